@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front door of authentication: facts about a request in, a verdict out, at once or later.
+ *
+ * Knows no sockets. Login through GitLab's OAuth2 code flow (RFC 6749, PKCE: RFC 7636), sessions in
+ * memory with a sealed cookie at the browser, authorization asked of GitLab. How verdicts look to a
+ * browser (pages, status lines) is the caller's business.
+ */
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include "base/arena.h"
+#include "base/fetch.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/secret.h"
+#include "base/url.h"
+
+#define AUTH_KEYS_MAX 2
+struct auth_keys { /* the first seals, all open */
+	struct secret *keys[AUTH_KEYS_MAX];
+	size_t count;
+};
+
+enum auth_mode { /* joined by +: all must hold */
+		 AUTH_MODE_WORKSPACE = 1,
+		 AUTH_MODE_PROJECT = 2,
+		 AUTH_MODE_OWNER = 4,
+};
+
+struct auth_settings {
+	struct url external_url;   /* the workspace's public origin */
+	struct url gitlab_url;	   /* as browsers see it, without a trailing '/' in path */
+	struct url gitlab_api_url; /* as the pod reaches it; host is empty when it is the same */
+	const char *client_id;
+	struct secret *client_secret; /* NULL: public client */
+	struct url redirect_url;      /* host is empty: EXTERNAL_URL + PROXY_PREFIX + "/callback" */
+	const char *scope;
+	const char *prefix; /* of our endpoints: "/oauth2" */
+	struct auth_keys cookie_keys;
+	const char *cookie_name;
+	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
+	uint64_t session_idle_ms;
+	unsigned modes; /* enum auth_mode bits */
+	uint64_t workspace_id;
+	const char *project; /* id or full path */
+	uint64_t project_access_level;
+	uint64_t owner_id;
+	uint64_t authorization_interval_ms;
+	uint64_t authorization_grace_ms;
+};
+
+struct auth;
+struct auth_session;
+struct auth_call; /* a verdict that is still being found */
+
+/* settings outlive it. */
+struct auth *auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f,
+		      struct err *e) MUST_CHECK;
+void auth_free(struct auth *a);
+
+/* The value of the index-th header of this name (given in lower case); STR_NONE past the last. */
+typedef struct str auth_header_fn(const void *arg, struct str lower_name, size_t index);
+
+struct auth_facts {
+	struct str method;
+	struct str host;   /* authority as asked for, already known to be ours */
+	struct str target; /* origin-form, raw: path and query */
+	auth_header_fn *header;
+	const void *header_arg;
+	struct str body; /* of a form POST to an endpoint; at most AUTH_BODY_MAX */
+	const struct log_context *log;
+};
+#define AUTH_BODY_MAX 8192
+
+enum auth_action {
+	AUTH_ALLOW,    /* go on, as identity */
+	AUTH_REDIRECT, /* status 302 or 303 to location */
+	AUTH_PROBLEM,  /* a page or a JSON error that explains `problem`; nothing may pass */
+	AUTH_REPLY,    /* an endpoint's own answer: status and JSON body (may be empty) */
+	AUTH_SIGN_IN_PAGE,
+	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
+	AUTH_SIGNED_OUT_PAGE,
+};
+
+enum auth_problem {
+	AUTH_PROBLEM_NONE,
+	AUTH_PROBLEM_LOGIN_REQUIRED, /* 401: no session, and the request is no navigation; location:
+					where to sign in */
+	AUTH_PROBLEM_NO_ACCESS,	     /* 403: identity is who was refused */
+	AUTH_PROBLEM_CONSENT_DENIED, /* 403: the user said no at GitLab */
+	AUTH_PROBLEM_LOGIN_FAILED,   /* 403: GitLab reported an error or the answer did not fit;
+					detail says which */
+	AUTH_PROBLEM_GITLAB_UNAVAILABLE, /* 503: retry_after_s is set */
+	AUTH_PROBLEM_GITLAB_REFUSES_US,	 /* 502: client id, secret or redirect address are wrong; an
+					    operator must act */
+	AUTH_PROBLEM_LOGIN_LOOP,	 /* 403: cookies do not come back */
+	AUTH_PROBLEM_CROSS_SITE, /* 403: Origin or Sec-Fetch-Site say that another site sent this */
+	AUTH_PROBLEM_BAD_REQUEST, /* 400: repeated or malformed parameters; detail says which */
+	AUTH_PROBLEM_METHOD,	  /* 405: allow is the Allow header */
+};
+
+struct auth_identity {
+	struct str user_id; /* decimal */
+	struct str username;
+	struct str name;
+	struct str email; /* may be empty */
+};
+
+#define AUTH_SET_COOKIES_MAX 4
+struct auth_verdict {
+	enum auth_action action;
+	unsigned status;
+	enum auth_problem problem;
+	const char
+		*location;  /* for redirects; with problems: the address that starts a new login */
+	const char *detail; /* a sentence for the page, no request data in it; or NULL */
+	const char *allow;
+	uint32_t retry_after_s;
+	struct str json;	       /* AUTH_REPLY */
+	struct auth_identity identity; /* views into the session or the verdict's arena */
+	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop is entered again; see
+					  auth_watch_start */
+	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
+	size_t set_cookies_count;
+	struct arena arena;
+};
+void auth_verdict_init(struct auth_verdict *v);
+void auth_verdict_fini(struct auth_verdict *v);
+
+/* Later answers. The verdict passed to the call has been filled. Exactly once unless cancelled. */
+typedef void auth_done_fn(struct auth_verdict *v, void *arg);
+
+/*
+ * Both return NULL when *v is filled at once (the usual case for auth_check) and done will not run;
+ * otherwise done runs later, and v and nothing of facts must live until then.
+ */
+struct auth_call *auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+			     auth_done_fn *done, void *arg);
+
+enum auth_endpoint {
+	AUTH_ENDPOINT_START,
+	AUTH_ENDPOINT_CALLBACK,
+	AUTH_ENDPOINT_SIGN_IN,
+	AUTH_ENDPOINT_SIGN_OUT,
+	AUTH_ENDPOINT_AUTH,
+	AUTH_ENDPOINT_USERINFO,
+};
+struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
+			      const struct auth_facts *facts, struct auth_verdict *v,
+			      auth_done_fn *done, void *arg);
+void auth_cancel(struct auth_call *call);
+
+/* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
+ * it. */
+bool auth_owns_cookie(const struct auth *a, struct str name);
+
+/* Whether the request is a top-level navigation of a person (decision 7), by Sec-Fetch-*, Upgrade,
+ * Accept. */
+bool auth_is_navigation(const struct auth_facts *facts);
+
+/* The session's GitLab access token; valid until the loop is entered again. */
+const struct secret *auth_session_token(const struct auth_session *s);
+
+enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
+typedef void auth_ended_fn(enum auth_end reason, void *arg);
+
+/* Tells when the session ends. While watched (an open WebSocket, a long request) the session counts
+ * as used. */
+struct auth_watch {
+	struct auth_session *session; /* NULL: not watching */
+	struct auth_watch *next;
+	struct auth_watch **link;
+	auth_ended_fn *fn;
+	void *arg;
+};
+void auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg);
+void auth_watch_stop(struct auth_watch *w); /* fine when not watching */
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON with limits; the only module that includes jansson. Reading checks size, depth and types;
+ * writing builds text in order without a tree.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/str.h"
+
+#define JSON_MAX_BYTES 262144u /* of one document */
+#define JSON_MAX_DEPTH 16u     /* nested arrays and objects */
+
+struct json_doc;  /* a parsed document, owned by the caller */
+struct json_node; /* a value inside it, valid while the document lives */
+
+/* The whole text must be one object or array, valid UTF-8, without duplicate keys. ERR_PROTOCOL
+ * otherwise. */
+struct json_doc *json_doc_parse(struct str text, struct err *e) MUST_CHECK;
+void json_doc_free(
+	struct json_doc *doc); /* wipes nothing: copy secrets out and keep documents short-lived */
+const struct json_node *json_doc_root(const struct json_doc *doc);
+
+/* Follows object keys ("data.workspace.user.id"). NULL where one is missing or no object. */
+const struct json_node *json_find(const struct json_node *node, const char *path);
+
+bool json_is_null(const struct json_node *node); /* a JSON null, not a missing node */
+bool json_is_object(const struct json_node *node);
+
+/*
+ * Typed look-ups by path: false with ERR_PROTOCOL and the path in the message when the value is
+ * missing or of another type. Strings are views into the document; a string with a NUL inside is
+ * refused.
+ */
+bool json_get_str(const struct json_node *node, const char *path, struct str *value,
+		  struct err *e) MUST_CHECK;
+bool json_get_int(const struct json_node *node, const char *path, int64_t *value,
+		  struct err *e) MUST_CHECK;
+bool json_get_bool(const struct json_node *node, const char *path, bool *value,
+		   struct err *e) MUST_CHECK;
+
+/* As json_get_str, but a missing or null value yields the empty view; only another type is an
+ * error. */
+bool json_get_opt_str(const struct json_node *node, const char *path, struct str *value,
+		      struct err *e) MUST_CHECK;
+
+/* Elements of an array: count (0 for no array) and access. */
+size_t json_array_len(const struct json_node *node);
+const struct json_node *json_array_at(const struct json_node *node, size_t index);
+
+/*
+ * A writer that appends to a bounded buffer and places the commas. Depth is at most JSON_MAX_DEPTH.
+ * key is NULL inside arrays and for the root. Check json_write_end's result, which is buf_is_ok and
+ * "all closed".
+ */
+struct json_writer {
+	struct buf *out;
+	unsigned depth;
+	bool has_member[JSON_MAX_DEPTH + 1];
+};
+
+void json_write_begin(struct json_writer *w, struct buf *out);
+void json_write_object(struct json_writer *w, const char *key);
+void json_write_array(struct json_writer *w, const char *key);
+void json_write_close(struct json_writer *w, char bracket); /* '}' or ']' */
+void json_write_str(struct json_writer *w, const char *key, struct str value);
+void json_write_int(struct json_writer *w, const char *key, int64_t value);
+void json_write_bool(struct json_writer *w, const char *key, bool value);
+void json_write_null(struct json_writer *w, const char *key);
+bool json_write_end(struct json_writer *w) MUST_CHECK;
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listening sockets by libevhtp: it binds and accepts, and hands every descriptor over before it
+ * would parse a byte (docs/decisions says why). Nagle is off and descriptors are non-blocking and
+ * close-on-exec.
+ */
+#ifndef BASE_LISTEN_H
+#define BASE_LISTEN_H
+
+#include "base/address.h"
+#include "base/loop.h"
+
+struct listen;
+
+/* The callee owns fd. peer is the remote address. */
+typedef void listen_accept_fn(int fd, const struct address *peer, void *arg);
+
+/* Port 0 takes one from the kernel: see listen_address. A stale unix socket file is replaced. */
+struct listen *listen_new(struct loop *l, const struct address *address,
+			  listen_accept_fn *on_accept, void *arg, struct err *e) MUST_CHECK;
+void listen_free(struct listen *s); /* closes the listening socket, removes a unix socket's file */
+
+/* Stops and resumes accepting; connections wait in the kernel's backlog meanwhile. */
+void listen_pause(struct listen *s);
+void listen_resume(struct listen *s);
+
+/* What is bound, with the port that the kernel chose. */
+const struct address *listen_address(const struct listen *s);
+
+#endif

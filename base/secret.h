@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes that must not leak: tokens, keys, the client secret.
+ *
+ * Wiped when freed, kept out of core dumps where the kernel allows it, compared in constant time,
+ * and without a printf or log form: base/log has log_secret, which prints a marker.
+ */
+#ifndef BASE_SECRET_H
+#define BASE_SECRET_H
+
+#include "base/str.h"
+
+struct secret;
+
+/* Copies len bytes (at most SECRET_MAX_BYTES). NULL without memory or past the maximum. */
+#define SECRET_MAX_BYTES 65536u
+struct secret *secret_new(const void *data, size_t len) MUST_CHECK;
+struct secret *secret_from_str(struct str s) MUST_CHECK;
+struct secret *secret_dup(const struct secret *s) MUST_CHECK; /* NULL for NULL */
+void secret_free(struct secret *s);			      /* NULL is fine */
+
+/* The bytes, valid while the secret lives; a NUL follows them that is not counted. */
+struct str secret_view(const struct secret *s); /* the empty view for NULL */
+
+/* Constant time for equal lengths. NULL equals nothing. */
+bool secret_equal(const struct secret *a, const struct secret *b);
+
+/* Overwrites memory in a way that the compiler keeps. */
+void secret_wipe(void *data, size_t len);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small HTTP service by libevhtp, for listeners that face the cluster (health, metrics,
+ * admission), never browsers. Request bodies are bounded and drained; exact paths only; everything
+ * else is 404, 405 or 413.
+ */
+#ifndef BASE_SERVICE_H
+#define BASE_SERVICE_H
+
+#include "base/address.h"
+#include "base/loop.h"
+
+struct service;
+
+struct service_request {
+	struct str method;
+	struct str path;
+	struct str body;
+};
+
+struct service_reply {
+	unsigned status;
+	const char *content_type; /* literal */
+	struct buf body;	  /* initialised by the service; the handler fills it */
+};
+
+/* Answers at once. */
+typedef void service_handler_fn(const struct service_request *request, struct service_reply *reply,
+				void *arg);
+
+struct service_options {
+	size_t body_max_bytes;
+	uint64_t idle_timeout_ms; /* a connection without a complete request for this long is closed
+				   */
+	unsigned connections_max;
+};
+
+struct service *service_new(struct loop *l, const struct address *address,
+			    const struct service_options *options, struct err *e) MUST_CHECK;
+void service_free(struct service *s);
+
+/* path is exact and outlives the service; GET routes answer HEAD as well. Before the loop runs. */
+bool service_route(struct service *s, const char *method, const char *path,
+		   service_handler_fn *handler, void *arg, struct err *e) MUST_CHECK;
+
+const struct address *service_address(const struct service *s);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Views of bytes, and growing buffers with a hard maximum.
+ *
+ * A struct str borrows its bytes and need not end in NUL. A struct buf owns its bytes, never grows
+ * past its maximum, and remembers that an addition failed, so that a sequence of additions is
+ * checked once at its end with buf_is_ok. All comparisons that fold case fold ASCII only.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/err.h"
+
+struct str {
+	const char *data; /* may be NULL when len is 0 */
+	size_t len;
+};
+
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_NONE     ((struct str){NULL, 0})
+/* For "%.*s"; the view must be shorter than INT_MAX, which every bounded view of ours is. */
+#define STR_FMT(view) (int)(view).len, (view).data == NULL ? "" : (view).data
+
+static inline struct str
+str_from(const char *cstring)
+{
+	return cstring == NULL ? STR_NONE : (struct str){cstring, strlen(cstring)};
+}
+
+static inline bool
+str_is_empty(struct str s)
+{
+	return s.len == 0;
+}
+
+bool str_equal(struct str a, struct str b);
+bool str_equal_nocase(struct str a, struct str b);
+bool str_starts_with(struct str s, struct str prefix);
+bool str_starts_with_nocase(struct str s, struct str prefix);
+bool str_ends_with(struct str s, struct str suffix);
+bool str_ends_with_nocase(struct str s, struct str suffix);
+
+/* Offset of the first byte or needle, or SIZE_MAX. */
+size_t str_find_byte(struct str s, char byte);
+size_t str_find(struct str s, struct str needle);
+
+/* The part from offset on / the first len bytes; both clamp to the view. */
+struct str str_skip(struct str s, size_t offset);
+struct str str_take(struct str s, size_t len);
+
+/* Without leading and trailing SP and HTAB (the OWS of RFC 9110 section 5.6.3). */
+struct str str_trim(struct str s);
+
+/*
+ * Takes the part before the next separator off *rest, which is left after it. False when *rest is
+ * spent (its data is NULL then). "a,,b" yields "a", "", "b"; an empty view yields one empty part.
+ */
+bool str_next(struct str *rest, char separator, struct str *part);
+
+/* Decimal digits only (no sign, space or prefix) within min..max inclusive. */
+bool str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value) MUST_CHECK;
+
+/* A NUL-terminated copy the caller frees with free(), or NULL without memory or with a NUL inside.
+ */
+char *str_dup(struct str s) MUST_CHECK;
+
+struct buf {
+	char *data;
+	size_t len;
+	size_t size; /* allocated bytes */
+	size_t max;  /* len never exceeds this */
+	bool failed; /* an addition did not fit or had no memory; it added nothing */
+};
+
+void buf_init(struct buf *b, size_t max_bytes);
+void buf_fini(struct buf *b);		      /* frees; the buffer may be used again and is empty */
+void buf_wipe_fini(struct buf *b);	      /* as buf_fini, after overwriting the bytes */
+void buf_clear(struct buf *b);		      /* empty, failure forgotten, memory kept */
+bool buf_reserve(struct buf *b, size_t more); /* room for `more` bytes after len */
+bool buf_add(struct buf *b, const void *data, size_t len);
+bool buf_add_str(struct buf *b, struct str s);
+bool buf_add_byte(struct buf *b, char byte);
+bool buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+void buf_consume(struct buf *b, size_t len); /* drops the first len bytes */
+
+static inline bool
+buf_is_ok(const struct buf *b)
+{
+	return !b->failed;
+}
+
+static inline struct str
+buf_view(const struct buf *b)
+{
+	return (struct str){b->data, b->len};
+}
+
+#endif

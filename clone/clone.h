@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front door of cloning: starts the worker (a child process of the same binary), follows its
+ * progress, tells those who watch. The worker holds libgit2; this side only reads JSON lines from a
+ * pipe.
+ */
+#ifndef CLONE_CLONE_H
+#define CLONE_CLONE_H
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/secret.h"
+#include "base/url.h"
+
+struct clone_settings {
+	struct url url; /* host is empty: no clone */
+	const char *dir;
+	const char *ref;	   /* branch, tag or NULL for the remote's default */
+	struct secret *token;	   /* clones at start; NULL: wait for the first user */
+	const char *ca_file;	   /* NULL: the system's */
+	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
+	struct url gitlab_url;	   /* credentials go to this origin only */
+};
+
+enum clone_phase {
+	CLONE_OFF,     /* nothing to clone */
+	CLONE_WAITING, /* for a user's token */
+	CLONE_CONNECTING,
+	CLONE_RECEIVING,
+	CLONE_RESOLVING, /* deltas */
+	CLONE_CHECKOUT,
+	CLONE_DONE, /* cloned, or a repository was there already */
+	CLONE_FAILED,
+};
+
+enum clone_problem {
+	CLONE_PROBLEM_NONE,
+	CLONE_PROBLEM_TOKEN,	   /* 401: the token is wrong, expired or lacks the scope */
+	CLONE_PROBLEM_NO_ACCESS,   /* 403 */
+	CLONE_PROBLEM_NOT_FOUND,   /* 404, or GitLab hides it */
+	CLONE_PROBLEM_REF,	   /* no such branch or tag */
+	CLONE_PROBLEM_UNREACHABLE, /* resolve, connect, reset, 5xx */
+	CLONE_PROBLEM_TLS,
+	CLONE_PROBLEM_STALLED,
+	CLONE_PROBLEM_DISK_FULL,
+	CLONE_PROBLEM_NOT_EMPTY,  /* the target holds something that is no repository */
+	CLONE_PROBLEM_PERMISSION, /* the target can't be written */
+	CLONE_PROBLEM_REFUSED,	  /* a repository or an address that we don't clone */
+	CLONE_PROBLEM_INTERNAL,
+};
+
+struct clone_progress {
+	enum clone_phase phase;
+	uint64_t objects_done, objects_total;
+	uint64_t deltas_done, deltas_total;
+	uint64_t files_done, files_total;
+	uint64_t bytes;	      /* received */
+	uint64_t bytes_per_s; /* over the last seconds */
+	int64_t started_at_s; /* wall clock; 0: not started */
+	int64_t ended_at_s;
+	unsigned percent; /* of the whole, monotonic */
+	enum clone_problem problem;
+	bool can_retry;
+	char message[512]; /* plain words for people: what happens, or what went wrong and what to
+			      do */
+};
+
+struct clone;
+
+/* program: path of this binary (/proc/self/exe). settings outlive it. Starts at once when there is
+ * a token. */
+struct clone *clone_new(struct loop *l, const struct clone_settings *settings, const char *program,
+			struct err *e) MUST_CHECK;
+void clone_free(struct clone *c); /* ends the worker, waits for it briefly */
+
+const struct clone_progress *clone_progress(const struct clone *c);
+
+/* Starts when WAITING, or FAILED where can_retry; otherwise does nothing. token is copied to the
+ * worker. */
+bool clone_start(struct clone *c, const struct secret *token, struct err *e) MUST_CHECK;
+
+/* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the log. */
+bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
+const char *clone_phase_name(enum clone_phase phase);
+const char *clone_problem_name(enum clone_problem problem);
+
+typedef void clone_changed_fn(const struct clone_progress *p, void *arg);
+
+/* At most ten calls a second, and one for every change of phase. */
+struct clone_watch {
+	struct clone_watch *next;
+	struct clone_watch **link; /* NULL: not watching */
+	clone_changed_fn *fn;
+	void *arg;
+};
+void clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn *fn, void *arg);
+void clone_watch_stop(struct clone_watch *w);
+
+/*
+ * `workspace-proxy clone`: the worker. With --worker it reads the token from descriptor 3 and
+ * writes progress to descriptor 4; by hand it shows a progress bar and reads the token from
+ * settings. Exit codes are in the manual.
+ */
+int clone_run(const struct clone_settings *settings, int argc, char **argv);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All settings of the program: one struct, filled from the one table in settings.c, immutable
+ * afterwards.
+ */
+#ifndef PROXY_SETTINGS_H
+#define PROXY_SETTINGS_H
+
+#include "auth/auth.h"
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/url.h"
+#include "clone/clone.h"
+
+struct settings_upstream {
+	struct address address;
+	const char *host; /* the Host that we would send; the browser's is passed on */
+};
+
+struct settings {
+	struct arena arena;
+
+	struct address https_address;
+	struct address http_address;
+	struct address admin_address;
+	const char *tls_cert_file;
+	const char *tls_key_file;
+
+	struct settings_upstream upstream;
+
+	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
+	struct clone_settings clone;
+	const char *gitlab_ca_file;
+
+	uint64_t head_max_bytes;  /* of a request or response head */
+	uint64_t headers_max;	  /* fields in a head */
+	uint64_t head_timeout_ms; /* from the first byte of a request to the end of its head */
+	uint64_t handshake_timeout_ms;
+	uint64_t idle_timeout_ms; /* keep-alive connection without a request */
+	uint64_t body_timeout_ms; /* no byte of a request body for this long */
+	uint64_t send_timeout_ms; /* no byte taken by the browser for this long */
+	uint64_t upstream_connect_timeout_ms;
+	uint64_t upstream_response_timeout_ms; /* request sent, no response head */
+	uint64_t upstream_idle_timeout_ms;     /* pooled connection */
+	uint64_t connections_max;
+
+	unsigned log_level;  /* enum log_level */
+	unsigned log_format; /* enum log_format */
+	bool access_log;
+	uint64_t drain_timeout_ms;
+};
+
+extern const struct conf_table settings_table;
+
+enum settings_scope { SETTINGS_SERVE, SETTINGS_CLONE };
+
+/* Loads and cross-checks (scope: which command asks). NULL when there are problems, which are
+ * added. */
+struct settings *settings_load(char **environment, enum settings_scope scope,
+			       struct conf_problems *problems) MUST_CHECK;
+void settings_free(struct settings *s);
+
+#endif
