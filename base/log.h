@@ -58,6 +58,13 @@ log_bool(const char *name, bool value)
 	return (struct log_field){.name = name, .type = LOG_TYPE_BOOL, .number = value};
 }
 
+/* A duration in milliseconds. */
+static inline struct log_field
+log_ms(const char *name, int64_t value)
+{
+	return (struct log_field){.name = name, .type = LOG_TYPE_MS, .number = value};
+}
+
 /* Prints "[redacted]": says that there is a value without saying it. */
 static inline struct log_field
 log_secret(const char *name)

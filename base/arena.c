@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A chain of blocks that are filled from their start. Text is packed without alignment; everything
+ * else is aligned for any type. Padding counts as handed out, so that the maximum bounds memory.
+ */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* With the header and malloc's own this makes one page. */
+#define BLOCK_BYTES (4096u - 64u)
+/* What is larger gets a block of its own, so that the rest of the current one isn't lost. */
+#define LARGE_BYTES (BLOCK_BYTES / 4)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t size;
+	size_t used;
+	alignas(max_align_t) char data[];
+};
+
+void
+arena_init(struct arena *a, size_t max_bytes)
+{
+	*a = (struct arena){.max = max_bytes};
+}
+
+static void
+free_blocks(struct arena_block *block)
+{
+	while (block != NULL) {
+		struct arena_block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+}
+
+void
+arena_fini(struct arena *a)
+{
+	free_blocks(a->blocks);
+	arena_init(a, a->max);
+}
+
+void
+arena_reset(struct arena *a)
+{
+	if (a->blocks != NULL) {
+		free_blocks(a->blocks->next);
+		a->blocks->next = NULL;
+		a->blocks->used = 0;
+	}
+	a->used = 0;
+}
+
+/* Puts a block with room for size bytes into the chain: large ones behind the current block. */
+static struct arena_block *
+add_block(struct arena *a, size_t size)
+{
+	bool is_large = size > LARGE_BYTES;
+	size_t bytes = is_large ? size : BLOCK_BYTES;
+	struct arena_block *block;
+
+	if (bytes > SIZE_MAX - sizeof(*block))
+		return NULL;
+	block = malloc(sizeof(*block) + bytes);
+	if (block == NULL)
+		return NULL;
+	block->size = bytes;
+	block->used = 0;
+	if (is_large && a->blocks != NULL) {
+		block->next = a->blocks->next;
+		a->blocks->next = block;
+	} else {
+		block->next = a->blocks;
+		a->blocks = block;
+	}
+	return block;
+}
+
+static size_t
+padding(const struct arena_block *block, size_t alignment)
+{
+	return (alignment - block->used % alignment) % alignment;
+}
+
+/* The bytes are not zeroed. */
+static char *
+take(struct arena *a, size_t size, size_t alignment)
+{
+	struct arena_block *block = a->blocks;
+	size_t pad = 0;
+	char *data;
+
+	if (size == 0)
+		size = 1;
+	if (size > a->max - a->used)
+		return NULL;
+	if (block != NULL)
+		pad = padding(block, alignment);
+	if (block == NULL || pad > block->size - block->used ||
+	    size > block->size - block->used - pad) {
+		pad = 0;
+		block = add_block(a, size);
+	}
+	if (block == NULL || pad > a->max - a->used - size)
+		return NULL;
+	data = block->data + block->used + pad;
+	block->used += pad + size;
+	a->used += pad + size;
+	return data;
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	char *data = take(a, size, alignof(max_align_t));
+
+	return data == NULL ? NULL : memset(data, 0, size);
+}
+
+void *
+arena_alloc_array(struct arena *a, size_t count, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(count, size, &total))
+		return NULL;
+	return arena_alloc(a, total);
+}
+
+char *
+arena_dup(struct arena *a, struct str s)
+{
+	char *copy = s.len == SIZE_MAX ? NULL : take(a, s.len + 1, 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (s.len > 0)
+		memcpy(copy, s.data, s.len);
+	copy[s.len] = '\0';
+	return copy;
+}
+
+char *
+arena_printf(struct arena *a, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	text = len < 0 ? NULL : take(a, (size_t)len + 1, 1);
+	if (text == NULL)
+		return NULL;
+	va_start(args, format);
+	(void)vsnprintf(text, (size_t)len + 1, format, args);
+	va_end(args);
+	return text;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each secret has pages of its own, because the kernel leaves whole pages out of core dumps. The
+ * small handle beside them is on the heap, so that leak checkers see a secret nobody freed.
+ */
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+struct secret {
+	char *data;
+	size_t len;
+};
+
+struct secret *
+secret_new(const void *data, size_t len)
+{
+	struct secret *s;
+	void *pages;
+
+	if (len > SECRET_MAX_BYTES)
+		return NULL;
+	s = malloc(sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	pages = mmap(NULL, len + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED) {
+		free(s);
+		return NULL;
+	}
+	/* Old kernels may refuse; the secret is usable all the same. */
+	(void)madvise(pages, len + 1, MADV_DONTDUMP);
+	if (len > 0)
+		memcpy(pages, data, len);
+	s->data = pages;
+	s->len = len;
+	return s;
+}
+
+struct secret *
+secret_from_str(struct str s)
+{
+	return secret_new(s.data, s.len);
+}
+
+struct secret *
+secret_dup(const struct secret *s)
+{
+	return s == NULL ? NULL : secret_new(s->data, s->len);
+}
+
+void
+secret_free(struct secret *s)
+{
+	if (s == NULL)
+		return;
+	secret_wipe(s->data, s->len);
+	(void)munmap(s->data, s->len + 1);
+	secret_wipe(s, sizeof(*s));
+	free(s);
+}
+
+struct str
+secret_view(const struct secret *s)
+{
+	return s == NULL ? STR_NONE : (struct str){s->data, s->len};
+}
+
+bool
+secret_equal(const struct secret *a, const struct secret *b)
+{
+	const volatile char *x;
+	const volatile char *y;
+	unsigned char difference = 0;
+
+	if (a == NULL || b == NULL || a->len != b->len)
+		return false;
+	x = a->data;
+	y = b->data;
+	for (size_t i = 0; i < a->len; i++)
+		difference = (unsigned char)(difference | (x[i] ^ y[i]));
+	return difference == 0;
+}
+
+void
+secret_wipe(void *data, size_t len)
+{
+	if (len > 0)
+		explicit_bzero(data, len);
+}
