@@ -57,6 +57,14 @@ $(BUILD)/%.o: %.c
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# Style and script of our pages, each line as a string literal; licence and comment lines stay here.
+$(BUILD)/%.inc: %
+	@mkdir -p $(@D)
+	@sed -e '/^\/\* SPDX/d' -e '/^[[:space:]]*\/\//d' -e 's/^[[:space:]]*//' -e '/^$$/d' \
+		-e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< >$@
+ASSETS := $(patsubst %,$(BUILD)/%.inc,$(wildcard proxy/assets/*))
+$(BUILD)/proxy/pages_assets.o: $(ASSETS)
+
 # tests/unit/test_<folder>_<what>.c may use what its folder may use.
 define unit_rule
 $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(word 2,$(subst _, ,$(1))))

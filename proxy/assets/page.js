@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// The waiting page: follows clone and IDE over an event stream, asks every few seconds where
+// that fails, and goes on to the IDE when both are there. Shows values as text only.
+(function () {
+	'use strict';
+	var root = document.getElementById('workspace');
+	var address = root.dataset.address;
+	var place = root.dataset.place;
+	var phases = ['connecting', 'receiving', 'resolving', 'checkout', 'ide'];
+	var active = 'connecting';
+	var leaving = false;
+	var stream = null;
+	var timer = 0;
+	var misses = 0;
+
+	function at(id) {
+		return document.getElementById(id);
+	}
+
+	function setText(id, text) {
+		var node = at(id);
+		if (node && node.textContent !== text) {
+			node.textContent = text;
+		}
+	}
+
+	function setHidden(id, hidden) {
+		var node = at(id);
+		if (node) {
+			node.hidden = hidden;
+		}
+	}
+
+	function count(value) {
+		return Number(value || 0).toLocaleString('en');
+	}
+
+	function size(bytes) {
+		var units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+		var value = Number(bytes || 0);
+		var unit = 0;
+		while (value >= 1024 && unit < units.length - 1) {
+			value /= 1024;
+			unit += 1;
+		}
+		return value.toFixed(unit === 0 ? 0 : 1) + ' ' + units[unit];
+	}
+
+	function ratio(done, total) {
+		return total > 0 ? count(done) + ' of ' + count(total) : '';
+	}
+
+	function joined(parts) {
+		return parts.filter(Boolean).join(' · ');
+	}
+
+	function figures(clone) {
+		return {
+			receiving: joined([ratio(clone.objects_done, clone.objects_total),
+				clone.bytes > 0 ? size(clone.bytes) : '',
+				clone.phase === 'receiving' && clone.bytes_per_s > 0 ?
+					size(clone.bytes_per_s) + '/s' : '']),
+			resolving: ratio(clone.deltas_done, clone.deltas_total),
+			checkout: ratio(clone.files_done, clone.files_total)
+		};
+	}
+
+	function stateOf(index, current, failed) {
+		if (index < current) {
+			return 'done';
+		}
+		if (index > current) {
+			return 'next';
+		}
+		return failed ? 'failed' : 'active';
+	}
+
+	var words = {done: 'done', active: 'in progress', failed: 'failed', next: 'not started'};
+
+	function showSteps(clone, failed) {
+		var current = phases.indexOf(active);
+		var texts = figures(clone);
+		phases.forEach(function (name, index) {
+			var step = at('step-' + name);
+			var state = stateOf(index, current, failed);
+			if (!step) {
+				return;
+			}
+			step.dataset.state = state;
+			if (state === 'active') {
+				step.setAttribute('aria-current', 'step');
+			} else {
+				step.removeAttribute('aria-current');
+			}
+			setText('word-' + name, ', ' + words[state]);
+			setText('figures-' + name, texts[name] || '');
+		});
+	}
+
+	function showBar(clone, failed) {
+		var bar = at('bar');
+		var known = active !== 'ide' && clone.phase !== 'waiting' && clone.percent > 0;
+		if (known || failed) {
+			bar.value = clone.percent;
+		} else {
+			bar.removeAttribute('value');
+		}
+		setText('percent', known ? clone.percent + '%' : '');
+		document.title = (known && !failed ? clone.percent + '% · ' : '') +
+			(failed ? 'Clone failed' : 'Starting') + ' · ' + place;
+	}
+
+	// A failed clone has no phase any more: its counters say how far it came.
+	function failedPhase(clone) {
+		if (clone.files_done > 0) {
+			return 'checkout';
+		}
+		if (clone.deltas_done > 0) {
+			return 'resolving';
+		}
+		return clone.objects_done > 0 ? 'receiving' : 'connecting';
+	}
+
+	function phaseOf(clone) {
+		if (clone.phase === 'failed') {
+			return failedPhase(clone);
+		}
+		if (clone.phase === 'off' || clone.phase === 'done') {
+			return 'ide';
+		}
+		if (clone.phase === 'waiting') {
+			return 'connecting';
+		}
+		return phases.indexOf(clone.phase) >= 0 ? clone.phase : active;
+	}
+
+	function nowText() {
+		var step = at('name-' + active);
+		return step ? step.textContent : 'Starting the IDE';
+	}
+
+	function show(state) {
+		var clone = state.clone;
+		var failed = clone.phase === 'failed';
+		active = phaseOf(clone);
+		setHidden('lost', true);
+		setHidden('progress', failed && !at('steps'));
+		setHidden('trouble', !failed);
+		setHidden('retry', !clone.can_retry);
+		setText('now', failed ? 'Stopped' : nowText());
+		setText('reason', failed ? clone.message : '');
+		setText('title', failed ? 'The repository could not be cloned' :
+			(active === 'ide' ? 'Starting your IDE' : 'Preparing your workspace'));
+		setHidden('lead', failed);
+		showSteps(clone, failed);
+		showBar(clone, failed);
+		if (active === 'ide' && state.ide.ready) {
+			leave();
+		}
+	}
+
+	// A page that comes back at once must not come back all the time.
+	function leave() {
+		if (!leaving) {
+			leaving = true;
+			if (stream) {
+				stream.close();
+			}
+			window.clearTimeout(timer);
+			setText('now', 'Opening your IDE');
+			window.setTimeout(function () {
+				window.location.reload();
+			}, Math.max(0, 1000 - window.performance.now()));
+		}
+	}
+
+	function receive(text) {
+		var state = null;
+		try {
+			state = JSON.parse(text);
+		} catch (error) {
+			return;
+		}
+		if (state && state.clone && state.ide && !leaving) {
+			misses = 0;
+			show(state);
+		}
+	}
+
+	// 401 and 403: the session ended. Loading the page again leads to the login or says why not.
+	function onAnswer(response) {
+		if (response.status === 401 || response.status === 403) {
+			leave();
+			return '';
+		}
+		return response.ok ? response.text() : Promise.reject(new Error('no answer'));
+	}
+
+	function onMiss() {
+		misses += 1;
+		setHidden('lost', misses < 3);
+	}
+
+	function poll() {
+		window.fetch(address, {
+			headers: {Accept: 'application/json'},
+			credentials: 'same-origin',
+			cache: 'no-store'
+		}).then(onAnswer).then(receive).catch(onMiss).then(function () {
+			if (!leaving) {
+				timer = window.setTimeout(poll, misses > 3 ? 5000 : 1500);
+			}
+		});
+	}
+
+	function follow() {
+		var failures = 0;
+		if (!window.EventSource) {
+			poll();
+			return;
+		}
+		stream = new window.EventSource(address);
+		stream.onmessage = function (event) {
+			failures = 0;
+			receive(event.data);
+		};
+		stream.onerror = function () {
+			failures += 1;
+			if (stream.readyState === 2 || failures > 2) {
+				stream.close();
+				poll();
+			}
+		};
+	}
+
+	at('retry').addEventListener('submit', function (event) {
+		var button = event.target.querySelector('button');
+		event.preventDefault();
+		button.disabled = true;
+		window.fetch(address, {
+			method: 'POST',
+			headers: {
+				'Content-Type': 'application/x-www-form-urlencoded',
+				Accept: 'application/json'
+			},
+			credentials: 'same-origin',
+			body: 'action=retry'
+		}).then(onAnswer).then(receive).catch(onMiss).then(function () {
+			button.disabled = false;
+		});
+	});
+
+	window.addEventListener('pageshow', function (event) {
+		if (event.persisted) {
+			window.location.reload();
+		}
+	});
+
+	follow();
+})();

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The waiting page: the clone's phases, a progress bar, what went wrong with a retry button, and
+ * the start of the IDE.
+ *
+ * What is rendered here is the state at this moment, complete for a browser without script (which
+ * reloads every few seconds); the script then keeps the same elements up to date.
+ */
+#include <inttypes.h>
+
+#include "proxy/pages_parts.h"
+
+enum step { STEP_CONNECT, STEP_RECEIVE, STEP_RESOLVE, STEP_CHECKOUT, STEP_IDE, STEP_COUNT };
+
+static const struct {
+	const char *id; /* the phase's name in JSON */
+	const char *name;
+} steps[STEP_COUNT] = {
+	[STEP_CONNECT] = {"connecting", "Connecting to GitLab"},
+	[STEP_RECEIVE] = {"receiving", "Receiving the repository"},
+	[STEP_RESOLVE] = {"resolving", "Putting its history together"},
+	[STEP_CHECKOUT] = {"checkout", "Writing the files"},
+	[STEP_IDE] = {"ide", "Starting the IDE"},
+};
+
+static enum step
+step_of_phase(enum clone_phase phase)
+{
+	switch (phase) {
+	case CLONE_WAITING:
+	case CLONE_CONNECTING:
+	case CLONE_FAILED:
+		return STEP_CONNECT;
+	case CLONE_RECEIVING:
+		return STEP_RECEIVE;
+	case CLONE_RESOLVING:
+		return STEP_RESOLVE;
+	case CLONE_CHECKOUT:
+		return STEP_CHECKOUT;
+	case CLONE_OFF:
+	case CLONE_DONE:
+		break;
+	}
+	return STEP_IDE;
+}
+
+/* A failed clone has no phase any more: its counters say how far it came. */
+static enum step
+step_of_failure(const struct clone_progress *clone)
+{
+	if (clone->files_done > 0)
+		return STEP_CHECKOUT;
+	if (clone->deltas_done > 0)
+		return STEP_RESOLVE;
+	return clone->objects_done > 0 ? STEP_RECEIVE : STEP_CONNECT;
+}
+
+static void
+add_size(struct buf *out, uint64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes / 1024.0;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		buf_addf(out, "%" PRIu64 " B", bytes);
+		return;
+	}
+	for (; value >= 1024.0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		value /= 1024.0;
+	buf_addf(out, "%.1f %s", value, units[unit]);
+}
+
+static void
+add_ratio(struct buf *out, uint64_t done, uint64_t total)
+{
+	if (total > 0)
+		buf_addf(out, "%" PRIu64 " of %" PRIu64, done, total);
+}
+
+static void
+add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
+{
+	if (step == STEP_RECEIVE) {
+		add_ratio(out, clone->objects_done, clone->objects_total);
+		if (clone->bytes > 0) {
+			buf_add_str(out, clone->objects_total > 0 ? STR(" · ") : STR_NONE);
+			add_size(out, clone->bytes);
+		}
+	} else if (step == STEP_RESOLVE) {
+		add_ratio(out, clone->deltas_done, clone->deltas_total);
+	} else if (step == STEP_CHECKOUT) {
+		add_ratio(out, clone->files_done, clone->files_total);
+	}
+}
+
+static void
+add_step(struct buf *out, enum step step, enum step current, const struct clone_progress *clone)
+{
+	bool failed = clone->phase == CLONE_FAILED;
+	const char *state = "next";
+	const char *word = "not started";
+
+	if (step < current) {
+		state = "done";
+		word = "done";
+	} else if (step == current) {
+		state = failed ? "failed" : "active";
+		word = failed ? "failed" : "in progress";
+	}
+	buf_addf(out, "<li id=\"step-%s\" data-state=\"%s\"%s><span><span class=\"mark\"></span>",
+		 steps[step].id, state, step == current && !failed ? " aria-current=\"step\"" : "");
+	buf_addf(out,
+		 "<span class=\"name\" id=\"name-%s\">%s</span>"
+		 "<span class=\"off-screen\" id=\"word-%s\">, %s</span></span>",
+		 steps[step].id, steps[step].name, steps[step].id, word);
+	buf_addf(out, "<span class=\"figures\" id=\"figures-%s\">", steps[step].id);
+	add_figures(out, step, clone);
+	buf_add_str(out, STR("</span></li>\n"));
+}
+
+static void
+add_steps(struct buf *out, enum step current, const struct clone_progress *clone)
+{
+	enum step step;
+
+	buf_add_str(out, STR("<ol id=\"steps\">\n"));
+	for (step = STEP_CONNECT; step < STEP_COUNT; step++)
+		add_step(out, step, current, clone);
+	buf_add_str(out, STR("</ol>\n"));
+}
+
+/* The bar counts the clone; the start of the IDE has no measure, so it only moves. */
+static void
+add_progress(struct buf *out, enum step current, const struct clone_progress *clone)
+{
+	bool failed = clone->phase == CLONE_FAILED;
+	bool is_known = current != STEP_IDE && clone->percent > 0;
+
+	buf_add_str(out, STR("<div class=\"sheet\" id=\"progress\">\n<div class=\"meter\">"
+			     "<span class=\"now\" id=\"now\" role=\"status\">"));
+	pages_add_text(out, str_from(failed ? "Stopped" : steps[current].name));
+	buf_add_str(out, STR("</span><output id=\"percent\">"));
+	if (is_known)
+		buf_addf(out, "%u%%", clone->percent);
+	buf_add_str(out, STR("</output></div>\n<progress id=\"bar\" max=\"100\" "
+			     "aria-label=\"Progress\""));
+	if (is_known || failed)
+		buf_addf(out, " value=\"%u\"", clone->percent);
+	buf_add_str(out, STR("></progress>\n"));
+	if (clone->phase != CLONE_OFF)
+		add_steps(out, current, clone);
+	buf_add_str(out, STR("</div>\n"));
+}
+
+static void
+add_trouble(const struct pages *p, const struct clone_progress *clone, struct buf *out)
+{
+	bool failed = clone->phase == CLONE_FAILED;
+
+	buf_addf(out,
+		 "<div class=\"trouble\" id=\"trouble\" role=\"alert\"%s>\n"
+		 "<h2>What went wrong</h2>\n<p id=\"reason\">",
+		 failed ? "" : " hidden");
+	if (failed)
+		pages_add_text(out, str_from(clone->message));
+	buf_addf(out, "</p>\n<form class=\"actions\" id=\"retry\" method=\"post\"%s action=\"",
+		 clone->can_retry ? "" : " hidden");
+	pages_add_text(out, str_from(p->prefix));
+	buf_add_str(out, STR("/workspace\">\n<input type=\"hidden\" name=\"action\" "
+			     "value=\"retry\">\n<button>Try again</button>\n</form>\n</div>\n"));
+}
+
+static const char *
+title_of(enum step current, bool failed)
+{
+	if (failed)
+		return "The repository could not be cloned";
+	return current == STEP_IDE ? "Starting your IDE" : "Preparing your workspace";
+}
+
+void
+pages_add_workspace(const struct pages *p, const struct page *page, struct buf *out)
+{
+	static const struct clone_progress off = {.phase = CLONE_OFF};
+	const struct clone_progress *clone = page->clone == NULL ? &off : page->clone;
+	bool failed = clone->phase == CLONE_FAILED;
+	enum step current = failed ? step_of_failure(clone) : step_of_phase(clone->phase);
+
+	buf_add_str(out, STR("<main id=\"workspace\" data-address=\""));
+	pages_add_text(out, str_from(p->prefix));
+	buf_add_str(out, STR("/workspace\" data-place=\""));
+	pages_add_text(out, str_from(p->workspace));
+	buf_addf(out, "\">\n<h1 id=\"title\">%s</h1>\n", title_of(current, failed));
+	buf_addf(out, "<p class=\"lead\" id=\"lead\"%s>%s</p>\n", failed ? " hidden" : "",
+		 pages_text_find(page)->message);
+	add_trouble(p, clone, out);
+	add_progress(out, current, clone);
+	buf_add_str(out, STR("<p class=\"soft\" id=\"lost\" hidden>The connection to the workspace "
+			     "is lost at the moment. We keep trying.</p>\n</main>\n<script>"));
+	buf_add_str(out, str_from(p->script));
+	buf_add_str(out, STR("</script>\n"));
+}
