@@ -2,7 +2,8 @@
 /*
  * Listening sockets by libevhtp: it binds and accepts, and hands every descriptor over before it
  * would parse a byte (docs/decisions says why). Nagle is off and descriptors are non-blocking and
- * close-on-exec.
+ * close-on-exec. All addresses (":port", "[::]:port") means IPv6 and IPv4 where the system has
+ * both.
  */
 #ifndef BASE_LISTEN_H
 #define BASE_LISTEN_H
@@ -26,5 +27,13 @@ void listen_resume(struct listen *s);
 
 /* What is bound, with the port that the kernel chose. */
 const struct address *listen_address(const struct listen *s);
+
+/*
+ * Binds and listens for a libevhtp object of a sibling module, with everything that is promised
+ * above. bound is what is bound, with the kernel's port.
+ */
+struct evhtp;
+bool listen_bind(struct evhtp *evhtp, const struct address *wanted, struct address *bound,
+		 struct err *e) MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@
 
 struct loop;
 
+/* Also ignores SIGPIPE for the process. */
 struct loop *loop_new(struct err *e) MUST_CHECK;
 void loop_free(struct loop *l);
 
