@@ -196,6 +196,13 @@ loop_io_want(struct loop_io *io, unsigned wanted)
 	set_wanted(&io->write_event, (was & LOOP_WRITE) != 0, (wanted & LOOP_WRITE) != 0);
 }
 
+void
+loop_io_poke(struct loop_io *io)
+{
+	err_assert(io->fn != NULL);
+	event_active(&io->read_event, EV_READ, 1);
+}
+
 static void
 arm_timer(struct loop_timer *t, uint64_t now_ms)
 {

@@ -49,6 +49,10 @@ void loop_io_init(struct loop_io *io, struct loop *l, int fd, loop_io_fn *fn, vo
 void loop_io_fini(struct loop_io *io); /* before the descriptor is closed; twice is fine */
 void loop_io_want(struct loop_io *io, unsigned wanted);
 
+/* Calls fn with LOOP_READ from the loop as if the descriptor were readable: for bytes that wait
+ * above it. */
+void loop_io_poke(struct loop_io *io);
+
 typedef void loop_timer_fn(void *arg);
 
 /*
