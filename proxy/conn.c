@@ -349,6 +349,13 @@ conn_flush(struct conn *c)
 		conn_send(c, STR_NONE);
 }
 
+void
+conn_trim(struct conn *c)
+{
+	if (c->out.len == 0 && c->out.size > 0)
+		buf_fini(&c->out);
+}
+
 static void
 tell_failure(struct conn *c)
 {
@@ -420,8 +427,7 @@ on_writable(struct conn *c)
 	conn_send(c, STR_NONE);
 	if (c->state != CONN_OPEN || c->blocked)
 		return;
-	if (c->out.len == 0)
-		buf_fini(&c->out);
+	conn_trim(c);
 	c->ops->on_drained(c->arg);
 }
 

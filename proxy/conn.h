@@ -90,6 +90,9 @@ struct buf *conn_out(struct conn *c);
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
+/* Gives back memory that an idle connection does not need. */
+void conn_trim(struct conn *c);
+
 static inline bool
 conn_is_blocked(const struct conn *c)
 {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IDE as a server: a pool of connections (the most recently used first) and the HTTP/1.1 client
+ * side of one exchange on each. Responses are read as strictly as requests: a bad one fails the
+ * exchange and never looks like a clean end.
+ */
+#ifndef PROXY_UPSTREAM_H
+#define PROXY_UPSTREAM_H
+
+#include "base/address.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/reap.h"
+#include "proxy/http1.h"
+#include "proxy/message.h"
+
+struct upstream;
+struct upstream_conn;
+
+struct upstream_options {
+	struct address address;
+	struct http1_limits limits; /* of response heads */
+	uint64_t connect_timeout_ms;
+	uint64_t response_timeout_ms; /* nothing moved while a response head is awaited */
+	uint64_t stream_timeout_ms;   /* nothing moved in a body or tunnel */
+	uint64_t idle_timeout_ms;     /* in the pool */
+	size_t idle_max;	      /* connections in the pool */
+};
+
+enum upstream_failure {
+	UPSTREAM_UNREACHABLE, /* no connection: the IDE is not (yet) up */
+	UPSTREAM_STALE, /* a pooled connection closed before it answered: the request may be sent
+			   again */
+	UPSTREAM_BAD_ANSWER, /* no response head, or a malformed one */
+	UPSTREAM_TIMEOUT,    /* no response head in time */
+	UPSTREAM_BROKEN,     /* the head was told; the rest can't follow */
+};
+
+/* Called from the loop. Each may give the connection back. */
+struct upstream_handler {
+	void (*on_head)(const struct response_head *head,
+			void *arg);		     /* each 1xx, then the final one */
+	void (*on_body)(struct str data, void *arg); /* also a tunnel's bytes */
+	void (*on_end)(void *arg);		     /* the response, or the tunnel, is over */
+	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
+	void (*on_drained)(void *arg); /* more of the request may be sent */
+	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
+};
+
+struct upstream *upstream_new(struct loop *l, struct reaper *reaper,
+			      const struct upstream_options *options, struct err *e) MUST_CHECK;
+void upstream_free(struct upstream *u); /* every connection must have been given back */
+
+/* From the pool, or connecting. fresh: not from the pool. NULL where not even a socket can be had.
+ */
+struct upstream_conn *upstream_acquire(struct upstream *u, bool fresh,
+				       const struct upstream_handler *handler, void *arg,
+				       struct err *e) MUST_CHECK;
+
+/* Ends the use: back to the pool where the exchange was whole, else closed. No handler runs
+ * afterwards. */
+void upstream_release(struct upstream_conn *c);
+
+/*
+ * One request: begin, write the head into the buffer with http1_write_*, then body, end.
+ * asks_upgrade: a 101 is expected, after which bytes pass as they are.
+ */
+struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r,
+			   bool asks_upgrade);
+void upstream_send_body(struct upstream_conn *c, struct str data);
+void upstream_send_end(struct upstream_conn *c);
+void upstream_flush(struct upstream_conn *c);
+
+/* Half-closes a tunnel towards the IDE. */
+void upstream_shutdown(struct upstream_conn *c);
+
+bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
+void upstream_want_read(struct upstream_conn *c, bool wanted);
+void upstream_touch(
+	struct upstream_conn *c); /* the other direction moved: restarts the stream timeout */
+
+/* What the last attempt to connect said; upstream_probe asks again, in the background. */
+bool upstream_is_ready(const struct upstream *u);
+void upstream_probe(struct upstream *u);
+
+#endif
