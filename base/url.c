@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * URLs as we need them: strict where we read settings and headers, and suspicious where a browser
+ * is to be sent somewhere. Nothing is repaired or normalised except the case of scheme and host;
+ * what two parsers might read in two ways is refused.
+ */
+#include "base/url.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#define HOST_MAX_BYTES	253
+#define LABEL_MAX_BYTES 63
+#define PORT_MAX_DIGITS 5
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_unreserved(char c)
+{
+	return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static int
+hex_value(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The byte that the three characters at the start of s encode, or -1. */
+static int
+decode_triplet(struct str s)
+{
+	int high, low;
+
+	if (s.len < 3 || s.data[0] != '%')
+		return -1;
+	high = hex_value(s.data[1]);
+	low = hex_value(s.data[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+static bool
+is_ipv6(struct str host)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr ip;
+
+	if (host.len >= sizeof(text) || str_find_byte(host, ':') == SIZE_MAX ||
+	    str_find_byte(host, '\0') != SIZE_MAX)
+		return false;
+	memcpy(text, host.data, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET6, text, &ip) == 1;
+}
+
+static bool
+is_ipv4(struct str host)
+{
+	char text[INET_ADDRSTRLEN];
+	struct in_addr ip;
+
+	if (host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.data, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET, text, &ip) == 1;
+}
+
+static bool
+is_label(struct str label)
+{
+	if (label.len == 0 || label.len > LABEL_MAX_BYTES || label.data[0] == '-' ||
+	    label.data[label.len - 1] == '-')
+		return false;
+	for (size_t i = 0; i < label.len; i++) {
+		char c = label.data[i];
+
+		if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_')
+			return false;
+	}
+	return true;
+}
+
+/* Whether browsers take a host that ends in this label for an IPv4 address ("1", "0x7f"). */
+static bool
+is_number_label(struct str label)
+{
+	size_t i = 0;
+
+	if (str_starts_with_nocase(label, STR("0x"))) {
+		for (i = 2; i < label.len && hex_value(label.data[i]) >= 0;)
+			i++;
+		return i == label.len;
+	}
+	while (i < label.len && is_digit(label.data[i]))
+		i++;
+	return i == label.len;
+}
+
+static bool
+is_reg_name(struct str host)
+{
+	struct str rest = host;
+	struct str label = STR_NONE;
+
+	if (host.len == 0 || host.len > HOST_MAX_BYTES)
+		return false;
+	while (str_next(&rest, '.', &label)) {
+		if (!is_label(label))
+			return false;
+	}
+	return !is_number_label(label) || is_ipv4(host);
+}
+
+static bool
+parse_port(struct str text, uint16_t *port)
+{
+	uint64_t value;
+
+	if (text.len > PORT_MAX_DIGITS || str_starts_with(text, STR("0")) ||
+	    !str_to_u64(text, 1, 65535, &value))
+		return false;
+	*port = (uint16_t)value;
+	return true;
+}
+
+bool
+url_split_authority(struct str text, struct str *host, uint16_t *port)
+{
+	struct str rest;
+	size_t end;
+
+	*port = 0;
+	if (str_starts_with(text, STR("["))) {
+		end = str_find_byte(text, ']');
+		if (end == SIZE_MAX)
+			return false;
+		*host = str_take(str_skip(text, 1), end - 1);
+		rest = str_skip(text, end + 1);
+		if (!is_ipv6(*host))
+			return false;
+	} else {
+		end = str_find_byte(text, ':');
+		*host = str_take(text, end);
+		rest = end == SIZE_MAX ? STR_NONE : str_skip(text, end);
+		if (!is_reg_name(*host))
+			return false;
+	}
+	if (rest.len == 0)
+		return true;
+	return rest.data[0] == ':' && parse_port(str_skip(rest, 1), port);
+}
+
+uint16_t
+url_default_port(struct str scheme)
+{
+	if (str_equal_nocase(scheme, STR("https")))
+		return 443;
+	return str_equal_nocase(scheme, STR("http")) ? 80 : 0;
+}
+
+/* Looks for bytes that no part of a URL may hold (RFC 3986 appendix A). */
+static const char *
+find_bad_byte(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if ((unsigned char)c <= 0x20 || (unsigned char)c == 0x7f)
+			return "a space or control character";
+		if ((unsigned char)c > 0x7e)
+			return "a character outside ASCII";
+		if (c == '\\')
+			return "a backslash";
+		if (c == '#')
+			return "a fragment";
+		if (memchr("\"<>^`{|}", c, 8) != NULL)
+			return "a character that must be percent-encoded";
+		if (c == '%' && decode_triplet(str_skip(text, i)) < 0)
+			return "malformed percent-encoding";
+	}
+	return NULL;
+}
+
+static struct str
+copy_lower(struct str s, struct arena *a)
+{
+	char *copy = arena_dup(a, s);
+
+	if (copy == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < s.len; i++) {
+		if (copy[i] >= 'A' && copy[i] <= 'Z')
+			copy[i] = (char)(copy[i] + ('a' - 'A'));
+	}
+	return (struct str){copy, s.len};
+}
+
+/* Takes "scheme://" off the text; the scheme is a literal of ours. */
+static bool
+take_scheme(struct str *text, struct str *scheme)
+{
+	if (str_starts_with_nocase(*text, STR("https://")))
+		*scheme = STR("https");
+	else if (str_starts_with_nocase(*text, STR("http://")))
+		*scheme = STR("http");
+	else
+		return false;
+	*text = str_skip(*text, scheme->len + 3);
+	return true;
+}
+
+bool
+url_parse(struct url *u, struct str text, struct arena *a, struct err *e)
+{
+	struct str authority, rest;
+	const char *bad;
+	char *copy;
+	size_t end;
+
+	*u = (struct url){.port = 0};
+	if (text.len > URL_MAX_BYTES)
+		return err_set(e, ERR_INPUT, "the URL is longer than %d bytes", URL_MAX_BYTES);
+	bad = find_bad_byte(text);
+	if (bad != NULL)
+		return err_set(e, ERR_INPUT, "the URL contains %s", bad);
+	if (!take_scheme(&text, &u->scheme))
+		return err_set(e, ERR_INPUT, "the URL starts with neither https:// nor http://");
+	for (end = 0; end < text.len && text.data[end] != '/' && text.data[end] != '?';)
+		end++;
+	authority = str_take(text, end);
+	rest = str_skip(text, end);
+	if (str_find_byte(authority, '@') != SIZE_MAX)
+		return err_set(e, ERR_INPUT, "the URL contains a user name or password");
+	if (!url_split_authority(authority, &u->host, &u->port))
+		return err_set(e, ERR_INPUT, "the URL's host or port is malformed");
+	if (u->port == 0)
+		u->port = url_default_port(u->scheme);
+	u->host_is_ipv6 = authority.data[0] == '[';
+	u->host = copy_lower(u->host, a);
+	copy = arena_dup(a, rest);
+	if (u->host.data == NULL || copy == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for the URL");
+	rest.data = copy;
+	end = str_find_byte(rest, '?');
+	u->path = str_take(rest, end);
+	u->query = end == SIZE_MAX ? STR_NONE : str_skip(rest, end + 1);
+	return true;
+}
+
+char *
+url_origin(const struct url *u, struct arena *a)
+{
+	const char *open = u->host_is_ipv6 ? "[" : "";
+	const char *close = u->host_is_ipv6 ? "]" : "";
+
+	if (u->port == url_default_port(u->scheme))
+		return arena_printf(a, "%.*s://%s%.*s%s", STR_FMT(u->scheme), open,
+				    STR_FMT(u->host), close);
+	return arena_printf(a, "%.*s://%s%.*s%s:%u", STR_FMT(u->scheme), open, STR_FMT(u->host),
+			    close, (unsigned)u->port);
+}
+
+bool
+url_encode(struct buf *out, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.len && buf_is_ok(out); i++) {
+		unsigned char c = (unsigned char)s.data[i];
+		char triplet[3] = {'%', digits[c >> 4], digits[c & 0xfu]};
+
+		if (is_unreserved(s.data[i]))
+			buf_add_byte(out, s.data[i]);
+		else
+			buf_add(out, triplet, sizeof(triplet));
+	}
+	return buf_is_ok(out);
+}
+
+/* Takes one character, decoded, off the text, which is not empty; -1 for malformed encoding. */
+static int
+next_decoded(struct str *s, bool plus_is_space)
+{
+	char c = s->data[0];
+	int value = (unsigned char)c;
+	size_t len = 1;
+
+	if (c == '%') {
+		value = decode_triplet(*s);
+		len = value < 0 ? 1 : 3;
+	} else if (c == '+' && plus_is_space) {
+		value = ' ';
+	}
+	*s = str_skip(*s, len);
+	return value;
+}
+
+bool
+url_decode(struct buf *out, struct str s, bool plus_is_space)
+{
+	size_t before = out->len;
+
+	while (s.len > 0) {
+		int value = next_decoded(&s, plus_is_space);
+
+		if (value <= 0 || !buf_add_byte(out, (char)value)) {
+			out->len = before;
+			return false;
+		}
+	}
+	return buf_is_ok(out);
+}
+
+static bool
+is_name_encoded(struct str encoded, struct str name)
+{
+	size_t i = 0;
+
+	while (encoded.len > 0) {
+		int value = next_decoded(&encoded, true);
+
+		if (i == name.len || value != (unsigned char)name.data[i])
+			return false;
+		i++;
+	}
+	return i == name.len;
+}
+
+size_t
+url_query_find(struct str query, struct str name, struct str *value)
+{
+	struct str pair;
+	size_t count = 0;
+
+	*value = STR_NONE;
+	while (str_next(&query, '&', &pair)) {
+		size_t equals = str_find_byte(pair, '=');
+
+		if (!is_name_encoded(str_take(pair, equals), name))
+			continue;
+		if (count == 0)
+			*value = equals == SIZE_MAX ? STR_NONE : str_skip(pair, equals + 1);
+		count++;
+	}
+	return count;
+}
+
+static bool
+has_bad_character(struct str s, unsigned char last_allowed)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if (c <= 0x20 || c == 0x7f || c > last_allowed)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Browsers take '\' for '/', and dot segments away: "/.//host" becomes "//host", which is harmless
+ * as a path and not as somebody's next redirect. A browser never sends either.
+ */
+static bool
+is_plain_path(struct str path)
+{
+	struct str segment;
+
+	if (!str_starts_with(path, STR("/")) || str_starts_with(path, STR("//")) ||
+	    str_find_byte(path, '\\') != SIZE_MAX)
+		return false;
+	while (str_next(&path, '/', &segment)) {
+		if (str_equal(segment, STR(".")) || str_equal(segment, STR("..")))
+			return false;
+	}
+	return true;
+}
+
+/* Decodes what is well-formed and leaves the rest; in and out may be the same memory. */
+static struct str
+decode_leniently(struct str s, char *out)
+{
+	size_t len = 0;
+
+	while (s.len > 0) {
+		int value = decode_triplet(s);
+
+		out[len++] = value < 0 ? s.data[0] : (char)value;
+		s = str_skip(s, value < 0 ? 1 : 3);
+	}
+	return (struct str){out, len};
+}
+
+/* Checks the text as it is, decoded, and decoded twice. */
+static bool
+is_clean_when_decoded(struct str s, bool is_path)
+{
+	char decoded[URL_MAX_BYTES];
+
+	for (int round = 0; round < 3; round++) {
+		if (round > 0)
+			s = decode_leniently(s, decoded);
+		if (has_bad_character(s, round == 0 ? 0x7e : 0xff))
+			return false;
+		if (is_path && !is_plain_path(s))
+			return false;
+	}
+	return true;
+}
+
+bool
+url_is_local_target(struct str target)
+{
+	size_t path_len;
+
+	if (target.len == 0 || target.len > URL_MAX_BYTES)
+		return false;
+	for (path_len = 0;
+	     path_len < target.len && target.data[path_len] != '?' && target.data[path_len] != '#';)
+		path_len++;
+	return is_clean_when_decoded(str_take(target, path_len), true) &&
+	       is_clean_when_decoded(str_skip(target, path_len), false);
+}
