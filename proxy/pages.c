@@ -180,7 +180,7 @@ add_head(const struct pages *p, const struct page *page, const char *title, stru
 static void
 add_header(const struct pages *p, const struct page *page, struct buf *out)
 {
-	bool signed_in = !str_is_empty(page->identity.username);
+	bool is_for_user = page->kind == PAGE_WORKSPACE || page->kind == PAGE_SIGN_OUT;
 
 	buf_add_str(out,
 		    STR("<body>\n<header>\n<svg viewBox=\"0 0 28 28\" fill=\"none\" "
@@ -190,12 +190,11 @@ add_header(const struct pages *p, const struct page *page, struct buf *out)
 			"<path d=\"M17 4h3a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4h-3\"/>"
 			"<path d=\"m11.5 9.5 4.5 4.5-4.5 4.5\"/></svg>\n"));
 	add_element(out, "<span class=\"place\">", p->workspace, "</span>\n");
-	if (signed_in) {
+	if (is_for_user && !str_is_empty(page->identity.username)) {
 		buf_add_str(out, STR("<span class=\"who\">"));
 		pages_add_identity(out, &page->identity);
-		if (page->kind != PAGE_SIGN_OUT) {
+		if (page->kind == PAGE_WORKSPACE)
 			add_element(out, " · <a href=\"", p->prefix, "/sign_out\">Sign out</a>");
-		}
 		buf_add_str(out, STR("</span>\n"));
 	}
 	buf_add_str(out, STR("</header>\n"));
@@ -303,7 +302,7 @@ add_notice(const struct pages *p, const struct page *page, const struct page_tex
 	add_element(out, "<p>", page->detail, "</p>\n");
 	add_element(out, "<p class=\"soft\">", text->hint, "</p>\n");
 	if (page->retry_after_s > 0)
-		buf_addf(out, "<p class=\"soft\">Good moment to try again: in %u seconds.</p>\n",
+		buf_addf(out, "<p class=\"soft\">It is worth trying again in %u seconds.</p>\n",
 			 (unsigned)page->retry_after_s);
 	add_actions(p, page, text->action, out);
 	buf_add_str(out, STR("</main>\n"));

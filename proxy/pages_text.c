@@ -26,8 +26,7 @@ static const struct page_text problem_texts[] = {
 	 "Signing in again often helps: sign-ins expire after a few minutes.", PAGE_ACTION_SIGN_IN},
 	{503, AUTH_PROBLEM_GITLAB_UNAVAILABLE, "gitlab_unavailable", "GitLab can't be reached",
 	 "We need GitLab to check who you are, and it does not answer at the moment.",
-	 "Your workspace and your files are not affected. Please try again shortly.",
-	 PAGE_ACTION_AGAIN},
+	 "Your workspace and your files are not affected.", PAGE_ACTION_AGAIN},
 	{502, AUTH_PROBLEM_GITLAB_REFUSES_US, "gitlab_refuses_us", "GitLab does not know us",
 	 "GitLab refused this workspace as an application: its id, secret or redirect address is "
 	 "not what GitLab has on record.",

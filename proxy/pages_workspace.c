@@ -7,6 +7,7 @@
  * reloads every few seconds); the script then keeps the same elements up to date.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "proxy/pages_parts.h"
 
@@ -71,27 +72,40 @@ add_size(struct buf *out, uint64_t bytes)
 	buf_addf(out, "%.1f %s", value, units[unit]);
 }
 
+/* 1234567 as "1,234,567", as the script writes it. */
 static void
-add_ratio(struct buf *out, uint64_t done, uint64_t total)
+add_count(struct buf *out, uint64_t value)
 {
-	if (total > 0)
-		buf_addf(out, "%" PRIu64 " of %" PRIu64, done, total);
+	char digits[24];
+	int i, n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
+
+	for (i = 0; i < n; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			buf_add_byte(out, ',');
+		buf_add_byte(out, digits[i]);
+	}
+}
+
+static void
+add_ratio(struct buf *out, uint64_t done, uint64_t total, const char *unit)
+{
+	if (total == 0)
+		return;
+	add_count(out, done);
+	buf_add_str(out, STR(" of "));
+	add_count(out, total);
+	buf_addf(out, " %s", unit);
 }
 
 static void
 add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
 {
-	if (step == STEP_RECEIVE) {
-		add_ratio(out, clone->objects_done, clone->objects_total);
-		if (clone->bytes > 0) {
-			buf_add_str(out, clone->objects_total > 0 ? STR(" · ") : STR_NONE);
-			add_size(out, clone->bytes);
-		}
-	} else if (step == STEP_RESOLVE) {
-		add_ratio(out, clone->deltas_done, clone->deltas_total);
-	} else if (step == STEP_CHECKOUT) {
-		add_ratio(out, clone->files_done, clone->files_total);
-	}
+	if (step == STEP_RECEIVE)
+		add_ratio(out, clone->objects_done, clone->objects_total, "objects");
+	else if (step == STEP_RESOLVE)
+		add_ratio(out, clone->deltas_done, clone->deltas_total, "deltas");
+	else if (step == STEP_CHECKOUT)
+		add_ratio(out, clone->files_done, clone->files_total, "files");
 }
 
 static void
@@ -130,22 +144,48 @@ add_steps(struct buf *out, enum step current, const struct clone_progress *clone
 	buf_add_str(out, STR("</ol>\n"));
 }
 
+/* What stands above the bar: how far, or in words where that has no measure. */
+static void
+add_amount(struct buf *out, enum step current, const struct clone_progress *clone)
+{
+	if (clone->phase == CLONE_FAILED)
+		buf_add_str(out, STR("Stopped"));
+	else if (current != STEP_IDE && clone->percent > 0)
+		buf_addf(out, "%u%%", clone->percent);
+	else if (current == STEP_IDE)
+		buf_add_str(out, STR("Almost there"));
+	else
+		buf_add_str(out, STR("Getting ready"));
+}
+
+static void
+add_meter(struct buf *out, enum step current, const struct clone_progress *clone)
+{
+	buf_addf(out, "<span class=\"off-screen\" id=\"now\" role=\"status\">%s</span>\n",
+		 steps[current].name);
+	buf_add_str(out, STR("<div class=\"meter\"><span class=\"amount\" id=\"amount\">"));
+	add_amount(out, current, clone);
+	buf_add_str(out, STR("</span><span class=\"rate\" id=\"rate\">"));
+	if (clone->bytes > 0)
+		add_size(out, clone->bytes);
+	if (clone->phase == CLONE_RECEIVING && clone->bytes_per_s > 0) {
+		buf_add_str(out, STR(" · "));
+		add_size(out, clone->bytes_per_s);
+		buf_add_str(out, STR("/s"));
+	}
+	buf_add_str(out, STR("</span></div>\n"));
+}
+
 /* The bar counts the clone; the start of the IDE has no measure, so it only moves. */
 static void
 add_progress(struct buf *out, enum step current, const struct clone_progress *clone)
 {
 	bool failed = clone->phase == CLONE_FAILED;
-	bool is_known = current != STEP_IDE && clone->percent > 0;
 
-	buf_add_str(out, STR("<div class=\"sheet\" id=\"progress\">\n<div class=\"meter\">"
-			     "<span class=\"now\" id=\"now\" role=\"status\">"));
-	pages_add_text(out, str_from(failed ? "Stopped" : steps[current].name));
-	buf_add_str(out, STR("</span><output id=\"percent\">"));
-	if (is_known)
-		buf_addf(out, "%u%%", clone->percent);
-	buf_add_str(out, STR("</output></div>\n<progress id=\"bar\" max=\"100\" "
-			     "aria-label=\"Progress\""));
-	if (is_known || failed)
+	buf_add_str(out, STR("<div class=\"sheet\" id=\"progress\">\n"));
+	add_meter(out, current, clone);
+	buf_add_str(out, STR("<progress id=\"bar\" max=\"100\" aria-label=\"Progress\""));
+	if (failed || (current != STEP_IDE && clone->percent > 0))
 		buf_addf(out, " value=\"%u\"", clone->percent);
 	buf_add_str(out, STR("></progress>\n"));
 	if (clone->phase != CLONE_OFF)

@@ -46,23 +46,34 @@
 		return value.toFixed(unit === 0 ? 0 : 1) + ' ' + units[unit];
 	}
 
-	function ratio(done, total) {
-		return total > 0 ? count(done) + ' of ' + count(total) : '';
-	}
-
-	function joined(parts) {
-		return parts.filter(Boolean).join(' · ');
+	function ratio(done, total, unit) {
+		return total > 0 ? count(done) + ' of ' + count(total) + ' ' + unit : '';
 	}
 
 	function figures(clone) {
 		return {
-			receiving: joined([ratio(clone.objects_done, clone.objects_total),
-				clone.bytes > 0 ? size(clone.bytes) : '',
-				clone.phase === 'receiving' && clone.bytes_per_s > 0 ?
-					size(clone.bytes_per_s) + '/s' : '']),
-			resolving: ratio(clone.deltas_done, clone.deltas_total),
-			checkout: ratio(clone.files_done, clone.files_total)
+			receiving: ratio(clone.objects_done, clone.objects_total, 'objects'),
+			resolving: ratio(clone.deltas_done, clone.deltas_total, 'deltas'),
+			checkout: ratio(clone.files_done, clone.files_total, 'files')
 		};
+	}
+
+	function rate(clone) {
+		var text = clone.bytes > 0 ? size(clone.bytes) : '';
+		if (clone.phase === 'receiving' && clone.bytes_per_s > 0) {
+			text += ' · ' + size(clone.bytes_per_s) + '/s';
+		}
+		return text;
+	}
+
+	function amount(clone, failed, known) {
+		if (failed) {
+			return 'Stopped';
+		}
+		if (known) {
+			return clone.percent + '%';
+		}
+		return active === 'ide' ? 'Almost there' : 'Getting ready';
 	}
 
 	function stateOf(index, current, failed) {
@@ -105,7 +116,8 @@
 		} else {
 			bar.removeAttribute('value');
 		}
-		setText('percent', known ? clone.percent + '%' : '');
+		setText('amount', amount(clone, failed, known));
+		setText('rate', rate(clone));
 		document.title = (known && !failed ? clone.percent + '% · ' : '') +
 			(failed ? 'Clone failed' : 'Starting') + ' · ' + place;
 	}
@@ -168,6 +180,7 @@
 			}
 			window.clearTimeout(timer);
 			setText('now', 'Opening your IDE');
+			setText('amount', 'Opening your IDE');
 			window.setTimeout(function () {
 				window.location.reload();
 			}, Math.max(0, 1000 - window.performance.now()));
