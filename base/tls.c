@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -24,6 +25,7 @@
 #define RECORD_MAX_PLAIN  16384u
 #define RECORD_OVERHEAD	  64u
 #define TICKET_KEYS_BYTES 80
+#define VERSION_MAX	  48 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 
 struct tls_context {
 	SSL_CTX *ssl_ctx;
@@ -50,6 +52,7 @@ struct tls_session {
 	bool saw_end;	 /* the socket was closed or reset by the peer */
 	bool has_failed;
 	struct output output;
+	char version[VERSION_MAX];
 };
 
 /* The reason that OpenSSL gives for what just failed, into e. */
@@ -424,7 +427,11 @@ tls_session_handshake(struct tls_session *s, struct err *e)
 	ERR_clear_error();
 	int returned = SSL_do_handshake(s->ssl);
 
-	return returned == 1 ? TLS_DONE : explain(s, returned, "TLS handshake", e);
+	if (returned != 1)
+		return explain(s, returned, "TLS handshake", e);
+	(void)snprintf(s->version, sizeof(s->version), "%s %s", SSL_get_version(s->ssl),
+		       SSL_get_cipher_name(s->ssl));
+	return TLS_DONE;
 }
 
 enum tls_result
@@ -506,5 +513,5 @@ tls_session_sent(struct tls_session *s, size_t len)
 const char *
 tls_session_version(const struct tls_session *s)
 {
-	return SSL_get_version(s->ssl);
+	return s->version;
 }
