@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for whole-process tests: a GitLab, an IDE's place, certificates, and the proxy itself.
+
+	def test_something(proxy, gitlab, upstream, client):
+	    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+	    assert upstream.requests[0].get("X-Forwarded-User") == "sasha"
+
+Everything listens on loopback, on ports of the kernel's choice, so tests may run side by side
+(pytest -n). At its end each proxy must exit with 0 on SIGTERM, without a sanitizer's report and
+without a secret in its log.
+"""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+
+import certificates as certificates_module  # noqa: E402
+import proxy as proxy_module  # noqa: E402
+from gitlab import GitLab  # noqa: E402
+from upstream import Upstream  # noqa: E402
+from web_client import WebClient  # noqa: E402
+
+WORKSPACE_NAME = "workspace.localhost"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "fast: no browser, no waiting; what to run while editing")
+    config.addinivalue_line("markers", "browser: drives Chromium")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" not in item.keywords:
+            item.add_marker(pytest.mark.fast)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets fixtures see whether the test failed, and adds the proxies' logs to a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for started in getattr(item, "started_proxies", []):
+            report.sections.append((f"log of the proxy at {started.external_url}", started.log[-20000:]))
+
+
+class Certificates:
+    """authority: a client trusts it; cert, key: for every name that tests use."""
+
+    def __init__(self, directory):
+        self.authority = certificates_module.Authority(directory)
+        self.ca = self.authority.file
+        self.cert, self.key = self.authority.issue()
+
+    def context(self):
+        return self.authority.client_context()
+
+    def issue(self, stem, **more):
+        return self.authority.issue(stem, **more)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def make_gitlab(certificates):
+    """make_gitlab(root="/gitlab", tls=True …): further or different stand-ins."""
+    running = []
+
+    def make(tls=True, **options):
+        if tls:
+            options = {"tls_cert": certificates.cert, "tls_key": certificates.key, "name": "localhost", **options}
+        gitlab = GitLab(**options).start()
+        running.append(gitlab)
+        populate(gitlab)
+        return gitlab
+
+    yield make
+    crashes = [crash for gitlab in running for crash in gitlab.crashes]
+    for gitlab in running:
+        gitlab.stop()
+    assert not crashes, "the stand-in GitLab failed:\n" + "\n".join(crashes)
+
+
+def populate(gitlab):
+    """sasha owns the workspace and its project; robin may do nothing; alex owns another one."""
+    gitlab.sasha = gitlab.add_user("sasha", "sasha-password")
+    gitlab.robin = gitlab.add_user("robin", "robin-password")
+    gitlab.alex = gitlab.add_user("alex", "alex-password")
+    gitlab.project = gitlab.add_project("group/demo", gitlab.sasha)
+    gitlab.workspace = gitlab.add_workspace(gitlab.sasha, gitlab.project)
+    gitlab.other_workspace = gitlab.add_workspace(gitlab.alex, name="plum-heron-red")
+
+
+@pytest.fixture
+def gitlab(make_gitlab):
+    """A stand-in GitLab over HTTPS: gitlab.sasha, .robin, .alex, .project, .workspace."""
+    return make_gitlab()
+
+
+@pytest.fixture
+def upstream():
+    """Where the IDE would be; see support/upstream.py."""
+    server = Upstream()
+    yield server
+    server.stop()
+    assert not server.errors, server.errors
+
+
+@pytest.fixture
+def client(certificates):
+    """A browser without a screen."""
+    return WebClient(certificates.context())
+
+
+@pytest.fixture
+def make_client(certificates):
+    return lambda **options: WebClient(certificates.context(), **options)
+
+
+@pytest.fixture
+def make_proxy(request, tmp_path, certificates):
+    """make_proxy(gitlab, upstream, trusted=True, confidential=True, NAME=value …) -> Proxy.
+
+    gitlab and upstream may be None or left out. Settings given by name win over what is derived;
+    None takes one away. start=False leaves the start to the test.
+    """
+    started = []
+    request.node.started_proxies = started
+
+    def make(gitlab=None, upstream=None, trusted=True, confidential=True, scopes=None, start=True, **settings):
+        def with_port(port):
+            values = derive_settings(certificates, gitlab, upstream, port)
+            canaries = [values["COOKIE_SECRET"]]
+            if gitlab:
+                more = {"scopes": scopes} if scopes else {}
+                application = gitlab.add_application(
+                    f"{values['EXTERNAL_URL']}/oauth2/callback", trusted=trusted, confidential=confidential, **more
+                )
+                values["CLIENT_ID"], values["CLIENT_SECRET"] = application.uid, application.secret
+            values.update(settings)
+            log = tmp_path / f"proxy-{len(started)}.log"
+            one = proxy_module.Proxy({k: v for k, v in values.items() if v is not None}, log, canaries)
+            one.context = certificates.context()
+            one.gitlab = gitlab
+            started.append(one)
+            return one
+
+        if not start:
+            return with_port(proxy_module.free_port())
+        return proxy_module.start_with_port(with_port)
+
+    yield make
+    for one in started:
+        if one.process is None or one.exit_code not in (None, 0):
+            continue
+        if one.gitlab:
+            one.secrets += one.gitlab.secrets()
+        one.check_end()
+
+
+def derive_settings(certificates, gitlab, upstream, port):
+    values = {
+        "EXTERNAL_URL": f"https://{WORKSPACE_NAME}:{port}",
+        "HTTPS_ADDRESS": f"127.0.0.1:{port}",
+        "TLS_CERT_FILE": certificates.cert,
+        "TLS_KEY_FILE": certificates.key,
+        "ADMIN_ADDRESS": "127.0.0.1:0",
+        "UPSTREAM": upstream.url if upstream else "http://127.0.0.1:9",
+        "COOKIE_SECRET": proxy_module.new_cookie_secret(),
+        "GITLAB_URL": "https://localhost:9",
+        "CLIENT_ID": "none",
+        "WORKSPACE_ID": 7,
+        "LOG_LEVEL": "debug",
+    }
+    if gitlab:
+        values["GITLAB_URL"] = gitlab.url
+        values["GITLAB_CA_FILE"] = certificates.ca if gitlab.url.startswith("https:") else None
+        values["WORKSPACE_ID"] = gitlab.workspace.id
+    return values
+
+
+@pytest.fixture
+def proxy(make_proxy, gitlab, upstream):
+    """The proxy before `upstream`, with a trusted application at `gitlab`."""
+    return make_proxy(gitlab, upstream)
+
+
+@pytest.fixture
+def signed_in(proxy, client):
+    """A client with sasha's session."""
+    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert page.status == 200, (page.url, page.status, page.text[:500])
+    return client
+
+
+@pytest.fixture
+def session_cookie(signed_in, proxy):
+    """The Cookie header of sasha's session, for raw clients."""
+    return "; ".join(f"{c.name}={c.value}" for c in signed_in.cookies_of(proxy.name))

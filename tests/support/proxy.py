@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the workspace-proxy binary for a test: settings, readiness by its own log, a strict end.
+
+The binary is $WORKSPACE_PROXY_BINARY, or build/workspace-proxy.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import raw_client
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
+START_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 20
+PREFIX = "WORKSPACE_PROXY_"
+
+
+def binary():
+    return os.path.abspath(os.environ.get("WORKSPACE_PROXY_BINARY") or os.path.join(ROOT, "build", "workspace-proxy"))
+
+
+def free_port():
+    """A port that was free a moment ago: whoever uses it must be ready to try another."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def environment_for(settings):
+    """A child's environment: nothing of ours but what is needed, and the settings."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "ASAN_SYMBOLIZER_PATH")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:abort_on_error=0")
+    environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
+    for name, value in settings.items():
+        if value is not None:
+            environment[name if name.isupper() and name.startswith(("OAUTH2_PROXY_", PREFIX)) else PREFIX + name] = str(value)
+    return environment
+
+
+class StartFailed(Exception):
+    pass
+
+
+class Proxy:
+    """One process of `workspace-proxy serve`.
+
+    settings: names without the prefix; None leaves one out. secrets: what must never be logged.
+    """
+
+    def __init__(self, settings, log_file, secrets=(), arguments=("serve",)):
+        self.settings = settings
+        self.external_url = settings.get("EXTERNAL_URL")
+        self.arguments = list(arguments)
+        self.secrets = list(secrets)
+        self.listeners = {}  # "https", "http", "admin" -> address text
+        self.log_file = str(log_file)
+        self.lines = []
+        self.process = None
+        self.exit_code = None
+        self.context = None  # of clients: trusts the certificate
+        self._changed = threading.Condition()
+        self._reader = None
+        self._ended = False
+
+    # Life
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [binary(), *self.arguments],
+            env=environment_for(self.settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        wanted = {name for name in ("https", "http", "admin") if self._wants(name)}
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or wanted <= set(self.listeners), START_TIMEOUT_S)
+        if not wanted <= set(self.listeners):
+            self.kill()
+            raise StartFailed(f"not listening on {wanted - set(self.listeners)}:\n{self.log}")
+        return self
+
+    def _wants(self, listener):
+        address = self.settings.get(f"{listener.upper()}_ADDRESS")
+        return bool(address) and address != "off"
+
+    def _read_log(self):
+        with open(self.log_file, "ab") as copy:
+            for line in self.process.stderr:
+                copy.write(line)
+                copy.flush()
+                self._note(line.decode("utf-8", "replace").rstrip("\n"))
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _note(self, line):
+        with self._changed:
+            self.lines.append(line)
+            document = _as_json(line)
+            if document.get("message") == "listening":
+                self.listeners[document.get("listener")] = document.get("address")
+            self._changed.notify_all()
+
+    def stop(self, signal_number=signal.SIGTERM):
+        """Asks it to end and waits; the exit code."""
+        if self.process is None or self.exit_code is not None:
+            return self.exit_code
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        try:
+            self.exit_code = self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running {STOP_TIMEOUT_S} s after signal {signal_number}:\n{self.log}") from None
+        self._reader.join(5)
+        return self.exit_code
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.exit_code = self.process.wait()
+        self._reader.join(5)
+
+    def check_end(self):
+        """Stops it; what must hold for every process at its end."""
+        code = self.stop()
+        log = self.log
+        report = SANITIZER.search(log)
+        assert not report, f"sanitizer report:\n{log[max(0, report.start() - 2000):][:8000]}"
+        assert code == 0, f"exit code {code} on SIGTERM\n{log[-8000:]}"
+        for secret in self.secrets:
+            assert secret not in log, f"a secret is in the log: {[line for line in self.lines if secret in line][:3]}"
+
+    # The log
+
+    @property
+    def log(self):
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def log_entries(self, **criteria):
+        with self._changed:
+            documents = [_as_json(line) for line in self.lines]
+        return [d for d in documents if d and all(d.get(k) == v for k, v in criteria.items())]
+
+    def wait_for_log(self, timeout_s=10, **criteria):
+        """Blocks until a line with these fields was logged; returns it."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.log_entries(**criteria), timeout_s):
+                raise TimeoutError(f"no log line with {criteria} in {timeout_s} s:\n{self.log[-4000:]}")
+            return self.log_entries(**criteria)[0]
+
+    # Reaching it
+
+    def address(self, listener="https"):
+        """(host, port), or the path of a unix socket."""
+        text = self.listeners[listener]
+        if text.startswith("unix:"):
+            return text.removeprefix("unix:")
+        host, _, port = text.rpartition(":")
+        host = host.strip("[]")
+        return ({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port))
+
+    @property
+    def origin(self):
+        return self.external_url
+
+    @property
+    def host(self):
+        """What belongs into Host: name and port."""
+        return self.external_url.partition("://")[2]
+
+    @property
+    def name(self):
+        return self.host.partition(":")[0]
+
+    def raw(self, listener="https", timeout=10, **more):
+        """A RawClient connected to a listener; TLS on "https"."""
+        context = self.context if listener == "https" else None
+        return raw_client.RawClient(
+            self.address(listener), context, self.name if context else None, timeout=timeout, **more
+        )
+
+    def memory_kib(self):
+        """Resident set size."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def _as_json(line):
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def new_cookie_secret():
+    return secrets.token_hex(32)
+
+
+def start_with_port(make, attempts=5):
+    """make(port) -> Proxy, not started. Another port when this one was taken meanwhile."""
+    for attempt in range(attempts):
+        proxy = make(free_port())
+        try:
+            return proxy.start()
+        except StartFailed as e:
+            if attempt + 1 == attempts or "ddress already in use" not in str(e):
+                raise
+    raise AssertionError("unreachable")
+
+
+def run(arguments, settings=None, timeout_s=30, input=None):
+    """Runs the binary to its end, for `check` and the like; a CompletedProcess with text."""
+    return subprocess.run(
+        [binary(), *arguments],
+        env=environment_for(settings or {}),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        input=input,
+    )
+
+
+def wait_until(condition, timeout_s=10, what="a condition", interval_s=0.02):
+    """For what can only be seen by looking: polls, and says what it waited for."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s} s for {what}")
+        time.sleep(interval_s)
+    return value
