@@ -302,8 +302,11 @@ load_found(struct loader *l, const struct conf_setting *row, const struct found 
 	struct str text = buf_view(&f->value);
 	if (!conf_value_is_secret(row))
 		text = str_trim(text);
-	if (!conf_value_parse(row, text, (char *)l->target + row->offset, l->arena, &e))
-		report_value(l, row, f, &e);
+	if (str_is_empty(text))
+		err_set(&e, ERR_CONFIG, "only white space");
+	else if (conf_value_parse(row, text, (char *)l->target + row->offset, l->arena, &e))
+		return;
+	report_value(l, row, f, &e);
 }
 
 static void

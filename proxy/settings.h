@@ -14,6 +14,8 @@
 #include "base/url.h"
 #include "clone/clone.h"
 
+#define SETTINGS_PREFIX "WORKSPACE_PROXY_"
+
 struct settings_upstream {
 	struct address address;
 	const char *host; /* the Host that we would send; the browser's is passed on */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy check`: says what the configuration means, or everything that is wrong with it.
+ */
+#ifndef PROXY_CHECK_H
+#define PROXY_CHECK_H
+
+#include <stdio.h>
+
+/* Prints the effective settings to out (secrets as "set") and returns 0, or every problem on a line
+ * of its own to errors and returns 1. Notes go to errors in both cases. */
+int check_run(char **environment, FILE *out, FILE *errors);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Picks the subcommand, loads its settings and hands them over.
+ *
+ * Promises the exit codes: 0 done, 1 the configuration or the run failed, 2 the command line is
+ * wrong. What a command does is its module's affair.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "proxy/check.h"
+#include "proxy/help.h"
+#include "proxy/serve.h"
+
+/* What gcc and clang say when AddressSanitizer is on. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
+/* Loads, reports, and sets the log up. The problems are gone when the command runs: they are big.
+ */
+static struct settings *
+load(enum settings_scope scope)
+{
+	struct conf_problems problems = {.count = 0, .notes_count = 0};
+	struct settings *s = settings_load(environ, scope, &problems);
+	if (s == NULL) {
+		conf_print_problems(&problems, stderr);
+		return NULL;
+	}
+	conf_wipe_environment(&settings_table, environ);
+	log_configure((enum log_level)s->log_level, (enum log_format)s->log_format, STDERR_FILENO);
+	for (size_t i = 0; i < problems.notes_count && i < CONF_NOTES_MAX; i++)
+		log_warn(NULL, "configuration", log_cstr("note", problems.notes[i].text));
+	return s;
+}
+
+static int
+run_serve(void)
+{
+	struct settings *s = load(SETTINGS_SERVE);
+	int code = s == NULL ? 1 : serve_run(s);
+	settings_free(s);
+	return code;
+}
+
+static int
+run_clone(int argc, char **argv)
+{
+	struct settings *s = load(SETTINGS_CLONE);
+	int code = s == NULL ? 1 : clone_run(&s->clone, argc, argv);
+	settings_free(s);
+	return code;
+}
+
+static int
+run_check(void)
+{
+	return check_run(environ, stdout, stderr);
+}
+
+static int
+refuse(const char *what, const char *word)
+{
+	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see workspace-proxy help\n", what,
+		      word);
+	return 2;
+}
+
+/* Commands that take no arguments. */
+static const struct {
+	const char *name;
+	int (*run)(void);
+} commands[] = {
+	{"serve", run_serve},
+	{"check", run_check},
+	{"help", help_print},
+	{"--help", help_print},
+	{"-h", help_print},
+	{"version", help_print_version},
+	{"--version", help_print_version},
+};
+
+/* argv[0] is the command. */
+static int
+run_command(int argc, char **argv)
+{
+	if (strcmp(argv[0], "clone") == 0)
+		return run_clone(argc, argv);
+	if (strcmp(argv[0], "docs") == 0)
+		return help_print_docs(argc, argv);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		if (argc > 1 && strcmp(argv[1], "--help") == 0)
+			return help_print();
+		return argc > 1 ? refuse("unexpected argument", argv[1]) : commands[i].run();
+	}
+	return refuse("unknown command", argv[0]);
+}
+
+/* Before any thread exists. Nobody may read our memory and descriptors: code in the IDE's container
+ * usually runs as our uid. Leak checkers have to, so their builds stay open. */
+static void
+prepare_process(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+#ifndef SANITIZED
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+int
+main(int argc, char **argv)
+{
+	prepare_process();
+	if (argc < 2)
+		return run_serve();
+	return run_command(argc - 1, argv + 1);
+}

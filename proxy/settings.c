@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads all settings into one immutable struct: the table's rows, then the checks between them.
+ *
+ * The table is settings_table.c. For the clone worker it is narrowed: rows that are none of its
+ * business are known names but not read, so that a shared environment does no harm.
+ */
+#include "proxy/settings.h"
+
+#include <stdlib.h>
+
+#include "proxy/settings_table.h"
+
+#define ARENA_MAX_BYTES ((size_t)256 * 1024)
+
+/* The table as a command sees it; NULL without memory. */
+static struct conf_setting *
+narrow_rows(struct arena *a, enum settings_scope scope)
+{
+	struct conf_setting *rows = arena_alloc_array(a, settings_table.count, sizeof(*rows));
+	if (rows == NULL)
+		return NULL;
+	memcpy(rows, settings_table.settings, settings_table.count * sizeof(*rows));
+	for (size_t i = 0; scope == SETTINGS_CLONE && i < settings_table.count; i++) {
+		if ((rows[i].flags & (SETTINGS_CLONE_TOO | CONF_RESERVED)) == 0)
+			rows[i].flags = CONF_SKIPPED;
+		rows[i].flags &= ~(unsigned)CONF_REQUIRED;
+	}
+	return rows;
+}
+
+static bool
+is_alias(struct str variable)
+{
+	for (size_t i = 0; i < settings_table.count; i++) {
+		struct str alias = str_from(settings_table.settings[i].alias);
+		if (!str_is_empty(alias) && str_starts_with(variable, alias) &&
+		    (variable.len == alias.len ||
+		     str_equal(str_skip(variable, alias.len), STR("_FILE"))))
+			return true;
+	}
+	return false;
+}
+
+/* Whoever switches from oauth2-proxy must learn which of its settings, a restriction perhaps, have
+ * no effect here. */
+static void
+note_foreign(char **environment, struct conf_problems *problems)
+{
+	for (char **entry = environment; *entry != NULL; entry++) {
+		struct str whole = str_from(*entry);
+		struct str name = str_take(whole, str_find_byte(whole, '='));
+		char variable[96];
+		if (!str_starts_with(name, STR(SETTINGS_FOREIGN)) || is_alias(name))
+			continue;
+		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
+		conf_note(problems, variable, "ignored: there is no setting of this meaning");
+	}
+}
+
+struct settings *
+settings_load(char **environment, enum settings_scope scope, struct conf_problems *problems)
+{
+	size_t before = problems->count;
+	struct settings *s = calloc(1, sizeof(*s));
+	struct conf_table table = settings_table;
+
+	if (s == NULL)
+		goto no_memory;
+	arena_init(&s->arena, ARENA_MAX_BYTES);
+	table.settings = narrow_rows(&s->arena, scope);
+	if (table.settings == NULL)
+		goto no_memory;
+
+	/* The checks run all the same: every problem is reported at once. */
+	(void)!conf_load(&table, environment, s, &s->arena, problems);
+	settings_check(s, environment, scope, problems);
+	if (scope == SETTINGS_SERVE)
+		note_foreign(environment, problems);
+	if (problems->count == before)
+		return s;
+	settings_free(s);
+	return NULL;
+
+no_memory:
+	conf_problem(problems, "settings", "no memory");
+	settings_free(s);
+	return NULL;
+}
+
+void
+settings_free(struct settings *s)
+{
+	if (s == NULL)
+		return;
+	conf_free_secrets(&settings_table, s);
+	for (size_t i = 0; i < s->auth.cookie_keys.count; i++)
+		secret_free(s->auth.cookie_keys.keys[i]);
+	arena_fini(&s->arena);
+	free(s);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parsers and formatters of the settings whose values base/conf has no type for. See conf_parse_fn
+ * and conf_format_fn; private to the settings modules.
+ */
+#ifndef PROXY_SETTINGS_PARSE_H
+#define PROXY_SETTINGS_PARSE_H
+
+#include "base/conf.h"
+
+conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
+conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
+conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */
+conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
+conf_parse_fn settings_parse_cookie_name;
+conf_parse_fn settings_parse_scope;
+conf_parse_fn settings_parse_project;
+conf_parse_fn settings_parse_ref;
+
+conf_format_fn settings_format_upstream;
+conf_format_fn settings_format_cookie_secret;
+conf_format_fn settings_format_authorization;
+conf_format_fn settings_format_text;
+
+#endif

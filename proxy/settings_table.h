@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the settings modules share about the table beyond proxy/settings.h: marks on rows, and the
+ * cross-checks that run after loading. Private to them.
+ */
+#ifndef PROXY_SETTINGS_TABLE_H
+#define PROXY_SETTINGS_TABLE_H
+
+#include "proxy/settings.h"
+
+/* Rows that SETTINGS_CLONE reads; what is required of the sidecar is not required of the clone. */
+#define SETTINGS_CLONE_TOO CONF_OWN_FLAG
+
+/* Prefix of oauth2-proxy's variables. */
+#define SETTINGS_FOREIGN "OAUTH2_PROXY_"
+
+/* Adds what does not hold between settings, and fills in what follows from others. */
+void settings_check(struct settings *s, char **environment, enum settings_scope scope,
+		    struct conf_problems *problems);
+
+#endif
