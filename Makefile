@@ -4,6 +4,8 @@
 BUILD   ?= build
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
+PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
 
 PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2
@@ -36,10 +38,11 @@ USES_container := base
 USES_proxy     := auth clone container base
 archives = $(foreach d,$(1) $(USES_$(1)),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 
+TEST_SOURCES := $(wildcard tests/unit/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
-all: $(BUILD)/workspace-proxy
+all: $(BUILD)/workspace-proxy ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
@@ -52,10 +55,23 @@ $(call archive,$(1)): $(call objects,$(1))
 endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
-$(BUILD)/%.o: %.c
+# Objects wait for the libraries' headers, and are built anew when compiler or flags change.
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+.PHONY: FORCE
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL))' >$@
+
+$(BUILD)/packages:
+	@mkdir -p $(@D)
+	@pkg-config --print-errors --exists $(PACKAGES) || \
+		{ echo "Libraries are missing: run \`make deps\`, which installs them."; exit 1; }
+	@touch $@
 
 # Style and script of our pages, each line as a string literal; licence and comment lines stay here.
 $(BUILD)/%.inc: %
@@ -74,12 +90,94 @@ $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(word 2,$(subst
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
+.PHONY: unit-programs
+unit-programs: $(UNIT_TESTS)
+
 .PHONY: unit
-unit: $(UNIT_TESTS)
-	@set -e; for t in $(UNIT_TESTS); do $$t; done
+unit: $(UNIT_TESTS) ## builds and runs the unit tests
+	@tools/run-unit-tests $(BUILD) $(JOBS) $(UNIT_TESTS)
+
+# Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
+.PHONY: e2e
+e2e: $(BUILD)/workspace-proxy ## builds and runs the whole-process tests (PYTEST="-k name" for some)
+	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
+
+# The whole suite. The second round has the other compiler, so both have seen all of the code.
+.PHONY: test
+test: ## installs what is missing, builds, runs all tests, again with sanitizers, and lints
+	@tools/run-all $(MAKE) BUILD=$(BUILD)
+
+SANITIZED := BUILD=$(BUILD)/sanitize SANITIZE=1 CC=clang
+.PHONY: sanitized-programs sanitized-unit sanitized-e2e
+sanitized-programs:
+	@$(MAKE) $(SANITIZED) all unit-programs
+sanitized-unit: ## the unit tests under ASan and UBSan, in build/sanitize
+	@$(MAKE) $(SANITIZED) unit
+sanitized-e2e: ## the whole-process tests under ASan and UBSan
+	@$(MAKE) $(SANITIZED) e2e
+
+C_FILES := $(SOURCES) $(TEST_SOURCES)
+H_FILES := $(foreach d,$(FOLDERS) tests/unit,$(wildcard $(d)/*.h))
+
+.PHONY: lint lint-layers lint-format lint-headers lint-cppcheck lint-docs lint-tidy
+lint: lint-layers lint-format lint-headers lint-docs lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+	@echo "lint: all checks passed"
+lint-layers:
+	@$(PYTHON) tests/lint/layers.py
+	@$(PYTHON) tests/lint/style.py
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+# Each header stands on its own.
+lint-headers: | $(BUILD)/packages
+	@printf '%s\n' $(H_FILES) | xargs -P $(JOBS) -I{} $(CC) $(CPPFLAGS_ALL) -std=c17 $(WARNINGS) \
+		-fsyntax-only -x c {}
+lint-docs: $(BUILD)/workspace-proxy
+	@$(BUILD)/workspace-proxy docs configuration | diff -u docs/configuration.md - || \
+		{ echo "docs/configuration.md is out of date: run \`make docs\`."; exit 1; }
+lint-cppcheck: $(ASSETS)
+	@mkdir -p $(BUILD)/cppcheck
+	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --error-exitcode=1 \
+		--enable=warning,performance,portability --inline-suppr -I. -I$(BUILD) \
+		-D_GNU_SOURCE '-DVERSION="$(VERSION)"' $(SOURCES)
+# One file at a time (version 14 mixes up va_list between files), and only what changed.
+lint-tidy: $(patsubst %.c,$(BUILD)/%.tidy,$(C_FILES))
+$(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
+	@echo "  TIDY  $<"
+	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS_ALL) 2>$@.log >$@.out || \
+		{ cat $@.out; grep -v 'warnings generated' $@.log; exit 1; }
+	@touch $@
+
+.PHONY: docs
+docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md from the table of settings
+	$(BUILD)/workspace-proxy docs configuration >$(BUILD)/configuration.md
+	mv $(BUILD)/configuration.md docs/configuration.md
+
+.PHONY: demo
+demo: $(BUILD)/deps-demo ## a GitLab, an IDE and the proxy on this machine; prints the URL to open
+	@$(MAKE) -j$(JOBS) all
+	@exec $(PYTHON) tests/support/demo.py
+
+.PHONY: deps deps-test deps-demo
+deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
+deps-test: $(BUILD)/deps-test ## … for the tests
+deps-demo: $(BUILD)/deps-demo ## … for the demo
+$(BUILD)/deps-%: tools/dependencies
+	@tools/dependencies $*
+	@mkdir -p $(@D)
+	@touch $@
+
+.PHONY: install
+install: $(BUILD)/workspace-proxy ## installs the binary (PREFIX, DESTDIR)
+	install -D -m 0755 $(BUILD)/workspace-proxy $(DESTDIR)$(PREFIX)/bin/workspace-proxy
 
 .PHONY: clean
-clean:
+clean: ## removes build/
 	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo
+	@echo "Variables: BUILD=build CC=gcc SANITIZE=1 PREFIX=/usr/local DESTDIR= JOBS=$(JOBS) PYTEST="
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(wildcard $(BUILD)/tests/unit/*.d)
