@@ -81,6 +81,7 @@ class Proxy:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # a terminal's Ctrl-C is for us, who then end it in order
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Headless Chromium through Debian's chromium-driver, trusting the certificates that we made."""
+
+import base64
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --disable-default-apps --no-proxy-server "
+    "--disable-features=OptimizationHints,MediaRouter"
+).split()
+
+
+def is_available():
+    return bool(shutil.which("chromedriver") and shutil.which("chromium"))
+
+
+def key_hash(certificate):
+    """What --ignore-certificate-errors-spki-list takes: this one certificate, nothing else."""
+    pem = subprocess.run(
+        ["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True, capture_output=True
+    ).stdout
+    der = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem, check=True, capture_output=True
+    ).stdout
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+@contextlib.contextmanager
+def browser(certificate, dark=False, size=(1200, 800), javascript=True):
+    """A driver with a profile of its own, gone afterwards."""
+    profile = tempfile.mkdtemp(prefix="chromium-")
+    options = Options()
+    options.binary_location = shutil.which("chromium")
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={profile}")
+    options.add_argument(f"--window-size={size[0]},{size[1]}")
+    options.add_argument(f"--ignore-certificate-errors-spki-list={key_hash(certificate)}")
+    if dark:
+        options.add_argument("--force-dark-mode")
+        options.add_argument("--blink-settings=preferredColorScheme=0")
+    if not javascript:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(shutil.which("chromedriver"), log_path=os.devnull)
+    driver = None
+    try:
+        driver = webdriver.Chrome(service=service, options=options)
+        driver.set_page_load_timeout(60)
+        yield driver
+    finally:
+        if driver:
+            driver.quit()
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+def wait(driver, condition, timeout_s=20, what=""):
+    """Until condition(driver) is true; its value. Elements that went away meanwhile are no error."""
+
+    def quietly(d):
+        with contextlib.suppress(Exception):
+            return condition(d)
+        return False
+
+    return WebDriverWait(driver, timeout_s, 0.1).until(
+        quietly, f"{what or condition}; at {driver.current_url}: {driver.title!r}"
+    )
+
+
+def text_of(driver):
+    return driver.find_element(By.TAG_NAME, "body").text
+
+
+def sign_in(driver, username, password):
+    """On GitLab's sign-in page."""
+    field = wait(driver, lambda d: d.find_element(By.ID, "user_login"), what="GitLab's sign-in page")
+    field.clear()
+    field.send_keys(username)
+    driver.find_element(By.ID, "user_password").send_keys(password)
+    driver.find_element(By.CSS_SELECTOR, "button[name=commit]").click()
+
+
+def consent(driver, agree=True):
+    wait(driver, lambda d: d.find_element(By.ID, "authorize" if agree else "deny"), what="the consent page").click()
