@@ -8,7 +8,7 @@
 
 #include "base/conf.h"
 
-#define CONF_EXPECTED_MAX 160
+#define CONF_EXPECTED_MAX 256
 
 /*
  * Writes the field; text in the arena, secrets on the heap. On failure e holds a reason, without

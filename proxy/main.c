@@ -14,7 +14,6 @@
 #include "proxy/help.h"
 #include "proxy/serve.h"
 
-/* What gcc and clang say when AddressSanitizer is on. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED
 #elif defined(__has_feature)
@@ -23,17 +22,15 @@
 #endif
 #endif
 
-/* Loads, reports, and sets the log up. The problems are gone when the command runs: they are big.
- */
+/* Loads, reports, and sets the log up. */
 static struct settings *
 load(enum settings_scope scope)
 {
 	struct conf_problems problems = {.count = 0, .notes_count = 0};
 	struct settings *s = settings_load(environ, scope, &problems);
-	if (s == NULL) {
-		conf_print_problems(&problems, stderr);
+	conf_print_problems(&problems, stderr);
+	if (s == NULL)
 		return NULL;
-	}
 	conf_wipe_environment(&settings_table, environ);
 	log_configure((enum log_level)s->log_level, (enum log_format)s->log_format, STDERR_FILENO);
 	for (size_t i = 0; i < problems.notes_count && i < CONF_NOTES_MAX; i++)
@@ -96,17 +93,15 @@ run_command(int argc, char **argv)
 	if (strcmp(argv[0], "docs") == 0)
 		return help_print_docs(argc, argv);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[0], commands[i].name) != 0)
-			continue;
-		if (argc > 1 && strcmp(argv[1], "--help") == 0)
-			return help_print();
-		return argc > 1 ? refuse("unexpected argument", argv[1]) : commands[i].run();
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return argc == 1 ? commands[i].run()
+					 : refuse("unexpected argument", argv[1]);
 	}
 	return refuse("unknown command", argv[0]);
 }
 
-/* Before any thread exists. Nobody may read our memory and descriptors: code in the IDE's container
- * usually runs as our uid. Leak checkers have to, so their builds stay open. */
+/* Before any thread exists. Code in the IDE's container usually runs as our uid and may read
+ * neither memory nor descriptors of ours. Leak checkers have to, so their builds stay open. */
 static void
 prepare_process(void)
 {
@@ -120,7 +115,5 @@ int
 main(int argc, char **argv)
 {
 	prepare_process();
-	if (argc < 2)
-		return run_serve();
-	return run_command(argc - 1, argv + 1);
+	return argc < 2 ? run_serve() : run_command(argc - 1, argv + 1);
 }
