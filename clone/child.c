@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting, signalling and collecting the worker.
+ */
+#include "clone/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "clone/source.h"
+
+#define PREFIX	      "WORKSPACE_PROXY_"
+#define VARIABLES_MAX 16
+#define ARENA_MAX     65536u
+
+struct environment {
+	struct arena arena;
+	char *variables[VARIABLES_MAX + 1];
+	size_t count;
+	bool failed;
+};
+
+static void
+environment_add(struct environment *env, const char *name, const char *value)
+{
+	char *variable;
+
+	if (value == NULL)
+		return;
+	variable = arena_printf(&env->arena, "%s=%s", name, value);
+	if (variable == NULL || env->count == VARIABLES_MAX)
+		env->failed = true;
+	else
+		env->variables[env->count++] = variable;
+}
+
+static void
+environment_add_url(struct environment *env, const char *name, const struct url *u, bool is_https)
+{
+	struct url copy = *u;
+	struct buf text;
+
+	if (is_https && !str_equal(u->scheme, STR("https"))) {
+		copy.scheme = STR("https");
+		copy.port = 443;
+	}
+	buf_init(&text, URL_MAX_BYTES);
+	if (source_add_url_text(&copy, &text) && buf_add_byte(&text, '\0'))
+		environment_add(env, name, text.data);
+	else
+		env->failed = true;
+	buf_fini(&text);
+}
+
+/*
+ * What the worker's own settings are read from. GITLAB_API_URL carries the origin, since that is
+ * the one that may be plain http inside a cluster; GITLAB_URL has to be there, and says nothing
+ * more.
+ */
+static bool
+environment_init(struct environment *env, const struct clone_settings *settings, struct err *e)
+{
+	struct url origin = settings->gitlab_url;
+	char *stall;
+
+	*env = (struct environment){.count = 0};
+	arena_init(&env->arena, ARENA_MAX);
+	origin.path = STR_NONE;
+	origin.query = STR_NONE;
+	environment_add(env, "PATH", "/usr/local/bin:/usr/bin:/bin");
+	environment_add(env, "HOME", "/nonexistent");
+	environment_add(env, "LANG", "C.UTF-8");
+	environment_add(env, PREFIX "LOG_LEVEL", getenv(PREFIX "LOG_LEVEL"));
+	environment_add(env, PREFIX "LOG_FORMAT", getenv(PREFIX "LOG_FORMAT"));
+	environment_add(env, PREFIX "GITLAB_CA_FILE", settings->ca_file);
+	environment_add(env, PREFIX "CLONE_DIR", settings->dir);
+	environment_add(env, PREFIX "CLONE_REF", settings->ref);
+	environment_add_url(env, PREFIX "CLONE_URL", &settings->url, false);
+	if (!str_is_empty(origin.host)) {
+		environment_add_url(env, PREFIX "GITLAB_URL", &origin, true);
+		environment_add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
+	}
+	stall = arena_printf(&env->arena, "%llums", (unsigned long long)settings->stall_timeout_ms);
+	environment_add(env, PREFIX "CLONE_STALL_TIMEOUT", stall);
+	if (stall == NULL || env->failed)
+		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
+	return true;
+}
+
+/* A pipe whose ends lie above the descriptors that the child will use. */
+static bool
+pipe_open(int ends[2], struct err *e)
+{
+	int low[2];
+	int saved;
+
+	ends[0] = ends[1] = -1;
+	if (pipe2(low, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "pipe");
+	ends[0] = fcntl(low[0], F_DUPFD_CLOEXEC, CHILD_PROGRESS_FD + 1);
+	ends[1] = fcntl(low[1], F_DUPFD_CLOEXEC, CHILD_PROGRESS_FD + 1);
+	saved = errno;
+	close(low[0]);
+	close(low[1]);
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return true;
+	return err_set_errno(e, saved, "pipe");
+}
+
+static void
+fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int
+set_descriptors(posix_spawn_file_actions_t *actions, int token_fd, int progress_fd)
+{
+	int error =
+		posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+	if (error == 0)
+		error = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null",
+							 O_WRONLY, 0);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, token_fd, CHILD_TOKEN_FD);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, progress_fd, CHILD_PROGRESS_FD);
+	if (error == 0)
+		error = posix_spawn_file_actions_addclosefrom_np(actions, CHILD_PROGRESS_FD + 1);
+	return error;
+}
+
+/* A group of its own, no signal blocked or ignored. */
+static int
+set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t all;
+	sigset_t none;
+	int error;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	error = posix_spawnattr_setflags(
+		attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (error == 0)
+		error = posix_spawnattr_setpgroup(attributes, 0);
+	if (error == 0)
+		error = posix_spawnattr_setsigmask(attributes, &none);
+	if (error == 0)
+		error = posix_spawnattr_setsigdefault(attributes, &all);
+	return error;
+}
+
+static bool
+spawn(struct child *c, const char *program, struct environment *env, const int fds[2],
+      struct err *e)
+{
+	char name[] = "workspace-proxy";
+	char command[] = "clone";
+	char flag[] = "--worker";
+	char *argv[] = {name, command, flag, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	error = set_descriptors(&actions, fds[0], fds[1]);
+	if (error == 0)
+		error = set_attributes(&attributes);
+	if (error == 0)
+		error = posix_spawn(&c->pid, program, &actions, &attributes, argv, env->variables);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	if (error == 0)
+		return true;
+	c->pid = 0;
+	return err_set_errno(e, error, "start %s", program);
+}
+
+static bool
+token_write(int fd, const struct secret *token, struct err *e)
+{
+	struct str bytes = secret_view(token);
+
+	if (bytes.len > CHILD_TOKEN_MAX - 1)
+		return err_set(e, ERR_LIMIT, "token is longer than %u bytes", CHILD_TOKEN_MAX - 1);
+	if (bytes.len > 0 && write(fd, bytes.data, bytes.len) != (ssize_t)bytes.len)
+		return err_set_errno(e, errno, "pass the token");
+	return true;
+}
+
+bool
+child_spawn(struct child *c, const char *program, const struct clone_settings *settings,
+	    const struct secret *token, struct err *e)
+{
+	struct environment env;
+	int token_pipe[2] = {-1, -1};
+	int progress_pipe[2] = {-1, -1};
+	bool ok;
+
+	*c = (struct child){.pidfd = -1, .progress_fd = -1};
+	ok = environment_init(&env, settings, e) && pipe_open(token_pipe, e) &&
+	     pipe_open(progress_pipe, e) && token_write(token_pipe[1], token, e);
+	if (ok && fcntl(progress_pipe[0], F_SETFL, O_NONBLOCK) < 0)
+		ok = err_set_errno(e, errno, "pipe");
+	if (ok)
+		ok = spawn(c, program, &env, (int[]){token_pipe[0], progress_pipe[1]}, e);
+	if (ok) {
+		c->pidfd = pidfd_open(c->pid, 0);
+		c->progress_fd = progress_pipe[0];
+		progress_pipe[0] = -1;
+	}
+	fd_close(&token_pipe[0]);
+	fd_close(&token_pipe[1]);
+	fd_close(&progress_pipe[0]);
+	fd_close(&progress_pipe[1]);
+	arena_fini(&env.arena);
+	return ok || err_wrap(e, "clone worker");
+}
+
+bool
+child_collect(struct child *c, int *status)
+{
+	pid_t pid;
+
+	if (c->pid == 0)
+		return false;
+	do
+		pid = waitpid(c->pid, status, WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return false;
+	/* Somebody else collected it: how it ended is lost. */
+	if (pid < 0)
+		*status = 0;
+	c->pid = 0;
+	return true;
+}
+
+void
+child_signal(const struct child *c, int number)
+{
+	/* The group may not exist yet when the child has only just been made. */
+	if (c->pid != 0 && kill(-c->pid, number) < 0)
+		(void)kill(c->pid, number);
+}
+
+static bool
+wait_until(struct child *c, uint64_t deadline_ms)
+{
+	int status;
+
+	while (!child_collect(c, &status)) {
+		struct pollfd polled = {.fd = c->pidfd, .events = POLLIN};
+
+		if (clock_monotonic_ms() >= deadline_ms)
+			return false;
+		(void)poll(&polled, 1, 20);
+	}
+	return true;
+}
+
+void
+child_end(struct child *c, uint64_t grace_ms)
+{
+	if (c->pid == 0)
+		return;
+	child_signal(c, SIGTERM);
+	if (wait_until(c, clock_monotonic_ms() + grace_ms))
+		return;
+	child_signal(c, SIGKILL);
+	/* A process in an uninterruptible call ends later, and init collects it. */
+	(void)wait_until(c, clock_monotonic_ms() + 1000);
+}
+
+void
+child_fini(struct child *c)
+{
+	fd_close(&c->progress_fd);
+	fd_close(&c->pidfd);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent's side of a clone: starts the worker, follows its lines, ends it when it stalls, tells
+ * those who watch. Believes the worker's numbers and names only after progress_parse; the words
+ * that people read are made here.
+ */
+#include "clone/clone.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "clone/child.h"
+#include "clone/progress.h"
+
+#define TERM_GRACE_MS 3000u
+#define FREE_GRACE_MS 2000u
+#define NOTIFY_MS     100u
+#define COLLECT_MS    50u
+
+struct clone {
+	struct loop *loop;
+	const struct clone_settings *settings;
+	char *program;
+	struct clone_progress progress;
+
+	struct child child;
+	struct loop_io lines_io;   /* the worker's progress */
+	struct loop_io exit_io;	   /* the worker's pidfd */
+	struct loop_timer stall;   /* no progress */
+	struct loop_timer kill;	   /* SIGTERM was not enough */
+	struct loop_timer collect; /* without a pidfd: looks whether the worker has ended */
+	struct buf line;
+	bool has_final; /* the worker said how it ended */
+	enum clone_phase final_phase;
+	enum clone_problem final_problem;
+	enum clone_problem problem; /* why we end it ourselves */
+
+	struct clone_watch *watches;
+	struct loop_timer notify;
+	struct loop_defer notify_soon;
+	uint64_t notified_at_ms;
+};
+
+const struct clone_progress *
+clone_progress(const struct clone *c)
+{
+	return &c->progress;
+}
+
+static void
+watch_insert(struct clone_watch *w, struct clone_watch **link)
+{
+	w->next = *link;
+	w->link = link;
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	*link = w;
+}
+
+void
+clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn *fn, void *arg)
+{
+	w->fn = fn;
+	w->arg = arg;
+	watch_insert(w, &c->watches);
+}
+
+void
+clone_watch_stop(struct clone_watch *w)
+{
+	if (w->link == NULL)
+		return;
+	*w->link = w->next;
+	if (w->next != NULL)
+		w->next->link = w->link;
+	w->link = NULL;
+	w->next = NULL;
+}
+
+/* The place behind the one that is told stays in the list, whatever watches a callback stops. */
+static void
+notify(struct clone *c)
+{
+	struct clone_watch place = {.link = NULL};
+	struct clone_watch *w = c->watches;
+
+	loop_timer_stop(&c->notify);
+	c->notified_at_ms = loop_now_ms(c->loop);
+	while (w != NULL) {
+		watch_insert(&place, &w->next);
+		w->fn(&c->progress, w->arg);
+		w = place.next;
+		clone_watch_stop(&place);
+	}
+}
+
+static void
+on_notify(void *arg)
+{
+	notify(arg);
+}
+
+static void
+notify_throttled(struct clone *c)
+{
+	uint64_t elapsed_ms = loop_now_ms(c->loop) - c->notified_at_ms;
+
+	if (elapsed_ms >= NOTIFY_MS)
+		notify(c);
+	else if (!loop_timer_is_running(&c->notify))
+		loop_timer_start(&c->notify, NOTIFY_MS - elapsed_ms);
+}
+
+static void
+log_phase(const struct clone *c)
+{
+	const struct clone_progress *p = &c->progress;
+
+	if (p->phase == CLONE_FAILED)
+		log_warn(NULL, "clone: failed", log_cstr("problem", clone_problem_name(p->problem)),
+			 log_bool("can_retry", p->can_retry), log_int("bytes", (int64_t)p->bytes));
+	else
+		log_info(NULL, "clone: phase", log_cstr("phase", clone_phase_name(p->phase)),
+			 log_cstr("dir", c->settings->dir), log_int("bytes", (int64_t)p->bytes));
+}
+
+/* The one place where the phase changes. The caller tells the watches. */
+static void
+set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
+{
+	struct clone_progress *p = &c->progress;
+	bool is_new = p->phase != phase;
+
+	err_assert(progress_may_follow(p->phase, phase));
+	p->phase = phase;
+	p->problem = problem;
+	if (!progress_is_running(phase)) {
+		p->bytes_per_s = 0;
+		p->ended_at_s = clock_wall_s();
+	}
+	progress_update_percent(p);
+	progress_describe(p, c->settings);
+	if (is_new)
+		log_phase(c);
+}
+
+static void
+take_counters(struct clone_progress *p, const struct clone_progress *from)
+{
+	p->objects_done = from->objects_done;
+	p->objects_total = from->objects_total;
+	p->deltas_done = from->deltas_done;
+	p->deltas_total = from->deltas_total;
+	p->files_done = from->files_done;
+	p->files_total = from->files_total;
+	p->bytes = from->bytes;
+	p->bytes_per_s = from->bytes_per_s;
+}
+
+static void
+stop_following(struct clone *c)
+{
+	loop_io_fini(&c->lines_io);
+	loop_io_fini(&c->exit_io);
+	loop_timer_stop(&c->stall);
+	loop_timer_stop(&c->kill);
+	loop_timer_stop(&c->collect);
+	child_fini(&c->child);
+	buf_clear(&c->line);
+}
+
+/* Ends the worker for a reason of ours; what follows is the same as when it ends by itself. */
+static void
+end_worker(struct clone *c, enum clone_problem problem)
+{
+	if (c->problem != CLONE_PROBLEM_NONE)
+		return;
+	c->problem = problem;
+	loop_io_want(&c->lines_io, 0);
+	loop_timer_stop(&c->stall);
+	child_signal(&c->child, SIGTERM);
+	loop_timer_start(&c->kill, TERM_GRACE_MS);
+}
+
+static void
+on_stalled(void *arg)
+{
+	struct clone *c = arg;
+
+	log_warn(NULL, "clone: no progress, ending the worker",
+		 log_ms("timeout_ms", (int64_t)c->settings->stall_timeout_ms));
+	end_worker(c, CLONE_PROBLEM_STALLED);
+}
+
+static void
+on_kill(void *arg)
+{
+	struct clone *c = arg;
+
+	child_signal(&c->child, SIGKILL);
+}
+
+/* False when the line is none of a worker of ours. */
+static bool
+take_line(struct clone *c, struct str line)
+{
+	struct clone_progress p;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	if (c->has_final)
+		return true;
+	if (!progress_parse(line, &p, &e) || !progress_may_follow(c->progress.phase, p.phase)) {
+		log_error(NULL, "clone: unintelligible worker", log_err(&e));
+		return false;
+	}
+	take_counters(&c->progress, &p);
+	loop_timer_start(&c->stall, c->settings->stall_timeout_ms);
+	if (!progress_is_running(p.phase)) {
+		c->has_final = true;
+		c->final_phase = p.phase;
+		c->final_problem = p.problem;
+		return true;
+	}
+	is_new = p.phase != c->progress.phase;
+	set_phase(c, p.phase, CLONE_PROBLEM_NONE);
+	if (is_new)
+		notify(c);
+	else
+		notify_throttled(c);
+	return true;
+}
+
+static bool
+take_bytes(struct clone *c, struct str bytes)
+{
+	size_t end;
+
+	while ((end = str_find_byte(bytes, '\n')) != SIZE_MAX) {
+		buf_add_str(&c->line, str_take(bytes, end));
+		if (!buf_is_ok(&c->line) || !take_line(c, buf_view(&c->line)))
+			return false;
+		buf_clear(&c->line);
+		bytes = str_skip(bytes, end + 1);
+	}
+	return buf_add_str(&c->line, bytes);
+}
+
+/* What there is to read, at most `rounds` blocks. False at the end of it. */
+static bool
+read_lines(struct clone *c, unsigned rounds)
+{
+	char block[PROGRESS_LINE_MAX];
+	ssize_t n;
+
+	while (rounds-- > 0) {
+		n = read(c->child.progress_fd, block, sizeof(block));
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (n == 0)
+			return false;
+		if (!take_bytes(c, (struct str){block, (size_t)n})) {
+			end_worker(c, CLONE_PROBLEM_INTERNAL);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+on_lines(void *arg, unsigned ready)
+{
+	struct clone *c = arg;
+
+	(void)ready;
+	if (!read_lines(c, 1))
+		loop_io_want(&c->lines_io, 0);
+}
+
+static void
+log_exit(int status)
+{
+	if (WIFSIGNALED(status))
+		log_error(NULL, "clone: worker was killed",
+			  log_cstr("signal", sigabbrev_np(WTERMSIG(status))));
+	else
+		log_error(NULL, "clone: worker ended without a report",
+			  log_int("exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1));
+}
+
+/* The worker is gone. Done is done, whatever happened afterwards. */
+static void
+on_worker_ended(struct clone *c, int status)
+{
+	if (c->problem == CLONE_PROBLEM_NONE)
+		(void)read_lines(c, 32);
+	stop_following(c);
+	if (c->has_final && (c->final_phase == CLONE_DONE || c->problem == CLONE_PROBLEM_NONE)) {
+		set_phase(c, c->final_phase, c->final_problem);
+	} else if (c->problem != CLONE_PROBLEM_NONE) {
+		set_phase(c, CLONE_FAILED, c->problem);
+	} else {
+		log_exit(status);
+		set_phase(c, CLONE_FAILED, CLONE_PROBLEM_INTERNAL);
+	}
+	notify(c);
+}
+
+static void
+on_exit_ready(void *arg, unsigned ready)
+{
+	struct clone *c = arg;
+	int status = 0;
+
+	(void)ready;
+	if (child_collect(&c->child, &status))
+		on_worker_ended(c, status);
+}
+
+static void
+on_collect(void *arg)
+{
+	struct clone *c = arg;
+
+	loop_timer_start(&c->collect, COLLECT_MS);
+	on_exit_ready(c, 0);
+}
+
+static void
+follow_worker(struct clone *c)
+{
+	c->has_final = false;
+	c->problem = CLONE_PROBLEM_NONE;
+	buf_clear(&c->line);
+	loop_io_init(&c->lines_io, c->loop, c->child.progress_fd, on_lines, c);
+	loop_io_want(&c->lines_io, LOOP_READ);
+	if (c->child.pidfd >= 0) {
+		loop_io_init(&c->exit_io, c->loop, c->child.pidfd, on_exit_ready, c);
+		loop_io_want(&c->exit_io, LOOP_READ);
+	} else {
+		loop_timer_start(&c->collect, COLLECT_MS);
+	}
+	loop_timer_start(&c->stall, c->settings->stall_timeout_ms);
+}
+
+bool
+clone_start(struct clone *c, const struct secret *token, struct err *e)
+{
+	struct clone_progress *p = &c->progress;
+
+	if (p->phase != CLONE_WAITING && !(p->phase == CLONE_FAILED && p->can_retry))
+		return true;
+	*p = (struct clone_progress){.phase = p->phase, .started_at_s = clock_wall_s()};
+	set_phase(c, CLONE_CONNECTING, CLONE_PROBLEM_NONE);
+	loop_defer_call(&c->notify_soon);
+	if (!child_spawn(&c->child, c->program, c->settings,
+			 token != NULL ? token : c->settings->token, e)) {
+		set_phase(c, CLONE_FAILED, CLONE_PROBLEM_INTERNAL);
+		return false;
+	}
+	follow_worker(c);
+	return true;
+}
+
+struct clone *
+clone_new(struct loop *l, const struct clone_settings *settings, const char *program, struct err *e)
+{
+	struct clone *c = calloc(1, sizeof(*c));
+	struct err start_error = ERR_INIT;
+
+	if (c == NULL || (c->program = strdup(program)) == NULL) {
+		free(c);
+		(void)err_set(e, ERR_MEMORY, "clone: no memory");
+		return NULL;
+	}
+	c->loop = l;
+	c->settings = settings;
+	c->child = (struct child){.pidfd = -1, .progress_fd = -1};
+	buf_init(&c->line, PROGRESS_LINE_MAX);
+	loop_timer_init(&c->stall, l, on_stalled, c);
+	loop_timer_init(&c->kill, l, on_kill, c);
+	loop_timer_init(&c->collect, l, on_collect, c);
+	loop_timer_init(&c->notify, l, on_notify, c);
+	loop_defer_init(&c->notify_soon, l, on_notify, c);
+	c->progress.phase = str_is_empty(settings->url.host) ? CLONE_OFF : CLONE_WAITING;
+	progress_describe(&c->progress, settings);
+	/* A clone that can't start is a failed one, which a person may retry. */
+	if (settings->token != NULL && !clone_start(c, settings->token, &start_error))
+		log_error(NULL, "clone: not started", log_err(&start_error));
+	return c;
+}
+
+void
+clone_free(struct clone *c)
+{
+	if (c == NULL)
+		return;
+	child_end(&c->child, FREE_GRACE_MS);
+	stop_following(c);
+	while (c->watches != NULL)
+		clone_watch_stop(c->watches);
+	loop_timer_fini(&c->stall);
+	loop_timer_fini(&c->kill);
+	loop_timer_fini(&c->collect);
+	loop_timer_fini(&c->notify);
+	loop_defer_fini(&c->notify_soon);
+	buf_fini(&c->line);
+	free(c->program);
+	free(c);
+}

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cloning by libgit2 1.5, step by step rather than by git_clone, so that a missing branch is known
+ * before anything is received.
+ *
+ * libgit2 reaches the network through streams of ours: its own has no timeouts, and sends the token
+ * along to whatever port a redirect names. Registering streams takes no argument, hence the one
+ * static pointer here; a worker makes one clone in its life.
+ */
+#include "clone/git.h"
+
+#include <errno.h>
+#include <git2.h>
+#include <git2/sys/stream.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* A pack that claims more is refused before memory is reserved for it. */
+#define OBJECTS_MAX (32u * 1024u * 1024u)
+/* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
+#define WINDOW_BYTES (32u * 1024u * 1024u)
+#define MAPPED_BYTES (256u * 1024u * 1024u)
+
+struct transfer {
+	const struct clone_git_request *request;
+	struct clone_failure *failure;
+	struct clone_progress progress;
+	git_repository *repository;
+	git_remote *remote;
+	char *default_branch; /* "refs/heads/…", NULL: the remote names none */
+	char *branch;	      /* short name; NULL: detached or nothing to check out */
+	char *tag;	      /* "refs/tags/…" */
+	git_oid detached;     /* without a branch and a tag */
+	bool has_detached;
+	bool tls_is_verified;
+	bool token_was_sent;
+};
+
+/* What streams are opened for. */
+static struct transfer *current;
+
+struct stream {
+	git_stream parent; /* first */
+	int fd;
+};
+
+static int
+on_stream_connect(git_stream *parent)
+{
+	struct stream *s = (struct stream *)(void *)parent;
+
+	s->fd = dial_connect(&current->request->dial, current->failure);
+	return s->fd < 0 ? GIT_ERROR : 0;
+}
+
+static ssize_t
+on_stream_read(git_stream *parent, void *data, size_t size)
+{
+	struct stream *s = (struct stream *)(void *)parent;
+	ssize_t n = dial_read(&current->request->dial, s->fd, data, size, current->failure);
+
+	/* A server that prepares a large pack says nothing but keeps the connection alive. */
+	if (n > 0)
+		(void)current->request->on_progress(&current->progress, current->request->arg);
+	return n;
+}
+
+static ssize_t
+on_stream_write(git_stream *parent, const char *data, size_t len, int flags)
+{
+	struct stream *s = (struct stream *)(void *)parent;
+
+	(void)flags;
+	return dial_write(&current->request->dial, s->fd, data, len, current->failure);
+}
+
+static int
+on_stream_close(git_stream *parent)
+{
+	struct stream *s = (struct stream *)(void *)parent;
+
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	return 0;
+}
+
+static void
+on_stream_free(git_stream *parent)
+{
+	on_stream_close(parent);
+	free(parent);
+}
+
+/* Opens our one origin and nothing else, whatever a redirect says. */
+static int
+on_stream_new(git_stream **out, const char *host, const char *port)
+{
+	const struct dial_options *allowed = &current->request->dial;
+	uint64_t number = 0;
+	struct stream *s;
+
+	if (!str_to_u64(str_from(port), 1, UINT16_MAX, &number) || number != allowed->port ||
+	    strcasecmp(host, allowed->host) != 0) {
+		failure_set(current->failure, CLONE_PROBLEM_REFUSED,
+			    "redirected to %s port %s, which is not followed", host, port);
+		return GIT_ERROR;
+	}
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return GIT_ERROR;
+	s->parent.version = GIT_STREAM_VERSION;
+	s->parent.connect = on_stream_connect;
+	s->parent.read = on_stream_read;
+	s->parent.write = on_stream_write;
+	s->parent.close = on_stream_close;
+	s->parent.free = on_stream_free;
+	s->fd = -1;
+	*out = &s->parent;
+	return 0;
+}
+
+static enum clone_problem
+problem_of_status(const char *status)
+{
+	switch (strtol(status, NULL, 10)) {
+	case 401:
+		return CLONE_PROBLEM_TOKEN;
+	case 403:
+		return CLONE_PROBLEM_NO_ACCESS;
+	case 404:
+	case 410:
+		return CLONE_PROBLEM_NOT_FOUND;
+	default:
+		return CLONE_PROBLEM_UNREACHABLE;
+	}
+}
+
+/* libgit2 tells system errors apart by strerror's text only. */
+static enum clone_problem
+problem_of_system_text(const char *message)
+{
+	static const int known[] = {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strstr(message, strerror_r(known[i], text, sizeof(text))) != NULL)
+			return failure_problem_of_errno(known[i]);
+	}
+	return CLONE_PROBLEM_NONE;
+}
+
+enum clone_problem
+clone_git_problem(int code, int class, const char *message)
+{
+	static const char status[] = "unexpected http status code: ";
+	const char *at = strstr(message, status);
+	enum clone_problem problem = problem_of_system_text(message);
+
+	if (code == GIT_EAUTH)
+		return CLONE_PROBLEM_TOKEN;
+	if (code == GIT_ECERTIFICATE || class == GIT_ERROR_SSL)
+		return CLONE_PROBLEM_TLS;
+	if (class == GIT_ERROR_HTTP && at != NULL)
+		return problem_of_status(at + sizeof(status) - 1);
+	if ((class == GIT_ERROR_HTTP || class == GIT_ERROR_NET) &&
+	    strstr(message, "redirect") != NULL)
+		return CLONE_PROBLEM_REFUSED;
+	if (class == GIT_ERROR_HTTP || class == GIT_ERROR_NET)
+		return CLONE_PROBLEM_UNREACHABLE;
+	if (problem != CLONE_PROBLEM_NONE)
+		return problem;
+	/* A pack, an object or a path that libgit2 will not take. */
+	if (class == GIT_ERROR_INDEXER || class == GIT_ERROR_ZLIB || class == GIT_ERROR_ODB ||
+	    class == GIT_ERROR_OBJECT || class == GIT_ERROR_TREE || class == GIT_ERROR_INDEX ||
+	    class == GIT_ERROR_CHECKOUT || class == GIT_ERROR_SHA)
+		return CLONE_PROBLEM_REFUSED;
+	return CLONE_PROBLEM_INTERNAL;
+}
+
+static bool
+fail(struct transfer *t, int code, const char *step)
+{
+	const git_error *last = git_error_last();
+	const char *message = last == NULL ? "no message" : last->message;
+	int class = last == NULL ? GIT_ERROR_NONE : last->klass;
+	enum clone_problem problem = clone_git_problem(code, class, message);
+
+	/* Once the certificate is verified, TLS fails because the connection broke. */
+	if (problem == CLONE_PROBLEM_TLS && t->tls_is_verified)
+		problem = CLONE_PROBLEM_UNREACHABLE;
+	return failure_set(t->failure, problem, "%s: %s (libgit2 %d, class %d)", step, message,
+			   code, class);
+}
+
+static bool
+report(struct transfer *t, enum clone_phase phase)
+{
+	if (phase > t->progress.phase)
+		t->progress.phase = phase;
+	return t->request->on_progress(&t->progress, t->request->arg);
+}
+
+/* Asked again when what it gave was not accepted: a second time would be refused as well, and
+ * GitLab bans addresses that keep trying. */
+static int
+on_credentials(git_credential **out, const char *url, const char *username, unsigned int allowed,
+	       void *arg)
+{
+	struct transfer *t = arg;
+	const struct secret *token = t->request->token;
+
+	(void)url;
+	(void)username;
+	if (token == NULL) {
+		failure_set(t->failure, CLONE_PROBLEM_TOKEN,
+			    "credentials are asked for; none to send");
+		return GIT_EAUTH;
+	}
+	if (t->token_was_sent || (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) == 0) {
+		failure_set(t->failure, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
+		return GIT_EAUTH;
+	}
+	t->token_was_sent = true;
+	return git_credential_userpass_plaintext_new(out, "oauth2", secret_view(token).data);
+}
+
+/* Leaves the verdict with the library's own verification. */
+static int
+on_certificate(git_cert *cert, int is_valid, const char *host, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)cert;
+	(void)host;
+	t->tls_is_verified = is_valid != 0;
+	return GIT_PASSTHROUGH;
+}
+
+static int
+on_transfer(const git_indexer_progress *stats, void *arg)
+{
+	struct transfer *t = arg;
+	struct clone_progress *p = &t->progress;
+
+	p->objects_done = stats->received_objects;
+	p->objects_total = stats->total_objects;
+	p->deltas_done = stats->indexed_deltas;
+	p->deltas_total = stats->total_deltas;
+	p->bytes = stats->received_bytes;
+	return report(t, stats->total_objects > 0 && stats->received_objects >= stats->total_objects
+				 ? CLONE_RESOLVING
+				 : CLONE_RECEIVING)
+		       ? 0
+		       : GIT_EUSER;
+}
+
+static int
+on_ref(const char *name, const git_oid *from, const git_oid *to, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)name;
+	(void)from;
+	(void)to;
+	return report(t, CLONE_RESOLVING) ? 0 : GIT_EUSER;
+}
+
+static void
+on_checkout(const char *path, size_t done, size_t total, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)path;
+	t->progress.files_done = done;
+	t->progress.files_total = total;
+	(void)report(t, CLONE_CHECKOUT);
+}
+
+static void
+set_callbacks(git_remote_callbacks *callbacks, struct transfer *t)
+{
+	callbacks->credentials = on_credentials;
+	callbacks->certificate_check = on_certificate;
+	callbacks->transfer_progress = on_transfer;
+	callbacks->update_tips = on_ref;
+	callbacks->payload = t;
+}
+
+static const git_remote_head *
+find_head(const git_remote_head **heads, size_t count, const char *prefix, const char *name)
+{
+	size_t len = strlen(prefix);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(heads[i]->name, prefix, len) == 0 &&
+		    strcmp(heads[i]->name + len, name) == 0)
+			return heads[i];
+	}
+	return NULL;
+}
+
+static bool
+choose_named(struct transfer *t, const git_remote_head **heads, size_t count)
+{
+	const char *ref = t->request->ref;
+	const git_remote_head *head = find_head(heads, count, "refs/heads/", ref);
+
+	if (head != NULL) {
+		t->branch = strdup(ref);
+		return t->branch != NULL ||
+		       failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	}
+	head = find_head(heads, count, "refs/tags/", ref);
+	if (head == NULL)
+		return failure_set(t->failure, CLONE_PROBLEM_REF, "no branch or tag \"%s\"", ref);
+	t->tag = strdup(head->name);
+	return t->tag != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+}
+
+/* Decides what HEAD will be from what the remote offers. An empty remote leaves all unset. */
+static bool
+choose_head(struct transfer *t)
+{
+	const git_remote_head **heads = NULL;
+	const git_remote_head *head;
+	git_buf name = {0};
+	size_t count = 0;
+	int code = git_remote_ls(&heads, &count, t->remote);
+
+	if (code < 0)
+		return fail(t, code, "list refs");
+	if (git_remote_default_branch(&name, t->remote) == 0 &&
+	    strncmp(name.ptr, "refs/heads/", 11) == 0)
+		t->default_branch = strdup(name.ptr);
+	git_buf_dispose(&name);
+	if (t->request->ref != NULL)
+		return choose_named(t, heads, count);
+	head = find_head(heads, count, "HEAD", "");
+	if (t->default_branch != NULL) {
+		t->branch = strdup(t->default_branch + 11);
+	} else if (head != NULL) {
+		t->detached = head->oid;
+		t->has_detached = true;
+	}
+	return true;
+}
+
+static bool
+make_repository(struct transfer *t)
+{
+	git_repository_init_options options;
+	int code;
+
+	git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
+	options.flags = GIT_REPOSITORY_INIT_NO_REINIT;
+	options.initial_head = "main";
+	code = git_repository_init_ext(&t->repository, t->request->into, &options);
+	if (code < 0)
+		return fail(t, code, "init");
+	code = git_remote_create(&t->remote, t->repository, "origin", t->request->url);
+	return code == 0 || fail(t, code, "create origin");
+}
+
+static bool
+connect_remote(struct transfer *t)
+{
+	git_remote_connect_options options;
+	int code;
+
+	git_remote_connect_options_init(&options, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
+	set_callbacks(&options.callbacks, t);
+	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
+	options.proxy_opts.type = GIT_PROXY_NONE;
+	code = git_remote_connect_ext(t->remote, GIT_DIRECTION_FETCH, &options);
+	return code == 0 || fail(t, code, "connect");
+}
+
+static bool
+fetch_all(struct transfer *t)
+{
+	git_fetch_options options;
+	int code;
+
+	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
+	set_callbacks(&options.callbacks, t);
+	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
+	options.proxy_opts.type = GIT_PROXY_NONE;
+	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_ALL;
+	options.update_fetchhead = 0;
+	code = git_remote_fetch(t->remote, NULL, &options, "clone");
+	return code == 0 || fail(t, code, "fetch");
+}
+
+/* branch.<name>.remote and .merge, as `git clone` leaves them. */
+static int
+track_branch(struct transfer *t, const char *branch)
+{
+	struct buf key;
+	struct buf value;
+	git_config *config = NULL;
+	int code = git_repository_config(&config, t->repository);
+
+	buf_init(&key, 1024);
+	buf_init(&value, 1024);
+	if (code == 0 && buf_addf(&key, "branch.%s.remote", branch))
+		code = git_config_set_string(config, key.data, "origin");
+	buf_clear(&key);
+	if (code == 0 && buf_addf(&key, "branch.%s.merge", branch) &&
+	    buf_addf(&value, "refs/heads/%s", branch))
+		code = git_config_set_string(config, key.data, value.data);
+	buf_fini(&key);
+	buf_fini(&value);
+	git_config_free(config);
+	return code;
+}
+
+static int
+set_branch(struct transfer *t)
+{
+	git_reference *reference = NULL;
+	git_oid id;
+	struct buf name;
+	int code = GIT_ERROR;
+
+	buf_init(&name, 1024);
+	if (buf_addf(&name, "refs/remotes/origin/%s", t->branch))
+		code = git_reference_name_to_id(&id, t->repository, name.data);
+	buf_clear(&name);
+	if (code == 0 && buf_addf(&name, "refs/heads/%s", t->branch))
+		code = git_reference_create(&reference, t->repository, name.data, &id, 0, "clone");
+	if (code == 0)
+		code = track_branch(t, t->branch);
+	if (code == 0)
+		code = git_repository_set_head(t->repository, name.data);
+	git_reference_free(reference);
+	buf_fini(&name);
+	return code;
+}
+
+static int
+set_tag(struct transfer *t)
+{
+	git_object *object = NULL;
+	git_object *commit = NULL;
+	git_oid id;
+	int code = git_reference_name_to_id(&id, t->repository, t->tag);
+
+	if (code == 0)
+		code = git_object_lookup(&object, t->repository, &id, GIT_OBJECT_ANY);
+	if (code == 0)
+		code = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
+	if (code == 0)
+		code = git_repository_set_head_detached(t->repository, git_object_id(commit));
+	git_object_free(object);
+	git_object_free(commit);
+	return code;
+}
+
+/* refs/remotes/origin/HEAD, so that `origin` alone names the default branch. */
+static int
+set_remote_head(struct transfer *t)
+{
+	git_reference *reference = NULL;
+	struct buf name;
+	int code = GIT_ERROR;
+
+	buf_init(&name, 1024);
+	if (buf_addf(&name, "refs/remotes/origin/%s", t->default_branch + 11))
+		code = git_reference_symbolic_create(&reference, t->repository,
+						     "refs/remotes/origin/HEAD", name.data, 1,
+						     "clone");
+	git_reference_free(reference);
+	buf_fini(&name);
+	return code;
+}
+
+static bool
+set_head(struct transfer *t)
+{
+	int code = 0;
+
+	if (t->default_branch != NULL)
+		code = set_remote_head(t);
+	if (code == 0 && t->branch != NULL)
+		code = set_branch(t);
+	else if (code == 0 && t->tag != NULL)
+		code = set_tag(t);
+	else if (code == 0 && t->has_detached)
+		code = git_repository_set_head_detached(t->repository, &t->detached);
+	else if (code == 0)
+		code = track_branch(t, "main");
+	return code == 0 || fail(t, code, "set HEAD");
+}
+
+static bool
+write_files(struct transfer *t)
+{
+	git_checkout_options options;
+	int code;
+
+	if (git_repository_head_unborn(t->repository) == 1)
+		return true;
+	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
+	options.checkout_strategy = GIT_CHECKOUT_SAFE;
+	options.progress_cb = on_checkout;
+	options.progress_payload = t;
+	code = git_checkout_head(t->repository, &options);
+	return code == 0 || fail(t, code, "checkout");
+}
+
+/* Nothing on this machine configures what we do: no /etc/gitconfig, no ~/.gitconfig. */
+static bool
+set_library_options(struct transfer *t)
+{
+	static const git_config_level_t levels[] = {
+		GIT_CONFIG_LEVEL_PROGRAMDATA,
+		GIT_CONFIG_LEVEL_SYSTEM,
+		GIT_CONFIG_LEVEL_XDG,
+		GIT_CONFIG_LEVEL_GLOBAL,
+	};
+	static git_stream_registration streams = {.version = GIT_STREAM_VERSION,
+						  .init = on_stream_new};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
+		code = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, (int)levels[i], "");
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)OBJECTS_MAX);
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)MAPPED_BYTES);
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_USER_AGENT, "workspace-proxy " VERSION);
+	/* The check guards against repositories of others; the only one we open is made here, on
+	 * volumes that may map owners as they like. */
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	if (code == 0)
+		code = git_stream_register(GIT_STREAM_STANDARD, &streams);
+	if (code != 0)
+		return fail(t, code, "set up libgit2");
+	if (t->request->ca_file != NULL &&
+	    git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, t->request->ca_file, NULL) != 0)
+		return failure_set(t->failure, CLONE_PROBLEM_TLS, "CA file %s can't be read",
+				   t->request->ca_file);
+	return true;
+}
+
+bool
+clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
+{
+	struct transfer t = {
+		.request = request,
+		.failure = f,
+		.progress = {.phase = CLONE_CONNECTING},
+	};
+	bool ok;
+
+	if (git_libgit2_init() < 0)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
+	current = &t;
+	ok = set_library_options(&t) && make_repository(&t) && connect_remote(&t) &&
+	     choose_head(&t) && fetch_all(&t) && set_head(&t) && write_files(&t);
+	git_remote_free(t.remote);
+	git_repository_free(t.repository);
+	(void)git_stream_register(GIT_STREAM_STANDARD, NULL);
+	git_libgit2_shutdown();
+	current = NULL;
+	free(t.default_branch);
+	free(t.branch);
+	free(t.tag);
+	/* A library that was stopped by our own callback names no reason of its own. */
+	return ok || failure_set(f, CLONE_PROBLEM_INTERNAL, "stopped");
+}

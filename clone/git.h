@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One clone by libgit2, from an address into an empty directory; git.c is the only file that
+ * includes libgit2.
+ *
+ * Reads no configuration but its own, runs no hooks and no external filters, follows no redirect to
+ * another host or port, leaves no credential behind. Blocks: it is the worker that calls it.
+ */
+#ifndef CLONE_GIT_H
+#define CLONE_GIT_H
+
+#include "clone/dial.h"
+
+/*
+ * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped, there
+ * the function may end the process instead of returning.
+ */
+typedef bool clone_git_progress_fn(const struct clone_progress *p, void *arg);
+
+struct clone_git_request {
+	const char *url;	    /* checked: see clone/source.h */
+	const char *ref;	    /* branch, else tag; NULL: the remote's default branch */
+	const struct secret *token; /* NULL: none; must be for this very origin */
+	const char *ca_file;	    /* NULL: the system's */
+	const char *into;	    /* an empty directory of our own */
+	struct dial_options dial;   /* the only host and port that are ever connected to */
+	clone_git_progress_fn *on_progress;
+	void *arg;
+};
+
+/* Like `git clone --branch ref`: a branch that tracks origin's, or a detached HEAD for a tag. */
+bool clone_git_run(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
+
+/* The class of a libgit2 error from its code, its class (git_error_t) and its message. */
+enum clone_problem clone_git_problem(int code, int class, const char *message);
+
+#endif

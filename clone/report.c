@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Showing progress to a parent or to a person.
+ */
+#include "clone/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BAR_CELLS 30u
+
+void
+report_init(struct report *r, int worker_fd)
+{
+	*r = (struct report){.form = REPORT_LINES, .fd = worker_fd};
+	if (worker_fd < 0) {
+		r->fd = STDERR_FILENO;
+		r->form = isatty(STDERR_FILENO) == 1 ? REPORT_BAR : REPORT_PLAIN;
+	}
+}
+
+void
+report_format_size(uint64_t bytes, char *out, size_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+static bool
+write_all(int fd, struct str text)
+{
+	while (text.len > 0) {
+		ssize_t n = write(fd, text.data, text.len);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0)
+			text = str_skip(text, (size_t)n);
+	}
+	return true;
+}
+
+/* A line goes out in one write, which a pipe takes whole. */
+static bool
+show_line(struct report *r, const struct clone_progress *p)
+{
+	struct buf line;
+	bool ok;
+
+	buf_init(&line, PROGRESS_LINE_MAX);
+	ok = clone_progress_json(p, &line) && buf_add_byte(&line, '\n') &&
+	     write_all(r->fd, buf_view(&line));
+	buf_fini(&line);
+	return ok;
+}
+
+static bool
+show_bar(struct report *r, const struct clone_progress *p)
+{
+	char cells[BAR_CELLS + 1];
+	char bytes[32];
+	char rate[32];
+	char text[256];
+	size_t full = p->percent * BAR_CELLS / 100;
+	int len;
+
+	memset(cells, '-', BAR_CELLS);
+	memset(cells, '#', full < BAR_CELLS ? full : BAR_CELLS);
+	cells[BAR_CELLS] = '\0';
+	report_format_size(p->bytes, bytes, sizeof(bytes));
+	report_format_size(p->bytes_per_s, rate, sizeof(rate));
+	/* Back to the start of the line, and clear what is left of it afterwards. */
+	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s\033[K",
+		       clone_phase_name(p->phase), cells, p->percent, bytes, rate);
+	return write_all(r->fd, str_take(str_from(text), (size_t)len));
+}
+
+static bool
+show_words(struct report *r, const struct clone_progress *p)
+{
+	return write_all(r->fd, str_from(p->message)) && write_all(r->fd, STR("\n"));
+}
+
+bool
+report_show(struct report *r, const struct clone_progress *p)
+{
+	bool is_new = !r->has_shown || r->shown != p->phase;
+	bool is_end = !progress_is_running(p->phase);
+
+	r->has_shown = true;
+	r->shown = p->phase;
+	switch (r->form) {
+	case REPORT_LINES:
+		return show_line(r, p);
+	case REPORT_BAR:
+		return is_end ? write_all(r->fd, STR("\r\033[K")) && show_words(r, p)
+			      : show_bar(r, p);
+	case REPORT_PLAIN:
+		return !is_new || show_words(r, p);
+	}
+	return false;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The target directory: looking, the temporary directory, the final step.
+ *
+ * A temporary directory is named .<name>.workspace-proxy-clone-XXXXXX and holds the marker (locked
+ * by its owner), "tree" (the clone) and, once files are being moved into the target, "complete".
+ */
+#include "clone/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clone/tree.h"
+
+#define INFIX	      ".workspace-proxy-clone-"
+#define RANDOM_LEN    6u
+#define NAME_PART_MAX 128 /* of the target's name in the temporary one's */
+#define MARKER	      "workspace-proxy-clone"
+#define COMPLETE      "complete"
+
+static const char *
+name_of(const char *dir)
+{
+	return strrchr(dir, '/') + 1;
+}
+
+static bool
+is_temporary_name(const char *entry, const char *dir)
+{
+	char prefix[NAME_MAX + 1];
+	int len = snprintf(prefix, sizeof(prefix), ".%.*s" INFIX, NAME_PART_MAX, name_of(dir));
+
+	return strncmp(entry, prefix, (size_t)len) == 0 &&
+	       strspn(entry + len, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789") == RANDOM_LEN &&
+	       entry[(size_t)len + RANDOM_LEN] == '\0';
+}
+
+static bool
+is_nothing(int fd, const char *entry)
+{
+	struct stat st;
+
+	if (strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0)
+		return true;
+	return strcmp(entry, "lost+found") == 0 &&
+	       fstatat(fd, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum target_kind
+look_into(int fd, DIR *dir)
+{
+	const struct dirent *entry;
+	struct stat st;
+
+	if (fstatat(fd, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+		return TARGET_REPOSITORY;
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_nothing(fd, entry->d_name))
+			return TARGET_OCCUPIED;
+	}
+	return TARGET_EMPTY;
+}
+
+bool
+target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
+{
+	int fd = tree_open(AT_FDCWD, dir);
+	DIR *stream;
+
+	if (fd < 0 && errno == ENOENT) {
+		*kind = TARGET_ABSENT;
+		return true;
+	}
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+		*kind = TARGET_OCCUPIED;
+		return true;
+	}
+	if (fd < 0)
+		return failure_set_errno(f, errno, "open %s", dir);
+	stream = fdopendir(fd);
+	if (stream == NULL) {
+		close(fd);
+		return failure_set_errno(f, errno, "read %s", dir);
+	}
+	*kind = look_into(fd, stream);
+	closedir(stream);
+	return true;
+}
+
+/* Ends the clone that a killed run was moving into the target. */
+static bool
+finish_moving(int temporary, int target, struct clone_failure *f)
+{
+	int tree = tree_open(temporary, "tree");
+	bool ok;
+
+	if (tree < 0)
+		return true;
+	ok = tree_move_up(tree, target, f);
+	close(tree);
+	return ok;
+}
+
+/*
+ * One temporary directory of a run before us: ours by owner and marker, and nobody's any more,
+ * since the marker is not locked. Without a marker it is removed only when it is empty.
+ */
+static bool
+sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
+{
+	int fd = tree_open(holder, name);
+	int marker = -1;
+	struct stat st;
+	bool ok = true;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
+		goto cleanup;
+	marker = openat(fd, MARKER, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (marker < 0) {
+		(void)unlinkat(holder, name, AT_REMOVEDIR);
+		goto cleanup;
+	}
+	if (fstat(marker, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    flock(marker, LOCK_EX | LOCK_NB) < 0)
+		goto cleanup;
+	if (is_target && fstatat(fd, COMPLETE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		ok = finish_moving(fd, holder, f);
+	if (ok)
+		(void)tree_remove(holder, name);
+cleanup:
+	if (marker >= 0)
+		close(marker);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Leftovers in `path`, which is the target itself or its parent. */
+static bool
+sweep(const char *path, const char *dir, struct clone_failure *f)
+{
+	int fd = tree_open(AT_FDCWD, path);
+	DIR *stream;
+	const struct dirent *entry;
+	bool ok = true;
+
+	if (fd < 0)
+		return true;
+	stream = fdopendir(fd);
+	if (stream == NULL) {
+		close(fd);
+		return true;
+	}
+	while (ok && (entry = readdir(stream)) != NULL) {
+		if (is_temporary_name(entry->d_name, dir))
+			ok = sweep_one(fd, entry->d_name, strcmp(path, dir) == 0, f);
+	}
+	closedir(stream);
+	return ok;
+}
+
+static bool
+is_mount_point(const char *dir, const char *parent)
+{
+	struct statx sx;
+	struct stat a;
+	struct stat b;
+
+	if (statx(AT_FDCWD, dir, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx) == 0 &&
+	    (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
+		return (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return lstat(dir, &a) < 0 || stat(parent, &b) < 0 || a.st_dev != b.st_dev;
+}
+
+/* Whether an empty directory has to stay the one it is. */
+static bool
+must_stay(struct target *t, const char *parent)
+{
+	struct stat st;
+
+	if (lstat(t->dir, &st) < 0 || st.st_uid != geteuid() || st.st_nlink > 2 ||
+	    is_mount_point(t->dir, parent) ||
+	    faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) < 0)
+		return true;
+	t->mode = st.st_mode & 07777;
+	return false;
+}
+
+static bool
+make_parents(struct target *t, struct clone_failure *f)
+{
+	for (char *slash = strchr(t->holder + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash != NULL)
+			*slash = '\0';
+		if (mkdir(t->holder, 0777) == 0 && t->made == 0)
+			t->made = strlen(t->holder);
+		else if (errno != EEXIST && access(t->holder, F_OK) < 0)
+			return failure_set_errno(f, errno, "make %s", t->holder);
+		if (slash == NULL)
+			return true;
+		*slash = '/';
+	}
+}
+
+static bool
+make_temporary(struct target *t, struct clone_failure *f)
+{
+	char *path = NULL;
+	char *marker = NULL;
+	bool ok = false;
+
+	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX", strcmp(t->holder, "/") == 0 ? "" : t->holder,
+		     NAME_PART_MAX, name_of(t->dir)) < 0)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (mkdtemp(path) == NULL) {
+		failure_set_errno(f, errno, "make a directory in %s", t->holder);
+		free(path);
+		return false;
+	}
+	t->temporary = path;
+	if (asprintf(&marker, "%s/" MARKER, path) < 0 || asprintf(&t->tree, "%s/tree", path) < 0) {
+		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		goto cleanup;
+	}
+	t->lock_fd = open(marker, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	ok = t->lock_fd >= 0 && mkdir(t->tree, 0777) == 0;
+	if (!ok)
+		failure_set_errno(f, errno, "prepare %s", path);
+	/* Without locks on this file system two clones at once are what we can't tell apart. */
+	else
+		(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
+cleanup:
+	free(marker);
+	return ok;
+}
+
+static bool
+set_paths(struct target *t, const char *dir, struct clone_failure *f)
+{
+	struct str path = str_from(dir);
+	const char *name;
+
+	while (path.len > 1 && path.data[path.len - 1] == '/')
+		path.len--;
+	if (path.len < 2 || path.data[0] != '/')
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+	t->dir = str_dup(path);
+	if (t->dir == NULL)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	name = name_of(t->dir);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+	t->holder = str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
+	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+}
+
+bool
+target_init(struct target *t, const char *dir, enum target_kind *kind, struct clone_failure *f)
+{
+	*t = (struct target){.lock_fd = -1};
+	*kind = TARGET_OCCUPIED;
+	if (!set_paths(t, dir, f) || !sweep(t->holder, t->dir, f) || !sweep(t->dir, t->dir, f) ||
+	    !target_look(t->dir, kind, f))
+		return false;
+	if (*kind == TARGET_REPOSITORY || *kind == TARGET_OCCUPIED)
+		return true;
+	if (*kind == TARGET_ABSENT && !make_parents(t, f))
+		return false;
+	if (*kind == TARGET_EMPTY && must_stay(t, t->holder)) {
+		t->is_inside = true;
+		free(t->holder);
+		t->holder = str_dup(str_from(t->dir));
+		if (t->holder == NULL)
+			return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	}
+	return make_temporary(t, f);
+}
+
+static bool
+commit_inside(struct target *t, int tree, struct clone_failure *f)
+{
+	int temporary = tree_open(AT_FDCWD, t->temporary);
+	int holder = tree_open(AT_FDCWD, t->holder);
+	int complete = -1;
+	bool ok = false;
+
+	if (temporary >= 0 && holder >= 0)
+		complete = openat(temporary, COMPLETE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (complete < 0) {
+		failure_set_errno(f, errno, "mark %s", t->temporary);
+		goto cleanup;
+	}
+	ok = tree_move_up(tree, holder, f);
+cleanup:
+	if (complete >= 0)
+		close(complete);
+	if (holder >= 0)
+		close(holder);
+	if (temporary >= 0)
+		close(temporary);
+	return ok;
+}
+
+/* rename(2) of a directory replaces nothing but an empty directory, and that atomically. */
+static bool
+commit_beside(struct target *t, int tree, struct clone_failure *f)
+{
+	if (t->mode != 0 && fchmod(tree, t->mode) < 0)
+		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
+	if (rename(t->tree, t->dir) == 0)
+		return true;
+	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
+		return failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "%s was filled meanwhile", t->dir);
+	return failure_set_errno(f, errno, "rename to %s", t->dir);
+}
+
+bool
+target_commit(struct target *t, struct clone_failure *f)
+{
+	int tree = tree_open(AT_FDCWD, t->tree);
+	bool ok;
+
+	if (tree < 0)
+		return failure_set_errno(f, errno, "open %s", t->tree);
+	/* After a power failure a name must not lead to files that were never written. */
+	ok = syncfs(tree) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
+	if (ok)
+		ok = t->is_inside ? commit_inside(t, tree, f) : commit_beside(t, tree, f);
+	if (ok)
+		t->made = 0;
+	close(tree);
+	return ok;
+}
+
+static void
+remove_parents(struct target *t)
+{
+	char *path = t->is_inside ? NULL : t->holder;
+
+	while (path != NULL && t->made > 0 && strlen(path) >= t->made) {
+		if (rmdir(path) < 0)
+			return;
+		*strrchr(path, '/') = '\0';
+	}
+}
+
+void
+target_fini(struct target *t)
+{
+	if (t->temporary != NULL)
+		(void)tree_remove(AT_FDCWD, t->temporary);
+	if (t->holder != NULL)
+		remove_parents(t);
+	if (t->lock_fd >= 0)
+		close(t->lock_fd);
+	free(t->tree);
+	free(t->temporary);
+	free(t->holder);
+	free(t->dir);
+	*t = (struct target){.lock_fd = -1};
+}

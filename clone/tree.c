@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Removing and moving directory trees without following links, with a bounded number of open
+ * descriptors however deep a tree is.
+ */
+#include "clone/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Each level holds one descriptor. What lies deeper is first moved up to the top. */
+#define DEPTH_MAX   32u
+#define ENTRIES_MAX 1000000u
+
+int
+tree_open(int at, const char *name)
+{
+	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+static bool
+is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Opens a second description of a directory, so that its position is our own. */
+static DIR *
+dir_open(int fd)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir;
+
+	if (own < 0)
+		return NULL;
+	dir = fdopendir(own);
+	if (dir == NULL)
+		close(own);
+	return dir;
+}
+
+struct removal {
+	int top;
+	unsigned raised; /* directories that were moved up to the top, for their names */
+};
+
+static bool remove_children(struct removal *r, int fd, unsigned depth);
+
+static bool
+raise_directory(struct removal *r, int at, const char *name)
+{
+	char raised[64];
+
+	do {
+		snprintf(raised, sizeof(raised), "raised-%u", r->raised++);
+		if (renameat2(at, name, r->top, raised, RENAME_NOREPLACE) == 0)
+			return true;
+	} while (errno == EEXIST);
+	return false;
+}
+
+static bool
+remove_directory(struct removal *r, int at, const char *name, unsigned depth)
+{
+	int fd;
+	bool ok;
+
+	if (depth >= DEPTH_MAX)
+		return raise_directory(r, at, name);
+	fd = tree_open(at, name);
+	if (fd < 0)
+		return errno == ENOENT;
+	ok = remove_children(r, fd, depth + 1);
+	close(fd);
+	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+static bool
+remove_entry(struct removal *r, int at, const char *name, unsigned depth)
+{
+	if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
+		return true;
+	/* Linux says EISDIR for a directory, POSIX EPERM. */
+	if (errno != EISDIR && errno != EPERM)
+		return false;
+	return remove_directory(r, at, name, depth);
+}
+
+static bool
+remove_children(struct removal *r, int fd, unsigned depth)
+{
+	DIR *dir = dir_open(fd);
+	const struct dirent *entry;
+	bool ok = dir != NULL;
+
+	while (ok && (entry = readdir(dir)) != NULL) {
+		if (!is_dot(entry->d_name))
+			ok = remove_entry(r, fd, entry->d_name, depth);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return ok;
+}
+
+bool
+tree_remove(int at, const char *name)
+{
+	struct removal r = {.raised = 0};
+	int saved;
+	bool ok;
+
+	r.top = tree_open(at, name);
+	if (r.top < 0)
+		return errno == ENOENT;
+	/* Every round takes DEPTH_MAX levels off what was raised in the round before. */
+	do {
+		r.raised = 0;
+		ok = remove_children(&r, r.top, 0);
+	} while (ok && r.raised > 0);
+	saved = errno;
+	close(r.top);
+	errno = saved;
+	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+struct names {
+	char **items;
+	size_t count;
+	size_t size;
+};
+
+static void
+names_fini(struct names *n)
+{
+	for (size_t i = 0; i < n->count; i++)
+		free(n->items[i]);
+	free(n->items);
+}
+
+static bool
+names_add(struct names *n, const char *name)
+{
+	if (n->count == n->size) {
+		size_t size = n->size == 0 ? 64 : n->size * 2;
+		char **items = reallocarray(n->items, size, sizeof(*items));
+
+		if (items == NULL)
+			return false;
+		n->items = items;
+		n->size = size;
+	}
+	n->items[n->count] = strdup(name);
+	return n->items[n->count] != NULL && ++n->count <= ENTRIES_MAX;
+}
+
+/* All entries but dots; ".git" is put at the end. */
+static bool
+names_read(struct names *n, int fd)
+{
+	DIR *dir = dir_open(fd);
+	const struct dirent *entry;
+	bool has_git = false;
+	bool ok = dir != NULL;
+
+	while (ok && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".git") == 0)
+			has_git = true;
+		else if (!is_dot(entry->d_name))
+			ok = names_add(n, entry->d_name);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return ok && (!has_git || names_add(n, ".git"));
+}
+
+/* As renameat2(RENAME_NOREPLACE), also on file systems that lack it. */
+static bool
+move_entry(int from, int to, const char *name)
+{
+	struct stat st;
+
+	if (renameat2(from, name, to, name, RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	if (fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return false;
+	}
+	return errno == ENOENT && renameat(from, name, to, name) == 0;
+}
+
+bool
+tree_move_up(int from, int to, struct clone_failure *f)
+{
+	struct names names = {.items = NULL};
+	size_t moved = 0;
+	bool ok;
+
+	ok = names_read(&names, from);
+	if (!ok)
+		failure_set_errno(f, errno, "list the clone");
+	while (ok && moved < names.count) {
+		ok = move_entry(from, to, names.items[moved]);
+		if (ok)
+			moved++;
+	}
+	if (!ok && moved < names.count && errno == EEXIST)
+		failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "\"%s\" appeared in the target",
+			    names.items[moved]);
+	else if (!ok)
+		failure_set_errno(f, errno, "move the clone into the target");
+	while (!ok && moved > 0) {
+		moved--;
+		(void)move_entry(to, from, names.items[moved]);
+	}
+	names_fini(&names);
+	return ok;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy clone`: decides by what stands at the target, clones into a temporary directory,
+ * makes it appear, and reports. As the sidecar's child (--worker) it gets the token on one
+ * descriptor and writes progress to another; by hand it shows a bar.
+ *
+ * Told to stop (SIGTERM, SIGINT, SIGHUP, or nobody reads its progress), it removes what it made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "clone/child.h"
+#include "clone/git.h"
+#include "clone/report.h"
+#include "clone/source.h"
+#include "clone/target.h"
+
+#define CONNECT_TIMEOUT_MS 10000u
+#define REPORT_EVERY_MS	   100u
+#define NICENESS	   10
+/* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_BE_LOWEST   ((2 << 13) | 7)
+
+enum { EXIT_DONE = 0, EXIT_SETUP = 1, EXIT_USAGE = 2, EXIT_PROBLEM = 10 };
+
+struct worker {
+	const struct clone_settings *settings;
+	const struct secret *token;
+	struct clone_progress progress;
+	struct clone_failure failure;
+	struct progress_meter meter;
+	struct report report;
+	struct target target;
+	uint64_t reported_at_ms;
+	bool is_abandoned; /* nobody reads our progress */
+};
+
+/* Set by the signal handler; the descriptor wakes whoever waits for the network. */
+static volatile sig_atomic_t stop_requested;
+static int stop_fd = -1;
+
+static void
+on_stop_signal(int number)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	(void)number;
+	stop_requested = 1;
+	if (write(stop_fd, &one, sizeof(one)) < 0)
+		errno = saved;
+	errno = saved;
+}
+
+static bool
+set_signals(void)
+{
+	static const int stopping[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_stop_signal};
+
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++) {
+		if (sigaction(stopping[i], &action, NULL) < 0)
+			return false;
+	}
+	/* A full pipe or file is an error that a call returns. */
+	return signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
+}
+
+static void
+report_now(struct worker *w)
+{
+	progress_update_percent(&w->progress);
+	progress_describe(&w->progress, w->settings);
+	w->reported_at_ms = clock_monotonic_ms();
+	if (!report_show(&w->report, &w->progress))
+		w->is_abandoned = true;
+}
+
+static bool
+must_stop(const struct worker *w)
+{
+	return stop_requested != 0 || w->is_abandoned;
+}
+
+static int
+end_run(struct worker *w)
+{
+	target_fini(&w->target);
+	w->progress.ended_at_s = clock_wall_s();
+	w->progress.phase = CLONE_DONE;
+	w->progress.problem = w->failure.problem;
+	if (w->failure.problem != CLONE_PROBLEM_NONE) {
+		w->progress.phase = CLONE_FAILED;
+		log_warn(NULL, "clone failed",
+			 log_cstr("problem", clone_problem_name(w->failure.problem)),
+			 log_err(&w->failure.detail));
+	}
+	report_now(w);
+	return w->failure.problem == CLONE_PROBLEM_NONE ? EXIT_DONE
+							: EXIT_PROBLEM + (int)w->failure.problem;
+}
+
+static bool
+on_git_progress(const struct clone_progress *p, void *arg)
+{
+	struct worker *w = arg;
+	uint64_t now_ms = clock_monotonic_ms();
+	bool is_new = p->phase != w->progress.phase;
+
+	if (must_stop(w) && p->phase == CLONE_CHECKOUT) {
+		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
+		_exit(end_run(w));
+	}
+	if (must_stop(w))
+		return false;
+	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
+		return true;
+	w->progress.phase = p->phase;
+	w->progress.objects_done = p->objects_done;
+	w->progress.objects_total = p->objects_total;
+	w->progress.deltas_done = p->deltas_done;
+	w->progress.deltas_total = p->deltas_total;
+	w->progress.files_done = p->files_done;
+	w->progress.files_total = p->files_total;
+	w->progress.bytes = p->bytes;
+	w->progress.bytes_per_s = progress_meter_add(&w->meter, now_ms, p->bytes);
+	report_now(w);
+	return !w->is_abandoned;
+}
+
+static bool
+run_git(struct worker *w)
+{
+	const struct clone_settings *settings = w->settings;
+	char *host = str_dup(settings->url.host);
+	struct buf url;
+	bool ok;
+
+	buf_init(&url, URL_MAX_BYTES);
+	ok = host != NULL && source_add_url(settings, &url) && buf_add_byte(&url, '\0');
+	if (!ok)
+		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (ok) {
+		const struct clone_git_request request = {
+			.url = url.data,
+			.ref = settings->ref,
+			.token = source_is_gitlab(settings) ? w->token : NULL,
+			.ca_file = settings->ca_file,
+			.into = w->target.tree,
+			.dial = {.host = host,
+				 .port = settings->url.port,
+				 .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+				 .silence_timeout_ms = settings->stall_timeout_ms,
+				 .cancel_fd = stop_fd},
+			.on_progress = on_git_progress,
+			.arg = w,
+		};
+		ok = clone_git_run(&request, &w->failure);
+	}
+	buf_fini(&url);
+	free(host);
+	return ok;
+}
+
+static int
+run_clone(struct worker *w)
+{
+	enum target_kind kind;
+
+	w->progress.phase = CLONE_CONNECTING;
+	w->progress.started_at_s = clock_wall_s();
+	report_now(w);
+	if (!source_check(w->settings, &w->failure) ||
+	    !target_init(&w->target, w->settings->dir, &kind, &w->failure))
+		return end_run(w);
+	if (kind == TARGET_REPOSITORY) {
+		log_info(NULL, "a repository is there already, left alone",
+			 log_cstr("dir", w->settings->dir));
+		return end_run(w);
+	}
+	if (kind == TARGET_OCCUPIED)
+		failure_set(&w->failure, CLONE_PROBLEM_NOT_EMPTY, "%s is not empty",
+			    w->settings->dir);
+	else if (run_git(w) && !must_stop(w))
+		(void)!target_commit(&w->target, &w->failure);
+	else
+		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
+	return end_run(w);
+}
+
+/* Reads to the end: the parent closes its side at once. No token at all is fine. */
+static bool
+read_token(int fd, struct secret **token)
+{
+	char data[CHILD_TOKEN_MAX];
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < sizeof(data)) {
+		n = read(fd, data + len, sizeof(data) - len);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			len += (size_t)n;
+	}
+	*token = n == 0 && len > 0 ? secret_new(data, len) : NULL;
+	secret_wipe(data, sizeof(data));
+	close(fd);
+	return n == 0 && (len == 0 || *token != NULL);
+}
+
+/* Ends with the parent, stays out of the way of the IDE, is nobody's to look into. */
+static void
+settle_as_child(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);
+	(void)fcntl(CHILD_PROGRESS_FD, F_SETFD, FD_CLOEXEC);
+}
+
+static int
+print_usage(FILE *out, int code)
+{
+	(void)fputs(
+		"usage: workspace-proxy clone\n"
+		"\n"
+		"Clones WORKSPACE_PROXY_CLONE_URL into WORKSPACE_PROXY_CLONE_DIR, with\n"
+		"WORKSPACE_PROXY_CLONE_REF and WORKSPACE_PROXY_CLONE_TOKEN where they are set.\n"
+		"A repository that is there already is left alone.\n"
+		"\n"
+		"Exit codes: 0 done; 1 configuration; 2 command line; 11 credentials not\n"
+		"accepted; 12 no access; 13 not found; 14 no such branch or tag;\n"
+		"15 unreachable; 16 TLS; 17 stalled; 18 disk full; 19 target not empty;\n"
+		"20 target not writable; 21 refused; 22 internal.\n",
+		out);
+	return code;
+}
+
+int
+clone_run(const struct clone_settings *settings, int argc, char **argv)
+{
+	struct worker w = {.settings = settings, .target = {.lock_fd = -1}};
+	bool is_child = argc == 2 && strcmp(argv[1], "--worker") == 0;
+	const struct rlimit no_core = {0, 0};
+	struct secret *token = NULL;
+	int code;
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return print_usage(stdout, EXIT_DONE);
+	if (argc > 1 && !is_child)
+		return print_usage(stderr, EXIT_USAGE);
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (!set_signals())
+		return EXIT_SETUP;
+	if (is_child)
+		settle_as_child();
+	if (is_child && !read_token(CHILD_TOKEN_FD, &token)) {
+		log_error(NULL, "clone worker: no token on its descriptor");
+		return EXIT_SETUP;
+	}
+	w.token = is_child ? token : settings->token;
+	report_init(&w.report, is_child ? CHILD_PROGRESS_FD : -1);
+	code = run_clone(&w);
+	secret_free(token);
+	close(stop_fd);
+	stop_fd = -1;
+	return code;
+}
