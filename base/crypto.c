@@ -251,8 +251,9 @@ static bool
 encode_base64(struct buf *out, struct str data, const char alphabet[65], bool has_padding)
 {
 	const unsigned char *in = bytes_of(data);
+	size_t len = has_padding ? (data.len + 2) / 3 * 4 : (data.len * 4 + 2) / 3;
 
-	if (data.len > DATA_MAX_BYTES || !buf_reserve(out, (data.len + 2) / 3 * 4)) {
+	if (data.len > DATA_MAX_BYTES || !buf_reserve(out, len)) {
 		out->failed = true;
 		return false;
 	}

@@ -54,6 +54,11 @@ json_doc_parse(struct str text, struct err *e)
 		err_set(e, ERR_PROTOCOL, "JSON: more than %u bytes", JSON_MAX_BYTES);
 		return NULL;
 	}
+	/* The parser skips a NUL behind a number. */
+	if (str_find_byte(text, '\0') != SIZE_MAX) {
+		err_set(e, ERR_PROTOCOL, "JSON: contains a NUL");
+		return NULL;
+	}
 	if (is_too_deep(text)) {
 		err_set(e, ERR_PROTOCOL, "JSON: nested deeper than %u", JSON_MAX_DEPTH);
 		return NULL;
@@ -63,7 +68,7 @@ json_doc_parse(struct str text, struct err *e)
 		err_set(e, ERR_MEMORY, "JSON: no memory");
 		return NULL;
 	}
-	/* NULs are let in here and refused where a string is read. */
+	/* Escaped NULs are let in here and refused where a string is read. */
 	doc->root = json_loadb(text.len == 0 ? "" : text.data, text.len,
 			       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	if (doc->root == NULL) {
