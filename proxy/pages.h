@@ -68,9 +68,9 @@ bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
 /*
  * What `<prefix>/workspace` answers and each of its events carries, on one line:
  * {"clone":{…},"ide":{"ready":false}}. The waiting page's script reads it, as an event stream
- * (Accept: text/event-stream) or, where that fails, by asking every few seconds. Its retry button
- * posts "action=retry" to the same address; without script that is a navigation, which wants a
- * redirect back.
+ * (Accept: text/event-stream) or, where that fails, by asking every few seconds. The buttons on a
+ * clone that failed post "action=retry" or "action=continue" (without the repository) to the same
+ * address; without script that is a navigation, which wants a redirect back.
  */
 bool pages_render_state(const struct clone_progress *clone, bool ide_ready,
 			struct buf *out) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The waiting page: the clone's phases, a progress bar, what went wrong with a retry button, and
- * the start of the IDE.
+ * The waiting page: the clone's phases, a progress bar, what went wrong with what can be done
+ * about it, and the start of the IDE.
  *
  * What is rendered here is the state at this moment, complete for a browser without script (which
  * reloads every few seconds); the script then keeps the same elements up to date.
@@ -204,11 +204,13 @@ add_trouble(const struct pages *p, const struct clone_progress *clone, struct bu
 		 failed ? "" : " hidden");
 	if (failed)
 		pages_add_text(out, str_from(clone->message));
-	buf_addf(out, "</p>\n<form class=\"actions\" id=\"retry\" method=\"post\"%s action=\"",
-		 clone->can_retry ? "" : " hidden");
+	buf_add_str(out, STR("</p>\n<form class=\"actions\" id=\"act\" method=\"post\" action=\""));
 	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/workspace\">\n<input type=\"hidden\" name=\"action\" "
-			     "value=\"retry\">\n<button>Try again</button>\n</form>\n</div>\n"));
+	buf_addf(out,
+		 "/workspace\">\n<button id=\"retry\" name=\"action\" value=\"retry\"%s>Try again"
+		 "</button>\n<button id=\"continue\" class=\"quiet\" name=\"action\" "
+		 "value=\"continue\">Open the IDE without it</button>\n</form>\n</div>\n",
+		 clone->can_retry ? "" : " hidden");
 }
 
 static const char *

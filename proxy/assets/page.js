@@ -9,6 +9,7 @@
 	var phases = ['connecting', 'receiving', 'resolving', 'checkout', 'ide'];
 	var active = 'connecting';
 	var leaving = false;
+	var waived = false;
 	var stream = null;
 	var timer = 0;
 	var misses = 0;
@@ -134,10 +135,10 @@
 	}
 
 	function phaseOf(clone) {
-		if (clone.phase === 'failed') {
+		if (clone.phase === 'failed' && !waived) {
 			return failedPhase(clone);
 		}
-		if (clone.phase === 'off' || clone.phase === 'done') {
+		if (waived || clone.phase === 'off' || clone.phase === 'done') {
 			return 'ide';
 		}
 		if (clone.phase === 'waiting') {
@@ -153,7 +154,7 @@
 
 	function show(state) {
 		var clone = state.clone;
-		var failed = clone.phase === 'failed';
+		var failed = clone.phase === 'failed' && !waived;
 		active = phaseOf(clone);
 		setHidden('lost', true);
 		setHidden('progress', failed && !at('steps'));
@@ -246,10 +247,15 @@
 		};
 	}
 
-	at('retry').addEventListener('submit', function (event) {
-		var button = event.target.querySelector('button');
+	function setBusy(busy) {
+		at('retry').disabled = busy;
+		at('continue').disabled = busy;
+	}
+
+	at('act').addEventListener('submit', function (event) {
+		var action = event.submitter ? event.submitter.value : 'retry';
 		event.preventDefault();
-		button.disabled = true;
+		setBusy(true);
 		window.fetch(address, {
 			method: 'POST',
 			headers: {
@@ -257,9 +263,12 @@
 				Accept: 'application/json'
 			},
 			credentials: 'same-origin',
-			body: 'action=retry'
-		}).then(onAnswer).then(receive).catch(onMiss).then(function () {
-			button.disabled = false;
+			body: 'action=' + action
+		}).then(onAnswer).then(function (text) {
+			waived = action === 'continue';
+			receive(text);
+		}).catch(onMiss).then(function () {
+			setBusy(false);
 		});
 	});
 

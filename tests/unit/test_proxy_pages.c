@@ -275,12 +275,13 @@ test_waiting_page_says_what_went_wrong(void **state)
 	assert_page_is_sound();
 	assert_true(has("No space is left on &lt;the&gt; volume."));
 	assert_false(has("role=\"alert\" hidden"));
-	assert_true(has("id=\"retry\" method=\"post\" action=\"/oauth2/workspace\""));
-	assert_true(has("name=\"action\" value=\"retry\""));
+	assert_true(has("id=\"act\" method=\"post\" action=\"/oauth2/workspace\""));
+	assert_true(has("name=\"action\" value=\"retry\">Try again"));
+	assert_true(has("name=\"action\" value=\"continue\">Open the IDE without it"));
 	assert_true(has("id=\"step-receiving\" data-state=\"failed\""));
 	clone.can_retry = false;
 	render(*state, &page);
-	assert_true(has("id=\"retry\" method=\"post\" hidden"));
+	assert_true(has("name=\"action\" value=\"retry\" hidden>"));
 }
 
 static void
