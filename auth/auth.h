@@ -116,6 +116,8 @@ struct auth_verdict {
 		*location;  /* for redirects; with problems: the address that starts a new login */
 	const char *detail; /* a sentence for the page, no request data in it; or NULL */
 	const char *allow;
+	const char *gitlab_url; /* NO_ACCESS and the pages: GitLab's front page, where a person
+				   signs out there first to sign in as somebody else; or NULL */
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* views into the session or the verdict's arena */
@@ -161,6 +163,10 @@ bool auth_is_navigation(const struct auth_facts *facts);
 
 /* The session's GitLab access token; valid until the loop is entered again. */
 const struct secret *auth_session_token(const struct auth_session *s);
+
+/* While held (a clone works with a session's token) no token that still works is replaced or
+ * revoked; what has to be revoked waits. GitLab ends the old token with either. */
+void auth_hold_tokens(struct auth *a, bool hold);
 
 enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
 typedef void auth_ended_fn(enum auth_end reason, void *arg);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front door: building what the settings describe, and the gate that every request passes.
+ */
+#include "auth/auth.h"
+
+#include <stdlib.h>
+
+#include "auth/endpoints.h"
+#include "auth/gate.h"
+#include "auth/login.h"
+
+#define SETTINGS_ARENA_MAX 65536u
+
+/* A URL without query as text: origin and path, without a trailing '/'. */
+static const char *
+format_base(const struct url *u, struct arena *arena)
+{
+	const char *origin = url_origin(u, arena);
+	struct str path = u->path;
+
+	while (str_ends_with(path, STR("/")))
+		path = str_take(path, path.len - 1);
+	return origin == NULL ? NULL : arena_printf(arena, "%s%.*s", origin, STR_FMT(path));
+}
+
+/* Exactly as registered with GitLab, so the path stays as it was written. */
+static const char *
+format_redirect_uri(struct auth *a)
+{
+	const struct url *u = &a->settings->redirect_url;
+	const char *origin;
+
+	if (str_is_empty(u->host))
+		return arena_printf(&a->arena, "%.*s%s/callback", STR_FMT(a->origin),
+				    a->settings->prefix);
+	origin = url_origin(u, &a->arena);
+	return origin == NULL ? NULL
+			      : arena_printf(&a->arena, "%s%.*s%s%.*s", origin, STR_FMT(u->path),
+					     str_is_empty(u->query) ? "" : "?", STR_FMT(u->query));
+}
+
+static bool
+build_addresses(struct auth *a)
+{
+	const struct auth_settings *s = a->settings;
+
+	a->origin = str_from(url_origin(&s->external_url, &a->arena));
+	a->gitlab_url = format_base(&s->gitlab_url, &a->arena);
+	if (a->origin.data == NULL || a->gitlab_url == NULL)
+		return false;
+	a->authorize_url = arena_printf(&a->arena, "%s/oauth/authorize", a->gitlab_url);
+	a->redirect_uri = format_redirect_uri(a);
+	a->start_url = arena_printf(&a->arena, "%s/start", s->prefix);
+	a->sign_in_url = arena_printf(&a->arena, "%s/sign_in", s->prefix);
+	return a->authorize_url != NULL && a->redirect_uri != NULL && a->start_url != NULL &&
+	       a->sign_in_url != NULL;
+}
+
+static bool
+build(struct auth *a, struct fetch *f, struct err *e)
+{
+	if (!build_addresses(a))
+		return err_set(e, ERR_MEMORY, "addresses");
+	if (!cookie_box_init(&a->cookies, &a->settings->cookie_keys, a->origin, e))
+		return false;
+	a->gitlab = gitlab_new(a->settings, a->redirect_uri, f, e);
+	if (a->gitlab == NULL)
+		return false;
+	a->store = session_store_new(a->settings, a->loop, a->gitlab, &a->cookies, e);
+	return a->store != NULL;
+}
+
+struct auth *
+auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, struct err *e)
+{
+	struct auth *a = calloc(1, sizeof(*a));
+
+	if (a == NULL) {
+		err_set(e, ERR_MEMORY, "authentication");
+		return NULL;
+	}
+	a->settings = settings;
+	a->loop = l;
+	arena_init(&a->arena, SETTINGS_ARENA_MAX);
+	if (!build(a, f, e)) {
+		err_wrap(e, "authentication");
+		auth_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+auth_free(struct auth *a)
+{
+	if (a == NULL)
+		return;
+	while (a->calls != NULL)
+		a->calls->cancel(a->calls);
+	session_store_free(a->store);
+	gitlab_free(a->gitlab);
+	cookie_box_fini(&a->cookies);
+	arena_fini(&a->arena);
+	free(a);
+}
+
+void
+auth_hold_tokens(struct auth *a, bool hold)
+{
+	session_store_hold_tokens(a->store, hold);
+	gitlab_hold_revokes(a->gitlab, hold);
+}
+
+bool
+auth_owns_cookie(const struct auth *a, struct str name)
+{
+	struct str base = str_from(a->settings->cookie_name);
+
+	return str_starts_with(name, base) && (name.len == base.len || name.data[base.len] == '-');
+}
+
+void
+auth_cancel(struct auth_call *call)
+{
+	call->cancel(call);
+}
+
+static void
+allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	(void)a;
+	v->action = AUTH_ALLOW;
+	v->status = 200;
+	v->problem = AUTH_PROBLEM_NONE;
+	v->identity = session_identity(s);
+	v->session = s;
+}
+
+/* A person is sent to GitLab; a program is told. */
+static void
+ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	if (auth_is_navigation(facts) && facts_is_get(facts)) {
+		flow_set_target(target, facts->target, str_from(a->settings->prefix));
+		login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+		return;
+	}
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = a->start_url;
+}
+
+struct auth_call *
+auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+	   auth_done_fn *done, void *arg)
+{
+	const struct gate g = {.pass = allow, .ask = ask_for_login, .done = done, .arg = arg};
+
+	return gate_enter(a, &g, facts, v);
+}
+
+struct auth_call *
+auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,
+	    struct auth_verdict *v, auth_done_fn *done, void *arg)
+{
+	const char *allowed = endpoint == AUTH_ENDPOINT_SIGN_OUT ? "GET, HEAD, POST" : "GET, HEAD";
+	bool is_post = str_equal(facts->method, STR("POST"));
+
+	if (!facts_is_get(facts) && !(is_post && endpoint == AUTH_ENDPOINT_SIGN_OUT)) {
+		verdict_problem(v, AUTH_PROBLEM_METHOD, NULL);
+		v->allow = allowed;
+		return NULL;
+	}
+	switch (endpoint) {
+	case AUTH_ENDPOINT_START:
+		endpoint_start(a, facts, v);
+		return NULL;
+	case AUTH_ENDPOINT_CALLBACK:
+		return login_finish(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_SIGN_IN:
+		endpoint_sign_in(a, facts, v);
+		return NULL;
+	case AUTH_ENDPOINT_SIGN_OUT:
+		endpoint_sign_out(a, facts, v);
+		return NULL;
+	case AUTH_ENDPOINT_AUTH:
+		return endpoint_auth(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_USERINFO:
+		return endpoint_userinfo(a, facts, v, done, arg);
+	}
+	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
+	return NULL;
+}

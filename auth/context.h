@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the modules behind auth.h share: the one struct auth, the base of an answer that comes
+ * later, reading request facts, and filling verdicts. Nothing outside auth/ includes this.
+ */
+#ifndef AUTH_CONTEXT_H
+#define AUTH_CONTEXT_H
+
+#include "auth/auth.h"
+#include "auth/cookie.h"
+#include "auth/flow.h"
+#include "auth/gitlab.h"
+#include "auth/session.h"
+
+#define AUTH_CALLS_MAX	      64u    /* answers that are still being found, together */
+#define AUTH_LOGIN_TIMEOUT_MS 10000u /* from the callback to the session */
+#define AUTH_RETRY_AFTER_S    5u     /* where GitLab does not say */
+#define AUTH_VERDICT_MAX      32768u /* bytes of a verdict's arena */
+
+struct auth {
+	const struct auth_settings *settings;
+	struct loop *loop;
+	struct arena arena;
+	struct str origin;	   /* the workspace's: "https://name.zone" */
+	const char *redirect_uri;  /* as registered with GitLab */
+	const char *authorize_url; /* as browsers see it, without a query */
+	const char *gitlab_url;	   /* as browsers see it */
+	const char *start_url;
+	const char *sign_in_url;
+	struct cookie_box cookies;
+	struct gitlab *gitlab;
+	struct session_store *store;
+	struct flow_ring used_flows;
+	uint32_t last_flow_id;
+	struct auth_call *calls;
+	size_t calls_count;
+};
+
+/* The base of every answer that comes later; the first member of what cancel frees. */
+struct auth_call {
+	struct auth *auth;
+	struct auth_call *next;
+	struct auth_call **link;
+	struct auth_verdict *verdict;
+	auth_done_fn *done;
+	void *arg;
+	void (*cancel)(struct auth_call *call); /* unlinks and frees; done does not run */
+};
+
+bool call_may_start(const struct auth *a);
+void call_link(struct auth_call *c, struct auth *a);
+void call_unlink(struct auth_call *c);
+
+/* How often the header stands there, counted up to 2; *value is the first one, trimmed. */
+size_t facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value);
+bool facts_is_get(const struct auth_facts *facts); /* GET or HEAD */
+struct str facts_query(const struct auth_facts *facts);
+
+/* Whether our own page sent this: Origin is ours, or Sec-Fetch-Site says same-origin. */
+bool facts_is_same_origin(const struct auth_facts *facts, struct str origin);
+
+/* Whether another site embeds or fetches this, rather than a person following a link. */
+bool facts_is_cross_site_subrequest(const struct auth_facts *facts);
+
+void verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *detail);
+void verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const char *detail);
+/* location lives as long as the verdict, and never holds CR or LF. */
+void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
+void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);
+/* A whole Set-Cookie value; NULL or one too many makes the verdict unavailable. */
+void verdict_add_cookie(struct auth_verdict *v, const char *set_cookie);
+
+/* "/oauth2/start?rd=<target>"; the plain start address for "/". */
+const char *start_url_for(const struct auth *a, struct str target, struct arena *arena);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cookies: reading Cookie headers with bounded work, sealing what a browser keeps for us, and
+ * writing Set-Cookie.
+ *
+ * A sealed text opens only under one of our keys, for the purpose, the cookie name and the
+ * workspace origin that it was sealed for; one bit changed anywhere and it does not open.
+ */
+#ifndef AUTH_COOKIE_H
+#define AUTH_COOKIE_H
+
+#include "auth/auth.h"
+
+#define COOKIE_TEXT_MAX	  3072u	 /* sealed and encoded; browsers keep 4096 with the name */
+#define COOKIE_SCAN_BYTES 65536u /* of all Cookie headers together; what follows is not seen */
+#define COOKIE_SCAN_PAIRS 512u
+#define COOKIE_KEY_ID_LEN 4u
+
+struct cookie_box {
+	struct str origin; /* borrowed */
+	size_t count;
+	struct secret *keys[AUTH_KEYS_MAX];
+	uint8_t ids[AUTH_KEYS_MAX][COOKIE_KEY_ID_LEN];
+};
+
+/* Derives this origin's keys (HKDF), so that one secret shared by workspaces gives each its own. */
+bool cookie_box_init(struct cookie_box *b, const struct auth_keys *keys, struct str origin,
+		     struct err *e) MUST_CHECK;
+void cookie_box_fini(struct cookie_box *b);
+
+/* What a sealed text is for. */
+struct cookie_use {
+	const char *purpose; /* literal */
+	struct str name;     /* of the cookie */
+};
+
+/* Appends the cookie's text to out; ERR_LIMIT when it would pass COOKIE_TEXT_MAX. */
+bool cookie_seal(const struct cookie_box *b, const struct cookie_use *use, struct str plain,
+		 struct buf *out, struct err *e) MUST_CHECK;
+
+/* Appends the plaintext to out. False for everything that we did not seal for this use. */
+bool cookie_open(const struct cookie_box *b, const struct cookie_use *use, struct str text,
+		 struct buf *out) MUST_CHECK;
+
+struct cookie_scan {
+	const struct auth_facts *facts;
+	size_t header;
+	struct str rest;
+	size_t bytes_left;
+	size_t pairs_left;
+};
+
+void cookie_scan_init(struct cookie_scan *s, const struct auth_facts *facts);
+
+/* The next name=value pair of the request, in order; views into the header. */
+bool cookie_scan_next(struct cookie_scan *s, struct str *name, struct str *value);
+
+/* A Set-Cookie value: host-only, Path=/, HttpOnly, SameSite=Lax, and Secure unless the origin is
+ * plain http and the name allows it. max_age_s 0 removes the cookie. */
+const char *cookie_format(const struct cookie_box *b, struct arena *a, struct str name,
+			  struct str text, uint64_t max_age_s);
+
+#endif

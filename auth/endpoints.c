@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start, sign-in, sign-out, auth (as nginx's auth_request wants it) and userinfo.
+ *
+ * Starting a login changes nothing but a cookie of this browser, and whoever signs in is whoever
+ * this browser is at GitLab: so a link from anywhere may lead to it, while frames, images and
+ * scripts of other sites may not. Signing out takes a POST from our own page.
+ */
+#include "auth/endpoints.h"
+
+#include "auth/gate.h"
+#include "auth/login.h"
+#include "base/json.h"
+
+#define JSON_ANSWER_MAX 4096u
+
+/* The parameter "rd" as a safe target. False, with the problem, when it is repeated. */
+static bool
+read_target(struct auth *a, const struct auth_facts *facts, char target[FLOW_TARGET_MAX + 1],
+	    struct auth_verdict *v)
+{
+	struct str raw = STR_NONE;
+	size_t count = url_query_find(facts_query(facts), STR("rd"), &raw);
+	struct str wanted = STR("/");
+	struct buf decoded;
+
+	if (count > 1) {
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "The parameter \"rd\" is repeated.");
+		v->location = a->start_url;
+		return false;
+	}
+	buf_init(&decoded, URL_MAX_BYTES);
+	if (count == 1 && url_decode(&decoded, raw, true))
+		wanted = buf_view(&decoded);
+	flow_set_target(target, wanted, str_from(a->settings->prefix));
+	buf_fini(&decoded);
+	return true;
+}
+
+void
+endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	if (facts_is_cross_site_subrequest(facts)) {
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+		v->location = a->start_url;
+		return;
+	}
+	if (read_target(a, facts, target, v))
+		login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+}
+
+static void
+show_page(struct auth *a, const struct auth_facts *facts, enum auth_action page,
+	  struct auth_verdict *v)
+{
+	const struct auth_session *s = session_find(a->store, facts);
+
+	v->action = page;
+	v->status = 200;
+	v->gitlab_url = a->gitlab_url;
+	if (s != NULL)
+		v->identity = session_identity(s);
+}
+
+void
+endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct str value;
+	char target[FLOW_TARGET_MAX + 1];
+
+	if (!read_target(a, facts, target, v))
+		return;
+	show_page(a, facts,
+		  url_query_find(facts_query(facts), STR("signed_out"), &value) > 0
+			  ? AUTH_SIGNED_OUT_PAGE
+			  : AUTH_SIGN_IN_PAGE,
+		  v);
+	v->location = start_url_for(a, str_from(target), &v->arena);
+}
+
+void
+endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct auth_session *s;
+
+	if (facts_is_get(facts)) {
+		show_page(a, facts, AUTH_SIGN_OUT_PAGE, v);
+		v->location = a->start_url;
+		return;
+	}
+	if (!facts_is_same_origin(facts, a->origin)) {
+		log_warn(facts->log, "sign-out from another site refused");
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+		v->location = a->start_url;
+		return;
+	}
+	while ((s = session_find(a->store, facts)) != NULL)
+		session_end(s, AUTH_END_SIGNED_OUT);
+	verdict_redirect(v, 303, arena_printf(&v->arena, "%s?signed_out=1", a->sign_in_url));
+	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
+					    str_from(a->settings->cookie_name), STR_NONE, 0));
+}
+
+static void
+reply_accepted(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	(void)a;
+	verdict_reply(v, 202, STR_NONE);
+	v->identity = session_identity(s);
+}
+
+static void
+reply_unauthorized(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	(void)facts;
+	verdict_reply(v, 401, STR_NONE);
+	v->location = a->start_url;
+}
+
+struct auth_call *
+endpoint_auth(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+	      auth_done_fn *done, void *arg)
+{
+	const struct gate g = {
+		.pass = reply_accepted, .ask = reply_unauthorized, .done = done, .arg = arg};
+
+	return gate_enter(a, &g, facts, v);
+}
+
+static void
+reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	struct auth_identity who = session_identity(s);
+	struct json_writer w;
+	const char *text = NULL;
+	struct buf json;
+
+	(void)a;
+	buf_init(&json, JSON_ANSWER_MAX);
+	json_write_begin(&w, &json);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "user", who.username);
+	json_write_str(&w, "email", who.email);
+	json_write_str(&w, "preferredUsername", who.username);
+	json_write_str(&w, "name", who.name);
+	json_write_str(&w, "userId", who.user_id);
+	json_write_close(&w, '}');
+	if (json_write_end(&w))
+		text = arena_dup(&v->arena, buf_view(&json));
+	buf_fini(&json);
+	if (text == NULL) {
+		verdict_unavailable(v, 0, NULL);
+		return;
+	}
+	verdict_reply(v, 200, str_from(text));
+	v->identity = who;
+}
+
+static void
+require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	(void)facts;
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = a->start_url;
+}
+
+struct auth_call *
+endpoint_userinfo(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		  auth_done_fn *done, void *arg)
+{
+	const struct gate g = {
+		.pass = reply_userinfo, .ask = require_login, .done = done, .arg = arg};
+
+	return gate_enter(a, &g, facts, v);
+}

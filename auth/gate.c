@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs on every request, so the usual way through allocates nothing and opens no cookie that was
+ * opened before. A request that has to wait keeps nothing of its facts but where to sign in.
+ */
+#include "auth/gate.h"
+
+#include <stdlib.h>
+
+struct gate_wait {
+	struct auth_call call;
+	struct gate gate;
+	struct session_wait wait;
+	const char *start_url; /* in the verdict's arena */
+	bool is_navigation;
+};
+
+static void
+gate_wait_free(struct gate_wait *w)
+{
+	session_wait_stop(&w->wait);
+	call_unlink(&w->call);
+	free(w);
+}
+
+static void
+on_cancel(struct auth_call *call)
+{
+	gate_wait_free((struct gate_wait *)call);
+}
+
+/* The session is gone, and with it the reason to wait. */
+static void
+ask_again(const struct gate_wait *w, struct auth_verdict *v)
+{
+	if (w->is_navigation) {
+		verdict_redirect(v, 302, w->start_url);
+		return;
+	}
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = w->start_url;
+}
+
+static void
+refuse(const struct gate_wait *w, const struct auth_session *s, struct auth_verdict *v)
+{
+	struct auth_identity identity = session_identity(s);
+	struct arena *arena = &v->arena;
+
+	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS, NULL);
+	v->location = w->start_url;
+	v->gitlab_url = w->call.auth->gitlab_url;
+	v->identity = (struct auth_identity){
+		.user_id = str_from(arena_dup(arena, identity.user_id)),
+		.username = str_from(arena_dup(arena, identity.username)),
+		.name = str_from(arena_dup(arena, identity.name)),
+		.email = str_from(arena_dup(arena, identity.email)),
+	};
+}
+
+static void
+on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
+{
+	uint32_t retry_after_s;
+
+	switch (session_check(s, &retry_after_s)) {
+	case SESSION_FRESH:
+		w->gate.pass(w->call.auth, s, v);
+		return;
+	case SESSION_SPENT:
+		session_end(s, AUTH_END_EXPIRED);
+		ask_again(w, v);
+		return;
+	case SESSION_STALE:
+	case SESSION_UNSURE:
+		break;
+	}
+	verdict_unavailable(v, retry_after_s, NULL);
+}
+
+static void
+on_news(struct auth_session *s, enum session_news news, void *arg)
+{
+	struct gate_wait *w = arg;
+	struct auth_call call = w->call;
+
+	switch (news) {
+	case SESSION_NEWS_ANSWERED:
+		on_answered(w, s, call.verdict);
+		break;
+	case SESSION_NEWS_REFUSED:
+		refuse(w, s, call.verdict);
+		break;
+	case SESSION_NEWS_ENDED:
+		ask_again(w, call.verdict);
+		break;
+	}
+	gate_wait_free(w);
+	call.done(call.verdict, call.arg);
+}
+
+static struct auth_call *
+wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
+		const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct gate_wait *w = call_may_start(a) ? calloc(1, sizeof(*w)) : NULL;
+	char target[FLOW_TARGET_MAX + 1];
+
+	if (w == NULL) {
+		verdict_unavailable(v, 0, NULL);
+		return NULL;
+	}
+	w->gate = *g;
+	w->is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
+	w->start_url = a->start_url;
+	if (w->is_navigation) {
+		flow_set_target(target, facts->target, str_from(a->settings->prefix));
+		w->start_url = start_url_for(a, str_from(target), &v->arena);
+	}
+	w->call.verdict = v;
+	w->call.done = g->done;
+	w->call.arg = g->arg;
+	w->call.cancel = on_cancel;
+	call_link(&w->call, a);
+	session_wait_start(&w->wait, s, on_news, w);
+	return &w->call;
+}
+
+static struct auth_session *
+find_usable(struct auth *a, const struct auth_facts *facts)
+{
+	struct auth_session *s = session_find(a->store, facts);
+
+	if (s != NULL && session_wants_login(s) && facts_is_get(facts) &&
+	    auth_is_navigation(facts)) {
+		session_end(s, AUTH_END_EXPIRED);
+		return NULL;
+	}
+	return s;
+}
+
+struct auth_call *
+gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
+	   struct auth_verdict *v)
+{
+	struct auth_session *s = find_usable(a, facts);
+	uint32_t retry_after_s;
+
+	if (s == NULL) {
+		g->ask(a, facts, v);
+		return NULL;
+	}
+	session_touch(s);
+	switch (session_check(s, &retry_after_s)) {
+	case SESSION_FRESH:
+		g->pass(a, s, v);
+		return NULL;
+	case SESSION_STALE:
+		return wait_for_answer(a, g, s, facts, v);
+	case SESSION_UNSURE:
+		verdict_unavailable(v, retry_after_s, NULL);
+		return NULL;
+	case SESSION_SPENT:
+		break;
+	}
+	session_end(s, AUTH_END_EXPIRED);
+	g->ask(a, facts, v);
+	return NULL;
+}

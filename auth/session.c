@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of one session: opening, its one timer, those who watch or wait, and its end.
+ *
+ * The timer serves all deadlines: it fires at the earliest of them, acts on what is due, and is
+ * armed again. Use moves the idle deadline without touching the timer.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth/session_private.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+
+static const char session_purpose[] = "session";
+
+static uint64_t
+idle_at_ms(const struct auth_session *s)
+{
+	return s->used_ms + s->store->settings->session_idle_ms;
+}
+
+bool
+session_has_expired(const struct auth_session *s)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	return now_ms >= s->expires_ms || (s->watches == NULL && now_ms >= idle_at_ms(s));
+}
+
+void
+session_arm_timer(struct auth_session *s)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t due_ms = s->expires_ms;
+	uint64_t other_ms = s->watches == NULL ? idle_at_ms(s) : s->ask_ms;
+
+	/* A question under way arms the timer when it ends. */
+	if (s->watches != NULL && s->is_asking)
+		other_ms = session_answer_expires_ms(s);
+	if (other_ms < due_ms)
+		due_ms = other_ms;
+	loop_timer_start(&s->timer, due_ms > now_ms ? due_ms - now_ms : 1);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct auth_session *s = arg;
+	bool is_too_old = clock_monotonic_ms() >= session_answer_expires_ms(s);
+
+	if (session_has_expired(s) || (s->watches != NULL && is_too_old && s->is_spent)) {
+		session_end(s, AUTH_END_EXPIRED);
+		return;
+	}
+	if (s->watches != NULL && is_too_old)
+		session_tell_watches(s, AUTH_END_REFUSED);
+	else if (s->watches != NULL)
+		session_ask(s);
+	session_arm_timer(s);
+}
+
+static void
+take_tokens(struct auth_session *s, struct gitlab_tokens *tokens)
+{
+	gitlab_tokens_fini(&s->tokens);
+	s->tokens = *tokens;
+	*tokens = (struct gitlab_tokens){0};
+	secret_free(s->tokens.id_token);
+	s->tokens.id_token = NULL;
+	s->token_expires_ms =
+		s->tokens.lifetime_ms == 0 ? 0 : clock_monotonic_ms() + s->tokens.lifetime_ms;
+}
+
+void
+session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens)
+{
+	/* An answer without a refresh token leaves the one that we have (RFC 6749 section 6). */
+	if (tokens->refresh == NULL) {
+		tokens->refresh = s->tokens.refresh;
+		s->tokens.refresh = NULL;
+	}
+	take_tokens(s, tokens);
+}
+
+static bool
+seal_cookie(struct auth_session *s, struct err *e)
+{
+	struct session_store *st = s->store;
+	const struct cookie_use use = {session_purpose, str_from(st->settings->cookie_name)};
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, sizeof(s->cookie));
+	ok = cookie_seal(st->cookies, &use, (struct str){(char *)s->id, sizeof(s->id)}, &text, e);
+	if (ok) {
+		memcpy(s->cookie, text.data, text.len);
+		s->cookie_len = text.len;
+	}
+	buf_fini(&text);
+	return ok;
+}
+
+bool
+session_open_cookie(const struct session_store *st, struct str text, uint8_t id[SESSION_ID_BYTES])
+{
+	const struct cookie_use use = {session_purpose, str_from(st->settings->cookie_name)};
+	struct buf plain;
+	bool ok;
+
+	buf_init(&plain, SESSION_COOKIE_MAX);
+	ok = text.len < SESSION_COOKIE_MAX && cookie_open(st->cookies, &use, text, &plain) &&
+	     plain.len == SESSION_ID_BYTES;
+	if (ok)
+		memcpy(id, plain.data, SESSION_ID_BYTES);
+	buf_fini(&plain);
+	return ok;
+}
+
+struct auth_session *
+session_new(struct session_store *st, const struct gitlab_user *user, struct gitlab_tokens *tokens,
+	    struct err *e)
+{
+	struct auth_session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set(e, ERR_MEMORY, "session");
+		return NULL;
+	}
+	s->store = st;
+	crypto_random(s->id, sizeof(s->id));
+	if (!seal_cookie(s, e)) {
+		free(s);
+		return NULL;
+	}
+	s->user = *user;
+	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
+	take_tokens(s, tokens);
+	s->opened_wall_ms = clock_wall_ms();
+	s->used_ms = clock_monotonic_ms();
+	s->expires_ms = s->used_ms + st->settings->cookie_expire_ms;
+	s->check.gitlab = st->gitlab;
+	s->check.settings = st->settings;
+	session_note_answer(s);
+	loop_timer_init(&s->timer, st->loop, on_timer, s);
+	session_store_add(s);
+	session_arm_timer(s);
+	return s;
+}
+
+const uint8_t *
+session_id(const struct auth_session *s)
+{
+	return s->id;
+}
+
+struct str
+session_cookie(const struct auth_session *s)
+{
+	return (struct str){s->cookie, s->cookie_len};
+}
+
+struct auth_identity
+session_identity(const struct auth_session *s)
+{
+	return (struct auth_identity){
+		.user_id = str_from(s->user_id),
+		.username = str_from(s->user.username),
+		.name = str_from(s->user.name),
+		.email = str_from(s->user.email),
+	};
+}
+
+const struct secret *
+auth_session_token(const struct auth_session *s)
+{
+	return s->tokens.access;
+}
+
+void
+session_touch(struct auth_session *s)
+{
+	s->used_ms = clock_monotonic_ms();
+}
+
+bool
+session_wants_login(const struct auth_session *s)
+{
+	return s->is_spent;
+}
+
+static void
+link_watch(struct auth_watch *w, struct auth_session *s)
+{
+	w->session = s;
+	w->next = s->watches;
+	w->link = &s->watches;
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	s->watches = w;
+}
+
+void
+auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg)
+{
+	bool is_first = s->watches == NULL;
+
+	w->fn = fn;
+	w->arg = arg;
+	link_watch(w, s);
+	if (is_first)
+		session_arm_timer(s);
+}
+
+static void
+unlink_watch(struct auth_watch *w)
+{
+	*w->link = w->next;
+	if (w->next != NULL)
+		w->next->link = w->link;
+	w->session = NULL;
+	w->next = NULL;
+	w->link = NULL;
+}
+
+void
+auth_watch_stop(struct auth_watch *w)
+{
+	struct auth_session *s = w->session;
+
+	if (w->link == NULL)
+		return;
+	unlink_watch(w);
+	if (s == NULL)
+		return; /* its turn to be told had not come */
+	session_touch(s);
+	if (s->watches == NULL)
+		session_arm_timer(s);
+}
+
+void
+session_move_watches(struct auth_session *from, struct auth_session *to)
+{
+	while (from->watches != NULL) {
+		struct auth_watch *w = from->watches;
+
+		unlink_watch(w);
+		link_watch(w, to);
+	}
+	session_arm_timer(to);
+}
+
+/* The list leaves the session first: whoever is told may end the session or stop others. */
+void
+session_tell_watches(struct auth_session *s, enum auth_end reason)
+{
+	struct auth_watch *list = s->watches;
+
+	s->watches = NULL;
+	if (list != NULL)
+		list->link = &list;
+	for (struct auth_watch *w = list; w != NULL; w = w->next)
+		w->session = NULL;
+	while (list != NULL) {
+		struct auth_watch *w = list;
+
+		unlink_watch(w);
+		w->fn(reason, w->arg);
+	}
+}
+
+void
+session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn, void *arg)
+{
+	*w = (struct session_wait){.next = s->waits, .link = &s->waits, .fn = fn, .arg = arg};
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	s->waits = w;
+}
+
+void
+session_wait_stop(struct session_wait *w)
+{
+	if (w->link == NULL)
+		return;
+	*w->link = w->next;
+	if (w->next != NULL)
+		w->next->link = w->link;
+	w->link = NULL;
+}
+
+static void
+tell_first_wait(struct auth_session *s, enum session_news news)
+{
+	struct session_wait *w = s->waits;
+
+	session_wait_stop(w);
+	w->fn(s, news, w->arg);
+}
+
+/* Whoever is told may end the session: it is looked up anew each time. */
+void
+session_tell_waits(struct auth_session *s)
+{
+	struct session_store *st = s->store;
+	uint8_t id[SESSION_ID_BYTES];
+
+	memcpy(id, s->id, sizeof(id));
+	while (s != NULL && s->waits != NULL) {
+		tell_first_wait(s, SESSION_NEWS_ANSWERED);
+		s = session_find_id(st, id);
+	}
+}
+
+void
+session_end(struct auth_session *s, enum auth_end reason)
+{
+	static const char *const names[] = {
+		[AUTH_END_SIGNED_OUT] = "signed out",
+		[AUTH_END_EXPIRED] = "expired",
+		[AUTH_END_REFUSED] = "refused",
+	};
+
+	log_info(NULL, "session ended", log_cstr("user", s->user.username),
+		 log_cstr("reason", names[reason]));
+	session_store_remove(s);
+	session_ask_cancel(s);
+	loop_timer_fini(&s->timer);
+	gitlab_revoke(s->store->gitlab, &s->tokens);
+	session_tell_watches(s, reason);
+	while (s->waits != NULL)
+		tell_first_wait(s, reason == AUTH_END_REFUSED ? SESSION_NEWS_REFUSED
+							      : SESSION_NEWS_ENDED);
+	secret_wipe(s->id, sizeof(s->id));
+	secret_wipe(s->cookie, sizeof(s->cookie));
+	free(s);
+}
+
+void
+session_free_silently(struct auth_session *s)
+{
+	session_store_remove(s);
+	session_ask_cancel(s);
+	loop_timer_fini(&s->timer);
+	gitlab_tokens_fini(&s->tokens);
+	while (s->watches != NULL)
+		unlink_watch(s->watches);
+	while (s->waits != NULL)
+		session_wait_stop(s->waits);
+	secret_wipe(s->id, sizeof(s->id));
+	secret_wipe(s->cookie, sizeof(s->cookie));
+	free(s);
+}

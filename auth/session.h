@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions: who signed in, with which tokens, until when; kept in memory, bounded in number.
+ *
+ * A session ends by age, by idleness, by sign-out, or when GitLab refuses its user; whoever watches
+ * is told. While it is used, its authorization is asked again (and its access token refreshed, one
+ * refresh at a time). Cookies and requests are others' business.
+ */
+#ifndef AUTH_SESSION_H
+#define AUTH_SESSION_H
+
+#include "auth/auth.h"
+#include "auth/cookie.h"
+#include "auth/gitlab.h"
+
+#define SESSION_ID_BYTES 24u
+#define SESSIONS_MAX	 1000u
+
+struct session_store;
+
+/* settings, gitlab and cookies outlive it. */
+struct session_store *session_store_new(const struct auth_settings *settings, struct loop *l,
+					struct gitlab *gitlab, const struct cookie_box *cookies,
+					struct err *e) MUST_CHECK;
+void session_store_free(struct session_store *st); /* ends all without revoking or telling */
+size_t session_store_count(const struct session_store *st);
+
+/*
+ * A new session under a fresh id, just authorized. Takes the tokens. When the store is full, the
+ * session that has not been used for longest ends. NULL: the tokens are still the caller's.
+ */
+struct auth_session *session_new(struct session_store *st, const struct gitlab_user *user,
+				 struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
+
+/* The session that a request's cookie names, if it may still be used; else NULL. */
+struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
+
+/* By id, as session_id gave it; NULL when it has ended. */
+struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
+const uint8_t *session_id(const struct auth_session *s);
+
+/* The text of the session's cookie: the same for its whole life. */
+struct str session_cookie(const struct auth_session *s);
+struct auth_identity session_identity(const struct auth_session *s); /* views into it */
+
+/* How many sessions of this user were opened within window_ms before a point of the wall clock, and
+ * never came back with a request: a browser that keeps no cookies leaves them behind. */
+unsigned session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
+			      int64_t window_ms);
+
+/* Marks the session used now. */
+void session_touch(struct auth_session *s);
+
+enum session_standing {
+	SESSION_FRESH,	/* the last answer counts; a question may be under way */
+	SESSION_STALE,	/* the last answer is too old: see session_wait_start */
+	SESSION_UNSURE, /* as stale, and GitLab did not answer lately: refuse for now */
+	SESSION_SPENT,	/* as stale, and its tokens are of no more use: end it */
+};
+
+/* What the last answer is worth; starts a question in the background when it is due. */
+enum session_standing session_check(struct auth_session *s, uint32_t *retry_after_s);
+
+/* Whether a new login is better than going on: GitLab may have replaced the tokens unheard. */
+bool session_wants_login(const struct auth_session *s);
+
+enum session_news {
+	SESSION_NEWS_ANSWERED, /* or not answered: see session_check */
+	SESSION_NEWS_REFUSED,  /* GitLab refused the user; the session is ending */
+	SESSION_NEWS_ENDED,
+};
+
+/* The session may be read in every case, and lives on only in the first. */
+typedef void session_wait_fn(struct auth_session *s, enum session_news news, void *arg);
+
+/* Somebody who waits for the question under way. Told once, from the loop. */
+struct session_wait {
+	struct session_wait *next;
+	struct session_wait **link; /* NULL: not waiting */
+	session_wait_fn *fn;
+	void *arg;
+};
+void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
+			void *arg);
+void session_wait_stop(struct session_wait *w); /* fine when not waiting */
+
+/* Moves those who watch to another session of the same user. */
+void session_move_watches(struct auth_session *from, struct auth_session *to);
+
+/* Ends it: tells watches and waits, revokes the tokens, frees. */
+void session_end(struct auth_session *s, enum auth_end reason);
+
+/* While held, no token that still works is replaced. */
+void session_store_hold_tokens(struct session_store *st, bool hold);
+
+#endif

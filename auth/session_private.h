@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a session, for session.c (life and watches), session_ask.c (authorization and
+ * refresh) and session_store.c (finding).
+ */
+#ifndef AUTH_SESSION_PRIVATE_H
+#define AUTH_SESSION_PRIVATE_H
+
+#include "auth/policy.h"
+#include "auth/session.h"
+
+#define SESSION_BUCKETS	   256u
+#define SESSION_COOKIE_MAX 160u
+
+struct auth_session {
+	struct session_store *store;
+	struct auth_session *next_in_bucket;
+	uint8_t id[SESSION_ID_BYTES];
+	char cookie[SESSION_COOKIE_MAX];
+	size_t cookie_len;
+
+	struct gitlab_user user;
+	char user_id[24];
+	struct gitlab_tokens tokens;
+	uint64_t token_expires_ms; /* monotonic; 0: not said */
+
+	int64_t opened_wall_ms;
+	uint64_t expires_ms;
+	uint64_t used_ms;
+	bool has_been_used; /* its cookie came back */
+
+	uint64_t answered_ms; /* GitLab's last yes */
+	uint64_t ask_ms;      /* no question before this */
+	bool is_asking;
+	bool was_retried; /* the token was refreshed for the question under way */
+	bool is_spent;	  /* the refresh token is gone: never try it again */
+	struct gitlab_call *refresh;
+	struct policy_check check;
+
+	struct loop_timer timer;
+	struct auth_watch *watches;
+	struct session_wait *waits;
+};
+
+struct session_store {
+	const struct auth_settings *settings;
+	struct loop *loop;
+	struct gitlab *gitlab;
+	const struct cookie_box *cookies;
+	struct auth_session *buckets[SESSION_BUCKETS];
+	struct auth_session *last; /* found last: most requests are of one session */
+	size_t count;
+	bool holds_tokens;
+};
+
+/* session_store.c */
+void session_store_add(struct auth_session *s); /* the least recently used gives way */
+void session_store_remove(struct auth_session *s);
+
+/* session.c */
+bool session_has_expired(const struct auth_session *s);
+bool session_open_cookie(const struct session_store *st, struct str text,
+			 uint8_t id[SESSION_ID_BYTES]) MUST_CHECK;
+void session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens);
+void session_arm_timer(struct auth_session *s);
+void session_tell_watches(struct auth_session *s, enum auth_end reason);
+void session_tell_waits(struct auth_session *s);
+void session_free_silently(struct auth_session *s); /* tells and revokes nothing */
+
+/* session_ask.c */
+void session_note_answer(struct auth_session *s); /* GitLab has said yes just now */
+void session_ask(struct auth_session *s); /* if due and none is under way; never ends s at once */
+void session_ask_cancel(struct auth_session *s);
+uint64_t session_answer_expires_ms(const struct auth_session *s);
+
+#endif

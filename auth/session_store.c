@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All sessions of this process: found by cookie or id, bounded in number.
+ *
+ * Nearly every request comes with the cookie of the session that was found last: comparing its
+ * text, in constant time, spares the decryption. An id is 192 random bits and only ever reaches the
+ * hash table out of a cookie that opened, so buckets can't be aimed at.
+ */
+#include <stdlib.h>
+
+#include "auth/session_private.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+
+#define OPENS_MAX 4u /* of one request's cookies of our name */
+
+struct session_store *
+session_store_new(const struct auth_settings *settings, struct loop *l, struct gitlab *gitlab,
+		  const struct cookie_box *cookies, struct err *e)
+{
+	struct session_store *st = calloc(1, sizeof(*st));
+
+	if (st == NULL) {
+		err_set(e, ERR_MEMORY, "session store");
+		return NULL;
+	}
+	st->settings = settings;
+	st->loop = l;
+	st->gitlab = gitlab;
+	st->cookies = cookies;
+	return st;
+}
+
+void
+session_store_free(struct session_store *st)
+{
+	if (st == NULL)
+		return;
+	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+		while (st->buckets[i] != NULL)
+			session_free_silently(st->buckets[i]);
+	}
+	free(st);
+}
+
+size_t
+session_store_count(const struct session_store *st)
+{
+	return st->count;
+}
+
+void
+session_store_hold_tokens(struct session_store *st, bool hold)
+{
+	st->holds_tokens = hold;
+}
+
+static struct auth_session **
+bucket_of(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
+{
+	return &st->buckets[id[0] % SESSION_BUCKETS];
+}
+
+static struct auth_session *
+least_recently_used(const struct session_store *st)
+{
+	struct auth_session *oldest = NULL;
+
+	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+		for (struct auth_session *s = st->buckets[i]; s != NULL; s = s->next_in_bucket) {
+			bool is_better = oldest == NULL ||
+					 (oldest->watches != NULL && s->watches == NULL) ||
+					 ((oldest->watches != NULL) == (s->watches != NULL) &&
+					  s->used_ms < oldest->used_ms);
+
+			if (is_better)
+				oldest = s;
+		}
+	}
+	return oldest;
+}
+
+void
+session_store_add(struct auth_session *s)
+{
+	struct session_store *st = s->store;
+	struct auth_session **bucket;
+
+	if (st->count >= SESSIONS_MAX)
+		session_end(least_recently_used(st), AUTH_END_EXPIRED);
+	bucket = bucket_of(st, s->id);
+	s->next_in_bucket = *bucket;
+	*bucket = s;
+	st->count++;
+}
+
+void
+session_store_remove(struct auth_session *s)
+{
+	struct session_store *st = s->store;
+	struct auth_session **at = bucket_of(st, s->id);
+
+	while (*at != s)
+		at = &(*at)->next_in_bucket;
+	*at = s->next_in_bucket;
+	if (st->last == s)
+		st->last = NULL;
+	st->count--;
+}
+
+struct auth_session *
+session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
+{
+	struct auth_session *s = *bucket_of(st, id);
+	const struct str wanted = {(const char *)id, SESSION_ID_BYTES};
+
+	while (s != NULL && !crypto_equal((struct str){(char *)s->id, sizeof(s->id)}, wanted))
+		s = s->next_in_bucket;
+	return s;
+}
+
+static struct auth_session *
+find_by_text(struct session_store *st, struct str text, unsigned *opens_left)
+{
+	struct auth_session *s = NULL;
+	uint8_t id[SESSION_ID_BYTES];
+
+	if (st->last != NULL && crypto_equal(session_cookie(st->last), text))
+		return st->last;
+	if (*opens_left == 0)
+		return NULL;
+	--*opens_left;
+	if (session_open_cookie(st, text, id))
+		s = session_find_id(st, id);
+	secret_wipe(id, sizeof(id));
+	return s;
+}
+
+struct auth_session *
+session_find(struct session_store *st, const struct auth_facts *facts)
+{
+	struct str wanted = str_from(st->settings->cookie_name);
+	unsigned opens_left = OPENS_MAX;
+	struct cookie_scan scan;
+	struct str name;
+	struct str value;
+
+	cookie_scan_init(&scan, facts);
+	while (cookie_scan_next(&scan, &name, &value)) {
+		struct auth_session *s;
+
+		if (!str_equal(name, wanted))
+			continue;
+		s = find_by_text(st, value, &opens_left);
+		if (s == NULL || session_has_expired(s))
+			continue;
+		s->has_been_used = true;
+		st->last = s;
+		return s;
+	}
+	return NULL;
+}
+
+unsigned
+session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
+		     int64_t window_ms)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+		for (struct auth_session *s = st->buckets[i]; s != NULL; s = s->next_in_bucket) {
+			if (s->user.id == user_id && !s->has_been_used &&
+			    s->opened_wall_ms <= until_ms &&
+			    s->opened_wall_ms > until_ms - window_ms)
+				count++;
+		}
+	}
+	return count;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling verdicts, and the list of answers under way. A verdict's arena holds addresses, sealed
+ * cookies and names; never a token, a code or a verifier.
+ */
+#include "auth/context.h"
+
+static const unsigned problem_statuses[] = {
+	[AUTH_PROBLEM_NONE] = 200,
+	[AUTH_PROBLEM_LOGIN_REQUIRED] = 401,
+	[AUTH_PROBLEM_NO_ACCESS] = 403,
+	[AUTH_PROBLEM_CONSENT_DENIED] = 403,
+	[AUTH_PROBLEM_LOGIN_FAILED] = 403,
+	[AUTH_PROBLEM_GITLAB_UNAVAILABLE] = 503,
+	[AUTH_PROBLEM_GITLAB_REFUSES_US] = 502,
+	[AUTH_PROBLEM_LOGIN_LOOP] = 403,
+	[AUTH_PROBLEM_CROSS_SITE] = 403,
+	[AUTH_PROBLEM_BAD_REQUEST] = 400,
+	[AUTH_PROBLEM_METHOD] = 405,
+};
+
+void
+auth_verdict_init(struct auth_verdict *v)
+{
+	memset(v, 0, sizeof(*v));
+	arena_init(&v->arena, AUTH_VERDICT_MAX);
+}
+
+void
+auth_verdict_fini(struct auth_verdict *v)
+{
+	arena_fini(&v->arena);
+}
+
+void
+verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *detail)
+{
+	v->action = AUTH_PROBLEM;
+	v->problem = problem;
+	v->status = problem_statuses[problem];
+	v->detail = detail;
+}
+
+void
+verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const char *detail)
+{
+	verdict_problem(v, AUTH_PROBLEM_GITLAB_UNAVAILABLE, detail);
+	v->retry_after_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
+}
+
+void
+verdict_redirect(struct auth_verdict *v, unsigned status, const char *location)
+{
+	if (location == NULL || location[strcspn(location, "\r\n")] != '\0') {
+		verdict_unavailable(v, 0, "An address could not be built.");
+		return;
+	}
+	v->action = AUTH_REDIRECT;
+	v->problem = AUTH_PROBLEM_NONE;
+	v->status = status;
+	v->location = location;
+}
+
+void
+verdict_reply(struct auth_verdict *v, unsigned status, struct str json)
+{
+	v->action = AUTH_REPLY;
+	v->problem = AUTH_PROBLEM_NONE;
+	v->status = status;
+	v->json = json;
+}
+
+void
+verdict_add_cookie(struct auth_verdict *v, const char *set_cookie)
+{
+	if (set_cookie == NULL || v->set_cookies_count == AUTH_SET_COOKIES_MAX) {
+		verdict_unavailable(v, 0, "A cookie could not be made.");
+		return;
+	}
+	v->set_cookies[v->set_cookies_count++] = set_cookie;
+}
+
+bool
+call_may_start(const struct auth *a)
+{
+	return a->calls_count < AUTH_CALLS_MAX;
+}
+
+void
+call_link(struct auth_call *c, struct auth *a)
+{
+	c->auth = a;
+	c->next = a->calls;
+	c->link = &a->calls;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	a->calls = c;
+	a->calls_count++;
+}
+
+void
+call_unlink(struct auth_call *c)
+{
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	c->auth->calls_count--;
+}
+
+const char *
+start_url_for(const struct auth *a, struct str target, struct arena *arena)
+{
+	struct buf encoded;
+	const char *url = NULL;
+
+	if (str_equal(target, STR("/")))
+		return a->start_url;
+	buf_init(&encoded, FLOW_TARGET_MAX * 3);
+	if (url_encode(&encoded, target))
+		url = arena_printf(arena, "%s?rd=%.*s", a->start_url, STR_FMT(buf_view(&encoded)));
+	buf_fini(&encoded);
+	return url == NULL ? a->start_url : url;
+}
