@@ -9,18 +9,29 @@
 
 #define LINE_MAX_BYTES 16384
 
+/* Words written as Markdown, without the backticks. */
+static void
+print_plain(const char *text, FILE *out)
+{
+	for (; *text != '\0'; text++)
+		if (*text != '`')
+			(void)fputc(*text, out);
+}
+
 static void
 print_setting(const struct conf_setting *row, const struct settings *s, FILE *out)
 {
 	struct buf value;
 	buf_init(&value, LINE_MAX_BYTES);
 	conf_format_value(row, s, &value);
-	if (value.len > 0)
+	if (value.len > 0) {
 		(void)fprintf(out, "%s%s=%.*s\n", settings_table.prefix, row->name,
 			      STR_FMT(buf_view(&value)));
-	else
-		(void)fprintf(out, "# %s%s: %s\n", settings_table.prefix, row->name,
-			      row->unset == NULL ? "not set" : row->unset);
+	} else {
+		(void)fprintf(out, "# %s%s: ", settings_table.prefix, row->name);
+		print_plain(row->unset == NULL ? "not set" : row->unset, out);
+		(void)fputc('\n', out);
+	}
 	buf_fini(&value);
 }
 

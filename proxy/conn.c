@@ -116,6 +116,16 @@ conn_close(struct conn *c)
 }
 
 void
+conn_reset(struct conn *c)
+{
+	struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+	if (c->state != CONN_CLOSED)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	conn_close(c);
+}
+
+void
 conn_shutdown(struct conn *c)
 {
 	if (c->state != CONN_OPEN)
@@ -184,7 +194,8 @@ enum conn_read_result
 conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 {
 	*got = 0;
-	if (c->state != CONN_OPEN)
+	/* What came before sending failed is still there to be read. */
+	if (c->state != CONN_OPEN && (c->state != CONN_FAILED || c->tls != NULL))
 		return CONN_READ_AGAIN;
 	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, size, got, e)
 						      : read_plain(c, data, size, got, e);

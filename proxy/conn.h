@@ -64,6 +64,9 @@ bool conn_connect(struct conn *c, const struct address *address, struct err *e) 
 /* Closes at once; queued bytes are lost. Twice is fine. */
 void conn_close(struct conn *c);
 
+/* As conn_close, and the peer sees a reset rather than an end. */
+void conn_reset(struct conn *c);
+
 /* Says that nothing more will be sent (TLS close_notify, then FIN), after what is queued if that
  * can be sent now. */
 void conn_shutdown(struct conn *c);

@@ -143,6 +143,12 @@ headers_add(struct headers *h, struct str name, struct str value)
 	return true;
 }
 
+void
+headers_add_own(struct headers *h, struct str name, struct str value)
+{
+	err_assert(headers_add(h, name, value));
+}
+
 size_t
 headers_find(const struct headers *h, enum header_id id, struct str *value)
 {

@@ -62,6 +62,9 @@ bool headers_init(struct headers *h, size_t size, struct arena *a) MUST_CHECK;
 /* False when the room is used up. */
 bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHECK;
 
+/* For fields of ours, in a list that was given room for them. */
+void headers_add_own(struct headers *h, struct str name, struct str value);
+
 /* How many fields have this identity; *value is the first one's. */
 size_t headers_find(const struct headers *h, enum header_id id, struct str *value);
 

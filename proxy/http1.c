@@ -21,6 +21,7 @@ static const bool token_char[256] = {
 };
 
 #define METHOD_MAX	32u
+#define SPARE_FIELDS	8u /* room that a gateway may fill */
 #define EMPTY_LINES_MAX 1u /* before a request line: RFC 9112 section 2.2 */
 
 /* Ours are lines ended by CRLF; every other use of CR, LF or NUL ends the connection. */
@@ -390,7 +391,7 @@ http1_parse_response(struct str head, const struct http1_scan *scan, bool to_hea
 
 	*r = (struct response_head){.body = BODY_NONE};
 	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
-	if (!headers_init(&r->headers, scan->lines - 1, a))
+	if (!headers_init(&r->headers, scan->lines - 1 + SPARE_FIELDS, a))
 		return err_set(e, ERR_MEMORY, "no memory for a response head");
 	if (str_starts_with(head, STR("\r\n")))
 		return err_set(e, ERR_PROTOCOL, "an empty line before the status line");

@@ -50,6 +50,8 @@ run_serve(void)
 static int
 run_clone(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--worker") != 0) /* its usage needs no settings */
+		return clone_run(&(struct clone_settings){.dir = NULL}, argc, argv);
 	struct settings *s = load(SETTINGS_CLONE);
 	int code = s == NULL ? 1 : clone_run(&s->clone, argc, argv);
 	settings_free(s);
@@ -65,8 +67,7 @@ run_check(void)
 static int
 refuse(const char *what, const char *word)
 {
-	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see workspace-proxy help\n", what,
-		      word);
+	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see its help\n", what, word);
 	return 2;
 }
 
@@ -92,11 +93,10 @@ run_command(int argc, char **argv)
 		return run_clone(argc, argv);
 	if (strcmp(argv[0], "docs") == 0)
 		return help_print_docs(argc, argv);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
 			return argc == 1 ? commands[i].run()
 					 : refuse("unexpected argument", argv[1]);
-	}
 	return refuse("unknown command", argv[0]);
 }
 

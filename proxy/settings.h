@@ -46,6 +46,7 @@ struct settings {
 	uint64_t upstream_connect_timeout_ms;
 	uint64_t upstream_response_timeout_ms; /* request sent, no response head */
 	uint64_t upstream_idle_timeout_ms;     /* pooled connection */
+	uint64_t stream_timeout_ms;	       /* body or tunnel on which nothing moves */
 	uint64_t connections_max;
 
 	unsigned log_level;  /* enum log_level */

@@ -305,7 +305,7 @@ has_scope(const char *scopes, struct str wanted)
 static void
 check_authorization(struct check *c)
 {
-	const struct auth_settings *a = &c->s->auth;
+	struct auth_settings *a = &c->s->auth;
 	check_needed(c, AUTH_MODE_WORKSPACE, "WORKSPACE_ID", VAR("WORKSPACE_ID"), "workspace");
 	check_needed(c, AUTH_MODE_PROJECT, "PROJECT", VAR("PROJECT"), "project");
 	check_needed(c, AUTH_MODE_OWNER, "OWNER_ID", VAR("OWNER_ID"), "owner");
@@ -313,7 +313,11 @@ check_authorization(struct check *c)
 	    !has_scope(a->scope, STR("read_api")) && !has_scope(a->scope, STR("api")))
 		conf_note(c->problems, VAR("SCOPE"),
 			  "without read_api GitLab may not answer what authorization asks");
-	if (a->cookie_expire_ms != 0 && a->session_idle_ms > a->cookie_expire_ms)
+	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)
+		return;
+	if (!is_given(c, "SESSION_IDLE")) /* a default never contradicts what was given */
+		a->session_idle_ms = a->cookie_expire_ms;
+	else
 		conf_problem(c->problems, VAR("SESSION_IDLE"),
 			     "longer than COOKIE_EXPIRE; expected at most that");
 }

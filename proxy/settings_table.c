@@ -194,7 +194,8 @@ static const struct conf_setting rows[] = {
 	 .fallback = "4h",
 	 .min = SECOND,
 	 .max = 720 * HOUR,
-	 .text = "A session that is not used for this long ends. An open WebSocket is use."},
+	 .text = "A session that is not used for this long ends. An open WebSocket is use. At most "
+		 "COOKIE_EXPIRE."},
 	{.group = "Authorization",
 	 .name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,
@@ -387,6 +388,16 @@ static const struct conf_setting rows[] = {
 	 .min = 100,
 	 .max = HOUR,
 	 .text = "A pooled connection to the IDE without a request for this long is closed."},
+	{.group = "Limits and timeouts",
+	 .name = "STREAM_IDLE_TIMEOUT",
+	 .type = CONF_DURATION,
+	 .offset = AT(stream_timeout_ms),
+	 .fallback = "1h",
+	 .min = 100,
+	 .max = 24 * HOUR,
+	 .text = "A WebSocket or a response body on which nothing has moved for this long, in "
+		 "either "
+		 "direction, is cut."},
 	{.group = "Logging and shutdown",
 	 .name = "LOG_LEVEL",
 	 .type = CONF_CHOICE,

@@ -10,8 +10,10 @@
 
 #include "proxy/conn.h"
 
-#define READ_ROUNDS_MAX 4 /* reads per wake-up, for fairness among connections */
-#define PROBE_PAUSE_MS	250
+#define READ_ROUNDS_MAX		4    /* reads per wake-up, for fairness among connections */
+#define RECENT_MS		1000 /* servers keep idle connections for longer than this */
+#define EARLY_ANSWER_ROUNDS_MAX 16
+#define PROBE_PAUSE_MS		250
 
 enum upstream_state {
 	UPSTREAM_IDLE,	/* in the pool, or on the way out */
@@ -35,6 +37,7 @@ struct upstream_conn {
 	struct buf in; /* an incomplete response head */
 	struct http1_scan scan;
 	struct http1_body body;
+	uint64_t idle_since_ms;
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
@@ -92,7 +95,7 @@ upstream_new(struct loop *l, struct reaper *reaper, const struct upstream_option
 	u->loop = l;
 	u->reaper = reaper;
 	u->options = *options;
-	arena_init(&u->arena, options->limits.headers_max * sizeof(struct header) + 4096);
+	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
 	conn_init(&u->probe, l, &probe_ops, u);
 	return u;
 }
@@ -100,8 +103,10 @@ upstream_new(struct loop *l, struct reaper *reaper, const struct upstream_option
 static void
 free_conn(struct reap_entry *entry)
 {
-	/* reap is the first member */
-	free((struct upstream_conn *)(void *)entry);
+	struct upstream_conn *c = (struct upstream_conn *)(void *)entry; /* its first member */
+
+	buf_fini(&c->in);
+	free(c);
 }
 
 /* Closes now, frees when the stack is gone. */
@@ -114,7 +119,6 @@ discard(struct upstream_conn *c)
 	c->handler = NULL;
 	conn_close(&c->conn);
 	loop_timer_fini(&c->timer);
-	buf_fini(&c->in);
 	reap_later(c->upstream->reaper, &c->reap, free_conn);
 }
 
@@ -168,11 +172,23 @@ connect_new(struct upstream *u, struct err *e)
 	return c;
 }
 
-struct upstream_conn *
-upstream_acquire(struct upstream *u, bool fresh, const struct upstream_handler *handler, void *arg,
-		 struct err *e)
+static struct upstream_conn *
+pick_idle(const struct upstream *u, enum upstream_wish wish)
 {
-	struct upstream_conn *c = fresh ? NULL : u->idle;
+	struct upstream_conn *c = u->idle;
+
+	if (c == NULL || wish == UPSTREAM_FRESH)
+		return NULL;
+	if (wish == UPSTREAM_RECENT && loop_now_ms(u->loop) - c->idle_since_ms > RECENT_MS)
+		return NULL;
+	return c;
+}
+
+struct upstream_conn *
+upstream_acquire(struct upstream *u, enum upstream_wish wish,
+		 const struct upstream_handler *handler, void *arg, struct err *e)
+{
+	struct upstream_conn *c = pick_idle(u, wish);
 
 	if (c != NULL) {
 		remove_idle(c);
@@ -214,6 +230,7 @@ upstream_release(struct upstream_conn *c)
 	u->idle_count++;
 	conn_want_read(&c->conn, true);
 	conn_trim(&c->conn);
+	c->idle_since_ms = loop_now_ms(u->loop);
 	loop_timer_start(&c->timer, u->options.idle_timeout_ms);
 }
 
@@ -444,35 +461,38 @@ on_surplus(struct upstream_conn *c)
 	}
 }
 
+/* Joins what was held of an incomplete head with what came; leaves in what is still incomplete. */
 static void
 on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 {
-	size_t used;
+	struct buf held = c->in;
+	char *data = scratch;
 
-	if (c->in.len == 0) {
-		used = process(c, scratch, len);
-		if (used < len && c->state == UPSTREAM_HEAD &&
-		    !buf_add(&c->in, scratch + used, len - used))
-			c->state = UPSTREAM_GONE;
-	} else {
-		if (!buf_add(&c->in, scratch, len)) {
+	buf_init(&c->in, held.max);
+	if (held.len > 0) {
+		if (!buf_add(&held, scratch, len)) {
 			struct err e = ERR_INIT;
 			err_set(&e, ERR_MEMORY, "no memory for a response head");
 			fail(c, UPSTREAM_BAD_ANSWER, &e);
+			buf_fini(&held);
 			return;
 		}
-		size_t held = c->in.len;
-		used = process(c, c->in.data, held);
-		if (reap_is_due(&c->reap))
-			return;
-		bool is_rest_head = c->state == UPSTREAM_HEAD;
-		len = held;
-		buf_consume(&c->in, is_rest_head ? used : held);
-		if (c->in.len == 0)
-			buf_fini(&c->in);
+		data = held.data;
+		len = held.len;
+	}
+	size_t used = process(c, data, len);
+	if (used == 0 && c->state == UPSTREAM_HEAD && held.len > 0) {
+		c->in = held;
+		return;
+	}
+	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used)) {
+		struct err e = ERR_INIT;
+		err_set(&e, ERR_MEMORY, "no memory for a response head");
+		fail(c, UPSTREAM_BAD_ANSWER, &e);
 	}
 	if (used < len && (c->state == UPSTREAM_WHOLE || c->state == UPSTREAM_IDLE))
 		on_surplus(c);
+	buf_fini(&held);
 }
 
 static void
@@ -496,14 +516,14 @@ on_end_of_stream(struct upstream_conn *c)
 	fail_as_broken(c, &e);
 }
 
+/* Reads a few times, as long as there is something and the exchange goes on. */
 static void
-on_readable(void *arg)
+read_rounds(struct upstream_conn *c, int rounds)
 {
-	struct upstream_conn *c = arg;
-	struct err e = ERR_INIT;
 	char *scratch = loop_scratch(c->upstream->loop);
+	struct err e = ERR_INIT;
 
-	for (int round = 0; round < READ_ROUNDS_MAX && c->conn.reading; round++) {
+	while (rounds-- > 0 && c->conn.reading) {
 		size_t got;
 		enum conn_read_result result =
 			conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, &got, &e);
@@ -515,16 +535,22 @@ on_readable(void *arg)
 			fail_as_broken(c, &e);
 		else
 			on_bytes(c, scratch, got);
-		if (reap_is_due(&c->reap))
-			return;
-		if (result != CONN_READ_SOME || !c->conn.may_hold_bytes)
+		if (reap_is_due(&c->reap) || result != CONN_READ_SOME || !c->conn.may_hold_bytes)
 			break;
 	}
-	if (c->handler != NULL && c->state != UPSTREAM_GONE) {
-		if (c->conn.reading)
-			upstream_touch(c);
-		c->handler->on_round(c->arg);
-	}
+}
+
+static void
+on_readable(void *arg)
+{
+	struct upstream_conn *c = arg;
+
+	read_rounds(c, READ_ROUNDS_MAX);
+	if (c->handler == NULL || c->state == UPSTREAM_GONE)
+		return;
+	if (c->conn.reading)
+		upstream_touch(c);
+	c->handler->on_round(c->arg);
 }
 
 static void
@@ -559,7 +585,15 @@ on_conn_failed(const struct err *e, void *arg)
 		fail(c, UPSTREAM_UNREACHABLE, e);
 		return;
 	}
-	fail_as_broken(c, e);
+	/* It may have answered before it closed on the rest of the request. */
+	if (c->handler != NULL && c->state == UPSTREAM_HEAD) {
+		c->request_ended = false;
+		read_rounds(c, EARLY_ANSWER_ROUNDS_MAX);
+	}
+	if (c->state == UPSTREAM_WHOLE && c->handler != NULL)
+		c->handler->on_round(c->arg);
+	else if (!reap_is_due(&c->reap) && c->state != UPSTREAM_GONE)
+		fail_as_broken(c, e);
 }
 
 static void

@@ -36,9 +36,9 @@ enum upstream_failure {
 	UPSTREAM_BROKEN,     /* the head was told; the rest can't follow */
 };
 
-/* Called from the loop. Each may give the connection back. */
+/* Called from the loop. Each may give the connection back. on_head may edit the list of fields. */
 struct upstream_handler {
-	void (*on_head)(const struct response_head *head,
+	void (*on_head)(struct response_head *head,
 			void *arg);		     /* each 1xx, then the final one */
 	void (*on_body)(struct str data, void *arg); /* also a tunnel's bytes */
 	void (*on_end)(void *arg);		     /* the response, or the tunnel, is over */
@@ -51,9 +51,12 @@ struct upstream *upstream_new(struct loop *l, struct reaper *reaper,
 			      const struct upstream_options *options, struct err *e) MUST_CHECK;
 void upstream_free(struct upstream *u); /* every connection must have been given back */
 
-/* From the pool, or connecting. fresh: not from the pool. NULL where not even a socket can be had.
- */
-struct upstream_conn *upstream_acquire(struct upstream *u, bool fresh,
+/* A server may close a pooled connection just when it is used, so what can't be repeated wants a
+ * recent one. */
+enum upstream_wish { UPSTREAM_ANY, UPSTREAM_RECENT, UPSTREAM_FRESH };
+
+/* From the pool, or connecting. NULL where not even a socket can be had. */
+struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_wish wish,
 				       const struct upstream_handler *handler, void *arg,
 				       struct err *e) MUST_CHECK;
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its response, from the head to the access log line: route, authentication, then
+ * an answer of our own or the upstream's. Speaks in messages: which protocol carried them is the
+ * stream's business.
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "auth/auth.h"
+#include "base/arena.h"
+#include "base/reap.h"
+#include "clone/clone.h"
+#include "proxy/message.h"
+#include "proxy/proxy.h"
+#include "proxy/route.h"
+#include "proxy/stream.h"
+#include "proxy/upstream.h"
+#include "proxy/websocket.h"
+
+enum exchange_state {
+	EXCHANGE_NEW,
+	EXCHANGE_FORM,	   /* gathering the body for an endpoint of ours */
+	EXCHANGE_AUTH,	   /* the verdict is being found */
+	EXCHANGE_FORWARD,  /* the request is on its way upstream */
+	EXCHANGE_RESPONSE, /* the final response head was sent on */
+	EXCHANGE_TUNNEL,
+	EXCHANGE_EVENTS, /* an event stream of ours */
+	EXCHANGE_OVER,
+};
+
+#define EXCHANGE_ID_SIZE 20
+
+struct events;
+
+struct exchange {
+	struct reap_entry reap;
+	struct proxy *proxy;
+	struct stream *stream;
+	enum exchange_state state;
+	struct arena arena; /* the head and what hangs on it */
+	struct request_head request;
+	struct route route;
+	char id[EXCHANGE_ID_SIZE];
+	struct log_context log;
+
+	struct buf form; /* of EXCHANGE_FORM */
+	struct auth_verdict verdict;
+	struct auth_call *auth_call;
+	struct auth_watch watch;
+
+	struct upstream_conn *upstream;
+	bool request_ended; /* its body has wholly arrived */
+	bool body_started;  /* some of it went upstream: can't be sent again */
+	bool was_retried;
+	bool upstream_paused; /* not read, because the browser is slower */
+
+	struct websocket_tracker to_client; /* frames sent to the browser */
+	unsigned close_code; /* 0; or the code to close the WebSocket with at the next boundary */
+	struct loop_timer close_timer;
+
+	struct events *events;
+
+	uint64_t started_us;
+	uint64_t request_bytes; /* of the body */
+	uint64_t response_bytes;
+	unsigned status;
+};
+
+/*
+ * Called by the stream. The exchange keeps views into the arena, whose ownership passes to it. NULL
+ * without memory: then the arena was freed.
+ */
+struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
+				const struct request_head *request);
+void exchange_on_body(struct exchange *x, struct str data);
+void exchange_on_body_end(struct exchange *x);
+void exchange_on_round(struct exchange *x);   /* everything of this wake-up was told */
+void exchange_on_drained(struct exchange *x); /* the stream takes more */
+void
+exchange_on_lost(struct exchange *x); /* the browser is gone; the stream is not used any more */
+
+/* Ends what is under way: a WebSocket with this close code between frames, an event stream cleanly.
+ */
+void exchange_close(struct exchange *x, unsigned close_code);
+
+/* What lasts ends with the session that x->verdict allowed: see auth_watch_start. */
+void exchange_watch_session(struct exchange *x);
+
+/* For the modules that answer, after send_end: writes the access log and frees. Twice is fine. */
+void exchange_finish(struct exchange *x);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See forward.h. The order matters: first everything hop-by-hop goes, then what clients may not
+ * set, and ours comes last, so that no field of the client can remove one of ours.
+ */
+#include "proxy/forward.h"
+
+#include "proxy/http1.h"
+
+/* Whether the upstream may take this name, in any spelling, for something that we say. */
+static bool
+is_ours_to_set(enum header_id id)
+{
+	return id == HEADER_X_FORWARDED || id == HEADER_FORWARDED || id == HEADER_X_REAL_IP ||
+	       id == HEADER_X_REQUEST_ID || id == HEADER_REMOTE_IDENTITY;
+}
+
+/* Named by Connection: hop-by-hop as well (RFC 9110 section 7.6.1). */
+static bool
+is_nominated(const struct headers *h, const struct header *field)
+{
+	return field->id != HEADER_COOKIE && field->id != HEADER_HOST &&
+	       headers_has_token(h, HEADER_CONNECTION, field->name);
+}
+
+/* A Connection field that nominates nothing unusual is what nearly every request has. */
+static bool
+nominates(const struct headers *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->items[i].id != HEADER_CONNECTION)
+			continue;
+		struct str value = h->items[i].value;
+		if (!str_equal_nocase(value, STR("keep-alive")) &&
+		    !str_equal_nocase(value, STR("upgrade")) &&
+		    !str_equal_nocase(value, STR("close")))
+			return true;
+	}
+	return false;
+}
+
+static bool
+holds_our_cookie(const struct auth *auth, struct str value)
+{
+	struct str part;
+
+	while (str_next(&value, ';', &part)) {
+		part = str_trim(part);
+		size_t equals = str_find_byte(part, '=');
+		if (auth_owns_cookie(auth, str_trim(str_take(part, equals))))
+			return true;
+	}
+	return false;
+}
+
+/* Other cookies stay byte for byte; the field goes when none is left. */
+static void
+write_cookie(const struct auth *auth, const struct header *field, struct buf *out)
+{
+	struct str rest = field->value;
+	struct str part;
+	bool has_any = false;
+
+	if (!holds_our_cookie(auth, field->value)) {
+		http1_write_field(out, field->name, field->value);
+		return;
+	}
+	while (str_next(&rest, ';', &part)) {
+		part = str_trim(part);
+		struct str name = str_trim(str_take(part, str_find_byte(part, '=')));
+		if (part.len == 0 || auth_owns_cookie(auth, name))
+			continue;
+		buf_add_str(out, has_any ? STR("; ") : STR("Cookie: "));
+		buf_add_str(out, part);
+		has_any = true;
+	}
+	if (has_any)
+		buf_add_str(out, STR("\r\n"));
+}
+
+static void
+write_fields(const struct forward *f, struct buf *out)
+{
+	const struct headers *h = &f->request->headers;
+	bool has_nominations = nominates(h);
+
+	for (size_t i = 0; i < h->count; i++) {
+		const struct header *field = &h->items[i];
+		if (header_is_hop_by_hop(field->id) || is_ours_to_set(field->id) ||
+		    field->id == HEADER_HOST || field->id == HEADER_CONTENT_LENGTH ||
+		    (has_nominations && is_nominated(h, field)))
+			continue;
+		if (field->id == HEADER_COOKIE)
+			write_cookie(f->auth, field, out);
+		else
+			http1_write_field(out, field->name, field->value);
+	}
+}
+
+static void
+write_identity(const struct forward *f, struct buf *out)
+{
+	http1_write_field(out, STR("X-Forwarded-User"), f->identity.username);
+	http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
+	if (f->identity.email.len > 0)
+		http1_write_field(out, STR("X-Forwarded-Email"), f->identity.email);
+	http1_write_field(out, STR("X-Forwarded-For"), f->peer_ip);
+	http1_write_field(out, STR("X-Forwarded-Host"), f->request->authority);
+	http1_write_field(out, STR("X-Forwarded-Proto"), STR("https"));
+	http1_write_field(out, STR("X-Request-Id"), f->request_id);
+}
+
+void
+forward_write_request(const struct forward *f, struct buf *out)
+{
+	const struct request_head *r = f->request;
+
+	http1_write_request_line(out, r->method, r->target);
+	http1_write_field(out, STR("Host"), r->authority);
+	write_fields(f, out);
+	write_identity(f, out);
+	if (r->body == BODY_LENGTH)
+		http1_write_field_u64(out, STR("Content-Length"), r->length);
+	else if (r->body == BODY_STREAM)
+		http1_write_field(out, STR("Transfer-Encoding"), STR("chunked"));
+	else if (str_equal(r->method, STR("POST")) || str_equal(r->method, STR("PUT")) ||
+		 str_equal(r->method, STR("PATCH")))
+		http1_write_field(out, STR("Content-Length"), STR("0"));
+	if (r->wants_websocket)
+		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	http1_write_end(out);
+}
+
+static bool
+sets_our_cookie(const struct auth *auth, struct str value)
+{
+	size_t end = 0;
+
+	while (end < value.len && value.data[end] != '=' && value.data[end] != ';')
+		end++;
+	return auth_owns_cookie(auth, str_trim(str_take(value, end)));
+}
+
+void
+forward_filter_response(const struct auth *auth, struct headers *h)
+{
+	bool has_nominations = nominates(h);
+	size_t kept = 0;
+
+	/* Nominations are looked up among all fields, so they are marked before anything moves. */
+	for (size_t i = 0; has_nominations && i < h->count; i++)
+		if (h->items[i].id != HEADER_CONNECTION && is_nominated(h, &h->items[i]))
+			h->items[i].id = HEADER_KEEP_ALIVE;
+	for (size_t i = 0; i < h->count; i++) {
+		const struct header *field = &h->items[i];
+		if (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||
+		    (field->id == HEADER_SET_COOKIE && sets_our_cookie(auth, field->value)))
+			continue;
+		h->items[kept++] = *field;
+	}
+	h->count = kept;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See lifecycle.h.
+ */
+#include "proxy/lifecycle.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "proxy/downstream.h"
+
+#define SPARE_DESCRIPTORS 64u /* logs, GitLab, the admin listener, the clone worker's pipes */
+
+static void
+resume_when_possible(void *arg)
+{
+	struct lifecycle *l = arg;
+	struct proxy *p = l->proxy;
+
+	if (p->draining) {
+		if (p->downstreams_count == 0)
+			loop_stop(p->loop);
+		return;
+	}
+	if (!l->is_paused || p->downstreams_count >= p->settings->connections_max)
+		return;
+	l->is_paused = false;
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
+		if (l->listeners[i].listen != NULL)
+			listen_resume(l->listeners[i].listen);
+}
+
+static void
+pause_listeners(struct lifecycle *l)
+{
+	log_warn(NULL, "connection limit reached",
+		 log_int("connections", (int64_t)l->proxy->downstreams_count));
+	l->is_paused = true;
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
+		if (l->listeners[i].listen != NULL)
+			listen_pause(l->listeners[i].listen);
+}
+
+static void
+on_accept(int fd, const struct address *peer, void *arg)
+{
+	struct lifecycle_listener *listener = arg;
+	struct lifecycle *l = listener->lifecycle;
+
+	downstream_accept(l->proxy, fd, peer, listener->tls);
+	if (l->proxy->downstreams_count >= l->proxy->settings->connections_max)
+		pause_listeners(l);
+}
+
+static bool
+open_listener(struct lifecycle *l, size_t index, const struct address *address, struct err *e)
+{
+	struct lifecycle_listener *listener = &l->listeners[index];
+	const char *name = index == 0 ? "https" : "http";
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!address_is_set(address))
+		return true;
+	listener->lifecycle = l;
+	listener->tls = index == 0 ? l->proxy->tls : NULL;
+	listener->listen = listen_new(l->proxy->loop, address, on_accept, listener, e);
+	if (listener->listen == NULL)
+		return err_wrap(e, "%s listener", name);
+	address_format(listen_address(listener->listen), text, sizeof(text));
+	log_info(NULL, "listening", log_cstr("listener", name), log_cstr("address", text));
+	return true;
+}
+
+static void
+close_listeners(struct lifecycle *l)
+{
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
+		listen_free(l->listeners[i].listen);
+		l->listeners[i].listen = NULL;
+	}
+}
+
+static void
+end_now(void *arg)
+{
+	struct lifecycle *l = arg;
+
+	if (l->proxy->downstreams_count > 0)
+		log_warn(NULL, "connections are cut",
+			 log_int("connections", (int64_t)l->proxy->downstreams_count));
+	loop_stop(l->proxy->loop);
+}
+
+static void
+drain(struct lifecycle *l)
+{
+	struct proxy *p = l->proxy;
+
+	log_info(NULL, "draining", log_int("connections", (int64_t)p->downstreams_count));
+	p->draining = true;
+	close_listeners(l);
+	loop_timer_start(&l->drain_timer, p->settings->drain_timeout_ms);
+	downstream_drain_all(p);
+	resume_when_possible(l);
+}
+
+static void
+reload(struct lifecycle *l)
+{
+	struct err e = ERR_INIT;
+
+	if (l->proxy->tls == NULL)
+		return;
+	if (tls_context_reload(l->proxy->tls, &e))
+		log_info(NULL, "certificate reloaded",
+			 log_int("expires_at", tls_context_expires_at_s(l->proxy->tls)));
+	else
+		log_error(NULL, "certificate not reloaded; the old one stays", log_err(&e));
+}
+
+static void
+on_signal(void *arg, int signal_number)
+{
+	struct lifecycle *l = arg;
+
+	if (signal_number == SIGHUP)
+		reload(l);
+	else if (l->proxy->draining)
+		end_now(l);
+	else
+		drain(l);
+}
+
+/* A connection to a browser may need one to the IDE. */
+static void
+raise_descriptor_limit(uint64_t connections)
+{
+	struct rlimit limit;
+	rlim_t wanted = (rlim_t)(2 * connections + SPARE_DESCRIPTORS);
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+		log_warn(NULL, "fewer descriptors than CONNECTIONS_MAX may need",
+			 log_int("descriptors", (int64_t)limit.rlim_cur));
+}
+
+bool
+lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
+{
+	static const int numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+	*l = (struct lifecycle){.proxy = p};
+	p->on_capacity = resume_when_possible;
+	p->on_capacity_arg = l;
+	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
+	raise_descriptor_limit(p->settings->connections_max);
+	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
+		if (!loop_signal_init(&l->signals[i], p->loop, numbers[i], on_signal, l, e))
+			return false;
+	return open_listener(l, 0, &p->settings->https_address, e) &&
+	       open_listener(l, 1, &p->settings->http_address, e);
+}
+
+void
+lifecycle_fini(struct lifecycle *l)
+{
+	if (l->proxy == NULL)
+		return;
+	close_listeners(l);
+	l->proxy->on_capacity = NULL;
+	downstream_close_all(l->proxy);
+	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
+		loop_signal_fini(&l->signals[i]);
+	loop_timer_fini(&l->drain_timer);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From listening to the last connection: public listeners and how many connections they may bring,
+ * signals, draining.
+ *
+ * SIGTERM and SIGINT drain: not ready, no new connections, what runs may end, WebSockets are closed
+ * with 1001; a second one, or DRAIN_TIMEOUT, ends at once. SIGHUP reads certificates again.
+ */
+#ifndef PROXY_LIFECYCLE_H
+#define PROXY_LIFECYCLE_H
+
+#include "base/listen.h"
+#include "proxy/proxy.h"
+
+#define LIFECYCLE_SIGNALS   3
+#define LIFECYCLE_LISTENERS 2
+
+struct lifecycle;
+
+struct lifecycle_listener {
+	struct lifecycle *lifecycle;
+	struct listen *listen; /* NULL: closed */
+	struct tls_context *tls;
+};
+
+struct lifecycle {
+	struct proxy *proxy;
+	struct loop_signal signals[LIFECYCLE_SIGNALS];
+	struct lifecycle_listener listeners[LIFECYCLE_LISTENERS];
+	struct loop_timer drain_timer;
+	bool is_paused;
+};
+
+/* Binds the public listeners and takes the signals. p->tls goes with the HTTPS listener. */
+bool lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e) MUST_CHECK;
+
+/* After the loop: closes what is left. Fine after a start that failed. */
+void lifecycle_fini(struct lifecycle *l);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the modules of the running sidecar share: the parts that serve.c composes, and the few
+ * counters that lifecycle needs. Everything here outlives every connection.
+ */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "base/reap.h"
+#include "base/tls.h"
+#include "clone/clone.h"
+#include "proxy/http1.h"
+#include "proxy/pages.h"
+#include "proxy/settings.h"
+#include "proxy/upstream.h"
+
+struct downstream;
+
+#define PROXY_HOSTS 2
+
+struct proxy {
+	const struct settings *settings;
+	struct loop *loop;
+	struct reaper reaper;
+	struct auth *auth;
+	struct clone *clone;
+	struct pages *pages;
+	struct upstream *upstream;
+	struct tls_context *tls; /* NULL: no HTTPS listener */
+
+	struct http1_limits limits;
+	struct str origin;	       /* EXTERNAL_URL's */
+	struct str hosts[PROXY_HOSTS]; /* how a Host field may name us; unused ones are empty */
+	struct str prefix;	       /* of our endpoints */
+
+	struct downstream *downstreams; /* every public connection */
+	size_t downstreams_count;
+	bool draining;
+	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
+	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
+	void *on_capacity_arg;
+
+	char boot_id[9]; /* random, the first half of request ids */
+	uint64_t requests;
+	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s, for responses without one */
+	int64_t date_s;
+};
+
+/* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
+static inline const char *
+proxy_date(struct proxy *p)
+{
+	int64_t now_s = clock_wall_s();
+
+	if (p->date_s != now_s) {
+		clock_format_http_date(now_s, p->date, sizeof(p->date));
+		p->date_s = now_s;
+	}
+	return p->date;
+}
+
+#endif

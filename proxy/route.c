@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See route.h.
+ */
+#include "proxy/route.h"
+
+struct endpoint_path {
+	struct str path; /* below the prefix */
+	struct route route;
+};
+
+#define ENDPOINT(text, ...)                                                                        \
+	{                                                                                          \
+		{text, sizeof(text) - 1},                                                          \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+
+static const struct endpoint_path endpoints[] = {
+	ENDPOINT("/start", ROUTE_AUTH, AUTH_ENDPOINT_START),
+	ENDPOINT("/callback", ROUTE_AUTH, AUTH_ENDPOINT_CALLBACK),
+	ENDPOINT("/sign_in", ROUTE_AUTH, AUTH_ENDPOINT_SIGN_IN),
+	ENDPOINT("/sign_out", ROUTE_AUTH, AUTH_ENDPOINT_SIGN_OUT),
+	ENDPOINT("/auth", ROUTE_AUTH, AUTH_ENDPOINT_AUTH),
+	ENDPOINT("/userinfo", ROUTE_AUTH, AUTH_ENDPOINT_USERINFO),
+	ENDPOINT("/workspace", ROUTE_WORKSPACE, AUTH_ENDPOINT_AUTH),
+};
+
+static bool
+is_our_host(const struct proxy *p, struct str authority)
+{
+	for (size_t i = 0; i < PROXY_HOSTS; i++)
+		if (p->hosts[i].len > 0 && str_equal_nocase(p->hosts[i], authority))
+			return true;
+	return false;
+}
+
+static struct route
+route_endpoint(struct str path)
+{
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		if (str_equal(endpoints[i].path, path))
+			return endpoints[i].route;
+	return (struct route){ROUTE_UNKNOWN, AUTH_ENDPOINT_AUTH};
+}
+
+struct route
+route_find(const struct proxy *p, const struct request_head *r)
+{
+	if (!is_our_host(p, r->authority))
+		return (struct route){ROUTE_MISDIRECTED, AUTH_ENDPOINT_AUTH};
+	if (str_starts_with(r->path, p->prefix)) {
+		struct str rest = str_skip(r->path, p->prefix.len);
+		if (rest.len == 0 || rest.data[0] == '/')
+			return route_endpoint(rest);
+	}
+	return (struct route){ROUTE_UPSTREAM, AUTH_ENDPOINT_AUTH};
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See serve.h. Parts are made in the order of their dependence and freed in the reverse.
+ */
+#include "proxy/serve.h"
+
+#include "base/crypto.h"
+#include "proxy/admin.h"
+#include "proxy/lifecycle.h"
+#include "proxy/proxy.h"
+
+/* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
+#define GITLAB_CONNECT_TIMEOUT_MS 3000u
+#define GITLAB_STALL_TIMEOUT_MS	  5000u
+#define GITLAB_TOTAL_TIMEOUT_MS	  8000u
+#define GITLAB_CONNECTIONS_MAX	  8u
+#define UPSTREAM_IDLE_MAX	  32u
+
+struct serve {
+	struct proxy proxy;
+	struct lifecycle lifecycle;
+	struct arena arena; /* of the strings that proxy refers to */
+	struct fetch *fetch;
+	struct service *admin;
+};
+
+static struct fetch *
+make_fetch(const struct serve *s, struct err *e)
+{
+	const struct fetch_options options = {
+		.ca_file = s->proxy.settings->gitlab_ca_file,
+		.user_agent = "workspace-proxy/" VERSION,
+		.connect_timeout_ms = GITLAB_CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = GITLAB_STALL_TIMEOUT_MS,
+		.total_timeout_ms = GITLAB_TOTAL_TIMEOUT_MS,
+		.body_max_bytes = 256u * 1024,
+		.connections_max = GITLAB_CONNECTIONS_MAX,
+	};
+
+	return fetch_new(s->proxy.loop, &options, e);
+}
+
+static struct upstream *
+make_upstream(struct proxy *p, struct err *e)
+{
+	const struct settings *settings = p->settings;
+	const struct upstream_options options = {
+		.address = settings->upstream.address,
+		.limits = p->limits,
+		.connect_timeout_ms = settings->upstream_connect_timeout_ms,
+		.response_timeout_ms = settings->upstream_response_timeout_ms,
+		.stream_timeout_ms = settings->stream_timeout_ms,
+		.idle_timeout_ms = settings->upstream_idle_timeout_ms,
+		.idle_max = UPSTREAM_IDLE_MAX,
+	};
+
+	return upstream_new(p->loop, &p->reaper, &options, e);
+}
+
+/* How a Host field may name us: with the port as in EXTERNAL_URL, and with the default one written
+ * out. */
+static bool
+set_names(struct serve *s, struct err *e)
+{
+	struct proxy *p = &s->proxy;
+	const struct url *url = &p->settings->auth.external_url;
+	char *origin = url_origin(url, &s->arena);
+	const char *open = url->host_is_ipv6 ? "[" : "";
+	const char *close = url->host_is_ipv6 ? "]" : "";
+	char *with_port = NULL;
+
+	if (origin != NULL)
+		with_port = arena_printf(&s->arena, "%s%.*s%s:%u", open, STR_FMT(url->host), close,
+					 url->port);
+	if (with_port == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for the workspace's names");
+	p->origin = str_from(origin);
+	p->hosts[0] = str_skip(p->origin, strlen("https://"));
+	p->hosts[1] = str_from(with_port);
+	p->prefix = str_from(p->settings->auth.prefix);
+	return true;
+}
+
+static void
+set_boot_id(struct proxy *p)
+{
+	uint8_t random[4];
+	struct buf text;
+
+	crypto_random(random, sizeof(random));
+	buf_init(&text, sizeof(p->boot_id));
+	err_assert(crypto_hex_encode(&text, (struct str){(const char *)random, sizeof(random)}));
+	memcpy(p->boot_id, text.data, text.len);
+	buf_fini(&text);
+}
+
+static bool
+start_admin(struct serve *s, struct err *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	const struct address *address = &s->proxy.settings->admin_address;
+
+	if (!address_is_set(address))
+		return true;
+	s->admin = admin_new(&s->proxy, address, e);
+	if (s->admin == NULL)
+		return err_wrap(e, "admin listener");
+	address_format(service_address(s->admin), text, sizeof(text));
+	log_info(NULL, "listening", log_cstr("listener", "admin"), log_cstr("address", text));
+	return true;
+}
+
+static bool
+start(struct serve *s, struct err *e)
+{
+	struct proxy *p = &s->proxy;
+	const struct settings *settings = p->settings;
+
+	p->limits = (struct http1_limits){settings->head_max_bytes, settings->headers_max};
+	set_boot_id(p);
+	if (!set_names(s, e))
+		return false;
+	p->loop = loop_new(e);
+	if (p->loop == NULL)
+		return false;
+	reaper_init(&p->reaper, p->loop);
+	if (address_is_set(&settings->https_address)) {
+		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
+		if (p->tls == NULL)
+			return false;
+	}
+	s->fetch = make_fetch(s, e);
+	if (s->fetch == NULL)
+		return false;
+	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
+	p->pages = p->auth == NULL ? NULL : pages_new(settings->auth.prefix, p->hosts[0].data, e);
+	p->upstream = p->pages == NULL ? NULL : make_upstream(p, e);
+	if (p->upstream == NULL)
+		return false;
+	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
+	if (p->clone == NULL)
+		return false;
+	return start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
+}
+
+static void
+stop(struct serve *s)
+{
+	struct proxy *p = &s->proxy;
+
+	lifecycle_fini(&s->lifecycle);
+	service_free(s->admin);
+	clone_free(p->clone);
+	upstream_free(p->upstream);
+	if (p->loop != NULL)
+		reaper_fini(&p->reaper);
+	auth_free(p->auth);
+	pages_free(p->pages);
+	fetch_free(s->fetch);
+	tls_context_free(p->tls);
+	loop_free(p->loop);
+	arena_fini(&s->arena);
+}
+
+int
+serve_run(struct settings *settings)
+{
+	struct serve s = {.proxy = {.settings = settings}};
+	struct err e = ERR_INIT;
+
+	arena_init(&s.arena, 64u * 1024);
+	bool ok = start(&s, &e) && loop_run(s.proxy.loop, &e);
+	if (ok)
+		log_info(NULL, "stopped");
+	else
+		log_error(NULL, "can't go on", log_err(&e));
+	stop(&s);
+	return ok ? 0 : 1;
+}

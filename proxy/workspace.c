@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See workspace.h. An event stream holds a watch on the clone and a timer that asks whether the IDE
+ * answers; it sends the state when it changed, and a comment now and then so that nobody on the way
+ * takes it for dead.
+ */
+#include "proxy/workspace.h"
+
+#include <stdlib.h>
+
+#include "base/url.h"
+#include "proxy/reply.h"
+
+#define STATE_MAX_BYTES 4096u
+#define TICK_MS		500
+#define HEARTBEAT_TICKS 30
+
+struct events {
+	struct exchange *exchange;
+	struct clone_watch watch;
+	struct loop_timer timer;
+	unsigned quiet_ticks;
+	bool was_ready;
+	bool is_due; /* a state that could not be sent, because the browser is slower */
+};
+
+bool
+workspace_is_open(const struct proxy *p)
+{
+	enum clone_phase phase = clone_progress(p->clone)->phase;
+
+	return phase == CLONE_OFF || phase == CLONE_DONE || p->clone_is_waived;
+}
+
+void
+workspace_offer_token(struct proxy *p, const struct auth_session *session)
+{
+	struct err e = ERR_INIT;
+
+	if (clone_progress(p->clone)->phase == CLONE_WAITING &&
+	    !clone_start(p->clone, auth_session_token(session), &e))
+		log_error(NULL, "clone can't be started", log_err(&e));
+}
+
+static void
+send_state(struct events *events)
+{
+	struct exchange *x = events->exchange;
+	struct stream *s = x->stream;
+	struct buf line;
+
+	events->is_due = s->ops->is_blocked(s);
+	if (events->is_due)
+		return;
+	events->quiet_ticks = 0;
+	events->was_ready = upstream_is_ready(x->proxy->upstream);
+	buf_init(&line, STATE_MAX_BYTES + 16);
+	buf_add_str(&line, STR("data: "));
+	if (pages_render_state(clone_progress(x->proxy->clone), events->was_ready, &line)) {
+		buf_add_str(&line, STR("\n\n"));
+		s->ops->send_body(s, buf_view(&line));
+		s->ops->flush(s);
+		x->response_bytes += line.len;
+	}
+	buf_fini(&line);
+}
+
+static void
+on_clone_changed(const struct clone_progress *progress, void *arg)
+{
+	(void)progress;
+	send_state(arg);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct events *events = arg;
+	struct exchange *x = events->exchange;
+
+	loop_timer_start(&events->timer, TICK_MS);
+	upstream_probe(x->proxy->upstream);
+	if (events->was_ready != upstream_is_ready(x->proxy->upstream)) {
+		send_state(events);
+	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
+		events->quiet_ticks = 0;
+		x->stream->ops->send_body(x->stream, STR(":\n\n"));
+		x->stream->ops->flush(x->stream);
+	}
+}
+
+void
+events_on_drained(struct events *events)
+{
+	if (events->is_due)
+		send_state(events);
+}
+
+void
+events_free(struct events *events)
+{
+	if (events == NULL)
+		return;
+	clone_watch_stop(&events->watch);
+	loop_timer_fini(&events->timer);
+	free(events);
+}
+
+static void
+start_events(struct exchange *x)
+{
+	struct stream *s = x->stream;
+	struct header items[8];
+	struct headers h = {.items = items, .size = sizeof(items) / sizeof(items[0])};
+	struct events *events = calloc(1, sizeof(*events));
+
+	if (events == NULL) {
+		reply_status(x, 500);
+		return;
+	}
+	headers_add_own(&h, STR("Content-Type"), STR("text/event-stream"));
+	headers_add_own(&h, STR("Cache-Control"), STR("no-store"));
+	headers_add_own(&h, STR("X-Accel-Buffering"), STR("no"));
+	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
+	struct response_head head = {.status = 200, .headers = h, .body = BODY_STREAM};
+	x->status = 200;
+	x->state = EXCHANGE_EVENTS;
+	x->events = events;
+	events->exchange = x;
+	s->ops->send_head(s, &head);
+	loop_timer_init(&events->timer, x->proxy->loop, on_tick, events);
+	loop_timer_start(&events->timer, TICK_MS);
+	clone_watch_start(&events->watch, x->proxy->clone, on_clone_changed, events);
+	send_state(events);
+}
+
+static void
+answer_json(struct exchange *x)
+{
+	struct buf body;
+
+	buf_init(&body, STATE_MAX_BYTES);
+	if (pages_render_state(clone_progress(x->proxy->clone),
+			       upstream_is_ready(x->proxy->upstream), &body))
+		reply_body(x, 200, "application/json", buf_view(&body));
+	else
+		reply_status(x, 500);
+	buf_fini(&body);
+}
+
+/* A change of state is asked for by our own pages only (threats.md: siblings are same-site). */
+static bool
+is_same_origin(const struct exchange *x)
+{
+	struct str origin;
+
+	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 1 &&
+	       str_equal(origin, x->proxy->origin);
+}
+
+static void
+act(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+	struct err e = ERR_INIT;
+	struct str action;
+
+	if (!is_same_origin(x)) {
+		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
+		return;
+	}
+	if (url_query_find(buf_view(&x->form), STR("action"), &action) != 1) {
+		reply_status(x, 400);
+		return;
+	}
+	if (str_equal(action, STR("retry"))) {
+		if (!clone_start(p->clone, auth_session_token(x->verdict.session), &e))
+			log_error(&x->log, "clone can't be started", log_err(&e));
+	} else if (str_equal(action, STR("continue"))) {
+		p->clone_is_waived = clone_progress(p->clone)->phase == CLONE_FAILED;
+	} else {
+		reply_status(x, 400);
+		return;
+	}
+	/* Without script the form is a navigation: back to the workspace, which shows what there is
+	 * now. */
+	if (str_equal(headers_get(&x->request.headers, STR("sec-fetch-dest"), 0), STR("document")))
+		reply_redirect(x, 303, "/");
+	else
+		answer_json(x);
+}
+
+static bool
+accepts_events(const struct exchange *x)
+{
+	struct str accept;
+
+	return headers_find(&x->request.headers, HEADER_ACCEPT, &accept) > 0 &&
+	       str_find(accept, STR("text/event-stream")) != SIZE_MAX;
+}
+
+void
+workspace_answer(struct exchange *x)
+{
+	struct str method = x->request.method;
+
+	workspace_offer_token(x->proxy, x->verdict.session);
+	upstream_probe(x->proxy->upstream);
+	if (str_equal(method, STR("POST"))) {
+		act(x);
+	} else if (!str_equal(method, STR("GET")) && !x->request.is_head) {
+		x->verdict.allow = "GET, HEAD, POST";
+		reply_status(x, 405);
+	} else if (accepts_events(x) && !x->request.is_head) {
+		exchange_watch_session(x);
+		start_events(x);
+	} else if (reply_is_for_person(x)) {
+		reply_waiting(x);
+	} else {
+		answer_json(x);
+	}
+}

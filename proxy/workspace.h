@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * <prefix>/workspace: the state of the clone and of the IDE, as a page, as JSON, and as an event
+ * stream (WHATWG HTML, server-sent events); and the two things a user can do about a clone that
+ * failed: try again, go on without.
+ */
+#ifndef PROXY_WORKSPACE_H
+#define PROXY_WORKSPACE_H
+
+#include "proxy/exchange.h"
+
+/* After the gate: x->verdict is AUTH_ALLOW. x->form holds a POST's body. */
+void workspace_answer(struct exchange *x);
+
+/* Whether requests go to the IDE: the clone is done, not wanted, or waived. */
+bool workspace_is_open(const struct proxy *p);
+
+/* Gives a clone that waits for a user's token the session's. */
+void workspace_offer_token(struct proxy *p, const struct auth_session *session);
+
+/* The stream takes more, or is gone. */
+void events_on_drained(struct events *events);
+void events_free(struct events *events);
+
+#endif
