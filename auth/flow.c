@@ -186,15 +186,21 @@ is_own_endpoint(struct str target, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '/');
 }
 
+static bool
+is_good_target(struct str target, struct str prefix)
+{
+	return target.len <= FLOW_TARGET_MAX && url_is_local_target(target) &&
+	       !is_own_endpoint(target, prefix);
+}
+
 void
 flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix)
 {
 	struct str chosen = target;
 
-	if (chosen.len > FLOW_TARGET_MAX)
+	if (!is_good_target(chosen, prefix))
 		chosen = str_take(chosen, str_find_byte(chosen, '?'));
-	if (chosen.len > FLOW_TARGET_MAX || !url_is_local_target(chosen) ||
-	    is_own_endpoint(chosen, prefix))
+	if (!is_good_target(chosen, prefix))
 		chosen = STR("/");
 	memcpy(out, chosen.data, chosen.len);
 	out[chosen.len] = '\0';
