@@ -195,7 +195,7 @@ static const struct conf_setting rows[] = {
 	 .min = SECOND,
 	 .max = 720 * HOUR,
 	 .text = "A session that is not used for this long ends. An open WebSocket is use. At most "
-		 "COOKIE_EXPIRE."},
+		 "`COOKIE_EXPIRE`."},
 	{.group = "Authorization",
 	 .name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,

@@ -193,68 +193,70 @@ test_all_at_once(void **state)
 	assert_int_equal(f->problems.count, 7);
 }
 
+/* A change to the working configuration, the setting that is reported, words of the report. */
+static const char *const mistakes[][3] = {
+	{"EXTERNAL_URL=http://kiwi.example.com", "EXTERNAL_URL", "expected https"},
+	{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "a path"},
+	{"EXTERNAL_URL=https://kiwi.example.com/?x=1", "EXTERNAL_URL", "query"},
+	{"EXTERNAL_URL=kiwi.example.com", "EXTERNAL_URL", "an https origin"},
+	{"HTTPS_ADDRESS=:8443", "HTTPS_ADDRESS", "needs TLS_CERT_FILE"},
+	{"HTTP_ADDRESS=off", "HTTPS_ADDRESS", "no public listener"},
+	{"HTTP_ADDRESS=example.com:80", "HTTP_ADDRESS", "numeric"},
+	{"HTTP_ADDRESS=:9877", "ADMIN_ADDRESS", "in the way of"},
+	{"HTTP_ADDRESS=:60001", "UPSTREAM", "our own"},
+	{"GITLAB_URL=http://gitlab.example.com", "GITLAB_URL", "expected https"},
+	{"GITLAB_URL=https://gitlab.example.com/?x", "GITLAB_URL", "query"},
+	{"GITLAB_API_URL=https://a/?x", "GITLAB_API_URL", "query"},
+	{"GITLAB_CA_FILE=/nonexistent", "GITLAB_CA_FILE", "No such file"},
+	{"GITLAB_CA_FILE=/tmp", "GITLAB_CA_FILE", "no regular file"},
+	{"UPSTREAM=https://127.0.0.1:1", "UPSTREAM", "plain http"},
+	{"UPSTREAM=http://127.0.0.1:1/ide", "UPSTREAM", "path"},
+	{"UPSTREAM=http://ide:1", "UPSTREAM", "numeric"},
+	{"REDIRECT_URL=https://kiwi.ws.example.com/cb", "REDIRECT_URL", "/oauth2/callback"},
+	{"REDIRECT_URL=http://relay.example.com/cb", "REDIRECT_URL", "expected https"},
+	{"REDIRECT_URL=https://relay.example.com/cb?x", "REDIRECT_URL", "query"},
+	{"PROXY_PREFIX=/", "PROXY_PREFIX", "no path"},
+	{"PROXY_PREFIX=oauth2", "PROXY_PREFIX", "no path"},
+	{"PROXY_PREFIX=/oauth2/", "PROXY_PREFIX", "plain"},
+	{"PROXY_PREFIX=/a/../b", "PROXY_PREFIX", "plain"},
+	{"PROXY_PREFIX=/a%2fb", "PROXY_PREFIX", "plain"},
+	{"SCOPE=read_user read_api", "SCOPE", "openid is missing"},
+	{"SCOPE=openid  read_api", "SCOPE", "single spaces"},
+	{"COOKIE_NAME=_oauth2_proxy", "COOKIE_NAME", "__Host-"},
+	{"COOKIE_NAME=__Host-", "COOKIE_NAME", "empty"},
+	{"COOKIE_NAME=__Host-a b", "COOKIE_NAME", "no token"},
+	{"SESSION_IDLE=25h", "SESSION_IDLE", "longer than COOKIE_EXPIRE"},
+	{"AUTHORIZATION=anybody", "AUTHORIZATION", "a mode that there is not"},
+	{"AUTHORIZATION=workspace+", "AUTHORIZATION", "a mode that there is not"},
+	{"AUTHORIZATION=project", "PROJECT", "needed by"},
+	{"AUTHORIZATION=workspace+owner", "OWNER_ID", "needed by"},
+	{"WORKSPACE_ID=0", "WORKSPACE_ID", "from 1"},
+	{"WORKSPACE_ID=", "WORKSPACE_ID", "needed by"},
+	{"PROJECT=one", "PROJECT", "no group"},
+	{"PROJECT=a/../b", "PROJECT", "no path"},
+	{"CLONE_DIR=/", "CLONE_DIR", "below the root"},
+	{"CLONE_REF=--upload-pack=x", "CLONE_REF", "no name of a ref"},
+	{"CLONE_REF=a..b", "CLONE_REF", "no name of a ref"},
+	{"CLONE_REF=a b", "CLONE_REF", "characters"},
+	{"CLONE_URL=https://gitlab.example.com/a/b.git", "CLONE_DIR", "needed with"},
+	{"TLS_CERT_FILE=/dev/null", "TLS_KEY_FILE", "needed together"},
+	{"RELAY_URL=https://relay.example.com", "RELAY_URL", "not support"},
+	{"CLONE_DEPTH=1", "CLONE_DEPTH", "not support"},
+	{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
+};
+
 static void
 test_one_mistake_is_one_problem(void **state)
 {
-	static const char *const cases[][3] = {
-		{"EXTERNAL_URL=http://kiwi.example.com", "EXTERNAL_URL", "expected https"},
-		{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "a path"},
-		{"EXTERNAL_URL=https://kiwi.example.com/?x=1", "EXTERNAL_URL", "query"},
-		{"EXTERNAL_URL=kiwi.example.com", "EXTERNAL_URL", "an https origin"},
-		{"HTTPS_ADDRESS=:8443", "HTTPS_ADDRESS", "needs TLS_CERT_FILE"},
-		{"HTTP_ADDRESS=off", "HTTPS_ADDRESS", "no public listener"},
-		{"HTTP_ADDRESS=example.com:80", "HTTP_ADDRESS", "numeric"},
-		{"HTTP_ADDRESS=:9877", "ADMIN_ADDRESS", "in the way of"},
-		{"HTTP_ADDRESS=:60001", "UPSTREAM", "our own"},
-		{"GITLAB_URL=http://gitlab.example.com", "GITLAB_URL", "expected https"},
-		{"GITLAB_URL=https://gitlab.example.com/?x", "GITLAB_URL", "query"},
-		{"GITLAB_API_URL=https://a/?x", "GITLAB_API_URL", "query"},
-		{"GITLAB_CA_FILE=/nonexistent", "GITLAB_CA_FILE", "No such file"},
-		{"GITLAB_CA_FILE=/tmp", "GITLAB_CA_FILE", "no regular file"},
-		{"UPSTREAM=https://127.0.0.1:1", "UPSTREAM", "plain http"},
-		{"UPSTREAM=http://127.0.0.1:1/ide", "UPSTREAM", "path"},
-		{"UPSTREAM=http://ide:1", "UPSTREAM", "numeric"},
-		{"REDIRECT_URL=https://kiwi.ws.example.com/cb", "REDIRECT_URL", "/oauth2/callback"},
-		{"REDIRECT_URL=http://relay.example.com/cb", "REDIRECT_URL", "expected https"},
-		{"REDIRECT_URL=https://relay.example.com/cb?x", "REDIRECT_URL", "query"},
-		{"PROXY_PREFIX=/", "PROXY_PREFIX", "no path"},
-		{"PROXY_PREFIX=oauth2", "PROXY_PREFIX", "no path"},
-		{"PROXY_PREFIX=/oauth2/", "PROXY_PREFIX", "plain"},
-		{"PROXY_PREFIX=/a/../b", "PROXY_PREFIX", "plain"},
-		{"PROXY_PREFIX=/a%2fb", "PROXY_PREFIX", "plain"},
-		{"SCOPE=read_user read_api", "SCOPE", "openid is missing"},
-		{"SCOPE=openid  read_api", "SCOPE", "single spaces"},
-		{"COOKIE_NAME=_oauth2_proxy", "COOKIE_NAME", "__Host-"},
-		{"COOKIE_NAME=__Host-", "COOKIE_NAME", "empty"},
-		{"COOKIE_NAME=__Host-a b", "COOKIE_NAME", "no token"},
-		{"COOKIE_EXPIRE=1h", "SESSION_IDLE", "longer than COOKIE_EXPIRE"},
-		{"AUTHORIZATION=anybody", "AUTHORIZATION", "a mode that there is not"},
-		{"AUTHORIZATION=workspace+", "AUTHORIZATION", "a mode that there is not"},
-		{"AUTHORIZATION=project", "PROJECT", "needed by"},
-		{"AUTHORIZATION=workspace+owner", "OWNER_ID", "needed by"},
-		{"WORKSPACE_ID=0", "WORKSPACE_ID", "from 1"},
-		{"WORKSPACE_ID=", "WORKSPACE_ID", "needed by"},
-		{"PROJECT=one", "PROJECT", "no group"},
-		{"PROJECT=a/../b", "PROJECT", "no path"},
-		{"CLONE_DIR=/", "CLONE_DIR", "below the root"},
-		{"CLONE_REF=--upload-pack=x", "CLONE_REF", "no name of a ref"},
-		{"CLONE_REF=a..b", "CLONE_REF", "no name of a ref"},
-		{"CLONE_REF=a b", "CLONE_REF", "characters"},
-		{"CLONE_URL=https://gitlab.example.com/a/b.git", "CLONE_DIR", "needed with"},
-		{"TLS_CERT_FILE=/dev/null", "TLS_KEY_FILE", "needed together"},
-		{"RELAY_URL=https://relay.example.com", "RELAY_URL", "not support"},
-		{"CLONE_DEPTH=1", "CLONE_DEPTH", "not support"},
-		{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
-	};
 	struct fixture *f = *state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		reset(f);
-		set(f, cases[i][0]);
+		set(f, mistakes[i][0]);
 		load(f, SETTINGS_SERVE);
-		if (strcmp(cases[i][1], "TLS_KEY_FILE") == 0) /* and /dev/null is no file */
+		if (strcmp(mistakes[i][1], "TLS_KEY_FILE") == 0) /* and /dev/null is no file */
 			assert_int_equal(f->problems.count, 2);
 		else
-			assert_problem(f, cases[i][1], cases[i][2]);
+			assert_problem(f, mistakes[i][1], mistakes[i][2]);
 	}
 }
 
@@ -497,6 +499,16 @@ test_check(void **state)
 	free(text);
 }
 
+static void
+test_short_sessions(void **state)
+{
+	struct fixture *f = *state;
+	set(f, "COOKIE_EXPIRE=1h");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.session_idle_ms, 3600000);
+}
+
 /* Files that can be read are looked into. */
 static void
 test_tls_files(void **state)
@@ -555,6 +567,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_clone_origin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_scope, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_short_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tls_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_value_broken, setup, teardown),
 	};
