@@ -12,8 +12,10 @@ PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE \
-	-fvisibility=hidden -fno-common -fno-strict-overflow -fno-delete-null-pointer-checks
+HARDENING_x86_64  := -fcf-protection=full
+HARDENING_aarch64 := -mbranch-protection=standard
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE -fvisibility=hidden \
+	-fno-common -fno-strict-overflow -fno-delete-null-pointer-checks $(HARDENING_$(shell uname -m))
 ifeq ($(SANITIZE),1)
 MODE_CFLAGS  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 MODE_LDFLAGS := -fsanitize=address,undefined
@@ -152,10 +154,12 @@ docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md from the table of
 	$(BUILD)/workspace-proxy docs configuration >$(BUILD)/configuration.md
 	mv $(BUILD)/configuration.md docs/configuration.md
 
+# DEMO_CHECK=1 goes through it once in Chromium, which a person brings along.
+DEMO_DEPS := $(BUILD)/deps-$(if $(filter-out 0,$(DEMO_CHECK)),demo-check,demo)
 .PHONY: demo
-demo: $(BUILD)/deps-demo ## a GitLab, an IDE and the proxy on this machine; prints the URL to open
-	@$(MAKE) -j$(JOBS) all
-	@exec $(PYTHON) tests/support/demo.py
+demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the URL to open
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy exec $(PYTHON) tests/support/demo.py
 
 .PHONY: deps deps-test deps-demo
 deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
