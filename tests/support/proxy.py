@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the workspace-proxy binary for a test: settings, readiness by its own log, a strict end.
 
-The binary is $WORKSPACE_PROXY_BINARY, or build/workspace-proxy.
+The binary is $WORKSPACE_PROXY_BINARY or $PROXY_BINARY, or build/workspace-proxy.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ PREFIX = "WORKSPACE_PROXY_"
 
 
 def binary():
-    return os.path.abspath(os.environ.get("WORKSPACE_PROXY_BINARY") or os.path.join(ROOT, "build", "workspace-proxy"))
+    named = os.environ.get("WORKSPACE_PROXY_BINARY") or os.environ.get("PROXY_BINARY")
+    return os.path.abspath(named or os.path.join(ROOT, "build", "workspace-proxy"))
 
 
 def free_port():

@@ -1,0 +1,580 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signing in through GitLab, over real sockets and TLS: the way in, and every way it can go wrong."""
+
+import concurrent.futures
+import time
+import urllib.parse
+
+import pytest
+
+SESSION = "__Host-workspace-proxy"
+ANSWER_LIMIT_S = 11  # a GitLab that is silent costs at most 10 s
+
+
+def start(client, proxy, path="/"):
+    """A navigation that must lead to GitLab; the authorize URL."""
+    reply = client.navigate(proxy.origin + path)
+    assert reply.status in (302, 303), (reply.status, reply.text[:300])
+    return reply.location
+
+
+def parameters(url):
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+
+
+def callback_of(client, gitlab, authorize_url, user="sasha"):
+    """Signs in at GitLab and returns the callback URL that it would send the browser to."""
+    page = client.sign_in(client.open(f"{gitlab.url}/users/sign_in"), user, f"{user}-password")
+    assert page.status == 200, page.text[:300]
+    return client.navigate(authorize_url).script_location()
+
+
+def set_cookies(reply):
+    return [c for c in reply.get_all("Set-Cookie")]
+
+
+def session_is_set(reply):
+    return any(c.startswith(SESSION + "=") and not c.startswith(SESSION + "=;") for c in set_cookies(reply))
+
+
+def assert_page(reply, status, *words):
+    assert reply.status == status, (reply.status, reply.text[:600])
+    assert reply.get("Content-Type").startswith("text/html"), reply.headers
+    text = reply.text.lower()
+    for word in words:
+        assert word.lower() in text, (word, reply.text[:1500])
+
+
+# The way in
+
+
+@pytest.mark.parametrize("trusted, confidential", [(True, True), (False, True), (True, False)])
+def test_login_leads_to_where_it_began(make_proxy, gitlab, upstream, client, trusted, confidential):
+    proxy = make_proxy(gitlab, upstream, trusted=trusted, confidential=confidential)
+    page = client.login(proxy.origin + "/some/file?line=1&name=a%2Fb", "sasha", "sasha-password")
+    assert (page.status, page.url) == (200, proxy.origin + "/some/file?line=1&name=a%2Fb")
+    assert "This is the IDE" in page.text
+    (request,) = upstream.requests
+    assert request.target == "/some/file?line=1&name=a%2Fb"
+    assert request.get("X-Forwarded-User") == request.get("X-Forwarded-Preferred-Username") == "sasha"
+    assert request.get("X-Forwarded-Email") == "sasha@example.com"
+    assert request.get("X-Forwarded-Proto") == "https" and request.get("X-Forwarded-Host") == proxy.host
+    assert SESSION.encode() not in request.head and request.get("Authorization") is None
+    assert not [s for s in gitlab.secrets() if s.encode() in upstream.received]
+
+
+def test_login_with_a_relative_root(make_proxy, make_gitlab, upstream, client):
+    gitlab = make_gitlab(root="/gitlab")
+    proxy = make_proxy(gitlab, upstream)
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").text.count("This is the IDE") == 1
+
+
+def test_gitlab_reached_under_another_name(make_proxy, gitlab, upstream, client):
+    proxy = make_proxy(gitlab, upstream, GITLAB_API_URL=gitlab.url.replace("localhost", "127.0.0.1"))
+    assert start(client, proxy).startswith(gitlab.url + "/oauth/authorize?")
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+
+
+def test_authorize_request(proxy, client):
+    first, second = (parameters(start(client, proxy)) for _ in range(2))
+    assert first["response_type"] == "code" and first["redirect_uri"] == proxy.origin + "/oauth2/callback"
+    assert first["client_id"] == proxy.settings["CLIENT_ID"]
+    assert first["scope"] == "openid read_user read_api write_repository"
+    assert first["code_challenge_method"] == "S256" and len(first["code_challenge"]) == 43
+    for name in ("state", "nonce", "code_challenge"):
+        assert first[name] and first[name] != second[name]
+
+
+def test_documented_token_type_and_missing_fields(proxy, gitlab, client):
+    gitlab.settings.token_type = "bearer"
+    gitlab.settings.token_fields_left_out = ["scope", "created_at"]
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+
+
+def test_cookies_are_bound_to_the_host_and_out_of_reach(proxy, signed_in):
+    replies = [r for r in signed_in.history if r.url.startswith(proxy.origin)]
+    texts = [c for r in replies for c in set_cookies(r)]
+    assert any(c.startswith(SESSION + "=") for c in texts)
+    for text in texts:
+        name, *attributes = [part.strip() for part in text.split(";")]
+        lower = [a.lower() for a in attributes]
+        assert name.startswith("__Host-") and {"secure", "httponly", "path=/", "samesite=lax"} <= set(lower)
+        assert not [a for a in lower if a.startswith("domain")]
+    (cookie,) = [c for c in signed_in.cookies_of(proxy.name)]
+    assert cookie.name == SESSION, "the flow's cookie must be gone after the login"
+    assert len(cookie.value) < 1024
+
+
+def test_parallel_tabs_both_arrive(proxy, gitlab, client):
+    callbacks = [callback_of(client, gitlab, start(client, proxy, path)) for path in ("/one", "/two")]
+    for path, callback in zip(("/one", "/two"), callbacks):
+        assert client.follow(client.navigate(callback)).url == proxy.origin + path
+
+
+def test_a_second_login_gets_a_new_session(proxy, gitlab, signed_in, upstream):
+    before = signed_in.cookie(SESSION).value
+    target = proxy.origin + "/oauth2/start"
+    signed_in.open(target)
+    after = signed_in.cookie(SESSION).value
+    assert after != before and "This is the IDE" in signed_in.open(proxy.origin + "/").text
+
+
+# Who gets nothing
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_nothing_reaches_the_upstream_without_a_session(proxy, upstream, method):
+    with proxy.raw() as raw:
+        raw.request(method, "/", [("Accept", "*/*"), ("Expect", "100-continue"), ("Content-Length", "0")], host=proxy.host)
+        response = raw.read_response(method)
+    assert response.status == 401, response.head
+    assert not upstream.received
+
+
+def test_programs_get_401_with_the_login_address(proxy, client, upstream):
+    for headers in (
+        {},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Mode": "", "Sec-Fetch-Dest": "", "X-Requested-With": "XMLHttpRequest"},
+        {"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "serviceworker"},
+        {"Accept": "text/event-stream"},
+    ):
+        reply = client.fetch(proxy.origin + "/api", headers=headers)
+        assert reply.status == 401 and reply.get("Content-Type") == "application/json", (headers, reply.status)
+        document = reply.json()
+        assert document["error"] == "login_required"
+        assert document["login_url"].startswith(proxy.origin + "/oauth2/")
+        assert not set_cookies(reply) and "no-store" in reply.get("Cache-Control")
+    assert not upstream.received
+
+
+def test_websocket_without_a_session(proxy, upstream):
+    with proxy.raw() as raw:
+        assert raw.upgrade("/ws", proxy.host, proxy.origin).status == 401
+    assert not upstream.received
+
+
+def test_a_user_without_access_is_told_so(proxy, gitlab, upstream, client):
+    page = client.login(proxy.origin + "/", "robin", "robin-password")
+    assert_page(page, 403, "no access", "robin")
+    assert "/oauth2/" in page.text, "it must offer to sign in as somebody else"
+    assert client.cookie(SESSION) is None and not upstream.received
+    assert gitlab.requests.count(endpoint="revoke") == 1, "tokens that are of no use must not live on"
+
+
+def test_reading_a_workspace_is_not_owning_it(proxy, gitlab, upstream, client):
+    gitlab.workspace.readers.add(gitlab.robin.id)
+    assert_page(client.login(proxy.origin + "/", "robin", "robin-password"), 403, "no access", "robin")
+    gitlab.alex.admin = True
+    client.cookies.clear()
+    assert_page(client.login(proxy.origin + "/", "alex", "alex-password"), 403, "alex")
+    assert not upstream.received
+
+
+def test_a_workspace_that_is_gone(proxy, gitlab, upstream, client):
+    gitlab.workspace.hidden = True
+    assert_page(client.login(proxy.origin + "/", "sasha", "sasha-password"), 403)
+    assert not upstream.received
+
+
+def test_a_gitlab_without_workspaces(proxy, gitlab, upstream, client):
+    gitlab.settings.has_workspaces = False
+    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert page.status in (403, 502), page.status
+    assert not upstream.received
+
+
+def test_a_blocked_user(proxy, gitlab, upstream, client):
+    callback = callback_of(client, gitlab, start(client, proxy))
+    gitlab.sasha.blocked = True
+    reply = client.navigate(callback)
+    assert reply.status == 403 and not session_is_set(reply) and not upstream.received
+
+
+def test_denied_consent_is_said_plainly(make_proxy, gitlab, upstream, client):
+    proxy = make_proxy(gitlab, upstream, trusted=False)
+    page = client.sign_in(client.open(proxy.origin + "/"), "sasha", "sasha-password")
+    page = client.consent(page, agree=False)
+    assert_page(page, 403, "declined")
+    assert "/oauth2/" in page.text and not upstream.received
+
+
+# Callbacks that do not fit
+
+
+def test_a_code_is_good_for_one_callback(proxy, gitlab, client):
+    callback = callback_of(client, gitlab, start(client, proxy))
+    assert session_is_set(client.navigate(callback))
+    again = client.navigate(callback)
+    assert again.status in (302, 303) and again.location.startswith(proxy.origin), "a session exists: go on"
+    assert gitlab.requests.count(endpoint="token", status=200) == 1
+
+
+def test_a_victim_cannot_finish_somebody_elses_flow(proxy, gitlab, make_client):
+    attacker, victim = make_client(), make_client()
+    callback = callback_of(attacker, gitlab, start(attacker, proxy))
+    reply = victim.navigate(callback)
+    assert not session_is_set(reply)
+    assert reply.status in (302, 303) and reply.location.startswith(gitlab.url), "the login starts anew"
+    assert gitlab.requests.count(endpoint="token") == 0
+
+
+def test_a_forged_state_restarts_the_login(proxy, gitlab, client):
+    callback = callback_of(client, gitlab, start(client, proxy))
+    state = parameters(callback)["state"]
+    for forged in (state[:-1] + ("A" if state[-1] != "A" else "B"), "x", "", "%00", "a" * 5000):
+        reply = client.navigate(proxy.origin + "/oauth2/callback?code=abc&state=" + forged)
+        assert not session_is_set(reply) and reply.status in (302, 303, 400, 403), reply.status
+    assert gitlab.requests.count(endpoint="token") == 0
+
+
+@pytest.mark.parametrize("query", ["code=a&code=b&state=S", "code=a&state=S&state=S", "error=a&error=b&state=S", "code=a&error=b&state=S"])
+def test_repeated_parameters_are_refused(proxy, gitlab, client, query):
+    state = parameters(start(client, proxy))["state"]
+    reply = client.navigate(proxy.origin + "/oauth2/callback?" + query.replace("S", state))
+    assert_page(reply, 400)
+    assert gitlab.requests.count(endpoint="token") == 0
+
+
+def test_errors_from_gitlab_are_shown_without_their_text(proxy, client):
+    state = parameters(start(client, proxy))["state"]
+    marker = "cuckoo%3Cscript%3E"
+    reply = client.navigate(f"{proxy.origin}/oauth2/callback?error={marker}&error_description={marker}&state={state}")
+    assert_page(reply, 403)
+    assert "cuckoo" not in reply.text
+
+
+@pytest.mark.parametrize("claims", [{"nonce": "other"}, {"nonce": None}, {"aud": "other"}, {"iss": "https://evil.example"}, {"sub": "1"}, {"exp": 1}])
+def test_an_id_token_that_does_not_fit(proxy, gitlab, upstream, client, claims):
+    gitlab.settings.id_token_claims = claims
+    reply = client.navigate(callback_of(client, gitlab, start(client, proxy)))
+    assert_page(reply, 403, "did not succeed")
+    assert not session_is_set(reply) and not upstream.received
+
+
+def test_wrong_client_secret_is_an_operators_matter(make_proxy, gitlab, upstream, client):
+    proxy = make_proxy(gitlab, upstream, CLIENT_SECRET="gloas-wrong")
+    assert_page(client.navigate(callback_of(client, gitlab, start(client, proxy))), 502, "does not know us")
+
+
+def test_a_browser_without_cookies_is_told(proxy, gitlab, client):
+    client.sign_in(client.open(f"{gitlab.url}/users/sign_in"), "sasha", "sasha-password")
+    reply = client.navigate(proxy.origin + "/")
+    for _ in range(12):
+        for cookie in client.cookies_of(proxy.name):
+            del client.cookies[(cookie.host, cookie.path, cookie.name)]
+        target = reply.location or reply.script_location()
+        if not target:
+            break
+        reply = client.navigate(target)
+    assert_page(reply, 403, "cookies")
+
+
+# Return targets
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example",
+        "/%09/evil.example",
+        "/%2f/evil.example/../..",
+        "javascript:alert(1)",
+        "/ok%0d%0aSet-Cookie:x=1",
+        "/oauth2/sign_out",
+        "x" * 9000,
+    ],
+)
+def test_return_targets_stay_here(proxy, gitlab, client, target):
+    client.sign_in(client.open(f"{gitlab.url}/users/sign_in"), "sasha", "sasha-password")
+    for raw in (urllib.parse.quote(target, safe=""), urllib.parse.quote(target, safe="/:\\%")):
+        for name in ("rd", "return_to"):
+            first = client.navigate(f"{proxy.origin}/oauth2/start?{name}={raw}")
+            if first.status not in (302, 303):
+                assert first.status in (400, 414), first.status
+                continue
+            reply = client.navigate(client.navigate(first.location).script_location())
+            assert reply.status in (302, 303)
+            parts = urllib.parse.urlsplit(reply.location)
+            assert f"{parts.scheme}://{parts.netloc}" == proxy.origin, reply.location
+            assert not parts.path.startswith(("//", "/\\", "/oauth2")), reply.location
+
+
+# Cookies that we did not make
+
+
+def test_changed_and_planted_cookies(proxy, signed_in, upstream):
+    value = signed_in.cookie(SESSION).value
+    count = len(upstream.requests)
+    changed = [value[:i] + ("A" if value[i] != "A" else "B") + value[i + 1 :] for i in range(0, len(value) - 1, 7)]
+    for text in [*changed, "", "x", value + "A", value[:-4], value[4:], "A" * 4000]:
+        reply = signed_in.request("GET", proxy.origin + "/", {"Cookie": f"{SESSION}={text}"}, cookies=False)
+        assert reply.status == 401, text
+    assert len(upstream.requests) == count
+    both = f"{SESSION}=planted; other=1; {SESSION}={value}"
+    assert signed_in.request("GET", proxy.origin + "/", {"Cookie": both}, cookies=False).status == 200
+    assert upstream.requests[-1].get("Cookie") == "other=1"
+
+
+def test_a_cookie_of_another_workspace(make_proxy, gitlab, upstream, make_client):
+    secret = "ab" * 32
+    first, second = (make_proxy(gitlab, upstream, COOKIE_SECRET=secret) for _ in range(2))
+    client = make_client()
+    client.login(first.origin + "/", "sasha", "sasha-password")
+    cookie = f"{SESSION}={client.cookie(SESSION).value}"
+    reply = client.request("GET", second.origin + "/", {"Cookie": cookie}, cookies=False)
+    assert reply.status == 401
+
+
+def test_a_restart_leads_to_a_silent_login(make_proxy, gitlab, upstream, client):
+    secret = "cd" * 32
+    first = make_proxy(gitlab, upstream, COOKIE_SECRET=secret)
+    client.login(first.origin + "/", "sasha", "sasha-password")
+    first.check_end()
+    second = make_proxy(gitlab, upstream, COOKIE_SECRET=secret)
+    page = client.open(second.origin + "/again")  # another port is the same host to cookies
+    assert (page.status, page.url) == (200, second.origin + "/again")
+
+
+# GitLab in trouble
+
+TROUBLE = [
+    {"status": 500},
+    {"status": 503},
+    {"status": 429, "retry_after_s": 33},
+    {"invalid_json": True},
+    {"huge_bytes": 5 << 20},
+    {"body": "[]"},
+    {"body": "[" * 2000},
+    {"body": '{"id":"42"}'},
+    {"cut_after": 0},
+    {"cut_after": 60},
+    {"status": 302, "headers": {"Location": "https://localhost:1/"}},
+]
+
+
+@pytest.mark.parametrize("endpoint", ["token", "user", "graphql"])
+@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda t: "-".join(f"{k}={str(v)[:6]}" for k, v in t.items()))
+def test_gitlab_in_trouble(proxy, gitlab, upstream, client, endpoint, trouble):
+    callback = callback_of(client, gitlab, start(client, proxy))
+    gitlab.faults.add(endpoint, **trouble)
+    started = time.monotonic()
+    reply = client.navigate(callback)
+    assert time.monotonic() - started < ANSWER_LIMIT_S
+    assert reply.status in (502, 503), (reply.status, reply.text[:500])
+    assert "GitLab" in reply.text and not session_is_set(reply) and not upstream.received
+    if reply.status == 503:
+        assert int(reply.get("Retry-After")) > 0
+        assert trouble.get("retry_after_s") in (None, int(reply.get("Retry-After")))
+    gitlab.faults.clear()
+    assert "This is the IDE" in client.open(proxy.origin + "/").text, "trouble that is over is over"
+
+
+@pytest.mark.parametrize("endpoint, fault", [("token", {"delay_s": 60}), ("user", {"stall_after": 30}), ("graphql", {"stall_after": 0})])
+def test_a_silent_gitlab_holds_nobody_else_up(proxy, gitlab, upstream, make_client, endpoint, fault):
+    insider, newcomer = make_client(), make_client()
+    insider.login(proxy.origin + "/", "sasha", "sasha-password")
+    callback = callback_of(newcomer, gitlab, start(newcomer, proxy))
+    gitlab.faults.add(endpoint, **fault)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        started = time.monotonic()
+        waiting = pool.submit(newcomer.navigate, callback)
+        while not waiting.done():
+            before = time.monotonic()
+            assert insider.navigate(proxy.origin + "/").status == 200
+            assert time.monotonic() - before < 2
+            time.sleep(0.2)
+        reply = waiting.result()
+    assert time.monotonic() - started < ANSWER_LIMIT_S
+    assert_page(reply, 503, "GitLab")
+
+
+def test_gitlab_unreachable(make_proxy, make_gitlab, upstream, client):
+    gitlab = make_gitlab()
+    proxy = make_proxy(gitlab, upstream)
+    callback = callback_of(client, gitlab, start(client, proxy))
+    gitlab.stop()
+    reply = client.navigate(callback)
+    assert_page(reply, 503, "GitLab")
+    assert reply.get("Retry-After")
+
+
+def test_gitlab_with_a_foreign_certificate(make_proxy, gitlab, upstream, client, tmp_path, certificates):
+    from certificates import Authority
+
+    other = Authority(tmp_path / "other")
+    proxy = make_proxy(gitlab, upstream, GITLAB_CA_FILE=other.file)
+    reply = client.navigate(callback_of(client, gitlab, start(client, proxy)))
+    assert reply.status in (502, 503) and gitlab.requests.count(endpoint="token") == 0
+
+
+def test_request_id_on_error_pages_is_in_the_log(proxy, gitlab, client):
+    callback = callback_of(client, gitlab, start(client, proxy))
+    gitlab.faults.add("token", status=500)
+    reply = client.navigate(callback)
+    ids = [e.get("request_id") for e in proxy.log_entries() if e.get("request_id")]
+    assert any(i in reply.text for i in ids)
+
+
+# While a session lives
+
+
+def test_userinfo_and_auth(proxy, signed_in, make_client):
+    document = signed_in.fetch(proxy.origin + "/oauth2/userinfo").json()
+    assert "sasha" in document.values() and "sasha@example.com" in document.values()
+    assert signed_in.fetch(proxy.origin + "/oauth2/auth").status == 202
+    stranger = make_client()
+    assert stranger.fetch(proxy.origin + "/oauth2/userinfo").status == 401
+    assert stranger.fetch(proxy.origin + "/oauth2/auth").status == 401
+
+
+def test_no_endpoint_returns_a_secret(proxy, gitlab, signed_in):
+    for path in ("start", "callback", "sign_in", "sign_out", "auth", "userinfo", "workspace"):
+        for reply in (signed_in.fetch(f"{proxy.origin}/oauth2/{path}"), signed_in.navigate(f"{proxy.origin}/oauth2/{path}")):
+            shown = reply.text + str([h for h in reply.headers if h[0].lower() not in ("set-cookie", "location")])
+            assert not [s for s in gitlab.secrets() if s in shown], path
+
+
+def sign_out(client, proxy, **headers):
+    page = client.navigate(proxy.origin + "/oauth2/sign_out")
+    assert page.status == 200 and client.cookie(SESSION), "only a POST signs out"
+    parts = {"Origin": proxy.origin, "Sec-Fetch-Site": "same-origin", **headers}
+    form = page.forms()[0]
+    body = urllib.parse.urlencode(form.fields)
+    url = urllib.parse.urljoin(page.url, form.action)
+    return client.request("POST", url, {**parts, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}, body)
+
+
+def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
+    cookie = f"{SESSION}={signed_in.cookie(SESSION).value}"
+    reply = signed_in.follow(sign_out(signed_in, proxy))
+    assert_page(reply, 200, "signed out")
+    assert signed_in.cookie(SESSION) is None
+    gitlab.requests.wait(endpoint="revoke", status=200)
+    assert signed_in.request("GET", proxy.origin + "/", {"Cookie": cookie}, cookies=False).status == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.localhost:1", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://sibling.localhost:1", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_sign_out_from_elsewhere_is_refused(proxy, gitlab, signed_in, headers):
+    reply = sign_out(signed_in, proxy, **headers)
+    assert reply.status == 403
+    assert signed_in.navigate(proxy.origin + "/").status == 200 and gitlab.requests.count(endpoint="revoke") == 0
+
+
+def test_sign_out_closes_websockets(proxy, signed_in, session_cookie):
+    import websocket
+
+    with proxy.raw() as raw:
+        assert raw.upgrade("/ws", proxy.host, proxy.origin, [("Cookie", session_cookie)]).status == 101
+        raw.send_frame(websocket.TEXT, b"hello")
+        assert raw.read_frame()[:2] == (websocket.TEXT, b"hello")
+        sign_out(signed_in, proxy)
+        opcode, payload, _ = raw.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload) in (1008, 4001, 3000), payload
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://{host}", "https://x.{host}", "https://{name}"])
+def test_websockets_need_our_own_origin(proxy, signed_in, session_cookie, upstream, origin):
+    count = len(upstream.requests)
+    value = origin and origin.format(host=proxy.host, name=proxy.name)
+    with proxy.raw() as raw:
+        assert raw.upgrade("/ws", proxy.host, value, [("Cookie", session_cookie)]).status == 403
+    assert len(upstream.requests) == count
+
+
+# Asking again
+
+
+@pytest.fixture
+def impatient(make_proxy, gitlab, upstream):
+    """Asks GitLab again after a second."""
+    return make_proxy(gitlab, upstream, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="3s")
+
+
+def eventually(condition, timeout_s=10):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def test_lost_access_ends_the_session(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.workspace.owner = gitlab.alex
+    eventually(lambda: client.fetch(impatient.origin + "/").status in (401, 403))
+
+
+def test_lost_access_closes_websockets(impatient, gitlab, client):
+    import websocket
+
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    cookie = f"{SESSION}={client.cookie(SESSION).value}"
+    with impatient.raw(timeout=15) as raw:
+        assert raw.upgrade("/ws", impatient.host, impatient.origin, [("Cookie", cookie)]).status == 101
+        gitlab.sasha.blocked = True
+        opcode, payload, _ = raw.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload)
+
+
+def test_an_unreachable_gitlab_is_forgiven_for_a_while(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.faults.add("graphql", status=503)
+    gitlab.requests.wait(endpoint="graphql", status=503)
+    assert client.navigate(impatient.origin + "/").status == 200
+    eventually(lambda: client.navigate(impatient.origin + "/").status == 503)
+    gitlab.faults.clear()
+    eventually(lambda: client.navigate(impatient.origin + "/").status == 200)
+
+
+# Refreshing
+
+
+def test_expiring_tokens_are_refreshed_once(impatient, gitlab, client, make_client):
+    gitlab.settings.token_lifetime_s = 2
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.settings.token_lifetime_s = 7200
+    value = f"{SESSION}={client.cookie(SESSION).value}"
+
+    def knock(_):
+        return make_client().request("GET", impatient.origin + "/", {"Cookie": value}, cookies=False).status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            assert set(pool.map(knock, range(16))) == {200}
+    assert gitlab.requests.refreshes == 1
+    assert gitlab.requests.count(endpoint="token", status=400) == 0
+
+
+def test_a_lost_refresh_leads_to_a_new_login(impatient, gitlab, client):
+    gitlab.settings.token_lifetime_s = 2
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.settings.token_lifetime_s = 7200
+    gitlab.faults.add("token", cut_after=0, times=1)
+    eventually(lambda: client.navigate(impatient.origin + "/").status and gitlab.requests.refreshes)
+    eventually(lambda: client.open(impatient.origin + "/").status == 200)
+    assert gitlab.requests.refreshes == 1, "a refresh whose answer was lost is never sent again"
+    eventually(lambda: gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 2 or not client.open(impatient.origin + "/"))
+
+
+def test_revoked_tokens_lead_to_a_new_login(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.revoke_tokens("sasha")
+    eventually(lambda: client.fetch(impatient.origin + "/").status == 401)
+    assert client.open(impatient.origin + "/").status == 200
+
+
+def test_sessions_end_by_age(make_proxy, gitlab, upstream, client):
+    proxy = make_proxy(gitlab, upstream, COOKIE_EXPIRE="60s", SESSION_IDLE="60s")
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert client.cookie(SESSION).attributes["max-age"] == "60"
