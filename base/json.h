@@ -21,7 +21,8 @@ void json_doc_free(
 	struct json_doc *doc); /* wipes nothing: copy secrets out and keep documents short-lived */
 const struct json_node *json_doc_root(const struct json_doc *doc);
 
-/* Follows object keys ("data.workspace.user.id"). NULL where one is missing or no object. */
+/* Follows object keys ("data.workspace.user.id"); "" is the node itself. NULL where a key is
+ * missing or its parent is no object. */
 const struct json_node *json_find(const struct json_node *node, const char *path);
 
 bool json_is_null(const struct json_node *node); /* a JSON null, not a missing node */

@@ -36,7 +36,9 @@ uint16_t url_default_port(struct str scheme);
 /*
  * Splits an authority "host", "host:port", "[v6]:port" (RFC 9110 section 7.2) and validates it:
  * reg-name of letters, digits, '-', '.', '_' ; dotted quad; or bracketed IPv6. *port is 0 when
- * absent. The views point into text; the case is kept.
+ * absent. The views point into text; the case is kept, the brackets of IPv6 are not part of *host.
+ * Empty labels, a dot at the end and numbers that are no dotted quad ("127.1", "0x7f.1") are
+ * refused.
  */
 bool url_split_authority(struct str text, struct str *host, uint16_t *port) MUST_CHECK;
 
@@ -55,7 +57,8 @@ size_t url_query_find(struct str query, struct str name, struct str *value);
 /*
  * Whether a browser that is sent to `target` stays on our origin: one '/', then neither '/' nor
  * '\', no control or white-space character raw or percent-encoded (once or twice), no bytes above
- * 0x7e, at most URL_MAX_BYTES.
+ * 0x7e, at most URL_MAX_BYTES. Before '?' and '#' no '\' and no dot segment either, as neither
+ * comes from a browser; raw or encoded like the rest.
  */
 bool url_is_local_target(struct str target);
 
