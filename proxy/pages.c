@@ -235,6 +235,13 @@ add_sign_in_link(const struct page *page, const char *label, struct buf *out)
 }
 
 static void
+add_gitlab_link(const struct page *page, struct buf *out)
+{
+	if (page->gitlab_url != NULL && is_safe_location(page->gitlab_url))
+		add_element(out, "<a href=\"", page->gitlab_url, "\">Go to GitLab</a>\n");
+}
+
+static void
 add_error_action(const struct page *page, enum page_action action, struct buf *out)
 {
 	if (action == PAGE_ACTION_NONE)
@@ -248,6 +255,8 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 		add_sign_in_link(page, "Try again", out);
 	else /* the empty reference is the page's own address */
 		buf_add_str(out, STR("<a class=\"button\" href=\"\">Try again</a>\n"));
+	if (action == PAGE_ACTION_SWITCH)
+		add_gitlab_link(page, out);
 	buf_add_str(out, STR("</div>\n"));
 }
 
@@ -276,6 +285,7 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 	case PAGE_SIGNED_OUT:
 		buf_add_str(out, STR("<div class=\"actions\">\n"));
 		add_sign_in_link(page, "Sign in again", out);
+		add_gitlab_link(page, out);
 		buf_add_str(out, STR("</div>\n"));
 		break;
 	case PAGE_WORKSPACE:

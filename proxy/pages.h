@@ -32,6 +32,7 @@ struct page {
 	const char *request_id;		    /* shown on errors; or NULL */
 	struct auth_identity identity;	    /* who is signed in; an empty username: nobody */
 	const char *sign_in_location;	    /* starts a login; or NULL */
+	const char *gitlab_url;		    /* where a person signs out of GitLab itself; or NULL */
 	const char *detail;		    /* one more sentence, ours; or NULL */
 	uint32_t retry_after_s;		    /* 0: not said */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */

@@ -231,9 +231,11 @@ test_sign_out_posts_to_our_endpoint(void **state)
 	assert_true(has("<bdi>@ada</bdi>"));
 	assert_false(has("Status 200"));
 	page.kind = PAGE_SIGNED_OUT;
+	page.gitlab_url = "https://gitlab.example.com/?a=1&b";
 	render(*state, &page);
 	assert_page_is_sound();
 	assert_true(has("Sign in again"));
+	assert_true(has("<a href=\"https://gitlab.example.com/?a=1&amp;b\">Go to GitLab</a>"));
 }
 
 static void
