@@ -33,7 +33,7 @@ struct fetch {
 	char *ca_file;
 	char *user_agent;
 	uint64_t connect_timeout_ms;
-	uint64_t stall_timeout_s;
+	uint64_t stall_timeout_ms;
 	uint64_t total_timeout_ms;
 	size_t body_max_bytes;
 	bool is_calling; /* a done function runs */
@@ -56,6 +56,7 @@ struct fetch_call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct loop_timer deadline; /* libcurl's own does not run while a call waits its turn */
+	struct loop_timer stall;    /* libcurl's own averages over seconds */
 	fetch_done_fn *done;
 	void *arg;
 	char *url;
@@ -105,6 +106,7 @@ static void
 call_free(struct fetch_call *call)
 {
 	loop_timer_fini(&call->deadline);
+	loop_timer_fini(&call->stall);
 	if (call->link != NULL) {
 		*call->link = call->next;
 		if (call->next != NULL)
@@ -256,7 +258,6 @@ finish(struct fetch_call *call, CURLcode code)
 	struct err e = ERR_INIT;
 	long request_bytes = 0;
 
-	loop_timer_stop(&call->deadline);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	fill_response(call, &response);
 	if (code != CURLE_OK)
@@ -399,12 +400,31 @@ on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static void
+note_progress(struct fetch_call *call)
+{
+	loop_timer_start(&call->stall, call->fetch->stall_timeout_ms);
+}
+
+/* The connection stands, the request goes out. */
+static int
+on_curl_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
+{
+	(void)peer_ip;
+	(void)local_ip;
+	(void)peer_port;
+	(void)local_port;
+	note_progress(arg);
+	return CURL_PREREQFUNC_OK;
+}
+
 static size_t
 on_curl_head(char *data, size_t size, size_t count, void *arg)
 {
 	struct fetch_call *call = arg;
 
 	(void)data;
+	note_progress(call);
 	call->head_bytes += size * count;
 	call->is_too_large = call->head_bytes > HEAD_MAX_BYTES;
 	return call->is_too_large ? 0 : size * count;
@@ -415,6 +435,7 @@ on_curl_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct fetch_call *call = arg;
 
+	note_progress(call);
 	if (buf_add(&call->body, data, size * count))
 		return size * count;
 	call->is_too_large = true;
@@ -442,7 +463,7 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 	f->loop = l;
 	loop_timer_init(&f->timer, l, on_timer, f);
 	f->connect_timeout_ms = options->connect_timeout_ms;
-	f->stall_timeout_s = (options->stall_timeout_ms + 999) / 1000;
+	f->stall_timeout_ms = options->stall_timeout_ms;
 	f->total_timeout_ms = options->total_timeout_ms;
 	f->body_max_bytes = options->body_max_bytes;
 	f->multi = curl_multi_init();
@@ -571,6 +592,8 @@ set_callbacks(struct fetch_call *call)
 
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_curl_open) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_head) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body) == CURLE_OK &&
@@ -596,8 +619,6 @@ set_limits(const struct fetch *f, CURL *easy)
 		{CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S},
 		{CURLOPT_MAXAGE_CONN, IDLE_MAX_S},
 		{CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_timeout_ms},
-		{CURLOPT_LOW_SPEED_LIMIT, 1},
-		{CURLOPT_LOW_SPEED_TIME, (long)f->stall_timeout_s},
 		{CURLOPT_UPLOAD_BUFFERSIZE, 16384},
 	};
 
@@ -645,6 +666,7 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 	call->arg = arg;
 	buf_init(&call->body, f->body_max_bytes);
 	loop_timer_init(&call->deadline, f->loop, on_deadline, call);
+	loop_timer_init(&call->stall, f->loop, on_deadline, call);
 	if (!prepare(call, request, e)) {
 		call_free(call);
 		return NULL;

@@ -2,7 +2,8 @@
 /*
  * Asynchronous, bounded HTTP(S) client on the event loop; the only module that includes libcurl.
  *
- * Every call has a connection, a stall and a total deadline and a maximum for the body.
+ * Every call has a connection, a stall and a total deadline and a maximum for the body. Proxies of
+ * the environment (HTTPS_PROXY, NO_PROXY) are used as curl does.
  * Certificates and host names are always verified. Redirects are never followed. Nothing of a
  * request is logged but method, origin and path. Name resolution runs in libcurl's own thread.
  */
@@ -20,7 +21,7 @@ struct fetch_options {
 	const char *ca_file; /* PEM bundle; NULL: the system's */
 	const char *user_agent;
 	uint64_t connect_timeout_ms; /* resolve, connect and TLS together */
-	uint64_t stall_timeout_ms; /* no byte for this long; whole seconds are what libcurl keeps */
+	uint64_t stall_timeout_ms;   /* connected, and no byte for this long */
 	uint64_t total_timeout_ms;
 	size_t body_max_bytes;	  /* of an answer */
 	unsigned connections_max; /* to one host; further calls wait, within their total deadline */
