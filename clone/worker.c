@@ -126,8 +126,6 @@ on_git_progress(const struct clone_progress *p, void *arg)
 	}
 	if (must_stop(w))
 		return false;
-	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
-		return true;
 	w->progress.phase = p->phase;
 	w->progress.objects_done = p->objects_done;
 	w->progress.objects_total = p->objects_total;
@@ -136,6 +134,8 @@ on_git_progress(const struct clone_progress *p, void *arg)
 	w->progress.files_done = p->files_done;
 	w->progress.files_total = p->files_total;
 	w->progress.bytes = p->bytes;
+	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
+		return true;
 	w->progress.bytes_per_s = progress_meter_add(&w->meter, now_ms, p->bytes);
 	report_now(w);
 	return !w->is_abandoned;
