@@ -2,6 +2,7 @@
 """Through a real browser: Chromium, as far as only a browser can tell."""
 
 import json
+import urllib.parse
 
 import chromium
 import pytest
@@ -128,7 +129,7 @@ def test_scripts_get_401_and_no_redirect(proxy, upstream, browser):
     assert browser.execute_async_script(FETCH, "/status/200")["status"] == 200
     browser.delete_cookie("__Host-workspace-proxy")
     reply = browser.execute_async_script(FETCH, "/status/200")
-    assert reply["status"] == 401 and json.loads(reply["text"])["login_url"].startswith(proxy.origin)
+    assert reply["status"] == 401 and urllib.parse.urljoin(proxy.origin, json.loads(reply["text"])["login_url"]) == proxy.origin + "/oauth2/start"
 
 
 def test_another_sites_page_opens_no_websocket(proxy, upstream, browser):

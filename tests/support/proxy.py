@@ -76,6 +76,8 @@ class Proxy:
     # Life
 
     def start(self):
+        if not os.access(binary(), os.X_OK):
+            raise StartFailed(f"{binary()} is not there: run make, or set WORKSPACE_PROXY_BINARY")
         self.process = subprocess.Popen(
             [binary(), *self.arguments],
             env=environment_for(self.settings),
