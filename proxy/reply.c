@@ -201,6 +201,16 @@ reply_waiting(struct exchange *x)
 	send_page(x, &page);
 }
 
+/* Programs may not know which origin answered them, so they get the whole address. */
+static const char *
+absolute(struct exchange *x, const char *location)
+{
+	if (location == NULL || location[0] != '/')
+		return location;
+	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->proxy->origin), location);
+	return whole != NULL ? whole : location;
+}
+
 static void
 reply_auth_page(struct exchange *x, enum page_kind kind)
 {
@@ -210,7 +220,8 @@ reply_auth_page(struct exchange *x, enum page_kind kind)
 		.status = v->status,
 		.problem = v->problem,
 		.identity = v->identity,
-		.sign_in_location = v->location,
+		.sign_in_location = absolute(x, v->location),
+		.gitlab_url = v->gitlab_url,
 		.detail = v->detail,
 		.retry_after_s = v->retry_after_s,
 	};

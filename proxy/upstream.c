@@ -425,6 +425,26 @@ take_body(struct upstream_conn *c, char *data, size_t len)
 	return consumed;
 }
 
+static size_t
+take(struct upstream_conn *c, char *data, size_t len)
+{
+	switch (c->state) {
+	case UPSTREAM_HEAD:
+		return take_head(c, (struct str){data, len});
+	case UPSTREAM_BODY:
+		return take_body(c, data, len);
+	case UPSTREAM_TUNNEL:
+		c->handler->on_body((struct str){data, len}, c->arg);
+		return len;
+	case UPSTREAM_IDLE:
+	case UPSTREAM_BEGUN:
+	case UPSTREAM_WHOLE:
+	case UPSTREAM_GONE:
+		break;
+	}
+	return 0;
+}
+
 /* Returns how many bytes were used; the rest is an incomplete head, or nobody's. */
 static size_t
 process(struct upstream_conn *c, char *data, size_t len)
@@ -432,15 +452,7 @@ process(struct upstream_conn *c, char *data, size_t len)
 	size_t at = 0;
 
 	while (at < len) {
-		size_t used = 0;
-		if (c->state == UPSTREAM_HEAD)
-			used = take_head(c, (struct str){data + at, len - at});
-		else if (c->state == UPSTREAM_BODY)
-			used = take_body(c, data + at, len - at);
-		else if (c->state == UPSTREAM_TUNNEL)
-			used = len - at;
-		if (c->state == UPSTREAM_TUNNEL && used == len - at && used > 0)
-			c->handler->on_body((struct str){data + at, used}, c->arg);
+		size_t used = take(c, data + at, len - at);
 		if (used == 0)
 			break;
 		at += used;
