@@ -82,6 +82,7 @@ auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, 
 	}
 	a->settings = settings;
 	a->loop = l;
+	a->login_timeout_ms = AUTH_LOGIN_TIMEOUT_MS;
 	arena_init(&a->arena, SETTINGS_ARENA_MAX);
 	if (!build(a, f, e)) {
 		err_wrap(e, "authentication");

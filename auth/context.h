@@ -31,6 +31,7 @@ struct auth {
 	struct gitlab *gitlab;
 	struct session_store *store;
 	struct flow_ring used_flows;
+	uint64_t login_timeout_ms;
 	uint32_t last_flow_id;
 	struct auth_call *calls;
 	size_t calls_count;

@@ -347,6 +347,6 @@ login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth
 		v->location = a->start_url;
 		return NULL;
 	}
-	loop_timer_start(&l->timer, AUTH_LOGIN_TIMEOUT_MS);
+	loop_timer_start(&l->timer, a->login_timeout_ms);
 	return &l->call;
 }
