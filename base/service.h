@@ -2,7 +2,9 @@
 /*
  * A small HTTP service by libevhtp, for listeners that face the cluster (health, metrics,
  * admission), never browsers. Request bodies are bounded and drained; exact paths only; everything
- * else is 404, 405 or 413.
+ * else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or 505. One
+ * request per connection. Every reply has Content-Length, Cache-Control: no-store and
+ * X-Content-Type-Options: nosniff.
  */
 #ifndef BASE_SERVICE_H
 #define BASE_SERVICE_H
@@ -32,7 +34,7 @@ struct service_options {
 	size_t body_max_bytes;
 	uint64_t idle_timeout_ms; /* a connection without a complete request for this long is closed
 				   */
-	unsigned connections_max;
+	unsigned connections_max; /* more than these are closed at once */
 };
 
 struct service *service_new(struct loop *l, const struct address *address,
