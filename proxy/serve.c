@@ -14,7 +14,7 @@
 #define GITLAB_STALL_TIMEOUT_MS	  5000u
 #define GITLAB_TOTAL_TIMEOUT_MS	  8000u
 #define GITLAB_CONNECTIONS_MAX	  8u
-#define UPSTREAM_IDLE_MAX	  32u
+#define UPSTREAM_IDLE_MAX	  128u /* a page of an IDE asks for dozens of files at once */
 
 struct serve {
 	struct proxy proxy;
