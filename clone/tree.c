@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Each level holds one descriptor. What lies deeper is first moved up to the top. */
-#define DEPTH_MAX   32u
+/* Each level holds two descriptors. What lies deeper is first moved up to the top. */
+#define DEPTH_MAX   16u
 #define ENTRIES_MAX 1000000u
 
 int
@@ -51,6 +51,7 @@ struct removal {
 
 static bool remove_children(struct removal *r, int fd, unsigned depth);
 
+/* A rename replaces no directory that holds something: then the next name is tried. */
 static bool
 raise_directory(struct removal *r, int at, const char *name)
 {
@@ -58,9 +59,9 @@ raise_directory(struct removal *r, int at, const char *name)
 
 	do {
 		snprintf(raised, sizeof(raised), "raised-%u", r->raised++);
-		if (renameat2(at, name, r->top, raised, RENAME_NOREPLACE) == 0)
+		if (renameat(at, name, r->top, raised) == 0)
 			return true;
-	} while (errno == EEXIST);
+	} while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
 	return false;
 }
 

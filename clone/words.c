@@ -7,12 +7,15 @@
 
 #include "clone/progress.h"
 
-/* "group/project" from the address, without ".git". */
+/* "group/project" from the address, without ".git" and GitLab's relative URL root. */
 static struct str
 repository_name(const struct clone_settings *settings)
 {
 	struct str name = settings->url.path;
+	struct str root = settings->gitlab_url.path;
 
+	if (str_starts_with(name, root) && name.len > root.len && name.data[root.len] == '/')
+		name = str_skip(name, root.len);
 	while (!str_is_empty(name) && name.data[0] == '/')
 		name = str_skip(name, 1);
 	while (!str_is_empty(name) && name.data[name.len - 1] == '/')

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is cloned at all, who sees credentials, and how libgit2's errors are classified.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <git2/errors.h>
+
+#include "clone/git.h"
+#include "clone/source.h"
+
+struct fixture {
+	struct arena arena;
+	struct clone_settings settings;
+};
+
+static int
+setup(void **state)
+{
+	static struct fixture f;
+
+	arena_init(&f.arena, 65536);
+	*state = &f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	arena_fini(&f->arena);
+	return 0;
+}
+
+static void
+set(struct fixture *f, const char *url, const char *gitlab)
+{
+	struct err e = ERR_INIT;
+
+	assert_true(url_parse(&f->settings.url, str_from(url), &f->arena, &e));
+	assert_true(url_parse(&f->settings.gitlab_url, str_from(gitlab), &f->arena, &e));
+}
+
+static void
+assert_allowed(struct fixture *f, const char *url, const char *gitlab, bool is_allowed)
+{
+	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
+
+	set(f, url, gitlab);
+	assert_true(source_check(&f->settings, &failure) == is_allowed);
+	assert_int_equal(failure.problem, is_allowed ? CLONE_PROBLEM_NONE : CLONE_PROBLEM_REFUSED);
+}
+
+static void
+test_which_addresses_are_cloned(void **state)
+{
+	struct fixture *f = *state;
+	const char *gitlab = "https://gitlab.example.com";
+
+	assert_allowed(f, "https://gitlab.example.com/g/p.git", gitlab, true);
+	assert_allowed(f, "https://elsewhere.example.com/g/p", gitlab, true);
+	assert_allowed(f, "http://localhost:3000/g/p", gitlab, true);
+	assert_allowed(f, "http://127.9.9.9:3000/g/p", gitlab, true);
+	assert_allowed(f, "http://[::1]:3000/g/p", gitlab, true);
+	assert_allowed(f, "http://gitlab.svc/g/p", "http://gitlab.svc", true);
+	assert_allowed(f, "http://gitlab.svc/g/p", "http://gitlab.svc:8080", false);
+	assert_allowed(f, "http://gitlab.example.com/g/p", gitlab, false);
+	assert_allowed(f, "http://127.example.com/g/p", gitlab, false);
+	assert_allowed(f, "http://localhost.example.com/g/p", gitlab, false);
+	assert_allowed(f, "http://[::2]/g/p", gitlab, false);
+	assert_allowed(f, "https://gitlab.example.com/", gitlab, false);
+	assert_allowed(f, "https://gitlab.example.com", gitlab, false);
+	assert_allowed(f, "https://gitlab.example.com/g/p?x=1", gitlab, false);
+}
+
+static void
+test_other_schemes_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
+
+	set(f, "https://gitlab.example.com/g/p.git", "https://gitlab.example.com");
+	f->settings.url.scheme = STR("file");
+	assert_false(source_check(&f->settings, &failure));
+	assert_int_equal(failure.problem, CLONE_PROBLEM_REFUSED);
+}
+
+static void
+test_credentials_are_for_one_origin(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "https://gitlab.example.com/g/p", "https://gitlab.example.com/root");
+	assert_true(source_is_gitlab(&f->settings));
+	set(f, "https://gitlab.example.com:8443/g/p", "https://gitlab.example.com");
+	assert_false(source_is_gitlab(&f->settings));
+	set(f, "http://gitlab.example.com:443/g/p", "https://gitlab.example.com");
+	assert_false(source_is_gitlab(&f->settings));
+	set(f, "https://gitlab.example.com.evil.org/g/p", "https://gitlab.example.com");
+	assert_false(source_is_gitlab(&f->settings));
+	f->settings.gitlab_url = (struct url){.port = 0};
+	f->settings.url.host = STR_NONE;
+	assert_false(source_is_gitlab(&f->settings));
+}
+
+static void
+assert_text(struct fixture *f, const char *url, const char *gitlab, const char *expected)
+{
+	struct buf text;
+
+	buf_init(&text, URL_MAX_BYTES);
+	set(f, url, gitlab);
+	assert_true(source_add_url(&f->settings, &text));
+	assert_true(buf_add_byte(&text, '\0'));
+	assert_string_equal(text.data, expected);
+	buf_fini(&text);
+}
+
+static void
+test_address_gets_its_suffix(void **state)
+{
+	struct fixture *f = *state;
+	const char *gitlab = "https://gitlab.example.com";
+
+	assert_text(f, "https://gitlab.example.com/g/p", gitlab,
+		    "https://gitlab.example.com/g/p.git");
+	assert_text(f, "https://gitlab.example.com:443/g/p.git//", gitlab,
+		    "https://gitlab.example.com/g/p.git");
+	assert_text(f, "https://other.example.com:8443/g/p/", gitlab,
+		    "https://other.example.com:8443/g/p");
+	assert_text(f, "http://[::1]:3000/g/p", "http://[::1]:3000", "http://[::1]:3000/g/p.git");
+}
+
+static void
+test_errors_of_the_library(void **state)
+{
+	static const struct {
+		int code;
+		int class;
+		const char *message;
+		enum clone_problem problem;
+	} cases[] = {
+		{GIT_EAUTH, GIT_ERROR_HTTP, "unexpected authentication failure",
+		 CLONE_PROBLEM_TOKEN},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 401", CLONE_PROBLEM_TOKEN},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 403", CLONE_PROBLEM_NO_ACCESS},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 404", CLONE_PROBLEM_NOT_FOUND},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 410", CLONE_PROBLEM_NOT_FOUND},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 429", CLONE_PROBLEM_UNREACHABLE},
+		{-1, GIT_ERROR_HTTP, "unexpected http status code: 503", CLONE_PROBLEM_UNREACHABLE},
+		{-1, GIT_ERROR_HTTP, "unexpected redirect", CLONE_PROBLEM_REFUSED},
+		{-1, GIT_ERROR_NET, "cannot redirect from 'a' to 'b'", CLONE_PROBLEM_REFUSED},
+		{-1, GIT_ERROR_NET, "early EOF", CLONE_PROBLEM_UNREACHABLE},
+		{GIT_ECERTIFICATE, GIT_ERROR_SSL, "invalid", CLONE_PROBLEM_TLS},
+		{-1, GIT_ERROR_SSL, "SSL error", CLONE_PROBLEM_TLS},
+		{-1, GIT_ERROR_OS, "cannot extend packfile: No space left on device",
+		 CLONE_PROBLEM_DISK_FULL},
+		{-1, GIT_ERROR_FILESYSTEM, "write: Disk quota exceeded", CLONE_PROBLEM_DISK_FULL},
+		{-1, GIT_ERROR_OS, "mkdir: Permission denied", CLONE_PROBLEM_PERMISSION},
+		{-1, GIT_ERROR_OS, "mkdir: Read-only file system", CLONE_PROBLEM_PERMISSION},
+		{-1, GIT_ERROR_INDEXER, "packfile trailer mismatch", CLONE_PROBLEM_REFUSED},
+		{-1, GIT_ERROR_INDEX, "invalid path: '.git/x'", CLONE_PROBLEM_REFUSED},
+		{-1, GIT_ERROR_NOMEMORY, "Out of memory", CLONE_PROBLEM_INTERNAL},
+		{-1, GIT_ERROR_NONE, "", CLONE_PROBLEM_INTERNAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(clone_git_problem(cases[i].code, cases[i].class, cases[i].message),
+				 cases[i].problem);
+}
+
+static void
+test_first_failure_stays(void **state)
+{
+	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
+
+	(void)state;
+	assert_false(failure_set_errno(&f, ENOSPC, "write %s", "x"));
+	assert_int_equal(f.problem, CLONE_PROBLEM_DISK_FULL);
+	assert_non_null(strstr(f.detail.text, "write x: No space left"));
+	assert_false(failure_set(&f, CLONE_PROBLEM_TOKEN, "later"));
+	assert_int_equal(f.problem, CLONE_PROBLEM_DISK_FULL);
+	assert_null(strstr(f.detail.text, "later"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_which_addresses_are_cloned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_schemes_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credentials_are_for_one_origin, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_address_gets_its_suffix, setup, teardown),
+		cmocka_unit_test(test_errors_of_the_library),
+		cmocka_unit_test(test_first_failure_stays),
+	};
+
+	return cmocka_run_group_tests_name("clone/source", tests, NULL, NULL);
+}
