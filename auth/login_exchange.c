@@ -178,9 +178,9 @@ open_session(struct login *l)
 	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
 		 log_cstr("user", l->user.username));
 	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(l->flow.target)));
-	verdict_add_cookie(v,
-			   cookie_format(&a->cookies, &v->arena, str_from(a->settings->cookie_name),
-					 session_cookie(s), a->settings->cookie_expire_ms / 1000));
+	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
+					    str_from(a->settings->cookie_name), session_cookie(s),
+					    (a->settings->cookie_expire_ms + 999) / 1000));
 	finish(l);
 }
 

@@ -581,25 +581,52 @@ assert_problem(const struct world *w, enum auth_problem problem, unsigned status
 	assert_int_equal(w->verdict.status, status);
 }
 
-/* Runs the loop for a while of real time. */
-static void
-on_world_stop(void *arg)
-{
-	struct world *w = arg;
+struct waiting {
+	struct world *world;
+	bool (*is_true)(void);
+	struct loop_timer timer;
+	unsigned rounds_left;
+};
 
-	loop_stop(w->loop);
+static void
+on_waiting(void *arg)
+{
+	struct waiting *waiting = arg;
+
+	if (waiting->rounds_left == 0 || (waiting->is_true != NULL && waiting->is_true()))
+		loop_stop(waiting->world->loop);
+	else
+		loop_timer_start(&waiting->timer, 5);
+	if (waiting->rounds_left > 0)
+		waiting->rounds_left--;
 }
 
-UNUSED void
-world_run(struct world *w, uint64_t ms)
+static bool
+world_run_rounds(struct world *w, bool (*is_true)(void), unsigned rounds)
 {
-	struct loop_timer timer;
+	struct waiting waiting = {.world = w, .is_true = is_true, .rounds_left = rounds};
 	struct err e = ERR_INIT;
 
-	loop_timer_init(&timer, w->loop, on_world_stop, w);
-	loop_timer_start(&timer, ms);
+	loop_timer_init(&waiting.timer, w->loop, on_waiting, &waiting);
+	loop_timer_start(&waiting.timer, 1);
 	assert_true(loop_run(w->loop, &e));
-	loop_timer_fini(&timer);
+	loop_timer_fini(&waiting.timer);
+	return is_true != NULL && is_true();
+}
+
+/* Runs the loop until what should happen has happened. */
+UNUSED void
+world_run_until(struct world *w, bool (*is_true)(void))
+{
+	if (!world_run_rounds(w, is_true, 2000))
+		fail_msg("it did not happen within ten seconds");
+}
+
+/* Runs the loop for a while in which something should not happen. */
+UNUSED void
+world_run_for(struct world *w, unsigned ms)
+{
+	(void)world_run_rounds(w, NULL, ms / 5);
 }
 
 #endif

@@ -778,14 +778,25 @@ test_long_return_targets(void **state)
 	assert_int_equal(world_navigate(&world, text), AUTH_REDIRECT);
 }
 
+static bool
+first_is_done(void)
+{
+	return world.done_count == 1;
+}
+
+static bool
+second_is_done(void)
+{
+	return world.done_count == 2;
+}
+
 static void
 test_timeout(void **state)
 {
 	(void)state;
 	world.auth->login_timeout_ms = 20;
 	world_come_back(&world, "/");
-	world_run(&world, 100);
-	assert_int_equal(world.done_count, 1);
+	world_run_until(&world, first_is_done);
 	assert_problem(&world, UNAVAILABLE);
 	/* The tokens that come too late are revoked. */
 	answer("/oauth/token", 200, TOKENS_JSON);
@@ -793,7 +804,7 @@ test_timeout(void **state)
 	world_come_back(&world, "/");
 	answer("/oauth/token", 200, TOKENS_JSON);
 	answer("/api/v4/user", 200, USER_JSON);
-	world_run(&world, 100);
+	world_run_until(&world, second_is_done);
 	assert_problem(&world, UNAVAILABLE);
 	assert_int_equal(fetch_waiting(), 1);
 	assert_revoked(TEST_TOKEN);
