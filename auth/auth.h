@@ -161,6 +161,9 @@ bool auth_owns_cookie(const struct auth *a, struct str name);
  * Accept. */
 bool auth_is_navigation(const struct auth_facts *facts);
 
+/* Whether our own page sent this, by Origin and Sec-Fetch-Site: what changes a state asks for it. */
+bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
+
 /* The session's GitLab access token; valid until the loop is entered again. */
 const struct secret *auth_session_token(const struct auth_session *s);
 

@@ -97,6 +97,12 @@ facts_is_same_origin(const struct auth_facts *facts, struct str origin)
 }
 
 bool
+auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
+{
+	return facts_is_same_origin(facts, a->origin);
+}
+
+bool
 facts_is_cross_site_subrequest(const struct auth_facts *facts)
 {
 	struct str site;

@@ -26,6 +26,7 @@ struct proxy {
 	struct reaper reaper;
 	struct auth *auth;
 	struct clone *clone;
+	struct clone_watch clone_watch;
 	struct pages *pages;
 	struct upstream *upstream;
 	struct tls_context *tls; /* NULL: no HTTPS listener */

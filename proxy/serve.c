@@ -8,6 +8,7 @@
 #include "proxy/admin.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
+#include "proxy/workspace.h"
 
 /* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
 #define GITLAB_CONNECT_TIMEOUT_MS 3000u
@@ -140,6 +141,7 @@ start(struct serve *s, struct err *e)
 	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
 	if (p->clone == NULL)
 		return false;
+	workspace_follow_clone(p);
 	return start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
 }
 
@@ -150,6 +152,7 @@ stop(struct serve *s)
 
 	lifecycle_fini(&s->lifecycle);
 	service_free(s->admin);
+	clone_watch_stop(&p->clone_watch);
 	clone_free(p->clone);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)

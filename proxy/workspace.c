@@ -42,6 +42,24 @@ workspace_offer_token(struct proxy *p, const struct auth_session *session)
 		log_error(NULL, "clone can't be started", log_err(&e));
 }
 
+/* GitLab ends an access token that is refreshed, and the clone works with one. */
+static void
+on_clone_phase(const struct clone_progress *progress, void *arg)
+{
+	struct proxy *p = arg;
+	bool is_running = progress->phase != CLONE_OFF && progress->phase != CLONE_WAITING &&
+			  progress->phase != CLONE_DONE && progress->phase != CLONE_FAILED;
+
+	auth_hold_tokens(p->auth, is_running);
+}
+
+void
+workspace_follow_clone(struct proxy *p)
+{
+	clone_watch_start(&p->clone_watch, p->clone, on_clone_phase, p);
+	on_clone_phase(clone_progress(p->clone), p);
+}
+
 static void
 send_state(struct events *events)
 {
@@ -148,24 +166,15 @@ answer_json(struct exchange *x)
 	buf_fini(&body);
 }
 
-/* A change of state is asked for by our own pages only (threats.md: siblings are same-site). */
-static bool
-is_same_origin(const struct exchange *x)
-{
-	struct str origin;
-
-	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 1 &&
-	       str_equal(origin, x->proxy->origin);
-}
-
 static void
 act(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
+	struct auth_facts facts = reply_facts(x);
 	struct err e = ERR_INIT;
 	struct str action;
 
-	if (!is_same_origin(x)) {
+	if (!auth_is_same_origin(p->auth, &facts)) {
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}

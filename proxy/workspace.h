@@ -18,6 +18,9 @@ bool workspace_is_open(const struct proxy *p);
 /* Gives a clone that waits for a user's token the session's. */
 void workspace_offer_token(struct proxy *p, const struct auth_session *session);
 
+/* Holds the session's token while the clone works with it. Once, after p->clone was made. */
+void workspace_follow_clone(struct proxy *p);
+
 /* The stream takes more, or is gone. */
 void events_on_drained(struct events *events);
 void events_free(struct events *events);
