@@ -22,6 +22,17 @@
 #define WINDOW_BYTES (32u * 1024u * 1024u)
 #define MAPPED_BYTES (256u * 1024u * 1024u)
 
+#ifdef __SANITIZE_ADDRESS__
+/* libgit2 1.5 loses the match data of every regular expression that does not match. */
+const char *__lsan_default_suppressions(void);
+
+__attribute__((visibility("default"))) const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libpcre2\n";
+}
+#endif
+
 struct transfer {
 	const struct clone_git_request *request;
 	struct clone_failure *failure;

@@ -46,7 +46,7 @@ on_changed(const struct clone_progress *p, void *arg)
 	struct fixture *f = arg;
 
 	f->calls++;
-	if (f->seen_count == 0 || f->seen[f->seen_count - 1] != p->phase)
+	if (f->seen_count == 0 || f->seen[(f->seen_count - 1) % 16] != p->phase)
 		f->seen[f->seen_count++ % 16] = p->phase;
 	if (p->phase == f->until)
 		loop_stop(f->loop);
