@@ -74,7 +74,12 @@ def make_gitlab(certificates):
 
     def make(tls=True, **options):
         if tls:
-            options = {"tls_cert": certificates.cert, "tls_key": certificates.key, "name": "localhost", **options}
+            options = {
+                "tls_cert": certificates.cert,
+                "tls_key": certificates.key,
+                "name": "localhost",
+                **options,
+            }
         gitlab = GitLab(**options).start()
         running.append(gitlab)
         populate(gitlab)
@@ -133,14 +138,19 @@ def make_proxy(request, tmp_path, certificates):
     started = []
     request.node.started_proxies = started
 
-    def make(gitlab=None, upstream=None, trusted=True, confidential=True, scopes=None, start=True, **settings):
+    def make(
+        gitlab=None, upstream=None, trusted=True, confidential=True, scopes=None, start=True, **settings
+    ):
         def with_port(port):
             values = derive_settings(certificates, gitlab, upstream, port)
             canaries = [values["COOKIE_SECRET"]]
             if gitlab:
                 more = {"scopes": scopes} if scopes else {}
                 application = gitlab.add_application(
-                    f"{values['EXTERNAL_URL']}/oauth2/callback", trusted=trusted, confidential=confidential, **more
+                    f"{values['EXTERNAL_URL']}/oauth2/callback",
+                    trusted=trusted,
+                    confidential=confidential,
+                    **more,
                 )
                 values["CLIENT_ID"], values["CLIENT_SECRET"] = application.uid, application.secret
             values.update(settings)

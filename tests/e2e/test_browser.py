@@ -48,7 +48,11 @@ def wait_for_ide(driver):
 
 def severe(driver):
     """Errors in the console: blocked by a policy, failed scripts. A missing favicon is none."""
-    return [e["message"] for e in driver.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
+    return [
+        e["message"]
+        for e in driver.get_log("browser")
+        if e["level"] == "SEVERE" and "favicon" not in e["message"]
+    ]
 
 
 def test_sign_in_as_people_do(make_proxy, gitlab, upstream, browser):
@@ -84,7 +88,9 @@ def test_denied_consent(make_proxy, gitlab, upstream, browser):
     proxy = make_proxy(gitlab, upstream, trusted=False)
     sign_in(browser, proxy)
     chromium.consent(browser, agree=False)
-    chromium.wait(browser, lambda d: "declined" in chromium.text_of(d).lower(), what="the page about declining")
+    chromium.wait(
+        browser, lambda d: "declined" in chromium.text_of(d).lower(), what="the page about declining"
+    )
     browser.find_element(By.CSS_SELECTOR, "main a, main button").click()
     chromium.consent(browser)
     wait_for_ide(browser)
@@ -97,6 +103,7 @@ def test_no_access_and_then_somebody_else(proxy, gitlab, upstream, browser):
     assert not severe_without_status(browser)
     browser.get(gitlab.url + "/")
     browser.find_element(By.ID, "sign_out").click()
+    chromium.wait(browser, lambda d: d.find_element(By.ID, "user_login"), what="being signed out of GitLab")
     sign_in(browser, proxy)
     wait_for_ide(browser)
 
@@ -118,7 +125,9 @@ def test_websocket_and_sign_out(proxy, gitlab, upstream, browser):
     chromium.wait(browser, lambda d: "signed out" in chromium.text_of(d).lower(), what="the signed-out page")
     assert not severe_without_status(browser)
     browser.switch_to.window(first)
-    end = chromium.wait(browser, lambda d: d.execute_script("return window.socketEnd"), what="the end of the WebSocket")
+    end = chromium.wait(
+        browser, lambda d: d.execute_script("return window.socketEnd"), what="the end of the WebSocket"
+    )
     assert end["clean"] and end["code"] != 1006
     gitlab.requests.wait(endpoint="revoke", status=200)
 
@@ -129,7 +138,9 @@ def test_scripts_get_401_and_no_redirect(proxy, upstream, browser):
     assert browser.execute_async_script(FETCH, "/status/200")["status"] == 200
     browser.delete_cookie("__Host-workspace-proxy")
     reply = browser.execute_async_script(FETCH, "/status/200")
-    assert reply["status"] == 401 and urllib.parse.urljoin(proxy.origin, json.loads(reply["text"])["login_url"]) == proxy.origin + "/oauth2/start"
+    assert reply["status"] == 401
+    login_url = urllib.parse.urljoin(proxy.origin, json.loads(reply["text"])["login_url"])
+    assert login_url == proxy.origin + "/oauth2/start"
 
 
 def test_another_sites_page_opens_no_websocket(proxy, upstream, browser):
@@ -185,9 +196,11 @@ def test_failed_clone_and_retry(make_proxy, gitlab, upstream, browser, tmp_path)
     proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=str(directory))
     fault = gitlab.faults.add("git", status=503)
     sign_in(browser, proxy)
-    retry = chromium.wait(
-        browser, lambda d: next(b for b in d.find_elements(By.CSS_SELECTOR, "button") if b.is_displayed()), 30, "the retry button"
-    )
+
+    def visible_button(driver):
+        return next(b for b in driver.find_elements(By.CSS_SELECTOR, "button") if b.is_displayed())
+
+    retry = chromium.wait(browser, visible_button, 30, "the retry button")
     assert not directory.exists()
     gitlab.faults.remove(fault)
     retry.click()

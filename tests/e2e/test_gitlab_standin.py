@@ -32,7 +32,9 @@ def authorize_url(gitlab, application, **changes):
         "code_challenge_method": "S256",
         **changes,
     }
-    return f"{gitlab.url}/oauth/authorize?" + urllib.parse.urlencode({k: v for k, v in values.items() if v is not None})
+    return f"{gitlab.url}/oauth/authorize?" + urllib.parse.urlencode(
+        {k: v for k, v in values.items() if v is not None}
+    )
 
 
 def get_code(gitlab, client, application, user="sasha", **changes):
@@ -46,7 +48,11 @@ def get_code(gitlab, client, application, user="sasha", **changes):
 def post(client, url, fields, headers=None):
     body = urllib.parse.urlencode(fields)
     return client.request(
-        "POST", url, {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}, body, cookies=False
+        "POST",
+        url,
+        {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})},
+        body,
+        cookies=False,
     )
 
 
@@ -106,7 +112,9 @@ def test_authorize_leads_through_sign_in_and_back(gitlab, client, application):
     assert "Sign in" in page.text
     wrong = client.submit(page, page.forms()[0], **{"user[login]": "sasha", "user[password]": "no"})
     assert wrong.status == 422 and "Invalid login or password" in wrong.text
-    answer = client.submit(wrong, wrong.forms()[0], **{"user[login]": "sasha", "user[password]": "sasha-password"})
+    answer = client.submit(
+        wrong, wrong.forms()[0], **{"user[login]": "sasha", "user[password]": "sasha-password"}
+    )
     assert answer.location == authorize_url(gitlab, application)
 
 
@@ -167,9 +175,15 @@ def test_code_buys_tokens_once(gitlab, client, application):
     answer = exchange(gitlab, client, application, code)
     assert answer.status == 200 and "no-store" in answer.get("Cache-Control")
     document = answer.json()
-    assert document["token_type"] == "Bearer" and document["expires_in"] == 7200 and document["scope"] == SCOPES
+    assert (
+        document["token_type"] == "Bearer" and document["expires_in"] == 7200 and document["scope"] == SCOPES
+    )
     claims = claims_of(document["id_token"])
-    assert claims["iss"] == gitlab.url and claims["sub"] == str(gitlab.sasha.id) and claims["aud"] == application.uid
+    assert (
+        claims["iss"] == gitlab.url
+        and claims["sub"] == str(gitlab.sasha.id)
+        and claims["aud"] == application.uid
+    )
     assert claims["exp"] - claims["iat"] == 120 and claims["nonce"] == "the-nonce"
     assert error_of(exchange(gitlab, client, application, code)) == (400, "invalid_grant")
     assert bearer(client, f"{gitlab.url}/api/v4/user", document["access_token"]).status == 200
@@ -204,7 +218,10 @@ def test_code_of_another_client_and_expired_code(gitlab, client, application):
     code = get_code(gitlab, client, application)
     assert error_of(exchange(gitlab, client, other, code)) == (400, "invalid_grant")
     gitlab.settings.code_lifetime_s = 0
-    assert error_of(exchange(gitlab, client, application, get_code(gitlab, client, application))) == (400, "invalid_grant")
+    assert error_of(exchange(gitlab, client, application, get_code(gitlab, client, application))) == (
+        400,
+        "invalid_grant",
+    )
 
 
 def test_basic_credentials_and_public_clients(gitlab, client, application):
@@ -215,7 +232,9 @@ def test_basic_credentials_and_public_clients(gitlab, client, application):
         "redirect_uri": REDIRECT,
         "code_verifier": VERIFIER,
     }
-    assert post(client, f"{gitlab.url}/oauth/token", fields, {"Authorization": f"Basic {value}"}).status == 200
+    assert (
+        post(client, f"{gitlab.url}/oauth/token", fields, {"Authorization": f"Basic {value}"}).status == 200
+    )
     public = gitlab.add_application(REDIRECT, confidential=False)
     assert exchange(gitlab, client, public, get_code(gitlab, client, public)).status == 200
 
@@ -250,14 +269,18 @@ def test_revoke_introspect_and_info(gitlab, client, application, tokens):
     active = post(client, f"{gitlab.url}/oauth/introspect", {"token": tokens["access_token"], **credentials})
     assert active.json()["active"] is True and active.json()["client_id"] == application.uid
     assert post(client, f"{gitlab.url}/oauth/introspect", {"token": "x"}).status == 401
-    bad = post(client, f"{gitlab.url}/oauth/revoke", {"token": tokens["access_token"], "client_id": "unknown"})
+    bad = post(
+        client, f"{gitlab.url}/oauth/revoke", {"token": tokens["access_token"], "client_id": "unknown"}
+    )
     assert error_of(bad) == (403, "unauthorized_client")
     for token in (tokens["refresh_token"], "unknown"):
         reply = post(client, f"{gitlab.url}/oauth/revoke", {"token": token, **credentials})
         assert (reply.status, reply.json()) == (200, {})
     gone = bearer(client, f"{gitlab.url}/oauth/token/info", tokens["access_token"])
     assert error_of(gone) == (400, "invalid_request")
-    inactive = post(client, f"{gitlab.url}/oauth/introspect", {"token": tokens["access_token"], **credentials})
+    inactive = post(
+        client, f"{gitlab.url}/oauth/introspect", {"token": tokens["access_token"], **credentials}
+    )
     assert inactive.json() == {"active": False}
 
 
@@ -305,7 +328,10 @@ def graphql(client, gitlab, token, gid, query=None):
 
 def test_graphql_says_null_for_what_may_not_be_read(gitlab, client):
     workspace = gitlab.workspace
-    sasha, robin = gitlab.add_token(gitlab.sasha, "read_api").access, gitlab.add_token(gitlab.robin, "read_api").access
+    sasha, robin = (
+        gitlab.add_token(gitlab.sasha, "read_api").access,
+        gitlab.add_token(gitlab.robin, "read_api").access,
+    )
     data = graphql(client, gitlab, sasha, workspace.gid).json()["data"]
     assert data["currentUser"]["id"] == data["workspace"]["owner"]["id"] == gitlab.sasha.gid
     reply = graphql(client, gitlab, robin, workspace.gid)
@@ -382,13 +408,25 @@ def test_git_statuses(gitlab, client):
     assert refs(client, gitlab, token, service="git-receive-pack").status == 403
     assert refs(client, gitlab, token, method="HEAD").status == 403
     moved = refs(client, gitlab, token, path="group/demo")
-    assert (moved.status, moved.location) == (301, f"{gitlab.url}/group/demo.git/info/refs?service=git-upload-pack")
-    assert bearer(client, f"{gitlab.url}/group/demo.git/info/refs?service=git-upload-pack", token).status == 401
+    assert (moved.status, moved.location) == (
+        301,
+        f"{gitlab.url}/group/demo.git/info/refs?service=git-upload-pack",
+    )
+    assert (
+        bearer(client, f"{gitlab.url}/group/demo.git/info/refs?service=git-upload-pack", token).status == 401
+    )
 
 
 def git(*arguments, certificates, **options):
-    environment = {"PATH": "/usr/bin:/bin", "GIT_SSL_CAINFO": certificates.ca, "GIT_TERMINAL_PROMPT": "0", "HOME": "/nonexistent"}
-    return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, timeout=60, **options)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "GIT_SSL_CAINFO": certificates.ca,
+        "GIT_TERMINAL_PROMPT": "0",
+        "HOME": "/nonexistent",
+    }
+    return subprocess.run(
+        ["git", *arguments], env=environment, capture_output=True, text=True, timeout=60, **options
+    )
 
 
 def test_clone_and_push(gitlab, certificates, tmp_path):
@@ -406,7 +444,12 @@ def test_clone_and_push(gitlab, certificates, tmp_path):
     git("-C", str(copy), *who, "commit", "-qm", "Add", certificates=certificates)
     pushed = git("-C", str(copy), "push", "-q", "origin", "main", certificates=certificates)
     assert pushed.returncode == 0, pushed.stderr
-    assert git("clone", "-q", "--depth", "1", url, str(tmp_path / "shallow"), certificates=certificates).returncode == 0
+    assert (
+        git(
+            "clone", "-q", "--depth", "1", url, str(tmp_path / "shallow"), certificates=certificates
+        ).returncode
+        == 0
+    )
 
 
 def test_gzip_request_body(gitlab, client):

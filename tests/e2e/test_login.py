@@ -126,7 +126,12 @@ def test_a_second_login_gets_a_new_session(proxy, gitlab, signed_in, upstream):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_nothing_reaches_the_upstream_without_a_session(proxy, upstream, method):
     with proxy.raw() as raw:
-        raw.request(method, "/", [("Accept", "*/*"), ("Expect", "100-continue"), ("Content-Length", "0")], host=proxy.host)
+        raw.request(
+            method,
+            "/",
+            [("Accept", "*/*"), ("Expect", "100-continue"), ("Content-Length", "0")],
+            host=proxy.host,
+        )
         response = raw.read_response(method)
     assert response.status == 401, response.head
     assert not upstream.received
@@ -141,7 +146,10 @@ def test_programs_get_401_with_the_login_address(proxy, client, upstream):
         {"Accept": "text/event-stream"},
     ):
         reply = client.fetch(proxy.origin + "/api", headers=headers)
-        assert reply.status == 401 and reply.get("Content-Type") == "application/json", (headers, reply.status)
+        assert reply.status == 401 and reply.get("Content-Type") == "application/json", (
+            headers,
+            reply.status,
+        )
         document = reply.json()
         assert document["error"] == "login_required"
         assert urllib.parse.urljoin(reply.url, document["login_url"]) == proxy.origin + "/oauth2/start"
@@ -229,7 +237,10 @@ def test_a_forged_state_restarts_the_login(proxy, gitlab, client):
     assert gitlab.requests.count(endpoint="token") == 0
 
 
-@pytest.mark.parametrize("query", ["code=a&code=b&state=S", "code=a&state=S&state=S", "error=a&error=b&state=S", "code=a&error=b&state=S"])
+@pytest.mark.parametrize(
+    "query",
+    ["code=a&code=b&state=S", "code=a&state=S&state=S", "error=a&error=b&state=S", "code=a&error=b&state=S"],
+)
 def test_repeated_parameters_are_refused(proxy, gitlab, client, query):
     state = parameters(start(client, proxy))["state"]
     reply = client.navigate(proxy.origin + "/oauth2/callback?" + query.replace("S", state))
@@ -240,12 +251,24 @@ def test_repeated_parameters_are_refused(proxy, gitlab, client, query):
 def test_errors_from_gitlab_are_shown_without_their_text(proxy, client):
     state = parameters(start(client, proxy))["state"]
     marker = "cuckoo%3Cscript%3E"
-    reply = client.navigate(f"{proxy.origin}/oauth2/callback?error={marker}&error_description={marker}&state={state}")
+    reply = client.navigate(
+        f"{proxy.origin}/oauth2/callback?error={marker}&error_description={marker}&state={state}"
+    )
     assert_page(reply, 403)
     assert "cuckoo" not in reply.text
 
 
-@pytest.mark.parametrize("claims", [{"nonce": "other"}, {"nonce": None}, {"aud": "other"}, {"iss": "https://evil.example"}, {"sub": "1"}, {"exp": 1}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"nonce": "other"},
+        {"nonce": None},
+        {"aud": "other"},
+        {"iss": "https://evil.example"},
+        {"sub": "1"},
+        {"exp": 1},
+    ],
+)
 def test_an_id_token_that_does_not_fit(proxy, gitlab, upstream, client, claims):
     gitlab.settings.id_token_claims = claims
     reply = client.navigate(callback_of(client, gitlab, start(client, proxy)))
@@ -310,7 +333,9 @@ def test_return_targets_stay_here(proxy, gitlab, client, target):
 def test_changed_and_planted_cookies(proxy, signed_in, upstream):
     value = signed_in.cookie(SESSION).value
     count = len(upstream.requests)
-    changed = [value[:i] + ("A" if value[i] != "A" else "B") + value[i + 1 :] for i in range(0, len(value) - 1, 7)]
+    changed = [
+        value[:i] + ("A" if value[i] != "A" else "B") + value[i + 1 :] for i in range(0, len(value) - 1, 7)
+    ]
     for text in [*changed, "", "x", value + "A", value[:-4], value[4:], "A" * 4000]:
         reply = signed_in.request("GET", proxy.origin + "/", {"Cookie": f"{SESSION}={text}"}, cookies=False)
         assert reply.status == 401, text
@@ -358,7 +383,9 @@ TROUBLE = [
 
 
 @pytest.mark.parametrize("endpoint", ["token", "user", "graphql"])
-@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda t: "-".join(f"{k}={str(v)[:6]}" for k, v in t.items()))
+@pytest.mark.parametrize(
+    "trouble", TROUBLE, ids=lambda t: "-".join(f"{k}={str(v)[:6]}" for k, v in t.items())
+)
 def test_gitlab_in_trouble(proxy, gitlab, upstream, client, endpoint, trouble):
     callback = callback_of(client, gitlab, start(client, proxy))
     gitlab.faults.add(endpoint, **trouble)
@@ -374,7 +401,10 @@ def test_gitlab_in_trouble(proxy, gitlab, upstream, client, endpoint, trouble):
     assert "This is the IDE" in client.open(proxy.origin + "/").text, "trouble that is over is over"
 
 
-@pytest.mark.parametrize("endpoint, fault", [("token", {"delay_s": 60}), ("user", {"stall_after": 30}), ("graphql", {"stall_after": 0})])
+@pytest.mark.parametrize(
+    "endpoint, fault",
+    [("token", {"delay_s": 60}), ("user", {"stall_after": 30}), ("graphql", {"stall_after": 0})],
+)
 def test_a_silent_gitlab_holds_nobody_else_up(proxy, gitlab, upstream, make_client, endpoint, fault):
     insider, newcomer = make_client(), make_client()
     insider.login(proxy.origin + "/", "sasha", "sasha-password")
@@ -434,8 +464,13 @@ def test_userinfo_and_auth(proxy, signed_in, make_client):
 
 def test_no_endpoint_returns_a_secret(proxy, gitlab, signed_in):
     for path in ("start", "callback", "sign_in", "sign_out", "auth", "userinfo", "workspace"):
-        for reply in (signed_in.fetch(f"{proxy.origin}/oauth2/{path}"), signed_in.navigate(f"{proxy.origin}/oauth2/{path}")):
-            shown = reply.text + str([h for h in reply.headers if h[0].lower() not in ("set-cookie", "location")])
+        for reply in (
+            signed_in.fetch(f"{proxy.origin}/oauth2/{path}"),
+            signed_in.navigate(f"{proxy.origin}/oauth2/{path}"),
+        ):
+            shown = reply.text + str(
+                [h for h in reply.headers if h[0].lower() not in ("set-cookie", "location")]
+            )
             assert not [s for s in gitlab.secrets() if s in shown], path
 
 
@@ -446,7 +481,12 @@ def sign_out(client, proxy, **headers):
     form = page.forms()[0]
     body = urllib.parse.urlencode(form.fields)
     url = urllib.parse.urljoin(page.url, form.action)
-    return client.request("POST", url, {**parts, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}, body)
+    return client.request(
+        "POST",
+        url,
+        {**parts, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"},
+        body,
+    )
 
 
 def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
@@ -469,7 +509,9 @@ def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
 def test_sign_out_from_elsewhere_is_refused(proxy, gitlab, signed_in, headers):
     reply = sign_out(signed_in, proxy, **headers)
     assert reply.status == 403
-    assert signed_in.navigate(proxy.origin + "/").status == 200 and gitlab.requests.count(endpoint="revoke") == 0
+    assert (
+        signed_in.navigate(proxy.origin + "/").status == 200 and gitlab.requests.count(endpoint="revoke") == 0
+    )
 
 
 def test_sign_out_closes_websockets(proxy, signed_in, session_cookie):
@@ -484,7 +526,9 @@ def test_sign_out_closes_websockets(proxy, signed_in, session_cookie):
         assert opcode == websocket.CLOSE and websocket.close_code(payload) in (1008, 4001, 3000), payload
 
 
-@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://{host}", "https://x.{host}", "https://{name}"])
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.example", "http://{host}", "https://x.{host}", "https://{name}"]
+)
 def test_websockets_need_our_own_origin(proxy, signed_in, session_cookie, upstream, origin):
     count = len(upstream.requests)
     value = origin and origin.format(host=proxy.host, name=proxy.name)
@@ -565,7 +609,10 @@ def test_a_lost_refresh_leads_to_a_new_login(impatient, gitlab, client):
     eventually(lambda: client.navigate(impatient.origin + "/").status and gitlab.requests.refreshes)
     eventually(lambda: client.open(impatient.origin + "/").status == 200)
     assert gitlab.requests.refreshes == 1, "a refresh whose answer was lost is never sent again"
-    eventually(lambda: gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 2 or not client.open(impatient.origin + "/"))
+    eventually(
+        lambda: gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 2
+        or not client.open(impatient.origin + "/")
+    )
 
 
 def test_revoked_tokens_lead_to_a_new_login(impatient, gitlab, client):

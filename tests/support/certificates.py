@@ -23,9 +23,24 @@ class Authority:
         self.file = os.path.join(self.directory, "ca.pem")
         self._key = os.path.join(self.directory, "ca.key")
         _openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"),
+            *(
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "30",
+            ),
             *("-subj", f"/CN={name}", "-keyout", self._key, "-out", self.file),
-            *("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+            *(
+                "-addext",
+                "basicConstraints=critical,CA:TRUE",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
+            ),
         )
 
     def issue(self, stem="server", names=NAMES, days=30):
@@ -33,7 +48,16 @@ class Authority:
         base = os.path.join(self.directory, stem)
         certificate, key, request, extensions = (base + suffix for suffix in (".pem", ".key", ".csr", ".ext"))
         _openssl(
-            *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={stem}"),
+            *(
+                "req",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-subj",
+                f"/CN={stem}",
+            ),
             *("-keyout", key, "-out", request),
         )
         with open(extensions, "w") as file:

@@ -93,4 +93,6 @@ def sign_in(driver, username, password):
 
 
 def consent(driver, agree=True):
-    wait(driver, lambda d: d.find_element(By.ID, "authorize" if agree else "deny"), what="the consent page").click()
+    wait(
+        driver, lambda d: d.find_element(By.ID, "authorize" if agree else "deny"), what="the consent page"
+    ).click()

@@ -88,7 +88,9 @@ class Demo:
                 control=False,
             )
         except OSError as e:
-            raise DemoError(f"port {self._gitlab_port} for GitLab: {e.strerror}; set DEMO_GITLAB_PORT") from None
+            raise DemoError(
+                f"port {self._gitlab_port} for GitLab: {e.strerror}; set DEMO_GITLAB_PORT"
+            ) from None
         self.gitlab.settings.git_bytes_per_s = self.bytes_per_s
         # Whoever signs in gets a terminal on this machine: no password that others could guess.
         self.sasha = self.gitlab.add_user("sasha", f"sasha-{secrets.token_hex(4)}")
@@ -103,7 +105,9 @@ class Demo:
     def _start_ide(self):
         log = os.path.join(self.output, "ide.log")
         try:
-            self.ide = Ide(self.ide_name, self.run_directory, self.project_directory, self.origin, log).start()
+            self.ide = Ide(
+                self.ide_name, self.run_directory, self.project_directory, self.origin, log
+            ).start()
         except ValueError as e:
             raise DemoError(str(e)) from None
 

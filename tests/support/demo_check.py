@@ -40,7 +40,9 @@ class Check:
         try:
             return chromium.wait(self.driver, condition, timeout_s, what)
         except Exception as e:
-            raise CheckFailed(f"did not see {what} in {timeout_s} s, at {self.driver.current_url}: {str(e)[:300]}") from None
+            raise CheckFailed(
+                f"did not see {what} in {timeout_s} s, at {self.driver.current_url}: {str(e)[:300]}"
+            ) from None
 
     def require(self, condition, what):
         if not condition:
@@ -51,7 +53,9 @@ class Check:
     def sign_in(self, user):
         self.driver.get(self.demo.origin + "/")
         self.expect("GitLab's sign-in page", lambda d: d.find_element(By.ID, "user_login"))
-        self.require(self.driver.current_url.startswith(self.demo.gitlab.url), "the sign-in page is not GitLab's")
+        self.require(
+            self.driver.current_url.startswith(self.demo.gitlab.url), "the sign-in page is not GitLab's"
+        )
         self.shot(f"sign-in-{user.username}")
         chromium.sign_in(self.driver, user.username, user.password)
         self.expect("the consent page", lambda d: d.find_element(By.ID, "authorize"))
@@ -78,8 +82,14 @@ class Check:
             condition = lambda d: "hello.ipynb" in d.page_source or "README.md" in d.page_source  # noqa: E731
         else:
             condition = lambda d: d.execute_script(CODE_SERVER_READY)  # noqa: E731
-        self.expect("the IDE with the cloned files", lambda d: not d.find_elements(By.ID, "steps") and condition(d), 90)
-        self.require(self.driver.current_url.startswith(self.demo.origin), "the IDE is not at the workspace's address")
+        self.expect(
+            "the IDE with the cloned files",
+            lambda d: not d.find_elements(By.ID, "steps") and condition(d),
+            90,
+        )
+        self.require(
+            self.driver.current_url.startswith(self.demo.origin), "the IDE is not at the workspace's address"
+        )
         self.shot("ide")
         cloned = os.path.exists(os.path.join(self.demo.project_directory, ".git"))
         self.require(cloned, "the repository is not in the workspace's directory")
@@ -108,7 +118,9 @@ class Check:
 
     def refused(self):
         self.expect("the refusal", lambda d: "no access" in chromium.text_of(d).lower())
-        self.require("robin" in chromium.text_of(self.driver).lower(), "the refusal does not say who is signed in")
+        self.require(
+            "robin" in chromium.text_of(self.driver).lower(), "the refusal does not say who is signed in"
+        )
         self.require("Jupyter" not in self.driver.page_source, "something of the IDE is on the refusal page")
         self.shot("refused")
 

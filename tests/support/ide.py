@@ -40,7 +40,11 @@ class Ide:
         while not os.path.isdir(self._project):
             if self._stopping.wait(0.1):
                 return
-        environment = {**os.environ, "HOME": self._home, "JUPYTER_RUNTIME_DIR": os.path.join(self._home, "runtime")}
+        environment = {
+            **os.environ,
+            "HOME": self._home,
+            "JUPYTER_RUNTIME_DIR": os.path.join(self._home, "runtime"),
+        }
         for name in list(environment):  # nothing of the proxy's reaches the IDE
             if name.startswith(("WORKSPACE_PROXY_", "OAUTH2_PROXY_", "XDG_")):
                 del environment[name]

@@ -232,7 +232,9 @@ class Upstream:
         """Blocks until condition() holds; it is looked at after every change."""
         with self.changed:
             if not self.changed.wait_for(condition, timeout_s):
-                raise TimeoutError(f"waited {timeout_s} s for {what}; requests: {[r.target for r in self.requests]}")
+                raise TimeoutError(
+                    f"waited {timeout_s} s for {what}; requests: {[r.target for r in self.requests]}"
+                )
 
     def wait_for_requests(self, count=1, timeout_s=10):
         self.wait(lambda: len(self.requests) >= count, timeout_s, f"{count} requests")
@@ -266,7 +268,9 @@ class Upstream:
         elif name in ("stream", "chunked"):
             connection.answer_stream(int(argument), name == "chunked")
         elif name == "status":
-            connection.send_response(int(argument), [("X-Upstream", "yes")], b"" if argument in ("204", "304") else b"x")
+            connection.send_response(
+                int(argument), [("X-Upstream", "yes")], b"" if argument in ("204", "304") else b"x"
+            )
         elif name == "nothing":
             connection.read_exactly(1)
         elif name == "echo":
@@ -277,7 +281,9 @@ class Upstream:
                 "body_length": request.body_length,
                 "body_sha256": request.body_sha256,
             }
-            connection.send_response(200, [("Content-Type", "application/json")], json.dumps(document).encode())
+            connection.send_response(
+                200, [("Content-Type", "application/json")], json.dumps(document).encode()
+            )
         else:
             page = b"<!DOCTYPE html><title>IDE</title><h1>This is the IDE</h1>"
             body = b"" if request.method == "HEAD" else page

@@ -20,7 +20,12 @@ NAVIGATION = {
     "Sec-Fetch-User": "?1",
     "Upgrade-Insecure-Requests": "1",
 }
-PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin"}
+PROGRAM = {
+    "Accept": "application/json",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Site": "same-origin",
+}
 
 
 @dataclass
@@ -118,7 +123,9 @@ class WebClient:
         if name.startswith("__Host-") and (not secure or path != "/" or "domain" in attributes):
             return
         key = (parts.hostname, path, name)
-        expired = attributes.get("max-age", "1").lstrip("-").isdigit() and int(attributes.get("max-age", "1")) <= 0
+        expired = (
+            attributes.get("max-age", "1").lstrip("-").isdigit() and int(attributes.get("max-age", "1")) <= 0
+        )
         if expired or "1970" in attributes.get("expires", ""):
             self.cookies.pop(key, None)
         else:
@@ -130,7 +137,9 @@ class WebClient:
         found = [
             f"{c.name}={c.value}"
             for c in self.cookies.values()
-            if c.host == parts.hostname and (not c.secure or parts.scheme == "https") and path.startswith(c.path)
+            if c.host == parts.hostname
+            and (not c.secure or parts.scheme == "https")
+            and path.startswith(c.path)
         ]
         return "; ".join(found)
 
@@ -147,7 +156,9 @@ class WebClient:
         parts = urllib.parse.urlsplit(url)
         host = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
         if parts.scheme == "https":
-            connection = http.client.HTTPSConnection(host, parts.port, timeout=self.timeout, context=self.context)
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=self.timeout, context=self.context
+            )
             connection.connect = lambda: _connect_tls(connection, parts.hostname, self.context)
         else:
             connection = http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
@@ -205,7 +216,9 @@ class WebClient:
         forms = [f for f in page.forms() if "user[login]" in f.fields]
         if not forms:
             return page
-        return self.follow(self.submit(page, forms[0], **{"user[login]": username, "user[password]": password}))
+        return self.follow(
+            self.submit(page, forms[0], **{"user[login]": username, "user[password]": password})
+        )
 
     def consent(self, page, agree=True, until=None):
         """Answers GitLab's consent page, if this is one, and follows on."""

@@ -18,7 +18,13 @@ def main():
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--no-control", action="store_true", help="no /-/stand-in/ endpoints")
-    parser.add_argument("--user", action="append", default=[], metavar="NAME:PASSWORD", help="the first owns project and workspace")
+    parser.add_argument(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="the first owns project and workspace",
+    )
     parser.add_argument("--redirect-uri", action="append", default=[])
     parser.add_argument("--public-client", action="store_true")
     parser.add_argument("--untrusted", action="store_true", help="ask for consent")
@@ -40,7 +46,9 @@ def main():
     )
     with gitlab:
         users = [gitlab.add_user(*user.split(":", 1)) for user in arguments.user or ["sasha:sasha"]]
-        project = gitlab.add_project(arguments.project, users[0], files=arguments.files, commits=arguments.commits)
+        project = gitlab.add_project(
+            arguments.project, users[0], files=arguments.files, commits=arguments.commits
+        )
         workspace = gitlab.add_workspace(users[0], project)
         application = gitlab.add_application(
             *arguments.redirect_uri, confidential=not arguments.public_client, trusted=not arguments.untrusted

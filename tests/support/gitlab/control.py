@@ -86,7 +86,13 @@ class Control:
         return {
             "url": self._gitlab.url,
             "settings": dataclasses.asdict(self._gitlab.settings),
-            "users": [{"id": u.id, "username": u.username, "blocked": u.blocked} for u in state.users.values()],
-            "projects": [{"id": p.id, "path": p.path, "visibility": p.visibility} for p in state.projects.values()],
-            "workspaces": [{"id": w.id, "owner": w.owner.username, "hidden": w.hidden} for w in state.workspaces.values()],
+            "users": [
+                {"id": u.id, "username": u.username, "blocked": u.blocked} for u in state.users.values()
+            ],
+            "projects": [
+                {"id": p.id, "path": p.path, "visibility": p.visibility} for p in state.projects.values()
+            ],
+            "workspaces": [
+                {"id": w.id, "owner": w.owner.username, "hidden": w.hidden} for w in state.workspaces.values()
+            ],
         }

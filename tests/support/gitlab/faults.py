@@ -33,7 +33,12 @@ class Fault:
 
     @property
     def replaces_answer(self):
-        return self.status is not None or self.body is not None or self.invalid_json or self.huge_bytes is not None
+        return (
+            self.status is not None
+            or self.body is not None
+            or self.invalid_json
+            or self.huge_bytes is not None
+        )
 
     def matches(self, endpoint):
         return self.endpoint in ("*", endpoint) or endpoint.startswith(self.endpoint + "-")

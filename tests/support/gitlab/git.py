@@ -12,7 +12,9 @@ import threading
 from .http import Answer
 
 SERVICES = ("git-upload-pack", "git-receive-pack")
-ROUTE = re.compile(r"^/(?P<path>.+?)(?P<dot>\.git)?/(?P<rest>info/refs|git-upload-pack|git-receive-pack|HEAD)$")
+ROUTE = re.compile(
+    r"^/(?P<path>.+?)(?P<dot>\.git)?/(?P<rest>info/refs|git-upload-pack|git-receive-pack|HEAD)$"
+)
 HEAD_MAX = 16384
 
 
@@ -35,7 +37,7 @@ class Git:
         self._gitlab = gitlab
 
     def endpoint_of(self, request):
-        """"git-info-refs", "git-upload-pack", "git-receive-pack", or None when it is not git's."""
+        """ "git-info-refs", "git-upload-pack", "git-receive-pack", or None when it is not git's."""
         match = ROUTE.match(request.path)
         if match is None:
             return None

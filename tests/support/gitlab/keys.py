@@ -65,7 +65,9 @@ class RsaKey:
 
     def jwt(self, claims):
         header = {"typ": "JWT", "alg": "RS256", "kid": self.kid}
-        text = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+        text = ".".join(
+            base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims)
+        )
         return f"{text}.{base64url(self.sign(text.encode()))}"
 
 

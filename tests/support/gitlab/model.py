@@ -150,7 +150,9 @@ class State:
         return None
 
     def new_grant(self, lifetime_s, **fields):
-        grant = Grant(code=self.remember(secrets.token_hex(32)), expires_at=time.time() + lifetime_s, **fields)
+        grant = Grant(
+            code=self.remember(secrets.token_hex(32)), expires_at=time.time() + lifetime_s, **fields
+        )
         with self.lock:
             self.grants[grant.code] = grant
         return grant

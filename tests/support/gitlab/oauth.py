@@ -103,7 +103,9 @@ class OAuth:
         user = self._gitlab.signin.require(request)
         application, values = self._pre_authorization(request)
         if application.trusted:
-            return Answer.html(pages.trusted_redirect(self._grant(request, application, values)), 200, NO_STORE)
+            return Answer.html(
+                pages.trusted_redirect(self._grant(request, application, values)), 200, NO_STORE
+            )
         csrf = self._gitlab.signin.session(request)["csrf"]
         fields = {"authenticity_token": csrf, **{k: v for k, v in values.items() if v}}
         action = self._gitlab.root + "/oauth/authorize"
@@ -130,7 +132,9 @@ class OAuth:
         application = self._state.applications.get(uid)
         if application is None:
             return None
-        if application.confidential and not secrets.compare_digest(application.secret.encode(), (secret or "").encode()):
+        if application.confidential and not secrets.compare_digest(
+            application.secret.encode(), (secret or "").encode()
+        ):
             return None
         if not application.confidential and secret:
             return None
@@ -160,7 +164,12 @@ class OAuth:
             application = self._client(request)
             if application is None:
                 raise oauth_error("invalid_client", 401)
-            if grant is None or grant.used or time.time() >= grant.expires_at or grant.application is not application:
+            if (
+                grant is None
+                or grant.used
+                or time.time() >= grant.expires_at
+                or grant.application is not application
+            ):
                 raise oauth_error("invalid_grant")
             if redirect_uri != grant.redirect_uri:
                 raise oauth_error("invalid_grant")
@@ -307,7 +316,12 @@ class OAuth:
                 "scopes_supported": ["api", "read_api", "read_user", "openid", "profile", "email"],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
-                "grant_types_supported": ["authorization_code", "password", "client_credentials", "refresh_token"],
+                "grant_types_supported": [
+                    "authorization_code",
+                    "password",
+                    "client_credentials",
+                    "refresh_token",
+                ],
                 "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
@@ -324,7 +338,7 @@ class OAuth:
         if token is None or token.revoked or token.expired:
             raise oauth_error("invalid_token", 401, "The access token is invalid")
         if not token.allows("openid"):
-            raise oauth_error("insufficient_scope", 403, "Access to this resource requires scope \"openid\".")
+            raise oauth_error("insufficient_scope", 403, 'Access to this resource requires scope "openid".')
         user = token.user
         request.entry.user = user.username
         return Answer.json(

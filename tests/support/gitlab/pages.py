@@ -76,7 +76,10 @@ SCOPE_TEXTS = {
 
 
 def consent(action, fields, application, user):
-    scopes = "".join(f"<li>{html.escape(SCOPE_TEXTS.get(s, s))} <code>({html.escape(s)})</code></li>" for s in fields["scope"].split())
+    scopes = "".join(
+        f"<li>{html.escape(SCOPE_TEXTS.get(s, s))} <code>({html.escape(s)})</code></li>"
+        for s in fields["scope"].split()
+    )
     hidden = _hidden(fields)
     return page(
         "Authorize",

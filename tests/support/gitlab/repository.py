@@ -74,7 +74,11 @@ def make(directory, files=None, commits=1):
         files = dict(SMALL)
     elif isinstance(files, int):
         files = _made_up(rng, files)
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+    environment = {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "HOME": "/nonexistent",
+    }
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", directory], check=True, env=environment)
     command = ["git", "-C", directory, "fast-import", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:

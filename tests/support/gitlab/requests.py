@@ -73,5 +73,7 @@ class RequestLog:
         """Blocks until that many matching requests have arrived; returns them."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.count(**criteria) >= count, timeout_s):
-                raise TimeoutError(f"{self.count(**criteria)} of {count} requests with {criteria} in {timeout_s} s")
+                raise TimeoutError(
+                    f"{self.count(**criteria)} of {count} requests with {criteria} in {timeout_s} s"
+                )
             return self.all(**criteria)

@@ -48,7 +48,17 @@ class GitLab:
         …
     """
 
-    def __init__(self, host="127.0.0.1", port=0, root="", tls_cert=None, tls_key=None, name=None, directory=None, control=True):
+    def __init__(
+        self,
+        host="127.0.0.1",
+        port=0,
+        root="",
+        tls_cert=None,
+        tls_key=None,
+        name=None,
+        directory=None,
+        control=True,
+    ):
         self.root = "/" + root.strip("/") if root.strip("/") else ""
         self.settings = Settings()
         self.state = State()
@@ -122,7 +132,9 @@ class GitLab:
         self.state.users[username] = user
         return user
 
-    def add_application(self, *redirect_uris, scopes=DEFAULT_SCOPES, confidential=True, trusted=True, name="Workspaces"):
+    def add_application(
+        self, *redirect_uris, scopes=DEFAULT_SCOPES, confidential=True, trusted=True, name="Workspaces"
+    ):
         application = Application(
             uid=secrets.token_hex(32),
             name=name,
@@ -152,7 +164,9 @@ class GitLab:
 
     def add_token(self, user, scopes="api", lifetime_s=None, application=None):
         """A personal access token, or with a lifetime and an application an OAuth token."""
-        return self.state.new_token(user, scopes.split(), lifetime_s, application, refresh=application is not None)
+        return self.state.new_token(
+            user, scopes.split(), lifetime_s, application, refresh=application is not None
+        )
 
     def revoke_tokens(self, username):
         """Revokes all tokens of a user; returns how many there were."""

@@ -42,7 +42,10 @@ class SignIn:
         session = self.session(request)
         if session is None or request.field("authenticity_token") != session["csrf"]:
             raise HttpError(
-                Answer.html(pages.message("422", "The change you requested was rejected: your session has expired."), 422)
+                Answer.html(
+                    pages.message("422", "The change you requested was rejected: your session has expired."),
+                    422,
+                )
             )
         return session
 
@@ -80,7 +83,9 @@ class SignIn:
         with self._gitlab.state.lock:
             self._gitlab.state.sessions.pop(session["key"], None)  # a login gets a fresh session
         signed_in = self.new_session(user=user, auth_time=int(self._gitlab.now()))
-        return Answer.redirect(session.get("return_to", self._gitlab.url + "/"), 302, [self._cookie(signed_in)])
+        return Answer.redirect(
+            session.get("return_to", self._gitlab.url + "/"), 302, [self._cookie(signed_in)]
+        )
 
     def sign_out(self, request):
         session = self.check_csrf(request)
