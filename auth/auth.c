@@ -134,7 +134,7 @@ allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	v->action = AUTH_ALLOW;
 	v->status = 200;
 	v->problem = AUTH_PROBLEM_NONE;
-	v->identity = session_identity(s);
+	verdict_set_identity(v, s);
 	v->session = s;
 }
 
@@ -142,9 +142,9 @@ allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 static void
 ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	char target[FLOW_TARGET_MAX + 1];
-
 	if (auth_is_navigation(facts) && facts_is_get(facts)) {
+		char target[FLOW_TARGET_MAX + 1];
+
 		flow_set_target(target, facts->target, str_from(a->settings->prefix));
 		login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
 		return;

@@ -120,11 +120,12 @@ struct auth_verdict {
 				   signs out there first to sign in as somebody else; or NULL */
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
-	struct auth_identity identity; /* views into the session or the verdict's arena */
+	struct auth_identity identity; /* readable until auth_verdict_fini */
 	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop is entered again; see
 					  auth_watch_start */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
+	struct auth_session *kept; /* whose memory holds identity; auth_verdict_fini lets go */
 	struct arena arena;
 };
 void auth_verdict_init(struct auth_verdict *v);
@@ -161,7 +162,8 @@ bool auth_owns_cookie(const struct auth *a, struct str name);
  * Accept. */
 bool auth_is_navigation(const struct auth_facts *facts);
 
-/* Whether our own page sent this, by Origin and Sec-Fetch-Site: what changes a state asks for it. */
+/* Whether our own page sent this, by Origin and Sec-Fetch-Site: what changes a state asks for it.
+ */
 bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
 /* The session's GitLab access token; valid until the loop is entered again. */

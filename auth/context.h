@@ -68,6 +68,8 @@ void verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const c
 /* location lives as long as the verdict, and never holds CR or LF. */
 void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
 void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);
+/* Shows who has this session, for as long as the verdict lives. */
+void verdict_set_identity(struct auth_verdict *v, struct auth_session *s);
 /* A whole Set-Cookie value; NULL or one too many makes the verdict unavailable. */
 void verdict_add_cookie(struct auth_verdict *v, const char *set_cookie);
 

@@ -55,13 +55,13 @@ static void
 show_page(struct auth *a, const struct auth_facts *facts, enum auth_action page,
 	  struct auth_verdict *v)
 {
-	const struct auth_session *s = session_find(a->store, facts);
+	struct auth_session *s = session_find(a->store, facts);
 
 	v->action = page;
 	v->status = 200;
 	v->gitlab_url = a->gitlab_url;
 	if (s != NULL)
-		v->identity = session_identity(s);
+		verdict_set_identity(v, s);
 }
 
 void
@@ -108,7 +108,7 @@ reply_accepted(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
 	(void)a;
 	verdict_reply(v, 202, STR_NONE);
-	v->identity = session_identity(s);
+	verdict_set_identity(v, s);
 }
 
 static void
@@ -155,7 +155,7 @@ reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 		return;
 	}
 	verdict_reply(v, 200, str_from(text));
-	v->identity = who;
+	verdict_set_identity(v, s);
 }
 
 static void

@@ -42,20 +42,12 @@ ask_again(const struct gate_wait *w, struct auth_verdict *v)
 }
 
 static void
-refuse(const struct gate_wait *w, const struct auth_session *s, struct auth_verdict *v)
+refuse(const struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 {
-	struct auth_identity identity = session_identity(s);
-	struct arena *arena = &v->arena;
-
 	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS, NULL);
+	verdict_set_identity(v, s);
 	v->location = w->start_url;
 	v->gitlab_url = w->call.auth->gitlab_url;
-	v->identity = (struct auth_identity){
-		.user_id = str_from(arena_dup(arena, identity.user_id)),
-		.username = str_from(arena_dup(arena, identity.username)),
-		.name = str_from(arena_dup(arena, identity.name)),
-		.email = str_from(arena_dup(arena, identity.email)),
-	};
 }
 
 static void
@@ -104,7 +96,6 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 		const struct auth_facts *facts, struct auth_verdict *v)
 {
 	struct gate_wait *w = call_may_start(a) ? calloc(1, sizeof(*w)) : NULL;
-	char target[FLOW_TARGET_MAX + 1];
 
 	if (w == NULL) {
 		verdict_unavailable(v, 0, NULL);
@@ -114,6 +105,8 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 	w->is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
 	w->start_url = a->start_url;
 	if (w->is_navigation) {
+		char target[FLOW_TARGET_MAX + 1];
+
 		flow_set_target(target, facts->target, str_from(a->settings->prefix));
 		w->start_url = start_url_for(a, str_from(target), &v->arena);
 	}

@@ -315,9 +315,8 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct callback 
 		struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
 	const char *detail = read_callback(c, facts_query(facts));
-	uint8_t old_id[SESSION_ID_BYTES];
-	struct auth_session *old;
 	struct login_exchange x = {.flow = &c->flow};
+	const struct auth_session *old;
 
 	if (detail != NULL) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
@@ -336,8 +335,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct callback 
 	}
 	log_info(facts->log, "login comes back", log_str("flow", c->parts.id));
 	old = session_find(a->store, facts);
-	if (old != NULL)
-		x.old_session = memcpy(old_id, session_id(old), sizeof(old_id));
+	x.old_session = old == NULL ? NULL : session_id(old);
 	x.state = c->parts;
 	x.code = buf_view(&c->code);
 	return login_exchange_start(a, &x, v, done, arg);

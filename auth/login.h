@@ -27,7 +27,7 @@ struct login_exchange {
 	struct flow *flow; /* copied */
 	struct flow_state state;
 	struct str code;
-	const uint8_t *old_session; /* id of the browser's session so far, or NULL */
+	const uint8_t *old_session; /* id of the browser's session so far (copied), or NULL */
 };
 struct auth_call *login_exchange_start(struct auth *a, const struct login_exchange *x,
 				       struct auth_verdict *v, auth_done_fn *done, void *arg);

@@ -206,6 +206,7 @@ auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn
 {
 	bool is_first = s->watches == NULL;
 
+	err_assert(!s->has_ended);
 	w->fn = fn;
 	w->arg = arg;
 	link_watch(w, s);
@@ -216,6 +217,7 @@ auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn
 static void
 unlink_watch(struct auth_watch *w)
 {
+	err_assert(w->link != NULL);
 	*w->link = w->next;
 	if (w->next != NULL)
 		w->next->link = w->link;
@@ -314,6 +316,34 @@ session_tell_waits(struct auth_session *s)
 }
 
 void
+session_keep(struct auth_session *s)
+{
+	s->kept++;
+}
+
+void
+session_let_go(struct auth_session *s)
+{
+	if (s == NULL)
+		return;
+	err_assert(s->kept > 0);
+	s->kept--;
+	if (s->has_ended && s->kept == 0)
+		free(s);
+}
+
+/* What a session is beyond an identity that somebody may still read. */
+static void
+dissolve(struct auth_session *s)
+{
+	secret_wipe(s->id, sizeof(s->id));
+	secret_wipe(s->cookie, sizeof(s->cookie));
+	s->has_ended = true;
+	if (s->kept == 0)
+		free(s);
+}
+
+void
 session_end(struct auth_session *s, enum auth_end reason)
 {
 	static const char *const names[] = {
@@ -332,9 +362,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 	while (s->waits != NULL)
 		tell_first_wait(s, reason == AUTH_END_REFUSED ? SESSION_NEWS_REFUSED
 							      : SESSION_NEWS_ENDED);
-	secret_wipe(s->id, sizeof(s->id));
-	secret_wipe(s->cookie, sizeof(s->cookie));
-	free(s);
+	dissolve(s);
 }
 
 void
@@ -348,7 +376,5 @@ session_free_silently(struct auth_session *s)
 		unlink_watch(s->watches);
 	while (s->waits != NULL)
 		session_wait_stop(s->waits);
-	secret_wipe(s->id, sizeof(s->id));
-	secret_wipe(s->cookie, sizeof(s->cookie));
-	free(s);
+	dissolve(s);
 }

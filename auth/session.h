@@ -43,6 +43,10 @@ const uint8_t *session_id(const struct auth_session *s);
 struct str session_cookie(const struct auth_session *s);
 struct auth_identity session_identity(const struct auth_session *s); /* views into it */
 
+/* Keeps the memory, and with it the identity, of a session that may end meanwhile. */
+void session_keep(struct auth_session *s);
+void session_let_go(struct auth_session *s); /* NULL is fine */
+
 /* How many sessions of this user were opened within window_ms before a point of the wall clock, and
  * never came back with a request: a browser that keeps no cookies leaves them behind. */
 unsigned session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
@@ -87,7 +91,7 @@ void session_wait_stop(struct session_wait *w); /* fine when not waiting */
 /* Moves those who watch to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
-/* Ends it: tells watches and waits, revokes the tokens, frees. */
+/* Ends it: tells watches and waits, revokes the tokens, frees unless it is kept. */
 void session_end(struct auth_session *s, enum auth_end reason);
 
 /* While held, no token that still works is replaced. */

@@ -15,6 +15,8 @@
 struct auth_session {
 	struct session_store *store;
 	struct auth_session *next_in_bucket;
+	unsigned kept;	/* verdicts that show its identity */
+	bool has_ended; /* only kept from now on */
 	uint8_t id[SESSION_ID_BYTES];
 	char cookie[SESSION_COOKIE_MAX];
 	size_t cookie_len;

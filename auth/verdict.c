@@ -29,7 +29,19 @@ auth_verdict_init(struct auth_verdict *v)
 void
 auth_verdict_fini(struct auth_verdict *v)
 {
+	session_let_go(v->kept);
+	v->kept = NULL;
+	v->session = NULL;
 	arena_fini(&v->arena);
+}
+
+void
+verdict_set_identity(struct auth_verdict *v, struct auth_session *s)
+{
+	session_keep(s);
+	session_let_go(v->kept);
+	v->kept = s;
+	v->identity = session_identity(s);
 }
 
 void

@@ -556,6 +556,33 @@ test_end_stops_others(void **state)
 	assert_int_equal(ended[0], 0); /* told once, from -1 */
 }
 
+/* A request that outlives its session may still say whose it was. */
+static void
+test_identity_outlives_session(void **state)
+{
+	struct auth_session *s;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
+	s = world.verdict.session;
+	session_end(s, AUTH_END_SIGNED_OUT);
+	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
+	assert_null(auth_session_token(s));
+	assert_int_equal(session_store_count(world.auth->store), 0);
+	world_fresh_verdict(&world);
+	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
+	/* And one that outlives everything. */
+	world.browser.count = 0;
+	answer("/oauth/revoke", 200, "{}");
+	world_sign_in(&world, "/");
+	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
+	auth_free(world.auth);
+	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
+	world_fresh_verdict(&world);
+	world.auth = NULL;
+}
+
 static void
 test_store_is_bounded(void **state)
 {
@@ -700,6 +727,7 @@ main(void)
 		T(test_end_during_refresh),
 		T(test_watches_move),
 		T(test_end_stops_others),
+		T(test_identity_outlives_session),
 		T(test_store_is_bounded),
 		T(test_revocations_are_bounded),
 		T(test_two_browsers),
