@@ -76,7 +76,8 @@ void clone_free(struct clone *c); /* ends the worker, waits for it briefly */
 const struct clone_progress *clone_progress(const struct clone *c);
 
 /* Starts when WAITING, or FAILED where can_retry; otherwise does nothing. token is copied to the
- * worker. */
+ * worker; NULL: the settings' one, if any. On failure the clone is FAILED and can be tried again.
+ */
 bool clone_start(struct clone *c, const struct secret *token, struct err *e) MUST_CHECK;
 
 /* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the log. */
@@ -86,7 +87,8 @@ const char *clone_problem_name(enum clone_problem problem);
 
 typedef void clone_changed_fn(const struct clone_progress *p, void *arg);
 
-/* At most ten calls a second, and one for every change of phase. */
+/* At most ten calls a second, and one for every change of phase. fn may start and stop watches, and
+ * start the clone again; it may not free the clone. */
 struct clone_watch {
 	struct clone_watch *next;
 	struct clone_watch **link; /* NULL: not watching */
@@ -99,7 +101,8 @@ void clone_watch_stop(struct clone_watch *w);
 /*
  * `workspace-proxy clone`: the worker. With --worker it reads the token from descriptor 3 and
  * writes progress to descriptor 4; by hand it shows a progress bar and reads the token from
- * settings. Exit codes are in the manual.
+ * settings. --help needs no settings: they may be NULL. Exit codes: 0 done, 1 configuration, 2
+ * command line, else 10 plus the enum clone_problem.
  */
 int clone_run(const struct clone_settings *settings, int argc, char **argv);
 

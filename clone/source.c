@@ -6,23 +6,44 @@
 
 #include <arpa/inet.h>
 
+/* AF_INET or AF_INET6 with the address in *out; AF_UNSPEC for a name. */
+static int
+parse_address(struct str host, struct in6_addr *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (host.len >= sizeof(text))
+		return AF_UNSPEC;
+	memcpy(text, host.data, host.len);
+	text[host.len] = '\0';
+	if (inet_pton(AF_INET, text, out) == 1)
+		return AF_INET;
+	return inet_pton(AF_INET6, text, out) == 1 ? AF_INET6 : AF_UNSPEC;
+}
+
 /* Addresses and "localhost" only: a name such as 127.example.com may belong to anybody. */
 static bool
 host_is_loopback(struct str host)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct in6_addr address;
 
-	if (str_equal(host, STR("localhost")))
-		return true;
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.data, host.len);
-	text[host.len] = '\0';
-	if (inet_pton(AF_INET, text, &v4) == 1)
-		return (ntohl(v4.s_addr) >> 24) == 127;
-	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	switch (parse_address(host, &address)) {
+	case AF_INET:
+		return address.s6_addr[0] == 127;
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(&address);
+	default:
+		return str_equal(host, STR("localhost"));
+	}
+}
+
+bool
+source_host_is_address(const struct clone_settings *settings)
+{
+	struct in6_addr address;
+
+	return !str_is_empty(settings->url.host) &&
+	       parse_address(settings->url.host, &address) != AF_UNSPEC;
 }
 
 bool

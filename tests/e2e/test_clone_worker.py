@@ -8,7 +8,7 @@ import stat
 import subprocess
 
 import pytest
-from clone import CODES, Worker, by_hand, git, settings_for
+from clone import CODES, Worker, by_hand, git, settings_for, start_by_hand
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 IN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
@@ -41,6 +41,12 @@ def token(gitlab):
 @pytest.fixture
 def settings(gitlab, certificates, target):
     return settings_for(gitlab, gitlab.project, target, certificates.ca)
+
+
+@pytest.fixture
+def large(gitlab, certificates, target):
+    project = gitlab.add_project("group/large", gitlab.sasha, files=4000)
+    return settings_for(gitlab, project, target, certificates.ca)
 
 
 def leftovers(path):
@@ -195,6 +201,16 @@ def test_certificate_for_another_name(make_gitlab, certificates, target):
     assert not gitlab.requests.all()
 
 
+def test_https_needs_a_name(make_gitlab, certificates, target):
+    """Debian's libgit2 finds no IP address in a certificate: refused, and said so."""
+    gitlab = make_gitlab(name="127.0.0.1")
+    settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    result = by_hand(settings)
+    assert_failed(result, "tls", target)
+    assert "host names only" in result.stderr and not gitlab.requests.all()
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 def test_server_errors(settings, target, token, gitlab, status):
     gitlab.faults.add("git", status=status)
@@ -262,10 +278,35 @@ def test_tree_that_writes_into_git(settings, gitlab, token, target):
 
 
 def test_usage(settings):
-    result = by_hand(settings, wrapper=("env",))
-    assert result.returncode == CODES["token"]
     result = by_hand({**settings, "CLONE_URL": None})
     assert result.returncode == 1 and "CLONE_URL" in result.stderr
+    result = by_hand(settings, arguments=("--unknown",))
+    assert result.returncode == 2 and "usage:" in result.stderr
+    result = by_hand({}, arguments=("--help",))
+    assert result.returncode == 0 and "Exit codes" in result.stdout
+
+
+def test_bar_on_a_terminal(settings, token, target):
+    leader, follower = os.openpty()
+    result = by_hand({**settings, "CLONE_TOKEN": token}, stderr=follower)
+    os.close(follower)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert result.returncode == 0 and "\r" in shown and "#] " not in shown.split("\r")[1]
+    assert shown.rstrip().endswith(f"The repository is ready in {target}.")
+
+
+def test_interrupted_by_hand(gitlab, large, token, target, tmp_path):
+    """Ctrl-C at a terminal: nothing is left."""
+    gitlab.faults.add("git-upload-pack", stall_after=300000)
+    process = start_by_hand({**large, "CLONE_TOKEN": token})
+    for line in process.stderr:
+        if line.startswith("Receiving"):
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == CODES["internal"]
+    assert leftovers(tmp_path) == [] and not target.parent.exists()
 
 
 # What stands at the target
@@ -397,12 +438,6 @@ def start_slow(gitlab, settings, token, workers, phase):
     return worker
 
 
-@pytest.fixture
-def large(gitlab, certificates, target):
-    project = gitlab.add_project("group/large", gitlab.sasha, files=4000)
-    return settings_for(gitlab, project, target, certificates.ca)
-
-
 @pytest.mark.parametrize("phase", ["receiving", "checkout"])
 @pytest.mark.parametrize("inside", [False, True])
 def test_killed_and_run_again(gitlab, large, token, target, tmp_path, workers, phase, inside):
@@ -433,22 +468,11 @@ def test_told_to_stop(gitlab, large, token, target, tmp_path, workers, phase, in
     assert os.listdir(target) == ["lost+found"] if inside else not target.parent.exists()
 
 
-def test_ends_when_nobody_reads(gitlab, large, token, target, tmp_path):
-    read, write = os.pipe()
+def test_ends_when_nobody_reads(gitlab, large, token, target, tmp_path, workers):
     gitlab.faults.add("git-upload-pack", bytes_per_s=100000)
-    from clone import PROGRESS_FD, TOKEN_FD
-    from proxy import binary, environment_for
-
-    token_read, token_write = os.pipe()
-    high = [os.dup2(fd, 50 + i, inheritable=False) for i, fd in enumerate((token_read, write))]
-    actions = [(os.POSIX_SPAWN_DUP2, high[0], TOKEN_FD), (os.POSIX_SPAWN_DUP2, high[1], PROGRESS_FD)]
-    pid = os.posix_spawn(binary(), ["workspace-proxy", "clone", "--worker"], environment_for(large), file_actions=actions)
-    os.write(token_write, token.encode())
-    for fd in (token_read, token_write, write, *high):
-        os.close(fd)
-    os.read(read, 1)
-    os.close(read)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == CODES["internal"]
+    worker = Worker(large, token, lines=1)
+    workers.append(worker)
+    assert worker.finish() == CODES["internal"]
     assert leftovers(tmp_path) == [] and not target.exists()
 
 

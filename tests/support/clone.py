@@ -40,24 +40,32 @@ def settings_for(gitlab, project, target, ca=None, **more):
     return {**values, **more}
 
 
-def by_hand(settings, wrapper=(), **options):
+def by_hand(settings, wrapper=(), arguments=(), **options):
     """Runs `workspace-proxy clone` to its end."""
     result = subprocess.run(
-        [*wrapper, binary(), "clone"],
+        [*wrapper, binary(), "clone", *arguments],
         env=environment_for(settings),
-        capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
-    assert not SANITIZER.search(result.stderr), result.stderr
+    assert not SANITIZER.search(result.stderr or ""), result.stderr
     return result
 
 
-class Worker:
-    """`workspace-proxy clone --worker` with its two descriptors, as the sidecar starts it."""
+def start_by_hand(settings):
+    """A `workspace-proxy clone` that runs, its standard error to be read."""
+    return subprocess.Popen([binary(), "clone"], env=environment_for(settings), text=True, stderr=subprocess.PIPE)
 
-    def __init__(self, settings, token=None):
+
+class Worker:
+    """`workspace-proxy clone --worker` with its two descriptors, as the sidecar starts it.
+
+    lines: stops reading its progress after so many.
+    """
+
+    def __init__(self, settings, token=None, lines=None):
+        self._lines_max = lines
         token_read, token_write = os.pipe()
         self._progress, progress_write = os.pipe()
         self._log_read, log_write = os.pipe()
@@ -88,6 +96,8 @@ class Worker:
                 with self._changed:
                     self.lines.append(json.loads(line))
                     self._changed.notify_all()
+                if len(self.lines) == self._lines_max:
+                    break
         with self._changed:
             self.lines.append(None)
             self._changed.notify_all()
