@@ -7,6 +7,7 @@ PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
 PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
+MAKEFLAGS += --no-print-directory
 
 PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -158,7 +159,7 @@ docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md from the table of
 DEMO_DEPS := $(BUILD)/deps-$(if $(filter-out 0,$(DEMO_CHECK)),demo-check,demo)
 .PHONY: demo
 demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the URL to open
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) -j$(JOBS) all
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy exec $(PYTHON) tests/support/demo.py
 
 .PHONY: deps deps-test deps-demo
