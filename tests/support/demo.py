@@ -21,7 +21,7 @@ from certificates import Authority
 from gitlab import GitLab
 from ide import Ide
 
-OUTPUT = os.path.join(proxy_module.ROOT, "build", "demo")
+OUTPUT = os.path.join(os.path.dirname(proxy_module.binary()), "demo")  # build/demo
 FILES, COMMITS = 3000, 1500
 BYTES_PER_S = 2_500_000
 
