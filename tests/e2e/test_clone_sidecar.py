@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sidecar and its clone worker as processes: what the worker holds, who outlives whom."""
+
+import os
+import signal
+
+import pytest
+from clone import git
+from proxy import wait_until
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "work" / "demo"
+
+
+@pytest.fixture
+def cloning(make_proxy, gitlab, upstream, target):
+    """A sidecar in the middle of a clone with CLONE_TOKEN: the proxy, with .token and .worker."""
+    project = gitlab.add_project("group/large", gitlab.sasha, files=2000)
+    gitlab.faults.add("git-upload-pack", stall_after=300000, times=1)
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(project), CLONE_DIR=target, CLONE_TOKEN=token)
+    proxy.token = token
+    proxy.secrets.append(token)
+    proxy.wait_for_log(message="clone: phase", phase="receiving")
+    with open(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children") as file:
+        (proxy.worker,) = map(int, file.read().split())
+    return proxy
+
+
+def is_gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def leftovers(path):
+    return [name for name in os.listdir(path) if "workspace-proxy-clone" in name] if path.exists() else []
+
+
+def test_clones_at_start_with_a_token(make_proxy, gitlab, upstream, target):
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target, CLONE_TOKEN=token)
+    proxy.secrets.append(token)
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    assert git(target, "status", "--porcelain") == ""
+    assert leftovers(target.parent) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that is not dumpable")
+def test_worker_holds_what_it_needs(cloning):
+    folder = f"/proc/{cloning.worker}"
+    for name in ("environ", "cmdline"):
+        with open(f"{folder}/{name}", "rb") as file:
+            content = file.read()
+        assert cloning.token.encode() not in content and b"SECRET" not in content
+    # null, null, the log, no token any more, the progress; what else is open is the worker's own
+    links = {int(fd): os.readlink(f"{folder}/fd/{fd}") for fd in os.listdir(f"{folder}/fd")}
+    assert links[0] == links[1] == "/dev/null" and 3 not in links or not links[3].startswith("pipe:")
+    assert links[4].startswith("pipe:")
+    assert len([link for link in links.values() if link.startswith("socket:")]) == 1
+    with open(f"{folder}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    assert int(fields[2]) == cloning.worker and int(fields[16]) == 10  # process group, nice
+
+
+def test_retry_after_the_worker_died(cloning, target):
+    os.kill(cloning.worker, signal.SIGKILL)
+    entry = cloning.wait_for_log(message="clone: failed")
+    assert entry["problem"] == "internal" and entry["can_retry"]
+    assert cloning.log_entries(message="clone: worker was killed")[0]["signal"] == "KILL"
+    assert not target.exists()
+
+
+def test_ending_the_sidecar_ends_the_clone(cloning, target):
+    assert cloning.stop() == 0
+    assert is_gone(cloning.worker)
+    assert not target.parent.exists()
+
+
+def test_worker_ends_with_a_sidecar_that_was_killed(cloning, target):
+    worker = cloning.worker
+    os.kill(cloning.process.pid, signal.SIGKILL)
+    cloning.process.wait()
+    cloning.exit_code = -signal.SIGKILL
+    wait_until(lambda: is_gone(worker), what="the worker's end")
+    assert not target.parent.exists()
