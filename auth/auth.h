@@ -166,7 +166,8 @@ bool auth_is_navigation(const struct auth_facts *facts);
  */
 bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
-/* The session's GitLab access token; valid until the loop is entered again. */
+/* The session's GitLab access token; valid until the loop is entered again. NULL once it has ended.
+ */
 const struct secret *auth_session_token(const struct auth_session *s);
 
 /* While held (a clone works with a session's token) no token that still works is replaced or
