@@ -112,8 +112,8 @@ bool
 tree_remove(int at, const char *name)
 {
 	struct removal r = {.raised = 0};
+	bool ok = true;
 	int saved;
-	bool ok;
 
 	r.top = tree_open(at, name);
 	if (r.top < 0)

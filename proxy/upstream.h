@@ -38,10 +38,9 @@ enum upstream_failure {
 
 /* Called from the loop. Each may give the connection back. on_head may edit the list of fields. */
 struct upstream_handler {
-	void (*on_head)(struct response_head *head,
-			void *arg);		     /* each 1xx, then the final one */
-	void (*on_body)(struct str data, void *arg); /* also a tunnel's bytes */
-	void (*on_end)(void *arg);		     /* the response, or the tunnel, is over */
+	void (*on_head)(struct response_head *head, void *arg); /* each 1xx, then the final one */
+	void (*on_body)(struct str data, void *arg);		/* also a tunnel's bytes */
+	void (*on_end)(void *arg);     /* the response, or the tunnel, is over */
 	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
 	void (*on_drained)(void *arg); /* more of the request may be sent */
 	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
