@@ -20,6 +20,7 @@
 #define FREE_GRACE_MS 2000u
 #define NOTIFY_MS     100u
 #define COLLECT_MS    50u
+#define QUIET_MS      3000u
 
 struct clone {
 	struct loop *loop;
@@ -31,6 +32,7 @@ struct clone {
 	struct loop_io lines_io;   /* the worker's progress */
 	struct loop_io exit_io;	   /* the worker's pidfd */
 	struct loop_timer stall;   /* no progress */
+	struct loop_timer quiet;   /* no line for a while: the rate is 0 */
 	struct loop_timer kill;	   /* SIGTERM was not enough */
 	struct loop_timer collect; /* without a pidfd: looks whether the worker has ended */
 	struct buf line;
@@ -167,6 +169,7 @@ stop_following(struct clone *c)
 	loop_io_fini(&c->lines_io);
 	loop_io_fini(&c->exit_io);
 	loop_timer_stop(&c->stall);
+	loop_timer_stop(&c->quiet);
 	loop_timer_stop(&c->kill);
 	loop_timer_stop(&c->collect);
 	child_fini(&c->child);
@@ -197,6 +200,15 @@ on_stalled(void *arg)
 }
 
 static void
+on_quiet(void *arg)
+{
+	struct clone *c = arg;
+
+	c->progress.bytes_per_s = 0;
+	notify_throttled(c);
+}
+
+static void
 on_kill(void *arg)
 {
 	struct clone *c = arg;
@@ -220,6 +232,7 @@ take_line(struct clone *c, struct str line)
 	}
 	take_counters(&c->progress, &p);
 	loop_timer_start(&c->stall, c->settings->stall_timeout_ms);
+	loop_timer_start(&c->quiet, QUIET_MS);
 	if (!progress_is_running(p.phase)) {
 		c->has_final = true;
 		c->final_phase = p.phase;
@@ -382,6 +395,7 @@ clone_new(struct loop *l, const struct clone_settings *settings, const char *pro
 	c->child = (struct child){.pidfd = -1, .progress_fd = -1};
 	buf_init(&c->line, PROGRESS_LINE_MAX);
 	loop_timer_init(&c->stall, l, on_stalled, c);
+	loop_timer_init(&c->quiet, l, on_quiet, c);
 	loop_timer_init(&c->kill, l, on_kill, c);
 	loop_timer_init(&c->collect, l, on_collect, c);
 	loop_timer_init(&c->notify, l, on_notify, c);
@@ -404,6 +418,7 @@ clone_free(struct clone *c)
 	while (c->watches != NULL)
 		clone_watch_stop(c->watches);
 	loop_timer_fini(&c->stall);
+	loop_timer_fini(&c->quiet);
 	loop_timer_fini(&c->kill);
 	loop_timer_fini(&c->collect);
 	loop_timer_fini(&c->notify);

@@ -24,6 +24,35 @@ failure_problem_of_errno(int errno_value)
 	}
 }
 
+enum clone_problem
+failure_problem_of_text(const char *message)
+{
+	static const int known[] = {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strstr(message, strerror_r(known[i], text, sizeof(text))) != NULL)
+			return failure_problem_of_errno(known[i]);
+	}
+	return CLONE_PROBLEM_NONE;
+}
+
+enum clone_problem
+failure_problem_of_status(long status)
+{
+	switch (status) {
+	case 401:
+		return CLONE_PROBLEM_TOKEN;
+	case 403:
+		return CLONE_PROBLEM_NO_ACCESS;
+	case 404:
+	case 410:
+		return CLONE_PROBLEM_NOT_FOUND;
+	default:
+		return CLONE_PROBLEM_UNREACHABLE;
+	}
+}
+
 bool
 failure_set(struct clone_failure *f, enum clone_problem problem, const char *format, ...)
 {

@@ -24,4 +24,11 @@ bool failure_set_errno(struct clone_failure *f, int errno_value, const char *for
 
 enum clone_problem failure_problem_of_errno(int errno_value);
 
+/* The same from a message that holds strerror's text; CLONE_PROBLEM_NONE when it holds none of
+ * those that have a class of their own. */
+enum clone_problem failure_problem_of_text(const char *message);
+
+/* What GitLab's answer to git means when it is not 200. */
+enum clone_problem failure_problem_of_status(long status);
+
 #endif

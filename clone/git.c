@@ -9,7 +9,6 @@
  */
 #include "clone/git.h"
 
-#include <errno.h>
 #include <git2.h>
 #include <git2/sys/stream.h>
 #include <stdlib.h>
@@ -18,6 +17,9 @@
 
 /* A pack that claims more is refused before memory is reserved for it. */
 #define OBJECTS_MAX (32u * 1024u * 1024u)
+/* A few hundred objects can describe billions of files, or folders without end. */
+#define FILES_MAX      5000000u
+#define PATH_BYTES_MAX 4000u
 /* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
 #define WINDOW_BYTES (32u * 1024u * 1024u)
 #define MAPPED_BYTES (256u * 1024u * 1024u)
@@ -132,49 +134,20 @@ on_stream_new(git_stream **out, const char *host, const char *port)
 	return 0;
 }
 
-static enum clone_problem
-problem_of_status(const char *status)
-{
-	switch (strtol(status, NULL, 10)) {
-	case 401:
-		return CLONE_PROBLEM_TOKEN;
-	case 403:
-		return CLONE_PROBLEM_NO_ACCESS;
-	case 404:
-	case 410:
-		return CLONE_PROBLEM_NOT_FOUND;
-	default:
-		return CLONE_PROBLEM_UNREACHABLE;
-	}
-}
-
-/* libgit2 tells system errors apart by strerror's text only. */
-static enum clone_problem
-problem_of_system_text(const char *message)
-{
-	static const int known[] = {ENOSPC, EDQUOT, EFBIG, EACCES, EPERM, EROFS};
-	char text[128];
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strstr(message, strerror_r(known[i], text, sizeof(text))) != NULL)
-			return failure_problem_of_errno(known[i]);
-	}
-	return CLONE_PROBLEM_NONE;
-}
-
 enum clone_problem
 clone_git_problem(int code, int class, const char *message)
 {
 	static const char status[] = "unexpected http status code: ";
 	const char *at = strstr(message, status);
-	enum clone_problem problem = problem_of_system_text(message);
+	/* libgit2 tells system errors apart by their text only. */
+	enum clone_problem problem = failure_problem_of_text(message);
 
 	if (code == GIT_EAUTH)
 		return CLONE_PROBLEM_TOKEN;
 	if (code == GIT_ECERTIFICATE || class == GIT_ERROR_SSL)
 		return CLONE_PROBLEM_TLS;
 	if (class == GIT_ERROR_HTTP && at != NULL)
-		return problem_of_status(at + sizeof(status) - 1);
+		return failure_problem_of_status(strtol(at + sizeof(status) - 1, NULL, 10));
 	if ((class == GIT_ERROR_HTTP || class == GIT_ERROR_NET) &&
 	    strstr(message, "redirect") != NULL)
 		return CLONE_PROBLEM_REFUSED;
@@ -505,6 +478,35 @@ set_head(struct transfer *t)
 	return code == 0 || fail(t, code, "set HEAD");
 }
 
+/* Runs before a folder is entered, so that neither files nor depth pass the bounds. */
+static int
+on_tree_entry(const char *folder, const git_tree_entry *entry, void *arg)
+{
+	size_t *count = arg;
+
+	if (++*count > FILES_MAX)
+		return GIT_EUSER;
+	return strlen(folder) + strlen(git_tree_entry_name(entry)) > PATH_BYTES_MAX ? GIT_EUSER : 0;
+}
+
+/* Checkout keeps a record of every file before it writes the first. */
+static bool
+check_tree(struct transfer *t)
+{
+	git_object *tree = NULL;
+	size_t count = 0;
+	int code = git_revparse_single(&tree, t->repository, "HEAD^{tree}");
+
+	if (code == 0)
+		code = git_tree_walk((git_tree *)tree, GIT_TREEWALK_PRE, on_tree_entry, &count);
+	git_object_free(tree);
+	if (code == GIT_EUSER)
+		return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+				   "more than %u files, or a path of more than %u bytes", FILES_MAX,
+				   PATH_BYTES_MAX);
+	return code == 0 || fail(t, code, "read the tree");
+}
+
 static bool
 write_files(struct transfer *t)
 {
@@ -513,6 +515,8 @@ write_files(struct transfer *t)
 
 	if (git_repository_head_unborn(t->repository) == 1)
 		return true;
+	if (!check_tree(t))
+		return false;
 	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
 	options.checkout_strategy = GIT_CHECKOUT_SAFE;
 	options.progress_cb = on_checkout;

@@ -161,6 +161,14 @@ def test_relative_url_root(make_gitlab, certificates, target):
     assert (target / ".git").is_dir()
 
 
+def test_address_of_ipv6(make_gitlab, target):
+    gitlab = make_gitlab(tls=False, host="::1")
+    settings = settings_for(gitlab, gitlab.project, target)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+
+
 # What fails, and how
 
 
@@ -275,6 +283,23 @@ def test_tree_that_writes_into_git(settings, gitlab, token, target):
     result = by_hand({**settings, "CLONE_TOKEN": token})
     assert result.returncode != 0
     assert not target.exists()
+
+
+def nest(bare, tree, name, times, width=1):
+    """A tree that holds `tree` `width` times, that `width` times, and so on."""
+    for _ in range(times):
+        tree = git(bare, "mktree", stdin="".join(f"040000 tree {tree}\t{name}{i}\n" for i in range(width)))
+    return tree
+
+
+@pytest.mark.parametrize("shape", ["wide", "deep"])
+def test_tree_without_end(settings, gitlab, token, target, shape):
+    bare = gitlab.project.repository
+    blob = git(bare, "hash-object", "-w", "--stdin", stdin="bomb")
+    leaf = git(bare, "mktree", stdin=f"100644 blob {blob}\tfile\n")
+    tree = nest(bare, leaf, "d", 10, 10) if shape == "wide" else nest(bare, leaf, "d" * 200, 30)
+    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree, "-m", "Bomb"))
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
 
 
 def test_usage(settings):

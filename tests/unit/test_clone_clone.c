@@ -378,7 +378,7 @@ test_what_the_worker_gets(void **state)
 	f->settings.ref = "topic";
 	f->settings.ca_file = "/ca.pem";
 	start(f, "{ echo \"token=$(cat <&3)\"; echo \"arguments=$*\"; env | sort; "
-		 "echo \"group=$(ps -o pgid= $$ | tr -d ' ') $$\"; "
+		 "echo \"group=$(cut -d' ' -f5 /proc/$$/stat) $$\"; "
 		 "ls -l /proc/$$/fd; } "
 		 ">\"$WORKSPACE_PROXY_CLONE_DIR\"\nline done\n");
 	run_until(f, CLONE_DONE);
