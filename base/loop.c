@@ -74,6 +74,8 @@ loop_free(struct loop *l)
 {
 	if (l == NULL)
 		return;
+	/* Bufferevents (libevhtp's) that were freed are really freed from the loop. */
+	(void)event_base_loop(l->base, EVLOOP_NONBLOCK);
 	event_base_free(l->base);
 	free(l->clock);
 	free(l);

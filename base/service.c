@@ -309,7 +309,8 @@ send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_
 	add_header(request, "X-Content-Type-Options", "nosniff");
 	if (!is_head && reply->body.len > 0)
 		(void)evbuffer_add(request->buffer_out, reply->body.data, reply->body.len);
-	evhtp_request_set_keepalive(request, 0);
+	/* evhtp_request_set_keepalive only ever sets the flag. */
+	request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
 	evhtp_send_reply(request, (evhtp_res)reply->status);
 }
 

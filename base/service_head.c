@@ -58,6 +58,14 @@ is_target(struct str target)
 	return true;
 }
 
+/* HTTP-version of RFC 9112 section 2.3. */
+static bool
+is_version(struct str s)
+{
+	return s.len == 8 && str_starts_with(s, STR("HTTP/")) && s.data[5] >= '0' &&
+	       s.data[5] <= '9' && s.data[6] == '.' && s.data[7] >= '0' && s.data[7] <= '9';
+}
+
 static unsigned
 read_request_line(struct str line, struct service_head *h)
 {
@@ -67,7 +75,7 @@ read_request_line(struct str line, struct service_head *h)
 	    !is_token(h->method) || !is_target(target))
 		return 400;
 	if (!str_equal(line, STR("HTTP/1.1")) && !str_equal(line, STR("HTTP/1.0")))
-		return str_starts_with(line, STR("HTTP/")) ? 505 : 400;
+		return is_version(line) ? 505 : 400;
 	if (!is_known_method(h->method))
 		return 501;
 	h->path = str_take(target, str_find_byte(target, '?'));
