@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clone worker against a real git server: what it clones, what it refuses, what it leaves."""
 
+import contextlib
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import tempfile
 
 import pytest
 from clone import CODES, Worker, by_hand, git, settings_for, start_by_hand
+from proxy import binary
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 IN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
@@ -45,7 +50,7 @@ def settings(gitlab, certificates, target):
 
 @pytest.fixture
 def large(gitlab, certificates, target):
-    project = gitlab.add_project("group/large", gitlab.sasha, files=4000)
+    project = gitlab.add_project("group/large", gitlab.sasha, files=2500)
     return settings_for(gitlab, project, target, certificates.ca)
 
 
@@ -315,8 +320,11 @@ def test_bar_on_a_terminal(settings, token, target):
     leader, follower = os.openpty()
     result = by_hand({**settings, "CLONE_TOKEN": token}, stderr=follower)
     os.close(follower)
-    shown = os.read(leader, 65536).decode()
-    os.close(leader)
+    shown = b""
+    with contextlib.suppress(OSError), os.fdopen(leader, "rb", buffering=0) as terminal:  # EIO at its end
+        while piece := terminal.read(65536):
+            shown += piece
+    shown = shown.decode()
     assert result.returncode == 0 and "\r" in shown and "#] " not in shown.split("\r")[1]
     assert shown.rstrip().endswith(f"The repository is ready in {target}.")
 
@@ -426,6 +434,44 @@ def test_bind_mount_of_the_same_file_system(settings, token, target, tmp_path):
     result = by_hand({**settings, "CLONE_TOKEN": token}, wrapper=(*IN_MOUNTS, script))
     assert result.returncode == 0, result.stderr
     assert sorted(os.listdir(tmp_path / "volume")) == [".git", "README.md", "notebooks"]
+
+
+@pytest.fixture
+def as_nobody(make_gitlab):
+    """Clones as an unprivileged user: (where, settings, run)."""
+    gitlab = make_gitlab(tls=False)
+    with tempfile.TemporaryDirectory(prefix="clone-") as directory:
+        os.chmod(directory, 0o755)
+        program = shutil.copy(binary(), directory)
+        where = pathlib.Path(directory) / "demo"
+        settings = settings_for(gitlab, gitlab.project, where)
+        settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+        wrapper = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", f"exec {program} clone")
+        yield where, lambda: by_hand(settings, wrapper=wrapper)
+
+
+@ROOT_ONLY
+def test_parent_that_is_not_writable(as_nobody):
+    where, run = as_nobody
+    assert run().returncode == CODES["permission"]
+    where.mkdir()
+    assert run().returncode == CODES["permission"]
+    assert os.listdir(where) == []
+    os.chown(where, 65534, 65534)
+    number = where.stat().st_ino
+    result = run()
+    assert result.returncode == 0, result.stderr
+    assert where.stat().st_ino == number and sorted(os.listdir(where)) == [".git", "README.md", "notebooks"]
+    assert {p.stat().st_uid for p in where.rglob("*")} == {65534}
+
+
+@ROOT_ONLY
+def test_repository_of_another_user_is_left_alone(as_nobody):
+    where, run = as_nobody
+    where.mkdir()
+    git(where, "init", "-q")
+    assert run().returncode == 0
+    assert os.listdir(where) == [".git"]
 
 
 @ROOT_ONLY
