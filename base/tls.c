@@ -49,6 +49,7 @@ struct tls_session {
 	SSL *ssl;
 	int fd;
 	bool is_starved; /* the last read found no whole record */
+	bool has_end;	 /* data came together with an end that no read has told yet */
 	bool saw_end;	 /* the socket was closed or reset by the peer */
 	bool has_failed;
 	struct output output;
@@ -438,6 +439,7 @@ enum tls_result
 tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got, struct err *e)
 {
 	*got = 0;
+	s->has_end = false;
 	do {
 		size_t n = 0;
 		ERR_clear_error();
@@ -446,9 +448,10 @@ tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got, st
 		if (returned != 1 && *got == 0)
 			return explain(s, 0, "TLS read", e);
 		*got += n;
-		/* An end that came with data is reported again by the next read. */
-		if (returned != 1)
+		if (returned != 1) {
+			s->has_end = SSL_get_error(s->ssl, 0) != SSL_ERROR_WANT_READ;
 			break;
+		}
 	} while (*got < size && SSL_has_pending(s->ssl) == 1);
 	return TLS_DONE;
 }
@@ -456,7 +459,8 @@ tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got, st
 bool
 tls_session_has_buffered(const struct tls_session *s)
 {
-	return SSL_pending(s->ssl) > 0 || (!s->is_starved && SSL_has_pending(s->ssl) == 1);
+	return s->has_end || SSL_pending(s->ssl) > 0 ||
+	       (!s->is_starved && SSL_has_pending(s->ssl) == 1);
 }
 
 bool

@@ -46,7 +46,7 @@ enum tls_result tls_session_handshake(struct tls_session *s, struct err *e) MUST
 enum tls_result tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got,
 				 struct err *e) MUST_CHECK;
 
-/* Whether a read would yield bytes without the socket becoming readable again. */
+/* Whether a read would yield bytes or an end without the socket becoming readable again. */
 bool tls_session_has_buffered(const struct tls_session *s);
 
 /* Encrypts all of data into the output. False only without memory or when the session has failed.

@@ -400,7 +400,9 @@ test_ends(void **state)
 	SSL_shutdown(p.client);
 	assert_int_equal(read_some(&p, data, sizeof(data), &got), TLS_DONE);
 	assert_int_equal(got, 4);
+	assert_true(tls_session_has_buffered(p.session)); /* the end */
 	assert_int_equal(read_some(&p, data, sizeof(data), &got), TLS_CLOSED);
+	assert_false(tls_session_has_buffered(p.session));
 	assert_true(tls_session_write(p.session, STR("still here"), &p.e));
 	tls_session_close(p.session);
 	flush(&p);
