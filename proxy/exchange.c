@@ -68,6 +68,13 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	buf_init(&x->form, AUTH_BODY_MAX);
 	auth_verdict_init(&x->verdict);
 	x->route = route_find(p, &x->request);
+	if (!forward_find_client(&p->settings->trusted_proxies, &request->headers, s->peer_ip,
+				 &x->arena, &x->client, &x->forwarded_for)) {
+		reply_status(x, 500);
+		return x;
+	}
+	if (!str_equal(x->client, s->peer_ip))
+		x->log.fields[1] = log_str("client", x->client);
 
 	bool wants_form = (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
 			  !x->request_ended;
@@ -143,7 +150,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		.auth = x->proxy->auth,
 		.request = &x->request,
 		.identity = x->verdict.identity,
-		.peer_ip = s->peer_ip,
+		.forwarded_for = x->forwarded_for,
 		.request_id = {x->id, EXCHANGE_ID_SIZE - 4},
 	};
 

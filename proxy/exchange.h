@@ -43,6 +43,8 @@ struct exchange {
 	struct route route;
 	char id[EXCHANGE_ID_SIZE];
 	struct log_context log;
+	struct str client;	  /* the browser's IP, as far as trusted proxies tell */
+	struct str forwarded_for; /* for the upstream */
 
 	struct buf form; /* of EXCHANGE_FORM */
 	struct auth_verdict verdict;

@@ -104,10 +104,52 @@ write_identity(const struct forward *f, struct buf *out)
 	http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
 	if (f->identity.email.len > 0)
 		http1_write_field(out, STR("X-Forwarded-Email"), f->identity.email);
-	http1_write_field(out, STR("X-Forwarded-For"), f->peer_ip);
+	http1_write_field(out, STR("X-Forwarded-For"), f->forwarded_for);
 	http1_write_field(out, STR("X-Forwarded-Host"), f->request->authority);
 	http1_write_field(out, STR("X-Forwarded-Proto"), STR("https"));
 	http1_write_field(out, STR("X-Request-Id"), f->request_id);
+}
+
+#define FORWARDED_FOR_MAX 512u /* bytes of a list that are passed on */
+
+/* The last element of a list; *rest is what is before it. */
+static struct str
+take_last(struct str *rest)
+{
+	size_t at = rest->len;
+
+	while (at > 0 && rest->data[at - 1] != ',')
+		at--;
+	struct str last = str_trim(str_skip(*rest, at));
+	*rest = str_take(*rest, at > 0 ? at - 1 : 0);
+	return last;
+}
+
+bool
+forward_find_client(const struct cidr_set *trusted, const struct headers *h, struct str peer_ip,
+		    struct arena *a, struct str *client, struct str *forwarded_for)
+{
+	struct str list = STR_NONE;
+	struct str last;
+
+	*client = *forwarded_for = peer_ip;
+	if (trusted->count == 0 || !cidr_contains_text(trusted, peer_ip))
+		return true;
+	for (size_t i = 0; i < h->count; i++)
+		if (str_equal_nocase(h->items[i].name, STR("x-forwarded-for")))
+			list = h->items[i].value;
+	if (list.len == 0 || list.len > FORWARDED_FOR_MAX)
+		return true;
+	*forwarded_for = str_from(arena_printf(a, "%.*s, %.*s", STR_FMT(list), STR_FMT(peer_ip)));
+	while (list.len > 0) {
+		last = take_last(&list);
+		if (last.len == 0)
+			break;
+		*client = last;
+		if (!cidr_contains_text(trusted, last))
+			break;
+	}
+	return forwarded_for->data != NULL;
 }
 
 void

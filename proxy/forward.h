@@ -10,15 +10,25 @@
 #define PROXY_FORWARD_H
 
 #include "auth/auth.h"
+#include "base/cidr.h"
 #include "proxy/message.h"
 
 struct forward {
 	const struct auth *auth;
 	const struct request_head *request;
 	struct auth_identity identity;
-	struct str peer_ip;
+	struct str forwarded_for; /* X-Forwarded-For */
 	struct str request_id;
 };
+
+/*
+ * Whose request it is, and what X-Forwarded-For says on. A trusted peer's list is believed from its
+ * end up to the first address that is not trusted itself; of everybody else it is dropped. *client
+ * is a view into peer_ip or h.
+ */
+bool forward_find_client(const struct cidr_set *trusted, const struct headers *h,
+			 struct str peer_ip, struct arena *a, struct str *client,
+			 struct str *forwarded_for) MUST_CHECK;
 
 /* Writes the whole head for the upstream, HTTP/1.1, keep-alive. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "proxy/downstream.h"
+#include "proxy/preface.h"
 
 #define SPARE_DESCRIPTORS 64u /* logs, GitLab, the admin listener, the clone worker's pipes */
 
@@ -47,7 +48,12 @@ on_accept(int fd, const struct address *peer, void *arg)
 	struct lifecycle_listener *listener = arg;
 	struct lifecycle *l = listener->lifecycle;
 
-	downstream_accept(l->proxy, fd, peer, listener->tls);
+	const struct settings *settings = l->proxy->settings;
+
+	if (settings->proxy_protocol && cidr_contains(&settings->trusted_proxies, peer))
+		preface_start(l->proxy, fd, peer, listener->tls);
+	else
+		downstream_accept(l->proxy, fd, peer, listener->tls);
 	if (l->proxy->downstreams_count >= l->proxy->settings->connections_max)
 		pause_listeners(l);
 }
@@ -100,6 +106,7 @@ drain(struct lifecycle *l)
 	p->draining = true;
 	close_listeners(l);
 	loop_timer_start(&l->drain_timer, p->settings->drain_timeout_ms);
+	preface_close_all(p);
 	downstream_drain_all(p);
 	resume_when_possible(l);
 }
@@ -170,6 +177,7 @@ lifecycle_fini(struct lifecycle *l)
 		return;
 	close_listeners(l);
 	l->proxy->on_capacity = NULL;
+	preface_close_all(l->proxy);
 	downstream_close_all(l->proxy);
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		loop_signal_fini(&l->signals[i]);

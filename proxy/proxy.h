@@ -17,6 +17,7 @@
 #include "proxy/upstream.h"
 
 struct downstream;
+struct preface;
 
 #define PROXY_HOSTS 2
 
@@ -37,7 +38,8 @@ struct proxy {
 	struct str prefix;	       /* of our endpoints */
 
 	struct downstream *downstreams; /* every public connection */
-	size_t downstreams_count;
+	struct preface *prefaces;	/* connections whose PROXY header is still to come */
+	size_t downstreams_count;	/* of both */
 	bool draining;
 	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */

@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "base/address.h"
 #include "base/arena.h"
+#include "base/cidr.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/url.h"
@@ -27,6 +28,8 @@ struct settings {
 	struct address https_address;
 	struct address http_address;
 	struct address admin_address;
+	struct cidr_set trusted_proxies; /* whose X-Forwarded-For and PROXY header count */
+	bool proxy_protocol;
 	const char *tls_cert_file;
 	const char *tls_key_file;
 

@@ -191,6 +191,14 @@ check_clashes(struct check *c)
 }
 
 static void
+check_proxies(struct check *c)
+{
+	if (c->s->proxy_protocol && c->s->trusted_proxies.count == 0)
+		conf_problem(c->problems, VAR("PROXY_PROTOCOL"),
+			     "needs " VAR("TRUSTED_PROXY_IPS") ": whose PROXY header is believed");
+}
+
+static void
 check_external_url(struct check *c)
 {
 	struct url *u = &c->s->auth.external_url;
@@ -380,6 +388,7 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 	check_clone(&c, scope);
 	if (scope == SETTINGS_CLONE)
 		return;
+	check_proxies(&c);
 	check_external_url(&c);
 	check_tls(&c);
 	check_listeners(&c);

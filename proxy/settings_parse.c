@@ -76,6 +76,19 @@ settings_format_upstream(const void *field, struct buf *out)
 	buf_addf(out, "%s%s", address_is_unix(&u->address) ? "" : "http://", text);
 }
 
+bool
+settings_parse_networks(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return cidr_parse(field, value, e);
+}
+
+void
+settings_format_networks(const void *field, struct buf *out)
+{
+	cidr_format(field, out);
+}
+
 /* Standard base64 and base64url differ in two characters, so both can be taken. */
 static bool
 decode_base64(struct str text, struct buf *out)

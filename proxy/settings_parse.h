@@ -9,6 +9,7 @@
 #include "base/conf.h"
 
 conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
+conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
 conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */
 conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
@@ -18,6 +19,7 @@ conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_ref;
 
 conf_format_fn settings_format_upstream;
+conf_format_fn settings_format_networks;
 conf_format_fn settings_format_cookie_secret;
 conf_format_fn settings_format_authorization;
 conf_format_fn settings_format_text;

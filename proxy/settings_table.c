@@ -65,6 +65,28 @@ static const struct conf_setting rows[] = {
 	 .alias = SETTINGS_FOREIGN "HTTP_ADDRESS",
 	 .text = "Public plain listener, for use behind an ingress that terminates TLS."},
 	{.group = "Listeners",
+	 .name = "TRUSTED_PROXY_IPS",
+	 .type = CONF_CUSTOM,
+	 .offset = AT(trusted_proxies),
+	 .parse = settings_parse_networks,
+	 .format = settings_format_networks,
+	 .expected = "IP addresses and networks such as 10.0.0.0/8,fd00::/8",
+	 .unset = "none",
+	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
+	 .text = "Peers whose X-Forwarded-For and PROXY header are believed, for the client's "
+		 "address "
+		 "in logs and towards the IDE. Nothing else that they say counts; of everybody "
+		 "else "
+		 "the headers are dropped."},
+	{.group = "Listeners",
+	 .name = "PROXY_PROTOCOL",
+	 .type = CONF_BOOL,
+	 .offset = AT(proxy_protocol),
+	 .fallback = "off",
+	 .text = "Connections from TRUSTED_PROXY_IPS begin with a PROXY header, version 1 or 2 "
+		 "([specification](https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt)); "
+		 "without one they are closed."},
+	{.group = "Listeners",
 	 .name = "ADMIN_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .offset = AT(admin_address),
@@ -438,9 +460,6 @@ static const struct conf_setting rows[] = {
 	RESERVED("PORTS", NULL, "Ports reachable as `<port>-<name>.<zone>`."),
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),
-	RESERVED("TRUSTED_PROXY_IPS", SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
-		 "Peers whose X-Forwarded-* headers count."),
-	RESERVED("PROXY_PROTOCOL", NULL, "Whether the PROXY protocol's header is read."),
 	RESERVED("CLONE_DEPTH", NULL, "Commits of history to clone."),
 	RESERVED("CLONE_SUBMODULES", NULL, "Whether submodules are cloned."),
 };

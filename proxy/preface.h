@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that begin with a PROXY header: reads exactly the header, then hands the connection
+ * on with the client's address. Only for peers whose word counts (TRUSTED_PROXY_IPS).
+ */
+#ifndef PROXY_PREFACE_H
+#define PROXY_PREFACE_H
+
+#include "proxy/proxy.h"
+
+/* Owns fd. What comes after the header goes to downstream_accept; a connection without one is
+ * closed. */
+void preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls);
+
+void preface_close_all(struct proxy *p);
+
+#endif
