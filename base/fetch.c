@@ -85,7 +85,7 @@ realloc_wiped(void *data, size_t size)
 
 	if (data != NULL && size != 0 && size <= old_size && size >= old_size / 2)
 		return data;
-	fresh = malloc(size);
+	fresh = malloc(size == 0 ? 1 : size);
 	if (fresh == NULL)
 		return NULL;
 	if (data != NULL)

@@ -22,8 +22,8 @@
 #include "base/service_head.h"
 
 #define HEAD_MAX_BYTES	16384u
-#define REPLY_MAX_BYTES (4u * 1024 * 1024)
-#define DRAIN_MAX_BYTES (8u * 1024 * 1024)
+#define REPLY_MAX_BYTES 4194304u
+#define DRAIN_MAX_BYTES 8388608u
 #define ROUTES_MAX	16
 #define ACCEPT_WAIT_MS	1000 /* after accept failed for want of descriptors or memory */
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* Owners stop writing while output waits; past this something is wrong. */
-#define OUTPUT_MAX	  (4u * 1024 * 1024)
+#define OUTPUT_MAX	  4194304u
 #define RECORD_MAX_PLAIN  16384u
 #define RECORD_OVERHEAD	  64u
 #define TICKET_KEYS_BYTES 80
