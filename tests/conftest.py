@@ -10,6 +10,7 @@ Everything listens on loopback, on ports of the kernel's choice, so tests may ru
 without a secret in its log.
 """
 
+import contextlib
 import os
 import sys
 
@@ -67,9 +68,8 @@ def certificates(tmp_path_factory):
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture
-def make_gitlab(certificates):
-    """make_gitlab(root="/gitlab", tls=True …): further or different stand-ins."""
+@contextlib.contextmanager
+def making_gitlabs(certificates):
     running = []
 
     def make(tls=True, **options):
@@ -90,6 +90,13 @@ def make_gitlab(certificates):
     for gitlab in running:
         gitlab.stop()
     assert not crashes, "the stand-in GitLab failed:\n" + "\n".join(crashes)
+
+
+@pytest.fixture
+def make_gitlab(certificates):
+    """make_gitlab(root="/gitlab", tls=True …): further or different stand-ins."""
+    with making_gitlabs(certificates) as make:
+        yield make
 
 
 def populate(gitlab):
@@ -128,21 +135,26 @@ def make_client(certificates):
     return lambda **options: WebClient(certificates.context(), **options)
 
 
-@pytest.fixture
-def make_proxy(request, tmp_path, certificates):
-    """make_proxy(gitlab, upstream, trusted=True, confidential=True, NAME=value …) -> Proxy.
+class ProxyMaker:
+    """Starts proxies, and at the end holds each to what must be true of every process."""
 
-    gitlab and upstream may be None or left out. Settings given by name win over what is derived;
-    None takes one away. start=False leaves the start to the test.
-    """
-    started = []
-    request.node.started_proxies = started
+    def __init__(self, directory, certificates):
+        self.started = []
+        self._directory = directory
+        self._certificates = certificates
 
-    def make(
-        gitlab=None, upstream=None, trusted=True, confidential=True, scopes=None, start=True, **settings
+    def __call__(
+        self,
+        gitlab=None,
+        upstream=None,
+        trusted=True,
+        confidential=True,
+        scopes=None,
+        start=True,
+        **settings,
     ):
         def with_port(port):
-            values = derive_settings(certificates, gitlab, upstream, port)
+            values = derive_settings(self._certificates, gitlab, upstream, port)
             canaries = [values["COOKIE_SECRET"]]
             if gitlab:
                 more = {"scopes": scopes} if scopes else {}
@@ -154,29 +166,42 @@ def make_proxy(request, tmp_path, certificates):
                 )
                 values["CLIENT_ID"], values["CLIENT_SECRET"] = application.uid, application.secret
             values.update(settings)
-            log = tmp_path / f"proxy-{len(started)}.log"
+            log = self._directory / f"proxy-{len(self.started)}.log"
             one = proxy_module.Proxy({k: v for k, v in values.items() if v is not None}, log, canaries)
-            one.context = certificates.context()
+            one.context = self._certificates.context()
             one.gitlab = gitlab
-            started.append(one)
+            self.started.append(one)
             return one
 
         if not start:
             return with_port(proxy_module.free_port())
         return proxy_module.start_with_port(with_port)
 
-    yield make
-    problems = []
-    for one in started:
-        if one.process is None:
-            continue
-        if one.gitlab:
-            one.secrets += one.gitlab.secrets()
-        try:
-            one.check_end()
-        except AssertionError as e:
-            problems.append(str(e))
-    assert not problems, "\n\n".join(problems)
+    def check_ends(self):
+        problems = []
+        for one in self.started:
+            if one.process is None:
+                continue
+            if one.gitlab:
+                one.secrets += one.gitlab.secrets()
+            try:
+                one.check_end()
+            except AssertionError as e:
+                problems.append(str(e))
+        assert not problems, "\n\n".join(problems)
+
+
+@pytest.fixture
+def make_proxy(request, tmp_path, certificates):
+    """make_proxy(gitlab, upstream, trusted=True, confidential=True, NAME=value …) -> Proxy.
+
+    gitlab and upstream may be None or left out. Settings given by name win over what is derived;
+    None takes one away. start=False leaves the start to the test.
+    """
+    maker = ProxyMaker(tmp_path, certificates)
+    request.node.started_proxies = maker.started
+    yield maker
+    maker.check_ends()
 
 
 def derive_settings(certificates, gitlab, upstream, port):
@@ -219,3 +244,70 @@ def signed_in(proxy, client):
 def session_cookie(signed_in, proxy):
     """The Cookie header of sasha's session, for raw clients."""
     return "; ".join(f"{c.name}={c.value}" for c in signed_in.cookies_of(proxy.name))
+
+
+class Stage:
+    """A signed-in session at one proxy, for tests that look at bytes and share the process.
+
+    cookie: the Cookie header of the session. raw(): a connection to the TLS listener;
+    raw(listener="http"): to the plain one.
+    """
+
+    def __init__(self, proxy, gitlab, upstream, client):
+        self.proxy, self.gitlab, self.upstream, self.client = proxy, gitlab, upstream, client
+        self.cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
+        proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+
+    @property
+    def host(self):
+        return self.proxy.host
+
+    def raw(self, **more):
+        return self.proxy.raw(**more)
+
+    def head(self, method="GET", target="/", headers=(), version="HTTP/1.1", signed_in=True):
+        """The bytes of a request head."""
+        lines = [f"{method} {target} {version}", f"Host: {self.host}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        lines += [f"Cookie: {self.cookie}"] if signed_in else []
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def sign_in(proxy, gitlab, upstream, certificates):
+    client = WebClient(certificates.context())
+    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert page.status == 200, (page.url, page.status, page.text[:500])
+    upstream.forget()
+    return Stage(proxy, gitlab, upstream, client)
+
+
+@pytest.fixture(scope="module")
+def shared_stage(tmp_path_factory, certificates):
+    upstream = Upstream()
+    directory = tmp_path_factory.mktemp("stage")
+    maker = ProxyMaker(directory, certificates)
+    with making_gitlabs(certificates) as make:
+        gitlab = make()
+        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http")
+        yield sign_in(proxy, gitlab, upstream, certificates)
+        maker.check_ends()
+    upstream.stop()
+
+
+@pytest.fixture
+def stage(request, shared_stage):
+    """The module's shared Stage; its upstream has seen nothing yet."""
+    request.node.started_proxies = [shared_stage.proxy]
+    shared_stage.upstream.forget()
+    yield shared_stage
+    errors, shared_stage.upstream.errors = shared_stage.upstream.errors, []
+    assert not errors, errors
+    assert shared_stage.proxy.process.poll() is None, "the proxy is gone"
+
+
+@pytest.fixture
+def make_stage(make_proxy, gitlab, upstream, certificates):
+    """make_stage(NAME=value …): a Stage of a proxy with other settings."""
+    return lambda **settings: sign_in(
+        make_proxy(gitlab, upstream, **settings), gitlab, upstream, certificates
+    )

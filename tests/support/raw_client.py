@@ -4,8 +4,12 @@
 For what an HTTP library would not send, or would hide: framing errors, early closes, upgrades.
 """
 
+import fcntl
 import socket
 import ssl
+import struct
+import termios
+import time
 from dataclasses import dataclass, field
 
 import websocket
@@ -63,6 +67,16 @@ class RawClient:
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+        return self
+
+    def send_and_wait(self, data):
+        """Sends, and returns when the peer has taken all of it. Unix sockets only."""
+        self.send(data)
+        deadline = time.monotonic() + 10
+        while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4))[0]:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the peer does not read")
+            time.sleep(0)
         return self
 
     def request(self, method, target, headers=(), body=b"", host=None, version="HTTP/1.1"):

@@ -228,6 +228,18 @@ class Upstream:
         with self.changed:
             return b"".join(bytes(c.received) for c in self.connections)
 
+    def forget(self):
+        """As if nothing had come yet. Connections that are open stay in use."""
+        with self.changed:
+            self.answer = self.default_answer
+            self.read_bodies = True
+            self.event = threading.Semaphore(0)
+            self.connections = [c for c in self.connections if not c.closed_by_peer]
+            for connection in self.connections:
+                connection.received.clear()
+                connection.requests.clear()
+                connection.frames.clear()
+
     def wait(self, condition, timeout_s=10, what="the upstream"):
         """Blocks until condition() holds; it is looked at after every change."""
         with self.changed:
