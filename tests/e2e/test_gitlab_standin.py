@@ -7,11 +7,14 @@ import gzip
 import hashlib
 import http.client
 import json
+import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 
+import gitlab as gitlab_package
 import pytest
 
 REDIRECT = "https://ws.localhost:8443/oauth2/callback"
@@ -561,3 +564,32 @@ def test_silent_connections_hold_nobody_up(gitlab, client):
     assert bearer(client, f"{gitlab.url}/api/v4/user", "x").status == 401
     for connection in idle:
         connection.close()
+
+
+def test_as_a_program(certificates, client):
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(gitlab_package.__file__))}
+    arguments = ["--name", "localhost", "--tls-cert", certificates.cert, "--tls-key", certificates.key]
+    arguments += [
+        "--root",
+        "/gitlab",
+        "--user",
+        "kim:pass:word",
+        "--user",
+        "lee:x",
+        "--redirect-uri",
+        REDIRECT,
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gitlab", *arguments], env=environment, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            said = json.loads(process.stdout.readline())
+            assert said["url"].endswith("/gitlab") and sorted(said["users"]) == ["kim", "lee"]
+            assert bearer(client, f"{said['url']}/api/v4/user", said["token"]).json()["username"] == "kim"
+            page = client.login(f"{said['url']}/users/sign_in", "kim", "pass:word")
+            assert "Hello, Kim" in page.text
+            state = client.request("GET", f"{said['url']}/-/stand-in/state").json()
+            assert state["workspaces"][0]["id"] == said["workspace_id"]
+        finally:
+            process.terminate()
+    assert process.returncode == 0

@@ -98,10 +98,8 @@ class Ide:
             "code-server",
             "--auth=none",
             f"--socket={self.socket}",
-            "--socket-mode=600",
             "--disable-telemetry",
             "--disable-update-check",
-            f"--trusted-origins={self._origin.partition('://')[2]}",
             self._project,
         ]
 
