@@ -51,8 +51,12 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 			return HTTP1_BAD;
 		}
 		scan->lines += !is_empty;
+		if (scan->lines > limits->headers_max + 1) {
+			*status = 431;
+			return HTTP1_BAD;
+		}
 	}
-	if (data.len < limits->head_max_bytes && scan->lines <= limits->headers_max + 1)
+	if (data.len < limits->head_max_bytes)
 		return HTTP1_MORE;
 	*status = scan->lines == 0 ? 414 : 431;
 	return HTTP1_BAD;

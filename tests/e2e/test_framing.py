@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Request framing (RFC 9112): what is ambiguous or malformed ends the connection, however it comes.
+
+Exact bytes in; what reached the upstream, and what came back, out. Pieces travel over the plain
+listener's unix socket, where the sender can see that each was taken before it sends the next.
+"""
+
+import re
+
+import pytest
+import raw_client
+from proxy import wait_until
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n"
+PAD = b"X-Pad: y\r\n"
+
+
+def get(*lines, target=b"/", version=b"HTTP/1.1", host=b"Host: @HOST@\r\n", end=b"\r\n"):
+    return b"GET " + target + b" " + version + b"\r\n" + host + b"".join(lines) + b"@COOKIE@" + end
+
+
+def post(*lines, body=b"", version=b"HTTP/1.1"):
+    return b"POST /p " + version + b"\r\nHost: @HOST@\r\n" + b"".join(lines) + b"@COOKIE@\r\n" + body
+
+
+CL = b"Content-Length: 5\r\n"
+TE = b"Transfer-Encoding: chunked\r\n"
+HELLO = b"5\r\nhello\r\n0\r\n\r\n"
+
+LENGTHS = [
+    *(b"5, 5", b"5,5", b"5,6", b"+5", b"-5", b"-0", b"0x5", b"5a", b"a5", b"5.0", b"5 5", b"5;", b'"5"', b""),
+    *(b"9223372036854775808", b"18446744073709551615", b"18446744073709551616", b"18446744073709551621"),
+    *(b"99999999999999999999999999999999", b"00000000000000000000005", "٥".encode(), b"5\x0b", b"\xa05"),
+]
+CODINGS = [
+    *(b"identity", b"gzip", b"gzip, chunked", b"chunked, chunked", b"chunked, gzip", b"chunked, identity"),
+    *(b"chunked;q=1", b"xchunked", b"chunkedx", b"chunked,", b",chunked", b'"chunked"', b"", b"chunke"),
+    *(b"\x0bchunked", b"chunked\x0b", b"\xa0chunked", b"\x85chunked", b"cow", b"chunked chunked"),
+]
+FRAMINGS = {
+    "length-and-chunked": post(CL, TE, body=HELLO),
+    "chunked-and-length": post(TE, CL, body=HELLO),
+    "length-zero-and-chunked": post(b"Content-Length: 0\r\n", TE, body=HELLO),
+    "length-twice": post(CL, CL, body=b"hello"),
+    "length-twice-differing": post(CL, b"Content-Length: 6\r\n", body=b"hello!"),
+    "length-in-other-case-twice": post(CL, b"content-LENGTH: 5\r\n", body=b"hello"),
+    "chunked-twice": post(TE, TE, body=HELLO),
+    "chunked-and-identity": post(TE, b"Transfer-Encoding: identity\r\n", body=HELLO),
+    "chunked-in-http10": post(TE, version=b"HTTP/1.0", body=HELLO),
+    "length-with-underscore": post(b"Content_Length: 5\r\n", body=b"hello"),
+    "coding-with-underscore": post(b"Transfer_Encoding: chunked\r\n", body=HELLO),
+    "both-with-underscore": post(CL, b"Transfer_Encoding: chunked\r\n", body=b"hello"),
+    "coding-behind-space": post(b"Transfer-Encoding : chunked\r\n", body=HELLO),
+    "coding-before-cr": post(b"Transfer-Encoding:\rchunked\r\n", body=HELLO),
+    "coding-behind-vt": post(b"\x0bTransfer-Encoding: chunked\r\n", body=HELLO),
+    "coding-on-a-fold": post(b"Transfer-Encoding:\r\n chunked\r\n", body=HELLO),
+    "coding-behind-bare-lf": post(b"X: y\nTransfer-Encoding: chunked\r\n", body=HELLO),
+    "coding-behind-bare-cr": post(b"X: y\rTransfer-Encoding: chunked\r\n", body=HELLO),
+    "length-behind-nul": post(b"X: y\0Content-Length: 5\r\n", body=b"hello"),
+    **{f"length={v!r}": post(b"Content-Length: " + v + b"\r\n", body=b"hello") for v in LENGTHS},
+    **{f"coding={v!r}": post(b"Transfer-Encoding: " + v + b"\r\n", body=HELLO) for v in CODINGS},
+}
+
+CONTROLS = [*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
+FIELDS = {
+    "space-before-colon": get(b"X-Name : y\r\n"),
+    "tab-before-colon": get(b"X-Name\t: y\r\n"),
+    "space-before-name": get(b" X-Name: y\r\n"),
+    "space-before-first-name": get(host=b" Host: @HOST@\r\n"),
+    "tab-before-name": get(b"\tX-Name: y\r\n"),
+    "space-in-name": get(b"X Name: y\r\n"),
+    "empty-name": get(b": y\r\n"),
+    "no-colon": get(b"X-Name\r\n"),
+    "only-spaces": get(b"  \r\n"),
+    "fold": get(b"X-Name: a\r\n b\r\n"),
+    "fold-with-tab": get(b"X-Name: a\r\n\tb\r\n"),
+    "fold-of-host": get(host=b"Host:\r\n @HOST@\r\n"),
+    "bare-lf-in-value": get(b"X-Name: a\nX-Other: b\r\n"),
+    "bare-lf-at-end": get(b"X-Name: a\n"),
+    "bare-lf-as-end": get(PAD, end=b"\n"),
+    "bare-lf-everywhere": get(PAD).replace(b"\r\n", b"\n"),
+    "bare-cr-in-value": get(b"X-Name: a\rb\r\n"),
+    "bare-cr-as-end": get(PAD, end=b"\r\r\n"),
+    "cr-cr-lf": get(b"X-Name: a\r\r\n"),
+    "bare-cr-in-name": get(b"X\rName: a\r\n"),
+    "non-ascii-name": get("Näme: y\r\n".encode()),
+    "0x85-in-name": get(b"X\x85Name: y\r\n"),
+    "brackets-in-name": get(b"X[Name]: y\r\n"),
+    **{f"{c:#x}-in-value": get(b"X-Name: a%cb\r\n" % c) for c in CONTROLS},
+    **{f"{c:#x}-in-name": get(b"X%cName: b\r\n" % c) for c in (0x00, 0x01, 0x0B, 0x1F, 0x7F)},
+}
+
+HOSTS = {
+    "none": b"",
+    "empty": b"Host:\r\n",
+    "blank": b"Host:  \r\n",
+    "twice": b"Host: @HOST@\r\nHost: @HOST@\r\n",
+    "two-different": b"Host: @HOST@\r\nHost: evil.example\r\n",
+    "also-with-other-case": b"Host: @HOST@\r\nhOST: @HOST@\r\n",
+    **{
+        f"{value!r}": b"Host: " + value + b"\r\n"
+        for value in (
+            *(b"@HOST@, @HOST@", b"@HOST@ evil", b"user@@HOST@", b"@HOST@/x", b"@HOST@?x", b"@HOST@#x"),
+            *(b"a b", b"a:b:c", b"a:99999", b"a:-1", b"a:x", b":443", b"[::1", b"::1", b"[zz]", b"a\\b", b"a\tb"),
+            *(b"http://@HOST@", b"a%00b", "ä".encode(), b"<script>"),
+        )
+    },
+}
+TARGETS = [
+    *(b"", b"a", b"index.html", b"*", b"@HOST@", b"http:/x", b"http:x", b"ftp://@HOST@/", b"//", b"ws://@HOST@/"),
+    *(b"https://", b"https:///x", b"https://?x", b"https://user@@HOST@/", b"https://a b/", b"https://[::1/", b"javascript:0"),
+    *(b"/a b", b"/a\tb", b"/#x", b"/a#b", b"/\x00", b"/\x7f", b"/\x0b", "/é".encode(), b"/\xff", b"/\x85", b"/a\rb", b" /", b"/ "),
+]
+REQUEST_LINES = {
+    **{f"target={t!r}": get(PAD, target=t) for t in TARGETS if t != b"//"},
+    "asterisk-with-post": b"POST * HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n",
+    **{
+        f"line={line!r}": line + b"\r\nHost: @HOST@\r\n@COOKIE@\r\n"
+        for line in (
+            *(b"GET /", b"GET / ", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b"GET / HTTP/1.1 ", b" GET / HTTP/1.1"),
+            *(b"GET\t/ HTTP/1.1", b"GET /\tHTTP/1.1", b"GET / HTTP/1.1\t", b"GET / HTTP /1.1", b"G@T / HTTP/1.1", b" "),
+            *(b"GET / http/1.1", b"GET / HTTP/1", b"GET / HTTP/1.", b"GET / HTTP/11.1", b"GET / HTTP/1.10", b"/ HTTP/1.1"),
+            *(b"GET / HTTP/a.1", b"GET / HTTP/1,1", b"GET / HTTX/1.1", b"GET / \0HTTP/1.1", b"GET", b"G\0T / HTTP/1.1", b"\0"),
+            *(b"GET(x) / HTTP/1.1", b"M" * 33 + b" / HTTP/1.1", b"GET / HTTP/1.1\r", b"\x16\x03\x01 / HTTP/1.1"),
+        )
+    },
+    "two-empty-lines-first": b"\r\n\r\n" + get(PAD),
+    "bare-lf-first": b"\n" + get(PAD),
+    "bare-cr-first": b"\r" + get(PAD),
+}
+BAD = {
+    **{f"framing-{k}": (400, v) for k, v in FRAMINGS.items()},
+    **{f"field-{k}": (400, v) for k, v in FIELDS.items()},
+    **{f"host-{k}": (400, get(PAD, host=v)) for k, v in HOSTS.items()},
+    **{f"request-{k}": (400, v) for k, v in REQUEST_LINES.items()},
+    **{
+        f"version-{v}": (505, get(PAD, version=v.encode()))
+        for v in ("HTTP/0.9", "HTTP/2.0", "HTTP/3.0", "HTTP/9.9")
+    },
+    "http2-preface": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "connect": (501, b"CONNECT @HOST@ HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n"),
+    "connect-elsewhere": (501, b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n"),
+    "request-line-too-long": (414, b"GET /" + b"a" * 40000),
+    "method-without-end": (414, b"G" * 40000),
+    "field-too-long": (431, get(b"X-Name: " + b"a" * 40000)),
+    "fields-too-long": (431, get(*(b"X-Name-%d: %s\r\n" % (i, b"a" * 1000) for i in range(40)))),
+    "too-many-fields": (431, get(*[b"a:b\r\n"] * 110)),
+    "fields-without-end": (431, get(*[b"a:b\r\n"] * 110, end=b"")),
+}
+
+
+def fill_in(stage, data, signed_in=True):
+    cookie = f"Cookie: {stage.cookie}\r\n".encode() if signed_in else b""
+    return data.replace(b"@HOST@", stage.host.encode()).replace(b"@COOKIE@", cookie)
+
+
+def send_in_pieces(stage, pieces):
+    """All that comes back until the proxy closes."""
+    with stage.raw(listener="http") as raw:
+        for piece in pieces:
+            try:
+                raw.send_and_wait(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        return raw.read_until_close()
+
+
+def assert_refused(answer, status):
+    head, end, rest = answer.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert end and lines[0].split(b" ")[:2] == [b"HTTP/1.1", b"%d" % status], answer
+    assert b"Connection: close" in lines and not rest, answer
+
+
+def assert_untouched(upstream):
+    assert upstream.received == b"", upstream.received
+
+
+def bytewise(data):
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+@pytest.mark.parametrize("signed_in", [True, False], ids=["signed-in", "anonymous"])
+@pytest.mark.parametrize("name", BAD)
+def test_malformed_requests_are_refused(stage, name, signed_in):
+    status, data = BAD[name]
+    data = fill_in(stage, data, signed_in)
+    assert_refused(send_in_pieces(stage, [data + fill_in(stage, SMUGGLED)]), status)
+    if len(data) < 2000:
+        assert_refused(send_in_pieces(stage, bytewise(data + fill_in(stage, SMUGGLED))), status)
+    assert_untouched(stage.upstream)
+
+
+REPRESENTATIVE = [
+    *("framing-length-and-chunked", "framing-length-twice", "framing-coding-behind-space", "framing-coding-on-a-fold"),
+    *("framing-coding=b'chunked, chunked'", "framing-length=b'18446744073709551621'", "field-bare-cr-in-value"),
+    *("field-bare-lf-in-value", "field-fold", "field-cr-cr-lf", "host-twice", "host-none", "request-target=b'/a b'"),
+    *("request-line=b'GET / HTTP/1.1\\r'", "request-two-empty-lines-first", "version-HTTP/2.0", "connect"),
+]
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_malformed_requests_in_every_two_pieces(stage, name):
+    status, data = BAD[name]
+    data = fill_in(stage, data)
+    for at in range(1, len(data)):
+        assert_refused(send_in_pieces(stage, [data[:at], data[at:]]), status)
+    assert_untouched(stage.upstream)
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_malformed_requests_over_tls(stage, name):
+    status, data = BAD[name]
+    with stage.raw() as raw:
+        raw.send(fill_in(stage, data + SMUGGLED))
+        assert_refused(raw.read_until_close(), status)
+    assert_untouched(stage.upstream)
+
+
+def test_a_malformed_request_behind_good_ones(stage):
+    good, bad = fill_in(stage, get(PAD)), fill_in(stage, BAD["framing-length-twice"][1])
+    answer = send_in_pieces(stage, [good + good + bad + good])
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"400"]
+    assert len(stage.upstream.requests) == 2
+
+
+# Bodies
+
+CHUNKS = [
+    *(b"-1\r\n", b"+5\r\nhello\r\n", b"0x5\r\nhello\r\n", b" 5\r\nhello\r\n", b"5 \r\nhello\r\n", b"5\t\r\nhello\r\n"),
+    *(b"\r\nhello\r\n", b"g\r\n", b"5\rhello\r\n", b"5\nhello\r\n", b"5\r\r\nhello\r\n", b"5\n\r\nhello\r\n", b";x\r\n"),
+    *(b"5\r\nhello", b"5\r\nhello\n", b"5\r\nhello\r", b"5\r\nhelloX\r\n", b"5\r\nhello\r\r\n", b"4\r\nhello\r\n"),
+    *(b"10000000000000005\r\nhello\r\n", b"1000000000000000\r\nh", b"ffffffffffffffff\r\nhello\r\n"),
+    *(b"8000000000000000\r\nh", b"fffffffffffffffff\r\nhello\r\n", b"0000000000000005\r\nhello\r\n"),
+    *(b"\x85\r\nhello\r\n", b"5\x85\r\nhello\r\n", "٥\r\nhello\r\n".encode(), b"5;\n\r\nhello\r\n", b"5;a\rb\r\nhello\r\n"),
+    *(b"5;a\0b\r\nhello\r\n", b"5 ;a\r\nhello\r\n", b"5, 5\r\nhello\r\n", b"5\0\r\nhello\r\n", b"1e+3\r\n", b"1_0\r\n"),
+    *(b"5;" + b"x" * 9000 + b"\r\nhello\r\n",),
+]
+TRAILERS = [
+    *(b"0\r\nX\r\n\r\n", b"0\r\nX : y\r\n\r\n", b"0\r\n X: y\r\n\r\n", b"0\r\nX: a\r\n b\r\n\r\n", b"0\r\n: y\r\n\r\n"),
+    *(b"0\r\nX: a\nY: b\r\n\r\n", b"0\r\nX: a\rb\r\n\r\n", b"0\r\nX: \0\r\n\r\n", b"0\r\n\n", b"0\r\n\r\r\n", b"0\n\r\n"),
+    *(b"0\r\nX: " + b"y" * 9000 + b"\r\n\r\n", b"0\r\n" + b"X: y\r\n" * 4000 + b"\r\n", b"00\r\n\rX"),
+]
+
+
+@pytest.mark.parametrize("chunks", [*CHUNKS, *TRAILERS], ids=lambda c: repr(c[:24]))
+def test_malformed_chunks_never_complete_a_request(stage, chunks):
+    before = b"3\r\nabc\r\n"
+    data = fill_in(stage, post(TE, body=before + chunks))
+    for pieces in [data + b"0\r\n\r\n" + fill_in(stage, SMUGGLED)], bytewise(data + b"0\r\n\r\n")[:2000]:
+        if chunks.startswith(b"5;x") or len(chunks) > 1000:
+            pieces = [data, b"0\r\n\r\n"]
+        answer = send_in_pieces(stage, pieces)
+        assert_refused(answer, 400)
+    wait_until(lambda: all(not c.requests or c.closed_by_peer for c in stage.upstream.connections), what="closed connections")
+    for request in stage.upstream.requests:
+        assert request.target == "/p" and not request.complete
+        assert b"abcabc" not in request.body and len(request.body) <= 8
+
+
+def test_malformed_chunks_without_a_session(stage):
+    data = fill_in(stage, post(TE, body=b"3\r\nabc\r\nzz\r\n"), signed_in=False)
+    for pieces in [data], bytewise(data):
+        answer = send_in_pieces(stage, pieces)
+        assert answer.startswith(b"HTTP/1.1 401 ") and b"\r\nConnection: close\r\n" in answer
+    assert_untouched(stage.upstream)
+
+
+# What is odd but clear
+
+ODD = {
+    "empty-line-first": (b"\r\n" + get(PAD), "/", b""),
+    "spaces-around-value": (get(b"X-Pad: \t y \t \r\n"), "/", b""),
+    "no-space-before-value": (get(b"X-Pad:y\r\n"), "/", b""),
+    "empty-value": (get(b"X-Pad:\r\n"), "/", b""),
+    "obs-text": (get(b"X-Pad: \xff\xe9\r\n"), "/", b""),
+    "http-1.2": (get(PAD, version=b"HTTP/1.2"), "/", b""),
+    "length-with-zeros": (post(b"Content-Length: 0005\r\n", body=b"hello"), "/p", b"hello"),
+    "length-between-spaces": (post(b"Content-Length: \t5 \r\n", body=b"hello"), "/p", b"hello"),
+    "length-zero": (post(b"Content-Length: 0\r\n"), "/p", b""),
+    "coding-in-capitals": (post(b"TRANSFER-ENCODING: CHUNKED\r\n", body=HELLO), "/p", b"hello"),
+    "chunks": (post(TE, body=b"3\r\nhel\r\n002\r\nlo\r\n000\r\n\r\n"), "/p", b"hello"),
+    "chunk-in-capitals": (post(TE, body=b"A\r\n0123456789\r\n0\r\n\r\n"), "/p", b"0123456789"),
+    "chunk-extensions": (post(TE, body=b'5;a=b;c="d;e"\r\nhello\r\n0;x\r\n\r\n'), "/p", b"hello"),
+    "trailers": (post(TE, body=b"5\r\nhello\r\n0\r\nX-One: 1\r\nHost: evil\r\n\r\n"), "/p", b"hello"),
+    "get-with-body": (get(CL) + b"hello", "/", b"hello"),
+    "absolute": (get(PAD, target=b"https://@HOST@/x?y"), "/x?y", b""),
+    "absolute-without-path": (get(PAD, target=b"https://@HOST@"), "/", b""),
+    "absolute-with-query-only": (get(PAD, target=b"https://@HOST@?q"), "/?q", b""),
+    "absolute-in-capitals": (get(PAD, target=b"HTTPS://@HOST@/X"), "/X", b""),
+    "absolute-over-other-host": (get(PAD, target=b"https://@HOST@/", host=b"Host: evil.example\r\n"), "/", b""),
+    "asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n", "*", b""),
+    "double-slash": (get(PAD, target=b"//evil.example/x"), "//evil.example/x", b""),
+    "unknown-method": (b"BREW /pot HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n", "/pot", b""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_requests_mean_the_same_however_they_come(stage, name):
+    data, target, body = ODD[name]
+    data = fill_in(stage, data)
+    after = fill_in(stage, get(b"Connection: close\r\n", target=b"/after"))
+    splits = [[data + after], [*bytewise(data), after]]
+    splits += [[data[:at], data[at:] + after] for at in range(1, len(data), 1 if len(data) < 300 else 5)]
+    seen = set()
+    for pieces in splits:
+        stage.upstream.forget()
+        answer = send_in_pieces(stage, pieces)
+        assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"200"], answer
+        first, second = stage.upstream.requests
+        assert (first.target, first.body, first.complete) == (target, body, True)
+        assert second.target == "/after"
+        assert first.get("Host") == stage.host and b"evil" not in first.head.replace(target.encode(), b"")
+        seen.add(re.sub(rb"X-Request-Id: [^\r]*", b"", first.head))
+    assert len(seen) == 1, seen
+
+
+# Where no session is (L4): nothing but a refusal, whatever the spelling
+
+SPELLINGS = [
+    *("/%6fauth2/start", "/oauth2%2fstart", "/oauth2%2Fstart", "//oauth2/start", "/./oauth2/start", "/x/../oauth2/start"),
+    *("/oauth2;x/start", "/oauth2\\start", "/\\oauth2/start", "/OAUTH2/start", "/oauth2%00/start", "/oauth2%252fstart"),
+    *("/%2e%2e/oauth2/start", "/oauth2%5cstart", "/a%23", "/;/oauth2/start", "/oauth2x/start", "/ping", "/ready", "/metrics"),
+    *("/robots.txt", "/favicon.ico", "/manifest.json", "/static/x.js", "/?/oauth2/start", "/oauth2?/start"),
+]
+BELOW_PREFIX = [
+    *("/oauth2", "/oauth2/", "/oauth2/start/", "/oauth2/start%00", "/oauth2/start;x", "/oauth2/Start", "/oauth2/%73tart"),
+    *("/oauth2//start", "/oauth2/./start", "/oauth2/../", "/oauth2/..%2f", "/oauth2/start/..", "/oauth2/unknown"),
+]
+
+
+@pytest.mark.parametrize("target", [*SPELLINGS, *BELOW_PREFIX])
+def test_no_spelling_of_a_path_opens_anything(stage, target):
+    if target == "/oauth2?/start":
+        expected = {404}
+    else:
+        expected = {404} if target in BELOW_PREFIX else {401}
+    data = stage.head(target=target, signed_in=False)
+    answer = re.findall(rb"^HTTP/1.1 (\d+) ", send_in_pieces(stage, [data, stage.head(headers=[("Connection", "close")], signed_in=False)]))
+    assert {int(answer[0])} == expected
+    assert_untouched(stage.upstream)
+
+
+@pytest.mark.parametrize("target", SPELLINGS)
+def test_a_path_reaches_the_upstream_as_it_was_written(stage, target):
+    if target == "/oauth2?/start":
+        pytest.skip("is ours")
+    send_in_pieces(stage, [stage.head(target=target, headers=[("Connection", "close")])])
+    assert [r.target for r in stage.upstream.requests] == [target]
+
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("path", ["/", "/oauth2/workspace", "/oauth2/userinfo"])
+def test_no_method_passes_without_a_session(stage, method, path):
+    """L3, L9: nothing to the upstream, not even with what others take for a health check or a login."""
+    headers = [
+        ("User-Agent", "GoogleHC/1.0"),
+        ("X-Original-URI", "/ping"),
+        ("X-Forwarded-Uri", "/oauth2/sign_in"),
+        ("X-Forwarded-User", "sasha"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Auth-Request-User", "sasha"),
+        ("Authorization", "Bearer x"),
+        ("Expect", "100-continue"),
+        ("Content-Length", "5"),
+        ("Connection", "close"),
+    ]
+    answer = send_in_pieces(stage, [stage.head(method, path, headers, signed_in=False), b"hello"])
+    assert re.match(rb"HTTP/1.1 (401|405) ", answer), answer
+    assert not answer.partition(b"\r\n\r\n")[2] or method != "HEAD"
+    assert_untouched(stage.upstream)
+
+
+def test_an_upgrade_without_a_session_goes_nowhere(stage):
+    with stage.raw() as raw:
+        response = raw.upgrade("/ws", stage.host, stage.proxy.origin)
+        assert response.status == 401
+        raw.send(b"\x81\x05hello")
+    assert_untouched(stage.upstream)
+
+
+def test_error_pages_hold_nothing_of_the_request(stage):
+    """L17"""
+    for data in (
+        stage.head(target="/<canary>?canary", headers=[("X-Canary", "canary"), ("Accept", "text/html")], signed_in=False),
+        stage.head(target="/oauth2/canary", headers=[("Accept", "text/html"), ("Referer", "canary")], signed_in=False),
+        b"GET /canary HTTP/1.1\r\nHost: canary.example\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n\r\n",
+        b"GET /canary canary HTTP/1.1\r\nHost: canary\r\n\r\n",
+    ):
+        with stage.raw() as raw:
+            raw.send(data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            answer = raw.read_until_close()
+        assert re.match(rb"HTTP/1.1 (302|400|401|404|421) ", answer), answer
+        assert b"canary" not in answer.lower()
+
+
+def test_what_attackers_send_is_bounded_and_escaped_in_the_log(stage):
+    """L19"""
+    target = "/" + "A" * 30000
+    with stage.raw() as raw:
+        raw.send(stage.head(target=target, signed_in=False)).read_response()
+        raw.send(stage.head(target="/%0a\\\x5c\"{}", signed_in=False)).read_response()
+    entry = stage.proxy.wait_for_log(message="request", path='/%0a\\\\"{}')
+    assert entry["status"] == 401
+    assert max(map(len, stage.proxy.lines)) < 20000 and not any("A" * 2000 in line for line in stage.proxy.lines)
+
+
+def test_plain_http_on_the_tls_port(stage):
+    with stage.proxy.raw(listener="http") as raw:
+        assert raw.send(stage.head()).read_response().status == 200
+    with raw_client.RawClient(stage.proxy.address("https")) as raw:
+        raw.send(stage.head())
+        assert b"HTTP/1.1 200" not in raw.read_until_close()
+    assert len(stage.upstream.requests) == 1
