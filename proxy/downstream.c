@@ -259,8 +259,10 @@ send_head(struct stream *s, const struct response_head *head)
 	http1_write_end(out);
 	if (head->status == 101)
 		change_state(d, DOWNSTREAM_TUNNEL);
-	if (is_interim || head->status == 101)
+	if (is_interim || head->status == 101) {
 		conn_flush(&d->conn);
+		conn_trim(&d->conn);
+	}
 }
 
 static void

@@ -278,9 +278,31 @@ add_date(struct exchange *x, struct headers *h)
 		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
 }
 
+/* A WebSocket may idle for days: all that is still needed of its head is the log line. */
+static void
+shed_head(struct exchange *x)
+{
+	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
+	char *kept = malloc(path.len + x->client.len + 1);
+
+	if (kept == NULL)
+		return;
+	memcpy(kept, path.data, path.len);
+	memcpy(kept + path.len, x->client.data, x->client.len);
+	x->request = (struct request_head){
+		.method = STR("GET"), .path = {kept, path.len}, .wants_websocket = true};
+	x->client = (struct str){kept + path.len, x->client.len};
+	if (x->log.fields[1].name != NULL)
+		x->log.fields[1].text = x->client;
+	x->forwarded_for = STR_NONE;
+	x->kept = kept;
+	arena_fini(&x->arena);
+}
+
 static void
 begin_tunnel(struct exchange *x)
 {
+	shed_head(x);
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);
@@ -493,6 +515,7 @@ free_exchange(struct reap_entry *entry)
 	auth_verdict_fini(&x->verdict);
 	buf_wipe_fini(&x->form);
 	arena_fini(&x->arena);
+	free(x->kept);
 	free(x);
 }
 

@@ -39,6 +39,7 @@ struct exchange {
 	struct stream *stream;
 	enum exchange_state state;
 	struct arena arena; /* the head and what hangs on it */
+	char *kept;	    /* of a tunnel, whose arena is gone: what its log line says */
 	struct request_head request;
 	struct route route;
 	char id[EXCHANGE_ID_SIZE];

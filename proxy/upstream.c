@@ -361,6 +361,7 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 	c->scan = (struct http1_scan){0};
 	if (head->status == 101) {
 		c->state = UPSTREAM_TUNNEL;
+		conn_trim(&c->conn);
 	} else if (head->status >= 200) {
 		c->state = UPSTREAM_BODY;
 		c->keep_alive = p->keep_alive;
