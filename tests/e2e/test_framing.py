@@ -101,15 +101,60 @@ HOSTS = {
         f"{value!r}": b"Host: " + value + b"\r\n"
         for value in (
             *(b"@HOST@, @HOST@", b"@HOST@ evil", b"user@@HOST@", b"@HOST@/x", b"@HOST@?x", b"@HOST@#x"),
-            *(b"a b", b"a:b:c", b"a:99999", b"a:-1", b"a:x", b":443", b"[::1", b"::1", b"[zz]", b"a\\b", b"a\tb"),
+            *(
+                b"a b",
+                b"a:b:c",
+                b"a:99999",
+                b"a:-1",
+                b"a:x",
+                b":443",
+                b"[::1",
+                b"::1",
+                b"[zz]",
+                b"a\\b",
+                b"a\tb",
+            ),
             *(b"http://@HOST@", b"a%00b", "ä".encode(), b"<script>"),
         )
     },
 }
 TARGETS = [
-    *(b"", b"a", b"index.html", b"*", b"@HOST@", b"http:/x", b"http:x", b"ftp://@HOST@/", b"//", b"ws://@HOST@/"),
-    *(b"https://", b"https:///x", b"https://?x", b"https://user@@HOST@/", b"https://a b/", b"https://[::1/", b"javascript:0"),
-    *(b"/a b", b"/a\tb", b"/#x", b"/a#b", b"/\x00", b"/\x7f", b"/\x0b", "/é".encode(), b"/\xff", b"/\x85", b"/a\rb", b" /", b"/ "),
+    *(
+        b"",
+        b"a",
+        b"index.html",
+        b"*",
+        b"@HOST@",
+        b"http:/x",
+        b"http:x",
+        b"ftp://@HOST@/",
+        b"//",
+        b"ws://@HOST@/",
+    ),
+    *(
+        b"https://",
+        b"https:///x",
+        b"https://?x",
+        b"https://user@@HOST@/",
+        b"https://a b/",
+        b"https://[::1/",
+        b"javascript:0",
+    ),
+    *(
+        b"/a b",
+        b"/a\tb",
+        b"/#x",
+        b"/a#b",
+        b"/\x00",
+        b"/\x7f",
+        b"/\x0b",
+        "/é".encode(),
+        b"/\xff",
+        b"/\x85",
+        b"/a\rb",
+        b" /",
+        b"/ ",
+    ),
 ]
 REQUEST_LINES = {
     **{f"target={t!r}": get(PAD, target=t) for t in TARGETS if t != b"//"},
@@ -117,11 +162,45 @@ REQUEST_LINES = {
     **{
         f"line={line!r}": line + b"\r\nHost: @HOST@\r\n@COOKIE@\r\n"
         for line in (
-            *(b"GET /", b"GET / ", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b"GET / HTTP/1.1 ", b" GET / HTTP/1.1"),
-            *(b"GET\t/ HTTP/1.1", b"GET /\tHTTP/1.1", b"GET / HTTP/1.1\t", b"GET / HTTP /1.1", b"G@T / HTTP/1.1", b" "),
-            *(b"GET / http/1.1", b"GET / HTTP/1", b"GET / HTTP/1.", b"GET / HTTP/11.1", b"GET / HTTP/1.10", b"/ HTTP/1.1"),
-            *(b"GET / HTTP/a.1", b"GET / HTTP/1,1", b"GET / HTTX/1.1", b"GET / \0HTTP/1.1", b"GET", b"G\0T / HTTP/1.1", b"\0"),
-            *(b"GET(x) / HTTP/1.1", b"M" * 33 + b" / HTTP/1.1", b"GET / HTTP/1.1\r", b"\x16\x03\x01 / HTTP/1.1"),
+            *(
+                b"GET /",
+                b"GET / ",
+                b"GET  / HTTP/1.1",
+                b"GET /  HTTP/1.1",
+                b"GET / HTTP/1.1 ",
+                b" GET / HTTP/1.1",
+            ),
+            *(
+                b"GET\t/ HTTP/1.1",
+                b"GET /\tHTTP/1.1",
+                b"GET / HTTP/1.1\t",
+                b"GET / HTTP /1.1",
+                b"G@T / HTTP/1.1",
+                b" ",
+            ),
+            *(
+                b"GET / http/1.1",
+                b"GET / HTTP/1",
+                b"GET / HTTP/1.",
+                b"GET / HTTP/11.1",
+                b"GET / HTTP/1.10",
+                b"/ HTTP/1.1",
+            ),
+            *(
+                b"GET / HTTP/a.1",
+                b"GET / HTTP/1,1",
+                b"GET / HTTX/1.1",
+                b"GET / \0HTTP/1.1",
+                b"GET",
+                b"G\0T / HTTP/1.1",
+                b"\0",
+            ),
+            *(
+                b"GET(x) / HTTP/1.1",
+                b"M" * 33 + b" / HTTP/1.1",
+                b"GET / HTTP/1.1\r",
+                b"\x16\x03\x01 / HTTP/1.1",
+            ),
         )
     },
     "two-empty-lines-first": b"\r\n\r\n" + get(PAD),
@@ -192,9 +271,25 @@ def test_malformed_requests_are_refused(stage, name, signed_in):
 
 
 REPRESENTATIVE = [
-    *("framing-length-and-chunked", "framing-length-twice", "framing-coding-behind-space", "framing-coding-on-a-fold"),
-    *("framing-coding=b'chunked, chunked'", "framing-length=b'18446744073709551621'", "field-bare-cr-in-value"),
-    *("field-bare-lf-in-value", "field-fold", "field-cr-cr-lf", "host-twice", "host-none", "request-target=b'/a b'"),
+    *(
+        "framing-length-and-chunked",
+        "framing-length-twice",
+        "framing-coding-behind-space",
+        "framing-coding-on-a-fold",
+    ),
+    *(
+        "framing-coding=b'chunked, chunked'",
+        "framing-length=b'18446744073709551621'",
+        "field-bare-cr-in-value",
+    ),
+    *(
+        "field-bare-lf-in-value",
+        "field-fold",
+        "field-cr-cr-lf",
+        "host-twice",
+        "host-none",
+        "request-target=b'/a b'",
+    ),
     *("request-line=b'GET / HTTP/1.1\\r'", "request-two-empty-lines-first", "version-HTTP/2.0", "connect"),
 ]
 
@@ -227,18 +322,66 @@ def test_a_malformed_request_behind_good_ones(stage):
 # Bodies
 
 CHUNKS = [
-    *(b"-1\r\n", b"+5\r\nhello\r\n", b"0x5\r\nhello\r\n", b" 5\r\nhello\r\n", b"5 \r\nhello\r\n", b"5\t\r\nhello\r\n"),
-    *(b"\r\nhello\r\n", b"g\r\n", b"5\rhello\r\n", b"5\nhello\r\n", b"5\r\r\nhello\r\n", b"5\n\r\nhello\r\n", b";x\r\n"),
-    *(b"5\r\nhello", b"5\r\nhello\n", b"5\r\nhello\r", b"5\r\nhelloX\r\n", b"5\r\nhello\r\r\n", b"4\r\nhello\r\n"),
+    *(
+        b"-1\r\n",
+        b"+5\r\nhello\r\n",
+        b"0x5\r\nhello\r\n",
+        b" 5\r\nhello\r\n",
+        b"5 \r\nhello\r\n",
+        b"5\t\r\nhello\r\n",
+    ),
+    *(
+        b"\r\nhello\r\n",
+        b"g\r\n",
+        b"5\rhello\r\n",
+        b"5\nhello\r\n",
+        b"5\r\r\nhello\r\n",
+        b"5\n\r\nhello\r\n",
+        b";x\r\n",
+    ),
+    *(
+        b"5\r\nhello",
+        b"5\r\nhello\n",
+        b"5\r\nhello\r",
+        b"5\r\nhelloX\r\n",
+        b"5\r\nhello\r\r\n",
+        b"4\r\nhello\r\n",
+    ),
     *(b"10000000000000005\r\nhello\r\n", b"1000000000000000\r\nh", b"ffffffffffffffff\r\nhello\r\n"),
     *(b"8000000000000000\r\nh", b"fffffffffffffffff\r\nhello\r\n", b"0000000000000005\r\nhello\r\n"),
-    *(b"\x85\r\nhello\r\n", b"5\x85\r\nhello\r\n", "٥\r\nhello\r\n".encode(), b"5;\n\r\nhello\r\n", b"5;a\rb\r\nhello\r\n"),
-    *(b"5;a\0b\r\nhello\r\n", b"5 ;a\r\nhello\r\n", b"5, 5\r\nhello\r\n", b"5\0\r\nhello\r\n", b"1e+3\r\n", b"1_0\r\n"),
+    *(
+        b"\x85\r\nhello\r\n",
+        b"5\x85\r\nhello\r\n",
+        "٥\r\nhello\r\n".encode(),
+        b"5;\n\r\nhello\r\n",
+        b"5;a\rb\r\nhello\r\n",
+    ),
+    *(
+        b"5;a\0b\r\nhello\r\n",
+        b"5 ;a\r\nhello\r\n",
+        b"5, 5\r\nhello\r\n",
+        b"5\0\r\nhello\r\n",
+        b"1e+3\r\n",
+        b"1_0\r\n",
+    ),
     *(b"5;" + b"x" * 9000 + b"\r\nhello\r\n",),
 ]
 TRAILERS = [
-    *(b"0\r\nX\r\n\r\n", b"0\r\nX : y\r\n\r\n", b"0\r\n X: y\r\n\r\n", b"0\r\nX: a\r\n b\r\n\r\n", b"0\r\n: y\r\n\r\n"),
-    *(b"0\r\nX: a\nY: b\r\n\r\n", b"0\r\nX: a\rb\r\n\r\n", b"0\r\nX: \0\r\n\r\n", b"0\r\n\n", b"0\r\n\r\r\n", b"0\n\r\n"),
+    *(
+        b"0\r\nX\r\n\r\n",
+        b"0\r\nX : y\r\n\r\n",
+        b"0\r\n X: y\r\n\r\n",
+        b"0\r\nX: a\r\n b\r\n\r\n",
+        b"0\r\n: y\r\n\r\n",
+    ),
+    *(
+        b"0\r\nX: a\nY: b\r\n\r\n",
+        b"0\r\nX: a\rb\r\n\r\n",
+        b"0\r\nX: \0\r\n\r\n",
+        b"0\r\n\n",
+        b"0\r\n\r\r\n",
+        b"0\n\r\n",
+    ),
     *(b"0\r\nX: " + b"y" * 9000 + b"\r\n\r\n", b"0\r\n" + b"X: y\r\n" * 4000 + b"\r\n", b"00\r\n\rX"),
 ]
 
@@ -252,7 +395,10 @@ def test_malformed_chunks_never_complete_a_request(stage, chunks):
             pieces = [data, b"0\r\n\r\n"]
         answer = send_in_pieces(stage, pieces)
         assert_refused(answer, 400)
-    wait_until(lambda: all(not c.requests or c.closed_by_peer for c in stage.upstream.connections), what="closed connections")
+    wait_until(
+        lambda: all(not c.requests or c.closed_by_peer for c in stage.upstream.connections),
+        what="closed connections",
+    )
     for request in stage.upstream.requests:
         assert request.target == "/p" and not request.complete
         assert b"abcabc" not in request.body and len(request.body) <= 8
@@ -288,7 +434,11 @@ ODD = {
     "absolute-without-path": (get(PAD, target=b"https://@HOST@"), "/", b""),
     "absolute-with-query-only": (get(PAD, target=b"https://@HOST@?q"), "/?q", b""),
     "absolute-in-capitals": (get(PAD, target=b"HTTPS://@HOST@/X"), "/X", b""),
-    "absolute-over-other-host": (get(PAD, target=b"https://@HOST@/", host=b"Host: evil.example\r\n"), "/", b""),
+    "absolute-over-other-host": (
+        get(PAD, target=b"https://@HOST@/", host=b"Host: evil.example\r\n"),
+        "/",
+        b"",
+    ),
     "asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n", "*", b""),
     "double-slash": (get(PAD, target=b"//evil.example/x"), "//evil.example/x", b""),
     "unknown-method": (b"BREW /pot HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@\r\n", "/pot", b""),
@@ -318,14 +468,52 @@ def test_odd_requests_mean_the_same_however_they_come(stage, name):
 # Where no session is (L4): nothing but a refusal, whatever the spelling
 
 SPELLINGS = [
-    *("/%6fauth2/start", "/oauth2%2fstart", "/oauth2%2Fstart", "//oauth2/start", "/./oauth2/start", "/x/../oauth2/start"),
-    *("/oauth2;x/start", "/oauth2\\start", "/\\oauth2/start", "/OAUTH2/start", "/oauth2%00/start", "/oauth2%252fstart"),
-    *("/%2e%2e/oauth2/start", "/oauth2%5cstart", "/a%23", "/;/oauth2/start", "/oauth2x/start", "/ping", "/ready", "/metrics"),
+    *(
+        "/%6fauth2/start",
+        "/oauth2%2fstart",
+        "/oauth2%2Fstart",
+        "//oauth2/start",
+        "/./oauth2/start",
+        "/x/../oauth2/start",
+    ),
+    *(
+        "/oauth2;x/start",
+        "/oauth2\\start",
+        "/\\oauth2/start",
+        "/OAUTH2/start",
+        "/oauth2%00/start",
+        "/oauth2%252fstart",
+    ),
+    *(
+        "/%2e%2e/oauth2/start",
+        "/oauth2%5cstart",
+        "/a%23",
+        "/;/oauth2/start",
+        "/oauth2x/start",
+        "/ping",
+        "/ready",
+        "/metrics",
+    ),
     *("/robots.txt", "/favicon.ico", "/manifest.json", "/static/x.js", "/?/oauth2/start", "/oauth2?/start"),
 ]
 BELOW_PREFIX = [
-    *("/oauth2", "/oauth2/", "/oauth2/start/", "/oauth2/start%00", "/oauth2/start;x", "/oauth2/Start", "/oauth2/%73tart"),
-    *("/oauth2//start", "/oauth2/./start", "/oauth2/../", "/oauth2/..%2f", "/oauth2/start/..", "/oauth2/unknown"),
+    *(
+        "/oauth2",
+        "/oauth2/",
+        "/oauth2/start/",
+        "/oauth2/start%00",
+        "/oauth2/start;x",
+        "/oauth2/Start",
+        "/oauth2/%73tart",
+    ),
+    *(
+        "/oauth2//start",
+        "/oauth2/./start",
+        "/oauth2/../",
+        "/oauth2/..%2f",
+        "/oauth2/start/..",
+        "/oauth2/unknown",
+    ),
 ]
 
 
@@ -336,7 +524,10 @@ def test_no_spelling_of_a_path_opens_anything(stage, target):
     else:
         expected = {404} if target in BELOW_PREFIX else {401}
     data = stage.head(target=target, signed_in=False)
-    answer = re.findall(rb"^HTTP/1.1 (\d+) ", send_in_pieces(stage, [data, stage.head(headers=[("Connection", "close")], signed_in=False)]))
+    answer = re.findall(
+        rb"^HTTP/1.1 (\d+) ",
+        send_in_pieces(stage, [data, stage.head(headers=[("Connection", "close")], signed_in=False)]),
+    )
     assert {int(answer[0])} == expected
     assert_untouched(stage.upstream)
 
@@ -385,8 +576,14 @@ def test_an_upgrade_without_a_session_goes_nowhere(stage):
 def test_error_pages_hold_nothing_of_the_request(stage):
     """L17"""
     for data in (
-        stage.head(target="/<canary>?canary", headers=[("X-Canary", "canary"), ("Accept", "text/html")], signed_in=False),
-        stage.head(target="/oauth2/canary", headers=[("Accept", "text/html"), ("Referer", "canary")], signed_in=False),
+        stage.head(
+            target="/<canary>?canary",
+            headers=[("X-Canary", "canary"), ("Accept", "text/html")],
+            signed_in=False,
+        ),
+        stage.head(
+            target="/oauth2/canary", headers=[("Accept", "text/html"), ("Referer", "canary")], signed_in=False
+        ),
         b"GET /canary HTTP/1.1\r\nHost: canary.example\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n\r\n",
         b"GET /canary canary HTTP/1.1\r\nHost: canary\r\n\r\n",
     ):
@@ -402,10 +599,12 @@ def test_what_attackers_send_is_bounded_and_escaped_in_the_log(stage):
     target = "/" + "A" * 30000
     with stage.raw() as raw:
         raw.send(stage.head(target=target, signed_in=False)).read_response()
-        raw.send(stage.head(target="/%0a\\\x5c\"{}", signed_in=False)).read_response()
+        raw.send(stage.head(target='/%0a\\\x5c"{}', signed_in=False)).read_response()
     entry = stage.proxy.wait_for_log(message="request", path='/%0a\\\\"{}')
     assert entry["status"] == 401
-    assert max(map(len, stage.proxy.lines)) < 20000 and not any("A" * 2000 in line for line in stage.proxy.lines)
+    assert max(map(len, stage.proxy.lines)) < 20000 and not any(
+        "A" * 2000 in line for line in stage.proxy.lines
+    )
 
 
 def test_plain_http_on_the_tls_port(stage):
