@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writers of http1.h. Names and values come from parsed messages or from ourselves, so that none
- * holds a CR or LF; that is asserted where it is cheap, at the one place that all fields pass.
+ * Writers of http1.h. What they write can hold no CR or LF: names and values were parsed, or are
+ * ours, or were cleaned where they entered (auth, settings).
  */
 #include "proxy/http1.h"
 
