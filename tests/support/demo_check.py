@@ -10,13 +10,16 @@ import os
 
 import chromium
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 NOTEBOOK_READY = """
 return Boolean(window.Jupyter && Jupyter.notebook && Jupyter.notebook._fully_loaded &&
     Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected());
 """
 CELL_OUTPUT = "42 from the kernel"
-CODE_SERVER_READY = "return Boolean(document.querySelector('.monaco-workbench .explorer-folders-view'));"
+EXPLORER_FILES = ".explorer-folders-view .monaco-list-row"
+TERMINAL_INPUT = ".xterm textarea"
+TERMINAL_FILE = "from-the-terminal.txt"
 
 
 class CheckFailed(Exception):
@@ -82,7 +85,7 @@ class Check:
         if self.demo.ide_name == "jupyter":
             condition = lambda d: "hello.ipynb" in d.page_source or "README.md" in d.page_source  # noqa: E731
         else:
-            condition = lambda d: d.execute_script(CODE_SERVER_READY)  # noqa: E731
+            condition = lambda d: len(d.find_elements(By.CSS_SELECTOR, EXPLORER_FILES)) > 5  # noqa: E731
         self.expect(
             "the IDE with the cloned files",
             lambda d: not d.find_elements(By.ID, "steps") and condition(d),
@@ -106,6 +109,15 @@ class Check:
         )
         self.shot("notebook")
         self.driver.execute_script("window.onbeforeunload = null; Jupyter.notebook.set_dirty(false);")
+
+    def run_terminal(self):
+        body = self.driver.find_element(By.TAG_NAME, "body")
+        body.send_keys(Keys.CONTROL, Keys.SHIFT, "`")
+        terminal = self.expect("a terminal", lambda d: d.find_element(By.CSS_SELECTOR, TERMINAL_INPUT), 60)
+        terminal.send_keys(f"echo $((6 * 7)) > {TERMINAL_FILE}", Keys.ENTER)
+        path = os.path.join(self.demo.project_directory, TERMINAL_FILE)
+        self.expect("what a command in the terminal wrote", lambda d: os.path.getsize(path) > 0, 60)
+        self.shot("terminal")
 
     def sign_out(self):
         self.driver.get(self.demo.origin + "/oauth2/sign_out")
@@ -136,6 +148,9 @@ class Check:
             if self.demo.ide_name == "jupyter":
                 self.step("a notebook's kernel answers over a WebSocket")
                 self.run_notebook()
+            else:
+                self.step("a terminal runs a command over a WebSocket")
+                self.run_terminal()
             self.step("sasha signs out")
             self.sign_out()
         with chromium.browser(self.demo.certificate) as self.driver:

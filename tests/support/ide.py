@@ -100,6 +100,7 @@ class Ide:
             f"--socket={self.socket}",
             "--disable-telemetry",
             "--disable-update-check",
+            "--disable-workspace-trust",
             self._project,
         ]
 
