@@ -173,11 +173,15 @@ forward_write_request(const struct forward *f, struct buf *out)
 	http1_write_end(out);
 }
 
+/* A cookie without a name is sent back as its value alone, which would then read like one of ours:
+ * '=' in front is looked past. */
 static bool
 sets_our_cookie(const struct auth *auth, struct str value)
 {
 	size_t end = 0;
 
+	while (value.len > 0 && (value.data[0] == '=' || str_trim(value).len < value.len))
+		value = str_trim(str_skip(value, value.data[0] == '='));
 	while (end < value.len && value.data[end] != '=' && value.data[end] != ';')
 		end++;
 	return auth_owns_cookie(auth, str_trim(str_take(value, end)));

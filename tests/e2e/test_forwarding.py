@@ -1,0 +1,693 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request and a response look like on the other side: head for head, byte for byte."""
+
+import json
+import re
+import threading
+
+import pytest
+from proxy import wait_until
+from raw_client import RawClient
+from upstream import Upstream
+
+OWN = {"X-Forwarded-User", "X-Forwarded-Preferred-Username", "X-Forwarded-Email", "X-Forwarded-For"}
+OWN |= {"X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id"}
+
+
+def fields(request):
+    """Names and values that the upstream got, without ours."""
+    return [(n, v) for n, v in request.headers if n not in OWN]
+
+
+def assert_ours(stage, request, peer="127.0.0.1"):
+    """Exactly one of each field that we set, and no other name that could be taken for one."""
+    expected = {
+        "x-forwarded-user": "sasha",
+        "x-forwarded-preferred-username": "sasha",
+        "x-forwarded-email": "sasha@example.com",
+        "x-forwarded-for": peer,
+        "x-forwarded-host": stage.host,
+        "x-forwarded-proto": "https",
+    }
+    folded = [(n.lower().replace("_", "-"), v) for n, v in request.headers]
+    ours = [(n, v) for n, v in folded if n.startswith(("x-forwarded", "forwarded", "x-real", "x-request"))]
+    assert sorted(n for n, _ in ours) == sorted([*expected, "x-request-id"]), ours
+    assert {n: v for n, v in ours if n != "x-request-id"} == expected
+    assert re.fullmatch("[0-9a-f]{16}", dict(ours)["x-request-id"])
+
+
+def ask(stage, *arguments, **more):
+    with stage.raw() as raw:
+        raw.send(stage.head(*arguments, **more))
+        return raw.read_response(arguments[0] if arguments else "GET")
+
+
+# Requests
+
+
+def test_a_request_as_the_upstream_sees_it(stage):
+    headers = [
+        ("User-Agent", "Test/1.0"),
+        ("accept", "*/*"),
+        ("X-Twice", "one"),
+        ("X-Twice", "two"),
+        ("X-Empty", ""),
+        ("X-Obs", "\xe9\xff"),
+        ("Authorization", "Token of-the-app"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("Accept-Encoding", "gzip, br"),
+        ("X_Under_Score", "kept"),
+    ]
+    ask(stage, "GET", "/a%2Fb/../c;d?e=%00&f", headers)
+    (request,) = stage.upstream.requests
+    assert request.head.startswith(
+        b"GET /a%2Fb/../c;d?e=%00&f HTTP/1.1\r\nHost: " + stage.host.encode() + b"\r\n"
+    )
+    assert fields(request) == [("Host", stage.host), *headers]
+    assert_ours(stage, request)
+
+
+def test_hop_by_hop_fields_end_here(stage):
+    headers = [
+        ("Connection", "keep-alive, X-Gone, x-also-gone"),
+        ("connection", "X-From-Second-Line"),
+        ("Keep-Alive", "timeout=5"),
+        ("Proxy-Connection", "keep-alive"),
+        ("Proxy-Authorization", "Basic x"),
+        ("Proxy-Authenticate", "Basic"),
+        ("Proxy_Authorization", "Basic x"),
+        ("TE", "trailers"),
+        ("Trailer", "X-Trailer"),
+        ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "x"),
+        ("X-Gone", "1"),
+        ("X-Also-Gone", "1"),
+        ("X-From-Second-Line", "1"),
+        ("X-Stays", "1"),
+    ]
+    ask(stage, headers=headers)
+    (request,) = stage.upstream.requests
+    assert fields(request) == [("Host", stage.host), ("HTTP2-Settings", "x"), ("X-Stays", "1")]
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(OWN), "Cookie", "Host", "Content-Length", "Transfer-Encoding", "close"]
+)
+def test_connection_can_not_remove_what_we_set(stage, name):
+    """L16"""
+    with stage.raw() as raw:
+        headers = [
+            ("Connection", f"keep-alive, {name}, {name.lower()}"),
+            ("Cookie", "a=b"),
+            ("Content-Length", "2"),
+        ]
+        raw.send(stage.head("POST", headers=headers) + b"hi").read_response()
+    (request,) = stage.upstream.requests
+    assert_ours(stage, request)
+    assert request.get("Host") == stage.host and request.get_all("Cookie") == ["a=b"]
+    assert request.body == b"hi" and request.get("Content-Length") == "2"
+
+
+SPOOFS = [
+    *(
+        "X-Forwarded-User",
+        "x-forwarded-user",
+        "X-FORWARDED-USER",
+        "X_Forwarded_User",
+        "X-Forwarded_User",
+        "x_FORWARDED-user",
+    ),
+    *(
+        "X-Forwarded-Email",
+        "X-Forwarded-Preferred-Username",
+        "X_Forwarded_Preferred_Username",
+        "X-Forwarded-Groups",
+    ),
+    *(
+        "X-Forwarded-Access-Token",
+        "X-Forwarded-For",
+        "X_Forwarded_For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+    ),
+    *(
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Anything",
+        "Forwarded",
+        "forwarded",
+    ),
+    *(
+        "X-Real-IP",
+        "X_Real_IP",
+        "X-Request-Id",
+        "X_Request_Id",
+        "x-request-id",
+        "Remote-User",
+        "REMOTE_USER",
+        "Remote-Email",
+    ),
+    *(
+        "X-Remote-User",
+        "X-WebAuth-User",
+        "X-Auth-Request-User",
+        "X_Auth_Request_Email",
+        "x-auth-request-anything",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", SPOOFS)
+def test_no_spelling_of_our_fields_passes(stage, name):
+    """L1, L2"""
+    ask(stage, headers=[(name, "spoofed"), (name, "spoofed-too")])
+    (request,) = stage.upstream.requests
+    assert b"spoofed" not in request.head
+    assert_ours(stage, request)
+
+
+def test_forwarding_fields_decide_nothing(stage):
+    """L1: neither the address that a login comes back to, nor whose workspace this is."""
+    headers = [
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Proto", "http"),
+        ("Forwarded", "host=evil.example"),
+    ]
+    headers += [
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Original-Host", "evil.example"),
+        ("X-Forwarded-Port", "1"),
+    ]
+    response = ask(
+        stage, headers=[*headers, ("Sec-Fetch-Mode", "navigate"), ("Accept", "text/html")], signed_in=False
+    )
+    assert response.status == 302 and "evil" not in response.head.decode()
+    with stage.raw() as raw:
+        cookie = [("Cookie", stage.cookie), ("X-Forwarded-Host", "evil.example")]
+        assert raw.upgrade("/ws", stage.host, "https://evil.example", cookie).status == 403
+    with stage.raw() as raw:
+        raw.request(
+            "GET", "/", [("X-Forwarded-Host", stage.host), ("Cookie", stage.cookie)], host="evil.example"
+        )
+        assert raw.read_response().status == 421
+    assert not stage.upstream.received
+
+
+def test_cookies_of_others_pass_byte_for_byte(stage):
+    """L13"""
+    own = stage.cookie
+    flow = "__Host-workspace-proxy-flow-0123456789abcdef=x"
+    for sent, expected in (
+        (["a=b; c=d"], ["a=b; c=d"]),
+        (["a=b;c=d;  e"], ["a=b;c=d;  e"]),
+        ([own], []),
+        ([f"a=b; {own}; c=d"], ["a=b; c=d"]),
+        ([f'{own}; c="d e"; =x; f', "g=h"], ['c="d e"; =x; f', "g=h"]),
+        (["a=1", own, "b=2", own], ["a=1", "b=2"]),
+        ([f"a=b;{own};c=d=e"], ["a=b; c=d=e"]),
+        ([f"{own}; __Host-workspace-proxy=forged; __Host-workspace-proxy ; x=y"], ["x=y"]),
+        ([f"{own}; {flow}; x=y"], ["x=y"]),
+        ([f"{own}; x__Host-workspace-proxy=1; __host-workspace-proxY=2"], None),
+        (
+            [f'{own}; _xsrf=2|a|b|1; username-127-0-0-1-8888="2|1:0|"'],
+            ['_xsrf=2|a|b|1; username-127-0-0-1-8888="2|1:0|"'],
+        ),
+    ):
+        stage.upstream.forget()
+        lines = [("Cookie", value) for value in sent]
+        with stage.raw() as raw:
+            more = [] if any(own in s for s in sent) else [("Cookie", own)]
+            raw.request("GET", "/", [*lines, *more], host=stage.host)
+            assert raw.read_response().status == 200
+        (request,) = stage.upstream.requests
+        if expected is not None:
+            assert request.get_all("Cookie") == expected, sent
+        for cookie in own.split("; "):
+            assert cookie.partition("=")[2].encode() not in request.head
+
+
+def test_our_cookies_hide_behind_no_odd_cookie_line(stage):
+    value = stage.cookie.partition("=")[2]
+    for cookie in (
+        f'a="b; {stage.cookie}"; c=d',
+        f"{stage.cookie};;;",
+        f" ; {stage.cookie} ; a=b",
+        f"a=b;\t{stage.cookie}\t;c=d",
+        "; ".join([stage.cookie] * 20),
+    ):
+        with stage.raw() as raw:
+            raw.request("GET", "/", [("cOOKIE", cookie)], host=stage.host)
+            raw.read_response()
+    assert stage.upstream.requests and value.encode() not in stage.upstream.received
+
+
+@pytest.mark.parametrize(
+    "method, headers, body, framing",
+    [
+        ("GET", [], b"", []),
+        ("HEAD", [], b"", []),
+        ("DELETE", [], b"", []),
+        ("POST", [], b"", [("Content-Length", "0")]),
+        ("PUT", [("Content-Length", "0")], b"", [("Content-Length", "0")]),
+        ("POST", [("Content-Length", "5")], b"hello", [("Content-Length", "5")]),
+        ("GET", [("Content-Length", "5")], b"hello", [("Content-Length", "5")]),
+        (
+            "POST",
+            [("Transfer-Encoding", "chunked")],
+            b"5\r\nhello\r\n0\r\n\r\n",
+            [("Transfer-Encoding", "chunked")],
+        ),
+        ("POST", [("Transfer-Encoding", "chunked")], b"0\r\n\r\n", [("Transfer-Encoding", "chunked")]),
+    ],
+)
+def test_framing_is_written_anew(stage, method, headers, body, framing):
+    with stage.raw() as raw:
+        raw.send(stage.head(method, "/", headers) + body)
+        assert raw.read_response(method).status == 200
+        raw.send(stage.head("GET", "/after"))
+        assert raw.read_response().status == 200
+    first, second = stage.upstream.requests
+    framed = [(n, v) for n, v in first.headers if n in ("Content-Length", "Transfer-Encoding", "Connection")]
+    assert framed == framing and first.complete
+    assert first.body == (b"hello" if b"hello" in body else b"")
+    assert second.target == "/after"
+
+
+def test_http10(stage):
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", "/chunked/100000", version="HTTP/1.0"))
+        response = raw.read_response()
+        assert (response.status, len(response.body)) == (200, 100000)
+        assert response.get("Transfer-Encoding") is None and response.get("Connection") == "close"
+    with stage.raw() as raw:
+        for _ in range(2):
+            raw.send(stage.head("GET", "/", [("Connection", "keep-alive")], version="HTTP/1.0"))
+            response = raw.read_response()
+            assert response.get("Connection") == "keep-alive" and b"the IDE" in response.body
+    assert all(b" HTTP/1.1\r\n" in r.head for r in stage.upstream.requests)
+
+
+def test_http10_with_a_length_is_closed_afterwards(stage):
+    with stage.raw() as raw:
+        raw.send(stage.head(version="HTTP/1.0"))
+        assert raw.read_response().get("Connection") == "close"
+        assert raw.is_closed()
+
+
+def test_hosts_that_are_not_ours(stage):
+    name, _, port = stage.host.rpartition(":")
+    with stage.raw() as raw:
+        for host in (
+            "evil.example",
+            f"{name}:1",
+            name,
+            f"x.{stage.host}",
+            f"{name}.:{port}",
+            f"127.0.0.1:{port}",
+            f"{name}:0{port}",
+        ):
+            raw.request("GET", "/", [("Cookie", stage.cookie)], host=host)
+            assert raw.read_response().status == 421, host
+        raw.request("GET", f"https://evil.example/", [("Cookie", stage.cookie)], host=stage.host)
+        assert raw.read_response().status == 421
+        raw.request("GET", "/", [("Cookie", stage.cookie)], host=stage.host.upper())
+        assert raw.read_response().status == 200
+    assert len(stage.upstream.requests) == 1
+
+
+# Responses
+
+
+def from_upstream(stage, answer, method="GET", request_headers=()):
+    stage.upstream.respond_with(answer)
+    with stage.raw() as raw:
+        raw.send(stage.head(method, "/", request_headers))
+        return raw.read_response(method)
+
+
+def test_a_response_as_the_browser_sees_it(stage):
+    response = from_upstream(
+        stage,
+        b"HTTP/1.1 201 Whatever\r\nServer: ide\r\nx-twice: 1\r\nX-Twice: 2\r\nX-Empty:\r\nX-Obs: \xe9\r\n"
+        b'Content-Length: 5\r\nETag: "x"\r\nX_Under: _\r\nVia: 1.1 x\r\n\r\nhello',
+    )
+    assert response.body == b"hello"
+    expected = [("Server", "ide"), ("x-twice", "1"), ("X-Twice", "2"), ("X-Empty", ""), ("X-Obs", "\xe9")]
+    expected += [("ETag", '"x"'), ("X_Under", "_"), ("Via", "1.1 x")]
+    assert [h for h in response.headers if h[0] not in ("Date", "Content-Length")] == expected
+    assert (response.status, response.reason, response.get("Content-Length")) == (201, "Created", "5")
+
+
+def test_hop_by_hop_fields_of_responses_end_here(stage):
+    response = from_upstream(
+        stage,
+        b"HTTP/1.1 200 OK\r\nConnection: close, X-Gone\r\nX-Gone: 1\r\nKeep-Alive: x\r\nProxy-Authenticate: x\r\n"
+        b"Trailer: X\r\nUpgrade: h2c\r\nProxy-Connection: x\r\nTE: x\r\nX-Stays: 1\r\nContent-Length: 0\r\n\r\n",
+    )
+    assert [n for n, _ in response.headers if n not in ("Date", "Content-Length")] == ["X-Stays"]
+
+
+def test_date_is_added_where_it_is_missing(stage):
+    pattern = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
+    response = from_upstream(stage, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert re.fullmatch(pattern, response.get("Date"))
+    date = "Sun, 06 Nov 1994 08:49:37 GMT"
+    response = from_upstream(
+        stage, b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: 0\r\n\r\n" % date.encode()
+    )
+    assert response.get_all("Date") == [date]
+
+
+OUR_COOKIES = [
+    *("__Host-workspace-proxy=evil; Path=/; Secure", "__Host-workspace-proxy=; Max-Age=0; Path=/; Secure"),
+    *(
+        "__Host-workspace-proxy =evil",
+        "__Host-workspace-proxy",
+        "__Host-workspace-proxy;x=y",
+        "=__Host-workspace-proxy=evil",
+    ),
+    *(" =  __Host-workspace-proxy=evil", "==__Host-workspace-proxy=evil"),
+]
+
+
+@pytest.mark.parametrize("value", OUR_COOKIES)
+def test_the_upstream_sets_none_of_our_cookies(stage, value):
+    """L13"""
+    head = f"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nset-cookie: {value}\r\nSet-Cookie: c=d; Path=/\r\nContent-Length: 0\r\n\r\n"
+    response = from_upstream(stage, head.encode())
+    assert response.get_all("Set-Cookie") == ["a=b", "c=d; Path=/"]
+
+
+def test_no_response_names_another_of_our_flows_cookies(stage):
+    with stage.raw() as raw:
+        raw.send(
+            stage.head(headers=[("Sec-Fetch-Mode", "navigate"), ("Accept", "text/html")], signed_in=False)
+        )
+        (flow,) = [c.partition("=")[0] for c in raw.read_response().get_all("Set-Cookie")]
+    head = f"HTTP/1.1 200 OK\r\nSet-Cookie: {flow}=evil; Path=/; Secure\r\nContent-Length: 0\r\n\r\n"
+    assert from_upstream(stage, head.encode()).get_all("Set-Cookie") == []
+
+
+@pytest.mark.parametrize(
+    "method, answer, length",
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", "1234"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "0"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+        ("HEAD", b"HTTP/1.1 200 OK\r\n\r\n", None),
+        ("HEAD", b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n", "5"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", None),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", None),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", None),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 1234\r\nETag: x\r\n\r\n", "1234"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+        ("DELETE", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "0"),
+    ],
+)
+def test_responses_without_a_body(stage, method, answer, length):
+    def respond(connection, request):
+        connection.send(answer)
+
+    stage.upstream.answer = respond
+    with stage.raw() as raw:
+        for _ in range(2):  # the connections on both sides stay usable
+            raw.send(stage.head(method, "/"))
+            response = raw.read_response(method)
+            assert (response.get("Content-Length"), response.get("Transfer-Encoding")) == (length, None)
+            assert response.get("Connection") is None and response.body == b""
+    assert len([c for c in stage.upstream.connections if c.requests]) == 1
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length", "close", "http10"])
+@pytest.mark.parametrize("size", [0, 1, 5, 65535, 65536, 65537, 1000000])
+def test_response_bodies(stage, framing, size):
+    body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+
+    def respond(connection, request):
+        if framing == "chunked":
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n")
+            for at in range(0, size, 7777):
+                piece = body[at : at + 7777]
+                connection.send(b"%X;ext=1\r\n%b\r\n" % (len(piece), piece))
+            connection.send(b"000;x\r\nX-T: trailer\r\n\r\n")
+        elif framing == "length":
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (size, body))
+        else:
+            connection.send(b"HTTP/1.%d 200 OK\r\n\r\n%b" % (framing == "close", body))
+            raise EOFError
+
+    stage.upstream.answer = respond
+    with stage.raw() as raw:
+        for _ in range(2):
+            response = raw.send(stage.head()).read_response()
+            assert response.body == body
+            assert (response.get("Transfer-Encoding") == "chunked") == (framing != "length")
+            assert b"X-T" not in response.head and "trailer" not in response.text
+
+
+@pytest.mark.parametrize("size", [1, 65535, 65536, 65537, 3000000])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_request_bodies(stage, chunked, size):
+    body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(size))
+    pieces = [body[at : at + 9999] for at in range(0, size, 9999)]
+    coded = b"".join(b"%x;x=y\r\n%b\r\n" % (len(p), p) for p in pieces) + b"0\r\nX-T: trailer\r\n\r\n"
+    with stage.raw() as raw:
+        for _ in range(2):
+            raw.send(stage.head("PUT", "/echo", [framing]) + (coded if chunked else body))
+            document = json.loads(raw.read_response().body)
+            assert document["body_length"] == size
+    import hashlib
+
+    assert document["body_sha256"] == hashlib.sha256(body).hexdigest()
+    assert b"X-T" not in stage.upstream.received
+
+
+# 1xx
+
+
+def test_expect_100_continue_goes_to_the_upstream_and_back(stage):
+    stage.upstream.read_bodies = False
+
+    def respond(connection, request):
+        assert request.get("Expect") == "100-continue"
+        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.read_body(request)
+        connection.send_response(200, [], request.body)
+
+    stage.upstream.answer = respond
+    with stage.raw() as raw:
+        raw.send(stage.head("POST", "/", [("Expect", "100-continue"), ("Content-Length", "5")]))
+        assert raw.read_head().status == 100
+        assert raw.send(b"hello").read_response().body == b"hello"
+        assert (
+            raw.send(stage.head("POST", "/", [("Expect", "100-continue"), ("Content-Length", "2")]))
+            .read_head()
+            .status
+            == 100
+        )
+        assert raw.send(b"hi").read_response().body == b"hi"
+
+
+def test_a_final_answer_instead_of_100(stage):
+    stage.upstream.read_bodies = False
+    stage.upstream.answer = lambda connection, request: connection.send_response(417, [], b"no")
+    with stage.raw() as raw:
+        raw.send(stage.head("POST", "/", [("Expect", "100-continue"), ("Content-Length", "5")]))
+        response = raw.read_response()
+        assert (response.status, response.body, response.get("Connection")) == (417, b"no", "close")
+        assert raw.is_closed()
+    wait_until(
+        lambda: all(c.closed_by_peer for c in stage.upstream.connections if c.requests),
+        what="a closed connection",
+    )
+
+
+def test_no_100_without_a_session(stage):
+    """L9"""
+    with stage.raw() as raw:
+        raw.send(
+            stage.head("POST", "/", [("Expect", "100-continue"), ("Content-Length", "5")], signed_in=False)
+        )
+        response = raw.read_response()
+        assert response.status == 401 and not response.interim
+    assert not stage.upstream.received
+
+
+def test_interim_answers_pass(stage):
+    hints = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Gone\r\nX-Gone: 1\r\n\r\n"
+    )
+    answer = (
+        hints + b"HTTP/1.1 102 Processing\r\n\r\n" + hints + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    )
+    response = from_upstream(stage, answer)
+    assert [i.status for i in response.interim] == [103, 102, 103] and response.body == b"ok"
+    assert response.interim[0].headers == [("Link", "</a.css>; rel=preload")]
+
+
+def test_interim_answers_pass_at_once(stage):
+    def respond(connection, request):
+        connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+        stage.upstream.event.acquire(timeout=10)
+        connection.send_response(200, [], b"ok")
+
+    stage.upstream.answer = respond
+    with stage.raw() as raw:
+        assert raw.send(stage.head()).read_head().status == 103
+        stage.upstream.release_event()
+        assert raw.read_response().body == b"ok"
+
+
+def test_http10_clients_see_no_interim_answer(stage):
+    stage.upstream.respond_with(
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    )
+    with stage.raw() as raw:
+        raw.send(stage.head(version="HTTP/1.0"))
+        assert raw.read_until_close().startswith(b"HTTP/1.1 200 ")
+
+
+# Keep-alive and pipelining
+
+
+def test_a_hundred_pipelined_requests_are_answered_in_order(stage):
+    """Answers of our own and of the upstream, with and without bodies, in one go and byte by byte."""
+    kinds = []
+    for number in range(100):
+        kinds.append(
+            [
+                (stage.head("GET", f"/echo?{number}"), 200, f"/echo?{number}"),
+                (stage.head("GET", "/oauth2/nothing"), 404, None),
+                (
+                    stage.head("POST", f"/echo?{number}", [("Content-Length", "5")]) + b"hello",
+                    200,
+                    f"/echo?{number}",
+                ),
+                (stage.head("GET", "/", signed_in=False), 401, None),
+                (
+                    stage.head("PUT", f"/echo?{number}", [("Transfer-Encoding", "chunked")])
+                    + b"2\r\nhi\r\n0\r\n\r\n",
+                    200,
+                    f"/echo?{number}",
+                ),
+                (stage.head("GET", "/oauth2/userinfo"), 200, None),
+                (stage.head("GET", "/status/204"), 204, None),
+            ][number % 7]
+        )
+    data = b"".join(k[0] for k in kinds)
+    for size in (len(data), 1000, 37):
+        with stage.raw() as raw:
+            sender = threading.Thread(
+                target=lambda: [raw.send(data[i : i + size]) for i in range(0, len(data), size)]
+            )
+            sender.start()
+            for _, status, target in kinds:
+                response = raw.read_response()
+                assert response.status == status
+                if target:
+                    assert response.json()["target"] == target
+            sender.join()
+    assert all(c.requests == [] or len(c.requests) > 10 for c in stage.upstream.connections)
+
+
+def test_many_pipelined_requests_before_any_answer_is_read(stage):
+    """What can't be sent holds up what is read: nothing is lost and nothing piles up."""
+    count = 2000
+    with stage.raw(timeout=30) as raw:
+        data = (
+            stage.head("GET", "/oauth2/nothing", [("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate")])
+            * count
+        )
+        sender = threading.Thread(target=lambda: raw.send(data))
+        sender.start()
+        # Until the proxy takes no more, or has taken all
+        sender.join(0.5)
+        assert stage.proxy.process.poll() is None
+        for _ in range(count):
+            assert raw.read_response().status == 404
+        sender.join()
+
+
+def test_a_request_behind_close_is_not_looked_at(stage):
+    with stage.raw() as raw:
+        raw.send(stage.head(headers=[("Connection", "close")]) + stage.head("GET", "/second"))
+        assert raw.read_response().get("Connection") == "close"
+        assert raw.is_closed()
+    assert len(stage.upstream.requests) == 1
+
+
+def test_connections_are_kept_on_both_sides(stage):
+    with stage.raw() as raw:
+        for _ in range(5):
+            response = raw.send(stage.head()).read_response()
+            assert response.get("Connection") is None and response.status == 200
+    assert len([c for c in stage.upstream.connections if c.requests]) == 1
+
+
+# Ways to be reached, and to reach
+
+
+def test_a_unix_socket_upstream_and_a_plain_listener(make_proxy, gitlab, certificates, tmp_path, client):
+    upstream = Upstream(str(tmp_path / "ide"))
+    proxy = make_proxy(gitlab, upstream, HTTP_ADDRESS="127.0.0.1:0")
+    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert page.status == 200
+    cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
+    proxy.secrets.append(cookie.partition("=")[2])
+    with proxy.raw(listener="http") as raw:
+        for path in ("/stream/100000", "/chunked/100000", "/echo"):
+            raw.request("GET", path, [("Cookie", cookie)], host=proxy.host)
+            response = raw.read_response()
+            assert response.status == 200
+        document = dict(response.json()["headers"])
+        assert document["X-Forwarded-Proto"] == "https" and document["X-Forwarded-For"] == "127.0.0.1"
+        raw.request("GET", "/oauth2/workspace", [("Cookie", cookie)], host=proxy.host)
+        assert raw.read_response().json()["ide"]["ready"] is True
+    upstream.stop()
+    with proxy.raw(listener="http") as raw:
+        raw.request("GET", "/", [("Cookie", cookie)], host=proxy.host)
+        assert raw.read_response().status in (502, 503)
+        raw.request("GET", "/", [("Cookie", cookie)], host=proxy.host)
+        assert raw.read_response().status == 503
+
+
+def test_the_upstream_address_comes_from_the_settings_only(stage):
+    """L14"""
+    other = Upstream()
+    try:
+        for target, host in (
+            (f"http://127.0.0.1:{other.port}/", stage.host),
+            ("/", f"127.0.0.1:{other.port}"),
+            (f"//127.0.0.1:{other.port}/", stage.host),
+            ("/", stage.host),
+        ):
+            with stage.raw() as raw:
+                more = [
+                    ("X-Forwarded-Host", f"127.0.0.1:{other.port}"),
+                    ("X-Upstream", other.url),
+                    ("Via", other.url),
+                ]
+                raw.request("GET", target, [("Cookie", stage.cookie), *more], host=host)
+                raw.read_response()
+        assert not other.connections
+    finally:
+        other.stop()
+
+
+def test_own_endpoints_win_over_the_upstream(stage):
+    for path in ("start", "callback", "sign_in", "sign_out", "auth", "userinfo", "workspace", "unknown", ""):
+        ask(stage, "GET", f"/oauth2/{path}", signed_in=False)
+        ask(stage, "HEAD", f"/oauth2/{path}?x", signed_in=False)
+    assert not stage.upstream.received
+
+
+def test_admin_addresses_are_not_public(stage):
+    host, port = stage.proxy.address("admin")
+    with RawClient((host, port)) as raw:
+        raw.request("GET", "/ping", host=f"{host}:{port}")
+        assert raw.read_response().status == 200
+    for path in ("/ping", "/ready", "/metrics"):
+        assert ask(stage, "GET", path, signed_in=False).status == 401
+        assert "the IDE" in ask(stage, "GET", path).text
