@@ -96,7 +96,8 @@ arm(struct downstream *d)
 		delay_ms = settings->handshake_timeout_ms;
 		break;
 	case DOWNSTREAM_IDLE:
-		delay_ms = settings->idle_timeout_ms;
+		delay_ms = conn_is_blocked(&d->conn) ? settings->send_timeout_ms
+						     : settings->idle_timeout_ms;
 		break;
 	case DOWNSTREAM_HEAD:
 		delay_ms = settings->head_timeout_ms;
@@ -284,6 +285,24 @@ send_body(struct stream *s, struct str data)
 		arm(d);
 }
 
+/* Pipelined bytes wait in the kernel once one buffer of them is here. */
+static bool
+may_read_ahead(const struct downstream *d)
+{
+	return d->in.len < LOOP_SCRATCH_BYTES / 2;
+}
+
+/* With the next request, once the answers before it have left. */
+static void
+go_on(struct downstream *d)
+{
+	bool is_blocked = conn_is_blocked(&d->conn);
+
+	conn_want_read(&d->conn, !is_blocked || may_read_ahead(d));
+	if (!is_blocked && d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))
+		loop_io_poke(&d->conn.io);
+}
+
 static void
 finish_response(struct downstream *d)
 {
@@ -296,9 +315,7 @@ finish_response(struct downstream *d)
 	if (!conn_is_blocked(&d->conn))
 		conn_trim(&d->conn);
 	change_state(d, DOWNSTREAM_IDLE);
-	conn_want_read(&d->conn, true);
-	if (d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))
-		loop_io_poke(&d->conn.io);
+	go_on(d);
 }
 
 static void
@@ -350,7 +367,8 @@ want_body(struct stream *s, bool wanted)
 	if (d->body_wanted == wanted)
 		return;
 	d->body_wanted = wanted;
-	conn_want_read(&d->conn, wanted || (d->body_ended && d->state == DOWNSTREAM_EXCHANGE));
+	conn_want_read(&d->conn, wanted || (d->body_ended && d->state == DOWNSTREAM_EXCHANGE &&
+					    may_read_ahead(d)));
 	if (wanted && d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))
 		loop_io_poke(&d->conn.io);
 	arm(d);
@@ -478,6 +496,10 @@ take(struct downstream *d, char *data, size_t len)
 {
 	switch (d->state) {
 	case DOWNSTREAM_IDLE:
+		/* Answers that nobody reads must not pile up. */
+		if (conn_is_blocked(&d->conn))
+			return 0;
+		return take_head(d, (struct str){data, len});
 	case DOWNSTREAM_HEAD:
 		return take_head(d, (struct str){data, len});
 	case DOWNSTREAM_EXCHANGE:
@@ -517,9 +539,17 @@ process(struct downstream *d, char *data, size_t len)
 static bool
 can_go_on(const struct downstream *d)
 {
-	return d->state == DOWNSTREAM_IDLE ||
+	return (d->state == DOWNSTREAM_IDLE && !conn_is_blocked(&d->conn)) ||
 	       ((d->state == DOWNSTREAM_EXCHANGE || d->state == DOWNSTREAM_TUNNEL) &&
 		d->body_wanted);
+}
+
+static void
+stop_reading_ahead(struct downstream *d)
+{
+	if (!may_read_ahead(d) && !can_go_on(d) &&
+	    (d->state == DOWNSTREAM_EXCHANGE || d->state == DOWNSTREAM_IDLE))
+		conn_want_read(&d->conn, false);
 }
 
 /* Bytes in scratch or, with what was held before, in the buffer. What is left over is held. */
@@ -549,9 +579,7 @@ on_bytes(struct downstream *d, char *scratch, size_t len)
 			close_now(d);
 		buf_fini(&held);
 	}
-	/* Pipelined bytes wait in the kernel once one buffer of them is here. */
-	if (d->in.len >= LOOP_SCRATCH_BYTES / 2 && d->state == DOWNSTREAM_EXCHANGE)
-		conn_want_read(&d->conn, false);
+	stop_reading_ahead(d);
 	if (used > 0 && d->in.len > 0 && can_go_on(d) && conn_is_usable(&d->conn))
 		loop_io_poke(&d->conn.io);
 }
@@ -625,6 +653,7 @@ on_readable(void *arg)
 		} else {
 			buf_fini(&held);
 		}
+		stop_reading_ahead(d);
 	}
 	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN)
 		read_rounds(d);
@@ -652,7 +681,9 @@ on_drained(void *arg)
 		return;
 	}
 	arm(d);
-	if (d->stream.exchange != NULL)
+	if (d->state == DOWNSTREAM_IDLE)
+		go_on(d);
+	else if (d->stream.exchange != NULL)
 		exchange_on_drained(d->stream.exchange);
 }
 
