@@ -318,10 +318,15 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
 	while (str_starts_with(head, STR("\r\n")))
 		head = str_skip(head, 2);
-	if (!headers_init(&r->headers, scan->lines - 1, a))
+	if (!headers_init(&r->headers, scan->lines - 1, a)) {
+		*status = 500;
 		return err_set(e, ERR_MEMORY, "no memory for a request head");
-	if (!parse_request_line(next_line(&head), r, &p->is_http10, a, status, e))
+	}
+	if (!parse_request_line(next_line(&head), r, &p->is_http10, a, status, e)) {
+		if (e->code == ERR_MEMORY)
+			*status = 500;
 		return false;
+	}
 	*status = 400;
 	if (!parse_fields(head, &r->headers, e) || !parse_host(r, e) ||
 	    !parse_framing(&r->headers, p->is_http10, &framing, e))

@@ -51,7 +51,7 @@ struct http1_persistence {
 
 /*
  * Parses a whole request head, which must stay in memory with r. On failure *status is the answer:
- * 400, 431, 501 (CONNECT), 505; e says what was wrong.
+ * 400, 500 (no memory), 501 (CONNECT), 505; e says what was wrong.
  */
 bool http1_parse_request(struct str head, const struct http1_scan *scan, struct request_head *r,
 			 struct http1_persistence *p, struct arena *a, unsigned *status,
