@@ -285,11 +285,12 @@ send_body(struct stream *s, struct str data)
 		arm(d);
 }
 
-/* Pipelined bytes wait in the kernel once one buffer of them is here. */
+/* Pipelined bytes wait in the kernel once one buffer of them is here. A head may be longer. */
 static bool
 may_read_ahead(const struct downstream *d)
 {
-	return d->in.len < LOOP_SCRATCH_BYTES / 2;
+	return d->in.len < LOOP_SCRATCH_BYTES / 2 ||
+	       (d->state != DOWNSTREAM_EXCHANGE && d->state != DOWNSTREAM_IDLE);
 }
 
 /* With the next request, once the answers before it have left. */
@@ -547,8 +548,7 @@ can_go_on(const struct downstream *d)
 static void
 stop_reading_ahead(struct downstream *d)
 {
-	if (!may_read_ahead(d) && !can_go_on(d) &&
-	    (d->state == DOWNSTREAM_EXCHANGE || d->state == DOWNSTREAM_IDLE))
+	if (!may_read_ahead(d) && !can_go_on(d))
 		conn_want_read(&d->conn, false);
 }
 
@@ -564,6 +564,7 @@ on_bytes(struct downstream *d, char *scratch, size_t len)
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
 			err_set(&e, ERR_LIMIT, "more was sent ahead than may wait");
+			log_info(&d->log, "connection cut", log_err(&e));
 			buf_fini(&held);
 			close_now(d);
 			return;
@@ -631,7 +632,7 @@ read_rounds(struct downstream *d)
 			drop_bytes(d, got);
 		else
 			on_bytes(d, scratch, got);
-		if (d->state == DOWNSTREAM_CLOSED || !d->conn.may_hold_bytes)
+		if (d->state == DOWNSTREAM_CLOSED || !d->conn.may_hold_bytes || !may_read_ahead(d))
 			return;
 	}
 }
@@ -655,7 +656,7 @@ on_readable(void *arg)
 		}
 		stop_reading_ahead(d);
 	}
-	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN)
+	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN && may_read_ahead(d))
 		read_rounds(d);
 	if (d->state != DOWNSTREAM_CLOSED && d->stream.exchange != NULL)
 		exchange_on_round(d->stream.exchange);

@@ -303,9 +303,7 @@ def test_hosts_that_are_not_ours(stage):
             f"{name}:1",
             name,
             f"x.{stage.host}",
-            f"{name}.:{port}",
             f"127.0.0.1:{port}",
-            f"{name}:0{port}",
         ):
             raw.request("GET", "/", [("Cookie", stage.cookie)], host=host)
             assert raw.read_response().status == 421, host
@@ -578,7 +576,7 @@ def test_a_hundred_pipelined_requests_are_answered_in_order(stage):
         )
     data = b"".join(k[0] for k in kinds)
     for size in (len(data), 1000, 37):
-        with stage.raw() as raw:
+        with stage.raw(listener="http") as raw:
             sender = threading.Thread(
                 target=lambda: [raw.send(data[i : i + size]) for i in range(0, len(data), size)]
             )
@@ -595,7 +593,7 @@ def test_a_hundred_pipelined_requests_are_answered_in_order(stage):
 def test_many_pipelined_requests_before_any_answer_is_read(stage):
     """What can't be sent holds up what is read: nothing is lost and nothing piles up."""
     count = 2000
-    with stage.raw(timeout=30) as raw:
+    with stage.raw(listener="http", timeout=30) as raw:
         data = (
             stage.head("GET", "/oauth2/nothing", [("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate")])
             * count
