@@ -592,6 +592,9 @@ on_end_of_stream(struct downstream *d)
 
 	d->saw_end = true;
 	conn_want_read(&d->conn, false);
+	/* The answer is on its way; one that is gone makes the sending fail. */
+	if (d->state == DOWNSTREAM_FLUSH)
+		return;
 	/* A client that said "close" may shut its side and still wait for the answer. */
 	if (x != NULL && d->state == DOWNSTREAM_EXCHANGE && d->body_ended &&
 	    x->request.half_close_is_end && !d->stream.is_tls)

@@ -306,6 +306,8 @@ begin_tunnel(struct exchange *x)
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);
+	if (x->proxy->draining)
+		exchange_close(x, WEBSOCKET_GOING_AWAY);
 }
 
 static void
@@ -467,7 +469,16 @@ exchange_close(struct exchange *x, unsigned close_code)
 	}
 }
 
-/* What is short ends by itself; what may last for hours must not outlive the session. */
+/* What the upstream would answer now is for nobody: it could begin a stream that lasts. */
+static void
+refuse_late(struct exchange *x)
+{
+	upstream_release(x->upstream);
+	x->upstream = NULL;
+	reply_problem(x, 401, AUTH_PROBLEM_LOGIN_REQUIRED);
+}
+
+/* What is asked for or may last for hours must not outlive the session. */
 static void
 on_session_ended(enum auth_end reason, void *arg)
 {
@@ -478,6 +489,8 @@ on_session_ended(enum auth_end reason, void *arg)
 		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
 	else if (x->state == EXCHANGE_RESPONSE)
 		break_off(x);
+	else if (x->state == EXCHANGE_FORWARD)
+		refuse_late(x);
 }
 
 void

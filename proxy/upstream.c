@@ -168,6 +168,8 @@ connect_new(struct upstream *u, struct err *e)
 		discard(c);
 		return NULL;
 	}
+	if (c->conn.state == CONN_OPEN)
+		u->is_ready = true;
 	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
 	return c;
 }

@@ -150,6 +150,8 @@ start_events(struct exchange *x)
 	loop_timer_start(&events->timer, TICK_MS);
 	clone_watch_start(&events->watch, x->proxy->clone, on_clone_changed, events);
 	send_state(events);
+	if (x->proxy->draining)
+		exchange_close(x, WEBSOCKET_GOING_AWAY);
 }
 
 static void
