@@ -87,8 +87,10 @@ http1_write_status_line(struct buf *out, unsigned status)
 void
 http1_write_field(struct buf *out, struct str name, struct str value)
 {
-	if (!buf_reserve(out, name.len + value.len + 4))
+	if (!buf_is_ok(out) || !buf_reserve(out, name.len + value.len + 4)) {
+		out->failed = true;
 		return;
+	}
 	char *at = out->data + out->len;
 	memcpy(at, name.data, name.len);
 	at += name.len;
