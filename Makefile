@@ -128,6 +128,7 @@ lint: lint-layers lint-format lint-headers lint-docs lint-cppcheck lint-tidy ## 
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
 	@$(PYTHON) tests/lint/style.py
+	@$(PYTHON) tests/lint/documents.py
 lint-format:
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 # Each header stands on its own.

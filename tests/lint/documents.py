@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Documents must not speak of what is not there: links between files, paths of modules, names of
+settings and of make targets are looked up. Prints what is missing and exits with 1.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
+MODULE = re.compile(r"`((?:base|auth|clone|container|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
+SETTING = re.compile(r"\bWORKSPACE_PROXY_([A-Z0-9_]+)\b")
+TARGET = re.compile(r"(?:^|`)make ([a-z][a-z0-9-]*)", re.M)
+
+
+def check_links(path, text):
+    for match in LINK.finditer(text):
+        link = match[1] or match[2]
+        if "://" not in link and not (path.parent / link).exists():
+            yield f"no such file: {link}"
+
+
+def check_modules(root, text):
+    """`proxy/http1*` and `auth/login` (a module) as well as whole file names."""
+    for name in MODULE.findall(text):
+        if not any(root.glob(name)) and not any(root.glob(name + ".[ch]")):
+            yield f"no such module or file: {name}"
+
+
+def check_settings(known, text):
+    for name in SETTING.findall(text):
+        if name not in known and name.removesuffix("_FILE") not in known:
+            yield f"no such setting: {name}"
+
+
+def check_targets(known, text):
+    for name in TARGET.findall(text):
+        if name not in known:
+            yield f"no such make target: {name}"
+
+
+def main():
+    root = Path(__file__).resolve().parents[2]
+    settings = set(re.findall(r"^\| `([A-Z0-9_]+)`", (root / "docs/configuration.md").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (root / "Makefile").read_text(), re.M))
+    problems = []
+    documents = sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")])
+    for path in documents:
+        text = path.read_text()
+        found = [
+            *check_links(path, text),
+            *check_modules(root, text),
+            *check_settings(settings, text),
+            *check_targets(targets, text),
+        ]
+        problems += [f"{path.relative_to(root)}: {problem}" for problem in found]
+    print("\n".join(problems + [f"documents: {len(documents)} files, {len(problems)} problems"]))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
