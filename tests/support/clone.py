@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`workspace-proxy clone`, by hand and as the sidecar's child, and bare repositories to clone."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -69,7 +70,8 @@ class Worker:
         token_read, token_write = os.pipe()
         self._progress, progress_write = os.pipe()
         self._log_read, log_write = os.pipe()
-        high = [os.dup2(fd, 50 + i, inheritable=False) for i, fd in enumerate((token_read, progress_write, log_write))]
+        # Out of the way of what they become, at free numbers: the test's own stay open.
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (token_read, progress_write, log_write)]
         actions = [
             (os.POSIX_SPAWN_DUP2, high[0], TOKEN_FD),
             (os.POSIX_SPAWN_DUP2, high[1], PROGRESS_FD),
