@@ -26,11 +26,13 @@ format_base(const struct url *u, struct arena *arena)
 
 /* Exactly as registered with GitLab, so the path stays as it was written. */
 static const char *
-format_redirect_uri(struct auth *a)
+format_redirect_uri(struct auth *a, const char *relay)
 {
 	const struct url *u = &a->settings->redirect_url;
 	const char *origin;
 
+	if (str_is_empty(u->host) && relay != NULL)
+		return arena_printf(&a->arena, "%s/callback", relay);
 	if (str_is_empty(u->host))
 		return arena_printf(&a->arena, "%.*s%s/callback", STR_FMT(a->origin),
 				    a->settings->prefix);
@@ -44,13 +46,21 @@ static bool
 build_addresses(struct auth *a)
 {
 	const struct auth_settings *s = a->settings;
+	const char *relay = NULL;
 
+	if (!str_is_empty(s->relay_url.host)) {
+		relay = format_base(&s->relay_url, &a->arena);
+		a->relay_start_url =
+			relay == NULL ? NULL : arena_printf(&a->arena, "%s/start", relay);
+		if (a->relay_start_url == NULL)
+			return false;
+	}
 	a->origin = str_from(url_origin(&s->external_url, &a->arena));
 	a->gitlab_url = format_base(&s->gitlab_url, &a->arena);
 	if (a->origin.data == NULL || a->gitlab_url == NULL)
 		return false;
 	a->authorize_url = arena_printf(&a->arena, "%s/oauth/authorize", a->gitlab_url);
-	a->redirect_uri = format_redirect_uri(a);
+	a->redirect_uri = format_redirect_uri(a, relay);
 	a->start_url = arena_printf(&a->arena, "%s/start", s->prefix);
 	a->sign_in_url = arena_printf(&a->arena, "%s/sign_in", s->prefix);
 	return a->authorize_url != NULL && a->redirect_uri != NULL && a->start_url != NULL &&

@@ -34,7 +34,9 @@ struct auth_settings {
 	struct url gitlab_api_url; /* as the pod reaches it; host is empty when it is the same */
 	const char *client_id;
 	struct secret *client_secret; /* NULL: public client */
-	struct url redirect_url;      /* host is empty: EXTERNAL_URL + PROXY_PREFIX + "/callback" */
+	struct url redirect_url;      /* host is empty: the relay's callback, or our own */
+	struct url relay_url;	  /* its base, without a trailing '/' in path; host empty: none */
+	struct secret *relay_key; /* this workspace's; with relay_url */
 	const char *scope;
 	const char *prefix; /* of our endpoints: "/oauth2" */
 	struct auth_keys cookie_keys;
@@ -81,6 +83,7 @@ enum auth_action {
 	AUTH_SIGN_IN_PAGE,
 	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
 	AUTH_SIGNED_OUT_PAGE,
+	AUTH_RELAY_PAGE, /* what auth/relay.h's address is for */
 };
 
 enum auth_problem {
@@ -98,6 +101,11 @@ enum auth_problem {
 	AUTH_PROBLEM_CROSS_SITE, /* 403: Origin or Sec-Fetch-Site say that another site sent this */
 	AUTH_PROBLEM_BAD_REQUEST, /* 400: repeated or malformed parameters; detail says which */
 	AUTH_PROBLEM_METHOD,	  /* 405: allow is the Allow header */
+	/* The relay's; where location is set, it is the workspace's own address. */
+	AUTH_PROBLEM_RELAY_REQUEST,   /* 400: malformed, repeated or altered parameters */
+	AUTH_PROBLEM_RELAY_WORKSPACE, /* 403: zone, key or scope are wrong; an operator must act */
+	AUTH_PROBLEM_RELAY_FOREIGN,   /* 403: started in another browser, or finished already */
+	AUTH_PROBLEM_RELAY_STALE,     /* 403: more than ten minutes old */
 };
 
 struct auth_identity {

@@ -27,6 +27,7 @@ struct auth {
 	const char *gitlab_url;	   /* as browsers see it */
 	const char *start_url;
 	const char *sign_in_url;
+	const char *relay_start_url; /* where logins begin instead of authorize_url; or NULL */
 	struct cookie_box cookies;
 	struct gitlab *gitlab;
 	struct session_store *store;
@@ -56,6 +57,10 @@ void call_unlink(struct auth_call *c);
 size_t facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value);
 bool facts_is_get(const struct auth_facts *facts); /* GET or HEAD */
 struct str facts_query(const struct auth_facts *facts);
+/* Appends the query's parameter of this name, decoded; nothing when there is none. False, with a
+ * sentence in *detail, when it is repeated, empty, malformed or longer than the buffer takes. */
+bool facts_parameter(const struct auth_facts *facts, struct str name, struct buf *value,
+		     const char **detail) MUST_CHECK;
 
 /* Whether our own page sent this: Origin is ours, or Sec-Fetch-Site says same-origin. */
 bool facts_is_same_origin(const struct auth_facts *facts, struct str origin);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "auth/relay_state.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -33,6 +34,34 @@ add_parameter(struct buf *url, const char *name, struct str value)
 {
 	buf_add_str(url, str_from(name));
 	return url_encode(url, value);
+}
+
+static const char *
+relay_location(const struct auth *a, const struct flow *f, struct arena *arena)
+{
+	char challenge[FLOW_RANDOM_LEN + 1];
+	const char *location = NULL;
+	struct err e = ERR_INIT;
+	struct buf text;
+	const struct relay_request request = {
+		.authority = str_skip(a->origin, strlen("https://")),
+		.prefix = str_from(a->settings->prefix),
+		.state = str_from(f->state),
+		.challenge = {challenge, FLOW_RANDOM_LEN},
+		.nonce = str_from(f->nonce),
+		.scope = str_from(a->settings->scope),
+		.issued_ms = f->started_ms,
+	};
+
+	flow_challenge(f, challenge);
+	buf_init(&text, RELAY_REQUEST_MAX);
+	if (relay_request_write(&request, a->settings->relay_key, &text, &e))
+		location = arena_printf(arena, "%s?request=%.*s", a->relay_start_url,
+					STR_FMT(buf_view(&text)));
+	else
+		log_error(NULL, "login not started", log_err(&e));
+	buf_fini(&text);
+	return location;
 }
 
 static const char *
@@ -180,7 +209,9 @@ login_begin(struct auth *a, const struct auth_facts *facts, const struct login_r
 		return;
 	}
 	flow_init(&flow, next_flow_id(a), r.number, r.first_ms, r.target);
-	verdict_redirect(v, 302, authorize_location(a, &flow, &v->arena));
+	verdict_redirect(v, 302,
+			 a->relay_start_url == NULL ? authorize_location(a, &flow, &v->arena)
+						    : relay_location(a, &flow, &v->arena));
 	if (facts != NULL)
 		expire_surplus_flows(a, facts, v);
 	if (!add_flow_cookie(a, &flow, v, &e)) {
@@ -188,20 +219,6 @@ login_begin(struct auth *a, const struct auth_facts *facts, const struct login_r
 		verdict_unavailable(v, 0, "A login could not be started.");
 	}
 	flow_wipe(&flow);
-}
-
-/* The one value of a parameter, decoded. False when it is repeated or malformed. */
-static bool
-read_parameter(struct str query, struct str name, struct buf *out, const char **detail)
-{
-	struct str raw = STR_NONE;
-	size_t count = url_query_find(query, name, &raw);
-
-	if (count > 1)
-		*detail = "A parameter is repeated.";
-	else if (count == 1 && (!url_decode(out, raw, true) || out->len == 0))
-		*detail = "A parameter is malformed.";
-	return *detail == NULL;
 }
 
 static bool
@@ -215,13 +232,13 @@ is_visible_ascii(struct str s)
 }
 
 static const char *
-read_callback(struct callback *c, struct str query)
+read_callback(struct callback *c, const struct auth_facts *facts)
 {
 	const char *detail = NULL;
 
-	if (!read_parameter(query, STR("state"), &c->state, &detail) ||
-	    !read_parameter(query, STR("code"), &c->code, &detail) ||
-	    !read_parameter(query, STR("error"), &c->error, &detail))
+	if (!facts_parameter(facts, STR("state"), &c->state, &detail) ||
+	    !facts_parameter(facts, STR("code"), &c->code, &detail) ||
+	    !facts_parameter(facts, STR("error"), &c->error, &detail))
 		return detail;
 	if (c->state.len == 0)
 		return "The parameter \"state\" is missing.";
@@ -314,7 +331,7 @@ static struct auth_call *
 answer_callback(struct auth *a, const struct auth_facts *facts, struct callback *c,
 		struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
-	const char *detail = read_callback(c, facts_query(facts));
+	const char *detail = read_callback(c, facts);
 	struct login_exchange x = {.flow = &c->flow};
 	const struct auth_session *old;
 

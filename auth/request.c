@@ -31,6 +31,21 @@ facts_query(const struct auth_facts *facts)
 	return mark == SIZE_MAX ? STR_NONE : str_skip(facts->target, mark + 1);
 }
 
+bool
+facts_parameter(const struct auth_facts *facts, struct str name, struct buf *value,
+		const char **detail)
+{
+	struct str raw = STR_NONE;
+	size_t count = url_query_find(facts_query(facts), name, &raw);
+
+	*detail = NULL;
+	if (count > 1)
+		*detail = "A parameter is repeated.";
+	else if (count == 1 && (!url_decode(value, raw, true) || value->len == 0))
+		*detail = "A parameter is malformed.";
+	return *detail == NULL;
+}
+
 /* Whether a comma-separated header names the token, parameters aside. */
 static bool
 header_lists(const struct auth_facts *facts, struct str lower_name, struct str token)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Filling verdicts, and the list of answers under way. A verdict's arena holds addresses, sealed
- * cookies and names; never a token, a code or a verifier.
+ * cookies and names; never a token or a verifier, and a code only in the address that the relay
+ * sends a browser to.
  */
 #include "auth/context.h"
 
@@ -17,6 +18,10 @@ static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_CROSS_SITE] = 403,
 	[AUTH_PROBLEM_BAD_REQUEST] = 400,
 	[AUTH_PROBLEM_METHOD] = 405,
+	[AUTH_PROBLEM_RELAY_REQUEST] = 400,
+	[AUTH_PROBLEM_RELAY_WORKSPACE] = 403,
+	[AUTH_PROBLEM_RELAY_FOREIGN] = 403,
+	[AUTH_PROBLEM_RELAY_STALE] = 403,
 };
 
 void

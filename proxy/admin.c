@@ -29,7 +29,8 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	struct json_writer w;
 
 	(void)request;
-	upstream_probe(p->upstream);
+	if (p->relay == NULL)
+		upstream_probe(p->upstream);
 	reply->status = p->draining ? 503 : 200;
 	reply->content_type = "application/json";
 	json_write_begin(&w, &reply->body);
@@ -37,8 +38,11 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	json_write_bool(&w, "ready", !p->draining);
 	if (p->draining)
 		json_write_str(&w, "reason", STR("draining"));
-	json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
-	json_write_str(&w, "clone", str_from(clone_phase_name(clone_progress(p->clone)->phase)));
+	if (p->relay == NULL) {
+		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
+		json_write_str(&w, "clone",
+			       str_from(clone_phase_name(clone_progress(p->clone)->phase)));
+	}
 	json_write_close(&w, '}');
 	if (!json_write_end(&w))
 		reply->status = 500;

@@ -5,7 +5,7 @@
  */
 #include "proxy/check.h"
 
-#include "proxy/settings.h"
+#include "proxy/settings_table.h"
 
 #define LINE_MAX_BYTES 16384
 
@@ -36,12 +36,12 @@ print_setting(const struct conf_setting *row, const struct settings *s, FILE *ou
 }
 
 static void
-print_settings(const struct settings *s, FILE *out)
+print_settings(const struct settings *s, enum settings_scope scope, FILE *out)
 {
 	const char *group = "";
 	for (size_t i = 0; i < settings_table.count; i++) {
 		const struct conf_setting *row = &settings_table.settings[i];
-		if ((row->flags & CONF_RESERVED) != 0)
+		if ((row->flags & CONF_RESERVED) != 0 || !settings_reads(scope, row))
 			continue;
 		if (strcmp(group, row->group) != 0)
 			(void)fprintf(out, "%s# %s\n", group[0] == '\0' ? "" : "\n", row->group);
@@ -51,17 +51,17 @@ print_settings(const struct settings *s, FILE *out)
 }
 
 int
-check_run(char **environment, FILE *out, FILE *errors)
+check_run(char **environment, enum settings_scope scope, FILE *out, FILE *errors)
 {
 	struct conf_problems problems = {.count = 0, .notes_count = 0};
-	struct settings *s = settings_load(environment, SETTINGS_SERVE, &problems);
+	struct settings *s = settings_load(environment, scope, &problems);
 
 	for (size_t i = 0; i < problems.notes_count && i < CONF_NOTES_MAX; i++)
 		(void)fprintf(errors, "note: %s\n", problems.notes[i].text);
 	conf_print_problems(&problems, errors);
 	if (s == NULL)
 		return 1;
-	print_settings(s, out);
+	print_settings(s, scope, out);
 	settings_free(s);
 	return 0;
 }

@@ -7,8 +7,11 @@
 
 #include <stdio.h>
 
-/* Prints the effective settings to out (secrets as "set") and returns 0, or every problem on a line
- * of its own to errors and returns 1. Notes go to errors in both cases. */
-int check_run(char **environment, FILE *out, FILE *errors);
+#include "proxy/settings.h"
+
+/* As the command of this scope would read it. Prints the effective settings to out (secrets as
+ * "set") and returns 0, or every problem on a line of its own to errors and returns 1. Notes go to
+ * errors in both cases. */
+int check_run(char **environment, enum settings_scope scope, FILE *out, FILE *errors);
 
 #endif

@@ -109,6 +109,9 @@ run(struct exchange *x)
 		x->auth_call = auth_answer(x->proxy->auth, x->route.endpoint, &facts, &x->verdict,
 					   on_auth_done, x);
 		break;
+	case ROUTE_RELAY:
+		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
+		break;
 	case ROUTE_WORKSPACE:
 	case ROUTE_UPSTREAM:
 		x->auth_call = auth_check(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);

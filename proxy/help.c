@@ -10,11 +10,14 @@
 static const char usage[] =
 	"usage: workspace-proxy [command]\n"
 	"\n"
-	"  serve    the sidecar (default)\n"
-	"  clone    clone the repository and exit, for init containers\n"
-	"  check    read the configuration; print what it means, or all that is wrong with it\n"
-	"  help     this text\n"
-	"  version  the version\n"
+	"  serve           the sidecar (default)\n"
+	"  relay           the callback address that all workspaces share\n"
+	"  relay-key HOST  print a workspace's key for the relay, from RELAY_MASTER_KEY\n"
+	"  clone           clone the repository and exit, for init containers\n"
+	"  check [relay]   read the configuration; print what it means, or all that is wrong with "
+	"it\n"
+	"  help            this text\n"
+	"  version         the version\n"
 	"\n"
 	"Settings are environment variables " SETTINGS_PREFIX "<NAME>, or\n" SETTINGS_PREFIX
 	"<NAME>_FILE with the path of a file that holds the value.\n";

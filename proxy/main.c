@@ -12,6 +12,7 @@
 
 #include "proxy/check.h"
 #include "proxy/help.h"
+#include "proxy/relay_key.h"
 #include "proxy/serve.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -39,12 +40,24 @@ load(enum settings_scope scope)
 }
 
 static int
-run_serve(void)
+run_scope(enum settings_scope scope)
 {
-	struct settings *s = load(SETTINGS_SERVE);
-	int code = s == NULL ? 1 : serve_run(s);
+	struct settings *s = load(scope);
+	int code = s == NULL ? 1 : serve_run(s, scope);
 	settings_free(s);
 	return code;
+}
+
+static int
+run_serve(void)
+{
+	return run_scope(SETTINGS_SERVE);
+}
+
+static int
+run_relay(void)
+{
+	return run_scope(SETTINGS_RELAY);
 }
 
 static int
@@ -59,16 +72,20 @@ run_clone(int argc, char **argv)
 }
 
 static int
-run_check(void)
-{
-	return check_run(environ, stdout, stderr);
-}
-
-static int
 refuse(const char *what, const char *word)
 {
 	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see its help\n", what, word);
 	return 2;
+}
+
+static int
+run_check(int argc, char **argv)
+{
+	if (argc == 1)
+		return check_run(environ, SETTINGS_SERVE, stdout, stderr);
+	if (argc == 2 && strcmp(argv[1], "relay") == 0)
+		return check_run(environ, SETTINGS_RELAY, stdout, stderr);
+	return refuse("unexpected argument", argv[argc - 1]);
 }
 
 /* Commands that take no arguments. */
@@ -77,7 +94,7 @@ static const struct {
 	int (*run)(void);
 } commands[] = {
 	{"serve", run_serve},
-	{"check", run_check},
+	{"relay", run_relay},
 	{"help", help_print},
 	{"--help", help_print},
 	{"-h", help_print},
@@ -91,6 +108,10 @@ run_command(int argc, char **argv)
 {
 	if (strcmp(argv[0], "clone") == 0)
 		return run_clone(argc, argv);
+	if (strcmp(argv[0], "check") == 0)
+		return run_check(argc, argv);
+	if (strcmp(argv[0], "relay-key") == 0)
+		return relay_key_run(argc, argv, environ);
 	if (strcmp(argv[0], "docs") == 0)
 		return help_print_docs(argc, argv);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -244,13 +244,16 @@ add_gitlab_link(const struct page *page, struct buf *out)
 static void
 add_error_action(const struct page *page, enum page_action action, struct buf *out)
 {
-	if (action == PAGE_ACTION_NONE)
+	if (action == PAGE_ACTION_NONE ||
+	    (action == PAGE_ACTION_OPEN && page->sign_in_location == NULL))
 		return;
 	buf_add_str(out, STR("<div class=\"actions\">\n"));
 	if (action == PAGE_ACTION_SIGN_IN)
 		add_sign_in_link(page, "Sign in with GitLab", out);
 	else if (action == PAGE_ACTION_SWITCH)
 		add_sign_in_link(page, "Sign in as somebody else", out);
+	else if (action == PAGE_ACTION_OPEN)
+		add_sign_in_link(page, "Open the workspace", out);
 	else if (page->sign_in_location != NULL)
 		add_sign_in_link(page, "Try again", out);
 	else /* the empty reference is the page's own address */
@@ -288,6 +291,7 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 		add_gitlab_link(page, out);
 		buf_add_str(out, STR("</div>\n"));
 		break;
+	case PAGE_RELAY:
 	case PAGE_WORKSPACE:
 		break;
 	}

@@ -22,6 +22,7 @@ enum page_kind {
 	PAGE_SIGN_IN,	 /* one button that starts the login */
 	PAGE_SIGN_OUT,	 /* asks to confirm, and posts to <prefix>/sign_out */
 	PAGE_SIGNED_OUT, /* says that it is done */
+	PAGE_RELAY,	 /* what the relay's address is for */
 	PAGE_WORKSPACE,	 /* clone and start of the IDE, live; goes on to the IDE by itself */
 };
 

@@ -13,6 +13,7 @@ enum page_action {
 	PAGE_ACTION_AGAIN,   /* load the same address again */
 	PAGE_ACTION_SIGN_IN, /* start a login */
 	PAGE_ACTION_SWITCH,  /* start a login as somebody else */
+	PAGE_ACTION_OPEN,    /* go to the workspace, where its address is known */
 };
 
 struct page_text {

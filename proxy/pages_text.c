@@ -46,6 +46,28 @@ static const struct page_text problem_texts[] = {
 	{405, AUTH_PROBLEM_METHOD, "method_not_allowed", "That does not work here",
 	 "This address exists, but it does not take requests of this kind.", NULL,
 	 PAGE_ACTION_NONE},
+	{400, AUTH_PROBLEM_RELAY_REQUEST, "bad_request", "We can't make sense of this address",
+	 "Sign-ins to workspaces pass through here, but this address is incomplete or was changed "
+	 "on the way.",
+	 "Open your workspace by its own address and start again from there.", PAGE_ACTION_NONE},
+	{403, AUTH_PROBLEM_RELAY_WORKSPACE, "unknown_workspace", "We don't know this workspace",
+	 "Sign-ins to workspaces pass through here, but only those of workspaces that we were told "
+	 "about.",
+	 "Only whoever runs this workspace can mend that. Please pass on the request id below.",
+	 PAGE_ACTION_NONE},
+	{403, AUTH_PROBLEM_RELAY_FOREIGN, "foreign_login",
+	 "This sign-in did not begin in this browser",
+	 "Somebody may have sent you a link to a sign-in of their own, so we stopped here and "
+	 "passed "
+	 "nothing on. It also happens when you come back to a sign-in that is finished, or when "
+	 "your browser keeps no cookies.",
+	 "If you wanted to sign in yourself, open the workspace and begin there.",
+	 PAGE_ACTION_OPEN},
+	{403, AUTH_PROBLEM_RELAY_STALE, "stale_login", "This sign-in took too long",
+	 "A sign-in has ten minutes. This one is older, so we passed nothing on.",
+	 "Open the workspace and begin again. If it happens at once, a clock is wrong: please "
+	 "tell whoever runs this workspace.",
+	 PAGE_ACTION_OPEN},
 };
 
 static const struct page_text status_texts[] = {
@@ -137,6 +159,10 @@ static const struct page_text kind_texts[] = {
 			     "You may still be signed in to GitLab. On a shared computer, sign out "
 			     "there as well.",
 			     PAGE_ACTION_NONE},
+	[PAGE_RELAY] = {0, AUTH_PROBLEM_NONE, "relay", "Sign-ins pass through here",
+			"GitLab sends people back to this address, and from here they go on to "
+			"their workspace by themselves. There is nothing else to see.",
+			"To work, open your workspace by its own address.", PAGE_ACTION_NONE},
 	[PAGE_WORKSPACE] = {0, AUTH_PROBLEM_NONE, "workspace_starting", "Preparing your workspace",
 			    "The workspace opens here by itself as soon as it is ready.", NULL,
 			    PAGE_ACTION_NONE},

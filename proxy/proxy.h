@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the modules of the running sidecar share: the parts that serve.c composes, and the few
- * counters that lifecycle needs. Everything here outlives every connection.
+ * What the modules of the running sidecar or relay share: the parts that serve.c composes, and the
+ * few counters that lifecycle needs. Everything here outlives every connection.
  */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
 #include "auth/auth.h"
+#include "auth/relay.h"
 #include "base/clock.h"
 #include "base/reap.h"
 #include "base/tls.h"
@@ -25,6 +26,7 @@ struct proxy {
 	const struct settings *settings;
 	struct loop *loop;
 	struct reaper reaper;
+	struct relay *relay; /* NULL: a sidecar; else there is no auth, clone nor upstream */
 	struct auth *auth;
 	struct clone *clone;
 	struct clone_watch clone_watch;
@@ -33,9 +35,9 @@ struct proxy {
 	struct tls_context *tls; /* NULL: no HTTPS listener */
 
 	struct http1_limits limits;
-	struct str origin;	       /* EXTERNAL_URL's */
+	struct str origin;	       /* EXTERNAL_URL's, or RELAY_URL's */
 	struct str hosts[PROXY_HOSTS]; /* how a Host field may name us; unused ones are empty */
-	struct str prefix;	       /* of our endpoints */
+	struct str prefix;	       /* of our endpoints; the relay's may be empty */
 
 	struct downstream *downstreams; /* every public connection */
 	struct preface *prefaces;	/* connections whose PROXY header is still to come */

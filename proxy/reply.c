@@ -253,6 +253,9 @@ reply_verdict(struct exchange *x)
 	case AUTH_SIGNED_OUT_PAGE:
 		reply_auth_page(x, PAGE_SIGNED_OUT);
 		return;
+	case AUTH_RELAY_PAGE:
+		reply_auth_page(x, PAGE_RELAY);
+		return;
 	case AUTH_ALLOW:
 		break;
 	}

@@ -9,11 +9,11 @@ struct endpoint_path {
 	struct route route;
 };
 
-#define ENDPOINT(text, ...)                                                                        \
+#define ENDPOINT(text, route_kind, auth_endpoint)                                                  \
 	{                                                                                          \
 		{text, sizeof(text) - 1},                                                          \
 		{                                                                                  \
-			__VA_ARGS__                                                                \
+			.kind = (route_kind), .endpoint = (auth_endpoint)                          \
 		}                                                                                  \
 	}
 
@@ -42,18 +42,36 @@ route_endpoint(struct str path)
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (str_equal(endpoints[i].path, path))
 			return endpoints[i].route;
-	return (struct route){ROUTE_UNKNOWN, AUTH_ENDPOINT_AUTH};
+	return (struct route){.kind = ROUTE_UNKNOWN};
+}
+
+static struct route
+route_relay(const struct proxy *p, struct str path)
+{
+	struct str rest = str_skip(path, p->prefix.len);
+
+	if (!str_starts_with(path, p->prefix))
+		return (struct route){.kind = ROUTE_UNKNOWN};
+	if (str_equal(rest, STR("/start")))
+		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_START};
+	if (str_equal(rest, STR("/callback")))
+		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_CALLBACK};
+	if (str_is_empty(rest) || str_equal(rest, STR("/")))
+		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_LANDING};
+	return (struct route){.kind = ROUTE_UNKNOWN};
 }
 
 struct route
 route_find(const struct proxy *p, const struct request_head *r)
 {
 	if (!is_our_host(p, r->authority))
-		return (struct route){ROUTE_MISDIRECTED, AUTH_ENDPOINT_AUTH};
+		return (struct route){.kind = ROUTE_MISDIRECTED};
+	if (p->relay != NULL)
+		return route_relay(p, r->path);
 	if (str_starts_with(r->path, p->prefix)) {
 		struct str rest = str_skip(r->path, p->prefix.len);
 		if (rest.len == 0 || rest.data[0] == '/')
 			return route_endpoint(rest);
 	}
-	return (struct route){ROUTE_UPSTREAM, AUTH_ENDPOINT_AUTH};
+	return (struct route){.kind = ROUTE_UPSTREAM};
 }

@@ -12,6 +12,7 @@
 enum route_kind {
 	ROUTE_MISDIRECTED, /* the Host is not ours: 421 */
 	ROUTE_AUTH,	   /* an endpoint of auth */
+	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others */
 	ROUTE_WORKSPACE,   /* <prefix>/workspace: state of clone and IDE, for the signed-in user */
 	ROUTE_UNKNOWN,	   /* below our prefix, and no endpoint: 404 */
 	ROUTE_UPSTREAM,	   /* the IDE's, for the signed-in user */
@@ -20,6 +21,7 @@ enum route_kind {
 struct route {
 	enum route_kind kind;
 	enum auth_endpoint endpoint; /* ROUTE_AUTH */
+	enum relay_endpoint relay;   /* ROUTE_RELAY */
 };
 
 struct route route_find(const struct proxy *p, const struct request_head *r);

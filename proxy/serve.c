@@ -4,6 +4,8 @@
  */
 #include "proxy/serve.h"
 
+#include <stdlib.h>
+
 #include "base/crypto.h"
 #include "proxy/admin.h"
 #include "proxy/lifecycle.h"
@@ -19,6 +21,7 @@
 
 struct serve {
 	struct proxy proxy;
+	bool is_relay;
 	struct lifecycle lifecycle;
 	struct arena arena; /* of the strings that proxy refers to */
 	struct fetch *fetch;
@@ -58,13 +61,14 @@ make_upstream(struct proxy *p, struct err *e)
 	return upstream_new(p->loop, &p->reaper, &options, e);
 }
 
-/* How a Host field may name us: with the port as in EXTERNAL_URL, and with the default one written
- * out. */
+/* How a Host field may name us: with the port as in the public URL, and with the default one
+ * written out. */
 static bool
 set_names(struct serve *s, struct err *e)
 {
 	struct proxy *p = &s->proxy;
-	const struct url *url = &p->settings->auth.external_url;
+	const struct settings *settings = p->settings;
+	const struct url *url = s->is_relay ? &settings->relay.url : &settings->auth.external_url;
 	char *origin = url_origin(url, &s->arena);
 	const char *open = url->host_is_ipv6 ? "[" : "";
 	const char *close = url->host_is_ipv6 ? "]" : "";
@@ -74,11 +78,11 @@ set_names(struct serve *s, struct err *e)
 		with_port = arena_printf(&s->arena, "%s%.*s%s:%u", open, STR_FMT(url->host), close,
 					 url->port);
 	if (with_port == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for the workspace's names");
+		return err_set(e, ERR_MEMORY, "no memory for our names");
 	p->origin = str_from(origin);
 	p->hosts[0] = str_skip(p->origin, strlen("https://"));
 	p->hosts[1] = str_from(with_port);
-	p->prefix = str_from(p->settings->auth.prefix);
+	p->prefix = s->is_relay ? url->path : str_from(settings->auth.prefix);
 	return true;
 }
 
@@ -111,6 +115,45 @@ start_admin(struct serve *s, struct err *e)
 	return true;
 }
 
+static struct pages *
+make_pages(const struct proxy *p, struct err *e)
+{
+	char *prefix = str_dup(p->prefix);
+	struct pages *pages = prefix == NULL ? NULL : pages_new(prefix, p->hosts[0].data, e);
+
+	if (prefix == NULL)
+		err_set(e, ERR_MEMORY, "pages");
+	free(prefix);
+	return pages;
+}
+
+static bool
+make_relay(struct serve *s, struct err *e)
+{
+	s->proxy.relay = relay_new(&s->proxy.settings->relay, e);
+	return s->proxy.relay != NULL;
+}
+
+static bool
+make_sidecar(struct serve *s, struct err *e)
+{
+	struct proxy *p = &s->proxy;
+	const struct settings *settings = p->settings;
+
+	s->fetch = make_fetch(s, e);
+	if (s->fetch == NULL)
+		return false;
+	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
+	p->upstream = p->auth == NULL ? NULL : make_upstream(p, e);
+	if (p->upstream == NULL)
+		return false;
+	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
+	if (p->clone == NULL)
+		return false;
+	workspace_follow_clone(p);
+	return true;
+}
+
 static bool
 start(struct serve *s, struct err *e)
 {
@@ -130,18 +173,9 @@ start(struct serve *s, struct err *e)
 		if (p->tls == NULL)
 			return false;
 	}
-	s->fetch = make_fetch(s, e);
-	if (s->fetch == NULL)
+	p->pages = make_pages(p, e);
+	if (p->pages == NULL || !(s->is_relay ? make_relay(s, e) : make_sidecar(s, e)))
 		return false;
-	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
-	p->pages = p->auth == NULL ? NULL : pages_new(settings->auth.prefix, p->hosts[0].data, e);
-	p->upstream = p->pages == NULL ? NULL : make_upstream(p, e);
-	if (p->upstream == NULL)
-		return false;
-	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
-	if (p->clone == NULL)
-		return false;
-	workspace_follow_clone(p);
 	return start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
 }
 
@@ -158,6 +192,7 @@ stop(struct serve *s)
 	if (p->loop != NULL)
 		reaper_fini(&p->reaper);
 	auth_free(p->auth);
+	relay_free(p->relay);
 	pages_free(p->pages);
 	fetch_free(s->fetch);
 	tls_context_free(p->tls);
@@ -166,9 +201,9 @@ stop(struct serve *s)
 }
 
 int
-serve_run(struct settings *settings)
+serve_run(struct settings *settings, enum settings_scope scope)
 {
-	struct serve s = {.proxy = {.settings = settings}};
+	struct serve s = {.proxy = {.settings = settings}, .is_relay = scope == SETTINGS_RELAY};
 	struct err e = ERR_INIT;
 
 	arena_init(&s.arena, 64u * 1024);

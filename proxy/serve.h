@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy serve`: builds the sidecar from its parts, runs the loop until it is told to
- * stop.
+ * `workspace-proxy serve` and `relay`: build the sidecar or the relay from its parts, run the loop
+ * until they are told to stop.
  */
 #ifndef PROXY_SERVE_H
 #define PROXY_SERVE_H
@@ -9,7 +9,8 @@
 #include "proxy/settings.h"
 
 /* Returns the exit code: 0 after a drain, 1 when something could not be started, which was logged.
+ * scope: SETTINGS_SERVE or SETTINGS_RELAY.
  * settings belong to the caller and outlive the call. */
-int serve_run(struct settings *settings);
+int serve_run(struct settings *settings, enum settings_scope scope);
 
 #endif

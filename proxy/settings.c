@@ -2,7 +2,7 @@
 /*
  * Loads all settings into one immutable struct: the table's rows, then the checks between them.
  *
- * The table is settings_table.c. For the clone worker it is narrowed: rows that are none of its
+ * The table is settings_table.c. It is narrowed to what a command reads: rows that are none of its
  * business are known names but not read, so that a shared environment does no harm.
  */
 #include "proxy/settings.h"
@@ -13,6 +13,22 @@
 
 #define ARENA_MAX_BYTES ((size_t)256 * 1024)
 
+bool
+settings_reads(enum settings_scope scope, const struct conf_setting *row)
+{
+	switch (scope) {
+	case SETTINGS_SERVE:
+		return (row->flags & SETTINGS_RELAY_ONLY) == 0;
+	case SETTINGS_CLONE:
+		return (row->flags & SETTINGS_CLONE_TOO) != 0;
+	case SETTINGS_RELAY:
+		return (row->flags & (SETTINGS_RELAY_TOO | SETTINGS_RELAY_ONLY)) != 0;
+	case SETTINGS_RELAY_KEY:
+		return (row->flags & SETTINGS_RELAY_ONLY) != 0;
+	}
+	return false;
+}
+
 /* The table as a command sees it; NULL without memory. */
 static struct conf_setting *
 narrow_rows(struct arena *a, enum settings_scope scope)
@@ -21,10 +37,11 @@ narrow_rows(struct arena *a, enum settings_scope scope)
 	if (rows == NULL)
 		return NULL;
 	memcpy(rows, settings_table.settings, settings_table.count * sizeof(*rows));
-	for (size_t i = 0; scope == SETTINGS_CLONE && i < settings_table.count; i++) {
-		if ((rows[i].flags & (SETTINGS_CLONE_TOO | CONF_RESERVED)) == 0)
+	for (size_t i = 0; i < settings_table.count; i++) {
+		if (!settings_reads(scope, &rows[i]) && (rows[i].flags & CONF_RESERVED) == 0)
 			rows[i].flags = CONF_SKIPPED;
-		rows[i].flags &= ~(unsigned)CONF_REQUIRED;
+		if (scope == SETTINGS_CLONE)
+			rows[i].flags &= ~(unsigned)CONF_REQUIRED;
 	}
 	return rows;
 }
@@ -96,6 +113,9 @@ settings_free(struct settings *s)
 	conf_free_secrets(&settings_table, s);
 	for (size_t i = 0; i < s->auth.cookie_keys.count; i++)
 		secret_free(s->auth.cookie_keys.keys[i]);
+	for (size_t i = 0; i < s->relay.master_keys.count; i++)
+		secret_free(s->relay.master_keys.keys[i]);
+	secret_free(s->auth.relay_key);
 	arena_fini(&s->arena);
 	free(s);
 }

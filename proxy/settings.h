@@ -7,6 +7,7 @@
 #define PROXY_SETTINGS_H
 
 #include "auth/auth.h"
+#include "auth/relay.h"
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/cidr.h"
@@ -37,6 +38,7 @@ struct settings {
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
 	struct clone_settings clone;
+	struct relay_settings relay; /* of SETTINGS_RELAY */
 	const char *gitlab_ca_file;
 
 	uint64_t head_max_bytes;  /* of a request or response head */
@@ -60,7 +62,12 @@ struct settings {
 
 extern const struct conf_table settings_table;
 
-enum settings_scope { SETTINGS_SERVE, SETTINGS_CLONE };
+enum settings_scope {
+	SETTINGS_SERVE,
+	SETTINGS_CLONE,
+	SETTINGS_RELAY,
+	SETTINGS_RELAY_KEY, /* what keys derive from, and the zones where they are given */
+};
 
 /* Loads and cross-checks (scope: which command asks). NULL when there are problems, which are
  * added. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/tls.h"
+#include "proxy/settings_parse.h"
 #include "proxy/settings_table.h"
 
 #define VAR(name) SETTINGS_PREFIX name
@@ -263,12 +264,91 @@ check_gitlab(struct check *c)
 }
 
 static void
+check_relay_url(struct check *c)
+{
+	struct url *u = &c->s->auth.relay_url;
+	if (!has_url(u))
+		return;
+	if (!str_equal(u->scheme, STR("https")))
+		conf_problem(c->problems, VAR("RELAY_URL"), "got \"%s…\"; expected https",
+			     origin_of(c, u));
+	if (!str_is_empty(u->query))
+		conf_problem(c->problems, VAR("RELAY_URL"), "a query has no place in it");
+	while (str_ends_with(u->path, STR("/")))
+		u->path.len--;
+	if (u->path.len > 0 && !settings_is_plain_path(u->path))
+		conf_problem(c->problems, VAR("RELAY_URL"),
+			     "got the path \"%.*s\"; expected letters, digits and -._~ in it",
+			     STR_FMT(u->path));
+}
+
+/* What a sidecar needs of the relay, and what it must not have. */
+static void
+check_relay_use(struct check *c)
+{
+	const struct auth_settings *a = &c->s->auth;
+	bool has_relay = is_given(c, "RELAY_URL");
+	bool has_key = is_given(c, "RELAY_KEY");
+
+	check_relay_url(c);
+	if (has_relay && !has_key)
+		conf_problem(c->problems, VAR("RELAY_KEY"), "needed with RELAY_URL, and not set");
+	if (has_key && !has_relay)
+		conf_problem(c->problems, VAR("RELAY_URL"), "needed with RELAY_KEY, and not set");
+	if (is_given(c, "RELAY_MASTER_KEY"))
+		conf_problem(c->problems, VAR("RELAY_MASTER_KEY"),
+			     "it opens every workspace and belongs to the relay alone; expected "
+			     "RELAY_KEY here");
+	if (has_url(&a->relay_url) && has_url(&a->external_url) &&
+	    str_equal(a->relay_url.host, a->external_url.host))
+		conf_problem(c->problems, VAR("RELAY_URL"),
+			     "it is the workspace's own host; expected the relay's");
+}
+
+static void
+check_relay(struct check *c)
+{
+	struct settings *s = c->s;
+	static const char *const needed[] = {"RELAY_URL", "RELAY_MASTER_KEY", "RELAY_ZONES"};
+	static const char *const variables[] = {VAR("RELAY_URL"), VAR("RELAY_MASTER_KEY"),
+						VAR("RELAY_ZONES")};
+
+	check_relay_url(c);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!is_given(c, needed[i]))
+			conf_problem(c->problems, variables[i], "needed by the relay, and not set");
+	s->relay.url = s->auth.relay_url;
+	s->relay.gitlab_url = s->auth.gitlab_url;
+	s->relay.client_id = s->auth.client_id;
+	s->relay.scope = s->auth.scope;
+}
+
+/* GitLab compares it with what the relay asked with. */
+static void
+check_relayed_redirect(struct check *c)
+{
+	const struct url *u = &c->s->auth.redirect_url;
+	const struct url *relay = &c->s->auth.relay_url;
+	const char *path = arena_printf(&c->s->arena, "%.*s/callback", STR_FMT(relay->path));
+
+	if (path == NULL || (is_same_origin(u, relay) && str_equal(u->path, str_from(path)) &&
+			     str_is_empty(u->query)))
+		return;
+	conf_problem(c->problems, VAR("REDIRECT_URL"),
+		     "not the relay's; expected \"%s%s\", or nothing", origin_of(c, relay), path);
+}
+
+static void
 check_redirect_url(struct check *c)
 {
 	const struct auth_settings *a = &c->s->auth;
 	const struct url *u = &a->redirect_url;
 	if (!has_url(u) || a->prefix == NULL)
 		return;
+	if (has_url(&a->relay_url)) {
+		check_relayed_redirect(c);
+		return;
+	}
 	const char *path = arena_printf(&c->s->arena, "%s/callback", a->prefix);
 	if (path == NULL)
 		return;
@@ -384,7 +464,21 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 {
 	struct check c = {s, environment, problems};
 
+	if (scope == SETTINGS_RELAY_KEY) {
+		if (!is_given(&c, "RELAY_MASTER_KEY"))
+			conf_problem(problems, VAR("RELAY_MASTER_KEY"),
+				     "needed to derive keys, and not set");
+		return;
+	}
 	check_gitlab(&c);
+	if (scope == SETTINGS_RELAY) {
+		check_relay(&c);
+		check_proxies(&c);
+		check_tls(&c);
+		check_listeners(&c);
+		check_clashes(&c);
+		return;
+	}
 	check_clone(&c, scope);
 	if (scope == SETTINGS_CLONE)
 		return;
@@ -393,6 +487,7 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 	check_tls(&c);
 	check_listeners(&c);
 	check_clashes(&c);
+	check_relay_use(&c);
 	check_redirect_url(&c);
 	check_authorization(&c);
 }

@@ -163,6 +163,51 @@ settings_format_cookie_secret(const void *field, struct buf *out)
 		buf_addf(out, "set (%zu %s)", keys->count, keys->count == 1 ? "key" : "keys");
 }
 
+bool
+settings_parse_relay_key(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct secret **key = field;
+
+	(void)a;
+	*key = parse_key(value, e);
+	return *key != NULL;
+}
+
+void
+settings_format_relay_key(const void *field, struct buf *out)
+{
+	if (*(struct secret *const *)field != NULL)
+		buf_add_str(out, STR("set"));
+}
+
+bool
+settings_parse_relay_zones(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct relay_zones *zones = field;
+	struct str rest = value;
+	struct str part;
+
+	while (str_next(&rest, ',', &part)) {
+		if (zones->count == RELAY_ZONES_MAX)
+			return err_set(e, ERR_CONFIG, "more than %u zones", RELAY_ZONES_MAX);
+		if (!relay_parse_zone(str_trim(part), a, &zones->items[zones->count], e))
+			return err_wrap(e, "zone %zu", zones->count + 1);
+		zones->count++;
+	}
+	return true;
+}
+
+void
+settings_format_relay_zones(const void *field, struct buf *out)
+{
+	const struct relay_zones *zones = field;
+
+	for (size_t i = 0; i < zones->count; i++) {
+		buf_add_str(out, i == 0 ? STR_NONE : STR(","));
+		buf_add_str(out, zones->items[i]);
+	}
+}
+
 static const struct {
 	const char *name;
 	unsigned bit;
@@ -208,15 +253,26 @@ settings_format_authorization(const void *field, struct buf *out)
 
 /* Segments of unreserved characters: what needs no encoding means the same to everybody. */
 bool
-settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
+settings_is_plain_path(struct str path)
 {
-	struct str rest = str_skip(value, 1);
+	struct str rest = str_skip(path, 1);
 	struct str part;
-	if (value.len < 2 || value.len > PREFIX_MAX || value.data[0] != '/')
-		return err_set(e, ERR_CONFIG, "it is no path");
+
+	if (path.len < 2 || path.data[0] != '/')
+		return false;
 	while (str_next(&rest, '/', &part))
 		if (str_is_empty(part) || part.data[0] == '.' || !consists_of(part, STR("-._~")))
-			return err_set(e, ERR_CONFIG, "one of its segments is not plain");
+			return false;
+	return true;
+}
+
+bool
+settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (value.len < 2 || value.len > PREFIX_MAX || value.data[0] != '/')
+		return err_set(e, ERR_CONFIG, "it is no path");
+	if (!settings_is_plain_path(value))
+		return err_set(e, ERR_CONFIG, "one of its segments is not plain");
 	return keep_text(value, field, a, e);
 }
 

@@ -11,6 +11,8 @@
 conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
+conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
+conf_parse_fn settings_parse_relay_zones;   /* struct relay_zones */
 conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */
 conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
 conf_parse_fn settings_parse_cookie_name;
@@ -21,7 +23,12 @@ conf_parse_fn settings_parse_ref;
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_networks;
 conf_format_fn settings_format_cookie_secret;
+conf_format_fn settings_format_relay_key;
+conf_format_fn settings_format_relay_zones;
 conf_format_fn settings_format_authorization;
 conf_format_fn settings_format_text;
+
+/* "/a/b": plain segments, which mean the same to everybody; no '/' at its end. */
+bool settings_is_plain_path(struct str path);
 
 #endif

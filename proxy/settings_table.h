@@ -11,6 +11,14 @@
 /* Rows that SETTINGS_CLONE reads; what is required of the sidecar is not required of the clone. */
 #define SETTINGS_CLONE_TOO CONF_OWN_FLAG
 
+/* Rows that SETTINGS_RELAY reads as well as the sidecar; rows that only the relay has, its keys
+ * among them. */
+#define SETTINGS_RELAY_TOO  (CONF_OWN_FLAG * 2)
+#define SETTINGS_RELAY_ONLY (CONF_OWN_FLAG * 4)
+
+/* Whether the command with this scope reads the row. */
+bool settings_reads(enum settings_scope scope, const struct conf_setting *row);
+
 /* Prefix of oauth2-proxy's variables. */
 #define SETTINGS_FOREIGN "OAUTH2_PROXY_"
 

@@ -151,12 +151,18 @@ class ProxyMaker:
         confidential=True,
         scopes=None,
         start=True,
+        relay=None,
+        name=WORKSPACE_NAME,
         **settings,
     ):
         def with_port(port):
             values = derive_settings(self._certificates, gitlab, upstream, port)
+            values["EXTERNAL_URL"] = f"https://{name}:{port}"
             canaries = [values["COOKIE_SECRET"]]
-            if gitlab:
+            if relay:
+                values.update(relay.settings_for(f"{name}:{port}"))
+                canaries.append(values["RELAY_KEY"])
+            elif gitlab:
                 more = {"scopes": scopes} if scopes else {}
                 application = gitlab.add_application(
                     f"{values['EXTERNAL_URL']}/oauth2/callback",
@@ -175,6 +181,38 @@ class ProxyMaker:
 
         if not start:
             return with_port(proxy_module.free_port())
+        return proxy_module.start_with_port(with_port, relay.next_port if relay else None)
+
+    def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", **settings):
+        """A relay for workspaces under localhost, on ports that it keeps for them."""
+
+        def with_port(port):
+            url = f"https://relay.localhost:{balancer.port if balancer else port}{path}"
+            application = settings.get("application") or gitlab.add_application(
+                f"{url}/callback", trusted=trusted, confidential=confidential
+            )
+            ours = list(ports) or [proxy_module.free_port() for _ in range(6)]
+            values = {
+                "RELAY_URL": url,
+                "RELAY_MASTER_KEY": proxy_module.new_cookie_secret(),
+                "RELAY_ZONES": ",".join(f"localhost:{p}" for p in ours),
+                "HTTPS_ADDRESS": f"127.0.0.1:{port}",
+                "TLS_CERT_FILE": self._certificates.cert,
+                "TLS_KEY_FILE": self._certificates.key,
+                "ADMIN_ADDRESS": "127.0.0.1:0",
+                "GITLAB_URL": gitlab.url,
+                "CLIENT_ID": application.uid,
+                "LOG_LEVEL": "debug",
+            }
+            values.update({k: v for k, v in settings.items() if k != "application"})
+            masters = values["RELAY_MASTER_KEY"].split(",")
+            log = self._directory / f"relay-{len(self.started)}.log"
+            one = proxy_module.Relay({k: v for k, v in values.items() if v is not None}, log, masters)
+            one.context = self._certificates.context()
+            one.gitlab, one.application, one.ports = gitlab, application, ours
+            self.started.append(one)
+            return one
+
         return proxy_module.start_with_port(with_port)
 
     def check_ends(self):
@@ -202,6 +240,19 @@ def make_proxy(request, tmp_path, certificates):
     request.node.started_proxies = maker.started
     yield maker
     maker.check_ends()
+
+
+@pytest.fixture
+def make_relay(make_proxy):
+    """make_relay(gitlab, path="", balancer=None, NAME=value …) -> proxy.Relay; goes into make_proxy
+    as relay=."""
+    return make_proxy.relay
+
+
+@pytest.fixture
+def relay(make_relay, gitlab):
+    """A relay with a trusted application at `gitlab`."""
+    return make_relay(gitlab)
 
 
 def derive_settings(certificates, gitlab, upstream, port):

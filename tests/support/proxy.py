@@ -16,6 +16,7 @@ import threading
 import time
 
 import raw_client
+import relay
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
@@ -163,6 +164,12 @@ class Proxy:
         self.exit_code = self.process.wait()
         self._reader.join(5)
 
+    def start_again(self):
+        """After an end of whatever kind: a new process with the same settings; the log goes on."""
+        assert self.exit_code is not None, "it still runs"
+        self.exit_code, self.listeners, self._ended = None, {}, False
+        return self.start()
+
     def check_end(self):
         """What must hold for every process at its end; stops it where the test has not."""
         code = self.stop() if self.exit_code is None else 0
@@ -243,10 +250,58 @@ def new_cookie_secret():
     return secrets.token_hex(32)
 
 
-def start_with_port(make, attempts=5):
+class Relay(Proxy):
+    """One process of `workspace-proxy relay`. ports: kept for workspaces below its zones."""
+
+    def __init__(self, settings, log_file, secrets=()):
+        super().__init__(settings, log_file, secrets, arguments=("relay",))
+        self.external_url = settings["RELAY_URL"]
+        self.application = None
+        self.ports = []
+        self._used_ports = 0
+
+    @property
+    def url(self):
+        return self.external_url
+
+    @property
+    def origin(self):
+        return "https://" + self.host
+
+    @property
+    def host(self):
+        return self.external_url.partition("://")[2].partition("/")[0]
+
+    @property
+    def redirect_uri(self):
+        return self.url + "/callback"
+
+    @property
+    def master(self):
+        """The key that seals."""
+        return bytes.fromhex(self.settings["RELAY_MASTER_KEY"].split(",")[0])
+
+    def next_port(self):
+        self._used_ports += 1
+        return self.ports[self._used_ports - 1]
+
+    def key_for(self, authority):
+        return relay.derive_key(self.master, authority)
+
+    def settings_for(self, authority):
+        """What a sidecar needs to use this relay."""
+        return {
+            "RELAY_URL": self.url,
+            "RELAY_KEY": relay.encode(self.key_for(authority)),
+            "CLIENT_ID": self.application.uid,
+            "CLIENT_SECRET": self.application.secret,
+        }
+
+
+def start_with_port(make, next_port=None, attempts=5):
     """make(port) -> Proxy, not started. Another port when this one was taken meanwhile."""
     for attempt in range(attempts):
-        proxy = make(free_port())
+        proxy = make((next_port or free_port)())
         try:
             return proxy.start()
         except StartFailed as e:
