@@ -85,11 +85,9 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 		return err_set_errno(e, errno, "socket");
 	if (!address_is_unix(address))
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) == 0) {
-		start(c, fd, CONN_OPEN);
-		return true;
-	}
-	if (errno != EINPROGRESS) {
+	/* Also where it is connected at once, as unix sockets are, on_open comes from the loop. */
+	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) != 0 &&
+	    errno != EINPROGRESS) {
 		int error = errno;
 		close(fd);
 		err_set_errno(e, error, "connect");
@@ -130,9 +128,11 @@ conn_shutdown(struct conn *c)
 {
 	if (c->state != CONN_OPEN)
 		return;
-	if (c->tls != NULL)
-		tls_session_close(c->tls);
 	conn_flush(c);
+	if (c->state == CONN_OPEN && !c->blocked && c->tls != NULL) {
+		tls_session_close(c->tls);
+		conn_flush(c);
+	}
 	if (c->state == CONN_OPEN && !c->blocked)
 		(void)shutdown(c->fd, SHUT_WR);
 }
@@ -355,8 +355,8 @@ conn_send(struct conn *c, struct str data)
 void
 conn_flush(struct conn *c)
 {
-	if (c->state == CONN_OPEN &&
-	    (c->out.len > 0 || (c->tls != NULL && tls_session_output(c->tls).len > 0)))
+	if (c->state == CONN_OPEN && (c->out.len > 0 || !buf_is_ok(&c->out) ||
+				      (c->tls != NULL && tls_session_output(c->tls).len > 0)))
 		conn_send(c, STR_NONE);
 }
 
@@ -428,6 +428,7 @@ on_handshake(struct conn *c)
 	c->may_hold_bytes = true;
 	if (c->reading)
 		loop_io_poke(&c->io);
+	conn_flush(c);
 	update_interest(c);
 	c->ops->on_open(c->arg);
 }

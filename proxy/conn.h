@@ -55,7 +55,8 @@ struct conn {
 /* A closed conn that conn_close accepts. */
 void conn_init(struct conn *c, struct loop *l, const struct conn_ops *ops, void *arg);
 
-/* Takes over an accepted descriptor, also when it fails. With tls, a handshake comes first. */
+/* Takes over an accepted descriptor, also when it fails. With tls, a handshake and on_open come
+ * first; plain, it is open at once. */
 bool conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e) MUST_CHECK;
 
 /* Starts connecting. What is sent before on_open waits. */
@@ -67,8 +68,8 @@ void conn_close(struct conn *c);
 /* As conn_close, and the peer sees a reset rather than an end. */
 void conn_reset(struct conn *c);
 
-/* Says that nothing more will be sent (TLS close_notify, then FIN), after what is queued if that
- * can be sent now. */
+/* Sends what is queued and says that nothing more will come (TLS close_notify, then FIN). While
+ * that is blocked nothing is said: ask again when drained. */
 void conn_shutdown(struct conn *c);
 
 enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_READ_FAILED };

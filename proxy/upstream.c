@@ -657,12 +657,8 @@ upstream_probe(struct upstream *u)
 	u->probed_at_ms = now_ms;
 	/* An attempt that is still under way has had its time. */
 	conn_close(&u->probe);
-	if (!conn_connect(&u->probe, &u->options.address, &e)) {
+	if (!conn_connect(&u->probe, &u->options.address, &e))
 		u->is_ready = false;
-	} else if (u->probe.state == CONN_OPEN) {
-		u->is_ready = true;
-		conn_close(&u->probe);
-	}
 }
 
 static void
