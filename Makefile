@@ -9,7 +9,7 @@ PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
 MAKEFLAGS += --no-print-directory
 
-PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2
+PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 zlib
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
@@ -18,7 +18,8 @@ HARDENING_aarch64 := -mbranch-protection=standard
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE -fvisibility=hidden \
 	-fno-common -fno-strict-overflow -fno-delete-null-pointer-checks $(HARDENING_$(shell uname -m))
 ifeq ($(SANITIZE),1)
-MODE_CFLAGS  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_CFLAGS  := -O1 -g -DSANITIZED -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 MODE_LDFLAGS := -fsanitize=address,undefined
 else
 MODE_CFLAGS  := -O2 -g -D_FORTIFY_SOURCE=3
@@ -27,7 +28,7 @@ endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
-LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lssl -lcrypto -lpthread
+LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lz -lssl -lcrypto -lpthread
 
 FOLDERS := base auth clone container proxy
 SOURCES := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
@@ -41,7 +42,7 @@ USES_container := base
 USES_proxy     := auth clone container base
 archives = $(foreach d,$(1) $(USES_$(1)),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 
-TEST_SOURCES := $(wildcard tests/unit/*.c)
+TEST_SOURCES := $(wildcard tests/unit/*.c tests/bench/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
@@ -105,6 +106,22 @@ unit: $(UNIT_TESTS) ## builds and runs the unit tests
 e2e: $(BUILD)/workspace-proxy ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
 
+# Ours and its peers in turn, on one core, the load on the other. BENCH_ROUNDS, BENCH_SECONDS,
+# BENCH_CASES="small-* websocket-*" and BENCH_PEERS bound it.
+BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream
+$(BUILD)/bench/load: $(BUILD)/tests/bench/load.o $(BUILD)/tests/bench/load_io.o
+$(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
+$(BENCH_PROGRAMS):
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lssl -lcrypto
+.PHONY: bench bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+bench: $(BUILD)/deps-bench ## compares speed and memory with nginx, HAProxy and mod_auth_openidc
+	@$(MAKE) -j$(JOBS) all bench-programs
+	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy \
+		exec $(PYTHON) -B tests/bench/run.py $(abspath $(BUILD))/bench
+
 # The whole suite. The second round has the other compiler, so both have seen all of the code.
 .PHONY: test
 test: ## installs what is missing, builds, runs all tests, again with sanitizers, and lints
@@ -120,7 +137,7 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 	@$(MAKE) $(SANITIZED) e2e
 
 C_FILES := $(SOURCES) $(TEST_SOURCES)
-H_FILES := $(foreach d,$(FOLDERS) tests/unit,$(wildcard $(d)/*.h))
+H_FILES := $(foreach d,$(FOLDERS) tests/unit tests/bench,$(wildcard $(d)/*.h))
 
 .PHONY: lint lint-layers lint-format lint-headers lint-cppcheck lint-docs lint-tidy
 lint: lint-layers lint-format lint-headers lint-docs lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
@@ -163,10 +180,11 @@ demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the
 	@$(MAKE) -j$(JOBS) all
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy exec $(PYTHON) tests/support/demo.py
 
-.PHONY: deps deps-test deps-demo
+.PHONY: deps deps-test deps-demo deps-bench
 deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
 deps-test: $(BUILD)/deps-test ## … for the tests
 deps-demo: $(BUILD)/deps-demo ## … for the demo
+deps-bench: $(BUILD)/deps-bench ## … for the benchmark
 $(BUILD)/deps-%: tools/dependencies
 	@tools/dependencies $*
 	@mkdir -p $(@D)
@@ -186,4 +204,4 @@ help: ## this list
 	@echo
 	@echo "Variables: BUILD=build CC=gcc SANITIZE=1 PREFIX=/usr/local DESTDIR= JOBS=$(JOBS) PYTEST="
 
--include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(wildcard $(BUILD)/tests/unit/*.d)
+-include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(wildcard $(BUILD)/tests/*/*.d)

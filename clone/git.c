@@ -24,7 +24,7 @@
 #define WINDOW_BYTES (32u * 1024u * 1024u)
 #define MAPPED_BYTES (256u * 1024u * 1024u)
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 /* libgit2 1.5 loses the match data of every regular expression that does not match. */
 const char *__lsan_default_suppressions(void);
 

@@ -15,14 +15,6 @@
 #include "proxy/relay_key.h"
 #include "proxy/serve.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
 /* Loads, reports, and sets the log up. */
 static struct settings *
 load(enum settings_scope scope)

@@ -269,7 +269,7 @@ time_check(struct world *w, struct str cookies, bool is_navigation)
 static void
 test_crafted_headers(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SANITIZED
 	const uint64_t limit_us = 10000;
 #else
 	const uint64_t limit_us = 1000;
