@@ -29,7 +29,8 @@ LIBRARIES = [
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", {"base/tls.c"}),
     (r"openssl/.*", {"base/crypto.c", "base/tls.c"}),
     (r"jansson\.h", {"base/json.c"}),
-    (r"git2.*", {"clone/git.c"}),
+    (r"git2.*", {"clone/git.c", "clone/indexer.c", "clone/pack_hash.c"}),
+    (r"zlib\.h", {"clone/pack_inflate.c"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
