@@ -365,12 +365,12 @@ url_query_find(struct str query, struct str name, struct str *value)
 }
 
 static bool
-has_bad_character(struct str s, unsigned char last_allowed)
+has_bad_character(struct str s, unsigned char first_allowed, unsigned char last_allowed)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
 
-		if (c <= 0x20 || c == 0x7f || c > last_allowed)
+		if (c < first_allowed || c == 0x7f || c > last_allowed)
 			return true;
 	}
 	return false;
@@ -386,7 +386,8 @@ is_plain_path(struct str path)
 	struct str segment;
 
 	if (!str_starts_with(path, STR("/")) || str_starts_with(path, STR("//")) ||
-	    str_find_byte(path, '\\') != SIZE_MAX)
+	    str_find_byte(path, '\\') != SIZE_MAX || str_find(path, STR("/ ")) != SIZE_MAX ||
+	    str_find(path, STR(" /")) != SIZE_MAX)
 		return false;
 	while (str_next(&path, '/', &segment)) {
 		if (str_equal(segment, STR(".")) || str_equal(segment, STR("..")))
@@ -410,16 +411,19 @@ decode_leniently(struct str s, char *out)
 	return (struct str){out, len};
 }
 
-/* Checks the text as it is, decoded, and decoded twice. */
+/* Checks the text as it is, decoded, and decoded twice. A space may come of the first decoding
+ * only. */
 static bool
 is_clean_when_decoded(struct str s, bool is_path)
 {
 	char decoded[URL_MAX_BYTES];
 
 	for (int round = 0; round < 3; round++) {
+		if (round == 2 && str_find(s, STR("%20")) != SIZE_MAX)
+			return false;
 		if (round > 0)
 			s = decode_leniently(s, decoded);
-		if (has_bad_character(s, round == 0 ? 0x7e : 0xff))
+		if (has_bad_character(s, round == 0 ? '!' : ' ', round == 0 ? 0x7e : 0xff))
 			return false;
 		if (is_path && !is_plain_path(s))
 			return false;

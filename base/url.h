@@ -58,7 +58,9 @@ size_t url_query_find(struct str query, struct str name, struct str *value);
  * Whether a browser that is sent to `target` stays on our origin: one '/', then neither '/' nor
  * '\', no control or white-space character raw or percent-encoded (once or twice), no bytes above
  * 0x7e, at most URL_MAX_BYTES. Before '?' and '#' no '\' and no dot segment either, as neither
- * comes from a browser; raw or encoded like the rest.
+ * comes from a browser; raw or encoded like the rest. Names of files hold spaces, so "%20", encoded
+ * once, is fine where it is not beside a '/' of the path. '+' is a byte like others: no browser
+ * takes it for a space.
  */
 bool url_is_local_target(struct str target);
 

@@ -357,6 +357,16 @@ test_local_targets(void **state)
 		"/?continue=https%3A%2F%2Fa.example%2F",
 		"/?q=a\\b",
 		"/?a=../..",
+		/* spaces, encoded once */
+		"/lab/tree/My%20Notebook.ipynb",
+		"/?folder=/my%20dir",
+		"/?folder=%20/%20x%20",
+		"/a%20%20b%2fc%20d",
+		"/a%20",
+		"/a%20?b",
+		"/a#b%20c",
+		"/a.%20.b",
+		"/a+b?c+d=e%2B",
 	};
 
 	(void)state;
@@ -418,6 +428,33 @@ static const char *const bad_targets[] = {
 	"/?q=%0d%0ax",
 	"/?q=%250ax",
 	"/#%09",
+	/* spaces beside slashes: who trims them sees other segments; and encoded twice */
+	"/%20",
+	"/%20a",
+	"/%20//evil.example",
+	"/%20%20/evil.example",
+	"/a/%20/evil.example",
+	"/a/%20b",
+	"/a%20/b",
+	"/%20%2fevil.example",
+	"/a%2f%20b",
+	"/a%20%2Fb",
+	"/a%252f%20b",
+	"/a%20%252fb",
+	"/%20\\evil.example",
+	"/%20%5cevil.example",
+	"/..%20/evil.example",
+	"/%20../evil.example",
+	"/a%2520b",
+	"/a%25%320b",
+	"/a%2%30b",
+	"/a%%32%30b",
+	"/?a=%2520b",
+	"/a%20 b",
+	"/a%20%09b",
+	"/a%20%0ab",
+	"%20/a",
+	"%20//evil.example",
 	/* slashes and backslashes encoded where they would make an authority */
 	"/%2fevil.example",
 	"/%2Fevil.example",
@@ -484,10 +521,10 @@ test_no_control_byte_gets_through_anywhere(void **state)
 			assert_int_equal(url_is_local_target((struct str){raw, sizeof(raw)}),
 					 !is_bad && c < 0x7f);
 		if (c != '\\') {
-			assert_int_equal(url_is_local_target(str_from(once)), !is_bad);
+			assert_int_equal(url_is_local_target(str_from(once)), !is_bad || c == ' ');
 			assert_int_equal(url_is_local_target(str_from(twice)), !is_bad);
 		}
-		assert_int_equal(url_is_local_target(str_from(query)), !is_bad);
+		assert_int_equal(url_is_local_target(str_from(query)), !is_bad || c == ' ');
 	}
 }
 
