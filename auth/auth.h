@@ -43,7 +43,8 @@ struct auth_settings {
 	const char *cookie_name;
 	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
 	uint64_t session_idle_ms;
-	unsigned modes; /* enum auth_mode bits */
+	const char *state_dir; /* where sessions outlive the process; NULL: nowhere */
+	unsigned modes;	       /* enum auth_mode bits */
 	uint64_t workspace_id;
 	const char *project; /* id or full path */
 	uint64_t project_access_level;

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/session_private.h"
+#include "auth/session_file.h"
+#include "auth/session_record.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -19,6 +20,12 @@ static uint64_t
 idle_at_ms(const struct auth_session *s)
 {
 	return s->used_ms + s->store->settings->session_idle_ms;
+}
+
+uint64_t
+session_used_ms(const struct auth_session *s)
+{
+	return s->watches != NULL ? clock_monotonic_ms() : s->used_ms;
 }
 
 bool
@@ -38,7 +45,7 @@ session_arm_timer(struct auth_session *s)
 
 	/* A question under way arms the timer when it ends. */
 	if (s->watches != NULL && s->is_asking)
-		other_ms = session_answer_expires_ms(s);
+		other_ms = s->answer_expires_ms;
 	if (other_ms < due_ms)
 		due_ms = other_ms;
 	loop_timer_start(&s->timer, due_ms > now_ms ? due_ms - now_ms : 1);
@@ -48,7 +55,7 @@ static void
 on_timer(void *arg)
 {
 	struct auth_session *s = arg;
-	bool is_too_old = clock_monotonic_ms() >= session_answer_expires_ms(s);
+	bool is_too_old = clock_monotonic_ms() >= s->answer_expires_ms;
 
 	if (session_has_expired(s) || (s->watches != NULL && is_too_old && s->is_spent)) {
 		session_end(s, AUTH_END_EXPIRED);
@@ -82,6 +89,7 @@ session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens)
 		s->tokens.refresh = NULL;
 	}
 	take_tokens(s, tokens);
+	session_file_touch(s->store->file);
 }
 
 static bool
@@ -118,9 +126,9 @@ session_open_cookie(const struct session_store *st, struct str text, uint8_t id[
 	return ok;
 }
 
-struct auth_session *
-session_new(struct session_store *st, const struct gitlab_user *user, struct gitlab_tokens *tokens,
-	    struct err *e)
+/* Everything but the cookie and the times. */
+static struct auth_session *
+allocate(struct session_store *st, const struct gitlab_user *user, struct err *e)
 {
 	struct auth_session *s = calloc(1, sizeof(*s));
 
@@ -129,24 +137,113 @@ session_new(struct session_store *st, const struct gitlab_user *user, struct git
 		return NULL;
 	}
 	s->store = st;
+	s->user = *user;
+	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
+	s->check.gitlab = st->gitlab;
+	s->check.settings = st->settings;
+	return s;
+}
+
+static void
+enter_store(struct auth_session *s)
+{
+	loop_timer_init(&s->timer, s->store->loop, on_timer, s);
+	session_store_add(s);
+	session_arm_timer(s);
+}
+
+struct auth_session *
+session_new(struct session_store *st, const struct gitlab_user *user, struct gitlab_tokens *tokens,
+	    struct err *e)
+{
+	struct auth_session *s = allocate(st, user, e);
+
+	if (s == NULL)
+		return NULL;
 	crypto_random(s->id, sizeof(s->id));
 	if (!seal_cookie(s, e)) {
 		free(s);
 		return NULL;
 	}
-	s->user = *user;
-	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
 	take_tokens(s, tokens);
 	s->opened_wall_ms = clock_wall_ms();
 	s->used_ms = clock_monotonic_ms();
 	s->expires_ms = s->used_ms + st->settings->cookie_expire_ms;
-	s->check.gitlab = st->gitlab;
-	s->check.settings = st->settings;
 	session_note_answer(s);
-	loop_timer_init(&s->timer, st->loop, on_timer, s);
-	session_store_add(s);
-	session_arm_timer(s);
+	enter_store(s);
+	session_file_touch(st->file);
 	return s;
+}
+
+/* The text that the browser has, where it still opens: it is found without deciphering then. */
+static bool
+restore_cookie(struct auth_session *s, const struct session_record *r, struct err *e)
+{
+	uint8_t id[SESSION_ID_BYTES];
+
+	if (!session_open_cookie(s->store, r->cookie, id) || memcmp(id, s->id, sizeof(id)) != 0)
+		return seal_cookie(s, e);
+	memcpy(s->cookie, r->cookie.data, r->cookie.len);
+	s->cookie_len = r->cookie.len;
+	return true;
+}
+
+/* What the wall clock says of another process's time; a clock that was set back makes it now. */
+static uint64_t
+age_of(int64_t then_ms)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	return then_ms < now_ms ? (uint64_t)now_ms - (uint64_t)then_ms : 0;
+}
+
+/* The monotonic clock may have started after those times: sums and differences wrap around. */
+static void
+restore_times(struct auth_session *s, const struct session_record *r)
+{
+	const struct auth_settings *x = s->store->settings;
+	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t answer_age_ms = age_of(r->answered_ms);
+	int64_t token_left_ms = r->token_expires_ms - clock_wall_ms();
+
+	s->opened_wall_ms = r->opened_ms;
+	s->used_ms = now_ms - age_of(r->used_ms);
+	s->expires_ms = now_ms + (x->cookie_expire_ms - age_of(r->opened_ms));
+	s->answered_wall_ms = r->answered_ms;
+	if (answer_age_ms < session_answer_age_max_ms(x))
+		s->answer_expires_ms = now_ms + (session_answer_age_max_ms(x) - answer_age_ms);
+	s->token_expires_ms = 0;
+	if (r->token_expires_ms != 0)
+		s->token_expires_ms = token_left_ms > 0 ? now_ms + (uint64_t)token_left_ms : 1;
+}
+
+bool
+session_restore(struct session_store *st, struct session_record *r, struct err *e)
+{
+	struct auth_session *s;
+
+	if (age_of(r->opened_ms) >= st->settings->cookie_expire_ms ||
+	    age_of(r->used_ms) >= st->settings->session_idle_ms) {
+		gitlab_revoke(st->gitlab, &r->tokens);
+		return true;
+	}
+	if (session_find_id(st, r->id) != NULL)
+		return err_set(e, ERR_PROTOCOL, "a session stands there twice");
+	s = allocate(st, &r->user, e);
+	if (s == NULL)
+		return false;
+	memcpy(s->id, r->id, sizeof(s->id));
+	if (!restore_cookie(s, r, e)) {
+		free(s);
+		return false;
+	}
+	take_tokens(s, &r->tokens);
+	restore_times(s, r);
+	s->has_been_used = true; /* more is not known: see session_count_unused */
+	s->is_spent = r->is_spent;
+	s->is_restored = true;
+	enter_store(s);
+	return true;
 }
 
 const uint8_t *
@@ -355,6 +452,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 	log_info(NULL, "session ended", log_cstr("user", s->user.username),
 		 log_cstr("reason", names[reason]));
 	session_store_remove(s);
+	session_file_touch(s->store->file);
 	session_ask_cancel(s);
 	loop_timer_fini(&s->timer);
 	gitlab_revoke(s->store->gitlab, &s->tokens);

@@ -6,6 +6,7 @@
  * the policy. GitLab revokes the old pair with the first answer to a refresh and refuses a second
  * one, so a refresh is never repeated: when its answer is lost, the session is spent.
  */
+#include "auth/session_file.h"
 #include "auth/session_private.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -24,21 +25,23 @@ jittered(uint64_t ms)
 }
 
 uint64_t
-session_answer_expires_ms(const struct auth_session *s)
+session_answer_age_max_ms(const struct auth_settings *x)
 {
-	const struct auth_settings *x = s->store->settings;
-	uint64_t age_ms = x->authorization_interval_ms > x->authorization_grace_ms
-				  ? x->authorization_interval_ms
-				  : x->authorization_grace_ms;
-
-	return s->answered_ms + age_ms;
+	return x->authorization_interval_ms > x->authorization_grace_ms
+		       ? x->authorization_interval_ms
+		       : x->authorization_grace_ms;
 }
 
 void
 session_note_answer(struct auth_session *s)
 {
-	s->answered_ms = clock_monotonic_ms();
-	s->ask_ms = s->answered_ms + jittered(s->store->settings->authorization_interval_ms);
+	const struct auth_settings *x = s->store->settings;
+	uint64_t now_ms = clock_monotonic_ms();
+
+	s->answered_wall_ms = clock_wall_ms();
+	s->answer_expires_ms = now_ms + session_answer_age_max_ms(x);
+	s->ask_ms = now_ms + jittered(x->authorization_interval_ms);
+	s->is_restored = false;
 }
 
 void
@@ -47,6 +50,7 @@ session_ask_cancel(struct auth_session *s)
 	gitlab_abandon(s->store->gitlab, s->refresh);
 	s->refresh = NULL;
 	policy_cancel(&s->check);
+	s->saving = SESSION_NOT_WAITING;
 	s->is_asking = false;
 }
 
@@ -63,6 +67,7 @@ note_failure(struct auth_session *s, const struct err *why, uint32_t retry_after
 	delay_ms = jittered(delay_ms);
 	s->ask_ms = clock_monotonic_ms() + (delay_ms > asked_for_ms ? delay_ms : asked_for_ms);
 	s->is_asking = false;
+	s->is_restored = false;
 	log_warn(NULL, "authorization not answered", log_cstr("user", s->user.username),
 		 log_err(why));
 }
@@ -135,6 +140,15 @@ start_policy(struct auth_session *s, struct err *why)
 	return false;
 }
 
+void
+session_ask_go_on(struct auth_session *s)
+{
+	struct err why = ERR_INIT;
+
+	if (!start_policy(s, &why))
+		fail(s, &why, 0);
+}
+
 static void
 on_refreshed(struct gitlab_answer *answer, void *arg)
 {
@@ -146,7 +160,7 @@ on_refreshed(struct gitlab_answer *answer, void *arg)
 	case GITLAB_OK:
 		session_replace_tokens(s, &answer->tokens);
 		s->was_retried = true;
-		if (start_policy(s, &why))
+		if (session_file_await(s->store->file, s) || start_policy(s, &why))
 			return;
 		break;
 	case GITLAB_GRANT_INVALID:
@@ -156,6 +170,7 @@ on_refreshed(struct gitlab_answer *answer, void *arg)
 		return;
 	case GITLAB_LOST:
 		s->is_spent = true;
+		session_file_touch(s->store->file);
 		break;
 	case GITLAB_NO:
 	case GITLAB_TOKEN_INVALID:
@@ -216,7 +231,10 @@ session_check(struct auth_session *s, uint32_t *retry_after_s)
 
 	*retry_after_s = 0;
 	session_ask(s);
-	if (now_ms < session_answer_expires_ms(s))
+	/* After a restart the last answer counts only where GitLab does not give a new one. */
+	if (s->is_restored && s->is_asking)
+		return SESSION_STALE;
+	if (now_ms < s->answer_expires_ms)
 		return SESSION_FRESH;
 	if (s->is_spent)
 		return SESSION_SPENT;

@@ -12,6 +12,12 @@
 #define SESSION_BUCKETS	   256u
 #define SESSION_COOKIE_MAX 160u
 
+struct session_file;
+struct session_record;
+
+/* Renewed tokens are on the disk before they are used. */
+enum session_saving { SESSION_NOT_WAITING, SESSION_IN_WRITING, SESSION_WAITS };
+
 struct auth_session {
 	struct session_store *store;
 	struct auth_session *next_in_bucket;
@@ -31,13 +37,17 @@ struct auth_session {
 	uint64_t used_ms;
 	bool has_been_used; /* its cookie came back */
 
-	uint64_t answered_ms; /* GitLab's last yes */
-	uint64_t ask_ms;      /* no question before this */
+	int64_t answered_wall_ms;   /* GitLab's last yes */
+	uint64_t answer_expires_ms; /* until when it may stand */
+	uint64_t ask_ms;	    /* no question before this */
+	bool is_restored;	    /* GitLab was not asked by this process yet */
 	bool is_asking;
 	bool was_retried; /* the token was refreshed for the question under way */
 	bool is_spent;	  /* the refresh token is gone: never try it again */
 	struct gitlab_call *refresh;
 	struct policy_check check;
+	enum session_saving saving;
+	uint64_t stored_used_ms; /* as the file has it */
 
 	struct loop_timer timer;
 	struct auth_watch *watches;
@@ -49,6 +59,7 @@ struct session_store {
 	struct loop *loop;
 	struct gitlab *gitlab;
 	const struct cookie_box *cookies;
+	struct session_file *file; /* NULL: memory only */
 	struct auth_session *buckets[SESSION_BUCKETS];
 	struct auth_session *last; /* found last: most requests are of one session */
 	size_t count;
@@ -61,6 +72,11 @@ void session_store_remove(struct auth_session *s);
 
 /* session.c */
 bool session_has_expired(const struct auth_session *s);
+uint64_t session_used_ms(const struct auth_session *s); /* now, while it is watched */
+
+/* A session of an earlier process; one that has ended meanwhile is not added. Takes the tokens,
+ * unless it fails. */
+bool session_restore(struct session_store *st, struct session_record *r, struct err *e) MUST_CHECK;
 bool session_open_cookie(const struct session_store *st, struct str text,
 			 uint8_t id[SESSION_ID_BYTES]) MUST_CHECK;
 void session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens);
@@ -73,6 +89,7 @@ void session_free_silently(struct auth_session *s); /* tells and revokes nothing
 void session_note_answer(struct auth_session *s); /* GitLab has said yes just now */
 void session_ask(struct auth_session *s); /* if due and none is under way; never ends s at once */
 void session_ask_cancel(struct auth_session *s);
-uint64_t session_answer_expires_ms(const struct auth_session *s);
+void session_ask_go_on(struct auth_session *s); /* see session_file_await; may end s */
+uint64_t session_answer_age_max_ms(const struct auth_settings *settings);
 
 #endif

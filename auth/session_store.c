@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "auth/session_file.h"
 #include "auth/session_private.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -28,6 +29,13 @@ session_store_new(const struct auth_settings *settings, struct loop *l, struct g
 	st->loop = l;
 	st->gitlab = gitlab;
 	st->cookies = cookies;
+	if (settings->state_dir == NULL)
+		return st;
+	st->file = session_file_open(st, e);
+	if (st->file == NULL) {
+		session_store_free(st);
+		return NULL;
+	}
 	return st;
 }
 
@@ -36,6 +44,8 @@ session_store_free(struct session_store *st)
 {
 	if (st == NULL)
 		return;
+	session_file_close(st->file);
+	st->file = NULL;
 	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
 		while (st->buckets[i] != NULL)
 			session_free_silently(st->buckets[i]);
@@ -64,6 +74,7 @@ bucket_of(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
 static struct auth_session *
 least_recently_used(const struct session_store *st)
 {
+	uint64_t now_ms = clock_monotonic_ms();
 	struct auth_session *oldest = NULL;
 
 	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
@@ -71,7 +82,7 @@ least_recently_used(const struct session_store *st)
 			bool is_better = oldest == NULL ||
 					 (oldest->watches != NULL && s->watches == NULL) ||
 					 ((oldest->watches != NULL) == (s->watches != NULL) &&
-					  s->used_ms < oldest->used_ms);
+					  now_ms - s->used_ms > now_ms - oldest->used_ms);
 
 			if (is_better)
 				oldest = s;

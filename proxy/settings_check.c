@@ -436,6 +436,27 @@ check_clone_origin(struct check *c)
 }
 
 static void
+check_state_dir(struct check *c)
+{
+	const char *path = c->s->auth.state_dir;
+	struct stat st;
+
+	if (path == NULL)
+		return;
+	if (stat(path, &st) != 0)
+		conf_problem(c->problems, VAR("STATE_DIR"),
+			     "got \"%s\": %s; expected an existing directory", path,
+			     strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		conf_problem(c->problems, VAR("STATE_DIR"),
+			     "got \"%s\": it is no directory; expected one", path);
+	else if (access(path, W_OK | X_OK) != 0)
+		conf_problem(c->problems, VAR("STATE_DIR"),
+			     "got \"%s\": %s; expected a directory to write to", path,
+			     strerror(errno));
+}
+
+static void
 check_clone(struct check *c, enum settings_scope scope)
 {
 	struct clone_settings *clone = &c->s->clone;
@@ -485,6 +506,7 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 	check_proxies(&c);
 	check_external_url(&c);
 	check_tls(&c);
+	check_state_dir(&c);
 	check_listeners(&c);
 	check_clashes(&c);
 	check_relay_use(&c);

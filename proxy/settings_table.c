@@ -272,6 +272,16 @@ static const struct conf_setting rows[] = {
 	 .max = 720 * HOUR,
 	 .text = "A session that is not used for this long ends. An open WebSocket is use. At most "
 		 "`COOKIE_EXPIRE`."},
+	{.group = "Sessions",
+	 .name = "STATE_DIR",
+	 .type = CONF_PATH,
+	 .offset = AT(auth.state_dir),
+	 .unset = "sessions live in memory",
+	 .expected = "an existing directory that the process may write to",
+	 .text = "Where sessions outlive a restart, in a file sealed by `COOKIE_SECRET`. One "
+		 "process "
+		 "at a time may use it. Without it users are sent through GitLab once more after a "
+		 "restart, which trusted applications do without a question."},
 	{.group = "Authorization",
 	 .name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,
@@ -514,8 +524,6 @@ static const struct conf_setting rows[] = {
 	 .min = 0,
 	 .max = HOUR,
 	 .text = "On SIGTERM: how long running requests may take to finish before they are cut."},
-	RESERVED("STATE_DIR", NULL,
-		 "Directory of the sealed session file and the credential socket."),
 	RESERVED("PORTS", NULL, "Ports reachable as `<port>-<name>.<zone>`."),
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),

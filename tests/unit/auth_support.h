@@ -64,7 +64,7 @@ clock_wall_s(void)
 void
 clock_format_rfc3339(int64_t wall_ms, char *out, size_t size)
 {
-	(void)snprintf(out, size, "%" PRId64, wall_ms);
+	(void)snprintf(out, size, "%024" PRId64, wall_ms);
 }
 
 void
