@@ -772,6 +772,8 @@ test_long_return_targets(void **state)
 	flow_set_target(target, str_from(text), STR("/oauth2"));
 	assert_string_equal(target, "/");
 	flow_set_target(target, STR("/my?file=a%20b"), STR("/oauth2"));
+	assert_string_equal(target, "/my?file=a%20b");
+	flow_set_target(target, STR("/my?file=a%2520b"), STR("/oauth2"));
 	assert_string_equal(target, "/my");
 	/* The longest one still makes a cookie that browsers keep: browser_take looks. */
 	text[FLOW_TARGET_MAX] = '\0';
