@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, and what our own goal for it is. Ratios are above 1 where we are better."""
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+
+NGINX = ("nginx",)
+HAPROXY = ("haproxy", "haproxy-64k")
+OIDC = ("mod_auth_openidc", "oauth2-proxy")
+
+
+@dataclass(frozen=True)
+class Measure:
+    unit: str
+    more_is_better: bool
+    value: object  # of a sample: what tests/bench/load.c reports
+    is_rate: bool = False  # means little where the proxy's core was not busy
+
+
+PER_S = {"is_rate": True, "more_is_better": True}
+COST = {"more_is_better": False}
+MB = 1e6
+REQUESTS = Measure("requests/s", value=lambda s: s["count"] / s["seconds"], **PER_S)
+REQUEST_COST = Measure("us CPU/request", value=lambda s: s["cpu_seconds"] * 1e6 / s["count"], **COST)
+THROUGHPUT = Measure("MB/s", value=lambda s: s["bytes"] / MB / s["seconds"], **PER_S)
+BYTE_COST = Measure("us CPU/MB", value=lambda s: s["cpu_seconds"] * 1e6 / (s["bytes"] / MB), **COST)
+MESSAGES = Measure("messages/s", value=lambda s: s["count"] / s["seconds"], **PER_S)
+MESSAGE_COST = Measure("us CPU/message", value=lambda s: s["cpu_seconds"] * 1e6 / s["count"], **COST)
+LATENCY = Measure("us p99", value=lambda s: s["p99_us"], **COST)
+CONNECTIONS = Measure("connections/s", value=lambda s: s["count"] / s["seconds"], **PER_S)
+CONNECTION_COST = Measure("us CPU/connection", value=lambda s: s["cpu_seconds"] * 1e6 / s["count"], **COST)
+ADDED = Measure("us p99 added", value=lambda s: max(s["p99_us"] - s["direct_p99_us"], 1), **COST)
+WEBSOCKET_MEMORY = Measure("KiB/WebSocket", value=lambda s: s["kib"], **COST)
+REST_MEMORY = Measure("KiB resident", value=lambda s: s["kib"], **COST)
+REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **COST)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    mode: str  # of the load generator, or "latency", "idle", "rest"
+    measures: tuple
+    peers: tuple
+    tls: bool = False
+    path: str = "/bytes/200"
+    connections: int = 64
+    size: int = 0  # of a request body or a message
+    resumes: bool = False
+    goals: dict = field(default_factory=dict)  # (unit, peer) -> the ratio to reach
+
+
+def goals(peers, **by_kind):
+    """goals(nginx={unit: ratio}, haproxy=…, oidc=…)"""
+    families = {"nginx": NGINX, "haproxy": HAPROXY, "oidc": OIDC}
+    return {
+        (measure.unit, peer): ratio
+        for kind, ratios in by_kind.items()
+        for peer in families[kind]
+        if peer in peers
+        for measure, ratio in ratios
+    }
+
+
+def both(name, **more):
+    """The same case plain and with TLS 1.3."""
+    return [Case(name=f"{name}-plain", **more), Case(name=f"{name}-tls", tls=True, **more)]
+
+
+def make_all():
+    ahead, everyone = NGINX + HAPROXY, NGINX + HAPROXY + OIDC
+    cases = both(
+        "small",
+        mode="http",
+        peers=everyone,
+        measures=(REQUESTS, REQUEST_COST),
+        goals=goals(
+            everyone,
+            nginx=[(REQUESTS, 1.1), (REQUEST_COST, 1.2)],
+            haproxy=[(REQUESTS, 1.1), (REQUEST_COST, 1.2)],
+            oidc=[(REQUESTS, 8), (REQUEST_COST, 8)],
+        ),
+    )
+    bulk = (THROUGHPUT, BYTE_COST)
+    for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4)):
+        cases += both(
+            f"download-{name}",
+            mode="http",
+            path=f"/bytes/{size}",
+            connections=connections,
+            peers=ahead,
+            measures=bulk,
+            goals=goals(ahead, nginx=[(m, 1.3) for m in bulk], haproxy=[(m, 1.0) for m in bulk]),
+        )
+    cases += both(
+        "upload-100mb",
+        mode="http",
+        path="/sink",
+        size=10**8,
+        connections=4,
+        peers=ahead,
+        measures=bulk,
+        goals=goals(ahead, nginx=[(m, 1.0) for m in bulk], haproxy=[(m, 1.0) for m in bulk]),
+    )
+    echo = (MESSAGES, MESSAGE_COST, LATENCY)
+    for name, size, connections in (("64b", 64, 64), ("64kib", 65536, 16)):
+        cases += both(
+            f"websocket-{name}",
+            mode="ws",
+            path="/ws",
+            size=size,
+            connections=connections,
+            peers=ahead,
+            measures=echo,
+            goals=goals(
+                ahead,
+                nginx=[(MESSAGES, 1.1), (LATENCY, 1.1)],
+                haproxy=[(MESSAGES, 1.0), (LATENCY, 1.0)],
+            ),
+        )
+    for name, resumes in (("full", False), ("resumed", True)):
+        fresh = (CONNECTIONS, CONNECTION_COST)
+        cases.append(
+            Case(
+                name=f"connect-{name}",
+                mode="connect",
+                tls=True,
+                connections=16,
+                resumes=resumes,
+                peers=ahead,
+                measures=fresh,
+                goals=goals(ahead, nginx=[(m, 1.0) for m in fresh], haproxy=[(m, 1.0) for m in fresh]),
+            )
+        )
+    cases.append(
+        Case("latency-half-peak", "latency", (ADDED,), NGINX, goals=goals(NGINX, nginx=[(ADDED, 1.0)]))
+    )
+    cases.append(
+        Case(
+            "rest-memory",
+            "rest",
+            (REST_MEMORY, REST_ANONYMOUS),
+            everyone,
+            goals=goals(
+                everyone, nginx=[(REST_MEMORY, 1.3)], haproxy=[(REST_MEMORY, 1.5)], oidc=[(REST_MEMORY, 3)]
+            ),
+        )
+    )
+    return cases + both(
+        "idle-websocket",
+        mode="idle",
+        path="/ws",
+        connections=1000,
+        peers=ahead,
+        measures=(WEBSOCKET_MEMORY,),
+        goals=goals(ahead, nginx=[(WEBSOCKET_MEMORY, 2)], haproxy=[(WEBSOCKET_MEMORY, 1)]),
+    )
+
+
+def choose(patterns):
+    """The cases whose names match one of these patterns; all for an empty text."""
+    wanted = patterns.replace(",", " ").split()
+    return [c for c in make_all() if not wanted or any(fnmatch(c.name, p) for p in wanted)]

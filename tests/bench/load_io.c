@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See load_io.h. Certificates are not verified: the servers are ours, and the client's cost is not
+ * what is measured.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/bench/load_io.h"
+
+struct io {
+	int fd;
+	SSL *ssl;
+};
+
+static struct io_options options;
+static SSL_CTX *context;
+static SSL_SESSION *last_session;
+static char dropped[262144];
+
+static int
+on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	SSL_SESSION_free(last_session);
+	last_session = session;
+	return 1;
+}
+
+bool
+io_setup(const struct io_options *given)
+{
+	options = *given;
+	if (options.name == NULL)
+		return true;
+	context = SSL_CTX_new(TLS_client_method());
+	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) {
+		ERR_print_errors_fp(stderr);
+		return false;
+	}
+	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+					  SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(context, 1);
+	SSL_CTX_set_default_read_buffer_len(context, 65536);
+	if (options.resumes) {
+		SSL_CTX_set_session_cache_mode(context,
+					       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(context, on_new_session);
+	}
+	return true;
+}
+
+static bool
+start_tls(struct io *io)
+{
+	static const unsigned char protocols[] = "\x08http/1.1";
+
+	io->ssl = SSL_new(context);
+	if (io->ssl == NULL || SSL_set_fd(io->ssl, io->fd) != 1 ||
+	    SSL_set_tlsext_host_name(io->ssl, options.name) != 1 ||
+	    SSL_set_alpn_protos(io->ssl, protocols, sizeof(protocols) - 1) != 0)
+		return false;
+	if (options.resumes && last_session != NULL && SSL_set_session(io->ssl, last_session) != 1)
+		return false;
+	SSL_set_connect_state(io->ssl);
+	return true;
+}
+
+struct io *
+io_open(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(options.port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct io *io = calloc(1, sizeof(*io));
+	int one = 1;
+
+	if (io == NULL)
+		return NULL;
+	io->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (io->fd < 0 ||
+	    connect(io->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    fcntl(io->fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+	    (options.name != NULL && !start_tls(io))) {
+		perror("connect");
+		io_close(io);
+		return NULL;
+	}
+	return io;
+}
+
+void
+io_close(struct io *io)
+{
+	if (io == NULL)
+		return;
+	if (io->ssl != NULL)
+		(void)SSL_shutdown(io->ssl);
+	ERR_clear_error();
+	SSL_free(io->ssl);
+	if (io->fd >= 0)
+		close(io->fd);
+	free(io);
+}
+
+int
+io_descriptor(const struct io *io)
+{
+	return io->fd;
+}
+
+bool
+io_was_resumed(const struct io *io)
+{
+	return io->ssl != NULL && SSL_session_reused(io->ssl) == 1;
+}
+
+static ssize_t
+result_of_tls(struct io *io, int returned, size_t done)
+{
+	if (returned == 1)
+		return (ssize_t)done;
+	int error = SSL_get_error(io->ssl, returned);
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+		return IO_AGAIN;
+	ERR_clear_error();
+	return IO_END;
+}
+
+static ssize_t
+result_of_plain(ssize_t n)
+{
+	if (n > 0)
+		return n;
+	return n < 0 && errno == EAGAIN ? IO_AGAIN : IO_END;
+}
+
+ssize_t
+io_read(struct io *io, char *data, size_t size)
+{
+	size_t done = 0;
+
+	if (io->ssl == NULL)
+		return result_of_plain(recv(io->fd, data, size, 0));
+	int returned = SSL_read_ex(io->ssl, data, size, &done);
+	return result_of_tls(io, returned, done);
+}
+
+ssize_t
+io_write(struct io *io, const char *data, size_t len)
+{
+	size_t done = 0;
+
+	if (io->ssl == NULL)
+		return result_of_plain(send(io->fd, data, len, MSG_NOSIGNAL));
+	int returned = SSL_write_ex(io->ssl, data, len, &done);
+	return result_of_tls(io, returned, done);
+}
+
+ssize_t
+io_drop(struct io *io, size_t max)
+{
+	size_t size = max < sizeof(dropped) ? max : sizeof(dropped);
+
+	if (io->ssl == NULL)
+		return result_of_plain(recv(io->fd, dropped, size, MSG_TRUNC));
+	return io_read(io, dropped, size);
+}
