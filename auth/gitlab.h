@@ -9,9 +9,10 @@
 
 #include "auth/auth.h"
 
-#define GITLAB_TEXT_MAX	   255u
-#define GITLAB_TOKEN_MAX   4096u
-#define GITLAB_REVOKES_MAX 32u /* under way or waiting; further tokens are left to expire */
+#define GITLAB_TEXT_MAX	    255u
+#define GITLAB_TOKEN_MAX    4096u
+#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
+#define GITLAB_REVOKES_MAX  32u	   /* under way or waiting; further tokens are left to expire */
 
 enum gitlab_outcome {
 	GITLAB_OK,

@@ -48,9 +48,9 @@ fail_body(struct gitlab_answer *a, const char *what, const struct fetch_response
 }
 
 static bool
-token_text_is_ok(struct str s)
+token_text_is_ok(struct str s, size_t max)
 {
-	if (s.len == 0 || s.len > GITLAB_TOKEN_MAX)
+	if (s.len == 0 || s.len > max)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.data[i] <= 0x20 || s.data[i] >= 0x7f)
@@ -60,7 +60,8 @@ token_text_is_ok(struct str s)
 }
 
 static bool
-take_optional_secret(const struct json_node *root, const char *path, struct secret **out)
+take_optional_secret(const struct json_node *root, const char *path, size_t max,
+		     struct secret **out)
 {
 	struct str text;
 
@@ -68,7 +69,7 @@ take_optional_secret(const struct json_node *root, const char *path, struct secr
 		return false;
 	if (str_is_empty(text))
 		return true;
-	if (!token_text_is_ok(text))
+	if (!token_text_is_ok(text, max))
 		return false;
 	*out = secret_from_str(text);
 	return *out != NULL;
@@ -98,12 +99,13 @@ take_tokens(const struct json_node *root, struct gitlab_tokens *t)
 	if (!json_get_str(root, "token_type", &text, NULL) ||
 	    !str_equal_nocase(text, STR("bearer")))
 		return false;
-	if (!json_get_str(root, "access_token", &text, NULL) || !token_text_is_ok(text))
+	if (!json_get_str(root, "access_token", &text, NULL) ||
+	    !token_text_is_ok(text, GITLAB_TOKEN_MAX))
 		return false;
 	t->access = secret_from_str(text);
 	return t->access != NULL && take_lifetime(root, &t->lifetime_ms) &&
-	       take_optional_secret(root, "refresh_token", &t->refresh) &&
-	       take_optional_secret(root, "id_token", &t->id_token);
+	       take_optional_secret(root, "refresh_token", GITLAB_TOKEN_MAX, &t->refresh) &&
+	       take_optional_secret(root, "id_token", GITLAB_ID_TOKEN_MAX, &t->id_token);
 }
 
 /* The error codes of RFC 6749 section 5.2 that say what went wrong. */

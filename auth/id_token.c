@@ -8,10 +8,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "auth/gitlab.h"
 #include "base/crypto.h"
 #include "base/json.h"
 
-#define PAYLOAD_MAX_BYTES 8192u
+#define PAYLOAD_MAX_BYTES (GITLAB_ID_TOKEN_MAX / 4 * 3)
 
 static bool
 claim_is(const struct json_node *claims, const char *name, struct str expected)

@@ -276,6 +276,12 @@ def test_an_id_token_that_does_not_fit(proxy, gitlab, upstream, client, claims):
     assert not session_is_set(reply) and not upstream.received
 
 
+def test_a_user_of_hundreds_of_groups(proxy, gitlab, client):
+    groups = [f"company/department-{number}/team-of-that-department" for number in range(700)]
+    gitlab.settings.id_token_claims = {"groups_direct": groups}
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+
+
 def test_wrong_client_secret_is_an_operators_matter(make_proxy, gitlab, upstream, client):
     proxy = make_proxy(gitlab, upstream, CLIENT_SECRET="gloas-wrong")
     assert_page(client.navigate(callback_of(client, gitlab, start(client, proxy))), 502, "does not know us")
