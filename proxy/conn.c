@@ -320,27 +320,16 @@ static bool
 send_tls(struct conn *c, struct str data)
 {
 	/* While records wait, more plaintext would only be copied twice. */
-	if (c->blocked) {
-		if (!buf_add_str(&c->out, data)) {
-			fail(c, ERR_MEMORY);
-			return false;
-		}
+	if (c->blocked)
 		return send_records(c) && encrypt(c, STR_NONE) && send_records(c);
-	}
 	return encrypt(c, data) && send_records(c);
 }
 
-void
-conn_send(struct conn *c, struct str data)
+static void
+send_now(struct conn *c, struct str data)
 {
 	bool sent_all;
 
-	if (!conn_is_usable(c))
-		return;
-	if (c->state != CONN_OPEN) {
-		conn_queue(c, data);
-		return;
-	}
 	if (!buf_is_ok(&c->out)) {
 		fail(c, ERR_MEMORY);
 		return;
@@ -352,12 +341,23 @@ conn_send(struct conn *c, struct str data)
 	update_interest(c);
 }
 
+/* What is blocked is sent by on_writable only: nobody would hear that it is blocked no more. */
+void
+conn_send(struct conn *c, struct str data)
+{
+	if (c->state == CONN_OPEN && !c->blocked)
+		send_now(c, data);
+	else
+		conn_queue(c, data);
+}
+
 void
 conn_flush(struct conn *c)
 {
-	if (c->state == CONN_OPEN && (c->out.len > 0 || !buf_is_ok(&c->out) ||
-				      (c->tls != NULL && tls_session_output(c->tls).len > 0)))
-		conn_send(c, STR_NONE);
+	if (c->state == CONN_OPEN && !c->blocked &&
+	    (c->out.len > 0 || !buf_is_ok(&c->out) ||
+	     (c->tls != NULL && tls_session_output(c->tls).len > 0)))
+		send_now(c, STR_NONE);
 }
 
 void
@@ -436,7 +436,7 @@ on_handshake(struct conn *c)
 static void
 on_writable(struct conn *c)
 {
-	conn_send(c, STR_NONE);
+	send_now(c, STR_NONE);
 	if (c->state != CONN_OPEN || c->blocked)
 		return;
 	conn_trim(c);

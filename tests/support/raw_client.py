@@ -53,7 +53,9 @@ class RawClient:
         if context:
             if alpn:
                 context.set_alpn_protocols(alpn)
-            self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
+            self.socket = context.wrap_socket(
+                self.socket, server_hostname=server_name, suppress_ragged_eofs=False
+            )
         self._buffer = bytearray()
 
     def __enter__(self):
