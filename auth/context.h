@@ -12,7 +12,8 @@
 #include "auth/gitlab.h"
 #include "auth/session.h"
 
-#define AUTH_CALLS_MAX	      64u    /* answers that are still being found, together */
+#define AUTH_LOGINS_MAX	      64u   /* between callback and session, together */
+#define AUTH_CALLS_MAX	      4096u /* answers still being found: a page's burst may wait for one */
 #define AUTH_LOGIN_TIMEOUT_MS 10000u /* from the callback to the session */
 #define AUTH_RETRY_AFTER_S    5u     /* where GitLab does not say */
 #define AUTH_VERDICT_MAX      32768u /* bytes of a verdict's arena */
@@ -36,6 +37,7 @@ struct auth {
 	uint32_t last_flow_id;
 	struct auth_call *calls;
 	size_t calls_count;
+	size_t logins_count;
 };
 
 /* The base of every answer that comes later; the first member of what cancel frees. */

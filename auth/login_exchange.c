@@ -39,6 +39,7 @@ login_free(struct login *l)
 	policy_cancel(&l->check);
 	gitlab_revoke(g, &l->tokens);
 	loop_timer_fini(&l->timer);
+	l->call.auth->logins_count--;
 	call_unlink(&l->call);
 	secret_wipe(l, sizeof(*l));
 	free(l);
@@ -321,6 +322,7 @@ login_new(struct auth *a, const struct login_exchange *x)
 	l->call.cancel = on_cancel;
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
 	call_link(&l->call, a);
+	a->logins_count++;
 	return l;
 }
 
@@ -328,7 +330,8 @@ struct auth_call *
 login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth_verdict *v,
 		     auth_done_fn *done, void *arg)
 {
-	struct login *l = call_may_start(a) ? login_new(a, x) : NULL;
+	struct login *l =
+		a->logins_count < AUTH_LOGINS_MAX && call_may_start(a) ? login_new(a, x) : NULL;
 
 	if (l == NULL) {
 		log_warn(NULL, "too many logins at once");

@@ -843,7 +843,7 @@ test_too_many_at_once(void **state)
 	char flow_state[128];
 
 	(void)state;
-	for (size_t i = 0; i < AUTH_CALLS_MAX; i++)
+	for (size_t i = 0; i < AUTH_LOGINS_MAX; i++)
 		world_come_back(&world, "/");
 	assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
