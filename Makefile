@@ -21,6 +21,10 @@ ifeq ($(SANITIZE),1)
 MODE_CFLAGS  := -O1 -g -DSANITIZED -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 MODE_LDFLAGS := -fsanitize=address,undefined
+else ifeq ($(SANITIZE),fuzz)
+MODE_CFLAGS  := -O1 -g -DSANITIZED -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_LDFLAGS := -fsanitize=fuzzer,address,undefined
 else
 MODE_CFLAGS  := -O2 -g -D_FORTIFY_SOURCE=3
 MODE_LDFLAGS :=
@@ -42,7 +46,7 @@ USES_container := base
 USES_proxy     := auth clone container base
 archives = $(foreach d,$(1) $(USES_$(1)),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
 
-TEST_SOURCES := $(wildcard tests/unit/*.c tests/bench/*.c)
+TEST_SOURCES := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
@@ -94,12 +98,35 @@ $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(word 2,$(subst
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
+# Without libFuzzer a fuzz target runs over the inputs in tests/fuzz/seeds: these are unit tests.
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(addprefix $(BUILD)/tests/,$(FUZZERS))
+$(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
 .PHONY: unit-programs
-unit-programs: $(UNIT_TESTS)
+unit-programs: $(UNIT_TESTS) $(REPLAYS)
 
 .PHONY: unit
-unit: $(UNIT_TESTS) ## builds and runs the unit tests
-	@tools/run-unit-tests $(BUILD) $(JOBS) $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(REPLAYS) ## builds and runs the unit tests
+	@tools/run-unit-tests $(BUILD) $(JOBS) $(UNIT_TESTS) $(REPLAYS)
+
+# What fails is left in build/fuzz/found-…: copy it to tests/fuzz/seeds/<target>/, so that it is kept.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzz-programs
+fuzz: ## fuzzes every target of tests/fuzz with libFuzzer, each for FUZZ_SECONDS
+	@$(MAKE) BUILD=$(BUILD)/fuzz SANITIZE=fuzz CC=clang -j$(JOBS) fuzz-programs
+	@set -e; for t in $(FUZZERS); do \
+		echo "== $$t for $(FUZZ_SECONDS) s"; mkdir -p $(BUILD)/fuzz/corpus/$$t; \
+		$(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/found- \
+			$(BUILD)/fuzz/corpus/$$t tests/fuzz/seeds/$$t; done
+fuzz-programs: $(addprefix $(BUILD)/,$(FUZZERS))
+$(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call archives,proxy)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 # Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
 .PHONY: e2e
@@ -137,7 +164,7 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 	@$(MAKE) $(SANITIZED) e2e
 
 C_FILES := $(SOURCES) $(TEST_SOURCES)
-H_FILES := $(foreach d,$(FOLDERS) tests/unit tests/bench,$(wildcard $(d)/*.h))
+H_FILES := $(foreach d,$(FOLDERS) tests/unit tests/fuzz tests/bench,$(wildcard $(d)/*.h))
 
 .PHONY: lint lint-layers lint-format lint-headers lint-cppcheck lint-docs lint-tidy
 lint: lint-layers lint-format lint-headers lint-docs lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
@@ -202,6 +229,6 @@ clean: ## removes build/
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
-	@echo "Variables: BUILD=build CC=gcc SANITIZE=1 PREFIX=/usr/local DESTDIR= JOBS=$(JOBS) PYTEST="
+	@echo "Variables: BUILD=build CC=gcc SANITIZE=1 PREFIX=/usr/local DESTDIR= JOBS=$(JOBS) FUZZ_SECONDS=60 PYTEST="
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(wildcard $(BUILD)/tests/*/*.d)
