@@ -339,7 +339,7 @@ def shared_stage(tmp_path_factory, certificates):
     maker = ProxyMaker(directory, certificates)
     with making_gitlabs(certificates) as make:
         gitlab = make()
-        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http")
+        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http", DRAIN_TIMEOUT="1s")
         yield sign_in(proxy, gitlab, upstream, certificates)
         maker.check_ends()
     upstream.stop()
