@@ -446,6 +446,64 @@ test_what_blocks_is_kept(void **state)
 	check_blocking(*state);
 }
 
+/* The peer has taken everything, and the loop had no chance to see it: whoever sends or flushes now
+ * must not swallow the news. */
+static void
+check_sends_after_the_peer_read(struct fixture *f, bool flushes)
+{
+	char data[PIECE_BYTES];
+	size_t got, total = 0;
+	size_t sent = send_until_blocked(f);
+
+	do {
+		assert_true(peer_read(f, data, sizeof(data), &got));
+		total += got;
+	} while (got > 0);
+	assert_true(total < sent);
+	if (flushes)
+		conn_flush(f->conn);
+	else
+		send_all(f, STR("more"));
+	assert_true(conn_is_blocked(f->conn));
+	uint64_t read_ms = clock_monotonic_ms();
+	for (sent += flushes ? 0 : 4; total < sent; total += got) {
+		assert_true(peer_read(f, data, sizeof(data), &got));
+		spin(f);
+		check_patience(read_ms, "the rest");
+	}
+	UNTIL(f, f->drained == 1);
+	assert_false(conn_is_blocked(f->conn));
+}
+
+static void
+test_a_drain_is_always_told(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int flushes = 0; flushes < 2; flushes++) {
+		f->drained = 0;
+		open_pair(f, NULL);
+		check_sends_after_the_peer_read(f, flushes == 1);
+		conn_close(f->conn);
+		close_peer(f);
+	}
+}
+
+static void
+test_tls_a_drain_is_always_told(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int flushes = 0; flushes < 2; flushes++) {
+		f->opened = f->drained = 0;
+		open_tls(f);
+		UNTIL(f, f->opened == 1);
+		check_sends_after_the_peer_read(f, flushes == 1);
+		conn_close(f->conn);
+		close_peer(f);
+	}
+}
+
 static void
 check_overflow(struct fixture *f)
 {
@@ -1043,6 +1101,8 @@ main(void)
 		TEST(test_bytes_both_ways),
 		TEST(test_queued_bytes_leave_together),
 		TEST(test_what_blocks_is_kept),
+		TEST(test_a_drain_is_always_told),
+		TEST(test_tls_a_drain_is_always_told),
 		TEST(test_too_much_fails_from_the_loop),
 		TEST(test_a_writer_that_overflows),
 		TEST(test_a_lost_peer_fails_from_the_loop),
