@@ -429,17 +429,19 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 		break;
 	}
 	v->location = arena_printf(&v->arena, "https://%.*s/", STR_FMT(ret->authority));
+	/* First, as the cookie of a stale flow is gone as well, and this says more about it. */
+	if (finding == RELAY_STALE) {
+		clear_cookie(r, ret->id, v);
+		refuse(facts, v, AUTH_PROBLEM_RELAY_STALE, "It began more than ten minutes ago.",
+		       ret->authority);
+		return;
+	}
 	if (!is_same_browser(r, facts, ret->id, buf_view(&a->state))) {
 		refuse(facts, v, AUTH_PROBLEM_RELAY_FOREIGN,
 		       "This browser has no cookie of that sign-in.", ret->authority);
 		return;
 	}
 	clear_cookie(r, ret->id, v);
-	if (finding == RELAY_STALE) {
-		refuse(facts, v, AUTH_PROBLEM_RELAY_STALE, "It began more than ten minutes ago.",
-		       ret->authority);
-		return;
-	}
 	log_info(facts->log, "login goes to the workspace", log_str("flow", ret->id),
 		 log_str("workspace", ret->authority), log_bool("code", a->code.len > 0));
 	go_to_workspace(ret, a, v);

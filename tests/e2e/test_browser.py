@@ -68,6 +68,17 @@ def test_sign_in_as_people_do(make_proxy, gitlab, upstream, browser):
     assert not [n for n in names if "flow" in n]
 
 
+def test_sign_in_through_the_relay(relay, make_proxy, gitlab, upstream, browser):
+    proxy = make_proxy(gitlab, upstream, relay=relay)
+    sign_in(browser, proxy, path="/folder?file=a")
+    wait_for_ide(browser)
+    assert browser.current_url == proxy.origin + "/folder?file=a"
+    browser.get(relay.url)
+    assert "pass through here" in chromium.text_of(browser)
+    assert not browser.get_cookies(), "the flow's cookie is gone"
+    assert not severe(browser)
+
+
 def test_a_trusted_application_needs_no_click(proxy, upstream, browser):
     sign_in(browser, proxy)
     wait_for_ide(browser)

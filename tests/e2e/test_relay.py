@@ -428,8 +428,9 @@ def test_a_state_made_here_is_taken(relay, box, client):
 def test_states_of_other_times(relay, box, client):
     authority = f"kiwi.{zone(relay)}"
     for age_s in (601, 7200, -310):
-        reply = send_back(client, relay, box.state(authority, age_s=age_s))
-        assert_refused(reply, 403, "too long", f"https://{authority}/")
+        for cookie in (True, False):
+            reply = send_back(client, relay, box.state(authority, age_s=age_s), cookie=cookie)
+            assert_refused(reply, 403, "too long", f"https://{authority}/")
 
 
 def test_foreign_and_altered_states(relay, box, client):
