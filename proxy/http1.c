@@ -211,6 +211,11 @@ parse_absolute_form(struct str target, struct request_head *r, struct arena *a, 
 	r->target = str_skip(rest, slash);
 	if (r->target.len > 0 && r->target.data[0] == '/')
 		return true;
+	/* RFC 9112 section 3.2.4: of the server as a whole. */
+	if (r->target.len == 0) {
+		r->target = str_equal(r->method, STR("OPTIONS")) ? STR("*") : STR("/");
+		return true;
+	}
 	char *with_slash = arena_printf(a, "/%.*s", STR_FMT(r->target));
 	if (with_slash == NULL)
 		return err_set(e, ERR_MEMORY, "no memory for a request target");

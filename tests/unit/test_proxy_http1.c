@@ -346,6 +346,9 @@ test_targets(void **state)
 		{"GET HTTPS://other.example:1/a?b HTTP/1.1", "/a?b", "/a", "other.example:1"},
 		{"GET http://other.example?b HTTP/1.1", "/?b", "/", "other.example"},
 		{"GET http://[::1]:80/ HTTP/1.1", "/", "/", "[::1]:80"},
+		{"OPTIONS http://other.example HTTP/1.1", "*", "*", "other.example"},
+		{"OPTIONS http://other.example/ HTTP/1.1", "/", "/", "other.example"},
+		{"OPTIONS http://other.example?b HTTP/1.1", "/?b", "/", "other.example"},
 		{"\r\nGET / HTTP/1.1", "/", "/", "ws.example"},
 		{"GET / HTTP/1.9", "/", "/", "ws.example"},
 	};
@@ -794,7 +797,7 @@ test_want_of_memory_is_told(void **state)
 	struct arena arena;
 	struct err e = ERR_INIT;
 	unsigned status;
-	struct str head = STR("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+	struct str head = STR("GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n");
 
 	(void)state;
 	arena_init(&arena, 8);
