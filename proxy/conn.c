@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -358,6 +359,17 @@ conn_flush(struct conn *c)
 	    (c->out.len > 0 || !buf_is_ok(&c->out) ||
 	     (c->tls != NULL && tls_session_output(c->tls).len > 0)))
 		send_now(c, STR_NONE);
+}
+
+size_t
+conn_count_unsent(const struct conn *c)
+{
+	int in_kernel = 0;
+
+	if (c->state == CONN_CLOSED || ioctl(c->fd, TIOCOUTQ, &in_kernel) != 0)
+		in_kernel = 0;
+	return c->out.len + (c->tls != NULL ? tls_session_output(c->tls).len : 0) +
+	       (size_t)in_kernel;
 }
 
 void

@@ -94,6 +94,9 @@ struct buf *conn_out(struct conn *c);
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
+/* Bytes of all that was sent which the peer has not acknowledged. */
+size_t conn_count_unsent(const struct conn *c);
+
 /* Gives back memory that an idle connection does not need. */
 void conn_trim(struct conn *c);
 

@@ -52,6 +52,7 @@ struct downstream {
 	bool is_processing; /* process is on the stack: it goes on by itself */
 	bool saw_end;	    /* the browser sends nothing more */
 	uint64_t lingered_bytes;
+	size_t unsent_bytes; /* when the deadline for sending was last looked at */
 	struct log_context log;
 	char peer[PEER_SIZE];
 };
@@ -684,6 +685,7 @@ on_drained(void *arg)
 		linger(d);
 		return;
 	}
+	d->unsent_bytes = SIZE_MAX;
 	arm(d);
 	if (d->state == DOWNSTREAM_IDLE)
 		go_on(d);
@@ -700,6 +702,18 @@ on_conn_failed(const struct err *e, void *arg)
 	close_now(d);
 }
 
+/* The kernel holds megabytes, and says that there is room again only when much of it has gone: a
+ * slow browser takes something all the same. */
+static bool
+has_taken_some(struct downstream *d)
+{
+	size_t unsent = conn_count_unsent(&d->conn);
+	bool has_taken = unsent < d->unsent_bytes;
+
+	d->unsent_bytes = unsent;
+	return has_taken;
+}
+
 /* A deadline in an exchange passes when the browser takes nothing or sends nothing of its body. */
 static void
 on_timer(void *arg)
@@ -708,6 +722,10 @@ on_timer(void *arg)
 	struct err e = ERR_INIT;
 	struct exchange *x = d->stream.exchange;
 
+	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) && has_taken_some(d)) {
+		arm(d);
+		return;
+	}
 	err_set(&e, ERR_TIMEOUT, "the request did not arrive in time");
 	if (d->state == DOWNSTREAM_HEAD) {
 		refuse(d, 408, &e);
@@ -762,6 +780,7 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 		d->next->link = &d->next;
 	p->downstreams = d;
 	p->downstreams_count++;
+	d->unsent_bytes = SIZE_MAX;
 	d->state = DOWNSTREAM_HANDSHAKE;
 	if (tls == NULL)
 		change_state(d, DOWNSTREAM_IDLE);

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every state has its deadline: what ends when nothing moves, how, and what goes on because something does."""
+
+import contextlib
+import socket
+import time
+
+import pytest
+import websocket
+from raw_client import RawClient
+
+SHORT = "300ms"
+SHORT_S, SLACK_S = 0.3, 2
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@contextlib.contextmanager
+def within(least_s=SHORT_S, most_s=SHORT_S + SLACK_S):
+    started = time.monotonic()
+    yield
+    took = time.monotonic() - started
+    assert least_s * 0.9 <= took < most_s, f"took {took:.2f} s"
+
+
+# Browsers
+
+
+def test_a_handshake_that_does_not_come(make_stage):
+    stage = make_stage(HANDSHAKE_TIMEOUT=SHORT)
+    for data in (b"", b"\x16\x03\x01"):
+        with RawClient(stage.proxy.address()) as raw, within():
+            raw.send(data)
+            assert raw.is_closed()
+
+
+def test_a_head_that_does_not_end(make_stage):
+    """408 from the first byte on, however busy the sender looks."""
+    stage = make_stage(HEAD_TIMEOUT=SHORT)
+    with stage.raw() as raw:
+        raw.send(stage.head()).read_response()
+        with within():
+            data = stage.head(headers=[("X-Slow", "y" * 1000)])
+            raw.socket.settimeout(0.02)
+            answer = b""
+            for byte in data:
+                with contextlib.suppress(TimeoutError, OSError):
+                    raw.send(bytes([byte]))
+                    answer += raw.socket.recv(1)
+                if answer:
+                    break
+            raw.socket.settimeout(5)
+            assert (answer + raw.read_until_close()).startswith(b"HTTP/1.1 408 ")
+    assert len(stage.upstream.requests) == 1
+
+
+def test_a_kept_connection_without_a_request(make_stage):
+    stage = make_stage(KEEPALIVE_TIMEOUT=SHORT)
+    with stage.raw() as raw, within():
+        assert raw.is_closed()
+    with stage.raw() as raw:
+        raw.send(stage.head()).read_response()
+        with within():
+            assert raw.is_closed()
+
+
+def test_a_body_that_stops(make_stage):
+    stage = make_stage(BODY_TIMEOUT=SHORT)
+    for headers, body in (
+        ([("Content-Length", "10")], b"hello"),
+        ([("Transfer-Encoding", "chunked")], b"5\r\nhel"),
+    ):
+        stage.upstream.forget()
+        with stage.raw() as raw, within():
+            raw.send(stage.head("POST", "/x", headers) + body)
+            response = raw.read_response()
+            assert (response.status, response.get("Connection")) == (408, "close")
+            assert raw.is_closed()
+        connection = next(c for c in stage.upstream.connections if c.requests)
+        stage.upstream.wait(lambda c=connection: c.closed_by_peer, 2, "the upload's end")
+        assert not connection.requests[0].complete
+
+
+def test_a_body_for_our_own_endpoint_that_stops(make_stage):
+    stage = make_stage(BODY_TIMEOUT=SHORT)
+    with stage.raw() as raw, within():
+        raw.send(stage.head("POST", "/oauth2/workspace", [("Content-Length", "10")]) + b"acti")
+        assert raw.read_response().status == 408
+
+
+def test_a_slow_body_goes_on(make_stage):
+    stage = make_stage(BODY_TIMEOUT=SHORT)
+    with stage.raw() as raw, within(0.8, 6):
+        raw.send(stage.head("POST", "/x", [("Content-Length", "8")]))
+        for _ in range(8):
+            stage.upstream.event.acquire(timeout=0.1)  # never released: a pace
+            raw.send(b"x")
+        assert raw.read_response().status == 200
+
+
+def test_the_wait_for_an_answer_is_not_the_bodys(make_stage):
+    """Nothing is expected of a browser whose request is whole."""
+    stage = make_stage(BODY_TIMEOUT=SHORT, KEEPALIVE_TIMEOUT=SHORT, HEAD_TIMEOUT=SHORT, SEND_TIMEOUT=SHORT)
+
+    def answer(connection, request):
+        stage.upstream.event.acquire(timeout=1)
+        connection.send_response(200, [], b"late")
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw, within(1, 5):
+        raw.send(stage.head("POST", "/x", [("Content-Length", "2")]) + b"hi")
+        assert raw.read_response().body == b"late"
+
+
+def test_a_browser_that_takes_nothing(make_stage):
+    stage = make_stage(SEND_TIMEOUT=SHORT)
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", "/stream/1000000000"))
+        raw.read_head()
+        connection = next(c for c in stage.upstream.connections if c.requests)
+        stage.upstream.wait(lambda: connection.closed_by_peer, 10, "the end of what nobody reads")
+
+
+def test_a_browser_that_takes_little(make_stage):
+    """Slow is not gone, though the kernel's buffer stays full for longer than the deadline."""
+    stage = make_stage(SEND_TIMEOUT=SHORT)
+    size = 24 << 20
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", f"/stream/{size}"))
+        raw.read_head()
+        got = len(raw._buffer)
+        started = time.monotonic()
+        while time.monotonic() - started < 3:
+            got += len(raw.socket.recv(16384))
+            stage.upstream.event.acquire(timeout=0.03)  # never released: a pace
+        while got < size:
+            data = raw.socket.recv(65536)
+            assert data, f"cut after {got} of {size} bytes"
+            got += len(data)
+
+
+def test_a_browser_that_does_not_end_its_side(make_stage):
+    """After Connection: close we wait a moment for the other side, not for ever."""
+    stage = make_stage()
+    with stage.raw() as raw, within(0, 4):
+        raw.send(stage.head(headers=[("Connection", "close")])).read_response()
+        assert raw.is_closed()
+        with pytest.raises(OSError):
+            while True:
+                raw.socket.send(b"x")
+                stage.upstream.event.acquire(timeout=0.05)  # never released: a pace
+
+
+# The upstream
+
+
+def test_an_upstream_that_does_not_take_connections(make_stage):
+    stage = make_stage(UPSTREAM_CONNECT_TIMEOUT=SHORT)
+    port = stage.upstream.port
+    stage.upstream.stop()
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(0)
+        for _ in range(4):  # further ones are left without an answer
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        with stage.raw() as raw, within():
+            response = raw.send(stage.head()).read_response()
+            assert response.status == 503 and response.get("Retry-After")
+
+
+def test_an_upstream_that_is_not_there(make_stage):
+    stage = make_stage()
+    stage.upstream.stop()
+    with stage.raw() as raw, within(0, 1):
+        raw.send(stage.head()).read_response()
+        response = raw.send(stage.head()).read_response()
+        assert response.status == 503 and response.get("Retry-After")
+        page = raw.send(
+            stage.head(headers=[("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate")])
+        ).read_response()
+        assert page.status == 503 and page.get("Content-Type").startswith("text/html")
+        response = raw.send(stage.head("POST", "/", [("Content-Length", "5")]) + b"hello").read_response()
+        assert response.status == 503
+
+
+@pytest.mark.parametrize("begins", [b"", b"HTTP/1.1 200 O"])
+def test_an_upstream_that_does_not_answer(make_stage, begins):
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=SHORT)
+
+    def answer(connection, request):
+        connection.send(begins)
+        connection.read_exactly(1)
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw:
+        with within():
+            assert raw.send(stage.head()).read_response().status == 504
+        stage.upstream.answer = stage.upstream.default_answer
+        assert raw.send(stage.head()).read_response().status == 200
+
+
+def test_an_upstream_that_stops_in_a_body(make_stage):
+    stage = make_stage(STREAM_IDLE_TIMEOUT=SHORT)
+
+    def answer(connection, request):
+        connection.send(HEAD + b"Content-Length: 10\r\n\r\nhello")
+        connection.read_exactly(1)
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw, within():
+        raw.send(stage.head()).read_head()
+        with pytest.raises(EOFError):
+            raw.read_exactly(10)
+
+
+def test_a_slow_stream_goes_on(make_stage):
+    stage = make_stage(STREAM_IDLE_TIMEOUT=SHORT, SEND_TIMEOUT=SHORT, UPSTREAM_RESPONSE_TIMEOUT=SHORT)
+
+    def answer(connection, request):
+        connection.send(HEAD + b"Content-Length: 8\r\n\r\n")
+        for _ in range(8):
+            stage.upstream.event.acquire(timeout=0.1)
+            connection.send(b"x")
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw, within(0.8, 6):
+        assert raw.send(stage.head()).read_response().body == b"x" * 8
+
+
+@pytest.mark.parametrize("who", ["nobody", "browser", "upstream"])
+def test_a_tunnel_on_which_nothing_moves(make_stage, who):
+    stage = make_stage(STREAM_IDLE_TIMEOUT=SHORT)
+
+    def answer(connection, request):
+        key = request.get("Sec-WebSocket-Key").encode()
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {websocket.accept_value(key)}\r\n\r\n"
+        )
+        for _ in range(8 if who == "upstream" else 0):
+            stage.upstream.event.acquire(timeout=0.1)
+            connection.send(websocket.frame(websocket.PING))
+        while True:
+            connection.read_exactly(1)
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw, within(SHORT_S if who == "nobody" else 0.8 + SHORT_S, 6):
+        response = raw.upgrade("/ws", stage.host, stage.proxy.origin, [("Cookie", stage.cookie)])
+        assert response.status == 101
+        for _ in range(8 if who == "browser" else 0):
+            stage.upstream.event.acquire(timeout=0.1)
+            raw.send_frame(websocket.PING)
+        raw.read_until_close()
+
+
+def test_pooled_connections_are_given_up(make_stage):
+    stage = make_stage(UPSTREAM_IDLE_TIMEOUT=SHORT)
+    with stage.raw() as raw:
+        raw.send(stage.head()).read_response()
+        connection = next(c for c in stage.upstream.connections if c.requests)
+        with within():
+            stage.upstream.wait(lambda: connection.closed_by_peer, 5, "the pooled connection's end")
+        assert raw.send(stage.head()).read_response().status == 200
+
+
+# Limits
+
+
+def test_limits_of_heads_can_be_set(make_stage):
+    stage = make_stage(HEAD_MAX_SIZE="2KiB", HEADERS_MAX=16)
+    for data, status in (
+        (stage.head(headers=[("X", "y")] * 17), 431),
+        (stage.head(headers=[("X", "y" * 3000)]), 431),
+        (stage.head(target="/" + "a" * 3000), 414),
+        (stage.head(headers=[("X", "y")] * 14), 200),
+    ):
+        with stage.raw() as raw:
+            assert raw.send(data).read_response().status == status
+    big = HEAD + b"X: " + b"y" * 3000 + b"\r\nContent-Length: 0\r\n\r\n"
+    stage.upstream.respond_with(big)
+    with stage.raw() as raw:
+        assert raw.send(stage.head()).read_response().status == 502
+
+
+def test_a_large_head_can_be_allowed(make_stage):
+    stage = make_stage(HEAD_MAX_SIZE="1MiB", HEADERS_MAX=1000)
+    headers = [(f"X-{n}", "y" * 1000) for n in range(900)]
+    with stage.raw() as raw:
+        assert raw.send(stage.head(headers=headers)).read_response().status == 200
+        assert raw.send(stage.head() + stage.head(headers=headers)).read_response().status == 200
+        assert raw.read_response().status == 200
+    assert len(stage.upstream.requests[-1].headers) > 900
+
+
+def test_connections_beyond_the_limit_wait(make_stage):
+    stage = make_stage(CONNECTIONS_MAX=3, KEEPALIVE_TIMEOUT="20s", HTTP_ADDRESS="127.0.0.1:0")
+    open_ones = [RawClient(stage.proxy.address("http"), timeout=10) for _ in range(12)]
+    head = stage.head("GET", "/oauth2/nothing")
+    for raw in open_ones:
+        raw.send(head)
+    served = []
+    for raw in open_ones:  # in the order in which they were accepted
+        assert raw.read_response().status == 404
+        served.append(raw)
+        if len(served) == 3:
+            open_ones[-1].socket.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                open_ones[-1].socket.recv(1)
+            open_ones[-1].socket.settimeout(10)
+        if len(served) >= 3:
+            served.pop(0).close()
+    for raw in served:
+        raw.close()
+    with stage.raw() as raw:
+        assert raw.send(stage.head()).read_response().status == 200
+    stage.proxy.wait_for_log(message="connection limit reached")
