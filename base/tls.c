@@ -49,6 +49,7 @@ struct tls_session {
 	SSL *ssl;
 	int fd;
 	bool is_starved; /* the last read found no whole record */
+	bool was_filled; /* the last receive took all that it could */
 	bool has_end;	 /* data came together with an end that no read has told yet */
 	bool saw_end;	 /* the socket was closed or reset by the peer */
 	bool has_failed;
@@ -81,6 +82,7 @@ on_bio_read(BIO *bio, char *data, size_t size, size_t *got)
 	do
 		n = recv(s->fd, data, size, 0);
 	while (n < 0 && errno == EINTR);
+	s->was_filled = n == (ssize_t)size;
 	if (n > 0) {
 		*got = (size_t)n;
 		return 1;
@@ -461,6 +463,12 @@ tls_session_has_buffered(const struct tls_session *s)
 {
 	return s->has_end || SSL_pending(s->ssl) > 0 ||
 	       (!s->is_starved && SSL_has_pending(s->ssl) == 1);
+}
+
+bool
+tls_session_may_receive(const struct tls_session *s)
+{
+	return s->was_filled;
 }
 
 bool

@@ -49,6 +49,9 @@ enum tls_result tls_session_read(struct tls_session *s, char *data, size_t size,
 /* Whether a read would yield bytes or an end without the socket becoming readable again. */
 bool tls_session_has_buffered(const struct tls_session *s);
 
+/* Whether the socket may hold more: the last receive filled the room that it had. */
+bool tls_session_may_receive(const struct tls_session *s);
+
 /* Encrypts all of data into the output. False only without memory or when the session has failed.
  */
 bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MUST_CHECK;

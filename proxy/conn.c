@@ -157,19 +157,21 @@ read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	return CONN_READ_FAILED;
 }
 
-/* Gathers records until size is reached or the session has no more. */
+/* Gathers records until size is reached or the session has no more; asks the socket again only
+ * where that is likely to give something. */
 static enum conn_read_result
 read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 {
 	enum tls_result result = TLS_DONE;
 	size_t total = 0;
 
-	while (total < size) {
+	while (total < size && result == TLS_DONE) {
 		size_t part = 0;
 		result = tls_session_read(c->tls, data + total, size - total, &part, e);
-		if (result != TLS_DONE)
-			break;
 		total += part;
+		if (result == TLS_DONE && !tls_session_has_buffered(c->tls) &&
+		    !tls_session_may_receive(c->tls))
+			result = TLS_WANT_READ;
 	}
 	/* What ended the loop is seen again by the next read: ends and failures last. */
 	c->may_hold_bytes = result != TLS_WANT_READ;

@@ -333,6 +333,7 @@ test_has_buffered(void **state)
 {
 	struct tls_context *c = context_of("one.pem", "one.key");
 	SSL_CTX *client_ctx = client_ctx_new();
+	static const char bulk[40000];
 	char data[8];
 	size_t got;
 	struct peers p;
@@ -349,6 +350,10 @@ test_has_buffered(void **state)
 	assert_int_equal(got, 6);
 	assert_memory_equal(data, "89abcd", 6);
 	assert_false(tls_session_has_buffered(p.session));
+	assert_false(tls_session_may_receive(p.session));
+	assert_int_equal(SSL_write(p.client, bulk, sizeof(bulk)), sizeof(bulk));
+	assert_int_equal(read_some(&p, data, 8, &got), TLS_DONE);
+	assert_true(tls_session_may_receive(p.session));
 	peers_close(&p);
 	SSL_CTX_free(client_ctx);
 	tls_context_free(c);

@@ -953,17 +953,28 @@ test_tls_small_sends_while_blocked(void **state)
 	peer_expect(f, "end");
 }
 
+/* A session that was read until it held nothing: what follows must be noticed by itself. */
+static void
+open_and_settle(struct fixture *f)
+{
+	open_tls(f);
+	conn_want_read(f->conn, true);
+	peer_send(f, "first");
+	UNTIL(f, f->got.len == 5);
+	settle(f);
+	assert_false(f->conn->may_hold_bytes);
+	buf_clear(&f->got);
+}
+
 static void
 test_tls_end_behind_bytes(void **state)
 {
 	struct fixture *f = *state;
 
-	open_tls(f);
-	UNTIL(f, f->opened == 1);
+	open_and_settle(f);
 	peer_send(f, "last words");
 	assert_int_equal(SSL_shutdown(f->client), 0);
 	f->read_size = 4;
-	conn_want_read(f->conn, true);
 	UNTIL(f, f->last == CONN_READ_END);
 	assert_got(f, "last words");
 	/* a half-closed session can still be answered */
@@ -978,12 +989,10 @@ test_tls_cut_without_an_end(void **state)
 {
 	struct fixture *f = *state;
 
-	open_tls(f);
-	UNTIL(f, f->opened == 1);
+	open_and_settle(f);
 	peer_send(f, "last words");
 	SSL_set_quiet_shutdown(f->client, 1);
 	close_peer(f);
-	conn_want_read(f->conn, true);
 	UNTIL(f, f->last == CONN_READ_FAILED);
 	assert_got(f, "last words");
 	assert_int_equal(f->read_error, ERR_CONNECT);
@@ -996,11 +1005,9 @@ test_tls_bytes_that_are_no_record(void **state)
 {
 	struct fixture *f = *state;
 
-	open_tls(f);
-	UNTIL(f, f->opened == 1);
+	open_and_settle(f);
 	peer_send(f, "good");
 	assert_int_equal(send(f->peer, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
-	conn_want_read(f->conn, true);
 	UNTIL(f, f->last == CONN_READ_FAILED);
 	assert_got(f, "good");
 	assert_int_equal(f->read_error, ERR_TLS);
