@@ -15,6 +15,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #define DATA_MAX_BYTES ((size_t)INT_MAX / 2) /* EVP takes int lengths */
@@ -89,6 +90,47 @@ crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES])
 	need_algorithms();
 	err_assert(EVP_Digest(bytes_of(data), data.len, digest, NULL, algorithms.sha256, NULL) ==
 		   1);
+}
+
+struct crypto_sha1 {
+	EVP_MD_CTX *context;
+};
+
+struct crypto_sha1 *
+crypto_sha1_new(void)
+{
+	struct crypto_sha1 *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->context = EVP_MD_CTX_new();
+	if (s->context == NULL || EVP_DigestInit_ex(s->context, EVP_sha1(), NULL) != 1) {
+		crypto_sha1_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len)
+{
+	err_assert(EVP_DigestUpdate(s->context, data, len) == 1);
+}
+
+void
+crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES])
+{
+	err_assert(EVP_DigestFinal_ex(s->context, digest, NULL) == 1);
+	err_assert(EVP_DigestInit_ex(s->context, NULL, NULL) == 1);
+}
+
+void
+crypto_sha1_free(struct crypto_sha1 *s)
+{
+	if (s == NULL)
+		return;
+	EVP_MD_CTX_free(s->context);
+	free(s);
 }
 
 bool

@@ -13,6 +13,7 @@
 #define CRYPTO_NONCE_BYTES  12
 #define CRYPTO_TAG_BYTES    16
 #define CRYPTO_SHA256_BYTES 32
+#define CRYPTO_SHA1_BYTES   20
 /* What sealing adds to the plaintext. */
 #define CRYPTO_SEAL_OVERHEAD (CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
 
@@ -22,6 +23,17 @@ void crypto_random(void *data, size_t len);
 
 /* SHA-256 (FIPS 180-4). */
 void crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES]);
+
+/*
+ * SHA-1 (FIPS 180-4) piece by piece, for checksums against accidents: it does not withstand attacks
+ * and must not decide what something is.
+ */
+struct crypto_sha1;
+struct crypto_sha1 *crypto_sha1_new(void) MUST_CHECK; /* NULL: no memory */
+void crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len);
+/* Starts anew afterwards. */
+void crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES]);
+void crypto_sha1_free(struct crypto_sha1 *s);
 
 /* HMAC-SHA-256 (RFC 2104). */
 bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA256_BYTES],

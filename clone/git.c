@@ -15,6 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "clone/indexer.h"
+
 /* A pack that claims more is refused before memory is reserved for it. */
 #define OBJECTS_MAX (32u * 1024u * 1024u)
 /* A few hundred objects can describe billions of files, or folders without end. */
@@ -23,6 +25,8 @@
 /* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
 #define WINDOW_BYTES (32u * 1024u * 1024u)
 #define MAPPED_BYTES (256u * 1024u * 1024u)
+/* For objects while a pack is indexed. */
+#define INDEXER_BYTES (256u * 1024u * 1024u)
 
 #ifdef SANITIZED
 /* libgit2 1.5 loses the match data of every regular expression that does not match. */
@@ -334,6 +338,7 @@ choose_head(struct transfer *t)
 static bool
 make_repository(struct transfer *t)
 {
+	static const struct indexer_options indexer = {.memory_max_bytes = INDEXER_BYTES};
 	git_repository_init_options options;
 	int code;
 
@@ -343,6 +348,9 @@ make_repository(struct transfer *t)
 	code = git_repository_init_ext(&t->repository, t->request->into, &options);
 	if (code < 0)
 		return fail(t, code, "init");
+	code = indexer_install(t->repository, &indexer);
+	if (code < 0)
+		return fail(t, code, "set up the indexer");
 	code = git_remote_create(&t->remote, t->repository, "origin", t->request->url);
 	return code == 0 || fail(t, code, "create origin");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One clone by libgit2, from an address into an empty directory; git.c is the only file that
- * includes libgit2.
+ * One clone by libgit2, from an address into an empty directory; git.c, indexer.c and pack_hash.c
+ * are the files that include libgit2.
  *
  * Reads no configuration but its own, runs no hooks and no external filters, follows no redirect to
  * another host or port, leaves no credential behind. Blocks: it is the worker that calls it.

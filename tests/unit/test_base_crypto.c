@@ -57,6 +57,24 @@ test_sha256(void **state)
 		   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void
+test_sha1(void **state)
+{
+	struct crypto_sha1 *s = crypto_sha1_new();
+	uint8_t digest[CRYPTO_SHA1_BYTES];
+
+	(void)state;
+	assert_non_null(s);
+	crypto_sha1_add(s, "a", 1);
+	crypto_sha1_add(s, "bc", 2);
+	crypto_sha1_end(s, digest);
+	assert_hex(digest, sizeof(digest), "a9993e364706816aba3e25717850c26c9cd0d89d");
+	crypto_sha1_end(s, digest);
+	assert_hex(digest, sizeof(digest), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+	crypto_sha1_free(s);
+	crypto_sha1_free(NULL);
+}
+
 /* RFC 4231, sections 4.2, 4.3 and 4.7 */
 static void
 test_hmac(void **state)
@@ -417,6 +435,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_sha1),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_open_takes_the_published_vector),
