@@ -45,6 +45,30 @@ make_id(struct exchange *x)
 	x->id[16] = '\0';
 }
 
+static void
+on_form_timer(void *arg)
+{
+	reply_status(arg, 408);
+}
+
+/* Anybody may post a form, so the deadline is for all of it and not for each piece. A client may
+ * wait to be asked (RFC 9110 section 10.1.1). */
+static void
+gather_form(struct exchange *x)
+{
+	static const struct response_head go_on = {.status = 100};
+	struct stream *s = x->stream;
+	struct str expected;
+
+	x->state = EXCHANGE_FORM;
+	loop_timer_init(&x->timer, x->proxy->loop, on_form_timer, x);
+	loop_timer_start(&x->timer, x->proxy->settings->body_timeout_ms);
+	if (headers_find(&x->request.headers, HEADER_EXPECT, &expected) > 0 &&
+	    str_equal_nocase(expected, STR("100-continue")))
+		s->ops->send_head(s, &go_on);
+	s->ops->want_body(s, true);
+}
+
 struct exchange *
 exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	       const struct request_head *request)
@@ -77,12 +101,11 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 		x->log.fields[1] = log_str("client", x->client);
 
 	bool wants_form = (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
-			  !x->request_ended;
+			  str_equal(request->method, STR("POST")) && !x->request_ended;
 	if (wants_form && request->length > AUTH_BODY_MAX) {
 		reply_status(x, 413);
 	} else if (wants_form) {
-		x->state = EXCHANGE_FORM;
-		s->ops->want_body(s, true);
+		gather_form(x);
 	} else {
 		run(x);
 	}
@@ -244,10 +267,12 @@ void
 exchange_on_body_end(struct exchange *x)
 {
 	x->request_ended = true;
-	if (x->state == EXCHANGE_FORM)
+	if (x->state == EXCHANGE_FORM) {
+		loop_timer_fini(&x->timer);
 		run(x);
-	else if (x->upstream != NULL)
+	} else if (x->upstream != NULL) {
 		upstream_send_end(x->upstream);
+	}
 }
 
 void
@@ -464,8 +489,8 @@ exchange_close(struct exchange *x, unsigned close_code)
 			close_tunnel(x);
 			return;
 		}
-		loop_timer_init(&x->close_timer, x->proxy->loop, on_close_timer, x);
-		loop_timer_start(&x->close_timer, CLOSE_PATIENCE_MS);
+		loop_timer_init(&x->timer, x->proxy->loop, on_close_timer, x);
+		loop_timer_start(&x->timer, CLOSE_PATIENCE_MS);
 	} else if (x->state == EXCHANGE_EVENTS) {
 		x->stream->ops->send_end(x->stream);
 		exchange_finish(x);
@@ -545,7 +570,7 @@ exchange_finish(struct exchange *x)
 	if (x->auth_call != NULL)
 		auth_cancel(x->auth_call);
 	auth_watch_stop(&x->watch);
-	loop_timer_fini(&x->close_timer);
+	loop_timer_fini(&x->timer);
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);

@@ -560,6 +560,8 @@ def test_no_method_passes_without_a_session(stage, method, path):
         ("Connection", "close"),
     ]
     answer = send_in_pieces(stage, [stage.head(method, path, headers, signed_in=False), b"hello"])
+    if method == "POST" and path != "/":  # our own endpoints read forms before they judge them
+        answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert re.match(rb"HTTP/1.1 (401|405) ", answer), answer
     assert not answer.partition(b"\r\n\r\n")[2] or method != "HEAD"
     assert_untouched(stage.upstream)
