@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -391,6 +392,83 @@ add_tail(struct line *l, uint64_t dropped)
 	add_literal(l, sink.format == LOG_JSON ? "}\n" : "\n");
 }
 
+/* What waits for log_flush; of the one thread that holds lines. As much as a pipe takes whole, so
+ * that no line is torn or mixed with another process's. */
+#define HELD_MAX PIPE_BUF
+
+static struct {
+	void (*on_held)(void *arg); /* NULL: nothing is held */
+	void *arg;
+	size_t len;
+	char data[HELD_MAX];
+} held;
+static _Thread_local bool holds;
+
+static uint64_t
+count_lines(const char *data, size_t len)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lines += data[i] == '\n';
+	return lines;
+}
+
+void
+log_flush(void)
+{
+	ssize_t written;
+	size_t len = held.len;
+
+	if (!holds || len == 0)
+		return;
+	held.len = 0;
+	if (atomic_load(&sink.is_torn)) {
+		/* Rare: the newline for the torn line goes ahead on its own. */
+		if (write(sink.fd, "\n", 1) != 1) {
+			atomic_fetch_add(&sink.dropped, count_lines(held.data, len));
+			return;
+		}
+		atomic_store(&sink.is_torn, false);
+	}
+	do
+		written = write(sink.fd, held.data, len);
+	while (written < 0 && errno == EINTR);
+	size_t done = written < 0 ? 0 : (size_t)written;
+	if (done == len)
+		return;
+	atomic_fetch_add(&sink.dropped, count_lines(held.data + done, len - done));
+	atomic_store(&sink.is_torn, done > 0 && held.data[done - 1] != '\n');
+}
+
+void
+log_hold(void (*on_held)(void *arg), void *arg)
+{
+	log_flush();
+	held.on_held = on_held;
+	held.arg = arg;
+	holds = on_held != NULL;
+}
+
+/* False: the line has to be written at once. */
+static bool
+hold_line(enum log_level level, const struct line *l, uint64_t dropped)
+{
+	size_t len = (size_t)(l->at - l->data) - 1;
+
+	if (!holds)
+		return false;
+	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data) - held.len)
+		log_flush();
+	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data))
+		return false;
+	memcpy(held.data + held.len, l->data + 1, len);
+	held.len += len;
+	if (held.len == len)
+		held.on_held(held.arg);
+	return true;
+}
+
 static void
 write_line(const struct line *l, uint64_t dropped)
 {
@@ -434,6 +512,7 @@ log_write(enum log_level level, const struct log_context *context, const char *m
 	for (; fields->name != NULL && !l.is_full; fields++)
 		add_field(&l, fields);
 	add_tail(&l, dropped);
-	write_line(&l, dropped);
+	if (!hold_line(level, &l, dropped))
+		write_line(&l, dropped);
 	errno = saved_errno;
 }

@@ -98,6 +98,15 @@ log_err(const struct err *e)
 /* Lines go to fd (standard error by default). A line that the sink can't take is dropped, counted.
  */
 void log_configure(enum log_level level, enum log_format format, int fd);
+
+/*
+ * From now on lines of this thread below "warn" wait for log_flush, so that many leave in one
+ * write. on_held is called when the first one waits. A line at "warn" or above takes them along,
+ * and so does one that has no room. NULL ends it.
+ */
+void log_hold(void (*on_held)(void *arg), void *arg);
+void log_flush(void);
+
 bool log_is_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_context *context, const char *message,
 	       const struct log_field *fields);

@@ -26,6 +26,7 @@ struct serve {
 	struct arena arena; /* of the strings that proxy refers to */
 	struct fetch *fetch;
 	struct service *admin;
+	struct loop_defer flush_log;
 };
 
 static struct fetch *
@@ -200,6 +201,34 @@ stop(struct serve *s)
 	arena_fini(&s->arena);
 }
 
+static void
+on_flush_log(void *arg)
+{
+	(void)arg;
+	log_flush();
+}
+
+static void
+on_log_held(void *arg)
+{
+	struct serve *s = arg;
+
+	loop_defer_call(&s->flush_log);
+}
+
+/* One write for the log lines of a round of the loop: with many requests under way it saves more
+ * than anything else here could. */
+static bool
+run(struct serve *s, struct err *e)
+{
+	loop_defer_init(&s->flush_log, s->proxy.loop, on_flush_log, s);
+	log_hold(on_log_held, s);
+	bool ok = loop_run(s->proxy.loop, e);
+	log_hold(NULL, NULL);
+	loop_defer_fini(&s->flush_log);
+	return ok;
+}
+
 int
 serve_run(struct settings *settings, enum settings_scope scope)
 {
@@ -207,7 +236,7 @@ serve_run(struct settings *settings, enum settings_scope scope)
 	struct err e = ERR_INIT;
 
 	arena_init(&s.arena, 64u * 1024);
-	bool ok = start(&s, &e) && loop_run(s.proxy.loop, &e);
+	bool ok = start(&s, &e) && run(&s, &e);
 	if (ok)
 		log_info(NULL, "stopped");
 	else

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -417,6 +418,114 @@ test_errno_is_left_alone(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+static void
+count_call(void *arg)
+{
+	unsigned *calls = arg;
+
+	(*calls)++;
+}
+
+static size_t
+lines_read(void)
+{
+	size_t lines = 0;
+
+	read_line();
+	for (const char *at = line; *at != '\0'; at++)
+		lines += *at == '\n';
+	return lines;
+}
+
+static void
+test_held_lines_leave_together(void **state)
+{
+	unsigned calls = 0;
+
+	(void)state;
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	log_hold(count_call, &calls);
+	log_flush();
+	assert_int_equal(lines_read(), 0);
+	log_info(NULL, "one");
+	log_info(NULL, "two");
+	assert_int_equal(calls, 1);
+	assert_int_equal(lines_read(), 0);
+	log_flush();
+	assert_int_equal(lines_read(), 2);
+	assert_non_null(strstr(line, "one"));
+	log_info(NULL, "three");
+	assert_int_equal(calls, 2);
+	log_hold(NULL, NULL);
+	assert_int_equal(lines_read(), 1);
+	log_info(NULL, "at once");
+	assert_int_equal(lines_read(), 1);
+	assert_int_equal(calls, 2);
+}
+
+static void
+test_warnings_take_held_lines_along(void **state)
+{
+	unsigned calls = 0;
+
+	(void)state;
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	log_hold(count_call, &calls);
+	log_info(NULL, "before");
+	log_warn(NULL, "careful");
+	assert_int_equal(lines_read(), 2);
+	assert_true(strstr(line, "before") < strstr(line, "careful"));
+	log_hold(NULL, NULL);
+}
+
+/* No write is larger than what a pipe takes whole. */
+static void
+test_held_lines_are_bounded(void **state)
+{
+	char value[LOG_VALUE_MAX + 1];
+	unsigned calls = 0;
+	size_t lines = 0;
+
+	(void)state;
+	memset(value, 'v', LOG_VALUE_MAX);
+	value[LOG_VALUE_MAX] = '\0';
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	log_hold(count_call, &calls);
+	for (int i = 0; i < 10; i++) {
+		log_info(NULL, "many", log_cstr("value", value));
+		lines += lines_read();
+		assert_true(strlen(line) <= PIPE_BUF);
+	}
+	assert_true(lines > 0);
+	log_info(NULL, "large", log_cstr("a", value), log_cstr("b", value), log_cstr("c", value),
+		 log_cstr("d", value), log_cstr("e", value));
+	lines += lines_read();
+	log_flush();
+	assert_int_equal(lines + lines_read(), 11);
+	log_hold(NULL, NULL);
+}
+
+static void
+test_held_lines_that_are_lost_are_counted(void **state)
+{
+	unsigned calls = 0;
+
+	(void)state;
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	fill_pipe();
+	log_hold(count_call, &calls);
+	log_info(NULL, "one");
+	log_info(NULL, "two");
+	log_flush();
+	drain_pipe();
+	log_info(NULL, "here");
+	assert_text_line(" INFO  here lines_dropped=2\n");
+	log_info(NULL, "held again");
+	assert_int_equal(lines_read(), 0);
+	log_hold(NULL, NULL);
+	assert_int_equal(lines_read(), 1);
+}
+
 int
 main(void)
 {
@@ -438,6 +547,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_dropped_lines_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_torn_line_is_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errno_is_left_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_lines_leave_together, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warnings_take_held_lines_along, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_held_lines_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_lines_that_are_lost_are_counted, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
