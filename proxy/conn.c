@@ -258,7 +258,8 @@ send_plain(struct conn *c, struct str data)
 	if (count == 0)
 		return true;
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-	ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+	ssize_t n = count == 1 ? send(c->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+			       : sendmsg(c->fd, &message, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		fail(c, ERR_CONNECT);
 		return false;

@@ -18,6 +18,7 @@
 #define LINGER_MS	     2000u /* for a browser to read an answer that came before its body ended */
 #define LINGER_MAX_BYTES     1048576u
 #define PEER_SIZE	     64
+#define OWN_FIELDS_BYTES     192u  /* the status line and what we add to a head, mostly */
 #define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
 
 enum downstream_state {
@@ -250,6 +251,7 @@ send_head(struct stream *s, const struct response_head *head)
 
 	if (is_interim && d->request.is_http10)
 		return;
+	(void)buf_reserve(out, headers_size(&head->headers) + OWN_FIELDS_BYTES);
 	http1_write_status_line(out, head->status);
 	for (size_t i = 0; i < head->headers.count; i++)
 		http1_write_field(out, head->headers.items[i].name, head->headers.items[i].value);

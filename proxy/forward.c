@@ -7,6 +7,9 @@
 
 #include "proxy/http1.h"
 
+/* What our own fields take, mostly. */
+#define OWN_FIELDS_BYTES 512u
+
 /* Whether the upstream may take this name, in any spelling, for something that we say. */
 static bool
 is_ours_to_set(enum header_id id)
@@ -157,6 +160,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 {
 	const struct request_head *r = f->request;
 
+	/* Room for all of it at once; what does not fit even so is told by the writers. */
+	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + OWN_FIELDS_BYTES);
 	http1_write_request_line(out, r->method, r->target);
 	http1_write_field(out, STR("Host"), r->authority);
 	write_fields(f, out);

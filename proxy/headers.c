@@ -150,6 +150,16 @@ headers_add_own(struct headers *h, struct str name, struct str value)
 }
 
 size_t
+headers_size(const struct headers *h)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		sum += h->items[i].name.len + h->items[i].value.len + 4;
+	return sum;
+}
+
+size_t
 headers_find(const struct headers *h, enum header_id id, struct str *value)
 {
 	size_t found = 0;

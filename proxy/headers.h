@@ -65,6 +65,9 @@ bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHEC
 /* For fields of ours, in a list that was given room for them. */
 void headers_add_own(struct headers *h, struct str name, struct str value);
 
+/* Bytes that the fields take in a head. */
+size_t headers_size(const struct headers *h);
+
 /* How many fields have this identity; *value is the first one's. */
 size_t headers_find(const struct headers *h, enum header_id id, struct str *value);
 
