@@ -12,6 +12,8 @@
 
 #define SPARE_DESCRIPTORS 64u /* logs, GitLab, the admin listener, the clone worker's pipes */
 
+static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
 static void
 resume_when_possible(void *arg)
 {
@@ -156,18 +158,28 @@ raise_descriptor_limit(uint64_t connections)
 bool
 lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 {
-	static const int numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
 	*l = (struct lifecycle){.proxy = p};
 	p->on_capacity = resume_when_possible;
 	p->on_capacity_arg = l;
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
 	raise_descriptor_limit(p->settings->connections_max);
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
-		if (!loop_signal_init(&l->signals[i], p->loop, numbers[i], on_signal, l, e))
+		if (!loop_signal_init(&l->signals[i], p->loop, signal_numbers[i], on_signal, l, e))
 			return false;
 	return open_listener(l, 0, &p->settings->https_address, e) &&
 	       open_listener(l, 1, &p->settings->http_address, e);
+}
+
+/* The process is ending: without their handlers they would end it with another exit code. */
+static void
+ignore_signals(void)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
+		sigaddset(&all, signal_numbers[i]);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
 void
@@ -179,6 +191,7 @@ lifecycle_fini(struct lifecycle *l)
 	l->proxy->on_capacity = NULL;
 	preface_close_all(l->proxy);
 	downstream_close_all(l->proxy);
+	ignore_signals();
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		loop_signal_fini(&l->signals[i]);
 	loop_timer_fini(&l->drain_timer);

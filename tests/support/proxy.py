@@ -5,6 +5,7 @@ The binary is $WORKSPACE_PROXY_BINARY or $PROXY_BINARY, or build/workspace-proxy
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -30,6 +31,13 @@ PREFIX = "WORKSPACE_PROXY_"
 def binary():
     named = os.environ.get("WORKSPACE_PROXY_BINARY") or os.environ.get("PROXY_BINARY")
     return os.path.abspath(named or os.path.join(ROOT, "build", "workspace-proxy"))
+
+
+@functools.cache
+def is_sanitized():
+    """Whether the binary carries a sanitizer, which takes time, and memory of its own."""
+    with open(binary(), "rb") as file:
+        return b"__asan_init" in file.read()
 
 
 def free_port():
