@@ -30,12 +30,14 @@ static const struct cookie_box *
 get_box(void)
 {
 	static struct cookie_box box;
+
+	if (box.count > 0)
+		return &box;
 	struct secret *secret = secret_from_str(STR("0123456789abcdef0123456789abcdef"));
 	const struct auth_keys keys = {.keys = {secret}, .count = 1};
 	struct err e = ERR_INIT;
 
-	if (box.count == 0)
-		err_assert(cookie_box_init(&box, &keys, STR("https://ws.example"), &e));
+	err_assert(cookie_box_init(&box, &keys, STR("https://ws.example"), &e));
 	secret_free(secret);
 	return &box;
 }
