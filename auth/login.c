@@ -288,6 +288,8 @@ recover(struct auth *a, const struct auth_facts *facts, const struct callback *c
 	};
 	struct auth_session *s = session_find(a->store, facts);
 
+	if (c->flow.target[0] != '\0')
+		clear_flow_cookie(a, c->parts.id, v);
 	if (s != NULL && !session_wants_login(s)) {
 		verdict_redirect(v, 302, arena_dup(&v->arena, round.target));
 		return;

@@ -77,6 +77,8 @@ fail_unavailable(struct login *l, const struct err *why, uint32_t retry_after_s)
 {
 	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
 
+	/* The flow's cookie stays: reloading the page begins anew, and remembers where to go. */
+	l->call.verdict->set_cookies_count = 0;
 	l->call.verdict->retry_after_s = wait_s;
 	fail(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
 }

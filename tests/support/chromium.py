@@ -38,8 +38,8 @@ def key_hash(certificate):
 
 
 @contextlib.contextmanager
-def browser(certificate, dark=False, size=(1200, 800), javascript=True):
-    """A driver with a profile of its own, gone afterwards."""
+def browser(certificate, dark=False, size=(1200, 800), javascript=True, no_cookies_for=None):
+    """A driver with a profile of its own, gone afterwards. no_cookies_for: an origin whose cookies are blocked."""
     profile = tempfile.mkdtemp(prefix="chromium-")
     options = Options()
     options.binary_location = shutil.which("chromium")
@@ -51,8 +51,13 @@ def browser(certificate, dark=False, size=(1200, 800), javascript=True):
     if dark:
         options.add_argument("--force-dark-mode")
         options.add_argument("--blink-settings=preferredColorScheme=0")
+    preferences = {}
     if not javascript:
-        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+        preferences["profile.managed_default_content_settings.javascript"] = 2
+    if no_cookies_for:
+        preferences["profile.content_settings.exceptions.cookies"] = {f"{no_cookies_for},*": {"setting": 2}}
+    if preferences:
+        options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = Service(shutil.which("chromedriver"), log_path=os.devnull)
     driver = None
