@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #define UNIX_PREFIX STR("unix:")
-#define EXPECTED                                                                                   \
-	"expected host:port, [v6]:port, :port or unix:/path with a numeric host or localhost"
 
 static void
 set_ipv4(struct address *a, const struct in_addr *ip, uint16_t port)
@@ -130,11 +128,11 @@ address_parse(struct address *a, struct str text, struct err *e)
 			colon = i;
 	}
 	if (colon == SIZE_MAX)
-		return err_set(e, ERR_CONFIG, "no port; " EXPECTED);
+		return err_set(e, ERR_CONFIG, "no port");
 	host = str_take(text, colon);
 	port_text = str_skip(text, colon + 1);
 	if (port_text.len > 5 || !str_to_u64(port_text, 0, 65535, &port))
-		return err_set(e, ERR_CONFIG, "the port is no number from 0 to 65535; " EXPECTED);
+		return err_set(e, ERR_CONFIG, "the port is no number from 0 to 65535");
 	if (host.len == 0) {
 		set_any(a, (uint16_t)port);
 		return true;
@@ -143,7 +141,7 @@ address_parse(struct address *a, struct str text, struct err *e)
 		    ? set_host_ipv6(a, str_take(str_skip(host, 1), host.len - 2), (uint16_t)port)
 		    : set_host_ipv4(a, host, (uint16_t)port))
 		return true;
-	return err_set(e, ERR_CONFIG, "the host is no address; " EXPECTED);
+	return err_set(e, ERR_CONFIG, "the host is no address");
 }
 
 bool

@@ -362,6 +362,20 @@ tls_context_expires_at_s(const struct tls_context *c)
 	return c->expires_at_s;
 }
 
+bool
+tls_check_authorities(const char *file, struct err *e)
+{
+	ERR_clear_error();
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	bool ok = ctx != NULL && SSL_CTX_load_verify_file(ctx, file) == 1;
+
+	if (!ok)
+		(void)(set_library_error(e, ERR_CONFIG, "no authorities") ||
+		       err_wrap(e, "%s", file));
+	SSL_CTX_free(ctx);
+	return ok;
+}
+
 struct tls_session *
 tls_session_new(struct tls_context *c, int fd, struct err *e)
 {

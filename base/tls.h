@@ -27,6 +27,10 @@ void tls_context_free(struct tls_context *c);
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);
 
+/* Whether a client can verify by this file: PEM, at least one certificate. ERR_CONFIG names the
+ * file. */
+bool tls_check_authorities(const char *file, struct err *e) MUST_CHECK;
+
 enum tls_result {
 	TLS_DONE,      /* what was asked for happened */
 	TLS_WANT_READ, /* needs the socket to become readable; output may be waiting as well */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,7 +213,9 @@ check_external_url(struct check *c)
 			     origin_of(c, u));
 	if (u->path.len > 1 || !str_is_empty(u->query))
 		conf_problem(c->problems, VAR("EXTERNAL_URL"),
-			     "it has a path or a query; expected an origin such as \"%s\"",
+			     "got \"%s%.*s%s\"; expected an origin without path and query, "
+			     "such as \"%s\"",
+			     origin_of(c, u), STR_FMT(u->path), str_is_empty(u->query) ? "" : "?…",
 			     origin_of(c, u));
 	u->path = STR_NONE;
 }
@@ -255,12 +258,23 @@ check_gitlab_http(struct check *c)
 }
 
 static void
+check_authorities(struct check *c)
+{
+	const char *file = c->s->gitlab_ca_file;
+	struct err e = ERR_INIT;
+
+	if (check_file(c, VAR("GITLAB_CA_FILE"), file) && !tls_check_authorities(file, &e))
+		conf_problem(c->problems, VAR("GITLAB_CA_FILE"),
+			     "%s; expected at least one certificate in PEM form", e.text);
+}
+
+static void
 check_gitlab(struct check *c)
 {
 	check_gitlab_base(c, VAR("GITLAB_URL"), &c->s->auth.gitlab_url);
 	check_gitlab_base(c, VAR("GITLAB_API_URL"), &c->s->auth.gitlab_api_url);
 	check_gitlab_http(c);
-	(void)check_file(c, VAR("GITLAB_CA_FILE"), c->s->gitlab_ca_file);
+	check_authorities(c);
 }
 
 static void
@@ -407,7 +421,9 @@ check_authorization(struct check *c)
 		a->session_idle_ms = a->cookie_expire_ms;
 	else
 		conf_problem(c->problems, VAR("SESSION_IDLE"),
-			     "longer than COOKIE_EXPIRE; expected at most that");
+			     "got %" PRIu64
+			     "s, longer than COOKIE_EXPIRE; expected at most %" PRIu64 "s",
+			     a->session_idle_ms / 1000, a->cookie_expire_ms / 1000);
 }
 
 /* Sets the origin that credentials go to: GitLab's as browsers see it, or as the pod reaches it. */

@@ -92,7 +92,7 @@ static const struct conf_setting rows[] = {
 	 .offset = AT(proxy_protocol),
 	 .fallback = "off",
 	 .text = "Connections from TRUSTED_PROXY_IPS begin with a PROXY header, version 1 or 2 "
-		 "([specification](https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt)); "
+		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt); "
 		 "without one they are closed."},
 	{.group = "Listeners",
 	 .name = "ADMIN_ADDRESS",

@@ -196,7 +196,7 @@ test_all_at_once(void **state)
 /* A change to the working configuration, the setting that is reported, words of the report. */
 static const char *const mistakes[][3] = {
 	{"EXTERNAL_URL=http://kiwi.example.com", "EXTERNAL_URL", "expected https"},
-	{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "a path"},
+	{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "without path and query"},
 	{"EXTERNAL_URL=https://kiwi.example.com/?x=1", "EXTERNAL_URL", "query"},
 	{"EXTERNAL_URL=kiwi.example.com", "EXTERNAL_URL", "an https origin"},
 	{"HTTPS_ADDRESS=:8443", "HTTPS_ADDRESS", "needs TLS_CERT_FILE"},
@@ -209,6 +209,7 @@ static const char *const mistakes[][3] = {
 	{"GITLAB_API_URL=https://a/?x", "GITLAB_API_URL", "query"},
 	{"GITLAB_CA_FILE=/nonexistent", "GITLAB_CA_FILE", "No such file"},
 	{"GITLAB_CA_FILE=/tmp", "GITLAB_CA_FILE", "no regular file"},
+	{"GITLAB_CA_FILE=/etc/passwd", "GITLAB_CA_FILE", "expected at least one certificate"},
 	{"UPSTREAM=https://127.0.0.1:1", "UPSTREAM", "plain http"},
 	{"UPSTREAM=http://127.0.0.1:1/ide", "UPSTREAM", "path"},
 	{"UPSTREAM=http://ide:1", "UPSTREAM", "numeric"},
