@@ -532,10 +532,8 @@ def test_no_spelling_of_a_path_opens_anything(stage, target):
     assert_untouched(stage.upstream)
 
 
-@pytest.mark.parametrize("target", SPELLINGS)
+@pytest.mark.parametrize("target", [t for t in SPELLINGS if not t.startswith("/oauth2?")])
 def test_a_path_reaches_the_upstream_as_it_was_written(stage, target):
-    if target == "/oauth2?/start":
-        pytest.skip("is ours")
     send_in_pieces(stage, [stage.head(target=target, headers=[("Connection", "close")])])
     assert [r.target for r in stage.upstream.requests] == [target]
 
