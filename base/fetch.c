@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fetch_private.h"
 #include "base/log.h"
 
 #define HEAD_MAX_BYTES	  65536u /* of all heads of an answer together */
@@ -92,6 +93,14 @@ realloc_wiped(void *data, size_t size)
 		memcpy(fresh, data, size < old_size ? size : old_size);
 	free_wiped(data);
 	return fresh;
+}
+
+bool
+fetch_library_init(struct err *e)
+{
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
+				    calloc) == CURLE_OK ||
+	       err_set(e, ERR_MEMORY, "the HTTP client can't be set up");
 }
 
 static void
@@ -177,11 +186,11 @@ explain_connect(const struct fetch_call *call, CURLcode code, struct err *e)
 	return err_set(e, ERR_CONNECT, "%s: %s", call->host, curl_easy_strerror(code));
 }
 
-static enum err_code
-err_code_of(CURLcode code)
+enum err_code
+fetch_error_code(int code)
 {
 	static const struct {
-		CURLcode curl;
+		int curl;
 		enum err_code ours;
 	} codes[] = {
 		{CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT},
@@ -213,7 +222,7 @@ err_code_of(CURLcode code)
 static bool
 explain(const struct fetch_call *call, CURLcode code, struct err *e)
 {
-	enum err_code ours = call->is_too_large ? ERR_LIMIT : err_code_of(code);
+	enum err_code ours = call->is_too_large ? ERR_LIMIT : fetch_error_code((int)code);
 
 	if (ours == ERR_TIMEOUT)
 		return explain_timeout(call, e);
@@ -449,11 +458,8 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 		err_set_errno(e, errno, "%s", options->ca_file);
 		return NULL;
 	}
-	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
-				 calloc) != CURLE_OK) {
-		err_set(e, ERR_MEMORY, "the HTTP client can't be set up");
+	if (!fetch_library_init(e))
 		return NULL;
-	}
 	struct fetch *f = calloc(1, sizeof(*f));
 	if (f == NULL) {
 		curl_global_cleanup();

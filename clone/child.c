@@ -19,7 +19,7 @@
 #include "clone/source.h"
 
 #define PREFIX	      "WORKSPACE_PROXY_"
-#define VARIABLES_MAX 16
+#define VARIABLES_MAX 24
 #define ARENA_MAX     65536u
 
 struct environment {
@@ -69,6 +69,10 @@ environment_add_url(struct environment *env, const char *name, const struct url 
 static bool
 environment_init(struct environment *env, const struct clone_settings *settings, struct err *e)
 {
+	static const char *const inherited[] = {
+		PREFIX "LOG_LEVEL", PREFIX "LOG_FORMAT", "HTTPS_PROXY", "https_proxy", "http_proxy",
+		"ALL_PROXY",	    "all_proxy",	 "NO_PROXY",	"no_proxy",
+	};
 	struct url origin = settings->gitlab_url;
 	char *stall;
 
@@ -79,8 +83,8 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 	environment_add(env, "PATH", "/usr/local/bin:/usr/bin:/bin");
 	environment_add(env, "HOME", "/nonexistent");
 	environment_add(env, "LANG", "C.UTF-8");
-	environment_add(env, PREFIX "LOG_LEVEL", getenv(PREFIX "LOG_LEVEL"));
-	environment_add(env, PREFIX "LOG_FORMAT", getenv(PREFIX "LOG_FORMAT"));
+	for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
+		environment_add(env, inherited[i], getenv(inherited[i]));
 	environment_add(env, PREFIX "GITLAB_CA_FILE", settings->ca_file);
 	environment_add(env, PREFIX "CLONE_DIR", settings->dir);
 	environment_add(env, PREFIX "CLONE_REF", settings->ref);

@@ -3,19 +3,15 @@
  * Cloning by libgit2 1.5, step by step rather than by git_clone, so that a missing branch is known
  * before anything is received.
  *
- * libgit2 reaches the network through streams of ours: its own has no timeouts, and sends the token
- * along to whatever port a redirect names. Registering streams takes no argument, hence the one
- * static pointer here; a worker makes one clone in its life.
+ * The network is clone/transport's, receiving packs clone/indexer's.
  */
 #include "clone/git.h"
 
 #include <git2.h>
-#include <git2/sys/stream.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "clone/indexer.h"
+#include "clone/transport.h"
 
 /* A pack that claims more is refused before memory is reserved for it. */
 #define OBJECTS_MAX (32u * 1024u * 1024u)
@@ -50,111 +46,16 @@ struct transfer {
 	char *tag;	      /* "refs/tags/…" */
 	git_oid detached;     /* without a branch and a tag */
 	bool has_detached;
-	bool tls_is_verified;
-	bool token_was_sent;
+	struct transport_options transport;
 };
-
-/* What streams are opened for. */
-static struct transfer *current;
-
-struct stream {
-	git_stream parent; /* first */
-	int fd;
-};
-
-static int
-on_stream_connect(git_stream *parent)
-{
-	struct stream *s = (struct stream *)(void *)parent;
-
-	s->fd = dial_connect(&current->request->dial, current->failure);
-	return s->fd < 0 ? GIT_ERROR : 0;
-}
-
-static ssize_t
-on_stream_read(git_stream *parent, void *data, size_t size)
-{
-	struct stream *s = (struct stream *)(void *)parent;
-	ssize_t n = dial_read(&current->request->dial, s->fd, data, size, current->failure);
-
-	/* A server that prepares a large pack says nothing but keeps the connection alive. */
-	if (n > 0)
-		(void)current->request->on_progress(&current->progress, current->request->arg);
-	return n;
-}
-
-static ssize_t
-on_stream_write(git_stream *parent, const char *data, size_t len, int flags)
-{
-	struct stream *s = (struct stream *)(void *)parent;
-
-	(void)flags;
-	return dial_write(&current->request->dial, s->fd, data, len, current->failure);
-}
-
-static int
-on_stream_close(git_stream *parent)
-{
-	struct stream *s = (struct stream *)(void *)parent;
-
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
-	return 0;
-}
-
-static void
-on_stream_free(git_stream *parent)
-{
-	on_stream_close(parent);
-	free(parent);
-}
-
-/* Opens our one origin and nothing else, whatever a redirect says. */
-static int
-on_stream_new(git_stream **out, const char *host, const char *port)
-{
-	const struct dial_options *allowed = &current->request->dial;
-	uint64_t number = 0;
-	struct stream *s;
-
-	if (!str_to_u64(str_from(port), 1, UINT16_MAX, &number) || number != allowed->port ||
-	    strcasecmp(host, allowed->host) != 0) {
-		failure_set(current->failure, CLONE_PROBLEM_REFUSED,
-			    "redirected to %s port %s, which is not followed", host, port);
-		return GIT_ERROR;
-	}
-	s = calloc(1, sizeof(*s));
-	if (s == NULL)
-		return GIT_ERROR;
-	s->parent.version = GIT_STREAM_VERSION;
-	s->parent.connect = on_stream_connect;
-	s->parent.read = on_stream_read;
-	s->parent.write = on_stream_write;
-	s->parent.close = on_stream_close;
-	s->parent.free = on_stream_free;
-	s->fd = -1;
-	*out = &s->parent;
-	return 0;
-}
 
 enum clone_problem
-clone_git_problem(int code, int class, const char *message)
+clone_git_problem(int class, const char *message)
 {
-	static const char status[] = "unexpected http status code: ";
-	const char *at = strstr(message, status);
 	/* libgit2 tells system errors apart by their text only. */
 	enum clone_problem problem = failure_problem_of_text(message);
 
-	if (code == GIT_EAUTH)
-		return CLONE_PROBLEM_TOKEN;
-	if (code == GIT_ECERTIFICATE || class == GIT_ERROR_SSL)
-		return CLONE_PROBLEM_TLS;
-	if (class == GIT_ERROR_HTTP && at != NULL)
-		return failure_problem_of_status(strtol(at + sizeof(status) - 1, NULL, 10));
-	if ((class == GIT_ERROR_HTTP || class == GIT_ERROR_NET) &&
-	    strstr(message, "redirect") != NULL)
-		return CLONE_PROBLEM_REFUSED;
+	/* What the transport did not explain itself: an answer that breaks off or is no git. */
 	if (class == GIT_ERROR_HTTP || class == GIT_ERROR_NET)
 		return CLONE_PROBLEM_UNREACHABLE;
 	if (problem != CLONE_PROBLEM_NONE)
@@ -173,13 +74,9 @@ fail(struct transfer *t, int code, const char *step)
 	const git_error *last = git_error_last();
 	const char *message = last == NULL ? "no message" : last->message;
 	int class = last == NULL ? GIT_ERROR_NONE : last->klass;
-	enum clone_problem problem = clone_git_problem(code, class, message);
 
-	/* Once the certificate is verified, TLS fails because the connection broke. */
-	if (problem == CLONE_PROBLEM_TLS && t->tls_is_verified)
-		problem = CLONE_PROBLEM_UNREACHABLE;
-	return failure_set(t->failure, problem, "%s: %s (libgit2 %d, class %d)", step, message,
-			   code, class);
+	return failure_set(t->failure, clone_git_problem(class, message),
+			   "%s: %s (libgit2 %d, class %d)", step, message, code, class);
 }
 
 static bool
@@ -190,40 +87,13 @@ report(struct transfer *t, enum clone_phase phase)
 	return t->request->on_progress(&t->progress, t->request->arg);
 }
 
-/* Asked again when what it gave was not accepted: a second time would be refused as well, and
- * GitLab bans addresses that keep trying. */
-static int
-on_credentials(git_credential **out, const char *url, const char *username, unsigned int allowed,
-	       void *arg)
-{
-	struct transfer *t = arg;
-	const struct secret *token = t->request->token;
-
-	(void)url;
-	(void)username;
-	if (token == NULL) {
-		failure_set(t->failure, CLONE_PROBLEM_TOKEN,
-			    "credentials are asked for; none to send");
-		return GIT_EAUTH;
-	}
-	if (t->token_was_sent || (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) == 0) {
-		failure_set(t->failure, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
-		return GIT_EAUTH;
-	}
-	t->token_was_sent = true;
-	return git_credential_userpass_plaintext_new(out, "oauth2", secret_view(token).data);
-}
-
-/* Leaves the verdict with the library's own verification. */
-static int
-on_certificate(git_cert *cert, int is_valid, const char *host, void *arg)
+/* A server that prepares a large pack says nothing of it but keeps the connection alive. */
+static void
+on_bytes(void *arg)
 {
 	struct transfer *t = arg;
 
-	(void)cert;
-	(void)host;
-	t->tls_is_verified = is_valid != 0;
-	return GIT_PASSTHROUGH;
+	(void)t->request->on_progress(&t->progress, t->request->arg);
 }
 
 static int
@@ -266,11 +136,18 @@ on_checkout(const char *path, size_t done, size_t total, void *arg)
 	(void)report(t, CLONE_CHECKOUT);
 }
 
+static int
+on_transport(git_transport **out, git_remote *remote, void *arg)
+{
+	struct transfer *t = arg;
+
+	return transport_new(out, remote, &t->transport);
+}
+
 static void
 set_callbacks(git_remote_callbacks *callbacks, struct transfer *t)
 {
-	callbacks->credentials = on_credentials;
-	callbacks->certificate_check = on_certificate;
+	callbacks->transport = on_transport;
 	callbacks->transfer_progress = on_transfer;
 	callbacks->update_tips = on_ref;
 	callbacks->payload = t;
@@ -363,8 +240,6 @@ connect_remote(struct transfer *t)
 
 	git_remote_connect_options_init(&options, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
 	set_callbacks(&options.callbacks, t);
-	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-	options.proxy_opts.type = GIT_PROXY_NONE;
 	code = git_remote_connect_ext(t->remote, GIT_DIRECTION_FETCH, &options);
 	return code == 0 || fail(t, code, "connect");
 }
@@ -377,8 +252,6 @@ fetch_all(struct transfer *t)
 
 	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
 	set_callbacks(&options.callbacks, t);
-	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-	options.proxy_opts.type = GIT_PROXY_NONE;
 	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_ALL;
 	options.update_fetchhead = 0;
 	code = git_remote_fetch(t->remote, NULL, &options, "clone");
@@ -543,8 +416,6 @@ set_library_options(struct transfer *t)
 		GIT_CONFIG_LEVEL_XDG,
 		GIT_CONFIG_LEVEL_GLOBAL,
 	};
-	static git_stream_registration streams = {.version = GIT_STREAM_VERSION,
-						  .init = on_stream_new};
 	int code = 0;
 
 	for (size_t i = 0; code == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
@@ -555,21 +426,11 @@ set_library_options(struct transfer *t)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)MAPPED_BYTES);
-	if (code == 0)
-		code = git_libgit2_opts(GIT_OPT_SET_USER_AGENT, "workspace-proxy " VERSION);
 	/* The check guards against repositories of others; the only one we open is made here, on
 	 * volumes that may map owners as they like. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-	if (code == 0)
-		code = git_stream_register(GIT_STREAM_STANDARD, &streams);
-	if (code != 0)
-		return fail(t, code, "set up libgit2");
-	if (t->request->ca_file != NULL &&
-	    git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, t->request->ca_file, NULL) != 0)
-		return failure_set(t->failure, CLONE_PROBLEM_TLS, "CA file %s can't be read",
-				   t->request->ca_file);
-	return true;
+	return code == 0 || fail(t, code, "set up libgit2");
 }
 
 bool
@@ -579,19 +440,25 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 		.request = request,
 		.failure = f,
 		.progress = {.phase = CLONE_CONNECTING},
+		.transport = {.url = request->url,
+			      .token = request->token,
+			      .ca_file = request->ca_file,
+			      .connect_timeout_ms = request->connect_timeout_ms,
+			      .stall_timeout_ms = request->stall_timeout_ms,
+			      .cancel_fd = request->cancel_fd,
+			      .failure = f,
+			      .on_bytes = on_bytes},
 	};
 	bool ok;
 
+	t.transport.arg = &t;
 	if (git_libgit2_init() < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
-	current = &t;
 	ok = set_library_options(&t) && make_repository(&t) && connect_remote(&t) &&
 	     choose_head(&t) && fetch_all(&t) && set_head(&t) && write_files(&t);
 	git_remote_free(t.remote);
 	git_repository_free(t.repository);
-	(void)git_stream_register(GIT_STREAM_STANDARD, NULL);
 	git_libgit2_shutdown();
-	current = NULL;
 	free(t.default_branch);
 	free(t.branch);
 	free(t.tag);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One clone by libgit2, from an address into an empty directory; git.c, indexer.c and pack_hash.c
- * are the files that include libgit2.
+ * One clone by libgit2, from an address into an empty directory; git.c, transport.c, indexer.c
+ * and pack_hash.c are the files that include libgit2.
  *
  * Reads no configuration but its own, runs no hooks and no external filters, follows no redirect to
  * another host or port, leaves no credential behind. Blocks: it is the worker that calls it.
@@ -9,7 +9,7 @@
 #ifndef CLONE_GIT_H
 #define CLONE_GIT_H
 
-#include "clone/dial.h"
+#include "clone/failure.h"
 
 /*
  * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped, there
@@ -23,7 +23,9 @@ struct clone_git_request {
 	const struct secret *token; /* NULL: none; must be for this very origin */
 	const char *ca_file;	    /* NULL: the system's */
 	const char *into;	    /* an empty directory of our own */
-	struct dial_options dial;   /* the only host and port that are ever connected to */
+	uint64_t connect_timeout_ms;
+	uint64_t stall_timeout_ms; /* no byte for this long */
+	int cancel_fd;		   /* readable: give up */
 	clone_git_progress_fn *on_progress;
 	void *arg;
 };
@@ -31,7 +33,7 @@ struct clone_git_request {
 /* Like `git clone --branch ref`: a branch that tracks origin's, or a detached HEAD for a tag. */
 bool clone_git_run(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
 
-/* The class of a libgit2 error from its code, its class (git_error_t) and its message. */
-enum clone_problem clone_git_problem(int code, int class, const char *message);
+/* The class of a libgit2 error from its class (git_error_t) and its message. */
+enum clone_problem clone_git_problem(int class, const char *message);
 
 #endif

@@ -38,15 +38,6 @@ host_is_loopback(struct str host)
 }
 
 bool
-source_host_is_address(const struct clone_settings *settings)
-{
-	struct in6_addr address;
-
-	return !str_is_empty(settings->url.host) &&
-	       parse_address(settings->url.host, &address) != AF_UNSPEC;
-}
-
-bool
 source_is_gitlab(const struct clone_settings *settings)
 {
 	const struct url *a = &settings->url;

@@ -17,9 +17,6 @@ bool source_check(const struct clone_settings *settings, struct clone_failure *f
 /* Whether the repository lies at GitLab's origin: scheme, host and port are equal. */
 bool source_is_gitlab(const struct clone_settings *settings);
 
-/* Whether the host is an IP address rather than a name. */
-bool source_host_is_address(const struct clone_settings *settings);
-
 /*
  * Appends the address. At GitLab's origin the path ends in ".git": without it GitLab answers with a
  * redirect, and we follow none.

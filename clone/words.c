@@ -31,7 +31,6 @@ struct words {
 	struct str host;
 	struct str dir;
 	struct str ref;
-	bool host_is_address; /* an IP, which Debian's libgit2 finds in no certificate */
 };
 
 static void
@@ -99,11 +98,6 @@ describe_remote_problem(struct clone_progress *p, const struct words *w)
 		snprintf(out, size,
 			 "%.*s could not be reached, or broke off its answer. Retry in a moment; "
 			 "if it stays so, ask whoever runs it.",
-			 STR_FMT(w->host));
-	else if (p->problem == CLONE_PROBLEM_TLS && w->host_is_address)
-		snprintf(out, size,
-			 "The secure connection to %.*s failed: certificates can be verified for "
-			 "host names only. An administrator needs to change the address to a name.",
 			 STR_FMT(w->host));
 	else if (p->problem == CLONE_PROBLEM_TLS)
 		snprintf(out, size,
@@ -183,7 +177,6 @@ progress_describe(struct clone_progress *p, const struct clone_settings *setting
 		.host = str_take(settings->url.host, 100),
 		.dir = str_take(str_from(settings->dir), 160),
 		.ref = str_take(str_from(settings->ref), 120),
-		.host_is_address = source_host_is_address(settings),
 	};
 
 	p->message[0] = '\0';

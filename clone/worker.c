@@ -145,12 +145,11 @@ static bool
 run_git(struct worker *w)
 {
 	const struct clone_settings *settings = w->settings;
-	char *host = str_dup(settings->url.host);
 	struct buf url;
 	bool ok;
 
 	buf_init(&url, URL_MAX_BYTES);
-	ok = host != NULL && source_add_url(settings, &url) && buf_add_byte(&url, '\0');
+	ok = source_add_url(settings, &url) && buf_add_byte(&url, '\0');
 	if (!ok)
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (ok) {
@@ -160,18 +159,15 @@ run_git(struct worker *w)
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
 			.into = w->target.tree,
-			.dial = {.host = host,
-				 .port = settings->url.port,
-				 .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-				 .silence_timeout_ms = settings->stall_timeout_ms,
-				 .cancel_fd = stop_fd},
+			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+			.stall_timeout_ms = settings->stall_timeout_ms,
+			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
 			.arg = w,
 		};
 		ok = clone_git_run(&request, &w->failure);
 	}
 	buf_fini(&url);
-	free(host);
 	return ok;
 }
 

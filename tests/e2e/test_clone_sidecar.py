@@ -61,7 +61,9 @@ def test_worker_holds_what_it_needs(cloning):
     links = {int(fd): os.readlink(f"{folder}/fd/{fd}") for fd in os.listdir(f"{folder}/fd")}
     assert links[0] == links[1] == "/dev/null" and 3 not in links or not links[3].startswith("pipe:")
     assert links[4].startswith("pipe:")
-    assert len([link for link in links.values() if link.startswith("socket:")]) == 1
+    with open(f"{folder}/net/tcp") as tcp, open(f"{folder}/net/tcp6") as tcp6:
+        connections = {f"socket:[{line.split()[9]}]" for line in [*tcp, *tcp6]}
+    assert len([link for link in links.values() if link in connections]) == 1
     with open(f"{folder}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     assert int(fields[2]) == cloning.worker and int(fields[16]) == 10  # process group, nice

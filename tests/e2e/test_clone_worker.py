@@ -214,14 +214,19 @@ def test_certificate_for_another_name(make_gitlab, certificates, target):
     assert not gitlab.requests.all()
 
 
-def test_https_needs_a_name(make_gitlab, certificates, target):
-    """Debian's libgit2 finds no IP address in a certificate: refused, and said so."""
+def test_https_by_address(make_gitlab, certificates, target):
+    """A certificate may name an IP address; one that does not is not for it."""
     gitlab = make_gitlab(name="127.0.0.1")
     settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
     settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    assert by_hand(settings).returncode == 0
+    cert, key = certificates.issue("name-only", names="DNS:localhost")
+    gitlab = make_gitlab(name="127.0.0.1", tls_cert=cert, tls_key=key)
+    settings = settings_for(gitlab, gitlab.project, target.parent / "other", certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
     result = by_hand(settings)
-    assert_failed(result, "tls", target)
-    assert "host names only" in result.stderr and not gitlab.requests.all()
+    assert result.returncode == CODES["tls"], result.stderr
+    assert not gitlab.requests.all()
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
@@ -266,6 +271,31 @@ def test_redirect_to_another_port_gets_nothing(make_gitlab, certificates, target
     settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
     assert_failed(by_hand(settings), "refused", target)
     assert gitlab.requests.all() and not other.requests.all()
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_redirect_of_a_renamed_project(settings, target, token, gitlab, absolute):
+    """GitLab answers for an old path with the new one, on the same origin."""
+    location = "/group/demo.git/info/refs?service=git-upload-pack"
+    location = gitlab.url + location if absolute else location
+    gitlab.faults.add("git-info-refs", status=301, times=1, headers={"Location": location}, body="")
+    settings["CLONE_URL"] = gitlab.url + "/group/old-name.git"
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert result.returncode == 0, result.stderr
+    assert git(target, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("location", ["/users/sign_in", "", "/group/demo.git/info/refs?service=git-receive-pack"])
+def test_redirect_to_no_repository(settings, target, token, gitlab, location):
+    gitlab.faults.add("git-info-refs", status=302, headers={"Location": location}, body="")
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+
+
+def test_redirects_without_end(settings, target, token, gitlab):
+    location = "/group/demo.git/info/refs?service=git-upload-pack"
+    gitlab.faults.add("git-info-refs", status=302, headers={"Location": location}, body="")
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+    assert gitlab.requests.count(endpoint="git-info-refs") == 4
 
 
 def test_redirect_to_another_host_gets_nothing(settings, target, token, gitlab, make_gitlab):

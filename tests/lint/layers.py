@@ -25,11 +25,11 @@ FRONT_DOORS = {"auth/auth.h", "auth/relay.h", "clone/clone.h", "container/contai
 LIBRARIES = [
     (r"event2/.*|event\.h", {"base/loop.h", "base/loop.c", "base/listen.c", "base/service.c"}),
     (r"evhtp.*", {"base/listen.c", "base/service.c"}),
-    (r"curl/.*", {"base/fetch.c"}),
+    (r"curl/.*", {"base/fetch.c", "base/fetch_stream.c"}),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", {"base/tls.c"}),
     (r"openssl/.*", {"base/crypto.c", "base/tls.c"}),
     (r"jansson\.h", {"base/json.c"}),
-    (r"git2.*", {"clone/git.c", "clone/indexer.c", "clone/pack_hash.c"}),
+    (r"git2.*", {"clone/git.c", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
     (r"zlib\.h", {"clone/pack_inflate.c"}),
 ]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that answers, stalls and breaks off as its path says, for tests/unit/test_base_fetch.c.
+"""A server that answers, stalls and breaks off as its path says, for tests/unit/test_base_fetch*.c.
 
 Arguments: two certificate files with keys inside. Prints three ports: plain, TLS with the first,
 TLS with the second. Ends when its standard input closes.
@@ -138,6 +138,8 @@ def serve(conn, context):
         count("connections")
         while (request := read_request(conn)) is not None:
             path = request.split(b" ", 2)[1].decode().partition("?")[0]
+            if path.startswith("http://"):  # as a proxy is asked
+                path = "/" + path.split("/", 3)[3]
             if path == "/echo":
                 reply(conn, b"200 OK", request)
             else:
