@@ -167,7 +167,7 @@ void auth_cancel(struct auth_call *call);
  * it. */
 bool auth_owns_cookie(const struct auth *a, struct str name);
 
-/* Whether the request is a top-level navigation of a person (decision 7), by Sec-Fetch-*, Upgrade,
+/* Whether the request is a top-level navigation of a person, by Sec-Fetch-*, Upgrade,
  * Accept. */
 bool auth_is_navigation(const struct auth_facts *facts);
 

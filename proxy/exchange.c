@@ -197,7 +197,8 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 	}
 }
 
-/* Every upgrade names our own origin, exactly once (threats.md's L11). */
+/* Every upgrade names our own origin, exactly once: browsers send cookies with
+ * WebSockets of any page (cross-site WebSocket hijacking). */
 static bool
 has_own_origin(const struct exchange *x)
 {

@@ -191,13 +191,11 @@ reply_waiting(struct exchange *x)
 		.kind = PAGE_WORKSPACE,
 		.status = 503,
 		.identity = x->verdict.identity,
-		.clone = clone_progress(x->proxy->clone),
+		.clone = workspace_clone(x->proxy),
 		.ide_ready = upstream_is_ready(x->proxy->upstream),
 		.retry_after_s = WAITING_RETRY_AFTER_S,
 	};
 
-	if (page.clone->phase == CLONE_OFF)
-		page.clone = NULL;
 	send_page(x, &page);
 }
 

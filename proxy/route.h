@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where a request goes, by host and exact raw path: nothing is decoded or normalised, so that no
- * spelling reaches a handler that was not meant (threats.md's L4: default deny).
+ * spelling reaches a handler that was not meant (default deny).
  */
 #ifndef PROXY_ROUTE_H
 #define PROXY_ROUTE_H

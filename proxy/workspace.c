@@ -32,6 +32,14 @@ workspace_is_open(const struct proxy *p)
 	return phase == CLONE_OFF || phase == CLONE_DONE || p->clone_is_waived;
 }
 
+const struct clone_progress *
+workspace_clone(const struct proxy *p)
+{
+	const struct clone_progress *progress = clone_progress(p->clone);
+
+	return progress->phase == CLONE_OFF || p->clone_is_waived ? NULL : progress;
+}
+
 void
 workspace_offer_token(struct proxy *p, const struct auth_session *session)
 {
@@ -74,7 +82,7 @@ send_state(struct events *events)
 	events->was_ready = upstream_is_ready(x->proxy->upstream);
 	buf_init(&line, STATE_MAX_BYTES + 16);
 	buf_add_str(&line, STR("data: "));
-	if (pages_render_state(clone_progress(x->proxy->clone), events->was_ready, &line)) {
+	if (pages_render_state(workspace_clone(x->proxy), events->was_ready, &line)) {
 		buf_add_str(&line, STR("\n\n"));
 		s->ops->send_body(s, buf_view(&line));
 		s->ops->flush(s);
@@ -160,8 +168,8 @@ answer_json(struct exchange *x)
 	struct buf body;
 
 	buf_init(&body, STATE_MAX_BYTES);
-	if (pages_render_state(clone_progress(x->proxy->clone),
-			       upstream_is_ready(x->proxy->upstream), &body))
+	if (pages_render_state(workspace_clone(x->proxy), upstream_is_ready(x->proxy->upstream),
+			       &body))
 		reply_body(x, 200, "application/json", buf_view(&body));
 	else
 		reply_status(x, 500);

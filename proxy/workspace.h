@@ -15,6 +15,10 @@ void workspace_answer(struct exchange *x);
 /* Whether requests go to the IDE: the clone is done, not wanted, or waived. */
 bool workspace_is_open(const struct proxy *p);
 
+/* The clone as pages show it; NULL where there is nothing to show: none is wanted, or it is waived.
+ */
+const struct clone_progress *workspace_clone(const struct proxy *p);
+
 /* Gives a clone that waits for a user's token the session's. */
 void workspace_offer_token(struct proxy *p, const struct auth_session *session);
 
