@@ -20,9 +20,10 @@ static const bool token_char[256] = {
 	['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
 };
 
-#define METHOD_MAX	32u
-#define SPARE_FIELDS	8u /* room that a gateway may fill */
-#define EMPTY_LINES_MAX 1u /* before a request line: RFC 9112 section 2.2 */
+#define METHOD_MAX	     32u
+#define CONNECTION_MAX_BYTES 512u /* of all Connection fields together */
+#define SPARE_FIELDS	     8u	  /* room that a gateway may fill */
+#define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
 
 /* Ours are lines ended by CRLF; every other use of CR, LF or NUL ends the connection. */
 enum http1_found
@@ -131,6 +132,21 @@ struct framing_fields {
 	bool is_chunked;
 };
 
+/* What Connection nominates is compared with every field, so there may not be thousands of it. */
+static bool
+check_nominations(const struct headers *headers, struct err *e)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < headers->count; i++)
+		if (headers->items[i].id == HEADER_CONNECTION)
+			bytes += headers->items[i].value.len;
+	if (bytes > CONNECTION_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, "Connection is longer than %u bytes",
+			       CONNECTION_MAX_BYTES);
+	return true;
+}
+
 /* RFC 9112 section 6.3, without the choices it leaves: anything ambiguous is refused. */
 static bool
 parse_framing(const struct headers *headers, bool is_http10, struct framing_fields *f,
@@ -159,7 +175,7 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 		return err_set(e, ERR_INPUT, "Transfer-Encoding is not exactly chunked");
 	if (codings > 0 && is_http10)
 		return err_set(e, ERR_INPUT, "Transfer-Encoding in HTTP/1.0");
-	return true;
+	return check_nominations(headers, e);
 }
 
 /* "HTTP/1.x"; *status 505 for another major version. */

@@ -651,6 +651,34 @@ test_long_request_lines(void **state)
 
 #define OK(text) "HTTP/1.1 200 OK\r\n" text "\r\n\r\n"
 
+/* A head full of nominations would cost its square. */
+static void
+test_too_many_nominations(void **state)
+{
+	struct http1_limits limits = {.head_max_bytes = 65536, .headers_max = 100};
+	struct http1_persistence persistence;
+	struct http1_scan scan = {0};
+	struct request_head request;
+	struct arena arena;
+	struct buf head;
+	struct err e = ERR_INIT;
+	unsigned status = 0;
+
+	(void)state;
+	buf_init(&head, 65536);
+	buf_add_str(&head, STR("GET / HTTP/1.1\r\nHost: h\r\nConnection: close"));
+	for (int i = 0; i < 300; i++)
+		buf_add_str(&head, STR(",a"));
+	buf_add_str(&head, STR("\r\n\r\n"));
+	assert_int_equal(http1_scan_head(&scan, buf_view(&head), &limits, &status), HTTP1_WHOLE);
+	arena_init(&arena, 65536);
+	assert_false(http1_parse_request(buf_view(&head), &scan, &request, &persistence, &arena,
+					 &status, &e));
+	assert_int_equal(status, 400);
+	arena_fini(&arena);
+	buf_fini(&head);
+}
+
 static void
 test_refused_responses(void **state)
 {
@@ -829,6 +857,7 @@ main(void)
 		cmocka_unit_test(test_no_split_changes_anything),
 		cmocka_unit_test(test_limits_of_heads),
 		cmocka_unit_test(test_long_request_lines),
+		cmocka_unit_test(test_too_many_nominations),
 		cmocka_unit_test(test_refused_responses),
 		cmocka_unit_test(test_framing_of_responses),
 		cmocka_unit_test(test_responses_that_upgrade),
