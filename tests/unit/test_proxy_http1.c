@@ -655,7 +655,7 @@ test_long_request_lines(void **state)
 static void
 test_too_many_nominations(void **state)
 {
-	struct http1_limits limits = {.head_max_bytes = 65536, .headers_max = 100};
+	const struct http1_limits wide = {.head_max_bytes = 65536, .headers_max = 100};
 	struct http1_persistence persistence;
 	struct http1_scan scan = {0};
 	struct request_head request;
@@ -670,7 +670,7 @@ test_too_many_nominations(void **state)
 	for (int i = 0; i < 300; i++)
 		buf_add_str(&head, STR(",a"));
 	buf_add_str(&head, STR("\r\n\r\n"));
-	assert_int_equal(http1_scan_head(&scan, buf_view(&head), &limits, &status), HTTP1_WHOLE);
+	assert_int_equal(http1_scan_head(&scan, buf_view(&head), &wide, &status), HTTP1_WHOLE);
 	arena_init(&arena, 65536);
 	assert_false(http1_parse_request(buf_view(&head), &scan, &request, &persistence, &arena,
 					 &status, &e));
