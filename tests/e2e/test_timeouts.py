@@ -7,6 +7,7 @@ import time
 
 import pytest
 import websocket
+from proxy import wait_until
 from raw_client import RawClient
 
 SHORT = "300ms"
@@ -316,3 +317,26 @@ def test_connections_beyond_the_limit_wait(make_stage):
     with stage.raw() as raw:
         assert raw.send(stage.head()).read_response().status == 200
     stage.proxy.wait_for_log(message="connection limit reached")
+
+
+def seconds_to_keepalive_probe(local, remote):
+    """What the kernel's table says of one connection; None without such a timer."""
+
+    def as_hex(address):
+        return "0100007F:%04X" % address[1]
+
+    with open("/proc/net/tcp") as table:
+        for fields in map(str.split, table):
+            if fields[1:3] == [as_hex(local), as_hex(remote)]:
+                kind, when = fields[5].split(":")
+                return int(when, 16) / 100 if kind == "02" else None
+    raise LookupError(f"no connection from {local} to {remote}")
+
+
+def test_a_peer_that_vanished_is_probed_for(stage):
+    """A laptop that sleeps closes nothing: only probes end its WebSockets."""
+    with stage.raw() as raw:
+        assert raw.upgrade("/ws", stage.host, stage.proxy.origin, [("Cookie", stage.cookie)]).status == 101
+        ours, theirs = raw.socket.getsockname(), raw.socket.getpeername()
+        wait_until(lambda: seconds_to_keepalive_probe(theirs, ours), 5, "a keepalive timer")
+        assert 30 < seconds_to_keepalive_probe(theirs, ours) <= 60
