@@ -3,13 +3,13 @@
  * See downstream.h. downstream_change_state is the only place where the state changes; it arms the
  * state's deadline.
  */
-#include "proxy/downstream_private.h"
-
-#include <stdlib.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "proxy/downstream_private.h"
 
 #define READ_ROUNDS_MAX	 4
 #define LINGER_MS	 2000u /* for a browser to read an answer that came before its body ended */
