@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "auth/bearer.h"
 #include "auth/endpoints.h"
 #include "auth/gate.h"
 #include "auth/login.h"
@@ -78,7 +79,11 @@ build(struct auth *a, struct fetch *f, struct err *e)
 	if (a->gitlab == NULL)
 		return false;
 	a->store = session_store_new(a->settings, a->loop, a->gitlab, &a->cookies, e);
-	return a->store != NULL;
+	if (a->store == NULL)
+		return false;
+	if (a->settings->api_tokens)
+		a->bearers = bearer_cache_new(a, e);
+	return !a->settings->api_tokens || a->bearers != NULL;
 }
 
 struct auth *
@@ -109,6 +114,7 @@ auth_free(struct auth *a)
 		return;
 	while (a->calls != NULL)
 		a->calls->cancel(a->calls);
+	bearer_cache_free(a->bearers);
 	session_store_free(a->store);
 	gitlab_free(a->gitlab);
 	cookie_box_fini(&a->cookies);

@@ -43,6 +43,7 @@ struct auth_settings {
 	const char *cookie_name;
 	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
 	uint64_t session_idle_ms;
+	bool api_tokens;       /* programs may bring a GitLab token instead of a session */
 	const char *state_dir; /* where sessions outlive the process; NULL: nowhere */
 	unsigned modes;	       /* enum auth_mode bits */
 	uint64_t workspace_id;
@@ -134,6 +135,8 @@ struct auth_verdict {
 					  auth_watch_start */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
+	struct str token_header;   /* AUTH_ALLOW: the request passes by the GitLab token in this
+				      header   (lower case), which must not go on; or empty */
 	struct auth_session *kept; /* whose memory holds identity; auth_verdict_fini lets go */
 	struct arena arena;
 };

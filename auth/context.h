@@ -18,6 +18,8 @@
 #define AUTH_RETRY_AFTER_S    5u     /* where GitLab does not say */
 #define AUTH_VERDICT_MAX      32768u /* bytes of a verdict's arena */
 
+struct bearer_cache;
+
 struct auth {
 	const struct auth_settings *settings;
 	struct loop *loop;
@@ -33,6 +35,7 @@ struct auth {
 	struct gitlab *gitlab;
 	struct session_store *store;
 	struct flow_ring used_flows;
+	struct bearer_cache *bearers; /* NULL: tokens do not count */
 	uint64_t login_timeout_ms;
 	uint32_t last_flow_id;
 	struct auth_call *calls;

@@ -80,6 +80,15 @@ endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_ver
 	v->location = start_url_for(a, str_from(target), &v->arena);
 }
 
+/* The form's second button. */
+static bool
+wants_all(const struct auth_facts *facts)
+{
+	struct str value;
+
+	return url_query_find(facts->body, STR("all"), &value) == 1 && str_equal(value, STR("1"));
+}
+
 void
 endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -96,6 +105,8 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		v->location = a->start_url;
 		return;
 	}
+	if (wants_all(facts) && (s = session_find(a->store, facts)) != NULL)
+		session_end_all_of_user(a->store, s);
 	while ((s = session_find(a->store, facts)) != NULL)
 		session_end(s, AUTH_END_SIGNED_OUT);
 	verdict_redirect(v, 303, arena_printf(&v->arena, "%s?signed_out=1", a->sign_in_url));

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "auth/bearer.h"
+
 struct gate_wait {
 	struct auth_call call;
 	struct gate gate;
@@ -132,17 +134,12 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 	return s;
 }
 
-struct auth_call *
-gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
-	   struct auth_verdict *v)
+static struct auth_call *
+enter_with(struct auth *a, const struct gate *g, struct auth_session *s,
+	   const struct auth_facts *facts, struct auth_verdict *v)
 {
-	struct auth_session *s = find_usable(a, facts);
 	uint32_t retry_after_s;
 
-	if (s == NULL) {
-		g->ask(a, facts, v);
-		return NULL;
-	}
 	session_touch(s);
 	switch (session_check(s, &retry_after_s)) {
 	case SESSION_FRESH:
@@ -159,4 +156,29 @@ gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 	session_end(s, AUTH_END_EXPIRED);
 	g->ask(a, facts, v);
 	return NULL;
+}
+
+/* A browser's session comes first: what its pages send in Authorization is the IDE's. */
+struct auth_call *
+gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
+	   struct auth_verdict *v)
+{
+	struct auth_session *s = find_usable(a, facts);
+	struct bearer_result bearer;
+
+	if (s != NULL)
+		return enter_with(a, g, s, facts, v);
+	bearer = bearer_find(a, g, facts, v);
+	switch (bearer.state) {
+	case BEARER_NONE:
+		g->ask(a, facts, v);
+		return NULL;
+	case BEARER_KNOWN:
+		return enter_with(a, g, bearer.session, facts, v);
+	case BEARER_REFUSED:
+		return NULL;
+	case BEARER_ASKING:
+		break;
+	}
+	return bearer.call;
 }

@@ -152,6 +152,17 @@ enter_store(struct auth_session *s)
 	session_arm_timer(s);
 }
 
+static void
+open_now(struct auth_session *s, struct gitlab_tokens *tokens)
+{
+	take_tokens(s, tokens);
+	s->opened_wall_ms = clock_wall_ms();
+	s->used_ms = clock_monotonic_ms();
+	s->expires_ms = s->used_ms + s->store->settings->cookie_expire_ms;
+	session_note_answer(s);
+	enter_store(s);
+}
+
 struct auth_session *
 session_new(struct session_store *st, const struct gitlab_user *user, struct gitlab_tokens *tokens,
 	    struct err *e)
@@ -165,14 +176,36 @@ session_new(struct session_store *st, const struct gitlab_user *user, struct git
 		free(s);
 		return NULL;
 	}
-	take_tokens(s, tokens);
-	s->opened_wall_ms = clock_wall_ms();
-	s->used_ms = clock_monotonic_ms();
-	s->expires_ms = s->used_ms + st->settings->cookie_expire_ms;
-	session_note_answer(s);
-	enter_store(s);
+	open_now(s, tokens);
 	session_file_touch(st->file);
 	return s;
+}
+
+struct auth_session *
+session_new_borrowed(struct session_store *st, const struct gitlab_user *user,
+		     struct gitlab_tokens *tokens, struct err *e)
+{
+	struct auth_session *s = allocate(st, user, e);
+
+	if (s == NULL)
+		return NULL;
+	crypto_random(s->id, sizeof(s->id));
+	s->is_borrowed = true;
+	s->has_been_used = true;
+	open_now(s, tokens);
+	return s;
+}
+
+bool
+session_is_usable(const struct auth_session *s)
+{
+	return !session_has_expired(s);
+}
+
+void
+session_require_answer(struct auth_session *s)
+{
+	s->must_be_asked = s->must_be_asked || clock_monotonic_ms() >= s->ask_ms;
 }
 
 /* The text that the browser has, where it still opens: it is found without deciphering then. */
@@ -241,7 +274,7 @@ session_restore(struct session_store *st, struct session_record *r, struct err *
 	restore_times(s, r);
 	s->has_been_used = true; /* more is not known: see session_count_unused */
 	s->is_spent = r->is_spent;
-	s->is_restored = true;
+	s->must_be_asked = true;
 	enter_store(s);
 	return true;
 }
@@ -455,7 +488,10 @@ session_end(struct auth_session *s, enum auth_end reason)
 	session_file_touch(s->store->file);
 	session_ask_cancel(s);
 	loop_timer_fini(&s->timer);
-	gitlab_revoke(s->store->gitlab, &s->tokens);
+	if (s->is_borrowed)
+		gitlab_tokens_fini(&s->tokens);
+	else
+		gitlab_revoke(s->store->gitlab, &s->tokens);
 	session_tell_watches(s, reason);
 	while (s->waits != NULL)
 		tell_first_wait(s, reason == AUTH_END_REFUSED ? SESSION_NEWS_REFUSED

@@ -32,6 +32,18 @@ size_t session_store_count(const struct session_store *st);
 struct auth_session *session_new(struct session_store *st, const struct gitlab_user *user,
 				 struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
 
+/* As session_new, for a token that stays its bearer's: found by id only, never revoked, never
+ * stored. */
+struct auth_session *session_new_borrowed(struct session_store *st, const struct gitlab_user *user,
+					  struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
+
+/* Whether it has neither aged nor idled out. */
+bool session_is_usable(const struct auth_session *s);
+
+/* Where GitLab's last answer is older than the interval, the next session_check waits for a new
+ * one. */
+void session_require_answer(struct auth_session *s);
+
 /* The session that a request's cookie names, if it may still be used; else NULL. */
 struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
 
@@ -93,6 +105,9 @@ void session_move_watches(struct auth_session *from, struct auth_session *to);
 
 /* Ends it: tells watches and waits, revokes the tokens, frees unless it is kept. */
 void session_end(struct auth_session *s, enum auth_end reason);
+
+/* Signs out every session of s's user, s too. */
+void session_end_all_of_user(struct session_store *st, const struct auth_session *s);
 
 /* While held, no token that still works is replaced. */
 void session_store_hold_tokens(struct session_store *st, bool hold);

@@ -41,7 +41,7 @@ session_note_answer(struct auth_session *s)
 	s->answered_wall_ms = clock_wall_ms();
 	s->answer_expires_ms = now_ms + session_answer_age_max_ms(x);
 	s->ask_ms = now_ms + jittered(x->authorization_interval_ms);
-	s->is_restored = false;
+	s->must_be_asked = false;
 }
 
 void
@@ -67,7 +67,7 @@ note_failure(struct auth_session *s, const struct err *why, uint32_t retry_after
 	delay_ms = jittered(delay_ms);
 	s->ask_ms = clock_monotonic_ms() + (delay_ms > asked_for_ms ? delay_ms : asked_for_ms);
 	s->is_asking = false;
-	s->is_restored = false;
+	s->must_be_asked = false;
 	log_warn(NULL, "authorization not answered", log_cstr("user", s->user.username),
 		 log_err(why));
 }
@@ -231,8 +231,8 @@ session_check(struct auth_session *s, uint32_t *retry_after_s)
 
 	*retry_after_s = 0;
 	session_ask(s);
-	/* After a restart the last answer counts only where GitLab does not give a new one. */
-	if (s->is_restored && s->is_asking)
+	/* Then the last answer counts only where GitLab does not give a new one. */
+	if (s->must_be_asked && s->is_asking)
 		return SESSION_STALE;
 	if (now_ms < s->answer_expires_ms)
 		return SESSION_FRESH;

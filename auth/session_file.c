@@ -96,7 +96,7 @@ plain_size(const struct session_store *st)
 	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
 		for (const struct auth_session *s = st->buckets[i]; s != NULL;
 		     s = s->next_in_bucket)
-			size += session_record_size(s);
+			size += s->is_borrowed ? 0 : session_record_size(s);
 	}
 	return size;
 }
@@ -113,6 +113,8 @@ write_plain(struct session_file *f, struct buf *plain)
 
 		for (s = f->store->buckets[i]; s != NULL; s = s->next_in_bucket) {
 			s->stored_used_ms = session_used_ms(s);
+			if (s->is_borrowed)
+				continue;
 			if (plain->len + session_record_size(s) > plain->max)
 				left_out++;
 			else

@@ -40,7 +40,8 @@ struct auth_session {
 	int64_t answered_wall_ms;   /* GitLab's last yes */
 	uint64_t answer_expires_ms; /* until when it may stand */
 	uint64_t ask_ms;	    /* no question before this */
-	bool is_restored;	    /* GitLab was not asked by this process yet */
+	bool must_be_asked;	    /* GitLab's next answer is waited for */
+	bool is_borrowed;	    /* its token is the bearer's: see session_new_borrowed */
 	bool is_asking;
 	bool was_retried; /* the token was refreshed for the question under way */
 	bool is_spent;	  /* the refresh token is gone: never try it again */

@@ -188,3 +188,26 @@ session_count_unused(const struct session_store *st, uint64_t user_id, int64_t u
 	}
 	return count;
 }
+
+static struct auth_session *
+find_user(const struct session_store *st, uint64_t user_id)
+{
+	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+		for (struct auth_session *s = st->buckets[i]; s != NULL; s = s->next_in_bucket) {
+			if (s->user.id == user_id)
+				return s;
+		}
+	}
+	return NULL;
+}
+
+/* Whoever is told may end sessions, so each is looked up anew. */
+void
+session_end_all_of_user(struct session_store *st, const struct auth_session *s)
+{
+	uint64_t user_id = s->user.id;
+	struct auth_session *next;
+
+	while ((next = find_user(st, user_id)) != NULL)
+		session_end(next, AUTH_END_SIGNED_OUT);
+}

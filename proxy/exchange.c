@@ -176,6 +176,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		.auth = x->proxy->auth,
 		.request = &x->request,
 		.identity = x->verdict.identity,
+		.token_header = x->verdict.token_header,
 		.forwarded_for = x->forwarded_for,
 		.request_id = {x->id, EXCHANGE_ID_SIZE - 4},
 	};
@@ -208,14 +209,28 @@ has_own_origin(const struct exchange *x)
 	       str_equal(origin, x->proxy->origin);
 }
 
+/* No browser opens a WebSocket without Origin, nor brings a GitLab token by itself. */
+static bool
+is_program(const struct exchange *x)
+{
+	const struct headers *h = &x->request.headers;
+	struct str value;
+
+	return !str_is_empty(x->verdict.token_header) &&
+	       headers_find(h, HEADER_ORIGIN, &value) == 0 &&
+	       headers_find(h, HEADER_COOKIE, &value) == 0;
+}
+
 static void
 admit(struct exchange *x)
 {
-	if (x->request.wants_websocket && !has_own_origin(x)) {
+	if (x->request.wants_websocket && !has_own_origin(x) && !is_program(x)) {
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}
-	workspace_offer_token(x->proxy, x->verdict.session);
+	/* A program's token may not reach as far as git. */
+	if (str_is_empty(x->verdict.token_header))
+		workspace_offer_token(x->proxy, x->verdict.session);
 	if (!workspace_is_open(x->proxy)) {
 		reply_waiting(x);
 		return;

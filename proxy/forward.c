@@ -81,6 +81,13 @@ write_cookie(const struct auth *auth, const struct header *field, struct buf *ou
 		buf_add_str(out, STR("\r\n"));
 }
 
+/* The credential by which the request passed is not the IDE's. */
+static bool
+is_token(const struct forward *f, const struct header *field)
+{
+	return !str_is_empty(f->token_header) && str_equal_nocase(field->name, f->token_header);
+}
+
 static void
 write_fields(const struct forward *f, struct buf *out)
 {
@@ -91,7 +98,7 @@ write_fields(const struct forward *f, struct buf *out)
 		const struct header *field = &h->items[i];
 		if (header_is_hop_by_hop(field->id) || is_ours_to_set(field->id) ||
 		    field->id == HEADER_HOST || field->id == HEADER_CONTENT_LENGTH ||
-		    (has_nominations && is_nominated(h, field)))
+		    is_token(f, field) || (has_nominations && is_nominated(h, field)))
 			continue;
 		if (field->id == HEADER_COOKIE)
 			write_cookie(f->auth, field, out);

@@ -267,7 +267,9 @@ static void
 add_sign_out_form(const struct pages *p, struct buf *out)
 {
 	add_element(out, "<form class=\"actions\" method=\"post\" action=\"", p->prefix,
-		    "/sign_out\">\n<button>Sign out</button>\n<a href=\"/\">Back to the workspace"
+		    "/sign_out\">\n<button>Sign out</button>\n"
+		    "<button name=\"all\" value=\"1\">Sign out on all devices</button>\n<a "
+		    "href=\"/\">Back to the workspace"
 		    "</a>\n</form>\n");
 }
 

@@ -282,6 +282,18 @@ static const struct conf_setting rows[] = {
 		 "process "
 		 "at a time may use it. Without it users are sent through GitLab once more after a "
 		 "restart, which trusted applications do without a question."},
+	{.group = "Sessions",
+	 .name = "API_TOKENS",
+	 .type = CONF_BOOL,
+	 .offset = AT(auth.api_tokens),
+	 .fallback = "off",
+	 .text = "Whether programs may bring a GitLab token instead of a session, as "
+		 "`Authorization: "
+		 "Bearer` or `PRIVATE-TOKEN`: an OAuth or personal access token with `read_api`, "
+		 "whose "
+		 "user passes `AUTHORIZATION`. The header that let a request in is not passed on. "
+		 "When off, "
+		 "both headers are left alone."},
 	{.group = "Authorization",
 	 .name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,

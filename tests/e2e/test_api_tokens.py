@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs with a GitLab token instead of a session (API_TOKENS), and signing out everywhere."""
+
+import concurrent.futures
+import time
+
+import pytest
+import websocket
+from proxy import wait_until
+
+SESSION = "__Host-workspace-proxy"
+
+
+@pytest.fixture
+def proxy(make_proxy, gitlab, upstream):
+    return make_proxy(
+        gitlab, upstream, API_TOKENS="on", AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="3s"
+    )
+
+
+@pytest.fixture
+def token(gitlab):
+    return gitlab.add_token(gitlab.sasha, "read_api read_user").access
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def private(token):
+    return {"PRIVATE-TOKEN": token}
+
+
+def ask(client, proxy, headers, path="/", method="GET"):
+    return client.request(method, proxy.origin + path, headers, cookies=False)
+
+
+def users_asked(gitlab):
+    return gitlab.requests.count(endpoint="user")
+
+
+@pytest.mark.parametrize("form", [bearer, private])
+def test_a_token_lets_its_user_in(proxy, gitlab, upstream, client, token, form):
+    reply = ask(client, proxy, {**form(token), "X-Other": "stays"}, "/api/contents?x=1")
+    assert reply.status == 200 and not reply.get_all("Set-Cookie")
+    (request,) = upstream.requests
+    assert request.get("X-Forwarded-User") == "sasha" and request.get("X-Other") == "stays"
+    assert token.encode() not in upstream.received
+    assert request.get("Authorization") is None and request.get("Private-Token") is None
+    assert ask(client, proxy, form(token), "/oauth2/auth").status == 202
+    assert ask(client, proxy, form(token), "/oauth2/userinfo").json()["user"] == "sasha"
+    assert users_asked(gitlab) == 1, "asked once, remembered for a while"
+
+
+def test_an_oauth_token_counts_too(proxy, gitlab, client):
+    application = next(iter(gitlab.state.applications.values()))
+    token = gitlab.add_token(gitlab.sasha, "read_api read_user", 7200, application).access
+    assert ask(client, proxy, bearer(token)).status == 200
+
+
+def test_only_the_header_that_let_it_in_is_taken(proxy, upstream, client, token):
+    app = {"Authorization": "Bearer the-apps-own"}
+    assert ask(client, proxy, {**private(token), **app}).status == 200
+    assert upstream.requests[0].get("Authorization") == "Bearer the-apps-own"
+    assert upstream.requests[0].get("Private-Token") is None
+
+
+def test_a_session_comes_first(proxy, gitlab, upstream, client):
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+    proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+    upstream.forget()
+    asked = users_asked(gitlab)
+    for headers in ({"Authorization": "Bearer the-apps-own"}, {"PRIVATE-TOKEN": "the-apps-own"}):
+        assert client.fetch(proxy.origin + "/", headers=headers).status == 200
+        (name, value) = next(iter(headers.items()))
+        assert upstream.requests[-1].get(name) == value
+    assert users_asked(gitlab) == asked, "what goes to the IDE is not looked at"
+
+
+@pytest.mark.parametrize("setting", ["off", None])
+def test_off_means_untouched(make_proxy, gitlab, upstream, client, token, setting):
+    proxy = make_proxy(gitlab, upstream, API_TOKENS=setting)
+    for headers in (bearer(token), private(token)):
+        assert ask(client, proxy, headers).status == 401
+    assert users_asked(gitlab) == 0 and not upstream.received
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+    client.fetch(proxy.origin + "/", headers={"Authorization": "Bearer app", "PRIVATE-TOKEN": "app"})
+    assert upstream.requests[-1].get("Authorization") == "Bearer app"
+    assert upstream.requests[-1].get("Private-Token") == "app"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic c2FzaGE6c2FzaGE="},
+        {"Authorization": "token abc"},
+        {"Authorization": "Bearer a b"},
+        {"Authorization": "Bearer " + "a" * 5000},
+        {"PRIVATE-TOKEN": ""},
+        {"PRIVATE-TOKEN": "a b"},
+    ],
+)
+def test_what_is_no_token_is_not_asked_about(proxy, gitlab, upstream, client, headers):
+    assert ask(client, proxy, headers).status == 401
+    assert users_asked(gitlab) == 0 and not upstream.received
+
+
+def test_two_tokens_are_none(proxy, gitlab, token):
+    for name, value in (("Authorization", f"Bearer {token}"), ("Private-Token", token)):
+        with proxy.raw() as raw:
+            raw.request("GET", "/", [(name, value), (name, value)], host=proxy.host)
+            assert raw.read_response().status == 401
+    assert users_asked(gitlab) == 0
+
+
+def test_bad_tokens_are_remembered_for_a_while(proxy, gitlab, upstream, client):
+    replies = [ask(client, proxy, bearer("glpat-wrong")) for _ in range(20)]
+    assert {r.status for r in replies} == {401} and users_asked(gitlab) == 1
+    assert replies[0].json()["error"] == "login_required" and not replies[0].get_all("Set-Cookie")
+    assert not upstream.received
+
+
+def test_a_token_without_access(proxy, gitlab, upstream, client):
+    token = gitlab.add_token(gitlab.robin, "api").access
+    assert [ask(client, proxy, bearer(token)).status for _ in range(3)] == [403] * 3
+    gitlab.alex.blocked = True
+    assert ask(client, proxy, bearer(gitlab.add_token(gitlab.alex, "api").access)).status == 403
+    small = gitlab.add_token(gitlab.sasha, "openid").access
+    assert ask(client, proxy, bearer(small)).status == 403
+    assert not upstream.received and users_asked(gitlab) == 3
+
+
+def test_many_at_once_ask_once(proxy, gitlab, upstream, make_client, token):
+    gitlab.faults.add("user", delay_s=0.3, times=1)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        statuses = set(pool.map(lambda _: ask(make_client(), proxy, bearer(token)).status, range(32)))
+    assert statuses == {200} and users_asked(gitlab) == 1
+
+
+def test_a_revoked_token_stops_working(proxy, gitlab, client, token):
+    assert ask(client, proxy, bearer(token)).status == 200
+    gitlab.revoke_tokens("sasha")
+    time.sleep(1.2)  # AUTHORIZATION_INTERVAL, and its jitter
+    assert ask(client, proxy, bearer(token)).status == 401
+
+
+def test_an_unreachable_gitlab(proxy, gitlab, upstream, client, token):
+    gitlab.faults.add("user", status=503)
+    reply = ask(client, proxy, bearer(token))
+    assert reply.status == 503 and int(reply.get("Retry-After")) > 0 and not upstream.received
+    gitlab.faults.clear()
+    assert ask(client, proxy, bearer(token)).status == 200, "no answer is not a no"
+
+
+def test_tokens_are_not_revoked_by_us(proxy, gitlab, client, token, make_client):
+    assert ask(client, proxy, bearer(token)).status == 200
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+    page = client.open(proxy.origin + "/oauth2/sign_out")
+    client.submit(page, page.form(), all="1")
+    gitlab.requests.wait(endpoint="revoke", status=200)
+    assert gitlab.requests.count(endpoint="revoke") == 1, "the session's, not the program's"
+    assert ask(make_client(), proxy, bearer(token)).status == 200
+
+
+def upgrade(proxy, headers, origin=None):
+    raw = proxy.raw(timeout=15)
+    return raw, raw.upgrade("/ws", proxy.host, origin, headers)
+
+
+def test_websockets_of_programs(proxy, gitlab, upstream, client, token):
+    header = [("Authorization", f"Bearer {token}")]
+    raw, response = upgrade(proxy, header)
+    assert response.status == 101
+    raw.send_frame(websocket.TEXT, b"ssh")
+    assert raw.read_frame()[1] == b"ssh"
+    assert token.encode() not in upstream.received
+    for headers, origin in (
+        (header, "https://evil.example"),
+        (header, "null"),
+        ([*header, ("Cookie", "a=b")], None),
+    ):
+        other, response = upgrade(proxy, headers, origin)
+        assert response.status == 403, (headers, origin)
+        other.close()
+    other, response = upgrade(proxy, header, proxy.origin)
+    assert response.status == 101
+    other.close()
+    gitlab.revoke_tokens("sasha")
+    opcode, payload, _ = raw.read_frame()
+    assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1008
+    raw.close()
+
+
+def test_a_session_needs_its_origin_still(proxy, client):
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    cookie = [("Cookie", f"{SESSION}={client.cookie(SESSION).value}")]
+    raw, response = upgrade(proxy, cookie)
+    assert response.status == 403
+    raw.close()
+
+
+# Signing out everywhere
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_sign_out_on_all_devices(make_proxy, gitlab, upstream, make_client, everywhere):
+    proxy = make_proxy(gitlab, upstream)
+    clients = [make_client() for _ in range(4)]
+    for client in clients:
+        assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+        assert client.fetch(proxy.origin + "/").status == 200
+        proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+    cookie = [("Cookie", f"{SESSION}={clients[1].cookie(SESSION).value}")]
+    raw, response = upgrade(proxy, cookie, proxy.origin)
+    assert response.status == 101
+    page = clients[0].open(proxy.origin + "/oauth2/sign_out")
+    assert "all devices" in page.text
+    reply = clients[0].submit(page, page.form(), **({"all": "1"} if everywhere else {"all": "0"}))
+    assert reply.status in (200, 303)
+    statuses = [client.fetch(proxy.origin + "/").status for client in clients]
+    assert statuses == ([401] * 4 if everywhere else [401, 200, 200, 200])
+    if everywhere:
+        opcode, payload, _ = raw.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1008
+        wait_until(lambda: gitlab.requests.count(endpoint="revoke", status=200) == 4, what="revocations")
+    raw.close()
