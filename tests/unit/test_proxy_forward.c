@@ -387,7 +387,7 @@ test_many_nominations_cost_little(void **state)
 	for (int i = 0; i < 97; i++)
 		buf_addf(&head, "X-Field-%02d: a\r\n", i);
 	buf_add_str(&head, STR("Connection: "));
-	while (head.len < 65530)
+	for (int i = 0; i < 256; i++) /* the most that is taken */
 		buf_add_str(&head, STR("a,"));
 	buf_add_str(&head, STR("\r\n\r\n"));
 	assert_true(buf_is_ok(&head));
