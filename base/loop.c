@@ -9,8 +9,10 @@
  */
 #include "base/loop.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,6 +29,8 @@ struct loop {
 	struct event_base *base;
 	struct loop_clock *clock; /* apart, so that reading the time leaves the loop const */
 	bool stopping;
+	bool pipe_failed;
+	int pipe[2]; /* -1: not made yet */
 	char scratch[LOOP_SCRATCH_BYTES];
 };
 
@@ -66,7 +70,39 @@ loop_new(struct err *e)
 	}
 	l->base = base;
 	l->clock = clock;
+	l->pipe[0] = l->pipe[1] = -1;
 	return l;
+}
+
+static bool
+make_pipe(struct loop *l)
+{
+	if (pipe2(l->pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+		l->pipe[0] = l->pipe[1] = -1;
+		return false;
+	}
+	/* A smaller one only takes more calls. */
+	(void)fcntl(l->pipe[1], F_SETPIPE_SZ, (int)LOOP_PIPE_BYTES);
+	return true;
+}
+
+const int *
+loop_pipe(struct loop *l)
+{
+	if (l->pipe[0] < 0 && !l->pipe_failed)
+		l->pipe_failed = !make_pipe(l);
+	return l->pipe_failed ? NULL : l->pipe;
+}
+
+void
+loop_pipe_give_up(struct loop *l)
+{
+	if (l->pipe[0] >= 0) {
+		close(l->pipe[0]);
+		close(l->pipe[1]);
+	}
+	l->pipe[0] = l->pipe[1] = -1;
+	l->pipe_failed = true;
 }
 
 void
@@ -77,6 +113,7 @@ loop_free(struct loop *l)
 	/* Bufferevents (libevhtp's) that were freed are really freed from the loop. */
 	(void)event_base_loop(l->base, EVLOOP_NONBLOCK);
 	event_base_free(l->base);
+	loop_pipe_give_up(l);
 	free(l->clock);
 	free(l);
 }

@@ -33,6 +33,14 @@ uint64_t loop_now_ms(const struct loop *l);
 #define LOOP_SCRATCH_BYTES 65536u
 char *loop_scratch(struct loop *l);
 
+/*
+ * The two ends of one pipe, for splice: whoever uses it leaves it empty before it returns. NULL
+ * where there is none, or where it was given up because the kernel does not splice here.
+ */
+#define LOOP_PIPE_BYTES 262144u
+const int *loop_pipe(struct loop *l);
+void loop_pipe_give_up(struct loop *l);
+
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_io_fn(void *arg, unsigned ready);
 

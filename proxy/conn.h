@@ -81,6 +81,15 @@ enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_REA
 enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t *got,
 				struct err *e) MUST_CHECK;
 
+/*
+ * Moves up to max bytes that arrive on one plain connection to another one, without a copy. As
+ * conn_read, but *got may be 0 with CONN_READ_SOME when the receiver became blocked or failed.
+ */
+#define CONN_MOVE_MIN 65536u /* less is not worth the calls */
+bool conn_can_move(const struct conn *from, const struct conn *to);
+enum conn_read_result conn_move(struct conn *from, struct conn *to, uint64_t max, size_t *got,
+				struct err *e) MUST_CHECK;
+
 /* Whether on_readable is wanted. Turning it on also tells of bytes that TLS holds. */
 void conn_want_read(struct conn *c, bool wanted);
 

@@ -180,8 +180,10 @@ read_rounds(struct downstream *d)
 
 	for (int round = 0; round < READ_ROUNDS_MAX && d->conn.reading; round++) {
 		size_t got;
+		struct conn *to = downstream_body_sink(d);
 		enum conn_read_result result =
-			conn_read(&d->conn, scratch, LOOP_SCRATCH_BYTES, &got, &e);
+			to != NULL ? conn_move(&d->conn, to, http1_body_plain(&d->body), &got, &e)
+				   : conn_read(&d->conn, scratch, LOOP_SCRATCH_BYTES, &got, &e);
 		if (result == CONN_READ_AGAIN)
 			return;
 		if (result == CONN_READ_END) {
@@ -195,6 +197,8 @@ read_rounds(struct downstream *d)
 		}
 		if (d->state == DOWNSTREAM_LINGER)
 			drop_bytes(d, got);
+		else if (to != NULL)
+			downstream_on_moved(d, got);
 		else
 			downstream_on_bytes(d, scratch, got);
 		if (d->state == DOWNSTREAM_CLOSED || !d->conn.may_hold_bytes ||

@@ -79,6 +79,16 @@ take_head(struct downstream *d, struct str data)
 	return used;
 }
 
+static void
+tell_body_end(struct downstream *d)
+{
+	if (!d->body_ended || d->stream.exchange == NULL)
+		return;
+	d->body_wanted = false;
+	downstream_arm(d);
+	exchange_on_body_end(d->stream.exchange);
+}
+
 static size_t
 take_body(struct downstream *d, char *data, size_t len)
 {
@@ -104,12 +114,28 @@ take_body(struct downstream *d, char *data, size_t len)
 	d->body_ended = found == HTTP1_WHOLE;
 	if (produced > 0)
 		exchange_on_body(d->stream.exchange, (struct str){data, produced});
-	if (found == HTTP1_WHOLE && d->stream.exchange != NULL) {
-		d->body_wanted = false;
-		downstream_arm(d);
-		exchange_on_body_end(d->stream.exchange);
-	}
+	tell_body_end(d);
 	return consumed;
+}
+
+struct conn *
+downstream_body_sink(const struct downstream *d)
+{
+	if (d->state != DOWNSTREAM_EXCHANGE || d->stream.exchange == NULL || !d->body_wanted ||
+	    d->body_ended || d->in.len > 0 || http1_body_plain(&d->body) < CONN_MOVE_MIN)
+		return NULL;
+	struct conn *to = exchange_sink(d->stream.exchange);
+	return to != NULL && conn_can_move(&d->conn, to) ? to : NULL;
+}
+
+void
+downstream_on_moved(struct downstream *d, size_t len)
+{
+	http1_body_pass(&d->body, len);
+	downstream_arm(d);
+	d->body_ended = http1_body_is_done(&d->body);
+	exchange_on_moved(d->stream.exchange, len);
+	tell_body_end(d);
 }
 
 /* One step; returns how many bytes it used, 0 to wait. */

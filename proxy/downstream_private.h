@@ -86,6 +86,11 @@ bool downstream_can_go_on(const struct downstream *d);
 void downstream_on_bytes(struct downstream *d, char *scratch, size_t len);
 void downstream_stop_reading_ahead(struct downstream *d);
 
+/* Where the rest of a large plain request body can go without a copy, or NULL; and that len bytes
+ * of it went there. */
+struct conn *downstream_body_sink(const struct downstream *d);
+void downstream_on_moved(struct downstream *d, size_t len);
+
 /* Answers what can't be understood, and closes. */
 void downstream_refuse(struct downstream *d, unsigned status, const struct err *e);
 

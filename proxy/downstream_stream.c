@@ -122,6 +122,16 @@ downstream_go_on(struct downstream *d)
 		loop_io_poke(&d->conn.io);
 }
 
+static struct conn *
+sink(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+	bool is_as_it_is = d->state == DOWNSTREAM_EXCHANGE && d->head_sent &&
+			   d->response == HTTP1_FRAMING_LENGTH;
+
+	return is_as_it_is ? &d->conn : NULL;
+}
+
 static void
 finish_response(struct downstream *d)
 {
@@ -196,6 +206,7 @@ want_body(struct stream *s, bool wanted)
 const struct stream_ops downstream_stream_ops = {
 	.send_head = send_head,
 	.send_body = send_body,
+	.sink = sink,
 	.send_end = send_end,
 	.flush = flush,
 	.abort = abort_stream,

@@ -18,6 +18,8 @@ static void on_auth_done(struct auth_verdict *v, void *arg);
 static void on_session_ended(enum auth_end reason, void *arg);
 static void on_head(struct response_head *head, void *arg);
 static void on_body(struct str data, void *arg);
+static struct conn *sink(void *arg);
+static void on_moved(size_t len, void *arg);
 static void on_end(void *arg);
 static void on_round(void *arg);
 static void on_drained(void *arg);
@@ -26,6 +28,8 @@ static void on_failed(enum upstream_failure failure, const struct err *e, void *
 static const struct upstream_handler upstream_handler = {
 	.on_head = on_head,
 	.on_body = on_body,
+	.sink = sink,
+	.on_moved = on_moved,
 	.on_end = on_end,
 	.on_round = on_round,
 	.on_drained = on_drained,
@@ -279,6 +283,24 @@ exchange_on_body(struct exchange *x, struct str data)
 	}
 }
 
+struct conn *
+exchange_sink(struct exchange *x)
+{
+	bool forwards = x->state == EXCHANGE_FORWARD || x->state == EXCHANGE_RESPONSE;
+
+	return forwards && x->upstream != NULL ? upstream_sink(x->upstream) : NULL;
+}
+
+void
+exchange_on_moved(struct exchange *x, size_t len)
+{
+	x->request_bytes += len;
+	x->body_started = true;
+	upstream_touch(x->upstream);
+	if (upstream_is_blocked(x->upstream))
+		x->stream->ops->want_body(x->stream, false);
+}
+
 void
 exchange_on_body_end(struct exchange *x)
 {
@@ -417,6 +439,24 @@ on_body(struct str data, void *arg)
 		on_tunnel_body(x, data);
 	else
 		x->stream->ops->send_body(x->stream, data);
+	pause_when_blocked(x);
+}
+
+static struct conn *
+sink(void *arg)
+{
+	struct exchange *x = arg;
+
+	return x->state == EXCHANGE_RESPONSE ? x->stream->ops->sink(x->stream) : NULL;
+}
+
+static void
+on_moved(size_t len, void *arg)
+{
+	struct exchange *x = arg;
+
+	x->response_bytes += len;
+	x->stream->ops->flush(x->stream);
 	pause_when_blocked(x);
 }
 

@@ -78,6 +78,11 @@ struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena 
 				const struct request_head *request);
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
+
+/* Where the request's body may go past exchange_on_body, or NULL; then exchange_on_moved tells how
+ * much went. */
+struct conn *exchange_sink(struct exchange *x);
+void exchange_on_moved(struct exchange *x, size_t len);
 void exchange_on_round(struct exchange *x);   /* everything of this wake-up was told */
 void exchange_on_drained(struct exchange *x); /* the stream takes more */
 void

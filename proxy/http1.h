@@ -86,6 +86,10 @@ enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len,
 				   size_t *produced);
 bool http1_body_is_done(const struct http1_body *b);
 
+/* How many bytes of the body follow as they are, and that some of them went past the decoder. */
+uint64_t http1_body_plain(const struct http1_body *b);
+void http1_body_pass(struct http1_body *b, uint64_t len);
+
 /* Whether the connection may simply end here (HTTP1_FRAMING_CLOSE, or done). */
 bool http1_body_may_end(const struct http1_body *b);
 

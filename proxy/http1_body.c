@@ -46,6 +46,19 @@ http1_body_is_done(const struct http1_body *b)
 	return false;
 }
 
+uint64_t
+http1_body_plain(const struct http1_body *b)
+{
+	return b->framing == HTTP1_FRAMING_LENGTH ? b->left : 0;
+}
+
+void
+http1_body_pass(struct http1_body *b, uint64_t len)
+{
+	err_assert(len <= http1_body_plain(b));
+	b->left -= len;
+}
+
 bool
 http1_body_may_end(const struct http1_body *b)
 {

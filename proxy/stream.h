@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "proxy/message.h"
 
+struct conn;
 struct exchange;
 struct stream;
 
@@ -17,6 +18,9 @@ struct stream_ops {
 	 * added. */
 	void (*send_head)(struct stream *s, const struct response_head *head);
 	void (*send_body)(struct stream *s, struct str data); /* after 101: the tunnel's bytes */
+	/* The connection that takes the body's bytes as they are, or NULL: see conn_move. What was
+	 * moved there needs no send_body, but flush. */
+	struct conn *(*sink)(struct stream *s);
 	void (*send_end)(struct stream *s); /* the exchange is over for the stream */
 	void (*flush)(struct stream *s);    /* what was sent leaves now */
 	void (*abort)(struct stream *s);    /* over, and the browser must see that it broke */

@@ -276,6 +276,14 @@ upstream_send_body(struct upstream_conn *c, struct str data)
 	upstream_touch(c);
 }
 
+struct conn *
+upstream_sink(struct upstream_conn *c)
+{
+	bool in_request = c->state == UPSTREAM_HEAD || c->state == UPSTREAM_BODY;
+
+	return in_request && !c->sends_chunks ? &c->conn : NULL;
+}
+
 void
 upstream_send_end(struct upstream_conn *c)
 {
@@ -531,25 +539,56 @@ on_end_of_stream(struct upstream_conn *c)
 	fail_as_broken(c, &e);
 }
 
+/* Where the rest of a large plain body can go without a copy, or NULL. */
+static struct conn *
+sink_of(const struct upstream_conn *c)
+{
+	if (c->state != UPSTREAM_BODY || http1_body_plain(&c->body) < CONN_MOVE_MIN)
+		return NULL;
+	struct conn *to = c->handler->sink(c->arg);
+	return to != NULL && conn_can_move(&c->conn, to) ? to : NULL;
+}
+
+static void
+on_moved(struct upstream_conn *c, size_t len)
+{
+	http1_body_pass(&c->body, len);
+	c->handler->on_moved(len, c->arg);
+	if (c->state == UPSTREAM_BODY && http1_body_is_done(&c->body))
+		end_response(c);
+}
+
+static enum conn_read_result
+read_once(struct upstream_conn *c, struct err *e)
+{
+	char *scratch = loop_scratch(c->upstream->loop);
+	struct conn *to = sink_of(c);
+	size_t got;
+	enum conn_read_result result =
+		to != NULL ? conn_move(&c->conn, to, http1_body_plain(&c->body), &got, e)
+			   : conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, &got, e);
+
+	if (result == CONN_READ_SOME && to != NULL)
+		on_moved(c, got);
+	else if (result == CONN_READ_SOME)
+		on_bytes(c, scratch, got);
+	return result;
+}
+
 /* Reads a few times, as long as there is something and the exchange goes on. */
 static void
 read_rounds(struct upstream_conn *c, int rounds)
 {
-	char *scratch = loop_scratch(c->upstream->loop);
 	struct err e = ERR_INIT;
 
 	while (rounds-- > 0 && c->conn.reading) {
-		size_t got;
-		enum conn_read_result result =
-			conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, &got, &e);
+		enum conn_read_result result = read_once(c, &e);
 		if (result == CONN_READ_AGAIN)
 			break;
 		if (result == CONN_READ_END)
 			on_end_of_stream(c);
 		else if (result == CONN_READ_FAILED)
 			fail_as_broken(c, &e);
-		else
-			on_bytes(c, scratch, got);
 		if (reap_is_due(&c->reap) || result != CONN_READ_SOME || !c->conn.may_hold_bytes)
 			break;
 	}

@@ -14,6 +14,7 @@
 #include "proxy/http1.h"
 #include "proxy/message.h"
 
+struct conn;
 struct upstream;
 struct upstream_conn;
 
@@ -40,7 +41,9 @@ enum upstream_failure {
 struct upstream_handler {
 	void (*on_head)(struct response_head *head, void *arg); /* each 1xx, then the final one */
 	void (*on_body)(struct str data, void *arg);		/* also a tunnel's bytes */
-	void (*on_end)(void *arg);     /* the response, or the tunnel, is over */
+	struct conn *(*sink)(void *arg);	 /* where a body may go past on_body, or NULL */
+	void (*on_moved)(size_t len, void *arg); /* that many bytes went there */
+	void (*on_end)(void *arg);		 /* the response, or the tunnel, is over */
 	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
 	void (*on_drained)(void *arg); /* more of the request may be sent */
 	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
@@ -71,6 +74,9 @@ struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r
 			   bool asks_upgrade);
 void upstream_send_body(struct upstream_conn *c, struct str data);
 void upstream_send_end(struct upstream_conn *c);
+
+/* Where the request's body may go past upstream_send_body, or NULL: see conn_move. */
+struct conn *upstream_sink(struct upstream_conn *c);
 void upstream_flush(struct upstream_conn *c);
 
 /* Half-closes a tunnel towards the IDE. */
