@@ -119,6 +119,8 @@ class Runner:
         if result.returncode:
             raise LoadFailed(f"{case.name}, {peer.name}: {result.stderr.strip()[:500]}\n{peer.log_tail()}")
         sample = json.loads(result.stdout)
+        if not sample["count"] and not sample["bytes"]:
+            raise LoadFailed(f"{case.name}, {peer.name}: nothing came back")
         if case.resumes and sample["resumed"] < sample["count"] / 2:
             raise RuntimeError(f"{case.name}, {peer.name}: sessions are not resumed")
         return sample
