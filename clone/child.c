@@ -75,6 +75,7 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 	};
 	struct url origin = settings->gitlab_url;
 	char *stall;
+	char *depth;
 
 	*env = (struct environment){.count = 0};
 	arena_init(&env->arena, ARENA_MAX);
@@ -94,8 +95,10 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 		environment_add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
 	}
 	stall = arena_printf(&env->arena, "%llums", (unsigned long long)settings->stall_timeout_ms);
+	depth = arena_printf(&env->arena, "%llu", (unsigned long long)settings->depth);
 	environment_add(env, PREFIX "CLONE_STALL_TIMEOUT", stall);
-	if (stall == NULL || env->failed)
+	environment_add(env, PREFIX "CLONE_DEPTH", depth);
+	if (stall == NULL || depth == NULL || env->failed)
 		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
 	return true;
 }

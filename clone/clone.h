@@ -19,6 +19,7 @@ struct clone_settings {
 	struct secret *token;	   /* clones at start; NULL: wait for the first user */
 	const char *ca_file;	   /* NULL: the system's */
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
+	uint64_t depth;		   /* commits of history; 0: all */
 	struct url gitlab_url;	   /* credentials go to this origin only */
 };
 

@@ -7,7 +7,9 @@
  */
 #include "clone/git.h"
 
+#include <errno.h>
 #include <git2.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clone/indexer.h"
@@ -46,6 +48,7 @@ struct transfer {
 	char *tag;	      /* "refs/tags/…" */
 	git_oid detached;     /* without a branch and a tag */
 	bool has_detached;
+	struct buf shallow; /* ids of commits without their parents */
 	struct transport_options transport;
 };
 
@@ -244,6 +247,73 @@ connect_remote(struct transfer *t)
 	return code == 0 || fail(t, code, "connect");
 }
 
+/* What is fetched of a shallow clone: the one ref, as `git clone --depth` does. */
+static bool
+narrow_fetch(struct transfer *t, struct buf *spec)
+{
+	git_config *config = NULL;
+	int code;
+
+	if (t->branch != NULL)
+		buf_addf(spec, "+refs/heads/%s:refs/remotes/origin/%s", t->branch, t->branch);
+	else if (t->tag != NULL)
+		buf_addf(spec, "+%s:%s", t->tag, t->tag);
+	if (spec->len == 0)
+		return true;
+	if (!buf_add_byte(spec, '\0'))
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	code = git_repository_config(&config, t->repository);
+	if (code == 0)
+		code = git_config_set_string(config, "remote.origin.fetch", spec->data);
+	git_config_free(config);
+	return code == 0 || fail(t, code, "configure origin");
+}
+
+/* What git takes the repository's missing history from (gitrepository-layout, "shallow"). */
+static bool
+write_shallow(struct transfer *t)
+{
+	struct buf path;
+	FILE *file = NULL;
+	bool ok;
+
+	if (t->shallow.len == 0)
+		return true;
+	buf_init(&path, 8192);
+	if (buf_addf(&path, "%sshallow", git_repository_path(t->repository)))
+		file = fopen(path.data, "wxe");
+	ok = file != NULL && fwrite(t->shallow.data, 1, t->shallow.len, file) == t->shallow.len;
+	if (file != NULL && fclose(file) != 0)
+		ok = false;
+	buf_fini(&path);
+	return ok || failure_set_errno(t->failure, errno, "write the list of shallow commits");
+}
+
+static bool
+fetch_one(struct transfer *t)
+{
+	struct buf spec;
+	char *text;
+	git_strarray specs = {&text, 1};
+	git_fetch_options options;
+	bool ok;
+
+	buf_init(&spec, 4096);
+	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
+	set_callbacks(&options.callbacks, t);
+	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_AUTO;
+	options.update_fetchhead = 0;
+	ok = narrow_fetch(t, &spec);
+	if (ok) {
+		text = spec.data;
+		int code = git_remote_fetch(t->remote, spec.len > 0 ? &specs : NULL, &options,
+					    "clone");
+		ok = (code == 0 || fail(t, code, "fetch")) && write_shallow(t);
+	}
+	buf_fini(&spec);
+	return ok;
+}
+
 static bool
 fetch_all(struct transfer *t)
 {
@@ -341,12 +411,20 @@ set_remote_head(struct transfer *t)
 	return code;
 }
 
+/* A shallow clone has one branch only. */
+static bool
+has_default_branch(const struct transfer *t)
+{
+	return t->request->depth == 0 ||
+	       (t->branch != NULL && strcmp(t->branch, t->default_branch + 11) == 0);
+}
+
 static bool
 set_head(struct transfer *t)
 {
 	int code = 0;
 
-	if (t->default_branch != NULL)
+	if (t->default_branch != NULL && has_default_branch(t))
 		code = set_remote_head(t);
 	if (code == 0 && t->branch != NULL)
 		code = set_branch(t);
@@ -446,19 +524,24 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 			      .connect_timeout_ms = request->connect_timeout_ms,
 			      .stall_timeout_ms = request->stall_timeout_ms,
 			      .cancel_fd = request->cancel_fd,
+			      .depth = request->depth,
 			      .failure = f,
 			      .on_bytes = on_bytes},
 	};
 	bool ok;
 
 	t.transport.arg = &t;
+	t.transport.shallow = &t.shallow;
+	buf_init(&t.shallow, TRANSPORT_SHALLOW_MAX_BYTES);
 	if (git_libgit2_init() < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
 	ok = set_library_options(&t) && make_repository(&t) && connect_remote(&t) &&
-	     choose_head(&t) && fetch_all(&t) && set_head(&t) && write_files(&t);
+	     choose_head(&t) && (request->depth > 0 ? fetch_one(&t) : fetch_all(&t)) &&
+	     set_head(&t) && write_files(&t);
 	git_remote_free(t.remote);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();
+	buf_fini(&t.shallow);
 	free(t.default_branch);
 	free(t.branch);
 	free(t.tag);

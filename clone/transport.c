@@ -15,6 +15,8 @@
 #define LISTING_SUFFIX	 "/info/refs?service=git-upload-pack"
 #define LISTING_TOTAL_MS 600000u
 #define USER		 "oauth2"
+#define PACKET_HEAD	 4u
+#define ID_DIGITS	 40u
 
 struct transport {
 	git_smart_subtransport parent; /* first */
@@ -29,6 +31,8 @@ struct exchange {
 	git_smart_subtransport_stream parent; /* first */
 	struct transport *transport;
 	struct buf body;
+	struct buf early; /* what came with the list of shallow commits */
+	size_t early_read;
 	bool is_listing;
 	bool is_open;
 };
@@ -66,6 +70,106 @@ fail_status(struct transport *t, unsigned status)
 		return fail(t, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
 	snprintf(message, sizeof(message), "the server answered with status %u", status);
 	return fail(t, failure_problem_of_status(status), message);
+}
+
+/* The length that a packet line (gitprotocol-common) starts with; false: none does. */
+static bool
+packet_length(struct str s, size_t *len)
+{
+	*len = 0;
+	for (size_t i = 0; i < PACKET_HEAD; i++) {
+		char c = i < s.len ? s.data[i] : '\0';
+
+		if (c >= '0' && c <= '9')
+			*len = *len << 4 | (size_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*len = *len << 4 | (size_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	return *len == 0 || *len >= PACKET_HEAD;
+}
+
+/* Asks for so much history, behind what is wanted (gitprotocol-pack, "deepen"). */
+static bool
+add_depth(struct exchange *x)
+{
+	struct buf whole;
+	size_t at = 0;
+	size_t len = 0;
+	char line[32];
+	bool ok;
+
+	while (packet_length(str_skip(buf_view(&x->body), at), &len) && len > 0)
+		at += len;
+	if (at > x->body.len || len != 0)
+		return false;
+	snprintf(line, sizeof(line), "deepen %llu\n",
+		 (unsigned long long)x->transport->options->depth);
+	buf_init(&whole, BODY_MAX_BYTES);
+	ok = buf_add_str(&whole, str_take(buf_view(&x->body), at)) &&
+	     buf_addf(&whole, "%04zx%s", strlen(line) + PACKET_HEAD, line) &&
+	     buf_add_str(&whole, str_skip(buf_view(&x->body), at));
+	buf_fini(&x->body);
+	x->body = whole;
+	return ok;
+}
+
+/* One line of the answer to that. */
+static bool
+note_shallow(struct exchange *x, struct str line)
+{
+	struct buf *out = x->transport->options->shallow;
+
+	if (str_starts_with(line, STR("unshallow ")))
+		return true;
+	if (!str_starts_with(line, STR("shallow ")))
+		return false;
+	line = str_take(str_skip(line, sizeof("shallow ") - 1), ID_DIGITS);
+	for (size_t i = 0; i < ID_DIGITS; i++)
+		if (i >= line.len || strchr("0123456789abcdef", line.data[i]) == NULL)
+			return false;
+	return buf_add_str(out, line) && buf_add_byte(out, '\n');
+}
+
+static bool
+read_more(struct exchange *x, struct err *e)
+{
+	char piece[4096];
+	size_t len = 0;
+
+	if (!fetch_stream_read(x->transport->client, piece, sizeof(piece), &len, e))
+		return false;
+	if (len == 0)
+		return err_set(e, ERR_CONNECT, "the answer ends too early");
+	return buf_add(&x->early, piece, len) ||
+	       err_set(e, ERR_LIMIT, "more shallow commits than are taken");
+}
+
+/* Takes the list of shallow commits, which libgit2 does not know, off the answer. */
+static int
+read_shallow(struct exchange *x)
+{
+	struct err e = ERR_INIT;
+	size_t len = 1;
+
+	while (len > 0) {
+		struct str rest = str_skip(buf_view(&x->early), x->early_read);
+
+		if (rest.len >= PACKET_HEAD && !packet_length(rest, &len))
+			return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
+				    "the answer is not that of a git server");
+		if (rest.len < PACKET_HEAD || rest.len < len) {
+			if (!read_more(x, &e))
+				return fail_err(x->transport, &e);
+			continue;
+		}
+		x->early_read += len == 0 ? PACKET_HEAD : len;
+		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD)))
+			return fail(x->transport, CLONE_PROBLEM_REFUSED,
+				    "the server makes no shallow clones");
+	}
+	return 0;
 }
 
 static bool
@@ -131,6 +235,12 @@ open_once(struct exchange *x, struct fetch_stream_head *head, struct err *e)
 	return ok;
 }
 
+static bool
+is_deepening(const struct exchange *x)
+{
+	return !x->is_listing && x->transport->options->depth > 0;
+}
+
 static int
 check_answer(struct exchange *x, const struct fetch_stream_head *head)
 {
@@ -143,7 +253,7 @@ check_answer(struct exchange *x, const struct fetch_stream_head *head)
 		return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
 			    "the answer is not that of a git server");
 	x->is_open = true;
-	return 0;
+	return is_deepening(x) ? read_shallow(x) : 0;
 }
 
 /* With the token as soon as it is asked for, and after redirects that stay with us. */
@@ -154,6 +264,8 @@ open_exchange(struct exchange *x)
 	struct fetch_stream_head head;
 	struct err e = ERR_INIT;
 
+	if (is_deepening(x) && !add_depth(x))
+		return fail(t, CLONE_PROBLEM_INTERNAL, "a request without its end");
 	for (unsigned redirects = 0;;) {
 		if (!open_once(x, &head, &e))
 			return fail_err(t, &e);
@@ -181,6 +293,14 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 
 	if (code != 0)
 		return code;
+	if (x->early_read < x->early.len) {
+		struct str rest = str_take(str_skip(buf_view(&x->early), x->early_read), size);
+
+		memcpy(data, rest.data, rest.len);
+		x->early_read += rest.len;
+		*len = rest.len;
+		return 0;
+	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
 		return fail_err(t, &e);
 	t->options->on_bytes(t->options->arg);
@@ -203,6 +323,7 @@ on_stream_free(git_smart_subtransport_stream *parent)
 	struct exchange *x = (struct exchange *)(void *)parent;
 
 	buf_fini(&x->body);
+	buf_fini(&x->early);
 	free(x);
 }
 
@@ -226,6 +347,7 @@ on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, c
 	x->transport = t;
 	x->is_listing = action == GIT_SERVICE_UPLOADPACK_LS;
 	buf_init(&x->body, BODY_MAX_BYTES);
+	buf_init(&x->early, TRANSPORT_SHALLOW_MAX_BYTES);
 	*out = &x->parent;
 	return 0;
 }

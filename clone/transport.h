@@ -11,6 +11,8 @@
 
 #include "clone/failure.h"
 
+#define TRANSPORT_SHALLOW_MAX_BYTES (16u * 1024u * 1024u)
+
 struct git_transport;
 struct git_remote;
 
@@ -20,7 +22,10 @@ struct transport_options {
 	const char *ca_file;	    /* NULL: the system's */
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms;
-	int cancel_fd; /* readable: give up */
+	int cancel_fd;	/* readable: give up */
+	uint64_t depth; /* commits of history to ask for; 0: all */
+	/* With a depth: gets the ids, a line each, of the commits whose parents were left out. */
+	struct buf *shallow;
 	struct clone_failure *failure;
 	void (*on_bytes)(void *arg); /* whenever some came */
 	void *arg;

@@ -156,6 +156,7 @@ run_git(struct worker *w)
 		const struct clone_git_request request = {
 			.url = url.data,
 			.ref = settings->ref,
+			.depth = settings->depth,
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
 			.into = w->target.tree,

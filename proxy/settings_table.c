@@ -382,6 +382,16 @@ static const struct conf_setting rows[] = {
 	 .unset = "the repository's default branch",
 	 .text = "Branch or tag to check out."},
 	{.group = "Clone",
+	 .name = "CLONE_DEPTH",
+	 .type = CONF_INT,
+	 .flags = CLONE_TOO,
+	 .offset = AT(clone.depth),
+	 .fallback = "0",
+	 .min = 0,
+	 .max = 1000000,
+	 .text = "Commits of history to clone, of one branch or tag, as `git clone --depth` "
+		 "does; `0` is all. `git fetch --unshallow` gets the rest."},
+	{.group = "Clone",
 	 .name = "CLONE_TOKEN",
 	 .type = CONF_SECRET,
 	 .flags = CLONE_TOO,
@@ -539,7 +549,6 @@ static const struct conf_setting rows[] = {
 	RESERVED("PORTS", NULL, "Ports reachable as `<port>-<name>.<zone>`."),
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),
-	RESERVED("CLONE_DEPTH", NULL, "Commits of history to clone."),
 	RESERVED("CLONE_SUBMODULES", NULL, "Whether submodules are cloned."),
 };
 

@@ -158,6 +158,39 @@ def test_branch_or_tag(settings, gitlab, token, target, ref, head, commits):
         assert git(target, "rev-parse", "--abbrev-ref", "@{upstream}") == f"origin/{ref}"
 
 
+@pytest.mark.parametrize("ref", [None, "topic/one", "v1"])
+@pytest.mark.parametrize("depth, commits", [(1, 1), (3, 3), (50, 5)])
+def test_depth(gitlab, certificates, token, target, ref, depth, commits):
+    project = gitlab.add_project("group/deep", gitlab.sasha, files=20, commits=5)
+    bare = project.repository
+    git(bare, "branch", "topic/one")
+    git(bare, "branch", "other", "HEAD~1")
+    git(bare, "tag", "-a", "-m", "One", "v1")
+    settings = settings_for(gitlab, project, target, certificates.ca, CLONE_REF=ref, CLONE_DEPTH=depth, CLONE_TOKEN=token)
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    assert git(target, "rev-list", "--count", "HEAD") == str(commits)
+    assert git(target, "status", "--porcelain") == "" and git(target, "fsck", "--strict") == ""
+    assert git(target, "rev-parse", "--is-shallow-repository") == ("true" if commits < 5 else "false")
+    refs = git(target, "for-each-ref", "--format=%(refname)", "refs/remotes", "refs/tags").split()
+    wanted = {None: "refs/remotes/origin/main", "topic/one": "refs/remotes/origin/topic/one", "v1": "refs/tags/v1"}[ref]
+    assert set(refs) - {"refs/remotes/origin/HEAD"} == {wanted, "refs/tags/v1"}
+    assert git(target, "config", "--get-all", "remote.origin.fetch").endswith(f":{wanted}")
+    git(target, "fetch", "-q", "--depth=50", f"file://{bare}", wanted.replace("remotes/origin", "heads"))
+    assert git(target, "rev-list", "--count", "HEAD") == "5"
+
+
+@pytest.mark.parametrize(
+    "answer, problem",
+    [("0008NAK\n", "refused"), ("0034shallow " + "x" * 40, "refused"), ("000cshallow ", "refused"), ("nonsense", "unreachable"),
+     ("0003", "unreachable"), ("00", "unreachable"), ("", "unreachable"), ("0000", "unreachable")],
+)
+def test_depth_and_a_strange_answer(settings, token, target, gitlab, answer, problem):
+    headers = {"Content-Type": "application/x-git-upload-pack-result"}
+    gitlab.faults.add("git-upload-pack", status=200, headers=headers, body=answer, skip=0)
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_DEPTH": "1"}), problem, target)
+
+
 def test_relative_url_root(make_gitlab, certificates, target):
     gitlab = make_gitlab(root="/gitlab")
     settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
