@@ -9,7 +9,7 @@
 bool
 pack_table_init(struct pack_table *t, struct err *e)
 {
-	*t = (struct pack_table){.segments = calloc(PACK_SEGMENTS, sizeof(*t->segments))};
+	*t = (struct pack_table){.segments = calloc(PACK_SEGMENTS, sizeof(struct pack_entry *))};
 	return t->segments != NULL || err_set(e, ERR_MEMORY, "no memory for the pack's table");
 }
 

@@ -235,13 +235,15 @@ make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	uint32_t *chain = calloc(PACK_DEPTH_MAX + 1, sizeof(*chain));
 	struct pack_block next = {.size = 0};
 	size_t depth = 0;
-	bool ok = chain != NULL || err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+	bool ok;
 
-	while (ok && pack_at(r->table, index)->base != PACK_NONE) {
+	if (chain == NULL)
+		return err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+	while (pack_at(r->table, index)->base != PACK_NONE) {
 		chain[depth++] = index;
 		index = pack_at(r->table, index)->base;
 	}
-	ok = ok && get_entry(r, reader, index, object, e);
+	ok = get_entry(r, reader, index, object, e);
 	while (ok && depth > 0) {
 		ok = apply(r, reader, chain[--depth], object, &next, e);
 		pack_block_free(r->memory, object);
@@ -288,9 +290,8 @@ give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
 	pthread_mutex_lock(&r->lock);
 	fail_locked(r, e);
 	r->busy--;
-	if (task->child == PACK_NONE)
-		node_free(r, task->node);
-	else if (--task->node->users == 0 && task->node->next_child == PACK_NONE)
+	if (task->child == PACK_NONE ||
+	    (--task->node->users == 0 && task->node->next_child == PACK_NONE))
 		node_free(r, task->node);
 	pthread_mutex_unlock(&r->lock);
 	return false;
@@ -367,11 +368,13 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 		 struct err *e)
 {
 	struct pack_resolve *r = calloc(1, sizeof(*r));
-	bool ok = r != NULL || err_set(e, ERR_MEMORY, "no memory to resolve deltas");
 	pthread_condattr_t attributes;
+	bool ok = true;
 
-	if (!ok)
+	if (r == NULL) {
+		err_set(e, ERR_MEMORY, "no memory to resolve deltas");
 		return NULL;
+	}
 	r->fd = fd;
 	r->table = table;
 	r->memory = memory;
@@ -444,6 +447,7 @@ pack_resolve_free(struct pack_resolve *r)
 	for (unsigned i = 0; i < r->threads_count; i++)
 		pthread_join(r->threads[i], NULL);
 	while ((n = r->top) != NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed has left the list */
 		list_remove(r, n);
 		node_free(r, n);
 	}

@@ -261,7 +261,7 @@ static int
 open_exchange(struct exchange *x)
 {
 	struct transport *t = x->transport;
-	struct fetch_stream_head head;
+	struct fetch_stream_head head = {.status = 0};
 	struct err e = ERR_INIT;
 
 	if (is_deepening(x) && !add_depth(x))
