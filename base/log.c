@@ -7,8 +7,11 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,6 +43,27 @@ log_configure(enum log_level level, enum log_format format, int fd)
 	sink.fd = fd;
 	atomic_store(&sink.dropped, 0);
 	atomic_store(&sink.is_torn, false);
+}
+
+int
+log_open_sink(int fd)
+{
+	char path[32];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+		return fd;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)fcntl(fd, F_SETPIPE_SZ, LOG_PIPE_BYTES);
+	/* Opened anew, because O_NONBLOCK is shared by all who have the old one. A container's pipe
+	 * belongs to who started it, and can't be; only our own processes have that one. */
+	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own >= 0)
+		return own;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	return fd;
 }
 
 bool

@@ -100,6 +100,14 @@ log_err(const struct err *e)
 void log_configure(enum log_level level, enum log_format format, int fd);
 
 /*
+ * A descriptor for log_configure that never blocks its writer, whatever its reader does: a pipe is
+ * opened anew or, where that is not allowed, set not to block, with room for LOG_PIPE_BYTES. Others
+ * are given back as they are; files and terminals don't keep a writer waiting for long.
+ */
+#define LOG_PIPE_BYTES (1024 * 1024)
+int log_open_sink(int fd);
+
+/*
  * From now on lines of this thread below "warn" wait for log_flush, so that many leave in one
  * write. on_held is called when the first one waits. A line at "warn" or above takes them along,
  * and so does one that has no room. NULL ends it.

@@ -25,7 +25,8 @@ load(enum settings_scope scope)
 	if (s == NULL)
 		return NULL;
 	conf_wipe_environment(&settings_table, environ);
-	log_configure((enum log_level)s->log_level, (enum log_format)s->log_format, STDERR_FILENO);
+	log_configure((enum log_level)s->log_level, (enum log_format)s->log_format,
+		      log_open_sink(STDERR_FILENO));
 	for (size_t i = 0; i < problems.notes_count && i < CONF_NOTES_MAX; i++)
 		log_warn(NULL, "configuration", log_cstr("note", problems.notes[i].text));
 	return s;

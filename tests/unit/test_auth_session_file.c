@@ -94,6 +94,12 @@ file_changed(void)
 }
 
 /* Until something new is on the disk. */
+static bool
+graphql_is_asked(void)
+{
+	return fetch_queue != NULL && strstr(fetch_queue->url, "/api/graphql") != NULL;
+}
+
 static void
 run_until_stored(void)
 {
@@ -299,7 +305,9 @@ test_absolute_lifetime_goes_on(void **state)
 	world_start(&world);
 	assert_true(script_waits());
 	answer("/oauth/token", 200, TOKENS_JSON); /* its token is long over */
-	world_run_until(&world, file_changed);
+	/* What the refresh brought is stored before it is used. */
+	world_run_until(&world, graphql_is_asked);
+	assert_true(file_changed());
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_int_equal(world.verdict.action, AUTH_ALLOW);
 	clock_ahead_ms += HOUR;
@@ -455,12 +463,6 @@ test_sign_out_is_stored(void **state)
 #define REFRESHED_JSON                                                                             \
 	"{\"access_token\":\"canary-second\",\"token_type\":\"bearer\",\"expires_in\":7200,"       \
 	"\"refresh_token\":\"canary-refresh-2\"}"
-
-static bool
-graphql_is_asked(void)
-{
-	return fetch_queue != NULL && strstr(fetch_queue->url, "/api/graphql") != NULL;
-}
 
 /* The new pair is on the disk before GitLab sees it for the first time. */
 static void

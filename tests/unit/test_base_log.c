@@ -526,6 +526,50 @@ test_held_lines_that_are_lost_are_counted(void **state)
 	assert_int_equal(lines_read(), 1);
 }
 
+/* Who reads our log may stop reading; what we serve must not. */
+static void
+test_pipe_that_nobody_reads(void **state)
+{
+	int ends[2];
+	bool is_told = false;
+	static char drained[LOG_PIPE_BYTES + 1];
+	char longer[900];
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(pipe(ends), 0);
+	int sink = log_open_sink(ends[1]);
+	assert_int_not_equal(fcntl(sink, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	log_configure(LOG_INFO, LOG_TEXT, sink);
+	for (size_t i = 0; i < 2 * LOG_PIPE_BYTES / sizeof(longer); i++)
+		log_info(NULL, longer);
+	assert_true(read(ends[0], drained, sizeof(drained)) > 0);
+	log_info(NULL, "read again");
+	close(ends[1]);
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	close(sink);
+	while (!is_told) {
+		ssize_t n = read(ends[0], drained, sizeof(drained) - 1);
+		assert_true(n > 0);
+		drained[n] = '\0';
+		is_told = strstr(drained, "read again lines_dropped=") != NULL;
+	}
+	close(ends[0]);
+}
+
+static void
+test_sinks_that_are_no_pipes_stay(void **state)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(log_open_sink(fd), fd);
+	close(fd);
+	assert_int_equal(log_open_sink(-1), -1);
+}
+
 int
 main(void)
 {
@@ -553,6 +597,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_held_lines_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_lines_that_are_lost_are_counted, setup,
 						teardown),
+		cmocka_unit_test(test_pipe_that_nobody_reads),
+		cmocka_unit_test(test_sinks_that_are_no_pipes_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
