@@ -208,10 +208,11 @@ def test_failed_clone_and_retry(make_proxy, gitlab, upstream, browser, tmp_path)
     fault = gitlab.faults.add("git", status=503)
     sign_in(browser, proxy)
 
-    def visible_button(driver):
-        return next(b for b in driver.find_elements(By.CSS_SELECTOR, "button") if b.is_displayed())
+    def visible_retry(driver):
+        button = driver.find_element(By.ID, "retry")
+        return button if button.is_displayed() else None
 
-    retry = chromium.wait(browser, visible_button, 30, "the retry button")
+    retry = chromium.wait(browser, visible_retry, 30, "the retry button")
     assert not directory.exists()
     gitlab.faults.remove(fault)
     retry.click()
