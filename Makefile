@@ -142,8 +142,13 @@ $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lssl -lcrypto
+# The product without its session check, to see what that costs: the first definitions win.
+$(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_auth.o $(call archives,proxy)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS_ALL) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
 .PHONY: bench bench-programs
-bench-programs: $(BENCH_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS) $(BUILD)/bench/unchecked
 bench: $(BUILD)/deps-bench ## compares speed and memory with nginx, HAProxy and mod_auth_openidc
 	@$(MAKE) -j$(JOBS) all bench-programs
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy \

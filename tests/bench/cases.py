@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 NGINX = ("nginx",)
 HAPROXY = ("haproxy", "haproxy-64k")
+UNCHECKED = ("unchecked",)  # ours without its session check
 OIDC = ("mod_auth_openidc", "oauth2-proxy")
 
 
@@ -80,6 +81,7 @@ def make_all():
             oidc=[(REQUESTS, 8), (REQUEST_COST, 8)],
         ),
     )
+    cases += both("session-check", mode="http", peers=UNCHECKED, measures=(REQUESTS, REQUEST_COST))
     bulk = (THROUGHPUT, BYTE_COST)
     for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4)):
         cases += both(

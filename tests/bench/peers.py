@@ -195,6 +195,16 @@ class Ours(Peer):
         return output_of(proxy_module.binary(), "--version").strip()
 
 
+class Unchecked(Ours):
+    """Ours with a stand-in for auth/ that lets everybody in: what checking a session costs."""
+
+    name = "unchecked"
+    has_login = False
+
+    def command(self):
+        return [os.path.join(self.stage.tools, "unchecked")]
+
+
 NGINX = """daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 8192; }}
 http {{
@@ -429,4 +439,4 @@ class OAuth2Proxy(Peer):
         return output_of("oauth2-proxy", "--version").strip()
 
 
-ALL = (Ours, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
+ALL = (Ours, Unchecked, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
