@@ -9,7 +9,7 @@
 #include "base/json.h"
 
 #define BODY_MAX_BYTES	1024
-#define IDLE_TIMEOUT_MS 30000
+#define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
 #define CONNECTIONS_MAX 64
 
 static void

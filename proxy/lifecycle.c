@@ -4,15 +4,40 @@
  */
 #include "proxy/lifecycle.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include "proxy/downstream.h"
 #include "proxy/preface.h"
 
-#define SPARE_DESCRIPTORS 64u /* logs, GitLab, the admin listener, the clone worker's pipes */
+#define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
+#define BURST_CONNECTIONS 64u	/* at once: what they leave behind is worth a look */
+#define TRIM_DELAY_MS	  1000u /* for what is being freed */
 
 static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+/* After a burst, malloc keeps what it was given; a workspace's memory is what a pod pays for. */
+static void
+give_memory_back(void *arg)
+{
+	struct lifecycle *l = arg;
+
+	l->connections_peak = l->proxy->downstreams_count;
+	(void)malloc_trim(0);
+}
+
+static void
+note_peak(struct lifecycle *l)
+{
+	size_t count = l->proxy->downstreams_count;
+
+	if (count > l->connections_peak)
+		l->connections_peak = count;
+	if (l->connections_peak >= BURST_CONNECTIONS && count < l->connections_peak / 4 &&
+	    !loop_timer_is_running(&l->trim_timer))
+		loop_timer_start(&l->trim_timer, TRIM_DELAY_MS);
+}
 
 static void
 resume_when_possible(void *arg)
@@ -25,6 +50,7 @@ resume_when_possible(void *arg)
 			loop_stop(p->loop);
 		return;
 	}
+	note_peak(l);
 	if (!l->is_paused || p->downstreams_count >= p->settings->connections_max)
 		return;
 	l->is_paused = false;
@@ -56,6 +82,7 @@ on_accept(int fd, const struct address *peer, void *arg)
 		preface_start(l->proxy, fd, peer, listener->tls);
 	else
 		downstream_accept(l->proxy, fd, peer, listener->tls);
+	note_peak(l);
 	if (l->proxy->downstreams_count >= l->proxy->settings->connections_max)
 		pause_listeners(l);
 }
@@ -162,6 +189,7 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	p->on_capacity = resume_when_possible;
 	p->on_capacity_arg = l;
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
+	loop_timer_init(&l->trim_timer, p->loop, give_memory_back, l);
 	raise_descriptor_limit(p->settings->connections_max);
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		if (!loop_signal_init(&l->signals[i], p->loop, signal_numbers[i], on_signal, l, e))
@@ -195,4 +223,5 @@ lifecycle_fini(struct lifecycle *l)
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		loop_signal_fini(&l->signals[i]);
 	loop_timer_fini(&l->drain_timer);
+	loop_timer_fini(&l->trim_timer);
 }

@@ -28,6 +28,8 @@ struct lifecycle {
 	struct loop_signal signals[LIFECYCLE_SIGNALS];
 	struct lifecycle_listener listeners[LIFECYCLE_LISTENERS];
 	struct loop_timer drain_timer;
+	struct loop_timer trim_timer;
+	size_t connections_peak; /* since memory was given back last */
 	bool is_paused;
 };
 
