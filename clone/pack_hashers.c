@@ -12,6 +12,8 @@
 
 #define RING_OBJECTS   256u
 #define RING_BYTES_MAX (16u * 1024u * 1024u)
+/* Smaller objects are hashed faster than handed over. */
+#define HANDED_MIN 4096u
 
 struct job {
 	uint32_t index;
@@ -118,6 +120,8 @@ pack_hashers_add(struct pack_hashers *h, uint32_t index, struct pack_block *obje
 	bool is_queued;
 
 	*object = (struct pack_block){.size = 0};
+	if (job.object.size < HANDED_MIN)
+		return hash_one(h, &job, e);
 	pthread_mutex_lock(&h->lock);
 	is_queued = h->threads_count > 0 && h->count < RING_OBJECTS &&
 		    h->bytes + job.object.size <= RING_BYTES_MAX;

@@ -35,13 +35,15 @@ struct pack_resolve {
 	struct pack_table *table;
 	struct pack_memory *memory;
 	uint64_t made_max_bytes;
+	atomic_uint_fast64_t made_bytes;
 	pthread_mutex_t lock; /* for all that follows */
-	pthread_cond_t changed;
+	pthread_cond_t work;
+	pthread_cond_t ended; /* a thread has */
 	struct node *top, *bottom;
 	uint32_t next_root;
 	uint32_t resolved;
-	uint64_t made_bytes;
 	unsigned busy;	  /* threads at work */
+	unsigned waiting; /* threads with nothing to do yet */
 	unsigned running; /* threads that have not ended */
 	bool is_over;
 	bool failed;
@@ -108,7 +110,7 @@ fail_locked(struct pack_resolve *r, const struct err *e)
 		r->error = *e;
 	r->failed = true;
 	r->is_over = true;
-	pthread_cond_broadcast(&r->changed);
+	pthread_cond_broadcast(&r->work);
 }
 
 /* The next object with deltas that is none itself. */
@@ -162,14 +164,20 @@ take_locked(struct pack_resolve *r, struct task *task)
 	while (!r->is_over) {
 		if (pick_locked(r, task)) {
 			r->busy++;
+			/* Others are woken only for what is left over, and wake the next. */
+			if (r->top != NULL && r->waiting > 0)
+				pthread_cond_signal(&r->work);
 			return true;
 		}
-		if (r->busy == 0)
+		if (r->busy == 0) {
 			r->is_over = true;
-		else
-			pthread_cond_wait(&r->changed, &r->lock);
+			break;
+		}
+		r->waiting++;
+		pthread_cond_wait(&r->work, &r->lock);
+		r->waiting--;
 	}
-	pthread_cond_broadcast(&r->changed);
+	pthread_cond_broadcast(&r->work);
 	return false;
 }
 
@@ -200,14 +208,11 @@ get_entry(struct pack_resolve *r, struct pack_reader *reader, uint32_t index, st
 static bool
 account(struct pack_resolve *r, size_t size, struct err *e)
 {
-	bool ok;
+	uint64_t before = atomic_fetch_add(&r->made_bytes, size);
 
-	pthread_mutex_lock(&r->lock);
-	r->made_bytes += size;
-	ok = r->made_bytes <= r->made_max_bytes;
-	pthread_mutex_unlock(&r->lock);
-	return ok || err_set(e, ERR_LIMIT, "deltas that make more than %llu bytes",
-			     (unsigned long long)r->made_max_bytes);
+	return before + size <= r->made_max_bytes ||
+	       err_set(e, ERR_LIMIT, "deltas that make more than %llu bytes",
+		       (unsigned long long)r->made_max_bytes);
 }
 
 /* The object that an entry makes of its base. */
@@ -254,33 +259,28 @@ make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	return ok;
 }
 
+/* From here to run(), functions return with the lock held. */
+
 static void
 end_load(struct pack_resolve *r, struct node *n, struct pack_block *object)
 {
 	pthread_mutex_lock(&r->lock);
 	n->object = *object;
 	list_push(r, n);
-	pthread_cond_broadcast(&r->changed);
 	r->busy--;
-	pthread_mutex_unlock(&r->lock);
 }
 
 static void
 end_apply(struct pack_resolve *r, struct node *base, struct node *made)
 {
 	pthread_mutex_lock(&r->lock);
-	if (made != NULL) {
+	if (made != NULL)
 		list_push(r, made);
-		pthread_cond_broadcast(&r->changed);
-	}
 	r->resolved++;
 	r->busy--;
 	base->users--;
 	if (base->users == 0 && base->next_child == PACK_NONE)
 		node_free(r, base);
-	if (r->busy == 0)
-		pthread_cond_broadcast(&r->changed);
-	pthread_mutex_unlock(&r->lock);
 }
 
 /* A node that came to nothing: those in the list are freed at the end. */
@@ -293,7 +293,6 @@ give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
 	if (task->child == PACK_NONE ||
 	    (--task->node->users == 0 && task->node->next_child == PACK_NONE))
 		node_free(r, task->node);
-	pthread_mutex_unlock(&r->lock);
 	return false;
 }
 
@@ -354,10 +353,9 @@ run(void *arg)
 		pthread_mutex_unlock(&r->lock);
 		ok = task.child == PACK_NONE ? run_load(r, reader, &task)
 					     : run_apply(r, reader, &task);
-		pthread_mutex_lock(&r->lock);
 	}
 	r->running--;
-	pthread_cond_broadcast(&r->changed);
+	pthread_cond_broadcast(&r->ended);
 	pthread_mutex_unlock(&r->lock);
 	pack_reader_free(reader);
 	return NULL;
@@ -382,7 +380,8 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attributes);
+	pthread_cond_init(&r->ended, &attributes);
+	pthread_cond_init(&r->work, NULL);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_lock(&r->lock);
 	while (ok && r->threads_count < threads && r->threads_count < PACK_THREADS_MAX) {
@@ -415,7 +414,7 @@ pack_resolve_wait(struct pack_resolve *r, unsigned timeout_ms, uint32_t *deltas)
 	}
 	pthread_mutex_lock(&r->lock);
 	while (r->running > 0 && error != ETIMEDOUT)
-		error = pthread_cond_timedwait(&r->changed, &r->lock, &until);
+		error = pthread_cond_timedwait(&r->ended, &r->lock, &until);
 	is_done = r->running == 0;
 	*deltas = r->resolved;
 	pthread_mutex_unlock(&r->lock);
@@ -442,7 +441,7 @@ pack_resolve_free(struct pack_resolve *r)
 		return;
 	pthread_mutex_lock(&r->lock);
 	r->is_over = true;
-	pthread_cond_broadcast(&r->changed);
+	pthread_cond_broadcast(&r->work);
 	pthread_mutex_unlock(&r->lock);
 	for (unsigned i = 0; i < r->threads_count; i++)
 		pthread_join(r->threads[i], NULL);
@@ -452,6 +451,7 @@ pack_resolve_free(struct pack_resolve *r)
 		node_free(r, n);
 	}
 	pthread_mutex_destroy(&r->lock);
-	pthread_cond_destroy(&r->changed);
+	pthread_cond_destroy(&r->work);
+	pthread_cond_destroy(&r->ended);
 	free(r);
 }
