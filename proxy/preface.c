@@ -147,8 +147,11 @@ preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_co
 void
 preface_close_all(struct proxy *p)
 {
-	while (p->prefaces != NULL) {
-		close(p->prefaces->fd);
-		leave(p->prefaces);
+	struct preface *next;
+
+	for (struct preface *f = p->prefaces; f != NULL; f = next) {
+		next = f->next;
+		close(f->fd);
+		leave(f);
 	}
 }
