@@ -157,7 +157,7 @@ def withdraw(gitlab):
     gitlab.workspace.owner = gitlab.alex
 
     def said_at():
-        return gitlab.requests.wait(count=seen + 1, endpoint="graphql", status=200)[seen].ended_at
+        return gitlab.requests.wait(count=seen + 1, ended=True, endpoint="graphql", status=200)[seen].ended_at
 
     return said_at
 

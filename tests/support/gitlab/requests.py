@@ -69,11 +69,15 @@ class RequestLog:
     def refreshes(self):
         return self.count(endpoint="token", grant_type="refresh_token")
 
-    def wait(self, count=1, timeout_s=10, **criteria):
-        """Blocks until that many matching requests have arrived; returns them."""
+    def wait(self, count=1, timeout_s=10, ended=False, **criteria):
+        """Blocks until that many matching requests have arrived (ended: were answered whole); returns them."""
+
+        def matching():
+            return [e for e in self.all(**criteria) if e.ended_at or not ended]
+
         with self._changed:
-            if not self._changed.wait_for(lambda: self.count(**criteria) >= count, timeout_s):
+            if not self._changed.wait_for(lambda: len(matching()) >= count, timeout_s):
                 raise TimeoutError(
-                    f"{self.count(**criteria)} of {count} requests with {criteria} in {timeout_s} s"
+                    f"{len(matching())} of {count} requests with {criteria} in {timeout_s} s"
                 )
-            return self.all(**criteria)
+            return matching()
