@@ -180,7 +180,7 @@ class ProxyMaker:
             return one
 
         if not start:
-            return with_port(proxy_module.free_port())
+            return with_port(proxy_module.reserve_port())
         return proxy_module.start_with_port(with_port, relay.next_port if relay else None)
 
     def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", **settings):
@@ -191,7 +191,7 @@ class ProxyMaker:
             application = settings.get("application") or gitlab.add_application(
                 f"{url}/callback", trusted=trusted, confidential=confidential
             )
-            ours = list(ports) or [proxy_module.free_port() for _ in range(6)]
+            ours = list(ports) or [proxy_module.reserve_port() for _ in range(6)]
             values = {
                 "RELAY_URL": url,
                 "RELAY_MASTER_KEY": proxy_module.new_cookie_secret(),

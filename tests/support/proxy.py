@@ -4,6 +4,7 @@
 The binary is $WORKSPACE_PROXY_BINARY or $PROXY_BINARY, or build/workspace-proxy.
 """
 
+import collections
 import contextlib
 import functools
 import json
@@ -45,6 +46,24 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+_reserved = collections.deque(maxlen=64)
+
+
+def reserve_port():
+    """A port for a proxy of ours, which nobody else is given meanwhile.
+
+    The proxy shares ports (SO_REUSEPORT), so two that got the same one would both start. The socket that
+    is bound here takes no connections; it only keeps the port from being handed out again.
+    """
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("127.0.0.1", 0))
+    if len(_reserved) == _reserved.maxlen:
+        _reserved[0].close()
+    _reserved.append(s)
+    return s.getsockname()[1]
 
 
 def environment_for(settings):
@@ -309,7 +328,7 @@ class Relay(Proxy):
 def start_with_port(make, next_port=None, attempts=5):
     """make(port) -> Proxy, not started. Another port when this one was taken meanwhile."""
     for attempt in range(attempts):
-        proxy = make((next_port or free_port)())
+        proxy = make((next_port or reserve_port)())
         try:
             return proxy.start()
         except StartFailed as e:
