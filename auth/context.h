@@ -62,6 +62,11 @@ void call_unlink(struct auth_call *c);
 size_t facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value);
 bool facts_is_get(const struct auth_facts *facts); /* GET or HEAD */
 struct str facts_query(const struct auth_facts *facts);
+/* What GitLab sends back (RFC 6749 section 4.1.2): a state, and either a code or an error. NULL, or
+ * a sentence that says what is wrong. */
+const char *facts_read_answer(const struct auth_facts *facts, struct buf *state, struct buf *code,
+			      struct buf *error);
+
 /* Appends the query's parameter of this name, decoded; nothing when there is none. False, with a
  * sentence in *detail, when it is repeated, empty, malformed or longer than the buffer takes. */
 bool facts_parameter(const struct auth_facts *facts, struct str name, struct buf *value,

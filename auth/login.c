@@ -234,16 +234,10 @@ is_visible_ascii(struct str s)
 static const char *
 read_callback(struct callback *c, const struct auth_facts *facts)
 {
-	const char *detail = NULL;
+	const char *detail = facts_read_answer(facts, &c->state, &c->code, &c->error);
 
-	if (!facts_parameter(facts, STR("state"), &c->state, &detail) ||
-	    !facts_parameter(facts, STR("code"), &c->code, &detail) ||
-	    !facts_parameter(facts, STR("error"), &c->error, &detail))
+	if (detail != NULL)
 		return detail;
-	if (c->state.len == 0)
-		return "The parameter \"state\" is missing.";
-	if ((c->code.len == 0) == (c->error.len == 0))
-		return "There must be either a \"code\" or an \"error\".";
 	if (!is_visible_ascii(buf_view(&c->code)))
 		return "The parameter \"code\" is malformed.";
 	if (!flow_parse_state(&c->parts, buf_view(&c->state)))

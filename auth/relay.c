@@ -379,22 +379,6 @@ known_error(struct str error)
 	return STR("invalid_request");
 }
 
-static const char *
-read_answer(const struct auth_facts *facts, struct answer *a)
-{
-	const char *detail = NULL;
-
-	if (!facts_parameter(facts, STR("state"), &a->state, &detail) ||
-	    !facts_parameter(facts, STR("code"), &a->code, &detail) ||
-	    !facts_parameter(facts, STR("error"), &a->error, &detail))
-		return detail;
-	if (a->state.len == 0)
-		return "The parameter \"state\" is missing.";
-	if ((a->code.len == 0) == (a->error.len == 0))
-		return "There must be either a \"code\" or an \"error\".";
-	return NULL;
-}
-
 static void
 go_to_workspace(const struct relay_return *ret, const struct answer *a, struct auth_verdict *v)
 {
@@ -459,7 +443,7 @@ answer_callback(const struct relay *r, const struct auth_facts *facts, struct au
 	buf_init(&a.code, CODE_MAX_BYTES);
 	buf_init(&a.error, ERROR_MAX_BYTES);
 	buf_init(&memory, RELAY_REQUEST_MAX);
-	detail = read_answer(facts, &a);
+	detail = facts_read_answer(facts, &a.state, &a.code, &a.error);
 	if (detail != NULL) {
 		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
 	} else {

@@ -46,6 +46,23 @@ facts_parameter(const struct auth_facts *facts, struct str name, struct buf *val
 	return *detail == NULL;
 }
 
+const char *
+facts_read_answer(const struct auth_facts *facts, struct buf *state, struct buf *code,
+		  struct buf *error)
+{
+	const char *detail = NULL;
+
+	if (!facts_parameter(facts, STR("state"), state, &detail) ||
+	    !facts_parameter(facts, STR("code"), code, &detail) ||
+	    !facts_parameter(facts, STR("error"), error, &detail))
+		return detail;
+	if (state->len == 0)
+		return "The parameter \"state\" is missing.";
+	if ((code->len == 0) == (error->len == 0))
+		return "There must be either a \"code\" or an \"error\".";
+	return NULL;
+}
+
 /* Whether a comma-separated header names the token, parameters aside. */
 static bool
 header_lists(const struct auth_facts *facts, struct str lower_name, struct str token)
