@@ -298,12 +298,6 @@ upstream_flush(struct upstream_conn *c)
 	conn_flush(&c->conn);
 }
 
-void
-upstream_shutdown(struct upstream_conn *c)
-{
-	conn_shutdown(&c->conn);
-}
-
 bool
 upstream_is_blocked(const struct upstream_conn *c)
 {

@@ -79,9 +79,6 @@ void upstream_send_end(struct upstream_conn *c);
 struct conn *upstream_sink(struct upstream_conn *c);
 void upstream_flush(struct upstream_conn *c);
 
-/* Half-closes a tunnel towards the IDE. */
-void upstream_shutdown(struct upstream_conn *c);
-
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 void upstream_touch(
