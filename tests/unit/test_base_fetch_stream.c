@@ -21,80 +21,21 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "tests/unit/certs.h"
-
-static struct certs certs;
-static unsigned plain_port;
-static unsigned tls_port;
-static unsigned other_port; /* TLS with a certificate of another CA */
-static pid_t server;
-static int server_input;
-
-static void
-start_server(void)
-{
-	struct certs_path first = certs_path(&certs, "good.both");
-	struct certs_path second = certs_path(&certs, "foreign.both");
-	char line[64] = "";
-	size_t len = 0;
-	int in[2];
-	int out[2];
-
-	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	server = fork();
-	assert_true(server >= 0);
-	if (server == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl("/usr/bin/python3", "python3", "tests/unit/fetch_server.py", first.text,
-		      second.text, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	while (strchr(line, '\n') == NULL) {
-		ssize_t n = read(out[0], line + len, sizeof(line) - 1 - len);
-		assert_true(n > 0);
-		len += (size_t)n;
-	}
-	close(out[0]);
-	server_input = in[1];
-	assert_int_equal(sscanf(line, "%u %u %u", &plain_port, &tls_port, &other_port), 3);
-}
+#include "tests/unit/fetch_server.h"
 
 static int
 setup_all(void **state)
 {
-	static const char *const variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
-						"all_proxy",  "ALL_PROXY",   "no_proxy",
-						"NO_PROXY"};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
-		unsetenv(variables[i]);
-	certs_init(&certs);
-	certs_make(&certs, "foreign", "IP:127.0.0.1", 7);
-	certs_run(&certs, "mv ca.pem foreign-ca.pem");
-	certs_run(&certs, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-			  "-days 9 -subj '/CN=Second CA' -keyout ca.key -out ca.pem");
-	certs_make(&certs, "good", "IP:127.0.0.1", 7);
-	certs_run(&certs, "cat good.pem good.key >good.both; "
-			  "cat foreign.pem foreign.key >foreign.both");
-	start_server();
+	server_setup("IP:127.0.0.1", "IP:127.0.0.1");
 	return 0;
 }
 
 static int
 teardown_all(void **state)
 {
-	int status;
-
 	(void)state;
-	close(server_input);
-	assert_int_equal(waitpid(server, &status, 0), server);
-	certs_fini(&certs);
+	server_teardown();
 	return 0;
 }
 
