@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One clone by libgit2, from an address into an empty directory; git.c, transport.c, indexer.c
+ * One clone by libgit2, from an address into an empty directory; git_*.c, transport.c, indexer.c
  * and pack_hash.c are the files that include libgit2.
  *
  * Reads no configuration but its own, runs no hooks and no external filters, follows no redirect to

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the steps of a clone share: see git.c, which takes them in turn. Private to git*.c.
+ */
+#ifndef CLONE_GIT_STEPS_H
+#define CLONE_GIT_STEPS_H
+
+#include <git2.h>
+
+#include "clone/git.h"
+#include "clone/transport.h"
+
+struct transfer {
+	const struct clone_git_request *request;
+	struct clone_failure *failure;
+	struct clone_progress progress;
+	git_repository *repository;
+	git_remote *remote;
+	char *default_branch; /* "refs/heads/…", NULL: the remote names none */
+	char *branch;	      /* short name; NULL: detached or nothing to check out */
+	char *tag;	      /* "refs/tags/…" */
+	git_oid detached;     /* without a branch and a tag */
+	bool has_detached;
+	struct buf shallow; /* ids of commits without their parents */
+	struct transport_options transport;
+};
+
+/* Why libgit2 did not take this step, unless something closer to the reason has said so. Always
+ * false. */
+bool git_steps_fail(struct transfer *t, int code, const char *step);
+
+/* Phases only go forward. False: stop. */
+bool git_steps_report(struct transfer *t, enum clone_phase phase);
+
+/* git_refs.c: what HEAD will be, from what the remote offers; an empty remote leaves all unset. */
+bool git_refs_choose(struct transfer *t);
+/* HEAD, the branch that it names and what that branch tracks, as `git clone` leaves them. */
+bool git_refs_set(struct transfer *t);
+
+/* git_fetch.c: lists the remote's refs, then gets what the request wants of them. */
+bool git_fetch_connect(struct transfer *t);
+bool git_fetch_run(struct transfer *t);
+
+/* git_checkout.c: the files of HEAD, if it names any. */
+bool git_checkout_run(struct transfer *t);
+
+#endif
