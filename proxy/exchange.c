@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See exchange.h. Reads in the order in which things happen: start, form, gate, admission,
- * upstream, end.
+ * See exchange.h. Reads in the order in which things happen: start, form, gate, admission, the
+ * request's body, end. What goes on with the upstream in between is exchange_upstream.c.
  */
-#include "proxy/exchange.h"
+#include "proxy/exchange_private.h"
 
 #include <stdlib.h>
 
@@ -16,25 +16,6 @@
 static void run(struct exchange *x);
 static void on_auth_done(struct auth_verdict *v, void *arg);
 static void on_session_ended(enum auth_end reason, void *arg);
-static void on_head(struct response_head *head, void *arg);
-static void on_body(struct str data, void *arg);
-static struct conn *sink(void *arg);
-static void on_moved(size_t len, void *arg);
-static void on_end(void *arg);
-static void on_round(void *arg);
-static void on_drained(void *arg);
-static void on_failed(enum upstream_failure failure, const struct err *e, void *arg);
-
-static const struct upstream_handler upstream_handler = {
-	.on_head = on_head,
-	.on_body = on_body,
-	.sink = sink,
-	.on_moved = on_moved,
-	.on_end = on_end,
-	.on_round = on_round,
-	.on_drained = on_drained,
-	.on_failed = on_failed,
-};
 
 /* Sixteen characters, unique in the cluster for all that matters: 32 random bits of this process, a
  * count. */
@@ -159,49 +140,6 @@ on_auth_done(struct auth_verdict *v, void *arg)
 	exchange_on_round(x);
 }
 
-/* A method that may be sent twice (RFC 9110 section 9.2.2), without a body that was already passed
- * on. */
-static bool
-can_be_repeated(const struct exchange *x)
-{
-	struct str m = x->request.method;
-
-	return x->request.body == BODY_NONE && !x->request.wants_websocket &&
-	       (str_equal(m, STR("GET")) || x->request.is_head || str_equal(m, STR("OPTIONS")) ||
-		str_equal(m, STR("PUT")) || str_equal(m, STR("DELETE")));
-}
-
-static void
-send_upstream(struct exchange *x, enum upstream_wish wish)
-{
-	struct stream *s = x->stream;
-	struct err e = ERR_INIT;
-	struct forward forward = {
-		.auth = x->proxy->auth,
-		.request = &x->request,
-		.identity = x->verdict.identity,
-		.token_header = x->verdict.token_header,
-		.forwarded_for = x->forwarded_for,
-		.request_id = {x->id, EXCHANGE_ID_SIZE - 4},
-	};
-
-	x->state = EXCHANGE_FORWARD;
-	x->upstream = upstream_acquire(x->proxy->upstream, wish, &upstream_handler, x, &e);
-	if (x->upstream == NULL) {
-		log_warn(&x->log, "upstream can't be reached", log_err(&e));
-		reply_waiting(x);
-		return;
-	}
-	struct buf *out = upstream_begin(x->upstream, &x->request, x->request.wants_websocket);
-	forward_write_request(&forward, out);
-	if (x->request_ended) {
-		upstream_send_end(x->upstream);
-		upstream_flush(x->upstream);
-	} else {
-		s->ops->want_body(s, !upstream_is_blocked(x->upstream));
-	}
-}
-
 /* Every upgrade names our own origin, exactly once: browsers send cookies with
  * WebSockets of any page (cross-site WebSocket hijacking). */
 static bool
@@ -240,7 +178,7 @@ admit(struct exchange *x)
 		return;
 	}
 	exchange_watch_session(x);
-	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_RECENT);
+	exchange_forward(x);
 }
 
 static void
@@ -333,207 +271,12 @@ exchange_on_drained(struct exchange *x)
 		events_on_drained(x->events);
 }
 
-/* From the upstream */
-
-static void
-add_date(struct exchange *x, struct headers *h)
-{
-	struct str unused;
-
-	if (headers_find(h, HEADER_DATE, &unused) == 0)
-		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
-}
-
-/* A WebSocket may idle for days: all that is still needed of its head is the log line. */
-static void
-shed_head(struct exchange *x)
-{
-	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
-	char *kept = malloc(path.len + x->client.len + 1);
-
-	if (kept == NULL)
-		return;
-	memcpy(kept, path.data, path.len);
-	memcpy(kept + path.len, x->client.data, x->client.len);
-	x->request = (struct request_head){
-		.method = STR("GET"), .path = {kept, path.len}, .wants_websocket = true};
-	x->client = (struct str){kept + path.len, x->client.len};
-	if (x->log.fields[1].name != NULL)
-		x->log.fields[1].text = x->client;
-	x->forwarded_for = STR_NONE;
-	x->kept = kept;
-	arena_fini(&x->arena);
-}
-
-static void
-begin_tunnel(struct exchange *x)
-{
-	shed_head(x);
-	x->state = EXCHANGE_TUNNEL;
-	x->request_ended = false;
-	x->stream->ops->want_body(x->stream, true);
-	if (x->proxy->draining)
-		exchange_close(x, WEBSOCKET_GOING_AWAY);
-}
-
-static void
-on_head(struct response_head *head, void *arg)
-{
-	struct exchange *x = arg;
-	struct stream *s = x->stream;
-
-	forward_filter_response(x->proxy->auth, &head->headers);
-	if (head->status >= 200 || head->status == 101) {
-		x->status = head->status;
-		x->state = EXCHANGE_RESPONSE;
-		/* The codec leaves room for these. */
-		for (size_t i = 0; i < x->verdict.set_cookies_count; i++)
-			headers_add_own(&head->headers, STR("Set-Cookie"),
-					str_from(x->verdict.set_cookies[i]));
-		add_date(x, &head->headers);
-	}
-	s->ops->send_head(s, head);
-	if (head->status == 101)
-		begin_tunnel(x);
-}
-
-static void
-pause_when_blocked(struct exchange *x)
-{
-	if (x->upstream == NULL || x->upstream_paused || !x->stream->ops->is_blocked(x->stream))
-		return;
-	x->upstream_paused = true;
-	upstream_want_read(x->upstream, false);
-}
-
-static void
-close_tunnel(struct exchange *x)
-{
-	char frame[WEBSOCKET_CLOSE_BYTES];
-	struct stream *s = x->stream;
-
-	websocket_close_frame(x->close_code, frame);
-	s->ops->send_body(s, (struct str){frame, sizeof(frame)});
-	s->ops->send_end(s);
-	exchange_finish(x);
-}
-
-static void
-on_tunnel_body(struct exchange *x, struct str data)
-{
-	if (x->close_code != 0)
-		data = str_take(data, websocket_until_boundary(&x->to_client, data));
-	websocket_track(&x->to_client, data);
-	x->stream->ops->send_body(x->stream, data);
-	if (x->close_code != 0 && websocket_is_at_boundary(&x->to_client))
-		close_tunnel(x);
-}
-
-static void
-on_body(struct str data, void *arg)
-{
-	struct exchange *x = arg;
-
-	x->response_bytes += data.len;
-	if (x->state == EXCHANGE_TUNNEL)
-		on_tunnel_body(x, data);
-	else
-		x->stream->ops->send_body(x->stream, data);
-	pause_when_blocked(x);
-}
-
-static struct conn *
-sink(void *arg)
-{
-	struct exchange *x = arg;
-
-	return x->state == EXCHANGE_RESPONSE ? x->stream->ops->sink(x->stream) : NULL;
-}
-
-static void
-on_moved(size_t len, void *arg)
-{
-	struct exchange *x = arg;
-
-	x->response_bytes += len;
-	x->stream->ops->flush(x->stream);
-	pause_when_blocked(x);
-}
-
-static void
-on_end(void *arg)
-{
-	struct exchange *x = arg;
-
-	x->stream->ops->send_end(x->stream);
-	exchange_finish(x);
-}
-
-static void
-on_round(void *arg)
-{
-	struct exchange *x = arg;
-
-	x->stream->ops->flush(x->stream);
-	pause_when_blocked(x);
-}
-
-static void
-on_drained(void *arg)
-{
-	struct exchange *x = arg;
-
-	if (!x->request_ended)
-		x->stream->ops->want_body(x->stream, true);
-}
-
-static void
-break_off(struct exchange *x)
-{
-	x->stream->ops->abort(x->stream);
-	exchange_finish(x);
-}
-
-static void
-on_failed(enum upstream_failure failure, const struct err *e, void *arg)
-{
-	struct exchange *x = arg;
-	bool may_repeat = failure == UPSTREAM_STALE && !x->was_retried && can_be_repeated(x);
-
-	upstream_release(x->upstream);
-	x->upstream = NULL;
-	x->upstream_paused = false;
-	if (may_repeat) {
-		x->was_retried = true;
-		send_upstream(x, UPSTREAM_FRESH);
-		return;
-	}
-	log_warn(&x->log, "upstream failed", log_err(e));
-	if (x->state != EXCHANGE_FORWARD) {
-		break_off(x);
-		return;
-	}
-	switch (failure) {
-	case UPSTREAM_UNREACHABLE:
-		reply_waiting(x);
-		break;
-	case UPSTREAM_TIMEOUT:
-		reply_status(x, 504);
-		break;
-	case UPSTREAM_STALE:
-	case UPSTREAM_BAD_ANSWER:
-	case UPSTREAM_BROKEN:
-		reply_status(x, 502);
-		break;
-	}
-}
-
 /* The end */
 
 static void
 on_close_timer(void *arg)
 {
-	break_off(arg);
+	exchange_break_off(arg);
 }
 
 void
@@ -542,7 +285,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 	if (x->state == EXCHANGE_TUNNEL && x->close_code == 0) {
 		x->close_code = close_code;
 		if (websocket_is_at_boundary(&x->to_client)) {
-			close_tunnel(x);
+			exchange_close_tunnel(x);
 			return;
 		}
 		loop_timer_init(&x->timer, x->proxy->loop, on_close_timer, x);
@@ -572,7 +315,7 @@ on_session_ended(enum auth_end reason, void *arg)
 	if (x->state == EXCHANGE_TUNNEL || x->state == EXCHANGE_EVENTS)
 		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
 	else if (x->state == EXCHANGE_RESPONSE)
-		break_off(x);
+		exchange_break_off(x);
 	else if (x->state == EXCHANGE_FORWARD)
 		refuse_late(x);
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two files of an exchange share: exchange.c (its life and the browser's side) and
+ * exchange_upstream.c.
+ */
+#ifndef PROXY_EXCHANGE_PRIVATE_H
+#define PROXY_EXCHANGE_PRIVATE_H
+
+#include "proxy/exchange.h"
+
+/* Sends the admitted request on; what comes back is passed to the browser, up to the end. */
+void exchange_forward(struct exchange *x);
+
+/* Between two frames only: the close frame, and the end. */
+void exchange_close_tunnel(struct exchange *x);
+
+/* Ends it so that the browser sees that something is missing. */
+void exchange_break_off(struct exchange *x);
+
+#endif
