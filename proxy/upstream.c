@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 #include "proxy/conn.h"
+#include "proxy/probe.h"
 
 #define READ_ROUNDS_MAX		4    /* reads per wake-up, for fairness among connections */
 #define RECENT_MS		1000 /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_ROUNDS_MAX 16
-#define PROBE_PAUSE_MS		250
 
 enum upstream_state {
 	UPSTREAM_IDLE,	/* in the pool, or on the way out */
@@ -54,9 +54,7 @@ struct upstream {
 	struct arena arena; /* header lists of the response head that is being told */
 	struct upstream_conn *idle;
 	size_t idle_count;
-	struct conn probe;
-	uint64_t probed_at_ms;
-	bool is_ready;
+	struct probe probe;
 };
 
 static void on_open(void *arg);
@@ -64,22 +62,12 @@ static void on_readable(void *arg);
 static void on_drained(void *arg);
 static void on_conn_failed(const struct err *e, void *arg);
 static void on_timer(void *arg);
-static void on_probe_open(void *arg);
-static void on_probe_failed(const struct err *e, void *arg);
-static void on_probe_ignored(void *arg);
 
 static const struct conn_ops conn_ops = {
 	.on_open = on_open,
 	.on_readable = on_readable,
 	.on_drained = on_drained,
 	.on_failed = on_conn_failed,
-};
-
-static const struct conn_ops probe_ops = {
-	.on_open = on_probe_open,
-	.on_readable = on_probe_ignored,
-	.on_drained = on_probe_ignored,
-	.on_failed = on_probe_failed,
 };
 
 struct upstream *
@@ -96,7 +84,7 @@ upstream_new(struct loop *l, struct reaper *reaper, const struct upstream_option
 	u->reaper = reaper;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
-	conn_init(&u->probe, l, &probe_ops, u);
+	probe_init(&u->probe, l, &u->options.address);
 	return u;
 }
 
@@ -145,7 +133,7 @@ upstream_free(struct upstream *u)
 		remove_idle(c);
 		discard(c);
 	}
-	conn_close(&u->probe);
+	probe_fini(&u->probe);
 	arena_fini(&u->arena);
 	free(u);
 }
@@ -164,12 +152,12 @@ connect_new(struct upstream *u, struct err *e)
 	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
 	loop_timer_init(&c->timer, u->loop, on_timer, c);
 	if (!conn_connect(&c->conn, &u->options.address, e)) {
-		u->is_ready = false;
+		u->probe.is_ready = false;
 		discard(c);
 		return NULL;
 	}
 	if (c->conn.state == CONN_OPEN)
-		u->is_ready = true;
+		u->probe.is_ready = true;
 	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
 	return c;
 }
@@ -606,7 +594,7 @@ on_open(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	c->upstream->is_ready = true;
+	c->upstream->probe.is_ready = true;
 	upstream_touch(c);
 	if (c->handler != NULL)
 		c->handler->on_drained(c->arg);
@@ -629,7 +617,7 @@ on_conn_failed(const struct err *e, void *arg)
 	struct upstream_conn *c = arg;
 
 	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
-		c->upstream->is_ready = false;
+		c->upstream->probe.is_ready = false;
 		fail(c, UPSTREAM_UNREACHABLE, e);
 		return;
 	}
@@ -657,7 +645,7 @@ on_timer(void *arg)
 	}
 	if (c->conn.state == CONN_CONNECTING) {
 		err_set(&e, ERR_TIMEOUT, "connect: timed out");
-		c->upstream->is_ready = false;
+		c->upstream->probe.is_ready = false;
 		fail(c, UPSTREAM_UNREACHABLE, &e);
 		return;
 	}
@@ -676,45 +664,11 @@ on_timer(void *arg)
 bool
 upstream_is_ready(const struct upstream *u)
 {
-	return u->is_ready;
+	return u->probe.is_ready;
 }
 
 void
 upstream_probe(struct upstream *u)
 {
-	struct err e = ERR_INIT;
-	uint64_t now_ms = loop_now_ms(u->loop);
-
-	if (now_ms - u->probed_at_ms < PROBE_PAUSE_MS)
-		return;
-	u->probed_at_ms = now_ms;
-	/* An attempt that is still under way has had its time. */
-	conn_close(&u->probe);
-	if (!conn_connect(&u->probe, &u->options.address, &e))
-		u->is_ready = false;
-}
-
-static void
-on_probe_open(void *arg)
-{
-	struct upstream *u = arg;
-
-	u->is_ready = true;
-	conn_close(&u->probe);
-}
-
-static void
-on_probe_failed(const struct err *e, void *arg)
-{
-	struct upstream *u = arg;
-
-	(void)e;
-	u->is_ready = false;
-	conn_close(&u->probe);
-}
-
-static void
-on_probe_ignored(void *arg)
-{
-	(void)arg;
+	probe_ask(&u->probe);
 }
