@@ -50,7 +50,7 @@ make_upstream(struct proxy *p, struct err *e)
 {
 	const struct settings *settings = p->settings;
 	const struct upstream_options options = {
-		.address = settings->upstream.address,
+		.address = settings->upstream,
 		.limits = p->limits,
 		.connect_timeout_ms = settings->upstream_connect_timeout_ms,
 		.response_timeout_ms = settings->upstream_response_timeout_ms,

@@ -18,11 +18,6 @@
 
 #define SETTINGS_PREFIX "WORKSPACE_PROXY_"
 
-struct settings_upstream {
-	struct address address;
-	const char *host; /* the Host that we would send; the browser's is passed on */
-};
-
 struct settings {
 	struct arena arena;
 
@@ -34,7 +29,7 @@ struct settings {
 	const char *tls_cert_file;
 	const char *tls_key_file;
 
-	struct settings_upstream upstream;
+	struct address upstream;
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
 	struct clone_settings clone;

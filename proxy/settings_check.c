@@ -185,7 +185,7 @@ check_clashes(struct check *c)
 				conf_problem(c->problems, all[i].variable,
 					     "\"%s\" is in the way of %s; expected another port",
 					     text, all[j].variable);
-		if (is_clash(all[i].address, &s->upstream.address))
+		if (is_clash(all[i].address, &s->upstream))
 			conf_problem(c->problems, VAR("UPSTREAM"),
 				     "it is our own %s; expected where the IDE listens",
 				     all[i].variable);

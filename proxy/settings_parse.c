@@ -45,35 +45,28 @@ settings_format_text(const void *field, struct buf *out)
 bool
 settings_parse_upstream(struct str value, void *field, struct arena *a, struct err *e)
 {
-	struct settings_upstream *u = field;
 	struct url url;
 
-	if (str_starts_with(value, STR("unix:"))) {
-		u->host = "localhost";
-		return address_parse(&u->address, value, e);
-	}
+	if (str_starts_with(value, STR("unix:")))
+		return address_parse(field, value, e);
 	if (!url_parse(&url, value, a, e))
 		return false;
 	if (!str_equal(url.scheme, STR("http")))
 		return err_set(e, ERR_CONFIG, "only plain http is spoken inside the pod");
 	if (url.path.len > 1 || !str_is_empty(url.query))
 		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
-	if (!address_from_host(&u->address, url.host, url.port, e))
-		return false;
-	u->host = arena_printf(a, url.host_is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", STR_FMT(url.host),
-			       url.port);
-	return u->host != NULL || err_set(e, ERR_MEMORY, "too long");
+	return address_from_host(field, url.host, url.port, e);
 }
 
 void
 settings_format_upstream(const void *field, struct buf *out)
 {
-	const struct settings_upstream *u = field;
+	const struct address *upstream = field;
 	char text[ADDRESS_TEXT_MAX];
-	if (!address_is_set(&u->address))
+	if (!address_is_set(upstream))
 		return;
-	address_format(&u->address, text, sizeof(text));
-	buf_addf(out, "%s%s", address_is_unix(&u->address) ? "" : "http://", text);
+	address_format(upstream, text, sizeof(text));
+	buf_addf(out, "%s%s", address_is_unix(upstream) ? "" : "http://", text);
 }
 
 bool

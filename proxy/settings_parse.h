@@ -8,7 +8,7 @@
 
 #include "base/conf.h"
 
-conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
+conf_parse_fn settings_parse_upstream;	    /* struct address */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
 conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
