@@ -3,10 +3,11 @@
  * See exchange.h. Reads in the order in which things happen: start, form, gate, admission, the
  * request's body, end. What goes on with the upstream in between is exchange_upstream.c.
  */
-#include "proxy/exchange_private.h"
+#include "proxy/exchange.h"
 
 #include <stdlib.h>
 
+#include "proxy/exchange_private.h"
 #include "proxy/forward.h"
 #include "proxy/reply.h"
 #include "proxy/workspace.h"

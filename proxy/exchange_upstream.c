@@ -4,10 +4,9 @@
  * as it comes and no faster than the browser takes it. What of a response may pass is forward.c's
  * business.
  */
-#include "proxy/exchange_private.h"
-
 #include <stdlib.h>
 
+#include "proxy/exchange_private.h"
 #include "proxy/forward.h"
 #include "proxy/reply.h"
 

@@ -3,9 +3,11 @@
  * See upstream.h. The pool, the request's way out, deadlines and failures. A connection that was
  * given up is freed after the current callback, so that loops may look at it.
  */
-#include "proxy/upstream_private.h"
+#include "proxy/upstream.h"
 
 #include <stdlib.h>
+
+#include "proxy/upstream_private.h"
 
 #define READ_ROUNDS_MAX		4    /* reads per wake-up, for fairness among connections */
 #define RECENT_MS		1000 /* servers keep idle connections for longer than this */
