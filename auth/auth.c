@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/bearer.h"
+#include "auth/credential.h"
 #include "auth/endpoints.h"
 #include "auth/gate.h"
 #include "auth/login.h"
@@ -114,6 +115,8 @@ auth_free(struct auth *a)
 		return;
 	while (a->calls != NULL)
 		a->calls->cancel(a->calls);
+	while (a->credentials != NULL)
+		auth_credential_cancel(a->credentials);
 	bearer_cache_free(a->bearers);
 	session_store_free(a->store);
 	gitlab_free(a->gitlab);

@@ -19,6 +19,7 @@
 #define AUTH_VERDICT_MAX      32768u /* bytes of a verdict's arena */
 
 struct bearer_cache;
+struct auth_credential_call;
 
 struct auth {
 	const struct auth_settings *settings;
@@ -39,6 +40,7 @@ struct auth {
 	uint64_t login_timeout_ms;
 	uint32_t last_flow_id;
 	struct auth_call *calls;
+	struct auth_credential_call *credentials; /* git waits for them */
 	size_t calls_count;
 	size_t logins_count;
 };

@@ -76,8 +76,11 @@ take_tokens(struct auth_session *s, struct gitlab_tokens *tokens)
 	*tokens = (struct gitlab_tokens){0};
 	secret_free(s->tokens.id_token);
 	s->tokens.id_token = NULL;
+	s->tokens_came_ms = clock_monotonic_ms();
 	s->token_expires_ms =
-		s->tokens.lifetime_ms == 0 ? 0 : clock_monotonic_ms() + s->tokens.lifetime_ms;
+		s->tokens.lifetime_ms == 0 ? 0 : s->tokens_came_ms + s->tokens.lifetime_ms;
+	s->leased_until_ms = 0;
+	s->is_rejected = false;
 }
 
 void

@@ -66,6 +66,7 @@ note_failure(struct auth_session *s, const struct err *why, uint32_t retry_after
 		delay_ms = RETRY_MS;
 	delay_ms = jittered(delay_ms);
 	s->ask_ms = clock_monotonic_ms() + (delay_ms > asked_for_ms ? delay_ms : asked_for_ms);
+	s->renew_ms = s->ask_ms;
 	s->is_asking = false;
 	s->must_be_asked = false;
 	log_warn(NULL, "authorization not answered", log_cstr("user", s->user.username),
@@ -200,6 +201,8 @@ needs_refresh(const struct auth_session *s)
 		return false;
 	if (s->store->holds_tokens && now_ms < s->token_expires_ms)
 		return false;
+	if (session_is_leased(s))
+		return false;
 	if (margin_ms > REFRESH_MARGIN_MS)
 		margin_ms = REFRESH_MARGIN_MS;
 	return now_ms + margin_ms >= s->token_expires_ms;
@@ -222,6 +225,16 @@ session_ask(struct auth_session *s)
 		return;
 	}
 	note_failure(s, &why, 0);
+}
+
+bool
+session_renew(struct auth_session *s)
+{
+	if (s->is_asking)
+		return true;
+	s->was_retried = false;
+	s->is_asking = can_refresh(s) && start_refresh(s);
+	return s->is_asking;
 }
 
 enum session_standing

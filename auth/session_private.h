@@ -31,6 +31,11 @@ struct auth_session {
 	char user_id[24];
 	struct gitlab_tokens tokens;
 	uint64_t token_expires_ms; /* monotonic; 0: not said */
+	uint64_t tokens_came_ms;
+	uint64_t leased_until_ms; /* git works with the token: see session_lend.c */
+	uint64_t renew_ms;	  /* no renewal for git before this; of a rejected token: */
+	uint64_t renew_rejected_ms;
+	bool is_rejected; /* git was refused with the token */
 
 	int64_t opened_wall_ms;
 	uint64_t expires_ms;
@@ -92,5 +97,11 @@ void session_ask(struct auth_session *s); /* if due and none is under way; never
 void session_ask_cancel(struct auth_session *s);
 void session_ask_go_on(struct auth_session *s); /* see session_file_await; may end s */
 uint64_t session_answer_age_max_ms(const struct auth_settings *settings);
+
+/* Renews the tokens, then asks; where a question is under way, it is waited for. False: neither. */
+bool session_renew(struct auth_session *s) MUST_CHECK;
+
+/* session_lend.c */
+bool session_is_leased(const struct auth_session *s); /* its token must not be replaced yet */
 
 #endif

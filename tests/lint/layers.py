@@ -19,7 +19,15 @@ FOLDERS = {
 }
 # ... and of the folders beside base, proxy sees the front doors only.
 # The relay has a door of its own: it shares verdicts with auth/auth.h, but neither sessions nor users.
-FRONT_DOORS = {"auth/auth.h", "auth/relay.h", "clone/clone.h", "container/container.h"}
+# So have git's credentials, on both sides: neither login nor cloning knows of them.
+FRONT_DOORS = {
+    "auth/auth.h",
+    "auth/credential.h",
+    "auth/relay.h",
+    "clone/clone.h",
+    "clone/credential.h",
+    "container/container.h",
+}
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
