@@ -184,9 +184,10 @@ lint-format:
 lint-headers: | $(BUILD)/packages
 	@printf '%s\n' $(filter-out tests/%,$(H_FILES)) | xargs -P $(JOBS) -I{} $(CC) $(CPPFLAGS_ALL) -std=c17 $(WARNINGS) \
 		-fsyntax-only -x c {}
+GENERATED_DOCS := configuration metrics
 lint-docs: $(BUILD)/workspace-proxy
-	@$(BUILD)/workspace-proxy docs configuration | diff -u docs/configuration.md - || \
-		{ echo "docs/configuration.md is out of date: run \`make docs\`."; exit 1; }
+	@for d in $(GENERATED_DOCS); do $(BUILD)/workspace-proxy docs $$d | diff -u docs/$$d.md - || \
+		{ echo "docs/$$d.md is out of date: run \`make docs\`."; exit 1; }; done
 lint-cppcheck: $(ASSETS)
 	@mkdir -p $(BUILD)/cppcheck
 	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --error-exitcode=1 \
@@ -201,9 +202,9 @@ $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 	@touch $@
 
 .PHONY: docs
-docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md from the table of settings
-	$(BUILD)/workspace-proxy docs configuration >$(BUILD)/configuration.md
-	mv $(BUILD)/configuration.md docs/configuration.md
+docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md and docs/metrics.md from their tables
+	@set -e; for d in $(GENERATED_DOCS); do \
+		$(BUILD)/workspace-proxy docs $$d >$(BUILD)/$$d.md; mv $(BUILD)/$$d.md docs/$$d.md; done
 
 # DEMO_CHECK=1 goes through it once in Chromium, which a person brings along.
 DEMO_DEPS := $(BUILD)/deps-$(if $(filter-out 0,$(DEMO_CHECK)),demo-check,demo)

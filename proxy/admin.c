@@ -7,6 +7,7 @@
 #include "proxy/admin.h"
 
 #include "base/json.h"
+#include "proxy/metrics.h"
 
 #define BODY_MAX_BYTES	1024
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
@@ -48,6 +49,15 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		reply->status = 500;
 }
 
+static void
+on_metrics(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	(void)request;
+	reply->status = 200;
+	reply->content_type = METRICS_CONTENT_TYPE;
+	proxy_metrics_write(arg, &reply->body);
+}
+
 struct service *
 admin_new(struct proxy *p, const struct address *address, struct err *e)
 {
@@ -61,7 +71,8 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	if (s == NULL)
 		return NULL;
 	if (!service_route(s, "GET", "/ping", on_ping, p, e) ||
-	    !service_route(s, "GET", "/ready", on_ready, p, e)) {
+	    !service_route(s, "GET", "/ready", on_ready, p, e) ||
+	    !service_route(s, "GET", "/metrics", on_metrics, p, e)) {
 		service_free(s);
 		return NULL;
 	}

@@ -5,6 +5,7 @@
  */
 #include "proxy/help.h"
 
+#include "proxy/metrics.h"
 #include "proxy/settings.h"
 
 static const char usage[] =
@@ -47,10 +48,13 @@ help_print_version(void)
 int
 help_print_docs(int argc, char **argv)
 {
-	if (argc != 2 || strcmp(argv[1], "configuration") != 0) {
-		(void)fputs("usage: workspace-proxy docs configuration\n", stderr);
+	if (argc == 2 && strcmp(argv[1], "configuration") == 0) {
+		conf_print_markdown(&settings_table, stdout);
+	} else if (argc == 2 && strcmp(argv[1], "metrics") == 0) {
+		proxy_metrics_print_markdown(stdout);
+	} else {
+		(void)fputs("usage: workspace-proxy docs configuration|metrics\n", stderr);
 		return 2;
 	}
-	conf_print_markdown(&settings_table, stdout);
 	return finish();
 }

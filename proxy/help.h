@@ -9,7 +9,7 @@
 int help_print(void);
 int help_print_version(void);
 
-/* argv[1] names the document, of which there is one: "configuration". */
+/* argv[1] names the document: "configuration" or "metrics". */
 int help_print_docs(int argc, char **argv);
 
 #endif

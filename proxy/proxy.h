@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "auth/relay.h"
 #include "base/clock.h"
+#include "base/metrics_process.h"
 #include "base/reap.h"
 #include "base/tls.h"
 #include "clone/clone.h"
@@ -46,6 +47,8 @@ struct proxy {
 	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
 	void *on_capacity_arg;
+
+	struct metrics_process process;
 
 	char boot_id[9]; /* random, the first half of request ids */
 	uint64_t requests;

@@ -162,6 +162,7 @@ start(struct serve *s, struct err *e)
 	const struct settings *settings = p->settings;
 
 	p->limits = (struct http1_limits){settings->head_max_bytes, settings->headers_max};
+	metrics_process_init(&p->process);
 	set_boot_id(p);
 	if (!set_names(s, e))
 		return false;

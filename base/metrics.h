@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Figures for Prometheus: the text exposition format, version 0.0.4, and the documentation from the
+ * same rows.
+ *
+ * Whoever counts has a struct of plain integers, in which a label is an index by an enum, and a
+ * static const table that names its fields. So an observation is one increment, nothing is
+ * allocated, and what was never counted is there as 0. One thread, no globals.
+ *
+ *	struct door_metrics { uint64_t opened[DOOR_SIDES][DOOR_OUTCOMES]; };
+ *	m->opened[DOOR_LEFT][DOOR_STUCK]++;
+ */
+#ifndef BASE_METRICS_H
+#define BASE_METRICS_H
+
+#include <stdio.h>
+
+#include "base/str.h"
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+enum metrics_type {
+	METRICS_COUNTER, /* uint64_t; its name ends in _total */
+	METRICS_GAUGE,	 /* int64_t */
+	METRICS_HISTOGRAM,
+};
+
+/* What the integers are, and so how they are printed. */
+enum metrics_unit {
+	METRICS_PLAIN,	      /* a count, bytes, whole seconds */
+	METRICS_MICROSECONDS, /* printed as seconds: the name says _seconds */
+};
+
+/* Upper bounds, ascending; a value above the last one counts towards +Inf. */
+#define METRICS_BOUNDS_MAX 16
+struct metrics_bounds {
+	size_t count;
+	uint64_t upper[METRICS_BOUNDS_MAX];
+};
+
+/* Of durations in microseconds: half a millisecond to a minute. */
+extern const struct metrics_bounds metrics_latency_bounds;
+
+struct metrics_histogram {
+	uint64_t counts[METRICS_BOUNDS_MAX + 1]; /* not cumulative */
+	uint64_t sum;
+};
+
+static inline void
+metrics_observe(struct metrics_histogram *h, const struct metrics_bounds *bounds, uint64_t value)
+{
+	size_t i = 0;
+
+	while (i < bounds->count && value > bounds->upper[i])
+		i++;
+	h->counts[i]++;
+	h->sum += value;
+}
+
+struct metrics_label {
+	const char *name;
+	const char *const *values; /* by enum; none of them needs escapes */
+	size_t count;
+};
+#define METRICS_LABEL(name, values)                                                                \
+	{                                                                                          \
+		(name), (values), sizeof(values) / sizeof((values)[0])                             \
+	}
+
+#define METRICS_LABELS_MAX 3
+struct metrics_family {
+	const char *name; /* whole: "workspace_proxy_logins_total" */
+	enum metrics_type type;
+	enum metrics_unit unit;
+	unsigned sources; /* which of the table's sources have it: bits; 0: all */
+	bool omits_zero;  /* for gauges whose 0 means that nothing is known */
+	size_t offset;	  /* of the field: an array with one dimension for each label, in order */
+	size_t size;
+	struct metrics_label labels[METRICS_LABELS_MAX];
+	const struct metrics_bounds *bounds; /* of a histogram */
+	const char *help;		     /* one sentence, plain text */
+};
+#define METRICS_FIELD(type, field)                                                                 \
+	.offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+
+struct metrics_table {
+	const char *heading; /* of its part of the documentation */
+	const struct metrics_family *families;
+	size_t count;
+	const char *const *sources; /* names of the bits of metrics_family.sources, for the
+				       documentation; NULL-terminated */
+};
+
+/* Appends what the one source has. What does not fit fails the buffer. */
+void metrics_write(const struct metrics_table *table, const void *values, unsigned source,
+		   struct buf *out);
+
+/* One part of docs/metrics.md. */
+void metrics_print_markdown(const struct metrics_table *table, FILE *out);
+
+#endif
