@@ -361,6 +361,12 @@ follow_worker(struct clone *c)
 }
 
 bool
+clone_has_child(const struct clone *c, pid_t pid)
+{
+	return c->child.pid == pid;
+}
+
+bool
 clone_start(struct clone *c, const struct secret *token, struct err *e)
 {
 	struct clone_progress *p = &c->progress;

@@ -7,6 +7,8 @@
 #ifndef CLONE_CLONE_H
 #define CLONE_CLONE_H
 
+#include <sys/types.h>
+
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/secret.h"
@@ -73,6 +75,9 @@ struct clone;
 struct clone *clone_new(struct loop *l, const struct clone_settings *settings, const char *program,
 			struct err *e) MUST_CHECK;
 void clone_free(struct clone *c); /* ends the worker, waits for it briefly */
+
+/* Whether pid is the worker, which this module collects when it has ended. */
+bool clone_has_child(const struct clone *c, pid_t pid);
 
 const struct clone_progress *clone_progress(const struct clone *c);
 

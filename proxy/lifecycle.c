@@ -6,6 +6,8 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "proxy/downstream.h"
@@ -132,6 +134,7 @@ drain(struct lifecycle *l)
 	struct proxy *p = l->proxy;
 
 	log_info(NULL, "draining", log_int("connections", (int64_t)p->downstreams_count));
+	notify_stopping(&l->notify, p->settings->drain_timeout_ms);
 	p->draining = true;
 	close_listeners(l);
 	loop_timer_start(&l->drain_timer, p->settings->drain_timeout_ms);
@@ -141,7 +144,7 @@ drain(struct lifecycle *l)
 }
 
 static void
-reload(struct lifecycle *l)
+reload_certificate(struct lifecycle *l)
 {
 	struct err e = ERR_INIT;
 
@@ -152,6 +155,27 @@ reload(struct lifecycle *l)
 			 log_int("expires_at", tls_context_expires_at_s(l->proxy->tls)));
 	else
 		log_error(NULL, "certificate not reloaded; the old one stays", log_err(&e));
+}
+
+static void
+say_ready(struct lifecycle *l)
+{
+	char status[128];
+
+	(void)snprintf(status, sizeof(status), "Serving %.100s", l->proxy->origin.data);
+	notify_ready(&l->notify, status);
+}
+
+static void
+reload(struct lifecycle *l)
+{
+	bool is_serving = !l->proxy->draining;
+
+	if (is_serving)
+		notify_reloading(&l->notify);
+	reload_certificate(l);
+	if (is_serving)
+		say_ready(l);
 }
 
 static void
@@ -182,6 +206,21 @@ raise_descriptor_limit(uint64_t connections)
 			 log_int("descriptors", (int64_t)limit.rlim_cur));
 }
 
+/* A manager that can't be told is no reason not to serve. */
+static void
+meet_service_manager(struct lifecycle *l)
+{
+	const struct notify_environment environment = {
+		.socket = getenv("NOTIFY_SOCKET"),
+		.watchdog_us = getenv("WATCHDOG_USEC"),
+		.watchdog_pid = getenv("WATCHDOG_PID"),
+	};
+	struct err e = ERR_INIT;
+
+	if (!notify_init(&l->notify, l->proxy->loop, &environment, &e))
+		log_warn(NULL, "service manager not told", log_err(&e));
+}
+
 bool
 lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 {
@@ -190,12 +229,16 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	p->on_capacity_arg = l;
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
 	loop_timer_init(&l->trim_timer, p->loop, give_memory_back, l);
+	meet_service_manager(l);
 	raise_descriptor_limit(p->settings->connections_max);
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		if (!loop_signal_init(&l->signals[i], p->loop, signal_numbers[i], on_signal, l, e))
 			return false;
-	return open_listener(l, 0, &p->settings->https_address, e) &&
-	       open_listener(l, 1, &p->settings->http_address, e);
+	if (!open_listener(l, 0, &p->settings->https_address, e) ||
+	    !open_listener(l, 1, &p->settings->http_address, e))
+		return false;
+	say_ready(l);
+	return true;
 }
 
 /* The process is ending: without their handlers they would end it with another exit code. */
@@ -224,4 +267,5 @@ lifecycle_fini(struct lifecycle *l)
 		loop_signal_fini(&l->signals[i]);
 	loop_timer_fini(&l->drain_timer);
 	loop_timer_fini(&l->trim_timer);
+	notify_fini(&l->notify);
 }

@@ -4,12 +4,14 @@
  * signals, draining.
  *
  * SIGTERM and SIGINT drain: not ready, no new connections, what runs may end, WebSockets are closed
- * with 1001; a second one, or DRAIN_TIMEOUT, ends at once. SIGHUP reads certificates again.
+ * with 1001; a second one, or DRAIN_TIMEOUT, ends at once. SIGHUP reads certificates again. A
+ * service manager (NOTIFY_SOCKET) hears of each of these.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H
 
 #include "base/listen.h"
+#include "base/notify.h"
 #include "proxy/proxy.h"
 
 #define LIFECYCLE_SIGNALS   3
@@ -29,6 +31,7 @@ struct lifecycle {
 	struct lifecycle_listener listeners[LIFECYCLE_LISTENERS];
 	struct loop_timer drain_timer;
 	struct loop_timer trim_timer;
+	struct notify notify;	 /* the service manager, where there is one */
 	size_t connections_peak; /* since memory was given back last */
 	bool is_paused;
 };

@@ -114,12 +114,23 @@ run_command(int argc, char **argv)
 	return refuse("unknown command", argv[0]);
 }
 
+static void
+end_at_once(int signal_number)
+{
+	_exit(128 + signal_number);
+}
+
 /* Before any thread exists. Code in the IDE's container usually runs as our uid and may read
- * neither memory nor descriptors of ours. Leak checkers have to, so their builds stay open. */
+ * neither memory nor descriptors of ours. Leak checkers have to, so their builds stay open. Process
+ * 1 gets no signal that it has not asked for; whoever serves asks again, for an end in order. */
 static void
 prepare_process(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (getpid() == 1) {
+		(void)signal(SIGTERM, end_at_once);
+		(void)signal(SIGINT, end_at_once);
+	}
 #ifndef SANITIZED
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif

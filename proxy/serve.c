@@ -5,8 +5,10 @@
 #include "proxy/serve.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/orphans.h"
 #include "proxy/admin.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
@@ -27,6 +29,7 @@ struct serve {
 	struct fetch *fetch;
 	struct service *admin;
 	struct loop_defer flush_log;
+	struct orphans orphans;
 };
 
 static struct fetch *
@@ -156,6 +159,21 @@ make_sidecar(struct serve *s, struct err *e)
 }
 
 static bool
+is_our_child(pid_t pid, void *arg)
+{
+	const struct serve *s = arg;
+
+	return s->proxy.clone != NULL && clone_has_child(s->proxy.clone, pid);
+}
+
+/* Process 1 inherits whoever loses its parent. */
+static bool
+start_orphans(struct serve *s, struct err *e)
+{
+	return getpid() != 1 || orphans_start(&s->orphans, s->proxy.loop, is_our_child, s, e);
+}
+
+static bool
 start(struct serve *s, struct err *e)
 {
 	struct proxy *p = &s->proxy;
@@ -178,7 +196,7 @@ start(struct serve *s, struct err *e)
 	p->pages = make_pages(p, e);
 	if (p->pages == NULL || !(s->is_relay ? make_relay(s, e) : make_sidecar(s, e)))
 		return false;
-	return start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
+	return start_orphans(s, e) && start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
 }
 
 static void
@@ -187,6 +205,7 @@ stop(struct serve *s)
 	struct proxy *p = &s->proxy;
 
 	lifecycle_fini(&s->lifecycle);
+	orphans_fini(&s->orphans);
 	service_free(s->admin);
 	clone_watch_stop(&p->clone_watch);
 	clone_free(p->clone);

@@ -153,6 +153,7 @@ class ProxyMaker:
         start=True,
         relay=None,
         name=WORKSPACE_NAME,
+        runner=None,
         **settings,
     ):
         def with_port(port):
@@ -176,6 +177,7 @@ class ProxyMaker:
             one = proxy_module.Proxy({k: v for k, v in values.items() if v is not None}, log, canaries)
             one.context = self._certificates.context()
             one.gitlab = gitlab
+            one.runner = runner or one.runner
             self.started.append(one)
             return one
 
@@ -183,7 +185,7 @@ class ProxyMaker:
             return with_port(proxy_module.reserve_port())
         return proxy_module.start_with_port(with_port, relay.next_port if relay else None)
 
-    def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", **settings):
+    def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", runner=None, **settings):
         """A relay for workspaces under localhost, on ports that it keeps for them."""
 
         def with_port(port):
@@ -210,6 +212,7 @@ class ProxyMaker:
             one = proxy_module.Relay({k: v for k, v in values.items() if v is not None}, log, masters)
             one.context = self._certificates.context()
             one.gitlab, one.application, one.ports = gitlab, application, ours
+            one.runner = runner or one.runner
             self.started.append(one)
             return one
 

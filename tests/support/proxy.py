@@ -19,6 +19,7 @@ import time
 
 import raw_client
 import relay
+import runners
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
@@ -116,6 +117,7 @@ class Proxy:
         self.arguments = list(arguments)
         self.secrets = list(secrets)
         self.listeners = {}  # "https", "http", "admin" -> address text
+        self.runner = runners.Plain()
         self.log_file = str(log_file)
         self.lines = []
         self.process = None
@@ -131,7 +133,7 @@ class Proxy:
         if not os.access(binary(), os.X_OK):
             raise StartFailed(f"{binary()} is not there: run make, or set WORKSPACE_PROXY_BINARY")
         self.process = subprocess.Popen(
-            [binary(), *self.arguments],
+            self.runner.command(binary(), self.arguments, self.settings),
             env=environment_for(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -175,7 +177,7 @@ class Proxy:
         if self.process is None or self.exit_code is not None:
             return self.exit_code
         if self.process.poll() is None:
-            self.process.send_signal(signal_number)
+            self.runner.signal(self.process, signal_number)
         try:
             self.exit_code = self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
