@@ -9,7 +9,7 @@ PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
 MAKEFLAGS += --no-print-directory
 
-PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 zlib
+PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
@@ -32,7 +32,7 @@ endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
-LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lz -lssl -lcrypto -lpthread
+LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
 SOURCES := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))

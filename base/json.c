@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -22,7 +23,7 @@ struct json_doc {
 
 /* Whether brackets nest deeper than allowed; everything else about them is left to the parser. */
 static bool
-is_too_deep(struct str text)
+is_too_deep(struct str text, unsigned max_depth)
 {
 	bool in_string = false;
 	unsigned depth = 0;
@@ -38,7 +39,7 @@ is_too_deep(struct str text)
 			depth++;
 		else if (!in_string && (c == '}' || c == ']') && depth > 0)
 			depth--;
-		if (depth > JSON_MAX_DEPTH)
+		if (depth > max_depth)
 			return true;
 	}
 	return false;
@@ -47,11 +48,18 @@ is_too_deep(struct str text)
 struct json_doc *
 json_doc_parse(struct str text, struct err *e)
 {
+	return json_doc_parse_within(text, JSON_MAX_BYTES, JSON_MAX_DEPTH, e);
+}
+
+struct json_doc *
+json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth, struct err *e)
+{
 	struct json_doc *doc;
 	json_error_t why;
 
-	if (text.len > JSON_MAX_BYTES) {
-		err_set(e, ERR_PROTOCOL, "JSON: more than %u bytes", JSON_MAX_BYTES);
+	err_assert(max_depth <= JSON_MAX_DEPTH_EVER);
+	if (text.len > max_bytes) {
+		err_set(e, ERR_PROTOCOL, "JSON: more than %zu bytes", max_bytes);
 		return NULL;
 	}
 	/* The parser skips a NUL behind a number. */
@@ -59,8 +67,8 @@ json_doc_parse(struct str text, struct err *e)
 		err_set(e, ERR_PROTOCOL, "JSON: contains a NUL");
 		return NULL;
 	}
-	if (is_too_deep(text)) {
-		err_set(e, ERR_PROTOCOL, "JSON: nested deeper than %u", JSON_MAX_DEPTH);
+	if (is_too_deep(text, max_depth)) {
+		err_set(e, ERR_PROTOCOL, "JSON: nested deeper than %u", max_depth);
 		return NULL;
 	}
 	doc = malloc(sizeof(*doc));
@@ -124,6 +132,29 @@ json_find(const struct json_node *node, const char *path)
 	while (node != NULL && str_next(&rest, KEY_SEPARATOR, &key))
 		node = node_of(json_object_getn(value_of(node), key.data, key.len));
 	return node;
+}
+
+enum json_kind
+json_kind_of(const struct json_node *node)
+{
+	switch (json_typeof(value_of(node))) {
+	case JSON_OBJECT:
+		return JSON_KIND_OBJECT;
+	case JSON_ARRAY:
+		return JSON_KIND_ARRAY;
+	case JSON_STRING:
+		return JSON_KIND_STR;
+	case JSON_INTEGER:
+		return JSON_KIND_INT;
+	case JSON_REAL:
+		return JSON_KIND_REAL;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return JSON_KIND_BOOL;
+	case JSON_NULL:
+		break;
+	}
+	return JSON_KIND_NULL;
 }
 
 bool
@@ -204,6 +235,12 @@ json_get_bool(const struct json_node *node, const char *path, bool *value, struc
 	return true;
 }
 
+double
+json_real_of(const struct json_node *node)
+{
+	return json_real_value(value_of(node));
+}
+
 size_t
 json_array_len(const struct json_node *node)
 {
@@ -214,6 +251,32 @@ const struct json_node *
 json_array_at(const struct json_node *node, size_t index)
 {
 	return is_type(node, JSON_ARRAY) ? node_of(json_array_get(value_of(node), index)) : NULL;
+}
+
+/* The iterator wants a json_t that it could change, and does not. */
+static json_t *
+writable(const struct json_node *node)
+{
+	union {
+		const struct json_node *read;
+		json_t *write;
+	} value = {.read = node};
+
+	return value.write;
+}
+
+bool
+json_next_member(const struct json_node *object, struct json_member *m)
+{
+	if (!json_is_object(object))
+		return false;
+	m->place = m->place == NULL ? json_object_iter(writable(object))
+				    : json_object_iter_next(writable(object), m->place);
+	if (m->place == NULL)
+		return false;
+	m->key = (struct str){json_object_iter_key(m->place), json_object_iter_key_len(m->place)};
+	m->value = node_of(json_object_iter_value(m->place));
+	return true;
 }
 
 void
@@ -242,7 +305,7 @@ static void
 open_bracket(struct json_writer *w, const char *key, char bracket)
 {
 	start_value(w, key);
-	if (w->depth == JSON_MAX_DEPTH) {
+	if (w->depth == JSON_MAX_DEPTH_EVER) {
 		w->out->failed = true;
 		return;
 	}
@@ -287,6 +350,21 @@ json_write_int(struct json_writer *w, const char *key, int64_t value)
 {
 	start_value(w, key);
 	buf_addf(w->out, "%lld", (long long)value);
+}
+
+void
+json_write_real(struct json_writer *w, const char *key, double value)
+{
+	char text[32];
+
+	start_value(w, key);
+	/* The shortest form that reads back the same. */
+	for (int digits = 15; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	buf_add_str(w->out, str_from(text));
 }
 
 void

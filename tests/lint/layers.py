@@ -38,6 +38,7 @@ LIBRARIES = [
     (r"openssl/.*", {"base/crypto.c", "base/tls.c"}),
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/git_steps.h", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
+    (r"yaml\.h", {"container/yaml.c", "container/yaml_write.c"}),
     (r"zlib\.h", {"clone/pack_inflate.c"}),
 ]
 

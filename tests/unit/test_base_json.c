@@ -367,20 +367,19 @@ test_writer_limits(void **state)
 	(void)state;
 	buf_init(&out, 1000);
 	json_write_begin(&w, &out);
-	for (unsigned i = 0; i < JSON_MAX_DEPTH; i++)
+	for (unsigned i = 0; i < JSON_MAX_DEPTH_EVER; i++)
 		json_write_array(&w, NULL);
-	for (unsigned i = 0; i < JSON_MAX_DEPTH; i++)
+	for (unsigned i = 0; i < JSON_MAX_DEPTH_EVER; i++)
 		json_write_close(&w, ']');
-	assert_true(json_write_end(&w));
-	doc = json_doc_parse(buf_view(&out), &e);
+	doc = json_doc_parse_within(buf_view(&out), 1000, JSON_MAX_DEPTH_EVER, &e);
 	assert_non_null(doc);
 	json_doc_free(doc);
 	buf_clear(&out);
 
 	json_write_begin(&w, &out);
-	for (unsigned i = 0; i < JSON_MAX_DEPTH + 5; i++)
+	for (unsigned i = 0; i < JSON_MAX_DEPTH_EVER + 5; i++)
 		json_write_array(&w, NULL);
-	for (unsigned i = 0; i < JSON_MAX_DEPTH + 5; i++)
+	for (unsigned i = 0; i < JSON_MAX_DEPTH_EVER + 5; i++)
 		json_write_close(&w, ']');
 	assert_false(json_write_end(&w));
 	buf_clear(&out);
@@ -400,10 +399,60 @@ test_writer_limits(void **state)
 	buf_fini(&out);
 }
 
+static void
+test_walks_over_members(void **state)
+{
+	static const enum json_kind kinds[] = {JSON_KIND_NULL,	JSON_KIND_BOOL, JSON_KIND_INT,
+					       JSON_KIND_REAL,	JSON_KIND_STR,	JSON_KIND_ARRAY,
+					       JSON_KIND_OBJECT};
+	struct json_member m = {.place = NULL};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+	char name = 'g';
+
+	(void)state;
+	doc = json_doc_parse(STR("{\"g\":null,\"f\":true,\"e\":1,\"d\":2.5,\"c\":\"x\",\"b\":[],"
+				 "\"a\":{}}"),
+			     &e);
+	assert_non_null(doc);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++, name--) {
+		assert_true(json_next_member(json_doc_root(doc), &m));
+		assert_true(str_equal(m.key, (struct str){&name, 1}));
+		assert_int_equal(json_kind_of(m.value), kinds[i]);
+		if (kinds[i] == JSON_KIND_REAL)
+			assert_true(json_real_of(m.value) > 2.4 && json_real_of(m.value) < 2.6);
+	}
+	assert_false(json_next_member(json_doc_root(doc), &m));
+	m.place = NULL;
+	assert_false(json_next_member(json_find(json_doc_root(doc), "b"), &m));
+	json_doc_free(doc);
+}
+
+static void
+test_writes_reals(void **state)
+{
+	struct json_writer w;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 100);
+	json_write_begin(&w, &out);
+	json_write_array(&w, NULL);
+	json_write_real(&w, NULL, 0.1);
+	json_write_real(&w, NULL, 0.30000000000000004);
+	json_write_real(&w, NULL, 1e21);
+	json_write_close(&w, ']');
+	assert_true(json_write_end(&w));
+	assert_true(str_equal(buf_view(&out), STR("[0.1,0.30000000000000004,1e+21]")));
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_walks_over_members),
+		cmocka_unit_test(test_writes_reals),
 		cmocka_unit_test(test_typed_look_ups),
 		cmocka_unit_test(test_missing_and_wrong_types_name_the_path),
 		cmocka_unit_test(test_optional_strings),
