@@ -101,10 +101,12 @@ $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 # Without libFuzzer a fuzz target runs over the inputs in tests/fuzz/seeds: these are unit tests.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(addprefix $(BUILD)/tests/,$(FUZZERS))
+# The other parser that ours is compared with: nothing else links it.
+LIBS_fuzz_differential := -lhttp_parser
 $(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS) $(REPLAYS)
@@ -126,7 +128,7 @@ fuzz: ## fuzzes every target of tests/fuzz with libFuzzer, each for FUZZ_SECONDS
 fuzz-programs: $(addprefix $(BUILD)/,$(FUZZERS))
 $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call archives,proxy)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 # Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
 .PHONY: e2e

@@ -16,6 +16,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Targets whose seeds fit as well, ending with NULL: for a target to define, where there are any.
+ */
+extern const char *const fuzz_also[];
+
 /* Takes the first byte off the input, 0 where there is none: it may choose how the rest is used. */
 static inline unsigned
 fuzz_take_byte(struct str *input)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target without libFuzzer: over every file in tests/fuzz/seeds/<its own name> (or the
- * directory that is given), and over every prefix of the smaller ones. Files there are seeds and
- * whatever once made a target fail.
+ * Runs a fuzz target without libFuzzer: over every file in tests/fuzz/seeds/<its own name> and
+ * those of fuzz_also (or in the directory that is given), and over every prefix of the smaller
+ * ones. Files there are seeds and whatever once made a target fail.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -12,6 +12,8 @@
 #define FILE_MAX     (1u << 20)
 #define PREFIXES_MAX 2048u
 #define PATH_SIZE    1024
+
+__attribute__((weak)) const char *const fuzz_also[] = {NULL};
 
 static void
 run(struct str input)
@@ -43,25 +45,19 @@ replay_file(const char *path)
 	return true;
 }
 
-int
-main(int argc, char **argv)
+/* Returns how many files there were, 0 also where one can't be read. */
+static unsigned
+replay_directory(const char *directory)
 {
-	char directory[PATH_SIZE];
 	char path[2 * PATH_SIZE];
-	const char *slash = strrchr(argv[0], '/');
 	const struct dirent *entry;
 	unsigned count = 0;
 	bool ok = true;
-
-	if (argc > 1)
-		(void)snprintf(directory, sizeof(directory), "%s", argv[1]);
-	else
-		(void)snprintf(directory, sizeof(directory), "tests/fuzz/seeds/%s",
-			       slash == NULL ? argv[0] : slash + 1);
 	DIR *d = opendir(directory);
+
 	if (d == NULL) {
 		perror(directory);
-		return 1;
+		return 0;
 	}
 	while ((entry = readdir(d)) != NULL) { /* NOLINT(concurrency-mt-unsafe): one thread */
 		if (entry->d_name[0] == '.')
@@ -71,10 +67,35 @@ main(int argc, char **argv)
 		count++;
 	}
 	(void)closedir(d);
-	if (!ok || count == 0) {
+	if (!ok || count == 0)
 		(void)fprintf(stderr, "%s: files are missing\n", directory);
-		return 1;
+	return ok ? count : 0;
+}
+
+static unsigned
+replay_seeds(const char *target)
+{
+	char directory[PATH_SIZE];
+
+	(void)snprintf(directory, sizeof(directory), "tests/fuzz/seeds/%s", target);
+	return replay_directory(directory);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	unsigned count = argc > 1 ? replay_directory(argv[1])
+				  : replay_seeds(slash == NULL ? argv[0] : slash + 1);
+	bool ok = count > 0;
+
+	for (const char *const *also = fuzz_also; argc == 1 && *also != NULL; also++) {
+		unsigned more = replay_seeds(*also);
+		ok = ok && more > 0;
+		count += more;
 	}
+	if (!ok)
+		return 1;
 	(void)printf("[  PASSED  ] %u test(s).\n", count);
 	return 0;
 }

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a gateway changes in a head, seen by rules of its own: a request (written anew for the IDE)
+ * or, where it begins with "HTTP/", a response. The first byte chooses whether a token let the
+ * request in. Ours are there once and as we said, nothing hop-by-hop passes, nothing of our
+ * cookies, and all else byte for byte and in order.
+ */
+#include "proxy/forward.h"
+#include "proxy/http1.h"
+#include "tests/fuzz/fuzz.h"
+
+#define FIELDS_MAX 64u
+
+static const struct http1_limits limits = {.head_max_bytes = 8192, .headers_max = FIELDS_MAX};
+static const struct http1_limits wide = {.head_max_bytes = 65536, .headers_max = FIELDS_MAX + 16};
+
+bool
+auth_owns_cookie(const struct auth *a, struct str name)
+{
+	(void)a;
+	return str_equal(name, STR("__Host-wp")) || str_starts_with(name, STR("__Host-wp-"));
+}
+
+static const struct header ours[] = {
+	{.name = {"X-Forwarded-User", 16}, .value = {"ana", 3}},
+	{.name = {"X-Forwarded-Preferred-Username", 30}, .value = {"ana", 3}},
+	{.name = {"X-Forwarded-Email", 17}, .value = {"a@a.example", 11}},
+	{.name = {"X-Forwarded-For", 15}, .value = {"192.0.2.7", 9}},
+	{.name = {"X-Forwarded-Host", 16}},
+	{.name = {"X-Forwarded-Proto", 17}, .value = {"https", 5}},
+	{.name = {"X-Request-Id", 12}, .value = {"0123", 4}},
+};
+#define OURS (sizeof(ours) / sizeof(ours[0]))
+
+/* Among the elements of every Connection field. */
+static bool
+is_named_by_connection(const struct headers *h, struct str name)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		struct str rest = h->items[i].value;
+		struct str part;
+		if (!str_equal_nocase(h->items[i].name, STR("connection")))
+			continue;
+		while (str_next(&rest, ',', &part))
+			if (str_equal_nocase(str_trim(part), name))
+				return true;
+	}
+	return false;
+}
+
+/* As an app may read a name: CGI makes no difference between '-' and '_'. */
+static struct str
+fold(struct str name, char *out, size_t size)
+{
+	size_t len = name.len < size ? name.len : size;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = name.data[i] == '_' ? '-' : name.data[i];
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	}
+	return (struct str){out, len};
+}
+
+static bool
+is_one_of(struct str name, const char *list)
+{
+	struct str rest = str_from(list);
+	struct str part;
+
+	while (str_next(&rest, ' ', &part))
+		if (str_equal(part, name))
+			return true;
+	return false;
+}
+
+static bool
+ends_here(struct str folded)
+{
+	return is_one_of(folded, "connection keep-alive proxy-connection proxy-authenticate "
+				 "proxy-authorization te trailer transfer-encoding upgrade");
+}
+
+static bool
+says_who(struct str folded)
+{
+	return str_starts_with(folded, STR("x-forwarded-")) ||
+	       str_starts_with(folded, STR("x-auth-request-")) ||
+	       is_one_of(folded, "forwarded x-real-ip x-request-id remote-user remote-name "
+				 "remote-email remote-groups x-remote-user x-webauth-user");
+}
+
+/* The next cookie that is not ours: skips lines' ends, empty pairs and ours. */
+struct cookies {
+	const struct headers *h;
+	size_t at;
+	struct str rest;
+};
+
+static struct str
+next_cookie(struct cookies *c, bool may_be_ours)
+{
+	struct str part;
+
+	for (;;) {
+		while (str_next(&c->rest, ';', &part)) {
+			part = str_trim(part);
+			struct str name = str_trim(str_take(part, str_find_byte(part, '=')));
+			bool is_ours = auth_owns_cookie(NULL, name);
+			err_assert(may_be_ours || !is_ours);
+			if (part.len > 0 && !is_ours)
+				return part;
+		}
+		while (c->at < c->h->count && c->h->items[c->at].id != HEADER_COOKIE)
+			c->at++;
+		if (c->at == c->h->count)
+			return STR_NONE;
+		c->rest = c->h->items[c->at++].value;
+	}
+}
+
+static void
+check_cookies(const struct headers *in, const struct headers *out)
+{
+	struct cookies sent = {.h = in};
+	struct cookies passed = {.h = out};
+	struct str cookie;
+
+	do {
+		cookie = next_cookie(&sent, true);
+		err_assert(str_equal(next_cookie(&passed, false), cookie));
+	} while (cookie.len > 0);
+}
+
+/* Whether the field is one that just passes. */
+static bool
+passes(const struct headers *h, const struct header *field, struct str token_header)
+{
+	char memory[64];
+	struct str folded = fold(field->name, memory, sizeof(memory));
+
+	return !ends_here(folded) && !says_who(folded) &&
+	       !is_one_of(folded, "host content-length cookie") &&
+	       !(token_header.len > 0 && str_equal_nocase(field->name, token_header)) &&
+	       !is_named_by_connection(h, field->name);
+}
+
+/* Takes the next field that is no cookie and holds it against what is expected. */
+static void
+expect_field(const struct headers *out, size_t *at, struct str name, struct str value)
+{
+	while (*at < out->count && out->items[*at].id == HEADER_COOKIE)
+		++*at;
+	err_assert(*at < out->count && str_equal(out->items[*at].name, name));
+	err_assert(str_equal(out->items[(*at)++].value, value));
+}
+
+/* Host first, then the fields that pass, then ours, then framing and an upgrade. */
+static void
+check_request_fields(const struct request_head *in, const struct headers *out,
+		     struct str token_header)
+{
+	size_t at = 0;
+
+	expect_field(out, &at, STR("Host"), in->authority);
+	for (size_t i = 0; i < in->headers.count; i++) {
+		const struct header *field = &in->headers.items[i];
+		if (passes(&in->headers, field, token_header))
+			expect_field(out, &at, field->name, field->value);
+	}
+	for (size_t i = 0; i < OURS; i++)
+		expect_field(out, &at, ours[i].name,
+			     ours[i].value.data != NULL ? ours[i].value : in->authority);
+	for (; at < out->count; at++) {
+		enum header_id id = out->items[at].id;
+		bool upgrades = id == HEADER_CONNECTION || id == HEADER_UPGRADE;
+		err_assert(id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
+			   (in->wants_websocket && upgrades));
+	}
+}
+
+static void
+check_request(struct str head, const struct http1_scan *scan, struct str token_header)
+{
+	struct request_head in, again;
+	struct http1_persistence persistence;
+	struct http1_scan scan_again = {0};
+	struct arena arena;
+	struct buf out;
+	struct err e = ERR_INIT;
+	unsigned status;
+
+	buf_init(&out, 65536);
+	arena_init(&arena, 1 << 20);
+	if (http1_parse_request(head, scan, &in, &persistence, &arena, &status, &e)) {
+		struct forward f = {.request = &in,
+				    .identity = {.username = ours[0].value, .email = ours[2].value},
+				    .forwarded_for = ours[3].value,
+				    .request_id = ours[6].value,
+				    .token_header = token_header};
+		forward_write_request(&f, &out);
+		err_assert(buf_is_ok(&out));
+		struct str text = buf_view(&out);
+		err_assert(http1_scan_head(&scan_again, text, &wide, &status) == HTTP1_WHOLE);
+		err_assert(scan_again.at == text.len);
+		err_assert(http1_parse_request(text, &scan_again, &again, &persistence, &arena,
+					       &status, &e));
+		err_assert(str_equal(again.method, in.method) &&
+			   str_equal(again.target, in.target) && again.body == in.body &&
+			   again.length == in.length &&
+			   again.wants_websocket == in.wants_websocket);
+		check_request_fields(&in, &again.headers, token_header);
+		check_cookies(&in.headers, &again.headers);
+	}
+	arena_fini(&arena);
+	buf_fini(&out);
+}
+
+/* What a browser would send back (RFC 6265bis section 5.7): a cookie without a name is its value
+ * alone. */
+static void
+check_set_cookie(struct str value)
+{
+	struct str pair = str_take(value, str_find_byte(value, ';'));
+	size_t equals = str_find_byte(pair, '=');
+	struct str name = equals == SIZE_MAX ? STR_NONE : str_trim(str_take(pair, equals));
+	struct str rest = equals == SIZE_MAX ? pair : str_skip(pair, equals + 1);
+
+	if (name.len == 0)
+		name = str_trim(str_take(str_trim(rest), str_find_byte(str_trim(rest), '=')));
+	err_assert(!auth_owns_cookie(NULL, name));
+}
+
+static void
+check_response(struct str head, const struct http1_scan *scan)
+{
+	struct response_head in, out;
+	struct http1_persistence persistence;
+	struct arena arena;
+	struct err e = ERR_INIT;
+	size_t at = 0;
+
+	arena_init(&arena, 1 << 20);
+	if (http1_parse_response(head, scan, false, &in, &persistence, &arena, &e) &&
+	    http1_parse_response(head, scan, false, &out, &persistence, &arena, &e)) {
+		forward_filter_response(NULL, &out.headers);
+		for (size_t i = 0; i < in.headers.count; i++) {
+			const struct header *field = &in.headers.items[i];
+			const struct header *kept =
+				at < out.headers.count ? &out.headers.items[at] : NULL;
+			bool is_kept = kept != NULL && kept->name.data == field->name.data;
+			char memory[64];
+			struct str folded = fold(field->name, memory, sizeof(memory));
+			bool must_go = ends_here(folded) || is_one_of(folded, "content-length") ||
+				       (is_named_by_connection(&in.headers, field->name) &&
+					!is_one_of(folded, "cookie host"));
+			err_assert(!must_go || !is_kept);
+			err_assert(must_go || is_kept || field->id == HEADER_SET_COOKIE);
+			if (is_kept && field->id == HEADER_SET_COOKIE)
+				check_set_cookie(field->value);
+			at += is_kept;
+		}
+		err_assert(at == out.headers.count);
+	}
+	arena_fini(&arena);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct str input = fuzz_input(data, size);
+	unsigned choice = fuzz_take_byte(&input);
+	struct http1_scan scan = {0};
+	unsigned status;
+
+	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_WHOLE)
+		return 0;
+	char *head = fuzz_copy(str_take(input, scan.at));
+	if (str_starts_with(input, STR("HTTP/")))
+		check_response((struct str){head, scan.at}, &scan);
+	else
+		check_request((struct str){head, scan.at}, &scan,
+			      (choice & 1) != 0 ? STR("Authorization") : STR_NONE);
+	free(head);
+	return 0;
+}
