@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -373,6 +374,16 @@ conn_count_unsent(const struct conn *c)
 		in_kernel = 0;
 	return c->out.len + (c->tls != NULL ? tls_session_output(c->tls).len : 0) +
 	       (size_t)in_kernel;
+}
+
+enum conn_end
+conn_find_end(const struct conn *c)
+{
+	struct pollfd look = {.fd = c->fd, .events = POLLRDHUP};
+
+	if (c->state == CONN_CLOSED || poll(&look, 1, 0) <= 0)
+		return CONN_END_NONE;
+	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
 }
 
 void

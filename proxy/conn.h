@@ -106,6 +106,10 @@ void conn_flush(struct conn *c);
 /* Bytes of all that was sent which the peer has not acknowledged. */
 size_t conn_count_unsent(const struct conn *c);
 
+/* Whether the peer ended its side, or all of the connection, though nobody reads up to there. */
+enum conn_end { CONN_END_NONE, CONN_END_PEER, CONN_END_BOTH };
+enum conn_end conn_find_end(const struct conn *c);
+
 /* Gives back memory that an idle connection does not need. */
 void conn_trim(struct conn *c);
 

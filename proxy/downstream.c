@@ -12,14 +12,12 @@
 #include "proxy/downstream_private.h"
 
 #define READ_ROUNDS_MAX	 4
-#define LINGER_MS	 2000u /* for a browser to read an answer that came before its body ended */
 #define LINGER_MAX_BYTES 1048576u
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
 static void on_drained(void *arg);
 static void on_conn_failed(const struct err *e, void *arg);
-static void on_timer(void *arg);
 
 static const struct conn_ops conn_ops = {
 	.on_open = on_open,
@@ -41,47 +39,6 @@ static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
 	[DOWNSTREAM_LINGER] = {false},
 	[DOWNSTREAM_CLOSED] = {false},
 };
-
-/* In an exchange the deadline depends on who is waited for: nobody, while the upstream is (it has
- * its own). */
-void
-downstream_arm(struct downstream *d)
-{
-	const struct settings *settings = d->proxy->settings;
-	uint64_t delay_ms = 0;
-
-	switch (d->state) {
-	case DOWNSTREAM_HANDSHAKE:
-		delay_ms = settings->handshake_timeout_ms;
-		break;
-	case DOWNSTREAM_IDLE:
-		delay_ms = conn_is_blocked(&d->conn) ? settings->send_timeout_ms
-						     : settings->idle_timeout_ms;
-		break;
-	case DOWNSTREAM_HEAD:
-		delay_ms = settings->head_timeout_ms;
-		break;
-	case DOWNSTREAM_EXCHANGE:
-	case DOWNSTREAM_TUNNEL:
-		if (conn_is_blocked(&d->conn))
-			delay_ms = settings->send_timeout_ms;
-		else if (d->state == DOWNSTREAM_EXCHANGE && d->body_wanted)
-			delay_ms = settings->body_timeout_ms;
-		break;
-	case DOWNSTREAM_FLUSH:
-		delay_ms = settings->send_timeout_ms;
-		break;
-	case DOWNSTREAM_LINGER:
-		delay_ms = LINGER_MS;
-		break;
-	case DOWNSTREAM_CLOSED:
-		break;
-	}
-	if (delay_ms > 0)
-		loop_timer_start(&d->timer, delay_ms);
-	else
-		loop_timer_stop(&d->timer);
-}
 
 void
 downstream_change_state(struct downstream *d, enum downstream_state state)
@@ -117,6 +74,7 @@ downstream_close(struct downstream *d)
 	if (d->next != NULL)
 		d->next->link = d->link;
 	p->downstreams_count--;
+	peers_leave(&p->peers, d->counted);
 	reap_later(&p->reaper, &d->reap, free_downstream);
 	if (p->on_capacity != NULL)
 		p->on_capacity(p->on_capacity_arg);
@@ -269,43 +227,6 @@ on_conn_failed(const struct err *e, void *arg)
 	downstream_close(d);
 }
 
-/* The kernel holds megabytes, and says that there is room again only when much of it has gone: a
- * slow browser takes something all the same. */
-static bool
-has_taken_some(struct downstream *d)
-{
-	size_t unsent = conn_count_unsent(&d->conn);
-	bool has_taken = unsent < d->unsent_bytes;
-
-	d->unsent_bytes = unsent;
-	return has_taken;
-}
-
-/* A deadline in an exchange passes when the browser takes nothing or sends nothing of its body. */
-static void
-on_timer(void *arg)
-{
-	struct downstream *d = arg;
-	struct err e = ERR_INIT;
-	struct exchange *x = d->stream.exchange;
-
-	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) && has_taken_some(d)) {
-		downstream_arm(d);
-		return;
-	}
-	err_set(&e, ERR_TIMEOUT, "the request did not arrive in time");
-	if (d->state == DOWNSTREAM_HEAD) {
-		downstream_refuse(d, 408, &e);
-	} else if (d->state == DOWNSTREAM_EXCHANGE && x != NULL && !d->head_sent &&
-		   !conn_is_blocked(&d->conn)) {
-		d->stream.exchange = NULL;
-		exchange_on_lost(x);
-		downstream_refuse(d, 408, &e);
-	} else {
-		downstream_close(d);
-	}
-}
-
 /* Dead peers (a laptop that sleeps) are found within two minutes, where the kernel's own settings
  * say two hours. Unix sockets need none of it and refuse. */
 static void
@@ -322,17 +243,40 @@ keep_alive_probes(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
+/* Trusted proxies speak for many clients. */
+static bool
+count_peer(struct proxy *p, const struct address *peer, struct peer **counted)
+{
+	uint64_t max = p->settings->connections_per_address_max;
+	char ip[ADDRESS_TEXT_MAX];
+	bool is_news;
+
+	*counted = NULL;
+	if (cidr_contains(&p->settings->trusted_proxies, peer))
+		return true;
+	if (peers_enter(&p->peers, peer, max, counted, &is_news))
+		return true;
+	address_format_ip(peer, ip, sizeof(ip));
+	if (is_news)
+		log_warn(NULL, "connections refused: too many of one address", log_cstr("peer", ip),
+			 log_int("connections", (int64_t)max));
+	return false;
+}
+
 void
 downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls)
 {
-	struct downstream *d = calloc(1, sizeof(*d));
+	struct peer *counted;
+	struct downstream *d = count_peer(p, peer, &counted) ? calloc(1, sizeof(*d)) : NULL;
 	struct err e = ERR_INIT;
 
 	if (d == NULL) {
+		peers_leave(&p->peers, counted);
 		close(fd);
 		return;
 	}
 	d->proxy = p;
+	d->counted = counted;
 	d->stream.ops = &downstream_stream_ops;
 	d->stream.log = &d->log;
 	d->stream.is_tls = tls != NULL;
@@ -344,10 +288,11 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	keep_alive_probes(fd);
 	if (!conn_accept(&d->conn, fd, tls, &e)) {
 		log_error(&d->log, "connection can't be served", log_err(&e));
+		peers_leave(&p->peers, counted);
 		free(d);
 		return;
 	}
-	loop_timer_init(&d->timer, p->loop, on_timer, d);
+	loop_timer_init(&d->timer, p->loop, downstream_on_timer, d);
 	d->next = p->downstreams;
 	d->link = &p->downstreams;
 	if (d->next != NULL)

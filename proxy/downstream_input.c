@@ -32,6 +32,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	d->body_ended = request->body == BODY_NONE;
 	d->body_wanted = false;
 	d->head_sent = d->keep_alive = false;
+	rate_begin(&d->body_rate, d->conn.received_bytes);
 	d->scan = (struct http1_scan){0};
 	downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	/* After a whole request, reading goes on to see the browser leave. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the three files of a downstream connection share: downstream.c (its life, its deadlines,
- * reading), downstream_input.c (bytes to exchanges), downstream_stream.c (exchanges to bytes).
+ * What the four files of a downstream connection share: downstream.c (its life, reading),
+ * downstream_timer.c (its deadlines), downstream_input.c (bytes to exchanges), downstream_stream.c
+ * (exchanges to bytes).
  */
 #ifndef PROXY_DOWNSTREAM_PRIVATE_H
 #define PROXY_DOWNSTREAM_PRIVATE_H
@@ -9,6 +10,7 @@
 #include "proxy/conn.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/rate.h"
 #include "proxy/stream.h"
 
 #define PEER_SIZE 64
@@ -42,18 +44,25 @@ struct downstream {
 	bool body_ended;
 	bool head_sent;
 	bool keep_alive;
-	bool is_processing; /* process is on the stack: it goes on by itself */
-	bool saw_end;	    /* the browser sends nothing more */
+	bool is_processing;	 /* process is on the stack: it goes on by itself */
+	bool saw_end;		 /* the browser sends nothing more */
+	uint64_t waits_since_ms; /* for what the deadline is about */
+	struct rate body_rate;	 /* of bytes received, while a body is waited for */
+	struct rate send_rate;	 /* of bytes taken, while some wait */
+	struct peer *counted;	 /* among the connections of its address */
 	uint64_t lingered_bytes;
 	size_t unsent_bytes; /* when the deadline for sending was last looked at */
 	struct log_context log;
 	char peer[PEER_SIZE];
 };
 
-/* downstream.c */
+/* downstream_timer.c */
 
 /* Sets the deadline that goes with the state and with who is waited for. */
 void downstream_arm(struct downstream *d);
+void downstream_on_timer(void *arg);
+
+/* downstream.c */
 
 /* The only way to another state; checks that it may follow. */
 void downstream_change_state(struct downstream *d, enum downstream_state state);

@@ -25,6 +25,14 @@ static const bool token_char[256] = {
 #define SPARE_FIELDS	     8u	  /* room that a gateway may fill */
 #define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
 
+/* Whatever ends it: what is found must not depend on where the bytes were split. */
+static bool
+is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_limits *limits)
+{
+	return limits->line_max_bytes > 0 && scan->lines == 0 && end > scan->line_start &&
+	       end - scan->line_start > limits->line_max_bytes + 1;
+}
+
 /* Ours are lines ended by CRLF; every other use of CR, LF or NUL ends the connection. */
 enum http1_found
 http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_limits *limits,
@@ -34,11 +42,15 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 
 	while (scan->at < end) {
 		const char *lf = memchr(data.data + scan->at, '\n', end - scan->at);
+		size_t line_end = lf == NULL ? end : (size_t)(lf - data.data);
+		if (is_line_too_long(scan, line_end, limits)) {
+			*status = 414;
+			return HTTP1_BAD;
+		}
 		if (lf == NULL) {
 			scan->at = end;
 			break;
 		}
-		size_t line_end = (size_t)(lf - data.data);
 		if (line_end == scan->line_start || data.data[line_end - 1] != '\r') {
 			*status = 400;
 			return HTTP1_BAD;

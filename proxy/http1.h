@@ -16,6 +16,7 @@ struct http1_limits {
 	size_t head_max_bytes; /* start line and fields together: 431, or 414 while still in the
 				  request line */
 	size_t headers_max;    /* fields */
+	size_t line_max_bytes; /* request line without its end: 414; 0: as the head */
 };
 
 /* Finds the end of a head; survives between calls, as bytes are added behind. */

@@ -15,6 +15,7 @@
 #include "clone/clone.h"
 #include "proxy/http1.h"
 #include "proxy/pages.h"
+#include "proxy/peers.h"
 #include "proxy/settings.h"
 #include "proxy/upstream.h"
 
@@ -43,6 +44,7 @@ struct proxy {
 	struct downstream *downstreams; /* every public connection */
 	struct preface *prefaces;	/* connections whose PROXY header is still to come */
 	size_t downstreams_count;	/* of both */
+	struct peers peers;		/* who they are from */
 	bool draining;
 	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */

@@ -179,7 +179,10 @@ start(struct serve *s, struct err *e)
 	struct proxy *p = &s->proxy;
 	const struct settings *settings = p->settings;
 
-	p->limits = (struct http1_limits){settings->head_max_bytes, settings->headers_max};
+	p->limits = (struct http1_limits){.head_max_bytes = settings->head_max_bytes,
+					  .headers_max = settings->headers_max,
+					  .line_max_bytes = settings->uri_max_bytes};
+	peers_init(&p->peers);
 	metrics_process_init(&p->process);
 	set_boot_id(p);
 	if (!set_names(s, e))
@@ -217,6 +220,7 @@ stop(struct serve *s)
 	pages_free(p->pages);
 	fetch_free(s->fetch);
 	tls_context_free(p->tls);
+	peers_fini(&p->peers);
 	loop_free(p->loop);
 	arena_fini(&s->arena);
 }

@@ -166,9 +166,26 @@ has_tab_behind(struct str value)
 	return *at == '\t';
 }
 
+/* Empty, no token, or the beginning of one that they look for. */
+static bool
+is_odd_element(struct str part)
+{
+	static const char *const known[] = {"keep-alive", "close", "upgrade"};
+
+	for (size_t at = 0; at < part.len; at++)
+		if (strchr("!#$%&'*+-.^_`|~", part.data[at]) == NULL &&
+		    !isalnum((unsigned char)part.data[at]))
+			return true;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (part.len < strlen(known[i]) && str_starts_with_nocase(str_from(known[i]), part))
+			return true;
+	return false;
+}
+
 /*
  * They see no element of Connection behind an empty one (lists may have those, RFC 9110
- * section 5.6.1.2), behind one that is no token, nor one beside a tab.
+ * section 5.6.1.2), behind one that is no token or the beginning of a known one, nor one beside a
+ * tab.
  */
 static bool
 has_odd_element(const struct headers *h)
@@ -180,12 +197,8 @@ has_odd_element(const struct headers *h)
 		while (h->items[i].id == HEADER_CONNECTION && str_next(&rest, ',', &part)) {
 			bool has_tab = memchr(part.data, '\t', part.len) != NULL;
 			part = str_trim(part);
-			if (part.len == 0 || has_tab || has_tab_behind(part))
+			if (has_tab || has_tab_behind(part) || is_odd_element(part))
 				return true;
-			for (size_t at = 0; at < part.len; at++)
-				if (strchr("!#$%&'*+-.^_`|~", part.data[at]) == NULL &&
-				    !isalnum((unsigned char)part.data[at]))
-					return true;
 		}
 	}
 	return false;

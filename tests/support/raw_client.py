@@ -41,14 +41,14 @@ class RawResponse:
 
 
 class RawClient:
-    def __init__(self, address, context=None, server_name=None, timeout=10, alpn=None):
-        """address: (host, port) or the path of a unix socket; context: for TLS."""
+    def __init__(self, address, context=None, server_name=None, timeout=10, alpn=None, source=None):
+        """address: (host, port) or the path of a unix socket; context: for TLS; source: our own IP."""
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
             self.socket.connect(address)
         else:
-            self.socket = socket.create_connection(address, timeout)
+            self.socket = socket.create_connection(address, timeout, (source, 0) if source else None)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context:
             if alpn:

@@ -843,6 +843,41 @@ test_want_of_memory_is_told(void **state)
 	arena_fini(&arena);
 }
 
+/* The line's length decides, not how it ends nor where it was cut. */
+static void
+test_limit_of_the_request_line(void **state)
+{
+	const struct http1_limits narrow = {
+		.head_max_bytes = HEAD_MAX, .headers_max = FIELDS_MAX, .line_max_bytes = 20};
+	const struct {
+		struct str data;
+		enum http1_found found;
+	} cases[] = {
+		{STR("GET /aaaaaa HTTP/1.1\r\n"), HTTP1_MORE},
+		{STR("GET /aaaaaa HTTP/1.1\r\nLonger-than-the-line: y\r\n\r\n"), HTTP1_WHOLE},
+		{STR("\r\nGET /aaaaaa HTTP/1.1\r\n\r\n"), HTTP1_WHOLE},
+		{STR("GET /aaaaaaa HTTP/1.1\r\n"), HTTP1_BAD},
+		{STR("GET /aaaaaaaaaaaaaaaaaaaaaaaa\n"), HTTP1_BAD},
+		{STR("GETaaaaaaaaaaaaaaaaaaa"), HTTP1_BAD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		for (size_t piece = 1; piece <= cases[i].data.len; piece++) {
+			struct http1_scan scan = {0};
+			enum http1_found found = HTTP1_MORE;
+			unsigned status = 0;
+			size_t len = 0;
+			while (found == HTTP1_MORE && len < cases[i].data.len) {
+				len += piece;
+				found = http1_scan_head(&scan, str_take(cases[i].data, len),
+							&narrow, &status);
+			}
+			assert_int_equal(found, cases[i].found);
+			assert_int_equal(status, found == HTTP1_BAD ? 414 : 0);
+		}
+}
+
 int
 main(void)
 {
@@ -856,6 +891,7 @@ main(void)
 		cmocka_unit_test(test_websocket_handshakes),
 		cmocka_unit_test(test_no_split_changes_anything),
 		cmocka_unit_test(test_limits_of_heads),
+		cmocka_unit_test(test_limit_of_the_request_line),
 		cmocka_unit_test(test_long_request_lines),
 		cmocka_unit_test(test_too_many_nominations),
 		cmocka_unit_test(test_refused_responses),
