@@ -3,7 +3,9 @@
  * The target directory: looking, the temporary directory, the final step.
  *
  * A temporary directory is named .<name>.workspace-proxy-clone-XXXXXX and holds the marker (locked
- * by its owner), "tree" (the clone) and, once files are being moved into the target, "complete".
+ * by its owner), "tree" (the clone) and, while files are being moved into the target, their journal
+ * (clone/move.h). The marker is the first to come and the last to go, so that at every moment in
+ * between the next run knows it for ours.
  */
 #include "clone/target.h"
 
@@ -16,13 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clone/move.h"
 #include "clone/tree.h"
 
 #define INFIX	      ".workspace-proxy-clone-"
 #define RANDOM_LEN    6u
 #define NAME_PART_MAX 128 /* of the target's name in the temporary one's */
 #define MARKER	      "workspace-proxy-clone"
-#define COMPLETE      "complete"
 
 static const char *
 name_of(const char *dir)
@@ -95,18 +97,14 @@ target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
 	return true;
 }
 
-/* Ends the clone that a killed run was moving into the target. */
-static bool
-finish_moving(int temporary, int target, struct clone_failure *f)
+/* The temporary directory that is open as fd. What others put into it keeps it, and them. */
+static void
+remove_temporary(int holder, const char *name, int fd)
 {
-	int tree = tree_open(temporary, "tree");
-	bool ok;
-
-	if (tree < 0)
-		return true;
-	ok = tree_move_up(tree, target, f);
-	close(tree);
-	return ok;
+	if (!move_settle(fd))
+		return;
+	(void)unlinkat(fd, MARKER, 0);
+	(void)unlinkat(holder, name, AT_REMOVEDIR);
 }
 
 /*
@@ -131,10 +129,9 @@ sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
 	if (fstat(marker, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 	    flock(marker, LOCK_EX | LOCK_NB) < 0)
 		goto cleanup;
-	if (is_target && fstatat(fd, COMPLETE, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		ok = finish_moving(fd, holder, f);
+	ok = !is_target || move_resume(fd, holder, f);
 	if (ok)
-		(void)tree_remove(holder, name);
+		remove_temporary(holder, name, fd);
 cleanup:
 	if (marker >= 0)
 		close(marker);
@@ -186,8 +183,8 @@ must_stay(struct target *t, const char *parent)
 {
 	struct stat st;
 
-	if (lstat(t->dir, &st) < 0 || st.st_uid != geteuid() || st.st_nlink > 2 ||
-	    is_mount_point(t->dir, parent) ||
+	if (lstat(t->dir, &st) < 0 || st.st_uid != geteuid() || st.st_gid != getegid() ||
+	    st.st_nlink > 2 || is_mount_point(t->dir, parent) ||
 	    faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) < 0)
 		return true;
 	t->mode = st.st_mode & 07777;
@@ -226,7 +223,8 @@ make_temporary(struct target *t, struct clone_failure *f)
 		return false;
 	}
 	t->temporary = path;
-	if (asprintf(&marker, "%s/" MARKER, path) < 0 || asprintf(&t->tree, "%s/tree", path) < 0) {
+	if (asprintf(&marker, "%s/" MARKER, path) < 0 ||
+	    asprintf(&t->tree, "%s/" MOVE_TREE, path) < 0) {
 		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 		goto cleanup;
 	}
@@ -285,28 +283,30 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 }
 
 static bool
-commit_inside(struct target *t, int tree, struct clone_failure *f)
+commit_inside(struct target *t, struct clone_failure *f)
 {
 	int temporary = tree_open(AT_FDCWD, t->temporary);
 	int holder = tree_open(AT_FDCWD, t->holder);
-	int complete = -1;
-	bool ok = false;
+	bool ok = temporary >= 0 && holder >= 0;
 
-	if (temporary >= 0 && holder >= 0)
-		complete = openat(temporary, COMPLETE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (complete < 0) {
-		failure_set_errno(f, errno, "mark %s", t->temporary);
-		goto cleanup;
-	}
-	ok = tree_move_up(tree, holder, f);
-cleanup:
-	if (complete >= 0)
-		close(complete);
+	ok = ok ? move_run(temporary, holder, f) : failure_set_errno(f, errno, "open %s", t->dir);
 	if (holder >= 0)
 		close(holder);
 	if (temporary >= 0)
 		close(temporary);
 	return ok;
+}
+
+/* So that a power failure does not take the name away again. Not every file system can. */
+static void
+sync_directory(const char *path)
+{
+	int fd = tree_open(AT_FDCWD, path);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	close(fd);
 }
 
 /* rename(2) of a directory replaces nothing but an empty directory, and that atomically. */
@@ -315,8 +315,10 @@ commit_beside(struct target *t, int tree, struct clone_failure *f)
 {
 	if (t->mode != 0 && fchmod(tree, t->mode) < 0)
 		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
-	if (rename(t->tree, t->dir) == 0)
+	if (rename(t->tree, t->dir) == 0) {
+		sync_directory(t->holder);
 		return true;
+	}
 	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
 		return failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "%s was filled meanwhile", t->dir);
 	return failure_set_errno(f, errno, "rename to %s", t->dir);
@@ -333,7 +335,7 @@ target_commit(struct target *t, struct clone_failure *f)
 	/* After a power failure a name must not lead to files that were never written. */
 	ok = syncfs(tree) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
 	if (ok)
-		ok = t->is_inside ? commit_inside(t, tree, f) : commit_beside(t, tree, f);
+		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);
 	if (ok)
 		t->made = 0;
 	close(tree);
@@ -355,8 +357,12 @@ remove_parents(struct target *t)
 void
 target_fini(struct target *t)
 {
-	if (t->temporary != NULL)
-		(void)tree_remove(AT_FDCWD, t->temporary);
+	int temporary = t->temporary == NULL ? -1 : tree_open(AT_FDCWD, t->temporary);
+
+	if (temporary >= 0) {
+		remove_temporary(AT_FDCWD, t->temporary, temporary);
+		close(temporary);
+	}
 	if (t->holder != NULL)
 		remove_parents(t);
 	if (t->lock_fd >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing and moving directory trees without following links, with a bounded number of open
- * descriptors however deep a tree is.
+ * Removing directory trees without following links, with a bounded number of open descriptors
+ * however deep a tree is.
  */
 #include "clone/tree.h"
 
@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 /* Each level holds two descriptors. What lies deeper is first moved up to the top. */
-#define DEPTH_MAX   16u
-#define ENTRIES_MAX 1000000u
+#define DEPTH_MAX 16u
 
 int
 tree_open(int at, const char *name)
@@ -127,99 +126,4 @@ tree_remove(int at, const char *name)
 	close(r.top);
 	errno = saved;
 	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
-}
-
-struct names {
-	char **items;
-	size_t count;
-	size_t size;
-};
-
-static void
-names_fini(struct names *n)
-{
-	for (size_t i = 0; i < n->count; i++)
-		free(n->items[i]);
-	free(n->items);
-}
-
-static bool
-names_add(struct names *n, const char *name)
-{
-	if (n->count == n->size) {
-		size_t size = n->size == 0 ? 64 : n->size * 2;
-		char **items = reallocarray(n->items, size, sizeof(*items));
-
-		if (items == NULL)
-			return false;
-		n->items = items;
-		n->size = size;
-	}
-	n->items[n->count] = strdup(name);
-	return n->items[n->count] != NULL && ++n->count <= ENTRIES_MAX;
-}
-
-/* All entries but dots; ".git" is put at the end. */
-static bool
-names_read(struct names *n, int fd)
-{
-	DIR *dir = dir_open(fd);
-	const struct dirent *entry;
-	bool has_git = false;
-	bool ok = dir != NULL;
-
-	while (ok && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".git") == 0)
-			has_git = true;
-		else if (!is_dot(entry->d_name))
-			ok = names_add(n, entry->d_name);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	return ok && (!has_git || names_add(n, ".git"));
-}
-
-/* As renameat2(RENAME_NOREPLACE), also on file systems that lack it. */
-static bool
-move_entry(int from, int to, const char *name)
-{
-	struct stat st;
-
-	if (renameat2(from, name, to, name, RENAME_NOREPLACE) == 0)
-		return true;
-	if (errno != EINVAL && errno != ENOSYS)
-		return false;
-	if (fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return false;
-	}
-	return errno == ENOENT && renameat(from, name, to, name) == 0;
-}
-
-bool
-tree_move_up(int from, int to, struct clone_failure *f)
-{
-	struct names names = {.items = NULL};
-	size_t moved = 0;
-	bool ok;
-
-	ok = names_read(&names, from);
-	if (!ok)
-		failure_set_errno(f, errno, "list the clone");
-	while (ok && moved < names.count) {
-		ok = move_entry(from, to, names.items[moved]);
-		if (ok)
-			moved++;
-	}
-	if (!ok && moved < names.count && errno == EEXIST)
-		failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "\"%s\" appeared in the target",
-			    names.items[moved]);
-	else if (!ok)
-		failure_set_errno(f, errno, "move the clone into the target");
-	while (!ok && moved > 0) {
-		moved--;
-		(void)move_entry(to, from, names.items[moved]);
-	}
-	names_fini(&names);
-	return ok;
 }

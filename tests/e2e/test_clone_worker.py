@@ -640,19 +640,3 @@ def test_two_at_once(gitlab, large, token, target, tmp_path, workers):
     first.signal(signal.SIGTERM)
     first.finish()
     assert leftovers(tmp_path) == [] and git(target, "status", "--porcelain") == ""
-
-
-def test_moving_in_is_finished_after_a_kill(settings, token, target, gitlab):
-    """Killed while entries were being moved into the target: the next run moves the rest."""
-    assert by_hand({**settings, "CLONE_TOKEN": token}).returncode == 0
-    temporary = target / ".demo.workspace-proxy-clone-AAAAAA"
-    (temporary / "tree").mkdir(parents=True)
-    (temporary / "workspace-proxy-clone").write_text("")
-    (temporary / "complete").write_text("")
-    for name in (".git", "README.md"):
-        (target / name).rename(temporary / "tree" / name)
-    gitlab.requests.clear()
-    assert by_hand(settings).returncode == 0
-    assert not gitlab.requests.all()
-    assert sorted(os.listdir(target)) == [".git", "README.md", "notebooks"]
-    assert git(target, "status", "--porcelain") == ""
