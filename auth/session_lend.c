@@ -29,7 +29,7 @@ left_ms(const struct auth_session *s)
 static bool
 token_works(const struct auth_session *s)
 {
-	return !s->is_rejected && left_ms(s) > 0;
+	return !s->is_rejected && left_ms(s) >= SECOND_MS;
 }
 
 /* An eighth where tokens are short-lived. */

@@ -89,6 +89,7 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 	environment_add(env, PREFIX "GITLAB_CA_FILE", settings->ca_file);
 	environment_add(env, PREFIX "CLONE_DIR", settings->dir);
 	environment_add(env, PREFIX "CLONE_REF", settings->ref);
+	environment_add(env, PREFIX "CREDENTIAL_HELPER", settings->helper);
 	environment_add_url(env, PREFIX "CLONE_URL", &settings->url, false);
 	if (!str_is_empty(origin.host)) {
 		environment_add_url(env, PREFIX "GITLAB_URL", &origin, true);

@@ -23,6 +23,7 @@ struct clone_settings {
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
 	struct url gitlab_url;	   /* credentials go to this origin only */
+	const char *helper;	   /* git's credential.helper for that origin; NULL: none */
 };
 
 enum clone_phase {

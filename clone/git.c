@@ -86,7 +86,8 @@ make_repository(struct transfer *t)
 	if (code < 0)
 		return git_steps_fail(t, code, "set up the indexer");
 	code = git_remote_create(&t->remote, t->repository, "origin", t->request->url);
-	return code == 0 || git_steps_fail(t, code, "create origin");
+	return (code == 0 || git_steps_fail(t, code, "create origin")) &&
+	       git_credential_configure(t);
 }
 
 /* Nothing on this machine configures what we do: no /etc/gitconfig, no ~/.gitconfig. */

@@ -32,6 +32,9 @@ bool git_steps_fail(struct transfer *t, int code, const char *step);
 /* Phases only go forward. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
+/* git_credential.c: the helper that git uses for this remote from now on. */
+bool git_credential_configure(struct transfer *t);
+
 /* git_refs.c: what HEAD will be, from what the remote offers; an empty remote leaves all unset. */
 bool git_refs_choose(struct transfer *t);
 /* HEAD, the branch that it names and what that branch tracks, as `git clone` leaves them. */

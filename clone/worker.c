@@ -159,6 +159,7 @@ run_git(struct worker *w)
 			.depth = settings->depth,
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
+			.helper = source_is_gitlab(settings) ? settings->helper : NULL,
 			.into = w->target.tree,
 			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 			.stall_timeout_ms = settings->stall_timeout_ms,

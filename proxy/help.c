@@ -15,6 +15,7 @@ static const char usage[] =
 	"  relay           the callback address that all workspaces share\n"
 	"  relay-key HOST  print a workspace's key for the relay, from RELAY_MASTER_KEY\n"
 	"  clone           clone the repository and exit, for init containers\n"
+	"  credential      git's credential helper: asks the sidecar for the user's token\n"
 	"  check [relay]   read the configuration; print what it means, or all that is wrong with "
 	"it\n"
 	"  help            this text\n"

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "clone/credential.h"
 #include "proxy/check.h"
 #include "proxy/help.h"
 #include "proxy/relay_key.h"
@@ -101,6 +102,8 @@ run_command(int argc, char **argv)
 {
 	if (strcmp(argv[0], "clone") == 0)
 		return run_clone(argc, argv);
+	if (strcmp(argv[0], "credential") == 0)
+		return credential_run(argc, argv);
 	if (strcmp(argv[0], "check") == 0)
 		return run_check(argc, argv);
 	if (strcmp(argv[0], "relay-key") == 0)

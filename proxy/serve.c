@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/orphans.h"
 #include "proxy/admin.h"
+#include "proxy/credential_server.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/workspace.h"
@@ -28,6 +29,7 @@ struct serve {
 	struct arena arena; /* of the strings that proxy refers to */
 	struct fetch *fetch;
 	struct service *admin;
+	struct credential_server *credentials; /* NULL: nobody asks */
 	struct loop_defer flush_log;
 	struct orphans orphans;
 };
@@ -151,6 +153,11 @@ make_sidecar(struct serve *s, struct err *e)
 	p->upstream = p->auth == NULL ? NULL : make_upstream(p, e);
 	if (p->upstream == NULL)
 		return false;
+	if (settings->credential_socket != NULL) {
+		s->credentials = credential_server_new(p, e);
+		if (s->credentials == NULL)
+			return false;
+	}
 	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
 	if (p->clone == NULL)
 		return false;
@@ -210,6 +217,7 @@ stop(struct serve *s)
 	lifecycle_fini(&s->lifecycle);
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
+	credential_server_free(s->credentials);
 	clone_watch_stop(&p->clone_watch);
 	clone_free(p->clone);
 	upstream_free(p->upstream);

@@ -35,6 +35,8 @@ struct settings {
 	struct clone_settings clone;
 	struct relay_settings relay; /* of SETTINGS_RELAY */
 	const char *gitlab_ca_file;
+	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
+	uint64_t credential_uid;       /* who may */
 
 	uint64_t head_max_bytes;  /* of a request or response head */
 	uint64_t headers_max;	  /* fields in a head */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/tls.h"
+#include "clone/credential.h"
 #include "proxy/settings_parse.h"
 #include "proxy/settings_table.h"
 
@@ -472,6 +473,86 @@ check_state_dir(struct check *c)
 			     strerror(errno));
 }
 
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+/* A long STATE_DIR has always been fine: it has no socket then. */
+static void
+set_credential_socket(struct check *c)
+{
+	struct settings *s = c->s;
+	const char *path;
+
+	if (s->auth.state_dir == NULL || is_given(c, "CREDENTIAL_SOCKET"))
+		return;
+	path = arena_printf(&s->arena, "%s/" CREDENTIAL_SOCKET_NAME, s->auth.state_dir);
+	if (path != NULL && strlen(path) <= SOCKET_PATH_MAX)
+		s->credential_socket = path;
+	else
+		conf_note(c->problems, VAR("STATE_DIR"),
+			  "too long a path for git's credential socket: set CREDENTIAL_SOCKET");
+}
+
+static void
+check_credential_socket(struct check *c)
+{
+	const char *path = c->s->credential_socket;
+	size_t len = path == NULL ? 0 : strlen(path);
+	const char *directory;
+	struct stat st;
+
+	if (path == NULL || !is_given(c, "CREDENTIAL_SOCKET"))
+		return;
+	if (len > SOCKET_PATH_MAX)
+		conf_problem(c->problems, VAR("CREDENTIAL_SOCKET"),
+			     "got %zu bytes; expected at most %zu", len, SOCKET_PATH_MAX);
+	directory = arena_printf(&c->s->arena, "%.*s/", (int)(strrchr(path, '/') - path), path);
+	if (directory == NULL)
+		return;
+	if (stat(directory, &st) != 0)
+		conf_problem(c->problems, VAR("CREDENTIAL_SOCKET"),
+			     "got \"%s\": %s; expected a path in an existing directory", path,
+			     strerror(errno));
+	else if (access(directory, W_OK | X_OK) != 0)
+		conf_problem(c->problems, VAR("CREDENTIAL_SOCKET"),
+			     "got \"%s\": %s; expected a directory to write to", path,
+			     strerror(errno));
+}
+
+/* As this program is found here; elsewhere it may lie elsewhere. */
+static void
+set_credential_helper(struct check *c)
+{
+	struct settings *s = c->s;
+	char program[4096];
+	ssize_t len;
+	struct buf text;
+
+	if (s->clone.helper != NULL || s->credential_socket == NULL) {
+		if (s->clone.helper != NULL && strcmp(s->clone.helper, "off") == 0)
+			s->clone.helper = NULL;
+		return;
+	}
+	len = readlink("/proc/self/exe", program, sizeof(program));
+	if (len <= 0 || (size_t)len == sizeof(program))
+		return;
+	buf_init(&text, 2 * sizeof(program));
+	if (credential_add_command(&text, (struct str){program, (size_t)len},
+				   str_from(s->credential_socket)))
+		s->clone.helper = arena_printf(&s->arena, "%.*s", STR_FMT(buf_view(&text)));
+	buf_fini(&text);
+}
+
+static void
+check_credential(struct check *c, enum settings_scope scope)
+{
+	if (!is_given(c, "CREDENTIAL_UID"))
+		c->s->credential_uid = geteuid();
+	set_credential_socket(c);
+	if (scope == SETTINGS_SERVE)
+		check_credential_socket(c);
+	set_credential_helper(c);
+}
+
 static void
 check_clone(struct check *c, enum settings_scope scope)
 {
@@ -516,6 +597,7 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 		check_clashes(&c);
 		return;
 	}
+	check_credential(&c, scope);
 	check_clone(&c, scope);
 	if (scope == SETTINGS_CLONE)
 		return;

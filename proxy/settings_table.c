@@ -8,6 +8,7 @@
  * `workspace-proxy relay` does.
  */
 #include "proxy/settings_table.h"
+#include "clone/credential.h"
 #include "proxy/settings.h"
 #include "proxy/settings_parse.h"
 
@@ -275,6 +276,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Sessions",
 	 .name = "STATE_DIR",
 	 .type = CONF_PATH,
+	 .flags = CLONE_TOO,
 	 .offset = AT(auth.state_dir),
 	 .unset = "sessions live in memory",
 	 .expected = "an existing directory that the process may write to",
@@ -408,6 +410,37 @@ static const struct conf_setting rows[] = {
 	 .min = 100,
 	 .max = HOUR,
 	 .text = "A clone without progress for this long is ended."},
+	{.group = "Git in the workspace",
+	 .name = "CREDENTIAL_SOCKET",
+	 .type = CONF_PATH,
+	 .flags = CLONE_TOO,
+	 .offset = AT(credential_socket),
+	 .unset = "`" CREDENTIAL_SOCKET_NAME "` in `STATE_DIR`; without both none",
+	 .expected = "an absolute path in an existing directory",
+	 .text = "Unix socket at which `workspace-proxy credential`, git's credential helper, gets "
+		 "an access token of the signed-in user, for GitLab's own address only. The "
+		 "workspace must be able to reach it, which `STATE_DIR` often should not be. At "
+		 "most 107 bytes."},
+	{.group = "Git in the workspace",
+	 .name = "CREDENTIAL_UID",
+	 .type = CONF_INT,
+	 .offset = AT(credential_uid),
+	 .unset = "the sidecar's own",
+	 .min = 0,
+	 .max = UINT32_MAX - 1,
+	 .text = "User id that may ask at `CREDENTIAL_SOCKET`. The file has mode 0600 where it is "
+		 "the sidecar's own; else 0666, and the kernel says who asks."},
+	{.group = "Git in the workspace",
+	 .name = "CREDENTIAL_HELPER",
+	 .type = CONF_TEXT,
+	 .flags = CLONE_TOO,
+	 .offset = AT(clone.helper),
+	 .unset = "`!'<this program>' credential --socket '<CREDENTIAL_SOCKET>'` where there is a "
+		  "socket",
+	 .text = "What a clone configures as git's `credential.helper` for GitLab's address, in "
+		 "place of helpers from elsewhere; `off` leaves git alone. Set it where the "
+		 "workspace sees the program or the socket at another path, as in a container of "
+		 "its own."},
 	{.group = "Limits and timeouts",
 	 .name = "CONNECTIONS_MAX",
 	 .type = CONF_INT,

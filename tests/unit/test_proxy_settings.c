@@ -195,6 +195,9 @@ test_all_at_once(void **state)
 /* A change to the working configuration, the setting that is reported, words of the report. */
 static const char *const mistakes[][3] = {
 	{"EXTERNAL_URL=http://kiwi.example.com", "EXTERNAL_URL", "expected https"},
+	{"CREDENTIAL_SOCKET=/nonexistent/git.sock", "CREDENTIAL_SOCKET", "existing directory"},
+	{"CREDENTIAL_SOCKET=git.sock", "CREDENTIAL_SOCKET", "absolute"},
+	{"CREDENTIAL_UID=4294967295", "CREDENTIAL_UID", "4294967294"},
 	{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "without path and query"},
 	{"EXTERNAL_URL=https://kiwi.example.com/?x=1", "EXTERNAL_URL", "query"},
 	{"EXTERNAL_URL=kiwi.example.com", "EXTERNAL_URL", "an https origin"},
@@ -462,6 +465,43 @@ test_clone_scope(void **state)
 	assert_problem(f, "CLONE_SUBMODULES", "not support");
 }
 
+static void
+test_credentials(void **state)
+{
+	struct fixture *f = *state;
+	char line[256] = "STATE_DIR=/tmp";
+
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_null(f->s->credential_socket);
+	assert_null(f->s->clone.helper);
+	set(f, line);
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_string_equal(f->s->credential_socket, "/tmp/credential.sock");
+	assert_int_equal(f->s->credential_uid, geteuid());
+	assert_true(str_starts_with(str_from(f->s->clone.helper), STR("!'/")));
+	assert_true(str_ends_with(str_from(f->s->clone.helper),
+				  STR("' credential --socket '/tmp/credential.sock'")));
+
+	set(f, "CREDENTIAL_SOCKET=/run/git.sock");
+	set(f, "CREDENTIAL_UID=0");
+	set(f, "CREDENTIAL_HELPER=/opt/helper");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_string_equal(f->s->credential_socket, "/run/git.sock");
+	assert_int_equal(f->s->credential_uid, 0);
+	assert_string_equal(f->s->clone.helper, "/opt/helper");
+	set(f, "CREDENTIAL_HELPER=off");
+	load(f, SETTINGS_SERVE);
+	assert_null(f->s->clone.helper);
+
+	(void)snprintf(line, sizeof(line), "CREDENTIAL_SOCKET=/tmp/%0110d", 1);
+	set(f, line);
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "CREDENTIAL_SOCKET", "at most 107");
+}
+
 static char *
 check(struct fixture *f, int code)
 {
@@ -678,6 +718,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_forms, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_origin, setup, teardown),

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See credential_server.h. One message in, one out, and the connection is closed. An answer fits
+ * into an empty socket buffer, so it is sent at once or not at all.
+ */
+#include "proxy/credential_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/credential.h"
+#include "base/listen.h"
+#include "clone/credential.h"
+
+#define PEERS_MAX     64u /* further ones wait to be accepted */
+#define REQUEST_MS    2000u
+#define WARN_EVERY_MS 60000u
+#define SENTENCE_MAX  512u
+#define SIGN_IN	      "nobody is signed in to this workspace: open %.*s in a browser, then run git again"
+#define ORIGINS_MAX   2u
+
+struct peer {
+	struct credential_server *server;
+	struct peer *next;
+	struct peer **link;
+	int fd;
+	struct loop_io io;
+	struct loop_timer deadline;
+	struct buf in;
+	struct auth_credential_call *call; /* NULL: the request is still coming */
+};
+
+struct credential_server {
+	struct proxy *proxy;
+	struct listen *listen;
+	const struct url *origins[ORIGINS_MAX];
+	size_t origins_count;
+	char sign_in[SENTENCE_MAX];
+	struct peer *peers;
+	size_t peers_count;
+	uint64_t warned_ms; /* 0: not yet */
+};
+
+static void
+peer_free(struct peer *peer)
+{
+	struct credential_server *s = peer->server;
+
+	auth_credential_cancel(peer->call);
+	loop_io_fini(&peer->io);
+	loop_timer_fini(&peer->deadline);
+	close(peer->fd);
+	buf_wipe_fini(&peer->in);
+	*peer->link = peer->next;
+	if (peer->next != NULL)
+		peer->next->link = peer->link;
+	free(peer);
+	s->peers_count--;
+	listen_resume(s->listen);
+}
+
+/* False: the peer gets none. That is its loss. */
+static bool
+send_answer(int fd, const struct credential_answer *a)
+{
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, CREDENTIAL_MESSAGE_MAX);
+	ok = buf_reserve(&out, out.max) && credential_add_answer(a, &out) &&
+	     send(fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)out.len;
+	buf_wipe_fini(&out);
+	return ok;
+}
+
+static void
+answer(struct peer *peer, enum credential_status status, struct str message)
+{
+	const struct credential_answer a = {.status = status, .message = message};
+
+	(void)send_answer(peer->fd, &a);
+	peer_free(peer);
+}
+
+static void
+answer_unavailable(struct peer *peer)
+{
+	answer(peer, CREDENTIAL_UNAVAILABLE,
+	       STR("GitLab gives no token at the moment; try again in a little while"));
+}
+
+static void
+answer_credential(struct peer *peer, const struct auth_credential *c)
+{
+	const struct credential_answer a = {
+		.status = CREDENTIAL_GIVEN,
+		.username = STR("oauth2"),
+		.password = secret_view(c->token),
+		.expires_at_s = c->expires_at_s,
+	};
+
+	switch (c->outcome) {
+	case AUTH_CREDENTIAL_GIVEN:
+		log_debug(NULL, "credential given to git", log_str("user", c->username));
+		if (!send_answer(peer->fd, &a))
+			log_warn(NULL, "a credential did not reach git");
+		peer_free(peer);
+		return;
+	case AUTH_CREDENTIAL_SIGN_IN:
+		answer(peer, CREDENTIAL_SIGN_IN, str_from(peer->server->sign_in));
+		return;
+	case AUTH_CREDENTIAL_UNAVAILABLE:
+		break;
+	}
+	answer_unavailable(peer);
+}
+
+static void
+on_credential(const struct auth_credential *c, void *arg)
+{
+	struct peer *peer = arg;
+
+	peer->call = NULL;
+	answer_credential(peer, c);
+}
+
+static void
+give(struct peer *peer)
+{
+	struct auth_credential c;
+
+	loop_io_want(&peer->io, 0);
+	loop_timer_start(&peer->deadline, CREDENTIAL_ANSWER_MS);
+	peer->call = auth_credential_start(peer->server->proxy->auth, &c, on_credential, peer);
+	if (peer->call == NULL)
+		answer_credential(peer, &c);
+}
+
+static bool
+is_for_gitlab(const struct credential_server *s, const struct credential_request *r)
+{
+	for (size_t i = 0; i < s->origins_count; i++) {
+		if (credential_is_for(r, s->origins[i]))
+			return true;
+	}
+	return false;
+}
+
+static void
+serve(struct peer *peer)
+{
+	struct credential_request r;
+
+	if (!credential_parse_request(buf_view(&peer->in), &r, NULL)) {
+		peer_free(peer);
+		return;
+	}
+	if (is_for_gitlab(peer->server, &r) && r.operation == CREDENTIAL_GET) {
+		give(peer);
+		return;
+	}
+	if (is_for_gitlab(peer->server, &r) && r.operation == CREDENTIAL_ERASE)
+		auth_credential_reject(peer->server->proxy->auth, r.password);
+	answer(peer, CREDENTIAL_NOTHING, STR_NONE);
+}
+
+/* One read each time, so that nobody keeps the loop. */
+static void
+on_readable(void *arg, unsigned ready)
+{
+	struct peer *peer = arg;
+	struct buf *in = &peer->in;
+	ssize_t n = recv(peer->fd, in->data + in->len, in->max - in->len, MSG_DONTWAIT);
+
+	(void)ready;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		peer_free(peer);
+		return;
+	}
+	in->len += (size_t)n;
+	if (credential_message_len(buf_view(in)) > 0)
+		serve(peer);
+	else if (in->len == in->max)
+		peer_free(peer);
+}
+
+static void
+on_deadline(void *arg)
+{
+	struct peer *peer = arg;
+
+	if (peer->call != NULL)
+		answer_unavailable(peer);
+	else
+		peer_free(peer);
+}
+
+static bool
+is_welcome(struct credential_server *s, int fd)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(who);
+	uint64_t now_ms = loop_now_ms(s->proxy->loop);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+	    who.uid == s->proxy->settings->credential_uid)
+		return true;
+	if (s->warned_ms == 0 || now_ms - s->warned_ms >= WARN_EVERY_MS) {
+		s->warned_ms = now_ms;
+		log_warn(NULL, "a foreign user id asked for credentials", log_int("uid", who.uid));
+	}
+	return false;
+}
+
+static void
+on_accept(int fd, const struct address *address, void *arg)
+{
+	const struct credential_answer refusal = {
+		.status = CREDENTIAL_REFUSED,
+		.message = STR("this user id may not ask the workspace's sidecar for credentials"),
+	};
+	struct credential_server *s = arg;
+	struct peer *peer;
+
+	(void)address;
+	if (!is_welcome(s, fd)) {
+		(void)send_answer(fd, &refusal);
+		close(fd);
+		return;
+	}
+	peer = calloc(1, sizeof(*peer));
+	if (peer == NULL) {
+		close(fd);
+		return;
+	}
+	peer->server = s;
+	peer->fd = fd;
+	peer->next = s->peers;
+	peer->link = &s->peers;
+	if (peer->next != NULL)
+		peer->next->link = &peer->next;
+	s->peers = peer;
+	if (++s->peers_count == PEERS_MAX)
+		listen_pause(s->listen);
+	buf_init(&peer->in, CREDENTIAL_MESSAGE_MAX);
+	loop_io_init(&peer->io, s->proxy->loop, fd, on_readable, peer);
+	loop_timer_init(&peer->deadline, s->proxy->loop, on_deadline, peer);
+	if (!buf_reserve(&peer->in, peer->in.max)) {
+		peer_free(peer);
+		return;
+	}
+	loop_io_want(&peer->io, LOOP_READ);
+	loop_timer_start(&peer->deadline, REQUEST_MS);
+}
+
+/* Ours alone, or everybody's where another user id is served: that id is then checked, and the
+ * socket's directory says who gets here. Before any other thread makes files. */
+static bool
+open_socket(struct credential_server *s, struct err *e)
+{
+	const struct settings *settings = s->proxy->settings;
+	mode_t hidden = settings->credential_uid == geteuid() ? 0177 : 0111;
+	struct address address = {.len = 0};
+	struct buf text;
+	mode_t old;
+	bool ok;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "unix:%s", settings->credential_socket);
+	ok = address_parse(&address, buf_view(&text), e);
+	buf_fini(&text);
+	if (!ok)
+		return false;
+	old = umask(hidden);
+	s->listen = listen_new(s->proxy->loop, &address, on_accept, s, e);
+	(void)umask(old);
+	return s->listen != NULL;
+}
+
+/* GitLab as git reaches it: its public origin, and that of the repository that we clone. */
+static void
+set_origins(struct credential_server *s)
+{
+	const struct settings *settings = s->proxy->settings;
+	const struct url *clone = &settings->clone.gitlab_url;
+
+	s->origins[s->origins_count++] = &settings->auth.gitlab_url;
+	if (!str_is_empty(settings->clone.url.host))
+		s->origins[s->origins_count++] = clone;
+}
+
+struct credential_server *
+credential_server_new(struct proxy *p, struct err *e)
+{
+	struct credential_server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for the credential socket");
+		return NULL;
+	}
+	s->proxy = p;
+	set_origins(s);
+	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN, STR_FMT(p->origin));
+	if (!open_socket(s, e)) {
+		err_wrap(e, "credential socket");
+		credential_server_free(s);
+		return NULL;
+	}
+	log_info(NULL, "listening", log_cstr("listener", "credential"),
+		 log_cstr("address", p->settings->credential_socket));
+	return s;
+}
+
+void
+credential_server_free(struct credential_server *s)
+{
+	struct peer *next;
+
+	if (s == NULL)
+		return;
+	for (struct peer *peer = s->peers; peer != NULL; peer = next) {
+		next = peer->next;
+		peer_free(peer);
+	}
+	listen_free(s->listen);
+	free(s);
+}
