@@ -57,6 +57,14 @@ struct tls_session {
 	char version[VERSION_MAX];
 };
 
+/* Looking is ten times as cheap as clearing, and reads and writes of small records would notice. */
+static void
+clear_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* The reason that OpenSSL gives for what just failed, into e. */
 static bool
 set_library_error(struct err *e, enum err_code code, const char *what)
@@ -458,7 +466,7 @@ tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got, st
 	s->has_end = false;
 	do {
 		size_t n = 0;
-		ERR_clear_error();
+		clear_errors();
 		int returned = SSL_read_ex(s->ssl, data + *got, size - *got, &n);
 		s->is_starved = returned != 1;
 		if (returned != 1 && *got == 0)
@@ -495,7 +503,7 @@ tls_session_write(struct tls_session *s, struct str data, struct err *e)
 		return err_set(e, ERR_TLS, "the TLS session has failed");
 	if (data.len == 0)
 		return true;
-	ERR_clear_error();
+	clear_errors();
 	(void)output_reserve(&s->output, data.len + records * RECORD_OVERHEAD);
 	int returned = SSL_write_ex(s->ssl, data.data, data.len, &written);
 	if (returned == 1)
