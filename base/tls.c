@@ -21,7 +21,10 @@
 #include <unistd.h>
 
 /* Owners stop writing while output waits; past this something is wrong. */
-#define OUTPUT_MAX	  4194304u
+#define OUTPUT_MAX 4194304u
+/* AES-128 first, as browsers have it: no less safe here, and cheaper than AES-256. */
+#define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
 #define RECORD_MAX_PLAIN  16384u
 #define RECORD_OVERHEAD	  64u
 #define TICKET_KEYS_BYTES 80
@@ -263,7 +266,8 @@ configure(SSL_CTX *ctx)
 	SSL_CTX_set_default_passwd_cb(ctx, on_password);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, CIPHERSUITES) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
 	       SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1;
 }
 

@@ -16,6 +16,11 @@
 
 #include "tests/bench/load_io.h"
 
+/* The order in which Chromium and Firefox offer them; some servers leave the choice to the client.
+ */
+#define BROWSERS_CIPHERSUITES                                                                      \
+	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
 struct io {
 	int fd;
 	SSL *ssl;
@@ -42,7 +47,8 @@ io_setup(const struct io_options *given)
 	if (options.name == NULL)
 		return true;
 	context = SSL_CTX_new(TLS_client_method());
-	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) {
+	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(context, BROWSERS_CIPHERSUITES) != 1) {
 		ERR_print_errors_fp(stderr);
 		return false;
 	}
