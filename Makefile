@@ -215,6 +215,17 @@ demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the
 	@$(MAKE) -j$(JOBS) all
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy exec $(PYTHON) tests/support/demo.py
 
+# The container image; container/Containerfile says what else can be built from it.
+.PHONY: image image-tree image-test
+image-tree: $(BUILD)/workspace-proxy
+	@tools/image-tree $(abspath $<) $(VERSION) $(abspath $(BUILD))/image
+image: $(BUILD)/deps-image ## builds the container image from this machine's packages, in build/image
+	@$(MAKE) -j$(JOBS) all
+	@tools/build-image $(BUILD) $(VERSION)
+image-test: $(BUILD)/deps-image-test ## builds it and runs it, read-only and without rights, in podman
+	@$(MAKE) -j$(JOBS) all
+	@tools/run-image-tests $(BUILD) $(VERSION) $(PYTEST)
+
 .PHONY: deps deps-test deps-demo deps-bench
 deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
 deps-test: $(BUILD)/deps-test ## … for the tests

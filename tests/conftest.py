@@ -183,7 +183,10 @@ class ProxyMaker:
 
         if not start:
             return with_port(proxy_module.reserve_port())
-        return proxy_module.start_with_port(with_port, relay.next_port if relay else None)
+        next_port = relay.next_port if relay else None
+        if runner and not runner.shares_ports:
+            next_port = proxy_module.free_port
+        return proxy_module.start_with_port(with_port, next_port)
 
     def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", runner=None, **settings):
         """A relay for workspaces under localhost, on ports that it keeps for them."""

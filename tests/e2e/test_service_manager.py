@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from clone import CODES, settings_for
 from proxy import binary, environment_for, wait_until
-from runners import FirstProcess, children_of
+from runners import FirstProcess, Plain, children_of, leave_orphan
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def hear(manager):
     return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
 
 
-class Managed:
+class Managed(Plain):
     """Starts the program with a service manager's variables."""
 
     def __init__(self, **variables):
@@ -34,10 +34,6 @@ class Managed:
 
     def command(self, program, arguments, settings):
         return ["env", *(f"{k}={v}" for k, v in self.variables.items()), program, *arguments]
-
-    def signal(self, process, number):
-        process.send_signal(number)
-
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
 def test_a_service_manager_hears_of_everything(make_proxy, gitlab, upstream, tmp_path, kind):
@@ -77,26 +73,6 @@ def test_a_manager_that_is_not_there_is_no_reason_not_to_serve(make_proxy, gitla
 needs_namespaces = pytest.mark.skipif(
     FirstProcess.why_not() is not None, reason=f"no PID namespaces here: {FirstProcess.why_not()}"
 )
-ORPHAN = """
-import os, sys
-if os.fork() == 0:
-    mother = os.getppid()
-    if os.fork() == 0:
-        os.setsid()
-        sys.stdin.read()     # until the test lets go
-        os._exit(7)
-    os._exit(0)
-os.wait()
-"""
-
-
-def leave_orphan(pid):
-    """A process in pid's namespace that has lost its parent; it ends when its stdin does."""
-    left = subprocess.Popen(
-        ["nsenter", f"--pid=/proc/{pid}/ns/pid", "/usr/bin/python3", "-c", ORPHAN], stdin=subprocess.PIPE
-    )
-    assert left.wait(10) == 0
-    return left.stdin
 
 
 @needs_namespaces

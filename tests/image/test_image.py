@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The container image: what is in it, and that it works as nobody in particular on a root that is read-only.
+
+tools/run-image-tests builds it and says by WORKSPACE_PROXY_NO_IMAGE and WORKSPACE_PROXY_NO_CONTAINERS what
+this machine does not allow, and why.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from proxy import wait_until
+from runners import Chroot, Container, children_of, leave_orphan
+
+IMAGE = Path(os.environ.get("WORKSPACE_PROXY_IMAGE", "build/image"))
+TREE = IMAGE / "tree"
+NO_IMAGE = os.environ.get("WORKSPACE_PROXY_NO_IMAGE")
+NO_CONTAINERS = os.environ.get("WORKSPACE_PROXY_NO_CONTAINERS")
+SIZE_MAX = 25_000_000
+DOCUMENTS = "usr/share/doc/workspace-proxy"
+needs_image = pytest.mark.skipif(bool(NO_IMAGE), reason=f"no images can be built here: {NO_IMAGE}")
+
+
+def files():
+    return [path for path in TREE.rglob("*") if path.is_file()]
+
+
+def inside(path):
+    return "/" + str(path.relative_to(TREE))
+
+
+# What is in it
+
+
+def test_size():
+    size = sum(path.stat().st_size for path in files())
+    print(f"{size / 1e6:.1f} MB")
+    assert size <= SIZE_MAX
+
+
+def test_nothing_that_helps_an_intruder():
+    """No shell, no tool, nothing set-id, nothing that others may write to, no link that leads out."""
+    libraries = re.compile(r"/(usr/lib|lib64)/.*\.so(\.[0-9.]+)?$")
+    for path in TREE.rglob("*"):
+        mode = path.lstat().st_mode
+        assert stat.S_ISREG(mode) or stat.S_ISDIR(mode), inside(path)
+        assert not mode & (stat.S_ISUID | stat.S_ISGID), inside(path)
+        assert not mode & 0o022 or inside(path) == "/tmp", inside(path)
+        assert mode & 0o004, f"{inside(path)} can't be read by any user"
+        if stat.S_ISREG(mode) and mode & 0o111 and inside(path) != "/usr/bin/workspace-proxy":
+            assert libraries.match(inside(path)), inside(path)
+
+
+def test_bill_of_materials():
+    text = (IMAGE / "sbom.cdx.json").read_text()
+    assert text == (TREE / DOCUMENTS / "sbom.cdx.json").read_text()
+    bill = json.loads(text)
+    assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.5", 1)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", bill["serialNumber"])
+    listed = {}
+    for component in bill["components"]:
+        assert re.fullmatch(r"pkg:deb/debian/[a-z0-9.+-]+@[^?\s]+\?arch=[a-z0-9]+", component["purl"])
+        for file in component["components"]:
+            listed[file["name"]] = file["hashes"][0]["content"]
+    # Each library, the loader and the authorities: nothing else comes from elsewhere.
+    foreign = [path for path in files() if ".so" in path.name or path.name == "ca-certificates.crt"]
+    assert listed == {inside(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in foreign}
+    refs = {component["bom-ref"] for component in bill["components"]}
+    root = bill["metadata"]["component"]["bom-ref"]
+    edges = {entry["ref"]: entry["dependsOn"] for entry in bill["dependencies"]}
+    assert set(edges) == refs | {root}
+    reached, queue = set(), [root]
+    while queue:
+        for ref in edges[queue.pop()]:
+            if ref not in reached:
+                reached.add(ref)
+                queue.append(ref)
+    assert reached == refs, "everything is there because something needs it"
+
+
+def test_licences():
+    bill = json.loads((IMAGE / "sbom.cdx.json").read_text())
+    for component in bill["components"]:
+        properties = {entry["name"]: entry["value"] for entry in component["properties"]}
+        text = (TREE / properties["copyright"].lstrip("/")).read_text()
+        for name in re.findall(r"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9])", text):
+            if os.path.exists(f"/usr/share/common-licenses/{name}"):
+                assert (TREE / "usr/share/common-licenses" / name).is_file(), (component["name"], name)
+    assert "Apache License" in (TREE / DOCUMENTS / "copyright").read_text()
+
+
+def test_scanners_find_the_packages():
+    bill = json.loads((IMAGE / "sbom.cdx.json").read_text())
+    records = {path.name: path.read_text() for path in (TREE / "var/lib/dpkg/status.d").iterdir()}
+    assert set(records) == {component["name"] for component in bill["components"]}
+    for component in bill["components"]:
+        assert f"\nVersion: {component['version']}\n" in records[component["name"]]
+    assert "VERSION_ID" in (TREE / "etc/os-release").read_text()
+
+
+def test_names_are_resolved_without_plugins():
+    """The C library has `files` and `dns` built in since 2.34; earlier ones would look for libnss_*.so."""
+    libc = next(path for path in files() if path.name == "libc.so.6")
+    symbols = subprocess.run(["nm", "-D", libc], capture_output=True, text=True, check=True).stdout
+    assert "_nss_dns_gethostbyname4_r" in symbols and "_nss_files_gethostbyname4_r" in symbols
+
+
+def test_the_tree_is_reproducible(tmp_path):
+    """The same inputs give the same bytes, modes and times, whoever builds, whatever their umask."""
+
+    def build(where, umask):
+        subprocess.run(
+            ["tools/image-tree", os.environ["WORKSPACE_PROXY_BINARY"], "1.2.3", where],
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            umask=umask,
+            check=True,
+            capture_output=True,
+        )
+        return {
+            str(path.relative_to(where)): (
+                path.stat().st_mode,
+                path.stat().st_mtime,
+                path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest(),
+            )
+            for path in (where / "tree").rglob("*")
+        }
+
+    one, two = build(tmp_path / "one", 0o022), build(tmp_path / "two", 0o077)
+    assert one == two
+    assert {time for _, time, _ in one.values()} == {1700000000}
+
+
+@needs_image
+def test_the_image_is_reproducible(tmp_path):
+    """A second build, somewhere else, has the same id."""
+    (tmp_path / "image").mkdir()
+    shutil.copy(os.environ["WORKSPACE_PROXY_BINARY"], tmp_path)
+    subprocess.run(
+        ["tools/build-image", tmp_path, os.environ["WORKSPACE_PROXY_VERSION"]],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        umask=0o077,
+    )
+    assert (tmp_path / "image/workspace-proxy.id").read_text() == (IMAGE / "workspace-proxy.id").read_text()
+
+
+@needs_image
+def test_what_the_image_says(tmp_path):
+    script = '. tools/image-storage "$1"; "${buildah[@]}" inspect --type image "$(cat "$1/workspace-proxy.id")"'
+    said = subprocess.run(["bash", "-c", script, "bash", IMAGE], capture_output=True, text=True, check=True).stdout
+    config = json.loads(said)["OCIv1"]["config"]
+    assert config["User"] == "65532:65532" and config["Entrypoint"] == ["/usr/bin/workspace-proxy"]
+    assert config["StopSignal"] == "SIGTERM" and set(config["ExposedPorts"]) == {"8443/tcp", "9877/tcp"}
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.version"] == os.environ["WORKSPACE_PROXY_VERSION"]
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert re.fullmatch(r"[0-9a-f]{40}|unknown", labels["org.opencontainers.image.revision"])
+
+
+# That it works
+
+
+@pytest.fixture(params=["container", "chroot"])
+def start(request, make_proxy, gitlab, upstream, certificates, tmp_path):
+    """start(NAME=value …): the program out of the image."""
+    why_not = NO_CONTAINERS if request.param == "container" else Chroot.why_not()
+    if why_not:
+        pytest.skip(f"no {request.param} here: {why_not}")
+    config, work = tmp_path / "config", tmp_path / "work"
+    config.mkdir(mode=0o755)
+    work.mkdir()
+    work.chmod(0o770)  # of group 0, and of nobody else
+    (work / "state").mkdir()
+    (work / "state").chmod(0o770)
+    for name, path in {"tls.crt": certificates.cert, "tls.key": certificates.key, "ca.crt": certificates.ca}.items():
+        shutil.copy(path, config / name)
+        (config / name).chmod(0o644)
+    folders = {"config": config, "work": work}
+    if request.param == "container":
+        runner = Container(IMAGE, folders, f"workspace-proxy-test-{os.getpid()}-{tmp_path.name}")
+    else:
+        runner = Chroot(IMAGE, folders)
+
+    def start(**settings):
+        return make_proxy(
+            gitlab,
+            upstream,
+            runner=runner,
+            TLS_CERT_FILE="/tmp/config/tls.crt",
+            TLS_KEY_FILE="/tmp/config/tls.key",
+            GITLAB_CA_FILE="/tmp/config/ca.crt",
+            STATE_DIR="/tmp/work/state",
+            **settings,
+        )
+
+    start.work = work
+    yield start
+    runner.close()
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def test_sign_in_clone_and_end(start, gitlab, upstream, client):
+    """The whole way: login, clone as whoever we are, a request, and an end that waits for it."""
+    proxy = start(CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR="/tmp/work/demo")
+    status = status_of(proxy.runner.pid(proxy.process))
+    assert status["Uid"].split() == ["12345"] * 4 and status["Gid"].split() == ["0"] * 4
+    assert status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert status["NSpid"].split()[-1] == "1", "process 1, as in a pod"
+    if isinstance(proxy.runner, Container):
+        assert int(status["CapBnd"], 16) == 0 and status["Seccomp"] == "2"
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    page = client.navigate(proxy.origin + "/")
+    assert page.status == 200
+    assert upstream.requests[-1].get("X-Forwarded-User") == "sasha"
+    assert (start.work / "demo" / ".git" / "HEAD").stat().st_uid == 12345
+    assert os.listdir(start.work / "state")
+
+    go = threading.Event()
+
+    def answer(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        go.wait(10)
+        connection.send(b"world")
+
+    upstream.answer = answer
+    cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
+    proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+    with proxy.raw() as raw:
+        raw.send(f"GET /slow HTTP/1.1\r\nHost: {proxy.host}\r\nCookie: {cookie}\r\n\r\n".encode()).read_head()
+        ending = threading.Thread(target=proxy.stop)
+        ending.start()
+        proxy.wait_for_log(message="draining")
+        go.set()
+        assert raw.read_exactly(10) == b"helloworld"
+        ending.join()
+    assert proxy.exit_code == 0
+
+
+def test_orphans_are_collected(start):
+    proxy = start()
+    pid = proxy.runner.pid(proxy.process)
+    end = leave_orphan(pid)
+    wait_until(lambda: children_of(pid), what="the orphan to come")
+    end.close()
+    wait_until(lambda: not children_of(pid), what="the orphan to be collected")
+    assert proxy.stop() == 0
