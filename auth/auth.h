@@ -13,6 +13,7 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "base/url.h"
 
@@ -165,6 +166,13 @@ struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
 			      const struct auth_facts *facts, struct auth_verdict *v,
 			      auth_done_fn *done, void *arg);
 void auth_cancel(struct auth_call *call);
+
+/* Logins, sessions and questions to GitLab, counted. */
+extern const struct metrics_table auth_metrics_table;
+void auth_metrics_write(const struct auth *a, struct buf *out);
+
+/* Whether GitLab answered the last request; true before the first. */
+bool auth_gitlab_answers(const struct auth *a);
 
 /* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
  * it. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "auth/gitlab_read.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #define FORM_MAX_BYTES 65536u
@@ -31,12 +32,16 @@ struct gitlab {
 	const char *graphql_url;
 	const char *members_url; /* with a final '/' */
 	const char *workspace_query;
+	struct auth_metrics metrics;
 	struct revocation revocations[GITLAB_REVOKES_MAX];
 	bool is_holding;
 };
 
 struct gitlab_call {
 	struct gitlab_expect expect;
+	struct auth_metrics *metrics;
+	enum auth_metrics_question question;
+	uint64_t started_us;
 	struct fetch_call *fetch;
 	gitlab_read_fn *read;
 	gitlab_done_fn *done;
@@ -123,6 +128,12 @@ gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struc
 	return g;
 }
 
+struct auth_metrics *
+gitlab_metrics(struct gitlab *g)
+{
+	return &g->metrics;
+}
+
 void
 gitlab_free(struct gitlab *g)
 {
@@ -151,11 +162,17 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 		answer.outcome = request_sent ? GITLAB_LOST : GITLAB_UNAVAILABLE;
 		answer.err = *e;
 	}
+	copy.metrics->gitlab_is_silent =
+		answer.outcome == GITLAB_UNAVAILABLE || answer.outcome == GITLAB_LOST;
+	copy.metrics->questions[copy.question][answer.outcome]++;
+	metrics_observe(&copy.metrics->question_duration[copy.question], &metrics_latency_bounds,
+			clock_monotonic_us() - copy.started_us);
 	copy.done(&answer, copy.arg);
 	gitlab_tokens_fini(&answer.tokens);
 }
 
 struct question {
+	enum auth_metrics_question kind;
 	struct fetch_request request;
 	gitlab_read_fn *read;
 	uint64_t user_id;
@@ -171,6 +188,9 @@ ask(struct gitlab *g, const struct question *q, gitlab_done_fn *done, void *arg)
 		return NULL;
 	*call = (struct gitlab_call){
 		.expect = {.settings = g->settings, .user_id = q->user_id},
+		.metrics = &g->metrics,
+		.question = q->kind,
+		.started_us = clock_monotonic_us(),
 		.read = q->read,
 		.done = done,
 		.arg = arg,
@@ -222,16 +242,18 @@ form_init(struct buf *form)
 }
 
 static struct gitlab_call *
-ask_with_form(struct gitlab *g, const char *url, struct buf *form, gitlab_read_fn *read,
+ask_with_form(struct gitlab *g, enum auth_metrics_question kind, struct buf *form,
 	      gitlab_done_fn *done, void *arg)
 {
+	bool is_revoke = kind == AUTH_ASKS_REVOKE;
 	struct question q = {
+		.kind = kind,
 		.request = {.method = "POST",
-			    .url = url,
+			    .url = is_revoke ? g->revoke_url : g->token_url,
 			    .accept = "application/json",
 			    .content_type = "application/x-www-form-urlencoded",
 			    .body = buf_view(form)},
-		.read = read,
+		.read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens,
 	};
 
 	return buf_is_ok(form) ? ask(g, &q, done, arg) : NULL;
@@ -250,7 +272,7 @@ gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier, git
 	add_field(&form, "code", code);
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
 	add_field(&form, "code_verifier", verifier);
-	call = ask_with_form(g, g->token_url, &form, gitlab_read_tokens, done, arg);
+	call = ask_with_form(g, AUTH_ASKS_TOKEN, &form, done, arg);
 	buf_wipe_fini(&form);
 	return call;
 }
@@ -267,7 +289,7 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done
 	add_client(g, &form);
 	add_field(&form, "refresh_token", secret_view(refresh_token));
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
-	call = ask_with_form(g, g->token_url, &form, gitlab_read_tokens, done, arg);
+	call = ask_with_form(g, AUTH_ASKS_REFRESH, &form, done, arg);
 	buf_wipe_fini(&form);
 	return call;
 }
@@ -276,6 +298,7 @@ struct gitlab_call *
 gitlab_get_user(struct gitlab *g, const struct secret *token, gitlab_done_fn *done, void *arg)
 {
 	struct question q = {
+		.kind = AUTH_ASKS_USER,
 		.request = {.method = "GET",
 			    .url = g->user_url,
 			    .accept = "application/json",
@@ -291,6 +314,7 @@ gitlab_check_workspace(struct gitlab *g, const struct secret *token, uint64_t us
 		       gitlab_done_fn *done, void *arg)
 {
 	struct question q = {
+		.kind = AUTH_ASKS_WORKSPACE,
 		.request = {.method = "POST",
 			    .url = g->graphql_url,
 			    .accept = "application/json",
@@ -309,6 +333,7 @@ gitlab_check_project(struct gitlab *g, const struct secret *token, uint64_t user
 		     gitlab_done_fn *done, void *arg)
 {
 	struct question q = {
+		.kind = AUTH_ASKS_PROJECT,
 		.request = {.method = "GET", .accept = "application/json", .bearer = token},
 		.read = gitlab_read_member,
 		.user_id = user_id,
@@ -348,7 +373,7 @@ start_revocation(struct revocation *r)
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(r->token));
-	r->call = ask_with_form(g, g->revoke_url, &form, gitlab_read_revoke, on_revoked, r);
+	r->call = ask_with_form(g, AUTH_ASKS_REVOKE, &form, on_revoked, r);
 	buf_wipe_fini(&form);
 	if (r->call == NULL) {
 		secret_free(r->token);

@@ -7,7 +7,7 @@
 #ifndef AUTH_GITLAB_H
 #define AUTH_GITLAB_H
 
-#include "auth/auth.h"
+#include "auth/metrics.h"
 
 #define GITLAB_TEXT_MAX	    255u
 #define GITLAB_TOKEN_MAX    4096u
@@ -60,6 +60,9 @@ struct gitlab_call;
 struct gitlab *gitlab_new(const struct auth_settings *settings, const char *redirect_uri,
 			  struct fetch *f, struct err *e) MUST_CHECK;
 void gitlab_free(struct gitlab *g); /* after every call is done or cancelled */
+
+/* Where all of auth/ counts: whoever decides something has asked GitLab before. */
+struct auth_metrics *gitlab_metrics(struct gitlab *g);
 
 /* NULL: nothing was asked, e says why. Strings and secrets are copied. */
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier,

@@ -203,11 +203,13 @@ login_begin(struct auth *a, const struct auth_facts *facts, const struct login_r
 		r.number = r.number == 0 ? 0 : 1;
 	}
 	if (r.number >= FLOW_ROUNDS_MAX) {
+		login_count(a, AUTH_LOGIN_LOOP);
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in was tried several times without success.");
 		v->location = start_url_for(a, r.target, &v->arena);
 		return;
 	}
+	gitlab_metrics(a->gitlab)->logins_started++;
 	flow_init(&flow, next_flow_id(a), r.number, r.first_ms, r.target);
 	verdict_redirect(v, 302,
 			 a->relay_start_url == NULL ? authorize_location(a, &flow, &v->arena)
@@ -229,6 +231,12 @@ is_visible_ascii(struct str s)
 			return false;
 	}
 	return true;
+}
+
+void
+login_count(struct auth *a, enum auth_metrics_login outcome)
+{
+	gitlab_metrics(a->gitlab)->logins[outcome]++;
 }
 
 static const char *
@@ -288,6 +296,7 @@ recover(struct auth *a, const struct auth_facts *facts, const struct callback *c
 		verdict_redirect(v, 302, arena_dup(&v->arena, round.target));
 		return;
 	}
+	login_count(a, AUTH_LOGIN_RESTARTED);
 	log_info(facts->log, "login restarted", log_str("flow", c->parts.id),
 		 log_int("round", (int64_t)round.number));
 	login_begin(a, facts, &round, v);
@@ -313,6 +322,7 @@ report_error(struct auth *a, const struct auth_facts *facts, const struct callba
 		verdict_problem(v, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL);
 	else
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_FAILED, "GitLab reported an error.");
+	login_count(a, auth_metrics_login_of(v->problem));
 }
 
 static bool
@@ -332,6 +342,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct callback 
 	const struct auth_session *old;
 
 	if (detail != NULL) {
+		login_count(a, AUTH_LOGIN_BAD_REQUEST);
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		v->location = a->start_url;
 		return NULL;

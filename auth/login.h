@@ -18,6 +18,9 @@ struct login_round {
 void login_begin(struct auth *a, const struct auth_facts *facts, const struct login_round *round,
 		 struct auth_verdict *v);
 
+/* Once for each login that ends. */
+void login_count(struct auth *a, enum auth_metrics_login outcome);
+
 /* GitLab's redirect. As auth_answer. */
 struct auth_call *login_finish(struct auth *a, const struct auth_facts *facts,
 			       struct auth_verdict *v, auth_done_fn *done, void *arg);

@@ -66,6 +66,7 @@ fail(struct login *l, enum auth_problem problem, const char *detail, const struc
 {
 	struct auth_verdict *v = l->call.verdict;
 
+	login_count(l->call.auth, auth_metrics_login_of(problem));
 	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
 	verdict_problem(v, problem, detail);
 	v->location = start_url_for(l->call.auth, str_from(l->flow.target), &v->arena);
@@ -93,6 +94,7 @@ restart(struct login *l, const struct err *why)
 	};
 	struct auth_verdict *v = l->call.verdict;
 
+	login_count(l->call.auth, AUTH_LOGIN_RESTARTED);
 	log_warn(NULL, "login restarted", log_cstr("flow", l->flow_id), log_err(why));
 	login_begin(l->call.auth, NULL, &round, v);
 	if (v->problem == AUTH_PROBLEM_LOGIN_LOOP)
@@ -178,6 +180,7 @@ open_session(struct login *l)
 		return;
 	}
 	replace_old(l, s);
+	login_count(l->call.auth, AUTH_LOGIN_OK);
 	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
 		 log_cstr("user", l->user.username));
 	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(l->flow.target)));
@@ -336,6 +339,7 @@ login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth
 		a->logins_count < AUTH_LOGINS_MAX && call_may_start(a) ? login_new(a, x) : NULL;
 
 	if (l == NULL) {
+		login_count(a, AUTH_LOGIN_UNAVAILABLE);
 		log_warn(NULL, "too many logins at once");
 		verdict_unavailable(v, 0, "Too many people are signing in at once.");
 		v->location = start_url_for(a, str_from(x->flow->target), &v->arena);

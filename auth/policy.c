@@ -5,6 +5,8 @@
  */
 #include "auth/policy.h"
 
+#include "base/clock.h"
+
 enum { ASK_USER = 1, ASK_WORKSPACE = 2, ASK_PROJECT = 4 };
 
 static void on_answer(struct gitlab_answer *answer, void *arg);
@@ -61,6 +63,23 @@ verdict_of(enum gitlab_outcome outcome)
 }
 
 static void
+count(const struct policy_check *c, enum policy_verdict verdict)
+{
+	static const enum auth_metrics_check outcomes[] = {
+		[POLICY_ALLOWED] = AUTH_CHECK_ALLOWED,
+		[POLICY_REFUSED] = AUTH_CHECK_REFUSED,
+		[POLICY_TOKEN_INVALID] = AUTH_CHECK_TOKEN_INVALID,
+		[POLICY_MISCONFIGURED] = AUTH_CHECK_MISCONFIGURED,
+		[POLICY_UNKNOWN] = AUTH_CHECK_UNKNOWN,
+	};
+	struct auth_metrics *m = gitlab_metrics(c->gitlab);
+
+	m->checks[outcomes[verdict]]++;
+	metrics_observe(&m->check_duration, &metrics_latency_bounds,
+			clock_monotonic_us() - c->started_us);
+}
+
+static void
 on_answer(struct gitlab_answer *answer, void *arg)
 {
 	struct policy_check *c = arg;
@@ -77,21 +96,15 @@ on_answer(struct gitlab_answer *answer, void *arg)
 		settle(&result, POLICY_REFUSED, "the account is not active");
 	if (result.verdict == POLICY_ALLOWED && ask_next(c, &result) == POLICY_PENDING)
 		return;
+	count(c, result.verdict);
 	c->done(&result, c->arg);
 }
 
-enum policy_verdict
-policy_start(struct policy_check *c, const struct policy_subject *subject,
-	     struct policy_result *result, policy_done_fn *done, void *arg)
+static enum policy_verdict
+begin(struct policy_check *c, const struct policy_subject *subject, struct policy_result *result)
 {
 	unsigned modes = c->settings->modes;
 
-	*result = (struct policy_result){.verdict = POLICY_PENDING, .err = ERR_INIT};
-	c->token = subject->token;
-	c->user_id = subject->user_id;
-	c->done = done;
-	c->arg = arg;
-	c->left = 0;
 	if (modes == 0)
 		return settle(result, POLICY_REFUSED, "no authorization mode is set");
 	if ((modes & AUTH_MODE_OWNER) != 0 && c->user_id != c->settings->owner_id)
@@ -103,6 +116,23 @@ policy_start(struct policy_check *c, const struct policy_subject *subject,
 	if (c->left == 0 && !subject->is_fresh)
 		c->left |= ASK_USER;
 	return ask_next(c, result);
+}
+
+enum policy_verdict
+policy_start(struct policy_check *c, const struct policy_subject *subject,
+	     struct policy_result *result, policy_done_fn *done, void *arg)
+{
+	*result = (struct policy_result){.verdict = POLICY_PENDING, .err = ERR_INIT};
+	c->token = subject->token;
+	c->user_id = subject->user_id;
+	c->done = done;
+	c->arg = arg;
+	c->left = 0;
+	c->started_us = clock_monotonic_us();
+	enum policy_verdict verdict = begin(c, subject, result);
+	if (verdict != POLICY_PENDING)
+		count(c, verdict);
+	return verdict;
 }
 
 void

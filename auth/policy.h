@@ -31,6 +31,7 @@ struct policy_check {
 	const struct secret *token; /* borrowed while the check runs */
 	uint64_t user_id;
 	unsigned left; /* questions still to be asked */
+	uint64_t started_us;
 	struct gitlab_call *call;
 	policy_done_fn *done;
 	void *arg;

@@ -487,6 +487,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 
 	log_info(NULL, "session ended", log_cstr("user", s->user.username),
 		 log_cstr("reason", names[reason]));
+	gitlab_metrics(s->store->gitlab)->sessions_ended[reason]++;
 	session_store_remove(s);
 	session_file_touch(s->store->file);
 	session_ask_cancel(s);

@@ -553,3 +553,9 @@ tls_session_version(const struct tls_session *s)
 {
 	return s->version;
 }
+
+bool
+tls_session_is_resumed(const struct tls_session *s)
+{
+	return SSL_session_reused(s->ssl) == 1;
+}

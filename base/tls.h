@@ -68,6 +68,9 @@ void tls_session_close(struct tls_session *s);
 struct str tls_session_output(const struct tls_session *s);
 void tls_session_sent(struct tls_session *s, size_t len);
 
+/* Whether the client came with a session of an earlier connection. After the handshake. */
+bool tls_session_is_resumed(const struct tls_session *s);
+
 /* "TLSv1.3" and the cipher's name, for logs. */
 const char *tls_session_version(const struct tls_session *s);
 

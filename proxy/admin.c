@@ -6,6 +6,8 @@
  */
 #include "proxy/admin.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 #include "proxy/metrics.h"
 
@@ -21,6 +23,61 @@ on_ping(const struct service_request *request, struct service_reply *reply, void
 	reply->status = 200;
 	reply->content_type = "text/plain; charset=utf-8";
 	buf_add_str(&reply->body, STR("OK\n"));
+}
+
+/* One thing that is not as it should be, and why. */
+static void
+name_problem(struct json_writer *w, const char *part, const char *why)
+{
+	json_write_object(w, NULL);
+	json_write_str(w, "part", str_from(part));
+	json_write_str(w, "why", str_from(why));
+	json_write_close(w, '}');
+}
+
+static void
+name_clone(struct json_writer *w, const struct clone_progress *progress)
+{
+	char why[96];
+
+	switch (progress->phase) {
+	case CLONE_OFF:
+	case CLONE_DONE:
+		return;
+	case CLONE_WAITING:
+		name_problem(w, "clone", "waiting for the first user to sign in");
+		return;
+	case CLONE_FAILED:
+		(void)snprintf(why, sizeof(why), "failed: %s",
+			       clone_problem_name(progress->problem));
+		break;
+	case CLONE_CONNECTING:
+	case CLONE_RECEIVING:
+	case CLONE_RESOLVING:
+	case CLONE_CHECKOUT:
+		(void)snprintf(why, sizeof(why), "%s, %u %%", clone_phase_name(progress->phase),
+			       progress->percent);
+		break;
+	}
+	name_problem(w, "clone", why);
+}
+
+static void
+name_problems(struct json_writer *w, const struct proxy *p)
+{
+	json_write_array(w, "problems");
+	if (p->draining)
+		name_problem(w, "process", "draining");
+	if (p->tls != NULL && tls_context_expires_at_s(p->tls) <= clock_wall_s())
+		name_problem(w, "certificate", "expired");
+	if (p->relay == NULL) {
+		if (!upstream_is_ready(p->upstream))
+			name_problem(w, "ide", "takes no connections");
+		name_clone(w, clone_progress(p->clone));
+		if (!auth_gitlab_answers(p->auth))
+			name_problem(w, "gitlab", "did not answer the last request");
+	}
+	json_write_close(w, ']');
 }
 
 static void
@@ -44,6 +101,30 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		json_write_str(&w, "clone",
 			       str_from(clone_phase_name(clone_progress(p->clone)->phase)));
 	}
+	name_problems(&w, p);
+	json_write_close(&w, '}');
+	if (!json_write_end(&w))
+		reply->status = 500;
+}
+
+/* For whoever stops idle workspaces. */
+static void
+on_activity(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct proxy *p = arg;
+	int64_t active_ms = proxy_last_activity_ms(p);
+	char date[CLOCK_RFC3339_SIZE];
+	struct json_writer w;
+
+	(void)request;
+	clock_format_rfc3339(active_ms, date, sizeof(date));
+	reply->status = 200;
+	reply->content_type = "application/json";
+	json_write_begin(&w, &reply->body);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "last_activity", str_from(date));
+	json_write_int(&w, "idle_s", (clock_wall_ms() - active_ms) / 1000);
+	json_write_int(&w, "connections", (int64_t)p->downstreams_count);
 	json_write_close(&w, '}');
 	if (!json_write_end(&w))
 		reply->status = 500;
@@ -72,7 +153,8 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 		return NULL;
 	if (!service_route(s, "GET", "/ping", on_ping, p, e) ||
 	    !service_route(s, "GET", "/ready", on_ready, p, e) ||
-	    !service_route(s, "GET", "/metrics", on_metrics, p, e)) {
+	    !service_route(s, "GET", "/metrics", on_metrics, p, e) ||
+	    (p->relay == NULL && !service_route(s, "GET", "/activity", on_activity, p, e))) {
 		service_free(s);
 		return NULL;
 	}

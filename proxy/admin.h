@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The listener that faces the cluster: /ping says that the process is alive, /ready whether it
- * should get traffic. Never routed from the public listeners, and nothing secret in it: code in the
- * pod can ask as well.
+ * should get traffic and what else is not as it should be, /metrics what Prometheus asks for,
+ * /activity when somebody last worked here. Never routed from the public listeners, and nothing
+ * secret in it: code in the pod can ask as well.
  */
 #ifndef PROXY_ADMIN_H
 #define PROXY_ADMIN_H

@@ -192,10 +192,22 @@ on_readable(void *arg)
 }
 
 static void
+count_handshake(struct downstream *d)
+{
+	enum metrics_tls_version version =
+		str_starts_with(str_from(tls_session_version(d->conn.tls)), STR("TLSv1.3"))
+			? METRICS_TLS_1_3
+			: METRICS_TLS_1_2;
+
+	d->proxy->metrics.tls_handshakes[version][tls_session_is_resumed(d->conn.tls)]++;
+}
+
+static void
 on_open(void *arg)
 {
 	struct downstream *d = arg;
 
+	count_handshake(d);
 	downstream_change_state(d, DOWNSTREAM_IDLE);
 	if (d->proxy->draining)
 		downstream_close(d);
@@ -223,6 +235,8 @@ on_conn_failed(const struct err *e, void *arg)
 {
 	struct downstream *d = arg;
 
+	if (d->state == DOWNSTREAM_HANDSHAKE)
+		d->proxy->metrics.tls_failures[METRICS_TLS_ERROR]++;
 	log_debug(&d->log, "connection failed", log_err(e));
 	downstream_close(d);
 }

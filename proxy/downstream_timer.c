@@ -195,6 +195,8 @@ downstream_on_timer(void *arg)
 		exchange_on_lost(x);
 		downstream_refuse(d, 408, &e);
 	} else {
+		if (d->state == DOWNSTREAM_HANDSHAKE)
+			d->proxy->metrics.tls_failures[METRICS_TLS_TIMEOUT]++;
 		log_debug(&d->log, "connection cut", log_err(&e));
 		downstream_close(d);
 	}

@@ -71,6 +71,7 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	x->arena = *arena;
 	x->request = *request;
 	x->started_us = clock_monotonic_us();
+	p->metrics.in_flight++;
 	x->request_ended = request->body == BODY_NONE;
 	make_id(x);
 	x->log.parent = s->log;
@@ -171,6 +172,7 @@ admit(struct exchange *x)
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}
+	proxy_note_activity(x->proxy);
 	/* A program's token may not reach as far as git. */
 	if (str_is_empty(x->verdict.token_header))
 		workspace_offer_token(x->proxy, x->verdict.session);
@@ -201,6 +203,7 @@ exchange_on_body(struct exchange *x, struct str data)
 	struct stream *s = x->stream;
 
 	x->request_bytes += data.len;
+	x->proxy->metrics.request_bytes += data.len;
 	switch (x->state) {
 	case EXCHANGE_FORM:
 		if (!buf_add_str(&x->form, data))
@@ -209,6 +212,7 @@ exchange_on_body(struct exchange *x, struct str data)
 	case EXCHANGE_FORWARD:
 	case EXCHANGE_RESPONSE:
 	case EXCHANGE_TUNNEL:
+		proxy_note_activity(x->proxy);
 		x->body_started = true;
 		upstream_send_body(x->upstream, data);
 		if (upstream_is_blocked(x->upstream))
@@ -234,6 +238,7 @@ void
 exchange_on_moved(struct exchange *x, size_t len)
 {
 	x->request_bytes += len;
+	x->proxy->metrics.request_bytes += len;
 	x->body_started = true;
 	upstream_touch(x->upstream);
 	if (upstream_is_blocked(x->upstream))
@@ -330,11 +335,43 @@ exchange_watch_session(struct exchange *x)
 void
 exchange_on_lost(struct exchange *x)
 {
+	x->was_lost = true;
 	exchange_finish(x);
 }
 
+static enum metrics_websocket_end
+websocket_end(const struct exchange *x)
+{
+	if (x->close_code != 0)
+		return x->close_code == WEBSOCKET_GOING_AWAY ? METRICS_WEBSOCKET_DRAIN
+							     : METRICS_WEBSOCKET_SESSION;
+	if (x->was_lost)
+		return METRICS_WEBSOCKET_BROWSER;
+	return x->upstream == NULL ? METRICS_WEBSOCKET_FAILURE : METRICS_WEBSOCKET_IDE;
+}
+
 static void
-log_access(const struct exchange *x)
+count(const struct exchange *x, uint64_t duration_us)
+{
+	static const enum metrics_route routes[] = {
+		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE, [ROUTE_AUTH] = METRICS_AUTH,
+		[ROUTE_RELAY] = METRICS_RELAY,		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
+		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,	[ROUTE_UPSTREAM] = METRICS_IDE,
+	};
+	struct proxy_metrics *m = &x->proxy->metrics;
+	enum metrics_route route = routes[x->route.kind];
+
+	if (route == METRICS_IDE && x->request.wants_websocket)
+		route = METRICS_WEBSOCKET;
+	if (x->state == EXCHANGE_TUNNEL)
+		m->websockets_ended[websocket_end(x)]++;
+	m->in_flight--;
+	m->requests[route][x->status / 100 % METRICS_STATUS_CLASSES]++;
+	metrics_observe(&m->duration[route], &metrics_latency_bounds, duration_us);
+}
+
+static void
+log_access(const struct exchange *x, uint64_t duration_us)
 {
 	const struct request_head *r = &x->request;
 
@@ -344,7 +381,7 @@ log_access(const struct exchange *x)
 		 log_str("method", r->method), log_str("path", r->path),
 		 log_int("status", x->status), log_int("request_bytes", (int64_t)x->request_bytes),
 		 log_int("response_bytes", (int64_t)x->response_bytes),
-		 log_int("duration_us", (int64_t)(clock_monotonic_us() - x->started_us)),
+		 log_int("duration_us", (int64_t)duration_us),
 		 log_bool("upstream", x->route.kind == ROUTE_UPSTREAM && x->upstream != NULL));
 }
 
@@ -365,7 +402,9 @@ exchange_finish(struct exchange *x)
 {
 	if (x->state == EXCHANGE_OVER)
 		return;
-	log_access(x);
+	uint64_t duration_us = clock_monotonic_us() - x->started_us;
+	count(x, duration_us);
+	log_access(x, duration_us);
 	x->state = EXCHANGE_OVER;
 	if (x->auth_call != NULL)
 		auth_cancel(x->auth_call);

@@ -68,6 +68,7 @@ struct exchange {
 	uint64_t request_bytes; /* of the body */
 	uint64_t response_bytes;
 	unsigned status;
+	bool was_lost; /* the browser left first */
 };
 
 /*

@@ -114,6 +114,7 @@ shed_head(struct exchange *x)
 static void
 begin_tunnel(struct exchange *x)
 {
+	x->proxy->metrics.websockets_opened++;
 	shed_head(x);
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
@@ -181,6 +182,7 @@ on_body(struct str data, void *arg)
 	struct exchange *x = arg;
 
 	x->response_bytes += data.len;
+	x->proxy->metrics.response_bytes += data.len;
 	if (x->state == EXCHANGE_TUNNEL)
 		on_tunnel_body(x, data);
 	else
@@ -202,6 +204,7 @@ on_moved(size_t len, void *arg)
 	struct exchange *x = arg;
 
 	x->response_bytes += len;
+	x->proxy->metrics.response_bytes += len;
 	x->stream->ops->flush(x->stream);
 	pause_when_blocked(x);
 }
@@ -246,11 +249,13 @@ on_failed(enum upstream_failure failure, const struct err *e, void *arg)
 	struct exchange *x = arg;
 	bool may_repeat = failure == UPSTREAM_STALE && !x->was_retried && can_be_repeated(x);
 
+	x->proxy->metrics.upstream_failures[failure]++;
 	upstream_release(x->upstream);
 	x->upstream = NULL;
 	x->upstream_paused = false;
 	if (may_repeat) {
 		x->was_retried = true;
+		x->proxy->metrics.upstream_repeats++;
 		send_upstream(x, UPSTREAM_FRESH);
 		return;
 	}

@@ -67,6 +67,7 @@ pause_listeners(struct lifecycle *l)
 	log_warn(NULL, "connection limit reached",
 		 log_int("connections", (int64_t)l->proxy->downstreams_count));
 	l->is_paused = true;
+	l->proxy->metrics.limit_reached++;
 	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
 		if (l->listeners[i].listen != NULL)
 			listen_pause(l->listeners[i].listen);
@@ -80,6 +81,7 @@ on_accept(int fd, const struct address *peer, void *arg)
 
 	const struct settings *settings = l->proxy->settings;
 
+	l->proxy->metrics.accepted[listener->tls == NULL ? METRICS_HTTP : METRICS_HTTPS]++;
 	if (settings->proxy_protocol && cidr_contains(&settings->trusted_proxies, peer))
 		preface_start(l->proxy, fd, peer, listener->tls);
 	else
@@ -150,7 +152,9 @@ reload_certificate(struct lifecycle *l)
 
 	if (l->proxy->tls == NULL)
 		return;
-	if (tls_context_reload(l->proxy->tls, &e))
+	bool done = tls_context_reload(l->proxy->tls, &e);
+	l->proxy->metrics.reloads[done ? 0 : 1]++;
+	if (done)
 		log_info(NULL, "certificate reloaded",
 			 log_int("expires_at", tls_context_expires_at_s(l->proxy->tls)));
 	else

@@ -1,8 +1,233 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See metrics.h.
+ * See metrics.h. Two tables: what was counted, and the state of this moment.
  */
 #include "proxy/metrics.h"
+
+#include "base/clock.h"
+#include "proxy/proxy.h"
+
+enum { SIDECAR = 1, RELAY = 2 };
+
+#define CLONE_PHASES 8
+
+static const char *const sources[] = {"sidecar", "relay", NULL};
+
+static const char *const routes[METRICS_ROUTES] = {
+	[METRICS_IDE] = "ide",	   [METRICS_WEBSOCKET] = "websocket",
+	[METRICS_AUTH] = "auth",   [METRICS_WORKSPACE] = "workspace",
+	[METRICS_RELAY] = "relay", [METRICS_NO_ROUTE] = "none",
+};
+static const char *const codes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
+							  "3xx",  "4xx", "5xx"};
+static const char *const websocket_ends[METRICS_WEBSOCKET_ENDS] = {
+	[METRICS_WEBSOCKET_BROWSER] = "browser", [METRICS_WEBSOCKET_IDE] = "ide",
+	[METRICS_WEBSOCKET_SESSION] = "session", [METRICS_WEBSOCKET_DRAIN] = "drain",
+	[METRICS_WEBSOCKET_FAILURE] = "failure",
+};
+static const char *const listeners[METRICS_LISTENERS] = {"https", "http"};
+static const char *const tls_versions[METRICS_TLS_VERSIONS] = {"TLSv1.2", "TLSv1.3"};
+static const char *const tls_failures[METRICS_TLS_FAILURES] = {"error", "timeout"};
+static const char *const no_yes[] = {"no", "yes"};
+static const char *const reload_outcomes[] = {"done", "failed"};
+static const char *const upstream_failures[METRICS_UPSTREAM_FAILURES] = {
+	[UPSTREAM_UNREACHABLE] = "unreachable", [UPSTREAM_STALE] = "stale",
+	[UPSTREAM_BAD_ANSWER] = "bad_answer",	[UPSTREAM_TIMEOUT] = "timeout",
+	[UPSTREAM_BROKEN] = "broken",
+};
+static const char *const upstream_states[] = {"idle", "in_use"};
+static const char *const clone_phases[CLONE_PHASES] = {
+	[CLONE_OFF] = "off",
+	[CLONE_WAITING] = "waiting",
+	[CLONE_CONNECTING] = "connecting",
+	[CLONE_RECEIVING] = "receiving",
+	[CLONE_RESOLVING] = "resolving",
+	[CLONE_CHECKOUT] = "checkout",
+	[CLONE_DONE] = "done",
+	[CLONE_FAILED] = "failed",
+};
+
+#define COUNTED(field) METRICS_FIELD(struct proxy_metrics, field)
+static const struct metrics_family counted[] = {
+	{.name = "workspace_proxy_http_requests_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(requests),
+	 .labels = {METRICS_LABEL("route", routes), METRICS_LABEL("code", codes)},
+	 .help = "Requests that have ended, by what they were for and the class of their status; "
+		 "none: the browser left before an answer. WebSockets count when they close."},
+	{.name = "workspace_proxy_http_request_duration_seconds",
+	 .type = METRICS_HISTOGRAM,
+	 .unit = METRICS_MICROSECONDS,
+	 COUNTED(duration),
+	 .labels = {METRICS_LABEL("route", routes)},
+	 .bounds = &metrics_latency_bounds,
+	 .help = "From the whole request head to the end of the response; of WebSockets, how long "
+		 "they were open."},
+	{.name = "workspace_proxy_http_requests_in_flight",
+	 .type = METRICS_GAUGE,
+	 COUNTED(in_flight),
+	 .help = "Requests being served, open WebSockets and event streams among them."},
+	{.name = "workspace_proxy_http_request_body_bytes_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(request_bytes),
+	 .help = "Bytes of bodies and WebSockets received from browsers."},
+	{.name = "workspace_proxy_http_response_body_bytes_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(response_bytes),
+	 .help = "Bytes of bodies and WebSockets passed on to browsers."},
+	{.name = "workspace_proxy_connections_accepted_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(accepted),
+	 .labels = {METRICS_LABEL("listener", listeners)},
+	 .help = "Public connections accepted."},
+	{.name = "workspace_proxy_connections_limit_reached_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(limit_reached),
+	 .help = "How often accepting paused because CONNECTIONS_MAX was reached."},
+	{.name = "workspace_proxy_websockets_opened_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 COUNTED(websockets_opened),
+	 .help = "WebSockets that the IDE accepted."},
+	{.name = "workspace_proxy_websockets_closed_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 COUNTED(websockets_ended),
+	 .labels = {METRICS_LABEL("reason", websocket_ends)},
+	 .help = "WebSockets that ended, by whose end it was: session: its user's session ended; "
+		 "drain: this process is ending."},
+	{.name = "workspace_proxy_tls_handshakes_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(tls_handshakes),
+	 .labels = {METRICS_LABEL("version", tls_versions), METRICS_LABEL("resumed", no_yes)},
+	 .help = "TLS handshakes with browsers that succeeded."},
+	{.name = "workspace_proxy_tls_handshakes_failed_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(tls_failures),
+	 .labels = {METRICS_LABEL("reason", tls_failures)},
+	 .help = "TLS handshakes that failed, those that the browser gave up among them."},
+	{.name = "workspace_proxy_reloads_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(reloads),
+	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
+	 .help = "How often certificates and secrets were read again; failed: the old ones stay."},
+	{.name = "workspace_proxy_upstream_failures_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 COUNTED(upstream_failures),
+	 .labels = {METRICS_LABEL("reason", upstream_failures)},
+	 .help = "Requests that the IDE did not answer as it should; stale: a kept connection was "
+		 "just closing."},
+	{.name = "workspace_proxy_upstream_repeats_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 COUNTED(upstream_repeats),
+	 .help = "Requests sent a second time, after a kept connection turned out to be stale."},
+};
+static const struct metrics_table counted_table = {
+	.heading = "Traffic",
+	.families = counted,
+	.count = sizeof(counted) / sizeof(counted[0]),
+	.sources = sources,
+};
+
+/* Read off when asked for. */
+struct state {
+	int64_t ready;
+	int64_t draining;
+	int64_t connections;
+	int64_t last_activity_us;
+	int64_t certificate_expires_s;
+	int64_t upstream_ready;
+	int64_t upstream_connections[2];
+	uint64_t upstream_connects;
+	int64_t clone_phase[CLONE_PHASES];
+	int64_t clone_percent_us; /* millionths */
+	int64_t clone_bytes;
+	int64_t clone_started_s;
+	int64_t clone_ended_s;
+};
+
+#define STATE(field) METRICS_FIELD(struct state, field)
+static const struct metrics_family states[] = {
+	{.name = "workspace_proxy_ready",
+	 .type = METRICS_GAUGE,
+	 STATE(ready),
+	 .help = "1 while /ready answers 200."},
+	{.name = "workspace_proxy_draining",
+	 .type = METRICS_GAUGE,
+	 STATE(draining),
+	 .help = "1 once the process has been asked to end."},
+	{.name = "workspace_proxy_connections",
+	 .type = METRICS_GAUGE,
+	 STATE(connections),
+	 .help = "Public connections that are open."},
+	{.name = "workspace_proxy_last_activity_timestamp_seconds",
+	 .type = METRICS_GAUGE,
+	 .unit = METRICS_MICROSECONDS,
+	 .sources = SIDECAR,
+	 STATE(last_activity_us),
+	 .help = "When a signed-in user last asked for something of the IDE, or a browser last "
+		 "sent "
+		 "something on a WebSocket; before that, the start of the process. Since 1970 "
+		 "UTC."},
+	{.name = "workspace_proxy_certificate_expires_timestamp_seconds",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 STATE(certificate_expires_s),
+	 .help = "When the certificate of the HTTPS listener expires, since 1970 UTC."},
+	{.name = "workspace_proxy_upstream_ready",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(upstream_ready),
+	 .help = "1 while the IDE takes connections."},
+	{.name = "workspace_proxy_upstream_connections",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(upstream_connections),
+	 .labels = {METRICS_LABEL("state", upstream_states)},
+	 .help = "Connections to the IDE."},
+	{.name = "workspace_proxy_upstream_connects_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 STATE(upstream_connects),
+	 .help = "Connections to the IDE that were begun."},
+	{.name = "workspace_proxy_clone_phase",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_phase),
+	 .labels = {METRICS_LABEL("phase", clone_phases)},
+	 .help = "1 for the phase that the clone is in."},
+	{.name = "workspace_proxy_clone_progress_ratio",
+	 .type = METRICS_GAUGE,
+	 .unit = METRICS_MICROSECONDS,
+	 .sources = SIDECAR,
+	 STATE(clone_percent_us),
+	 .help = "How much of the clone is done, from 0 to 1."},
+	{.name = "workspace_proxy_clone_received_bytes",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_bytes),
+	 .help = "Bytes that the clone has received so far."},
+	{.name = "workspace_proxy_clone_started_timestamp_seconds",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 .omits_zero = true,
+	 STATE(clone_started_s),
+	 .help = "When the clone began, since 1970 UTC."},
+	{.name = "workspace_proxy_clone_ended_timestamp_seconds",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 .omits_zero = true,
+	 STATE(clone_ended_s),
+	 .help = "When the clone was done or failed, since 1970 UTC."},
+};
+static const struct metrics_table state_table = {
+	.heading = "State",
+	.families = states,
+	.count = sizeof(states) / sizeof(states[0]),
+	.sources = sources,
+};
 
 static const char intro[] =
 	"# Metrics\n"
@@ -14,9 +239,47 @@ static const char intro[] =
 	"none of\n"
 	"them holds a user's name, a path or anything else from a request.\n";
 
+static void
+read_sidecar(struct proxy *p, struct state *s)
+{
+	const struct clone_progress *clone = clone_progress(p->clone);
+	struct upstream_figures figures = upstream_figures(p->upstream);
+
+	upstream_probe(p->upstream);
+	s->upstream_ready = upstream_is_ready(p->upstream);
+	s->upstream_connections[0] = (int64_t)figures.idle;
+	s->upstream_connections[1] = (int64_t)figures.in_use;
+	s->upstream_connects = figures.connects;
+	s->last_activity_us = proxy_last_activity_ms(p) * 1000;
+	s->clone_phase[clone->phase] = 1;
+	s->clone_percent_us = (int64_t)clone->percent * 10000;
+	s->clone_bytes = (int64_t)clone->bytes;
+	s->clone_started_s = clone->started_at_s;
+	s->clone_ended_s = clone->ended_at_s;
+}
+
+static void
+read_state(struct proxy *p, struct state *s)
+{
+	s->draining = p->draining;
+	s->ready = !p->draining;
+	s->connections = (int64_t)p->downstreams_count;
+	s->certificate_expires_s = p->tls == NULL ? 0 : tls_context_expires_at_s(p->tls);
+	if (p->relay == NULL)
+		read_sidecar(p, s);
+}
+
 void
 proxy_metrics_write(struct proxy *p, struct buf *out)
 {
+	unsigned source = p->relay == NULL ? SIDECAR : RELAY;
+	struct state state = {.ready = 0};
+
+	read_state(p, &state);
+	metrics_write(&counted_table, &p->metrics, source, out);
+	metrics_write(&state_table, &state, source, out);
+	if (p->auth != NULL)
+		auth_metrics_write(p->auth, out);
 	metrics_process_write(&p->process, out);
 }
 
@@ -24,5 +287,8 @@ void
 proxy_metrics_print_markdown(FILE *out)
 {
 	(void)fputs(intro, out);
+	metrics_print_markdown(&counted_table, out);
+	metrics_print_markdown(&state_table, out);
+	metrics_print_markdown(&auth_metrics_table, out);
 	metrics_print_markdown(&metrics_process_table, out);
 }

@@ -1,12 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /metrics tells of a sidecar or relay, put together from those who count.
+ * What the engine counts, and what /metrics tells of a sidecar or relay, put together from all who
+ * count. Counting is one increment where something happens; the rest is read off when it is asked
+ * for.
  */
 #ifndef PROXY_METRICS_H
 #define PROXY_METRICS_H
 
 #include "base/metrics.h"
-#include "proxy/proxy.h"
+
+struct proxy;
+
+enum metrics_route {
+	METRICS_IDE,
+	METRICS_WEBSOCKET,
+	METRICS_AUTH,
+	METRICS_WORKSPACE,
+	METRICS_RELAY,
+	METRICS_NO_ROUTE,
+	METRICS_ROUTES,
+};
+
+/* Status codes by their first digit; the first one stands for "no answer". */
+#define METRICS_STATUS_CLASSES 6
+
+enum metrics_websocket_end {
+	METRICS_WEBSOCKET_BROWSER,
+	METRICS_WEBSOCKET_IDE,
+	METRICS_WEBSOCKET_SESSION,
+	METRICS_WEBSOCKET_DRAIN,
+	METRICS_WEBSOCKET_FAILURE,
+	METRICS_WEBSOCKET_ENDS,
+};
+
+enum metrics_listener { METRICS_HTTPS, METRICS_HTTP, METRICS_LISTENERS };
+enum metrics_tls_version { METRICS_TLS_1_2, METRICS_TLS_1_3, METRICS_TLS_VERSIONS };
+enum metrics_tls_failure { METRICS_TLS_ERROR, METRICS_TLS_TIMEOUT, METRICS_TLS_FAILURES };
+
+#define METRICS_UPSTREAM_FAILURES 5 /* enum upstream_failure */
+
+struct proxy_metrics {
+	uint64_t requests[METRICS_ROUTES][METRICS_STATUS_CLASSES];
+	struct metrics_histogram duration[METRICS_ROUTES];
+	int64_t in_flight;
+	uint64_t request_bytes;
+	uint64_t response_bytes;
+	uint64_t accepted[METRICS_LISTENERS];
+	uint64_t limit_reached;
+	uint64_t websockets_opened;
+	uint64_t websockets_ended[METRICS_WEBSOCKET_ENDS];
+	uint64_t tls_handshakes[METRICS_TLS_VERSIONS][2]; /* full, resumed */
+	uint64_t tls_failures[METRICS_TLS_FAILURES];
+	uint64_t reloads[2]; /* done, failed */
+	uint64_t upstream_failures[METRICS_UPSTREAM_FAILURES];
+	uint64_t upstream_repeats;
+};
 
 void proxy_metrics_write(struct proxy *p, struct buf *out);
 

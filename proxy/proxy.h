@@ -14,6 +14,7 @@
 #include "base/tls.h"
 #include "clone/clone.h"
 #include "proxy/http1.h"
+#include "proxy/metrics.h"
 #include "proxy/pages.h"
 #include "proxy/peers.h"
 #include "proxy/settings.h"
@@ -51,12 +52,28 @@ struct proxy {
 	void *on_capacity_arg;
 
 	struct metrics_process process;
+	struct proxy_metrics metrics;
+	uint64_t active_ms; /* of the loop's clock: when a user last did something */
 
 	char boot_id[9]; /* random, the first half of request ids */
 	uint64_t requests;
 	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s, for responses without one */
 	int64_t date_s;
 };
+
+/* A signed-in user does something: not health checks, nor our own pages asking. */
+static inline void
+proxy_note_activity(struct proxy *p)
+{
+	p->active_ms = loop_now_ms(p->loop);
+}
+
+/* On the wall clock, since 1970 UTC. */
+static inline int64_t
+proxy_last_activity_ms(const struct proxy *p)
+{
+	return clock_wall_ms() - (int64_t)(loop_now_ms(p->loop) - p->active_ms);
+}
 
 /* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
 static inline const char *

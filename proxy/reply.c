@@ -74,6 +74,7 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 	if (head.body == BODY_LENGTH) {
 		s->ops->send_body(s, body);
 		x->response_bytes += body.len;
+		x->proxy->metrics.response_bytes += body.len;
 	}
 	s->ops->send_end(s);
 	exchange_finish(x);

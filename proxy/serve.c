@@ -198,6 +198,7 @@ start(struct serve *s, struct err *e)
 	if (p->loop == NULL)
 		return false;
 	reaper_init(&p->reaper, p->loop);
+	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address)) {
 		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
 		if (p->tls == NULL)

@@ -103,6 +103,7 @@ connect_new(struct upstream *u, struct err *e)
 		err_set(e, ERR_MEMORY, "no memory for an upstream connection");
 		return NULL;
 	}
+	u->connects++;
 	c->upstream = u;
 	conn_init(&c->conn, u->loop, &conn_ops, c);
 	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
@@ -144,6 +145,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 		if (c == NULL)
 			return NULL;
 	}
+	u->in_use_count++;
 	c->handler = handler;
 	c->arg = arg;
 	c->state = UPSTREAM_BEGUN;
@@ -165,6 +167,7 @@ upstream_release(struct upstream_conn *c)
 {
 	struct upstream *u = c->upstream;
 
+	u->in_use_count--;
 	if (!can_be_reused(c)) {
 		discard(c);
 		return;
@@ -368,6 +371,13 @@ on_timer(void *arg)
 		upstream_fail(c, UPSTREAM_BROKEN, &e);
 	else
 		upstream_fail(c, UPSTREAM_TIMEOUT, &e);
+}
+
+struct upstream_figures
+upstream_figures(const struct upstream *u)
+{
+	return (struct upstream_figures){
+		.idle = u->idle_count, .in_use = u->in_use_count, .connects = u->connects};
 }
 
 bool

@@ -84,6 +84,14 @@ void upstream_want_read(struct upstream_conn *c, bool wanted);
 void upstream_touch(
 	struct upstream_conn *c); /* the other direction moved: restarts the stream timeout */
 
+/* The pool at this moment, and what it took so far. */
+struct upstream_figures {
+	size_t idle;
+	size_t in_use;
+	uint64_t connects;
+};
+struct upstream_figures upstream_figures(const struct upstream *u);
+
 /* What the last attempt to connect said; upstream_probe asks again, in the background. */
 bool upstream_is_ready(const struct upstream *u);
 void upstream_probe(struct upstream *u);

@@ -48,6 +48,8 @@ struct upstream {
 	struct arena arena; /* header lists of the response head that is being told */
 	struct upstream_conn *idle;
 	size_t idle_count;
+	size_t in_use_count;
+	uint64_t connects;
 	struct probe probe;
 };
 

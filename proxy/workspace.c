@@ -87,6 +87,7 @@ send_state(struct events *events)
 		s->ops->send_body(s, buf_view(&line));
 		s->ops->flush(s);
 		x->response_bytes += line.len;
+		x->proxy->metrics.response_bytes += line.len;
 	}
 	buf_fini(&line);
 }

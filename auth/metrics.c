@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See metrics.h.
+ */
+#include "auth/metrics.h"
+
+#include "auth/context.h"
+
+static const char *const sources[] = {"sidecar", NULL};
+
+static const char *const logins[AUTH_LOGINS] = {
+	[AUTH_LOGIN_OK] = "ok",
+	[AUTH_LOGIN_NO_ACCESS] = "no_access",
+	[AUTH_LOGIN_CONSENT_DENIED] = "consent_denied",
+	[AUTH_LOGIN_FAILED] = "failed",
+	[AUTH_LOGIN_UNAVAILABLE] = "gitlab_unavailable",
+	[AUTH_LOGIN_MISCONFIGURED] = "gitlab_refuses_us",
+	[AUTH_LOGIN_LOOP] = "loop",
+	[AUTH_LOGIN_BAD_REQUEST] = "bad_request",
+	[AUTH_LOGIN_RESTARTED] = "restarted",
+};
+static const char *const checks[AUTH_CHECKS] = {
+	[AUTH_CHECK_ALLOWED] = "allowed",
+	[AUTH_CHECK_REFUSED] = "refused",
+	[AUTH_CHECK_TOKEN_INVALID] = "token_invalid",
+	[AUTH_CHECK_MISCONFIGURED] = "gitlab_refuses_us",
+	[AUTH_CHECK_UNKNOWN] = "gitlab_unavailable",
+};
+static const char *const questions[AUTH_QUESTIONS] = {
+	[AUTH_ASKS_TOKEN] = "token",	     [AUTH_ASKS_REFRESH] = "refresh",
+	[AUTH_ASKS_REVOKE] = "revoke",	     [AUTH_ASKS_USER] = "user",
+	[AUTH_ASKS_WORKSPACE] = "workspace", [AUTH_ASKS_PROJECT] = "project",
+};
+static const char *const outcomes[AUTH_METRICS_OUTCOMES] = {
+	[GITLAB_OK] = "ok",
+	[GITLAB_NO] = "no",
+	[GITLAB_TOKEN_INVALID] = "token_invalid",
+	[GITLAB_FORBIDDEN] = "forbidden",
+	[GITLAB_GRANT_INVALID] = "grant_invalid",
+	[GITLAB_REFUSES_US] = "refuses_us",
+	[GITLAB_UNAVAILABLE] = "unavailable",
+	[GITLAB_LOST] = "lost",
+};
+static const char *const ends[AUTH_METRICS_ENDS] = {
+	[AUTH_END_SIGNED_OUT] = "signed_out",
+	[AUTH_END_EXPIRED] = "expired",
+	[AUTH_END_REFUSED] = "refused",
+};
+
+#define FIELD(field) METRICS_FIELD(struct auth_metrics, field)
+static const struct metrics_family families[] = {
+	{.name = "workspace_proxy_logins_started_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(logins_started),
+	 .help = "How often a browser was sent to GitLab to sign in."},
+	{.name = "workspace_proxy_logins_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(logins),
+	 .labels = {METRICS_LABEL("outcome", logins)},
+	 .help = "Logins that came back from GitLab, by how they ended."},
+	{.name = "workspace_proxy_authorization_checks_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(checks),
+	 .labels = {METRICS_LABEL("outcome", checks)},
+	 .help = "How often it was found out whether a user may use this workspace: at login, and "
+		 "again while a session is used."},
+	{.name = "workspace_proxy_authorization_check_duration_seconds",
+	 .type = METRICS_HISTOGRAM,
+	 .unit = METRICS_MICROSECONDS,
+	 FIELD(check_duration),
+	 .bounds = &metrics_latency_bounds,
+	 .help = "How long that took."},
+	{.name = "workspace_proxy_gitlab_requests_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(questions),
+	 .labels = {METRICS_LABEL("endpoint", questions), METRICS_LABEL("outcome", outcomes)},
+	 .help = "Requests to GitLab by what was asked and what came of it; refresh: new tokens "
+		 "for "
+		 "a session; lost: sent, and no answer came."},
+	{.name = "workspace_proxy_gitlab_request_duration_seconds",
+	 .type = METRICS_HISTOGRAM,
+	 .unit = METRICS_MICROSECONDS,
+	 FIELD(question_duration),
+	 .labels = {METRICS_LABEL("endpoint", questions)},
+	 .bounds = &metrics_latency_bounds,
+	 .help = "How long GitLab took."},
+	{.name = "workspace_proxy_sessions",
+	 .type = METRICS_GAUGE,
+	 FIELD(sessions),
+	 .help = "Sessions that have not ended."},
+	{.name = "workspace_proxy_sessions_ended_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(sessions_ended),
+	 .labels = {METRICS_LABEL("reason", ends)},
+	 .help = "Sessions that ended; refused: GitLab no longer allows it."},
+};
+
+const struct metrics_table auth_metrics_table = {
+	.heading = "Signing in",
+	.families = families,
+	.count = sizeof(families) / sizeof(families[0]),
+	.sources = sources,
+};
+
+enum auth_metrics_login
+auth_metrics_login_of(enum auth_problem problem)
+{
+	switch (problem) {
+	case AUTH_PROBLEM_NO_ACCESS:
+		return AUTH_LOGIN_NO_ACCESS;
+	case AUTH_PROBLEM_CONSENT_DENIED:
+		return AUTH_LOGIN_CONSENT_DENIED;
+	case AUTH_PROBLEM_GITLAB_UNAVAILABLE:
+		return AUTH_LOGIN_UNAVAILABLE;
+	case AUTH_PROBLEM_GITLAB_REFUSES_US:
+		return AUTH_LOGIN_MISCONFIGURED;
+	case AUTH_PROBLEM_LOGIN_LOOP:
+		return AUTH_LOGIN_LOOP;
+	case AUTH_PROBLEM_BAD_REQUEST:
+		return AUTH_LOGIN_BAD_REQUEST;
+	case AUTH_PROBLEM_NONE:
+	case AUTH_PROBLEM_LOGIN_REQUIRED:
+	case AUTH_PROBLEM_LOGIN_FAILED:
+	case AUTH_PROBLEM_CROSS_SITE:
+	case AUTH_PROBLEM_METHOD:
+	case AUTH_PROBLEM_RELAY_REQUEST:
+	case AUTH_PROBLEM_RELAY_WORKSPACE:
+	case AUTH_PROBLEM_RELAY_FOREIGN:
+	case AUTH_PROBLEM_RELAY_STALE:
+		break;
+	}
+	return AUTH_LOGIN_FAILED;
+}
+
+bool
+auth_gitlab_answers(const struct auth *a)
+{
+	return !gitlab_metrics(a->gitlab)->gitlab_is_silent;
+}
+
+void
+auth_metrics_write(const struct auth *a, struct buf *out)
+{
+	struct auth_metrics m = *gitlab_metrics(a->gitlab);
+
+	m.sessions = (int64_t)session_store_count(a->store);
+	metrics_write(&auth_metrics_table, &m, 1, out);
+}

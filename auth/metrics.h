@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What authentication counts. Its figures are read through auth_metrics_write in auth.h.
+ */
+#ifndef AUTH_METRICS_H
+#define AUTH_METRICS_H
+
+#include "auth/auth.h"
+
+#define AUTH_METRICS_OUTCOMES 8 /* enum gitlab_outcome */
+#define AUTH_METRICS_ENDS     3 /* enum auth_end */
+
+enum auth_metrics_login {
+	AUTH_LOGIN_OK,
+	AUTH_LOGIN_NO_ACCESS,
+	AUTH_LOGIN_CONSENT_DENIED,
+	AUTH_LOGIN_FAILED,
+	AUTH_LOGIN_UNAVAILABLE,
+	AUTH_LOGIN_MISCONFIGURED,
+	AUTH_LOGIN_LOOP,
+	AUTH_LOGIN_BAD_REQUEST,
+	AUTH_LOGIN_RESTARTED,
+	AUTH_LOGINS,
+};
+
+enum auth_metrics_check {
+	AUTH_CHECK_ALLOWED,
+	AUTH_CHECK_REFUSED,
+	AUTH_CHECK_TOKEN_INVALID,
+	AUTH_CHECK_MISCONFIGURED,
+	AUTH_CHECK_UNKNOWN,
+	AUTH_CHECKS,
+};
+
+enum auth_metrics_question {
+	AUTH_ASKS_TOKEN,
+	AUTH_ASKS_REFRESH,
+	AUTH_ASKS_REVOKE,
+	AUTH_ASKS_USER,
+	AUTH_ASKS_WORKSPACE,
+	AUTH_ASKS_PROJECT,
+	AUTH_QUESTIONS,
+};
+
+struct auth_metrics {
+	uint64_t logins_started;
+	uint64_t logins[AUTH_LOGINS];
+	uint64_t checks[AUTH_CHECKS];
+	struct metrics_histogram check_duration;
+	uint64_t questions[AUTH_QUESTIONS][AUTH_METRICS_OUTCOMES];
+	struct metrics_histogram question_duration[AUTH_QUESTIONS];
+	uint64_t sessions_ended[AUTH_METRICS_ENDS];
+	bool gitlab_is_silent; /* the last question was not answered */
+	int64_t sessions;      /* read off when asked for */
+};
+
+/* Which outcome a login with this problem has. */
+enum auth_metrics_login auth_metrics_login_of(enum auth_problem problem);
+
+#endif
