@@ -42,6 +42,7 @@ struct credential_server {
 	struct peer *peers;
 	size_t peers_count;
 	uint64_t warned_ms; /* 0: not yet */
+	struct loop_defer look_again;
 };
 
 static void
@@ -200,6 +201,15 @@ on_deadline(void *arg)
 		peer_free(peer);
 }
 
+static void
+on_look_again(void *arg)
+{
+	struct credential_server *s = arg;
+
+	if (s->peers_count < PEERS_MAX)
+		listen_resume(s->listen);
+}
+
 static bool
 is_welcome(struct credential_server *s, int fd)
 {
@@ -231,6 +241,9 @@ on_accept(int fd, const struct address *address, void *arg)
 	if (!is_welcome(s, fd)) {
 		(void)send_answer(fd, &refusal);
 		close(fd);
+		/* One in a round of the loop: whoever is refused may come in crowds. */
+		listen_pause(s->listen);
+		loop_defer_call(&s->look_again);
 		return;
 	}
 	peer = calloc(1, sizeof(*peer));
@@ -304,10 +317,11 @@ credential_server_new(struct proxy *p, struct err *e)
 		return NULL;
 	}
 	s->proxy = p;
+	loop_defer_init(&s->look_again, p->loop, on_look_again, s);
 	set_origins(s);
 	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN, STR_FMT(p->origin));
 	if (!open_socket(s, e)) {
-		err_wrap(e, "credential socket");
+		err_wrap(e, "CREDENTIAL_SOCKET");
 		credential_server_free(s);
 		return NULL;
 	}
@@ -327,6 +341,7 @@ credential_server_free(struct credential_server *s)
 		next = peer->next;
 		peer_free(peer);
 	}
+	loop_defer_fini(&s->look_again);
 	listen_free(s->listen);
 	free(s);
 }

@@ -482,6 +482,8 @@ set_credential_socket(struct check *c)
 	struct settings *s = c->s;
 	const char *path;
 
+	if (s->credential_socket != NULL && strcmp(s->credential_socket, "off") == 0)
+		s->credential_socket = NULL;
 	if (s->auth.state_dir == NULL || is_given(c, "CREDENTIAL_SOCKET"))
 		return;
 	path = arena_printf(&s->arena, "%s/" CREDENTIAL_SOCKET_NAME, s->auth.state_dir);

@@ -333,3 +333,16 @@ settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e
 		return err_set(e, ERR_CONFIG, "it is no name of a ref");
 	return keep_text(value, field, a, e);
 }
+
+bool
+settings_parse_socket(struct str value, void *field, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		if (c < 0x20 || c == 0x7f)
+			return err_set(e, ERR_CONFIG, "it holds control characters");
+	}
+	if (!str_equal(value, STR("off")) && value.data[0] != '/')
+		return err_set(e, ERR_CONFIG, "it is no absolute path");
+	return keep_text(value, field, a, e);
+}

@@ -19,6 +19,7 @@ conf_parse_fn settings_parse_cookie_name;
 conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_ref;
+conf_parse_fn settings_parse_socket;
 
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_networks;

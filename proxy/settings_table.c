@@ -412,11 +412,13 @@ static const struct conf_setting rows[] = {
 	 .text = "A clone without progress for this long is ended."},
 	{.group = "Git in the workspace",
 	 .name = "CREDENTIAL_SOCKET",
-	 .type = CONF_PATH,
+	 .type = CONF_CUSTOM,
 	 .flags = CLONE_TOO,
 	 .offset = AT(credential_socket),
+	 .parse = settings_parse_socket,
+	 .format = settings_format_text,
 	 .unset = "`" CREDENTIAL_SOCKET_NAME "` in `STATE_DIR`; without both none",
-	 .expected = "an absolute path in an existing directory",
+	 .expected = "an absolute path in an existing directory, or off",
 	 .text = "Unix socket at which `workspace-proxy credential`, git's credential helper, gets "
 		 "an access token of the signed-in user, for GitLab's own address only. The "
 		 "workspace must be able to reach it, which `STATE_DIR` often should not be. At "

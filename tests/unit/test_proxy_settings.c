@@ -496,6 +496,11 @@ test_credentials(void **state)
 	load(f, SETTINGS_SERVE);
 	assert_null(f->s->clone.helper);
 
+	set(f, "CREDENTIAL_SOCKET=off");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_null(f->s->credential_socket);
+
 	(void)snprintf(line, sizeof(line), "CREDENTIAL_SOCKET=/tmp/%0110d", 1);
 	set(f, line);
 	load(f, SETTINGS_SERVE);
