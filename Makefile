@@ -36,7 +36,8 @@ LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljanss
 
 FOLDERS := base auth clone container proxy
 SOURCES := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
-objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out proxy/main.c,$(wildcard $(1)/*.c)))
+MAINS   := proxy/main.c proxy/main_credential.c
+objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
 archive  = $(BUILD)/lib$(1).a
 # What a folder may use, in link order: this is the layering, and the linker holds us to it.
 USES_base      :=
@@ -50,11 +51,16 @@ TEST_SOURCES := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
-all: $(BUILD)/workspace-proxy ## builds build/workspace-proxy (the default)
+all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# Runs in containers that have none of our libraries. Sanitizers can't be linked in so.
+$(BUILD)/git-credential-workspace: $(BUILD)/proxy/main_credential.o $(call archives,clone)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS_ALL) $(if $(SANITIZE),,-static-pie) -o $@ $^
 
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
@@ -132,7 +138,7 @@ $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call ar
 
 # Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
 .PHONY: e2e
-e2e: $(BUILD)/workspace-proxy ## builds and runs the whole-process tests (PYTEST="-k name" for some)
+e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
 
 # Ours and its peers in turn, on one core, the load on the other. BENCH_ROUNDS, BENCH_SECONDS,
@@ -237,8 +243,8 @@ $(BUILD)/deps-%: tools/dependencies
 	@touch $@
 
 .PHONY: install
-install: $(BUILD)/workspace-proxy ## installs the binary (PREFIX, DESTDIR)
-	install -D -m 0755 $(BUILD)/workspace-proxy $(DESTDIR)$(PREFIX)/bin/workspace-proxy
+install: all ## installs the programs (PREFIX, DESTDIR)
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace
 
 .PHONY: clean
 clean: ## removes build/

@@ -16,6 +16,7 @@ static const char usage[] =
 	"  relay-key HOST  print a workspace's key for the relay, from RELAY_MASTER_KEY\n"
 	"  clone           clone the repository and exit, for init containers\n"
 	"  credential      git's credential helper: asks the sidecar for the user's token\n"
+	"  install DIR     copy git-credential-workspace, the helper without libraries, to DIR\n"
 	"  check [relay]   read the configuration; print what it means, or all that is wrong with "
 	"it\n"
 	"  help            this text\n"

@@ -13,6 +13,7 @@
 #include "clone/credential.h"
 #include "proxy/check.h"
 #include "proxy/help.h"
+#include "proxy/install.h"
 #include "proxy/relay_key.h"
 #include "proxy/serve.h"
 
@@ -104,6 +105,8 @@ run_command(int argc, char **argv)
 		return run_clone(argc, argv);
 	if (strcmp(argv[0], "credential") == 0)
 		return credential_run(argc, argv);
+	if (strcmp(argv[0], "install") == 0)
+		return install_run(argc, argv);
 	if (strcmp(argv[0], "check") == 0)
 		return run_check(argc, argv);
 	if (strcmp(argv[0], "relay-key") == 0)

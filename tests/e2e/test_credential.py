@@ -14,7 +14,7 @@ import urllib.parse
 
 import pytest
 from credential import TIMEOUT_S, Workspace, connect, contains, helper, parsed, read_all
-from proxy import StartFailed, binary, wait_until
+from proxy import StartFailed, binary, is_sanitized, run, wait_until
 
 
 @pytest.fixture
@@ -74,24 +74,24 @@ def token_of(gitlab):
 
 
 def test_fetch_and_push_through_expiries(make_proxy, gitlab, upstream, client, workspace, state_dir, target):
-    """Tokens live for five seconds; two lifetimes pass, and git never asks."""
+    """Tokens live for five seconds; one dies in between, and git never asks."""
     gitlab.settings.token_lifetime_s = 5
     proxy = make_proxy(
         gitlab, upstream, STATE_DIR=state_dir, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target
     )
     sign_in(proxy, client)
     proxy.wait_for_log(message="clone: phase", phase="done")
-    for number in range(3):
+    for number in range(2):
         workspace.commit(target, f"file-{number}")
         workspace.git_ok(target, "push", "-q", "origin", "HEAD")
         workspace.git_ok(target, "fetch", "-q")
         assert workspace.git_ok(target, "rev-parse", "HEAD") == workspace.git_ok(target, "rev-parse", "@{u}")
-        if number < 2:
+        if number == 0:
             token = gitlab.state.tokens[-1]
             wait_until(lambda t=token: t.expired, what="the token's end")
     assert gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 1
-    # one at the first use, one in each further lifetime: push and fetch share a token
-    assert gitlab.requests.refreshes == 3
+    # one at the first use, one in the next lifetime: push and fetch share a token
+    assert gitlab.requests.refreshes == 2
     assert workspace.asked.read_text() == ""
 
 
@@ -289,6 +289,35 @@ def test_user_ids(make_proxy, gitlab, upstream, client, state_dir):
         result = ask_as(uid, path)
         assert result.stdout == "" and "may not ask" in result.stderr and result.returncode == 1
     assert proxy.log_entries(message="a foreign user id asked for credentials")[0]["uid"] in (0, 54322)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root directory")
+@pytest.mark.skipif(is_sanitized(), reason="sanitizers need shared libraries")
+def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, tmp_path):
+    """As in an IDE's image: the helper that `install` put beside the socket, and nothing else."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="ws-"))
+    proxy = make_proxy(gitlab, upstream, CREDENTIAL_SOCKET=root / "s")
+    sign_in(proxy, client)
+    for _ in range(2):
+        assert run(["install", str(root)]).returncode == 0
+    assert sorted(os.listdir(root)) == ["git-credential-workspace", "s"]
+    result = subprocess.run(
+        ["/usr/sbin/chroot", str(root), "/git-credential-workspace", "--socket", "/s", "get"],
+        input=request_for(gitlab),
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert parsed(result.stdout)["password"] == token_of(gitlab) and result.stderr == ""
+    (root / "git-credential-workspace").unlink()
+    (root / "git-credential-workspace").mkdir()
+    result = run(["install", str(root)])
+    assert result.returncode == 1 and "git-credential-workspace" in result.stderr
+    assert sorted(os.listdir(root)) == ["git-credential-workspace", "s"]
+    assert run(["install"]).returncode == 2
+    proxy.stop()
+    shutil.rmtree(root)
 
 
 # The socket
