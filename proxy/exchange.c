@@ -32,9 +32,31 @@ make_id(struct exchange *x)
 }
 
 static void
-on_form_timer(void *arg)
+on_timer(void *arg)
 {
-	reply_status(arg, 408);
+	struct exchange *x = arg;
+
+	if (x->state == EXCHANGE_FORM)
+		reply_status(x, 408);
+	else if (x->state == EXCHANGE_TUNNEL && x->close_code == 0)
+		exchange_ping(x);
+	else
+		exchange_break_off(x);
+}
+
+void
+exchange_start_timer(struct exchange *x, uint64_t delay_ms)
+{
+	if (x->timer.loop == NULL)
+		loop_timer_init(&x->timer, x->proxy->loop, on_timer, x);
+	loop_timer_start(&x->timer, delay_ms);
+}
+
+static bool
+expects_100(const struct exchange *x, struct str *expected)
+{
+	return headers_find(&x->request.headers, HEADER_EXPECT, expected) > 0 &&
+	       str_equal_nocase(*expected, STR("100-continue"));
 }
 
 /* Anybody may post a form, so the deadline is for all of it and not for each piece. A client may
@@ -47,10 +69,8 @@ gather_form(struct exchange *x)
 	struct str expected;
 
 	x->state = EXCHANGE_FORM;
-	loop_timer_init(&x->timer, x->proxy->loop, on_form_timer, x);
-	loop_timer_start(&x->timer, x->proxy->settings->body_timeout_ms);
-	if (headers_find(&x->request.headers, HEADER_EXPECT, &expected) > 0 &&
-	    str_equal_nocase(expected, STR("100-continue")))
+	exchange_start_timer(x, x->proxy->settings->body_timeout_ms);
+	if (expects_100(x, &expected))
 		s->ops->send_head(s, &go_on);
 	s->ops->want_body(s, true);
 }
@@ -87,6 +107,11 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	if (!str_equal(x->client, s->peer_ip))
 		x->log.fields[1] = log_str("client", x->client);
 
+	struct str expected;
+	if (!expects_100(x, &expected) && expected.data != NULL) {
+		reply_status(x, 417);
+		return x;
+	}
 	bool wants_form = (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
 			  str_equal(request->method, STR("POST")) && !x->request_ended;
 	if (wants_form && request->length > AUTH_BODY_MAX) {
@@ -165,6 +190,57 @@ is_program(const struct exchange *x)
 	       headers_find(h, HEADER_COOKIE, &value) == 0;
 }
 
+static bool
+is_too_big(const struct exchange *x, uint64_t body_bytes)
+{
+	uint64_t max = x->proxy->settings->body_max_bytes;
+
+	return max > 0 && body_bytes > max;
+}
+
+/* RFC 9110 section 7.6.2: what may go no further is ours to answer. We have no TRACE. */
+static bool
+is_last_hop(const struct exchange *x)
+{
+	struct str value;
+	uint64_t left;
+
+	return forward_counts_hops(&x->request) &&
+	       headers_find(&x->request.headers, HEADER_MAX_FORWARDS, &value) > 0 &&
+	       str_to_u64(value, 0, 0, &left);
+}
+
+static bool
+count_websocket(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+
+	if (p->websockets_count >= p->settings->websockets_max)
+		return false;
+	p->websockets_count++;
+	x->is_counted = true;
+	return true;
+}
+
+/* What goes on to the IDE is within the limits. */
+static void
+pass_on(struct exchange *x)
+{
+	if (is_last_hop(x) && str_equal(x->request.method, STR("TRACE"))) {
+		reply_status(x, 501);
+	} else if (is_last_hop(x)) {
+		reply_body(x, 200, "text/plain", STR_NONE);
+	} else if (is_too_big(x, x->request.length)) {
+		reply_status(x, 413);
+	} else if (x->request.wants_websocket && !count_websocket(x)) {
+		log_warn(&x->log, "too many WebSockets");
+		reply_status(x, 429);
+	} else {
+		exchange_watch_session(x);
+		exchange_forward(x);
+	}
+}
+
 static void
 admit(struct exchange *x)
 {
@@ -180,8 +256,7 @@ admit(struct exchange *x)
 		reply_waiting(x);
 		return;
 	}
-	exchange_watch_session(x);
-	exchange_forward(x);
+	pass_on(x);
 }
 
 static void
@@ -197,6 +272,21 @@ act_on_verdict(struct exchange *x)
 
 /* From the browser */
 
+/* In the middle of a body whose length nobody told: the IDE must not take it for whole. */
+static void
+refuse_rest(struct exchange *x)
+{
+	log_info(&x->log, "the request's body is too big",
+		 log_int("request_bytes", (int64_t)x->request_bytes));
+	if (x->state == EXCHANGE_RESPONSE) {
+		exchange_break_off(x);
+		return;
+	}
+	upstream_release(x->upstream);
+	x->upstream = NULL;
+	reply_status(x, 413);
+}
+
 void
 exchange_on_body(struct exchange *x, struct str data)
 {
@@ -204,6 +294,11 @@ exchange_on_body(struct exchange *x, struct str data)
 
 	x->request_bytes += data.len;
 	x->proxy->metrics.request_bytes += data.len;
+	if ((x->state == EXCHANGE_FORWARD || x->state == EXCHANGE_RESPONSE) &&
+	    is_too_big(x, x->request_bytes)) {
+		refuse_rest(x);
+		return;
+	}
 	switch (x->state) {
 	case EXCHANGE_FORM:
 		if (!buf_add_str(&x->form, data))
@@ -279,12 +374,6 @@ exchange_on_drained(struct exchange *x)
 
 /* The end */
 
-static void
-on_close_timer(void *arg)
-{
-	exchange_break_off(arg);
-}
-
 void
 exchange_close(struct exchange *x, unsigned close_code)
 {
@@ -294,8 +383,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 			exchange_close_tunnel(x);
 			return;
 		}
-		loop_timer_init(&x->timer, x->proxy->loop, on_close_timer, x);
-		loop_timer_start(&x->timer, CLOSE_PATIENCE_MS);
+		exchange_start_timer(x, CLOSE_PATIENCE_MS);
 	} else if (x->state == EXCHANGE_EVENTS) {
 		x->stream->ops->send_end(x->stream);
 		exchange_finish(x);
@@ -410,6 +498,7 @@ exchange_finish(struct exchange *x)
 		auth_cancel(x->auth_call);
 	auth_watch_stop(&x->watch);
 	loop_timer_fini(&x->timer);
+	x->proxy->websockets_count -= x->is_counted;
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);

@@ -60,7 +60,8 @@ struct exchange {
 
 	struct websocket_tracker to_client; /* frames sent to the browser */
 	unsigned close_code; /* 0; or the code to close the WebSocket with at the next boundary */
-	struct loop_timer timer; /* of a form, or of a WebSocket that is to be closed */
+	struct loop_timer timer; /* of a form, or of a WebSocket: to ping or to close it */
+	bool is_counted;	 /* among the WebSockets */
 
 	struct events *events;
 

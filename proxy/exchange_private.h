@@ -14,6 +14,12 @@ void exchange_forward(struct exchange *x);
 /* Between two frames only: the close frame, and the end. */
 void exchange_close_tunnel(struct exchange *x);
 
+/* Starts or moves the one timer: what it is for, the state says. */
+void exchange_start_timer(struct exchange *x, uint64_t delay_ms);
+
+/* Nothing was sent to the browser for a while: a ping, where no frame is under way. */
+void exchange_ping(struct exchange *x);
+
 /* Ends it so that the browser sees that something is missing. */
 void exchange_break_off(struct exchange *x);
 

@@ -112,6 +112,27 @@ shed_head(struct exchange *x)
 }
 
 static void
+put_off_ping(struct exchange *x)
+{
+	uint64_t interval_ms = x->proxy->settings->websocket_ping_ms;
+
+	if (interval_ms > 0)
+		exchange_start_timer(x, interval_ms);
+}
+
+void
+exchange_ping(struct exchange *x)
+{
+	struct stream *s = x->stream;
+
+	if (websocket_is_at_boundary(&x->to_client) && !s->ops->is_blocked(s)) {
+		s->ops->send_body(s, WEBSOCKET_PING);
+		s->ops->flush(s);
+	}
+	put_off_ping(x);
+}
+
+static void
 begin_tunnel(struct exchange *x)
 {
 	x->proxy->metrics.websockets_opened++;
@@ -119,6 +140,7 @@ begin_tunnel(struct exchange *x)
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);
+	put_off_ping(x);
 	if (x->proxy->draining)
 		exchange_close(x, WEBSOCKET_GOING_AWAY);
 }
@@ -172,7 +194,9 @@ on_tunnel_body(struct exchange *x, struct str data)
 		data = str_take(data, websocket_until_boundary(&x->to_client, data));
 	websocket_track(&x->to_client, data);
 	x->stream->ops->send_body(x->stream, data);
-	if (x->close_code != 0 && websocket_is_at_boundary(&x->to_client))
+	if (x->close_code == 0)
+		put_off_ping(x);
+	else if (websocket_is_at_boundary(&x->to_client))
 		exchange_close_tunnel(x);
 }
 

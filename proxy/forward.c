@@ -88,6 +88,24 @@ is_token(const struct forward *f, const struct header *field)
 	return !str_is_empty(f->token_header) && str_equal_nocase(field->name, f->token_header);
 }
 
+bool
+forward_counts_hops(const struct request_head *r)
+{
+	return str_equal(r->method, STR("OPTIONS")) || str_equal(r->method, STR("TRACE"));
+}
+
+/* RFC 9110 section 7.6.2: one hop less is left behind us. */
+static void
+write_max_forwards(const struct forward *f, const struct header *field, struct buf *out)
+{
+	uint64_t left;
+
+	if (forward_counts_hops(f->request) && str_to_u64(field->value, 1, UINT32_MAX, &left))
+		http1_write_field_u64(out, field->name, left - 1);
+	else
+		http1_write_field(out, field->name, field->value);
+}
+
 static void
 write_fields(const struct forward *f, struct buf *out)
 {
@@ -102,6 +120,8 @@ write_fields(const struct forward *f, struct buf *out)
 			continue;
 		if (field->id == HEADER_COOKIE)
 			write_cookie(f->auth, field, out);
+		else if (field->id == HEADER_MAX_FORWARDS)
+			write_max_forwards(f, field, out);
 		else
 			http1_write_field(out, field->name, field->value);
 	}

@@ -31,6 +31,10 @@ bool forward_find_client(const struct cidr_set *trusted, const struct headers *h
 			 struct str peer_ip, struct arena *a, struct str *client,
 			 struct str *forwarded_for) MUST_CHECK;
 
+/* Whether Max-Forwards means anything for this request: each gateway on the way takes one off, and
+ * whoever gets 0 answers. */
+bool forward_counts_hops(const struct request_head *r);
+
 /* Writes the whole head for the upstream, HTTP/1.1, keep-alive. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 

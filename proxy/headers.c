@@ -35,6 +35,7 @@ static const struct header_name header_names[] = {
 	HEADER_NAME("remote-name", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("remote-user", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("remote-email", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("max-forwards", HEADER_MAX_FORWARDS),
 	HEADER_NAME("x-request-id", HEADER_X_REQUEST_ID),
 	HEADER_NAME("remote-groups", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("x-remote-user", HEADER_REMOTE_IDENTITY),
@@ -55,7 +56,7 @@ static const struct header_name header_names[] = {
  * true. */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
 	0,  0,	0,  1,	2,  4,	4,  8,	10, 10, 12,	      15,
-	17, 19, 21, 23, 23, 24, 26, 27, 28, 29, HEADER_NAMES,
+	17, 20, 22, 24, 24, 25, 27, 28, 29, 30, HEADER_NAMES,
 };
 
 /* Folds upper case to lower and '_' to '-'; other bytes of a token stay what they are. */

@@ -94,6 +94,9 @@ static const struct page_text status_texts[] = {
 	 "The request carries more data than this address takes.", NULL, PAGE_ACTION_NONE},
 	{414, AUTH_PROBLEM_NONE, "uri_too_long", "The address is too long",
 	 "We don't take addresses of this length.", NULL, PAGE_ACTION_NONE},
+	{417, AUTH_PROBLEM_NONE, "expectation_failed", "That can't be promised",
+	 "The request expects something of this service that it does not know.", NULL,
+	 PAGE_ACTION_NONE},
 	{421, AUTH_PROBLEM_NONE, "misdirected_request", "This is another workspace",
 	 "The name in the request is not this workspace's name.",
 	 "Open the workspace by the address that you were given. If that is what you did, please "

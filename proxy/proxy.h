@@ -46,6 +46,7 @@ struct proxy {
 	struct preface *prefaces;	/* connections whose PROXY header is still to come */
 	size_t downstreams_count;	/* of both */
 	struct peers peers;		/* who they are from */
+	size_t websockets_count;	/* open, or asked for */
 	bool draining;
 	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */

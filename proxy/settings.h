@@ -51,10 +51,13 @@ struct settings {
 	uint64_t stream_timeout_ms;	       /* body or tunnel on which nothing moves */
 	uint64_t connections_max;
 	uint64_t connections_per_address_max;
+	uint64_t websockets_max;
 	uint64_t uri_max_bytes;
-	uint64_t body_min_rate; /* bytes per second, of a request body; 0: any */
-	uint64_t send_min_rate; /* bytes per second that the browser takes; 0: any */
+	uint64_t body_max_bytes; /* of a request; 0: any */
+	uint64_t body_min_rate;	 /* bytes per second, of a request body; 0: any */
+	uint64_t send_min_rate;	 /* bytes per second that the browser takes; 0: any */
 	uint64_t min_rate_period_ms;
+	uint64_t websocket_ping_ms; /* nothing sent to the browser for this long; 0: no pings */
 
 	unsigned log_level;  /* enum log_level */
 	unsigned log_format; /* enum log_format */

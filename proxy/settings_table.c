@@ -464,6 +464,14 @@ static const struct conf_setting rows[] = {
 		 "ones are closed at once. It counts what the PROXY header says, where there is "
 		 "one. Peers in `TRUSTED_PROXY_IPS`, who speak for many clients, are exempt."},
 	{.group = "Limits and timeouts",
+	 .name = "WEBSOCKETS_MAX",
+	 .type = CONF_INT,
+	 .offset = AT(websockets_max),
+	 .fallback = "1024",
+	 .min = 0,
+	 .max = 1000000,
+	 .text = "WebSockets at the same time; further upgrades are answered with 429."},
+	{.group = "Limits and timeouts",
 	 .name = "URI_MAX_SIZE",
 	 .type = CONF_SIZE,
 	 .flags = RELAY_TOO,
@@ -492,6 +500,16 @@ static const struct conf_setting rows[] = {
 	 .min = 8,
 	 .max = 1000,
 	 .text = "Most header fields in a head. More are answered with 431 and 502."},
+	{.group = "Limits and timeouts",
+	 .name = "BODY_MAX_SIZE",
+	 .type = CONF_SIZE,
+	 .offset = AT(body_max_bytes),
+	 .fallback = "0",
+	 .min = 0,
+	 .max = INT64_MAX,
+	 .text = "Biggest request body for the IDE; `0` is any. Bigger ones are answered with 413: "
+		 "before a byte of them reaches the IDE where their length is told, else in the "
+		 "middle, and the IDE sees the request break off."},
 	{.group = "Limits and timeouts",
 	 .name = "HANDSHAKE_TIMEOUT",
 	 .type = CONF_DURATION,
@@ -604,6 +622,18 @@ static const struct conf_setting rows[] = {
 	 .text = "A WebSocket or a response body on which nothing has moved for this long, in "
 		 "either "
 		 "direction, is cut."},
+	{.group = "Limits and timeouts",
+	 .name = "WEBSOCKET_PING_INTERVAL",
+	 .type = CONF_DURATION,
+	 .offset = AT(websocket_ping_ms),
+	 .fallback = "0s",
+	 .min = 0,
+	 .max = 24 * HOUR,
+	 .text = "`0s` is never. A WebSocket on which nothing was sent to the browser for this "
+		 "long gets a ping "
+		 "from us, between two frames, where something on the way drops idle connections. "
+		 "The IDE sees the browser's pong, which needs no answer (RFC 6455 section "
+		 "5.5.3)."},
 	{.group = "Logging and shutdown",
 	 .name = "LOG_LEVEL",
 	 .type = CONF_CHOICE,

@@ -314,6 +314,65 @@ def test_hosts_that_are_not_ours(stage):
     assert len(stage.upstream.requests) == 1
 
 
+@pytest.mark.parametrize("value", ["100-continued", "200-ok", "100-continue, x", "x", ""])
+def test_what_nobody_knows_to_be_expected(stage, value):
+    for target in ("/", "/oauth2/workspace"):
+        with stage.raw() as raw:
+            raw.send(stage.head("POST", target, [("Expect", value), ("Content-Length", "5")]))
+            assert raw.read_response().status == 417
+    assert not stage.upstream.received
+
+
+@pytest.mark.parametrize(
+    "method, sent, status, passed",
+    [
+        ("OPTIONS", "0", 200, None),
+        ("OPTIONS", "000", 200, None),
+        ("OPTIONS", "1", 200, "0"),
+        ("OPTIONS", "70", 200, "69"),
+        ("OPTIONS", "x", 200, "x"),
+        ("TRACE", "0", 501, None),
+        ("TRACE", "2", 200, "1"),
+        ("GET", "0", 200, "0"),
+        ("PROPFIND", "0", 200, "0"),
+    ],
+)
+def test_max_forwards(stage, method, sent, status, passed):
+    """RFC 9110 section 7.6.2: for OPTIONS and TRACE, and nothing else."""
+    response = ask(stage, method, "/", [("Max-Forwards", sent)])
+    assert response.status == status
+    assert [r.get("Max-Forwards") for r in stage.upstream.requests] == ([] if passed is None else [passed])
+    assert b"Cookie" not in response.body
+
+
+def test_max_forwards_is_no_way_in(stage):
+    response = ask(stage, "OPTIONS", "*", [("Max-Forwards", "0")], signed_in=False)
+    assert response.status == 401 and not stage.upstream.received
+
+
+def test_ranges(stage):
+    """Asked for and answered by the two ends alone."""
+
+    def respond(connection, request):
+        assert request.get("Range") == "bytes=2-5" and request.get("If-Range") == '"x"'
+        connection.send(
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n"
+            "Accept-Ranges: bytes\r\n\r\ncdef"
+        )
+
+    stage.upstream.answer = respond
+    response = ask(stage, "GET", "/x", [("Range", "bytes=2-5"), ("If-Range", '"x"')])
+    assert (response.status, response.body) == (206, b"cdef")
+    assert response.get("Content-Range") == "bytes 2-5/10" and response.get("Accept-Ranges") == "bytes"
+
+
+def test_no_via_is_added(stage):
+    """Static file servers turn compression off when they see one: see proxy/forward.h."""
+    response = ask(stage, "GET", "/echo", [("Via", "1.1 before")])
+    assert response.get("Via") is None
+    assert stage.upstream.requests[0].get_all("Via") == ["1.1 before"]
+
+
 # Responses
 
 

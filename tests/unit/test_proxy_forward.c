@@ -202,6 +202,19 @@ test_nominations_take_nothing_of_ours(void **state)
 }
 
 static void
+test_hops_are_counted(void **state)
+{
+	(void)state;
+	assert_forwarded(
+		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 10\r\nmax-forwards: 1\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 9\r\nmax-forwards: 0\r\n" OURS "\r\n");
+	assert_forwarded("TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n\r\n",
+			 "TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n" OURS
+			 "\r\n");
+	assert_fields("Max-Forwards: 10\r\n", "Max-Forwards: 10\r\n");
+}
+
+static void
 test_spoofs_are_dropped(void **state)
 {
 	static const char *const names[] = {
@@ -443,6 +456,7 @@ main(void)
 		cmocka_unit_test(test_framing_is_written_anew),
 		cmocka_unit_test(test_hop_by_hop_ends_here),
 		cmocka_unit_test(test_nominations_take_nothing_of_ours),
+		cmocka_unit_test(test_hops_are_counted),
 		cmocka_unit_test(test_spoofs_are_dropped),
 		cmocka_unit_test(test_cookies),
 		cmocka_unit_test(test_websockets),
