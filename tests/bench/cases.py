@@ -8,14 +8,16 @@ NGINX = ("nginx",)
 HAPROXY = ("haproxy", "haproxy-64k")
 UNCHECKED = ("unchecked",)  # ours without its session check
 OIDC = ("mod_auth_openidc", "oauth2-proxy")
+GIT = ("git",)
 
 
 @dataclass(frozen=True)
 class Measure:
     unit: str
     more_is_better: bool
-    value: object  # of a sample: what tests/bench/load.c reports
+    value: object  # of a sample: what tests/bench/load.c or clones.py reports
     is_rate: bool = False  # means little where the proxy's core was not busy
+    allowance: float = 0  # ours may be so much above theirs; no goal where it is 0
 
 
 PER_S = {"is_rate": True, "more_is_better": True}
@@ -32,6 +34,9 @@ CONNECTIONS = Measure("connections/s", value=lambda s: s["count"] / s["seconds"]
 CONNECTION_COST = Measure("us CPU/connection", value=lambda s: s["cpu_seconds"] * 1e6 / s["count"], **COST)
 ADDED = Measure("us p99 added", value=lambda s: max(s["p99_us"] - s["direct_p99_us"], 1), **COST)
 WEBSOCKET_MEMORY = Measure("KiB/WebSocket", value=lambda s: s["kib"], **COST)
+CLONE_TIME = Measure("s", value=lambda s: s["seconds"], **COST)
+CLONE_COST = Measure("s CPU", value=lambda s: s["cpu_seconds"], **COST)
+CLONE_MEMORY = Measure("MiB peak", value=lambda s: s["peak_kib"] / 1024, allowance=256, **COST)
 REST_MEMORY = Measure("KiB resident", value=lambda s: s["kib"], **COST)
 REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **COST)
 
@@ -39,7 +44,7 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "idle", "rest"
+    mode: str  # of the load generator, or "latency", "idle", "rest", "clone"
     measures: tuple
     peers: tuple
     tls: bool = False
@@ -47,6 +52,8 @@ class Case:
     connections: int = 64
     size: int = 0  # of a request body or a message
     resumes: bool = False
+    repository: str = ""  # see repositories.py
+    depth: int = 0
     goals: dict = field(default_factory=dict)  # (unit, peer) -> the ratio to reach
 
 
@@ -65,6 +72,26 @@ def goals(peers, **by_kind):
 def both(name, **more):
     """The same case plain and with TLS 1.3."""
     return [Case(name=f"{name}-plain", **more), Case(name=f"{name}-tls", tls=True, **more)]
+
+
+def make_clones():
+    for name, depth, goal in (
+        ("3mb", 0, 1.0),
+        ("80mb", 0, 1.2),
+        ("300mb", 0, 1.2),
+        ("files", 0, 1.0),
+        ("refs", 0, 1.0),
+        ("300mb", 1, 1.15),
+    ):
+        yield Case(
+            name=f"clone-{name}" + ("-depth-1" if depth else ""),
+            mode="clone",
+            measures=(CLONE_TIME, CLONE_COST, CLONE_MEMORY),
+            peers=GIT,
+            repository=name,
+            depth=depth,
+            goals={(CLONE_TIME.unit, "git"): goal},
+        )
 
 
 def make_all():
@@ -147,6 +174,7 @@ def make_all():
             ),
         )
     )
+    cases += make_clones()
     return cases + both(
         "idle-websocket",
         mode="idle",

@@ -17,6 +17,7 @@ class Row:
     ratio: float
     unit: str
     goal: float | None
+    allowance: float
     is_limited: bool
 
 
@@ -40,13 +41,16 @@ def make_rows(cases, peers, samples, median):
                 ratio = a / b if measure.more_is_better else b / max(a, 0.001)
                 is_limited = measure.is_rate and not (_busy(ours) and _busy(theirs))
                 goal = case.goals.get((measure.unit, peer))
-                rows.append(Row(case.name, peer, a, b, ratio, measure.unit, goal, is_limited))
+                rows.append(Row(case.name, peer, a, b, ratio, measure.unit, goal, measure.allowance, is_limited))
     return rows
 
 
 def _text(row):
-    goal = f"{row.goal:g}" if row.goal else ""
-    verdict = "" if not row.goal else "ok" if round(row.ratio, 2) >= row.goal else "below"
+    goal, verdict = "", ""
+    if row.goal:
+        goal, verdict = f"{row.goal:g}", "ok" if round(row.ratio, 2) >= row.goal else "below"
+    elif row.allowance:
+        goal, verdict = f"+{row.allowance:g}", "ok" if row.ours <= row.theirs + row.allowance else "above"
     mark = "~" if row.is_limited else " "
     return (
         f"{row.case:<22}{row.peer:<18}{row.ours:>12,.1f}{row.theirs:>12,.1f}"

@@ -22,6 +22,7 @@ import tempfile
 import time
 
 import cases as cases_module
+import clones as clones_module
 import peers as peers_module
 import report
 
@@ -183,6 +184,24 @@ class Runner:
         return [p for name, p in self.peers.items() if name == "ours" or name in case.peers]
 
 
+def run_clones(cases, tools, samples):
+    """Ours and git in turn; on all cores, unlike the proxies."""
+    affinity = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    clones = clones_module.Clones(tools)
+    try:
+        for case in cases:
+            clones.warm(case)
+        for number in range(ROUNDS):
+            for case in cases:
+                for peer in clones.PEERS:
+                    samples.setdefault((case.name, peer), []).append(clones.sample(case, peer))
+                report.say(f"round {number + 1} of {ROUNDS}: {case.name}")
+    finally:
+        clones.close()
+        os.sched_setaffinity(0, affinity)
+
+
 def machine():
     with open("/proc/cpuinfo") as file:
         model = re.search(r"model name\s*: (.*)", file.read())
@@ -207,31 +226,43 @@ def running(stage, wanted):
             peer.stop()
 
 
-def main():
-    tools = os.path.abspath(sys.argv[1])
-    cases = cases_module.choose(os.environ.get("BENCH_CASES", ""))
-    named = set(os.environ.get("BENCH_PEERS", "").replace(",", " ").split())
-    wanted = {p for c in cases for p in c.peers if not named or p in named}
-    if not cases:
-        sys.exit("BENCH_CASES matches no case")
-    if not {0, 1} <= os.sched_getaffinity(0):
-        sys.exit("two cores are needed: one for the proxies, one for the load")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    os.sched_setaffinity(0, {int(LOAD_CORE)})
+def run_proxies(cases, wanted, tools, samples):
+    """Returns their versions, by name."""
     stage = Stage(tools)
-    samples = {}
     try:
         with running(stage, wanted) as peers:
             versions = {name: peer.version() for name, peer in peers.items()}
-            facts = machine() + [f"{name}: {version}" for name, version in versions.items()]
             runner = Runner(stage, peers)
             memory = [c for c in cases if c.mode in ("rest", "idle")]
             runner.run_rounds([c for c in cases if c not in memory], samples)
             runner.run_memory(memory, samples)
     finally:
         stage.close()
+    return versions
+
+
+def main():
+    tools = os.path.abspath(sys.argv[1])
+    chosen = cases_module.choose(os.environ.get("BENCH_CASES", ""))
+    clones = [c for c in chosen if c.mode == "clone"]
+    cases = [c for c in chosen if c not in clones]
+    named = set(os.environ.get("BENCH_PEERS", "").replace(",", " ").split())
+    wanted = {p for c in cases for p in c.peers if not named or p in named}
+    if not chosen:
+        sys.exit("BENCH_CASES matches no case")
+    if not {0, 1} <= os.sched_getaffinity(0):
+        sys.exit("two cores are needed: one for the proxies, one for the load")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    os.sched_setaffinity(0, {int(LOAD_CORE)})
+    samples, versions = {}, {}
+    if clones:
+        versions["git"] = peers_module.output_of("git", "--version").strip()
+        run_clones(clones, tools, samples)
+    if cases:
+        versions.update(run_proxies(cases, wanted, tools, samples))
+    facts = machine() + [f"{name}: {version}" for name, version in versions.items()]
     facts.append(f"rounds: {ROUNDS}, each run {SECONDS:g} s, medians; {time.strftime('%Y-%m-%d')}")
-    report.write(tools, cases, list(peers), samples, statistics.median, facts)
+    report.write(tools, chosen, list(versions), samples, statistics.median, facts)
 
 
 if __name__ == "__main__":

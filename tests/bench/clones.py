@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`workspace-proxy clone` and `git clone` in turn: the same repositories from the same server.
+
+Each run has a fresh directory on the file system of the build, and removes what the one before left
+before that is all on disk. Time and CPU are of the whole tree of processes; memory is the sum
+of what each process had at most (VmHWM), for those that were there at the same time.
+"""
+
+import os
+import resource
+import shutil
+import subprocess
+import time
+
+import repositories
+from git_server import Server
+from peers import proxy_module
+
+SAMPLE_S = 0.02
+TIMEOUT_S = 600
+
+
+def _children_of(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
+def _peak_kib(pid):
+    """Of a process and all below it."""
+    total = 0
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    total = int(line.split()[1])
+    except OSError:
+        pass
+    return total + sum(_peak_kib(child) for child in _children_of(pid))
+
+
+def run(command, environment):
+    """One sample: seconds, cpu_seconds, peak_kib."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    peak = 0
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None:
+        peak = max(peak, _peak_kib(process.pid))
+        try:
+            process.wait(SAMPLE_S)
+        except subprocess.TimeoutExpired:
+            pass
+        if time.monotonic() - start > TIMEOUT_S:
+            process.kill()
+    seconds = time.monotonic() - start
+    error = process.stderr.read()
+    process.stderr.close()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {error[-500:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_kib": peak}
+
+
+class Clones:
+    """The server and the two clients; every method that clones returns a sample."""
+
+    PEERS = ("ours", "git")
+
+    def __init__(self, directory):
+        self.cache = os.path.join(directory, "repositories")
+        self.target = os.path.join(directory, "clone", "target")
+        self.server = Server(self.cache, os.path.join(directory, "answers"))
+
+    def close(self):
+        self.server.close()
+        shutil.rmtree(os.path.dirname(self.target), ignore_errors=True)
+        shutil.rmtree(self.server.answers, ignore_errors=True)
+
+    def _prepare(self):
+        shutil.rmtree(os.path.dirname(self.target), ignore_errors=True)
+        os.makedirs(os.path.dirname(self.target))
+
+    def _settings(self, case):
+        return {
+            "CLONE_URL": f"{self.server.url}/{case.repository}.git",
+            "CLONE_DIR": self.target,
+            "GITLAB_URL": self.server.url,
+            "CLONE_DEPTH": case.depth or None,
+        }
+
+    def ours(self, case):
+        return run([proxy_module.binary(), "clone"], proxy_module.environment_for(self._settings(case)))
+
+    def git(self, case):
+        depth = ["--depth", str(case.depth)] if case.depth else []
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": "/nonexistent",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+        }
+        url = f"{self.server.url}/{case.repository}.git"
+        return run(["git", "clone", "-q", *depth, url, self.target], environment)
+
+    def sample(self, case, peer):
+        self._prepare()
+        return self.ours(case) if peer == "ours" else self.git(case)
+
+    def warm(self, case):
+        """The server's answers, and whether both come to the same files."""
+        repositories.get(case.repository, self.cache)
+        trees = []
+        for peer in self.PEERS:
+            self.sample(case, peer)
+            state = repositories.git(self.target, "status", "--porcelain", text=True).stdout
+            trees.append((state, repositories.git(self.target, "rev-parse", "HEAD^{tree}", text=True).stdout))
+        if trees[0] != trees[1] or trees[0][0]:
+            raise RuntimeError(f"{case.name}: the clones differ, or are not clean")
