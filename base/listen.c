@@ -235,18 +235,28 @@ remember_file(struct listen *s)
 	}
 }
 
+bool
+listen_can_be_reached(const struct listen *s)
+{
+	struct sockaddr_un un;
+	struct stat st;
+
+	if (!address_is_unix(&s->address))
+		return true;
+	memcpy(&un, &s->address.sa, sizeof(un));
+	return lstat(un.sun_path, &st) == 0 && st.st_dev == s->file_dev && st.st_ino == s->file_ino;
+}
+
 /* Only the file that we made: another process may have replaced it. */
 static void
 remove_file(const struct listen *s)
 {
 	struct sockaddr_un un;
-	struct stat st;
 
-	if (s->file_ino == 0)
+	if (s->file_ino == 0 || !listen_can_be_reached(s))
 		return;
 	memcpy(&un, &s->address.sa, sizeof(un));
-	if (lstat(un.sun_path, &st) == 0 && st.st_dev == s->file_dev && st.st_ino == s->file_ino)
-		(void)unlink(un.sun_path);
+	(void)unlink(un.sun_path);
 }
 
 struct listen *

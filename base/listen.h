@@ -25,6 +25,9 @@ void listen_free(struct listen *s); /* closes the listening socket, removes a un
 void listen_pause(struct listen *s);
 void listen_resume(struct listen *s);
 
+/* False: the unix socket's file was removed or replaced, so nobody can come any more. */
+bool listen_can_be_reached(const struct listen *s);
+
 /* What is bound, with the port that the kernel chose. */
 const struct address *listen_address(const struct listen *s);
 

@@ -18,6 +18,7 @@
 #define PEERS_MAX     64u /* further ones wait to be accepted */
 #define REQUEST_MS    2000u
 #define WARN_EVERY_MS 60000u
+#define LOOK_MS	      5000u /* between two looks whether the socket's file is still there */
 #define SENTENCE_MAX  512u
 #define SIGN_IN	      "nobody is signed in to this workspace: open %.*s in a browser, then run git again"
 #define ORIGINS_MAX   2u
@@ -35,7 +36,8 @@ struct peer {
 
 struct credential_server {
 	struct proxy *proxy;
-	struct listen *listen;
+	struct listen *listen; /* NULL: its file is gone, and there can't be a new one yet */
+	struct loop_timer look;
 	const struct url *origins[ORIGINS_MAX];
 	size_t origins_count;
 	char sign_in[SENTENCE_MAX];
@@ -44,6 +46,17 @@ struct credential_server {
 	uint64_t warned_ms; /* 0: not yet */
 	struct loop_defer look_again;
 };
+
+static void
+accept_more(struct credential_server *s)
+{
+	if (s->listen == NULL)
+		return;
+	if (s->peers_count < PEERS_MAX)
+		listen_resume(s->listen);
+	else
+		listen_pause(s->listen);
+}
 
 static void
 peer_free(struct peer *peer)
@@ -60,7 +73,7 @@ peer_free(struct peer *peer)
 		peer->next->link = peer->link;
 	free(peer);
 	s->peers_count--;
-	listen_resume(s->listen);
+	accept_more(s);
 }
 
 /* False: the peer gets none. That is its loss. */
@@ -204,10 +217,7 @@ on_deadline(void *arg)
 static void
 on_look_again(void *arg)
 {
-	struct credential_server *s = arg;
-
-	if (s->peers_count < PEERS_MAX)
-		listen_resume(s->listen);
+	accept_more(arg);
 }
 
 static bool
@@ -258,8 +268,8 @@ on_accept(int fd, const struct address *address, void *arg)
 	if (peer->next != NULL)
 		peer->next->link = &peer->next;
 	s->peers = peer;
-	if (++s->peers_count == PEERS_MAX)
-		listen_pause(s->listen);
+	s->peers_count++;
+	accept_more(s);
 	buf_init(&peer->in, CREDENTIAL_MESSAGE_MAX);
 	loop_io_init(&peer->io, s->proxy->loop, fd, on_readable, peer);
 	loop_timer_init(&peer->deadline, s->proxy->loop, on_deadline, peer);
@@ -272,7 +282,7 @@ on_accept(int fd, const struct address *address, void *arg)
 }
 
 /* Ours alone, or everybody's where another user id is served: that id is then checked, and the
- * socket's directory says who gets here. Before any other thread makes files. */
+ * socket's directory says who gets here. A thread that makes a file meanwhile asks for 0600. */
 static bool
 open_socket(struct credential_server *s, struct err *e)
 {
@@ -293,6 +303,27 @@ open_socket(struct credential_server *s, struct err *e)
 	s->listen = listen_new(s->proxy->loop, &address, on_accept, s, e);
 	(void)umask(old);
 	return s->listen != NULL;
+}
+
+/* The workspace can remove the file. Whoever waits for an answer gets it all the same. */
+static void
+on_look(void *arg)
+{
+	struct credential_server *s = arg;
+	bool was_there = s->listen != NULL;
+	struct err e = ERR_INIT;
+
+	loop_timer_start(&s->look, LOOK_MS);
+	if (was_there && listen_can_be_reached(s->listen))
+		return;
+	listen_free(s->listen);
+	s->listen = NULL;
+	if (open_socket(s, &e)) {
+		log_warn(NULL, "the credential socket was gone; it is there again");
+		accept_more(s);
+	} else if (was_there) {
+		log_warn(NULL, "the credential socket is gone", log_err(&e));
+	}
 }
 
 /* GitLab as git reaches it: its public origin, and that of the repository that we clone. */
@@ -318,6 +349,7 @@ credential_server_new(struct proxy *p, struct err *e)
 	}
 	s->proxy = p;
 	loop_defer_init(&s->look_again, p->loop, on_look_again, s);
+	loop_timer_init(&s->look, p->loop, on_look, s);
 	set_origins(s);
 	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN, STR_FMT(p->origin));
 	if (!open_socket(s, e)) {
@@ -325,6 +357,7 @@ credential_server_new(struct proxy *p, struct err *e)
 		credential_server_free(s);
 		return NULL;
 	}
+	loop_timer_start(&s->look, LOOK_MS);
 	log_info(NULL, "listening", log_cstr("listener", "credential"),
 		 log_cstr("address", p->settings->credential_socket));
 	return s;
@@ -342,6 +375,7 @@ credential_server_free(struct credential_server *s)
 		peer_free(peer);
 	}
 	loop_defer_fini(&s->look_again);
+	loop_timer_fini(&s->look);
 	listen_free(s->listen);
 	free(s);
 }

@@ -336,6 +336,9 @@ def test_the_sidecar_ends_and_comes_back(cloned, gitlab, workspace, target, path
     cloned.start_again()
     path.unlink()
     assert helper("get", request_for(gitlab), path).stdout == "quit=1\n\n"
+    wait_until(path.exists, what="a new socket")
+    assert "password=" in helper("get", request_for(gitlab), path).stdout
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
 def test_two_sidecars_do_not_share_a_socket(cloned, make_proxy, gitlab, upstream, path):

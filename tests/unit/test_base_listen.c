@@ -320,6 +320,7 @@ test_unix(void **state)
 	run(f);
 	assert_true(address_is_unix(&f->peer));
 	assert_int_equal(f->accepted, 1);
+	assert_true(listen_can_be_reached(f->listen));
 	close(client);
 	listen_free(f->listen);
 	f->listen = NULL;
@@ -350,8 +351,10 @@ test_unix_stale_file_is_replaced(void **state)
 
 	/* And a file that replaced ours is not ours to remove. */
 	assert_int_equal(unlink(s.path), 0);
+	assert_false(listen_can_be_reached(f->listen));
 	int other = open(s.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(other);
+	assert_false(listen_can_be_reached(f->listen));
 	listen_free(f->listen);
 	f->listen = NULL;
 	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
