@@ -19,7 +19,7 @@
 #include "clone/source.h"
 
 #define PREFIX	      "WORKSPACE_PROXY_"
-#define VARIABLES_MAX 24
+#define VARIABLES_MAX 32
 #define ARENA_MAX     65536u
 
 struct environment {

@@ -56,7 +56,7 @@ print_usage(FILE *out, int code)
 static void
 tell(struct str sentence)
 {
-	char text[SENTENCE_MAX];
+	char text[SENTENCE_MAX] = "";
 	size_t len = sentence.len < sizeof(text) ? sentence.len : sizeof(text);
 
 	for (size_t i = 0; i < len; i++) {

@@ -13,6 +13,7 @@ import time
 import urllib.parse
 
 import pytest
+from clone import by_hand, settings_for
 from credential import TIMEOUT_S, Workspace, connect, contains, helper, parsed, read_all
 from proxy import StartFailed, binary, is_sanitized, run, wait_until
 
@@ -146,6 +147,18 @@ def test_helper_setting(make_proxy, gitlab, upstream, client, workspace, state_d
         values = workspace.git(target, "config", "--get-all", f"credential.{gitlab.url}.helper").stdout
         assert values == ("" if value == "off" else f"\n{value}\n")
         assert "password=" in helper("get", request_for(gitlab), state_dir / f"{number}.sock").stdout
+
+
+def test_clone_by_hand(gitlab, workspace, certificates, tmp_path):
+    """As an init container, which shares the sidecar's settings."""
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    for number, more in enumerate(({"STATE_DIR": "/state"}, {"CREDENTIAL_HELPER": "workspace"}, {})):
+        target = tmp_path / str(number)
+        settings = settings_for(gitlab, gitlab.project, target, certificates.ca, CLONE_TOKEN=token, **more)
+        assert by_hand(settings).returncode == 0
+        values = workspace.git(target, "config", "--get-all", f"credential.{gitlab.url}.helper").stdout
+        command = f"!'{binary()}' credential --socket '/state/credential.sock'"
+        assert values == ("", f"\n{command}\n", "\nworkspace\n")[(number + 1) % 3]
 
 
 def test_a_token_that_gitlab_no_longer_takes(cloned, gitlab, workspace, target):
