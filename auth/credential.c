@@ -81,18 +81,15 @@ static bool
 is_settled(struct auth *a, struct auth_credential_call *call, struct auth_credential *c,
 	   struct auth_session **s)
 {
-	while (call->steps_left > 0) {
-		call->steps_left--;
-		switch (try_once(a, call->asked_ms, c, s)) {
-		case STEP_DONE:
-			return true;
-		case STEP_WAIT:
-			return false;
-		case STEP_AGAIN:
-			break;
-		}
-	}
-	settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
+	enum step step = STEP_AGAIN;
+
+	for (; step == STEP_AGAIN && call->steps_left > 0; call->steps_left--)
+		step = try_once(a, call->asked_ms, c, s);
+	if (step == STEP_WAIT)
+		return false;
+	if (step == STEP_AGAIN)
+		settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
+	gitlab_metrics(a->gitlab)->credentials[c->outcome]++;
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "auth/metrics.h"
 
 #include "auth/context.h"
+#include "auth/credential.h"
 
 static const char *const sources[] = {"sidecar", NULL};
 
@@ -45,6 +46,12 @@ static const char *const ends[AUTH_METRICS_ENDS] = {
 	[AUTH_END_SIGNED_OUT] = "signed_out",
 	[AUTH_END_EXPIRED] = "expired",
 	[AUTH_END_REFUSED] = "refused",
+};
+
+static const char *const loans[AUTH_METRICS_LOANS] = {
+	[AUTH_CREDENTIAL_GIVEN] = "given",
+	[AUTH_CREDENTIAL_SIGN_IN] = "sign_in",
+	[AUTH_CREDENTIAL_UNAVAILABLE] = "unavailable",
 };
 
 #define FIELD(field) METRICS_FIELD(struct auth_metrics, field)
@@ -93,6 +100,15 @@ static const struct metrics_family families[] = {
 	 FIELD(sessions_ended),
 	 .labels = {METRICS_LABEL("reason", ends)},
 	 .help = "Sessions that ended; refused: GitLab no longer allows it."},
+	{.name = "workspace_proxy_git_credentials_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(credentials),
+	 .labels = {METRICS_LABEL("outcome", loans)},
+	 .help = "Tokens that git in the workspace asked for; sign_in: nobody was signed in."},
+	{.name = "workspace_proxy_git_credentials_rejected_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(credentials_rejected),
+	 .help = "Tokens of sessions that git brought back because GitLab did not take them."},
 };
 
 const struct metrics_table auth_metrics_table = {

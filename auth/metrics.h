@@ -9,6 +9,7 @@
 
 #define AUTH_METRICS_OUTCOMES 8 /* enum gitlab_outcome */
 #define AUTH_METRICS_ENDS     3 /* enum auth_end */
+#define AUTH_METRICS_LOANS    3 /* enum auth_credential_outcome */
 
 enum auth_metrics_login {
 	AUTH_LOGIN_OK,
@@ -50,6 +51,8 @@ struct auth_metrics {
 	uint64_t questions[AUTH_QUESTIONS][AUTH_METRICS_OUTCOMES];
 	struct metrics_histogram question_duration[AUTH_QUESTIONS];
 	uint64_t sessions_ended[AUTH_METRICS_ENDS];
+	uint64_t credentials[AUTH_METRICS_LOANS];
+	uint64_t credentials_rejected;
 	bool gitlab_is_silent; /* the last question was not answered */
 	int64_t sessions;      /* read off when asked for */
 };

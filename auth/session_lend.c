@@ -134,6 +134,7 @@ session_reject_token(struct session_store *st, struct str token)
 			    !crypto_equal(secret_view(s->tokens.access), token))
 				continue;
 			s->is_rejected = true;
+			gitlab_metrics(st->gitlab)->credentials_rejected++;
 			log_info(NULL, "GitLab did not take a session's token from git",
 				 log_cstr("user", s->user.username));
 		}

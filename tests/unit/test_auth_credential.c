@@ -294,6 +294,8 @@ test_rejected(void **state)
 	auth_credential_reject(world.auth, STR(TEST_TOKEN)); /* an old one */
 	assert_null(ask());
 	assert_given(SECOND_TOKEN);
+	assert_int_equal(gitlab_metrics(world.auth->gitlab)->credentials_rejected, 1);
+	assert_int_equal(gitlab_metrics(world.auth->gitlab)->credentials[AUTH_CREDENTIAL_GIVEN], 3);
 	/* In a loop it costs GitLab two questions in thirty seconds. */
 	unsigned before = fetch_started;
 	for (unsigned i = 0; i < 20; i++) {
