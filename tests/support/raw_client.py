@@ -73,7 +73,10 @@ class RawClient:
 
     def send_and_wait(self, data):
         """Sends, and returns when the peer has taken all of it. Unix sockets only."""
-        self.send(data)
+        return self.send(data).wait_until_taken()
+
+    def wait_until_taken(self):
+        """All that was sent. Unix sockets only."""
         deadline = time.monotonic() + 10
         while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4))[0]:
             if time.monotonic() > deadline:

@@ -47,8 +47,9 @@ class UpstreamRequest:
 class UpstreamConnection:
     """One accepted connection; what an answering function gets to write to."""
 
-    def __init__(self, upstream, sock):
+    def __init__(self, upstream, sock, peer):
         self.upstream = upstream
+        self.peer = peer
         self.socket = sock
         self.received = bytearray()  # heads, and bodies up to KEEP_BODY
         self.requests = []
@@ -304,12 +305,12 @@ class Upstream:
     def _accept(self):
         while not self._stopped:
             try:
-                sock, _ = self._listener.accept()
+                sock, peer = self._listener.accept()
             except OSError:
                 return
             if not self._path:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = UpstreamConnection(self, sock)
+            connection = UpstreamConnection(self, sock, peer)
             with self.changed:
                 self.connections.append(connection)
                 self.changed.notify_all()
