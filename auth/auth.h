@@ -73,7 +73,8 @@ struct auth_facts {
 	struct str target; /* origin-form, raw: path and query */
 	auth_header_fn *header;
 	const void *header_arg;
-	struct str body; /* of a form POST to an endpoint; at most AUTH_BODY_MAX */
+	struct str client; /* the IP that asks; empty or no IP: unknown */
+	struct str body;   /* of a form POST to an endpoint; at most AUTH_BODY_MAX */
 	const struct log_context *log;
 };
 #define AUTH_BODY_MAX 8192

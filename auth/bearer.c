@@ -12,10 +12,11 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-#define KNOWN_MAX      64u
-#define REFUSED_MAX    64u
-#define CHECKS_MAX     8u
-#define REFUSED_FOR_MS 5000u
+#define KNOWN_MAX	      64u
+#define REFUSED_MAX	      64u
+#define CHECKS_MAX	      8u
+#define CHECKS_PER_CLIENT_MAX 4u
+#define REFUSED_FOR_MS	      5000u
 
 struct bearer_refusal {
 	uint8_t digest[CRYPTO_SHA256_BYTES];
@@ -33,6 +34,7 @@ struct bearer_known {
 struct bearer_check {
 	struct bearer_cache *cache;
 	struct bearer_check *next;
+	struct slot slot;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 	struct gitlab_tokens tokens;
 	struct gitlab_user user;
@@ -56,7 +58,7 @@ struct bearer_cache {
 	struct bearer_refusal refused[REFUSED_MAX];
 	size_t next_refused;
 	struct bearer_check *checks;
-	size_t checks_count;
+	struct slots slots; /* of the checks */
 };
 
 struct bearer_cache *
@@ -89,7 +91,7 @@ check_free(struct bearer_check *check)
 	while (*at != check)
 		at = &(*at)->next;
 	*at = check->next;
-	check->cache->checks_count--;
+	slots_give(&check->cache->slots, &check->slot);
 	gitlab_cancel(check->asking);
 	policy_cancel(&check->policy);
 	gitlab_tokens_fini(&check->tokens);
@@ -332,22 +334,31 @@ on_user(struct gitlab_answer *answer, void *arg)
 
 /* Looking up */
 
+/* What GitLab is to be asked about. */
+struct bearer_question {
+	struct str token;
+	struct str client;
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+};
+
 static struct bearer_check *
-check_start(struct bearer_cache *c, struct str token, const uint8_t digest[CRYPTO_SHA256_BYTES])
+check_start(struct bearer_cache *c, const struct bearer_question *q)
 {
 	struct bearer_check *check =
-		c->checks_count < CHECKS_MAX ? calloc(1, sizeof(*check)) : NULL;
+		slots_have_room(&c->slots, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX)
+			? calloc(1, sizeof(*check))
+			: NULL;
 
 	if (check == NULL)
 		return NULL;
 	check->cache = c;
 	check->next = c->checks;
 	c->checks = check;
-	c->checks_count++;
-	memcpy(check->digest, digest, sizeof(check->digest));
+	slots_take(&c->slots, &check->slot, q->client);
+	memcpy(check->digest, q->digest, sizeof(check->digest));
 	check->policy.gitlab = c->auth->gitlab;
 	check->policy.settings = c->auth->settings;
-	check->tokens.access = secret_from_str(token);
+	check->tokens.access = secret_from_str(q->token);
 	if (check->tokens.access != NULL)
 		check->asking =
 			gitlab_get_user(c->auth->gitlab, check->tokens.access, on_user, check);
@@ -435,14 +446,14 @@ find_check(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTE
 }
 
 static struct bearer_result
-ask(struct bearer_cache *c, const struct gate *g, struct str token,
-    const uint8_t digest[CRYPTO_SHA256_BYTES], struct auth_verdict *v)
+ask(struct bearer_cache *c, const struct gate *g, const struct bearer_question *q,
+    struct auth_verdict *v)
 {
 	struct bearer_result result = {.state = BEARER_ASKING};
-	struct bearer_check *check = find_check(c, digest);
+	struct bearer_check *check = find_check(c, q->digest);
 
 	if (check == NULL)
-		check = check_start(c, token, digest);
+		check = check_start(c, q);
 	if (check != NULL && wait_start(check, g, v, &result.call))
 		return result;
 	verdict_unavailable(v, 1, NULL);
@@ -456,26 +467,25 @@ bearer_find(struct auth *a, const struct gate *g, const struct auth_facts *facts
 {
 	struct bearer_cache *c = a->bearers;
 	struct bearer_result result = {.state = BEARER_NONE};
-	uint8_t digest[CRYPTO_SHA256_BYTES];
+	struct bearer_question q = {.client = facts->client};
 	const struct bearer_refusal *refusal;
-	struct str token;
 
-	if (c == NULL || !read_token(facts, &token, &v->token_header))
+	if (c == NULL || !read_token(facts, &q.token, &v->token_header))
 		return result;
-	if (!crypto_hmac_sha256(secret_view(c->key), token, digest, NULL)) {
+	if (!crypto_hmac_sha256(secret_view(c->key), q.token, q.digest, NULL)) {
 		verdict_unavailable(v, 0, NULL);
 		result.state = BEARER_REFUSED;
 		return result;
 	}
-	result.session = find_known(c, digest);
-	refusal = result.session == NULL ? find_refused(c, digest) : NULL;
+	result.session = find_known(c, q.digest);
+	refusal = result.session == NULL ? find_refused(c, q.digest) : NULL;
 	if (result.session != NULL) {
 		result.state = BEARER_KNOWN;
 	} else if (refusal != NULL) {
 		refuse(a, refusal->problem, v);
 		result.state = BEARER_REFUSED;
 	} else {
-		result = ask(c, g, token, digest, v);
+		result = ask(c, g, &q, v);
 	}
 	return result;
 }

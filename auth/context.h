@@ -11,12 +11,14 @@
 #include "auth/flow.h"
 #include "auth/gitlab.h"
 #include "auth/session.h"
+#include "auth/slots.h"
 
-#define AUTH_LOGINS_MAX	      64u   /* between callback and session, together */
-#define AUTH_CALLS_MAX	      4096u /* answers still being found: a page's burst may wait for one */
-#define AUTH_LOGIN_TIMEOUT_MS 10000u /* from the callback to the session */
-#define AUTH_RETRY_AFTER_S    5u     /* where GitLab does not say */
-#define AUTH_VERDICT_MAX      32768u /* bytes of a verdict's arena */
+#define AUTH_LOGINS_MAX		   64u /* between callback and session, together */
+#define AUTH_LOGINS_PER_CLIENT_MAX 16u
+#define AUTH_CALLS_MAX		   4096u /* answers still being found: a page's burst may wait for one */
+#define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
+#define AUTH_RETRY_AFTER_S	   5u	  /* where GitLab does not say */
+#define AUTH_VERDICT_MAX	   32768u /* bytes of a verdict's arena */
 
 struct bearer_cache;
 struct auth_credential_call;
@@ -42,7 +44,7 @@ struct auth {
 	struct auth_call *calls;
 	struct auth_credential_call *credentials; /* git waits for them */
 	size_t calls_count;
-	size_t logins_count;
+	struct slots logins;
 };
 
 /* The base of every answer that comes later; the first member of what cancel frees. */

@@ -338,7 +338,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct callback 
 		struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
 	const char *detail = read_callback(c, facts);
-	struct login_exchange x = {.flow = &c->flow};
+	struct login_exchange x = {.flow = &c->flow, .client = facts->client};
 	const struct auth_session *old;
 
 	if (detail != NULL) {

@@ -30,6 +30,7 @@ struct login_exchange {
 	struct flow *flow; /* copied */
 	struct flow_state state;
 	struct str code;
+	struct str client;	    /* who asks: see auth_facts */
 	const uint8_t *old_session; /* id of the browser's session so far (copied), or NULL */
 };
 struct auth_call *login_exchange_start(struct auth *a, const struct login_exchange *x,

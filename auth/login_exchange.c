@@ -17,6 +17,7 @@
 
 struct login {
 	struct auth_call call;
+	struct slot slot;
 	struct flow flow;
 	char flow_id[FLOW_ID_LEN + 1];
 	unsigned round;
@@ -39,7 +40,7 @@ login_free(struct login *l)
 	policy_cancel(&l->check);
 	gitlab_revoke(g, &l->tokens);
 	loop_timer_fini(&l->timer);
-	l->call.auth->logins_count--;
+	slots_give(&l->call.auth->logins, &l->slot);
 	call_unlink(&l->call);
 	secret_wipe(l, sizeof(*l));
 	free(l);
@@ -327,7 +328,7 @@ login_new(struct auth *a, const struct login_exchange *x)
 	l->call.cancel = on_cancel;
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
 	call_link(&l->call, a);
-	a->logins_count++;
+	slots_take(&a->logins, &l->slot, x->client);
 	return l;
 }
 
@@ -335,8 +336,10 @@ struct auth_call *
 login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth_verdict *v,
 		     auth_done_fn *done, void *arg)
 {
-	struct login *l =
-		a->logins_count < AUTH_LOGINS_MAX && call_may_start(a) ? login_new(a, x) : NULL;
+	bool has_room = slots_have_room(&a->logins, x->client, AUTH_LOGINS_MAX,
+					AUTH_LOGINS_PER_CLIENT_MAX) &&
+			call_may_start(a);
+	struct login *l = has_room ? login_new(a, x) : NULL;
 
 	if (l == NULL) {
 		login_count(a, AUTH_LOGIN_UNAVAILABLE);

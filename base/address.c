@@ -259,3 +259,33 @@ address_port(const struct address *a)
 		return ntohs(get_ipv6(a).sin6_port);
 	return 0;
 }
+
+/* No IPv6 network in use begins with 64 bits
+ * that are an IPv4 address alone: ::/8 is reserved (RFC 4291 section 4). */
+uint64_t
+address_client_key(const struct address *a)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	uint64_t key = 0;
+	const uint8_t *bytes;
+	size_t len = 4;
+
+	if (a->sa.ss_family == AF_INET) {
+		memcpy(&in, &a->sa, sizeof(in));
+		bytes = (const uint8_t *)&in.sin_addr;
+	} else if (a->sa.ss_family == AF_INET6) {
+		memcpy(&in6, &a->sa, sizeof(in6));
+		bytes = in6.sin6_addr.s6_addr;
+		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+			bytes += 12;
+		else
+			len = 8;
+	} else {
+		return 0;
+	}
+	for (size_t i = 0; i < len; i++)
+		key = key << 8 | bytes[i];
+	/* Loopback "::1" has an empty network. */
+	return key == 0 ? 1 : key;
+}

@@ -31,6 +31,10 @@ void address_format(const struct address *a, char *out, size_t size);
 /* The IP alone ("127.0.0.1", "::1"), "unix" for unix sockets; IPv4-mapped IPv6 as IPv4. */
 void address_format_ip(const struct address *a, char *out, size_t size);
 
+/* Equal for addresses that are one client: an IPv4 address, also mapped into IPv6, or an IPv6 /64.
+ * 0 for everything else. */
+uint64_t address_client_key(const struct address *a);
+
 /* 0 for unix sockets. */
 uint16_t address_port(const struct address *a);
 

@@ -4,7 +4,6 @@
  */
 #include "proxy/peers.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/crypto.h"
@@ -15,36 +14,6 @@ struct peer {
 	uint64_t count;
 	bool was_refused;
 };
-
-/* What makes two addresses one client; 0: not counted. No IPv6 network in use begins with 64 bits
- * that are an IPv4 address alone: ::/8 is reserved (RFC 4291 section 4). */
-static uint64_t
-key_of(const struct address *a)
-{
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	uint64_t key = 0;
-	const uint8_t *bytes;
-	size_t len = 4;
-
-	if (a->sa.ss_family == AF_INET) {
-		memcpy(&in, &a->sa, sizeof(in));
-		bytes = (const uint8_t *)&in.sin_addr;
-	} else if (a->sa.ss_family == AF_INET6) {
-		memcpy(&in6, &a->sa, sizeof(in6));
-		bytes = in6.sin6_addr.s6_addr;
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-			bytes += 12;
-		else
-			len = 8;
-	} else {
-		return 0;
-	}
-	for (size_t i = 0; i < len; i++)
-		key = key << 8 | bytes[i];
-	/* Loopback "::1" has an empty network. */
-	return key == 0 ? 1 : key;
-}
 
 /* The finish of a good mixer is enough here: the seed is secret, and a long chain costs little. */
 static struct peer **
@@ -93,7 +62,7 @@ bool
 peers_enter(struct peers *all, const struct address *a, uint64_t max, struct peer **peer,
 	    bool *is_news)
 {
-	uint64_t key = key_of(a);
+	uint64_t key = address_client_key(a);
 
 	*peer = NULL;
 	*is_news = false;

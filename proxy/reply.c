@@ -26,6 +26,7 @@ reply_facts(const struct exchange *x)
 		.target = x->request.target,
 		.header = get_header,
 		.header_arg = x,
+		.client = x->client,
 		.body = buf_view(&x->form),
 		.log = &x->log,
 	};

@@ -2,11 +2,13 @@
 """Programs with a GitLab token instead of a session (API_TOKENS), and signing out everywhere."""
 
 import concurrent.futures
+import contextlib
 import time
 
 import pytest
 import websocket
 from proxy import wait_until
+from raw_client import RawClient
 
 SESSION = "__Host-workspace-proxy"
 
@@ -138,6 +140,28 @@ def test_many_at_once_ask_once(proxy, gitlab, upstream, make_client, token):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         statuses = set(pool.map(lambda _: ask(make_client(), proxy, bearer(token)).status, range(32)))
     assert statuses == {200} and users_asked(gitlab) == 1
+
+
+def test_many_bad_tokens_of_one_client_keep_nobody_out(make_proxy, gitlab, upstream, make_client, token):
+    """While GitLab is slow to say what they are worth."""
+    ours = "127.0.0.2"
+    proxy = make_proxy(gitlab, upstream, API_TOKENS="on", TRUSTED_PROXY_IPS=ours, HTTP_ADDRESS="127.0.0.1:0")
+
+    def start(client, value):
+        raw = RawClient(proxy.address("http"), source=ours)
+        headers = [("X-Forwarded-For", client), ("PRIVATE-TOKEN", value)]
+        raw.request("GET", "/x", headers, host=proxy.host)
+        return raw
+
+    gitlab.faults.add("user", delay_s=1)
+    with contextlib.ExitStack() as stack:
+        bad = [stack.enter_context(start("192.0.2.7", f"glpat-{n:020}")) for n in range(4)]
+        with start("192.0.2.7", "glpat-one-too-many-00") as refused:
+            response = refused.read_response()
+            assert response.status == 503 and response.get("Retry-After")
+        good = stack.enter_context(start("192.0.2.8", token))
+        assert good.read_response().status == 200
+        assert [raw.read_response().status for raw in bad] == [401] * 4
 
 
 def test_a_revoked_token_stops_working(proxy, gitlab, client, token):

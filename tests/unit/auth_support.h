@@ -258,6 +258,7 @@ struct world {
 	struct browser browser;
 	struct auth_verdict verdict; /* the last one */
 	unsigned done_count;
+	const char *client; /* IP of the next requests; NULL: unknown */
 	int log_fd;
 };
 
@@ -458,6 +459,7 @@ world_check(struct world *w, struct test_request *r)
 	struct auth_call *call;
 
 	world_fresh_verdict(w);
+	r->facts.client = w->client == NULL ? STR_NONE : str_from(w->client);
 	browser_send(&w->browser, r);
 	call = auth_check(w->auth, &r->facts, &w->verdict, on_world_done, w);
 	if (call == NULL)
@@ -471,6 +473,7 @@ world_answer(struct world *w, enum auth_endpoint endpoint, struct test_request *
 	struct auth_call *call;
 
 	world_fresh_verdict(w);
+	r->facts.client = w->client == NULL ? STR_NONE : str_from(w->client);
 	browser_send(&w->browser, r);
 	call = auth_answer(w->auth, endpoint, &r->facts, &w->verdict, on_world_done, w);
 	if (call == NULL)

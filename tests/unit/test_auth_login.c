@@ -853,6 +853,27 @@ test_too_many_at_once(void **state)
 	world_come_back(&world, "/");
 }
 
+/* Somebody who comes back many times at once keeps nobody else out. */
+static void
+test_too_many_of_one_client(void **state)
+{
+	char flow_state[128];
+
+	(void)state;
+	world.client = "192.0.2.1";
+	for (size_t i = 0; i < AUTH_LOGINS_PER_CLIENT_MAX; i++)
+		world_come_back(&world, "/");
+	assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
+	location_parameter(&world, "state", flow_state, sizeof(flow_state));
+	assert_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
+	assert_problem(&world, UNAVAILABLE);
+	world.client = "192.0.2.2";
+	world_come_back(&world, "/");
+	world.client = "192.0.2.1";
+	break_request("/oauth/token", ERR_CONNECT, false);
+	world_come_back(&world, "/");
+}
+
 static void
 test_fetch_refuses(void **state)
 {
@@ -1044,6 +1065,7 @@ main(void)
 		T(test_timeout),
 		T(test_cancel),
 		T(test_too_many_at_once),
+		T(test_too_many_of_one_client),
 		T(test_fetch_refuses),
 		T(test_new_session_each_login),
 		T(test_id_tokens),
