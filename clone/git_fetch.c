@@ -36,17 +36,6 @@ on_transfer(const git_indexer_progress *stats, void *arg)
 }
 
 static int
-on_ref(const char *name, const git_oid *from, const git_oid *to, void *arg)
-{
-	struct transfer *t = arg;
-
-	(void)name;
-	(void)from;
-	(void)to;
-	return git_steps_report(t, CLONE_RESOLVING) ? 0 : GIT_EUSER;
-}
-
-static int
 on_transport(git_transport **out, git_remote *remote, void *arg)
 {
 	struct transfer *t = arg;
@@ -59,7 +48,6 @@ set_callbacks(git_remote_callbacks *callbacks, struct transfer *t)
 {
 	callbacks->transport = on_transport;
 	callbacks->transfer_progress = on_transfer;
-	callbacks->update_tips = on_ref;
 	callbacks->payload = t;
 }
 
@@ -138,47 +126,42 @@ write_shallow(struct transfer *t)
 	return ok || failure_set_errno(t->failure, errno, "write the list of shallow commits");
 }
 
+/* Refs are written at the end, all at once: see git_packed_refs.c. */
 static bool
-fetch_one(struct transfer *t)
-{
-	struct buf spec;
-	char *text;
-	git_strarray specs = {&text, 1};
-	git_fetch_options options;
-	bool ok;
-
-	buf_init(&spec, 4096);
-	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
-	set_callbacks(&options.callbacks, t);
-	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_AUTO;
-	options.update_fetchhead = 0;
-	ok = narrow_fetch(t, &spec);
-	if (ok) {
-		text = spec.data;
-		int code = git_remote_fetch(t->remote, spec.len > 0 ? &specs : NULL, &options,
-					    "clone");
-		ok = (code == 0 || git_steps_fail(t, code, "fetch")) && write_shallow(t);
-	}
-	buf_fini(&spec);
-	return ok;
-}
-
-static bool
-fetch_all(struct transfer *t)
+download(struct transfer *t, const git_strarray *specs, git_remote_autotag_option_t tags)
 {
 	git_fetch_options options;
 	int code;
 
 	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
 	set_callbacks(&options.callbacks, t);
-	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_ALL;
-	options.update_fetchhead = 0;
-	code = git_remote_fetch(t->remote, NULL, &options, "clone");
+	options.download_tags = tags;
+	code = git_remote_download(t->remote, specs, &options);
+	(void)git_remote_disconnect(t->remote);
 	return code == 0 || git_steps_fail(t, code, "fetch");
+}
+
+static bool
+fetch_one(struct transfer *t)
+{
+	struct buf spec;
+	char *text;
+	git_strarray specs = {&text, 1};
+	bool ok;
+
+	buf_init(&spec, 4096);
+	ok = narrow_fetch(t, &spec);
+	text = spec.data;
+	ok = ok && download(t, spec.len > 0 ? &specs : NULL, GIT_REMOTE_DOWNLOAD_TAGS_AUTO) &&
+	     write_shallow(t);
+	buf_fini(&spec);
+	return ok;
 }
 
 bool
 git_fetch_run(struct transfer *t)
 {
-	return t->request->depth > 0 ? fetch_one(t) : fetch_all(t);
+	return (t->request->depth > 0 ? fetch_one(t)
+				      : download(t, NULL, GIT_REMOTE_DOWNLOAD_TAGS_ALL)) &&
+	       git_packed_refs_write(t);
 }

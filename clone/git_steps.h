@@ -44,6 +44,9 @@ bool git_refs_set(struct transfer *t);
 bool git_fetch_connect(struct transfer *t);
 bool git_fetch_run(struct transfer *t);
 
+/* git_packed_refs.c: the refs of what was fetched. */
+bool git_packed_refs_write(struct transfer *t);
+
 /* git_checkout.c: the files of HEAD, if it names any. */
 bool git_checkout_run(struct transfer *t);
 

@@ -191,6 +191,31 @@ def test_depth_and_a_strange_answer(settings, token, target, gitlab, answer, pro
     assert_failed(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_DEPTH": "1"}), problem, target)
 
 
+def test_refs_are_those_of_git(settings, gitlab, token, target, tmp_path):
+    bare = gitlab.project.repository
+    git(bare, "tag", "-a", "-m", "One", "v1")
+    git(bare, "tag", "-a", "-m", "One again", "nested", "v1")
+    git(bare, "tag", "light")
+    for name in ("refs/heads/a-b", "refs/heads/a/b", "refs/heads/z", "refs/notes/commits"):
+        git(bare, "update-ref", name, "HEAD")
+    assert by_hand({**settings, "CLONE_TOKEN": token}).returncode == 0
+    url = settings["CLONE_URL"].replace("://", f"://oauth2:{token}@")
+    git(tmp_path, "-c", "http.sslVerify=false", "clone", "-q", url, "theirs")
+    theirs = tmp_path / "theirs"
+    assert (target / ".git/packed-refs").read_bytes() == (theirs / ".git/packed-refs").read_bytes()
+    assert git(target, "for-each-ref") == git(theirs, "for-each-ref")
+    assert git(target, "show-ref", "-d") == git(theirs, "show-ref", "-d")
+
+
+def test_refs_in_each_others_way(settings, gitlab, token, target):
+    head = git(gitlab.project.repository, "rev-parse", "HEAD")
+    with open(os.path.join(gitlab.project.repository, "packed-refs"), "w") as file:
+        file.write(f"# pack-refs with: sorted \n{head} refs/heads/topic\n{head} refs/heads/topic-1\n{head} refs/heads/topic/one\n")
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert_failed(result, "refused", target)
+    assert "refs/remotes/origin/topic" in result.stderr
+
+
 def test_relative_url_root(make_gitlab, certificates, target):
     gitlab = make_gitlab(root="/gitlab")
     settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
