@@ -27,8 +27,11 @@ static void
 begin_exchange(struct downstream *d, const struct request_head *request, struct arena *arena)
 {
 	struct err e = ERR_INIT;
+	struct str unused;
 
 	http1_body_init(&d->body, d->request.framing, request->length);
+	d->awaits_100 = !d->request.is_http10 &&
+			headers_find(&request->headers, HEADER_EXPECT, &unused) > 0;
 	d->body_ended = request->body == BODY_NONE;
 	d->body_wanted = false;
 	d->head_sent = d->keep_alive = false;
@@ -110,6 +113,7 @@ take_body(struct downstream *d, char *data, size_t len)
 			downstream_refuse(d, 400, &e);
 		return 0;
 	}
+	d->awaits_100 = false;
 	downstream_arm(d);
 	/* Before the last bytes are told: an answer to them may keep the connection. */
 	d->body_ended = found == HTTP1_WHOLE;
@@ -133,6 +137,7 @@ void
 downstream_on_moved(struct downstream *d, size_t len)
 {
 	http1_body_pass(&d->body, len);
+	d->awaits_100 = false;
 	downstream_arm(d);
 	d->body_ended = http1_body_is_done(&d->body);
 	exchange_on_moved(d->stream.exchange, len);

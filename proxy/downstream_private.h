@@ -42,6 +42,7 @@ struct downstream {
 	enum http1_framing response;	  /* how the current response is framed */
 	bool body_wanted;
 	bool body_ended;
+	bool awaits_100; /* the browser may wait to be asked for the body */
 	bool head_sent;
 	bool keep_alive;
 	bool is_processing;	 /* process is on the stack: it goes on by itself */

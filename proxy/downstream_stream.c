@@ -78,6 +78,10 @@ send_head(struct stream *s, const struct response_head *head)
 	http1_write_end(out);
 	if (head->status == 101)
 		downstream_change_state(d, DOWNSTREAM_TUNNEL);
+	if (head->status == 100 && d->awaits_100) {
+		d->awaits_100 = false;
+		downstream_arm(d);
+	}
 	if (is_interim || head->status == 101) {
 		conn_flush(&d->conn);
 		conn_trim(&d->conn);

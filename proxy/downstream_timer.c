@@ -19,7 +19,8 @@ is_held_back(const struct downstream *d)
 static bool
 waits_for_body(const struct downstream *d)
 {
-	return d->state == DOWNSTREAM_EXCHANGE && d->body_wanted && !conn_is_blocked(&d->conn);
+	return d->state == DOWNSTREAM_EXCHANGE && d->body_wanted && !d->awaits_100 &&
+	       !conn_is_blocked(&d->conn);
 }
 
 /* In an exchange the deadline depends on who is waited for: nobody, while the upstream is (it has
@@ -163,7 +164,7 @@ find_lapse(struct downstream *d)
 		return "the browser takes the answer too slowly";
 	if (is_too_slow(&d->body_rate, &body, now_ms, d->conn.received_bytes))
 		return "the request's body comes too slowly";
-	if (now_ms - d->waits_since_ms < deadline_ms(d))
+	if (deadline_ms(d) == 0 || now_ms - d->waits_since_ms < deadline_ms(d))
 		return "";
 	if (is_held_back(d))
 		return has_left(d) ? "the browser left while it was held back" : "";

@@ -233,7 +233,7 @@ pass_on(struct exchange *x)
 	} else if (is_too_big(x, x->request.length)) {
 		reply_status(x, 413);
 	} else if (x->request.wants_websocket && !count_websocket(x)) {
-		log_warn(&x->log, "too many WebSockets");
+		log_info(&x->log, "too many WebSockets");
 		reply_status(x, 429);
 	} else {
 		exchange_watch_session(x);

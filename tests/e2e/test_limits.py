@@ -190,6 +190,27 @@ def test_a_slow_ide_is_not_the_browsers_fault(make_stage):
     assert (response.status, response.body) == (200, b"done")
 
 
+def test_a_browser_that_waits_to_be_asked_is_not_slow(make_stage):
+    """It need not send its body before the IDE wants it; then, it must."""
+    stage = make_stage(BODY_TIMEOUT="300ms", BODY_MIN_RATE=1000, MIN_RATE_PERIOD="300ms")
+    stage.upstream.read_bodies = False
+
+    def answer(connection, request):
+        stage.upstream.event.acquire(timeout=1)  # never released: an IDE that thinks
+        connection.send("HTTP/1.1 100 Continue\r\n\r\n")
+        connection.read_body(request)
+        connection.send_response(200, [], b"done")
+
+    stage.upstream.answer = answer
+    head = stage.head("PUT", "/x", [("Content-Length", "5"), ("Expect", "100-continue")])
+    with stage.raw() as raw:
+        assert raw.send(head).read_head().status == 100
+        assert raw.send(b"hello").read_response().body == b"done"
+    with stage.raw() as raw:
+        assert raw.send(head).read_head().status == 100
+        assert raw.read_response().status == 408
+
+
 def test_slow_streams_are_not_slow_browsers(make_stage):
     """Events, and a WebSocket that idles or whose bytes drip: nothing waits for the browser."""
     stage = make_stage(BODY_MIN_RATE="1MiB", SEND_MIN_RATE="1MiB", MIN_RATE_PERIOD="100ms")
