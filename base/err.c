@@ -56,7 +56,6 @@ bool
 err_set_errno(struct err *e, int errno_value, const char *format, ...)
 {
 	char text[ERR_TEXT_MAX];
-	char reason[128];
 	va_list args;
 
 	if (e == NULL)
@@ -65,7 +64,7 @@ err_set_errno(struct err *e, int errno_value, const char *format, ...)
 	format_text(text, format, args);
 	va_end(args);
 	append_text(text, ": ");
-	append_text(text, strerror_r(errno_value, reason, sizeof(reason)));
+	append_text(text, strerror(errno_value)); /* a text of this thread, or a constant */
 	store(e, ERR_SYSTEM, text);
 	return false;
 }

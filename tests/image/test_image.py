@@ -24,6 +24,7 @@ TREE = IMAGE / "tree"
 NO_IMAGE = os.environ.get("WORKSPACE_PROXY_NO_IMAGE")
 NO_CONTAINERS = os.environ.get("WORKSPACE_PROXY_NO_CONTAINERS")
 SIZE_MAX = 25_000_000
+PROGRAMS = ("/usr/bin/workspace-proxy", "/usr/bin/git-credential-workspace")
 DOCUMENTS = "usr/share/doc/workspace-proxy"
 needs_image = pytest.mark.skipif(bool(NO_IMAGE), reason=f"no images can be built here: {NO_IMAGE}")
 
@@ -54,7 +55,7 @@ def test_nothing_that_helps_an_intruder():
         assert not mode & (stat.S_ISUID | stat.S_ISGID), inside(path)
         assert not mode & 0o022 or inside(path) == "/tmp", inside(path)
         assert mode & 0o004, f"{inside(path)} can't be read by any user"
-        if stat.S_ISREG(mode) and mode & 0o111 and inside(path) != "/usr/bin/workspace-proxy":
+        if stat.S_ISREG(mode) and mode & 0o111 and inside(path) not in PROGRAMS:
             assert libraries.match(inside(path)), inside(path)
 
 
@@ -112,6 +113,16 @@ def test_names_are_resolved_without_plugins():
     assert "_nss_dns_gethostbyname4_r" in symbols and "_nss_files_gethostbyname4_r" in symbols
 
 
+def test_helper_for_other_containers(tmp_path):
+    """What an init container leaves in a volume needs nothing of this image."""
+    subprocess.run([TREE / "usr/bin/workspace-proxy", "install", tmp_path], check=True)
+    helper = tmp_path / "git-credential-workspace"
+    headers = subprocess.run(["readelf", "-lW", helper], capture_output=True, text=True, check=True).stdout
+    assert "INTERP" not in headers, "it wants a loader"
+    said = subprocess.run([helper, "--help"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("usage: ")
+
+
 def test_the_tree_is_reproducible(tmp_path):
     """The same inputs give the same bytes, modes and times, whoever builds, whatever their umask."""
 
@@ -141,7 +152,9 @@ def test_the_tree_is_reproducible(tmp_path):
 def test_the_image_is_reproducible(tmp_path):
     """A second build, somewhere else, has the same id."""
     (tmp_path / "image").mkdir()
-    shutil.copy(os.environ["WORKSPACE_PROXY_BINARY"], tmp_path)
+    for program in PROGRAMS:
+        built = Path(os.environ["WORKSPACE_PROXY_BINARY"]).with_name(os.path.basename(program))
+        shutil.copy(built, tmp_path)
     subprocess.run(
         ["tools/build-image", tmp_path, os.environ["WORKSPACE_PROXY_VERSION"]],
         check=True,
