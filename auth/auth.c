@@ -108,6 +108,22 @@ auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, 
 	return a;
 }
 
+bool
+auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
+{
+	struct cookie_box box;
+
+	if (!cookie_box_init(&box, keys, a->origin, e))
+		return false;
+	if (!session_store_replace_keys(a->store, keys, e)) {
+		cookie_box_fini(&box);
+		return false;
+	}
+	cookie_box_fini(&a->cookies);
+	a->cookies = box;
+	return true;
+}
+
 void
 auth_free(struct auth *a)
 {

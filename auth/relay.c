@@ -72,6 +72,18 @@ relay_new(const struct relay_settings *settings, struct err *e)
 	return r;
 }
 
+bool
+relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e)
+{
+	struct cookie_box box;
+
+	if (!cookie_box_init(&box, keys, str_from(r->redirect_uri), e))
+		return false;
+	cookie_box_fini(&r->box);
+	r->box = box;
+	return true;
+}
+
 void
 relay_free(struct relay *r)
 {

@@ -35,6 +35,10 @@ struct relay;
 struct relay *relay_new(const struct relay_settings *settings, struct err *e) MUST_CHECK;
 void relay_free(struct relay *r); /* NULL is fine */
 
+/* Goes on with other master keys, which the caller puts into settings. On failure nothing has
+ * changed. */
+bool relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e) MUST_CHECK;
+
 enum relay_endpoint {
 	RELAY_LANDING,	/* for whoever opens the address by hand */
 	RELAY_START,	/* from a sidecar, on the way to GitLab */

@@ -23,6 +23,9 @@ struct session_store *session_store_new(const struct auth_settings *settings, st
 					struct gitlab *gitlab, const struct cookie_box *cookies,
 					struct err *e) MUST_CHECK;
 void session_store_free(struct session_store *st); /* ends all without revoking or telling */
+/* Of the file: see auth_replace_keys. */
+bool session_store_replace_keys(struct session_store *st, const struct auth_keys *keys,
+				struct err *e) MUST_CHECK;
 size_t session_store_count(const struct session_store *st);
 
 /*

@@ -31,8 +31,7 @@ static const char head_start[HEAD_BYTES - 1] = {'W', 'P', 'S', 'E', 'S', 'S', '\
 struct session_file {
 	struct session_store *store;
 	struct statefile *file;
-	size_t keys_count;
-	struct secret *keys[AUTH_KEYS_MAX];
+	struct auth_keys keys; /* derived */
 	struct buf associated;
 	uint8_t policy[CRYPTO_SHA256_BYTES];
 	struct loop_timer write_timer;
@@ -46,22 +45,33 @@ struct session_file {
 
 /* Sealing and opening */
 
-static bool
-derive_keys(struct session_file *f, struct err *e)
+static void
+free_keys(struct auth_keys *keys)
 {
-	const struct auth_keys *masters = &f->store->settings->cookie_keys;
+	for (size_t i = 0; i < keys->count; i++)
+		secret_free(keys->keys[i]);
+	keys->count = 0;
+}
+
+/* On failure keys is empty. */
+static bool
+derive_keys(const struct session_file *f, const struct auth_keys *masters, struct auth_keys *keys,
+	    struct err *e)
+{
 	uint8_t derived[CRYPTO_KEY_BYTES];
 
+	keys->count = 0;
 	for (size_t i = 0; i < masters->count; i++) {
-		if (!crypto_hkdf_sha256(secret_view(masters->keys[i]), f->store->cookies->origin,
-					STR("workspace-proxy session file 1"), derived,
-					sizeof(derived), e))
-			return false;
-		f->keys[i] = secret_new(derived, sizeof(derived));
+		bool ok = crypto_hkdf_sha256(
+			secret_view(masters->keys[i]), f->store->cookies->origin,
+			STR("workspace-proxy session file 1"), derived, sizeof(derived), e);
+		keys->keys[i] = ok ? secret_new(derived, sizeof(derived)) : NULL;
 		secret_wipe(derived, sizeof(derived));
-		if (f->keys[i] == NULL)
-			return err_set(e, ERR_MEMORY, "key");
-		f->keys_count++;
+		if (keys->keys[i] == NULL) {
+			free_keys(keys);
+			return ok ? err_set(e, ERR_MEMORY, "key") : false;
+		}
+		keys->count++;
 	}
 	return true;
 }
@@ -140,7 +150,8 @@ build_image(struct session_file *f, struct buf *image, struct err *e)
 	ok = (size > plain.max || buf_reserve(&plain, size)) && write_plain(f, &plain);
 	if (!ok)
 		err_set(e, ERR_MEMORY, "no memory for the sessions");
-	ok = ok && crypto_seal(f->keys[0], buf_view(&plain), buf_view(&f->associated), image, e);
+	ok = ok &&
+	     crypto_seal(f->keys.keys[0], buf_view(&plain), buf_view(&f->associated), image, e);
 	buf_wipe_fini(&plain);
 	if (!ok)
 		buf_fini(image);
@@ -157,9 +168,9 @@ open_image(const struct session_file *f, struct str image, struct buf *plain, st
 		return err_set(e, ERR_PROTOCOL, "it is no file of sessions");
 	if (head.data[HEAD_BYTES - 1] != FILE_VERSION)
 		return err_set(e, ERR_PROTOCOL, "it is of another version of this program");
-	for (size_t i = 0; i < f->keys_count; i++) {
-		if (crypto_open(f->keys[i], str_skip(image, HEAD_BYTES), buf_view(&f->associated),
-				plain, NULL))
+	for (size_t i = 0; i < f->keys.count; i++) {
+		if (crypto_open(f->keys.keys[i], str_skip(image, HEAD_BYTES),
+				buf_view(&f->associated), plain, NULL))
 			return true;
 		buf_clear(plain);
 	}
@@ -399,8 +410,7 @@ restore(struct session_file *f)
 static void
 free_all(struct session_file *f)
 {
-	for (size_t i = 0; i < f->keys_count; i++)
-		secret_free(f->keys[i]);
+	free_keys(&f->keys);
 	buf_fini(&f->associated);
 	free(f);
 }
@@ -421,7 +431,7 @@ session_file_open(struct session_store *st, struct err *e)
 		return NULL;
 	}
 	f->store = st;
-	if (derive_keys(f, e) && describe(f, e))
+	if (derive_keys(f, &st->settings->cookie_keys, &f->keys, e) && describe(f, e))
 		f->file = statefile_open(st->loop, &options, e);
 	if (f->file == NULL) {
 		err_wrap(e, "state directory");
@@ -450,4 +460,17 @@ session_file_close(struct session_file *f)
 	bool ok = build_image(f, &image, &e);
 	statefile_close(f->file, ok ? &image : NULL);
 	free_all(f);
+}
+
+bool
+session_file_replace_keys(struct session_file *f, const struct auth_keys *keys, struct err *e)
+{
+	struct auth_keys derived;
+
+	if (!derive_keys(f, keys, &derived, e))
+		return false;
+	free_keys(&f->keys);
+	f->keys = derived;
+	session_file_touch(f);
+	return true;
 }

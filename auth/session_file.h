@@ -19,6 +19,10 @@ struct session_file *session_file_open(struct session_store *st, struct err *e) 
 /* Stores all sessions once more, before they are freed. NULL is fine. */
 void session_file_close(struct session_file *f);
 
+/* Seals with the first of these from now on, and stores. On failure nothing has changed. */
+bool session_file_replace_keys(struct session_file *f, const struct auth_keys *keys,
+			       struct err *e) MUST_CHECK;
+
 /* Says that what would be stored has changed. NULL is fine. */
 void session_file_touch(struct session_file *f);
 

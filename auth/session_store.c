@@ -53,6 +53,12 @@ session_store_free(struct session_store *st)
 	free(st);
 }
 
+bool
+session_store_replace_keys(struct session_store *st, const struct auth_keys *keys, struct err *e)
+{
+	return st->file == NULL || session_file_replace_keys(st->file, keys, e);
+}
+
 size_t
 session_store_count(const struct session_store *st)
 {

@@ -138,6 +138,24 @@ conf_is_set(const struct conf_table *table, char **environment, const char *name
 	return false;
 }
 
+const char *
+conf_find_file(const struct conf_table *table, char **environment, const char *name)
+{
+	char variable[NAME_MAX_BYTES];
+	for (size_t i = 0; i < table->count; i++)
+		for (unsigned form = 0; form < FORMS; form++) {
+			const struct conf_setting *row = &table->settings[i];
+			const char *text =
+				strcmp(row->name, name) == 0
+					? find_form(table, environment, row, form, variable)
+					: NULL;
+			if (text != NULL)
+				return str_ends_with(str_from(variable), STR(FILE_SUFFIX)) ? text
+											   : NULL;
+		}
+	return NULL;
+}
+
 void
 conf_wipe_environment(const struct conf_table *table, char **environment)
 {
@@ -209,9 +227,8 @@ read_all(int fd, struct buf *out, struct err *e)
 	return ok;
 }
 
-/* The file's content without the line ends behind it. */
-static bool
-read_file(const char *path, struct buf *out, struct err *e)
+bool
+conf_read_file(const char *path, struct buf *out, struct err *e)
 {
 	struct stat st;
 	/* Not blocking, so that a FIFO is reported and not waited for. */
@@ -238,7 +255,7 @@ read_form(struct loader *l, const struct conf_setting *row, const char *variable
 	struct err e = ERR_INIT;
 	char shown[SHOWN_MAX_BYTES];
 
-	if (is_file && text[0] == '/' && read_file(text, value, &e))
+	if (is_file && text[0] == '/' && conf_read_file(text, value, &e))
 		return true;
 	if (!is_file && buf_add_str(value, str_from(text)))
 		return true;

@@ -99,6 +99,11 @@ void conf_free_secrets(const struct conf_table *table, void *target);
 /* Whether the setting is given in any of its forms, well or badly. */
 bool conf_is_set(const struct conf_table *table, char **environment, const char *name);
 
+/* The name of the file that the setting's value comes from, in the environment; NULL where it comes
+ * from none. And what such a file holds, without the line ends behind it; out is bounded. */
+const char *conf_find_file(const struct conf_table *table, char **environment, const char *name);
+bool conf_read_file(const char *path, struct buf *out, struct err *e) MUST_CHECK;
+
 /* Overwrites the secrets' values in the environment, which then count as not set: neither
  * /proc/<pid>/environ nor a child has them any longer. */
 void conf_wipe_environment(const struct conf_table *table, char **environment);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fetch_private.h"
 #include "base/log.h"
 
@@ -32,6 +33,7 @@ struct fetch {
 	struct fetch_call *calls;
 	struct fetch_socket *sockets;
 	char *ca_file;
+	uint64_t authorities_changed_ms; /* 0: never */
 	char *user_agent;
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms;
@@ -608,6 +610,24 @@ set_callbacks(struct fetch_call *call)
 }
 
 /* What an unbounded or unverified transfer would need is off in libcurl by default or is here. */
+/* libcurl keeps authorities for a time that each request says. One shorter than what has passed
+ * since they changed leaves out what was kept before. */
+static long
+authorities_age_s(const struct fetch *f)
+{
+	uint64_t passed_s = (clock_monotonic_ms() - f->authorities_changed_ms) / 1000;
+
+	if (f->authorities_changed_ms == 0 || passed_s >= CA_CACHE_S)
+		return CA_CACHE_S;
+	return passed_s == 0 ? 1 : (long)passed_s;
+}
+
+void
+fetch_reload_authorities(struct fetch *f)
+{
+	f->authorities_changed_ms = clock_monotonic_ms();
+}
+
 static bool
 set_limits(const struct fetch *f, CURL *easy)
 {
@@ -622,7 +642,7 @@ set_limits(const struct fetch *f, CURL *easy)
 		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
 		{CURLOPT_SSL_VERIFYPEER, 1},
 		{CURLOPT_SSL_VERIFYHOST, 2},
-		{CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S},
+		{CURLOPT_CA_CACHE_TIMEOUT, authorities_age_s(f)},
 		{CURLOPT_MAXAGE_CONN, IDLE_MAX_S},
 		{CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_timeout_ms},
 		{CURLOPT_UPLOAD_BUFFERSIZE, 16384},

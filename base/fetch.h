@@ -55,6 +55,8 @@ typedef void fetch_done_fn(const struct fetch_response *response, const struct e
 
 struct fetch *fetch_new(struct loop *l, const struct fetch_options *options,
 			struct err *e) MUST_CHECK;
+/* The file of authorities has changed: connections that begin from now on look at it again. */
+void fetch_reload_authorities(struct fetch *f);
 void fetch_free(struct fetch *f); /* cancels what is under way */
 
 /* done never runs before this returns. NULL: nothing was started, done will not run. */

@@ -304,6 +304,24 @@ listen_free(struct listen *s)
 }
 
 void
+listen_take_waiting(struct listen *s)
+{
+	static const int on = 1;
+	int listener = evconnlistener_get_fd(s->evhtp->server);
+
+	for (int taken = 0; taken < BACKLOG && !s->paused; taken++) {
+		struct address peer = {.len = sizeof(peer.sa)};
+		int fd = accept4(listener, (struct sockaddr *)&peer.sa, &peer.len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		if (!address_is_unix(&s->address))
+			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		s->on_accept(fd, &peer, s->arg);
+	}
+}
+
+void
 listen_pause(struct listen *s)
 {
 	s->paused = true;

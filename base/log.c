@@ -45,6 +45,12 @@ log_configure(enum log_level level, enum log_format format, int fd)
 	atomic_store(&sink.is_torn, false);
 }
 
+void
+log_set_level(enum log_level level)
+{
+	sink.level = level;
+}
+
 int
 log_open_sink(int fd)
 {

@@ -99,6 +99,8 @@ log_err(const struct err *e)
  */
 void log_configure(enum log_level level, enum log_format format, int fd);
 
+void log_set_level(enum log_level level);
+
 /*
  * A descriptor for log_configure that never blocks its writer, whatever its reader does: a pipe is
  * opened anew or, where that is not allowed, set not to block, with room for LOG_PIPE_BYTES. Others

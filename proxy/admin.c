@@ -66,7 +66,7 @@ static void
 name_problems(struct json_writer *w, const struct proxy *p)
 {
 	json_write_array(w, "problems");
-	if (p->draining)
+	if (p->is_leaving)
 		name_problem(w, "process", "draining");
 	if (p->tls != NULL && tls_context_expires_at_s(p->tls) <= clock_wall_s())
 		name_problem(w, "certificate", "expired");
@@ -89,12 +89,12 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	(void)request;
 	if (p->relay == NULL)
 		upstream_probe(p->upstream);
-	reply->status = p->draining ? 503 : 200;
+	reply->status = p->is_leaving ? 503 : 200;
 	reply->content_type = "application/json";
 	json_write_begin(&w, &reply->body);
 	json_write_object(&w, NULL);
-	json_write_bool(&w, "ready", !p->draining);
-	if (p->draining)
+	json_write_bool(&w, "ready", !p->is_leaving);
+	if (p->is_leaving)
 		json_write_str(&w, "reason", STR("draining"));
 	if (p->relay == NULL) {
 		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
@@ -125,6 +125,7 @@ on_activity(const struct service_request *request, struct service_reply *reply, 
 	json_write_str(&w, "last_activity", str_from(date));
 	json_write_int(&w, "idle_s", (clock_wall_ms() - active_ms) / 1000);
 	json_write_int(&w, "connections", (int64_t)p->downstreams_count);
+	json_write_int(&w, "websockets", (int64_t)p->websockets_count);
 	json_write_close(&w, '}');
 	if (!json_write_end(&w))
 		reply->status = 500;

@@ -494,3 +494,12 @@ on_io(void *arg, unsigned ready)
 		return;
 	}
 }
+
+bool
+conn_has_arrived(const struct conn *c)
+{
+	char byte;
+
+	return (c->tls != NULL && tls_session_has_buffered(c->tls)) ||
+	       (c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}

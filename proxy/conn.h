@@ -110,6 +110,9 @@ size_t conn_count_unsent(const struct conn *c);
 enum conn_end { CONN_END_NONE, CONN_END_PEER, CONN_END_BOTH };
 enum conn_end conn_find_end(const struct conn *c);
 
+/* Whether bytes wait to be read, in the kernel or in TLS. */
+bool conn_has_arrived(const struct conn *c);
+
 /* Gives back memory that an idle connection does not need. */
 void conn_trim(struct conn *c);
 

@@ -209,8 +209,6 @@ on_open(void *arg)
 
 	count_handshake(d);
 	downstream_change_state(d, DOWNSTREAM_IDLE);
-	if (d->proxy->draining)
-		downstream_close(d);
 }
 
 static void
@@ -321,6 +319,13 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	conn_want_read(&d->conn, true);
 }
 
+/* Nobody connects without a request in mind, and one may have arrived that was not read yet. */
+static bool
+expects_request(const struct downstream *d)
+{
+	return d->conn.received_bytes == 0 || conn_has_arrived(&d->conn);
+}
+
 void
 downstream_drain_all(struct proxy *p)
 {
@@ -328,8 +333,10 @@ downstream_drain_all(struct proxy *p)
 
 	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
 		next = d->next;
-		if (d->state == DOWNSTREAM_IDLE || d->state == DOWNSTREAM_HANDSHAKE)
+		if (d->state == DOWNSTREAM_IDLE && !expects_request(d))
 			downstream_close(d);
+		else if (d->state == DOWNSTREAM_IDLE)
+			downstream_arm(d);
 		else if (d->stream.exchange != NULL)
 			exchange_close(d->stream.exchange, WEBSOCKET_GOING_AWAY);
 	}

@@ -24,7 +24,7 @@ static void
 choose_framing(struct downstream *d, const struct response_head *head)
 {
 	d->keep_alive =
-		d->request.keep_alive && !d->proxy->draining && !d->saw_end && d->body_ended;
+		d->request.keep_alive && !d->proxy->is_leaving && !d->saw_end && d->body_ended;
 	switch (head->body) {
 	case BODY_NONE:
 		d->response = HTTP1_FRAMING_NONE;

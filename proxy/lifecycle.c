@@ -12,12 +12,13 @@
 
 #include "proxy/downstream.h"
 #include "proxy/preface.h"
+#include "proxy/reload.h"
 
 #define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
 #define BURST_CONNECTIONS 64u	/* at once: what they leave behind is worth a look */
 #define TRIM_DELAY_MS	  1000u /* for what is being freed */
 
-static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 /* After a burst, malloc keeps what it was given; a workspace's memory is what a pod pays for. */
 static void
@@ -110,6 +111,15 @@ open_listener(struct lifecycle *l, size_t index, const struct address *address, 
 	return true;
 }
 
+/* What the kernel has accepted for us already is served: after a close it would be reset. */
+static void
+take_waiting(struct lifecycle *l)
+{
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
+		if (l->listeners[i].listen != NULL)
+			listen_take_waiting(l->listeners[i].listen);
+}
+
 static void
 close_listeners(struct lifecycle *l)
 {
@@ -131,34 +141,68 @@ end_now(void *arg)
 }
 
 static void
-drain(struct lifecycle *l)
+drain(void *arg)
 {
+	struct lifecycle *l = arg;
 	struct proxy *p = l->proxy;
 
 	log_info(NULL, "draining", log_int("connections", (int64_t)p->downstreams_count));
-	notify_stopping(&l->notify, p->settings->drain_timeout_ms);
-	p->draining = true;
+	take_waiting(l);
 	close_listeners(l);
-	loop_timer_start(&l->drain_timer, p->settings->drain_timeout_ms);
+	p->draining = true;
 	preface_close_all(p);
 	downstream_drain_all(p);
 	resume_when_possible(l);
 }
 
+/* Whoever routes to us hears that we are not ready, and takes a moment to act on it. All of it
+ * stays within DRAIN_TIMEOUT. */
 static void
-reload_certificate(struct lifecycle *l)
+leave(struct lifecycle *l)
 {
-	struct err e = ERR_INIT;
+	const struct settings *settings = l->proxy->settings;
+	uint64_t delay_ms = settings->drain_delay_ms;
 
-	if (l->proxy->tls == NULL)
+	if (delay_ms > settings->drain_timeout_ms / 2)
+		delay_ms = settings->drain_timeout_ms / 2;
+	notify_stopping(&l->notify, settings->drain_timeout_ms);
+	l->proxy->is_leaving = true;
+	loop_timer_stop(&l->idle_timer);
+	loop_timer_start(&l->drain_timer, settings->drain_timeout_ms);
+	if (delay_ms == 0) {
+		drain(l);
 		return;
-	bool done = tls_context_reload(l->proxy->tls, &e);
-	l->proxy->metrics.reloads[done ? 0 : 1]++;
-	if (done)
-		log_info(NULL, "certificate reloaded",
-			 log_int("expires_at", tls_context_expires_at_s(l->proxy->tls)));
-	else
-		log_error(NULL, "certificate not reloaded; the old one stays", log_err(&e));
+	}
+	log_info(NULL, "leaving", log_ms("delay_ms", (int64_t)delay_ms));
+	loop_timer_start(&l->delay_timer, delay_ms);
+}
+
+static bool
+is_cloning(const struct proxy *p)
+{
+	enum clone_phase phase = clone_progress(p->clone)->phase;
+
+	return phase != CLONE_OFF && phase != CLONE_WAITING && phase != CLONE_DONE &&
+	       phase != CLONE_FAILED;
+}
+
+/* Looks when IDLE_SHUTDOWN may have passed, and again when it may pass next. */
+static void
+on_idle_timer(void *arg)
+{
+	struct lifecycle *l = arg;
+	struct proxy *p = l->proxy;
+	uint64_t limit_ms = p->settings->idle_shutdown_ms;
+
+	if (is_cloning(p))
+		proxy_note_activity(p);
+	uint64_t idle_ms = loop_now_ms(p->loop) - p->active_ms;
+	if (idle_ms < limit_ms) {
+		loop_timer_start(&l->idle_timer, limit_ms - idle_ms);
+		return;
+	}
+	log_info(NULL, "nobody is working here", log_ms("idle_ms", (int64_t)idle_ms));
+	leave(l);
 }
 
 static void
@@ -173,13 +217,25 @@ say_ready(struct lifecycle *l)
 static void
 reload(struct lifecycle *l)
 {
-	bool is_serving = !l->proxy->draining;
+	bool is_serving = !l->proxy->is_leaving;
 
 	if (is_serving)
 		notify_reloading(&l->notify);
-	reload_certificate(l);
+	reload_now(l->proxy->reload);
 	if (is_serving)
 		say_ready(l);
+}
+
+static void
+toggle_debug(struct lifecycle *l)
+{
+	bool is_on = log_is_enabled(LOG_DEBUG);
+	enum log_level usual = (enum log_level)l->proxy->settings->log_level;
+	enum log_level other = usual == LOG_DEBUG ? LOG_INFO : usual;
+
+	log_set_level(LOG_DEBUG);
+	log_info(NULL, "debug lines switched", log_bool("on", !is_on));
+	log_set_level(is_on ? other : LOG_DEBUG);
 }
 
 static void
@@ -189,10 +245,12 @@ on_signal(void *arg, int signal_number)
 
 	if (signal_number == SIGHUP)
 		reload(l);
-	else if (l->proxy->draining)
+	else if (signal_number == SIGUSR1)
+		toggle_debug(l);
+	else if (l->proxy->is_leaving)
 		end_now(l);
 	else
-		drain(l);
+		leave(l);
 }
 
 /* A connection to a browser may need one to the IDE. */
@@ -231,7 +289,9 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	*l = (struct lifecycle){.proxy = p};
 	p->on_capacity = resume_when_possible;
 	p->on_capacity_arg = l;
+	loop_timer_init(&l->delay_timer, p->loop, drain, l);
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
+	loop_timer_init(&l->idle_timer, p->loop, on_idle_timer, l);
 	loop_timer_init(&l->trim_timer, p->loop, give_memory_back, l);
 	meet_service_manager(l);
 	raise_descriptor_limit(p->settings->connections_max);
@@ -242,6 +302,8 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	    !open_listener(l, 1, &p->settings->http_address, e))
 		return false;
 	say_ready(l);
+	if (p->relay == NULL && p->settings->idle_shutdown_ms > 0)
+		loop_timer_start(&l->idle_timer, p->settings->idle_shutdown_ms);
 	return true;
 }
 
@@ -269,7 +331,9 @@ lifecycle_fini(struct lifecycle *l)
 	ignore_signals();
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		loop_signal_fini(&l->signals[i]);
+	loop_timer_fini(&l->delay_timer);
 	loop_timer_fini(&l->drain_timer);
+	loop_timer_fini(&l->idle_timer);
 	loop_timer_fini(&l->trim_timer);
 	notify_fini(&l->notify);
 }

@@ -3,9 +3,11 @@
  * From listening to the last connection: public listeners and how many connections they may bring,
  * signals, draining.
  *
- * SIGTERM and SIGINT drain: not ready, no new connections, what runs may end, WebSockets are closed
- * with 1001; a second one, or DRAIN_TIMEOUT, ends at once. SIGHUP reads certificates again. A
- * service manager (NOTIFY_SOCKET) hears of each of these.
+ * SIGTERM and SIGINT end it in order: not ready, but serving for DRAIN_DELAY; then no new
+ * connections, what runs may end, WebSockets are closed with 1001; a second one, or DRAIN_TIMEOUT,
+ * ends at once. The same comes of itself when nobody has done anything for IDLE_SHUTDOWN. SIGHUP
+ * reads certificates and secrets again, SIGUSR1 switches debug lines on and off. A service manager
+ * (NOTIFY_SOCKET) hears of what concerns it.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H
@@ -14,7 +16,7 @@
 #include "base/notify.h"
 #include "proxy/proxy.h"
 
-#define LIFECYCLE_SIGNALS   3
+#define LIFECYCLE_SIGNALS   4
 #define LIFECYCLE_LISTENERS 2
 
 struct lifecycle;
@@ -29,7 +31,9 @@ struct lifecycle {
 	struct proxy *proxy;
 	struct loop_signal signals[LIFECYCLE_SIGNALS];
 	struct lifecycle_listener listeners[LIFECYCLE_LISTENERS];
+	struct loop_timer delay_timer;
 	struct loop_timer drain_timer;
+	struct loop_timer idle_timer;
 	struct loop_timer trim_timer;
 	struct notify notify;	 /* the service manager, where there is one */
 	size_t connections_peak; /* since memory was given back last */

@@ -136,6 +136,7 @@ struct state {
 	int64_t ready;
 	int64_t draining;
 	int64_t connections;
+	int64_t websockets;
 	int64_t last_activity_us;
 	int64_t certificate_expires_s;
 	int64_t upstream_ready;
@@ -162,6 +163,11 @@ static const struct metrics_family states[] = {
 	 .type = METRICS_GAUGE,
 	 STATE(connections),
 	 .help = "Public connections that are open."},
+	{.name = "workspace_proxy_websockets",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(websockets),
+	 .help = "WebSockets that are open or being opened."},
 	{.name = "workspace_proxy_last_activity_timestamp_seconds",
 	 .type = METRICS_GAUGE,
 	 .unit = METRICS_MICROSECONDS,
@@ -250,6 +256,7 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->upstream_connections[0] = (int64_t)figures.idle;
 	s->upstream_connections[1] = (int64_t)figures.in_use;
 	s->upstream_connects = figures.connects;
+	s->websockets = (int64_t)p->websockets_count;
 	s->last_activity_us = proxy_last_activity_ms(p) * 1000;
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;
@@ -261,8 +268,8 @@ read_sidecar(struct proxy *p, struct state *s)
 static void
 read_state(struct proxy *p, struct state *s)
 {
-	s->draining = p->draining;
-	s->ready = !p->draining;
+	s->draining = p->is_leaving;
+	s->ready = !p->is_leaving;
 	s->connections = (int64_t)p->downstreams_count;
 	s->certificate_expires_s = p->tls == NULL ? 0 : tls_context_expires_at_s(p->tls);
 	if (p->relay == NULL)

@@ -22,6 +22,7 @@
 
 struct downstream;
 struct preface;
+struct reload;
 
 #define PROXY_HOSTS 2
 
@@ -47,7 +48,9 @@ struct proxy {
 	size_t downstreams_count;	/* of both */
 	struct peers peers;		/* who they are from */
 	size_t websockets_count;	/* open, or asked for */
-	bool draining;
+	bool is_leaving; /* asked to end: no longer ready, and serving on for DRAIN_DELAY */
+	bool draining;	 /* after that: nothing new */
+	struct reload *reload;
 	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
 	void *on_capacity_arg;

@@ -13,6 +13,7 @@
 #include "proxy/credential_server.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
+#include "proxy/reload.h"
 #include "proxy/workspace.h"
 
 /* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
@@ -26,7 +27,9 @@ struct serve {
 	struct proxy proxy;
 	bool is_relay;
 	struct lifecycle lifecycle;
-	struct arena arena; /* of the strings that proxy refers to */
+	struct arena arena;	   /* of the strings that proxy refers to */
+	struct settings *settings; /* proxy reads them, reload replaces secrets */
+	struct reload reload;
 	struct fetch *fetch;
 	struct service *admin;
 	struct credential_server *credentials; /* NULL: nobody asks */
@@ -207,6 +210,8 @@ start(struct serve *s, struct err *e)
 	p->pages = make_pages(p, e);
 	if (p->pages == NULL || !(s->is_relay ? make_relay(s, e) : make_sidecar(s, e)))
 		return false;
+	reload_start(&s->reload, p, s->settings, s->fetch);
+	p->reload = &s->reload;
 	return start_orphans(s, e) && start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
 }
 
@@ -216,6 +221,7 @@ stop(struct serve *s)
 	struct proxy *p = &s->proxy;
 
 	lifecycle_fini(&s->lifecycle);
+	reload_fini(&s->reload);
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
 	credential_server_free(s->credentials);
@@ -265,7 +271,9 @@ run(struct serve *s, struct err *e)
 int
 serve_run(struct settings *settings, enum settings_scope scope)
 {
-	struct serve s = {.proxy = {.settings = settings}, .is_relay = scope == SETTINGS_RELAY};
+	struct serve s = {.proxy = {.settings = settings},
+			  .settings = settings,
+			  .is_relay = scope == SETTINGS_RELAY};
 	struct err e = ERR_INIT;
 
 	arena_init(&s.arena, 64u * 1024);

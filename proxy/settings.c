@@ -9,7 +9,10 @@
 
 #include <stdlib.h>
 
+#include "proxy/settings_parse.h"
 #include "proxy/settings_table.h"
+
+#define SECRET_FILE_MAX_BYTES 16384 /* of a file */
 
 #define ARENA_MAX_BYTES ((size_t)256 * 1024)
 
@@ -75,6 +78,53 @@ note_foreign(char **environment, struct conf_problems *problems)
 	}
 }
 
+/* Their names are wiped from the environment with the secrets. */
+static bool
+remember_file(struct settings *s, char **environment, const char *name, const char **path)
+{
+	const char *found = conf_find_file(&settings_table, environment, name);
+
+	if (found != NULL)
+		*path = arena_dup(&s->arena, str_from(found));
+	return found == NULL || *path != NULL;
+}
+
+static bool
+remember_files(struct settings *s, char **environment, enum settings_scope scope)
+{
+	bool is_relay = scope == SETTINGS_RELAY;
+
+	return remember_file(s, environment, "CLIENT_SECRET", &s->files.client_secret) &&
+	       remember_file(s, environment, is_relay ? "RELAY_MASTER_KEY" : "COOKIE_SECRET",
+			     &s->files.keys);
+}
+
+bool
+settings_read_secret(const char *path, struct secret **secret, struct err *e)
+{
+	struct buf text;
+
+	buf_init(&text, SECRET_FILE_MAX_BYTES);
+	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e);
+	*secret = ok ? secret_new(text.data, text.len) : NULL;
+	buf_wipe_fini(&text);
+	if (ok && *secret == NULL)
+		err_set(e, ERR_MEMORY, "no memory");
+	return *secret != NULL || err_wrap(e, "%s", path);
+}
+
+bool
+settings_read_keys(const char *path, struct auth_keys *keys, struct err *e)
+{
+	struct secret *text;
+
+	if (!settings_read_secret(path, &text, e))
+		return false;
+	bool ok = settings_parse_cookie_secret(secret_view(text), keys, NULL, e);
+	secret_free(text);
+	return ok || err_wrap(e, "%s", path);
+}
+
 struct settings *
 settings_load(char **environment, enum settings_scope scope, struct conf_problems *problems)
 {
@@ -94,6 +144,8 @@ settings_load(char **environment, enum settings_scope scope, struct conf_problem
 	settings_check(s, environment, scope, problems);
 	if (scope == SETTINGS_SERVE)
 		note_foreign(environment, problems);
+	if (!remember_files(s, environment, scope))
+		goto no_memory;
 	if (problems->count == before)
 		return s;
 	settings_free(s);

@@ -18,6 +18,12 @@
 
 #define SETTINGS_PREFIX "WORKSPACE_PROXY_"
 
+/* Where secrets were read from, to be read again; NULL where they come from no file. */
+struct settings_files {
+	const char *client_secret;
+	const char *keys; /* COOKIE_SECRET's, or RELAY_MASTER_KEY's */
+};
+
 struct settings {
 	struct arena arena;
 
@@ -63,6 +69,10 @@ struct settings {
 	unsigned log_format; /* enum log_format */
 	bool access_log;
 	uint64_t drain_timeout_ms;
+	uint64_t drain_delay_ms; /* not ready, and serving all the same */
+	uint64_t idle_shutdown_ms;
+	uint64_t reload_interval_ms;
+	struct settings_files files;
 };
 
 extern const struct conf_table settings_table;
@@ -79,5 +89,9 @@ enum settings_scope {
 struct settings *settings_load(char **environment, enum settings_scope scope,
 			       struct conf_problems *problems) MUST_CHECK;
 void settings_free(struct settings *s);
+
+/* Reads a secret's file again. What is filled is the caller's. */
+bool settings_read_secret(const char *path, struct secret **secret, struct err *e) MUST_CHECK;
+bool settings_read_keys(const char *path, struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 #endif

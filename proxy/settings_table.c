@@ -666,6 +666,43 @@ static const struct conf_setting rows[] = {
 	 .min = 0,
 	 .max = HOUR,
 	 .text = "On SIGTERM: how long running requests may take to finish before they are cut."},
+	{.group = "Logging and shutdown",
+	 .name = "DRAIN_DELAY",
+	 .type = CONF_DURATION,
+	 .flags = RELAY_TOO,
+	 .offset = AT(drain_delay_ms),
+	 .fallback = "2s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
+		 "to "
+		 "fail, so that whoever routes here can notice. Part of `DRAIN_TIMEOUT`, and at "
+		 "most "
+		 "half of it."},
+	{.group = "Logging and shutdown",
+	 .name = "IDLE_SHUTDOWN",
+	 .type = CONF_DURATION,
+	 .offset = AT(idle_shutdown_ms),
+	 .fallback = "0s",
+	 .min = 0,
+	 .max = 720 * HOUR,
+	 .text = "When no user has done anything for this long, the process ends as on SIGTERM, "
+		 "with "
+		 "exit code 0. Requests of signed-in users and what browsers send on WebSockets "
+		 "count, "
+		 "and so does a clone; health checks do not. `0s`: never."},
+	{.group = "Logging and shutdown",
+	 .name = "RELOAD_INTERVAL",
+	 .type = CONF_DURATION,
+	 .flags = RELAY_TOO,
+	 .offset = AT(reload_interval_ms),
+	 .fallback = "5s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "How often the files of certificate, keys, client secret and `GITLAB_CA_FILE` are "
+		 "looked at; those that have changed are read again, as all are on SIGHUP. `0s`: "
+		 "on "
+		 "SIGHUP only."},
 	RESERVED("PORTS", NULL, "Ports reachable as `<port>-<name>.<zone>`."),
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),

@@ -207,6 +207,7 @@ class ProxyMaker:
                 "ADMIN_ADDRESS": "127.0.0.1:0",
                 "GITLAB_URL": gitlab.url,
                 "CLIENT_ID": application.uid,
+                "DRAIN_DELAY": "0s",
                 "LOG_LEVEL": "debug",
             }
             values.update({k: v for k, v in settings.items() if k != "application"})
@@ -273,6 +274,7 @@ def derive_settings(certificates, gitlab, upstream, port):
         "GITLAB_URL": "https://localhost:9",
         "CLIENT_ID": "none",
         "WORKSPACE_ID": 7,
+        "DRAIN_DELAY": "0s",
         "LOG_LEVEL": "debug",
     }
     if gitlab:

@@ -109,7 +109,7 @@ def test_what_lasts_is_seen_while_it_does(make_stage):
         raw.send_frame(websocket.TEXT, b"x" * 1000)
         raw.read_frame()
         m = scrape(stage.proxy)
-        assert m.get("workspace_proxy_websockets_opened_total") == 1
+        assert m.get("workspace_proxy_websockets_opened_total") == m.get("workspace_proxy_websockets") == 1
         assert m.get("workspace_proxy_http_requests_in_flight") == 1
         assert m.get("workspace_proxy_upstream_connections", state="in_use") == 1
         assert m.get("workspace_proxy_http_request_body_bytes_total") >= 1000
@@ -249,5 +249,5 @@ def test_only_what_a_user_does_is_activity(make_stage):
         assert not is_activity(lambda: raw.send(stage.head(signed_in=False)).read_response())
         assert not is_activity(lambda: ask(stage.proxy, "/ready"))
     answer = ask(stage.proxy, "/activity").json()
-    assert set(answer) == {"last_activity", "idle_s", "connections"} and 0 <= answer["idle_s"] < 60
+    assert set(answer) == {"last_activity", "idle_s", "connections", "websockets"} and 0 <= answer["idle_s"] < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["last_activity"])

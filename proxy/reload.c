@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See reload.h. Files are looked at now and then rather than watched: a handful of stat calls every
+ * some seconds works for every file system, and sees through the symbolic links that Kubernetes
+ * swaps.
+ */
+#include "proxy/reload.h"
+
+static bool
+reload_certificate(struct reload *r, struct err *e)
+{
+	return tls_context_reload(r->proxy->tls, e);
+}
+
+static bool
+reload_client_secret(struct reload *r, struct err *e)
+{
+	struct auth_settings *s = &r->settings->auth;
+	struct secret *secret = NULL;
+
+	if (!settings_read_secret(r->settings->files.client_secret, &secret, e))
+		return false;
+	secret_free(s->client_secret);
+	s->client_secret = secret;
+	return true;
+}
+
+static void
+free_keys(struct auth_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		secret_free(keys->keys[i]);
+	keys->count = 0;
+}
+
+/* A sidecar's cookie keys, or a relay's master keys. */
+static bool
+reload_keys(struct reload *r, struct err *e)
+{
+	struct settings *s = r->settings;
+	bool is_relay = r->proxy->relay != NULL;
+	struct auth_keys *used = is_relay ? &s->relay.master_keys : &s->auth.cookie_keys;
+	struct auth_keys keys = {.count = 0};
+	bool ok = settings_read_keys(s->files.keys, &keys, e) &&
+		  (is_relay ? relay_replace_keys(r->proxy->relay, &keys, e)
+			    : auth_replace_keys(r->proxy->auth, &keys, e));
+
+	if (!ok) {
+		free_keys(&keys);
+		return false;
+	}
+	free_keys(used);
+	*used = keys;
+	return true;
+}
+
+static bool
+reload_authorities(struct reload *r, struct err *e)
+{
+	if (!tls_check_authorities(r->settings->gitlab_ca_file, e))
+		return false;
+	fetch_reload_authorities(r->fetch);
+	return true;
+}
+
+static const struct reload_part {
+	const char *name;
+	bool (*apply)(struct reload *r, struct err *e);
+} parts[RELOAD_PARTS] = {
+	{"certificate", reload_certificate},
+	{"client secret", reload_client_secret},
+	{"keys", reload_keys},
+	{"GitLab's authorities", reload_authorities},
+};
+
+static void
+report(struct reload *r, size_t part, bool ok, const struct err *e)
+{
+	bool is_certificate = parts[part].apply == reload_certificate;
+
+	r->proxy->metrics.reloads[ok ? 0 : 1]++;
+	if (ok && is_certificate)
+		log_info(NULL, "certificate reloaded",
+			 log_int("expires_at", tls_context_expires_at_s(r->proxy->tls)));
+	else if (ok)
+		log_info(NULL, "reloaded", log_cstr("part", parts[part].name));
+	else if (is_certificate)
+		log_error(NULL, "certificate not reloaded; the old one stays", log_err(e));
+	else
+		log_error(NULL, "not reloaded; the old one stays",
+			  log_cstr("part", parts[part].name), log_err(e));
+}
+
+static void
+apply(struct reload *r, size_t part)
+{
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < RELOAD_PATHS; i++)
+		r->files[part][i].applied = r->files[part][i].seen;
+	report(r, part, parts[part].apply(r, &e), &e);
+}
+
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* True when a file is not as it was when it was looked at last. One that is gone looks like none.
+ */
+static bool
+look(struct reload_file *f)
+{
+	struct stat now = {.st_size = -1};
+
+	if (f->path == NULL)
+		return false;
+	if (stat(f->path, &now) != 0)
+		now = (struct stat){.st_size = -1};
+	bool has_moved = !is_same(&now, &f->seen);
+	f->seen = now;
+	return has_moved;
+}
+
+static bool
+is_due(struct reload_file files[RELOAD_PATHS])
+{
+	bool is_moving = false;
+	bool has_changed = false;
+
+	for (size_t i = 0; i < RELOAD_PATHS; i++) {
+		is_moving = look(&files[i]) || is_moving;
+		has_changed = has_changed || !is_same(&files[i].seen, &files[i].applied);
+	}
+	return has_changed && !is_moving;
+}
+
+static void
+on_timer(void *arg)
+{
+	struct reload *r = arg;
+
+	for (size_t i = 0; i < RELOAD_PARTS; i++)
+		if (is_due(r->files[i]))
+			apply(r, i);
+	loop_timer_start(&r->timer, r->settings->reload_interval_ms);
+}
+
+static void
+name_files(struct reload *r)
+{
+	const struct settings *s = r->settings;
+
+	if (r->proxy->tls != NULL) {
+		r->files[0][0].path = s->tls_cert_file;
+		r->files[0][1].path = s->tls_key_file;
+	}
+	r->files[1][0].path = r->fetch == NULL ? NULL : s->files.client_secret;
+	r->files[2][0].path = s->files.keys;
+	r->files[3][0].path = r->fetch == NULL ? NULL : s->gitlab_ca_file;
+}
+
+void
+reload_start(struct reload *r, struct proxy *p, struct settings *settings, struct fetch *fetch)
+{
+	*r = (struct reload){.proxy = p, .settings = settings, .fetch = fetch};
+	name_files(r);
+	for (size_t i = 0; i < RELOAD_PARTS; i++)
+		for (size_t j = 0; j < RELOAD_PATHS; j++) {
+			(void)look(&r->files[i][j]);
+			r->files[i][j].applied = r->files[i][j].seen;
+		}
+	loop_timer_init(&r->timer, p->loop, on_timer, r);
+	if (settings->reload_interval_ms > 0)
+		loop_timer_start(&r->timer, settings->reload_interval_ms);
+}
+
+void
+reload_fini(struct reload *r)
+{
+	if (r->proxy != NULL)
+		loop_timer_fini(&r->timer);
+}
+
+void
+reload_now(struct reload *r)
+{
+	for (size_t i = 0; i < RELOAD_PARTS; i++) {
+		if (r->files[i][0].path == NULL)
+			continue;
+		for (size_t j = 0; j < RELOAD_PATHS; j++)
+			(void)look(&r->files[i][j]);
+		apply(r, i);
+	}
+}

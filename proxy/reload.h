@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is read again while the process runs: certificate, client secret, cookie keys, the relay's
+ * master keys and GitLab's authorities, as far as they come from files.
+ *
+ * On SIGHUP at once, and by itself when a file has changed and stays as it is for a moment: a
+ * mounted secret that Kubernetes swaps is a changed file, too. What can't be used changes nothing,
+ * is said, and tried again when the file changes again.
+ */
+#ifndef PROXY_RELOAD_H
+#define PROXY_RELOAD_H
+
+#include <sys/stat.h>
+
+#include "proxy/proxy.h"
+
+#define RELOAD_PARTS 4
+#define RELOAD_PATHS 2
+
+struct reload_file {
+	const char *path; /* NULL: none */
+	struct stat seen;
+	struct stat applied;
+};
+
+struct reload {
+	struct proxy *proxy;
+	struct settings *settings; /* whose secrets are replaced */
+	struct fetch *fetch;	   /* NULL: a relay */
+	struct loop_timer timer;
+	struct reload_file files[RELOAD_PARTS][RELOAD_PATHS];
+};
+
+void reload_start(struct reload *r, struct proxy *p, struct settings *settings,
+		  struct fetch *fetch);
+void reload_fini(struct reload *r); /* fine after no start */
+
+/* Reads everything again. */
+void reload_now(struct reload *r);
+
+#endif

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing things under load: processes that take over a port from each other, certificates and
+secrets that rotate, the end after idleness. No request may fail."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+
+import certificates as certificates_module
+from proxy import Proxy, is_sanitized, new_cookie_secret, reserve_port, wait_until
+from raw_client import RawClient
+from test_lifecycle import held, own_pair, subject  # noqa: F401  (own_pair is a fixture)
+from test_metrics import ask, scrape
+
+
+class Load:
+    """Requests without end from some threads: on one connection each, or on a new one each time."""
+
+    def __init__(self, connect, head):
+        self.done, self.failures = 0, []
+        self._connect, self._head = connect, head
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(i % 2 == 0,)) for i in range(4)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(15)
+
+    def _run(self, keeps):
+        raw = None
+        while not self._stop.is_set():
+            try:
+                raw = raw or self._connect()
+                response = raw.send(self._head).read_response()
+                if response.status != 200:
+                    raise ValueError(f"status {response.status}")
+                self.done += 1
+                if not keeps or response.get("Connection") == "close":
+                    raw.close()
+                    raw = None
+            except Exception as e:
+                self.failures.append(repr(e))
+                raw = None
+        if raw:
+            raw.close()
+
+    def wait(self, more):
+        wanted = self.done + more
+        wait_until(lambda: self.done >= wanted, what=f"{more} more requests")
+
+
+# Restart
+
+
+def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream, tmp_path):
+    """Two processes on one port; five times the older one is asked to end."""
+    address = ("127.0.0.1", reserve_port())
+    first = make_proxy(gitlab, upstream, HTTP_ADDRESS="%s:%d" % address, DRAIN_DELAY="200ms")
+    head = f"GET /oauth2/sign_in HTTP/1.1\r\nHost: {first.host}\r\n\r\n".encode()
+    old, ends = first, []
+    with Load(lambda: RawClient(address), head) as load:
+        for number in range(5):
+            load.wait(50)
+            new = Proxy(first.settings, tmp_path / f"next-{number}.log", first.secrets).start()
+            old.process.send_signal(signal.SIGTERM)
+            ends.append(old.process.wait(10))
+            load.wait(50)
+            if old is not first:
+                old.check_end()
+            old = new
+    assert not load.failures, (len(load.failures), load.done, load.failures[:5])
+    assert ends == [0] * 5
+    first.exit_code = 0
+    old.check_end()
+
+
+def test_while_leaving_it_serves_and_is_not_ready(make_stage):
+    stage = make_stage(DRAIN_DELAY="10m", DRAIN_TIMEOUT="3s")
+    go = held(stage)
+    with stage.raw() as busy, stage.raw() as kept:
+        kept.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+        busy.send(stage.head()).read_head()
+        started = time.monotonic()
+        stage.proxy.process.send_signal(signal.SIGTERM)
+        stage.proxy.wait_for_log(message="leaving")
+        ready = ask(stage.proxy, "/ready")
+        assert ready.status == 503 and ready.json()["problems"][0] == {"part": "process", "why": "draining"}
+        assert ask(stage.proxy, "/ping").status == 200
+        assert scrape(stage.proxy).get("workspace_proxy_ready") == 0
+        answer = kept.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+        assert (answer.status, answer.get("Connection")) == (200, "close")
+        with stage.raw() as late:
+            answer = late.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+            assert (answer.status, answer.get("Connection")) == (200, "close")
+        stage.proxy.wait_for_log(message="draining")
+        go.release(1)
+        assert busy.read_exactly(10) == b"helloworld"
+    assert stage.proxy.process.wait(10) == 0
+    assert 1.4 < time.monotonic() - started < 4, "at most half of DRAIN_TIMEOUT"
+
+
+def test_a_connection_without_a_request_may_still_send_one(make_stage):
+    stage = make_stage()
+    with stage.raw() as fresh, stage.raw() as silent:
+        stage.proxy.process.send_signal(signal.SIGTERM)
+        stage.proxy.wait_for_log(message="draining")
+        answer = fresh.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+        assert (answer.status, answer.get("Connection")) == (200, "close")
+        assert silent.is_closed()
+    assert stage.proxy.process.wait(10) == 0
+
+
+# Reload
+
+
+def test_two_hundred_certificates_under_load(make_stage, certificates, own_pair):
+    (cert, key), put = own_pair
+    stage = make_stage(TLS_CERT_FILE=cert, TLS_KEY_FILE=key, RELOAD_INTERVAL="0s")
+    pairs = [certificates.issue(stem) for stem in ("first", "second")]
+    rotations = 50 if is_sanitized() else 200
+
+    def rotate(number):
+        for source, target in zip(pairs[number % 2], (cert, key)):
+            shutil.copyfile(source, target + ".new")
+            os.replace(target + ".new", target)
+        stage.proxy.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: reloads(stage) > number, what="a reload", interval_s=0.002)
+
+    with Load(stage.raw, stage.head("GET", "/oauth2/userinfo")) as load:
+        for number in range(rotations):
+            rotate(number)
+        load.wait(20)
+    assert not load.failures, (len(load.failures), load.failures[:5])
+    m = scrape(stage.proxy)
+    assert m.get("workspace_proxy_reloads_total", outcome="failed") == 0
+    assert m.get("workspace_proxy_tls_handshakes_failed_total", reason="error") == 0
+    assert load.done > rotations
+
+
+def reloads(stage):
+    return len(stage.proxy.log_entries(message="certificate reloaded"))
+
+
+def test_files_that_change_are_noticed(make_stage, certificates, tmp_path):
+    """As Kubernetes mounts secrets: names that lead through a link to a directory, which is swapped."""
+    mount = tmp_path / "mount"
+    mount.mkdir()
+
+    def swap(stem, damaged=False):
+        version = mount / f"..{stem}"
+        version.mkdir()
+        cert, key = certificates.issue(stem)
+        shutil.copyfile(cert, version / "tls.crt")
+        (version / "tls.key").write_text("damaged" if damaged else open(key).read())
+        (mount / "..new").symlink_to(version.name)
+        os.replace(mount / "..new", mount / "..data")
+
+    swap("first")
+    for name in ("tls.crt", "tls.key"):
+        (mount / name).symlink_to(f"..data/{name}")
+    stage = make_stage(
+        TLS_CERT_FILE=str(mount / "tls.crt"), TLS_KEY_FILE=str(mount / "tls.key"), RELOAD_INTERVAL="20ms"
+    )
+    assert subject(stage, certificates) == "first"
+    swap("second")
+    stage.proxy.wait_for_log(message="certificate reloaded")
+    assert subject(stage, certificates) == "second"
+    swap("third", damaged=True)
+    entry = stage.proxy.wait_for_log(message="certificate not reloaded; the old one stays")
+    assert "tls.key" in entry["error"]
+    assert subject(stage, certificates) == "second"
+    swap("fourth")
+    wait_until(lambda: subject(stage, certificates) == "fourth", what="the good pair")
+    assert scrape(stage.proxy).get("workspace_proxy_reloads_total", outcome="failed") == 1
+
+
+def write(path, text):
+    path.with_suffix(".new").write_text(text)
+    os.replace(path.with_suffix(".new"), path)
+
+
+def test_cookie_keys_rotate_and_sessions_survive(make_proxy, gitlab, upstream, make_client, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    file = tmp_path / "cookie-secret"
+    keys = [new_cookie_secret() for _ in range(3)]
+    write(file, keys[0])
+    proxy = make_proxy(
+        gitlab,
+        upstream,
+        COOKIE_SECRET=None,
+        COOKIE_SECRET_FILE=str(file),
+        STATE_DIR=str(state),
+        RELOAD_INTERVAL="20ms",
+    )
+    proxy.secrets += keys
+    before, after = make_client(), make_client()
+    assert before.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+    write(file, "too short")
+    proxy.wait_for_log(message="not reloaded; the old one stays", part="keys")
+    assert before.fetch(proxy.origin + "/").status == 200
+    write(file, f"{keys[1]},{keys[0]}")
+    proxy.wait_for_log(message="reloaded", part="keys")
+    assert before.fetch(proxy.origin + "/").status == 200
+    assert after.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+    # The old key is not needed for what was sealed since, and neither is it for the file of sessions.
+    write(file, f"{keys[2]},{keys[1]}")
+    wait_until(lambda: len(proxy.log_entries(message="reloaded", part="keys")) == 2)
+    assert after.fetch(proxy.origin + "/").status == 200
+    assert proxy.stop() == 0
+    proxy.start_again()
+    assert after.fetch(proxy.origin + "/").status == 200
+    proxy.secrets += [c.value for client in (before, after) for c in client.cookies_of(proxy.name)]
+
+
+def test_the_client_secret_rotates(make_proxy, gitlab, upstream, make_client, tmp_path):
+    file = tmp_path / "client-secret"
+    write(file, "not-yet-the-right-one")
+    proxy = make_proxy(
+        gitlab, upstream, CLIENT_SECRET=None, CLIENT_SECRET_FILE=str(file), RELOAD_INTERVAL="0s"
+    )
+    secret = next(a.secret for a in gitlab.state.applications.values() if a.uid == proxy.settings["CLIENT_ID"])
+    proxy.secrets += [secret, "not-yet-the-right-one"]
+    assert make_client().login(proxy.origin + "/", "sasha", "sasha-password").status == 502
+    write(file, secret + "\n")
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_for_log(message="reloaded", part="client secret")
+    assert make_client().login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+
+
+def test_gitlabs_authorities_change(make_proxy, gitlab, upstream, make_client, certificates, tmp_path):
+    file, other = tmp_path / "ca.pem", tmp_path / "other"
+    other.mkdir()
+    shutil.copyfile(certificates_module.Authority(other).file, file)
+    proxy = make_proxy(gitlab, upstream, GITLAB_CA_FILE=str(file), RELOAD_INTERVAL="0s")
+    assert make_client().login(proxy.origin + "/", "sasha", "sasha-password").status == 503
+    write(file, open(certificates.ca).read())
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_for_log(message="reloaded", part="GitLab's authorities")
+
+    def works():
+        return make_client().login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+
+    wait_until(works, what="the new authority to count", interval_s=0.2)
+
+
+# Idleness
+
+
+def test_the_end_after_idleness(make_stage):
+    stage = make_stage(IDLE_SHUTDOWN="700ms")
+    started = time.monotonic()
+    while time.monotonic() - started < 1.2:
+        with stage.raw() as raw:
+            assert raw.send(stage.head()).read_response().status == 200
+        time.sleep(0.1)
+    last = time.monotonic()
+    while stage.proxy.process.poll() is None:
+        assert time.monotonic() - last < 10, "it does not end"
+        try:
+            ask(stage.proxy, "/ready")
+        except (OSError, EOFError):
+            break
+        time.sleep(0.05)
+    assert stage.proxy.process.wait(5) == 0 and time.monotonic() - last > 0.5
+    assert stage.proxy.log_entries(message="nobody is working here")
+
+
+# The log
+
+
+def test_debug_lines_are_switched_by_a_signal(make_stage):
+    stage = make_stage(LOG_LEVEL="info")
+
+    def ask_once():
+        with stage.raw() as raw:
+            raw.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+        with stage.raw() as raw:
+            raw.send(b"GET / HTTP/9\r\n\r\n").read_until_close()
+
+    def switch(count):
+        stage.proxy.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: len(stage.proxy.log_entries(message="debug lines switched")) == count)
+
+    ask_once()
+    assert not stage.proxy.log_entries(level="debug")
+    switch(1)
+    ask_once()
+    wait_until(lambda: stage.proxy.log_entries(level="debug"), what="debug lines")
+    switch(2)
+    count = len(stage.proxy.log_entries(level="debug"))
+    ask_once()
+    ask(stage.proxy, "/ping")
+    assert len(stage.proxy.log_entries(level="debug")) == count
