@@ -76,6 +76,7 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 	struct url origin = settings->gitlab_url;
 	char *stall;
 	char *depth;
+	char *memory;
 
 	*env = (struct environment){.count = 0};
 	arena_init(&env->arena, ARENA_MAX);
@@ -97,9 +98,11 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 	}
 	stall = arena_printf(&env->arena, "%llums", (unsigned long long)settings->stall_timeout_ms);
 	depth = arena_printf(&env->arena, "%llu", (unsigned long long)settings->depth);
+	memory = arena_printf(&env->arena, "%llu", (unsigned long long)settings->memory_bytes);
 	environment_add(env, PREFIX "CLONE_STALL_TIMEOUT", stall);
 	environment_add(env, PREFIX "CLONE_DEPTH", depth);
-	if (stall == NULL || depth == NULL || env->failed)
+	environment_add(env, PREFIX "CLONE_MEMORY", memory);
+	if (stall == NULL || depth == NULL || memory == NULL || env->failed)
 		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
 	return true;
 }

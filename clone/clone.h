@@ -22,6 +22,7 @@ struct clone_settings {
 	const char *ca_file;	   /* NULL: the system's */
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
+	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
 	struct url gitlab_url;	   /* credentials go to this origin only */
 	const char *helper;	   /* git's credential.helper for that origin; NULL: none */
 };

@@ -10,15 +10,11 @@
 #include <stdlib.h>
 
 #include "clone/git_steps.h"
-#include "clone/indexer.h"
 
 /* A pack that claims more is refused before memory is reserved for it. */
 #define OBJECTS_MAX (32u * 1024u * 1024u)
 /* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
-#define WINDOW_BYTES (32u * 1024u * 1024u)
-#define MAPPED_BYTES (256u * 1024u * 1024u)
-/* For objects while a pack is indexed. */
-#define INDEXER_BYTES (256u * 1024u * 1024u)
+#define WINDOW_BYTES (8u * 1024u * 1024u)
 
 #ifdef SANITIZED
 /* libgit2 1.5 loses the match data of every regular expression that does not match. */
@@ -72,7 +68,6 @@ git_steps_report(struct transfer *t, enum clone_phase phase)
 static bool
 make_repository(struct transfer *t)
 {
-	static const struct indexer_options indexer = {.memory_max_bytes = INDEXER_BYTES};
 	git_repository_init_options options;
 	int code;
 
@@ -82,7 +77,7 @@ make_repository(struct transfer *t)
 	code = git_repository_init_ext(&t->repository, t->request->into, &options);
 	if (code < 0)
 		return git_steps_fail(t, code, "init");
-	code = indexer_install(t->repository, &indexer);
+	code = indexer_install(t->repository, &t->indexer);
 	if (code < 0)
 		return git_steps_fail(t, code, "set up the indexer");
 	code = git_remote_create(&t->remote, t->repository, "origin", t->request->url);
@@ -109,7 +104,8 @@ set_library_options(struct transfer *t)
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
 	if (code == 0)
-		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)MAPPED_BYTES);
+		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
+					(size_t)t->request->memory_bytes);
 	/* The check guards against repositories of others; the only one we open is made here, on
 	 * volumes that may map owners as they like. */
 	if (code == 0)
@@ -124,6 +120,7 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 		.request = request,
 		.failure = f,
 		.progress = {.phase = CLONE_CONNECTING},
+		.indexer = {.memory_max_bytes = (size_t)request->memory_bytes},
 	};
 	bool ok;
 

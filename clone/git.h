@@ -24,6 +24,7 @@ struct clone_git_request {
 	const char *ca_file;	    /* NULL: the system's */
 	uint64_t depth;		    /* commits of one branch or tag; 0: all of everything */
 	const char *helper;	    /* the repository's credential.helper; NULL: none */
+	uint64_t memory_bytes;	    /* for objects while a pack is indexed, then of mapped packs */
 	const char *into;	    /* an empty directory of our own */
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms; /* no byte for this long */

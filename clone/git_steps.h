@@ -8,6 +8,7 @@
 #include <git2.h>
 
 #include "clone/git.h"
+#include "clone/indexer.h"
 #include "clone/transport.h"
 
 struct transfer {
@@ -22,6 +23,7 @@ struct transfer {
 	git_oid detached;     /* without a branch and a tag */
 	bool has_detached;
 	struct buf shallow; /* ids of commits without their parents */
+	struct indexer_options indexer;
 	struct transport_options transport;
 };
 

@@ -157,6 +157,7 @@ run_git(struct worker *w)
 			.url = url.data,
 			.ref = settings->ref,
 			.depth = settings->depth,
+			.memory_bytes = settings->memory_bytes,
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
 			.helper = source_is_gitlab(settings) ? settings->helper : NULL,

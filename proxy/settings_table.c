@@ -394,6 +394,18 @@ static const struct conf_setting rows[] = {
 	 .text = "Commits of history to clone, of one branch or tag, as `git clone --depth` "
 		 "does; `0` is all. `git fetch --unshallow` gets the rest."},
 	{.group = "Clone",
+	 .name = "CLONE_MEMORY",
+	 .type = CONF_SIZE,
+	 .flags = CLONE_TOO,
+	 .offset = AT(clone.memory_bytes),
+	 .fallback = "256MiB",
+	 .min = 16 * 1024 * KIB,
+	 .max = 64LL * 1024 * 1024 * KIB,
+	 .text = "Memory for objects while a clone is indexed, whatever the repository's size; "
+		 "what does not fit lies in unlinked files beside the pack. Afterwards at most so "
+		 "much of the pack is mapped at a time. On top come about 100 bytes for each "
+		 "object, and at checkout the file that is being written."},
+	{.group = "Clone",
 	 .name = "CLONE_TOKEN",
 	 .type = CONF_SECRET,
 	 .flags = CLONE_TOO,

@@ -57,6 +57,7 @@ def test_worker_holds_what_it_needs(cloning):
         with open(f"{folder}/{name}", "rb") as file:
             content = file.read()
         assert cloning.token.encode() not in content and b"SECRET" not in content
+        assert name != "environ" or b"WORKSPACE_PROXY_CLONE_MEMORY=268435456\0" in content
     # null, null, the log, no token any more, the progress; what else is open is the worker's own
     links = {int(fd): os.readlink(f"{folder}/fd/{fd}") for fd in os.listdir(f"{folder}/fd")}
     assert links[0] == links[1] == "/dev/null" and 3 not in links or not links[3].startswith("pipe:")
