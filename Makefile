@@ -228,8 +228,8 @@ demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the
 
 # The container image; container/Containerfile says what else can be built from it.
 .PHONY: image image-tree image-test
-image-tree: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace
-	@tools/image-tree $(abspath $<) $(VERSION) $(abspath $(BUILD))/image
+image-tree: all
+	@tools/image-tree $(abspath $(BUILD)) $(VERSION) $(abspath $(BUILD))/image
 image: $(BUILD)/deps-image ## builds the container image from this machine's packages, in build/image
 	@$(MAKE) -j$(JOBS) all
 	@tools/build-image $(BUILD) $(VERSION)
