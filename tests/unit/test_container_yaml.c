@@ -262,8 +262,8 @@ static const char *const texts[] = {
 	"\\",
 	"a'b",
 	"\xc2\x85",
-	"a\xe2\x80\xa8"
-	"b\n",
+	("a\xe2\x80\xa8"
+	 "b\n"),
 	"\xef\xbb\xbf",
 	"\x01",
 	"\x7f",
