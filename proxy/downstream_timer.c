@@ -116,13 +116,14 @@ has_taken_some(struct downstream *d)
 	return has_taken;
 }
 
-/* Bytes that the browser has taken; under TLS about so many. */
+/* Bytes that the browser has taken; under TLS about so many. What still waits in the connection is
+ * not counted as sent either. */
 static uint64_t
 count_taken(const struct downstream *d)
 {
-	uint64_t unsent = conn_count_unsent(&d->conn);
+	uint64_t on_the_way = conn_count_unsent(&d->conn) - d->conn.out.len;
 
-	return d->conn.sent_bytes > unsent ? d->conn.sent_bytes - unsent : 0;
+	return d->conn.sent_bytes > on_the_way ? d->conn.sent_bytes - on_the_way : 0;
 }
 
 /*

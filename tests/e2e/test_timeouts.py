@@ -123,7 +123,7 @@ def test_a_browser_that_takes_nothing(make_stage):
 
 def test_a_browser_that_takes_little(make_stage):
     """Slow is not gone, though the kernel's buffer stays full for longer than the deadline."""
-    stage = make_stage(SEND_TIMEOUT="800ms")
+    stage = make_stage(SEND_TIMEOUT="800ms", SEND_MIN_RATE=10000, MIN_RATE_PERIOD="800ms")
     size = 24 << 20
     with stage.raw() as raw:
         raw.send(stage.head("GET", f"/stream/{size}"))
