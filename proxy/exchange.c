@@ -307,7 +307,8 @@ exchange_on_body(struct exchange *x, struct str data)
 	case EXCHANGE_FORWARD:
 	case EXCHANGE_RESPONSE:
 	case EXCHANGE_TUNNEL:
-		proxy_note_activity(x->proxy);
+		if (!websocket_is_empty_pong(data))
+			proxy_note_activity(x->proxy);
 		x->body_started = true;
 		upstream_send_body(x->upstream, data);
 		if (upstream_is_blocked(x->upstream))

@@ -700,8 +700,8 @@ static const struct conf_setting rows[] = {
 	 .max = 720 * HOUR,
 	 .text = "When no user has done anything for this long, the process ends as on SIGTERM, "
 		 "with "
-		 "exit code 0. Requests of signed-in users and what browsers send on WebSockets "
-		 "count, "
+		 "exit code 0. Requests of signed-in users and what browsers send on WebSockets, "
+		 "but for empty pongs, count, "
 		 "and so does a clone; health checks do not. `0s`: never."},
 	{.group = "Logging and shutdown",
 	 .name = "RELOAD_INTERVAL",

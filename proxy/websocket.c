@@ -72,3 +72,13 @@ websocket_close_frame(unsigned code, char out[WEBSOCKET_CLOSE_BYTES])
 	out[2] = (char)(code >> 8);
 	out[3] = (char)(code & 0xff);
 }
+
+bool
+websocket_is_empty_pong(struct str data)
+{
+	static const char masked_pong[] = {'\x8a', '\x80'};
+	const size_t mask_bytes = 4;
+
+	return data.len == sizeof(masked_pong) + mask_bytes &&
+	       memcmp(data.data, masked_pong, sizeof(masked_pong)) == 0;
+}

@@ -30,6 +30,9 @@ websocket_is_at_boundary(const struct websocket_tracker *t)
 /* Close codes (RFC 6455 section 7.4.1). */
 enum { WEBSOCKET_GOING_AWAY = 1001, WEBSOCKET_POLICY_VIOLATION = 1008 };
 
+/* Whether data is one empty pong from a client: browsers send it by themselves. */
+bool websocket_is_empty_pong(struct str data);
+
 /* An empty ping, from server to client. */
 #define WEBSOCKET_PING STR("\x89\0")
 

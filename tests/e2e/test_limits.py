@@ -393,6 +393,19 @@ def test_a_ping_never_splits_a_frame(make_stage):
     assert {f[1] for f in frames if f[0] == websocket.PING} == {b""}
 
 
+def test_pongs_keep_no_idle_workspace_alive(make_stage):
+    stage = make_stage(WEBSOCKET_PING_INTERVAL="100ms", IDLE_SHUTDOWN="800ms")
+    pings = 0
+    with stage.raw() as raw:
+        assert upgrade(stage, raw).status == 101
+        while (frame := raw.read_frame())[0] == websocket.PING:
+            raw.send_frame(websocket.PONG)
+            pings += 1
+            assert pings < 100, "never ends"
+        assert frame[0] == websocket.CLOSE and websocket.close_code(frame[1]) == 1001
+    assert pings >= 3 and stage.proxy.process.wait(10) == 0
+
+
 def test_without_the_setting_nothing_is_pinged(make_stage):
     stage = make_stage()
     with stage.raw() as raw:

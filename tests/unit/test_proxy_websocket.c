@@ -210,10 +210,24 @@ test_close_frames(void **state)
 	}
 }
 
+static void
+test_empty_pongs(void **state)
+{
+	(void)state;
+	assert_true(websocket_is_empty_pong(STR("\x8a\x80zzzz")));
+	assert_false(websocket_is_empty_pong(STR("\x8a\x80zzz")));
+	assert_false(websocket_is_empty_pong(STR("\x8a\x80zzzzz")));
+	assert_false(websocket_is_empty_pong(STR("\x8a\x00zzzz")));
+	assert_false(websocket_is_empty_pong(STR("\x89\x80zzzz")));
+	assert_false(websocket_is_empty_pong(STR("\x8a\x81zzzza")));
+	assert_false(websocket_is_empty_pong(STR_NONE));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty_pongs),
 		cmocka_unit_test(test_boundaries_byte_by_byte),
 		cmocka_unit_test(test_boundaries_in_every_split),
 		cmocka_unit_test(test_long_frames),
