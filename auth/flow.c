@@ -83,6 +83,7 @@ flow_parse_state(struct flow_state *s, struct str text)
 	struct str first = STR_NONE;
 	uint64_t number;
 
+	s->whole = text;
 	if (text.len > FLOW_STATE_MAX || memchr(text.data, '\0', text.len) != NULL)
 		return false;
 	if (!str_next(&rest, '.', &s->id) || !is_flow_id(s->id))

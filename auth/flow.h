@@ -31,6 +31,7 @@ struct flow {
 };
 
 struct flow_state { /* a state parameter, taken apart; views into it */
+	struct str whole;
 	struct str id;
 	struct str random;
 	unsigned round;

@@ -11,14 +11,13 @@
 
 #include <stdlib.h>
 
+#include "auth/flow_cookie.h"
 #include "auth/relay_state.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
 #define CODE_MAX_BYTES	512u
 #define ERROR_MAX_BYTES 512u
-#define OPENS_MAX	4u
-#define CLOCK_SKEW_MS	(300 * INT64_C(1000))
 
 /* What a callback carries, decoded. */
 struct callback {
@@ -86,109 +85,6 @@ authorize_location(const struct auth *a, const struct flow *f, struct arena *are
 	return location;
 }
 
-/* Ids grow with time, so that the oldest flow of a browser is known without opening any. */
-static uint32_t
-next_flow_id(struct auth *a)
-{
-	uint32_t now = (uint32_t)clock_wall_ms();
-
-	a->last_flow_id = (int32_t)(now - a->last_flow_id) > 0 ? now : a->last_flow_id + 1;
-	return a->last_flow_id;
-}
-
-static void
-clear_flow_cookie(struct auth *a, struct str id, struct auth_verdict *v)
-{
-	struct buf name;
-
-	buf_init(&name, 256);
-	if (flow_cookie_name(&name, a->settings->cookie_name, id))
-		verdict_add_cookie(
-			v, cookie_format(&a->cookies, &v->arena, buf_view(&name), STR_NONE, 0));
-	buf_fini(&name);
-}
-
-static uint32_t
-age_of_flow(const struct auth *a, struct str id)
-{
-	uint8_t bytes[FLOW_ID_LEN / 2];
-	uint32_t number = 0;
-	struct buf out;
-
-	buf_init(&out, sizeof(bytes));
-	if (crypto_hex_decode(&out, id) && out.len == sizeof(bytes))
-		memcpy(bytes, out.data, sizeof(bytes));
-	else
-		memset(bytes, 0, sizeof(bytes));
-	buf_fini(&out);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		number = number << 8 | bytes[i];
-	return a->last_flow_id - number;
-}
-
-/* The oldest of the browser's flow cookies that is younger than `below`; counts those. */
-static size_t
-find_oldest_flow(const struct auth *a, const struct auth_facts *facts, uint64_t below,
-		 struct str *oldest)
-{
-	struct cookie_scan scan;
-	struct str name;
-	struct str value;
-	struct str id;
-	uint32_t oldest_age = 0;
-	size_t count = 0;
-
-	cookie_scan_init(&scan, facts);
-	while (cookie_scan_next(&scan, &name, &value)) {
-		uint32_t age;
-
-		if (!flow_is_cookie_name(name, a->settings->cookie_name, &id))
-			continue;
-		age = age_of_flow(a, id);
-		if (age >= below)
-			continue;
-		if (count++ == 0 || age > oldest_age) {
-			oldest_age = age;
-			*oldest = id;
-		}
-	}
-	return count;
-}
-
-/* Makes room for one more flow cookie, as far as one answer can. */
-static void
-expire_surplus_flows(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
-{
-	uint64_t below = UINT64_MAX;
-	struct str oldest = STR_NONE;
-
-	while (v->set_cookies_count < AUTH_SET_COOKIES_MAX - 1 &&
-	       find_oldest_flow(a, facts, below, &oldest) >= FLOW_ALIVE_MAX) {
-		clear_flow_cookie(a, oldest, v);
-		below = age_of_flow(a, oldest);
-	}
-}
-
-static bool
-add_flow_cookie(struct auth *a, const struct flow *f, struct auth_verdict *v, struct err *e)
-{
-	struct buf name;
-	struct buf text;
-	bool ok;
-
-	buf_init(&name, 256);
-	buf_init(&text, COOKIE_TEXT_MAX);
-	ok = flow_cookie_name(&name, a->settings->cookie_name,
-			      str_take(str_from(f->state), FLOW_ID_LEN)) &&
-	     flow_seal(f, &a->cookies, buf_view(&name), &text, e);
-	if (ok)
-		verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena, buf_view(&name),
-						    buf_view(&text), FLOW_AGE_MAX_MS / 1000));
-	buf_fini(&text);
-	buf_fini(&name);
-	return ok;
-}
-
 void
 login_begin(struct auth *a, const struct auth_facts *facts, const struct login_round *round,
 	    struct auth_verdict *v)
@@ -210,13 +106,13 @@ login_begin(struct auth *a, const struct auth_facts *facts, const struct login_r
 		return;
 	}
 	gitlab_metrics(a->gitlab)->logins_started++;
-	flow_init(&flow, next_flow_id(a), r.number, r.first_ms, r.target);
+	flow_init(&flow, flow_cookie_next_id(a), r.number, r.first_ms, r.target);
 	verdict_redirect(v, 302,
 			 a->relay_start_url == NULL ? authorize_location(a, &flow, &v->arena)
 						    : relay_location(a, &flow, &v->arena));
 	if (facts != NULL)
-		expire_surplus_flows(a, facts, v);
-	if (!add_flow_cookie(a, &flow, v, &e)) {
+		flow_cookie_expire_surplus(a, facts, v);
+	if (!flow_cookie_add(a, &flow, v, &e)) {
 		log_error(NULL, "login not started", log_err(&e));
 		verdict_unavailable(v, 0, "A login could not be started.");
 	}
@@ -253,51 +149,25 @@ read_callback(struct callback *c, const struct auth_facts *facts)
 	return NULL;
 }
 
-/* The flow whose cookie this browser sent and whose state this is. */
-static bool
-find_flow(struct auth *a, const struct auth_facts *facts, struct callback *c)
-{
-	struct str state = buf_view(&c->state);
-	unsigned opens_left = OPENS_MAX;
-	struct cookie_scan scan;
-	struct str name;
-	struct str value;
-	struct str id;
-
-	cookie_scan_init(&scan, facts);
-	while (opens_left > 0 && cookie_scan_next(&scan, &name, &value)) {
-		if (!flow_is_cookie_name(name, a->settings->cookie_name, &id) ||
-		    !str_equal(id, c->parts.id))
-			continue;
-		opens_left--;
-		if (flow_open(&c->flow, &a->cookies, name, value) &&
-		    crypto_equal(str_from(c->flow.state), state))
-			return true;
-		flow_wipe(&c->flow);
-	}
-	return false;
-}
-
-/* A callback that belongs to no flow we can go on with. */
-static void
-recover(struct auth *a, const struct auth_facts *facts, const struct callback *c,
-	struct auth_verdict *v)
+void
+login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
+	      const struct flow *flow, struct auth_verdict *v)
 {
 	struct login_round round = {
-		.target = c->flow.target[0] == '\0' ? STR("/") : str_from(c->flow.target),
-		.number = c->parts.round + 1,
-		.first_ms = c->parts.first_ms,
+		.target = flow->target[0] == '\0' ? STR("/") : str_from(flow->target),
+		.number = state->round + 1,
+		.first_ms = state->first_ms,
 	};
 	struct auth_session *s = session_find(a->store, facts);
 
-	if (c->flow.target[0] != '\0')
-		clear_flow_cookie(a, c->parts.id, v);
+	if (flow->target[0] != '\0')
+		flow_cookie_clear(a, state->id, v);
 	if (s != NULL && !session_wants_login(s)) {
 		verdict_redirect(v, 302, arena_dup(&v->arena, round.target));
 		return;
 	}
 	login_count(a, AUTH_LOGIN_RESTARTED);
-	log_info(facts->log, "login restarted", log_str("flow", c->parts.id),
+	log_info(facts->log, "login restarted", log_str("flow", state->id),
 		 log_int("round", (int64_t)round.number));
 	login_begin(a, facts, &round, v);
 }
@@ -325,14 +195,6 @@ report_error(struct auth *a, const struct auth_facts *facts, const struct callba
 	login_count(a, auth_metrics_login_of(v->problem));
 }
 
-static bool
-flow_is_current(const struct flow *f)
-{
-	int64_t age_ms = clock_wall_ms() - f->started_ms;
-
-	return age_ms > -CLOCK_SKEW_MS && age_ms < FLOW_AGE_MAX_MS;
-}
-
 static struct auth_call *
 answer_callback(struct auth *a, const struct auth_facts *facts, struct callback *c,
 		struct auth_verdict *v, auth_done_fn *done, void *arg)
@@ -347,12 +209,12 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct callback 
 		v->location = a->start_url;
 		return NULL;
 	}
-	if (!find_flow(a, facts, c) || !flow_is_current(&c->flow) ||
+	if (!flow_cookie_find(a, facts, &c->parts, &c->flow) ||
 	    !flow_ring_take(&a->used_flows, &c->parts)) {
-		recover(a, facts, c, v);
+		login_recover(a, facts, &c->parts, &c->flow, v);
 		return NULL;
 	}
-	clear_flow_cookie(a, c->parts.id, v);
+	flow_cookie_clear(a, c->parts.id, v);
 	if (c->error.len > 0) {
 		report_error(a, facts, c, v);
 		return NULL;

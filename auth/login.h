@@ -21,6 +21,12 @@ void login_begin(struct auth *a, const struct auth_facts *facts, const struct lo
 /* Once for each login that ends. */
 void login_count(struct auth *a, enum auth_metrics_login outcome);
 
+/* A callback that belongs to no flow which could go on: into the workspace where there is a
+ * session, and to the next round of a login where there is none. The flow's target is empty where
+ * its cookie did not come. */
+void login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
+		   const struct flow *flow, struct auth_verdict *v);
+
 /* GitLab's redirect. As auth_answer. */
 struct auth_call *login_finish(struct auth *a, const struct auth_facts *facts,
 			       struct auth_verdict *v, auth_done_fn *done, void *arg);
