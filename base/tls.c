@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -372,6 +373,14 @@ int64_t
 tls_context_expires_at_s(const struct tls_context *c)
 {
 	return c->expires_at_s;
+}
+
+bool
+tls_context_names(const struct tls_context *c, const char *host)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(c->ssl_ctx);
+
+	return leaf != NULL && X509_check_host(leaf, host, strlen(host), 0, NULL) == 1;
 }
 
 bool

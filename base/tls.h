@@ -27,6 +27,9 @@ void tls_context_free(struct tls_context *c);
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);
 
+/* Whether clients will find this host name in the leaf. */
+bool tls_context_names(const struct tls_context *c, const char *host);
+
 /* Whether a client can verify by this file: PEM, at least one certificate. ERR_CONFIG names the
  * file. */
 bool tls_check_authorities(const char *file, struct err *e) MUST_CHECK;

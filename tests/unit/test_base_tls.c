@@ -562,6 +562,8 @@ test_reload(void **state)
 
 	(void)state;
 	assert_true(llabs(tls_context_expires_at_s(c) - now_s - 7 * 86400) < 600);
+	assert_true(tls_context_names(c, "one.test"));
+	assert_false(tls_context_names(c, "two.test"));
 	peers_open(&before, c, client_ctx);
 	assert_int_equal(handshake(&before), TLS_DONE);
 
