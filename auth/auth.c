@@ -10,6 +10,7 @@
 #include "auth/credential.h"
 #include "auth/endpoints.h"
 #include "auth/gate.h"
+#include "auth/handover.h"
 #include "auth/login.h"
 
 #define SETTINGS_ARENA_MAX 65536u
@@ -44,6 +45,23 @@ format_redirect_uri(struct auth *a, const char *relay)
 					     str_is_empty(u->query) ? "" : "?", STR_FMT(u->query));
 }
 
+/* GitLab's own hosts begin with the IDE's port. */
+static void
+set_port_hosts(struct auth *a)
+{
+	struct str authority = str_skip(a->origin, strlen("https://"));
+	uint16_t port;
+
+	if (!ports_split_host(authority, &port, &a->port_hosts))
+		a->port_hosts = authority;
+}
+
+const char *
+auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
+{
+	return arena_printf(arena, "https://%u-%.*s", port, STR_FMT(a->port_hosts));
+}
+
 static bool
 build_addresses(struct auth *a)
 {
@@ -58,6 +76,7 @@ build_addresses(struct auth *a)
 			return false;
 	}
 	a->origin = str_from(url_origin(&s->external_url, &a->arena));
+	set_port_hosts(a);
 	a->gitlab_url = format_base(&s->gitlab_url, &a->arena);
 	if (a->origin.data == NULL || a->gitlab_url == NULL)
 		return false;
@@ -214,6 +233,10 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 		endpoint_start(a, facts, v);
 		return NULL;
 	case AUTH_ENDPOINT_CALLBACK:
+		if (facts->port != 0) {
+			handover_accept(a, facts, v);
+			return NULL;
+		}
 		return login_finish(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_SIGN_IN:
 		endpoint_sign_in(a, facts, v);
@@ -225,6 +248,8 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 		return endpoint_auth(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_USERINFO:
 		return endpoint_userinfo(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_PORT:
+		return handover_grant(a, facts, v, done, arg);
 	}
 	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
 	return NULL;

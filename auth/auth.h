@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/metrics.h"
+#include "base/ports.h"
 #include "base/secret.h"
 #include "base/url.h"
 
@@ -31,6 +32,7 @@ enum auth_mode { /* joined by +: all must hold */
 
 struct auth_settings {
 	struct url external_url;   /* the workspace's public origin */
+	struct ports ports;	   /* with hosts of their own: see auth_port_origin */
 	struct url gitlab_url;	   /* as browsers see it, without a trailing '/' in path */
 	struct url gitlab_api_url; /* as the pod reaches it; host is empty when it is the same */
 	const char *client_id;
@@ -74,6 +76,8 @@ typedef struct str auth_header_fn(const void *arg, struct str lower_name, size_t
 struct auth_facts {
 	struct str method;
 	struct str host;   /* authority as asked for, already known to be ours */
+	uint16_t port;	   /* whose host that is; 0: the workspace's own */
+	struct str origin; /* with port: what auth_port_origin gave; must outlive the call */
 	struct str target; /* origin-form, raw: path and query */
 	auth_header_fn *header;
 	const void *header_arg;
@@ -144,6 +148,7 @@ struct auth_verdict {
 	struct str token_header;   /* AUTH_ALLOW: the request passes by the GitLab token in this
 				      header   (lower case), which must not go on; or empty */
 	struct auth_session *kept; /* whose memory holds identity; auth_verdict_fini lets go */
+	const struct handover *handover; /* auth's own */
 	struct arena arena;
 };
 void auth_verdict_init(struct auth_verdict *v);
@@ -166,6 +171,7 @@ enum auth_endpoint {
 	AUTH_ENDPOINT_SIGN_OUT,
 	AUTH_ENDPOINT_AUTH,
 	AUTH_ENDPOINT_USERINFO,
+	AUTH_ENDPOINT_PORT, /* of the workspace's own host: on to that of a port */
 };
 struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
 			      const struct auth_facts *facts, struct auth_verdict *v,
@@ -178,6 +184,13 @@ void auth_metrics_write(const struct auth *a, struct buf *out);
 
 /* Whether GitLab answered the last request; true before the first. */
 bool auth_gitlab_answers(const struct auth *a);
+
+/*
+ * "https://<port>-<name>.<zone>", where the workspace's own host is <name>.<zone> or, as GitLab
+ * writes it, that with a port of its own in front. A port's host shares sessions with the
+ * workspace's, and has cookies of its own: see auth/handover.h. NULL without memory.
+ */
+const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
 /* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
  * it. */

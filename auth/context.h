@@ -28,6 +28,7 @@ struct auth {
 	struct loop *loop;
 	struct arena arena;
 	struct str origin;	   /* the workspace's: "https://name.zone" */
+	struct str port_hosts;	   /* what follows "<port>-" in the authority of a port */
 	const char *redirect_uri;  /* as registered with GitLab */
 	const char *authorize_url; /* as browsers see it, without a query */
 	const char *gitlab_url;	   /* as browsers see it */
@@ -38,6 +39,7 @@ struct auth {
 	struct gitlab *gitlab;
 	struct session_store *store;
 	struct flow_ring used_flows;
+	struct flow_ring used_tickets;
 	struct bearer_cache *bearers; /* NULL: tokens do not count */
 	uint64_t login_timeout_ms;
 	uint32_t last_flow_id;
@@ -75,6 +77,9 @@ const char *facts_read_answer(const struct auth_facts *facts, struct buf *state,
  * sentence in *detail, when it is repeated, empty, malformed or longer than the buffer takes. */
 bool facts_parameter(const struct auth_facts *facts, struct str name, struct buf *value,
 		     const char **detail) MUST_CHECK;
+
+/* The origin of the host that was asked for. */
+struct str facts_own_origin(const struct auth *a, const struct auth_facts *facts);
 
 /* Whether our own page sent this: Origin is ours, or Sec-Fetch-Site says same-origin. */
 bool facts_is_same_origin(const struct auth_facts *facts, struct str origin);

@@ -48,6 +48,16 @@ cookie_box_init(struct cookie_box *b, const struct auth_keys *keys, struct str o
 	return true;
 }
 
+struct cookie_box
+cookie_box_for(const struct cookie_box *b, const struct auth_facts *facts)
+{
+	struct cookie_box box = *b;
+
+	if (facts != NULL && facts->port != 0)
+		box.origin = facts->origin;
+	return box;
+}
+
 void
 cookie_box_fini(struct cookie_box *b)
 {

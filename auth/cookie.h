@@ -26,6 +26,10 @@ struct cookie_box {
 /* Derives this origin's keys (HKDF), so that one secret shared by workspaces gives each its own. */
 bool cookie_box_init(struct cookie_box *b, const struct auth_keys *keys, struct str origin,
 		     struct err *e) MUST_CHECK;
+
+/* The same keys for the host that facts name: nothing sealed for one host opens on another. facts
+ * may be NULL: b's own. A view, not to be ended. */
+struct cookie_box cookie_box_for(const struct cookie_box *b, const struct auth_facts *facts);
 void cookie_box_fini(struct cookie_box *b);
 
 /* What a sealed text is for. */

@@ -99,7 +99,7 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		v->location = a->start_url;
 		return;
 	}
-	if (!facts_is_same_origin(facts, a->origin)) {
+	if (!facts_is_same_origin(facts, facts_own_origin(a, facts))) {
 		log_warn(facts->log, "sign-out from another site refused");
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		v->location = a->start_url;

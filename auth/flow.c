@@ -187,11 +187,18 @@ is_own_endpoint(struct str target, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '/');
 }
 
+/* The one endpoint that a login may lead to: it only leads on. */
+static bool
+is_port_endpoint(struct str target, struct str prefix)
+{
+	return str_starts_with(str_skip(target, prefix.len), STR("/port?"));
+}
+
 static bool
 is_good_target(struct str target, struct str prefix)
 {
 	return target.len <= FLOW_TARGET_MAX && url_is_local_target(target) &&
-	       !is_own_endpoint(target, prefix);
+	       (!is_own_endpoint(target, prefix) || is_port_endpoint(target, prefix));
 }
 
 void

@@ -92,8 +92,10 @@ flow_cookie_expire_surplus(struct auth *a, const struct auth_facts *facts, struc
 }
 
 bool
-flow_cookie_add(struct auth *a, const struct flow *f, struct auth_verdict *v, struct err *e)
+flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flow *f,
+		struct auth_verdict *v, struct err *e)
 {
+	const struct cookie_box box = cookie_box_for(&a->cookies, facts);
 	struct buf name;
 	struct buf text;
 	bool ok;
@@ -102,7 +104,7 @@ flow_cookie_add(struct auth *a, const struct flow *f, struct auth_verdict *v, st
 	buf_init(&text, COOKIE_TEXT_MAX);
 	ok = flow_cookie_name(&name, a->settings->cookie_name,
 			      str_take(str_from(f->state), FLOW_ID_LEN)) &&
-	     flow_seal(f, &a->cookies, buf_view(&name), &text, e);
+	     flow_seal(f, &box, buf_view(&name), &text, e);
 	if (ok)
 		verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena, buf_view(&name),
 						    buf_view(&text), FLOW_AGE_MAX_MS / 1000));
@@ -116,6 +118,7 @@ static bool
 find_flow(const struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	  struct flow *flow)
 {
+	const struct cookie_box box = cookie_box_for(&a->cookies, facts);
 	unsigned opens_left = OPENS_MAX;
 	struct cookie_scan scan;
 	struct str name;
@@ -128,7 +131,7 @@ find_flow(const struct auth *a, const struct auth_facts *facts, const struct flo
 		    !str_equal(id, state->id))
 			continue;
 		opens_left--;
-		if (flow_open(flow, &a->cookies, name, value) &&
+		if (flow_open(flow, &box, name, value) &&
 		    crypto_equal(str_from(flow->state), state->whole))
 			return true;
 		flow_wipe(flow);

@@ -11,8 +11,9 @@
 /* Ids grow with time, so that the oldest flow of a browser is known without opening any. */
 uint32_t flow_cookie_next_id(struct auth *a);
 
-bool flow_cookie_add(struct auth *a, const struct flow *f, struct auth_verdict *v,
-		     struct err *e) MUST_CHECK;
+/* For the host that facts name; NULL: the workspace's own. */
+bool flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flow *f,
+		     struct auth_verdict *v, struct err *e) MUST_CHECK;
 void flow_cookie_clear(struct auth *a, struct str id, struct auth_verdict *v);
 
 /* Makes room for one more, as far as one answer can. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "auth/flow_cookie.h"
+#include "auth/handover.h"
 #include "auth/relay_state.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -85,6 +86,31 @@ authorize_location(const struct auth *a, const struct flow *f, struct arena *are
 	return location;
 }
 
+/* The way to a port's host is none. */
+static bool
+is_login(const struct auth_facts *facts)
+{
+	return facts == NULL || facts->port == 0;
+}
+
+/* Where a login goes on: at the workspace's own host for that of a port, else at GitLab. */
+static const char *
+location_of(const struct auth *a, const struct auth_facts *facts, const struct flow *f,
+	    struct arena *arena)
+{
+	if (!is_login(facts))
+		return handover_location(a, facts->port, f, arena);
+	return a->relay_start_url == NULL ? authorize_location(a, f, arena)
+					  : relay_location(a, f, arena);
+}
+
+static void
+count_login(struct auth *a, const struct auth_facts *facts, enum auth_metrics_login outcome)
+{
+	if (is_login(facts))
+		login_count(a, outcome);
+}
+
 void
 login_begin(struct auth *a, const struct auth_facts *facts, const struct login_round *round,
 	    struct auth_verdict *v)
@@ -99,20 +125,19 @@ login_begin(struct auth *a, const struct auth_facts *facts, const struct login_r
 		r.number = r.number == 0 ? 0 : 1;
 	}
 	if (r.number >= FLOW_ROUNDS_MAX) {
-		login_count(a, AUTH_LOGIN_LOOP);
+		count_login(a, facts, AUTH_LOGIN_LOOP);
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in was tried several times without success.");
 		v->location = start_url_for(a, r.target, &v->arena);
 		return;
 	}
-	gitlab_metrics(a->gitlab)->logins_started++;
+	if (is_login(facts))
+		gitlab_metrics(a->gitlab)->logins_started++;
 	flow_init(&flow, flow_cookie_next_id(a), r.number, r.first_ms, r.target);
-	verdict_redirect(v, 302,
-			 a->relay_start_url == NULL ? authorize_location(a, &flow, &v->arena)
-						    : relay_location(a, &flow, &v->arena));
+	verdict_redirect(v, 302, location_of(a, facts, &flow, &v->arena));
 	if (facts != NULL)
 		flow_cookie_expire_surplus(a, facts, v);
-	if (!flow_cookie_add(a, &flow, v, &e)) {
+	if (!flow_cookie_add(a, facts, &flow, v, &e)) {
 		log_error(NULL, "login not started", log_err(&e));
 		verdict_unavailable(v, 0, "A login could not be started.");
 	}
@@ -166,7 +191,7 @@ login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_
 		verdict_redirect(v, 302, arena_dup(&v->arena, round.target));
 		return;
 	}
-	login_count(a, AUTH_LOGIN_RESTARTED);
+	count_login(a, facts, AUTH_LOGIN_RESTARTED);
 	log_info(facts->log, "login restarted", log_str("flow", state->id),
 		 log_int("round", (int64_t)round.number));
 	login_begin(a, facts, &round, v);

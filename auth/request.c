@@ -111,6 +111,12 @@ auth_is_navigation(const struct auth_facts *facts)
 	       (dests == 0 || (dests == 1 && str_equal(dest, STR("document"))));
 }
 
+struct str
+facts_own_origin(const struct auth *a, const struct auth_facts *facts)
+{
+	return facts->port == 0 ? a->origin : facts->origin;
+}
+
 bool
 facts_is_same_origin(const struct auth_facts *facts, struct str origin)
 {
@@ -131,7 +137,7 @@ facts_is_same_origin(const struct auth_facts *facts, struct str origin)
 bool
 auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 {
-	return facts_is_same_origin(facts, a->origin);
+	return facts_is_same_origin(facts, facts_own_origin(a, facts));
 }
 
 bool

@@ -14,8 +14,6 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-static const char session_purpose[] = "session";
-
 static uint64_t
 idle_at_ms(const struct auth_session *s)
 {
@@ -95,40 +93,6 @@ session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens)
 	session_file_touch(s->store->file);
 }
 
-static bool
-seal_cookie(struct auth_session *s, struct err *e)
-{
-	struct session_store *st = s->store;
-	const struct cookie_use use = {session_purpose, str_from(st->settings->cookie_name)};
-	struct buf text;
-	bool ok;
-
-	buf_init(&text, sizeof(s->cookie));
-	ok = cookie_seal(st->cookies, &use, (struct str){(char *)s->id, sizeof(s->id)}, &text, e);
-	if (ok) {
-		memcpy(s->cookie, text.data, text.len);
-		s->cookie_len = text.len;
-	}
-	buf_fini(&text);
-	return ok;
-}
-
-bool
-session_open_cookie(const struct session_store *st, struct str text, uint8_t id[SESSION_ID_BYTES])
-{
-	const struct cookie_use use = {session_purpose, str_from(st->settings->cookie_name)};
-	struct buf plain;
-	bool ok;
-
-	buf_init(&plain, SESSION_COOKIE_MAX);
-	ok = text.len < SESSION_COOKIE_MAX && cookie_open(st->cookies, &use, text, &plain) &&
-	     plain.len == SESSION_ID_BYTES;
-	if (ok)
-		memcpy(id, plain.data, SESSION_ID_BYTES);
-	buf_fini(&plain);
-	return ok;
-}
-
 /* Everything but the cookie and the times. */
 static struct auth_session *
 allocate(struct session_store *st, const struct gitlab_user *user, struct err *e)
@@ -175,7 +139,7 @@ session_new(struct session_store *st, const struct gitlab_user *user, struct git
 	if (s == NULL)
 		return NULL;
 	crypto_random(s->id, sizeof(s->id));
-	if (!seal_cookie(s, e)) {
+	if (!session_keep_cookie(s, e)) {
 		free(s);
 		return NULL;
 	}
@@ -217,8 +181,9 @@ restore_cookie(struct auth_session *s, const struct session_record *r, struct er
 {
 	uint8_t id[SESSION_ID_BYTES];
 
-	if (!session_open_cookie(s->store, r->cookie, id) || memcmp(id, s->id, sizeof(id)) != 0)
-		return seal_cookie(s, e);
+	if (!session_open_cookie(s->store, NULL, r->cookie, id) ||
+	    memcmp(id, s->id, sizeof(id)) != 0)
+		return session_keep_cookie(s, e);
 	memcpy(s->cookie, r->cookie.data, r->cookie.len);
 	s->cookie_len = r->cookie.len;
 	return true;

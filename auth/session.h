@@ -50,6 +50,17 @@ void session_require_answer(struct auth_session *s);
 /* The session that a request's cookie names, if it may still be used; else NULL. */
 struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
 
+/* Appends the text of the session's cookie for the host that facts name: only there it counts. */
+bool session_seal_cookie(const struct auth_session *s, const struct auth_facts *facts,
+			 struct buf *out, struct err *e) MUST_CHECK;
+
+/*
+ * Notes that a browser was given the cookie of a port's host, after a flow that started then. False
+ * when the last ones, given before, never came back: then it keeps no cookies, and would go round
+ * for ever.
+ */
+bool session_note_handover(struct auth_session *s, int64_t flow_started_ms) MUST_CHECK;
+
 /* By id, as session_id gave it; NULL when it has ended. */
 struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
 const uint8_t *session_id(const struct auth_session *s);

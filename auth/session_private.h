@@ -6,11 +6,13 @@
 #ifndef AUTH_SESSION_PRIVATE_H
 #define AUTH_SESSION_PRIVATE_H
 
+#include "auth/flow.h"
 #include "auth/policy.h"
 #include "auth/session.h"
 
-#define SESSION_BUCKETS	   256u
-#define SESSION_COOKIE_MAX 160u
+#define SESSION_BUCKETS	      256u
+#define SESSION_COOKIE_MAX    160u
+#define SESSION_HANDOVERS_MAX 3u /* whose cookies may get lost before we explain */
 
 struct session_file;
 struct session_record;
@@ -40,7 +42,9 @@ struct auth_session {
 	int64_t opened_wall_ms;
 	uint64_t expires_ms;
 	uint64_t used_ms;
-	bool has_been_used; /* its cookie came back */
+	bool has_been_used;			     /* its cookie came back */
+	int64_t handovers_ms[SESSION_HANDOVERS_MAX]; /* see session_note_handover; 0: none */
+	size_t next_handover;
 
 	int64_t answered_wall_ms;   /* GitLab's last yes */
 	uint64_t answer_expires_ms; /* until when it may stand */
@@ -83,13 +87,18 @@ uint64_t session_used_ms(const struct auth_session *s); /* now, while it is watc
 /* A session of an earlier process; one that has ended meanwhile is not added. Takes the tokens,
  * unless it fails. */
 bool session_restore(struct session_store *st, struct session_record *r, struct err *e) MUST_CHECK;
-bool session_open_cookie(const struct session_store *st, struct str text,
-			 uint8_t id[SESSION_ID_BYTES]) MUST_CHECK;
 void session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens);
 void session_arm_timer(struct auth_session *s);
 void session_tell_watches(struct auth_session *s, enum auth_end reason);
 void session_tell_waits(struct auth_session *s);
 void session_free_silently(struct auth_session *s); /* tells and revokes nothing */
+
+/* session_cookie.c; facts name the host, NULL: the workspace's own */
+bool session_keep_cookie(struct auth_session *s, struct err *e) MUST_CHECK; /* for it, once */
+bool session_open_cookie(const struct session_store *st, const struct auth_facts *facts,
+			 struct str text, uint8_t id[SESSION_ID_BYTES]) MUST_CHECK;
+/* A cookie of its came back. */
+void session_note_return(struct auth_session *s, const struct auth_facts *facts);
 
 /* session_ask.c */
 void session_note_answer(struct auth_session *s); /* GitLab has said yes just now */

@@ -137,17 +137,18 @@ session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
 }
 
 static struct auth_session *
-find_by_text(struct session_store *st, struct str text, unsigned *opens_left)
+find_by_text(struct session_store *st, const struct auth_facts *facts, struct str text,
+	     unsigned *opens_left)
 {
 	struct auth_session *s = NULL;
 	uint8_t id[SESSION_ID_BYTES];
 
-	if (st->last != NULL && crypto_equal(session_cookie(st->last), text))
+	if (facts->port == 0 && st->last != NULL && crypto_equal(session_cookie(st->last), text))
 		return st->last;
 	if (*opens_left == 0)
 		return NULL;
 	--*opens_left;
-	if (session_open_cookie(st, text, id))
+	if (session_open_cookie(st, facts, text, id))
 		s = session_find_id(st, id);
 	secret_wipe(id, sizeof(id));
 	return s;
@@ -168,10 +169,10 @@ session_find(struct session_store *st, const struct auth_facts *facts)
 
 		if (!str_equal(name, wanted))
 			continue;
-		s = find_by_text(st, value, &opens_left);
+		s = find_by_text(st, facts, value, &opens_left);
 		if (s == NULL || session_has_expired(s))
 			continue;
-		s->has_been_used = true;
+		session_note_return(s, facts);
 		st->last = s;
 		return s;
 	}
