@@ -81,6 +81,15 @@ name_problems(struct json_writer *w, const struct proxy *p)
 }
 
 static void
+tell_port(uint16_t port, bool is_ready, void *arg)
+{
+	char name[8];
+
+	(void)snprintf(name, sizeof(name), "%u", port);
+	json_write_bool(arg, name, is_ready);
+}
+
+static void
 on_ready(const struct service_request *request, struct service_reply *reply, void *arg)
 {
 	struct proxy *p = arg;
@@ -100,6 +109,11 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
 		json_write_str(&w, "clone",
 			       str_from(clone_phase_name(clone_progress(p->clone)->phase)));
+	}
+	if (p->targets != NULL) {
+		json_write_object(&w, "ports");
+		targets_probe(p->targets, tell_port, &w);
+		json_write_close(&w, '}');
 	}
 	name_problems(&w, p);
 	json_write_close(&w, '}');

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/cors.h"
 #include "proxy/exchange_private.h"
 #include "proxy/forward.h"
 #include "proxy/reply.h"
@@ -75,6 +76,19 @@ gather_form(struct exchange *x)
 	s->ops->want_body(s, true);
 }
 
+static bool
+find_origin(struct exchange *x)
+{
+	const struct proxy *p = x->proxy;
+
+	x->origin = p->origin;
+	if (x->route.port == 0)
+		return true;
+	x->log.fields[2] = log_int("port", x->route.port);
+	x->origin = str_from(auth_port_origin(p->auth, x->route.port, &x->arena));
+	return !str_is_empty(x->origin);
+}
+
 struct exchange *
 exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	       const struct request_head *request)
@@ -99,6 +113,10 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	buf_init(&x->form, AUTH_BODY_MAX);
 	auth_verdict_init(&x->verdict);
 	x->route = route_find(p, &x->request);
+	if (!find_origin(x)) {
+		reply_status(x, 500);
+		return x;
+	}
 	if (!forward_find_client(&p->settings->trusted_proxies, &request->headers, s->peer_ip,
 				 &x->arena, &x->client, &x->forwarded_for)) {
 		reply_status(x, 500);
@@ -175,7 +193,7 @@ has_own_origin(const struct exchange *x)
 	struct str origin;
 
 	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 1 &&
-	       str_equal(origin, x->proxy->origin);
+	       str_equal(origin, x->origin);
 }
 
 /* No browser opens a WebSocket without Origin, nor brings a GitLab token by itself. */
@@ -259,11 +277,29 @@ admit(struct exchange *x)
 	pass_on(x);
 }
 
+static bool
+find_target(struct exchange *x)
+{
+	if (x->route.port != 0)
+		x->target = targets_acquire(x->proxy->targets, x->route.port);
+	return x->route.port == 0 || x->target != NULL;
+}
+
+struct upstream *
+exchange_server(const struct exchange *x)
+{
+	return x->target == NULL ? x->proxy->upstream : target_upstream(x->target);
+}
+
 static void
 act_on_verdict(struct exchange *x)
 {
-	if (x->verdict.action != AUTH_ALLOW)
+	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
+		reply_preflight(x);
+	else if (x->verdict.action != AUTH_ALLOW)
 		reply_verdict(x);
+	else if (!find_target(x))
+		reply_status(x, 503);
 	else if (x->route.kind == ROUTE_UPSTREAM)
 		admit(x);
 	else
@@ -503,6 +539,9 @@ exchange_finish(struct exchange *x)
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);
+	if (x->target != NULL)
+		targets_release(x->proxy->targets, x->target);
+	x->target = NULL;
 	x->upstream = NULL;
 	x->auth_call = NULL;
 	x->events = NULL;

@@ -42,6 +42,7 @@ struct exchange {
 	char *kept;	    /* of a tunnel, whose arena is gone: what its log line says */
 	struct request_head request;
 	struct route route;
+	struct str origin; /* of the host asked for */
 	char id[EXCHANGE_ID_SIZE];
 	struct log_context log;
 	struct str client;	  /* the browser's IP, as far as trusted proxies tell */
@@ -52,6 +53,7 @@ struct exchange {
 	struct auth_call *auth_call;
 	struct auth_watch watch;
 
+	struct target *target; /* of a port; NULL: the IDE, or not allowed yet */
 	struct upstream_conn *upstream;
 	bool request_ended; /* its body has wholly arrived */
 	bool body_started;  /* some of it went upstream: can't be sent again */
@@ -93,6 +95,9 @@ exchange_on_lost(struct exchange *x); /* the browser is gone; the stream is not 
 /* Ends what is under way: a WebSocket with this close code between frames, an event stream cleanly.
  */
 void exchange_close(struct exchange *x, unsigned close_code);
+
+/* Where the request goes that x->verdict allowed: the IDE, or a port. */
+struct upstream *exchange_server(const struct exchange *x);
 
 /* What lasts ends with the session that x->verdict allowed: see auth_watch_start. */
 void exchange_watch_session(struct exchange *x);

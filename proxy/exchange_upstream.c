@@ -57,7 +57,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 	};
 
 	x->state = EXCHANGE_FORWARD;
-	x->upstream = upstream_acquire(x->proxy->upstream, wish, &upstream_handler, x, &e);
+	x->upstream = upstream_acquire(exchange_server(x), wish, &upstream_handler, x, &e);
 	if (x->upstream == NULL) {
 		log_warn(&x->log, "upstream can't be reached", log_err(&e));
 		reply_waiting(x);
@@ -271,7 +271,10 @@ static void
 on_failed(enum upstream_failure failure, const struct err *e, void *arg)
 {
 	struct exchange *x = arg;
-	bool may_repeat = failure == UPSTREAM_STALE && !x->was_retried && can_be_repeated(x);
+	bool may_repeat =
+		!x->was_retried && ((failure == UPSTREAM_STALE && can_be_repeated(x)) ||
+				    (failure == UPSTREAM_UNREACHABLE && x->target != NULL &&
+				     x->state == EXCHANGE_FORWARD && !x->body_started));
 
 	x->proxy->metrics.upstream_failures[failure]++;
 	upstream_release(x->upstream);

@@ -37,7 +37,8 @@ struct page {
 	const char *detail;		    /* one more sentence, ours; or NULL */
 	uint32_t retry_after_s;		    /* 0: not said */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	bool ide_ready;			    /* PAGE_WORKSPACE */
+	uint16_t port; /* PAGE_WORKSPACE: whose server is waited for; 0: the IDE */
+	bool is_ready; /* PAGE_WORKSPACE: whether it answers */
 };
 
 struct pages;
@@ -69,12 +70,17 @@ bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
 
 /*
  * What `<prefix>/workspace` answers and each of its events carries, on one line:
- * {"clone":{…},"ide":{"ready":false}}. The waiting page's script reads it, as an event stream
- * (Accept: text/event-stream) or, where that fails, by asking every few seconds. The buttons on a
- * clone that failed post "action=retry" or "action=continue" (without the repository) to the same
- * address; without script that is a navigation, which wants a redirect back.
+ * {"clone":{…},"ide":{"ready":false}}, on the host of a port
+ * {"clone":{…},"port":{"number":3000,"ready":false}}. The waiting page's script reads it, as an
+ * event stream (Accept: text/event-stream) or, where that fails, by asking every few seconds. The
+ * buttons on a clone that failed post "action=retry" or "action=continue" (without the repository)
+ * to the same address; without script that is a navigation, which wants a redirect back.
  */
-bool pages_render_state(const struct clone_progress *clone, bool ide_ready,
-			struct buf *out) MUST_CHECK;
+struct pages_state {
+	const struct clone_progress *clone; /* NULL: nothing to clone */
+	uint16_t port;			    /* 0: the IDE */
+	bool is_ready;
+};
+bool pages_render_state(const struct pages_state *state, struct buf *out) MUST_CHECK;
 
 #endif

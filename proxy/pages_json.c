@@ -9,23 +9,27 @@ static const struct clone_progress clone_off = {.phase = CLONE_OFF};
 
 /* json_write_* has no form for a member that is JSON already: such members are put around it. */
 static bool
-add_state_members(const struct clone_progress *clone, bool ide_ready, struct buf *out)
+add_state_members(const struct pages_state *state, struct buf *out)
 {
 	bool ok;
 
 	buf_add_str(out, STR("\"clone\":"));
-	ok = clone_progress_json(clone == NULL ? &clone_off : clone, out);
-	buf_addf(out, ",\"ide\":{\"ready\":%s}", ide_ready ? "true" : "false");
+	ok = clone_progress_json(state->clone == NULL ? &clone_off : state->clone, out);
+	if (state->port == 0)
+		buf_addf(out, ",\"ide\":{\"ready\":%s}", state->is_ready ? "true" : "false");
+	else
+		buf_addf(out, ",\"port\":{\"number\":%u,\"ready\":%s}", state->port,
+			 state->is_ready ? "true" : "false");
 	return ok && buf_is_ok(out);
 }
 
 bool
-pages_render_state(const struct clone_progress *clone, bool ide_ready, struct buf *out)
+pages_render_state(const struct pages_state *state, struct buf *out)
 {
 	bool ok;
 
 	buf_add_byte(out, '{');
-	ok = add_state_members(clone, ide_ready, out);
+	ok = add_state_members(state, out);
 	buf_add_byte(out, '}');
 	return ok && buf_is_ok(out);
 }
@@ -51,6 +55,7 @@ write_members(struct json_writer *w, const struct page *page, const struct page_
 bool
 pages_render_json(const struct page *page, struct buf *out)
 {
+	const struct pages_state state = {page->clone, page->port, page->is_ready};
 	struct json_writer w;
 
 	json_write_begin(&w, out);
@@ -63,7 +68,7 @@ pages_render_json(const struct page *page, struct buf *out)
 		return true;
 	out->len -= 1; /* reopen the object */
 	buf_add_byte(out, ',');
-	if (!add_state_members(page->clone, page->ide_ready, out))
+	if (!add_state_members(&state, out))
 		return false;
 	return buf_add_byte(out, '}');
 }

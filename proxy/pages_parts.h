@@ -26,6 +26,9 @@ struct page_text {
 	enum page_action action;
 };
 
+/* Whether nothing but the server of a port is missing. */
+bool pages_awaits_port(const struct page *page);
+
 /* Never NULL: a status without a row of its own gets that of its class. */
 const struct page_text *pages_text_find(const struct page *page);
 

@@ -171,6 +171,17 @@ static const struct page_text kind_texts[] = {
 			    PAGE_ACTION_NONE},
 };
 
+/* PAGE_WORKSPACE on the host of a port, when all else is there. */
+static const struct page_text port_text = {
+	0,
+	AUTH_PROBLEM_NONE,
+	"port_not_ready",
+	"Nothing listens on this port yet",
+	"Start your server in the workspace. It is shown here by itself as soon as it listens.",
+	NULL,
+	PAGE_ACTION_NONE,
+};
+
 static const struct page_text *
 find_error(const struct page *page)
 {
@@ -187,8 +198,17 @@ find_error(const struct page *page)
 	return page->status >= 400 && page->status < 500 ? &client_text : &server_text;
 }
 
+bool
+pages_awaits_port(const struct page *page)
+{
+	return page->kind == PAGE_WORKSPACE && page->port != 0 &&
+	       (page->clone == NULL || page->clone->phase == CLONE_DONE);
+}
+
 const struct page_text *
 pages_text_find(const struct page *page)
 {
+	if (pages_awaits_port(page))
+		return &port_text;
 	return page->kind == PAGE_ERROR ? find_error(page) : &kind_texts[page->kind];
 }

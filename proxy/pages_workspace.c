@@ -24,6 +24,21 @@ static const struct {
 	[STEP_IDE] = {"ide", "Starting the IDE"},
 };
 
+static const char *
+name_of(const struct page *page, enum step step)
+{
+	return step == STEP_IDE && page->port != 0 ? "Waiting for a server" : steps[step].name;
+}
+
+static void
+add_last_title(const struct page *page, struct buf *out)
+{
+	if (page->port == 0)
+		buf_add_str(out, STR("Starting your IDE"));
+	else
+		buf_addf(out, "Nothing listens on port %u yet", page->port);
+}
+
 static enum step
 step_of_phase(enum clone_phase phase)
 {
@@ -109,7 +124,8 @@ add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
 }
 
 static void
-add_step(struct buf *out, enum step step, enum step current, const struct clone_progress *clone)
+add_step(struct buf *out, const struct page *page, enum step step, enum step current,
+	 const struct clone_progress *clone)
 {
 	bool failed = clone->phase == CLONE_FAILED;
 	const char *state = "next";
@@ -127,44 +143,47 @@ add_step(struct buf *out, enum step step, enum step current, const struct clone_
 	buf_addf(out,
 		 "<span class=\"name\" id=\"name-%s\">%s</span>"
 		 "<span class=\"off-screen\" id=\"word-%s\">, %s</span></span>",
-		 steps[step].id, steps[step].name, steps[step].id, word);
+		 steps[step].id, name_of(page, step), steps[step].id, word);
 	buf_addf(out, "<span class=\"figures\" id=\"figures-%s\">", steps[step].id);
 	add_figures(out, step, clone);
 	buf_add_str(out, STR("</span></li>\n"));
 }
 
 static void
-add_steps(struct buf *out, enum step current, const struct clone_progress *clone)
+add_steps(struct buf *out, const struct page *page, enum step current,
+	  const struct clone_progress *clone)
 {
 	enum step step;
 
 	buf_add_str(out, STR("<ol id=\"steps\">\n"));
 	for (step = STEP_CONNECT; step < STEP_COUNT; step++)
-		add_step(out, step, current, clone);
+		add_step(out, page, step, current, clone);
 	buf_add_str(out, STR("</ol>\n"));
 }
 
 /* What stands above the bar: how far, or in words where that has no measure. */
 static void
-add_amount(struct buf *out, enum step current, const struct clone_progress *clone)
+add_amount(struct buf *out, const struct page *page, enum step current,
+	   const struct clone_progress *clone)
 {
 	if (clone->phase == CLONE_FAILED)
 		buf_add_str(out, STR("Stopped"));
 	else if (current != STEP_IDE && clone->percent > 0)
 		buf_addf(out, "%u%%", clone->percent);
 	else if (current == STEP_IDE)
-		buf_add_str(out, STR("Almost there"));
+		buf_add_str(out, page->port == 0 ? STR("Almost there") : STR("Waiting"));
 	else
 		buf_add_str(out, STR("Getting ready"));
 }
 
 static void
-add_meter(struct buf *out, enum step current, const struct clone_progress *clone)
+add_meter(struct buf *out, const struct page *page, enum step current,
+	  const struct clone_progress *clone)
 {
 	buf_addf(out, "<span class=\"off-screen\" id=\"now\" role=\"status\">%s</span>\n",
-		 steps[current].name);
+		 name_of(page, current));
 	buf_add_str(out, STR("<div class=\"meter\"><span class=\"amount\" id=\"amount\">"));
-	add_amount(out, current, clone);
+	add_amount(out, page, current, clone);
 	buf_add_str(out, STR("</span><span class=\"rate\" id=\"rate\">"));
 	if (clone->bytes > 0)
 		add_size(out, clone->bytes);
@@ -178,18 +197,19 @@ add_meter(struct buf *out, enum step current, const struct clone_progress *clone
 
 /* The bar counts the clone; the start of the IDE has no measure, so it only moves. */
 static void
-add_progress(struct buf *out, enum step current, const struct clone_progress *clone)
+add_progress(struct buf *out, const struct page *page, enum step current,
+	     const struct clone_progress *clone)
 {
 	bool failed = clone->phase == CLONE_FAILED;
 
 	buf_add_str(out, STR("<div class=\"sheet\" id=\"progress\">\n"));
-	add_meter(out, current, clone);
+	add_meter(out, page, current, clone);
 	buf_add_str(out, STR("<progress id=\"bar\" max=\"100\" aria-label=\"Progress\""));
 	if (failed || (current != STEP_IDE && clone->percent > 0))
 		buf_addf(out, " value=\"%u\"", clone->percent);
 	buf_add_str(out, STR("></progress>\n"));
 	if (clone->phase != CLONE_OFF)
-		add_steps(out, current, clone);
+		add_steps(out, page, current, clone);
 	buf_add_str(out, STR("</div>\n"));
 }
 
@@ -213,12 +233,29 @@ add_trouble(const struct pages *p, const struct clone_progress *clone, struct bu
 		 clone->can_retry ? "" : " hidden");
 }
 
-static const char *
-title_of(enum step current, bool failed)
+static void
+add_title(const struct page *page, enum step current, bool failed, struct buf *out)
 {
+	buf_add_str(out, STR("<h1 id=\"title\">"));
 	if (failed)
-		return "The repository could not be cloned";
-	return current == STEP_IDE ? "Starting your IDE" : "Preparing your workspace";
+		buf_add_str(out, STR("The repository could not be cloned"));
+	else if (current != STEP_IDE)
+		buf_add_str(out, STR("Preparing your workspace"));
+	else
+		add_last_title(page, out);
+	buf_add_str(out, STR("</h1>\n"));
+}
+
+/* What the script says of the last step, and where it leads. */
+static void
+add_goal(const struct page *page, struct buf *out)
+{
+	buf_add_str(out, STR("\" data-last=\""));
+	add_last_title(page, out);
+	if (page->port == 0)
+		buf_add_str(out, STR("\" data-goal=\"your IDE\">\n"));
+	else
+		buf_addf(out, "\" data-goal=\"port %u\">\n", page->port);
 }
 
 void
@@ -233,11 +270,12 @@ pages_add_workspace(const struct pages *p, const struct page *page, struct buf *
 	pages_add_text(out, str_from(p->prefix));
 	buf_add_str(out, STR("/workspace\" data-place=\""));
 	pages_add_text(out, str_from(p->workspace));
-	buf_addf(out, "\">\n<h1 id=\"title\">%s</h1>\n", title_of(current, failed));
+	add_goal(page, out);
+	add_title(page, current, failed, out);
 	buf_addf(out, "<p class=\"lead\" id=\"lead\"%s>%s</p>\n", failed ? " hidden" : "",
 		 pages_text_find(page)->message);
 	add_trouble(p, clone, out);
-	add_progress(out, current, clone);
+	add_progress(out, page, current, clone);
 	buf_add_str(out, STR("<p class=\"soft\" id=\"lost\" hidden>The connection to the workspace "
 			     "is lost at the moment. We keep trying.</p>\n</main>\n<script>"));
 	buf_add_str(out, str_from(p->script));

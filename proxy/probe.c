@@ -6,12 +6,14 @@
 
 #define PAUSE_MS 250 /* between two probes */
 
+static void try(struct probe *p);
+
 static void
 on_open(void *arg)
 {
 	struct probe *p = arg;
 
-	p->is_ready = true;
+	probe_note(p, p->asked, true);
 	conn_close(&p->conn);
 }
 
@@ -21,8 +23,10 @@ on_failed(const struct err *e, void *arg)
 	struct probe *p = arg;
 
 	(void)e;
-	p->is_ready = false;
+	probe_note(p, p->asked, false);
 	conn_close(&p->conn);
+	if (p->tries_left > 0)
+		try(p);
 }
 
 static void
@@ -39,9 +43,9 @@ static const struct conn_ops ops = {
 };
 
 void
-probe_init(struct probe *p, struct loop *l, const struct address *address)
+probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count)
 {
-	*p = (struct probe){.address = address};
+	*p = (struct probe){.addresses = addresses, .count = count};
 	conn_init(&p->conn, l, &ops, p);
 }
 
@@ -51,10 +55,23 @@ probe_fini(struct probe *p)
 	conn_close(&p->conn);
 }
 
+static void
+try(struct probe *p)
+{
+	struct err e = ERR_INIT;
+
+	while (p->tries_left > 0) {
+		p->tries_left--;
+		p->asked = p->current;
+		if (conn_connect(&p->conn, &p->addresses[p->asked], &e))
+			return;
+		probe_note(p, p->asked, false);
+	}
+}
+
 void
 probe_ask(struct probe *p)
 {
-	struct err e = ERR_INIT;
 	uint64_t now_ms = loop_now_ms(p->conn.loop);
 
 	if (now_ms - p->asked_at_ms < PAUSE_MS)
@@ -62,6 +79,19 @@ probe_ask(struct probe *p)
 	p->asked_at_ms = now_ms;
 	/* An attempt that is still under way has had its time. */
 	conn_close(&p->conn);
-	if (!conn_connect(&p->conn, p->address, &e))
+	p->tries_left = p->count;
+	try(p);
+}
+
+/* Several may fail together: only the first of them moves on. */
+void
+probe_note(struct probe *p, size_t index, bool is_ready)
+{
+	if (is_ready) {
+		p->is_ready = true;
+		p->current = index;
+	} else if (index == p->current) {
 		p->is_ready = false;
+		p->current = (p->current + 1) % p->count;
+	}
 }

@@ -18,6 +18,7 @@
 #include "proxy/pages.h"
 #include "proxy/peers.h"
 #include "proxy/settings.h"
+#include "proxy/targets.h"
 #include "proxy/upstream.h"
 
 struct downstream;
@@ -35,13 +36,16 @@ struct proxy {
 	struct clone *clone;
 	struct clone_watch clone_watch;
 	struct pages *pages;
-	struct upstream *upstream;
-	struct tls_context *tls; /* NULL: no HTTPS listener */
+	struct upstream *upstream; /* the IDE */
+	struct targets *targets;   /* the servers behind PORTS */
+	struct tls_context *tls;   /* NULL: no HTTPS listener */
 
 	struct http1_limits limits;
 	struct str origin;	       /* EXTERNAL_URL's, or RELAY_URL's */
 	struct str hosts[PROXY_HOSTS]; /* how a Host field may name us; unused ones are empty */
-	struct str prefix;	       /* of our endpoints; the relay's may be empty */
+	const struct ports *ports;     /* with hosts of their own; NULL: none */
+	struct str port_hosts[PROXY_HOSTS]; /* as hosts, what follows "<port>-" */
+	struct str prefix;		    /* of our endpoints; the relay's may be empty */
 
 	struct downstream *downstreams; /* every public connection */
 	struct preface *prefaces;	/* connections whose PROXY header is still to come */

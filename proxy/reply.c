@@ -4,6 +4,7 @@
  */
 #include "proxy/reply.h"
 
+#include "proxy/cors.h"
 #include "proxy/workspace.h"
 
 #define REPLY_FIELDS	      24u
@@ -23,6 +24,8 @@ reply_facts(const struct exchange *x)
 	return (struct auth_facts){
 		.method = x->request.method,
 		.host = x->request.authority,
+		.port = x->route.port,
+		.origin = x->origin,
 		.target = x->request.target,
 		.header = get_header,
 		.header_arg = x,
@@ -160,6 +163,7 @@ send_page(struct exchange *x, struct page *page)
 	} else {
 		add(&h, "Cache-Control", "no-store");
 		add(&h, "X-Content-Type-Options", "nosniff");
+		cors_add(x, &h);
 	}
 	if (page->retry_after_s > 0)
 		add_seconds(x, &h, "Retry-After", page->retry_after_s);
@@ -167,6 +171,19 @@ send_page(struct exchange *x, struct page *page)
 		add(&h, "Allow", x->verdict.allow);
 	send_reply(x, page->status, &h, buf_view(&body));
 	buf_fini(&body);
+}
+
+void
+reply_preflight(struct exchange *x)
+{
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	cors_add_preflight(x, &h);
+	send_reply(x, 204, &h, STR_NONE);
 }
 
 void
@@ -194,7 +211,8 @@ reply_waiting(struct exchange *x)
 		.status = 503,
 		.identity = x->verdict.identity,
 		.clone = workspace_clone(x->proxy),
-		.ide_ready = upstream_is_ready(x->proxy->upstream),
+		.port = x->route.port,
+		.is_ready = upstream_is_ready(exchange_server(x)),
 		.retry_after_s = WAITING_RETRY_AFTER_S,
 	};
 
@@ -207,7 +225,7 @@ absolute(struct exchange *x, const char *location)
 {
 	if (location == NULL || location[0] != '/')
 		return location;
-	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->proxy->origin), location);
+	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->origin), location);
 	return whole != NULL ? whole : location;
 }
 

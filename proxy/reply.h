@@ -16,6 +16,7 @@ void reply_verdict(struct exchange *x); /* what x->verdict says, unless it is AU
 void reply_waiting(struct exchange *x); /* clone or IDE not ready: 503, live page */
 void reply_problem(struct exchange *x, unsigned status, enum auth_problem problem);
 void reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body);
+void reply_preflight(struct exchange *x); /* see cors_is_preflight */
 void reply_redirect(struct exchange *x, unsigned status, const char *location);
 
 /* The facts of a request as auth sees them. Valid while x lives. */

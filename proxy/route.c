@@ -24,6 +24,7 @@ static const struct endpoint_path endpoints[] = {
 	ENDPOINT("/sign_out", ROUTE_AUTH, AUTH_ENDPOINT_SIGN_OUT),
 	ENDPOINT("/auth", ROUTE_AUTH, AUTH_ENDPOINT_AUTH),
 	ENDPOINT("/userinfo", ROUTE_AUTH, AUTH_ENDPOINT_USERINFO),
+	ENDPOINT("/port", ROUTE_AUTH, AUTH_ENDPOINT_PORT),
 	ENDPOINT("/workspace", ROUTE_WORKSPACE, AUTH_ENDPOINT_AUTH),
 };
 
@@ -36,13 +37,35 @@ is_our_host(const struct proxy *p, struct str authority)
 	return false;
 }
 
-static struct route
-route_endpoint(struct str path)
+/* 0 when it is no host of a port that is configured. */
+static uint16_t
+find_port(const struct proxy *p, struct str authority)
 {
+	struct str rest;
+	uint16_t port;
+
+	if (p->ports == NULL || !ports_split_host(authority, &port, &rest) ||
+	    !ports_contain(p->ports, port))
+		return 0;
+	for (size_t i = 0; i < PROXY_HOSTS; i++)
+		if (str_equal_nocase(p->port_hosts[i], rest))
+			return port;
+	return 0;
+}
+
+static struct route
+route_endpoint(struct str path, uint16_t port)
+{
+	struct route route = {.kind = ROUTE_UNKNOWN};
+
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (str_equal(endpoints[i].path, path))
-			return endpoints[i].route;
-	return (struct route){.kind = ROUTE_UNKNOWN};
+			route = endpoints[i].route;
+	/* The way on to a port begins at the workspace's own host. */
+	if (port != 0 && route.kind == ROUTE_AUTH && route.endpoint == AUTH_ENDPOINT_PORT)
+		route.kind = ROUTE_UNKNOWN;
+	route.port = port;
+	return route;
 }
 
 static struct route
@@ -64,14 +87,19 @@ route_relay(const struct proxy *p, struct str path)
 struct route
 route_find(const struct proxy *p, const struct request_head *r)
 {
-	if (!is_our_host(p, r->authority))
-		return (struct route){.kind = ROUTE_MISDIRECTED};
+	struct route route = {.kind = ROUTE_UPSTREAM};
+
+	if (!is_our_host(p, r->authority)) {
+		route.port = find_port(p, r->authority);
+		if (route.port == 0)
+			return (struct route){.kind = ROUTE_MISDIRECTED};
+	}
 	if (p->relay != NULL)
 		return route_relay(p, r->path);
 	if (str_starts_with(r->path, p->prefix)) {
 		struct str rest = str_skip(r->path, p->prefix.len);
 		if (rest.len == 0 || rest.data[0] == '/')
-			return route_endpoint(rest);
+			route = route_endpoint(rest, route.port);
 	}
-	return (struct route){.kind = ROUTE_UPSTREAM};
+	return route;
 }

@@ -15,13 +15,14 @@ enum route_kind {
 	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others */
 	ROUTE_WORKSPACE,   /* <prefix>/workspace: state of clone and IDE, for the signed-in user */
 	ROUTE_UNKNOWN,	   /* below our prefix, and no endpoint: 404 */
-	ROUTE_UPSTREAM,	   /* the IDE's, for the signed-in user */
+	ROUTE_UPSTREAM,	   /* the IDE's or the port's, for the signed-in user */
 };
 
 struct route {
 	enum route_kind kind;
 	enum auth_endpoint endpoint; /* ROUTE_AUTH */
 	enum relay_endpoint relay;   /* ROUTE_RELAY */
+	uint16_t port;		     /* whose host was asked for; 0: the workspace's own */
 };
 
 struct route route_find(const struct proxy *p, const struct request_head *r);

@@ -21,6 +21,7 @@
 #define GITLAB_STALL_TIMEOUT_MS	  5000u
 #define GITLAB_TOTAL_TIMEOUT_MS	  8000u
 #define GITLAB_CONNECTIONS_MAX	  8u
+#define PORT_IDLE_MAX		  32u
 #define UPSTREAM_IDLE_MAX	  128u /* a page of an IDE asks for dozens of files at once */
 
 struct serve {
@@ -53,12 +54,14 @@ make_fetch(const struct serve *s, struct err *e)
 	return fetch_new(s->proxy.loop, &options, e);
 }
 
-static struct upstream *
-make_upstream(struct proxy *p, struct err *e)
+/* The IDE's pool, and what makes those of ports. */
+static bool
+make_upstreams(struct proxy *p, struct err *e)
 {
 	const struct settings *settings = p->settings;
-	const struct upstream_options options = {
-		.address = settings->upstream,
+	struct upstream_options options = {
+		.addresses = {settings->upstream},
+		.addresses_count = 1,
 		.limits = p->limits,
 		.connect_timeout_ms = settings->upstream_connect_timeout_ms,
 		.response_timeout_ms = settings->upstream_response_timeout_ms,
@@ -67,7 +70,24 @@ make_upstream(struct proxy *p, struct err *e)
 		.idle_max = UPSTREAM_IDLE_MAX,
 	};
 
-	return upstream_new(p->loop, &p->reaper, &options, e);
+	p->upstream = upstream_new(p->loop, &p->reaper, &options, e);
+	if (p->upstream == NULL || p->ports == NULL)
+		return p->upstream != NULL;
+	options.idle_max = PORT_IDLE_MAX;
+	p->targets = targets_new(p->loop, &p->reaper, &options, e);
+	return p->targets != NULL;
+}
+
+/* GitLab's own hosts begin with the IDE's port. */
+static void
+set_port_names(struct proxy *p, const struct ports *ports)
+{
+	uint16_t port;
+
+	p->ports = ports->count > 0 ? ports : NULL;
+	for (size_t i = 0; i < PROXY_HOSTS; i++)
+		if (!ports_split_host(p->hosts[i], &port, &p->port_hosts[i]))
+			p->port_hosts[i] = p->hosts[i];
 }
 
 /* How a Host field may name us: with the port as in the public URL, and with the default one
@@ -91,6 +111,8 @@ set_names(struct serve *s, struct err *e)
 	p->origin = str_from(origin);
 	p->hosts[0] = str_skip(p->origin, strlen("https://"));
 	p->hosts[1] = str_from(with_port);
+	if (!s->is_relay)
+		set_port_names(p, &settings->auth.ports);
 	p->prefix = s->is_relay ? url->path : str_from(settings->auth.prefix);
 	return true;
 }
@@ -153,8 +175,7 @@ make_sidecar(struct serve *s, struct err *e)
 	if (s->fetch == NULL)
 		return false;
 	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
-	p->upstream = p->auth == NULL ? NULL : make_upstream(p, e);
-	if (p->upstream == NULL)
+	if (p->auth == NULL || !make_upstreams(p, e))
 		return false;
 	if (settings->credential_socket != NULL) {
 		s->credentials = credential_server_new(p, e);
@@ -181,6 +202,30 @@ static bool
 start_orphans(struct serve *s, struct err *e)
 {
 	return getpid() != 1 || orphans_start(&s->orphans, s->proxy.loop, is_our_child, s, e);
+}
+
+static bool
+check_own_port(const struct proxy *p, const struct address *own, struct err *e)
+{
+	if (p->ports == NULL || !ports_contain(p->ports, address_port(own)))
+		return true;
+	return err_set(e, ERR_CONFIG, SETTINGS_PREFIX "PORTS: %u is a listener of our own",
+		       address_port(own));
+}
+
+/* Again, as the kernel may have chosen them. */
+static bool
+check_own_ports(const struct serve *s, struct err *e)
+{
+	const struct lifecycle *l = &s->lifecycle;
+
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
+		const struct listen *own = l->listeners[i].listen;
+
+		if (own != NULL && !check_own_port(&s->proxy, listen_address(own), e))
+			return false;
+	}
+	return s->admin == NULL || check_own_port(&s->proxy, service_address(s->admin), e);
 }
 
 static bool
@@ -212,7 +257,8 @@ start(struct serve *s, struct err *e)
 		return false;
 	reload_start(&s->reload, p, s->settings, s->fetch);
 	p->reload = &s->reload;
-	return start_orphans(s, e) && start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e);
+	return start_orphans(s, e) && start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e) &&
+	       check_own_ports(s, e);
 }
 
 static void
@@ -227,6 +273,7 @@ stop(struct serve *s)
 	credential_server_free(s->credentials);
 	clone_watch_stop(&p->clone_watch);
 	clone_free(p->clone);
+	targets_free(p->targets);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)
 		reaper_fini(&p->reaper);

@@ -609,6 +609,7 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 	check_state_dir(&c);
 	check_listeners(&c);
 	check_clashes(&c);
+	settings_check_ports(s, problems);
 	check_relay_use(&c);
 	check_redirect_url(&c);
 	check_authorization(&c);

@@ -70,6 +70,19 @@ settings_format_upstream(const void *field, struct buf *out)
 }
 
 bool
+settings_parse_ports(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return ports_parse(field, value, e);
+}
+
+void
+settings_format_ports(const void *field, struct buf *out)
+{
+	ports_format(field, out);
+}
+
+bool
 settings_parse_networks(struct str value, void *field, struct arena *a, struct err *e)
 {
 	(void)a;

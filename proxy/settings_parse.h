@@ -9,6 +9,7 @@
 #include "base/conf.h"
 
 conf_parse_fn settings_parse_upstream;	    /* struct address */
+conf_parse_fn settings_parse_ports;	    /* struct ports */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
 conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
@@ -22,6 +23,7 @@ conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 
 conf_format_fn settings_format_upstream;
+conf_format_fn settings_format_ports;
 conf_format_fn settings_format_networks;
 conf_format_fn settings_format_cookie_secret;
 conf_format_fn settings_format_relay_key;

@@ -113,6 +113,20 @@ static const struct conf_setting rows[] = {
 	 .expected = "http://host:port with a numeric host or localhost, or unix:/path",
 	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
 	 .text = "Where the IDE listens."},
+	{.group = "IDE",
+	 .name = "PORTS",
+	 .type = CONF_CUSTOM,
+	 .offset = AT(auth.ports),
+	 .parse = settings_parse_ports,
+	 .format = settings_format_ports,
+	 .expected = "ports and ranges such as 3000,8000-8999",
+	 .unset = "none",
+	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) that are "
+		 "reachable as `<port>-<name>.<zone>`, for those who may use the workspace: with "
+		 "`EXTERNAL_URL=https://kiwi.ws.example.com` port 3000 is at "
+		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges, none of our own "
+		 "listeners among them. DNS and certificate must cover these names, `*.<zone>` "
+		 "does."},
 	{.group = "GitLab",
 	 .name = "GITLAB_URL",
 	 .type = CONF_URL,
@@ -715,7 +729,6 @@ static const struct conf_setting rows[] = {
 		 "looked at; those that have changed are read again, as all are on SIGHUP. `0s`: "
 		 "on "
 		 "SIGHUP only."},
-	RESERVED("PORTS", NULL, "Ports reachable as `<port>-<name>.<zone>`."),
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),
 	RESERVED("CLONE_SUBMODULES", NULL, "Whether submodules are cloned."),

@@ -40,7 +40,7 @@ upstream_new(struct loop *l, struct reaper *reaper, const struct upstream_option
 	u->reaper = reaper;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
-	probe_init(&u->probe, l, &u->options.address);
+	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
 	return u;
 }
 
@@ -94,6 +94,21 @@ upstream_free(struct upstream *u)
 	free(u);
 }
 
+/* On loopback a refusal is known at once. */
+static bool
+connect_somewhere(struct upstream_conn *c, struct err *e)
+{
+	struct upstream *u = c->upstream;
+
+	for (size_t i = 0; i < u->options.addresses_count; i++) {
+		c->place = probe_choose(&u->probe);
+		if (conn_connect(&c->conn, &u->options.addresses[c->place], e))
+			return true;
+		probe_note(&u->probe, c->place, false);
+	}
+	return false;
+}
+
 static struct upstream_conn *
 connect_new(struct upstream *u, struct err *e)
 {
@@ -108,13 +123,10 @@ connect_new(struct upstream *u, struct err *e)
 	conn_init(&c->conn, u->loop, &conn_ops, c);
 	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
 	loop_timer_init(&c->timer, u->loop, on_timer, c);
-	if (!conn_connect(&c->conn, &u->options.address, e)) {
-		u->probe.is_ready = false;
+	if (!connect_somewhere(c, e)) {
 		discard(c);
 		return NULL;
 	}
-	if (c->conn.state == CONN_OPEN)
-		u->probe.is_ready = true;
 	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
 	return c;
 }
@@ -306,7 +318,7 @@ on_open(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	c->upstream->probe.is_ready = true;
+	probe_note(&c->upstream->probe, c->place, true);
 	upstream_touch(c);
 	if (c->handler != NULL)
 		c->handler->on_drained(c->arg);
@@ -329,7 +341,7 @@ on_conn_failed(const struct err *e, void *arg)
 	struct upstream_conn *c = arg;
 
 	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
-		c->upstream->probe.is_ready = false;
+		probe_note(&c->upstream->probe, c->place, false);
 		upstream_fail(c, UPSTREAM_UNREACHABLE, e);
 		return;
 	}
@@ -357,7 +369,7 @@ on_timer(void *arg)
 	}
 	if (c->conn.state == CONN_CONNECTING) {
 		err_set(&e, ERR_TIMEOUT, "connect: timed out");
-		c->upstream->probe.is_ready = false;
+		probe_note(&c->upstream->probe, c->place, false);
 		upstream_fail(c, UPSTREAM_UNREACHABLE, &e);
 		return;
 	}

@@ -18,8 +18,11 @@ struct conn;
 struct upstream;
 struct upstream_conn;
 
+#define UPSTREAM_ADDRESSES_MAX 2
+
 struct upstream_options {
-	struct address address;
+	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* the next one where one refuses */
+	size_t addresses_count;
 	struct http1_limits limits; /* of response heads */
 	uint64_t connect_timeout_ms;
 	uint64_t response_timeout_ms; /* nothing moved while a response head is awaited */

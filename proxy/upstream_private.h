@@ -24,6 +24,7 @@ struct upstream_conn {
 	struct upstream *upstream;
 	struct upstream_conn *next; /* in the pool */
 	struct conn conn;
+	size_t place; /* index of its address */
 	struct loop_timer timer;
 	const struct upstream_handler *handler; /* NULL: nobody uses it */
 	void *arg;

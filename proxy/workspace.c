@@ -68,6 +68,15 @@ workspace_follow_clone(struct proxy *p)
 	on_clone_phase(clone_progress(p->clone), p);
 }
 
+static bool
+render_state(const struct exchange *x, bool is_ready, struct buf *out)
+{
+	const struct pages_state state = {
+		.clone = workspace_clone(x->proxy), .port = x->route.port, .is_ready = is_ready};
+
+	return pages_render_state(&state, out);
+}
+
 static void
 send_state(struct events *events)
 {
@@ -79,10 +88,10 @@ send_state(struct events *events)
 	if (events->is_due)
 		return;
 	events->quiet_ticks = 0;
-	events->was_ready = upstream_is_ready(x->proxy->upstream);
+	events->was_ready = upstream_is_ready(exchange_server(x));
 	buf_init(&line, STATE_MAX_BYTES + 16);
 	buf_add_str(&line, STR("data: "));
-	if (pages_render_state(workspace_clone(x->proxy), events->was_ready, &line)) {
+	if (render_state(x, events->was_ready, &line)) {
 		buf_add_str(&line, STR("\n\n"));
 		s->ops->send_body(s, buf_view(&line));
 		s->ops->flush(s);
@@ -106,8 +115,8 @@ on_tick(void *arg)
 	struct exchange *x = events->exchange;
 
 	loop_timer_start(&events->timer, TICK_MS);
-	upstream_probe(x->proxy->upstream);
-	if (events->was_ready != upstream_is_ready(x->proxy->upstream)) {
+	upstream_probe(exchange_server(x));
+	if (events->was_ready != upstream_is_ready(exchange_server(x))) {
 		send_state(events);
 	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
 		events->quiet_ticks = 0;
@@ -169,8 +178,7 @@ answer_json(struct exchange *x)
 	struct buf body;
 
 	buf_init(&body, STATE_MAX_BYTES);
-	if (pages_render_state(workspace_clone(x->proxy), upstream_is_ready(x->proxy->upstream),
-			       &body))
+	if (render_state(x, upstream_is_ready(exchange_server(x)), &body))
 		reply_body(x, 200, "application/json", buf_view(&body));
 	else
 		reply_status(x, 500);
@@ -225,7 +233,7 @@ workspace_answer(struct exchange *x)
 	struct str method = x->request.method;
 
 	workspace_offer_token(x->proxy, x->verdict.session);
-	upstream_probe(x->proxy->upstream);
+	upstream_probe(exchange_server(x));
 	if (str_equal(method, STR("POST"))) {
 		act(x);
 	} else if (!str_equal(method, STR("GET")) && !x->request.is_head) {

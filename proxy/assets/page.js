@@ -6,6 +6,8 @@
 	var root = document.getElementById('workspace');
 	var address = root.dataset.address;
 	var place = root.dataset.place;
+	var last = root.dataset.last;
+	var goal = root.dataset.goal;
 	var phases = ['connecting', 'receiving', 'resolving', 'checkout', 'ide'];
 	var active = 'connecting';
 	var leaving = false;
@@ -74,7 +76,7 @@
 		if (known) {
 			return clone.percent + '%';
 		}
-		return active === 'ide' ? 'Almost there' : 'Getting ready';
+		return active === 'ide' ? (goal === 'your IDE' ? 'Almost there' : 'Waiting') : 'Getting ready';
 	}
 
 	function stateOf(index, current, failed) {
@@ -120,7 +122,7 @@
 		setText('amount', amount(clone, failed, known));
 		setText('rate', rate(clone));
 		document.title = (known && !failed ? clone.percent + '% · ' : '') +
-			(failed ? 'Clone failed' : 'Starting') + ' · ' + place;
+			(failed ? 'Clone failed' : (active === 'ide' ? last : 'Starting')) + ' · ' + place;
 	}
 
 	// A failed clone has no phase any more: its counters say how far it came.
@@ -149,7 +151,7 @@
 
 	function nowText() {
 		var step = at('name-' + active);
-		return step ? step.textContent : 'Starting the IDE';
+		return step ? step.textContent : last;
 	}
 
 	function show(state) {
@@ -163,11 +165,11 @@
 		setText('now', failed ? 'Stopped' : nowText());
 		setText('reason', failed ? clone.message : '');
 		setText('title', failed ? 'The repository could not be cloned' :
-			(active === 'ide' ? 'Starting your IDE' : 'Preparing your workspace'));
+			(active === 'ide' ? last : 'Preparing your workspace'));
 		setHidden('lead', failed);
 		showSteps(clone, failed);
 		showBar(clone, failed);
-		if (active === 'ide' && state.ide.ready) {
+		if (active === 'ide' && (state.port || state.ide).ready) {
 			leave();
 		}
 	}
@@ -180,8 +182,8 @@
 				stream.close();
 			}
 			window.clearTimeout(timer);
-			setText('now', 'Opening your IDE');
-			setText('amount', 'Opening your IDE');
+			setText('now', 'Opening ' + goal);
+			setText('amount', 'Opening ' + goal);
 			window.setTimeout(function () {
 				window.location.reload();
 			}, Math.max(0, 1000 - window.performance.now()));
@@ -195,7 +197,7 @@
 		} catch (error) {
 			return;
 		}
-		if (state && state.clone && state.ide && !leaving) {
+		if (state && state.clone && (state.port || state.ide) && !leaving) {
 			misses = 0;
 			show(state);
 		}

@@ -5,7 +5,7 @@ import os
 import ssl
 import subprocess
 
-NAMES = "DNS:localhost,DNS:*.localhost,DNS:ws.localhost,DNS:workspace.localhost,DNS:other.localhost,DNS:relay.localhost,IP:127.0.0.1,IP:::1"
+NAMES = "DNS:localhost,DNS:*.localhost,DNS:ws.localhost,DNS:*.ws.localhost,DNS:workspace.localhost,DNS:other.localhost,DNS:relay.localhost,IP:127.0.0.1,IP:::1"
 
 
 def _openssl(*arguments):

@@ -398,15 +398,37 @@ test_state_is_one_line(void **state)
 
 	(void)state;
 	buf_clear(&out);
-	assert_true(pages_render_state(&clone, true, &out));
+	assert_true(
+		pages_render_state(&(struct pages_state){.clone = &clone, .is_ready = true}, &out));
 	assert_int_equal(str_find_byte(buf_view(&out), '\n'), SIZE_MAX);
 	doc = json_doc_parse(buf_view(&out), &e);
 	assert_non_null(doc);
 	assert_member(json_doc_root(doc), "clone.message", "two\nlines");
 	json_doc_free(doc);
 	buf_clear(&out);
-	assert_true(pages_render_state(NULL, false, &out));
+	assert_true(pages_render_state(&(struct pages_state){.is_ready = false}, &out));
 	assert_true(has("\"phase\":\"off\""));
+}
+
+static void
+test_waiting_page_of_a_port(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_RECEIVING};
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .port = 3000};
+
+	render(*state, &page);
+	assert_true(has("<h1 id=\"title\">Nothing listens on port 3000 yet</h1>"));
+	assert_true(has("data-goal=\"port 3000\""));
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	assert_true(has("\"error\":\"port_not_ready\""));
+	assert_true(has("\"port\":{\"number\":3000,\"ready\":false}"));
+	assert_false(has("\"ide\""));
+	/* The repository comes first. */
+	page.clone = &clone;
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	assert_true(has("\"error\":\"workspace_starting\""));
 }
 
 int
@@ -421,6 +443,7 @@ main(void)
 		cmocka_unit_test(test_links_lead_nowhere_strange),
 		cmocka_unit_test(test_sign_out_posts_to_our_endpoint),
 		cmocka_unit_test(test_waiting_page_shows_progress),
+		cmocka_unit_test(test_waiting_page_of_a_port),
 		cmocka_unit_test(test_waiting_page_says_what_went_wrong),
 		cmocka_unit_test(test_waiting_page_without_clone_has_no_steps),
 		cmocka_unit_test(test_small_buffer_is_an_error),

@@ -132,6 +132,55 @@ test_hosts(void **state)
 	}
 }
 
+/* Split at the first hyphen only, one spelling of a port, none but those configured. */
+static void
+test_hosts_of_ports(void **state)
+{
+	static const struct ports ports = {{{3000, 3000}, {8000, 8999}}, 2};
+	static const struct proxy with_ports = {
+		.hosts = {{"a-b.ws.example", 14}, {"a-b.ws.example:443", 18}},
+		.port_hosts = {{"a-b.ws.example", 14}, {"a-b.ws.example:443", 18}},
+		.ports = &ports,
+		.prefix = {"/oauth2", 7},
+	};
+	static const struct {
+		const char *authority;
+		uint16_t port;
+	} ours[] = {{"3000-a-b.ws.example", 3000},
+		    {"3000-A-B.WS.example:443", 3000},
+		    {"8999-a-b.ws.example", 8999},
+		    {"a-b.ws.example", 0}};
+	static const char *const others[] = {
+		"3001-a-b.ws.example",	  "03000-a-b.ws.example",     "9000-a-b.ws.example",
+		"3000--a-b.ws.example",	  "3000-3000-a-b.ws.example", "-a-b.ws.example",
+		"3000-a-b.ws.example:80", "3000-b.ws.example",	      "3000.a-b.ws.example",
+		"3000-a-b.ws.example.",	  "68536-a-b.ws.example",     "3000-",
+		"x.3000-a-b.ws.example",  "3000a-b.ws.example",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ours); i++) {
+		struct request_head r = {.authority = str_from(ours[i].authority),
+					 .path = STR("/")};
+
+		assert_int_equal(route_find(&with_ports, &r).kind, ROUTE_UPSTREAM);
+		assert_int_equal(route_find(&with_ports, &r).port, ours[i].port);
+		r.path = STR("/oauth2/callback");
+		assert_int_equal(route_find(&with_ports, &r).kind, ROUTE_AUTH);
+		assert_int_equal(route_find(&with_ports, &r).port, ours[i].port);
+		r.path = STR("/oauth2/port");
+		assert_int_equal(route_find(&with_ports, &r).kind,
+				 ours[i].port == 0 ? ROUTE_AUTH : ROUTE_UNKNOWN);
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		const struct request_head r = {.authority = str_from(others[i]), .path = STR("/")};
+
+		if (route_find(&with_ports, &r).kind != ROUTE_MISDIRECTED)
+			fail_msg("%s", others[i]);
+	}
+	assert_int_equal(find("3000-ws.example", "/").kind, ROUTE_MISDIRECTED);
+}
+
 /* An unused place in the list of hosts matches nothing. */
 static void
 test_no_host_is_nobody(void **state)
@@ -150,6 +199,7 @@ main(void)
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_no_other_spelling_is_an_endpoint),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_hosts_of_ports),
 		cmocka_unit_test(test_no_host_is_nobody),
 	};
 

@@ -248,6 +248,11 @@ static const char *const mistakes[][3] = {
 	{"RELAY_URL=https://relay.example.com", "RELAY_KEY", "needed with"},
 	{("RELAY_KEY=" KEY_B), "RELAY_URL", "needed with"},
 	{"RELAY_MASTER_KEY=anything", "RELAY_MASTER_KEY", "belongs to the relay alone"},
+	{"PORTS=0", "PORTS", "it is no port"},
+	{"PORTS=3000,08000", "PORTS", "part 2: it is no port"},
+	{"PORTS=3000-2999", "PORTS", "ends before it begins"},
+	{"PORTS=3000,8000-8999", "PORTS", "8080 is our own WORKSPACE_PROXY_HTTP_ADDRESS"},
+	{"PORTS=9877", "PORTS", "9877 is our own WORKSPACE_PROXY_ADMIN_ADDRESS"},
 	{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
 };
 
@@ -712,12 +717,43 @@ test_relay_key_scope(void **state)
 	assert_int_equal(f->s->relay.zones.count, 0);
 }
 
+static void
+test_ports(void **state)
+{
+	static const char *const nameless[] = {"https://localhost", "https://127.0.0.1",
+					       "https://[::1]", "https://60001-localhost"};
+	struct fixture *f = *state;
+
+	set(f, "PORTS=3000,8000-8079,60001");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.ports.count, 3);
+	for (size_t i = 0; i < sizeof(nameless) / sizeof(nameless[0]); i++) {
+		char line[128];
+
+		(void)snprintf(line, sizeof(line), "EXTERNAL_URL=%s", nameless[i]);
+		set(f, line);
+		load(f, SETTINGS_SERVE);
+		assert_problem(f, "PORTS", "https://name.zone");
+	}
+	/* 57 bytes and "60001-" are one label; one byte more is not. */
+	set(f, "EXTERNAL_URL="
+	       "https://123456789012345678901234567890123456789012345678901234567.ws.example");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	set(f, "EXTERNAL_URL="
+	       "https://1234567890123456789012345678901234567890123456789012345678.ws.example");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "PORTS", "longer than the 63 bytes");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_mistake_is_one_problem, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
