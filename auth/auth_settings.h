@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What auth is told once, at start. Part of the front door: include auth/auth.h.
+ */
+#ifndef AUTH_AUTH_SETTINGS_H
+#define AUTH_AUTH_SETTINGS_H
+
+#include "base/ports.h"
+#include "base/secret.h"
+#include "base/url.h"
+
+#define AUTH_KEYS_MAX 2
+struct auth_keys { /* the first seals, all open */
+	struct secret *keys[AUTH_KEYS_MAX];
+	size_t count;
+};
+
+enum auth_mode { /* joined by +: all must hold */
+		 AUTH_MODE_WORKSPACE = 1,
+		 AUTH_MODE_PROJECT = 2,
+		 AUTH_MODE_OWNER = 4,
+};
+
+struct auth_settings {
+	struct url external_url;   /* the workspace's public origin */
+	struct ports ports;	   /* with hosts of their own: see auth_port_origin */
+	struct url gitlab_url;	   /* as browsers see it, without a trailing '/' in path */
+	struct url gitlab_api_url; /* as the pod reaches it; host is empty when it is the same */
+	const char *client_id;
+	struct secret *client_secret; /* NULL: public client */
+	struct url redirect_url;      /* host is empty: the relay's callback, or our own */
+	struct url relay_url;	  /* its base, without a trailing '/' in path; host empty: none */
+	struct secret *relay_key; /* this workspace's; with relay_url */
+	const char *scope;
+	const char *prefix; /* of our endpoints: "/oauth2" */
+	struct auth_keys cookie_keys;
+	const char *cookie_name;
+	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
+	uint64_t session_idle_ms;
+	bool api_tokens;       /* programs may bring a GitLab token instead of a session */
+	const char *state_dir; /* where sessions outlive the process; NULL: nowhere */
+	unsigned modes;	       /* enum auth_mode bits */
+	uint64_t workspace_id;
+	const char *project; /* id or full path */
+	uint64_t project_access_level;
+	uint64_t owner_id;
+	uint64_t authorization_interval_ms;
+	uint64_t authorization_grace_ms;
+};
+
+#endif
