@@ -120,7 +120,7 @@ answer_credential(struct peer *peer, const struct auth_credential *c)
 	case AUTH_CREDENTIAL_GIVEN:
 		log_debug(NULL, "credential given to git", log_str("user", c->username));
 		if (!send_answer(peer->fd, &a))
-			log_warn(NULL, "a credential did not reach git");
+			log_debug(NULL, "a credential did not reach git");
 		peer_free(peer);
 		return;
 	case AUTH_CREDENTIAL_SIGN_IN:
