@@ -120,10 +120,12 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 		.request = request,
 		.failure = f,
 		.progress = {.phase = CLONE_CONNECTING},
-		.indexer = {.memory_max_bytes = (size_t)request->memory_bytes},
+		.indexer = {.memory_max_bytes = (size_t)request->memory_bytes,
+			    .checks_links = true},
 	};
 	bool ok;
 
+	t.indexer.shallow = &t.shallow;
 	buf_init(&t.shallow, TRANSPORT_SHALLOW_MAX_BYTES);
 	if (git_libgit2_init() < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");

@@ -18,6 +18,7 @@
 
 #include "base/crypto.h"
 #include "clone/pack_index.h"
+#include "clone/pack_links.h"
 #include "clone/pack_parser.h"
 #include "clone/pack_resolve.h"
 #include "clone/pack_thread.h"
@@ -111,6 +112,7 @@ give_stock_the_file(struct indexer *x, git_indexer_progress *stats)
 static int
 hand_over(struct indexer *x, git_indexer_progress *stats)
 {
+	const struct indexer_options *o = x->backend->options;
 	git_indexer_options options;
 	int code;
 
@@ -119,6 +121,8 @@ hand_over(struct indexer *x, git_indexer_progress *stats)
 	(void)git_indexer_options_init(&options, GIT_INDEXER_OPTIONS_VERSION);
 	options.progress_cb = x->progress;
 	options.progress_cb_payload = x->progress_arg;
+	/* It would miss what a shallow clone leaves out. */
+	options.verify = o->checks_links && (o->shallow == NULL || o->shallow->len == 0);
 	code = git_indexer_new(&x->stock, x->backend->directory, 0, x->odb, &options);
 	if (code == 0)
 		code = give_stock_the_file(x, stats);
@@ -186,11 +190,22 @@ broken(struct indexer *x)
 	return fail(&e);
 }
 
+/* They are known when the pack begins, and not before. */
+static bool
+set_shallow(struct indexer *x, struct err *e)
+{
+	const struct buf *shallow = x->backend->options->shallow;
+
+	return x->table.links == NULL || shallow == NULL ||
+	       pack_links_set_shallow(x->table.links, buf_view(shallow), e);
+}
+
 static int
 on_append(git_odb_writepack *parent, const void *data, size_t len, git_indexer_progress *stats)
 {
 	struct indexer *x = (struct indexer *)(void *)parent;
 	struct pack_counts counts;
+	struct err e = ERR_INIT;
 	int code;
 
 	if (x->stock != NULL)
@@ -199,6 +214,8 @@ on_append(git_odb_writepack *parent, const void *data, size_t len, git_indexer_p
 	if (code != 0)
 		return code;
 	add_to_checksum(x, data, len);
+	if (x->size == 0 && !set_shallow(x, &e))
+		return fail(&e);
 	x->size += len;
 	switch (pack_parser_grow(x->parser, x->size, &counts)) {
 	case PACK_UNUSUAL:
@@ -224,6 +241,14 @@ check_trailer(struct indexer *x)
 		return 0;
 	err_set(&e, ERR_PROTOCOL, "the pack's checksum does not match: it was damaged on its way");
 	return fail(&e);
+}
+
+static int
+check_links(struct indexer *x)
+{
+	struct err e = ERR_INIT;
+
+	return x->table.links == NULL || pack_links_check(x->table.links, &e) ? 0 : fail(&e);
 }
 
 static int
@@ -335,6 +360,8 @@ on_commit(git_odb_writepack *parent, git_indexer_progress *stats)
 				code = resolve(x, threads == 0 ? pack_thread_cores() : threads,
 					       stats);
 			if (code == 0)
+				code = check_links(x);
+			if (code == 0)
 				code = write_index(x, stats);
 			break;
 		}
@@ -351,6 +378,7 @@ on_free(git_odb_writepack *parent)
 
 	pack_parser_free(x->parser);
 	git_indexer_free(x->stock);
+	pack_links_free(x->table.links);
 	pack_table_fini(&x->table);
 	crypto_sha1_free(x->sha1);
 	drop_file(x);
@@ -384,6 +412,8 @@ start(struct indexer *x, struct err *e)
 		return err_set(e, ERR_MEMORY, "no memory");
 	pack_memory_init(&x->memory, x->backend->directory, o->memory_max_bytes);
 	if (!pack_table_init(&x->table, e) || !open_file(x, e))
+		return false;
+	if (o->checks_links && (x->table.links = pack_links_new(&x->table, e)) == NULL)
 		return false;
 	x->parser = pack_parser_new(x->fd, &x->table, &x->memory, threads - 1, e);
 	return x->parser != NULL;

@@ -12,11 +12,16 @@
 
 #include <stddef.h>
 
+#include "base/str.h"
+
 struct git_repository;
 
 struct indexer_options {
 	size_t memory_max_bytes; /* for objects; the table has 56 bytes for each on top */
 	unsigned threads;	 /* 0: one for each core */
+	bool checks_links;	 /* whether all that objects name must be there */
+	const struct buf
+		*shallow; /* ids, a line each, of commits whose parents need not; or NULL */
 };
 
 /* Plugs it in; options outlive the repository. An error code of libgit2, or 0. */

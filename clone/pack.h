@@ -39,6 +39,8 @@ struct pack_entry {
 	uint8_t id[PACK_ID_BYTES];
 };
 
+struct pack_links;
+
 struct pack_table {
 	struct pack_entry **segments; /* PACK_SEGMENTS pointers */
 	uint32_t count;
@@ -46,6 +48,7 @@ struct pack_table {
 	uint32_t deltas;
 	uint64_t end; /* offset of the trailer */
 	uint8_t trailer[PACK_TRAILER_BYTES];
+	struct pack_links *links; /* what its objects name; NULL: nobody wants to know */
 };
 
 bool pack_table_init(struct pack_table *t, struct err *e) MUST_CHECK;

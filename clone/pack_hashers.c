@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "clone/pack_hash.h"
+#include "clone/pack_links.h"
 #include "clone/pack_thread.h"
 
 #define RING_OBJECTS   256u
@@ -23,6 +24,7 @@ struct job {
 struct pack_hashers {
 	struct pack_table *table;
 	struct pack_memory *memory;
+	struct pack_links_writer *links; /* of whoever hands objects on */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct job ring[RING_OBJECTS];
@@ -36,11 +38,12 @@ struct pack_hashers {
 };
 
 static bool
-hash_one(struct pack_hashers *h, struct job *job, struct err *e)
+hash_one(struct pack_hashers *h, struct pack_links_writer *links, struct job *job, struct err *e)
 {
 	struct pack_entry *entry = pack_at(h->table, job->index);
 	bool ok = pack_hash((enum pack_kind)entry->kind, job->object.data, job->object.size,
-			    entry->id, e);
+			    entry->id, e) &&
+		  pack_links_add(links, entry, job->object.data, job->object.size, e);
 
 	pack_block_free(h->memory, &job->object);
 	return ok;
@@ -64,21 +67,33 @@ take(struct pack_hashers *h, struct job *job)
 	return true;
 }
 
+static void
+fail(struct pack_hashers *h, const struct err *e)
+{
+	pthread_mutex_lock(&h->lock);
+	h->failed = true;
+	h->error = *e;
+	pthread_mutex_unlock(&h->lock);
+}
+
 static void *
 run(void *arg)
 {
 	struct pack_hashers *h = arg;
+	struct pack_links_writer *links = pack_links_writer_new(h->table->links);
 	struct err error = ERR_INIT;
 	struct job job;
 
 	while (take(h, &job)) {
-		if (hash_one(h, &job, &error))
-			continue;
-		pthread_mutex_lock(&h->lock);
-		h->failed = true;
-		h->error = error;
-		pthread_mutex_unlock(&h->lock);
+		if (links == NULL) {
+			err_set(&error, ERR_MEMORY, "no memory to hash objects");
+			pack_block_free(h->memory, &job.object);
+			fail(h, &error);
+		} else if (!hash_one(h, links, &job, &error)) {
+			fail(h, &error);
+		}
 	}
+	pack_links_writer_free(links);
 	return NULL;
 }
 
@@ -99,7 +114,10 @@ pack_hashers_new(struct pack_table *table, struct pack_memory *memory, unsigned 
 {
 	struct pack_hashers *h = calloc(1, sizeof(*h));
 
-	if (h == NULL) {
+	if (h != NULL)
+		h->links = pack_links_writer_new(table->links);
+	if (h == NULL || h->links == NULL) {
+		free(h);
 		err_set(e, ERR_MEMORY, "no memory to hash objects");
 		return NULL;
 	}
@@ -121,7 +139,7 @@ pack_hashers_add(struct pack_hashers *h, uint32_t index, struct pack_block *obje
 
 	*object = (struct pack_block){.size = 0};
 	if (job.object.size < HANDED_MIN)
-		return hash_one(h, &job, e);
+		return hash_one(h, h->links, &job, e);
 	pthread_mutex_lock(&h->lock);
 	is_queued = h->threads_count > 0 && h->count < RING_OBJECTS &&
 		    h->bytes + job.object.size <= RING_BYTES_MAX;
@@ -131,7 +149,7 @@ pack_hashers_add(struct pack_hashers *h, uint32_t index, struct pack_block *obje
 		pthread_cond_signal(&h->changed);
 	}
 	pthread_mutex_unlock(&h->lock);
-	return is_queued || hash_one(h, &job, e);
+	return is_queued || hash_one(h, h->links, &job, e);
 }
 
 bool
@@ -151,5 +169,6 @@ pack_hashers_free(struct pack_hashers *h)
 	join(h);
 	pthread_mutex_destroy(&h->lock);
 	pthread_cond_destroy(&h->changed);
+	pack_links_writer_free(h->links);
 	free(h);
 }

@@ -15,6 +15,7 @@
 
 #include "clone/pack_delta.h"
 #include "clone/pack_hash.h"
+#include "clone/pack_links.h"
 #include "clone/pack_read.h"
 #include "clone/pack_thread.h"
 
@@ -50,6 +51,12 @@ struct pack_resolve {
 	struct err error;
 	unsigned threads_count;
 	pthread_t threads[PACK_THREADS_MAX];
+};
+
+/* What each thread has for itself. */
+struct tools {
+	struct pack_reader *reader;
+	struct pack_links_writer *links;
 };
 
 /* One delta of a node, or with child == PACK_NONE the node itself. */
@@ -297,15 +304,16 @@ give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
 }
 
 static bool
-run_apply(struct pack_resolve *r, struct pack_reader *reader, const struct task *task)
+run_apply(struct pack_resolve *r, const struct tools *tools, const struct task *task)
 {
 	struct pack_entry *entry = pack_at(r->table, task->child);
 	struct pack_block object = {.size = 0};
 	struct node *made = NULL;
 	struct err error = ERR_INIT;
-	bool ok =
-		apply(r, reader, task->child, &task->node->object, &object, &error) &&
-		pack_hash((enum pack_kind)entry->kind, object.data, object.size, entry->id, &error);
+	bool ok = apply(r, tools->reader, task->child, &task->node->object, &object, &error) &&
+		  pack_hash((enum pack_kind)entry->kind, object.data, object.size, entry->id,
+			    &error) &&
+		  pack_links_add(tools->links, entry, object.data, object.size, &error);
 
 	if (ok && entry->first_child != PACK_NONE) {
 		made = node_new(r, task->child);
@@ -339,10 +347,11 @@ static void *
 run(void *arg)
 {
 	struct pack_resolve *r = arg;
-	struct pack_reader *reader = pack_reader_new(r->fd, r->table);
+	struct tools tools = {pack_reader_new(r->fd, r->table),
+			      pack_links_writer_new(r->table->links)};
 	struct err error = ERR_INIT;
 	struct task task;
-	bool ok = reader != NULL;
+	bool ok = tools.reader != NULL && tools.links != NULL;
 
 	pthread_mutex_lock(&r->lock);
 	if (!ok) {
@@ -351,13 +360,14 @@ run(void *arg)
 	}
 	while (ok && take_locked(r, &task)) {
 		pthread_mutex_unlock(&r->lock);
-		ok = task.child == PACK_NONE ? run_load(r, reader, &task)
-					     : run_apply(r, reader, &task);
+		ok = task.child == PACK_NONE ? run_load(r, tools.reader, &task)
+					     : run_apply(r, &tools, &task);
 	}
 	r->running--;
 	pthread_cond_broadcast(&r->ended);
 	pthread_mutex_unlock(&r->lock);
-	pack_reader_free(reader);
+	pack_reader_free(tools.reader);
+	pack_links_writer_free(tools.links);
 	return NULL;
 }
 

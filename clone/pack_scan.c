@@ -154,7 +154,11 @@ start_data(struct pack_scan *s, struct err *e)
 	pack_inflate_reset(s->inflate);
 	s->made = 0;
 	s->state = AT_DATA;
-	s->is_held = entry->base == PACK_NONE && entry->size <= PACK_SCAN_HELD_MAX;
+	s->is_held = entry->base == PACK_NONE &&
+		     (entry->kind != PACK_BLOB || entry->size <= PACK_SCAN_HELD_MAX);
+	if (s->is_held && entry->size > PACK_SCAN_LINKED_MAX)
+		return err_set(e, ERR_LIMIT, "a folder, commit or tag of more than %u bytes",
+			       PACK_SCAN_LINKED_MAX);
 	if (s->is_held)
 		return pack_block_alloc(s->memory, &s->object, (size_t)entry->size, e);
 	return entry->base != PACK_NONE ||

@@ -10,8 +10,10 @@
 #include "clone/pack.h"
 #include "clone/pack_memory.h"
 
-/* Objects up to this size are handed on whole. */
+/* Files up to this size are handed on whole; folders, commits and tags always are. */
 #define PACK_SCAN_HELD_MAX (1024u * 1024u)
+/* Of those; a folder of so many bytes has millions of entries. */
+#define PACK_SCAN_LINKED_MAX (256u * 1024u * 1024u)
 
 /* Takes over the block, which holds the whole object, and sees to the entry's id. */
 typedef bool pack_scan_object_fn(uint32_t index, struct pack_block *object, void *arg,

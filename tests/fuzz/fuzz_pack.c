@@ -10,6 +10,7 @@
 
 #include "clone/pack_hashers.h"
 #include "clone/pack_index.h"
+#include "clone/pack_links.h"
 #include "clone/pack_resolve.h"
 #include "clone/pack_scan.h"
 #include "tests/fuzz/fuzz.h"
@@ -44,6 +45,8 @@ resolve(struct str pack, struct pack_table *table, struct pack_memory *memory)
 	ok = pack_resolve_end(r, &e);
 	err_assert(!ok || deltas == table->deltas);
 	pack_resolve_free(r);
+	if (ok && table->links != NULL)
+		(void)!pack_links_check(table->links, &e);
 	if (ok && ftruncate(fd, 0) == 0)
 		err_assert(pack_index_write(table, fd, &e) != PACK_INDEX_FAILED);
 	close(fd);
@@ -62,6 +65,8 @@ read_pack(struct str pack, size_t piece)
 
 	pack_memory_init(&memory, "/tmp", MEMORY_BYTES);
 	err_assert(pack_table_init(&table, &e));
+	/* Not always: what these packs hold is seldom a tree or a commit. */
+	table.links = pack.len % 2 == 0 ? pack_links_new(&table, &e) : NULL;
 	hashers = pack_hashers_new(&table, &memory, 0, &e);
 	scan = pack_scan_new(&table, &memory, on_object, hashers, &e);
 	err_assert(hashers != NULL && scan != NULL);
@@ -77,6 +82,7 @@ read_pack(struct str pack, size_t piece)
 		resolve(pack, &table, &memory);
 	pack_scan_free(scan);
 	pack_hashers_free(hashers);
+	pack_links_free(table.links);
 	pack_table_fini(&table);
 	err_assert(atomic_load(&memory.used_bytes) == 0);
 }

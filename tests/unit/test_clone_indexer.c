@@ -75,7 +75,16 @@ make_packs(void **state)
 	    "git pack-objects -q --stdout --depth=10 <../all >../ref.pack; "
 	    "printf 'HEAD\\n^HEAD~3\\n' | git pack-objects -q --revs --thin --stdout "
 	    "--delta-base-offset >../thin.pack; "
-	    "git pack-objects -q --stdout </dev/null >../empty.pack",
+	    "git pack-objects -q --stdout </dev/null >../empty.pack; "
+	    "without() { id=$(git rev-parse $2); grep -v ^$id ../all | "
+	    "git pack-objects -q --stdout --delta-base-offset $3 >../$1.pack; }; "
+	    "without no-file HEAD:large; without no-changed-file HEAD~9:d/1/f1; "
+	    "without no-folder HEAD~30:d; without no-root HEAD~30^{tree}; "
+	    "without no-parent HEAD~30; without no-tagged HEAD; "
+	    "git rev-list --objects -3 HEAD | git pack-objects -q --stdout --delta-base-offset "
+	    ">../shallow.pack; git rev-parse HEAD~2 >../shallow-ids; "
+	    "grep -v ^$(git rev-parse HEAD:d) ../all | git pack-objects -q --stdout "
+	    ">../no-base.pack",
 	    folder, folder);
 	git_libgit2_init();
 	return 0;
@@ -197,7 +206,7 @@ test_pack_of_git(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		const struct indexer_options options = {PLENTY, (unsigned)i + 1};
+		const struct indexer_options options = {PLENTY, (unsigned)i + 1, true, NULL};
 		struct outcome o = {.code = 0};
 
 		index_pack(buf_view(&pack), pieces[i], &options, &o);
@@ -220,7 +229,7 @@ test_tiny_budgets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
-		const struct indexer_options options = {budgets[i], 2};
+		const struct indexer_options options = {budgets[i], 2, true, NULL};
 		struct outcome o = {.code = 0};
 
 		index_pack(buf_view(&pack), 65536, &options, &o);
@@ -233,7 +242,7 @@ static void
 test_unusual_packs_go_to_libgit2(void **state)
 {
 	static const char *const names[] = {"ref", "empty"};
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, true, NULL};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -247,9 +256,59 @@ test_unusual_packs_go_to_libgit2(void **state)
 }
 
 static void
+test_objects_that_were_left_out(void **state)
+{
+	static const char *const names[] = {"no-file",	 "no-changed-file", "no-folder", "no-root",
+					    "no-parent", "no-tagged",	    "no-base"};
+	const struct indexer_options options = {PLENTY, 2, true, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buf pack = pack_named(names[i]);
+		struct outcome o = {.code = 0};
+
+		index_pack(buf_view(&pack), 1000, &options, &o);
+		assert_int_not_equal(o.code, 0);
+		assert_int_equal(o.files, 0);
+		if (strcmp(names[i], "no-base") != 0)
+			assert_non_null(strstr(o.message, "left out object"));
+		buf_fini(&pack);
+	}
+}
+
+static void
+test_shallow_packs(void **state)
+{
+	struct buf shallow;
+	const struct indexer_options options = {PLENTY, 2, true, &shallow};
+	const struct indexer_options blind = {PLENTY, 2, true, NULL};
+	struct buf pack = pack_named("shallow");
+	struct outcome o = {.code = 0};
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	buf_init(&shallow, 64);
+	snprintf(path, sizeof(path), "%s/shallow-ids", folder);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(path, 42, file));
+	assert_true(buf_add(&shallow, path, 41));
+	fclose(file);
+	index_pack(buf_view(&pack), 1000, &options, &o);
+	assert_as_git_does(&o);
+	o = (struct outcome){.code = 0};
+	index_pack(buf_view(&pack), 1000, &blind, &o);
+	assert_int_not_equal(o.code, 0);
+	assert_non_null(strstr(o.message, "left out object"));
+	buf_fini(&shallow);
+	buf_fini(&pack);
+}
+
+static void
 test_thin_pack_without_its_bases(void **state)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf pack = pack_named("thin");
 	struct outcome o = {.code = 0};
 
@@ -264,7 +323,7 @@ test_thin_pack_without_its_bases(void **state)
 static void
 test_cut_packs(void **state)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf pack = pack_named("ofs");
 
 	(void)state;
@@ -284,7 +343,7 @@ test_cut_packs(void **state)
 static void
 test_damaged_packs(void **state)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf pack = pack_named("ofs");
 
 	(void)state;
@@ -304,7 +363,7 @@ test_damaged_packs(void **state)
 static void
 test_stopped_by_progress(void **state)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf pack = pack_named("ofs");
 	struct outcome early = {.stop_at = 3};
 	struct outcome late = {.stop_late = true};
@@ -374,7 +433,7 @@ pack_end(struct buf *b)
 static void
 expect(struct buf *pack, const char *message)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct outcome o = {.code = 0};
 
 	pack_end(pack);
@@ -466,7 +525,7 @@ test_nothing_is_a_pack(void **state)
 static void
 test_odd_but_whole(void **state)
 {
-	const struct indexer_options options = {PLENTY, 2};
+	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf twice = pack_start(2);
 	struct buf deep = pack_start(9000);
 	struct outcome o = {.code = 0};
@@ -508,6 +567,8 @@ main(void)
 		cmocka_unit_test(test_pack_of_git),
 		cmocka_unit_test(test_tiny_budgets),
 		cmocka_unit_test(test_unusual_packs_go_to_libgit2),
+		cmocka_unit_test(test_objects_that_were_left_out),
+		cmocka_unit_test(test_shallow_packs),
 		cmocka_unit_test(test_thin_pack_without_its_bases),
 		cmocka_unit_test(test_cut_packs),
 		cmocka_unit_test(test_damaged_packs),

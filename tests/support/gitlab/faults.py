@@ -20,7 +20,7 @@ class Fault:
     status: int | None = None
     retry_after_s: int | None = None
     headers: dict = field(default_factory=dict)
-    body: str | None = None
+    body: str | bytes | None = None
     content_type: str | None = None
     invalid_json: bool = False
     huge_bytes: int | None = None  # a JSON document of about this size

@@ -331,7 +331,7 @@ def _faulty_answer(fault):
     elif fault.invalid_json:
         body = b'{"id":42,"username":"sasha"'
     elif fault.body is not None:
-        body = fault.body.encode()
+        body = fault.body if isinstance(fault.body, bytes) else fault.body.encode()
     elif status == 429:  # as Rack::Attack answers
         kind, body = "text/plain", b"Retry later\n"
         headers += [(f"RateLimit-{k}", v) for k, v in (("Limit", 10), ("Observed", 11), ("Remaining", 0))]
