@@ -30,8 +30,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	struct str unused;
 
 	http1_body_init(&d->body, d->request.framing, request->length);
-	d->awaits_100 = !d->request.is_http10 &&
-			headers_find(&request->headers, HEADER_EXPECT, &unused) > 0;
+	d->awaits_100 = headers_find(&request->headers, HEADER_EXPECT, &unused) > 0;
 	d->body_ended = request->body == BODY_NONE;
 	d->body_wanted = false;
 	d->head_sent = d->keep_alive = false;

@@ -340,6 +340,16 @@ says_keep_alive(const struct headers *headers, bool is_http10)
 	return !is_http10 || headers_has_token(headers, HEADER_CONNECTION, STR("keep-alive"));
 }
 
+/* RFC 9110 section 10.1.1: HTTP/1.0 expects nothing, so that such a field ends here as others do
+ * that are for this hop alone. */
+static void
+forget_expectations(struct headers *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].id == HEADER_EXPECT)
+			h->items[i].id = HEADER_KEEP_ALIVE;
+}
+
 bool
 http1_parse_request(struct str head, const struct http1_scan *scan, struct request_head *r,
 		    struct http1_persistence *p, struct arena *a, unsigned *status, struct err *e)
@@ -373,6 +383,8 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		p->framing = HTTP1_FRAMING_LENGTH;
 		r->length = framing.length;
 	}
+	if (p->is_http10)
+		forget_expectations(&r->headers);
 	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
 	r->half_close_is_end = !p->keep_alive;
 	r->wants_websocket = is_websocket_handshake(r, p->is_http10);

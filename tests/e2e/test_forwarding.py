@@ -323,6 +323,16 @@ def test_what_nobody_knows_to_be_expected(stage, value):
     assert not stage.upstream.received
 
 
+@pytest.mark.parametrize("value", ["100-continue", "x"])
+def test_http10_expects_nothing(stage, value):
+    with stage.raw() as raw:
+        headers = [("Expect", value), ("Content-Length", "5")]
+        raw.send(stage.head("POST", "/x", headers, version="HTTP/1.0") + b"hello")
+        response = raw.read_response()
+        assert response.status == 200 and not response.interim
+    assert stage.upstream.requests[0].get("Expect") is None
+
+
 @pytest.mark.parametrize(
     "method, sent, status, passed",
     [

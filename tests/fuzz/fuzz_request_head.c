@@ -7,7 +7,8 @@
 #include "proxy/http1.h"
 #include "tests/fuzz/fuzz.h"
 
-static const struct http1_limits limits = {.head_max_bytes = 4096, .headers_max = 32};
+static const struct http1_limits limits = {
+	.head_max_bytes = 4096, .headers_max = 32, .line_max_bytes = 300};
 
 static enum http1_found
 scan_in_pieces(struct http1_scan *scan, struct str text, size_t piece, unsigned *status)
