@@ -202,7 +202,7 @@ class Upstream:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(path)
         else:
-            self._listener = socket.socket()
+            self._listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._listener.bind(address)
         self._listener.listen(1024)

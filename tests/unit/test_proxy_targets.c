@@ -119,7 +119,8 @@ tell(uint16_t port, bool is_ready, void *arg)
 static void
 test_pools_are_bounded(void **state)
 {
-	const struct upstream_options options = {.limits = {4096, 16}, .connect_timeout_ms = 1000};
+	const struct upstream_options options = {
+		.limits = {.head_max_bytes = 4096, .headers_max = 16}, .connect_timeout_ms = 1000};
 	struct target *all[64];
 	struct err e = ERR_INIT;
 	struct targets *t = targets_new(loop, &reaper, &options, &e);
