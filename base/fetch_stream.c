@@ -15,10 +15,11 @@
 #include "base/clock.h"
 #include "base/fetch_private.h"
 
-#define BUFFER_BYTES   (1024u * 1024u)
-#define RECEIVE_BYTES  (256l * 1024l)
-#define HEAD_MAX_BYTES 65536u
-#define LINE_MAX_BYTES 8192u
+#define RETRY_AFTER_MAX_S 86400
+#define BUFFER_BYTES	  (1024u * 1024u)
+#define RECEIVE_BYTES	  (256l * 1024l)
+#define HEAD_MAX_BYTES	  65536u
+#define LINE_MAX_BYTES	  8192u
 
 struct fetch_stream {
 	struct fetch_stream_options options;
@@ -363,6 +364,7 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 {
 	char *content_type = NULL;
 	char *location = NULL;
+	curl_off_t retry_after_s = 0;
 	long status = 0;
 
 	if (!start(s, request, e) || !wait_for(s, false, e))
@@ -370,12 +372,16 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 	(void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &location);
+	(void)curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	if (status < 100 || status > 599)
 		return err_set(e, ERR_PROTOCOL, "%s: unknown status", s->host);
 	*head = (struct fetch_stream_head){
 		.status = (unsigned)status,
 		.content_type = str_from(content_type),
 		.location = str_from(location),
+		.retry_after_ms = retry_after_s > 0 && retry_after_s < RETRY_AFTER_MAX_S
+					  ? (uint64_t)retry_after_s * 1000
+					  : 0,
 	};
 	return true;
 }

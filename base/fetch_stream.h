@@ -39,7 +39,8 @@ struct fetch_stream_request {
 struct fetch_stream_head {
 	unsigned status; /* 100..599 */
 	struct str content_type;
-	struct str location; /* of a redirect, made absolute; else empty */
+	struct str location;	 /* of a redirect, made absolute; else empty */
+	uint64_t retry_after_ms; /* 0: not said */
 };
 
 /* What options point to outlives it. */

@@ -19,7 +19,7 @@
 #include "clone/source.h"
 
 #define PREFIX	      "WORKSPACE_PROXY_"
-#define VARIABLES_MAX 32
+#define VARIABLES_MAX 48
 #define ARENA_MAX     65536u
 
 struct environment {
@@ -61,6 +61,46 @@ environment_add_url(struct environment *env, const char *name, const struct url 
 	buf_fini(&text);
 }
 
+static void
+environment_add_number(struct environment *env, const char *name, uint64_t value, const char *unit)
+{
+	environment_add(env, name,
+			arena_printf(&env->arena, "%llu%s", (unsigned long long)value, unit));
+}
+
+static void
+environment_add_origins(struct environment *env, const struct clone_origins *origins)
+{
+	struct buf text;
+
+	buf_init(&text, CLONE_ORIGINS_MAX * (size_t)(URL_MAX_BYTES + 1));
+	for (size_t i = 0; i < origins->count; i++) {
+		if (i > 0)
+			buf_add_byte(&text, ',');
+		(void)!source_add_url_text(&origins->items[i], &text);
+	}
+	if (origins->count > 0 && buf_add_byte(&text, '\0'))
+		environment_add(env, PREFIX "CLONE_ORIGINS", text.data);
+	env->failed = env->failed || !buf_is_ok(&text);
+	buf_fini(&text);
+}
+
+static void
+environment_add_limits(struct environment *env, const struct clone_settings *settings)
+{
+	environment_add_number(env, PREFIX "CLONE_STALL_TIMEOUT", settings->stall_timeout_ms, "ms");
+	environment_add_number(env, PREFIX "CLONE_DEPTH", settings->depth, "");
+	environment_add_number(env, PREFIX "CLONE_MEMORY", settings->memory_bytes, "");
+	environment_add_number(env, PREFIX "CLONE_RETRIES", settings->retries, "");
+	environment_add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
+	environment_add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");
+	if (settings->umask.is_set)
+		environment_add(env, PREFIX "CLONE_UMASK",
+				arena_printf(&env->arena, "%04o", settings->umask.value));
+	if (settings->group.is_set)
+		environment_add_number(env, PREFIX "CLONE_GROUP", settings->group.value, "");
+}
+
 /*
  * What the worker's own settings are read from. GITLAB_API_URL carries the origin, since that is
  * the one that may be plain http inside a cluster; GITLAB_URL has to be there, and says nothing
@@ -74,9 +114,6 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 		"ALL_PROXY",	    "all_proxy",	 "NO_PROXY",	"no_proxy",
 	};
 	struct url origin = settings->gitlab_url;
-	char *stall;
-	char *depth;
-	char *memory;
 
 	*env = (struct environment){.count = 0};
 	arena_init(&env->arena, ARENA_MAX);
@@ -96,13 +133,10 @@ environment_init(struct environment *env, const struct clone_settings *settings,
 		environment_add_url(env, PREFIX "GITLAB_URL", &origin, true);
 		environment_add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
 	}
-	stall = arena_printf(&env->arena, "%llums", (unsigned long long)settings->stall_timeout_ms);
-	depth = arena_printf(&env->arena, "%llu", (unsigned long long)settings->depth);
-	memory = arena_printf(&env->arena, "%llu", (unsigned long long)settings->memory_bytes);
-	environment_add(env, PREFIX "CLONE_STALL_TIMEOUT", stall);
-	environment_add(env, PREFIX "CLONE_DEPTH", depth);
-	environment_add(env, PREFIX "CLONE_MEMORY", memory);
-	if (stall == NULL || depth == NULL || memory == NULL || env->failed)
+	environment_add(env, PREFIX "CLONE_MARKER", settings->marker);
+	environment_add_origins(env, &settings->origins);
+	environment_add_limits(env, settings);
+	if (env->failed)
 		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
 	return true;
 }

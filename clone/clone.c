@@ -16,11 +16,12 @@
 #include "clone/child.h"
 #include "clone/progress.h"
 
-#define TERM_GRACE_MS 3000u
-#define FREE_GRACE_MS 2000u
-#define NOTIFY_MS     100u
-#define COLLECT_MS    50u
-#define QUIET_MS      3000u
+#define TERM_GRACE_MS  3000u
+#define FREE_GRACE_MS  2000u
+#define NOTIFY_MS      100u
+#define COLLECT_MS     50u
+#define QUIET_MS       3000u
+#define STALL_GRACE_MS 5000u /* the worker notices first, and may try again */
 
 struct clone {
 	struct loop *loop;
@@ -127,7 +128,8 @@ log_phase(const struct clone *c)
 			 log_bool("can_retry", p->can_retry), log_int("bytes", (int64_t)p->bytes));
 	else
 		log_info(NULL, "clone: phase", log_cstr("phase", clone_phase_name(p->phase)),
-			 log_cstr("dir", c->settings->dir), log_int("bytes", (int64_t)p->bytes));
+			 log_cstr("dir", c->settings->dir), log_int("bytes", (int64_t)p->bytes),
+			 log_int("attempt", (int64_t)p->attempt));
 }
 
 /* The one place where the phase changes. The caller tells the watches. */
@@ -142,6 +144,7 @@ set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
 	p->problem = problem;
 	if (!progress_is_running(phase)) {
 		p->bytes_per_s = 0;
+		p->left_s = 0;
 		p->ended_at_s = clock_wall_s();
 	}
 	progress_update_percent(p);
@@ -161,6 +164,18 @@ take_counters(struct clone_progress *p, const struct clone_progress *from)
 	p->files_total = from->files_total;
 	p->bytes = from->bytes;
 	p->bytes_per_s = from->bytes_per_s;
+	p->left_s = from->left_s;
+	p->attempt = from->attempt;
+	p->notes = from->notes;
+}
+
+static void
+watch_for_stall(struct clone *c)
+{
+	uint64_t timeout_ms = c->settings->stall_timeout_ms;
+
+	loop_timer_start(&c->stall,
+			 timeout_ms + (timeout_ms < STALL_GRACE_MS ? timeout_ms : STALL_GRACE_MS));
 }
 
 static void
@@ -231,7 +246,7 @@ take_line(struct clone *c, struct str line)
 		return false;
 	}
 	take_counters(&c->progress, &p);
-	loop_timer_start(&c->stall, c->settings->stall_timeout_ms);
+	watch_for_stall(c);
 	loop_timer_start(&c->quiet, QUIET_MS);
 	if (!progress_is_running(p.phase)) {
 		c->has_final = true;
@@ -357,7 +372,7 @@ follow_worker(struct clone *c)
 	} else {
 		loop_timer_start(&c->collect, COLLECT_MS);
 	}
-	loop_timer_start(&c->stall, c->settings->stall_timeout_ms);
+	watch_for_stall(c);
 }
 
 bool

@@ -14,6 +14,17 @@
 #include "base/secret.h"
 #include "base/url.h"
 
+#define CLONE_ORIGINS_MAX 16
+struct clone_origins {
+	struct url items[CLONE_ORIGINS_MAX];
+	size_t count;
+};
+
+struct clone_number { /* a setting that may be left as it is found */
+	bool is_set;
+	unsigned value;
+};
+
 struct clone_settings {
 	struct url url; /* host is empty: no clone */
 	const char *dir;
@@ -23,8 +34,15 @@ struct clone_settings {
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
 	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
-	struct url gitlab_url;	   /* credentials go to this origin only */
-	const char *helper;	   /* git's credential.helper for that origin; NULL: none */
+	uint64_t retries;	   /* after what may pass by itself */
+	uint64_t bytes_max;	   /* received for one repository */
+	uint64_t files_max;	   /* and folders, in what is checked out */
+	struct clone_number umask; /* of what is written */
+	struct clone_number group; /* that it belongs to */
+	const char *marker;	   /* file that says the clone is done, as GitLab's; NULL: none */
+	struct clone_origins origins; /* that may be cloned from besides, without credentials */
+	struct url gitlab_url;	      /* credentials go to this origin only */
+	const char *helper;	      /* git's credential.helper for that origin; NULL: none */
 };
 
 enum clone_phase {
@@ -52,6 +70,16 @@ enum clone_problem {
 	CLONE_PROBLEM_PERMISSION, /* the target can't be written */
 	CLONE_PROBLEM_REFUSED,	  /* a repository or an address that we don't clone */
 	CLONE_PROBLEM_INTERNAL,
+	CLONE_PROBLEM_OTHER_REPOSITORY, /* the target holds a clone of something else */
+};
+
+/* What is worth saying about a clone that succeeded; bits. */
+enum clone_note {
+	CLONE_NOTE_FOUND = 1,	    /* a repository was there already */
+	CLONE_NOTE_CLOSED = 2,	    /* ... and git does not open it */
+	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER says that it was cloned before */
+	CLONE_NOTE_LFS = 8,	    /* files of LFS are pointers still */
+	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
 };
 
 struct clone_progress {
@@ -61,10 +89,13 @@ struct clone_progress {
 	uint64_t files_done, files_total;
 	uint64_t bytes;	      /* received */
 	uint64_t bytes_per_s; /* over the last seconds */
+	uint64_t left_s;      /* about what is left of this phase; 0: unknown */
+	unsigned attempt;     /* 0: the first one */
 	int64_t started_at_s; /* wall clock; 0: not started */
 	int64_t ended_at_s;
 	unsigned percent; /* of the whole, monotonic */
 	enum clone_problem problem;
+	unsigned notes; /* enum clone_note */
 	bool can_retry;
 	char message[512]; /* plain words for people: what happens, or what went wrong and what to
 			      do */

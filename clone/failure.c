@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define DELAY_FIRST_MS	   500u
+#define DELAY_MAX_MS	   30000u
+#define RETRY_AFTER_MAX_MS 120000u
+
 enum clone_problem
 failure_problem_of_errno(int errno_value)
 {
@@ -65,7 +69,36 @@ failure_set(struct clone_failure *f, enum clone_problem problem, const char *for
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	f->problem = problem;
+	f->is_transient = problem == CLONE_PROBLEM_UNREACHABLE || problem == CLONE_PROBLEM_STALLED;
 	return err_set(&f->detail, ERR_PROTOCOL, "%s", text);
+}
+
+bool
+failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms)
+{
+	if (f->problem != CLONE_PROBLEM_NONE)
+		return false;
+	failure_set(f, failure_problem_of_status(status), "the server answered with status %ld",
+		    status);
+	f->is_transient = status == 408 || status == 429 || (status >= 500 && status != 501);
+	f->retry_after_ms = retry_after_ms;
+	return false;
+}
+
+uint64_t
+failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t random)
+{
+	uint64_t delay_ms = DELAY_FIRST_MS;
+
+	for (unsigned i = 1; i < attempt && delay_ms < DELAY_MAX_MS; i++)
+		delay_ms *= 2;
+	if (delay_ms > DELAY_MAX_MS)
+		delay_ms = DELAY_MAX_MS;
+	/* A quarter more or less: those who were cut off together don't come back together. */
+	delay_ms = delay_ms * 3 / 4 + delay_ms / 2 * random / UINT16_MAX;
+	if (delay_ms < f->retry_after_ms)
+		delay_ms = f->retry_after_ms;
+	return delay_ms < RETRY_AFTER_MAX_MS ? delay_ms : RETRY_AFTER_MAX_MS;
 }
 
 bool

@@ -11,6 +11,8 @@
 
 struct clone_failure {
 	enum clone_problem problem; /* CLONE_PROBLEM_NONE: nothing failed yet */
+	bool is_transient;	    /* may pass by itself: worth another attempt */
+	uint64_t retry_after_ms;    /* ... but not earlier; 0: as one likes */
 	struct err detail;
 };
 
@@ -30,5 +32,12 @@ enum clone_problem failure_problem_of_text(const char *message);
 
 /* What GitLab's answer to git means when it is not 200. */
 enum clone_problem failure_problem_of_status(long status);
+
+/* Records that, and whether it may pass by itself. */
+bool failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms);
+
+/* How long to wait before attempt `attempt` (1: the second one): longer each time, as long as the
+ * server asked for, within bounds. random: any 16 bits. */
+uint64_t failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t random);
 
 #endif

@@ -23,6 +23,8 @@ struct clone_git_request {
 	const struct secret *token; /* NULL: none; must be for this very origin */
 	const char *ca_file;	    /* NULL: the system's */
 	uint64_t depth;		    /* commits of one branch or tag; 0: all of everything */
+	uint64_t bytes_max;	    /* to receive */
+	uint64_t files_max;	    /* to check out, folders included */
 	const char *helper;	    /* the repository's credential.helper; NULL: none */
 	uint64_t memory_bytes;	    /* for objects while a pack is indexed, then of mapped packs */
 	const char *into;	    /* an empty directory of our own */

@@ -27,6 +27,12 @@ on_transfer(const git_indexer_progress *stats, void *arg)
 	p->deltas_done = stats->indexed_deltas;
 	p->deltas_total = stats->total_deltas;
 	p->bytes = stats->received_bytes;
+	if (p->bytes > t->request->bytes_max) {
+		failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+			    "more bytes than the %llu of CLONE_BYTES_MAX",
+			    (unsigned long long)t->request->bytes_max);
+		return GIT_EUSER;
+	}
 	return git_steps_report(t, stats->total_objects > 0 &&
 						   stats->received_objects >= stats->total_objects
 					   ? CLONE_RESOLVING

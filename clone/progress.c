@@ -6,6 +6,9 @@
 
 #include "base/json.h"
 
+#define ATTEMPTS_MAX	  1000
+#define ESTIMATE_AFTER_MS 1000u
+
 static const char *const phase_names[] = {
 	[CLONE_OFF] = "off",
 	[CLONE_WAITING] = "waiting",
@@ -31,7 +34,18 @@ static const char *const problem_names[] = {
 	[CLONE_PROBLEM_PERMISSION] = "permission",
 	[CLONE_PROBLEM_REFUSED] = "refused",
 	[CLONE_PROBLEM_INTERNAL] = "internal",
+	[CLONE_PROBLEM_OTHER_REPOSITORY] = "other_repository",
 };
+
+static const struct {
+	enum clone_note note;
+	const char *name;
+} notes[] = {
+	{CLONE_NOTE_FOUND, "found"},	       {CLONE_NOTE_CLOSED, "closed"},
+	{CLONE_NOTE_MARKED, "marked"},	       {CLONE_NOTE_LFS, "lfs"},
+	{CLONE_NOTE_SUBMODULES, "submodules"},
+};
+#define NOTES (sizeof(notes) / sizeof(notes[0]))
 
 /* Where a phase begins on the way to 100; it ends where the next one begins. */
 static const unsigned phase_begins[] = {
@@ -71,7 +85,8 @@ progress_may_follow(enum clone_phase from, enum clone_phase to)
 	case CLONE_RECEIVING:
 	case CLONE_RESOLVING:
 	case CLONE_CHECKOUT:
-		return to >= from && to <= CLONE_FAILED;
+		/* Back to the start: another attempt. */
+		return (to >= from && to <= CLONE_FAILED) || to == CLONE_CONNECTING;
 	}
 	return false;
 }
@@ -93,12 +108,20 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 	json_write_int(&w, "files_total", (int64_t)p->files_total);
 	json_write_int(&w, "bytes", (int64_t)p->bytes);
 	json_write_int(&w, "bytes_per_s", (int64_t)p->bytes_per_s);
+	json_write_int(&w, "left_s", (int64_t)p->left_s);
+	json_write_int(&w, "attempt", (int64_t)p->attempt);
 	json_write_int(&w, "started_at", p->started_at_s);
 	json_write_int(&w, "ended_at", p->ended_at_s);
 	if (p->problem == CLONE_PROBLEM_NONE)
 		json_write_null(&w, "problem");
 	else
 		json_write_str(&w, "problem", str_from(clone_problem_name(p->problem)));
+	json_write_array(&w, "notes");
+	for (size_t i = 0; i < NOTES; i++) {
+		if ((p->notes & notes[i].note) != 0)
+			json_write_str(&w, NULL, str_from(notes[i].name));
+	}
+	json_write_close(&w, ']');
 	json_write_bool(&w, "can_retry", p->can_retry);
 	json_write_str(&w, "message", str_from(p->message));
 	json_write_close(&w, '}');
@@ -142,6 +165,26 @@ parse_names(const struct json_node *root, struct clone_progress *p, struct err *
 }
 
 static bool
+parse_notes(const struct json_node *root, struct clone_progress *p, struct err *e)
+{
+	const struct json_node *array = json_find(root, "notes");
+
+	for (size_t i = 0; i < json_array_len(array); i++) {
+		struct str name;
+		size_t at = 0;
+
+		if (!json_get_str(json_array_at(array, i), "", &name, e))
+			return false;
+		while (at < NOTES && !str_equal(name, str_from(notes[at].name)))
+			at++;
+		if (at == NOTES)
+			return err_set(e, ERR_PROTOCOL, "unknown note");
+		p->notes |= notes[at].note;
+	}
+	return true;
+}
+
+static bool
 parse_numbers(const struct json_node *root, struct clone_progress *p, struct err *e)
 {
 	const struct {
@@ -156,6 +199,7 @@ parse_numbers(const struct json_node *root, struct clone_progress *p, struct err
 		{"files_total", &p->files_total},
 		{"bytes", &p->bytes},
 		{"bytes_per_s", &p->bytes_per_s},
+		{"left_s", &p->left_s},
 	};
 	int64_t value;
 
@@ -171,6 +215,11 @@ parse_numbers(const struct json_node *root, struct clone_progress *p, struct err
 	if (value < 0 || value > 100)
 		return err_set(e, ERR_PROTOCOL, "percent is out of range");
 	p->percent = (unsigned)value;
+	if (!json_get_int(root, "attempt", &value, e))
+		return false;
+	if (value < 0 || value > ATTEMPTS_MAX)
+		return err_set(e, ERR_PROTOCOL, "attempt is out of range");
+	p->attempt = (unsigned)value;
 	return true;
 }
 
@@ -187,7 +236,8 @@ progress_parse(struct str line, struct clone_progress *p, struct err *e)
 	if (doc == NULL)
 		return err_wrap(e, "progress line");
 	ok = parse_names(json_doc_root(doc), &parsed, e) &&
-	     parse_numbers(json_doc_root(doc), &parsed, e);
+	     parse_numbers(json_doc_root(doc), &parsed, e) &&
+	     parse_notes(json_doc_root(doc), &parsed, e);
 	json_doc_free(doc);
 	if (!ok)
 		return err_wrap(e, "progress line");
@@ -247,4 +297,29 @@ progress_meter_add(struct progress_meter *m, uint64_t now_ms, uint64_t bytes)
 	if (elapsed_ms == 0 || bytes < m->slots[0].bytes)
 		return 0;
 	return (bytes - m->slots[0].bytes) * 1000 / elapsed_ms;
+}
+
+/* By what has been done of the phase since it began, which says more of large ones than a rate. */
+void
+progress_estimate_left(struct clone_progress *p, struct progress_phase *phase, uint64_t now_ms)
+{
+	uint64_t done = p->objects_done;
+	uint64_t total = p->objects_total;
+
+	if (p->phase == CLONE_RESOLVING) {
+		done = p->deltas_done;
+		total = p->deltas_total;
+	} else if (p->phase == CLONE_CHECKOUT) {
+		done = p->files_done;
+		total = p->files_total;
+	}
+	if (phase->phase != p->phase || done < phase->done)
+		*phase = (struct progress_phase){p->phase, now_ms, done};
+	p->left_s = 0;
+	if (p->phase < CLONE_RECEIVING || !progress_is_running(p->phase) || total <= done ||
+	    done <= phase->done || now_ms - phase->began_ms < ESTIMATE_AFTER_MS)
+		return;
+	p->left_s = (uint64_t)((double)(now_ms - phase->began_ms) * (double)(total - done) /
+			       (double)(done - phase->done) / 1000.0) +
+		    1;
 }

@@ -40,6 +40,17 @@ struct progress_meter {
 	unsigned count;
 };
 
+/* When the phase under way began, and with how much done. Starts as zeroes. */
+struct progress_phase {
+	enum clone_phase phase;
+	uint64_t began_ms;
+	uint64_t done;
+};
+
+/* Sets left_s. */
+void progress_estimate_left(struct clone_progress *p, struct progress_phase *phase,
+			    uint64_t now_ms);
+
 uint64_t progress_meter_add(struct progress_meter *m, uint64_t now_ms, uint64_t bytes);
 
 #endif

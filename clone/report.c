@@ -68,6 +68,7 @@ show_bar(struct report *r, const struct clone_progress *p)
 	char cells[BAR_CELLS + 1];
 	char bytes[32];
 	char rate[32];
+	char left[32] = "";
 	char text[256];
 	size_t full = p->percent * BAR_CELLS / 100;
 	int len;
@@ -77,9 +78,13 @@ show_bar(struct report *r, const struct clone_progress *p)
 	cells[BAR_CELLS] = '\0';
 	report_format_size(p->bytes, bytes, sizeof(bytes));
 	report_format_size(p->bytes_per_s, rate, sizeof(rate));
+	if (p->left_s > 0)
+		snprintf(left, sizeof(left), ", %llu:%02llu left",
+			 (unsigned long long)(p->left_s / 60),
+			 (unsigned long long)(p->left_s % 60));
 	/* Back to the start of the line, and clear what is left of it afterwards. */
-	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s\033[K",
-		       clone_phase_name(p->phase), cells, p->percent, bytes, rate);
+	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s\033[K",
+		       clone_phase_name(p->phase), cells, p->percent, bytes, rate, left);
 	return write_all(r->fd, str_take(str_from(text), (size_t)len));
 }
 
@@ -92,11 +97,12 @@ show_words(struct report *r, const struct clone_progress *p)
 bool
 report_show(struct report *r, const struct clone_progress *p)
 {
-	bool is_new = !r->has_shown || r->shown != p->phase;
+	bool is_new = !r->has_shown || r->shown != p->phase || r->attempt != p->attempt;
 	bool is_end = !progress_is_running(p->phase);
 
 	r->has_shown = true;
 	r->shown = p->phase;
+	r->attempt = p->attempt;
 	switch (r->form) {
 	case REPORT_LINES:
 		return show_line(r, p);

@@ -14,6 +14,7 @@ struct report {
 	enum report_form form;
 	int fd;
 	enum clone_phase shown; /* phase of the last report */
+	unsigned attempt;	/* and its attempt */
 	bool has_shown;
 };
 

@@ -37,14 +37,27 @@ host_is_loopback(struct str host)
 	}
 }
 
+static bool
+is_same_origin(const struct url *a, const struct url *b)
+{
+	return !str_is_empty(a->host) && str_equal(a->scheme, b->scheme) &&
+	       str_equal(a->host, b->host) && a->port == b->port;
+}
+
 bool
 source_is_gitlab(const struct clone_settings *settings)
 {
-	const struct url *a = &settings->url;
-	const struct url *b = &settings->gitlab_url;
+	return is_same_origin(&settings->url, &settings->gitlab_url);
+}
 
-	return !str_is_empty(a->host) && str_equal(a->scheme, b->scheme) &&
-	       str_equal(a->host, b->host) && a->port == b->port;
+static bool
+is_allowed_origin(const struct clone_settings *settings)
+{
+	for (size_t i = 0; i < settings->origins.count; i++) {
+		if (is_same_origin(&settings->url, &settings->origins.items[i]))
+			return true;
+	}
+	return source_is_gitlab(settings);
 }
 
 bool
@@ -56,9 +69,10 @@ source_check(const struct clone_settings *settings, struct clone_failure *f)
 	if (!is_http && !str_equal(u->scheme, STR("https")))
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "scheme \"%.*s\" is not https",
 				   STR_FMT(u->scheme));
-	if (is_http && !source_is_gitlab(settings) && !host_is_loopback(u->host))
+	if (is_http && !is_allowed_origin(settings) && !host_is_loopback(u->host))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
-				   "http is for loopback addresses and GitLab's own origin only");
+				   "http is for loopback addresses and for origins that a setting "
+				   "names with it");
 	if (!str_is_empty(u->query))
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "the address has a query");
 	if (u->path.len < 2)
@@ -96,4 +110,110 @@ source_add_url(const struct clone_settings *settings, struct buf *out)
 	if (source_is_gitlab(settings) && !str_ends_with(path, STR(".git")))
 		buf_add_str(out, STR(".git"));
 	return buf_is_ok(out);
+}
+
+struct place {
+	struct str host; /* with its port where that says something */
+	struct str path; /* without '/' around it and ".git" */
+	bool is_ssh;
+};
+
+static void
+set_path(struct place *p, struct str path)
+{
+	while (!str_is_empty(path) && path.data[0] == '/')
+		path = str_skip(path, 1);
+	while (!str_is_empty(path) && path.data[path.len - 1] == '/')
+		path.len--;
+	if (str_ends_with(path, STR(".git")))
+		path.len -= 4;
+	p->path = path;
+}
+
+static struct str
+without_userinfo(struct str authority)
+{
+	size_t at;
+
+	while ((at = str_find_byte(authority, '@')) != SIZE_MAX)
+		authority = str_skip(authority, at + 1);
+	return authority;
+}
+
+/* "[user@]host:path", as ssh's users write it. */
+static bool
+split_short(struct str text, struct place *p)
+{
+	size_t colon = str_find_byte(text, ':');
+	size_t slash = str_find_byte(text, '/');
+
+	if (colon == SIZE_MAX || slash < colon)
+		return false;
+	p->is_ssh = true;
+	p->host = without_userinfo(str_take(text, colon));
+	set_path(p, str_skip(text, colon + 1));
+	return true;
+}
+
+static bool
+split(struct str text, struct place *p)
+{
+	size_t colon = str_find(text, STR("://"));
+	struct str scheme = str_take(text, colon == SIZE_MAX ? 0 : colon);
+	struct str rest = str_skip(text, colon == SIZE_MAX ? 0 : colon + 3);
+	struct str port = STR(":443");
+	size_t slash = str_find_byte(rest, '/');
+
+	*p = (struct place){.is_ssh = false};
+	if (colon == SIZE_MAX)
+		return split_short(text, p);
+	if (slash == SIZE_MAX)
+		return false;
+	p->is_ssh = str_equal_nocase(scheme, STR("ssh"));
+	if (str_equal_nocase(scheme, STR("http")))
+		port = STR(":80");
+	else if (!p->is_ssh && !str_equal_nocase(scheme, STR("https")))
+		return false;
+	p->host = without_userinfo(str_take(rest, slash));
+	if (str_ends_with(p->host, port))
+		p->host.len -= port.len;
+	/* ssh listens elsewhere on the same host. */
+	if (p->is_ssh && str_find_byte(p->host, ':') != SIZE_MAX && p->host.data[0] != '[')
+		p->host = str_take(p->host, str_find_byte(p->host, ':'));
+	set_path(p, str_skip(rest, slash));
+	return true;
+}
+
+/* What ssh's paths lack: GitLab's relative URL root. */
+static struct str
+without_root(struct str path, struct str root)
+{
+	root = str_skip(root, 1);
+	if (!str_is_empty(root) && str_starts_with(path, root) && path.len > root.len &&
+	    path.data[root.len] == '/')
+		return str_skip(path, root.len + 1);
+	return path;
+}
+
+bool
+source_is_same(const struct clone_settings *settings, const char *url)
+{
+	struct place theirs;
+	struct place ours;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, 2 * (size_t)URL_MAX_BYTES);
+	ok = source_add_url_text(&settings->url, &text) && split(buf_view(&text), &ours) &&
+	     split(str_from(url), &theirs);
+	if (ok && theirs.is_ssh) {
+		struct str host = settings->url.host;
+
+		ok = str_equal_nocase(host, theirs.host) &&
+		     str_equal(without_root(ours.path, settings->gitlab_url.path), theirs.path);
+	} else if (ok) {
+		ok = str_equal_nocase(ours.host, theirs.host) && str_equal(ours.path, theirs.path);
+	}
+	buf_fini(&text);
+	return ok;
 }

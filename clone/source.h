@@ -9,10 +9,15 @@
 #include "clone/failure.h"
 
 /*
- * https only; http where the address is a loopback one or where GitLab itself is reached by http at
- * that very origin. No query. CLONE_PROBLEM_REFUSED otherwise.
+ * https only; http where the address is a loopback one, or where the setting that allows this very
+ * origin says http. No query. CLONE_PROBLEM_REFUSED otherwise.
  */
 bool source_check(const struct clone_settings *settings, struct clone_failure *f) MUST_CHECK;
+
+/* Whether `url`, the address of a remote, names the repository that is to be cloned: without its
+ * scheme where that is ssh, with and without ".git", userinfo, a default port, the host in any
+ * case. */
+bool source_is_same(const struct clone_settings *settings, const char *url);
 
 /* Whether the repository lies at GitLab's origin: scheme, host and port are equal. */
 bool source_is_gitlab(const struct clone_settings *settings);

@@ -282,6 +282,40 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 	return make_temporary(t, f);
 }
 
+bool
+target_set_group(struct target *t, gid_t group, struct clone_failure *f)
+{
+	int tree = tree_open(AT_FDCWD, t->tree);
+	struct stat st;
+	bool ok = tree >= 0 && fstat(tree, &st) == 0 && fchown(tree, (uid_t)-1, group) == 0 &&
+		  fchmod(tree, (st.st_mode & 07777) | S_ISGID) == 0;
+
+	if (!ok)
+		failure_set_errno(f, errno, "give the clone to group %u", (unsigned)group);
+	if (tree >= 0)
+		close(tree);
+	t->has_group = ok;
+	return ok;
+}
+
+bool
+target_clear(struct target *t, struct clone_failure *f)
+{
+	struct stat st;
+	int tree;
+	bool ok = lstat(t->tree, &st) == 0 && tree_remove(AT_FDCWD, t->tree) &&
+		  mkdir(t->tree, 0777) == 0;
+
+	if (ok && t->has_group) {
+		tree = tree_open(AT_FDCWD, t->tree);
+		ok = tree >= 0 && fchown(tree, (uid_t)-1, st.st_gid) == 0 &&
+		     fchmod(tree, st.st_mode & 07777) == 0;
+		if (tree >= 0)
+			close(tree);
+	}
+	return ok || failure_set_errno(f, errno, "empty %s", t->tree);
+}
+
 static bool
 commit_inside(struct target *t, struct clone_failure *f)
 {
@@ -313,7 +347,9 @@ sync_directory(const char *path)
 static bool
 commit_beside(struct target *t, int tree, struct clone_failure *f)
 {
-	if (t->mode != 0 && fchmod(tree, t->mode) < 0)
+	mode_t handed_on = t->has_group ? S_ISGID : 0;
+
+	if (t->mode != 0 && fchmod(tree, t->mode | handed_on) < 0)
 		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
 	if (rename(t->tree, t->dir) == 0) {
 		sync_directory(t->holder);

@@ -29,6 +29,7 @@ struct target {
 	char *tree;	 /* where to clone to: inside temporary, exists and is empty */
 	int lock_fd;	 /* the marker in temporary, locked while we live */
 	bool is_inside;	 /* the target can't be replaced: entries are moved into it */
+	bool has_group;	 /* the tree hands its group on */
 	mode_t mode;	 /* of the empty directory that is replaced; 0: none */
 	size_t made;	 /* length of the first parent that we made; 0: none */
 };
@@ -42,6 +43,12 @@ bool target_look(const char *dir, enum target_kind *kind, struct clone_failure *
  */
 bool target_init(struct target *t, const char *dir, enum target_kind *kind,
 		 struct clone_failure *f) MUST_CHECK;
+
+/* All that comes into the tree belongs to this group, which has to be one of the process's. */
+bool target_set_group(struct target *t, gid_t group, struct clone_failure *f) MUST_CHECK;
+
+/* Empties the tree, for another attempt. */
+bool target_clear(struct target *t, struct clone_failure *f) MUST_CHECK;
 
 /* Makes the tree appear as the target, complete or not at all. */
 bool target_commit(struct target *t, struct clone_failure *f) MUST_CHECK;

@@ -22,7 +22,8 @@ struct transport {
 	git_smart_subtransport parent; /* first */
 	const struct transport_options *options;
 	struct fetch_stream *client;
-	struct buf base; /* where the repository is, after redirects */
+	struct buf base;	 /* where the repository is, after redirects */
+	uint64_t retry_after_ms; /* of the last answer */
 	bool sends_token;
 };
 
@@ -62,14 +63,15 @@ fail_err(struct transport *t, const struct err *e)
 static int
 fail_status(struct transport *t, unsigned status)
 {
-	char message[64];
+	struct clone_failure *failure = t->options->failure;
 
 	if (status == 401 && t->options->token == NULL)
 		return fail(t, CLONE_PROBLEM_TOKEN, "credentials are asked for; none to send");
 	if (status == 401)
 		return fail(t, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
-	snprintf(message, sizeof(message), "the server answered with status %u", status);
-	return fail(t, failure_problem_of_status(status), message);
+	failure_set_status(failure, status, t->retry_after_ms);
+	git_error_set_str(GIT_ERROR_NET, failure->detail.text);
+	return GIT_ERROR;
 }
 
 /* The length that a packet line (gitprotocol-common) starts with; false: none does. */
@@ -247,6 +249,7 @@ check_answer(struct exchange *x, const struct fetch_stream_head *head)
 	struct str wanted = x->is_listing ? STR("application/x-git-upload-pack-advertisement")
 					  : STR("application/x-git-upload-pack-result");
 
+	x->transport->retry_after_ms = head->retry_after_ms;
 	if (head->status != 200)
 		return fail_status(x->transport, head->status);
 	if (!str_equal_nocase(head->content_type, wanted))

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -126,4 +127,34 @@ tree_remove(int at, const char *name)
 	close(r.top);
 	errno = saved;
 	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+static bool
+share_entry(const FTSENT *entry, mode_t mask)
+{
+	mode_t mode = entry->fts_statp->st_mode & 07777;
+	mode_t owner = mode & 0700;
+	mode_t wanted = mode | (((owner >> 3) | (owner >> 6)) & ~mask);
+
+	return wanted == mode || chmod(entry->fts_accpath, wanted) == 0;
+}
+
+bool
+tree_share(const char *path, mode_t mask)
+{
+	char *roots[] = {(char *)(uintptr_t)path, NULL};
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	const FTSENT *entry;
+	bool ok = fts != NULL;
+
+	while (ok && (errno = 0, entry = fts_read(fts)) != NULL) {
+		if (entry->fts_info == FTS_F || entry->fts_info == FTS_D)
+			ok = share_entry(entry, mask);
+		else if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR)
+			ok = false;
+	}
+	ok = ok && errno == 0;
+	if (fts != NULL)
+		(void)fts_close(fts);
+	return ok;
 }

@@ -34,6 +34,31 @@ struct words {
 };
 
 static void
+describe_done(struct clone_progress *p, const struct words *w)
+{
+	const char *more = "";
+
+	if ((p->notes & CLONE_NOTE_CLOSED) != 0) {
+		snprintf(p->message, sizeof(p->message),
+			 "There is a repository in %.*s that does not open: it belongs to another "
+			 "user, or its format is unknown here. It was left alone.",
+			 STR_FMT(w->dir));
+		return;
+	}
+	if ((p->notes & CLONE_NOTE_MARKED) != 0) {
+		snprintf(p->message, sizeof(p->message),
+			 "The repository was cloned before; %.*s was left alone.", STR_FMT(w->dir));
+		return;
+	}
+	if ((p->notes & CLONE_NOTE_SUBMODULES) != 0)
+		more = " Some submodules are missing: \"git submodule update --init\" gets them.";
+	else if ((p->notes & CLONE_NOTE_LFS) != 0)
+		more = " Large files are pointers still: \"git lfs pull\" gets them.";
+	snprintf(p->message, sizeof(p->message), "The repository is ready in %.*s.%s",
+		 STR_FMT(w->dir), more);
+}
+
+static void
 describe_phase(struct clone_progress *p, const struct words *w)
 {
 	char *out = p->message;
@@ -47,8 +72,12 @@ describe_phase(struct clone_progress *p, const struct words *w)
 		snprintf(out, size, "Waiting for someone to sign in.");
 		break;
 	case CLONE_CONNECTING:
-		snprintf(out, size, "Asking %.*s for %.*s.", STR_FMT(w->host),
-			 STR_FMT(w->repository));
+		if (p->attempt == 0)
+			snprintf(out, size, "Asking %.*s for %.*s.", STR_FMT(w->host),
+				 STR_FMT(w->repository));
+		else
+			snprintf(out, size, "%.*s could not be reached or broke off. Attempt %u.",
+				 STR_FMT(w->host), p->attempt + 1);
 		break;
 	case CLONE_RECEIVING:
 		snprintf(out, size, "Receiving %.*s.", STR_FMT(w->repository));
@@ -60,7 +89,7 @@ describe_phase(struct clone_progress *p, const struct words *w)
 		snprintf(out, size, "Writing the files.");
 		break;
 	case CLONE_DONE:
-		snprintf(out, size, "The repository is ready in %.*s.", STR_FMT(w->dir));
+		describe_done(p, w);
 		break;
 	case CLONE_FAILED:
 		break;
@@ -128,6 +157,11 @@ describe_local_problem(struct clone_progress *p, const struct words *w)
 			"%.*s holds files that belong to no repository. They were left alone; move "
 			"them away, then retry.",
 			STR_FMT(w->dir));
+	else if (p->problem == CLONE_PROBLEM_OTHER_REPOSITORY)
+		snprintf(out, size,
+			 "%.*s holds a clone of another repository than %.*s. It was left alone: "
+			 "open the IDE to work with it, or move it away and retry.",
+			 STR_FMT(w->dir), STR_FMT(w->repository));
 	else if (p->problem == CLONE_PROBLEM_PERMISSION)
 		snprintf(out, size,
 			 "%.*s can't be written by the user that clones. An administrator needs to "
@@ -164,6 +198,7 @@ describe_problem(struct clone_progress *p, const struct words *w)
 	case CLONE_PROBLEM_PERMISSION:
 	case CLONE_PROBLEM_REFUSED:
 	case CLONE_PROBLEM_INTERNAL:
+	case CLONE_PROBLEM_OTHER_REPOSITORY:
 		describe_local_problem(p, w);
 		break;
 	}

@@ -8,24 +8,30 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "clone/child.h"
+#include "clone/found.h"
 #include "clone/git.h"
 #include "clone/report.h"
 #include "clone/source.h"
 #include "clone/target.h"
+#include "clone/tree.h"
 
 #define CONNECT_TIMEOUT_MS 10000u
 #define REPORT_EVERY_MS	   100u
+#define WAIT_REPORT_MS	   1000u
 #define NICENESS	   10
 /* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
 #define IOPRIO_WHO_PROCESS 1
@@ -39,6 +45,7 @@ struct worker {
 	struct clone_progress progress;
 	struct clone_failure failure;
 	struct progress_meter meter;
+	struct progress_phase phase;
 	struct report report;
 	struct target target;
 	uint64_t reported_at_ms;
@@ -134,9 +141,11 @@ on_git_progress(const struct clone_progress *p, void *arg)
 	w->progress.files_done = p->files_done;
 	w->progress.files_total = p->files_total;
 	w->progress.bytes = p->bytes;
+	w->progress.notes = p->notes;
 	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
 		return true;
 	w->progress.bytes_per_s = progress_meter_add(&w->meter, now_ms, p->bytes);
+	progress_estimate_left(&w->progress, &w->phase, now_ms);
 	report_now(w);
 	return !w->is_abandoned;
 }
@@ -158,6 +167,8 @@ run_git(struct worker *w)
 			.ref = settings->ref,
 			.depth = settings->depth,
 			.memory_bytes = settings->memory_bytes,
+			.bytes_max = settings->bytes_max,
+			.files_max = settings->files_max,
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
 			.helper = source_is_gitlab(settings) ? settings->helper : NULL,
@@ -174,6 +185,127 @@ run_git(struct worker *w)
 	return ok;
 }
 
+/* Says so now and then, so that whoever watches sees that nothing hangs. False: told to stop. */
+static bool
+wait_for_attempt(struct worker *w, uint64_t delay_ms)
+{
+	uint64_t end_ms = clock_monotonic_ms() + delay_ms;
+	uint64_t step_ms = w->settings->stall_timeout_ms / 2;
+	uint64_t now_ms;
+
+	while (!must_stop(w) && (now_ms = clock_monotonic_ms()) < end_ms) {
+		struct pollfd polled = {.fd = stop_fd, .events = POLLIN};
+		uint64_t wait_ms = end_ms - now_ms;
+
+		wait_ms = wait_ms < WAIT_REPORT_MS ? wait_ms : WAIT_REPORT_MS;
+		(void)poll(&polled, 1, (int)(wait_ms < step_ms ? wait_ms : step_ms));
+		report_now(w);
+	}
+	return !must_stop(w);
+}
+
+static bool
+prepare_attempt(struct worker *w)
+{
+	struct clone_progress *p = &w->progress;
+	uint64_t delay_ms;
+	uint16_t random = 0;
+
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	delay_ms = failure_delay_ms(&w->failure, p->attempt + 1, random);
+	log_warn(NULL, "clone attempt failed, trying again",
+		 log_cstr("problem", clone_problem_name(w->failure.problem)),
+		 log_err(&w->failure.detail), log_ms("delay_ms", (int64_t)delay_ms));
+	*p = (struct clone_progress){.phase = CLONE_CONNECTING,
+				     .attempt = p->attempt + 1,
+				     .percent = p->percent,
+				     .started_at_s = p->started_at_s};
+	w->meter = (struct progress_meter){.count = 0};
+	report_now(w);
+	if (!wait_for_attempt(w, delay_ms))
+		return false;
+	w->failure = (struct clone_failure){.problem = CLONE_PROBLEM_NONE};
+	return target_clear(&w->target, &w->failure);
+}
+
+static bool
+run_attempts(struct worker *w)
+{
+	while (!run_git(w)) {
+		if (!w->failure.is_transient || must_stop(w) ||
+		    w->progress.attempt >= w->settings->retries || !prepare_attempt(w))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_marked(const struct worker *w)
+{
+	struct stat st;
+
+	return w->settings->marker != NULL && lstat(w->settings->marker, &st) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
+/* The clone is there, with or without it: no reason to fail. */
+static void
+write_marker(const struct worker *w)
+{
+	struct err e = ERR_INIT;
+	int fd;
+
+	if (w->settings->marker == NULL || is_marked(w))
+		return;
+	fd = open(w->settings->marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		(void)err_set_errno(&e, errno, "CLONE_MARKER \"%s\"", w->settings->marker);
+		log_warn(NULL, "the clone can't be marked as done", log_err(&e));
+		return;
+	}
+	(void)fsync(fd);
+	close(fd);
+}
+
+static void
+judge_repository(struct worker *w)
+{
+	const char *dir = w->settings->dir;
+	struct err reason = ERR_INIT;
+
+	switch (found_look(w->settings, &reason)) {
+	case FOUND_SAME:
+		w->progress.notes |= CLONE_NOTE_FOUND;
+		log_info(NULL, "a repository is there already, left alone", log_cstr("dir", dir));
+		write_marker(w);
+		return;
+	case FOUND_CLOSED:
+		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
+		log_warn(NULL, "a repository is there that does not open, left alone",
+			 log_cstr("dir", dir), log_err(&reason));
+		return;
+	case FOUND_OTHER:
+		failure_set(&w->failure, CLONE_PROBLEM_OTHER_REPOSITORY,
+			    "%s holds another repository: %s", dir, reason.text);
+		return;
+	}
+}
+
+static void
+clone_into_target(struct worker *w)
+{
+	const struct clone_number *group = &w->settings->group;
+
+	if (group->is_set && !target_set_group(&w->target, group->value, &w->failure))
+		return;
+	if (!run_attempts(w) || must_stop(w))
+		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
+	else if (w->settings->umask.is_set && !tree_share(w->target.tree, w->settings->umask.value))
+		failure_set_errno(&w->failure, errno, "set permissions");
+	else if (target_commit(&w->target, &w->failure))
+		write_marker(w);
+}
+
 static int
 run_clone(struct worker *w)
 {
@@ -182,21 +314,28 @@ run_clone(struct worker *w)
 	w->progress.phase = CLONE_CONNECTING;
 	w->progress.started_at_s = clock_wall_s();
 	report_now(w);
+	if (is_marked(w)) {
+		w->progress.notes = CLONE_NOTE_MARKED;
+		log_info(NULL, "marked as cloned, nothing to do",
+			 log_cstr("marker", w->settings->marker));
+		return end_run(w);
+	}
 	if (!source_check(w->settings, &w->failure) ||
 	    !target_init(&w->target, w->settings->dir, &kind, &w->failure))
 		return end_run(w);
-	if (kind == TARGET_REPOSITORY) {
-		log_info(NULL, "a repository is there already, left alone",
-			 log_cstr("dir", w->settings->dir));
-		return end_run(w);
-	}
-	if (kind == TARGET_OCCUPIED)
+	switch (kind) {
+	case TARGET_REPOSITORY:
+		judge_repository(w);
+		break;
+	case TARGET_OCCUPIED:
 		failure_set(&w->failure, CLONE_PROBLEM_NOT_EMPTY, "%s is not empty",
 			    w->settings->dir);
-	else if (run_git(w) && !must_stop(w))
-		(void)!target_commit(&w->target, &w->failure);
-	else
-		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
+		break;
+	case TARGET_ABSENT:
+	case TARGET_EMPTY:
+		clone_into_target(w);
+		break;
+	}
 	return end_run(w);
 }
 
@@ -244,7 +383,8 @@ print_usage(FILE *out, int code)
 		"Exit codes: 0 done; 1 configuration; 2 command line; 11 credentials not\n"
 		"accepted; 12 no access; 13 not found; 14 no such branch or tag;\n"
 		"15 unreachable; 16 TLS; 17 stalled; 18 disk full; 19 target not empty;\n"
-		"20 target not writable; 21 refused; 22 internal.\n",
+		"20 target not writable; 21 refused; 22 internal; 23 target holds another\n"
+		"repository.\n",
 		out);
 	return code;
 }
@@ -265,6 +405,8 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	if (!set_signals())
 		return EXIT_SETUP;
+	if (settings->umask.is_set)
+		(void)umask(settings->umask.value);
 	if (is_child)
 		settle_as_child();
 	if (is_child && !read_token(CHILD_TOKEN_FD, &token)) {

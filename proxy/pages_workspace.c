@@ -192,6 +192,12 @@ add_meter(struct buf *out, const struct page *page, enum step current,
 		add_size(out, clone->bytes_per_s);
 		buf_add_str(out, STR("/s"));
 	}
+	if (clone->left_s > 0) {
+		buf_add_str(out, clone->bytes > 0 ? STR(" · ") : STR_NONE);
+		buf_addf(out, "%" PRIu64 " %s left",
+			 clone->left_s < 60 ? clone->left_s : (clone->left_s + 59) / 60,
+			 clone->left_s < 60 ? "s" : "min");
+	}
 	buf_add_str(out, STR("</span></div>\n"));
 }
 

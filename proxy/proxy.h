@@ -7,6 +7,7 @@
 #define PROXY_PROXY_H
 
 #include "auth/auth.h"
+#include "auth/credential.h"
 #include "auth/relay.h"
 #include "base/clock.h"
 #include "base/metrics_process.h"
@@ -35,6 +36,9 @@ struct proxy {
 	struct auth *auth;
 	struct clone *clone;
 	struct clone_watch clone_watch;
+	struct secret *clone_token; /* the session's that the clone works with; NULL: none */
+	struct auth_credential_call *clone_renewal; /* for a token that GitLab did not take */
+	bool clone_is_renewed;			    /* once is enough */
 	struct pages *pages;
 	struct upstream *upstream; /* the IDE */
 	struct targets *targets;   /* the servers behind PORTS */

@@ -271,7 +271,7 @@ stop(struct serve *s)
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
 	credential_server_free(s->credentials);
-	clone_watch_stop(&p->clone_watch);
+	workspace_leave_clone(p);
 	clone_free(p->clone);
 	targets_free(p->targets);
 	upstream_free(p->upstream);

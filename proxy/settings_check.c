@@ -427,6 +427,18 @@ check_authorization(struct check *c)
 			     a->session_idle_ms / 1000, a->cookie_expire_ms / 1000);
 }
 
+static bool
+is_allowed_origin(struct check *c)
+{
+	const struct clone_origins *origins = &c->s->clone.origins;
+
+	for (size_t i = 0; i < origins->count; i++) {
+		if (is_same_origin(&c->s->clone.url, &origins->items[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Sets the origin that credentials go to: GitLab's as browsers see it, or as the pod reaches it. */
 static void
 check_clone_origin(struct check *c)
@@ -439,15 +451,15 @@ check_clone_origin(struct check *c)
 	if (!has_url(gitlab) && !is_given(c, "GITLAB_URL")) {
 		c->s->clone.gitlab_url = *u;
 		c->s->clone.gitlab_url.path = STR_NONE;
-		if (str_equal(u->scheme, STR("http")) && !is_loopback(u))
+		if (str_equal(u->scheme, STR("http")) && !is_loopback(u) && !is_allowed_origin(c))
 			conf_problem(c->problems, VAR("CLONE_URL"), "got \"%s…\"; expected https",
 				     origin_of(c, u));
 	} else if (has_url(api) && is_same_origin(u, api)) {
 		c->s->clone.gitlab_url = *api;
-	} else if (has_url(gitlab) && !is_same_origin(u, gitlab)) {
+	} else if (has_url(gitlab) && !is_same_origin(u, gitlab) && !is_allowed_origin(c)) {
 		conf_problem(c->problems, VAR("CLONE_URL"),
-			     "got \"%s…\"; expected the origin of GITLAB_URL, \"%s\": credentials "
-			     "go nowhere else",
+			     "got \"%s…\"; expected the origin of GITLAB_URL, \"%s\", or one of "
+			     "CLONE_ORIGINS",
 			     origin_of(c, u), origin_of(c, gitlab));
 	}
 }

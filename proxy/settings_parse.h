@@ -21,6 +21,9 @@ conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
+conf_parse_fn settings_parse_origins; /* struct clone_origins */
+conf_parse_fn settings_parse_umask;   /* struct clone_number */
+conf_parse_fn settings_parse_group;   /* struct clone_number */
 
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_ports;
@@ -29,6 +32,9 @@ conf_format_fn settings_format_cookie_secret;
 conf_format_fn settings_format_relay_key;
 conf_format_fn settings_format_relay_zones;
 conf_format_fn settings_format_authorization;
+conf_format_fn settings_format_origins;
+conf_format_fn settings_format_umask;
+conf_format_fn settings_format_group;
 conf_format_fn settings_format_text;
 
 /* "/a/b": plain segments, which mean the same to everybody; no '/' at its end. */

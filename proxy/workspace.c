@@ -40,14 +40,55 @@ workspace_clone(const struct proxy *p)
 	return progress->phase == CLONE_OFF || p->clone_is_waived ? NULL : progress;
 }
 
+/* With a session's token, which is kept so that GitLab's "no" can be told of that very one. */
+static bool
+start_clone(struct proxy *p, const struct secret *token, struct err *e)
+{
+	secret_free(p->clone_token);
+	p->clone_token =
+		token == NULL ? NULL : secret_new(secret_view(token).data, secret_view(token).len);
+	return clone_start(p->clone, token, e);
+}
+
 void
 workspace_offer_token(struct proxy *p, const struct auth_session *session)
 {
 	struct err e = ERR_INIT;
 
 	if (clone_progress(p->clone)->phase == CLONE_WAITING &&
-	    !clone_start(p->clone, auth_session_token(session), &e))
+	    !start_clone(p, auth_session_token(session), &e))
 		log_error(NULL, "clone can't be started", log_err(&e));
+}
+
+static void
+on_token_renewed(const struct auth_credential *c, void *arg)
+{
+	struct proxy *p = arg;
+	struct err e = ERR_INIT;
+
+	p->clone_renewal = NULL;
+	if (c->outcome != AUTH_CREDENTIAL_GIVEN ||
+	    str_equal(secret_view(c->token), secret_view(p->clone_token)))
+		return;
+	log_info(NULL, "clone: once more with a renewed token");
+	if (!start_clone(p, c->token, &e))
+		log_error(NULL, "clone can't be started", log_err(&e));
+}
+
+/* A session's token that git is refused with may have ended since: one renewal, one more attempt.
+ */
+static void
+renew_token(struct proxy *p)
+{
+	struct auth_credential c;
+
+	if (p->clone_token == NULL || p->clone_is_renewed || p->clone_renewal != NULL)
+		return;
+	p->clone_is_renewed = true;
+	auth_credential_reject(p->auth, secret_view(p->clone_token));
+	p->clone_renewal = auth_credential_start(p->auth, &c, on_token_renewed, p);
+	if (p->clone_renewal == NULL)
+		on_token_renewed(&c, p);
 }
 
 /* GitLab ends an access token that is refreshed, and the clone works with one. */
@@ -59,6 +100,8 @@ on_clone_phase(const struct clone_progress *progress, void *arg)
 			  progress->phase != CLONE_DONE && progress->phase != CLONE_FAILED;
 
 	auth_hold_tokens(p->auth, is_running);
+	if (progress->phase == CLONE_FAILED && progress->problem == CLONE_PROBLEM_TOKEN)
+		renew_token(p);
 }
 
 void
@@ -75,6 +118,16 @@ render_state(const struct exchange *x, bool is_ready, struct buf *out)
 		.clone = workspace_clone(x->proxy), .port = x->route.port, .is_ready = is_ready};
 
 	return pages_render_state(&state, out);
+}
+
+void
+workspace_leave_clone(struct proxy *p)
+{
+	clone_watch_stop(&p->clone_watch);
+	auth_credential_cancel(p->clone_renewal);
+	p->clone_renewal = NULL;
+	secret_free(p->clone_token);
+	p->clone_token = NULL;
 }
 
 static void
@@ -202,7 +255,8 @@ act(struct exchange *x)
 		return;
 	}
 	if (str_equal(action, STR("retry"))) {
-		if (!clone_start(p->clone, auth_session_token(x->verdict.session), &e))
+		p->clone_is_renewed = false;
+		if (!start_clone(p, auth_session_token(x->verdict.session), &e))
 			log_error(&x->log, "clone can't be started", log_err(&e));
 	} else if (str_equal(action, STR("continue"))) {
 		p->clone_is_waived = clone_progress(p->clone)->phase == CLONE_FAILED;

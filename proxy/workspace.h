@@ -24,6 +24,7 @@ void workspace_offer_token(struct proxy *p, const struct auth_session *session);
 
 /* Holds the session's token while the clone works with it. Once, after p->clone was made. */
 void workspace_follow_clone(struct proxy *p);
+void workspace_leave_clone(struct proxy *p); /* before p->clone and p->auth go */
 
 /* The stream takes more, or is gone. */
 void events_on_drained(struct events *events);

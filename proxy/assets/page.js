@@ -66,6 +66,10 @@
 		if (clone.phase === 'receiving' && clone.bytes_per_s > 0) {
 			text += ' · ' + size(clone.bytes_per_s) + '/s';
 		}
+		if (clone.left_s > 0) {
+			text += (text ? ' · ' : '') + (clone.left_s < 60 ? clone.left_s + ' s' :
+				Math.ceil(clone.left_s / 60) + ' min') + ' left';
+		}
 		return text;
 	}
 

@@ -37,7 +37,7 @@ LIBRARIES = [
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", {"base/tls.c"}),
     (r"openssl/.*", {"base/crypto.c", "base/tls.c"}),
     (r"jansson\.h", {"base/json.c"}),
-    (r"git2.*", {"clone/git_steps.h", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
+    (r"git2.*", {"clone/found.c", "clone/git_steps.h", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
     (r"yaml\.h", {"container/yaml.c", "container/yaml_write.c"}),
     (r"zlib\.h", {"clone/pack_inflate.c"}),
 ]

@@ -25,6 +25,7 @@ CODES = {
     "permission": 20,
     "refused": 21,
     "internal": 22,
+    "other_repository": 23,
 }
 
 
@@ -36,6 +37,7 @@ def settings_for(gitlab, project, target, ca=None, **more):
         "GITLAB_URL": gitlab.url,
         "GITLAB_CA_FILE": ca if gitlab.url.startswith("https:") else None,
         "CLONE_STALL_TIMEOUT": "20s",
+        "CLONE_RETRIES": "0",
         "LOG_FORMAT": "text",
     }
     return {**values, **more}

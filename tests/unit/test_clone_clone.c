@@ -113,7 +113,8 @@ teardown(void **state)
 	"#!/bin/sh\n"                                                                              \
 	"line() { printf '{\"phase\":\"%s\",\"percent\":%s,\"problem\":%s,\"objects_done\":1,"     \
 	"\"objects_total\":2,\"deltas_done\":0,\"deltas_total\":0,\"files_done\":0,"               \
-	"\"files_total\":0,\"bytes\":%s,\"bytes_per_s\":7,\"message\":\"<b>lies</b>\"}\\n' "       \
+	"\"files_total\":0,\"bytes\":%s,\"bytes_per_s\":7,\"left_s\":0,\"attempt\":0,\"message\":" \
+	"\"<b>lies</b>\"}\\n' "                                                                    \
 	"\"$1\" 1 \"${2:-null}\" \"${3:-0}\" >&4; }\n"
 
 static void
@@ -210,7 +211,7 @@ test_workers_that_break(void **state)
 		"kill -SEGV $$\n",
 		"line receiving\nexit 0\n",
 		"echo garbage >&4\nsleep 100\n",
-		"line receiving\nline connecting\nsleep 100\n",
+		"line checkout\nline receiving\nsleep 100\n",
 		"line failed\nsleep 100\n",
 		"line waiting\nsleep 100\n",
 		"head -c 5000 /dev/zero | tr '\\0' x >&4\nsleep 100\n",

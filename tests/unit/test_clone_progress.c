@@ -34,6 +34,9 @@ static const struct clone_progress sample = {
 	.files_total = 5,
 	.bytes = 1234567890123,
 	.bytes_per_s = 42,
+	.left_s = 77,
+	.attempt = 2,
+	.notes = CLONE_NOTE_LFS | CLONE_NOTE_FOUND,
 	.started_at_s = 1700000000,
 	.percent = 18,
 	.message = "Receiving \"x\"\n",
@@ -61,6 +64,9 @@ test_json_comes_back(void **state)
 	assert_true(parsed.bytes == 1234567890123);
 	assert_int_equal(parsed.bytes_per_s, 42);
 	assert_int_equal(parsed.percent, 18);
+	assert_int_equal(parsed.left_s, 77);
+	assert_int_equal(parsed.attempt, 2);
+	assert_int_equal(parsed.notes, CLONE_NOTE_LFS | CLONE_NOTE_FOUND);
 	assert_int_equal(parsed.problem, CLONE_PROBLEM_NONE);
 	assert_string_equal(parsed.message, "");
 	buf_fini(&line);
@@ -92,7 +98,8 @@ test_every_name_comes_back(void **state)
 
 #define NUMBERS                                                                                    \
 	"\"objects_done\":0,\"objects_total\":0,\"deltas_done\":0,\"deltas_total\":0,"             \
-	"\"files_done\":0,\"files_total\":0,\"bytes\":0,\"bytes_per_s\":0"
+	"\"files_done\":0,\"files_total\":0,\"bytes\":0,\"bytes_per_s\":0,"                        \
+	"\"left_s\":0,\"attempt\":0"
 
 static void
 test_garbage_is_refused(void **state)
@@ -202,6 +209,7 @@ test_phases_follow_in_order(void **state)
 	assert_true(progress_may_follow(CLONE_CHECKOUT, CLONE_FAILED));
 	assert_true(progress_may_follow(CLONE_RESOLVING, CLONE_RESOLVING));
 	assert_false(progress_may_follow(CLONE_CHECKOUT, CLONE_RECEIVING));
+	assert_true(progress_may_follow(CLONE_CHECKOUT, CLONE_CONNECTING)); /* another attempt */
 	assert_false(progress_may_follow(CLONE_RECEIVING, CLONE_WAITING));
 	assert_false(progress_may_follow(CLONE_DONE, CLONE_CONNECTING));
 	assert_false(progress_may_follow(CLONE_OFF, CLONE_CONNECTING));

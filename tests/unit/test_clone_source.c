@@ -178,6 +178,88 @@ test_first_failure_stays(void **state)
 	assert_null(strstr(f.detail.text, "later"));
 }
 
+static void
+assert_same(struct fixture *f, const char *remote, bool is_same)
+{
+	if (source_is_same(&f->settings, remote) != is_same)
+		fail_msg("\"%s\" is%s what is cloned", remote, is_same ? " not" : "");
+}
+
+static void
+test_remotes_of_the_same_repository(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "https://code.example.com/gitlab/group/demo.git", "https://code.example.com/gitlab");
+	assert_same(f, "https://code.example.com/gitlab/group/demo.git", true);
+	assert_same(f, "https://code.example.com/gitlab/group/demo", true);
+	assert_same(f, "https://code.example.com/gitlab/group/demo/", true);
+	assert_same(f, "HTTPS://Code.Example.COM:443/gitlab/group/demo.git", true);
+	assert_same(f, "https://oauth2:secret@code.example.com/gitlab/group/demo.git", true);
+	assert_same(f, "git@code.example.com:group/demo.git", true);
+	assert_same(f, "ssh://git@code.example.com:2222/group/demo.git", true);
+	assert_same(f, "https://code.example.com:8443/gitlab/group/demo.git", false);
+	assert_same(f, "http://code.example.com/gitlab/group/demo.git", true);
+	assert_same(f, "https://code.example.com/gitlab/group/other.git", false);
+	assert_same(f, "https://code.example.com.evil.example/gitlab/group/demo.git", false);
+	assert_same(f, "https://code.example.com@evil.example/gitlab/group/demo.git", false);
+	assert_same(f, "file:///gitlab/group/demo.git", false);
+	assert_same(f, "/gitlab/group/demo.git", false);
+	assert_same(f, "", false);
+}
+
+static void
+test_further_origins(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+
+	assert_allowed(f, "http://mirror.example.com:81/a/b.git", "https://gitlab.example.com",
+		       false);
+	assert_true(url_parse(&f->settings.origins.items[0], STR("http://mirror.example.com:81"),
+			      &f->arena, &e));
+	f->settings.origins.count = 1;
+	assert_allowed(f, "http://mirror.example.com:81/a/b.git", "https://gitlab.example.com",
+		       true);
+	assert_false(source_is_gitlab(&f->settings));
+	assert_allowed(f, "http://mirror.example.com/a/b.git", "https://gitlab.example.com", false);
+	f->settings.origins.count = 0;
+}
+
+static void
+test_what_may_pass_by_itself(void **state)
+{
+	static const struct {
+		long status;
+		bool is_transient;
+	} cases[] = {{401, false}, {403, false}, {404, false}, {422, false}, {429, true},
+		     {500, true},  {501, false}, {502, true},  {503, true},  {504, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
+
+		failure_set_status(&failure, cases[i].status, 0);
+		assert_true(failure.is_transient == cases[i].is_transient);
+	}
+}
+
+static void
+test_pauses_grow_within_bounds(void **state)
+{
+	struct clone_failure failure = {.problem = CLONE_PROBLEM_UNREACHABLE};
+
+	(void)state;
+	assert_in_range(failure_delay_ms(&failure, 1, 0), 375, 375);
+	assert_in_range(failure_delay_ms(&failure, 1, UINT16_MAX), 625, 625);
+	assert_in_range(failure_delay_ms(&failure, 3, 30000), 1500, 2500);
+	assert_in_range(failure_delay_ms(&failure, 1000, UINT16_MAX), 30000, 37500);
+	failure.retry_after_ms = 50000;
+	assert_int_equal(failure_delay_ms(&failure, 1, 0), 50000);
+	failure.retry_after_ms = UINT64_MAX;
+	assert_int_equal(failure_delay_ms(&failure, 1, 0), 120000);
+}
+
 int
 main(void)
 {
@@ -189,6 +271,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_address_gets_its_suffix, setup, teardown),
 		cmocka_unit_test(test_errors_of_the_library),
 		cmocka_unit_test(test_first_failure_stays),
+		cmocka_unit_test_setup_teardown(test_remotes_of_the_same_repository, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_further_origins, setup, teardown),
+		cmocka_unit_test(test_what_may_pass_by_itself),
+		cmocka_unit_test(test_pauses_grow_within_bounds),
 	};
 
 	return cmocka_run_group_tests_name("clone/source", tests, NULL, NULL);
