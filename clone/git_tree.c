@@ -3,8 +3,6 @@
  * A look at the tree that is to be checked out, before the first file is written: how many files,
  * how deep, and whether a name in it would become something else than a file of the repository.
  */
-#include <stdlib.h>
-
 #include "clone/git_steps.h"
 #include "clone/names.h"
 
@@ -21,7 +19,7 @@ struct folder {
 
 struct walk {
 	struct transfer *transfer;
-	struct folder *folders; /* from the root to where we are */
+	struct folder folders[FOLDERS_MAX]; /* from the root to where we are */
 	size_t depth;
 	size_t files;
 	struct buf path;
@@ -137,12 +135,9 @@ git_tree_check(struct transfer *t)
 	if (code < 0)
 		return git_steps_fail(t, code, "read the tree");
 	buf_init(&w.path, PATH_BYTES_MAX + 512);
-	w.folders = calloc(FOLDERS_MAX, sizeof(*w.folders));
-	ok = w.folders != NULL ? enter(&w, git_object_id(tree), "") && walk_all(&w)
-			       : failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	ok = enter(&w, git_object_id(tree), "") && walk_all(&w);
 	while (w.depth > 0)
 		leave(&w);
-	free(w.folders);
 	buf_fini(&w.path);
 	git_object_free(tree);
 	return ok;

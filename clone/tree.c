@@ -140,9 +140,9 @@ share_entry(const FTSENT *entry, mode_t mask)
 }
 
 bool
-tree_share(const char *path, mode_t mask)
+tree_share(char *path, mode_t mask)
 {
-	char *roots[] = {(char *)(uintptr_t)path, NULL};
+	char *roots[] = {path, NULL};
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	const FTSENT *entry;
 	bool ok = fts != NULL;

@@ -19,6 +19,6 @@ bool tree_remove(int at, const char *name);
  * Gives group and others what the owner may, except for `mask`, in all of the tree below `path`:
  * libgit2 writes files as 0644 and 0755, whatever the umask would let through. False with errno.
  */
-bool tree_share(const char *path, mode_t mask);
+bool tree_share(char *path, mode_t mask);
 
 #endif
