@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See exchange.h. Reads in the order in which things happen: start, form, gate, admission, the
- * request's body, end. What goes on with the upstream in between is exchange_upstream.c.
+ * See exchange.h. Reads in the order in which things happen: start, form, gate, the request's body,
+ * end. In between are admission (exchange_admit.c) and the upstream (exchange_upstream.c).
  */
 #include "proxy/exchange.h"
 
 #include <stdlib.h>
 
-#include "proxy/cors.h"
 #include "proxy/exchange_private.h"
 #include "proxy/forward.h"
 #include "proxy/reply.h"
@@ -142,8 +141,6 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	return x;
 }
 
-static void act_on_verdict(struct exchange *x);
-
 /* The request is understood, and whole where it is for us. */
 static void
 run(struct exchange *x)
@@ -171,7 +168,7 @@ run(struct exchange *x)
 		break;
 	}
 	if (x->auth_call == NULL)
-		act_on_verdict(x);
+		exchange_act_on_verdict(x);
 }
 
 static void
@@ -181,129 +178,8 @@ on_auth_done(struct auth_verdict *v, void *arg)
 
 	(void)v;
 	x->auth_call = NULL;
-	act_on_verdict(x);
+	exchange_act_on_verdict(x);
 	exchange_on_round(x);
-}
-
-/* Every upgrade names our own origin, exactly once: browsers send cookies with
- * WebSockets of any page (cross-site WebSocket hijacking). */
-static bool
-has_own_origin(const struct exchange *x)
-{
-	struct str origin;
-
-	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 1 &&
-	       str_equal(origin, x->origin);
-}
-
-/* No browser opens a WebSocket without Origin, nor brings a GitLab token by itself. */
-static bool
-is_program(const struct exchange *x)
-{
-	const struct headers *h = &x->request.headers;
-	struct str value;
-
-	return !str_is_empty(x->verdict.token_header) &&
-	       headers_find(h, HEADER_ORIGIN, &value) == 0 &&
-	       headers_find(h, HEADER_COOKIE, &value) == 0;
-}
-
-static bool
-is_too_big(const struct exchange *x, uint64_t body_bytes)
-{
-	uint64_t max = x->proxy->settings->body_max_bytes;
-
-	return max > 0 && body_bytes > max;
-}
-
-/* RFC 9110 section 7.6.2: what may go no further is ours to answer. We have no TRACE. */
-static bool
-is_last_hop(const struct exchange *x)
-{
-	struct str value;
-	uint64_t left;
-
-	return forward_counts_hops(&x->request) &&
-	       headers_find(&x->request.headers, HEADER_MAX_FORWARDS, &value) > 0 &&
-	       str_to_u64(value, 0, 0, &left);
-}
-
-static bool
-count_websocket(struct exchange *x)
-{
-	struct proxy *p = x->proxy;
-
-	if (p->websockets_count >= p->settings->websockets_max)
-		return false;
-	p->websockets_count++;
-	x->is_counted = true;
-	return true;
-}
-
-/* What goes on to the IDE is within the limits. */
-static void
-pass_on(struct exchange *x)
-{
-	if (is_last_hop(x) && str_equal(x->request.method, STR("TRACE"))) {
-		reply_status(x, 501);
-	} else if (is_last_hop(x)) {
-		reply_body(x, 200, "text/plain", STR_NONE);
-	} else if (is_too_big(x, x->request.length)) {
-		reply_status(x, 413);
-	} else if (x->request.wants_websocket && !count_websocket(x)) {
-		log_info(&x->log, "too many WebSockets");
-		reply_status(x, 429);
-	} else {
-		exchange_watch_session(x);
-		exchange_forward(x);
-	}
-}
-
-static void
-admit(struct exchange *x)
-{
-	if (x->request.wants_websocket && !has_own_origin(x) && !is_program(x)) {
-		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
-		return;
-	}
-	proxy_note_activity(x->proxy);
-	/* A program's token may not reach as far as git. */
-	if (str_is_empty(x->verdict.token_header))
-		workspace_offer_token(x->proxy, x->verdict.session);
-	if (!workspace_is_open(x->proxy)) {
-		reply_waiting(x);
-		return;
-	}
-	pass_on(x);
-}
-
-static bool
-find_target(struct exchange *x)
-{
-	if (x->route.port != 0)
-		x->target = targets_acquire(x->proxy->targets, x->route.port);
-	return x->route.port == 0 || x->target != NULL;
-}
-
-struct upstream *
-exchange_server(const struct exchange *x)
-{
-	return x->target == NULL ? x->proxy->upstream : target_upstream(x->target);
-}
-
-static void
-act_on_verdict(struct exchange *x)
-{
-	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
-		reply_preflight(x);
-	else if (x->verdict.action != AUTH_ALLOW)
-		reply_verdict(x);
-	else if (!find_target(x))
-		reply_status(x, 503);
-	else if (x->route.kind == ROUTE_UPSTREAM)
-		admit(x);
-	else
-		workspace_answer(x);
 }
 
 /* From the browser */
@@ -331,7 +207,7 @@ exchange_on_body(struct exchange *x, struct str data)
 	x->request_bytes += data.len;
 	x->proxy->metrics.request_bytes += data.len;
 	if ((x->state == EXCHANGE_FORWARD || x->state == EXCHANGE_RESPONSE) &&
-	    is_too_big(x, x->request_bytes)) {
+	    exchange_is_too_big(x, x->request_bytes)) {
 		refuse_rest(x);
 		return;
 	}

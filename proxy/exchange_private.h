@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two files of an exchange share: exchange.c (its life and the browser's side) and
- * exchange_upstream.c.
+ * What the files of an exchange share: exchange.c (its life and the browser's side),
+ * exchange_admit.c and exchange_upstream.c.
  */
 #ifndef PROXY_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_PRIVATE_H
 
 #include "proxy/exchange.h"
+
+/* x->verdict is there: answers, or lets the request go where it may. */
+void exchange_act_on_verdict(struct exchange *x);
+
+/* Whether a request's body of so many bytes is over the limit. */
+bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 
 /* Sends the admitted request on; what comes back is passed to the browser, up to the end. */
 void exchange_forward(struct exchange *x);
