@@ -106,6 +106,9 @@ set_library_options(struct transfer *t)
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
 					(size_t)t->request->memory_bytes);
+	/* Each object has been hashed when it came; reading it back is no reason to do so again. */
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
 	/* The check guards against repositories of others; the only one we open is made here, on
 	 * volumes that may map owners as they like. */
 	if (code == 0)

@@ -27,6 +27,8 @@ git_checkout_run(struct transfer *t)
 		return false;
 	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
 	options.checkout_strategy = GIT_CHECKOUT_SAFE;
+	/* Nothing else could ask for one; libgit2 would look for that above every single file. */
+	options.disable_filters = !t->has_attributes;
 	options.progress_cb = on_checkout;
 	options.progress_payload = t;
 	code = git_checkout_head(t->repository, &options);

@@ -22,7 +22,8 @@ struct transfer {
 	char *tag;	      /* "refs/tags/…" */
 	git_oid detached;     /* without a branch and a tag */
 	bool has_detached;
-	struct buf shallow; /* ids of commits without their parents */
+	struct buf shallow;  /* ids of commits without their parents */
+	bool has_attributes; /* a .gitattributes somewhere in the tree */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };

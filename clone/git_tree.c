@@ -73,8 +73,10 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 	if (w->path.len + strlen(name) > PATH_BYTES_MAX)
 		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
 				   "a path of more than %u bytes", PATH_BYTES_MAX);
-	if (strcmp(name, ".gitattributes") == 0)
+	if (strcmp(name, ".gitattributes") == 0) {
+		w->transfer->has_attributes = true;
 		note_attributes(w, entry);
+	}
 	return true;
 }
 

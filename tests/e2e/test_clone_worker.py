@@ -216,6 +216,21 @@ def test_refs_in_each_others_way(settings, gitlab, token, target):
     assert "refs/remotes/origin/topic" in result.stderr
 
 
+@pytest.mark.parametrize("place", [None, ".gitattributes", "docs/.gitattributes"])
+def test_attributes_are_followed(gitlab, certificates, token, target, place):
+    files = {"docs/a.txt": "one\ntwo\n", "docs/b/c.txt": "three\n", "plain.md": "four\n"}
+    if place:
+        files[place] = "*.txt text eol=crlf\n"
+    project = gitlab.add_project("group/lines", gitlab.sasha, files=files)
+    result = by_hand(settings_for(gitlab, project, target, certificates.ca, CLONE_TOKEN=token))
+    assert result.returncode == 0, result.stderr
+    end = b"\r\n" if place else b"\n"
+    assert (target / "docs/a.txt").read_bytes() == b"one" + end + b"two" + end
+    assert (target / "docs/b/c.txt").read_bytes() == b"three" + end
+    assert (target / "plain.md").read_bytes() == b"four\n"
+    assert git(target, "status", "--porcelain") == ""
+
+
 @pytest.mark.parametrize("offsets", ["--delta-base-offset", "--no-reuse-delta"])  # ours to index, libgit2's to index
 @pytest.mark.parametrize("ref", ["HEAD:README.md", "HEAD^{tree}", "HEAD"])
 def test_server_leaves_an_object_out(settings, token, target, gitlab, ref, offsets):
