@@ -169,6 +169,15 @@ bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
  */
 const struct secret *auth_session_token(const struct auth_session *s);
 
+/* Wall clock, milliseconds since 1970 UTC. */
+struct auth_session_times {
+	int64_t opened_ms;
+	int64_t answered_ms; /* GitLab's last yes */
+	int64_t expires_ms;
+	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
+};
+struct auth_session_times auth_session_times(const struct auth_session *s);
+
 /* While held (a clone works with a session's token) no token that still works is replaced or
  * revoked; what has to be revoked waits. GitLab ends the old token with either. */
 void auth_hold_tokens(struct auth *a, bool hold);

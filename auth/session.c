@@ -282,6 +282,17 @@ session_touch(struct auth_session *s)
 	s->used_ms = clock_monotonic_ms();
 }
 
+struct auth_session_times
+auth_session_times(const struct auth_session *s)
+{
+	return (struct auth_session_times){
+		.opened_ms = s->opened_wall_ms,
+		.answered_ms = s->answered_wall_ms,
+		.expires_ms = clock_wall_ms() + (int64_t)(s->expires_ms - clock_monotonic_ms()),
+		.idle_limit_ms = (int64_t)s->store->settings->session_idle_ms,
+	};
+}
+
 bool
 session_wants_login(const struct auth_session *s)
 {

@@ -294,6 +294,7 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 		buf_add_str(out, STR("</div>\n"));
 		break;
 	case PAGE_RELAY:
+	case PAGE_STATUS:
 	case PAGE_WORKSPACE:
 		break;
 	}
@@ -333,6 +334,8 @@ pages_render_html(const struct pages *p, const struct page *page, struct buf *ou
 	add_header(p, page, out);
 	if (page->kind == PAGE_WORKSPACE)
 		pages_add_workspace(p, page, out);
+	else if (page->kind == PAGE_STATUS)
+		pages_add_status(p, page, out);
 	else
 		add_notice(p, page, text, out);
 	add_footer(page, out);

@@ -23,7 +23,14 @@ enum page_kind {
 	PAGE_SIGN_OUT,	 /* asks to confirm, and posts to <prefix>/sign_out */
 	PAGE_SIGNED_OUT, /* says that it is done */
 	PAGE_RELAY,	 /* what the relay's address is for */
+	PAGE_STATUS,	 /* what there is to know for the signed-in user */
 	PAGE_WORKSPACE,	 /* clone and start of the IDE, live; goes on to the IDE by itself */
+};
+
+struct page_status {
+	struct auth_session_times times;
+	struct str repository; /* what is cloned, without credentials; or empty */
+	const char *directory; /* where to; or NULL */
 };
 
 struct page {
@@ -37,8 +44,9 @@ struct page {
 	const char *detail;		    /* one more sentence, ours; or NULL */
 	uint32_t retry_after_s;		    /* 0: not said */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	uint16_t port; /* PAGE_WORKSPACE: whose server is waited for; 0: the IDE */
-	bool is_ready; /* PAGE_WORKSPACE: whether it answers */
+	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: whose server is meant; 0: the IDE */
+	bool is_ready; /* and whether it answers */
+	const struct page_status *session; /* PAGE_STATUS */
 };
 
 struct pages;

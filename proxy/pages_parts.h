@@ -51,6 +51,9 @@ void pages_add_text(struct buf *out, struct str text);
 /* "Name (@user)" of whoever is signed in; nothing when nobody is. */
 void pages_add_identity(struct buf *out, const struct auth_identity *identity);
 
+/* The <main> of PAGE_STATUS. */
+void pages_add_status(const struct pages *p, const struct page *page, struct buf *out);
+
 /* The <main> of PAGE_WORKSPACE, with the script after it. */
 void pages_add_workspace(const struct pages *p, const struct page *page, struct buf *out);
 

@@ -166,6 +166,8 @@ static const struct page_text kind_texts[] = {
 			"GitLab sends people back to this address, and from here they go on to "
 			"their workspace by themselves. There is nothing else to see.",
 			"To work, open your workspace by its own address.", PAGE_ACTION_NONE},
+	[PAGE_STATUS] = {0, AUTH_PROBLEM_NONE, "workspace", "Your workspace",
+			 "Everything is running.", NULL, PAGE_ACTION_NONE},
 	[PAGE_WORKSPACE] = {0, AUTH_PROBLEM_NONE, "workspace_starting", "Preparing your workspace",
 			    "The workspace opens here by itself as soon as it is ready.", NULL,
 			    PAGE_ACTION_NONE},

@@ -219,6 +219,42 @@ reply_waiting(struct exchange *x)
 	send_page(x, &page);
 }
 
+/* Host and path, as people name a repository: no scheme, no ".git". */
+static struct str
+name_repository(struct exchange *x)
+{
+	const struct url *url = &x->proxy->settings->clone.url;
+	struct str path = url->path;
+
+	if (str_is_empty(url->host))
+		return STR_NONE;
+	if (str_ends_with(path, STR(".git")))
+		path = str_take(path, path.len - 4);
+	return str_from(arena_printf(&x->arena, "%.*s%.*s", STR_FMT(url->host), STR_FMT(path)));
+}
+
+void
+reply_status_page(struct exchange *x)
+{
+	const struct proxy *p = x->proxy;
+	struct page_status status = {
+		.times = auth_session_times(x->verdict.session),
+		.repository = name_repository(x),
+		.directory = p->settings->clone.dir,
+	};
+	struct page page = {
+		.kind = PAGE_STATUS,
+		.status = 200,
+		.identity = x->verdict.identity,
+		.clone = workspace_clone(p),
+		.port = x->route.port,
+		.is_ready = upstream_is_ready(exchange_server(x)),
+		.session = &status,
+	};
+
+	send_page(x, &page);
+}
+
 /* Programs may not know which origin answered them, so they get the whole address. */
 static const char *
 absolute(struct exchange *x, const char *location)

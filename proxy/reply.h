@@ -13,6 +13,7 @@ bool reply_is_for_person(const struct exchange *x);
 /* Each ends the exchange. */
 void reply_status(struct exchange *x, unsigned status); /* the error page for a status */
 void reply_verdict(struct exchange *x); /* what x->verdict says, unless it is AUTH_ALLOW */
+void reply_status_page(struct exchange *x);
 void reply_waiting(struct exchange *x); /* clone or IDE not ready: 503, live page */
 void reply_problem(struct exchange *x, unsigned status, enum auth_problem problem);
 void reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body);

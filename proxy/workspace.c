@@ -297,7 +297,7 @@ workspace_answer(struct exchange *x)
 		exchange_watch_session(x);
 		start_events(x);
 	} else if (reply_is_for_person(x)) {
-		reply_waiting(x);
+		reply_status_page(x);
 	} else {
 		answer_json(x);
 	}
