@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_repeats.h"
 
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
 #define PARENTS_MAX   8			  /* contexts above one another that are printed */
@@ -433,6 +434,9 @@ static struct {
 	char data[HELD_MAX];
 } held;
 static _Thread_local bool holds;
+static struct log_repeats repeats; /* of the same thread */
+
+static void tell_repeats(bool all);
 
 static uint64_t
 count_lines(const char *data, size_t len)
@@ -474,6 +478,8 @@ log_flush(void)
 void
 log_hold(void (*on_held)(void *arg), void *arg)
 {
+	if (holds && on_held == NULL)
+		tell_repeats(true);
 	log_flush();
 	held.on_held = on_held;
 	held.arg = arg;
@@ -523,16 +529,13 @@ write_line(const struct line *l, uint64_t dropped)
 		atomic_store(&sink.is_torn, true);
 }
 
-void
-log_write(enum log_level level, const struct log_context *context, const char *message,
-	  const struct log_field *fields)
+static void
+write_fields(enum log_level level, const struct log_context *context, const char *message,
+	     const struct log_field *fields)
 {
-	int saved_errno = errno;
 	uint64_t dropped = atomic_load(&sink.dropped);
 	struct line l;
 
-	if (!log_is_enabled(level))
-		return;
 	l.at = l.data;
 	l.end = l.data + sizeof(l.data) - TAIL_RESERVED;
 	l.is_full = false;
@@ -544,5 +547,35 @@ log_write(enum log_level level, const struct log_context *context, const char *m
 	add_tail(&l, dropped);
 	if (!hold_line(level, &l, dropped))
 		write_line(&l, dropped);
+}
+
+/* How many lines of which warning were left out, where its period is over. */
+static void
+tell_repeats(bool all)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	const char *message;
+	uint64_t left_out;
+
+	while ((message = log_repeats_take(&repeats, now_ms, all, &left_out)) != NULL)
+		write_fields(LOG_WARN, NULL, "repeated lines left out",
+			     (const struct log_field[]){log_cstr("of", message),
+							log_int("lines", (int64_t)left_out),
+							LOG_END});
+}
+
+void
+log_write(enum log_level level, const struct log_context *context, const char *message,
+	  const struct log_field *fields)
+{
+	int saved_errno = errno;
+
+	if (!log_is_enabled(level))
+		return;
+	if (holds && repeats.limited > 0)
+		tell_repeats(false);
+	if (!holds || level < LOG_WARN ||
+	    log_repeats_admit(&repeats, message, clock_monotonic_ms()))
+		write_fields(level, context, message, fields);
 	errno = saved_errno;
 }

@@ -110,7 +110,8 @@ void log_set_level(enum log_level level);
 int log_open_sink(int fd);
 
 /*
- * From now on lines of this thread below "warn" wait for log_flush, so that many leave in one
+ * From now on warnings of this thread that repeat are limited (see base/log_repeats.h), and lines
+ * below "warn" wait for log_flush, so that many leave in one
  * write. on_held is called when the first one waits. A line at "warn" or above takes them along,
  * and so does one that has no room. NULL ends it.
  */
