@@ -191,6 +191,8 @@ lint-layers:
 	@$(PYTHON) tests/lint/layers.py
 	@$(PYTHON) tests/lint/style.py
 	@$(PYTHON) tests/lint/documents.py
+	@$(PYTHON) tests/lint/log_fields.py
+	@$(PYTHON) tests/lint/monitoring.py
 lint-format:
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 # Each header stands on its own.

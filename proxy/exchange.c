@@ -316,9 +316,14 @@ refuse_late(struct exchange *x)
 static void
 on_session_ended(enum auth_end reason, void *arg)
 {
+	static const char *const reasons[] = {
+		[AUTH_END_SIGNED_OUT] = "signed out",
+		[AUTH_END_EXPIRED] = "expired",
+		[AUTH_END_REFUSED] = "refused",
+	};
 	struct exchange *x = arg;
 
-	log_info(&x->log, "session ended while in use", log_int("reason", reason));
+	log_info(&x->log, "session ended while in use", log_cstr("reason", reasons[reason]));
 	if (x->state == EXCHANGE_TUNNEL || x->state == EXCHANGE_EVENTS)
 		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
 	else if (x->state == EXCHANGE_RESPONSE)

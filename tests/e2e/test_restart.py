@@ -277,6 +277,22 @@ def test_the_end_after_idleness(make_stage):
 # The log
 
 
+def test_warnings_that_repeat_are_left_out_and_counted(make_stage):
+    stage = make_stage()
+
+    def hang_up(connection, request):
+        raise EOFError
+
+    stage.upstream.answer = hang_up
+    with stage.raw() as raw:
+        for _ in range(130):
+            assert raw.send(stage.head("POST", "/", [("Content-Length", "0")])).read_response().status == 502
+    assert stage.proxy.stop() == 0
+    assert len(stage.proxy.log_entries(message="upstream failed")) == 100
+    told = stage.proxy.log_entries(message="repeated lines left out", of="upstream failed")
+    assert [entry["lines"] for entry in told] == [30]
+
+
 def test_debug_lines_are_switched_by_a_signal(make_stage):
     stage = make_stage(LOG_LEVEL="info")
 
