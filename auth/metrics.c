@@ -7,6 +7,9 @@
 #include "auth/context.h"
 #include "auth/credential.h"
 
+_Static_assert(GITLAB_LOST + 1 == AUTH_METRICS_OUTCOMES, "every outcome has a name");
+_Static_assert(AUTH_END_REFUSED + 1 == AUTH_METRICS_ENDS, "every end has a name");
+
 static const char *const sources[] = {"sidecar", NULL};
 
 static const char *const logins[AUTH_LOGINS] = {

@@ -137,7 +137,7 @@ on_activity(const struct service_request *request, struct service_reply *reply, 
 	json_write_begin(&w, &reply->body);
 	json_write_object(&w, NULL);
 	json_write_str(&w, "last_activity", str_from(date));
-	json_write_int(&w, "idle_s", (clock_wall_ms() - active_ms) / 1000);
+	json_write_int(&w, "idle_s", (int64_t)proxy_idle_ms(p) / 1000);
 	json_write_int(&w, "connections", (int64_t)p->downstreams_count);
 	json_write_int(&w, "websockets", (int64_t)p->websockets_count);
 	json_write_close(&w, '}');

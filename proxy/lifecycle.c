@@ -196,7 +196,7 @@ on_idle_timer(void *arg)
 
 	if (is_cloning(p))
 		proxy_note_activity(p);
-	uint64_t idle_ms = loop_now_ms(p->loop) - p->active_ms;
+	uint64_t idle_ms = proxy_idle_ms(p);
 	if (idle_ms < limit_ms) {
 		loop_timer_start(&l->idle_timer, limit_ms - idle_ms);
 		return;

@@ -11,6 +11,9 @@ enum { SIDECAR = 1, RELAY = 2 };
 
 #define CLONE_PHASES 8
 
+_Static_assert(CLONE_FAILED + 1 == CLONE_PHASES, "every phase has a name");
+_Static_assert(UPSTREAM_BROKEN + 1 == METRICS_UPSTREAM_FAILURES, "every failure has a name");
+
 static const char *const sources[] = {"sidecar", "relay", NULL};
 
 static const char *const routes[METRICS_ROUTES] = {

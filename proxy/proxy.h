@@ -65,7 +65,7 @@ struct proxy {
 
 	struct metrics_process process;
 	struct proxy_metrics metrics;
-	uint64_t active_ms; /* of the loop's clock: when a user last did something */
+	uint64_t active_ms; /* monotonic: when a user last did something */
 
 	char boot_id[9]; /* random, the first half of request ids */
 	uint64_t requests;
@@ -80,11 +80,20 @@ proxy_note_activity(struct proxy *p)
 	p->active_ms = loop_now_ms(p->loop);
 }
 
+static inline uint64_t
+proxy_idle_ms(const struct proxy *p)
+{
+	uint64_t now_ms =
+		clock_monotonic_ms(); /* the loop's may lie before what it is compared with */
+
+	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
+}
+
 /* On the wall clock, since 1970 UTC. */
 static inline int64_t
 proxy_last_activity_ms(const struct proxy *p)
 {
-	return clock_wall_ms() - (int64_t)(loop_now_ms(p->loop) - p->active_ms);
+	return clock_wall_ms() - (int64_t)proxy_idle_ms(p);
 }
 
 /* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
