@@ -13,8 +13,10 @@
 static bool
 is_held_back(const struct downstream *d)
 {
-	return (d->state == DOWNSTREAM_EXCHANGE || d->state == DOWNSTREAM_TUNNEL) &&
-	       !d->body_wanted && !d->body_ended && !d->saw_end && !conn_is_blocked(&d->conn);
+	bool may_send = d->state == DOWNSTREAM_TUNNEL ||
+			(d->state == DOWNSTREAM_EXCHANGE && !d->body_ended);
+
+	return may_send && !d->body_wanted && !d->saw_end && !conn_is_blocked(&d->conn);
 }
 
 static bool

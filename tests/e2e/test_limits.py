@@ -487,3 +487,29 @@ def test_a_browser_leaves_while_its_upload_is_held_back(make_stage, listener, ho
     stage.proxy.wait_for_log(timeout_s=1.5, message="request", path="/x")
     stage.upstream.release_event(1000)
     stage.upstream.wait(lambda: connection.closed_by_peer, 5, "the upload's end")
+
+
+@pytest.mark.parametrize("listener", ["https", "http"])
+def test_a_websocket_is_reset_while_it_is_held_back(make_stage, listener):
+    stage = make_stage(HTTP_ADDRESS="127.0.0.1:0")
+
+    def answer(connection, request):
+        key = request.get("Sec-WebSocket-Key").encode()
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {websocket.accept_value(key)}\r\n\r\n"
+        )
+        stage.upstream.event.acquire(timeout=20)
+        raise EOFError
+
+    stage.upstream.answer = answer
+    raw = stage.raw(listener=listener)
+    assert upgrade(stage, raw).status == 101
+    raw.socket.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            raw.socket.sendall(PIECE)
+    raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    raw.close()
+    stage.proxy.wait_for_log(timeout_s=1.5, message="request", path="/ws")
+    stage.upstream.release_event()
