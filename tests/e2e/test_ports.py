@@ -349,6 +349,30 @@ def test_a_browser_that_loses_the_session_cookie_is_told(entered, client):
     assert page.status == 403 and "cookies" in page.text
 
 
+def test_a_restart_signs_nobody_out_of_a_port(make_ports, client, tmp_path):
+    proxy, first, _ = make_ports(STATE_DIR=tmp_path)
+    sign_in(proxy, client)
+    first.enter(client)
+    proxy.stop()
+    proxy.start_again()
+    client.history.clear()
+    assert client.open(first.origin + "/still").status == 200
+    assert len(client.history) == 1, "no hand-over was needed"
+
+
+def test_many_tabs_at_once(make_ports, client, servers):
+    """A browser that is restored opens all its tabs before the first has got in."""
+    proxy, first, second = make_ports()
+    sign_in(proxy, client)
+    hosts = [first, second, first, second, first]
+    flows = [client.navigate(f"{h.origin}/tab/{i}") for i, h in enumerate(hosts)]
+    tickets = [client.navigate(reply.location) for reply in flows]
+    for i, (host, reply) in enumerate(zip(hosts, tickets)):
+        assert client.follow(client.navigate(reply.location)).url == f"{host.origin}/tab/{i}"
+    first.keep_secrets(client)
+    second.keep_secrets(client)
+
+
 # Cross-origin
 
 
@@ -424,7 +448,10 @@ def test_only_its_own_origin_may_open_a_websocket(entered, client, servers):
     cookie = ("Cookie", first.cookie(client))
     for origin in (proxy.origin, second.origin, "null", None, first.origin.replace("https", "http")):
         with proxy.raw() as raw:
-            assert raw.upgrade("/ws", first.host, origin, [cookie]).status == 403, origin
+            reply = raw.upgrade("/ws", first.host, origin, [cookie])
+            assert reply.status == 403, origin
+            is_own = origin in (proxy.origin, second.origin)
+            assert reply.get("Access-Control-Allow-Origin") == (origin if is_own else None)
     assert not [r for r in servers[0].requests if r.get("Upgrade")]
     with proxy.raw() as raw:
         assert raw.upgrade("/ws", first.host, first.origin, [cookie]).status == 101
@@ -444,7 +471,8 @@ def test_each_port_has_its_own_waiting_page(make_ports, client, gitlab):
         page = host.enter(client)
         assert page.status == 503 and page.get("Retry-After")
         assert f"Nothing listens on port {host.port} yet" in page.text
-        reply = client.fetch(host.origin + "/api")
+        reply = client.fetch(host.origin + "/api", headers={"Origin": proxy.origin})
+        assert reply.get("Access-Control-Allow-Origin") == proxy.origin
         assert reply.status == 503 and reply.json()["error"] == "port_not_ready"
         assert reply.json()["port"] == {"number": host.port, "ready": False}
         assert client.navigate(proxy.origin + "/").status == 200, "the IDE is none the worse"
