@@ -64,6 +64,14 @@ struct auth_session {
 	struct session_wait *waits;
 };
 
+/* A cookie of a port's host that was opened last, and what it named; session NULL: none. */
+struct session_opened {
+	struct auth_session *session;
+	uint16_t port;
+	char text[SESSION_COOKIE_MAX];
+	size_t len;
+};
+
 struct session_store {
 	const struct auth_settings *settings;
 	struct loop *loop;
@@ -71,7 +79,8 @@ struct session_store {
 	const struct cookie_box *cookies;
 	struct session_file *file; /* NULL: memory only */
 	struct auth_session *buckets[SESSION_BUCKETS];
-	struct auth_session *last; /* found last: most requests are of one session */
+	struct auth_session *last;    /* found last: most requests are of one session */
+	struct session_opened opened; /* of a port's host */
 	size_t count;
 	bool holds_tokens;
 };

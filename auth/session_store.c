@@ -122,6 +122,8 @@ session_store_remove(struct auth_session *s)
 	*at = s->next_in_bucket;
 	if (st->last == s)
 		st->last = NULL;
+	if (st->opened.session == s)
+		st->opened.session = NULL;
 	st->count--;
 }
 
@@ -136,6 +138,29 @@ session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
 	return s;
 }
 
+/* The session whose cookie for this host came last, when this is it. */
+static struct auth_session *
+find_known(struct session_store *st, const struct auth_facts *facts, struct str text)
+{
+	const struct session_opened *o = &st->opened;
+	struct auth_session *s = facts->port == 0 ? st->last : o->session;
+
+	if (s == NULL || (facts->port != 0 && o->port != facts->port))
+		return NULL;
+	return crypto_equal(facts->port == 0 ? session_cookie(s) : (struct str){o->text, o->len},
+			    text)
+		       ? s
+		       : NULL;
+}
+
+static void
+remember(struct session_store *st, const struct auth_facts *facts, struct str text,
+	 struct auth_session *s)
+{
+	st->opened = (struct session_opened){.session = s, .port = facts->port, .len = text.len};
+	memcpy(st->opened.text, text.data, text.len);
+}
+
 static struct auth_session *
 find_by_text(struct session_store *st, const struct auth_facts *facts, struct str text,
 	     unsigned *opens_left)
@@ -143,13 +168,15 @@ find_by_text(struct session_store *st, const struct auth_facts *facts, struct st
 	struct auth_session *s = NULL;
 	uint8_t id[SESSION_ID_BYTES];
 
-	if (facts->port == 0 && st->last != NULL && crypto_equal(session_cookie(st->last), text))
-		return st->last;
+	if ((s = find_known(st, facts, text)) != NULL)
+		return s;
 	if (*opens_left == 0)
 		return NULL;
 	--*opens_left;
 	if (session_open_cookie(st, facts, text, id))
 		s = session_find_id(st, id);
+	if (s != NULL && facts->port != 0)
+		remember(st, facts, text, s);
 	secret_wipe(id, sizeof(id));
 	return s;
 }
