@@ -99,13 +99,24 @@ remember_files(struct settings *s, char **environment, enum settings_scope scope
 			     &s->files.keys);
 }
 
+static bool
+is_one_line(const struct buf *text, struct err *e)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f)
+			return err_set(e, ERR_CONFIG,
+				       "it holds control characters or several lines");
+	return true;
+}
+
 bool
 settings_read_secret(const char *path, struct secret **secret, struct err *e)
 {
 	struct buf text;
 
 	buf_init(&text, SECRET_FILE_MAX_BYTES);
-	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e);
+	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e) &&
+		  is_one_line(&text, e);
 	*secret = ok ? secret_new(text.data, text.len) : NULL;
 	buf_wipe_fini(&text);
 	if (ok && *secret == NULL)

@@ -169,6 +169,35 @@ test_way_to_gitlab(void **state)
 	assert_non_null(strstr(s->verdict.set_cookies[0], "; Max-Age=600"));
 }
 
+/* What began under a key that is still there comes back; under one that is gone it does not. */
+static void
+test_master_keys_rotate(void **state)
+{
+	struct stage *s = *state;
+	struct err e = ERR_INIT;
+	struct secret *old = s->settings.master_keys.keys[0];
+	struct secret *new_key = secret_from_str(STR("another master key of 32 bytes!!"));
+	const struct auth_keys both = {.keys = {new_key, old}, .count = 2};
+	const struct auth_keys none = {.count = 0};
+	const struct auth_keys only_new = {.keys = {new_key}, .count = 1};
+
+	begin(s, s->relay, &s->browser);
+	assert_false(relay_replace_keys(s->relay, &none, &e));
+	assert_true(relay_replace_keys(s->relay, &both, &e));
+	s->settings.master_keys = both;
+	come_back(s, s->relay, &s->browser, "code=xyz");
+	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
+	begin(s, s->relay, &s->browser); /* the workspace's key derives from the old one */
+	assert_true(relay_replace_keys(s->relay, &only_new, &e));
+	s->settings.master_keys = only_new;
+	come_back(s, s->relay, &s->browser, "code=xyz");
+	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
+	ask(s, s->relay, &s->browser, RELAY_START, sidecar_query(s));
+	assert_refused(s, AUTH_PROBLEM_RELAY_WORKSPACE, 403);
+	s->settings.master_keys = (struct auth_keys){.keys = {old}, .count = 1};
+	secret_free(new_key);
+}
+
 /* One process starts, another finishes; the sidecar then asks GitLab with the relay's address. */
 static void
 test_way_back(void **state)
@@ -459,6 +488,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RELAY_TEST(test_way_to_gitlab),
+		RELAY_TEST(test_master_keys_rotate),
 		RELAY_TEST(test_way_back),
 		RELAY_TEST(test_another_browser),
 		RELAY_TEST(test_cookie_of_another_flow),

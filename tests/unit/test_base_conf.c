@@ -412,6 +412,22 @@ test_unreadable_files(void **state)
 }
 
 static void
+test_where_a_value_comes_from(void **state)
+{
+	static const struct conf_table *t = &table;
+	char by_file[] = "T_SECRET_FILE=/etc/x";
+	char by_alias[] = "THEIR_TEXT_FILE=/etc/y";
+	char by_value[] = "T_NUMBER=7";
+	char *environment[] = {by_file, by_alias, by_value, NULL};
+
+	(void)state;
+	assert_string_equal(conf_find_file(t, environment, "SECRET"), "/etc/x");
+	assert_string_equal(conf_find_file(t, environment, "TEXT"), "/etc/y");
+	assert_null(conf_find_file(t, environment, "NUMBER"));
+	assert_null(conf_find_file(t, environment, "FLAG"));
+}
+
+static void
 test_several_forms(void **state)
 {
 	struct fixture *f = *state;
@@ -604,6 +620,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_required, setup, teardown),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
+		cmocka_unit_test(test_where_a_value_comes_from),
 		cmocka_unit_test(test_documents),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

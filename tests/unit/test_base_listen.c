@@ -380,6 +380,28 @@ test_pause_and_resume(void **state)
 }
 
 static void
+test_what_waits_is_taken_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int clients[3];
+
+	listen_on(f, "127.0.0.1:0");
+	for (size_t i = 0; i < 3; i++)
+		clients[i] = connect_to(listen_address(f->listen));
+	listen_take_waiting(f->listen);
+	assert_int_equal(f->accepted, 3);
+	assert_int_equal(f->peer.sa.ss_family, AF_INET);
+	listen_take_waiting(f->listen);
+	listen_pause(f->listen);
+	int late = connect_to(listen_address(f->listen));
+	listen_take_waiting(f->listen);
+	assert_int_equal(f->accepted, 3);
+	close(late);
+	for (size_t i = 0; i < 3; i++)
+		close(clients[i]);
+}
+
+static void
 test_free_in_callback(void **state)
 {
 	struct fixture *f = *state;
@@ -443,6 +465,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unix_stale_file_is_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_and_resume, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_waits_is_taken_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_in_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptors_left, setup, teardown),
 	};

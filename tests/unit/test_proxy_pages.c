@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "proxy/pages.h"
@@ -241,6 +242,49 @@ test_sign_out_posts_to_our_endpoint(void **state)
 }
 
 static void
+test_status_page(void **state)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct clone_progress clone = {.phase = CLONE_RECEIVING, .percent = 42};
+	struct page_status status = {
+		.times = {.opened_ms = now_ms - 90 * 60 * 1000,
+			  .answered_ms = now_ms,
+			  .expires_ms = now_ms + INT64_C(3) * 86400 * 1000,
+			  .idle_limit_ms = 4 * 3600 * 1000},
+		.repository = STR("gitlab.example.com/a<b>/c"),
+		.directory = "/projects/\"c\"",
+	};
+	struct page page = {.kind = PAGE_STATUS,
+			    .status = 200,
+			    .identity = {.username = STR("ada"), .name = STR("<script>Ada")},
+			    .clone = &clone,
+			    .session = &status};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_int_equal(count("<script"), 0);
+	assert_true(has("&lt;script&gt;Ada"));
+	assert_true(has("gitlab.example.com/a&lt;b&gt;/c"));
+	assert_true(has("/projects/&quot;c&quot;"));
+	assert_true(has("Does not answer yet"));
+	assert_true(has("Being cloned, 42%"));
+	assert_true(has(">90 minutes ago</time>"));
+	assert_true(has(">just now</time>"));
+	assert_true(has(">in 3 days</time>"));
+	assert_true(has("or after 4 hours without use"));
+	assert_true(has("method=\"post\" action=\"/oauth2/sign_out\""));
+	page.clone = NULL;
+	page.is_ready = true;
+	page.port = 3000;
+	status.repository = STR_NONE;
+	status.directory = NULL;
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("<dt>Port 3000</dt>") && has("Everything is running.") &&
+		    has("None is set"));
+}
+
+static void
 test_waiting_page_shows_progress(void **state)
 {
 	struct clone_progress clone = {.phase = CLONE_RECEIVING,
@@ -450,6 +494,7 @@ main(void)
 		cmocka_unit_test(test_json_names_the_login),
 		cmocka_unit_test(test_json_escapes_what_it_carries),
 		cmocka_unit_test(test_json_carries_the_state_of_the_workspace),
+		cmocka_unit_test(test_status_page),
 		cmocka_unit_test(test_state_is_one_line),
 	};
 
