@@ -91,6 +91,8 @@ environment_add_limits(struct environment *env, const struct clone_settings *set
 	environment_add_number(env, PREFIX "CLONE_STALL_TIMEOUT", settings->stall_timeout_ms, "ms");
 	environment_add_number(env, PREFIX "CLONE_DEPTH", settings->depth, "");
 	environment_add_number(env, PREFIX "CLONE_MEMORY", settings->memory_bytes, "");
+	environment_add_number(env, PREFIX "CLONE_SUBMODULES", settings->submodules, "");
+	environment_add(env, PREFIX "CLONE_LFS", settings->lfs ? "on" : "off");
 	environment_add_number(env, PREFIX "CLONE_RETRIES", settings->retries, "");
 	environment_add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
 	environment_add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");

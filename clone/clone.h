@@ -34,6 +34,8 @@ struct clone_settings {
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
 	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
+	uint64_t submodules;	   /* levels of them; 0: none */
+	bool lfs;		   /* large files are fetched where git-lfs is installed */
 	uint64_t retries;	   /* after what may pass by itself */
 	uint64_t bytes_max;	   /* received for one repository */
 	uint64_t files_max;	   /* and folders, in what is checked out */

@@ -41,7 +41,7 @@ clone_git_problem(int class, const char *message)
 	/* A pack, an object or a path that libgit2 will not take. */
 	if (class == GIT_ERROR_INDEXER || class == GIT_ERROR_ZLIB || class == GIT_ERROR_ODB ||
 	    class == GIT_ERROR_OBJECT || class == GIT_ERROR_TREE || class == GIT_ERROR_INDEX ||
-	    class == GIT_ERROR_CHECKOUT || class == GIT_ERROR_SHA)
+	    class == GIT_ERROR_CHECKOUT || class == GIT_ERROR_SHA || class == GIT_ERROR_SUBMODULE)
 		return CLONE_PROBLEM_REFUSED;
 	return CLONE_PROBLEM_INTERNAL;
 }
@@ -68,13 +68,20 @@ git_steps_report(struct transfer *t, enum clone_phase phase)
 static bool
 make_repository(struct transfer *t)
 {
+	const char *place = t->request->into;
 	git_repository_init_options options;
 	int code;
 
 	git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
 	options.flags = GIT_REPOSITORY_INIT_NO_REINIT;
 	options.initial_head = "main";
-	code = git_repository_init_ext(&t->repository, t->request->into, &options);
+	if (t->request->git_dir != NULL) {
+		options.flags |= GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_DOTGIT_DIR |
+				 GIT_REPOSITORY_INIT_RELATIVE_GITLINK;
+		options.workdir_path = t->request->into;
+		place = t->request->git_dir;
+	}
+	code = git_repository_init_ext(&t->repository, place, &options);
 	if (code < 0)
 		return git_steps_fail(t, code, "init");
 	code = indexer_install(t->repository, &t->indexer);
@@ -134,6 +141,8 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
 	ok = set_library_options(&t) && make_repository(&t) && git_fetch_connect(&t) &&
 	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t) && git_checkout_run(&t);
+	if (ok)
+		git_submodules_run(&t);
 	git_remote_free(t.remote);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();

@@ -28,6 +28,14 @@ struct clone_git_request {
 	const char *helper;	    /* the repository's credential.helper; NULL: none */
 	uint64_t memory_bytes;	    /* for objects while a pack is indexed, then of mapped packs */
 	const char *into;	    /* an empty directory of our own */
+	/* Submodules: levels of them, and how many there may still be. */
+	uint64_t submodules;
+	unsigned *submodules_left;
+	const struct clone_settings *settings; /* where they may come from */
+	const struct secret *gitlab_token;     /* for those that GitLab has */
+	/* Of a submodule: its commit, and the directory of its repository; else NULL. */
+	const char *commit;
+	const char *git_dir;
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms; /* no byte for this long */
 	int cancel_fd;		   /* readable: give up */

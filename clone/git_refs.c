@@ -53,6 +53,10 @@ git_refs_choose(struct transfer *t)
 	    strncmp(name.ptr, "refs/heads/", 11) == 0)
 		t->default_branch = strdup(name.ptr);
 	git_buf_dispose(&name);
+	if (t->request->commit != NULL) {
+		t->has_detached = git_oid_fromstr(&t->detached, t->request->commit) == 0;
+		return t->has_detached;
+	}
 	if (t->request->ref != NULL)
 		return choose_named(t, heads, count);
 	head = find_head(heads, count, "HEAD", "");

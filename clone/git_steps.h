@@ -53,6 +53,9 @@ bool git_packed_refs_write(struct transfer *t);
 /* git_tree.c: whether HEAD's tree may be checked out. */
 bool git_tree_check(struct transfer *t);
 
+/* git_submodules.c: what can be had of them; the rest is noted. */
+void git_submodules_run(struct transfer *t);
+
 /* git_checkout.c: the files of HEAD, if it names any. */
 bool git_checkout_run(struct transfer *t);
 

@@ -4,6 +4,7 @@
  * how deep, and whether a name in it would become something else than a file of the repository.
  */
 #include "clone/git_steps.h"
+#include "clone/gitmodules.h"
 #include "clone/names.h"
 
 /* A few hundred objects can describe billions of files, or folders without end. */
@@ -50,6 +51,26 @@ note_attributes(struct walk *w, const git_tree_entry *entry)
 	git_blob_free(blob);
 }
 
+/* libgit2 looks into it at checkout, and follows its includes: to a pipe, or a file without end. */
+static bool
+check_gitmodules(struct walk *w, const git_tree_entry *entry)
+{
+	git_blob *blob = NULL;
+	bool ok;
+
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+		return refuse(w, entry, "is a link");
+	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		return true;
+	if (git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
+		return refuse(w, entry, "can't be read");
+	ok = git_blob_rawsize(blob) <= GITMODULES_MAX_BYTES &&
+	     !gitmodules_has_include(
+		     (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)});
+	git_blob_free(blob);
+	return ok || refuse(w, entry, "is too large, or includes other files");
+}
+
 static bool
 check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
@@ -63,9 +84,8 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 	found = git_tree_entry_byname(tree, name);
 	if (found != NULL && found != entry)
 		return refuse(w, entry, "is there twice");
-	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK &&
-	    names_is_gitmodules(str_from(name)))
-		return refuse(w, entry, "is a link");
+	if (names_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
+		return false;
 	if (++w->files > w->transfer->request->files_max)
 		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
 				   "more files than the %llu of CLONE_FILES_MAX",

@@ -50,8 +50,8 @@ source_is_gitlab(const struct clone_settings *settings)
 	return is_same_origin(&settings->url, &settings->gitlab_url);
 }
 
-static bool
-is_allowed_origin(const struct clone_settings *settings)
+bool
+source_is_allowed(const struct clone_settings *settings)
 {
 	for (size_t i = 0; i < settings->origins.count; i++) {
 		if (is_same_origin(&settings->url, &settings->origins.items[i]))
@@ -69,7 +69,7 @@ source_check(const struct clone_settings *settings, struct clone_failure *f)
 	if (!is_http && !str_equal(u->scheme, STR("https")))
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "scheme \"%.*s\" is not https",
 				   STR_FMT(u->scheme));
-	if (is_http && !is_allowed_origin(settings) && !host_is_loopback(u->host))
+	if (is_http && !source_is_allowed(settings) && !host_is_loopback(u->host))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
 				   "http is for loopback addresses and for origins that a setting "
 				   "names with it");

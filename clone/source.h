@@ -19,6 +19,9 @@ bool source_check(const struct clone_settings *settings, struct clone_failure *f
  * case. */
 bool source_is_same(const struct clone_settings *settings, const char *url);
 
+/* Whether the repository lies at GitLab's origin or at one that a setting names. */
+bool source_is_allowed(const struct clone_settings *settings);
+
 /* Whether the repository lies at GitLab's origin: scheme, host and port are equal. */
 bool source_is_gitlab(const struct clone_settings *settings);
 

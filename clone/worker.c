@@ -24,6 +24,7 @@
 #include "clone/child.h"
 #include "clone/found.h"
 #include "clone/git.h"
+#include "clone/lfs.h"
 #include "clone/report.h"
 #include "clone/source.h"
 #include "clone/target.h"
@@ -32,6 +33,8 @@
 #define CONNECT_TIMEOUT_MS 10000u
 #define REPORT_EVERY_MS	   100u
 #define WAIT_REPORT_MS	   1000u
+#define SUBMODULES_MAX	   256u
+#define LFS_TIMEOUT_MS	   3600000u
 #define NICENESS	   10
 /* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
 #define IOPRIO_WHO_PROCESS 1
@@ -154,6 +157,7 @@ static bool
 run_git(struct worker *w)
 {
 	const struct clone_settings *settings = w->settings;
+	unsigned submodules_left = SUBMODULES_MAX;
 	struct buf url;
 	bool ok;
 
@@ -169,6 +173,10 @@ run_git(struct worker *w)
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
 			.files_max = settings->files_max,
+			.submodules = settings->submodules,
+			.submodules_left = &submodules_left,
+			.settings = settings,
+			.gitlab_token = w->token,
 			.token = source_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
 			.helper = source_is_gitlab(settings) ? settings->helper : NULL,
@@ -291,6 +299,44 @@ judge_repository(struct worker *w)
 	}
 }
 
+static bool
+on_lfs_tick(void *arg)
+{
+	struct worker *w = arg;
+
+	report_now(w);
+	return !must_stop(w);
+}
+
+/* Without it the clone is there, with pointers in place of large files. */
+static void
+fetch_large_files(struct worker *w)
+{
+	struct lfs_request request = {.dir = w->target.tree,
+				      .ca_file = w->settings->ca_file,
+				      .timeout_ms = LFS_TIMEOUT_MS,
+				      .on_tick = on_lfs_tick,
+				      .arg = w};
+	struct err e = ERR_INIT;
+	struct buf url;
+
+	if ((w->progress.notes & CLONE_NOTE_LFS) == 0)
+		return;
+	if (!w->settings->lfs || !lfs_is_installed()) {
+		log_info(NULL, "large files are pointers: git-lfs is not here, or turned off");
+		return;
+	}
+	buf_init(&url, URL_MAX_BYTES);
+	if (source_add_url(w->settings, &url) && buf_add_byte(&url, '\0')) {
+		request.url = url.data;
+		if (lfs_pull(&request, &e))
+			w->progress.notes &= ~(unsigned)CLONE_NOTE_LFS;
+		else
+			log_warn(NULL, "large files are pointers still", log_err(&e));
+	}
+	buf_fini(&url);
+}
+
 static void
 clone_into_target(struct worker *w)
 {
@@ -298,7 +344,9 @@ clone_into_target(struct worker *w)
 
 	if (group->is_set && !target_set_group(&w->target, group->value, &w->failure))
 		return;
-	if (!run_attempts(w) || must_stop(w))
+	if (run_attempts(w) && !must_stop(w))
+		fetch_large_files(w);
+	if (w->failure.problem != CLONE_PROBLEM_NONE || must_stop(w))
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
 	else if (w->settings->umask.is_set && !tree_share(w->target.tree, w->settings->umask.value))
 		failure_set_errno(&w->failure, errno, "set permissions");

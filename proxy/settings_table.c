@@ -633,7 +633,6 @@ static const struct conf_setting rows[] = {
 		 "SIGHUP only."},
 	RESERVED("SKIP_AUTH_ROUTES", SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
 		 "Routes that need no session, as `METHOD=regex`."),
-	RESERVED("CLONE_SUBMODULES", NULL, "Whether submodules are cloned."),
 };
 
 const struct conf_table settings_table = {

@@ -244,7 +244,7 @@ static const char *const mistakes[][3] = {
 	{"CLONE_URL=https://gitlab.example.com/a/b.git", "CLONE_DIR", "needed with"},
 	{"TLS_CERT_FILE=/dev/null", "TLS_KEY_FILE", "needed together"},
 	{"CLONE_DEPTH=-1", "CLONE_DEPTH", "0"},
-	{"CLONE_SUBMODULES=on", "CLONE_SUBMODULES", "not support"},
+	{"CLONE_SUBMODULES=on", "CLONE_SUBMODULES", "10"},
 	{"RELAY_URL=https://relay.example.com", "RELAY_KEY", "needed with"},
 	{("RELAY_KEY=" KEY_B), "RELAY_URL", "needed with"},
 	{"RELAY_MASTER_KEY=anything", "RELAY_MASTER_KEY", "belongs to the relay alone"},
@@ -465,9 +465,9 @@ test_clone_scope(void **state)
 	set(f, "CLONE_URL=http://127.0.0.1:3000/a/b.git");
 	load(f, SETTINGS_CLONE);
 	assert_fine(f);
-	set(f, "CLONE_SUBMODULES=1");
+	set(f, "CLONE_SUBMODULES=11");
 	load(f, SETTINGS_CLONE);
-	assert_problem(f, "CLONE_SUBMODULES", "not support");
+	assert_problem(f, "CLONE_SUBMODULES", "10");
 }
 
 static void

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The submodules of what was checked out, as `git submodule update --init` would leave them: the
+ * repository in modules/<name> of the one above, a .git file at the path, a detached HEAD at the
+ * commit that the tree names.
+ *
+ * From GitLab with its credentials, from further origins that a setting names without. What can't
+ * be had is a warning: the repository itself is there.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clone/git_steps.h"
+#include "clone/gitmodules.h"
+#include "clone/source.h"
+#include "clone/tree.h"
+
+#define ARENA_MAX_BYTES (8u * 1024u * 1024u)
+#define PLACE_MAX_BYTES 8192u
+
+struct submodule {
+	struct transfer *parent;
+	const struct gitmodule *entry;
+	struct arena *arena;
+	char commit[GIT_OID_HEXSZ + 1];
+	struct clone_settings settings; /* with its address */
+	struct buf url;
+	struct buf work;    /* directory of its files */
+	struct buf git_dir; /* and of the rest */
+};
+
+/* Its counters are not ours; its bytes are. */
+static bool
+on_progress(const struct clone_progress *p, void *arg)
+{
+	struct transfer *parent = arg;
+	struct clone_progress sum = parent->progress;
+
+	sum.bytes += p->bytes;
+	parent->progress.notes |= p->notes;
+	sum.notes = parent->progress.notes;
+	return parent->request->on_progress(&sum, parent->request->arg);
+}
+
+/* The commit that HEAD's tree names at its path. */
+static bool
+find_commit(struct submodule *s, struct clone_failure *f)
+{
+	git_object *tree = NULL;
+	git_tree_entry *entry = NULL;
+	const char *path = arena_dup(s->arena, s->entry->path);
+	bool ok = path != NULL && !str_is_empty(s->entry->path) &&
+		  git_revparse_single(&tree, s->parent->repository, "HEAD^{tree}") == 0 &&
+		  git_tree_entry_bypath(&entry, (git_tree *)tree, path) == 0 &&
+		  git_tree_entry_type(entry) == GIT_OBJECT_COMMIT;
+
+	if (ok)
+		git_oid_tostr(s->commit, sizeof(s->commit), git_tree_entry_id(entry));
+	git_tree_entry_free(entry);
+	git_object_free(tree);
+	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "there is no submodule at its path");
+}
+
+/* As seen from the repository above; only where GitLab or a setting says so. */
+static bool
+find_address(struct submodule *s, struct clone_failure *f)
+{
+	struct err e = ERR_INIT;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, URL_MAX_BYTES);
+	ok = gitmodules_resolve_url(str_from(s->parent->request->url), s->entry->url, &text, &e) &&
+	     url_parse(&s->settings.url, buf_view(&text), s->arena, &e);
+	buf_fini(&text);
+	if (!ok)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its address: %s", e.text);
+	if (!source_is_allowed(&s->settings))
+		return failure_set(f, CLONE_PROBLEM_REFUSED,
+				   "its address is neither GitLab's nor one of CLONE_ORIGINS");
+	return source_check(&s->settings, f) &&
+	       ((source_add_url(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
+		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory"));
+}
+
+/* No repository of another submodule may lie above or at its place: it would write into that. */
+static bool
+find_place(struct submodule *s, struct clone_failure *f)
+{
+	git_repository *parent = s->parent->repository;
+	struct str rest = s->entry->name;
+	struct str part;
+	struct stat st;
+	bool ok = buf_addf(&s->work, "%s%.*s", git_repository_workdir(parent),
+			   STR_FMT(s->entry->path)) &&
+		  buf_add_byte(&s->work, '\0') &&
+		  buf_addf(&s->git_dir, "%smodules", git_repository_path(parent));
+
+	while (ok && str_next(&rest, '/', &part)) {
+		char head[PLACE_MAX_BYTES + 8];
+
+		ok = buf_addf(&s->git_dir, "/%.*s", STR_FMT(part));
+		snprintf(head, sizeof(head), "%.*s/HEAD", STR_FMT(buf_view(&s->git_dir)));
+		if (ok && lstat(head, &st) == 0)
+			return failure_set(f, CLONE_PROBLEM_REFUSED,
+					   "another submodule is in the place of its repository");
+	}
+	if (!ok || !buf_add_byte(&s->git_dir, '\0'))
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its name or its path is too long");
+	if (lstat(s->git_dir.data, &st) == 0)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its place is taken");
+	return true;
+}
+
+/* What `git submodule init` notes: from where, and that it is wanted. */
+static bool
+note_in_config(struct submodule *s, struct clone_failure *f)
+{
+	git_config *config = NULL;
+	struct buf key;
+	int code = git_repository_config(&config, s->parent->repository);
+
+	buf_init(&key, 2 * (size_t)PLACE_MAX_BYTES);
+	if (code == 0 && buf_addf(&key, "submodule.%.*s.url", STR_FMT(s->entry->name)))
+		code = git_config_set_string(config, key.data, s->url.data);
+	buf_clear(&key);
+	if (code == 0 && buf_addf(&key, "submodule.%.*s.active", STR_FMT(s->entry->name)))
+		code = git_config_set_bool(config, key.data, 1);
+	git_config_free(config);
+	buf_fini(&key);
+	return code == 0 || failure_set(f, CLONE_PROBLEM_INTERNAL, "it can't be noted in config");
+}
+
+static bool
+clone_one(struct submodule *s, struct clone_failure *f)
+{
+	const struct clone_git_request *above = s->parent->request;
+	bool is_gitlab = source_is_gitlab(&s->settings);
+	struct clone_git_request request = *above;
+
+	request.url = s->url.data;
+	request.ref = NULL;
+	request.depth = 0;
+	request.token = is_gitlab ? above->gitlab_token : NULL;
+	request.helper = is_gitlab ? above->settings->helper : NULL;
+	request.commit = s->commit;
+	request.into = s->work.data;
+	request.git_dir = s->git_dir.data;
+	request.submodules = above->submodules - 1;
+	request.on_progress = on_progress;
+	request.arg = s->parent;
+	return clone_git_run(&request, f);
+}
+
+/* Of all levels together: each of them may name hundreds. */
+static bool
+take_one(const struct clone_git_request *request, struct clone_failure *f)
+{
+	if (*request->submodules_left == 0)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "there are more than are cloned");
+	--*request->submodules_left;
+	return true;
+}
+
+/* As git leaves what it did not fetch: an empty folder. */
+static void
+remove_half(struct submodule *s)
+{
+	(void)tree_remove(AT_FDCWD, s->work.data);
+	(void)tree_remove(AT_FDCWD, s->git_dir.data);
+	(void)mkdir(s->work.data, 0777);
+}
+
+static void
+run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
+{
+	struct submodule s = {
+		.parent = t, .entry = entry, .arena = arena, .settings = *t->request->settings};
+	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
+	bool has_place = false;
+	bool ok;
+
+	buf_init(&s.url, URL_MAX_BYTES);
+	buf_init(&s.work, PLACE_MAX_BYTES);
+	buf_init(&s.git_dir, PLACE_MAX_BYTES);
+	ok = take_one(t->request, &failure) && find_commit(&s, &failure) &&
+	     find_address(&s, &failure) && (has_place = find_place(&s, &failure)) &&
+	     clone_one(&s, &failure) && note_in_config(&s, &failure);
+	if (!ok) {
+		t->progress.notes |= CLONE_NOTE_SUBMODULES;
+		log_warn(NULL, "a submodule is missing", log_str("name", entry->name),
+			 log_cstr("problem", clone_problem_name(failure.problem)),
+			 log_err(&failure.detail));
+		if (has_place)
+			remove_half(&s);
+	}
+	buf_fini(&s.url);
+	buf_fini(&s.work);
+	buf_fini(&s.git_dir);
+}
+
+static bool
+read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
+{
+	git_object *blob = NULL;
+	struct err e = ERR_INIT;
+	bool ok;
+
+	if (git_revparse_single(&blob, t->repository, "HEAD:.gitmodules") < 0)
+		return false;
+	ok = git_object_type(blob) == GIT_OBJECT_BLOB &&
+	     git_blob_rawsize((git_blob *)blob) <= GITMODULES_MAX_BYTES;
+	if (ok)
+		ok = gitmodules_parse(m,
+				      (struct str){git_blob_rawcontent((git_blob *)blob),
+						   (size_t)git_blob_rawsize((git_blob *)blob)},
+				      arena, &e);
+	git_object_free(blob);
+	if (!ok) {
+		t->progress.notes |= CLONE_NOTE_SUBMODULES;
+		log_warn(NULL, "submodules are left out", log_err(&e));
+	}
+	return ok;
+}
+
+void
+git_submodules_run(struct transfer *t)
+{
+	struct gitmodules modules;
+	struct arena arena;
+
+	if (t->request->submodules == 0 || git_repository_head_unborn(t->repository) == 1)
+		return;
+	arena_init(&arena, ARENA_MAX_BYTES);
+	if (read_modules(t, &modules, &arena)) {
+		for (size_t i = 0; i < modules.count; i++)
+			run_one(t, &modules.items[i], &arena);
+	}
+	arena_fini(&arena);
+	(void)t->request->on_progress(&t->progress, t->request->arg);
+}

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Submodules: as git would leave them, from where they may come, and what hostile ones can't do."""
+
+import os
+import subprocess
+
+import pytest
+from clone import CODES, by_hand, git, settings_for
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "work" / "demo"
+
+
+@pytest.fixture
+def settings(gitlab, certificates, target):
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    return settings_for(gitlab, gitlab.project, target, certificates.ca, CLONE_TOKEN=token, CLONE_SUBMODULES="3")
+
+
+def add(bare, modules, text=None):
+    """Puts submodules into a bare repository: (name, path, url, commit)."""
+    lines = "".join(f'[submodule "{name}"]\n\tpath = {path}\n\turl = {url}\n' for name, path, url, _ in modules)
+    blob = git(bare, "hash-object", "-w", "--stdin", stdin=lines if text is None else text)
+    index = {"GIT_INDEX_FILE": os.path.join(bare, "test-index")}
+    entries = f"100644 {blob}\t.gitmodules\n" + "".join(f"160000 {commit}\t{path}\n" for _, path, _, commit in modules)
+    for arguments, stdin in ((("read-tree", "HEAD"), ""), (("update-index", "--add", "--index-info"), entries)):
+        subprocess.run(["git", "-C", bare, *arguments], input=stdin, text=True, check=True, env={**os.environ, **index})
+    tree = subprocess.run(["git", "-C", bare, "write-tree"], capture_output=True, text=True, check=True, env={**os.environ, **index})
+    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree.stdout.strip(), "-p", "HEAD", "-m", "Submodules"))
+
+
+def head(project):
+    return git(project.repository, "rev-parse", "HEAD")
+
+
+def test_as_git_leaves_them(settings, target, gitlab, certificates):
+    inner = gitlab.add_project("other/inner", gitlab.sasha, files=3)
+    lib = gitlab.add_project("group/lib", gitlab.sasha, files=3, commits=3)
+    add(lib.repository, [("inner", "deps/inner", "../../other/inner.git", head(inner))])
+    pinned = head(lib)
+    old = git(lib.repository, "rev-parse", "HEAD~2")
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", pinned), ("with/slash", "third party/old", gitlab.git_url(lib), old)])
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    assert "missing" not in result.stderr
+    status = git(target, "submodule", "status", "--recursive").splitlines()
+    assert [line.split()[0] for line in status] == [pinned, head(inner), old]  # no '-', no '+'
+    assert git(target, "status", "--porcelain") == ""
+    assert (target / "lib" / ".git").read_text().rstrip("/\n") == "gitdir: ../.git/modules/lib"
+    assert git(target / "lib", "config", "core.worktree").rstrip("/") == "../../../lib"
+    assert (target / ".git/modules/with/slash/HEAD").is_file()
+    assert git(target, "config", "submodule.lib.url") == gitlab.git_url(lib)
+    assert git(target / "lib", "fsck") == ""
+    git(target, "submodule", "update", "--no-fetch")
+    git(target / "third party/old", "checkout", "-q", "--detach", "HEAD~0")
+    assert "token" not in result.stderr and settings["CLONE_TOKEN"] not in (target / ".git/modules/lib/config").read_text()
+
+
+def test_none_without_the_setting_and_bounded_depth(settings, target, gitlab):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    inner = gitlab.add_project("group/inner", gitlab.sasha)
+    add(lib.repository, [("inner", "inner", "../inner.git", head(inner))])
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", head(lib))])
+    assert by_hand({**settings, "CLONE_SUBMODULES": "1"}).returncode == 0
+    assert (target / "lib" / ".git").is_file() and os.listdir(target / "lib" / "inner") == []
+    subprocess.run(["rm", "-r", target], check=True)
+    assert by_hand({**settings, "CLONE_SUBMODULES": None}).returncode == 0
+    assert os.listdir(target / "lib") == [] and not (target / ".git" / "modules").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["-uexec", "--upload-pack=touch /tmp/never", "https://elsewhere.example/a.git", "file:///etc", "ext::sh -c id", "git://localhost/a",
+            "ssh://git@localhost/a.git", "../../../../a.git", "https://user:secret@localhost/a.git", "http://localhost/group/lib.git", "/etc", "../gone.git"]
+)
+def test_addresses_that_are_not_fetched(settings, target, gitlab, url):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("bad", "bad", url, head(lib)), ("lib", "lib", "../lib.git", head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "a submodule is missing name=bad" in result.stderr, result.stderr
+    assert "Some submodules are missing" in result.stderr
+    assert os.listdir(target / "bad") == [] and not (target / ".git/modules/bad").exists()
+    assert (target / "lib" / "README.md").is_file() and git(target, "status", "--porcelain") == ""
+
+
+def test_foreign_one_gets_no_credentials(settings, target, gitlab, make_gitlab):
+    other = make_gitlab()
+    lib = other.add_project("group/open", other.sasha, visibility="public")
+    add(gitlab.project.repository, [("lib", "lib", other.git_url(lib), head(lib))])
+    assert by_hand(settings).returncode == 0
+    assert not other.requests.all() and os.listdir(target / "lib") == []
+    subprocess.run(["rm", "-r", target], check=True)
+    assert by_hand({**settings, "CLONE_ORIGINS": other.url}).returncode == 0
+    assert {entry.authorization for entry in other.requests.all()} == {"none"}
+    assert (target / "lib" / "README.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "..", "a/../b", "/abs", "x/.git", "a\\\\..\\\\b", "-n"])
+def test_names_that_lead_elsewhere(settings, target, gitlab, tmp_path, name):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [(name, "lib", "../lib.git", head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "submodules are left out" in result.stderr, result.stderr
+    assert sorted(os.listdir(tmp_path / "work")) == ["demo"] and os.listdir(target / "lib") == []
+
+
+def test_one_repository_inside_another(settings, target, gitlab):
+    """The second one would write hooks into the first one's repository."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("x", "x", "../lib.git", head(lib)), ("x/hooks", "y", "../lib.git", head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "another submodule is in the place" in result.stderr
+    assert (target / "x" / "README.md").is_file() and os.listdir(target / "y") == []
+
+
+def test_update_by_a_command(settings, target, gitlab, tmp_path):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    text = f'[submodule "lib"]\n\tpath = lib ; comment\n\turl = "../lib.git"\n\tupdate = !touch {tmp_path}/ran\n'
+    add(gitlab.project.repository, [("lib", "lib", "", head(lib))], text)
+    result = by_hand(settings)
+    assert result.returncode == CODES["refused"], result.stderr
+    assert not target.parent.exists() and not (tmp_path / "ran").exists()
+
+
+def test_commit_that_is_not_there(settings, target, gitlab):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", "1" * 40)])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "a submodule is missing" in result.stderr
+    assert os.listdir(target / "lib") == [] and not (target / ".git/modules/lib").exists()
+
+
+@pytest.mark.parametrize("head", ["[include]", "[ InClude ]", '[includeIf "gitdir:/"]'])
+def test_gitmodules_that_include(settings, target, gitlab, tmp_path, head):
+    """A library that reads it would wait at the pipe for ever."""
+    os.mkfifo(tmp_path / "fifo")
+    add(gitlab.project.repository, [], f"{head}\n\tpath = {tmp_path}/fifo\n")
+    result = by_hand({**settings, "CLONE_SUBMODULES": None})
+    assert result.returncode == CODES["refused"] and "includes other files" in result.stderr, result.stderr
+    assert not target.parent.exists()
