@@ -190,7 +190,7 @@ run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
 	     clone_one(&s, &failure) && note_in_config(&s, &failure);
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
-		log_warn(NULL, "a submodule is missing", log_str("name", entry->name),
+		log_warn(NULL, "a submodule is missing", log_str("submodule", entry->name),
 			 log_cstr("problem", clone_problem_name(failure.problem)),
 			 log_err(&failure.detail));
 		if (has_place)

@@ -78,7 +78,7 @@ def test_addresses_that_are_not_fetched(settings, target, gitlab, url):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     add(gitlab.project.repository, [("bad", "bad", url, head(lib)), ("lib", "lib", "../lib.git", head(lib))])
     result = by_hand(settings)
-    assert result.returncode == 0 and "a submodule is missing name=bad" in result.stderr, result.stderr
+    assert result.returncode == 0 and "a submodule is missing submodule=bad" in result.stderr, result.stderr
     assert "Some submodules are missing" in result.stderr
     assert os.listdir(target / "bad") == [] and not (target / ".git/modules/bad").exists()
     assert (target / "lib" / "README.md").is_file() and git(target, "status", "--porcelain") == ""
