@@ -7,6 +7,7 @@
 #include "proxy/preface.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct preface {
 	struct loop_io io;
 	struct loop_timer timer;
 	int fd;
+	size_t seen; /* bytes, when it was looked at last */
 	struct address peer;
 };
 
@@ -78,6 +80,29 @@ hand_on(struct preface *f, size_t header_len, const struct address *client)
 			  copy.tls);
 }
 
+static bool
+has_ended(int fd)
+{
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&look, 1, 0) > 0;
+}
+
+/* An end makes the socket readable for good, however many bytes are wanted. */
+static void
+wait_for_more(struct preface *f, size_t len)
+{
+	struct err e = ERR_INIT;
+
+	if (len == f->seen && has_ended(f->fd)) {
+		err_set(&e, ERR_CONNECT, "PROXY header: closed in the middle of it");
+		refuse(f, &e);
+		return;
+	}
+	f->seen = len;
+	want_bytes(f->fd, len + 1);
+}
+
 static void
 on_readable(void *arg, unsigned ready)
 {
@@ -98,7 +123,7 @@ on_readable(void *arg, unsigned ready)
 	}
 	switch (proxy_protocol_parse((struct str){data, (size_t)n}, &used, &client, &e)) {
 	case PROXY_PROTOCOL_MORE:
-		want_bytes(f->fd, (size_t)n + 1);
+		wait_for_more(f, (size_t)n);
 		return;
 	case PROXY_PROTOCOL_WHOLE:
 		hand_on(f, used, &client);

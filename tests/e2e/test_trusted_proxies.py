@@ -131,6 +131,15 @@ def test_a_silent_proxy_is_closed(make):
         assert one.is_closed()
 
 
+def test_a_proxy_that_ends_within_its_header_is_closed_at_once(make):
+    proxy, head = make(PROXY_PROTOCOL="on")
+    with Balancer(proxy, TRUSTED) as one:
+        one.socket.sendall(HEADERS["v1"][:-1])
+        one.socket.shutdown(socket.SHUT_WR)
+        one.socket.settimeout(2)
+        assert one.is_closed()
+
+
 def test_the_proxy_header_of_anybody_is_no_request(make, upstream):
     proxy, head = make(PROXY_PROTOCOL="on")
     with Balancer(proxy, ANYBODY) as one:
