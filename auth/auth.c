@@ -140,6 +140,7 @@ auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
 	}
 	cookie_box_fini(&a->cookies);
 	a->cookies = box;
+	session_store_review_cookies(a->store);
 	return true;
 }
 

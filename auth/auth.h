@@ -28,7 +28,7 @@ struct auth *auth_new(const struct auth_settings *settings, struct loop *l, stru
 void auth_free(struct auth *a);
 
 /* Goes on with other cookie keys, which the caller puts into settings. What was sealed under one of
- * them still opens. On failure nothing has changed. */
+ * them still opens, and nothing else. On failure nothing has changed. */
 bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 /* The value of the index-th header of this name (given in lower case); STR_NONE past the last. */

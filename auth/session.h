@@ -26,6 +26,8 @@ void session_store_free(struct session_store *st); /* ends all without revoking 
 /* Of the file: see auth_replace_keys. */
 bool session_store_replace_keys(struct session_store *st, const struct auth_keys *keys,
 				struct err *e) MUST_CHECK;
+/* The keys of the cookies that it was made with are others now. */
+void session_store_review_cookies(struct session_store *st);
 size_t session_store_count(const struct session_store *st);
 
 /*
@@ -65,7 +67,7 @@ bool session_note_handover(struct auth_session *s, int64_t flow_started_ms) MUST
 struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
 const uint8_t *session_id(const struct auth_session *s);
 
-/* The text of the session's cookie: the same for its whole life. */
+/* The text of the session's cookie: the same as long as its key counts. */
 struct str session_cookie(const struct auth_session *s);
 struct auth_identity session_identity(const struct auth_session *s); /* views into it */
 

@@ -4,6 +4,7 @@
  */
 #include "auth/session_private.h"
 #include "base/clock.h"
+#include "base/crypto.h"
 
 static const char session_purpose[] = "session";
 
@@ -31,6 +32,19 @@ session_keep_cookie(struct auth_session *s, struct err *e)
 	}
 	buf_fini(&text);
 	return ok;
+}
+
+/* Nobody has the new text; what counts is that the old one is nowhere. */
+void
+session_review_cookie(struct auth_session *s)
+{
+	struct err e = ERR_INIT;
+	uint8_t id[SESSION_ID_BYTES];
+
+	if (s->cookie_len == 0 || session_open_cookie(s->store, NULL, session_cookie(s), id) ||
+	    session_keep_cookie(s, &e))
+		return;
+	crypto_random(s->cookie, s->cookie_len);
 }
 
 bool

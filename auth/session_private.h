@@ -103,7 +103,9 @@ void session_tell_waits(struct auth_session *s);
 void session_free_silently(struct auth_session *s); /* tells and revokes nothing */
 
 /* session_cookie.c; facts name the host, NULL: the workspace's own */
-bool session_keep_cookie(struct auth_session *s, struct err *e) MUST_CHECK; /* for it, once */
+bool session_keep_cookie(struct auth_session *s, struct err *e) MUST_CHECK; /* for it */
+/* Forgets the text that was kept where none of the keys opens it any more. */
+void session_review_cookie(struct auth_session *s);
 bool session_open_cookie(const struct session_store *st, const struct auth_facts *facts,
 			 struct str text, uint8_t id[SESSION_ID_BYTES]) MUST_CHECK;
 /* A cookie of its came back. */

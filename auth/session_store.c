@@ -59,6 +59,15 @@ session_store_replace_keys(struct session_store *st, const struct auth_keys *key
 	return st->file == NULL || session_file_replace_keys(st->file, keys, e);
 }
 
+void
+session_store_review_cookies(struct session_store *st)
+{
+	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
+		for (struct auth_session *s = st->buckets[i]; s != NULL; s = s->next_in_bucket)
+			session_review_cookie(s);
+	}
+}
+
 size_t
 session_store_count(const struct session_store *st)
 {

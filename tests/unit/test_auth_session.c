@@ -674,6 +674,45 @@ test_foreign_cookies(void **state)
 
 /* The way that every request takes allocates nothing and costs little. */
 static void
+replace_keys(const char *first, const char *second)
+{
+	struct auth_keys keys = {.count = second == NULL ? 1 : 2};
+	struct err e = ERR_INIT;
+
+	keys.keys[0] = secret_from_str(str_from(first));
+	keys.keys[1] = second == NULL ? NULL : secret_from_str(str_from(second));
+	assert_true(auth_replace_keys(world.auth, &keys, &e));
+	for (size_t i = 0; i < keys.count; i++)
+		secret_free(keys.keys[i]);
+}
+
+/* Also for the session that was found last, which is known by its cookie's text. */
+static void
+test_cookies_end_with_their_key(void **state)
+{
+	struct browser first;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	first = world.browser;
+	replace_keys("another-key-another-key-another-", "0123456789abcdef0123456789abcdef");
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	world.browser.count = 0;
+	world_sign_in(&world, "/");
+	replace_keys("another-key-another-key-another-", NULL);
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	world.browser = first;
+	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
+	world.browser.count = 0;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	replace_keys("a-third-key-a-third-key-a-third-", NULL);
+	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
+	assert_int_equal(session_store_count(world.auth->store), 3);
+}
+
+static void
 test_fast_path(void **state)
 {
 	uint64_t best_us = UINT64_MAX;
@@ -732,6 +771,7 @@ main(void)
 		T(test_revocations_are_bounded),
 		T(test_two_browsers),
 		T(test_foreign_cookies),
+		T(test_cookies_end_with_their_key),
 		T(test_fast_path),
 	};
 
