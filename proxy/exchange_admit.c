@@ -92,9 +92,7 @@ admit(struct exchange *x)
 		return;
 	}
 	x->proxy->active_ms = x->started_us / 1000; /* costs nothing: that was read anyway */
-	/* A program's token may not reach as far as git. */
-	if (str_is_empty(x->verdict.token_header))
-		workspace_offer_token(x->proxy, x->verdict.session);
+	workspace_offer_token(x);
 	if (!workspace_is_open(x->proxy)) {
 		reply_waiting(x);
 		return;

@@ -51,12 +51,14 @@ start_clone(struct proxy *p, const struct secret *token, struct err *e)
 }
 
 void
-workspace_offer_token(struct proxy *p, const struct auth_session *session)
+workspace_offer_token(const struct exchange *x)
 {
+	struct proxy *p = x->proxy;
 	struct err e = ERR_INIT;
 
 	if (clone_progress(p->clone)->phase == CLONE_WAITING &&
-	    !start_clone(p, auth_session_token(session), &e))
+	    str_is_empty(x->verdict.token_header) &&
+	    !start_clone(p, auth_session_token(x->verdict.session), &e))
 		log_error(NULL, "clone can't be started", log_err(&e));
 }
 
@@ -286,7 +288,7 @@ workspace_answer(struct exchange *x)
 {
 	struct str method = x->request.method;
 
-	workspace_offer_token(x->proxy, x->verdict.session);
+	workspace_offer_token(x);
 	upstream_probe(exchange_server(x));
 	if (str_equal(method, STR("POST"))) {
 		act(x);

@@ -19,8 +19,9 @@ bool workspace_is_open(const struct proxy *p);
  */
 const struct clone_progress *workspace_clone(const struct proxy *p);
 
-/* Gives a clone that waits for a user's token the session's. */
-void workspace_offer_token(struct proxy *p, const struct auth_session *session);
+/* Gives a clone that waits for a user's token the session's. That of a program is none: it may not
+ * reach as far as git. */
+void workspace_offer_token(const struct exchange *x);
 
 /* Holds the session's token while the clone works with it. Once, after p->clone was made. */
 void workspace_follow_clone(struct proxy *p);

@@ -164,6 +164,18 @@ def test_many_bad_tokens_of_one_client_keep_nobody_out(make_proxy, gitlab, upstr
         assert [raw.read_response().status for raw in bad] == [401] * 4
 
 
+def test_a_clone_waits_for_a_person(make_proxy, gitlab, upstream, client, token, tmp_path):
+    """The token of a program may not reach as far as git."""
+    proxy = make_proxy(
+        gitlab, upstream, API_TOKENS="on", CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=tmp_path / "demo"
+    )
+    for path, status in (("/", 503), ("/oauth2/workspace", 200)):
+        assert ask(client, proxy, bearer(token), path).status == status
+    reply = ask(client, proxy, bearer(token), "/oauth2/workspace")
+    assert reply.json()["clone"]["phase"] == "waiting"
+    assert not proxy.log_entries(message="clone: phase")
+
+
 def test_a_revoked_token_stops_working(proxy, gitlab, client, token):
     assert ask(client, proxy, bearer(token)).status == 200
     gitlab.revoke_tokens("sasha")
