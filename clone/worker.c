@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -412,7 +413,11 @@ read_token(int fd, struct secret **token)
 static void
 settle_as_child(void)
 {
+	const struct sched_param none = {.sched_priority = 0};
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* Threads inherit both; a batch thread that wakes up takes nobody's core away. */
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);
 	(void)fcntl(CHILD_PROGRESS_FD, F_SETFD, FD_CLOEXEC);

@@ -44,7 +44,7 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "idle", "rest", "clone"
+    mode: str  # of the load generator, or "latency", "beside", "idle", "rest", "clone"
     measures: tuple
     peers: tuple
     tls: bool = False
@@ -162,6 +162,18 @@ def make_all():
         )
     cases.append(
         Case("latency-half-peak", "latency", (ADDED,), NGINX, goals=goals(NGINX, nginx=[(ADDED, 1.0)]))
+    )
+    # Added latency below a fifth of what it is beside git.
+    cases.append(
+        Case(
+            "latency-beside-clone",
+            "beside",
+            (ADDED,),
+            NGINX,
+            connections=16,
+            repository="80mb",
+            goals=goals(NGINX, nginx=[(ADDED, 5)]),
+        )
     )
     cases.append(
         Case(

@@ -6,15 +6,18 @@ before that is all on disk. Time and CPU are of the whole tree of processes; mem
 of what each process had at most (VmHWM), for those that were there at the same time.
 """
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
+import threading
 import time
 
 import repositories
 from git_server import Server
 from peers import proxy_module
+from clone import Worker
 
 SAMPLE_S = 0.02
 TIMEOUT_S = 600
@@ -111,6 +114,38 @@ class Clones:
     def sample(self, case, peer):
         self._prepare()
         return self.ours(case) if peer == "ours" else self.git(case)
+
+    def _worker(self, case):
+        """As the sidecar starts it: out of the way of everything else."""
+        worker = Worker(self._settings(case))
+        if worker.finish():
+            raise RuntimeError(f"{case.name}: {worker.log[-500:]}")
+
+    @contextlib.contextmanager
+    def running(self, case, peer):
+        """One clone after the other while the context lasts; the first has begun."""
+        is_over, has_begun, failures = threading.Event(), threading.Event(), []
+
+        def run_all():
+            try:
+                while not is_over.is_set():
+                    self._prepare()
+                    has_begun.set()
+                    self._worker(case) if peer == "ours" else self.git(case)
+            except (OSError, RuntimeError, AssertionError) as e:
+                failures.append(e)
+                has_begun.set()
+
+        thread = threading.Thread(target=run_all)
+        thread.start()
+        has_begun.wait()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+        if failures:
+            raise failures[0]
 
     def warm(self, case):
         """The server's answers, and whether both come to the same files."""

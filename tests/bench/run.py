@@ -32,6 +32,7 @@ from gitlab import GitLab
 LOAD_CORE = "1"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "1"))
+BESIDE_RATE = 2000  # requests/s while a clone runs
 HEAD = """{method} {path} HTTP/1.1
 Host: {host}
 {more}User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0
@@ -82,8 +83,9 @@ class LoadFailed(Exception):
 
 
 class Runner:
-    def __init__(self, stage, peers):
+    def __init__(self, stage, peers, clones):
         self.stage = stage
+        self.clones = clones
         self.peers = peers  # by name
         self.cookie = peers["ours"].cookie
 
@@ -127,7 +129,7 @@ class Runner:
         return sample
 
     def sample(self, case, peer):
-        take = self.latency if case.mode == "latency" else self.load
+        take = {"latency": self.latency, "beside": self.beside}.get(case.mode, self.load)
         try:
             return take(case, peer)
         except LoadFailed as e:
@@ -143,6 +145,13 @@ class Runner:
             self.direct = self.load(case, peer, "http", port=upstream, rate=self.half_peak)
         sample = self.load(case, peer, "http", rate=self.half_peak)
         return {**sample, "direct_p99_us": self.direct["p99_us"]}
+
+    def beside(self, case, peer):
+        """The same load with nothing else running, and with one clone after the other beside it."""
+        alone = self.load(case, peer, "http", rate=BESIDE_RATE)
+        with self.clones.running(case, peer.name):
+            sample = self.load(case, peer, "http", rate=BESIDE_RATE, seconds=max(SECONDS, 3))
+        return {**sample, "direct_p99_us": alone["p99_us"]}
 
     def rest(self, peer):
         """Fresh, with one login where there is one."""
@@ -184,22 +193,33 @@ class Runner:
         return [p for name, p in self.peers.items() if name == "ours" or name in case.peers]
 
 
-def run_clones(cases, tools, samples):
-    """Ours and git in turn; on all cores, unlike the proxies."""
+@contextlib.contextmanager
+def cloning(cases, tools):
+    """What clones, when a case needs it; on all cores, unlike the proxies."""
+    cases = [c for c in cases if c.repository]
+    if not cases:
+        yield None
+        return
     affinity = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count()))
     clones = clones_module.Clones(tools)
     try:
         for case in cases:
             clones.warm(case)
+        yield clones
+    finally:
+        clones.close()
+        os.sched_setaffinity(0, affinity)
+
+
+def run_clones(cases, tools, samples):
+    """Ours and git in turn."""
+    with cloning(cases, tools) as clones:
         for number in range(ROUNDS):
             for case in cases:
                 for peer in clones.PEERS:
                     samples.setdefault((case.name, peer), []).append(clones.sample(case, peer))
                 report.say(f"round {number + 1} of {ROUNDS}: {case.name}")
-    finally:
-        clones.close()
-        os.sched_setaffinity(0, affinity)
 
 
 def machine():
@@ -230,9 +250,9 @@ def run_proxies(cases, wanted, tools, samples):
     """Returns their versions, by name."""
     stage = Stage(tools)
     try:
-        with running(stage, wanted) as peers:
+        with running(stage, wanted) as peers, cloning(cases, tools) as clones:
             versions = {name: peer.version() for name, peer in peers.items()}
-            runner = Runner(stage, peers)
+            runner = Runner(stage, peers, clones)
             memory = [c for c in cases if c.mode in ("rest", "idle")]
             runner.run_rounds([c for c in cases if c not in memory], samples)
             runner.run_memory(memory, samples)

@@ -65,9 +65,11 @@ def test_worker_holds_what_it_needs(cloning):
     with open(f"{folder}/net/tcp") as tcp, open(f"{folder}/net/tcp6") as tcp6:
         connections = {f"socket:[{line.split()[9]}]" for line in [*tcp, *tcp6]}
     assert len([link for link in links.values() if link in connections]) == 1
-    with open(f"{folder}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    assert int(fields[2]) == cloning.worker and int(fields[16]) == 10  # process group, nice
+    for thread in os.listdir(f"{folder}/task"):
+        with open(f"{folder}/task/{thread}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        assert int(fields[2]) == cloning.worker  # process group
+        assert int(fields[16]) == 10 and int(fields[38]) == os.SCHED_BATCH
 
 
 def test_retry_after_the_worker_died(cloning, target):
