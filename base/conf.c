@@ -384,31 +384,6 @@ is_service_link(struct str rest, struct str value)
 	return digits != SIZE_MAX && str_to_u64(str_take(number, digits), 1, UINT16_MAX, &port);
 }
 
-/* Single-byte insertions, deletions and substitutions from a to b (Levenshtein). */
-static size_t
-edit_distance(struct str a, struct str b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	if (a.len >= NAME_MAX_BYTES || b.len >= NAME_MAX_BYTES)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a.len; i++) {
-		size_t diagonal = row[0];
-		row[0] = i + 1;
-		for (size_t j = 0; j < b.len; j++) {
-			size_t best = diagonal + (a.data[i] == b.data[j] ? 0 : 1);
-			diagonal = row[j + 1];
-			if (diagonal + 1 < best)
-				best = diagonal + 1;
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[b.len];
-}
-
 static const char *
 find_nearest(const struct conf_table *table, struct str rest)
 {
@@ -417,7 +392,7 @@ find_nearest(const struct conf_table *table, struct str rest)
 	size_t nearest = 2 + rest.len / 4; /* further away it would be a guess */
 	const char *name = NULL;
 	for (size_t i = 0; i < table->count; i++) {
-		size_t distance = edit_distance(rest, str_from(table->settings[i].name));
+		size_t distance = str_distance(rest, str_from(table->settings[i].name));
 		if (distance < nearest) {
 			nearest = distance;
 			name = table->settings[i].name;

@@ -20,6 +20,7 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/service_head.h"
+#include "base/tls.h"
 
 #define HEAD_MAX_BYTES	16384u
 #define REPLY_MAX_BYTES 4194304u
@@ -44,6 +45,8 @@ struct service {
 	struct client *clients;
 	size_t client_count;
 	struct loop_timer accept_again;
+	bool is_draining;
+	struct loop_defer drained;
 	const struct service_request *current; /* while libevhtp parses */
 };
 
@@ -85,6 +88,13 @@ reason_of(unsigned status)
 	}
 }
 
+static void
+tell_when_drained(struct service *s)
+{
+	if (s->is_draining && s->client_count == 0)
+		loop_defer_call(&s->drained);
+}
+
 /* Frees the client as well: see on_connection_fini. */
 static void
 client_close(struct client *c)
@@ -108,6 +118,7 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	c->service->client_count--;
+	tell_when_drained(c->service);
 	loop_timer_fini(&c->deadline);
 	free(c);
 	return EVHTP_RES_OK;
@@ -138,8 +149,8 @@ static void
 on_gate_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	(void)what;
-	client_close(arg);
+	if ((what & BEV_EVENT_CONNECTED) == 0) /* else: the TLS handshake is done */
+		client_close(arg);
 }
 
 static void
@@ -388,7 +399,8 @@ on_accept_again(void *arg)
 {
 	struct service *s = arg;
 
-	(void)evconnlistener_enable(s->evhtp->server);
+	if (!s->is_draining)
+		(void)evconnlistener_enable(s->evhtp->server);
 }
 
 struct service *
@@ -410,6 +422,8 @@ service_new(struct loop *l, const struct address *address, const struct service_
 		service_free(s);
 		return NULL;
 	}
+	if (options->tls != NULL)
+		s->evhtp->ssl_ctx = tls_context_lend(options->tls);
 	evhtp_disable_flag(s->evhtp, EVHTP_FLAG_ENABLE_100_CONT);
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
 	evhtp_set_post_accept_cb(s->evhtp, on_post_accept, s);
@@ -430,6 +444,8 @@ service_free(struct service *s)
 	loop_timer_fini(&s->accept_again);
 	while (s->clients != NULL)
 		client_close(s->clients);
+	if (s->is_draining)
+		loop_defer_fini(&s->drained);
 	if (s->evhtp != NULL) {
 		evhtp_unbind_socket(s->evhtp);
 		evhtp_free(s->evhtp);
@@ -445,6 +461,25 @@ service_route(struct service *s, const char *method, const char *path, service_h
 		return err_set(e, ERR_MEMORY, "%s: too many routes", path);
 	s->routes[s->route_count++] = (struct route){method, path, handler, arg};
 	return true;
+}
+
+void
+service_renew_tls(struct service *s)
+{
+	struct ssl_ctx_st *old = s->evhtp->ssl_ctx;
+
+	s->evhtp->ssl_ctx = tls_context_lend(s->options.tls);
+	tls_context_give_back(old);
+}
+
+void
+service_drain(struct service *s, loop_timer_fn *on_done, void *arg)
+{
+	err_assert(!s->is_draining);
+	s->is_draining = true;
+	loop_defer_init(&s->drained, s->loop, on_done, arg);
+	(void)evconnlistener_disable(s->evhtp->server);
+	tell_when_drained(s);
 }
 
 const struct address *

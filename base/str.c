@@ -153,6 +153,31 @@ str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value)
 	return true;
 }
 
+size_t
+str_distance(struct str a, struct str b)
+{
+	size_t row[STR_DISTANCE_MAX + 1];
+
+	if (a.len > STR_DISTANCE_MAX || b.len > STR_DISTANCE_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < b.len; j++) {
+			size_t best = diagonal + (a.data[i] == b.data[j] ? 0 : 1);
+			diagonal = row[j + 1];
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[b.len];
+}
+
 char *
 str_dup(struct str s)
 {

@@ -65,6 +65,11 @@ bool str_next(struct str *rest, char separator, struct str *part);
 /* Decimal digits only (no sign, space or prefix) within min..max inclusive. */
 bool str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value) MUST_CHECK;
 
+/* Insertions, deletions and substitutions of single bytes from a to b (Levenshtein), to name what
+ * was meant; SIZE_MAX for more than STR_DISTANCE_MAX bytes. */
+#define STR_DISTANCE_MAX 128
+size_t str_distance(struct str a, struct str b);
+
 /* A NUL-terminated copy the caller frees with free(), or NULL without memory or with a NUL inside.
  */
 char *str_dup(struct str s) MUST_CHECK;

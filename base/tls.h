@@ -24,6 +24,15 @@ struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
 bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
 void tls_context_free(struct tls_context *c);
 
+/*
+ * For base/service, whose library makes the sessions by itself: the context as libssl knows it, to
+ * be given back. It reads no further than it is asked to, as that library needs; do not use the
+ * context for a tls_session then. After a reload it has to be taken again.
+ */
+struct ssl_ctx_st;
+struct ssl_ctx_st *tls_context_lend(struct tls_context *c);
+void tls_context_give_back(struct ssl_ctx_st *lent);
+
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);
 

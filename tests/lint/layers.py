@@ -35,7 +35,7 @@ LIBRARIES = [
     (r"evhtp.*", {"base/listen.c", "base/service.c"}),
     (r"curl/.*", {"base/fetch.c", "base/fetch_stream.c"}),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", {"base/tls.c"}),
-    (r"openssl/.*", {"base/crypto.c", "base/tls.c"}),
+    (r"openssl/.*", {"base/certificate.c", "base/crypto.c", "base/tls.c"}),
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/found.c", "clone/git_steps.h", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
     (r"yaml\.h", {"container/yaml.c", "container/yaml_write.c"}),
