@@ -118,6 +118,25 @@ node_set(struct doc *d, struct node *map, const char *key, struct node *child)
 }
 
 void
+node_remove(struct node *map, const char *key)
+{
+	const struct node *old = node_get(map, key);
+	struct node *previous = NULL;
+	struct node **link = &map->first;
+
+	if (old == NULL)
+		return;
+	while (*link != old) {
+		previous = *link;
+		link = &previous->next;
+	}
+	*link = old->next;
+	if (map->last == old)
+		map->last = previous;
+	map->count--;
+}
+
+void
 node_set_str(struct doc *d, struct node *map, const char *key, struct str text)
 {
 	node_set(d, map, key, node_new_str(d, text));

@@ -71,6 +71,8 @@ struct node *node_set_map(struct doc *d, struct node *map, const char *key);
 struct node *node_set_list(struct doc *d, struct node *map, const char *key);
 struct node *node_append_map(struct doc *d, struct node *list);
 
+void node_remove(struct node *map, const char *key); /* fine when it is not there */
+
 /* NULL where it is missing, or n is NULL or no map. node_find follows "spec.template.metadata". */
 struct node *node_get(const struct node *n, const char *key);
 struct node *node_get_str(const struct node *n, struct str key);

@@ -67,6 +67,28 @@ run_clone(int argc, char **argv)
 }
 
 static int
+run_webhook(void)
+{
+	struct settings *s = load(SETTINGS_WEBHOOK);
+	int code = s == NULL ? 1 : container_webhook_run(&s->container);
+	settings_free(s);
+	return code;
+}
+
+static int
+run_inject(int argc, char **argv)
+{
+	int code;
+
+	if (container_inject_is_usage(argc, argv, &code))
+		return code;
+	struct settings *s = load(SETTINGS_INJECT);
+	code = s == NULL ? 1 : container_inject_run(&s->container, argc, argv);
+	settings_free(s);
+	return code;
+}
+
+static int
 refuse(const char *what, const char *word)
 {
 	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see its help\n", what, word);
@@ -80,6 +102,10 @@ run_check(int argc, char **argv)
 		return check_run(environ, SETTINGS_SERVE, stdout, stderr);
 	if (argc == 2 && strcmp(argv[1], "relay") == 0)
 		return check_run(environ, SETTINGS_RELAY, stdout, stderr);
+	if (argc == 2 && strcmp(argv[1], "inject") == 0)
+		return check_run(environ, SETTINGS_INJECT, stdout, stderr);
+	if (argc == 2 && strcmp(argv[1], "webhook") == 0)
+		return check_run(environ, SETTINGS_WEBHOOK, stdout, stderr);
 	return refuse("unexpected argument", argv[argc - 1]);
 }
 
@@ -90,6 +116,7 @@ static const struct {
 } commands[] = {
 	{"serve", run_serve},
 	{"relay", run_relay},
+	{"webhook", run_webhook},
 	{"help", help_print},
 	{"--help", help_print},
 	{"-h", help_print},
@@ -107,6 +134,10 @@ run_command(int argc, char **argv)
 		return credential_run(argc, argv);
 	if (strcmp(argv[0], "install") == 0)
 		return install_run(argc, argv);
+	if (strcmp(argv[0], "webhook-certs") == 0)
+		return container_certs_run(argc, argv);
+	if (strcmp(argv[0], "inject") == 0)
+		return run_inject(argc, argv);
 	if (strcmp(argv[0], "check") == 0)
 		return run_check(argc, argv);
 	if (strcmp(argv[0], "relay-key") == 0)

@@ -21,11 +21,17 @@ settings_reads(enum settings_scope scope, const struct conf_setting *row)
 {
 	switch (scope) {
 	case SETTINGS_SERVE:
-		return (row->flags & SETTINGS_RELAY_ONLY) == 0;
+		return (row->flags &
+			(SETTINGS_RELAY_ONLY | SETTINGS_INJECT_ONLY | SETTINGS_WEBHOOK_ONLY)) == 0;
 	case SETTINGS_CLONE:
 		return (row->flags & SETTINGS_CLONE_TOO) != 0;
 	case SETTINGS_RELAY:
 		return (row->flags & (SETTINGS_RELAY_TOO | SETTINGS_RELAY_ONLY)) != 0;
+	case SETTINGS_INJECT:
+		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY)) != 0;
+	case SETTINGS_WEBHOOK:
+		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY |
+				      SETTINGS_WEBHOOK_TOO | SETTINGS_WEBHOOK_ONLY)) != 0;
 	case SETTINGS_RELAY_KEY:
 		return (row->flags & SETTINGS_RELAY_ONLY) != 0;
 	}

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/url.h"
 #include "clone/clone.h"
+#include "container/container.h"
 
 #define SETTINGS_PREFIX "WORKSPACE_PROXY_"
 
@@ -39,7 +40,8 @@ struct settings {
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
 	struct clone_settings clone;
-	struct relay_settings relay; /* of SETTINGS_RELAY */
+	struct relay_settings relay;	     /* of SETTINGS_RELAY */
+	struct container_settings container; /* of SETTINGS_INJECT and SETTINGS_WEBHOOK */
 	const char *gitlab_ca_file;
 	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
 	uint64_t credential_uid;       /* who may */
@@ -81,6 +83,8 @@ enum settings_scope {
 	SETTINGS_SERVE,
 	SETTINGS_CLONE,
 	SETTINGS_RELAY,
+	SETTINGS_INJECT,
+	SETTINGS_WEBHOOK,
 	SETTINGS_RELAY_KEY, /* what keys derive from, and the zones where they are given */
 };
 

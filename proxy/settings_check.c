@@ -590,6 +590,17 @@ check_clone(struct check *c, enum settings_scope scope)
 	check_clone_origin(c);
 }
 
+static void
+check_webhook(struct check *c)
+{
+	if (!is_given(c, "TLS_CERT_FILE") && !is_given(c, "TLS_KEY_FILE"))
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
+			     "needed by the webhook together with TLS_KEY_FILE, and not set");
+	check_tls(c);
+	if (!address_is_set(&c->s->container.webhook_address) && !is_reported(c, "WEBHOOK_ADDRESS"))
+		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "there is no webhook without it");
+}
+
 void
 settings_check(struct settings *s, char **environment, enum settings_scope scope,
 	       struct conf_problems *problems)
@@ -609,6 +620,13 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 		check_tls(&c);
 		check_listeners(&c);
 		check_clashes(&c);
+		return;
+	}
+	if (scope == SETTINGS_INJECT || scope == SETTINGS_WEBHOOK) {
+		check_relay_url(&c);
+		if (scope == SETTINGS_WEBHOOK)
+			check_webhook(&c);
+		settings_check_container(s, problems);
 		return;
 	}
 	check_credential(&c, scope);

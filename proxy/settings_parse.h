@@ -24,6 +24,13 @@ conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_origins; /* struct clone_origins */
 conf_parse_fn settings_parse_umask;   /* struct clone_number */
 conf_parse_fn settings_parse_group;   /* struct clone_number */
+conf_parse_fn settings_parse_pull_policy;
+conf_parse_fn settings_parse_zone;
+conf_parse_fn settings_parse_name_pattern;
+conf_parse_fn settings_parse_object_name;
+conf_parse_fn settings_parse_quantity;
+conf_parse_fn settings_parse_inject_allow; /* unsigned, CONTAINER_ALLOW_… bits */
+conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits */
 
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_ports;
@@ -36,6 +43,8 @@ conf_format_fn settings_format_origins;
 conf_format_fn settings_format_umask;
 conf_format_fn settings_format_group;
 conf_format_fn settings_format_text;
+conf_format_fn settings_format_inject_allow;
+conf_format_fn settings_format_secret_keys;
 
 /* "/a/b": plain segments, which mean the same to everybody; no '/' at its end. */
 bool settings_is_plain_path(struct str path);

@@ -12,13 +12,15 @@
 #include "proxy/settings.h"
 #include "proxy/settings_parse.h"
 
-#define SECOND	  1000u
-#define MINUTE	  (60 * SECOND)
-#define HOUR	  (60 * MINUTE)
-#define KIB	  1024u
-#define CLONE_TOO SETTINGS_CLONE_TOO
-#define RELAY_TOO SETTINGS_RELAY_TOO
-#define AT(field) offsetof(struct settings, field)
+#define SECOND	    1000u
+#define MINUTE	    (60 * SECOND)
+#define HOUR	    (60 * MINUTE)
+#define KIB	    1024u
+#define CLONE_TOO   SETTINGS_CLONE_TOO
+#define RELAY_TOO   SETTINGS_RELAY_TOO
+#define INJECT_TOO  SETTINGS_INJECT_TOO
+#define WEBHOOK_TOO SETTINGS_WEBHOOK_TOO
+#define AT(field)   offsetof(struct settings, field)
 
 #define RESERVED(setting, foreign, what)                                                           \
 	{                                                                                          \
@@ -30,6 +32,9 @@ static const char *const log_levels[] = {
 	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn",
 	[LOG_ERROR] = "error", [LOG_OFF] = "off",   NULL};
 static const char *const log_formats[] = {[LOG_JSON] = "json", [LOG_TEXT] = "text", NULL};
+
+static const char *const sidecars[] = {
+	[CONTAINER_NATIVE] = "native", [CONTAINER_CLASSIC] = "classic", NULL};
 
 static const struct conf_setting rows[] = {
 	{.group = "Listeners",
@@ -52,14 +57,14 @@ static const struct conf_setting rows[] = {
 	{.group = "Listeners",
 	 .name = "TLS_CERT_FILE",
 	 .type = CONF_PATH,
-	 .flags = RELAY_TOO,
+	 .flags = RELAY_TOO | WEBHOOK_TOO,
 	 .offset = AT(tls_cert_file),
 	 .alias = SETTINGS_FOREIGN "TLS_CERT_FILE",
 	 .text = "PEM file with the certificate chain, the leaf first. Read again on SIGHUP."},
 	{.group = "Listeners",
 	 .name = "TLS_KEY_FILE",
 	 .type = CONF_PATH,
-	 .flags = RELAY_TOO,
+	 .flags = RELAY_TOO | WEBHOOK_TOO,
 	 .offset = AT(tls_key_file),
 	 .alias = SETTINGS_FOREIGN "TLS_KEY_FILE",
 	 .text = "PEM file with the certificate's private key. Read again on SIGHUP."},
@@ -130,7 +135,7 @@ static const struct conf_setting rows[] = {
 	{.group = "GitLab",
 	 .name = "GITLAB_URL",
 	 .type = CONF_URL,
-	 .flags = CONF_REQUIRED | CLONE_TOO | RELAY_TOO,
+	 .flags = CONF_REQUIRED | CLONE_TOO | RELAY_TOO | INJECT_TOO,
 	 .offset = AT(auth.gitlab_url),
 	 .expected = "a URL such as https://gitlab.example.com",
 	 .alias = SETTINGS_FOREIGN "OIDC_ISSUER_URL",
@@ -140,7 +145,7 @@ static const struct conf_setting rows[] = {
 	{.group = "GitLab",
 	 .name = "GITLAB_API_URL",
 	 .type = CONF_URL,
-	 .flags = CLONE_TOO,
+	 .flags = CLONE_TOO | INJECT_TOO,
 	 .offset = AT(auth.gitlab_api_url),
 	 .expected = "a URL such as https://gitlab.example.com",
 	 .unset = "`GITLAB_URL`",
@@ -158,7 +163,7 @@ static const struct conf_setting rows[] = {
 	{.group = "GitLab",
 	 .name = "CLIENT_ID",
 	 .type = CONF_TEXT,
-	 .flags = CONF_REQUIRED | RELAY_TOO,
+	 .flags = CONF_REQUIRED | RELAY_TOO | INJECT_TOO,
 	 .offset = AT(auth.client_id),
 	 .alias = SETTINGS_FOREIGN "CLIENT_ID",
 	 .text = "Application id from GitLab."},
@@ -207,7 +212,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Relay",
 	 .name = "RELAY_URL",
 	 .type = CONF_URL,
-	 .flags = RELAY_TOO,
+	 .flags = RELAY_TOO | INJECT_TOO,
 	 .offset = AT(auth.relay_url),
 	 .expected = "an https URL such as https://relay.ws.example.com",
 	 .unset = "GitLab sends browsers back to the workspace itself",
@@ -313,6 +318,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Authorization",
 	 .name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,
+	 .flags = INJECT_TOO,
 	 .offset = AT(auth.modes),
 	 .fallback = "workspace",
 	 .parse = settings_parse_authorization,
@@ -371,6 +377,7 @@ static const struct conf_setting rows[] = {
 	 .text = "How long the last answer stands while GitLab can't be reached; then access is "
 		 "refused."},
 #include "proxy/settings_table_clone.inc"
+#include "proxy/settings_table_container.inc"
 	{.group = "Limits and timeouts",
 	 .name = "CONNECTIONS_MAX",
 	 .type = CONF_INT,
@@ -565,7 +572,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Logging and shutdown",
 	 .name = "LOG_LEVEL",
 	 .type = CONF_CHOICE,
-	 .flags = CLONE_TOO | RELAY_TOO,
+	 .flags = CLONE_TOO | RELAY_TOO | INJECT_TOO,
 	 .offset = AT(log_level),
 	 .fallback = "info",
 	 .choices = log_levels,
@@ -573,7 +580,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Logging and shutdown",
 	 .name = "LOG_FORMAT",
 	 .type = CONF_CHOICE,
-	 .flags = CLONE_TOO | RELAY_TOO,
+	 .flags = CLONE_TOO | RELAY_TOO | INJECT_TOO,
 	 .offset = AT(log_format),
 	 .fallback = "json",
 	 .choices = log_formats,
@@ -588,7 +595,7 @@ static const struct conf_setting rows[] = {
 	{.group = "Logging and shutdown",
 	 .name = "DRAIN_TIMEOUT",
 	 .type = CONF_DURATION,
-	 .flags = RELAY_TOO,
+	 .flags = RELAY_TOO | WEBHOOK_TOO,
 	 .offset = AT(drain_timeout_ms),
 	 .fallback = "30s",
 	 .min = 0,

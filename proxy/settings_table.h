@@ -16,6 +16,14 @@
 #define SETTINGS_RELAY_TOO  (CONF_OWN_FLAG * 2)
 #define SETTINGS_RELAY_ONLY (CONF_OWN_FLAG * 4)
 
+/* Rows that SETTINGS_INJECT and SETTINGS_WEBHOOK read as well, and those that only they have. */
+#define SETTINGS_INJECT_TOO  (CONF_OWN_FLAG * 8)
+#define SETTINGS_INJECT_ONLY (CONF_OWN_FLAG * 16)
+
+/* The same for SETTINGS_WEBHOOK alone. */
+#define SETTINGS_WEBHOOK_TOO  (CONF_OWN_FLAG * 32)
+#define SETTINGS_WEBHOOK_ONLY (CONF_OWN_FLAG * 64)
+
 /* Whether the command with this scope reads the row. */
 bool settings_reads(enum settings_scope scope, const struct conf_setting *row);
 
@@ -26,5 +34,8 @@ bool settings_reads(enum settings_scope scope, const struct conf_setting *row);
 void settings_check(struct settings *s, char **environment, enum settings_scope scope,
 		    struct conf_problems *problems);
 void settings_check_ports(const struct settings *s, struct conf_problems *problems);
+
+/* The part of it for SETTINGS_INJECT and SETTINGS_WEBHOOK. */
+void settings_check_container(struct settings *s, struct conf_problems *problems);
 
 #endif

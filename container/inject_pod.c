@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pod: finds the IDE, refuses what the sidecar could not protect, and makes the pod what it
+ * must be, step by step. Each step leaves alone what is right already.
+ */
+#include "container/inject_private.h"
+
+#define PATH_MAX_BYTES 512u
+#define ARGS_MAX       64u
+#define LOOPBACK_HINT                                                                              \
+	"an IDE on the loopback interface does not answer there; the sidecar's probes cover it"
+
+static struct str
+name_of(const struct node *container)
+{
+	return str_take(node_text_at(container, "name"), 63);
+}
+
+/* The annotation's container, Kubernetes' own default, or the first one. */
+static struct node *
+find_ide(struct inject *c)
+{
+	struct node *containers = node_get(c->spec, "containers");
+	struct str wanted = c->params.container;
+
+	if (wanted.len == 0)
+		wanted = node_text(node_get(node_get(c->metadata, "annotations"),
+					    "kubectl.kubernetes.io/default-container"));
+	if (wanted.len > 0) {
+		struct node *named = node_named(containers, wanted);
+		if (named == NULL)
+			inject_problem(c, "there is no container %.*s",
+				       STR_FMT(str_take(wanted, 63)));
+		return named;
+	}
+	for (struct node *n = node_first(containers); n != NULL; n = n->next)
+		if (!str_equal(name_of(n), STR(INJECT_NAME)))
+			return n;
+	inject_problem(c, "there is no container of an IDE");
+	return NULL;
+}
+
+/* Without an annotation the IDE's only port counts. */
+static void
+find_upstream_port(struct inject *c)
+{
+	const struct node *ports = node_get(c->ide, "ports");
+	const struct node *port = node_get(node_first(ports), "containerPort");
+
+	if (c->params.upstream_port.len > 0)
+		return;
+	if (ports == NULL || ports->count != 1 || !node_is(port, NODE_INT) || port->integer < 1 ||
+	    port->integer > UINT16_MAX) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "upstream-port: needed, because "
+			       "container %.*s does not have exactly one port",
+			       STR_FMT(name_of(c->ide)));
+		return;
+	}
+	char *text = arena_printf(&c->doc->arena, "%d", (int)port->integer);
+	c->doc->failed = c->doc->failed || text == NULL;
+	c->params.upstream_port = str_from(text);
+}
+
+static bool
+is_true(const struct node *n)
+{
+	return node_is(n, NODE_BOOL) && n->integer != 0;
+}
+
+static void
+check_namespaces(struct inject *c)
+{
+	if (is_true(node_get(c->spec, "hostNetwork")))
+		inject_problem(c, "hostNetwork: the IDE's loopback would be the node's, open to "
+				  "everything there");
+	if (is_true(node_get(c->spec, "hostPID")))
+		inject_warn(c, "hostPID: the sidecar's process can be seen from outside the pod");
+	if (is_true(node_get(c->spec, "shareProcessNamespace")))
+		inject_warn(c, "shareProcessNamespace: the sidecar's process can be seen and ended "
+			       "from the IDE's container");
+	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
+		inject_problem(c,
+			       "a job would never end with a classic sidecar: the operator has to "
+			       "set INJECT_SIDECAR=native");
+}
+
+static bool
+is_upstream_port(const struct inject *c, const struct node *port)
+{
+	uint64_t number = 0;
+
+	return node_is(port, NODE_INT) && port->integer > 0 &&
+	       str_to_u64(c->params.upstream_port, 1, UINT16_MAX, &number) &&
+	       (uint64_t)port->integer == number;
+}
+
+static void
+check_ports(struct inject *c, const struct node *container)
+{
+	for (const struct node *p = node_first(node_get(container, "ports")); p != NULL;
+	     p = p->next) {
+		const struct node *number = node_get(p, "containerPort");
+		struct str name = node_text_at(p, "name");
+		if (node_is(number, NODE_INT) && (number->integer == INJECT_HTTPS_NUMBER ||
+						  number->integer == INJECT_ADMIN_NUMBER))
+			inject_problem(c, "container %.*s: port %d is the sidecar's",
+				       STR_FMT(name_of(container)), (int)number->integer);
+		if (str_starts_with(name, STR("wsp-")))
+			inject_problem(c,
+				       "container %.*s: port names that begin with wsp- are the "
+				       "sidecar's",
+				       STR_FMT(name_of(container)));
+		if (node_get(p, "hostPort") != NULL && is_upstream_port(c, number))
+			inject_problem(c, "container %.*s: hostPort would lead past the sidecar",
+				       STR_FMT(name_of(container)));
+	}
+}
+
+static void
+check_mounts(struct inject *c, const struct node *container, const struct node *ours)
+{
+	const struct node *mounts = node_get(container, "volumeMounts");
+
+	for (const struct node *m = node_first(mounts); m != NULL; m = m->next) {
+		struct str volume = node_text_at(m, "name");
+		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
+		if (!is_git && node_named(ours, volume) != NULL)
+			inject_problem(c,
+				       "container %.*s: mounts volume %.*s, which is the sidecar's",
+				       STR_FMT(name_of(container)), STR_FMT(volume));
+	}
+}
+
+/* Entries of the list that take something out of the secret by the path. */
+static void
+check_uses(struct inject *c, const struct node *container, const char *list, const char *path,
+	   struct str secret)
+{
+	for (const struct node *n = node_first(node_get(container, list)); n != NULL; n = n->next)
+		if (str_equal(node_text_at(n, path), secret))
+			inject_problem(c,
+				       "container %.*s: reads secret %.*s, which is the sidecar's",
+				       STR_FMT(name_of(container)), STR_FMT(secret));
+}
+
+/* Whether our volumes or the secrets in them are used. */
+static void
+check_secrets(struct inject *c, const struct node *container, const struct node *ours)
+{
+	check_mounts(c, container, ours);
+	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+		struct str secret = node_text_at(v, "secret.secretName");
+		if (secret.len == 0)
+			continue;
+		check_uses(c, container, "env", "valueFrom.secretKeyRef.name", secret);
+		check_uses(c, container, "envFrom", "secretRef.name", secret);
+	}
+}
+
+static void
+check_others(struct inject *c, const struct node *list, const struct node *volumes)
+{
+	for (const struct node *n = node_first(list); n != NULL; n = n->next) {
+		if (str_equal(name_of(n), STR(INJECT_NAME)) ||
+		    str_equal(name_of(n), STR(INJECT_GIT_CONTAINER)))
+			continue;
+		check_ports(c, n);
+		check_secrets(c, n, volumes);
+	}
+}
+
+/* Whether a volume shows the secret, by itself or among others. */
+static bool
+holds_secret(const struct node *volume, struct str secret)
+{
+	const struct node *sources = node_find(volume, "projected.sources");
+
+	if (str_equal(node_text_at(volume, "secret.secretName"), secret))
+		return true;
+	for (const struct node *s = node_first(sources); s != NULL; s = s->next)
+		if (str_equal(node_text_at(s, "secret.name"), secret))
+			return true;
+	return false;
+}
+
+/* Volumes of the pod's own that would open our secrets to its containers. */
+static void
+check_volumes(struct inject *c, const struct node *ours)
+{
+	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
+	     v = v->next) {
+		if (node_named(ours, node_text_at(v, "name")) != NULL)
+			continue;
+		for (const struct node *o = ours->first; o != NULL; o = o->next) {
+			struct str secret = node_text_at(o, "secret.secretName");
+			if (secret.len > 0 && holds_secret(v, secret))
+				inject_problem(
+					c, "volume %.*s: holds secret %.*s, which is the sidecar's",
+					STR_FMT(name_of(v)), STR_FMT(secret));
+		}
+	}
+}
+
+/* When the IDE is moved to loopback, the kubelet reaches it no more. */
+static void
+warn_of_probes(struct inject *c)
+{
+	static const char *const probes[] = {"startupProbe", "livenessProbe", "readinessProbe"};
+
+	if (c->params.ide_env.len == 0 && c->params.ide_args.len == 0)
+		return;
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		const struct node *probe = node_get(c->ide, probes[i]);
+		if (node_get(probe, "httpGet") != NULL || node_get(probe, "tcpSocket") != NULL)
+			inject_warn(c, "container %.*s: %s asks the pod's address: " LOOPBACK_HINT,
+				    STR_FMT(name_of(c->ide)), probes[i]);
+	}
+}
+
+static struct node *
+list_at(struct inject *c, struct node *map, const char *key)
+{
+	struct node *list = node_get(map, key);
+
+	return node_is(list, NODE_LIST) ? list : node_set_list(c->doc, map, key);
+}
+
+static void
+report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
+{
+	inject_problem(c, "%s %.*s: is there already and differs%s%.*s", what,
+		       STR_FMT(name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path));
+}
+
+static bool
+is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
+	     const struct node *there)
+{
+	struct buf path;
+
+	buf_init(&path, PATH_MAX_BYTES);
+	bool ok = inject_covers(wanted, there, &path);
+	if (!ok)
+		report_difference(c, what, there, buf_view(&path));
+	buf_fini(&path);
+	return ok;
+}
+
+static void
+ensure_volumes(struct inject *c, const struct node *ours)
+{
+	struct node *list = list_at(c, c->spec, "volumes");
+
+	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+		const struct node *there = node_named(list, node_text_at(v, "name"));
+		if (there == NULL)
+			node_append(list, node_copy(c->doc, v));
+		else
+			(void)is_as_wanted(c, "volume", v, there);
+	}
+}
+
+static size_t
+count_named(const struct node *list)
+{
+	size_t count = 0;
+
+	for (const struct node *n = node_first(list); n != NULL; n = n->next)
+		count += str_equal(name_of(n), STR(INJECT_NAME));
+	return count;
+}
+
+/* A native sidecar goes first: what is behind it waits until it has started. */
+static void
+ensure_container(struct inject *c, struct node *wanted)
+{
+	bool is_native = c->settings->sidecar == CONTAINER_NATIVE;
+	const char *place = is_native ? "initContainers" : "containers";
+	const char *other = is_native ? "containers" : "initContainers";
+
+	if (count_named(node_get(c->spec, other)) > 0) {
+		inject_problem(c,
+			       "container " INJECT_NAME ": is there already, in %s instead of %s",
+			       other, place);
+		return;
+	}
+	struct node *list = list_at(c, c->spec, place);
+	if (count_named(list) > 1) {
+		inject_problem(c, "container " INJECT_NAME ": is there more than once");
+		return;
+	}
+	const struct node *there = node_named(list, STR(INJECT_NAME));
+	if (there != NULL)
+		(void)is_as_wanted(c, "container", wanted, there);
+	else if (is_native)
+		node_prepend(list, wanted);
+	else
+		node_append(list, wanted);
+}
+
+/* The IDE's container sees the socket and the helper, and can't put others in their place. */
+static void
+ensure_git_mount(struct inject *c)
+{
+	struct node *mounts = list_at(c, c->ide, "volumeMounts");
+	struct node *wanted = node_new(c->doc, NODE_MAP);
+	const struct node *there = node_named(mounts, STR(INJECT_VOLUME_GIT));
+
+	node_set_str(c->doc, wanted, "name", STR(INJECT_VOLUME_GIT));
+	node_set_str(c->doc, wanted, "mountPath", STR(INJECT_GIT_PATH));
+	node_set_bool(c->doc, wanted, "readOnly", true);
+	if (there == NULL)
+		node_append(mounts, wanted);
+	else
+		(void)is_as_wanted(c, "mount", wanted, there);
+}
+
+static void
+ensure_git(struct inject *c)
+{
+	struct node *list;
+	const struct node *there;
+
+	if (!c->settings->has_git)
+		return;
+	struct node *wanted = inject_git_container(c);
+	list = list_at(c, c->spec, "initContainers");
+	there = node_named(list, STR(INJECT_GIT_CONTAINER));
+	if (there == NULL)
+		node_prepend(list, wanted);
+	else
+		(void)is_as_wanted(c, "container", wanted, there);
+	ensure_git_mount(c);
+}
+
+static bool
+is_variable_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char ch = name.data[i];
+		bool is_letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
+		if (!is_letter && (i == 0 || ch < '0' || ch > '9'))
+			return false;
+	}
+	return name.len > 0;
+}
+
+static void
+ensure_variable(struct inject *c, struct str name, struct str value)
+{
+	struct node *env = list_at(c, c->ide, "env");
+	struct node *there = node_named(env, name);
+
+	if (there == NULL) {
+		there = node_append_map(c->doc, env);
+		node_set_str(c->doc, there, "name", name);
+		node_set_str(c->doc, there, "value", value);
+		return;
+	}
+	if (str_equal(node_text_at(there, "value"), value) && node_get(there, "valueFrom") == NULL)
+		return;
+	node_remove(there, "valueFrom");
+	node_set_str(c->doc, there, "value", value);
+}
+
+static void
+ensure_ide_env(struct inject *c)
+{
+	struct str rest = c->params.ide_env;
+	struct str line;
+
+	if (rest.len == 0)
+		return;
+	while (str_next(&rest, '\n', &line)) {
+		line = str_trim(line);
+		size_t equals = str_find_byte(line, '=');
+		if (line.len == 0)
+			continue;
+		if (equals == SIZE_MAX || !is_variable_name(str_take(line, equals)))
+			inject_problem(c,
+				       "annotation " INJECT_PREFIX "ide-env: \"%.*s\": expected "
+				       "NAME=value",
+				       STR_FMT(str_take(line, 100)));
+		else
+			ensure_variable(c, str_take(line, equals), str_skip(line, equals + 1));
+	}
+}
+
+static size_t
+split_words(struct str text, struct str *words, size_t max)
+{
+	size_t count = 0;
+	size_t at = 0;
+
+	while (at < text.len) {
+		size_t begin = at;
+		while (at < text.len && strchr(" \t\n\r", text.data[at]) == NULL)
+			at++;
+		if (at > begin && count < max)
+			words[count] = str_take(str_skip(text, begin), at - begin);
+		count += at > begin;
+		at++;
+	}
+	return count;
+}
+
+static bool
+ends_with_words(const struct node *args, const struct str *words, size_t count)
+{
+	size_t skip;
+	const struct node *n = node_first(args);
+
+	if (args == NULL || args->count < count)
+		return false;
+	for (skip = args->count - count; skip > 0; skip--)
+		n = n->next;
+	for (size_t i = 0; i < count; i++, n = n->next)
+		if (n->kind != NODE_STR || !str_equal(n->text, words[i]))
+			return false;
+	return true;
+}
+
+static void
+ensure_ide_args(struct inject *c)
+{
+	struct str words[ARGS_MAX];
+	size_t count = split_words(c->params.ide_args, words, ARGS_MAX);
+	const struct node *args = node_get(c->ide, "args");
+
+	if (count == 0 || ends_with_words(args, words, count))
+		return;
+	if (count > ARGS_MAX) {
+		inject_problem(c, "annotation " INJECT_PREFIX "ide-args: more than %u arguments",
+			       ARGS_MAX);
+		return;
+	}
+	if (args == NULL && node_get(c->ide, "command") == NULL) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "ide-args: container %.*s has neither "
+			       "command nor args, so these would take the place of what its image "
+			       "runs; use ide-env, or write its args out",
+			       STR_FMT(name_of(c->ide)));
+		return;
+	}
+	struct node *list = list_at(c, c->ide, "args");
+	for (size_t i = 0; i < count; i++)
+		node_append(list, node_new_str(c->doc, words[i]));
+}
+
+static void
+ensure_status(struct inject *c)
+{
+	struct node *annotations = node_get(c->metadata, "annotations");
+
+	if (!node_is(annotations, NODE_MAP))
+		annotations = node_set_map(c->doc, c->metadata, "annotations");
+	if (!str_equal(node_text(node_get(annotations, INJECT_PREFIX "status")), STR("injected")))
+		node_set_str(c->doc, annotations, INJECT_PREFIX "status", STR("injected"));
+}
+
+static void
+change(struct inject *c)
+{
+	struct node *volumes = node_new(c->doc, NODE_LIST);
+
+	inject_volumes(c, volumes);
+	check_volumes(c, volumes);
+	check_others(c, node_get(c->spec, "containers"), volumes);
+	check_others(c, node_get(c->spec, "initContainers"), volumes);
+	warn_of_probes(c);
+	struct node *container = inject_container(c);
+	if (!inject_is_fine(c))
+		return;
+	ensure_volumes(c, volumes);
+	ensure_container(c, container);
+	ensure_git(c);
+	ensure_ide_env(c);
+	ensure_ide_args(c);
+	ensure_status(c);
+}
+
+void
+inject_pod(struct inject *c)
+{
+	inject_params_read(c, false);
+	check_namespaces(c);
+	c->ide = find_ide(c);
+	if (c->ide != NULL)
+		find_upstream_port(c);
+	if (inject_is_fine(c))
+		change(c);
+}
