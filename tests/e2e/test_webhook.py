@@ -1,0 +1,418 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`workspace-proxy webhook` as an API server would use it, and `webhook-certs`.
+
+The last test uses a real API server, where KUBE_APISERVER and ETCD name the binaries.
+"""
+
+import base64
+import contextlib
+import copy
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import urllib.parse
+
+import manifests
+import proxy as proxy_module
+import pytest
+from proxy import run, wait_until
+
+SERVICE = "workspace-proxy.operators"
+NAME = f"{SERVICE}.svc"
+
+
+def make_certificates(directory, *arguments):
+    """What webhook-certs writes for the service; the caBundle."""
+    os.makedirs(directory, exist_ok=True)
+    result = run(["webhook-certs", SERVICE, str(directory), *arguments])
+    assert result.returncode == 0, result.stderr
+    return base64.b64decode(result.stdout).decode()
+
+
+class Webhook(proxy_module.Proxy):
+    """The process; directory has ca.crt, tls.crt and tls.key."""
+
+    def __init__(self, directory, log_file, **settings):
+        self.directory = directory
+        values = {
+            **manifests.SETTINGS,
+            "WEBHOOK_ADDRESS": "127.0.0.1:0",
+            "TLS_CERT_FILE": directory / "tls.crt",
+            "TLS_KEY_FILE": directory / "tls.key",
+            **settings,
+        }
+        super().__init__(values, log_file, arguments=("webhook",))
+
+    def start(self):
+        super().start()
+        self.wait_for_log(message="listening", listener="webhook")
+        return self
+
+    @property
+    def port(self):
+        return int(self.listeners["webhook"].rpartition(":")[2])
+
+    def connect(self, ca=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(str(ca or self.directory / "ca.crt"))
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return context.wrap_socket(plain, server_hostname=NAME)
+
+    def ask(self, path, body=None, method=None, ca=None):
+        """(status, text)."""
+        connection = http.client.HTTPConnection(NAME)
+        connection.sock = self.connect(ca)
+        with contextlib.closing(connection):
+            connection.request(method or ("GET" if body is None else "POST"), path, body)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+
+    def review(self, path, document, **more):
+        """The response to an AdmissionReview."""
+        status, text = self.ask(path, json.dumps(manifests.review(document, **more)))
+        assert status == 200, (status, text)
+        answer = json.loads(text)
+        assert answer["apiVersion"] == "admission.k8s.io/v1" and answer["kind"] == "AdmissionReview"
+        return answer["response"]
+
+    def patch(self, document, **more):
+        response = self.review("/mutate", document, **more)
+        assert response["allowed"] is True, response
+        if "patch" not in response:
+            return []
+        assert response["patchType"] == "JSONPatch"
+        return json.loads(base64.b64decode(response["patch"], validate=True))
+
+    def admits(self, document, **more):
+        return self.review("/validate", document, **more)["allowed"]
+
+
+@pytest.fixture
+def make_webhook(tmp_path):
+    started = []
+
+    def make(**settings):
+        directory = tmp_path / f"certificates-{len(started)}"
+        make_certificates(directory)
+        one = Webhook(directory, tmp_path / f"webhook-{len(started)}.log", **settings)
+        started.append(one)
+        return one.start()
+
+    yield make
+    for one in started:
+        one.check_end()
+
+
+@pytest.fixture
+def webhook(make_webhook):
+    return make_webhook(DRAIN_TIMEOUT="200ms")
+
+
+def injected(document):
+    """The same by the filter."""
+    result = run(["inject", "--no-network-policy"], manifests.SETTINGS, input=json.dumps(document))
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_pod_on_its_way_through(webhook, tmp_path):
+    pod = manifests.full_pod()
+    response = webhook.review("/mutate", pod, uid="7a-b", dryRun=True)
+    assert response["uid"] == "7a-b"
+    patch = webhook.patch(pod)
+    assert patch and webhook.admits(pod) is False
+    if manifests.has_kubectl():
+        assert manifests.kubectl_patch(pod, patch, tmp_path) == injected(pod)
+    done = injected(pod)
+    assert webhook.patch(done) == []
+    assert webhook.admits(done) is True
+    assert webhook.patch(manifests.service())[0]["path"] == "/spec/ports/0/targetPort"
+
+
+def test_pods_that_validation_refuses(webhook):
+    done = injected(manifests.pod())
+    changed = copy.deepcopy(done)
+    changed["spec"]["initContainers"][1]["image"] = "evil:1"
+    response = webhook.review("/validate", changed)
+    assert response["allowed"] is False and response["status"]["code"] == 422
+    assert "differs at image" in response["status"]["message"]
+    forged = manifests.pod(status="injected")
+    assert webhook.admits(forged) is False
+    unlabelled = copy.deepcopy(done)
+    del unlabelled["metadata"]["labels"][manifests.LABEL]
+    assert webhook.admits(unlabelled) is True
+    assert webhook.admits(unlabelled, operation="UPDATE", oldObject=done) is False
+    assert webhook.admits(done, operation="UPDATE", oldObject=done) is True
+    assert webhook.admits(manifests.pod(), operation="UPDATE", oldObject=unlabelled) is False
+    assert webhook.admits(None, operation="DELETE", oldObject=done) is True
+
+
+def test_what_the_author_can_mend_is_said(webhook):
+    response = webhook.review("/mutate", manifests.pod(image="evil:1", upstream_prot="1"))
+    assert response["allowed"] is False and "patch" not in response
+    message = response["status"]["message"]
+    assert "image: not allowed by the operator" in message and "nearest is" in message
+    pod = manifests.pod(ide_env="HOST=127.0.0.1")
+    pod["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": 60001}}
+    (warning,) = webhook.review("/mutate", pod)["warnings"]
+    assert "livenessProbe" in warning
+
+
+def test_the_allowance_of_the_operator(make_webhook):
+    webhook = make_webhook(INJECT_ALLOW="image,secrets", DRAIN_TIMEOUT="200ms")
+    assert "other:2" in json.dumps(webhook.patch(manifests.pod(image="other:2", secret="theirs")))
+
+
+MALFORMED = {
+    "": "JSON",
+    "{": "JSON",
+    "[]": "AdmissionReview",
+    "{}": "AdmissionReview",
+    '{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}': "AdmissionReview",
+    '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}': "uid",
+    '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1"}}': "operation",
+    '{"a":1,"a":2}': "JSON",
+    "[" * 70 + "]" * 70: "deeper",
+}
+
+
+def test_what_is_no_review(webhook):
+    for body, said in MALFORMED.items():
+        status, text = webhook.ask("/mutate", body, method="POST")
+        assert status == 400 and said in text, (body, status, text)
+    assert webhook.ask("/mutate", method="GET")[0] == 405
+    assert webhook.ask("/other", "{}")[0] == 404
+    _, figures = webhook.ask("/metrics")
+    assert f'{{webhook="mutate",outcome="malformed"}} {len(MALFORMED)}' in figures
+
+
+def test_sizes(webhook):
+    pod = manifests.pod()
+    pod["metadata"]["annotations"]["padding"] = "x" * (3 * 1024 * 1024)
+    assert webhook.patch(pod)
+    status, _ = webhook.ask("/mutate", " " * (7 * 1024 * 1024))
+    assert status == 413
+    many = manifests.pod()
+    many["metadata"]["annotations"] = {str(i): "" for i in range(250000)}
+    status, text = webhook.ask("/mutate", json.dumps(manifests.review(many)))
+    assert status == 400 and "more than" in text
+    assert webhook.ask("/ping") == (200, "OK\n")
+
+
+def test_connections_that_are_no_use(webhook):
+    with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
+        plain.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert not plain.recv(1000).startswith(b"HTTP")
+    half = webhook.connect()
+    half.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    assert webhook.ask("/ping")[0] == 200
+    half.close()
+    waiting = webhook.connect()
+    waiting.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert waiting.recv(1000).startswith(b"HTTP/1.1 100 ")
+    waiting.sendall(b"{}")
+    assert waiting.recv(1000).startswith(b"HTTP/1.1 400 ")
+    waiting.close()
+
+
+def served_certificate(webhook):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
+        with context.wrap_socket(plain) as connection:
+            return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
+
+
+def test_certificates_change_while_it_runs(webhook, tmp_path):
+    old = (webhook.directory / "tls.crt").read_text()
+    assert served_certificate(webhook) == old
+    make_certificates(webhook.directory)
+    new = (webhook.directory / "tls.crt").read_text()
+    assert new != old
+    wait_until(lambda: served_certificate(webhook) == new, what="the new certificate")
+    assert webhook.ask("/ping")[0] == 200
+    (webhook.directory / "tls.key").write_text("garbage")
+    webhook.process.send_signal(signal.SIGHUP)
+    webhook.wait_for_log(message="the certificate stays as it was")
+    assert webhook.ask("/ready")[0] == 200
+    assert served_certificate(webhook) == new
+    _, figures = webhook.ask("/metrics")
+    assert 'reloads_total{outcome="failed"}' in figures
+
+
+def test_end(make_webhook):
+    webhook = make_webhook(DRAIN_TIMEOUT="10s")
+    half = webhook.connect()
+    half.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+    assert json.loads(webhook.ask("/ready")[1]) == {"ready": True}
+    webhook.process.send_signal(signal.SIGTERM)
+    webhook.wait_for_log(message="draining")
+    status, text = webhook.ask("/ready")
+    assert status == 503 and json.loads(text)["reason"] == "draining"
+    assert webhook.patch(manifests.pod())
+    half.sendall(b"}")
+    assert half.recv(1000).startswith(b"HTTP/1.1 400 ")
+    half.close()
+    assert webhook.process.wait(9) == 0
+
+
+def test_certificates_for_the_service(tmp_path):
+    bundle = make_certificates(tmp_path, "--days", "30")
+    assert (tmp_path / "ca.crt").read_text() == bundle
+    assert (tmp_path / "tls.key").stat().st_mode & 0o777 == 0o600
+    for name in (SERVICE, NAME, f"{NAME}.cluster.local"):
+        verify = ["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-purpose", "sslserver"]
+        verify += ["-x509_strict", "-verify_hostname", name, tmp_path / "tls.crt"]
+        result = subprocess.run(verify, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+    wrong = [[], [SERVICE], ["noservice", "."], ["a.b.c", "."], ["A.b", "."], [SERVICE, ".", "--days", "0"]]
+    for arguments in [*wrong, [SERVICE, ".", "--days", "826"], ["a.{name}", "."]]:
+        assert run(["webhook-certs", *arguments]).returncode == 2, arguments
+    result = run(["webhook-certs", SERVICE, str(tmp_path / "none")])
+    assert result.returncode == 1 and "No such file" in result.stderr
+
+
+def test_settings_that_are_missing(tmp_path):
+    result = run(["webhook"], manifests.SETTINGS)
+    assert result.returncode == 1 and "TLS_CERT_FILE" in result.stderr
+    result = run(["check", "webhook"], {**manifests.SETTINGS, "WEBHOOK_ADDRESS": "off"})
+    assert result.returncode == 1 and "WEBHOOK_ADDRESS" in result.stderr
+
+
+class ApiServer:
+    """etcd and kube-apiserver on loopback, for an administrator with a token."""
+
+    TOKEN = "administrator"
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.processes = []
+        self.port = proxy_module.free_port()
+        self.context = ssl.create_default_context()
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+
+    def start(self):
+        etcd, peer = proxy_module.free_port(), proxy_module.free_port()
+        (self.directory / "tokens").write_text(f"{self.TOKEN},admin,1,system:masters\n")
+        key = self.directory / "accounts.key"
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        self._run(
+            os.environ["ETCD"],
+            f"--data-dir={self.directory}/etcd",
+            f"--listen-client-urls=http://127.0.0.1:{etcd}",
+            f"--advertise-client-urls=http://127.0.0.1:{etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+        )
+        self._run(
+            os.environ["KUBE_APISERVER"],
+            f"--etcd-servers=http://127.0.0.1:{etcd}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={self.port}",
+            f"--cert-dir={self.directory}/certificates",
+            f"--token-auth-file={self.directory}/tokens",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--service-account-issuer=https://localhost",
+            f"--service-account-signing-key-file={key}",
+            f"--service-account-key-file={key}",
+            "--disable-admission-plugins=ServiceAccount",
+        )
+        wait_until(self._is_ready, 60, "the API server")
+        return self
+
+    def _run(self, *command):
+        log = open(self.directory / f"{os.path.basename(command[0])}.log", "wb")
+        self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        log.close()
+
+    def _is_ready(self):
+        with contextlib.suppress(OSError):
+            return self.ask("GET", "/readyz")[0] == 200
+        return False
+
+    def ask(self, method, path, document=None):
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.context)
+        headers = {"Authorization": f"Bearer {self.TOKEN}", "Content-Type": "application/json"}
+        with contextlib.closing(connection):
+            connection.request(method, path, document and json.dumps(document), headers)
+            reply = connection.getresponse()
+            text = reply.read().decode()
+        return reply.status, json.loads(text) if text.startswith("{") else text
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            if process.poll() is None:
+                process.kill()
+
+
+def configuration(kind, path, webhook, ca):
+    """A webhook's configuration for pods and services."""
+    url = urllib.parse.urlunsplit(("https", f"localhost:{webhook.port}", path, "", ""))
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": "workspace-proxy"},
+        "webhooks": [
+            {
+                "name": f"{path[1:]}.workspace-proxy.io",
+                "clientConfig": {"url": url, "caBundle": base64.b64encode(ca).decode()},
+                "rules": [{**rule, "resources": ["pods", "services"]}],
+                "objectSelector": {"matchLabels": {manifests.LABEL: "true"}},
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "failurePolicy": "Fail",
+                "timeoutSeconds": 5,
+            }
+        ],
+    }
+
+
+def test_a_real_api_server(make_webhook, certificates, tmp_path):
+    missing = [name for name in ("KUBE_APISERVER", "ETCD") if not shutil.which(os.environ.get(name, ""))]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} must name the binaries of an API server and its store")
+    cert, key = certificates.issue("webhook", names="DNS:localhost")
+    webhook = make_webhook(TLS_CERT_FILE=cert, TLS_KEY_FILE=key, DRAIN_TIMEOUT="200ms")
+    with open(certificates.ca, "rb") as file:
+        ca = file.read()
+    server = ApiServer(tmp_path)
+    try:
+        server.start()
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ws"}}
+        assert server.ask("POST", "/api/v1/namespaces", namespace)[0] == 201
+        for kind, path in (
+            ("MutatingWebhookConfiguration", "/mutate"),
+            ("ValidatingWebhookConfiguration", "/validate"),
+        ):
+            url = f"/apis/admissionregistration.k8s.io/v1/{kind.lower()}s"
+            status, text = server.ask("POST", url, configuration(kind, path, webhook, ca))
+            assert status == 201, text
+        pods = "/api/v1/namespaces/ws/pods"
+
+        def is_denied():  # the configuration takes a moment to be seen
+            bad = manifests.pod(name="plum", image="evil:1")
+            return server.ask("POST", pods + "?dryRun=All", bad)[0] == 422
+
+        wait_until(is_denied, 30, "the webhook's configuration")
+        status, made = server.ask("POST", pods, manifests.full_pod())
+        assert status == 201, made
+        assert made["spec"]["initContainers"][1]["name"] == manifests.SIDECAR
+        label = made["metadata"]["labels"].pop(manifests.LABEL)
+        assert label == "true"
+        status, text = server.ask("PUT", f"{pods}/kiwi", made)
+        assert status == 422 and "keeps it" in json.dumps(text), text
+        status, made = server.ask("POST", "/api/v1/namespaces/ws/services", manifests.service())
+        assert status == 201 and made["spec"]["ports"][0]["targetPort"] == "wsp-https", made
+    finally:
+        server.stop()
