@@ -209,7 +209,7 @@ reload(struct webhook *w)
 	}
 	service_renew_tls(w->service);
 	log_info(NULL, "certificate read again",
-		 log_int("expires_at_s", tls_context_expires_at_s(w->tls)));
+		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
 }
 
 /* A pair that is being replaced may not fit for a moment: it is looked at again when it changes. */
