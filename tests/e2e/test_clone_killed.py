@@ -96,7 +96,7 @@ def measure(settings, token):
 
 def test_killed_at_200_moments(make_gitlab, tmp_path):
     gitlab = make_gitlab(tls=False)
-    project = gitlab.add_project("group/small", gitlab.sasha, files=120, commits=3)
+    project = gitlab.add_project("group/small", gitlab.sasha, files=60, commits=2)
     token = gitlab.add_token(gitlab.sasha, "read_repository").access
     settings = settings_for(gitlab, project, tmp_path / "first" / "demo")
     durations = measure(settings, token)

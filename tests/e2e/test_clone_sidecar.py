@@ -93,3 +93,21 @@ def test_worker_ends_with_a_sidecar_that_was_killed(cloning, target):
     cloning.exit_code = -signal.SIGKILL
     wait_until(lambda: is_gone(worker), what="the worker's end")
     assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("kind, words", [("repository", "another repository"), ("files", "belong to no repository")])
+def test_way_on_past_what_was_there(make_proxy, gitlab, upstream, target, client, kind, words):
+    """What others put there is left alone, said, and the IDE opens when a person asks for it."""
+    target.mkdir(parents=True)
+    if kind == "repository":
+        git(target, "init", "-q")
+        git(target, "remote", "add", "origin", "https://elsewhere.example/a/b.git")
+    (target / "mine.txt").write_text("mine")
+    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target)
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.wait_for_log(message="clone: failed")
+    page = client.navigate(proxy.origin + "/")
+    assert page.status == 503 and words in page.text and 'value="continue"' in page.text
+    client.fetch(proxy.origin + "/oauth2/workspace", "POST", {"Origin": proxy.origin, "Content-Type": "application/x-www-form-urlencoded"}, b"action=continue")
+    assert client.navigate(proxy.origin + "/").status == 200
+    assert (target / "mine.txt").read_text() == "mine"

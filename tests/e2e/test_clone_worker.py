@@ -598,12 +598,12 @@ def test_repository_of_another_user_is_left_alone(as_nobody):
 
 
 @ROOT_ONLY
-@pytest.mark.parametrize("size", ["100k", "400k"])
+@pytest.mark.parametrize("size", ["size=100k", "size=400k", "nr_inodes=30", "nr_inodes=60"])
 def test_full_disk(gitlab, certificates, token, target, size):
     project = gitlab.add_project("group/larger", gitlab.sasha, files=60)
     settings = settings_for(gitlab, project, target / "demo", certificates.ca, CLONE_TOKEN=token)
     target.mkdir(parents=True)
-    script = f'mount -t tmpfs -o size={size} none {target} && "$0" "$@"; code=$?; ls -A {target}; exit $code'
+    script = f'mount -t tmpfs -o {size} none {target} && "$0" "$@"; code=$?; ls -A {target}; exit $code'
     result = by_hand(settings, wrapper=(*IN_MOUNTS, script))
     assert result.returncode == CODES["disk_full"], result.stderr
     assert result.stdout == ""

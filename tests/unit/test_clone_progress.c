@@ -296,6 +296,31 @@ test_sizes_for_people(void **state)
 	assert_non_null(strstr(text, "TiB"));
 }
 
+static void
+test_what_is_left(void **state)
+{
+	struct clone_progress p = {.phase = CLONE_RECEIVING, .objects_total = 1000};
+	struct progress_phase phase = {.phase = CLONE_OFF};
+
+	(void)state;
+	progress_estimate_left(&p, &phase, 5000);
+	assert_int_equal(p.left_s, 0);
+	p.objects_done = 100;
+	progress_estimate_left(&p, &phase, 5500); /* too early to say */
+	assert_int_equal(p.left_s, 0);
+	progress_estimate_left(&p, &phase, 15000);
+	assert_int_equal(p.left_s, 91);
+	p.objects_done = 1000;
+	progress_estimate_left(&p, &phase, 16000);
+	assert_int_equal(p.left_s, 0);
+	p.phase = CLONE_CHECKOUT; /* counts from here */
+	p.files_total = 10;
+	progress_estimate_left(&p, &phase, 17000);
+	p.files_done = 5;
+	progress_estimate_left(&p, &phase, 27000);
+	assert_int_equal(p.left_s, 11);
+}
+
 int
 main(void)
 {
@@ -311,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_words_leave_out_the_relative_root),
 		cmocka_unit_test(test_words_are_bounded),
 		cmocka_unit_test(test_sizes_for_people),
+		cmocka_unit_test(test_what_is_left),
 	};
 
 	return cmocka_run_group_tests_name("clone/progress", tests, NULL, NULL);
