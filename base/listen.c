@@ -289,22 +289,8 @@ failed:
 	return NULL;
 }
 
-void
-listen_free(struct listen *s)
-{
-	if (s == NULL)
-		return;
-	loop_timer_fini(&s->accept_again);
-	remove_file(s);
-	if (s->evhtp != NULL) {
-		evhtp_unbind_socket(s->evhtp);
-		evhtp_free(s->evhtp);
-	}
-	free(s);
-}
-
-void
-listen_take_waiting(struct listen *s)
+static void
+take_waiting(struct listen *s)
 {
 	static const int on = 1;
 	int listener = evconnlistener_get_fd(s->evhtp->server);
@@ -319,6 +305,33 @@ listen_take_waiting(struct listen *s)
 			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		s->on_accept(fd, &peer, s->arg);
 	}
+}
+
+void
+listen_free(struct listen *s)
+{
+	if (s == NULL)
+		return;
+	loop_timer_fini(&s->accept_again);
+	remove_file(s);
+	if (s->evhtp != NULL) {
+		evhtp_unbind_socket(s->evhtp);
+		evhtp_free(s->evhtp);
+	}
+	free(s);
+}
+
+/* Nothing else stands between the last accept and the close: what comes in this moment is lost. */
+void
+listen_free_gently(struct listen *s)
+{
+	if (s == NULL)
+		return;
+	remove_file(s);
+	take_waiting(s);
+	evhtp_unbind_socket(s->evhtp);
+	s->file_ino = 0;
+	listen_free(s);
 }
 
 void

@@ -21,9 +21,9 @@ struct listen *listen_new(struct loop *l, const struct address *address,
 			  listen_accept_fn *on_accept, void *arg, struct err *e) MUST_CHECK;
 void listen_free(struct listen *s); /* closes the listening socket, removes a unix socket's file */
 
-/* Accepts at once what waits in the kernel: closing would reset it, also where another process
- * listens on the same port. The listener must not be freed meanwhile. */
-void listen_take_waiting(struct listen *s);
+/* As listen_free, and hands over what waits in the kernel first: a close would reset it, also where
+ * another process listens on the same port. NULL is fine. */
+void listen_free_gently(struct listen *s);
 
 /* Stops and resumes accepting; connections wait in the kernel's backlog meanwhile. */
 void listen_pause(struct listen *s);

@@ -111,15 +111,6 @@ open_listener(struct lifecycle *l, size_t index, const struct address *address, 
 	return true;
 }
 
-/* What the kernel has accepted for us already is served: after a close it would be reset. */
-static void
-take_waiting(struct lifecycle *l)
-{
-	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
-		if (l->listeners[i].listen != NULL)
-			listen_take_waiting(l->listeners[i].listen);
-}
-
 static void
 close_listeners(struct lifecycle *l)
 {
@@ -147,8 +138,10 @@ drain(void *arg)
 	struct proxy *p = l->proxy;
 
 	log_info(NULL, "draining", log_int("connections", (int64_t)p->downstreams_count));
-	take_waiting(l);
-	close_listeners(l);
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
+		listen_free_gently(l->listeners[i].listen);
+		l->listeners[i].listen = NULL;
+	}
 	p->draining = true;
 	preface_close_all(p);
 	downstream_drain_all(p);

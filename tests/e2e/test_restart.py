@@ -61,9 +61,11 @@ class Load:
 
 
 def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream, tmp_path):
-    """Two processes on one port; five times the older one is asked to end."""
+    """Two processes on one port; five times the older one is asked to end. The delay is long enough for each
+    client to send a request meanwhile, whose answer tells it to connect anew: closing a connection that idles
+    may always cross with a request."""
     address = ("127.0.0.1", reserve_port())
-    first = make_proxy(gitlab, upstream, HTTP_ADDRESS="%s:%d" % address, DRAIN_DELAY="200ms")
+    first = make_proxy(gitlab, upstream, HTTP_ADDRESS="%s:%d" % address, DRAIN_DELAY="600ms")
     head = f"GET /oauth2/sign_in HTTP/1.1\r\nHost: {first.host}\r\n\r\n".encode()
     old, ends = first, []
     with Load(lambda: RawClient(address), head) as load:
