@@ -184,8 +184,8 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 C_FILES := $(SOURCES) $(TEST_SOURCES)
 H_FILES := $(foreach d,$(FOLDERS) tests/unit tests/fuzz tests/bench,$(wildcard $(d)/*.h))
 
-.PHONY: lint lint-layers lint-format lint-headers lint-cppcheck lint-docs lint-tidy
-lint: lint-layers lint-format lint-headers lint-docs lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy
+lint: lint-layers lint-format lint-headers lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
@@ -203,6 +203,8 @@ GENERATED_DOCS := configuration metrics
 lint-docs: $(BUILD)/workspace-proxy
 	@for d in $(GENERATED_DOCS); do $(BUILD)/workspace-proxy docs $$d | diff -u docs/$$d.md - || \
 		{ echo "docs/$$d.md is out of date: run \`make docs\`."; exit 1; }; done
+lint-manifests:
+	@$(PYTHON) tests/lint/manifests.py
 lint-cppcheck: $(ASSETS)
 	@mkdir -p $(BUILD)/cppcheck
 	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --error-exitcode=1 \
@@ -220,6 +222,12 @@ $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md and docs/metrics.md from their tables
 	@set -e; for d in $(GENERATED_DOCS); do \
 		$(BUILD)/workspace-proxy docs $$d >$(BUILD)/$$d.md; mv $(BUILD)/$$d.md docs/$$d.md; done
+
+.PHONY: manifests
+manifests: ## renders container/kubernetes with kubectl
+	@set -e; for d in overlays/ingress overlays/gateway example; do \
+		kubectl kustomize container/kubernetes/$$d >$(BUILD)/manifest.yaml; \
+		mv $(BUILD)/manifest.yaml container/kubernetes/rendered/$${d##*/}.yaml; done
 
 # DEMO_CHECK=1 goes through it once in Chromium, which a person brings along.
 DEMO_DEPS := $(BUILD)/deps-$(if $(filter-out 0,$(DEMO_CHECK)),demo-check,demo)

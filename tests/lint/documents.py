@@ -40,6 +40,16 @@ def check_targets(known, text):
             yield f"no such make target: {name}"
 
 
+def check_aliases(root):
+    """Whoever comes from elsewhere finds every name that is understood, and no other."""
+    row = re.compile(r"^\| `(OAUTH2_PROXY_[A-Z0-9_]+)` \| `(?:WORKSPACE_PROXY_)?([A-Z0-9_]+)` \|", re.M)
+    known = dict(row.findall((root / "docs/configuration.md").read_text()))
+    told = dict(row.findall((root / "docs/from-oauth2-proxy.md").read_text()))
+    for name in sorted(set(known) | set(told)):
+        if known.get(name) != told.get(name):
+            yield f"{name}: {told.get(name)}, but the program takes it as {known.get(name)}"
+
+
 def main():
     root = Path(__file__).resolve().parents[2]
     settings = set(re.findall(r"^\| `([A-Z0-9_]+)`", (root / "docs/configuration.md").read_text(), re.M))
@@ -55,6 +65,7 @@ def main():
             *check_targets(targets, text),
         ]
         problems += [f"{path.relative_to(root)}: {problem}" for problem in found]
+    problems += [f"docs/from-oauth2-proxy.md: {problem}" for problem in check_aliases(root)]
     print("\n".join(problems + [f"documents: {len(documents)} files, {len(problems)} problems"]))
     return 1 if problems else 0
 

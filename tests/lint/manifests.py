@@ -1,0 +1,488 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks container/kubernetes: every field exists and has its type, what names another object finds it, pods
+meet the restricted Pod Security Standard, and the rendered files are what kustomize makes of the rest.
+
+Types of Kubernetes' own kinds are those of Debian's python3-kubernetes, of other kinds the table below.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from kubernetes import client
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "container/kubernetes"
+RENDERED = {"ingress": "overlays/ingress", "gateway": "overlays/gateway", "example": "example"}
+LABEL = "workspace-proxy.io/inject"
+
+KINDS = {
+    ("apps/v1", "Deployment"): "V1Deployment",
+    ("v1", "Namespace"): "V1Namespace",
+    ("v1", "PersistentVolumeClaim"): "V1PersistentVolumeClaim",
+    ("v1", "Secret"): "V1Secret",
+    ("v1", "ConfigMap"): "V1ConfigMap",
+    ("v1", "Service"): "V1Service",
+    ("v1", "ServiceAccount"): "V1ServiceAccount",
+    ("policy/v1", "PodDisruptionBudget"): "V1PodDisruptionBudget",
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): "V2beta2HorizontalPodAutoscaler",
+    ("networking.k8s.io/v1", "NetworkPolicy"): "V1NetworkPolicy",
+    ("networking.k8s.io/v1", "Ingress"): "V1Ingress",
+    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"): "V1MutatingWebhookConfiguration",
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"): "V1ValidatingWebhookConfiguration",
+}
+# What these models are too old for.
+NEWER = {"V1PodDisruptionBudgetSpec": {"unhealthyPodEvictionPolicy": "str"}}
+
+# Of kinds that others define, what is used of them here. A class's fields and their types; ! has to be there.
+OTHERS = {
+    ("gateway.networking.k8s.io/v1", "Gateway"): "Gateway",
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): "HTTPRoute",
+    ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"): "BackendTLSPolicy",
+    ("monitoring.coreos.com/v1", "PodMonitor"): "PodMonitor",
+}
+OBJECT = {"apiVersion!": "str", "kind!": "str", "metadata!": "V1ObjectMeta"}
+CLASSES = {
+    "Gateway": {**OBJECT, "spec!": "GatewaySpec"},
+    "GatewaySpec": {"gatewayClassName!": "str", "listeners!": "list[Listener]"},
+    "Listener": {
+        "name!": "str",
+        "protocol!": "str",
+        "port!": "int",
+        "hostname": "str",
+        "tls": "ListenerTls",
+        "allowedRoutes": "AllowedRoutes",
+    },
+    "ListenerTls": {"mode": "str", "certificateRefs!": "list[Reference]"},
+    "Reference": {"group": "str", "kind": "str", "name!": "str", "namespace": "str"},
+    "AllowedRoutes": {"namespaces": "RouteNamespaces"},
+    "RouteNamespaces": {"from": "str", "selector": "V1LabelSelector"},
+    "HTTPRoute": {**OBJECT, "spec!": "HTTPRouteSpec"},
+    "HTTPRouteSpec": {"parentRefs!": "list[Parent]", "hostnames": "list[str]", "rules!": "list[HTTPRouteRule]"},
+    "Parent": {"name!": "str", "namespace": "str", "sectionName": "str"},
+    "HTTPRouteRule": {"backendRefs": "list[Backend]", "filters": "list[Filter]", "timeouts": "Timeouts"},
+    "Backend": {"name!": "str", "port!": "int"},
+    "Filter": {"type!": "str", "requestRedirect": "Redirect"},
+    "Redirect": {"scheme": "str", "statusCode": "int"},
+    "Timeouts": {"request": "str", "backendRequest": "str"},
+    "BackendTLSPolicy": {**OBJECT, "spec!": "BackendTLSPolicySpec"},
+    "BackendTLSPolicySpec": {"targetRefs!": "list[Reference]", "validation!": "BackendTLSValidation"},
+    "BackendTLSValidation": {"hostname!": "str", "wellKnownCACertificates": "str"},
+    "PodMonitor": {**OBJECT, "spec!": "PodMonitorSpec"},
+    "PodMonitorSpec": {
+        "namespaceSelector": "AnyNamespace",
+        "selector!": "V1LabelSelector",
+        "podMetricsEndpoints!": "list[Endpoint]",
+    },
+    "AnyNamespace": {"any": "bool"},
+    "Endpoint": {"port!": "str", "path": "str", "scheme": "str", "tlsConfig": "MonitorTls"},
+    "MonitorTls": {"serverName": "str", "ca": "MonitorCa"},
+    "MonitorCa": {"secret": "V1SecretKeySelector"},
+}
+PLAIN = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+
+
+def fields_of(name):
+    """Field -> type, and the fields that have to be there."""
+    if name in CLASSES:
+        fields = CLASSES[name]
+        return (
+            {field.rstrip("!"): kind for field, kind in fields.items()},
+            {field.rstrip("!") for field in fields if field.endswith("!")},
+        )
+    model = getattr(client, name)
+    fields = {model.attribute_map[field]: kind for field, kind in model.openapi_types.items()}
+    return {**fields, **NEWER.get(name, {})}, required_of(model)
+
+
+def required_of(model):
+    """Setters of generated models refuse None for what is required; that is all they say about it."""
+    found = set()
+    for field in model.openapi_types:
+        probe = model(local_vars_configuration=Lenient())
+        probe.local_vars_configuration = Strict()
+        try:
+            setattr(probe, field, None)
+        except ValueError:
+            found.add(model.attribute_map[field])
+    return found
+
+
+class Lenient:
+    client_side_validation = False
+
+
+class Strict:
+    client_side_validation = True
+
+
+def check_value(value, kind, path):
+    """Yields what is wrong with a value of this type."""
+    if match := re.fullmatch(r"list\[(.*)\]", kind):
+        if not isinstance(value, list):
+            yield f"{path}: is no list"
+            return
+        for index, item in enumerate(value):
+            yield from check_value(item, match[1], f"{path}[{index}]")
+    elif match := re.fullmatch(r"dict\(str, (.*)\)", kind):
+        if not isinstance(value, dict):
+            yield f"{path}: is no map"
+            return
+        for key, item in value.items():
+            yield from check_value(item, match[1], f"{path}.{key}")
+    elif kind in PLAIN:
+        is_bool = isinstance(value, bool)
+        if not isinstance(value, PLAIN[kind]) or (is_bool and kind != "bool"):
+            yield f"{path}: is no {kind}: {value!r}"
+    elif kind not in ("object", "datetime"):
+        yield from check_fields(value, kind, path)
+
+
+def check_fields(value, kind, path):
+    if not isinstance(value, dict):
+        yield f"{path}: is no map"
+        return
+    fields, required = fields_of(kind)
+    for name in sorted(required - set(value)):
+        yield f"{path}.{name}: is missing"
+    for name, item in value.items():
+        if name in fields:
+            yield from check_value(item, fields[name], f"{path}.{name}")
+        else:
+            yield f"{path}.{name}: there is no such field"
+
+
+def describe(document):
+    metadata = document.get("metadata", {})
+    return f"{document.get('kind')}/{metadata.get('namespace', '')}/{metadata.get('name')}"
+
+
+def check_types(document):
+    key = document.get("apiVersion"), document.get("kind")
+    kind = KINDS.get(key) or OTHERS.get(key)
+    if kind is None:
+        yield f"{describe(document)}: unknown kind {key}"
+    else:
+        yield from check_value(document, kind, describe(document))
+
+
+# What pods must be
+
+
+def check_pod(pod, path):
+    """The restricted Pod Security Standard, and what we ask for beyond it."""
+    context = pod.get("securityContext", {})
+    for name in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
+        if pod.get(name):
+            yield f"{path}: {name}"
+    if context.get("runAsNonRoot") is not True:
+        yield f"{path}: runAsNonRoot is not set"
+    if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        yield f"{path}: seccompProfile is not RuntimeDefault"
+    if pod.get("automountServiceAccountToken") is not False:
+        yield f"{path}: has a token"
+    for volume in pod.get("volumes", []):
+        if not set(volume) - {"name"} <= {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}:
+            yield f"{path}: volume {volume['name']} is of a kind that the standard forbids"
+    mounted = {mount["name"] for container in pod["containers"] for mount in container.get("volumeMounts", [])}
+    if mounted != {volume["name"] for volume in pod.get("volumes", [])}:
+        yield f"{path}: volumes and mounts differ"
+    for container in pod["containers"]:
+        yield from check_container(container, f"{path}.{container['name']}")
+
+
+def check_container(container, path):
+    context = container.get("securityContext", {})
+    if context.get("allowPrivilegeEscalation") is not False:
+        yield f"{path}: allowPrivilegeEscalation is not false"
+    if context.get("capabilities") != {"drop": ["ALL"]}:
+        yield f"{path}: capabilities are not all dropped"
+    if not re.search(r":[^:/]+$", container["image"]) or container["image"].endswith(":latest"):
+        yield f"{path}: image {container['image']} has no version"
+    for what in ("requests", "limits"):
+        if set(container.get("resources", {}).get(what, {})) < {"cpu", "memory"}:
+            yield f"{path}: no {what} for cpu and memory"
+    if container["name"] != "workspace-proxy":
+        return
+    if context.get("readOnlyRootFilesystem") is not True:
+        yield f"{path}: readOnlyRootFilesystem is not set"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        port = container.get(probe, {}).get("httpGet", {}).get("port")
+        if port not in {entry["name"] for entry in container["ports"]}:
+            yield f"{path}: {probe} asks at no port of the container"
+
+
+# What names what
+
+
+class Cluster:
+    """The objects of one rendered file, to be looked up."""
+
+    def __init__(self, documents, secrets):
+        self.documents = documents
+        self.secrets = {(s["metadata"]["namespace"], s["metadata"]["name"]): set(s["stringData"]) for s in secrets}
+        self.used_secrets = set()
+
+    def of(self, *kinds):
+        return [document for document in self.documents if document["kind"] in kinds]
+
+    def find(self, kind, namespace, name):
+        for document in self.of(kind):
+            if (document["metadata"].get("namespace"), document["metadata"]["name"]) == (namespace, name):
+                return document
+        return None
+
+    def pods(self, namespace, labels):
+        """Pod templates that a selector finds."""
+        for document in self.of("Deployment"):
+            template = document["spec"]["template"]
+            own = template["metadata"]["labels"]
+            if document["metadata"]["namespace"] == namespace and labels.items() <= own.items():
+                yield template["spec"]
+
+    def ports(self, namespace, labels):
+        found = {port["name"] for pod in self.pods(namespace, labels) for c in pod["containers"] for port in c["ports"]}
+        if LABEL in labels or any(LABEL in t["spec"]["template"]["metadata"]["labels"] for t in self.of("Deployment")):
+            found |= {"wsp-https", "wsp-admin"}  # what injection adds
+        return found
+
+
+def check_secret(cluster, namespace, name, keys, path):
+    cluster.used_secrets.add((namespace, name))
+    known = cluster.secrets.get((namespace, name))
+    if known is None:
+        yield f"{path}: secret {name} is not among secrets.example.yaml"
+    elif not keys <= known:
+        yield f"{path}: secret {name} has no {', '.join(sorted(keys - known))}"
+
+
+def check_deployment(cluster, document):
+    path, namespace = describe(document), document["metadata"]["namespace"]
+    spec = document["spec"]
+    pod = spec["template"]["spec"]
+    yield from check_pod(pod, path)
+    if not spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items():
+        yield f"{path}: does not select its own pods"
+    account = pod.get("serviceAccountName")
+    if account and not cluster.find("ServiceAccount", namespace, account):
+        yield f"{path}: there is no service account {account}"
+    for volume in pod.get("volumes", []):
+        if "secret" in volume:
+            keys = {item["key"] for item in volume["secret"].get("items", [])} or {"tls.crt", "tls.key"}
+            yield from check_secret(cluster, namespace, volume["secret"]["secretName"], keys, path)
+        if "persistentVolumeClaim" in volume:
+            claim = volume["persistentVolumeClaim"]["claimName"]
+            if not cluster.find("PersistentVolumeClaim", namespace, claim):
+                yield f"{path}: there is no claim {claim}"
+    for container in pod["containers"]:
+        for source in container.get("envFrom", []):
+            if not cluster.find("ConfigMap", namespace, source["configMapRef"]["name"]):
+                yield f"{path}: there is no config map {source['configMapRef']['name']}"
+    if account:
+        yield from check_replicas(cluster, document)
+
+
+def check_replicas(cluster, document):
+    """Ours run twice at least, spread, and one stays whatever is drained."""
+    path, namespace, name = describe(document), document["metadata"]["namespace"], document["metadata"]["name"]
+    selector = document["spec"]["selector"]
+    scaler = cluster.find("HorizontalPodAutoscaler", namespace, name)
+    if not scaler or scaler["spec"]["minReplicas"] < 2 or scaler["spec"]["scaleTargetRef"]["name"] != name:
+        yield f"{path}: does not run twice"
+    budget = cluster.find("PodDisruptionBudget", namespace, name)
+    if not budget or budget["spec"]["selector"] != selector or budget["spec"]["minAvailable"] != 1:
+        yield f"{path}: has no disruption budget"
+    spread = document["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+    if [entry["labelSelector"] for entry in spread] != [selector, selector]:
+        yield f"{path}: is not spread over zones and hosts"
+    if not cluster.find("NetworkPolicy", namespace, name):
+        yield f"{path}: has no network policy"
+
+
+def check_service(cluster, document):
+    metadata, spec = document["metadata"], document["spec"]
+    ports = cluster.ports(metadata["namespace"], spec["selector"])
+    for port in spec["ports"]:
+        if port["targetPort"] not in ports:
+            yield f"{describe(document)}: no pod has port {port['targetPort']}"
+
+
+def check_policy(cluster, document):
+    metadata, spec = document["metadata"], document["spec"]
+    ports = cluster.ports(metadata["namespace"], spec["podSelector"]["matchLabels"])
+    for rule in spec["ingress"]:
+        for port in rule["ports"]:
+            if port["port"] not in ports:
+                yield f"{describe(document)}: no pod has port {port['port']}"
+
+
+def check_backend(cluster, document, name, port):
+    service = cluster.find("Service", document["metadata"]["namespace"], name)
+    known = [value for entry in (service or {"spec": {"ports": []}})["spec"]["ports"] for value in entry.values()]
+    if port not in known:
+        yield f"{describe(document)}: there is no service {name} with port {port}"
+
+
+def check_ingress(cluster, document):
+    annotations = document["metadata"].get("annotations", {})
+    prefix = "nginx.ingress.kubernetes.io/"
+    if annotations.get(prefix + "backend-protocol") != "HTTPS":
+        yield f"{describe(document)}: the backend speaks TLS"
+    namespace = document["metadata"]["namespace"]
+    for entry in document["spec"]["tls"]:
+        yield from check_secret(cluster, namespace, entry["secretName"], {"tls.crt", "tls.key"}, describe(document))
+    hosts = {host for entry in document["spec"]["tls"] for host in entry["hosts"]}
+    for rule in document["spec"]["rules"]:
+        if rule["host"] not in hosts:
+            yield f"{describe(document)}: no certificate for {rule['host']}"
+        if "ws." in rule["host"] and annotations.get(prefix + "proxy-read-timeout") != "3600":
+            yield f"{describe(document)}: WebSockets would be cut"
+        for path in rule["http"]["paths"]:
+            service = path["backend"]["service"]
+            yield from check_backend(cluster, document, service["name"], service["port"]["name"])
+
+
+def check_route(cluster, document):
+    for rule in document["spec"]["rules"]:
+        for backend in rule.get("backendRefs", []):
+            yield from check_backend(cluster, document, backend["name"], backend["port"])
+            policies = [p for p in cluster.of("BackendTLSPolicy") if p["spec"]["targetRefs"][0]["name"] == backend["name"]]
+            if not policies:
+                yield f"{describe(document)}: {backend['name']} speaks TLS, and there is no BackendTLSPolicy"
+    for parent in document["spec"]["parentRefs"]:
+        gateway = cluster.find("Gateway", parent.get("namespace", document["metadata"]["namespace"]), parent["name"])
+        names = {listener["name"] for listener in gateway["spec"]["listeners"]} if gateway else set()
+        if gateway and parent["sectionName"] not in names:
+            yield f"{describe(document)}: no listener {parent['sectionName']}"
+
+
+def check_gateway(cluster, document):
+    for listener in document["spec"]["listeners"]:
+        for reference in listener.get("tls", {}).get("certificateRefs", []):
+            namespace = document["metadata"]["namespace"]
+            keys = {"tls.crt", "tls.key"}
+            yield from check_secret(cluster, namespace, reference["name"], keys, describe(document))
+
+
+def check_monitor(cluster, document):
+    labels = document["spec"]["selector"]["matchLabels"]
+    ports = cluster.ports(document["metadata"]["namespace"], labels)
+    for endpoint in document["spec"]["podMetricsEndpoints"]:
+        if endpoint["port"] not in ports:
+            yield f"{describe(document)}: no pod has port {endpoint['port']}"
+        ca = endpoint.get("tlsConfig", {}).get("ca", {}).get("secret")
+        if ca:
+            yield from check_secret(
+                cluster, document["metadata"]["namespace"], ca["name"], {ca["key"]}, describe(document)
+            )
+
+
+def check_webhooks(cluster, document):
+    path = "/mutate" if document["kind"].startswith("Mutating") else "/validate"
+    for hook in document["webhooks"]:
+        service = hook["clientConfig"]["service"]
+        found = cluster.find("Service", service["namespace"], service["name"])
+        if not found or service["port"] not in [port["port"] for port in found["spec"]["ports"]]:
+            yield f"{describe(document)}: there is no such service"
+        expressions = hook["namespaceSelector"]["matchExpressions"]
+        expected = {
+            "path": (service["path"], path),
+            "failurePolicy": (hook["failurePolicy"], "Fail"),
+            "sideEffects": (hook["sideEffects"], "None"),
+            "admissionReviewVersions": (hook["admissionReviewVersions"], ["v1"]),
+            "objectSelector": (hook["objectSelector"], {"matchLabels": {LABEL: "true"}}),
+            "own namespace": (expressions[0]["operator"], "NotIn"),
+            "reinvocationPolicy": (hook.get("reinvocationPolicy", "IfNeeded"), "IfNeeded"),
+        }
+        for name, (actual, wanted) in expected.items():
+            if actual != wanted:
+                yield f"{describe(document)}: {name} is {actual!r}, not {wanted!r}"
+        if service["namespace"] not in expressions[0]["values"]:
+            yield f"{describe(document)}: our own pods wait for themselves"
+        if not 1 <= hook["timeoutSeconds"] <= 10:
+            yield f"{describe(document)}: timeoutSeconds"
+
+
+CHECKS = {
+    "Deployment": check_deployment,
+    "Service": check_service,
+    "NetworkPolicy": check_policy,
+    "Ingress": check_ingress,
+    "HTTPRoute": check_route,
+    "Gateway": check_gateway,
+    "PodMonitor": check_monitor,
+    "MutatingWebhookConfiguration": check_webhooks,
+    "ValidatingWebhookConfiguration": check_webhooks,
+}
+
+
+def check_account(document):
+    if document["kind"] == "ServiceAccount" and document.get("automountServiceAccountToken") is not False:
+        yield f"{describe(document)}: has a token"
+    labels = document["metadata"].get("labels", {})
+    if document["kind"] == "Namespace" and labels.get("pod-security.kubernetes.io/enforce") != "restricted":
+        yield f"{describe(document)}: is not restricted"
+
+
+def check_settings(documents):
+    text = (ROOT / "docs/configuration.md").read_text()
+    known = set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.M))
+    for document in documents:
+        names = set(document.get("data", {}))
+        if document["kind"] == "Deployment":
+            for container in document["spec"]["template"]["spec"]["containers"]:
+                names |= {entry["name"] for entry in container.get("env", [])}
+        for name in sorted(names):
+            short = name.removeprefix("WORKSPACE_PROXY_")
+            if short != name and short not in known and short.removesuffix("_FILE") not in known:
+                yield f"{describe(document)}: no such setting: {name}"
+
+
+def check_rendered(name, folder):
+    """As kustomize makes it, whatever its version's order and spelling."""
+    if not shutil.which("kubectl"):
+        return
+    ran = subprocess.run(["kubectl", "kustomize", HERE / folder], capture_output=True, text=True)
+    if ran.returncode:
+        yield f"kubectl kustomize {folder}: {ran.stderr.strip()}"
+        return
+
+    def by_name(text):
+        return {describe(document): document for document in yaml.safe_load_all(text)}
+
+    if by_name(ran.stdout) != by_name((HERE / "rendered" / f"{name}.yaml").read_text()):
+        yield f"rendered/{name}.yaml is out of date: run `make manifests`"
+
+
+def main():
+    secrets = list(yaml.safe_load_all((HERE / "secrets.example.yaml").read_text()))
+    problems = [problem for secret in secrets for problem in check_types(secret)]
+    problems += [f"{describe(s)}: has values" for s in secrets if any(s["stringData"].values())]
+    used, count = set(), 0
+    for name, folder in RENDERED.items():
+        documents = list(yaml.safe_load_all((HERE / "rendered" / f"{name}.yaml").read_text()))
+        count += len(documents)
+        cluster = Cluster(documents, secrets)
+        found = [problem for document in documents for problem in check_types(document)]
+        if not found:  # what follows relies on the shapes
+            for document in documents:
+                found += check_account(document)
+                found += CHECKS.get(document["kind"], lambda *_: [])(cluster, document)
+            found += check_settings(documents)
+        found += check_rendered(name, folder)
+        used |= cluster.used_secrets
+        problems += [f"{name}: {problem}" for problem in found]
+    route = list(yaml.safe_load_all((HERE / "example/httproute.yaml").read_text()))
+    problems += [f"example: {problem}" for document in route for problem in check_types(document)]
+    if not shutil.which("kubectl"):
+        print("kubernetes: NOT CHECKED without kubectl: whether rendered/ is what kustomize makes")
+    print("\n".join(problems + [f"kubernetes: {count} objects, {len(problems)} problems"]))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
