@@ -274,10 +274,27 @@ test_buf_consume(void **state)
 	buf_fini(&b);
 }
 
+static void
+test_distance(void **state)
+{
+	char longer[STR_DISTANCE_MAX + 1];
+
+	(void)state;
+	memset(longer, 'a', sizeof(longer));
+	assert_int_equal(str_distance(STR(""), STR("")), 0);
+	assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
+	assert_int_equal(str_distance(STR(""), STR("abc")), 3);
+	assert_int_equal(str_distance(STR("prot"), STR("port")), 2);
+	assert_int_equal(str_distance((struct str){longer, STR_DISTANCE_MAX}, STR("a")),
+			 STR_DISTANCE_MAX - 1);
+	assert_int_equal(str_distance((struct str){longer, sizeof(longer)}, STR("a")), SIZE_MAX);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_comparisons),
 		cmocka_unit_test(test_prefix_and_suffix),
 		cmocka_unit_test(test_find),
