@@ -11,6 +11,8 @@
 #include "base/address.h"
 #include "proxy/proxy.h"
 
+#define DOWNSTREAM_LAST_REQUEST_MS 1000u /* for the one request of a connection, while draining */
+
 /* Owns fd. tls NULL: plain. */
 void downstream_accept(struct proxy *p, int fd, const struct address *peer,
 		       struct tls_context *tls);

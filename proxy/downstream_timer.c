@@ -5,7 +5,6 @@
  */
 #include "proxy/downstream_private.h"
 
-#define LAST_REQUEST_MS 1000u /* for the one request of a connection, while draining */
 #define LINGER_MS	2000u /* for a browser to read an answer that came before its body ended */
 #define LOOK_FOR_END_MS 500u  /* how often, while a browser's body is held back */
 
@@ -38,7 +37,7 @@ deadline_ms(const struct downstream *d)
 		return settings->handshake_timeout_ms;
 	case DOWNSTREAM_IDLE:
 		if (d->proxy->draining)
-			return LAST_REQUEST_MS;
+			return DOWNSTREAM_LAST_REQUEST_MS;
 		return conn_is_blocked(&d->conn) ? settings->send_timeout_ms
 						 : settings->idle_timeout_ms;
 	case DOWNSTREAM_HEAD:

@@ -143,7 +143,7 @@ drain(void *arg)
 		l->listeners[i].listen = NULL;
 	}
 	p->draining = true;
-	preface_close_all(p);
+	preface_drain_all(p);
 	downstream_drain_all(p);
 	resume_when_possible(l);
 }

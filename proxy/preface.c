@@ -41,6 +41,13 @@ leave(struct preface *f)
 }
 
 static void
+tell_capacity(const struct proxy *p)
+{
+	if (p->on_capacity != NULL)
+		p->on_capacity(p->on_capacity_arg);
+}
+
+static void
 refuse(struct preface *f, const struct err *e)
 {
 	struct proxy *p = f->proxy;
@@ -50,8 +57,7 @@ refuse(struct preface *f, const struct err *e)
 	log_info(NULL, "connection refused", log_cstr("peer", ip), log_err(e));
 	close(f->fd);
 	leave(f);
-	if (p->on_capacity != NULL)
-		p->on_capacity(p->on_capacity_arg);
+	tell_capacity(p);
 }
 
 static void
@@ -78,6 +84,7 @@ hand_on(struct preface *f, size_t header_len, const struct address *client)
 	leave(f);
 	downstream_accept(copy.proxy, copy.fd, address_is_set(client) ? client : &copy.peer,
 			  copy.tls);
+	tell_capacity(copy.proxy); /* where it was not taken */
 }
 
 static bool
@@ -167,6 +174,13 @@ preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_co
 	loop_timer_start(&f->timer, p->settings->handshake_timeout_ms);
 	loop_io_init(&f->io, p->loop, fd, on_readable, f);
 	loop_io_want(&f->io, LOOP_READ);
+}
+
+void
+preface_drain_all(struct proxy *p)
+{
+	for (struct preface *f = p->prefaces; f != NULL; f = f->next)
+		loop_timer_start(&f->timer, DOWNSTREAM_LAST_REQUEST_MS);
 }
 
 void

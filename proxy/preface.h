@@ -12,6 +12,10 @@
  * closed. */
 void preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls);
 
+/* Draining: a moment for the header and the one request behind it. */
+void preface_drain_all(struct proxy *p);
+
+/* At once. */
 void preface_close_all(struct proxy *p);
 
 #endif

@@ -84,6 +84,27 @@ def test_the_proxy_header_says_whose_connection_it_is(make_stage):
         raw.close()
 
 
+def test_a_refusal_behind_the_proxy_header_makes_room(make_stage):
+    stage = make_stage(
+        CONNECTIONS_MAX=3,
+        CONNECTIONS_PER_ADDRESS_MAX=2,
+        HTTP_ADDRESS="127.0.0.1:0",
+        TRUSTED_PROXY_IPS=ONE,
+        PROXY_PROTOCOL="on",
+    )
+
+    def behind_proxy(client):
+        return connect(stage, ONE).send(f"PROXY TCP4 {client} 192.0.2.2 1234 443\r\n")
+
+    ours = [get_404(stage, behind_proxy("192.0.2.7")) for _ in range(2)]
+    with behind_proxy("192.0.2.7") as refused:
+        stage.proxy.wait_for_log(message="connection limit reached")
+        assert refused.is_closed()
+    ours += [get_404(stage, behind_proxy("192.0.2.8"))]
+    for raw in ours:
+        raw.close()
+
+
 # The request line
 
 

@@ -120,6 +120,20 @@ def test_a_connection_without_a_request_may_still_send_one(make_stage):
     assert stage.proxy.process.wait(10) == 0
 
 
+def test_a_connection_without_its_proxy_header_may_still_send_one(make_stage):
+    ours = "127.0.0.2"
+    stage = make_stage(HTTP_ADDRESS="127.0.0.1:0", TRUSTED_PROXY_IPS=ours, PROXY_PROTOCOL="on")
+    address = stage.proxy.address("http")
+    with RawClient(address, source=ours) as fresh, RawClient(address, source=ours) as silent:
+        stage.proxy.process.send_signal(signal.SIGTERM)
+        stage.proxy.wait_for_log(message="draining")
+        fresh.send("PROXY TCP4 192.0.2.7 192.0.2.2 1234 443\r\n")
+        answer = fresh.send(stage.head("GET", "/oauth2/userinfo")).read_response()
+        assert (answer.status, answer.get("Connection")) == (200, "close")
+        assert silent.is_closed()
+    assert stage.proxy.process.wait(10) == 0
+
+
 # Reload
 
 
