@@ -15,7 +15,7 @@
 #include "base/listen.h"
 #include "clone/credential.h"
 
-#define PEERS_MAX     64u /* further ones wait to be accepted */
+#define CALLERS_MAX   64u /* further ones wait to be accepted */
 #define REQUEST_MS    2000u
 #define WARN_EVERY_MS 60000u
 #define LOOK_MS	      5000u /* between two looks whether the socket's file is still there */
@@ -23,10 +23,10 @@
 #define SIGN_IN	      "nobody is signed in to this workspace: open %.*s in a browser, then run git again"
 #define ORIGINS_MAX   2u
 
-struct peer {
+struct caller {
 	struct credential_server *server;
-	struct peer *next;
-	struct peer **link;
+	struct caller *next;
+	struct caller **link;
 	int fd;
 	struct loop_io io;
 	struct loop_timer deadline;
@@ -41,8 +41,8 @@ struct credential_server {
 	const struct url *origins[ORIGINS_MAX];
 	size_t origins_count;
 	char sign_in[SENTENCE_MAX];
-	struct peer *peers;
-	size_t peers_count;
+	struct caller *callers;
+	size_t callers_count;
 	uint64_t warned_ms; /* 0: not yet */
 	struct loop_defer look_again;
 };
@@ -52,31 +52,31 @@ accept_more(struct credential_server *s)
 {
 	if (s->listen == NULL)
 		return;
-	if (s->peers_count < PEERS_MAX)
+	if (s->callers_count < CALLERS_MAX)
 		listen_resume(s->listen);
 	else
 		listen_pause(s->listen);
 }
 
 static void
-peer_free(struct peer *peer)
+caller_free(struct caller *caller)
 {
-	struct credential_server *s = peer->server;
+	struct credential_server *s = caller->server;
 
-	auth_credential_cancel(peer->call);
-	loop_io_fini(&peer->io);
-	loop_timer_fini(&peer->deadline);
-	close(peer->fd);
-	buf_wipe_fini(&peer->in);
-	*peer->link = peer->next;
-	if (peer->next != NULL)
-		peer->next->link = peer->link;
-	free(peer);
-	s->peers_count--;
+	auth_credential_cancel(caller->call);
+	loop_io_fini(&caller->io);
+	loop_timer_fini(&caller->deadline);
+	close(caller->fd);
+	buf_wipe_fini(&caller->in);
+	*caller->link = caller->next;
+	if (caller->next != NULL)
+		caller->next->link = caller->link;
+	free(caller);
+	s->callers_count--;
 	accept_more(s);
 }
 
-/* False: the peer gets none. That is its loss. */
+/* False: the caller gets none. That is its loss. */
 static bool
 send_answer(int fd, const struct credential_answer *a)
 {
@@ -91,23 +91,23 @@ send_answer(int fd, const struct credential_answer *a)
 }
 
 static void
-answer(struct peer *peer, enum credential_status status, struct str message)
+answer(struct caller *caller, enum credential_status status, struct str message)
 {
 	const struct credential_answer a = {.status = status, .message = message};
 
-	(void)send_answer(peer->fd, &a);
-	peer_free(peer);
+	(void)send_answer(caller->fd, &a);
+	caller_free(caller);
 }
 
 static void
-answer_unavailable(struct peer *peer)
+answer_unavailable(struct caller *caller)
 {
-	answer(peer, CREDENTIAL_UNAVAILABLE,
+	answer(caller, CREDENTIAL_UNAVAILABLE,
 	       STR("GitLab gives no token at the moment; try again in a little while"));
 }
 
 static void
-answer_credential(struct peer *peer, const struct auth_credential *c)
+answer_credential(struct caller *caller, const struct auth_credential *c)
 {
 	const struct credential_answer a = {
 		.status = CREDENTIAL_GIVEN,
@@ -119,38 +119,39 @@ answer_credential(struct peer *peer, const struct auth_credential *c)
 	switch (c->outcome) {
 	case AUTH_CREDENTIAL_GIVEN:
 		log_debug(NULL, "credential given to git", log_str("user", c->username));
-		if (!send_answer(peer->fd, &a))
+		if (!send_answer(caller->fd, &a))
 			log_debug(NULL, "a credential did not reach git");
-		peer_free(peer);
+		caller_free(caller);
 		return;
 	case AUTH_CREDENTIAL_SIGN_IN:
-		answer(peer, CREDENTIAL_SIGN_IN, str_from(peer->server->sign_in));
+		answer(caller, CREDENTIAL_SIGN_IN, str_from(caller->server->sign_in));
 		return;
 	case AUTH_CREDENTIAL_UNAVAILABLE:
 		break;
 	}
-	answer_unavailable(peer);
+	answer_unavailable(caller);
 }
 
 static void
 on_credential(const struct auth_credential *c, void *arg)
 {
-	struct peer *peer = arg;
+	struct caller *caller = arg;
 
-	peer->call = NULL;
-	answer_credential(peer, c);
+	caller->call = NULL;
+	answer_credential(caller, c);
 }
 
 static void
-give(struct peer *peer)
+give(struct caller *caller)
 {
 	struct auth_credential c;
 
-	loop_io_want(&peer->io, 0);
-	loop_timer_start(&peer->deadline, CREDENTIAL_ANSWER_MS);
-	peer->call = auth_credential_start(peer->server->proxy->auth, &c, on_credential, peer);
-	if (peer->call == NULL)
-		answer_credential(peer, &c);
+	loop_io_want(&caller->io, 0);
+	loop_timer_start(&caller->deadline, CREDENTIAL_ANSWER_MS);
+	caller->call =
+		auth_credential_start(caller->server->proxy->auth, &c, on_credential, caller);
+	if (caller->call == NULL)
+		answer_credential(caller, &c);
 }
 
 static bool
@@ -164,54 +165,54 @@ is_for_gitlab(const struct credential_server *s, const struct credential_request
 }
 
 static void
-serve(struct peer *peer)
+serve(struct caller *caller)
 {
 	struct credential_request r;
 
-	if (!credential_parse_request(buf_view(&peer->in), &r, NULL)) {
-		peer_free(peer);
+	if (!credential_parse_request(buf_view(&caller->in), &r, NULL)) {
+		caller_free(caller);
 		return;
 	}
-	if (is_for_gitlab(peer->server, &r) && r.operation == CREDENTIAL_GET) {
-		give(peer);
+	if (is_for_gitlab(caller->server, &r) && r.operation == CREDENTIAL_GET) {
+		give(caller);
 		return;
 	}
-	if (is_for_gitlab(peer->server, &r) && r.operation == CREDENTIAL_ERASE)
-		auth_credential_reject(peer->server->proxy->auth, r.password);
-	answer(peer, CREDENTIAL_NOTHING, STR_NONE);
+	if (is_for_gitlab(caller->server, &r) && r.operation == CREDENTIAL_ERASE)
+		auth_credential_reject(caller->server->proxy->auth, r.password);
+	answer(caller, CREDENTIAL_NOTHING, STR_NONE);
 }
 
 /* One read each time, so that nobody keeps the loop. */
 static void
 on_readable(void *arg, unsigned ready)
 {
-	struct peer *peer = arg;
-	struct buf *in = &peer->in;
-	ssize_t n = recv(peer->fd, in->data + in->len, in->max - in->len, MSG_DONTWAIT);
+	struct caller *caller = arg;
+	struct buf *in = &caller->in;
+	ssize_t n = recv(caller->fd, in->data + in->len, in->max - in->len, MSG_DONTWAIT);
 
 	(void)ready;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		peer_free(peer);
+		caller_free(caller);
 		return;
 	}
 	in->len += (size_t)n;
 	if (credential_message_len(buf_view(in)) > 0)
-		serve(peer);
+		serve(caller);
 	else if (in->len == in->max)
-		peer_free(peer);
+		caller_free(caller);
 }
 
 static void
 on_deadline(void *arg)
 {
-	struct peer *peer = arg;
+	struct caller *caller = arg;
 
-	if (peer->call != NULL)
-		answer_unavailable(peer);
+	if (caller->call != NULL)
+		answer_unavailable(caller);
 	else
-		peer_free(peer);
+		caller_free(caller);
 }
 
 static void
@@ -245,7 +246,7 @@ on_accept(int fd, const struct address *address, void *arg)
 		.message = STR("this user id may not ask the workspace's sidecar for credentials"),
 	};
 	struct credential_server *s = arg;
-	struct peer *peer;
+	struct caller *caller;
 
 	(void)address;
 	if (!is_welcome(s, fd)) {
@@ -256,29 +257,29 @@ on_accept(int fd, const struct address *address, void *arg)
 		loop_defer_call(&s->look_again);
 		return;
 	}
-	peer = calloc(1, sizeof(*peer));
-	if (peer == NULL) {
+	caller = calloc(1, sizeof(*caller));
+	if (caller == NULL) {
 		close(fd);
 		return;
 	}
-	peer->server = s;
-	peer->fd = fd;
-	peer->next = s->peers;
-	peer->link = &s->peers;
-	if (peer->next != NULL)
-		peer->next->link = &peer->next;
-	s->peers = peer;
-	s->peers_count++;
+	caller->server = s;
+	caller->fd = fd;
+	caller->next = s->callers;
+	caller->link = &s->callers;
+	if (caller->next != NULL)
+		caller->next->link = &caller->next;
+	s->callers = caller;
+	s->callers_count++;
 	accept_more(s);
-	buf_init(&peer->in, CREDENTIAL_MESSAGE_MAX);
-	loop_io_init(&peer->io, s->proxy->loop, fd, on_readable, peer);
-	loop_timer_init(&peer->deadline, s->proxy->loop, on_deadline, peer);
-	if (!buf_reserve(&peer->in, peer->in.max)) {
-		peer_free(peer);
+	buf_init(&caller->in, CREDENTIAL_MESSAGE_MAX);
+	loop_io_init(&caller->io, s->proxy->loop, fd, on_readable, caller);
+	loop_timer_init(&caller->deadline, s->proxy->loop, on_deadline, caller);
+	if (!buf_reserve(&caller->in, caller->in.max)) {
+		caller_free(caller);
 		return;
 	}
-	loop_io_want(&peer->io, LOOP_READ);
-	loop_timer_start(&peer->deadline, REQUEST_MS);
+	loop_io_want(&caller->io, LOOP_READ);
+	loop_timer_start(&caller->deadline, REQUEST_MS);
 }
 
 /* Ours alone, or everybody's where another user id is served: that id is then checked, and the
@@ -366,13 +367,13 @@ credential_server_new(struct proxy *p, struct err *e)
 void
 credential_server_free(struct credential_server *s)
 {
-	struct peer *next;
+	struct caller *next;
 
 	if (s == NULL)
 		return;
-	for (struct peer *peer = s->peers; peer != NULL; peer = next) {
-		next = peer->next;
-		peer_free(peer);
+	for (struct caller *caller = s->callers; caller != NULL; caller = next) {
+		next = caller->next;
+		caller_free(caller);
 	}
 	loop_defer_fini(&s->look_again);
 	loop_timer_fini(&s->look);
