@@ -609,7 +609,6 @@ set_callbacks(struct fetch_call *call)
 	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem) == CURLE_OK;
 }
 
-/* What an unbounded or unverified transfer would need is off in libcurl by default or is here. */
 /* libcurl keeps authorities for a time that each request says. One shorter than what has passed
  * since they changed leaves out what was kept before. */
 static long
@@ -628,6 +627,7 @@ fetch_reload_authorities(struct fetch *f)
 	f->authorities_changed_ms = clock_monotonic_ms();
 }
 
+/* What an unbounded or unverified transfer would need is off in libcurl by default or is here. */
 static bool
 set_limits(const struct fetch *f, CURL *easy)
 {
