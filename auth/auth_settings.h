@@ -15,6 +15,14 @@ struct auth_keys { /* the first seals, all open */
 	size_t count;
 };
 
+static inline void
+auth_keys_fini(struct auth_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		secret_free(keys->keys[i]);
+	keys->count = 0;
+}
+
 enum auth_mode { /* joined by +: all must hold */
 		 AUTH_MODE_WORKSPACE = 1,
 		 AUTH_MODE_PROJECT = 2,

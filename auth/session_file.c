@@ -45,14 +45,6 @@ struct session_file {
 
 /* Sealing and opening */
 
-static void
-free_keys(struct auth_keys *keys)
-{
-	for (size_t i = 0; i < keys->count; i++)
-		secret_free(keys->keys[i]);
-	keys->count = 0;
-}
-
 /* On failure keys is empty. */
 static bool
 derive_keys(const struct session_file *f, const struct auth_keys *masters, struct auth_keys *keys,
@@ -68,7 +60,7 @@ derive_keys(const struct session_file *f, const struct auth_keys *masters, struc
 		keys->keys[i] = ok ? secret_new(derived, sizeof(derived)) : NULL;
 		secret_wipe(derived, sizeof(derived));
 		if (keys->keys[i] == NULL) {
-			free_keys(keys);
+			auth_keys_fini(keys);
 			return ok ? err_set(e, ERR_MEMORY, "key") : false;
 		}
 		keys->count++;
@@ -410,7 +402,7 @@ restore(struct session_file *f)
 static void
 free_all(struct session_file *f)
 {
-	free_keys(&f->keys);
+	auth_keys_fini(&f->keys);
 	buf_fini(&f->associated);
 	free(f);
 }
@@ -469,7 +461,7 @@ session_file_replace_keys(struct session_file *f, const struct auth_keys *keys, 
 
 	if (!derive_keys(f, keys, &derived, e))
 		return false;
-	free_keys(&f->keys);
+	auth_keys_fini(&f->keys);
 	f->keys = derived;
 	session_file_touch(f);
 	return true;

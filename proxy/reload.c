@@ -25,14 +25,6 @@ reload_client_secret(struct reload *r, struct err *e)
 	return true;
 }
 
-static void
-free_keys(struct auth_keys *keys)
-{
-	for (size_t i = 0; i < keys->count; i++)
-		secret_free(keys->keys[i]);
-	keys->count = 0;
-}
-
 /* A sidecar's cookie keys, or a relay's master keys. */
 static bool
 reload_keys(struct reload *r, struct err *e)
@@ -46,10 +38,10 @@ reload_keys(struct reload *r, struct err *e)
 			    : auth_replace_keys(r->proxy->auth, &keys, e));
 
 	if (!ok) {
-		free_keys(&keys);
+		auth_keys_fini(&keys);
 		return false;
 	}
-	free_keys(used);
+	auth_keys_fini(used);
 	*used = keys;
 	return true;
 }

@@ -180,10 +180,8 @@ settings_free(struct settings *s)
 	if (s == NULL)
 		return;
 	conf_free_secrets(&settings_table, s);
-	for (size_t i = 0; i < s->auth.cookie_keys.count; i++)
-		secret_free(s->auth.cookie_keys.keys[i]);
-	for (size_t i = 0; i < s->relay.master_keys.count; i++)
-		secret_free(s->relay.master_keys.keys[i]);
+	auth_keys_fini(&s->auth.cookie_keys);
+	auth_keys_fini(&s->relay.master_keys);
 	secret_free(s->auth.relay_key);
 	arena_fini(&s->arena);
 	free(s);
