@@ -107,6 +107,7 @@ shed_head(struct exchange *x)
 	if (x->log.fields[1].name != NULL)
 		x->log.fields[1].text = x->client;
 	x->forwarded_for = STR_NONE;
+	x->origin = STR_NONE;
 	x->kept = kept;
 	arena_fini(&x->arena);
 }
