@@ -55,8 +55,8 @@ bool flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_nam
 	       struct str text) MUST_CHECK;
 
 /* Copies a return target that stays on this origin and outside our own endpoints, that of ports
- * aside. One that does
- * not, or is too long, loses its query, and becomes "/" where that does not help. */
+ * aside. One that does not, or is too long, loses its query, and becomes "/" where that does not
+ * help. */
 void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
 
 /* "<cookie name>-flow-<id>". */

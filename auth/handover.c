@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * See handover.h. A ticket's plaintext is the session's id and when it was issued; what it counts
- * for stands in its associated data. Neither side takes anything but a navigation, so no script
- * can ask for a ticket without the browser leaving its page.
+ * for stands in its associated data. Tickets are given to navigations only, so no script gets one
+ * without the browser leaving its page.
  */
 #include "auth/handover.h"
 
