@@ -19,7 +19,7 @@ class Load:
     """Requests without end from some threads: on one connection each, or on a new one each time."""
 
     def __init__(self, connect, head):
-        self.done, self.failures = 0, []
+        self.done, self.failures, self.resets = 0, [], 0
         self._connect, self._head = connect, head
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(i % 2 == 0,)) for i in range(4)]
@@ -37,6 +37,7 @@ class Load:
     def _run(self, keeps):
         raw = None
         while not self._stop.is_set():
+            is_new = raw is None
             try:
                 raw = raw or self._connect()
                 response = raw.send(self._head).read_response()
@@ -46,6 +47,12 @@ class Load:
                 if not keeps or response.get("Connection") == "close":
                     raw.close()
                     raw = None
+            except (ConnectionResetError, EOFError) as e:
+                if is_new and (isinstance(e, OSError) or "after b''" in str(e)):
+                    self.resets += 1  # before any byte of an answer
+                else:
+                    self.failures.append(repr(e))
+                raw = None
             except Exception as e:
                 self.failures.append(repr(e))
                 raw = None
@@ -58,6 +65,14 @@ class Load:
 
 
 # Restart
+
+
+def hands_over():
+    try:
+        with open("/proc/sys/net/ipv4/tcp_migrate_req") as file:
+            return file.read().strip() == "1"
+    except FileNotFoundError:
+        return False
 
 
 def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream, tmp_path):
@@ -79,6 +94,9 @@ def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream,
                 old.check_end()
             old = new
     assert not load.failures, (len(load.failures), load.done, load.failures[:5])
+    # Between a process's last accept and its close the kernel may accept one more for it, unless told
+    # to hand such connections to the others: see docs/operations.md.
+    assert load.resets <= (0 if hands_over() else 1), (load.resets, load.done)
     assert ends == [0] * 5
     first.exit_code = 0
     old.check_end()
@@ -154,7 +172,7 @@ def test_two_hundred_certificates_under_load(make_stage, certificates, own_pair)
         for number in range(rotations):
             rotate(number)
         load.wait(20)
-    assert not load.failures, (len(load.failures), load.failures[:5])
+    assert not load.failures and not load.resets, (len(load.failures), load.resets, load.failures[:5])
     m = scrape(stage.proxy)
     assert m.get("workspace_proxy_reloads_total", outcome="failed") == 0
     assert m.get("workspace_proxy_tls_handshakes_failed_total", reason="error") == 0
