@@ -71,6 +71,46 @@ ports_contain(const struct ports *p, uint16_t port)
 	return false;
 }
 
+/* Ranges may overlap, so each is asked. */
+static bool
+can_exclude(const struct ports *p, uint16_t port)
+{
+	size_t more = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct ports_range *r = &p->ranges[i];
+
+		if (r->first == port && r->last == port)
+			return false;
+		more += port > r->first && port < r->last;
+	}
+	return more <= PORTS_RANGES_MAX - p->count;
+}
+
+bool
+ports_exclude(struct ports *p, uint16_t port)
+{
+	if (!can_exclude(p, port))
+		return false;
+	for (size_t i = p->count; i-- > 0;) {
+		struct ports_range *r = &p->ranges[i];
+
+		if (port < r->first || port > r->last)
+			continue;
+		if (port == r->first) {
+			r->first++;
+		} else if (port == r->last) {
+			r->last--;
+		} else {
+			memmove(r + 1, r, (p->count - i) * sizeof(*r));
+			p->count++;
+			r[0].last = (uint16_t)(port - 1);
+			r[1].first = (uint16_t)(port + 1);
+		}
+	}
+	return true;
+}
+
 bool
 ports_split_host(struct str host, uint16_t *port, struct str *rest)
 {

@@ -25,6 +25,10 @@ bool ports_parse(struct ports *p, struct str text, struct err *e) MUST_CHECK;
 void ports_format(const struct ports *p, struct buf *out);
 bool ports_contain(const struct ports *p, uint16_t port);
 
+/* Takes port out of the ranges that hold others as well. False, and nothing changed, when it is
+ * listed by itself or the ranges would become too many. */
+bool ports_exclude(struct ports *p, uint16_t port) MUST_CHECK;
+
 bool ports_parse_one(struct str text, uint16_t *port) MUST_CHECK;
 
 /* Splits at the first hyphen only. False when what is before it is no port, or nothing follows. */

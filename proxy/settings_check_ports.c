@@ -49,9 +49,10 @@ check_name(const struct settings *s, struct conf_problems *problems)
 			     STR_FMT(str_take(name, str_find_byte(name, '.'))), LABEL_MAX_BYTES);
 }
 
-/* Whoever may use the workspace may reach its ports: none of them is the sidecar. */
+/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
+ * around it, a port that is asked for by itself is a mistake. */
 static void
-check_own_ports(const struct settings *s, struct conf_problems *problems)
+exclude_own_ports(struct settings *s, struct conf_problems *problems)
 {
 	const struct {
 		const char *name;
@@ -65,7 +66,7 @@ check_own_ports(const struct settings *s, struct conf_problems *problems)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		uint16_t port = address_is_set(own[i].address) ? address_port(own[i].address) : 0;
 
-		if (port != 0 && ports_contain(&s->auth.ports, port))
+		if (port != 0 && !ports_exclude(&s->auth.ports, port))
 			conf_problem(problems, VAR("PORTS"),
 				     "%u is our own " SETTINGS_PREFIX
 				     "%s; expected ports and ranges without it",
@@ -96,11 +97,11 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 }
 
 void
-settings_check_ports(const struct settings *s, struct conf_problems *problems)
+settings_check_ports(struct settings *s, struct conf_problems *problems)
 {
 	if (s->auth.ports.count == 0 || str_is_empty(s->auth.external_url.host))
 		return;
 	check_name(s, problems);
-	check_own_ports(s, problems);
+	exclude_own_ports(s, problems);
 	check_certificate(s, problems);
 }

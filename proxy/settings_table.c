@@ -129,8 +129,8 @@ static const struct conf_setting rows[] = {
 	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) that are "
 		 "reachable as `<port>-<name>.<zone>`, for those who may use the workspace: with "
 		 "`EXTERNAL_URL=https://kiwi.ws.example.com` port 3000 is at "
-		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges, none of our own "
-		 "listeners among them. DNS and certificate must cover these names, `*.<zone>` "
+		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges, which go around "
+		 "our own listeners. DNS and certificate must cover these names, `*.<zone>` "
 		 "does."},
 	{.group = "GitLab",
 	 .name = "GITLAB_URL",

@@ -33,7 +33,7 @@ bool settings_reads(enum settings_scope scope, const struct conf_setting *row);
 /* Adds what does not hold between settings, and fills in what follows from others. */
 void settings_check(struct settings *s, char **environment, enum settings_scope scope,
 		    struct conf_problems *problems);
-void settings_check_ports(const struct settings *s, struct conf_problems *problems);
+void settings_check_ports(struct settings *s, struct conf_problems *problems);
 
 /* The part of it for SETTINGS_INJECT and SETTINGS_WEBHOOK. */
 void settings_check_container(struct settings *s, struct conf_problems *problems);

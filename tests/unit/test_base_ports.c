@@ -95,6 +95,56 @@ test_contain(void **state)
 }
 
 static void
+test_exclude(void **state)
+{
+	static const struct {
+		struct str from;
+		uint16_t port;
+		const char *to; /* NULL: refused */
+	} cases[] = {
+		{{"1-9", 3}, 5, "1-4,6-9"},
+		{{"1-9", 3}, 1, "2-9"},
+		{{"1-9", 3}, 9, "1-8"},
+		{{"1-2", 3}, 2, "1"},
+		{{"65534-65535", 11}, 65535, "65534"},
+		{{"7,1-9,3-6,20-30", 15}, 5, "7,1-4,6-9,3-4,6,20-30"},
+		{{"20-30,40", 8}, 5, "20-30,40"},
+		{{"5", 1}, 5, NULL},
+		{{"1-9,5", 5}, 5, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ports p = {.count = 0};
+		struct err e = ERR_INIT;
+		struct buf text;
+
+		assert_true(ports_parse(&p, cases[i].from, &e));
+		assert_int_equal(ports_exclude(&p, cases[i].port), cases[i].to != NULL);
+		buf_init(&text, 256);
+		ports_format(&p, &text);
+		assert_true(str_equal(buf_view(&text),
+				      cases[i].to == NULL ? cases[i].from : str_from(cases[i].to)));
+		buf_fini(&text);
+	}
+}
+
+static void
+test_exclude_without_room(void **state)
+{
+	struct ports p = {.count = PORTS_RANGES_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < p.count; i++)
+		p.ranges[i] =
+			(struct ports_range){(uint16_t)(100 * i + 1), (uint16_t)(100 * i + 9)};
+	assert_false(ports_exclude(&p, 305));
+	assert_true(ports_contain(&p, 305));
+	assert_true(ports_exclude(&p, 301));
+	assert_false(ports_contain(&p, 301));
+}
+
+static void
 test_hosts(void **state)
 {
 	static const char *const bad[] = {
@@ -133,6 +183,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_bad_lists),
 		cmocka_unit_test(test_too_many), cmocka_unit_test(test_contain),
+		cmocka_unit_test(test_exclude),	 cmocka_unit_test(test_exclude_without_room),
 		cmocka_unit_test(test_hosts),
 	};
 

@@ -251,7 +251,7 @@ static const char *const mistakes[][3] = {
 	{"PORTS=0", "PORTS", "it is no port"},
 	{"PORTS=3000,08000", "PORTS", "part 2: it is no port"},
 	{"PORTS=3000-2999", "PORTS", "ends before it begins"},
-	{"PORTS=3000,8000-8999", "PORTS", "8080 is our own WORKSPACE_PROXY_HTTP_ADDRESS"},
+	{"PORTS=3000,8080", "PORTS", "8080 is our own WORKSPACE_PROXY_HTTP_ADDRESS"},
 	{"PORTS=9877", "PORTS", "9877 is our own WORKSPACE_PROXY_ADMIN_ADDRESS"},
 	{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
 };
@@ -299,6 +299,19 @@ test_accepted(void **state)
 		assert_fine(f);
 	}
 	assert_int_equal(f->s->auth.cookie_keys.count, 2);
+}
+
+static void
+test_ports_go_around_our_own(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "PORTS=3000,8000-8999");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_true(ports_contain(&f->s->auth.ports, 8079));
+	assert_false(ports_contain(&f->s->auth.ports, 8080)); /* HTTP_ADDRESS */
+	assert_true(ports_contain(&f->s->auth.ports, 8081));
 }
 
 static void
@@ -826,6 +839,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_all_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_mistake_is_one_problem, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ports_go_around_our_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
