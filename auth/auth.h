@@ -196,5 +196,8 @@ struct auth_watch {
 };
 void auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg);
 void auth_watch_stop(struct auth_watch *w); /* fine when not watching */
+/* Something was done with what is watched, at now_ms of the monotonic clock: says whose use was the
+ * last. Fine when not watching. */
+void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
 #endif

@@ -351,6 +351,13 @@ auth_watch_stop(struct auth_watch *w)
 }
 
 void
+auth_watch_note_use(struct auth_watch *w, uint64_t now_ms)
+{
+	if (w->session != NULL)
+		w->session->used_ms = now_ms;
+}
+
+void
 session_move_watches(struct auth_session *from, struct auth_session *to)
 {
 	while (from->watches != NULL) {

@@ -60,16 +60,21 @@ may_lend(const struct auth_session *s)
 	return !s->is_borrowed && !session_has_expired(s) && (token_works(s) || can_renew_ever(s));
 }
 
+/* Not by session_used_ms, which is now for all that are watched. Times may wrap around. */
+static bool
+was_used_later(const struct auth_session *a, const struct auth_session *b)
+{
+	return (int64_t)(a->used_ms - b->used_ms) > 0;
+}
+
 struct auth_session *
 session_find_lender(struct session_store *st)
 {
-	uint64_t now_ms = clock_monotonic_ms();
 	struct auth_session *best = NULL;
 
 	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
 		for (struct auth_session *s = st->buckets[i]; s != NULL; s = s->next_in_bucket) {
-			if (may_lend(s) && (best == NULL || now_ms - session_used_ms(s) <
-								    now_ms - session_used_ms(best)))
+			if (may_lend(s) && (best == NULL || was_used_later(s, best)))
 				best = s;
 		}
 	}

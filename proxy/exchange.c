@@ -199,6 +199,13 @@ refuse_rest(struct exchange *x)
 	reply_status(x, 413);
 }
 
+static void
+note_use(struct exchange *x)
+{
+	proxy_note_activity(x->proxy);
+	auth_watch_note_use(&x->watch, x->proxy->active_ms);
+}
+
 void
 exchange_on_body(struct exchange *x, struct str data)
 {
@@ -220,7 +227,7 @@ exchange_on_body(struct exchange *x, struct str data)
 	case EXCHANGE_RESPONSE:
 	case EXCHANGE_TUNNEL:
 		if (!websocket_is_empty_pong(data))
-			proxy_note_activity(x->proxy);
+			note_use(x);
 		x->body_started = true;
 		upstream_send_body(x->upstream, data);
 		if (upstream_is_blocked(x->upstream))

@@ -346,6 +346,41 @@ test_last_used_session(void **state)
 }
 
 static void
+on_ended(enum auth_end reason, void *arg)
+{
+	(void)reason;
+	(void)arg;
+}
+
+/* Two people with an open IDE each: whoever does something there is the last one. */
+static void
+test_last_used_of_open_sessions(void **state)
+{
+	struct auth_watch first = {.session = NULL};
+	struct auth_watch second = {.session = NULL};
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/x"), AUTH_ALLOW);
+	auth_watch_start(&first, world.verdict.session, on_ended, NULL);
+	world.browser.count = 0;
+	world_come_back(&world, "/");
+	answer("/oauth/token", 200, RENEWED(SECOND_TOKEN, "7200"));
+	answer("/api/v4/user", 200, USER_JSON);
+	answer("/api/graphql", 200, WORKSPACE_JSON);
+	assert_int_equal(world_script(&world, "/x"), AUTH_ALLOW);
+	auth_watch_start(&second, world.verdict.session, on_ended, NULL);
+	for (unsigned i = 0; i < 4; i++) {
+		clock_ahead_ms += SECOND;
+		auth_watch_note_use(i % 2 == 0 ? &first : &second, clock_monotonic_ms());
+		assert_null(ask());
+		assert_given(i % 2 == 0 ? TEST_TOKEN : SECOND_TOKEN);
+	}
+	auth_watch_stop(&first);
+	auth_watch_stop(&second);
+}
+
+static void
 test_cancel(void **state)
 {
 	struct auth_credential_call *call;
@@ -378,6 +413,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_rejected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_while_cloning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_used_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_used_of_open_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	};
 
