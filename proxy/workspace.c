@@ -40,10 +40,15 @@ workspace_clone(const struct proxy *p)
 	return progress->phase == CLONE_OFF || p->clone_is_waived ? NULL : progress;
 }
 
-/* With a session's token, which is kept so that GitLab's "no" can be told of that very one. */
+/* With a session's token, which is kept so that GitLab's "no" can be told of that very one. A clone
+ * that runs goes on with the one that it has. */
 static bool
 start_clone(struct proxy *p, const struct secret *token, struct err *e)
 {
+	enum clone_phase phase = clone_progress(p->clone)->phase;
+
+	if (phase != CLONE_WAITING && phase != CLONE_FAILED)
+		return true;
 	secret_free(p->clone_token);
 	p->clone_token =
 		token == NULL ? NULL : secret_new(secret_view(token).data, secret_view(token).len);
@@ -69,7 +74,7 @@ on_token_renewed(const struct auth_credential *c, void *arg)
 	struct err e = ERR_INIT;
 
 	p->clone_renewal = NULL;
-	if (c->outcome != AUTH_CREDENTIAL_GIVEN ||
+	if (p->clone_is_waived || c->outcome != AUTH_CREDENTIAL_GIVEN ||
 	    str_equal(secret_view(c->token), secret_view(p->clone_token)))
 		return;
 	log_info(NULL, "clone: once more with a renewed token");

@@ -8,6 +8,7 @@ import time
 import pytest
 from clone import CODES, Worker, by_hand, git, settings_for
 from proxy import wait_until
+from test_metrics import ask
 
 
 @pytest.fixture
@@ -80,4 +81,20 @@ def test_token_that_is_never_taken(make_proxy, gitlab, upstream, target, client)
     client.login(proxy.origin + "/", "sasha", "sasha-password")
     wait_until(lambda: len(proxy.log_entries(message="clone: failed")) == 2, what="two failures")
     assert len(proxy.log_entries(message="clone: once more with a renewed token")) == 1
+    assert not target.exists()
+
+
+def test_who_went_on_without_is_not_overtaken(make_proxy, gitlab, upstream, target, client):
+    """The IDE is open by the time that the token has been renewed."""
+    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target)
+    gitlab.faults.add("git-info-refs", status=401, times=2)
+    gitlab.faults.add("token", delay_answer_s=1, skip=1)
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.wait_for_log(message="clone: failed")
+    form = {"Origin": proxy.origin, "Content-Type": "application/x-www-form-urlencoded"}
+    client.fetch(proxy.origin + "/oauth2/workspace", "POST", form, b"action=continue")
+    assert client.fetch(proxy.origin + "/").status == 200
+    given = 'workspace_proxy_git_credentials_total{outcome="given"} 1'
+    wait_until(lambda: given in ask(proxy, "/metrics").text, what="the renewal")
+    assert not proxy.log_entries(message="clone: once more with a renewed token")
     assert not target.exists()
