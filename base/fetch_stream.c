@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fetch_private.h"
+#include "base/fetch_library.h"
 
 #define RETRY_AFTER_MAX_S 86400
 #define BUFFER_BYTES	  (1024u * 1024u)

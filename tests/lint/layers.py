@@ -29,13 +29,19 @@ FRONT_DOORS = {
     "container/container.h",
 }
 
+CURL = {
+    "base/fetch_call.c",
+    "base/fetch_library.c",
+    "base/fetch_private.h",
+    "base/fetch_stream.c",
+}
 TLS = {"base/tls_context.c", "base/tls_private.h", "base/tls_session.c"}
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
     (r"event2/.*|event\.h", {"base/loop.h", "base/loop.c", "base/listen.c", "base/service.c"}),
     (r"evhtp.*", {"base/listen.c", "base/service.c"}),
-    (r"curl/.*", {"base/fetch.c", "base/fetch_stream.c"}),
+    (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
     (r"openssl/.*", TLS | {"base/certificate.c", "base/crypto.c"}),
     (r"jansson\.h", {"base/json.c"}),
