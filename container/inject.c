@@ -145,6 +145,41 @@ inject_is_labelled(const struct node *pod)
 	return str_equal(node_text(node_get(labels, INJECT_LABEL)), STR("true"));
 }
 
+/* All of the name: more than one would be a difference as well. */
+static bool
+is_kept_in(const struct node *before, const struct node *after, struct str name)
+{
+	const struct node *b = node_first(before);
+	const struct node *a = node_first(after);
+
+	for (;;) {
+		while (b != NULL && !str_equal(node_text_at(b, "name"), name))
+			b = b->next;
+		while (a != NULL && !str_equal(node_text_at(a, "name"), name))
+			a = a->next;
+		if (a == NULL || b == NULL)
+			return a == b;
+		if (!node_equal(a, b))
+			return false;
+		a = a->next;
+		b = b->next;
+	}
+}
+
+bool
+inject_is_kept(const struct node *before, const struct node *after)
+{
+	static const char *const lists[] = {"spec.initContainers", "spec.containers"};
+	static const char *const names[] = {INJECT_NAME, INJECT_GIT_CONTAINER};
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < 2; j++)
+			if (!is_kept_in(node_find(before, lists[i]), node_find(after, lists[i]),
+					str_from(names[j])))
+				return false;
+	return true;
+}
+
 /* The label's place is where the webhook would see it. */
 static void
 warn_of_label(struct inject *c, const struct node *object)

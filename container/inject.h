@@ -40,6 +40,13 @@ bool inject_object(const struct container_settings *settings, struct doc *d, str
 /* Whether a pod asks for the sidecar; false for NULL. */
 bool inject_is_labelled(const struct node *pod);
 
+/* Whether the sidecar's containers are the same in two states of a pod, or in neither. */
+bool inject_is_kept(const struct node *before, const struct node *after);
+
+/* Ephemeral containers, which a pod that runs can still get: none may reach the sidecar's process or
+ * secrets. */
+void inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report);
+
 /* Whether the object is a workload or pod, rather than a service. */
 bool inject_is_workload(const struct node *object);
 

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pod: finds the IDE, refuses what the sidecar could not protect, and makes the pod what it
- * must be, step by step. Each step leaves alone what is right already.
+ * One pod: finds the IDE, and makes the pod what it must be, step by step. Each step leaves alone
+ * what is right already. What the sidecar could not protect is refused in inject_checks.c.
  */
 #include "container/inject_private.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
-#define LOOPBACK_HINT                                                                              \
-	"an IDE on the loopback interface does not answer there; the sidecar's probes cover it"
-
-static struct str
-name_of(const struct node *container)
-{
-	return str_take(node_text_at(container, "name"), 63);
-}
 
 /* The annotation's container, Kubernetes' own default, or the first one. */
 static struct node *
@@ -34,7 +26,7 @@ find_ide(struct inject *c)
 		return named;
 	}
 	for (struct node *n = node_first(containers); n != NULL; n = n->next)
-		if (!str_equal(name_of(n), STR(INJECT_NAME)))
+		if (!str_equal(inject_name_of(n), STR(INJECT_NAME)))
 			return n;
 	inject_problem(c, "there is no container of an IDE");
 	return NULL;
@@ -54,168 +46,12 @@ find_upstream_port(struct inject *c)
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX "upstream-port: needed, because "
 			       "container %.*s does not have exactly one port",
-			       STR_FMT(name_of(c->ide)));
+			       STR_FMT(inject_name_of(c->ide)));
 		return;
 	}
 	char *text = arena_printf(&c->doc->arena, "%d", (int)port->integer);
 	c->doc->failed = c->doc->failed || text == NULL;
 	c->params.upstream_port = str_from(text);
-}
-
-static bool
-is_true(const struct node *n)
-{
-	return node_is(n, NODE_BOOL) && n->integer != 0;
-}
-
-static void
-check_namespaces(struct inject *c)
-{
-	if (is_true(node_get(c->spec, "hostNetwork")))
-		inject_problem(c, "hostNetwork: the IDE's loopback would be the node's, open to "
-				  "everything there");
-	if (is_true(node_get(c->spec, "hostPID")))
-		inject_warn(c, "hostPID: the sidecar's process can be seen from outside the pod");
-	if (is_true(node_get(c->spec, "shareProcessNamespace")))
-		inject_warn(c, "shareProcessNamespace: the sidecar's process can be seen and ended "
-			       "from the IDE's container");
-	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
-		inject_problem(c,
-			       "a job would never end with a classic sidecar: the operator has to "
-			       "set INJECT_SIDECAR=native");
-}
-
-static bool
-is_upstream_port(const struct inject *c, const struct node *port)
-{
-	uint64_t number = 0;
-
-	return node_is(port, NODE_INT) && port->integer > 0 &&
-	       str_to_u64(c->params.upstream_port, 1, UINT16_MAX, &number) &&
-	       (uint64_t)port->integer == number;
-}
-
-static void
-check_ports(struct inject *c, const struct node *container)
-{
-	for (const struct node *p = node_first(node_get(container, "ports")); p != NULL;
-	     p = p->next) {
-		const struct node *number = node_get(p, "containerPort");
-		struct str name = node_text_at(p, "name");
-		if (node_is(number, NODE_INT) && (number->integer == INJECT_HTTPS_NUMBER ||
-						  number->integer == INJECT_ADMIN_NUMBER))
-			inject_problem(c, "container %.*s: port %d is the sidecar's",
-				       STR_FMT(name_of(container)), (int)number->integer);
-		if (str_starts_with(name, STR("wsp-")))
-			inject_problem(c,
-				       "container %.*s: port names that begin with wsp- are the "
-				       "sidecar's",
-				       STR_FMT(name_of(container)));
-		if (node_get(p, "hostPort") != NULL && is_upstream_port(c, number))
-			inject_problem(c, "container %.*s: hostPort would lead past the sidecar",
-				       STR_FMT(name_of(container)));
-	}
-}
-
-static void
-check_mounts(struct inject *c, const struct node *container, const struct node *ours)
-{
-	const struct node *mounts = node_get(container, "volumeMounts");
-
-	for (const struct node *m = node_first(mounts); m != NULL; m = m->next) {
-		struct str volume = node_text_at(m, "name");
-		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
-		if (!is_git && node_named(ours, volume) != NULL)
-			inject_problem(c,
-				       "container %.*s: mounts volume %.*s, which is the sidecar's",
-				       STR_FMT(name_of(container)), STR_FMT(volume));
-	}
-}
-
-/* Entries of the list that take something out of the secret by the path. */
-static void
-check_uses(struct inject *c, const struct node *container, const char *list, const char *path,
-	   struct str secret)
-{
-	for (const struct node *n = node_first(node_get(container, list)); n != NULL; n = n->next)
-		if (str_equal(node_text_at(n, path), secret))
-			inject_problem(c,
-				       "container %.*s: reads secret %.*s, which is the sidecar's",
-				       STR_FMT(name_of(container)), STR_FMT(secret));
-}
-
-/* Whether our volumes or the secrets in them are used. */
-static void
-check_secrets(struct inject *c, const struct node *container, const struct node *ours)
-{
-	check_mounts(c, container, ours);
-	for (const struct node *v = ours->first; v != NULL; v = v->next) {
-		struct str secret = node_text_at(v, "secret.secretName");
-		if (secret.len == 0)
-			continue;
-		check_uses(c, container, "env", "valueFrom.secretKeyRef.name", secret);
-		check_uses(c, container, "envFrom", "secretRef.name", secret);
-	}
-}
-
-static void
-check_others(struct inject *c, const struct node *list, const struct node *volumes)
-{
-	for (const struct node *n = node_first(list); n != NULL; n = n->next) {
-		if (str_equal(name_of(n), STR(INJECT_NAME)) ||
-		    str_equal(name_of(n), STR(INJECT_GIT_CONTAINER)))
-			continue;
-		check_ports(c, n);
-		check_secrets(c, n, volumes);
-	}
-}
-
-/* Whether a volume shows the secret, by itself or among others. */
-static bool
-holds_secret(const struct node *volume, struct str secret)
-{
-	const struct node *sources = node_find(volume, "projected.sources");
-
-	if (str_equal(node_text_at(volume, "secret.secretName"), secret))
-		return true;
-	for (const struct node *s = node_first(sources); s != NULL; s = s->next)
-		if (str_equal(node_text_at(s, "secret.name"), secret))
-			return true;
-	return false;
-}
-
-/* Volumes of the pod's own that would open our secrets to its containers. */
-static void
-check_volumes(struct inject *c, const struct node *ours)
-{
-	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
-	     v = v->next) {
-		if (node_named(ours, node_text_at(v, "name")) != NULL)
-			continue;
-		for (const struct node *o = ours->first; o != NULL; o = o->next) {
-			struct str secret = node_text_at(o, "secret.secretName");
-			if (secret.len > 0 && holds_secret(v, secret))
-				inject_problem(
-					c, "volume %.*s: holds secret %.*s, which is the sidecar's",
-					STR_FMT(name_of(v)), STR_FMT(secret));
-		}
-	}
-}
-
-/* When the IDE is moved to loopback, the kubelet reaches it no more. */
-static void
-warn_of_probes(struct inject *c)
-{
-	static const char *const probes[] = {"startupProbe", "livenessProbe", "readinessProbe"};
-
-	if (c->params.ide_env.len == 0 && c->params.ide_args.len == 0)
-		return;
-	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-		const struct node *probe = node_get(c->ide, probes[i]);
-		if (node_get(probe, "httpGet") != NULL || node_get(probe, "tcpSocket") != NULL)
-			inject_warn(c, "container %.*s: %s asks the pod's address: " LOOPBACK_HINT,
-				    STR_FMT(name_of(c->ide)), probes[i]);
-	}
 }
 
 static struct node *
@@ -230,7 +66,7 @@ static void
 report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
 {
 	inject_problem(c, "%s %.*s: is there already and differs%s%.*s", what,
-		       STR_FMT(name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path));
+		       STR_FMT(inject_name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path));
 }
 
 static bool
@@ -267,7 +103,7 @@ count_named(const struct node *list)
 	size_t count = 0;
 
 	for (const struct node *n = node_first(list); n != NULL; n = n->next)
-		count += str_equal(name_of(n), STR(INJECT_NAME));
+		count += str_equal(inject_name_of(n), STR(INJECT_NAME));
 	return count;
 }
 
@@ -440,7 +276,7 @@ ensure_ide_args(struct inject *c)
 			       "annotation " INJECT_PREFIX "ide-args: container %.*s has neither "
 			       "command nor args, so these would take the place of what its image "
 			       "runs; use ide-env, or write its args out",
-			       STR_FMT(name_of(c->ide)));
+			       STR_FMT(inject_name_of(c->ide)));
 		return;
 	}
 	struct node *list = list_at(c, c->ide, "args");
@@ -465,10 +301,7 @@ change(struct inject *c)
 	struct node *volumes = node_new(c->doc, NODE_LIST);
 
 	inject_volumes(c, volumes);
-	check_volumes(c, volumes);
-	check_others(c, node_get(c->spec, "containers"), volumes);
-	check_others(c, node_get(c->spec, "initContainers"), volumes);
-	warn_of_probes(c);
+	inject_check_pod(c, volumes);
 	struct node *container = inject_container(c);
 	if (!inject_is_fine(c))
 		return;
@@ -484,7 +317,7 @@ void
 inject_pod(struct inject *c)
 {
 	inject_params_read(c, false);
-	check_namespaces(c);
+	inject_check_namespaces(c);
 	c->ide = find_ide(c);
 	if (c->ide != NULL)
 		find_upstream_port(c);

@@ -66,11 +66,23 @@ inject_is_fine(const struct inject *c)
 	return c->report->problems.count == 0 && !c->doc->failed;
 }
 
+/* A container's name, or volume's, short enough to be shown. */
+static inline struct str
+inject_name_of(const struct node *named)
+{
+	return str_take(node_text_at(named, "name"), 63);
+}
+
 /* Reads our annotations, which are a pod's or a service's, and reports what is wrong with them. */
 void inject_params_read(struct inject *c, bool is_service);
 
 /* Changes the pod; everything about it is set but ide and params. */
 void inject_pod(struct inject *c);
+
+/* What the sidecar could not protect is a problem: namespaces of the node's; then ports, mounts and
+ * secrets, where ours are the sidecar's volumes. */
+void inject_check_namespaces(struct inject *c);
+void inject_check_pod(struct inject *c, const struct node *ours);
 
 /* What the sidecar's container must be; and its volumes, which the caller's pod must have. */
 struct node *inject_container(struct inject *c);

@@ -59,12 +59,22 @@ is_operation(const struct review *r, const char *operation)
 	return str_equal(node_text_at(r->request, "operation"), str_from(operation));
 }
 
-/* Only what is made or changed as a whole: neither deletions nor status and the like. */
 static bool
-is_reviewed(const struct review *r)
+is_subresource(const struct review *r, const char *name)
 {
-	return node_is(r->object, NODE_MAP) && node_text_at(r->request, "subResource").len == 0 &&
-	       (is_operation(r, "CREATE") || is_operation(r, "UPDATE"));
+	return str_equal(node_text_at(r->request, "subResource"), str_from(name));
+}
+
+/* Only what is made or changed: neither deletions nor status and the like. */
+static bool
+is_reviewed(const struct review *r, enum review_kind kind)
+{
+	bool is_whole = is_subresource(r, "");
+	bool is_part = is_subresource(r, "ephemeralcontainers") || is_subresource(r, "resize");
+
+	return node_is(r->object, NODE_MAP) &&
+	       (is_operation(r, "CREATE") || is_operation(r, "UPDATE")) &&
+	       (is_whole || (kind == REVIEW_VALIDATE && is_part));
 }
 
 static bool
@@ -107,20 +117,13 @@ mutate(struct review *r, struct err *e)
 	       err_set(e, ERR_LIMIT, "AdmissionReview: the patch is too large");
 }
 
+/* The pod must be what it would be made. */
 static bool
-validate(struct review *r, struct err *e)
+validate_whole(struct review *r, struct err *e)
 {
-	const struct node *old = node_get(r->request, "oldObject");
-
-	if (!is_pod(r->object))
-		return true;
-	if (is_operation(r, "UPDATE") && inject_is_labelled(old)) {
-		if (!inject_is_labelled(r->object))
-			deny(r, "label " INJECT_LABEL ": a pod keeps it");
-		return true;
-	}
 	const struct node *before = node_copy(&r->doc, r->object);
 	bool is_ours = inject_object(r->settings, &r->doc, r->object, &r->report);
+
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
@@ -129,6 +132,47 @@ validate(struct review *r, struct err *e)
 		     "label " INJECT_LABEL ": the pod does not have the sidecar; pods get it when "
 		     "they are created, from the mutating webhook");
 	return true;
+}
+
+/*
+ * Of a pod that exists images can change, resources, labels and annotations. As long as our
+ * containers stay as they are it does not matter what settings would make of them now: pods of an
+ * earlier configuration go on, and controllers may finish with them.
+ */
+static bool
+validate_update(struct review *r, const struct node *old, struct err *e)
+{
+	if (!inject_is_labelled(r->object)) {
+		deny(r, "label " INJECT_LABEL ": a pod keeps it");
+		return true;
+	}
+	return inject_is_kept(old, r->object) || validate_whole(r, e);
+}
+
+static bool
+validate_ephemeral(struct review *r, struct err *e)
+{
+	if (!inject_is_labelled(r->object))
+		return true;
+	inject_check_ephemeral(&r->doc, r->object, &r->report);
+	if (r->doc.failed)
+		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
+	deny_problems(r);
+	return true;
+}
+
+static bool
+validate(struct review *r, struct err *e)
+{
+	const struct node *old = node_get(r->request, "oldObject");
+
+	if (!is_pod(r->object))
+		return true;
+	if (is_subresource(r, "ephemeralcontainers"))
+		return validate_ephemeral(r, e);
+	if (is_operation(r, "UPDATE") && inject_is_labelled(old))
+		return validate_update(r, old, e);
+	return validate_whole(r, e);
 }
 
 static void
@@ -195,7 +239,7 @@ answer(struct review *r, enum review_kind kind, struct str body, struct err *e)
 {
 	if (!read_request(r, body, e))
 		return false;
-	if (is_reviewed(r) && !(kind == REVIEW_MUTATE ? mutate(r, e) : validate(r, e)))
+	if (is_reviewed(r, kind) && !(kind == REVIEW_MUTATE ? mutate(r, e) : validate(r, e)))
 		return false;
 	return write_response(r, e);
 }

@@ -152,6 +152,48 @@ def test_pods_that_validation_refuses(webhook):
     assert webhook.admits(None, operation="DELETE", oldObject=done) is True
 
 
+def updated(done, **more):
+    """An update's arguments, and the pod that it makes."""
+    return copy.deepcopy(done), {"operation": "UPDATE", "oldObject": done, **more}
+
+
+def test_updates_of_a_pod_that_runs(make_webhook):
+    webhook = make_webhook(INJECT_IMAGE="registry.example.com/workspace-proxy:2", DRAIN_TIMEOUT="200ms")
+    done = injected(manifests.pod())  # with version 1, as other settings had it
+    pod, update = updated(done)
+    pod["metadata"]["finalizers"] = ["example.com/batch"]
+    pod["spec"]["containers"][0]["image"] = "ide:2"
+    assert webhook.admits(pod, **update) is True
+    for sidecar in pod["spec"]["initContainers"][:2]:
+        sidecar["image"] = "registry.example.com/workspace-proxy:2"
+    assert webhook.admits(pod, **update) is True
+    pod["spec"]["initContainers"][1]["image"] = "evil:1"
+    response = webhook.review("/validate", pod, **update)
+    assert response["allowed"] is False and "differs at image" in response["status"]["message"]
+    pod, update = updated(done, subResource="resize")
+    pod["spec"]["initContainers"][1]["resources"]["limits"]["memory"] = "1Mi"
+    assert webhook.admits(pod, **update) is False
+    assert webhook.admits(pod, **{**update, "subResource": "status"}) is True
+
+
+def test_containers_for_debugging(webhook):
+    done = injected(manifests.pod())
+    kept = "workspace-proxy-secret"
+    refused = {
+        "mounts volume": {"volumeMounts": [{"name": kept, "mountPath": "/x"}]},
+        "reads secret": {"envFrom": [{"secretRef": {"name": "workspace-proxy"}}]},
+        "targetContainerName": {"targetContainerName": manifests.SIDECAR},
+        "": {"targetContainerName": "ide", "volumeMounts": [{"name": "projects", "mountPath": "/x"}]},
+    }
+    for said, fields in refused.items():
+        pod, update = updated(done, subResource="ephemeralcontainers")
+        pod["spec"]["ephemeralContainers"] = [{"name": "debugger", "image": "shell:1", **fields}]
+        response = webhook.review("/validate", pod, **update)
+        assert response["allowed"] is (said == ""), fields
+        assert said in response.get("status", {}).get("message", ""), response
+        assert webhook.patch(pod, **update) == []
+
+
 def test_what_the_author_can_mend_is_said(webhook):
     response = webhook.review("/mutate", manifests.pod(image="evil:1", upstream_prot="1"))
     assert response["allowed"] is False and "patch" not in response
@@ -359,6 +401,7 @@ def configuration(kind, path, webhook, ca):
     """A webhook's configuration for pods and services."""
     url = urllib.parse.urlunsplit(("https", f"localhost:{webhook.port}", path, "", ""))
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
+    resources = ["pods", "services"] if path == "/mutate" else ["pods", "pods/ephemeralcontainers"]
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": kind,
@@ -367,7 +410,7 @@ def configuration(kind, path, webhook, ca):
             {
                 "name": f"{path[1:]}.workspace-proxy.io",
                 "clientConfig": {"url": url, "caBundle": base64.b64encode(ca).decode()},
-                "rules": [{**rule, "resources": ["pods", "services"]}],
+                "rules": [{**rule, "resources": resources}],
                 "objectSelector": {"matchLabels": {manifests.LABEL: "true"}},
                 "admissionReviewVersions": ["v1"],
                 "sideEffects": "None",
@@ -408,6 +451,10 @@ def test_a_real_api_server(make_webhook, certificates, tmp_path):
         status, made = server.ask("POST", pods, manifests.full_pod())
         assert status == 201, made
         assert made["spec"]["initContainers"][1]["name"] == manifests.SIDECAR
+        shell = {"name": "shell", "image": "shell:1", "targetContainerName": manifests.SIDECAR}
+        changed = {**made, "spec": {**made["spec"], "ephemeralContainers": [shell]}}
+        status, text = server.ask("PUT", f"{pods}/kiwi/ephemeralcontainers", changed)
+        assert status == 422 and "targetContainerName" in json.dumps(text), text
         label = made["metadata"]["labels"].pop(manifests.LABEL)
         assert label == "true"
         status, text = server.ask("PUT", f"{pods}/kiwi", made)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "container/kubernetes"
 RENDERED = {"ingress": "overlays/ingress", "gateway": "overlays/gateway", "example": "example"}
 LABEL = "workspace-proxy.io/inject"
+VALIDATED = {"pods", "pods/ephemeralcontainers", "pods/resize"}  # ways to change a pod
 
 KINDS = {
     ("apps/v1", "Deployment"): "V1Deployment",
@@ -405,6 +406,9 @@ def check_webhooks(cluster, document):
             yield f"{describe(document)}: our own pods wait for themselves"
         if not 1 <= hook["timeoutSeconds"] <= 10:
             yield f"{describe(document)}: timeoutSeconds"
+        reviewed = {resource for rule in hook["rules"] for resource in rule["resources"]}
+        if missing := ({"pods", "services"} if path == "/mutate" else VALIDATED) - reviewed:
+            yield f"{describe(document)}: does not review {', '.join(sorted(missing))}"
 
 
 CHECKS = {

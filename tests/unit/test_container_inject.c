@@ -345,6 +345,8 @@ static const char *const refused[][2] = {
 	{WITH("external-url: http://kiwi.ws.example.com"), "external-url"},
 	{WITH("ide-env: no assignment"), "NAME=value"},
 	{SPEC("hostNetwork: true"), "hostNetwork"},
+	{SPEC("hostPID: true"), "hostPID"},
+	{SPEC("shareProcessNamespace: true"), "shareProcessNamespace"},
 	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 8443}]}\n",
 	 "8443"},
 	{POD_HEAD
@@ -499,8 +501,6 @@ static void
 test_warnings(void **state)
 {
 	static const char *const cases[][2] = {
-		{SPEC("shareProcessNamespace: true"), "shareProcessNamespace"},
-		{SPEC("hostPID: true"), "hostPID"},
 		{POD_HEAD NOTE("ide-env: HOST=127.0.0.1") POD_TAIL
 		 "    livenessProbe: {tcpSocket: {port: 60001}}\n" POD_END,
 		 "livenessProbe"},
