@@ -43,8 +43,8 @@ bool inject_is_labelled(const struct node *pod);
 /* Whether the sidecar's containers are the same in two states of a pod, or in neither. */
 bool inject_is_kept(const struct node *before, const struct node *after);
 
-/* Ephemeral containers, which a pod that runs can still get: none may reach the sidecar's process or
- * secrets. */
+/* Ephemeral containers, which a pod that runs can still get: none may reach the sidecar's process
+ * or secrets. */
 void inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report);
 
 /* Whether the object is a workload or pod, rather than a service. */
