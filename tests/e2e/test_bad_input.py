@@ -265,7 +265,7 @@ def test_a_branch_that_is_not_there(make_proxy, client, gitlab, upstream, target
 
 def test_a_clone_that_stalls(make_proxy, client, gitlab, upstream, target):
     gitlab.faults.add("git-upload-pack", stall_after=300)
-    proxy = start_clone(make_proxy, client, gitlab, upstream, target, CLONE_STALL_TIMEOUT="2s")
+    proxy = start_clone(make_proxy, client, gitlab, upstream, target, CLONE_STALL_TIMEOUT="2s", CLONE_RETRIES="0")
     assert clone_end(client, proxy)["problem"] == "stalled"
     assert_untouched(target)
 

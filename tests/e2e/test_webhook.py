@@ -10,6 +10,7 @@ import copy
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -231,6 +232,13 @@ def test_what_is_no_review(webhook):
     assert webhook.ask("/other", "{}")[0] == 404
     _, figures = webhook.ask("/metrics")
     assert f'{{webhook="mutate",outcome="malformed"}} {len(MALFORMED)}' in figures
+
+
+def test_what_is_told_is_documented(webhook):
+    with open(os.path.join(proxy_module.ROOT, "docs", "metrics.md")) as file:
+        documented = set(re.findall(r"^\| `([a-z_]+)` .* \| (?:webhook|all) \| [^|]+ \|$", file.read(), re.M))
+    _, figures = webhook.ask("/metrics")
+    assert set(re.findall(r"^# TYPE (\S+)", figures, re.M)) == documented
 
 
 def test_sizes(webhook):
