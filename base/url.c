@@ -169,6 +169,12 @@ url_split_authority(struct str text, struct str *host, uint16_t *port)
 	return rest.data[0] == ':' && parse_port(str_skip(rest, 1), port);
 }
 
+bool
+url_is_same_origin(const struct url *a, const struct url *b)
+{
+	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) && a->port == b->port;
+}
+
 uint16_t
 url_default_port(struct str scheme)
 {

@@ -31,6 +31,9 @@ bool url_parse(struct url *u, struct str text, struct arena *a, struct err *e) M
 /* "https://host[:port]", the port only where it is not the default (RFC 6454 section 6.1). */
 char *url_origin(const struct url *u, struct arena *a) MUST_CHECK;
 
+/* Scheme, host and port (RFC 6454 section 5). */
+bool url_is_same_origin(const struct url *a, const struct url *b);
+
 uint16_t url_default_port(struct str scheme);
 
 /*

@@ -37,24 +37,17 @@ host_is_loopback(struct str host)
 	}
 }
 
-static bool
-is_same_origin(const struct url *a, const struct url *b)
-{
-	return !str_is_empty(a->host) && str_equal(a->scheme, b->scheme) &&
-	       str_equal(a->host, b->host) && a->port == b->port;
-}
-
 bool
 source_is_gitlab(const struct clone_settings *settings)
 {
-	return is_same_origin(&settings->url, &settings->gitlab_url);
+	return url_is_same_origin(&settings->url, &settings->gitlab_url);
 }
 
 bool
 source_is_allowed(const struct clone_settings *settings)
 {
 	for (size_t i = 0; i < settings->origins.count; i++) {
-		if (is_same_origin(&settings->url, &settings->origins.items[i]))
+		if (url_is_same_origin(&settings->url, &settings->origins.items[i]))
 			return true;
 	}
 	return source_is_gitlab(settings);

@@ -174,12 +174,6 @@ read_shallow(struct exchange *x)
 	return 0;
 }
 
-static bool
-is_same_origin(const struct url *a, const struct url *b)
-{
-	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) && a->port == b->port;
-}
-
 /* Where listing refs is sent on to becomes the repository's address, if it is one of ours. */
 static bool
 move_base(struct transport *t, struct str location, struct err *e)
@@ -192,7 +186,7 @@ move_base(struct transport *t, struct str location, struct err *e)
 	arena_init(&arena, 4 * (size_t)URL_MAX_BYTES);
 	ok = url_parse(&ours, str_from(t->options->url), &arena, e) &&
 	     url_parse(&theirs, location, &arena, e);
-	if (ok && !is_same_origin(&ours, &theirs))
+	if (ok && !url_is_same_origin(&ours, &theirs))
 		ok = err_set(e, ERR_DENIED, "redirected to %.*s port %u, which is not followed",
 			     STR_FMT(str_take(theirs.host, 100)), (unsigned)theirs.port);
 	else if (ok && !str_ends_with(location, STR(LISTING_SUFFIX)))

@@ -57,12 +57,6 @@ origin_of(struct check *c, const struct url *u)
 	return origin == NULL ? "" : origin;
 }
 
-static bool
-is_same_origin(const struct url *a, const struct url *b)
-{
-	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) && a->port == b->port;
-}
-
 /* Names that never leave the machine (RFC 6761 section 6.3), and its own addresses. */
 static bool
 is_loopback(const struct url *u)
@@ -346,7 +340,7 @@ check_relayed_redirect(struct check *c)
 	const struct url *relay = &c->s->auth.relay_url;
 	const char *path = arena_printf(&c->s->arena, "%.*s/callback", STR_FMT(relay->path));
 
-	if (path == NULL || (is_same_origin(u, relay) && str_equal(u->path, str_from(path)) &&
+	if (path == NULL || (url_is_same_origin(u, relay) && str_equal(u->path, str_from(path)) &&
 			     str_is_empty(u->query)))
 		return;
 	conf_problem(c->problems, VAR("REDIRECT_URL"),
@@ -374,7 +368,7 @@ check_redirect_url(struct check *c)
 		conf_problem(c->problems, VAR("REDIRECT_URL"), "a query has no place in it");
 	if (!has_url(&a->external_url))
 		return;
-	if (!is_same_origin(u, &a->external_url))
+	if (!url_is_same_origin(u, &a->external_url))
 		conf_note(c->problems, VAR("REDIRECT_URL"),
 			  "not at EXTERNAL_URL: whoever answers there must send browsers on to "
 			  "%s%s",
@@ -433,7 +427,7 @@ is_allowed_origin(struct check *c)
 	const struct clone_origins *origins = &c->s->clone.origins;
 
 	for (size_t i = 0; i < origins->count; i++) {
-		if (is_same_origin(&c->s->clone.url, &origins->items[i]))
+		if (url_is_same_origin(&c->s->clone.url, &origins->items[i]))
 			return true;
 	}
 	return false;
@@ -454,9 +448,9 @@ check_clone_origin(struct check *c)
 		if (str_equal(u->scheme, STR("http")) && !is_loopback(u) && !is_allowed_origin(c))
 			conf_problem(c->problems, VAR("CLONE_URL"), "got \"%s…\"; expected https",
 				     origin_of(c, u));
-	} else if (has_url(api) && is_same_origin(u, api)) {
+	} else if (has_url(api) && url_is_same_origin(u, api)) {
 		c->s->clone.gitlab_url = *api;
-	} else if (has_url(gitlab) && !is_same_origin(u, gitlab) && !is_allowed_origin(c)) {
+	} else if (has_url(gitlab) && !url_is_same_origin(u, gitlab) && !is_allowed_origin(c)) {
 		conf_problem(c->problems, VAR("CLONE_URL"),
 			     "got \"%s…\"; expected the origin of GITLAB_URL, \"%s\", or one of "
 			     "CLONE_ORIGINS",

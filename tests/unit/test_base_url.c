@@ -93,6 +93,25 @@ test_origin_names_other_ports_only(void **state)
 }
 
 static void
+test_origins_are_scheme_host_and_port(void **state)
+{
+	static const char *const others[] = {"http://git.example.com/a", "https://example.com/a",
+					     "https://git.example.com:8443/a"};
+	struct err e = ERR_INIT;
+	struct url u;
+	struct url other;
+
+	(void)state;
+	assert_true(url_parse(&u, STR("https://git.example.com/a?b"), &arena, &e));
+	assert_true(url_parse(&other, STR("https://GIT.example.com:443/c"), &arena, &e));
+	assert_true(url_is_same_origin(&u, &other));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_true(url_parse(&other, str_from(others[i]), &arena, &e));
+		assert_false(url_is_same_origin(&u, &other));
+	}
+}
+
+static void
 test_parse_copies_into_the_arena(void **state)
 {
 	char text[] = "https://host/path?query";
@@ -546,6 +565,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_splits_the_parts),
 		cmocka_unit_test(test_origin_names_other_ports_only),
+		cmocka_unit_test(test_origins_are_scheme_host_and_port),
 		cmocka_unit_test(test_parse_copies_into_the_arena),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_parse_limits),
