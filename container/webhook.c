@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/metrics_process.h"
 #include "base/service.h"
 #include "base/tls.h"
 #include "container/review.h"
@@ -52,6 +53,7 @@ struct webhook {
 	struct loop_timer deadline;
 	struct stamp stamps[2];
 	struct webhook_metrics metrics;
+	struct metrics_process process;
 };
 
 static const char *const kinds[REVIEW_KINDS] = {
@@ -175,6 +177,7 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	w->metrics.expires_at_s = tls_context_expires_at_s(w->tls);
 	reply->content_type = METRICS_CONTENT_TYPE;
 	metrics_write(&container_metrics_table, &w->metrics, 0, &reply->body);
+	metrics_process_write(&w->process, &reply->body);
 }
 
 static bool
@@ -294,6 +297,7 @@ start(struct webhook *w, struct err *e)
 	const struct container_settings *s = w->settings;
 	char text[ADDRESS_TEXT_MAX];
 
+	metrics_process_init(&w->process);
 	w->loop = loop_new(e);
 	if (w->loop == NULL)
 		return false;
