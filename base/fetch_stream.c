@@ -26,7 +26,8 @@ struct fetch_stream {
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *host; /* for messages */
+	char *host;	/* for messages */
+	char *location; /* of the last answer */
 	char *buffer;
 	size_t start, end; /* what was received and not read */
 	size_t head_bytes;
@@ -133,6 +134,8 @@ stop(struct fetch_stream *s)
 	s->headers = NULL;
 	curl_free(s->host);
 	s->host = NULL;
+	curl_free(s->location);
+	s->location = NULL;
 	s->start = s->end = s->head_bytes = 0;
 	s->is_connected = s->has_head = s->is_paused = s->is_done = false;
 	s->problem[0] = '\0';
@@ -358,12 +361,27 @@ wait_for(struct fetch_stream *s, bool wants_byte, struct err *e)
 	}
 }
 
+/* Absolute. libcurl itself says where it would go only once all of the answer is there. */
+static void
+read_location(struct fetch_stream *s, const char *url)
+{
+	struct curl_header *header = NULL;
+	CURLU *parsed;
+
+	if (curl_easy_header(s->easy, "Location", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return;
+	parsed = curl_url();
+	if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_set(parsed, CURLUPART_URL, header->value, 0) == CURLUE_OK)
+		(void)curl_url_get(parsed, CURLUPART_URL, &s->location, 0);
+	curl_url_cleanup(parsed);
+}
+
 bool
 fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *request,
 		  struct fetch_stream_head *head, struct err *e)
 {
 	char *content_type = NULL;
-	char *location = NULL;
 	curl_off_t retry_after_s = 0;
 	long status = 0;
 
@@ -371,14 +389,14 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 		return false;
 	(void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &content_type);
-	(void)curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &location);
+	read_location(s, request->url);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	if (status < 100 || status > 599)
 		return err_set(e, ERR_PROTOCOL, "%s: unknown status", s->host);
 	*head = (struct fetch_stream_head){
 		.status = (unsigned)status,
 		.content_type = str_from(content_type),
-		.location = str_from(location),
+		.location = str_from(s->location),
 		.retry_after_ms = retry_after_s > 0 && retry_after_s < RETRY_AFTER_MAX_S
 					  ? (uint64_t)retry_after_s * 1000
 					  : 0,

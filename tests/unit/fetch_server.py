@@ -66,6 +66,11 @@ def stall(conn):
     wait_for_end(conn)
 
 
+def redirect_late(conn):
+    conn.sendall(b"HTTP/1.1 302 Found\r\nLocation: ok?a=b\r\nContent-Length: 100\r\n\r\n")
+    wait_for_end(conn)
+
+
 def reset(conn):
     head_only(conn, 100)
     conn.sendall(b"some")
@@ -103,6 +108,7 @@ ANSWERS = {
     "/vanish": vanish,
     "/garbage": lambda c: (c.sendall(b"this is not HTTP at all\r\n\r\n"), c.close()),
     "/redirect": lambda c: reply(c, b"302 Found", b"", b"Location: /ok\r\n"),
+    "/redirect-late": redirect_late,
     "/busy": lambda c: reply(c, b"503 Service Unavailable", b"", b"Retry-After: 17\r\n"),
     "/patient": lambda c: reply(c, b"429 Too Many", b"", b"Retry-After: 99999999\r\n"),
     "/delay": delayed,

@@ -124,6 +124,11 @@ test_answers(void **state)
 	assert_int_equal(head.status, 302);
 	snprintf(location, sizeof(location), "http://127.0.0.1:%u/ok", plain_port);
 	assert_true(str_equal(head.location, str_from(location)));
+	/* Before its body has come, as over HTTP/2. */
+	assert_true(open_path(s, plain_port, "/redirect-late", &head, &e));
+	assert_int_equal(head.status, 302);
+	snprintf(location, sizeof(location), "http://127.0.0.1:%u/ok?a=b", plain_port);
+	assert_true(str_equal(head.location, str_from(location)));
 	fetch_stream_free(s);
 }
 
