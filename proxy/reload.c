@@ -47,6 +47,19 @@ reload_keys(struct reload *r, struct err *e)
 }
 
 static bool
+reload_relay_key(struct reload *r, struct err *e)
+{
+	struct auth_settings *s = &r->settings->auth;
+	struct secret *key = NULL;
+
+	if (!settings_read_relay_key(r->settings->files.relay_key, &key, e))
+		return false;
+	secret_free(s->relay_key);
+	s->relay_key = key;
+	return true;
+}
+
+static bool
 reload_authorities(struct reload *r, struct err *e)
 {
 	if (!tls_check_authorities(r->settings->gitlab_ca_file, e))
@@ -63,6 +76,7 @@ static const struct reload_part {
 	{"client secret", reload_client_secret},
 	{"keys", reload_keys},
 	{"GitLab's authorities", reload_authorities},
+	{"relay key", reload_relay_key},
 };
 
 static void
@@ -152,6 +166,7 @@ name_files(struct reload *r)
 	r->files[1][0].path = r->fetch == NULL ? NULL : s->files.client_secret;
 	r->files[2][0].path = s->files.keys;
 	r->files[3][0].path = r->fetch == NULL ? NULL : s->gitlab_ca_file;
+	r->files[4][0].path = s->files.relay_key;
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is read again while the process runs: certificate, client secret, cookie keys, the relay's
- * master keys and GitLab's authorities, as far as they come from files.
+ * What is read again while the process runs: certificate, client secret, cookie keys, a workspace's
+ * key for the relay, the relay's master keys and GitLab's authorities, as far as they come from
+ * files.
  *
  * On SIGHUP at once, and by itself when a file has changed and stays as it is for a moment: a
  * mounted secret that Kubernetes swaps is a changed file, too. What can't be used changes nothing,
@@ -14,7 +15,7 @@
 
 #include "proxy/proxy.h"
 
-#define RELOAD_PARTS 4
+#define RELOAD_PARTS 5
 #define RELOAD_PATHS 2
 
 struct reload_file {

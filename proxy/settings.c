@@ -102,7 +102,8 @@ remember_files(struct settings *s, char **environment, enum settings_scope scope
 
 	return remember_file(s, environment, "CLIENT_SECRET", &s->files.client_secret) &&
 	       remember_file(s, environment, is_relay ? "RELAY_MASTER_KEY" : "COOKIE_SECRET",
-			     &s->files.keys);
+			     &s->files.keys) &&
+	       remember_file(s, environment, "RELAY_KEY", &s->files.relay_key);
 }
 
 static bool
@@ -138,6 +139,18 @@ settings_read_keys(const char *path, struct auth_keys *keys, struct err *e)
 	if (!settings_read_secret(path, &text, e))
 		return false;
 	bool ok = settings_parse_cookie_secret(secret_view(text), keys, NULL, e);
+	secret_free(text);
+	return ok || err_wrap(e, "%s", path);
+}
+
+bool
+settings_read_relay_key(const char *path, struct secret **key, struct err *e)
+{
+	struct secret *text;
+
+	if (!settings_read_secret(path, &text, e))
+		return false;
+	bool ok = settings_parse_relay_key(secret_view(text), key, NULL, e);
 	secret_free(text);
 	return ok || err_wrap(e, "%s", path);
 }

@@ -23,6 +23,7 @@
 struct settings_files {
 	const char *client_secret;
 	const char *keys; /* COOKIE_SECRET's, or RELAY_MASTER_KEY's */
+	const char *relay_key;
 };
 
 struct settings {
@@ -97,5 +98,6 @@ void settings_free(struct settings *s);
 /* Reads a secret's file again. What is filled is the caller's. */
 bool settings_read_secret(const char *path, struct secret **secret, struct err *e) MUST_CHECK;
 bool settings_read_keys(const char *path, struct auth_keys *keys, struct err *e) MUST_CHECK;
+bool settings_read_relay_key(const char *path, struct secret **key, struct err *e) MUST_CHECK;
 
 #endif

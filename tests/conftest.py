@@ -211,7 +211,7 @@ class ProxyMaker:
                 "LOG_LEVEL": "debug",
             }
             values.update({k: v for k, v in settings.items() if k != "application"})
-            masters = values["RELAY_MASTER_KEY"].split(",")
+            masters = proxy_module.master_keys(values)
             log = self._directory / f"relay-{len(self.started)}.log"
             one = proxy_module.Relay({k: v for k, v in values.items() if v is not None}, log, masters)
             one.context = self._certificates.context()

@@ -205,6 +205,55 @@ def test_master_keys_rotate(replicas, make_relay, make_proxy, gitlab, upstream, 
     assert client.navigate(start_url(first, text)).status == 302
 
 
+def write(path, text):
+    """At once, as a mounted secret changes."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+def test_keys_rotate_without_a_restart(make_relay, make_proxy, gitlab, upstream, make_client, tmp_path):
+    """As docs/kubernetes.md says it: behind, in front, workspaces, alone."""
+    master, own = tmp_path / "master-key", tmp_path / "relay-key"
+    old, new = proxy_module.new_cookie_secret(), proxy_module.new_cookie_secret()
+    write(master, old)
+    write(own, relay_module.encode(bytes(range(32))))
+    relay = make_relay(gitlab, RELAY_MASTER_KEY=None, RELAY_MASTER_KEY_FILE=str(master), RELOAD_INTERVAL="20ms")
+    proxy = make_proxy(
+        gitlab, upstream, relay=relay, RELAY_KEY=None, RELAY_KEY_FILE=str(own), RELOAD_INTERVAL="20ms"
+    )
+    proxy.secrets = [secret for secret in proxy.secrets if secret]
+    relay.secrets += [old, new]
+
+    def rotate(process, path, text, part):
+        count = len(process.log_entries(message="reloaded", part=part))
+        write(path, text)
+        proxy_module.wait_until(lambda: len(process.log_entries(message="reloaded", part=part)) > count)
+
+    def key_of(text):
+        return relay_module.encode(relay_module.derive_key(bytes.fromhex(text), proxy.host))
+
+    def signs_in():
+        reply = make_client().login(proxy.origin + "/", "sasha", "sasha-password")
+        return reply.status == 200 and "This is the IDE" in reply.text
+
+    reply = make_client().follow(make_client().navigate(proxy.origin + "/"))
+    assert reply.status == 403, "signed by another key"
+    rotate(proxy, own, key_of(old), "relay key")
+    assert signs_in()
+    write(own, "damaged")
+    proxy.wait_for_log(message="not reloaded; the old one stays", part="relay key")
+    rotate(relay, master, f"{old},{new}", "keys")
+    assert signs_in()
+    rotate(relay, master, f"{new},{old}", "keys")
+    assert signs_in()
+    rotate(proxy, own, key_of(new), "relay key")
+    rotate(relay, master, new, "keys")
+    assert signs_in()
+    rotate(proxy, own, key_of(old), "relay key")
+    reply = make_client().follow(make_client().navigate(proxy.origin + "/"))
+    assert reply.status == 403, "the old key is gone"
+
+
 # Starts that are refused
 
 

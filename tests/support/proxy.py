@@ -279,6 +279,15 @@ def new_cookie_secret():
     return secrets.token_hex(32)
 
 
+def master_keys(settings):
+    """A relay's, by value or from their file as it is now."""
+    text = settings.get("RELAY_MASTER_KEY")
+    if text is None:
+        with open(settings["RELAY_MASTER_KEY_FILE"]) as file:
+            text = file.read()
+    return text.strip().split(",")
+
+
 class Relay(Proxy):
     """One process of `workspace-proxy relay`. ports: kept for workspaces below its zones."""
 
@@ -308,7 +317,7 @@ class Relay(Proxy):
     @property
     def master(self):
         """The key that seals."""
-        return bytes.fromhex(self.settings["RELAY_MASTER_KEY"].split(",")[0])
+        return bytes.fromhex(master_keys(self.settings)[0])
 
     def next_port(self):
         self._used_ports += 1
