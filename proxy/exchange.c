@@ -376,6 +376,8 @@ count(const struct exchange *x, uint64_t duration_us)
 
 	if (route == METRICS_IDE && x->request.wants_websocket)
 		route = METRICS_WEBSOCKET;
+	else if (route == METRICS_IDE && x->route.port != 0)
+		route = METRICS_PORT;
 	if (x->state == EXCHANGE_TUNNEL)
 		m->websockets_ended[websocket_end(x)]++;
 	m->in_flight--;

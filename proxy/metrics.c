@@ -17,9 +17,13 @@ _Static_assert(UPSTREAM_BROKEN + 1 == METRICS_UPSTREAM_FAILURES, "every failure 
 static const char *const sources[] = {"sidecar", "relay", NULL};
 
 static const char *const routes[METRICS_ROUTES] = {
-	[METRICS_IDE] = "ide",	   [METRICS_WEBSOCKET] = "websocket",
-	[METRICS_AUTH] = "auth",   [METRICS_WORKSPACE] = "workspace",
-	[METRICS_RELAY] = "relay", [METRICS_NO_ROUTE] = "none",
+	[METRICS_IDE] = "ide",
+	[METRICS_PORT] = "port",
+	[METRICS_WEBSOCKET] = "websocket",
+	[METRICS_AUTH] = "auth",
+	[METRICS_WORKSPACE] = "workspace",
+	[METRICS_RELAY] = "relay",
+	[METRICS_NO_ROUTE] = "none",
 };
 static const char *const codes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
 							  "3xx",  "4xx", "5xx"};
@@ -57,7 +61,8 @@ static const struct metrics_family counted[] = {
 	 COUNTED(requests),
 	 .labels = {METRICS_LABEL("route", routes), METRICS_LABEL("code", codes)},
 	 .help = "Requests that have ended, by what they were for and the class of their status; "
-		 "none: the browser left before an answer. WebSockets count when they close."},
+		 "none: the browser left before an answer. WebSockets count when they close, those "
+		 "of ports as well."},
 	{.name = "workspace_proxy_http_request_duration_seconds",
 	 .type = METRICS_HISTOGRAM,
 	 .unit = METRICS_MICROSECONDS,

@@ -13,6 +13,7 @@ struct proxy;
 
 enum metrics_route {
 	METRICS_IDE,
+	METRICS_PORT,
 	METRICS_WEBSOCKET,
 	METRICS_AUTH,
 	METRICS_WORKSPACE,

@@ -9,6 +9,7 @@ import pytest
 import websocket
 from ports import COOKIE, PortHost, ticket_of
 from proxy import run, wait_until
+from test_metrics import scrape
 from upstream import Upstream
 
 NAME = "kiwi.ws.localhost"
@@ -476,6 +477,9 @@ def test_each_port_has_its_own_waiting_page(make_ports, client, gitlab):
         assert reply.status == 503 and reply.json()["error"] == "port_not_ready"
         assert reply.json()["port"] == {"number": host.port, "ready": False}
         assert client.navigate(proxy.origin + "/").status == 200, "the IDE is none the worse"
+        figures = scrape(proxy)
+        assert figures.get("workspace_proxy_http_requests_total", route="port", code="5xx") == 2
+        assert figures.get("workspace_proxy_http_requests_total", route="ide", code="5xx") == 0
         assert admin_state(proxy)["ports"] == {str(host.port): False} and admin_state(proxy)["ide_ready"]
         place.listen()
         wait_until(lambda: admin_state(proxy)["ports"] == {str(host.port): True}, what="the port")
