@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from injected_pod import GIT, SIDECAR, InjectedPod
 from proxy import wait_until
 from runners import Chroot, Container, children_of, leave_orphan
 
@@ -273,3 +274,33 @@ def test_orphans_are_collected(start):
     end.close()
     wait_until(lambda: not children_of(pid), what="the orphan to be collected")
     assert proxy.stop() == 0
+
+
+def test_an_injected_pod(make_proxy, gitlab, upstream, client, tmp_path):
+    """The example of container/kubernetes: probes, login, clone, git's credentials in the IDE, and the end."""
+    if NO_CONTAINERS:
+        pytest.skip(f"no container here: {NO_CONTAINERS}")
+    pod = InjectedPod(IMAGE, tmp_path, f"workspace-proxy-test-{os.getpid()}-{tmp_path.name}")
+    try:
+        proxy = make_proxy(gitlab, upstream, runner=pod, CLONE_URL=gitlab.git_url(gitlab.project))
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            with proxy.raw(listener="admin") as raw:
+                raw.request("GET", pod.container(SIDECAR)[probe]["httpGet"]["path"], host="localhost")
+                assert raw.read_response().status == 200, probe
+        client.login(proxy.origin + "/", "sasha", "sasha-password")
+        proxy.wait_for_log(message="clone: phase", phase="done")
+        assert client.navigate(proxy.origin + "/").status == 200
+        assert upstream.requests[-1].get("X-Forwarded-User") == "sasha"
+        assert (pod.folder("projects") / "project/.git/HEAD").stat().st_uid == 1000
+        path = next(m["mountPath"] for m in pod.container("ide")["volumeMounts"] if m["name"] == GIT)
+        asked = gitlab.url.partition("://")[2]
+        told = pod.run_in_ide(
+            f"{path}/git-credential-workspace",
+            *("--socket", f"{path}/credential.sock", "get"),
+            input=f"protocol=https\nhost={asked}\n\n",
+        )
+        assert told.returncode == 0 and "password=" in told.stdout, told.stderr
+        proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+        assert proxy.stop() == 0
+    finally:
+        pod.close()
