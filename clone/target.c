@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -280,6 +281,18 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 			return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 	}
 	return make_temporary(t, f);
+}
+
+char *
+target_base(const struct target *t)
+{
+	struct str holder = str_from(t->holder);
+	char *base = str_dup(t->made == 0 ? holder : str_take(holder, t->made));
+
+	/* What was made may be removed again. */
+	if (base != NULL && t->made > 0)
+		(void)dirname(base); /* in place, as it is absolute */
+	return base;
 }
 
 bool

@@ -44,6 +44,10 @@ bool target_look(const char *dir, enum target_kind *kind, struct clone_failure *
 bool target_init(struct target *t, const char *dir, enum target_kind *kind,
 		 struct clone_failure *f) MUST_CHECK;
 
+/* The directory below which all of it happens until target_fini; the caller frees it. NULL without
+ * memory. */
+char *target_base(const struct target *t) MUST_CHECK;
+
 /* All that comes into the tree belongs to this group, which has to be one of the process's. */
 bool target_set_group(struct target *t, gid_t group, struct clone_failure *f) MUST_CHECK;
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 
 #include "base/clock.h"
 #include "clone/child.h"
+#include "clone/confine.h"
 #include "clone/found.h"
 #include "clone/git.h"
 #include "clone/lfs.h"
@@ -338,11 +340,27 @@ fetch_large_files(struct worker *w)
 	buf_fini(&url);
 }
 
+/* From here on files change below the target's base and beside the marker, and nowhere else. */
+static void
+confine(const struct worker *w)
+{
+	char *base = target_base(&w->target);
+	char *marker = w->settings->marker == NULL ? NULL : strdup(w->settings->marker);
+	const char *paths[] = {base, "/dev/null", marker == NULL ? NULL : dirname(marker), NULL};
+	struct err e = ERR_INIT;
+
+	if (base != NULL && !confine_changes(paths, &e))
+		log_info(NULL, "the clone is not confined to its directory", log_err(&e));
+	free(base);
+	free(marker);
+}
+
 static void
 clone_into_target(struct worker *w)
 {
 	const struct clone_number *group = &w->settings->group;
 
+	confine(w);
 	if (group->is_set && !target_set_group(&w->target, group->value, &w->failure))
 		return;
 	if (run_attempts(w) && !must_stop(w))

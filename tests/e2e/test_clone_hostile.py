@@ -5,7 +5,7 @@ import os
 import zlib
 
 import pytest
-from clone import CODES, by_hand, git, settings_for
+from clone import CODES, Worker, by_hand, git, settings_for
 
 
 @pytest.fixture
@@ -192,3 +192,19 @@ def test_packs_that_lie(settings, target, gitlab, what):
     result = by_hand(settings)
     assert result.returncode in (CODES["refused"], CODES["unreachable"]), result.stderr
     assert "internal" not in result.stderr and not target.parent.exists()
+
+
+def test_link_in_place_of_the_temporary_folder(gitlab, settings, target, tmp_path):
+    """Code in the IDE's container, between two attempts: neither is anything removed behind it nor written there."""
+    mine = tmp_path / "outside" / "tree" / "mine"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    target.parent.mkdir()
+    gitlab.faults.add("git", status=503, times=1, headers={"Retry-After": "2"})
+    worker = Worker({**settings, "CLONE_RETRIES": "1"}, settings["CLONE_TOKEN"])
+    worker.wait_for(lambda line: line.get("attempt") == 1)
+    (temporary,) = target.parent.glob(".demo.workspace-proxy-clone-*")
+    temporary.rename(target.parent / "aside")
+    temporary.symlink_to(tmp_path / "outside")
+    assert worker.finish() == CODES["permission"], worker.log
+    assert mine.read_text() == "mine" and os.listdir(mine.parent) == ["mine"]
