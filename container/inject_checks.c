@@ -20,8 +20,10 @@ is_true(const struct node *n)
 }
 
 void
-inject_check_namespaces(struct inject *c)
+inject_check_spec(struct inject *c)
 {
+	struct str restart = node_text_at(c->spec, "restartPolicy");
+
 	if (is_true(node_get(c->spec, "hostNetwork")))
 		inject_problem(c, "hostNetwork: the IDE's loopback would be the node's, open to "
 				  "everything there");
@@ -33,6 +35,11 @@ inject_check_namespaces(struct inject *c)
 		inject_problem(c,
 			       "a job would never end with a classic sidecar: the operator has to "
 			       "set INJECT_SIDECAR=native");
+	else if (c->settings->sidecar == CONTAINER_CLASSIC && restart.len > 0 &&
+		 !str_equal(restart, STR("Always")))
+		inject_warn(c,
+			    "restartPolicy: with a classic sidecar the pod goes on after its other "
+			    "containers have ended");
 }
 
 static bool

@@ -276,6 +276,9 @@ complete_name(struct inject *c)
 		struct str name = name_of_url(c);
 		if (p->name.len == 0)
 			p->name = name;
+		else if (c->settings->zone != NULL && !str_equal(p->name, name))
+			inject_problem(c, "annotation " INJECT_PREFIX "external-url: names another "
+					  "workspace than " INJECT_PREFIX "name");
 		return;
 	}
 	if (p->name.len == 0) {

@@ -317,7 +317,7 @@ void
 inject_pod(struct inject *c)
 {
 	inject_params_read(c, false);
-	inject_check_namespaces(c);
+	inject_check_spec(c);
 	c->ide = find_ide(c);
 	if (c->ide != NULL)
 		find_upstream_port(c);

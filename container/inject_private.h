@@ -79,9 +79,9 @@ void inject_params_read(struct inject *c, bool is_service);
 /* Changes the pod; everything about it is set but ide and params. */
 void inject_pod(struct inject *c);
 
-/* What the sidecar could not protect is a problem: namespaces of the node's; then ports, mounts and
- * secrets, where ours are the sidecar's volumes. */
-void inject_check_namespaces(struct inject *c);
+/* What the sidecar could not protect is a problem: what the whole pod shares; then ports, mounts
+ * and secrets, where ours are the sidecar's volumes. */
+void inject_check_spec(struct inject *c);
 void inject_check_pod(struct inject *c, const struct node *ours);
 
 /* What the sidecar's container must be; and its volumes, which the caller's pod must have. */

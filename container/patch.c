@@ -58,11 +58,27 @@ write_operation(struct patch *p, const char *op, const struct node *value)
 	json_write_close(&p->writer, '}');
 }
 
+/* Both sides are mostly in one order: what is looked for is where the last find leads. Otherwise
+ * time would grow with the square of what a stranger sends. */
+static const struct node *
+find_from(const struct node *map, const struct node **next, struct str key)
+{
+	const struct node *found = *next;
+
+	if (found == NULL || !str_equal(found->key, key))
+		found = node_get_str(map, key);
+	if (found != NULL)
+		*next = found->next;
+	return found;
+}
+
 static void
 diff_maps(struct patch *p, const struct node *before, const struct node *after)
 {
+	const struct node *next = after->first;
+
 	for (const struct node *c = before->first; c != NULL; c = c->next) {
-		const struct node *there = node_get_str(after, c->key);
+		const struct node *there = find_from(after, &next, c->key);
 		size_t len = push_key(p, c->key);
 		if (there == NULL)
 			write_operation(p, "remove", NULL);
@@ -70,8 +86,9 @@ diff_maps(struct patch *p, const struct node *before, const struct node *after)
 			diff(p, c, there);
 		pop(p, len);
 	}
+	next = before->first;
 	for (const struct node *c = after->first; c != NULL; c = c->next) {
-		if (node_get_str(before, c->key) != NULL)
+		if (find_from(before, &next, c->key) != NULL)
 			continue;
 		size_t len = push_key(p, c->key);
 		write_operation(p, "add", c);

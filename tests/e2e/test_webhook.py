@@ -247,6 +247,9 @@ def test_sizes(webhook):
     assert webhook.patch(pod)
     status, _ = webhook.ask("/mutate", " " * (7 * 1024 * 1024))
     assert status == 413
+    wide = manifests.pod()
+    wide["metadata"]["annotations"].update({f"key-{i}": "" for i in range(60000)})
+    assert webhook.patch(wide), "in time that grows with the size, not with its square"
     many = manifests.pod()
     many["metadata"]["annotations"] = {str(i): "" for i in range(250000)}
     status, text = webhook.ask("/mutate", json.dumps(manifests.review(many)))

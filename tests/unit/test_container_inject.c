@@ -188,6 +188,13 @@ test_classic(void **state)
 	assert_null(sidecar_of(&r, "spec.initContainers"));
 	assert_non_null(sidecar_of(&r, "spec.containers"));
 	assert_null(node_get(sidecar_of(&r, "spec.containers"), "restartPolicy"));
+	assert_int_equal(r.report.warnings.count, 0);
+	doc_fini(&r.doc);
+
+	run_with(&r, &classic, SPEC("restartPolicy: OnFailure"));
+	assert_int_equal(r.report.problems.count, 0);
+	assert_int_equal(r.report.warnings.count, 1);
+	assert_non_null(strstr(r.report.warnings.items[0], "restartPolicy"));
 	doc_fini(&r.doc);
 }
 
@@ -342,6 +349,7 @@ static const char *const refused[][2] = {
 	{WITH("external-url: https://a.kiwi.ws.example.com"), "INJECT_ZONE"},
 	{WITH("external-url: https://kiwi.ws.example.com:8443"), "INJECT_ZONE"},
 	{WITH("external-url: https://kiwi.ws.example.com/x"), "external-url"},
+	{WITH("external-url: https://plum.ws.example.com"), "another workspace"},
 	{WITH("external-url: http://kiwi.ws.example.com"), "external-url"},
 	{WITH("ide-env: no assignment"), "NAME=value"},
 	{SPEC("hostNetwork: true"), "hostNetwork"},
