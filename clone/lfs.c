@@ -120,21 +120,28 @@ become(const char *program, char *const *argv, char *const *env, const char *dir
 	_exit(127);
 }
 
-/* False: it has not ended yet. */
+/* False: it has not ended yet. What it has started itself ends with it: its group is there as long
+ * as nobody has collected it. */
 static bool
 wait_for(pid_t pid, int pidfd, int *status)
 {
 	struct pollfd polled = {.fd = pidfd, .events = POLLIN};
+	siginfo_t info = {.si_pid = 0};
 
 	(void)poll(&polled, 1, TICK_MS);
-	return waitpid(pid, status, WNOHANG) == pid;
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return errno != EINTR; /* nobody knows how it ended */
+	if (info.si_pid != pid)
+		return false;
+	(void)kill(-pid, SIGKILL);
+	return waitpid(pid, status, 0) == pid;
 }
 
 static bool
 run(const struct lfs_request *request, char *const *env, char *const *argv, uint64_t end_ms,
     struct err *e)
 {
-	int status = 0;
+	int status = -1;
 	pid_t pid = fork();
 	int pidfd;
 	bool is_stopped = false;

@@ -88,8 +88,10 @@ set_signals(void)
 		if (sigaction(stopping[i], &action, NULL) < 0)
 			return false;
 	}
-	/* A full pipe or file is an error that a call returns. */
-	return signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
+	/* A full pipe or file is an error that a call returns, and how a child ends is ours to
+	 * know, whatever whoever started us ignores. */
+	return signal(SIGCHLD, SIG_DFL) != SIG_ERR && signal(SIGPIPE, SIG_IGN) != SIG_ERR &&
+	       signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
 }
 
 static void

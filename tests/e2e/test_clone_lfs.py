@@ -5,6 +5,7 @@ import os
 
 import pytest
 from clone import by_hand, git, settings_for
+from proxy import wait_until
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "1" * 64 + "\nsize 12345\n"
 IN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
@@ -40,12 +41,13 @@ def with_git_lfs(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("a stand-in for git-lfs needs a mount, and that needs root")
 
-    def run(settings, script):
+    def run(settings, script, ignored=None):
         folder = tmp_path / "bin"
         folder.mkdir()
         (folder / "git-lfs").write_text(f"#!/bin/sh\necho \"$@\" >>{tmp_path}/calls\nenv >{tmp_path}/env\n{script}\n")
         (folder / "git-lfs").chmod(0o755)
-        return by_hand(settings, wrapper=(*IN_MOUNTS, f'mount --bind {folder} /usr/local/bin && exec "$0" "$@"'))
+        start = f"exec env --ignore-signal={ignored}" if ignored else "exec"
+        return by_hand(settings, wrapper=(*IN_MOUNTS, f'mount --bind {folder} /usr/local/bin && {start} "$0" "$@"'))
 
     return run
 
@@ -65,3 +67,25 @@ def test_git_lfs_that_fails_is_a_warning(settings, target, with_git_lfs):
     result = with_git_lfs(settings, "echo canary >&2; exit 2")
     assert result.returncode == 0 and "git-lfs install ended with 2" in result.stderr, result.stderr
     assert "canary" not in result.stderr and (target / "large.bin").read_text() == POINTER
+
+
+def test_git_lfs_whose_end_goes_to_nobody(settings, target, with_git_lfs):
+    """Some who start us ignore SIGCHLD, which children inherit: then the kernel collects ours."""
+    result = with_git_lfs(settings, '[ "$1" != pull ] || echo content >large.bin', ignored="CHLD")
+    assert result.returncode == 0, result.stderr
+    assert (target / "large.bin").read_text() == "content\n" and "pointers" not in result.stderr
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_git_lfs_leaves_behind_ends(settings, tmp_path, with_git_lfs):
+    """It would write into files that are moved to their place."""
+    result = with_git_lfs(settings, f'[ "$1" != pull ] || {{ sleep 300 & echo $! >{tmp_path}/left; }}')
+    assert result.returncode == 0, result.stderr
+    wait_until(lambda: not is_running((tmp_path / "left").read_text().strip()))
