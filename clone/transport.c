@@ -18,6 +18,9 @@
 #define PACKET_HEAD	 4u
 #define ID_DIGITS	 40u
 
+/* Of refs, all of which stay in memory: a million of them with long names. */
+#define LISTING_MAX_BYTES (128u * 1024u * 1024u)
+
 struct transport {
 	git_smart_subtransport parent; /* first */
 	const struct transport_options *options;
@@ -34,6 +37,7 @@ struct exchange {
 	struct buf body;
 	struct buf early; /* what came with the list of shallow commits */
 	size_t early_read;
+	uint64_t listed_bytes;
 	bool is_listing;
 	bool is_open;
 };
@@ -300,6 +304,9 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
 		return fail_err(t, &e);
+	x->listed_bytes += x->is_listing ? *len : 0;
+	if (x->listed_bytes > LISTING_MAX_BYTES)
+		return fail(t, CLONE_PROBLEM_REFUSED, "more refs than are taken");
 	t->options->on_bytes(t->options->arg);
 	return 0;
 }

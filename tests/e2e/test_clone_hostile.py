@@ -194,6 +194,16 @@ def test_packs_that_lie(settings, target, gitlab, what):
     assert "internal" not in result.stderr and not target.parent.exists()
 
 
+def test_refs_without_end(settings, target, gitlab):
+    line = b"%040x refs/heads/" % 1 + b"x" * 60000
+    packet = b"%04x" % (len(line) + 9) + line + b"%04d\n" % 0
+    first = b"%040x HEAD\0side-band-64k ofs-delta\n" % 1
+    body = b"001e# service=git-upload-pack\n0000" + b"%04x" % (len(first) + 4) + first + packet * 2300
+    headers = {"Content-Type": "application/x-git-upload-pack-advertisement"}
+    gitlab.faults.add("git-info-refs", status=200, headers=headers, body=body)
+    assert_refused(by_hand(settings), target, "refs")
+
+
 def test_link_in_place_of_the_temporary_folder(gitlab, settings, target, tmp_path):
     """Code in the IDE's container, between two attempts: neither is anything removed behind it nor written there."""
     mine = tmp_path / "outside" / "tree" / "mine"
