@@ -149,9 +149,8 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 
 	buf_addf(out, "<main class=\"status\">\n<h1>%s</h1>\n<p class=\"lead\">%s</p>\n",
 		 pages_text_find(page)->title,
-		 page->is_ready && is_open
-			 ? pages_text_find(page)->message
-			 : "It is not ready yet. The way in shows how far it is.");
+		 page->is_ready && is_open ? pages_text_find(page)->message
+					   : "It is not ready yet. Open it to see how far it is.");
 	add_facts(page, out);
 	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
 	pages_add_text(out, str_from(p->prefix));
