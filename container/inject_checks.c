@@ -115,12 +115,19 @@ check_secrets(struct inject *c, const struct node *container, const struct node 
 	}
 }
 
+/* Ours, which must be as they would be made; see inject_pod.c. */
+static bool
+is_compared(const struct inject *c, struct str name)
+{
+	return str_equal(name, STR(INJECT_NAME)) ||
+	       (c->settings->has_git && str_equal(name, STR(INJECT_GIT_CONTAINER)));
+}
+
 static void
 check_others(struct inject *c, const struct node *list, const struct node *volumes)
 {
 	for (const struct node *n = node_first(list); n != NULL; n = n->next) {
-		if (str_equal(inject_name_of(n), STR(INJECT_NAME)) ||
-		    str_equal(inject_name_of(n), STR(INJECT_GIT_CONTAINER)))
+		if (is_compared(c, inject_name_of(n)))
 			continue;
 		check_ports(c, n);
 		check_secrets(c, n, volumes);

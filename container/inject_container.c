@@ -283,6 +283,19 @@ mount_of(const struct node *ide, struct str directory)
 	return found;
 }
 
+/* A volume of the author's there would take the place of our program, its libraries or secrets. */
+static bool
+is_place_of_ours(struct str path)
+{
+	static const char *const places[] = {"/bin",  "/dev", "/etc",  "/lib", "/lib32", "/lib64",
+					     "/proc", "/run", "/sbin", "/sys", "/usr"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (is_within(path, str_from(places[i])))
+			return true;
+	return false;
+}
+
 /* The repository arrives where the IDE has it. */
 static void
 add_clone_mount(struct builder *b)
@@ -299,6 +312,13 @@ add_clone_mount(struct builder *b)
 			       "annotation " INJECT_PREFIX "clone-dir: is not in a volume that "
 			       "container %.*s may write to",
 			       STR_FMT(node_text_at(b->c->ide, "name")));
+		return;
+	}
+	if (is_place_of_ours(node_text_at(mount, "mountPath"))) {
+		inject_problem(b->c,
+			       "annotation " INJECT_PREFIX "clone-dir: its volume is mounted at "
+			       "%.*s, where the sidecar has files of its own",
+			       STR_FMT(str_take(node_text_at(mount, "mountPath"), 100)));
 		return;
 	}
 	struct node *ours = node_append_map(d, b->mounts);

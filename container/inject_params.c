@@ -112,8 +112,15 @@ is_https_url(struct str text)
 static bool
 is_path(struct str text)
 {
-	return is_value(text) && text.len > 1 && text.data[0] == '/' &&
-	       str_find(text, STR("/../")) == SIZE_MAX && !str_ends_with(text, STR("/.."));
+	struct str rest = str_skip(text, 1);
+	struct str name;
+
+	if (!is_value(text) || text.len < 2 || text.data[0] != '/')
+		return false;
+	while (str_next(&rest, '/', &name))
+		if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
+			return false;
+	return true;
 }
 
 static bool
@@ -165,7 +172,7 @@ static const struct param {
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
-	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /"),
+	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag"),
 	ROW("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
 	ROW("cpu-request", cpu_request, container_is_quantity, "a quantity such as 100m"),

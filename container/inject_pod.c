@@ -98,13 +98,30 @@ ensure_volumes(struct inject *c, const struct node *ours)
 }
 
 static size_t
-count_named(const struct node *list)
+count_named(const struct node *list, struct str name)
 {
 	size_t count = 0;
 
 	for (const struct node *n = node_first(list); n != NULL; n = n->next)
-		count += str_equal(inject_name_of(n), STR(INJECT_NAME));
+		count += str_equal(inject_name_of(n), name);
 	return count;
+}
+
+/* One of ours has one place, and is there once. */
+static bool
+is_alone(struct inject *c, const char *name, bool is_init)
+{
+	const char *place = is_init ? "initContainers" : "containers";
+	const char *other = is_init ? "containers" : "initContainers";
+
+	if (count_named(node_get(c->spec, other), str_from(name)) > 0)
+		inject_problem(c, "container %s: is there already, in %s instead of %s", name,
+			       other, place);
+	else if (count_named(node_get(c->spec, place), str_from(name)) > 1)
+		inject_problem(c, "container %s: is there more than once", name);
+	else
+		return true;
+	return false;
 }
 
 /* A native sidecar goes first: what is behind it waits until it has started. */
@@ -112,20 +129,10 @@ static void
 ensure_container(struct inject *c, struct node *wanted)
 {
 	bool is_native = c->settings->sidecar == CONTAINER_NATIVE;
-	const char *place = is_native ? "initContainers" : "containers";
-	const char *other = is_native ? "containers" : "initContainers";
 
-	if (count_named(node_get(c->spec, other)) > 0) {
-		inject_problem(c,
-			       "container " INJECT_NAME ": is there already, in %s instead of %s",
-			       other, place);
+	if (!is_alone(c, INJECT_NAME, is_native))
 		return;
-	}
-	struct node *list = list_at(c, c->spec, place);
-	if (count_named(list) > 1) {
-		inject_problem(c, "container " INJECT_NAME ": is there more than once");
-		return;
-	}
+	struct node *list = list_at(c, c->spec, is_native ? "initContainers" : "containers");
 	const struct node *there = node_named(list, STR(INJECT_NAME));
 	if (there != NULL)
 		(void)is_as_wanted(c, "container", wanted, there);
@@ -158,7 +165,7 @@ ensure_git(struct inject *c)
 	struct node *list;
 	const struct node *there;
 
-	if (!c->settings->has_git)
+	if (!c->settings->has_git || !is_alone(c, INJECT_GIT_CONTAINER, true))
 		return;
 	struct node *wanted = inject_git_container(c);
 	list = list_at(c, c->spec, "initContainers");

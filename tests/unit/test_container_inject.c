@@ -37,6 +37,13 @@
 #define SPEC(x) POD_HEAD POD_TAIL POD_END "  " x "\n"
 #define IDE(x)	POD_HEAD POD_TAIL "    " x "\n" POD_END
 
+#define CLONE_INTO(mount, directory)                                                               \
+	POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")                               \
+		NOTE("clone-dir: " directory) "spec:\n  containers:\n  - name: ide\n"              \
+					      "    ports: [{containerPort: 1}]\n"                  \
+					      "    volumeMounts: [{name: x, mountPath: " mount     \
+					      "}]\n"
+
 static const struct container_settings operator_settings = {
 	.image = "registry.example.com/workspace-proxy:1",
 	.pull_policy = "IfNotPresent",
@@ -198,6 +205,30 @@ test_classic(void **state)
 	doc_fini(&r.doc);
 }
 
+/* A name of ours is no leave to mount what is ours. */
+static void
+test_git_container_of_another(void **state)
+{
+	static const char pod[] =
+		POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
+			 "  - name: workspace-proxy-git\n"
+			 "    volumeMounts: [{name: workspace-proxy-secret, mountPath: /x}]\n";
+	struct container_settings plain = operator_settings;
+	struct result r;
+
+	(void)state;
+	plain.has_git = false;
+	run_with(&r, &plain, pod);
+	assert_int_equal(r.report.problems.count, 1);
+	assert_non_null(strstr(r.report.problems.items[0], "mounts volume"));
+	doc_fini(&r.doc);
+
+	run_with(&r, &operator_settings, pod);
+	assert_int_equal(r.report.problems.count, 1);
+	assert_non_null(strstr(r.report.problems.items[0], "containers instead of initContainers"));
+	doc_fini(&r.doc);
+}
+
 static void
 test_annotations(void **state)
 {
@@ -338,6 +369,12 @@ static const char *const refused[][2] = {
 	{WITH("container: other"), "there is no container other"},
 	{WITH("clone-url: https://gitlab.example.com/a.git"), "clone-dir"},
 	{WITH("clone-dir: /projects/a"), "clone-url"},
+	{CLONE_INTO("/usr/bin", "/usr/bin/a"), "files of its own"},
+	{CLONE_INTO("/etc/", "/etc/workspace-proxy/a"), "files of its own"},
+	{CLONE_INTO("/run/workspace-proxy", "/run/workspace-proxy/a"), "files of its own"},
+	{CLONE_INTO("//etc", "//etc/a"), "clone-dir: "},
+	{CLONE_INTO("/etc/.", "/etc/./a"), "clone-dir: "},
+	{CLONE_INTO("/", "/a"), "is not in a volume"},
 	{POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git") NOTE("clone-dir: /etc/a")
 		 POD_TAIL POD_END,
 	 "clone-dir: is not in a volume"},
@@ -531,6 +568,7 @@ main(void)
 		cmocka_unit_test(test_pod),
 		cmocka_unit_test(test_git),
 		cmocka_unit_test(test_classic),
+		cmocka_unit_test(test_git_container_of_another),
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_again_behind_the_api_server),
