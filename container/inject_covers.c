@@ -81,7 +81,7 @@ covers_list(const struct node *wanted, const struct node *actual, struct buf *pa
 }
 
 /* A group for volumes may be given to the pod later, by a security policy: see
- * inject_container.c. */
+ * inject_volumes.c. */
 static bool
 is_group_mode(const struct node *wanted, const struct node *actual, struct str path)
 {
