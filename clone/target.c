@@ -212,8 +212,6 @@ static bool
 make_temporary(struct target *t, struct clone_failure *f)
 {
 	char *path = NULL;
-	char *marker = NULL;
-	bool ok = false;
 
 	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX", strcmp(t->holder, "/") == 0 ? "" : t->holder,
 		     NAME_PART_MAX, name_of(t->dir)) < 0)
@@ -224,21 +222,16 @@ make_temporary(struct target *t, struct clone_failure *f)
 		return false;
 	}
 	t->temporary = path;
-	if (asprintf(&marker, "%s/" MARKER, path) < 0 ||
-	    asprintf(&t->tree, "%s/" MOVE_TREE, path) < 0) {
-		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
-		goto cleanup;
-	}
-	t->lock_fd = open(marker, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	ok = t->lock_fd >= 0 && mkdir(t->tree, 0777) == 0;
-	if (!ok)
-		failure_set_errno(f, errno, "prepare %s", path);
+	t->temporary_fd = tree_open(AT_FDCWD, path);
+	if (asprintf(&t->tree, "%s/" MOVE_TREE, path) < 0)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	t->lock_fd = openat(t->temporary_fd, MARKER,
+			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (t->lock_fd < 0 || mkdirat(t->temporary_fd, MOVE_TREE, 0777) < 0)
+		return failure_set_errno(f, errno, "prepare %s", path);
 	/* Without locks on this file system two clones at once are what we can't tell apart. */
-	else
-		(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
-cleanup:
-	free(marker);
-	return ok;
+	(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
+	return true;
 }
 
 static bool
@@ -298,7 +291,7 @@ target_base(const struct target *t)
 bool
 target_set_group(struct target *t, gid_t group, struct clone_failure *f)
 {
-	int tree = tree_open(AT_FDCWD, t->tree);
+	int tree = tree_open(t->temporary_fd, MOVE_TREE);
 	struct stat st;
 	bool ok = tree >= 0 && fstat(tree, &st) == 0 && fchown(tree, (uid_t)-1, group) == 0 &&
 		  fchmod(tree, (st.st_mode & 07777) | S_ISGID) == 0;
@@ -312,15 +305,23 @@ target_set_group(struct target *t, gid_t group, struct clone_failure *f)
 }
 
 bool
+target_share(struct target *t, mode_t mask, struct clone_failure *f)
+{
+	return tree_share(t->temporary_fd, MOVE_TREE, mask) ||
+	       failure_set_errno(f, errno, "set permissions");
+}
+
+bool
 target_clear(struct target *t, struct clone_failure *f)
 {
 	struct stat st;
 	int tree;
-	bool ok = lstat(t->tree, &st) == 0 && tree_remove(AT_FDCWD, t->tree) &&
-		  mkdir(t->tree, 0777) == 0;
+	bool ok = fstatat(t->temporary_fd, MOVE_TREE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  tree_remove(t->temporary_fd, MOVE_TREE) &&
+		  mkdirat(t->temporary_fd, MOVE_TREE, 0777) == 0;
 
 	if (ok && t->has_group) {
-		tree = tree_open(AT_FDCWD, t->tree);
+		tree = tree_open(t->temporary_fd, MOVE_TREE);
 		ok = tree >= 0 && fchown(tree, (uid_t)-1, st.st_gid) == 0 &&
 		     fchmod(tree, st.st_mode & 07777) == 0;
 		if (tree >= 0)
@@ -332,15 +333,13 @@ target_clear(struct target *t, struct clone_failure *f)
 static bool
 commit_inside(struct target *t, struct clone_failure *f)
 {
-	int temporary = tree_open(AT_FDCWD, t->temporary);
 	int holder = tree_open(AT_FDCWD, t->holder);
-	bool ok = temporary >= 0 && holder >= 0;
+	bool ok;
 
-	ok = ok ? move_run(temporary, holder, f) : failure_set_errno(f, errno, "open %s", t->dir);
-	if (holder >= 0)
-		close(holder);
-	if (temporary >= 0)
-		close(temporary);
+	if (holder < 0)
+		return failure_set_errno(f, errno, "open %s", t->dir);
+	ok = move_run(t->temporary_fd, holder, f);
+	close(holder);
 	return ok;
 }
 
@@ -364,7 +363,7 @@ commit_beside(struct target *t, int tree, struct clone_failure *f)
 
 	if (t->mode != 0 && fchmod(tree, t->mode | handed_on) < 0)
 		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
-	if (rename(t->tree, t->dir) == 0) {
+	if (renameat(t->temporary_fd, MOVE_TREE, AT_FDCWD, t->dir) == 0) {
 		sync_directory(t->holder);
 		return true;
 	}
@@ -376,7 +375,7 @@ commit_beside(struct target *t, int tree, struct clone_failure *f)
 bool
 target_commit(struct target *t, struct clone_failure *f)
 {
-	int tree = tree_open(AT_FDCWD, t->tree);
+	int tree = tree_open(t->temporary_fd, MOVE_TREE);
 	bool ok;
 
 	if (tree < 0)
@@ -406,11 +405,9 @@ remove_parents(struct target *t)
 void
 target_fini(struct target *t)
 {
-	int temporary = t->temporary == NULL ? -1 : tree_open(AT_FDCWD, t->temporary);
-
-	if (temporary >= 0) {
-		remove_temporary(AT_FDCWD, t->temporary, temporary);
-		close(temporary);
+	if (t->temporary != NULL && t->temporary_fd >= 0) {
+		remove_temporary(AT_FDCWD, t->temporary, t->temporary_fd);
+		close(t->temporary_fd);
 	}
 	if (t->holder != NULL)
 		remove_parents(t);

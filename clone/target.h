@@ -23,15 +23,16 @@ enum target_kind {
 };
 
 struct target {
-	char *dir;	 /* without trailing slashes */
-	char *holder;	 /* directory of the temporary one: the target's parent, or the target */
-	char *temporary; /* path; NULL: not made */
-	char *tree;	 /* where to clone to: inside temporary, exists and is empty */
-	int lock_fd;	 /* the marker in temporary, locked while we live */
-	bool is_inside;	 /* the target can't be replaced: entries are moved into it */
-	bool has_group;	 /* the tree hands its group on */
-	mode_t mode;	 /* of the empty directory that is replaced; 0: none */
-	size_t made;	 /* length of the first parent that we made; 0: none */
+	char *dir;	  /* without trailing slashes */
+	char *holder;	  /* directory of the temporary one: the target's parent, or the target */
+	char *temporary;  /* path; NULL: not made */
+	char *tree;	  /* where to clone to: inside temporary, exists and is empty */
+	int temporary_fd; /* that directory, wherever its name leads meanwhile; with temporary */
+	int lock_fd;	  /* the marker in temporary, locked while we live */
+	bool is_inside;	  /* the target can't be replaced: entries are moved into it */
+	bool has_group;	  /* the tree hands its group on */
+	mode_t mode;	  /* of the empty directory that is replaced; 0: none */
+	size_t made;	  /* length of the first parent that we made; 0: none */
 };
 
 /* What stands at dir, an absolute path. */
@@ -50,6 +51,9 @@ char *target_base(const struct target *t) MUST_CHECK;
 
 /* All that comes into the tree belongs to this group, which has to be one of the process's. */
 bool target_set_group(struct target *t, gid_t group, struct clone_failure *f) MUST_CHECK;
+
+/* Gives group and others what the owner may of the tree, but for what the mask takes. */
+bool target_share(struct target *t, mode_t mask, struct clone_failure *f) MUST_CHECK;
 
 /* Empties the tree, for another attempt. */
 bool target_clear(struct target *t, struct clone_failure *f) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,6 +130,7 @@ tree_remove(int at, const char *name)
 	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
+/* fts has made the entry's folder the working directory. What has become a link is an error. */
 static bool
 share_entry(const FTSENT *entry, mode_t mask)
 {
@@ -136,14 +138,16 @@ share_entry(const FTSENT *entry, mode_t mask)
 	mode_t owner = mode & 0700;
 	mode_t wanted = mode | (((owner >> 3) | (owner >> 6)) & ~mask);
 
-	return wanted == mode || chmod(entry->fts_accpath, wanted) == 0;
+	return wanted == mode ||
+	       fchmodat(AT_FDCWD, entry->fts_accpath, wanted, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-bool
-tree_share(char *path, mode_t mask)
+static bool
+share_here(const char *name, mode_t mask)
 {
-	char *roots[] = {path, NULL};
-	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	char *root = strdup(name);
+	char *roots[] = {root, NULL};
+	FTS *fts = root == NULL ? NULL : fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
 	const FTSENT *entry;
 	bool ok = fts != NULL;
 
@@ -156,5 +160,21 @@ tree_share(char *path, mode_t mask)
 	ok = ok && errno == 0;
 	if (fts != NULL)
 		(void)fts_close(fts);
+	free(root);
+	return ok;
+}
+
+bool
+tree_share(int at, const char *name, mode_t mask)
+{
+	int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool ok = before >= 0 && (at == AT_FDCWD || fchdir(at) == 0) && share_here(name, mask);
+	int saved = errno;
+
+	if (before >= 0 && fchdir(before) < 0)
+		ok = false;
+	if (before >= 0)
+		close(before);
+	errno = saved;
 	return ok;
 }

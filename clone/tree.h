@@ -16,9 +16,10 @@ int tree_open(int at, const char *name);
 bool tree_remove(int at, const char *name);
 
 /*
- * Gives group and others what the owner may, except for `mask`, in all of the tree below `path`:
- * libgit2 writes files as 0644 and 0755, whatever the umask would let through. False with errno.
+ * Gives group and others what the owner may, except for `mask`, in the directory `name` in `at` and
+ * all that is in it: libgit2 writes files as 0644 and 0755, whatever the umask would let through.
+ * False with errno. Changes the process's working directory meanwhile.
  */
-bool tree_share(char *path, mode_t mask);
+bool tree_share(int at, const char *name, mode_t mask);
 
 #endif

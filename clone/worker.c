@@ -31,7 +31,6 @@
 #include "clone/report.h"
 #include "clone/source.h"
 #include "clone/target.h"
-#include "clone/tree.h"
 
 #define CONNECT_TIMEOUT_MS 10000u
 #define REPORT_EVERY_MS	   100u
@@ -369,9 +368,9 @@ clone_into_target(struct worker *w)
 		fetch_large_files(w);
 	if (w->failure.problem != CLONE_PROBLEM_NONE || must_stop(w))
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
-	else if (w->settings->umask.is_set && !tree_share(w->target.tree, w->settings->umask.value))
-		failure_set_errno(&w->failure, errno, "set permissions");
-	else if (target_commit(&w->target, &w->failure))
+	else if ((!w->settings->umask.is_set ||
+		  target_share(&w->target, w->settings->umask.value, &w->failure)) &&
+		 target_commit(&w->target, &w->failure))
 		write_marker(w);
 }
 

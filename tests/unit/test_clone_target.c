@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "clone/target.h"
@@ -355,6 +357,88 @@ test_removing_follows_no_link(void **state)
 	assert_true(tree_remove(AT_FDCWD, path_in(f, "never")));
 }
 
+/* Code in the IDE's container, between two steps of ours: a link in the place of what we made. */
+static void
+test_temporary_folder_that_becomes_a_link(void **state)
+{
+	struct fixture *f = *state;
+	struct target t;
+	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
+	enum target_kind kind;
+	char *temporary;
+
+	make_dir(f, "outside");
+	make_dir(f, "outside/tree");
+	make_file(f, "outside/tree/mine");
+	assert_true(target_init(&t, f->target, &kind, &failure));
+	temporary = strdup(t.temporary);
+	assert_non_null(temporary);
+	assert_int_equal(rename(temporary, path_in(f, "aside")), 0);
+	assert_int_equal(symlink("outside", temporary), 0);
+	assert_true(target_clear(&t, &failure));
+	assert_true(target_share(&t, 0, &failure));
+	assert_true(target_set_group(&t, getegid(), &failure));
+	assert_true(exists(f, "outside/tree/mine"));
+	assert_true(target_commit(&t, &failure));
+	target_fini(&t);
+	assert_true(exists(f, "outside/tree/mine"));
+	assert_true(exists(f, "demo"));
+	assert_false(exists(f, "demo/mine"));
+	free(temporary);
+}
+
+/* What is swapped for a link to outside right before its mode is changed. */
+static const char *swapped;
+
+static void
+swap_for_link(const char *path)
+{
+	const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+
+	if (swapped == NULL || strcmp(name, swapped) != 0)
+		return;
+	swapped = NULL;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("../../outside", path), 0);
+}
+
+int
+chmod(const char *path, mode_t mode)
+{
+	swap_for_link(path);
+	return (int)syscall(SYS_fchmodat, AT_FDCWD, path, mode);
+}
+
+int
+fchmodat(int at, const char *path, mode_t mode, int flags)
+{
+	int (*libc)(int, const char *, mode_t, int);
+	void *found = dlsym(RTLD_NEXT, "fchmodat");
+
+	memcpy(&libc, &found, sizeof(libc));
+	swap_for_link(path);
+	return libc(at, path, mode, flags);
+}
+
+static void
+test_sharing_follows_no_link(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	make_dir(f, "tree");
+	make_dir(f, "tree/folder");
+	make_file(f, "tree/folder/file");
+	make_file(f, "outside");
+	assert_int_equal(syscall(SYS_fchmodat, AT_FDCWD, path_in(f, "outside"), 0600), 0);
+	assert_int_equal(syscall(SYS_fchmodat, AT_FDCWD, path_in(f, "tree/folder/file"), 0600), 0);
+	swapped = "file";
+	assert_false(tree_share(AT_FDCWD, path_in(f, "tree"), 0));
+	assert_null(swapped);
+	assert_int_equal(stat(path_in(f, "outside"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
 int
 main(void)
 {
@@ -375,6 +459,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_deep_trees_go_with_few_descriptors, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_removing_follows_no_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_temporary_folder_that_becomes_a_link, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_sharing_follows_no_link, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("clone/target", tests, NULL, NULL);
