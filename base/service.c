@@ -44,6 +44,7 @@ struct service {
 	size_t route_count;
 	struct client *clients;
 	size_t client_count;
+	size_t held; /* bytes of unfinished requests, of all clients */
 	struct loop_timer accept_again;
 	bool is_draining;
 	struct loop_defer drained;
@@ -58,6 +59,7 @@ struct client {
 	evhtp_connection_t *connection;
 	struct loop_timer deadline;
 	bool has_continued;
+	size_t held;
 	size_t drained;
 	/* libevhtp's, put back when the request is handed over */
 	bufferevent_data_cb read_fn;
@@ -65,34 +67,22 @@ struct client {
 	bufferevent_event_cb event_fn;
 };
 
-static const char *
-reason_of(unsigned status)
-{
-	switch (status) {
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 413:
-		return "Content Too Large";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 500:
-		return "Internal Server Error";
-	case 501:
-		return "Not Implemented";
-	case 505:
-		return "HTTP Version Not Supported";
-	default:
-		return "Bad Request";
-	}
-}
-
 static void
 tell_when_drained(struct service *s)
 {
 	if (s->is_draining && s->client_count == 0)
 		loop_defer_call(&s->drained);
+}
+
+/* Notes how much of a request is here. False when all clients together have too much. */
+static bool
+hold(struct client *c, size_t bytes)
+{
+	struct service *s = c->service;
+
+	s->held = s->held - c->held + bytes;
+	c->held = bytes;
+	return s->options.bodies_max_bytes == 0 || s->held <= s->options.bodies_max_bytes;
 }
 
 /* Frees the client as well: see on_connection_fini. */
@@ -118,6 +108,7 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	c->service->client_count--;
+	(void)hold(c, 0);
 	tell_when_drained(c->service);
 	loop_timer_fini(&c->deadline);
 	free(c);
@@ -156,10 +147,11 @@ on_gate_event(struct bufferevent *bev, short what, void *arg)
 static void
 refuse(struct client *c, struct bufferevent *bev, unsigned status)
 {
-	const char *reason = reason_of(status);
+	const char *reason = service_head_reason(status);
 	struct evbuffer *input = bufferevent_get_input(bev);
 
 	(void)evbuffer_drain(input, evbuffer_get_length(input));
+	(void)hold(c, 0);
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
@@ -179,6 +171,7 @@ hand_over(struct client *c, struct bufferevent *bev, const struct service_reques
 	bufferevent_data_cb read_fn = c->read_fn;
 	evhtp_connection_t *connection = c->connection;
 
+	(void)hold(c, 0);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
 	bufferevent_setcb(bev, c->read_fn, c->write_fn, c->event_fn, connection);
 	s->current = request;
@@ -206,6 +199,10 @@ on_gate_read(struct bufferevent *bev, void *arg)
 	size_t end = bytes.data == NULL ? SIZE_MAX : str_find(bytes, STR("\r\n\r\n"));
 	struct service_head head;
 
+	if (!hold(c, len) && len > HEAD_MAX_BYTES) {
+		refuse(c, bev, 503);
+		return;
+	}
 	if (end == SIZE_MAX) {
 		if (len >= HEAD_MAX_BYTES)
 			refuse(c, bev, 431);
@@ -354,7 +351,7 @@ fill_problem(struct service_reply *reply, unsigned status)
 	buf_clear(&reply->body);
 	reply->status = status;
 	reply->content_type = "text/plain; charset=utf-8";
-	buf_addf(&reply->body, "%s\n", reason_of(status));
+	buf_addf(&reply->body, "%s\n", service_head_reason(status));
 }
 
 static void

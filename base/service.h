@@ -33,6 +33,8 @@ typedef void service_handler_fn(const struct service_request *request, struct se
 
 struct service_options {
 	size_t body_max_bytes;
+	size_t bodies_max_bytes;  /* of all unfinished requests; beyond, those that grow get 503;
+				   * 0: connections_max bodies */
 	uint64_t idle_timeout_ms; /* a connection without a complete request for this long is closed
 				   */
 	unsigned connections_max; /* more than these are closed at once */

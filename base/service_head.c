@@ -136,3 +136,28 @@ service_head_read(struct str head, struct service_head *h)
 	}
 	return status;
 }
+
+const char *
+service_head_reason(unsigned status)
+{
+	switch (status) {
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 413:
+		return "Content Too Large";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 500:
+		return "Internal Server Error";
+	case 501:
+		return "Not Implemented";
+	case 503:
+		return "Service Unavailable";
+	case 505:
+		return "HTTP Version Not Supported";
+	default:
+		return "Bad Request";
+	}
+}

@@ -375,14 +375,51 @@ read_value(struct doc *d, const struct json_node *value, struct err *e)
 	return node_new(d, NODE_NULL);
 }
 
+/* The end of the string that begins at begin. */
+static size_t
+skip_string(struct str text, size_t begin)
+{
+	size_t i = begin + 1;
+
+	while (i < text.len && text.data[i] != '"')
+		i += text.data[i] == '\\' ? 2 : 1;
+	return i;
+}
+
+/* How many values a text has, if it is JSON: the root, the first of each list and map, and one
+ * behind each comma. Known before any of them takes memory, which is much for an empty map. */
+static size_t
+count_values(struct str text)
+{
+	size_t count = 1;
+	bool is_open = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char ch = text.data[i];
+		bool is_start = ch == '[' || ch == '{';
+		if (strchr(" \t\r\n", ch) != NULL)
+			continue;
+		if (ch == ',' || (is_open && ch != ']' && ch != '}'))
+			count++;
+		is_open = is_start;
+		if (ch == '"')
+			i = skip_string(text, i);
+	}
+	return count;
+}
+
 struct node *
 node_read_json(struct doc *d, struct str text, size_t max_bytes, struct err *e)
 {
-	struct json_doc *json = json_doc_parse_within(text, max_bytes, NODE_MAX_DEPTH, e);
+	struct json_doc *json = NULL;
 
-	if (json == NULL)
+	if (text.len <= max_bytes && count_values(text) > NODE_MAX_COUNT)
+		d->failed = true;
+	else
+		json = json_doc_parse_within(text, max_bytes, NODE_MAX_DEPTH, e);
+	if (json == NULL && !d->failed)
 		return NULL;
-	struct node *root = read_value(d, json_doc_root(json), e);
+	struct node *root = json == NULL ? NULL : read_value(d, json_doc_root(json), e);
 	json_doc_free(json);
 	if (d->failed) {
 		err_set(e, ERR_LIMIT, "JSON: more than %u values", NODE_MAX_COUNT);

@@ -18,11 +18,12 @@
 #include "base/tls.h"
 #include "container/review.h"
 
-#define IDLE_TIMEOUT_MS 10000u /* the API server waits ten seconds by default */
-#define CONNECTIONS_MAX 64u    /* each may bring REVIEW_MAX_BYTES */
-#define LOOK_EVERY_MS	1000u
-#define LINGER_MS	2000u /* until nobody is sent here any more */
-#define SIGNALS		3
+#define IDLE_TIMEOUT_MS	 10000u /* the API server waits ten seconds by default */
+#define CONNECTIONS_MAX	 64u
+#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections: whoever may send */
+#define LOOK_EVERY_MS	 1000u
+#define LINGER_MS	 2000u /* until nobody is sent here any more */
+#define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -311,6 +312,7 @@ start(struct webhook *w, struct err *e)
 		return false;
 	const struct service_options options = {
 		.body_max_bytes = REVIEW_MAX_BYTES,
+		.bodies_max_bytes = BODIES_MAX_BYTES,
 		.idle_timeout_ms = IDLE_TIMEOUT_MS,
 		.connections_max = CONNECTIONS_MAX,
 		.tls = w->tls,

@@ -257,6 +257,32 @@ def test_sizes(webhook):
     assert webhook.ask("/ping") == (200, "OK\n")
 
 
+@pytest.mark.skipif(proxy_module.is_sanitized(), reason="sanitizers take memory of their own")
+def test_memory_is_bounded_whatever_is_sent(webhook):
+    """Any pod may reach the webhook, and the Deployment's limit is 256 MiB."""
+    status, text = webhook.ask("/mutate", "[" + "{}," * 1_900_000 + "{}]")
+    assert status == 400 and "more than" in text
+    most = 6 * 1024 * 1024
+    head = f"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {most}\r\n\r\n".encode()
+    answers, waiting = [], []
+    for _ in range(30):
+        connection = webhook.connect()
+        waiting.append(connection)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(head + b" " * (most - 1))
+    for connection in waiting[-5:]:
+        with contextlib.suppress(ConnectionError):
+            answers.append(connection.recv(1000)[:13])
+    assert b"HTTP/1.1 503 " in answers
+    assert webhook.ask("/ping")[0] == 200
+    for connection in waiting:
+        connection.close()
+    assert webhook.patch(manifests.pod()), "served again"
+    with open(f"/proc/{webhook.process.pid}/status") as file:
+        (peak,) = [int(line.split()[1]) for line in file if line.startswith("VmHWM:")]
+    assert peak < 160 * 1024, "KiB"
+
+
 def test_connections_that_are_no_use(webhook):
     with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
         plain.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")

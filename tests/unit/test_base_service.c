@@ -451,6 +451,27 @@ test_connections_max(void **state)
 	close(idle[1]);
 }
 
+/* What all have sent so far is bounded, and what fits is still served. */
+static void
+test_bodies_of_all(void **state)
+{
+	struct fixture *f = *state;
+	struct service_options options = usual_options;
+	struct buf request;
+
+	options.bodies_max_bytes = 50000;
+	open_service(f, &options);
+	buf_init(&request, 1u << 20);
+	buf_addf(&request, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %u\r\n\r\n", 80000u);
+	while (request.len < 80000)
+		buf_add_byte(&request, 'x');
+	for (size_t i = 0; i < 3; i++)
+		assert_status(ask_in_pieces(f, buf_view(&request), 1000)->answer, 503);
+	assert_int_equal(f->handled, 0);
+	buf_fini(&request);
+	assert_status(ask(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), 200);
+}
+
 static size_t
 count_descriptors(void)
 {
@@ -522,6 +543,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_expect_continue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_requests_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connections_max, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bodies_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_requests_leak_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_with_open_connections, setup, teardown),
 	};
