@@ -9,42 +9,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
+#include "clone/environment.h"
 #include "clone/source.h"
 
-#define PREFIX	      "WORKSPACE_PROXY_"
-#define VARIABLES_MAX 48
-#define ARENA_MAX     65536u
-
-struct environment {
-	struct arena arena;
-	char *variables[VARIABLES_MAX + 1];
-	size_t count;
-	bool failed;
-};
+#define PREFIX "WORKSPACE_PROXY_"
 
 static void
-environment_add(struct environment *env, const char *name, const char *value)
-{
-	char *variable;
-
-	if (value == NULL)
-		return;
-	variable = arena_printf(&env->arena, "%s=%s", name, value);
-	if (variable == NULL || env->count == VARIABLES_MAX)
-		env->failed = true;
-	else
-		env->variables[env->count++] = variable;
-}
-
-static void
-environment_add_url(struct environment *env, const char *name, const struct url *u, bool is_https)
+add_url(struct environment *env, const char *name, const struct url *u, bool is_https)
 {
 	struct url copy = *u;
 	struct buf text;
@@ -62,14 +38,14 @@ environment_add_url(struct environment *env, const char *name, const struct url 
 }
 
 static void
-environment_add_number(struct environment *env, const char *name, uint64_t value, const char *unit)
+add_number(struct environment *env, const char *name, uint64_t value, const char *unit)
 {
 	environment_add(env, name,
 			arena_printf(&env->arena, "%llu%s", (unsigned long long)value, unit));
 }
 
 static void
-environment_add_origins(struct environment *env, const struct clone_origins *origins)
+add_origins(struct environment *env, const struct clone_origins *origins)
 {
 	struct buf text;
 
@@ -86,21 +62,21 @@ environment_add_origins(struct environment *env, const struct clone_origins *ori
 }
 
 static void
-environment_add_limits(struct environment *env, const struct clone_settings *settings)
+add_limits(struct environment *env, const struct clone_settings *settings)
 {
-	environment_add_number(env, PREFIX "CLONE_STALL_TIMEOUT", settings->stall_timeout_ms, "ms");
-	environment_add_number(env, PREFIX "CLONE_DEPTH", settings->depth, "");
-	environment_add_number(env, PREFIX "CLONE_MEMORY", settings->memory_bytes, "");
-	environment_add_number(env, PREFIX "CLONE_SUBMODULES", settings->submodules, "");
+	add_number(env, PREFIX "CLONE_STALL_TIMEOUT", settings->stall_timeout_ms, "ms");
+	add_number(env, PREFIX "CLONE_DEPTH", settings->depth, "");
+	add_number(env, PREFIX "CLONE_MEMORY", settings->memory_bytes, "");
+	add_number(env, PREFIX "CLONE_SUBMODULES", settings->submodules, "");
 	environment_add(env, PREFIX "CLONE_LFS", settings->lfs ? "on" : "off");
-	environment_add_number(env, PREFIX "CLONE_RETRIES", settings->retries, "");
-	environment_add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
-	environment_add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");
+	add_number(env, PREFIX "CLONE_RETRIES", settings->retries, "");
+	add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
+	add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");
 	if (settings->umask.is_set)
 		environment_add(env, PREFIX "CLONE_UMASK",
 				arena_printf(&env->arena, "%04o", settings->umask.value));
 	if (settings->group.is_set)
-		environment_add_number(env, PREFIX "CLONE_GROUP", settings->group.value, "");
+		add_number(env, PREFIX "CLONE_GROUP", settings->group.value, "");
 }
 
 /*
@@ -109,35 +85,27 @@ environment_add_limits(struct environment *env, const struct clone_settings *set
  * more.
  */
 static bool
-environment_init(struct environment *env, const struct clone_settings *settings, struct err *e)
+set_environment(struct environment *env, const struct clone_settings *settings, struct err *e)
 {
-	static const char *const inherited[] = {
-		PREFIX "LOG_LEVEL", PREFIX "LOG_FORMAT", "HTTPS_PROXY", "https_proxy", "http_proxy",
-		"ALL_PROXY",	    "all_proxy",	 "NO_PROXY",	"no_proxy",
-	};
 	struct url origin = settings->gitlab_url;
 
-	*env = (struct environment){.count = 0};
-	arena_init(&env->arena, ARENA_MAX);
 	origin.path = STR_NONE;
 	origin.query = STR_NONE;
-	environment_add(env, "PATH", "/usr/local/bin:/usr/bin:/bin");
-	environment_add(env, "HOME", "/nonexistent");
-	environment_add(env, "LANG", "C.UTF-8");
-	for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
-		environment_add(env, inherited[i], getenv(inherited[i]));
+	environment_init(env);
+	environment_inherit(env, PREFIX "LOG_LEVEL");
+	environment_inherit(env, PREFIX "LOG_FORMAT");
 	environment_add(env, PREFIX "GITLAB_CA_FILE", settings->ca_file);
 	environment_add(env, PREFIX "CLONE_DIR", settings->dir);
 	environment_add(env, PREFIX "CLONE_REF", settings->ref);
 	environment_add(env, PREFIX "CREDENTIAL_HELPER", settings->helper);
-	environment_add_url(env, PREFIX "CLONE_URL", &settings->url, false);
+	add_url(env, PREFIX "CLONE_URL", &settings->url, false);
 	if (!str_is_empty(origin.host)) {
-		environment_add_url(env, PREFIX "GITLAB_URL", &origin, true);
-		environment_add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
+		add_url(env, PREFIX "GITLAB_URL", &origin, true);
+		add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
 	}
 	environment_add(env, PREFIX "CLONE_MARKER", settings->marker);
-	environment_add_origins(env, &settings->origins);
-	environment_add_limits(env, settings);
+	add_origins(env, &settings->origins);
+	add_limits(env, settings);
 	if (env->failed)
 		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
 	return true;
@@ -259,7 +227,7 @@ child_spawn(struct child *c, const char *program, const struct clone_settings *s
 	bool ok;
 
 	*c = (struct child){.pidfd = -1, .progress_fd = -1};
-	ok = environment_init(&env, settings, e) && pipe_open(token_pipe, e) &&
+	ok = set_environment(&env, settings, e) && pipe_open(token_pipe, e) &&
 	     pipe_open(progress_pipe, e) && token_write(token_pipe[1], token, e);
 	if (ok && fcntl(progress_pipe[0], F_SETFL, O_NONBLOCK) < 0)
 		ok = err_set_errno(e, errno, "pipe");
@@ -274,7 +242,7 @@ child_spawn(struct child *c, const char *program, const struct clone_settings *s
 	fd_close(&token_pipe[1]);
 	fd_close(&progress_pipe[0]);
 	fd_close(&progress_pipe[1]);
-	arena_fini(&env.arena);
+	environment_fini(&env);
 	return ok || err_wrap(e, "clone worker");
 }
 

@@ -17,13 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
+#include "clone/environment.h"
 
-#define TICK_MS	      500
-#define VARIABLES_MAX 32
-#define ARENA_MAX     65536u
-#define PATH_VALUE    "/usr/local/bin:/usr/bin:/bin"
+#define TICK_MS 500
 
 /* NULL: nowhere. */
 static const char *
@@ -53,55 +50,25 @@ lfs_is_installed(void)
 	return find_git_lfs() != NULL && find_program(git) != NULL;
 }
 
-struct variables {
-	struct arena arena;
-	char *items[VARIABLES_MAX + 1];
-	size_t count;
-	bool failed;
-};
-
-static void
-variables_add(struct variables *v, const char *name, const char *value)
-{
-	char *text = value == NULL ? NULL : arena_printf(&v->arena, "%s=%s", name, value);
-
-	if (value == NULL)
-		return;
-	if (text == NULL || v->count == VARIABLES_MAX)
-		v->failed = true;
-	else
-		v->items[v->count++] = text;
-}
-
 /* What the repository says about where its large files are does not count. */
 static bool
-variables_init(struct variables *v, const struct lfs_request *request)
+set_environment(struct environment *env, const struct lfs_request *request)
 {
-	static const char *const inherited[] = {"HTTPS_PROXY", "https_proxy", "http_proxy",
-						"ALL_PROXY",   "all_proxy",   "NO_PROXY",
-						"no_proxy"};
-
-	*v = (struct variables){.count = 0};
-	arena_init(&v->arena, ARENA_MAX);
-	variables_add(v, "PATH", PATH_VALUE);
-	variables_add(v, "HOME", "/nonexistent");
-	variables_add(v, "LANG", "C.UTF-8");
-	variables_add(v, "GIT_TERMINAL_PROMPT", "0");
-	variables_add(v, "GIT_ASKPASS", "/bin/false");
-	variables_add(v, "GIT_CONFIG_NOSYSTEM", "1");
-	variables_add(v, "GIT_CONFIG_GLOBAL", "/dev/null");
-	variables_add(v, "GIT_SSL_CAINFO", request->ca_file);
-	variables_add(v, "GIT_CONFIG_COUNT", "3");
-	variables_add(v, "GIT_CONFIG_KEY_0", "lfs.url");
-	variables_add(v, "GIT_CONFIG_VALUE_0",
-		      arena_printf(&v->arena, "%s/info/lfs", request->url));
-	variables_add(v, "GIT_CONFIG_KEY_1", "core.hooksPath");
-	variables_add(v, "GIT_CONFIG_VALUE_1", "/dev/null");
-	variables_add(v, "GIT_CONFIG_KEY_2", "core.fsmonitor");
-	variables_add(v, "GIT_CONFIG_VALUE_2", "false");
-	for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
-		variables_add(v, inherited[i], getenv(inherited[i]));
-	return !v->failed;
+	environment_init(env);
+	environment_add(env, "GIT_TERMINAL_PROMPT", "0");
+	environment_add(env, "GIT_ASKPASS", "/bin/false");
+	environment_add(env, "GIT_CONFIG_NOSYSTEM", "1");
+	environment_add(env, "GIT_CONFIG_GLOBAL", "/dev/null");
+	environment_add(env, "GIT_SSL_CAINFO", request->ca_file);
+	environment_add(env, "GIT_CONFIG_COUNT", "3");
+	environment_add(env, "GIT_CONFIG_KEY_0", "lfs.url");
+	environment_add(env, "GIT_CONFIG_VALUE_0",
+			arena_printf(&env->arena, "%s/info/lfs", request->url));
+	environment_add(env, "GIT_CONFIG_KEY_1", "core.hooksPath");
+	environment_add(env, "GIT_CONFIG_VALUE_1", "/dev/null");
+	environment_add(env, "GIT_CONFIG_KEY_2", "core.fsmonitor");
+	environment_add(env, "GIT_CONFIG_VALUE_2", "false");
+	return !env->failed;
 }
 
 /* In the child: a group of its own, which ends with us. */
@@ -176,11 +143,12 @@ lfs_pull(const struct lfs_request *request, struct err *e)
 	char skip[] = "--skip-repo"; /* no hooks */
 	char pull[] = "pull";
 	uint64_t end_ms = clock_monotonic_ms() + request->timeout_ms;
-	struct variables v;
-	bool ok = variables_init(&v, request) || err_set(e, ERR_MEMORY, "no memory");
+	struct environment env;
+	bool ok = set_environment(&env, request) || err_set(e, ERR_MEMORY, "no memory");
 
-	ok = ok && run(request, v.items, (char *[]){name, install, local, skip, NULL}, end_ms, e) &&
-	     run(request, v.items, (char *[]){name, pull, NULL}, end_ms, e);
-	arena_fini(&v.arena);
+	ok = ok &&
+	     run(request, env.variables, (char *[]){name, install, local, skip, NULL}, end_ms, e) &&
+	     run(request, env.variables, (char *[]){name, pull, NULL}, end_ms, e);
+	environment_fini(&env);
 	return ok;
 }
