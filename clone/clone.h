@@ -99,6 +99,7 @@ struct clone_progress {
 	enum clone_problem problem;
 	unsigned notes; /* enum clone_note */
 	bool can_retry;
+	bool can_stop;	   /* within the worker: see clone/git.h */
 	char message[512]; /* plain words for people: what happens, or what went wrong and what to
 			      do */
 };

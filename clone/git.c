@@ -58,6 +58,16 @@ git_steps_fail(struct transfer *t, int code, const char *step)
 }
 
 bool
+git_steps_fail_err(struct transfer *t, const struct err *e)
+{
+	enum clone_problem problem = failure_problem_of_text(e->text);
+
+	return failure_set(t->failure,
+			   problem == CLONE_PROBLEM_NONE ? CLONE_PROBLEM_INTERNAL : problem, "%s",
+			   e->text);
+}
+
+bool
 git_steps_report(struct transfer *t, enum clone_phase phase)
 {
 	if (phase > t->progress.phase)

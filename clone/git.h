@@ -12,8 +12,8 @@
 #include "clone/failure.h"
 
 /*
- * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped, there
- * the function may end the process instead of returning.
+ * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped: unless
+ * can_stop is set there, the function may end the process instead of returning.
  */
 typedef bool clone_git_progress_fn(const struct clone_progress *p, void *arg);
 

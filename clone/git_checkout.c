@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From HEAD to files.
+ * From HEAD to files: by git_files.c, or by libgit2 where attributes, submodules or the file system
+ * ask for more.
  */
 #include "clone/git_steps.h"
 
@@ -25,6 +26,8 @@ git_checkout_run(struct transfer *t)
 		return true;
 	if (!git_tree_check(t))
 		return false;
+	if (git_files_can_write(t))
+		return git_files_write(t);
 	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
 	options.checkout_strategy = GIT_CHECKOUT_SAFE;
 	/* Nothing else could ask for one; libgit2 would look for that above every single file. */

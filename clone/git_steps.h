@@ -24,6 +24,9 @@ struct transfer {
 	bool has_detached;
 	struct buf shallow;  /* ids of commits without their parents */
 	bool has_attributes; /* a .gitattributes somewhere in the tree */
+	bool has_submodules; /* as links to commits */
+	bool is_sorted;	     /* each tree as git sorts them */
+	uint64_t files;	     /* in the tree, without folders */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };
@@ -31,6 +34,9 @@ struct transfer {
 /* Why libgit2 did not take this step, unless something closer to the reason has said so. Always
  * false. */
 bool git_steps_fail(struct transfer *t, int code, const char *step);
+
+/* The same for what is not libgit2's. */
+bool git_steps_fail_err(struct transfer *t, const struct err *e);
 
 /* Phases only go forward. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
@@ -55,6 +61,10 @@ bool git_tree_check(struct transfer *t);
 
 /* git_submodules.c: what can be had of them; the rest is noted. */
 void git_submodules_run(struct transfer *t);
+
+/* git_files.c: our own way to write them, and whether it is one for this tree and file system. */
+bool git_files_can_write(struct transfer *t);
+bool git_files_write(struct transfer *t);
 
 /* git_checkout.c: the files of HEAD, if it names any. */
 bool git_checkout_run(struct transfer *t);

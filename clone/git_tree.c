@@ -71,6 +71,41 @@ check_gitmodules(struct walk *w, const git_tree_entry *entry)
 	return ok || refuse(w, entry, "is too large, or includes other files");
 }
 
+/* Whether it comes after the one before it as git sorts a tree: folders as if they ended in '/'. */
+static bool
+is_after(const git_tree_entry *before, const git_tree_entry *entry)
+{
+	const char *a = git_tree_entry_name(before);
+	const char *b = git_tree_entry_name(entry);
+	size_t a_len = strlen(a);
+	size_t b_len = strlen(b);
+	size_t len = a_len < b_len ? a_len : b_len;
+	int order = memcmp(a, b, len);
+	int a_next = (unsigned char)a[len];
+	int b_next = (unsigned char)b[len];
+
+	if (a_next == 0 && git_tree_entry_type(before) == GIT_OBJECT_TREE)
+		a_next = '/';
+	if (b_next == 0 && git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+		b_next = '/';
+	return order < 0 || (order == 0 && a_next < b_next);
+}
+
+/* What decides how it is checked out. */
+static void
+note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
+{
+	/* The walk has gone on to the next already. */
+	size_t next = w->folders[w->depth - 1].next;
+
+	if (git_tree_entry_type(entry) == GIT_OBJECT_COMMIT)
+		w->transfer->has_submodules = true;
+	if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
+		w->transfer->files++;
+	if (next > 1 && !is_after(git_tree_entry_byindex(tree, next - 2), entry))
+		w->transfer->is_sorted = false;
+}
+
 static bool
 check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
@@ -97,6 +132,7 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 		w->transfer->has_attributes = true;
 		note_attributes(w, entry);
 	}
+	note_kind(w, tree, entry);
 	return true;
 }
 
@@ -154,6 +190,8 @@ git_tree_check(struct transfer *t)
 	int code = git_revparse_single(&tree, t->repository, "HEAD^{tree}");
 	bool ok;
 
+	t->is_sorted = true;
+	t->files = 0;
 	if (code < 0)
 		return git_steps_fail(t, code, "read the tree");
 	buf_init(&w.path, PATH_BYTES_MAX + 512);

@@ -134,7 +134,7 @@ on_git_progress(const struct clone_progress *p, void *arg)
 	uint64_t now_ms = clock_monotonic_ms();
 	bool is_new = p->phase != w->progress.phase;
 
-	if (must_stop(w) && p->phase == CLONE_CHECKOUT) {
+	if (must_stop(w) && p->phase == CLONE_CHECKOUT && !p->can_stop) {
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
 		_exit(end_run(w));
 	}
