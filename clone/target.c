@@ -380,8 +380,10 @@ target_commit(struct target *t, struct clone_failure *f)
 
 	if (tree < 0)
 		return failure_set_errno(f, errno, "open %s", t->tree);
-	/* After a power failure a name must not lead to files that were never written. */
-	ok = syncfs(tree) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
+	/* After a power failure a name must not lead to files that were never written. By a
+	 * descriptor that was open before the first of them: so no failed write has been told to
+	 * others. */
+	ok = syncfs(t->lock_fd) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
 	if (ok)
 		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);
 	if (ok)
