@@ -40,8 +40,8 @@ add_url(struct environment *env, const char *name, const struct url *u, bool is_
 static void
 add_number(struct environment *env, const char *name, uint64_t value, const char *unit)
 {
-	environment_add(env, name,
-			arena_printf(&env->arena, "%llu%s", (unsigned long long)value, unit));
+	environment_add_made(env, name,
+			     arena_printf(&env->arena, "%llu%s", (unsigned long long)value, unit));
 }
 
 static void
@@ -73,8 +73,8 @@ add_limits(struct environment *env, const struct clone_settings *settings)
 	add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
 	add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");
 	if (settings->umask.is_set)
-		environment_add(env, PREFIX "CLONE_UMASK",
-				arena_printf(&env->arena, "%04o", settings->umask.value));
+		environment_add_made(env, PREFIX "CLONE_UMASK",
+				     arena_printf(&env->arena, "%04o", settings->umask.value));
 	if (settings->group.is_set)
 		add_number(env, PREFIX "CLONE_GROUP", settings->group.value, "");
 }

@@ -23,6 +23,13 @@ environment_add(struct environment *env, const char *name, const char *value)
 }
 
 void
+environment_add_made(struct environment *env, const char *name, const char *value)
+{
+	env->failed = env->failed || value == NULL;
+	environment_add(env, name, value);
+}
+
+void
 environment_inherit(struct environment *env, const char *name)
 {
 	environment_add(env, name, getenv(name));

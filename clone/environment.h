@@ -22,6 +22,8 @@ void environment_fini(struct environment *env);
 
 /* value NULL: nothing is added. */
 void environment_add(struct environment *env, const char *name, const char *value);
+/* The same of a value that was made with the arena: NULL is a failure. */
+void environment_add_made(struct environment *env, const char *name, const char *value);
 /* The variable of ours, where we have it. */
 void environment_inherit(struct environment *env, const char *name);
 

@@ -62,8 +62,8 @@ set_environment(struct environment *env, const struct lfs_request *request)
 	environment_add(env, "GIT_SSL_CAINFO", request->ca_file);
 	environment_add(env, "GIT_CONFIG_COUNT", "3");
 	environment_add(env, "GIT_CONFIG_KEY_0", "lfs.url");
-	environment_add(env, "GIT_CONFIG_VALUE_0",
-			arena_printf(&env->arena, "%s/info/lfs", request->url));
+	environment_add_made(env, "GIT_CONFIG_VALUE_0",
+			     arena_printf(&env->arena, "%s/info/lfs", request->url));
 	environment_add(env, "GIT_CONFIG_KEY_1", "core.hooksPath");
 	environment_add(env, "GIT_CONFIG_VALUE_1", "/dev/null");
 	environment_add(env, "GIT_CONFIG_KEY_2", "core.fsmonitor");
