@@ -6,6 +6,8 @@
 
 #include "clone/git_steps.h"
 
+#define BRANCH_MAX_BYTES 900u
+
 static const git_remote_head *
 find_head(const git_remote_head **heads, size_t count, const char *prefix, const char *name)
 {
@@ -37,6 +39,15 @@ choose_named(struct transfer *t, const git_remote_head **heads, size_t count)
 	return t->tag != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 }
 
+static bool
+check_default_branch(struct transfer *t)
+{
+	if (t->default_branch == NULL || strlen(t->default_branch) <= BRANCH_MAX_BYTES)
+		return true;
+	return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+			   "the default branch has a name of more than %u bytes", BRANCH_MAX_BYTES);
+}
+
 /* Decides what HEAD will be from what the remote offers. An empty remote leaves all unset. */
 bool
 git_refs_choose(struct transfer *t)
@@ -53,6 +64,8 @@ git_refs_choose(struct transfer *t)
 	    strncmp(name.ptr, "refs/heads/", 11) == 0)
 		t->default_branch = strdup(name.ptr);
 	git_buf_dispose(&name);
+	if (!check_default_branch(t))
+		return false;
 	if (t->request->commit != NULL) {
 		t->has_detached = git_oid_fromstr(&t->detached, t->request->commit) == 0;
 		return t->has_detached;

@@ -204,6 +204,41 @@ def test_refs_without_end(settings, target, gitlab):
     assert_refused(by_hand(settings), target, "refs")
 
 
+NAMES = ["../../../harm", "a..b", "x.lock", "a\nb", "a\x1b[2Jb", ".hidden", "a//b", "-rf", "@{1}", "main/../../../hooks/post-checkout", "x" * 5000]
+
+
+def serve_refs(gitlab, bare, names, head):
+    """A listing with these branches, all of them the commit of the real one, and what HEAD is said to be."""
+    main = git(bare, "rev-parse", "main").encode()
+    lines = [main + b" HEAD\0side-band-64k ofs-delta symref=HEAD:refs/heads/" + head.encode()]
+    lines += [main + b" refs/heads/" + name.encode() for name in names]
+    packets = b"".join(b"%04x" % (len(line) + 5) + line + b"\n" for line in lines)
+    headers = {"Content-Type": "application/x-git-upload-pack-advertisement"}
+    gitlab.faults.add("git-info-refs", status=200, headers=headers, body=b"001e# service=git-upload-pack\n0000" + packets + b"0000")
+
+
+def test_names_that_git_would_not_take_are_left_out(settings, target, gitlab, bare):
+    serve_refs(gitlab, bare, ["main", *NAMES], "main")
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    refs = [line.split(" ", 1)[1] for line in (target / ".git" / "packed-refs").read_text().splitlines() if line[0] not in "#^"]
+    assert "refs/remotes/origin/main" in refs and not [ref for ref in refs for name in NAMES if ref.endswith("/" + name) and name != "-rf"]
+    assert git(target, "fsck", "--full") == "" and git(target, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("head", NAMES)
+@pytest.mark.parametrize("depth", ["0", "1"])
+def test_head_that_is_no_branch(settings, target, gitlab, bare, head, depth):
+    serve_refs(gitlab, bare, ["main", head], head)
+    result = by_hand({**settings, "CLONE_DEPTH": depth})
+    if result.returncode == 0:
+        assert git(target, "status", "--porcelain") == ""
+        assert "harm" not in (target / ".git" / "config").read_text()
+    else:
+        assert result.returncode in (CODES["refused"], CODES["unreachable"]), result.stderr
+        assert not target.parent.exists()
+
+
 def test_link_in_place_of_the_temporary_folder(gitlab, settings, target, tmp_path):
     """Code in the IDE's container, between two attempts: neither is anything removed behind it nor written there."""
     mine = tmp_path / "outside" / "tree" / "mine"
