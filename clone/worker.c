@@ -28,6 +28,7 @@
 #include "clone/found.h"
 #include "clone/git.h"
 #include "clone/lfs.h"
+#include "clone/marker.h"
 #include "clone/report.h"
 #include "clone/source.h"
 #include "clone/target.h"
@@ -251,34 +252,6 @@ run_attempts(struct worker *w)
 	return true;
 }
 
-static bool
-is_marked(const struct worker *w)
-{
-	struct stat st;
-
-	return w->settings->marker != NULL && lstat(w->settings->marker, &st) == 0 &&
-	       S_ISREG(st.st_mode);
-}
-
-/* The clone is there, with or without it: no reason to fail. */
-static void
-write_marker(const struct worker *w)
-{
-	struct err e = ERR_INIT;
-	int fd;
-
-	if (w->settings->marker == NULL || is_marked(w))
-		return;
-	fd = open(w->settings->marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		(void)err_set_errno(&e, errno, "CLONE_MARKER \"%s\"", w->settings->marker);
-		log_warn(NULL, "the clone can't be marked as done", log_err(&e));
-		return;
-	}
-	(void)fsync(fd);
-	close(fd);
-}
-
 static void
 judge_repository(struct worker *w)
 {
@@ -289,7 +262,7 @@ judge_repository(struct worker *w)
 	case FOUND_SAME:
 		w->progress.notes |= CLONE_NOTE_FOUND;
 		log_info(NULL, "a repository is there already, left alone", log_cstr("dir", dir));
-		write_marker(w);
+		marker_write(w->settings);
 		return;
 	case FOUND_CLOSED:
 		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
@@ -371,7 +344,7 @@ clone_into_target(struct worker *w)
 	else if ((!w->settings->umask.is_set ||
 		  target_share(&w->target, w->settings->umask.value, &w->failure)) &&
 		 target_commit(&w->target, &w->failure))
-		write_marker(w);
+		marker_write(w->settings);
 }
 
 static int
@@ -382,7 +355,7 @@ run_clone(struct worker *w)
 	w->progress.phase = CLONE_CONNECTING;
 	w->progress.started_at_s = clock_wall_s();
 	report_now(w);
-	if (is_marked(w)) {
+	if (marker_is_there(w->settings)) {
 		w->progress.notes = CLONE_NOTE_MARKED;
 		log_info(NULL, "marked as cloned, nothing to do",
 			 log_cstr("marker", w->settings->marker));
