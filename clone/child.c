@@ -66,6 +66,7 @@ add_limits(struct environment *env, const struct clone_settings *settings)
 {
 	add_number(env, PREFIX "CLONE_STALL_TIMEOUT", settings->stall_timeout_ms, "ms");
 	add_number(env, PREFIX "CLONE_DEPTH", settings->depth, "");
+	environment_add(env, PREFIX "CLONE_UNSHALLOW", settings->unshallow ? "on" : "off");
 	add_number(env, PREFIX "CLONE_MEMORY", settings->memory_bytes, "");
 	add_number(env, PREFIX "CLONE_SUBMODULES", settings->submodules, "");
 	environment_add(env, PREFIX "CLONE_LFS", settings->lfs ? "on" : "off");

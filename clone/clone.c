@@ -142,7 +142,7 @@ set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
 	err_assert(progress_may_follow(p->phase, phase));
 	p->phase = phase;
 	p->problem = problem;
-	if (!progress_is_running(phase)) {
+	if (!progress_is_running(phase) && is_new) {
 		p->bytes_per_s = 0;
 		p->left_s = 0;
 		p->ended_at_s = clock_wall_s();
@@ -151,6 +151,34 @@ set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
 	progress_describe(p, c->settings);
 	if (is_new)
 		log_phase(c);
+}
+
+static void
+log_history(const struct clone *c)
+{
+	const struct clone_history *h = &c->progress.history;
+
+	if (h->state == CLONE_HISTORY_MISSING)
+		log_warn(NULL, "clone: history", log_cstr("state", "missing"));
+	else
+		log_info(NULL, "clone: history", log_cstr("state", clone_history_name(h->state)),
+			 log_int("bytes", (int64_t)h->bytes));
+}
+
+/* Behind a clone that is done: changes nothing about that. */
+static void
+set_history(struct clone *c, const struct clone_history *history)
+{
+	bool is_new = c->progress.history.state != history->state;
+
+	c->progress.history = *history;
+	progress_describe(&c->progress, c->settings);
+	if (is_new)
+		log_history(c);
+	if (is_new)
+		notify(c);
+	else
+		notify_throttled(c);
 }
 
 static void
@@ -239,7 +267,7 @@ take_line(struct clone *c, struct str line)
 	struct err e = ERR_INIT;
 	bool is_new;
 
-	if (c->has_final)
+	if (c->has_final && c->progress.history.state != CLONE_HISTORY_COMING)
 		return true;
 	if (!progress_parse(line, &p, &e) || !progress_may_follow(c->progress.phase, p.phase)) {
 		log_error(NULL, "clone: unintelligible worker", log_err(&e));
@@ -252,6 +280,11 @@ take_line(struct clone *c, struct str line)
 		c->has_final = true;
 		c->final_phase = p.phase;
 		c->final_problem = p.problem;
+		/* What else comes is awaited, but not by people. */
+		if (p.history.state != CLONE_HISTORY_NONE) {
+			set_phase(c, CLONE_DONE, CLONE_PROBLEM_NONE);
+			set_history(c, &p.history);
+		}
 		return true;
 	}
 	is_new = p.phase != c->progress.phase;
@@ -320,6 +353,16 @@ log_exit(int status)
 			  log_int("exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1));
 }
 
+static void
+end_history(struct clone *c)
+{
+	struct clone_history history = c->progress.history;
+
+	history.state = CLONE_HISTORY_MISSING;
+	if (c->progress.history.state == CLONE_HISTORY_COMING)
+		set_history(c, &history);
+}
+
 /* The worker is gone. Done is done, whatever happened afterwards. */
 static void
 on_worker_ended(struct clone *c, int status)
@@ -329,6 +372,7 @@ on_worker_ended(struct clone *c, int status)
 	stop_following(c);
 	if (c->has_final && (c->final_phase == CLONE_DONE || c->problem == CLONE_PROBLEM_NONE)) {
 		set_phase(c, c->final_phase, c->final_problem);
+		end_history(c);
 	} else if (c->problem != CLONE_PROBLEM_NONE) {
 		set_phase(c, CLONE_FAILED, c->problem);
 	} else {

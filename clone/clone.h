@@ -33,6 +33,7 @@ struct clone_settings {
 	const char *ca_file;	   /* NULL: the system's */
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
+	bool unshallow;		   /* what depth leaves out comes afterwards */
 	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
 	uint64_t submodules;	   /* levels of them; 0: none */
 	bool lfs;		   /* large files are fetched where git-lfs is installed */
@@ -84,6 +85,20 @@ enum clone_note {
 	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
 };
 
+/* What comes after a clone with a depth that is done, while people work in it. */
+enum clone_history_state {
+	CLONE_HISTORY_NONE, /* nothing is to come */
+	CLONE_HISTORY_COMING,
+	CLONE_HISTORY_COMPLETE,
+	CLONE_HISTORY_MISSING, /* could not be had; tried again at the next start */
+};
+
+struct clone_history {
+	enum clone_history_state state;
+	uint64_t objects_done, objects_total;
+	uint64_t bytes; /* received; 0: the server has not begun to answer */
+};
+
 struct clone_progress {
 	enum clone_phase phase;
 	uint64_t objects_done, objects_total;
@@ -97,7 +112,8 @@ struct clone_progress {
 	int64_t ended_at_s;
 	unsigned percent; /* of the whole, monotonic */
 	enum clone_problem problem;
-	unsigned notes; /* enum clone_note */
+	unsigned notes;		      /* enum clone_note */
+	struct clone_history history; /* once the phase is CLONE_DONE */
 	bool can_retry;
 	bool can_stop;	   /* within the worker: see clone/git.h */
 	char message[512]; /* plain words for people: what happens, or what went wrong and what to
@@ -126,6 +142,7 @@ bool clone_start(struct clone *c, const struct secret *token, struct err *e) MUS
 bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
 const char *clone_phase_name(enum clone_phase phase);
 const char *clone_problem_name(enum clone_problem problem);
+const char *clone_history_name(enum clone_history_state state); /* "coming" */
 
 typedef void clone_changed_fn(const struct clone_progress *p, void *arg);
 

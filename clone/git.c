@@ -84,6 +84,8 @@ make_repository(struct transfer *t)
 
 	git_repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
 	options.flags = GIT_REPOSITORY_INIT_NO_REINIT;
+	if (t->request->is_bare)
+		options.flags |= GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR;
 	options.initial_head = "main";
 	if (t->request->git_dir != NULL) {
 		options.flags |= GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_DOTGIT_DIR |
@@ -102,9 +104,8 @@ make_repository(struct transfer *t)
 	       git_credential_configure(t);
 }
 
-/* Nothing on this machine configures what we do: no /etc/gitconfig, no ~/.gitconfig. */
-static bool
-set_library_options(struct transfer *t)
+bool
+git_steps_set_options(struct transfer *t)
 {
 	static const git_config_level_t levels[] = {
 		GIT_CONFIG_LEVEL_PROGRAMDATA,
@@ -126,8 +127,8 @@ set_library_options(struct transfer *t)
 	/* Each object has been hashed when it came; reading it back is no reason to do so again. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
-	/* The check guards against repositories of others; the only one we open is made here, on
-	 * volumes that may map owners as they like. */
+	/* The check guards against repositories of others; those that we open are our own clones,
+	 * on volumes that may map owners as they like. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
 	return code == 0 || git_steps_fail(t, code, "set up libgit2");
@@ -149,9 +150,10 @@ clone_git_run(const struct clone_git_request *request, struct clone_failure *f)
 	buf_init(&t.shallow, TRANSPORT_SHALLOW_MAX_BYTES);
 	if (git_libgit2_init() < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
-	ok = set_library_options(&t) && make_repository(&t) && git_fetch_connect(&t) &&
-	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t) && git_checkout_run(&t);
-	if (ok)
+	ok = git_steps_set_options(&t) && make_repository(&t) && git_fetch_connect(&t) &&
+	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t) &&
+	     (request->is_bare || git_checkout_run(&t));
+	if (ok && !request->is_bare)
 		git_submodules_run(&t);
 	git_remote_free(t.remote);
 	git_repository_free(t.repository);

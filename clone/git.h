@@ -11,6 +11,8 @@
 
 #include "clone/failure.h"
 
+#define CLONE_GIT_CONNECT_TIMEOUT_MS 10000u
+
 /*
  * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped: unless
  * can_stop is set there, the function may end the process instead of returning.
@@ -23,6 +25,8 @@ struct clone_git_request {
 	const struct secret *token; /* NULL: none; must be for this very origin */
 	const char *ca_file;	    /* NULL: the system's */
 	uint64_t depth;		    /* commits of one branch or tag; 0: all of everything */
+	bool is_bare;		    /* objects and the remote's refs, nothing to work with */
+	bool widens;		    /* `git fetch` gets all branches, also with a depth */
 	uint64_t bytes_max;	    /* to receive */
 	uint64_t files_max;	    /* to check out, folders included */
 	const char *helper;	    /* the repository's credential.helper; NULL: none */
@@ -45,6 +49,13 @@ struct clone_git_request {
 
 /* Like `git clone --branch ref`: a branch that tracks origin's, or a detached HEAD for a tag. */
 bool clone_git_run(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
+
+/*
+ * What a depth left out of the clone that stands in request->into and is marked so (history.h): all
+ * history, branches and tags. Beside a user who works in it. The phases up to CLONE_RESOLVING are
+ * reported.
+ */
+bool clone_git_history(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
 
 /* The class of a libgit2 error from its class (git_error_t) and its message. */
 enum clone_problem clone_git_problem(int class, const char *message);

@@ -105,6 +105,8 @@ narrow_fetch(struct transfer *t, struct buf *spec)
 		return true;
 	if (!buf_add_byte(spec, '\0'))
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (t->request->widens)
+		return true;
 	code = git_repository_config(&config, t->repository);
 	if (code == 0)
 		code = git_config_set_string(config, "remote.origin.fetch", spec->data);

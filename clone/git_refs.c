@@ -180,6 +180,8 @@ git_refs_set(struct transfer *t)
 
 	if (t->default_branch != NULL && has_default_branch(t))
 		code = set_remote_head(t);
+	if (t->request->is_bare)
+		return code == 0 || git_steps_fail(t, code, "set the remote's HEAD");
 	if (code == 0 && t->branch != NULL)
 		code = set_branch(t);
 	else if (code == 0 && t->tag != NULL)

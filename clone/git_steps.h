@@ -38,6 +38,9 @@ bool git_steps_fail(struct transfer *t, int code, const char *step);
 /* The same for what is not libgit2's. */
 bool git_steps_fail_err(struct transfer *t, const struct err *e);
 
+/* Nothing on this machine configures what we do: no /etc/gitconfig, no ~/.gitconfig. */
+bool git_steps_set_options(struct transfer *t);
+
 /* Phases only go forward. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
@@ -46,7 +49,8 @@ bool git_credential_configure(struct transfer *t);
 
 /* git_refs.c: what HEAD will be, from what the remote offers; an empty remote leaves all unset. */
 bool git_refs_choose(struct transfer *t);
-/* HEAD, the branch that it names and what that branch tracks, as `git clone` leaves them. */
+/* HEAD, the branch that it names and what that branch tracks, as `git clone` leaves them; of a bare
+ * one only the remote's HEAD. */
 bool git_refs_set(struct transfer *t);
 
 /* git_fetch.c: lists the remote's refs, then gets what the request wants of them. */

@@ -37,6 +37,13 @@ static const char *const problem_names[] = {
 	[CLONE_PROBLEM_OTHER_REPOSITORY] = "other_repository",
 };
 
+static const char *const history_names[] = {
+	[CLONE_HISTORY_NONE] = "none",
+	[CLONE_HISTORY_COMING] = "coming",
+	[CLONE_HISTORY_COMPLETE] = "complete",
+	[CLONE_HISTORY_MISSING] = "missing",
+};
+
 static const struct {
 	enum clone_note note;
 	const char *name;
@@ -65,6 +72,12 @@ clone_problem_name(enum clone_problem problem)
 	return problem_names[problem];
 }
 
+const char *
+clone_history_name(enum clone_history_state state)
+{
+	return history_names[state];
+}
+
 bool
 progress_is_running(enum clone_phase phase)
 {
@@ -89,6 +102,17 @@ progress_may_follow(enum clone_phase from, enum clone_phase to)
 		return (to >= from && to <= CLONE_FAILED) || to == CLONE_CONNECTING;
 	}
 	return false;
+}
+
+static void
+write_history(struct json_writer *w, const struct clone_history *h)
+{
+	json_write_object(w, "history");
+	json_write_str(w, "state", str_from(history_names[h->state]));
+	json_write_int(w, "objects_done", (int64_t)h->objects_done);
+	json_write_int(w, "objects_total", (int64_t)h->objects_total);
+	json_write_int(w, "bytes", (int64_t)h->bytes);
+	json_write_close(w, '}');
 }
 
 bool
@@ -122,6 +146,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 			json_write_str(&w, NULL, str_from(notes[i].name));
 	}
 	json_write_close(&w, ']');
+	write_history(&w, &p->history);
 	json_write_bool(&w, "can_retry", p->can_retry);
 	json_write_str(&w, "message", str_from(p->message));
 	json_write_close(&w, '}');
@@ -223,6 +248,35 @@ parse_numbers(const struct json_node *root, struct clone_progress *p, struct err
 	return true;
 }
 
+static bool
+parse_history(const struct json_node *root, struct clone_progress *p, struct err *e)
+{
+	const struct json_node *node = json_find(root, "history");
+	size_t state = 0;
+	int64_t done;
+	int64_t total;
+	int64_t bytes;
+	struct str name;
+
+	if (node == NULL)
+		return true;
+	if (!json_get_str(node, "state", &name, e) ||
+	    !json_get_int(node, "objects_done", &done, e) ||
+	    !json_get_int(node, "objects_total", &total, e) ||
+	    !json_get_int(node, "bytes", &bytes, e))
+		return false;
+	if (!name_parse(name, history_names, sizeof(history_names) / sizeof(history_names[0]),
+			&state))
+		return err_set(e, ERR_PROTOCOL, "unknown state of the history");
+	if (done < 0 || total < 0 || bytes < 0)
+		return err_set(e, ERR_PROTOCOL, "a number of the history is negative");
+	p->history = (struct clone_history){(enum clone_history_state)state, (uint64_t)done,
+					    (uint64_t)total, (uint64_t)bytes};
+	if (p->phase != CLONE_DONE && p->history.state != CLONE_HISTORY_NONE)
+		return err_set(e, ERR_PROTOCOL, "phase and history contradict each other");
+	return true;
+}
+
 bool
 progress_parse(struct str line, struct clone_progress *p, struct err *e)
 {
@@ -237,7 +291,8 @@ progress_parse(struct str line, struct clone_progress *p, struct err *e)
 		return err_wrap(e, "progress line");
 	ok = parse_names(json_doc_root(doc), &parsed, e) &&
 	     parse_numbers(json_doc_root(doc), &parsed, e) &&
-	     parse_notes(json_doc_root(doc), &parsed, e);
+	     parse_notes(json_doc_root(doc), &parsed, e) &&
+	     parse_history(json_doc_root(doc), &parsed, e);
 	json_doc_free(doc);
 	if (!ok)
 		return err_wrap(e, "progress line");

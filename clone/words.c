@@ -54,6 +54,11 @@ describe_done(struct clone_progress *p, const struct words *w)
 		more = " Some submodules are missing: \"git submodule update --init\" gets them.";
 	else if ((p->notes & CLONE_NOTE_LFS) != 0)
 		more = " Large files are pointers still: \"git lfs pull\" gets them.";
+	else if (p->history.state == CLONE_HISTORY_COMING)
+		more = " Its history is still on the way.";
+	else if (p->history.state == CLONE_HISTORY_MISSING)
+		more = " Its history could not be had: \"git fetch --unshallow\" gets it, and the "
+		       "next start tries again.";
 	snprintf(p->message, sizeof(p->message), "The repository is ready in %.*s.%s",
 		 STR_FMT(w->dir), more);
 }

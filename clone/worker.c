@@ -27,18 +27,18 @@
 #include "clone/confine.h"
 #include "clone/found.h"
 #include "clone/git.h"
+#include "clone/history_run.h"
 #include "clone/lfs.h"
 #include "clone/marker.h"
 #include "clone/report.h"
 #include "clone/source.h"
 #include "clone/target.h"
 
-#define CONNECT_TIMEOUT_MS 10000u
-#define REPORT_EVERY_MS	   100u
-#define WAIT_REPORT_MS	   1000u
-#define SUBMODULES_MAX	   256u
-#define LFS_TIMEOUT_MS	   3600000u
-#define NICENESS	   10
+#define REPORT_EVERY_MS 100u
+#define WAIT_REPORT_MS	1000u
+#define SUBMODULES_MAX	256u
+#define LFS_TIMEOUT_MS	3600000u
+#define NICENESS	10
 /* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_BE_LOWEST   ((2 << 13) | 7)
@@ -122,6 +122,9 @@ end_run(struct worker *w)
 		log_warn(NULL, "clone failed",
 			 log_cstr("problem", clone_problem_name(w->failure.problem)),
 			 log_err(&w->failure.detail));
+	} else if (w->report.form == REPORT_LINES && (w->progress.notes & CLONE_NOTE_CLOSED) == 0 &&
+		   history_run_is_due(w->settings)) {
+		w->progress.history.state = CLONE_HISTORY_COMING;
 	}
 	report_now(w);
 	return w->failure.problem == CLONE_PROBLEM_NONE ? EXIT_DONE
@@ -175,6 +178,7 @@ run_git(struct worker *w)
 			.url = url.data,
 			.ref = settings->ref,
 			.depth = settings->depth,
+			.widens = settings->unshallow,
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
 			.files_max = settings->files_max,
@@ -186,7 +190,7 @@ run_git(struct worker *w)
 			.ca_file = settings->ca_file,
 			.helper = source_is_gitlab(settings) ? settings->helper : NULL,
 			.into = w->target.tree,
-			.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+			.connect_timeout_ms = CLONE_GIT_CONNECT_TIMEOUT_MS,
 			.stall_timeout_ms = settings->stall_timeout_ms,
 			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
@@ -329,6 +333,30 @@ confine(const struct worker *w)
 	free(marker);
 }
 
+static bool
+on_history(void *arg)
+{
+	struct worker *w = arg;
+
+	report_now(w);
+	return !must_stop(w);
+}
+
+/* The parent has been told that the clone is done: the IDE is open. By hand nobody waits for it. */
+static void
+fetch_history(struct worker *w)
+{
+	const struct history_run run = {.settings = w->settings,
+					.token = w->token,
+					.cancel_fd = stop_fd,
+					.progress = &w->progress,
+					.on_change = on_history,
+					.arg = w};
+
+	if (w->progress.history.state == CLONE_HISTORY_COMING && !must_stop(w))
+		history_run(&run);
+}
+
 static void
 clone_into_target(struct worker *w)
 {
@@ -339,6 +367,8 @@ clone_into_target(struct worker *w)
 		return;
 	if (run_attempts(w) && !must_stop(w))
 		fetch_large_files(w);
+	if (w->failure.problem == CLONE_PROBLEM_NONE && !must_stop(w))
+		history_run_announce(w->settings, w->target.tree);
 	if (w->failure.problem != CLONE_PROBLEM_NONE || must_stop(w))
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
 	else if ((!w->settings->umask.is_set ||
@@ -461,6 +491,7 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 	w.token = is_child ? token : settings->token;
 	report_init(&w.report, is_child ? CHILD_PROGRESS_FD : -1);
 	code = run_clone(&w);
+	fetch_history(&w);
 	secret_free(token);
 	close(stop_fd);
 	stop_fd = -1;

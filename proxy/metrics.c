@@ -9,9 +9,11 @@
 
 enum { SIDECAR = 1, RELAY = 2 };
 
-#define CLONE_PHASES 8
+#define CLONE_PHASES   8
+#define HISTORY_STATES 4
 
 _Static_assert(CLONE_FAILED + 1 == CLONE_PHASES, "every phase has a name");
+_Static_assert(CLONE_HISTORY_MISSING + 1 == HISTORY_STATES, "every state has a name");
 _Static_assert(UPSTREAM_BROKEN + 1 == METRICS_UPSTREAM_FAILURES, "every failure has a name");
 
 static const char *const sources[] = {"sidecar", "relay", NULL};
@@ -43,6 +45,12 @@ static const char *const upstream_failures[METRICS_UPSTREAM_FAILURES] = {
 	[UPSTREAM_BROKEN] = "broken",
 };
 static const char *const upstream_states[] = {"idle", "in_use"};
+static const char *const history_states[HISTORY_STATES] = {
+	[CLONE_HISTORY_NONE] = "none",
+	[CLONE_HISTORY_COMING] = "coming",
+	[CLONE_HISTORY_COMPLETE] = "complete",
+	[CLONE_HISTORY_MISSING] = "missing",
+};
 static const char *const clone_phases[CLONE_PHASES] = {
 	[CLONE_OFF] = "off",
 	[CLONE_WAITING] = "waiting",
@@ -153,6 +161,8 @@ struct state {
 	int64_t clone_phase[CLONE_PHASES];
 	int64_t clone_percent_us; /* millionths */
 	int64_t clone_bytes;
+	int64_t clone_history[HISTORY_STATES];
+	int64_t clone_history_bytes;
 	int64_t clone_started_s;
 	int64_t clone_ended_s;
 };
@@ -223,6 +233,17 @@ static const struct metrics_family states[] = {
 	 .sources = SIDECAR,
 	 STATE(clone_bytes),
 	 .help = "Bytes that the clone has received so far."},
+	{.name = "workspace_proxy_clone_history",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_history),
+	 .labels = {METRICS_LABEL("state", history_states)},
+	 .help = "1 for the state of the history that comes after a clone with a depth."},
+	{.name = "workspace_proxy_clone_history_received_bytes",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_history_bytes),
+	 .help = "Bytes of that history that have been received so far."},
 	{.name = "workspace_proxy_clone_started_timestamp_seconds",
 	 .type = METRICS_GAUGE,
 	 .sources = SIDECAR,
@@ -269,6 +290,8 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;
 	s->clone_bytes = (int64_t)clone->bytes;
+	s->clone_history[clone->history.state] = 1;
+	s->clone_history_bytes = (int64_t)clone->history.bytes;
 	s->clone_started_s = clone->started_at_s;
 	s->clone_ended_s = clone->ended_at_s;
 }

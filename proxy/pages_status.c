@@ -77,6 +77,15 @@ add_moment(struct buf *out, int64_t then_ms)
 }
 
 static void
+add_history(enum clone_history_state state, struct buf *out)
+{
+	if (state == CLONE_HISTORY_COMING)
+		buf_add_str(out, STR(", its history is still on the way"));
+	else if (state == CLONE_HISTORY_MISSING)
+		buf_add_str(out, STR(", its history is missing"));
+}
+
+static void
 add_repository(const struct page *page, struct buf *out)
 {
 	const struct page_status *s = page->session;
@@ -95,6 +104,8 @@ add_repository(const struct page *page, struct buf *out)
 	if (clone != NULL && clone->phase != CLONE_DONE && clone->phase != CLONE_FAILED &&
 	    clone->percent > 0)
 		buf_addf(out, ", %u%%", clone->percent);
+	if (clone != NULL)
+		add_history(clone->history.state, out);
 	if (!str_is_empty(s->repository)) {
 		buf_add_str(out, STR("<br><code>"));
 		pages_add_text(out, s->repository);

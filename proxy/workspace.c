@@ -105,8 +105,11 @@ on_clone_phase(const struct clone_progress *progress, void *arg)
 	struct proxy *p = arg;
 	bool is_running = progress->phase != CLONE_OFF && progress->phase != CLONE_WAITING &&
 			  progress->phase != CLONE_DONE && progress->phase != CLONE_FAILED;
+	/* What the server has begun to send it goes on sending, whatever becomes of the token. */
+	bool is_asking =
+		progress->history.state == CLONE_HISTORY_COMING && progress->history.bytes == 0;
 
-	auth_hold_tokens(p->auth, is_running);
+	auth_hold_tokens(p->auth, is_running || is_asking);
 	if (progress->phase == CLONE_FAILED && progress->problem == CLONE_PROBLEM_TOKEN)
 		renew_token(p);
 }

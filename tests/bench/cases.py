@@ -54,6 +54,7 @@ class Case:
     resumes: bool = False
     repository: str = ""  # see repositories.py
     depth: int = 0
+    opens: bool = False  # with the depth and its history behind it, until the IDE opens; git clones all
     goals: dict = field(default_factory=dict)  # (unit, peer) -> the ratio to reach
 
 
@@ -92,6 +93,20 @@ def make_clones():
             depth=depth,
             goals={(CLONE_TIME.unit, "git"): goal},
         )
+
+
+def make_opening():
+    """Until people can work: a shallow clone with the rest behind it, against all at once."""
+    return Case(
+        name="clone-300mb-open",
+        mode="clone",
+        measures=(CLONE_TIME,),
+        peers=GIT,
+        repository="300mb",
+        depth=1,
+        opens=True,
+        goals={(CLONE_TIME.unit, "git"): 4.0},
+    )
 
 
 def make_all():
@@ -187,6 +202,7 @@ def make_all():
         )
     )
     cases += make_clones()
+    cases.append(make_opening())
     return cases + both(
         "idle-websocket",
         mode="idle",

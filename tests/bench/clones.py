@@ -95,13 +95,27 @@ class Clones:
             "CLONE_DIR": self.target,
             "GITLAB_URL": self.server.url,
             "CLONE_DEPTH": case.depth or None,
+            "CLONE_UNSHALLOW": "on" if case.opens else None,
         }
 
+    def _open(self, case):
+        """Seconds until the sidecar would open the IDE; the history that comes then has to come."""
+        start = time.monotonic()
+        worker = Worker(self._settings(case))
+        worker.wait_for(lambda line: line["phase"] in ("done", "failed"))
+        seconds = time.monotonic() - start
+        worker.finish(TIMEOUT_S)
+        if worker.last["history"]["state"] != "complete":
+            raise RuntimeError(f"{case.name}: {worker.log[-500:]}")
+        return {"seconds": seconds}
+
     def ours(self, case):
+        if case.opens:
+            return self._open(case)
         return run([proxy_module.binary(), "clone"], proxy_module.environment_for(self._settings(case)))
 
     def git(self, case):
-        depth = ["--depth", str(case.depth)] if case.depth else []
+        depth = ["--depth", str(case.depth)] if case.depth and not case.opens else []
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": "/nonexistent",
@@ -154,6 +168,8 @@ class Clones:
         for peer in self.PEERS:
             self.sample(case, peer)
             state = repositories.git(self.target, "status", "--porcelain", text=True).stdout
-            trees.append((state, repositories.git(self.target, "rev-parse", "HEAD^{tree}", text=True).stdout))
+            tree = repositories.git(self.target, "rev-parse", "HEAD^{tree}", text=True).stdout
+            shallow = repositories.git(self.target, "rev-parse", "--is-shallow-repository", text=True).stdout
+            trees.append((state, tree, shallow))
         if trees[0] != trees[1] or trees[0][0]:
             raise RuntimeError(f"{case.name}: the clones differ, or are not clean")

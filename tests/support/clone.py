@@ -121,11 +121,11 @@ class Worker:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def finish(self):
+    def finish(self, timeout_s=TIMEOUT_S):
         """The exit code (negative: the signal) once it has ended."""
         if self.status is None:
             for reader in self._readers:
-                reader.join(TIMEOUT_S)
+                reader.join(timeout_s)
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             assert not SANITIZER.search(self.log), self.log
         return self.status

@@ -38,6 +38,7 @@ struct fixture {
 	unsigned seen_count;
 	unsigned calls;
 	bool is_late;
+	bool awaits_history; /* ends the loop when none is coming any more */
 };
 
 static void
@@ -48,7 +49,8 @@ on_changed(const struct clone_progress *p, void *arg)
 	f->calls++;
 	if (f->seen_count == 0 || f->seen[(f->seen_count - 1) % 16] != p->phase)
 		f->seen[f->seen_count++ % 16] = p->phase;
-	if (p->phase == f->until)
+	if (p->phase == f->until &&
+	    (!f->awaits_history || p->history.state != CLONE_HISTORY_COMING))
 		loop_stop(f->loop);
 }
 
@@ -189,6 +191,70 @@ test_done_at_once(void **state)
 
 	start(f, "line connecting\nline done\n");
 	assert_int_equal(run_until(f, CLONE_DONE)->percent, 100);
+}
+
+/* Lets a script that reads from the output go on, to its end. */
+static void
+go_on(struct fixture *f)
+{
+	int fd = open(f->output, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	close(fd);
+	f->awaits_history = true;
+	(void)run_until(f, CLONE_DONE);
+	f->awaits_history = false;
+}
+
+/* The IDE opens while the worker goes on; whatever becomes of it then. */
+static void
+test_history_behind_a_clone_that_is_done(void **state)
+{
+	static const struct {
+		const char *end;
+		enum clone_history_state state;
+	} cases[] = {
+		{"history complete 9\n", CLONE_HISTORY_COMPLETE},
+		{"history missing 9\n", CLONE_HISTORY_MISSING},
+		{"exit 0\n", CLONE_HISTORY_MISSING},
+		{"kill -9 $$\n", CLONE_HISTORY_MISSING},
+		{"echo garbage >&4\nexec sleep 100\n", CLONE_HISTORY_MISSING},
+		{"line receiving\nexec sleep 100\n", CLONE_HISTORY_MISSING},
+		{"line failed '\"token\"'\nexec sleep 100\n", CLONE_HISTORY_MISSING},
+		{"exec sleep 100\n", CLONE_HISTORY_MISSING}, /* stalls */
+	};
+	struct fixture *f = *state;
+
+	f->settings.stall_timeout_ms = 400;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct clone_progress *p;
+		char script[512];
+
+		snprintf(script, sizeof(script),
+			 "history() { printf '{\"phase\":\"done\",\"percent\":100,\"problem\":null,"
+			 "\"objects_done\":1,\"objects_total\":1,\"deltas_done\":0,"
+			 "\"deltas_total\":0,\"files_done\":0,\"files_total\":0,\"bytes\":3,"
+			 "\"bytes_per_s\":0,\"left_s\":0,\"attempt\":0,\"history\":{\"state\":"
+			 "\"%%s\",\"objects_done\":0,\"objects_total\":7,\"bytes\":%%s}}\\n' "
+			 "$1 $2 >&4; }\n"
+			 "line connecting\nhistory coming 0\nread -r go <%s\nhistory coming 5\n%s",
+			 f->output, cases[i].end);
+		(void)unlink(f->output);
+		assert_int_equal(mkfifo(f->output, 0600), 0);
+		start(f, script);
+		p = run_until(f, CLONE_DONE);
+		assert_int_equal(p->history.state, CLONE_HISTORY_COMING);
+		assert_true(p->history.bytes == 0 && p->bytes == 3);
+		go_on(f);
+		assert_int_equal(p->phase, CLONE_DONE);
+		assert_int_equal(p->problem, CLONE_PROBLEM_NONE);
+		assert_int_equal(p->history.state, cases[i].state);
+		assert_true(p->history.bytes >= 5);
+		clone_free(f->clone);
+		f->clone = NULL;
+		f->watch.link = NULL;
+	}
 }
 
 static void
@@ -490,6 +556,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_all_phases),
 		T(test_done_at_once),
+		T(test_history_behind_a_clone_that_is_done),
 		T(test_problem_that_the_worker_names),
 		T(test_workers_that_break),
 		T(test_program_that_does_not_exist),

@@ -73,6 +73,51 @@ test_json_comes_back(void **state)
 }
 
 static void
+test_history_comes_back(void **state)
+{
+	static const char *const strange[] = {
+		"{\"state\":\"odd\",\"objects_done\":0,\"objects_total\":0,\"bytes\":0}",
+		"{\"state\":\"coming\",\"objects_done\":-1,\"objects_total\":0,\"bytes\":0}",
+		"{\"state\":\"coming\",\"objects_done\":0,\"bytes\":0}",
+		"{}",
+		"[]",
+		"7",
+	};
+	struct clone_progress done = {.phase = CLONE_DONE,
+				      .history = {CLONE_HISTORY_COMING, 3, 7, 1234567890123}};
+	struct clone_progress parsed;
+	struct err e = ERR_INIT;
+	struct buf line;
+
+	(void)state;
+	buf_init(&line, PROGRESS_LINE_MAX);
+	assert_true(clone_progress_json(&done, &line));
+	assert_true(progress_parse(buf_view(&line), &parsed, &e));
+	assert_memory_equal(&parsed.history, &done.history, sizeof(done.history));
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+		struct str whole = buf_view(&line);
+		size_t at = str_find(whole, STR("\"history\":")) + 10;
+		struct str rest = str_skip(whole, at);
+		struct err why = ERR_INIT;
+		struct buf text;
+
+		buf_init(&text, PROGRESS_LINE_MAX);
+		buf_add_str(&text, str_take(whole, at));
+		buf_add_str(&text, str_from(strange[i]));
+		buf_add_str(&text, str_skip(rest, str_find_byte(rest, '}') + 1));
+		assert_false(progress_parse(buf_view(&text), &parsed, &why));
+		assert_int_equal(why.code, ERR_PROTOCOL);
+		buf_fini(&text);
+	}
+	/* It comes behind a clone that is done, never beside one. */
+	done.phase = CLONE_CHECKOUT;
+	buf_clear(&line);
+	assert_true(clone_progress_json(&done, &line));
+	assert_false(progress_parse(buf_view(&line), &parsed, &e));
+	buf_fini(&line);
+}
+
+static void
 test_every_name_comes_back(void **state)
 {
 	struct clone_progress parsed;
@@ -326,6 +371,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json_comes_back),
+		cmocka_unit_test(test_history_comes_back),
 		cmocka_unit_test(test_every_name_comes_back),
 		cmocka_unit_test(test_garbage_is_refused),
 		cmocka_unit_test(test_percent_only_grows),
