@@ -73,6 +73,7 @@ add_limits(struct environment *env, const struct clone_settings *settings)
 	add_number(env, PREFIX "CLONE_RETRIES", settings->retries, "");
 	add_number(env, PREFIX "CLONE_BYTES_MAX", settings->bytes_max, "");
 	add_number(env, PREFIX "CLONE_FILES_MAX", settings->files_max, "");
+	add_number(env, PREFIX "CLONE_FILE_BYTES_MAX", settings->file_bytes_max, "");
 	if (settings->umask.is_set)
 		environment_add_made(env, PREFIX "CLONE_UMASK",
 				     arena_printf(&env->arena, "%04o", settings->umask.value));

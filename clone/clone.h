@@ -40,6 +40,7 @@ struct clone_settings {
 	uint64_t retries;	   /* after what may pass by itself */
 	uint64_t bytes_max;	   /* received for one repository */
 	uint64_t files_max;	   /* and folders, in what is checked out */
+	uint64_t file_bytes_max;   /* bytes of one of them */
 	struct clone_number umask; /* of what is written */
 	struct clone_number group; /* that it belongs to */
 	const char *marker;	   /* file that says the clone is done, as GitLab's; NULL: none */

@@ -29,6 +29,7 @@ struct clone_git_request {
 	bool widens;		    /* `git fetch` gets all branches, also with a depth */
 	uint64_t bytes_max;	    /* to receive */
 	uint64_t files_max;	    /* to check out, folders included */
+	uint64_t file_bytes_max;    /* bytes of one of them */
 	const char *helper;	    /* the repository's credential.helper; NULL: none */
 	uint64_t memory_bytes;	    /* for objects while a pack is indexed, then of mapped packs */
 	const char *into;	    /* an empty directory of our own */

@@ -20,6 +20,7 @@ struct folder {
 
 struct walk {
 	struct transfer *transfer;
+	git_odb *odb;
 	struct folder folders[FOLDERS_MAX]; /* from the root to where we are */
 	size_t depth;
 	size_t files;
@@ -91,6 +92,28 @@ is_after(const git_tree_entry *before, const git_tree_entry *entry)
 	return order < 0 || (order == 0 && a_next < b_next);
 }
 
+/* libgit2 has a file in memory as a whole; a few KiB can describe one of many GiB. */
+static bool
+check_size(struct walk *w, const git_tree_entry *entry)
+{
+	struct transfer *t = w->transfer;
+	git_object_t type;
+	size_t size = 0;
+	int code;
+
+	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		return true;
+	code = git_odb_read_header(&size, &type, w->odb, git_tree_entry_id(entry));
+	if (code < 0)
+		return git_steps_fail(t, code, "read a file's size");
+	return size <= t->request->file_bytes_max ||
+	       failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+			   "\"%.*s%.*s\" has %zu bytes, more than the %llu of CLONE_FILE_BYTES_MAX",
+			   STR_FMT(str_take(buf_view(&w->path), 200)),
+			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), size,
+			   (unsigned long long)t->request->file_bytes_max);
+}
+
 /* What decides how it is checked out. */
 static void
 note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
@@ -119,6 +142,8 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 	found = git_tree_entry_byname(tree, name);
 	if (found != NULL && found != entry)
 		return refuse(w, entry, "is there twice");
+	if (!check_size(w, entry))
+		return false;
 	if (names_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
 		return false;
 	if (++w->files > w->transfer->request->files_max)
@@ -192,13 +217,18 @@ git_tree_check(struct transfer *t)
 
 	t->is_sorted = true;
 	t->files = 0;
-	if (code < 0)
+	if (code == 0)
+		code = git_repository_odb(&w.odb, t->repository);
+	if (code < 0) {
+		git_object_free(tree);
 		return git_steps_fail(t, code, "read the tree");
+	}
 	buf_init(&w.path, PATH_BYTES_MAX + 512);
 	ok = enter(&w, git_object_id(tree), "") && walk_all(&w);
 	while (w.depth > 0)
 		leave(&w);
 	buf_fini(&w.path);
+	git_odb_free(w.odb);
 	git_object_free(tree);
 	return ok;
 }

@@ -182,6 +182,7 @@ run_git(struct worker *w)
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
 			.files_max = settings->files_max,
+			.file_bytes_max = settings->file_bytes_max,
 			.submodules = settings->submodules,
 			.submodules_left = &submodules_left,
 			.settings = settings,

@@ -121,6 +121,22 @@ def test_tree_of_a_million_entries(settings, target, bare):
     assert_refused(by_hand(settings), target, "1000000 of CLONE_FILES_MAX")
 
 
+@pytest.mark.parametrize("name", ["folder/large", "folder/.gitattributes", ".gitmodules"])
+def test_file_larger_than_a_setting_allows(settings, target, bare, name):
+    """Few bytes arrive, many would be written; one that is not checked out does no harm."""
+    large = blob(bare, "0" * 3_000_000)
+    folder, _, leaf = name.rpartition("/")
+    tree = git(bare, "mktree", stdin=f"100644 blob {large}\t{leaf}\n")
+    if folder:
+        tree = git(bare, "mktree", stdin=f"040000 tree {tree}\t{folder}\n")
+    commit(bare, tree)
+    result = by_hand({**settings, "CLONE_FILE_BYTES_MAX": "2999999"})
+    assert_refused(result, target, name, "has 3000000 bytes", "2999999 of CLONE_FILE_BYTES_MAX")
+    if name == "folder/large":
+        assert by_hand({**settings, "CLONE_FILE_BYTES_MAX": "3000000"}).returncode == 0
+        assert (target / name).stat().st_size == 3_000_000
+
+
 def test_more_bytes_than_a_setting_allows(settings, target, bare):
     data = os.urandom(300000).hex()
     commit(bare, git(bare, "mktree", stdin=f"100644 blob {blob(bare, data)}\tlarge\n"))
