@@ -6,25 +6,7 @@
 #include "container/manifest.h"
 #include "container/yaml.h"
 #include "tests/fuzz/fuzz.h"
-
-static const struct container_settings settings = {
-	.image = "image:1",
-	.pull_policy = "Always",
-	.sidecar = CONTAINER_NATIVE,
-	.allowed = CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS,
-	.zone = "ws.example.com",
-	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
-	.authorization = "owner",
-	.secret = "{name}",
-	.tls_secret = "tls",
-	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
-	.has_git = true,
-	.cpu_request = "1m",
-	.cpu_limit = "1",
-	.memory_request = "1Mi",
-	.memory_limit = "1Gi",
-};
+#include "tests/fuzz/operator.h"
 
 static void
 check_written(const struct node *root)
@@ -103,7 +85,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str input = fuzz_input(data, size);
-	struct container_settings s = settings;
+	struct container_settings s = fuzz_operator;
 	struct buf once;
 	struct buf twice;
 

@@ -6,26 +6,9 @@
 #include "base/json.h"
 #include "container/review.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/operator.h"
 
 #define ANSWER_MAX_BYTES ((size_t)4 * 1024 * 1024)
-
-static const struct container_settings settings = {
-	.image = "image:1",
-	.pull_policy = "Always",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
-	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
-	.authorization = "owner",
-	.secret = "{name}",
-	.tls_secret = "tls",
-	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
-	.has_git = true,
-	.cpu_request = "1m",
-	.cpu_limit = "1",
-	.memory_request = "1Mi",
-	.memory_limit = "1Gi",
-};
 
 static void
 check_answer(enum review_outcome outcome, struct str text)
@@ -49,7 +32,7 @@ review(enum review_kind kind, struct str text)
 	struct buf out;
 
 	buf_init(&out, ANSWER_MAX_BYTES);
-	enum review_outcome outcome = review_answer(&settings, kind, text, &out, &e);
+	enum review_outcome outcome = review_answer(&fuzz_operator, kind, text, &out, &e);
 	if (outcome == REVIEW_MALFORMED)
 		err_assert(e.code != ERR_NONE);
 	else
