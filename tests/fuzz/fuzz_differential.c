@@ -166,12 +166,15 @@ has_tab_behind(struct str value)
 	return *at == '\t';
 }
 
-/* Empty, no token, or the beginning of one that they look for. */
+/* Empty, no token, or the beginning of one that they look for; or with '_' in front, of which their
+ * lower case is DEL. */
 static bool
 is_odd_element(struct str part)
 {
 	static const char *const known[] = {"keep-alive", "close", "upgrade"};
 
+	if (str_starts_with(part, STR("_")))
+		return true;
 	for (size_t at = 0; at < part.len; at++)
 		if (strchr("!#$%&'*+-.^_`|~", part.data[at]) == NULL &&
 		    !isalnum((unsigned char)part.data[at]))
@@ -184,8 +187,8 @@ is_odd_element(struct str part)
 
 /*
  * They see no element of Connection behind an empty one (lists may have those, RFC 9110
- * section 5.6.1.2), behind one that is no token or the beginning of a known one, nor one beside a
- * tab.
+ * section 5.6.1.2), behind one that is no token, begins with '_' or is the beginning of a known
+ * one, nor one beside a tab.
  */
 static bool
 has_odd_element(const struct headers *h)
