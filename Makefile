@@ -74,6 +74,9 @@ $(call archive,$(1)): $(call objects,$(1))
 endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
+# Made on the way to others, and kept for the next time.
+.SECONDARY: $(BUILD)/proxy/main_credential.o
+
 # Objects wait for the libraries' headers, and are built anew when compiler or flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
