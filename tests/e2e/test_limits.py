@@ -26,6 +26,10 @@ def connect(stage, source, listener="http"):
     return RawClient(stage.proxy.address(listener), source=source)
 
 
+def behind_proxy(stage, client):
+    return connect(stage, ONE).send(f"PROXY TCP4 {client} 192.0.2.2 1234 443\r\n")
+
+
 def get_404(stage, raw):
     """An answer of our own, on a connection that is served."""
     assert raw.send(stage.head("GET", "/oauth2/nothing")).read_response().status == 404
@@ -73,13 +77,10 @@ def test_the_proxy_header_says_whose_connection_it_is(make_stage):
         PROXY_PROTOCOL="on",
     )
 
-    def behind_proxy(client):
-        return connect(stage, ONE).send(f"PROXY TCP4 {client} 192.0.2.2 1234 443\r\n")
-
-    ours = [get_404(stage, behind_proxy("192.0.2.7")) for _ in range(2)]
-    with behind_proxy("192.0.2.7") as refused:
+    ours = [get_404(stage, behind_proxy(stage, "192.0.2.7")) for _ in range(2)]
+    with behind_proxy(stage, "192.0.2.7") as refused:
         assert refused.is_closed()
-    ours += [get_404(stage, behind_proxy("192.0.2.8"))]
+    ours += [get_404(stage, behind_proxy(stage, "192.0.2.8"))]
     for raw in ours:
         raw.close()
 
@@ -93,14 +94,11 @@ def test_a_refusal_behind_the_proxy_header_makes_room(make_stage):
         PROXY_PROTOCOL="on",
     )
 
-    def behind_proxy(client):
-        return connect(stage, ONE).send(f"PROXY TCP4 {client} 192.0.2.2 1234 443\r\n")
-
-    ours = [get_404(stage, behind_proxy("192.0.2.7")) for _ in range(2)]
-    with behind_proxy("192.0.2.7") as refused:
+    ours = [get_404(stage, behind_proxy(stage, "192.0.2.7")) for _ in range(2)]
+    with behind_proxy(stage, "192.0.2.7") as refused:
         stage.proxy.wait_for_log(message="connection limit reached")
         assert refused.is_closed()
-    ours += [get_404(stage, behind_proxy("192.0.2.8"))]
+    ours += [get_404(stage, behind_proxy(stage, "192.0.2.8"))]
     for raw in ours:
         raw.close()
 

@@ -24,30 +24,9 @@
 
 #include "clone/git.h"
 #include "clone/history.h"
+#include "tests/unit/killed_calls.h"
 
 #define CALLS_MAX 200u
-
-static unsigned calls_left; /* until SIGKILL; 0: never */
-
-static void
-count_call(void)
-{
-	if (calls_left > 0 && --calls_left == 0)
-		(void)kill(getpid(), SIGKILL);
-}
-
-int
-renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
-{
-	count_call();
-	return (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
-}
-
-int
-renameat(int from_at, const char *from, int to_at, const char *to)
-{
-	return renameat2(from_at, from, to_at, to, 0);
-}
 
 int
 linkat(int from_at, const char *from, int to_at, const char *to, int flags)
@@ -57,27 +36,10 @@ linkat(int from_at, const char *from, int to_at, const char *to, int flags)
 }
 
 int
-unlinkat(int at, const char *name, int flags)
-{
-	count_call();
-	return (int)syscall(SYS_unlinkat, at, name, flags);
-}
-
-int
 mkdirat(int at, const char *path, mode_t mode)
 {
 	count_call();
 	return (int)syscall(SYS_mkdirat, at, path, mode);
-}
-
-/* Between the making of a file, its content and its name as well. Nothing here outlives the
- * machine. */
-int
-fsync(int fd)
-{
-	(void)fd;
-	count_call();
-	return 0;
 }
 
 static bool

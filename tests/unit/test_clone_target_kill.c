@@ -27,42 +27,14 @@
 
 #include "clone/target.h"
 #include "clone/tree.h"
+#include "tests/unit/killed_calls.h"
 
 #define CALLS_MAX 500u
-
-static unsigned calls_left; /* until SIGKILL; 0: never */
-
-static void
-count_call(void)
-{
-	if (calls_left > 0 && --calls_left == 0)
-		(void)kill(getpid(), SIGKILL);
-}
-
-int
-renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
-{
-	count_call();
-	return (int)syscall(SYS_renameat2, from_at, from, to_at, to, flags);
-}
-
-int
-renameat(int from_at, const char *from, int to_at, const char *to)
-{
-	return renameat2(from_at, from, to_at, to, 0);
-}
 
 int
 rename(const char *from, const char *to)
 {
 	return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
-int
-unlinkat(int at, const char *name, int flags)
-{
-	count_call();
-	return (int)syscall(SYS_unlinkat, at, name, flags);
 }
 
 int
@@ -77,14 +49,6 @@ flock(int fd, int operation)
 {
 	count_call();
 	return (int)syscall(SYS_flock, fd, operation);
-}
-
-int
-fsync(int fd)
-{
-	(void)fd;
-	count_call();
-	return 0;
 }
 
 int
