@@ -8,13 +8,13 @@
  * served for a moment more, what is under way ends, and the exit code is 0.
  */
 #include <signal.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/metrics_process.h"
 #include "base/service.h"
+#include "base/stamp.h"
 #include "base/tls.h"
 #include "container/review.h"
 
@@ -26,13 +26,6 @@
 #define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
-/* What tells a changed file: mounted secrets change by links, so the inode does. */
-struct stamp {
-	struct timespec changed;
-	ino_t inode;
-	off_t size;
-};
 
 struct webhook_metrics {
 	uint64_t reviews[REVIEW_KINDS][REVIEW_OUTCOMES];
@@ -181,25 +174,6 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	metrics_process_write(&w->process, &reply->body);
 }
 
-static bool
-stamp_of(const char *file, struct stamp *stamp)
-{
-	struct stat st;
-
-	*stamp = (struct stamp){.size = 0};
-	if (stat(file, &st) != 0)
-		return false;
-	*stamp = (struct stamp){.changed = st.st_mtim, .inode = st.st_ino, .size = st.st_size};
-	return true;
-}
-
-static bool
-is_same(const struct stamp *a, const struct stamp *b)
-{
-	return a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec &&
-	       a->inode == b->inode && a->size == b->size;
-}
-
 static void
 reload(struct webhook *w)
 {
@@ -225,8 +199,8 @@ on_look(void *arg)
 	bool has_changed = false;
 
 	for (size_t i = 0; i < 2; i++) {
-		struct stamp now;
-		if (!stamp_of(files[i], &now) || is_same(&now, &w->stamps[i]))
+		struct stamp now = stamp_of(files[i]);
+		if (now.size < 0 || stamp_is_same(&now, &w->stamps[i]))
 			continue;
 		w->stamps[i] = now;
 		has_changed = true;
@@ -305,8 +279,8 @@ start(struct webhook *w, struct err *e)
 	loop_timer_init(&w->look, w->loop, on_look, w);
 	loop_timer_init(&w->linger, w->loop, on_lingered, w);
 	loop_timer_init(&w->deadline, w->loop, on_end, w);
-	(void)stamp_of(s->tls_cert_file, &w->stamps[0]);
-	(void)stamp_of(s->tls_key_file, &w->stamps[1]);
+	w->stamps[0] = stamp_of(s->tls_cert_file);
+	w->stamps[1] = stamp_of(s->tls_key_file);
 	w->tls = tls_context_new(s->tls_cert_file, s->tls_key_file, e);
 	if (w->tls == NULL)
 		return false;

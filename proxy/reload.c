@@ -107,25 +107,15 @@ apply(struct reload *r, size_t part)
 	report(r, part, parts[part].apply(r, &e), &e);
 }
 
-static bool
-is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* True when a file is not as it was when it was looked at last. One that is gone looks like none.
  */
 static bool
 look(struct reload_file *f)
 {
-	struct stat now = {.st_size = -1};
-
 	if (f->path == NULL)
 		return false;
-	if (stat(f->path, &now) != 0)
-		now = (struct stat){.st_size = -1};
-	bool has_moved = !is_same(&now, &f->seen);
+	struct stamp now = stamp_of(f->path);
+	bool has_moved = !stamp_is_same(&now, &f->seen);
 	f->seen = now;
 	return has_moved;
 }
@@ -138,7 +128,7 @@ is_due(struct reload_file files[RELOAD_PATHS])
 
 	for (size_t i = 0; i < RELOAD_PATHS; i++) {
 		is_moving = look(&files[i]) || is_moving;
-		has_changed = has_changed || !is_same(&files[i].seen, &files[i].applied);
+		has_changed = has_changed || !stamp_is_same(&files[i].seen, &files[i].applied);
 	}
 	return has_changed && !is_moving;
 }

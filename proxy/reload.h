@@ -11,8 +11,7 @@
 #ifndef PROXY_RELOAD_H
 #define PROXY_RELOAD_H
 
-#include <sys/stat.h>
-
+#include "base/stamp.h"
 #include "proxy/proxy.h"
 
 #define RELOAD_PARTS 5
@@ -20,8 +19,8 @@
 
 struct reload_file {
 	const char *path; /* NULL: none */
-	struct stat seen;
-	struct stat applied;
+	struct stamp seen;
+	struct stamp applied;
 };
 
 struct reload {

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stamps of files: the same file, one that was written, one that was put in its place, none.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/stamp.h"
+
+static void
+put(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+}
+
+static void
+test_changes(void **state)
+{
+	char directory[] = "/tmp/test-stamp-XXXXXX";
+	struct stamp first;
+	struct stamp now;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0);
+	first = stamp_of("file");
+	assert_int_equal(first.size, -1);
+	put("file", "one", 3);
+	now = stamp_of("file");
+	assert_false(stamp_is_same(&first, &now));
+	first = now;
+	now = stamp_of("file");
+	assert_true(stamp_is_same(&first, &now));
+	put("file", "longer", 6);
+	now = stamp_of("file");
+	assert_false(stamp_is_same(&first, &now));
+	first = now;
+	put("other", "LONGER", 6);
+	assert_int_equal(rename("other", "file"), 0);
+	now = stamp_of("file");
+	assert_false(stamp_is_same(&first, &now));
+	assert_int_equal(unlink("file"), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
