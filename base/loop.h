@@ -29,15 +29,18 @@ struct event_base *loop_event_base(struct loop *l);
 /* Monotonic milliseconds, read once per round of the loop. */
 uint64_t loop_now_ms(const struct loop *l);
 
-/* One block of scratch memory that a callback may use until it returns; never two users at once. */
-#define LOOP_SCRATCH_BYTES 65536u
+/*
+ * One block of scratch memory that a callback may use until it returns; never two users at once.
+ * Fifteen whole records of TLS. The kernel backs only what is used of it.
+ */
+#define LOOP_SCRATCH_BYTES (15u * 16384u)
 char *loop_scratch(struct loop *l);
 
 /*
  * The two ends of one pipe, for splice: whoever uses it leaves it empty before it returns. NULL
  * where there is none, or where it was given up because the kernel does not splice here.
  */
-#define LOOP_PIPE_BYTES 262144u
+#define LOOP_PIPE_BYTES 524288u
 const int *loop_pipe(struct loop *l);
 void loop_pipe_give_up(struct loop *l);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See conn.h. Plain bytes leave in one writev of what waited and what is new; TLS encrypts into
- * memory and sends several records at once. EV_WRITE is asked for only after a short write.
+ * See conn.h; conn_read.c reads. Plain bytes leave in one writev of what waited and what is new;
+ * TLS encrypts into memory and sends several records at once. EV_WRITE is asked for only after a
+ * short write.
  */
 #include "proxy/conn.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -21,7 +21,14 @@ static void on_io(void *arg, unsigned ready);
 void
 conn_init(struct conn *c, struct loop *l, const struct conn_ops *ops, void *arg)
 {
-	*c = (struct conn){.loop = l, .ops = ops, .arg = arg, .fd = -1, .state = CONN_CLOSED};
+	*c = (struct conn){
+		.loop = l,
+		.ops = ops,
+		.arg = arg,
+		.fd = -1,
+		.state = CONN_CLOSED,
+		.read_max = LOOP_SCRATCH_BYTES,
+	};
 	buf_init(&c->out, CONN_OUT_MAX);
 }
 
@@ -139,86 +146,14 @@ conn_shutdown(struct conn *c)
 		(void)shutdown(c->fd, SHUT_WR);
 }
 
-static enum conn_read_result
-read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
-{
-	ssize_t n = recv(c->fd, data, size, 0);
-
-	c->may_hold_bytes = n == (ssize_t)size;
-	if (n > 0) {
-		*got = (size_t)n;
-		return CONN_READ_SOME;
-	}
-	if (n == 0)
-		return CONN_READ_END;
-	if (errno == EAGAIN || errno == EINTR)
-		return CONN_READ_AGAIN;
-	err_set_errno(e, errno, "receive");
-	e->code = ERR_CONNECT;
-	return CONN_READ_FAILED;
-}
-
-/* Gathers records until size is reached or the session has no more; asks the socket again only
- * where that is likely to give something. */
-static enum conn_read_result
-read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
-{
-	enum tls_result result = TLS_DONE;
-	size_t total = 0;
-
-	while (total < size && result == TLS_DONE) {
-		size_t part = 0;
-		result = tls_session_read(c->tls, data + total, size - total, &part, e);
-		total += part;
-		if (result == TLS_DONE && !tls_session_has_buffered(c->tls) &&
-		    !tls_session_may_receive(c->tls))
-			result = TLS_WANT_READ;
-	}
-	/* What ended the loop is seen again by the next read: ends and failures last. */
-	c->may_hold_bytes = result != TLS_WANT_READ;
-	*got = total;
-	if (total > 0)
-		return CONN_READ_SOME;
-	switch (result) {
-	case TLS_DONE:
-	case TLS_WANT_READ:
-		return CONN_READ_AGAIN;
-	case TLS_CLOSED:
-		return CONN_READ_END;
-	case TLS_ABORTED:
-		err_set(e, ERR_CONNECT, "closed without close_notify");
-		return CONN_READ_FAILED;
-	case TLS_FAILED:
-		return CONN_READ_FAILED;
-	}
-	return CONN_READ_FAILED;
-}
-
-enum conn_read_result
-conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
-{
-	*got = 0;
-	/* What came before sending failed is still there to be read. */
-	if (c->state != CONN_OPEN && (c->state != CONN_FAILED || c->tls != NULL))
-		return CONN_READ_AGAIN;
-	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, size, got, e)
-						      : read_plain(c, data, size, got, e);
-	c->received_bytes += *got;
-	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
-		conn_flush(c);
-	/* Bytes that TLS holds make no socket readable: come back for them. */
-	if (c->tls != NULL && c->may_hold_bytes && c->reading && c->state == CONN_OPEN &&
-	    result == CONN_READ_SOME)
-		loop_io_poke(&c->io);
-	return result;
-}
-
 void
 conn_want_read(struct conn *c, bool wanted)
 {
 	if (c->reading == wanted)
 		return;
 	c->reading = wanted;
+	if (!wanted)
+		c->read_max = CONN_READ_LEAST;
 	update_interest(c);
 	if (wanted && c->state == CONN_OPEN && c->tls != NULL &&
 	    (c->may_hold_bytes || tls_session_has_buffered(c->tls)))
@@ -376,16 +311,6 @@ conn_count_unsent(const struct conn *c)
 	       (size_t)in_kernel;
 }
 
-enum conn_end
-conn_find_end(const struct conn *c)
-{
-	struct pollfd look = {.fd = c->fd, .events = POLLRDHUP};
-
-	if (c->state == CONN_CLOSED || poll(&look, 1, 0) <= 0)
-		return CONN_END_NONE;
-	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
-}
-
 void
 conn_trim(struct conn *c)
 {
@@ -493,13 +418,4 @@ on_io(void *arg, unsigned ready)
 			c->ops->on_readable(c->arg);
 		return;
 	}
-}
-
-bool
-conn_has_arrived(const struct conn *c)
-{
-	char byte;
-
-	return (c->tls != NULL && tls_session_has_buffered(c->tls)) ||
-	       (c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
 }

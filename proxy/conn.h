@@ -45,6 +45,7 @@ struct conn {
 	bool blocked;	     /* the kernel did not take everything */
 	bool may_hold_bytes; /* the last read stopped before the socket was empty */
 	enum err_code error_code;
+	uint32_t read_max;	 /* bytes for one read */
 	uint64_t received_bytes; /* application bytes */
 	uint64_t sent_bytes;
 };
@@ -75,9 +76,12 @@ void conn_shutdown(struct conn *c);
 enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_READ_FAILED };
 
 /*
- * Reads up to size bytes. CONN_READ_END is the peer's orderly end; a TLS stream that is cut without
- * close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is not called: e says why.
+ * Reads up to size bytes; less at a time after the owner had to stop reading, from CONN_READ_LEAST
+ * on, since what it read last waits somewhere. CONN_READ_END is the peer's orderly end; a TLS
+ * stream that is cut without close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is
+ * not called: e says why.
  */
+#define CONN_READ_LEAST 49152u /* three records of TLS */
 enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t *got,
 				struct err *e) MUST_CHECK;
 

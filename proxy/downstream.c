@@ -11,8 +11,8 @@
 
 #include "proxy/downstream_private.h"
 
-#define READ_ROUNDS_MAX	 4
-#define LINGER_MAX_BYTES 1048576u
+#define READ_ENOUGH_BYTES LOOP_SCRATCH_BYTES /* per wake-up, for fairness among connections */
+#define LINGER_MAX_BYTES  1048576u
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
@@ -130,18 +130,29 @@ drop_bytes(struct downstream *d, size_t len)
 		downstream_close(d);
 }
 
+/* What may come behind the current body has to be held, so it is not read in large pieces. */
+static size_t
+read_size(const struct downstream *d)
+{
+	uint64_t body = d->body_wanted ? http1_body_plain(&d->body) : 0;
+
+	if (d->state == DOWNSTREAM_TUNNEL || body > LOOP_SCRATCH_BYTES)
+		return LOOP_SCRATCH_BYTES;
+	return body > DOWNSTREAM_AHEAD_BYTES ? (size_t)body : DOWNSTREAM_AHEAD_BYTES;
+}
+
 static void
 read_rounds(struct downstream *d)
 {
 	char *scratch = loop_scratch(d->proxy->loop);
 	struct err e = ERR_INIT;
+	size_t got = 0;
 
-	for (int round = 0; round < READ_ROUNDS_MAX && d->conn.reading; round++) {
-		size_t got;
+	for (size_t total = 0; total < READ_ENOUGH_BYTES && d->conn.reading; total += got) {
 		struct conn *to = downstream_body_sink(d);
 		enum conn_read_result result =
 			to != NULL ? conn_move(&d->conn, to, http1_body_plain(&d->body), &got, &e)
-				   : conn_read(&d->conn, scratch, LOOP_SCRATCH_BYTES, &got, &e);
+				   : conn_read(&d->conn, scratch, read_size(d), &got, &e);
 		if (result == CONN_READ_AGAIN)
 			return;
 		if (result == CONN_READ_END) {
@@ -159,7 +170,7 @@ read_rounds(struct downstream *d)
 			downstream_on_moved(d, got);
 		else
 			downstream_on_bytes(d, scratch, got);
-		if (d->state == DOWNSTREAM_CLOSED || !d->conn.may_hold_bytes ||
+		if (d->state == DOWNSTREAM_CLOSED || got == 0 || !d->conn.may_hold_bytes ||
 		    !downstream_may_read_ahead(d))
 			return;
 	}
@@ -295,7 +306,7 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	address_format_ip(peer, d->peer, sizeof(d->peer));
 	d->stream.peer_ip = str_from(d->peer);
 	d->log.fields[0] = log_cstr("peer", d->peer);
-	buf_init(&d->in, p->limits.head_max_bytes + 2 * LOOP_SCRATCH_BYTES);
+	buf_init(&d->in, p->limits.head_max_bytes + 2 * DOWNSTREAM_AHEAD_BYTES);
 	conn_init(&d->conn, p->loop, &conn_ops, d);
 	keep_alive_probes(fd);
 	if (!conn_accept(&d->conn, fd, tls, &e)) {

@@ -13,7 +13,8 @@
 #include "proxy/rate.h"
 #include "proxy/stream.h"
 
-#define PEER_SIZE 64
+#define PEER_SIZE	       64
+#define DOWNSTREAM_AHEAD_BYTES 65536u /* read at once where they may have to be held */
 
 enum downstream_state {
 	DOWNSTREAM_HANDSHAKE,

@@ -111,7 +111,7 @@ send_body(struct stream *s, struct str data)
 bool
 downstream_may_read_ahead(const struct downstream *d)
 {
-	return d->in.len < LOOP_SCRATCH_BYTES / 2 ||
+	return d->in.len < DOWNSTREAM_AHEAD_BYTES / 2 ||
 	       (d->state != DOWNSTREAM_EXCHANGE && d->state != DOWNSTREAM_IDLE);
 }
 

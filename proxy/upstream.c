@@ -9,9 +9,9 @@
 
 #include "proxy/upstream_private.h"
 
-#define READ_ROUNDS_MAX		4    /* reads per wake-up, for fairness among connections */
-#define RECENT_MS		1000 /* servers keep idle connections for longer than this */
-#define EARLY_ANSWER_ROUNDS_MAX 16
+#define READ_ENOUGH_BYTES  LOOP_SCRATCH_BYTES /* per wake-up, for fairness among connections */
+#define RECENT_MS	   1000 /* servers keep idle connections for longer than this */
+#define EARLY_ANSWER_BYTES 1048576u
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
@@ -305,7 +305,7 @@ on_readable(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	upstream_read_rounds(c, READ_ROUNDS_MAX);
+	upstream_read(c, READ_ENOUGH_BYTES);
 	if (c->handler == NULL || c->state == UPSTREAM_GONE)
 		return;
 	if (c->conn.reading)
@@ -348,7 +348,7 @@ on_conn_failed(const struct err *e, void *arg)
 	/* It may have answered before it closed on the rest of the request. */
 	if (c->handler != NULL && c->state == UPSTREAM_HEAD) {
 		c->request_ended = false;
-		upstream_read_rounds(c, EARLY_ANSWER_ROUNDS_MAX);
+		upstream_read(c, EARLY_ANSWER_BYTES);
 	}
 	if (c->state == UPSTREAM_WHOLE && c->handler != NULL)
 		c->handler->on_round(c->arg);

@@ -60,7 +60,7 @@ void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const
 /* Something ended the connection: what that means depends on how far the exchange came. */
 void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
 
-/* Reads a few times, as long as there is something and the exchange goes on. */
-void upstream_read_rounds(struct upstream_conn *c, int rounds);
+/* Reads until enough bytes came, as long as there are some and the exchange goes on. */
+void upstream_read(struct upstream_conn *c, size_t enough);
 
 #endif

@@ -217,37 +217,37 @@ on_moved(struct upstream_conn *c, size_t len)
 }
 
 static enum conn_read_result
-read_once(struct upstream_conn *c, struct err *e)
+read_once(struct upstream_conn *c, size_t *got, struct err *e)
 {
 	char *scratch = loop_scratch(c->upstream->loop);
 	struct conn *to = sink_of(c);
-	size_t got;
 	enum conn_read_result result =
-		to != NULL ? conn_move(&c->conn, to, http1_body_plain(&c->body), &got, e)
-			   : conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, &got, e);
+		to != NULL ? conn_move(&c->conn, to, http1_body_plain(&c->body), got, e)
+			   : conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, got, e);
 
 	if (result == CONN_READ_SOME && to != NULL)
-		on_moved(c, got);
+		on_moved(c, *got);
 	else if (result == CONN_READ_SOME)
-		on_bytes(c, scratch, got);
+		on_bytes(c, scratch, *got);
 	return result;
 }
 
-/* Reads a few times, as long as there is something and the exchange goes on. */
 void
-upstream_read_rounds(struct upstream_conn *c, int rounds)
+upstream_read(struct upstream_conn *c, size_t enough)
 {
 	struct err e = ERR_INIT;
+	size_t got = 0;
 
-	while (rounds-- > 0 && c->conn.reading) {
-		enum conn_read_result result = read_once(c, &e);
+	for (size_t total = 0; total < enough && c->conn.reading; total += got) {
+		enum conn_read_result result = read_once(c, &got, &e);
 		if (result == CONN_READ_AGAIN)
 			break;
 		if (result == CONN_READ_END)
 			on_end_of_stream(c);
 		else if (result == CONN_READ_FAILED)
 			upstream_fail_as_broken(c, &e);
-		if (reap_is_due(&c->reap) || result != CONN_READ_SOME || !c->conn.may_hold_bytes)
+		if (reap_is_due(&c->reap) || result != CONN_READ_SOME || got == 0 ||
+		    !c->conn.may_hold_bytes)
 			break;
 	}
 }
