@@ -81,7 +81,7 @@ $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 # Made on the way to others, and kept for the next time.
 .SECONDARY: $(BUILD)/proxy/main_credential.o
 
-lto_for = $(if $(filter $(FOLDERS),$(firstword $(subst /, ,$(1)))),$(LTO_CFLAGS))
+lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
 # Objects wait for the libraries' headers, and are built anew when compiler or flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
