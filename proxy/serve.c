@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/orphans.h"
+#include "base/resident.h"
 #include "proxy/admin.h"
 #include "proxy/credential_server.h"
 #include "proxy/lifecycle.h"
@@ -309,6 +310,7 @@ run(struct serve *s, struct err *e)
 {
 	loop_defer_init(&s->flush_log, s->proxy.loop, on_flush_log, s);
 	log_hold(on_log_held, s);
+	(void)resident_drop_code();
 	bool ok = loop_run(s->proxy.loop, e);
 	log_hold(NULL, NULL);
 	loop_defer_fini(&s->flush_log);

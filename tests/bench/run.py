@@ -182,6 +182,9 @@ class Runner:
 
     def run_memory(self, cases, samples):
         for case in cases:
+            for peer in self.peers.values():
+                if peer not in self.of(case):
+                    peer.stop()  # a second copy of ours would share its libraries
             for peer in self.of(case):
                 peer.stop()
                 peer.start()
