@@ -439,8 +439,10 @@ settle_as_child(void)
 	const struct sched_param none = {.sched_priority = 0};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* Threads inherit both; a batch thread that wakes up takes nobody's core away. */
-	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	/* Threads inherit both. Whoever wakes up takes the core from an idle thread at once, from
+	 * any other one only when its time is up, which is milliseconds. The group that both are
+	 * in, a container's, has its share of the machine all the same. */
+	(void)sched_setscheduler(0, SCHED_IDLE, &none);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);
 	(void)fcntl(CHILD_PROGRESS_FD, F_SETFD, FD_CLOEXEC);

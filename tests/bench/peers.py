@@ -66,6 +66,8 @@ class Peer:
         return path
 
     def start(self):
+        """In our session: one of its own would be a group of its own for the scheduler, for which the
+        priority of a clone beside it, which is in one container with it, would mean nothing."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 ["taskset", "-c", PROXY_CORE, *self.command()],
@@ -73,7 +75,6 @@ class Peer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
             )
         self._wait_for(self.plain)
         self._wait_for(self.tls)

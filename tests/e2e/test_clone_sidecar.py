@@ -69,7 +69,7 @@ def test_worker_holds_what_it_needs(cloning):
         with open(f"{folder}/task/{thread}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         assert int(fields[2]) == cloning.worker  # process group
-        assert int(fields[16]) == 10 and int(fields[38]) == os.SCHED_BATCH
+        assert int(fields[16]) == 10 and int(fields[38]) == os.SCHED_IDLE
 
 
 def test_retry_after_the_worker_died(cloning, target):
