@@ -27,3 +27,37 @@ stamp_is_same(const struct stamp *a, const struct stamp *b)
 	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
+
+/* True when it is not as it was. One that is gone looks like none. */
+static bool
+look(struct stamp_watch *f)
+{
+	if (f->path == NULL)
+		return false;
+	struct stamp now = stamp_of(f->path);
+	bool has_moved = !stamp_is_same(&now, &f->seen);
+	f->seen = now;
+	return has_moved;
+}
+
+void
+stamp_watch_apply(struct stamp_watch *files, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		(void)look(&files[i]);
+		files[i].applied = files[i].seen;
+	}
+}
+
+bool
+stamp_watch_look(struct stamp_watch *files, size_t count)
+{
+	bool is_moving = false;
+	bool has_changed = false;
+
+	for (size_t i = 0; i < count; i++) {
+		is_moving = look(&files[i]) || is_moving;
+		has_changed = has_changed || !stamp_is_same(&files[i].seen, &files[i].applied);
+	}
+	return has_changed && !is_moving;
+}

@@ -7,6 +7,7 @@
 #define BASE_STAMP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -20,5 +21,19 @@ struct stamp {
 /* Blocks as long as stat(2) does. */
 struct stamp stamp_of(const char *path);
 bool stamp_is_same(const struct stamp *a, const struct stamp *b);
+
+/* One of a few files that are read together, as a certificate and its key are. */
+struct stamp_watch {
+	const char *path; /* NULL: none */
+	struct stamp seen;
+	struct stamp applied;
+};
+
+/* They are read as they are now. */
+void stamp_watch_apply(struct stamp_watch *files, size_t count);
+
+/* Looks at them; whether they are to be read again: they are not as they were applied, and as they
+ * were at the last look, so that a pair is not read while it is being written. */
+bool stamp_watch_look(struct stamp_watch *files, size_t count);
 
 #endif

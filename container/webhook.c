@@ -45,7 +45,7 @@ struct webhook {
 	struct loop_timer look;
 	struct loop_timer linger;
 	struct loop_timer deadline;
-	struct stamp stamps[2];
+	struct stamp_watch files[2]; /* certificate and key */
 	struct webhook_metrics metrics;
 	struct metrics_process process;
 };
@@ -178,6 +178,8 @@ static void
 reload(struct webhook *w)
 {
 	struct err e = ERR_INIT;
+
+	stamp_watch_apply(w->files, 2);
 	bool ok = tls_context_reload(w->tls, &e);
 
 	w->metrics.reloads[ok ? 0 : 1]++;
@@ -190,22 +192,12 @@ reload(struct webhook *w)
 		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
 }
 
-/* A pair that is being replaced may not fit for a moment: it is looked at again when it changes. */
 static void
 on_look(void *arg)
 {
 	struct webhook *w = arg;
-	const char *const files[2] = {w->settings->tls_cert_file, w->settings->tls_key_file};
-	bool has_changed = false;
 
-	for (size_t i = 0; i < 2; i++) {
-		struct stamp now = stamp_of(files[i]);
-		if (now.size < 0 || stamp_is_same(&now, &w->stamps[i]))
-			continue;
-		w->stamps[i] = now;
-		has_changed = true;
-	}
-	if (has_changed)
+	if (stamp_watch_look(w->files, 2))
 		reload(w);
 	loop_timer_start(&w->look, LOOK_EVERY_MS);
 }
@@ -279,8 +271,9 @@ start(struct webhook *w, struct err *e)
 	loop_timer_init(&w->look, w->loop, on_look, w);
 	loop_timer_init(&w->linger, w->loop, on_lingered, w);
 	loop_timer_init(&w->deadline, w->loop, on_end, w);
-	w->stamps[0] = stamp_of(s->tls_cert_file);
-	w->stamps[1] = stamp_of(s->tls_key_file);
+	w->files[0].path = s->tls_cert_file;
+	w->files[1].path = s->tls_key_file;
+	stamp_watch_apply(w->files, 2);
 	w->tls = tls_context_new(s->tls_cert_file, s->tls_key_file, e);
 	if (w->tls == NULL)
 		return false;

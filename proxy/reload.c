@@ -102,35 +102,8 @@ apply(struct reload *r, size_t part)
 {
 	struct err e = ERR_INIT;
 
-	for (size_t i = 0; i < RELOAD_PATHS; i++)
-		r->files[part][i].applied = r->files[part][i].seen;
+	stamp_watch_apply(r->files[part], RELOAD_PATHS);
 	report(r, part, parts[part].apply(r, &e), &e);
-}
-
-/* True when a file is not as it was when it was looked at last. One that is gone looks like none.
- */
-static bool
-look(struct reload_file *f)
-{
-	if (f->path == NULL)
-		return false;
-	struct stamp now = stamp_of(f->path);
-	bool has_moved = !stamp_is_same(&now, &f->seen);
-	f->seen = now;
-	return has_moved;
-}
-
-static bool
-is_due(struct reload_file files[RELOAD_PATHS])
-{
-	bool is_moving = false;
-	bool has_changed = false;
-
-	for (size_t i = 0; i < RELOAD_PATHS; i++) {
-		is_moving = look(&files[i]) || is_moving;
-		has_changed = has_changed || !stamp_is_same(&files[i].seen, &files[i].applied);
-	}
-	return has_changed && !is_moving;
 }
 
 static void
@@ -139,7 +112,7 @@ on_timer(void *arg)
 	struct reload *r = arg;
 
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
-		if (is_due(r->files[i]))
+		if (stamp_watch_look(r->files[i], RELOAD_PATHS))
 			apply(r, i);
 	loop_timer_start(&r->timer, r->settings->reload_interval_ms);
 }
@@ -165,10 +138,7 @@ reload_start(struct reload *r, struct proxy *p, struct settings *settings, struc
 	*r = (struct reload){.proxy = p, .settings = settings, .fetch = fetch};
 	name_files(r);
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
-		for (size_t j = 0; j < RELOAD_PATHS; j++) {
-			(void)look(&r->files[i][j]);
-			r->files[i][j].applied = r->files[i][j].seen;
-		}
+		stamp_watch_apply(r->files[i], RELOAD_PATHS);
 	loop_timer_init(&r->timer, p->loop, on_timer, r);
 	if (settings->reload_interval_ms > 0)
 		loop_timer_start(&r->timer, settings->reload_interval_ms);
@@ -184,11 +154,7 @@ reload_fini(struct reload *r)
 void
 reload_now(struct reload *r)
 {
-	for (size_t i = 0; i < RELOAD_PARTS; i++) {
-		if (r->files[i][0].path == NULL)
-			continue;
-		for (size_t j = 0; j < RELOAD_PATHS; j++)
-			(void)look(&r->files[i][j]);
-		apply(r, i);
-	}
+	for (size_t i = 0; i < RELOAD_PARTS; i++)
+		if (r->files[i][0].path != NULL)
+			apply(r, i);
 }

@@ -17,18 +17,12 @@
 #define RELOAD_PARTS 5
 #define RELOAD_PATHS 2
 
-struct reload_file {
-	const char *path; /* NULL: none */
-	struct stamp seen;
-	struct stamp applied;
-};
-
 struct reload {
 	struct proxy *proxy;
 	struct settings *settings; /* whose secrets are replaced */
 	struct fetch *fetch;	   /* NULL: a relay */
 	struct loop_timer timer;
-	struct reload_file files[RELOAD_PARTS][RELOAD_PATHS];
+	struct stamp_watch files[RELOAD_PARTS][RELOAD_PATHS];
 };
 
 void reload_start(struct reload *r, struct proxy *p, struct settings *settings,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stamps of files: the same file, one that was written, one that was put in its place, none.
+ * Stamps of files: the same file, one that was written, one that was put in its place, none; and
+ * when files that belong together are to be read again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,11 +57,48 @@ test_changes(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void
+test_watch(void **state)
+{
+	char directory[] = "/tmp/test-stamp-XXXXXX";
+	struct stamp_watch files[3] = {{.path = "cert"}, {.path = "key"}, {.path = NULL}};
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0);
+	put("cert", "one", 3);
+	put("key", "one", 3);
+	stamp_watch_apply(files, 3);
+	assert_false(stamp_watch_look(files, 3));
+	/* Not while one of them still changes. */
+	put("cert", "second", 6);
+	assert_false(stamp_watch_look(files, 3));
+	put("key", "second", 6);
+	assert_false(stamp_watch_look(files, 3));
+	assert_true(stamp_watch_look(files, 3));
+	/* Until they are read. */
+	assert_true(stamp_watch_look(files, 3));
+	stamp_watch_apply(files, 3);
+	assert_false(stamp_watch_look(files, 3));
+	/* One that is gone has changed, and so has one that is back. */
+	assert_int_equal(unlink("key"), 0);
+	assert_false(stamp_watch_look(files, 3));
+	assert_true(stamp_watch_look(files, 3));
+	stamp_watch_apply(files, 3);
+	put("key", "third", 5);
+	assert_false(stamp_watch_look(files, 3));
+	assert_true(stamp_watch_look(files, 3));
+	assert_int_equal(unlink("cert"), 0);
+	assert_int_equal(unlink("key"), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_watch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
