@@ -7,8 +7,8 @@
 #include "proxy/cors.h"
 #include "proxy/workspace.h"
 
-#define REPLY_FIELDS	      24u
-#define WAITING_RETRY_AFTER_S 2
+#define REPLY_FIELDS  24u
+#define RETRY_AFTER_S 2
 
 static struct str
 get_header(const void *arg, struct str lower_name, size_t index)
@@ -198,7 +198,8 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 	struct page page = {.kind = PAGE_ERROR,
 			    .status = status,
 			    .problem = problem,
-			    .identity = x->verdict.identity};
+			    .identity = x->verdict.identity,
+			    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
 
 	send_page(x, &page);
 }
@@ -213,7 +214,7 @@ reply_waiting(struct exchange *x)
 		.clone = workspace_clone(x->proxy),
 		.port = x->route.port,
 		.is_ready = upstream_is_ready(exchange_server(x)),
-		.retry_after_s = WAITING_RETRY_AFTER_S,
+		.retry_after_s = RETRY_AFTER_S,
 	};
 
 	send_page(x, &page);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports by host name: who gets there and how, what a ticket is worth, and to whom answers are open."""
 
+import contextlib
 import json
 import socket
 import urllib.parse
@@ -13,6 +14,8 @@ from test_metrics import scrape
 from upstream import Upstream
 
 NAME = "kiwi.ws.localhost"
+PORTS_AT_ONCE = 32
+TIMEOUT_S = 20
 PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
 
@@ -147,6 +150,32 @@ def test_tokens_of_programs_work_on_ports(make_ports, gitlab, servers):
     target = f"/oauth2/port?port={first.port}&state={state}"
     reply = ask(first, "GET", target, [bearer, ("Accept", "text/html")], authority=first.proxy.host)
     assert reply.status == 400
+
+
+def test_more_ports_at_once_than_there_is_room_for(make_ports, gitlab):
+    """The one too many is told to come again, and gets in when there is room."""
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(PORTS_AT_ONCE + 1)]
+        for server in silent:
+            server.settimeout(TIMEOUT_S)
+        ports = [server.getsockname()[1] for server in silent]
+        proxy, *_ = make_ports(API_TOKENS="on", PORTS=",".join(map(str, ports)))
+        bearer = ("Authorization", f"Bearer {gitlab.add_token(gitlab.sasha, 'read_api read_user').access}")
+        raws, accepted = [], []
+        for server, port in zip(silent[:-1], ports, strict=False):
+            raws.append(stack.enter_context(proxy.raw()))
+            raws[-1].request("GET", "/", [bearer], host=PortHost(proxy, port).host)
+            accepted.append(stack.enter_context(server.accept()[0]))
+        last = PortHost(proxy, ports[-1])
+        reply = ask(last, "GET", "/", [bearer])
+        assert reply.status == 503 and int(reply.get("Retry-After")) > 0
+        accepted[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        assert raws[0].read_response("GET").status == 200
+        with proxy.raw() as raw:
+            raw.request("GET", "/", [bearer, ("Connection", "close")], host=last.host)
+            connection = stack.enter_context(silent[-1].accept()[0])
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            assert raw.read_response("GET").status == 200
 
 
 # Hosts
