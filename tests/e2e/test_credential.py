@@ -2,6 +2,7 @@
 """Git in the workspace with the signed-in user's token: real git through the helper, and whoever
 else comes to the socket."""
 
+import concurrent.futures
 import os
 import pathlib
 import pty
@@ -95,6 +96,36 @@ def test_fetch_and_push_through_expiries(make_proxy, gitlab, upstream, client, w
     # one at the first use, one in the next lifetime: push and fetch share a token
     assert gitlab.requests.refreshes == 2
     assert workspace.asked.read_text() == ""
+
+
+def test_a_transfer_is_not_disturbed(make_proxy, gitlab, upstream, client, workspace, state_dir, target):
+    """Tokens are always in their last five minutes, when they are renewed for whoever comes; but not while
+    one fetch has asked for its token and has yet to send it a second time."""
+    gitlab.settings.token_lifetime_s = 240
+    proxy = make_proxy(
+        gitlab, upstream, STATE_DIR=state_dir, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target
+    )
+    sign_in(proxy, client)
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    asked = gitlab.requests.count(endpoint="git-info-refs")
+    sent = gitlab.requests.count(endpoint="git-upload-pack")
+    gitlab.faults.add("git-info-refs", skip=1, times=1, delay_answer_s=TIMEOUT_S)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        fetch = pool.submit(workspace.git, target, "fetch", "-q")
+        try:
+            # The first comes without a token, the second with it.
+            gitlab.requests.wait(asked + 2, endpoint="git-info-refs")
+            renewals = gitlab.requests.refreshes
+            token = token_of(gitlab)
+            for _ in range(3):
+                workspace.git_ok(target, "ls-remote", "-q", "origin")
+                assert client.fetch(proxy.origin + "/").status == 200
+        finally:
+            gitlab.faults.released.set()
+        done = fetch.result()
+    assert done.returncode == 0, done.stdout
+    assert gitlab.requests.count(endpoint="git-upload-pack") > sent + 3
+    assert gitlab.requests.refreshes == renewals and token_of(gitlab) == token
 
 
 def test_no_secret_is_left_behind(cloned, gitlab, workspace, state_dir, target):
