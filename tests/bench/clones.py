@@ -3,7 +3,8 @@
 
 Each run has a fresh directory on the file system of the build. What it leaves is removed at the end, or
 when space runs short: ext4 looks at each inode that was freed in the last minutes before it takes
-another one, which slows the next clone. Time and CPU are of the whole tree of processes; memory is the sum
+another one, which slows the next clone. Each starts when all that was written before is on disk, as ours ends
+with its own files there. Time and CPU are of the whole tree of processes; memory is the sum
 of what each process had at most (VmHWM), for those that were there at the same time.
 """
 
@@ -97,6 +98,7 @@ class Clones:
             shutil.rmtree(self.directory, ignore_errors=True)
         self.count += 1
         os.makedirs(os.path.dirname(self.target))
+        os.sync()
 
     def _settings(self, case):
         return {
