@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a session, for session.c (life and watches), session_ask.c (authorization and
- * refresh) and session_store.c (finding).
+ * The inside of a session, for session.c (its life), session_watch.c, session_ask.c (authorization
+ * and refresh) and session_store.c (finding).
  */
 #ifndef AUTH_SESSION_PRIVATE_H
 #define AUTH_SESSION_PRIVATE_H
@@ -98,9 +98,13 @@ uint64_t session_used_ms(const struct auth_session *s); /* now, while it is watc
 bool session_restore(struct session_store *st, struct session_record *r, struct err *e) MUST_CHECK;
 void session_replace_tokens(struct auth_session *s, struct gitlab_tokens *tokens);
 void session_arm_timer(struct auth_session *s);
+void session_free_silently(struct auth_session *s); /* tells and revokes nothing */
+
+/* session_watch.c */
 void session_tell_watches(struct auth_session *s, enum auth_end reason);
 void session_tell_waits(struct auth_session *s);
-void session_free_silently(struct auth_session *s); /* tells and revokes nothing */
+void session_end_waits(struct auth_session *s, enum session_news news);
+void session_drop_watches(struct auth_session *s); /* and waits: nobody is told */
 
 /* session_cookie.c; facts name the host, NULL: the workspace's own */
 bool session_keep_cookie(struct auth_session *s, struct err *e) MUST_CHECK; /* for it */

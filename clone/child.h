@@ -36,4 +36,10 @@ void child_end(struct child *c, uint64_t grace_ms);
 /* Closes the descriptors. */
 void child_fini(struct child *c);
 
+/* In the worker itself (child_side.c). Ends with the parent, stays out of the way of the IDE. */
+void child_settle(void);
+
+/* Reads to the end: the parent closes its side at once. No token at all is fine. */
+bool child_read_token(struct secret **token) MUST_CHECK;
+
 #endif

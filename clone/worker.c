@@ -10,16 +10,13 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,10 +35,6 @@
 #define WAIT_REPORT_MS	1000u
 #define SUBMODULES_MAX	256u
 #define LFS_TIMEOUT_MS	3600000u
-#define NICENESS	10
-/* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
-#define IOPRIO_WHO_PROCESS 1
-#define IOPRIO_BE_LOWEST   ((2 << 13) | 7)
 
 enum { EXIT_DONE = 0, EXIT_SETUP = 1, EXIT_USAGE = 2, EXIT_PROBLEM = 10 };
 
@@ -411,43 +404,6 @@ run_clone(struct worker *w)
 	return end_run(w);
 }
 
-/* Reads to the end: the parent closes its side at once. No token at all is fine. */
-static bool
-read_token(int fd, struct secret **token)
-{
-	char data[CHILD_TOKEN_MAX];
-	size_t len = 0;
-	ssize_t n = 1;
-
-	while (n > 0 && len < sizeof(data)) {
-		n = read(fd, data + len, sizeof(data) - len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			len += (size_t)n;
-	}
-	*token = n == 0 && len > 0 ? secret_new(data, len) : NULL;
-	secret_wipe(data, sizeof(data));
-	close(fd);
-	return n == 0 && (len == 0 || *token != NULL);
-}
-
-/* Ends with the parent, stays out of the way of the IDE, is nobody's to look into. */
-static void
-settle_as_child(void)
-{
-	const struct sched_param none = {.sched_priority = 0};
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* Threads inherit both. Whoever wakes up takes the core from an idle thread at once, from
-	 * any other one only when its time is up, which is milliseconds. The group that both are
-	 * in, a container's, has its share of the machine all the same. */
-	(void)sched_setscheduler(0, SCHED_IDLE, &none);
-	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
-	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);
-	(void)fcntl(CHILD_PROGRESS_FD, F_SETFD, FD_CLOEXEC);
-}
-
 static int
 print_usage(FILE *out, int code)
 {
@@ -486,8 +442,8 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 	if (settings->umask.is_set)
 		(void)umask(settings->umask.value);
 	if (is_child)
-		settle_as_child();
-	if (is_child && !read_token(CHILD_TOKEN_FD, &token)) {
+		child_settle();
+	if (is_child && !child_read_token(&token)) {
 		log_error(NULL, "clone worker: no token on its descriptor");
 		return EXIT_SETUP;
 	}
