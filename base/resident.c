@@ -8,8 +8,18 @@
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static void *
+at(uintptr_t address)
+{
+	void *pointer;
+
+	memcpy(&pointer, &address, sizeof(pointer));
+	return pointer;
+}
 
 static bool
 has_text_relocations(const struct dl_phdr_info *object)
@@ -18,7 +28,7 @@ has_text_relocations(const struct dl_phdr_info *object)
 		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
 		if (segment->p_type != PT_DYNAMIC)
 			continue;
-		for (const ElfW(Dyn) *d = (const void *)(object->dlpi_addr + segment->p_vaddr);
+		for (const ElfW(Dyn) *d = at(object->dlpi_addr + segment->p_vaddr);
 		     d->d_tag != DT_NULL; d++) {
 			if (d->d_tag == DT_TEXTREL ||
 			    (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL) != 0))
@@ -43,7 +53,7 @@ drop_code_of(struct dl_phdr_info *object, size_t size, void *arg)
 		uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
 		uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
 		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) == 0 &&
-		    madvise((void *)start, end - start, MADV_DONTNEED) == 0)
+		    madvise(at(start), end - start, MADV_DONTNEED) == 0)
 			*dropped += end - start;
 	}
 	return 0;
