@@ -1,69 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See resident.h. Only segments that were never writable: nothing of ours can be in their pages,
- * unless the loader wrote there (text relocations), and then they are left alone.
+ * See resident.h. smaps(5) tells which mappings are of files, can't be written to, and hold no page
+ * of our own: where a debugger, a tracer or the loader has written, or somebody has moved code
+ * elsewhere, pages can't be had again, and they are left alone.
  */
 #include "base/resident.h"
 
-#include <link.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-static void *
-at(uintptr_t address)
-{
-	void *pointer;
+#define LINE_MAX_BYTES 512
 
-	memcpy(&pointer, &address, sizeof(pointer));
-	return pointer;
-}
+struct mapping {
+	uintptr_t start;
+	uintptr_t end;
+	bool is_code; /* or constants: a file's, not to be written to */
+};
 
+/* False, and *m as it was, for any line but that which a mapping begins with. */
 static bool
-has_text_relocations(const struct dl_phdr_info *object)
+read_mapping(const char *line, struct mapping *m)
 {
-	for (size_t i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-		if (segment->p_type != PT_DYNAMIC)
-			continue;
-		for (const ElfW(Dyn) *d = at(object->dlpi_addr + segment->p_vaddr);
-		     d->d_tag != DT_NULL; d++) {
-			if (d->d_tag == DT_TEXTREL ||
-			    (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL) != 0))
-				return true;
-		}
+	struct mapping found;
+	char permissions[5];
+	unsigned long inode;
+
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &found.start, &found.end,
+		   permissions, &inode) != 4)
 		return false;
-	}
-	return true; /* not an object as loaders make them */
+	found.is_code = inode != 0 && permissions[1] != 'w' && permissions[3] == 'p';
+	*m = found;
+	return true;
 }
 
-static int
-drop_code_of(struct dl_phdr_info *object, size_t size, void *arg)
+static size_t
+drop(const struct mapping *m)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	size_t *dropped = arg;
+	size_t size = m->end - m->start;
+	void *start;
 
-	(void)size;
-	if (has_text_relocations(object))
-		return 0;
-	for (size_t i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-		uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-		uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
-		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) == 0 &&
-		    madvise(at(start), end - start, MADV_DONTNEED) == 0)
-			*dropped += end - start;
-	}
-	return 0;
+	memcpy(&start, &m->start, sizeof(start));
+	return madvise(start, size, MADV_DONTNEED) == 0 ? size : 0;
 }
 
 size_t
 resident_drop_code(void)
 {
+	FILE *file = fopen("/proc/self/smaps", "re");
+	struct mapping mapping = {.is_code = false};
+	char line[LINE_MAX_BYTES];
 	size_t dropped = 0;
+	unsigned long own_kib;
 
-	(void)dl_iterate_phdr(drop_code_of, &dropped);
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (read_mapping(line, &mapping))
+			continue;
+		if (mapping.is_code && sscanf(line, "Anonymous: %lu", &own_kib) == 1 &&
+		    own_kib == 0)
+			dropped += drop(&mapping);
+	}
+	(void)fclose(file);
 	return dropped;
 }

@@ -10,8 +10,9 @@
 /*
  * Lets go of the pages of code and constants that only starting needed: those of libraries that
  * initialise themselves when they are loaded and are then never called are most of them. They are
- * the page cache's; what is used again comes back with a fault that reads nothing. Returns how many
- * bytes of mappings were let go.
+ * the page cache's; what is used again comes back from there. Where something was written to a
+ * mapping, as by a debugger, it is left alone. Returns how many bytes of mappings were let go; 0
+ * where /proc can't be read.
  */
 size_t resident_drop_code(void);
 
