@@ -28,7 +28,7 @@ stamp_is_same(const struct stamp *a, const struct stamp *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* True when it is not as it was. One that is gone looks like none. */
+/* True when it is not as it was, or not there. */
 static bool
 look(struct stamp_watch *f)
 {
@@ -37,7 +37,7 @@ look(struct stamp_watch *f)
 	struct stamp now = stamp_of(f->path);
 	bool has_moved = !stamp_is_same(&now, &f->seen);
 	f->seen = now;
-	return has_moved;
+	return has_moved || now.size < 0;
 }
 
 void

@@ -32,8 +32,8 @@ struct stamp_watch {
 /* They are read as they are now. */
 void stamp_watch_apply(struct stamp_watch *files, size_t count);
 
-/* Looks at them; whether they are to be read again: they are not as they were applied, and as they
- * were at the last look, so that a pair is not read while it is being written. */
+/* Looks at them; whether they are to be read again: they are all there, not as they were applied,
+ * and as they were at the last look, so that a pair is not read while it is being written. */
 bool stamp_watch_look(struct stamp_watch *files, size_t count);
 
 #endif
