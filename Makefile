@@ -30,12 +30,13 @@ MODE_CFLAGS  := -O2 -g -D_FORTIFY_SOURCE=3
 MODE_LDFLAGS :=
 # The product is optimised as a whole when it is linked, which takes 5 % off a small request. Its
 # objects hold ordinary code as well, for the programs that are linked without: there are many.
-LTO_CFLAGS   := $(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
-LTO_LDFLAGS  := $(if $(findstring clang,$(CC)),,-flto=auto)
+IS_CLANG     := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+LTO_CFLAGS   := $(if $(IS_CLANG),,-flto=auto -ffat-lto-objects)
+LTO_LDFLAGS  := $(if $(IS_CLANG),,-flto=auto)
 endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
-LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
+LDFLAGS_ALL  = -pie -fno-lto -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
