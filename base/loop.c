@@ -81,8 +81,10 @@ make_pipe(struct loop *l)
 		l->pipe[0] = l->pipe[1] = -1;
 		return false;
 	}
-	/* A smaller one only takes more calls. */
-	(void)fcntl(l->pipe[1], F_SETPIPE_SZ, (int)LOOP_PIPE_BYTES);
+	/* A smaller one only takes more calls; what a user's pipes may hold together has an end. */
+	for (unsigned size = LOOP_PIPE_BYTES; size > 65536u; size /= 2)
+		if (fcntl(l->pipe[1], F_SETPIPE_SZ, (int)size) >= 0)
+			break;
 	return true;
 }
 

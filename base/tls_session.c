@@ -22,8 +22,7 @@
 #define RECORD_OVERHEAD	 64u
 #define VERSION_MAX	 48 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 
-/* Records to be sent. Sized exactly: a struct buf would round a full scratch buffer up to 128 KiB.
- */
+/* Records to be sent. Sized exactly: a struct buf would round up to a power of two. */
 struct output {
 	char *data;
 	size_t len;
@@ -100,6 +99,20 @@ output_reserve(struct output *o, size_t more)
 	o->len = waiting;
 	o->sent = 0;
 	return true;
+}
+
+/* What waits for a slow peer keeps no more memory than it needs, roughly. */
+static void
+output_shrink(struct output *o)
+{
+	size_t waiting = o->len - o->sent;
+	char *data = waiting > o->size / 2 ? NULL : malloc(waiting);
+
+	if (data == NULL)
+		return;
+	memcpy(data, o->data + o->sent, waiting);
+	free(o->data);
+	*o = (struct output){.data = data, .len = waiting, .size = waiting, .failed = o->failed};
 }
 
 static void
@@ -314,6 +327,8 @@ tls_session_sent(struct tls_session *s, size_t len)
 	o->sent += len;
 	if (o->sent == o->len)
 		output_release(o);
+	else
+		output_shrink(o);
 }
 
 const char *

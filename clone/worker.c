@@ -7,7 +7,6 @@
  * Told to stop (SIGTERM, SIGINT, SIGHUP, or nobody reads its progress), it removes what it made.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>

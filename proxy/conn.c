@@ -152,8 +152,6 @@ conn_want_read(struct conn *c, bool wanted)
 	if (c->reading == wanted)
 		return;
 	c->reading = wanted;
-	if (!wanted)
-		c->read_max = CONN_READ_LEAST;
 	update_interest(c);
 	if (wanted && c->state == CONN_OPEN && c->tls != NULL &&
 	    (c->may_hold_bytes || tls_session_has_buffered(c->tls)))

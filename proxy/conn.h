@@ -76,14 +76,19 @@ void conn_shutdown(struct conn *c);
 enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_READ_FAILED };
 
 /*
- * Reads up to size bytes; less at a time after the owner had to stop reading, from CONN_READ_LEAST
- * on, since what it read last waits somewhere. CONN_READ_END is the peer's orderly end; a TLS
- * stream that is cut without close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is
- * not called: e says why.
+ * Reads up to size bytes. CONN_READ_END is the peer's orderly end; a TLS stream that is cut without
+ * close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is not called: e says why.
  */
-#define CONN_READ_LEAST 49152u /* three records of TLS */
 enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t *got,
 				struct err *e) MUST_CHECK;
+
+/* What was read can't leave: half as much at a time from now on, slowly more again; and the start
+ * of something new. */
+#define CONN_READ_LEAST	 49152u		    /* three records of TLS */
+#define CONN_READ_ENOUGH LOOP_SCRATCH_BYTES /* for one wake-up, for fairness among connections */
+void conn_read_less(struct conn *c);
+void conn_read_more(struct conn *c, size_t got); /* after reading all that it may */
+void conn_read_freely(struct conn *c);
 
 /*
  * Moves up to max bytes that arrive on one plain connection to another one, without a copy. As

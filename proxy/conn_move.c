@@ -53,7 +53,8 @@ enum conn_read_result
 conn_move(struct conn *from, struct conn *to, uint64_t max, size_t *got, struct err *e)
 {
 	const int *ends = loop_pipe(from->loop);
-	size_t wanted = max < LOOP_PIPE_BYTES ? (size_t)max : LOOP_PIPE_BYTES;
+	size_t most = from->read_max < LOOP_SCRATCH_BYTES ? from->read_max : LOOP_PIPE_BYTES;
+	size_t wanted = max < most ? (size_t)max : most;
 
 	*got = 0;
 	conn_flush(to);
@@ -77,6 +78,7 @@ conn_move(struct conn *from, struct conn *to, uint64_t max, size_t *got, struct 
 	}
 	*got = (size_t)n;
 	from->received_bytes += *got;
+	conn_read_more(from, *got);
 	size_t sent = send_from_pipe(ends[0], to, *got);
 	keep_from_pipe(ends[0], to, *got - sent);
 	return CONN_READ_SOME;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading from a connection: see conn.h. Large reads let large bodies leave in few calls, each of
- * which wakes the receiver; but what can't leave waits in memory. So an owner that had to stop
- * reading gets less at a time, and slowly more again.
+ * which wakes the receiver; but what can't leave waits in memory. So where the receiver is slower
+ * less is read at a time, and slowly more again: between two stops a kernel takes a megabyte or
+ * more.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +11,7 @@
 
 #include "proxy/conn.h"
 
-#define READ_STEP 4096u
+#define READ_STEP 1024u
 
 static enum conn_read_result
 read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
@@ -79,8 +80,7 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, most, got, e)
 						      : read_plain(c, data, most, got, e);
 	c->received_bytes += *got;
-	if (*got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
-		c->read_max += READ_STEP;
+	conn_read_more(c, *got);
 	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
 		conn_flush(c);
 	/* Bytes that TLS holds make no socket readable: come back for them. */
@@ -88,6 +88,25 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	    result == CONN_READ_SOME)
 		loop_io_poke(&c->io);
 	return result;
+}
+
+void
+conn_read_more(struct conn *c, size_t got)
+{
+	if (got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
+		c->read_max += READ_STEP;
+}
+
+void
+conn_read_less(struct conn *c)
+{
+	c->read_max = c->read_max / 2 > CONN_READ_LEAST ? c->read_max / 2 : CONN_READ_LEAST;
+}
+
+void
+conn_read_freely(struct conn *c)
+{
+	c->read_max = LOOP_SCRATCH_BYTES;
 }
 
 enum conn_end

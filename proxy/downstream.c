@@ -11,8 +11,7 @@
 
 #include "proxy/downstream_private.h"
 
-#define READ_ENOUGH_BYTES LOOP_SCRATCH_BYTES /* per wake-up, for fairness among connections */
-#define LINGER_MAX_BYTES  1048576u
+#define LINGER_MAX_BYTES 1048576u
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
@@ -142,13 +141,13 @@ read_size(const struct downstream *d)
 }
 
 static void
-read_rounds(struct downstream *d)
+read_enough(struct downstream *d)
 {
 	char *scratch = loop_scratch(d->proxy->loop);
 	struct err e = ERR_INIT;
 	size_t got = 0;
 
-	for (size_t total = 0; total < READ_ENOUGH_BYTES && d->conn.reading; total += got) {
+	for (size_t total = 0; total < CONN_READ_ENOUGH && d->conn.reading; total += got) {
 		struct conn *to = downstream_body_sink(d);
 		enum conn_read_result result =
 			to != NULL ? conn_move(&d->conn, to, http1_body_plain(&d->body), &got, &e)
@@ -197,7 +196,7 @@ on_readable(void *arg)
 	}
 	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN &&
 	    downstream_may_read_ahead(d))
-		read_rounds(d);
+		read_enough(d);
 	if (d->state != DOWNSTREAM_CLOSED && d->stream.exchange != NULL)
 		exchange_on_round(d->stream.exchange);
 }

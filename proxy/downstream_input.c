@@ -36,6 +36,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	d->head_sent = d->keep_alive = false;
 	rate_begin(&d->body_rate, d->conn.received_bytes);
 	d->scan = (struct http1_scan){0};
+	conn_read_freely(&d->conn);
 	downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	/* After a whole request, reading goes on to see the browser leave. */
 	conn_want_read(&d->conn, d->body_ended);

@@ -15,7 +15,7 @@
 #include "proxy/reload.h"
 
 #define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
-#define BURST_CONNECTIONS 64u	/* at once: what they leave behind is worth a look */
+#define BURST_CONNECTIONS 16u	/* at once: what they leave behind is worth a look */
 #define TRIM_DELAY_MS	  1000u /* for what is being freed */
 
 static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};

@@ -9,7 +9,6 @@
 
 #include "proxy/upstream_private.h"
 
-#define READ_ENOUGH_BYTES  LOOP_SCRATCH_BYTES /* per wake-up, for fairness among connections */
 #define RECENT_MS	   1000 /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_BYTES 1048576u
 
@@ -151,6 +150,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 
 	if (c != NULL) {
 		remove_idle(c);
+		conn_read_freely(&c->conn);
 		c->is_reused = true;
 	} else {
 		c = connect_new(u, e);
@@ -269,6 +269,8 @@ upstream_want_read(struct upstream_conn *c, bool wanted)
 	conn_want_read(&c->conn, wanted);
 	if (wanted)
 		upstream_touch(c);
+	else
+		conn_read_less(&c->conn);
 }
 
 void
@@ -305,7 +307,7 @@ on_readable(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	upstream_read(c, READ_ENOUGH_BYTES);
+	upstream_read(c, CONN_READ_ENOUGH);
 	if (c->handler == NULL || c->state == UPSTREAM_GONE)
 		return;
 	if (c->conn.reading)

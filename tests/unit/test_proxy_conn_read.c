@@ -103,20 +103,32 @@ reads_less_after_a_stop_and_slowly_more(void **state)
 {
 	struct fixture *f = *state;
 
-	conn_want_read(&f->conn, false);
-	conn_want_read(&f->conn, true);
+	conn_read_less(&f->conn);
 	size_t first = read_from_full(f);
-	assert_int_equal(first, CONN_READ_LEAST);
+	assert_int_equal(first, LOOP_SCRATCH_BYTES / 2);
 	assert_true(f->conn.may_hold_bytes);
 	size_t last = first;
 	for (int i = 0; i < 4; i++) {
 		size_t next = read_from_full(f);
-		assert_true(next > last && next - last <= first / 4);
+		assert_true(next > last && next - last <= first / 16);
 		last = next;
 	}
+	for (int i = 0; i < 4; i++)
+		conn_read_less(&f->conn);
+	assert_int_equal(read_from_full(f), CONN_READ_LEAST);
+	conn_read_freely(&f->conn);
+	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_LEAST);
+}
+
+/* As for a new request's body. */
+static void
+wanting_nothing_for_a_while_is_no_stop(void **state)
+{
+	struct fixture *f = *state;
+
 	conn_want_read(&f->conn, false);
 	conn_want_read(&f->conn, true);
-	assert_int_equal(read_from_full(f), CONN_READ_LEAST);
+	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_LEAST);
 }
 
 static void
@@ -124,8 +136,7 @@ grows_to_the_whole_scratch_and_no_further(void **state)
 {
 	struct fixture *f = *state;
 
-	conn_want_read(&f->conn, false);
-	conn_want_read(&f->conn, true);
+	conn_read_less(&f->conn);
 	for (size_t i = 0; i < LOOP_SCRATCH_BYTES / 1024u; i++)
 		assert_true(read_from_full(f) <= LOOP_SCRATCH_BYTES);
 	assert_int_equal(read_from_full(f), LOOP_SCRATCH_BYTES);
@@ -138,8 +149,8 @@ short_read_is_no_reason_for_more(void **state)
 	struct err e;
 	size_t got;
 
-	conn_want_read(&f->conn, false);
-	conn_want_read(&f->conn, true);
+	for (int i = 0; i < 4; i++)
+		conn_read_less(&f->conn);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(send(f->peer, bulk, 100, MSG_NOSIGNAL), 100);
 		assert_int_equal(
@@ -158,6 +169,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(fresh_connection_reads_all_that_fits),
 		TEST(reads_less_after_a_stop_and_slowly_more),
+		TEST(wanting_nothing_for_a_while_is_no_stop),
 		TEST(grows_to_the_whole_scratch_and_no_further),
 		TEST(short_read_is_no_reason_for_more),
 	};
