@@ -75,8 +75,8 @@ bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MU
 /* Queues close_notify into the output. */
 void tls_session_close(struct tls_session *s);
 
-/* Records to be sent; tls_session_sent drops the first len bytes of them, freeing memory when none
- * are left. */
+/* Records to be sent; tls_session_sent drops the first len bytes of them. Call it with 0 as well
+ * when they have to wait: what waits takes no more memory than it needs, and nothing none. */
 struct str tls_session_output(const struct tls_session *s);
 void tls_session_sent(struct tls_session *s, size_t len);
 

@@ -22,7 +22,14 @@
 #define RECORD_OVERHEAD	 64u
 #define VERSION_MAX	 48 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 
-/* Records to be sent. Sized exactly: a struct buf would round up to a power of two. */
+/* Holds a whole scratch buffer of the loop's as records. */
+#define SPARE_BYTES 262144u
+
+/* What sessions of this thread encrypt into, one after the other, as long as the kernel takes it
+ * all: no memory comes and goes with each record. NULL: none yet, or a session has it. */
+static _Thread_local char *spare;
+
+/* Records to be sent: in the spare, or sized exactly where some wait for a slow peer. */
 struct output {
 	char *data;
 	size_t len;
@@ -74,6 +81,28 @@ on_bio_read(BIO *bio, char *data, size_t size, size_t *got)
 	return 0;
 }
 
+static void
+give_back(char *data, size_t size)
+{
+	if (spare == NULL && size == SPARE_BYTES)
+		spare = data;
+	else
+		free(data);
+}
+
+/* *size becomes what there is. NULL: no memory. */
+static char *
+take_room(size_t *size)
+{
+	char *data = spare;
+
+	if (*size > SPARE_BYTES)
+		return malloc(*size);
+	*size = SPARE_BYTES;
+	spare = NULL;
+	return data != NULL ? data : malloc(SPARE_BYTES);
+}
+
 /* Room for more bytes, without those that are sent. */
 static bool
 output_reserve(struct output *o, size_t more)
@@ -87,39 +116,41 @@ output_reserve(struct output *o, size_t more)
 	if (o->sent > 0 && more <= o->size - waiting) {
 		memmove(o->data, o->data + o->sent, waiting);
 	} else {
-		char *data = malloc(waiting + more);
+		size_t size = waiting + more;
+		char *data = take_room(&size);
 		if (data == NULL)
 			return false;
 		if (waiting > 0)
 			memcpy(data, o->data + o->sent, waiting);
-		free(o->data);
+		give_back(o->data, o->size);
 		o->data = data;
-		o->size = waiting + more;
+		o->size = size;
 	}
 	o->len = waiting;
 	o->sent = 0;
 	return true;
 }
 
-/* What waits for a slow peer keeps no more memory than it needs, roughly. */
+static void
+output_release(struct output *o)
+{
+	give_back(o->data, o->size);
+	*o = (struct output){.failed = o->failed};
+}
+
+/* What waits keeps no more memory than it needs, roughly. */
 static void
 output_shrink(struct output *o)
 {
 	size_t waiting = o->len - o->sent;
-	char *data = waiting > o->size / 2 ? NULL : malloc(waiting);
+	char *data = o->size != SPARE_BYTES && waiting > o->size / 2 ? NULL : malloc(waiting);
 
 	if (data == NULL)
 		return;
 	memcpy(data, o->data + o->sent, waiting);
-	free(o->data);
-	*o = (struct output){.data = data, .len = waiting, .size = waiting, .failed = o->failed};
-}
-
-static void
-output_release(struct output *o)
-{
-	free(o->data);
-	*o = (struct output){.failed = o->failed};
+	output_release(o);
+	o->data = data;
+	o->len = o->size = waiting;
 }
 
 static int
@@ -202,7 +233,7 @@ tls_session_free(struct tls_session *s)
 	if (s == NULL)
 		return;
 	SSL_free(s->ssl);
-	free(s->output.data);
+	output_release(&s->output);
 	free(s);
 }
 
@@ -325,10 +356,10 @@ tls_session_sent(struct tls_session *s, size_t len)
 
 	err_assert(len <= o->len - o->sent);
 	o->sent += len;
-	if (o->sent == o->len)
-		output_release(o);
-	else
+	if (o->sent < o->len)
 		output_shrink(o);
+	else if (o->data != NULL)
+		output_release(o);
 }
 
 const char *

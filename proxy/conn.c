@@ -245,10 +245,8 @@ send_records(struct conn *c)
 			continue;
 		if (n < 0 && errno != EAGAIN)
 			fail(c, ERR_CONNECT);
-		if (n < 0)
-			return false;
-		tls_session_sent(c->tls, (size_t)n);
-		if ((size_t)n < records.len)
+		tls_session_sent(c->tls, n < 0 ? 0 : (size_t)n);
+		if (n < (ssize_t)records.len)
 			return false;
 	}
 	return true;
