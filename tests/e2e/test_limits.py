@@ -57,6 +57,7 @@ def test_one_address_can_not_take_all_connections(make_stage):
 
     wait_until(is_served_again, what="room for another connection")
     message = "connections refused: too many of one address"
+    stage.proxy.wait_for_log(message=message)
     assert [line["peer"] for line in stage.proxy.log_entries(message=message)] == [ONE]
     for raw in ours:
         raw.close()
