@@ -36,7 +36,9 @@ LTO_LDFLAGS  := $(if $(IS_CLANG),,-flto=auto)
 endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
-LDFLAGS_ALL  = -pie -fno-lto -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
+# Of the programs that are linked without: -flto behind -fno-lto would not bring it back.
+LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
@@ -115,7 +117,7 @@ define unit_rule
 $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(word 2,$(subst _, ,$(1))))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	@$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $(LIBS)
+	@$(CC) $(LDFLAGS_PLAIN) -o $$@ $$^ -lcmocka $(LIBS)
 endef
 $(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
 
@@ -127,7 +129,7 @@ LIBS_fuzz_differential := -lhttp_parser
 $(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(LIBS_$*)
+	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS) $(REPLAYS)
@@ -149,7 +151,7 @@ fuzz: ## fuzzes every target of tests/fuzz with libFuzzer, each for FUZZ_SECONDS
 fuzz-programs: $(addprefix $(BUILD)/,$(FUZZERS))
 $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call archives,proxy)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(LIBS_$*)
+	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 # Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
 .PHONY: e2e
@@ -164,7 +166,7 @@ $(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lssl -lcrypto
+	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ -lssl -lcrypto
 # The product without its session check, to see what that costs: the first definitions win.
 $(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_auth.o $(call archives,proxy)
 	@mkdir -p $(@D)
