@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 
 #define THREAD_STACK_BYTES (256u * 1024)
@@ -42,21 +43,6 @@ struct statefile {
 };
 
 static bool
-write_all(int fd, struct str data, struct err *e)
-{
-	while (data.len > 0) {
-		ssize_t n = write(fd, data.data, data.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set_errno(e, n < 0 ? errno : ENOSPC, "write");
-		data = str_skip(data, (size_t)n);
-	}
-	return true;
-}
-
-static bool
 write_fresh(struct statefile *f, struct err *e)
 {
 	int fd;
@@ -68,7 +54,7 @@ write_fresh(struct statefile *f, struct err *e)
 		    0600);
 	if (fd < 0)
 		return err_set_errno(e, errno, "create %s", f->fresh);
-	ok = write_all(fd, buf_view(&f->content), e);
+	ok = fd_write_all(fd, buf_view(&f->content)) || err_set_errno(e, errno, "write");
 	if (ok && fsync(fd) != 0)
 		ok = err_set_errno(e, errno, "fsync");
 	if (close(fd) != 0 && ok)

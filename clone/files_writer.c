@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "clone/pack_thread.h"
 
 #define BATCHES	    16u
@@ -100,27 +101,12 @@ place_enter(struct place *p, const char *path, size_t len)
 }
 
 static bool
-write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-static bool
 write_regular(int folder, const char *name, struct file *f)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			f->mode & 07777);
-	bool ok = fd >= 0 && write_all(fd, f->data, f->len) && fstat(fd, &f->stat) == 0;
+	bool ok = fd >= 0 && fd_write_all(fd, (struct str){f->data, f->len}) &&
+		  fstat(fd, &f->stat) == 0;
 
 	if (fd >= 0 && close(fd) < 0)
 		ok = false;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "clone/history_private.h"
 
 #define LOCK		 "lock"
@@ -24,15 +25,7 @@ static const char *const lockable[] = {"packed-refs", "shallow"};
 bool
 history_write(int fd, struct str text)
 {
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.data, text.len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			text = str_skip(text, (size_t)n);
-	}
-	return fsync(fd) == 0;
+	return fd_write_all(fd, text) && fsync(fd) == 0;
 }
 
 static void

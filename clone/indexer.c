@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/fd.h"
 #include "clone/pack_index.h"
 #include "clone/pack_links.h"
 #include "clone/pack_parser.h"
@@ -151,17 +152,9 @@ add_to_checksum(struct indexer *x, const uint8_t *data, size_t len)
 static int
 write_file(struct indexer *x, const uint8_t *data, size_t len)
 {
-	while (len > 0) {
-		ssize_t n = write(x->fd, data, len);
+	struct str bytes = {(const char *)data, len};
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_errno("write the pack");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fd_write_all(x->fd, bytes) ? 0 : fail_errno("write the pack");
 }
 
 static int

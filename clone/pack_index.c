@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/fd.h"
 
 #define BUCKETS	       65536u
 #define OUTPUT_BYTES   65536u
@@ -29,20 +30,12 @@ struct output {
 static void
 flush(struct output *o)
 {
-	size_t done = 0;
+	struct str bytes = {(const char *)o->data, o->len};
 
 	crypto_sha1_add(o->sha1, o->data, o->len);
-	while (!o->failed && done < o->len) {
-		ssize_t n = write(o->fd, o->data + done, o->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			o->failed = true;
-			err_set_errno(o->error, errno, "write the pack's index");
-		} else {
-			done += (size_t)n;
-		}
+	if (!o->failed && !fd_write_all(o->fd, bytes)) {
+		o->failed = true;
+		err_set_errno(o->error, errno, "write the pack's index");
 	}
 	o->len = 0;
 }

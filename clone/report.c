@@ -4,9 +4,10 @@
  */
 #include "clone/report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "base/fd.h"
 
 #define BAR_CELLS 30u
 
@@ -34,20 +35,6 @@ report_format_size(uint64_t bytes, char *out, size_t size)
 	snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
 
-static bool
-write_all(int fd, struct str text)
-{
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.data, text.len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			text = str_skip(text, (size_t)n);
-	}
-	return true;
-}
-
 /* A line goes out in one write, which a pipe takes whole. */
 static bool
 show_line(struct report *r, const struct clone_progress *p)
@@ -57,7 +44,7 @@ show_line(struct report *r, const struct clone_progress *p)
 
 	buf_init(&line, PROGRESS_LINE_MAX);
 	ok = clone_progress_json(p, &line) && buf_add_byte(&line, '\n') &&
-	     write_all(r->fd, buf_view(&line));
+	     fd_write_all(r->fd, buf_view(&line));
 	buf_fini(&line);
 	return ok;
 }
@@ -85,13 +72,13 @@ show_bar(struct report *r, const struct clone_progress *p)
 	/* Back to the start of the line, and clear what is left of it afterwards. */
 	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s\033[K",
 		       clone_phase_name(p->phase), cells, p->percent, bytes, rate, left);
-	return write_all(r->fd, str_take(str_from(text), (size_t)len));
+	return fd_write_all(r->fd, str_take(str_from(text), (size_t)len));
 }
 
 static bool
 show_words(struct report *r, const struct clone_progress *p)
 {
-	return write_all(r->fd, str_from(p->message)) && write_all(r->fd, STR("\n"));
+	return fd_write_all(r->fd, str_from(p->message)) && fd_write_all(r->fd, STR("\n"));
 }
 
 bool
@@ -107,7 +94,7 @@ report_show(struct report *r, const struct clone_progress *p)
 	case REPORT_LINES:
 		return show_line(r, p);
 	case REPORT_BAR:
-		return is_end ? write_all(r->fd, STR("\r\033[K")) && show_words(r, p)
+		return is_end ? fd_write_all(r->fd, STR("\r\033[K")) && show_words(r, p)
 			      : show_bar(r, p);
 	case REPORT_PLAIN:
 		return !is_new || show_words(r, p);
