@@ -21,55 +21,40 @@ enum log_format { LOG_JSON, LOG_TEXT };
 enum log_type { LOG_TYPE_NONE, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_BOOL, LOG_TYPE_MS };
 
 struct log_field {
-	const char *name; /* lower_snake_case, stable: operators write queries against it */
+	struct str name; /* lower_snake_case, stable: operators write queries against it */
 	enum log_type type;
 	struct str text;
 	int64_t number;
 };
 
 /* Fields that every line logged with this context carries, and a parent context's before them. */
-#define LOG_CONTEXT_FIELDS 4
+#define LOG_CONTEXT_FIELDS 3
 struct log_context {
 	const struct log_context *parent; /* may be NULL; must outlive this */
 	struct log_field fields[LOG_CONTEXT_FIELDS];
 };
 
+/*
+ * A name is a literal, and of letters that need no escapes. log_ms is a duration in milliseconds;
+ * log_secret prints "[redacted]": that there is a value without saying it.
+ */
+#define log_str(name, ...)    log_text_field(STR(name), __VA_ARGS__)
+#define log_cstr(name, value) log_text_field(STR(name), str_from(value))
+#define log_secret(name)      log_text_field(STR(name), STR("[redacted]"))
+#define log_int(name, ...)    log_number_field(STR(name), LOG_TYPE_INT, __VA_ARGS__)
+#define log_bool(name, value) log_number_field(STR(name), LOG_TYPE_BOOL, value)
+#define log_ms(name, value)   log_number_field(STR(name), LOG_TYPE_MS, value)
+
 static inline struct log_field
-log_str(const char *name, struct str value)
+log_text_field(struct str name, struct str value)
 {
 	return (struct log_field){.name = name, .type = LOG_TYPE_STR, .text = value};
 }
 
 static inline struct log_field
-log_cstr(const char *name, const char *value)
+log_number_field(struct str name, enum log_type type, int64_t value)
 {
-	return log_str(name, str_from(value));
-}
-
-static inline struct log_field
-log_int(const char *name, int64_t value)
-{
-	return (struct log_field){.name = name, .type = LOG_TYPE_INT, .number = value};
-}
-
-static inline struct log_field
-log_bool(const char *name, bool value)
-{
-	return (struct log_field){.name = name, .type = LOG_TYPE_BOOL, .number = value};
-}
-
-/* A duration in milliseconds. */
-static inline struct log_field
-log_ms(const char *name, int64_t value)
-{
-	return (struct log_field){.name = name, .type = LOG_TYPE_MS, .number = value};
-}
-
-/* Prints "[redacted]": says that there is a value without saying it. */
-static inline struct log_field
-log_secret(const char *name)
-{
-	return log_str(name, STR("[redacted]"));
+	return (struct log_field){.name = name, .type = type, .number = value};
 }
 
 /* The error's message, as "error", is what log_error lines should carry. */
@@ -79,7 +64,7 @@ log_err(const struct err *e)
 	return log_cstr("error", e->text);
 }
 
-#define LOG_END		      ((struct log_field){.name = NULL, .type = LOG_TYPE_NONE})
+#define LOG_END		      ((struct log_field){.type = LOG_TYPE_NONE})
 #define LOG_FIRST(first, ...) first
 #define LOG_REST(first, ...)  __VA_ARGS__
 

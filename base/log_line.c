@@ -5,25 +5,29 @@
 #include "base/log_line.h"
 
 #include "base/clock.h"
+#include "base/octets.h"
 
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
 #define PARENTS_MAX   8			  /* contexts above one another that are printed */
 #define TAIL_RESERVED 64		  /* room for what closes a line */
 
-static bool
+static inline bool
 is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+static inline uint64_t
+suspects(uint64_t word)
+{
+	return octets_high(word) | octets_below(word, 0x20) | octets_equal(word, 0x7f) |
+	       octets_equal(word, '"') | octets_equal(word, '\\');
+}
+
 static size_t
 plain_run(struct str s)
 {
-	size_t n = 0;
-
-	while (n < s.len && is_plain((unsigned char)s.data[n]))
-		n++;
-	return n;
+	return octets_run(s, suspects, is_plain);
 }
 
 static bool
@@ -285,11 +289,11 @@ add_field(struct log_line *l, const struct log_field *field)
 
 	if (l->format == LOG_JSON) {
 		add(l, ",\"", 2);
-		add_escaped(l, str_from(field->name));
+		add(l, field->name.data, field->name.len);
 		add(l, "\":", 2);
 	} else {
 		add(l, " ", 1);
-		add_escaped(l, str_from(field->name));
+		add(l, field->name.data, field->name.len);
 		add(l, "=", 1);
 	}
 	add_value(l, field);
@@ -343,7 +347,7 @@ log_line_add_context(struct log_line *l, const struct log_context *context)
 		const struct log_field *fields = chain[--depth]->fields;
 
 		for (size_t i = 0; i < LOG_CONTEXT_FIELDS && !l->is_full; i++) {
-			if (fields[i].name != NULL)
+			if (fields[i].name.len > 0)
 				add_field(l, &fields[i]);
 		}
 	}
@@ -352,7 +356,7 @@ log_line_add_context(struct log_line *l, const struct log_context *context)
 void
 log_line_add_fields(struct log_line *l, const struct log_field *fields)
 {
-	for (; fields->name != NULL && !l->is_full; fields++)
+	for (; fields->name.len > 0 && !l->is_full; fields++)
 		add_field(l, fields);
 }
 

@@ -3,7 +3,7 @@
  * One line of the log, built in memory of its owner: head, contexts and fields, then its end.
  *
  * Whatever could end the line, move a terminal's cursor or reorder what it shows is escaped, in
- * names, messages and values alike. What does not fit is left out, and the line says so. For
+ * messages and values alike. What does not fit is left out, and the line says so. For
  * base/log.c only.
  */
 #ifndef BASE_LOG_LINE_H

@@ -228,15 +228,13 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
-/* Makes `size` bytes available, at least; size is at most max + 1. */
+/* Makes `size` bytes available, at least, where there are fewer; size is at most max + 1. */
 static bool
 grow(struct buf *b, size_t size)
 {
 	size_t wanted = b->size < BUF_FIRST_SIZE ? BUF_FIRST_SIZE : b->size;
 	char *data;
 
-	if (size <= b->size)
-		return true;
 	while (wanted < size) {
 		if (__builtin_mul_overflow(wanted, (size_t)2, &wanted))
 			wanted = size;
@@ -261,7 +259,7 @@ grow(struct buf *b, size_t size)
 bool
 buf_reserve(struct buf *b, size_t more)
 {
-	return more <= b->max - b->len && grow(b, b->len + more);
+	return more <= b->max - b->len && (more <= b->size - b->len || grow(b, b->len + more));
 }
 
 bool
@@ -300,7 +298,8 @@ buf_addf(struct buf *b, const char *format, ...)
 	va_end(args);
 	/* vsnprintf needs room for a NUL that is not counted. */
 	if (b->failed || len < 0 || (size_t)len > b->max - b->len ||
-	    b->len + (size_t)len == SIZE_MAX || !grow(b, b->len + (size_t)len + 1)) {
+	    b->len + (size_t)len == SIZE_MAX ||
+	    ((size_t)len >= b->size - b->len && !grow(b, b->len + (size_t)len + 1))) {
 		b->failed = true;
 		return false;
 	}

@@ -104,7 +104,7 @@ shed_head(struct exchange *x)
 	x->request = (struct request_head){
 		.method = STR("GET"), .path = {kept, path.len}, .wants_websocket = true};
 	x->client = (struct str){kept + path.len, x->client.len};
-	if (x->log.fields[1].name != NULL)
+	if (x->log.fields[1].name.len > 0)
 		x->log.fields[1].text = x->client;
 	x->forwarded_for = STR_NONE;
 	x->origin = STR_NONE;

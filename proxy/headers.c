@@ -104,6 +104,8 @@ header_identify(struct str name)
 	return HEADER_OTHER;
 }
 
+_Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers has a bit for each");
+
 bool
 header_is_hop_by_hop(enum header_id id)
 {
@@ -123,6 +125,12 @@ header_is_hop_by_hop(enum header_id id)
 }
 
 bool
+header_is_spelled(const struct header *field)
+{
+	return str_find_byte(field->name, '_') == SIZE_MAX;
+}
+
+bool
 headers_init(struct headers *h, size_t size, struct arena *a)
 {
 	*h = (struct headers){.size = size};
@@ -135,12 +143,9 @@ headers_add(struct headers *h, struct str name, struct str value)
 {
 	if (h->count == h->size)
 		return false;
-	h->items[h->count++] = (struct header){
-		.name = name,
-		.value = value,
-		.id = header_identify(name),
-		.spelled = memchr(name.data, '_', name.len) == NULL,
-	};
+	enum header_id id = header_identify(name);
+	h->items[h->count++] = (struct header){.name = name, .value = value, .id = id};
+	h->ids |= UINT32_C(1) << id;
 	return true;
 }
 
@@ -166,6 +171,8 @@ headers_find(const struct headers *h, enum header_id id, struct str *value)
 	size_t found = 0;
 
 	*value = STR_NONE;
+	if ((h->ids >> id & 1) == 0)
+		return 0;
 	for (size_t i = 0; i < h->count; i++) {
 		if (h->items[i].id != id)
 			continue;

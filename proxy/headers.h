@@ -48,13 +48,13 @@ struct header {
 	struct str name;
 	struct str value;
 	enum header_id id;
-	bool spelled; /* the name is written as registered, but for case: no '_' stands for a '-' */
 };
 
 struct headers {
 	struct header *items;
 	size_t count;
-	size_t size; /* room in items */
+	size_t size;  /* room in items */
+	uint32_t ids; /* a bit for each identity that was added */
 };
 
 /* Room for size fields, from the arena. */
@@ -85,5 +85,8 @@ bool headers_has_token(const struct headers *h, enum header_id id, struct str to
 bool header_is_hop_by_hop(enum header_id id);
 
 enum header_id header_identify(struct str name);
+
+/* Whether the name is written as registered, but for case: no '_' stands for a '-'. */
+bool header_is_spelled(const struct header *field);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "proxy/http1.h"
 
+#include "base/octets.h"
 #include "base/url.h"
 
 /* RFC 9110 section 5.6.2: token characters. */
@@ -75,25 +76,33 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 	return HTTP1_BAD;
 }
 
-static bool
-is_token(struct str s)
+static size_t
+token_run(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (!token_char[(unsigned char)s.data[i]])
-			return false;
-	return s.len > 0;
+	size_t n = 0;
+
+	while (n < s.len && token_char[(unsigned char)s.data[n]])
+		n++;
+	return n;
 }
 
 /* RFC 9110 section 5.5: visible characters, SP, HTAB and obs-text; no other control character. */
-static bool
-is_field_value(struct str s)
+static inline bool
+is_value_char(unsigned char c)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
+	return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+static inline uint64_t
+suspect_value_chars(uint64_t word)
+{
+	return octets_below(word, 0x20) | octets_equal(word, 0x7f);
+}
+
+static size_t
+value_run(struct str s)
+{
+	return octets_run(s, suspect_value_chars, is_value_char);
 }
 
 /* Takes the next line, without its CRLF, off a head that was scanned. */
@@ -108,34 +117,45 @@ next_line(struct str *rest)
 }
 
 static bool
-parse_field(struct str line, struct headers *headers, struct err *e)
+refuse_field(struct str rest, struct err *e)
 {
+	struct str line = next_line(&rest);
+	size_t name_len = token_run(line);
 	size_t colon = str_find_byte(line, ':');
+
 	if (colon == SIZE_MAX)
 		return err_set(e, ERR_INPUT, "a header line has no colon");
-
-	struct str name = str_take(line, colon);
-	struct str value = str_trim(str_skip(line, colon + 1));
-	if (!is_token(name))
+	if (name_len == 0 || name_len != colon)
 		return err_set(e, ERR_INPUT,
 			       "a header name is empty or has characters that are no token");
-	if (!is_field_value(value))
-		return err_set(e, ERR_INPUT, "a header value has control characters");
-	if (!headers_add(headers, name, value))
+	return err_set(e, ERR_INPUT, "a header value has control characters");
+}
+
+/* Takes the next field off a head that was scanned: what ends its value is the line's end or a
+ * control character. */
+static bool
+parse_field(struct str *rest, struct headers *headers, struct err *e)
+{
+	struct str name = str_take(*rest, token_run(*rest));
+	struct str after = str_skip(*rest, name.len + 1);
+	struct str value = str_take(after, value_run(after));
+
+	if (name.len == 0 || rest->data[name.len] != ':' ||
+	    !str_starts_with(str_skip(after, value.len), STR("\r\n")))
+		return refuse_field(*rest, e);
+	if (!headers_add(headers, name, str_trim(value)))
 		return err_set(e, ERR_LIMIT, "too many header lines");
+	*rest = str_skip(after, value.len + 2);
 	return true;
 }
 
 static bool
 parse_fields(struct str rest, struct headers *headers, struct err *e)
 {
-	for (;;) {
-		struct str line = next_line(&rest);
-		if (line.len == 0)
-			return true;
-		if (!parse_field(line, headers, e))
+	while (!str_starts_with(rest, STR("\r\n")))
+		if (!parse_field(&rest, headers, e))
 			return false;
-	}
+	return true;
 }
 
 struct framing_fields {
@@ -174,7 +194,7 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 		enum header_id id = headers->items[i].id;
 		if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
 		     id == HEADER_HOST) &&
-		    !headers->items[i].spelled)
+		    !header_is_spelled(&headers->items[i]))
 			return err_set(e, ERR_INPUT, "a framing header is written with '_'");
 	}
 	if (lengths > 1)
@@ -275,7 +295,7 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 		   unsigned *status, struct err *e)
 {
 	size_t first = str_find_byte(line, ' ');
-	if (first == SIZE_MAX || first > METHOD_MAX || !is_token(str_take(line, first)))
+	if (first == SIZE_MAX || first == 0 || first > METHOD_MAX || token_run(line) != first)
 		return err_set(e, ERR_INPUT, "the method is malformed");
 	r->method = str_take(line, first);
 
@@ -400,7 +420,7 @@ parse_status_line(struct str line, struct response_head *r, bool *is_http10, str
 	if (line.len < 12 || line.data[8] != ' ' || (line.len > 12 && line.data[12] != ' ') ||
 	    !parse_version(str_take(line, 8), is_http10, &unused, e) ||
 	    !str_to_u64(str_take(str_skip(line, 9), 3), 100, 599, &status) ||
-	    !is_field_value(str_skip(line, 12)))
+	    value_run(str_skip(line, 12)) < line.len - 12)
 		return err_set(e, ERR_PROTOCOL, "the status line is malformed");
 	r->status = (unsigned)status;
 	return true;
