@@ -25,7 +25,9 @@ read_clock(clockid_t id)
 uint64_t
 clock_monotonic_ms(void)
 {
-	return clock_monotonic_us() / 1000u;
+	struct timespec now = read_clock(CLOCK_MONOTONIC_COARSE);
+
+	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
 uint64_t
@@ -39,15 +41,23 @@ clock_monotonic_us(void)
 int64_t
 clock_wall_s(void)
 {
-	return read_clock(CLOCK_REALTIME).tv_sec;
+	return read_clock(CLOCK_REALTIME_COARSE).tv_sec;
 }
 
 int64_t
 clock_wall_ms(void)
 {
-	struct timespec now = read_clock(CLOCK_REALTIME);
+	struct timespec now = read_clock(CLOCK_REALTIME_COARSE);
 
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_wall_us(void)
+{
+	struct timespec now = read_clock(CLOCK_REALTIME);
+
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static char *

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two clocks: monotonic for durations and deadlines, wall for what other machines see.
+ *
+ * Seconds and milliseconds are those of the kernel's last tick, a few milliseconds old, and cost
+ * next to nothing; microseconds are read from the hardware. Don't subtract one from the other.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -12,6 +15,7 @@ uint64_t clock_monotonic_ms(void);
 uint64_t clock_monotonic_us(void);
 int64_t clock_wall_s(void); /* seconds since 1970 UTC */
 int64_t clock_wall_ms(void);
+int64_t clock_wall_us(void);
 
 /* "2026-01-31T12:00:00.123Z" (RFC 3339); size must be at least CLOCK_RFC3339_SIZE. */
 #define CLOCK_RFC3339_SIZE 32

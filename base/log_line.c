@@ -225,7 +225,7 @@ add_time(struct log_line *l)
 {
 	static _Thread_local int64_t cached_s = INT64_MIN;
 	static _Thread_local char cached[CLOCK_RFC3339_SIZE];
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = clock_wall_us() / 1000;
 	int64_t second = now_ms / 1000 - (now_ms % 1000 < 0);
 	int ms = (int)(now_ms - second * 1000);
 

@@ -47,12 +47,18 @@ clock_monotonic_ms(void)
 }
 
 int64_t
-clock_wall_ms(void)
+clock_wall_us(void)
 {
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + (int64_t)clock_ahead_ms;
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + (int64_t)clock_ahead_ms * 1000;
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return clock_wall_us() / 1000;
 }
 
 int64_t
