@@ -21,13 +21,19 @@
 #define BROWSERS_CIPHERSUITES                                                                      \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
+/* Records are gathered in memory, so that what is written in one go leaves in one go. */
 struct io {
 	int fd;
 	SSL *ssl;
+	char *out;
+	size_t out_len;
+	size_t out_size;
+	size_t out_sent; /* bytes of out_len that have left */
 };
 
 static struct io_options options;
 static SSL_CTX *context;
+static BIO_METHOD *gather;
 static SSL_SESSION *last_session;
 static char dropped[262144];
 
@@ -40,6 +46,42 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+static int
+on_gather(BIO *bio, const char *data, size_t len, size_t *written)
+{
+	struct io *io = BIO_get_data(bio);
+
+	if (len > io->out_size - io->out_len) {
+		size_t size = 2 * (io->out_len + len);
+		char *out = realloc(io->out, size);
+		if (out == NULL)
+			return 0;
+		io->out = out;
+		io->out_size = size;
+	}
+	memcpy(io->out + io->out_len, data, len);
+	io->out_len += len;
+	*written = len;
+	return 1;
+}
+
+static long
+on_gather_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio;
+	(void)number;
+	(void)pointer;
+	return command == BIO_CTRL_FLUSH;
+}
+
+static bool
+set_up_gathering(void)
+{
+	gather = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gather");
+	return gather != NULL && BIO_meth_set_write_ex(gather, on_gather) == 1 &&
+	       BIO_meth_set_ctrl(gather, on_gather_ctrl) == 1;
+}
+
 bool
 io_setup(const struct io_options *given)
 {
@@ -47,14 +89,13 @@ io_setup(const struct io_options *given)
 	if (options.name == NULL)
 		return true;
 	context = SSL_CTX_new(TLS_client_method());
-	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+	if (context == NULL || !set_up_gathering() ||
+	    SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_set_ciphersuites(context, BROWSERS_CIPHERSUITES) != 1) {
 		ERR_print_errors_fp(stderr);
 		return false;
 	}
-	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
-					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					  SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_default_read_buffer_len(context, 65536);
 	if (options.resumes) {
@@ -71,8 +112,17 @@ start_tls(struct io *io)
 	static const unsigned char protocols[] = "\x08http/1.1";
 
 	io->ssl = SSL_new(context);
-	if (io->ssl == NULL || SSL_set_fd(io->ssl, io->fd) != 1 ||
-	    SSL_set_tlsext_host_name(io->ssl, options.name) != 1 ||
+	BIO *out = BIO_new(gather);
+	BIO *in = BIO_new_socket(io->fd, BIO_NOCLOSE);
+	if (io->ssl == NULL || out == NULL || in == NULL) {
+		BIO_free(out);
+		BIO_free(in);
+		return false;
+	}
+	BIO_set_data(out, io);
+	BIO_set_init(out, 1);
+	SSL_set_bio(io->ssl, in, out);
+	if (SSL_set_tlsext_host_name(io->ssl, options.name) != 1 ||
 	    SSL_set_alpn_protos(io->ssl, protocols, sizeof(protocols) - 1) != 0)
 		return false;
 	if (options.resumes && last_session != NULL && SSL_set_session(io->ssl, last_session) != 1)
@@ -105,17 +155,35 @@ io_open(void)
 	return io;
 }
 
+/* Whether all has left; false also when the connection broke, which reading tells. */
+static bool
+flush(struct io *io)
+{
+	while (io->out_sent < io->out_len) {
+		ssize_t n = send(io->fd, io->out + io->out_sent, io->out_len - io->out_sent,
+				 MSG_NOSIGNAL);
+		if (n < 0)
+			return false;
+		io->out_sent += (size_t)n;
+	}
+	io->out_len = io->out_sent = 0;
+	return true;
+}
+
 void
 io_close(struct io *io)
 {
 	if (io == NULL)
 		return;
-	if (io->ssl != NULL)
+	if (io->ssl != NULL) {
 		(void)SSL_shutdown(io->ssl);
+		(void)flush(io);
+	}
 	ERR_clear_error();
 	SSL_free(io->ssl);
 	if (io->fd >= 0)
 		close(io->fd);
+	free(io->out);
 	free(io);
 }
 
@@ -158,8 +226,11 @@ io_read(struct io *io, char *data, size_t size)
 
 	if (io->ssl == NULL)
 		return result_of_plain(recv(io->fd, data, size, 0));
+	(void)flush(io);
 	int returned = SSL_read_ex(io->ssl, data, size, &done);
-	return result_of_tls(io, returned, done);
+	ssize_t result = result_of_tls(io, returned, done);
+	(void)flush(io);
+	return result;
 }
 
 ssize_t
@@ -169,8 +240,12 @@ io_write(struct io *io, const char *data, size_t len)
 
 	if (io->ssl == NULL)
 		return result_of_plain(send(io->fd, data, len, MSG_NOSIGNAL));
+	if (!flush(io))
+		return IO_AGAIN;
 	int returned = SSL_write_ex(io->ssl, data, len, &done);
-	return result_of_tls(io, returned, done);
+	ssize_t result = result_of_tls(io, returned, done);
+	(void)flush(io);
+	return result;
 }
 
 ssize_t
