@@ -160,9 +160,10 @@ e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 
 # Ours and its peers in turn, on one core, the load on the other. BENCH_ROUNDS, BENCH_SECONDS,
 # BENCH_CASES="small-* websocket-*" and BENCH_PEERS bound it.
-BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream
+BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream $(BUILD)/bench/relay
 $(BUILD)/bench/load: $(BUILD)/tests/bench/load.o $(BUILD)/tests/bench/load_io.o
 $(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
+$(BUILD)/bench/relay: $(BUILD)/tests/bench/relay.o
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"

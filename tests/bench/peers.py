@@ -32,6 +32,7 @@ class Peer:
 
     name = "?"
     has_login = False
+    has_tls = True
 
     def __init__(self, stage):
         self.stage = stage
@@ -77,7 +78,8 @@ class Peer:
                 stderr=log,
             )
         self._wait_for(self.plain)
-        self._wait_for(self.tls)
+        if self.has_tls:
+            self._wait_for(self.tls)
         if self.has_login:
             self.log_in()
         return self
@@ -204,6 +206,19 @@ class Unchecked(Ours):
 
     def command(self):
         return [os.path.join(self.stage.tools, "unchecked")]
+
+
+class Relay(Peer):
+    """No proxy: the kernel's share of one."""
+
+    name = "relay"
+    has_tls = False
+
+    def command(self):
+        return [os.path.join(self.stage.tools, "relay"), str(self.plain), str(self.stage.upstream_port)]
+
+    def version(self):
+        return "passes on bytes, nothing else"
 
 
 NGINX = """daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
@@ -440,4 +455,4 @@ class OAuth2Proxy(Peer):
         return output_of("oauth2-proxy", "--version").strip()
 
 
-ALL = (Ours, Unchecked, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
+ALL = (Ours, Unchecked, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
