@@ -12,6 +12,7 @@
 #include "auth/gate.h"
 #include "auth/handover.h"
 #include "auth/login.h"
+#include "auth/session_lend.h"
 
 #define SETTINGS_ARENA_MAX 65536u
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "auth/policy.h"
+#include "auth/session_ask.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "auth/context.h"
+#include "auth/session_ask.h"
+#include "auth/session_lend.h"
 #include "base/clock.h"
 
 #define STEPS_MAX 8u /* sessions that turn out to be of no use, or questions, before giving up */

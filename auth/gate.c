@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "auth/bearer.h"
+#include "auth/session_ask.h"
 
 struct gate_wait {
 	struct auth_call call;

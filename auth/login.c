@@ -14,6 +14,7 @@
 #include "auth/flow_cookie.h"
 #include "auth/handover.h"
 #include "auth/relay_state.h"
+#include "auth/session_ask.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

@@ -3,8 +3,8 @@
  * Sessions: who signed in, with which tokens, until when; kept in memory, bounded in number.
  *
  * A session ends by age, by idleness, by sign-out, or when GitLab refuses its user; whoever watches
- * is told. While it is used, its authorization is asked again (and its access token refreshed, one
- * refresh at a time). Cookies and requests are others' business.
+ * is told. While it is used, its authorization is asked again: session_ask.h. Its token is lent to
+ * git: session_lend.h. Cookies and requests are others' business.
  */
 #ifndef AUTH_SESSION_H
 #define AUTH_SESSION_H
@@ -45,10 +45,6 @@ struct auth_session *session_new_borrowed(struct session_store *st, const struct
 /* Whether it has neither aged nor idled out. */
 bool session_is_usable(const struct auth_session *s);
 
-/* Where GitLab's last answer is older than the interval, the next session_check waits for a new
- * one. */
-void session_require_answer(struct auth_session *s);
-
 /* The session that a request's cookie names, if it may still be used; else NULL. */
 struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
 
@@ -83,56 +79,6 @@ unsigned session_count_unused(const struct session_store *st, uint64_t user_id, 
 /* Marks the session used now. */
 void session_touch(struct auth_session *s);
 
-enum session_standing {
-	SESSION_FRESH,	/* the last answer counts; a question may be under way */
-	SESSION_STALE,	/* the last answer is too old: see session_wait_start */
-	SESSION_UNSURE, /* as stale, and GitLab did not answer lately: refuse for now */
-	SESSION_SPENT,	/* as stale, and its tokens are of no more use: end it */
-};
-
-/* What the last answer is worth; starts a question in the background when it is due. */
-enum session_standing session_check(struct auth_session *s, uint32_t *retry_after_s);
-
-/* Whether a new login is better than going on: GitLab may have replaced the tokens unheard. */
-bool session_wants_login(const struct auth_session *s);
-
-enum session_news {
-	SESSION_NEWS_ANSWERED, /* or not answered: see session_check */
-	SESSION_NEWS_REFUSED,  /* GitLab refused the user; the session is ending */
-	SESSION_NEWS_ENDED,
-};
-
-/* The session may be read in every case, and lives on only in the first. */
-typedef void session_wait_fn(struct auth_session *s, enum session_news news, void *arg);
-
-/* Somebody who waits for the question under way. Told once, from the loop. */
-struct session_wait {
-	struct session_wait *next;
-	struct session_wait **link; /* NULL: not waiting */
-	session_wait_fn *fn;
-	void *arg;
-};
-void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
-			void *arg);
-void session_wait_stop(struct session_wait *w); /* fine when not waiting */
-
-/* The session whose token git is given: of those that can give one, the one used last. NULL: none.
- */
-struct auth_session *session_find_lender(struct session_store *st);
-
-enum session_loan {
-	SESSION_LOAN_GIVEN,   /* the access token stays for a while: see session_lend.c */
-	SESSION_LOAN_LATER,   /* it is renewed first: see session_wait_start */
-	SESSION_LOAN_NOT_NOW, /* it is of no use, and can't be renewed yet */
-};
-
-/* For whoever asked at asked_ms (monotonic): a token that came since is new enough. */
-enum session_loan session_lend(struct auth_session *s, uint64_t asked_ms);
-int64_t session_token_expires_at_s(const struct auth_session *s); /* wall clock; 0: not said */
-
-/* GitLab did not take this access token: it is not lent again. */
-void session_reject_token(struct session_store *st, struct str token);
-
 /* Moves those who watch to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
@@ -141,8 +87,5 @@ void session_end(struct auth_session *s, enum auth_end reason);
 
 /* Signs out every session of s's user, s too. */
 void session_end_all_of_user(struct session_store *st, const struct auth_session *s);
-
-/* While held, no token that still works is replaced. */
-void session_store_hold_tokens(struct session_store *st, bool hold);
 
 #endif

@@ -6,6 +6,7 @@
  * that was lent is leased: for LEASE_MS from the last loan nobody renews it, unless it is about to
  * end by itself. What is not leased is renewed before it is lent when less than LEFT_MS remain.
  */
+#include "auth/session_lend.h"
 #include "auth/session_private.h"
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -8,7 +8,7 @@
 
 #include "auth/flow.h"
 #include "auth/policy.h"
-#include "auth/session.h"
+#include "auth/session_ask.h"
 
 #define SESSION_BUCKETS	      256u
 #define SESSION_COOKIE_MAX    160u

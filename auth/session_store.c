@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "auth/session_file.h"
+#include "auth/session_lend.h"
 #include "auth/session_private.h"
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "clone/git_steps.h"
 #include "clone/history.h"
 #include "clone/ref_merge.h"

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "clone/git_steps.h"
 #include "clone/gitmodules.h"
 #include "clone/source.h"

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "clone/confine.h"
 #include "clone/found.h"
 #include "clone/git.h"

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 bool
 marker_is_there(const struct clone_settings *settings)
 {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "clone/child.h"
 #include "clone/confine.h"
 #include "clone/found.h"

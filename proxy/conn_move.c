@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "proxy/conn.h"
+#include "proxy/conn_read.h"
 
 bool
 conn_can_move(const struct conn *from, const struct conn *to)

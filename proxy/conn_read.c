@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading from a connection: see conn.h. Large reads let large bodies leave in few calls, each of
- * which wakes the receiver; but what can't leave waits in memory. So where the receiver is slower
- * less is read at a time, and slowly more again: between two stops a kernel takes a megabyte or
- * more.
+ * See conn_read.h. Large reads let large bodies leave in few calls, each of which wakes the
+ * receiver; but what can't leave waits in memory. So where the receiver is slower less is read at a
+ * time, and slowly more again: between two stops a kernel takes a megabyte or more.
  */
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "proxy/conn.h"
+#include "proxy/conn_read.h"
 
 #define READ_STEP 1024u
 

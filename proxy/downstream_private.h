@@ -7,7 +7,7 @@
 #ifndef PROXY_DOWNSTREAM_PRIVATE_H
 #define PROXY_DOWNSTREAM_PRIVATE_H
 
-#include "proxy/conn.h"
+#include "proxy/conn_read.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/rate.h"

@@ -5,7 +5,7 @@
 #ifndef PROXY_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_PRIVATE_H
 
-#include "proxy/conn.h"
+#include "proxy/conn_read.h"
 #include "proxy/probe.h"
 #include "proxy/upstream.h"
 

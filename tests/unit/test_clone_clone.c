@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "clone/clone.h"
 
 #define TOKEN "glpat-canary-0123456789"

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "proxy/conn_read.h"
 #include "tests/unit/certs.h"
 
 #define PATIENCE_MS 20000u

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/conn.h"
+#include "proxy/conn_read.h"
 
 struct fixture {
 	struct loop *loop;
