@@ -2,8 +2,9 @@
 /*
  * The two clocks: monotonic for durations and deadlines, wall for what other machines see.
  *
- * Seconds and milliseconds are those of the kernel's last tick, a few milliseconds old, and cost
- * next to nothing; microseconds are read from the hardware. Don't subtract one from the other.
+ * Seconds and milliseconds are those of the kernel's last tick: up to 10 ms old, or older where a
+ * virtual machine did not get its core; reading them costs next to nothing. Microseconds are read
+ * from the hardware. Don't subtract one from the other.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

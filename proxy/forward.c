@@ -228,7 +228,7 @@ forward_filter_response(const struct auth *auth, struct headers *h)
 	/* Nominations are looked up among all fields, so they are marked before anything moves. */
 	for (size_t i = 0; has_nominations && i < h->count; i++)
 		if (h->items[i].id != HEADER_CONNECTION && is_nominated(h, &h->items[i]))
-			h->items[i].id = HEADER_KEEP_ALIVE;
+			headers_end_here(h, i);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
 		if (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||

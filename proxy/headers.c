@@ -138,14 +138,20 @@ headers_init(struct headers *h, size_t size, struct arena *a)
 	return h->items != NULL;
 }
 
+static void
+set_id(struct headers *h, size_t index, enum header_id id)
+{
+	h->items[index].id = id;
+	h->ids |= UINT32_C(1) << id;
+}
+
 bool
 headers_add(struct headers *h, struct str name, struct str value)
 {
 	if (h->count == h->size)
 		return false;
-	enum header_id id = header_identify(name);
-	h->items[h->count++] = (struct header){.name = name, .value = value, .id = id};
-	h->ids |= UINT32_C(1) << id;
+	h->items[h->count] = (struct header){.name = name, .value = value};
+	set_id(h, h->count++, header_identify(name));
 	return true;
 }
 
@@ -153,6 +159,12 @@ void
 headers_add_own(struct headers *h, struct str name, struct str value)
 {
 	err_assert(headers_add(h, name, value));
+}
+
+void
+headers_end_here(struct headers *h, size_t index)
+{
+	set_id(h, index, HEADER_KEEP_ALIVE);
 }
 
 size_t

@@ -54,7 +54,7 @@ struct headers {
 	struct header *items;
 	size_t count;
 	size_t size;  /* room in items */
-	uint32_t ids; /* a bit for each identity that was added */
+	uint32_t ids; /* a bit for each identity that was given; one that went may still be set */
 };
 
 /* Room for size fields, from the arena. */
@@ -65,6 +65,9 @@ bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHEC
 
 /* For fields of ours, in a list that was given room for them. */
 void headers_add_own(struct headers *h, struct str name, struct str value);
+
+/* From now on the field ends here, as those do that are for one hop alone. */
+void headers_end_here(struct headers *h, size_t index);
 
 /* Bytes that the fields take in a head. */
 size_t headers_size(const struct headers *h);

@@ -140,6 +140,7 @@ parse_field(struct str *rest, struct headers *headers, struct err *e)
 	struct str after = str_skip(*rest, name.len + 1);
 	struct str value = str_take(after, value_run(after));
 
+	err_assert(rest->len > name.len);
 	if (name.len == 0 || rest->data[name.len] != ':' ||
 	    !str_starts_with(str_skip(after, value.len), STR("\r\n")))
 		return refuse_field(*rest, e);
@@ -367,7 +368,7 @@ forget_expectations(struct headers *h)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->items[i].id == HEADER_EXPECT)
-			h->items[i].id = HEADER_KEEP_ALIVE;
+			headers_end_here(h, i);
 }
 
 bool

@@ -89,11 +89,15 @@ proxy_idle_ms(const struct proxy *p)
 	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
 }
 
-/* On the wall clock, since 1970 UTC. */
+/* On the wall clock, since 1970 UTC. Read exactly: a tick between two readings would move it. */
 static inline int64_t
 proxy_last_activity_ms(const struct proxy *p)
 {
-	return clock_wall_ms() - (int64_t)proxy_idle_ms(p);
+	uint64_t active_us = p->active_ms * 1000;
+	uint64_t now_us = clock_monotonic_us();
+	uint64_t idle_us = now_us > active_us ? now_us - active_us : 0;
+
+	return (clock_wall_us() - (int64_t)idle_us) / 1000;
 }
 
 /* The Date field's value (RFC 9110 section 6.6.1), made once a second. */

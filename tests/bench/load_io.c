@@ -155,19 +155,27 @@ io_open(void)
 	return io;
 }
 
-/* Whether all has left; false also when the connection broke, which reading tells. */
-static bool
+static ssize_t
+result_of_plain(ssize_t n)
+{
+	if (n > 0)
+		return n;
+	return n < 0 && errno == EAGAIN ? IO_AGAIN : IO_END;
+}
+
+/* Above 0 when all has left. */
+static ssize_t
 flush(struct io *io)
 {
 	while (io->out_sent < io->out_len) {
-		ssize_t n = send(io->fd, io->out + io->out_sent, io->out_len - io->out_sent,
-				 MSG_NOSIGNAL);
-		if (n < 0)
-			return false;
+		ssize_t n = result_of_plain(send(io->fd, io->out + io->out_sent,
+						 io->out_len - io->out_sent, MSG_NOSIGNAL));
+		if (n <= 0)
+			return n;
 		io->out_sent += (size_t)n;
 	}
 	io->out_len = io->out_sent = 0;
-	return true;
+	return 1;
 }
 
 void
@@ -211,14 +219,6 @@ result_of_tls(struct io *io, int returned, size_t done)
 	return IO_END;
 }
 
-static ssize_t
-result_of_plain(ssize_t n)
-{
-	if (n > 0)
-		return n;
-	return n < 0 && errno == EAGAIN ? IO_AGAIN : IO_END;
-}
-
 ssize_t
 io_read(struct io *io, char *data, size_t size)
 {
@@ -240,8 +240,9 @@ io_write(struct io *io, const char *data, size_t len)
 
 	if (io->ssl == NULL)
 		return result_of_plain(send(io->fd, data, len, MSG_NOSIGNAL));
-	if (!flush(io))
-		return IO_AGAIN;
+	ssize_t left = flush(io);
+	if (left <= 0)
+		return left;
 	int returned = SSL_write_ex(io->ssl, data, len, &done);
 	ssize_t result = result_of_tls(io, returned, done);
 	(void)flush(io);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +70,8 @@ accept_pair(int listener, const struct sockaddr_in *upstream)
 		close_pair(from);
 }
 
-/* What does not fit into the receiver's buffer ends the connection: messages here are small. */
+/* More than is expected at a time, or than the receiver takes at once, ends the connection. An end
+ * is told where it comes alone. */
 static void
 pass_on(int fd)
 {
@@ -80,6 +80,8 @@ pass_on(int fd)
 	ssize_t n = recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
+	if (n == sizeof(scratch))
+		n = -1;
 	if (n <= 0 || send(other_end[fd], scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
 		close_pair(fd);
 }
@@ -88,7 +90,7 @@ int
 main(int argc, char **argv)
 {
 	static struct epoll_event events[EVENTS];
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
 
 	if (argc != 3) {

@@ -79,11 +79,11 @@ test_every_day_agrees_with_strftime(void **state)
 	}
 }
 
-/* Milliseconds may be as old as the last tick of the slowest kernels (100 Hz) and a pause. */
+/* Milliseconds may be as old as the last tick of a machine that was paused. */
 static void
 test_readings_agree(void **state)
 {
-	const uint64_t tick_ms = 1000;
+	const uint64_t lag_ms = 1000;
 	uint64_t before_us = clock_monotonic_us();
 	uint64_t ms = clock_monotonic_ms();
 	uint64_t after_us = clock_monotonic_us();
@@ -93,7 +93,7 @@ test_readings_agree(void **state)
 	int64_t wall_us = clock_wall_us();
 
 	(void)state;
-	assert_true(before_us / 1000 <= ms + tick_ms && ms <= after_us / 1000);
+	assert_true(before_us / 1000 <= ms + lag_ms && ms <= after_us / 1000);
 	assert_true(before_s <= wall_ms / 1000 && wall_ms / 1000 <= wall_s);
 	assert_true(wall_ms <= wall_us / 1000);
 	assert_true(wall_s <= before_s + 60);
