@@ -1,131 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of settings and what must hold between them: a configuration that works, then one
- * change each that must be reported; the clone's narrower view; that nothing secret is printed.
+ * change each that must be reported; that nothing secret is printed. What is the clone's, the
+ * relay's or the injection's alone is in test_proxy_settings_<subject>.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/conf_value.h"
 #include "proxy/check.h"
-#include "proxy/settings_table.h"
-
-#define CANARY "c4nary"
-#define KEY_A  "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-#define KEY_B  "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-#define MAX    32
-
-struct fixture {
-	char *environment[MAX + 1];
-	size_t count;
-	struct conf_problems problems;
-	struct settings *s;
-};
-
-static const char *const working[] = {
-	"EXTERNAL_URL=https://kiwi.ws.example.com",
-	"HTTP_ADDRESS=127.0.0.1:8080",
-	"GITLAB_URL=https://gitlab.example.com/",
-	"CLIENT_ID=id",
-	("COOKIE_SECRET=" KEY_A),
-	"WORKSPACE_ID=7",
-};
-
-static void
-set_variable(struct fixture *f, const char *prefix, const char *entry)
-{
-	char *line = NULL;
-	assert_true(asprintf(&line, "%s%s", prefix, entry) > 0);
-	size_t name_len = (size_t)(strchr(line, '=') - line) + 1;
-	for (size_t i = 0; i < f->count; i++) {
-		if (strncmp(f->environment[i], line, name_len) != 0)
-			continue;
-		free(f->environment[i]);
-		f->environment[i] = line;
-		return;
-	}
-	assert_true(f->count < MAX);
-	f->environment[f->count++] = line;
-}
-
-static void
-set(struct fixture *f, const char *entry)
-{
-	set_variable(f, SETTINGS_PREFIX, entry);
-}
-
-static void
-clear(struct fixture *f)
-{
-	settings_free(f->s);
-	f->s = NULL;
-	for (size_t i = 0; i < f->count; i++)
-		free(f->environment[i]);
-	memset(f->environment, 0, sizeof(f->environment));
-	f->count = 0;
-}
-
-static void
-reset(struct fixture *f)
-{
-	clear(f);
-	for (size_t i = 0; i < sizeof(working) / sizeof(working[0]); i++)
-		set(f, working[i]);
-}
-
-static void
-load(struct fixture *f, enum settings_scope scope)
-{
-	settings_free(f->s);
-	f->problems.count = 0;
-	f->problems.notes_count = 0;
-	f->s = settings_load(f->environment, scope, &f->problems);
-	assert_int_equal(f->s != NULL, f->problems.count == 0);
-}
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	assert_non_null(f);
-	reset(f);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-	clear(f);
-	free(f);
-	return 0;
-}
-
-static void
-assert_fine(struct fixture *f)
-{
-	if (f->s == NULL)
-		print_error("%s\n", f->problems.items[0].text);
-	assert_non_null(f->s);
-}
-
-/* One problem, of this setting, whose text holds these words. */
-static void
-assert_problem(const struct fixture *f, const char *name, const char *words)
-{
-	char start[128];
-	(void)snprintf(start, sizeof(start), "%s%s: ", SETTINGS_PREFIX, name);
-	const char *text = f->problems.items[0].text;
-	if (f->problems.count != 1 || strncmp(text, start, strlen(start)) != 0 ||
-	    strstr(text, words) == NULL)
-		fail_msg("%zu problems, the first \"%s\"; expected %s… %s", f->problems.count, text,
-			 start, words);
-}
+#include "tests/unit/settings_support.h"
 
 static void
 test_table(void **state)
@@ -420,111 +303,6 @@ test_oauth2_proxy_names(void **state)
 	assert_int_equal(f->problems.count, 1);
 }
 
-static void
-test_clone_origin(void **state)
-{
-	struct fixture *f = *state;
-	set(f, "CLONE_DIR=/projects/b");
-	set(f, "CLONE_URL=https://gitlab.example.com/a/b.git");
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_true(str_equal(f->s->clone.gitlab_url.host, STR("gitlab.example.com")));
-
-	set(f, "CLONE_URL=https://elsewhere.example.com/a/b.git");
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "CLONE_URL", "expected the origin of GITLAB_URL");
-	set(f, "CLONE_URL=http://gitlab.example.com/a/b.git");
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "CLONE_URL", "expected the origin of GITLAB_URL");
-	set(f, "CLONE_URL=https://gitlab.example.com/");
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "CLONE_URL", "no path");
-	set(f, "CLONE_URL=https://user:" CANARY "@gitlab.example.com/a/b.git");
-	load(f, SETTINGS_SERVE);
-	assert_int_equal(f->problems.count, 1);
-	assert_null(strstr(f->problems.items[0].text, CANARY));
-
-	set(f, "GITLAB_API_URL=http://webservice.gitlab.svc:8181");
-	set(f, "CLONE_URL=http://webservice.gitlab.svc:8181/a/b.git");
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_true(str_equal(f->s->clone.gitlab_url.host, STR("webservice.gitlab.svc")));
-}
-
-static void
-test_clone_scope(void **state)
-{
-	struct fixture *f = *state;
-	clear(f);
-	load(f, SETTINGS_CLONE);
-	assert_problem(f, "CLONE_URL", "needed to clone");
-
-	set(f, "CLONE_URL=https://gitlab.example.com/a/b.git");
-	set(f, "CLONE_DIR=/projects/b");
-	/* The sidecar's business in a shared environment. */
-	set(f, "COOKIE_SECRET_FILE=/nonexistent");
-	set(f, "TLS_CERT_FILE=/nonexistent");
-	set(f, "EXTERNAL_URL=nonsense");
-	load(f, SETTINGS_CLONE);
-	assert_fine(f);
-	assert_true(str_equal(f->s->clone.gitlab_url.host, STR("gitlab.example.com")));
-	assert_int_equal(f->s->clone.gitlab_url.path.len, 0);
-	assert_int_equal(f->s->clone.stall_timeout_ms, 60000);
-	assert_int_equal(f->s->log_level, LOG_INFO);
-
-	set(f, "CLONE_URL=http://gitlab.example.com/a/b.git");
-	load(f, SETTINGS_CLONE);
-	assert_problem(f, "CLONE_URL", "expected https");
-	set(f, "CLONE_URL=http://127.0.0.1:3000/a/b.git");
-	load(f, SETTINGS_CLONE);
-	assert_fine(f);
-	set(f, "CLONE_SUBMODULES=11");
-	load(f, SETTINGS_CLONE);
-	assert_problem(f, "CLONE_SUBMODULES", "10");
-}
-
-static void
-test_credentials(void **state)
-{
-	struct fixture *f = *state;
-	char line[256] = "STATE_DIR=/tmp";
-
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_null(f->s->credential_socket);
-	assert_null(f->s->clone.helper);
-	set(f, line);
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_string_equal(f->s->credential_socket, "/tmp/credential.sock");
-	assert_int_equal(f->s->credential_uid, geteuid());
-	assert_true(str_starts_with(str_from(f->s->clone.helper), STR("!'/")));
-	assert_true(str_ends_with(str_from(f->s->clone.helper),
-				  STR("' credential --socket '/tmp/credential.sock'")));
-
-	set(f, "CREDENTIAL_SOCKET=/run/git.sock");
-	set(f, "CREDENTIAL_UID=0");
-	set(f, "CREDENTIAL_HELPER=/opt/helper");
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_string_equal(f->s->credential_socket, "/run/git.sock");
-	assert_int_equal(f->s->credential_uid, 0);
-	assert_string_equal(f->s->clone.helper, "/opt/helper");
-	set(f, "CREDENTIAL_HELPER=off");
-	load(f, SETTINGS_SERVE);
-	assert_null(f->s->clone.helper);
-
-	set(f, "CREDENTIAL_SOCKET=off");
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_null(f->s->credential_socket);
-
-	(void)snprintf(line, sizeof(line), "CREDENTIAL_SOCKET=/tmp/%0110d", 1);
-	set(f, line);
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "CREDENTIAL_SOCKET", "at most 107");
-}
-
 static char *
 check(struct fixture *f, int code)
 {
@@ -620,117 +398,6 @@ test_every_value_broken(void **state)
 	}
 }
 
-static const char *const relay_working[] = {
-	"RELAY_URL=https://relay.ws.example.com/",
-	("RELAY_MASTER_KEY=" KEY_A "," KEY_B),
-	"RELAY_ZONES=ws.example.com, WS.Example.ORG:8443",
-	"HTTP_ADDRESS=127.0.0.1:8080",
-	"GITLAB_URL=https://gitlab.example.com/git/",
-	"CLIENT_ID=id",
-	"SCOPE=openid read_user",
-};
-
-static void
-reset_relay(struct fixture *f)
-{
-	clear(f);
-	for (size_t i = 0; i < sizeof(relay_working) / sizeof(relay_working[0]); i++)
-		set(f, relay_working[i]);
-}
-
-/* What the relay does not read neither is needed nor does harm. */
-static void
-test_relay(void **state)
-{
-	struct fixture *f = *state;
-	reset_relay(f);
-	set(f, "EXTERNAL_URL=nonsense");
-	set(f, "COOKIE_SECRET=nonsense");
-	load(f, SETTINGS_RELAY);
-	assert_fine(f);
-	const struct relay_settings *r = &f->s->relay;
-	assert_true(str_equal(r->url.host, STR("relay.ws.example.com")));
-	assert_int_equal(r->url.path.len, 0);
-	assert_true(str_equal(r->gitlab_url.path, STR("/git")));
-	assert_string_equal(r->client_id, "id");
-	assert_string_equal(r->scope, "openid read_user");
-	assert_int_equal(r->master_keys.count, 2);
-	assert_int_equal(r->zones.count, 2);
-	assert_true(str_equal(r->zones.items[1], STR("ws.example.org:8443")));
-}
-
-static const char *const relay_mistakes[][3] = {
-	{"RELAY_URL=", "RELAY_URL", "needed by the relay"},
-	{"RELAY_URL=http://relay.example.com", "RELAY_URL", "expected https"},
-	{"RELAY_URL=https://relay.example.com/?x", "RELAY_URL", "query"},
-	{"RELAY_URL=https://relay.example.com/a%2fb", "RELAY_URL", "letters, digits"},
-	{"RELAY_URL=https://relay.example.com/a//b", "RELAY_URL", "letters, digits"},
-	{"RELAY_MASTER_KEY=", "RELAY_MASTER_KEY", "needed by the relay"},
-	{("RELAY_MASTER_KEY=" CANARY), "RELAY_MASTER_KEY", "no such key"},
-	{"RELAY_ZONES=", "RELAY_ZONES", "needed by the relay"},
-	{"RELAY_ZONES=\x01", "RELAY_ZONES", ""},
-	{"RELAY_ZONES=ws.example.com,", "RELAY_ZONES", "zone 2: it is no host name"},
-	{"RELAY_ZONES=com", "RELAY_ZONES", "top-level domain"},
-	{"RELAY_ZONES=*.ws.example.com", "RELAY_ZONES", "no host name"},
-	{"RELAY_ZONES=https://ws.example.com", "RELAY_ZONES", "no host name"},
-	{"RELAY_ZONES=ws.example.com:0", "RELAY_ZONES", "no host name"},
-	{"RELAY_ZONES=10.0.0.1", "RELAY_ZONES", "no host name"},
-	{"GITLAB_URL=", "GITLAB_URL", "required"},
-	{"HTTP_ADDRESS=off", "HTTPS_ADDRESS", "no public listener"},
-};
-
-static void
-test_relay_mistakes(void **state)
-{
-	struct fixture *f = *state;
-	for (size_t i = 0; i < sizeof(relay_mistakes) / sizeof(relay_mistakes[0]); i++) {
-		reset_relay(f);
-		set(f, relay_mistakes[i][0]);
-		load(f, SETTINGS_RELAY);
-		assert_problem(f, relay_mistakes[i][1], relay_mistakes[i][2]);
-		assert_null(strstr(f->problems.items[0].text, CANARY));
-	}
-}
-
-static void
-test_sidecar_with_relay(void **state)
-{
-	struct fixture *f = *state;
-	set(f, "RELAY_URL=https://relay.ws.example.com/base");
-	set(f, ("RELAY_KEY=" KEY_B));
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_int_equal(secret_view(f->s->auth.relay_key).len, 32);
-
-	set(f, "REDIRECT_URL=https://relay.ws.example.com/base/callback");
-	load(f, SETTINGS_SERVE);
-	assert_fine(f);
-	assert_int_equal(f->problems.notes_count, 0);
-
-	set(f, "REDIRECT_URL=https://kiwi.ws.example.com/oauth2/callback");
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "REDIRECT_URL", "https://relay.ws.example.com/base/callback");
-
-	set(f, "REDIRECT_URL=");
-	set(f, "RELAY_URL=https://kiwi.ws.example.com:8443");
-	load(f, SETTINGS_SERVE);
-	assert_problem(f, "RELAY_URL", "own host");
-}
-
-/* Keys are printed without all that the relay needs beside. */
-static void
-test_relay_key_scope(void **state)
-{
-	struct fixture *f = *state;
-	clear(f);
-	load(f, SETTINGS_RELAY_KEY);
-	assert_problem(f, "RELAY_MASTER_KEY", "needed to derive keys");
-	set(f, ("RELAY_MASTER_KEY=" KEY_A));
-	load(f, SETTINGS_RELAY_KEY);
-	assert_fine(f);
-	assert_int_equal(f->s->relay.zones.count, 0);
-}
-
 static void
 test_ports(void **state)
 {
@@ -761,74 +428,6 @@ test_ports(void **state)
 	assert_problem(f, "PORTS", "longer than the 63 bytes");
 }
 
-static void
-reset_inject(struct fixture *f)
-{
-	clear(f);
-	set(f, "INJECT_IMAGE=registry.example.com/workspace-proxy:1");
-	set(f, "GITLAB_URL=https://gitlab.example.com/git/");
-	set(f, "CLIENT_ID=id");
-}
-
-/* What is passed on to sidecars, and what they need of a workspace. */
-static void
-test_inject(void **state)
-{
-	struct fixture *f = *state;
-	reset_inject(f);
-	set(f, "EXTERNAL_URL=nonsense");
-	set(f, "AUTHORIZATION=project+owner");
-	set(f, "RELAY_URL=https://relay.ws.example.com");
-	set(f, "INJECT_ALLOW=image, secrets");
-	set(f, "INJECT_SECRET=workspace-{name}");
-	load(f, SETTINGS_INJECT);
-	assert_fine(f);
-	const struct container_settings *c = &f->s->container;
-	assert_string_equal(c->gitlab_url, "https://gitlab.example.com/git");
-	assert_string_equal(c->relay_url, "https://relay.ws.example.com");
-	assert_string_equal(c->authorization, "project+owner");
-	assert_true(c->needs_project && c->needs_owner_id && !c->needs_workspace_id);
-	assert_int_equal(c->allowed, CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS);
-	assert_int_equal(c->secret_keys, CONTAINER_KEY_COOKIE_SECRET | CONTAINER_KEY_CLIENT_SECRET |
-						 CONTAINER_KEY_RELAY_KEY);
-	assert_int_equal(c->sidecar, CONTAINER_NATIVE);
-	assert_string_equal(c->pull_policy, "IfNotPresent");
-	assert_null(c->gitlab_api_url);
-}
-
-static void
-test_inject_mistakes(void **state)
-{
-	static const char *const wrong[] = {
-		"INJECT_ALLOW=everything",
-		"INJECT_SIDECAR=modern",
-		"INJECT_SECRET=Upper",
-		"INJECT_SECRET={host}",
-		"INJECT_CONFIG_MAP={name}",
-		"INJECT_SECRET_KEYS=cookie-secret,other",
-		"INJECT_ZONE=https://ws.example.com",
-		"INJECT_ZONE=WS.example.com",
-		"INJECT_ZONE=localhost",
-		"INJECT_CPU_LIMIT=fast",
-		"INJECT_CPU_LIMIT=-1",
-		"INJECT_CPU_REQUEST=3",
-		"INJECT_MEMORY_REQUEST=1Gi",
-		"INJECT_PULL_POLICY=Sometimes",
-	};
-	struct fixture *f = *state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char name[64];
-		reset_inject(f);
-		set(f, wrong[i]);
-		load(f, SETTINGS_INJECT);
-		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(wrong[i], "="), wrong[i]);
-		assert_problem(f, name, "expected");
-	}
-	clear(f);
-	load(f, SETTINGS_INJECT);
-	assert_int_equal(f->problems.count, 3); /* image, GitLab, client */
-}
-
 int
 main(void)
 {
@@ -842,21 +441,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_ports_go_around_our_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_forms, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_clone_origin, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_clone_scope, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tls_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_value_broken, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_relay, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_relay_mistakes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sidecar_with_relay, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_relay_key_scope, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_inject, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_inject_mistakes, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
