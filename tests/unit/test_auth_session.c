@@ -1,82 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions: how they end, how their authorization is asked again, how their tokens are renewed, and
- * that there are never too many.
+ * Sessions: how long they live, how they end and who is told, whose cookies find them, that there
+ * are never too many, and what finding one costs. Asking GitLab again is in
+ * test_auth_session_ask.c.
  */
-#include "auth_support.h"
-
-#define SECOND	    UINT64_C(1000)
-#define MINUTE	    (60 * SECOND)
-#define HOUR	    (60 * MINUTE)
-#define WATCHES_MAX 4
-
-static struct world world;
-static struct auth_watch watches[WATCHES_MAX];
-static int ended[WATCHES_MAX]; /* -1: not told */
-
-static int
-setup(void **state)
-{
-	(void)state;
-	world_setup(&world);
-	memset(watches, 0, sizeof(watches));
-	for (size_t i = 0; i < WATCHES_MAX; i++)
-		ended[i] = -1;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
-	return 0;
-}
-
-static void
-on_ended(enum auth_end reason, void *arg)
-{
-	int *slot = arg;
-
-	assert_int_equal(*slot, -1); /* once */
-	*slot = (int)reason;
-}
-
-static void
-watch(size_t i)
-{
-	assert_int_equal(world.verdict.action, AUTH_ALLOW);
-	auth_watch_start(&watches[i], world.verdict.session, on_ended, &ended[i]);
-}
-
-#define REFRESHED_JSON                                                                             \
-	"{\"access_token\":\"canary-second\",\"token_type\":\"bearer\",\"expires_in\":7200,"       \
-	"\"refresh_token\":\"canary-refresh-2\"}"
-
-static const char *
-token(void)
-{
-	assert_int_equal(world.verdict.action, AUTH_ALLOW);
-	return secret_view(auth_session_token(world.verdict.session)).data;
-}
-
-/* Answers whatever is asked, so that a check passes however old the last answer is. */
-static void
-check_with_gitlab(void)
-{
-	struct test_request r;
-	struct auth_call *call;
-
-	request_init(&r, "GET", "/x");
-	call = world_check(&world, &r);
-	for (const struct fetch_call *c = fetch_queue; c != NULL; c = fetch_queue) {
-		if (strstr(c->url, "/oauth/token") != NULL)
-			answer("/oauth/token", 200, REFRESHED_JSON);
-		else
-			answer("/api/graphql", 200, WORKSPACE_JSON);
-	}
-	(void)call;
-}
+#include "session_support.h"
 
 static void
 test_lifetimes(void **state)
@@ -100,18 +28,6 @@ static bool
 store_is_empty(void)
 {
 	return session_store_count(world.auth->store) == 0;
-}
-
-static bool
-first_is_told(void)
-{
-	return ended[0] != -1;
-}
-
-static bool
-gitlab_is_asked(void)
-{
-	return fetch_waiting() == 1;
 }
 
 /* A timer ends what nobody asks about any more, and revokes its tokens. */
@@ -152,361 +68,6 @@ test_watch_is_use(void **state)
 	world_run_until(&world, store_is_empty);
 	assert_int_equal(ended[0], -1);
 	assert_int_equal(ended[1], -1);
-}
-
-static void
-test_asked_again(void **state)
-{
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 50 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(fetch_waiting(), 0);
-	clock_ahead_ms += 20 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(fetch_waiting(), 1); /* one question, whoever asks */
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(fetch_waiting(), 0);
-}
-
-static void
-test_refused(void **state)
-{
-	(void)state;
-	world_sign_in(&world, "/");
-	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
-	watch(0);
-	watch(1);
-	clock_ahead_ms += 70 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	answer("/api/graphql", 200, FOREIGN_WORKSPACE_JSON);
-	assert_int_equal(ended[0], AUTH_END_REFUSED);
-	assert_int_equal(ended[1], AUTH_END_REFUSED);
-	assert_int_equal(session_store_count(world.auth->store), 0);
-	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
-	answer("/oauth/revoke", 200, "{}");
-}
-
-/* Sessions that only hold a WebSocket open are asked about by a timer. */
-static void
-test_watched_is_asked(void **state)
-{
-	(void)state;
-	world.settings.authorization_interval_ms = 30;
-	world_sign_in(&world, "/");
-	world_run_for(&world, 80);
-	assert_int_equal(fetch_waiting(), 0); /* nobody uses it */
-	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
-	watch(0);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	world_run_until(&world, gitlab_is_asked);
-	answer("/api/graphql", 403, "{\"message\":\"403 Forbidden\"}");
-	assert_int_equal(ended[0], AUTH_END_REFUSED);
-}
-
-static void
-test_grace(void **state)
-{
-	(void)state;
-	world_sign_in(&world, "/");
-	for (unsigned i = 0; i < 8; i++) {
-		clock_ahead_ms += 70 * SECOND;
-		assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-		break_request("/api/graphql", ERR_CONNECT, false);
-	}
-	clock_ahead_ms += 2 * MINUTE;
-	{
-		struct test_request r;
-
-		/* Now it waits for the answer, and then refuses. */
-		request_init(&r, "GET", "/");
-		assert_non_null(world_check(&world, &r));
-		answer("/api/graphql", 503, "");
-		assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
-		assert_true(world.verdict.retry_after_s >= 1);
-	}
-	/* Without asking again for each request. */
-	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
-	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
-	assert_int_equal(fetch_waiting(), 0);
-	/* And recovers without a login. */
-	clock_ahead_ms += 20 * SECOND;
-	check_with_gitlab();
-	assert_int_equal(world.verdict.action, AUTH_ALLOW);
-}
-
-/* Past the grace, WebSockets are closed; the session waits for GitLab to come back. */
-static void
-test_grace_ends_watches(void **state)
-{
-	(void)state;
-	world.settings.authorization_interval_ms = 20;
-	world.settings.authorization_grace_ms = 500;
-	world_sign_in(&world, "/");
-	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
-	watch(0);
-	world_run_until(&world, gitlab_is_asked);
-	break_request("/api/graphql", ERR_TIMEOUT, true);
-	assert_int_equal(ended[0], -1);
-	world_run_until(&world, first_is_told);
-	assert_int_equal(ended[0], AUTH_END_REFUSED);
-	assert_int_equal(session_store_count(world.auth->store), 1);
-}
-
-static void
-test_idle_waits_for_answer(void **state)
-{
-	struct test_request r;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += HOUR;
-	request_init(&r, "GET", "/");
-	assert_non_null(world_check(&world, &r));
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world.verdict.action, AUTH_ALLOW);
-	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
-}
-
-static void
-test_idle_then_refused(void **state)
-{
-	struct test_request r;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += HOUR;
-	request_init(&r, "GET", "/lab?x");
-	request_as_navigation(&r);
-	assert_non_null(world_check(&world, &r));
-	answer("/api/graphql", 200, FOREIGN_WORKSPACE_JSON);
-	assert_problem(&world, AUTH_PROBLEM_NO_ACCESS, 403);
-	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
-	assert_string_equal(world.verdict.location, "/oauth2/start?rd=%2Flab%3Fx");
-}
-
-static void
-test_waiting_is_cancelled(void **state)
-{
-	struct test_request r;
-	struct auth_call *call;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 11 * MINUTE;
-	request_init(&r, "GET", "/");
-	call = world_check(&world, &r);
-	assert_non_null(call);
-	auth_cancel(call);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world.done_count, 1); /* the login's */
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	/* One that waits while the session is signed out. */
-	clock_ahead_ms += 11 * MINUTE;
-	request_init(&r, "GET", "/");
-	assert_non_null(world_check(&world, &r));
-	session_end(session_find(world.auth->store, &r.facts), AUTH_END_SIGNED_OUT);
-	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
-	/* One that waits at the end of everything. */
-	world.browser.count = 0;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 11 * MINUTE;
-	request_init(&r, "GET", "/");
-	assert_non_null(world_check(&world, &r));
-}
-
-static void
-test_refresh(void **state)
-{
-	const struct fetch_call *c;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += HOUR;
-	check_with_gitlab();
-	assert_string_equal(token(), TEST_TOKEN); /* an hour is left */
-	clock_ahead_ms += 50 * MINUTE;
-	check_with_gitlab();
-	clock_ahead_ms += 6 * MINUTE;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(fetch_waiting(), 1);
-	c = fetch_queue;
-	assert_non_null(strstr(c->body, "grant_type=refresh_token"));
-	assert_non_null(strstr(c->body, "refresh_token=" TEST_REFRESH));
-	assert_non_null(strstr(c->body, "client_secret=" TEST_SECRET));
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	assert_string_equal(fetch_queue->bearer, "canary-second");
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_string_equal(token(), "canary-second");
-	assert_int_equal(fetch_waiting(), 0);
-}
-
-static void
-test_refresh_after_401(void **state)
-{
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 70 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	answer("/api/graphql", 401, "{\"errors\":[{\"message\":\"Invalid token\"}]}");
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_string_equal(token(), "canary-second");
-	/* Only once per question. */
-	clock_ahead_ms += 70 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	answer("/api/graphql", 401, "{}");
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	answer("/api/graphql", 401, "{}");
-	assert_int_equal(session_store_count(world.auth->store), 0);
-	answer("/oauth/revoke", 200, "{}");
-}
-
-static void
-test_refresh_refused(void **state)
-{
-	struct test_request r;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 119 * MINUTE;
-	request_init(&r, "GET", "/lab");
-	request_as_navigation(&r);
-	assert_non_null(world_check(&world, &r));
-	answer("/oauth/token", 400, "{\"error\":\"invalid_grant\"}");
-	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
-	assert_string_equal(world.verdict.location, "/oauth2/start?rd=%2Flab");
-	assert_int_equal(session_store_count(world.auth->store), 0);
-}
-
-static void
-test_refresh_transient(void **state)
-{
-	(void)state;
-	world.settings.authorization_grace_ms = 10 * HOUR;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 119 * MINUTE;
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-		if (i == 0)
-			answer("/oauth/token", 502, "");
-		else if (i == 1)
-			answer("/oauth/token", 429, "Retry later");
-		else
-			break_request("/oauth/token", ERR_CONNECT, false);
-		assert_int_equal(fetch_waiting(), 0);
-		clock_ahead_ms += MINUTE;
-	}
-	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_string_equal(token(), "canary-second");
-}
-
-/* GitLab may have replaced the tokens: never a second attempt, a login instead. */
-static void
-test_refresh_lost(void **state)
-{
-	(void)state;
-	world.settings.authorization_grace_ms = 3 * HOUR;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 119 * MINUTE;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	break_request("/oauth/token", ERR_TIMEOUT, true);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	clock_ahead_ms += 2 * MINUTE;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	answer("/api/graphql", 401, "{}");
-	assert_int_equal(fetch_waiting(), 0);
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
-	assert_int_equal(session_store_count(world.auth->store), 0);
-}
-
-/* The same without a navigation: it ends when the last answer does. */
-static void
-test_refresh_lost_and_old(void **state)
-{
-	(void)state;
-	world.settings.authorization_grace_ms = 3 * HOUR;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 119 * MINUTE;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	watch(0);
-	break_request("/oauth/token", ERR_TIMEOUT, true);
-	clock_ahead_ms += 2 * HOUR;
-	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
-	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
-	assert_int_equal(ended[0], AUTH_END_EXPIRED);
-	assert_int_equal(session_store_count(world.auth->store), 0);
-}
-
-static void
-test_no_refresh_token(void **state)
-{
-	(void)state;
-	world_come_back(&world, "/");
-	answer("/oauth/token", 200,
-	       "{\"access_token\":\"x\",\"token_type\":\"bearer\",\"expires_in\":60}");
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	clock_ahead_ms += 70 * SECOND;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	answer("/api/graphql", 401, "{}");
-	assert_int_equal(session_store_count(world.auth->store), 0);
-}
-
-/* A clone works with the token: GitLab would end it with either. */
-static void
-test_held_tokens(void **state)
-{
-	struct test_request r;
-
-	(void)state;
-	world_sign_in(&world, "/");
-	auth_hold_tokens(world.auth, true);
-	clock_ahead_ms += 118 * MINUTE;
-	request_init(&r, "GET", "/");
-	assert_non_null(world_check(&world, &r));
-	answer("/api/graphql", 200, WORKSPACE_JSON); /* no refresh before it */
-	assert_string_equal(token(), TEST_TOKEN);
-	session_end(world.verdict.session, AUTH_END_SIGNED_OUT);
-	assert_int_equal(fetch_waiting(), 0);
-	auth_hold_tokens(world.auth, false);
-	assert_int_equal(fetch_waiting(), 1);
-	answer("/oauth/revoke", 200, "{}");
-	/* A token that is over is of no use to the clone either. */
-	world.browser.count = 0;
-	world_sign_in(&world, "/");
-	auth_hold_tokens(world.auth, true);
-	clock_ahead_ms += 121 * MINUTE;
-	request_init(&r, "GET", "/");
-	assert_non_null(world_check(&world, &r));
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
-	assert_string_equal(token(), "canary-second");
-}
-
-/* An end while a refresh is under way: the tokens that it brings are revoked as well. */
-static void
-test_end_during_refresh(void **state)
-{
-	(void)state;
-	world.settings.authorization_grace_ms = 3 * HOUR;
-	world_sign_in(&world, "/");
-	clock_ahead_ms += 119 * MINUTE;
-	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	session_end(world.verdict.session, AUTH_END_SIGNED_OUT);
-	answer("/oauth/revoke", 200, "{}");
-	answer("/oauth/token", 200, REFRESHED_JSON);
-	assert_non_null(strstr(fetch_queue->body, "token=canary-second"));
-	answer("/oauth/revoke", 200, "{}");
 }
 
 /* Watches go on under the new session when the same browser signs in once more. */
@@ -672,7 +233,6 @@ test_foreign_cookies(void **state)
 	assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
 }
 
-/* The way that every request takes allocates nothing and costs little. */
 static void
 replace_keys(const char *first, const char *second)
 {
@@ -712,6 +272,7 @@ test_cookies_end_with_their_key(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 3);
 }
 
+/* The way that every request takes allocates nothing and costs little. */
 static void
 test_fast_path(void **state)
 {
@@ -738,8 +299,6 @@ test_fast_path(void **state)
 	print_message("             %llu ns per check\n", (unsigned long long)best_us);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
@@ -747,23 +306,6 @@ main(void)
 		T(test_lifetimes),
 		T(test_timers),
 		T(test_watch_is_use),
-		T(test_asked_again),
-		T(test_refused),
-		T(test_watched_is_asked),
-		T(test_grace),
-		T(test_grace_ends_watches),
-		T(test_idle_waits_for_answer),
-		T(test_idle_then_refused),
-		T(test_waiting_is_cancelled),
-		T(test_refresh),
-		T(test_refresh_after_401),
-		T(test_refresh_refused),
-		T(test_refresh_transient),
-		T(test_refresh_lost),
-		T(test_refresh_lost_and_old),
-		T(test_no_refresh_token),
-		T(test_held_tokens),
-		T(test_end_during_refresh),
 		T(test_watches_move),
 		T(test_end_stops_others),
 		T(test_identity_outlives_session),
