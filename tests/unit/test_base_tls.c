@@ -1,167 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * base/tls against OpenSSL's client over socket pairs: versions, ciphers, ALPN, ends of every kind,
- * tickets, reload, and what an idle session costs in memory.
+ * and what an idle session costs in memory. Certificates and their reload are in
+ * test_base_tls_context.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/tls.h"
-#include "tests/unit/certs.h"
+#include "tests/unit/tls_support.h"
 
 #define BULK_BYTES 300000u
-
-static struct certs certs;
-
-/* A session and its client, each with one end of a socket pair. */
-struct peers {
-	struct tls_session *session;
-	SSL *client;
-	int fds[2]; /* ours, the client's */
-	struct err e;
-};
-
-static int
-setup_certs(void **state)
-{
-	(void)state;
-	certs_init(&certs);
-	certs_make(&certs, "one", "DNS:one.test", 7);
-	certs_make(&certs, "two", "DNS:two.test", 8);
-	certs_run(&certs, "openssl ec -in one.key -aes128 -passout pass:x -out locked.key");
-	certs_run(&certs, "echo nonsense >nonsense.pem");
-	certs_run(&certs, "cp one.pem live.pem; cp one.key live.key");
-	return 0;
-}
-
-static int
-teardown_certs(void **state)
-{
-	(void)state;
-	certs_fini(&certs);
-	return 0;
-}
-
-static struct tls_context *
-context_of(const char *cert_file, const char *key_file)
-{
-	struct err e;
-	struct tls_context *c = tls_context_new(certs_path(&certs, cert_file).text,
-						certs_path(&certs, key_file).text, &e);
-
-	if (c == NULL)
-		fail_msg("%s", e.text);
-	return c;
-}
-
-static SSL_CTX *
-client_ctx_new(void)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-	assert_non_null(ctx);
-	return ctx;
-}
-
-static void
-peers_open(struct peers *p, struct tls_context *c, SSL_CTX *client_ctx)
-{
-	*p = (struct peers){.fds = {-1, -1}};
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p->fds),
-			 0);
-	p->session = tls_session_new(c, p->fds[0], &p->e);
-	assert_non_null(p->session);
-	p->client = SSL_new(client_ctx);
-	assert_non_null(p->client);
-	assert_int_equal(SSL_set_fd(p->client, p->fds[1]), 1);
-	SSL_set_connect_state(p->client);
-}
-
-static void
-peers_close(struct peers *p)
-{
-	tls_session_free(p->session);
-	SSL_free(p->client);
-	close(p->fds[0]);
-	if (p->fds[1] >= 0)
-		close(p->fds[1]);
-	ERR_clear_error();
-}
-
-/* Sends what fits of what waits. */
-static void
-flush(struct peers *p)
-{
-	struct str out = tls_session_output(p->session);
-
-	while (out.len > 0) {
-		ssize_t n = send(p->fds[0], out.data, out.len, MSG_NOSIGNAL);
-		if (n < 0)
-			return;
-		tls_session_sent(p->session, (size_t)n);
-		out = tls_session_output(p->session);
-	}
-	assert_null(out.data);
-}
-
-/* Turns both sides until ours is done or failed, or nothing moves any more. */
-static enum tls_result
-handshake(struct peers *p)
-{
-	enum tls_result result = TLS_WANT_READ;
-	int client = 0;
-
-	for (int i = 0; i < 20 && (result == TLS_WANT_READ || client != 1); i++) {
-		client = SSL_do_handshake(p->client);
-		if (result == TLS_WANT_READ)
-			result = tls_session_handshake(p->session, &p->e);
-		flush(p);
-		if (result != TLS_WANT_READ && result != TLS_DONE)
-			break;
-	}
-	if (result != TLS_DONE || client != 1)
-		return result == TLS_DONE ? TLS_FAILED : result;
-	return TLS_DONE;
-}
-
-static enum tls_result
-read_some(struct peers *p, char *data, size_t size, size_t *got)
-{
-	return tls_session_read(p->session, data, size, got, &p->e);
-}
-
-static void
-assert_echo(struct peers *p)
-{
-	char data[64];
-	size_t got;
-
-	assert_int_equal(SSL_write(p->client, "ping", 4), 4);
-	assert_int_equal(read_some(p, data, sizeof(data), &got), TLS_DONE);
-	assert_int_equal(got, 4);
-	assert_memory_equal(data, "ping", 4);
-	assert_false(tls_session_has_buffered(p->session));
-	assert_true(tls_session_write(p->session, STR("pong!"), &p->e));
-	flush(p);
-	assert_int_equal(SSL_read(p->client, data, sizeof(data)), 5);
-	assert_memory_equal(data, "pong!", 5);
-	assert_int_equal(read_some(p, data, sizeof(data), &got), TLS_WANT_READ);
-}
 
 static void
 test_versions(void **state)
@@ -488,134 +338,6 @@ test_no_renegotiation(void **state)
 	tls_context_free(c);
 }
 
-static SSL_SESSION *ticket;
-
-static int
-on_ticket(SSL *ssl, SSL_SESSION *session)
-{
-	(void)ssl;
-	SSL_SESSION_free(ticket);
-	ticket = session;
-	return 1;
-}
-
-static void
-replace_live_pair(const char *name)
-{
-	char command[128];
-
-	(void)snprintf(command, sizeof(command), "cp %s.pem live.pem; cp %s.key live.key", name,
-		       name);
-	certs_run(&certs, command);
-}
-
-static void
-test_tickets_survive_reload(void **state)
-{
-	struct tls_context *c = context_of("live.pem", "live.key");
-	SSL_CTX *client_ctx = client_ctx_new();
-	struct peers p;
-
-	(void)state;
-	SSL_CTX_set_session_cache_mode(client_ctx, SSL_SESS_CACHE_CLIENT);
-	SSL_CTX_sess_set_new_cb(client_ctx, on_ticket);
-	peers_open(&p, c, client_ctx);
-	assert_int_equal(handshake(&p), TLS_DONE);
-	assert_echo(&p);
-	assert_false(SSL_session_reused(p.client));
-	assert_non_null(ticket);
-	SSL_set_shutdown(p.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	peers_close(&p);
-
-	assert_true(tls_context_reload(c, &p.e));
-	peers_open(&p, c, client_ctx);
-	assert_int_equal(SSL_set_session(p.client, ticket), 1);
-	assert_int_equal(handshake(&p), TLS_DONE);
-	assert_true(SSL_session_reused(p.client));
-	assert_echo(&p);
-	peers_close(&p);
-	SSL_SESSION_free(ticket);
-	ticket = NULL;
-	SSL_CTX_free(client_ctx);
-	tls_context_free(c);
-}
-
-static void
-assert_leaf(SSL *client, const char *name)
-{
-	X509 *leaf = SSL_get1_peer_certificate(client);
-
-	assert_non_null(leaf);
-	assert_int_equal(X509_check_host(leaf, name, 0, 0, NULL), 1);
-	X509_free(leaf);
-}
-
-static void
-test_reload(void **state)
-{
-	struct tls_context *c = context_of("live.pem", "live.key");
-	SSL_CTX *client_ctx = client_ctx_new();
-	struct peers before;
-	struct peers after;
-	struct err e;
-	int64_t now_s = (int64_t)time(NULL);
-
-	(void)state;
-	assert_true(llabs(tls_context_expires_at_s(c) - now_s - 7 * 86400) < 600);
-	assert_true(tls_context_names(c, "one.test"));
-	assert_false(tls_context_names(c, "two.test"));
-	peers_open(&before, c, client_ctx);
-	assert_int_equal(handshake(&before), TLS_DONE);
-
-	certs_run(&certs, "cp two.pem live.pem");
-	assert_false(tls_context_reload(c, &e));
-	assert_int_equal(e.code, ERR_CONFIG);
-	assert_non_null(strstr(e.text, "live.key"));
-	peers_open(&after, c, client_ctx);
-	assert_int_equal(handshake(&after), TLS_DONE);
-	assert_leaf(after.client, "one.test");
-	peers_close(&after);
-
-	replace_live_pair("two");
-	assert_true(tls_context_reload(c, &e));
-	assert_true(llabs(tls_context_expires_at_s(c) - now_s - 8 * 86400) < 600);
-	peers_open(&after, c, client_ctx);
-	assert_int_equal(handshake(&after), TLS_DONE);
-	assert_leaf(after.client, "two.test");
-	peers_close(&after);
-	assert_echo(&before);
-	tls_context_free(c);
-	assert_echo(&before);
-	peers_close(&before);
-	SSL_CTX_free(client_ctx);
-	replace_live_pair("one");
-}
-
-static void
-assert_unusable(const char *cert_file, const char *key_file, const char *words)
-{
-	struct err e = ERR_INIT;
-
-	assert_null(tls_context_new(certs_path(&certs, cert_file).text,
-				    certs_path(&certs, key_file).text, &e));
-	assert_int_equal(e.code, ERR_CONFIG);
-	if (strstr(e.text, words) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", e.text, words);
-	assert_int_equal(ERR_peek_error(), 0);
-}
-
-static void
-test_unusable_files(void **state)
-{
-	(void)state;
-	assert_unusable("missing.pem", "one.key", "missing.pem: No such file");
-	assert_unusable("one.pem", "missing.key", "missing.key: No such file");
-	assert_unusable("nonsense.pem", "one.key", "nonsense.pem: no certificate chain in PEM");
-	assert_unusable("one.pem", "nonsense.pem", "nonsense.pem: no unencrypted private key");
-	assert_unusable("one.pem", "locked.key", "locked.key: no unencrypted private key");
-	assert_unusable("one.pem", "two.key", "two.key: is not the key of the certificate in");
-}
-
 #define IDLE_SESSIONS  100
 #define IDLE_MAX_BYTES 16000u
 
@@ -719,9 +441,6 @@ main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_no_renegotiation),
-		cmocka_unit_test(test_tickets_survive_reload),
-		cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_unusable_files),
 		cmocka_unit_test(test_memory_of_idle_sessions),
 	};
 
