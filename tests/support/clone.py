@@ -140,6 +140,17 @@ class Worker:
         return list(dict.fromkeys(line["phase"] for line in self.lines if line))
 
 
+def leftovers(path):
+    """Temporary directories of ours anywhere below."""
+    return [d for _, names, _ in os.walk(path) for d in names if "workspace-proxy-clone" in d]
+
+
+def assert_failed(result, problem, target):
+    assert result.returncode == CODES[problem], result.stderr
+    assert f"problem={problem}" in result.stderr
+    assert not os.path.lexists(target) and not os.path.exists(target.parent)
+
+
 def git(directory, *arguments, stdin=None):
     """Runs git on a repository without anybody's configuration; returns what it printed."""
     environment = {

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How clones fail, each with the problem that it names: servers, tokens, redirects, hostile trees."""
+
+import socket
+
+import pytest
+from clone import CODES, assert_failed, by_hand, git, settings_for
+from clone_fixtures import settings, target, token
+
+
+def test_wrong_token_is_sent_once(settings, target, gitlab):
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": "wrong"}), "token", target)
+    assert gitlab.requests.count(authorization="basic") == 1
+
+
+def test_no_token(settings, target):
+    assert_failed(by_hand(settings), "token", target)
+
+
+def test_token_without_the_scope(settings, target, gitlab):
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "read_user").access
+    assert_failed(by_hand(settings), "no_access", target)
+
+
+def test_hidden_project(settings, target, gitlab):
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.robin, "api").access
+    assert_failed(by_hand(settings), "not_found", target)
+
+
+def test_missing_ref_is_known_before_anything_is_received(settings, target, token, gitlab):
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_REF": "gone"}), "ref", target)
+    assert gitlab.requests.count(endpoint="git-upload-pack") == 0
+
+
+def test_unknown_authority(settings, target, token):
+    assert_failed(by_hand({**settings, "GITLAB_CA_FILE": None, "CLONE_TOKEN": token}), "tls", target)
+
+
+def test_certificate_for_another_name(make_gitlab, certificates, target):
+    cert, key = certificates.issue("other", names="DNS:other.localhost")
+    gitlab = make_gitlab(tls_cert=cert, tls_key=key)
+    settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    assert_failed(by_hand(settings), "tls", target)
+    assert not gitlab.requests.all()
+
+
+def test_https_by_address(make_gitlab, certificates, target):
+    """A certificate may name an IP address; one that does not is not for it."""
+    gitlab = make_gitlab(name="127.0.0.1")
+    settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    assert by_hand(settings).returncode == 0
+    cert, key = certificates.issue("name-only", names="DNS:localhost")
+    gitlab = make_gitlab(name="127.0.0.1", tls_cert=cert, tls_key=key)
+    settings = settings_for(gitlab, gitlab.project, target.parent / "other", certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    result = by_hand(settings)
+    assert result.returncode == CODES["tls"], result.stderr
+    assert not gitlab.requests.all()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_server_errors(settings, target, token, gitlab, status):
+    gitlab.faults.add("git", status=status)
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "unreachable", target)
+
+
+def test_nobody_listens(settings, target, token):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        settings["GITLAB_URL"] = f"https://localhost:{s.getsockname()[1]}"
+        settings["CLONE_URL"] = settings["GITLAB_URL"] + "/group/demo.git"
+        assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "unreachable", target)
+
+
+@pytest.mark.parametrize("endpoint", ["git-info-refs", "git-upload-pack"])
+def test_silence(settings, target, token, gitlab, endpoint):
+    gitlab.faults.add(endpoint, stall_after=700 if endpoint == "git-upload-pack" else 40, times=1)
+    result = by_hand({**settings, "CLONE_TOKEN": token, "CLONE_STALL_TIMEOUT": "300ms"})
+    assert_failed(result, "stalled", target)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_answer_breaks_off(make_gitlab, certificates, target, tls):
+    gitlab = make_gitlab(tls=tls)
+    project = gitlab.add_project("group/larger", gitlab.sasha, files=200)
+    gitlab.faults.add("git-upload-pack", cut_after=30000)
+    settings = settings_for(gitlab, project, target, certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    assert_failed(by_hand(settings), "unreachable", target)
+
+
+@pytest.mark.parametrize("endpoint", ["git-info-refs", "git-upload-pack"])
+@pytest.mark.parametrize("tls", [True, False])
+def test_redirect_to_another_port_gets_nothing(make_gitlab, certificates, target, tls, endpoint):
+    gitlab, other = make_gitlab(tls=tls), make_gitlab(tls=tls)
+    location = f"{other.url}/group/demo.git/info/refs?service=git-upload-pack"
+    skip = 1 if endpoint == "git-info-refs" else 0
+    gitlab.faults.add(endpoint, status=302, skip=skip, headers={"Location": location}, body="")
+    settings = settings_for(gitlab, gitlab.project, target, certificates.ca)
+    settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
+    assert_failed(by_hand(settings), "refused", target)
+    assert gitlab.requests.all() and not other.requests.all()
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_redirect_of_a_renamed_project(settings, target, token, gitlab, absolute):
+    """GitLab answers for an old path with the new one, on the same origin."""
+    location = "/group/demo.git/info/refs?service=git-upload-pack"
+    location = gitlab.url + location if absolute else location
+    gitlab.faults.add("git-info-refs", status=301, times=1, headers={"Location": location}, body="")
+    settings["CLONE_URL"] = gitlab.url + "/group/old-name.git"
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert result.returncode == 0, result.stderr
+    assert git(target, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("location", ["/users/sign_in", "", "/group/demo.git/info/refs?service=git-receive-pack"])
+def test_redirect_to_no_repository(settings, target, token, gitlab, location):
+    gitlab.faults.add("git-info-refs", status=302, headers={"Location": location}, body="")
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+
+
+def test_redirects_without_end(settings, target, token, gitlab):
+    location = "/group/demo.git/info/refs?service=git-upload-pack"
+    gitlab.faults.add("git-info-refs", status=302, headers={"Location": location}, body="")
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+    assert gitlab.requests.count(endpoint="git-info-refs") == 4
+
+
+def test_redirect_to_another_host_gets_nothing(settings, target, token, gitlab, make_gitlab):
+    other = make_gitlab(tls=False)
+    location = f"{other.url}/group/demo.git/info/refs?service=git-upload-pack"
+    gitlab.faults.add("git-info-refs", status=302, headers={"Location": location}, body="")
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+    assert not other.requests.all()
+
+
+def test_tree_that_writes_into_git(settings, gitlab, token, target):
+    bare = gitlab.project.repository
+    blob = git(bare, "hash-object", "-w", "--stdin", stdin="#!/bin/sh\necho hook\n")
+    hooks = git(bare, "mktree", stdin=f"100755 blob {blob}\tpost-checkout\n")
+    inner = git(bare, "mktree", stdin=f"040000 tree {hooks}\thooks\n")
+    tree = git(bare, "mktree", stdin=f"040000 tree {inner}\t.GIT\n")
+    evil = git(bare, "mktree", "--missing", stdin=f"040000 tree {inner}\t.git\n040000 tree {tree}\tsub\n")
+    commit = git(bare, "commit-tree", evil, "-m", "Evil")
+    git(bare, "update-ref", "refs/heads/main", commit)
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert result.returncode != 0
+    assert not target.exists()
+
+
+def nest(bare, tree, name, times, width=1):
+    """A tree that holds `tree` `width` times, that `width` times, and so on."""
+    for _ in range(times):
+        tree = git(bare, "mktree", stdin="".join(f"040000 tree {tree}\t{name}{i}\n" for i in range(width)))
+    return tree
+
+
+@pytest.mark.parametrize("shape", ["wide", "deep"])
+def test_tree_without_end(settings, gitlab, token, target, shape):
+    bare = gitlab.project.repository
+    blob = git(bare, "hash-object", "-w", "--stdin", stdin="bomb")
+    leaf = git(bare, "mktree", stdin=f"100644 blob {blob}\tfile\n")
+    tree = nest(bare, leaf, "d", 10, 10) if shape == "wide" else nest(bare, leaf, "d" * 200, 30)
+    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree, "-m", "Bomb"))
+    assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
