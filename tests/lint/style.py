@@ -12,7 +12,7 @@ from pathlib import Path
 FOLDERS = ["base", "auth", "clone", "container", "proxy"]
 FILE_LINES_AIM = 500  # longer ones are named, not refused
 FILE_LINES_MAX = 800
-TEST_LINES_MAX = 1200
+TEST_LINES_MAX = 700
 HEADER_LINES_MAX = 220
 FUNCTION_LINES_MAX = 60
 TEST_FUNCTION_LINES_MAX = 80
