@@ -34,8 +34,8 @@ octets_high(uint64_t word)
 	return word & OCTETS_EACH(0x80);
 }
 
-/* How many bytes s begins with that are fine: all but suspects, and of those whom is_fine clears.
- */
+/* How many bytes at the beginning of s are fine. suspects must mark at least what is_fine refuses:
+ * it alone decides in whole words, where is_fine clears some. */
 static inline size_t
 octets_run(struct str s, uint64_t suspects(uint64_t word), bool is_fine(unsigned char byte))
 {
