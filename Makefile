@@ -8,6 +8,8 @@ JOBS    ?= $(shell nproc)
 PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
 MAKEFLAGS += --no-print-directory
+# From a hook or a rebase of ours git would find our repository instead of the tests' own.
+unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 
 PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
