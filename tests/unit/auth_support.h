@@ -568,15 +568,22 @@ world_come_back(struct world *w, const char *target)
 	assert_non_null(world_callback(w, state, "&code=" TEST_CODE));
 }
 
+/* To a sign-in under way: GitLab knows the user, who may enter. */
+UNUSED void
+answer_sign_in(void)
+{
+	answer("/oauth/token", 200, TOKENS_JSON);
+	answer("/api/v4/user", 200, USER_JSON);
+	answer("/api/graphql", 200, WORKSPACE_JSON);
+}
+
 UNUSED void
 world_sign_in(struct world *w, const char *target)
 {
 	unsigned before = w->done_count;
 
 	world_come_back(w, target);
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_int_equal(w->done_count, before + 1);
 	assert_int_equal(w->verdict.action, AUTH_REDIRECT);
 	assert_true(browser_has_session(&w->browser));

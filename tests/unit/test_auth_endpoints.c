@@ -44,9 +44,7 @@ test_start(void **state)
 	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_string_equal(world.verdict.location, "/lab?a=b");
 	/* Always a new login, session or not. */
 	ask(AUTH_ENDPOINT_START, "HEAD", "/oauth2/start");

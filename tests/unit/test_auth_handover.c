@@ -24,9 +24,7 @@ setup(void **state)
 	assert_true(ports_parse(&world.settings.ports, STR("3000,8000-8999"), &e));
 	world_start(&world);
 	world_come_back(&world, "/");
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_true(browser_has_session(&world.browser));
 	at_home = world.browser;
 	memset(&at_port, 0, sizeof(at_port));
@@ -308,9 +306,7 @@ test_a_login_in_between_leads_back(void **state)
 		location_parameter(&world, "state", flow_state, sizeof(flow_state));
 		assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	}
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_string_equal(world.verdict.location, target);
 }
 

@@ -140,9 +140,7 @@ test_parallel_tabs(void **state)
 	}
 	for (size_t i = 0; i < 5; i++) {
 		assert_non_null(world_callback(&world, states[i], "&code=" TEST_CODE));
-		answer("/oauth/token", 200, TOKENS_JSON);
-		answer("/api/v4/user", 200, USER_JSON);
-		answer("/api/graphql", 200, WORKSPACE_JSON);
+		answer_sign_in();
 		assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 		if (i > 0)
 			assert_revoked(TEST_TOKEN);
@@ -279,9 +277,7 @@ test_new_session_each_login(void **state)
 		location_parameter(&world, "state", flow_state, sizeof(flow_state));
 		assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	}
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_string_not_equal(browser_cookie(&world.browser, TEST_COOKIE), before);
 	assert_int_equal(session_store_count(world.auth->store), 1);
 	assert_revoked(TEST_TOKEN);

@@ -119,9 +119,7 @@ test_slow_rounds(void **state)
 	/* The sealed cookie, though too old for a login, still knows where to go. */
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_string_equal(world.verdict.location, "/lab");
 }
 
@@ -136,9 +134,7 @@ test_forgotten_sessions(void **state)
 		clock_ahead_ms += 1000;
 	}
 	world_come_back(&world, "/");
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_LOOP, 403);
 	assert_false(browser_has_session(&world.browser));
 	assert_revoked(TEST_TOKEN);
@@ -174,9 +170,7 @@ test_replayed_state(void **state)
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	before = world.browser; /* somebody who kept the flow's cookie */
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_true(browser_has_session(&world.browser));
 	world.browser = before;
 	assert_null(world_callback(&world, flow_state, "&code=" TEST_CODE));

@@ -218,9 +218,7 @@ test_way_back(void **state)
 		strstr(fetch_queue->body,
 		       "redirect_uri=https%3A%2F%2Frelay.ws.example.com%2Fbase%2Fcallback"));
 	assert_non_null(strstr(fetch_queue->body, "code_verifier="));
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_true(browser_has_session(&s->world.browser));
 }
 

@@ -85,9 +85,7 @@ test_watches_move(void **state)
 	assert_null(world_answer(&world, AUTH_ENDPOINT_START, &r));
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
-	answer("/oauth/token", 200, TOKENS_JSON);
-	answer("/api/v4/user", 200, USER_JSON);
-	answer("/api/graphql", 200, WORKSPACE_JSON);
+	answer_sign_in();
 	assert_int_equal(ended[0], -1);
 	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
 	assert_ptr_equal(watches[0].session, world.verdict.session);
