@@ -6,6 +6,7 @@ import stat
 
 import pytest
 from clone import CODES, TIMEOUT_S, by_hand, git, settings_for
+from clone_fixtures import target
 
 FILES = {
     "README.md": (0o100644, "hello\n"),
@@ -38,11 +39,6 @@ def fill(project, files):
         escaped = path.replace("\\", "\\\\").replace('"', '\\"')
         lines += [f"M {mode:o} inline {quote(escaped)}", f"data {len(text.encode())}", text]
     git(project.repository, "fast-import", "--quiet", "--force", stdin="\n".join(lines) + "\n")
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture

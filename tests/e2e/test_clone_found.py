@@ -6,11 +6,7 @@ import stat
 
 import pytest
 from clone import CODES, by_hand, git, settings_for
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
+from clone_fixtures import target
 
 
 @pytest.fixture

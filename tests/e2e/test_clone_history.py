@@ -14,15 +14,11 @@ import time
 
 import pytest
 from clone import Worker, git, settings_for
+from clone_fixtures import target, token, workers
 from proxy import wait_until
 
 COMMITS = 12
 MARK = ".git/workspace-proxy-history"
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture
@@ -37,32 +33,19 @@ def project(gitlab):
 
 
 @pytest.fixture
-def token(gitlab):
-    return gitlab.add_token(gitlab.sasha, "read_repository").access
-
-
-@pytest.fixture
 def settings(gitlab, certificates, project, target):
     return settings_for(gitlab, project, target, certificates.ca, CLONE_DEPTH="1", CLONE_UNSHALLOW="on")
 
 
 @pytest.fixture
-def work(settings, token):
-    """Starts a worker; those that a failing test left are ended."""
-    started = []
+def work(settings, token, workers):
+    """Starts a worker."""
 
     def start(**more):
-        started.append(Worker({**settings, **more}, token))
-        return started[-1]
+        workers.append(Worker({**settings, **more}, token))
+        return workers[-1]
 
-    yield start
-    for worker in started:
-        if worker.status is None:
-            try:
-                worker.signal(signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            worker.finish()
+    return start
 
 
 def history(line):

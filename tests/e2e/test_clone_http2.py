@@ -4,13 +4,9 @@
 import hashlib
 
 import pytest
-from clone import CODES, by_hand, git, settings_for
+from clone import assert_failed, by_hand, git, settings_for
+from clone_fixtures import target
 from http2 import Front
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture
@@ -53,12 +49,6 @@ def settings_through(front, gitlab, project, target, certificates):
 @pytest.fixture
 def settings(front, plain_gitlab, target, certificates):
     return settings_through(front, plain_gitlab, plain_gitlab.project, target, certificates)
-
-
-def assert_failed(result, problem, target):
-    assert result.returncode == CODES[problem], result.stderr
-    assert f"problem={problem}" in result.stderr
-    assert not target.exists() and not target.parent.exists()
 
 
 def noise(size):

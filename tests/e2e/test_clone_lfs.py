@@ -5,15 +5,11 @@ import os
 
 import pytest
 from clone import by_hand, git, settings_for
+from clone_fixtures import target
 from proxy import wait_until
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "1" * 64 + "\nsize 12345\n"
 IN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture

@@ -7,13 +7,9 @@ import time
 
 import pytest
 from clone import CODES, Worker, by_hand, git, settings_for
+from clone_fixtures import target
 from proxy import wait_until
 from test_metrics import ask
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture

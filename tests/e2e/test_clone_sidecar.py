@@ -6,12 +6,8 @@ import signal
 
 import pytest
 from clone import git
+from clone_fixtures import target
 from proxy import wait_until
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "work" / "demo"
 
 
 @pytest.fixture
