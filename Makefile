@@ -44,9 +44,11 @@ LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
-SOURCES := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
-MAINS   := proxy/main.c proxy/main_credential.c
-objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
+# Every room of a folder, however deep: no source goes unseen because it was moved.
+find = $(sort $(shell find $(1) -name '$(2)'))
+SOURCES := $(call find,$(FOLDERS),*.c)
+MAINS   := proxy/main.c proxy/command/main_credential.c
+objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(filter $(1)/%,$(SOURCES))))
 archive  = $(BUILD)/lib$(1).a
 # What a folder may use, in link order: this is the layering, and the linker holds us to it.
 USES_base      :=
@@ -54,10 +56,10 @@ USES_auth      := base
 USES_clone     := base
 USES_container := base
 USES_proxy     := auth clone container base
-archives = $(foreach d,$(1) $(USES_$(1)),$(if $(wildcard $(d)/*.c),$(call archive,$(d))))
+archives = $(foreach d,$(1) $(USES_$(1)),$(call archive,$(d)))
 
-TEST_SOURCES := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+TEST_SOURCES := $(call find,tests/unit tests/fuzz tests/bench,*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(call find,tests/unit,test_*.c))
 
 .PHONY: all
 all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace ## builds build/workspace-proxy (the default)
@@ -68,11 +70,11 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 
 # Runs in containers that have none of our libraries. With musl it is a tenth as large as with glibc.
 # Sanitizers can't be linked in.
-HELPER_SOURCES := proxy/main_credential.c clone/credential.c clone/credential_helper.c \
+HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
 	$(patsubst %,base/%.c,arena clock err secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack
-$(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(wildcard base/*.h) clone/credential.h $(BUILD)/flags | $(BUILD)/packages
+$(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone/credential/credential.h $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) $(LDFLAGS) -o $@ $(HELPER_SOURCES)
 
@@ -84,7 +86,7 @@ endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
 # Made on the way to others, and kept for the next time.
-.SECONDARY: $(BUILD)/proxy/main_credential.o
+.SECONDARY: $(BUILD)/proxy/command/main_credential.o
 
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
@@ -111,17 +113,17 @@ $(BUILD)/%.inc: %
 	@mkdir -p $(@D)
 	@sed -e '/^\/\* SPDX/d' -e '/^[[:space:]]*\/\//d' -e 's/^[[:space:]]*//' -e '/^$$/d' \
 		-e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< >$@
-ASSETS := $(patsubst %,$(BUILD)/%.inc,$(wildcard proxy/assets/*))
-$(BUILD)/proxy/pages_assets.o: $(ASSETS)
+ASSETS := $(patsubst %,$(BUILD)/%.inc,$(wildcard proxy/pages/assets/*))
+$(BUILD)/proxy/pages/pages_assets.o: $(ASSETS)
 
-# tests/unit/test_<folder>_<what>.c may use what its folder may use.
+# tests/unit/<folder>/…/test_<what>.c may use what its folder may use.
 define unit_rule
-$(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(word 2,$(subst _, ,$(1))))
+$(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	@$(CC) $(LDFLAGS_PLAIN) -o $$@ $$^ -lcmocka $(LIBS)
 endef
-$(foreach t,$(notdir $(UNIT_TESTS)),$(eval $(call unit_rule,$(t))))
+$(foreach t,$(UNIT_TESTS:$(BUILD)/tests/%=%),$(eval $(call unit_rule,$(t))))
 
 # Without libFuzzer a fuzz target runs over the inputs in tests/fuzz/seeds: these are unit tests.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -197,7 +199,7 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 	@$(MAKE) $(SANITIZED) e2e
 
 C_FILES := $(SOURCES) $(TEST_SOURCES)
-H_FILES := $(foreach d,$(FOLDERS) tests/unit tests/fuzz tests/bench,$(wildcard $(d)/*.h))
+H_FILES := $(call find,$(FOLDERS) tests/unit tests/fuzz tests/bench,*.h)
 
 .PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy
 lint: lint-layers lint-format lint-headers lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
@@ -286,4 +288,4 @@ help: ## this list
 	@echo
 	@echo "Variables: BUILD=build CC=gcc SANITIZE=1 PREFIX=/usr/local DESTDIR= JOBS=$(JOBS) FUZZ_SECONDS=60 PYTEST="
 
--include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(wildcard $(BUILD)/tests/*/*.d)
+-include $(patsubst %.c,$(BUILD)/%.d,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.d,$(TEST_SOURCES))

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 #include "auth/bearer.h"
-#include "auth/credential.h"
 #include "auth/endpoints.h"
 #include "auth/gate.h"
-#include "auth/handover.h"
-#include "auth/login.h"
-#include "auth/session_lend.h"
+#include "auth/git_credential.h"
+#include "auth/login/login.h"
+#include "auth/login/port_ticket.h"
+#include "auth/session/session_lease.h"
 
 #define SETTINGS_ARENA_MAX 65536u
 
@@ -236,7 +236,7 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 		return NULL;
 	case AUTH_ENDPOINT_CALLBACK:
 		if (facts->port != 0) {
-			handover_accept(a, facts, v);
+			port_ticket_redeem(a, facts, v);
 			return NULL;
 		}
 		return login_finish(a, facts, v, done, arg);
@@ -251,7 +251,7 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 	case AUTH_ENDPOINT_USERINFO:
 		return endpoint_userinfo(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_PORT:
-		return handover_grant(a, facts, v, done, arg);
+		return port_ticket_issue(a, facts, v, done, arg);
 	}
 	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
 	return NULL;

@@ -11,9 +11,9 @@
 
 #include "auth/auth_settings.h"
 #include "auth/auth_verdict.h"
-#include "base/fetch.h"
-#include "base/loop.h"
+#include "base/http/fetch.h"
 #include "base/metrics.h"
+#include "base/net/loop.h"
 #include "base/secret.h"
 #include "base/url.h"
 
@@ -64,7 +64,7 @@ bool auth_gitlab_answers(const struct auth *a);
 /*
  * "https://<port>-<name>.<zone>", where the workspace's own host is <name>.<zone> or, as GitLab
  * writes it, that with a port of its own in front. A port's host shares sessions with the
- * workspace's, and has cookies of its own: see auth/handover.h. NULL without memory.
+ * workspace's, and has cookies of its own: see auth/login/port_ticket.h. NULL without memory.
  */
 const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 

@@ -5,7 +5,7 @@
 #ifndef AUTH_AUTH_SETTINGS_H
 #define AUTH_AUTH_SETTINGS_H
 
-#include "base/ports.h"
+#include "base/net/ports.h"
 #include "base/secret.h"
 #include "base/url.h"
 

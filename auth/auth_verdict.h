@@ -7,7 +7,7 @@
 #define AUTH_AUTH_VERDICT_H
 
 #include "base/arena.h"
-#include "base/log.h"
+#include "base/log/log.h"
 
 struct auth_session;
 
@@ -36,7 +36,7 @@ enum auth_action {
 	AUTH_SIGN_IN_PAGE,
 	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
 	AUTH_SIGNED_OUT_PAGE,
-	AUTH_RELAY_PAGE, /* what auth/relay.h's address is for */
+	AUTH_RELAY_PAGE, /* what auth/relay/relay.h's address is for */
 };
 
 enum auth_problem {

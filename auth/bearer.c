@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-#include "auth/policy.h"
-#include "auth/session_ask.h"
+#include "auth/gitlab/policy.h"
+#include "auth/session/session_recheck.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -59,7 +59,7 @@ struct bearer_cache {
 	struct bearer_refusal refused[REFUSED_MAX];
 	size_t next_refused;
 	struct bearer_check *checks;
-	struct slots slots; /* of the checks */
+	struct client_quota slots; /* of the checks */
 };
 
 struct bearer_cache *
@@ -92,7 +92,7 @@ check_free(struct bearer_check *check)
 	while (*at != check)
 		at = &(*at)->next;
 	*at = check->next;
-	slots_give(&check->cache->slots, &check->slot);
+	client_quota_release(&check->cache->slots, &check->slot);
 	gitlab_cancel(check->asking);
 	policy_cancel(&check->policy);
 	gitlab_tokens_fini(&check->tokens);
@@ -346,7 +346,7 @@ static struct bearer_check *
 check_start(struct bearer_cache *c, const struct bearer_question *q)
 {
 	struct bearer_check *check =
-		slots_have_room(&c->slots, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX)
+		client_quota_has_room(&c->slots, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX)
 			? calloc(1, sizeof(*check))
 			: NULL;
 
@@ -355,7 +355,7 @@ check_start(struct bearer_cache *c, const struct bearer_question *q)
 	check->cache = c;
 	check->next = c->checks;
 	c->checks = check;
-	slots_take(&c->slots, &check->slot, q->client);
+	client_quota_take(&c->slots, &check->slot, q->client);
 	memcpy(check->digest, q->digest, sizeof(check->digest));
 	check->policy.gitlab = c->auth->gitlab;
 	check->policy.settings = c->auth->settings;

@@ -9,7 +9,7 @@
 #include "auth/endpoints.h"
 
 #include "auth/gate.h"
-#include "auth/login.h"
+#include "auth/login/login.h"
 #include "base/json.h"
 
 #define JSON_ANSWER_MAX 4096u

@@ -5,7 +5,7 @@
 #ifndef AUTH_ENDPOINTS_H
 #define AUTH_ENDPOINTS_H
 
-#include "auth/context.h"
+#include "auth/auth_private.h"
 
 void endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 void endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);

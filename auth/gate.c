@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "auth/bearer.h"
-#include "auth/session_ask.h"
+#include "auth/session/session_recheck.h"
 
 struct gate_wait {
 	struct auth_call call;

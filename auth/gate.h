@@ -6,7 +6,7 @@
 #ifndef AUTH_GATE_H
 #define AUTH_GATE_H
 
-#include "auth/context.h"
+#include "auth/auth_private.h"
 
 struct gate {
 	/* Fills v for a request that passes / that has no session. */

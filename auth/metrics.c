@@ -4,8 +4,8 @@
  */
 #include "auth/metrics.h"
 
-#include "auth/context.h"
-#include "auth/credential.h"
+#include "auth/auth_private.h"
+#include "auth/git_credential.h"
 
 _Static_assert(GITLAB_LOST + 1 == AUTH_METRICS_OUTCOMES, "every outcome has a name");
 _Static_assert(AUTH_END_REFUSED + 1 == AUTH_METRICS_ENDS, "every end has a name");

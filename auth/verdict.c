@@ -4,7 +4,7 @@
  * cookies and names; never a token or a verifier, and a code only in the address that the relay
  * sends a browser to.
  */
-#include "auth/context.h"
+#include "auth/auth_private.h"
 
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,

@@ -3,7 +3,7 @@
  * Bytes that must not leak: tokens, keys, the client secret.
  *
  * Wiped when freed, kept out of core dumps where the kernel allows it, compared in constant time,
- * and without a printf or log form: base/log has log_secret, which prints a marker.
+ * and without a printf or log form: base/log/log has log_secret, which prints a marker.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "clone/environment.h"
-#include "clone/source.h"
+#include "clone/remote_url.h"
 
 #define PREFIX "WORKSPACE_PROXY_"
 
@@ -30,7 +30,7 @@ add_url(struct environment *env, const char *name, const struct url *u, bool is_
 		copy.port = 443;
 	}
 	buf_init(&text, URL_MAX_BYTES);
-	if (source_add_url_text(&copy, &text) && buf_add_byte(&text, '\0'))
+	if (remote_url_append_text(&copy, &text) && buf_add_byte(&text, '\0'))
 		environment_add(env, name, text.data);
 	else
 		env->failed = true;
@@ -53,7 +53,7 @@ add_origins(struct environment *env, const struct clone_origins *origins)
 	for (size_t i = 0; i < origins->count; i++) {
 		if (i > 0)
 			buf_add_byte(&text, ',');
-		(void)!source_add_url_text(&origins->items[i], &text);
+		(void)!remote_url_append_text(&origins->items[i], &text);
 	}
 	if (origins->count > 0 && buf_add_byte(&text, '\0'))
 		environment_add(env, PREFIX "CLONE_ORIGINS", text.data);

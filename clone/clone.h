@@ -9,9 +9,9 @@
 
 #include <sys/types.h>
 
-#include "base/loop.h"
+#include "base/net/loop.h"
+#include "clone/clone_progress.h"
 #include "clone/settings.h"
-#include "clone/state.h"
 
 struct clone;
 

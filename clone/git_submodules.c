@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "clone/git_steps.h"
-#include "clone/gitmodules.h"
-#include "clone/source.h"
-#include "clone/tree.h"
+#include "base/log/log.h"
+#include "clone/git/git_steps.h"
+#include "clone/git/gitmodules.h"
+#include "clone/remote_url.h"
+#include "clone/target/tree.h"
 
 #define ARENA_MAX_BYTES (8u * 1024u * 1024u)
 #define PLACE_MAX_BYTES 8192u
@@ -78,11 +78,11 @@ find_address(struct submodule *s, struct clone_failure *f)
 	buf_fini(&text);
 	if (!ok)
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "its address: %s", e.text);
-	if (!source_is_allowed(&s->settings))
+	if (!remote_url_is_allowed(&s->settings))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
 				   "its address is neither GitLab's nor one of CLONE_ORIGINS");
-	return source_check(&s->settings, f) &&
-	       ((source_add_url(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
+	return remote_url_check(&s->settings, f) &&
+	       ((remote_url_append(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
 		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory"));
 }
 
@@ -138,7 +138,7 @@ static bool
 clone_one(struct submodule *s, struct clone_failure *f)
 {
 	const struct clone_git_request *above = s->parent->request;
-	bool is_gitlab = source_is_gitlab(&s->settings);
+	bool is_gitlab = remote_url_is_gitlab(&s->settings);
 	struct clone_git_request request = *above;
 
 	request.url = s->url.data;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/process/fd.h"
 
 #define BAR_CELLS 30u
 

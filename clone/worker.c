@@ -19,17 +19,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "clone/child.h"
 #include "clone/confine.h"
-#include "clone/found.h"
-#include "clone/git.h"
-#include "clone/history_run.h"
+#include "clone/git/existing_repository.h"
+#include "clone/git_clone.h"
+#include "clone/history/history_run.h"
 #include "clone/lfs.h"
-#include "clone/marker.h"
+#include "clone/remote_url.h"
 #include "clone/report.h"
-#include "clone/source.h"
-#include "clone/target.h"
+#include "clone/target/marker.h"
+#include "clone/target/target.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
@@ -163,7 +163,7 @@ run_git(struct worker *w)
 	bool ok;
 
 	buf_init(&url, URL_MAX_BYTES);
-	ok = source_add_url(settings, &url) && buf_add_byte(&url, '\0');
+	ok = remote_url_append(settings, &url) && buf_add_byte(&url, '\0');
 	if (!ok)
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (ok) {
@@ -180,9 +180,9 @@ run_git(struct worker *w)
 			.submodules_left = &submodules_left,
 			.settings = settings,
 			.gitlab_token = w->token,
-			.token = source_is_gitlab(settings) ? w->token : NULL,
+			.token = remote_url_is_gitlab(settings) ? w->token : NULL,
 			.ca_file = settings->ca_file,
-			.helper = source_is_gitlab(settings) ? settings->helper : NULL,
+			.helper = remote_url_is_gitlab(settings) ? settings->helper : NULL,
 			.into = w->target.tree,
 			.connect_timeout_ms = CLONE_GIT_CONNECT_TIMEOUT_MS,
 			.stall_timeout_ms = settings->stall_timeout_ms,
@@ -256,18 +256,18 @@ judge_repository(struct worker *w)
 	const char *dir = w->settings->dir;
 	struct err reason = ERR_INIT;
 
-	switch (found_look(w->settings, &reason)) {
-	case FOUND_SAME:
+	switch (existing_repository_check(w->settings, &reason)) {
+	case EXISTING_SAME:
 		w->progress.notes |= CLONE_NOTE_FOUND;
 		log_info(NULL, "a repository is there already, left alone", log_cstr("dir", dir));
 		marker_write(w->settings);
 		return;
-	case FOUND_CLOSED:
+	case EXISTING_UNREADABLE:
 		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
 		log_warn(NULL, "a repository is there that does not open, left alone",
 			 log_cstr("dir", dir), log_err(&reason));
 		return;
-	case FOUND_OTHER:
+	case EXISTING_OTHER:
 		failure_set(&w->failure, CLONE_PROBLEM_OTHER_REPOSITORY,
 			    "%s holds another repository: %s", dir, reason.text);
 		return;
@@ -302,7 +302,7 @@ fetch_large_files(struct worker *w)
 		return;
 	}
 	buf_init(&url, URL_MAX_BYTES);
-	if (source_add_url(w->settings, &url) && buf_add_byte(&url, '\0')) {
+	if (remote_url_append(w->settings, &url) && buf_add_byte(&url, '\0')) {
 		request.url = url.data;
 		if (lfs_pull(&request, &e))
 			w->progress.notes &= ~(unsigned)CLONE_NOTE_LFS;
@@ -385,7 +385,7 @@ run_clone(struct worker *w)
 			 log_cstr("marker", w->settings->marker));
 		return end_run(w);
 	}
-	if (!source_check(w->settings, &w->failure) ||
+	if (!remote_url_check(w->settings, &w->failure) ||
 	    !target_init(&w->target, w->settings->dir, &kind, &w->failure))
 		return end_run(w);
 	switch (kind) {

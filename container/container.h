@@ -6,8 +6,8 @@
 #ifndef CONTAINER_CONTAINER_H
 #define CONTAINER_CONTAINER_H
 
-#include "base/address.h"
 #include "base/metrics.h"
+#include "base/net/address.h"
 
 /* What pod authors may choose by annotation. */
 enum {

@@ -112,7 +112,7 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	}
 	if (p->targets != NULL) {
 		json_write_object(&w, "ports");
-		targets_probe(p->targets, tell_port, &w);
+		port_upstreams_probe(p->targets, tell_port, &w);
 		json_write_close(&w, '}');
 	}
 	name_problems(&w, p);

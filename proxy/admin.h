@@ -8,7 +8,7 @@
 #ifndef PROXY_ADMIN_H
 #define PROXY_ADMIN_H
 
-#include "base/service.h"
+#include "base/http/service.h"
 #include "proxy/proxy.h"
 
 /* NULL with an error when the address can't be bound. */

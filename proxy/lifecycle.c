@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "proxy/downstream.h"
-#include "proxy/preface.h"
+#include "proxy/downstream/downstream.h"
+#include "proxy/downstream/preface.h"
 #include "proxy/reload.h"
 
 #define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */

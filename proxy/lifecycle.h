@@ -12,8 +12,8 @@
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H
 
-#include "base/listen.h"
-#include "base/notify.h"
+#include "base/net/listen.h"
+#include "base/process/notify.h"
 #include "proxy/proxy.h"
 
 #define LIFECYCLE_SIGNALS   4

@@ -10,11 +10,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "clone/credential.h"
-#include "proxy/check.h"
-#include "proxy/help.h"
-#include "proxy/install.h"
-#include "proxy/relay_key.h"
+#include "clone/credential/credential.h"
+#include "proxy/command/check.h"
+#include "proxy/command/help.h"
+#include "proxy/command/install.h"
+#include "proxy/command/relay_key.h"
 #include "proxy/serve.h"
 
 /* Loads, reports, and sets the log up. */

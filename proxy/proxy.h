@@ -7,20 +7,20 @@
 #define PROXY_PROXY_H
 
 #include "auth/auth.h"
-#include "auth/credential.h"
-#include "auth/relay.h"
+#include "auth/git_credential.h"
+#include "auth/relay/relay.h"
 #include "base/clock.h"
-#include "base/metrics_process.h"
-#include "base/reap.h"
-#include "base/tls.h"
+#include "base/net/deferred_free.h"
+#include "base/net/tls.h"
+#include "base/process/metrics_process.h"
 #include "clone/clone.h"
-#include "proxy/http1.h"
+#include "proxy/downstream/peers.h"
+#include "proxy/http/http1.h"
 #include "proxy/metrics.h"
-#include "proxy/pages.h"
-#include "proxy/peers.h"
-#include "proxy/settings.h"
-#include "proxy/targets.h"
-#include "proxy/upstream.h"
+#include "proxy/pages/pages.h"
+#include "proxy/settings/settings.h"
+#include "proxy/upstream/port_upstreams.h"
+#include "proxy/upstream/upstream.h"
 
 struct downstream;
 struct preface;
@@ -31,7 +31,7 @@ struct reload;
 struct proxy {
 	const struct settings *settings;
 	struct loop *loop;
-	struct reaper reaper;
+	struct deferred_free_queue reaper;
 	struct relay *relay; /* NULL: a sidecar; else there is no auth, clone nor upstream */
 	struct auth *auth;
 	struct clone *clone;
@@ -40,9 +40,9 @@ struct proxy {
 	struct auth_credential_call *clone_renewal; /* for a token that GitLab did not take */
 	bool clone_is_renewed;			    /* once is enough */
 	struct pages *pages;
-	struct upstream *upstream; /* the IDE */
-	struct targets *targets;   /* the servers behind PORTS */
-	struct tls_context *tls;   /* NULL: no HTTPS listener */
+	struct upstream *upstream;	/* the IDE */
+	struct port_upstreams *targets; /* the servers behind PORTS */
+	struct tls_context *tls;	/* NULL: no HTTPS listener */
 
 	struct http1_limits limits;
 	struct str origin;	       /* EXTERNAL_URL's, or RELAY_URL's */
@@ -59,7 +59,7 @@ struct proxy {
 	bool is_leaving; /* asked to end: no longer ready, and serving on for DRAIN_DELAY */
 	bool draining;	 /* after that: nothing new */
 	struct reload *reload;
-	bool clone_is_waived;		/* a user chose to go on without a clone that failed */
+	bool clone_is_skipped;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
 	void *on_capacity_arg;
 

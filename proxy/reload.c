@@ -102,7 +102,7 @@ apply(struct reload *r, size_t part)
 {
 	struct err e = ERR_INIT;
 
-	stamp_watch_apply(r->files[part], RELOAD_PATHS);
+	file_watch_apply(r->files[part], RELOAD_PATHS);
 	report(r, part, parts[part].apply(r, &e), &e);
 }
 
@@ -112,7 +112,7 @@ on_timer(void *arg)
 	struct reload *r = arg;
 
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
-		if (stamp_watch_look(r->files[i], RELOAD_PATHS))
+		if (file_watch_check(r->files[i], RELOAD_PATHS))
 			apply(r, i);
 	loop_timer_start(&r->timer, r->settings->reload_interval_ms);
 }
@@ -138,7 +138,7 @@ reload_start(struct reload *r, struct proxy *p, struct settings *settings, struc
 	*r = (struct reload){.proxy = p, .settings = settings, .fetch = fetch};
 	name_files(r);
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
-		stamp_watch_apply(r->files[i], RELOAD_PATHS);
+		file_watch_apply(r->files[i], RELOAD_PATHS);
 	loop_timer_init(&r->timer, p->loop, on_timer, r);
 	if (settings->reload_interval_ms > 0)
 		loop_timer_start(&r->timer, settings->reload_interval_ms);

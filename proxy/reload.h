@@ -11,7 +11,7 @@
 #ifndef PROXY_RELOAD_H
 #define PROXY_RELOAD_H
 
-#include "base/stamp.h"
+#include "base/process/file_watch.h"
 #include "proxy/proxy.h"
 
 #define RELOAD_PARTS 5
@@ -22,7 +22,7 @@ struct reload {
 	struct settings *settings; /* whose secrets are replaced */
 	struct fetch *fetch;	   /* NULL: a relay */
 	struct loop_timer timer;
-	struct stamp_watch files[RELOAD_PARTS][RELOAD_PATHS];
+	struct file_watch files[RELOAD_PARTS][RELOAD_PATHS];
 };
 
 void reload_start(struct reload *r, struct proxy *p, struct settings *settings,

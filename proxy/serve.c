@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "base/orphans.h"
-#include "base/resident.h"
+#include "base/process/orphans.h"
+#include "base/process/trim_code.h"
 #include "proxy/admin.h"
-#include "proxy/credential_server.h"
+#include "proxy/exchange/workspace.h"
+#include "proxy/git_credential_server.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
-#include "proxy/workspace.h"
 
 /* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
 #define GITLAB_CONNECT_TIMEOUT_MS 3000u
@@ -75,7 +75,7 @@ make_upstreams(struct proxy *p, struct err *e)
 	if (p->upstream == NULL || p->ports == NULL)
 		return p->upstream != NULL;
 	options.idle_max = PORT_IDLE_MAX;
-	p->targets = targets_new(p->loop, &p->reaper, &options, e);
+	p->targets = port_upstreams_new(p->loop, &p->reaper, &options, e);
 	return p->targets != NULL;
 }
 
@@ -246,7 +246,7 @@ start(struct serve *s, struct err *e)
 	p->loop = loop_new(e);
 	if (p->loop == NULL)
 		return false;
-	reaper_init(&p->reaper, p->loop);
+	deferred_free_init(&p->reaper, p->loop);
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address)) {
 		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
@@ -274,10 +274,10 @@ stop(struct serve *s)
 	credential_server_free(s->credentials);
 	workspace_leave_clone(p);
 	clone_free(p->clone);
-	targets_free(p->targets);
+	port_upstreams_free(p->targets);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)
-		reaper_fini(&p->reaper);
+		deferred_free_fini(&p->reaper);
 	auth_free(p->auth);
 	relay_free(p->relay);
 	pages_free(p->pages);
@@ -310,7 +310,7 @@ run(struct serve *s, struct err *e)
 {
 	loop_defer_init(&s->flush_log, s->proxy.loop, on_flush_log, s);
 	log_hold(on_log_held, s);
-	(void)resident_drop_code();
+	(void)trim_code();
 	bool ok = loop_run(s->proxy.loop, e);
 	log_hold(NULL, NULL);
 	loop_defer_fini(&s->flush_log);

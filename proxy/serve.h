@@ -6,7 +6,7 @@
 #ifndef PROXY_SERVE_H
 #define PROXY_SERVE_H
 
-#include "proxy/settings.h"
+#include "proxy/settings/settings.h"
 
 /* Returns the exit code: 0 after a drain, 1 when something could not be started, which was logged.
  * scope: SETTINGS_SERVE or SETTINGS_RELAY.

@@ -3,8 +3,8 @@
  * Sockets of the load generator: plain or TLS, non-blocking, told apart nowhere else. Handshakes
  * happen within the first reads and writes. Sessions are resumed where that is asked for.
  */
-#ifndef BENCH_LOAD_IO_H
-#define BENCH_LOAD_IO_H
+#ifndef TESTS_BENCH_LOAD_IO_H
+#define TESTS_BENCH_LOAD_IO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -375,7 +375,7 @@ def test_ranges(stage):
 
 
 def test_no_via_is_added(stage):
-    """Static file servers turn compression off when they see one: see proxy/forward.h."""
+    """Static file servers turn compression off when they see one: see proxy/http/forward.h."""
     response = ask(stage, "GET", "/echo", [("Via", "1.1 before")])
     assert response.get("Via") is None
     assert stage.upstream.requests[0].get_all("Via") == ["1.1 before"]

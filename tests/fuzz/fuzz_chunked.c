@@ -3,7 +3,7 @@
  * Chunked bodies: pieces of any size (by the first byte) give what the whole gives, and the bytes
  * that come out are some of those that went in.
  */
-#include "proxy/http1.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 static enum http1_found

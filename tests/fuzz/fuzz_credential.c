@@ -3,7 +3,7 @@
  * Messages of git, of the helper and of the sidecar: what is accepted refers to the input, holds no
  * control characters, and means the same when it is written and read again.
  */
-#include "clone/credential.h"
+#include "clone/credential/credential.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct str message; /* the input */

@@ -11,7 +11,7 @@
 #include <http_parser.h>
 
 #include "base/url.h"
-#include "proxy/http1.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FIELDS_MAX 64u

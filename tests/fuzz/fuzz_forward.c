@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "proxy/forward.h"
-#include "proxy/http1.h"
+#include "proxy/http/forward.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FIELDS_MAX 64u

@@ -4,8 +4,8 @@
  * of it only what is behind the last address that is not trusted itself. The first byte chooses the
  * peer.
  */
-#include "proxy/forward.h"
-#include "proxy/http1.h"
+#include "proxy/http/forward.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 #define TRUSTED	 STR("10.1.2.3")

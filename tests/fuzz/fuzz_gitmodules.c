@@ -3,8 +3,8 @@
  * .gitmodules: a name that is accepted stays below .git/modules, and what an address is resolved to
  * stays at the origin that it is relative to.
  */
-#include "clone/gitmodules.h"
-#include "clone/names.h"
+#include "clone/checkout/path_check.h"
+#include "clone/git/gitmodules.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ORIGIN "https://gitlab.example.com"
@@ -16,7 +16,7 @@ check_name(struct str name)
 
 	err_assert(name.len > 0 && name.data[0] != '/' && name.data[0] != '-');
 	while (str_next(&name, '/', &part))
-		err_assert(names_check(part) == NULL);
+		err_assert(path_check_name(part) == NULL);
 }
 
 static void

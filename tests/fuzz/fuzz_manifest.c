@@ -3,8 +3,8 @@
  * Manifests from strangers: every document that is read is written and reads back the same, and
  * injecting into what injection made changes no byte.
  */
-#include "container/manifest.h"
-#include "container/yaml.h"
+#include "container/inject/manifest.h"
+#include "container/yaml/yaml.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/operator.h"
 

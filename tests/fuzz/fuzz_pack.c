@@ -8,11 +8,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "clone/pack_hashers.h"
-#include "clone/pack_index.h"
-#include "clone/pack_links.h"
-#include "clone/pack_resolve.h"
-#include "clone/pack_scan.h"
+#include "clone/pack/pack_hashers.h"
+#include "clone/pack/pack_index.h"
+#include "clone/pack/pack_links.h"
+#include "clone/pack/pack_resolve.h"
+#include "clone/pack/pack_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 #define THREADS	      2u

@@ -3,7 +3,7 @@
  * PROXY protocol headers: what is whole is whole at its last byte and not before, whatever follows,
  * and a client's address can be written and read.
  */
-#include "proxy/proxy_protocol.h"
+#include "proxy/downstream/proxy_protocol.h"
 #include "tests/fuzz/fuzz.h"
 
 static enum proxy_protocol_found

@@ -4,7 +4,7 @@
  * written anew it is understood in the same way.
  */
 #include "base/url.h"
-#include "proxy/http1.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct http1_limits limits = {

@@ -3,7 +3,7 @@
  * Response heads, to HEAD or not by the first byte: what is accepted has one framing, and its
  * fields can be written anew.
  */
-#include "proxy/http1.h"
+#include "proxy/http/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct http1_limits limits = {.head_max_bytes = 4096, .headers_max = 32};

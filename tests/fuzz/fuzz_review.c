@@ -4,7 +4,7 @@
  * validation refuses is never one that mutation would leave as it is.
  */
 #include "base/json.h"
-#include "container/review.h"
+#include "container/webhook/review.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/operator.h"
 

@@ -3,7 +3,7 @@
  * The WebSocket tracker: pieces of any size (by the first byte) leave it as the whole does, and the
  * distance to the next boundary is true.
  */
-#include "proxy/websocket.h"
+#include "proxy/http/websocket.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

@@ -22,7 +22,7 @@ def check_links(path, text):
 
 
 def check_modules(root, text):
-    """`proxy/http1*` and `auth/login` (a module) as well as whole file names."""
+    """`proxy/http/http1*` and `auth/login/login` (a module) as well as whole file names."""
     for name in MODULE.findall(text):
         if not any(root.glob(name)) and not any(root.glob(name + ".[ch]")):
             yield f"no such module or file: {name}"

@@ -22,32 +22,32 @@ FOLDERS = {
 # So have git's credentials, on both sides: neither login nor cloning knows of them.
 FRONT_DOORS = {
     "auth/auth.h",
-    "auth/credential.h",
-    "auth/relay.h",
+    "auth/git_credential.h",
+    "auth/relay/relay.h",
     "clone/clone.h",
-    "clone/credential.h",
+    "clone/credential/credential.h",
     "container/container.h",
 }
 
 CURL = {
-    "base/fetch_call.c",
-    "base/fetch_library.c",
-    "base/fetch_private.h",
-    "base/fetch_stream.c",
+    "base/http/fetch_call.c",
+    "base/http/fetch_library.c",
+    "base/http/fetch_private.h",
+    "base/http/fetch_stream.c",
 }
-TLS = {"base/tls_context.c", "base/tls_private.h", "base/tls_session.c"}
+TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session.c"}
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
-    (r"event2/.*|event\.h", {"base/loop.h", "base/loop.c", "base/listen.c", "base/service.c"}),
-    (r"evhtp.*", {"base/listen.c", "base/service.c"}),
+    (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c", "base/http/service.c"}),
+    (r"evhtp.*", {"base/net/listen.c", "base/http/service.c"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
-    (r"openssl/.*", TLS | {"base/certificate.c", "base/crypto.c"}),
+    (r"openssl/.*", TLS | {"base/net/certificate.c", "base/crypto.c"}),
     (r"jansson\.h", {"base/json.c"}),
-    (r"git2.*", {"clone/found.c", "clone/git_steps.h", "clone/indexer.c", "clone/pack_hash.c", "clone/transport.c"}),
-    (r"yaml\.h", {"container/yaml.c", "container/yaml_write.c"}),
-    (r"zlib\.h", {"clone/pack_inflate.c"}),
+    (r"git2.*", {"clone/git/existing_repository.c", "clone/git/git_steps.h", "clone/pack/indexer.c", "clone/pack/pack_hash.c", "clone/git/transport.c"}),
+    (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),
+    (r"zlib\.h", {"clone/pack/pack_inflate.c"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
@@ -69,6 +69,8 @@ def check_own(path, name, root):
         return None if name.startswith(folder + "/") else "generated file of another folder"
     if not (root / name).is_file():
         return "is not a path from the top of the tree"
+    if name.endswith("_private.h") and Path(name).parent not in path.parents:
+        return f"is private to {Path(name).parent}/"
     if target == folder or target in FOLDERS[folder]:
         return None
     if folder == "proxy" and name in FRONT_DOORS:
@@ -90,7 +92,7 @@ def main():
     problems = []
     files = 0
     for folder in FOLDERS:
-        for absolute in sorted((root / folder).glob("*.[ch]")):
+        for absolute in sorted((root / folder).rglob("*.[ch]")):
             files += 1
             path = absolute.relative_to(root)
             for number, is_ours, name in included(absolute):

@@ -41,10 +41,10 @@ def check_head(text):
 
 
 def own_header(path):
-    """The header that a file implements, or tests (test_base_str.c: base/str.h)."""
-    if path.parts[0] != "tests":
+    """The header that a file implements, or tests (tests/unit/base/test_str.c: base/str.h)."""
+    if path.parts[:2] != ("tests", "unit"):
         return str(path.with_suffix(".h"))
-    return "/".join(path.stem.split("_", 2)[1:]) + ".h"
+    return str(Path(*path.parts[2:-1], path.stem.removeprefix("test_") + ".h"))
 
 
 def check_includes(path, lines):
@@ -120,7 +120,7 @@ def main():
     root = Path(__file__).resolve().parents[2]
     problems, sizes, long_files = [], {}, []
     for folder in FOLDERS + ["tests/unit", "tests/fuzz", "tests/bench"]:
-        for absolute in sorted((root / folder).glob("*.[ch]")):
+        for absolute in sorted((root / folder).rglob("*.[ch]")):
             path = absolute.relative_to(root)
             text = absolute.read_text()
             problems += [f"{path}:{n}: {what}" for n, what in check_file(path, text)]

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions to GitLab as single requests. Addresses come from the settings only. Forms with
+ * secrets are built in memory that is wiped; answers are handed to gitlab_read.
+ */
+#include "auth/gitlab/gitlab.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "auth/gitlab/gitlab_read.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#define FORM_MAX_BYTES 65536u
+
+/* What goes on without an owner. Free when there is neither call nor token. */
+struct revocation {
+	struct gitlab *gitlab;
+	struct gitlab_call *call; /* NULL with a token: waits for a hold to end */
+	struct secret *token;	  /* NULL with a call: the token is still to come */
+};
+
+struct gitlab {
+	const struct auth_settings *settings;
+	const char *redirect_uri;
+	struct fetch *fetch;
+	struct arena arena;
+	const char *token_url;
+	const char *revoke_url;
+	const char *user_url;
+	const char *graphql_url;
+	const char *members_url; /* with a final '/' */
+	const char *workspace_query;
+	struct auth_metrics metrics;
+	struct revocation revocations[GITLAB_REVOKES_MAX];
+	bool is_holding;
+};
+
+struct gitlab_call {
+	struct gitlab_expect expect;
+	struct auth_metrics *metrics;
+	enum auth_metrics_question question;
+	uint64_t started_us;
+	struct fetch_call *fetch;
+	gitlab_read_fn *read;
+	gitlab_done_fn *done;
+	void *arg;
+};
+
+void
+gitlab_tokens_fini(struct gitlab_tokens *t)
+{
+	secret_free(t->access);
+	secret_free(t->refresh);
+	secret_free(t->id_token);
+	*t = (struct gitlab_tokens){0};
+}
+
+static const char *
+build_members_url(struct gitlab *g, const char *base)
+{
+	struct buf encoded;
+	const char *url = NULL;
+
+	buf_init(&encoded, URL_MAX_BYTES);
+	if (url_encode(&encoded, str_from(g->settings->project)))
+		url = arena_printf(&g->arena, "%s/api/v4/projects/%.*s/members/all/", base,
+				   STR_FMT(buf_view(&encoded)));
+	buf_fini(&encoded);
+	return url;
+}
+
+static const char *
+build_workspace_query(struct gitlab *g)
+{
+	return arena_printf(&g->arena,
+			    "{\"query\":\"query($id:RemoteDevelopmentWorkspaceID!){"
+			    "currentUser{id}workspace(id:$id){id user{id}}}\","
+			    "\"variables\":{\"id\":\"" GITLAB_WORKSPACE_GID "%" PRIu64 "\"}}",
+			    g->settings->workspace_id);
+}
+
+static bool
+build_urls(struct gitlab *g)
+{
+	const struct auth_settings *s = g->settings;
+	const struct url *api =
+		str_is_empty(s->gitlab_api_url.host) ? &s->gitlab_url : &s->gitlab_api_url;
+	const char *origin = url_origin(api, &g->arena);
+	struct str path = api->path;
+	const char *base;
+
+	while (str_ends_with(path, STR("/")))
+		path = str_take(path, path.len - 1);
+	base = origin == NULL ? NULL : arena_printf(&g->arena, "%s%.*s", origin, STR_FMT(path));
+	if (base == NULL)
+		return false;
+	g->token_url = arena_printf(&g->arena, "%s/oauth/token", base);
+	g->revoke_url = arena_printf(&g->arena, "%s/oauth/revoke", base);
+	g->user_url = arena_printf(&g->arena, "%s/api/v4/user", base);
+	g->graphql_url = arena_printf(&g->arena, "%s/api/graphql", base);
+	g->members_url = build_members_url(g, base);
+	g->workspace_query = build_workspace_query(g);
+	return g->token_url != NULL && g->revoke_url != NULL && g->user_url != NULL &&
+	       g->graphql_url != NULL && g->members_url != NULL && g->workspace_query != NULL;
+}
+
+struct gitlab *
+gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struct fetch *f,
+	   struct err *e)
+{
+	struct gitlab *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		err_set(e, ERR_MEMORY, "GitLab client");
+		return NULL;
+	}
+	g->settings = settings;
+	g->redirect_uri = redirect_uri;
+	g->fetch = f;
+	arena_init(&g->arena, 65536);
+	if (!build_urls(g)) {
+		err_set(e, ERR_CONFIG, "GitLab's address does not fit");
+		gitlab_free(g);
+		return NULL;
+	}
+	return g;
+}
+
+struct auth_metrics *
+gitlab_metrics(struct gitlab *g)
+{
+	return &g->metrics;
+}
+
+void
+gitlab_free(struct gitlab *g)
+{
+	if (g == NULL)
+		return;
+	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
+		gitlab_cancel(g->revocations[i].call);
+		secret_free(g->revocations[i].token);
+	}
+	arena_fini(&g->arena);
+	free(g);
+}
+
+static void
+on_response(const struct fetch_response *response, const struct err *e, bool request_sent,
+	    void *arg)
+{
+	struct gitlab_call *call = arg;
+	struct gitlab_call copy = *call;
+	struct gitlab_answer answer = {.outcome = GITLAB_UNAVAILABLE, .err = ERR_INIT};
+
+	free(call);
+	if (response != NULL) {
+		copy.read(response, &copy.expect, &answer);
+	} else {
+		answer.outcome = request_sent ? GITLAB_LOST : GITLAB_UNAVAILABLE;
+		answer.err = *e;
+	}
+	copy.metrics->gitlab_is_silent =
+		answer.outcome == GITLAB_UNAVAILABLE || answer.outcome == GITLAB_LOST;
+	copy.metrics->questions[copy.question][answer.outcome]++;
+	metrics_observe(&copy.metrics->question_duration[copy.question], &metrics_latency_bounds,
+			clock_monotonic_us() - copy.started_us);
+	copy.done(&answer, copy.arg);
+	gitlab_tokens_fini(&answer.tokens);
+}
+
+struct question {
+	enum auth_metrics_question kind;
+	struct fetch_request request;
+	gitlab_read_fn *read;
+	uint64_t user_id;
+};
+
+static struct gitlab_call *
+ask(struct gitlab *g, const struct question *q, gitlab_done_fn *done, void *arg)
+{
+	struct gitlab_call *call = calloc(1, sizeof(*call));
+	struct err e = ERR_INIT;
+
+	if (call == NULL)
+		return NULL;
+	*call = (struct gitlab_call){
+		.expect = {.settings = g->settings, .user_id = q->user_id},
+		.metrics = &g->metrics,
+		.question = q->kind,
+		.started_us = clock_monotonic_us(),
+		.read = q->read,
+		.done = done,
+		.arg = arg,
+	};
+	call->fetch = fetch_start(g->fetch, &q->request, on_response, call, &e);
+	if (call->fetch == NULL) {
+		log_error(NULL, "request to GitLab not started", log_err(&e));
+		free(call);
+		return NULL;
+	}
+	return call;
+}
+
+void
+gitlab_cancel(struct gitlab_call *call)
+{
+	if (call == NULL)
+		return;
+	fetch_cancel(call->fetch);
+	free(call);
+}
+
+static void
+add_field(struct buf *form, const char *name, struct str value)
+{
+	if (form->len > 0)
+		buf_add_byte(form, '&');
+	buf_add_str(form, str_from(name));
+	buf_add_byte(form, '=');
+	/* Room first, so that a secret is not left behind by a buffer that moves. */
+	if (buf_reserve(form, value.len * 3))
+		url_encode(form, value);
+}
+
+static void
+add_client(struct gitlab *g, struct buf *form)
+{
+	add_field(form, "client_id", str_from(g->settings->client_id));
+	if (g->settings->client_secret != NULL)
+		add_field(form, "client_secret", secret_view(g->settings->client_secret));
+}
+
+/* The whole of a form is reserved at once: see add_field. */
+static void
+form_init(struct buf *form)
+{
+	buf_init(form, FORM_MAX_BYTES);
+	(void)buf_reserve(form, FORM_MAX_BYTES / 2);
+}
+
+static struct gitlab_call *
+ask_with_form(struct gitlab *g, enum auth_metrics_question kind, struct buf *form,
+	      gitlab_done_fn *done, void *arg)
+{
+	bool is_revoke = kind == AUTH_ASKS_REVOKE;
+	struct question q = {
+		.kind = kind,
+		.request = {.method = "POST",
+			    .url = is_revoke ? g->revoke_url : g->token_url,
+			    .accept = "application/json",
+			    .content_type = "application/x-www-form-urlencoded",
+			    .body = buf_view(form)},
+		.read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens,
+	};
+
+	return buf_is_ok(form) ? ask(g, &q, done, arg) : NULL;
+}
+
+struct gitlab_call *
+gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier, gitlab_done_fn *done,
+		     void *arg)
+{
+	struct gitlab_call *call;
+	struct buf form;
+
+	form_init(&form);
+	add_field(&form, "grant_type", STR("authorization_code"));
+	add_client(g, &form);
+	add_field(&form, "code", code);
+	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
+	add_field(&form, "code_verifier", verifier);
+	call = ask_with_form(g, AUTH_ASKS_TOKEN, &form, done, arg);
+	buf_wipe_fini(&form);
+	return call;
+}
+
+struct gitlab_call *
+gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done_fn *done,
+	       void *arg)
+{
+	struct gitlab_call *call;
+	struct buf form;
+
+	form_init(&form);
+	add_field(&form, "grant_type", STR("refresh_token"));
+	add_client(g, &form);
+	add_field(&form, "refresh_token", secret_view(refresh_token));
+	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
+	call = ask_with_form(g, AUTH_ASKS_REFRESH, &form, done, arg);
+	buf_wipe_fini(&form);
+	return call;
+}
+
+struct gitlab_call *
+gitlab_get_user(struct gitlab *g, const struct secret *token, gitlab_done_fn *done, void *arg)
+{
+	struct question q = {
+		.kind = AUTH_ASKS_USER,
+		.request = {.method = "GET",
+			    .url = g->user_url,
+			    .accept = "application/json",
+			    .bearer = token},
+		.read = gitlab_read_user,
+	};
+
+	return ask(g, &q, done, arg);
+}
+
+struct gitlab_call *
+gitlab_check_workspace(struct gitlab *g, const struct secret *token, uint64_t user_id,
+		       gitlab_done_fn *done, void *arg)
+{
+	struct question q = {
+		.kind = AUTH_ASKS_WORKSPACE,
+		.request = {.method = "POST",
+			    .url = g->graphql_url,
+			    .accept = "application/json",
+			    .content_type = "application/json",
+			    .body = str_from(g->workspace_query),
+			    .bearer = token},
+		.read = gitlab_read_workspace,
+		.user_id = user_id,
+	};
+
+	return ask(g, &q, done, arg);
+}
+
+struct gitlab_call *
+gitlab_check_project(struct gitlab *g, const struct secret *token, uint64_t user_id,
+		     gitlab_done_fn *done, void *arg)
+{
+	struct question q = {
+		.kind = AUTH_ASKS_PROJECT,
+		.request = {.method = "GET", .accept = "application/json", .bearer = token},
+		.read = gitlab_read_member,
+		.user_id = user_id,
+	};
+	struct gitlab_call *call = NULL;
+	struct buf url;
+
+	buf_init(&url, URL_MAX_BYTES);
+	if (buf_addf(&url, "%s%" PRIu64, g->members_url, user_id) && buf_add_byte(&url, '\0')) {
+		q.request.url = url.data;
+		call = ask(g, &q, done, arg);
+	}
+	buf_fini(&url);
+	return call;
+}
+
+static void
+on_revoked(struct gitlab_answer *answer, void *arg)
+{
+	struct revocation *r = arg;
+
+	r->call = NULL;
+	secret_free(r->token);
+	r->token = NULL;
+	if (answer->outcome != GITLAB_OK)
+		log_warn(NULL, "token not revoked; it expires by itself", log_err(&answer->err));
+}
+
+static void
+start_revocation(struct revocation *r)
+{
+	struct gitlab *g = r->gitlab;
+	struct buf form;
+
+	if (g->is_holding)
+		return;
+	form_init(&form);
+	add_client(g, &form);
+	add_field(&form, "token", secret_view(r->token));
+	r->call = ask_with_form(g, AUTH_ASKS_REVOKE, &form, on_revoked, r);
+	buf_wipe_fini(&form);
+	if (r->call == NULL) {
+		secret_free(r->token);
+		r->token = NULL;
+	}
+}
+
+static struct revocation *
+find_free(struct gitlab *g)
+{
+	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
+		struct revocation *r = &g->revocations[i];
+
+		if (r->token == NULL && r->call == NULL) {
+			r->gitlab = g;
+			return r;
+		}
+	}
+	log_warn(NULL, "too many revocations under way; a token is left to expire");
+	return NULL;
+}
+
+void
+gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens)
+{
+	struct revocation *r = tokens->access == NULL ? NULL : find_free(g);
+
+	if (r != NULL) {
+		r->token = tokens->access;
+		tokens->access = NULL;
+		start_revocation(r);
+	}
+	gitlab_tokens_fini(tokens);
+}
+
+static void
+on_abandoned(struct gitlab_answer *answer, void *arg)
+{
+	struct revocation *r = arg;
+
+	r->call = NULL;
+	if (answer->outcome != GITLAB_OK || answer->tokens.access == NULL)
+		return;
+	r->token = answer->tokens.access;
+	answer->tokens.access = NULL;
+	start_revocation(r);
+}
+
+void
+gitlab_abandon(struct gitlab *g, struct gitlab_call *call)
+{
+	struct revocation *r = call == NULL ? NULL : find_free(g);
+
+	if (r == NULL) {
+		gitlab_cancel(call);
+		return;
+	}
+	r->call = call;
+	call->done = on_abandoned;
+	call->arg = r;
+}
+
+void
+gitlab_hold_revokes(struct gitlab *g, bool hold)
+{
+	g->is_holding = hold;
+	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
+		struct revocation *r = &g->revocations[i];
+
+		if (r->token != NULL && r->call == NULL)
+			start_revocation(r);
+	}
+}

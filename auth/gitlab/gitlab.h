@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GitLab's side of the contract: the questions that we ask of its OAuth, REST and GraphQL
+ * endpoints, and its answers taken apart strictly. One request per question; what an answer means
+ * for a login or a session is decided elsewhere.
+ */
+#ifndef AUTH_GITLAB_GITLAB_H
+#define AUTH_GITLAB_GITLAB_H
+
+#include "auth/metrics.h"
+
+#define GITLAB_TEXT_MAX	    255u
+#define GITLAB_TOKEN_MAX    4096u
+#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
+#define GITLAB_REVOKES_MAX  32u	   /* under way or waiting; further tokens are left to expire */
+
+enum gitlab_outcome {
+	GITLAB_OK,
+	GITLAB_NO,	      /* not found, not the owner, or not enough access */
+	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token no longer counts */
+	GITLAB_FORBIDDEN,     /* 403 from the API: GitLab lets this account do nothing */
+	GITLAB_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
+	GITLAB_REFUSES_US,    /* client, secret, scope or address are wrong: an operator must act */
+	GITLAB_UNAVAILABLE,   /* not reached, overloaded, or an answer outside the contract */
+	GITLAB_LOST,	      /* the request may have arrived, its answer did not */
+};
+
+struct gitlab_tokens {
+	struct secret *access;
+	struct secret *refresh;	 /* NULL: none */
+	struct secret *id_token; /* NULL: none */
+	uint64_t lifetime_ms;	 /* of the access token; 0: not said */
+};
+
+struct gitlab_user {
+	uint64_t id;
+	char username[GITLAB_TEXT_MAX + 1];
+	char name[GITLAB_TEXT_MAX + 1];
+	char email[GITLAB_TEXT_MAX + 1];
+	bool is_active; /* neither blocked nor locked nor otherwise unable to sign in */
+};
+
+struct gitlab_answer {
+	enum gitlab_outcome outcome;
+	struct err err;		     /* why, unless OK */
+	uint32_t retry_after_s;	     /* 0: not said */
+	struct gitlab_tokens tokens; /* of exchange and refresh; the receiver may take them */
+	struct gitlab_user user;     /* of gitlab_get_user */
+};
+
+void gitlab_tokens_fini(struct gitlab_tokens *t);
+
+/* Exactly once unless cancelled, never before the asking function returns. The call is gone. */
+typedef void gitlab_done_fn(struct gitlab_answer *answer, void *arg);
+
+struct gitlab;
+struct gitlab_call;
+
+/* settings and redirect_uri outlive it. */
+struct gitlab *gitlab_new(const struct auth_settings *settings, const char *redirect_uri,
+			  struct fetch *f, struct err *e) MUST_CHECK;
+void gitlab_free(struct gitlab *g); /* after every call is done or cancelled */
+
+/* Where all of auth/ counts: whoever decides something has asked GitLab before. */
+struct auth_metrics *gitlab_metrics(struct gitlab *g);
+
+/* NULL: nothing was asked, e says why. Strings and secrets are copied. */
+struct gitlab_call *gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier,
+					 gitlab_done_fn *done, void *arg) MUST_CHECK;
+struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refresh_token,
+				   gitlab_done_fn *done, void *arg) MUST_CHECK;
+struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct secret *token,
+				    gitlab_done_fn *done, void *arg) MUST_CHECK;
+
+/* OK when the configured workspace belongs to the token's user, who is user_id. */
+struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct secret *token,
+					   uint64_t user_id, gitlab_done_fn *done,
+					   void *arg) MUST_CHECK;
+
+/* OK when the user is an active member of the configured project with enough access. */
+struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct secret *token,
+					 uint64_t user_id, gitlab_done_fn *done,
+					 void *arg) MUST_CHECK;
+void gitlab_cancel(struct gitlab_call *call); /* NULL is fine */
+
+/* Gives up on an exchange or refresh that GitLab may have answered already: the tokens that still
+ * arrive are revoked. NULL is fine. */
+void gitlab_abandon(struct gitlab *g, struct gitlab_call *call);
+
+/* Revokes in the background, once; a failure is logged and forgotten. Takes the tokens. */
+void gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens);
+
+/* While held (a clone works with a token), revocations wait. */
+void gitlab_hold_revokes(struct gitlab *g, bool hold);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Statuses first, bodies second, and only what was looked up by name and type counts. The text of
+ * a token answer never enters an error message: it holds secrets.
+ */
+#include "auth/gitlab/gitlab_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/json.h"
+
+#define TOKEN_LIFETIME_MAX_S 31536000
+
+static void
+fail(struct gitlab_answer *a, enum gitlab_outcome outcome, const char *what,
+     const struct fetch_response *r)
+{
+	a->outcome = outcome;
+	a->retry_after_s = r->retry_after_s;
+	err_set(&a->err, ERR_PROTOCOL, "%s (status %u)", what, r->status);
+}
+
+/* True when an API answer is a 200 to be read on; otherwise the answer is filled. */
+static bool
+api_is_ok(const struct fetch_response *r, struct gitlab_answer *a)
+{
+	if (r->status == 200)
+		return true;
+	if (r->status == 401)
+		fail(a, GITLAB_TOKEN_INVALID, "GitLab no longer takes the access token", r);
+	else if (r->status == 403 && str_find(r->body, STR("insufficient_scope")) != SIZE_MAX)
+		fail(a, GITLAB_REFUSES_US, "the token's scope does not suffice", r);
+	else if (r->status == 403)
+		fail(a, GITLAB_FORBIDDEN, "GitLab lets this account do nothing here", r);
+	else if (r->status >= 300 && r->status < 400)
+		fail(a, GITLAB_REFUSES_US, "GitLab redirects its API: is its address right?", r);
+	else
+		fail(a, GITLAB_UNAVAILABLE, "unexpected answer", r);
+	return false;
+}
+
+/* An unreadable body; never with the parser's words, which may quote it. */
+static void
+fail_body(struct gitlab_answer *a, const char *what, const struct fetch_response *r)
+{
+	fail(a, GITLAB_UNAVAILABLE, what, r);
+}
+
+static bool
+token_text_is_ok(struct str s, size_t max)
+{
+	if (s.len == 0 || s.len > max)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] <= 0x20 || s.data[i] >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static bool
+take_optional_secret(const struct json_node *root, const char *path, size_t max,
+		     struct secret **out)
+{
+	struct str text;
+
+	if (!json_get_opt_str(root, path, &text, NULL))
+		return false;
+	if (str_is_empty(text))
+		return true;
+	if (!token_text_is_ok(text, max))
+		return false;
+	*out = secret_from_str(text);
+	return *out != NULL;
+}
+
+static bool
+take_lifetime(const struct json_node *root, uint64_t *lifetime_ms)
+{
+	const struct json_node *node = json_find(root, "expires_in");
+	int64_t seconds;
+
+	*lifetime_ms = 0;
+	if (node == NULL || json_is_null(node))
+		return true;
+	if (!json_get_int(root, "expires_in", &seconds, NULL) || seconds <= 0 ||
+	    seconds > TOKEN_LIFETIME_MAX_S)
+		return false;
+	*lifetime_ms = (uint64_t)seconds * 1000;
+	return true;
+}
+
+static bool
+take_tokens(const struct json_node *root, struct gitlab_tokens *t)
+{
+	struct str text;
+
+	if (!json_get_str(root, "token_type", &text, NULL) ||
+	    !str_equal_nocase(text, STR("bearer")))
+		return false;
+	if (!json_get_str(root, "access_token", &text, NULL) ||
+	    !token_text_is_ok(text, GITLAB_TOKEN_MAX))
+		return false;
+	t->access = secret_from_str(text);
+	return t->access != NULL && take_lifetime(root, &t->lifetime_ms) &&
+	       take_optional_secret(root, "refresh_token", GITLAB_TOKEN_MAX, &t->refresh) &&
+	       take_optional_secret(root, "id_token", GITLAB_ID_TOKEN_MAX, &t->id_token);
+}
+
+/* The error codes of RFC 6749 section 5.2 that say what went wrong. */
+static bool
+token_error(struct str body, const struct fetch_response *r, struct gitlab_answer *a)
+{
+	static const char *const ours[] = {"invalid_client", "invalid_request", "invalid_scope",
+					   "unauthorized_client", "unsupported_grant_type"};
+	struct json_doc *doc = json_doc_parse(body, NULL);
+	struct str error = STR_NONE;
+	bool is_known = false;
+
+	if (doc == NULL)
+		return false;
+	if (json_get_opt_str(json_doc_root(doc), "error", &error, NULL) &&
+	    str_equal(error, STR("invalid_grant"))) {
+		fail(a, GITLAB_GRANT_INVALID, "invalid_grant", r);
+		is_known = true;
+	}
+	for (size_t i = 0; !is_known && i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (str_equal(error, str_from(ours[i]))) {
+			fail(a, GITLAB_REFUSES_US, ours[i], r);
+			is_known = true;
+		}
+	}
+	json_doc_free(doc);
+	return is_known;
+}
+
+void
+gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *expect,
+		   struct gitlab_answer *answer)
+{
+	struct json_doc *doc;
+
+	(void)expect;
+	if (r->status >= 400 && r->status < 500 && r->status != 429 &&
+	    token_error(r->body, r, answer))
+		return;
+	if (r->status == 401 || r->status == 404 || (r->status >= 300 && r->status < 400)) {
+		fail(answer, GITLAB_REFUSES_US, "GitLab's token address refuses us", r);
+		return;
+	}
+	if (r->status != 200) {
+		fail(answer, GITLAB_UNAVAILABLE, "unexpected answer", r);
+		return;
+	}
+	doc = json_doc_parse(r->body, NULL);
+	if (doc == NULL || !take_tokens(json_doc_root(doc), &answer->tokens)) {
+		gitlab_tokens_fini(&answer->tokens);
+		fail_body(answer, "the answer is no token answer", r);
+	} else {
+		answer->outcome = GITLAB_OK;
+	}
+	json_doc_free(doc);
+}
+
+static bool
+take_username(const struct json_node *root, struct gitlab_user *u)
+{
+	struct str text;
+
+	if (!json_get_str(root, "username", &text, NULL) || text.len == 0 ||
+	    text.len > GITLAB_TEXT_MAX)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] <= 0x20 || text.data[i] >= 0x7f)
+			return false;
+	}
+	memcpy(u->username, text.data, text.len);
+	return true;
+}
+
+/* Text that people chose: control characters become spaces, what is too long is cut between
+ * characters. */
+static void
+copy_text(char out[GITLAB_TEXT_MAX + 1], struct str text)
+{
+	size_t len = text.len;
+
+	if (len > GITLAB_TEXT_MAX) {
+		len = GITLAB_TEXT_MAX;
+		while (len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
+			len--;
+	}
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		out[i] = c < 0x20 || c == 0x7f ? ' ' : text.data[i];
+	}
+	out[len] = '\0';
+}
+
+static bool
+take_email(const struct json_node *root, struct gitlab_user *u)
+{
+	struct str text;
+
+	if (!json_get_opt_str(root, "email", &text, NULL))
+		return false;
+	if (text.len > GITLAB_TEXT_MAX)
+		return true;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c <= 0x20 || c == 0x7f)
+			return true;
+	}
+	copy_text(u->email, text);
+	return true;
+}
+
+static bool
+take_user(const struct json_node *root, struct gitlab_user *u)
+{
+	struct str name;
+	struct str state;
+	bool is_locked = false;
+	int64_t id;
+
+	memset(u, 0, sizeof(*u));
+	if (!json_get_int(root, "id", &id, NULL) || id <= 0 || !take_username(root, u) ||
+	    !json_get_opt_str(root, "name", &name, NULL) || !take_email(root, u) ||
+	    !json_get_str(root, "state", &state, NULL))
+		return false;
+	if (json_find(root, "locked") != NULL && !json_get_bool(root, "locked", &is_locked, NULL))
+		return false;
+	u->id = (uint64_t)id;
+	copy_text(u->name, name);
+	u->is_active = str_equal(state, STR("active")) && !is_locked;
+	return true;
+}
+
+void
+gitlab_read_user(const struct fetch_response *r, const struct gitlab_expect *expect,
+		 struct gitlab_answer *answer)
+{
+	struct json_doc *doc;
+
+	(void)expect;
+	if (!api_is_ok(r, answer))
+		return;
+	doc = json_doc_parse(r->body, NULL);
+	if (doc == NULL || !take_user(json_doc_root(doc), &answer->user))
+		fail_body(answer, "the answer describes no user", r);
+	else
+		answer->outcome = GITLAB_OK;
+	json_doc_free(doc);
+}
+
+/* GraphQL reports errors with status 200, in graphql-ruby's shapes. */
+static void
+read_graphql_errors(const struct json_node *errors, const struct fetch_response *r,
+		    struct gitlab_answer *a)
+{
+	const struct json_node *first = json_array_at(errors, 0);
+	struct str message = STR_NONE;
+	struct str code = STR_NONE;
+
+	(void)!json_get_opt_str(first, "message", &message, NULL);
+	(void)!json_get_opt_str(first, "extensions.code", &code, NULL);
+	if (str_find(message, STR("does not exist or you don't have permission")) != SIZE_MAX)
+		fail(a, GITLAB_NO, "GitLab shows this user no such workspace", r);
+	else if (str_equal(code, STR("undefinedField")) || str_equal(code, STR("undefinedType")) ||
+		 str_find(message, STR("doesn't exist on type")) != SIZE_MAX)
+		fail(a, GITLAB_REFUSES_US, "this GitLab has no workspaces", r);
+	else
+		fail(a, GITLAB_UNAVAILABLE, "GraphQL reports errors", r);
+}
+
+static bool
+gid_equals(const struct json_node *root, const char *path, const char *prefix, uint64_t id)
+{
+	char expected[96];
+	struct str gid;
+
+	(void)snprintf(expected, sizeof(expected), "%s%" PRIu64, prefix, id);
+	return json_get_str(root, path, &gid, NULL) && str_equal(gid, str_from(expected));
+}
+
+static void
+read_ownership(const struct json_node *root, const struct fetch_response *r,
+	       const struct gitlab_expect *expect, struct gitlab_answer *a)
+{
+	const struct json_node *workspace = json_find(root, "data.workspace");
+	const struct json_node *errors = json_find(root, "errors");
+	struct str owner;
+
+	if (errors != NULL && !json_is_null(errors))
+		read_graphql_errors(errors, r, a);
+	else if (json_find(root, "data.currentUser") != NULL &&
+		 json_is_null(json_find(root, "data.currentUser")))
+		fail(a, GITLAB_TOKEN_INVALID, "GitLab no longer takes the access token", r);
+	else if (!gid_equals(root, "data.currentUser.id", GITLAB_USER_GID, expect->user_id))
+		fail(a, GITLAB_UNAVAILABLE, "the answer is about another user", r);
+	else if (workspace != NULL && json_is_null(workspace))
+		fail(a, GITLAB_NO, "GitLab shows this user no such workspace", r);
+	else if (!gid_equals(workspace, "id", GITLAB_WORKSPACE_GID,
+			     expect->settings->workspace_id) ||
+		 !json_get_str(workspace, "user.id", &owner, NULL))
+		fail(a, GITLAB_UNAVAILABLE, "the answer is about another workspace", r);
+	else if (!gid_equals(workspace, "user.id", GITLAB_USER_GID, expect->user_id))
+		fail(a, GITLAB_NO, "the workspace belongs to somebody else", r);
+	else
+		a->outcome = GITLAB_OK;
+}
+
+void
+gitlab_read_workspace(const struct fetch_response *r, const struct gitlab_expect *expect,
+		      struct gitlab_answer *answer)
+{
+	struct json_doc *doc;
+
+	if (r->status == 404) {
+		fail(answer, GITLAB_REFUSES_US, "GitLab has no GraphQL at this address", r);
+		return;
+	}
+	if (!api_is_ok(r, answer))
+		return;
+	doc = json_doc_parse(r->body, NULL);
+	if (doc == NULL)
+		fail_body(answer, "the answer is no JSON within our limits", r);
+	else
+		read_ownership(json_doc_root(doc), r, expect, answer);
+	json_doc_free(doc);
+}
+
+static bool
+is_active_state(const struct json_node *root, const char *path)
+{
+	struct str state;
+
+	return json_get_opt_str(root, path, &state, NULL) &&
+	       (str_is_empty(state) || str_equal(state, STR("active")));
+}
+
+void
+gitlab_read_member(const struct fetch_response *r, const struct gitlab_expect *expect,
+		   struct gitlab_answer *answer)
+{
+	struct json_doc *doc;
+	const struct json_node *root;
+	int64_t id;
+	int64_t level;
+
+	if (r->status == 404) {
+		fail(answer, GITLAB_NO, "the user is no member of the project", r);
+		return;
+	}
+	if (!api_is_ok(r, answer))
+		return;
+	doc = json_doc_parse(r->body, NULL);
+	root = doc == NULL ? NULL : json_doc_root(doc);
+	if (root == NULL || !json_get_int(root, "id", &id, NULL) || id <= 0 ||
+	    (uint64_t)id != expect->user_id || !json_get_int(root, "access_level", &level, NULL) ||
+	    level < 0)
+		fail_body(answer, "the answer describes no membership of this user", r);
+	else if ((uint64_t)level < expect->settings->project_access_level)
+		fail(answer, GITLAB_NO, "the user's access level is too low", r);
+	else if (!is_active_state(root, "state") || !is_active_state(root, "membership_state"))
+		fail(answer, GITLAB_NO, "the membership is not active", r);
+	else
+		answer->outcome = GITLAB_OK;
+	json_doc_free(doc);
+}
+
+void
+gitlab_read_revoke(const struct fetch_response *r, const struct gitlab_expect *expect,
+		   struct gitlab_answer *answer)
+{
+	(void)expect;
+	if (r->status == 200)
+		answer->outcome = GITLAB_OK;
+	else
+		fail(answer, GITLAB_UNAVAILABLE, "unexpected answer", r);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GitLab's answers taken apart: one function per kind of answer, no input or output. Each fills an
+ * answer from a complete response; what it can't take for what it should be is GITLAB_UNAVAILABLE.
+ */
+#ifndef AUTH_GITLAB_GITLAB_READ_H
+#define AUTH_GITLAB_GITLAB_READ_H
+
+#include "auth/gitlab/gitlab.h"
+
+/* What a response is compared with. */
+struct gitlab_expect {
+	const struct auth_settings *settings;
+	uint64_t user_id;
+};
+
+typedef void gitlab_read_fn(const struct fetch_response *r, const struct gitlab_expect *expect,
+			    struct gitlab_answer *answer);
+
+gitlab_read_fn gitlab_read_tokens; /* POST /oauth/token */
+gitlab_read_fn gitlab_read_user;   /* GET /api/v4/user */
+gitlab_read_fn gitlab_read_workspace;
+gitlab_read_fn gitlab_read_member; /* GET /api/v4/projects/:id/members/all/:user_id */
+gitlab_read_fn gitlab_read_revoke;
+
+#define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"
+#define GITLAB_USER_GID	     "gid://gitlab/User/"
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asks one question after the other and stops at the first that is not answered with yes. No mode
+ * at all refuses everybody.
+ */
+#include "auth/gitlab/policy.h"
+
+#include "base/clock.h"
+
+enum { ASK_USER = 1, ASK_WORKSPACE = 2, ASK_PROJECT = 4 };
+
+static void on_answer(struct gitlab_answer *answer, void *arg);
+
+static enum policy_verdict
+settle(struct policy_result *result, enum policy_verdict verdict, const char *why)
+{
+	result->verdict = verdict;
+	if (why != NULL)
+		err_set(&result->err, verdict == POLICY_REFUSED ? ERR_DENIED : ERR_PROTOCOL, "%s",
+			why);
+	return verdict;
+}
+
+static enum policy_verdict
+ask_next(struct policy_check *c, struct policy_result *result)
+{
+	if (c->left == 0)
+		return settle(result, POLICY_ALLOWED, NULL);
+	if ((c->left & ASK_USER) != 0) {
+		c->left &= ~(unsigned)ASK_USER;
+		c->call = gitlab_get_user(c->gitlab, c->token, on_answer, c);
+	} else if ((c->left & ASK_WORKSPACE) != 0) {
+		c->left &= ~(unsigned)ASK_WORKSPACE;
+		c->call = gitlab_check_workspace(c->gitlab, c->token, c->user_id, on_answer, c);
+	} else {
+		c->left &= ~(unsigned)ASK_PROJECT;
+		c->call = gitlab_check_project(c->gitlab, c->token, c->user_id, on_answer, c);
+	}
+	if (c->call == NULL)
+		return settle(result, POLICY_UNKNOWN, "authorization could not be asked");
+	return POLICY_PENDING;
+}
+
+static enum policy_verdict
+verdict_of(enum gitlab_outcome outcome)
+{
+	switch (outcome) {
+	case GITLAB_OK:
+		return POLICY_ALLOWED;
+	case GITLAB_NO:
+	case GITLAB_FORBIDDEN:
+		return POLICY_REFUSED;
+	case GITLAB_TOKEN_INVALID:
+	case GITLAB_GRANT_INVALID:
+		return POLICY_TOKEN_INVALID;
+	case GITLAB_REFUSES_US:
+		return POLICY_MISCONFIGURED;
+	case GITLAB_UNAVAILABLE:
+	case GITLAB_LOST:
+		return POLICY_UNKNOWN;
+	}
+	return POLICY_UNKNOWN;
+}
+
+static void
+count(const struct policy_check *c, enum policy_verdict verdict)
+{
+	static const enum auth_metrics_check outcomes[] = {
+		[POLICY_ALLOWED] = AUTH_CHECK_ALLOWED,
+		[POLICY_REFUSED] = AUTH_CHECK_REFUSED,
+		[POLICY_TOKEN_INVALID] = AUTH_CHECK_TOKEN_INVALID,
+		[POLICY_MISCONFIGURED] = AUTH_CHECK_MISCONFIGURED,
+		[POLICY_UNKNOWN] = AUTH_CHECK_UNKNOWN,
+	};
+	struct auth_metrics *m = gitlab_metrics(c->gitlab);
+
+	m->checks[outcomes[verdict]]++;
+	metrics_observe(&m->check_duration, &metrics_latency_bounds,
+			clock_monotonic_us() - c->started_us);
+}
+
+static void
+on_answer(struct gitlab_answer *answer, void *arg)
+{
+	struct policy_check *c = arg;
+	struct policy_result result = {
+		.verdict = verdict_of(answer->outcome),
+		.retry_after_s = answer->retry_after_s,
+		.err = answer->err,
+	};
+
+	c->call = NULL;
+	/* Only gitlab_get_user fills a user. */
+	if (result.verdict == POLICY_ALLOWED && answer->user.id != 0 &&
+	    (answer->user.id != c->user_id || !answer->user.is_active))
+		settle(&result, POLICY_REFUSED, "the account is not active");
+	if (result.verdict == POLICY_ALLOWED && ask_next(c, &result) == POLICY_PENDING)
+		return;
+	count(c, result.verdict);
+	c->done(&result, c->arg);
+}
+
+static enum policy_verdict
+begin(struct policy_check *c, const struct policy_subject *subject, struct policy_result *result)
+{
+	unsigned modes = c->settings->modes;
+
+	if (modes == 0)
+		return settle(result, POLICY_REFUSED, "no authorization mode is set");
+	if ((modes & AUTH_MODE_OWNER) != 0 && c->user_id != c->settings->owner_id)
+		return settle(result, POLICY_REFUSED, "the user is not the owner");
+	if ((modes & AUTH_MODE_WORKSPACE) != 0)
+		c->left |= ASK_WORKSPACE;
+	if ((modes & AUTH_MODE_PROJECT) != 0)
+		c->left |= ASK_PROJECT;
+	if (c->left == 0 && !subject->is_fresh)
+		c->left |= ASK_USER;
+	return ask_next(c, result);
+}
+
+enum policy_verdict
+policy_start(struct policy_check *c, const struct policy_subject *subject,
+	     struct policy_result *result, policy_done_fn *done, void *arg)
+{
+	*result = (struct policy_result){.verdict = POLICY_PENDING, .err = ERR_INIT};
+	c->token = subject->token;
+	c->user_id = subject->user_id;
+	c->done = done;
+	c->arg = arg;
+	c->left = 0;
+	c->started_us = clock_monotonic_us();
+	enum policy_verdict verdict = begin(c, subject, result);
+	if (verdict != POLICY_PENDING)
+		count(c, verdict);
+	return verdict;
+}
+
+void
+policy_cancel(struct policy_check *c)
+{
+	gitlab_cancel(c->call);
+	c->call = NULL;
+}

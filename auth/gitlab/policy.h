@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may use this workspace: the configured modes, all of which must hold, asked of GitLab with
+ * the user's own token. The same questions at login and again while a session lives.
+ */
+#ifndef AUTH_GITLAB_POLICY_H
+#define AUTH_GITLAB_POLICY_H
+
+#include "auth/gitlab/gitlab.h"
+
+enum policy_verdict {
+	POLICY_PENDING,
+	POLICY_ALLOWED,
+	POLICY_REFUSED,
+	POLICY_TOKEN_INVALID,
+	POLICY_MISCONFIGURED, /* GitLab refuses the question: an operator must act */
+	POLICY_UNKNOWN,	      /* GitLab did not answer */
+};
+
+struct policy_result {
+	enum policy_verdict verdict;
+	uint32_t retry_after_s;
+	struct err err; /* why, unless allowed */
+};
+
+typedef void policy_done_fn(const struct policy_result *result, void *arg);
+
+struct policy_check {
+	struct gitlab *gitlab;
+	const struct auth_settings *settings;
+	const struct secret *token; /* borrowed while the check runs */
+	uint64_t user_id;
+	unsigned left; /* questions still to be asked */
+	uint64_t started_us;
+	struct gitlab_call *call;
+	policy_done_fn *done;
+	void *arg;
+};
+
+struct policy_subject {
+	const struct secret *token;
+	uint64_t user_id;
+	bool is_fresh; /* GitLab has just told that this user is active */
+};
+
+/*
+ * POLICY_PENDING: done runs later, once. Anything else is the answer at once (in *result as well)
+ * and done will not run.
+ */
+enum policy_verdict policy_start(struct policy_check *c, const struct policy_subject *subject,
+				 struct policy_result *result, policy_done_fn *done,
+				 void *arg) MUST_CHECK;
+void policy_cancel(struct policy_check *c); /* fine when nothing runs */
+
+#endif

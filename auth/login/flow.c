@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flows as text: the state parameter, and the sealed cookie, which holds one field per line. No
+ * field can hold a line end: the random parts are base64url and targets are checked.
+ */
+#include "auth/login/flow.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+static const char flow_purpose[] = "flow";
+
+static void
+draw(char out[FLOW_RANDOM_LEN + 1])
+{
+	uint8_t random[32];
+	struct buf text;
+
+	crypto_random(random, sizeof(random));
+	buf_init(&text, FLOW_RANDOM_LEN);
+	err_assert(crypto_base64url_encode(&text, (struct str){(char *)random, sizeof(random)}));
+	err_assert(text.len == FLOW_RANDOM_LEN);
+	memcpy(out, text.data, FLOW_RANDOM_LEN);
+	out[FLOW_RANDOM_LEN] = '\0';
+	buf_wipe_fini(&text);
+	secret_wipe(random, sizeof(random));
+}
+
+void
+flow_init(struct flow *f, uint32_t id, unsigned round, int64_t first_ms, struct str target)
+{
+	char random[FLOW_RANDOM_LEN + 1];
+
+	memset(f, 0, sizeof(*f));
+	draw(random);
+	draw(f->verifier);
+	draw(f->nonce);
+	(void)snprintf(f->state, sizeof(f->state), "%08x.%s.%u.%lld", id, random, round,
+		       (long long)first_ms);
+	err_assert(target.len <= FLOW_TARGET_MAX);
+	memcpy(f->target, target.data, target.len);
+	f->started_ms = clock_wall_ms();
+}
+
+void
+flow_wipe(struct flow *f)
+{
+	secret_wipe(f, sizeof(*f));
+}
+
+static bool
+is_base64url(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '-' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_flow_id(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return s.len == FLOW_ID_LEN;
+}
+
+bool
+flow_parse_state(struct flow_state *s, struct str text)
+{
+	struct str rest = text;
+	struct str round = STR_NONE;
+	struct str first = STR_NONE;
+	uint64_t number;
+
+	s->whole = text;
+	if (text.len > FLOW_STATE_MAX || memchr(text.data, '\0', text.len) != NULL)
+		return false;
+	if (!str_next(&rest, '.', &s->id) || !is_flow_id(s->id))
+		return false;
+	if (!str_next(&rest, '.', &s->random) || s->random.len != FLOW_RANDOM_LEN ||
+	    !is_base64url(s->random))
+		return false;
+	if (!str_next(&rest, '.', &round) || !str_to_u64(round, 0, FLOW_ROUNDS_MAX, &number))
+		return false;
+	s->round = (unsigned)number;
+	if (!str_next(&rest, '.', &first) || !str_to_u64(first, 0, INT64_MAX, &number))
+		return false;
+	s->first_ms = (int64_t)number;
+	return rest.data == NULL;
+}
+
+void
+flow_challenge(const struct flow *f, char out[FLOW_RANDOM_LEN + 1])
+{
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+	struct buf text;
+
+	crypto_sha256(str_from(f->verifier), digest);
+	buf_init(&text, FLOW_RANDOM_LEN);
+	err_assert(crypto_base64url_encode(&text, (struct str){(char *)digest, sizeof(digest)}));
+	memcpy(out, text.data, FLOW_RANDOM_LEN);
+	out[FLOW_RANDOM_LEN] = '\0';
+	buf_fini(&text);
+}
+
+bool
+flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_name, struct buf *out,
+	  struct err *e)
+{
+	const struct cookie_use use = {flow_purpose, cookie_name};
+	struct buf plain;
+	bool ok;
+
+	buf_init(&plain, 2048);
+	ok = buf_reserve(&plain, 2048) &&
+	     buf_addf(&plain, "%s\n%s\n%s\n%lld\n%s", f->state, f->verifier, f->nonce,
+		      (long long)f->started_ms, f->target);
+	if (ok)
+		ok = cookie_seal(b, &use, buf_view(&plain), out, e);
+	else
+		err_set(e, ERR_MEMORY, "flow cookie");
+	buf_wipe_fini(&plain);
+	return ok;
+}
+
+static bool
+take_line(struct str *rest, char *out, size_t size)
+{
+	struct str line;
+
+	if (!str_next(rest, '\n', &line) || line.len == 0 || line.len >= size)
+		return false;
+	memcpy(out, line.data, line.len);
+	out[line.len] = '\0';
+	return true;
+}
+
+static bool
+parse_plain(struct flow *f, struct str plain)
+{
+	struct str rest = plain;
+	struct str started;
+	uint64_t number;
+
+	memset(f, 0, sizeof(*f));
+	if (!take_line(&rest, f->state, sizeof(f->state)) ||
+	    !take_line(&rest, f->verifier, sizeof(f->verifier)) ||
+	    !take_line(&rest, f->nonce, sizeof(f->nonce)))
+		return false;
+	if (!str_next(&rest, '\n', &started) || !str_to_u64(started, 0, INT64_MAX, &number))
+		return false;
+	f->started_ms = (int64_t)number;
+	return take_line(&rest, f->target, sizeof(f->target)) && rest.data == NULL;
+}
+
+bool
+flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_name, struct str text)
+{
+	const struct cookie_use use = {flow_purpose, cookie_name};
+	struct buf plain;
+	bool ok;
+
+	buf_init(&plain, 2048);
+	ok = buf_reserve(&plain, 2048) && cookie_open(b, &use, text, &plain) &&
+	     parse_plain(f, buf_view(&plain));
+	buf_wipe_fini(&plain);
+	return ok;
+}
+
+static bool
+is_own_endpoint(struct str target, struct str prefix)
+{
+	struct str path = str_take(target, str_find_byte(target, '?'));
+
+	return str_starts_with(path, prefix) &&
+	       (path.len == prefix.len || path.data[prefix.len] == '/');
+}
+
+/* The one endpoint that a login may lead to: it only leads on. */
+static bool
+is_port_endpoint(struct str target, struct str prefix)
+{
+	return str_starts_with(str_skip(target, prefix.len), STR("/port?"));
+}
+
+static bool
+is_good_target(struct str target, struct str prefix)
+{
+	return target.len <= FLOW_TARGET_MAX && url_is_local_target(target) &&
+	       (!is_own_endpoint(target, prefix) || is_port_endpoint(target, prefix));
+}
+
+void
+flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix)
+{
+	struct str chosen = target;
+
+	if (!is_good_target(chosen, prefix))
+		chosen = str_take(chosen, str_find_byte(chosen, '?'));
+	if (!is_good_target(chosen, prefix))
+		chosen = STR("/");
+	memcpy(out, chosen.data, chosen.len);
+	out[chosen.len] = '\0';
+}
+
+bool
+flow_cookie_name(struct buf *out, const char *cookie_name, struct str id)
+{
+	return buf_addf(out, "%s-flow-%.*s", cookie_name, STR_FMT(id));
+}
+
+bool
+flow_is_cookie_name(struct str name, const char *cookie_name, struct str *id)
+{
+	struct str base = str_from(cookie_name);
+	struct str infix = STR("-flow-");
+
+	if (!str_starts_with(name, base) || !str_starts_with(str_skip(name, base.len), infix))
+		return false;
+	*id = str_skip(name, base.len + infix.len);
+	return is_flow_id(*id);
+}
+
+bool
+flow_ring_take(struct flow_ring *r, const struct flow_state *s)
+{
+	for (size_t i = 0; i < FLOW_RING_SIZE; i++) {
+		if (memcmp(r->items[i], s->random.data, FLOW_RANDOM_LEN) == 0)
+			return false;
+	}
+	memcpy(r->items[r->next], s->random.data, FLOW_RANDOM_LEN);
+	r->next = (r->next + 1) % FLOW_RING_SIZE;
+	return true;
+}

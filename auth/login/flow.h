@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One login on its way through GitLab: what its sealed cookie remembers (state, PKCE verifier,
+ * nonce, return target), the state parameter, and the cookie's name.
+ *
+ * The state is "<flow id>.<random>.<round>.<first>": the random part authenticates, flow id names
+ * the cookie, round and first count logins that had to be restarted, so that a browser which
+ * returns no cookies is noticed. They are hints only: all they can do is to show an explanation.
+ */
+#ifndef AUTH_LOGIN_FLOW_H
+#define AUTH_LOGIN_FLOW_H
+
+#include "auth/auth.h"
+#include "auth/cookie.h"
+
+#define FLOW_ID_LEN	8u
+#define FLOW_RANDOM_LEN 43u /* base64url of 32 bytes; also a verifier of RFC 7636 section 4.1 */
+#define FLOW_STATE_MAX	96u
+#define FLOW_TARGET_MAX 1024u
+#define FLOW_AGE_MAX_MS (3600 * INT64_C(1000))
+#define FLOW_ALIVE_MAX	5u /* cookies that one browser keeps */
+#define FLOW_ROUNDS_MAX 3u /* restarts within FLOW_ROUNDS_MS before we explain */
+#define FLOW_ROUNDS_MS	INT64_C(60000)
+
+struct flow {
+	char state[FLOW_STATE_MAX + 1];
+	char verifier[FLOW_RANDOM_LEN + 1];
+	char nonce[FLOW_RANDOM_LEN + 1];
+	char target[FLOW_TARGET_MAX + 1];
+	int64_t started_ms; /* wall clock */
+};
+
+struct flow_state { /* a state parameter, taken apart; views into it */
+	struct str whole;
+	struct str id;
+	struct str random;
+	unsigned round;
+	int64_t first_ms; /* when the first round started */
+};
+
+/* Draws the random parts. target is normalized already; id is unique among this browser's flows. */
+void flow_init(struct flow *f, uint32_t id, unsigned round, int64_t first_ms, struct str target);
+void flow_wipe(struct flow *f);
+
+/* False for everything that flow_init could not have written. */
+bool flow_parse_state(struct flow_state *s, struct str text) MUST_CHECK;
+
+/* base64url(SHA-256(verifier)), RFC 7636 section 4.2; NUL-terminated. */
+void flow_challenge(const struct flow *f, char out[FLOW_RANDOM_LEN + 1]);
+
+/* The cookie's text; and back. Age is not checked. */
+bool flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_name,
+	       struct buf *out, struct err *e) MUST_CHECK;
+bool flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_name,
+	       struct str text) MUST_CHECK;
+
+/* Copies a return target that stays on this origin and outside our own endpoints, that of ports
+ * aside. One that does not, or is too long, loses its query, and becomes "/" where that does not
+ * help. */
+void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
+
+/* "<cookie name>-flow-<id>". */
+bool flow_cookie_name(struct buf *out, const char *cookie_name, struct str id);
+bool flow_is_cookie_name(struct str name, const char *cookie_name, struct str *id);
+
+/* States that were answered lately: each is good for one callback. */
+#define FLOW_RING_SIZE 64u
+struct flow_ring {
+	char items[FLOW_RING_SIZE][FLOW_RANDOM_LEN];
+	size_t next;
+};
+
+/* False when this state was taken before. */
+bool flow_ring_take(struct flow_ring *r, const struct flow_state *s) MUST_CHECK;
+
+#endif

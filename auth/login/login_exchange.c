@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an authorization code to a session: tokens, user, authorization, in this order, and only
+ * then a session and its cookie. Whatever ends it earlier revokes the tokens that were obtained.
+ * The whole is bounded in time, and in number by the list of calls.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth/gitlab/id_token.h"
+#include "auth/gitlab/policy.h"
+#include "auth/login/login.h"
+#include "base/clock.h"
+
+#define UNUSED_SESSIONS_MAX 3u /* of one user, left behind within FLOW_ROUNDS_MS */
+
+struct login {
+	struct auth_call call;
+	struct slot slot;
+	struct flow flow;
+	char flow_id[FLOW_ID_LEN + 1];
+	unsigned round;
+	int64_t first_ms;
+	bool has_old;
+	uint8_t old_id[SESSION_ID_BYTES];
+	struct gitlab_tokens tokens;
+	struct gitlab_user user;
+	struct gitlab_call *asking; /* tokens or user */
+	struct policy_check check;
+	struct loop_timer timer;
+};
+
+static void
+login_free(struct login *l)
+{
+	struct gitlab *g = l->call.auth->gitlab;
+
+	gitlab_abandon(g, l->asking);
+	policy_cancel(&l->check);
+	gitlab_revoke(g, &l->tokens);
+	loop_timer_fini(&l->timer);
+	client_quota_release(&l->call.auth->logins, &l->slot);
+	call_unlink(&l->call);
+	secret_wipe(l, sizeof(*l));
+	free(l);
+}
+
+static void
+on_cancel(struct auth_call *call)
+{
+	login_free((struct login *)call);
+}
+
+/* The verdict is filled: frees, then tells. */
+static void
+finish(struct login *l)
+{
+	struct auth_call call = l->call;
+
+	login_free(l);
+	call.done(call.verdict, call.arg);
+}
+
+static void
+fail(struct login *l, enum auth_problem problem, const char *detail, const struct err *why)
+{
+	struct auth_verdict *v = l->call.verdict;
+
+	login_count(l->call.auth, auth_metrics_login_of(problem));
+	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
+	verdict_problem(v, problem, detail);
+	v->location = start_url_for(l->call.auth, str_from(l->flow.target), &v->arena);
+	finish(l);
+}
+
+static void
+fail_unavailable(struct login *l, const struct err *why, uint32_t retry_after_s)
+{
+	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
+
+	/* The flow's cookie stays: reloading the page begins anew, and remembers where to go. */
+	l->call.verdict->set_cookies_count = 0;
+	l->call.verdict->retry_after_s = wait_s;
+	fail(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
+}
+
+static void
+restart(struct login *l, const struct err *why)
+{
+	const struct login_round round = {
+		.target = str_from(l->flow.target),
+		.number = l->round + 1,
+		.first_ms = l->first_ms,
+	};
+	struct auth_verdict *v = l->call.verdict;
+
+	login_count(l->call.auth, AUTH_LOGIN_RESTARTED);
+	log_warn(NULL, "login restarted", log_cstr("flow", l->flow_id), log_err(why));
+	login_begin(l->call.auth, NULL, &round, v);
+	if (v->problem == AUTH_PROBLEM_LOGIN_LOOP)
+		verdict_problem(v, AUTH_PROBLEM_LOGIN_FAILED,
+				"GitLab did not accept its own authorization code.");
+	finish(l);
+}
+
+/* What an outcome other than OK means for a login, whichever question it answers. */
+static void
+fail_by_outcome(struct login *l, const struct gitlab_answer *answer, const char *question)
+{
+	struct err why = answer->err;
+
+	err_wrap(&why, "%s", question);
+	switch (answer->outcome) {
+	case GITLAB_GRANT_INVALID:
+		restart(l, &why);
+		return;
+	case GITLAB_REFUSES_US:
+		fail(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		return;
+	case GITLAB_NO:
+	case GITLAB_TOKEN_INVALID:
+	case GITLAB_FORBIDDEN:
+		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab does not let this account use its API.",
+		     &why);
+		return;
+	case GITLAB_OK:
+	case GITLAB_UNAVAILABLE:
+	case GITLAB_LOST:
+		break;
+	}
+	fail_unavailable(l, &why, answer->retry_after_s);
+}
+
+static void
+copy_identity(struct login *l)
+{
+	struct auth_verdict *v = l->call.verdict;
+	struct arena *a = &v->arena;
+
+	v->identity = (struct auth_identity){
+		.user_id = str_from(arena_printf(a, "%" PRIu64, l->user.id)),
+		.username = str_from(arena_dup(a, str_from(l->user.username))),
+		.name = str_from(arena_dup(a, str_from(l->user.name))),
+		.email = str_from(arena_dup(a, str_from(l->user.email))),
+	};
+	v->gitlab_url = l->call.auth->gitlab_url;
+}
+
+static void
+refuse(struct login *l, const char *detail, const struct err *why)
+{
+	copy_identity(l);
+	fail(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
+}
+
+/* The browser's session so far ends; what it had open goes on under the new one. */
+static void
+replace_old(struct login *l, struct auth_session *s)
+{
+	struct auth_session *old =
+		l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
+
+	if (old == NULL)
+		return;
+	if (str_equal(session_identity(old).user_id, session_identity(s).user_id))
+		session_move_watches(old, s);
+	session_end(old, AUTH_END_SIGNED_OUT);
+}
+
+static void
+open_session(struct login *l)
+{
+	struct auth *a = l->call.auth;
+	struct auth_verdict *v = l->call.verdict;
+	struct err e = ERR_INIT;
+	struct auth_session *s = session_new(a->store, &l->user, &l->tokens, &e);
+
+	if (s == NULL) {
+		fail_unavailable(l, &e, 0);
+		return;
+	}
+	replace_old(l, s);
+	login_count(l->call.auth, AUTH_LOGIN_OK);
+	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
+		 log_cstr("user", l->user.username));
+	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(l->flow.target)));
+	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
+					    str_from(a->settings->cookie_name), session_cookie(s),
+					    (a->settings->cookie_expire_ms + 999) / 1000));
+	finish(l);
+}
+
+static void
+on_allowed(struct login *l)
+{
+	const struct auth *a = l->call.auth;
+	struct err why = ERR_INIT;
+
+	if (session_count_unused(a->store, l->user.id, l->flow.started_ms, FLOW_ROUNDS_MS) >=
+	    UNUSED_SESSIONS_MAX) {
+		err_set(&why, ERR_INPUT, "session cookies do not come back");
+		fail(l, AUTH_PROBLEM_LOGIN_LOOP, "Signing in succeeds, and is forgotten at once.",
+		     &why);
+		return;
+	}
+	open_session(l);
+}
+
+static void
+on_policy(const struct policy_result *result, void *arg)
+{
+	struct login *l = arg;
+	struct err why = result->err;
+
+	err_wrap(&why, "authorization");
+	switch (result->verdict) {
+	case POLICY_ALLOWED:
+		on_allowed(l);
+		return;
+	case POLICY_REFUSED:
+		refuse(l, NULL, &why);
+		return;
+	case POLICY_TOKEN_INVALID:
+		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab did not accept its own token.", &why);
+		return;
+	case POLICY_MISCONFIGURED:
+		fail(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		return;
+	case POLICY_PENDING:
+	case POLICY_UNKNOWN:
+		break;
+	}
+	fail_unavailable(l, &why, result->retry_after_s);
+}
+
+static bool
+check_id_token(const struct login *l, struct err *e)
+{
+	const struct auth *a = l->call.auth;
+	const struct id_token_expect expect = {
+		.issuer = str_from(a->gitlab_url),
+		.client_id = str_from(a->settings->client_id),
+		.nonce = str_from(l->flow.nonce),
+		.user_id = l->user.id,
+		.now_s = clock_wall_s(),
+	};
+
+	return l->tokens.id_token == NULL || id_token_check(l->tokens.id_token, &expect, e);
+}
+
+static void
+on_user(struct gitlab_answer *answer, void *arg)
+{
+	struct login *l = arg;
+	struct policy_subject subject;
+	struct policy_result result;
+	struct err why = ERR_INIT;
+
+	l->asking = NULL;
+	if (answer->outcome != GITLAB_OK) {
+		fail_by_outcome(l, answer, "user");
+		return;
+	}
+	l->user = answer->user;
+	if (!check_id_token(l, &why)) {
+		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab's answer does not fit this login.",
+		     &why);
+		return;
+	}
+	if (!l->user.is_active) {
+		err_set(&why, ERR_DENIED, "the account is blocked, locked or not active");
+		refuse(l, "This account is not active in GitLab.", &why);
+		return;
+	}
+	subject = (struct policy_subject){
+		.token = l->tokens.access, .user_id = l->user.id, .is_fresh = true};
+	if (policy_start(&l->check, &subject, &result, on_policy, l) != POLICY_PENDING)
+		on_policy(&result, l);
+}
+
+static void
+on_tokens(struct gitlab_answer *answer, void *arg)
+{
+	struct login *l = arg;
+	struct err why = ERR_INIT;
+
+	l->asking = NULL;
+	if (answer->outcome != GITLAB_OK) {
+		fail_by_outcome(l, answer, "token exchange");
+		return;
+	}
+	l->tokens = answer->tokens;
+	answer->tokens = (struct gitlab_tokens){0};
+	l->asking = gitlab_get_user(l->call.auth->gitlab, l->tokens.access, on_user, l);
+	if (l->asking == NULL) {
+		err_set(&why, ERR_MEMORY, "user could not be asked");
+		fail_unavailable(l, &why, 0);
+	}
+}
+
+static void
+on_timeout(void *arg)
+{
+	struct login *l = arg;
+	struct err why = ERR_INIT;
+
+	err_set(&why, ERR_TIMEOUT, "GitLab did not answer in time");
+	fail_unavailable(l, &why, 0);
+}
+
+static struct login *
+login_new(struct auth *a, const struct login_exchange *x)
+{
+	struct login *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->flow = *x->flow;
+	memcpy(l->flow_id, x->state.id.data, FLOW_ID_LEN);
+	l->round = x->state.round;
+	l->first_ms = x->state.first_ms;
+	l->has_old = x->old_session != NULL;
+	if (l->has_old)
+		memcpy(l->old_id, x->old_session, sizeof(l->old_id));
+	l->check.gitlab = a->gitlab;
+	l->check.settings = a->settings;
+	l->call.cancel = on_cancel;
+	loop_timer_init(&l->timer, a->loop, on_timeout, l);
+	call_link(&l->call, a);
+	client_quota_take(&a->logins, &l->slot, x->client);
+	return l;
+}
+
+struct auth_call *
+login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth_verdict *v,
+		     auth_done_fn *done, void *arg)
+{
+	bool has_room = client_quota_has_room(&a->logins, x->client, AUTH_LOGINS_MAX,
+					      AUTH_LOGINS_PER_CLIENT_MAX) &&
+			call_may_start(a);
+	struct login *l = has_room ? login_new(a, x) : NULL;
+
+	if (l == NULL) {
+		login_count(a, AUTH_LOGIN_UNAVAILABLE);
+		log_warn(NULL, "too many logins at once");
+		verdict_unavailable(v, 0, "Too many people are signing in at once.");
+		v->location = start_url_for(a, str_from(x->flow->target), &v->arena);
+		return NULL;
+	}
+	l->call.verdict = v;
+	l->call.done = done;
+	l->call.arg = arg;
+	l->asking =
+		gitlab_exchange_code(a->gitlab, x->code, str_from(l->flow.verifier), on_tokens, l);
+	if (l->asking == NULL) {
+		login_free(l);
+		verdict_unavailable(v, 0, NULL);
+		v->location = a->start_url;
+		return NULL;
+	}
+	loop_timer_start(&l->timer, a->login_timeout_ms);
+	return &l->call;
+}

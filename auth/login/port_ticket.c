@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See handover.h. A ticket's plaintext is the session's id and when it was issued; what it counts
+ * for stands in its associated data. Tickets are given to navigations only, so no script gets one
+ * without the browser leaving its page.
+ */
+#include "auth/login/port_ticket.h"
+
+#include "auth/gate.h"
+#include "auth/login/flow_cookie.h"
+#include "auth/login/login.h"
+#include "base/clock.h"
+
+#define PORT_TEXT_MAX	 5u
+#define TICKET_BYTES	 (SESSION_ID_BYTES + 8u)
+#define TICKET_TEXT_MAX	 160u
+#define TICKET_URL_BYTES 1024u
+
+static const char ticket_purpose[] = "port ticket";
+
+/* What a port's host asks for; in the verdict's arena. */
+struct handover {
+	uint16_t port;
+	struct str origin; /* the port's */
+	const char *state;
+};
+
+const char *
+handover_location(const struct auth *a, uint16_t port, const struct flow *f, struct arena *arena)
+{
+	/* A state needs no encoding. */
+	return arena_printf(arena, "%.*s%s/port?port=%u&state=%s", STR_FMT(a->origin),
+			    a->settings->prefix, port, f->state);
+}
+
+/* The box and the use of a ticket for this port and state. */
+static struct cookie_box
+ticket_box(const struct auth *a, uint16_t port, struct str origin)
+{
+	return cookie_box_for(&a->cookies,
+			      &(const struct auth_facts){.port = port, .origin = origin});
+}
+
+static bool
+ticket_seal(const struct auth *a, const struct handover *h, const uint8_t id[SESSION_ID_BYTES],
+	    struct buf *out, struct err *e)
+{
+	const struct cookie_box box = ticket_box(a, h->port, h->origin);
+	const struct cookie_use use = {ticket_purpose, str_from(h->state)};
+	uint64_t now_ms = (uint64_t)clock_wall_ms();
+	uint8_t plain[TICKET_BYTES];
+
+	memcpy(plain, id, SESSION_ID_BYTES);
+	for (size_t i = 0; i < 8; i++)
+		plain[SESSION_ID_BYTES + i] = (uint8_t)(now_ms >> (56 - 8 * i));
+	return cookie_seal(&box, &use, (struct str){(const char *)plain, sizeof(plain)}, out, e);
+}
+
+static bool
+is_current(const uint8_t issued[8])
+{
+	uint64_t issued_ms = 0;
+	int64_t age_ms;
+
+	for (size_t i = 0; i < 8; i++)
+		issued_ms = issued_ms << 8 | issued[i];
+	age_ms = clock_wall_ms() - (int64_t)issued_ms;
+	return age_ms >= 0 && age_ms < PORT_TICKET_AGE_MAX_MS;
+}
+
+/* The live session that the ticket names, when it was issued for this host and state. */
+static struct auth_session *
+ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, struct str text)
+{
+	const struct cookie_box box = ticket_box(a, facts->port, facts->origin);
+	const struct cookie_use use = {ticket_purpose, state};
+	struct auth_session *s = NULL;
+	const uint8_t *bytes;
+	struct buf plain;
+
+	buf_init(&plain, TICKET_BYTES);
+	if (cookie_open(&box, &use, text, &plain) && plain.len == TICKET_BYTES) {
+		bytes = (const uint8_t *)plain.data;
+		if (is_current(bytes + SESSION_ID_BYTES))
+			s = session_find_id(a->store, bytes);
+	}
+	buf_wipe_fini(&plain);
+	return s != NULL && session_is_usable(s) ? s : NULL;
+}
+
+/* At the workspace's own host */
+
+/* NULL, or a sentence that says what is wrong. */
+static const char *
+read_request(const struct auth *a, const struct auth_facts *facts, struct handover *h,
+	     struct arena *arena)
+{
+	const char *detail;
+	struct flow_state parts;
+	struct buf port;
+	struct buf state;
+
+	buf_init(&port, PORT_TEXT_MAX);
+	buf_init(&state, FLOW_STATE_MAX);
+	if (!facts_parameter(facts, STR("port"), &port, &detail) ||
+	    !facts_parameter(facts, STR("state"), &state, &detail))
+		goto cleanup;
+	if (!ports_parse_one(buf_view(&port), &h->port) ||
+	    !ports_contain(&a->settings->ports, h->port))
+		detail = "There is no such port here.";
+	else if (state.len == 0 || !flow_parse_state(&parts, buf_view(&state)))
+		detail = "The parameter \"state\" is malformed.";
+	else
+		h->state = arena_dup(arena, buf_view(&state));
+cleanup:
+	buf_fini(&state);
+	buf_fini(&port);
+	return detail;
+}
+
+static void
+send_back(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	const struct handover *h = v->handover;
+	struct err e = ERR_INIT;
+	struct buf ticket;
+
+	buf_init(&ticket, TICKET_TEXT_MAX);
+	if (str_is_empty(session_cookie(s))) { /* a program's: no browser has it */
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST,
+				"A token works there as it does here.");
+		v->location = a->start_url;
+	} else if (!ticket_seal(a, h, session_id(s), &ticket, &e)) {
+		log_error(NULL, "no way on to a port", log_err(&e));
+		verdict_unavailable(v, 0, NULL);
+	} else {
+		verdict_redirect(v, 302,
+				 arena_printf(&v->arena, "%.*s%s/callback?state=%s&ticket=%.*s",
+					      STR_FMT(h->origin), a->settings->prefix, h->state,
+					      STR_FMT(buf_view(&ticket))));
+	}
+	buf_wipe_fini(&ticket);
+}
+
+static void
+ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	flow_set_target(target, facts->target, str_from(a->settings->prefix));
+	login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+}
+
+struct auth_call *
+port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		  auth_done_fn *done, void *arg)
+{
+	const struct gate g = {.pass = send_back, .ask = ask_for_login, .done = done, .arg = arg};
+	struct handover *h = arena_alloc(&v->arena, sizeof(*h));
+	const char *detail;
+
+	if (!auth_is_navigation(facts)) {
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+		v->location = a->start_url;
+		return NULL;
+	}
+	if (h == NULL) {
+		verdict_unavailable(v, 0, NULL);
+		return NULL;
+	}
+	*h = (struct handover){.port = 0};
+	detail = read_request(a, facts, h, &v->arena);
+	if (detail != NULL) {
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
+		v->location = a->start_url;
+		return NULL;
+	}
+	h->origin = str_from(auth_port_origin(a, h->port, &v->arena));
+	if (h->state == NULL || str_is_empty(h->origin)) {
+		verdict_unavailable(v, 0, NULL);
+		return NULL;
+	}
+	v->handover = h;
+	return gate_enter(a, &g, facts, v);
+}
+
+/* At the port's host */
+
+static void
+set_cookie(struct auth *a, const struct auth_facts *facts, const struct flow *f,
+	   struct auth_session *s, struct auth_verdict *v)
+{
+	struct err e = ERR_INIT;
+	struct buf text;
+
+	buf_init(&text, COOKIE_TEXT_MAX);
+	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(f->target)));
+	if (session_seal_cookie(s, facts, &text, &e)) {
+		verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
+						    str_from(a->settings->cookie_name),
+						    buf_view(&text),
+						    (a->settings->cookie_expire_ms + 999) / 1000));
+		log_info(facts->log, "signed in to a port", log_int("port", facts->port),
+			 log_str("user", session_identity(s).username));
+	} else {
+		log_error(facts->log, "no cookie for a port", log_err(&e));
+		verdict_unavailable(v, 0, NULL);
+	}
+	buf_fini(&text);
+}
+
+/* Order matters: only who holds a good ticket and its flow's cookie can use one up. */
+static void
+accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
+	      struct str ticket, struct auth_verdict *v)
+{
+	struct flow flow = {.target = ""};
+	struct auth_session *s = NULL;
+
+	if (flow_cookie_find(a, facts, state, &flow))
+		s = ticket_open(a, facts, state->whole, ticket);
+	if (s == NULL || !flow_ring_take(&a->used_tickets, state)) {
+		login_recover(a, facts, state, &flow, v);
+	} else if (!session_note_handover(s, flow.started_ms)) {
+		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
+				"Signing in succeeds, and is forgotten at once.");
+		v->location = start_url_for(a, str_from(flow.target), &v->arena);
+	} else {
+		set_cookie(a, facts, &flow, s, v);
+		flow_cookie_clear(a, state->id, v);
+	}
+	flow_wipe(&flow);
+}
+
+void
+port_ticket_redeem(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	const char *detail;
+	struct flow_state parts;
+	struct buf state;
+	struct buf ticket;
+
+	buf_init(&state, FLOW_STATE_MAX);
+	buf_init(&ticket, TICKET_TEXT_MAX);
+	if (facts_parameter(facts, STR("state"), &state, &detail) &&
+	    facts_parameter(facts, STR("ticket"), &ticket, &detail)) {
+		if (state.len == 0 || !flow_parse_state(&parts, buf_view(&state)))
+			detail = "The parameter \"state\" is malformed.";
+		else if (ticket.len == 0)
+			detail = "The parameter \"ticket\" is missing.";
+	}
+	if (detail == NULL) {
+		accept_ticket(a, facts, &parts, buf_view(&ticket), v);
+	} else {
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
+		v->location = a->start_url;
+	}
+	buf_wipe_fini(&ticket);
+	buf_fini(&state);
+}

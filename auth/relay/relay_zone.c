@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which hosts the relay may send browsers to, and the key that each of them has.
+ *
+ * There is one spelling of a host, and only that one is taken from a request: lower-case letters,
+ * digits and hyphens in labels, and a port only where its zone has that port. What people write
+ * into settings is brought to this spelling first.
+ */
+#include <stdio.h>
+
+#include "auth/relay/relay.h"
+#include "base/crypto.h"
+
+#define HOST_MAX  253u /* RFC 1035 section 2.3.4, without the root */
+#define LABEL_MAX 63u
+#define KEY_LABEL "workspace-proxy relay workspace 1\n"
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* RFC 1123 section 2.1, lower case. */
+static bool
+is_label(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		if (!is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-')
+			return false;
+	}
+	return s.len > 0 && s.len <= LABEL_MAX && s.data[0] != '-' && s.data[s.len - 1] != '-';
+}
+
+/* Labels only, the last one with a letter in front: what starts with a digit could be an address.
+ */
+static bool
+is_host(struct str s)
+{
+	struct str rest = s;
+	struct str label = STR_NONE;
+
+	while (str_next(&rest, '.', &label)) {
+		if (!is_label(label))
+			return false;
+	}
+	return s.len > 0 && s.len <= HOST_MAX && !is_digit(label.data[0]);
+}
+
+/* ":8443", never the default port nor a second spelling of any; or nothing. */
+static bool
+is_port_suffix(struct str s)
+{
+	uint64_t port;
+
+	if (str_is_empty(s))
+		return true;
+	return s.len > 1 && s.data[1] != '0' && str_to_u64(str_skip(s, 1), 1, 65535, &port) &&
+	       port != 443;
+}
+
+static bool
+is_canonical(struct str authority)
+{
+	size_t colon = str_find_byte(authority, ':');
+
+	return is_host(str_take(authority, colon)) && is_port_suffix(str_skip(authority, colon));
+}
+
+/* Lower case, and without the default port. */
+static bool
+fold(struct str text, struct buf *out, struct err *e)
+{
+	size_t before = out->len;
+
+	if (str_ends_with(text, STR(":443")))
+		text.len -= 4;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		buf_add_byte(out, (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
+	}
+	if (text.len > RELAY_AUTHORITY_MAX || !buf_is_ok(out))
+		return err_set(e, ERR_INPUT, "it is too long");
+	if (!is_canonical(str_skip(buf_view(out), before)))
+		return err_set(e, ERR_INPUT, "it is no host name with an optional port");
+	return true;
+}
+
+bool
+relay_parse_host(struct str text, struct buf *out, struct err *e)
+{
+	size_t before = out->len;
+
+	if (!fold(text, out, e))
+		return false;
+	if (str_find_byte(str_skip(buf_view(out), before), '.') == SIZE_MAX)
+		return err_set(e, ERR_INPUT, "it is in no zone");
+	return true;
+}
+
+/* A zone of one label is a whole top-level domain, but for our own machine (RFC 6761 section 6.3).
+ */
+bool
+relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e)
+{
+	struct buf folded;
+	struct str host;
+	bool ok;
+
+	buf_init(&folded, RELAY_AUTHORITY_MAX);
+	ok = fold(text, &folded, e);
+	host = str_take(buf_view(&folded), str_find_byte(buf_view(&folded), ':'));
+	if (ok && str_find_byte(host, '.') == SIZE_MAX && !str_equal(host, STR("localhost")))
+		ok = err_set(e, ERR_INPUT, "it is a whole top-level domain");
+	if (ok) {
+		*zone = str_from(arena_dup(a, buf_view(&folded)));
+		ok = zone->data != NULL || err_set(e, ERR_MEMORY, "no memory");
+	}
+	buf_fini(&folded);
+	return ok;
+}
+
+bool
+relay_zones_hold(const struct relay_zones *zones, struct str authority)
+{
+	size_t dot = str_find_byte(authority, '.');
+	struct str label = str_take(authority, dot);
+	struct str rest = dot == SIZE_MAX ? STR_NONE : str_skip(authority, dot + 1);
+
+	/* No workspace has an internationalized name, and such names look like others. */
+	if (!is_label(label) || str_starts_with(label, STR("xn--")) ||
+	    authority.len > RELAY_AUTHORITY_MAX)
+		return false;
+	for (size_t i = 0; i < zones->count; i++) {
+		if (str_equal(zones->items[i], rest))
+			return true;
+	}
+	return false;
+}
+
+struct secret *
+relay_derive_key(const struct secret *master, struct str authority, struct err *e)
+{
+	uint8_t derived[CRYPTO_KEY_BYTES];
+	struct secret *key = NULL;
+	struct buf info;
+
+	buf_init(&info, sizeof(KEY_LABEL) + RELAY_AUTHORITY_MAX);
+	buf_add_str(&info, STR(KEY_LABEL));
+	buf_add_str(&info, authority);
+	if (!buf_is_ok(&info)) {
+		err_set(e, ERR_LIMIT, "relay key: the host is too long");
+	} else if (!crypto_hkdf_sha256(secret_view(master), STR_NONE, buf_view(&info), derived,
+				       sizeof(derived), e)) {
+		err_wrap(e, "relay key");
+	} else {
+		key = secret_new(derived, sizeof(derived));
+		secret_wipe(derived, sizeof(derived));
+		if (key == NULL)
+			err_set(e, ERR_MEMORY, "relay key");
+	}
+	buf_fini(&info);
+	return key;
+}

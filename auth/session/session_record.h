@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One session as bytes, and back: what outlives a restart. All times are the wall clock's, as no
+ * other clock goes on. Neither sealed nor checked for age here.
+ */
+#ifndef AUTH_SESSION_SESSION_RECORD_H
+#define AUTH_SESSION_SESSION_RECORD_H
+
+#include "auth/session/session_private.h"
+
+struct session_record {
+	uint8_t id[SESSION_ID_BYTES];
+	struct str cookie; /* its text so far; a view into what was read */
+	struct gitlab_user user;
+	struct gitlab_tokens tokens;
+	int64_t opened_ms;
+	int64_t used_ms;
+	int64_t answered_ms;	  /* GitLab's last yes */
+	int64_t token_expires_ms; /* 0: not said */
+	bool refresh_lost;
+};
+
+/* The bytes that session_record_write will add for it. */
+size_t session_record_size(const struct auth_session *s);
+bool session_record_write(const struct auth_session *s, struct buf *out);
+
+/* Takes the next record off *rest. The tokens are the caller's, also after a failure. */
+bool session_record_read(struct str *rest, struct session_record *r, struct err *e) MUST_CHECK;
+
+#endif

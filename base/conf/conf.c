@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads a table of settings from the environment: finds each setting in any of its forms, reads
+ * _FILE forms, reports everything that is wrong at once.
+ *
+ * A value is shown in a problem only where it is no secret and without what looks like credentials
+ * in a URL. How a value is parsed is conf_value.c; the documentation is conf_docs.c.
+ */
+#include "base/conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/conf/conf_value.h"
+#include "base/secret.h"
+
+#define NAME_MAX_BYTES	96    /* of a variable */
+#define VALUE_MAX_BYTES 16384 /* of a value */
+#define SHOWN_MAX_BYTES 96    /* of a value in a message */
+#define FILE_SUFFIX	"_FILE"
+
+struct loader {
+	const struct conf_table *table;
+	char **environment;
+	void *target;
+	struct arena *arena;
+	struct conf_problems *problems;
+};
+
+/* A setting's value as it was found. */
+struct found {
+	char variable[NAME_MAX_BYTES]; /* which gave it; empty: none did */
+	struct buf value;
+	bool broken; /* a form of it was reported already */
+};
+
+static void
+add_message(struct err *items, size_t max, size_t *count, const char *name, const char *text)
+{
+	size_t place = (*count)++;
+	if (place >= max)
+		return;
+	err_set(&items[place], ERR_CONFIG, "%s: %s", name, text);
+	for (char *p = items[place].text; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+void
+conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add_message(p->items, CONF_PROBLEMS_MAX, &p->count, name, text);
+}
+
+void
+conf_note(struct conf_problems *p, const char *name, const char *format, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add_message(p->notes, CONF_NOTES_MAX, &p->notes_count, name, text);
+}
+
+void
+conf_print_problems(const struct conf_problems *p, FILE *out)
+{
+	for (size_t i = 0; i < p->count && i < CONF_PROBLEMS_MAX; i++)
+		(void)fprintf(out, "%s\n", p->items[i].text);
+	if (p->count > CONF_PROBLEMS_MAX)
+		(void)fprintf(out, "and %zu more problems\n", p->count - CONF_PROBLEMS_MAX);
+}
+
+/* The environment's entry split at its first '='; false for entries without one. */
+static bool
+split_entry(const char *entry, struct str *name, struct str *value)
+{
+	struct str whole = str_from(entry);
+	size_t at = str_find_byte(whole, '=');
+	if (at == SIZE_MAX)
+		return false;
+	*name = str_take(whole, at);
+	*value = str_skip(whole, at + 1);
+	return true;
+}
+
+static char *
+find_variable(char **environment, const char *variable)
+{
+	size_t len = strlen(variable);
+	for (char **entry = environment; *entry != NULL; entry++)
+		if (strncmp(*entry, variable, len) == 0 && (*entry)[len] == '=')
+			return *entry + len + 1;
+	return NULL;
+}
+
+/* Forms in order of precedence: NAME, NAME_FILE, alias, alias_FILE. False for what a row lacks. */
+#define FORMS 4
+static bool
+name_form(const struct conf_table *table, const struct conf_setting *row, unsigned form,
+	  char out[NAME_MAX_BYTES])
+{
+	if (form >= 2 && row->alias == NULL)
+		return false;
+	(void)snprintf(out, NAME_MAX_BYTES, "%s%s%s", form >= 2 ? "" : table->prefix,
+		       form >= 2 ? row->alias : row->name, form % 2 == 1 ? FILE_SUFFIX : "");
+	return true;
+}
+
+/* The form's text in the environment, NULL where it is not set or empty. */
+static char *
+find_form(const struct conf_table *table, char **environment, const struct conf_setting *row,
+	  unsigned form, char variable[NAME_MAX_BYTES])
+{
+	if (!name_form(table, row, form, variable))
+		return NULL;
+	char *text = find_variable(environment, variable);
+	return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+bool
+conf_is_set(const struct conf_table *table, char **environment, const char *name)
+{
+	char variable[NAME_MAX_BYTES];
+	for (size_t i = 0; i < table->count; i++)
+		for (unsigned form = 0; form < FORMS; form++)
+			if (strcmp(table->settings[i].name, name) == 0 &&
+			    find_form(table, environment, &table->settings[i], form, variable))
+				return true;
+	return false;
+}
+
+const char *
+conf_find_file(const struct conf_table *table, char **environment, const char *name)
+{
+	char variable[NAME_MAX_BYTES];
+	for (size_t i = 0; i < table->count; i++)
+		for (unsigned form = 0; form < FORMS; form++) {
+			const struct conf_setting *row = &table->settings[i];
+			const char *text =
+				strcmp(row->name, name) == 0
+					? find_form(table, environment, row, form, variable)
+					: NULL;
+			if (text != NULL)
+				return str_ends_with(str_from(variable), STR(FILE_SUFFIX)) ? text
+											   : NULL;
+		}
+	return NULL;
+}
+
+void
+conf_wipe_environment(const struct conf_table *table, char **environment)
+{
+	char variable[NAME_MAX_BYTES];
+	for (size_t i = 0; i < table->count; i++) {
+		if (!conf_value_is_secret(&table->settings[i]))
+			continue;
+		for (unsigned form = 0; form < FORMS; form++) {
+			char *text =
+				find_form(table, environment, &table->settings[i], form, variable);
+			if (text != NULL)
+				secret_wipe(text, strlen(text));
+		}
+	}
+}
+
+/* Copies what may be shown: bounded, credentials and queries of URLs masked. */
+static void
+mask_value(struct str value, char out[SHOWN_MAX_BYTES])
+{
+	size_t scheme = str_find(value, STR("://"));
+	size_t from = scheme == SIZE_MAX ? 0 : scheme + 3;
+	size_t at = SIZE_MAX;
+	for (size_t i = from; i < value.len; i++)
+		if (value.data[i] == '@')
+			at = i;
+	struct str head = at == SIZE_MAX ? STR_NONE : str_take(value, from);
+	struct str tail = at == SIZE_MAX ? value : str_skip(value, at);
+	size_t query = scheme == SIZE_MAX ? SIZE_MAX : str_find_byte(tail, '?');
+	if (query != SIZE_MAX)
+		tail = str_take(tail, query);
+	(void)snprintf(out, SHOWN_MAX_BYTES, "%.*s%s%.*s%s", STR_FMT(head),
+		       at == SIZE_MAX ? "" : "***", STR_FMT(tail), query == SIZE_MAX ? "" : "?***");
+}
+
+static void
+report_value(struct loader *l, const struct conf_setting *row, const struct found *f,
+	     const struct err *reason)
+{
+	char expected[CONF_EXPECTED_MAX];
+	char shown[SHOWN_MAX_BYTES];
+	const char *separator = reason->text[0] == '\0' ? "" : "; ";
+
+	conf_value_describe(row, expected, sizeof(expected));
+	if (conf_value_is_secret(row)) {
+		conf_problem(l->problems, f->variable, "%s%sexpected %s", reason->text, separator,
+			     expected);
+		return;
+	}
+	mask_value(buf_view(&f->value), shown);
+	conf_problem(l->problems, f->variable, "got \"%s\"%s%s; expected %s", shown,
+		     reason->text[0] == '\0' ? "" : ": ", reason->text, expected);
+}
+
+static bool
+read_all(int fd, struct buf *out, struct err *e)
+{
+	char block[1024];
+	ssize_t got;
+	bool ok = true;
+	while (ok && (got = read(fd, block, sizeof(block))) != 0) {
+		if (got > 0)
+			ok = buf_add(out, block, (size_t)got) ||
+			     err_set(e, ERR_CONFIG, "it is bigger than %d bytes", VALUE_MAX_BYTES);
+		else if (errno != EINTR)
+			ok = err_set(e, ERR_CONFIG, "%s", strerror(errno));
+	}
+	secret_wipe(block, sizeof(block));
+	return ok;
+}
+
+bool
+conf_read_file(const char *path, struct buf *out, struct err *e)
+{
+	struct stat st;
+	/* Not blocking, so that a FIFO is reported and not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return err_set(e, ERR_CONFIG, "%s", strerror(errno));
+	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (!ok)
+		err_set(e, ERR_CONFIG, "it is no regular file");
+	ok = ok && read_all(fd, out, e);
+	(void)close(fd);
+	while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
+		out->len--;
+	if (ok && out->len == 0)
+		ok = err_set(e, ERR_CONFIG, "it is empty");
+	return ok;
+}
+
+/* The text of one form into value. False after a problem was reported. */
+static bool
+read_form(struct loader *l, const struct conf_setting *row, const char *variable, const char *text,
+	  bool is_file, struct buf *value)
+{
+	struct err e = ERR_INIT;
+	char shown[SHOWN_MAX_BYTES];
+
+	if (is_file && text[0] == '/' && conf_read_file(text, value, &e))
+		return true;
+	if (!is_file && buf_add_str(value, str_from(text)))
+		return true;
+	mask_value(str_from(text), shown);
+	if (!is_file)
+		conf_problem(l->problems, variable, "the value is longer than %d bytes",
+			     VALUE_MAX_BYTES);
+	else if (text[0] != '/' && conf_value_is_secret(row)) /* it may be the secret itself */
+		conf_problem(l->problems, variable, "expected an absolute file name");
+	else if (text[0] != '/')
+		conf_problem(l->problems, variable, "got \"%s\"; expected an absolute file name",
+			     shown);
+	else if (conf_value_is_secret(row))
+		conf_problem(l->problems, variable, "can't read the file: %s", e.text);
+	else
+		conf_problem(l->problems, variable, "can't read \"%s\": %s", shown, e.text);
+	return false;
+}
+
+/* Looks one form up; the first that is set wins, another one must agree with it. */
+static void
+collect_form(struct loader *l, const struct conf_setting *row, unsigned form, struct found *f)
+{
+	char variable[NAME_MAX_BYTES];
+	const char *text = find_form(l->table, l->environment, row, form, variable);
+	if (text == NULL)
+		return;
+	if (form >= 2)
+		conf_note(l->problems, variable, "taken as %s%s", l->table->prefix, row->name);
+
+	struct buf value;
+	buf_init(&value, VALUE_MAX_BYTES);
+	if (!read_form(l, row, variable, text, form % 2 == 1, &value)) {
+		f->broken = true;
+	} else if (f->variable[0] == '\0') {
+		memcpy(f->variable, variable, sizeof(variable));
+		f->value = value;
+		buf_init(&value, VALUE_MAX_BYTES);
+	} else if (!str_equal(buf_view(&f->value), buf_view(&value))) {
+		conf_problem(l->problems, f->variable,
+			     "set together with %s, and to something else; expected one of them",
+			     variable);
+		f->broken = true;
+	}
+	buf_wipe_fini(&value);
+}
+
+static void
+load_fallback(struct loader *l, const struct conf_setting *row)
+{
+	struct err e = ERR_INIT;
+	void *field = (char *)l->target + row->offset;
+	if (row->fallback != NULL)
+		err_assert(conf_value_parse(row, str_from(row->fallback), field, l->arena, &e));
+}
+
+static void
+load_found(struct loader *l, const struct conf_setting *row, const struct found *f)
+{
+	struct err e = ERR_INIT;
+	struct str text = buf_view(&f->value);
+	if (!conf_value_is_secret(row))
+		text = str_trim(text);
+	if (str_is_empty(text))
+		err_set(&e, ERR_CONFIG, "only white space");
+	else if (conf_value_parse(row, text, (char *)l->target + row->offset, l->arena, &e))
+		return;
+	report_value(l, row, f, &e);
+}
+
+static void
+refuse_reserved(struct loader *l, const struct conf_setting *row)
+{
+	char variable[NAME_MAX_BYTES];
+	for (unsigned form = 0; form < FORMS; form++)
+		if (find_form(l->table, l->environment, row, form, variable) != NULL)
+			conf_problem(l->problems, variable,
+				     "this version does not support this setting; expected it to "
+				     "be unset");
+}
+
+static void
+load_row(struct loader *l, const struct conf_setting *row)
+{
+	if ((row->flags & CONF_RESERVED) != 0) {
+		refuse_reserved(l, row);
+		return;
+	}
+	struct found f = {.variable = "", .broken = false};
+	buf_init(&f.value, VALUE_MAX_BYTES);
+	for (unsigned form = 0; form < FORMS; form++)
+		collect_form(l, row, form, &f);
+
+	if (f.variable[0] != '\0' && !f.broken) {
+		load_found(l, row, &f);
+	} else if (!f.broken && (row->flags & CONF_REQUIRED) != 0) {
+		char expected[CONF_EXPECTED_MAX];
+		(void)snprintf(f.variable, sizeof(f.variable), "%s%s", l->table->prefix, row->name);
+		conf_value_describe(row, expected, sizeof(expected));
+		conf_problem(l->problems, f.variable, "required, and not set; expected %s",
+			     expected);
+	} else if (!f.broken) {
+		load_fallback(l, row);
+	}
+	buf_wipe_fini(&f.value);
+}
+
+/*
+ * Variables that Kubernetes makes for a Service whose name is the prefix's or starts with it
+ * (NAME_SERVICE_HOST, NAME_PORT_80_TCP_ADDR): nobody wrote them for us.
+ */
+static bool
+is_service_link(struct str rest, struct str value)
+{
+	if (str_ends_with(rest, STR("SERVICE_HOST")) ||
+	    str_find(rest, STR("SERVICE_PORT")) != SIZE_MAX)
+		return true;
+	if (str_ends_with(rest, STR("PORT")))
+		return str_find(value, STR("://")) != SIZE_MAX;
+	size_t at = str_find(rest, STR("PORT_"));
+	if (at == SIZE_MAX || (at > 0 && rest.data[at - 1] != '_'))
+		return false;
+	struct str number = str_skip(rest, at + 5);
+	size_t digits = str_find_byte(number, '_');
+	uint64_t port;
+	return digits != SIZE_MAX && str_to_u64(str_take(number, digits), 1, UINT16_MAX, &port);
+}
+
+static const char *
+find_nearest(const struct conf_table *table, struct str rest)
+{
+	if (str_ends_with(rest, STR(FILE_SUFFIX)))
+		rest = str_take(rest, rest.len - (sizeof(FILE_SUFFIX) - 1));
+	size_t nearest = 2 + rest.len / 4; /* further away it would be a guess */
+	const char *name = NULL;
+	for (size_t i = 0; i < table->count; i++) {
+		size_t distance = str_distance(rest, str_from(table->settings[i].name));
+		if (distance < nearest) {
+			nearest = distance;
+			name = table->settings[i].name;
+		}
+	}
+	return name;
+}
+
+static bool
+is_known(const struct conf_table *table, struct str rest)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct str name = str_from(table->settings[i].name);
+		if (str_starts_with(rest, name) &&
+		    (rest.len == name.len || str_equal(str_skip(rest, name.len), STR(FILE_SUFFIX))))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_unknown(struct loader *l, const char *entry)
+{
+	struct str name;
+	struct str value;
+	struct str prefix = str_from(l->table->prefix);
+	if (!split_entry(entry, &name, &value) || !str_starts_with(name, prefix))
+		return;
+	struct str rest = str_skip(name, prefix.len);
+	if (str_is_empty(value) || is_known(l->table, rest) || is_service_link(rest, value))
+		return;
+
+	char variable[NAME_MAX_BYTES];
+	(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
+	const char *nearest = find_nearest(l->table, rest);
+	if (nearest == NULL)
+		conf_problem(l->problems, variable, "there is no such setting");
+	else
+		conf_problem(l->problems, variable, "there is no such setting; the nearest is %s%s",
+			     l->table->prefix, nearest);
+}
+
+bool
+conf_load(const struct conf_table *table, char **environment, void *target, struct arena *a,
+	  struct conf_problems *problems)
+{
+	struct loader l = {table, environment, target, a, problems};
+	size_t before = problems->count;
+
+	for (size_t i = 0; i < table->count; i++)
+		if ((table->settings[i].flags & CONF_SKIPPED) == 0)
+			load_row(&l, &table->settings[i]);
+	for (char **entry = environment; *entry != NULL; entry++)
+		check_unknown(&l, *entry);
+	return problems->count == before;
+}
+
+void
+conf_free_secrets(const struct conf_table *table, void *target)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_setting *row = &table->settings[i];
+		if (row->type != CONF_SECRET || (row->flags & CONF_RESERVED) != 0)
+			continue;
+		void *place = (char *)target + row->offset;
+		struct secret **field = place;
+		secret_free(*field);
+		*field = NULL;
+	}
+}

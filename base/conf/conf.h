@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loader behind the table of settings: environment variables and their _FILE forms into a
+ * struct, every problem reported at once, and the documentation from the same rows.
+ *
+ * A row names a field by offset. Values live in the arena; secrets are struct secret pointers that
+ * conf_free_secrets frees. An empty variable counts as not set.
+ */
+#ifndef BASE_CONF_CONF_H
+#define BASE_CONF_CONF_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum conf_type {
+	CONF_TEXT,     /* const char * ; no control characters */
+	CONF_PATH,     /* const char * ; absolute file name */
+	CONF_SECRET,   /* struct secret * */
+	CONF_BOOL,     /* bool ; true false on off 1 0 yes no */
+	CONF_INT,      /* uint64_t within min..max */
+	CONF_DURATION, /* uint64_t milliseconds within min..max ; "500ms" "30s" "10m" "24h" */
+	CONF_SIZE,     /* uint64_t bytes within min..max ; "4096" "64KiB" "1MiB" "1GiB" */
+	CONF_URL,      /* struct url ; http or https */
+	CONF_ADDRESS,  /* struct address ; see base/net/address.h ; "off" leaves it unset */
+	CONF_CHOICE,   /* unsigned: index into choices */
+	CONF_CUSTOM,   /* parsed by the row's function */
+};
+
+enum conf_flag {
+	CONF_REQUIRED = 1,
+	CONF_HIDDEN = 2,   /* the value may be secret: never printed (CONF_SECRET always is) */
+	CONF_RESERVED = 4, /* part of the contract, not in this version: setting it is an error that
+			      says so */
+	CONF_SKIPPED = 8,  /* a known name that is not read: for tables narrowed to one command */
+	CONF_OWN_FLAG = 256, /* this bit and those above it are for the table's owner */
+};
+
+/* Writes the field. On failure e says what was expected, without the value. */
+typedef bool conf_parse_fn(struct str value, void *field, struct arena *a, struct err *e);
+
+/* Appends the field as a user would write it; nothing where it is not set; no secrets. */
+typedef void conf_format_fn(const void *field, struct buf *out);
+
+struct conf_setting {
+	const char *group; /* heading in help and docs */
+	const char *name;  /* without the prefix, such as "COOKIE_EXPIRE" */
+	enum conf_type type;
+	unsigned flags;
+	size_t offset;
+	const char *fallback; /* text as a user would write it, or NULL */
+	uint64_t min;
+	uint64_t max;
+	const char *const *choices; /* NULL-terminated, for CONF_CHOICE */
+	conf_parse_fn *parse;	    /* for CONF_CUSTOM */
+	conf_format_fn *format;	    /* for CONF_CUSTOM */
+	const char *expected;	    /* for CONF_CUSTOM: what a value looks like */
+	const char *unset;	    /* what holds when it is not set, for the docs, or NULL */
+	const char *alias;	    /* whole name of an accepted foreign variable, or NULL */
+	const char *text;	    /* one or two sentences, Markdown */
+};
+
+struct conf_table {
+	const char *prefix; /* "WORKSPACE_PROXY_" */
+	const char *intro;  /* Markdown that opens the documentation */
+	const struct conf_setting *settings;
+	size_t count;
+};
+
+/* What is wrong with a configuration, in order, and what is only worth saying; at most the maxima,
+ * then counted only. */
+#define CONF_PROBLEMS_MAX 64
+#define CONF_NOTES_MAX	  32
+struct conf_problems {
+	struct err items[CONF_PROBLEMS_MAX];
+	size_t count;
+	struct err notes[CONF_NOTES_MAX];
+	size_t notes_count;
+};
+
+/* "<name>: <message>", with control characters replaced: a line is one line. */
+void conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+void conf_note(struct conf_problems *p, const char *name, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+void conf_print_problems(const struct conf_problems *p, FILE *out); /* one line each */
+
+/*
+ * Reads environment (as environ) into target. Each problem names the variable, the value (never a
+ * secret's) and what is expected; unknown names with the prefix are problems that name the nearest
+ * known one; a name set together with its _FILE or alias form to different values is a problem.
+ * The use of an alias is a note. True when no problem was added.
+ */
+bool conf_load(const struct conf_table *table, char **environment, void *target, struct arena *a,
+	       struct conf_problems *problems) MUST_CHECK;
+void conf_free_secrets(const struct conf_table *table, void *target);
+
+/* Whether the setting is given in any of its forms, well or badly. */
+bool conf_is_set(const struct conf_table *table, char **environment, const char *name);
+
+/* The name of the file that the setting's value comes from, in the environment; NULL where it comes
+ * from none. And what such a file holds, without the line ends behind it; out is bounded. */
+const char *conf_find_file(const struct conf_table *table, char **environment, const char *name);
+bool conf_read_file(const char *path, struct buf *out, struct err *e) MUST_CHECK;
+
+/* Overwrites the secrets' values in the environment, which then count as not set: neither
+ * /proc/<pid>/environ nor a child has them any longer. */
+void conf_wipe_environment(const struct conf_table *table, char **environment);
+
+/* Appends a setting's value as a user would write it, "set" for secrets; nothing when not set. */
+void conf_format_value(const struct conf_setting *setting, const void *target, struct buf *out);
+
+/* Values and ranges as users write them: "30s", "64KiB". */
+void conf_format_duration(uint64_t ms, char *out, size_t size);
+void conf_format_size(uint64_t bytes, char *out, size_t size);
+
+/* docs/configuration.md, and the settings part of --help. */
+void conf_print_markdown(const struct conf_table *table, FILE *out);
+void conf_print_help(const struct conf_table *table, FILE *out);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The documentation of a table of settings: docs/configuration.md and the settings part of --help.
+ *
+ * Both come from the rows that the loader reads, so they can't disagree with it. Rows are printed
+ * in the table's order under their group's heading; reserved ones last.
+ */
+#include "base/conf/conf.h"
+
+#include "base/conf/conf_value.h"
+
+#define HELP_COLUMNS 88
+#define HELP_INDENT  6
+
+/* A cell of a Markdown table: '|' would end it. */
+static void
+print_cell(const char *text, FILE *out)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '|')
+			(void)fputc('\\', out);
+		(void)fputc(*text, out);
+	}
+}
+
+static void
+print_default(const struct conf_setting *row, FILE *out)
+{
+	if ((row->flags & CONF_REQUIRED) != 0)
+		(void)fputs("**required**", out);
+	else if (row->unset != NULL)
+		print_cell(row->unset, out);
+	else if (row->fallback != NULL)
+		(void)fprintf(out, "`%s`", row->fallback);
+	else
+		(void)fputs("none", out);
+}
+
+static void
+print_row(const struct conf_setting *row, FILE *out)
+{
+	char expected[CONF_EXPECTED_MAX];
+	conf_value_describe(row, expected, sizeof(expected));
+	(void)fprintf(out, "| `%s` | ", row->name);
+	print_default(row, out);
+	(void)fputs(" | ", out);
+	print_cell(expected, out);
+	(void)fputs(" | ", out);
+	print_cell(row->text, out);
+	(void)fputs(" |\n", out);
+}
+
+static bool
+is_reserved(const struct conf_setting *row)
+{
+	return (row->flags & CONF_RESERVED) != 0;
+}
+
+static void
+print_aliases(const struct conf_table *table, FILE *out)
+{
+	(void)fputs("\n## Names of others\n\n"
+		    "Accepted with a note in the log; setting one together with ours to another "
+		    "value is an error.\n\n"
+		    "| variable | taken as |\n|---|---|\n",
+		    out);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_setting *row = &table->settings[i];
+		if (row->alias != NULL && !is_reserved(row))
+			(void)fprintf(out, "| `%s` | `%s%s` |\n", row->alias, table->prefix,
+				      row->name);
+	}
+}
+
+static void
+print_reserved(const struct conf_table *table, FILE *out)
+{
+	(void)fputs("\n## Reserved\n\n"
+		    "These names belong to the contract; this version does not support them, and "
+		    "setting one is an error.\n\n"
+		    "| name | meaning |\n|---|---|\n",
+		    out);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_setting *row = &table->settings[i];
+		if (!is_reserved(row))
+			continue;
+		(void)fprintf(out, "| `%s` | ", row->name);
+		print_cell(row->text, out);
+		(void)fputs(" |\n", out);
+	}
+}
+
+void
+conf_print_markdown(const struct conf_table *table, FILE *out)
+{
+	const char *group = "";
+	(void)fputs(table->intro, out);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_setting *row = &table->settings[i];
+		if (is_reserved(row))
+			continue;
+		if (strcmp(group, row->group) != 0)
+			(void)fprintf(out,
+				      "\n## %s\n\n| name | default | value | meaning "
+				      "|\n|---|---|---|---|\n",
+				      row->group);
+		group = row->group;
+		print_row(row, out);
+	}
+	print_aliases(table, out);
+	print_reserved(table, out);
+}
+
+/* Words of Markdown text, without its backticks, wrapped and indented. */
+static void
+print_wrapped(const char *text, FILE *out)
+{
+	struct str rest = str_from(text);
+	struct str word;
+	int column = 0;
+	while (str_next(&rest, ' ', &word)) {
+		int width = 0;
+		for (size_t i = 0; i < word.len; i++)
+			width += word.data[i] != '`';
+		if (column == 0 || column + 1 + width > HELP_COLUMNS) {
+			(void)fprintf(out, "%s%*s", column == 0 ? "" : "\n", HELP_INDENT, "");
+			column = HELP_INDENT;
+		} else {
+			(void)fputc(' ', out);
+			column++;
+		}
+		for (size_t i = 0; i < word.len; i++)
+			if (word.data[i] != '`')
+				(void)fputc(word.data[i], out);
+		column += width;
+	}
+	(void)fputc('\n', out);
+}
+
+static void
+print_help_row(const struct conf_setting *row, FILE *out)
+{
+	char line[CONF_EXPECTED_MAX * 2];
+	char expected[CONF_EXPECTED_MAX];
+
+	conf_value_describe(row, expected, sizeof(expected));
+	if ((row->flags & CONF_REQUIRED) != 0)
+		(void)snprintf(line, sizeof(line), "required; %s", expected);
+	else if (row->unset != NULL)
+		(void)snprintf(line, sizeof(line), "default: %s; %s", row->unset, expected);
+	else if (row->fallback != NULL)
+		(void)snprintf(line, sizeof(line), "default: %s; %s", row->fallback, expected);
+	else
+		(void)snprintf(line, sizeof(line), "%s", expected);
+	(void)fprintf(out, "  %s\n", row->name);
+	print_wrapped(line, out);
+	print_wrapped(row->text, out);
+}
+
+void
+conf_print_help(const struct conf_table *table, FILE *out)
+{
+	const char *group = "";
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_setting *row = &table->settings[i];
+		if (is_reserved(row))
+			continue;
+		if (strcmp(group, row->group) != 0)
+			(void)fprintf(out, "\n%s\n", row->group);
+		group = row->group;
+		print_help_row(row, out);
+	}
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP client on libcurl's multi interface: its sockets and its timer are events of the loop.
+ */
+#include "base/http/fetch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/http/fetch_library.h"
+#include "base/http/fetch_private.h"
+#include "base/log/log.h"
+
+#define IDLE_CONNECTIONS 4
+
+/* One descriptor of libcurl's that the loop watches. */
+struct fetch_socket {
+	struct fetch *fetch;
+	struct fetch_socket *next;
+	struct fetch_socket **link;
+	struct loop_io io;
+	int fd;
+};
+
+static void
+call_free(struct fetch_call *call)
+{
+	loop_timer_fini(&call->deadline);
+	loop_timer_fini(&call->stall);
+	if (call->link != NULL) {
+		*call->link = call->next;
+		if (call->next != NULL)
+			call->next->link = call->link;
+	}
+	if (call->easy != NULL)
+		(void)curl_multi_remove_handle(call->fetch->multi, call->easy);
+	fetch_call_fini(call);
+	free(call);
+}
+
+static void
+fetch_destroy(struct fetch *f)
+{
+	while (f->calls != NULL)
+		call_free(f->calls);
+	if (f->multi != NULL)
+		(void)curl_multi_cleanup(f->multi);
+	while (f->sockets != NULL) {
+		struct fetch_socket *s = f->sockets;
+		f->sockets = s->next;
+		loop_io_fini(&s->io);
+		free(s);
+	}
+	loop_timer_fini(&f->timer);
+	free(f->ca_file);
+	free(f->user_agent);
+	free(f);
+	curl_global_cleanup();
+}
+
+/* Calls done and frees the call. False when that freed the client as well. */
+static bool
+finish(struct fetch_call *call, CURLcode code)
+{
+	struct fetch *f = call->fetch;
+	struct fetch_response response;
+	struct err e = ERR_INIT;
+	long request_bytes = 0;
+
+	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+	fetch_call_response(call, &response);
+	if (code != CURLE_OK)
+		(void)fetch_call_explain(call, code, &e);
+	else if (response.status < 100 || response.status > 599)
+		(void)err_set(&e, ERR_PROTOCOL, "%s: unknown status", call->host);
+	log_debug(NULL, "fetch done", log_cstr("host", call->host),
+		  log_int("status", response.status), log_err(&e));
+
+	*call->link = call->next;
+	if (call->next != NULL)
+		call->next->link = call->link;
+	call->link = NULL;
+	f->is_calling = true;
+	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0, call->arg);
+	f->is_calling = false;
+	call_free(call);
+	if (!f->is_freed)
+		return true;
+	fetch_destroy(f);
+	return false;
+}
+
+/* The client may be gone afterwards. */
+static void
+finish_completed(struct fetch *f)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(f->multi, &left)) != NULL) {
+		struct fetch_call *call = NULL;
+		CURLcode code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+		if (!finish(call, code))
+			return;
+	}
+}
+
+static void
+on_deadline(void *arg)
+{
+	(void)finish(arg, CURLE_OPERATION_TIMEDOUT);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct fetch *f = arg;
+	int running;
+
+	(void)curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	finish_completed(f);
+}
+
+static void
+on_socket_ready(void *arg, unsigned ready)
+{
+	const struct fetch_socket *s = arg;
+	struct fetch *f = s->fetch;
+	int events = ((ready & LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+		     ((ready & LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
+	int running;
+
+	(void)curl_multi_socket_action(f->multi, s->fd, events, &running);
+	finish_completed(f);
+}
+
+static void
+socket_free(struct fetch_socket *s)
+{
+	*s->link = s->next;
+	if (s->next != NULL)
+		s->next->link = s->link;
+	loop_io_fini(&s->io);
+	free(s);
+}
+
+static struct fetch_socket *
+socket_new(struct fetch *f, int fd)
+{
+	struct fetch_socket *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->fetch = f;
+	s->fd = fd;
+	loop_io_init(&s->io, f->loop, fd, on_socket_ready, s);
+	s->next = f->sockets;
+	s->link = &f->sockets;
+	if (s->next != NULL)
+		s->next->link = &s->next;
+	f->sockets = s;
+	(void)curl_multi_assign(f->multi, fd, s);
+	return s;
+}
+
+static int
+on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+	struct fetch_socket *s = socket_arg;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (s != NULL)
+			socket_free(s);
+		return 0;
+	}
+	if (s == NULL)
+		s = socket_new(arg, fd);
+	if (s == NULL)
+		return -1;
+	loop_io_want(&s->io, (what != CURL_POLL_OUT ? LOOP_READ : 0u) |
+				     (what != CURL_POLL_IN ? LOOP_WRITE : 0u));
+	return 0;
+}
+
+static int
+on_curl_timer(CURLM *multi, long delay_ms, void *arg)
+{
+	struct fetch *f = arg;
+
+	(void)multi;
+	if (delay_ms < 0)
+		loop_timer_stop(&f->timer);
+	else
+		loop_timer_start(&f->timer, (uint64_t)delay_ms);
+	return 0;
+}
+
+struct fetch *
+fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
+{
+	if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
+		err_set_errno(e, errno, "%s", options->ca_file);
+		return NULL;
+	}
+	if (!fetch_library_init(e))
+		return NULL;
+	struct fetch *f = calloc(1, sizeof(*f));
+	if (f == NULL) {
+		curl_global_cleanup();
+		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		return NULL;
+	}
+	f->loop = l;
+	loop_timer_init(&f->timer, l, on_timer, f);
+	f->connect_timeout_ms = options->connect_timeout_ms;
+	f->stall_timeout_ms = options->stall_timeout_ms;
+	f->total_timeout_ms = options->total_timeout_ms;
+	f->body_max_bytes = options->body_max_bytes;
+	f->multi = curl_multi_init();
+	f->user_agent = strdup(options->user_agent == NULL ? "" : options->user_agent);
+	f->ca_file = options->ca_file == NULL ? NULL : strdup(options->ca_file);
+	if (f->multi == NULL || f->user_agent == NULL ||
+	    (f->ca_file == NULL && options->ca_file != NULL)) {
+		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		fetch_destroy(f);
+		return NULL;
+	}
+	(void)curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
+	(void)curl_multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+				(long)options->connections_max);
+	return f;
+}
+
+void
+fetch_free(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	while (f->calls != NULL)
+		call_free(f->calls); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
+	if (f->is_calling)
+		f->is_freed = true;
+	else
+		fetch_destroy(f);
+}
+
+void
+fetch_reload_authorities(struct fetch *f)
+{
+	f->authorities_changed_ms = clock_monotonic_ms();
+}
+
+static bool
+begin(struct fetch_call *call, struct err *e)
+{
+	return curl_multi_add_handle(call->fetch->multi, call->easy) == CURLM_OK ||
+	       err_set(e, ERR_MEMORY, "%s: the request can't be started", call->host);
+}
+
+struct fetch_call *
+fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn *done, void *arg,
+	    struct err *e)
+{
+	struct fetch_call *call = f->is_freed ? NULL : calloc(1, sizeof(*call));
+
+	if (call == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for a request");
+		return NULL;
+	}
+	call->fetch = f;
+	call->done = done;
+	call->arg = arg;
+	buf_init(&call->body, f->body_max_bytes);
+	loop_timer_init(&call->deadline, f->loop, on_deadline, call);
+	loop_timer_init(&call->stall, f->loop, on_deadline, call);
+	if (!fetch_call_prepare(call, request, e) || !begin(call, e)) {
+		call_free(call);
+		return NULL;
+	}
+	loop_timer_start(&call->deadline, f->total_timeout_ms);
+	call->next = f->calls;
+	call->link = &f->calls;
+	if (call->next != NULL)
+		call->next->link = &call->next;
+	f->calls = call;
+	return call;
+}
+
+void
+fetch_cancel(struct fetch_call *call)
+{
+	if (call != NULL)
+		call_free(call);
+}

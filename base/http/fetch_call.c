@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request to libcurl: what is sent and within which limits, what its answer may be, and what
+ * went wrong in words that name the host and nothing else of the request.
+ *
+ * HTTP/1.1 only. A request that is no GET or HEAD gets a new connection: on a kept one libcurl
+ * would silently send it again when the server had closed that, and a refresh token must not be
+ * sent twice. HTTPS_PROXY and NO_PROXY of the environment count, as operators expect.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/http/fetch_library.h"
+#include "base/http/fetch_private.h"
+
+#define HEAD_MAX_BYTES	  65536u /* of all heads of an answer together */
+#define IDLE_MAX_S	  60
+#define CA_CACHE_S	  3600
+#define RETRY_AFTER_MAX_S 86400
+
+/* libcurl's own sockets would be inherited by children. */
+static curl_socket_t
+on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void)arg;
+	(void)purpose;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static void
+note_progress(struct fetch_call *call)
+{
+	loop_timer_start(&call->stall, call->fetch->stall_timeout_ms);
+}
+
+/* The connection stands, the request goes out. */
+static int
+on_curl_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
+{
+	(void)peer_ip;
+	(void)local_ip;
+	(void)peer_port;
+	(void)local_port;
+	note_progress(arg);
+	return CURL_PREREQFUNC_OK;
+}
+
+static size_t
+on_curl_head(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch_call *call = arg;
+
+	(void)data;
+	note_progress(call);
+	call->head_bytes += size * count;
+	call->is_too_large = call->head_bytes > HEAD_MAX_BYTES;
+	return call->is_too_large ? 0 : size * count;
+}
+
+static size_t
+on_curl_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch_call *call = arg;
+
+	note_progress(call);
+	if (buf_add(&call->body, data, size * count))
+		return size * count;
+	call->is_too_large = true;
+	return 0;
+}
+
+/* One line of a head. Anything with a control character would become two. */
+static bool
+add_header(struct fetch_call *call, const char *name, struct str value, struct err *e)
+{
+	struct buf line;
+	struct curl_slist *longer = NULL;
+
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.data[i] < 0x20 || value.data[i] == 0x7f)
+			return err_set(e, ERR_INPUT, "control character in a request header");
+	buf_init(&line, HEAD_MAX_BYTES);
+	buf_add_str(&line, str_from(name));
+	buf_add_str(&line, value);
+	buf_add_byte(&line, '\0');
+	if (buf_is_ok(&line))
+		longer = curl_slist_append(call->headers, line.data);
+	buf_wipe_fini(&line);
+	if (longer == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for a request");
+	call->headers = longer;
+	return true;
+}
+
+static bool
+add_headers(struct fetch_call *call, const struct fetch_request *r, struct err *e)
+{
+	return add_header(call, "Expect:", STR_NONE, e) &&
+	       (r->accept == NULL || add_header(call, "Accept: ", str_from(r->accept), e)) &&
+	       (r->content_type == NULL ||
+		add_header(call, "Content-Type: ", str_from(r->content_type), e)) &&
+	       (r->bearer == NULL ||
+		add_header(call, "Authorization: Bearer ", secret_view(r->bearer), e)) &&
+	       (r->header == NULL || add_header(call, "", str_from(r->header), e));
+}
+
+/* Checks the address and keeps the host for messages. */
+static bool
+read_url(struct fetch_call *call, const char *url, struct err *e)
+{
+	CURLU *parsed = curl_url();
+	char *scheme = NULL;
+	bool ok = parsed != NULL &&
+		  curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		  curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		  (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+		  curl_url_get(parsed, CURLUPART_HOST, &call->host, 0) == CURLUE_OK;
+
+	curl_free(scheme);
+	curl_url_cleanup(parsed);
+	call->url = strdup(url);
+	if (!ok)
+		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
+	if (call->url == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for a request");
+	return true;
+}
+
+static bool
+copy_body(struct fetch_call *call, struct str body)
+{
+	call->request_body = malloc(body.len + 1);
+	if (call->request_body == NULL)
+		return false;
+	if (body.len > 0)
+		memcpy(call->request_body, body.data, body.len);
+	call->request_body_len = body.len;
+	return true;
+}
+
+static bool
+set_method(struct fetch_call *call, const struct fetch_request *r)
+{
+	CURL *easy = call->easy;
+
+	if (strcmp(r->method, "GET") == 0)
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	if (strcmp(r->method, "HEAD") == 0)
+		return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+	return copy_body(call, r->body) && curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				(curl_off_t)call->request_body_len) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->request_body) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+}
+
+static bool
+set_callbacks(struct fetch_call *call)
+{
+	CURL *easy = call->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_curl_open) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, call) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_head) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem) == CURLE_OK;
+}
+
+/* libcurl keeps authorities for a time that each request says. One shorter than what has passed
+ * since they changed leaves out what was kept before. */
+static long
+authorities_age_s(const struct fetch *f)
+{
+	uint64_t passed_s = (clock_monotonic_ms() - f->authorities_changed_ms) / 1000;
+
+	if (f->authorities_changed_ms == 0 || passed_s >= CA_CACHE_S)
+		return CA_CACHE_S;
+	return passed_s == 0 ? 1 : (long)passed_s;
+}
+
+/* What an unbounded or unverified transfer would need is off in libcurl by default or is here. */
+static bool
+set_limits(const struct fetch *f, CURL *easy)
+{
+	const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+		{CURLOPT_NOSIGNAL, 1},
+		{CURLOPT_QUICK_EXIT, 1}, /* never waits for the thread that resolves a name */
+		{CURLOPT_FOLLOWLOCATION, 0},
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+		{CURLOPT_SSL_VERIFYPEER, 1},
+		{CURLOPT_SSL_VERIFYHOST, 2},
+		{CURLOPT_CA_CACHE_TIMEOUT, authorities_age_s(f)},
+		{CURLOPT_MAXAGE_CONN, IDLE_MAX_S},
+		{CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_timeout_ms},
+		{CURLOPT_UPLOAD_BUFFERSIZE, 16384},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (curl_easy_setopt(easy, numbers[i].option, numbers[i].value) != CURLE_OK)
+			return false;
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max_bytes) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, f->user_agent) == CURLE_OK &&
+	       /* With a directory of certificates libcurl would not cache them. */
+	       curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+	       (f->ca_file == NULL ||
+		curl_easy_setopt(easy, CURLOPT_CAINFO, f->ca_file) == CURLE_OK);
+}
+
+bool
+fetch_call_prepare(struct fetch_call *call, const struct fetch_request *r, struct err *e)
+{
+	if (!read_url(call, r->url, e) || !add_headers(call, r, e))
+		return false;
+	call->easy = curl_easy_init();
+	if (call->easy == NULL || !set_limits(call->fetch, call->easy) || !set_callbacks(call) ||
+	    !set_method(call, r) ||
+	    curl_easy_setopt(call->easy, CURLOPT_URL, call->url) != CURLE_OK ||
+	    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers) != CURLE_OK)
+		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", call->host);
+	return true;
+}
+
+static void
+free_string_wiped(char *text)
+{
+	if (text != NULL)
+		secret_wipe(text, strlen(text));
+	free(text);
+}
+
+void
+fetch_call_fini(struct fetch_call *call)
+{
+	if (call->easy != NULL)
+		curl_easy_cleanup(call->easy);
+	curl_slist_free_all(call->headers);
+	free_string_wiped(call->url);
+	curl_free(call->host);
+	if (call->request_body != NULL)
+		secret_wipe(call->request_body, call->request_body_len);
+	free(call->request_body);
+	buf_wipe_fini(&call->body);
+}
+
+/* Waiting for a connection, or for the answer on one. */
+static bool
+explain_timeout(const struct fetch_call *call, struct err *e)
+{
+	curl_off_t ready_us = 0;
+
+	(void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+	return err_set(e, ERR_TIMEOUT, "%s: %s in time", call->host,
+		       ready_us > 0 ? "no complete answer" : "no connection");
+}
+
+static bool
+explain_connect(const struct fetch_call *call, CURLcode code, struct err *e)
+{
+	long errno_value = 0;
+
+	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &errno_value);
+	if (code == CURLE_COULDNT_CONNECT && errno_value != 0)
+		return err_set(e, ERR_CONNECT, "%s: connect: %s", call->host,
+			       strerror((int)errno_value));
+	if (code == CURLE_COULDNT_RESOLVE_HOST)
+		return err_set(e, ERR_CONNECT, "%s: the name can't be resolved", call->host);
+	if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
+	    code == CURLE_SEND_ERROR)
+		return err_set(e, ERR_CONNECT,
+			       "%s: the connection was closed before the answer "
+			       "was complete",
+			       call->host);
+	return err_set(e, ERR_CONNECT, "%s: %s", call->host, curl_easy_strerror(code));
+}
+
+bool
+fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e)
+{
+	enum err_code ours = call->is_too_large ? ERR_LIMIT : fetch_error_code((int)code);
+
+	if (ours == ERR_TIMEOUT)
+		return explain_timeout(call, e);
+	if (ours == ERR_CONNECT)
+		return explain_connect(call, code, e);
+	if (ours == ERR_LIMIT)
+		return err_set(e, ours, "%s: the answer is too large", call->host);
+	/* libcurl's messages about TLS name hosts and certificates, nothing of the request. */
+	if (ours == ERR_TLS && call->problem[0] != '\0')
+		return err_set(e, ours, "%s: TLS: %s", call->host, call->problem);
+	return err_set(e, ours, "%s: %s", call->host, curl_easy_strerror(code));
+}
+
+void
+fetch_call_response(const struct fetch_call *call, struct fetch_response *r)
+{
+	char *content_type = NULL;
+	curl_off_t retry_after_s = 0;
+	long status = 0;
+
+	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	(void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	if (retry_after_s < 0)
+		retry_after_s = 0;
+	if (retry_after_s > RETRY_AFTER_MAX_S)
+		retry_after_s = RETRY_AFTER_MAX_S;
+	*r = (struct fetch_response){
+		.status = (unsigned)status,
+		.body = buf_view(&call->body),
+		.content_type = str_from(content_type),
+		.retry_after_s = (uint32_t)retry_after_s,
+	};
+}

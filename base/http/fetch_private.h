@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client and its calls, as seen by base/http/fetch.c, which runs them, and
+ * base/http/fetch_call.c, which says what is sent, what an answer may be and what went wrong.
+ */
+#ifndef BASE_HTTP_FETCH_PRIVATE_H
+#define BASE_HTTP_FETCH_PRIVATE_H
+
+#include <curl/curl.h>
+
+#include "base/http/fetch.h"
+
+struct fetch {
+	struct loop *loop;
+	CURLM *multi;
+	struct loop_timer timer; /* libcurl's */
+	struct fetch_call *calls;
+	struct fetch_socket *sockets;
+	char *ca_file;
+	uint64_t authorities_changed_ms; /* 0: never */
+	char *user_agent;
+	uint64_t connect_timeout_ms;
+	uint64_t stall_timeout_ms;
+	uint64_t total_timeout_ms;
+	size_t body_max_bytes;
+	bool is_calling; /* a done function runs */
+	bool is_freed;	 /* by that function: goes away when it has returned */
+};
+
+struct fetch_call {
+	struct fetch *fetch;
+	struct fetch_call *next;
+	struct fetch_call **link;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct loop_timer deadline; /* libcurl's own does not run while a call waits its turn */
+	struct loop_timer stall;    /* libcurl's own averages over seconds */
+	fetch_done_fn *done;
+	void *arg;
+	char *url;
+	char *host;
+	char *request_body;
+	size_t request_body_len;
+	struct buf body;
+	size_t head_bytes;
+	bool is_too_large;
+	char problem[CURL_ERROR_SIZE];
+};
+
+/* An easy handle for the request, not started yet. After an error the call is only good for
+ * fetch_call_fini. */
+bool fetch_call_prepare(struct fetch_call *call, const struct fetch_request *r,
+			struct err *e) MUST_CHECK;
+/* The handle must not be with libcurl's multi interface any more. */
+void fetch_call_fini(struct fetch_call *call);
+
+/* After the end: what came, valid as long as the call, and for what else than CURLE_OK it failed,
+ * always false. */
+void fetch_call_response(const struct fetch_call *call, struct fetch_response *r);
+bool fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e);
+
+#endif

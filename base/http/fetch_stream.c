@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One easy handle on a multi handle of its own, driven while somebody waits. What arrives beyond
+ * the buffer pauses the transfer, and so the sender.
+ */
+#include "base/http/fetch_stream.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/http/fetch_library.h"
+
+#define RETRY_AFTER_MAX_S 86400
+#define BUFFER_BYTES	  (1024u * 1024u)
+#define RECEIVE_BYTES	  (256l * 1024l)
+#define HEAD_MAX_BYTES	  65536u
+#define LINE_MAX_BYTES	  8192u
+
+struct fetch_stream {
+	struct fetch_stream_options options;
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	char *host;	/* for messages */
+	char *location; /* of the last answer */
+	char *buffer;
+	size_t start, end; /* what was received and not read */
+	size_t head_bytes;
+	uint64_t moved_at_ms; /* when bytes last came, or somebody began to wait */
+	uint64_t deadline_ms; /* 0: none */
+	CURLcode code;	      /* once is_done */
+	bool is_added;
+	bool is_connected;
+	bool has_head;
+	bool is_paused;
+	bool is_done;
+	char problem[CURL_ERROR_SIZE];
+};
+
+static bool
+explain_code(const struct fetch_stream *s, struct err *e)
+{
+	enum err_code ours = fetch_error_code((int)s->code);
+	long errno_value = 0;
+
+	(void)curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &errno_value);
+	if (s->head_bytes > HEAD_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, "%s: the answer's head is too large", s->host);
+	if (ours == ERR_TIMEOUT)
+		return err_set(e, ERR_CONNECT, "%s: no connection in time", s->host);
+	if (s->code == CURLE_COULDNT_CONNECT && errno_value != 0)
+		return err_set(e, ours, "%s: connect: %s", s->host, strerror((int)errno_value));
+	if (s->code == CURLE_COULDNT_RESOLVE_HOST)
+		return err_set(e, ours, "%s: the name can't be resolved", s->host);
+	/* A broken connection is one, whatever layer notices it. */
+	if (s->is_connected && (ours == ERR_CONNECT || ours == ERR_TLS))
+		return err_set(e, ERR_CONNECT, "%s: the connection was closed too early", s->host);
+	if (ours == ERR_TLS && s->problem[0] != '\0')
+		return err_set(e, ours, "%s: TLS: %s", s->host, s->problem);
+	return err_set(e, ours, "%s: %s", s->host, curl_easy_strerror(s->code));
+}
+
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void)arg;
+	(void)purpose;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static int
+on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
+{
+	struct fetch_stream *s = arg;
+
+	(void)peer_ip;
+	(void)local_ip;
+	(void)peer_port;
+	(void)local_port;
+	s->is_connected = true;
+	s->moved_at_ms = clock_monotonic_ms();
+	return CURL_PREREQFUNC_OK;
+}
+
+static size_t
+on_head(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch_stream *s = arg;
+	size_t len = size * count;
+	long status = 0;
+
+	s->moved_at_ms = clock_monotonic_ms();
+	s->head_bytes += len;
+	if (s->head_bytes > HEAD_MAX_BYTES)
+		return 0;
+	(void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (len <= 2 && (data[0] == '\r' || data[0] == '\n') && status >= 200)
+		s->has_head = true;
+	return len;
+}
+
+static size_t
+on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch_stream *s = arg;
+	size_t len = size * count;
+
+	s->moved_at_ms = clock_monotonic_ms();
+	if (s->start == s->end)
+		s->start = s->end = 0;
+	if (len > BUFFER_BYTES - s->end) {
+		s->is_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	memcpy(s->buffer + s->end, data, len);
+	s->end += len;
+	return len;
+}
+
+static void
+stop(struct fetch_stream *s)
+{
+	if (s->is_added)
+		(void)curl_multi_remove_handle(s->multi, s->easy);
+	s->is_added = false;
+	if (s->easy != NULL)
+		curl_easy_reset(s->easy);
+	curl_slist_free_all(s->headers);
+	s->headers = NULL;
+	curl_free(s->host);
+	s->host = NULL;
+	curl_free(s->location);
+	s->location = NULL;
+	s->start = s->end = s->head_bytes = 0;
+	s->is_connected = s->has_head = s->is_paused = s->is_done = false;
+	s->problem[0] = '\0';
+}
+
+struct fetch_stream *
+fetch_stream_new(const struct fetch_stream_options *options, struct err *e)
+{
+	struct fetch_stream *s;
+
+	if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
+		err_set_errno(e, errno, "%s", options->ca_file);
+		return NULL;
+	}
+	if (!fetch_library_init(e))
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		curl_global_cleanup();
+		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		return NULL;
+	}
+	s->options = *options;
+	s->multi = curl_multi_init();
+	s->easy = curl_easy_init();
+	s->buffer = malloc(BUFFER_BYTES);
+	if (s->multi == NULL || s->easy == NULL || s->buffer == NULL) {
+		fetch_stream_free(s);
+		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		return NULL;
+	}
+	return s;
+}
+
+void
+fetch_stream_free(struct fetch_stream *s)
+{
+	if (s == NULL)
+		return;
+	stop(s);
+	if (s->easy != NULL)
+		curl_easy_cleanup(s->easy);
+	if (s->multi != NULL)
+		(void)curl_multi_cleanup(s->multi);
+	free(s->buffer);
+	free(s);
+	curl_global_cleanup();
+}
+
+static bool
+add_header(struct fetch_stream *s, const char *name, const char *value)
+{
+	struct buf line;
+	struct curl_slist *longer = NULL;
+
+	buf_init(&line, LINE_MAX_BYTES);
+	if (buf_addf(&line, "%s%s", name, value) && buf_add_byte(&line, '\0'))
+		longer = curl_slist_append(s->headers, line.data);
+	buf_fini(&line);
+	if (longer != NULL)
+		s->headers = longer;
+	return longer != NULL;
+}
+
+static bool
+set_numbers(struct fetch_stream *s)
+{
+	const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+		{CURLOPT_NOSIGNAL, 1},
+		{CURLOPT_QUICK_EXIT, 1},
+		{CURLOPT_FOLLOWLOCATION, 0},
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+		{CURLOPT_SSL_VERIFYPEER, 1},
+		{CURLOPT_SSL_VERIFYHOST, 2},
+		{CURLOPT_HTTPAUTH, CURLAUTH_BASIC},
+		{CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+		{CURLOPT_BUFFERSIZE, RECEIVE_BYTES},
+		{CURLOPT_CONNECTTIMEOUT_MS, (long)s->options.connect_timeout_ms},
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (curl_easy_setopt(s->easy, numbers[i].option, numbers[i].value) != CURLE_OK)
+			return false;
+	return true;
+}
+
+static bool
+set_callbacks(struct fetch_stream *s)
+{
+	CURL *easy = s->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, s) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, s) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEDATA, s) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, s->problem) == CURLE_OK;
+}
+
+static bool
+set_texts(struct fetch_stream *s, const struct fetch_stream_request *r)
+{
+	CURL *easy = s->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_URL, r->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, s->options.user_agent) == CURLE_OK &&
+	       (s->options.ca_file == NULL ||
+		curl_easy_setopt(easy, CURLOPT_CAINFO, s->options.ca_file) == CURLE_OK) &&
+	       (r->user == NULL || (curl_easy_setopt(easy, CURLOPT_USERNAME, r->user) == CURLE_OK &&
+				    curl_easy_setopt(easy, CURLOPT_PASSWORD,
+						     secret_view(r->password).data) == CURLE_OK));
+}
+
+static bool
+set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
+{
+	CURL *easy = s->easy;
+
+	if (!add_header(s, "Expect:", "") ||
+	    (r->accept != NULL && !add_header(s, "Accept: ", r->accept)))
+		return false;
+	if (r->content_type == NULL)
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	return add_header(s, "Content-Type: ", r->content_type) &&
+	       curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+				r->body.data == NULL ? "" : r->body.data) == CURLE_OK;
+}
+
+static bool
+read_host(struct fetch_stream *s, const char *url)
+{
+	CURLU *parsed = curl_url();
+	bool ok = parsed != NULL &&
+		  curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		  curl_url_get(parsed, CURLUPART_HOST, &s->host, 0) == CURLUE_OK;
+
+	curl_url_cleanup(parsed);
+	return ok;
+}
+
+static bool
+start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *e)
+{
+	stop(s);
+	if (!read_host(s, r->url))
+		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
+	if (!set_numbers(s) || !set_callbacks(s) || !set_texts(s, r) || !set_method(s, r) ||
+	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) != CURLE_OK ||
+	    curl_multi_add_handle(s->multi, s->easy) != CURLM_OK)
+		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", s->host);
+	s->is_added = true;
+	s->deadline_ms = r->total_timeout_ms == 0 ? 0 : clock_monotonic_ms() + r->total_timeout_ms;
+	return true;
+}
+
+static void
+perform(struct fetch_stream *s)
+{
+	CURLMsg *message;
+	int running = 0;
+	int left = 0;
+
+	(void)curl_multi_perform(s->multi, &running);
+	while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		s->is_done = true;
+		s->code = message->data.result;
+	}
+}
+
+/* How long it may still take until something moves. The wait for a connection is libcurl's. */
+static bool
+time_left(const struct fetch_stream *s, int *left_ms, struct err *e)
+{
+	uint64_t now = clock_monotonic_ms();
+	uint64_t end = s->moved_at_ms + s->options.stall_timeout_ms;
+
+	if (!s->is_connected)
+		end = UINT64_MAX;
+	if (s->deadline_ms != 0 && s->deadline_ms <= now)
+		return err_set(e, ERR_TIMEOUT, "%s: no complete answer in time", s->host);
+	if (end <= now)
+		return err_set(e, ERR_TIMEOUT, "no byte from %s for %llu ms", s->host,
+			       (unsigned long long)s->options.stall_timeout_ms);
+	if (s->deadline_ms != 0 && s->deadline_ms < end)
+		end = s->deadline_ms;
+	*left_ms = end - now > 1000 ? 1000 : (int)(end - now);
+	return true;
+}
+
+/* Goes on until there is a head and, unless the answer has ended, a byte. */
+static bool
+wait_for(struct fetch_stream *s, bool wants_byte, struct err *e)
+{
+	struct curl_waitfd cancel = {.fd = s->options.cancel_fd, .events = CURL_WAIT_POLLIN};
+	bool can_cancel = cancel.fd >= 0;
+	int left_ms = 0;
+
+	s->moved_at_ms = clock_monotonic_ms();
+	for (;;) {
+		perform(s);
+		if (s->is_done && s->code != CURLE_OK && s->start == s->end)
+			return explain_code(s, e);
+		if (s->is_done || (s->has_head && (!wants_byte || s->start < s->end)))
+			return true;
+		if (!time_left(s, &left_ms, e))
+			return false;
+		cancel.revents = 0;
+		(void)curl_multi_poll(s->multi, &cancel, can_cancel ? 1 : 0, left_ms, NULL);
+		if (can_cancel && cancel.revents != 0)
+			return err_set(e, ERR_CANCELLED, "stopped");
+	}
+}
+
+/* Absolute. libcurl itself says where it would go only once all of the answer is there. */
+static void
+read_location(struct fetch_stream *s, const char *url)
+{
+	struct curl_header *header = NULL;
+	CURLU *parsed;
+
+	if (curl_easy_header(s->easy, "Location", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return;
+	parsed = curl_url();
+	if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_set(parsed, CURLUPART_URL, header->value, 0) == CURLUE_OK)
+		(void)curl_url_get(parsed, CURLUPART_URL, &s->location, 0);
+	curl_url_cleanup(parsed);
+}
+
+bool
+fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *request,
+		  struct fetch_stream_head *head, struct err *e)
+{
+	char *content_type = NULL;
+	curl_off_t retry_after_s = 0;
+	long status = 0;
+
+	if (!start(s, request, e) || !wait_for(s, false, e))
+		return false;
+	(void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	read_location(s, request->url);
+	(void)curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	if (status < 100 || status > 599)
+		return err_set(e, ERR_PROTOCOL, "%s: unknown status", s->host);
+	*head = (struct fetch_stream_head){
+		.status = (unsigned)status,
+		.content_type = str_from(content_type),
+		.location = str_from(s->location),
+		.retry_after_ms = retry_after_s > 0 && retry_after_s < RETRY_AFTER_MAX_S
+					  ? (uint64_t)retry_after_s * 1000
+					  : 0,
+	};
+	return true;
+}
+
+bool
+fetch_stream_read(struct fetch_stream *s, void *data, size_t size, size_t *len, struct err *e)
+{
+	if (s->start == s->end && s->is_paused) {
+		s->is_paused = false;
+		(void)curl_easy_pause(s->easy, CURLPAUSE_CONT);
+	}
+	if (s->start == s->end && !wait_for(s, true, e))
+		return false;
+	*len = s->end - s->start < size ? s->end - s->start : size;
+	memcpy(data, s->buffer + s->start, *len);
+	s->start += *len;
+	return true;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocking HTTP(S) client for answers of any length, read piece by piece; for processes of their
+ * own that have nothing else to do.
+ *
+ * One request at a time, the connection is kept between them; HTTP/2 where the server offers it.
+ * What is not read is not received. Certificates and host names (IP addresses too) are always
+ * verified; redirects are never followed, but told. Proxies of the environment (HTTPS_PROXY,
+ * NO_PROXY) are used as curl does. Nothing of a request is logged.
+ */
+#ifndef BASE_HTTP_FETCH_STREAM_H
+#define BASE_HTTP_FETCH_STREAM_H
+
+#include "base/secret.h"
+#include "base/str.h"
+
+struct fetch_stream;
+
+struct fetch_stream_options {
+	const char *ca_file; /* PEM bundle; NULL: the system's */
+	const char *user_agent;
+	uint64_t connect_timeout_ms; /* resolve, connect and TLS together */
+	uint64_t stall_timeout_ms;   /* no byte moves for this long while we wait */
+	int cancel_fd;		     /* readable: give up (ERR_CANCELLED); -1: none */
+};
+
+/* A GET, or with a content_type a POST. The body is borrowed until the next request. */
+struct fetch_stream_request {
+	const char *url;
+	const char *accept;
+	const char *content_type;
+	struct str body;
+	const char *user; /* with password: Basic credentials; NULL: none */
+	const struct secret *password;
+	uint64_t total_timeout_ms; /* 0: none */
+};
+
+/* Valid until the next request. */
+struct fetch_stream_head {
+	unsigned status; /* 100..599 */
+	struct str content_type;
+	struct str location;	 /* of a redirect, made absolute; else empty */
+	uint64_t retry_after_ms; /* 0: not said */
+};
+
+/* What options point to outlives it. */
+struct fetch_stream *fetch_stream_new(const struct fetch_stream_options *options,
+				      struct err *e) MUST_CHECK;
+void fetch_stream_free(struct fetch_stream *s);
+
+/* Sends a request and waits for the head of its answer. Ends an answer that is not read whole.
+ * ERR_TIMEOUT, ERR_CONNECT, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT, ERR_CANCELLED. */
+bool fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *request,
+		       struct fetch_stream_head *head, struct err *e) MUST_CHECK;
+
+/* The next bytes of the answer, at least one; *len is 0 at its end. */
+bool fetch_stream_read(struct fetch_stream *s, void *data, size_t size, size_t *len,
+		       struct err *e) MUST_CHECK;
+
+#endif

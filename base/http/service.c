@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP service on libevhtp.
+ *
+ * libevhtp's parser goes wrong on requests that come in pieces, and closes without a word on what
+ * it does not like. So a gate stands before it: the bytes of a connection wait, bounded, until one
+ * whole request is there that base/http/service_head has found sound; only then are they parsed.
+ * One request per connection: scrapes and probes come every some seconds. What is refused gets an
+ * answer from here, and its remaining bytes are read away so that the answer is not lost.
+ */
+#include "base/http/service.h"
+
+#include <errno.h>
+#include <evhtp/evhtp.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/http/service_head.h"
+#include "base/log/log.h"
+#include "base/net/listen.h"
+#include "base/net/tls.h"
+
+#define HEAD_MAX_BYTES	16384u
+#define REPLY_MAX_BYTES 4194304u
+#define DRAIN_MAX_BYTES 8388608u
+#define ROUTES_MAX	16
+#define ACCEPT_WAIT_MS	1000 /* after accept failed for want of descriptors or memory */
+
+struct route {
+	const char *method;
+	const char *path;
+	service_handler_fn *handler;
+	void *arg;
+};
+
+struct service {
+	struct loop *loop;
+	evhtp_t *evhtp;
+	struct address address;
+	struct service_options options;
+	struct route routes[ROUTES_MAX];
+	size_t route_count;
+	struct client *clients;
+	size_t client_count;
+	size_t held; /* bytes of unfinished requests, of all clients */
+	struct loop_timer accept_again;
+	bool is_draining;
+	struct loop_defer drained;
+	const struct service_request *current; /* while libevhtp parses */
+};
+
+/* One connection. */
+struct client {
+	struct service *service;
+	struct client *next;
+	struct client **link;
+	evhtp_connection_t *connection;
+	struct loop_timer deadline;
+	bool has_continued;
+	size_t held;
+	size_t drained;
+	/* libevhtp's, put back when the request is handed over */
+	bufferevent_data_cb read_fn;
+	bufferevent_data_cb write_fn;
+	bufferevent_event_cb event_fn;
+};
+
+static void
+tell_when_drained(struct service *s)
+{
+	if (s->is_draining && s->client_count == 0)
+		loop_defer_call(&s->drained);
+}
+
+/* Notes how much of a request is here. False when all clients together have too much. */
+static bool
+hold(struct client *c, size_t bytes)
+{
+	struct service *s = c->service;
+
+	s->held = s->held - c->held + bytes;
+	c->held = bytes;
+	return s->options.bodies_max_bytes == 0 || s->held <= s->options.bodies_max_bytes;
+}
+
+/* Frees the client as well: see on_connection_fini. */
+static void
+client_close(struct client *c)
+{
+	evhtp_connection_free(c->connection);
+}
+
+static void
+on_deadline(void *arg)
+{
+	client_close(arg);
+}
+
+static evhtp_res
+on_connection_fini(evhtp_connection_t *connection, void *arg)
+{
+	struct client *c = arg;
+
+	(void)connection;
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	c->service->client_count--;
+	(void)hold(c, 0);
+	tell_when_drained(c->service);
+	loop_timer_fini(&c->deadline);
+	free(c);
+	return EVHTP_RES_OK;
+}
+
+/* After a refusal: what still comes is read away for a while. */
+static void
+on_drain_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct client *c = arg;
+	size_t len = evbuffer_get_length(input);
+
+	(void)evbuffer_drain(input, len);
+	c->drained += len;
+	if (c->drained > DRAIN_MAX_BYTES)
+		client_close(c);
+}
+
+static void
+on_drain_written(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+static void
+on_gate_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	if ((what & BEV_EVENT_CONNECTED) == 0) /* else: the TLS handshake is done */
+		client_close(arg);
+}
+
+static void
+refuse(struct client *c, struct bufferevent *bev, unsigned status)
+{
+	const char *reason = service_head_reason(status);
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	(void)evbuffer_drain(input, evbuffer_get_length(input));
+	(void)hold(c, 0);
+	bufferevent_setwatermark(bev, EV_READ, 0, 0);
+	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
+	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
+	(void)evbuffer_add_printf(bufferevent_get_output(bev),
+				  "HTTP/1.1 %u %s\r\nContent-Length: %zu\r\n"
+				  "Content-Type: text/plain; charset=utf-8\r\n"
+				  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+				  "Connection: close\r\n\r\n%s\n",
+				  status, reason, strlen(reason) + 1, reason);
+}
+
+/* libevhtp sees one whole request and nothing else; it ends up in on_request. */
+static void
+hand_over(struct client *c, struct bufferevent *bev, const struct service_request *request)
+{
+	struct service *s = c->service;
+	bufferevent_data_cb read_fn = c->read_fn;
+	evhtp_connection_t *connection = c->connection;
+
+	(void)hold(c, 0);
+	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
+	bufferevent_setcb(bev, c->read_fn, c->write_fn, c->event_fn, connection);
+	s->current = request;
+	read_fn(bev, connection);
+	s->current = NULL;
+}
+
+static void
+ask_for_body(struct client *c, struct bufferevent *bev)
+{
+	if (c->has_continued)
+		return;
+	c->has_continued = true;
+	(void)bufferevent_write(bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+}
+
+static void
+on_gate_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct client *c = arg;
+	size_t len = evbuffer_get_length(input);
+	size_t window = len < HEAD_MAX_BYTES ? len : HEAD_MAX_BYTES;
+	struct str bytes = {(const char *)evbuffer_pullup(input, (ssize_t)window), window};
+	size_t end = bytes.data == NULL ? SIZE_MAX : str_find(bytes, STR("\r\n\r\n"));
+	struct service_head head;
+
+	if (!hold(c, len) && len > HEAD_MAX_BYTES) {
+		refuse(c, bev, 503);
+		return;
+	}
+	if (end == SIZE_MAX) {
+		if (len >= HEAD_MAX_BYTES)
+			refuse(c, bev, 431);
+		return;
+	}
+	unsigned status = service_head_read(str_take(bytes, end + 4), &head);
+	if (status == 0 && head.body_len > c->service->options.body_max_bytes)
+		status = 413;
+	size_t whole = end + 4 + (size_t)head.body_len;
+	if (status == 0 && len > whole)
+		status = 400; /* pipelined */
+	if (status != 0) {
+		refuse(c, bev, status);
+		return;
+	}
+	if (len < whole) {
+		if (head.expects_continue)
+			ask_for_body(c, bev);
+		return;
+	}
+	bytes = (struct str){(const char *)evbuffer_pullup(input, -1), whole};
+	if (bytes.data == NULL || service_head_read(str_take(bytes, end + 4), &head) != 0) {
+		refuse(c, bev, 500);
+		return;
+	}
+	const struct service_request request = {
+		.method = head.method,
+		.path = head.path,
+		.body = str_skip(bytes, end + 4),
+	};
+	hand_over(c, bev, &request);
+}
+
+static void
+on_gate_written(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	(void)arg;
+}
+
+static evhtp_res
+on_pre_accept(evhtp_connection_t *connection, void *arg)
+{
+	const struct service *s = arg;
+
+	if (s->client_count >= s->options.connections_max)
+		return EVHTP_RES_FATAL;
+	(void)fcntl(connection->sock, F_SETFD, FD_CLOEXEC);
+	return EVHTP_RES_OK;
+}
+
+/* The body is known already; kept here, libevhtp would parse forms in it. */
+static evhtp_res
+on_body(evhtp_request_t *request, struct evbuffer *body, void *arg)
+{
+	(void)request;
+	(void)arg;
+	(void)evbuffer_drain(body, evbuffer_get_length(body));
+	return EVHTP_RES_OK;
+}
+
+/* Puts the gate before libevhtp's parser. */
+static evhtp_res
+on_post_accept(evhtp_connection_t *connection, void *arg)
+{
+	struct service *s = arg;
+	struct client *c = calloc(1, sizeof(*c));
+	struct bufferevent *bev = connection->bev;
+	void *unused;
+
+	if (c == NULL)
+		return EVHTP_RES_FATAL;
+	/* Only the first one can fail, for want of memory. */
+	if (evhtp_connection_set_hook(connection, evhtp_hook_on_read, (evhtp_hook)on_body, NULL) !=
+		    0 ||
+	    evhtp_connection_set_hook(connection, evhtp_hook_on_connection_fini,
+				      (evhtp_hook)on_connection_fini, c) != 0) {
+		free(c);
+		return EVHTP_RES_FATAL;
+	}
+	c->service = s;
+	c->connection = connection;
+	c->next = s->clients;
+	c->link = &s->clients;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	s->clients = c;
+	s->client_count++;
+	loop_timer_init(&c->deadline, s->loop, on_deadline, c);
+	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
+	bufferevent_getcb(bev, &c->read_fn, &c->write_fn, &c->event_fn, &unused);
+	bufferevent_setcb(bev, on_gate_read, on_gate_written, on_gate_event, c);
+	bufferevent_setwatermark(bev, EV_READ, 0, HEAD_MAX_BYTES + s->options.body_max_bytes + 1);
+	return EVHTP_RES_OK;
+}
+
+static void
+add_header(evhtp_request_t *request, const char *name, const char *value)
+{
+	evhtp_headers_add_header(request->headers_out, evhtp_header_new(name, value, 1, 1));
+}
+
+static void
+send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_head)
+{
+	char length[24];
+
+	(void)snprintf(length, sizeof(length), "%zu", reply->body.len);
+	add_header(request, "Content-Length", length);
+	add_header(request, "Content-Type", reply->content_type);
+	add_header(request, "Cache-Control", "no-store");
+	add_header(request, "X-Content-Type-Options", "nosniff");
+	if (!is_head && reply->body.len > 0)
+		(void)evbuffer_add(request->buffer_out, reply->body.data, reply->body.len);
+	/* evhtp_request_set_keepalive only ever sets the flag. */
+	request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
+	evhtp_send_reply(request, (evhtp_res)reply->status);
+}
+
+static bool
+route_takes(const struct route *r, struct str method)
+{
+	return str_equal(method, str_from(r->method)) ||
+	       (str_equal(method, STR("HEAD")) && strcmp(r->method, "GET") == 0);
+}
+
+/* The route, or NULL; allowed collects the methods of the path. */
+static const struct route *
+find_route(const struct service *s, const struct service_request *request, struct buf *allowed)
+{
+	for (size_t i = 0; i < s->route_count; i++) {
+		const struct route *r = &s->routes[i];
+		if (!str_equal(request->path, str_from(r->path)))
+			continue;
+		if (route_takes(r, request->method))
+			return r;
+		buf_addf(allowed, "%s%s%s", allowed->len > 0 ? ", " : "", r->method,
+			 strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
+	}
+	return NULL;
+}
+
+static void
+fill_problem(struct service_reply *reply, unsigned status)
+{
+	buf_clear(&reply->body);
+	reply->status = status;
+	reply->content_type = "text/plain; charset=utf-8";
+	buf_addf(&reply->body, "%s\n", service_head_reason(status));
+}
+
+static void
+on_request(evhtp_request_t *request, void *arg)
+{
+	const struct service *s = arg;
+	struct service_reply reply = {.status = 200, .content_type = "text/plain; charset=utf-8"};
+	struct buf allowed;
+
+	err_assert(s->current != NULL);
+	buf_init(&reply.body, REPLY_MAX_BYTES);
+	buf_init(&allowed, 256);
+	const struct route *r = find_route(s, s->current, &allowed);
+	if (r != NULL) {
+		r->handler(s->current, &reply, r->arg);
+		if (!buf_is_ok(&reply.body))
+			fill_problem(&reply, 500);
+	} else {
+		fill_problem(&reply, allowed.len > 0 ? 405 : 404);
+	}
+	if (allowed.len > 0 && buf_add_byte(&allowed, '\0'))
+		add_header(request, "Allow", allowed.data);
+	send_reply(request, &reply, str_equal(s->current->method, STR("HEAD")));
+	buf_fini(&allowed);
+	buf_fini(&reply.body);
+}
+
+/* The listener is readable as long as the connection waits: look away for a moment. */
+static void
+on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	evhtp_t *evhtp = arg;
+	struct service *s = evhtp->arg;
+
+	log_warn(NULL, "connections can't be accepted", log_cstr("error", strerror(errno)));
+	(void)evconnlistener_disable(listener);
+	loop_timer_start(&s->accept_again, ACCEPT_WAIT_MS);
+}
+
+static void
+on_accept_again(void *arg)
+{
+	struct service *s = arg;
+
+	if (!s->is_draining)
+		(void)evconnlistener_enable(s->evhtp->server);
+}
+
+struct service *
+service_new(struct loop *l, const struct address *address, const struct service_options *options,
+	    struct err *e)
+{
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for a service");
+		return NULL;
+	}
+	s->loop = l;
+	s->options = *options;
+	loop_timer_init(&s->accept_again, l, on_accept_again, s);
+	s->evhtp = evhtp_new(loop_event_base(l), s);
+	if (s->evhtp == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for a service");
+		service_free(s);
+		return NULL;
+	}
+	if (options->tls != NULL)
+		s->evhtp->ssl_ctx = tls_context_lend(options->tls);
+	evhtp_disable_flag(s->evhtp, EVHTP_FLAG_ENABLE_100_CONT);
+	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
+	evhtp_set_post_accept_cb(s->evhtp, on_post_accept, s);
+	evhtp_set_gencb(s->evhtp, on_request, s);
+	if (!listen_bind(s->evhtp, address, &s->address, e)) {
+		service_free(s);
+		return NULL;
+	}
+	evconnlistener_set_error_cb(s->evhtp->server, on_accept_error);
+	return s;
+}
+
+void
+service_free(struct service *s)
+{
+	if (s == NULL)
+		return;
+	loop_timer_fini(&s->accept_again);
+	while (s->clients != NULL)
+		client_close(s->clients);
+	if (s->is_draining)
+		loop_defer_fini(&s->drained);
+	if (s->evhtp != NULL) {
+		evhtp_unbind_socket(s->evhtp);
+		evhtp_free(s->evhtp);
+	}
+	free(s);
+}
+
+bool
+service_route(struct service *s, const char *method, const char *path, service_handler_fn *handler,
+	      void *arg, struct err *e)
+{
+	if (s->route_count == ROUTES_MAX)
+		return err_set(e, ERR_MEMORY, "%s: too many routes", path);
+	s->routes[s->route_count++] = (struct route){method, path, handler, arg};
+	return true;
+}
+
+void
+service_renew_tls(struct service *s)
+{
+	struct ssl_ctx_st *old = s->evhtp->ssl_ctx;
+
+	s->evhtp->ssl_ctx = tls_context_lend(s->options.tls);
+	tls_context_give_back(old);
+}
+
+void
+service_drain(struct service *s, loop_timer_fn *on_done, void *arg)
+{
+	err_assert(!s->is_draining);
+	s->is_draining = true;
+	loop_defer_init(&s->drained, s->loop, on_done, arg);
+	(void)evconnlistener_disable(s->evhtp->server);
+	tell_when_drained(s);
+}
+
+const struct address *
+service_address(const struct service *s)
+{
+	return &s->address;
+}

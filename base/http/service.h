@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small HTTP service by libevhtp, plain or over TLS, for listeners that face the cluster (health,
+ * metrics, admission), never browsers. Request bodies are bounded and drained; exact paths only;
+ * everything else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or
+ * 505. One request per connection. Every reply has Content-Length, Cache-Control: no-store and
+ * X-Content-Type-Options: nosniff.
+ */
+#ifndef BASE_HTTP_SERVICE_H
+#define BASE_HTTP_SERVICE_H
+
+#include "base/net/address.h"
+#include "base/net/loop.h"
+
+struct service;
+struct tls_context;
+
+struct service_request {
+	struct str method;
+	struct str path;
+	struct str body;
+};
+
+struct service_reply {
+	unsigned status;
+	const char *content_type; /* literal */
+	struct buf body;	  /* initialised by the service; the handler fills it */
+};
+
+/* Answers at once. */
+typedef void service_handler_fn(const struct service_request *request, struct service_reply *reply,
+				void *arg);
+
+struct service_options {
+	size_t body_max_bytes;
+	size_t bodies_max_bytes;  /* of all unfinished requests; beyond, those that grow get 503;
+				   * 0: connections_max bodies */
+	uint64_t idle_timeout_ms; /* a connection without a complete request for this long is closed
+				   */
+	unsigned connections_max; /* more than these are closed at once */
+	struct tls_context *tls;  /* NULL: plain; outlives the service, and is its alone */
+};
+
+struct service *service_new(struct loop *l, const struct address *address,
+			    const struct service_options *options, struct err *e) MUST_CHECK;
+void service_free(struct service *s);
+
+/* path is exact and outlives the service; GET routes answer HEAD as well. Before the loop runs. */
+bool service_route(struct service *s, const char *method, const char *path,
+		   service_handler_fn *handler, void *arg, struct err *e) MUST_CHECK;
+
+/* To be called when the TLS context was reloaded: for connections from now on. */
+void service_renew_tls(struct service *s);
+
+/* Accepts no more; on_done runs from the loop, once, when the last connection is gone. */
+void service_drain(struct service *s, loop_timer_fn *on_done, void *arg);
+
+const struct address *service_address(const struct service *s);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A strict reader of request heads for the listeners that face the cluster. It knows as much of
+ * RFC 9112 as it takes to tell where a request ends, and that nothing in it is ambiguous.
+ */
+#include "base/http/service_head.h"
+
+/* Takes a line without its CRLF. Bare CR and LF are left in it, to be refused. */
+static bool
+next_line(struct str *rest, struct str *line)
+{
+	size_t at = str_find(*rest, STR("\r\n"));
+
+	if (at == SIZE_MAX)
+		return false;
+	*line = str_take(*rest, at);
+	*rest = str_skip(*rest, at + 2);
+	return true;
+}
+
+/* tchar of RFC 9110 section 5.6.2. */
+static bool
+is_token(struct str s)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+		bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			  (c >= 'A' && c <= 'Z') || (c != '\0' && strchr(others, c) != NULL);
+		if (!ok)
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+is_known_method(struct str method)
+{
+	static const char *const methods[] = {"GET",	"HEAD",	   "POST", "PUT",
+					      "DELETE", "OPTIONS", "PATCH"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (str_equal(method, str_from(methods[i])))
+			return true;
+	return false;
+}
+
+/* Visible ASCII only, and no fragment. */
+static bool
+is_target(struct str target)
+{
+	if (target.len == 0 || target.data[0] != '/')
+		return false;
+	for (size_t i = 0; i < target.len; i++)
+		if (target.data[i] <= ' ' || target.data[i] > '~' || target.data[i] == '#')
+			return false;
+	return true;
+}
+
+/* HTTP-version of RFC 9112 section 2.3. */
+static bool
+is_version(struct str s)
+{
+	return s.len == 8 && str_starts_with(s, STR("HTTP/")) && s.data[5] >= '0' &&
+	       s.data[5] <= '9' && s.data[6] == '.' && s.data[7] >= '0' && s.data[7] <= '9';
+}
+
+static unsigned
+read_request_line(struct str line, struct service_head *h)
+{
+	struct str target;
+
+	if (!str_next(&line, ' ', &h->method) || !str_next(&line, ' ', &target) ||
+	    !is_token(h->method) || !is_target(target))
+		return 400;
+	if (!str_equal(line, STR("HTTP/1.1")) && !str_equal(line, STR("HTTP/1.0")))
+		return is_version(line) ? 505 : 400;
+	if (!is_known_method(h->method))
+		return 501;
+	h->path = str_take(target, str_find_byte(target, '?'));
+	return 0;
+}
+
+/* Field values: no control characters but HTAB. */
+static bool
+is_value(struct str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static unsigned
+read_field(struct str line, struct service_head *h, bool *has_length)
+{
+	struct str name;
+
+	if (!str_next(&line, ':', &name) || line.data == NULL || !is_token(name) || !is_value(line))
+		return 400;
+	line = str_trim(line);
+	if (str_equal_nocase(name, STR("Transfer-Encoding")))
+		return 501;
+	if (str_equal_nocase(name, STR("Expect")))
+		h->expects_continue = str_equal_nocase(line, STR("100-continue"));
+	if (!str_equal_nocase(name, STR("Content-Length")))
+		return 0;
+	if (*has_length || !str_to_u64(line, 0, INT64_MAX, &h->body_len))
+		return 400;
+	*has_length = true;
+	return 0;
+}
+
+unsigned
+service_head_read(struct str head, struct service_head *h)
+{
+	struct str line;
+	bool has_length = false;
+	unsigned status;
+
+	*h = (struct service_head){.body_len = 0};
+	if (!next_line(&head, &line))
+		return 400;
+	status = read_request_line(line, h);
+	for (unsigned fields = 0; status == 0; fields++) {
+		if (!next_line(&head, &line))
+			return 400;
+		if (line.len == 0)
+			return head.len == 0 ? 0 : 400;
+		if (fields == SERVICE_HEAD_MAX_FIELDS)
+			return 431;
+		status = read_field(line, h, &has_length);
+	}
+	return status;
+}
+
+const char *
+service_head_reason(unsigned status)
+{
+	switch (status) {
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 413:
+		return "Content Too Large";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 500:
+		return "Internal Server Error";
+	case 501:
+		return "Not Implemented";
+	case 503:
+		return "Service Unavailable";
+	case 505:
+		return "HTTP Version Not Supported";
+	default:
+		return "Bad Request";
+	}
+}

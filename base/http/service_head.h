@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the head of a request to base/http/service and decides whether libevhtp's parser may see
+ * it.
+ *
+ * Bytes in, facts or a status out; no sockets. Chunked bodies, unknown methods and anything that
+ * RFC 9112 does not allow are refused here.
+ */
+#ifndef BASE_HTTP_SERVICE_HEAD_H
+#define BASE_HTTP_SERVICE_HEAD_H
+
+#include "base/str.h"
+
+#define SERVICE_HEAD_MAX_FIELDS 64
+
+struct service_head {
+	struct str method;
+	struct str path; /* raw, without the query */
+	uint64_t body_len;
+	bool expects_continue;
+};
+
+/* head ends with its empty line. 0, or the status that refuses the request. */
+unsigned service_head_read(struct str head, struct service_head *h) MUST_CHECK;
+
+/* The reason phrase of a status that refuses. */
+const char *service_head_reason(unsigned status);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where lines of the log go: each leaves in one write, or waits with others for log_flush. A sink
+ * that takes nothing more costs lines, which are counted, and never waits.
+ */
+#include "base/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log/log_limit.h"
+#include "base/log/log_line.h"
+
+static struct {
+	enum log_level level;
+	enum log_format format;
+	int fd;
+	atomic_uint_fast64_t dropped; /* lines lost since the last one that got through */
+	atomic_bool is_torn;	      /* the sink took a part of a line: end it first */
+} sink = {.level = LOG_INFO, .format = LOG_JSON, .fd = STDERR_FILENO};
+
+void
+log_configure(enum log_level level, enum log_format format, int fd)
+{
+	sink.level = level;
+	sink.format = format;
+	sink.fd = fd;
+	atomic_store(&sink.dropped, 0);
+	atomic_store(&sink.is_torn, false);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	sink.level = level;
+}
+
+int
+log_open_sink(int fd)
+{
+	char path[32];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+		return fd;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)fcntl(fd, F_SETPIPE_SZ, LOG_PIPE_BYTES);
+	/* Opened anew, because O_NONBLOCK is shared by all who have the old one. A container's pipe
+	 * belongs to who started it, and can't be; only our own processes have that one. */
+	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own >= 0)
+		return own;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	return fd;
+}
+
+bool
+log_is_enabled(enum log_level level)
+{
+	return level >= sink.level && level < LOG_OFF;
+}
+
+/* What waits for log_flush; of the one thread that holds lines. As much as a pipe takes whole, so
+ * that no line is torn or mixed with another process's. */
+#define HELD_MAX PIPE_BUF
+
+static struct {
+	void (*on_held)(void *arg); /* NULL: nothing is held */
+	void *arg;
+	size_t len;
+	char data[HELD_MAX];
+} held;
+static _Thread_local bool holds;
+static struct log_limit repeats; /* of the same thread */
+
+static void tell_repeats(bool all);
+
+static uint64_t
+count_lines(const char *data, size_t len)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lines += data[i] == '\n';
+	return lines;
+}
+
+void
+log_flush(void)
+{
+	ssize_t written;
+	size_t len = held.len;
+
+	if (!holds || len == 0)
+		return;
+	held.len = 0;
+	if (atomic_load(&sink.is_torn)) {
+		/* Rare: the newline for the torn line goes ahead on its own. */
+		if (write(sink.fd, "\n", 1) != 1) {
+			atomic_fetch_add(&sink.dropped, count_lines(held.data, len));
+			return;
+		}
+		atomic_store(&sink.is_torn, false);
+	}
+	do
+		written = write(sink.fd, held.data, len);
+	while (written < 0 && errno == EINTR);
+	size_t done = written < 0 ? 0 : (size_t)written;
+	if (done == len)
+		return;
+	atomic_fetch_add(&sink.dropped, count_lines(held.data + done, len - done));
+	atomic_store(&sink.is_torn, done > 0 && held.data[done - 1] != '\n');
+}
+
+void
+log_hold(void (*on_held)(void *arg), void *arg)
+{
+	if (holds && on_held == NULL)
+		tell_repeats(true);
+	log_flush();
+	held.on_held = on_held;
+	held.arg = arg;
+	holds = on_held != NULL;
+}
+
+/* False: the line has to be written at once. */
+static bool
+hold_line(enum log_level level, const struct log_line *l, uint64_t dropped)
+{
+	size_t len = (size_t)(l->at - l->data) - 1;
+
+	if (!holds)
+		return false;
+	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data) - held.len)
+		log_flush();
+	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data))
+		return false;
+	memcpy(held.data + held.len, l->data + 1, len);
+	held.len += len;
+	if (held.len == len)
+		held.on_held(held.arg);
+	return true;
+}
+
+static void
+write_line(const struct log_line *l, uint64_t dropped)
+{
+	const char *start = l->data;
+	ssize_t written;
+	size_t len;
+
+	/* The line starts with a newline of its own, which is for a torn line before it. */
+	if (!atomic_load(&sink.is_torn))
+		start++;
+	len = (size_t)(l->at - start);
+	do
+		written = write(sink.fd, start, len);
+	while (written < 0 && errno == EINTR);
+	if (written == (ssize_t)len) {
+		atomic_store(&sink.is_torn, false);
+		atomic_fetch_sub(&sink.dropped, dropped);
+		return;
+	}
+	atomic_fetch_add(&sink.dropped, 1);
+	if (written > 0)
+		atomic_store(&sink.is_torn, true);
+}
+
+static void
+write_fields(enum log_level level, const struct log_context *context, const char *message,
+	     const struct log_field *fields)
+{
+	uint64_t dropped = atomic_load(&sink.dropped);
+	struct log_line l;
+
+	log_line_begin(&l, sink.format, level, message);
+	log_line_add_context(&l, context);
+	log_line_add_fields(&l, fields);
+	log_line_end(&l, dropped);
+	if (!hold_line(level, &l, dropped))
+		write_line(&l, dropped);
+}
+
+/* How many lines of which warning were left out, where its period is over. */
+static void
+tell_repeats(bool all)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	const char *message;
+	uint64_t left_out;
+
+	while ((message = log_limit_take(&repeats, now_ms, all, &left_out)) != NULL)
+		write_fields(LOG_WARN, NULL, "repeated lines left out",
+			     (const struct log_field[]){log_cstr("of", message),
+							log_int("lines", (int64_t)left_out),
+							LOG_END});
+}
+
+void
+log_write(enum log_level level, const struct log_context *context, const char *message,
+	  const struct log_field *fields)
+{
+	int saved_errno = errno;
+
+	if (!log_is_enabled(level))
+		return;
+	if (holds && repeats.limited > 0)
+		tell_repeats(false);
+	if (!holds || level < LOG_WARN || log_limit_admit(&repeats, message, clock_monotonic_ms()))
+		write_fields(level, context, message, fields);
+	errno = saved_errno;
+}

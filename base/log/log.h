@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Structured logging: one line per event, JSON or text, with the context of whoever logs.
+ *
+ *	log_info(&conn->log, "request done", log_int("status", 200), log_str("path", path));
+ *
+ * Values are bounded (LOG_VALUE_MAX) and escaped, whatever they hold, so that a line is one line.
+ * Secrets have no form here. The sink is the one mutable global of the program.
+ */
+#ifndef BASE_LOG_LOG_H
+#define BASE_LOG_LOG_H
+
+#include "base/str.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
+enum log_format { LOG_JSON, LOG_TEXT };
+
+#define LOG_VALUE_MAX 1024  /* bytes of one value before escaping; the rest is cut and marked */
+#define LOG_LINE_MAX  16384 /* bytes of one line; further fields are left out and marked */
+
+enum log_type { LOG_TYPE_NONE, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_BOOL, LOG_TYPE_MS };
+
+struct log_field {
+	struct str name; /* lower_snake_case, stable: operators write queries against it */
+	enum log_type type;
+	struct str text;
+	int64_t number;
+};
+
+/* Fields that every line logged with this context carries, and a parent context's before them. */
+#define LOG_CONTEXT_FIELDS 3
+struct log_context {
+	const struct log_context *parent; /* may be NULL; must outlive this */
+	struct log_field fields[LOG_CONTEXT_FIELDS];
+};
+
+/*
+ * A name is a literal, and of letters that need no escapes. log_ms is a duration in milliseconds;
+ * log_secret prints "[redacted]": that there is a value without saying it.
+ */
+#define log_str(name, ...)    log_text_field(STR(name), __VA_ARGS__)
+#define log_cstr(name, value) log_text_field(STR(name), str_from(value))
+#define log_secret(name)      log_text_field(STR(name), STR("[redacted]"))
+#define log_int(name, ...)    log_number_field(STR(name), LOG_TYPE_INT, __VA_ARGS__)
+#define log_bool(name, value) log_number_field(STR(name), LOG_TYPE_BOOL, value)
+#define log_ms(name, value)   log_number_field(STR(name), LOG_TYPE_MS, value)
+
+static inline struct log_field
+log_text_field(struct str name, struct str value)
+{
+	return (struct log_field){.name = name, .type = LOG_TYPE_STR, .text = value};
+}
+
+static inline struct log_field
+log_number_field(struct str name, enum log_type type, int64_t value)
+{
+	return (struct log_field){.name = name, .type = type, .number = value};
+}
+
+/* The error's message, as "error", is what log_error lines should carry. */
+static inline struct log_field
+log_err(const struct err *e)
+{
+	return log_cstr("error", e->text);
+}
+
+#define LOG_END		      ((struct log_field){.type = LOG_TYPE_NONE})
+#define LOG_FIRST(first, ...) first
+#define LOG_REST(first, ...)  __VA_ARGS__
+
+/* context may be NULL; then a message (a literal), then any number of fields. */
+#define log_at(level, context, ...)                                                                \
+	do {                                                                                       \
+		if (log_is_enabled(level))                                                         \
+			log_write((level), (context), LOG_FIRST(__VA_ARGS__, 0),                   \
+				  (const struct log_field[]){LOG_REST(__VA_ARGS__, LOG_END)});     \
+	} while (0)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+
+/* Lines go to fd (standard error by default). A line that the sink can't take is dropped, counted.
+ */
+void log_configure(enum log_level level, enum log_format format, int fd);
+
+void log_set_level(enum log_level level);
+
+/*
+ * A descriptor for log_configure that never blocks its writer, whatever its reader does: a pipe is
+ * opened anew or, where that is not allowed, set not to block, with room for LOG_PIPE_BYTES. Others
+ * are given back as they are; files and terminals don't keep a writer waiting for long.
+ */
+#define LOG_PIPE_BYTES (1024 * 1024)
+int log_open_sink(int fd);
+
+/*
+ * From now on warnings of this thread that repeat are limited (see base/log/log_limit.h), and lines
+ * below "warn" wait for log_flush, so that many leave in one
+ * write. on_held is called when the first one waits. A line at "warn" or above takes them along,
+ * and so does one that has no room. NULL ends it.
+ */
+void log_hold(void (*on_held)(void *arg), void *arg);
+void log_flush(void);
+
+bool log_is_enabled(enum log_level level);
+void log_write(enum log_level level, const struct log_context *context, const char *message,
+	       const struct log_field *fields);
+
+/* Writes value with JSON string escapes (RFC 8259 section 7) and the quotes; bad UTF-8 as U+FFFD.
+ */
+bool log_escape_json(struct buf *out, struct str value);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a line of the log looks, as JSON and as text. No malloc and no printf: every request logs.
+ */
+#include "base/log/log_line.h"
+
+#include "base/byte_scan.h"
+#include "base/clock.h"
+
+#define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
+#define PARENTS_MAX   8			  /* contexts above one another that are printed */
+#define TAIL_RESERVED 64		  /* room for what closes a line */
+
+static inline bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static inline uint64_t
+suspects(uint64_t word)
+{
+	return byte_scan_high(word) | byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f) |
+	       byte_scan_equal(word, '"') | byte_scan_equal(word, '\\');
+}
+
+static size_t
+plain_run(struct str s)
+{
+	return byte_scan_prefix(s, suspects, is_plain);
+}
+
+static bool
+is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0u) == 0x80u;
+}
+
+/* Decodes one character (RFC 3629); returns its length, or 0 where the bytes are not UTF-8. */
+static size_t
+decode_utf8(struct str s, uint32_t *code)
+{
+	static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char first = (unsigned char)s.data[0];
+	size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	uint32_t sum;
+
+	if (len == 0 || first > 0xf4 || len > s.len)
+		return 0;
+	sum = len == 1 ? first : first & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if (!is_continuation(s.data[i]))
+			return 0;
+		sum = sum << 6 | ((unsigned char)s.data[i] & 0x3fu);
+	}
+	if (sum < smallest[len] || sum > 0x10ffff || (sum >= 0xd800 && sum <= 0xdfff))
+		return 0;
+	*code = sum;
+	return len;
+}
+
+/* C0, DEL and C1 controls, line and paragraph separators, and what changes the reading direction.
+ */
+static bool
+is_dangerous(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x061c || code == 0x200e ||
+	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+}
+
+static size_t
+put_unicode_escape(char out[8], uint32_t code)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	out[0] = '\\';
+	out[1] = 'u';
+	for (size_t i = 0; i < 4; i++)
+		out[2 + i] = digits[code >> (12 - 4 * i) & 0xfu];
+	return 6;
+}
+
+static char
+short_escape(uint32_t code)
+{
+	switch (code) {
+	case '"':
+	case '\\':
+		return (char)code;
+	case '\b':
+		return 'b';
+	case '\f':
+		return 'f';
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return '\0';
+	}
+}
+
+/* Writes the first character of *s, which is not empty, in its escaped form and skips it. */
+static size_t
+escape_next(struct str *s, char out[8])
+{
+	uint32_t code = 0;
+	size_t len = decode_utf8(*s, &code);
+	const char *bytes = s->data;
+
+	*s = str_skip(*s, len == 0 ? 1 : len);
+	if (len == 0) {
+		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+		return 3;
+	}
+	if (short_escape(code) != '\0') {
+		out[0] = '\\';
+		out[1] = short_escape(code);
+		return 2;
+	}
+	if (is_dangerous(code))
+		return put_unicode_escape(out, code);
+	memcpy(out, bytes, len);
+	return len;
+}
+
+bool
+log_escape_json(struct buf *out, struct str value)
+{
+	char escaped[8];
+
+	buf_add_byte(out, '"');
+	while (value.len > 0 && buf_is_ok(out)) {
+		size_t run = plain_run(value);
+
+		buf_add(out, value.data, run);
+		value = str_skip(value, run);
+		if (value.len > 0)
+			buf_add(out, escaped, escape_next(&value, escaped));
+	}
+	return buf_add_byte(out, '"');
+}
+
+static void
+add(struct log_line *l, const char *data, size_t len)
+{
+	if (l->is_full || len > (size_t)(l->end - l->at)) {
+		l->is_full = true;
+		return;
+	}
+	if (len > 0)
+		memcpy(l->at, data, len);
+	l->at += len;
+}
+
+static void
+add_literal(struct log_line *l, const char *text)
+{
+	add(l, text, strlen(text));
+}
+
+static void
+add_escaped(struct log_line *l, struct str value)
+{
+	char escaped[8];
+
+	while (value.len > 0 && !l->is_full) {
+		size_t run = plain_run(value);
+
+		add(l, value.data, run);
+		value = str_skip(value, run);
+		if (value.len > 0) {
+			size_t len = escape_next(&value, escaped);
+
+			add(l, escaped, len);
+		}
+	}
+}
+
+/* At most LOG_VALUE_MAX bytes, without splitting a character. */
+static struct str
+cut_value(struct str value)
+{
+	size_t len = LOG_VALUE_MAX;
+
+	if (value.len <= LOG_VALUE_MAX)
+		return value;
+	while (len > LOG_VALUE_MAX - 3 && is_continuation(value.data[len]))
+		len--;
+	return str_take(value, is_continuation(value.data[len]) ? LOG_VALUE_MAX : len);
+}
+
+static void
+add_text(struct log_line *l, struct str value)
+{
+	struct str kept = cut_value(value);
+
+	add_escaped(l, kept);
+	if (kept.len < value.len)
+		add_literal(l, CUT_MARK);
+}
+
+static void
+add_number(struct log_line *l, int64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		add(l, "-", 1);
+	add(l, digits + at, sizeof(digits) - at);
+}
+
+/* Only the milliseconds change from one line to most others. */
+static void
+add_time(struct log_line *l)
+{
+	static _Thread_local int64_t cached_s = INT64_MIN;
+	static _Thread_local char cached[CLOCK_RFC3339_SIZE];
+	int64_t now_ms = clock_wall_us() / 1000;
+	int64_t second = now_ms / 1000 - (now_ms % 1000 < 0);
+	int ms = (int)(now_ms - second * 1000);
+
+	if (second != cached_s) {
+		clock_format_rfc3339(second * 1000, cached, sizeof(cached));
+		cached_s = second;
+	}
+	cached[20] = (char)('0' + ms / 100);
+	cached[21] = (char)('0' + ms / 10 % 10);
+	cached[22] = (char)('0' + ms % 10);
+	add(l, cached, 24);
+}
+
+/* Whether a value can stand in a text line without quotes. */
+static bool
+is_bare(struct str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (!is_plain((unsigned char)value.data[i]) || value.data[i] == ' ' ||
+		    value.data[i] == '=')
+			return false;
+	}
+	return value.len > 0 && value.len <= LOG_VALUE_MAX;
+}
+
+static void
+add_value(struct log_line *l, const struct log_field *field)
+{
+	switch (field->type) {
+	case LOG_TYPE_NONE:
+		add_literal(l, "null");
+		return;
+	case LOG_TYPE_STR:
+		if (l->format == LOG_TEXT && is_bare(field->text)) {
+			add(l, field->text.data, field->text.len);
+			return;
+		}
+		add(l, "\"", 1);
+		add_text(l, field->text);
+		add(l, "\"", 1);
+		return;
+	case LOG_TYPE_INT:
+		add_number(l, field->number);
+		return;
+	case LOG_TYPE_BOOL:
+		add_literal(l, field->number != 0 ? "true" : "false");
+		return;
+	case LOG_TYPE_MS:
+		add_number(l, field->number);
+		if (l->format == LOG_TEXT)
+			add_literal(l, "ms");
+		return;
+	}
+}
+
+/* A field that does not fit leaves no trace of itself. */
+static void
+add_field(struct log_line *l, const struct log_field *field)
+{
+	char *before = l->at;
+
+	if (l->format == LOG_JSON) {
+		add(l, ",\"", 2);
+		add(l, field->name.data, field->name.len);
+		add(l, "\":", 2);
+	} else {
+		add(l, " ", 1);
+		add(l, field->name.data, field->name.len);
+		add(l, "=", 1);
+	}
+	add_value(l, field);
+	if (l->is_full)
+		l->at = before;
+}
+
+static void
+add_head(struct log_line *l, enum log_level level, const char *message)
+{
+	static const char *const json_levels[] = {"debug", "info", "warn", "error", "off"};
+	static const char *const text_levels[] = {" DEBUG ", " INFO  ", " WARN  ", " ERROR ",
+						  " OFF   "};
+
+	if (l->format == LOG_JSON) {
+		add_literal(l, "{\"time\":\"");
+		add_time(l);
+		add_literal(l, "\",\"level\":\"");
+		add_literal(l, json_levels[level]);
+		add_literal(l, "\",\"message\":\"");
+		add_text(l, str_from(message));
+		add(l, "\"", 1);
+	} else {
+		add_time(l);
+		add_literal(l, text_levels[level]);
+		add_text(l, str_from(message));
+	}
+}
+
+void
+log_line_begin(struct log_line *l, enum log_format format, enum log_level level,
+	       const char *message)
+{
+	l->at = l->data;
+	l->end = l->data + sizeof(l->data) - TAIL_RESERVED;
+	l->is_full = false;
+	l->format = format;
+	add(l, "\n", 1);
+	add_head(l, level, message);
+}
+
+void
+log_line_add_context(struct log_line *l, const struct log_context *context)
+{
+	const struct log_context *chain[PARENTS_MAX];
+	size_t depth = 0;
+
+	for (; context != NULL && depth < PARENTS_MAX; context = context->parent)
+		chain[depth++] = context;
+	while (depth > 0) {
+		const struct log_field *fields = chain[--depth]->fields;
+
+		for (size_t i = 0; i < LOG_CONTEXT_FIELDS && !l->is_full; i++) {
+			if (fields[i].name.len > 0)
+				add_field(l, &fields[i]);
+		}
+	}
+}
+
+void
+log_line_add_fields(struct log_line *l, const struct log_field *fields)
+{
+	for (; fields->name.len > 0 && !l->is_full; fields++)
+		add_field(l, fields);
+}
+
+/* Uses the reserved room; says what is missing. */
+void
+log_line_end(struct log_line *l, uint64_t dropped)
+{
+	struct log_field truncated = log_bool("truncated", true);
+	struct log_field lost = log_int("lines_dropped", (int64_t)dropped);
+	bool is_truncated = l->is_full;
+
+	l->is_full = false;
+	l->end = l->data + sizeof(l->data);
+	if (is_truncated)
+		add_field(l, &truncated);
+	if (dropped > 0)
+		add_field(l, &lost);
+	add_literal(l, l->format == LOG_JSON ? "}\n" : "\n");
+}

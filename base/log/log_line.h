@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line of the log, built in memory of its owner: head, contexts and fields, then its end.
+ *
+ * Whatever could end the line, move a terminal's cursor or reorder what it shows is escaped, in
+ * messages and values alike. What does not fit is left out, and the line says so. For
+ * base/log/log.c only.
+ */
+#ifndef BASE_LOG_LOG_LINE_H
+#define BASE_LOG_LOG_LINE_H
+
+#include "base/log/log.h"
+
+struct log_line {
+	char *at;
+	char *end; /* additions stop here */
+	bool is_full;
+	enum log_format format;
+	char data[LOG_LINE_MAX]; /* the first byte is a newline, for a torn line before this one */
+};
+
+/* In this order: the head first, then contexts and fields, the tail last. */
+void log_line_begin(struct log_line *l, enum log_format format, enum log_level level,
+		    const char *message);
+void log_line_add_context(struct log_line *l, const struct log_context *context);
+void log_line_add_fields(struct log_line *l, const struct log_field *fields);
+void log_line_end(struct log_line *l, uint64_t dropped);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Socket addresses as settings write them: "host:port", "[v6]:port", ":port" (all addresses),
+ * "unix:/path". Hosts are numeric or "localhost": nothing here asks a name server.
+ */
+#ifndef BASE_NET_ADDRESS_H
+#define BASE_NET_ADDRESS_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/str.h"
+
+struct address {
+	struct sockaddr_storage sa;
+	socklen_t len; /* 0: not set */
+};
+
+#define ADDRESS_TEXT_MAX 128
+
+bool address_parse(struct address *a, struct str text, struct err *e) MUST_CHECK;
+bool address_is_set(const struct address *a);
+bool address_is_unix(const struct address *a);
+
+/* From host and port of a URL; host as address_parse takes it. */
+bool address_from_host(struct address *a, struct str host, uint16_t port, struct err *e) MUST_CHECK;
+
+/* "127.0.0.1:80", "[::1]:80", "unix:/path"; always NUL-terminated. */
+void address_format(const struct address *a, char *out, size_t size);
+
+/* The IP alone ("127.0.0.1", "::1"), "unix" for unix sockets; IPv4-mapped IPv6 as IPv4. */
+void address_format_ip(const struct address *a, char *out, size_t size);
+
+/* Equal for addresses that are one client: an IPv4 address, also mapped into IPv6, or an IPv6 /64.
+ * 0 for everything else. */
+uint64_t address_client_key(const struct address *a);
+
+/* 0 for unix sockets. */
+uint16_t address_port(const struct address *a);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes certificates (RFC 5280): an authority, and servers' certificates that it signs. Keys are on
+ * P-256.
+ */
+#ifndef BASE_NET_CERTIFICATE_H
+#define BASE_NET_CERTIFICATE_H
+
+#include "base/str.h"
+
+#define CERTIFICATE_DAYS_MAX 825u
+
+struct certificate; /* with its private key */
+
+/* Valid from a few minutes ago, for clocks that differ, until `days` from now. Names are host names
+ * that were checked; the first one is the subject too. */
+struct certificate *certificate_new_authority(const char *name, unsigned days,
+					      struct err *e) MUST_CHECK;
+struct certificate *certificate_new_server(const struct certificate *authority,
+					   const char *const *names, size_t count, unsigned days,
+					   struct err *e) MUST_CHECK;
+void certificate_free(struct certificate *c);
+
+/* PEM. The key's buffer is to be wiped. */
+bool certificate_write(const struct certificate *c, struct buf *out, struct err *e) MUST_CHECK;
+bool certificate_write_key(const struct certificate *c, struct buf *out, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sets of IP networks as settings write them: "10.0.0.0/8,192.168.1.7,fd00::/8". Numeric only.
+ */
+#ifndef BASE_NET_CIDR_H
+#define BASE_NET_CIDR_H
+
+#include "base/net/address.h"
+#include "base/str.h"
+
+#define CIDR_NETWORKS_MAX 32
+
+struct cidr_network {
+	uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+	unsigned prefix;   /* bits of bytes that count, 0..128 */
+};
+
+struct cidr_set {
+	struct cidr_network networks[CIDR_NETWORKS_MAX];
+	size_t count;
+};
+
+/*
+ * Addresses and networks, separated by commas or spaces. ERR_CONFIG names what is wrong: no
+ * address, a prefix out of range, bits set behind the prefix, too many.
+ */
+bool cidr_parse(struct cidr_set *set, struct str text, struct err *e) MUST_CHECK;
+
+/* Whether the address lies in one of the networks. IPv4-mapped IPv6 counts as IPv4; unix sockets
+ * lie in none. */
+bool cidr_contains(const struct cidr_set *set, const struct address *a);
+
+/* The same for a numeric IP as text ("10.1.2.3", "::1"); false when it is none. */
+bool cidr_contains_text(const struct cidr_set *set, struct str ip);
+
+/* "10.0.0.0/8,::1": as cidr_parse takes it. */
+void cidr_format(const struct cidr_set *set, struct buf *out);
+
+#endif

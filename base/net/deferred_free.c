@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See reap.h: a list and one deferred call.
+ */
+#include "base/net/deferred_free.h"
+
+static void
+free_entries(void *arg)
+{
+	struct deferred_free_queue *r = arg;
+
+	while (r->entries != NULL) {
+		struct deferred_free_entry *entry = r->entries;
+		r->entries = entry->next;
+		entry->free_fn(entry);
+	}
+}
+
+void
+deferred_free_init(struct deferred_free_queue *r, struct loop *l)
+{
+	r->entries = NULL;
+	loop_defer_init(&r->defer, l, free_entries, r);
+}
+
+void
+deferred_free_fini(struct deferred_free_queue *r)
+{
+	free_entries(r);
+	loop_defer_fini(&r->defer);
+}
+
+void
+deferred_free_add(struct deferred_free_queue *r, struct deferred_free_entry *entry,
+		  void (*free_fn)(struct deferred_free_entry *))
+{
+	err_assert(!deferred_free_is_due(entry));
+	entry->free_fn = free_fn;
+	entry->next = r->entries;
+	r->entries = entry;
+	loop_defer_call(&r->defer);
+}

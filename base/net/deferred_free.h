@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frees objects after the current callback has returned, so that every function on the stack may
+ * still look at an object that was given up below it.
+ */
+#ifndef BASE_NET_DEFERRED_FREE_H
+#define BASE_NET_DEFERRED_FREE_H
+
+#include "base/net/loop.h"
+
+struct deferred_free_entry {
+	struct deferred_free_entry *next;
+	void (*free_fn)(struct deferred_free_entry *entry); /* NULL: not given up */
+};
+
+struct deferred_free_queue {
+	struct loop_defer defer;
+	struct deferred_free_entry *entries;
+};
+
+void deferred_free_init(struct deferred_free_queue *r, struct loop *l);
+void deferred_free_fini(struct deferred_free_queue *r); /* frees what waits */
+
+/* Once per entry: free_fn runs from the loop, or from deferred_free_fini. */
+void deferred_free_add(struct deferred_free_queue *r, struct deferred_free_entry *entry,
+		       void (*free_fn)(struct deferred_free_entry *));
+
+static inline bool
+deferred_free_is_due(const struct deferred_free_entry *entry)
+{
+	return entry->free_fn != NULL;
+}
+
+#endif

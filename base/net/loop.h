@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop: descriptors, timers, signals and deferred calls; the only module that includes
+ * libevent's event headers. Everything is embedded in its owner and lives as long as that does.
+ *
+ * A callback may free its own object: the module does not touch it afterwards.
+ */
+#ifndef BASE_NET_LOOP_H
+#define BASE_NET_LOOP_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/err.h"
+
+struct loop;
+
+/* Also ignores SIGPIPE for the process. */
+struct loop *loop_new(struct err *e) MUST_CHECK;
+void loop_free(struct loop *l);
+
+/* Runs until loop_stop. False when the loop itself fails. */
+bool loop_run(struct loop *l, struct err *e) MUST_CHECK;
+void loop_stop(struct loop *l);
+
+/* For libraries that bring their own events (libevhtp). */
+struct event_base *loop_event_base(struct loop *l);
+
+/* Monotonic milliseconds, read once per round of the loop. */
+uint64_t loop_now_ms(const struct loop *l);
+
+/*
+ * One block of scratch memory that a callback may use until it returns; never two users at once.
+ * Fifteen whole records of TLS. The kernel backs only what is used of it.
+ */
+#define LOOP_SCRATCH_BYTES (15u * 16384u)
+char *loop_scratch(struct loop *l);
+
+/*
+ * The two ends of one pipe, for splice: whoever uses it leaves it empty before it returns. NULL
+ * where there is none, or where it was given up because the kernel does not splice here.
+ */
+#define LOOP_PIPE_BYTES 524288u
+const int *loop_pipe(struct loop *l);
+void loop_pipe_give_up(struct loop *l);
+
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+typedef void loop_io_fn(void *arg, unsigned ready);
+
+/* Readiness of one descriptor, level-triggered. Does not own the descriptor. */
+struct loop_io {
+	struct event read_event;
+	struct event write_event;
+	loop_io_fn *fn;
+	void *arg;
+	unsigned wanted; /* LOOP_READ | LOOP_WRITE */
+};
+
+void loop_io_init(struct loop_io *io, struct loop *l, int fd, loop_io_fn *fn, void *arg);
+void loop_io_fini(struct loop_io *io); /* before the descriptor is closed; twice is fine */
+void loop_io_want(struct loop_io *io, unsigned wanted);
+
+/* Calls fn with LOOP_READ from the loop as if the descriptor were readable: for bytes that wait
+ * above it. */
+void loop_io_poke(struct loop_io *io);
+
+typedef void loop_timer_fn(void *arg);
+
+/*
+ * One deadline. Moving it later or stopping it costs no call into libevent: the event that is armed
+ * fires, sees that its time has not come, and is armed again.
+ */
+struct loop_timer {
+	struct event event;
+	struct loop *loop;
+	loop_timer_fn *fn;
+	void *arg;
+	uint64_t due_ms;   /* 0: stopped */
+	uint64_t armed_ms; /* 0: no event in the loop */
+};
+
+void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn *fn, void *arg);
+void loop_timer_fini(struct loop_timer *t);
+void loop_timer_start(struct loop_timer *t, uint64_t delay_ms); /* replaces the deadline */
+void loop_timer_stop(struct loop_timer *t);
+bool loop_timer_is_running(const struct loop_timer *t);
+
+/* Calls fn from the loop, after the current callback has returned. */
+struct loop_defer {
+	struct event event;
+	loop_timer_fn *fn;
+	void *arg;
+};
+
+void loop_defer_init(struct loop_defer *d, struct loop *l, loop_timer_fn *fn, void *arg);
+void loop_defer_fini(struct loop_defer *d); /* a call that is due is dropped */
+void loop_defer_call(struct loop_defer *d);
+
+typedef void loop_signal_fn(void *arg, int signal_number);
+
+struct loop_signal {
+	struct event event;
+	loop_signal_fn *fn;
+	void *arg;
+};
+
+bool loop_signal_init(struct loop_signal *s, struct loop *l, int signal_number, loop_signal_fn *fn,
+		      void *arg, struct err *e) MUST_CHECK;
+void loop_signal_fini(struct loop_signal *s);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See ports.h.
+ */
+#include "base/net/ports.h"
+
+#include "base/err.h"
+
+bool
+ports_parse_one(struct str text, uint16_t *port)
+{
+	uint64_t number;
+
+	if (str_starts_with(text, STR("0")) || !str_to_u64(text, 1, UINT16_MAX, &number))
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+static bool
+parse_range(struct ports_range *r, struct str text, struct err *e)
+{
+	size_t hyphen = str_find_byte(text, '-');
+
+	if (!ports_parse_one(str_trim(str_take(text, hyphen)), &r->first))
+		return err_set(e, ERR_CONFIG, "it is no port");
+	r->last = r->first;
+	if (hyphen != SIZE_MAX && !ports_parse_one(str_trim(str_skip(text, hyphen + 1)), &r->last))
+		return err_set(e, ERR_CONFIG, "it ends with no port");
+	if (r->last < r->first)
+		return err_set(e, ERR_CONFIG, "it ends before it begins");
+	return true;
+}
+
+bool
+ports_parse(struct ports *p, struct str text, struct err *e)
+{
+	struct str rest = text;
+	struct str part;
+
+	while (str_next(&rest, ',', &part)) {
+		if (p->count == PORTS_RANGES_MAX)
+			return err_set(e, ERR_CONFIG, "more than %d ports and ranges",
+				       PORTS_RANGES_MAX);
+		if (!parse_range(&p->ranges[p->count], str_trim(part), e))
+			return err_wrap(e, "part %zu", p->count + 1);
+		p->count++;
+	}
+	return true;
+}
+
+void
+ports_format(const struct ports *p, struct buf *out)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct ports_range *r = &p->ranges[i];
+
+		buf_addf(out, i == 0 ? "%u" : ",%u", r->first);
+		if (r->last != r->first)
+			buf_addf(out, "-%u", r->last);
+	}
+}
+
+bool
+ports_contain(const struct ports *p, uint16_t port)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (port >= p->ranges[i].first && port <= p->ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* Ranges may overlap, so each is asked. */
+static bool
+can_exclude(const struct ports *p, uint16_t port)
+{
+	size_t more = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct ports_range *r = &p->ranges[i];
+
+		if (r->first == port && r->last == port)
+			return false;
+		more += port > r->first && port < r->last;
+	}
+	return more <= PORTS_RANGES_MAX - p->count;
+}
+
+bool
+ports_exclude(struct ports *p, uint16_t port)
+{
+	if (!can_exclude(p, port))
+		return false;
+	for (size_t i = p->count; i-- > 0;) {
+		struct ports_range *r = &p->ranges[i];
+
+		if (port < r->first || port > r->last)
+			continue;
+		if (port == r->first) {
+			r->first++;
+		} else if (port == r->last) {
+			r->last--;
+		} else {
+			memmove(r + 1, r, (p->count - i) * sizeof(*r));
+			p->count++;
+			r[0].last = (uint16_t)(port - 1);
+			r[1].first = (uint16_t)(port + 1);
+		}
+	}
+	return true;
+}
+
+bool
+ports_split_host(struct str host, uint16_t *port, struct str *rest)
+{
+	size_t hyphen = str_find_byte(host, '-');
+
+	if (hyphen == SIZE_MAX || !ports_parse_one(str_take(host, hyphen), port))
+		return false;
+	*rest = str_skip(host, hyphen + 1);
+	return rest->len > 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP ports as settings list them ("3000,8000-8999") and as host names carry them
+ * ("3000-kiwi.ws.example.com"). A port has one spelling: decimal, 1 to 65535, no leading zero.
+ */
+#ifndef BASE_NET_PORTS_H
+#define BASE_NET_PORTS_H
+
+#include "base/str.h"
+
+#define PORTS_RANGES_MAX 64
+
+struct ports_range {
+	uint16_t first;
+	uint16_t last; /* inclusive */
+};
+
+struct ports {
+	struct ports_range ranges[PORTS_RANGES_MAX];
+	size_t count; /* 0: none */
+};
+
+/* Adds to none. */
+bool ports_parse(struct ports *p, struct str text, struct err *e) MUST_CHECK;
+void ports_format(const struct ports *p, struct buf *out);
+bool ports_contain(const struct ports *p, uint16_t port);
+
+/* Takes port out of the ranges that hold others as well. False, and nothing changed, when it is
+ * listed by itself or the ranges would become too many. */
+bool ports_exclude(struct ports *p, uint16_t port) MUST_CHECK;
+
+bool ports_parse_one(struct str text, uint16_t *port) MUST_CHECK;
+
+/* Splits at the first hyphen only. False when what is before it is no port, or nothing follows. */
+bool ports_split_host(struct str host, uint16_t *port, struct str *rest) MUST_CHECK;
+
+#endif

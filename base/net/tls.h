@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.2 and 1.3 for server connections; the only module that includes libssl.
+ *
+ * A session reads from its socket itself (with read-ahead) and writes records into memory, which
+ * the owner sends: so several records leave in one system call. No renegotiation, no compression,
+ * session tickets with keys of this process, ALPN "http/1.1".
+ */
+#ifndef BASE_NET_TLS_H
+#define BASE_NET_TLS_H
+
+#include "base/str.h"
+
+struct tls_context; /* certificate and key; shared by sessions, counted */
+struct tls_session; /* one connection */
+
+/* PEM files: the chain with the leaf first, and its key. ERR_CONFIG names the file and what is
+ * wrong with it. */
+struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
+				    struct err *e) MUST_CHECK;
+
+/* Reads the files again. On failure the context goes on with what it had. Sessions that exist are
+ * not touched. */
+bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
+void tls_context_free(struct tls_context *c);
+
+/*
+ * For base/http/service, whose library makes the sessions by itself: the context as libssl knows
+ * it, to be given back. It reads no further than it is asked to, as that library needs; do not use
+ * the context for a tls_session then. After a reload it has to be taken again.
+ */
+struct ssl_ctx_st;
+struct ssl_ctx_st *tls_context_lend(struct tls_context *c);
+void tls_context_give_back(struct ssl_ctx_st *lent);
+
+/* notAfter of the leaf, seconds since 1970 UTC. */
+int64_t tls_context_expires_at_s(const struct tls_context *c);
+
+/* Whether clients will find this host name in the leaf. */
+bool tls_context_names(const struct tls_context *c, const char *host);
+
+/* Whether a client can verify by this file: PEM, at least one certificate. ERR_CONFIG names the
+ * file. */
+bool tls_check_authorities(const char *file, struct err *e) MUST_CHECK;
+
+enum tls_result {
+	TLS_DONE,      /* what was asked for happened */
+	TLS_WANT_READ, /* needs the socket to become readable; output may be waiting as well */
+	TLS_CLOSED,    /* close_notify from the peer */
+	TLS_ABORTED,   /* the peer's socket closed without close_notify */
+	TLS_FAILED,    /* fatal; e says why */
+};
+
+struct tls_session *tls_session_new(struct tls_context *c, int fd, struct err *e) MUST_CHECK;
+void tls_session_free(struct tls_session *s);
+
+/* Until TLS_DONE, before any read or write. Send tls_session_output after every call, whatever it
+ * returned. */
+enum tls_result tls_session_handshake(struct tls_session *s, struct err *e) MUST_CHECK;
+
+/* Reads what fits; TLS_DONE with *got > 0. */
+enum tls_result tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got,
+				 struct err *e) MUST_CHECK;
+
+/* Whether a read would yield bytes or an end without the socket becoming readable again. */
+bool tls_session_has_buffered(const struct tls_session *s);
+
+/* Whether the socket may hold more: the last receive filled the room that it had. */
+bool tls_session_may_receive(const struct tls_session *s);
+
+/* Encrypts all of data into the output. False only without memory or when the session has failed.
+ */
+bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MUST_CHECK;
+
+/* Queues close_notify into the output. */
+void tls_session_close(struct tls_session *s);
+
+/* Records to be sent; tls_session_sent drops the first len bytes of them. Call it with 0 as well
+ * when they have to wait: what waits takes no more memory than it needs, and nothing none. */
+struct str tls_session_output(const struct tls_session *s);
+void tls_session_sent(struct tls_session *s, size_t len);
+
+/* Whether the client came with a session of an earlier connection. After the handshake. */
+bool tls_session_is_resumed(const struct tls_session *s);
+
+/* "TLSv1.3" and the cipher's name, for logs. */
+const char *tls_session_version(const struct tls_session *s);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What TLS sessions have in common: certificate, key and settings, in an SSL_CTX by OpenSSL.
+ *
+ * Settings are made once per SSL_CTX; a reload makes a new one, and sessions keep theirs alive.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/net/tls.h"
+#include "base/net/tls_private.h"
+
+/* AES-128 first, as browsers have it: no less safe here, and cheaper than AES-256. */
+#define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
+#define TICKET_KEYS_BYTES 80
+
+bool
+tls_set_library_error(struct err *e, enum err_code code, const char *what)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (ERR_SYSTEM_ERROR(error))
+		reason = strerror(ERR_GET_REASON(error));
+	err_set(e, code, "%s: %s", what, reason == NULL ? "unknown error" : reason);
+	ERR_clear_error();
+	return false;
+}
+
+/* A client that offers protocols must offer ours (RFC 7301 section 3.2). */
+static int
+on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
+	const unsigned char *offered, unsigned offered_len, void *arg)
+{
+	static const unsigned char ours[] = "\x08http/1.1";
+	const unsigned ours_len = sizeof(ours) - 1;
+	unsigned char *found;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&found, chosen_len, ours, ours_len, offered, offered_len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*chosen = found;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* Encrypted keys are not supported; without this OpenSSL would ask on the terminal. */
+static int
+on_password(char *buffer, int size, int for_writing, void *arg)
+{
+	(void)buffer;
+	(void)size;
+	(void)for_writing;
+	(void)arg;
+	return -1;
+}
+
+static bool
+check_readable(const char *file, struct err *e)
+{
+	if (access(file, R_OK) != 0)
+		return err_set(e, ERR_CONFIG, "%s: %s", file, strerror(errno));
+	return true;
+}
+
+static bool
+report_mismatch(const char *cert_file, const char *key_file, struct err *e)
+{
+	ERR_clear_error();
+	return err_set(e, ERR_CONFIG, "%s: is not the key of the certificate in %s", key_file,
+		       cert_file);
+}
+
+static bool
+load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err *e)
+{
+	if (!check_readable(cert_file, e) || !check_readable(key_file, e))
+		return false;
+
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
+		return tls_set_library_error(e, ERR_CONFIG, "no certificate chain in PEM form") ||
+		       err_wrap(e, "%s", cert_file);
+	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+		if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
+			return report_mismatch(cert_file, key_file, e);
+		return tls_set_library_error(e, ERR_CONFIG,
+					     "no unencrypted private key in PEM form") ||
+		       err_wrap(e, "%s", key_file);
+	}
+	if (SSL_CTX_check_private_key(ctx) != 1)
+		return report_mismatch(cert_file, key_file, e);
+	return true;
+}
+
+static bool
+configure(SSL_CTX *ctx)
+{
+	static const unsigned char id[] = "workspace-proxy";
+
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_default_passwd_cb(ctx, on_password);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, CIPHERSUITES) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
+	       SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1;
+}
+
+static SSL_CTX *
+ssl_ctx_new(const char *cert_file, const char *key_file, struct err *e)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL || !configure(ctx)) {
+		tls_set_library_error(e, ERR_MEMORY, "TLS can't be set up");
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	if (!load_pair(ctx, cert_file, key_file, e)) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	return ctx;
+}
+
+static int64_t
+expiry_of(SSL_CTX *ctx)
+{
+	const X509 *leaf = SSL_CTX_get0_certificate(ctx);
+	struct tm end;
+
+	if (leaf == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) != 1)
+		return 0;
+	return (int64_t)timegm(&end);
+}
+
+struct tls_context *
+tls_context_new(const char *cert_file, const char *key_file, struct err *e)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for TLS");
+		return NULL;
+	}
+	c->cert_file = strdup(cert_file);
+	c->key_file = strdup(key_file);
+	c->bio_method = tls_session_bio_method_new();
+	if (c->cert_file == NULL || c->key_file == NULL || c->bio_method == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for TLS");
+		goto failed;
+	}
+	c->ssl_ctx = ssl_ctx_new(cert_file, key_file, e);
+	if (c->ssl_ctx == NULL)
+		goto failed;
+	c->expires_at_s = expiry_of(c->ssl_ctx);
+	return c;
+
+failed:
+	tls_context_free(c);
+	return NULL;
+}
+
+/* Tickets that are out there go on working. */
+static bool
+copy_ticket_keys(SSL_CTX *from, SSL_CTX *to)
+{
+	unsigned char keys[TICKET_KEYS_BYTES];
+	bool ok = SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1 &&
+		  SSL_CTX_set_tlsext_ticket_keys(to, keys, sizeof(keys)) == 1;
+
+	explicit_bzero(keys, sizeof(keys));
+	ERR_clear_error();
+	return ok;
+}
+
+bool
+tls_context_reload(struct tls_context *c, struct err *e)
+{
+	SSL_CTX *fresh = ssl_ctx_new(c->cert_file, c->key_file, e);
+
+	if (fresh == NULL)
+		return false;
+	if (!copy_ticket_keys(c->ssl_ctx, fresh)) {
+		SSL_CTX_free(fresh);
+		return err_set(e, ERR_MEMORY, "session ticket keys can't be kept");
+	}
+	SSL_CTX_free(c->ssl_ctx);
+	c->ssl_ctx = fresh;
+	c->expires_at_s = expiry_of(fresh);
+	return true;
+}
+
+void
+tls_context_free(struct tls_context *c)
+{
+	if (c == NULL)
+		return;
+	SSL_CTX_free(c->ssl_ctx);
+	BIO_meth_free(c->bio_method);
+	free(c->cert_file);
+	free(c->key_file);
+	free(c);
+}
+
+struct ssl_ctx_st *
+tls_context_lend(struct tls_context *c)
+{
+	SSL_CTX_set_read_ahead(c->ssl_ctx, 0);
+	err_assert(SSL_CTX_up_ref(c->ssl_ctx) == 1);
+	return c->ssl_ctx;
+}
+
+void
+tls_context_give_back(struct ssl_ctx_st *lent)
+{
+	SSL_CTX_free(lent);
+}
+
+int64_t
+tls_context_expires_at_s(const struct tls_context *c)
+{
+	return c->expires_at_s;
+}
+
+bool
+tls_context_names(const struct tls_context *c, const char *host)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(c->ssl_ctx);
+
+	return leaf != NULL && X509_check_host(leaf, host, strlen(host), 0, NULL) == 1;
+}
+
+bool
+tls_check_authorities(const char *file, struct err *e)
+{
+	ERR_clear_error();
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	bool ok = ctx != NULL && SSL_CTX_load_verify_file(ctx, file) == 1;
+
+	if (!ok)
+		(void)(tls_set_library_error(e, ERR_CONFIG, "no authorities") ||
+		       err_wrap(e, "%s", file));
+	SSL_CTX_free(ctx);
+	return ok;
+}

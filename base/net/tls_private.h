@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What contexts and sessions of TLS share: for base/net/tls_context.c and base/net/tls_session.c
+ * only.
+ */
+#ifndef BASE_NET_TLS_PRIVATE_H
+#define BASE_NET_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+
+struct tls_context {
+	SSL_CTX *ssl_ctx;
+	BIO_METHOD *bio_method;
+	char *cert_file;
+	char *key_file;
+	int64_t expires_at_s;
+};
+
+/* The reason that OpenSSL gives for what just failed, into e. Always false. */
+bool tls_set_library_error(struct err *e, enum err_code code, const char *what);
+
+/* How sessions receive and send. NULL without memory; BIO_meth_free frees it. */
+BIO_METHOD *tls_session_bio_method_new(void) MUST_CHECK;
+
+#endif

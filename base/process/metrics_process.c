@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See metrics_process.h. Reads /proc/self, which works for a process that others may not look at,
+ * too. These reads do not block: the kernel makes the text as it is read.
+ */
+#include "base/process/metrics_process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STAT_MAX_BYTES 2048
+
+struct process_metrics {
+	uint64_t build_info[1];
+	uint64_t cpu_us;
+	int64_t resident_bytes;
+	int64_t virtual_bytes;
+	int64_t open_fds;
+	int64_t max_fds;
+	int64_t threads;
+	int64_t start_time_us;
+};
+
+static const char *const version_values[] = {VERSION};
+static const char *const sources[] = {"all", NULL};
+
+#define FIELD(field) METRICS_FIELD(struct process_metrics, field)
+static const struct metrics_family families[] = {
+	{.name = "workspace_proxy_build_info",
+	 .type = METRICS_GAUGE,
+	 FIELD(build_info),
+	 .labels = {METRICS_LABEL("version", version_values)},
+	 .help = "Always 1; its label says which version runs."},
+	{.name = "process_cpu_seconds_total",
+	 .type = METRICS_COUNTER,
+	 .unit = METRICS_MICROSECONDS,
+	 FIELD(cpu_us),
+	 .help = "User and system CPU time spent, in seconds."},
+	{.name = "process_resident_memory_bytes",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(resident_bytes),
+	 .help = "Resident memory size in bytes."},
+	{.name = "process_virtual_memory_bytes",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(virtual_bytes),
+	 .help = "Virtual memory size in bytes."},
+	{.name = "process_open_fds",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(open_fds),
+	 .help = "Number of open file descriptors."},
+	{.name = "process_max_fds",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(max_fds),
+	 .help = "Maximum number of open file descriptors."},
+	{.name = "process_threads",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(threads),
+	 .help = "Number of threads of the process."},
+	{.name = "process_start_time_seconds",
+	 .type = METRICS_GAUGE,
+	 .unit = METRICS_MICROSECONDS,
+	 .omits_zero = true,
+	 FIELD(start_time_us),
+	 .help = "Start time of the process since 1970-01-01 UTC, in seconds."},
+};
+
+const struct metrics_table metrics_process_table = {
+	.heading = "The process",
+	.families = families,
+	.count = sizeof(families) / sizeof(families[0]),
+	.sources = sources,
+};
+
+static uint64_t
+timeval_us(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * 1000000u + (uint64_t)t->tv_usec;
+}
+
+static void
+read_usage(struct process_metrics *m)
+{
+	struct rusage usage;
+	struct rlimit limit;
+
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		m->cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		m->max_fds = limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
+}
+
+/* proc_pid_stat(5): fields from the third one on, behind the name in parentheses. */
+static void
+read_stat_fields(struct str fields, struct process_metrics *m)
+{
+	long page_bytes = sysconf(_SC_PAGESIZE);
+	struct str field;
+	uint64_t value;
+
+	for (unsigned number = 3; number <= 24 && str_next(&fields, ' ', &field); number++) {
+		if (!str_to_u64(field, 0, INT64_MAX / 4096, &value))
+			continue;
+		if (number == 20)
+			m->threads = (int64_t)value;
+		else if (number == 23)
+			m->virtual_bytes = (int64_t)value;
+		else if (number == 24 && page_bytes > 0)
+			m->resident_bytes = (int64_t)value * page_bytes;
+	}
+}
+
+static void
+read_stat(struct process_metrics *m)
+{
+	char text[STAT_MAX_BYTES];
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return;
+	got = read(fd, text, sizeof(text));
+	(void)close(fd);
+	for (ssize_t i = got - 1; i > 0; i--) /* a name may hold parentheses, too */
+		if (text[i] == ')') {
+			struct str all = {text, (size_t)got};
+			read_stat_fields(str_trim(str_skip(all, (size_t)i + 1)), m);
+			return;
+		}
+}
+
+static void
+count_descriptors(struct process_metrics *m)
+{
+	DIR *d = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (d == NULL)
+		return;
+	m->open_fds = -1;		     /* the one that reads */
+	while ((entry = readdir(d)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+		m->open_fds += entry->d_name[0] != '.';
+	(void)closedir(d);
+}
+
+void
+metrics_process_init(struct metrics_process *p)
+{
+	struct timespec now;
+
+	*p = (struct metrics_process){.started_us = 0};
+	if (clock_gettime(CLOCK_REALTIME, &now) == 0)
+		p->started_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void
+metrics_process_write(const struct metrics_process *p, struct buf *out)
+{
+	struct process_metrics m = {.build_info = {1}, .start_time_us = p->started_us};
+
+	read_usage(&m);
+	read_stat(&m);
+	count_descriptors(&m);
+	metrics_write(&metrics_process_table, &m, 1, out);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel says of this process, under the names that Prometheus' own libraries use, and
+ * which program it is.
+ */
+#ifndef BASE_PROCESS_METRICS_PROCESS_H
+#define BASE_PROCESS_METRICS_PROCESS_H
+
+#include "base/metrics.h"
+
+extern const struct metrics_table metrics_process_table;
+
+/* Taken once, so that the start does not move with corrections of the clock. */
+struct metrics_process {
+	int64_t started_us; /* since 1970 UTC */
+};
+void metrics_process_init(struct metrics_process *p);
+
+/* Appends the figures of this moment. What can't be read (no /proc) is left out. */
+void metrics_process_write(const struct metrics_process *p, struct buf *out);
+
+#endif

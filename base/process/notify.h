@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tells a service manager how the process is: ready, reloading, stopping, still alive. The protocol
+ * is systemd's (sd_notify(3)): datagrams to the unix socket that NOTIFY_SOCKET names, which is a
+ * path or, with @ in front, an abstract name.
+ *
+ * Nothing here waits, and a manager that does not listen is no error but a line in the log.
+ */
+#ifndef BASE_PROCESS_NOTIFY_H
+#define BASE_PROCESS_NOTIFY_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/net/loop.h"
+
+struct notify {
+	struct sockaddr_un address;
+	socklen_t address_len;
+	int fd; /* -1: nobody wants to know */
+	bool failed;
+	uint64_t alive_every_ms; /* 0: no watchdog */
+	struct loop_timer alive;
+};
+
+/* What the manager put into our environment; any may be NULL. */
+struct notify_environment {
+	const char *socket;	  /* NOTIFY_SOCKET */
+	const char *watchdog_us;  /* WATCHDOG_USEC: it wants a sign of life this often */
+	const char *watchdog_pid; /* WATCHDOG_PID: of this process */
+};
+
+/* On error nobody is told anything, and n can be used all the same. */
+bool notify_init(struct notify *n, struct loop *l, const struct notify_environment *environment,
+		 struct err *e) MUST_CHECK;
+void notify_fini(struct notify *n);
+
+/* Also says status, one line for people, and starts the signs of life. */
+void notify_ready(struct notify *n, const char *status);
+
+/* To be followed by notify_ready. */
+void notify_reloading(struct notify *n);
+
+/* The end has begun and takes at most timeout_ms. */
+void notify_stopping(struct notify *n, uint64_t timeout_ms);
+
+#endif

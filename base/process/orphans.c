@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See orphans.h. SIGCHLD says that somebody ended, not who and not how many: each time the kernel
+ * is asked until it knows no more, at most BATCH in a row. It always names the same one first, so
+ * behind a child of our own the rest waits until that one has been collected.
+ */
+#include "base/process/orphans.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/log/log.h"
+
+#define BATCH	      64u
+#define OURS_DELAY_MS 100u
+
+/* Somebody who has ended and was not collected, or 0. */
+static pid_t
+next_ended(void)
+{
+	siginfo_t info = {.si_pid = 0};
+	int result;
+
+	do
+		result = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? 0 : info.si_pid;
+}
+
+static void
+collect(void *arg)
+{
+	struct orphans *o = arg;
+	pid_t pid;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		pid = next_ended();
+		if (pid == 0)
+			return;
+		if (o->is_ours(pid, o->arg)) {
+			loop_timer_start(&o->again, OURS_DELAY_MS);
+			return;
+		}
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			o->collected++;
+		log_debug(NULL, "orphan collected", log_int("pid", pid));
+	}
+	loop_timer_start(&o->again, 0);
+}
+
+static void
+on_child_ended(void *arg, int signal_number)
+{
+	(void)signal_number;
+	collect(arg);
+}
+
+bool
+orphans_start(struct orphans *o, struct loop *l, orphans_is_ours_fn *is_ours, void *arg,
+	      struct err *e)
+{
+	*o = (struct orphans){.is_ours = is_ours, .arg = arg};
+	loop_timer_init(&o->again, l, collect, o);
+	if (!loop_signal_init(&o->signal, l, SIGCHLD, on_child_ended, o, e))
+		return false;
+	/* Who ended before. */
+	loop_timer_start(&o->again, 0);
+	return true;
+}
+
+void
+orphans_fini(struct orphans *o)
+{
+	loop_signal_fini(&o->signal);
+	loop_timer_fini(&o->again);
+}

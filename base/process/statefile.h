@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One small file of state in a directory, replaced as a whole.
+ *
+ * Whoever reads it finds the old content or the new one, whatever happens in between: a killed
+ * process, a full disk, a power cut. What the bytes mean, and that nobody else reads them, is the
+ * caller's business.
+ */
+#ifndef BASE_PROCESS_STATEFILE_H
+#define BASE_PROCESS_STATEFILE_H
+
+#include "base/net/loop.h"
+#include "base/str.h"
+
+#define STATEFILE_NAME_MAX 64
+
+struct statefile;
+
+/* From the loop, once for every statefile_replace. NULL: the new content is on the disk. */
+typedef void statefile_done_fn(const struct err *e, void *arg);
+
+struct statefile_options {
+	const char *directory; /* exists */
+	const char *name;      /* at most STATEFILE_NAME_MAX bytes, without '/' */
+	statefile_done_fn *done;
+	void *arg;
+};
+
+/* ERR_CONFIG when another process has it open. The directory must exist. */
+struct statefile *statefile_open(struct loop *l, const struct statefile_options *options,
+				 struct err *e) MUST_CHECK;
+
+/* Waits for a replacement under way, then replaces the content once more by *last (wiped) unless
+ * that is NULL or empty; done does not run. */
+void statefile_close(struct statefile *f, struct buf *last);
+
+/* Appends the content to out, whose maximum bounds it (ERR_LIMIT). ERR_NOT_FOUND: no such file. */
+bool statefile_read(const struct statefile *f, struct buf *out, struct err *e) MUST_CHECK;
+
+/* Renames the file to "<name>.corrupt-<seconds since 1970>" (aside, when given, gets that name). */
+bool statefile_set_aside(const struct statefile *f, char *aside, size_t size,
+			 struct err *e) MUST_CHECK;
+
+/*
+ * Takes the bytes, which are wiped afterwards; mode 0600. One at a time: not while it is busy.
+ * Returns at once: a helper thread writes, as an fsync may take long on a cluster's volumes, and
+ * every WebSocket of the workspace would stand still meanwhile.
+ */
+void statefile_replace(struct statefile *f, struct buf *content);
+bool statefile_is_busy(const struct statefile *f);
+
+#endif

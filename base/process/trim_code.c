@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See resident.h. smaps(5) tells which mappings are of files, can't be written to, and hold no page
+ * of our own: where a debugger, a tracer or the loader has written, or somebody has moved code
+ * elsewhere, pages can't be had again, and they are left alone.
+ */
+#include "base/process/trim_code.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LINE_MAX_BYTES 512
+
+struct mapping {
+	uintptr_t start;
+	uintptr_t end;
+	bool is_code; /* or constants: a file's, not to be written to */
+};
+
+/* False, and *m as it was, for any line but that which a mapping begins with. */
+static bool
+read_mapping(const char *line, struct mapping *m)
+{
+	struct mapping found;
+	char permissions[5];
+	unsigned long inode;
+
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &found.start, &found.end,
+		   permissions, &inode) != 4)
+		return false;
+	found.is_code = inode != 0 && permissions[1] != 'w' && permissions[3] == 'p';
+	*m = found;
+	return true;
+}
+
+static size_t
+drop(const struct mapping *m)
+{
+	size_t size = m->end - m->start;
+	void *start;
+
+	memcpy(&start, &m->start, sizeof(start));
+	return madvise(start, size, MADV_DONTNEED) == 0 ? size : 0;
+}
+
+size_t
+trim_code(void)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	struct mapping mapping = {.is_code = false};
+	char line[LINE_MAX_BYTES];
+	size_t dropped = 0;
+	unsigned long own_kib;
+
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (read_mapping(line, &mapping))
+			continue;
+		if (mapping.is_code && sscanf(line, "Anonymous: %lu", &own_kib) == 1 &&
+		    own_kib == 0)
+			dropped += drop(&mapping);
+	}
+	(void)fclose(file);
+	return dropped;
+}

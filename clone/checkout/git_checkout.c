@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From HEAD to files: by git_files.c, or by libgit2 where attributes, submodules or the file system
+ * ask for more.
+ */
+#include "clone/git/git_steps.h"
+
+static void
+on_checkout(const char *path, size_t done, size_t total, void *arg)
+{
+	struct transfer *t = arg;
+
+	(void)path;
+	t->progress.files_done = done;
+	t->progress.files_total = total;
+	(void)git_steps_report(t, CLONE_CHECKOUT);
+}
+
+bool
+git_checkout_run(struct transfer *t)
+{
+	git_checkout_options options;
+	int code;
+
+	if (git_repository_head_unborn(t->repository) == 1)
+		return true;
+	if (!git_tree_check(t))
+		return false;
+	if (git_files_can_write(t))
+		return git_files_write(t);
+	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
+	options.checkout_strategy = GIT_CHECKOUT_SAFE;
+	/* Nothing else could ask for one; libgit2 would look for that above every single file. */
+	options.disable_filters = !t->has_attributes;
+	options.progress_cb = on_checkout;
+	options.progress_payload = t;
+	code = git_checkout_head(t->repository, &options);
+	return code == 0 || git_steps_fail(t, code, "checkout");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names in a repository's trees that must not become files: those that some file system takes for
+ * ".git", however they are spelled, and those that lead somewhere else. Pure functions.
+ */
+#ifndef CLONE_CHECKOUT_PATH_CHECK_H
+#define CLONE_CHECKOUT_PATH_CHECK_H
+
+#include "base/str.h"
+
+/*
+ * NULL for a name that may be written; else what is wrong with it. Refused on every system, since a
+ * volume may be of any: "", ".", "..", names with '/', and ".git" in any case, with code points
+ * that HFS+ ignores, with dots, spaces or a stream (":…") behind it, or as NTFS's short name;
+ * between backslashes as well.
+ */
+const char *path_check_name(struct str name);
+
+/* Whether the name is ".gitmodules" in one of those spellings: as a link it is refused. */
+bool path_check_is_gitmodules(struct str name);
+
+#endif

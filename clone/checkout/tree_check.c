@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A look at the tree that is to be checked out, before the first file is written: how many files,
+ * how deep, and whether a name in it would become something else than a file of the repository.
+ */
+#include "clone/checkout/path_check.h"
+#include "clone/git/git_steps.h"
+#include "clone/git/gitmodules.h"
+
+/* A few hundred objects can describe billions of files, or folders without end. */
+#define PATH_BYTES_MAX	     4000u
+#define FOLDERS_MAX	     (PATH_BYTES_MAX / 2)
+#define ATTRIBUTES_MAX_BYTES (1024u * 1024u)
+
+struct folder {
+	git_tree *tree;
+	size_t next; /* entry */
+	size_t path; /* length of the path to it */
+};
+
+struct walk {
+	struct transfer *transfer;
+	git_odb *odb;
+	struct folder folders[FOLDERS_MAX]; /* from the root to where we are */
+	size_t depth;
+	size_t files;
+	struct buf path;
+};
+
+static bool
+refuse(struct walk *w, const git_tree_entry *entry, const char *why)
+{
+	return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED, "\"%.*s%.*s\" %s",
+			   STR_FMT(str_take(buf_view(&w->path), 200)),
+			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), why);
+}
+
+/* Whether git-lfs would have to fetch content: said in a .gitattributes. */
+static void
+note_attributes(struct walk *w, const git_tree_entry *entry)
+{
+	git_blob *blob = NULL;
+
+	if (w->transfer->progress.notes & CLONE_NOTE_LFS ||
+	    git_tree_entry_type(entry) != GIT_OBJECT_BLOB ||
+	    git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
+		return;
+	if (git_blob_rawsize(blob) <= ATTRIBUTES_MAX_BYTES &&
+	    str_find((struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)},
+		     STR("filter=lfs")) != SIZE_MAX)
+		w->transfer->progress.notes |= CLONE_NOTE_LFS;
+	git_blob_free(blob);
+}
+
+/* libgit2 looks into it at checkout, and follows its includes: to a pipe, or a file without end. */
+static bool
+check_gitmodules(struct walk *w, const git_tree_entry *entry)
+{
+	git_blob *blob = NULL;
+	bool ok;
+
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+		return refuse(w, entry, "is a link");
+	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		return true;
+	if (git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
+		return refuse(w, entry, "can't be read");
+	ok = git_blob_rawsize(blob) <= GITMODULES_MAX_BYTES &&
+	     !gitmodules_has_include(
+		     (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)});
+	git_blob_free(blob);
+	return ok || refuse(w, entry, "is too large, or includes other files");
+}
+
+/* Whether it comes after the one before it as git sorts a tree: folders as if they ended in '/'. */
+static bool
+is_after(const git_tree_entry *before, const git_tree_entry *entry)
+{
+	const char *a = git_tree_entry_name(before);
+	const char *b = git_tree_entry_name(entry);
+	size_t a_len = strlen(a);
+	size_t b_len = strlen(b);
+	size_t len = a_len < b_len ? a_len : b_len;
+	int order = memcmp(a, b, len);
+	int a_next = (unsigned char)a[len];
+	int b_next = (unsigned char)b[len];
+
+	if (a_next == 0 && git_tree_entry_type(before) == GIT_OBJECT_TREE)
+		a_next = '/';
+	if (b_next == 0 && git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+		b_next = '/';
+	return order < 0 || (order == 0 && a_next < b_next);
+}
+
+/* libgit2 has a file in memory as a whole; a few KiB can describe one of many GiB. */
+static bool
+check_size(struct walk *w, const git_tree_entry *entry)
+{
+	struct transfer *t = w->transfer;
+	git_object_t type;
+	size_t size = 0;
+	int code;
+
+	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		return true;
+	code = git_odb_read_header(&size, &type, w->odb, git_tree_entry_id(entry));
+	if (code < 0)
+		return git_steps_fail(t, code, "read a file's size");
+	return size <= t->request->file_bytes_max ||
+	       failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+			   "\"%.*s%.*s\" has %zu bytes, more than the %llu of CLONE_FILE_BYTES_MAX",
+			   STR_FMT(str_take(buf_view(&w->path), 200)),
+			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), size,
+			   (unsigned long long)t->request->file_bytes_max);
+}
+
+/* What decides how it is checked out. */
+static void
+note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
+{
+	/* The walk has gone on to the next already. */
+	size_t next = w->folders[w->depth - 1].next;
+
+	if (git_tree_entry_type(entry) == GIT_OBJECT_COMMIT)
+		w->transfer->has_submodules = true;
+	if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
+		w->transfer->files++;
+	if (next > 1 && !is_after(git_tree_entry_byindex(tree, next - 2), entry))
+		w->transfer->is_sorted = false;
+}
+
+static bool
+check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
+{
+	const char *name = git_tree_entry_name(entry);
+	const char *wrong = path_check_name(str_from(name));
+	const git_tree_entry *found;
+
+	if (wrong != NULL)
+		return refuse(w, entry, wrong);
+	/* A link and a folder of one name: what is in the folder would be written elsewhere. */
+	found = git_tree_entry_byname(tree, name);
+	if (found != NULL && found != entry)
+		return refuse(w, entry, "is there twice");
+	if (!check_size(w, entry))
+		return false;
+	if (path_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
+		return false;
+	if (++w->files > w->transfer->request->files_max)
+		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
+				   "more files than the %llu of CLONE_FILES_MAX",
+				   (unsigned long long)w->transfer->request->files_max);
+	if (w->path.len + strlen(name) > PATH_BYTES_MAX)
+		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
+				   "a path of more than %u bytes", PATH_BYTES_MAX);
+	if (strcmp(name, ".gitattributes") == 0) {
+		w->transfer->has_attributes = true;
+		note_attributes(w, entry);
+	}
+	note_kind(w, tree, entry);
+	return true;
+}
+
+static bool
+enter(struct walk *w, const git_oid *id, const char *name)
+{
+	git_tree *tree = NULL;
+	int code = git_tree_lookup(&tree, w->transfer->repository, id);
+
+	if (code < 0)
+		return git_steps_fail(w->transfer, code, "read a tree");
+	w->folders[w->depth++] = (struct folder){.tree = tree, .path = w->path.len};
+	if (name[0] != '\0' && !buf_addf(&w->path, "%s/", name))
+		return failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	return true;
+}
+
+static void
+leave(struct walk *w)
+{
+	struct folder *last = &w->folders[--w->depth];
+
+	git_tree_free(last->tree);
+	w->path.len = last->path;
+}
+
+static bool
+walk_all(struct walk *w)
+{
+	while (w->depth > 0) {
+		struct folder *last = &w->folders[w->depth - 1];
+		const git_tree_entry *entry = git_tree_entry_byindex(last->tree, last->next++);
+
+		if (entry == NULL) {
+			leave(w);
+			continue;
+		}
+		if (!check_entry(w, last->tree, entry))
+			return false;
+		if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
+			continue;
+		if (w->depth == FOLDERS_MAX)
+			return refuse(w, entry, "lies too deep");
+		if (!enter(w, git_tree_entry_id(entry), git_tree_entry_name(entry)))
+			return false;
+	}
+	return true;
+}
+
+bool
+git_tree_check(struct transfer *t)
+{
+	struct walk w = {.transfer = t};
+	git_object *tree = NULL;
+	int code = git_revparse_single(&tree, t->repository, "HEAD^{tree}");
+	bool ok;
+
+	t->is_sorted = true;
+	t->files = 0;
+	if (code == 0)
+		code = git_repository_odb(&w.odb, t->repository);
+	if (code < 0) {
+		git_object_free(tree);
+		return git_steps_fail(t, code, "read the tree");
+	}
+	buf_init(&w.path, PATH_BYTES_MAX + 512);
+	ok = enter(&w, git_object_id(tree), "") && walk_all(&w);
+	while (w.depth > 0)
+		leave(&w);
+	buf_fini(&w.path);
+	git_odb_free(w.odb);
+	git_object_free(tree);
+	return ok;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How far a clone is, as everybody is told: pages, the event stream, metrics and the log.
+ */
+#ifndef CLONE_CLONE_PROGRESS_H
+#define CLONE_CLONE_PROGRESS_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum clone_phase {
+	CLONE_OFF,     /* nothing to clone */
+	CLONE_WAITING, /* for a user's token */
+	CLONE_CONNECTING,
+	CLONE_RECEIVING,
+	CLONE_RESOLVING, /* deltas */
+	CLONE_CHECKOUT,
+	CLONE_DONE, /* cloned, or a repository was there already */
+	CLONE_FAILED,
+};
+
+enum clone_problem {
+	CLONE_PROBLEM_NONE,
+	CLONE_PROBLEM_TOKEN,	   /* 401: the token is wrong, expired or lacks the scope */
+	CLONE_PROBLEM_NO_ACCESS,   /* 403 */
+	CLONE_PROBLEM_NOT_FOUND,   /* 404, or GitLab hides it */
+	CLONE_PROBLEM_REF,	   /* no such branch or tag */
+	CLONE_PROBLEM_UNREACHABLE, /* resolve, connect, reset, 5xx */
+	CLONE_PROBLEM_TLS,
+	CLONE_PROBLEM_STALLED,
+	CLONE_PROBLEM_DISK_FULL,
+	CLONE_PROBLEM_NOT_EMPTY,  /* the target holds something that is no repository */
+	CLONE_PROBLEM_PERMISSION, /* the target can't be written */
+	CLONE_PROBLEM_REFUSED,	  /* a repository or an address that we don't clone */
+	CLONE_PROBLEM_INTERNAL,
+	CLONE_PROBLEM_OTHER_REPOSITORY, /* the target holds a clone of something else */
+};
+
+/* What is worth saying about a clone that succeeded; bits. */
+enum clone_note {
+	CLONE_NOTE_FOUND = 1,	    /* a repository was there already */
+	CLONE_NOTE_CLOSED = 2,	    /* ... and git does not open it */
+	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER says that it was cloned before */
+	CLONE_NOTE_LFS = 8,	    /* files of LFS are pointers still */
+	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
+};
+
+/* What comes after a clone with a depth that is done, while people work in it. */
+enum clone_history_state {
+	CLONE_HISTORY_NONE, /* nothing is to come */
+	CLONE_HISTORY_COMING,
+	CLONE_HISTORY_COMPLETE,
+	CLONE_HISTORY_MISSING, /* could not be had; tried again at the next start */
+};
+
+struct clone_history {
+	enum clone_history_state state;
+	uint64_t objects_done, objects_total;
+	uint64_t bytes; /* received; 0: the server has not begun to answer */
+};
+
+struct clone_progress {
+	enum clone_phase phase;
+	uint64_t objects_done, objects_total;
+	uint64_t deltas_done, deltas_total;
+	uint64_t files_done, files_total;
+	uint64_t bytes;	      /* received */
+	uint64_t bytes_per_s; /* over the last seconds */
+	uint64_t left_s;      /* about what is left of this phase; 0: unknown */
+	unsigned attempt;     /* 0: the first one */
+	int64_t started_at_s; /* wall clock; 0: not started */
+	int64_t ended_at_s;
+	unsigned percent; /* of the whole, monotonic */
+	enum clone_problem problem;
+	unsigned notes;		      /* enum clone_note */
+	struct clone_history history; /* once the phase is CLONE_DONE */
+	bool can_retry;
+	bool can_stop;	   /* within the worker: see clone/git_clone.h */
+	char message[512]; /* plain words for people: what happens, or what went wrong and what to
+			      do */
+};
+
+/* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the log. */
+bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
+const char *clone_phase_name(enum clone_phase phase);
+const char *clone_problem_name(enum clone_problem problem);
+const char *clone_history_name(enum clone_history_state state); /* "coming" */
+
+#endif

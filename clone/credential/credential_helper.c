@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy credential`: runs in the workspace, as git's child; asks the sidecar and passes
+ * its answer on. It knows nothing but the socket's path, and a token passes through one buffer that
+ * is wiped.
+ *
+ * Where git would prompt in vain (nobody is signed in, the sidecar does not answer) it tells the
+ * person why and git to quit. For other hosts it says nothing, so that git goes on to its other
+ * helpers.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "clone/credential/credential.h"
+
+#define PREFIX	       "WORKSPACE_PROXY_"
+#define SEND_TIMEOUT_S 10
+#define WAIT_MS	       (CREDENTIAL_ANSWER_MS + 5000u)
+#define INPUT_MAX      65536u /* git passes what the server's WWW-Authenticate fields said */
+#define SENTENCE_MAX   512
+
+enum { EXIT_DONE = 0, EXIT_NOT_ASKED = 1, EXIT_USAGE = 2 };
+
+struct helper {
+	enum credential_operation operation;
+	struct sockaddr_un address;
+	struct buf input; /* git's */
+	struct buf line;  /* to the sidecar, then from it, then to git */
+};
+
+static int
+print_usage(FILE *out, int code)
+{
+	(void)fputs(
+		"usage: workspace-proxy credential [--socket PATH] get|store|erase\n"
+		"\n"
+		"A git credential helper (gitcredentials(7)) that asks the workspace's sidecar\n"
+		"for an access token of whoever is signed in. PATH is the sidecar's\n"
+		"CREDENTIAL_SOCKET; without it " PREFIX "CREDENTIAL_SOCKET counts, then\n"
+		"credential.sock in " PREFIX "STATE_DIR.\n"
+		"\n"
+		"Exit codes: 0 done, or nothing to say; 1 the sidecar can't be asked; 2 command\n"
+		"line.\n",
+		out);
+	return code;
+}
+
+/* What a terminal gets: one line of printable ASCII. */
+static void
+tell(struct str sentence)
+{
+	char text[SENTENCE_MAX] = "";
+	size_t len = sentence.len < sizeof(text) ? sentence.len : sizeof(text);
+
+	for (size_t i = 0; i < len; i++) {
+		bool is_plain = sentence.data[i] >= 0x20 && sentence.data[i] < 0x7f;
+		text[i] = '?';
+		if (is_plain)
+			text[i] = sentence.data[i];
+	}
+	(void)fprintf(stderr, "workspace-proxy: %.*s\n", (int)len, text);
+}
+
+static bool
+write_all(int fd, struct str data)
+{
+	while (data.len > 0) {
+		ssize_t n = write(fd, data.data, data.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data = str_skip(data, (size_t)n);
+	}
+	return true;
+}
+
+/* git does not prompt then, nor ask anybody else. */
+static int
+quit(const struct helper *h, struct str why)
+{
+	if (h->operation != CREDENTIAL_GET)
+		return EXIT_DONE;
+	tell(why);
+	return write_all(STDOUT_FILENO, STR("quit=1\n\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
+}
+
+static bool
+set_address(struct helper *h, const char *directory, const char *name)
+{
+	char *out = h->address.sun_path;
+	size_t size = sizeof(h->address.sun_path);
+	int len = snprintf(out, size, "%s%s%s", directory, directory[0] == '\0' ? "" : "/", name);
+
+	h->address.sun_family = AF_UNIX;
+	return len > 0 && (size_t)len < size;
+}
+
+static bool
+find_socket(struct helper *h, const char *option)
+{
+	const char *path = option != NULL ? option : getenv(PREFIX "CREDENTIAL_SOCKET");
+	const char *directory = getenv(PREFIX "STATE_DIR");
+
+	if (path != NULL && path[0] != '\0')
+		return set_address(h, "", path);
+	return directory != NULL && directory[0] != '\0' &&
+	       set_address(h, directory, CREDENTIAL_SOCKET_NAME);
+}
+
+/* Reads up to the empty line, or to the end. */
+static bool
+read_input(struct buf *b)
+{
+	while (credential_message_len(buf_view(b)) == 0) {
+		ssize_t n;
+
+		if (b->len == b->max)
+			return false;
+		n = read(STDIN_FILENO, b->data + b->len, b->max - b->len);
+		if (n == 0)
+			return true;
+		if (n > 0)
+			b->len += (size_t)n;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+static int
+connect_sidecar(const struct helper *h)
+{
+	const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&h->address, sizeof(h->address)) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Until the sidecar closes, the message is whole, or time is up. */
+static void
+read_answer(int fd, struct buf *b)
+{
+	uint64_t end_ms = clock_monotonic_ms() + WAIT_MS;
+
+	buf_clear(b);
+	while (credential_message_len(buf_view(b)) == 0 && b->len < b->max) {
+		uint64_t now_ms = clock_monotonic_ms();
+		struct pollfd polled = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		if (now_ms >= end_ms || poll(&polled, 1, (int)(end_ms - now_ms)) == 0)
+			return;
+		n = recv(fd, b->data + b->len, b->max - b->len, MSG_DONTWAIT);
+		if (n > 0)
+			b->len += (size_t)n;
+		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+			return;
+	}
+}
+
+/* The answer is in h->line; only its parts that git knows go on. */
+static int
+pass_on(struct helper *h)
+{
+	struct credential_answer a = {.status = CREDENTIAL_BROKEN};
+	struct credential_answer credential;
+	struct buf out;
+	int code = EXIT_DONE;
+
+	if (credential_message_len(buf_view(&h->line)) == 0 ||
+	    !credential_parse_answer(buf_view(&h->line), &a, NULL))
+		a.status = CREDENTIAL_BROKEN;
+	switch (a.status) {
+	case CREDENTIAL_GIVEN:
+		credential = (struct credential_answer){
+			.username = a.username,
+			.password = a.password,
+			.expires_at_s = a.expires_at_s,
+		};
+		buf_init(&out, CREDENTIAL_MESSAGE_MAX);
+		if (!buf_reserve(&out, out.max) || !credential_add_answer(&credential, &out) ||
+		    !write_all(STDOUT_FILENO, buf_view(&out)))
+			code = EXIT_NOT_ASKED;
+		buf_wipe_fini(&out);
+		return code;
+	case CREDENTIAL_NOTHING:
+		return EXIT_DONE;
+	case CREDENTIAL_REFUSED:
+		tell(a.message);
+		return EXIT_NOT_ASKED;
+	case CREDENTIAL_SIGN_IN:
+	case CREDENTIAL_UNAVAILABLE:
+		return quit(h, a.message);
+	case CREDENTIAL_BROKEN:
+		break;
+	}
+	return quit(h, STR("the workspace's sidecar did not answer; try again"));
+}
+
+static int
+ask(struct helper *h, const struct credential_request *r)
+{
+	int fd = connect_sidecar(h);
+	bool is_sent;
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		tell(STR("this user id may not ask the workspace's sidecar for credentials"));
+		return EXIT_NOT_ASKED;
+	}
+	if (fd < 0)
+		return quit(h, STR("the workspace's sidecar can't be reached; is it running?"));
+	buf_clear(&h->line);
+	is_sent = credential_add_request(r, &h->line) &&
+		  send(fd, h->line.data, h->line.len, MSG_NOSIGNAL) == (ssize_t)h->line.len;
+	(void)is_sent; /* a sidecar that refuses us has said so before it closed */
+	read_answer(fd, &h->line);
+	close(fd);
+	return pass_on(h);
+}
+
+static int
+serve_git(struct helper *h)
+{
+	struct credential_request r;
+
+	if (!buf_reserve(&h->input, h->input.max) || !buf_reserve(&h->line, h->line.max))
+		return EXIT_NOT_ASKED;
+	if (!read_input(&h->input))
+		return EXIT_NOT_ASKED;
+	if (h->operation == CREDENTIAL_STORE || h->operation == CREDENTIAL_OTHER)
+		return EXIT_DONE;
+	if (!credential_parse_request(buf_view(&h->input), &r, NULL)) {
+		tell(STR("what git says is no credential"));
+		return EXIT_NOT_ASKED;
+	}
+	r.operation = h->operation;
+	if (h->operation == CREDENTIAL_GET)
+		r.password = STR_NONE;
+	else if (str_is_empty(r.password))
+		return EXIT_DONE;
+	return ask(h, &r);
+}
+
+int
+credential_run(int argc, char **argv)
+{
+	struct helper h = {.operation = CREDENTIAL_OTHER};
+	const char *socket_path = NULL;
+	int code;
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return print_usage(stdout, EXIT_DONE);
+	if (argc >= 3 && strcmp(argv[1], "--socket") == 0) {
+		socket_path = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc != 2 || argv[1][0] == '-')
+		return print_usage(stderr, EXIT_USAGE);
+	h.operation = credential_operation_from(str_from(argv[1]));
+	if (!find_socket(&h, socket_path)) {
+		tell(STR("no socket to ask at, or its path is too long; give --socket PATH"));
+		return EXIT_NOT_ASKED;
+	}
+	buf_init(&h.input, INPUT_MAX);
+	buf_init(&h.line, CREDENTIAL_MESSAGE_MAX);
+	code = serve_git(&h);
+	buf_wipe_fini(&h.input);
+	buf_wipe_fini(&h.line);
+	return code;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The remote's refs as one packed-refs file (gitrepository-layout), as `git clone` writes them:
+ * without a file and a log for each. A name that git would not take is left out; names that stand
+ * in each other's way and objects that did not come end the clone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clone/git/git_steps.h"
+
+#define HEADS		"refs/heads/"
+#define TAGS		"refs/tags/"
+#define REMOTES		"refs/remotes/origin/"
+#define NAME_MAX_BYTES	4096u
+#define TOTAL_MAX_BYTES (1024u * 1024u * 1024u)
+
+struct ref {
+	char *name;
+	const git_oid *id;
+};
+
+struct list {
+	struct ref *refs;
+	size_t count;
+};
+
+static void
+list_free(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->refs[i].name);
+	free(list->refs);
+}
+
+static bool
+starts_with(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* A shallow clone has one branch or tag, and the tags of what came with it. */
+static bool
+is_wanted(const struct transfer *t, git_odb *odb, const git_remote_head *head)
+{
+	bool is_tag = starts_with(head->name, TAGS);
+
+	if (git_reference_is_valid_name(head->name) != 1 || strlen(head->name) > NAME_MAX_BYTES)
+		return false;
+	if (!is_tag && !starts_with(head->name, HEADS))
+		return false;
+	if (t->request->depth == 0)
+		return true;
+	if (is_tag)
+		return (t->tag != NULL && strcmp(t->tag, head->name) == 0) ||
+		       git_odb_exists_ext(odb, &head->oid, GIT_ODB_LOOKUP_NO_REFRESH) == 1;
+	return t->branch != NULL && strcmp(t->branch, head->name + strlen(HEADS)) == 0;
+}
+
+static bool
+add(struct list *list, const git_remote_head *head)
+{
+	struct ref *ref = &list->refs[list->count];
+	int len = starts_with(head->name, HEADS)
+			  ? asprintf(&ref->name, REMOTES "%s", head->name + strlen(HEADS))
+			  : asprintf(&ref->name, "%s", head->name);
+
+	if (len < 0)
+		return false;
+	ref->id = &head->oid;
+	list->count++;
+	return true;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(((const struct ref *)a)->name, ((const struct ref *)b)->name);
+}
+
+static bool
+collect(struct transfer *t, git_odb *odb, struct list *list)
+{
+	const git_remote_head **heads = NULL;
+	size_t count = 0;
+	int code = git_remote_ls(&heads, &count, t->remote);
+
+	if (code < 0)
+		return git_steps_fail(t, code, "list refs");
+	list->refs = calloc(count + 1, sizeof(*list->refs));
+	if (list->refs == NULL)
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
+	for (size_t i = 0; i < count; i++) {
+		if (is_wanted(t, odb, heads[i]) && !add(list, heads[i]))
+			return failure_set(t->failure, CLONE_PROBLEM_INTERNAL,
+					   "no memory for refs");
+	}
+	qsort(list->refs, list->count, sizeof(*list->refs), compare);
+	return true;
+}
+
+/* Whether one of the refs lies below this one: a file can't be a folder as well. */
+static bool
+has_below(const struct list *list, const struct ref *ref)
+{
+	char folder[NAME_MAX_BYTES + sizeof(REMOTES) + 1];
+	size_t low = 0;
+	size_t high = list->count;
+	int len = snprintf(folder, sizeof(folder), "%s/", ref->name);
+
+	if (len < 0 || (size_t)len >= sizeof(folder))
+		return true;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(list->refs[middle].name, folder) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list->count && starts_with(list->refs[low].name, folder);
+}
+
+static bool
+check(struct transfer *t, const struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		bool is_twice = i > 0 && compare(&list->refs[i - 1], &list->refs[i]) == 0;
+
+		if (is_twice || has_below(list, &list->refs[i]))
+			return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+					   "refs that can't stand beside each other: %.200s",
+					   list->refs[i].name);
+	}
+	return true;
+}
+
+/* What an annotated tag stands for goes on a line of its own. */
+static int
+add_peeled(struct transfer *t, const git_oid *id, struct buf *text)
+{
+	char hex[GIT_OID_HEXSZ + 1];
+	git_object *object = NULL;
+	git_object *peeled = NULL;
+	int code = git_object_lookup(&object, t->repository, id, GIT_OBJECT_TAG);
+
+	if (code == 0)
+		code = git_object_peel(&peeled, object, GIT_OBJECT_ANY);
+	if (code == 0 &&
+	    !buf_addf(text, "^%s\n", git_oid_tostr(hex, sizeof(hex), git_object_id(peeled))))
+		code = GIT_ERROR;
+	git_object_free(object);
+	git_object_free(peeled);
+	return code;
+}
+
+static bool
+describe(struct transfer *t, git_odb *odb, const struct list *list, struct buf *text)
+{
+	char hex[GIT_OID_HEXSZ + 1];
+	bool ok = buf_add_str(text, STR("# pack-refs with: peeled fully-peeled sorted \n"));
+
+	for (size_t i = 0; ok && i < list->count; i++) {
+		const struct ref *ref = &list->refs[i];
+		git_object_t type = GIT_OBJECT_INVALID;
+		size_t size;
+		int code = git_odb_read_header(&size, &type, odb, ref->id);
+
+		ok = buf_addf(text, "%s %s\n", git_oid_tostr(hex, sizeof(hex), ref->id), ref->name);
+		if (code == 0 && type == GIT_OBJECT_TAG)
+			code = add_peeled(t, ref->id, text);
+		if (code == GIT_ENOTFOUND)
+			return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+					   "the server left out what %.200s names", ref->name);
+		if (code != 0)
+			return git_steps_fail(t, code, "read what a ref names");
+	}
+	return ok || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
+}
+
+static bool
+write_file(struct transfer *t, const struct buf *text)
+{
+	struct buf path;
+	FILE *file = NULL;
+	bool ok;
+
+	buf_init(&path, 8192);
+	if (buf_addf(&path, "%spacked-refs", git_repository_path(t->repository)))
+		file = fopen(path.data, "wxe");
+	ok = file != NULL && fwrite(text->data, 1, text->len, file) == text->len;
+	if (file != NULL && fclose(file) != 0)
+		ok = false;
+	buf_fini(&path);
+	return ok || failure_set_errno(t->failure, errno, "write packed-refs");
+}
+
+bool
+git_packed_refs_write(struct transfer *t)
+{
+	struct list list = {NULL, 0};
+	git_odb *odb = NULL;
+	struct buf text;
+	int code = git_repository_odb(&odb, t->repository);
+	bool ok;
+
+	/* It does not know yet of the pack that has just come. */
+	if (code == 0)
+		code = git_odb_refresh(odb);
+	buf_init(&text, TOTAL_MAX_BYTES);
+	ok = (code == 0 || git_steps_fail(t, code, "open the objects")) && collect(t, odb, &list) &&
+
+	     check(t, &list) && describe(t, odb, &list, &text) &&
+	     (list.count == 0 || write_file(t, &text));
+	list_free(&list);
+	buf_fini(&text);
+	git_odb_free(odb);
+	return ok;
+}

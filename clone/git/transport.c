@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A smart subtransport: libgit2 writes a request and reads its answer, we move the bytes.
+ */
+#include "clone/git/transport.h"
+
+#include <git2.h>
+#include <git2/sys/transport.h>
+#include <stdlib.h>
+
+#include "base/http/fetch_stream.h"
+
+#define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request names each ref that is wanted */
+#define REDIRECTS_MAX	 3u
+#define LISTING_SUFFIX	 "/info/refs?service=git-upload-pack"
+#define LISTING_TOTAL_MS 600000u
+#define USER		 "oauth2"
+#define PACKET_HEAD	 4u
+#define ID_DIGITS	 40u
+
+/* Of refs, all of which stay in memory: a million of them with long names. */
+#define LISTING_MAX_BYTES (128u * 1024u * 1024u)
+
+struct transport {
+	git_smart_subtransport parent; /* first */
+	const struct transport_options *options;
+	struct fetch_stream *client;
+	struct buf base;	 /* where the repository is, after redirects */
+	uint64_t retry_after_ms; /* of the last answer */
+	bool sends_token;
+};
+
+/* One request and its answer. */
+struct exchange {
+	git_smart_subtransport_stream parent; /* first */
+	struct transport *transport;
+	struct buf body;
+	struct buf early; /* what came with the list of shallow commits */
+	size_t early_read;
+	uint64_t listed_bytes;
+	bool is_listing;
+	bool is_open;
+};
+
+static int
+fail(struct transport *t, enum clone_problem problem, const char *message)
+{
+	failure_set(t->options->failure, problem, "%s", message);
+	git_error_set_str(GIT_ERROR_NET, message);
+	return GIT_ERROR;
+}
+
+static int
+fail_err(struct transport *t, const struct err *e)
+{
+	enum clone_problem problem = CLONE_PROBLEM_UNREACHABLE;
+
+	if (e->code == ERR_TIMEOUT)
+		problem = CLONE_PROBLEM_STALLED;
+	else if (e->code == ERR_TLS)
+		problem = CLONE_PROBLEM_TLS;
+	else if (e->code == ERR_CANCELLED || e->code == ERR_MEMORY)
+		problem = CLONE_PROBLEM_INTERNAL;
+	return fail(t, problem, e->text);
+}
+
+static int
+fail_status(struct transport *t, unsigned status)
+{
+	struct clone_failure *failure = t->options->failure;
+
+	if (status == 401 && t->options->token == NULL)
+		return fail(t, CLONE_PROBLEM_TOKEN, "credentials are asked for; none to send");
+	if (status == 401)
+		return fail(t, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
+	failure_set_status(failure, status, t->retry_after_ms);
+	git_error_set_str(GIT_ERROR_NET, failure->detail.text);
+	return GIT_ERROR;
+}
+
+/* The length that a packet line (gitprotocol-common) starts with; false: none does. */
+static bool
+packet_length(struct str s, size_t *len)
+{
+	*len = 0;
+	for (size_t i = 0; i < PACKET_HEAD; i++) {
+		char c = i < s.len ? s.data[i] : '\0';
+
+		if (c >= '0' && c <= '9')
+			*len = *len << 4 | (size_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*len = *len << 4 | (size_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	return *len == 0 || *len >= PACKET_HEAD;
+}
+
+/* Asks for so much history, behind what is wanted (gitprotocol-pack, "deepen"). */
+static bool
+add_depth(struct exchange *x)
+{
+	struct buf whole;
+	size_t at = 0;
+	size_t len = 0;
+	char line[32];
+	bool ok;
+
+	while (packet_length(str_skip(buf_view(&x->body), at), &len) && len > 0)
+		at += len;
+	if (at > x->body.len || len != 0)
+		return false;
+	snprintf(line, sizeof(line), "deepen %llu\n",
+		 (unsigned long long)x->transport->options->depth);
+	buf_init(&whole, BODY_MAX_BYTES);
+	ok = buf_add_str(&whole, str_take(buf_view(&x->body), at)) &&
+	     buf_addf(&whole, "%04zx%s", strlen(line) + PACKET_HEAD, line) &&
+	     buf_add_str(&whole, str_skip(buf_view(&x->body), at));
+	buf_fini(&x->body);
+	x->body = whole;
+	return ok;
+}
+
+/* One line of the answer to that. */
+static bool
+note_shallow(struct exchange *x, struct str line)
+{
+	struct buf *out = x->transport->options->shallow;
+
+	if (str_starts_with(line, STR("unshallow ")))
+		return true;
+	if (!str_starts_with(line, STR("shallow ")))
+		return false;
+	line = str_take(str_skip(line, sizeof("shallow ") - 1), ID_DIGITS);
+	for (size_t i = 0; i < ID_DIGITS; i++)
+		if (i >= line.len || strchr("0123456789abcdef", line.data[i]) == NULL)
+			return false;
+	return buf_add_str(out, line) && buf_add_byte(out, '\n');
+}
+
+static bool
+read_more(struct exchange *x, struct err *e)
+{
+	char piece[4096];
+	size_t len = 0;
+
+	if (!fetch_stream_read(x->transport->client, piece, sizeof(piece), &len, e))
+		return false;
+	if (len == 0)
+		return err_set(e, ERR_CONNECT, "the answer ends too early");
+	return buf_add(&x->early, piece, len) ||
+	       err_set(e, ERR_LIMIT, "more shallow commits than are taken");
+}
+
+/* Takes the list of shallow commits, which libgit2 does not know, off the answer. */
+static int
+read_shallow(struct exchange *x)
+{
+	struct err e = ERR_INIT;
+	size_t len = 1;
+
+	while (len > 0) {
+		struct str rest = str_skip(buf_view(&x->early), x->early_read);
+
+		if (rest.len >= PACKET_HEAD && !packet_length(rest, &len))
+			return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
+				    "the answer is not that of a git server");
+		if (rest.len < PACKET_HEAD || rest.len < len) {
+			if (!read_more(x, &e))
+				return fail_err(x->transport, &e);
+			continue;
+		}
+		x->early_read += len == 0 ? PACKET_HEAD : len;
+		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD)))
+			return fail(x->transport, CLONE_PROBLEM_REFUSED,
+				    "the server makes no shallow clones");
+	}
+	return 0;
+}
+
+/* Where listing refs is sent on to becomes the repository's address, if it is one of ours. */
+static bool
+move_base(struct transport *t, struct str location, struct err *e)
+{
+	struct arena arena;
+	struct url ours;
+	struct url theirs;
+	bool ok;
+
+	arena_init(&arena, 4 * (size_t)URL_MAX_BYTES);
+	ok = url_parse(&ours, str_from(t->options->url), &arena, e) &&
+	     url_parse(&theirs, location, &arena, e);
+	if (ok && !url_is_same_origin(&ours, &theirs))
+		ok = err_set(e, ERR_DENIED, "redirected to %.*s port %u, which is not followed",
+			     STR_FMT(str_take(theirs.host, 100)), (unsigned)theirs.port);
+	else if (ok && !str_ends_with(location, STR(LISTING_SUFFIX)))
+		ok = err_set(e, ERR_DENIED, "redirected to something that is no repository");
+	arena_fini(&arena);
+	if (!ok)
+		return false;
+	location.len -= sizeof(LISTING_SUFFIX) - 1;
+	buf_clear(&t->base);
+	return buf_add_str(&t->base, location) || err_set(e, ERR_MEMORY, "no memory");
+}
+
+static bool
+is_redirect(unsigned status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static bool
+open_once(struct exchange *x, struct fetch_stream_head *head, struct err *e)
+{
+	struct transport *t = x->transport;
+	struct fetch_stream_request request = {
+		.accept = x->is_listing ? "*/*" : "application/x-git-upload-pack-result",
+		.content_type = x->is_listing ? NULL : "application/x-git-upload-pack-request",
+		.body = buf_view(&x->body),
+		.user = t->sends_token ? USER : NULL,
+		.password = t->options->token,
+		.total_timeout_ms = x->is_listing ? LISTING_TOTAL_MS : 0,
+	};
+	struct buf url;
+	bool ok;
+
+	buf_init(&url, 2 * (size_t)URL_MAX_BYTES);
+	ok = buf_add_str(&url, buf_view(&t->base)) &&
+	     buf_add_str(&url, x->is_listing ? STR(LISTING_SUFFIX) : STR("/git-upload-pack")) &&
+	     buf_add_byte(&url, '\0');
+	request.url = url.data;
+	ok = ok ? fetch_stream_open(t->client, &request, head, e)
+		: err_set(e, ERR_MEMORY, "no memory");
+	buf_fini(&url);
+	return ok;
+}
+
+static bool
+is_deepening(const struct exchange *x)
+{
+	return !x->is_listing && x->transport->options->depth > 0;
+}
+
+static int
+check_answer(struct exchange *x, const struct fetch_stream_head *head)
+{
+	struct str wanted = x->is_listing ? STR("application/x-git-upload-pack-advertisement")
+					  : STR("application/x-git-upload-pack-result");
+
+	x->transport->retry_after_ms = head->retry_after_ms;
+	if (head->status != 200)
+		return fail_status(x->transport, head->status);
+	if (!str_equal_nocase(head->content_type, wanted))
+		return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
+			    "the answer is not that of a git server");
+	x->is_open = true;
+	return is_deepening(x) ? read_shallow(x) : 0;
+}
+
+/* With the token as soon as it is asked for, and after redirects that stay with us. */
+static int
+open_exchange(struct exchange *x)
+{
+	struct transport *t = x->transport;
+	struct fetch_stream_head head = {.status = 0};
+	struct err e = ERR_INIT;
+
+	if (is_deepening(x) && !add_depth(x))
+		return fail(t, CLONE_PROBLEM_INTERNAL, "a request without its end");
+	for (unsigned redirects = 0;;) {
+		if (!open_once(x, &head, &e))
+			return fail_err(t, &e);
+		if (head.status == 401 && t->options->token != NULL && !t->sends_token) {
+			t->sends_token = true;
+			continue;
+		}
+		if (!is_redirect(head.status))
+			return check_answer(x, &head);
+		if (!x->is_listing || ++redirects > REDIRECTS_MAX)
+			return fail(t, CLONE_PROBLEM_REFUSED,
+				    "redirected once more, which is not followed");
+		if (!move_base(t, head.location, &e))
+			return fail(t, CLONE_PROBLEM_REFUSED, e.text);
+	}
+}
+
+static int
+on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *len)
+{
+	struct exchange *x = (struct exchange *)(void *)parent;
+	struct transport *t = x->transport;
+	struct err e = ERR_INIT;
+	int code = x->is_open ? 0 : open_exchange(x);
+
+	if (code != 0)
+		return code;
+	if (x->early_read < x->early.len) {
+		struct str rest = str_take(str_skip(buf_view(&x->early), x->early_read), size);
+
+		memcpy(data, rest.data, rest.len);
+		x->early_read += rest.len;
+		*len = rest.len;
+		return 0;
+	}
+	if (!fetch_stream_read(t->client, data, size, len, &e))
+		return fail_err(t, &e);
+	x->listed_bytes += x->is_listing ? *len : 0;
+	if (x->listed_bytes > LISTING_MAX_BYTES)
+		return fail(t, CLONE_PROBLEM_REFUSED, "more refs than are taken");
+	t->options->on_bytes(t->options->arg);
+	return 0;
+}
+
+static int
+on_write(git_smart_subtransport_stream *parent, const char *data, size_t len)
+{
+	struct exchange *x = (struct exchange *)(void *)parent;
+
+	if (buf_add(&x->body, data, len))
+		return 0;
+	return fail(x->transport, CLONE_PROBLEM_REFUSED, "more refs than a request may name");
+}
+
+static void
+on_stream_free(git_smart_subtransport_stream *parent)
+{
+	struct exchange *x = (struct exchange *)(void *)parent;
+
+	buf_fini(&x->body);
+	buf_fini(&x->early);
+	free(x);
+}
+
+static int
+on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, const char *url,
+	  git_smart_service_t action)
+{
+	struct transport *t = (struct transport *)(void *)parent;
+	struct exchange *x;
+
+	(void)url; /* the options' one */
+	if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)
+		return fail(t, CLONE_PROBLEM_INTERNAL, "nothing is pushed");
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return fail(t, CLONE_PROBLEM_INTERNAL, "no memory");
+	x->parent.subtransport = parent;
+	x->parent.read = on_read;
+	x->parent.write = on_write;
+	x->parent.free = on_stream_free;
+	x->transport = t;
+	x->is_listing = action == GIT_SERVICE_UPLOADPACK_LS;
+	buf_init(&x->body, BODY_MAX_BYTES);
+	buf_init(&x->early, TRANSPORT_SHALLOW_MAX_BYTES);
+	*out = &x->parent;
+	return 0;
+}
+
+static int
+on_close(git_smart_subtransport *parent)
+{
+	(void)parent;
+	return 0;
+}
+
+static void
+on_free(git_smart_subtransport *parent)
+{
+	struct transport *t = (struct transport *)(void *)parent;
+
+	fetch_stream_free(t->client);
+	buf_fini(&t->base);
+	free(t);
+}
+
+static int
+on_new(git_smart_subtransport **out, git_transport *owner, void *param)
+{
+	const struct transport_options *o = param;
+	const struct fetch_stream_options options = {
+		.ca_file = o->ca_file,
+		.user_agent = "git/2.0 (workspace-proxy " VERSION ")",
+		.connect_timeout_ms = o->connect_timeout_ms,
+		.stall_timeout_ms = o->stall_timeout_ms,
+		.cancel_fd = o->cancel_fd,
+	};
+	struct transport *t = calloc(1, sizeof(*t));
+	struct err e = ERR_INIT;
+
+	(void)owner;
+	if (t == NULL) {
+		git_error_set_oom();
+		return GIT_ERROR;
+	}
+	t->parent.action = on_action;
+	t->parent.close = on_close;
+	t->parent.free = on_free;
+	t->options = o;
+	buf_init(&t->base, URL_MAX_BYTES);
+	t->client = fetch_stream_new(&options, &e);
+	if (t->client == NULL || !buf_add_str(&t->base, str_from(o->url))) {
+		int code =
+			fail(t, e.code == ERR_SYSTEM ? CLONE_PROBLEM_TLS : CLONE_PROBLEM_INTERNAL,
+			     e.text);
+		on_free(&t->parent);
+		return code;
+	}
+	*out = &t->parent;
+	return 0;
+}
+
+int
+transport_new(struct git_transport **out, struct git_remote *remote, void *options)
+{
+	git_smart_subtransport_definition definition = {on_new, 1, options};
+
+	return git_transport_smart(out, remote, &definition);
+}

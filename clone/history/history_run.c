@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attempts at the history, and their progress as the parent is told of it.
+ */
+#include "clone/history/history_run.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log/log.h"
+#include "clone/confine.h"
+#include "clone/git/existing_repository.h"
+#include "clone/git_clone.h"
+#include "clone/history/history.h"
+#include "clone/remote_url.h"
+
+#define REPORT_EVERY_MS 100u
+#define WAIT_REPORT_MS	1000u
+
+struct run {
+	const struct history_run *how;
+	struct clone_failure failure;
+	uint64_t reported_at_ms;
+};
+
+/* Without it the clone is one of a depth that nobody asked to go on. */
+void
+history_run_announce(const struct clone_settings *settings, const char *tree)
+{
+	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
+
+	if (settings->depth > 0 && settings->unshallow && !history_mark(tree, &f))
+		log_warn(NULL, "the history will not come", log_err(&f.detail));
+}
+
+bool
+history_run_is_due(const struct clone_settings *settings)
+{
+	return settings->unshallow && history_is_due(settings->dir);
+}
+
+static bool
+tell(struct run *r)
+{
+	r->reported_at_ms = clock_monotonic_ms();
+	return r->how->on_change(r->how->arg);
+}
+
+static bool
+is_cancelled(const struct run *r)
+{
+	struct pollfd polled = {.fd = r->how->cancel_fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
+}
+
+static bool
+on_progress(const struct clone_progress *p, void *arg)
+{
+	struct run *r = arg;
+	struct clone_history *h = &r->how->progress->history;
+	bool is_first = h->bytes == 0 && p->bytes > 0;
+
+	h->objects_done = p->objects_done;
+	h->objects_total = p->objects_total;
+	h->bytes = p->bytes;
+	if (is_cancelled(r))
+		return false;
+	return (!is_first && clock_monotonic_ms() - r->reported_at_ms < REPORT_EVERY_MS) || tell(r);
+}
+
+/* The settings may name another repository by now. */
+static bool
+check_repository(struct run *r)
+{
+	struct err reason = ERR_INIT;
+
+	return existing_repository_check(r->how->settings, &reason) == EXISTING_SAME ||
+	       failure_set(&r->failure, CLONE_PROBLEM_OTHER_REPOSITORY, "%s", reason.text);
+}
+
+static bool
+run_once(struct run *r)
+{
+	const struct clone_settings *settings = r->how->settings;
+	struct buf url;
+	bool ok;
+
+	if (!check_repository(r))
+		return false;
+	buf_init(&url, URL_MAX_BYTES);
+	ok = remote_url_append(settings, &url) && buf_add_byte(&url, '\0');
+	if (!ok)
+		failure_set(&r->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (ok) {
+		const struct clone_git_request request = {
+			.url = url.data,
+			.memory_bytes = settings->memory_bytes,
+			.bytes_max = settings->bytes_max,
+			.settings = settings,
+			.token = remote_url_is_gitlab(settings) ? r->how->token : NULL,
+			.ca_file = settings->ca_file,
+			.into = settings->dir,
+			.connect_timeout_ms = CLONE_GIT_CONNECT_TIMEOUT_MS,
+			.stall_timeout_ms = settings->stall_timeout_ms,
+			.cancel_fd = r->how->cancel_fd,
+			.on_progress = on_progress,
+			.arg = r,
+		};
+		ok = clone_git_history(&request, &r->failure);
+	}
+	buf_fini(&url);
+	return ok;
+}
+
+/* False: told to stop. */
+static bool
+wait_before(struct run *r, unsigned attempt)
+{
+	uint64_t step_ms = r->how->settings->stall_timeout_ms / 2;
+	uint16_t random = 0;
+	uint64_t end_ms;
+	uint64_t now_ms;
+
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	end_ms = clock_monotonic_ms() + failure_delay_ms(&r->failure, attempt, random);
+	if (step_ms > WAIT_REPORT_MS)
+		step_ms = WAIT_REPORT_MS;
+	while ((now_ms = clock_monotonic_ms()) < end_ms) {
+		struct pollfd polled = {.fd = r->how->cancel_fd, .events = POLLIN};
+		uint64_t wait_ms = end_ms - now_ms;
+
+		if (poll(&polled, 1, (int)(wait_ms < step_ms ? wait_ms : step_ms)) > 0 || !tell(r))
+			return false;
+	}
+	return true;
+}
+
+static void
+warn(const struct run *r, const char *what)
+{
+	log_warn(NULL, what, log_cstr("problem", clone_problem_name(r->failure.problem)),
+		 log_err(&r->failure.detail));
+}
+
+/* A user who makes links while we work leads us nowhere else. */
+static void
+confine(const struct clone_settings *settings)
+{
+	char *git = NULL;
+	const char *paths[2] = {NULL, NULL};
+	struct err e = ERR_INIT;
+
+	if (asprintf(&git, "%s/.git", settings->dir) < 0)
+		return;
+	paths[0] = git;
+	if (!confine_changes(paths, &e))
+		log_info(NULL, "the history is not confined to its directory", log_err(&e));
+	free(git);
+}
+
+void
+history_run(const struct history_run *how)
+{
+	struct run r = {.how = how, .failure = {.problem = CLONE_PROBLEM_NONE}};
+	struct clone_history *h = &how->progress->history;
+	unsigned attempt = 0;
+	bool ok;
+
+	confine(how->settings);
+	while (!(ok = run_once(&r)) && r.failure.is_transient && !is_cancelled(&r) &&
+	       attempt < how->settings->retries) {
+		warn(&r, "attempt to get the history failed, trying again");
+		*h = (struct clone_history){.state = CLONE_HISTORY_COMING};
+		if (!wait_before(&r, ++attempt))
+			break;
+		r.failure = (struct clone_failure){.problem = CLONE_PROBLEM_NONE};
+	}
+	if (!ok)
+		warn(&r, "the history is still missing: another start, or git fetch --unshallow");
+	h->state = ok ? CLONE_HISTORY_COMPLETE : CLONE_HISTORY_MISSING;
+	(void)tell(&r);
+}

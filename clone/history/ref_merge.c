@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file is a head that says what its readers may rely on, and a line for each ref; what an
+ * annotated tag stands for follows on a line of its own.
+ */
+#include "clone/history/ref_merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_DIGITS 40u
+#define HEAD	  "# pack-refs with: peeled fully-peeled sorted \n"
+
+struct ref {
+	struct str name;
+	struct str lines; /* with their newlines */
+};
+
+struct refs {
+	struct ref *items;
+	size_t count;
+	size_t size;
+};
+
+/* As strcmp, of bytes that end with their length. */
+static int
+compare_str(struct str a, struct str b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
+
+	if (order != 0)
+		return order;
+	return a.len == b.len ? 0 : a.len < b.len ? -1 : 1;
+}
+
+static int
+compare_refs(const void *a, const void *b)
+{
+	return compare_str(((const struct ref *)a)->name, ((const struct ref *)b)->name);
+}
+
+/* The first that does not come before `name`. */
+static size_t
+lower_bound(const struct ref_names *taken, struct str name)
+{
+	size_t low = 0;
+	size_t high = taken->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_str(str_from(taken->names[middle]), name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+contains(const struct ref_names *taken, struct str name)
+{
+	size_t at = lower_bound(taken, name);
+
+	return at < taken->count && str_equal(str_from(taken->names[at]), name);
+}
+
+/* Where `name` stands to the refs below the folder: 0 is one of them. */
+static int
+compare_below(struct str name, struct str folder)
+{
+	int order = compare_str(str_take(name, folder.len), folder);
+
+	if (order != 0)
+		return order;
+	return name.len == folder.len
+		       ? -1
+		       : compare_str(str_take(str_skip(name, folder.len), 1), STR("/"));
+}
+
+/* What lies below a folder stands together in the order, but not right behind its name: "a-b" comes
+ * between "a" and "a/b". */
+static bool
+has_below(const struct ref_names *taken, struct str name)
+{
+	size_t low = lower_bound(taken, name);
+	size_t high = taken->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = compare_below(str_from(taken->names[middle]), name);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+bool
+ref_names_has_room(const struct ref_names *taken, struct str name)
+{
+	if (contains(taken, name) || has_below(taken, name))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] == '/' && contains(taken, str_take(name, i)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_id(struct str s)
+{
+	for (size_t i = 0; i < ID_DIGITS; i++) {
+		char c = i < s.len ? s.data[i] : '\0';
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add(struct refs *refs, struct str name, struct str line)
+{
+	if (refs->count == refs->size) {
+		size_t size = refs->size == 0 ? 1024 : 2 * refs->size;
+		struct ref *items = reallocarray(refs->items, size, sizeof(*items));
+
+		if (items == NULL)
+			return false;
+		refs->items = items;
+		refs->size = size;
+	}
+	refs->items[refs->count++] = (struct ref){name, line};
+	return true;
+}
+
+/* One line, with its newline. False with an error. */
+static bool
+parse_line(struct refs *refs, struct str line, bool may_peel, struct err *e)
+{
+	struct str text = str_take(line, line.len - 1);
+
+	if (text.len > 0 && text.data[0] == '^') {
+		if (!may_peel || text.len != ID_DIGITS + 1 || !is_id(str_skip(text, 1)))
+			return err_set(e, ERR_PROTOCOL, "packed-refs: a peeled tag out of place");
+		refs->items[refs->count - 1].lines.len += line.len;
+		return true;
+	}
+	if (!is_id(text) || text.len < ID_DIGITS + 2 || text.data[ID_DIGITS] != ' ')
+		return err_set(e, ERR_PROTOCOL, "packed-refs: a line that is no ref");
+	return add(refs, str_skip(text, ID_DIGITS + 1), line) ||
+	       err_set(e, ERR_MEMORY, "no memory for refs");
+}
+
+/* `from` counts on from what refs has. */
+static bool
+parse(struct refs *refs, struct str text, struct str *head, struct err *e)
+{
+	size_t from = refs->count;
+	size_t end;
+
+	*head = STR_NONE;
+	while (text.len > 0) {
+		end = str_find_byte(text, '\n');
+		if (end == SIZE_MAX)
+			return err_set(e, ERR_PROTOCOL, "packed-refs: a line without its end");
+		if (text.data[0] != '#') {
+			if (!parse_line(refs, str_take(text, end + 1), refs->count > from, e))
+				return false;
+		} else if (refs->count == from && head->len == 0) {
+			*head = str_take(text, end + 1);
+		}
+		text = str_skip(text, end + 1);
+	}
+	return true;
+}
+
+/* Drops from `from` on what there is no room for. */
+static void
+choose(struct refs *refs, size_t from, const struct ref_names *taken)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < refs->count; i++) {
+		if (ref_names_has_room(taken, refs->items[i].name))
+			refs->items[kept++] = refs->items[i];
+	}
+	refs->count = kept;
+}
+
+bool
+ref_merge(struct str old, struct str fresh, const struct ref_names *taken, struct buf *out,
+	  size_t *added, struct err *e)
+{
+	struct refs refs = {NULL, 0, 0};
+	struct str head = STR_NONE;
+	struct str ignored;
+	size_t from = 0;
+	bool ok = parse(&refs, old, &head, e);
+
+	/* What the old one promises holds for the new one as well; what it doesn't must not be. */
+	if (ok && refs.count == 0)
+		head = STR(HEAD);
+	from = refs.count;
+	ok = ok && parse(&refs, fresh, &ignored, e);
+	if (ok) {
+		choose(&refs, from, taken);
+		*added = refs.count - from;
+		if (refs.count > 0)
+			qsort(refs.items, refs.count, sizeof(*refs.items), compare_refs);
+		buf_add_str(out, head);
+		for (size_t i = 0; i < refs.count; i++)
+			buf_add_str(out, refs.items[i].lines);
+		ok = buf_is_ok(out) || err_set(e, ERR_MEMORY, "no memory for refs");
+	}
+	free(refs.items);
+	return ok;
+}

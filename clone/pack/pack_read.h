@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects out of the pack's file, once the table says where they are.
+ */
+#ifndef CLONE_PACK_PACK_READ_H
+#define CLONE_PACK_PACK_READ_H
+
+#include "clone/pack/pack.h"
+
+struct pack_reader; /* for one thread */
+
+struct pack_reader *pack_reader_new(int fd, const struct pack_table *table); /* NULL: no memory */
+void pack_reader_free(struct pack_reader *r);
+
+/* Inflates an entry into its size bytes. */
+bool pack_reader_get(struct pack_reader *r, uint32_t index, uint8_t *out, struct err *e) MUST_CHECK;
+
+#endif

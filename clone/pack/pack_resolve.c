@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A list of objects that still have deltas to be applied to them, and threads that always take from
+ * its top: the next delta, or, when the list is empty, the next object that is no delta itself.
+ *
+ * An object leaves the list with its last delta and goes when that is applied. Under pressure the
+ * bottom of the list gives up its bytes, since its turn comes last.
+ */
+#include "clone/pack/pack_resolve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "clone/pack/pack_delta.h"
+#include "clone/pack/pack_hash.h"
+#include "clone/pack/pack_links.h"
+#include "clone/pack/pack_read.h"
+#include "clone/thread.h"
+
+/* A small pack may describe much, but not without end. */
+#define MADE_BYTES_BASE	  (64ull << 30)
+#define MADE_BYTES_FACTOR 16384u
+
+struct node {
+	struct node *above, *below;
+	uint32_t entry;
+	uint32_t next_child;	  /* PACK_NONE: all are taken, and it is not in the list */
+	unsigned users;		  /* deltas being applied to it */
+	struct pack_block object; /* data is NULL: has to be made */
+};
+
+struct pack_resolve {
+	int fd;
+	struct pack_table *table;
+	struct pack_memory *memory;
+	uint64_t made_max_bytes;
+	atomic_uint_fast64_t made_bytes;
+	pthread_mutex_t lock; /* for all that follows */
+	pthread_cond_t work;
+	pthread_cond_t ended; /* a thread has */
+	struct node *top, *bottom;
+	uint32_t next_root;
+	uint32_t resolved;
+	unsigned busy;	  /* threads at work */
+	unsigned waiting; /* threads with nothing to do yet */
+	unsigned running; /* threads that have not ended */
+	bool is_over;
+	bool failed;
+	struct err error;
+	unsigned threads_count;
+	pthread_t threads[THREADS_MAX];
+};
+
+/* What each thread has for itself. */
+struct tools {
+	struct pack_reader *reader;
+	struct pack_links_writer *links;
+};
+
+/* One delta of a node, or with child == PACK_NONE the node itself. */
+struct task {
+	struct node *node;
+	uint32_t child;
+};
+
+static void
+list_push(struct pack_resolve *r, struct node *n)
+{
+	n->above = NULL;
+	n->below = r->top;
+	if (r->top != NULL)
+		r->top->above = n;
+	else
+		r->bottom = n;
+	r->top = n;
+}
+
+static void
+list_remove(struct pack_resolve *r, struct node *n)
+{
+	if (n->above != NULL)
+		n->above->below = n->below;
+	else
+		r->top = n->below;
+	if (n->below != NULL)
+		n->below->above = n->above;
+	else
+		r->bottom = n->above;
+	n->above = n->below = NULL;
+}
+
+static void
+node_free(struct pack_resolve *r, struct node *n)
+{
+	pack_block_free(r->memory, &n->object);
+	free(n);
+}
+
+static struct node *
+node_new(const struct pack_resolve *r, uint32_t entry)
+{
+	struct node *n = calloc(1, sizeof(*n));
+
+	if (n != NULL) {
+		n->entry = entry;
+		n->next_child = pack_at(r->table, entry)->first_child;
+	}
+	return n;
+}
+
+static void
+fail_locked(struct pack_resolve *r, const struct err *e)
+{
+	if (!r->failed)
+		r->error = *e;
+	r->failed = true;
+	r->is_over = true;
+	pthread_cond_broadcast(&r->work);
+}
+
+/* The next object with deltas that is none itself. */
+static struct node *
+next_root_locked(struct pack_resolve *r)
+{
+	static const struct err no_memory = {ERR_MEMORY, "no memory to resolve deltas"};
+	struct node *n;
+
+	while (r->next_root < r->table->count) {
+		uint32_t index = r->next_root++;
+		const struct pack_entry *entry = pack_at(r->table, index);
+
+		if (entry->base != PACK_NONE || entry->first_child == PACK_NONE)
+			continue;
+		n = node_new(r, index);
+		if (n == NULL)
+			fail_locked(r, &no_memory);
+		return n;
+	}
+	return NULL;
+}
+
+static bool
+pick_locked(struct pack_resolve *r, struct task *task)
+{
+	struct node *n = r->top;
+
+	task->child = PACK_NONE;
+	if (n == NULL) {
+		task->node = next_root_locked(r);
+		return task->node != NULL;
+	}
+	task->node = n;
+	if (n->object.data == NULL) {
+		list_remove(r, n);
+		return true;
+	}
+	task->child = n->next_child;
+	n->users++;
+	n->next_child = pack_at(r->table, task->child)->next_sibling;
+	if (n->next_child == PACK_NONE)
+		list_remove(r, n);
+	return true;
+}
+
+/* False: nothing is left to do. */
+static bool
+take_locked(struct pack_resolve *r, struct task *task)
+{
+	while (!r->is_over) {
+		if (pick_locked(r, task)) {
+			r->busy++;
+			/* Others are woken only for what is left over, and wake the next. */
+			if (r->top != NULL && r->waiting > 0)
+				pthread_cond_signal(&r->work);
+			return true;
+		}
+		if (r->busy == 0) {
+			r->is_over = true;
+			break;
+		}
+		r->waiting++;
+		pthread_cond_wait(&r->work, &r->lock);
+		r->waiting--;
+	}
+	pthread_cond_broadcast(&r->work);
+	return false;
+}
+
+/* Room for an object; what lies deepest in the list gives way. */
+static bool
+make_room(struct pack_resolve *r, struct pack_block *b, size_t size, struct err *e)
+{
+	if (!pack_memory_has(r->memory, size)) {
+		pthread_mutex_lock(&r->lock);
+		for (struct node *n = r->bottom; n != NULL && !pack_memory_has(r->memory, size);
+		     n = n->above) {
+			if (n->users == 0)
+				pack_block_free(r->memory, &n->object);
+		}
+		pthread_mutex_unlock(&r->lock);
+	}
+	return pack_block_alloc(r->memory, b, size, e);
+}
+
+static bool
+get_entry(struct pack_resolve *r, struct pack_reader *reader, uint32_t index, struct pack_block *b,
+	  struct err *e)
+{
+	return make_room(r, b, (size_t)pack_at(r->table, index)->size, e) &&
+	       pack_reader_get(reader, index, b->data, e);
+}
+
+static bool
+account(struct pack_resolve *r, size_t size, struct err *e)
+{
+	uint64_t before = atomic_fetch_add(&r->made_bytes, size);
+
+	return before + size <= r->made_max_bytes ||
+	       err_set(e, ERR_LIMIT, "deltas that make more than %llu bytes",
+		       (unsigned long long)r->made_max_bytes);
+}
+
+/* The object that an entry makes of its base. */
+static bool
+apply(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
+      const struct pack_block *base, struct pack_block *result, struct err *e)
+{
+	struct pack_block delta = {.size = 0};
+	size_t size = 0;
+	bool ok = get_entry(r, reader, index, &delta, e) &&
+		  pack_delta_check(delta.data, delta.size, base->size, &size, e) &&
+		  account(r, size, e) && make_room(r, result, size, e);
+
+	if (ok)
+		pack_delta_apply(delta.data, delta.size, base->data, result->data);
+	pack_block_free(r->memory, &delta);
+	return ok;
+}
+
+/* An object from the ground up: the root of its chain, then one delta after the other. */
+static bool
+make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
+	    struct pack_block *object, struct err *e)
+{
+	uint32_t *chain = calloc(PACK_DEPTH_MAX + 1, sizeof(*chain));
+	struct pack_block next = {.size = 0};
+	size_t depth = 0;
+	bool ok;
+
+	if (chain == NULL)
+		return err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+	while (pack_at(r->table, index)->base != PACK_NONE) {
+		chain[depth++] = index;
+		index = pack_at(r->table, index)->base;
+	}
+	ok = get_entry(r, reader, index, object, e);
+	while (ok && depth > 0) {
+		ok = apply(r, reader, chain[--depth], object, &next, e);
+		pack_block_free(r->memory, object);
+		*object = next;
+		next = (struct pack_block){.size = 0};
+	}
+	free(chain);
+	return ok;
+}
+
+/* From here to run(), functions return with the lock held. */
+
+static void
+end_load(struct pack_resolve *r, struct node *n, struct pack_block *object)
+{
+	pthread_mutex_lock(&r->lock);
+	n->object = *object;
+	list_push(r, n);
+	r->busy--;
+}
+
+static void
+end_apply(struct pack_resolve *r, struct node *base, struct node *made)
+{
+	pthread_mutex_lock(&r->lock);
+	if (made != NULL)
+		list_push(r, made);
+	r->resolved++;
+	r->busy--;
+	base->users--;
+	if (base->users == 0 && base->next_child == PACK_NONE)
+		node_free(r, base);
+}
+
+/* A node that came to nothing: those in the list are freed at the end. */
+static bool
+give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
+{
+	pthread_mutex_lock(&r->lock);
+	fail_locked(r, e);
+	r->busy--;
+	if (task->child == PACK_NONE ||
+	    (--task->node->users == 0 && task->node->next_child == PACK_NONE))
+		node_free(r, task->node);
+	return false;
+}
+
+static bool
+run_apply(struct pack_resolve *r, const struct tools *tools, const struct task *task)
+{
+	struct pack_entry *entry = pack_at(r->table, task->child);
+	struct pack_block object = {.size = 0};
+	struct node *made = NULL;
+	struct err error = ERR_INIT;
+	bool ok = apply(r, tools->reader, task->child, &task->node->object, &object, &error) &&
+		  pack_hash((enum pack_kind)entry->kind, object.data, object.size, entry->id,
+			    &error) &&
+		  pack_links_add(tools->links, entry, object.data, object.size, &error);
+
+	if (ok && entry->first_child != PACK_NONE) {
+		made = node_new(r, task->child);
+		ok = made != NULL || err_set(&error, ERR_MEMORY, "no memory to resolve deltas");
+	}
+	if (made != NULL)
+		made->object = object;
+	else
+		pack_block_free(r->memory, &object);
+	if (!ok)
+		return give_up(r, task, &error);
+	end_apply(r, task->node, made);
+	return true;
+}
+
+static bool
+run_load(struct pack_resolve *r, struct pack_reader *reader, const struct task *task)
+{
+	struct pack_block object = {.size = 0};
+	struct err error = ERR_INIT;
+
+	if (!make_object(r, reader, task->node->entry, &object, &error)) {
+		pack_block_free(r->memory, &object);
+		return give_up(r, task, &error);
+	}
+	end_load(r, task->node, &object);
+	return true;
+}
+
+static void *
+run(void *arg)
+{
+	struct pack_resolve *r = arg;
+	struct tools tools = {pack_reader_new(r->fd, r->table),
+			      pack_links_writer_new(r->table->links)};
+	struct err error = ERR_INIT;
+	struct task task;
+	bool ok = tools.reader != NULL && tools.links != NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (!ok) {
+		err_set(&error, ERR_MEMORY, "no memory to resolve deltas");
+		fail_locked(r, &error);
+	}
+	while (ok && take_locked(r, &task)) {
+		pthread_mutex_unlock(&r->lock);
+		ok = task.child == PACK_NONE ? run_load(r, tools.reader, &task)
+					     : run_apply(r, &tools, &task);
+	}
+	r->running--;
+	pthread_cond_broadcast(&r->ended);
+	pthread_mutex_unlock(&r->lock);
+	pack_reader_free(tools.reader);
+	pack_links_writer_free(tools.links);
+	return NULL;
+}
+
+struct pack_resolve *
+pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, unsigned threads,
+		 struct err *e)
+{
+	struct pack_resolve *r = calloc(1, sizeof(*r));
+	pthread_condattr_t attributes;
+	bool ok = true;
+
+	if (r == NULL) {
+		err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+		return NULL;
+	}
+	r->fd = fd;
+	r->table = table;
+	r->memory = memory;
+	r->made_max_bytes = MADE_BYTES_BASE + table->end * MADE_BYTES_FACTOR;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->ended, &attributes);
+	pthread_cond_init(&r->work, NULL);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_lock(&r->lock);
+	while (ok && r->threads_count < threads && r->threads_count < THREADS_MAX) {
+		ok = thread_start(&r->threads[r->threads_count], run, r, e);
+		r->threads_count += ok ? 1 : 0;
+	}
+	r->running = r->threads_count;
+	pthread_mutex_unlock(&r->lock);
+	/* Fewer threads than wanted will do. */
+	if (r->threads_count == 0) {
+		pack_resolve_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+bool
+pack_resolve_wait(struct pack_resolve *r, unsigned timeout_ms, uint32_t *deltas)
+{
+	struct timespec until;
+	int error = 0;
+	bool is_done;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&r->lock);
+	while (r->running > 0 && error != ETIMEDOUT)
+		error = pthread_cond_timedwait(&r->ended, &r->lock, &until);
+	is_done = r->running == 0;
+	*deltas = r->resolved;
+	pthread_mutex_unlock(&r->lock);
+	return is_done;
+}
+
+bool
+pack_resolve_end(struct pack_resolve *r, struct err *e)
+{
+	if (r->failed) {
+		*e = r->error;
+		return false;
+	}
+	return r->resolved == r->table->deltas ||
+	       err_set(e, ERR_PROTOCOL, "deltas that nothing leads to");
+}
+
+void
+pack_resolve_free(struct pack_resolve *r)
+{
+	struct node *n;
+
+	if (r == NULL)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->is_over = true;
+	pthread_cond_broadcast(&r->work);
+	pthread_mutex_unlock(&r->lock);
+	for (unsigned i = 0; i < r->threads_count; i++)
+		pthread_join(r->threads[i], NULL);
+	while ((n = r->top) != NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed has left the list */
+		list_remove(r, n);
+		node_free(r, n);
+	}
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->work);
+	pthread_cond_destroy(&r->ended);
+	free(r);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The address that is cloned: allowed or not, and its text.
+ */
+#include "clone/remote_url.h"
+
+#include <arpa/inet.h>
+
+/* AF_INET or AF_INET6 with the address in *out; AF_UNSPEC for a name. */
+static int
+parse_address(struct str host, struct in6_addr *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (host.len >= sizeof(text))
+		return AF_UNSPEC;
+	memcpy(text, host.data, host.len);
+	text[host.len] = '\0';
+	if (inet_pton(AF_INET, text, out) == 1)
+		return AF_INET;
+	return inet_pton(AF_INET6, text, out) == 1 ? AF_INET6 : AF_UNSPEC;
+}
+
+/* Addresses and "localhost" only: a name such as 127.example.com may belong to anybody. */
+static bool
+host_is_loopback(struct str host)
+{
+	struct in6_addr address;
+
+	switch (parse_address(host, &address)) {
+	case AF_INET:
+		return address.s6_addr[0] == 127;
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(&address);
+	default:
+		return str_equal(host, STR("localhost"));
+	}
+}
+
+bool
+remote_url_is_gitlab(const struct clone_settings *settings)
+{
+	return url_is_same_origin(&settings->url, &settings->gitlab_url);
+}
+
+bool
+remote_url_is_allowed(const struct clone_settings *settings)
+{
+	for (size_t i = 0; i < settings->origins.count; i++) {
+		if (url_is_same_origin(&settings->url, &settings->origins.items[i]))
+			return true;
+	}
+	return remote_url_is_gitlab(settings);
+}
+
+bool
+remote_url_check(const struct clone_settings *settings, struct clone_failure *f)
+{
+	const struct url *u = &settings->url;
+	bool is_http = str_equal(u->scheme, STR("http"));
+
+	if (!is_http && !str_equal(u->scheme, STR("https")))
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "scheme \"%.*s\" is not https",
+				   STR_FMT(u->scheme));
+	if (is_http && !remote_url_is_allowed(settings) && !host_is_loopback(u->host))
+		return failure_set(f, CLONE_PROBLEM_REFUSED,
+				   "http is for loopback addresses and for origins that a setting "
+				   "names with it");
+	if (!str_is_empty(u->query))
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "the address has a query");
+	if (u->path.len < 2)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "the address names no repository");
+	return true;
+}
+
+static bool
+add_origin(const struct url *u, struct buf *out)
+{
+	bool has_port = u->port != 0 && u->port != (str_equal(u->scheme, STR("https")) ? 443 : 80);
+
+	buf_addf(out, "%.*s://%s%.*s%s", STR_FMT(u->scheme), u->host_is_ipv6 ? "[" : "",
+		 STR_FMT(u->host), u->host_is_ipv6 ? "]" : "");
+	if (has_port)
+		buf_addf(out, ":%u", (unsigned)u->port);
+	return buf_is_ok(out);
+}
+
+bool
+remote_url_append_text(const struct url *u, struct buf *out)
+{
+	return add_origin(u, out) && buf_add_str(out, u->path);
+}
+
+bool
+remote_url_append(const struct clone_settings *settings, struct buf *out)
+{
+	struct str path = settings->url.path;
+
+	while (path.len > 1 && path.data[path.len - 1] == '/')
+		path.len--;
+	if (!add_origin(&settings->url, out) || !buf_add_str(out, path))
+		return false;
+	if (remote_url_is_gitlab(settings) && !str_ends_with(path, STR(".git")))
+		buf_add_str(out, STR(".git"));
+	return buf_is_ok(out);
+}
+
+struct place {
+	struct str host; /* with its port where that says something */
+	struct str path; /* without '/' around it and ".git" */
+	bool is_ssh;
+};
+
+static void
+set_path(struct place *p, struct str path)
+{
+	while (!str_is_empty(path) && path.data[0] == '/')
+		path = str_skip(path, 1);
+	while (!str_is_empty(path) && path.data[path.len - 1] == '/')
+		path.len--;
+	if (str_ends_with(path, STR(".git")))
+		path.len -= 4;
+	p->path = path;
+}
+
+static struct str
+without_userinfo(struct str authority)
+{
+	size_t at;
+
+	while ((at = str_find_byte(authority, '@')) != SIZE_MAX)
+		authority = str_skip(authority, at + 1);
+	return authority;
+}
+
+/* "[user@]host:path", as ssh's users write it. */
+static bool
+split_short(struct str text, struct place *p)
+{
+	size_t colon = str_find_byte(text, ':');
+	size_t slash = str_find_byte(text, '/');
+
+	if (colon == SIZE_MAX || slash < colon)
+		return false;
+	p->is_ssh = true;
+	p->host = without_userinfo(str_take(text, colon));
+	set_path(p, str_skip(text, colon + 1));
+	return true;
+}
+
+static bool
+split(struct str text, struct place *p)
+{
+	size_t colon = str_find(text, STR("://"));
+	struct str scheme = str_take(text, colon == SIZE_MAX ? 0 : colon);
+	struct str rest = str_skip(text, colon == SIZE_MAX ? 0 : colon + 3);
+	struct str port = STR(":443");
+	size_t slash = str_find_byte(rest, '/');
+
+	*p = (struct place){.is_ssh = false};
+	if (colon == SIZE_MAX)
+		return split_short(text, p);
+	if (slash == SIZE_MAX)
+		return false;
+	p->is_ssh = str_equal_nocase(scheme, STR("ssh"));
+	if (str_equal_nocase(scheme, STR("http")))
+		port = STR(":80");
+	else if (!p->is_ssh && !str_equal_nocase(scheme, STR("https")))
+		return false;
+	p->host = without_userinfo(str_take(rest, slash));
+	if (str_ends_with(p->host, port))
+		p->host.len -= port.len;
+	/* ssh listens elsewhere on the same host. */
+	if (p->is_ssh && str_find_byte(p->host, ':') != SIZE_MAX && p->host.data[0] != '[')
+		p->host = str_take(p->host, str_find_byte(p->host, ':'));
+	set_path(p, str_skip(rest, slash));
+	return true;
+}
+
+/* What ssh's paths lack: GitLab's relative URL root. */
+static struct str
+without_root(struct str path, struct str root)
+{
+	root = str_skip(root, 1);
+	if (!str_is_empty(root) && str_starts_with(path, root) && path.len > root.len &&
+	    path.data[root.len] == '/')
+		return str_skip(path, root.len + 1);
+	return path;
+}
+
+bool
+remote_url_is_same(const struct clone_settings *settings, const char *url)
+{
+	struct place theirs;
+	struct place ours;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, 2 * (size_t)URL_MAX_BYTES);
+	ok = remote_url_append_text(&settings->url, &text) && split(buf_view(&text), &ours) &&
+	     split(str_from(url), &theirs);
+	if (ok && theirs.is_ssh) {
+		struct str host = settings->url.host;
+
+		ok = str_equal_nocase(host, theirs.host) &&
+		     str_equal(without_root(ours.path, settings->gitlab_url.path), theirs.path);
+	} else if (ok) {
+		ok = str_equal_nocase(ours.host, theirs.host) && str_equal(ours.path, theirs.path);
+	}
+	buf_fini(&text);
+	return ok;
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The target directory: looking, the temporary directory, the final step.
+ *
+ * A temporary directory is named .<name>.workspace-proxy-clone-XXXXXX and holds the marker (locked
+ * by its owner), "tree" (the clone) and, while files are being moved into the target, their journal
+ * (clone/target/target_move.h). The marker is the first to come and the last to go, so that at
+ * every moment in between the next run knows it for ours.
+ */
+#include "clone/target/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clone/target/target_move.h"
+#include "clone/target/tree.h"
+
+#define INFIX	      ".workspace-proxy-clone-"
+#define RANDOM_LEN    6u
+#define NAME_PART_MAX 128 /* of the target's name in the temporary one's */
+#define MARKER	      "workspace-proxy-clone"
+
+static const char *
+name_of(const char *dir)
+{
+	return strrchr(dir, '/') + 1;
+}
+
+static bool
+is_temporary_name(const char *entry, const char *dir)
+{
+	char prefix[NAME_MAX + 1];
+	int len = snprintf(prefix, sizeof(prefix), ".%.*s" INFIX, NAME_PART_MAX, name_of(dir));
+
+	return strncmp(entry, prefix, (size_t)len) == 0 &&
+	       strspn(entry + len, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789") == RANDOM_LEN &&
+	       entry[(size_t)len + RANDOM_LEN] == '\0';
+}
+
+static bool
+is_nothing(int fd, const char *entry)
+{
+	struct stat st;
+
+	if (strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0)
+		return true;
+	return strcmp(entry, "lost+found") == 0 &&
+	       fstatat(fd, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum target_kind
+look_into(int fd, DIR *dir)
+{
+	const struct dirent *entry;
+	struct stat st;
+
+	if (fstatat(fd, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+		return TARGET_REPOSITORY;
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_nothing(fd, entry->d_name))
+			return TARGET_OCCUPIED;
+	}
+	return TARGET_EMPTY;
+}
+
+bool
+target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
+{
+	int fd = tree_open(AT_FDCWD, dir);
+	DIR *stream;
+
+	if (fd < 0 && errno == ENOENT) {
+		*kind = TARGET_ABSENT;
+		return true;
+	}
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+		*kind = TARGET_OCCUPIED;
+		return true;
+	}
+	if (fd < 0)
+		return failure_set_errno(f, errno, "open %s", dir);
+	stream = fdopendir(fd);
+	if (stream == NULL) {
+		close(fd);
+		return failure_set_errno(f, errno, "read %s", dir);
+	}
+	*kind = look_into(fd, stream);
+	closedir(stream);
+	return true;
+}
+
+/* The temporary directory that is open as fd. What others put into it keeps it, and them. */
+static void
+remove_temporary(int holder, const char *name, int fd)
+{
+	if (!target_move_settle(fd))
+		return;
+	(void)unlinkat(fd, MARKER, 0);
+	(void)unlinkat(holder, name, AT_REMOVEDIR);
+}
+
+/*
+ * One temporary directory of a run before us: ours by owner and marker, and nobody's any more,
+ * since the marker is not locked. Without a marker it is removed only when it is empty.
+ */
+static bool
+sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
+{
+	int fd = tree_open(holder, name);
+	int marker = -1;
+	struct stat st;
+	bool ok = true;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
+		goto cleanup;
+	marker = openat(fd, MARKER, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (marker < 0) {
+		(void)unlinkat(holder, name, AT_REMOVEDIR);
+		goto cleanup;
+	}
+	if (fstat(marker, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    flock(marker, LOCK_EX | LOCK_NB) < 0)
+		goto cleanup;
+	ok = !is_target || target_move_resume(fd, holder, f);
+	if (ok)
+		remove_temporary(holder, name, fd);
+cleanup:
+	if (marker >= 0)
+		close(marker);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Leftovers in `path`, which is the target itself or its parent. */
+static bool
+sweep(const char *path, const char *dir, struct clone_failure *f)
+{
+	int fd = tree_open(AT_FDCWD, path);
+	DIR *stream;
+	const struct dirent *entry;
+	bool ok = true;
+
+	if (fd < 0)
+		return true;
+	stream = fdopendir(fd);
+	if (stream == NULL) {
+		close(fd);
+		return true;
+	}
+	while (ok && (entry = readdir(stream)) != NULL) {
+		if (is_temporary_name(entry->d_name, dir))
+			ok = sweep_one(fd, entry->d_name, strcmp(path, dir) == 0, f);
+	}
+	closedir(stream);
+	return ok;
+}
+
+static bool
+is_mount_point(const char *dir, const char *parent)
+{
+	struct statx sx;
+	struct stat a;
+	struct stat b;
+
+	if (statx(AT_FDCWD, dir, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx) == 0 &&
+	    (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
+		return (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return lstat(dir, &a) < 0 || stat(parent, &b) < 0 || a.st_dev != b.st_dev;
+}
+
+/* Whether an empty directory has to stay the one it is. */
+static bool
+must_stay(struct target *t, const char *parent)
+{
+	struct stat st;
+
+	if (lstat(t->dir, &st) < 0 || st.st_uid != geteuid() || st.st_gid != getegid() ||
+	    st.st_nlink > 2 || is_mount_point(t->dir, parent) ||
+	    faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) < 0)
+		return true;
+	t->mode = st.st_mode & 07777;
+	return false;
+}
+
+static bool
+make_parents(struct target *t, struct clone_failure *f)
+{
+	for (char *slash = strchr(t->holder + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash != NULL)
+			*slash = '\0';
+		if (mkdir(t->holder, 0777) == 0 && t->made == 0)
+			t->made = strlen(t->holder);
+		else if (errno != EEXIST && access(t->holder, F_OK) < 0)
+			return failure_set_errno(f, errno, "make %s", t->holder);
+		if (slash == NULL)
+			return true;
+		*slash = '/';
+	}
+}
+
+static bool
+make_temporary(struct target *t, struct clone_failure *f)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX", strcmp(t->holder, "/") == 0 ? "" : t->holder,
+		     NAME_PART_MAX, name_of(t->dir)) < 0)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (mkdtemp(path) == NULL) {
+		failure_set_errno(f, errno, "make a directory in %s", t->holder);
+		free(path);
+		return false;
+	}
+	t->temporary = path;
+	t->temporary_fd = tree_open(AT_FDCWD, path);
+	if (asprintf(&t->tree, "%s/" TARGET_MOVE_TREE, path) < 0)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	t->lock_fd = openat(t->temporary_fd, MARKER,
+			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (t->lock_fd < 0 || mkdirat(t->temporary_fd, TARGET_MOVE_TREE, 0777) < 0)
+		return failure_set_errno(f, errno, "prepare %s", path);
+	/* Without locks on this file system two clones at once are what we can't tell apart. */
+	(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
+	return true;
+}
+
+static bool
+set_paths(struct target *t, const char *dir, struct clone_failure *f)
+{
+	struct str path = str_from(dir);
+	const char *name;
+
+	while (path.len > 1 && path.data[path.len - 1] == '/')
+		path.len--;
+	if (path.len < 2 || path.data[0] != '/')
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+	t->dir = str_dup(path);
+	if (t->dir == NULL)
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	name = name_of(t->dir);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+	t->holder = str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
+	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+}
+
+bool
+target_init(struct target *t, const char *dir, enum target_kind *kind, struct clone_failure *f)
+{
+	*t = (struct target){.lock_fd = -1};
+	*kind = TARGET_OCCUPIED;
+	if (!set_paths(t, dir, f) || !sweep(t->holder, t->dir, f) || !sweep(t->dir, t->dir, f) ||
+	    !target_look(t->dir, kind, f))
+		return false;
+	if (*kind == TARGET_REPOSITORY || *kind == TARGET_OCCUPIED)
+		return true;
+	if (*kind == TARGET_ABSENT && !make_parents(t, f))
+		return false;
+	if (*kind == TARGET_EMPTY && must_stay(t, t->holder)) {
+		t->is_inside = true;
+		free(t->holder);
+		t->holder = str_dup(str_from(t->dir));
+		if (t->holder == NULL)
+			return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	}
+	return make_temporary(t, f);
+}
+
+char *
+target_base(const struct target *t)
+{
+	struct str holder = str_from(t->holder);
+	char *base = str_dup(t->made == 0 ? holder : str_take(holder, t->made));
+
+	/* What was made may be removed again. */
+	if (base != NULL && t->made > 0)
+		(void)dirname(base); /* in place, as it is absolute */
+	return base;
+}
+
+bool
+target_set_group(struct target *t, gid_t group, struct clone_failure *f)
+{
+	int tree = tree_open(t->temporary_fd, TARGET_MOVE_TREE);
+	struct stat st;
+	bool ok = tree >= 0 && fstat(tree, &st) == 0 && fchown(tree, (uid_t)-1, group) == 0 &&
+		  fchmod(tree, (st.st_mode & 07777) | S_ISGID) == 0;
+
+	if (!ok)
+		failure_set_errno(f, errno, "give the clone to group %u", (unsigned)group);
+	if (tree >= 0)
+		close(tree);
+	t->has_group = ok;
+	return ok;
+}
+
+bool
+target_share(struct target *t, mode_t mask, struct clone_failure *f)
+{
+	return tree_share(t->temporary_fd, TARGET_MOVE_TREE, mask) ||
+	       failure_set_errno(f, errno, "set permissions");
+}
+
+bool
+target_clear(struct target *t, struct clone_failure *f)
+{
+	struct stat st;
+	int tree;
+	bool ok = fstatat(t->temporary_fd, TARGET_MOVE_TREE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  tree_remove(t->temporary_fd, TARGET_MOVE_TREE) &&
+		  mkdirat(t->temporary_fd, TARGET_MOVE_TREE, 0777) == 0;
+
+	if (ok && t->has_group) {
+		tree = tree_open(t->temporary_fd, TARGET_MOVE_TREE);
+		ok = tree >= 0 && fchown(tree, (uid_t)-1, st.st_gid) == 0 &&
+		     fchmod(tree, st.st_mode & 07777) == 0;
+		if (tree >= 0)
+			close(tree);
+	}
+	return ok || failure_set_errno(f, errno, "empty %s", t->tree);
+}
+
+static bool
+commit_inside(struct target *t, struct clone_failure *f)
+{
+	int holder = tree_open(AT_FDCWD, t->holder);
+	bool ok;
+
+	if (holder < 0)
+		return failure_set_errno(f, errno, "open %s", t->dir);
+	ok = target_move_run(t->temporary_fd, holder, f);
+	close(holder);
+	return ok;
+}
+
+/* So that a power failure does not take the name away again. Not every file system can. */
+static void
+sync_directory(const char *path)
+{
+	int fd = tree_open(AT_FDCWD, path);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	close(fd);
+}
+
+/* rename(2) of a directory replaces nothing but an empty directory, and that atomically. */
+static bool
+commit_beside(struct target *t, int tree, struct clone_failure *f)
+{
+	mode_t handed_on = t->has_group ? S_ISGID : 0;
+
+	if (t->mode != 0 && fchmod(tree, t->mode | handed_on) < 0)
+		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
+	if (renameat(t->temporary_fd, TARGET_MOVE_TREE, AT_FDCWD, t->dir) == 0) {
+		sync_directory(t->holder);
+		return true;
+	}
+	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
+		return failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "%s was filled meanwhile", t->dir);
+	return failure_set_errno(f, errno, "rename to %s", t->dir);
+}
+
+bool
+target_commit(struct target *t, struct clone_failure *f)
+{
+	int tree = tree_open(t->temporary_fd, TARGET_MOVE_TREE);
+	bool ok;
+
+	if (tree < 0)
+		return failure_set_errno(f, errno, "open %s", t->tree);
+	/* After a power failure a name must not lead to files that were never written. By a
+	 * descriptor that was open before the first of them: so no failed write has been told to
+	 * others. */
+	ok = syncfs(t->lock_fd) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
+	if (ok)
+		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);
+	if (ok)
+		t->made = 0;
+	close(tree);
+	return ok;
+}
+
+static void
+remove_parents(struct target *t)
+{
+	char *path = t->is_inside ? NULL : t->holder;
+
+	while (path != NULL && t->made > 0 && strlen(path) >= t->made) {
+		if (rmdir(path) < 0)
+			return;
+		*strrchr(path, '/') = '\0';
+	}
+}
+
+void
+target_fini(struct target *t)
+{
+	if (t->temporary != NULL && t->temporary_fd >= 0) {
+		remove_temporary(AT_FDCWD, t->temporary, t->temporary_fd);
+		close(t->temporary_fd);
+	}
+	if (t->holder != NULL)
+		remove_parents(t);
+	if (t->lock_fd >= 0)
+		close(t->lock_fd);
+	free(t->tree);
+	free(t->temporary);
+	free(t->holder);
+	free(t->dir);
+	*t = (struct target){.lock_fd = -1};
+}

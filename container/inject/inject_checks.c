@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of a pod the sidecar could not protect: ways past it, and ways to its secrets. Each check
+ * reports all that it finds; none changes anything.
+ */
+#include "container/inject/inject_private.h"
+
+#define LOOPBACK_HINT                                                                              \
+	"an IDE on the loopback interface does not answer there; the sidecar's probes cover it"
+
+/* Our process is not dumpable, but whoever may end it can be quick when it begins anew. */
+#define PROCESS_HINT                                                                               \
+	"the sidecar's process, and by it the files of its secrets, would be within reach of "     \
+	"other containers"
+
+static bool
+is_true(const struct node *n)
+{
+	return node_is(n, NODE_BOOL) && n->integer != 0;
+}
+
+void
+inject_check_spec(struct inject *c)
+{
+	struct str restart = node_text_at(c->spec, "restartPolicy");
+
+	if (is_true(node_get(c->spec, "hostNetwork")))
+		inject_problem(c, "hostNetwork: the IDE's loopback would be the node's, open to "
+				  "everything there");
+	if (is_true(node_get(c->spec, "hostPID")))
+		inject_problem(c, "hostPID: " PROCESS_HINT);
+	if (is_true(node_get(c->spec, "shareProcessNamespace")))
+		inject_problem(c, "shareProcessNamespace: " PROCESS_HINT);
+	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
+		inject_problem(c,
+			       "a job would never end with a classic sidecar: the operator has to "
+			       "set INJECT_SIDECAR=native");
+	else if (c->settings->sidecar == CONTAINER_CLASSIC && restart.len > 0 &&
+		 !str_equal(restart, STR("Always")))
+		inject_warn(c,
+			    "restartPolicy: with a classic sidecar the pod goes on after its other "
+			    "containers have ended");
+}
+
+static bool
+is_upstream_port(const struct inject *c, const struct node *port)
+{
+	uint64_t number = 0;
+
+	return node_is(port, NODE_INT) && port->integer > 0 &&
+	       str_to_u64(c->params.upstream_port, 1, UINT16_MAX, &number) &&
+	       (uint64_t)port->integer == number;
+}
+
+static void
+check_ports(struct inject *c, const struct node *container)
+{
+	for (const struct node *p = node_first(node_get(container, "ports")); p != NULL;
+	     p = p->next) {
+		const struct node *number = node_get(p, "containerPort");
+		struct str name = node_text_at(p, "name");
+		if (node_is(number, NODE_INT) && (number->integer == INJECT_HTTPS_NUMBER ||
+						  number->integer == INJECT_ADMIN_NUMBER))
+			inject_problem(c, "container %.*s: port %d is the sidecar's",
+				       STR_FMT(inject_name_of(container)), (int)number->integer);
+		if (str_starts_with(name, STR("wsp-")))
+			inject_problem(c,
+				       "container %.*s: port names that begin with wsp- are the "
+				       "sidecar's",
+				       STR_FMT(inject_name_of(container)));
+		if (node_get(p, "hostPort") != NULL && is_upstream_port(c, number))
+			inject_problem(c, "container %.*s: hostPort would lead past the sidecar",
+				       STR_FMT(inject_name_of(container)));
+	}
+}
+
+static void
+check_mounts(struct inject *c, const struct node *container, const struct node *ours)
+{
+	const struct node *mounts = node_get(container, "volumeMounts");
+
+	for (const struct node *m = node_first(mounts); m != NULL; m = m->next) {
+		struct str volume = node_text_at(m, "name");
+		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
+		if (!is_git && node_named(ours, volume) != NULL)
+			inject_problem(c,
+				       "container %.*s: mounts volume %.*s, which is the sidecar's",
+				       STR_FMT(inject_name_of(container)), STR_FMT(volume));
+	}
+}
+
+/* Entries of the list that take something out of the secret by the path. */
+static void
+check_uses(struct inject *c, const struct node *container, const char *list, const char *path,
+	   struct str secret)
+{
+	for (const struct node *n = node_first(node_get(container, list)); n != NULL; n = n->next)
+		if (str_equal(node_text_at(n, path), secret))
+			inject_problem(c,
+				       "container %.*s: reads secret %.*s, which is the sidecar's",
+				       STR_FMT(inject_name_of(container)), STR_FMT(secret));
+}
+
+/* Whether our volumes or the secrets in them are used. */
+static void
+check_secrets(struct inject *c, const struct node *container, const struct node *ours)
+{
+	check_mounts(c, container, ours);
+	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+		struct str secret = node_text_at(v, "secret.secretName");
+		if (secret.len == 0)
+			continue;
+		check_uses(c, container, "env", "valueFrom.secretKeyRef.name", secret);
+		check_uses(c, container, "envFrom", "secretRef.name", secret);
+	}
+}
+
+/* Ours, which must be as they would be made; see inject_pod.c. */
+static bool
+is_compared(const struct inject *c, struct str name)
+{
+	return str_equal(name, STR(INJECT_NAME)) ||
+	       (c->settings->has_git && str_equal(name, STR(INJECT_GIT_CONTAINER)));
+}
+
+static void
+check_others(struct inject *c, const struct node *list, const struct node *volumes)
+{
+	for (const struct node *n = node_first(list); n != NULL; n = n->next) {
+		if (is_compared(c, inject_name_of(n)))
+			continue;
+		check_ports(c, n);
+		check_secrets(c, n, volumes);
+	}
+}
+
+/* Whether a volume shows the secret, by itself or among others. */
+static bool
+holds_secret(const struct node *volume, struct str secret)
+{
+	const struct node *sources = node_find(volume, "projected.sources");
+
+	if (str_equal(node_text_at(volume, "secret.secretName"), secret))
+		return true;
+	for (const struct node *s = node_first(sources); s != NULL; s = s->next)
+		if (str_equal(node_text_at(s, "secret.name"), secret))
+			return true;
+	return false;
+}
+
+/* Volumes of the pod's own that would open our secrets to its containers. */
+static void
+check_volumes(struct inject *c, const struct node *ours)
+{
+	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
+	     v = v->next) {
+		if (node_named(ours, node_text_at(v, "name")) != NULL)
+			continue;
+		for (const struct node *o = ours->first; o != NULL; o = o->next) {
+			struct str secret = node_text_at(o, "secret.secretName");
+			if (secret.len > 0 && holds_secret(v, secret))
+				inject_problem(
+					c, "volume %.*s: holds secret %.*s, which is the sidecar's",
+					STR_FMT(inject_name_of(v)), STR_FMT(secret));
+		}
+	}
+}
+
+/* When the IDE is moved to loopback, the kubelet reaches it no more. */
+static void
+warn_of_probes(struct inject *c)
+{
+	static const char *const probes[] = {"startupProbe", "livenessProbe", "readinessProbe"};
+
+	if (c->params.ide_env.len == 0 && c->params.ide_args.len == 0)
+		return;
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		const struct node *probe = node_get(c->ide, probes[i]);
+		if (node_get(probe, "httpGet") != NULL || node_get(probe, "tcpSocket") != NULL)
+			inject_warn(c, "container %.*s: %s asks the pod's address: " LOOPBACK_HINT,
+				    STR_FMT(inject_name_of(c->ide)), probes[i]);
+	}
+}
+
+void
+inject_check_pod(struct inject *c, const struct node *ours)
+{
+	check_volumes(c, ours);
+	check_others(c, node_get(c->spec, "containers"), ours);
+	check_others(c, node_get(c->spec, "initContainers"), ours);
+	warn_of_probes(c);
+}
+
+static bool
+is_of_ours(struct str volume)
+{
+	static const char *const names[] = {INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET,
+					    INJECT_VOLUME_TLS, INJECT_VOLUME_CA, INJECT_VOLUME_GIT};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_equal(volume, str_from(names[i])))
+			return true;
+	return false;
+}
+
+/* The pod's own, whatever the settings would make of them now. */
+static const struct node *
+find_our_volumes(struct inject *c)
+{
+	struct node *ours = node_new(c->doc, NODE_LIST);
+
+	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
+	     v = v->next)
+		if (is_of_ours(node_text_at(v, "name")))
+			node_append(ours, node_copy(c->doc, v));
+	return ours;
+}
+
+void
+inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report)
+{
+	struct inject c = {.doc = d, .report = report, .spec = node_get(pod, "spec")};
+	const struct node *ours = find_our_volumes(&c);
+
+	for (const struct node *n = node_first(node_get(c.spec, "ephemeralContainers")); n != NULL;
+	     n = n->next) {
+		struct str target = node_text_at(n, "targetContainerName");
+		check_secrets(&c, n, ours);
+		if (str_equal(target, STR(INJECT_NAME)) ||
+		    str_equal(target, STR(INJECT_GIT_CONTAINER)))
+			inject_problem(&c, "container %.*s: targetContainerName: " PROCESS_HINT,
+				       STR_FMT(inject_name_of(n)));
+	}
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The annotations by which a pod's author says how: one table with what each must look like.
+ *
+ * docs/injection.md describes them. A name that is not in the table is a problem, because a
+ * restriction that was meant would be missing.
+ */
+#include <stdlib.h>
+
+#include "base/url.h"
+#include "container/inject/inject_private.h"
+
+#define TEXT_MAX_BYTES 2048u
+#define STATUS	       "status" /* written by us, never read */
+
+typedef bool check_fn(struct str text);
+
+static bool
+is_one_of(char c, const char *others)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr(others, c) != NULL);
+}
+
+/* RFC 1123. */
+static bool
+is_label(struct str text)
+{
+	if (text.len == 0 || text.len > 63)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_one_of(text.data[i], "-"))
+			return false;
+	return text.data[0] != '-' && text.data[text.len - 1] != '-';
+}
+
+static bool
+is_subdomain(struct str text)
+{
+	struct str label;
+
+	if (text.len > 253)
+		return false;
+	while (str_next(&text, '.', &label))
+		if (!is_label(label))
+			return false;
+	return true;
+}
+
+bool
+container_is_name_pattern(struct str text)
+{
+	char plain[256];
+	size_t len = 0;
+
+	if (text.len == 0 || text.len >= sizeof(plain))
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (str_starts_with(str_skip(text, i), STR("{name}"))) {
+			plain[len++] = 'x';
+			i += strlen("{name}") - 1;
+		} else {
+			plain[len++] = text.data[i];
+		}
+	}
+	return is_subdomain((struct str){plain, len});
+}
+
+static bool
+is_positive(struct str text)
+{
+	uint64_t value;
+
+	return str_to_u64(text, 1, INT64_MAX, &value);
+}
+
+static bool
+is_depth(struct str text)
+{
+	uint64_t value;
+
+	return str_to_u64(text, 0, 1000000, &value);
+}
+
+static bool
+is_port(struct str text)
+{
+	uint64_t value;
+
+	return str_to_u64(text, 1, UINT16_MAX, &value) && value != INJECT_HTTPS_NUMBER &&
+	       value != INJECT_ADMIN_NUMBER;
+}
+
+/* Kubernetes would expand "$(NAME)" in what becomes a variable's value. */
+static bool
+is_value(struct str text)
+{
+	if (text.len == 0 || text.len > TEXT_MAX_BYTES || str_find(text, STR("$(")) != SIZE_MAX)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+is_https_url(struct str text)
+{
+	return is_value(text) && str_starts_with(text, STR("https://"));
+}
+
+static bool
+is_path(struct str text)
+{
+	struct str rest = str_skip(text, 1);
+	struct str name;
+
+	if (!is_value(text) || text.len < 2 || text.data[0] != '/')
+		return false;
+	while (str_next(&rest, '/', &name))
+		if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
+			return false;
+	return true;
+}
+
+static bool
+is_ports(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (strchr("0123456789,-", text.data[i]) == NULL)
+			return false;
+	return text.len > 0 && text.len <= TEXT_MAX_BYTES;
+}
+
+static bool
+is_lines(struct str text)
+{
+	return text.len > 0 && text.len <= TEXT_MAX_BYTES;
+}
+
+static bool
+is_service_port(struct str text)
+{
+	uint64_t value;
+
+	return is_label(text) || str_to_u64(text, 1, UINT16_MAX, &value);
+}
+
+static const struct param {
+	const char *name;
+	size_t offset;
+	check_fn *check;
+	const char *expected;
+	bool is_service;
+	unsigned needs; /* CONTAINER_ALLOW_…, of the operator */
+} params[] = {
+#define ROW(name, field, check, expected)                                                          \
+	{                                                                                          \
+		name, offsetof(struct inject_params, field), check, expected, false, 0             \
+	}
+	ROW("name", name, is_label, "one label of a host name, in lower case"),
+	ROW("external-url", external_url, is_https_url,
+	    "an https origin such as https://name.zone"),
+	ROW("workspace-id", workspace_id, is_positive, "a positive number"),
+	ROW("project", project, is_value, "a project's id or its full path such as group/project"),
+	ROW("owner-id", owner_id, is_positive, "a positive number"),
+	ROW("container", container, is_label, "the name of a container of the pod"),
+	ROW("upstream-port", upstream_port, is_port,
+	    "a port from 1 to 65535 other than 8443 and 9877"),
+	ROW("ports", ports, is_ports, "ports and ranges such as 3000,8000-8079"),
+	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
+	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
+	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
+	ROW("clone-url", clone_url, is_https_url, "an https URL"),
+	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
+	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag"),
+	ROW("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
+	ROW("cpu-request", cpu_request, container_is_quantity, "a quantity such as 100m"),
+	ROW("cpu-limit", cpu_limit, container_is_quantity, "a quantity such as 1"),
+	ROW("memory-request", memory_request, container_is_quantity, "a quantity such as 64Mi"),
+	ROW("memory-limit", memory_limit, container_is_quantity, "a quantity such as 512Mi"),
+#undef ROW
+	{"image", offsetof(struct inject_params, image), is_value, "the reference of an image",
+	 false, CONTAINER_ALLOW_IMAGE},
+	{"secret", offsetof(struct inject_params, secret), is_subdomain, "the name of a secret",
+	 false, CONTAINER_ALLOW_SECRETS},
+	{"tls-secret", offsetof(struct inject_params, tls_secret), is_subdomain,
+	 "the name of a secret", false, CONTAINER_ALLOW_SECRETS},
+	{"service-port", offsetof(struct inject_params, service_port), is_service_port,
+	 "the name or number of one of the service's ports", true, 0},
+};
+#define PARAM_COUNT (sizeof(params) / sizeof(params[0]))
+
+static const struct param *
+find_param(struct str name)
+{
+	for (size_t i = 0; i < PARAM_COUNT; i++)
+		if (str_equal(name, str_from(params[i].name)))
+			return &params[i];
+	return NULL;
+}
+
+static void
+report_unknown(struct inject *c, struct str name)
+{
+	size_t least = 2 + name.len / 4; /* further away it would be a guess */
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < PARAM_COUNT; i++) {
+		size_t distance = str_distance(name, str_from(params[i].name));
+		if (distance >= least)
+			continue;
+		least = distance;
+		nearest = params[i].name;
+	}
+	if (nearest == NULL)
+		inject_problem(c, "annotation " INJECT_PREFIX "%.*s: there is no such annotation",
+			       STR_FMT(str_take(name, 64)));
+	else
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "%.*s: there is no such annotation; the "
+			       "nearest is " INJECT_PREFIX "%s",
+			       STR_FMT(str_take(name, 64)), nearest);
+}
+
+static void
+read_param(struct inject *c, const struct param *p, const struct node *value)
+{
+	struct str *field = (struct str *)(void *)((char *)&c->params + p->offset);
+
+	if (value->kind != NODE_STR)
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: must be a string: quote it",
+			       p->name);
+	else if ((p->needs & ~c->settings->allowed) != 0)
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "%s: not allowed by the operator "
+			       "(INJECT_ALLOW)",
+			       p->name);
+	else if (!p->check(value->text))
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: \"%.*s\": expected %s", p->name,
+			       STR_FMT(str_take(value->text, 100)), p->expected);
+	else
+		*field = value->text;
+}
+
+/* The label below the zone; the whole problem is reported here. */
+static struct str
+name_of_url(struct inject *c)
+{
+	struct str zone = str_from(c->settings->zone);
+	struct err e = ERR_INIT;
+	struct url url;
+
+	if (!url_parse(&url, c->params.external_url, &c->doc->arena, &e)) {
+		inject_problem(c, "annotation " INJECT_PREFIX "external-url: %s", e.text);
+		return STR_NONE;
+	}
+	struct str name = str_take(url.host, str_find_byte(url.host, '.'));
+	if (url.path.len > 1 || url.query.len > 0 || !is_label(name)) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "external-url: expected an origin such "
+			       "as https://name.zone");
+		return STR_NONE;
+	}
+	if (zone.len > 0 &&
+	    !(str_equal(str_skip(url.host, name.len + 1), zone) && url.port == 443)) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "external-url: is not one label below "
+			       "%.*s (INJECT_ZONE)",
+			       STR_FMT(zone));
+		return STR_NONE;
+	}
+	return name;
+}
+
+/* Each of name and external-url follows from the other, where the operator has a zone. */
+static void
+complete_name(struct inject *c)
+{
+	struct inject_params *p = &c->params;
+
+	if (p->external_url.len > 0) {
+		struct str name = name_of_url(c);
+		if (p->name.len == 0)
+			p->name = name;
+		else if (c->settings->zone != NULL && !str_equal(p->name, name))
+			inject_problem(c, "annotation " INJECT_PREFIX "external-url: names another "
+					  "workspace than " INJECT_PREFIX "name");
+		return;
+	}
+	if (p->name.len == 0) {
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: needed, and not set",
+			       c->settings->zone == NULL ? "external-url" : "name");
+		return;
+	}
+	if (c->settings->zone == NULL) {
+		inject_problem(c, "annotation " INJECT_PREFIX "external-url: needed, because the "
+				  "operator has set no INJECT_ZONE");
+		return;
+	}
+	char *url = arena_printf(&c->doc->arena, "https://%.*s.%s", STR_FMT(p->name),
+				 c->settings->zone);
+	c->doc->failed = c->doc->failed || url == NULL;
+	p->external_url = str_from(url);
+}
+
+static void
+need(struct inject *c, bool is_needed, struct str value, const char *name)
+{
+	if (is_needed && value.len == 0)
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: needed, and not set", name);
+}
+
+static void
+need_pair(struct inject *c, struct str a, const char *a_name, struct str b, const char *b_name)
+{
+	if (a.len > 0 && b.len == 0)
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "%s: needs " INJECT_PREFIX "%s as well",
+			       a_name, b_name);
+}
+
+static void
+check_pod(struct inject *c)
+{
+	const struct container_settings *s = c->settings;
+	const struct inject_params *p = &c->params;
+
+	complete_name(c);
+	need(c, s->needs_workspace_id, p->workspace_id, "workspace-id");
+	need(c, s->needs_project, p->project, "project");
+	need(c, s->needs_owner_id, p->owner_id, "owner-id");
+	need_pair(c, p->clone_url, "clone-url", p->clone_dir, "clone-dir");
+	need_pair(c, p->clone_dir, "clone-dir", p->clone_url, "clone-url");
+	need_pair(c, p->clone_ref, "clone-ref", p->clone_url, "clone-url");
+	need_pair(c, p->clone_depth, "clone-depth", p->clone_url, "clone-url");
+}
+
+void
+inject_params_read(struct inject *c, bool is_service)
+{
+	const struct node *annotations = node_get(c->metadata, "annotations");
+
+	for (const struct node *a = node_first(annotations); a != NULL; a = a->next) {
+		if (!str_starts_with(a->key, STR(INJECT_PREFIX)))
+			continue;
+		struct str name = str_skip(a->key, strlen(INJECT_PREFIX));
+		const struct param *p = find_param(name);
+		if (str_equal(name, STR(STATUS)))
+			continue;
+		if (p == NULL)
+			report_unknown(c, name);
+		else if (p->is_service != is_service)
+			inject_problem(c, "annotation " INJECT_PREFIX "%s: is for %s", p->name,
+				       p->is_service ? "services" : "pods");
+		else
+			read_param(c, p, a);
+	}
+	if (!is_service && inject_is_fine(c))
+		check_pod(c);
+}

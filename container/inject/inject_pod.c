@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pod: finds the IDE, and makes the pod what it must be, step by step. Each step leaves alone
+ * what is right already. What the sidecar could not protect is refused in inject_checks.c.
+ */
+#include "container/inject/inject_private.h"
+
+#define PATH_MAX_BYTES 512u
+#define ARGS_MAX       64u
+
+/* The annotation's container, Kubernetes' own default, or the first one. */
+static struct node *
+find_ide(struct inject *c)
+{
+	struct node *containers = node_get(c->spec, "containers");
+	struct str wanted = c->params.container;
+
+	if (wanted.len == 0)
+		wanted = node_text(node_get(node_get(c->metadata, "annotations"),
+					    "kubectl.kubernetes.io/default-container"));
+	if (wanted.len > 0) {
+		struct node *named = node_named(containers, wanted);
+		if (named == NULL)
+			inject_problem(c, "there is no container %.*s",
+				       STR_FMT(str_take(wanted, 63)));
+		return named;
+	}
+	for (struct node *n = node_first(containers); n != NULL; n = n->next)
+		if (!str_equal(inject_name_of(n), STR(INJECT_NAME)))
+			return n;
+	inject_problem(c, "there is no container of an IDE");
+	return NULL;
+}
+
+/* Without an annotation the IDE's only port counts. */
+static void
+find_upstream_port(struct inject *c)
+{
+	const struct node *ports = node_get(c->ide, "ports");
+	const struct node *port = node_get(node_first(ports), "containerPort");
+
+	if (c->params.upstream_port.len > 0)
+		return;
+	if (ports == NULL || ports->count != 1 || !node_is(port, NODE_INT) || port->integer < 1 ||
+	    port->integer > UINT16_MAX) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "upstream-port: needed, because "
+			       "container %.*s does not have exactly one port",
+			       STR_FMT(inject_name_of(c->ide)));
+		return;
+	}
+	char *text = arena_printf(&c->doc->arena, "%d", (int)port->integer);
+	c->doc->failed = c->doc->failed || text == NULL;
+	c->params.upstream_port = str_from(text);
+}
+
+static struct node *
+list_at(struct inject *c, struct node *map, const char *key)
+{
+	struct node *list = node_get(map, key);
+
+	return node_is(list, NODE_LIST) ? list : node_set_list(c->doc, map, key);
+}
+
+static void
+report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
+{
+	inject_problem(c, "%s %.*s: is there already and differs%s%.*s", what,
+		       STR_FMT(inject_name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path));
+}
+
+static bool
+is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
+	     const struct node *there)
+{
+	struct buf path;
+
+	buf_init(&path, PATH_MAX_BYTES);
+	bool ok = inject_covers(wanted, there, &path);
+	if (!ok)
+		report_difference(c, what, there, buf_view(&path));
+	buf_fini(&path);
+	return ok;
+}
+
+static void
+ensure_volumes(struct inject *c, const struct node *ours)
+{
+	struct node *list = list_at(c, c->spec, "volumes");
+
+	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+		const struct node *there = node_named(list, node_text_at(v, "name"));
+		if (there == NULL)
+			node_append(list, node_copy(c->doc, v));
+		else
+			(void)is_as_wanted(c, "volume", v, there);
+	}
+}
+
+static size_t
+count_named(const struct node *list, struct str name)
+{
+	size_t count = 0;
+
+	for (const struct node *n = node_first(list); n != NULL; n = n->next)
+		count += str_equal(inject_name_of(n), name);
+	return count;
+}
+
+/* One of ours has one place, and is there once. */
+static bool
+is_alone(struct inject *c, const char *name, bool is_init)
+{
+	const char *place = is_init ? "initContainers" : "containers";
+	const char *other = is_init ? "containers" : "initContainers";
+
+	if (count_named(node_get(c->spec, other), str_from(name)) > 0)
+		inject_problem(c, "container %s: is there already, in %s instead of %s", name,
+			       other, place);
+	else if (count_named(node_get(c->spec, place), str_from(name)) > 1)
+		inject_problem(c, "container %s: is there more than once", name);
+	else
+		return true;
+	return false;
+}
+
+/* A native sidecar goes first: what is behind it waits until it has started. */
+static void
+ensure_container(struct inject *c, struct node *wanted)
+{
+	bool is_native = c->settings->sidecar == CONTAINER_NATIVE;
+
+	if (!is_alone(c, INJECT_NAME, is_native))
+		return;
+	struct node *list = list_at(c, c->spec, is_native ? "initContainers" : "containers");
+	const struct node *there = node_named(list, STR(INJECT_NAME));
+	if (there != NULL)
+		(void)is_as_wanted(c, "container", wanted, there);
+	else if (is_native)
+		node_prepend(list, wanted);
+	else
+		node_append(list, wanted);
+}
+
+/* The IDE's container sees the socket and the helper, and can't put others in their place. */
+static void
+ensure_git_mount(struct inject *c)
+{
+	struct node *mounts = list_at(c, c->ide, "volumeMounts");
+	struct node *wanted = node_new(c->doc, NODE_MAP);
+	const struct node *there = node_named(mounts, STR(INJECT_VOLUME_GIT));
+
+	node_set_str(c->doc, wanted, "name", STR(INJECT_VOLUME_GIT));
+	node_set_str(c->doc, wanted, "mountPath", STR(INJECT_GIT_PATH));
+	node_set_bool(c->doc, wanted, "readOnly", true);
+	if (there == NULL)
+		node_append(mounts, wanted);
+	else
+		(void)is_as_wanted(c, "mount", wanted, there);
+}
+
+static void
+ensure_git(struct inject *c)
+{
+	struct node *list;
+	const struct node *there;
+
+	if (!c->settings->has_git || !is_alone(c, INJECT_GIT_CONTAINER, true))
+		return;
+	struct node *wanted = inject_git_container(c);
+	list = list_at(c, c->spec, "initContainers");
+	there = node_named(list, STR(INJECT_GIT_CONTAINER));
+	if (there == NULL)
+		node_prepend(list, wanted);
+	else
+		(void)is_as_wanted(c, "container", wanted, there);
+	ensure_git_mount(c);
+}
+
+static bool
+is_variable_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char ch = name.data[i];
+		bool is_letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
+		if (!is_letter && (i == 0 || ch < '0' || ch > '9'))
+			return false;
+	}
+	return name.len > 0;
+}
+
+static void
+ensure_variable(struct inject *c, struct str name, struct str value)
+{
+	struct node *env = list_at(c, c->ide, "env");
+	struct node *there = node_named(env, name);
+
+	if (there == NULL) {
+		there = node_append_map(c->doc, env);
+		node_set_str(c->doc, there, "name", name);
+		node_set_str(c->doc, there, "value", value);
+		return;
+	}
+	if (str_equal(node_text_at(there, "value"), value) && node_get(there, "valueFrom") == NULL)
+		return;
+	node_remove(there, "valueFrom");
+	node_set_str(c->doc, there, "value", value);
+}
+
+static void
+ensure_ide_env(struct inject *c)
+{
+	struct str rest = c->params.ide_env;
+	struct str line;
+
+	if (rest.len == 0)
+		return;
+	while (str_next(&rest, '\n', &line)) {
+		line = str_trim(line);
+		size_t equals = str_find_byte(line, '=');
+		if (line.len == 0)
+			continue;
+		if (equals == SIZE_MAX || !is_variable_name(str_take(line, equals)))
+			inject_problem(c,
+				       "annotation " INJECT_PREFIX "ide-env: \"%.*s\": expected "
+				       "NAME=value",
+				       STR_FMT(str_take(line, 100)));
+		else
+			ensure_variable(c, str_take(line, equals), str_skip(line, equals + 1));
+	}
+}
+
+static size_t
+split_words(struct str text, struct str *words, size_t max)
+{
+	size_t count = 0;
+	size_t at = 0;
+
+	while (at < text.len) {
+		size_t begin = at;
+		while (at < text.len && strchr(" \t\n\r", text.data[at]) == NULL)
+			at++;
+		if (at > begin && count < max)
+			words[count] = str_take(str_skip(text, begin), at - begin);
+		count += at > begin;
+		at++;
+	}
+	return count;
+}
+
+static bool
+ends_with_words(const struct node *args, const struct str *words, size_t count)
+{
+	size_t skip;
+	const struct node *n = node_first(args);
+
+	if (args == NULL || args->count < count)
+		return false;
+	for (skip = args->count - count; skip > 0; skip--)
+		n = n->next;
+	for (size_t i = 0; i < count; i++, n = n->next)
+		if (n->kind != NODE_STR || !str_equal(n->text, words[i]))
+			return false;
+	return true;
+}
+
+static void
+ensure_ide_args(struct inject *c)
+{
+	struct str words[ARGS_MAX];
+	size_t count = split_words(c->params.ide_args, words, ARGS_MAX);
+	const struct node *args = node_get(c->ide, "args");
+
+	if (count == 0 || ends_with_words(args, words, count))
+		return;
+	if (count > ARGS_MAX) {
+		inject_problem(c, "annotation " INJECT_PREFIX "ide-args: more than %u arguments",
+			       ARGS_MAX);
+		return;
+	}
+	if (args == NULL && node_get(c->ide, "command") == NULL) {
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "ide-args: container %.*s has neither "
+			       "command nor args, so these would take the place of what its image "
+			       "runs; use ide-env, or write its args out",
+			       STR_FMT(inject_name_of(c->ide)));
+		return;
+	}
+	struct node *list = list_at(c, c->ide, "args");
+	for (size_t i = 0; i < count; i++)
+		node_append(list, node_new_str(c->doc, words[i]));
+}
+
+static void
+ensure_status(struct inject *c)
+{
+	struct node *annotations = node_get(c->metadata, "annotations");
+
+	if (!node_is(annotations, NODE_MAP))
+		annotations = node_set_map(c->doc, c->metadata, "annotations");
+	if (!str_equal(node_text(node_get(annotations, INJECT_PREFIX "status")), STR("injected")))
+		node_set_str(c->doc, annotations, INJECT_PREFIX "status", STR("injected"));
+}
+
+static void
+change(struct inject *c)
+{
+	struct node *volumes = node_new(c->doc, NODE_LIST);
+
+	inject_volumes(c, volumes);
+	inject_check_pod(c, volumes);
+	struct node *container = inject_container(c);
+	if (!inject_is_fine(c))
+		return;
+	ensure_volumes(c, volumes);
+	ensure_container(c, container);
+	ensure_git(c);
+	ensure_ide_env(c);
+	ensure_ide_args(c);
+	ensure_status(c);
+}
+
+void
+inject_pod(struct inject *c)
+{
+	inject_params_read(c, false);
+	inject_check_spec(c);
+	c->ide = find_ide(c);
+	if (c->ide != NULL)
+		find_upstream_port(c);
+	if (inject_is_fine(c))
+		change(c);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy inject`: manifests in, the same with the sidecar out. All or nothing: with a
+ * problem anywhere nothing is printed but what is wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "container/inject/manifest.h"
+
+#define EXIT_WOULD_CHANGE 3
+#define READ_BYTES	  65536u
+
+static const char usage[] =
+	"usage: workspace-proxy inject [-f FILE] [--patch | --check] [--no-network-policy]\n"
+	"\n"
+	"Reads Kubernetes manifests, YAML or JSON, and prints them with the sidecar in the pods "
+	"and\n"
+	"services that are labelled " INJECT_LABEL "=true.\n"
+	"\n"
+	"  -f FILE              read this instead of the standard input\n"
+	"  --patch              print the JSON Patch (RFC 6902) of a single object instead\n"
+	"  --check              print what would change and what is wrong; exit code 0: nothing\n"
+	"                       would, 3: something would, 1: something is wrong\n"
+	"  --no-network-policy  add no NetworkPolicy that admits nothing but the sidecar's port\n";
+
+struct run {
+	const char *file; /* NULL: standard input */
+	bool is_patch;
+	bool is_check;
+	bool has_no_policy;
+	size_t problems;
+	size_t changes;
+};
+
+static bool
+parse(struct run *r, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-f") == 0 && i + 1 < argc)
+			r->file = argv[++i];
+		else if (strcmp(argv[i], "--patch") == 0)
+			r->is_patch = true;
+		else if (strcmp(argv[i], "--check") == 0)
+			r->is_check = true;
+		else if (strcmp(argv[i], "--no-network-policy") == 0)
+			r->has_no_policy = true;
+		else
+			return false;
+	}
+	return !(r->is_patch && r->is_check);
+}
+
+bool
+container_inject_is_usage(int argc, char **argv, int *code)
+{
+	struct run r = {.file = NULL};
+	bool is_help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+
+	*code = is_help ? 0 : 2;
+	if (is_help || !parse(&r, argc, argv)) {
+		(void)fputs(usage, is_help ? stdout : stderr);
+		return true;
+	}
+	return false;
+}
+
+static void
+on_note(enum manifest_note note, const char *object, const char *text, void *arg)
+{
+	struct run *r = arg;
+	FILE *out = r->is_check ? stdout : stderr;
+
+	r->problems += note == MANIFEST_PROBLEM;
+	r->changes += note == MANIFEST_CHANGED;
+	switch (note) {
+	case MANIFEST_PROBLEM:
+		(void)fprintf(out, "%s: %s\n", object, text);
+		break;
+	case MANIFEST_WARNING:
+		(void)fprintf(out, "%s: warning: %s\n", object, text);
+		break;
+	case MANIFEST_CHANGED:
+	case MANIFEST_UNCHANGED:
+		if (r->is_check)
+			(void)fprintf(out, "%s: %s\n", object, text);
+		break;
+	}
+}
+
+static bool
+read_all(int fd, struct buf *in, struct err *e)
+{
+	for (;;) {
+		if (!buf_reserve(in, READ_BYTES))
+			return err_set(e, ERR_LIMIT, "more than %zu bytes", MANIFEST_MAX_BYTES);
+		ssize_t got = read(fd, in->data + in->len, READ_BYTES);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_set_errno(e, errno, "read");
+		if (got == 0)
+			return true;
+		in->len += (size_t)got;
+	}
+}
+
+static bool
+read_input(const struct run *r, struct buf *in, struct err *e)
+{
+	bool is_stdin = r->file == NULL || strcmp(r->file, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(r->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set_errno(e, errno, "%.200s", r->file);
+	bool ok = read_all(fd, in, e);
+	if (!is_stdin)
+		(void)close(fd);
+	return ok || err_wrap(e, "%.200s", is_stdin ? "standard input" : r->file);
+}
+
+static bool
+print(struct str text, struct err *e)
+{
+	if ((text.len == 0 || fwrite(text.data, text.len, 1, stdout) == 1) && fflush(stdout) == 0)
+		return true;
+	return err_set(e, ERR_SYSTEM, "the result could not be written");
+}
+
+static int
+finish(const struct run *r, bool ok, const struct err *e)
+{
+	if (!ok)
+		(void)fprintf(stderr, "workspace-proxy: inject: %s\n", e->text);
+	if (!ok || r->problems > 0)
+		return 1;
+	return r->is_check && r->changes > 0 ? EXIT_WOULD_CHANGE : 0;
+}
+
+int
+container_inject_run(const struct container_settings *settings, int argc, char **argv)
+{
+	struct run r = {.file = NULL};
+	struct err e = ERR_INIT;
+	struct buf in;
+	struct buf out;
+
+	if (!parse(&r, argc, argv))
+		return 2;
+	const struct manifest m = {
+		.settings = settings,
+		.adds_network_policy = !r.has_no_policy,
+		.is_patch = r.is_patch,
+		.on_note = on_note,
+		.arg = &r,
+	};
+	buf_init(&in, MANIFEST_MAX_BYTES);
+	buf_init(&out, MANIFEST_OUT_BYTES);
+	bool ok = read_input(&r, &in, &e) && manifest_inject(&m, buf_view(&in), &out, &e);
+	if (ok && r.problems == 0 && !r.is_check)
+		ok = print(buf_view(&out), &e);
+	buf_fini(&in);
+	buf_fini(&out);
+	return finish(&r, ok, &e);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See manifest.h. A stream is gone through once; network policies come at its end, when all
+ * namespaces are known.
+ */
+#include "container/inject/manifest.h"
+
+#include "container/webhook/patch.h"
+#include "container/yaml/yaml.h"
+
+#define NAMESPACES_MAX 256u
+
+struct namespace
+{
+	struct str name;
+	bool has_workload;
+	bool has_policy;
+};
+
+struct stream {
+	const struct manifest *manifest;
+	struct buf *out;
+	struct err *e;
+	struct doc names; /* of the namespaces */
+	struct namespace namespaces[NAMESPACES_MAX];
+	size_t namespace_count;
+	size_t documents;
+	bool is_behind_change; /* what was written last is ours: a document's end has to be marked
+				*/
+};
+
+static void
+tell(const struct stream *s, enum manifest_note note, const char *object, const char *text)
+{
+	s->manifest->on_note(note, object, text, s->manifest->arg);
+}
+
+static struct namespace *
+find_namespace(struct stream *s, const struct node *object)
+{
+	struct str name = node_text_at(object, "metadata.namespace");
+
+	for (size_t i = 0; i < s->namespace_count; i++)
+		if (str_equal(s->namespaces[i].name, name))
+			return &s->namespaces[i];
+	if (s->namespace_count == NAMESPACES_MAX) {
+		err_set(s->e, ERR_LIMIT, "more than %u namespaces", NAMESPACES_MAX);
+		return NULL;
+	}
+	struct namespace *n = &s->namespaces[s->namespace_count++];
+	*n = (struct namespace){.name = node_new_str(&s->names, name)->text};
+	return n;
+}
+
+static bool
+note_namespace(struct stream *s, const struct node *object, bool is_ours)
+{
+	struct str own = node_text_at(object, "metadata.namespace");
+	bool is_policy = inject_is_network_policy(object, own);
+
+	if (!is_policy && !(is_ours && inject_is_workload(object)))
+		return true;
+	struct namespace *n = find_namespace(s, object);
+	if (n == NULL)
+		return false;
+	n->has_policy = n->has_policy || is_policy;
+	n->has_workload = n->has_workload || !is_policy;
+	return true;
+}
+
+static void
+tell_notes(const struct stream *s, const char *object, const struct inject_report *report)
+{
+	for (size_t i = 0; i < report->problems.count && i < INJECT_NOTES_MAX; i++)
+		tell(s, MANIFEST_PROBLEM, object, report->problems.items[i]);
+	for (size_t i = 0; i < report->warnings.count && i < INJECT_NOTES_MAX; i++)
+		tell(s, MANIFEST_WARNING, object, report->warnings.items[i]);
+}
+
+static bool
+change_object(struct stream *s, struct doc *d, struct node *object, bool *has_changed)
+{
+	struct inject_report report;
+	struct node *before = node_copy(d, object);
+	bool is_ours = inject_object(s->manifest->settings, d, object, &report);
+	const char *name = inject_describe(d, object);
+
+	if (d->failed)
+		return err_set(s->e, ERR_LIMIT, "%s: too large", name);
+	tell_notes(s, name, &report);
+	if (is_ours && report.problems.count == 0) {
+		bool differs = !node_equal(before, object);
+		tell(s, differs ? MANIFEST_CHANGED : MANIFEST_UNCHANGED, name,
+		     differs ? "is changed" : "is as it must be");
+		*has_changed = *has_changed || differs;
+	}
+	return note_namespace(s, object, is_ours);
+}
+
+static bool
+is_list(const struct node *root)
+{
+	return str_equal(node_text_at(root, "kind"), STR("List")) &&
+	       node_is(node_get(root, "items"), NODE_LIST);
+}
+
+static bool
+change_root(struct stream *s, struct doc *d, struct node *root, bool *has_changed)
+{
+	if (!is_list(root))
+		return change_object(s, d, root, has_changed);
+	for (struct node *item = node_first(node_get(root, "items")); item != NULL;
+	     item = item->next)
+		if (!change_object(s, d, item, has_changed))
+			return false;
+	return true;
+}
+
+static bool
+needs_policy(const struct stream *s, size_t i)
+{
+	const struct namespace *n = &s->namespaces[i];
+
+	return s->manifest->adds_network_policy && n->has_workload && !n->has_policy;
+}
+
+/* The policy that a namespace lacks, or NULL. */
+static struct node *
+missing_policy(struct stream *s, struct doc *d, size_t i)
+{
+	if (!needs_policy(s, i))
+		return NULL;
+	struct node *policy = inject_network_policy(d, s->namespaces[i].name);
+	tell(s, MANIFEST_CHANGED, inject_describe(d, policy), "is added");
+	return policy;
+}
+
+static bool
+write_json(struct stream *s, const struct node *root)
+{
+	struct json_writer w;
+
+	json_write_begin(&w, s->out);
+	node_write_json(&w, NULL, root);
+	return (json_write_end(&w) && buf_add_byte(s->out, '\n')) ||
+	       err_set(s->e, ERR_LIMIT, "the result is too large");
+}
+
+/* Only a list has room for one more object. */
+static struct node *
+make_list(struct doc *d, struct node *root)
+{
+	if (is_list(root))
+		return root;
+	struct node *list = node_new(d, NODE_MAP);
+	node_set_str(d, list, "apiVersion", STR("v1"));
+	node_set_str(d, list, "kind", STR("List"));
+	struct node *items = node_set_list(d, list, "items");
+	if (!d->failed)
+		node_append(items, root);
+	return list;
+}
+
+static bool
+inject_json(struct stream *s, struct doc *d, struct str text)
+{
+	struct node *root = node_read_json(d, text, MANIFEST_MAX_BYTES, s->e);
+	bool has_changed = false;
+
+	if (root == NULL || !change_root(s, d, root, &has_changed))
+		return false;
+	for (size_t i = 0; i < s->namespace_count; i++) {
+		struct node *policy = missing_policy(s, d, i);
+		if (policy == NULL)
+			continue;
+		root = make_list(d, root);
+		if (!d->failed)
+			node_append(node_get(root, "items"), policy);
+		has_changed = true;
+	}
+	if (d->failed)
+		return err_set(s->e, ERR_LIMIT, "the document is too large");
+	if (has_changed)
+		return write_json(s, root);
+	return buf_add_str(s->out, text) || err_set(s->e, ERR_LIMIT, "the result is too large");
+}
+
+/* As it was. Behind a document of ours its beginning may have to be marked. */
+static void
+write_source(struct stream *s, struct str source)
+{
+	if (s->is_behind_change && source.len > 0 && !str_starts_with(source, STR("---")))
+		buf_add_str(s->out, source.data[0] == '%' ? STR("...\n") : STR("---\n"));
+	buf_add_str(s->out, source);
+	s->is_behind_change = false;
+}
+
+static bool
+write_document(struct stream *s, const struct node *root)
+{
+	if (s->out->len > 0 && s->out->data[s->out->len - 1] != '\n')
+		buf_add_byte(s->out, '\n');
+	s->is_behind_change = true;
+	return yaml_write(root, s->out) || err_set(s->e, ERR_LIMIT, "the result is too large");
+}
+
+static bool
+lacks_policy(const struct stream *s)
+{
+	for (size_t i = 0; i < s->namespace_count; i++)
+		if (needs_policy(s, i))
+			return true;
+	return false;
+}
+
+static bool
+inject_document(struct stream *s, struct yaml_reader *r, struct doc *d, bool *is_end)
+{
+	bool has_changed = false;
+	struct node *root;
+	struct str source;
+
+	if (!yaml_read_document(r, d, &root, &source, s->e))
+		return false;
+	*is_end = root == NULL;
+	if (*is_end)
+		return true;
+	s->documents++;
+	if (!change_root(s, d, root, &has_changed))
+		return err_wrap(s->e, "document %zu", s->documents);
+	/* A break behind a text that ends without one could become part of its last value. */
+	bool is_open = source.len > 0 && source.data[source.len - 1] != '\n' && lacks_policy(s);
+	if (has_changed || is_open)
+		return write_document(s, root);
+	write_source(s, source);
+	return true;
+}
+
+static bool
+write_policies(struct stream *s)
+{
+	for (size_t i = 0; i < s->namespace_count; i++) {
+		struct doc d;
+		doc_init(&d);
+		const struct node *policy = missing_policy(s, &d, i);
+		bool ok = policy == NULL || write_document(s, policy);
+		doc_fini(&d);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool
+inject_yaml(struct stream *s, struct str text)
+{
+	struct yaml_reader *r = yaml_reader_new(text);
+	bool is_end = false;
+	bool ok = r != NULL || err_set(s->e, ERR_MEMORY, "no memory");
+
+	while (ok && !is_end) {
+		struct doc d;
+		doc_init(&d);
+		ok = inject_document(s, r, &d, &is_end);
+		doc_fini(&d);
+	}
+	yaml_reader_free(r);
+	return ok && write_policies(s) &&
+	       (buf_is_ok(s->out) || err_set(s->e, ERR_LIMIT, "the result is too large"));
+}
+
+/* As kubectl tells them apart. */
+static bool
+is_json(struct str text)
+{
+	size_t at = 0;
+
+	while (at < text.len && strchr(" \t\r\n", text.data[at]) != NULL && text.data[at] != '\0')
+		at++;
+	return at < text.len && text.data[at] == '{';
+}
+
+static bool
+read_only_object(struct doc *d, struct str text, struct node **root, struct err *e)
+{
+	struct yaml_reader *r;
+	struct node *more = NULL;
+	struct str source;
+
+	if (is_json(text)) {
+		*root = node_read_json(d, text, MANIFEST_MAX_BYTES, e);
+		return *root != NULL;
+	}
+	r = yaml_reader_new(text);
+	bool ok = (r != NULL || err_set(e, ERR_MEMORY, "no memory")) &&
+		  yaml_read_document(r, d, root, &source, e) &&
+		  (*root != NULL || err_set(e, ERR_INPUT, "there is no object")) &&
+		  yaml_read_document(r, d, &more, &source, e) &&
+		  (more == NULL ||
+		   err_set(e, ERR_INPUT, "a patch is for one object, and there are more"));
+	yaml_reader_free(r);
+	return ok;
+}
+
+static bool
+inject_patch(struct stream *s, struct doc *d, struct str text)
+{
+	bool has_changed = false;
+	struct node *root = NULL;
+
+	if (!read_only_object(d, text, &root, s->e))
+		return false;
+	struct node *before = node_copy(d, root);
+	if (is_list(root))
+		return err_set(s->e, ERR_INPUT, "a patch is for one object, and this is a list");
+	if (!change_object(s, d, root, &has_changed))
+		return false;
+	return (patch_write(before, root, s->out) && buf_add_byte(s->out, '\n')) ||
+	       err_set(s->e, ERR_LIMIT, "the patch is too large");
+}
+
+bool
+manifest_inject(const struct manifest *m, struct str text, struct buf *out, struct err *e)
+{
+	struct stream s = {.manifest = m, .out = out, .e = e};
+	struct doc d;
+	bool ok;
+
+	doc_init(&s.names);
+	doc_init(&d);
+	if (m->is_patch)
+		ok = inject_patch(&s, &d, text);
+	else
+		ok = is_json(text) ? inject_json(&s, &d, text) : inject_yaml(&s, text);
+	doc_fini(&d);
+	doc_fini(&s.names);
+	return ok;
+}

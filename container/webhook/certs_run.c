@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy webhook-certs`: an authority and a server certificate for the webhook's service,
+ * for clusters without an issuer of their own.
+ *
+ * The authority's key is thrown away, so nothing else can ever be signed with it; to renew, run the
+ * command again. Files are put in place whole, the key for its owner's eyes only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/net/certificate.h"
+#include "container/container.h"
+
+#define PEM_MAX_BYTES 16384u
+#define DAYS_DEFAULT  365u
+#define PATH_BYTES    1024
+#define NAME_BYTES    256
+
+static const char usage[] =
+	"usage: workspace-proxy webhook-certs SERVICE.NAMESPACE DIR [--days N]\n"
+	"\n"
+	"Writes ca.crt, tls.crt and tls.key for the webhook's service to the existing directory "
+	"and\n"
+	"prints the caBundle of its configuration. The certificates are valid for N days, 1 to "
+	"825,\n"
+	"365 by default.\n";
+
+struct certs {
+	const char *service;
+	const char *dir;
+	unsigned days;
+};
+
+static bool
+parse(struct certs *c, int argc, char **argv)
+{
+	uint64_t days = DAYS_DEFAULT;
+
+	if (argc != 3 && !(argc == 5 && strcmp(argv[3], "--days") == 0 &&
+			   str_to_u64(str_from(argv[4]), 1, CERTIFICATE_DAYS_MAX, &days)))
+		return false;
+	struct str service = str_from(argv[1]);
+	size_t dot = str_find_byte(service, '.');
+	*c = (struct certs){.service = argv[1], .dir = argv[2], .days = (unsigned)days};
+	return dot != SIZE_MAX && str_find_byte(str_skip(service, dot + 1), '.') == SIZE_MAX &&
+	       str_find_byte(service, '{') == SIZE_MAX && service.len <= 127 &&
+	       container_is_name_pattern(service);
+}
+
+static bool
+write_whole(int fd, struct str text)
+{
+	while (text.len > 0) {
+		ssize_t written = write(fd, text.data, text.len);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		text = str_skip(text, (size_t)written);
+	}
+	return fsync(fd) == 0;
+}
+
+/* Beside its place first, so that nobody ever reads half of it. */
+static bool
+write_file(const struct certs *c, const char *name, mode_t mode, struct str text, struct err *e)
+{
+	char path[PATH_BYTES];
+	char temporary[PATH_BYTES + 8];
+
+	if (snprintf(path, sizeof(path), "%s/%s", c->dir, name) >= (int)sizeof(path))
+		return err_set(e, ERR_CONFIG, "%.200s…: the name is too long", c->dir);
+	(void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return err_set_errno(e, errno, "%s", path);
+	bool ok = fchmod(fd, mode) == 0 && write_whole(fd, text) && rename(temporary, path) == 0;
+	if (!ok) {
+		err_set_errno(e, errno, "%s", path);
+		(void)unlink(temporary);
+	}
+	(void)close(fd);
+	return ok;
+}
+
+static bool
+write_certificate(const struct certs *c, const char *name, const struct certificate *certificate,
+		  struct err *e)
+{
+	struct buf text;
+
+	buf_init(&text, PEM_MAX_BYTES);
+	bool ok = certificate_write(certificate, &text, e) &&
+		  write_file(c, name, 0644, buf_view(&text), e);
+	buf_fini(&text);
+	return ok;
+}
+
+static bool
+write_key(const struct certs *c, const struct certificate *certificate, struct err *e)
+{
+	struct buf text;
+
+	buf_init(&text, PEM_MAX_BYTES);
+	bool ok = buf_reserve(&text, PEM_MAX_BYTES) &&
+		  certificate_write_key(certificate, &text, e) &&
+		  write_file(c, "tls.key", 0600, buf_view(&text), e);
+	buf_wipe_fini(&text);
+	return ok;
+}
+
+static bool
+print_bundle(const struct certificate *authority, struct err *e)
+{
+	struct buf pem;
+	struct buf text;
+
+	buf_init(&pem, PEM_MAX_BYTES);
+	buf_init(&text, PEM_MAX_BYTES * 2);
+	bool ok = certificate_write(authority, &pem, e) &&
+		  crypto_base64_encode(&text, buf_view(&pem));
+	if (ok && (printf("%.*s\n", STR_FMT(buf_view(&text))) < 0 || fflush(stdout) != 0))
+		ok = err_set(e, ERR_SYSTEM, "the caBundle could not be written");
+	buf_fini(&pem);
+	buf_fini(&text);
+	return ok;
+}
+
+static bool
+make(const struct certs *c, struct err *e)
+{
+	char names[3][NAME_BYTES];
+	const char *const list[3] = {names[0], names[1], names[2]};
+	struct certificate *server = NULL;
+
+	(void)snprintf(names[0], NAME_BYTES, "%s.svc", c->service);
+	(void)snprintf(names[1], NAME_BYTES, "%s.svc.cluster.local", c->service);
+	(void)snprintf(names[2], NAME_BYTES, "%s", c->service);
+	struct certificate *authority =
+		certificate_new_authority("workspace-proxy webhook", c->days, e);
+	if (authority != NULL)
+		server = certificate_new_server(authority, list, 3, c->days, e);
+	bool ok = server != NULL && write_certificate(c, "ca.crt", authority, e) &&
+		  write_key(c, server, e) && write_certificate(c, "tls.crt", server, e) &&
+		  print_bundle(authority, e);
+	certificate_free(server);
+	certificate_free(authority);
+	return ok;
+}
+
+int
+container_certs_run(int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct certs c;
+
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		(void)fputs(usage, stdout);
+		return 0;
+	}
+	if (!parse(&c, argc, argv)) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	if (make(&c, &e))
+		return 0;
+	(void)fprintf(stderr, "workspace-proxy: webhook-certs: %s\n", e.text);
+	return 1;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See patch.h. Lists are compared from both ends: what is equal there stays, and the middle is
+ * changed element by element, then grown or cut. So an insertion is one operation.
+ */
+#include "container/webhook/patch.h"
+
+#define PATH_MAX_BYTES 16384u
+
+struct patch {
+	struct json_writer writer;
+	struct buf path; /* of the node that is looked at, as a JSON Pointer (RFC 6901) */
+};
+
+static void diff(struct patch *p, const struct node *before, const struct node *after);
+
+static size_t
+push_key(struct patch *p, struct str key)
+{
+	size_t before = p->path.len;
+
+	buf_add_byte(&p->path, '/');
+	for (size_t i = 0; i < key.len; i++) {
+		if (key.data[i] == '~')
+			buf_add_str(&p->path, STR("~0"));
+		else if (key.data[i] == '/')
+			buf_add_str(&p->path, STR("~1"));
+		else
+			buf_add_byte(&p->path, key.data[i]);
+	}
+	return before;
+}
+
+static size_t
+push_index(struct patch *p, size_t index)
+{
+	size_t before = p->path.len;
+
+	buf_addf(&p->path, "/%zu", index);
+	return before;
+}
+
+static void
+pop(struct patch *p, size_t len)
+{
+	p->path.len = len;
+}
+
+/* value is NULL for "remove". */
+static void
+write_operation(struct patch *p, const char *op, const struct node *value)
+{
+	json_write_object(&p->writer, NULL);
+	json_write_str(&p->writer, "op", str_from(op));
+	json_write_str(&p->writer, "path", buf_view(&p->path));
+	if (value != NULL)
+		node_write_json(&p->writer, "value", value);
+	json_write_close(&p->writer, '}');
+}
+
+/* Both sides are mostly in one order: what is looked for is where the last find leads. Otherwise
+ * time would grow with the square of what a stranger sends. */
+static const struct node *
+find_from(const struct node *map, const struct node **next, struct str key)
+{
+	const struct node *found = *next;
+
+	if (found == NULL || !str_equal(found->key, key))
+		found = node_get_str(map, key);
+	if (found != NULL)
+		*next = found->next;
+	return found;
+}
+
+static void
+diff_maps(struct patch *p, const struct node *before, const struct node *after)
+{
+	const struct node *next = after->first;
+
+	for (const struct node *c = before->first; c != NULL; c = c->next) {
+		const struct node *there = find_from(after, &next, c->key);
+		size_t len = push_key(p, c->key);
+		if (there == NULL)
+			write_operation(p, "remove", NULL);
+		else
+			diff(p, c, there);
+		pop(p, len);
+	}
+	next = before->first;
+	for (const struct node *c = after->first; c != NULL; c = c->next) {
+		if (find_from(before, &next, c->key) != NULL)
+			continue;
+		size_t len = push_key(p, c->key);
+		write_operation(p, "add", c);
+		pop(p, len);
+	}
+}
+
+static size_t
+common_head(const struct node *before, const struct node *after)
+{
+	const struct node *b = after->first;
+	size_t n = 0;
+
+	for (const struct node *a = before->first; a != NULL && b != NULL; a = a->next) {
+		if (!node_equal(a, b))
+			break;
+		b = b->next;
+		n++;
+	}
+	return n;
+}
+
+static const struct node *
+nth(const struct node *list, size_t n)
+{
+	const struct node *c = list->first;
+
+	for (; n > 0; n--)
+		c = c->next;
+	return c;
+}
+
+/* How many elements at the end are the same, leaving out the first head ones of both. */
+static size_t
+common_tail(const struct node *before, const struct node *after, size_t head)
+{
+	size_t shorter = before->count < after->count ? before->count : after->count;
+	size_t most = shorter - head;
+	const struct node *a = nth(before, before->count - most);
+	const struct node *b = nth(after, after->count - most);
+	size_t n = 0;
+
+	for (; a != NULL; a = a->next) {
+		n = node_equal(a, b) ? n + 1 : 0;
+		b = b->next;
+	}
+	return n;
+}
+
+static void
+diff_lists(struct patch *p, const struct node *before, const struct node *after)
+{
+	size_t head = common_head(before, after);
+	size_t tail = common_tail(before, after, head);
+	size_t old_count = before->count - head - tail;
+	size_t new_count = after->count - head - tail;
+	size_t both = old_count < new_count ? old_count : new_count;
+	const struct node *a = nth(before, head);
+	const struct node *b = nth(after, head);
+	size_t len;
+
+	for (size_t i = 0; i < both; i++) {
+		len = push_index(p, head + i);
+		diff(p, a, b);
+		pop(p, len);
+		a = a->next;
+		b = b->next;
+	}
+	for (size_t i = both; i < new_count; i++) {
+		len = push_index(p, head + i);
+		write_operation(p, "add", b);
+		pop(p, len);
+		b = b->next;
+	}
+	for (size_t i = old_count; i > both; i--) {
+		len = push_index(p, head + i - 1);
+		write_operation(p, "remove", NULL);
+		pop(p, len);
+	}
+}
+
+static void
+diff(struct patch *p, const struct node *before, const struct node *after)
+{
+	if (before->kind == NODE_MAP && after->kind == NODE_MAP)
+		diff_maps(p, before, after);
+	else if (before->kind == NODE_LIST && after->kind == NODE_LIST)
+		diff_lists(p, before, after);
+	else if (!node_equal(before, after))
+		write_operation(p, "replace", after);
+}
+
+bool
+patch_write(const struct node *before, const struct node *after, struct buf *out)
+{
+	struct patch p;
+
+	buf_init(&p.path, PATH_MAX_BYTES);
+	json_write_begin(&p.writer, out);
+	json_write_array(&p.writer, NULL);
+	diff(&p, before, after);
+	json_write_close(&p.writer, ']');
+	bool ok = json_write_end(&p.writer) && buf_is_ok(&p.path);
+	buf_fini(&p.path);
+	return ok;
+}

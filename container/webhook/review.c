@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See review.h. What is malformed is refused as such; what the object's author can mend is denied
+ * with all that is wrong, which kubectl shows.
+ */
+#include "container/webhook/review.h"
+
+#include "base/crypto.h"
+#include "container/webhook/patch.h"
+
+#define REVIEW_VERSION	  "admission.k8s.io/v1"
+#define UID_MAX_BYTES	  256u
+#define PATCH_MAX_BYTES	  ((size_t)2 * 1024 * 1024)
+#define MESSAGE_MAX_BYTES 8192u
+#define WARNING_MAX_BYTES 200u /* the API server cuts longer ones */
+
+struct review {
+	const struct container_settings *settings;
+	struct doc doc;
+	struct buf *out;
+	const struct node *request;
+	struct node *object;
+	struct inject_report report;
+	struct buf patch;   /* empty: none */
+	struct buf message; /* of a denial */
+};
+
+static bool
+malformed(struct err *e, const char *what)
+{
+	return err_set(e, ERR_INPUT, "AdmissionReview: %s", what);
+}
+
+static bool
+read_request(struct review *r, struct str body, struct err *e)
+{
+	const struct node *root = node_read_json(&r->doc, body, REVIEW_MAX_BYTES, e);
+
+	if (root == NULL)
+		return false;
+	if (!str_equal(node_text_at(root, "kind"), STR("AdmissionReview")) ||
+	    !str_equal(node_text_at(root, "apiVersion"), STR(REVIEW_VERSION)))
+		return malformed(e, "kind or apiVersion is another one; expected " REVIEW_VERSION);
+	r->request = node_get(root, "request");
+	struct str uid = node_text_at(r->request, "uid");
+	if (uid.len == 0 || uid.len > UID_MAX_BYTES)
+		return malformed(e, "request.uid is missing");
+	if (node_text_at(r->request, "operation").len == 0)
+		return malformed(e, "request.operation is missing");
+	r->object = node_get(r->request, "object");
+	if (r->object != NULL && r->object->kind != NODE_MAP && r->object->kind != NODE_NULL)
+		return malformed(e, "request.object is no object");
+	return true;
+}
+
+static bool
+is_operation(const struct review *r, const char *operation)
+{
+	return str_equal(node_text_at(r->request, "operation"), str_from(operation));
+}
+
+static bool
+is_subresource(const struct review *r, const char *name)
+{
+	return str_equal(node_text_at(r->request, "subResource"), str_from(name));
+}
+
+/* Only what is made or changed: neither deletions nor status and the like. */
+static bool
+is_reviewed(const struct review *r, enum review_kind kind)
+{
+	bool is_whole = is_subresource(r, "");
+	bool is_part = is_subresource(r, "ephemeralcontainers") || is_subresource(r, "resize");
+
+	return node_is(r->object, NODE_MAP) &&
+	       (is_operation(r, "CREATE") || is_operation(r, "UPDATE")) &&
+	       (is_whole || (kind == REVIEW_VALIDATE && is_part));
+}
+
+static bool
+is_pod(const struct node *object)
+{
+	return str_equal(node_text_at(object, "kind"), STR("Pod"));
+}
+
+static void
+deny(struct review *r, const char *text)
+{
+	if (r->message.len > 0)
+		buf_add_str(&r->message, STR("; "));
+	else
+		buf_add_str(&r->message, STR("workspace-proxy: "));
+	buf_add_str(&r->message, str_from(text));
+}
+
+static void
+deny_problems(struct review *r)
+{
+	for (size_t i = 0; i < r->report.problems.count && i < INJECT_NOTES_MAX; i++)
+		deny(r, r->report.problems.items[i]);
+}
+
+/* The spec of a pod that exists can't be changed any more. */
+static bool
+mutate(struct review *r, struct err *e)
+{
+	if (is_pod(r->object) && !is_operation(r, "CREATE"))
+		return true;
+	const struct node *before = node_copy(&r->doc, r->object);
+	bool is_ours = inject_object(r->settings, &r->doc, r->object, &r->report);
+	if (r->doc.failed)
+		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
+	deny_problems(r);
+	if (!is_ours || r->report.problems.count > 0 || node_equal(before, r->object))
+		return true;
+	return patch_write(before, r->object, &r->patch) ||
+	       err_set(e, ERR_LIMIT, "AdmissionReview: the patch is too large");
+}
+
+/* The pod must be what it would be made. */
+static bool
+validate_whole(struct review *r, struct err *e)
+{
+	const struct node *before = node_copy(&r->doc, r->object);
+	bool is_ours = inject_object(r->settings, &r->doc, r->object, &r->report);
+
+	if (r->doc.failed)
+		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
+	deny_problems(r);
+	if (is_ours && r->report.problems.count == 0 && !node_equal(before, r->object))
+		deny(r,
+		     "label " INJECT_LABEL ": the pod does not have the sidecar; pods get it when "
+		     "they are created, from the mutating webhook");
+	return true;
+}
+
+/*
+ * Of a pod that exists images can change, resources, labels and annotations. As long as our
+ * containers stay as they are it does not matter what settings would make of them now: pods of an
+ * earlier configuration go on, and controllers may finish with them.
+ */
+static bool
+validate_update(struct review *r, const struct node *old, struct err *e)
+{
+	if (!inject_is_labelled(r->object)) {
+		deny(r, "label " INJECT_LABEL ": a pod keeps it");
+		return true;
+	}
+	return inject_is_kept(old, r->object) || validate_whole(r, e);
+}
+
+static bool
+validate_ephemeral(struct review *r, struct err *e)
+{
+	if (!inject_is_labelled(r->object))
+		return true;
+	inject_check_ephemeral(&r->doc, r->object, &r->report);
+	if (r->doc.failed)
+		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
+	deny_problems(r);
+	return true;
+}
+
+static bool
+validate(struct review *r, struct err *e)
+{
+	const struct node *old = node_get(r->request, "oldObject");
+
+	if (!is_pod(r->object))
+		return true;
+	if (is_subresource(r, "ephemeralcontainers"))
+		return validate_ephemeral(r, e);
+	if (is_operation(r, "UPDATE") && inject_is_labelled(old))
+		return validate_update(r, old, e);
+	return validate_whole(r, e);
+}
+
+static void
+write_warnings(const struct review *r, struct json_writer *w)
+{
+	if (r->report.warnings.count == 0)
+		return;
+	json_write_array(w, "warnings");
+	for (size_t i = 0; i < r->report.warnings.count && i < INJECT_NOTES_MAX; i++)
+		json_write_str(w, NULL,
+			       str_take(str_from(r->report.warnings.items[i]), WARNING_MAX_BYTES));
+	json_write_close(w, ']');
+}
+
+static bool
+write_patch(const struct review *r, struct json_writer *w)
+{
+	struct buf text;
+
+	buf_init(&text, PATCH_MAX_BYTES / 3 * 4 + 4);
+	bool ok = crypto_base64_encode(&text, buf_view(&r->patch));
+	json_write_str(w, "patchType", STR("JSONPatch"));
+	json_write_str(w, "patch", buf_view(&text));
+	buf_fini(&text);
+	return ok;
+}
+
+static void
+write_denial(const struct review *r, struct json_writer *w)
+{
+	json_write_object(w, "status");
+	json_write_int(w, "code", 422);
+	json_write_str(w, "reason", STR("Invalid"));
+	json_write_str(w, "message", buf_view(&r->message));
+	json_write_close(w, '}');
+}
+
+static bool
+write_response(const struct review *r, struct err *e)
+{
+	struct json_writer w;
+	bool ok = true;
+
+	json_write_begin(&w, r->out);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "apiVersion", STR(REVIEW_VERSION));
+	json_write_str(&w, "kind", STR("AdmissionReview"));
+	json_write_object(&w, "response");
+	json_write_str(&w, "uid", node_text_at(r->request, "uid"));
+	json_write_bool(&w, "allowed", r->message.len == 0);
+	if (r->message.len > 0)
+		write_denial(r, &w);
+	else if (r->patch.len > 0)
+		ok = write_patch(r, &w);
+	write_warnings(r, &w);
+	json_write_close(&w, '}');
+	json_write_close(&w, '}');
+	return (json_write_end(&w) && ok) ||
+	       err_set(e, ERR_LIMIT, "AdmissionReview: the answer is too large");
+}
+
+static bool
+answer(struct review *r, enum review_kind kind, struct str body, struct err *e)
+{
+	if (!read_request(r, body, e))
+		return false;
+	if (is_reviewed(r, kind) && !(kind == REVIEW_MUTATE ? mutate(r, e) : validate(r, e)))
+		return false;
+	return write_response(r, e);
+}
+
+enum review_outcome
+review_answer(const struct container_settings *settings, enum review_kind kind, struct str body,
+	      struct buf *out, struct err *e)
+{
+	struct review r = {.settings = settings, .out = out};
+	enum review_outcome outcome = REVIEW_ALLOWED;
+
+	doc_init(&r.doc);
+	buf_init(&r.patch, PATCH_MAX_BYTES);
+	buf_init(&r.message, MESSAGE_MAX_BYTES);
+	if (!answer(&r, kind, body, e))
+		outcome = REVIEW_MALFORMED;
+	else if (r.message.len > 0)
+		outcome = REVIEW_DENIED;
+	else if (r.patch.len > 0)
+		outcome = REVIEW_PATCHED;
+	buf_fini(&r.message);
+	buf_fini(&r.patch);
+	doc_fini(&r.doc);
+	return outcome;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy webhook`: the admission webhook, on base/http/service over TLS.
+ *
+ * /mutate and /validate answer AdmissionReviews; /ping, /ready and /metrics are on the same
+ * listener. The certificate's files are looked at every second and read again when they change, or
+ * on SIGHUP; a bad pair is said and the old one stays. On SIGTERM /ready fails first, requests are
+ * served for a moment more, what is under way ends, and the exit code is 0.
+ */
+#include <signal.h>
+#include <time.h>
+
+#include "base/http/service.h"
+#include "base/log/log.h"
+#include "base/metrics.h"
+#include "base/net/tls.h"
+#include "base/process/file_watch.h"
+#include "base/process/metrics_process.h"
+#include "container/webhook/review.h"
+
+#define IDLE_TIMEOUT_MS	 10000u /* the API server waits ten seconds by default */
+#define CONNECTIONS_MAX	 64u
+#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections: whoever may send */
+#define LOOK_EVERY_MS	 1000u
+#define LINGER_MS	 2000u /* until nobody is sent here any more */
+#define SIGNALS		 3
+
+static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+struct webhook_metrics {
+	uint64_t reviews[REVIEW_KINDS][REVIEW_OUTCOMES];
+	struct metrics_histogram duration[REVIEW_KINDS];
+	uint64_t reloads[2]; /* done, failed */
+	int64_t expires_at_s;
+	int64_t draining;
+};
+
+struct webhook {
+	const struct container_settings *settings;
+	struct loop *loop;
+	struct tls_context *tls;
+	struct service *service;
+	struct loop_signal signals[SIGNALS];
+	size_t signal_count;
+	struct loop_timer look;
+	struct loop_timer linger;
+	struct loop_timer deadline;
+	struct file_watch files[2]; /* certificate and key */
+	struct webhook_metrics metrics;
+	struct metrics_process process;
+};
+
+static const char *const kinds[REVIEW_KINDS] = {
+	[REVIEW_MUTATE] = "mutate", [REVIEW_VALIDATE] = "validate"};
+static const char *const outcomes[REVIEW_OUTCOMES] = {[REVIEW_ALLOWED] = "allowed",
+						      [REVIEW_PATCHED] = "patched",
+						      [REVIEW_DENIED] = "denied",
+						      [REVIEW_MALFORMED] = "malformed"};
+static const char *const reload_outcomes[2] = {"done", "failed"};
+static const char *const sources[] = {"webhook", NULL};
+
+#define FIELD(field) METRICS_FIELD(struct webhook_metrics, field)
+
+static const struct metrics_family families[] = {
+	{.name = "workspace_proxy_webhook_reviews_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(reviews),
+	 .labels = {METRICS_LABEL("webhook", kinds), METRICS_LABEL("outcome", outcomes)},
+	 .help = "AdmissionReviews answered."},
+	{.name = "workspace_proxy_webhook_review_duration_seconds",
+	 .type = METRICS_HISTOGRAM,
+	 .unit = METRICS_MICROSECONDS,
+	 FIELD(duration),
+	 .labels = {METRICS_LABEL("webhook", kinds)},
+	 .bounds = &metrics_latency_bounds,
+	 .help = "From a whole AdmissionReview to its answer."},
+	{.name = "workspace_proxy_webhook_reloads_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(reloads),
+	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
+	 .help = "How often the webhook's certificate was read again; failed: the old one stays."},
+	{.name = "workspace_proxy_webhook_certificate_expires_timestamp_seconds",
+	 .type = METRICS_GAUGE,
+	 .omits_zero = true,
+	 FIELD(expires_at_s),
+	 .help = "When the webhook's certificate expires, since 1970 UTC."},
+	{.name = "workspace_proxy_webhook_draining",
+	 .type = METRICS_GAUGE,
+	 FIELD(draining),
+	 .help = "1 once the process has been asked to end."},
+};
+
+const struct metrics_table container_metrics_table = {
+	.heading = "Admission webhook",
+	.families = families,
+	.count = sizeof(families) / sizeof(families[0]),
+	.sources = sources,
+};
+
+static uint64_t
+now_us(void)
+{
+	struct timespec now;
+
+	err_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static void
+answer(struct webhook *w, enum review_kind kind, const struct service_request *request,
+       struct service_reply *reply)
+{
+	uint64_t begin_us = now_us();
+	struct err e = ERR_INIT;
+	enum review_outcome outcome =
+		review_answer(w->settings, kind, request->body, &reply->body, &e);
+
+	reply->content_type = "application/json";
+	if (outcome == REVIEW_MALFORMED) {
+		log_warn(NULL, "review refused", log_cstr("webhook", kinds[kind]), log_err(&e));
+		buf_clear(&reply->body);
+		reply->status = 400;
+		reply->content_type = "text/plain; charset=utf-8";
+		buf_addf(&reply->body, "%s\n", e.text);
+	}
+	w->metrics.reviews[kind][outcome]++;
+	metrics_observe(&w->metrics.duration[kind], &metrics_latency_bounds, now_us() - begin_us);
+	log_info(NULL, "review", log_cstr("webhook", kinds[kind]),
+		 log_cstr("outcome", outcomes[outcome]));
+}
+
+static void
+on_mutate(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	answer(arg, REVIEW_MUTATE, request, reply);
+}
+
+static void
+on_validate(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	answer(arg, REVIEW_VALIDATE, request, reply);
+}
+
+static void
+on_ping(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	(void)request;
+	(void)arg;
+	buf_add_str(&reply->body, STR("OK\n"));
+}
+
+static void
+on_ready(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct webhook *w = arg;
+	bool is_ready = w->metrics.draining == 0;
+
+	(void)request;
+	reply->status = is_ready ? 200 : 503;
+	reply->content_type = "application/json";
+	buf_add_str(&reply->body, is_ready ? STR("{\"ready\":true}")
+					   : STR("{\"ready\":false,\"reason\":\"draining\"}"));
+}
+
+static void
+on_metrics(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	struct webhook *w = arg;
+
+	(void)request;
+	w->metrics.expires_at_s = tls_context_expires_at_s(w->tls);
+	reply->content_type = METRICS_CONTENT_TYPE;
+	metrics_write(&container_metrics_table, &w->metrics, 0, &reply->body);
+	metrics_process_write(&w->process, &reply->body);
+}
+
+static void
+reload(struct webhook *w)
+{
+	struct err e = ERR_INIT;
+
+	file_watch_apply(w->files, 2);
+	bool ok = tls_context_reload(w->tls, &e);
+
+	w->metrics.reloads[ok ? 0 : 1]++;
+	if (!ok) {
+		log_error(NULL, "the certificate stays as it was", log_err(&e));
+		return;
+	}
+	service_renew_tls(w->service);
+	log_info(NULL, "certificate read again",
+		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
+}
+
+static void
+on_look(void *arg)
+{
+	struct webhook *w = arg;
+
+	if (file_watch_check(w->files, 2))
+		reload(w);
+	loop_timer_start(&w->look, LOOK_EVERY_MS);
+}
+
+static void
+on_end(void *arg)
+{
+	struct webhook *w = arg;
+
+	loop_stop(w->loop);
+}
+
+static void
+on_lingered(void *arg)
+{
+	struct webhook *w = arg;
+
+	service_drain(w->service, on_end, w);
+}
+
+static void
+on_signal(void *arg, int signal_number)
+{
+	struct webhook *w = arg;
+	uint64_t most_ms = w->settings->drain_timeout_ms;
+
+	if (signal_number == SIGHUP) {
+		reload(w);
+		return;
+	}
+	if (w->metrics.draining != 0)
+		return;
+	w->metrics.draining = 1;
+	log_info(NULL, "draining");
+	loop_timer_start(&w->linger, LINGER_MS < most_ms / 2 ? LINGER_MS : most_ms / 2);
+	loop_timer_start(&w->deadline, most_ms);
+}
+
+static bool
+add_routes(struct webhook *w, struct err *e)
+{
+	struct service *s = w->service;
+
+	return service_route(s, "POST", "/mutate", on_mutate, w, e) &&
+	       service_route(s, "POST", "/validate", on_validate, w, e) &&
+	       service_route(s, "GET", "/ping", on_ping, w, e) &&
+	       service_route(s, "GET", "/ready", on_ready, w, e) &&
+	       service_route(s, "GET", "/metrics", on_metrics, w, e);
+}
+
+static bool
+add_signals(struct webhook *w, struct err *e)
+{
+	for (; w->signal_count < SIGNALS; w->signal_count++)
+		if (!loop_signal_init(&w->signals[w->signal_count], w->loop,
+				      signal_numbers[w->signal_count], on_signal, w, e))
+			return false;
+	return true;
+}
+
+static bool
+start(struct webhook *w, struct err *e)
+{
+	const struct container_settings *s = w->settings;
+	char text[ADDRESS_TEXT_MAX];
+
+	metrics_process_init(&w->process);
+	w->loop = loop_new(e);
+	if (w->loop == NULL)
+		return false;
+	loop_timer_init(&w->look, w->loop, on_look, w);
+	loop_timer_init(&w->linger, w->loop, on_lingered, w);
+	loop_timer_init(&w->deadline, w->loop, on_end, w);
+	w->files[0].path = s->tls_cert_file;
+	w->files[1].path = s->tls_key_file;
+	file_watch_apply(w->files, 2);
+	w->tls = tls_context_new(s->tls_cert_file, s->tls_key_file, e);
+	if (w->tls == NULL)
+		return false;
+	const struct service_options options = {
+		.body_max_bytes = REVIEW_MAX_BYTES,
+		.bodies_max_bytes = BODIES_MAX_BYTES,
+		.idle_timeout_ms = IDLE_TIMEOUT_MS,
+		.connections_max = CONNECTIONS_MAX,
+		.tls = w->tls,
+	};
+	w->service = service_new(w->loop, &s->webhook_address, &options, e);
+	if (w->service == NULL || !add_routes(w, e) || !add_signals(w, e))
+		return false;
+	loop_timer_start(&w->look, LOOK_EVERY_MS);
+	address_format(service_address(w->service), text, sizeof(text));
+	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));
+	return true;
+}
+
+static void
+stop(struct webhook *w)
+{
+	for (size_t i = 0; i < w->signal_count; i++)
+		loop_signal_fini(&w->signals[i]);
+	if (w->loop != NULL) {
+		loop_timer_fini(&w->look);
+		loop_timer_fini(&w->linger);
+		loop_timer_fini(&w->deadline);
+	}
+	service_free(w->service);
+	tls_context_free(w->tls);
+	loop_free(w->loop);
+}
+
+int
+container_webhook_run(const struct container_settings *settings)
+{
+	struct webhook w = {.settings = settings};
+	struct err e = ERR_INIT;
+	bool ok = start(&w, &e) && loop_run(w.loop, &e);
+
+	if (ok)
+		log_info(NULL, "stopped");
+	else
+		log_error(NULL, "can't go on", log_err(&e));
+	stop(&w);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See node.h. Children are a list: objects of Kubernetes have few, and what is done most is to walk
+ * over them.
+ */
+#include "container/yaml/node.h"
+
+void
+doc_init(struct doc *d)
+{
+	*d = (struct doc){.nodes = 0};
+	arena_init(&d->arena, DOC_MAX_BYTES);
+}
+
+void
+doc_fini(struct doc *d)
+{
+	arena_fini(&d->arena);
+}
+
+static struct node *
+fail(struct doc *d)
+{
+	d->failed = true;
+	d->sink = (struct node){.kind = NODE_NULL};
+	return &d->sink;
+}
+
+struct node *
+node_new(struct doc *d, enum node_kind kind)
+{
+	struct node *n = d->nodes < NODE_MAX_COUNT ? arena_alloc(&d->arena, sizeof(*n)) : NULL;
+
+	if (n == NULL)
+		return fail(d);
+	d->nodes++;
+	n->kind = kind;
+	return n;
+}
+
+static struct str
+keep_text(struct doc *d, struct str text)
+{
+	const char *copy = arena_dup(&d->arena, text);
+
+	if (copy != NULL)
+		return (struct str){copy, text.len};
+	d->failed = true;
+	return STR("");
+}
+
+struct node *
+node_new_str(struct doc *d, struct str text)
+{
+	struct node *n = node_new(d, NODE_STR);
+
+	n->text = keep_text(d, text);
+	return n;
+}
+
+void
+node_append(struct node *list, struct node *child)
+{
+	child->next = NULL;
+	if (list->last == NULL)
+		list->first = child;
+	else
+		list->last->next = child;
+	list->last = child;
+	list->count++;
+}
+
+void
+node_prepend(struct node *list, struct node *child)
+{
+	child->next = list->first;
+	list->first = child;
+	if (list->last == NULL)
+		list->last = child;
+	list->count++;
+}
+
+void
+node_add_member(struct doc *d, struct node *map, struct str key, struct node *child)
+{
+	child->key = keep_text(d, key);
+	if (d->failed)
+		return; /* the sink has no siblings */
+	node_append(map, child);
+}
+
+/* Puts child where old is. */
+static void
+replace(struct node *parent, const struct node *old, struct node *child)
+{
+	struct node **link = &parent->first;
+
+	while (*link != old)
+		link = &(*link)->next;
+	*link = child;
+	child->next = old->next;
+	child->key = old->key;
+	if (parent->last == old)
+		parent->last = child;
+}
+
+void
+node_set(struct doc *d, struct node *map, const char *key, struct node *child)
+{
+	const struct node *old = node_get(map, key);
+
+	if (d->failed)
+		return;
+	if (old != NULL)
+		replace(map, old, child);
+	else
+		node_add_member(d, map, str_from(key), child);
+}
+
+void
+node_remove(struct node *map, const char *key)
+{
+	const struct node *old = node_get(map, key);
+	struct node *previous = NULL;
+	struct node **link = &map->first;
+
+	if (old == NULL)
+		return;
+	while (*link != old) {
+		previous = *link;
+		link = &previous->next;
+	}
+	*link = old->next;
+	if (map->last == old)
+		map->last = previous;
+	map->count--;
+}
+
+void
+node_set_str(struct doc *d, struct node *map, const char *key, struct str text)
+{
+	node_set(d, map, key, node_new_str(d, text));
+}
+
+void
+node_set_int(struct doc *d, struct node *map, const char *key, int64_t value)
+{
+	struct node *n = node_new(d, NODE_INT);
+
+	n->integer = value;
+	node_set(d, map, key, n);
+}
+
+void
+node_set_bool(struct doc *d, struct node *map, const char *key, bool value)
+{
+	struct node *n = node_new(d, NODE_BOOL);
+
+	n->integer = value;
+	node_set(d, map, key, n);
+}
+
+struct node *
+node_set_map(struct doc *d, struct node *map, const char *key)
+{
+	struct node *n = node_new(d, NODE_MAP);
+
+	node_set(d, map, key, n);
+	return n;
+}
+
+struct node *
+node_set_list(struct doc *d, struct node *map, const char *key)
+{
+	struct node *n = node_new(d, NODE_LIST);
+
+	node_set(d, map, key, n);
+	return n;
+}
+
+struct node *
+node_append_map(struct doc *d, struct node *list)
+{
+	struct node *n = node_new(d, NODE_MAP);
+
+	if (!d->failed)
+		node_append(list, n);
+	return n;
+}
+
+struct node *
+node_copy(struct doc *d, const struct node *n)
+{
+	struct node *copy = node_new(d, n->kind);
+
+	copy->line = n->line;
+	copy->text = n->text; /* texts are never changed */
+	copy->integer = n->integer;
+	copy->real = n->real;
+	for (const struct node *c = n->first; c != NULL && !d->failed; c = c->next) {
+		struct node *child = node_copy(d, c);
+		child->key = c->key;
+		if (!d->failed)
+			node_append(copy, child);
+	}
+	return copy;
+}
+
+bool
+node_is(const struct node *n, enum node_kind kind)
+{
+	return n != NULL && n->kind == kind;
+}
+
+struct node *
+node_first(const struct node *n)
+{
+	return n == NULL ? NULL : n->first;
+}
+
+struct node *
+node_get_str(const struct node *n, struct str key)
+{
+	if (!node_is(n, NODE_MAP))
+		return NULL;
+	for (struct node *c = n->first; c != NULL; c = c->next)
+		if (str_equal(c->key, key))
+			return c;
+	return NULL;
+}
+
+struct node *
+node_get(const struct node *n, const char *key)
+{
+	return node_get_str(n, str_from(key));
+}
+
+struct node *
+node_find(const struct node *n, const char *path)
+{
+	struct str rest = str_from(path);
+	struct node *found = NULL;
+	struct str key;
+
+	while (str_next(&rest, '.', &key)) {
+		found = node_get_str(n, key);
+		n = found;
+	}
+	return found;
+}
+
+struct str
+node_text(const struct node *n)
+{
+	return node_is(n, NODE_STR) ? n->text : STR_NONE;
+}
+
+struct str
+node_text_at(const struct node *n, const char *path)
+{
+	return node_text(node_find(n, path));
+}
+
+struct node *
+node_named(const struct node *list, struct str name)
+{
+	for (struct node *c = node_first(list); c != NULL; c = c->next)
+		if (node_get(c, "name") != NULL && str_equal(node_text_at(c, "name"), name))
+			return c;
+	return NULL;
+}
+
+static bool
+equal_children(const struct node *a, const struct node *b)
+{
+	const struct node *y = b->first;
+
+	if (a->count != b->count)
+		return false;
+	for (const struct node *x = a->first; x != NULL; x = x->next) {
+		const struct node *other = y;
+		if (a->kind == NODE_MAP && !str_equal(x->key, y->key))
+			other = node_get_str(b, x->key);
+		if (other == NULL || !node_equal(x, other))
+			return false;
+		y = y->next;
+	}
+	return true;
+}
+
+bool
+node_equal(const struct node *a, const struct node *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case NODE_NULL:
+		return true;
+	case NODE_BOOL:
+	case NODE_INT:
+		return a->integer == b->integer;
+	case NODE_REAL:
+		return a->real <= b->real && a->real >= b->real;
+	case NODE_STR:
+		return str_equal(a->text, b->text);
+	case NODE_LIST:
+	case NODE_MAP:
+		return equal_children(a, b);
+	}
+	return false;
+}
+
+static struct node *read_value(struct doc *d, const struct json_node *value, struct err *e);
+
+static struct node *
+read_array(struct doc *d, const struct json_node *value, struct err *e)
+{
+	struct node *n = node_new(d, NODE_LIST);
+
+	for (size_t i = 0; i < json_array_len(value); i++) {
+		struct node *child = read_value(d, json_array_at(value, i), e);
+		if (child == NULL || d->failed)
+			return NULL;
+		node_append(n, child);
+	}
+	return n;
+}
+
+static struct node *
+read_object(struct doc *d, const struct json_node *value, struct err *e)
+{
+	struct node *n = node_new(d, NODE_MAP);
+	struct json_member m = {.place = NULL};
+
+	while (json_next_member(value, &m)) {
+		struct node *child = read_value(d, m.value, e);
+		if (child == NULL || d->failed)
+			return NULL;
+		node_add_member(d, n, m.key, child);
+	}
+	return n;
+}
+
+/* NULL with e set where a text holds a NUL; or with nothing, where the document has failed. */
+static struct node *
+read_value(struct doc *d, const struct json_node *value, struct err *e)
+{
+	struct node *n = NULL;
+	struct str text;
+	bool truth = false;
+
+	switch (json_kind_of(value)) {
+	case JSON_KIND_OBJECT:
+		return read_object(d, value, e);
+	case JSON_KIND_ARRAY:
+		return read_array(d, value, e);
+	case JSON_KIND_STR:
+		return json_get_str(value, "", &text, e) ? node_new_str(d, text) : NULL;
+	case JSON_KIND_INT:
+		n = node_new(d, NODE_INT);
+		return json_get_int(value, "", &n->integer, e) ? n : NULL;
+	case JSON_KIND_BOOL:
+		n = node_new(d, NODE_BOOL);
+		if (!json_get_bool(value, "", &truth, e))
+			return NULL;
+		n->integer = truth;
+		return n;
+	case JSON_KIND_REAL:
+		n = node_new(d, NODE_REAL);
+		n->real = json_real_of(value);
+		return n;
+	case JSON_KIND_NULL:
+		break;
+	}
+	return node_new(d, NODE_NULL);
+}
+
+/* The end of the string that begins at begin. */
+static size_t
+skip_string(struct str text, size_t begin)
+{
+	size_t i = begin + 1;
+
+	while (i < text.len && text.data[i] != '"')
+		i += text.data[i] == '\\' ? 2 : 1;
+	return i;
+}
+
+/* How many values a text has, if it is JSON: the root, the first of each list and map, and one
+ * behind each comma. Known before any of them takes memory, which is much for an empty map. */
+static size_t
+count_values(struct str text)
+{
+	size_t count = 1;
+	bool is_open = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char ch = text.data[i];
+		bool is_start = ch == '[' || ch == '{';
+		if (strchr(" \t\r\n", ch) != NULL)
+			continue;
+		if (ch == ',' || (is_open && ch != ']' && ch != '}'))
+			count++;
+		is_open = is_start;
+		if (ch == '"')
+			i = skip_string(text, i);
+	}
+	return count;
+}
+
+struct node *
+node_read_json(struct doc *d, struct str text, size_t max_bytes, struct err *e)
+{
+	struct json_doc *json = NULL;
+
+	if (text.len <= max_bytes && count_values(text) > NODE_MAX_COUNT)
+		d->failed = true;
+	else
+		json = json_doc_parse_within(text, max_bytes, NODE_MAX_DEPTH, e);
+	if (json == NULL && !d->failed)
+		return NULL;
+	struct node *root = json == NULL ? NULL : read_value(d, json_doc_root(json), e);
+	json_doc_free(json);
+	if (d->failed) {
+		err_set(e, ERR_LIMIT, "JSON: more than %u values", NODE_MAX_COUNT);
+		return NULL;
+	}
+	return root;
+}
+
+void
+node_write_json(struct json_writer *w, const char *key, const struct node *n)
+{
+	bool is_map = n->kind == NODE_MAP;
+
+	switch (n->kind) {
+	case NODE_NULL:
+		json_write_null(w, key);
+		return;
+	case NODE_BOOL:
+		json_write_bool(w, key, n->integer != 0);
+		return;
+	case NODE_INT:
+		json_write_int(w, key, n->integer);
+		return;
+	case NODE_REAL:
+		json_write_real(w, key, n->real);
+		return;
+	case NODE_STR:
+		json_write_str(w, key, n->text);
+		return;
+	case NODE_LIST:
+	case NODE_MAP:
+		break;
+	}
+	if (is_map)
+		json_write_object(w, key);
+	else
+		json_write_array(w, key);
+	for (const struct node *c = n->first; c != NULL; c = c->next)
+		node_write_json(w, is_map ? c->key.data : NULL, c);
+	json_write_close(w, is_map ? '}' : ']');
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy check`: says what the configuration means, or everything that is wrong with it.
+ */
+#ifndef PROXY_COMMAND_CHECK_H
+#define PROXY_COMMAND_CHECK_H
+
+#include <stdio.h>
+
+#include "proxy/settings/settings.h"
+
+/* As the command of this scope would read it. Prints the effective settings to out (secrets as
+ * "set") and returns 0, or every problem on a line of its own to errors and returns 1. Notes go to
+ * errors in both cases. */
+int check_run(char **environment, enum settings_scope scope, FILE *out, FILE *errors);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy install DIR`: puts git-credential-workspace, which lies beside this program,
+ * into a directory that the workspace's container sees. For init containers of images that have no
+ * other program to copy with.
+ */
+#ifndef PROXY_COMMAND_INSTALL_H
+#define PROXY_COMMAND_INSTALL_H
+
+/* Exit codes: 0 done; 1 it can't be copied; 2 command line. */
+int install_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See conn_read.h. Large reads let large bodies leave in few calls, each of which wakes the
+ * receiver; but what can't leave waits in memory. So where the receiver is slower less is read at a
+ * time, and slowly more again: between two stops a kernel takes a megabyte or more.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "proxy/conn/conn_read.h"
+
+#define READ_STEP 1024u
+
+static enum conn_read_result
+read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
+{
+	ssize_t n = recv(c->fd, data, size, 0);
+
+	c->may_hold_bytes = n == (ssize_t)size;
+	if (n > 0) {
+		*got = (size_t)n;
+		return CONN_READ_SOME;
+	}
+	if (n == 0)
+		return CONN_READ_END;
+	if (errno == EAGAIN || errno == EINTR)
+		return CONN_READ_AGAIN;
+	err_set_errno(e, errno, "receive");
+	e->code = ERR_CONNECT;
+	return CONN_READ_FAILED;
+}
+
+/* Gathers records until size is reached or the session has no more; asks the socket again only
+ * where that is likely to give something. */
+static enum conn_read_result
+read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
+{
+	enum tls_result result = TLS_DONE;
+	size_t total = 0;
+
+	while (total < size && result == TLS_DONE) {
+		size_t part = 0;
+		result = tls_session_read(c->tls, data + total, size - total, &part, e);
+		total += part;
+		if (result == TLS_DONE && !tls_session_has_buffered(c->tls) &&
+		    !tls_session_may_receive(c->tls))
+			result = TLS_WANT_READ;
+	}
+	/* What ended the loop is seen again by the next read: ends and failures last. */
+	c->may_hold_bytes = result != TLS_WANT_READ;
+	*got = total;
+	if (total > 0)
+		return CONN_READ_SOME;
+	switch (result) {
+	case TLS_DONE:
+	case TLS_WANT_READ:
+		return CONN_READ_AGAIN;
+	case TLS_CLOSED:
+		return CONN_READ_END;
+	case TLS_ABORTED:
+		err_set(e, ERR_CONNECT, "closed without close_notify");
+		return CONN_READ_FAILED;
+	case TLS_FAILED:
+		return CONN_READ_FAILED;
+	}
+	return CONN_READ_FAILED;
+}
+
+enum conn_read_result
+conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
+{
+	size_t most = size < c->read_max ? size : c->read_max;
+
+	*got = 0;
+	/* What came before sending failed is still there to be read. */
+	if (c->state != CONN_OPEN && (c->state != CONN_FAILED || c->tls != NULL))
+		return CONN_READ_AGAIN;
+	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, most, got, e)
+						      : read_plain(c, data, most, got, e);
+	c->received_bytes += *got;
+	conn_read_more(c, *got);
+	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
+		conn_flush(c);
+	/* Bytes that TLS holds make no socket readable: come back for them. */
+	if (c->tls != NULL && c->may_hold_bytes && c->reading && c->state == CONN_OPEN &&
+	    result == CONN_READ_SOME)
+		loop_io_poke(&c->io);
+	return result;
+}
+
+void
+conn_read_more(struct conn *c, size_t got)
+{
+	if (got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
+		c->read_max += READ_STEP;
+}
+
+void
+conn_read_less(struct conn *c)
+{
+	c->read_max = c->read_max / 2 > CONN_READ_LEAST ? c->read_max / 2 : CONN_READ_LEAST;
+}
+
+void
+conn_read_freely(struct conn *c)
+{
+	c->read_max = LOOP_SCRATCH_BYTES;
+}
+
+enum conn_end
+conn_find_end(const struct conn *c)
+{
+	struct pollfd look = {.fd = c->fd, .events = POLLRDHUP};
+
+	if (c->state == CONN_CLOSED || poll(&look, 1, 0) <= 0)
+		return CONN_END_NONE;
+	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
+}
+
+bool
+conn_has_arrived(const struct conn *c)
+{
+	char byte;
+
+	return (c->tls != NULL && tls_session_has_buffered(c->tls)) ||
+	       (c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}

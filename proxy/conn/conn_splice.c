@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Large plain bodies go from socket to socket through the loop's pipe, without being copied into
+ * this process. The pipe is empty again before conn_splice returns: what the receiver does not take
+ * is kept as any other unsent bytes are.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "proxy/conn/conn_read.h"
+
+bool
+conn_can_splice(const struct conn *from, const struct conn *to)
+{
+	return from->tls == NULL && to->tls == NULL && from->state == CONN_OPEN &&
+	       to->state == CONN_OPEN && !to->blocked && loop_pipe(from->loop) != NULL;
+}
+
+/* Returns how many bytes of the pipe the socket took. */
+static size_t
+send_from_pipe(int pipe_fd, struct conn *to, size_t len)
+{
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = splice(pipe_fd, NULL, to->fd, NULL, len - sent,
+				   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		if (n <= 0)
+			break;
+		sent += (size_t)n;
+	}
+	to->sent_bytes += sent;
+	return sent;
+}
+
+/* Whatever kept the socket from taking it, sending finds out and deals with it. */
+static void
+keep_from_pipe(int pipe_fd, struct conn *to, size_t len)
+{
+	char *scratch = loop_scratch(to->loop);
+
+	while (len > 0) {
+		size_t part = len < LOOP_SCRATCH_BYTES ? len : LOOP_SCRATCH_BYTES;
+		ssize_t n = read(pipe_fd, scratch, part);
+		err_assert(n > 0);
+		conn_send(to, (struct str){scratch, (size_t)n});
+		len -= (size_t)n;
+	}
+}
+
+enum conn_read_result
+conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got, struct err *e)
+{
+	const int *ends = loop_pipe(from->loop);
+	size_t most = from->read_max < LOOP_SCRATCH_BYTES ? from->read_max : LOOP_PIPE_BYTES;
+	size_t wanted = max < most ? (size_t)max : most;
+
+	*got = 0;
+	conn_flush(to);
+	if (to->state != CONN_OPEN || to->blocked)
+		return CONN_READ_SOME;
+	ssize_t n =
+		splice(from->fd, NULL, ends[1], NULL, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	from->may_hold_bytes = n == (ssize_t)wanted;
+	if (n == 0)
+		return CONN_READ_END;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return CONN_READ_AGAIN;
+	if (n < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM)) {
+		loop_pipe_give_up(from->loop);
+		return CONN_READ_AGAIN;
+	}
+	if (n < 0) {
+		err_set_errno(e, errno, "receive");
+		e->code = ERR_CONNECT;
+		return CONN_READ_FAILED;
+	}
+	*got = (size_t)n;
+	from->received_bytes += *got;
+	conn_read_more(from, *got);
+	size_t sent = send_from_pipe(ends[0], to, *got);
+	keep_from_pipe(ends[0], to, *got - sent);
+	return CONN_READ_SOME;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See downstream.h. downstream_change_state is the only place where the state changes; it arms the
+ * state's deadline.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/downstream/downstream_private.h"
+
+#define LINGER_MAX_BYTES 1048576u
+
+static void on_open(void *arg);
+static void on_readable(void *arg);
+static void on_drained(void *arg);
+static void on_conn_failed(const struct err *e, void *arg);
+
+static const struct conn_ops conn_ops = {
+	.on_open = on_open,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_failed = on_conn_failed,
+};
+
+static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
+	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true},
+	[DOWNSTREAM_IDLE] = {[DOWNSTREAM_HEAD] = true, [DOWNSTREAM_EXCHANGE] = true},
+	[DOWNSTREAM_HEAD] = {[DOWNSTREAM_EXCHANGE] = true},
+	[DOWNSTREAM_EXCHANGE] = {[DOWNSTREAM_IDLE] = true,
+				 [DOWNSTREAM_TUNNEL] = true,
+				 [DOWNSTREAM_FLUSH] = true,
+				 [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_TUNNEL] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_FLUSH] = {[DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_LINGER] = {false},
+	[DOWNSTREAM_CLOSED] = {false},
+};
+
+void
+downstream_change_state(struct downstream *d, enum downstream_state state)
+{
+	err_assert(may_follow[d->state][state]);
+	d->state = state;
+	downstream_arm(d);
+}
+
+static void
+free_downstream(struct deferred_free_entry *entry)
+{
+	struct downstream *d = (struct downstream *)(void *)entry; /* its first member */
+
+	buf_fini(&d->in);
+	free(d);
+}
+
+/* From any state, once. */
+void
+downstream_close(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	if (d->state == DOWNSTREAM_CLOSED)
+		return;
+	d->state = DOWNSTREAM_CLOSED;
+	if (d->stream.exchange != NULL)
+		exchange_on_lost(d->stream.exchange);
+	conn_close(&d->conn);
+	loop_timer_fini(&d->timer);
+	*d->link = d->next;
+	if (d->next != NULL)
+		d->next->link = d->link;
+	p->downstreams_count--;
+	peers_leave(&p->peers, d->counted);
+	deferred_free_add(&p->reaper, &d->reap, free_downstream);
+	if (p->on_capacity != NULL)
+		p->on_capacity(p->on_capacity_arg);
+}
+
+/* Closes so that what was sent can still be read: our side first, then what comes is dropped for a
+ * while. */
+static void
+linger(struct downstream *d)
+{
+	conn_shutdown(&d->conn);
+	if (d->saw_end || !conn_is_usable(&d->conn)) {
+		downstream_close(d);
+		return;
+	}
+	buf_fini(&d->in);
+	downstream_change_state(d, DOWNSTREAM_LINGER);
+	conn_want_read(&d->conn, true);
+}
+
+void
+downstream_close_when_sent(struct downstream *d)
+{
+	conn_flush(&d->conn);
+	if (conn_is_blocked(&d->conn))
+		downstream_change_state(d, DOWNSTREAM_FLUSH);
+	else
+		linger(d);
+}
+
+static void
+on_end_of_stream(struct downstream *d)
+{
+	struct exchange *x = d->stream.exchange;
+
+	d->saw_end = true;
+	conn_want_read(&d->conn, false);
+	/* The answer is on its way; one that is gone makes the sending fail. */
+	if (d->state == DOWNSTREAM_FLUSH)
+		return;
+	/* A client that said "close" may shut its side and still wait for the answer. */
+	if (x != NULL && d->state == DOWNSTREAM_EXCHANGE && d->body_ended &&
+	    x->request.half_close_is_end && !d->stream.is_tls)
+		return;
+	downstream_close(d);
+}
+
+static void
+drop_bytes(struct downstream *d, size_t len)
+{
+	d->lingered_bytes += len;
+	if (d->lingered_bytes > LINGER_MAX_BYTES)
+		downstream_close(d);
+}
+
+/* What may come behind the current body has to be held, so it is not read in large pieces. */
+static size_t
+read_size(const struct downstream *d)
+{
+	uint64_t body = d->body_wanted ? http1_body_plain(&d->body) : 0;
+
+	if (d->state == DOWNSTREAM_TUNNEL || body > LOOP_SCRATCH_BYTES)
+		return LOOP_SCRATCH_BYTES;
+	return body > DOWNSTREAM_AHEAD_BYTES ? (size_t)body : DOWNSTREAM_AHEAD_BYTES;
+}
+
+static void
+read_enough(struct downstream *d)
+{
+	char *scratch = loop_scratch(d->proxy->loop);
+	struct err e = ERR_INIT;
+	size_t got = 0;
+
+	for (size_t total = 0; total < CONN_READ_ENOUGH && d->conn.reading; total += got) {
+		struct conn *to = downstream_body_sink(d);
+		enum conn_read_result result =
+			to != NULL ? conn_splice(&d->conn, to, http1_body_plain(&d->body), &got, &e)
+				   : conn_read(&d->conn, scratch, read_size(d), &got, &e);
+		if (result == CONN_READ_AGAIN)
+			return;
+		if (result == CONN_READ_END) {
+			on_end_of_stream(d);
+			return;
+		}
+		if (result == CONN_READ_FAILED) {
+			log_debug(&d->log, "connection lost", log_err(&e));
+			downstream_close(d);
+			return;
+		}
+		if (d->state == DOWNSTREAM_LINGER)
+			drop_bytes(d, got);
+		else if (to != NULL)
+			downstream_on_moved(d, got);
+		else
+			downstream_on_bytes(d, scratch, got);
+		if (d->state == DOWNSTREAM_CLOSED || got == 0 || !d->conn.may_hold_bytes ||
+		    !downstream_may_read_ahead(d))
+			return;
+	}
+}
+
+static void
+on_readable(void *arg)
+{
+	struct downstream *d = arg;
+
+	if (d->in.len > 0 && downstream_can_go_on(d)) {
+		struct buf held = d->in;
+		buf_init(&d->in, held.max);
+		size_t used = downstream_process(d, held.data, held.len);
+		buf_consume(&held, used);
+		if (held.len > 0 && d->state != DOWNSTREAM_CLOSED) {
+			d->in = held;
+			if (used > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))
+				loop_io_poke(&d->conn.io);
+		} else {
+			buf_fini(&held);
+		}
+		downstream_stop_reading_ahead(d);
+	}
+	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN &&
+	    downstream_may_read_ahead(d))
+		read_enough(d);
+	if (d->state != DOWNSTREAM_CLOSED && d->stream.exchange != NULL)
+		exchange_on_round(d->stream.exchange);
+}
+
+static void
+count_handshake(struct downstream *d)
+{
+	enum metrics_tls_version version =
+		str_starts_with(str_from(tls_session_version(d->conn.tls)), STR("TLSv1.3"))
+			? METRICS_TLS_1_3
+			: METRICS_TLS_1_2;
+
+	d->proxy->metrics.tls_handshakes[version][tls_session_is_resumed(d->conn.tls)]++;
+}
+
+static void
+on_open(void *arg)
+{
+	struct downstream *d = arg;
+
+	count_handshake(d);
+	downstream_change_state(d, DOWNSTREAM_IDLE);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct downstream *d = arg;
+
+	if (d->state == DOWNSTREAM_FLUSH) {
+		linger(d);
+		return;
+	}
+	d->unsent_bytes = SIZE_MAX;
+	downstream_arm(d);
+	if (d->state == DOWNSTREAM_IDLE)
+		downstream_go_on(d);
+	else if (d->stream.exchange != NULL)
+		exchange_on_drained(d->stream.exchange);
+}
+
+static void
+on_conn_failed(const struct err *e, void *arg)
+{
+	struct downstream *d = arg;
+
+	if (d->state == DOWNSTREAM_HANDSHAKE)
+		d->proxy->metrics.tls_failures[METRICS_TLS_ERROR]++;
+	log_debug(&d->log, "connection failed", log_err(e));
+	downstream_close(d);
+}
+
+/* Dead peers (a laptop that sleeps) are found within two minutes, where the kernel's own settings
+ * say two hours. Unix sockets need none of it and refuse. */
+static void
+keep_alive_probes(int fd)
+{
+	static const int on = 1;
+	static const int idle_s = 60;
+	static const int pause_s = 15;
+	static const int probes = 4;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &pause_s, sizeof(pause_s));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+/* Trusted proxies speak for many clients. */
+static bool
+count_peer(struct proxy *p, const struct address *peer, struct peer **counted)
+{
+	uint64_t max = p->settings->connections_per_address_max;
+	char ip[ADDRESS_TEXT_MAX];
+	bool is_news;
+
+	*counted = NULL;
+	if (cidr_contains(&p->settings->trusted_proxies, peer))
+		return true;
+	if (peers_enter(&p->peers, peer, max, counted, &is_news))
+		return true;
+	address_format_ip(peer, ip, sizeof(ip));
+	if (is_news)
+		log_warn(NULL, "connections refused: too many of one address", log_cstr("peer", ip),
+			 log_int("connections", (int64_t)max));
+	return false;
+}
+
+void
+downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls)
+{
+	struct peer *counted;
+	struct downstream *d = count_peer(p, peer, &counted) ? calloc(1, sizeof(*d)) : NULL;
+	struct err e = ERR_INIT;
+
+	if (d == NULL) {
+		peers_leave(&p->peers, counted);
+		close(fd);
+		return;
+	}
+	d->proxy = p;
+	d->counted = counted;
+	d->stream.ops = &downstream_stream_ops;
+	d->stream.log = &d->log;
+	d->stream.is_tls = tls != NULL;
+	address_format_ip(peer, d->peer, sizeof(d->peer));
+	d->stream.peer_ip = str_from(d->peer);
+	d->log.fields[0] = log_cstr("peer", d->peer);
+	buf_init(&d->in, p->limits.head_max_bytes + 2 * DOWNSTREAM_AHEAD_BYTES);
+	conn_init(&d->conn, p->loop, &conn_ops, d);
+	keep_alive_probes(fd);
+	if (!conn_accept(&d->conn, fd, tls, &e)) {
+		log_error(&d->log, "connection can't be served", log_err(&e));
+		peers_leave(&p->peers, counted);
+		free(d);
+		return;
+	}
+	loop_timer_init(&d->timer, p->loop, downstream_on_timer, d);
+	d->next = p->downstreams;
+	d->link = &p->downstreams;
+	if (d->next != NULL)
+		d->next->link = &d->next;
+	p->downstreams = d;
+	p->downstreams_count++;
+	d->unsent_bytes = SIZE_MAX;
+	d->state = DOWNSTREAM_HANDSHAKE;
+	if (tls == NULL)
+		downstream_change_state(d, DOWNSTREAM_IDLE);
+	downstream_arm(d);
+	conn_want_read(&d->conn, true);
+}
+
+/* Nobody connects without a request in mind, and one may have arrived that was not read yet. */
+static bool
+expects_request(const struct downstream *d)
+{
+	return d->conn.received_bytes == 0 || conn_has_arrived(&d->conn);
+}
+
+void
+downstream_drain_all(struct proxy *p)
+{
+	struct downstream *next;
+
+	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
+		next = d->next;
+		if (d->state == DOWNSTREAM_IDLE && !expects_request(d))
+			downstream_close(d);
+		else if (d->state == DOWNSTREAM_IDLE)
+			downstream_arm(d);
+		else if (d->stream.exchange != NULL)
+			exchange_close(d->stream.exchange, WEBSOCKET_GOING_AWAY);
+	}
+}
+
+void
+downstream_close_all(struct proxy *p)
+{
+	while (p->downstreams != NULL)
+		downstream_close(p->downstreams);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a browser's HTTP/1.1 connection offers to the exchange on it: see stream.h. Frames the
+ * response and decides, once it has ended, what becomes of the connection.
+ */
+#include "proxy/downstream/downstream_private.h"
+
+#define OWN_FIELDS_BYTES 192u /* the status line and what we add to a head, mostly */
+
+static struct downstream *
+of_stream(struct stream *s)
+{
+	return (struct downstream *)(void *)((char *)s - offsetof(struct downstream, stream));
+}
+
+static const struct downstream *
+of_const_stream(const struct stream *s)
+{
+	return (const struct downstream *)(const void *)((const char *)s -
+							 offsetof(struct downstream, stream));
+}
+
+static void
+choose_framing(struct downstream *d, const struct response_head *head)
+{
+	d->keep_alive =
+		d->request.keep_alive && !d->proxy->is_leaving && !d->saw_end && d->body_ended;
+	switch (head->body) {
+	case BODY_NONE:
+		d->response = HTTP1_FRAMING_NONE;
+		break;
+	case BODY_LENGTH:
+		d->response = HTTP1_FRAMING_LENGTH;
+		break;
+	case BODY_STREAM:
+		d->response = d->request.is_http10 ? HTTP1_FRAMING_CLOSE : HTTP1_FRAMING_CHUNKED;
+		break;
+	}
+	if (d->response == HTTP1_FRAMING_CLOSE)
+		d->keep_alive = false;
+}
+
+static void
+write_framing(const struct downstream *d, const struct response_head *head, struct buf *out)
+{
+	if (head->status == 101) {
+		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+		return;
+	}
+	if (d->response == HTTP1_FRAMING_CHUNKED)
+		buf_add_str(out, STR("Transfer-Encoding: chunked\r\n"));
+	else if (head->has_length || d->response == HTTP1_FRAMING_LENGTH)
+		http1_write_field_u64(out, STR("Content-Length"), head->length);
+	if (!d->keep_alive)
+		buf_add_str(out, STR("Connection: close\r\n"));
+	else if (d->request.is_http10)
+		buf_add_str(out, STR("Connection: keep-alive\r\n"));
+}
+
+static void
+send_head(struct stream *s, const struct response_head *head)
+{
+	struct downstream *d = of_stream(s);
+	struct buf *out = conn_out(&d->conn);
+	bool is_interim = head->status < 200 && head->status != 101;
+
+	if (is_interim && d->request.is_http10)
+		return;
+	(void)buf_reserve(out, headers_size(&head->headers) + OWN_FIELDS_BYTES);
+	http1_write_status_line(out, head->status);
+	for (size_t i = 0; i < head->headers.count; i++)
+		http1_write_field(out, head->headers.items[i].name, head->headers.items[i].value);
+	if (!is_interim) {
+		choose_framing(d, head);
+		write_framing(d, head, out);
+		d->head_sent = true;
+	}
+	http1_write_end(out);
+	if (head->status == 101)
+		downstream_change_state(d, DOWNSTREAM_TUNNEL);
+	if (head->status == 100 && d->awaits_100) {
+		d->awaits_100 = false;
+		downstream_arm(d);
+	}
+	if (is_interim || head->status == 101) {
+		conn_flush(&d->conn);
+		conn_trim(&d->conn);
+	}
+}
+
+static void
+send_body(struct stream *s, struct str data)
+{
+	struct downstream *d = of_stream(s);
+	char line[HTTP1_CHUNK_LINE_MAX];
+
+	if (data.len == 0)
+		return;
+	if (d->state == DOWNSTREAM_EXCHANGE && d->response == HTTP1_FRAMING_CHUNKED) {
+		conn_queue(&d->conn, (struct str){line, http1_chunk_line(data.len, line)});
+		conn_send(&d->conn, data);
+		conn_queue(&d->conn, STR("\r\n"));
+	} else {
+		conn_send(&d->conn, data);
+	}
+	if (conn_is_blocked(&d->conn))
+		downstream_arm(d);
+}
+
+/* Pipelined bytes wait in the kernel once one buffer of them is here. A head may be longer. */
+bool
+downstream_may_read_ahead(const struct downstream *d)
+{
+	return d->in.len < DOWNSTREAM_AHEAD_BYTES / 2 ||
+	       (d->state != DOWNSTREAM_EXCHANGE && d->state != DOWNSTREAM_IDLE);
+}
+
+/* With the next request, once the answers before it have left. */
+void
+downstream_go_on(struct downstream *d)
+{
+	bool is_blocked = conn_is_blocked(&d->conn);
+
+	conn_want_read(&d->conn, !is_blocked || downstream_may_read_ahead(d));
+	if (!is_blocked && d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))
+		loop_io_poke(&d->conn.io);
+}
+
+static struct conn *
+sink(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+	bool is_as_it_is = d->state == DOWNSTREAM_EXCHANGE && d->head_sent &&
+			   d->response == HTTP1_FRAMING_LENGTH;
+
+	return is_as_it_is ? &d->conn : NULL;
+}
+
+static void
+finish_response(struct downstream *d)
+{
+	d->stream.exchange = NULL;
+	if (!d->keep_alive || d->state == DOWNSTREAM_TUNNEL || d->proxy->draining) {
+		downstream_close_when_sent(d);
+		return;
+	}
+	conn_flush(&d->conn);
+	if (!conn_is_blocked(&d->conn))
+		conn_trim(&d->conn);
+	downstream_change_state(d, DOWNSTREAM_IDLE);
+	downstream_go_on(d);
+}
+
+static void
+send_end(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+
+	if (d->state == DOWNSTREAM_EXCHANGE && d->response == HTTP1_FRAMING_CHUNKED)
+		conn_queue(&d->conn, STR("0\r\n\r\n"));
+	finish_response(d);
+}
+
+static void
+flush(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+
+	conn_flush(&d->conn);
+	if (conn_is_blocked(&d->conn))
+		downstream_arm(d);
+}
+
+/* Without the last chunk or the rest of the length, and without an orderly TLS end: the browser
+ * sees a failure. */
+static void
+abort_stream(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+
+	d->stream.exchange = NULL;
+	conn_flush(&d->conn);
+	/* Where the end of the connection is the end of the body, only a reset tells them apart. */
+	if (d->response == HTTP1_FRAMING_CLOSE)
+		conn_reset(&d->conn);
+	downstream_close(d);
+}
+
+static bool
+is_blocked(const struct stream *s)
+{
+	return conn_is_blocked(&of_const_stream(s)->conn);
+}
+
+static void
+want_body(struct stream *s, bool wanted)
+{
+	struct downstream *d = of_stream(s);
+
+	if (d->body_wanted == wanted)
+		return;
+	d->body_wanted = wanted;
+	if (!wanted)
+		conn_read_less(&d->conn);
+	conn_want_read(&d->conn, wanted || (d->body_ended && d->state == DOWNSTREAM_EXCHANGE &&
+					    downstream_may_read_ahead(d)));
+	if (wanted && d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))
+		loop_io_poke(&d->conn.io);
+	downstream_arm(d);
+}
+
+const struct stream_ops downstream_stream_ops = {
+	.send_head = send_head,
+	.send_body = send_body,
+	.sink = sink,
+	.send_end = send_end,
+	.flush = flush,
+	.abort = abort_stream,
+	.is_blocked = is_blocked,
+	.want_body = want_body,
+};

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long a browser may take, and how slow it may be: one timer for the deadline of the state, for
+ * the least rates, and to see that a browser left whose body can't be read.
+ */
+#include "proxy/downstream/downstream_private.h"
+
+#define LINGER_MS	2000u /* for a browser to read an answer that came before its body ended */
+#define LOOK_FOR_END_MS 500u  /* how often, while a browser's body is held back */
+
+/* Held back: its body can't be taken, so that nothing tells whether the browser is still there. */
+static bool
+is_held_back(const struct downstream *d)
+{
+	bool may_send = d->state == DOWNSTREAM_TUNNEL ||
+			(d->state == DOWNSTREAM_EXCHANGE && !d->body_ended);
+
+	return may_send && !d->body_wanted && !d->saw_end && !conn_is_blocked(&d->conn);
+}
+
+static bool
+waits_for_body(const struct downstream *d)
+{
+	return d->state == DOWNSTREAM_EXCHANGE && d->body_wanted && !d->awaits_100 &&
+	       !conn_is_blocked(&d->conn);
+}
+
+/* In an exchange the deadline depends on who is waited for: nobody, while the upstream is (it has
+ * its own). */
+static uint64_t
+deadline_ms(const struct downstream *d)
+{
+	const struct settings *settings = d->proxy->settings;
+
+	switch (d->state) {
+	case DOWNSTREAM_HANDSHAKE:
+		return settings->handshake_timeout_ms;
+	case DOWNSTREAM_IDLE:
+		if (d->proxy->draining)
+			return DOWNSTREAM_LAST_REQUEST_MS;
+		return conn_is_blocked(&d->conn) ? settings->send_timeout_ms
+						 : settings->idle_timeout_ms;
+	case DOWNSTREAM_HEAD:
+		return settings->head_timeout_ms;
+	case DOWNSTREAM_EXCHANGE:
+	case DOWNSTREAM_TUNNEL:
+		if (conn_is_blocked(&d->conn))
+			return settings->send_timeout_ms;
+		if (waits_for_body(d))
+			return settings->body_timeout_ms;
+		return is_held_back(d) ? LOOK_FOR_END_MS : 0;
+	case DOWNSTREAM_FLUSH:
+		return settings->send_timeout_ms;
+	case DOWNSTREAM_LINGER:
+		return LINGER_MS;
+	case DOWNSTREAM_CLOSED:
+		break;
+	}
+	return 0;
+}
+
+static struct rate_limit
+rate_limit(const struct downstream *d, uint64_t bytes_per_s)
+{
+	return (struct rate_limit){bytes_per_s, d->proxy->settings->min_rate_period_ms};
+}
+
+static bool
+waits_for_sending(const struct downstream *d)
+{
+	return conn_is_blocked(&d->conn) && d->state != DOWNSTREAM_HANDSHAKE &&
+	       d->state != DOWNSTREAM_TUNNEL;
+}
+
+/* The deadline, or the end of a period in which bytes are counted. */
+static void
+start_timer(struct downstream *d)
+{
+	const struct settings *settings = d->proxy->settings;
+	struct rate_limit body = rate_limit(d, settings->body_min_rate);
+	struct rate_limit sending = rate_limit(d, settings->send_min_rate);
+	uint64_t now_ms = loop_now_ms(d->proxy->loop);
+	uint64_t delay_ms = deadline_ms(d);
+	uint64_t waited_ms = now_ms - d->waits_since_ms;
+
+	if (delay_ms == 0) {
+		loop_timer_stop(&d->timer);
+		return;
+	}
+	delay_ms = waited_ms < delay_ms ? delay_ms - waited_ms : 0;
+	uint64_t left_ms = rate_left_ms(&d->body_rate, &body, now_ms);
+	delay_ms = left_ms < delay_ms ? left_ms : delay_ms;
+	left_ms = rate_left_ms(&d->send_rate, &sending, now_ms);
+	loop_timer_start(&d->timer, left_ms < delay_ms ? left_ms : delay_ms);
+}
+
+void
+downstream_arm(struct downstream *d)
+{
+	uint64_t now_ms = loop_now_ms(d->proxy->loop);
+
+	d->waits_since_ms = now_ms;
+	rate_wait(&d->body_rate, now_ms, waits_for_body(d));
+	rate_wait(&d->send_rate, now_ms, waits_for_sending(d));
+	start_timer(d);
+}
+
+/* The kernel holds megabytes, and says that there is room again only when much of it has gone: a
+ * slow browser takes something all the same. */
+static bool
+has_taken_some(struct downstream *d)
+{
+	size_t unsent = conn_count_unsent(&d->conn);
+	bool has_taken = unsent < d->unsent_bytes;
+
+	d->unsent_bytes = unsent;
+	return has_taken;
+}
+
+/* Bytes that the browser has taken; under TLS about so many. What still waits in the connection is
+ * not counted as sent either. */
+static uint64_t
+count_taken(const struct downstream *d)
+{
+	uint64_t on_the_way = conn_count_unsent(&d->conn) - d->conn.out.len;
+
+	return d->conn.sent_bytes > on_the_way ? d->conn.sent_bytes - on_the_way : 0;
+}
+
+/*
+ * A browser that has not sent its whole request and says that it sends no more (or nothing at all)
+ * is gone, though what it sent before can't be read yet. A tunnel may end with a last message, and
+ * a client that said "close" may shut its side behind its body, so there only a reset tells.
+ */
+static bool
+has_left(const struct downstream *d)
+{
+	const struct exchange *x = d->stream.exchange;
+	enum conn_end end = conn_find_end(&d->conn);
+	bool may_shut = d->state == DOWNSTREAM_TUNNEL ||
+			(x != NULL && x->request.half_close_is_end && !d->stream.is_tls);
+
+	return end == CONN_END_BOTH || (end == CONN_END_PEER && !may_shut);
+}
+
+/* Where a period is over, looks at what moved in it and begins the next one. */
+static bool
+is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms, uint64_t bytes)
+{
+	if (rate_left_ms(r, limit, now_ms) > 0)
+		return false;
+	if (!rate_is_met(r, limit, bytes))
+		return true;
+	rate_begin(r, bytes);
+	rate_wait(r, now_ms, true);
+	return false;
+}
+
+/* What the timer was for, or "" where all is well and it runs on. */
+static const char *
+find_lapse(struct downstream *d)
+{
+	const struct settings *settings = d->proxy->settings;
+	struct rate_limit body = rate_limit(d, settings->body_min_rate);
+	struct rate_limit sending = rate_limit(d, settings->send_min_rate);
+	uint64_t now_ms = loop_now_ms(d->proxy->loop);
+
+	if (is_too_slow(&d->send_rate, &sending, now_ms, count_taken(d)))
+		return "the browser takes the answer too slowly";
+	if (is_too_slow(&d->body_rate, &body, now_ms, d->conn.received_bytes))
+		return "the request's body comes too slowly";
+	if (deadline_ms(d) == 0 || now_ms - d->waits_since_ms < deadline_ms(d))
+		return "";
+	if (is_held_back(d))
+		return has_left(d) ? "the browser left while it was held back" : "";
+	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) && has_taken_some(d))
+		return "";
+	return "the request did not arrive in time";
+}
+
+/* A deadline in an exchange passes when the browser takes nothing or sends nothing of its body. */
+void
+downstream_on_timer(void *arg)
+{
+	struct downstream *d = arg;
+	struct err e = ERR_INIT;
+	struct exchange *x = d->stream.exchange;
+	const char *lapse = find_lapse(d);
+
+	if (lapse[0] == '\0') {
+		if (loop_now_ms(d->proxy->loop) - d->waits_since_ms >= deadline_ms(d))
+			d->waits_since_ms = loop_now_ms(d->proxy->loop);
+		start_timer(d);
+		return;
+	}
+	err_set(&e, ERR_TIMEOUT, "%s", lapse);
+	if (d->state == DOWNSTREAM_HEAD) {
+		downstream_refuse(d, 408, &e);
+	} else if (waits_for_body(d) && x != NULL && !d->head_sent) {
+		d->stream.exchange = NULL;
+		exchange_on_lost(x);
+		downstream_refuse(d, 408, &e);
+	} else {
+		if (d->state == DOWNSTREAM_HANDSHAKE)
+			d->proxy->metrics.tls_failures[METRICS_TLS_TIMEOUT]++;
+		log_debug(&d->log, "connection cut", log_err(&e));
+		downstream_close(d);
+	}
+}

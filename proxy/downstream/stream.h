@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an exchange needs of the connection that carries it: one request in, one response out, in
+ * messages. HTTP/1.1 has one stream at a time (downstream.c); nothing here says so.
+ */
+#ifndef PROXY_DOWNSTREAM_STREAM_H
+#define PROXY_DOWNSTREAM_STREAM_H
+
+#include "base/log/log.h"
+#include "proxy/http/message.h"
+
+struct conn;
+struct exchange;
+struct stream;
+
+struct stream_ops {
+	/* 1xx heads may come before the final one. The fields are written as they are, framing is
+	 * added. */
+	void (*send_head)(struct stream *s, const struct response_head *head);
+	void (*send_body)(struct stream *s, struct str data); /* after 101: the tunnel's bytes */
+	/* The connection that takes the body's bytes as they are, or NULL: see conn_splice. What
+	 * was moved there needs no send_body, but flush. */
+	struct conn *(*sink)(struct stream *s);
+	void (*send_end)(struct stream *s); /* the exchange is over for the stream */
+	void (*flush)(struct stream *s);    /* what was sent leaves now */
+	void (*abort)(struct stream *s);    /* over, and the browser must see that it broke */
+	bool (*is_blocked)(
+		const struct stream *s); /* send no more body until exchange_on_drained */
+	void (*want_body)(struct stream *s,
+			  bool wanted); /* whether exchange_on_body may be called */
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct exchange *exchange; /* NULL: none, or over */
+	const struct log_context *log;
+	struct str peer_ip;
+	bool is_tls;
+};
+
+#endif

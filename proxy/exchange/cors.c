@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See cors.h. Names of methods and fields are given back only where they hold nothing but letters,
+ * digits and hyphens.
+ */
+#include "proxy/exchange/cors.h"
+
+#define NAMES_MAX_BYTES 1024u
+#define MAX_AGE_S	"600"
+
+/* Whether it is the origin of one of our hosts, as browsers write it. */
+static bool
+is_own(const struct proxy *p, struct str origin)
+{
+	struct str scheme = STR("https://");
+	struct str rest;
+	uint16_t port;
+
+	if (p->ports == NULL)
+		return false;
+	if (str_equal(origin, p->origin))
+		return true;
+	return str_starts_with(origin, scheme) &&
+	       ports_split_host(str_skip(origin, scheme.len), &port, &rest) &&
+	       ports_contain(p->ports, port) && str_equal(rest, p->port_hosts[0]);
+}
+
+static bool
+find_origin(const struct exchange *x, struct str *origin)
+{
+	return headers_find(&x->request.headers, HEADER_ORIGIN, origin) == 1 &&
+	       is_own(x->proxy, *origin);
+}
+
+static void
+add_origin(struct headers *h, struct str origin, struct str vary)
+{
+	headers_add_own(h, STR("Access-Control-Allow-Origin"), origin);
+	headers_add_own(h, STR("Access-Control-Allow-Credentials"), STR("true"));
+	headers_add_own(h, STR("Vary"), vary);
+}
+
+void
+cors_add(const struct exchange *x, struct headers *h)
+{
+	struct str origin;
+
+	if (find_origin(x, &origin))
+		add_origin(h, origin, STR("Origin"));
+}
+
+/* One field of this name that lists plain names; or none, where that is fine. */
+static bool
+read_names(const struct exchange *x, struct str lower_name, struct str *value)
+{
+	*value = headers_get(&x->request.headers, lower_name, 0);
+	for (size_t i = 0; i < value->len; i++) {
+		char c = value->data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '-' || c == '_' || c == ',' || c == ' '))
+			return false;
+	}
+	return value->len <= NAMES_MAX_BYTES &&
+	       headers_get(&x->request.headers, lower_name, 1).data == NULL;
+}
+
+bool
+cors_is_preflight(const struct exchange *x)
+{
+	struct str value;
+
+	return x->route.port != 0 && x->route.kind == ROUTE_UPSTREAM &&
+	       str_equal(x->request.method, STR("OPTIONS")) && x->request_ended &&
+	       find_origin(x, &value) &&
+	       read_names(x, STR("access-control-request-headers"), &value) &&
+	       read_names(x, STR("access-control-request-method"), &value) && value.len > 0 &&
+	       str_find_byte(value, ',') == SIZE_MAX;
+}
+
+void
+cors_add_preflight(const struct exchange *x, struct headers *h)
+{
+	struct str value;
+
+	if (find_origin(x, &value))
+		add_origin(h, value,
+			   STR("Origin, Access-Control-Request-Method, "
+			       "Access-Control-Request-Headers"));
+	if (read_names(x, STR("access-control-request-method"), &value))
+		headers_add_own(h, STR("Access-Control-Allow-Methods"), value);
+	if (read_names(x, STR("access-control-request-headers"), &value) && value.len > 0)
+		headers_add_own(h, STR("Access-Control-Allow-Headers"), value);
+	headers_add_own(h, STR("Access-Control-Max-Age"), STR(MAX_AGE_S));
+}

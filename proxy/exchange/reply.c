@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See reply.h. Every answer of ours leaves through send_reply.
+ */
+#include "proxy/exchange/reply.h"
+
+#include "proxy/exchange/cors.h"
+#include "proxy/exchange/workspace.h"
+
+#define REPLY_FIELDS  24u
+#define RETRY_AFTER_S 2
+
+static struct str
+get_header(const void *arg, struct str lower_name, size_t index)
+{
+	const struct exchange *x = arg;
+
+	return headers_get(&x->request.headers, lower_name, index);
+}
+
+struct auth_facts
+reply_facts(const struct exchange *x)
+{
+	return (struct auth_facts){
+		.method = x->request.method,
+		.host = x->request.authority,
+		.port = x->route.port,
+		.origin = x->origin,
+		.target = x->request.target,
+		.header = get_header,
+		.header_arg = x,
+		.client = x->client,
+		.body = buf_view(&x->form),
+		.log = &x->log,
+	};
+}
+
+bool
+reply_is_for_person(const struct exchange *x)
+{
+	struct auth_facts facts = reply_facts(x);
+
+	return auth_is_navigation(&facts);
+}
+
+static void
+add(struct headers *h, const char *name, const char *value)
+{
+	headers_add_own(h, str_from(name), str_from(value));
+}
+
+static void
+add_common(struct exchange *x, struct headers *h)
+{
+	add(h, "Date", proxy_date(x->proxy));
+	add(h, "X-Request-Id", x->id);
+	for (size_t i = 0; i < x->verdict.set_cookies_count; i++)
+		add(h, "Set-Cookie", x->verdict.set_cookies[i]);
+}
+
+/* h holds what is special to this answer, and has room. Ends the exchange. */
+static void
+send_reply(struct exchange *x, unsigned status, struct headers *h, struct str body)
+{
+	struct stream *s = x->stream;
+	bool has_body = body.len > 0 && status != 204 && status != 304;
+	struct response_head head = {
+		.status = status,
+		.body = has_body && !x->request.is_head ? BODY_LENGTH : BODY_NONE,
+		.length = body.len,
+		.has_length = status != 204 && status != 304,
+	};
+
+	add_common(x, h);
+	head.headers = *h;
+	x->status = status;
+	s->ops->send_head(s, &head);
+	if (head.body == BODY_LENGTH) {
+		s->ops->send_body(s, body);
+		x->response_bytes += body.len;
+		x->proxy->metrics.response_bytes += body.len;
+	}
+	s->ops->send_end(s);
+	exchange_finish(x);
+}
+
+static void
+send_without_memory(struct exchange *x)
+{
+	struct header items[REPLY_FIELDS];
+	struct headers h = {.items = items, .size = REPLY_FIELDS};
+
+	send_reply(x, 500, &h, STR_NONE);
+}
+
+static bool
+begin(struct exchange *x, struct headers *h)
+{
+	return headers_init(h, REPLY_FIELDS, &x->arena);
+}
+
+static void
+add_seconds(struct exchange *x, struct headers *h, const char *name, uint32_t seconds)
+{
+	char *text = arena_printf(&x->arena, "%u", seconds);
+
+	if (text != NULL)
+		add(h, name, text);
+}
+
+void
+reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body)
+{
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	add(&h, "Content-Type", content_type);
+	add(&h, "Cache-Control", "no-store");
+	add(&h, "X-Content-Type-Options", "nosniff");
+	send_reply(x, status, &h, body);
+}
+
+void
+reply_redirect(struct exchange *x, unsigned status, const char *location)
+{
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	add(&h, "Location", location);
+	add(&h, "Cache-Control", "no-store");
+	add(&h, "Referrer-Policy", "no-referrer");
+	send_reply(x, status, &h, STR_NONE);
+}
+
+/* HTML for people, JSON for programs, from the same facts. */
+static void
+send_page(struct exchange *x, struct page *page)
+{
+	bool is_html = reply_is_for_person(x);
+	const struct pages *pages = x->proxy->pages;
+	struct headers h;
+	struct buf body;
+
+	page->request_id = x->id;
+	buf_init(&body, is_html ? PAGES_HTML_MAX : PAGES_JSON_MAX);
+	bool ok = begin(x, &h) && (is_html ? pages_render_html(pages, page, &body)
+					   : pages_render_json(page, &body));
+	if (!ok) {
+		buf_fini(&body);
+		send_without_memory(x);
+		return;
+	}
+	add(&h, "Content-Type", is_html ? "text/html; charset=utf-8" : "application/json");
+	if (is_html) {
+		for (const struct page_header *f = pages_headers(pages); f->name != NULL; f++)
+			add(&h, f->name, f->value);
+	} else {
+		add(&h, "Cache-Control", "no-store");
+		add(&h, "X-Content-Type-Options", "nosniff");
+		cors_add(x, &h);
+	}
+	if (page->retry_after_s > 0)
+		add_seconds(x, &h, "Retry-After", page->retry_after_s);
+	if (page->status == 405 && x->verdict.allow != NULL)
+		add(&h, "Allow", x->verdict.allow);
+	send_reply(x, page->status, &h, buf_view(&body));
+	buf_fini(&body);
+}
+
+void
+reply_preflight(struct exchange *x)
+{
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	cors_add_preflight(x, &h);
+	send_reply(x, 204, &h, STR_NONE);
+}
+
+void
+reply_status(struct exchange *x, unsigned status)
+{
+	reply_problem(x, status, AUTH_PROBLEM_NONE);
+}
+
+void
+reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
+{
+	struct page page = {.kind = PAGE_ERROR,
+			    .status = status,
+			    .problem = problem,
+			    .identity = x->verdict.identity,
+			    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
+
+	send_page(x, &page);
+}
+
+void
+reply_waiting(struct exchange *x)
+{
+	struct page page = {
+		.kind = PAGE_WORKSPACE,
+		.status = 503,
+		.identity = x->verdict.identity,
+		.clone = workspace_clone(x->proxy),
+		.port = x->route.port,
+		.is_ready = upstream_is_ready(exchange_server(x)),
+		.retry_after_s = RETRY_AFTER_S,
+	};
+
+	send_page(x, &page);
+}
+
+/* Host and path, as people name a repository: no scheme, no ".git". */
+static struct str
+name_repository(struct exchange *x)
+{
+	const struct url *url = &x->proxy->settings->clone.url;
+	struct str path = url->path;
+
+	if (str_is_empty(url->host))
+		return STR_NONE;
+	if (str_ends_with(path, STR(".git")))
+		path = str_take(path, path.len - 4);
+	return str_from(arena_printf(&x->arena, "%.*s%.*s", STR_FMT(url->host), STR_FMT(path)));
+}
+
+void
+reply_status_page(struct exchange *x)
+{
+	const struct proxy *p = x->proxy;
+	struct page_status status = {
+		.times = auth_session_times(x->verdict.session),
+		.repository = name_repository(x),
+		.directory = p->settings->clone.dir,
+	};
+	struct page page = {
+		.kind = PAGE_STATUS,
+		.status = 200,
+		.identity = x->verdict.identity,
+		.clone = workspace_clone(p),
+		.port = x->route.port,
+		.is_ready = upstream_is_ready(exchange_server(x)),
+		.session = &status,
+	};
+
+	send_page(x, &page);
+}
+
+/* Programs may not know which origin answered them, so they get the whole address. */
+static const char *
+absolute(struct exchange *x, const char *location)
+{
+	if (location == NULL || location[0] != '/')
+		return location;
+	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->origin), location);
+	return whole != NULL ? whole : location;
+}
+
+static void
+reply_auth_page(struct exchange *x, enum page_kind kind)
+{
+	const struct auth_verdict *v = &x->verdict;
+	struct page page = {
+		.kind = kind,
+		.status = v->status,
+		.problem = v->problem,
+		.identity = v->identity,
+		.sign_in_location = absolute(x, v->location),
+		.gitlab_url = v->gitlab_url,
+		.detail = v->detail,
+		.retry_after_s = v->retry_after_s,
+	};
+
+	send_page(x, &page);
+}
+
+void
+reply_verdict(struct exchange *x)
+{
+	const struct auth_verdict *v = &x->verdict;
+
+	switch (v->action) {
+	case AUTH_REDIRECT:
+		reply_redirect(x, v->status, v->location);
+		return;
+	case AUTH_PROBLEM:
+		reply_auth_page(x, PAGE_ERROR);
+		return;
+	case AUTH_REPLY:
+		reply_body(x, v->status, "application/json", v->json);
+		return;
+	case AUTH_SIGN_IN_PAGE:
+		reply_auth_page(x, PAGE_SIGN_IN);
+		return;
+	case AUTH_SIGN_OUT_PAGE:
+		reply_auth_page(x, PAGE_SIGN_OUT);
+		return;
+	case AUTH_SIGNED_OUT_PAGE:
+		reply_auth_page(x, PAGE_SIGNED_OUT);
+		return;
+	case AUTH_RELAY_PAGE:
+		reply_auth_page(x, PAGE_RELAY);
+		return;
+	case AUTH_ALLOW:
+		break;
+	}
+	/* An endpoint of auth that allows without an answer: nothing to show. */
+	reply_body(x, 200, "application/json", STR("{}"));
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See forward.h. The order matters: first everything hop-by-hop goes, then what clients may not
+ * set, and ours comes last, so that no field of the client can remove one of ours.
+ */
+#include "proxy/http/forward.h"
+
+#include "proxy/http/http1.h"
+
+/* What our own fields take, mostly. */
+#define OWN_FIELDS_BYTES 512u
+
+/* Whether the upstream may take this name, in any spelling, for something that we say. */
+static bool
+is_ours_to_set(enum header_id id)
+{
+	return id == HEADER_X_FORWARDED || id == HEADER_FORWARDED || id == HEADER_X_REAL_IP ||
+	       id == HEADER_X_REQUEST_ID || id == HEADER_REMOTE_IDENTITY;
+}
+
+/* Named by Connection: hop-by-hop as well (RFC 9110 section 7.6.1). */
+static bool
+is_nominated(const struct headers *h, const struct header *field)
+{
+	return field->id != HEADER_COOKIE && field->id != HEADER_HOST &&
+	       headers_has_token(h, HEADER_CONNECTION, field->name);
+}
+
+/* A Connection field that nominates nothing unusual is what nearly every request has. */
+static bool
+nominates(const struct headers *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->items[i].id != HEADER_CONNECTION)
+			continue;
+		struct str value = h->items[i].value;
+		if (!str_equal_nocase(value, STR("keep-alive")) &&
+		    !str_equal_nocase(value, STR("upgrade")) &&
+		    !str_equal_nocase(value, STR("close")))
+			return true;
+	}
+	return false;
+}
+
+static bool
+holds_our_cookie(const struct auth *auth, struct str value)
+{
+	struct str part;
+
+	while (str_next(&value, ';', &part)) {
+		part = str_trim(part);
+		size_t equals = str_find_byte(part, '=');
+		if (auth_owns_cookie(auth, str_trim(str_take(part, equals))))
+			return true;
+	}
+	return false;
+}
+
+/* Other cookies stay byte for byte; the field goes when none is left. */
+static void
+write_cookie(const struct auth *auth, const struct header *field, struct buf *out)
+{
+	struct str rest = field->value;
+	struct str part;
+	bool has_any = false;
+
+	if (!holds_our_cookie(auth, field->value)) {
+		http1_write_field(out, field->name, field->value);
+		return;
+	}
+	while (str_next(&rest, ';', &part)) {
+		part = str_trim(part);
+		struct str name = str_trim(str_take(part, str_find_byte(part, '=')));
+		if (part.len == 0 || auth_owns_cookie(auth, name))
+			continue;
+		buf_add_str(out, has_any ? STR("; ") : STR("Cookie: "));
+		buf_add_str(out, part);
+		has_any = true;
+	}
+	if (has_any)
+		buf_add_str(out, STR("\r\n"));
+}
+
+/* The credential by which the request passed is not the IDE's. */
+static bool
+is_token(const struct forward *f, const struct header *field)
+{
+	return !str_is_empty(f->token_header) && str_equal_nocase(field->name, f->token_header);
+}
+
+bool
+forward_counts_hops(const struct request_head *r)
+{
+	return str_equal(r->method, STR("OPTIONS")) || str_equal(r->method, STR("TRACE"));
+}
+
+/* RFC 9110 section 7.6.2: one hop less is left behind us. */
+static void
+write_max_forwards(const struct forward *f, const struct header *field, struct buf *out)
+{
+	uint64_t left;
+
+	if (forward_counts_hops(f->request) && str_to_u64(field->value, 1, UINT32_MAX, &left))
+		http1_write_field_u64(out, field->name, left - 1);
+	else
+		http1_write_field(out, field->name, field->value);
+}
+
+static void
+write_fields(const struct forward *f, struct buf *out)
+{
+	const struct headers *h = &f->request->headers;
+	bool has_nominations = nominates(h);
+
+	for (size_t i = 0; i < h->count; i++) {
+		const struct header *field = &h->items[i];
+		if (header_is_hop_by_hop(field->id) || is_ours_to_set(field->id) ||
+		    field->id == HEADER_HOST || field->id == HEADER_CONTENT_LENGTH ||
+		    is_token(f, field) || (has_nominations && is_nominated(h, field)))
+			continue;
+		if (field->id == HEADER_COOKIE)
+			write_cookie(f->auth, field, out);
+		else if (field->id == HEADER_MAX_FORWARDS)
+			write_max_forwards(f, field, out);
+		else
+			http1_write_field(out, field->name, field->value);
+	}
+}
+
+static void
+write_identity(const struct forward *f, struct buf *out)
+{
+	http1_write_field(out, STR("X-Forwarded-User"), f->identity.username);
+	http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
+	if (f->identity.email.len > 0)
+		http1_write_field(out, STR("X-Forwarded-Email"), f->identity.email);
+	http1_write_field(out, STR("X-Forwarded-For"), f->forwarded_for);
+	http1_write_field(out, STR("X-Forwarded-Host"), f->request->authority);
+	http1_write_field(out, STR("X-Forwarded-Proto"), STR("https"));
+	http1_write_field(out, STR("X-Request-Id"), f->request_id);
+}
+
+#define FORWARDED_FOR_MAX 512u /* bytes of a list that are passed on */
+
+/* The last element of a list; *rest is what is before it. */
+static struct str
+take_last(struct str *rest)
+{
+	size_t at = rest->len;
+
+	while (at > 0 && rest->data[at - 1] != ',')
+		at--;
+	struct str last = str_trim(str_skip(*rest, at));
+	*rest = str_take(*rest, at > 0 ? at - 1 : 0);
+	return last;
+}
+
+bool
+forward_find_client(const struct cidr_set *trusted, const struct headers *h, struct str peer_ip,
+		    struct arena *a, struct str *client, struct str *forwarded_for)
+{
+	struct str list = STR_NONE;
+	struct str last;
+
+	*client = *forwarded_for = peer_ip;
+	if (trusted->count == 0 || !cidr_contains_text(trusted, peer_ip))
+		return true;
+	for (size_t i = 0; i < h->count; i++)
+		if (str_equal_nocase(h->items[i].name, STR("x-forwarded-for")))
+			list = h->items[i].value;
+	if (list.len == 0 || list.len > FORWARDED_FOR_MAX)
+		return true;
+	*forwarded_for = str_from(arena_printf(a, "%.*s, %.*s", STR_FMT(list), STR_FMT(peer_ip)));
+	while (list.len > 0) {
+		last = take_last(&list);
+		if (last.len == 0)
+			break;
+		*client = last;
+		if (!cidr_contains_text(trusted, last))
+			break;
+	}
+	return forwarded_for->data != NULL;
+}
+
+void
+forward_write_request(const struct forward *f, struct buf *out)
+{
+	const struct request_head *r = f->request;
+
+	/* Room for all of it at once; what does not fit even so is told by the writers. */
+	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + OWN_FIELDS_BYTES);
+	http1_write_request_line(out, r->method, r->target);
+	http1_write_field(out, STR("Host"), r->authority);
+	write_fields(f, out);
+	write_identity(f, out);
+	if (r->body == BODY_LENGTH)
+		http1_write_field_u64(out, STR("Content-Length"), r->length);
+	else if (r->body == BODY_STREAM)
+		http1_write_field(out, STR("Transfer-Encoding"), STR("chunked"));
+	else if (str_equal(r->method, STR("POST")) || str_equal(r->method, STR("PUT")) ||
+		 str_equal(r->method, STR("PATCH")))
+		http1_write_field(out, STR("Content-Length"), STR("0"));
+	if (r->wants_websocket)
+		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	http1_write_end(out);
+}
+
+/* A cookie without a name is sent back as its value alone, which would then read like one of ours:
+ * '=' in front is looked past. */
+static bool
+sets_our_cookie(const struct auth *auth, struct str value)
+{
+	size_t end = 0;
+
+	while (value.len > 0 && (value.data[0] == '=' || str_trim(value).len < value.len))
+		value = str_trim(str_skip(value, value.data[0] == '='));
+	while (end < value.len && value.data[end] != '=' && value.data[end] != ';')
+		end++;
+	return auth_owns_cookie(auth, str_trim(str_take(value, end)));
+}
+
+void
+forward_filter_response(const struct auth *auth, struct headers *h)
+{
+	bool has_nominations = nominates(h);
+	size_t kept = 0;
+
+	/* Nominations are looked up among all fields, so they are marked before anything moves. */
+	for (size_t i = 0; has_nominations && i < h->count; i++)
+		if (h->items[i].id != HEADER_CONNECTION && is_nominated(h, &h->items[i]))
+			headers_end_here(h, i);
+	for (size_t i = 0; i < h->count; i++) {
+		const struct header *field = &h->items[i];
+		if (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||
+		    (field->id == HEADER_SET_COOKIE && sets_our_cookie(auth, field->value)))
+			continue;
+		h->items[kept++] = *field;
+	}
+	h->count = kept;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See headers.h. Identification is one switch on the length and then a comparison or two, because
+ * it runs for every field of every message.
+ */
+#include "proxy/http/headers.h"
+
+struct header_name {
+	struct str name; /* lower case */
+	enum header_id id;
+};
+
+#define HEADER_NAME(text, header_id_value)                                                         \
+	{                                                                                          \
+		{text, sizeof(text) - 1}, header_id_value                                          \
+	}
+
+/* Ordered by length, so that a look-up touches one short run. */
+static const struct header_name header_names[] = {
+	HEADER_NAME("te", HEADER_TE),
+	HEADER_NAME("via", HEADER_VIA),
+	HEADER_NAME("date", HEADER_DATE),
+	HEADER_NAME("host", HEADER_HOST),
+	HEADER_NAME("accept", HEADER_ACCEPT),
+	HEADER_NAME("cookie", HEADER_COOKIE),
+	HEADER_NAME("expect", HEADER_EXPECT),
+	HEADER_NAME("origin", HEADER_ORIGIN),
+	HEADER_NAME("trailer", HEADER_TRAILER),
+	HEADER_NAME("upgrade", HEADER_UPGRADE),
+	HEADER_NAME("forwarded", HEADER_FORWARDED),
+	HEADER_NAME("x-real-ip", HEADER_X_REAL_IP),
+	HEADER_NAME("connection", HEADER_CONNECTION),
+	HEADER_NAME("keep-alive", HEADER_KEEP_ALIVE),
+	HEADER_NAME("set-cookie", HEADER_SET_COOKIE),
+	HEADER_NAME("remote-name", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("remote-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("remote-email", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("max-forwards", HEADER_MAX_FORWARDS),
+	HEADER_NAME("x-request-id", HEADER_X_REQUEST_ID),
+	HEADER_NAME("remote-groups", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-remote-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("content-length", HEADER_CONTENT_LENGTH),
+	HEADER_NAME("x-webauth-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("proxy-connection", HEADER_PROXY_CONNECTION),
+	HEADER_NAME("sec-websocket-key", HEADER_SEC_WEBSOCKET_KEY),
+	HEADER_NAME("transfer-encoding", HEADER_TRANSFER_ENCODING),
+	HEADER_NAME("proxy-authenticate", HEADER_PROXY_AUTHENTICATE),
+	HEADER_NAME("proxy-authorization", HEADER_PROXY_AUTHORIZATION),
+	HEADER_NAME("sec-websocket-accept", HEADER_SEC_WEBSOCKET_ACCEPT),
+	HEADER_NAME("sec-websocket-version", HEADER_SEC_WEBSOCKET_VERSION),
+};
+#define HEADER_NAMES	(sizeof(header_names) / sizeof(header_names[0]))
+#define HEADER_NAME_MAX 21u
+
+/* Where the names of each length start in header_names; the last is the end. A unit test holds this
+ * true. */
+static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
+	0,  0,	0,  1,	2,  4,	4,  8,	10, 10, 12,	      15,
+	17, 20, 22, 24, 24, 25, 27, 28, 29, 30, HEADER_NAMES,
+};
+
+/* Folds upper case to lower and '_' to '-'; other bytes of a token stay what they are. */
+static const unsigned char fold_table[256] = {
+	['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
+	['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '-', ['`'] = '`',	['|'] = '|',
+	['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',	['5'] = '5',
+	['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',	['C'] = 'c',
+	['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',	['J'] = 'j',
+	['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',	['Q'] = 'q',
+	['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',	['X'] = 'x',
+	['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',	['e'] = 'e',
+	['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',	['l'] = 'l',
+	['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',	['s'] = 's',
+	['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',	['z'] = 'z',
+};
+
+static bool
+folds_to(struct str name, struct str lower)
+{
+	for (size_t i = 0; i < lower.len; i++)
+		if (fold_table[(unsigned char)name.data[i]] != (unsigned char)lower.data[i])
+			return false;
+	return true;
+}
+
+static bool
+has_folded_prefix(struct str name, struct str lower)
+{
+	return name.len >= lower.len && folds_to(name, lower);
+}
+
+enum header_id
+header_identify(struct str name)
+{
+	if (name.len <= HEADER_NAME_MAX) {
+		for (size_t i = header_starts[name.len]; i < header_starts[name.len + 1]; i++)
+			if (folds_to(name, header_names[i].name))
+				return header_names[i].id;
+	}
+	if (has_folded_prefix(name, STR("x-forwarded-")))
+		return HEADER_X_FORWARDED;
+	if (has_folded_prefix(name, STR("x-auth-request-")))
+		return HEADER_REMOTE_IDENTITY;
+	return HEADER_OTHER;
+}
+
+_Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers has a bit for each");
+
+bool
+header_is_hop_by_hop(enum header_id id)
+{
+	static const bool hop_by_hop[] = {
+		[HEADER_CONNECTION] = true,
+		[HEADER_KEEP_ALIVE] = true,
+		[HEADER_PROXY_AUTHENTICATE] = true,
+		[HEADER_PROXY_AUTHORIZATION] = true,
+		[HEADER_PROXY_CONNECTION] = true,
+		[HEADER_TE] = true,
+		[HEADER_TRAILER] = true,
+		[HEADER_TRANSFER_ENCODING] = true,
+		[HEADER_UPGRADE] = true,
+		[HEADER_REMOTE_IDENTITY] = false,
+	};
+	return hop_by_hop[id];
+}
+
+bool
+header_is_spelled(const struct header *field)
+{
+	return str_find_byte(field->name, '_') == SIZE_MAX;
+}
+
+bool
+headers_init(struct headers *h, size_t size, struct arena *a)
+{
+	*h = (struct headers){.size = size};
+	h->items = arena_alloc_array(a, size, sizeof(*h->items));
+	return h->items != NULL;
+}
+
+static void
+set_id(struct headers *h, size_t index, enum header_id id)
+{
+	h->items[index].id = id;
+	h->ids |= UINT32_C(1) << id;
+}
+
+bool
+headers_add(struct headers *h, struct str name, struct str value)
+{
+	if (h->count == h->size)
+		return false;
+	h->items[h->count] = (struct header){.name = name, .value = value};
+	set_id(h, h->count++, header_identify(name));
+	return true;
+}
+
+void
+headers_add_own(struct headers *h, struct str name, struct str value)
+{
+	err_assert(headers_add(h, name, value));
+}
+
+void
+headers_end_here(struct headers *h, size_t index)
+{
+	set_id(h, index, HEADER_KEEP_ALIVE);
+}
+
+size_t
+headers_size(const struct headers *h)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		sum += h->items[i].name.len + h->items[i].value.len + 4;
+	return sum;
+}
+
+size_t
+headers_find(const struct headers *h, enum header_id id, struct str *value)
+{
+	size_t found = 0;
+
+	*value = STR_NONE;
+	if ((h->ids >> id & 1) == 0)
+		return 0;
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->items[i].id != id)
+			continue;
+		if (found++ == 0)
+			*value = h->items[i].value;
+	}
+	return found;
+}
+
+struct str
+headers_get(const struct headers *h, struct str lower_name, size_t index)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (str_equal_nocase(h->items[i].name, lower_name) && index-- == 0)
+			return h->items[i].value;
+	return STR_NONE;
+}
+
+bool
+headers_has_token(const struct headers *h, enum header_id id, struct str token)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (h->items[i].id != id)
+			continue;
+		struct str rest = h->items[i].value;
+		struct str part;
+		while (str_next(&rest, ',', &part))
+			if (str_equal_nocase(str_trim(part), token))
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See http1.h. Heads; bodies and writers are in http1_body.c and http1_write.c.
+ */
+#include "proxy/http/http1.h"
+
+#include "base/byte_scan.h"
+#include "base/url.h"
+
+/* RFC 9110 section 5.6.2: token characters. */
+static const bool token_char[256] = {
+	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
+	['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
+	['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
+	['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,  ['F'] = 1, ['G'] = 1,
+	['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1,  ['N'] = 1, ['O'] = 1,
+	['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1,  ['V'] = 1, ['W'] = 1,
+	['X'] = 1, ['Y'] = 1, ['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1,  ['d'] = 1, ['e'] = 1,
+	['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1,  ['l'] = 1, ['m'] = 1,
+	['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,  ['t'] = 1, ['u'] = 1,
+	['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
+};
+
+#define METHOD_MAX	     32u
+#define CONNECTION_MAX_BYTES 512u /* of all Connection fields together */
+#define SPARE_FIELDS	     8u	  /* room that a gateway may fill */
+#define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
+
+/* Whatever ends it: what is found must not depend on where the bytes were split. */
+static bool
+is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_limits *limits)
+{
+	return limits->line_max_bytes > 0 && scan->lines == 0 && end > scan->line_start &&
+	       end - scan->line_start > limits->line_max_bytes + 1;
+}
+
+/* Ours are lines ended by CRLF; every other use of CR, LF or NUL ends the connection. */
+enum http1_found
+http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_limits *limits,
+		unsigned *status)
+{
+	size_t end = data.len < limits->head_max_bytes ? data.len : limits->head_max_bytes;
+
+	while (scan->at < end) {
+		const char *lf = memchr(data.data + scan->at, '\n', end - scan->at);
+		size_t line_end = lf == NULL ? end : (size_t)(lf - data.data);
+		if (is_line_too_long(scan, line_end, limits)) {
+			*status = 414;
+			return HTTP1_BAD;
+		}
+		if (lf == NULL) {
+			scan->at = end;
+			break;
+		}
+		if (line_end == scan->line_start || data.data[line_end - 1] != '\r') {
+			*status = 400;
+			return HTTP1_BAD;
+		}
+		bool is_empty = line_end == scan->line_start + 1;
+		scan->at = scan->line_start = line_end + 1;
+		if (is_empty && scan->lines > 0)
+			return HTTP1_WHOLE;
+		if (is_empty && scan->at > 2 * EMPTY_LINES_MAX) {
+			*status = 400;
+			return HTTP1_BAD;
+		}
+		scan->lines += !is_empty;
+		if (scan->lines > limits->headers_max + 1) {
+			*status = 431;
+			return HTTP1_BAD;
+		}
+	}
+	if (data.len < limits->head_max_bytes)
+		return HTTP1_MORE;
+	*status = scan->lines == 0 ? 414 : 431;
+	return HTTP1_BAD;
+}
+
+static size_t
+token_run(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && token_char[(unsigned char)s.data[n]])
+		n++;
+	return n;
+}
+
+/* RFC 9110 section 5.5: visible characters, SP, HTAB and obs-text; no other control character. */
+static inline bool
+is_value_char(unsigned char c)
+{
+	return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+static inline uint64_t
+suspect_value_chars(uint64_t word)
+{
+	return byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f);
+}
+
+static size_t
+value_run(struct str s)
+{
+	return byte_scan_prefix(s, suspect_value_chars, is_value_char);
+}
+
+/* Takes the next line, without its CRLF, off a head that was scanned. */
+static struct str
+next_line(struct str *rest)
+{
+	size_t lf = str_find_byte(*rest, '\n');
+	err_assert(lf != SIZE_MAX && lf > 0);
+	struct str line = str_take(*rest, lf - 1);
+	*rest = str_skip(*rest, lf + 1);
+	return line;
+}
+
+static bool
+refuse_field(struct str rest, struct err *e)
+{
+	struct str line = next_line(&rest);
+	size_t name_len = token_run(line);
+	size_t colon = str_find_byte(line, ':');
+
+	if (colon == SIZE_MAX)
+		return err_set(e, ERR_INPUT, "a header line has no colon");
+	if (name_len == 0 || name_len != colon)
+		return err_set(e, ERR_INPUT,
+			       "a header name is empty or has characters that are no token");
+	return err_set(e, ERR_INPUT, "a header value has control characters");
+}
+
+/* Takes the next field off a head that was scanned: what ends its value is the line's end or a
+ * control character. */
+static bool
+parse_field(struct str *rest, struct headers *headers, struct err *e)
+{
+	struct str name = str_take(*rest, token_run(*rest));
+	struct str after = str_skip(*rest, name.len + 1);
+	struct str value = str_take(after, value_run(after));
+
+	err_assert(rest->len > name.len);
+	if (name.len == 0 || rest->data[name.len] != ':' ||
+	    !str_starts_with(str_skip(after, value.len), STR("\r\n")))
+		return refuse_field(*rest, e);
+	if (!headers_add(headers, name, str_trim(value)))
+		return err_set(e, ERR_LIMIT, "too many header lines");
+	*rest = str_skip(after, value.len + 2);
+	return true;
+}
+
+static bool
+parse_fields(struct str rest, struct headers *headers, struct err *e)
+{
+	while (!str_starts_with(rest, STR("\r\n")))
+		if (!parse_field(&rest, headers, e))
+			return false;
+	return true;
+}
+
+struct framing_fields {
+	bool has_length;
+	uint64_t length;
+	bool is_chunked;
+};
+
+/* What Connection nominates is compared with every field, so there may not be thousands of it. */
+static bool
+check_nominations(const struct headers *headers, struct err *e)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < headers->count; i++)
+		if (headers->items[i].id == HEADER_CONNECTION)
+			bytes += headers->items[i].value.len;
+	if (bytes > CONNECTION_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, "Connection is longer than %u bytes",
+			       CONNECTION_MAX_BYTES);
+	return true;
+}
+
+/* RFC 9112 section 6.3, without the choices it leaves: anything ambiguous is refused. */
+static bool
+parse_framing(const struct headers *headers, bool is_http10, struct framing_fields *f,
+	      struct err *e)
+{
+	struct str length;
+	struct str coding;
+	size_t lengths = headers_find(headers, HEADER_CONTENT_LENGTH, &length);
+	size_t codings = headers_find(headers, HEADER_TRANSFER_ENCODING, &coding);
+
+	*f = (struct framing_fields){.has_length = lengths > 0, .is_chunked = codings > 0};
+	for (size_t i = 0; i < headers->count; i++) {
+		enum header_id id = headers->items[i].id;
+		if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
+		     id == HEADER_HOST) &&
+		    !header_is_spelled(&headers->items[i]))
+			return err_set(e, ERR_INPUT, "a framing header is written with '_'");
+	}
+	if (lengths > 1)
+		return err_set(e, ERR_INPUT, "Content-Length is repeated");
+	if (lengths > 0 && codings > 0)
+		return err_set(e, ERR_INPUT, "Content-Length and Transfer-Encoding together");
+	if (lengths > 0 && (length.len > 19 || !str_to_u64(length, 0, INT64_MAX, &f->length)))
+		return err_set(e, ERR_INPUT, "Content-Length is no decimal number in range");
+	if (codings > 1 || (codings == 1 && !str_equal_nocase(coding, STR("chunked"))))
+		return err_set(e, ERR_INPUT, "Transfer-Encoding is not exactly chunked");
+	if (codings > 0 && is_http10)
+		return err_set(e, ERR_INPUT, "Transfer-Encoding in HTTP/1.0");
+	return check_nominations(headers, e);
+}
+
+/* "HTTP/1.x"; *status 505 for another major version. */
+static bool
+parse_version(struct str version, bool *is_http10, unsigned *status, struct err *e)
+{
+	*status = 400;
+	if (version.len != 8 || !str_starts_with(version, STR("HTTP/")) || version.data[6] != '.')
+		return err_set(e, ERR_INPUT, "the version is malformed");
+	char major = version.data[5];
+	char minor = version.data[7];
+	if (major < '0' || major > '9' || minor < '0' || minor > '9')
+		return err_set(e, ERR_INPUT, "the version is malformed");
+	if (major != '1') {
+		*status = 505;
+		return err_set(e, ERR_INPUT, "HTTP version %c.%c is not spoken here", major, minor);
+	}
+	*is_http10 = minor == '0';
+	return true;
+}
+
+/* Visible ASCII only; '#' would start a fragment, which is never sent. */
+static bool
+is_target(struct str target)
+{
+	for (size_t i = 0; i < target.len; i++) {
+		unsigned char c = (unsigned char)target.data[i];
+		if (c <= 0x20 || c >= 0x7f || c == '#')
+			return false;
+	}
+	return target.len > 0;
+}
+
+/* RFC 9112 section 3.2.2: the authority of an absolute-form target replaces Host. */
+static bool
+parse_absolute_form(struct str target, struct request_head *r, struct arena *a, struct err *e)
+{
+	size_t scheme = str_starts_with_nocase(target, STR("http://"))	  ? 7
+			: str_starts_with_nocase(target, STR("https://")) ? 8
+									  : 0;
+	if (scheme == 0)
+		return err_set(e, ERR_INPUT, "the request target has no form that we serve");
+
+	struct str rest = str_skip(target, scheme);
+	size_t slash = 0;
+	while (slash < rest.len && rest.data[slash] != '/' && rest.data[slash] != '?')
+		slash++;
+	r->authority = str_take(rest, slash);
+	r->target = str_skip(rest, slash);
+	if (r->target.len > 0 && r->target.data[0] == '/')
+		return true;
+	/* RFC 9112 section 3.2.4: of the server as a whole. */
+	if (r->target.len == 0) {
+		r->target = str_equal(r->method, STR("OPTIONS")) ? STR("*") : STR("/");
+		return true;
+	}
+	char *with_slash = arena_printf(a, "/%.*s", STR_FMT(r->target));
+	if (with_slash == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for a request target");
+	r->target = str_from(with_slash);
+	return true;
+}
+
+static bool
+parse_target(struct str target, struct request_head *r, struct arena *a, struct err *e)
+{
+	if (!is_target(target))
+		return err_set(e, ERR_INPUT,
+			       "the request target is empty or has forbidden characters");
+	r->target = target;
+	if (target.data[0] != '/' && !str_equal(target, STR("*")) &&
+	    !parse_absolute_form(target, r, a, e))
+		return false;
+	if (str_equal(target, STR("*")) && !str_equal(r->method, STR("OPTIONS")))
+		return err_set(e, ERR_INPUT, "the target * goes with OPTIONS only");
+
+	size_t question = str_find_byte(r->target, '?');
+	r->path = question == SIZE_MAX ? r->target : str_take(r->target, question);
+	r->query = question == SIZE_MAX ? STR_NONE : str_skip(r->target, question + 1);
+	return true;
+}
+
+static bool
+parse_request_line(struct str line, struct request_head *r, bool *is_http10, struct arena *a,
+		   unsigned *status, struct err *e)
+{
+	size_t first = str_find_byte(line, ' ');
+	if (first == SIZE_MAX || first == 0 || first > METHOD_MAX || token_run(line) != first)
+		return err_set(e, ERR_INPUT, "the method is malformed");
+	r->method = str_take(line, first);
+
+	struct str rest = str_skip(line, first + 1);
+	size_t second = str_find_byte(rest, ' ');
+	if (second == SIZE_MAX)
+		return err_set(e, ERR_INPUT, "the request line has no version");
+	if (!parse_version(str_skip(rest, second + 1), is_http10, status, e))
+		return false;
+	if (str_equal(r->method, STR("CONNECT"))) {
+		*status = 501;
+		return err_set(e, ERR_INPUT, "CONNECT is not offered");
+	}
+	r->is_head = str_equal(r->method, STR("HEAD"));
+	return parse_target(str_take(rest, second), r, a, e);
+}
+
+static bool
+parse_host(struct request_head *r, struct err *e)
+{
+	struct str host;
+	struct str name;
+	uint16_t port;
+
+	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
+		return err_set(e, ERR_INPUT, "Host is missing or repeated");
+	if (!url_split_authority(host, &name, &port))
+		return err_set(e, ERR_INPUT, "Host is no host");
+	if (r->authority.data == NULL)
+		r->authority = host;
+	else if (!url_split_authority(r->authority, &name, &port))
+		return err_set(e, ERR_INPUT, "the request target's host is no host");
+	return true;
+}
+
+/* RFC 6455 section 4.1, as far as a proxy can tell. */
+static bool
+is_websocket_handshake(const struct request_head *r, bool is_http10)
+{
+	struct str upgrade;
+	struct str key;
+	struct str version;
+
+	return !is_http10 && str_equal(r->method, STR("GET")) && r->body == BODY_NONE &&
+	       headers_find(&r->headers, HEADER_UPGRADE, &upgrade) == 1 &&
+	       str_equal_nocase(upgrade, STR("websocket")) &&
+	       headers_has_token(&r->headers, HEADER_CONNECTION, STR("upgrade")) &&
+	       headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) == 1 &&
+	       headers_find(&r->headers, HEADER_SEC_WEBSOCKET_VERSION, &version) == 1;
+}
+
+/* RFC 9112 section 9.3. */
+static bool
+says_keep_alive(const struct headers *headers, bool is_http10)
+{
+	struct str unused;
+
+	if (headers_find(headers, HEADER_CONNECTION, &unused) == 0)
+		return !is_http10;
+	if (headers_has_token(headers, HEADER_CONNECTION, STR("close")))
+		return false;
+	return !is_http10 || headers_has_token(headers, HEADER_CONNECTION, STR("keep-alive"));
+}
+
+/* RFC 9110 section 10.1.1: HTTP/1.0 expects nothing, so that such a field ends here as others do
+ * that are for this hop alone. */
+static void
+forget_expectations(struct headers *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].id == HEADER_EXPECT)
+			headers_end_here(h, i);
+}
+
+bool
+http1_parse_request(struct str head, const struct http1_scan *scan, struct request_head *r,
+		    struct http1_persistence *p, struct arena *a, unsigned *status, struct err *e)
+{
+	struct framing_fields framing;
+
+	*status = 400;
+	*r = (struct request_head){.body = BODY_NONE};
+	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
+	while (str_starts_with(head, STR("\r\n")))
+		head = str_skip(head, 2);
+	if (!headers_init(&r->headers, scan->lines - 1, a)) {
+		*status = 500;
+		return err_set(e, ERR_MEMORY, "no memory for a request head");
+	}
+	if (!parse_request_line(next_line(&head), r, &p->is_http10, a, status, e)) {
+		if (e->code == ERR_MEMORY)
+			*status = 500;
+		return false;
+	}
+	*status = 400;
+	if (!parse_fields(head, &r->headers, e) || !parse_host(r, e) ||
+	    !parse_framing(&r->headers, p->is_http10, &framing, e))
+		return false;
+
+	if (framing.is_chunked) {
+		r->body = BODY_STREAM;
+		p->framing = HTTP1_FRAMING_CHUNKED;
+	} else if (framing.length > 0) {
+		r->body = BODY_LENGTH;
+		p->framing = HTTP1_FRAMING_LENGTH;
+		r->length = framing.length;
+	}
+	if (p->is_http10)
+		forget_expectations(&r->headers);
+	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
+	r->half_close_is_end = !p->keep_alive;
+	r->wants_websocket = is_websocket_handshake(r, p->is_http10);
+	return true;
+}
+
+static bool
+parse_status_line(struct str line, struct response_head *r, bool *is_http10, struct err *e)
+{
+	unsigned unused;
+	uint64_t status;
+
+	if (line.len < 12 || line.data[8] != ' ' || (line.len > 12 && line.data[12] != ' ') ||
+	    !parse_version(str_take(line, 8), is_http10, &unused, e) ||
+	    !str_to_u64(str_take(str_skip(line, 9), 3), 100, 599, &status) ||
+	    value_run(str_skip(line, 12)) < line.len - 12)
+		return err_set(e, ERR_PROTOCOL, "the status line is malformed");
+	r->status = (unsigned)status;
+	return true;
+}
+
+static bool
+has_no_body(unsigned status, bool to_head)
+{
+	return to_head || status < 200 || status == 204 || status == 304;
+}
+
+/* RFC 9112 section 6.3, for responses. */
+static void
+set_response_framing(const struct framing_fields *f, bool to_head, struct response_head *r,
+		     struct http1_persistence *p)
+{
+	r->has_length = f->has_length && r->status >= 200 && r->status != 204;
+	r->length = f->length;
+	if (has_no_body(r->status, to_head)) {
+		r->body = BODY_NONE;
+		p->framing = HTTP1_FRAMING_NONE;
+	} else if (f->is_chunked) {
+		r->body = BODY_STREAM;
+		p->framing = HTTP1_FRAMING_CHUNKED;
+	} else if (f->has_length) {
+		r->body = f->length > 0 ? BODY_LENGTH : BODY_NONE;
+		p->framing = f->length > 0 ? HTTP1_FRAMING_LENGTH : HTTP1_FRAMING_NONE;
+	} else {
+		r->body = BODY_STREAM;
+		p->framing = HTTP1_FRAMING_CLOSE;
+		p->keep_alive = false;
+	}
+}
+
+bool
+http1_parse_response(struct str head, const struct http1_scan *scan, bool to_head,
+		     struct response_head *r, struct http1_persistence *p, struct arena *a,
+		     struct err *e)
+{
+	struct framing_fields framing;
+	struct str upgrade;
+
+	*r = (struct response_head){.body = BODY_NONE};
+	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
+	if (!headers_init(&r->headers, scan->lines - 1 + SPARE_FIELDS, a))
+		return err_set(e, ERR_MEMORY, "no memory for a response head");
+	if (str_starts_with(head, STR("\r\n")))
+		return err_set(e, ERR_PROTOCOL, "an empty line before the status line");
+	if (!parse_status_line(next_line(&head), r, &p->is_http10, e))
+		return false;
+	if (!parse_fields(head, &r->headers, e) ||
+	    !parse_framing(&r->headers, p->is_http10, &framing, e)) {
+		e->code = ERR_PROTOCOL;
+		return false;
+	}
+	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
+	set_response_framing(&framing, to_head, r, p);
+	r->upgrades = r->status == 101 &&
+		      headers_find(&r->headers, HEADER_UPGRADE, &upgrade) == 1 &&
+		      str_equal_nocase(upgrade, STR("websocket")) &&
+		      headers_has_token(&r->headers, HEADER_CONNECTION, STR("upgrade"));
+	return true;
+}

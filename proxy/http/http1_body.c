@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bodies of http1.h: Content-Length, the chunked coding (RFC 9112 section 7.1) and, for responses,
+ * the connection's end. Decoding is in place: coded bytes are squeezed out, so that one read
+ * becomes one write.
+ */
+#include "proxy/http/http1.h"
+
+enum chunk_state {
+	CHUNK_SIZE,
+	CHUNK_EXTENSION,
+	CHUNK_SIZE_LF,
+	CHUNK_DATA,
+	CHUNK_DATA_CR,
+	CHUNK_DATA_LF,
+	TRAILER_START,
+	TRAILER_NAME,
+	TRAILER_VALUE,
+	TRAILER_LF,
+	TRAILERS_LF,
+	CHUNK_DONE,
+	CHUNK_BAD,
+};
+
+void
+http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t length)
+{
+	*b = (struct http1_body){.framing = framing, .left = length, .state = CHUNK_SIZE};
+	if (framing == HTTP1_FRAMING_CHUNKED)
+		b->left = 0;
+}
+
+bool
+http1_body_is_done(const struct http1_body *b)
+{
+	switch (b->framing) {
+	case HTTP1_FRAMING_NONE:
+		return true;
+	case HTTP1_FRAMING_LENGTH:
+		return b->left == 0;
+	case HTTP1_FRAMING_CHUNKED:
+		return b->state == CHUNK_DONE;
+	case HTTP1_FRAMING_CLOSE:
+		return false;
+	}
+	return false;
+}
+
+uint64_t
+http1_body_plain(const struct http1_body *b)
+{
+	return b->framing == HTTP1_FRAMING_LENGTH ? b->left : 0;
+}
+
+void
+http1_body_pass(struct http1_body *b, uint64_t len)
+{
+	err_assert(len <= http1_body_plain(b));
+	b->left -= len;
+}
+
+bool
+http1_body_may_end(const struct http1_body *b)
+{
+	return b->framing == HTTP1_FRAMING_CLOSE || http1_body_is_done(b);
+}
+
+static int
+hex_value(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Sizes up to 2^60 - 1: fifteen digits can't overflow. */
+#define CHUNK_DIGITS_MAX 15
+
+static enum chunk_state
+on_size_byte(struct http1_body *b, unsigned char c)
+{
+	int value = hex_value(c);
+
+	if (value >= 0 && b->digits < CHUNK_DIGITS_MAX) {
+		b->left = b->left << 4 | (uint64_t)value;
+		b->digits++;
+		return CHUNK_SIZE;
+	}
+	if (b->digits == 0 || value >= 0)
+		return CHUNK_BAD;
+	if (c == ';')
+		return CHUNK_EXTENSION;
+	return c == '\r' ? CHUNK_SIZE_LF : CHUNK_BAD;
+}
+
+/* Field lines and extensions are read, counted and dropped: no control characters but HTAB. */
+static bool
+is_text(struct http1_body *b, unsigned char c)
+{
+	return ++b->extra <= HTTP1_TRAILERS_MAX && (c >= 0x20 || c == '\t') && c != 0x7f;
+}
+
+static bool
+is_name(struct http1_body *b, unsigned char c)
+{
+	return is_text(b, c) && c > 0x20 && c < 0x7f && strchr("\"(),/;<=>?@[\\]{}", c) == NULL;
+}
+
+static enum chunk_state
+on_size_lf(struct http1_body *b, unsigned char c)
+{
+	if (c != '\n')
+		return CHUNK_BAD;
+	b->digits = 0;
+	return b->left > 0 ? CHUNK_DATA : TRAILER_START;
+}
+
+/* Every byte that is no chunk data. */
+static enum chunk_state
+on_coding_byte(struct http1_body *b, unsigned char c)
+{
+	switch ((enum chunk_state)b->state) {
+	case CHUNK_SIZE:
+		return on_size_byte(b, c);
+	case CHUNK_EXTENSION:
+		return c == '\r' ? CHUNK_SIZE_LF : is_text(b, c) ? CHUNK_EXTENSION : CHUNK_BAD;
+	case CHUNK_SIZE_LF:
+		return on_size_lf(b, c);
+	case CHUNK_DATA_CR:
+		return c == '\r' ? CHUNK_DATA_LF : CHUNK_BAD;
+	case CHUNK_DATA_LF:
+		return c == '\n' ? CHUNK_SIZE : CHUNK_BAD;
+	case TRAILER_START:
+		return c == '\r'		   ? TRAILERS_LF
+		       : c != ':' && is_name(b, c) ? TRAILER_NAME
+						   : CHUNK_BAD;
+	case TRAILER_NAME:
+		return c == ':' ? TRAILER_VALUE : is_name(b, c) ? TRAILER_NAME : CHUNK_BAD;
+	case TRAILER_VALUE:
+		return c == '\r' ? TRAILER_LF : is_text(b, c) ? TRAILER_VALUE : CHUNK_BAD;
+	case TRAILER_LF:
+		return c == '\n' ? TRAILER_START : CHUNK_BAD;
+	case TRAILERS_LF:
+		return c == '\n' ? CHUNK_DONE : CHUNK_BAD;
+	case CHUNK_DATA:
+	case CHUNK_DONE:
+	case CHUNK_BAD:
+		break;
+	}
+	return CHUNK_BAD;
+}
+
+static size_t
+take_data(struct http1_body *b, char *data, size_t from, size_t len, size_t *produced)
+{
+	size_t take = len - from;
+
+	if (take > b->left)
+		take = (size_t)b->left;
+	if (from != *produced)
+		memmove(data + *produced, data + from, take);
+	*produced += take;
+	b->left -= take;
+	return take;
+}
+
+static enum http1_found
+decode_chunked(struct http1_body *b, char *data, size_t len, size_t *consumed, size_t *produced)
+{
+	size_t at = 0;
+
+	while (at < len && b->state != CHUNK_DONE && b->state != CHUNK_BAD) {
+		if (b->state == CHUNK_DATA) {
+			at += take_data(b, data, at, len, produced);
+			if (b->left == 0)
+				b->state = CHUNK_DATA_CR;
+		} else {
+			b->state = (unsigned char)on_coding_byte(b, (unsigned char)data[at++]);
+		}
+	}
+	*consumed = at;
+	if (b->state == CHUNK_BAD)
+		return HTTP1_BAD;
+	return b->state == CHUNK_DONE ? HTTP1_WHOLE : HTTP1_MORE;
+}
+
+enum http1_found
+http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed, size_t *produced)
+{
+	*consumed = *produced = 0;
+	switch (b->framing) {
+	case HTTP1_FRAMING_NONE:
+		return HTTP1_WHOLE;
+	case HTTP1_FRAMING_LENGTH:
+		*consumed = take_data(b, data, 0, len, produced);
+		return b->left == 0 ? HTTP1_WHOLE : HTTP1_MORE;
+	case HTTP1_FRAMING_CHUNKED:
+		return decode_chunked(b, data, len, consumed, produced);
+	case HTTP1_FRAMING_CLOSE:
+		*consumed = *produced = len;
+		return HTTP1_MORE;
+	}
+	return HTTP1_BAD;
+}

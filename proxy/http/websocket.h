@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frame boundaries of one direction of a WebSocket (RFC 6455 section 5.2): lengths only, the
+ * payload is not touched. Knowing them, a close frame can be put between frames.
+ */
+#ifndef PROXY_HTTP_WEBSOCKET_H
+#define PROXY_HTTP_WEBSOCKET_H
+
+#include "base/str.h"
+
+struct websocket_tracker {
+	uint64_t payload_left;
+	uint8_t header[10]; /* up to the extended length; the masking key counts as payload */
+	uint8_t header_len;
+};
+
+/* Follows all of data. */
+void websocket_track(struct websocket_tracker *t, struct str data);
+
+/* How many of data's bytes belong to the frame that is under way: 0 at a boundary. Follows nothing.
+ */
+size_t websocket_until_boundary(const struct websocket_tracker *t, struct str data);
+
+static inline bool
+websocket_is_at_boundary(const struct websocket_tracker *t)
+{
+	return t->payload_left == 0 && t->header_len == 0;
+}
+
+/* Close codes (RFC 6455 section 7.4.1). */
+enum { WEBSOCKET_GOING_AWAY = 1001, WEBSOCKET_POLICY_VIOLATION = 1008 };
+
+/* Whether data is one empty pong from a client: browsers send it by themselves. */
+bool websocket_is_empty_pong(struct str data);
+
+/* An empty ping, from server to client. */
+#define WEBSOCKET_PING STR("\x89\0")
+
+/* An unmasked close frame, from server to client. */
+#define WEBSOCKET_CLOSE_BYTES 4
+void websocket_close_frame(unsigned code, char out[WEBSOCKET_CLOSE_BYTES]);
+
+#endif

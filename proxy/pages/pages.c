@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frame, policy and rendering of our pages: every kind but the waiting page is a title, sentences
+ * and at most one action.
+ */
+#include "proxy/pages/pages.h"
+
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "proxy/pages/pages_parts.h"
+
+#define CSP_MAX_BYTES 1024u
+
+static void
+add_hash(struct buf *out, const char *block)
+{
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+
+	crypto_sha256(str_from(block), digest);
+	buf_add_str(out, STR("'sha256-"));
+	crypto_base64_encode(out, (struct str){(const char *)digest, sizeof(digest)});
+	buf_add_str(out, STR("'"));
+}
+
+/* Content Security Policy Level 3, section 2.3.1 for the hashes. */
+static char *
+csp_new(const struct pages *p)
+{
+	struct buf out;
+	char *csp;
+
+	buf_init(&out, CSP_MAX_BYTES);
+	buf_add_str(&out, STR("default-src 'none'; style-src "));
+	add_hash(&out, p->style);
+	buf_add_str(&out, STR("; script-src "));
+	add_hash(&out, p->script);
+	buf_add_str(&out, STR("; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+			      "base-uri 'none'"));
+	csp = buf_is_ok(&out) ? str_dup(buf_view(&out)) : NULL;
+	buf_fini(&out);
+	return csp;
+}
+
+static void
+fill_headers(struct pages *p)
+{
+	size_t n = 0;
+
+	p->headers[n++] = (struct page_header){"Content-Security-Policy", p->csp};
+	p->headers[n++] = (struct page_header){"Cache-Control", "no-store"};
+	p->headers[n++] = (struct page_header){"X-Content-Type-Options", "nosniff"};
+	p->headers[n++] = (struct page_header){"X-Frame-Options", "DENY"};
+	/* Not no-referrer: with that, browsers send "Origin: null" with our own forms. */
+	p->headers[n++] = (struct page_header){"Referrer-Policy", "same-origin"};
+	p->headers[n++] = (struct page_header){"Cross-Origin-Resource-Policy", "same-origin"};
+	p->headers[n] = (struct page_header){NULL, NULL};
+}
+
+struct pages *
+pages_new(const char *prefix, const char *workspace, struct err *e)
+{
+	struct pages *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		goto fail;
+	p->prefix = str_dup(str_from(prefix));
+	p->workspace = str_dup(workspace == NULL ? STR("Workspace") : str_from(workspace));
+	p->style = pages_style_new();
+	p->script = pages_script_new();
+	if (p->prefix == NULL || p->workspace == NULL || p->style == NULL || p->script == NULL)
+		goto fail;
+	p->csp = csp_new(p);
+	if (p->csp == NULL)
+		goto fail;
+	fill_headers(p);
+	return p;
+fail:
+	pages_free(p);
+	err_set(e, ERR_MEMORY, "pages: out of memory");
+	return NULL;
+}
+
+void
+pages_free(struct pages *p)
+{
+	if (p == NULL)
+		return;
+	free(p->prefix);
+	free(p->workspace);
+	free(p->style);
+	free(p->script);
+	free(p->csp);
+	free(p);
+}
+
+const struct page_header *
+pages_headers(const struct pages *p)
+{
+	return p->headers;
+}
+
+const char *
+pages_csp(const struct pages *p)
+{
+	return p->csp;
+}
+
+static void
+add_escaped_byte(struct buf *out, char byte)
+{
+	unsigned char c = (unsigned char)byte;
+
+	if (byte == '&')
+		buf_add_str(out, STR("&amp;"));
+	else if (byte == '<')
+		buf_add_str(out, STR("&lt;"));
+	else if (byte == '>')
+		buf_add_str(out, STR("&gt;"));
+	else if (byte == '"')
+		buf_add_str(out, STR("&quot;"));
+	else if (byte == '\'')
+		buf_add_str(out, STR("&#39;"));
+	else
+		buf_add_byte(out, c < 0x20 || c == 0x7f ? ' ' : byte);
+}
+
+void
+pages_add_text(struct buf *out, struct str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		add_escaped_byte(out, text.data[i]);
+}
+
+void
+pages_add_identity(struct buf *out, const struct auth_identity *identity)
+{
+	if (str_is_empty(identity->username))
+		return;
+	/* <bdi>: a name in another direction must not turn the sentence around it. */
+	if (!str_is_empty(identity->name)) {
+		buf_add_str(out, STR("<strong><bdi>"));
+		pages_add_text(out, identity->name);
+		buf_add_str(out, STR("</bdi></strong> "));
+	}
+	buf_add_str(out, STR("<bdi>@"));
+	pages_add_text(out, identity->username);
+	buf_add_str(out, STR("</bdi>"));
+}
+
+static void
+add_element(struct buf *out, const char *open, const char *text, const char *close)
+{
+	if (text == NULL)
+		return;
+	buf_add_str(out, str_from(open));
+	pages_add_text(out, str_from(text));
+	buf_add_str(out, str_from(close));
+}
+
+static void
+add_head(const struct pages *p, const struct page *page, const char *title, struct buf *out)
+{
+	buf_add_str(out,
+		    STR("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+			"<meta name=\"viewport\" content=\"width=device-width, "
+			"initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n"));
+	if (page->kind == PAGE_WORKSPACE)
+		buf_add_str(out, STR("<noscript><meta http-equiv=\"refresh\" content=\"3\">"
+				     "</noscript>\n"));
+	add_element(out, "<title>", title, " · ");
+	add_element(out, "", p->workspace, "</title>\n<style>");
+	buf_add_str(out, str_from(p->style));
+	buf_add_str(out, STR("</style>\n</head>\n"));
+}
+
+static void
+add_header(const struct pages *p, const struct page *page, struct buf *out)
+{
+	bool is_for_user = page->kind == PAGE_WORKSPACE || page->kind == PAGE_SIGN_OUT;
+
+	buf_add_str(out,
+		    STR("<body>\n<header>\n<svg viewBox=\"0 0 28 28\" fill=\"none\" "
+			"stroke=\"currentColor\" stroke-width=\"2.5\" stroke-linecap=\"round\" "
+			"stroke-linejoin=\"round\" aria-hidden=\"true\">"
+			"<path d=\"M11 4H8a4 4 0 0 0-4 4v12a4 4 0 0 0 4 4h3\"/>"
+			"<path d=\"M17 4h3a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4h-3\"/>"
+			"<path d=\"m11.5 9.5 4.5 4.5-4.5 4.5\"/></svg>\n"));
+	add_element(out, "<span class=\"place\">", p->workspace, "</span>\n");
+	if (is_for_user && !str_is_empty(page->identity.username)) {
+		buf_add_str(out, STR("<span class=\"who\">"));
+		pages_add_identity(out, &page->identity);
+		if (page->kind == PAGE_WORKSPACE)
+			add_element(out, " · <a href=\"", p->prefix, "/sign_out\">Sign out</a>");
+		buf_add_str(out, STR("</span>\n"));
+	}
+	buf_add_str(out, STR("</header>\n"));
+}
+
+static void
+add_footer(const struct page *page, struct buf *out)
+{
+	bool is_error = page->kind == PAGE_ERROR;
+
+	buf_add_str(out, STR("<footer>\n"));
+	if (is_error && page->request_id != NULL)
+		add_element(out, "<span>Request id <code>", page->request_id, "</code></span>\n");
+	if (is_error)
+		buf_addf(out, "<span>Status %u</span>\n", page->status);
+	buf_add_str(out, STR("</footer>\n</body>\n</html>\n"));
+}
+
+/* Only what can't be a script: a path of ours, or an http(s) address. */
+static bool
+is_safe_location(const char *location)
+{
+	struct str s = str_from(location);
+
+	return str_starts_with(s, STR("/")) || str_starts_with(s, STR("https://")) ||
+	       str_starts_with(s, STR("http://"));
+}
+
+static void
+add_sign_in_link(const struct page *page, const char *label, struct buf *out)
+{
+	const char *location = page->sign_in_location;
+
+	if (location == NULL || !is_safe_location(location))
+		location = "/";
+	add_element(out, "<a class=\"button\" href=\"", location, "\">");
+	add_element(out, "", label, "</a>\n");
+}
+
+static void
+add_gitlab_link(const struct page *page, struct buf *out)
+{
+	if (page->gitlab_url != NULL && is_safe_location(page->gitlab_url))
+		add_element(out, "<a href=\"", page->gitlab_url, "\">Go to GitLab</a>\n");
+}
+
+static void
+add_error_action(const struct page *page, enum page_action action, struct buf *out)
+{
+	if (action == PAGE_ACTION_NONE ||
+	    (action == PAGE_ACTION_OPEN && page->sign_in_location == NULL))
+		return;
+	buf_add_str(out, STR("<div class=\"actions\">\n"));
+	if (action == PAGE_ACTION_SIGN_IN)
+		add_sign_in_link(page, "Sign in with GitLab", out);
+	else if (action == PAGE_ACTION_SWITCH)
+		add_sign_in_link(page, "Sign in as somebody else", out);
+	else if (action == PAGE_ACTION_OPEN)
+		add_sign_in_link(page, "Open the workspace", out);
+	else if (page->sign_in_location != NULL)
+		add_sign_in_link(page, "Try again", out);
+	else /* the empty reference is the page's own address */
+		buf_add_str(out, STR("<a class=\"button\" href=\"\">Try again</a>\n"));
+	if (action == PAGE_ACTION_SWITCH)
+		add_gitlab_link(page, out);
+	buf_add_str(out, STR("</div>\n"));
+}
+
+static void
+add_sign_out_form(const struct pages *p, struct buf *out)
+{
+	add_element(out, "<form class=\"actions\" method=\"post\" action=\"", p->prefix,
+		    "/sign_out\">\n<button>Sign out</button>\n"
+		    "<button name=\"all\" value=\"1\">Sign out on all devices</button>\n<a "
+		    "href=\"/\">Back to the workspace"
+		    "</a>\n</form>\n");
+}
+
+static void
+add_actions(const struct pages *p, const struct page *page, enum page_action action,
+	    struct buf *out)
+{
+	switch (page->kind) {
+	case PAGE_ERROR:
+		add_error_action(page, action, out);
+		break;
+	case PAGE_SIGN_IN:
+		add_error_action(page, PAGE_ACTION_SIGN_IN, out);
+		break;
+	case PAGE_SIGN_OUT:
+		add_sign_out_form(p, out);
+		break;
+	case PAGE_SIGNED_OUT:
+		buf_add_str(out, STR("<div class=\"actions\">\n"));
+		add_sign_in_link(page, "Sign in again", out);
+		add_gitlab_link(page, out);
+		buf_add_str(out, STR("</div>\n"));
+		break;
+	case PAGE_RELAY:
+	case PAGE_STATUS:
+	case PAGE_WORKSPACE:
+		break;
+	}
+}
+
+static void
+add_notice(const struct pages *p, const struct page *page, const struct page_text *text,
+	   struct buf *out)
+{
+	bool names_user =
+		page->problem == AUTH_PROBLEM_NO_ACCESS && !str_is_empty(page->identity.username);
+
+	add_element(out, "<main>\n<h1>", text->title, "</h1>\n");
+	if (names_user) {
+		buf_add_str(out, STR("<p class=\"lead\">You are signed in as "));
+		pages_add_identity(out, &page->identity);
+		buf_add_str(out,
+			    STR(", and GitLab says that this workspace is not open to you.</p>\n"));
+	} else {
+		add_element(out, "<p class=\"lead\">", text->message, "</p>\n");
+	}
+	add_element(out, "<p>", page->detail, "</p>\n");
+	add_element(out, "<p class=\"soft\">", text->hint, "</p>\n");
+	if (page->retry_after_s > 0)
+		buf_addf(out, "<p class=\"soft\">It is worth trying again in %u seconds.</p>\n",
+			 (unsigned)page->retry_after_s);
+	add_actions(p, page, text->action, out);
+	buf_add_str(out, STR("</main>\n"));
+}
+
+bool
+pages_render_html(const struct pages *p, const struct page *page, struct buf *out)
+{
+	const struct page_text *text = pages_text_find(page);
+
+	add_head(p, page, text->title, out);
+	add_header(p, page, out);
+	if (page->kind == PAGE_WORKSPACE)
+		pages_add_workspace(p, page, out);
+	else if (page->kind == PAGE_STATUS)
+		pages_add_status(p, page, out);
+	else
+		add_notice(p, page, text, out);
+	add_footer(page, out);
+	return buf_is_ok(out);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inline style and script of our pages, from proxy/assets: the build turns each line of those
+ * files into a string literal.
+ */
+#include <stdlib.h>
+
+#include "proxy/pages/pages_parts.h"
+
+#define ASSET_MAX_BYTES 32768u
+
+static const char *const style_lines[] = {
+#include "proxy/pages/assets/page.css.inc"
+};
+
+static const char *const script_lines[] = {
+#include "proxy/pages/assets/page.js.inc"
+};
+
+static char *
+join_lines(const char *const *lines, size_t count)
+{
+	struct buf text;
+	char *joined;
+	size_t i;
+
+	buf_init(&text, ASSET_MAX_BYTES);
+	for (i = 0; i < count; i++)
+		buf_add_str(&text, str_from(lines[i]));
+	joined = buf_is_ok(&text) ? str_dup(buf_view(&text)) : NULL;
+	buf_fini(&text);
+	return joined;
+}
+
+char *
+pages_style_new(void)
+{
+	return join_lines(style_lines, sizeof(style_lines) / sizeof(style_lines[0]));
+}
+
+char *
+pages_script_new(void)
+{
+	return join_lines(script_lines, sizeof(script_lines) / sizeof(script_lines[0]));
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What programs get where people get a page, and the state that the waiting page follows.
+ */
+#include "base/json.h"
+#include "proxy/pages/pages_parts.h"
+
+static const struct clone_progress clone_off = {.phase = CLONE_OFF};
+
+/* json_write_* has no form for a member that is JSON already: such members are put around it. */
+static bool
+add_state_members(const struct pages_state *state, struct buf *out)
+{
+	bool ok;
+
+	buf_add_str(out, STR("\"clone\":"));
+	ok = clone_progress_json(state->clone == NULL ? &clone_off : state->clone, out);
+	if (state->port == 0)
+		buf_addf(out, ",\"ide\":{\"ready\":%s}", state->is_ready ? "true" : "false");
+	else
+		buf_addf(out, ",\"port\":{\"number\":%u,\"ready\":%s}", state->port,
+			 state->is_ready ? "true" : "false");
+	return ok && buf_is_ok(out);
+}
+
+bool
+pages_render_state(const struct pages_state *state, struct buf *out)
+{
+	bool ok;
+
+	buf_add_byte(out, '{');
+	ok = add_state_members(state, out);
+	buf_add_byte(out, '}');
+	return ok && buf_is_ok(out);
+}
+
+static void
+write_members(struct json_writer *w, const struct page *page, const struct page_text *text)
+{
+	json_write_str(w, "error", str_from(text->error));
+	json_write_int(w, "status", (int64_t)page->status);
+	json_write_str(w, "message", str_from(text->message));
+	if (page->detail != NULL)
+		json_write_str(w, "detail", str_from(page->detail));
+	if (page->request_id != NULL)
+		json_write_str(w, "request_id", str_from(page->request_id));
+	if (page->sign_in_location != NULL)
+		json_write_str(w, "login_url", str_from(page->sign_in_location));
+	if (!str_is_empty(page->identity.username))
+		json_write_str(w, "user", page->identity.username);
+	if (page->retry_after_s > 0)
+		json_write_int(w, "retry_after_s", (int64_t)page->retry_after_s);
+}
+
+bool
+pages_render_json(const struct page *page, struct buf *out)
+{
+	const struct pages_state state = {page->clone, page->port, page->is_ready};
+	struct json_writer w;
+
+	json_write_begin(&w, out);
+	json_write_object(&w, NULL);
+	write_members(&w, page, pages_text_find(page));
+	json_write_close(&w, '}');
+	if (!json_write_end(&w))
+		return false;
+	if (page->kind != PAGE_WORKSPACE)
+		return true;
+	out->len -= 1; /* reopen the object */
+	buf_add_byte(out, ',');
+	if (!add_state_members(&state, out))
+		return false;
+	return buf_add_byte(out, '}');
+}

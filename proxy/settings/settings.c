@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads all settings into one immutable struct: the table's rows, then the checks between them.
+ *
+ * The table is settings_table.c. It is narrowed to what a command reads: rows that are none of its
+ * business are known names but not read, so that a shared environment does no harm.
+ */
+#include "proxy/settings/settings.h"
+
+#include <stdlib.h>
+
+#include "proxy/settings/settings_parse.h"
+#include "proxy/settings/settings_table.h"
+
+#define SECRET_FILE_MAX_BYTES 16384 /* of a file */
+
+#define ARENA_MAX_BYTES ((size_t)256 * 1024)
+
+bool
+settings_reads(enum settings_scope scope, const struct conf_setting *row)
+{
+	switch (scope) {
+	case SETTINGS_SERVE:
+		return (row->flags &
+			(SETTINGS_RELAY_ONLY | SETTINGS_INJECT_ONLY | SETTINGS_WEBHOOK_ONLY)) == 0;
+	case SETTINGS_CLONE:
+		return (row->flags & SETTINGS_CLONE_TOO) != 0;
+	case SETTINGS_RELAY:
+		return (row->flags & (SETTINGS_RELAY_TOO | SETTINGS_RELAY_ONLY)) != 0;
+	case SETTINGS_INJECT:
+		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY)) != 0;
+	case SETTINGS_WEBHOOK:
+		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY |
+				      SETTINGS_WEBHOOK_TOO | SETTINGS_WEBHOOK_ONLY)) != 0;
+	case SETTINGS_RELAY_KEY:
+		return (row->flags & SETTINGS_RELAY_ONLY) != 0;
+	}
+	return false;
+}
+
+/* The table as a command sees it; NULL without memory. */
+static struct conf_setting *
+narrow_rows(struct arena *a, enum settings_scope scope)
+{
+	struct conf_setting *rows = arena_alloc_array(a, settings_table.count, sizeof(*rows));
+	if (rows == NULL)
+		return NULL;
+	memcpy(rows, settings_table.settings, settings_table.count * sizeof(*rows));
+	for (size_t i = 0; i < settings_table.count; i++) {
+		if (!settings_reads(scope, &rows[i]) && (rows[i].flags & CONF_RESERVED) == 0)
+			rows[i].flags = CONF_SKIPPED;
+		if (scope == SETTINGS_CLONE)
+			rows[i].flags &= ~(unsigned)CONF_REQUIRED;
+	}
+	return rows;
+}
+
+static bool
+is_alias(struct str variable)
+{
+	for (size_t i = 0; i < settings_table.count; i++) {
+		struct str alias = str_from(settings_table.settings[i].alias);
+		if (!str_is_empty(alias) && str_starts_with(variable, alias) &&
+		    (variable.len == alias.len ||
+		     str_equal(str_skip(variable, alias.len), STR("_FILE"))))
+			return true;
+	}
+	return false;
+}
+
+/* Whoever switches from oauth2-proxy must learn which of its settings, a restriction perhaps, have
+ * no effect here. */
+static void
+note_foreign(char **environment, struct conf_problems *problems)
+{
+	for (char **entry = environment; *entry != NULL; entry++) {
+		struct str whole = str_from(*entry);
+		struct str name = str_take(whole, str_find_byte(whole, '='));
+		char variable[96];
+		if (!str_starts_with(name, STR(SETTINGS_FOREIGN)) || is_alias(name))
+			continue;
+		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
+		conf_note(problems, variable, "ignored: there is no setting of this meaning");
+	}
+}
+
+/* Their names are wiped from the environment with the secrets. */
+static bool
+remember_file(struct settings *s, char **environment, const char *name, const char **path)
+{
+	const char *found = conf_find_file(&settings_table, environment, name);
+
+	if (found != NULL)
+		*path = arena_dup(&s->arena, str_from(found));
+	return found == NULL || *path != NULL;
+}
+
+static bool
+remember_files(struct settings *s, char **environment, enum settings_scope scope)
+{
+	bool is_relay = scope == SETTINGS_RELAY;
+
+	return remember_file(s, environment, "CLIENT_SECRET", &s->files.client_secret) &&
+	       remember_file(s, environment, is_relay ? "RELAY_MASTER_KEY" : "COOKIE_SECRET",
+			     &s->files.keys) &&
+	       remember_file(s, environment, "RELAY_KEY", &s->files.relay_key);
+}
+
+static bool
+is_one_line(const struct buf *text, struct err *e)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f)
+			return err_set(e, ERR_CONFIG,
+				       "it holds control characters or several lines");
+	return true;
+}
+
+bool
+settings_read_secret(const char *path, struct secret **secret, struct err *e)
+{
+	struct buf text;
+
+	buf_init(&text, SECRET_FILE_MAX_BYTES);
+	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e) &&
+		  is_one_line(&text, e);
+	*secret = ok ? secret_new(text.data, text.len) : NULL;
+	buf_wipe_fini(&text);
+	if (ok && *secret == NULL)
+		err_set(e, ERR_MEMORY, "no memory");
+	return *secret != NULL || err_wrap(e, "%s", path);
+}
+
+bool
+settings_read_keys(const char *path, struct auth_keys *keys, struct err *e)
+{
+	struct secret *text;
+
+	if (!settings_read_secret(path, &text, e))
+		return false;
+	bool ok = settings_parse_cookie_secret(secret_view(text), keys, NULL, e);
+	secret_free(text);
+	return ok || err_wrap(e, "%s", path);
+}
+
+bool
+settings_read_relay_key(const char *path, struct secret **key, struct err *e)
+{
+	struct secret *text;
+
+	if (!settings_read_secret(path, &text, e))
+		return false;
+	bool ok = settings_parse_relay_key(secret_view(text), key, NULL, e);
+	secret_free(text);
+	return ok || err_wrap(e, "%s", path);
+}
+
+struct settings *
+settings_load(char **environment, enum settings_scope scope, struct conf_problems *problems)
+{
+	size_t before = problems->count;
+	struct settings *s = calloc(1, sizeof(*s));
+	struct conf_table table = settings_table;
+
+	if (s == NULL)
+		goto no_memory;
+	arena_init(&s->arena, ARENA_MAX_BYTES);
+	table.settings = narrow_rows(&s->arena, scope);
+	if (table.settings == NULL)
+		goto no_memory;
+
+	/* The checks run all the same: every problem is reported at once. */
+	(void)!conf_load(&table, environment, s, &s->arena, problems);
+	settings_check(s, environment, scope, problems);
+	if (scope == SETTINGS_SERVE)
+		note_foreign(environment, problems);
+	if (!remember_files(s, environment, scope))
+		goto no_memory;
+	if (problems->count == before)
+		return s;
+	settings_free(s);
+	return NULL;
+
+no_memory:
+	conf_problem(problems, "settings", "no memory");
+	settings_free(s);
+	return NULL;
+}
+
+void
+settings_free(struct settings *s)
+{
+	if (s == NULL)
+		return;
+	conf_free_secrets(&settings_table, s);
+	auth_keys_fini(&s->auth.cookie_keys);
+	auth_keys_fini(&s->relay.master_keys);
+	secret_free(s->auth.relay_key);
+	arena_fini(&s->arena);
+	free(s);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All settings of the program: one struct, filled from the one table in settings.c, immutable
+ * afterwards.
+ */
+#ifndef PROXY_SETTINGS_SETTINGS_H
+#define PROXY_SETTINGS_SETTINGS_H
+
+#include "auth/auth.h"
+#include "auth/relay/relay.h"
+#include "base/arena.h"
+#include "base/conf/conf.h"
+#include "base/log/log.h"
+#include "base/net/address.h"
+#include "base/net/cidr.h"
+#include "base/url.h"
+#include "clone/clone.h"
+#include "container/container.h"
+
+#define SETTINGS_PREFIX "WORKSPACE_PROXY_"
+
+/* Where secrets were read from, to be read again; NULL where they come from no file. */
+struct settings_files {
+	const char *client_secret;
+	const char *keys; /* COOKIE_SECRET's, or RELAY_MASTER_KEY's */
+	const char *relay_key;
+};
+
+struct settings {
+	struct arena arena;
+
+	struct address https_address;
+	struct address http_address;
+	struct address admin_address;
+	struct cidr_set trusted_proxies; /* whose X-Forwarded-For and PROXY header count */
+	bool proxy_protocol;
+	const char *tls_cert_file;
+	const char *tls_key_file;
+
+	struct address upstream;
+
+	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
+	struct clone_settings clone;
+	struct relay_settings relay;	     /* of SETTINGS_RELAY */
+	struct container_settings container; /* of SETTINGS_INJECT and SETTINGS_WEBHOOK */
+	const char *gitlab_ca_file;
+	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
+	uint64_t credential_uid;       /* who may */
+
+	uint64_t head_max_bytes;  /* of a request or response head */
+	uint64_t headers_max;	  /* fields in a head */
+	uint64_t head_timeout_ms; /* from the first byte of a request to the end of its head */
+	uint64_t handshake_timeout_ms;
+	uint64_t idle_timeout_ms; /* keep-alive connection without a request */
+	uint64_t body_timeout_ms; /* no byte of a request body for this long */
+	uint64_t send_timeout_ms; /* no byte taken by the browser for this long */
+	uint64_t upstream_connect_timeout_ms;
+	uint64_t upstream_response_timeout_ms; /* request sent, no response head */
+	uint64_t upstream_idle_timeout_ms;     /* pooled connection */
+	uint64_t stream_timeout_ms;	       /* body or tunnel on which nothing moves */
+	uint64_t connections_max;
+	uint64_t connections_per_address_max;
+	uint64_t websockets_max;
+	uint64_t uri_max_bytes;
+	uint64_t body_max_bytes; /* of a request; 0: any */
+	uint64_t body_min_rate;	 /* bytes per second, of a request body; 0: any */
+	uint64_t send_min_rate;	 /* bytes per second that the browser takes; 0: any */
+	uint64_t min_rate_period_ms;
+	uint64_t websocket_ping_ms; /* nothing sent to the browser for this long; 0: no pings */
+
+	unsigned log_level;  /* enum log_level */
+	unsigned log_format; /* enum log_format */
+	bool access_log;
+	uint64_t drain_timeout_ms;
+	uint64_t drain_delay_ms; /* not ready, and serving all the same */
+	uint64_t idle_shutdown_ms;
+	uint64_t reload_interval_ms;
+	struct settings_files files;
+};
+
+extern const struct conf_table settings_table;
+
+enum settings_scope {
+	SETTINGS_SERVE,
+	SETTINGS_CLONE,
+	SETTINGS_RELAY,
+	SETTINGS_INJECT,
+	SETTINGS_WEBHOOK,
+	SETTINGS_RELAY_KEY, /* what keys derive from, and the zones where they are given */
+};
+
+/* Loads and cross-checks (scope: which command asks). NULL when there are problems, which are
+ * added. */
+struct settings *settings_load(char **environment, enum settings_scope scope,
+			       struct conf_problems *problems) MUST_CHECK;
+void settings_free(struct settings *s);
+
+/* Reads a secret's file again. What is filled is the caller's. */
+bool settings_read_secret(const char *path, struct secret **secret, struct err *e) MUST_CHECK;
+bool settings_read_keys(const char *path, struct auth_keys *keys, struct err *e) MUST_CHECK;
+bool settings_read_relay_key(const char *path, struct secret **key, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of PORTS: names that can exist, ports that are not our own, a certificate for them.
+ */
+#include <inttypes.h>
+
+#include "base/net/tls.h"
+#include "proxy/settings/settings_parse.h"
+#include "proxy/settings/settings_table.h"
+
+#define VAR(name)	SETTINGS_PREFIX name
+#define LABEL_MAX_BYTES 63u /* RFC 1035 section 2.3.4 */
+
+/* What follows "<port>-": the workspace's host, without a port of its own in front. */
+static struct str
+name_of(const struct settings *s)
+{
+	struct str host = s->auth.external_url.host;
+	struct str rest;
+	uint16_t port;
+
+	return ports_split_host(host, &port, &rest) ? rest : host;
+}
+
+static void
+check_name(const struct settings *s, struct conf_problems *problems)
+{
+	const struct ports *ports = &s->auth.ports;
+	struct str name = name_of(s);
+	size_t longest = 0;
+	struct address address;
+	struct err e = ERR_INIT;
+
+	if (s->auth.external_url.host_is_ipv6 || str_find_byte(name, '.') == SIZE_MAX ||
+	    address_from_host(&address, name, 1, &e)) {
+		conf_problem(problems, VAR("PORTS"),
+			     "needs an EXTERNAL_URL of the form https://name.zone, got the host "
+			     "\"%.*s\"",
+			     STR_FMT(s->auth.external_url.host));
+		return;
+	}
+	for (size_t i = 0; i < ports->count; i++) {
+		size_t digits = (size_t)snprintf(NULL, 0, "%u", ports->ranges[i].last);
+		longest = digits > longest ? digits : longest;
+	}
+	if (longest + 1 + str_find_byte(name, '.') > LABEL_MAX_BYTES)
+		conf_problem(problems, VAR("PORTS"),
+			     "\"<port>-%.*s\" would be longer than the %u bytes that DNS allows",
+			     STR_FMT(str_take(name, str_find_byte(name, '.'))), LABEL_MAX_BYTES);
+}
+
+/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
+ * around it, a port that is asked for by itself is a mistake. */
+static void
+exclude_own_ports(struct settings *s, struct conf_problems *problems)
+{
+	const struct {
+		const char *name;
+		const struct address *address;
+	} own[] = {
+		{"HTTPS_ADDRESS", &s->https_address},
+		{"HTTP_ADDRESS", &s->http_address},
+		{"ADMIN_ADDRESS", &s->admin_address},
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		uint16_t port = address_is_set(own[i].address) ? address_port(own[i].address) : 0;
+
+		if (port != 0 && !ports_exclude(&s->auth.ports, port))
+			conf_problem(problems, VAR("PORTS"),
+				     "%u is our own " SETTINGS_PREFIX
+				     "%s; expected ports and ranges without it",
+				     port, own[i].name);
+	}
+}
+
+static void
+check_certificate(const struct settings *s, struct conf_problems *problems)
+{
+	struct err e = ERR_INIT;
+	char name[256];
+	struct tls_context *tls;
+
+	if (!address_is_set(&s->https_address) || s->tls_cert_file == NULL ||
+	    s->tls_key_file == NULL)
+		return;
+	(void)snprintf(name, sizeof(name), "%u-%.*s", s->auth.ports.ranges[0].first,
+		       STR_FMT(name_of(s)));
+	tls = tls_context_new(s->tls_cert_file, s->tls_key_file, &e);
+	if (tls != NULL && !tls_context_names(tls, name))
+		conf_note(
+			problems, VAR("PORTS"),
+			"the certificate in TLS_CERT_FILE is not for \"%s\": browsers will refuse "
+			"it; a wildcard for the zone covers the hosts of all ports",
+			name);
+	tls_context_free(tls);
+}
+
+void
+settings_check_ports(struct settings *s, struct conf_problems *problems)
+{
+	if (s->auth.ports.count == 0 || str_is_empty(s->auth.external_url.host))
+		return;
+	check_name(s, problems);
+	exclude_own_ports(s, problems);
+	check_certificate(s, problems);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of `inject` and `webhook`: their parsers, and what follows for the sidecars from
+ * settings that they share with the operator's commands.
+ */
+#include "base/url.h"
+#include "proxy/settings/settings_parse.h"
+#include "proxy/settings/settings_table.h"
+
+#define VAR(name)      SETTINGS_PREFIX name
+#define TEXT_MAX_BYTES 1024u
+
+struct word {
+	const char *name;
+	unsigned bit;
+};
+
+static const struct word allowances[] = {
+	{"image", CONTAINER_ALLOW_IMAGE},
+	{"secrets", CONTAINER_ALLOW_SECRETS},
+};
+static const struct word keys[] = {
+	{"cookie-secret", CONTAINER_KEY_COOKIE_SECRET},
+	{"client-secret", CONTAINER_KEY_CLIENT_SECRET},
+	{"relay-key", CONTAINER_KEY_RELAY_KEY},
+	{"clone-token", CONTAINER_KEY_CLONE_TOKEN},
+};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool
+parse_words(struct str text, const struct word *words, size_t count, unsigned *bits)
+{
+	struct str part;
+
+	*bits = 0;
+	while (str_next(&text, ',', &part)) {
+		size_t i = 0;
+		while (i < count && !str_equal(str_trim(part), str_from(words[i].name)))
+			i++;
+		if (i == count)
+			return false;
+		*bits |= words[i].bit;
+	}
+	return true;
+}
+
+static void
+format_words(unsigned bits, const struct word *words, size_t count, struct buf *out)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if ((bits & words[i].bit) == 0)
+			continue;
+		buf_addf(out, "%s%s", separator, words[i].name);
+		separator = ",";
+	}
+}
+
+bool
+settings_parse_inject_allow(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return parse_words(value, allowances, COUNT(allowances), field) ||
+	       err_set(e, ERR_CONFIG, "a word that there is not");
+}
+
+void
+settings_format_inject_allow(const void *field, struct buf *out)
+{
+	format_words(*(const unsigned *)field, allowances, COUNT(allowances), out);
+}
+
+bool
+settings_parse_secret_keys(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return parse_words(value, keys, COUNT(keys), field) ||
+	       err_set(e, ERR_CONFIG, "a key that there is not");
+}
+
+void
+settings_format_secret_keys(const void *field, struct buf *out)
+{
+	format_words(*(const unsigned *)field, keys, COUNT(keys), out);
+}
+
+static bool
+keep(struct str value, void *field, struct arena *a, struct err *e)
+{
+	const char *copy = arena_dup(a, value);
+
+	*(const char **)field = copy;
+	return copy != NULL || err_set(e, ERR_MEMORY, "no memory");
+}
+
+bool
+settings_parse_pull_policy(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!str_equal(value, STR("Always")) && !str_equal(value, STR("IfNotPresent")) &&
+	    !str_equal(value, STR("Never")))
+		return err_set(e, ERR_CONFIG, "a policy that there is not");
+	return keep(value, field, a, e);
+}
+
+bool
+settings_parse_zone(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct str host;
+	uint16_t port;
+
+	if (!url_split_authority(value, &host, &port) || port != 0 ||
+	    str_find_byte(value, '.') == SIZE_MAX || !container_is_name_pattern(value))
+		return err_set(e, ERR_CONFIG, "no host name in lower case");
+	return keep(value, field, a, e);
+}
+
+bool
+settings_parse_name_pattern(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!container_is_name_pattern(value))
+		return err_set(e, ERR_CONFIG, "no name of an object");
+	return keep(value, field, a, e);
+}
+
+bool
+settings_parse_object_name(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!container_is_name_pattern(value) || str_find_byte(value, '{') != SIZE_MAX)
+		return err_set(e, ERR_CONFIG, "no name of an object");
+	return keep(value, field, a, e);
+}
+
+bool
+settings_parse_quantity(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!container_is_quantity(value))
+		return err_set(e, ERR_CONFIG, "no quantity");
+	return keep(value, field, a, e);
+}
+
+/* The URL as text, or NULL where it is not set. */
+static const char *
+text_of(struct settings *s, const struct url *u)
+{
+	if (str_is_empty(u->host))
+		return NULL;
+	const char *origin = url_origin(u, &s->arena);
+	return origin == NULL ? NULL : arena_printf(&s->arena, "%s%.*s", origin, STR_FMT(u->path));
+}
+
+static const char *
+authorization_text(struct settings *s)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX_BYTES);
+	settings_format_authorization(&s->auth.modes, &text);
+	const char *copy = arena_dup(&s->arena, buf_view(&text));
+	buf_fini(&text);
+	return copy;
+}
+
+static void
+check_limit(struct conf_problems *problems, const char *variable, const char *request,
+	    const char *limit)
+{
+	if (request != NULL && limit != NULL &&
+	    container_quantity_exceeds(str_from(request), str_from(limit)))
+		conf_problem(problems, variable, "got \"%s\"; expected at most the limit, %s",
+			     request, limit);
+}
+
+void
+settings_check_container(struct settings *s, struct conf_problems *problems)
+{
+	struct container_settings *c = &s->container;
+
+	check_limit(problems, VAR("INJECT_CPU_REQUEST"), c->cpu_request, c->cpu_limit);
+	check_limit(problems, VAR("INJECT_MEMORY_REQUEST"), c->memory_request, c->memory_limit);
+	c->gitlab_url = text_of(s, &s->auth.gitlab_url);
+	c->gitlab_api_url = text_of(s, &s->auth.gitlab_api_url);
+	c->relay_url = text_of(s, &s->auth.relay_url);
+	c->client_id = s->auth.client_id;
+	c->authorization = authorization_text(s);
+	c->needs_workspace_id = (s->auth.modes & AUTH_MODE_WORKSPACE) != 0;
+	c->needs_project = (s->auth.modes & AUTH_MODE_PROJECT) != 0;
+	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;
+	if (c->relay_url != NULL)
+		c->secret_keys |= CONTAINER_KEY_RELAY_KEY;
+	c->tls_cert_file = s->tls_cert_file;
+	c->tls_key_file = s->tls_key_file;
+	c->drain_timeout_ms = s->drain_timeout_ms;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings with a grammar of their own: the upstream, cookie keys, authorization modes, and texts
+ * that end up in headers, paths or requests and are therefore held to what may stand there.
+ */
+#include "proxy/settings/settings_parse.h"
+
+#include "base/crypto.h"
+#include "proxy/settings/settings.h"
+
+#define KEY_TEXT_MAX	64 /* of one key: 32 bytes as hexadecimal */
+#define COOKIE_NAME_MAX 64
+#define PREFIX_MAX	64
+
+static bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Whether every byte is a letter, a digit or one of more. */
+static bool
+consists_of(struct str s, struct str more)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_alnum(s.data[i]) && str_find_byte(more, s.data[i]) == SIZE_MAX)
+			return false;
+	return true;
+}
+
+static bool
+keep_text(struct str value, void *field, struct arena *a, struct err *e)
+{
+	const char **text = field;
+	*text = arena_dup(a, value);
+	return *text != NULL || err_set(e, ERR_MEMORY, "too long");
+}
+
+void
+settings_format_text(const void *field, struct buf *out)
+{
+	buf_add_str(out, str_from(*(const char *const *)field));
+}
+
+bool
+settings_parse_upstream(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct url url;
+
+	if (str_starts_with(value, STR("unix:")))
+		return address_parse(field, value, e);
+	if (!url_parse(&url, value, a, e))
+		return false;
+	if (!str_equal(url.scheme, STR("http")))
+		return err_set(e, ERR_CONFIG, "only plain http is spoken inside the pod");
+	if (url.path.len > 1 || !str_is_empty(url.query))
+		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
+	return address_from_host(field, url.host, url.port, e);
+}
+
+void
+settings_format_upstream(const void *field, struct buf *out)
+{
+	const struct address *upstream = field;
+	char text[ADDRESS_TEXT_MAX];
+	if (!address_is_set(upstream))
+		return;
+	address_format(upstream, text, sizeof(text));
+	buf_addf(out, "%s%s", address_is_unix(upstream) ? "" : "http://", text);
+}
+
+bool
+settings_parse_ports(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return ports_parse(field, value, e);
+}
+
+void
+settings_format_ports(const void *field, struct buf *out)
+{
+	ports_format(field, out);
+}
+
+bool
+settings_parse_networks(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	return cidr_parse(field, value, e);
+}
+
+void
+settings_format_networks(const void *field, struct buf *out)
+{
+	cidr_format(field, out);
+}
+
+/* Standard base64 and base64url differ in two characters, so both can be taken. */
+static bool
+decode_base64(struct str text, struct buf *out)
+{
+	char normal[KEY_TEXT_MAX];
+	if (text.len == 44 && text.data[43] == '=')
+		text.len--;
+	if (text.len != 43)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		normal[i] = c == '+' ? '-' : c == '/' ? '_' : c;
+	}
+	bool ok = crypto_base64url_decode(out, (struct str){normal, text.len});
+	secret_wipe(normal, sizeof(normal));
+	return ok;
+}
+
+static bool
+is_placeholder(struct str key)
+{
+	for (size_t i = 1; i < key.len; i++)
+		if (key.data[i] != key.data[0])
+			return false;
+	return true;
+}
+
+static struct secret *
+parse_key(struct str text, struct err *e)
+{
+	struct secret *key = NULL;
+	struct buf bytes;
+	buf_init(&bytes, CRYPTO_KEY_BYTES);
+	bool ok = text.len == (size_t)2 * CRYPTO_KEY_BYTES ? crypto_hex_decode(&bytes, text)
+							   : decode_base64(text, &bytes);
+	if (!ok || bytes.len != CRYPTO_KEY_BYTES)
+		err_set(e, ERR_CONFIG, "%zu characters that are no such key", text.len);
+	else if (is_placeholder(buf_view(&bytes)))
+		err_set(e, ERR_CONFIG, "all bytes of the key are the same");
+	else if ((key = secret_from_str(buf_view(&bytes))) == NULL)
+		err_set(e, ERR_MEMORY, "no memory");
+	buf_wipe_fini(&bytes);
+	return key;
+}
+
+bool
+settings_parse_cookie_secret(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct auth_keys *keys = field;
+	struct str rest = value;
+	struct str part;
+	(void)a;
+
+	while (str_next(&rest, ',', &part)) {
+		if (keys->count == AUTH_KEYS_MAX)
+			return err_set(e, ERR_CONFIG, "more than two keys");
+		keys->keys[keys->count] = parse_key(str_trim(part), e);
+		if (keys->keys[keys->count] == NULL)
+			return false;
+		keys->count++;
+	}
+	if (keys->count == 2 && secret_equal(keys->keys[0], keys->keys[1]))
+		return err_set(e, ERR_CONFIG, "both keys are the same");
+	return true;
+}
+
+void
+settings_format_cookie_secret(const void *field, struct buf *out)
+{
+	const struct auth_keys *keys = field;
+	if (keys->count > 0)
+		buf_addf(out, "set (%zu %s)", keys->count, keys->count == 1 ? "key" : "keys");
+}
+
+bool
+settings_parse_relay_key(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct secret **key = field;
+
+	(void)a;
+	*key = parse_key(value, e);
+	return *key != NULL;
+}
+
+void
+settings_format_relay_key(const void *field, struct buf *out)
+{
+	if (*(struct secret *const *)field != NULL)
+		buf_add_str(out, STR("set"));
+}
+
+bool
+settings_parse_relay_zones(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct relay_zones *zones = field;
+	struct str rest = value;
+	struct str part;
+
+	while (str_next(&rest, ',', &part)) {
+		if (zones->count == RELAY_ZONES_MAX)
+			return err_set(e, ERR_CONFIG, "more than %u zones", RELAY_ZONES_MAX);
+		if (!relay_parse_zone(str_trim(part), a, &zones->items[zones->count], e))
+			return err_wrap(e, "zone %zu", zones->count + 1);
+		zones->count++;
+	}
+	return true;
+}
+
+void
+settings_format_relay_zones(const void *field, struct buf *out)
+{
+	const struct relay_zones *zones = field;
+
+	for (size_t i = 0; i < zones->count; i++) {
+		buf_add_str(out, i == 0 ? STR_NONE : STR(","));
+		buf_add_str(out, zones->items[i]);
+	}
+}
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} modes[] = {
+	{"workspace", AUTH_MODE_WORKSPACE},
+	{"project", AUTH_MODE_PROJECT},
+	{"owner", AUTH_MODE_OWNER},
+};
+#define MODES (sizeof(modes) / sizeof(modes[0]))
+
+bool
+settings_parse_authorization(struct str value, void *field, struct arena *a, struct err *e)
+{
+	unsigned bits = 0;
+	struct str rest = value;
+	struct str part;
+	(void)a;
+
+	while (str_next(&rest, '+', &part)) {
+		size_t i = 0;
+		while (i < MODES && !str_equal(str_trim(part), str_from(modes[i].name)))
+			i++;
+		if (i == MODES)
+			return err_set(e, ERR_CONFIG, "a mode that there is not");
+		bits |= modes[i].bit;
+	}
+	*(unsigned *)field = bits;
+	return true;
+}
+
+void
+settings_format_authorization(const void *field, struct buf *out)
+{
+	unsigned bits = *(const unsigned *)field;
+	const char *separator = "";
+	for (size_t i = 0; i < MODES; i++) {
+		if ((bits & modes[i].bit) == 0)
+			continue;
+		buf_addf(out, "%s%s", separator, modes[i].name);
+		separator = "+";
+	}
+}
+
+/* Segments of unreserved characters: what needs no encoding means the same to everybody. */
+bool
+settings_is_plain_path(struct str path)
+{
+	struct str rest = str_skip(path, 1);
+	struct str part;
+
+	if (path.len < 2 || path.data[0] != '/')
+		return false;
+	while (str_next(&rest, '/', &part))
+		if (str_is_empty(part) || part.data[0] == '.' || !consists_of(part, STR("-._~")))
+			return false;
+	return true;
+}
+
+bool
+settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (value.len < 2 || value.len > PREFIX_MAX || value.data[0] != '/')
+		return err_set(e, ERR_CONFIG, "it is no path");
+	if (!settings_is_plain_path(value))
+		return err_set(e, ERR_CONFIG, "one of its segments is not plain");
+	return keep_text(value, field, a, e);
+}
+
+/* The prefix makes browsers refuse the cookie from anybody but this very host (RFC 6265bis section
+ * 4.1.3.2); the rest is a token (RFC 9110 section 5.6.2). */
+bool
+settings_parse_cookie_name(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct str prefix = STR("__Host-");
+	if (!str_starts_with(value, prefix))
+		return err_set(e, ERR_CONFIG, "it does not start with __Host-");
+	if (value.len == prefix.len || value.len > COOKIE_NAME_MAX ||
+	    !consists_of(value, STR("!#$%&'*+-.^_`|~")))
+		return err_set(e, ERR_CONFIG, "it is empty, too long or no token");
+	return keep_text(value, field, a, e);
+}
+
+/* scope-token of RFC 6749 section 3.3; what GitLab knows is narrower. */
+bool
+settings_parse_scope(struct str value, void *field, struct arena *a, struct err *e)
+{
+	bool has_openid = false;
+	struct str rest = value;
+	struct str part;
+	while (str_next(&rest, ' ', &part)) {
+		if (str_is_empty(part) || !consists_of(part, STR("_-.:")))
+			return err_set(e, ERR_CONFIG,
+				       "scopes are words with single spaces between");
+		has_openid = has_openid || str_equal(part, STR("openid"));
+	}
+	if (!has_openid)
+		return err_set(e, ERR_CONFIG, "openid is missing");
+	return keep_text(value, field, a, e);
+}
+
+bool
+settings_parse_project(struct str value, void *field, struct arena *a, struct err *e)
+{
+	uint64_t id;
+	struct str rest = value;
+	struct str part;
+	if (!str_to_u64(value, 1, INT64_MAX, &id)) {
+		while (str_next(&rest, '/', &part))
+			if (str_is_empty(part) || part.data[0] == '.' || part.data[0] == '-' ||
+			    !consists_of(part, STR("_-.")))
+				return err_set(e, ERR_CONFIG, "it is no id and no path");
+		if (str_find_byte(value, '/') == SIZE_MAX)
+			return err_set(e, ERR_CONFIG, "the path has no group");
+	}
+	return keep_text(value, field, a, e);
+}
+
+/* The part of git-check-ref-format(1) that tells a name from an option or an expression. */
+bool
+settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		if (c <= 0x20 || c == 0x7f || strchr("~^:?*[\\", c) != NULL)
+			return err_set(e, ERR_CONFIG, "it holds characters that no ref has");
+	}
+	if (value.data[0] == '-' || value.data[0] == '/' || str_ends_with(value, STR("/")) ||
+	    str_ends_with(value, STR(".lock")) || str_find(value, STR("..")) != SIZE_MAX ||
+	    str_find(value, STR("//")) != SIZE_MAX || str_find(value, STR("@{")) != SIZE_MAX)
+		return err_set(e, ERR_CONFIG, "it is no name of a ref");
+	return keep_text(value, field, a, e);
+}
+
+bool
+settings_parse_socket(struct str value, void *field, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		if (c < 0x20 || c == 0x7f)
+			return err_set(e, ERR_CONFIG, "it holds control characters");
+	}
+	if (!str_equal(value, STR("off")) && value.data[0] != '/')
+		return err_set(e, ERR_CONFIG, "it is no absolute path");
+	return keep_text(value, field, a, e);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parsers and formatters of the settings whose values base/conf/conf has no type for. See
+ * conf_parse_fn and conf_format_fn; private to the settings modules.
+ */
+#ifndef PROXY_SETTINGS_SETTINGS_PARSE_H
+#define PROXY_SETTINGS_SETTINGS_PARSE_H
+
+#include "base/conf/conf.h"
+
+conf_parse_fn settings_parse_upstream;	    /* struct address */
+conf_parse_fn settings_parse_ports;	    /* struct ports */
+conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
+conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
+conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
+conf_parse_fn settings_parse_relay_zones;   /* struct relay_zones */
+conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */
+conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
+conf_parse_fn settings_parse_cookie_name;
+conf_parse_fn settings_parse_scope;
+conf_parse_fn settings_parse_project;
+conf_parse_fn settings_parse_ref;
+conf_parse_fn settings_parse_socket;
+conf_parse_fn settings_parse_origins; /* struct clone_origins */
+conf_parse_fn settings_parse_umask;   /* struct clone_number */
+conf_parse_fn settings_parse_group;   /* struct clone_number */
+conf_parse_fn settings_parse_pull_policy;
+conf_parse_fn settings_parse_zone;
+conf_parse_fn settings_parse_name_pattern;
+conf_parse_fn settings_parse_object_name;
+conf_parse_fn settings_parse_quantity;
+conf_parse_fn settings_parse_inject_allow; /* unsigned, CONTAINER_ALLOW_… bits */
+conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits */
+
+conf_format_fn settings_format_upstream;
+conf_format_fn settings_format_ports;
+conf_format_fn settings_format_networks;
+conf_format_fn settings_format_cookie_secret;
+conf_format_fn settings_format_relay_key;
+conf_format_fn settings_format_relay_zones;
+conf_format_fn settings_format_authorization;
+conf_format_fn settings_format_origins;
+conf_format_fn settings_format_umask;
+conf_format_fn settings_format_group;
+conf_format_fn settings_format_text;
+conf_format_fn settings_format_inject_allow;
+conf_format_fn settings_format_secret_keys;
+
+/* "/a/b": plain segments, which mean the same to everybody; no '/' at its end. */
+bool settings_is_plain_path(struct str path);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See targets.h.
+ */
+#include "proxy/upstream/port_upstreams.h"
+
+#include <stdlib.h>
+
+#define TARGETS_MAX 32u
+#define LATELY_MS   60000u
+
+struct port_upstream {
+	uint16_t port;
+	unsigned users;	  /* exchanges */
+	uint64_t used_ms; /* when the last one began or ended */
+	struct upstream *upstream;
+};
+
+struct port_upstreams {
+	struct loop *loop;
+	struct deferred_free_queue *reaper;
+	struct upstream_options options;
+	struct port_upstream items[TARGETS_MAX]; /* port 0: free */
+};
+
+struct port_upstreams *
+port_upstreams_new(struct loop *l, struct deferred_free_queue *reaper,
+		   const struct upstream_options *options, struct err *e)
+{
+	struct port_upstreams *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for ports");
+		return NULL;
+	}
+	t->loop = l;
+	t->reaper = reaper;
+	t->options = *options;
+	return t;
+}
+
+static void
+clear(struct port_upstream *one)
+{
+	err_assert(one->users == 0);
+	upstream_free(one->upstream);
+	*one = (struct port_upstream){.port = 0};
+}
+
+void
+port_upstreams_free(struct port_upstreams *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < TARGETS_MAX; i++)
+		clear(&t->items[i]);
+	free(t);
+}
+
+/* A free place, or that of the target that was not used for longest; NULL when all are in use. */
+static struct port_upstream *
+find_place(struct port_upstreams *t)
+{
+	struct port_upstream *oldest = NULL;
+
+	for (size_t i = 0; i < TARGETS_MAX; i++) {
+		struct port_upstream *one = &t->items[i];
+
+		if (one->port == 0)
+			return one;
+		if (one->users == 0 && (oldest == NULL || one->used_ms < oldest->used_ms))
+			oldest = one;
+	}
+	return oldest;
+}
+
+/* Some servers for development listen on one of the two alone. */
+static bool
+set_addresses(struct upstream_options *options, uint16_t port, struct err *e)
+{
+	options->addresses_count = 2;
+	return address_from_host(&options->addresses[0], STR("127.0.0.1"), port, e) &&
+	       address_from_host(&options->addresses[1], STR("::1"), port, e);
+}
+
+static struct port_upstream *
+make(struct port_upstreams *t, uint16_t port)
+{
+	struct port_upstream *one = find_place(t);
+	struct err e = ERR_INIT;
+
+	if (one == NULL) {
+		log_warn(NULL, "too many ports in use at once", log_int("port", port));
+		return NULL;
+	}
+	clear(one);
+	if (set_addresses(&t->options, port, &e))
+		one->upstream = upstream_new(t->loop, t->reaper, &t->options, &e);
+	if (one->upstream == NULL) {
+		log_error(NULL, "no pool for a port", log_int("port", port), log_err(&e));
+		return NULL;
+	}
+	one->port = port;
+	return one;
+}
+
+struct port_upstream *
+port_upstreams_acquire(struct port_upstreams *t, uint16_t port)
+{
+	struct port_upstream *one = NULL;
+
+	for (size_t i = 0; i < TARGETS_MAX && one == NULL; i++) {
+		if (t->items[i].port == port)
+			one = &t->items[i];
+	}
+	if (one == NULL)
+		one = make(t, port);
+	if (one == NULL)
+		return NULL;
+	one->users++;
+	one->used_ms = loop_now_ms(t->loop);
+	return one;
+}
+
+void
+port_upstreams_release(struct port_upstreams *t, struct port_upstream *one)
+{
+	err_assert(one->users > 0);
+	one->users--;
+	one->used_ms = loop_now_ms(t->loop);
+}
+
+struct upstream *
+port_upstream_pool(const struct port_upstream *one)
+{
+	return one->upstream;
+}
+
+void
+port_upstreams_probe(struct port_upstreams *t, port_upstreams_each_fn *tell, void *arg)
+{
+	uint64_t now_ms = loop_now_ms(t->loop);
+
+	for (size_t i = 0; i < TARGETS_MAX; i++) {
+		const struct port_upstream *one = &t->items[i];
+
+		if (one->port == 0 || (one->users == 0 && now_ms - one->used_ms > LATELY_MS))
+			continue;
+		upstream_probe(one->upstream);
+		tell(one->port, upstream_is_ready(one->upstream), arg);
+	}
+}

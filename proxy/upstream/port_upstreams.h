@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The servers behind PORTS: for each port in use a pool of its own on the IDE's loopback. They are
+ * made when a request that may pass asks for one, and few are kept: the one that was not used for
+ * longest gives way.
+ */
+#ifndef PROXY_UPSTREAM_PORT_UPSTREAMS_H
+#define PROXY_UPSTREAM_PORT_UPSTREAMS_H
+
+#include "proxy/upstream/upstream.h"
+
+struct port_upstreams;
+struct port_upstream; /* one port */
+
+/* options: of each pool, addresses aside. */
+struct port_upstreams *port_upstreams_new(struct loop *l, struct deferred_free_queue *reaper,
+					  const struct upstream_options *options,
+					  struct err *e) MUST_CHECK;
+void port_upstreams_free(struct port_upstreams *t); /* every target must have been released */
+
+/* NULL when all are in use, or without memory. Release each. */
+struct port_upstream *port_upstreams_acquire(struct port_upstreams *t, uint16_t port);
+void port_upstreams_release(struct port_upstreams *t, struct port_upstream *one);
+
+struct upstream *port_upstream_pool(const struct port_upstream *one);
+
+/* Those used lately: asks in the background whether somebody listens, and tells what is known. */
+typedef void port_upstreams_each_fn(uint16_t port, bool is_ready, void *arg);
+void port_upstreams_probe(struct port_upstreams *t, port_upstreams_each_fn *tell, void *arg);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See probe.h. A probe has no deadline of its own: the next one ends it.
+ */
+#include "proxy/upstream/probe.h"
+
+#define PAUSE_MS 250 /* between two probes */
+
+static void try(struct probe *p);
+
+static void
+on_open(void *arg)
+{
+	struct probe *p = arg;
+
+	probe_note(p, p->asked, true);
+	conn_close(&p->conn);
+}
+
+static void
+on_failed(const struct err *e, void *arg)
+{
+	struct probe *p = arg;
+
+	(void)e;
+	probe_note(p, p->asked, false);
+	conn_close(&p->conn);
+	if (p->tries_left > 0)
+		try(p);
+}
+
+static void
+on_ignored(void *arg)
+{
+	(void)arg;
+}
+
+static const struct conn_ops ops = {
+	.on_open = on_open,
+	.on_readable = on_ignored,
+	.on_drained = on_ignored,
+	.on_failed = on_failed,
+};
+
+void
+probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count)
+{
+	*p = (struct probe){.addresses = addresses, .count = count};
+	conn_init(&p->conn, l, &ops, p);
+}
+
+void
+probe_fini(struct probe *p)
+{
+	conn_close(&p->conn);
+}
+
+static void
+try(struct probe *p)
+{
+	struct err e = ERR_INIT;
+
+	while (p->tries_left > 0) {
+		p->tries_left--;
+		p->asked = p->current;
+		if (conn_connect(&p->conn, &p->addresses[p->asked], &e))
+			return;
+		probe_note(p, p->asked, false);
+	}
+}
+
+void
+probe_ask(struct probe *p)
+{
+	uint64_t now_ms = loop_now_ms(p->conn.loop);
+
+	if (now_ms - p->asked_at_ms < PAUSE_MS)
+		return;
+	p->asked_at_ms = now_ms;
+	/* An attempt that is still under way has had its time. */
+	conn_close(&p->conn);
+	p->tries_left = p->count;
+	try(p);
+}
+
+/* Several may fail together: only the first of them moves on. */
+void
+probe_note(struct probe *p, size_t index, bool is_ready)
+{
+	if (is_ready) {
+		p->is_ready = true;
+		p->current = index;
+	} else if (index == p->current) {
+		p->is_ready = false;
+		p->current = (p->current + 1) % p->count;
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether somebody listens at one of a few addresses, as of the last attempt to connect: of a
+ * probe, or of whoever else connects there and notes it. Where one refuses, the next is tried.
+ */
+#ifndef PROXY_UPSTREAM_PROBE_H
+#define PROXY_UPSTREAM_PROBE_H
+
+#include "proxy/conn/conn.h"
+
+struct probe {
+	struct conn conn;
+	const struct address *addresses;
+	size_t count;
+	size_t current;
+	size_t asked; /* index of the probe under way */
+	size_t tries_left;
+	uint64_t asked_at_ms;
+	bool is_ready;
+};
+
+/* Not ready, and nothing under way. The addresses outlive it. */
+void probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count);
+void probe_fini(struct probe *p);
+
+/* Connects in the background, several times a second at most, and closes at once. */
+void probe_ask(struct probe *p);
+
+/* Which address to connect to, and what came of that. */
+static inline size_t
+probe_choose(const struct probe *p)
+{
+	return p->current;
+}
+void probe_note(struct probe *p, size_t index, bool is_ready);
+
+#endif

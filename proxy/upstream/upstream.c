@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See upstream.h. The pool, the request's way out, deadlines and failures. A connection that was
+ * given up is freed after the current callback, so that loops may look at it.
+ */
+#include "proxy/upstream/upstream.h"
+
+#include <stdlib.h>
+
+#include "proxy/upstream/upstream_private.h"
+
+#define RECENT_MS	   1000 /* servers keep idle connections for longer than this */
+#define EARLY_ANSWER_BYTES 1048576u
+
+static void on_open(void *arg);
+static void on_readable(void *arg);
+static void on_drained(void *arg);
+static void on_conn_failed(const struct err *e, void *arg);
+static void on_timer(void *arg);
+
+static const struct conn_ops conn_ops = {
+	.on_open = on_open,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_failed = on_conn_failed,
+};
+
+struct upstream *
+upstream_new(struct loop *l, struct deferred_free_queue *reaper,
+	     const struct upstream_options *options, struct err *e)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (u == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for the upstream");
+		return NULL;
+	}
+	u->loop = l;
+	u->reaper = reaper;
+	u->options = *options;
+	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
+	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
+	return u;
+}
+
+static void
+free_conn(struct deferred_free_entry *entry)
+{
+	struct upstream_conn *c = (struct upstream_conn *)(void *)entry; /* its first member */
+
+	buf_fini(&c->in);
+	free(c);
+}
+
+/* Closes now, frees when the stack is gone. */
+static void
+discard(struct upstream_conn *c)
+{
+	if (deferred_free_is_due(&c->reap))
+		return;
+	c->state = UPSTREAM_GONE;
+	c->handler = NULL;
+	conn_close(&c->conn);
+	loop_timer_fini(&c->timer);
+	deferred_free_add(c->upstream->reaper, &c->reap, free_conn);
+}
+
+static void
+remove_idle(struct upstream_conn *c)
+{
+	struct upstream_conn **link = &c->upstream->idle;
+
+	while (*link != NULL && *link != c)
+		link = &(*link)->next;
+	if (*link == c) {
+		*link = c->next;
+		c->upstream->idle_count--;
+	}
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	if (u == NULL)
+		return;
+	while (u->idle != NULL) {
+		struct upstream_conn *c = u->idle;
+		remove_idle(c);
+		discard(c);
+	}
+	probe_fini(&u->probe);
+	arena_fini(&u->arena);
+	free(u);
+}
+
+/* On loopback a refusal is known at once. */
+static bool
+connect_somewhere(struct upstream_conn *c, struct err *e)
+{
+	struct upstream *u = c->upstream;
+
+	for (size_t i = 0; i < u->options.addresses_count; i++) {
+		c->place = probe_choose(&u->probe);
+		if (conn_connect(&c->conn, &u->options.addresses[c->place], e))
+			return true;
+		probe_note(&u->probe, c->place, false);
+	}
+	return false;
+}
+
+static struct upstream_conn *
+connect_new(struct upstream *u, struct err *e)
+{
+	struct upstream_conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for an upstream connection");
+		return NULL;
+	}
+	u->connects++;
+	c->upstream = u;
+	conn_init(&c->conn, u->loop, &conn_ops, c);
+	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
+	loop_timer_init(&c->timer, u->loop, on_timer, c);
+	if (!connect_somewhere(c, e)) {
+		discard(c);
+		return NULL;
+	}
+	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
+	return c;
+}
+
+static struct upstream_conn *
+pick_idle(const struct upstream *u, enum upstream_wish wish)
+{
+	struct upstream_conn *c = u->idle;
+
+	if (c == NULL || wish == UPSTREAM_FRESH)
+		return NULL;
+	if (wish == UPSTREAM_RECENT && loop_now_ms(u->loop) - c->idle_since_ms > RECENT_MS)
+		return NULL;
+	return c;
+}
+
+struct upstream_conn *
+upstream_acquire(struct upstream *u, enum upstream_wish wish,
+		 const struct upstream_handler *handler, void *arg, struct err *e)
+{
+	struct upstream_conn *c = pick_idle(u, wish);
+
+	if (c != NULL) {
+		remove_idle(c);
+		conn_read_freely(&c->conn);
+		c->is_reused = true;
+	} else {
+		c = connect_new(u, e);
+		if (c == NULL)
+			return NULL;
+	}
+	u->in_use_count++;
+	c->handler = handler;
+	c->arg = arg;
+	c->state = UPSTREAM_BEGUN;
+	c->has_received = c->request_ended = c->keep_alive = false;
+	c->scan = (struct http1_scan){0};
+	return c;
+}
+
+static bool
+can_be_reused(const struct upstream_conn *c)
+{
+	return c->state == UPSTREAM_WHOLE && c->request_ended && c->keep_alive &&
+	       conn_is_usable(&c->conn) && !conn_is_blocked(&c->conn) && c->in.len == 0 &&
+	       c->upstream->idle_count < c->upstream->options.idle_max;
+}
+
+void
+upstream_release(struct upstream_conn *c)
+{
+	struct upstream *u = c->upstream;
+
+	u->in_use_count--;
+	if (!can_be_reused(c)) {
+		discard(c);
+		return;
+	}
+	c->handler = NULL;
+	c->state = UPSTREAM_IDLE;
+	c->next = u->idle;
+	u->idle = c;
+	u->idle_count++;
+	conn_want_read(&c->conn, true);
+	conn_trim(&c->conn);
+	c->idle_since_ms = loop_now_ms(u->loop);
+	loop_timer_start(&c->timer, u->options.idle_timeout_ms);
+}
+
+struct buf *
+upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_upgrade)
+{
+	c->is_to_head = r->is_head;
+	c->asks_upgrade = asks_upgrade;
+	c->sends_chunks = r->body == BODY_STREAM;
+	c->state = UPSTREAM_HEAD;
+	conn_want_read(&c->conn, true);
+	upstream_touch(c);
+	return conn_out(&c->conn);
+}
+
+void
+upstream_touch(struct upstream_conn *c)
+{
+	const struct upstream_options *options = &c->upstream->options;
+
+	if (c->conn.state == CONN_CONNECTING)
+		return;
+	loop_timer_start(&c->timer, c->state == UPSTREAM_HEAD ? options->response_timeout_ms
+							      : options->stream_timeout_ms);
+}
+
+void
+upstream_send_body(struct upstream_conn *c, struct str data)
+{
+	char line[HTTP1_CHUNK_LINE_MAX];
+
+	if (data.len == 0)
+		return;
+	if (c->sends_chunks && c->state != UPSTREAM_TUNNEL) {
+		conn_queue(&c->conn, (struct str){line, http1_chunk_line(data.len, line)});
+		conn_send(&c->conn, data);
+		conn_queue(&c->conn, STR("\r\n"));
+	} else {
+		conn_send(&c->conn, data);
+	}
+	upstream_touch(c);
+}
+
+struct conn *
+upstream_sink(struct upstream_conn *c)
+{
+	bool in_request = c->state == UPSTREAM_HEAD || c->state == UPSTREAM_BODY;
+
+	return in_request && !c->sends_chunks ? &c->conn : NULL;
+}
+
+void
+upstream_send_end(struct upstream_conn *c)
+{
+	if (c->sends_chunks)
+		conn_queue(&c->conn, STR("0\r\n\r\n"));
+	c->request_ended = true;
+}
+
+void
+upstream_flush(struct upstream_conn *c)
+{
+	conn_flush(&c->conn);
+}
+
+bool
+upstream_is_blocked(const struct upstream_conn *c)
+{
+	return conn_is_blocked(&c->conn);
+}
+
+void
+upstream_want_read(struct upstream_conn *c, bool wanted)
+{
+	conn_want_read(&c->conn, wanted);
+	if (wanted)
+		upstream_touch(c);
+	else
+		conn_read_less(&c->conn);
+}
+
+void
+upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e)
+{
+	const struct upstream_handler *handler = c->handler;
+	void *arg = c->arg;
+
+	if (handler == NULL)
+		remove_idle(c);
+	if (handler == NULL || c->state == UPSTREAM_GONE) {
+		discard(c);
+		return;
+	}
+	c->state = UPSTREAM_GONE;
+	conn_want_read(&c->conn, false);
+	handler->on_failed(failure, e, arg);
+}
+
+/* Something ended the connection: what that means depends on how far the exchange came. */
+void
+upstream_fail_as_broken(struct upstream_conn *c, const struct err *e)
+{
+	if (c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL)
+		upstream_fail(c, UPSTREAM_BROKEN, e);
+	else if (c->is_reused && !c->has_received)
+		upstream_fail(c, UPSTREAM_STALE, e);
+	else
+		upstream_fail(c, UPSTREAM_BAD_ANSWER, e);
+}
+
+static void
+on_readable(void *arg)
+{
+	struct upstream_conn *c = arg;
+
+	upstream_read(c, CONN_READ_ENOUGH);
+	if (c->handler == NULL || c->state == UPSTREAM_GONE)
+		return;
+	if (c->conn.reading)
+		upstream_touch(c);
+	c->handler->on_round(c->arg);
+}
+
+static void
+on_open(void *arg)
+{
+	struct upstream_conn *c = arg;
+
+	probe_note(&c->upstream->probe, c->place, true);
+	upstream_touch(c);
+	if (c->handler != NULL)
+		c->handler->on_drained(c->arg);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct upstream_conn *c = arg;
+
+	if (c->handler == NULL)
+		return;
+	upstream_touch(c);
+	c->handler->on_drained(c->arg);
+}
+
+static void
+on_conn_failed(const struct err *e, void *arg)
+{
+	struct upstream_conn *c = arg;
+
+	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
+		probe_note(&c->upstream->probe, c->place, false);
+		upstream_fail(c, UPSTREAM_UNREACHABLE, e);
+		return;
+	}
+	/* It may have answered before it closed on the rest of the request. */
+	if (c->handler != NULL && c->state == UPSTREAM_HEAD) {
+		c->request_ended = false;
+		upstream_read(c, EARLY_ANSWER_BYTES);
+	}
+	if (c->state == UPSTREAM_WHOLE && c->handler != NULL)
+		c->handler->on_round(c->arg);
+	else if (!deferred_free_is_due(&c->reap) && c->state != UPSTREAM_GONE)
+		upstream_fail_as_broken(c, e);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct upstream_conn *c = arg;
+	struct err e = ERR_INIT;
+
+	if (c->state == UPSTREAM_IDLE) {
+		remove_idle(c);
+		discard(c);
+		return;
+	}
+	if (c->conn.state == CONN_CONNECTING) {
+		err_set(&e, ERR_TIMEOUT, "connect: timed out");
+		probe_note(&c->upstream->probe, c->place, false);
+		upstream_fail(c, UPSTREAM_UNREACHABLE, &e);
+		return;
+	}
+	/* Held back by a slow browser, whose own deadline runs. */
+	if (!c->conn.reading) {
+		upstream_touch(c);
+		return;
+	}
+	err_set(&e, ERR_TIMEOUT, "nothing moved for too long");
+	if (c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL)
+		upstream_fail(c, UPSTREAM_BROKEN, &e);
+	else
+		upstream_fail(c, UPSTREAM_TIMEOUT, &e);
+}
+
+struct upstream_figures
+upstream_figures(const struct upstream *u)
+{
+	return (struct upstream_figures){
+		.idle = u->idle_count, .in_use = u->in_use_count, .connects = u->connects};
+}
+
+bool
+upstream_is_ready(const struct upstream *u)
+{
+	return u->probe.is_ready;
+}
+
+void
+upstream_probe(struct upstream *u)
+{
+	probe_ask(&u->probe);
+}

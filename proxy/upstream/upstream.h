@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The IDE as a server: a pool of connections (the most recently used first) and the HTTP/1.1 client
+ * side of one exchange on each. Responses are read as strictly as requests: a bad one fails the
+ * exchange and never looks like a clean end.
+ */
+#ifndef PROXY_UPSTREAM_UPSTREAM_H
+#define PROXY_UPSTREAM_UPSTREAM_H
+
+#include "base/log/log.h"
+#include "base/net/address.h"
+#include "base/net/deferred_free.h"
+#include "base/net/loop.h"
+#include "proxy/http/http1.h"
+#include "proxy/http/message.h"
+
+struct conn;
+struct upstream;
+struct upstream_conn;
+
+#define UPSTREAM_ADDRESSES_MAX 2
+
+struct upstream_options {
+	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* the next one where one refuses */
+	size_t addresses_count;
+	struct http1_limits limits; /* of response heads */
+	uint64_t connect_timeout_ms;
+	uint64_t response_timeout_ms; /* nothing moved while a response head is awaited */
+	uint64_t stream_timeout_ms;   /* nothing moved in a body or tunnel */
+	uint64_t idle_timeout_ms;     /* in the pool */
+	size_t idle_max;	      /* connections in the pool */
+};
+
+enum upstream_failure {
+	UPSTREAM_UNREACHABLE, /* no connection: the IDE is not (yet) up */
+	UPSTREAM_STALE, /* a pooled connection closed before it answered: the request may be sent
+			   again */
+	UPSTREAM_BAD_ANSWER, /* no response head, or a malformed one */
+	UPSTREAM_TIMEOUT,    /* no response head in time */
+	UPSTREAM_BROKEN,     /* the head was told; the rest can't follow */
+};
+
+/* Called from the loop. Each may give the connection back. on_head may edit the list of fields. */
+struct upstream_handler {
+	void (*on_head)(struct response_head *head, void *arg); /* each 1xx, then the final one */
+	void (*on_body)(struct str data, void *arg);		/* also a tunnel's bytes */
+	struct conn *(*sink)(void *arg);	 /* where a body may go past on_body, or NULL */
+	void (*on_moved)(size_t len, void *arg); /* that many bytes went there */
+	void (*on_end)(void *arg);		 /* the response, or the tunnel, is over */
+	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
+	void (*on_drained)(void *arg); /* more of the request may be sent */
+	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
+};
+
+struct upstream *upstream_new(struct loop *l, struct deferred_free_queue *reaper,
+			      const struct upstream_options *options, struct err *e) MUST_CHECK;
+void upstream_free(struct upstream *u); /* every connection must have been given back */
+
+/* A server may close a pooled connection just when it is used, so what can't be repeated wants a
+ * recent one. */
+enum upstream_wish { UPSTREAM_ANY, UPSTREAM_RECENT, UPSTREAM_FRESH };
+
+/* From the pool, or connecting. NULL where not even a socket can be had. */
+struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_wish wish,
+				       const struct upstream_handler *handler, void *arg,
+				       struct err *e) MUST_CHECK;
+
+/* Ends the use: back to the pool where the exchange was whole, else closed. No handler runs
+ * afterwards. */
+void upstream_release(struct upstream_conn *c);
+
+/*
+ * One request: begin, write the head into the buffer with http1_write_*, then body, end.
+ * asks_upgrade: a 101 is expected, after which bytes pass as they are.
+ */
+struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r,
+			   bool asks_upgrade);
+void upstream_send_body(struct upstream_conn *c, struct str data);
+void upstream_send_end(struct upstream_conn *c);
+
+/* Where the request's body may go past upstream_send_body, or NULL: see conn_splice. */
+struct conn *upstream_sink(struct upstream_conn *c);
+void upstream_flush(struct upstream_conn *c);
+
+bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
+void upstream_want_read(struct upstream_conn *c, bool wanted);
+void upstream_touch(
+	struct upstream_conn *c); /* the other direction moved: restarts the stream timeout */
+
+/* The pool at this moment, and what it took so far. */
+struct upstream_figures {
+	size_t idle;
+	size_t in_use;
+	uint64_t connects;
+};
+struct upstream_figures upstream_figures(const struct upstream *u);
+
+/* What the last attempt to connect said; upstream_probe asks again, in the background. */
+bool upstream_is_ready(const struct upstream *u);
+void upstream_probe(struct upstream *u);
+
+#endif

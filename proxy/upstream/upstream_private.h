@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two files of the upstream share: upstream.c and upstream_response.c.
+ */
+#ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
+#define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
+
+#include "proxy/conn/conn_read.h"
+#include "proxy/upstream/probe.h"
+#include "proxy/upstream/upstream.h"
+
+enum upstream_state {
+	UPSTREAM_IDLE,	/* in the pool, or on the way out */
+	UPSTREAM_BEGUN, /* connecting, or the request is being written */
+	UPSTREAM_HEAD,	/* waiting for a response head */
+	UPSTREAM_BODY,
+	UPSTREAM_TUNNEL,
+	UPSTREAM_WHOLE, /* the response has ended */
+	UPSTREAM_GONE,	/* failed or closed */
+};
+
+struct upstream_conn {
+	struct deferred_free_entry reap;
+	struct upstream *upstream;
+	struct upstream_conn *next; /* in the pool */
+	struct conn conn;
+	size_t place; /* index of its address */
+	struct loop_timer timer;
+	const struct upstream_handler *handler; /* NULL: nobody uses it */
+	void *arg;
+	enum upstream_state state;
+	struct buf in; /* an incomplete response head */
+	struct http1_scan scan;
+	struct http1_body body;
+	uint64_t idle_since_ms;
+	bool is_reused;
+	bool has_received; /* a byte of this response */
+	bool is_to_head;
+	bool asks_upgrade;
+	bool sends_chunks;
+	bool request_ended;
+	bool keep_alive;
+};
+
+struct upstream {
+	struct loop *loop;
+	struct deferred_free_queue *reaper;
+	struct upstream_options options;
+	struct arena arena; /* header lists of the response head that is being told */
+	struct upstream_conn *idle;
+	size_t idle_count;
+	size_t in_use_count;
+	uint64_t connects;
+	struct probe probe;
+};
+
+/* Tells whoever uses the connection, who gives it back; an idle one goes at once. */
+void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e);
+
+/* Something ended the connection: what that means depends on how far the exchange came. */
+void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
+
+/* Reads until enough bytes came, as long as there are some and the exchange goes on. */
+void upstream_read(struct upstream_conn *c, size_t enough);
+
+#endif

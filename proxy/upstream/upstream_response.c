@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The response's way in: bytes to heads, bodies and a tunnel's data, told to whoever uses the
+ * connection. What is malformed fails the exchange, and what comes unasked ends the connection.
+ */
+#include "proxy/upstream/upstream_private.h"
+
+static void
+end_response(struct upstream_conn *c)
+{
+	c->state = UPSTREAM_WHOLE;
+	c->handler->on_end(c->arg);
+}
+
+static bool
+check_status(const struct upstream_conn *c, const struct response_head *head, struct err *e)
+{
+	if (head->status != 101)
+		return true;
+	if (!c->asks_upgrade || !head->upgrades)
+		return err_set(e, ERR_PROTOCOL, "status 101 that nobody asked for");
+	return true;
+}
+
+static void
+begin_body(struct upstream_conn *c, const struct response_head *head,
+	   const struct http1_persistence *p)
+{
+	c->scan = (struct http1_scan){0};
+	if (head->status == 101) {
+		c->state = UPSTREAM_TUNNEL;
+		conn_trim(&c->conn);
+	} else if (head->status >= 200) {
+		c->state = UPSTREAM_BODY;
+		c->keep_alive = p->keep_alive;
+		http1_body_init(&c->body, p->framing, head->length);
+	}
+}
+
+/* Tells a head when it is whole. Returns the bytes that it used; 0 when more are needed or it
+ * failed. */
+static size_t
+take_head(struct upstream_conn *c, struct str data)
+{
+	struct upstream *u = c->upstream;
+	struct http1_persistence persistence;
+	struct response_head head;
+	struct err e = ERR_INIT;
+	unsigned unused;
+	enum http1_found found = http1_scan_head(&c->scan, data, &u->options.limits, &unused);
+
+	c->has_received = true;
+	if (found == HTTP1_MORE)
+		return 0;
+	if (found == HTTP1_BAD) {
+		err_set(&e, ERR_PROTOCOL, "the response head is malformed or too large");
+		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+		return 0;
+	}
+	size_t used = c->scan.at;
+	if (!http1_parse_response(str_take(data, used), &c->scan, c->is_to_head, &head,
+				  &persistence, &u->arena, &e) ||
+	    !check_status(c, &head, &e)) {
+		arena_reset(&u->arena);
+		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+		return 0;
+	}
+	begin_body(c, &head, &persistence);
+	upstream_touch(c);
+	c->handler->on_head(&head, c->arg);
+	arena_reset(&u->arena);
+	if (c->state == UPSTREAM_BODY && http1_body_is_done(&c->body))
+		end_response(c);
+	return used;
+}
+
+static size_t
+take_body(struct upstream_conn *c, char *data, size_t len)
+{
+	struct err e = ERR_INIT;
+	size_t consumed;
+	size_t produced;
+	enum http1_found found = http1_body_decode(&c->body, data, len, &consumed, &produced);
+
+	if (found == HTTP1_BAD) {
+		err_set(&e, ERR_PROTOCOL, "the response body's chunks are malformed");
+		upstream_fail(c, UPSTREAM_BROKEN, &e);
+		return 0;
+	}
+	if (produced > 0)
+		c->handler->on_body((struct str){data, produced}, c->arg);
+	if (found == HTTP1_WHOLE && c->state == UPSTREAM_BODY)
+		end_response(c);
+	return consumed;
+}
+
+static size_t
+take(struct upstream_conn *c, char *data, size_t len)
+{
+	switch (c->state) {
+	case UPSTREAM_HEAD:
+		return take_head(c, (struct str){data, len});
+	case UPSTREAM_BODY:
+		return take_body(c, data, len);
+	case UPSTREAM_TUNNEL:
+		c->handler->on_body((struct str){data, len}, c->arg);
+		return len;
+	case UPSTREAM_IDLE:
+	case UPSTREAM_BEGUN:
+	case UPSTREAM_WHOLE:
+	case UPSTREAM_GONE:
+		break;
+	}
+	return 0;
+}
+
+/* Returns how many bytes were used; the rest is an incomplete head, or nobody's. */
+static size_t
+process(struct upstream_conn *c, char *data, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		size_t used = take(c, data + at, len - at);
+		if (used == 0)
+			break;
+		at += used;
+	}
+	return at;
+}
+
+/* Bytes that nobody waits for: the connection can't be trusted any more. */
+static void
+on_surplus(struct upstream_conn *c)
+{
+	struct err e = ERR_INIT;
+
+	c->keep_alive = false;
+	if (c->state == UPSTREAM_IDLE) {
+		err_set(&e, ERR_PROTOCOL, "bytes on an idle connection");
+		upstream_fail(c, UPSTREAM_STALE, &e);
+	}
+}
+
+/* Joins what was held of an incomplete head with what came; leaves in what is still incomplete. */
+static void
+on_bytes(struct upstream_conn *c, char *scratch, size_t len)
+{
+	struct buf held = c->in;
+	char *data = scratch;
+
+	buf_init(&c->in, held.max);
+	if (held.len > 0) {
+		if (!buf_add(&held, scratch, len)) {
+			struct err e = ERR_INIT;
+			err_set(&e, ERR_MEMORY, "no memory for a response head");
+			upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+			buf_fini(&held);
+			return;
+		}
+		data = held.data;
+		len = held.len;
+	}
+	size_t used = process(c, data, len);
+	if (used == 0 && c->state == UPSTREAM_HEAD && held.len > 0) {
+		c->in = held;
+		return;
+	}
+	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used)) {
+		struct err e = ERR_INIT;
+		err_set(&e, ERR_MEMORY, "no memory for a response head");
+		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+	}
+	if (used < len && (c->state == UPSTREAM_WHOLE || c->state == UPSTREAM_IDLE))
+		on_surplus(c);
+	buf_fini(&held);
+}
+
+static void
+on_end_of_stream(struct upstream_conn *c)
+{
+	struct err e = ERR_INIT;
+
+	if (c->state == UPSTREAM_TUNNEL ||
+	    (c->state == UPSTREAM_BODY && http1_body_may_end(&c->body))) {
+		c->keep_alive = false;
+		conn_want_read(&c->conn, false);
+		end_response(c);
+		return;
+	}
+	if (c->state == UPSTREAM_WHOLE) {
+		c->keep_alive = false;
+		conn_want_read(&c->conn, false);
+		return;
+	}
+	err_set(&e, ERR_CONNECT, "the upstream closed the connection");
+	upstream_fail_as_broken(c, &e);
+}
+
+/* Where the rest of a large plain body can go without a copy, or NULL. */
+static struct conn *
+sink_of(const struct upstream_conn *c)
+{
+	if (c->state != UPSTREAM_BODY || http1_body_plain(&c->body) < CONN_MOVE_MIN)
+		return NULL;
+	struct conn *to = c->handler->sink(c->arg);
+	return to != NULL && conn_can_splice(&c->conn, to) ? to : NULL;
+}
+
+static void
+on_moved(struct upstream_conn *c, size_t len)
+{
+	http1_body_pass(&c->body, len);
+	c->handler->on_moved(len, c->arg);
+	if (c->state == UPSTREAM_BODY && http1_body_is_done(&c->body))
+		end_response(c);
+}
+
+static enum conn_read_result
+read_once(struct upstream_conn *c, size_t *got, struct err *e)
+{
+	char *scratch = loop_scratch(c->upstream->loop);
+	struct conn *to = sink_of(c);
+	enum conn_read_result result =
+		to != NULL ? conn_splice(&c->conn, to, http1_body_plain(&c->body), got, e)
+			   : conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, got, e);
+
+	if (result == CONN_READ_SOME && to != NULL)
+		on_moved(c, *got);
+	else if (result == CONN_READ_SOME)
+		on_bytes(c, scratch, *got);
+	return result;
+}
+
+void
+upstream_read(struct upstream_conn *c, size_t enough)
+{
+	struct err e = ERR_INIT;
+	size_t got = 0;
+
+	for (size_t total = 0; total < enough && c->conn.reading; total += got) {
+		enum conn_read_result result = read_once(c, &got, &e);
+		if (result == CONN_READ_AGAIN)
+			break;
+		if (result == CONN_READ_END)
+			on_end_of_stream(c);
+		else if (result == CONN_READ_FAILED)
+			upstream_fail_as_broken(c, &e);
+		if (deferred_free_is_due(&c->reap) || result != CONN_READ_SOME || got == 0 ||
+		    !c->conn.may_hold_bytes)
+			break;
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth/client_quota: a few places, and of them a share for each client.
+ */
+#include "auth/client_quota.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define ONE   STR("192.0.2.1")
+#define OTHER STR("2001:db8::1")
+
+static bool
+has_room(const struct client_quota *all, struct str client)
+{
+	return client_quota_has_room(all, client, 5, 2);
+}
+
+static void
+test_a_share_for_each(void **state)
+{
+	struct client_quota all = {.count = 0};
+	struct slot s[5];
+
+	(void)state;
+	client_quota_take(&all, &s[0], ONE);
+	assert_true(has_room(&all, ONE));
+	client_quota_take(&all, &s[1], STR("::ffff:192.0.2.1"));
+	assert_false(has_room(&all, ONE));
+	assert_true(has_room(&all, OTHER));
+	client_quota_take(&all, &s[2], OTHER);
+	client_quota_take(&all, &s[3], STR("2001:db8::2"));
+	assert_false(has_room(&all, STR("2001:db8::3")));
+	client_quota_release(&all, &s[1]);
+	client_quota_release(&all, &s[1]);
+	assert_true(has_room(&all, ONE));
+	client_quota_take(&all, &s[1], ONE);
+	client_quota_take(&all, &s[4], STR("198.51.100.1"));
+	assert_false(has_room(&all, STR("203.0.113.1")));
+	for (size_t i = 0; i < 5; i++)
+		client_quota_release(&all, &s[i]);
+	assert_int_equal(all.count, 0);
+	assert_null(all.first);
+}
+
+static void
+test_the_unknown_have_no_share(void **state)
+{
+	struct client_quota all = {.count = 0};
+	struct slot s[5];
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		assert_true(has_room(&all, STR("unix")));
+		assert_true(has_room(&all, STR_NONE));
+		client_quota_take(&all, &s[i], STR("unix"));
+	}
+	assert_false(has_room(&all, STR("unix")));
+	assert_false(has_room(&all, ONE));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_share_for_each),
+		cmocka_unit_test(test_the_unknown_have_no_share),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

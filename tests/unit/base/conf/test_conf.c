@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings loader with a table of its own: every type, every form of a variable, what is
+ * reported and how, and that no message carries what may be a secret.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/conf/conf.h"
+#include "base/net/address.h"
+#include "base/secret.h"
+#include "base/url.h"
+
+#define CANARY "c4nary-value"
+
+struct target {
+	const char *text;
+	const char *path;
+	struct secret *secret;
+	bool flag;
+	uint64_t number;
+	uint64_t duration;
+	uint64_t size;
+	struct url url;
+	struct address address;
+	unsigned choice;
+	unsigned custom;
+};
+
+#define AT(field) offsetof(struct target, field)
+
+static bool
+parse_custom(struct str value, void *field, struct arena *a, struct err *e)
+{
+	(void)a;
+	if (!str_equal(value, STR("seven")))
+		return err_set(e, ERR_CONFIG, "unlucky");
+	*(unsigned *)field = 7;
+	return true;
+}
+
+static void
+format_custom(const void *field, struct buf *out)
+{
+	buf_addf(out, "<%u>", *(const unsigned *)field);
+}
+
+static const char *const choices[] = {"red", "green", NULL};
+
+static const struct conf_setting rows[] = {
+	{.group = "One",
+	 .name = "TEXT",
+	 .type = CONF_TEXT,
+	 .offset = AT(text),
+	 .alias = "THEIR_TEXT",
+	 .text = "Some | text."},
+	{.group = "One", .name = "PATH", .type = CONF_PATH, .offset = AT(path), .text = "A path."},
+	{.group = "One",
+	 .name = "SECRET",
+	 .type = CONF_SECRET,
+	 .offset = AT(secret),
+	 .text = "A secret."},
+	{.group = "One",
+	 .name = "FLAG",
+	 .type = CONF_BOOL,
+	 .offset = AT(flag),
+	 .fallback = "on",
+	 .text = "A flag."},
+	{.group = "Two",
+	 .name = "NUMBER",
+	 .type = CONF_INT,
+	 .offset = AT(number),
+	 .min = 2,
+	 .max = 9,
+	 .fallback = "3",
+	 .text = "A number."},
+	{.group = "Two",
+	 .name = "DURATION",
+	 .type = CONF_DURATION,
+	 .offset = AT(duration),
+	 .min = 1000,
+	 .max = 86400000,
+	 .fallback = "30s",
+	 .text = "A duration."},
+	{.group = "Two",
+	 .name = "SIZE",
+	 .type = CONF_SIZE,
+	 .offset = AT(size),
+	 .min = 1,
+	 .max = UINT64_C(1) << 40,
+	 .fallback = "64KiB",
+	 .text = "A size."},
+	{.group = "Two", .name = "URL", .type = CONF_URL, .offset = AT(url), .text = "A URL."},
+	{.group = "Two",
+	 .name = "ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .offset = AT(address),
+	 .fallback = "127.0.0.1:80",
+	 .text = "An address."},
+	{.group = "Two",
+	 .name = "CHOICE",
+	 .type = CONF_CHOICE,
+	 .offset = AT(choice),
+	 .choices = choices,
+	 .fallback = "green",
+	 .text = "A choice."},
+	{.group = "Two",
+	 .name = "CUSTOM",
+	 .type = CONF_CUSTOM,
+	 .offset = AT(custom),
+	 .parse = parse_custom,
+	 .format = format_custom,
+	 .expected = "seven",
+	 .text = "A custom."},
+	{.group = "Three",
+	 .name = "LATER",
+	 .type = CONF_TEXT,
+	 .flags = CONF_RESERVED,
+	 .alias = "THEIR_LATER",
+	 .text = "Not yet."},
+	{.group = "Three",
+	 .name = "OTHERS",
+	 .type = CONF_TEXT,
+	 .flags = CONF_SKIPPED,
+	 .text = "Not here."},
+};
+
+static const struct conf_table table = {
+	.prefix = "T_",
+	.intro = "# Intro\n",
+	.settings = rows,
+	.count = sizeof(rows) / sizeof(rows[0]),
+};
+
+struct fixture {
+	struct arena arena;
+	struct target target;
+	struct conf_problems problems;
+	bool ok;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	arena_init(&f->arena, 65536);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+	conf_free_secrets(&table, &f->target);
+	arena_fini(&f->arena);
+	free(f);
+	return 0;
+}
+
+/* Loads up to four variables; NULL ends them early. */
+static void
+load(struct fixture *f, const char *a, const char *b, const char *c)
+{
+	const char *given[] = {a, b, c};
+	char *environment[4] = {NULL};
+	size_t count = 0;
+	for (size_t i = 0; i < 3 && given[i] != NULL; i++) {
+		environment[count] = strdup(given[i]);
+		assert_non_null(environment[count++]);
+	}
+	conf_free_secrets(&table, &f->target);
+	f->target = (struct target){.number = 0};
+	f->problems.count = 0;
+	f->problems.notes_count = 0;
+	f->ok = conf_load(&table, environment, &f->target, &f->arena, &f->problems);
+	assert_int_equal(f->ok, f->problems.count == 0);
+	for (size_t i = 0; i < count; i++)
+		free(environment[i]);
+}
+
+static void
+assert_problem(const struct fixture *f, const char *text)
+{
+	assert_int_equal(f->problems.count, 1);
+	assert_string_equal(f->problems.items[0].text, text);
+}
+
+static void
+test_defaults(void **state)
+{
+	struct fixture *f = *state;
+	load(f, NULL, NULL, NULL);
+	assert_true(f->ok);
+	assert_null(f->target.text);
+	assert_null(f->target.secret);
+	assert_true(f->target.flag);
+	assert_int_equal(f->target.number, 3);
+	assert_int_equal(f->target.duration, 30000);
+	assert_int_equal(f->target.size, 65536);
+	assert_int_equal(f->target.url.host.len, 0);
+	assert_int_equal(address_port(&f->target.address), 80);
+	assert_int_equal(f->target.choice, 1);
+}
+
+static void
+test_values(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "T_TEXT= some text ", "T_SECRET= kept as is ", "T_URL=HTTPS://Example.com:444/x");
+	assert_true(f->ok);
+	assert_string_equal(f->target.text, "some text");
+	assert_true(str_equal(secret_view(f->target.secret), STR(" kept as is ")));
+	assert_true(str_equal(f->target.url.host, STR("example.com")));
+	assert_int_equal(f->target.url.port, 444);
+	load(f, "T_ADDRESS=off", "T_CHOICE=red", "T_CUSTOM=seven");
+	assert_true(f->ok);
+	assert_false(address_is_set(&f->target.address));
+	assert_int_equal(f->target.choice, 0);
+	assert_int_equal(f->target.custom, 7);
+	load(f, "T_ADDRESS=http://127.0.0.1:4180", "T_FLAG=No", "T_PATH=/a/b");
+	assert_true(f->ok);
+	assert_int_equal(address_port(&f->target.address), 4180);
+	assert_false(f->target.flag);
+	assert_string_equal(f->target.path, "/a/b");
+}
+
+static void
+test_empty_is_not_set(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "T_NUMBER=", "T_LATER=", "T_UNKNOWN=");
+	assert_true(f->ok);
+	assert_int_equal(f->target.number, 3);
+}
+
+static void
+test_durations(void **state)
+{
+	static const struct {
+		const char *entry;
+		uint64_t ms;
+	} cases[] = {{"T_DURATION=1s", 1000},
+		     {"T_DURATION=1500ms", 1500},
+		     {"T_DURATION=10m", 600000},
+		     {"T_DURATION=24h", 86400000},
+		     {"T_DURATION=1h30m", 5400000},
+		     {"T_DURATION=12h0m0s", 43200000},
+		     {"T_DURATION=0.5h", 0},
+		     {"T_DURATION=30", 0},
+		     {"T_DURATION=30 s", 0},
+		     {"T_DURATION=-1s", 0},
+		     {"T_DURATION=999ms", 0},
+		     {"T_DURATION=25h", 0},
+		     {"T_DURATION=0", 0},
+		     {"T_DURATION=s", 0},
+		     {"T_DURATION=1d", 0},
+		     {"T_DURATION=5124095576030432h", 0},
+		     {"T_DURATION=5124095576030h9223372036854775807ms", 0}};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		load(f, cases[i].entry, NULL, NULL);
+		assert_int_equal(f->ok, cases[i].ms != 0);
+		assert_int_equal(f->target.duration, cases[i].ms);
+	}
+	load(f, "T_DURATION=1d", NULL, NULL);
+	assert_problem(f, "T_DURATION: got \"1d\"; expected a duration from 1s to 24h, such as "
+			  "500ms, 30s, 10m");
+}
+
+static void
+test_sizes(void **state)
+{
+	static const struct {
+		const char *entry;
+		uint64_t bytes;
+	} cases[] = {{"T_SIZE=4096", 4096},    {"T_SIZE=1KiB", 1024},
+		     {"T_SIZE=2MiB", 2097152}, {"T_SIZE=1GiB", 1073741824},
+		     {"T_SIZE=1KB", 0},	       {"T_SIZE=1K", 0},
+		     {"T_SIZE=1KiB1KiB", 0},   {"T_SIZE=0", 0},
+		     {"T_SIZE=2048GiB", 0},    {"T_SIZE=18446744073709551615GiB", 0},
+		     {"T_SIZE=0x10", 0}};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		load(f, cases[i].entry, NULL, NULL);
+		assert_int_equal(f->ok, cases[i].bytes != 0);
+		assert_int_equal(f->target.size, cases[i].bytes);
+	}
+}
+
+static void
+test_problem_texts(void **state)
+{
+	static const char *const cases[][2] = {
+		{"T_NUMBER=10", "T_NUMBER: got \"10\"; expected a whole number from 2 to 9"},
+		{"T_NUMBER=+3", "T_NUMBER: got \"+3\"; expected a whole number from 2 to 9"},
+		{"T_FLAG=maybe", "T_FLAG: got \"maybe\"; expected on or off"},
+		{"T_PATH=a/b", "T_PATH: got \"a/b\"; expected an absolute file name"},
+		{"T_CHOICE=blue", "T_CHOICE: got \"blue\"; expected one of red, green"},
+		{"T_CUSTOM=8", "T_CUSTOM: got \"8\": unlucky; expected seven"},
+		{"T_TEXT=  ", "T_TEXT: got \"  \": only white space; expected text"},
+		{"T_TEXT=a\nb\x1b", "T_TEXT: got \"a?b?\": it holds control characters; expected "
+				    "text"},
+		{"T_LATER=x", "T_LATER: this version does not support this setting; expected it "
+			      "to be unset"},
+		{"THEIR_LATER=x", "THEIR_LATER: this version does not support this setting; "
+				  "expected it to be unset"},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		load(f, cases[i][0], NULL, NULL);
+		assert_problem(f, cases[i][1]);
+	}
+}
+
+static void
+test_unknown_names(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "T_NUMER=" CANARY, NULL, NULL);
+	assert_problem(f, "T_NUMER: there is no such setting; the nearest is T_NUMBER");
+	load(f, "T_SECERT_FILE=" CANARY, NULL, NULL);
+	assert_problem(f, "T_SECERT_FILE: there is no such setting; the nearest is T_SECRET");
+	load(f, "T_SOMETHING_ELSE=" CANARY, NULL, NULL);
+	assert_problem(f, "T_SOMETHING_ELSE: there is no such setting");
+	load(f, "T_OTHERS=any", "T_OTHERS_FILE=/nonexistent", "OTHER=1");
+	assert_true(f->ok);
+	load(f, "T_A\nB=1", NULL, NULL);
+	assert_null(strchr(f->problems.items[0].text, '\n'));
+}
+
+static void
+test_service_links(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "T_SERVICE_HOST=10.0.0.1", "T_SERVICE_PORT_HTTPS=8443", "T_PORT=tcp://10.0.0.1:1");
+	assert_true(f->ok);
+	load(f, "T_PORT_8443_TCP_ADDR=10.0.0.1", "T_WEB_PORT_80_TCP_PROTO=tcp", "T_SERVICE_PORT=1");
+	assert_true(f->ok);
+	load(f, "T_PORT=8443", "T_PORT_RANGE_LOW=1", NULL);
+	assert_int_equal(f->problems.count, 2);
+}
+
+/* A file with this content; the caller unlinks it. */
+static void
+make_file(char path[32], const char *content, size_t len)
+{
+	(void)snprintf(path, 32, "/tmp/conf-test-XXXXXX");
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, len), (ssize_t)len);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+load_file(struct fixture *f, const char *name, const char *content, size_t len)
+{
+	char path[32];
+	char entry[96];
+	make_file(path, content, len);
+	(void)snprintf(entry, sizeof(entry), "%s=%s", name, path);
+	load(f, entry, NULL, NULL);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
+test_files(void **state)
+{
+	struct fixture *f = *state;
+	load_file(f, "T_SECRET_FILE", "line end\r\n", 10);
+	assert_true(f->ok);
+	assert_true(str_equal(secret_view(f->target.secret), STR("line end")));
+	load_file(f, "THEIR_TEXT_FILE", "alias\n", 6);
+	assert_true(f->ok);
+	assert_string_equal(f->target.text, "alias");
+	load_file(f, "T_SECRET_FILE", "\n", 1);
+	assert_problem(f, "T_SECRET_FILE: can't read the file: it is empty");
+	load_file(f, "T_SECRET_FILE", CANARY "\n" CANARY, sizeof(CANARY "\n" CANARY) - 1);
+	assert_problem(f, "T_SECRET_FILE: it holds control characters or several lines; expected "
+			  "a secret");
+	load_file(f, "T_TEXT_FILE", "a\0b", 3);
+	assert_int_equal(f->problems.count, 1);
+
+	char *big = calloc(1, 20000);
+	assert_non_null(big);
+	memset(big, 'x', 20000);
+	load_file(f, "T_SECRET_FILE", big, 20000);
+	assert_problem(f, "T_SECRET_FILE: can't read the file: it is bigger than 16384 bytes");
+	free(big);
+}
+
+static void
+test_unreadable_files(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "T_TEXT_FILE=/nonexistent/x", NULL, NULL);
+	assert_problem(f, "T_TEXT_FILE: can't read \"/nonexistent/x\": No such file or directory");
+	load(f, "T_TEXT_FILE=/tmp", NULL, NULL);
+	assert_problem(f, "T_TEXT_FILE: can't read \"/tmp\": it is no regular file");
+	load(f, "T_TEXT_FILE=x", NULL, NULL);
+	assert_problem(f, "T_TEXT_FILE: got \"x\"; expected an absolute file name");
+	/* Somebody may have put the secret where its path belongs. */
+	load(f, "T_SECRET_FILE=" CANARY, NULL, NULL);
+	assert_problem(f, "T_SECRET_FILE: expected an absolute file name");
+	load(f, "T_SECRET_FILE=/" CANARY, NULL, NULL);
+	assert_problem(f, "T_SECRET_FILE: can't read the file: No such file or directory");
+}
+
+static void
+test_where_a_value_comes_from(void **state)
+{
+	static const struct conf_table *t = &table;
+	char by_file[] = "T_SECRET_FILE=/etc/x";
+	char by_alias[] = "THEIR_TEXT_FILE=/etc/y";
+	char by_value[] = "T_NUMBER=7";
+	char *environment[] = {by_file, by_alias, by_value, NULL};
+
+	(void)state;
+	assert_string_equal(conf_find_file(t, environment, "SECRET"), "/etc/x");
+	assert_string_equal(conf_find_file(t, environment, "TEXT"), "/etc/y");
+	assert_null(conf_find_file(t, environment, "NUMBER"));
+	assert_null(conf_find_file(t, environment, "FLAG"));
+}
+
+static void
+test_several_forms(void **state)
+{
+	struct fixture *f = *state;
+	load(f, "THEIR_TEXT=x", NULL, NULL);
+	assert_true(f->ok);
+	assert_string_equal(f->target.text, "x");
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_string_equal(f->problems.notes[0].text, "THEIR_TEXT: taken as T_TEXT");
+	load(f, "THEIR_TEXT=x", "T_TEXT=x", NULL);
+	assert_true(f->ok);
+	load(f, "THEIR_TEXT=x", "T_TEXT=y", NULL);
+	assert_problem(f, "T_TEXT: set together with THEIR_TEXT, and to something else; expected "
+			  "one of them");
+	load(f, "THEIR_TEXT=a\tb", NULL, NULL);
+	assert_problem(f, "THEIR_TEXT: got \"a?b\": it holds control characters; expected text");
+}
+
+static void
+test_credentials_are_masked(void **state)
+{
+	static const char *const entries[] = {
+		"T_URL=https://user:" CANARY "@example.com/x",
+		"T_URL=https://user:p@" CANARY "@example.com/x",
+		"T_URL=ftp://example.com/?private_token=" CANARY,
+		"T_NUMBER=user:" CANARY "@host",
+		"T_SECRET=" CANARY "\n",
+		"T_UNKNOWN=" CANARY,
+		"T_LATER=" CANARY,
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		load(f, entries[i], NULL, NULL);
+		assert_int_equal(f->problems.count, 1);
+		assert_null(strstr(f->problems.items[0].text, CANARY));
+	}
+}
+
+static void
+test_long_value(void **state)
+{
+	struct fixture *f = *state;
+	char *entry = calloc(1, 20000);
+	assert_non_null(entry);
+	memset(entry, 'x', 19999);
+	memcpy(entry, "T_TEXT=", 7);
+	load(f, entry, NULL, NULL);
+	assert_problem(f, "T_TEXT: the value is longer than 16384 bytes");
+	free(entry);
+}
+
+static void
+test_many_problems(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < CONF_PROBLEMS_MAX + 5; i++)
+		conf_problem(&f->problems, "X", "number %d", i);
+	for (int i = 0; i < CONF_NOTES_MAX + 5; i++)
+		conf_note(&f->problems, "X", "number %d", i);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	assert_non_null(out);
+	conf_print_problems(&f->problems, out);
+	assert_int_equal(fclose(out), 0);
+	assert_non_null(strstr(text, "X: number 63\nand 5 more problems\n"));
+	free(text);
+}
+
+static void
+test_required(void **state)
+{
+	static const struct conf_setting row = {.group = "G",
+						.name = "NEEDED",
+						.type = CONF_TEXT,
+						.flags = CONF_REQUIRED,
+						.text = "Needed."};
+	static const struct conf_table needed = {"N_", "", &row, 1};
+	char broken[] = "N_NEEDED_FILE=/nonexistent";
+	char *environments[][2] = {{NULL, NULL}, {broken, NULL}};
+	struct fixture *f = *state;
+	assert_false(conf_load(&needed, environments[0], &f->target, &f->arena, &f->problems));
+	assert_problem(f, "N_NEEDED: required, and not set; expected text");
+	f->problems.count = 0;
+	assert_false(conf_load(&needed, environments[1], &f->target, &f->arena, &f->problems));
+	assert_problem(f, "N_NEEDED_FILE: can't read \"/nonexistent\": No such file or directory");
+}
+
+static void
+test_environment(void **state)
+{
+	char secret[] = "T_SECRET=" CANARY;
+	char text[] = "T_TEXT=stays";
+	char *environment[] = {secret, text, NULL};
+	(void)state;
+	assert_true(conf_is_set(&table, environment, "SECRET"));
+	assert_false(conf_is_set(&table, environment, "NUMBER"));
+	conf_wipe_environment(&table, environment);
+	assert_memory_equal(secret, "T_SECRET=\0\0\0\0", 13);
+	assert_false(conf_is_set(&table, environment, "SECRET"));
+	assert_string_equal(text, "T_TEXT=stays");
+}
+
+static void
+test_formats(void **state)
+{
+	static const char *const expected[] = {
+		"some text",	       "/x",	       "set",	"on", "9", "90s", "64KiB",
+		"https://[::1]:444/p", "127.0.0.1:80", "green", "<0>"};
+	struct fixture *f = *state;
+	load(f, "T_TEXT=some text", "T_PATH=/x", "T_SECRET=s");
+	f->target.number = 9;
+	f->target.duration = 90000;
+	f->target.url = (struct url){.scheme = STR("https"),
+				     .host = STR("::1"),
+				     .port = 444,
+				     .path = STR("/p"),
+				     .host_is_ipv6 = true};
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		struct buf out;
+		buf_init(&out, 256);
+		conf_format_value(&rows[i], &f->target, &out);
+		assert_true(str_equal(buf_view(&out), str_from(expected[i])));
+		buf_fini(&out);
+	}
+	char text[32];
+	conf_format_duration(0, text, sizeof(text));
+	assert_string_equal(text, "0s");
+	conf_format_duration(1500, text, sizeof(text));
+	assert_string_equal(text, "1500ms");
+	conf_format_duration(86400000, text, sizeof(text));
+	assert_string_equal(text, "24h");
+	conf_format_size(1025, text, sizeof(text));
+	assert_string_equal(text, "1025");
+	conf_format_size(0, text, sizeof(text));
+	assert_string_equal(text, "0");
+}
+
+static char *
+print(void (*fn)(const struct conf_table *, FILE *))
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	assert_non_null(out);
+	fn(&table, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void
+test_documents(void **state)
+{
+	(void)state;
+	char *markdown = print(conf_print_markdown);
+	assert_memory_equal(markdown, "# Intro\n", 8);
+	assert_non_null(strstr(markdown, "\n## Two\n"));
+	assert_non_null(strstr(markdown, "| `TEXT` | none | text | Some \\| text. |\n"));
+	assert_non_null(strstr(markdown, "| `NUMBER` | `3` | a whole number from 2 to 9 | A "
+					 "number. |\n"));
+	assert_non_null(strstr(markdown, "| `THEIR_TEXT` | `T_TEXT` |\n"));
+	assert_non_null(strstr(markdown, "## Reserved"));
+	assert_non_null(strstr(markdown, "| `LATER` | Not yet. |\n"));
+	free(markdown);
+
+	char *help = print(conf_print_help);
+	assert_non_null(strstr(help, "\nTwo\n  NUMBER\n      default: 3; a whole number from 2 to "
+				     "9\n      A number.\n"));
+	assert_null(strstr(help, "LATER"));
+	free(help);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_is_not_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_durations, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_problem_texts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_service_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_several_forms, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credentials_are_masked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_value, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_problems, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_required, setup, teardown),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
+		cmocka_unit_test(test_where_a_value_comes_from),
+		cmocka_unit_test(test_documents),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

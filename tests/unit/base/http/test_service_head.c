@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/http/service_head: which heads pass, what is read from them, and with which status the
+ * others are refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/http/service_head.h"
+
+static unsigned
+status_of(const char *head)
+{
+	struct service_head h;
+
+	return service_head_read(str_from(head), &h);
+}
+
+static void
+test_facts(void **state)
+{
+	struct service_head h;
+
+	(void)state;
+	assert_int_equal(service_head_read(
+				 STR("POST /a/b?c=/d HTTP/1.1\r\nHost: x\r\nContent-Length: 12 \r\n"
+				     "Expect: 100-Continue\r\n\r\n"),
+				 &h),
+			 0);
+	assert_true(str_equal(h.method, STR("POST")));
+	assert_true(str_equal(h.path, STR("/a/b")));
+	assert_int_equal(h.body_len, 12);
+	assert_true(h.expects_continue);
+	assert_int_equal(service_head_read(STR("GET / HTTP/1.0\r\n\r\n"), &h), 0);
+	assert_true(str_equal(h.path, STR("/")));
+	assert_int_equal(h.body_len, 0);
+	assert_false(h.expects_continue);
+}
+
+static void
+test_refusals(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *head;
+	} cases[] = {
+		{400, "\r\n\r\n"},
+		{400, "GET\r\n\r\n"},
+		{400, "GET /\r\n\r\n"},
+		{400, "GET  / HTTP/1.1\r\n\r\n"},
+		{400, " GET / HTTP/1.1\r\n\r\n"},
+		{400, "GET x HTTP/1.1\r\n\r\n"},
+		{400, "GET http://x/ HTTP/1.1\r\n\r\n"},
+		{400, "GET /#a HTTP/1.1\r\n\r\n"},
+		{400, "GET /\x80 HTTP/1.1\r\n\r\n"},
+		{400, "GET /\t HTTP/1.1\r\n\r\n"},
+		{400, "GET / HTTQ/1.1\r\n\r\n"},
+		{400, "G@T / HTTP/1.1\r\n\r\n"},
+		{505, "GET / HTTP/2.0\r\n\r\n"},
+		{400, "GET / HTTP/1.1 \r\n\r\n"},
+		{501, "BREW / HTTP/1.1\r\n\r\n"},
+		{501, "CONNECT /x HTTP/1.1\r\n\r\n"},
+		{501, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"},
+		{501, "POST / HTTP/1.1\r\ntransfer-encoding: identity\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nno colon\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\n: x\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA : x\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\n A: x\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA: x\r\n folded\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA: x\nB: y\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA: x\rB: y\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA: \x01\r\n\r\n"},
+		{400, "GET / HTTP/1.1\nA: b\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: 18446744073709551617\r\n\r\n"},
+		{400, "POST / HTTP/1.1\r\nContent-Length: 9223372036854775808\r\n\r\n"},
+		{400, "GET / HTTP/1.1\r\nA: b\r\n"},
+		{400, "GET / HTTP/1.1\r\n\r\nmore"},
+		{0, "GET / HTTP/1.1\r\nA:\r\nB: \t c\x80 \r\n\r\n"},
+		{0, "HEAD /a%20b?x HTTP/1.1\r\n\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (status_of(cases[i].head) != cases[i].status)
+			fail_msg("%u, not %u: %s", status_of(cases[i].head), cases[i].status,
+				 cases[i].head);
+}
+
+static void
+test_nul_is_refused(void **state)
+{
+	struct service_head h;
+
+	(void)state;
+	assert_int_equal(service_head_read(STR("GET /\0 HTTP/1.1\r\n\r\n"), &h), 400);
+	assert_int_equal(service_head_read(STR("GET / HTTP/1.1\r\nA: \0\r\n\r\n"), &h), 400);
+	assert_int_equal(service_head_read(STR("GET / HTTP/1.1\r\nA\0: b\r\n\r\n"), &h), 400);
+	assert_int_equal(service_head_read(STR_NONE, &h), 400);
+}
+
+static void
+test_count_of_fields(void **state)
+{
+	struct service_head h;
+	struct buf head;
+
+	(void)state;
+	buf_init(&head, 65536);
+	buf_add_str(&head, STR("GET / HTTP/1.1\r\n"));
+	for (unsigned i = 0; i < SERVICE_HEAD_MAX_FIELDS; i++)
+		buf_addf(&head, "N%u: v\r\n", i);
+	size_t len = head.len;
+	buf_add_str(&head, STR("\r\n"));
+	assert_int_equal(service_head_read(buf_view(&head), &h), 0);
+	head.len = len;
+	buf_add_str(&head, STR("One: more\r\n\r\n"));
+	assert_int_equal(service_head_read(buf_view(&head), &h), 431);
+	buf_fini(&head);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_nul_is_refused),
+		cmocka_unit_test(test_count_of_fields),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What injection makes of pods, workloads and services; what it refuses, by name; and that doing it
+ * again, or claiming that it was done, changes nothing.
+ */
+#include "container/inject/inject.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "container/inject/manifest.h"
+#include "container/webhook/patch.h"
+#include "container/yaml/yaml.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define POD_HEAD                                                                                   \
+	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
+	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
+	"    workspace-proxy.io/name: kiwi\n    workspace-proxy.io/workspace-id: \"7\"\n"
+#define POD_TAIL                                                                                   \
+	"spec:\n  containers:\n  - name: ide\n    image: ide:1\n    args: [--x]\n"                 \
+	"    ports: [{containerPort: 60001}]\n"                                                    \
+	"    volumeMounts: [{name: projects, mountPath: /projects}]\n"
+#define POD_END "  volumes: [{name: projects, emptyDir: {}}]\n"
+#define POD	POD_HEAD POD_TAIL POD_END
+#define NOTE(x) "    workspace-proxy.io/" x "\n"
+#define WITH(x)                                                                                    \
+	POD_HEAD NOTE(x)                                                                           \
+	POD_TAIL POD_END
+#define SPEC(x) POD_HEAD POD_TAIL POD_END "  " x "\n"
+#define IDE(x)	POD_HEAD POD_TAIL "    " x "\n" POD_END
+
+#define CLONE_INTO(mount, directory)                                                               \
+	POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")                               \
+		NOTE("clone-dir: " directory) "spec:\n  containers:\n  - name: ide\n"              \
+					      "    ports: [{containerPort: 1}]\n"                  \
+					      "    volumeMounts: [{name: x, mountPath: " mount     \
+					      "}]\n"
+
+static const struct container_settings operator_settings = {
+	.image = "registry.example.com/workspace-proxy:1",
+	.pull_policy = "IfNotPresent",
+	.sidecar = CONTAINER_NATIVE,
+	.zone = "ws.example.com",
+	.gitlab_url = "https://gitlab.example.com",
+	.client_id = "id",
+	.authorization = "workspace",
+	.needs_workspace_id = true,
+	.secret = "workspace-{name}",
+	.tls_secret = "workspace-proxy-tls",
+	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
+	.has_git = true,
+	.cpu_request = "50m",
+	.cpu_limit = "1",
+	.memory_request = "64Mi",
+	.memory_limit = "512Mi",
+};
+
+struct result {
+	struct doc doc;
+	struct node *root;
+	bool is_ours;
+	struct inject_report report;
+};
+
+static void
+read_root(struct result *r, const char *yaml)
+{
+	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
+	struct err e = ERR_INIT;
+	struct str source;
+
+	doc_init(&r->doc);
+	assert_non_null(reader);
+	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
+		fail_msg("%s", e.text);
+	assert_non_null(r->root);
+	yaml_reader_free(reader);
+}
+
+static void
+run_with(struct result *r, const struct container_settings *settings, const char *yaml)
+{
+	read_root(r, yaml);
+	r->is_ours = inject_object(settings, &r->doc, r->root, &r->report);
+	assert_false(r->doc.failed);
+}
+
+static void
+run(struct result *r, const char *yaml)
+{
+	run_with(r, &operator_settings, yaml);
+	for (size_t i = 0; i < r->report.problems.count; i++)
+		fail_msg("%s\n%s", r->report.problems.items[i], yaml);
+	assert_true(r->is_ours);
+}
+
+static struct str
+env_of(const struct node *container, const char *name)
+{
+	return node_text_at(node_named(node_get(container, "env"), str_from(name)), "value");
+}
+
+static const struct node *
+sidecar_of(const struct result *r, const char *list)
+{
+	return node_named(node_find(r->root, list), STR(INJECT_NAME));
+}
+
+static void
+test_pod(void **state)
+{
+	struct result r;
+
+	(void)state;
+	run(&r, POD);
+	const struct node *c = sidecar_of(&r, "spec.initContainers");
+	assert_non_null(c);
+	assert_true(str_equal(node_text_at(c, "image"), str_from(operator_settings.image)));
+	assert_true(str_equal(node_text_at(c, "restartPolicy"), STR("Always")));
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_EXTERNAL_URL"),
+			      STR("https://kiwi.ws.example.com")));
+	assert_true(
+		str_equal(env_of(c, "WORKSPACE_PROXY_UPSTREAM"), STR("http://127.0.0.1:60001")));
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_WORKSPACE_ID"), STR("7")));
+	assert_true(str_equal(node_text_at(c, "resources.limits.memory"), STR("512Mi")));
+	assert_int_equal(node_find(c, "securityContext.runAsNonRoot")->integer, 1);
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_CREDENTIAL_SOCKET"),
+			      STR("/run/workspace-proxy-git/credential.sock")));
+	const struct node *secret =
+		node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-secret"));
+	assert_true(str_equal(node_text_at(secret, "secret.secretName"), STR("workspace-kiwi")));
+	assert_int_equal(node_find(secret, "secret.defaultMode")->integer, 0444);
+	doc_fini(&r.doc);
+
+	run(&r, SPEC("securityContext: {fsGroup: 1000}"));
+	secret = node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-secret"));
+	assert_int_equal(node_find(secret, "secret.defaultMode")->integer, 0440);
+	doc_fini(&r.doc);
+}
+
+static void
+test_git(void **state)
+{
+	struct container_settings without = operator_settings;
+	struct result r;
+
+	(void)state;
+	run(&r, POD);
+	const struct node *helper =
+		node_named(node_find(r.root, "spec.initContainers"), STR("workspace-proxy-git"));
+	assert_true(str_equal(node_text(node_get(helper, "args")->first), STR("install")));
+	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	const struct node *mount =
+		node_named(node_get(ide, "volumeMounts"), STR("workspace-proxy-git"));
+	assert_int_equal(node_get(mount, "readOnly")->integer, 1);
+	doc_fini(&r.doc);
+
+	without.has_git = false;
+	run_with(&r, &without, POD);
+	assert_int_equal(node_find(r.root, "spec.initContainers")->count, 1);
+	const struct node *c = sidecar_of(&r, "spec.initContainers");
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_CREDENTIAL_HELPER"), STR("off")));
+	doc_fini(&r.doc);
+
+	run(&r, WITH("ide-user: \"1000\""));
+	c = sidecar_of(&r, "spec.initContainers");
+	assert_int_equal(node_find(c, "securityContext.runAsUser")->integer, 1000);
+	assert_null(node_named(node_get(c, "env"), STR("WORKSPACE_PROXY_CREDENTIAL_UID")));
+	doc_fini(&r.doc);
+
+	run(&r, IDE("securityContext: {runAsUser: 0}"));
+	c = sidecar_of(&r, "spec.initContainers");
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_CREDENTIAL_UID"), STR("0")));
+	doc_fini(&r.doc);
+}
+
+static void
+test_classic(void **state)
+{
+	struct container_settings classic = operator_settings;
+	struct result r;
+
+	(void)state;
+	classic.sidecar = CONTAINER_CLASSIC;
+	run_with(&r, &classic, POD);
+	assert_int_equal(r.report.problems.count, 0);
+	assert_null(sidecar_of(&r, "spec.initContainers"));
+	assert_non_null(sidecar_of(&r, "spec.containers"));
+	assert_null(node_get(sidecar_of(&r, "spec.containers"), "restartPolicy"));
+	assert_int_equal(r.report.warnings.count, 0);
+	doc_fini(&r.doc);
+
+	run_with(&r, &classic, SPEC("restartPolicy: OnFailure"));
+	assert_int_equal(r.report.problems.count, 0);
+	assert_int_equal(r.report.warnings.count, 1);
+	assert_non_null(strstr(r.report.warnings.items[0], "restartPolicy"));
+	doc_fini(&r.doc);
+}
+
+/* A name of ours is no leave to mount what is ours. */
+static void
+test_git_container_of_another(void **state)
+{
+	static const char pod[] =
+		POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
+			 "  - name: workspace-proxy-git\n"
+			 "    volumeMounts: [{name: workspace-proxy-secret, mountPath: /x}]\n";
+	struct container_settings plain = operator_settings;
+	struct result r;
+
+	(void)state;
+	plain.has_git = false;
+	run_with(&r, &plain, pod);
+	assert_int_equal(r.report.problems.count, 1);
+	assert_non_null(strstr(r.report.problems.items[0], "mounts volume"));
+	doc_fini(&r.doc);
+
+	run_with(&r, &operator_settings, pod);
+	assert_int_equal(r.report.problems.count, 1);
+	assert_non_null(strstr(r.report.problems.items[0], "containers instead of initContainers"));
+	doc_fini(&r.doc);
+}
+
+static void
+test_annotations(void **state)
+{
+	struct result r;
+
+	(void)state;
+	run(&r, WITH("ide-env: |\n      HOST=127.0.0.1\n      OTHER=a=b"));
+	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_true(str_equal(env_of(ide, "HOST"), STR("127.0.0.1")));
+	assert_true(str_equal(env_of(ide, "OTHER"), STR("a=b")));
+	doc_fini(&r.doc);
+
+	run(&r, WITH("ide-args: --host 127.0.0.1"));
+	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_int_equal(node_get(ide, "args")->count, 3);
+	assert_true(str_equal(node_text(node_get(ide, "args")->last), STR("127.0.0.1")));
+	doc_fini(&r.doc);
+
+	run(&r, POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")
+			NOTE("clone-dir: /projects/a") NOTE("clone-depth: \"1\"")
+				NOTE("cpu-limit: 500m") POD_TAIL POD_END);
+	const struct node *c = sidecar_of(&r, "spec.initContainers");
+	assert_non_null(node_named(node_get(c, "volumeMounts"), STR("projects")));
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_CLONE_DIR"), STR("/projects/a")));
+	assert_true(str_equal(node_text_at(c, "resources.limits.cpu"), STR("500m")));
+	doc_fini(&r.doc);
+
+	run(&r, IDE("securityContext: {runAsUser: 1000, runAsGroup: 1001}"));
+	c = sidecar_of(&r, "spec.initContainers");
+	assert_int_equal(node_find(c, "securityContext.runAsUser")->integer, 1000);
+	assert_int_equal(node_find(c, "securityContext.runAsGroup")->integer, 1001);
+	doc_fini(&r.doc);
+
+	run(&r, SPEC("securityContext: {runAsUser: 0}"));
+	c = sidecar_of(&r, "spec.initContainers");
+	assert_true(node_find(c, "securityContext.runAsUser")->integer > 0);
+	doc_fini(&r.doc);
+}
+
+/* What was made is left as it is, also with what the API server writes into it. */
+static void
+test_again(void **state)
+{
+	static const char *const pods[] = {
+		POD,
+		WITH("ide-args: --host 127.0.0.1"),
+		WITH("ide-env: A=1"),
+		IDE("securityContext: {runAsUser: 1000}"),
+		WITH("cpu-limit: \"0.5\""),
+		WITH("status: forged"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pods); i++) {
+		struct inject_report report;
+		struct result r;
+		run(&r, pods[i]);
+		struct node *once = node_copy(&r.doc, r.root);
+		assert_true(inject_object(&operator_settings, &r.doc, r.root, &report));
+		assert_int_equal(report.problems.count, 0);
+		assert_true(node_equal(once, r.root));
+		doc_fini(&r.doc);
+	}
+}
+
+static void
+test_again_behind_the_api_server(void **state)
+{
+	struct inject_report report;
+	struct result r;
+
+	(void)state;
+	run(&r, POD);
+	struct doc *d = &r.doc;
+	struct node *c = node_named(node_find(r.root, "spec.initContainers"), STR(INJECT_NAME));
+	node_set_str(d, node_find(c, "resources.limits"), "memory", STR("0.5Gi"));
+	node_set_str(d, node_find(c, "resources.limits"), "cpu", STR("1000m"));
+	node_set_int(d, node_get(c, "securityContext"), "runAsUser", 1000650000);
+	node_set_int(d, node_set_map(d, node_get(r.root, "spec"), "securityContext"), "fsGroup", 5);
+	struct node *mount = node_append_map(d, node_get(c, "volumeMounts"));
+	node_set_str(d, mount, "name", STR("kube-api-access-x"));
+	node_set_str(d, mount, "mountPath", STR("/var/run/secrets/kubernetes.io/serviceaccount"));
+	struct node *before = node_copy(d, r.root);
+	assert_true(inject_object(&operator_settings, d, r.root, &report));
+	for (size_t i = 0; i < report.problems.count; i++)
+		fail_msg("%s", report.problems.items[i]);
+	assert_true(node_equal(before, r.root));
+	doc_fini(d);
+}
+
+/* A container of our name that is another one. */
+static void
+test_differing_container(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *key;
+	} changes[] = {
+		{"", "image"},
+		{"", "imagePullPolicy"},
+		{"", "restartPolicy"},
+		{"", "command"},
+		{"", "lifecycle"},
+		{"resources.limits", "cpu"},
+		{"securityContext", "runAsNonRoot"},
+		{"securityContext.seccompProfile", "type"},
+		{"readinessProbe.httpGet", "path"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		struct inject_report report;
+		struct result r;
+		run(&r, POD);
+		struct node *c =
+			node_named(node_find(r.root, "spec.initContainers"), STR(INJECT_NAME));
+		struct node *part = changes[i].path[0] == '\0' ? c : node_find(c, changes[i].path);
+		assert_non_null(part);
+		node_set_str(&r.doc, part, changes[i].key, STR("other"));
+		(void)inject_object(&operator_settings, &r.doc, r.root, &report);
+		if (report.problems.count != 1 ||
+		    strstr(report.problems.items[0], changes[i].key) == NULL)
+			fail_msg("%s.%s: %s", changes[i].path, changes[i].key,
+				 report.problems.count == 0 ? "taken" : report.problems.items[0]);
+		doc_fini(&r.doc);
+	}
+}
+
+static const char *const refused[][2] = {
+	{WITH("upstream-prot: \"1\""), "nearest is workspace-proxy.io/upstream-port"},
+	{WITH("image: evil:1"), "not allowed by the operator"},
+	{WITH("secret: other"), "not allowed by the operator"},
+	{WITH("tls-secret: other"), "not allowed by the operator"},
+	{WITH("upstream-port: 60001"), "must be a string"},
+	{WITH("upstream-port: \"8443\""), "upstream-port"},
+	{WITH("upstream-port: \"0\""), "upstream-port"},
+	{WITH("service-port: http"), "is for services"},
+	{WITH("container: other"), "there is no container other"},
+	{WITH("clone-url: https://gitlab.example.com/a.git"), "clone-dir"},
+	{WITH("clone-dir: /projects/a"), "clone-url"},
+	{CLONE_INTO("/usr/bin", "/usr/bin/a"), "files of its own"},
+	{CLONE_INTO("/etc/", "/etc/workspace-proxy/a"), "files of its own"},
+	{CLONE_INTO("/run/workspace-proxy", "/run/workspace-proxy/a"), "files of its own"},
+	{CLONE_INTO("//etc", "//etc/a"), "clone-dir: "},
+	{CLONE_INTO("/etc/.", "/etc/./a"), "clone-dir: "},
+	{CLONE_INTO("/", "/a"), "is not in a volume"},
+	{POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git") NOTE("clone-dir: /etc/a")
+		 POD_TAIL POD_END,
+	 "clone-dir: is not in a volume"},
+	{WITH("project: $(SECRET)"), "project"},
+	{WITH("cpu-request: 4"), "must be a string"},
+	{WITH("cpu-request: \"4\""), "more than the limit"},
+	{WITH("memory-limit: lots"), "memory-limit"},
+	{WITH("external-url: https://kiwi.other.example.com"), "INJECT_ZONE"},
+	{WITH("external-url: https://a.kiwi.ws.example.com"), "INJECT_ZONE"},
+	{WITH("external-url: https://kiwi.ws.example.com:8443"), "INJECT_ZONE"},
+	{WITH("external-url: https://kiwi.ws.example.com/x"), "external-url"},
+	{WITH("external-url: https://plum.ws.example.com"), "another workspace"},
+	{WITH("external-url: http://kiwi.ws.example.com"), "external-url"},
+	{WITH("ide-env: no assignment"), "NAME=value"},
+	{SPEC("hostNetwork: true"), "hostNetwork"},
+	{SPEC("hostPID: true"), "hostPID"},
+	{SPEC("shareProcessNamespace: true"), "shareProcessNamespace"},
+	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 8443}]}\n",
+	 "8443"},
+	{POD_HEAD
+	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1, hostPort: 1}]}\n",
+	 "hostPort"},
+	{POD_HEAD
+	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1, name: wsp-x}]}\n",
+	 "wsp-"},
+	{POD_HEAD "spec:\n  containers:\n  - {name: ide}\n", "upstream-port: needed"},
+	{POD_HEAD "spec:\n  containers: []\n", "no container"},
+	{POD_HEAD "spec: none\n", "spec"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, secret: {secretName: workspace-kiwi}}]\n",
+	 "volume x: holds secret workspace-kiwi"},
+	{POD_HEAD POD_TAIL
+	 "  volumes: [{name: x, projected: {sources: [{secret: {name: workspace-kiwi}}]}}]\n",
+	 "volume x: holds secret workspace-kiwi"},
+	{POD_HEAD "    \"workspace-proxy.io/a\\e[2Jb\": x\n" POD_TAIL POD_END, "a?[2Jb"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: workspace-proxy-secret, emptyDir: {}}]\n",
+	 "differs"},
+	{IDE("envFrom: [{secretRef: {name: workspace-kiwi}}]"), "reads secret"},
+	{IDE("env: [{name: A, valueFrom: {secretKeyRef: {name: workspace-kiwi, key: x}}}]"),
+	 "reads secret"},
+	{POD_HEAD "spec:\n  containers:\n  - name: ide\n    ports: [{containerPort: 1}]\n"
+		  "    volumeMounts: [{name: workspace-proxy-tls, mountPath: /x}]\n",
+	 "mounts volume workspace-proxy-tls"},
+	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
+		  "  - {name: b, volumeMounts: [{name: workspace-proxy-git, mountPath: /x}]}\n",
+	 "mounts volume workspace-proxy-git"},
+	{POD_HEAD
+	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}], volumeMounts: "
+	 "[{name: workspace-proxy-git, mountPath: /run/workspace-proxy-git}]}\n",
+	 "mount workspace-proxy-git: is there already and differs"},
+	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
+		  "  - {name: workspace-proxy, image: x}\n",
+	 "in containers instead of initContainers"},
+	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: true}}\n",
+	 "must be a string"},
+	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: \"yes\"}}\n",
+	 "expected true or false"},
+	{"apiVersion: v1\nkind: Service\nmetadata: {labels: {workspace-proxy.io/inject: "
+	 "\"true\"}}\n"
+	 "spec: {type: ExternalName}\n",
+	 "ExternalName"},
+	{"apiVersion: v1\nkind: Service\nmetadata: {labels: {workspace-proxy.io/inject: "
+	 "\"true\"}}\n"
+	 "spec: {ports: [{name: a, port: 1}, {name: b, port: 2}]}\n",
+	 "service-port"},
+};
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		struct result r;
+		run_with(&r, &operator_settings, refused[i][0]);
+		if (r.report.problems.count == 0)
+			fail_msg("taken:\n%s", refused[i][0]);
+		if (strstr(r.report.problems.items[0], refused[i][1]) == NULL)
+			fail_msg("%s\nwithout %s", r.report.problems.items[0], refused[i][1]);
+		doc_fini(&r.doc);
+	}
+}
+
+static void
+test_allowed_by_the_operator(void **state)
+{
+	struct container_settings open = operator_settings;
+	struct result r;
+
+	(void)state;
+	open.allowed = CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS;
+	run_with(&r, &open,
+		 POD_HEAD NOTE("image: other:2") NOTE("secret: theirs") POD_TAIL POD_END);
+	assert_int_equal(r.report.problems.count, 0);
+	const struct node *c = sidecar_of(&r, "spec.initContainers");
+	assert_true(str_equal(node_text_at(c, "image"), STR("other:2")));
+	doc_fini(&r.doc);
+}
+
+static void
+test_workloads(void **state)
+{
+	static const char *const kinds[][3] = {
+		{"apps/v1", "Deployment", "template"}, {"apps/v1", "StatefulSet", "template"},
+		{"apps/v1", "DaemonSet", "template"},  {"apps/v1", "ReplicaSet", "template"},
+		{"batch/v1", "Job", "template"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		struct result r;
+		struct buf text;
+		buf_init(&text, 8192);
+		buf_addf(&text,
+			 "{apiVersion: %s, kind: %s, spec: {template: {metadata: {labels: "
+			 "{workspace-proxy.io/inject: 'true'}, annotations: "
+			 "{workspace-proxy.io/name: kiwi, workspace-proxy.io/workspace-id: '7'}}, "
+			 "spec: {containers: [{name: ide, ports: [{containerPort: 60001}]}]}}}}",
+			 kinds[i][0], kinds[i][1]);
+		buf_add_byte(&text, '\0');
+		run(&r, text.data);
+		assert_non_null(sidecar_of(&r, "spec.template.spec.initContainers"));
+		doc_fini(&r.doc);
+		buf_fini(&text);
+	}
+}
+
+static void
+test_not_ours(void **state)
+{
+	static const char *const others[] = {
+		"apiVersion: v1\nkind: Pod\nspec: {containers: [{name: ide}]}\n",
+		"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: "
+		"'false'}}\n",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {workspace-proxy.io/inject: "
+		"'true'}}\n",
+		"apiVersion: example.com/v1\nkind: Pod\nmetadata: {labels: "
+		"{workspace-proxy.io/inject: 'true'}}\n",
+		"just text",
+		"[1, 2]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct result r;
+		run_with(&r, &operator_settings, others[i]);
+		assert_false(r.is_ours);
+		assert_int_equal(r.report.problems.count, 0);
+		doc_fini(&r.doc);
+	}
+}
+
+static void
+test_service(void **state)
+{
+	struct result r;
+
+	(void)state;
+	run(&r,
+	    "apiVersion: v1\nkind: Service\n"
+	    "metadata: {labels: {workspace-proxy.io/inject: 'true'}}\n"
+	    "spec: {ports: [{name: a, port: 1}, {name: workspace, port: 443, targetPort: 60001, "
+	    "appProtocol: http}]}\n");
+	const struct node *port = node_named(node_find(r.root, "spec.ports"), STR("workspace"));
+	assert_true(str_equal(node_text_at(port, "targetPort"), STR(INJECT_PORT_HTTPS)));
+	assert_true(str_equal(node_text_at(port, "appProtocol"), STR("https")));
+	doc_fini(&r.doc);
+}
+
+static void
+test_warnings(void **state)
+{
+	static const char *const cases[][2] = {
+		{POD_HEAD NOTE("ide-env: HOST=127.0.0.1") POD_TAIL
+		 "    livenessProbe: {tcpSocket: {port: 60001}}\n" POD_END,
+		 "livenessProbe"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct result r;
+		run(&r, cases[i][0]);
+		assert_int_equal(r.report.warnings.count, 1);
+		assert_non_null(strstr(r.report.warnings.items[0], cases[i][1]));
+		doc_fini(&r.doc);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pod),
+		cmocka_unit_test(test_git),
+		cmocka_unit_test(test_classic),
+		cmocka_unit_test(test_git_container_of_another),
+		cmocka_unit_test(test_annotations),
+		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_again_behind_the_api_server),
+		cmocka_unit_test(test_differing_container),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_allowed_by_the_operator),
+		cmocka_unit_test(test_workloads),
+		cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_warnings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

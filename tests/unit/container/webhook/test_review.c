@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AdmissionReviews: what is malformed, what is not ours to judge, and what may change of a pod that
+ * runs.
+ */
+#include "container/webhook/review.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct container_settings operator_settings = {
+	.image = "proxy:1",
+	.pull_policy = "IfNotPresent",
+	.sidecar = CONTAINER_NATIVE,
+	.zone = "ws.example.com",
+	.gitlab_url = "https://gitlab.example.com",
+	.client_id = "id",
+	.authorization = "owner",
+	.secret = "workspace-{name}",
+	.tls_secret = "tls",
+	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
+	.cpu_request = "50m",
+	.cpu_limit = "1",
+	.memory_request = "64Mi",
+	.memory_limit = "512Mi",
+};
+
+#define REQUEST(fields)                                                                            \
+	"{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{"       \
+	"\"uid\":\"u\"," fields "}}"
+#define UPDATE(old, new) "\"operation\":\"UPDATE\",\"oldObject\":" old ",\"object\":" new
+#define POD(spec)	 POD_LABELLED("true", spec)
+#define POD_LABELLED(l, spec)                                                                      \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":"                        \
+	"{\"workspace-proxy.io/inject\":\"" l "\"}},\"spec\":{" spec "}}"
+#define IDE(image)	    "{\"name\":\"ide\",\"image\":\"" image "\"}"
+#define SIDECAR(image)	    "{\"name\":\"workspace-proxy\",\"image\":\"" image "\"}"
+#define LISTS(init, others) "\"initContainers\":[" init "],\"containers\":[" others "]"
+#define BEFORE		    POD(LISTS(SIDECAR("a"), IDE("i")))
+#define PART(name)	    ",\"subResource\":\"" name "\""
+#define EPHEMERAL(fields)                                                                          \
+	UPDATE(BEFORE, POD("\"volumes\":[{\"name\":\"workspace-proxy-secret\",\"secret\":"         \
+			   "{\"secretName\":\"s\"}}],\"ephemeralContainers\":[{\"name\":\"e\"},"   \
+			   "{\"name\":\"f\"," fields "}]"))                                        \
+	PART("ephemeralcontainers")
+
+static enum review_outcome
+review(enum review_kind kind, const char *body, char *said, size_t said_size)
+{
+	struct err e = ERR_INIT;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	enum review_outcome outcome =
+		review_answer(&operator_settings, kind, str_from(body), &out, &e);
+	struct str text = outcome == REVIEW_MALFORMED ? str_from(e.text) : buf_view(&out);
+	assert_true(text.len < said_size);
+	memcpy(said, text.data, text.len);
+	said[text.len] = '\0';
+	buf_fini(&out);
+	return outcome;
+}
+
+struct expected {
+	const char *body;
+	enum review_outcome outcome;
+	const char *said;
+};
+
+static void
+check_all(enum review_kind kind, const struct expected *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char said[4096];
+		enum review_outcome outcome = review(kind, cases[i].body, said, sizeof(said));
+		if (outcome != cases[i].outcome || strstr(said, cases[i].said) == NULL)
+			fail_msg("case %zu: %d, not %d with \"%s\": %s", i, (int)outcome,
+				 (int)cases[i].outcome, cases[i].said, said);
+	}
+}
+
+static void
+test_updates(void **state)
+{
+	static const struct expected cases[] = {
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("a"), IDE("other"))))), REVIEW_ALLOWED,
+		 "true"},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("evil"), IDE("i"))))), REVIEW_DENIED,
+		 "workspace-proxy: "},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS("", IDE("i"))))), REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("a") "," SIDECAR("b"), IDE("i"))))),
+		 REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("a"), IDE("i") "," SIDECAR("b"))))),
+		 REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD_LABELLED("false", LISTS(SIDECAR("a"), IDE("i"))))),
+		 REVIEW_DENIED, "a pod keeps it"},
+		{REQUEST(UPDATE(BEFORE, "7")), REVIEW_MALFORMED, "object"},
+		{REQUEST(UPDATE("7", POD("\"containers\":7"))), REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD("\"containers\":{\"name\":\"workspace-proxy\"}"))),
+		 REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("evil"), ""))) PART("resize")),
+		 REVIEW_DENIED, ""},
+		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("evil"), ""))) PART("status")),
+		 REVIEW_ALLOWED, "true"},
+	};
+
+	(void)state;
+	check_all(REVIEW_VALIDATE, cases, COUNT(cases));
+}
+
+static void
+test_ephemeral_containers(void **state)
+{
+	static const struct expected cases[] = {
+		{REQUEST(EPHEMERAL("\"targetContainerName\":\"ide\"")), REVIEW_ALLOWED, "true"},
+		{REQUEST(EPHEMERAL("\"targetContainerName\":\"workspace-proxy\"")), REVIEW_DENIED,
+		 "container f: targetContainerName"},
+		{REQUEST(EPHEMERAL("\"volumeMounts\":[{\"name\":\"workspace-proxy-secret\"}]")),
+		 REVIEW_DENIED, "container f: mounts volume"},
+		{REQUEST(EPHEMERAL("\"env\":[{\"name\":\"X\",\"valueFrom\":{\"secretKeyRef\":"
+				   "{\"name\":\"s\"}}}]")),
+		 REVIEW_DENIED, "container f: reads secret s"},
+		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"s\"}}]")),
+		 REVIEW_DENIED, "container f: reads secret s"},
+		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"t\"}}]")),
+		 REVIEW_ALLOWED, "true"},
+		{REQUEST(UPDATE(BEFORE, POD("\"ephemeralContainers\":7"))
+				 PART("ephemeralcontainers")),
+		 REVIEW_ALLOWED, "true"},
+	};
+
+	(void)state;
+	check_all(REVIEW_VALIDATE, cases, COUNT(cases));
+}
+
+static void
+test_mutation_of_parts(void **state)
+{
+	static const struct expected cases[] = {
+		{REQUEST(UPDATE(BEFORE, POD(LISTS("", IDE("i"))))), REVIEW_ALLOWED, "true"},
+		{REQUEST(EPHEMERAL("\"targetContainerName\":\"workspace-proxy\"")), REVIEW_ALLOWED,
+		 "true"},
+		{REQUEST("\"operation\":\"DELETE\",\"object\":null"), REVIEW_ALLOWED, "true"},
+		{REQUEST("\"operation\":\"CREATE\",\"object\":" BEFORE), REVIEW_DENIED,
+		 "upstream-port"},
+		{REQUEST("\"object\":" BEFORE), REVIEW_MALFORMED, "operation"},
+	};
+
+	(void)state;
+	check_all(REVIEW_MUTATE, cases, COUNT(cases));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_updates),
+		cmocka_unit_test(test_ephemeral_containers),
+		cmocka_unit_test(test_mutation_of_parts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * proxy/http/forward: what of a request reaches the upstream and what of a response the browser,
+ * byte for byte. The fake auth owns the cookie "__Host-wp" and every "__Host-wp-…".
+ */
+#include "proxy/http/forward.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "proxy/http/http1.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define HOST	     "Host: ws.example\r\n"
+#define OURS                                                                                       \
+	"X-Forwarded-User: ana\r\nX-Forwarded-Preferred-Username: ana\r\n"                         \
+	"X-Forwarded-Email: ana@a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"                       \
+	"X-Forwarded-Host: ws.example\r\nX-Forwarded-Proto: https\r\nX-Request-Id: 0123\r\n"
+
+static const struct http1_limits limits = {.head_max_bytes = 65536, .headers_max = 100};
+
+bool
+auth_owns_cookie(const struct auth *a, struct str name)
+{
+	(void)a;
+	return str_equal(name, STR("__Host-wp")) || str_starts_with(name, STR("__Host-wp-"));
+}
+
+struct message {
+	struct arena arena;
+	struct request_head request;
+	struct response_head response;
+	struct buf out;
+};
+
+static void
+message_fini(struct message *m)
+{
+	arena_fini(&m->arena);
+	buf_fini(&m->out);
+}
+
+static void
+message_init(struct message *m, struct str head, struct http1_scan *scan)
+{
+	unsigned status;
+
+	*m = (struct message){.request = {.is_head = false}};
+	*scan = (struct http1_scan){0};
+	arena_init(&m->arena, 1 << 20);
+	buf_init(&m->out, 1 << 20);
+	assert_int_equal(http1_scan_head(scan, head, &limits, &status), HTTP1_WHOLE);
+}
+
+static void
+parse_request(struct message *m, struct str head)
+{
+	struct http1_persistence persistence;
+	struct http1_scan scan;
+	struct err e = ERR_INIT;
+	unsigned status;
+
+	message_init(m, head, &scan);
+	if (!http1_parse_request(head, &scan, &m->request, &persistence, &m->arena, &status, &e))
+		fail_msg("%s", e.text);
+}
+
+static void
+forward_request(struct message *m, struct str head)
+{
+	struct forward f = {
+		.request = &m->request,
+		.identity = {.user_id = STR("7"),
+			     .username = STR("ana"),
+			     .email = STR("ana@a.example")},
+		.forwarded_for = STR("192.0.2.7"),
+		.request_id = STR("0123"),
+	};
+
+	parse_request(m, head);
+	forward_write_request(&f, &m->out);
+	assert_true(buf_is_ok(&m->out));
+}
+
+static void
+assert_forwarded(const char *head, const char *expected)
+{
+	struct message m;
+
+	forward_request(&m, str_from(head));
+	if (!str_equal(buf_view(&m.out), str_from(expected)))
+		fail_msg("%s\nbecame\n%.*s\ninstead of\n%s", head, STR_FMT(buf_view(&m.out)),
+			 expected);
+	message_fini(&m);
+}
+
+/* Fields of a GET request, and what is to be left of them. */
+static void
+assert_fields(const char *fields, const char *left)
+{
+	char head[4096], expected[4096];
+
+	(void)snprintf(head, sizeof(head), "GET /a HTTP/1.1\r\n" HOST "%s\r\n", fields);
+	(void)snprintf(expected, sizeof(expected), "GET /a HTTP/1.1\r\n" HOST "%s" OURS "\r\n",
+		       left);
+	assert_forwarded(head, expected);
+}
+
+static void
+test_a_request_passes(void **state)
+{
+	(void)state;
+	assert_forwarded("GET /a?b=%20c HTTP/1.0\r\nAccept: */*\r\nhost: WS.example:8443\r\n"
+			 "authorization: Bearer  x\r\nAccept:\r\n\r\n",
+			 "GET /a?b=%20c HTTP/1.1\r\nHost: WS.example:8443\r\nAccept: */*\r\n"
+			 "authorization: Bearer  x\r\nAccept: \r\n"
+			 "X-Forwarded-User: ana\r\nX-Forwarded-Preferred-Username: ana\r\n"
+			 "X-Forwarded-Email: ana@a.example\r\nX-Forwarded-For: 192.0.2.7\r\n"
+			 "X-Forwarded-Host: WS.example:8443\r\nX-Forwarded-Proto: https\r\n"
+			 "X-Request-Id: 0123\r\n\r\n");
+	/* the absolute form's host counts, not the field's */
+	assert_forwarded("GET http://ws.example?b HTTP/1.1\r\nHost: other\r\n\r\n",
+			 "GET /?b HTTP/1.1\r\n" HOST OURS "\r\n");
+	assert_forwarded("OPTIONS * HTTP/1.1\r\n" HOST "\r\n",
+			 "OPTIONS * HTTP/1.1\r\n" HOST OURS "\r\n");
+}
+
+static void
+test_no_email_no_field(void **state)
+{
+	struct message m;
+	struct forward f = {.request = &m.request, .identity = {.username = STR("ana")}};
+
+	(void)state;
+	parse_request(&m, STR("GET / HTTP/1.1\r\n" HOST "X-Forwarded-Email: x@y\r\n\r\n"));
+	forward_write_request(&f, &m.out);
+	assert_int_equal(str_find(buf_view(&m.out), STR("Email")), SIZE_MAX);
+	message_fini(&m);
+}
+
+static void
+test_framing_is_written_anew(void **state)
+{
+	(void)state;
+	assert_forwarded("POST / HTTP/1.1\r\n" HOST "content-length: 007\r\n\r\n",
+			 "POST / HTTP/1.1\r\n" HOST OURS "Content-Length: 7\r\n\r\n");
+	assert_forwarded("PUT / HTTP/1.1\r\n" HOST
+			 "transfer-encoding: CHUNKED\r\nTrailer: a\r\n\r\n",
+			 "PUT / HTTP/1.1\r\n" HOST OURS "Transfer-Encoding: chunked\r\n\r\n");
+	assert_forwarded("PATCH / HTTP/1.1\r\n" HOST "\r\n",
+			 "PATCH / HTTP/1.1\r\n" HOST OURS "Content-Length: 0\r\n\r\n");
+	assert_forwarded("GET / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
+			 "GET / HTTP/1.1\r\n" HOST OURS "\r\n");
+	assert_forwarded("DELETE / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+			 "Content-Length: 2\r\n\r\n",
+			 "DELETE / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n" OURS
+			 "Content-Length: 2\r\n\r\n");
+}
+
+static void
+test_hop_by_hop_ends_here(void **state)
+{
+	(void)state;
+	assert_fields(
+		"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\n"
+		"Trailer: a\r\nUpgrade: h2c\r\nProxy-Authorization: x\r\n"
+		"Proxy-Authenticate: x\r\nKeep_Alive: 5\r\nA: b\r\n",
+		"A: b\r\n");
+	/* nominated, in any case and any of the lines */
+	assert_fields(
+		"Connection: close, x-secret\r\nX-Secret: a\r\nX-secret: b\r\nX-Secrets: c\r\n",
+		"X-Secrets: c\r\n");
+	assert_fields("A: 1\r\nB: 2\r\nConnection: a\r\nC: 3\r\nConnection: ,, c ,\r\n",
+		      "B: 2\r\n");
+	/* before the field that names it as well, and next to an upgrade */
+	assert_fields("X: y\r\nConnection: Upgrade, X\r\n", "");
+}
+
+/* What we set can't be taken away by naming it, nor can our reading of cookies be evaded. */
+static void
+test_nominations_take_nothing_of_ours(void **state)
+{
+	(void)state;
+	assert_fields(
+		"Connection: X-Forwarded-User, X-Forwarded-For, X-Request-Id, Host, Cookie\r\n"
+		"Cookie: a=b; __Host-wp=1\r\n",
+		"Cookie: a=b\r\n");
+	assert_forwarded("POST / HTTP/1.1\r\n" HOST
+			 "Connection: content-length\r\nContent-Length: 2\r\n\r\n",
+			 "POST / HTTP/1.1\r\n" HOST OURS "Content-Length: 2\r\n\r\n");
+	assert_forwarded("POST / HTTP/1.1\r\n" HOST
+			 "Connection: transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n",
+			 "POST / HTTP/1.1\r\n" HOST OURS "Transfer-Encoding: chunked\r\n\r\n");
+}
+
+static void
+test_hops_are_counted(void **state)
+{
+	(void)state;
+	assert_forwarded(
+		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 10\r\nmax-forwards: 1\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 9\r\nmax-forwards: 0\r\n" OURS "\r\n");
+	assert_forwarded("TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n\r\n",
+			 "TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n" OURS
+			 "\r\n");
+	assert_fields("Max-Forwards: 10\r\n", "Max-Forwards: 10\r\n");
+}
+
+static void
+test_spoofs_are_dropped(void **state)
+{
+	static const char *const names[] = {
+		"X-Forwarded-User",   "x-forwarded-user",    "X_Forwarded_User",
+		"X-Forwarded_User",   "X-FORWARDED-EMAIL",   "X-Forwarded-Preferred-Username",
+		"X-Forwarded-Groups", "X-Forwarded-For",     "X_FORWARDED-FOR",
+		"X-Forwarded-Host",   "X-Forwarded-Proto",   "X-Forwarded-Access-Token",
+		"X-Forwarded-Prefix", "Forwarded",	     "forwarded",
+		"X-Real-IP",	      "x_real_ip",	     "X-Request-Id",
+		"X_Request-Id",	      "X-Auth-Request-User", "x_auth_request_email",
+		"Remote-User",	      "REMOTE_USER",	     "Remote-Groups",
+		"X-Remote-User",      "X-WebAuth-User",	     "x_webauth_user",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char fields[128];
+
+		(void)snprintf(fields, sizeof(fields), "%s: mallory\r\n", names[i]);
+		assert_fields(fields, "");
+	}
+	assert_fields("X-Forwarded: a\r\nXX-Forwarded-User: b\r\nX.Forwarded-User: c\r\n",
+		      "X-Forwarded: a\r\nXX-Forwarded-User: b\r\nX.Forwarded-User: c\r\n");
+}
+
+static void
+test_cookies(void **state)
+{
+	static const struct {
+		const char *value;
+		const char *left; /* NULL: the field goes */
+	} cases[] = {
+		{"a=b", "a=b"},
+		{"a=b; __Host-wp=1", "a=b"},
+		{"__Host-wp=1; a=b", "a=b"},
+		{"a=b; __Host-wp=1; c=\"d e\"; e", "a=b; c=\"d e\"; e"},
+		{"__Host-wp=1", NULL},
+		{"__Host-wp", NULL},
+		{"__Host-wp=", NULL},
+		{"__Host-wp-flow-1=x; __Host-wp=1; __Host-wp=2", NULL},
+		{" __Host-wp\t =1;;; ", NULL},
+		{";__Host-wp=1;", NULL},
+		{"a=b;__Host-wp=1;c=d", "a=b; c=d"},
+		{"__Host-wp2=1", "__Host-wp2=1"},
+		{"__host-wp=1", "__host-wp=1"},
+		{"x__Host-wp=1", "x__Host-wp=1"},
+		{"a=__Host-wp=1", "a=__Host-wp=1"},
+		/* left byte for byte where there is nothing of ours */
+		{"a=b;c=d;  e ;; f=%00", "a=b;c=d;  e ;; f=%00"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char fields[256], left[256] = "";
+
+		(void)snprintf(fields, sizeof(fields), "Cookie: %s\r\n", cases[i].value);
+		if (cases[i].left != NULL)
+			(void)snprintf(left, sizeof(left), "Cookie: %s\r\n", cases[i].left);
+		assert_fields(fields, left);
+	}
+	assert_fields("Cookie: a=b\r\nCookie: __Host-wp=1\r\ncookie: __Host-wp=2; c=d\r\n",
+		      "Cookie: a=b\r\nCookie: c=d\r\n");
+}
+
+#define WEBSOCKET                                                                                  \
+	"Sec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: p\r\n"
+
+static void
+test_websockets(void **state)
+{
+	(void)state;
+	assert_forwarded("GET / HTTP/1.1\r\n" HOST "upgrade: WebSocket\r\n"
+			 "Connection: keep-alive, Upgrade\r\n" WEBSOCKET "\r\n",
+			 "GET / HTTP/1.1\r\n" HOST WEBSOCKET OURS
+			 "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	/* no handshake, no upgrade */
+	assert_forwarded("GET / HTTP/1.1\r\n" HOST "Upgrade: websocket\r\n" WEBSOCKET "\r\n",
+			 "GET / HTTP/1.1\r\n" HOST WEBSOCKET OURS "\r\n");
+}
+
+static void
+assert_filtered(const char *fields, const char *left)
+{
+	struct http1_persistence persistence;
+	struct http1_scan scan;
+	struct message m;
+	struct err e = ERR_INIT;
+	char head[2048];
+
+	(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n%s\r\n", fields);
+	message_init(&m, str_from(head), &scan);
+	if (!http1_parse_response(str_from(head), &scan, false, &m.response, &persistence, &m.arena,
+				  &e))
+		fail_msg("%s", e.text);
+	forward_filter_response(NULL, &m.response.headers);
+	for (size_t i = 0; i < m.response.headers.count; i++)
+		http1_write_field(&m.out, m.response.headers.items[i].name,
+				  m.response.headers.items[i].value);
+	if (!str_equal(buf_view(&m.out), str_from(left)))
+		fail_msg("%s\nbecame\n%.*s\ninstead of\n%s", fields, STR_FMT(buf_view(&m.out)),
+			 left);
+	message_fini(&m);
+}
+
+static void
+test_responses(void **state)
+{
+	(void)state;
+	assert_filtered("Content-Type: a\r\nContent-Length: 3\r\nConnection: keep-alive\r\n"
+			"Keep-Alive: 5\r\nSet-Cookie: a=b; Path=/\r\nDate: x\r\n",
+			"Content-Type: a\r\nSet-Cookie: a=b; Path=/\r\nDate: x\r\n");
+	assert_filtered("Transfer-Encoding: chunked\r\nTrailer: x\r\nUpgrade: h2c\r\n"
+			"Proxy-Authenticate: x\r\nA: b\r\n",
+			"A: b\r\n");
+	assert_filtered("A: 1\r\nConnection: b, a\r\nB: 2\r\nC: 3\r\nConnection: c\r\nD: 4\r\n",
+			"D: 4\r\n");
+	assert_filtered("", "");
+}
+
+static void
+test_cookies_of_ours_are_not_set(void **state)
+{
+	static const char *const ours[] = {
+		"__Host-wp=x",	    " __Host-wp = x; Path=/", "__Host-wp; Secure", "__Host-wp",
+		"__Host-wp-flow=x", "=__Host-wp=x",	      " = __Host-wp=x",	   "==__Host-wp",
+		"\t__Host-wp\t=",
+	};
+	static const char *const others[] = {
+		"a=__Host-wp=x", "__Host-wq=x", "a; __Host-wp=x", "=", "", "a=b; Path=/__Host-wp",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ours); i++) {
+		char fields[128];
+		(void)snprintf(fields, sizeof(fields), "Set-Cookie: %s\r\nA: b\r\n", ours[i]);
+		assert_filtered(fields, "A: b\r\n");
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		char fields[128];
+		(void)snprintf(fields, sizeof(fields), "Set-Cookie: %s\r\n", others[i]);
+		assert_filtered(fields, fields);
+	}
+}
+
+/* A head that is too large for the buffer is noticed, wherever it is cut. */
+static void
+test_a_full_buffer_is_noticed(void **state)
+{
+	struct message m;
+
+	(void)state;
+	forward_request(&m, STR("POST / HTTP/1.1\r\n" HOST
+				"Cookie: a=b; __Host-wp=1; c=d\r\nContent-Length: 7\r\n\r\n"));
+	size_t whole = m.out.len;
+	for (size_t max = 0; max <= whole; max++) {
+		struct forward f = {
+			.request = &m.request,
+			.identity = {.username = STR("ana"), .email = STR("ana@a.example")},
+			.forwarded_for = STR("192.0.2.7"),
+			.request_id = STR("0123"),
+		};
+		struct buf out;
+
+		buf_init(&out, max);
+		forward_write_request(&f, &out);
+		assert_int_equal(buf_is_ok(&out), max == whole);
+		buf_fini(&out);
+	}
+	message_fini(&m);
+}
+
+/* The most that fits a head, all nominating: the work stays bounded. */
+static void
+test_many_nominations_cost_little(void **state)
+{
+	struct message m;
+	struct buf head;
+
+	(void)state;
+	buf_init(&head, 65536);
+	buf_add_str(&head, STR("GET / HTTP/1.1\r\n" HOST));
+	for (int i = 0; i < 97; i++)
+		buf_addf(&head, "X-Field-%02d: a\r\n", i);
+	buf_add_str(&head, STR("Connection: "));
+	for (int i = 0; i < 256; i++) /* the most that is taken */
+		buf_add_str(&head, STR("a,"));
+	buf_add_str(&head, STR("\r\n\r\n"));
+	assert_true(buf_is_ok(&head));
+	uint64_t before = clock_monotonic_us();
+	forward_request(&m, buf_view(&head));
+	uint64_t took_us = clock_monotonic_us() - before;
+	if (took_us > 2000000)
+		fail_msg("took %u us", (unsigned)took_us);
+	message_fini(&m);
+	buf_fini(&head);
+}
+
+static void
+assert_client(const char *trusted, const char *fields, const char *client, const char *list)
+{
+	struct cidr_set set;
+	struct message m;
+	struct str found, forwarded_for;
+	struct err e = ERR_INIT;
+	char head[1024];
+
+	assert_true(cidr_parse(&set, str_from(trusted), &e));
+	(void)snprintf(head, sizeof(head), "GET / HTTP/1.1\r\n" HOST "%s\r\n", fields);
+	parse_request(&m, str_from(head));
+	assert_true(forward_find_client(&set, &m.request.headers, STR("10.0.0.1"), &m.arena, &found,
+					&forwarded_for));
+	if (!str_equal(found, str_from(client)) || !str_equal(forwarded_for, str_from(list)))
+		fail_msg("%s: %.*s, %.*s", fields, STR_FMT(found), STR_FMT(forwarded_for));
+	message_fini(&m);
+}
+
+static void
+test_whose_request_it_is(void **state)
+{
+	(void)state;
+	assert_client("192.0.2.0/24", "X-Forwarded-For: 1.2.3.4\r\n", "10.0.0.1", "10.0.0.1");
+	assert_client("10.0.0.0/8", "", "10.0.0.1", "10.0.0.1");
+	assert_client("10.0.0.0/8", "X-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4", "1.2.3.4, 10.0.0.1");
+	assert_client("10.0.0.0/8", "X-Forwarded-For: 6.6.6.6,1.2.3.4 , 10.9.9.9\r\n", "1.2.3.4",
+		      "6.6.6.6,1.2.3.4 , 10.9.9.9, 10.0.0.1");
+	assert_client("10.0.0.0/8", "X-Forwarded-For: 10.1.1.1, 10.2.2.2\r\n", "10.1.1.1",
+		      "10.1.1.1, 10.2.2.2, 10.0.0.1");
+	assert_client("10.0.0.0/8", "X_Forwarded_For: 1.2.3.4\r\n", "10.0.0.1", "10.0.0.1");
+	assert_client("10.0.0.0/8", "X-Forwarded-For: ,\r\n", "10.0.0.1", ",, 10.0.0.1");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_request_passes),
+		cmocka_unit_test(test_no_email_no_field),
+		cmocka_unit_test(test_framing_is_written_anew),
+		cmocka_unit_test(test_hop_by_hop_ends_here),
+		cmocka_unit_test(test_nominations_take_nothing_of_ours),
+		cmocka_unit_test(test_hops_are_counted),
+		cmocka_unit_test(test_spoofs_are_dropped),
+		cmocka_unit_test(test_cookies),
+		cmocka_unit_test(test_websockets),
+		cmocka_unit_test(test_responses),
+		cmocka_unit_test(test_cookies_of_ours_are_not_set),
+		cmocka_unit_test(test_a_full_buffer_is_noticed),
+		cmocka_unit_test(test_many_nominations_cost_little),
+		cmocka_unit_test(test_whose_request_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

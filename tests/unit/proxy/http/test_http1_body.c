@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bodies and writers of proxy/http/http1: what the chunked decoder makes of good and bad coding,
+ * that no split of the bytes changes it, limits; and that writers never leave a part out unnoticed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proxy/http/http1.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct decoded {
+	enum http1_found found;
+	size_t consumed;
+	struct buf data;
+};
+
+/* Decodes text in a first piece and then pieces of one size, each in memory of its exact size. What
+ * one call leaves is shown again to the next. */
+static struct decoded
+decode_in_pieces(struct http1_body *b, struct str text, size_t first, size_t piece)
+{
+	struct decoded d = {.found = HTTP1_MORE};
+	size_t at = 0;
+
+	buf_init(&d.data, 1 << 20);
+	for (size_t len = first; d.found == HTTP1_MORE; len = piece) {
+		struct str part = str_take(str_skip(text, at), len);
+		char *copy = malloc(part.len + (part.len == 0));
+		size_t consumed, produced;
+
+		assert_non_null(copy);
+		if (part.len > 0)
+			memcpy(copy, part.data, part.len);
+		d.found = http1_body_decode(b, copy, part.len, &consumed, &produced);
+		assert_true(consumed <= part.len);
+		assert_true(produced <= consumed);
+		if (d.found == HTTP1_MORE)
+			assert_int_equal(consumed, part.len);
+		assert_true(buf_add(&d.data, copy, produced));
+		free(copy);
+		d.consumed += consumed;
+		at += part.len;
+		if (at >= text.len)
+			break;
+	}
+	return d;
+}
+
+static struct decoded
+decode(struct str text, size_t first, size_t piece)
+{
+	struct http1_body b;
+
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	struct decoded d = decode_in_pieces(&b, text, first, piece);
+	assert_int_equal(http1_body_is_done(&b), d.found == HTTP1_WHOLE);
+	assert_int_equal(http1_body_may_end(&b), d.found == HTTP1_WHOLE);
+	return d;
+}
+
+static void
+assert_same(const struct decoded *a, const struct decoded *b, struct str text, size_t split)
+{
+	/* How much of a bad body was used is nobody's business. */
+	if (a->found != b->found || (a->found != HTTP1_BAD && a->consumed != b->consumed) ||
+	    !str_equal(buf_view(&a->data), buf_view(&b->data)))
+		fail_msg("split at %zu: %.*s", split, STR_FMT(text));
+}
+
+/* Two pieces, and byte by byte, give what the whole gives. */
+static void
+assert_split_proof(struct str text)
+{
+	struct decoded whole = decode(text, text.len, 1);
+
+	for (size_t split = 0; split <= text.len; split++) {
+		struct decoded parts = decode(text, split, text.len + 1);
+		assert_same(&parts, &whole, text, split);
+		buf_fini(&parts.data);
+	}
+	struct decoded drip = decode(text, 1, 1);
+	assert_same(&drip, &whole, text, 1);
+	buf_fini(&drip.data);
+	buf_fini(&whole.data);
+}
+
+struct chunked {
+	struct str text;
+	const char *data;
+	size_t rest; /* bytes behind the body */
+};
+
+#define CHUNKED(text, data, rest)                                                                  \
+	{                                                                                          \
+		{text, sizeof(text) - 1}, data, rest                                               \
+	}
+
+static const struct chunked good[] = {
+	CHUNKED("0\r\n\r\n", "", 0),
+	CHUNKED("000\r\n\r\n", "", 0),
+	CHUNKED("5\r\nhello\r\n0\r\n\r\n", "hello", 0),
+	CHUNKED("5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n", "hello", 16),
+	CHUNKED("1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n", "abcdef", 0),
+	CHUNKED("a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", "01234567890123456789", 0),
+	CHUNKED("00000000000000F\r\n0123456789abcde\r\n0\r\n\r\n", "0123456789abcde", 0),
+	CHUNKED("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", 0),
+	CHUNKED("5\r\n0\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n", 0),
+	CHUNKED("1;a\r\nx\r\n0\r\n\r\n", "x", 0),
+	CHUNKED("1;a=\"b;c\" ; d\t\r\nx\r\n0;last\r\n\r\n", "x", 0),
+	CHUNKED("1\r\nx\r\n0\r\nA: b\r\nContent-Length: 5\r\n\r\n", "x", 0),
+	CHUNKED("0\r\nEmpty:\r\nHost:\t\xe4 \r\n\r\nx", "", 1),
+};
+
+static const struct str bad[] = {
+	/* sizes */
+	{"\r\n", 2},
+	{";\r\n", 3},
+	{"-1\r\n", 4},
+	{"+1\r\nx", 5},
+	{"0x1\r\nx", 6},
+	{" 1\r\nx", 5},
+	{"1 \r\nx", 5},
+	{"1\t\r\nx", 5},
+	{"1 ;a\r\nx", 7},
+	{"g\r\n", 3},
+	{"1g\r\n", 4},
+	{"1_0\r\n", 5},
+	{"\xb1\r\nx", 4},
+	{"\x85\r\nx", 4},
+	{"\x11\r\nx", 4},
+	{"\0"
+	 "1\r\nx",
+	 5},
+	{"10000000000000000\r\n", 19},
+	{"0000000000000001\r\nx", 19},
+	{"ffffffffffffffff\r\nx", 19},
+	{"fffffffffffffffff\r\nx", 20},
+	/* line ends */
+	{"1\nx\r\n", 5},
+	{"1\r\rx", 4},
+	{"1\rx", 3},
+	{"1\r\r\nx", 5},
+	{"1;a\nx", 5},
+	{"1;a\r;b\r\nx", 9},
+	{"1;\0\r\nx", 6},
+	{"1;\x7f\r\nx", 6},
+	{"1\r\nx\n", 5},
+	{"1\r\nxy\r\n", 7},
+	{"1\r\nx0\r\n", 7},
+	{"1\r\nx\r0", 6},
+	{"1\r\nx\r\n\r\n", 8},
+	{"0\r\n\n", 4},
+	{"0\r\n\r\r\n", 6},
+	{"0\n\r\n", 4},
+	/* trailers */
+	{"0\r\n: a\r\n", 8},
+	{"0\r\nA\r\n", 6},
+	{"0\r\nA : b\r\n", 10},
+	{"0\r\n A: b\r\n", 10},
+	{"0\r\nA: b\r\n c\r\n", 13},
+	{"0\r\nA: b\nB: c\r\n", 14},
+	{"0\r\nA: b\rB\r\n", 11},
+	{"0\r\nA: \0\r\n", 9},
+	{"0\r\nA\xe4: b\r\n", 10},
+	{"0\r\nA(: b\r\n", 10},
+	{"0\r\n\x7f: b\r\n", 10},
+	{"0\r\nGET / HTTP/1.1\r\n", 19},
+};
+
+static void
+test_good_chunks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct decoded d = decode(good[i].text, good[i].text.len, 1);
+		if (d.found != HTTP1_WHOLE || d.consumed != good[i].text.len - good[i].rest ||
+		    !str_equal(buf_view(&d.data), str_from(good[i].data)))
+			fail_msg("%.*s", STR_FMT(good[i].text));
+		buf_fini(&d.data);
+	}
+}
+
+static void
+test_bad_chunks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct decoded d = decode(bad[i], bad[i].len, 1);
+		if (d.found != HTTP1_BAD)
+			fail_msg("%d: %.*s", (int)d.found, STR_FMT(bad[i]));
+		buf_fini(&d.data);
+	}
+}
+
+/* Every prefix of a good body wants more: it neither fails nor ends early. */
+static void
+test_prefixes_want_more(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		for (size_t len = 0; len < good[i].text.len - good[i].rest; len++) {
+			struct decoded d = decode(str_take(good[i].text, len), len, 1);
+			assert_int_equal(d.found, HTTP1_MORE);
+			buf_fini(&d.data);
+		}
+	}
+}
+
+static void
+test_no_split_changes_anything(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_split_proof(good[i].text);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_split_proof(bad[i]);
+}
+
+static void
+test_bad_stays_bad(void **state)
+{
+	struct http1_body b;
+	char first[] = "x";
+	char second[] = "0\r\n\r\n";
+	size_t consumed, produced;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	assert_int_equal(http1_body_decode(&b, first, 1, &consumed, &produced), HTTP1_BAD);
+	assert_int_equal(http1_body_decode(&b, second, 5, &consumed, &produced), HTTP1_BAD);
+	assert_int_equal(consumed, 0);
+	assert_int_equal(produced, 0);
+	assert_false(http1_body_is_done(&b));
+}
+
+static void
+test_bytes_after_the_end_are_left(void **state)
+{
+	struct http1_body b;
+	char text[] = "0\r\n\r\n";
+	char next[] = "5\r\nhello";
+	size_t consumed, produced;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	assert_int_equal(http1_body_decode(&b, text, 5, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(http1_body_decode(&b, next, 8, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(consumed, 0);
+	assert_int_equal(produced, 0);
+}
+
+/* The largest size that is taken, without sending it. */
+static void
+test_the_largest_chunk(void **state)
+{
+	struct http1_body b;
+	char text[] = "fffffffffffffff\r\nabc";
+	size_t consumed, produced;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 77);
+	assert_int_equal(http1_body_decode(&b, text, 20, &consumed, &produced), HTTP1_MORE);
+	assert_int_equal(consumed, 20);
+	assert_int_equal(produced, 3);
+	assert_memory_equal(text, "abc", 3);
+	assert_true(b.left == (UINT64_C(1) << 60) - 1 - 3);
+}
+
+/* Decodes start, then part until it is bad or was shown `times` times. */
+static size_t
+repeat(const char *start, const char *part, size_t times)
+{
+	struct http1_body b;
+	char copy[256];
+	size_t consumed, produced;
+	size_t shown = 0;
+
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	memcpy(copy, start, strlen(start));
+	assert_int_equal(http1_body_decode(&b, copy, strlen(start), &consumed, &produced),
+			 HTTP1_MORE);
+	for (; shown < times; shown++) {
+		memcpy(copy, part, strlen(part));
+		if (http1_body_decode(&b, copy, strlen(part), &consumed, &produced) == HTTP1_BAD)
+			break;
+	}
+	return shown;
+}
+
+static void
+test_what_is_dropped_is_bounded(void **state)
+{
+	const size_t many = 100000;
+
+	(void)state;
+	assert_int_equal(repeat("1;", "a", many), HTTP1_TRAILERS_MAX);
+	assert_int_equal(repeat("0\r\nA:", "a", many), HTTP1_TRAILERS_MAX - 1);
+	assert_int_equal(repeat("0\r\n", "a", many), HTTP1_TRAILERS_MAX);
+	assert_true(repeat("0\r\n", "A: b\r\n", many) <= HTTP1_TRAILERS_MAX / 3);
+	assert_true(repeat("0\r\n", "a:\r\n", many) <= HTTP1_TRAILERS_MAX);
+	/* over all chunks together, however small each is */
+	assert_true(repeat("1\r\nx\r\n", "1;abc\r\nx\r\n", many) <= HTTP1_TRAILERS_MAX / 3);
+	/* chunks without any are not bounded */
+	assert_int_equal(repeat("1\r\nx\r\n", "1\r\nx\r\n", many), many);
+}
+
+static void
+test_lengths(void **state)
+{
+	struct http1_body b;
+	char text[] = "0\r\n\r\nrest";
+	size_t consumed, produced;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_LENGTH, 7);
+	assert_int_equal(http1_body_decode(&b, text, 5, &consumed, &produced), HTTP1_MORE);
+	assert_int_equal(consumed, 5);
+	assert_int_equal(produced, 5);
+	assert_false(http1_body_may_end(&b));
+	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(consumed, 2);
+	assert_int_equal(produced, 2);
+	assert_memory_equal(text, "0\r\n\r\nrest", 9);
+	assert_true(http1_body_is_done(&b));
+	assert_true(http1_body_may_end(&b));
+	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(consumed, 0);
+
+	http1_body_init(&b, HTTP1_FRAMING_LENGTH, UINT64_MAX);
+	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_MORE);
+	assert_int_equal(consumed, 9);
+}
+
+static void
+test_bodies_that_end_otherwise(void **state)
+{
+	struct http1_body b;
+	char text[] = "abc";
+	size_t consumed, produced;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_NONE, 0);
+	assert_true(http1_body_is_done(&b));
+	assert_int_equal(http1_body_decode(&b, text, 3, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(consumed, 0);
+
+	http1_body_init(&b, HTTP1_FRAMING_CLOSE, 0);
+	assert_int_equal(http1_body_decode(&b, text, 3, &consumed, &produced), HTTP1_MORE);
+	assert_int_equal(consumed, 3);
+	assert_int_equal(produced, 3);
+	assert_false(http1_body_is_done(&b));
+	assert_true(http1_body_may_end(&b));
+}
+
+/* Writers */
+
+static void
+test_written_lines(void **state)
+{
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	http1_write_request_line(&out, STR("GET"), STR("/a?b"));
+	http1_write_status_line(&out, 200);
+	http1_write_status_line(&out, 299);
+	http1_write_field(&out, STR("Name"), STR("a value"));
+	http1_write_field(&out, STR("Empty"), STR_NONE);
+	http1_write_field_u64(&out, STR("Zero"), 0);
+	http1_write_field_u64(&out, STR("Most"), UINT64_MAX);
+	http1_write_end(&out);
+	assert_true(buf_is_ok(&out));
+	assert_true(str_equal(buf_view(&out), STR("GET /a?b HTTP/1.1\r\n"
+						  "HTTP/1.1 200 OK\r\n"
+						  "HTTP/1.1 299 \r\n"
+						  "Name: a value\r\n"
+						  "Empty: \r\n"
+						  "Zero: 0\r\n"
+						  "Most: 18446744073709551615\r\n"
+						  "\r\n")));
+	buf_fini(&out);
+}
+
+/* A buffer of any size too small tells so at the end, and holds a prefix of what was asked for. */
+static void
+test_a_full_buffer_is_noticed(void **state)
+{
+	static const char whole[] =
+		"HTTP/1.1 200 OK\r\nA-Long-Name: and a long value\r\nB: c\r\n\r\n";
+
+	(void)state;
+	for (size_t max = 0; max < sizeof(whole); max++) {
+		struct buf out;
+
+		buf_init(&out, max);
+		http1_write_status_line(&out, 200);
+		http1_write_field(&out, STR("A-Long-Name"), STR("and a long value"));
+		http1_write_field(&out, STR("B"), STR("c"));
+		http1_write_end(&out);
+		assert_int_equal(buf_is_ok(&out), max == sizeof(whole) - 1);
+		assert_true(str_starts_with(str_from(whole), buf_view(&out)));
+		buf_fini(&out);
+	}
+}
+
+static void
+test_chunk_lines(void **state)
+{
+	static const struct {
+		uint64_t len;
+		const char *line;
+	} cases[] = {
+		{1, "1\r\n"},
+		{10, "a\r\n"},
+		{255, "ff\r\n"},
+		{65536, "10000\r\n"},
+		{UINT64_MAX, "ffffffffffffffff\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char line[HTTP1_CHUNK_LINE_MAX];
+		size_t len = http1_chunk_line(cases[i].len, line);
+		assert_true(str_equal((struct str){line, len}, str_from(cases[i].line)));
+	}
+}
+
+static void
+test_reasons(void **state)
+{
+	(void)state;
+	assert_string_equal(http1_reason(404), "Not Found");
+	assert_string_equal(http1_reason(299), "");
+	assert_string_equal(http1_reason(0), "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_chunks),
+		cmocka_unit_test(test_bad_chunks),
+		cmocka_unit_test(test_prefixes_want_more),
+		cmocka_unit_test(test_no_split_changes_anything),
+		cmocka_unit_test(test_bad_stays_bad),
+		cmocka_unit_test(test_bytes_after_the_end_are_left),
+		cmocka_unit_test(test_the_largest_chunk),
+		cmocka_unit_test(test_what_is_dropped_is_bounded),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_bodies_that_end_otherwise),
+		cmocka_unit_test(test_written_lines),
+		cmocka_unit_test(test_a_full_buffer_is_noticed),
+		cmocka_unit_test(test_chunk_lines),
+		cmocka_unit_test(test_reasons),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages: what comes from outside is escaped, the policy names exactly the inline blocks that are
+ * sent, every problem has words, and the JSON form is JSON.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "proxy/pages/pages.h"
+
+static struct buf out;
+
+static int
+set_up(void **state)
+{
+	struct err e = ERR_INIT;
+
+	*state = pages_new("/oauth2", "ada.ws.example.com", &e);
+	buf_init(&out, PAGES_HTML_MAX);
+	return *state == NULL ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+	pages_free(*state);
+	buf_fini(&out);
+	return 0;
+}
+
+static bool
+has(const char *text)
+{
+	return str_find(buf_view(&out), str_from(text)) != SIZE_MAX;
+}
+
+static size_t
+count(const char *text)
+{
+	struct str rest = buf_view(&out);
+	size_t n = 0, at;
+
+	while ((at = str_find(rest, str_from(text))) != SIZE_MAX) {
+		rest = str_skip(rest, at + 1);
+		n++;
+	}
+	return n;
+}
+
+static void
+render(const struct pages *p, const struct page *page)
+{
+	buf_clear(&out);
+	assert_true(pages_render_html(p, page, &out));
+}
+
+/* The hash source (CSP level 3) of what stands between two tags of the rendered page. */
+static void
+hash_between(const char *open, const char *close, struct buf *source)
+{
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+	size_t begin = str_find(buf_view(&out), str_from(open));
+	struct str block;
+
+	assert_int_not_equal(begin, SIZE_MAX);
+	block = str_skip(buf_view(&out), begin + strlen(open));
+	block = str_take(block, str_find(block, str_from(close)));
+	assert_true(block.len > 1000);
+	crypto_sha256(block, digest);
+	buf_init(source, 256);
+	buf_add_str(source, STR("'sha256-"));
+	crypto_base64_encode(source, (struct str){(const char *)digest, sizeof(digest)});
+	buf_add_str(source, STR("'"));
+	assert_true(buf_is_ok(source));
+}
+
+static void
+test_policy_names_the_inline_blocks(void **state)
+{
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503};
+	struct str csp = str_from(pages_csp(*state));
+	struct buf source;
+
+	render(*state, &page);
+	hash_between("<style>", "</style>", &source);
+	buf_add_byte(&source, ';');
+	assert_int_not_equal(str_find(csp, buf_view(&source)), SIZE_MAX);
+	buf_fini(&source);
+	hash_between("<script>", "</script>", &source);
+	buf_add_byte(&source, ';');
+	assert_int_not_equal(str_find(csp, buf_view(&source)), SIZE_MAX);
+	buf_fini(&source);
+	assert_true(str_starts_with(csp, STR("default-src 'none'; style-src 'sha256-")));
+	assert_true(str_ends_with(csp, STR("; connect-src 'self'; form-action 'self'; "
+					   "frame-ancestors 'none'; base-uri 'none'")));
+	assert_int_equal(str_find(csp, STR("unsafe")), SIZE_MAX);
+}
+
+static void
+test_headers_forbid_caching_and_framing(void **state)
+{
+	const struct page_header *h = pages_headers(*state);
+	unsigned found = 0;
+
+	for (; h->name != NULL; h++) {
+		if (strcmp(h->name, "Content-Security-Policy") == 0)
+			found += h->value == pages_csp(*state);
+		if (strcmp(h->name, "Cache-Control") == 0)
+			found += strcmp(h->value, "no-store") == 0;
+		if (strcmp(h->name, "X-Frame-Options") == 0)
+			found += strcmp(h->value, "DENY") == 0;
+		/* no-referrer would make browsers send "Origin: null" with our forms */
+		if (strcmp(h->name, "Referrer-Policy") == 0)
+			found += strcmp(h->value, "same-origin") == 0;
+	}
+	assert_int_equal(found, 4);
+}
+
+/* Inline handlers and style attributes would be dead under the policy, or call for a weaker one. */
+static void
+assert_page_is_sound(void)
+{
+	assert_int_equal(count("<!DOCTYPE html>"), 1);
+	assert_int_equal(count("<html lang=\"en\">"), 1);
+	assert_int_equal(count("<title>"), 1);
+	assert_int_equal(count("<h1"), 1);
+	assert_int_equal(count("<main"), 1);
+	assert_int_equal(count("<style>"), 1);
+	assert_int_equal(count("</html>"), 1);
+	assert_false(has(" style="));
+	assert_false(has(" onclick="));
+	assert_false(has("javascript:"));
+	assert_false(has("src=\"http"));
+	assert_false(has("(null)"));
+}
+
+static const enum auth_problem problems[] = {
+	AUTH_PROBLEM_LOGIN_REQUIRED,	 AUTH_PROBLEM_NO_ACCESS,
+	AUTH_PROBLEM_CONSENT_DENIED,	 AUTH_PROBLEM_LOGIN_FAILED,
+	AUTH_PROBLEM_GITLAB_UNAVAILABLE, AUTH_PROBLEM_GITLAB_REFUSES_US,
+	AUTH_PROBLEM_LOGIN_LOOP,	 AUTH_PROBLEM_CROSS_SITE,
+	AUTH_PROBLEM_BAD_REQUEST,	 AUTH_PROBLEM_METHOD,
+	AUTH_PROBLEM_RELAY_WORKSPACE,	 AUTH_PROBLEM_RELAY_FOREIGN,
+	AUTH_PROBLEM_RELAY_STALE,
+};
+
+static void
+test_every_problem_has_its_own_title(void **state)
+{
+	char titles[16][128] = {{0}};
+	size_t i, j;
+
+	for (i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+		struct page page = {.status = 403, .problem = problems[i], .request_id = "r-1"};
+		struct str title;
+
+		render(*state, &page);
+		assert_page_is_sound();
+		title = str_skip(buf_view(&out), str_find(buf_view(&out), STR("<title>")) + 7);
+		title = str_take(title, str_find(title, STR(" · ada.ws.example.com</title>")));
+		assert_in_range(title.len, 10, 100);
+		snprintf(titles[i], sizeof(titles[i]), "%.*s", STR_FMT(title));
+		for (j = 0; j < i; j++)
+			assert_string_not_equal(titles[i], titles[j]);
+	}
+}
+
+static void
+test_every_status_renders(void **state)
+{
+	unsigned status;
+
+	for (status = 400; status < 600; status++) {
+		struct page page = {.status = status, .request_id = "r-7"};
+		char text[32];
+
+		render(*state, &page);
+		assert_page_is_sound();
+		assert_true(has("<code>r-7</code>"));
+		snprintf(text, sizeof(text), "Status %u<", status);
+		assert_true(has(text));
+	}
+}
+
+static void
+test_names_are_escaped(void **state)
+{
+	struct page page = {.status = 403,
+			    .problem = AUTH_PROBLEM_NO_ACCESS,
+			    .identity = {.username = STR("o'neil\"&"),
+					 .name = STR("</bdi><script>alert(1)</script>\x01")},
+			    .detail = "a < b",
+			    .sign_in_location = "/oauth2/start?rd=%2F&x=\"1\""};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("@o&#39;neil&quot;&amp;</bdi>"));
+	assert_true(has("&lt;/bdi&gt;&lt;script&gt;alert(1)&lt;/script&gt; </bdi>"));
+	assert_false(has("<script>"));
+	assert_true(has("<p>a &lt; b</p>"));
+	assert_true(has("href=\"/oauth2/start?rd=%2F&amp;x=&quot;1&quot;\""));
+	assert_true(has("Sign in as somebody else"));
+}
+
+static void
+test_links_lead_nowhere_strange(void **state)
+{
+	struct page page = {
+		.kind = PAGE_SIGN_IN, .status = 200, .sign_in_location = "javascript:1"};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("<a class=\"button\" href=\"/\">"));
+}
+
+static void
+test_sign_out_posts_to_our_endpoint(void **state)
+{
+	struct page page = {.kind = PAGE_SIGN_OUT,
+			    .status = 200,
+			    .identity = {.username = STR("ada"), .name = STR("Ada")}};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("method=\"post\" action=\"/oauth2/sign_out\""));
+	assert_true(has("<bdi>@ada</bdi>"));
+	assert_false(has("Status 200"));
+	page.kind = PAGE_SIGNED_OUT;
+	page.gitlab_url = "https://gitlab.example.com/?a=1&b";
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("Sign in again"));
+	assert_true(has("<a href=\"https://gitlab.example.com/?a=1&amp;b\">Go to GitLab</a>"));
+}
+
+static void
+test_status_page(void **state)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct clone_progress clone = {.phase = CLONE_RECEIVING, .percent = 42};
+	struct page_status status = {
+		.times = {.opened_ms = now_ms - 90 * 60 * 1000,
+			  .answered_ms = now_ms,
+			  .expires_ms = now_ms + INT64_C(3) * 86400 * 1000,
+			  .idle_limit_ms = 4 * 3600 * 1000},
+		.repository = STR("gitlab.example.com/a<b>/c"),
+		.directory = "/projects/\"c\"",
+	};
+	struct page page = {.kind = PAGE_STATUS,
+			    .status = 200,
+			    .identity = {.username = STR("ada"), .name = STR("<script>Ada")},
+			    .clone = &clone,
+			    .session = &status};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_int_equal(count("<script"), 0);
+	assert_true(has("&lt;script&gt;Ada"));
+	assert_true(has("gitlab.example.com/a&lt;b&gt;/c"));
+	assert_true(has("/projects/&quot;c&quot;"));
+	assert_true(has("Does not answer yet"));
+	assert_true(has("Being cloned, 42%"));
+	assert_true(has(">90 minutes ago</time>"));
+	assert_true(has(">just now</time>"));
+	assert_true(has(">in 3 days</time>"));
+	assert_true(has("or after 4 hours without use"));
+	assert_true(has("method=\"post\" action=\"/oauth2/sign_out\""));
+	page.clone = NULL;
+	page.is_ready = true;
+	page.port = 3000;
+	status.repository = STR_NONE;
+	status.directory = NULL;
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("<dt>Port 3000</dt>") && has("Everything is running.") &&
+		    has("None is set"));
+}
+
+static void
+test_waiting_page_shows_progress(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_RECEIVING,
+				       .objects_done = 1234567,
+				       .objects_total = 2000000,
+				       .bytes = 93113548,
+				       .bytes_per_s = 2048,
+				       .percent = 38};
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .clone = &clone};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("1,234,567 of 2,000,000 objects"));
+	assert_true(has("88.8 MiB · 2.0 KiB/s"));
+	assert_true(has("<progress id=\"bar\" max=\"100\" aria-label=\"Progress\" value=\"38\">"));
+	assert_true(has("id=\"step-connecting\" data-state=\"done\""));
+	assert_true(has("id=\"step-receiving\" data-state=\"active\" aria-current=\"step\""));
+	assert_true(has("id=\"step-ide\" data-state=\"next\""));
+	assert_true(has("data-address=\"/oauth2/workspace\""));
+	assert_true(has("<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>"));
+	assert_true(has("id=\"trouble\" role=\"alert\" hidden"));
+}
+
+static void
+test_waiting_page_says_what_went_wrong(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_FAILED,
+				       .problem = CLONE_PROBLEM_DISK_FULL,
+				       .objects_done = 5,
+				       .objects_total = 9,
+				       .can_retry = true,
+				       .message = "No space is left on <the> volume."};
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .clone = &clone};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("No space is left on &lt;the&gt; volume."));
+	assert_false(has("role=\"alert\" hidden"));
+	assert_true(has("id=\"act\" method=\"post\" action=\"/oauth2/workspace\""));
+	assert_true(has("name=\"action\" value=\"retry\">Try again"));
+	assert_true(has("name=\"action\" value=\"continue\">Open the IDE without it"));
+	assert_true(has("id=\"step-receiving\" data-state=\"failed\""));
+	clone.can_retry = false;
+	render(*state, &page);
+	assert_true(has("name=\"action\" value=\"retry\" hidden>"));
+}
+
+static void
+test_waiting_page_without_clone_has_no_steps(void **state)
+{
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_false(has("<ol"));
+	assert_true(has("Starting your IDE"));
+	assert_false(has("aria-label=\"Progress\" value"));
+}
+
+static void
+test_small_buffer_is_an_error(void **state)
+{
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503};
+	struct buf tiny;
+
+	buf_init(&tiny, 100);
+	assert_false(pages_render_html(*state, &page, &tiny));
+	buf_clear(&tiny);
+	assert_false(pages_render_json(&page, &tiny));
+	buf_fini(&tiny);
+}
+
+static void
+assert_member(const struct json_node *root, const char *path, const char *value)
+{
+	struct err e = ERR_INIT;
+	struct str got = STR_NONE;
+
+	assert_true(json_get_str(root, path, &got, &e));
+	assert_true(str_equal(got, str_from(value)));
+}
+
+static void
+test_json_names_the_login(void **state)
+{
+	struct page page = {.status = 401,
+			    .problem = AUTH_PROBLEM_LOGIN_REQUIRED,
+			    .request_id = "r-2",
+			    .sign_in_location = "https://ada.ws.example.com/oauth2/start"};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+	int64_t status = 0;
+
+	(void)state;
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	doc = json_doc_parse(buf_view(&out), &e);
+	assert_non_null(doc);
+	assert_member(json_doc_root(doc), "error", "login_required");
+	assert_member(json_doc_root(doc), "request_id", "r-2");
+	assert_member(json_doc_root(doc), "login_url", "https://ada.ws.example.com/oauth2/start");
+	assert_true(json_get_int(json_doc_root(doc), "status", &status, &e));
+	assert_int_equal(status, 401);
+	json_doc_free(doc);
+}
+
+static void
+test_json_escapes_what_it_carries(void **state)
+{
+	struct page page = {.status = 403,
+			    .problem = AUTH_PROBLEM_NO_ACCESS,
+			    .identity = {.username = STR("a\"b\n")},
+			    .detail = "quote \" and \\"};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+
+	(void)state;
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	doc = json_doc_parse(buf_view(&out), &e);
+	assert_non_null(doc);
+	assert_member(json_doc_root(doc), "user", "a\"b\n");
+	assert_member(json_doc_root(doc), "detail", "quote \" and \\");
+	json_doc_free(doc);
+}
+
+static void
+test_json_carries_the_state_of_the_workspace(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_CHECKOUT, .percent = 91, .message = "x"};
+	struct page page = {
+		.kind = PAGE_WORKSPACE, .status = 503, .retry_after_s = 2, .clone = &clone};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+	bool ready = true;
+
+	(void)state;
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	doc = json_doc_parse(buf_view(&out), &e);
+	assert_non_null(doc);
+	assert_member(json_doc_root(doc), "error", "workspace_starting");
+	assert_member(json_doc_root(doc), "clone.phase", "checkout");
+	assert_true(json_get_bool(json_doc_root(doc), "ide.ready", &ready, &e));
+	assert_false(ready);
+	json_doc_free(doc);
+}
+
+static void
+test_state_is_one_line(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_RECEIVING, .message = "two\nlines"};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+
+	(void)state;
+	buf_clear(&out);
+	assert_true(
+		pages_render_state(&(struct pages_state){.clone = &clone, .is_ready = true}, &out));
+	assert_int_equal(str_find_byte(buf_view(&out), '\n'), SIZE_MAX);
+	doc = json_doc_parse(buf_view(&out), &e);
+	assert_non_null(doc);
+	assert_member(json_doc_root(doc), "clone.message", "two\nlines");
+	json_doc_free(doc);
+	buf_clear(&out);
+	assert_true(pages_render_state(&(struct pages_state){.is_ready = false}, &out));
+	assert_true(has("\"phase\":\"off\""));
+}
+
+static void
+test_waiting_page_of_a_port(void **state)
+{
+	struct clone_progress clone = {.phase = CLONE_RECEIVING};
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .port = 3000};
+
+	render(*state, &page);
+	assert_true(has("<h1 id=\"title\">Nothing listens on port 3000 yet</h1>"));
+	assert_true(has("data-goal=\"port 3000\""));
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	assert_true(has("\"error\":\"port_not_ready\""));
+	assert_true(has("\"port\":{\"number\":3000,\"ready\":false}"));
+	assert_false(has("\"ide\""));
+	/* The repository comes first. */
+	page.clone = &clone;
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	assert_true(has("\"error\":\"workspace_starting\""));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_policy_names_the_inline_blocks),
+		cmocka_unit_test(test_headers_forbid_caching_and_framing),
+		cmocka_unit_test(test_every_problem_has_its_own_title),
+		cmocka_unit_test(test_every_status_renders),
+		cmocka_unit_test(test_names_are_escaped),
+		cmocka_unit_test(test_links_lead_nowhere_strange),
+		cmocka_unit_test(test_sign_out_posts_to_our_endpoint),
+		cmocka_unit_test(test_waiting_page_shows_progress),
+		cmocka_unit_test(test_waiting_page_of_a_port),
+		cmocka_unit_test(test_waiting_page_says_what_went_wrong),
+		cmocka_unit_test(test_waiting_page_without_clone_has_no_steps),
+		cmocka_unit_test(test_small_buffer_is_an_error),
+		cmocka_unit_test(test_json_names_the_login),
+		cmocka_unit_test(test_json_escapes_what_it_carries),
+		cmocka_unit_test(test_json_carries_the_state_of_the_workspace),
+		cmocka_unit_test(test_status_page),
+		cmocka_unit_test(test_state_is_one_line),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
