@@ -206,6 +206,7 @@ lint: lint-layers lint-format lint-headers lint-docs lint-manifests lint-cppchec
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
+	@$(PYTHON) tests/lint/declarations.py
 	@$(PYTHON) tests/lint/style.py
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
