@@ -19,8 +19,7 @@
 /* One descriptor of libcurl's that the loop watches. */
 struct fetch_socket {
 	struct fetch *fetch;
-	struct fetch_socket *next;
-	struct fetch_socket **link;
+	LIST_ENTRY(fetch_socket) entry;
 	struct loop_io io;
 	int fd;
 };
@@ -30,11 +29,7 @@ call_free(struct fetch_call *call)
 {
 	loop_timer_fini(&call->deadline);
 	loop_timer_fini(&call->stall);
-	if (call->link != NULL) {
-		*call->link = call->next;
-		if (call->next != NULL)
-			call->next->link = call->link;
-	}
+	LIST_UNLINK(call, entry);
 	if (call->easy != NULL)
 		(void)curl_multi_remove_handle(call->fetch->multi, call->easy);
 	fetch_call_fini(call);
@@ -42,18 +37,22 @@ call_free(struct fetch_call *call)
 }
 
 static void
+socket_free(struct fetch_socket *s)
+{
+	LIST_REMOVE(s, entry);
+	loop_io_fini(&s->io);
+	free(s);
+}
+
+static void
 fetch_destroy(struct fetch *f)
 {
-	while (f->calls != NULL)
-		call_free(f->calls);
+	while (!LIST_EMPTY(&f->calls))
+		call_free(LIST_FIRST(&f->calls));
 	if (f->multi != NULL)
 		(void)curl_multi_cleanup(f->multi);
-	while (f->sockets != NULL) {
-		struct fetch_socket *s = f->sockets;
-		f->sockets = s->next;
-		loop_io_fini(&s->io);
-		free(s);
-	}
+	while (!LIST_EMPTY(&f->sockets))
+		socket_free(LIST_FIRST(&f->sockets));
 	loop_timer_fini(&f->timer);
 	free(f->ca_file);
 	free(f->user_agent);
@@ -79,10 +78,7 @@ finish(struct fetch_call *call, CURLcode code)
 	log_debug(NULL, "fetch done", log_cstr("host", call->host),
 		  log_int("status", response.status), log_err(&e));
 
-	*call->link = call->next;
-	if (call->next != NULL)
-		call->next->link = call->link;
-	call->link = NULL;
+	LIST_UNLINK(call, entry);
 	f->is_calling = true;
 	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0, call->arg);
 	f->is_calling = false;
@@ -141,16 +137,6 @@ on_socket_ready(void *arg, unsigned ready)
 	finish_completed(f);
 }
 
-static void
-socket_free(struct fetch_socket *s)
-{
-	*s->link = s->next;
-	if (s->next != NULL)
-		s->next->link = s->link;
-	loop_io_fini(&s->io);
-	free(s);
-}
-
 static struct fetch_socket *
 socket_new(struct fetch *f, int fd)
 {
@@ -161,11 +147,7 @@ socket_new(struct fetch *f, int fd)
 	s->fetch = f;
 	s->fd = fd;
 	loop_io_init(&s->io, f->loop, fd, on_socket_ready, s);
-	s->next = f->sockets;
-	s->link = &f->sockets;
-	if (s->next != NULL)
-		s->next->link = &s->next;
-	f->sockets = s;
+	LIST_INSERT_HEAD(&f->sockets, s, entry);
 	(void)curl_multi_assign(f->multi, fd, s);
 	return s;
 }
@@ -249,8 +231,9 @@ fetch_free(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	while (f->calls != NULL)
-		call_free(f->calls); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
+	while (!LIST_EMPTY(&f->calls))
+		call_free(LIST_FIRST(
+			&f->calls)); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
 	if (f->is_calling)
 		f->is_freed = true;
 	else
@@ -291,11 +274,7 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 		return NULL;
 	}
 	loop_timer_start(&call->deadline, f->total_timeout_ms);
-	call->next = f->calls;
-	call->link = &f->calls;
-	if (call->next != NULL)
-		call->next->link = &call->next;
-	f->calls = call;
+	LIST_INSERT_HEAD(&f->calls, call, entry);
 	return call;
 }
 

@@ -9,13 +9,14 @@
 #include <curl/curl.h>
 
 #include "base/http/fetch.h"
+#include "base/list.h"
 
 struct fetch {
 	struct loop *loop;
 	CURLM *multi;
 	struct loop_timer timer; /* libcurl's */
-	struct fetch_call *calls;
-	struct fetch_socket *sockets;
+	LIST_HEAD(, fetch_call) calls;
+	LIST_HEAD(, fetch_socket) sockets;
 	char *ca_file;
 	uint64_t authorities_changed_ms; /* 0: never */
 	char *user_agent;
@@ -29,8 +30,7 @@ struct fetch {
 
 struct fetch_call {
 	struct fetch *fetch;
-	struct fetch_call *next;
-	struct fetch_call **link;
+	LIST_ENTRY(fetch_call) entry;
 	CURL *easy;
 	struct curl_slist *headers;
 	struct loop_timer deadline; /* libcurl's own does not run while a call waits its turn */

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "base/http/service_head.h"
+#include "base/list.h"
 #include "base/log/log.h"
 #include "base/net/listen.h"
 #include "base/net/tls.h"
@@ -42,7 +43,7 @@ struct service {
 	struct service_options options;
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
-	struct client *clients;
+	LIST_HEAD(, client) clients;
 	size_t client_count;
 	size_t held; /* bytes of unfinished requests, of all clients */
 	struct loop_timer accept_again;
@@ -54,8 +55,7 @@ struct service {
 /* One connection. */
 struct client {
 	struct service *service;
-	struct client *next;
-	struct client **link;
+	LIST_ENTRY(client) entry;
 	evhtp_connection_t *connection;
 	struct loop_timer deadline;
 	bool has_continued;
@@ -104,9 +104,7 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	struct client *c = arg;
 
 	(void)connection;
-	*c->link = c->next;
-	if (c->next != NULL)
-		c->next->link = c->link;
+	LIST_REMOVE(c, entry);
 	c->service->client_count--;
 	(void)hold(c, 0);
 	tell_when_drained(c->service);
@@ -285,11 +283,7 @@ on_post_accept(evhtp_connection_t *connection, void *arg)
 	}
 	c->service = s;
 	c->connection = connection;
-	c->next = s->clients;
-	c->link = &s->clients;
-	if (c->next != NULL)
-		c->next->link = &c->next;
-	s->clients = c;
+	LIST_INSERT_HEAD(&s->clients, c, entry);
 	s->client_count++;
 	loop_timer_init(&c->deadline, s->loop, on_deadline, c);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
@@ -439,8 +433,8 @@ service_free(struct service *s)
 	if (s == NULL)
 		return;
 	loop_timer_fini(&s->accept_again);
-	while (s->clients != NULL)
-		client_close(s->clients);
+	while (!LIST_EMPTY(&s->clients))
+		client_close(LIST_FIRST(&s->clients));
 	if (s->is_draining)
 		loop_defer_fini(&s->drained);
 	if (s->evhtp != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See reap.h: a list and one deferred call.
+ * Deferred frees: a list of entries and one deferred call of the loop.
  */
 #include "base/net/deferred_free.h"
 
@@ -9,9 +9,9 @@ free_entries(void *arg)
 {
 	struct deferred_free_queue *r = arg;
 
-	while (r->entries != NULL) {
-		struct deferred_free_entry *entry = r->entries;
-		r->entries = entry->next;
+	while (!SLIST_EMPTY(&r->entries)) {
+		struct deferred_free_entry *entry = SLIST_FIRST(&r->entries);
+		SLIST_REMOVE_HEAD(&r->entries, entry);
 		entry->free_fn(entry);
 	}
 }
@@ -19,7 +19,7 @@ free_entries(void *arg)
 void
 deferred_free_init(struct deferred_free_queue *r, struct loop *l)
 {
-	r->entries = NULL;
+	SLIST_INIT(&r->entries);
 	loop_defer_init(&r->defer, l, free_entries, r);
 }
 
@@ -36,7 +36,6 @@ deferred_free_add(struct deferred_free_queue *r, struct deferred_free_entry *ent
 {
 	err_assert(!deferred_free_is_due(entry));
 	entry->free_fn = free_fn;
-	entry->next = r->entries;
-	r->entries = entry;
+	SLIST_INSERT_HEAD(&r->entries, entry, entry);
 	loop_defer_call(&r->defer);
 }

@@ -6,16 +6,17 @@
 #ifndef BASE_NET_DEFERRED_FREE_H
 #define BASE_NET_DEFERRED_FREE_H
 
+#include "base/list.h"
 #include "base/net/loop.h"
 
 struct deferred_free_entry {
-	struct deferred_free_entry *next;
+	SLIST_ENTRY(deferred_free_entry) entry;
 	void (*free_fn)(struct deferred_free_entry *entry); /* NULL: not given up */
 };
 
 struct deferred_free_queue {
 	struct loop_defer defer;
-	struct deferred_free_entry *entries;
+	SLIST_HEAD(, deferred_free_entry) entries;
 };
 
 void deferred_free_init(struct deferred_free_queue *r, struct loop *l);
