@@ -6,93 +6,24 @@
 
 #include <stdlib.h>
 
+#include "auth/addresses.h"
 #include "auth/bearer.h"
 #include "auth/endpoints.h"
+#include "auth/facts.h"
 #include "auth/gate.h"
 #include "auth/git_credential.h"
-#include "auth/login/login.h"
+#include "auth/login/login_callback.h"
+#include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
 #include "auth/session/session_lease.h"
+#include "auth/verdict.h"
 
 #define SETTINGS_ARENA_MAX 65536u
-
-/* A URL without query as text: origin and path, without a trailing '/'. */
-static const char *
-format_base(const struct url *u, struct arena *arena)
-{
-	const char *origin = url_origin(u, arena);
-	struct str path = u->path;
-
-	while (str_ends_with(path, STR("/")))
-		path = str_take(path, path.len - 1);
-	return origin == NULL ? NULL : arena_printf(arena, "%s%.*s", origin, STR_FMT(path));
-}
-
-/* Exactly as registered with GitLab, so the path stays as it was written. */
-static const char *
-format_redirect_uri(struct auth *a, const char *relay)
-{
-	const struct url *u = &a->settings->redirect_url;
-	const char *origin;
-
-	if (str_is_empty(u->host) && relay != NULL)
-		return arena_printf(&a->arena, "%s/callback", relay);
-	if (str_is_empty(u->host))
-		return arena_printf(&a->arena, "%.*s%s/callback", STR_FMT(a->origin),
-				    a->settings->prefix);
-	origin = url_origin(u, &a->arena);
-	return origin == NULL ? NULL
-			      : arena_printf(&a->arena, "%s%.*s%s%.*s", origin, STR_FMT(u->path),
-					     str_is_empty(u->query) ? "" : "?", STR_FMT(u->query));
-}
-
-/* GitLab's own hosts begin with the IDE's port. */
-static void
-set_port_hosts(struct auth *a)
-{
-	struct str authority = str_skip(a->origin, strlen("https://"));
-	uint16_t port;
-
-	if (!ports_split_host(authority, &port, &a->port_hosts))
-		a->port_hosts = authority;
-}
-
-const char *
-auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
-{
-	return arena_printf(arena, "https://%u-%.*s", port, STR_FMT(a->port_hosts));
-}
-
-static bool
-build_addresses(struct auth *a)
-{
-	const struct auth_settings *s = a->settings;
-	const char *relay = NULL;
-
-	if (!str_is_empty(s->relay_url.host)) {
-		relay = format_base(&s->relay_url, &a->arena);
-		a->relay_start_url =
-			relay == NULL ? NULL : arena_printf(&a->arena, "%s/start", relay);
-		if (a->relay_start_url == NULL)
-			return false;
-	}
-	a->origin = str_from(url_origin(&s->external_url, &a->arena));
-	set_port_hosts(a);
-	a->gitlab_url = format_base(&s->gitlab_url, &a->arena);
-	if (a->origin.data == NULL || a->gitlab_url == NULL)
-		return false;
-	a->authorize_url = arena_printf(&a->arena, "%s/oauth/authorize", a->gitlab_url);
-	a->redirect_uri = format_redirect_uri(a, relay);
-	a->start_url = arena_printf(&a->arena, "%s/start", s->prefix);
-	a->sign_in_url = arena_printf(&a->arena, "%s/sign_in", s->prefix);
-	return a->authorize_url != NULL && a->redirect_uri != NULL && a->start_url != NULL &&
-	       a->sign_in_url != NULL;
-}
 
 static bool
 build(struct auth *a, struct fetch *f, struct err *e)
 {
-	if (!build_addresses(a))
+	if (!addresses_build(a))
 		return err_set(e, ERR_MEMORY, "addresses");
 	if (!cookie_box_init(&a->cookies, &a->settings->cookie_keys, a->origin, e))
 		return false;
@@ -183,6 +114,24 @@ auth_cancel(struct auth_call *call)
 	call->cancel(call);
 }
 
+const char *
+auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
+{
+	return addresses_port_origin(a, port, arena);
+}
+
+bool
+auth_is_navigation(const struct auth_facts *facts)
+{
+	return facts_is_navigation(facts);
+}
+
+bool
+auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
+{
+	return facts_is_same_origin(facts, addresses_own_origin(a, facts));
+}
+
 static void
 allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
@@ -198,11 +147,11 @@ allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 static void
 ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	if (auth_is_navigation(facts) && facts_is_get(facts)) {
+	if (facts_is_navigation(facts) && facts_is_get(facts)) {
 		char target[FLOW_TARGET_MAX + 1];
 
 		flow_set_target(target, facts->target, str_from(a->settings->prefix));
-		login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+		login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
 		return;
 	}
 	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
@@ -239,7 +188,7 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 			port_ticket_redeem(a, facts, v);
 			return NULL;
 		}
-		return login_finish(a, facts, v, done, arg);
+		return login_callback(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_SIGN_IN:
 		endpoint_sign_in(a, facts, v);
 		return NULL;

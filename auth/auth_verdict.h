@@ -89,7 +89,7 @@ struct auth_verdict {
 	struct str token_header;   /* AUTH_ALLOW: the request passes by the GitLab token in this
 				      header   (lower case), which must not go on; or empty */
 	struct auth_session *kept; /* whose memory holds identity; auth_verdict_fini lets go */
-	const struct handover *handover; /* auth's own */
+	const struct port_ticket_request *ticket_request; /* of auth/login/port_ticket.c */
 	struct arena arena;
 };
 void auth_verdict_init(struct auth_verdict *v);

@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 
+#include "auth/facts.h"
 #include "auth/gitlab/policy.h"
 #include "auth/session/session_recheck.h"
+#include "auth/verdict.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

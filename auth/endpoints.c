@@ -8,8 +8,11 @@
  */
 #include "auth/endpoints.h"
 
+#include "auth/addresses.h"
+#include "auth/facts.h"
 #include "auth/gate.h"
-#include "auth/login/login.h"
+#include "auth/login/login_start.h"
+#include "auth/verdict.h"
 #include "base/json.h"
 
 #define JSON_ANSWER_MAX 4096u
@@ -48,7 +51,7 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 		return;
 	}
 	if (read_target(a, facts, target, v))
-		login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+		login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
 }
 
 static void
@@ -77,7 +80,7 @@ endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_ver
 			  ? AUTH_SIGNED_OUT_PAGE
 			  : AUTH_SIGN_IN_PAGE,
 		  v);
-	v->location = start_url_for(a, str_from(target), &v->arena);
+	v->location = addresses_start_url(a, str_from(target), &v->arena);
 }
 
 /* The form's second button. */
@@ -99,7 +102,7 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		v->location = a->start_url;
 		return;
 	}
-	if (!facts_is_same_origin(facts, facts_own_origin(a, facts))) {
+	if (!facts_is_same_origin(facts, addresses_own_origin(a, facts))) {
 		log_warn(facts->log, "sign-out from another site refused");
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		v->location = a->start_url;

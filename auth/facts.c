@@ -4,7 +4,7 @@
  * own page, or another site. Headers that browsers forbid scripts to set (Origin, Sec-Fetch-*) are
  * believed; nothing here looks at X-Forwarded-* or Host.
  */
-#include "auth/auth_private.h"
+#include "auth/facts.h"
 
 size_t
 facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value)
@@ -91,7 +91,7 @@ looks_like_navigation(const struct auth_facts *facts)
 }
 
 bool
-auth_is_navigation(const struct auth_facts *facts)
+facts_is_navigation(const struct auth_facts *facts)
 {
 	struct str mode;
 	struct str dest;
@@ -109,12 +109,6 @@ auth_is_navigation(const struct auth_facts *facts)
 	/* GitLab can't be framed, so a frame is no place for a login. */
 	return modes == 1 && str_equal(mode, STR("navigate")) &&
 	       (dests == 0 || (dests == 1 && str_equal(dest, STR("document"))));
-}
-
-struct str
-facts_own_origin(const struct auth *a, const struct auth_facts *facts)
-{
-	return facts->port == 0 ? a->origin : facts->origin;
 }
 
 bool
@@ -135,18 +129,12 @@ facts_is_same_origin(const struct auth_facts *facts, struct str origin)
 }
 
 bool
-auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
-{
-	return facts_is_same_origin(facts, facts_own_origin(a, facts));
-}
-
-bool
 facts_is_cross_site_subrequest(const struct auth_facts *facts)
 {
 	struct str site;
 	size_t sites = facts_header(facts, STR("sec-fetch-site"), &site);
 
-	if (sites == 0 || auth_is_navigation(facts))
+	if (sites == 0 || facts_is_navigation(facts))
 		return false;
 	return sites > 1 || !(str_equal(site, STR("same-origin")) || str_equal(site, STR("none")));
 }

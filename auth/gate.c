@@ -7,8 +7,11 @@
 
 #include <stdlib.h>
 
+#include "auth/addresses.h"
 #include "auth/bearer.h"
+#include "auth/facts.h"
 #include "auth/session/session_recheck.h"
+#include "auth/verdict.h"
 
 struct gate_wait {
 	struct auth_call call;
@@ -105,13 +108,13 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 		return NULL;
 	}
 	w->gate = *g;
-	w->is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
+	w->is_navigation = facts_is_navigation(facts) && facts_is_get(facts);
 	w->start_url = a->start_url;
 	if (w->is_navigation) {
 		char target[FLOW_TARGET_MAX + 1];
 
 		flow_set_target(target, facts->target, str_from(a->settings->prefix));
-		w->start_url = start_url_for(a, str_from(target), &v->arena);
+		w->start_url = addresses_start_url(a, str_from(target), &v->arena);
 	}
 	w->call.verdict = v;
 	w->call.done = g->done;
@@ -128,7 +131,7 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 	struct auth_session *s = session_find(a->store, facts);
 
 	if (s != NULL && session_wants_login(s) && facts_is_get(facts) &&
-	    auth_is_navigation(facts)) {
+	    facts_is_navigation(facts)) {
 		session_end(s, AUTH_END_EXPIRED);
 		return NULL;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filling verdicts, and the list of answers under way. A verdict's arena holds addresses, sealed
- * cookies and names; never a token or a verifier, and a code only in the address that the relay
- * sends a browser to.
+ * Filling verdicts: each kind of answer sets its action, status and what goes with it.
  */
-#include "auth/auth_private.h"
+#include "auth/verdict.h"
+
+#include "auth/session/session.h"
 
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,
@@ -23,22 +23,6 @@ static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_RELAY_FOREIGN] = 403,
 	[AUTH_PROBLEM_RELAY_STALE] = 403,
 };
-
-void
-auth_verdict_init(struct auth_verdict *v)
-{
-	memset(v, 0, sizeof(*v));
-	arena_init(&v->arena, AUTH_VERDICT_MAX);
-}
-
-void
-auth_verdict_fini(struct auth_verdict *v)
-{
-	session_let_go(v->kept);
-	v->kept = NULL;
-	v->session = NULL;
-	arena_fini(&v->arena);
-}
 
 void
 verdict_set_identity(struct auth_verdict *v, struct auth_session *s)
@@ -95,46 +79,4 @@ verdict_add_cookie(struct auth_verdict *v, const char *set_cookie)
 		return;
 	}
 	v->set_cookies[v->set_cookies_count++] = set_cookie;
-}
-
-bool
-call_may_start(const struct auth *a)
-{
-	return a->calls_count < AUTH_CALLS_MAX;
-}
-
-void
-call_link(struct auth_call *c, struct auth *a)
-{
-	c->auth = a;
-	c->next = a->calls;
-	c->link = &a->calls;
-	if (c->next != NULL)
-		c->next->link = &c->next;
-	a->calls = c;
-	a->calls_count++;
-}
-
-void
-call_unlink(struct auth_call *c)
-{
-	*c->link = c->next;
-	if (c->next != NULL)
-		c->next->link = c->link;
-	c->auth->calls_count--;
-}
-
-const char *
-start_url_for(const struct auth *a, struct str target, struct arena *arena)
-{
-	struct buf encoded;
-	const char *url = NULL;
-
-	if (str_equal(target, STR("/")))
-		return a->start_url;
-	buf_init(&encoded, FLOW_TARGET_MAX * 3);
-	if (url_encode(&encoded, target))
-		url = arena_printf(arena, "%s?rd=%.*s", a->start_url, STR_FMT(buf_view(&encoded)));
-	buf_fini(&encoded);
-	return url == NULL ? a->start_url : url;
 }

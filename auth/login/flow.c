@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "auth/flow_jar.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -29,7 +30,7 @@ draw(char out[FLOW_RANDOM_LEN + 1])
 }
 
 void
-flow_init(struct flow *f, uint32_t id, unsigned round, int64_t first_ms, struct str target)
+flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct str target)
 {
 	char random[FLOW_RANDOM_LEN + 1];
 
@@ -37,8 +38,8 @@ flow_init(struct flow *f, uint32_t id, unsigned round, int64_t first_ms, struct 
 	draw(random);
 	draw(f->verifier);
 	draw(f->nonce);
-	(void)snprintf(f->state, sizeof(f->state), "%08x.%s.%u.%lld", id, random, round,
-		       (long long)first_ms);
+	(void)snprintf(f->state, sizeof(f->state), "%012llx.%s.%u.%lld", (unsigned long long)id,
+		       random, round, (long long)first_ms);
 	err_assert(target.len <= FLOW_TARGET_MAX);
 	memcpy(f->target, target.data, target.len);
 	f->started_ms = clock_wall_ms();
@@ -63,18 +64,6 @@ is_base64url(struct str s)
 	return true;
 }
 
-static bool
-is_flow_id(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-	}
-	return s.len == FLOW_ID_LEN;
-}
-
 bool
 flow_parse_state(struct flow_state *s, struct str text)
 {
@@ -86,7 +75,7 @@ flow_parse_state(struct flow_state *s, struct str text)
 	s->whole = text;
 	if (text.len > FLOW_STATE_MAX || memchr(text.data, '\0', text.len) != NULL)
 		return false;
-	if (!str_next(&rest, '.', &s->id) || !is_flow_id(s->id))
+	if (!str_next(&rest, '.', &s->id) || !flow_jar_is_id(s->id, FLOW_ID_LEN))
 		return false;
 	if (!str_next(&rest, '.', &s->random) || s->random.len != FLOW_RANDOM_LEN ||
 	    !is_base64url(s->random))
@@ -212,24 +201,6 @@ flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str pre
 		chosen = STR("/");
 	memcpy(out, chosen.data, chosen.len);
 	out[chosen.len] = '\0';
-}
-
-bool
-flow_cookie_name(struct buf *out, const char *cookie_name, struct str id)
-{
-	return buf_addf(out, "%s-flow-%.*s", cookie_name, STR_FMT(id));
-}
-
-bool
-flow_is_cookie_name(struct str name, const char *cookie_name, struct str *id)
-{
-	struct str base = str_from(cookie_name);
-	struct str infix = STR("-flow-");
-
-	if (!str_starts_with(name, base) || !str_starts_with(str_skip(name, base.len), infix))
-		return false;
-	*id = str_skip(name, base.len + infix.len);
-	return is_flow_id(*id);
 }
 
 bool

@@ -13,7 +13,7 @@
 #include "auth/auth.h"
 #include "auth/cookie.h"
 
-#define FLOW_ID_LEN	8u
+#define FLOW_ID_LEN	12u
 #define FLOW_RANDOM_LEN 43u /* base64url of 32 bytes; also a verifier of RFC 7636 section 4.1 */
 #define FLOW_STATE_MAX	96u
 #define FLOW_TARGET_MAX 1024u
@@ -39,7 +39,7 @@ struct flow_state { /* a state parameter, taken apart; views into it */
 };
 
 /* Draws the random parts. target is normalized already; id is unique among this browser's flows. */
-void flow_init(struct flow *f, uint32_t id, unsigned round, int64_t first_ms, struct str target);
+void flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct str target);
 void flow_wipe(struct flow *f);
 
 /* False for everything that flow_init could not have written. */
@@ -58,10 +58,6 @@ bool flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_nam
  * aside. One that does not, or is too long, loses its query, and becomes "/" where that does not
  * help. */
 void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
-
-/* "<cookie name>-flow-<id>". */
-bool flow_cookie_name(struct buf *out, const char *cookie_name, struct str id);
-bool flow_is_cookie_name(struct str name, const char *cookie_name, struct str *id);
 
 /* States that were answered lately: each is good for one callback. */
 #define FLOW_RING_SIZE 64u

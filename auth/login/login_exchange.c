@@ -4,18 +4,22 @@
  * then a session and its cookie. Whatever ends it earlier revokes the tokens that were obtained.
  * The whole is bounded in time, and in number by the list of calls.
  */
+#include "auth/login/login_exchange.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/addresses.h"
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
-#include "auth/login/login.h"
+#include "auth/login/login_start.h"
+#include "auth/verdict.h"
 #include "base/clock.h"
 
 #define UNUSED_SESSIONS_MAX 3u /* of one user, left behind within FLOW_ROUNDS_MS */
 
-struct login {
+struct login_exchange {
 	struct auth_call call;
 	struct slot slot;
 	struct flow flow;
@@ -32,7 +36,7 @@ struct login {
 };
 
 static void
-login_free(struct login *l)
+login_free(struct login_exchange *l)
 {
 	struct gitlab *g = l->call.auth->gitlab;
 
@@ -49,12 +53,12 @@ login_free(struct login *l)
 static void
 on_cancel(struct auth_call *call)
 {
-	login_free((struct login *)call);
+	login_free((struct login_exchange *)call);
 }
 
 /* The verdict is filled: frees, then tells. */
 static void
-finish(struct login *l)
+finish(struct login_exchange *l)
 {
 	struct auth_call call = l->call;
 
@@ -63,19 +67,19 @@ finish(struct login *l)
 }
 
 static void
-fail(struct login *l, enum auth_problem problem, const char *detail, const struct err *why)
+fail(struct login_exchange *l, enum auth_problem problem, const char *detail, const struct err *why)
 {
 	struct auth_verdict *v = l->call.verdict;
 
 	login_count(l->call.auth, auth_metrics_login_of(problem));
 	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
 	verdict_problem(v, problem, detail);
-	v->location = start_url_for(l->call.auth, str_from(l->flow.target), &v->arena);
+	v->location = addresses_start_url(l->call.auth, str_from(l->flow.target), &v->arena);
 	finish(l);
 }
 
 static void
-fail_unavailable(struct login *l, const struct err *why, uint32_t retry_after_s)
+fail_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_after_s)
 {
 	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
 
@@ -86,7 +90,7 @@ fail_unavailable(struct login *l, const struct err *why, uint32_t retry_after_s)
 }
 
 static void
-restart(struct login *l, const struct err *why)
+restart(struct login_exchange *l, const struct err *why)
 {
 	const struct login_round round = {
 		.target = str_from(l->flow.target),
@@ -97,7 +101,7 @@ restart(struct login *l, const struct err *why)
 
 	login_count(l->call.auth, AUTH_LOGIN_RESTARTED);
 	log_warn(NULL, "login restarted", log_cstr("flow", l->flow_id), log_err(why));
-	login_begin(l->call.auth, NULL, &round, v);
+	login_start(l->call.auth, NULL, &round, v);
 	if (v->problem == AUTH_PROBLEM_LOGIN_LOOP)
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_FAILED,
 				"GitLab did not accept its own authorization code.");
@@ -106,7 +110,7 @@ restart(struct login *l, const struct err *why)
 
 /* What an outcome other than OK means for a login, whichever question it answers. */
 static void
-fail_by_outcome(struct login *l, const struct gitlab_answer *answer, const char *question)
+fail_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, const char *question)
 {
 	struct err why = answer->err;
 
@@ -133,7 +137,7 @@ fail_by_outcome(struct login *l, const struct gitlab_answer *answer, const char 
 }
 
 static void
-copy_identity(struct login *l)
+copy_identity(struct login_exchange *l)
 {
 	struct auth_verdict *v = l->call.verdict;
 	struct arena *a = &v->arena;
@@ -148,7 +152,7 @@ copy_identity(struct login *l)
 }
 
 static void
-refuse(struct login *l, const char *detail, const struct err *why)
+refuse(struct login_exchange *l, const char *detail, const struct err *why)
 {
 	copy_identity(l);
 	fail(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
@@ -156,7 +160,7 @@ refuse(struct login *l, const char *detail, const struct err *why)
 
 /* The browser's session so far ends; what it had open goes on under the new one. */
 static void
-replace_old(struct login *l, struct auth_session *s)
+replace_old(struct login_exchange *l, struct auth_session *s)
 {
 	struct auth_session *old =
 		l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
@@ -169,7 +173,7 @@ replace_old(struct login *l, struct auth_session *s)
 }
 
 static void
-open_session(struct login *l)
+open_session(struct login_exchange *l)
 {
 	struct auth *a = l->call.auth;
 	struct auth_verdict *v = l->call.verdict;
@@ -192,7 +196,7 @@ open_session(struct login *l)
 }
 
 static void
-on_allowed(struct login *l)
+on_allowed(struct login_exchange *l)
 {
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
@@ -210,7 +214,7 @@ on_allowed(struct login *l)
 static void
 on_policy(const struct policy_result *result, void *arg)
 {
-	struct login *l = arg;
+	struct login_exchange *l = arg;
 	struct err why = result->err;
 
 	err_wrap(&why, "authorization");
@@ -235,7 +239,7 @@ on_policy(const struct policy_result *result, void *arg)
 }
 
 static bool
-check_id_token(const struct login *l, struct err *e)
+check_id_token(const struct login_exchange *l, struct err *e)
 {
 	const struct auth *a = l->call.auth;
 	const struct id_token_expect expect = {
@@ -252,7 +256,7 @@ check_id_token(const struct login *l, struct err *e)
 static void
 on_user(struct gitlab_answer *answer, void *arg)
 {
-	struct login *l = arg;
+	struct login_exchange *l = arg;
 	struct policy_subject subject;
 	struct policy_result result;
 	struct err why = ERR_INIT;
@@ -282,7 +286,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 static void
 on_tokens(struct gitlab_answer *answer, void *arg)
 {
-	struct login *l = arg;
+	struct login_exchange *l = arg;
 	struct err why = ERR_INIT;
 
 	l->asking = NULL;
@@ -302,17 +306,17 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 static void
 on_timeout(void *arg)
 {
-	struct login *l = arg;
+	struct login_exchange *l = arg;
 	struct err why = ERR_INIT;
 
 	err_set(&why, ERR_TIMEOUT, "GitLab did not answer in time");
 	fail_unavailable(l, &why, 0);
 }
 
-static struct login *
-login_new(struct auth *a, const struct login_exchange *x)
+static struct login_exchange *
+login_new(struct auth *a, const struct login_exchange_input *x)
 {
-	struct login *l = calloc(1, sizeof(*l));
+	struct login_exchange *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
@@ -333,19 +337,19 @@ login_new(struct auth *a, const struct login_exchange *x)
 }
 
 struct auth_call *
-login_exchange_start(struct auth *a, const struct login_exchange *x, struct auth_verdict *v,
+login_exchange_start(struct auth *a, const struct login_exchange_input *x, struct auth_verdict *v,
 		     auth_done_fn *done, void *arg)
 {
 	bool has_room = client_quota_has_room(&a->logins, x->client, AUTH_LOGINS_MAX,
 					      AUTH_LOGINS_PER_CLIENT_MAX) &&
 			call_may_start(a);
-	struct login *l = has_room ? login_new(a, x) : NULL;
+	struct login_exchange *l = has_room ? login_new(a, x) : NULL;
 
 	if (l == NULL) {
 		login_count(a, AUTH_LOGIN_UNAVAILABLE);
 		log_warn(NULL, "too many logins at once");
 		verdict_unavailable(v, 0, "Too many people are signing in at once.");
-		v->location = start_url_for(a, str_from(x->flow->target), &v->arena);
+		v->location = addresses_start_url(a, str_from(x->flow->target), &v->arena);
 		return NULL;
 	}
 	l->call.verdict = v;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See handover.h. A ticket's plaintext is the session's id and when it was issued; what it counts
+ * A ticket's plaintext is the session's id and when it was issued; what it counts
  * for stands in its associated data. Tickets are given to navigations only, so no script gets one
  * without the browser leaving its page.
  */
 #include "auth/login/port_ticket.h"
 
+#include "auth/addresses.h"
+#include "auth/facts.h"
 #include "auth/gate.h"
 #include "auth/login/flow_cookie.h"
-#include "auth/login/login.h"
+#include "auth/login/login_start.h"
+#include "auth/verdict.h"
 #include "base/clock.h"
 
 #define PORT_TEXT_MAX	 5u
@@ -19,19 +22,11 @@
 static const char ticket_purpose[] = "port ticket";
 
 /* What a port's host asks for; in the verdict's arena. */
-struct handover {
+struct port_ticket_request {
 	uint16_t port;
 	struct str origin; /* the port's */
 	const char *state;
 };
-
-const char *
-handover_location(const struct auth *a, uint16_t port, const struct flow *f, struct arena *arena)
-{
-	/* A state needs no encoding. */
-	return arena_printf(arena, "%.*s%s/port?port=%u&state=%s", STR_FMT(a->origin),
-			    a->settings->prefix, port, f->state);
-}
 
 /* The box and the use of a ticket for this port and state. */
 static struct cookie_box
@@ -42,8 +37,8 @@ ticket_box(const struct auth *a, uint16_t port, struct str origin)
 }
 
 static bool
-ticket_seal(const struct auth *a, const struct handover *h, const uint8_t id[SESSION_ID_BYTES],
-	    struct buf *out, struct err *e)
+ticket_seal(const struct auth *a, const struct port_ticket_request *h,
+	    const uint8_t id[SESSION_ID_BYTES], struct buf *out, struct err *e)
 {
 	const struct cookie_box box = ticket_box(a, h->port, h->origin);
 	const struct cookie_use use = {ticket_purpose, str_from(h->state)};
@@ -92,7 +87,7 @@ ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, st
 
 /* NULL, or a sentence that says what is wrong. */
 static const char *
-read_request(const struct auth *a, const struct auth_facts *facts, struct handover *h,
+read_request(const struct auth *a, const struct auth_facts *facts, struct port_ticket_request *h,
 	     struct arena *arena)
 {
 	const char *detail;
@@ -121,7 +116,7 @@ cleanup:
 static void
 send_back(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
-	const struct handover *h = v->handover;
+	const struct port_ticket_request *h = v->ticket_request;
 	struct err e = ERR_INIT;
 	struct buf ticket;
 
@@ -148,7 +143,7 @@ ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 	char target[FLOW_TARGET_MAX + 1];
 
 	flow_set_target(target, facts->target, str_from(a->settings->prefix));
-	login_begin(a, facts, &(struct login_round){.target = str_from(target)}, v);
+	login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
 }
 
 struct auth_call *
@@ -156,10 +151,10 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		  auth_done_fn *done, void *arg)
 {
 	const struct gate g = {.pass = send_back, .ask = ask_for_login, .done = done, .arg = arg};
-	struct handover *h = arena_alloc(&v->arena, sizeof(*h));
+	struct port_ticket_request *h = arena_alloc(&v->arena, sizeof(*h));
 	const char *detail;
 
-	if (!auth_is_navigation(facts)) {
+	if (!facts_is_navigation(facts)) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		v->location = a->start_url;
 		return NULL;
@@ -168,19 +163,19 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	*h = (struct handover){.port = 0};
+	*h = (struct port_ticket_request){.port = 0};
 	detail = read_request(a, facts, h, &v->arena);
 	if (detail != NULL) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		v->location = a->start_url;
 		return NULL;
 	}
-	h->origin = str_from(auth_port_origin(a, h->port, &v->arena));
+	h->origin = str_from(addresses_port_origin(a, h->port, &v->arena));
 	if (h->state == NULL || str_is_empty(h->origin)) {
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	v->handover = h;
+	v->ticket_request = h;
 	return gate_enter(a, &g, facts, v);
 }
 
@@ -224,7 +219,7 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 	} else if (!session_note_handover(s, flow.started_ms)) {
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in succeeds, and is forgotten at once.");
-		v->location = start_url_for(a, str_from(flow.target), &v->arena);
+		v->location = addresses_start_url(a, str_from(flow.target), &v->arena);
 	} else {
 		set_cookie(a, facts, &flow, s, v);
 		flow_cookie_clear(a, state->id, v);

@@ -15,10 +15,6 @@
 
 #define PORT_TICKET_AGE_MAX_MS (60 * INT64_C(1000))
 
-/* Where a flow that started on a port's host goes on: at the workspace's own. */
-const char *handover_location(const struct auth *a, uint16_t port, const struct flow *f,
-			      struct arena *arena);
-
 /* AUTH_ENDPOINT_PORT, at the workspace's own host. As auth_answer. */
 struct auth_call *port_ticket_issue(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);

@@ -11,14 +11,15 @@
 
 #include <stdlib.h>
 
-#include "auth/auth_private.h"
+#include "auth/facts.h"
+#include "auth/flow_jar.h"
+#include "auth/gitlab/authorize_url.h"
 #include "auth/relay/relay_state.h"
+#include "auth/verdict.h"
 #include "base/clock.h"
 
 #define COOKIE_PREFIX	"__Host-workspace-relay-"
-#define COOKIE_NAME_MAX (sizeof(COOKIE_PREFIX) + RELAY_ID_LEN)
 #define FLOWS_ALIVE_MAX 5u /* cookies that one browser keeps */
-#define OPENS_MAX	4u /* cookies of one name that are tried */
 #define CODE_MAX_BYTES	512u
 #define ERROR_MAX_BYTES 64u
 #define RELAY_ARENA_MAX 16384u
@@ -94,89 +95,45 @@ relay_free(struct relay *r)
 	free(r);
 }
 
-/* Cookies: one for each login under way, the oldest ones make room */
+/* Cookies */
 
-static bool
-is_flow_cookie(struct str name, struct str *id)
+static struct flow_jar
+jar_of(const struct relay *r)
 {
-	if (!str_starts_with(name, STR(COOKIE_PREFIX)))
-		return false;
-	*id = str_skip(name, strlen(COOKIE_PREFIX));
-	return relay_is_id(*id);
-}
-
-static bool
-cookie_name(struct buf *out, struct str id)
-{
-	buf_init(out, COOKIE_NAME_MAX);
-	buf_add_str(out, STR(COOKIE_PREFIX));
-	return buf_add_str(out, id);
+	return (struct flow_jar){
+		.box = &r->box,
+		.prefix = STR(COOKIE_PREFIX),
+		.id_len = RELAY_ID_LEN,
+		.alive_max = FLOWS_ALIVE_MAX,
+	};
 }
 
 static void
 clear_cookie(const struct relay *r, struct str id, struct auth_verdict *v)
 {
-	struct buf name;
+	const struct flow_jar jar = jar_of(r);
 
-	if (cookie_name(&name, id))
-		verdict_add_cookie(v,
-				   cookie_format(&r->box, &v->arena, buf_view(&name), STR_NONE, 0));
-	buf_fini(&name);
+	flow_jar_clear(&jar, id, v);
 }
 
-static int
-compare_ids(struct str a, struct str b)
-{
-	return memcmp(a.data, b.data, RELAY_ID_LEN);
-}
-
-/* The oldest of the browser's flows that is younger than `after` (empty: of all); counts those. */
-static size_t
-find_oldest(const struct auth_facts *facts, struct str after, struct str *oldest)
-{
-	struct cookie_scan scan;
-	struct str name;
-	struct str value;
-	struct str id;
-	size_t count = 0;
-
-	cookie_scan_init(&scan, facts);
-	while (cookie_scan_next(&scan, &name, &value)) {
-		if (!is_flow_cookie(name, &id) || (after.len > 0 && compare_ids(id, after) <= 0))
-			continue;
-		if (count++ == 0 || compare_ids(id, *oldest) < 0)
-			*oldest = id;
-	}
-	return count;
-}
-
-static void
-make_room(const struct relay *r, const struct auth_facts *facts, struct auth_verdict *v)
-{
-	struct str after = STR_NONE;
-	struct str oldest = STR_NONE;
-
-	while (v->set_cookies_count < AUTH_SET_COOKIES_MAX - 1 &&
-	       find_oldest(facts, after, &oldest) >= FLOWS_ALIVE_MAX) {
-		clear_cookie(r, oldest, v);
-		after = oldest;
-	}
-}
-
+/* Binds the state to this browser; the oldest logins make room. */
 static bool
-add_cookie(const struct relay *r, struct str id, struct str state, struct auth_verdict *v,
-	   struct err *e)
+add_cookie(const struct relay *r, const struct auth_facts *facts, struct str id, struct str state,
+	   struct auth_verdict *v, struct err *e)
 {
+	const struct flow_jar jar = jar_of(r);
 	struct buf name;
 	struct buf text;
 	bool ok;
 
+	buf_init(&name, FLOW_JAR_NAME_MAX);
 	buf_init(&text, COOKIE_TEXT_MAX);
-	ok = cookie_name(&name, id) || err_set(e, ERR_MEMORY, "cookie");
+	ok = flow_jar_name(&jar, id, &name) || err_set(e, ERR_MEMORY, "cookie");
 	ok = ok && relay_cookie_seal(&r->box, buf_view(&name), state, &text, e);
-	if (ok)
-		verdict_add_cookie(v, cookie_format(&r->box, &v->arena, buf_view(&name),
-						    buf_view(&text), RELAY_AGE_MAX_MS / 1000));
+	if (ok) {
+		flow_jar_make_room(&jar, facts, v);
+		flow_jar_set(&jar, buf_view(&name), buf_view(&text), RELAY_AGE_MAX_MS / 1000, v);
+	}
 	buf_fini(&text);
 	buf_fini(&name);
 	return ok;
@@ -184,20 +141,16 @@ add_cookie(const struct relay *r, struct str id, struct str state, struct auth_v
 
 /* Whether this browser is the one that started the flow of this state. */
 static bool
-is_same_browser(const struct relay *r, const struct auth_facts *facts, struct str wanted_id,
+is_same_browser(const struct relay *r, const struct auth_facts *facts, struct str id,
 		struct str state)
 {
-	unsigned opens_left = OPENS_MAX;
-	struct cookie_scan scan;
+	const struct flow_jar jar = jar_of(r);
+	struct flow_jar_search search;
 	struct str name;
 	struct str value;
-	struct str id;
 
-	cookie_scan_init(&scan, facts);
-	while (opens_left > 0 && cookie_scan_next(&scan, &name, &value)) {
-		if (!is_flow_cookie(name, &id) || !str_equal(id, wanted_id))
-			continue;
-		opens_left--;
+	flow_jar_search_init(&search, &jar, facts, id);
+	while (flow_jar_search_next(&search, &name, &value)) {
 		if (relay_cookie_fits(&r->box, name, value, state))
 			return true;
 	}
@@ -239,37 +192,21 @@ is_within_scope(struct str asked, struct str allowed)
 	return true;
 }
 
-static void
-add_parameter(struct buf *url, const char *name, struct str value)
-{
-	buf_add_str(url, str_from(name));
-	(void)url_encode(url, value);
-}
-
-static const char *
-keep_location(struct buf *url, struct auth_verdict *v)
-{
-	const char *location = buf_is_ok(url) ? arena_dup(&v->arena, buf_view(url)) : NULL;
-
-	buf_wipe_fini(url);
-	return location;
-}
-
 static const char *
 authorize_location(const struct relay *r, const struct relay_request *q, struct str state,
 		   struct auth_verdict *v)
 {
-	struct buf url;
+	const struct authorize_request request = {
+		.endpoint = str_from(r->authorize_url),
+		.client_id = str_from(r->settings->client_id),
+		.redirect_uri = str_from(r->redirect_uri),
+		.scope = q->scope,
+		.state = state,
+		.nonce = q->nonce,
+		.challenge = q->challenge,
+	};
 
-	buf_init(&url, LOCATION_MAX);
-	buf_add_str(&url, str_from(r->authorize_url));
-	add_parameter(&url, "?response_type=code&client_id=", str_from(r->settings->client_id));
-	add_parameter(&url, "&redirect_uri=", str_from(r->redirect_uri));
-	add_parameter(&url, "&scope=", q->scope);
-	add_parameter(&url, "&state=", state);
-	add_parameter(&url, "&nonce=", q->nonce);
-	add_parameter(&url, "&code_challenge_method=S256&code_challenge=", q->challenge);
-	return keep_location(&url, v);
+	return authorize_url_format(&request, &v->arena);
 }
 
 static void
@@ -289,11 +226,9 @@ go_to_gitlab(const struct relay *r, const struct auth_facts *facts, const struct
 	relay_draw_id(id);
 	ret.id = str_from(id);
 	buf_init(&state, COOKIE_TEXT_MAX);
-	if (relay_return_seal(&ret, &r->box, &state, &e)) {
+	if (relay_return_seal(&ret, &r->box, &state, &e))
 		verdict_redirect(v, 302, authorize_location(r, q, buf_view(&state), v));
-		make_room(r, facts, v);
-	}
-	if (e.code != ERR_NONE || !add_cookie(r, ret.id, buf_view(&state), v, &e)) {
+	if (e.code != ERR_NONE || !add_cookie(r, facts, ret.id, buf_view(&state), v, &e)) {
 		log_error(facts->log, "login not passed on", log_err(&e));
 		verdict_unavailable(v, 0, "A login could not be started.");
 	} else {
@@ -367,7 +302,7 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 
 /* Callback */
 
-struct answer { /* GitLab's, decoded */
+struct relay_response { /* GitLab's, decoded */
 	struct buf state;
 	struct buf code;
 	struct buf error;
@@ -391,24 +326,28 @@ known_error(struct str error)
 	return STR("invalid_request");
 }
 
+/* What is sent on is a code, or one of the known errors. */
 static void
-go_to_workspace(const struct relay_return *ret, const struct answer *a, struct auth_verdict *v)
+go_to_workspace(const struct relay_return *ret, const struct relay_response *a,
+		struct auth_verdict *v)
 {
+	const char *location = NULL;
 	struct buf url;
 
 	buf_init(&url, LOCATION_MAX);
-	buf_addf(&url, "https://%.*s%.*s/callback", STR_FMT(ret->authority), STR_FMT(ret->prefix));
-	if (a->code.len > 0)
-		add_parameter(&url, "?code=", buf_view(&a->code));
-	else
-		add_parameter(&url, "?error=", known_error(buf_view(&a->error)));
-	add_parameter(&url, "&state=", ret->state);
-	verdict_redirect(v, 302, keep_location(&url, v));
+	buf_addf(&url, "https://%.*s%.*s/callback?", STR_FMT(ret->authority), STR_FMT(ret->prefix));
+	buf_add_str(&url, a->code.len > 0 ? STR("code=") : STR("error="));
+	url_encode(&url, a->code.len > 0 ? buf_view(&a->code) : known_error(buf_view(&a->error)));
+	buf_add_str(&url, STR("&state="));
+	if (url_encode(&url, ret->state))
+		location = arena_dup(&v->arena, buf_view(&url));
+	buf_wipe_fini(&url);
+	verdict_redirect(v, 302, location);
 }
 
 static void
 judge_return(const struct relay *r, const struct auth_facts *facts, const struct relay_return *ret,
-	     const struct answer *a, enum relay_finding finding, struct auth_verdict *v)
+	     const struct relay_response *a, enum relay_finding finding, struct auth_verdict *v)
 {
 	switch (finding) {
 	case RELAY_FORGED:
@@ -447,7 +386,7 @@ static void
 answer_callback(const struct relay *r, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	struct relay_return ret;
-	struct answer a;
+	struct relay_response a;
 	struct buf memory;
 	const char *detail;
 

@@ -11,14 +11,7 @@
 #define AUTH_RELAY_RELAY_H
 
 #include "auth/auth.h"
-
-#define RELAY_ZONES_MAX	    32u
-#define RELAY_AUTHORITY_MAX 259u /* a host name of 253 bytes, ':', five digits */
-
-struct relay_zones { /* "ws.example.com", "ws.example.com:8443"; canonical, see relay_parse_zone */
-	struct str items[RELAY_ZONES_MAX];
-	size_t count;
-};
+#include "auth/relay/relay_zone.h"
 
 struct relay_settings {
 	struct url url;	       /* our own base, without a trailing '/' in path */
@@ -48,19 +41,5 @@ enum relay_endpoint {
 /* Fills *v: AUTH_REDIRECT, AUTH_PROBLEM or AUTH_RELAY_PAGE. */
 void relay_answer(const struct relay *r, enum relay_endpoint endpoint,
 		  const struct auth_facts *facts, struct auth_verdict *v);
-
-/* Takes a zone as somebody would write it: a host name, with a port where workspaces have one. */
-bool relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e) MUST_CHECK;
-
-/* Takes a workspace's host as somebody would write it, to the form that its key derives from: lower
- * case, without the default port. Appends to out. */
-bool relay_parse_host(struct str text, struct buf *out, struct err *e) MUST_CHECK;
-
-/* Whether the authority, in that form, is exactly one label below a zone. */
-bool relay_zones_hold(const struct relay_zones *zones, struct str authority);
-
-/* The key of one workspace, 32 bytes that the caller frees; NULL on failure. */
-struct secret *relay_derive_key(const struct secret *master, struct str authority,
-				struct err *e) MUST_CHECK;
 
 #endif

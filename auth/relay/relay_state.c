@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "auth/flow_jar.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -220,18 +221,6 @@ relay_draw_id(char out[RELAY_ID_LEN + 1])
 }
 
 bool
-relay_is_id(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-	}
-	return s.len == RELAY_ID_LEN;
-}
-
-bool
 relay_return_seal(const struct relay_return *ret, const struct cookie_box *box, struct buf *out,
 		  struct err *e)
 {
@@ -256,7 +245,8 @@ parse_return(struct relay_return *ret, struct str rest)
 	    !str_next(&rest, '\n', &ret->prefix) || !str_next(&rest, '\n', &ret->state) ||
 	    !next_time(&rest, &ret->started_ms) || rest.data != NULL)
 		return false;
-	return relay_is_id(ret->id) && is_prefix(ret->prefix) && is_state(ret->state);
+	return flow_jar_is_id(ret->id, RELAY_ID_LEN) && is_prefix(ret->prefix) &&
+	       is_state(ret->state);
 }
 
 enum relay_finding

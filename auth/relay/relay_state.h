@@ -55,7 +55,6 @@ struct relay_return {	      /* views */
 
 /* Draws an id of RELAY_ID_LEN lower-case hexadecimal digits. */
 void relay_draw_id(char out[RELAY_ID_LEN + 1]);
-bool relay_is_id(struct str s);
 
 /* Appends the state that GitLab is given. */
 bool relay_return_seal(const struct relay_return *ret, const struct cookie_box *box,

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which hosts the relay may send browsers to, and the key that each of them has.
- *
  * There is one spelling of a host, and only that one is taken from a request: lower-case letters,
  * digits and hyphens in labels, and a port only where its zone has that port. What people write
  * into settings is brought to this spelling first.
  */
-#include <stdio.h>
+#include "auth/relay/relay_zone.h"
 
-#include "auth/relay/relay.h"
 #include "base/crypto.h"
 
 #define HOST_MAX  253u /* RFC 1035 section 2.3.4, without the root */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "auth/auth_private.h"
-#include "auth/login/login.h"
+#include "auth/login/login_start.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

@@ -292,7 +292,7 @@ test_crafted_headers(void **state)
 
 		for (unsigned i = 0; len + 64 < sizeof(text); i++)
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
-						TEST_COOKIE "-flow-%08x=;", i);
+						TEST_COOKIE "-flow-%012x=;", i);
 		assert_true(time_check(&w, (struct str){text, len}, true) < limit_us);
 	}
 	/* Texts of our name and key that fail only when they are decrypted. */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "auth/flow_jar.h"
 #include "base/crypto.h"
 
 #define NOW_MS	  INT64_C(1800000000000)
@@ -454,11 +455,11 @@ test_ids_grow(void **state)
 	(void)state;
 	relay_draw_id(one);
 	relay_draw_id(two);
-	assert_true(relay_is_id(str_from(one)));
+	assert_true(flow_jar_is_id(str_from(one), RELAY_ID_LEN));
 	assert_string_not_equal(one, two);
 	assert_true(memcmp(one, two, 8) <= 0);
-	assert_false(relay_is_id(STR("0123456789abcde")));
-	assert_false(relay_is_id(STR("0123456789ABCDEF")));
+	assert_false(flow_jar_is_id(STR("0123456789abcde"), RELAY_ID_LEN));
+	assert_false(flow_jar_is_id(STR("0123456789ABCDEF"), RELAY_ID_LEN));
 }
 
 static void

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The addresses that follow from the settings: our own endpoints, GitLab's, and those of ports.
+ */
+#ifndef AUTH_ADDRESSES_H
+#define AUTH_ADDRESSES_H
+
+#include "auth/auth_private.h"
+
+/* Fills the address fields of a from its settings; false without memory. */
+bool addresses_build(struct auth *a) MUST_CHECK;
+
+/* The origin of the host that the request was sent to. */
+struct str addresses_own_origin(const struct auth *a, const struct auth_facts *facts);
+
+/* See auth_port_origin. */
+const char *addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
+
+/* "/oauth2/start?rd=<target>"; the plain start address for "/". */
+const char *addresses_start_url(const struct auth *a, struct str target, struct arena *arena);
+
+#endif

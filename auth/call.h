@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verdicts that are still being found: the base of each, in a list that bounds and cancels them.
+ */
+#ifndef AUTH_CALL_H
+#define AUTH_CALL_H
+
+#include "auth/auth.h"
+
+#define AUTH_CALLS_MAX 4096u /* a page's burst of requests may wait for one answer of GitLab */
+
+/* The first member of whatever cancel frees. */
+struct auth_call {
+	struct auth *auth;
+	struct auth_call *next;
+	struct auth_call **link;
+	struct auth_verdict *verdict;
+	auth_done_fn *done;
+	void *arg;
+	void (*cancel)(struct auth_call *call); /* unlinks and frees; done does not run */
+};
+
+/* Whether there is room for one more. */
+bool call_may_start(const struct auth *a);
+void call_link(struct auth_call *c, struct auth *a);
+void call_unlink(struct auth_call *c);
+
+#endif

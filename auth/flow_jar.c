@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds, sets and removes cookies by their names; what they hold is sealed and opened elsewhere.
+ */
+#include "auth/flow_jar.h"
+
+#include "auth/verdict.h"
+
+#define SEARCH_MAX 4u /* of one request's cookies of one name */
+
+bool
+flow_jar_is_id(struct str s, size_t id_len)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return s.len == id_len;
+}
+
+bool
+flow_jar_owns(const struct flow_jar *j, struct str name, struct str *id)
+{
+	if (!str_starts_with(name, j->prefix))
+		return false;
+	*id = str_skip(name, j->prefix.len);
+	return flow_jar_is_id(*id, j->id_len);
+}
+
+bool
+flow_jar_name(const struct flow_jar *j, struct str id, struct buf *out)
+{
+	buf_add_str(out, j->prefix);
+	return buf_add_str(out, id);
+}
+
+void
+flow_jar_set(const struct flow_jar *j, struct str name, struct str text, uint64_t max_age_s,
+	     struct auth_verdict *v)
+{
+	verdict_add_cookie(v, cookie_format(j->box, &v->arena, name, text, max_age_s));
+}
+
+void
+flow_jar_clear(const struct flow_jar *j, struct str id, struct auth_verdict *v)
+{
+	struct buf name;
+
+	buf_init(&name, FLOW_JAR_NAME_MAX);
+	if (flow_jar_name(j, id, &name))
+		flow_jar_set(j, buf_view(&name), STR_NONE, 0, v);
+	buf_fini(&name);
+}
+
+static int
+compare_ids(struct str a, struct str b)
+{
+	return memcmp(a.data, b.data, a.len);
+}
+
+/* The oldest login that is younger than `after` (empty: of all); counts those. */
+static size_t
+find_oldest(const struct flow_jar *j, const struct auth_facts *facts, struct str after,
+	    struct str *oldest)
+{
+	struct cookie_scan scan;
+	struct str name;
+	struct str value;
+	struct str id;
+	size_t count = 0;
+
+	cookie_scan_init(&scan, facts);
+	while (cookie_scan_next(&scan, &name, &value)) {
+		if (!flow_jar_owns(j, name, &id) || (after.len > 0 && compare_ids(id, after) <= 0))
+			continue;
+		if (count++ == 0 || compare_ids(id, *oldest) < 0)
+			*oldest = id;
+	}
+	return count;
+}
+
+void
+flow_jar_make_room(const struct flow_jar *j, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct str after = STR_NONE;
+	struct str oldest = STR_NONE;
+
+	while (v->set_cookies_count < AUTH_SET_COOKIES_MAX - 1 &&
+	       find_oldest(j, facts, after, &oldest) >= j->alive_max) {
+		flow_jar_clear(j, oldest, v);
+		after = oldest;
+	}
+}
+
+void
+flow_jar_search_init(struct flow_jar_search *s, const struct flow_jar *j,
+		     const struct auth_facts *facts, struct str id)
+{
+	*s = (struct flow_jar_search){.jar = j, .id = id, .left = SEARCH_MAX};
+	cookie_scan_init(&s->scan, facts);
+}
+
+bool
+flow_jar_search_next(struct flow_jar_search *s, struct str *name, struct str *value)
+{
+	struct str id;
+
+	while (s->left > 0 && cookie_scan_next(&s->scan, name, value)) {
+		if (!flow_jar_owns(s->jar, *name, &id) || !str_equal(id, s->id))
+			continue;
+		s->left--;
+		return true;
+	}
+	return false;
+}

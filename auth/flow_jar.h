@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cookies of one browser's logins under way: one for each login, named by a prefix and an id.
+ * A bounded number is kept; the oldest make room.
+ *
+ * An id is lower-case hexadecimal, of a fixed length, and grows with time: which cookie is the
+ * oldest is known without opening any.
+ */
+#ifndef AUTH_FLOW_JAR_H
+#define AUTH_FLOW_JAR_H
+
+#include "auth/cookie.h"
+
+#define FLOW_JAR_NAME_MAX 256u
+
+struct flow_jar {
+	const struct cookie_box *box; /* of the host that the cookies are for */
+	struct str prefix;	      /* of the cookies' names */
+	size_t id_len;
+	size_t alive_max; /* cookies that one browser keeps */
+};
+
+/* Whether s is an id of this length. */
+bool flow_jar_is_id(struct str s, size_t id_len);
+
+/* Whether a cookie of this name belongs to a login under way; *id is a view into name. */
+bool flow_jar_owns(const struct flow_jar *j, struct str name, struct str *id);
+
+/* Appends the name of the cookie of this id. */
+bool flow_jar_name(const struct flow_jar *j, struct str id, struct buf *out) MUST_CHECK;
+
+/* Adds Set-Cookie values to the verdict: a login's cookie, and its removal. */
+void flow_jar_set(const struct flow_jar *j, struct str name, struct str text, uint64_t max_age_s,
+		  struct auth_verdict *v);
+void flow_jar_clear(const struct flow_jar *j, struct str id, struct auth_verdict *v);
+
+/* Removes the oldest cookies until there is room for one more, as far as one answer can. */
+void flow_jar_make_room(const struct flow_jar *j, const struct auth_facts *facts,
+			struct auth_verdict *v);
+
+/* The cookies of one id, of which a few are offered: other sites of the domain may have set more.
+ */
+struct flow_jar_search {
+	const struct flow_jar *jar;
+	struct str id;
+	struct cookie_scan scan;
+	unsigned left;
+};
+void flow_jar_search_init(struct flow_jar_search *s, const struct flow_jar *j,
+			  const struct auth_facts *facts, struct str id);
+bool flow_jar_search_next(struct flow_jar_search *s, struct str *name, struct str *value);
+
+#endif

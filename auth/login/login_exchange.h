@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of a login after its callback was found genuine: from an authorization code to tokens,
+ * user, authorization and session.
+ */
+#ifndef AUTH_LOGIN_LOGIN_EXCHANGE_H
+#define AUTH_LOGIN_LOGIN_EXCHANGE_H
+
+#include "auth/auth_private.h"
+
+struct login_exchange_input {
+	struct flow *flow; /* copied */
+	struct flow_state state;
+	struct str code;
+	struct str client;	    /* see auth_facts */
+	const uint8_t *old_session; /* id of the browser's session so far (copied), or NULL */
+};
+
+/* As auth_answer. */
+struct auth_call *login_exchange_start(struct auth *a, const struct login_exchange_input *x,
+				       struct auth_verdict *v, auth_done_fn *done, void *arg);
+
+#endif

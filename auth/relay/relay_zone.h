@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which hosts the relay may send browsers to, and the key that each of them has.
+ */
+#ifndef AUTH_RELAY_RELAY_ZONE_H
+#define AUTH_RELAY_RELAY_ZONE_H
+
+#include "base/arena.h"
+#include "base/secret.h"
+
+#define RELAY_ZONES_MAX	    32u
+#define RELAY_AUTHORITY_MAX 259u /* a host name of 253 bytes, ':', five digits */
+
+struct relay_zones { /* "ws.example.com", "ws.example.com:8443"; canonical, see relay_parse_zone */
+	struct str items[RELAY_ZONES_MAX];
+	size_t count;
+};
+
+/* Takes a zone as somebody would write it: a host name, with a port where workspaces have one. */
+bool relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e) MUST_CHECK;
+
+/* Takes a workspace's host as somebody would write it, to the form that its key derives from: lower
+ * case, without the default port. Appends to out. */
+bool relay_parse_host(struct str text, struct buf *out, struct err *e) MUST_CHECK;
+
+/* Whether the authority, in that form, is exactly one label below a zone. */
+bool relay_zones_hold(const struct relay_zones *zones, struct str authority);
+
+/* The key of one workspace, 32 bytes that the caller frees; NULL on failure. */
+struct secret *relay_derive_key(const struct secret *master, struct str authority,
+				struct err *e) MUST_CHECK;
+
+#endif
