@@ -201,8 +201,8 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 C_FILES := $(SOURCES) $(TEST_SOURCES)
 H_FILES := $(call find,$(FOLDERS) tests/unit tests/fuzz tests/bench,*.h)
 
-.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy
-lint: lint-layers lint-format lint-headers lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints
+lint: lint-layers lint-lints lint-format lint-headers lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
@@ -211,6 +211,9 @@ lint-layers:
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
 	@$(PYTHON) tests/lint/monitoring.py
+# Every rule fails where a file violates it, in every room.
+lint-lints: | $(BUILD)/packages
+	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/lint
 lint-format:
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 # Each header stands on its own.

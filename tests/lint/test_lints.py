@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every rule of `make lint` fails where it is violated, in every room.
+
+A copy of the tree gets one file per rule and room that violates the rule; then the checks run once over the
+copy and have to name each of these files.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = ("base", "auth", "clone", "container", "proxy")
+TESTS = ("tests/unit", "tests/fuzz", "tests/bench")
+HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n/*\n * Violates a rule.\n */\n"
+
+
+def rooms(*folders):
+    """Every folder with C code, found without the help of what is tested."""
+    found = {path.parent for folder in folders for path in (ROOT / folder).rglob("*.[ch]")}
+    assert len(found) >= len(folders)
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+PRODUCT_ROOMS = rooms(*PRODUCT)
+ALL_ROOMS = PRODUCT_ROOMS + rooms(*TESTS)
+PRIVATE_HEADERS = sorted(str(p.relative_to(ROOT)) for f in PRODUCT for p in (ROOT / f).rglob("*_private.h"))
+
+
+class Tree:
+    """A copy of the tree, without what was built."""
+
+    def __init__(self, path):
+        self.path = path
+        ignored = shutil.ignore_patterns(".git", "build*", "seeds", "__pycache__", ".cache", "*.o")
+        shutil.copytree(ROOT, path, ignore=ignored)
+        self.planted = []  # (file, what a check has to say about it)
+
+    def plant(self, name, text, *expected):
+        """Writes a file; `expected` are patterns, each of which has to be found in one line that names it."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        self.planted += [(name, pattern) for pattern in expected]
+
+    def change(self, name, old, new, *expected):
+        text = (self.path / name).read_text()
+        assert old in text, f"{name} has no {old!r} to violate a rule with"
+        self.plant(name, text.replace(old, new, 1), *expected)
+
+    def run(self, *command):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        return subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True, timeout=120)
+
+    def lint(self, script):
+        return self.run("/usr/bin/python3", "-B", f"tests/lint/{script}.py")
+
+    def expect_failure(self, ran, planted=None):
+        """The run failed, and said what is wrong with each of the planted files."""
+        lines = (ran.stdout + ran.stderr).splitlines()
+        assert ran.returncode != 0, "\n".join(lines[-20:])
+        for name, pattern in planted or self.planted:
+            assert any(name in line and re.search(pattern, line) for line in lines), f"{name}: no {pattern!r}"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path / "tree")
+
+
+def test_layers(tree):
+    for room in PRODUCT_ROOMS:
+        folder = room.split("/")[0]
+        foreign = {"base": "proxy/proxy.h", "proxy": "auth/session/session.h"}.get(folder, "proxy/proxy.h")
+        private = next(h for h in PRIVATE_HEADERS if Path(h).parent not in (Path(room), *Path(room).parents))
+        libraries = "curl/curl openssl/ssl openssl/evp jansson event2/event evhtp git2 yaml zlib".split()
+        lines = [f'#include "{foreign}"', '#include "err.h"', f'#include "{private}"']
+        lines += [f"#include <{library}.h>" for library in libraries]
+        expected = [f"{foreign}: {folder} may not know", "err.h: is not a path", f"{private}: (is private|.* may not)"]
+        expected += [f"{library}.h: belongs behind" for library in libraries]
+        tree.plant(f"{room}/planted.c", "\n".join(lines) + "\n", *expected)
+        tree.plant(f"{room}/planted_asset.c", '#include "elsewhere/page.css.inc"\n', "of another folder")
+    tree.expect_failure(tree.lint("layers"))
+
+
+@pytest.mark.parametrize("header", PRIVATE_HEADERS)
+def test_private_headers_are_included_in_their_room_only(tree, header):
+    room = Path(header).parent
+    inside = [r for r in PRODUCT_ROOMS if Path(r).is_relative_to(room)]
+    outside = [r for r in PRODUCT_ROOMS if r.split("/")[0] == room.parts[0] and r not in inside]
+    for folder in outside:
+        tree.plant(f"{folder}/planted.h", f'#include "{header}"\n', f"is private to {room}/")
+    for folder in inside:
+        tree.plant(f"{folder}/permitted.h", f'#include "{header}"\n')
+    ran = tree.lint("layers")
+    assert "permitted.h" not in ran.stdout
+    if outside:
+        tree.expect_failure(ran)
+
+
+def test_style(tree):
+    function = "int\nplanted(void)\n{\n" + "\treturn 0;\n" * 80 + "}\n"
+    for room in ALL_ROOMS:
+        tree.plant(f"{room}/planted_head.c", "int x;\n", "does not start with the licence")
+        long_comment = HEAD.replace(" * Violates a rule.\n", " * Violates a rule.\n" * 15)
+        tree.plant(f"{room}/planted_comment.c", long_comment, "opening comment has 15 lines")
+        order = HEAD + '#include "base/err.h"\n#include <stdio.h>\n'
+        tree.plant(f"{room}/planted_order.c", order, "includes: own header")
+        tree.plant(f"{room}/planted_word.h", HEAD + "/* FIX" + "ME: later */\n", "finish it")
+        tree.plant(f"{room}/planted_long.c", HEAD + "int x;\n" * 700, "70[0-9] lines, at most")
+        tree.plant(f"{room}/planted_function.c", HEAD + function, "planted has 8[0-9] lines, at most")
+    for room in PRODUCT_ROOMS:
+        calls = "sprintf strcpy strcat strtok gets atoi alloca system popen".split()
+        text = HEAD + "".join(f"int x = {call}(y);\n" for call in calls)
+        tree.plant(f"{room}/planted_call.c", text, *(f"{call} is not used here" for call in calls))
+        tree.plant(f"{room}/planted_file.c", HEAD + "int x;\n" * 497, "501 lines, at most 500")
+        tree.plant(f"{room}/planted_header.h", HEAD + "int x;\n" * 137, "141 lines, at most")
+    tree.expect_failure(tree.lint("style"))
+
+
+def test_declarations(tree):
+    for number, room in enumerate(PRODUCT_ROOMS):
+        tree.plant(
+            f"{room}/planted_{number}.h",
+            f"struct planted_{number}_tag {{\n\tint x;\n}};\nbool elsewhere_{number}(int x, void (*f)(void));\n"
+            f"bool dead_{number}(void);\n",
+            f"tag planted_{number}_tag is defined in",
+            f"elsewhere_{number}: belongs in the header of {room}/other_{number}.c",
+            f"dead_{number}: nothing defines it",
+        )
+        tree.plant(
+            f"{room}/other_{number}.c",
+            f"enum planted_{number}_tag {{ A }};\nint foreign_{number}(int x);\n\n"
+            f"bool\nelsewhere_{number}(int x, void (*f)(void))\n{{\n\treturn x;\n}}\n",
+            f"tag planted_{number}_tag is defined in",
+            f"foreign_{number}: belongs in a header",
+        )
+    for room in ALL_ROOMS:
+        tree.plant(
+            f"{room}/torn.h",
+            "int x; /* begins here\n\t* and goes on */\n",
+            "goes on in the next line",
+        )
+        tree.plant(f"{room}/broken.h", "void f(\n\tint x); /* why */\nint\n\t*y; /* why */\n", ":2: .* breaks", ":4: .* breaks")
+    tree.change("tests/lint/declarations.py", "not in PENDING", "not in ()")
+    tree.expect_failure(tree.lint("declarations"))
+
+
+def test_log_fields(tree):
+    for number, room in enumerate(PRODUCT_ROOMS):
+        text = f'log_int("planted_{"x" * number}", 1);\nlog_str("Planted-Name", x);\nlog_int(name, 1);\nlog_text_field(x);\n'
+        tree.plant(f"{room}/planted.c", text, "Planted-Name", "name is no lower_snake_case", "without a literal name")
+    ran = tree.lint("log_fields")
+    tree.expect_failure(ran)
+    missing = re.findall(r"does not list the log field planted_(x*)$", ran.stdout, re.M)
+    assert len(missing) == len(PRODUCT_ROOMS)
+    tree.change("docs/operations.md", "| `attempt` |", "| `never_logged` |", "lists never_logged", "list the log field attempt")
+    tree.expect_failure(tree.lint("log_fields"))
+
+
+def test_documents(tree):
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    assert len(documents) > 10
+    for path in documents:
+        name = str(path.relative_to(ROOT))
+        text = path.read_text() + (
+            "\n[link](nowhere.md) `proxy/no/such_module` `tests/e2e/test_none.py` `WORKSPACE_PROXY_NO_SUCH` `make nothing`\n"
+        )
+        expected = ("file: nowhere.md", "file: proxy/no", "file: tests/e2e/test_n", "setting: NO_SUCH", "target: nothing")
+        tree.plant(name, text, *expected)
+    tree.change("docs/from-oauth2-proxy.md", "| `OAUTH2_PROXY_", "| `OAUTH2_PROXY_NO", "OAUTH2_PROXY_NO[A-Z_]*: ")
+    tree.expect_failure(tree.lint("documents"))
+
+
+def test_monitoring(tree):
+    folder = "container/kubernetes/monitoring"
+    metric = "workspace_proxy_gitlab_requests_total"
+    wrong = f'{metric}{{outcome="no_such_value"}} + sum by (no_such_label) ({metric}) + workspace_proxy_no_such_metric'
+    rule = f"\n      - alert: Planted\n        expr: {wrong}\n        for: 1m\n      - alert: Empty\n        expr: 1 > 0\n"
+    alerts = (ROOT / folder / "alerts.yaml").read_text()
+    tree.plant(f"{folder}/alerts.yaml", alerts + rule)
+    tree.change(f"{folder}/dashboard.json", metric, "workspace_proxy_not_there_total")
+    told = ["alert Planted: .* no outcome=no_such_value", "alert Planted: no such label", "alert Planted: no such metric"]
+    told += ["alert Planted: docs/operations.md does not", "alert Empty: asks for nothing", "dashboard.*not_there_total"]
+    tree.expect_failure(tree.lint("monitoring"), [("", pattern) for pattern in told])
+
+
+def test_manifests(tree):
+    rendered = sorted(tree.path.glob("container/kubernetes/rendered/*.yaml"))
+    cases = [
+        ("readOnlyRootFilesystem: true", "readOnlyRootFilesystems: true", "no such field"),
+        ("runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot is not set"),
+        ("kind: Service\n", "kind: Sandwich\n", "unknown kind"),
+        ("WORKSPACE_PROXY_", "WORKSPACE_PROXY_NO", "no such setting"),
+        ("failurePolicy: Fail", "failurePolicy: Ignore", "failurePolicy is 'Ignore'"),
+    ]
+    for old, new, expected in cases:
+        file = next(path for path in rendered if old in path.read_text())
+        before = file.read_text()
+        tree.change(file.relative_to(tree.path), old, new)
+        tree.expect_failure(tree.lint("manifests"), [("", expected)])
+        file.write_text(before)
+    assert tree.lint("manifests").returncode == 0
+
+
+# What make hands to compilers and checkers is found by the Makefile: it has to find every room.
+
+
+def test_format(tree):
+    for room in ALL_ROOMS:
+        for name in ("planted.c", "planted.h"):
+            tree.plant(f"{room}/{name}", "int   x ;\n", "clang-format-violations")
+    tree.expect_failure(tree.run("make", "lint-format"))
+
+
+def test_headers_stand_alone(tree):
+    for room in PRODUCT_ROOMS:
+        tree.plant(f"{room}/planted.h", "size_t planted(void);\n", "unknown type name")
+    tree.expect_failure(tree.run("make", "-k", "lint-headers"))
+
+
+def test_analyzers_see_every_file(tree):
+    for room in ALL_ROOMS:
+        tree.plant(f"{room}/planted.c", HEAD)
+    commands = tree.run("make", "-n", "lint-tidy", "lint-cppcheck").stdout
+    (cppcheck,) = [line for line in commands.replace("\\\n", " ").splitlines() if "cppcheck -q" in line]
+    for room in ALL_ROOMS:
+        assert f"clang-tidy --quiet {room}/planted.c" in commands
+    for room in PRODUCT_ROOMS:
+        assert f" {room}/planted.c" in cppcheck
+
+
+def test_analyzers_fail(tree):
+    text = HEAD + (
+        "#include <stddef.h>\n#include <stdlib.h>\n\nint planted(int **out);\n\nint\nplanted(int **out)\n{\n"
+        "\tint *p = malloc(4);\n\tint uninitialised[2];\n\n\t(void)out;\n\tfree(p);\n"
+        "\treturn uninitialised[1] + (p == NULL ? *p : 0);\n}\n"
+    )
+    tree.plant("base/planted.c", text)
+    ran = tree.run("make", "lint-cppcheck", "SOURCES=base/planted.c", "ASSETS=")
+    tree.expect_failure(ran, [("base/planted.c", "uninitvar|nullPointer")])
+    (tree.path / "build/base").mkdir(parents=True)
+    ran = tree.run("make", "build/base/planted.tidy", "-o", "build/base/planted.o")
+    tree.expect_failure(ran, [("base/planted.c", "clang-analyzer")])
+
+
+def test_generated_documents(tree):
+    """A program whose tables differ from the documents: another setting, another metric."""
+    program = tree.path / "build/workspace-proxy"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\ncat "docs/$2.md"\ntest "$2" != "$CHANGED" || echo changed\n')
+    program.chmod(0o755)
+    lint = ("make", "lint-docs", "-o", "build/workspace-proxy")
+    assert tree.run(*lint).returncode == 0
+    for name in ("configuration", "metrics"):
+        ran = tree.run("env", f"CHANGED={name}", *lint)
+        tree.expect_failure(ran, [(f"docs/{name}.md", "out of date")])
