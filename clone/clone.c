@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parent's side of a clone: starts the worker, follows its lines, ends it when it stalls, tells
- * those who watch. Believes the worker's numbers and names only after progress_parse; the words
- * that people read are made here.
+ * those who watch. Believes the worker's numbers and names only after clone_progress_parse; the
+ * words that people read are made here.
  */
 #include "clone/clone.h"
 
@@ -43,7 +43,7 @@ struct clone {
 	enum clone_problem final_problem;
 	enum clone_problem problem; /* why we end it ourselves */
 
-	struct clone_watch *watches;
+	LIST_HEAD(clone_watches, clone_watch) watches;
 	struct loop_timer notify;
 	struct loop_defer notify_soon;
 	uint64_t notified_at_ms;
@@ -55,50 +55,35 @@ clone_progress(const struct clone *c)
 	return &c->progress;
 }
 
-static void
-watch_insert(struct clone_watch *w, struct clone_watch **link)
-{
-	w->next = *link;
-	w->link = link;
-	if (w->next != NULL)
-		w->next->link = &w->next;
-	*link = w;
-}
-
 void
 clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn *fn, void *arg)
 {
 	w->fn = fn;
 	w->arg = arg;
-	watch_insert(w, &c->watches);
+	LIST_INSERT_HEAD(&c->watches, w, entry);
 }
 
 void
 clone_watch_stop(struct clone_watch *w)
 {
-	if (w->link == NULL)
-		return;
-	*w->link = w->next;
-	if (w->next != NULL)
-		w->next->link = w->link;
-	w->link = NULL;
-	w->next = NULL;
+	LIST_UNLINK(w, entry);
 }
 
-/* The place behind the one that is told stays in the list, whatever watches a callback stops. */
+/* A callback may stop any watch, so the position is held by an element of our own. */
 static void
 notify(struct clone *c)
 {
-	struct clone_watch place = {.link = NULL};
-	struct clone_watch *w = c->watches;
+	struct clone_watch position = {.fn = NULL};
+	struct clone_watch *w = LIST_FIRST(&c->watches);
 
 	loop_timer_stop(&c->notify);
 	c->notified_at_ms = loop_now_ms(c->loop);
 	while (w != NULL) {
-		watch_insert(&place, &w->next);
-		w->fn(&c->progress, w->arg);
-		w = place.next;
-		clone_watch_stop(&place);
+		LIST_INSERT_AFTER(w, &position, entry);
+		if (w->fn != NULL)
+			w->fn(&c->progress, w->arg);
+		w = LIST_NEXT(&position, entry);
+		LIST_UNLINK(&position, entry);
 	}
 }
 
@@ -126,10 +111,12 @@ log_phase(const struct clone *c)
 
 	if (p->phase == CLONE_FAILED)
 		log_warn(NULL, "clone: failed", log_cstr("problem", clone_problem_name(p->problem)),
-			 log_bool("can_retry", p->can_retry), log_int("bytes", (int64_t)p->bytes));
+			 log_bool("can_retry", p->can_retry),
+			 log_int("bytes", (int64_t)p->counters.bytes));
 	else
 		log_info(NULL, "clone: phase", log_cstr("phase", clone_phase_name(p->phase)),
-			 log_cstr("dir", c->settings->dir), log_int("bytes", (int64_t)p->bytes),
+			 log_cstr("dir", c->settings->dir),
+			 log_int("bytes", (int64_t)p->counters.bytes),
 			 log_int("attempt", (int64_t)p->attempt));
 }
 
@@ -144,8 +131,7 @@ set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
 	p->phase = phase;
 	p->problem = problem;
 	if (!progress_is_running(phase) && is_new) {
-		p->bytes_per_s = 0;
-		p->left_s = 0;
+		p->rate = (struct clone_rate){0};
 		p->ended_at_s = clock_wall_s();
 	}
 	progress_update_percent(p);
@@ -185,15 +171,8 @@ set_history(struct clone *c, const struct clone_history *history)
 static void
 take_counters(struct clone_progress *p, const struct clone_progress *from)
 {
-	p->objects_done = from->objects_done;
-	p->objects_total = from->objects_total;
-	p->deltas_done = from->deltas_done;
-	p->deltas_total = from->deltas_total;
-	p->files_done = from->files_done;
-	p->files_total = from->files_total;
-	p->bytes = from->bytes;
-	p->bytes_per_s = from->bytes_per_s;
-	p->left_s = from->left_s;
+	p->counters = from->counters;
+	p->rate = from->rate;
 	p->attempt = from->attempt;
 	p->notes = from->notes;
 }
@@ -248,7 +227,7 @@ on_quiet(void *arg)
 {
 	struct clone *c = arg;
 
-	c->progress.bytes_per_s = 0;
+	c->progress.rate.bytes_per_s = 0;
 	notify_throttled(c);
 }
 
@@ -270,7 +249,8 @@ take_line(struct clone *c, struct str line)
 
 	if (c->has_final && c->progress.history.state != CLONE_HISTORY_COMING)
 		return true;
-	if (!progress_parse(line, &p, &e) || !progress_may_follow(c->progress.phase, p.phase)) {
+	if (!clone_progress_parse(line, &p, &e) ||
+	    !progress_may_follow(c->progress.phase, p.phase)) {
 		log_error(NULL, "clone: unintelligible worker", log_err(&e));
 		return false;
 	}
@@ -316,7 +296,7 @@ take_bytes(struct clone *c, struct str bytes)
 static bool
 read_lines(struct clone *c, unsigned rounds)
 {
-	char block[PROGRESS_LINE_MAX];
+	char block[CLONE_PROGRESS_LINE_MAX];
 	ssize_t n;
 
 	while (rounds-- > 0) {
@@ -459,7 +439,7 @@ clone_new(struct loop *l, const struct clone_settings *settings, const char *pro
 	c->loop = l;
 	c->settings = settings;
 	c->child = (struct child){.pidfd = -1, .progress_fd = -1};
-	buf_init(&c->line, PROGRESS_LINE_MAX);
+	buf_init(&c->line, CLONE_PROGRESS_LINE_MAX);
 	loop_timer_init(&c->stall, l, on_stalled, c);
 	loop_timer_init(&c->quiet, l, on_quiet, c);
 	loop_timer_init(&c->kill, l, on_kill, c);
@@ -481,8 +461,8 @@ clone_free(struct clone *c)
 		return;
 	child_end(&c->child, FREE_GRACE_MS);
 	stop_following(c);
-	while (c->watches != NULL)
-		clone_watch_stop(c->watches);
+	while (!LIST_EMPTY(&c->watches))
+		clone_watch_stop(LIST_FIRST(&c->watches));
 	loop_timer_fini(&c->stall);
 	loop_timer_fini(&c->quiet);
 	loop_timer_fini(&c->kill);

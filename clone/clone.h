@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "base/list.h"
 #include "base/net/loop.h"
 #include "clone/clone_progress.h"
 #include "clone/settings.h"
@@ -36,12 +37,12 @@ typedef void clone_changed_fn(const struct clone_progress *p, void *arg);
 /* At most ten calls a second, and one for every change of phase. fn may start and stop watches, and
  * start the clone again; it may not free the clone. */
 struct clone_watch {
-	struct clone_watch *next;
-	struct clone_watch **link; /* NULL: not watching */
+	LIST_ENTRY(clone_watch) entry;
 	clone_changed_fn *fn;
 	void *arg;
 };
 void clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn *fn, void *arg);
+/* Does nothing unless w was started. */
 void clone_watch_stop(struct clone_watch *w);
 
 /*

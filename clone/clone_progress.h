@@ -60,14 +60,22 @@ struct clone_history {
 	uint64_t bytes; /* received; 0: the server has not begun to answer */
 };
 
-struct clone_progress {
-	enum clone_phase phase;
+struct clone_counters {
 	uint64_t objects_done, objects_total;
 	uint64_t deltas_done, deltas_total;
 	uint64_t files_done, files_total;
-	uint64_t bytes;	      /* received */
+	uint64_t bytes; /* received */
+};
+
+struct clone_rate {
 	uint64_t bytes_per_s; /* over the last seconds */
-	uint64_t left_s;      /* about what is left of this phase; 0: unknown */
+	uint64_t left_s;      /* estimate for this phase; 0: unknown */
+};
+
+struct clone_progress {
+	enum clone_phase phase;
+	struct clone_counters counters;
+	struct clone_rate rate;
 	unsigned attempt;     /* 0: the first one */
 	int64_t started_at_s; /* wall clock; 0: not started */
 	int64_t ended_at_s;
@@ -76,15 +84,25 @@ struct clone_progress {
 	unsigned notes;		      /* enum clone_note */
 	struct clone_history history; /* once the phase is CLONE_DONE */
 	bool can_retry;
-	bool can_stop;	   /* within the worker: see clone/git_clone.h */
-	char message[512]; /* plain words for people: what happens, or what went wrong and what to
-			      do */
+	bool can_stop; /* inside the worker only: see git_progress_fn */
+	/* For users: what happens, or what went wrong and what to do about it. */
+	char message[512];
 };
 
-/* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the log. */
+/* One line between worker and parent, without its newline. */
+#define CLONE_PROGRESS_LINE_MAX 4096u
+
+/* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the worker. */
 bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
+
+/*
+ * Parses what clone_progress_json wrote. ERR_PROTOCOL for unknown names and negative numbers. The
+ * message is ignored: see progress_describe.
+ */
+bool clone_progress_parse(struct str line, struct clone_progress *p, struct err *e) MUST_CHECK;
+
 const char *clone_phase_name(enum clone_phase phase);
 const char *clone_problem_name(enum clone_problem problem);
-const char *clone_history_name(enum clone_history_state state); /* "coming" */
+const char *clone_history_name(enum clone_history_state state);
 
 #endif

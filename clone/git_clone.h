@@ -1,64 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One clone by libgit2, from an address into an empty directory; git_*.c, transport.c, indexer.c
- * and pack_hash.c are the files that include libgit2.
+ * Clones one repository with libgit2 into an empty directory. Blocks; the worker calls it.
  *
- * Reads no configuration but its own, runs no hooks and no external filters, follows no redirect to
- * another host or port, leaves no credential behind. Blocks: it is the worker that calls it.
+ * Reads no configuration but the repository's own, runs no hooks and no external filters, follows
+ * no redirect to another origin, and leaves no credential behind.
  */
 #ifndef CLONE_GIT_CLONE_H
 #define CLONE_GIT_CLONE_H
 
-#include "clone/failure.h"
-
-#define CLONE_GIT_CONNECT_TIMEOUT_MS 10000u
-
-/*
- * Phase and counters. False stops the clone; during CLONE_CHECKOUT libgit2 can't be stopped: unless
- * can_stop is set there, the function may end the process instead of returning.
- */
-typedef bool clone_git_progress_fn(const struct clone_progress *p, void *arg);
-
-struct clone_git_request {
-	const char *url;	    /* checked: see clone/remote_url.h */
-	const char *ref;	    /* branch, else tag; NULL: the remote's default branch */
-	const struct secret *token; /* NULL: none; must be for this very origin */
-	const char *ca_file;	    /* NULL: the system's */
-	uint64_t depth;		    /* commits of one branch or tag; 0: all of everything */
-	bool is_bare;		    /* objects and the remote's refs, nothing to work with */
-	bool widens;		    /* `git fetch` gets all branches, also with a depth */
-	uint64_t bytes_max;	    /* to receive */
-	uint64_t files_max;	    /* to check out, folders included */
-	uint64_t file_bytes_max;    /* bytes of one of them */
-	const char *helper;	    /* the repository's credential.helper; NULL: none */
-	uint64_t memory_bytes;	    /* for objects while a pack is indexed, then of mapped packs */
-	const char *into;	    /* an empty directory of our own */
-	/* Submodules: levels of them, and how many there may still be. */
-	uint64_t submodules;
-	unsigned *submodules_left;
-	const struct clone_settings *settings; /* where they may come from */
-	const struct secret *gitlab_token;     /* for those that GitLab has */
-	/* Of a submodule: its commit, and the directory of its repository; else NULL. */
-	const char *commit;
-	const char *git_dir;
-	uint64_t connect_timeout_ms;
-	uint64_t stall_timeout_ms; /* no byte for this long */
-	int cancel_fd;		   /* readable: give up */
-	clone_git_progress_fn *on_progress;
-	void *arg;
-};
+#include "clone/git/git_request.h"
 
 /* Like `git clone --branch ref`: a branch that tracks origin's, or a detached HEAD for a tag. */
-bool clone_git_run(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
-
-/*
- * What a depth left out of the clone that stands in request->into and is marked so (history.h): all
- * history, branches and tags. Beside a user who works in it. The phases up to CLONE_RESOLVING are
- * reported.
- */
-bool clone_git_history(const struct clone_git_request *request, struct clone_failure *f) MUST_CHECK;
-
-/* The class of a libgit2 error from its class (git_error_t) and its message. */
-enum clone_problem clone_git_problem(int class, const char *message);
+bool git_clone_run(const struct git_request *request, struct clone_failure *f) MUST_CHECK;
 
 #endif

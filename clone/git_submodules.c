@@ -7,14 +7,16 @@
  * From GitLab with its credentials, from further origins that a setting names without. What can't
  * be had is a warning: the repository itself is there.
  */
+#include "clone/git_submodules.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log/log.h"
-#include "clone/git/git_steps.h"
 #include "clone/git/gitmodules.h"
+#include "clone/git_clone.h"
 #include "clone/remote_url.h"
 #include "clone/target/tree.h"
 
@@ -39,7 +41,7 @@ on_progress(const struct clone_progress *p, void *arg)
 	struct transfer *parent = arg;
 	struct clone_progress sum = parent->progress;
 
-	sum.bytes += p->bytes;
+	sum.counters.bytes += p->counters.bytes;
 	parent->progress.notes |= p->notes;
 	sum.notes = parent->progress.notes;
 	return parent->request->on_progress(&sum, parent->request->arg);
@@ -137,9 +139,9 @@ note_in_config(struct submodule *s, struct clone_failure *f)
 static bool
 clone_one(struct submodule *s, struct clone_failure *f)
 {
-	const struct clone_git_request *above = s->parent->request;
+	const struct git_request *above = s->parent->request;
 	bool is_gitlab = remote_url_is_gitlab(&s->settings);
-	struct clone_git_request request = *above;
+	struct git_request request = *above;
 
 	request.url = s->url.data;
 	request.ref = NULL;
@@ -152,12 +154,12 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	request.submodules = above->submodules - 1;
 	request.on_progress = on_progress;
 	request.arg = s->parent;
-	return clone_git_run(&request, f);
+	return git_clone_run(&request, f);
 }
 
 /* Of all levels together: each of them may name hundreds. */
 static bool
-take_one(const struct clone_git_request *request, struct clone_failure *f)
+take_one(const struct git_request *request, struct clone_failure *f)
 {
 	if (*request->submodules_left == 0)
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "there are more than are cloned");

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Progress as numbers, as JSON lines and in words. Touches no descriptor: the worker writes what
- * this formats, its parent parses it, and both describe it in the same words.
+ * Derived values of a clone's progress: percentage, rate, remaining time, and the message for
+ * users. Pure functions, used by the worker and by its parent.
  */
 #ifndef CLONE_PROGRESS_H
 #define CLONE_PROGRESS_H
 
 #include "clone/clone.h"
-
-/* One line between worker and parent, without its newline. */
-#define PROGRESS_LINE_MAX 4096u
-
-/*
- * Reads a line that clone_progress_json wrote. ERR_PROTOCOL for anything else: unknown names,
- * numbers below zero. The message is not taken over: see progress_describe.
- */
-bool progress_parse(struct str line, struct clone_progress *p, struct err *e) MUST_CHECK;
 
 /* Percent of the whole from phase and counters, never lower than what p->percent says already. */
 void progress_update_percent(struct clone_progress *p);

@@ -26,7 +26,7 @@ repository_name(const struct clone_settings *settings)
 	return str_take(name, 120);
 }
 
-struct words {
+struct message_parts {
 	struct str repository;
 	struct str host;
 	struct str dir;
@@ -34,7 +34,7 @@ struct words {
 };
 
 static void
-describe_done(struct clone_progress *p, const struct words *w)
+describe_done(struct clone_progress *p, const struct message_parts *w)
 {
 	const char *more = "";
 
@@ -64,7 +64,7 @@ describe_done(struct clone_progress *p, const struct words *w)
 }
 
 static void
-describe_phase(struct clone_progress *p, const struct words *w)
+describe_phase(struct clone_progress *p, const struct message_parts *w)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -102,7 +102,7 @@ describe_phase(struct clone_progress *p, const struct words *w)
 }
 
 static void
-describe_remote_problem(struct clone_progress *p, const struct words *w)
+describe_remote_problem(struct clone_progress *p, const struct message_parts *w)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -146,7 +146,7 @@ describe_remote_problem(struct clone_progress *p, const struct words *w)
 }
 
 static void
-describe_local_problem(struct clone_progress *p, const struct words *w)
+describe_local_problem(struct clone_progress *p, const struct message_parts *w)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -184,7 +184,7 @@ describe_local_problem(struct clone_progress *p, const struct words *w)
 }
 
 static void
-describe_problem(struct clone_progress *p, const struct words *w)
+describe_problem(struct clone_progress *p, const struct message_parts *w)
 {
 	switch (p->problem) {
 	case CLONE_PROBLEM_NONE:
@@ -212,7 +212,7 @@ describe_problem(struct clone_progress *p, const struct words *w)
 void
 progress_describe(struct clone_progress *p, const struct clone_settings *settings)
 {
-	const struct words w = {
+	const struct message_parts w = {
 		.repository = repository_name(settings),
 		.host = str_take(settings->url.host, 100),
 		.dir = str_take(str_from(settings->dir), 160),

@@ -105,14 +105,14 @@ remote_url_append(const struct clone_settings *settings, struct buf *out)
 	return buf_is_ok(out);
 }
 
-struct place {
+struct location {
 	struct str host; /* with its port where that says something */
 	struct str path; /* without '/' around it and ".git" */
 	bool is_ssh;
 };
 
 static void
-set_path(struct place *p, struct str path)
+set_path(struct location *p, struct str path)
 {
 	while (!str_is_empty(path) && path.data[0] == '/')
 		path = str_skip(path, 1);
@@ -135,7 +135,7 @@ without_userinfo(struct str authority)
 
 /* "[user@]host:path", as ssh's users write it. */
 static bool
-split_short(struct str text, struct place *p)
+split_short(struct str text, struct location *p)
 {
 	size_t colon = str_find_byte(text, ':');
 	size_t slash = str_find_byte(text, '/');
@@ -149,7 +149,7 @@ split_short(struct str text, struct place *p)
 }
 
 static bool
-split(struct str text, struct place *p)
+split(struct str text, struct location *p)
 {
 	size_t colon = str_find(text, STR("://"));
 	struct str scheme = str_take(text, colon == SIZE_MAX ? 0 : colon);
@@ -157,7 +157,7 @@ split(struct str text, struct place *p)
 	struct str port = STR(":443");
 	size_t slash = str_find_byte(rest, '/');
 
-	*p = (struct place){.is_ssh = false};
+	*p = (struct location){.is_ssh = false};
 	if (colon == SIZE_MAX)
 		return split_short(text, p);
 	if (slash == SIZE_MAX)
@@ -191,8 +191,8 @@ without_root(struct str path, struct str root)
 bool
 remote_url_is_same(const struct clone_settings *settings, const char *url)
 {
-	struct place theirs;
-	struct place ours;
+	struct location theirs;
+	struct location ours;
 	struct buf text;
 	bool ok;
 

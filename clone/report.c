@@ -42,7 +42,7 @@ show_line(struct report *r, const struct clone_progress *p)
 	struct buf line;
 	bool ok;
 
-	buf_init(&line, PROGRESS_LINE_MAX);
+	buf_init(&line, CLONE_PROGRESS_LINE_MAX);
 	ok = clone_progress_json(p, &line) && buf_add_byte(&line, '\n') &&
 	     fd_write_all(r->fd, buf_view(&line));
 	buf_fini(&line);
@@ -63,12 +63,12 @@ show_bar(struct report *r, const struct clone_progress *p)
 	memset(cells, '-', BAR_CELLS);
 	memset(cells, '#', full < BAR_CELLS ? full : BAR_CELLS);
 	cells[BAR_CELLS] = '\0';
-	report_format_size(p->bytes, bytes, sizeof(bytes));
-	report_format_size(p->bytes_per_s, rate, sizeof(rate));
-	if (p->left_s > 0)
+	report_format_size(p->counters.bytes, bytes, sizeof(bytes));
+	report_format_size(p->rate.bytes_per_s, rate, sizeof(rate));
+	if (p->rate.left_s > 0)
 		snprintf(left, sizeof(left), ", %llu:%02llu left",
-			 (unsigned long long)(p->left_s / 60),
-			 (unsigned long long)(p->left_s % 60));
+			 (unsigned long long)(p->rate.left_s / 60),
+			 (unsigned long long)(p->rate.left_s % 60));
 	/* Back to the start of the line, and clear what is left of it afterwards. */
 	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s\033[K",
 		       clone_phase_name(p->phase), cells, p->percent, bytes, rate, left);

@@ -289,7 +289,7 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->last_activity_us = proxy_last_activity_ms(p) * 1000;
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;
-	s->clone_bytes = (int64_t)clone->bytes;
+	s->clone_bytes = (int64_t)clone->counters.bytes;
 	s->clone_history[clone->history.state] = 1;
 	s->clone_history_bytes = (int64_t)clone->history.bytes;
 	s->clone_started_s = clone->started_at_s;

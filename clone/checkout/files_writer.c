@@ -33,7 +33,7 @@ struct batch {
 };
 
 /* Where a thread writes at the moment. */
-struct place {
+struct open_folder {
 	int root;
 	int fd;		       /* -1: none yet */
 	char folder[PATH_MAX]; /* with its slash; "": the root */
@@ -47,7 +47,7 @@ struct files_writer {
 	/* Counts of batches ever: handed back <= taken <= queued <= handed back + BATCHES. */
 	size_t back, taken, queued;
 	size_t bytes; /* of all in the ring; of the thread that adds, as is place */
-	struct place place;
+	struct open_folder place;
 	bool is_broken; /* it knows that a file could not be written */
 	pthread_mutex_t lock;
 	pthread_cond_t has_work;
@@ -60,7 +60,7 @@ struct files_writer {
 };
 
 static void
-place_leave(struct place *p)
+place_leave(struct open_folder *p)
 {
 	if (p->fd >= 0 && p->fd != p->root)
 		close(p->fd);
@@ -69,7 +69,7 @@ place_leave(struct place *p)
 
 /* Folder by folder, so that none of them is a link. */
 static bool
-place_enter(struct place *p, const char *path, size_t len)
+place_enter(struct open_folder *p, const char *path, size_t len)
 {
 	char part[NAME_MAX + 1];
 	size_t at = 0;
@@ -128,7 +128,7 @@ write_link(int folder, const char *name, struct file *f, struct clone_failure *f
 }
 
 static bool
-write_one(struct place *p, struct file *f, struct clone_failure *failure)
+write_one(struct open_folder *p, struct file *f, struct clone_failure *failure)
 {
 	const char *slash = strrchr(f->path, '/');
 	size_t len = slash == NULL ? 0 : (size_t)(slash - f->path) + 1;
@@ -140,7 +140,7 @@ write_one(struct place *p, struct file *f, struct clone_failure *failure)
 }
 
 static void
-write_batch(struct files_writer *w, struct place *p, struct batch *b)
+write_batch(struct files_writer *w, struct open_folder *p, struct batch *b)
 {
 	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
 	bool ok = true;
@@ -168,7 +168,7 @@ static void *
 run(void *arg)
 {
 	struct files_writer *w = arg;
-	struct place place = {.root = w->root, .fd = -1};
+	struct open_folder place = {.root = w->root, .fd = -1};
 	struct batch *b;
 
 	for (;;) {
@@ -196,7 +196,7 @@ files_writer_new(int root, unsigned threads, files_writer_done_fn *done, void *a
 	w->root = root;
 	w->done = done;
 	w->arg = arg;
-	w->place = (struct place){.root = root, .fd = -1};
+	w->place = (struct open_folder){.root = root, .fd = -1};
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->has_work, NULL);
 	pthread_cond_init(&w->has_room, NULL);

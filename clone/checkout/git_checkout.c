@@ -3,7 +3,10 @@
  * From HEAD to files: by git_files.c, or by libgit2 where attributes, submodules or the file system
  * ask for more.
  */
-#include "clone/git/git_steps.h"
+#include "clone/checkout/git_checkout.h"
+
+#include "clone/checkout/git_files.h"
+#include "clone/checkout/tree_check.h"
 
 static void
 on_checkout(const char *path, size_t done, size_t total, void *arg)
@@ -11,8 +14,8 @@ on_checkout(const char *path, size_t done, size_t total, void *arg)
 	struct transfer *t = arg;
 
 	(void)path;
-	t->progress.files_done = done;
-	t->progress.files_total = total;
+	t->progress.counters.files_done = done;
+	t->progress.counters.files_total = total;
 	(void)git_steps_report(t, CLONE_CHECKOUT);
 }
 
@@ -24,7 +27,7 @@ git_checkout_run(struct transfer *t)
 
 	if (git_repository_head_unborn(t->repository) == 1)
 		return true;
-	if (!git_tree_check(t))
+	if (!tree_check(t))
 		return false;
 	if (git_files_can_write(t))
 		return git_files_write(t);

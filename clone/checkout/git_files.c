@@ -5,6 +5,8 @@
  *
  * git_tree.c has looked at the tree before: names, order, and that no name is there twice.
  */
+#include "clone/checkout/git_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +16,6 @@
 
 #include "clone/checkout/files_writer.h"
 #include "clone/checkout/index_file.h"
-#include "clone/git/git_steps.h"
 #include "clone/target/tree.h"
 #include "clone/thread.h"
 
@@ -61,7 +62,7 @@ on_done(const struct file *f, bool is_written, void *arg)
 	if (is_written) {
 		index_file_add(c->index, f->path, f->mode, git_odb_object_id(f->owner)->id,
 			       &f->stat);
-		c->transfer->progress.files_done++;
+		c->transfer->progress.counters.files_done++;
 	}
 	git_odb_object_free(f->owner);
 }
@@ -132,7 +133,7 @@ start(struct checkout *c)
 		return failure_set_errno(t->failure, errno, "open %s", workdir);
 	if (asprintf(&path, "%sindex", git_repository_path(t->repository)) < 0)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
-	c->index = index_file_new(path, (uint32_t)t->progress.files_total, &e);
+	c->index = index_file_new(path, (uint32_t)t->progress.counters.files_total, &e);
 	free(path);
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
@@ -163,8 +164,8 @@ git_files_write(struct transfer *t)
 	struct checkout c = {.transfer = t, .root = -1};
 	bool ok;
 
-	t->progress.files_done = 0;
-	t->progress.files_total = t->files;
+	t->progress.counters.files_done = 0;
+	t->progress.counters.files_total = t->files;
 	t->progress.can_stop = true;
 	ok = start(&c) && run(&c);
 	files_writer_free(c.writer);

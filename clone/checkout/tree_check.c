@@ -3,8 +3,9 @@
  * A look at the tree that is to be checked out, before the first file is written: how many files,
  * how deep, and whether a name in it would become something else than a file of the repository.
  */
+#include "clone/checkout/tree_check.h"
+
 #include "clone/checkout/path_check.h"
-#include "clone/git/git_steps.h"
 #include "clone/git/gitmodules.h"
 
 /* A few hundred objects can describe billions of files, or folders without end. */
@@ -208,7 +209,7 @@ walk_all(struct walk *w)
 }
 
 bool
-git_tree_check(struct transfer *t)
+tree_check(struct transfer *t)
 {
 	struct walk w = {.transfer = t};
 	git_object *tree = NULL;

@@ -4,7 +4,7 @@
  * no other, in place of whatever the machine or the user has configured for it. An empty helper
  * makes git forget those that were configured before.
  */
-#include "clone/git/git_steps.h"
+#include "clone/git/git_credential.h"
 
 #define HELPER_MAX_BYTES 32768u
 
@@ -38,7 +38,7 @@ add_escaped(struct buf *out, struct str value)
 bool
 git_credential_configure(struct transfer *t)
 {
-	const struct clone_git_request *request = t->request;
+	const struct git_request *request = t->request;
 	git_config *config = NULL;
 	struct buf key;
 	struct buf value;

@@ -2,10 +2,12 @@
 /*
  * Fetching: everything, or with a depth the one ref that was asked for.
  */
+#include "clone/git/git_fetch.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "clone/git/git_steps.h"
+#include "clone/git/git_packed_refs.h"
 
 /* A server that prepares a large pack says nothing of it but keeps the connection alive. */
 static void
@@ -22,12 +24,12 @@ on_transfer(const git_indexer_progress *stats, void *arg)
 	struct transfer *t = arg;
 	struct clone_progress *p = &t->progress;
 
-	p->objects_done = stats->received_objects;
-	p->objects_total = stats->total_objects;
-	p->deltas_done = stats->indexed_deltas;
-	p->deltas_total = stats->total_deltas;
-	p->bytes = stats->received_bytes;
-	if (p->bytes > t->request->bytes_max) {
+	p->counters.objects_done = stats->received_objects;
+	p->counters.objects_total = stats->total_objects;
+	p->counters.deltas_done = stats->indexed_deltas;
+	p->counters.deltas_total = stats->total_deltas;
+	p->counters.bytes = stats->received_bytes;
+	if (p->counters.bytes > t->request->bytes_max) {
 		failure_set(t->failure, CLONE_PROBLEM_REFUSED,
 			    "more bytes than the %llu of CLONE_BYTES_MAX",
 			    (unsigned long long)t->request->bytes_max);
@@ -60,7 +62,7 @@ set_callbacks(git_remote_callbacks *callbacks, struct transfer *t)
 static void
 set_transport(struct transfer *t)
 {
-	const struct clone_git_request *request = t->request;
+	const struct git_request *request = t->request;
 
 	t->transport = (struct transport_options){
 		.url = request->url,

@@ -4,11 +4,11 @@
  * without a file and a log for each. A name that git would not take is left out; names that stand
  * in each other's way and objects that did not come end the clone.
  */
+#include "clone/git/git_packed_refs.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "clone/git/git_steps.h"
 
 #define HEADS		"refs/heads/"
 #define TAGS		"refs/tags/"
@@ -16,18 +16,18 @@
 #define NAME_MAX_BYTES	4096u
 #define TOTAL_MAX_BYTES (1024u * 1024u * 1024u)
 
-struct ref {
+struct packed_ref {
 	char *name;
 	const git_oid *id;
 };
 
-struct list {
-	struct ref *refs;
+struct packed_refs {
+	struct packed_ref *refs;
 	size_t count;
 };
 
 static void
-list_free(struct list *list)
+list_free(struct packed_refs *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		free(list->refs[i].name);
@@ -59,9 +59,9 @@ is_wanted(const struct transfer *t, git_odb *odb, const git_remote_head *head)
 }
 
 static bool
-add(struct list *list, const git_remote_head *head)
+add(struct packed_refs *list, const git_remote_head *head)
 {
-	struct ref *ref = &list->refs[list->count];
+	struct packed_ref *ref = &list->refs[list->count];
 	int len = starts_with(head->name, HEADS)
 			  ? asprintf(&ref->name, REMOTES "%s", head->name + strlen(HEADS))
 			  : asprintf(&ref->name, "%s", head->name);
@@ -76,11 +76,11 @@ add(struct list *list, const git_remote_head *head)
 static int
 compare(const void *a, const void *b)
 {
-	return strcmp(((const struct ref *)a)->name, ((const struct ref *)b)->name);
+	return strcmp(((const struct packed_ref *)a)->name, ((const struct packed_ref *)b)->name);
 }
 
 static bool
-collect(struct transfer *t, git_odb *odb, struct list *list)
+collect(struct transfer *t, git_odb *odb, struct packed_refs *list)
 {
 	const git_remote_head **heads = NULL;
 	size_t count = 0;
@@ -102,7 +102,7 @@ collect(struct transfer *t, git_odb *odb, struct list *list)
 
 /* Whether one of the refs lies below this one: a file can't be a folder as well. */
 static bool
-has_below(const struct list *list, const struct ref *ref)
+has_below(const struct packed_refs *list, const struct packed_ref *ref)
 {
 	char folder[NAME_MAX_BYTES + sizeof(REMOTES) + 1];
 	size_t low = 0;
@@ -123,7 +123,7 @@ has_below(const struct list *list, const struct ref *ref)
 }
 
 static bool
-check(struct transfer *t, const struct list *list)
+check(struct transfer *t, const struct packed_refs *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		bool is_twice = i > 0 && compare(&list->refs[i - 1], &list->refs[i]) == 0;
@@ -156,13 +156,13 @@ add_peeled(struct transfer *t, const git_oid *id, struct buf *text)
 }
 
 static bool
-describe(struct transfer *t, git_odb *odb, const struct list *list, struct buf *text)
+describe(struct transfer *t, git_odb *odb, const struct packed_refs *list, struct buf *text)
 {
 	char hex[GIT_OID_HEXSZ + 1];
 	bool ok = buf_add_str(text, STR("# pack-refs with: peeled fully-peeled sorted \n"));
 
 	for (size_t i = 0; ok && i < list->count; i++) {
-		const struct ref *ref = &list->refs[i];
+		const struct packed_ref *ref = &list->refs[i];
 		git_object_t type = GIT_OBJECT_INVALID;
 		size_t size;
 		int code = git_odb_read_header(&size, &type, odb, ref->id);
@@ -199,7 +199,7 @@ write_file(struct transfer *t, const struct buf *text)
 bool
 git_packed_refs_write(struct transfer *t)
 {
-	struct list list = {NULL, 0};
+	struct packed_refs list = {NULL, 0};
 	git_odb *odb = NULL;
 	struct buf text;
 	int code = git_repository_odb(&odb, t->repository);

@@ -2,9 +2,9 @@
 /*
  * Which ref is wanted, and the refs and configuration that `git clone` leaves behind.
  */
-#include <stdlib.h>
+#include "clone/git/git_refs.h"
 
-#include "clone/git/git_steps.h"
+#include <stdlib.h>
 
 #define BRANCH_MAX_BYTES 900u
 

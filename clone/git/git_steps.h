@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the steps of a clone share: see git.c, which takes them in turn. Private to git*.c.
+ * State and helpers that the steps of a clone share; clone/git_clone.c runs the steps in order.
  */
 #ifndef CLONE_GIT_GIT_STEPS_H
 #define CLONE_GIT_GIT_STEPS_H
 
 #include <git2.h>
 
+#include "clone/git/git_request.h"
 #include "clone/git/transport.h"
-#include "clone/git_clone.h"
 #include "clone/pack/indexer.h"
 
 struct transfer {
-	const struct clone_git_request *request;
+	const struct git_request *request;
 	struct clone_failure *failure;
 	struct clone_progress progress;
 	git_repository *repository;
@@ -44,33 +44,7 @@ bool git_steps_set_options(struct transfer *t);
 /* Phases only go forward. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
-/* git_credential.c: the helper that git uses for this remote from now on. */
-bool git_credential_configure(struct transfer *t);
-
-/* git_refs.c: what HEAD will be, from what the remote offers; an empty remote leaves all unset. */
-bool git_refs_choose(struct transfer *t);
-/* HEAD, the branch that it names and what that branch tracks, as `git clone` leaves them; of a bare
- * one only the remote's HEAD. */
-bool git_refs_set(struct transfer *t);
-
-/* git_fetch.c: lists the remote's refs, then gets what the request wants of them. */
-bool git_fetch_connect(struct transfer *t);
-bool git_fetch_run(struct transfer *t);
-
-/* git_packed_refs.c: the refs of what was fetched. */
-bool git_packed_refs_write(struct transfer *t);
-
-/* git_tree.c: whether HEAD's tree may be checked out. */
-bool git_tree_check(struct transfer *t);
-
-/* git_submodules.c: what can be had of them; the rest is noted. */
-void git_submodules_run(struct transfer *t);
-
-/* git_files.c: our own way to write them, and whether it is one for this tree and file system. */
-bool git_files_can_write(struct transfer *t);
-bool git_files_write(struct transfer *t);
-
-/* git_checkout.c: the files of HEAD, if it names any. */
-bool git_checkout_run(struct transfer *t);
+/* The class of a libgit2 error from its class (git_error_t) and its message. */
+enum clone_problem git_steps_problem(int class, const char *message);
 
 #endif

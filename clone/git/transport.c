@@ -31,7 +31,7 @@ struct transport {
 };
 
 /* One request and its answer. */
-struct exchange {
+struct transport_call {
 	git_smart_subtransport_stream parent; /* first */
 	struct transport *transport;
 	struct buf body;
@@ -98,7 +98,7 @@ packet_length(struct str s, size_t *len)
 
 /* Asks for so much history, behind what is wanted (gitprotocol-pack, "deepen"). */
 static bool
-add_depth(struct exchange *x)
+add_depth(struct transport_call *x)
 {
 	struct buf whole;
 	size_t at = 0;
@@ -123,7 +123,7 @@ add_depth(struct exchange *x)
 
 /* One line of the answer to that. */
 static bool
-note_shallow(struct exchange *x, struct str line)
+note_shallow(struct transport_call *x, struct str line)
 {
 	struct buf *out = x->transport->options->shallow;
 
@@ -139,7 +139,7 @@ note_shallow(struct exchange *x, struct str line)
 }
 
 static bool
-read_more(struct exchange *x, struct err *e)
+read_more(struct transport_call *x, struct err *e)
 {
 	char piece[4096];
 	size_t len = 0;
@@ -154,7 +154,7 @@ read_more(struct exchange *x, struct err *e)
 
 /* Takes the list of shallow commits, which libgit2 does not know, off the answer. */
 static int
-read_shallow(struct exchange *x)
+read_shallow(struct transport_call *x)
 {
 	struct err e = ERR_INIT;
 	size_t len = 1;
@@ -210,7 +210,7 @@ is_redirect(unsigned status)
 }
 
 static bool
-open_once(struct exchange *x, struct fetch_stream_head *head, struct err *e)
+open_once(struct transport_call *x, struct fetch_stream_head *head, struct err *e)
 {
 	struct transport *t = x->transport;
 	struct fetch_stream_request request = {
@@ -236,13 +236,13 @@ open_once(struct exchange *x, struct fetch_stream_head *head, struct err *e)
 }
 
 static bool
-is_deepening(const struct exchange *x)
+is_deepening(const struct transport_call *x)
 {
 	return !x->is_listing && x->transport->options->depth > 0;
 }
 
 static int
-check_answer(struct exchange *x, const struct fetch_stream_head *head)
+check_answer(struct transport_call *x, const struct fetch_stream_head *head)
 {
 	struct str wanted = x->is_listing ? STR("application/x-git-upload-pack-advertisement")
 					  : STR("application/x-git-upload-pack-result");
@@ -259,7 +259,7 @@ check_answer(struct exchange *x, const struct fetch_stream_head *head)
 
 /* With the token as soon as it is asked for, and after redirects that stay with us. */
 static int
-open_exchange(struct exchange *x)
+open_exchange(struct transport_call *x)
 {
 	struct transport *t = x->transport;
 	struct fetch_stream_head head = {.status = 0};
@@ -287,7 +287,7 @@ open_exchange(struct exchange *x)
 static int
 on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *len)
 {
-	struct exchange *x = (struct exchange *)(void *)parent;
+	struct transport_call *x = (struct transport_call *)(void *)parent;
 	struct transport *t = x->transport;
 	struct err e = ERR_INIT;
 	int code = x->is_open ? 0 : open_exchange(x);
@@ -314,7 +314,7 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 static int
 on_write(git_smart_subtransport_stream *parent, const char *data, size_t len)
 {
-	struct exchange *x = (struct exchange *)(void *)parent;
+	struct transport_call *x = (struct transport_call *)(void *)parent;
 
 	if (buf_add(&x->body, data, len))
 		return 0;
@@ -324,7 +324,7 @@ on_write(git_smart_subtransport_stream *parent, const char *data, size_t len)
 static void
 on_stream_free(git_smart_subtransport_stream *parent)
 {
-	struct exchange *x = (struct exchange *)(void *)parent;
+	struct transport_call *x = (struct transport_call *)(void *)parent;
 
 	buf_fini(&x->body);
 	buf_fini(&x->early);
@@ -336,7 +336,7 @@ on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, c
 	  git_smart_service_t action)
 {
 	struct transport *t = (struct transport *)(void *)parent;
-	struct exchange *x;
+	struct transport_call *x;
 
 	(void)url; /* the options' one */
 	if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)

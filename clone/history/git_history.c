@@ -7,10 +7,13 @@
  * All is received once more rather than what is missing: so the pack stands for itself, whatever
  * has happened to the repository meanwhile.
  */
+#include "clone/history/git_history.h"
+
 #include <stdlib.h>
 
 #include "base/log/log.h"
 #include "clone/git/git_steps.h"
+#include "clone/git_clone.h"
 #include "clone/history/history.h"
 #include "clone/history/ref_merge.h"
 #include "clone/remote_url.h"
@@ -210,13 +213,13 @@ unshallow(const struct history *h, struct clone_failure *f)
 }
 
 static bool
-receive(const struct clone_git_request *request, struct history *h, struct clone_failure *f)
+receive(const struct git_request *request, struct history *h, struct clone_failure *f)
 {
-	struct clone_git_request own = *request;
+	struct git_request own = *request;
 
 	own.into = h->repository;
 	own.is_bare = true;
-	return history_clear(h, f) && clone_git_run(&own, f) && history_set_received(h, f);
+	return history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f);
 }
 
 /* In an order that git finds right wherever it ends. */
@@ -244,7 +247,7 @@ show(struct transfer *t, struct history *h)
 }
 
 bool
-clone_git_history(const struct clone_git_request *request, struct clone_failure *f)
+git_history_run(const struct git_request *request, struct clone_failure *f)
 {
 	struct transfer t = {.request = request, .failure = f};
 	struct history h;

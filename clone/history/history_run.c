@@ -13,14 +13,14 @@
 #include "base/log/log.h"
 #include "clone/confine.h"
 #include "clone/git/existing_repository.h"
-#include "clone/git_clone.h"
+#include "clone/history/git_history.h"
 #include "clone/history/history.h"
 #include "clone/remote_url.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
 
-struct run {
+struct history_attempt {
 	const struct history_run *how;
 	struct clone_failure failure;
 	uint64_t reported_at_ms;
@@ -43,14 +43,14 @@ history_run_is_due(const struct clone_settings *settings)
 }
 
 static bool
-tell(struct run *r)
+tell(struct history_attempt *r)
 {
 	r->reported_at_ms = clock_monotonic_ms();
 	return r->how->on_change(r->how->arg);
 }
 
 static bool
-is_cancelled(const struct run *r)
+is_cancelled(const struct history_attempt *r)
 {
 	struct pollfd polled = {.fd = r->how->cancel_fd, .events = POLLIN};
 
@@ -60,13 +60,13 @@ is_cancelled(const struct run *r)
 static bool
 on_progress(const struct clone_progress *p, void *arg)
 {
-	struct run *r = arg;
+	struct history_attempt *r = arg;
 	struct clone_history *h = &r->how->progress->history;
-	bool is_first = h->bytes == 0 && p->bytes > 0;
+	bool is_first = h->bytes == 0 && p->counters.bytes > 0;
 
-	h->objects_done = p->objects_done;
-	h->objects_total = p->objects_total;
-	h->bytes = p->bytes;
+	h->objects_done = p->counters.objects_done;
+	h->objects_total = p->counters.objects_total;
+	h->bytes = p->counters.bytes;
 	if (is_cancelled(r))
 		return false;
 	return (!is_first && clock_monotonic_ms() - r->reported_at_ms < REPORT_EVERY_MS) || tell(r);
@@ -74,7 +74,7 @@ on_progress(const struct clone_progress *p, void *arg)
 
 /* The settings may name another repository by now. */
 static bool
-check_repository(struct run *r)
+check_repository(struct history_attempt *r)
 {
 	struct err reason = ERR_INIT;
 
@@ -83,7 +83,7 @@ check_repository(struct run *r)
 }
 
 static bool
-run_once(struct run *r)
+run_once(struct history_attempt *r)
 {
 	const struct clone_settings *settings = r->how->settings;
 	struct buf url;
@@ -96,7 +96,7 @@ run_once(struct run *r)
 	if (!ok)
 		failure_set(&r->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (ok) {
-		const struct clone_git_request request = {
+		const struct git_request request = {
 			.url = url.data,
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
@@ -104,13 +104,13 @@ run_once(struct run *r)
 			.token = remote_url_is_gitlab(settings) ? r->how->token : NULL,
 			.ca_file = settings->ca_file,
 			.into = settings->dir,
-			.connect_timeout_ms = CLONE_GIT_CONNECT_TIMEOUT_MS,
+			.connect_timeout_ms = GIT_REQUEST_CONNECT_TIMEOUT_MS,
 			.stall_timeout_ms = settings->stall_timeout_ms,
 			.cancel_fd = r->how->cancel_fd,
 			.on_progress = on_progress,
 			.arg = r,
 		};
-		ok = clone_git_history(&request, &r->failure);
+		ok = git_history_run(&request, &r->failure);
 	}
 	buf_fini(&url);
 	return ok;
@@ -118,7 +118,7 @@ run_once(struct run *r)
 
 /* False: told to stop. */
 static bool
-wait_before(struct run *r, unsigned attempt)
+wait_before(struct history_attempt *r, unsigned attempt)
 {
 	uint64_t step_ms = r->how->settings->stall_timeout_ms / 2;
 	uint16_t random = 0;
@@ -140,7 +140,7 @@ wait_before(struct run *r, unsigned attempt)
 }
 
 static void
-warn(const struct run *r, const char *what)
+warn(const struct history_attempt *r, const char *what)
 {
 	log_warn(NULL, what, log_cstr("problem", clone_problem_name(r->failure.problem)),
 		 log_err(&r->failure.detail));
@@ -165,7 +165,7 @@ confine(const struct clone_settings *settings)
 void
 history_run(const struct history_run *how)
 {
-	struct run r = {.how = how, .failure = {.problem = CLONE_PROBLEM_NONE}};
+	struct history_attempt r = {.how = how, .failure = {.problem = CLONE_PROBLEM_NONE}};
 	struct clone_history *h = &how->progress->history;
 	unsigned attempt = 0;
 	bool ok;

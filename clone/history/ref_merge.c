@@ -11,13 +11,13 @@
 #define ID_DIGITS 40u
 #define HEAD	  "# pack-refs with: peeled fully-peeled sorted \n"
 
-struct ref {
+struct ref_line {
 	struct str name;
 	struct str lines; /* with their newlines */
 };
 
 struct refs {
-	struct ref *items;
+	struct ref_line *items;
 	size_t count;
 	size_t size;
 };
@@ -37,7 +37,7 @@ compare_str(struct str a, struct str b)
 static int
 compare_refs(const void *a, const void *b)
 {
-	return compare_str(((const struct ref *)a)->name, ((const struct ref *)b)->name);
+	return compare_str(((const struct ref_line *)a)->name, ((const struct ref_line *)b)->name);
 }
 
 /* The first that does not come before `name`. */
@@ -130,14 +130,14 @@ add(struct refs *refs, struct str name, struct str line)
 {
 	if (refs->count == refs->size) {
 		size_t size = refs->size == 0 ? 1024 : 2 * refs->size;
-		struct ref *items = reallocarray(refs->items, size, sizeof(*items));
+		struct ref_line *items = reallocarray(refs->items, size, sizeof(*items));
 
 		if (items == NULL)
 			return false;
 		refs->items = items;
 		refs->size = size;
 	}
-	refs->items[refs->count++] = (struct ref){name, line};
+	refs->items[refs->count++] = (struct ref_line){name, line};
 	return true;
 }
 

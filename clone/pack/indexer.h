@@ -20,8 +20,8 @@ struct indexer_options {
 	size_t memory_max_bytes; /* for objects; the table has 56 bytes for each on top */
 	unsigned threads;	 /* 0: one for each core */
 	bool checks_links;	 /* whether all that objects name must be there */
-	const struct buf
-		*shallow; /* ids, a line each, of commits whose parents need not; or NULL */
+	/* Ids, one per line, of commits whose parents may be missing; or NULL. */
+	const struct buf *shallow;
 };
 
 /* Plugs it in; options outlive the repository. An error code of libgit2, or 0. */

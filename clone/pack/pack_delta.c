@@ -9,7 +9,7 @@
 #define COPY_FLAG     0x80u
 #define COPY_LEN_NONE 0x10000u
 
-struct step {
+struct delta_instruction {
 	bool is_copy;
 	size_t offset; /* in the base; of an insertion: unused */
 	size_t len;
@@ -35,7 +35,7 @@ read_length(const uint8_t **at, const uint8_t *end, uint64_t *value)
 
 /* Offset (four bytes) and length (three) of a copy, each byte there if its bit is set. */
 static bool
-read_copy(const uint8_t **at, const uint8_t *end, unsigned flags, struct step *s)
+read_copy(const uint8_t **at, const uint8_t *end, unsigned flags, struct delta_instruction *s)
 {
 	size_t parts[2] = {0, 0};
 
@@ -46,14 +46,14 @@ read_copy(const uint8_t **at, const uint8_t *end, unsigned flags, struct step *s
 			return false;
 		parts[bit / 4] |= (size_t) * (*at)++ << (8 * (bit % 4));
 	}
-	*s = (struct step){.is_copy = true, .offset = parts[0], .len = parts[1]};
+	*s = (struct delta_instruction){.is_copy = true, .offset = parts[0], .len = parts[1]};
 	if (s->len == 0)
 		s->len = COPY_LEN_NONE;
 	return true;
 }
 
 static bool
-read_step(const uint8_t **at, const uint8_t *end, struct step *s)
+read_step(const uint8_t **at, const uint8_t *end, struct delta_instruction *s)
 {
 	unsigned flags = *(*at)++;
 
@@ -61,7 +61,7 @@ read_step(const uint8_t **at, const uint8_t *end, struct step *s)
 		return read_copy(at, end, flags, s);
 	if (flags == 0 || flags > (size_t)(end - *at))
 		return false;
-	*s = (struct step){.len = flags, .data = *at};
+	*s = (struct delta_instruction){.len = flags, .data = *at};
 	*at += flags;
 	return true;
 }
@@ -75,7 +75,7 @@ pack_delta_check(const uint8_t *delta, size_t delta_len, size_t base_len, size_t
 	uint64_t from = 0;
 	uint64_t declared = 0;
 	uint64_t made = 0;
-	struct step s;
+	struct delta_instruction s;
 
 	if (!read_length(&at, end, &from) || !read_length(&at, end, &declared))
 		return err_set(e, ERR_PROTOCOL, "a delta without its lengths");
@@ -105,7 +105,7 @@ pack_delta_apply(const uint8_t *delta, size_t delta_len, const uint8_t *base, ui
 	const uint8_t *at = delta;
 	const uint8_t *end = delta + delta_len;
 	uint64_t ignored = 0;
-	struct step s;
+	struct delta_instruction s;
 
 	err_assert(read_length(&at, end, &ignored) && read_length(&at, end, &ignored));
 	while (at < end) {

@@ -18,7 +18,7 @@
 #define NEAR_MAX       0x7fffffffu
 #define FANOUT_ENTRIES 256u
 
-struct output {
+struct index_output {
 	int fd;
 	struct crypto_sha1 *sha1;
 	struct err *error;
@@ -28,7 +28,7 @@ struct output {
 };
 
 static void
-flush(struct output *o)
+flush(struct index_output *o)
 {
 	struct str bytes = {(const char *)o->data, o->len};
 
@@ -41,7 +41,7 @@ flush(struct output *o)
 }
 
 static void
-add(struct output *o, const void *data, size_t len)
+add(struct index_output *o, const void *data, size_t len)
 {
 	if (o->len + len > OUTPUT_BYTES)
 		flush(o);
@@ -50,7 +50,7 @@ add(struct output *o, const void *data, size_t len)
 }
 
 static void
-add_u32(struct output *o, uint32_t value)
+add_u32(struct index_output *o, uint32_t value)
 {
 	const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
 				  (uint8_t)(value >> 8), (uint8_t)value};
@@ -106,7 +106,7 @@ sort(const struct pack_table *t, uint32_t *order, uint32_t *ends)
 }
 
 static void
-add_offsets(struct output *o, const struct pack_table *t, const uint32_t *order)
+add_offsets(struct index_output *o, const struct pack_table *t, const uint32_t *order)
 {
 	uint32_t far = 0;
 
@@ -126,7 +126,8 @@ add_offsets(struct output *o, const struct pack_table *t, const uint32_t *order)
 }
 
 static void
-write_all(struct output *o, const struct pack_table *t, const uint32_t *order, const uint32_t *ends)
+write_all(struct index_output *o, const struct pack_table *t, const uint32_t *order,
+	  const uint32_t *ends)
 {
 	uint8_t digest[CRYPTO_SHA1_BYTES];
 
@@ -151,7 +152,7 @@ pack_index_write(const struct pack_table *t, int fd, struct err *e)
 	enum pack_index_result result = PACK_INDEX_FAILED;
 	uint32_t *order = calloc((size_t)t->count + 1, sizeof(*order));
 	uint32_t *ends = calloc(BUCKETS, sizeof(*ends));
-	struct output *o = calloc(1, sizeof(*o));
+	struct index_output *o = calloc(1, sizeof(*o));
 
 	if (o != NULL) {
 		o->fd = fd;

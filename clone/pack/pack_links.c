@@ -22,14 +22,14 @@
 
 enum slot_state { SLOT_EMPTY, SLOT_NAMED, SLOT_FOUND };
 
-struct slot {
+struct link_slot {
 	uint8_t id[PACK_ID_BYTES];
 	uint32_t state;
 };
 
 struct shard {
 	pthread_mutex_t lock;
-	struct slot *slots;
+	struct link_slot *slots;
 	size_t size; /* a power of two */
 	size_t count;
 };
@@ -162,7 +162,7 @@ hash(const struct pack_links *l, const uint8_t *id)
 	return sum >> 32;
 }
 
-static struct slot *
+static struct link_slot *
 find(const struct shard *s, uint64_t h, const uint8_t *id)
 {
 	size_t at = (size_t)(h >> SHARD_BITS) & (s->size - 1);
@@ -181,7 +181,7 @@ grow(const struct pack_links *l, struct shard *s)
 	if (bigger.slots == NULL)
 		return false;
 	for (size_t i = 0; i < s->size; i++) {
-		const struct slot *slot = &s->slots[i];
+		const struct link_slot *slot = &s->slots[i];
 
 		if (slot->state != SLOT_EMPTY)
 			*find(&bigger, hash(l, slot->id), slot->id) = *slot;
@@ -196,7 +196,7 @@ grow(const struct pack_links *l, struct shard *s)
 static bool
 insert_locked(struct pack_links *l, struct shard *s, uint64_t h, const uint8_t *id)
 {
-	struct slot *slot;
+	struct link_slot *slot;
 
 	if (4 * (s->count + 1) > 3 * s->size && !grow(l, s))
 		return false;
@@ -354,7 +354,7 @@ pack_links_check(struct pack_links *l, struct err *e)
 		const uint8_t *id = pack_at(l->table, i)->id;
 		uint64_t h = hash(l, id);
 		struct shard *s = &l->shards[h & (SHARDS - 1)];
-		struct slot *slot = s->size == 0 ? NULL : find(s, h, id);
+		struct link_slot *slot = s->size == 0 ? NULL : find(s, h, id);
 
 		if (slot != NULL && slot->state == SLOT_NAMED)
 			slot->state = SLOT_FOUND;

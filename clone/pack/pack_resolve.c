@@ -23,8 +23,8 @@
 #define MADE_BYTES_BASE	  (64ull << 30)
 #define MADE_BYTES_FACTOR 16384u
 
-struct node {
-	struct node *above, *below;
+struct delta_base {
+	struct delta_base *above, *below;
 	uint32_t entry;
 	uint32_t next_child;	  /* PACK_NONE: all are taken, and it is not in the list */
 	unsigned users;		  /* deltas being applied to it */
@@ -40,7 +40,7 @@ struct pack_resolve {
 	pthread_mutex_t lock; /* for all that follows */
 	pthread_cond_t work;
 	pthread_cond_t ended; /* a thread has */
-	struct node *top, *bottom;
+	struct delta_base *top, *bottom;
 	uint32_t next_root;
 	uint32_t resolved;
 	unsigned busy;	  /* threads at work */
@@ -61,12 +61,12 @@ struct tools {
 
 /* One delta of a node, or with child == PACK_NONE the node itself. */
 struct task {
-	struct node *node;
+	struct delta_base *node;
 	uint32_t child;
 };
 
 static void
-list_push(struct pack_resolve *r, struct node *n)
+list_push(struct pack_resolve *r, struct delta_base *n)
 {
 	n->above = NULL;
 	n->below = r->top;
@@ -78,7 +78,7 @@ list_push(struct pack_resolve *r, struct node *n)
 }
 
 static void
-list_remove(struct pack_resolve *r, struct node *n)
+list_remove(struct pack_resolve *r, struct delta_base *n)
 {
 	if (n->above != NULL)
 		n->above->below = n->below;
@@ -92,16 +92,16 @@ list_remove(struct pack_resolve *r, struct node *n)
 }
 
 static void
-node_free(struct pack_resolve *r, struct node *n)
+node_free(struct pack_resolve *r, struct delta_base *n)
 {
 	pack_block_free(r->memory, &n->object);
 	free(n);
 }
 
-static struct node *
+static struct delta_base *
 node_new(const struct pack_resolve *r, uint32_t entry)
 {
-	struct node *n = calloc(1, sizeof(*n));
+	struct delta_base *n = calloc(1, sizeof(*n));
 
 	if (n != NULL) {
 		n->entry = entry;
@@ -121,11 +121,11 @@ fail_locked(struct pack_resolve *r, const struct err *e)
 }
 
 /* The next object with deltas that is none itself. */
-static struct node *
+static struct delta_base *
 next_root_locked(struct pack_resolve *r)
 {
 	static const struct err no_memory = {ERR_MEMORY, "no memory to resolve deltas"};
-	struct node *n;
+	struct delta_base *n;
 
 	while (r->next_root < r->table->count) {
 		uint32_t index = r->next_root++;
@@ -144,7 +144,7 @@ next_root_locked(struct pack_resolve *r)
 static bool
 pick_locked(struct pack_resolve *r, struct task *task)
 {
-	struct node *n = r->top;
+	struct delta_base *n = r->top;
 
 	task->child = PACK_NONE;
 	if (n == NULL) {
@@ -194,8 +194,8 @@ make_room(struct pack_resolve *r, struct pack_block *b, size_t size, struct err 
 {
 	if (!pack_memory_has(r->memory, size)) {
 		pthread_mutex_lock(&r->lock);
-		for (struct node *n = r->bottom; n != NULL && !pack_memory_has(r->memory, size);
-		     n = n->above) {
+		for (struct delta_base *n = r->bottom;
+		     n != NULL && !pack_memory_has(r->memory, size); n = n->above) {
 			if (n->users == 0)
 				pack_block_free(r->memory, &n->object);
 		}
@@ -269,7 +269,7 @@ make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 /* From here to run(), functions return with the lock held. */
 
 static void
-end_load(struct pack_resolve *r, struct node *n, struct pack_block *object)
+end_load(struct pack_resolve *r, struct delta_base *n, struct pack_block *object)
 {
 	pthread_mutex_lock(&r->lock);
 	n->object = *object;
@@ -278,7 +278,7 @@ end_load(struct pack_resolve *r, struct node *n, struct pack_block *object)
 }
 
 static void
-end_apply(struct pack_resolve *r, struct node *base, struct node *made)
+end_apply(struct pack_resolve *r, struct delta_base *base, struct delta_base *made)
 {
 	pthread_mutex_lock(&r->lock);
 	if (made != NULL)
@@ -308,7 +308,7 @@ run_apply(struct pack_resolve *r, const struct tools *tools, const struct task *
 {
 	struct pack_entry *entry = pack_at(r->table, task->child);
 	struct pack_block object = {.size = 0};
-	struct node *made = NULL;
+	struct delta_base *made = NULL;
 	struct err error = ERR_INIT;
 	bool ok = apply(r, tools->reader, task->child, &task->node->object, &object, &error) &&
 		  pack_hash((enum pack_kind)entry->kind, object.data, object.size, entry->id,
@@ -445,7 +445,7 @@ pack_resolve_end(struct pack_resolve *r, struct err *e)
 void
 pack_resolve_free(struct pack_resolve *r)
 {
-	struct node *n;
+	struct delta_base *n;
 
 	if (r == NULL)
 		return;

@@ -19,7 +19,7 @@
 /* Of objects that stand for themselves: no file system holds a larger file. */
 #define OBJECT_SIZE_MAX INT64_MAX
 
-enum state { AT_HEADER, AT_HEAD, AT_DISTANCE, AT_DATA, AT_TRAILER, AT_END };
+enum scan_state { AT_HEADER, AT_HEAD, AT_DISTANCE, AT_DATA, AT_TRAILER, AT_END };
 
 struct pack_scan {
 	struct pack_table *table;
@@ -28,7 +28,7 @@ struct pack_scan {
 	void *arg;
 	struct pack_inflate *inflate;
 	struct pack_hash_stream *stream;
-	enum state state;
+	enum scan_state state;
 	uint64_t position;		      /* of the next byte */
 	uint8_t gathered[PACK_TRAILER_BYTES]; /* of header or trailer */
 	size_t gathered_len;

@@ -64,11 +64,11 @@ step_of_phase(enum clone_phase phase)
 static enum step
 step_of_failure(const struct clone_progress *clone)
 {
-	if (clone->files_done > 0)
+	if (clone->counters.files_done > 0)
 		return STEP_CHECKOUT;
-	if (clone->deltas_done > 0)
+	if (clone->counters.deltas_done > 0)
 		return STEP_RESOLVE;
-	return clone->objects_done > 0 ? STEP_RECEIVE : STEP_CONNECT;
+	return clone->counters.objects_done > 0 ? STEP_RECEIVE : STEP_CONNECT;
 }
 
 static void
@@ -116,11 +116,12 @@ static void
 add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
 {
 	if (step == STEP_RECEIVE)
-		add_ratio(out, clone->objects_done, clone->objects_total, "objects");
+		add_ratio(out, clone->counters.objects_done, clone->counters.objects_total,
+			  "objects");
 	else if (step == STEP_RESOLVE)
-		add_ratio(out, clone->deltas_done, clone->deltas_total, "deltas");
+		add_ratio(out, clone->counters.deltas_done, clone->counters.deltas_total, "deltas");
 	else if (step == STEP_CHECKOUT)
-		add_ratio(out, clone->files_done, clone->files_total, "files");
+		add_ratio(out, clone->counters.files_done, clone->counters.files_total, "files");
 }
 
 static void
@@ -185,18 +186,19 @@ add_meter(struct buf *out, const struct page *page, enum step current,
 	buf_add_str(out, STR("<div class=\"meter\"><span class=\"amount\" id=\"amount\">"));
 	add_amount(out, page, current, clone);
 	buf_add_str(out, STR("</span><span class=\"rate\" id=\"rate\">"));
-	if (clone->bytes > 0)
-		add_size(out, clone->bytes);
-	if (clone->phase == CLONE_RECEIVING && clone->bytes_per_s > 0) {
+	if (clone->counters.bytes > 0)
+		add_size(out, clone->counters.bytes);
+	if (clone->phase == CLONE_RECEIVING && clone->rate.bytes_per_s > 0) {
 		buf_add_str(out, STR(" · "));
-		add_size(out, clone->bytes_per_s);
+		add_size(out, clone->rate.bytes_per_s);
 		buf_add_str(out, STR("/s"));
 	}
-	if (clone->left_s > 0) {
-		buf_add_str(out, clone->bytes > 0 ? STR(" · ") : STR_NONE);
+	if (clone->rate.left_s > 0) {
+		buf_add_str(out, clone->counters.bytes > 0 ? STR(" · ") : STR_NONE);
 		buf_addf(out, "%" PRIu64 " %s left",
-			 clone->left_s < 60 ? clone->left_s : (clone->left_s + 59) / 60,
-			 clone->left_s < 60 ? "s" : "min");
+			 clone->rate.left_s < 60 ? clone->rate.left_s
+						 : (clone->rate.left_s + 59) / 60,
+			 clone->rate.left_s < 60 ? "s" : "min");
 	}
 	buf_add_str(out, STR("</span></div>\n"));
 }

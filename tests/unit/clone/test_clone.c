@@ -175,8 +175,8 @@ test_all_phases(void **state)
 	assert_int_equal(f->calls, 0); /* never before the call returns */
 	p = run_until(f, CLONE_DONE);
 	assert_int_equal(p->percent, 100);
-	assert_int_equal(p->bytes, 99);
-	assert_int_equal(p->bytes_per_s, 0);
+	assert_int_equal(p->counters.bytes, 99);
+	assert_int_equal(p->rate.bytes_per_s, 0);
 	assert_int_equal(p->problem, CLONE_PROBLEM_NONE);
 	assert_false(p->can_retry);
 	assert_null(strstr(p->message, "lies"));
@@ -246,7 +246,7 @@ test_history_behind_a_clone_that_is_done(void **state)
 		start(f, script);
 		p = run_until(f, CLONE_DONE);
 		assert_int_equal(p->history.state, CLONE_HISTORY_COMING);
-		assert_true(p->history.bytes == 0 && p->bytes == 3);
+		assert_true(p->history.bytes == 0 && p->counters.bytes == 3);
 		go_on(f);
 		assert_int_equal(p->phase, CLONE_DONE);
 		assert_int_equal(p->problem, CLONE_PROBLEM_NONE);
@@ -254,7 +254,7 @@ test_history_behind_a_clone_that_is_done(void **state)
 		assert_true(p->history.bytes >= 5);
 		clone_free(f->clone);
 		f->clone = NULL;
-		f->watch.link = NULL;
+		assert_false(LIST_IS_LINKED(&f->watch, entry));
 	}
 }
 
@@ -345,9 +345,9 @@ test_retry(void **state)
 
 	assert_fails(f, "line receiving null 77\nline failed '\"token\"' 77\n",
 		     CLONE_PROBLEM_TOKEN);
-	assert_int_equal(clone_progress(f->clone)->bytes, 77);
+	assert_int_equal(clone_progress(f->clone)->counters.bytes, 77);
 	start(f, "line connecting\nline done\n");
-	assert_int_equal(clone_progress(f->clone)->bytes, 0);
+	assert_int_equal(clone_progress(f->clone)->counters.bytes, 0);
 	assert_int_equal(clone_progress(f->clone)->problem, CLONE_PROBLEM_NONE);
 	assert_int_equal(clone_progress(f->clone)->ended_at_s, 0);
 	p = run_until(f, CLONE_DONE);
@@ -501,7 +501,7 @@ test_updates_are_throttled(void **state)
 	start(f, "line connecting\ni=0\nwhile [ $i -lt 2000 ]; do i=$((i+1)); "
 		 "line receiving null $i; done\nline done null 2000\n");
 	p = run_until(f, CLONE_DONE);
-	assert_int_equal(p->bytes, 2000);
+	assert_int_equal(p->counters.bytes, 2000);
 	/* Three phases, and ten calls a second. */
 	assert_in_range(f->calls, 3, 4 + (clock_monotonic_ms() - begin) / 100);
 }
@@ -543,7 +543,7 @@ test_watches_may_stop_each_other(void **state)
 	run_until(f, CLONE_DONE);
 	for (size_t i = 0; i < 4; i++) {
 		calls += stoppers[i].calls;
-		assert_null(stoppers[i].watch.link);
+		assert_false(LIST_IS_LINKED(&stoppers[i].watch, entry));
 		clone_watch_stop(&stoppers[i].watch); /* twice is fine */
 	}
 	assert_int_equal(calls, 1);

@@ -26,15 +26,15 @@ static const struct clone_settings settings = {
 
 static const struct clone_progress sample = {
 	.phase = CLONE_RECEIVING,
-	.objects_done = 3,
-	.objects_total = 10,
-	.deltas_done = 1,
-	.deltas_total = 2,
-	.files_done = 4,
-	.files_total = 5,
-	.bytes = 1234567890123,
-	.bytes_per_s = 42,
-	.left_s = 77,
+	.counters.objects_done = 3,
+	.counters.objects_total = 10,
+	.counters.deltas_done = 1,
+	.counters.deltas_total = 2,
+	.counters.files_done = 4,
+	.counters.files_total = 5,
+	.counters.bytes = 1234567890123,
+	.rate.bytes_per_s = 42,
+	.rate.left_s = 77,
 	.attempt = 2,
 	.notes = CLONE_NOTE_LFS | CLONE_NOTE_FOUND,
 	.started_at_s = 1700000000,
@@ -50,21 +50,21 @@ test_json_comes_back(void **state)
 	struct buf line;
 
 	(void)state;
-	buf_init(&line, PROGRESS_LINE_MAX);
+	buf_init(&line, CLONE_PROGRESS_LINE_MAX);
 	assert_true(clone_progress_json(&sample, &line));
 	assert_int_equal(str_find_byte(buf_view(&line), '\n'), SIZE_MAX);
-	assert_true(progress_parse(buf_view(&line), &parsed, &e));
+	assert_true(clone_progress_parse(buf_view(&line), &parsed, &e));
 	assert_int_equal(parsed.phase, CLONE_RECEIVING);
-	assert_int_equal(parsed.objects_done, 3);
-	assert_int_equal(parsed.objects_total, 10);
-	assert_int_equal(parsed.deltas_done, 1);
-	assert_int_equal(parsed.deltas_total, 2);
-	assert_int_equal(parsed.files_done, 4);
-	assert_int_equal(parsed.files_total, 5);
-	assert_true(parsed.bytes == 1234567890123);
-	assert_int_equal(parsed.bytes_per_s, 42);
+	assert_int_equal(parsed.counters.objects_done, 3);
+	assert_int_equal(parsed.counters.objects_total, 10);
+	assert_int_equal(parsed.counters.deltas_done, 1);
+	assert_int_equal(parsed.counters.deltas_total, 2);
+	assert_int_equal(parsed.counters.files_done, 4);
+	assert_int_equal(parsed.counters.files_total, 5);
+	assert_true(parsed.counters.bytes == 1234567890123);
+	assert_int_equal(parsed.rate.bytes_per_s, 42);
 	assert_int_equal(parsed.percent, 18);
-	assert_int_equal(parsed.left_s, 77);
+	assert_int_equal(parsed.rate.left_s, 77);
 	assert_int_equal(parsed.attempt, 2);
 	assert_int_equal(parsed.notes, CLONE_NOTE_LFS | CLONE_NOTE_FOUND);
 	assert_int_equal(parsed.problem, CLONE_PROBLEM_NONE);
@@ -90,9 +90,9 @@ test_history_comes_back(void **state)
 	struct buf line;
 
 	(void)state;
-	buf_init(&line, PROGRESS_LINE_MAX);
+	buf_init(&line, CLONE_PROGRESS_LINE_MAX);
 	assert_true(clone_progress_json(&done, &line));
-	assert_true(progress_parse(buf_view(&line), &parsed, &e));
+	assert_true(clone_progress_parse(buf_view(&line), &parsed, &e));
 	assert_memory_equal(&parsed.history, &done.history, sizeof(done.history));
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
 		struct str whole = buf_view(&line);
@@ -101,11 +101,11 @@ test_history_comes_back(void **state)
 		struct err why = ERR_INIT;
 		struct buf text;
 
-		buf_init(&text, PROGRESS_LINE_MAX);
+		buf_init(&text, CLONE_PROGRESS_LINE_MAX);
 		buf_add_str(&text, str_take(whole, at));
 		buf_add_str(&text, str_from(strange[i]));
 		buf_add_str(&text, str_skip(rest, str_find_byte(rest, '}') + 1));
-		assert_false(progress_parse(buf_view(&text), &parsed, &why));
+		assert_false(clone_progress_parse(buf_view(&text), &parsed, &why));
 		assert_int_equal(why.code, ERR_PROTOCOL);
 		buf_fini(&text);
 	}
@@ -113,7 +113,7 @@ test_history_comes_back(void **state)
 	done.phase = CLONE_CHECKOUT;
 	buf_clear(&line);
 	assert_true(clone_progress_json(&done, &line));
-	assert_false(progress_parse(buf_view(&line), &parsed, &e));
+	assert_false(clone_progress_parse(buf_view(&line), &parsed, &e));
 	buf_fini(&line);
 }
 
@@ -125,7 +125,7 @@ test_every_name_comes_back(void **state)
 	struct buf line;
 
 	(void)state;
-	buf_init(&line, PROGRESS_LINE_MAX);
+	buf_init(&line, CLONE_PROGRESS_LINE_MAX);
 	for (int problem = CLONE_PROBLEM_NONE; problem <= CLONE_PROBLEM_INTERNAL; problem++) {
 		struct clone_progress p = {
 			.phase = problem == CLONE_PROBLEM_NONE ? CLONE_DONE : CLONE_FAILED,
@@ -134,7 +134,7 @@ test_every_name_comes_back(void **state)
 
 		buf_clear(&line);
 		assert_true(clone_progress_json(&p, &line));
-		assert_true(progress_parse(buf_view(&line), &parsed, &e));
+		assert_true(clone_progress_parse(buf_view(&line), &parsed, &e));
 		assert_int_equal(parsed.problem, problem);
 		assert_int_equal(parsed.phase, p.phase);
 	}
@@ -169,13 +169,13 @@ test_garbage_is_refused(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_true(progress_parse(str_from("{\"phase\":\"receiving\",\"percent\":1," NUMBERS "}"),
-				   &p, &e));
+	assert_true(clone_progress_parse(
+		str_from("{\"phase\":\"receiving\",\"percent\":1," NUMBERS "}"), &p, &e));
 	p = sample;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		assert_false(progress_parse(str_from(lines[i]), &p, &e));
+		assert_false(clone_progress_parse(str_from(lines[i]), &p, &e));
 		assert_int_equal(e.code, ERR_PROTOCOL);
-		assert_int_equal(p.objects_total, 10);
+		assert_int_equal(p.counters.objects_total, 10);
 	}
 }
 
@@ -188,19 +188,19 @@ test_percent_only_grows(void **state)
 	progress_update_percent(&p);
 	assert_int_equal(p.percent, 0);
 	p.phase = CLONE_RECEIVING;
-	p.objects_total = 2;
-	p.objects_done = 1;
+	p.counters.objects_total = 2;
+	p.counters.objects_done = 1;
 	progress_update_percent(&p);
 	assert_in_range(p.percent, 2, 59);
 	unsigned half = p.percent;
-	p.objects_total = 1000; /* a server that changes its mind */
+	p.counters.objects_total = 1000; /* a server that changes its mind */
 	progress_update_percent(&p);
 	assert_int_equal(p.percent, half);
 	p.phase = CLONE_RESOLVING;
 	progress_update_percent(&p);
 	assert_true(p.percent > half);
 	p.phase = CLONE_CHECKOUT;
-	p.files_done = p.files_total = 7;
+	p.counters.files_done = p.counters.files_total = 7;
 	progress_update_percent(&p);
 	assert_in_range(p.percent, 90, 99);
 	p.phase = CLONE_FAILED;
@@ -214,15 +214,16 @@ test_percent_only_grows(void **state)
 static void
 test_percent_with_absurd_totals(void **state)
 {
-	struct clone_progress p = {
-		.phase = CLONE_RECEIVING, .objects_done = UINT64_MAX, .objects_total = 1};
+	struct clone_progress p = {.phase = CLONE_RECEIVING,
+				   .counters.objects_done = UINT64_MAX,
+				   .counters.objects_total = 1};
 
 	(void)state;
 	progress_update_percent(&p);
 	assert_int_equal(p.percent, 60);
 	p = (struct clone_progress){.phase = CLONE_RECEIVING,
-				    .objects_done = UINT64_MAX - 1,
-				    .objects_total = UINT64_MAX};
+				    .counters.objects_done = UINT64_MAX - 1,
+				    .counters.objects_total = UINT64_MAX};
 	progress_update_percent(&p);
 	assert_in_range(p.percent, 59, 60);
 }
@@ -344,26 +345,26 @@ test_sizes_for_people(void **state)
 static void
 test_what_is_left(void **state)
 {
-	struct clone_progress p = {.phase = CLONE_RECEIVING, .objects_total = 1000};
+	struct clone_progress p = {.phase = CLONE_RECEIVING, .counters.objects_total = 1000};
 	struct progress_phase phase = {.phase = CLONE_OFF};
 
 	(void)state;
 	progress_estimate_left(&p, &phase, 5000);
-	assert_int_equal(p.left_s, 0);
-	p.objects_done = 100;
+	assert_int_equal(p.rate.left_s, 0);
+	p.counters.objects_done = 100;
 	progress_estimate_left(&p, &phase, 5500); /* too early to say */
-	assert_int_equal(p.left_s, 0);
+	assert_int_equal(p.rate.left_s, 0);
 	progress_estimate_left(&p, &phase, 15000);
-	assert_int_equal(p.left_s, 91);
-	p.objects_done = 1000;
+	assert_int_equal(p.rate.left_s, 91);
+	p.counters.objects_done = 1000;
 	progress_estimate_left(&p, &phase, 16000);
-	assert_int_equal(p.left_s, 0);
+	assert_int_equal(p.rate.left_s, 0);
 	p.phase = CLONE_CHECKOUT; /* counts from here */
-	p.files_total = 10;
+	p.counters.files_total = 10;
 	progress_estimate_left(&p, &phase, 17000);
-	p.files_done = 5;
+	p.counters.files_done = 5;
 	progress_estimate_left(&p, &phase, 27000);
-	assert_int_equal(p.left_s, 11);
+	assert_int_equal(p.rate.left_s, 11);
 }
 
 int

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <git2/errors.h>
 
-#include "clone/git_clone.h"
+#include "clone/git/git_steps.h"
 #include "clone/remote_url.h"
 
 struct fixture {
@@ -160,7 +160,7 @@ test_errors_of_the_library(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(clone_git_problem(cases[i].class, cases[i].message),
+		assert_int_equal(git_steps_problem(cases[i].class, cases[i].message),
 				 cases[i].problem);
 }
 

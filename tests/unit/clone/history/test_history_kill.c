@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clone/git_clone.h"
+#include "clone/history/git_history.h"
 #include "clone/history/history.h"
 #include "tests/unit/clone/killed_calls.h"
 
@@ -60,7 +60,7 @@ run_history(void)
 			.path = {"/group/project.git", 18}},
 		.dir = "now",
 	};
-	const struct clone_git_request request = {
+	const struct git_request request = {
 		.url = "https://127.0.0.1:1/group/project.git",
 		.into = "now",
 		.settings = &settings,
@@ -70,7 +70,7 @@ run_history(void)
 	};
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
 
-	if (clone_git_history(&request, &f))
+	if (git_history_run(&request, &f))
 		return true;
 	(void)fprintf(stderr, "%s\n", f.detail.text);
 	return false;

@@ -288,10 +288,10 @@ static void
 test_waiting_page_shows_progress(void **state)
 {
 	struct clone_progress clone = {.phase = CLONE_RECEIVING,
-				       .objects_done = 1234567,
-				       .objects_total = 2000000,
-				       .bytes = 93113548,
-				       .bytes_per_s = 2048,
+				       .counters.objects_done = 1234567,
+				       .counters.objects_total = 2000000,
+				       .counters.bytes = 93113548,
+				       .rate.bytes_per_s = 2048,
 				       .percent = 38};
 	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .clone = &clone};
 
@@ -313,8 +313,8 @@ test_waiting_page_says_what_went_wrong(void **state)
 {
 	struct clone_progress clone = {.phase = CLONE_FAILED,
 				       .problem = CLONE_PROBLEM_DISK_FULL,
-				       .objects_done = 5,
-				       .objects_total = 9,
+				       .counters.objects_done = 5,
+				       .counters.objects_total = 9,
 				       .can_retry = true,
 				       .message = "No space is left on <the> volume."};
 	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .clone = &clone};

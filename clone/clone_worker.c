@@ -138,17 +138,11 @@ on_git_progress(const struct clone_progress *p, void *arg)
 	if (must_stop(w))
 		return false;
 	w->progress.phase = p->phase;
-	w->progress.objects_done = p->objects_done;
-	w->progress.objects_total = p->objects_total;
-	w->progress.deltas_done = p->deltas_done;
-	w->progress.deltas_total = p->deltas_total;
-	w->progress.files_done = p->files_done;
-	w->progress.files_total = p->files_total;
-	w->progress.bytes = p->bytes;
+	w->progress.counters = p->counters;
 	w->progress.notes = p->notes;
 	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
 		return true;
-	w->progress.bytes_per_s = progress_meter_add(&w->meter, now_ms, p->bytes);
+	w->progress.rate.bytes_per_s = progress_meter_add(&w->meter, now_ms, p->counters.bytes);
 	progress_estimate_left(&w->progress, &w->phase, now_ms);
 	report_now(w);
 	return !w->is_abandoned;
@@ -167,7 +161,7 @@ run_git(struct worker *w)
 	if (!ok)
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (ok) {
-		const struct clone_git_request request = {
+		const struct git_request request = {
 			.url = url.data,
 			.ref = settings->ref,
 			.depth = settings->depth,
@@ -184,13 +178,13 @@ run_git(struct worker *w)
 			.ca_file = settings->ca_file,
 			.helper = remote_url_is_gitlab(settings) ? settings->helper : NULL,
 			.into = w->target.tree,
-			.connect_timeout_ms = CLONE_GIT_CONNECT_TIMEOUT_MS,
+			.connect_timeout_ms = GIT_REQUEST_CONNECT_TIMEOUT_MS,
 			.stall_timeout_ms = settings->stall_timeout_ms,
 			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
 			.arg = w,
 		};
-		ok = clone_git_run(&request, &w->failure);
+		ok = git_clone_run(&request, &w->failure);
 	}
 	buf_fini(&url);
 	return ok;

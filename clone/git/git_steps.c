@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reporting failures and progress of a step, and the global options of libgit2.
+ */
+#include "clone/git/git_steps.h"
+
+/* A pack that claims more is refused before memory is reserved for it. */
+#define OBJECTS_MAX (32u * 1024u * 1024u)
+/* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
+#define WINDOW_BYTES (8u * 1024u * 1024u)
+
+#ifdef SANITIZED
+/* libgit2 1.5 loses the match data of every regular expression that does not match. */
+const char *__lsan_default_suppressions(void);
+
+__attribute__((visibility("default"))) const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libpcre2\n";
+}
+#endif
+
+enum clone_problem
+git_steps_problem(int class, const char *message)
+{
+	/* libgit2 tells system errors apart by their text only. */
+	enum clone_problem problem = failure_problem_of_text(message);
+
+	/* What the transport did not explain itself: an answer that breaks off or is no git. */
+	if (class == GIT_ERROR_HTTP || class == GIT_ERROR_NET)
+		return CLONE_PROBLEM_UNREACHABLE;
+	if (problem != CLONE_PROBLEM_NONE)
+		return problem;
+	/* A pack, an object or a path that libgit2 will not take. */
+	if (class == GIT_ERROR_INDEXER || class == GIT_ERROR_ZLIB || class == GIT_ERROR_ODB ||
+	    class == GIT_ERROR_OBJECT || class == GIT_ERROR_TREE || class == GIT_ERROR_INDEX ||
+	    class == GIT_ERROR_CHECKOUT || class == GIT_ERROR_SHA || class == GIT_ERROR_SUBMODULE)
+		return CLONE_PROBLEM_REFUSED;
+	return CLONE_PROBLEM_INTERNAL;
+}
+
+bool
+git_steps_fail(struct transfer *t, int code, const char *step)
+{
+	const git_error *last = git_error_last();
+	const char *message = last == NULL ? "no message" : last->message;
+	int class = last == NULL ? GIT_ERROR_NONE : last->klass;
+
+	return failure_set(t->failure, git_steps_problem(class, message),
+			   "%s: %s (libgit2 %d, class %d)", step, message, code, class);
+}
+
+bool
+git_steps_fail_err(struct transfer *t, const struct err *e)
+{
+	enum clone_problem problem = failure_problem_of_text(e->text);
+
+	return failure_set(t->failure,
+			   problem == CLONE_PROBLEM_NONE ? CLONE_PROBLEM_INTERNAL : problem, "%s",
+			   e->text);
+}
+
+bool
+git_steps_report(struct transfer *t, enum clone_phase phase)
+{
+	if (phase > t->progress.phase)
+		t->progress.phase = phase;
+	return t->request->on_progress(&t->progress, t->request->arg);
+}
+
+bool
+git_steps_set_options(struct transfer *t)
+{
+	static const git_config_level_t levels[] = {
+		GIT_CONFIG_LEVEL_PROGRAMDATA,
+		GIT_CONFIG_LEVEL_SYSTEM,
+		GIT_CONFIG_LEVEL_XDG,
+		GIT_CONFIG_LEVEL_GLOBAL,
+	};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
+		code = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, (int)levels[i], "");
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)OBJECTS_MAX);
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
+					(size_t)t->request->memory_bytes);
+	/* Each object has been hashed when it came; reading it back is no reason to do so again. */
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
+	/* The check guards against repositories of others; those that we open are our own clones,
+	 * on volumes that may map owners as they like. */
+	if (code == 0)
+		code = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	return code == 0 || git_steps_fail(t, code, "set up libgit2");
+}
