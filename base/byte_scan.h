@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs of harmless bytes, looked for eight at a time: every head and every line of the log is
- * searched for the few bytes that may not stand there.
+ * Length of the prefix without special bytes, eight bytes per step: for parsing message heads and
+ * escaping log lines, where special bytes are rare.
  *
- * A mask of suspects has the high bit of each suspected byte set. The lowest one is exact; those
- * above it may be wrong, because borrowing goes upwards.
+ * A match mask has the high bit of each matching byte set. Only the lowest match is exact, because
+ * the subtraction borrows from higher bytes.
  */
 #ifndef BASE_BYTE_SCAN_H
 #define BASE_BYTE_SCAN_H
@@ -15,7 +15,7 @@
 
 #define BYTE_SCAN_REPEAT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Those below limit, which is 0x80 at most. */
+/* Bytes below limit, which is at most 0x80. */
 static inline uint64_t
 byte_scan_below(uint64_t word, uint64_t limit)
 {
@@ -34,10 +34,13 @@ byte_scan_high(uint64_t word)
 	return word & BYTE_SCAN_REPEAT(0x80);
 }
 
-/* How many bytes at the beginning of s are fine. suspects must mark at least what is_fine refuses:
- * it alone decides in whole words, where is_fine clears some. */
+/*
+ * Length of the prefix of s for whose bytes is_fine holds. candidates marks the bytes of a word
+ * that may be special: at least all those for which is_fine fails. is_fine decides about the marked
+ * ones.
+ */
 static inline size_t
-byte_scan_prefix(struct str s, uint64_t suspects(uint64_t word), bool is_fine(unsigned char byte))
+byte_scan_prefix(struct str s, uint64_t candidates(uint64_t word), bool is_fine(unsigned char byte))
 {
 	size_t n = 0;
 	uint64_t word;
@@ -45,7 +48,7 @@ byte_scan_prefix(struct str s, uint64_t suspects(uint64_t word), bool is_fine(un
 
 	while (s.len - n >= sizeof(word)) {
 		memcpy(&word, s.data + n, sizeof(word));
-		found = suspects(le64toh(word));
+		found = candidates(le64toh(word));
 		if (found == 0) {
 			n += sizeof(word);
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See conn.h; conn_read.c reads. Plain bytes leave in one writev of what waited and what is new;
- * TLS encrypts into memory and sends several records at once. EV_WRITE is asked for only after a
- * short write.
+ * Life cycle and sending side of a conn. Plain data is sent with one system call for buffered and
+ * new bytes; TLS encrypts into memory and sends several records at once. The event loop is asked
+ * for writability only after a short write.
  */
 #include "proxy/conn/conn.h"
 
@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Up to this much is copied behind what waits, to share a TLS record with it. */
-#define COPY_MAX 4096u
+/* Data up to this size is copied behind buffered data, to share a TLS record with it. */
+#define COALESCE_MAX 4096u
 
 static void on_io(void *arg, unsigned ready);
 
@@ -48,9 +48,9 @@ update_interest(struct conn *c)
 	loop_io_want(&c->io, wanted);
 }
 
-/* The owner hears of it from the loop, so that no send pulls the ground from under its caller. */
+/* on_failed is called from the event loop: a send must not free the conn under its caller. */
 static void
-fail(struct conn *c, enum err_code code)
+fail_deferred(struct conn *c, enum err_code code)
 {
 	if (!conn_is_usable(c))
 		return;
@@ -62,7 +62,7 @@ fail(struct conn *c, enum err_code code)
 }
 
 static void
-start(struct conn *c, int fd, enum conn_state state)
+attach_fd(struct conn *c, int fd, enum conn_state state)
 {
 	c->fd = fd;
 	c->state = state;
@@ -80,7 +80,7 @@ conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 			return false;
 		}
 	}
-	start(c, fd, tls == NULL ? CONN_OPEN : CONN_HANDSHAKING);
+	attach_fd(c, fd, tls == NULL ? CONN_OPEN : CONN_HANDSHAKING);
 	return true;
 }
 
@@ -94,7 +94,7 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 		return err_set_errno(e, errno, "socket");
 	if (!address_is_unix(address))
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	/* Also where it is connected at once, as unix sockets are, on_open comes from the loop. */
+	/* Unix sockets connect at once; on_open still comes from the event loop. */
 	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) != 0 &&
 	    errno != EINPROGRESS) {
 		int error = errno;
@@ -103,7 +103,7 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 		e->code = ERR_CONNECT;
 		return false;
 	}
-	start(c, fd, CONN_CONNECTING);
+	attach_fd(c, fd, CONN_CONNECTING);
 	return true;
 }
 
@@ -170,10 +170,10 @@ conn_queue(struct conn *c, struct str data)
 	if (!conn_is_usable(c))
 		return;
 	if (!buf_add_str(&c->out, data))
-		fail(c, ERR_MEMORY);
+		fail_deferred(c, ERR_MEMORY);
 }
 
-/* One system call for what waits and what is new; the rest of data is kept. False when blocked or
+/* One system call for buffered and new bytes; buffers what was not sent. False when blocked or
  * failed. */
 static bool
 send_plain(struct conn *c, struct str data)
@@ -195,7 +195,7 @@ send_plain(struct conn *c, struct str data)
 	ssize_t n = count == 1 ? send(c->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
 			       : sendmsg(c->fd, &message, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		fail(c, ERR_CONNECT);
+		fail_deferred(c, ERR_CONNECT);
 		return false;
 	}
 
@@ -205,28 +205,28 @@ send_plain(struct conn *c, struct str data)
 	buf_consume(&c->out, of_out);
 	struct str rest = str_skip(data, sent - of_out);
 	if (!buf_add_str(&c->out, rest)) {
-		fail(c, ERR_MEMORY);
+		fail_deferred(c, ERR_MEMORY);
 		return false;
 	}
 	return c->out.len == 0;
 }
 
-/* Encrypts what waits and what is new. Small data joins the record of what waits. */
+/* Encrypts buffered bytes and data. Small data shares a record with the buffered bytes. */
 static bool
 encrypt(struct conn *c, struct str data)
 {
 	struct err e = ERR_INIT;
 
-	if (c->out.len > 0 && data.len <= COPY_MAX) {
+	if (c->out.len > 0 && data.len <= COALESCE_MAX) {
 		if (!buf_add_str(&c->out, data)) {
-			fail(c, ERR_MEMORY);
+			fail_deferred(c, ERR_MEMORY);
 			return false;
 		}
 		data = STR_NONE;
 	}
 	if ((c->out.len > 0 && !tls_session_write(c->tls, buf_view(&c->out), &e)) ||
 	    (data.len > 0 && !tls_session_write(c->tls, data, &e))) {
-		fail(c, e.code);
+		fail_deferred(c, e.code);
 		return false;
 	}
 	c->sent_bytes += c->out.len + data.len;
@@ -244,7 +244,7 @@ send_records(struct conn *c)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
-			fail(c, ERR_CONNECT);
+			fail_deferred(c, ERR_CONNECT);
 		tls_session_sent(c->tls, n < 0 ? 0 : (size_t)n);
 		if (n < (ssize_t)records.len)
 			return false;
@@ -255,7 +255,7 @@ send_records(struct conn *c)
 static bool
 send_tls(struct conn *c, struct str data)
 {
-	/* While records wait, more plaintext would only be copied twice. */
+	/* Encrypting more while records are unsent would only copy the plaintext twice. */
 	if (c->blocked)
 		return send_records(c) && encrypt(c, STR_NONE) && send_records(c);
 	return encrypt(c, data) && send_records(c);
@@ -267,7 +267,7 @@ send_now(struct conn *c, struct str data)
 	bool sent_all;
 
 	if (!buf_is_ok(&c->out)) {
-		fail(c, ERR_MEMORY);
+		fail_deferred(c, ERR_MEMORY);
 		return;
 	}
 	sent_all = c->tls != NULL ? send_tls(c, data) : send_plain(c, data);
@@ -277,7 +277,7 @@ send_now(struct conn *c, struct str data)
 	update_interest(c);
 }
 
-/* What is blocked is sent by on_writable only: nobody would hear that it is blocked no more. */
+/* While blocked only on_writable sends, so that on_drained is called. */
 void
 conn_send(struct conn *c, struct str data)
 {
@@ -315,12 +315,12 @@ conn_trim(struct conn *c)
 }
 
 static void
-tell_failure(struct conn *c)
+report_failure(struct conn *c)
 {
 	struct err e = ERR_INIT;
 
 	err_set(&e, c->error_code == ERR_NONE ? ERR_CONNECT : c->error_code, "%s",
-		c->error_code == ERR_MEMORY ? "more waits to be sent than may"
+		c->error_code == ERR_MEMORY ? "send buffer limit exceeded"
 					    : "send: connection lost");
 	c->ops->on_failed(&e, c->arg);
 }
@@ -371,7 +371,7 @@ on_handshake(struct conn *c)
 		return;
 	}
 	c->state = CONN_OPEN;
-	/* The first request may have come with the handshake's last flight. */
+	/* The first request may have arrived with the last handshake message. */
 	c->may_hold_bytes = true;
 	if (c->reading)
 		loop_io_poke(&c->io);
@@ -399,7 +399,7 @@ on_io(void *arg, unsigned ready)
 	case CONN_CLOSED:
 		return;
 	case CONN_FAILED:
-		tell_failure(c);
+		report_failure(c);
 		return;
 	case CONN_CONNECTING:
 		on_connected(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See conn_read.h. Large reads let large bodies leave in few calls, each of which wakes the
- * receiver; but what can't leave waits in memory. So where the receiver is slower less is read at a
- * time, and slowly more again: between two stops a kernel takes a megabyte or more.
+ * Receiving side of a conn. Large reads forward large bodies in few system calls, but what the
+ * receiver does not take is buffered. So the read size halves when the receiver is blocked and
+ * grows again slowly: between two stops a kernel takes a megabyte or more.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,8 +31,8 @@ read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	return CONN_READ_FAILED;
 }
 
-/* Gathers records until size is reached or the session has no more; asks the socket again only
- * where that is likely to give something. */
+/* Reads records until size is reached or no record is complete. Calls recv again only where more
+ * bytes are likely. */
 static enum conn_read_result
 read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 {
@@ -47,7 +47,7 @@ read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 		    !tls_session_may_receive(c->tls))
 			result = TLS_WANT_READ;
 	}
-	/* What ended the loop is seen again by the next read: ends and failures last. */
+	/* The next read reports what ended the loop: ends and failures persist. */
 	c->may_hold_bytes = result != TLS_WANT_READ;
 	*got = total;
 	if (total > 0)
@@ -73,16 +73,16 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	size_t most = size < c->read_max ? size : c->read_max;
 
 	*got = 0;
-	/* What came before sending failed is still there to be read. */
+	/* After a failed send, bytes that arrived before can still be read. */
 	if (c->state != CONN_OPEN && (c->state != CONN_FAILED || c->tls != NULL))
 		return CONN_READ_AGAIN;
 	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, most, got, e)
 						      : read_plain(c, data, most, got, e);
 	c->received_bytes += *got;
-	conn_read_more(c, *got);
+	conn_read_grow(c, *got);
 	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
 		conn_flush(c);
-	/* Bytes that TLS holds make no socket readable: come back for them. */
+	/* Bytes buffered by TLS do not make the socket readable. */
 	if (c->tls != NULL && c->may_hold_bytes && c->reading && c->state == CONN_OPEN &&
 	    result == CONN_READ_SOME)
 		loop_io_poke(&c->io);
@@ -90,20 +90,20 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 }
 
 void
-conn_read_more(struct conn *c, size_t got)
+conn_read_grow(struct conn *c, size_t got)
 {
 	if (got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
 		c->read_max += READ_STEP;
 }
 
 void
-conn_read_less(struct conn *c)
+conn_read_shrink(struct conn *c)
 {
-	c->read_max = c->read_max / 2 > CONN_READ_LEAST ? c->read_max / 2 : CONN_READ_LEAST;
+	c->read_max = c->read_max / 2 > CONN_READ_MIN ? c->read_max / 2 : CONN_READ_MIN;
 }
 
 void
-conn_read_freely(struct conn *c)
+conn_read_reset(struct conn *c)
 {
 	c->read_max = LOOP_SCRATCH_BYTES;
 }

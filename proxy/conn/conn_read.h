@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What arrives on a connection: read into the caller's memory, moved on to another connection
- * without a copy, or only looked for.
+ * Receiving from a conn: reads into the caller's memory, with an adaptive read size, and tests for
+ * pending bytes and for the peer's end without reading. conn_splice.h forwards without a copy.
  */
 #ifndef PROXY_CONN_CONN_READ_H
 #define PROXY_CONN_CONN_READ_H
@@ -11,34 +11,31 @@
 enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_READ_FAILED };
 
 /*
- * Reads up to size bytes. CONN_READ_END is the peer's orderly end; a TLS stream that is cut without
- * close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is not called: e says why.
+ * Reads up to size bytes. CONN_READ_END is an orderly end; a TLS stream that ends without
+ * close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is not called: e has the
+ * reason.
  */
 enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t *got,
 				struct err *e) MUST_CHECK;
 
-/* What was read can't leave: half as much at a time from now on, slowly more again; and the start
- * of something new. */
-#define CONN_READ_LEAST	 49152u		    /* three records of TLS */
-#define CONN_READ_ENOUGH LOOP_SCRATCH_BYTES /* for one wake-up, for fairness among connections */
-void conn_read_less(struct conn *c);
-void conn_read_more(struct conn *c, size_t got); /* after reading all that it may */
-void conn_read_freely(struct conn *c);
+/* The smallest read size: three TLS records. */
+#define CONN_READ_MIN 49152u
 
-/*
- * Moves up to max bytes that arrive on one plain connection to another one, without a copy. As
- * conn_read, but *got may be 0 with CONN_READ_SOME when the receiver became blocked or failed.
- */
-#define CONN_MOVE_MIN 65536u /* less is not worth the calls */
-bool conn_can_splice(const struct conn *from, const struct conn *to);
-enum conn_read_result conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got,
-				  struct err *e) MUST_CHECK;
+/* Bytes to read for one event, for fairness among connections. */
+#define CONN_READ_ROUND LOOP_SCRATCH_BYTES
 
-/* Whether the peer ended its side, or all of the connection, though nobody reads up to there. */
+/* The read size: halved when the receiver is blocked, grown a little after each read that used it
+ * all, and reset for a new message. */
+void conn_read_shrink(struct conn *c);
+void conn_read_grow(struct conn *c, size_t got);
+void conn_read_reset(struct conn *c);
+
+/* Whether the peer has shut down its sending side, or the whole connection, which reading would
+ * only find after all pending bytes. */
 enum conn_end { CONN_END_NONE, CONN_END_PEER, CONN_END_BOTH };
 enum conn_end conn_find_end(const struct conn *c);
 
-/* Whether bytes wait to be read, in the kernel or in TLS. */
+/* Whether bytes are pending, in the kernel or in TLS. */
 bool conn_has_arrived(const struct conn *c);
 
 #endif

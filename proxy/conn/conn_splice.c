@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large plain bodies go from socket to socket through the loop's pipe, without being copied into
- * this process. The pipe is empty again before conn_splice returns: what the receiver does not take
- * is kept as any other unsent bytes are.
+ * Splices from socket to socket through the event loop's pipe, which all connections share: it is
+ * empty again before conn_splice returns. Bytes that the receiver did not take are read from the
+ * pipe into its send buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "proxy/conn/conn_read.h"
+#include "proxy/conn/conn_splice.h"
 
 bool
 conn_can_splice(const struct conn *from, const struct conn *to)
@@ -34,9 +34,9 @@ send_from_pipe(int pipe_fd, struct conn *to, size_t len)
 	return sent;
 }
 
-/* Whatever kept the socket from taking it, sending finds out and deals with it. */
+/* A send error, if that is why the socket took less, is reported by conn_send. */
 static void
-keep_from_pipe(int pipe_fd, struct conn *to, size_t len)
+buffer_from_pipe(int pipe_fd, struct conn *to, size_t len)
 {
 	char *scratch = loop_scratch(to->loop);
 
@@ -78,8 +78,8 @@ conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got, struc
 	}
 	*got = (size_t)n;
 	from->received_bytes += *got;
-	conn_read_more(from, *got);
+	conn_read_grow(from, *got);
 	size_t sent = send_from_pipe(ends[0], to, *got);
-	keep_from_pipe(ends[0], to, *got - sent);
+	buffer_from_pipe(ends[0], to, *got - sent);
 	return CONN_READ_SOME;
 }

@@ -147,7 +147,7 @@ read_enough(struct downstream *d)
 	struct err e = ERR_INIT;
 	size_t got = 0;
 
-	for (size_t total = 0; total < CONN_READ_ENOUGH && d->conn.reading; total += got) {
+	for (size_t total = 0; total < CONN_READ_ROUND && d->conn.reading; total += got) {
 		struct conn *to = downstream_body_sink(d);
 		enum conn_read_result result =
 			to != NULL ? conn_splice(&d->conn, to, http1_body_plain(&d->body), &got, &e)

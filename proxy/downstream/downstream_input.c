@@ -36,7 +36,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	d->head_sent = d->keep_alive = false;
 	rate_begin(&d->body_rate, d->conn.received_bytes);
 	d->scan = (struct http1_scan){0};
-	conn_read_freely(&d->conn);
+	conn_read_reset(&d->conn);
 	downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	/* After a whole request, reading goes on to see the browser leave. */
 	conn_want_read(&d->conn, d->body_ended);
@@ -127,7 +127,7 @@ struct conn *
 downstream_body_sink(const struct downstream *d)
 {
 	if (d->state != DOWNSTREAM_EXCHANGE || d->stream.exchange == NULL || !d->body_wanted ||
-	    d->body_ended || d->in.len > 0 || http1_body_plain(&d->body) < CONN_MOVE_MIN)
+	    d->body_ended || d->in.len > 0 || http1_body_plain(&d->body) < CONN_SPLICE_MIN)
 		return NULL;
 	struct conn *to = exchange_sink(d->stream.exchange);
 	return to != NULL && conn_can_splice(&d->conn, to) ? to : NULL;

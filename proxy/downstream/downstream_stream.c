@@ -201,7 +201,7 @@ want_body(struct stream *s, bool wanted)
 		return;
 	d->body_wanted = wanted;
 	if (!wanted)
-		conn_read_less(&d->conn);
+		conn_read_shrink(&d->conn);
 	conn_want_read(&d->conn, wanted || (d->body_ended && d->state == DOWNSTREAM_EXCHANGE &&
 					    downstream_may_read_ahead(d)));
 	if (wanted && d->in.len > 0 && !d->is_processing && conn_is_usable(&d->conn))

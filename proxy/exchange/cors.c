@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See cors.h. Names of methods and fields are given back only where they hold nothing but letters,
- * digits and hyphens.
+ * CORS fields of our own responses. Names of methods and fields are echoed only if they consist of
+ * letters, digits, '-' and '_'.
  */
 #include "proxy/exchange/cors.h"
 
 #define NAMES_MAX_BYTES 1024u
 #define MAX_AGE_S	"600"
 
-/* Whether it is the origin of one of our hosts, as browsers write it. */
+/* Whether it is the serialized origin of one of our hosts. */
 static bool
-is_own(const struct proxy *p, struct str origin)
+is_own_origin(const struct proxy *p, struct str origin)
 {
 	struct str scheme = STR("https://");
 	struct str rest;
@@ -29,7 +29,7 @@ static bool
 find_origin(const struct exchange *x, struct str *origin)
 {
 	return headers_find(&x->request.headers, HEADER_ORIGIN, origin) == 1 &&
-	       is_own(x->proxy, *origin);
+	       is_own_origin(x->proxy, *origin);
 }
 
 static void
@@ -49,7 +49,7 @@ cors_add(const struct exchange *x, struct headers *h)
 		add_origin(h, origin, STR("Origin"));
 }
 
-/* One field of this name that lists plain names; or none, where that is fine. */
+/* Reads at most one field of this name with a list of simple names. */
 static bool
 read_names(const struct exchange *x, struct str lower_name, struct str *value)
 {

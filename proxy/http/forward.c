@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See forward.h. The order matters: first everything hop-by-hop goes, then what clients may not
- * set, and ours comes last, so that no field of the client can remove one of ours.
+ * Rewrites request and response heads. Fields of the client are filtered first and ours are added
+ * last, so that nothing the client nominates in Connection can remove one of ours.
  */
 #include "proxy/http/forward.h"
 
 #include "proxy/http/http1.h"
 
-/* What our own fields take, mostly. */
+/* Typical size of our own fields. */
 #define OWN_FIELDS_BYTES 512u
 
-/* Whether the upstream may take this name, in any spelling, for something that we say. */
+/* Fields that the upstream may trust because the proxy sets them. */
 static bool
 is_ours_to_set(enum header_id id)
 {
@@ -18,7 +18,7 @@ is_ours_to_set(enum header_id id)
 	       id == HEADER_X_REQUEST_ID || id == HEADER_REMOTE_IDENTITY;
 }
 
-/* Named by Connection: hop-by-hop as well (RFC 9110 section 7.6.1). */
+/* Fields named by Connection are hop-by-hop too (RFC 9110 section 7.6.1). */
 static bool
 is_nominated(const struct headers *h, const struct header *field)
 {
@@ -26,7 +26,7 @@ is_nominated(const struct headers *h, const struct header *field)
 	       headers_has_token(h, HEADER_CONNECTION, field->name);
 }
 
-/* A Connection field that nominates nothing unusual is what nearly every request has. */
+/* Fast path: nearly every Connection field has only one of the common options. */
 static bool
 nominates(const struct headers *h)
 {
@@ -56,7 +56,7 @@ holds_our_cookie(const struct auth *auth, struct str value)
 	return false;
 }
 
-/* Other cookies stay byte for byte; the field goes when none is left. */
+/* Other cookies are forwarded byte for byte; without any the field is omitted. */
 static void
 write_cookie(const struct auth *auth, const struct header *field, struct buf *out)
 {
@@ -81,9 +81,9 @@ write_cookie(const struct auth *auth, const struct header *field, struct buf *ou
 		buf_add_str(out, STR("\r\n"));
 }
 
-/* The credential by which the request passed is not the IDE's. */
+/* The field with the API token that authorized the request is not forwarded. */
 static bool
-is_token(const struct forward *f, const struct header *field)
+holds_api_token(const struct forward *f, const struct header *field)
 {
 	return !str_is_empty(f->token_header) && str_equal_nocase(field->name, f->token_header);
 }
@@ -94,7 +94,7 @@ forward_counts_hops(const struct request_head *r)
 	return str_equal(r->method, STR("OPTIONS")) || str_equal(r->method, STR("TRACE"));
 }
 
-/* RFC 9110 section 7.6.2: one hop less is left behind us. */
+/* RFC 9110 section 7.6.2: decrement. */
 static void
 write_max_forwards(const struct forward *f, const struct header *field, struct buf *out)
 {
@@ -116,7 +116,7 @@ write_fields(const struct forward *f, struct buf *out)
 		const struct header *field = &h->items[i];
 		if (header_is_hop_by_hop(field->id) || is_ours_to_set(field->id) ||
 		    field->id == HEADER_HOST || field->id == HEADER_CONTENT_LENGTH ||
-		    is_token(f, field) || (has_nominations && is_nominated(h, field)))
+		    holds_api_token(f, field) || (has_nominations && is_nominated(h, field)))
 			continue;
 		if (field->id == HEADER_COOKIE)
 			write_cookie(f->auth, field, out);
@@ -140,9 +140,10 @@ write_identity(const struct forward *f, struct buf *out)
 	http1_write_field(out, STR("X-Request-Id"), f->request_id);
 }
 
-#define FORWARDED_FOR_MAX 512u /* bytes of a list that are passed on */
+/* Bytes of a list that is forwarded. */
+#define FORWARDED_FOR_MAX 512u
 
-/* The last element of a list; *rest is what is before it. */
+/* Takes the last element off a list. */
 static struct str
 take_last(struct str *rest)
 {
@@ -187,7 +188,7 @@ forward_write_request(const struct forward *f, struct buf *out)
 {
 	const struct request_head *r = f->request;
 
-	/* Room for all of it at once; what does not fit even so is told by the writers. */
+	/* One allocation in the usual case; the writers report what does not fit. */
 	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + OWN_FIELDS_BYTES);
 	http1_write_request_line(out, r->method, r->target);
 	http1_write_field(out, STR("Host"), r->authority);
@@ -205,8 +206,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 	http1_write_end(out);
 }
 
-/* A cookie without a name is sent back as its value alone, which would then read like one of ours:
- * '=' in front is looked past. */
+/* Browsers return a cookie without a name as its value alone, which could read like one of ours: a
+ * leading '=' is skipped. */
 static bool
 sets_our_cookie(const struct auth *auth, struct str value)
 {
@@ -225,10 +226,10 @@ forward_filter_response(const struct auth *auth, struct headers *h)
 	bool has_nominations = nominates(h);
 	size_t kept = 0;
 
-	/* Nominations are looked up among all fields, so they are marked before anything moves. */
+	/* Mark nominated fields first: Connection must still be in place for the lookup. */
 	for (size_t i = 0; has_nominations && i < h->count; i++)
 		if (h->items[i].id != HEADER_CONNECTION && is_nominated(h, &h->items[i]))
-			headers_end_here(h, i);
+			headers_mark_hop_by_hop(h, i);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
 		if (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||

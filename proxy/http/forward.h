@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a gateway changes in a message: hop-by-hop fields end here, fields that only we may set are
- * dropped and set anew, our cookies are ours.
+ * Rewrites messages for the next hop: removes hop-by-hop fields and our own cookies, and replaces
+ * the identity and forwarding fields that only the proxy may set.
  *
- * Via is not added (RFC 9110 section 7.6.3 asks gateways for it): IDEs' static file servers turn
- * compression off when they see it, and the two ends of this hop share a pod.
+ * Via is not added, though RFC 9110 section 7.6.3 asks for it: static file servers of IDEs disable
+ * compression when they see it, and both ends of this hop are in the same pod.
  */
 #ifndef PROXY_HTTP_FORWARD_H
 #define PROXY_HTTP_FORWARD_H
@@ -19,27 +19,26 @@ struct forward {
 	struct auth_identity identity;
 	struct str forwarded_for; /* X-Forwarded-For */
 	struct str request_id;
-	struct str token_header; /* not passed on; or empty */
+	struct str token_header; /* removed from the request; or empty */
 };
 
 /*
- * Whose request it is, and what X-Forwarded-For says on. A trusted peer's list is believed from its
- * end up to the first address that is not trusted itself; of everybody else it is dropped. *client
- * is a view into peer_ip or h.
+ * Finds the client's address and the X-Forwarded-For value to send. The list of a trusted peer is
+ * read from its end up to the first address that is not trusted; that of any other peer is ignored.
+ * *client is a view into peer_ip or h.
  */
 bool forward_find_client(const struct cidr_set *trusted, const struct headers *h,
 			 struct str peer_ip, struct arena *a, struct str *client,
 			 struct str *forwarded_for) MUST_CHECK;
 
-/* Whether Max-Forwards means anything for this request: each gateway on the way takes one off, and
- * whoever gets 0 answers. */
+/* Whether Max-Forwards applies to this request (RFC 9110 section 7.6.2). */
 bool forward_counts_hops(const struct request_head *r);
 
-/* Writes the whole head for the upstream, HTTP/1.1, keep-alive. Check buf_is_ok afterwards. */
+/* Writes the complete HTTP/1.1 request head for the upstream. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 
-/* Takes out of a response's fields what must not pass: hop-by-hop, framing, Set-Cookie for our
- * names. */
+/* Removes from a response's fields: hop-by-hop and framing fields, and Set-Cookie of our cookies.
+ */
 void forward_filter_response(const struct auth *auth, struct headers *h);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See headers.h. Identification is one switch on the length and then a comparison or two, because
- * it runs for every field of every message.
+ * The table of known field names, and lists of fields. Names are looked up by length and then
+ * compared, usually with one or two candidates, because this runs for every field of every message.
  */
 #include "proxy/http/headers.h"
 
@@ -15,7 +15,7 @@ struct header_name {
 		{text, sizeof(text) - 1}, header_id_value                                          \
 	}
 
-/* Ordered by length, so that a look-up touches one short run. */
+/* Sorted by length: a lookup compares only names of the same length. */
 static const struct header_name header_names[] = {
 	HEADER_NAME("te", HEADER_TE),
 	HEADER_NAME("via", HEADER_VIA),
@@ -52,14 +52,13 @@ static const struct header_name header_names[] = {
 #define HEADER_NAMES	(sizeof(header_names) / sizeof(header_names[0]))
 #define HEADER_NAME_MAX 21u
 
-/* Where the names of each length start in header_names; the last is the end. A unit test holds this
- * true. */
+/* Index into header_names of the first name of each length, and its end. A unit test checks it. */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
 	0,  0,	0,  1,	2,  4,	4,  8,	10, 10, 12,	      15,
 	17, 20, 22, 24, 24, 25, 27, 28, 29, 30, HEADER_NAMES,
 };
 
-/* Folds upper case to lower and '_' to '-'; other bytes of a token stay what they are. */
+/* Maps upper case to lower case and '_' to '-'; 0 for bytes that are not token characters. */
 static const unsigned char fold_table[256] = {
 	['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
 	['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '-', ['`'] = '`',	['|'] = '|',
@@ -104,7 +103,7 @@ header_identify(struct str name)
 	return HEADER_OTHER;
 }
 
-_Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers has a bit for each");
+_Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers.ids has a bit for each");
 
 bool
 header_is_hop_by_hop(enum header_id id)
@@ -125,7 +124,7 @@ header_is_hop_by_hop(enum header_id id)
 }
 
 bool
-header_is_spelled(const struct header *field)
+header_has_registered_name(const struct header *field)
 {
 	return str_find_byte(field->name, '_') == SIZE_MAX;
 }
@@ -162,7 +161,7 @@ headers_add_own(struct headers *h, struct str name, struct str value)
 }
 
 void
-headers_end_here(struct headers *h, size_t index)
+headers_mark_hop_by_hop(struct headers *h, size_t index)
 {
 	set_id(h, index, HEADER_KEEP_ALIVE);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header fields of one message: a bounded list of views, each with the identity of the names that
- * we know.
+ * Header fields of one message: a bounded list of views, each with the id of its name if the name
+ * is known.
  *
- * Names are compared after folding case and '_' to '-' (servers behind us may do the same), so that
- * a spelling can't slip past a check.
+ * Names are compared after folding case and '_' to '-', as servers behind the proxy may do, so that
+ * no spelling evades a check.
  */
 #ifndef PROXY_HTTP_HEADERS_H
 #define PROXY_HTTP_HEADERS_H
@@ -37,11 +37,12 @@ enum header_id {
 	HEADER_TRANSFER_ENCODING,
 	HEADER_UPGRADE,
 	HEADER_VIA,
-	HEADER_X_FORWARDED, /* any name that starts with X-Forwarded- */
+	/* Any name that begins with X-Forwarded-. */
+	HEADER_X_FORWARDED,
 	HEADER_X_REAL_IP,
 	HEADER_X_REQUEST_ID,
-	HEADER_REMOTE_IDENTITY, /* X-Auth-Request-*, Remote-User and the like: names that apps take
-				   for an identity */
+	/* X-Auth-Request-*, Remote-User and other names that applications take for an identity. */
+	HEADER_REMOTE_IDENTITY,
 };
 
 struct header {
@@ -53,34 +54,34 @@ struct header {
 struct headers {
 	struct header *items;
 	size_t count;
-	size_t size;  /* room in items */
-	uint32_t ids; /* a bit for each identity that was given; one that went may still be set */
+	size_t size; /* capacity of items */
+	/* A bit for each id in the list; may stay set after the field is removed. */
+	uint32_t ids;
 };
 
-/* Room for size fields, from the arena. */
+/* Allocates room for size fields from the arena. */
 bool headers_init(struct headers *h, size_t size, struct arena *a) MUST_CHECK;
 
-/* False when the room is used up. */
+/* False when the list is full. */
 bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHECK;
 
-/* For fields of ours, in a list that was given room for them. */
+/* Asserts that there is room: for fields of ours. */
 void headers_add_own(struct headers *h, struct str name, struct str value);
 
-/* From now on the field ends here, as those do that are for one hop alone. */
-void headers_end_here(struct headers *h, size_t index);
+/* Makes the field hop-by-hop, so that it is not forwarded. */
+void headers_mark_hop_by_hop(struct headers *h, size_t index);
 
-/* Bytes that the fields take in a head. */
+/* Size of all fields in a message head. */
 size_t headers_size(const struct headers *h);
 
-/* How many fields have this identity; *value is the first one's. */
+/* Returns the number of fields with this id and sets *value to that of the first. */
 size_t headers_find(const struct headers *h, enum header_id id, struct str *value);
 
-/* The index-th value of a name given in lower case; STR_NONE past the last. Exact spelling but for
- * case. */
+/* The value of the index-th field of this name, which is given in lower case and compared without
+ * folding '_'; STR_NONE when there are fewer. */
 struct str headers_get(const struct headers *h, struct str lower_name, size_t index);
 
-/* Whether a comma-separated list field (RFC 9110 section 5.6.1) holds the token, in any of its
- * lines. */
+/* Whether a list field (RFC 9110 section 5.6.1) contains the token in any of its lines. */
 bool headers_has_token(const struct headers *h, enum header_id id, struct str token);
 
 /* Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-* (RFC 9110
@@ -89,7 +90,7 @@ bool header_is_hop_by_hop(enum header_id id);
 
 enum header_id header_identify(struct str name);
 
-/* Whether the name is written as registered, but for case: no '_' stands for a '-'. */
-bool header_is_spelled(const struct header *field);
+/* Whether the name has its registered spelling: no '_' in place of '-'. */
+bool header_has_registered_name(const struct header *field);
 
 #endif

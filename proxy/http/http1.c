@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See http1.h. Heads; bodies and writers are in http1_body.c and http1_write.c.
+ * Parses request and response heads, and decides their framing and persistence.
  */
 #include "proxy/http/http1.h"
 
@@ -22,11 +22,11 @@ static const bool token_char[256] = {
 };
 
 #define METHOD_MAX	     32u
-#define CONNECTION_MAX_BYTES 512u /* of all Connection fields together */
-#define SPARE_FIELDS	     8u	  /* room that a gateway may fill */
+#define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
+#define SPARE_FIELDS	     8u	  /* for fields that the proxy adds to a response */
 #define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
 
-/* Whatever ends it: what is found must not depend on where the bytes were split. */
+/* Also for incomplete lines: the result must not depend on how the bytes were split. */
 static bool
 is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_limits *limits)
 {
@@ -34,7 +34,7 @@ is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_l
 	       end - scan->line_start > limits->line_max_bytes + 1;
 }
 
-/* Ours are lines ended by CRLF; every other use of CR, LF or NUL ends the connection. */
+/* Lines end with CRLF; a bare LF is an error here, a bare CR or NUL is one for the parser. */
 enum http1_found
 http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_limits *limits,
 		unsigned *status)
@@ -94,7 +94,7 @@ is_value_char(unsigned char c)
 }
 
 static inline uint64_t
-suspect_value_chars(uint64_t word)
+candidates_value_char(uint64_t word)
 {
 	return byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f);
 }
@@ -102,7 +102,7 @@ suspect_value_chars(uint64_t word)
 static size_t
 value_run(struct str s)
 {
-	return byte_scan_prefix(s, suspect_value_chars, is_value_char);
+	return byte_scan_prefix(s, candidates_value_char, is_value_char);
 }
 
 /* Takes the next line, without its CRLF, off a head that was scanned. */
@@ -117,7 +117,7 @@ next_line(struct str *rest)
 }
 
 static bool
-refuse_field(struct str rest, struct err *e)
+set_field_error(struct str rest, struct err *e)
 {
 	struct str line = next_line(&rest);
 	size_t name_len = token_run(line);
@@ -126,13 +126,12 @@ refuse_field(struct str rest, struct err *e)
 	if (colon == SIZE_MAX)
 		return err_set(e, ERR_INPUT, "a header line has no colon");
 	if (name_len == 0 || name_len != colon)
-		return err_set(e, ERR_INPUT,
-			       "a header name is empty or has characters that are no token");
+		return err_set(e, ERR_INPUT, "a header name is empty or not a token");
 	return err_set(e, ERR_INPUT, "a header value has control characters");
 }
 
-/* Takes the next field off a head that was scanned: what ends its value is the line's end or a
- * control character. */
+/* Takes the next field off a head that was scanned. Its value ends at CR or at a forbidden control
+ * character. */
 static bool
 parse_field(struct str *rest, struct headers *headers, struct err *e)
 {
@@ -143,7 +142,7 @@ parse_field(struct str *rest, struct headers *headers, struct err *e)
 	err_assert(rest->len > name.len);
 	if (name.len == 0 || rest->data[name.len] != ':' ||
 	    !str_starts_with(str_skip(after, value.len), STR("\r\n")))
-		return refuse_field(*rest, e);
+		return set_field_error(*rest, e);
 	if (!headers_add(headers, name, str_trim(value)))
 		return err_set(e, ERR_LIMIT, "too many header lines");
 	*rest = str_skip(after, value.len + 2);
@@ -165,7 +164,7 @@ struct framing_fields {
 	bool is_chunked;
 };
 
-/* What Connection nominates is compared with every field, so there may not be thousands of it. */
+/* Bounds the cost of comparing every option of Connection with every field. */
 static bool
 check_nominations(const struct headers *headers, struct err *e)
 {
@@ -180,7 +179,7 @@ check_nominations(const struct headers *headers, struct err *e)
 	return true;
 }
 
-/* RFC 9112 section 6.3, without the choices it leaves: anything ambiguous is refused. */
+/* RFC 9112 section 6.3. Where it leaves a choice, ambiguous messages are rejected. */
 static bool
 parse_framing(const struct headers *headers, bool is_http10, struct framing_fields *f,
 	      struct err *e)
@@ -195,15 +194,15 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 		enum header_id id = headers->items[i].id;
 		if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
 		     id == HEADER_HOST) &&
-		    !header_is_spelled(&headers->items[i]))
-			return err_set(e, ERR_INPUT, "a framing header is written with '_'");
+		    !header_has_registered_name(&headers->items[i]))
+			return err_set(e, ERR_INPUT, "a framing header is spelled with '_'");
 	}
 	if (lengths > 1)
 		return err_set(e, ERR_INPUT, "Content-Length is repeated");
 	if (lengths > 0 && codings > 0)
 		return err_set(e, ERR_INPUT, "Content-Length and Transfer-Encoding together");
 	if (lengths > 0 && (length.len > 19 || !str_to_u64(length, 0, INT64_MAX, &f->length)))
-		return err_set(e, ERR_INPUT, "Content-Length is no decimal number in range");
+		return err_set(e, ERR_INPUT, "Content-Length is not a decimal number in range");
 	if (codings > 1 || (codings == 1 && !str_equal_nocase(coding, STR("chunked"))))
 		return err_set(e, ERR_INPUT, "Transfer-Encoding is not exactly chunked");
 	if (codings > 0 && is_http10)
@@ -224,13 +223,13 @@ parse_version(struct str version, bool *is_http10, unsigned *status, struct err 
 		return err_set(e, ERR_INPUT, "the version is malformed");
 	if (major != '1') {
 		*status = 505;
-		return err_set(e, ERR_INPUT, "HTTP version %c.%c is not spoken here", major, minor);
+		return err_set(e, ERR_INPUT, "HTTP version %c.%c is not supported", major, minor);
 	}
 	*is_http10 = minor == '0';
 	return true;
 }
 
-/* Visible ASCII only; '#' would start a fragment, which is never sent. */
+/* Visible ASCII only; '#' would start a fragment, which is not part of a request. */
 static bool
 is_target(struct str target)
 {
@@ -250,7 +249,7 @@ parse_absolute_form(struct str target, struct request_head *r, struct arena *a, 
 			: str_starts_with_nocase(target, STR("https://")) ? 8
 									  : 0;
 	if (scheme == 0)
-		return err_set(e, ERR_INPUT, "the request target has no form that we serve");
+		return err_set(e, ERR_INPUT, "the request target has no supported form");
 
 	struct str rest = str_skip(target, scheme);
 	size_t slash = 0;
@@ -260,7 +259,7 @@ parse_absolute_form(struct str target, struct request_head *r, struct arena *a, 
 	r->target = str_skip(rest, slash);
 	if (r->target.len > 0 && r->target.data[0] == '/')
 		return true;
-	/* RFC 9112 section 3.2.4: of the server as a whole. */
+	/* RFC 9112 section 3.2.4: asterisk-form of OPTIONS without a path. */
 	if (r->target.len == 0) {
 		r->target = str_equal(r->method, STR("OPTIONS")) ? STR("*") : STR("/");
 		return true;
@@ -283,7 +282,7 @@ parse_target(struct str target, struct request_head *r, struct arena *a, struct 
 	    !parse_absolute_form(target, r, a, e))
 		return false;
 	if (str_equal(target, STR("*")) && !str_equal(r->method, STR("OPTIONS")))
-		return err_set(e, ERR_INPUT, "the target * goes with OPTIONS only");
+		return err_set(e, ERR_INPUT, "the target * is only allowed with OPTIONS");
 
 	size_t question = str_find_byte(r->target, '?');
 	r->path = question == SIZE_MAX ? r->target : str_take(r->target, question);
@@ -308,7 +307,7 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 		return false;
 	if (str_equal(r->method, STR("CONNECT"))) {
 		*status = 501;
-		return err_set(e, ERR_INPUT, "CONNECT is not offered");
+		return err_set(e, ERR_INPUT, "CONNECT is not supported");
 	}
 	r->is_head = str_equal(r->method, STR("HEAD"));
 	return parse_target(str_take(rest, second), r, a, e);
@@ -324,15 +323,15 @@ parse_host(struct request_head *r, struct err *e)
 	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
 		return err_set(e, ERR_INPUT, "Host is missing or repeated");
 	if (!url_split_authority(host, &name, &port))
-		return err_set(e, ERR_INPUT, "Host is no host");
+		return err_set(e, ERR_INPUT, "Host is not a valid host");
 	if (r->authority.data == NULL)
 		r->authority = host;
 	else if (!url_split_authority(r->authority, &name, &port))
-		return err_set(e, ERR_INPUT, "the request target's host is no host");
+		return err_set(e, ERR_INPUT, "the request target's host is not valid");
 	return true;
 }
 
-/* RFC 6455 section 4.1, as far as a proxy can tell. */
+/* RFC 6455 section 4.1, as far as it concerns a proxy. */
 static bool
 is_websocket_handshake(const struct request_head *r, bool is_http10)
 {
@@ -361,14 +360,13 @@ says_keep_alive(const struct headers *headers, bool is_http10)
 	return !is_http10 || headers_has_token(headers, HEADER_CONNECTION, STR("keep-alive"));
 }
 
-/* RFC 9110 section 10.1.1: HTTP/1.0 expects nothing, so that such a field ends here as others do
- * that are for this hop alone. */
+/* RFC 9110 section 10.1.1: expectations of HTTP/1.0 clients are ignored and not forwarded. */
 static void
-forget_expectations(struct headers *h)
+drop_expectations(struct headers *h)
 {
 	for (size_t i = 0; i < h->count; i++)
 		if (h->items[i].id == HEADER_EXPECT)
-			headers_end_here(h, i);
+			headers_mark_hop_by_hop(h, i);
 }
 
 bool
@@ -405,7 +403,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		r->length = framing.length;
 	}
 	if (p->is_http10)
-		forget_expectations(&r->headers);
+		drop_expectations(&r->headers);
 	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
 	r->half_close_is_end = !p->keep_alive;
 	r->wants_websocket = is_websocket_handshake(r, p->is_http10);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies of http1.h: Content-Length, the chunked coding (RFC 9112 section 7.1) and, for responses,
- * the connection's end. Decoding is in place: coded bytes are squeezed out, so that one read
- * becomes one write.
+ * Decodes bodies: Content-Length, the chunked coding (RFC 9112 section 7.1) and, for responses, the
+ * end of the connection. Content is moved together in place, so that one read becomes one write.
  */
 #include "proxy/http/http1.h"
 
@@ -116,7 +115,7 @@ on_size_lf(struct http1_body *b, unsigned char c)
 	return b->left > 0 ? CHUNK_DATA : TRAILER_START;
 }
 
-/* Every byte that is no chunk data. */
+/* Any byte that is not chunk data. */
 static enum chunk_state
 on_coding_byte(struct http1_body *b, unsigned char c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writers of http1.h. What they write can hold no CR or LF: names and values were parsed, or are
- * ours, or were cleaned where they entered (auth, settings).
+ * Writes heads and chunk lines. Callers guarantee that names and values have no CR or LF: they were
+ * parsed from a head, are constants, or were validated at their source (auth, settings).
  */
 #include "proxy/http/http1.h"
 
@@ -10,7 +10,7 @@ struct reason {
 	const char *text;
 };
 
-/* RFC 9110 section 15. A reason phrase of the upstream is not passed on: nobody may rely on it. */
+/* RFC 9110 section 15. Reason phrases of the upstream are not forwarded. */
 static const struct reason reasons[] = {
 	{100, "Continue"},
 	{101, "Switching Protocols"},

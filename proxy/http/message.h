@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an exchange knows of a request and a response, whatever protocol version carried them. All
- * views point into the arena of the message's owner.
+ * Request and response heads, independent of the protocol version. All views point into the arena
+ * of the message's owner.
  */
 #ifndef PROXY_HTTP_MESSAGE_H
 #define PROXY_HTTP_MESSAGE_H
@@ -11,8 +11,8 @@
 enum body_kind {
 	BODY_NONE,
 	BODY_LENGTH, /* length bytes */
-	BODY_STREAM, /* ends when the sender says so: chunked, or closing where a response allows
-			that */
+	/* Length unknown: chunked, or for responses up to the end of the connection. */
+	BODY_STREAM,
 };
 
 struct request_head {
@@ -26,16 +26,16 @@ struct request_head {
 	uint64_t length;
 	bool is_head;
 	bool wants_websocket;	/* a well-formed RFC 6455 opening handshake */
-	bool half_close_is_end; /* the client said that it sends nothing more: EOF is no abort */
+	bool half_close_is_end; /* Connection: close; the client may shut down its sending side */
 };
 
 struct response_head {
 	unsigned status;
 	struct headers headers;
 	enum body_kind body;
-	uint64_t length; /* of BODY_LENGTH; also for HEAD and 304, where nothing follows */
-	bool has_length; /* Content-Length is to be sent */
-	bool upgrades;	 /* 101 to websocket */
+	uint64_t length; /* of BODY_LENGTH; also of HEAD and 304, which have no body */
+	bool has_length; /* send Content-Length */
+	bool upgrades;	 /* 101 to WebSocket */
 };
 
 #endif

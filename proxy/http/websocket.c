@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See websocket.h.
+ * Parses WebSocket frame headers byte by byte and counts payloads.
  */
 #include "proxy/http/websocket.h"
 
@@ -14,7 +14,7 @@ header_size(const struct websocket_tracker *t)
 	return length == 126 ? 4 : length == 127 ? 10 : 2;
 }
 
-/* The header is whole: what follows it is payload, and the masking key before it. */
+/* The header is complete; masking key and payload follow. */
 static void
 begin_payload(struct websocket_tracker *t)
 {
@@ -26,7 +26,7 @@ begin_payload(struct websocket_tracker *t)
 		for (size_t i = 2; i < size; i++)
 			length = length << 8 | t->header[i];
 	}
-	/* A length above 2^63 is not allowed; it saturates, and the boundary is never seen. */
+	/* A length above 2^63 is invalid: saturate, so that no boundary is found. */
 	uint64_t mask = (t->header[1] & 0x80) != 0 ? 4 : 0;
 	t->payload_left = length > UINT64_MAX - mask ? UINT64_MAX : length + mask;
 	t->header_len = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frame boundaries of one direction of a WebSocket (RFC 6455 section 5.2): lengths only, the
- * payload is not touched. Knowing them, a close frame can be put between frames.
+ * Tracks frame boundaries of one direction of a WebSocket (RFC 6455 section 5.2) without looking at
+ * payloads, so that a close frame can be inserted between two frames.
  */
 #ifndef PROXY_HTTP_WEBSOCKET_H
 #define PROXY_HTTP_WEBSOCKET_H
@@ -10,15 +10,14 @@
 
 struct websocket_tracker {
 	uint64_t payload_left;
-	uint8_t header[10]; /* up to the extended length; the masking key counts as payload */
+	uint8_t header[10]; /* without the masking key, which counts as payload */
 	uint8_t header_len;
 };
 
-/* Follows all of data. */
+/* Advances over all of data. */
 void websocket_track(struct websocket_tracker *t, struct str data);
 
-/* How many of data's bytes belong to the frame that is under way: 0 at a boundary. Follows nothing.
- */
+/* Bytes of data that belong to the current frame: 0 at a boundary. Does not advance. */
 size_t websocket_until_boundary(const struct websocket_tracker *t, struct str data);
 
 static inline bool
@@ -30,7 +29,8 @@ websocket_is_at_boundary(const struct websocket_tracker *t)
 /* Close codes (RFC 6455 section 7.4.1). */
 enum { WEBSOCKET_GOING_AWAY = 1001, WEBSOCKET_POLICY_VIOLATION = 1008 };
 
-/* Whether data is one empty pong from a client: browsers send it by themselves. */
+/* Whether data is exactly one empty pong of a client: an automatic answer to a ping, which is not
+ * user activity. */
 bool websocket_is_empty_pong(struct str data);
 
 /* An empty ping, from server to client. */

@@ -150,7 +150,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 
 	if (c != NULL) {
 		remove_idle(c);
-		conn_read_freely(&c->conn);
+		conn_read_reset(&c->conn);
 		c->is_reused = true;
 	} else {
 		c = connect_new(u, e);
@@ -270,7 +270,7 @@ upstream_want_read(struct upstream_conn *c, bool wanted)
 	if (wanted)
 		upstream_touch(c);
 	else
-		conn_read_less(&c->conn);
+		conn_read_shrink(&c->conn);
 }
 
 void
@@ -307,7 +307,7 @@ on_readable(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	upstream_read(c, CONN_READ_ENOUGH);
+	upstream_read(c, CONN_READ_ROUND);
 	if (c->handler == NULL || c->state == UPSTREAM_GONE)
 		return;
 	if (c->conn.reading)

@@ -5,7 +5,7 @@
 #ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 
-#include "proxy/conn/conn_read.h"
+#include "proxy/conn/conn_splice.h"
 #include "proxy/upstream/probe.h"
 #include "proxy/upstream/upstream.h"
 

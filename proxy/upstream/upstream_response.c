@@ -201,7 +201,7 @@ on_end_of_stream(struct upstream_conn *c)
 static struct conn *
 sink_of(const struct upstream_conn *c)
 {
-	if (c->state != UPSTREAM_BODY || http1_body_plain(&c->body) < CONN_MOVE_MIN)
+	if (c->state != UPSTREAM_BODY || http1_body_plain(&c->body) < CONN_SPLICE_MIN)
 		return NULL;
 	struct conn *to = c->handler->sink(c->arg);
 	return to != NULL && conn_can_splice(&c->conn, to) ? to : NULL;

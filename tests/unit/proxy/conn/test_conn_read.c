@@ -94,7 +94,7 @@ fresh_connection_reads_all_that_fits(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_LEAST);
+	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_MIN);
 	assert_true(f->conn.may_hold_bytes);
 }
 
@@ -103,7 +103,7 @@ reads_less_after_a_stop_and_slowly_more(void **state)
 {
 	struct fixture *f = *state;
 
-	conn_read_less(&f->conn);
+	conn_read_shrink(&f->conn);
 	size_t first = read_from_full(f);
 	assert_int_equal(first, LOOP_SCRATCH_BYTES / 2);
 	assert_true(f->conn.may_hold_bytes);
@@ -114,10 +114,10 @@ reads_less_after_a_stop_and_slowly_more(void **state)
 		last = next;
 	}
 	for (int i = 0; i < 4; i++)
-		conn_read_less(&f->conn);
-	assert_int_equal(read_from_full(f), CONN_READ_LEAST);
-	conn_read_freely(&f->conn);
-	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_LEAST);
+		conn_read_shrink(&f->conn);
+	assert_int_equal(read_from_full(f), CONN_READ_MIN);
+	conn_read_reset(&f->conn);
+	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_MIN);
 }
 
 /* As for a new request's body. */
@@ -128,7 +128,7 @@ wanting_nothing_for_a_while_is_no_stop(void **state)
 
 	conn_want_read(&f->conn, false);
 	conn_want_read(&f->conn, true);
-	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_LEAST);
+	assert_true(read_from_full(f) > 2 * (size_t)CONN_READ_MIN);
 }
 
 static void
@@ -136,7 +136,7 @@ grows_to_the_whole_scratch_and_no_further(void **state)
 {
 	struct fixture *f = *state;
 
-	conn_read_less(&f->conn);
+	conn_read_shrink(&f->conn);
 	for (size_t i = 0; i < LOOP_SCRATCH_BYTES / 1024u; i++)
 		assert_true(read_from_full(f) <= LOOP_SCRATCH_BYTES);
 	assert_int_equal(read_from_full(f), LOOP_SCRATCH_BYTES);
@@ -150,7 +150,7 @@ short_read_is_no_reason_for_more(void **state)
 	size_t got;
 
 	for (int i = 0; i < 4; i++)
-		conn_read_less(&f->conn);
+		conn_read_shrink(&f->conn);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(send(f->peer, bulk, 100, MSG_NOSIGNAL), 100);
 		assert_int_equal(
@@ -159,7 +159,7 @@ short_read_is_no_reason_for_more(void **state)
 		assert_int_equal(got, 100);
 		assert_false(f->conn.may_hold_bytes);
 	}
-	assert_int_equal(read_from_full(f), CONN_READ_LEAST);
+	assert_int_equal(read_from_full(f), CONN_READ_MIN);
 }
 
 int

@@ -187,8 +187,8 @@ test_lists(void **state)
 	assert_true(headers_add(&h, STR("Other"), STR("")));
 	assert_false(headers_add(&h, STR("One"), STR("too many")));
 	assert_int_equal(h.count, 4);
-	assert_true(header_is_spelled(&h.items[0]));
-	assert_false(header_is_spelled(&h.items[1]));
+	assert_true(header_has_registered_name(&h.items[0]));
+	assert_false(header_has_registered_name(&h.items[1]));
 
 	assert_int_equal(headers_find(&h, HEADER_COOKIE, &value), 2);
 	assert_str(value, "a=b");
