@@ -71,7 +71,7 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 # Runs in containers that have none of our libraries. With musl it is a tenth as large as with glibc.
 # Sanitizers can't be linked in.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
-	$(patsubst %,base/%.c,arena clock err secret str url)
+	$(patsubst %,base/%.c,arena clock dns_name err net/ip secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack
 $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone/credential/credential.h $(BUILD)/flags | $(BUILD)/packages

@@ -12,6 +12,7 @@
 #include "auth/gitlab/policy.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -375,11 +376,7 @@ check_start(struct bearer_cache *c, const struct bearer_question *q)
 static bool
 is_token(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= 0x20 || s.data[i] >= 0x7f)
-			return false;
-	}
-	return s.len > 0 && s.len <= GITLAB_TOKEN_MAX;
+	return s.len > 0 && s.len <= GITLAB_TOKEN_MAX && ascii_all_visible(s);
 }
 
 /* The one token of a request, and in which header it stands. */

@@ -5,19 +5,14 @@
 #include "auth/flow_jar.h"
 
 #include "auth/verdict.h"
+#include "base/ascii.h"
 
 #define SEARCH_MAX 4u /* of one request's cookies of one name */
 
 bool
 flow_jar_is_id(struct str s, size_t id_len)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-	}
-	return s.len == id_len;
+	return s.len == id_len && ascii_all_lower_hex(s);
 }
 
 bool

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/ascii.h"
+
 #define DATA_MAX_BYTES ((size_t)INT_MAX / 2) /* EVP takes int lengths */
 
 /* Filled once, before its first use, and never changed. */
@@ -387,16 +389,6 @@ crypto_hex_encode(struct buf *out, struct str data)
 	return buf_is_ok(out);
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool
 crypto_hex_decode(struct buf *out, struct str text)
 {
@@ -405,8 +397,8 @@ crypto_hex_decode(struct buf *out, struct str text)
 	if (text.len % 2 != 0)
 		return false;
 	for (size_t i = 0; i < text.len; i += 2) {
-		int high = hex_value(text.data[i]);
-		int low = hex_value(text.data[i + 1]);
+		int high = ascii_hex_value(text.data[i]);
+		int low = ascii_hex_value(text.data[i + 1]);
 
 		if (high < 0 || low < 0 || !buf_add_byte(out, (char)(high * 16 + low))) {
 			out->len = before;

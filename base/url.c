@@ -6,42 +6,16 @@
  */
 #include "base/url.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "base/ascii.h"
+#include "base/dns_name.h"
+#include "base/net/ip.h"
 
-#define HOST_MAX_BYTES	253
-#define LABEL_MAX_BYTES 63
 #define PORT_MAX_DIGITS 5
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 static bool
 is_unreserved(char c)
 {
-	return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* The value of a hexadecimal digit, or -1. */
-static int
-hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 /* The byte that the three characters at the start of s encode, or -1. */
@@ -52,51 +26,9 @@ decode_triplet(struct str s)
 
 	if (s.len < 3 || s.data[0] != '%')
 		return -1;
-	high = hex_value(s.data[1]);
-	low = hex_value(s.data[2]);
+	high = ascii_hex_value(s.data[1]);
+	low = ascii_hex_value(s.data[2]);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-static bool
-is_ipv6(struct str host)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr ip;
-
-	if (host.len >= sizeof(text) || str_find_byte(host, ':') == SIZE_MAX ||
-	    str_find_byte(host, '\0') != SIZE_MAX)
-		return false;
-	memcpy(text, host.data, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET6, text, &ip) == 1;
-}
-
-static bool
-is_ipv4(struct str host)
-{
-	char text[INET_ADDRSTRLEN];
-	struct in_addr ip;
-
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.data, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, &ip) == 1;
-}
-
-static bool
-is_label(struct str label)
-{
-	if (label.len == 0 || label.len > LABEL_MAX_BYTES || label.data[0] == '-' ||
-	    label.data[label.len - 1] == '-')
-		return false;
-	for (size_t i = 0; i < label.len; i++) {
-		char c = label.data[i];
-
-		if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_')
-			return false;
-	}
-	return true;
 }
 
 /* Whether browsers take a host that ends in this label for an IPv4 address ("1", "0x7f"). */
@@ -106,11 +38,11 @@ is_number_label(struct str label)
 	size_t i = 0;
 
 	if (str_starts_with_nocase(label, STR("0x"))) {
-		for (i = 2; i < label.len && hex_value(label.data[i]) >= 0;)
+		for (i = 2; i < label.len && ascii_hex_value(label.data[i]) >= 0;)
 			i++;
 		return i == label.len;
 	}
-	while (i < label.len && is_digit(label.data[i]))
+	while (i < label.len && ascii_is_digit(label.data[i]))
 		i++;
 	return i == label.len;
 }
@@ -118,16 +50,11 @@ is_number_label(struct str label)
 static bool
 is_reg_name(struct str host)
 {
-	struct str rest = host;
-	struct str label = STR_NONE;
+	struct ip ip;
 
-	if (host.len == 0 || host.len > HOST_MAX_BYTES)
+	if (!dns_is_name(host, DNS_LENIENT))
 		return false;
-	while (str_next(&rest, '.', &label)) {
-		if (!is_label(label))
-			return false;
-	}
-	return !is_number_label(label) || is_ipv4(host);
+	return !is_number_label(dns_last_label(host)) || (ip_parse(&ip, host) && ip.is_ipv4);
 }
 
 static bool
@@ -146,6 +73,7 @@ bool
 url_split_authority(struct str text, struct str *host, uint16_t *port)
 {
 	struct str rest;
+	struct ip ip;
 	size_t end;
 
 	*port = 0;
@@ -155,7 +83,7 @@ url_split_authority(struct str text, struct str *host, uint16_t *port)
 			return false;
 		*host = str_take(str_skip(text, 1), end - 1);
 		rest = str_skip(text, end + 1);
-		if (!is_ipv6(*host))
+		if (!ip_parse(&ip, *host) || ip.is_ipv4)
 			return false;
 	} else {
 		end = str_find_byte(text, ':');
@@ -213,10 +141,8 @@ copy_lower(struct str s, struct arena *a)
 
 	if (copy == NULL)
 		return STR_NONE;
-	for (size_t i = 0; i < s.len; i++) {
-		if (copy[i] >= 'A' && copy[i] <= 'Z')
-			copy[i] = (char)(copy[i] + ('a' - 'A'));
-	}
+	for (size_t i = 0; i < s.len; i++)
+		copy[i] = ascii_to_lower(copy[i]);
 	return (struct str){copy, s.len};
 }
 
@@ -272,17 +198,42 @@ url_parse(struct url *u, struct str text, struct arena *a, struct err *e)
 	return true;
 }
 
+bool
+url_add_origin(const struct url *u, struct buf *out)
+{
+	buf_addf(out, u->host_is_ipv6 ? "%.*s://[%.*s]" : "%.*s://%.*s", STR_FMT(u->scheme),
+		 STR_FMT(u->host));
+	if (u->port != 0 && u->port != url_default_port(u->scheme))
+		buf_addf(out, ":%u", (unsigned)u->port);
+	return buf_is_ok(out);
+}
+
 char *
 url_origin(const struct url *u, struct arena *a)
 {
-	const char *open = u->host_is_ipv6 ? "[" : "";
-	const char *close = u->host_is_ipv6 ? "]" : "";
+	struct buf text;
+	char *copy = NULL;
 
-	if (u->port == url_default_port(u->scheme))
-		return arena_printf(a, "%.*s://%s%.*s%s", STR_FMT(u->scheme), open,
-				    STR_FMT(u->host), close);
-	return arena_printf(a, "%.*s://%s%.*s%s:%u", STR_FMT(u->scheme), open, STR_FMT(u->host),
-			    close, (unsigned)u->port);
+	buf_init(&text, URL_MAX_BYTES);
+	if (url_add_origin(u, &text))
+		copy = arena_dup(a, buf_view(&text));
+	buf_fini(&text);
+	return copy;
+}
+
+bool
+url_is_plain_path(struct str path)
+{
+	struct str rest = str_skip(path, 1);
+	struct str part;
+
+	if (path.len < 2 || path.data[0] != '/')
+		return false;
+	while (str_next(&rest, '/', &part))
+		if (str_is_empty(part) || part.data[0] == '.' ||
+		    !ascii_all_alnum_or(part, STR("-._~")))
+			return false;
+	return true;
 }
 
 bool

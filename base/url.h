@@ -31,6 +31,9 @@ bool url_parse(struct url *u, struct str text, struct arena *a, struct err *e) M
 /* "https://host[:port]", the port only where it is not the default (RFC 6454 section 6.1). */
 char *url_origin(const struct url *u, struct arena *a) MUST_CHECK;
 
+/* The same, appended. */
+bool url_add_origin(const struct url *u, struct buf *out);
+
 /* Scheme, host and port (RFC 6454 section 5). */
 bool url_is_same_origin(const struct url *a, const struct url *b);
 
@@ -44,6 +47,10 @@ uint16_t url_default_port(struct str scheme);
  * refused.
  */
 bool url_split_authority(struct str text, struct str *host, uint16_t *port) MUST_CHECK;
+
+/* "/a/b": segments of unreserved characters that don't start with '.', which need no encoding and
+ * mean the same to every parser; no '/' at the end. */
+bool url_is_plain_path(struct str path);
 
 /* Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3). */
 bool url_encode(struct buf *out, struct str s);

@@ -4,37 +4,15 @@
  */
 #include "clone/remote_url.h"
 
-#include <arpa/inet.h>
-
-/* AF_INET or AF_INET6 with the address in *out; AF_UNSPEC for a name. */
-static int
-parse_address(struct str host, struct in6_addr *out)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (host.len >= sizeof(text))
-		return AF_UNSPEC;
-	memcpy(text, host.data, host.len);
-	text[host.len] = '\0';
-	if (inet_pton(AF_INET, text, out) == 1)
-		return AF_INET;
-	return inet_pton(AF_INET6, text, out) == 1 ? AF_INET6 : AF_UNSPEC;
-}
+#include "base/net/ip.h"
 
 /* Addresses and "localhost" only: a name such as 127.example.com may belong to anybody. */
 static bool
 host_is_loopback(struct str host)
 {
-	struct in6_addr address;
+	struct ip ip;
 
-	switch (parse_address(host, &address)) {
-	case AF_INET:
-		return address.s6_addr[0] == 127;
-	case AF_INET6:
-		return IN6_IS_ADDR_LOOPBACK(&address);
-	default:
-		return str_equal(host, STR("localhost"));
-	}
+	return ip_parse(&ip, host) ? ip_is_loopback(&ip) : str_equal(host, STR("localhost"));
 }
 
 bool
@@ -73,22 +51,10 @@ remote_url_check(const struct clone_settings *settings, struct clone_failure *f)
 	return true;
 }
 
-static bool
-add_origin(const struct url *u, struct buf *out)
-{
-	bool has_port = u->port != 0 && u->port != (str_equal(u->scheme, STR("https")) ? 443 : 80);
-
-	buf_addf(out, "%.*s://%s%.*s%s", STR_FMT(u->scheme), u->host_is_ipv6 ? "[" : "",
-		 STR_FMT(u->host), u->host_is_ipv6 ? "]" : "");
-	if (has_port)
-		buf_addf(out, ":%u", (unsigned)u->port);
-	return buf_is_ok(out);
-}
-
 bool
 remote_url_append_text(const struct url *u, struct buf *out)
 {
-	return add_origin(u, out) && buf_add_str(out, u->path);
+	return url_add_origin(u, out) && buf_add_str(out, u->path);
 }
 
 bool
@@ -98,7 +64,7 @@ remote_url_append(const struct clone_settings *settings, struct buf *out)
 
 	while (path.len > 1 && path.data[path.len - 1] == '/')
 		path.len--;
-	if (!add_origin(&settings->url, out) || !buf_add_str(out, path))
+	if (!url_add_origin(&settings->url, out) || !buf_add_str(out, path))
 		return false;
 	if (remote_url_is_gitlab(settings) && !str_ends_with(path, STR(".git")))
 		buf_add_str(out, STR(".git"));

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/json.h"
 
 #define TOKEN_LIFETIME_MAX_S 31536000
@@ -50,13 +51,7 @@ fail_body(struct gitlab_answer *a, const char *what, const struct fetch_response
 static bool
 token_text_is_ok(struct str s, size_t max)
 {
-	if (s.len == 0 || s.len > max)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= 0x20 || s.data[i] >= 0x7f)
-			return false;
-	}
-	return true;
+	return s.len > 0 && s.len <= max && ascii_all_visible(s);
 }
 
 static bool
@@ -169,12 +164,8 @@ take_username(const struct json_node *root, struct gitlab_user *u)
 	struct str text;
 
 	if (!json_get_str(root, "username", &text, NULL) || text.len == 0 ||
-	    text.len > GITLAB_TEXT_MAX)
+	    text.len > GITLAB_TEXT_MAX || !ascii_all_visible(text))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] <= 0x20 || text.data[i] >= 0x7f)
-			return false;
-	}
 	memcpy(u->username, text.data, text.len);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "auth/flow_jar.h"
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
@@ -54,14 +55,7 @@ flow_wipe(struct flow *f)
 static bool
 is_base64url(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '-' || c == '_'))
-			return false;
-	}
-	return true;
+	return ascii_all_alnum_or(s, STR("-_"));
 }
 
 bool

@@ -14,6 +14,7 @@
 #include "auth/login/login_exchange.h"
 #include "auth/login/login_start.h"
 #include "auth/verdict.h"
+#include "base/ascii.h"
 
 #define CODE_MAX_BYTES	512u
 #define ERROR_MAX_BYTES 512u
@@ -27,16 +28,6 @@ struct login_response {
 	struct flow flow;
 };
 
-static bool
-is_visible_ascii(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] <= 0x20 || s.data[i] >= 0x7f)
-			return false;
-	}
-	return true;
-}
-
 static const char *
 read_callback(struct login_response *c, const struct auth_facts *facts)
 {
@@ -44,7 +35,7 @@ read_callback(struct login_response *c, const struct auth_facts *facts)
 
 	if (detail != NULL)
 		return detail;
-	if (!is_visible_ascii(buf_view(&c->code)))
+	if (!ascii_all_visible(buf_view(&c->code)))
 		return "The parameter \"code\" is malformed.";
 	if (!flow_parse_state(&c->parts, buf_view(&c->state)))
 		return "The parameter \"state\" is malformed.";

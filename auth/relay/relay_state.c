@@ -12,8 +12,10 @@
 #include <stdio.h>
 
 #include "auth/flow_jar.h"
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/url.h"
 
 #define REQUEST_VERSION "1"
 #define REQUEST_LABEL	"workspace-proxy relay request 1\n"
@@ -28,35 +30,16 @@ static const char cookie_purpose[] = "relay cookie";
 #define STATE_NAME STR("state") /* stands where cookies have their name */
 
 static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool
 consists_of(struct str s, size_t min, size_t max, struct str more)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_alnum(s.data[i]) && str_find_byte(more, s.data[i]) == SIZE_MAX)
-			return false;
-	}
-	return s.len >= min && s.len <= max;
+	return s.len >= min && s.len <= max && ascii_all_alnum_or(s, more);
 }
 
-/* As PROXY_PREFIX: plain segments, none of which goes anywhere else. */
+/* As PROXY_PREFIX. */
 static bool
 is_prefix(struct str s)
 {
-	struct str rest = str_skip(s, 1);
-	struct str part;
-
-	if (s.len < 2 || s.len > PREFIX_MAX || s.data[0] != '/')
-		return false;
-	while (str_next(&rest, '/', &part)) {
-		if (!consists_of(part, 1, PREFIX_MAX, STR("-._~")) || part.data[0] == '.')
-			return false;
-	}
-	return true;
+	return s.len <= PREFIX_MAX && url_is_plain_path(s);
 }
 
 static bool

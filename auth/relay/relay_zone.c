@@ -6,44 +6,17 @@
  */
 #include "auth/relay/relay_zone.h"
 
+#include "base/ascii.h"
 #include "base/crypto.h"
+#include "base/dns_name.h"
 
-#define HOST_MAX  253u /* RFC 1035 section 2.3.4, without the root */
-#define LABEL_MAX 63u
 #define KEY_LABEL "workspace-proxy relay workspace 1\n"
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* RFC 1123 section 2.1, lower case. */
-static bool
-is_label(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		if (!is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-')
-			return false;
-	}
-	return s.len > 0 && s.len <= LABEL_MAX && s.data[0] != '-' && s.data[s.len - 1] != '-';
-}
-
-/* Labels only, the last one with a letter in front: what starts with a digit could be an address.
- */
+/* The last label starts with a letter: what starts with a digit could be an address. */
 static bool
 is_host(struct str s)
 {
-	struct str rest = s;
-	struct str label = STR_NONE;
-
-	while (str_next(&rest, '.', &label)) {
-		if (!is_label(label))
-			return false;
-	}
-	return s.len > 0 && s.len <= HOST_MAX && !is_digit(label.data[0]);
+	return dns_is_name(s, DNS_CANONICAL) && !ascii_is_digit(dns_last_label(s).data[0]);
 }
 
 /* ":8443", never the default port nor a second spelling of any; or nothing. */
@@ -74,11 +47,8 @@ fold(struct str text, struct buf *out, struct err *e)
 
 	if (str_ends_with(text, STR(":443")))
 		text.len -= 4;
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-
-		buf_add_byte(out, (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
-	}
+	for (size_t i = 0; i < text.len; i++)
+		buf_add_byte(out, ascii_to_lower(text.data[i]));
 	if (text.len > RELAY_AUTHORITY_MAX || !buf_is_ok(out))
 		return err_set(e, ERR_INPUT, "it is too long");
 	if (!is_canonical(str_skip(buf_view(out), before)))
@@ -128,7 +98,7 @@ relay_zones_hold(const struct relay_zones *zones, struct str authority)
 	struct str rest = dot == SIZE_MAX ? STR_NONE : str_skip(authority, dot + 1);
 
 	/* No workspace has an internationalized name, and such names look like others. */
-	if (!is_label(label) || str_starts_with(label, STR("xn--")) ||
+	if (!dns_is_label(label, DNS_CANONICAL) || str_starts_with(label, STR("xn--")) ||
 	    authority.len > RELAY_AUTHORITY_MAX)
 		return false;
 	for (size_t i = 0; i < zones->count; i++) {

@@ -6,6 +6,7 @@
  */
 #include "base/conf/conf_value.h"
 
+#include "base/ascii.h"
 #include "base/net/address.h"
 #include "base/secret.h"
 #include "base/url.h"
@@ -21,17 +22,6 @@ static const struct unit size_units[] = {
 	{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static bool
-has_control(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if (c < 0x20 || c == 0x7f)
-			return true;
-	}
-	return false;
-}
 
 static size_t
 span_digits(struct str s)
@@ -115,7 +105,7 @@ parse_number(const struct conf_setting *row, struct str text, uint64_t *field)
 static bool
 parse_text(struct str text, const char **field, struct arena *a, struct err *e)
 {
-	if (has_control(text))
+	if (ascii_has_control(text))
 		return err_set(e, ERR_CONFIG, "it holds control characters");
 	const char *copy = arena_dup(a, text);
 	if (copy == NULL)
@@ -135,7 +125,7 @@ parse_path(struct str text, const char **field, struct arena *a, struct err *e)
 static bool
 parse_secret(struct str text, struct secret **field, struct err *e)
 {
-	if (has_control(text))
+	if (ascii_has_control(text))
 		return err_set(e, ERR_CONFIG, "it holds control characters or several lines");
 	*field = secret_from_str(text);
 	return *field != NULL || err_set(e, ERR_MEMORY, "too long");
@@ -251,11 +241,7 @@ format_url(const struct url *u, struct buf *out)
 {
 	if (str_is_empty(u->host))
 		return;
-	const char *open = u->host_is_ipv6 ? "[" : "";
-	const char *close = u->host_is_ipv6 ? "]" : "";
-	buf_addf(out, "%.*s://%s%.*s%s", STR_FMT(u->scheme), open, STR_FMT(u->host), close);
-	if (u->port != url_default_port(u->scheme))
-		buf_addf(out, ":%u", u->port);
+	(void)url_add_origin(u, out);
 	buf_add_str(out, u->path);
 	if (!str_is_empty(u->query))
 		buf_addf(out, "?%.*s", STR_FMT(u->query));

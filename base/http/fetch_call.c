@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/http/fetch_library.h"
 #include "base/http/fetch_private.h"
@@ -77,9 +78,8 @@ add_header(struct fetch_call *call, const char *name, struct str value, struct e
 	struct buf line;
 	struct curl_slist *longer = NULL;
 
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.data[i] < 0x20 || value.data[i] == 0x7f)
-			return err_set(e, ERR_INPUT, "control character in a request header");
+	if (ascii_has_control(value))
+		return err_set(e, ERR_INPUT, "control character in a request header");
 	buf_init(&line, HEAD_MAX_BYTES);
 	buf_add_str(&line, str_from(name));
 	buf_add_str(&line, value);

@@ -5,6 +5,8 @@
  */
 #include "base/http/service_head.h"
 
+#include "base/ascii.h"
+
 /* Takes a line without its CRLF. Bare CR and LF are left in it, to be refused. */
 static bool
 next_line(struct str *rest, struct str *line)
@@ -18,20 +20,10 @@ next_line(struct str *rest, struct str *line)
 	return true;
 }
 
-/* tchar of RFC 9110 section 5.6.2. */
 static bool
 is_token(struct str s)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
-
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-		bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-			  (c >= 'A' && c <= 'Z') || (c != '\0' && strchr(others, c) != NULL);
-		if (!ok)
-			return false;
-	}
-	return s.len > 0;
+	return s.len > 0 && ascii_all_alnum_or(s, ASCII_TOKEN_OTHERS);
 }
 
 static bool

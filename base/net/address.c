@@ -5,30 +5,46 @@
  */
 #include "base/net/address.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define UNIX_PREFIX STR("unix:")
 
-static void
-set_ipv4(struct address *a, const struct in_addr *ip, uint16_t port)
+void
+address_set_ip(struct address *a, const struct ip *ip, uint16_t port)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = *ip};
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 
-	*a = (struct address){.len = sizeof(sin)};
-	memcpy(&a->sa, &sin, sizeof(sin));
+	if (ip->is_ipv4) {
+		memcpy(&sin.sin_addr, ip_own_bytes(ip), sizeof(sin.sin_addr));
+		*a = (struct address){.len = sizeof(sin)};
+		memcpy(&a->sa, &sin, sizeof(sin));
+	} else {
+		memcpy(&sin6.sin6_addr, ip_own_bytes(ip), sizeof(sin6.sin6_addr));
+		*a = (struct address){.len = sizeof(sin6)};
+		memcpy(&a->sa, &sin6, sizeof(sin6));
+	}
 }
 
-static void
-set_ipv6(struct address *a, const struct in6_addr *ip, uint16_t port)
+bool
+address_get_ip(const struct address *a, struct ip *ip)
 {
-	struct sockaddr_in6 sin6 = {
-		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = *ip};
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
 
-	*a = (struct address){.len = sizeof(sin6)};
-	memcpy(&a->sa, &sin6, sizeof(sin6));
+	if (a->len > 0 && a->sa.ss_family == AF_INET) {
+		memcpy(&sin, &a->sa, sizeof(sin));
+		ip_from_bytes(ip, &sin.sin_addr, true);
+		return true;
+	}
+	if (a->len > 0 && a->sa.ss_family == AF_INET6) {
+		memcpy(&sin6, &a->sa, sizeof(sin6));
+		ip_from_bytes(ip, &sin6.sin6_addr, false);
+		return true;
+	}
+	return false;
 }
 
 static bool
@@ -45,48 +61,23 @@ has_ipv6(void)
 static void
 set_any(struct address *a, uint16_t port)
 {
-	struct in_addr any = {.s_addr = htonl(INADDR_ANY)};
+	struct ip any;
 
-	if (has_ipv6())
-		set_ipv6(a, &in6addr_any, port);
-	else
-		set_ipv4(a, &any, port);
+	ip_from_bytes(&any, &in6addr_any, !has_ipv6());
+	address_set_ip(a, &any, port);
 }
 
-/* A NUL-terminated copy for inet_pton, empty where the text can't be a numeric address. */
-static void
-copy_host(char out[INET6_ADDRSTRLEN], struct str host)
-{
-	out[0] = '\0';
-	if (host.len > 0 && host.len < INET6_ADDRSTRLEN && str_find_byte(host, '\0') == SIZE_MAX) {
-		memcpy(out, host.data, host.len);
-		out[host.len] = '\0';
-	}
-}
-
+/* A host without brackets: "localhost" is 127.0.0.1. */
 static bool
-set_host_ipv4(struct address *a, struct str host, uint16_t port)
+set_host(struct address *a, struct str host, bool is_ipv4, uint16_t port)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in_addr ip;
+	struct ip ip;
 
-	copy_host(text, str_equal_nocase(host, STR("localhost")) ? STR("127.0.0.1") : host);
-	if (inet_pton(AF_INET, text, &ip) != 1)
+	if (is_ipv4 && str_equal_nocase(host, STR("localhost")))
+		host = STR("127.0.0.1");
+	if (!ip_parse(&ip, host) || ip.is_ipv4 != is_ipv4)
 		return false;
-	set_ipv4(a, &ip, port);
-	return true;
-}
-
-static bool
-set_host_ipv6(struct address *a, struct str host, uint16_t port)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr ip;
-
-	copy_host(text, host);
-	if (inet_pton(AF_INET6, text, &ip) != 1)
-		return false;
-	set_ipv6(a, &ip, port);
+	address_set_ip(a, &ip, port);
 	return true;
 }
 
@@ -94,6 +85,12 @@ static bool
 is_bracketed(struct str host)
 {
 	return str_starts_with(host, STR("[")) && str_ends_with(host, STR("]"));
+}
+
+static struct str
+without_brackets(struct str host)
+{
+	return is_bracketed(host) ? str_take(str_skip(host, 1), host.len - 2) : host;
 }
 
 static bool
@@ -137,9 +134,7 @@ address_parse(struct address *a, struct str text, struct err *e)
 		set_any(a, (uint16_t)port);
 		return true;
 	}
-	if (is_bracketed(host)
-		    ? set_host_ipv6(a, str_take(str_skip(host, 1), host.len - 2), (uint16_t)port)
-		    : set_host_ipv4(a, host, (uint16_t)port))
+	if (set_host(a, without_brackets(host), !is_bracketed(host), (uint16_t)port))
 		return true;
 	return err_set(e, ERR_CONFIG, "the host is no address");
 }
@@ -148,11 +143,9 @@ bool
 address_from_host(struct address *a, struct str host, uint16_t port, struct err *e)
 {
 	*a = (struct address){.len = 0};
-	if (is_bracketed(host))
-		host = str_take(str_skip(host, 1), host.len - 2);
-	else if (set_host_ipv4(a, host, port))
+	if (!is_bracketed(host) && set_host(a, host, true, port))
 		return true;
-	if (set_host_ipv6(a, host, port))
+	if (set_host(a, without_brackets(host), false, port))
 		return true;
 	return err_set(e, ERR_CONFIG, "the host is neither a numeric address nor localhost");
 }
@@ -167,24 +160,6 @@ bool
 address_is_unix(const struct address *a)
 {
 	return a->len > 0 && a->sa.ss_family == AF_UNIX;
-}
-
-static struct sockaddr_in
-get_ipv4(const struct address *a)
-{
-	struct sockaddr_in sin;
-
-	memcpy(&sin, &a->sa, sizeof(sin));
-	return sin;
-}
-
-static struct sockaddr_in6
-get_ipv6(const struct address *a)
-{
-	struct sockaddr_in6 sin6;
-
-	memcpy(&sin6, &a->sa, sizeof(sin6));
-	return sin6;
 }
 
 /* The path ends at the address's length or at a NUL; an unnamed peer has none. */
@@ -204,87 +179,64 @@ format_unix(const struct address *a, char *out, size_t size)
 void
 address_format(const struct address *a, char *out, size_t size)
 {
-	char ip[INET6_ADDRSTRLEN] = "";
+	char text[IP_TEXT_MAX];
+	struct ip ip;
 
 	if (size == 0)
 		return;
 	out[0] = '\0';
-	if (a->len == 0)
-		return;
-	if (a->sa.ss_family == AF_UNIX) {
+	if (address_is_unix(a)) {
 		format_unix(a, out, size);
-	} else if (a->sa.ss_family == AF_INET) {
-		struct sockaddr_in sin = get_ipv4(a);
-
-		(void)inet_ntop(AF_INET, &sin.sin_addr, ip, sizeof(ip));
-		(void)snprintf(out, size, "%s:%u", ip, (unsigned)address_port(a));
-	} else if (a->sa.ss_family == AF_INET6) {
-		struct sockaddr_in6 sin6 = get_ipv6(a);
-
-		(void)inet_ntop(AF_INET6, &sin6.sin6_addr, ip, sizeof(ip));
-		(void)snprintf(out, size, "[%s]:%u", ip, (unsigned)address_port(a));
+	} else if (address_get_ip(a, &ip)) {
+		ip_format(&ip, text);
+		(void)snprintf(out, size, ip.is_ipv4 ? "%s:%u" : "[%s]:%u", text,
+			       (unsigned)address_port(a));
 	}
 }
 
 void
 address_format_ip(const struct address *a, char *out, size_t size)
 {
-	char ip[INET6_ADDRSTRLEN] = "";
+	char text[IP_TEXT_MAX] = "";
+	struct ip ip;
 
-	if (address_is_unix(a)) {
-		(void)snprintf(out, size, "unix");
-		return;
+	if (address_get_ip(a, &ip)) {
+		ip.is_ipv4 = ip_is_mapped(&ip);
+		ip_format(&ip, text);
 	}
-	if (a->len > 0 && a->sa.ss_family == AF_INET) {
-		struct sockaddr_in sin = get_ipv4(a);
-
-		(void)inet_ntop(AF_INET, &sin.sin_addr, ip, sizeof(ip));
-	} else if (a->len > 0 && a->sa.ss_family == AF_INET6) {
-		struct sockaddr_in6 sin6 = get_ipv6(a);
-
-		if (IN6_IS_ADDR_V4MAPPED(&sin6.sin6_addr))
-			(void)inet_ntop(AF_INET, &sin6.sin6_addr.s6_addr[12], ip, sizeof(ip));
-		else
-			(void)inet_ntop(AF_INET6, &sin6.sin6_addr, ip, sizeof(ip));
-	}
-	(void)snprintf(out, size, "%s", ip);
+	(void)snprintf(out, size, "%s", address_is_unix(a) ? "unix" : text);
 }
 
 uint16_t
 address_port(const struct address *a)
 {
-	if (a->len > 0 && a->sa.ss_family == AF_INET)
-		return ntohs(get_ipv4(a).sin_port);
-	if (a->len > 0 && a->sa.ss_family == AF_INET6)
-		return ntohs(get_ipv6(a).sin6_port);
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+
+	if (a->len > 0 && a->sa.ss_family == AF_INET) {
+		memcpy(&sin, &a->sa, sizeof(sin));
+		return ntohs(sin.sin_port);
+	}
+	if (a->len > 0 && a->sa.ss_family == AF_INET6) {
+		memcpy(&sin6, &a->sa, sizeof(sin6));
+		return ntohs(sin6.sin6_port);
+	}
 	return 0;
 }
 
-/* No IPv6 network in use begins with 64 bits
- * that are an IPv4 address alone: ::/8 is reserved (RFC 4291 section 4). */
+/* Keys of both families can't be equal: no IPv6 network in use begins with 32 zero bits, ::/8 is
+ * reserved (RFC 4291 section 4). */
 uint64_t
 address_client_key(const struct address *a)
 {
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
+	struct ip ip;
 	uint64_t key = 0;
-	const uint8_t *bytes;
-	size_t len = 4;
 
-	if (a->sa.ss_family == AF_INET) {
-		memcpy(&in, &a->sa, sizeof(in));
-		bytes = (const uint8_t *)&in.sin_addr;
-	} else if (a->sa.ss_family == AF_INET6) {
-		memcpy(&in6, &a->sa, sizeof(in6));
-		bytes = in6.sin6_addr.s6_addr;
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-			bytes += 12;
-		else
-			len = 8;
-	} else {
+	if (!address_get_ip(a, &ip))
 		return 0;
-	}
-	for (size_t i = 0; i < len; i++)
+	ip.is_ipv4 = ip_is_mapped(&ip);
+	const uint8_t *bytes = ip_own_bytes(&ip);
+	for (size_t i = 0; i < (ip.is_ipv4 ? 4 : 8); i++)
 		key = key << 8 | bytes[i];
 	/* Loopback "::1" has an empty network. */
 	return key == 0 ? 1 : key;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/net/ip.h"
 #include "base/str.h"
 
 struct address {
@@ -21,6 +22,10 @@ struct address {
 bool address_parse(struct address *a, struct str text, struct err *e) MUST_CHECK;
 bool address_is_set(const struct address *a);
 bool address_is_unix(const struct address *a);
+
+/* IPv4 and IPv6 addresses as struct ip; false for all others. */
+bool address_get_ip(const struct address *a, struct ip *ip);
+void address_set_ip(struct address *a, const struct ip *ip, uint16_t port);
 
 /* From host and port of a URL; host as address_parse takes it. */
 bool address_from_host(struct address *a, struct str host, uint16_t port, struct err *e) MUST_CHECK;

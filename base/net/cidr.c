@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See cidr.h. Everything is kept as IPv6, so that one comparison serves both families.
+ * Sets of networks. All are kept as IPv6 (struct ip), so that one comparison serves both families.
  */
 #include "base/net/cidr.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #define IPV4_PREFIX 96u /* bits of ::ffff:0:0/96 */
-
-static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-static bool
-parse_ip(struct str text, uint8_t bytes[16], bool *is_ipv4)
-{
-	char copy[INET6_ADDRSTRLEN];
-
-	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.data, '\0', text.len) != NULL)
-		return false;
-	memcpy(copy, text.data, text.len);
-	copy[text.len] = '\0';
-	*is_ipv4 = inet_pton(AF_INET, copy, bytes + sizeof(mapped)) == 1;
-	if (*is_ipv4) {
-		memcpy(bytes, mapped, sizeof(mapped));
-		return true;
-	}
-	return inet_pton(AF_INET6, copy, bytes) == 1;
-}
 
 static bool
 matches(const uint8_t a[16], const uint8_t b[16], unsigned prefix)
@@ -43,19 +21,20 @@ parse_network(struct cidr_network *n, struct str text, struct err *e)
 {
 	static const uint8_t zero[16];
 	size_t slash = str_find_byte(text, '/');
-	uint8_t behind[16];
-	bool is_ipv4;
+	uint8_t behind[IP_BYTES];
+	struct ip ip;
 	uint64_t prefix;
 
-	if (!parse_ip(str_take(text, slash), n->bytes, &is_ipv4))
+	if (!ip_parse(&ip, str_take(text, slash)))
 		return err_set(e, ERR_CONFIG, "\"%.*s\" is no IP address or network",
 			       STR_FMT(text));
-	uint64_t max = is_ipv4 ? 32 : 128;
+	uint64_t max = ip.is_ipv4 ? 32 : 128;
 	prefix = max;
 	if (slash != SIZE_MAX && !str_to_u64(str_skip(text, slash + 1), 0, max, &prefix))
 		return err_set(e, ERR_CONFIG, "\"%.*s\" has no prefix of 0 to %u bits",
 			       STR_FMT(text), (unsigned)max);
-	n->prefix = (unsigned)prefix + (is_ipv4 ? IPV4_PREFIX : 0);
+	n->prefix = (unsigned)prefix + (ip.is_ipv4 ? IPV4_PREFIX : 0);
+	memcpy(n->bytes, ip.bytes, sizeof(n->bytes));
 
 	/* 10.1.2.3/8 is more likely a slip than a network. */
 	memcpy(behind, n->bytes, sizeof(behind));
@@ -100,48 +79,32 @@ contains(const struct cidr_set *set, const uint8_t bytes[16])
 bool
 cidr_contains(const struct cidr_set *set, const struct address *a)
 {
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-	uint8_t bytes[16];
+	struct ip ip;
 
-	if (a->len == 0)
-		return false;
-	if (a->sa.ss_family == AF_INET) {
-		memcpy(&v4, &a->sa, sizeof(v4));
-		memcpy(bytes, mapped, sizeof(mapped));
-		memcpy(bytes + sizeof(mapped), &v4.sin_addr, 4);
-		return contains(set, bytes);
-	}
-	if (a->sa.ss_family != AF_INET6)
-		return false;
-	memcpy(&v6, &a->sa, sizeof(v6));
-	memcpy(bytes, &v6.sin6_addr, sizeof(bytes));
-	return contains(set, bytes);
+	return address_get_ip(a, &ip) && contains(set, ip.bytes);
 }
 
 bool
-cidr_contains_text(const struct cidr_set *set, struct str ip)
+cidr_contains_text(const struct cidr_set *set, struct str text)
 {
-	uint8_t bytes[16];
-	bool is_ipv4;
+	struct ip ip;
 
-	return parse_ip(ip, bytes, &is_ipv4) && contains(set, bytes);
+	return ip_parse(&ip, text) && contains(set, ip.bytes);
 }
 
 void
 cidr_format(const struct cidr_set *set, struct buf *out)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[IP_TEXT_MAX];
+	struct ip ip;
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct cidr_network *n = &set->networks[i];
-		bool is_ipv4 =
-			n->prefix >= IPV4_PREFIX && memcmp(n->bytes, mapped, sizeof(mapped)) == 0;
-		const uint8_t *bytes = is_ipv4 ? n->bytes + sizeof(mapped) : n->bytes;
 
-		if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, text, sizeof(text)) == NULL)
-			continue;
+		ip_from_bytes(&ip, n->bytes, false);
+		ip.is_ipv4 = n->prefix >= IPV4_PREFIX && ip_is_mapped(&ip);
+		ip_format(&ip, text);
 		buf_addf(out, "%s%s/%u", i > 0 ? "," : "", text,
-			 n->prefix - (is_ipv4 ? IPV4_PREFIX : 0));
+			 n->prefix - (ip.is_ipv4 ? IPV4_PREFIX : 0));
 	}
 }

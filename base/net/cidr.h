@@ -31,7 +31,7 @@ bool cidr_parse(struct cidr_set *set, struct str text, struct err *e) MUST_CHECK
 bool cidr_contains(const struct cidr_set *set, const struct address *a);
 
 /* The same for a numeric IP as text ("10.1.2.3", "::1"); false when it is none. */
-bool cidr_contains_text(const struct cidr_set *set, struct str ip);
+bool cidr_contains_text(const struct cidr_set *set, struct str text);
 
 /* "10.0.0.0/8,::1": as cidr_parse takes it. */
 void cidr_format(const struct cidr_set *set, struct buf *out);

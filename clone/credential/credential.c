@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+#include "base/ascii.h"
+
 static const struct {
 	struct str name;
 	enum credential_operation operation;
@@ -46,16 +48,6 @@ credential_message_len(struct str text)
 	return end == SIZE_MAX ? 0 : end + 2;
 }
 
-static bool
-has_control(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 /* False at the end of the message, or with *e set. */
 static bool
 next_line(struct str *rest, struct str *key, struct str *value, struct err *e)
@@ -70,7 +62,8 @@ next_line(struct str *rest, struct str *key, struct str *value, struct err *e)
 		return err_set(e, ERR_INPUT, "a line is no key=value");
 	*key = str_take(line, at);
 	*value = str_skip(line, at + 1);
-	return !has_control(line) || err_set(e, ERR_INPUT, "a line holds a control character");
+	return !ascii_has_control(line) ||
+	       err_set(e, ERR_INPUT, "a line holds a control character");
 }
 
 /* As git reads it; what does not look like a URL names no host. */
@@ -155,7 +148,7 @@ credential_parse_answer(struct str text, struct credential_answer *a, struct err
 static void
 add_line(struct buf *out, const char *key, struct str value)
 {
-	if (has_control(value)) {
+	if (ascii_has_control(value)) {
 		out->failed = true;
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <git2/sys/transport.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/http/fetch_stream.h"
 
 #define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request names each ref that is wanted */
@@ -84,14 +85,11 @@ packet_length(struct str s, size_t *len)
 {
 	*len = 0;
 	for (size_t i = 0; i < PACKET_HEAD; i++) {
-		char c = i < s.len ? s.data[i] : '\0';
+		int value = i < s.len ? ascii_lower_hex_value(s.data[i]) : -1;
 
-		if (c >= '0' && c <= '9')
-			*len = *len << 4 | (size_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*len = *len << 4 | (size_t)(c - 'a' + 10);
-		else
+		if (value < 0)
 			return false;
+		*len = *len << 4 | (size_t)value;
 	}
 	return *len == 0 || *len >= PACKET_HEAD;
 }

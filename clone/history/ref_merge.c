@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 #define ID_DIGITS 40u
 #define HEAD	  "# pack-refs with: peeled fully-peeled sorted \n"
 
@@ -114,15 +116,9 @@ ref_names_has_room(const struct ref_names *taken, struct str name)
 }
 
 static bool
-is_id(struct str s)
+starts_with_id(struct str s)
 {
-	for (size_t i = 0; i < ID_DIGITS; i++) {
-		char c = i < s.len ? s.data[i] : '\0';
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-			return false;
-	}
-	return true;
+	return s.len >= ID_DIGITS && ascii_all_lower_hex(str_take(s, ID_DIGITS));
 }
 
 static bool
@@ -148,12 +144,12 @@ parse_line(struct refs *refs, struct str line, bool may_peel, struct err *e)
 	struct str text = str_take(line, line.len - 1);
 
 	if (text.len > 0 && text.data[0] == '^') {
-		if (!may_peel || text.len != ID_DIGITS + 1 || !is_id(str_skip(text, 1)))
+		if (!may_peel || text.len != ID_DIGITS + 1 || !starts_with_id(str_skip(text, 1)))
 			return err_set(e, ERR_PROTOCOL, "packed-refs: a peeled tag out of place");
 		refs->items[refs->count - 1].lines.len += line.len;
 		return true;
 	}
-	if (!is_id(text) || text.len < ID_DIGITS + 2 || text.data[ID_DIGITS] != ' ')
+	if (!starts_with_id(text) || text.len < ID_DIGITS + 2 || text.data[ID_DIGITS] != ' ')
 		return err_set(e, ERR_PROTOCOL, "packed-refs: a line that is no ref");
 	return add(refs, str_skip(text, ID_DIGITS + 1), line) ||
 	       err_set(e, ERR_MEMORY, "no memory for refs");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/crypto.h"
 
 #define SHARDS	     64u
@@ -84,25 +85,13 @@ compare_ids(const void *a, const void *b)
 }
 
 static bool
-read_digit(char c, unsigned *value)
-{
-	if (c >= '0' && c <= '9')
-		*value = (unsigned)(c - '0');
-	else if (c >= 'a' && c <= 'f')
-		*value = (unsigned)(c - 'a') + 10;
-	else
-		return false;
-	return true;
-}
-
-static bool
 read_hex(const uint8_t *hex, uint8_t id[PACK_ID_BYTES])
 {
 	for (size_t i = 0; i < PACK_ID_BYTES; i++) {
-		unsigned high = 0;
-		unsigned low = 0;
+		int high = ascii_lower_hex_value((char)hex[2 * i]);
+		int low = ascii_lower_hex_value((char)hex[2 * i + 1]);
 
-		if (!read_digit((char)hex[2 * i], &high) || !read_digit((char)hex[2 * i + 1], &low))
+		if (high < 0 || low < 0)
 			return false;
 		id[i] = (uint8_t)(high << 4 | low);
 	}

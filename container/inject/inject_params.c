@@ -7,6 +7,8 @@
  */
 #include <stdlib.h>
 
+#include "base/ascii.h"
+#include "base/dns_name.h"
 #include "base/url.h"
 #include "container/inject/inject_private.h"
 
@@ -16,35 +18,15 @@
 typedef bool check_fn(struct str text);
 
 static bool
-is_one_of(char c, const char *others)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr(others, c) != NULL);
-}
-
-/* RFC 1123. */
-static bool
 is_label(struct str text)
 {
-	if (text.len == 0 || text.len > 63)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (!is_one_of(text.data[i], "-"))
-			return false;
-	return text.data[0] != '-' && text.data[text.len - 1] != '-';
+	return dns_is_label(text, DNS_CANONICAL);
 }
 
 static bool
 is_subdomain(struct str text)
 {
-	struct str label;
-
-	if (text.len > 253)
-		return false;
-	while (str_next(&text, '.', &label))
-		if (!is_label(label))
-			return false;
-	return true;
+	return dns_is_name(text, DNS_CANONICAL);
 }
 
 bool
@@ -97,10 +79,7 @@ is_value(struct str text)
 {
 	if (text.len == 0 || text.len > TEXT_MAX_BYTES || str_find(text, STR("$(")) != SIZE_MAX)
 		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
-			return false;
-	return true;
+	return !ascii_has_control(text);
 }
 
 static bool

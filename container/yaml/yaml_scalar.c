@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
+
 #define NUMBER_MAX_BYTES 400 /* longer ones are no numbers anybody meant */
 
 enum word_kind { WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NO_JSON, WORD_NONE };
@@ -39,22 +41,6 @@ find_word(struct str text)
 		if (str_equal(text, str_from(words[i].word)))
 			return words[i].kind;
 	return WORD_NONE;
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static unsigned
-digit_value(char c)
-{
-	if (is_digit(c))
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a') + 10;
-	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 99;
 }
 
 /* Takes the prefix off: 0x, 0o, 0b, or a leading 0 for octal. */
@@ -94,8 +80,10 @@ read_integer(struct str text, int64_t *value)
 	if (digits.len == 0)
 		return INTEGER_NONE;
 	for (size_t i = 0; i < digits.len; i++) {
-		unsigned digit = digit_value(digits.data[i]);
-		if (digit >= base)
+		int hex = ascii_hex_value(digits.data[i]);
+		unsigned digit = (unsigned)hex;
+
+		if (hex < 0 || digit >= base)
 			return INTEGER_NONE;
 		if (sum > (limit - digit) / base)
 			is_too_big = true;
@@ -111,7 +99,7 @@ read_integer(struct str text, int64_t *value)
 static size_t
 skip_digits(struct str text, size_t at)
 {
-	while (at < text.len && is_digit(text.data[at]))
+	while (at < text.len && ascii_is_digit(text.data[at]))
 		at++;
 	return at;
 }
@@ -150,8 +138,8 @@ has_stray_underscore(struct str text)
 	for (size_t i = 0; i < text.len; i++)
 		if (text.data[i] == '_' &&
 		    (i == 0 || i + 1 == text.len ||
-		     !(is_digit(text.data[i - 1]) || text.data[i - 1] == '_') ||
-		     !(is_digit(text.data[i + 1]))))
+		     !(ascii_is_digit(text.data[i - 1]) || text.data[i - 1] == '_') ||
+		     !(ascii_is_digit(text.data[i + 1]))))
 			return true;
 	return false;
 }
@@ -228,7 +216,7 @@ yaml_scalar_resolve(struct str text, struct yaml_scalar *value, struct err *e)
 	case WORD_NONE:
 		break;
 	}
-	if (is_digit(text.data[0]) || strchr("+-.", text.data[0]) != NULL)
+	if (ascii_is_digit(text.data[0]) || strchr("+-.", text.data[0]) != NULL)
 		return resolve_number(text, value, e);
 	return true;
 }
@@ -237,10 +225,10 @@ yaml_scalar_resolve(struct str text, struct yaml_scalar *value, struct err *e)
 static bool
 is_like_number(struct str text)
 {
-	if (!is_digit(text.data[0]) && strchr("+-.", text.data[0]) == NULL)
+	if (!ascii_is_digit(text.data[0]) && strchr("+-.", text.data[0]) == NULL)
 		return false;
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_digit(text.data[i]) && strchr("+-.:_eEtTzZ ", text.data[i]) == NULL)
+		if (!ascii_is_digit(text.data[i]) && strchr("+-.:_eEtTzZ ", text.data[i]) == NULL)
 			return false;
 	return true;
 }

@@ -21,46 +21,14 @@ bad(struct err *e, const char *why)
 	return PROXY_PROTOCOL_BAD;
 }
 
-static void
-set_ipv4(struct address *a, const void *ip, uint16_t port)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	memcpy(&sin.sin_addr, ip, 4);
-	*a = (struct address){.len = sizeof(sin)};
-	memcpy(&a->sa, &sin, sizeof(sin));
-}
-
-static void
-set_ipv6(struct address *a, const void *ip, uint16_t port)
-{
-	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-	memcpy(&sin6.sin6_addr, ip, 16);
-	*a = (struct address){.len = sizeof(sin6)};
-	memcpy(&a->sa, &sin6, sizeof(sin6));
-}
-
-static bool
-parse_ip(struct str text, int family, uint8_t ip[16])
-{
-	char copy[INET6_ADDRSTRLEN];
-
-	if (text.len == 0 || text.len >= sizeof(copy))
-		return false;
-	memcpy(copy, text.data, text.len);
-	copy[text.len] = '\0';
-	return inet_pton(family, copy, ip) == 1;
-}
-
 /* "TCP4 <source> <destination> <source port> <destination port>" */
 static bool
 parse_v1_addresses(struct str rest, struct address *client)
 {
 	struct str parts[5];
 	struct str surplus;
-	uint8_t ip[16];
-	uint8_t other[16];
+	struct ip source;
+	struct ip destination;
 	uint64_t port;
 	uint64_t other_port;
 
@@ -68,17 +36,23 @@ parse_v1_addresses(struct str rest, struct address *client)
 		if (!str_next(&rest, ' ', &parts[i]))
 			return false;
 	bool is_ipv4 = str_equal(parts[0], STR("TCP4"));
-	int family = is_ipv4 ? AF_INET : AF_INET6;
 	if (str_next(&rest, ' ', &surplus) || (!is_ipv4 && !str_equal(parts[0], STR("TCP6"))) ||
-	    !parse_ip(parts[1], family, ip) || !parse_ip(parts[2], family, other) ||
+	    !ip_parse(&source, parts[1]) || source.is_ipv4 != is_ipv4 ||
+	    !ip_parse(&destination, parts[2]) || destination.is_ipv4 != is_ipv4 ||
 	    !str_to_u64(parts[3], 0, UINT16_MAX, &port) ||
 	    !str_to_u64(parts[4], 0, UINT16_MAX, &other_port))
 		return false;
-	if (is_ipv4)
-		set_ipv4(client, ip, (uint16_t)port);
-	else
-		set_ipv6(client, ip, (uint16_t)port);
+	address_set_ip(client, &source, (uint16_t)port);
 	return true;
+}
+
+static void
+set_client(struct address *client, const uint8_t *ip, bool is_ipv4, const uint8_t *port)
+{
+	struct ip source;
+
+	ip_from_bytes(&source, ip, is_ipv4);
+	address_set_ip(client, &source, (uint16_t)(port[0] << 8 | port[1]));
 }
 
 static enum proxy_protocol_found
@@ -120,9 +94,9 @@ parse_v2(struct str data, size_t *used, struct address *client, struct err *e)
 	if ((bytes[12] & 15) == 0)
 		return PROXY_PROTOCOL_WHOLE;
 	if (bytes[13] == 0x11 && len >= V2_IPV4_SIZE)
-		set_ipv4(client, bytes + 16, (uint16_t)(bytes[24] << 8 | bytes[25]));
+		set_client(client, bytes + 16, true, bytes + 24);
 	else if (bytes[13] == 0x21 && len >= V2_IPV6_SIZE)
-		set_ipv6(client, bytes + 16, (uint16_t)(bytes[48] << 8 | bytes[49]));
+		set_client(client, bytes + 16, false, bytes + 48);
 	else if (bytes[13] == 0x11 || bytes[13] == 0x21)
 		return bad(e, "too short for its addresses");
 	return PROXY_PROTOCOL_WHOLE;

@@ -5,6 +5,8 @@
  */
 #include "proxy/exchange/cors.h"
 
+#include "base/ascii.h"
+
 #define NAMES_MAX_BYTES 1024u
 #define MAX_AGE_S	"600"
 
@@ -54,14 +56,7 @@ static bool
 read_names(const struct exchange *x, struct str lower_name, struct str *value)
 {
 	*value = headers_get(&x->request.headers, lower_name, 0);
-	for (size_t i = 0; i < value->len; i++) {
-		char c = value->data[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '-' || c == '_' || c == ',' || c == ' '))
-			return false;
-	}
-	return value->len <= NAMES_MAX_BYTES &&
+	return value->len <= NAMES_MAX_BYTES && ascii_all_alnum_or(*value, STR("-_, ")) &&
 	       headers_get(&x->request.headers, lower_name, 1).data == NULL;
 }
 

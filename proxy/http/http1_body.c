@@ -3,6 +3,7 @@
  * Decodes bodies: Content-Length, the chunked coding (RFC 9112 section 7.1) and, for responses, the
  * end of the connection. Content is moved together in place, so that one read becomes one write.
  */
+#include "base/ascii.h"
 #include "proxy/http/http1.h"
 
 enum chunk_state {
@@ -64,22 +65,13 @@ http1_body_may_end(const struct http1_body *b)
 	return b->framing == HTTP1_FRAMING_CLOSE || http1_body_is_done(b);
 }
 
-static int
-hex_value(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Sizes up to 2^60 - 1: fifteen digits can't overflow. */
 #define CHUNK_DIGITS_MAX 15
 
 static enum chunk_state
 on_size_byte(struct http1_body *b, unsigned char c)
 {
-	int value = hex_value(c);
+	int value = ascii_hex_value((char)c);
 
 	if (value >= 0 && b->digits < CHUNK_DIGITS_MAX) {
 		b->left = b->left << 4 | (uint64_t)value;

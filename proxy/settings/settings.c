@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "proxy/settings/settings_parse.h"
 #include "proxy/settings/settings_table.h"
 
@@ -106,16 +107,6 @@ remember_files(struct settings *s, char **environment, enum settings_scope scope
 	       remember_file(s, environment, "RELAY_KEY", &s->files.relay_key);
 }
 
-static bool
-is_one_line(const struct buf *text, struct err *e)
-{
-	for (size_t i = 0; i < text->len; i++)
-		if ((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f)
-			return err_set(e, ERR_CONFIG,
-				       "it holds control characters or several lines");
-	return true;
-}
-
 bool
 settings_read_secret(const char *path, struct secret **secret, struct err *e)
 {
@@ -123,7 +114,8 @@ settings_read_secret(const char *path, struct secret **secret, struct err *e)
 
 	buf_init(&text, SECRET_FILE_MAX_BYTES);
 	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e) &&
-		  is_one_line(&text, e);
+		  (!ascii_has_control(buf_view(&text)) ||
+		   err_set(e, ERR_CONFIG, "it holds control characters or several lines"));
 	*secret = ok ? secret_new(text.data, text.len) : NULL;
 	buf_wipe_fini(&text);
 	if (ok && *secret == NULL)

@@ -47,14 +47,11 @@ settings_check_origin(struct settings_check *c, const struct url *u)
 bool
 settings_check_is_loopback(const struct url *u)
 {
-	struct address address;
-	char ip[ADDRESS_TEXT_MAX];
+	struct ip ip;
+
 	if (str_equal(u->host, STR("localhost")) || str_ends_with(u->host, STR(".localhost")))
 		return true;
-	if (!address_from_host(&address, u->host, u->port, NULL))
-		return false;
-	address_format_ip(&address, ip, sizeof(ip));
-	return strncmp(ip, "127.", 4) == 0 || strcmp(ip, "::1") == 0;
+	return ip_parse(&ip, u->host) && ip_is_loopback(&ip);
 }
 
 bool

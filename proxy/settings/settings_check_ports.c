@@ -4,12 +4,12 @@
  */
 #include <inttypes.h>
 
+#include "base/dns_name.h"
 #include "base/net/tls.h"
 #include "proxy/settings/settings_parse.h"
 #include "proxy/settings/settings_table.h"
 
-#define VAR(name)	SETTINGS_PREFIX name
-#define LABEL_MAX_BYTES 63u /* RFC 1035 section 2.3.4 */
+#define VAR(name) SETTINGS_PREFIX name
 
 /* What follows "<port>-": the workspace's host, without a port of its own in front. */
 static struct str
@@ -43,10 +43,10 @@ check_name(const struct settings *s, struct conf_problems *problems)
 		size_t digits = (size_t)snprintf(NULL, 0, "%u", ports->ranges[i].last);
 		longest = digits > longest ? digits : longest;
 	}
-	if (longest + 1 + str_find_byte(name, '.') > LABEL_MAX_BYTES)
+	if (longest + 1 + str_find_byte(name, '.') > DNS_LABEL_MAX)
 		conf_problem(problems, VAR("PORTS"),
 			     "\"<port>-%.*s\" would be longer than the %u bytes that DNS allows",
-			     STR_FMT(str_take(name, str_find_byte(name, '.'))), LABEL_MAX_BYTES);
+			     STR_FMT(str_take(name, str_find_byte(name, '.'))), DNS_LABEL_MAX);
 }
 
 /* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes

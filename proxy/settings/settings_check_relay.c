@@ -3,7 +3,6 @@
  * Checks of the relay's settings, in the relay and in sidecars that use it.
  */
 #include "proxy/settings/settings_check.h"
-#include "proxy/settings/settings_parse.h"
 
 void
 settings_check_relay_url(struct settings_check *c)
@@ -18,7 +17,7 @@ settings_check_relay_url(struct settings_check *c)
 		conf_problem(c->problems, VAR("RELAY_URL"), "a query has no place in it");
 	while (str_ends_with(u->path, STR("/")))
 		u->path.len--;
-	if (u->path.len > 0 && !settings_is_plain_path(u->path))
+	if (u->path.len > 0 && !url_is_plain_path(u->path))
 		conf_problem(c->problems, VAR("RELAY_URL"),
 			     "got the path \"%.*s\"; expected letters, digits and -._~ in it",
 			     STR_FMT(u->path));

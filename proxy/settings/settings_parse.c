@@ -5,28 +5,13 @@
  */
 #include "proxy/settings/settings_parse.h"
 
+#include "base/ascii.h"
 #include "base/crypto.h"
 #include "proxy/settings/settings.h"
 
 #define KEY_TEXT_MAX	64 /* of one key: 32 bytes as hexadecimal */
 #define COOKIE_NAME_MAX 64
 #define PREFIX_MAX	64
-
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* Whether every byte is a letter, a digit or one of more. */
-static bool
-consists_of(struct str s, struct str more)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_alnum(s.data[i]) && str_find_byte(more, s.data[i]) == SIZE_MAX)
-			return false;
-	return true;
-}
 
 static bool
 keep_text(struct str value, void *field, struct arena *a, struct err *e)
@@ -257,27 +242,12 @@ settings_format_authorization(const void *field, struct buf *out)
 	}
 }
 
-/* Segments of unreserved characters: what needs no encoding means the same to everybody. */
-bool
-settings_is_plain_path(struct str path)
-{
-	struct str rest = str_skip(path, 1);
-	struct str part;
-
-	if (path.len < 2 || path.data[0] != '/')
-		return false;
-	while (str_next(&rest, '/', &part))
-		if (str_is_empty(part) || part.data[0] == '.' || !consists_of(part, STR("-._~")))
-			return false;
-	return true;
-}
-
 bool
 settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (value.len < 2 || value.len > PREFIX_MAX || value.data[0] != '/')
 		return err_set(e, ERR_CONFIG, "it is no path");
-	if (!settings_is_plain_path(value))
+	if (!url_is_plain_path(value))
 		return err_set(e, ERR_CONFIG, "one of its segments is not plain");
 	return keep_text(value, field, a, e);
 }
@@ -291,7 +261,7 @@ settings_parse_cookie_name(struct str value, void *field, struct arena *a, struc
 	if (!str_starts_with(value, prefix))
 		return err_set(e, ERR_CONFIG, "it does not start with __Host-");
 	if (value.len == prefix.len || value.len > COOKIE_NAME_MAX ||
-	    !consists_of(value, STR("!#$%&'*+-.^_`|~")))
+	    !ascii_all_alnum_or(value, ASCII_TOKEN_OTHERS))
 		return err_set(e, ERR_CONFIG, "it is empty, too long or no token");
 	return keep_text(value, field, a, e);
 }
@@ -304,7 +274,7 @@ settings_parse_scope(struct str value, void *field, struct arena *a, struct err 
 	struct str rest = value;
 	struct str part;
 	while (str_next(&rest, ' ', &part)) {
-		if (str_is_empty(part) || !consists_of(part, STR("_-.:")))
+		if (str_is_empty(part) || !ascii_all_alnum_or(part, STR("_-.:")))
 			return err_set(e, ERR_CONFIG,
 				       "scopes are words with single spaces between");
 		has_openid = has_openid || str_equal(part, STR("openid"));
@@ -323,7 +293,7 @@ settings_parse_project(struct str value, void *field, struct arena *a, struct er
 	if (!str_to_u64(value, 1, INT64_MAX, &id)) {
 		while (str_next(&rest, '/', &part))
 			if (str_is_empty(part) || part.data[0] == '.' || part.data[0] == '-' ||
-			    !consists_of(part, STR("_-.")))
+			    !ascii_all_alnum_or(part, STR("_-.")))
 				return err_set(e, ERR_CONFIG, "it is no id and no path");
 		if (str_find_byte(value, '/') == SIZE_MAX)
 			return err_set(e, ERR_CONFIG, "the path has no group");
@@ -350,11 +320,8 @@ settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e
 bool
 settings_parse_socket(struct str value, void *field, struct arena *a, struct err *e)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.data[i];
-		if (c < 0x20 || c == 0x7f)
-			return err_set(e, ERR_CONFIG, "it holds control characters");
-	}
+	if (ascii_has_control(value))
+		return err_set(e, ERR_CONFIG, "it holds control characters");
 	if (!str_equal(value, STR("off")) && value.data[0] != '/')
 		return err_set(e, ERR_CONFIG, "it is no absolute path");
 	return keep_text(value, field, a, e);

@@ -46,7 +46,4 @@ conf_format_fn settings_format_text;
 conf_format_fn settings_format_inject_allow;
 conf_format_fn settings_format_secret_keys;
 
-/* "/a/b": plain segments, which mean the same to everybody; no '/' at its end. */
-bool settings_is_plain_path(struct str path);
-
 #endif

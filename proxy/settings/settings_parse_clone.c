@@ -35,12 +35,8 @@ settings_format_origins(const void *field, struct buf *out)
 	const struct clone_origins *origins = field;
 
 	for (size_t i = 0; i < origins->count; i++) {
-		const struct url *u = &origins->items[i];
-
-		buf_addf(out, "%s%.*s://%s%.*s%s", i == 0 ? "" : ",", STR_FMT(u->scheme),
-			 u->host_is_ipv6 ? "[" : "", STR_FMT(u->host), u->host_is_ipv6 ? "]" : "");
-		if (u->port != url_default_port(u->scheme))
-			buf_addf(out, ":%u", (unsigned)u->port);
+		buf_add_str(out, i == 0 ? STR_NONE : STR(","));
+		(void)url_add_origin(&origins->items[i], out);
 	}
 }
 

@@ -559,10 +559,27 @@ test_target_length(void **state)
 	assert_false(url_is_local_target((struct str){text, URL_MAX_BYTES + 1}));
 }
 
+static void
+test_plain_path(void **state)
+{
+	static const char *const good[] = {"/a", "/oauth2", "/a/b-c._~", "/a/b.c"};
+	static const char *const bad[] = {"",	   "/",	    "a",    "a/b",   "/a/",  "//a",
+					  "/a//b", "/.a",   "/..",  "/a/..", "/a b", "/a%20b",
+					  "/a?b",  "/a\\b", "/a;b", "/\xc3", "/a\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(url_is_plain_path(str_from(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (url_is_plain_path(str_from(bad[i])))
+			fail_msg("\"%s\" is no plain path", bad[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain_path),
 		cmocka_unit_test(test_parse_splits_the_parts),
 		cmocka_unit_test(test_origin_names_other_ports_only),
 		cmocka_unit_test(test_origins_are_scheme_host_and_port),

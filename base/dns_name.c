@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one checker of DNS labels and names.
+ */
+#include "base/dns_name.h"
+
+#include "base/ascii.h"
+
+static bool
+is_label_char(char c, enum dns_charset charset)
+{
+	if (ascii_is_lower(c) || ascii_is_digit(c) || c == '-')
+		return true;
+	return charset == DNS_LENIENT && (ascii_is_alpha(c) || c == '_');
+}
+
+bool
+dns_is_label(struct str s, enum dns_charset charset)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_label_char(s.data[i], charset))
+			return false;
+	return s.len > 0 && s.len <= DNS_LABEL_MAX && s.data[0] != '-' && s.data[s.len - 1] != '-';
+}
+
+bool
+dns_is_name(struct str s, enum dns_charset charset)
+{
+	struct str rest = s;
+	struct str label;
+
+	if (s.len == 0 || s.len > DNS_NAME_MAX)
+		return false;
+	while (str_next(&rest, '.', &label))
+		if (!dns_is_label(label, charset))
+			return false;
+	return true;
+}
+
+struct str
+dns_last_label(struct str name)
+{
+	size_t at = name.len;
+
+	while (at > 0 && name.data[at - 1] != '.')
+		at--;
+	return str_skip(name, at);
+}
