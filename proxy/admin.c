@@ -73,7 +73,7 @@ name_problems(struct json_writer *w, const struct proxy *p)
 	if (p->relay == NULL) {
 		if (!upstream_is_ready(p->upstream))
 			name_problem(w, "ide", "takes no connections");
-		name_clone(w, clone_progress(p->clone));
+		name_clone(w, clone_progress(p->clone_control.clone));
 		if (!auth_gitlab_answers(p->auth))
 			name_problem(w, "gitlab", "did not answer the last request");
 	}
@@ -107,8 +107,9 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		json_write_str(&w, "reason", STR("draining"));
 	if (p->relay == NULL) {
 		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
-		json_write_str(&w, "clone",
-			       str_from(clone_phase_name(clone_progress(p->clone)->phase)));
+		json_write_str(
+			&w, "clone",
+			str_from(clone_phase_name(clone_progress(p->clone_control.clone)->phase)));
 	}
 	if (p->targets != NULL) {
 		json_write_object(&w, "ports");

@@ -170,15 +170,6 @@ leave(struct lifecycle *l)
 	loop_timer_start(&l->delay_timer, delay_ms);
 }
 
-static bool
-is_cloning(const struct proxy *p)
-{
-	enum clone_phase phase = clone_progress(p->clone)->phase;
-
-	return phase != CLONE_OFF && phase != CLONE_WAITING && phase != CLONE_DONE &&
-	       phase != CLONE_FAILED;
-}
-
 /* Looks when IDLE_SHUTDOWN may have passed, and again when it may pass next. */
 static void
 on_idle_timer(void *arg)
@@ -187,7 +178,7 @@ on_idle_timer(void *arg)
 	struct proxy *p = l->proxy;
 	uint64_t limit_ms = p->settings->idle_shutdown_ms;
 
-	if (is_cloning(p))
+	if (clone_control_is_cloning(&p->clone_control))
 		proxy_note_activity(p);
 	uint64_t idle_ms = proxy_idle_ms(p);
 	if (idle_ms < limit_ms) {

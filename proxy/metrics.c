@@ -277,7 +277,7 @@ static const char intro[] =
 static void
 read_sidecar(struct proxy *p, struct state *s)
 {
-	const struct clone_progress *clone = clone_progress(p->clone);
+	const struct clone_progress *clone = clone_progress(p->clone_control.clone);
 	struct upstream_figures figures = upstream_figures(p->upstream);
 
 	upstream_probe(p->upstream);

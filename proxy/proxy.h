@@ -7,13 +7,12 @@
 #define PROXY_PROXY_H
 
 #include "auth/auth.h"
-#include "auth/git_credential.h"
 #include "auth/relay/relay.h"
 #include "base/clock.h"
 #include "base/net/deferred_free.h"
 #include "base/net/tls.h"
 #include "base/process/metrics_process.h"
-#include "clone/clone.h"
+#include "proxy/clone_control.h"
 #include "proxy/downstream/peers.h"
 #include "proxy/http/http1.h"
 #include "proxy/metrics.h"
@@ -34,11 +33,7 @@ struct proxy {
 	struct deferred_free_queue reaper;
 	struct relay *relay; /* NULL: a sidecar; else there is no auth, clone nor upstream */
 	struct auth *auth;
-	struct clone *clone;
-	struct clone_watch clone_watch;
-	struct secret *clone_token; /* the session's that the clone works with; NULL: none */
-	struct auth_credential_call *clone_renewal; /* for a token that GitLab did not take */
-	bool clone_is_renewed;			    /* once is enough */
+	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;
 	struct upstream *upstream;	/* the IDE */
 	struct port_upstreams *targets; /* the servers behind PORTS */
@@ -59,7 +54,6 @@ struct proxy {
 	bool is_leaving; /* asked to end: no longer ready, and serving on for DRAIN_DELAY */
 	bool draining;	 /* after that: nothing new */
 	struct reload *reload;
-	bool clone_is_skipped;		/* a user chose to go on without a clone that failed */
 	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
 	void *on_capacity_arg;
 

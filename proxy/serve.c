@@ -11,7 +11,6 @@
 #include "base/process/orphans.h"
 #include "base/process/trim_code.h"
 #include "proxy/admin.h"
-#include "proxy/exchange/workspace.h"
 #include "proxy/git_credential_server.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
@@ -183,10 +182,10 @@ make_sidecar(struct serve *s, struct err *e)
 		if (s->credentials == NULL)
 			return false;
 	}
-	p->clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
-	if (p->clone == NULL)
+	struct clone *clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
+	if (clone == NULL)
 		return false;
-	workspace_follow_clone(p);
+	clone_control_init(&p->clone_control, clone, p->auth);
 	return true;
 }
 
@@ -194,8 +193,9 @@ static bool
 is_our_child(pid_t pid, void *arg)
 {
 	const struct serve *s = arg;
+	const struct clone *clone = s->proxy.clone_control.clone;
 
-	return s->proxy.clone != NULL && clone_has_child(s->proxy.clone, pid);
+	return clone != NULL && clone_has_child(clone, pid);
 }
 
 /* Process 1 inherits whoever loses its parent. */
@@ -272,8 +272,7 @@ stop(struct serve *s)
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
 	credential_server_free(s->credentials);
-	workspace_leave_clone(p);
-	clone_free(p->clone);
+	clone_control_fini(&p->clone_control);
 	port_upstreams_free(p->targets);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)

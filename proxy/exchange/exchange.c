@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
+#include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/reply.h"
-#include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 
 #define CLOSE_PATIENCE_MS 1000 /* for a frame boundary, once a WebSocket is to be closed */

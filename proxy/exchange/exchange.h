@@ -10,7 +10,6 @@
 #include "auth/auth.h"
 #include "base/arena.h"
 #include "base/net/deferred_free.h"
-#include "clone/clone.h"
 #include "proxy/downstream/stream.h"
 #include "proxy/exchange/route.h"
 #include "proxy/http/message.h"

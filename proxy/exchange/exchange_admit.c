@@ -92,8 +92,8 @@ admit(struct exchange *x)
 		return;
 	}
 	x->proxy->active_ms = x->started_us / 1000; /* costs nothing: that was read anyway */
-	workspace_offer_token(x);
-	if (!workspace_is_open(x->proxy)) {
+	clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
+	if (!clone_control_is_open(&x->proxy->clone_control)) {
 		reply_waiting(x);
 		return;
 	}

@@ -5,7 +5,6 @@
 #include "proxy/exchange/reply.h"
 
 #include "proxy/exchange/cors.h"
-#include "proxy/exchange/workspace.h"
 
 #define REPLY_FIELDS  24u
 #define RETRY_AFTER_S 2
@@ -211,7 +210,7 @@ reply_waiting(struct exchange *x)
 		.kind = PAGE_WORKSPACE,
 		.status = 503,
 		.identity = x->verdict.identity,
-		.clone = workspace_clone(x->proxy),
+		.clone = clone_control_progress(&x->proxy->clone_control),
 		.port = x->route.port,
 		.is_ready = upstream_is_ready(exchange_server(x)),
 		.retry_after_s = RETRY_AFTER_S,
@@ -247,7 +246,7 @@ reply_status_page(struct exchange *x)
 		.kind = PAGE_STATUS,
 		.status = 200,
 		.identity = x->verdict.identity,
-		.clone = workspace_clone(p),
+		.clone = clone_control_progress(&p->clone_control),
 		.port = x->route.port,
 		.is_ready = upstream_is_ready(exchange_server(x)),
 		.session = &status,

@@ -218,7 +218,7 @@ def test_failed_clones_say_why_and_can_be_tried_again(make_proxy, client, gitlab
     gitlab.faults.add("git", **FAILURES[kind])
     proxy = start_clone(make_proxy, client, gitlab, upstream, target)
     if kind == "token":  # fails twice: with the session's token, and with a renewed one
-        wait_until(lambda: "once more with a renewed token" in proxy.log, what="the second attempt")
+        wait_until(lambda: "retrying with a renewed token" in proxy.log, what="the second attempt")
     clone = clone_end(client, proxy)
     assert clone["phase"] == "failed" and clone["can_retry"] and len(clone["message"]) > 20, clone
     assert clone["problem"] == {"cut": "unreachable"}.get(kind, kind)

@@ -67,7 +67,7 @@ def test_token_that_ended_is_renewed_once(make_proxy, gitlab, upstream, target, 
     gitlab.faults.add("git-info-refs", status=401, times=2)
     client.login(proxy.origin + "/", "sasha", "sasha-password")
     proxy.wait_for_log(message="clone: phase", phase="done")
-    assert len(proxy.log_entries(message="clone: once more with a renewed token")) == 1
+    assert len(proxy.log_entries(message="clone: retrying with a renewed token")) == 1
     assert git(target, "status", "--porcelain") == ""
 
 
@@ -76,7 +76,7 @@ def test_token_that_is_never_taken(make_proxy, gitlab, upstream, target, client)
     gitlab.faults.add("git-info-refs", status=401)
     client.login(proxy.origin + "/", "sasha", "sasha-password")
     wait_until(lambda: len(proxy.log_entries(message="clone: failed")) == 2, what="two failures")
-    assert len(proxy.log_entries(message="clone: once more with a renewed token")) == 1
+    assert len(proxy.log_entries(message="clone: retrying with a renewed token")) == 1
     assert not target.exists()
 
 
@@ -92,5 +92,5 @@ def test_who_went_on_without_is_not_overtaken(make_proxy, gitlab, upstream, targ
     assert client.fetch(proxy.origin + "/").status == 200
     given = 'workspace_proxy_git_credentials_total{outcome="given"} 1'
     wait_until(lambda: given in ask(proxy, "/metrics").text, what="the renewal")
-    assert not proxy.log_entries(message="clone: once more with a renewed token")
+    assert not proxy.log_entries(message="clone: retrying with a renewed token")
     assert not target.exists()

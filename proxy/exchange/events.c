@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends the state when the clone or the server's readiness changes, and a comment now and then, so
+ * that intermediaries do not close an idle stream.
+ */
+#include "proxy/exchange/events.h"
+
+#include <stdlib.h>
+
+#define TICK_MS		500
+#define HEARTBEAT_TICKS 30
+
+struct events {
+	struct exchange *exchange;
+	struct clone_watch watch;
+	struct loop_timer timer;
+	unsigned quiet_ticks;
+	bool was_ready;
+	bool is_due; /* the state changed while the stream was blocked */
+};
+
+bool
+events_render_state(const struct exchange *x, bool is_ready, struct buf *out)
+{
+	const struct pages_state state = {.clone = clone_control_progress(&x->proxy->clone_control),
+					  .port = x->route.port,
+					  .is_ready = is_ready};
+
+	return pages_render_state(&state, out);
+}
+
+static void
+send_state(struct events *events)
+{
+	struct exchange *x = events->exchange;
+	struct stream *s = x->stream;
+	struct buf line;
+
+	events->is_due = s->ops->is_blocked(s);
+	if (events->is_due)
+		return;
+	events->quiet_ticks = 0;
+	events->was_ready = upstream_is_ready(exchange_server(x));
+	buf_init(&line, EVENTS_STATE_MAX_BYTES + 16);
+	buf_add_str(&line, STR("data: "));
+	if (events_render_state(x, events->was_ready, &line)) {
+		buf_add_str(&line, STR("\n\n"));
+		s->ops->send_body(s, buf_view(&line));
+		s->ops->flush(s);
+		x->response_bytes += line.len;
+		x->proxy->metrics.response_bytes += line.len;
+	}
+	buf_fini(&line);
+}
+
+static void
+on_clone_changed(const struct clone_progress *progress, void *arg)
+{
+	(void)progress;
+	send_state(arg);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct events *events = arg;
+	struct exchange *x = events->exchange;
+
+	loop_timer_start(&events->timer, TICK_MS);
+	upstream_probe(exchange_server(x));
+	if (events->was_ready != upstream_is_ready(exchange_server(x))) {
+		send_state(events);
+	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
+		events->quiet_ticks = 0;
+		x->stream->ops->send_body(x->stream, STR(":\n\n"));
+		x->stream->ops->flush(x->stream);
+	}
+}
+
+void
+events_on_drained(struct events *events)
+{
+	if (events->is_due)
+		send_state(events);
+}
+
+void
+events_free(struct events *events)
+{
+	if (events == NULL)
+		return;
+	clone_watch_stop(&events->watch);
+	loop_timer_fini(&events->timer);
+	free(events);
+}
+
+bool
+events_are_accepted(const struct exchange *x)
+{
+	struct str accept;
+
+	return headers_find(&x->request.headers, HEADER_ACCEPT, &accept) > 0 &&
+	       str_find(accept, STR("text/event-stream")) != SIZE_MAX;
+}
+
+static void
+send_head(struct exchange *x)
+{
+	struct header items[8];
+	struct headers h = {.items = items, .size = sizeof(items) / sizeof(items[0])};
+
+	headers_add_own(&h, STR("Content-Type"), STR("text/event-stream"));
+	headers_add_own(&h, STR("Cache-Control"), STR("no-store"));
+	headers_add_own(&h, STR("X-Accel-Buffering"), STR("no"));
+	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
+	x->status = 200;
+	x->stream->ops->send_head(
+		x->stream,
+		&(struct response_head){.status = 200, .headers = h, .body = BODY_STREAM});
+}
+
+bool
+events_start(struct exchange *x)
+{
+	struct events *events = calloc(1, sizeof(*events));
+
+	if (events == NULL)
+		return false;
+	x->state = EXCHANGE_EVENTS;
+	x->events = events;
+	events->exchange = x;
+	send_head(x);
+	loop_timer_init(&events->timer, x->proxy->loop, on_tick, events);
+	loop_timer_start(&events->timer, TICK_MS);
+	clone_watch_start(&events->watch, x->proxy->clone_control.clone, on_clone_changed, events);
+	send_state(events);
+	return true;
+}
