@@ -12,6 +12,7 @@
 #include "auth/auth_settings.h"
 #include "auth/auth_verdict.h"
 #include "base/http/fetch.h"
+#include "base/list.h"
 #include "base/metrics.h"
 #include "base/net/loop.h"
 #include "base/secret.h"
@@ -104,15 +105,14 @@ typedef void auth_ended_fn(enum auth_end reason, void *arg);
  * as used. */
 struct auth_watch {
 	struct auth_session *session; /* NULL: not watching */
-	struct auth_watch *next;
-	struct auth_watch **link;
+	LIST_ENTRY(auth_watch) entry;
 	auth_ended_fn *fn;
 	void *arg;
 };
 void auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg);
 void auth_watch_stop(struct auth_watch *w); /* fine when not watching */
-/* Something was done with what is watched, at now_ms of the monotonic clock: says whose use was the
- * last. Fine when not watching. */
+/* Something was done over the watched connection, at now_ms of the monotonic clock: says which
+ * session was used last. Fine when not watching. */
 void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
 #endif

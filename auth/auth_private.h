@@ -11,7 +11,7 @@
 #include "auth/cookie.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/login/flow.h"
-#include "auth/session/session.h"
+#include "auth/session/session_store.h"
 
 #define AUTH_LOGINS_MAX		   64u /* between callback and session, in all */
 #define AUTH_LOGINS_PER_CLIENT_MAX 16u

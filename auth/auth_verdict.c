@@ -4,7 +4,7 @@
  */
 #include "auth/auth_verdict.h"
 
-#include "auth/session/session.h"
+#include "auth/session/session_lifetime.h"
 #include "auth/verdict.h"
 
 void
@@ -17,8 +17,8 @@ auth_verdict_init(struct auth_verdict *v)
 void
 auth_verdict_fini(struct auth_verdict *v)
 {
-	session_let_go(v->kept);
-	v->kept = NULL;
+	session_unref(v->identity_session);
+	v->identity_session = NULL;
 	v->session = NULL;
 	arena_fini(&v->arena);
 }

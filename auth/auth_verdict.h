@@ -86,9 +86,9 @@ struct auth_verdict {
 					  auth_watch_start */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
-	struct str token_header;   /* AUTH_ALLOW: the request passes by the GitLab token in this
-				      header   (lower case), which must not go on; or empty */
-	struct auth_session *kept; /* whose memory holds identity; auth_verdict_fini lets go */
+	struct str token_header; /* AUTH_ALLOW: the request passes by the GitLab token in this
+				    header   (lower case), which must not go on; or empty */
+	struct auth_session *identity_session; /* a reference: its memory holds identity */
 	const struct port_ticket_request *ticket_request; /* of auth/login/port_ticket.c */
 	struct arena arena;
 };

@@ -10,6 +10,7 @@
 
 #include "auth/facts.h"
 #include "auth/gitlab/policy.h"
+#include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
 #include "base/ascii.h"
@@ -260,7 +261,7 @@ end_known(struct bearer_check *check)
 	struct bearer_known *place = make_room(c);
 	struct err e = ERR_INIT;
 	struct auth_session *s =
-		session_new_borrowed(c->auth->store, &check->user, &check->tokens, &e);
+		session_new_for_token(c->auth->store, &check->user, &check->tokens, &e);
 
 	if (s == NULL) {
 		place->used_ms = 0;
@@ -410,7 +411,7 @@ find_known(struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTES])
 		if (k->used_ms == 0 || !same_digest(k->digest, digest))
 			continue;
 		s = session_find_id(c->auth->store, k->id);
-		if (s == NULL || !session_is_usable(s)) {
+		if (s == NULL || session_has_expired(s)) {
 			k->used_ms = 0;
 			return NULL;
 		}

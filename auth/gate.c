@@ -10,6 +10,7 @@
 #include "auth/addresses.h"
 #include "auth/bearer.h"
 #include "auth/facts.h"
+#include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
 
@@ -62,34 +63,34 @@ on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 	uint32_t retry_after_s;
 
 	switch (session_check(s, &retry_after_s)) {
-	case SESSION_FRESH:
+	case SESSION_ALLOWED:
 		w->gate.pass(w->call.auth, s, v);
 		return;
-	case SESSION_SPENT:
+	case SESSION_OVER:
 		session_end(s, AUTH_END_EXPIRED);
 		ask_again(w, v);
 		return;
-	case SESSION_STALE:
-	case SESSION_UNSURE:
+	case SESSION_PENDING:
+	case SESSION_UNAVAILABLE:
 		break;
 	}
 	verdict_unavailable(v, retry_after_s, NULL);
 }
 
 static void
-on_news(struct auth_session *s, enum session_news news, void *arg)
+on_news(struct auth_session *s, enum session_wait_result result, void *arg)
 {
 	struct gate_wait *w = arg;
 	struct auth_call call = w->call;
 
-	switch (news) {
-	case SESSION_NEWS_ANSWERED:
+	switch (result) {
+	case SESSION_WAIT_ANSWERED:
 		on_answered(w, s, call.verdict);
 		break;
-	case SESSION_NEWS_REFUSED:
+	case SESSION_WAIT_REFUSED:
 		refuse(w, s, call.verdict);
 		break;
-	case SESSION_NEWS_ENDED:
+	case SESSION_WAIT_ENDED:
 		ask_again(w, call.verdict);
 		break;
 	}
@@ -146,15 +147,15 @@ enter_with(struct auth *a, const struct gate *g, struct auth_session *s,
 
 	session_touch(s);
 	switch (session_check(s, &retry_after_s)) {
-	case SESSION_FRESH:
+	case SESSION_ALLOWED:
 		g->pass(a, s, v);
 		return NULL;
-	case SESSION_STALE:
+	case SESSION_PENDING:
 		return wait_for_answer(a, g, s, facts, v);
-	case SESSION_UNSURE:
+	case SESSION_UNAVAILABLE:
 		verdict_unavailable(v, retry_after_s, NULL);
 		return NULL;
-	case SESSION_SPENT:
+	case SESSION_OVER:
 		break;
 	}
 	session_end(s, AUTH_END_EXPIRED);

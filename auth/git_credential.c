@@ -37,20 +37,20 @@ settle(struct auth_credential *c, enum auth_credential_outcome outcome)
 }
 
 static enum step
-borrow(struct auth_session *s, uint64_t asked_ms, struct auth_credential *c)
+lease(struct auth_session *s, uint64_t asked_ms, struct auth_credential *c)
 {
-	switch (session_lend(s, asked_ms)) {
-	case SESSION_LOAN_GIVEN:
+	switch (session_lease(s, asked_ms)) {
+	case SESSION_LEASE_GRANTED:
 		*c = (struct auth_credential){
 			.outcome = AUTH_CREDENTIAL_GIVEN,
-			.token = auth_session_token(s),
+			.token = session_token(s),
 			.expires_at_s = session_token_expires_at_s(s),
 			.username = session_identity(s).username,
 		};
 		return STEP_DONE;
-	case SESSION_LOAN_LATER:
+	case SESSION_LEASE_PENDING:
 		return STEP_WAIT;
-	case SESSION_LOAN_NOT_NOW:
+	case SESSION_LEASE_UNAVAILABLE:
 		break;
 	}
 	return settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
@@ -66,14 +66,14 @@ try_once(struct auth *a, uint64_t asked_ms, struct auth_credential *c, struct au
 	if (*s == NULL)
 		return settle(c, AUTH_CREDENTIAL_SIGN_IN);
 	switch (session_check(*s, &retry_after_s)) {
-	case SESSION_FRESH:
-		return borrow(*s, asked_ms, c);
-	case SESSION_STALE:
+	case SESSION_ALLOWED:
+		return lease(*s, asked_ms, c);
+	case SESSION_PENDING:
 		return STEP_WAIT;
-	case SESSION_SPENT:
+	case SESSION_OVER:
 		session_end(*s, AUTH_END_EXPIRED);
 		return STEP_AGAIN;
-	case SESSION_UNSURE:
+	case SESSION_UNAVAILABLE:
 		break;
 	}
 	return settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
@@ -108,12 +108,12 @@ call_free(struct auth_credential_call *call)
 
 /* Not from here: whoever tells goes through those who wait, and this may start to wait again. */
 static void
-on_news(struct auth_session *s, enum session_news news, void *arg)
+on_news(struct auth_session *s, enum session_wait_result result, void *arg)
 {
 	struct auth_credential_call *call = arg;
 
 	(void)s;
-	(void)news;
+	(void)result;
 	loop_defer_call(&call->go_on);
 }
 

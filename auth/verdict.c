@@ -4,7 +4,7 @@
  */
 #include "auth/verdict.h"
 
-#include "auth/session/session.h"
+#include "auth/session/session_lifetime.h"
 
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,
@@ -27,9 +27,9 @@ static const unsigned problem_statuses[] = {
 void
 verdict_set_identity(struct auth_verdict *v, struct auth_session *s)
 {
-	session_keep(s);
-	session_let_go(v->kept);
-	v->kept = s;
+	session_ref(s);
+	session_unref(v->identity_session);
+	v->identity_session = s;
 	v->identity = session_identity(s);
 }
 

@@ -14,6 +14,8 @@
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_cookie.h"
+#include "auth/session/session_watch.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
 
@@ -167,7 +169,7 @@ replace_old(struct login_exchange *l, struct auth_session *s)
 
 	if (old == NULL)
 		return;
-	if (str_equal(session_identity(old).user_id, session_identity(s).user_id))
+	if (session_is_of_same_user(old, s))
 		session_move_watches(old, s);
 	session_end(old, AUTH_END_SIGNED_OUT);
 }

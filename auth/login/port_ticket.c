@@ -11,6 +11,8 @@
 #include "auth/gate.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_cookie.h"
+#include "auth/session/session_lifetime.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
 
@@ -80,7 +82,7 @@ ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, st
 			s = session_find_id(a->store, bytes);
 	}
 	buf_wipe_fini(&plain);
-	return s != NULL && session_is_usable(s) ? s : NULL;
+	return s != NULL && !session_has_expired(s) ? s : NULL;
 }
 
 /* At the workspace's own host */
@@ -216,7 +218,7 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 		s = ticket_open(a, facts, state->whole, ticket);
 	if (s == NULL || !flow_ring_take(&a->used_tickets, state)) {
 		login_recover(a, facts, state, &flow, v);
-	} else if (!session_note_handover(s, flow.started_ms)) {
+	} else if (!session_note_port_cookie(s, flow.started_ms)) {
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in succeeds, and is forgotten at once.");
 		v->location = addresses_start_url(a, str_from(flow.target), &v->arena);

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a browser holds of a session: its id, sealed for the host that set the cookie.
+ * Sealing and opening session cookies, and noticing browsers that do not keep those of ports.
  */
+#include "auth/session/session_cookie.h"
+
+#include "auth/login/flow.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 
 static const char session_purpose[] = "session";
+
+struct str
+session_cookie(const struct auth_session *s)
+{
+	return (struct str){s->cookie, s->cookie_len};
+}
 
 bool
 session_seal_cookie(const struct auth_session *s, const struct auth_facts *facts, struct buf *out,
@@ -19,7 +28,7 @@ session_seal_cookie(const struct auth_session *s, const struct auth_facts *facts
 }
 
 bool
-session_keep_cookie(struct auth_session *s, struct err *e)
+session_set_cookie(struct auth_session *s, struct err *e)
 {
 	struct buf text;
 	bool ok;
@@ -34,7 +43,7 @@ session_keep_cookie(struct auth_session *s, struct err *e)
 	return ok;
 }
 
-/* Nobody has the new text; what counts is that the old one is nowhere. */
+/* No browser has the new text; what matters is that the old one is no longer accepted. */
 void
 session_review_cookie(struct auth_session *s)
 {
@@ -42,7 +51,7 @@ session_review_cookie(struct auth_session *s)
 	uint8_t id[SESSION_ID_BYTES];
 
 	if (s->cookie_len == 0 || session_open_cookie(s->store, NULL, session_cookie(s), id) ||
-	    session_keep_cookie(s, &e))
+	    session_set_cookie(s, &e))
 		return;
 	crypto_random(s->cookie, s->cookie_len);
 }
@@ -65,29 +74,30 @@ session_open_cookie(const struct session_store *st, const struct auth_facts *fac
 	return ok;
 }
 
-/* Those given after a flow had started say nothing about it: several tabs open at once. */
+/* Cookies that were given after the flow had started say nothing about it: several tabs open at
+ * once. */
 bool
-session_note_handover(struct auth_session *s, int64_t flow_started_ms)
+session_note_port_cookie(struct auth_session *s, int64_t flow_started_ms)
 {
 	size_t lost = 0;
 
-	for (size_t i = 0; i < SESSION_HANDOVERS_MAX; i++) {
-		int64_t at_ms = s->handovers_ms[i];
+	for (size_t i = 0; i < SESSION_PORT_COOKIES_MAX; i++) {
+		int64_t at_ms = s->port_cookies_ms[i];
 
 		if (at_ms != 0 && at_ms <= flow_started_ms &&
 		    at_ms > flow_started_ms - FLOW_ROUNDS_MS)
 			lost++;
 	}
-	if (lost == SESSION_HANDOVERS_MAX)
+	if (lost == SESSION_PORT_COOKIES_MAX)
 		return false;
-	s->handovers_ms[s->next_handover++ % SESSION_HANDOVERS_MAX] = clock_wall_ms();
+	s->port_cookies_ms[s->next_port_cookie++ % SESSION_PORT_COOKIES_MAX] = clock_wall_ms();
 	return true;
 }
 
 void
 session_note_return(struct auth_session *s, const struct auth_facts *facts)
 {
-	s->has_been_used = true;
+	s->cookie_returned = true;
 	if (facts->port != 0)
-		memset(s->handovers_ms, 0, sizeof(s->handovers_ms));
+		memset(s->port_cookies_ms, 0, sizeof(s->port_cookies_ms));
 }

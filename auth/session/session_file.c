@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file is a head of eight bytes and AES-256-GCM of a digest of the authorization settings
- * followed by the sessions' records. The associated data names head, workspace, GitLab and
- * application. Sealing a full store takes some milliseconds, a usual one none worth naming; writing
- * is statefile's business, which does not hold up the loop.
+ * followed by the sessions' records. The associated data is the head, workspace, GitLab and
+ * application. Sealing a full store takes some milliseconds; base/process/statefile writes without
+ * blocking the loop.
  */
 #include "auth/session/session_file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "auth/session/session_lifetime.h"
+#include "auth/session/session_private.h"
 #include "auth/session/session_record.h"
+#include "auth/session/session_store.h"
+#include "auth/session/session_table.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/process/statefile.h"
 
-#define FILE_NAME	 "sessions"
-#define FILE_MAX	 (4u * 1024 * 1024) /* nine times what SESSIONS_MAX usual ones take */
-#define FILE_VERSION	 1
-#define HEAD_BYTES	 8u
-#define SPACING_MS	 200u	/* between two writes */
-#define FAILED_MS	 10000u /* between two tries while writing fails */
-#define USE_MS		 60000u /* how far the stored time of last use may be behind */
-#define PATIENCE_MS	 2000u	/* of a session that waits to be stored */
-#define WARNING_MS	 600000u
-#define ASSOCIATED_BYTES 8192u
+#define FILE_NAME	  "sessions"
+#define FILE_MAX	  (4u * 1024 * 1024) /* nine times the size of SESSIONS_MAX usual sessions */
+#define FILE_VERSION	  1
+#define HEAD_BYTES	  8u
+#define SPACING_MS	  200u	  /* between two writes */
+#define FAILED_SPACING_MS 10000u  /* the same while writing fails */
+#define USE_INTERVAL_MS	  60000u  /* how far the stored time of last use may lag behind */
+#define STORE_TIMEOUT_MS  2000u	  /* of a session that waits to be stored */
+#define WARNING_MS	  600000u /* between two warnings */
+#define ASSOCIATED_BYTES  8192u
 
 static const char head_start[HEAD_BYTES - 1] = {'W', 'P', 'S', 'E', 'S', 'S', '\n'};
 
 struct session_file {
 	struct session_store *store;
+	struct session_file_events events;
 	struct statefile *file;
 	struct auth_keys keys; /* derived */
 	struct buf associated;
 	uint8_t policy[CRYPTO_SHA256_BYTES];
 	struct loop_timer write_timer;
 	struct loop_timer use_timer;
-	struct loop_timer patience_timer;
+	struct loop_timer store_timeout;
 	bool is_dirty;
 	bool is_failing;
 	uint64_t written_ms;
@@ -94,12 +99,10 @@ static size_t
 plain_size(const struct session_store *st)
 {
 	size_t size = CRYPTO_SHA256_BYTES;
+	const struct auth_session *s = NULL;
 
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		for (const struct auth_session *s = st->buckets[i]; s != NULL;
-		     s = s->next_in_bucket)
-			size += s->is_borrowed ? 0 : session_record_size(s);
-	}
+	while ((s = session_table_next(&st->table, s)) != NULL)
+		size += s->is_api_token ? 0 : session_record_size(s);
 	return size;
 }
 
@@ -108,23 +111,20 @@ static bool
 write_plain(struct session_file *f, struct buf *plain)
 {
 	size_t left_out = 0;
+	struct auth_session *s = NULL;
 
 	buf_add(plain, f->policy, sizeof(f->policy));
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		struct auth_session *s;
-
-		for (s = f->store->buckets[i]; s != NULL; s = s->next_in_bucket) {
-			s->stored_used_ms = session_used_ms(s);
-			if (s->is_borrowed)
-				continue;
-			if (plain->len + session_record_size(s) > plain->max)
-				left_out++;
-			else
-				(void)session_record_write(s, plain);
-		}
+	while ((s = session_table_next(&f->store->table, s)) != NULL) {
+		s->stored_used_ms = session_used_ms(s);
+		if (s->is_api_token)
+			continue;
+		if (plain->len + session_record_size(s) > plain->max)
+			left_out++;
+		else
+			(void)session_record_write(s, plain);
 	}
 	if (left_out > 0)
-		log_warn(NULL, "sessions do not fit into the file",
+		log_warn(NULL, "session file is full; some sessions will not survive a restart",
 			 log_int("sessions", (int64_t)left_out));
 	return buf_is_ok(plain);
 }
@@ -141,7 +141,7 @@ build_image(struct session_file *f, struct buf *image, struct err *e)
 	buf_add(image, f->associated.data, HEAD_BYTES);
 	ok = (size > plain.max || buf_reserve(&plain, size)) && write_plain(f, &plain);
 	if (!ok)
-		err_set(e, ERR_MEMORY, "no memory for the sessions");
+		err_set(e, ERR_MEMORY, "session file");
 	ok = ok &&
 	     crypto_seal(f->keys.keys[0], buf_view(&plain), buf_view(&f->associated), image, e);
 	buf_wipe_fini(&plain);
@@ -157,9 +157,9 @@ open_image(const struct session_file *f, struct str image, struct buf *plain, st
 
 	if (!str_starts_with(head, (struct str){head_start, sizeof(head_start)}) ||
 	    head.len != HEAD_BYTES)
-		return err_set(e, ERR_PROTOCOL, "it is no file of sessions");
+		return err_set(e, ERR_PROTOCOL, "not a session file");
 	if (head.data[HEAD_BYTES - 1] != FILE_VERSION)
-		return err_set(e, ERR_PROTOCOL, "it is of another version of this program");
+		return err_set(e, ERR_PROTOCOL, "written by another version of this program");
 	for (size_t i = 0; i < f->keys.count; i++) {
 		if (crypto_open(f->keys.keys[i], str_skip(image, HEAD_BYTES),
 				buf_view(&f->associated), plain, NULL))
@@ -167,18 +167,16 @@ open_image(const struct session_file *f, struct str image, struct buf *plain, st
 		buf_clear(plain);
 	}
 	return err_set(e, ERR_CRYPTO,
-		       "it is damaged, or of another workspace, application or cookie secret");
+		       "damaged, or of another workspace, application or cookie secret");
 }
 
 /* Storing */
 
-static void release(struct session_file *f, enum session_saving least);
-
-/* Also called while something is stored: then what follows comes after it. */
+/* While a write is under way the next one follows it: see on_stored. */
 static void
 schedule(struct session_file *f)
 {
-	uint64_t spacing_ms = f->is_failing ? FAILED_MS : SPACING_MS;
+	uint64_t spacing_ms = f->is_failing ? FAILED_SPACING_MS : SPACING_MS;
 	uint64_t passed_ms = clock_monotonic_ms() - f->written_ms;
 
 	if (!f->is_dirty || statefile_is_busy(f->file) || loop_timer_is_running(&f->write_timer))
@@ -197,12 +195,23 @@ note_failure(struct session_file *f, const struct err *e)
 		return;
 	f->is_failing = true;
 	f->warned_ms = now_ms;
-	log_warn(NULL, "sessions can't be stored; they go on in memory", log_err(e));
+	log_warn(NULL, "sessions can't be stored; they stay in memory only", log_err(e));
+}
+
+static struct auth_session *
+find_in_state(const struct session_file *f, enum session_tokens_state state)
+{
+	struct auth_session *s = session_table_next(&f->store->table, NULL);
+
+	while (s != NULL && s->tokens.state != state)
+		s = session_table_next(&f->store->table, s);
+	return s;
 }
 
 static bool
 begin_write(struct session_file *f)
 {
+	struct auth_session *s;
 	struct err e = ERR_INIT;
 	struct buf image;
 
@@ -213,28 +222,22 @@ begin_write(struct session_file *f)
 		return false;
 	}
 	f->is_dirty = false;
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		for (struct auth_session *s = f->store->buckets[i]; s != NULL;
-		     s = s->next_in_bucket) {
-			if (s->saving == SESSION_WAITS)
-				s->saving = SESSION_IN_WRITING;
-		}
-	}
+	while ((s = find_in_state(f, SESSION_TOKENS_UNSAVED)) != NULL)
+		session_tokens_set_state(&s->tokens, SESSION_TOKENS_SAVING);
 	statefile_replace(f->file, &image);
 	return true;
 }
 
-static bool
-has_waiting(const struct session_file *f)
+/* Resuming may end sessions, so each is looked up anew. */
+static void
+resume_all(struct session_file *f, enum session_tokens_state state)
 {
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		for (const struct auth_session *s = f->store->buckets[i]; s != NULL;
-		     s = s->next_in_bucket) {
-			if (s->saving == SESSION_WAITS)
-				return true;
-		}
+	struct auth_session *s;
+
+	while ((s = find_in_state(f, state)) != NULL) {
+		session_tokens_set_state(&s->tokens, SESSION_TOKENS_READY);
+		f->events.stored(s);
 	}
-	return false;
 }
 
 static void
@@ -250,11 +253,11 @@ on_stored(const struct err *e, void *arg)
 			log_info(NULL, "sessions are stored again");
 		f->is_failing = false;
 	}
-	release(f, SESSION_IN_WRITING);
-	if (!has_waiting(f))
+	resume_all(f, SESSION_TOKENS_SAVING);
+	if (find_in_state(f, SESSION_TOKENS_UNSAVED) == NULL)
 		schedule(f);
 	else if (f->is_failing || !begin_write(f))
-		release(f, SESSION_WAITS);
+		resume_all(f, SESSION_TOKENS_UNSAVED);
 }
 
 static void
@@ -263,54 +266,29 @@ on_write_timer(void *arg)
 	(void)begin_write(arg);
 }
 
-static struct auth_session *
-find_saving(const struct session_file *f, enum session_saving least)
-{
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		for (struct auth_session *s = f->store->buckets[i]; s != NULL;
-		     s = s->next_in_bucket) {
-			if (s->saving >= least)
-				return s;
-		}
-	}
-	return NULL;
-}
-
-/* Whoever goes on may end sessions, so each is looked up anew. */
 static void
-release(struct session_file *f, enum session_saving least)
-{
-	struct auth_session *s;
-
-	while ((s = find_saving(f, least)) != NULL) {
-		s->saving = SESSION_NOT_WAITING;
-		session_recheck_resume(s);
-	}
-}
-
-static void
-on_patience_timer(void *arg)
+on_store_timeout(void *arg)
 {
 	struct session_file *f = arg;
 
-	if (find_saving(f, SESSION_WAITS) == NULL)
+	if (find_in_state(f, SESSION_TOKENS_UNSAVED) == NULL &&
+	    find_in_state(f, SESSION_TOKENS_SAVING) == NULL)
 		return;
-	log_warn(NULL, "storing sessions takes long; going on without");
-	release(f, SESSION_WAITS);
+	log_warn(NULL, "timeout storing sessions; using refreshed tokens that are not stored yet");
+	resume_all(f, SESSION_TOKENS_SAVING);
+	resume_all(f, SESSION_TOKENS_UNSAVED);
 }
 
 static void
 on_use_timer(void *arg)
 {
 	struct session_file *f = arg;
+	const struct auth_session *s = NULL;
 
-	for (size_t i = 0; i < SESSION_BUCKETS; i++) {
-		for (const struct auth_session *s = f->store->buckets[i]; s != NULL;
-		     s = s->next_in_bucket)
-			f->is_dirty = f->is_dirty || s->stored_used_ms != session_used_ms(s);
-	}
+	while (!f->is_dirty && (s = session_table_next(&f->store->table, s)) != NULL)
+		f->is_dirty = s->stored_used_ms != session_used_ms(s);
 	schedule(f);
-	loop_timer_start(&f->use_timer, USE_MS);
+	loop_timer_start(&f->use_timer, USE_INTERVAL_MS);
 }
 
 void
@@ -332,13 +310,13 @@ session_file_await(struct session_file *f, struct auth_session *s)
 		schedule(f);
 		return false;
 	}
-	s->saving = SESSION_WAITS;
+	session_tokens_set_state(&s->tokens, SESSION_TOKENS_UNSAVED);
 	if (!statefile_is_busy(f->file) && !begin_write(f)) {
-		s->saving = SESSION_NOT_WAITING;
+		session_tokens_set_state(&s->tokens, SESSION_TOKENS_READY);
 		return false;
 	}
-	if (!loop_timer_is_running(&f->patience_timer))
-		loop_timer_start(&f->patience_timer, PATIENCE_MS);
+	if (!loop_timer_is_running(&f->store_timeout))
+		loop_timer_start(&f->store_timeout, STORE_TIMEOUT_MS);
 	return true;
 }
 
@@ -354,10 +332,10 @@ restore_all(struct session_file *f, struct str plain, struct err *e)
 		struct session_record record;
 		bool ok = session_record_read(&plain, &record, e);
 
-		/* What GitLab said to other questions is no answer to ours. */
+		/* The modes were others: GitLab has not answered the present question. */
 		if (!same_policy)
-			record.answered_ms = 0;
-		ok = ok && session_restore(f->store, &record, e);
+			record.allowed_ms = 0;
+		ok = ok && f->events.restore(f->store, &record, e);
 		gitlab_tokens_fini(&record.tokens);
 		if (!ok)
 			return false;
@@ -372,9 +350,9 @@ set_aside(const struct session_file *f, const struct err *why)
 	struct err e = ERR_INIT;
 
 	if (!statefile_set_aside(f->file, name, sizeof(name), &e))
-		log_warn(NULL, "file of sessions can't be set aside", log_err(&e));
-	log_warn(NULL, "file of sessions set aside; users sign in again", log_cstr("file", name),
-		 log_err(why));
+		log_warn(NULL, "session file can't be set aside", log_err(&e));
+	log_warn(NULL, "session file set aside; users have to sign in again",
+		 log_cstr("file", name), log_err(why));
 }
 
 static void
@@ -408,7 +386,7 @@ free_all(struct session_file *f)
 }
 
 struct session_file *
-session_file_open(struct session_store *st, struct err *e)
+session_file_open(struct session_store *st, const struct session_file_events *events, struct err *e)
 {
 	struct session_file *f = calloc(1, sizeof(*f));
 	const struct statefile_options options = {
@@ -419,10 +397,11 @@ session_file_open(struct session_store *st, struct err *e)
 	};
 
 	if (f == NULL) {
-		err_set(e, ERR_MEMORY, "file of sessions");
+		err_set(e, ERR_MEMORY, "session file");
 		return NULL;
 	}
 	f->store = st;
+	f->events = *events;
 	if (derive_keys(f, &st->settings->cookie_keys, &f->keys, e) && describe(f, e))
 		f->file = statefile_open(st->loop, &options, e);
 	if (f->file == NULL) {
@@ -432,9 +411,9 @@ session_file_open(struct session_store *st, struct err *e)
 	}
 	loop_timer_init(&f->write_timer, st->loop, on_write_timer, f);
 	loop_timer_init(&f->use_timer, st->loop, on_use_timer, f);
-	loop_timer_init(&f->patience_timer, st->loop, on_patience_timer, f);
+	loop_timer_init(&f->store_timeout, st->loop, on_store_timeout, f);
 	restore(f);
-	loop_timer_start(&f->use_timer, USE_MS);
+	loop_timer_start(&f->use_timer, USE_INTERVAL_MS);
 	return f;
 }
 
@@ -448,7 +427,7 @@ session_file_close(struct session_file *f)
 		return;
 	loop_timer_fini(&f->write_timer);
 	loop_timer_fini(&f->use_timer);
-	loop_timer_fini(&f->patience_timer);
+	loop_timer_fini(&f->store_timeout);
 	bool ok = build_image(f, &image, &e);
 	statefile_close(f->file, ok ? &image : NULL);
 	free_all(f);

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Access tokens of sessions for git, which keeps one for as long as it works with it.
+ * Leases of a session's access token for git: one with a deadline for git in the workspace, which
+ * does not say when it is done, and one with an end for the clone.
  */
 #ifndef AUTH_SESSION_SESSION_LEASE_H
 #define AUTH_SESSION_SESSION_LEASE_H
 
-#include "auth/session/session.h"
+#include "auth/session/session_store.h"
 
-/* The session whose token git is given: of those that can give one, the one used last. NULL: none.
- */
+/* The session whose token git gets: of those that may and can lend one, the one used last. Sessions
+ * of API tokens never may. NULL: none. */
 struct auth_session *session_find_lender(struct session_store *st);
 
-enum session_loan {
-	SESSION_LOAN_GIVEN,   /* the access token stays for a while: see session_lend.c */
-	SESSION_LOAN_LATER,   /* it is renewed first: see session_wait_start */
-	SESSION_LOAN_NOT_NOW, /* it is of no use, and can't be renewed yet */
+enum session_lease_result {
+	SESSION_LEASE_GRANTED,	   /* the access token is not refreshed for a while */
+	SESSION_LEASE_PENDING,	   /* it is refreshed first: see session_wait_start */
+	SESSION_LEASE_UNAVAILABLE, /* it does not work, and can't be refreshed yet */
 };
 
-/* For whoever asked at asked_ms (monotonic): a token that came since is new enough. */
-enum session_loan session_lend(struct auth_session *s, uint64_t asked_ms);
+/* For a caller that asked at asked_ms (monotonic): a token that came since is new enough. */
+enum session_lease_result session_lease(struct auth_session *s, uint64_t asked_ms);
+
+/* The access token; valid until the loop is entered again. */
+const struct secret *session_token(const struct auth_session *s);
 int64_t session_token_expires_at_s(const struct auth_session *s); /* wall clock; 0: not said */
 
-/* GitLab did not take this access token: it is not lent again. */
-void session_reject_token(struct session_store *st, struct str token);
-
-/* While held, no token that still works is replaced. */
+/* While held, no token that still works is refreshed. */
 void session_store_hold_tokens(struct session_store *st, bool hold);
+
+/* GitLab refused git with this access token: it is not lent again. */
+void session_reject_token(struct session_store *st, struct str token);
 
 #endif

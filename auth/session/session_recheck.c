@@ -1,92 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking GitLab again whether a session's user is allowed, with a token that works.
+ * One question about a session: a refresh first where the access token is about to end, or where
+ * GitLab does not accept it, then storing the new tokens, then the authorization policy.
  *
- * One question per session at a time: a refresh first where the access token is about to end, then
- * the policy. GitLab revokes the old pair with the first answer to a refresh and refuses a second
- * one, so a refresh is never repeated: when its answer is lost, the session is spent.
+ * The outcome goes to the session's `rechecked`; nothing here ends a session.
  */
+#include "auth/session/session_recheck.h"
+
 #include "auth/session/session_file.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
-#include "base/crypto.h"
-
-#define REFRESH_MARGIN_MS (300 * UINT64_C(1000))
-#define RETRY_MS	  UINT64_C(10000) /* after no answer, unless the interval is shorter */
-#define RETRY_AFTER_S_MAX 60u
-
-static uint64_t
-jittered(uint64_t ms)
-{
-	uint16_t random;
-
-	crypto_random(&random, sizeof(random));
-	return ms - ms / 10 + (ms / 5) * random / UINT16_MAX;
-}
-
-uint64_t
-session_answer_age_max_ms(const struct auth_settings *x)
-{
-	return x->authorization_interval_ms > x->authorization_grace_ms
-		       ? x->authorization_interval_ms
-		       : x->authorization_grace_ms;
-}
-
-void
-session_note_answer(struct auth_session *s)
-{
-	const struct auth_settings *x = s->store->settings;
-	uint64_t now_ms = clock_monotonic_ms();
-
-	s->answered_wall_ms = clock_wall_ms();
-	s->answer_expires_ms = now_ms + session_answer_age_max_ms(x);
-	s->ask_ms = now_ms + jittered(x->authorization_interval_ms);
-	s->must_be_asked = false;
-}
-
-void
-session_recheck_cancel(struct auth_session *s)
-{
-	gitlab_abandon(s->store->gitlab, s->refresh);
-	s->refresh = NULL;
-	policy_cancel(&s->check);
-	s->saving = SESSION_NOT_WAITING;
-	s->is_asking = false;
-}
 
 static void
 note_failure(struct auth_session *s, const struct err *why, uint32_t retry_after_s)
 {
-	uint64_t delay_ms = s->store->settings->authorization_interval_ms;
-	uint64_t asked_for_ms =
-		UINT64_C(1000) *
-		(retry_after_s < RETRY_AFTER_S_MAX ? retry_after_s : RETRY_AFTER_S_MAX);
-
-	if (delay_ms > RETRY_MS)
-		delay_ms = RETRY_MS;
-	delay_ms = jittered(delay_ms);
-	s->ask_ms = clock_monotonic_ms() + (delay_ms > asked_for_ms ? delay_ms : asked_for_ms);
-	s->renew_ms = s->ask_ms;
-	s->is_asking = false;
-	s->must_be_asked = false;
-	log_warn(NULL, "authorization not answered", log_cstr("user", s->user.username),
+	session_authorization_note_failure(&s->authorization, retry_after_s);
+	session_tokens_delay_refresh(&s->tokens, s->authorization.next_question_ms);
+	log_warn(NULL, "authorization check failed", log_cstr("user", s->user.username),
 		 log_err(why));
 }
 
-/* The question has ended without ending the session. */
 static void
-finish(struct auth_session *s)
+end_unanswered(struct auth_session *s, const struct err *why, uint32_t retry_after_s)
 {
-	s->is_asking = false;
-	session_arm_timer(s);
-	session_tell_waits(s);
+	note_failure(s, why, retry_after_s);
+	s->rechecked(s, SESSION_RECHECK_DONE);
 }
 
 static void
-fail(struct auth_session *s, const struct err *why, uint32_t retry_after_s)
+end_allowed(struct auth_session *s)
 {
-	note_failure(s, why, retry_after_s);
-	finish(s);
+	session_authorization_note_allowed(&s->authorization);
+	s->authorization.is_pending = false;
+	s->rechecked(s, SESSION_RECHECK_DONE);
 }
 
 static bool start_refresh(struct auth_session *s);
@@ -94,7 +40,7 @@ static bool start_refresh(struct auth_session *s);
 static bool
 can_refresh(const struct auth_session *s)
 {
-	return s->tokens.refresh != NULL && !s->refresh_lost && !s->was_retried;
+	return session_tokens_can_refresh(&s->tokens) && !s->was_refreshed;
 }
 
 static void
@@ -104,19 +50,19 @@ on_policy(const struct policy_result *result, void *arg)
 
 	switch (result->verdict) {
 	case POLICY_ALLOWED:
-		session_note_answer(s);
-		finish(s);
+		end_allowed(s);
 		return;
 	case POLICY_REFUSED:
 		log_warn(NULL, "authorization withdrawn", log_cstr("user", s->user.username),
 			 log_err(&result->err));
-		session_end(s, AUTH_END_REFUSED);
+		s->rechecked(s, SESSION_RECHECK_REFUSED);
 		return;
 	case POLICY_TOKEN_INVALID:
 		if (can_refresh(s) && start_refresh(s))
 			return;
-		if (!s->refresh_lost && (s->tokens.refresh == NULL || s->was_retried)) {
-			session_end(s, AUTH_END_EXPIRED);
+		if (!s->tokens.refresh_lost &&
+		    (s->tokens.pair.refresh == NULL || s->was_refreshed)) {
+			s->rechecked(s, SESSION_RECHECK_EXPIRED);
 			return;
 		}
 		break;
@@ -125,20 +71,16 @@ on_policy(const struct policy_result *result, void *arg)
 	case POLICY_UNKNOWN:
 		break;
 	}
-	fail(s, &result->err, result->retry_after_s);
+	end_unanswered(s, &result->err, result->retry_after_s);
 }
 
-/* False: not asked; *why says why. */
 static bool
 start_policy(struct auth_session *s, struct err *why)
 {
-	const struct policy_subject subject = {.token = s->tokens.access, .user_id = s->user.id};
-	struct policy_result result;
+	const struct policy_subject subject = {.token = s->tokens.pair.access,
+					       .user_id = s->user.id};
 
-	if (policy_start(&s->check, &subject, &result, on_policy, s) == POLICY_PENDING)
-		return true;
-	*why = result.err;
-	return false;
+	return session_authorization_ask(&s->authorization, &subject, on_policy, s, why);
 }
 
 void
@@ -147,65 +89,42 @@ session_recheck_resume(struct auth_session *s)
 	struct err why = ERR_INIT;
 
 	if (!start_policy(s, &why))
-		fail(s, &why, 0);
+		end_unanswered(s, &why, 0);
 }
 
+/* GitLab has ended the old pair, so the new one is on the disk before it is used. */
 static void
-on_refreshed(struct gitlab_answer *answer, void *arg)
+on_refreshed(const struct session_refresh_result *result, void *arg)
 {
 	struct auth_session *s = arg;
-	struct err why = answer->err;
+	struct err why = result->err;
 
-	s->refresh = NULL;
-	switch (answer->outcome) {
-	case GITLAB_OK:
-		session_replace_tokens(s, &answer->tokens);
-		s->was_retried = true;
-		if (session_file_await(s->store->file, s) || start_policy(s, &why))
-			return;
-		break;
-	case GITLAB_GRANT_INVALID:
+	switch (result->outcome) {
+	case SESSION_REFRESH_OK:
+		s->was_refreshed = true;
+		session_file_touch(s->store->file);
+		if (!session_file_await(s->store->file, s))
+			session_recheck_resume(s);
+		return;
+	case SESSION_REFRESH_REFUSED:
 		log_info(NULL, "GitLab no longer renews the session",
 			 log_cstr("user", s->user.username));
-		session_end(s, AUTH_END_EXPIRED);
+		s->rechecked(s, SESSION_RECHECK_EXPIRED);
 		return;
-	case GITLAB_LOST:
-		s->refresh_lost = true;
+	case SESSION_REFRESH_LOST:
 		session_file_touch(s->store->file);
 		break;
-	case GITLAB_NO:
-	case GITLAB_TOKEN_INVALID:
-	case GITLAB_FORBIDDEN:
-	case GITLAB_REFUSES_US:
-	case GITLAB_UNAVAILABLE:
+	case SESSION_REFRESH_UNAVAILABLE:
 		break;
 	}
 	err_wrap(&why, "refresh");
-	fail(s, &why, answer->retry_after_s);
+	end_unanswered(s, &why, result->retry_after_s);
 }
 
 static bool
 start_refresh(struct auth_session *s)
 {
-	s->refresh = gitlab_refresh(s->store->gitlab, s->tokens.refresh, on_refreshed, s);
-	return s->refresh != NULL;
-}
-
-static bool
-needs_refresh(const struct auth_session *s)
-{
-	uint64_t now_ms = clock_monotonic_ms();
-	uint64_t margin_ms = s->tokens.lifetime_ms / 4;
-
-	if (s->token_expires_ms == 0 || !can_refresh(s))
-		return false;
-	if (s->store->holds_tokens && now_ms < s->token_expires_ms)
-		return false;
-	if (session_is_leased(s))
-		return false;
-	if (margin_ms > REFRESH_MARGIN_MS)
-		margin_ms = REFRESH_MARGIN_MS;
-	return now_ms + margin_ms >= s->token_expires_ms;
+	return session_tokens_refresh(&s->tokens, on_refreshed, s);
 }
 
 void
@@ -213,14 +132,14 @@ session_recheck(struct auth_session *s)
 {
 	struct err why = ERR_INIT;
 
-	if (s->is_asking || clock_monotonic_ms() < s->ask_ms)
+	if (!session_authorization_is_due(&s->authorization))
 		return;
-	s->is_asking = true;
-	s->was_retried = false;
-	if (needs_refresh(s)) {
+	s->authorization.is_pending = true;
+	s->was_refreshed = false;
+	if (session_tokens_need_refresh(&s->tokens)) {
 		if (start_refresh(s))
 			return;
-		err_set(&why, ERR_MEMORY, "refresh could not be asked");
+		err_set(&why, ERR_MEMORY, "refresh could not be sent");
 	} else if (start_policy(s, &why)) {
 		return;
 	}
@@ -228,31 +147,54 @@ session_recheck(struct auth_session *s)
 }
 
 bool
-session_renew(struct auth_session *s)
+session_refresh_and_recheck(struct auth_session *s)
 {
-	if (s->is_asking)
+	struct session_authorization *a = &s->authorization;
+
+	if (a->is_pending)
 		return true;
-	s->was_retried = false;
-	s->is_asking = can_refresh(s) && start_refresh(s);
-	return s->is_asking;
+	s->was_refreshed = false;
+	a->is_pending = can_refresh(s) && start_refresh(s);
+	return a->is_pending;
 }
 
-enum session_standing
+void
+session_recheck_cancel(struct auth_session *s)
+{
+	session_tokens_cancel(&s->tokens);
+	session_authorization_cancel(&s->authorization);
+}
+
+enum session_status
 session_check(struct auth_session *s, uint32_t *retry_after_s)
 {
-	uint64_t now_ms = clock_monotonic_ms();
+	const struct session_authorization *a = &s->authorization;
 
 	*retry_after_s = 0;
 	session_recheck(s);
 	/* Then the last answer counts only where GitLab does not give a new one. */
-	if (s->must_be_asked && s->is_asking)
-		return SESSION_STALE;
-	if (now_ms < s->answer_expires_ms)
-		return SESSION_FRESH;
-	if (s->refresh_lost)
-		return SESSION_SPENT;
-	if (s->is_asking)
-		return SESSION_STALE;
-	*retry_after_s = s->ask_ms > now_ms ? (uint32_t)((s->ask_ms - now_ms) / 1000 + 1) : 1;
-	return SESSION_UNSURE;
+	if (a->answer_required && a->is_pending)
+		return SESSION_PENDING;
+	if (session_authorization_counts(a))
+		return SESSION_ALLOWED;
+	if (s->tokens.refresh_lost)
+		return SESSION_OVER;
+	if (a->is_pending)
+		return SESSION_PENDING;
+	*retry_after_s = session_authorization_retry_after_s(a);
+	return SESSION_UNAVAILABLE;
+}
+
+void
+session_require_answer(struct auth_session *s)
+{
+	struct session_authorization *a = &s->authorization;
+
+	a->answer_required = a->answer_required || clock_monotonic_ms() >= a->next_question_ms;
+}
+
+bool
+session_wants_login(const struct auth_session *s)
+{
+	return s->tokens.refresh_lost;
 }

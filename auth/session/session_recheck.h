@@ -1,48 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a session may still be used: GitLab is asked again while it is, and its access token
- * refreshed, one refresh at a time. Whoever has to wait for the answer is told.
+ * Whether a session may still be used: while it is, GitLab is asked again at intervals, one
+ * question at a time, after a refresh where the access token is about to end.
  */
 #ifndef AUTH_SESSION_SESSION_RECHECK_H
 #define AUTH_SESSION_SESSION_RECHECK_H
 
 #include "auth/session/session.h"
+#include "base/list.h"
 
-enum session_standing {
-	SESSION_FRESH,	/* the last answer counts; a question may be under way */
-	SESSION_STALE,	/* the last answer is too old: see session_wait_start */
-	SESSION_UNSURE, /* as stale, and GitLab did not answer lately: refuse for now */
-	SESSION_SPENT,	/* as stale, and its tokens are of no more use: end it */
+enum session_status {
+	SESSION_ALLOWED,     /* the last answer counts; a question may be under way */
+	SESSION_PENDING,     /* the last answer is too old: see session_wait_start */
+	SESSION_UNAVAILABLE, /* it is too old, and GitLab did not answer lately: refuse for now */
+	SESSION_OVER,	     /* it is too old, and the refresh token is lost: end the session */
 };
 
-/* What the last answer is worth; starts a question in the background when it is due. */
-enum session_standing session_check(struct auth_session *s, uint32_t *retry_after_s);
+/* What the last answer is worth; asks in the background when a question is due. */
+enum session_status session_check(struct auth_session *s, uint32_t *retry_after_s);
 
 /* Where GitLab's last answer is older than the interval, the next session_check waits for a new
  * one. */
 void session_require_answer(struct auth_session *s);
 
-/* Whether a new login is better than going on: GitLab may have replaced the tokens unheard. */
+/* Whether a new login is better than going on, because the refresh token is lost. */
 bool session_wants_login(const struct auth_session *s);
 
-enum session_news {
-	SESSION_NEWS_ANSWERED, /* or not answered: see session_check */
-	SESSION_NEWS_REFUSED,  /* GitLab refused the user; the session is ending */
-	SESSION_NEWS_ENDED,
+enum session_wait_result {
+	SESSION_WAIT_ANSWERED, /* or not answered: see session_check */
+	SESSION_WAIT_REFUSED,  /* GitLab refused the user; the session is ending */
+	SESSION_WAIT_ENDED,
 };
 
 /* The session may be read in every case, and lives on only in the first. */
-typedef void session_wait_fn(struct auth_session *s, enum session_news news, void *arg);
+typedef void session_wait_fn(struct auth_session *s, enum session_wait_result result, void *arg);
 
-/* Somebody who waits for the question under way. Told once, from the loop. */
+/* Waits for the question under way. Told once, from the loop. */
 struct session_wait {
-	struct session_wait *next;
-	struct session_wait **link; /* NULL: not waiting */
+	LIST_ENTRY(session_wait) entry;
 	session_wait_fn *fn;
 	void *arg;
 };
 void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
 			void *arg);
 void session_wait_stop(struct session_wait *w); /* fine when not waiting */
+
+/* For the files of this folder. */
+
+void session_recheck(struct auth_session *s); /* if due and none is under way */
+void session_recheck_cancel(struct auth_session *s);
+/* Goes on after the refreshed tokens were stored: see session_file_await. */
+void session_recheck_resume(struct auth_session *s);
+
+/* Refreshes the tokens now, then asks; true also where a question is under way already. */
+bool session_refresh_and_recheck(struct auth_session *s) MUST_CHECK;
 
 #endif

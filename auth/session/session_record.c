@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See session_record.h. Numbers are big-endian, texts carry their length in two bytes. The record
- * holds tokens: whoever has the bytes wipes them.
+ * Encoding of session records. Numbers are big-endian, texts are preceded by their length in two
+ * bytes. A record holds tokens: the owner of the bytes wipes them.
  */
 #include "auth/session/session_record.h"
 
+#include "auth/session/session_cookie.h"
+#include "auth/session/session_lifetime.h"
+#include "auth/session/session_private.h"
 #include "base/clock.h"
 
-#define FLAG_SPENT 1u
+#define FLAG_REFRESH_LOST 1u
 /* Id, user id, five times, flags, and the lengths of six texts. */
 #define FIXED_BYTES (SESSION_ID_BYTES + 8 + 5 * 8 + 1 + 6 * 2)
 
@@ -15,8 +18,8 @@ size_t
 session_record_size(const struct auth_session *s)
 {
 	return FIXED_BYTES + s->cookie_len + strlen(s->user.username) + strlen(s->user.name) +
-	       strlen(s->user.email) + secret_view(s->tokens.access).len +
-	       secret_view(s->tokens.refresh).len;
+	       strlen(s->user.email) + secret_view(s->tokens.pair.access).len +
+	       secret_view(s->tokens.pair.refresh).len;
 }
 
 static void
@@ -41,32 +44,32 @@ session_record_write(const struct auth_session *s, struct buf *out)
 	int64_t wall_ms = clock_wall_ms();
 	int64_t token_expires_ms = 0;
 
-	if (s->token_expires_ms != 0)
-		token_expires_ms = wall_ms + (int64_t)(s->token_expires_ms - now_ms);
+	if (s->tokens.expires_ms != 0)
+		token_expires_ms = wall_ms + (int64_t)(s->tokens.expires_ms - now_ms);
 	buf_add(out, s->id, sizeof(s->id));
 	write_u64(out, s->user.id);
 	write_u64(out, (uint64_t)s->opened_wall_ms);
 	write_u64(out, (uint64_t)wall_ms - (now_ms - session_used_ms(s)));
-	write_u64(out, (uint64_t)s->answered_wall_ms);
+	write_u64(out, (uint64_t)s->authorization.allowed_wall_ms);
 	write_u64(out, (uint64_t)token_expires_ms);
-	write_u64(out, s->tokens.lifetime_ms);
-	buf_add_byte(out, s->refresh_lost ? FLAG_SPENT : 0);
+	write_u64(out, s->tokens.pair.lifetime_ms);
+	buf_add_byte(out, s->tokens.refresh_lost ? FLAG_REFRESH_LOST : 0);
 	write_text(out, session_cookie(s));
 	write_text(out, str_from(s->user.username));
 	write_text(out, str_from(s->user.name));
 	write_text(out, str_from(s->user.email));
-	write_text(out, secret_view(s->tokens.access));
-	write_text(out, secret_view(s->tokens.refresh));
+	write_text(out, secret_view(s->tokens.pair.access));
+	write_text(out, secret_view(s->tokens.pair.refresh));
 	return buf_is_ok(out);
 }
 
-struct reader {
+struct record_reader {
 	struct str rest;
 	bool ok;
 };
 
 static struct str
-read_bytes(struct reader *r, size_t len)
+read_bytes(struct record_reader *r, size_t len)
 {
 	struct str bytes = str_take(r->rest, len);
 
@@ -77,7 +80,7 @@ read_bytes(struct reader *r, size_t len)
 }
 
 static uint64_t
-read_number(struct reader *r, size_t len)
+read_number(struct record_reader *r, size_t len)
 {
 	struct str bytes = read_bytes(r, len);
 	uint64_t value = 0;
@@ -88,7 +91,7 @@ read_number(struct reader *r, size_t len)
 }
 
 static struct str
-read_text(struct reader *r, size_t max)
+read_text(struct record_reader *r, size_t max)
 {
 	size_t len = (size_t)read_number(r, 2);
 
@@ -98,7 +101,7 @@ read_text(struct reader *r, size_t max)
 }
 
 static void
-read_name(struct reader *r, char out[GITLAB_TEXT_MAX + 1])
+read_name(struct record_reader *r, char out[GITLAB_TEXT_MAX + 1])
 {
 	struct str text = read_text(r, GITLAB_TEXT_MAX);
 
@@ -109,7 +112,7 @@ read_name(struct reader *r, char out[GITLAB_TEXT_MAX + 1])
 }
 
 static struct secret *
-read_token(struct reader *r)
+read_token(struct record_reader *r)
 {
 	struct str text = read_text(r, GITLAB_TOKEN_MAX);
 
@@ -119,7 +122,7 @@ read_token(struct reader *r)
 bool
 session_record_read(struct str *rest, struct session_record *record, struct err *e)
 {
-	struct reader r = {*rest, true};
+	struct record_reader r = {*rest, true};
 	struct str id = read_bytes(&r, SESSION_ID_BYTES);
 	uint64_t flags;
 
@@ -129,11 +132,11 @@ session_record_read(struct str *rest, struct session_record *record, struct err 
 	record->user.id = read_number(&r, 8);
 	record->opened_ms = (int64_t)read_number(&r, 8);
 	record->used_ms = (int64_t)read_number(&r, 8);
-	record->answered_ms = (int64_t)read_number(&r, 8);
+	record->allowed_ms = (int64_t)read_number(&r, 8);
 	record->token_expires_ms = (int64_t)read_number(&r, 8);
 	record->tokens.lifetime_ms = read_number(&r, 8);
 	flags = read_number(&r, 1);
-	record->refresh_lost = (flags & FLAG_SPENT) != 0;
+	record->refresh_lost = (flags & FLAG_REFRESH_LOST) != 0;
 	record->cookie = read_text(&r, SESSION_COOKIE_MAX);
 	read_name(&r, record->user.username);
 	read_name(&r, record->user.name);
@@ -142,6 +145,6 @@ session_record_read(struct str *rest, struct session_record *record, struct err 
 	record->tokens.refresh = read_token(&r);
 	*rest = r.rest;
 	if (!r.ok || record->tokens.access == NULL)
-		return err_set(e, ERR_PROTOCOL, "a session's record is malformed");
+		return err_set(e, ERR_PROTOCOL, "malformed session record");
 	return true;
 }

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One session as bytes, and back: what outlives a restart. All times are the wall clock's, as no
- * other clock goes on. Neither sealed nor checked for age here.
+ * One session as bytes, and back: what outlives a restart. All times are of the wall clock, the
+ * only one that a restart does not reset. Neither sealed nor checked for age here.
  */
 #ifndef AUTH_SESSION_SESSION_RECORD_H
 #define AUTH_SESSION_SESSION_RECORD_H
 
-#include "auth/session/session_private.h"
+#include "auth/session/session.h"
+#include "base/str.h"
 
 struct session_record {
 	uint8_t id[SESSION_ID_BYTES];
-	struct str cookie; /* its text so far; a view into what was read */
+	struct str cookie; /* a view into the bytes that were read */
 	struct gitlab_user user;
 	struct gitlab_tokens tokens;
 	int64_t opened_ms;
 	int64_t used_ms;
-	int64_t answered_ms;	  /* GitLab's last yes */
+	int64_t allowed_ms;	  /* GitLab's last yes */
 	int64_t token_expires_ms; /* 0: not said */
 	bool refresh_lost;
 };
 
-/* The bytes that session_record_write will add for it. */
+/* How many bytes session_record_write will add. */
 size_t session_record_size(const struct auth_session *s);
 bool session_record_write(const struct auth_session *s, struct buf *out);
 

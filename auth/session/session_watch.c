@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is told of a session: those who watch it, for as long as they use it, of its end; those who
- * wait, once, for GitLab's next answer about it. Whoever is told may stop others, or end the
- * session.
+ * Lists of those who are told of a session. A callback may stop others, or end the session.
  */
+#include "auth/session/session_watch.h"
+
+#include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 
 static void
 link_watch(struct auth_watch *w, struct auth_session *s)
 {
 	w->session = s;
-	w->next = s->watches;
-	w->link = &s->watches;
-	if (w->next != NULL)
-		w->next->link = &w->next;
-	s->watches = w;
+	LIST_INSERT_HEAD(&s->watches, w, entry);
 }
 
 void
 auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg)
 {
-	bool is_first = s->watches == NULL;
+	bool is_first = LIST_EMPTY(&s->watches);
 
 	err_assert(!s->has_ended);
 	w->fn = fn;
@@ -33,13 +30,8 @@ auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn
 static void
 unlink_watch(struct auth_watch *w)
 {
-	err_assert(w->link != NULL);
-	*w->link = w->next;
-	if (w->next != NULL)
-		w->next->link = w->link;
+	LIST_UNLINK(w, entry);
 	w->session = NULL;
-	w->next = NULL;
-	w->link = NULL;
 }
 
 void
@@ -47,13 +39,12 @@ auth_watch_stop(struct auth_watch *w)
 {
 	struct auth_session *s = w->session;
 
-	if (w->link == NULL)
-		return;
 	unlink_watch(w);
+	/* NULL: not watching, or its turn to be told of the end has not come. */
 	if (s == NULL)
-		return; /* its turn to be told had not come */
+		return;
 	session_touch(s);
-	if (s->watches == NULL)
+	if (LIST_EMPTY(&s->watches))
 		session_arm_timer(s);
 }
 
@@ -67,29 +58,25 @@ auth_watch_note_use(struct auth_watch *w, uint64_t now_ms)
 void
 session_move_watches(struct auth_session *from, struct auth_session *to)
 {
-	while (from->watches != NULL) {
-		struct auth_watch *w = from->watches;
+	struct auth_watch *w;
 
+	while ((w = LIST_FIRST(&from->watches)) != NULL) {
 		unlink_watch(w);
 		link_watch(w, to);
 	}
 	session_arm_timer(to);
 }
 
-/* The list leaves the session first: whoever is told may end the session or stop others. */
 void
 session_tell_watches(struct auth_session *s, enum auth_end reason)
 {
-	struct auth_watch *list = s->watches;
+	struct auth_watch_list list = LIST_HEAD_INITIALIZER(list);
+	struct auth_watch *w;
 
-	s->watches = NULL;
-	if (list != NULL)
-		list->link = &list;
-	for (struct auth_watch *w = list; w != NULL; w = w->next)
+	LIST_MOVE_ALL(&list, &s->watches, entry);
+	LIST_FOREACH (w, &list, entry)
 		w->session = NULL;
-	while (list != NULL) {
-		struct auth_watch *w = list;
-
+	while ((w = LIST_FIRST(&list)) != NULL) {
 		unlink_watch(w);
 		w->fn(reason, w->arg);
 	}
@@ -98,58 +85,46 @@ session_tell_watches(struct auth_session *s, enum auth_end reason)
 void
 session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn, void *arg)
 {
-	*w = (struct session_wait){.next = s->waits, .link = &s->waits, .fn = fn, .arg = arg};
-	if (w->next != NULL)
-		w->next->link = &w->next;
-	s->waits = w;
+	*w = (struct session_wait){.fn = fn, .arg = arg};
+	LIST_INSERT_HEAD(&s->waits, w, entry);
 }
 
 void
 session_wait_stop(struct session_wait *w)
 {
-	if (w->link == NULL)
-		return;
-	*w->link = w->next;
-	if (w->next != NULL)
-		w->next->link = w->link;
-	w->link = NULL;
+	LIST_UNLINK(w, entry);
 }
 
 static void
-tell_first_wait(struct auth_session *s, enum session_news news)
+tell_first_wait(struct auth_session *s, enum session_wait_result result)
 {
-	struct session_wait *w = s->waits;
+	struct session_wait *w = LIST_FIRST(&s->waits);
 
 	session_wait_stop(w);
-	w->fn(s, news, w->arg);
+	w->fn(s, result, w->arg);
 }
 
-/* Whoever is told may end the session: it is looked up anew each time. */
 void
 session_tell_waits(struct auth_session *s)
 {
-	struct session_store *st = s->store;
-	uint8_t id[SESSION_ID_BYTES];
-
-	memcpy(id, s->id, sizeof(id));
-	while (s != NULL && s->waits != NULL) {
-		tell_first_wait(s, SESSION_NEWS_ANSWERED);
-		s = session_find_id(st, id);
-	}
+	session_ref(s);
+	while (!s->has_ended && !LIST_EMPTY(&s->waits))
+		tell_first_wait(s, SESSION_WAIT_ANSWERED);
+	session_unref(s);
 }
 
 void
-session_end_waits(struct auth_session *s, enum session_news news)
+session_end_waits(struct auth_session *s, enum session_wait_result result)
 {
-	while (s->waits != NULL)
-		tell_first_wait(s, news);
+	while (!LIST_EMPTY(&s->waits))
+		tell_first_wait(s, result);
 }
 
 void
 session_drop_watches(struct auth_session *s)
 {
-	while (s->watches != NULL)
-		unlink_watch(s->watches);
-	while (s->waits != NULL)
-		session_wait_stop(s->waits);
+	while (!LIST_EMPTY(&s->watches))
+		unlink_watch(LIST_FIRST(&s->watches));
+	while (!LIST_EMPTY(&s->waits))
+		session_wait_stop(LIST_FIRST(&s->waits));
 }

@@ -177,7 +177,7 @@ def test_files_that_do_not_fit_are_set_aside(lasting, gitlab, client, state_dir,
         del data[0 if damage == "empty" else 40 :]
     (state_dir / "sessions").write_bytes(data)
     lasting.start_again()
-    lasting.wait_for_log(level="warn", message="file of sessions set aside; users sign in again")
+    lasting.wait_for_log(level="warn", message="session file set aside; users have to sign in again")
     (aside,) = glob.glob(f"{state_dir}/sessions.corrupt-*")
     with open(aside, "rb") as file:
         assert file.read() == data
@@ -209,10 +209,10 @@ def test_a_full_disk_signs_nobody_out(make_proxy, gitlab, upstream, client, tmp_
                     break
         for _ in range(10):
             client.open(proxy.origin + "/oauth2/start")
-        proxy.wait_for_log(level="warn", message="sessions can't be stored; they go on in memory")
+        proxy.wait_for_log(level="warn", message="sessions can't be stored; they stay in memory only")
         assert client.fetch(proxy.origin + "/").status == 200
         assert sessions_of(small) == before
-        assert len(proxy.log_entries(message="sessions can't be stored; they go on in memory")) == 1
+        assert len(proxy.log_entries(message="sessions can't be stored; they stay in memory only")) == 1
         os.unlink(small / "ballast")
         assert proxy.stop(signal.SIGTERM) == 0
         proxy.start_again()

@@ -360,7 +360,7 @@ assert_set_aside(void)
 	world_start(&world);
 	assert_int_equal(session_store_count(world.auth->store), 0);
 	assert_int_equal(count_aside(), 1);
-	assert_true(log_says("file of sessions set aside"));
+	assert_true(log_says("session file set aside"));
 	assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
 	world.browser.count = 0;
 	sign_in_and_store();
@@ -486,6 +486,40 @@ test_renewed_tokens_are_stored_first(void **state)
 }
 
 static bool
+two_are_asked(void)
+{
+	return fetch_waiting() == 2;
+}
+
+/* A write under way does not hold the tokens that come meanwhile: they wait for the next one. */
+static void
+test_renewed_tokens_wait_for_their_own_write(void **state)
+{
+	struct browser first;
+
+	(void)state;
+	sign_in_and_store();
+	first = world.browser;
+	world.browser.count = 0;
+	sign_in_and_store();
+	clock_ahead_ms += 119 * MINUTE;
+	world_run_for(&world, 10); /* the loop reads the clock once per round */
+	assert_true(script_waits());
+	answer("/oauth/token", 200, REFRESHED_JSON);
+	world.browser = first;
+	assert_true(script_waits());
+	answer("/oauth/token", 200,
+	       "{\"access_token\":\"canary-third\",\"token_type\":\"bearer\","
+	       "\"expires_in\":7200,\"refresh_token\":\"canary-refresh-3\"}");
+	world_run_until(&world, two_are_asked);
+	crash();
+	world_start(&world);
+	assert_back_after_asking();
+	assert_string_equal(secret_view(auth_session_token(world.verdict.session)).data,
+			    "canary-third");
+}
+
+static bool
 is_allowed(void)
 {
 	return world.verdict.action == AUTH_ALLOW && world.done_count > 1;
@@ -566,7 +600,7 @@ test_too_much(void **state)
 		assert_non_null(session_new(world.auth->store, &user, &tokens, &e));
 	}
 	stop();
-	assert_true(log_says("sessions do not fit"));
+	assert_true(log_says("session file is full"));
 	assert_int_equal(stat(path, &st), 0);
 	assert_in_range(st.st_size, 4000000, 4 * 1024 * 1024);
 	world_start(&world);
@@ -613,6 +647,7 @@ main(void)
 		T(test_any_flipped_bit),
 		T(test_sign_out_is_stored),
 		T(test_renewed_tokens_are_stored_first),
+		T(test_renewed_tokens_wait_for_their_own_write),
 		T(test_disk_full),
 		T(test_many),
 		T(test_too_much),

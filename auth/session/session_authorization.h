@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authorization of one session: when GitLab last allowed it, how long that answer counts, and
+ * when GitLab is asked again. Answers are reported to the caller; nothing here ends a session.
+ */
+#ifndef AUTH_SESSION_SESSION_AUTHORIZATION_H
+#define AUTH_SESSION_SESSION_AUTHORIZATION_H
+
+#include "auth/gitlab/policy.h"
+
+/* Times are monotonic unless they say wall. */
+struct session_authorization {
+	const struct auth_settings *settings;
+	int64_t allowed_wall_ms;   /* GitLab's last yes */
+	uint64_t allowed_until_ms; /* how long that counts: interval or grace */
+	uint64_t next_question_ms; /* none before this */
+	bool answer_required;	   /* requests wait for the next answer */
+	bool is_pending;	   /* that answer is on its way, a refresh before it included */
+	struct policy_check check;
+};
+
+void session_authorization_init(struct session_authorization *a, struct gitlab *gitlab,
+				const struct auth_settings *settings);
+
+/* GitLab has said yes just now. */
+void session_authorization_note_allowed(struct session_authorization *a);
+/* GitLab did not answer, and asks for this many seconds of patience. */
+void session_authorization_note_failure(struct session_authorization *a, uint32_t retry_after_s);
+/* The last yes came from an earlier process, age_ms ago: it has to be confirmed. */
+void session_authorization_restore(struct session_authorization *a, int64_t allowed_wall_ms,
+				   uint64_t age_ms);
+
+/* Asks. done runs later, once, unless cancelled. False: not asked, e says why. */
+bool session_authorization_ask(struct session_authorization *a,
+			       const struct policy_subject *subject, policy_done_fn *done,
+			       void *arg, struct err *e) MUST_CHECK;
+void session_authorization_cancel(struct session_authorization *a);
+
+/* Whether a question may be asked now. */
+bool session_authorization_is_due(const struct session_authorization *a);
+bool session_authorization_counts(const struct session_authorization *a); /* the last yes */
+uint32_t session_authorization_retry_after_s(const struct session_authorization *a);
+
+#endif

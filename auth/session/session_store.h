@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All sessions of this process: found by cookie or by id, bounded in number, and stored in
+ * STATE_DIR where that is set.
+ */
+#ifndef AUTH_SESSION_SESSION_STORE_H
+#define AUTH_SESSION_SESSION_STORE_H
+
+#include "auth/cookie.h"
+#include "auth/session/session.h"
+
+/* settings, gitlab and cookies outlive it. */
+struct session_store *session_store_new(const struct auth_settings *settings, struct loop *l,
+					struct gitlab *gitlab, const struct cookie_box *cookies,
+					struct err *e) MUST_CHECK;
+void session_store_free(struct session_store *st); /* ends all without revoking or telling */
+
+/* Keys of the file: see auth_replace_keys. */
+bool session_store_replace_keys(struct session_store *st, const struct auth_keys *keys,
+				struct err *e) MUST_CHECK;
+/* After the keys of the cookies were replaced. */
+void session_store_review_cookies(struct session_store *st);
+size_t session_store_count(const struct session_store *st);
+
+/* The session that a request's cookie names, unless it has expired; else NULL. */
+struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
+
+/* By id, as session_id gave it; NULL when it has ended. */
+struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
+
+/* How many sessions of this user were opened within window_ms before a point of the wall clock, and
+ * never came back with a request: a browser that keeps no cookies leaves them behind. */
+unsigned session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
+			      int64_t window_ms);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The token pair of one session: how long it works, its refresh, and its leases.
+ *
+ * GitLab revokes the old pair with its first answer to a refresh, and with it whatever git is doing
+ * with the access token. So a leased token is not refreshed while it works. Outcomes are reported
+ * to the caller; nothing here ends a session.
+ */
+#ifndef AUTH_SESSION_SESSION_TOKENS_H
+#define AUTH_SESSION_SESSION_TOKENS_H
+
+#include "auth/gitlab/gitlab.h"
+
+enum session_tokens_state {
+	SESSION_TOKENS_READY,
+	SESSION_TOKENS_REFRESHING,
+	SESSION_TOKENS_UNSAVED, /* refreshed; not on the disk yet, and no write has begun */
+	SESSION_TOKENS_SAVING,	/* being written */
+};
+
+enum session_refresh_outcome {
+	SESSION_REFRESH_OK,	     /* a new pair */
+	SESSION_REFRESH_REFUSED,     /* GitLab no longer accepts the refresh token */
+	SESSION_REFRESH_LOST,	     /* GitLab may have answered, so the refresh token is gone */
+	SESSION_REFRESH_UNAVAILABLE, /* try again later */
+};
+
+struct session_refresh_result {
+	enum session_refresh_outcome outcome;
+	struct err err; /* unless OK */
+	uint32_t retry_after_s;
+};
+typedef void session_refreshed_fn(const struct session_refresh_result *result, void *arg);
+
+/* All times are monotonic. */
+struct session_tokens {
+	struct gitlab *gitlab;
+	struct gitlab_tokens pair;
+	uint64_t serial; /* counts the pairs */
+	uint64_t received_ms;
+	uint64_t expires_ms; /* 0: not said */
+	enum session_tokens_state state;
+	struct gitlab_call *refresh;
+	session_refreshed_fn *refreshed;
+	void *arg;
+	bool refresh_lost;
+
+	unsigned holders;	  /* leases with an end of their own */
+	uint64_t leased_until_ms; /* leases without: git does not say when it is done */
+	bool is_rejected;	  /* GitLab refused git with it */
+	uint64_t refresh_after_ms;
+	uint64_t refresh_rejected_after_ms;
+};
+
+void session_tokens_init(struct session_tokens *t, struct gitlab *gitlab);
+void session_tokens_fini(struct session_tokens *t); /* after session_tokens_cancel */
+
+/* Takes the pair. Ends timed leases of the one before. */
+void session_tokens_set(struct session_tokens *t, struct gitlab_tokens *pair);
+
+/* Refreshes; refreshed runs later, once, unless cancelled. False: out of memory. */
+bool session_tokens_refresh(struct session_tokens *t, session_refreshed_fn *refreshed,
+			    void *arg) MUST_CHECK;
+/* Gives up on a refresh under way, whose tokens are then revoked, and on waiting for the disk. */
+void session_tokens_cancel(struct session_tokens *t);
+
+/* Of the way to the disk: UNSAVED, SAVING and back to READY. */
+void session_tokens_set_state(struct session_tokens *t, enum session_tokens_state state);
+
+uint64_t session_tokens_left_ms(const struct session_tokens *t); /* UINT64_MAX: not known */
+bool session_tokens_work(const struct session_tokens *t);
+bool session_tokens_can_refresh(const struct session_tokens *t);
+/* Whether the access token is about to end, and is not leased. */
+bool session_tokens_need_refresh(const struct session_tokens *t);
+
+/* For a request of git that began at asked_ms: whether the token lasts long enough. One that came
+ * since then does, however short its lifetime is. */
+bool session_tokens_suffice(const struct session_tokens *t, uint64_t asked_ms);
+/* Whether git may have it refreshed now: not while it is held, nor again and again. */
+bool session_tokens_may_refresh_for_git(const struct session_tokens *t);
+void session_tokens_note_refresh_for_git(struct session_tokens *t);
+/* No refresh for git before this. */
+void session_tokens_delay_refresh(struct session_tokens *t, uint64_t until_ms);
+void session_tokens_lease(struct session_tokens *t);
+bool session_tokens_are_leased(const struct session_tokens *t);
+
+#endif
