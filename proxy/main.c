@@ -19,10 +19,10 @@
 
 /* Loads, reports, and sets the log up. */
 static struct settings *
-load(enum settings_scope scope)
+load(enum settings_command command)
 {
 	struct conf_problems problems = {.count = 0, .notes_count = 0};
-	struct settings *s = settings_load(environ, scope, &problems);
+	struct settings *s = settings_load(environ, command, &problems);
 	conf_print_problems(&problems, stderr);
 	if (s == NULL)
 		return NULL;
@@ -35,10 +35,10 @@ load(enum settings_scope scope)
 }
 
 static int
-run_scope(enum settings_scope scope)
+run_until_stopped(enum settings_command command)
 {
-	struct settings *s = load(scope);
-	int code = s == NULL ? 1 : serve_run(s, scope);
+	struct settings *s = load(command);
+	int code = s == NULL ? 1 : serve_run(s, command);
 	settings_free(s);
 	return code;
 }
@@ -46,13 +46,13 @@ run_scope(enum settings_scope scope)
 static int
 run_serve(void)
 {
-	return run_scope(SETTINGS_SERVE);
+	return run_until_stopped(SETTINGS_SERVE);
 }
 
 static int
 run_relay(void)
 {
-	return run_scope(SETTINGS_RELAY);
+	return run_until_stopped(SETTINGS_RELAY);
 }
 
 static int

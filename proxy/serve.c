@@ -317,11 +317,11 @@ run(struct serve *s, struct err *e)
 }
 
 int
-serve_run(struct settings *settings, enum settings_scope scope)
+serve_run(struct settings *settings, enum settings_command command)
 {
 	struct serve s = {.proxy = {.settings = settings},
 			  .settings = settings,
-			  .is_relay = scope == SETTINGS_RELAY};
+			  .is_relay = command == SETTINGS_RELAY};
 	struct err e = ERR_INIT;
 
 	arena_init(&s.arena, 64u * 1024);

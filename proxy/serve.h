@@ -9,8 +9,8 @@
 #include "proxy/settings/settings.h"
 
 /* Returns the exit code: 0 after a drain, 1 when something could not be started, which was logged.
- * scope: SETTINGS_SERVE or SETTINGS_RELAY.
+ * command: SETTINGS_SERVE or SETTINGS_RELAY.
  * settings belong to the caller and outlive the call. */
-int serve_run(struct settings *settings, enum settings_scope scope);
+int serve_run(struct settings *settings, enum settings_command command);
 
 #endif

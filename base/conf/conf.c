@@ -23,6 +23,7 @@
 
 struct loader {
 	const struct conf_table *table;
+	unsigned command;
 	char **environment;
 	void *target;
 	struct arena *arena;
@@ -102,6 +103,32 @@ find_variable(char **environment, const char *variable)
 	return NULL;
 }
 
+const struct conf_setting *
+conf_next(const struct conf_table *table, struct conf_cursor *at)
+{
+	const struct conf_group *group;
+
+	while ((group = table->groups[at->group]) != NULL) {
+		if (at->setting < group->count)
+			return &group->settings[at->setting++];
+		at->group++;
+		at->setting = 0;
+	}
+	return NULL;
+}
+
+static const struct conf_setting *
+find_setting(const struct conf_table *table, const char *name)
+{
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(table, &at)) != NULL)
+		if (strcmp(row->name, name) == 0)
+			return row;
+	return NULL;
+}
+
 /* Forms in order of precedence: NAME, NAME_FILE, alias, alias_FILE. False for what a row lacks. */
 #define FORMS 4
 static bool
@@ -129,43 +156,38 @@ find_form(const struct conf_table *table, char **environment, const struct conf_
 bool
 conf_is_set(const struct conf_table *table, char **environment, const char *name)
 {
+	const struct conf_setting *row = find_setting(table, name);
 	char variable[NAME_MAX_BYTES];
-	for (size_t i = 0; i < table->count; i++)
-		for (unsigned form = 0; form < FORMS; form++)
-			if (strcmp(table->settings[i].name, name) == 0 &&
-			    find_form(table, environment, &table->settings[i], form, variable))
-				return true;
+
+	for (unsigned form = 0; row != NULL && form < FORMS; form++)
+		if (find_form(table, environment, row, form, variable) != NULL)
+			return true;
 	return false;
 }
 
 const char *
 conf_find_file(const struct conf_table *table, char **environment, const char *name)
 {
+	const struct conf_setting *row = find_setting(table, name);
 	char variable[NAME_MAX_BYTES];
-	for (size_t i = 0; i < table->count; i++)
-		for (unsigned form = 0; form < FORMS; form++) {
-			const struct conf_setting *row = &table->settings[i];
-			const char *text =
-				strcmp(row->name, name) == 0
-					? find_form(table, environment, row, form, variable)
-					: NULL;
-			if (text != NULL)
-				return str_ends_with(str_from(variable), STR(FILE_SUFFIX)) ? text
-											   : NULL;
-		}
-	return NULL;
+	const char *text = NULL;
+	unsigned form = 0;
+
+	while (row != NULL && text == NULL && form < FORMS)
+		text = find_form(table, environment, row, form++, variable);
+	return text != NULL && str_ends_with(str_from(variable), STR(FILE_SUFFIX)) ? text : NULL;
 }
 
 void
 conf_wipe_environment(const struct conf_table *table, char **environment)
 {
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
 	char variable[NAME_MAX_BYTES];
-	for (size_t i = 0; i < table->count; i++) {
-		if (!conf_value_is_secret(&table->settings[i]))
-			continue;
-		for (unsigned form = 0; form < FORMS; form++) {
-			char *text =
-				find_form(table, environment, &table->settings[i], form, variable);
+
+	while ((row = conf_next(table, &at)) != NULL) {
+		for (unsigned form = 0; conf_value_is_secret(row) && form < FORMS; form++) {
+			char *text = find_form(table, environment, row, form, variable);
 			if (text != NULL)
 				secret_wipe(text, strlen(text));
 		}
@@ -344,6 +366,8 @@ load_row(struct loader *l, const struct conf_setting *row)
 		refuse_reserved(l, row);
 		return;
 	}
+	if ((row->commands & l->command) == 0)
+		return;
 	struct found f = {.variable = "", .broken = false};
 	buf_init(&f.value, VALUE_MAX_BYTES);
 	for (unsigned form = 0; form < FORMS; form++)
@@ -351,7 +375,7 @@ load_row(struct loader *l, const struct conf_setting *row)
 
 	if (f.variable[0] != '\0' && !f.broken) {
 		load_found(l, row, &f);
-	} else if (!f.broken && (row->flags & CONF_REQUIRED) != 0) {
+	} else if (!f.broken && (row->required & l->command) != 0) {
 		char expected[CONF_EXPECTED_MAX];
 		(void)snprintf(f.variable, sizeof(f.variable), "%s%s", l->table->prefix, row->name);
 		conf_value_describe(row, expected, sizeof(expected));
@@ -391,11 +415,14 @@ find_nearest(const struct conf_table *table, struct str rest)
 		rest = str_take(rest, rest.len - (sizeof(FILE_SUFFIX) - 1));
 	size_t nearest = 2 + rest.len / 4; /* further away it would be a guess */
 	const char *name = NULL;
-	for (size_t i = 0; i < table->count; i++) {
-		size_t distance = str_distance(rest, str_from(table->settings[i].name));
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(table, &at)) != NULL) {
+		size_t distance = str_distance(rest, str_from(row->name));
 		if (distance < nearest) {
 			nearest = distance;
-			name = table->settings[i].name;
+			name = row->name;
 		}
 	}
 	return name;
@@ -404,8 +431,11 @@ find_nearest(const struct conf_table *table, struct str rest)
 static bool
 is_known(const struct conf_table *table, struct str rest)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		struct str name = str_from(table->settings[i].name);
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(table, &at)) != NULL) {
+		struct str name = str_from(row->name);
 		if (str_starts_with(rest, name) &&
 		    (rest.len == name.len || str_equal(str_skip(rest, name.len), STR(FILE_SUFFIX))))
 			return true;
@@ -436,15 +466,16 @@ check_unknown(struct loader *l, const char *entry)
 }
 
 bool
-conf_load(const struct conf_table *table, char **environment, void *target, struct arena *a,
-	  struct conf_problems *problems)
+conf_load(const struct conf_table *table, unsigned command, char **environment, void *target,
+	  struct arena *a, struct conf_problems *problems)
 {
-	struct loader l = {table, environment, target, a, problems};
+	struct loader l = {table, command, environment, target, a, problems};
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
 	size_t before = problems->count;
 
-	for (size_t i = 0; i < table->count; i++)
-		if ((table->settings[i].flags & CONF_SKIPPED) == 0)
-			load_row(&l, &table->settings[i]);
+	while ((row = conf_next(table, &at)) != NULL)
+		load_row(&l, row);
 	for (char **entry = environment; *entry != NULL; entry++)
 		check_unknown(&l, *entry);
 	return problems->count == before;
@@ -453,8 +484,10 @@ conf_load(const struct conf_table *table, char **environment, void *target, stru
 void
 conf_free_secrets(const struct conf_table *table, void *target)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_setting *row = &table->settings[i];
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(table, &at)) != NULL) {
 		if (row->type != CONF_SECRET || (row->flags & CONF_RESERVED) != 0)
 			continue;
 		void *place = (char *)target + row->offset;

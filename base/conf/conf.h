@@ -29,12 +29,9 @@ enum conf_type {
 };
 
 enum conf_flag {
-	CONF_REQUIRED = 1,
-	CONF_HIDDEN = 2,   /* the value may be secret: never printed (CONF_SECRET always is) */
-	CONF_RESERVED = 4, /* part of the contract, not in this version: setting it is an error that
-			      says so */
-	CONF_SKIPPED = 8,  /* a known name that is not read: for tables narrowed to one command */
-	CONF_OWN_FLAG = 256, /* this bit and those above it are for the table's owner */
+	CONF_HIDDEN = 1, /* the value may be secret: never printed (CONF_SECRET always is) */
+	CONF_RESERVED =
+		2, /* a known name without a meaning in this version; setting it is an error */
 };
 
 /* Writes the field. On failure e says what was expected, without the value. */
@@ -44,9 +41,10 @@ typedef bool conf_parse_fn(struct str value, void *field, struct arena *a, struc
 typedef void conf_format_fn(const void *field, struct buf *out);
 
 struct conf_setting {
-	const char *group; /* heading in help and docs */
-	const char *name;  /* without the prefix, such as "COOKIE_EXPIRE" */
+	const char *name; /* without the prefix, such as "COOKIE_EXPIRE" */
 	enum conf_type type;
+	unsigned commands; /* bits of those that read it; the table's owner gives them meaning */
+	unsigned required; /* the commands that fail where it is not set */
 	unsigned flags;
 	size_t offset;
 	const char *fallback; /* text as a user would write it, or NULL */
@@ -61,12 +59,25 @@ struct conf_setting {
 	const char *text;	    /* one or two sentences, Markdown */
 };
 
-struct conf_table {
-	const char *prefix; /* "WORKSPACE_PROXY_" */
-	const char *intro;  /* Markdown that opens the documentation */
+/* Settings under one heading of help and docs; reserved ones are a group of their own. */
+struct conf_group {
+	const char *title;
 	const struct conf_setting *settings;
 	size_t count;
 };
+
+struct conf_table {
+	const char *prefix;			/* "WORKSPACE_PROXY_" */
+	const char *intro;			/* Markdown that opens the documentation */
+	const struct conf_group *const *groups; /* NULL-terminated */
+};
+
+/* For loops over all settings: start with a zeroed cursor, end at NULL. */
+struct conf_cursor {
+	size_t group;
+	size_t setting;
+};
+const struct conf_setting *conf_next(const struct conf_table *table, struct conf_cursor *at);
 
 /* What is wrong with a configuration, in order, and what is only worth saying; at most the maxima,
  * then counted only. */
@@ -87,13 +98,14 @@ void conf_note(struct conf_problems *p, const char *name, const char *format, ..
 void conf_print_problems(const struct conf_problems *p, FILE *out); /* one line each */
 
 /*
- * Reads environment (as environ) into target. Each problem names the variable, the value (never a
- * secret's) and what is expected; unknown names with the prefix are problems that name the nearest
- * known one; a name set together with its _FILE or alias form to different values is a problem.
- * The use of an alias is a note. True when no problem was added.
+ * Reads the settings of one command (a bit of conf_setting.commands) from environment (as environ)
+ * into target; those of other commands are known names, but not read. Each problem names the
+ * variable, the value (never a secret's) and what is expected; unknown names with the prefix are
+ * problems that name the nearest known one; a name set together with its _FILE or alias form to
+ * different values is a problem. The use of an alias is a note. True when no problem was added.
  */
-bool conf_load(const struct conf_table *table, char **environment, void *target, struct arena *a,
-	       struct conf_problems *problems) MUST_CHECK;
+bool conf_load(const struct conf_table *table, unsigned command, char **environment, void *target,
+	       struct arena *a, struct conf_problems *problems) MUST_CHECK;
 void conf_free_secrets(const struct conf_table *table, void *target);
 
 /* Whether the setting is given in any of its forms, well or badly. */

@@ -26,7 +26,7 @@ print_cell(const char *text, FILE *out)
 static void
 print_default(const struct conf_setting *row, FILE *out)
 {
-	if ((row->flags & CONF_REQUIRED) != 0)
+	if (row->required != 0)
 		(void)fputs("**required**", out);
 	else if (row->unset != NULL)
 		print_cell(row->unset, out);
@@ -64,8 +64,9 @@ print_aliases(const struct conf_table *table, FILE *out)
 		    "value is an error.\n\n"
 		    "| variable | taken as |\n|---|---|\n",
 		    out);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_setting *row = &table->settings[i];
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+	while ((row = conf_next(table, &at)) != NULL) {
 		if (row->alias != NULL && !is_reserved(row))
 			(void)fprintf(out, "| `%s` | `%s%s` |\n", row->alias, table->prefix,
 				      row->name);
@@ -80,8 +81,9 @@ print_reserved(const struct conf_table *table, FILE *out)
 		    "setting one is an error.\n\n"
 		    "| name | meaning |\n|---|---|\n",
 		    out);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_setting *row = &table->settings[i];
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+	while ((row = conf_next(table, &at)) != NULL) {
 		if (!is_reserved(row))
 			continue;
 		(void)fprintf(out, "| `%s` | ", row->name);
@@ -93,19 +95,16 @@ print_reserved(const struct conf_table *table, FILE *out)
 void
 conf_print_markdown(const struct conf_table *table, FILE *out)
 {
-	const char *group = "";
 	(void)fputs(table->intro, out);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_setting *row = &table->settings[i];
-		if (is_reserved(row))
+	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
+		if (is_reserved(&(*g)->settings[0]))
 			continue;
-		if (strcmp(group, row->group) != 0)
-			(void)fprintf(out,
-				      "\n## %s\n\n| name | default | value | meaning "
-				      "|\n|---|---|---|---|\n",
-				      row->group);
-		group = row->group;
-		print_row(row, out);
+		(void)fprintf(out,
+			      "\n## %s\n\n| name | default | value | meaning |\n"
+			      "|---|---|---|---|\n",
+			      (*g)->title);
+		for (size_t i = 0; i < (*g)->count; i++)
+			print_row(&(*g)->settings[i], out);
 	}
 	print_aliases(table, out);
 	print_reserved(table, out);
@@ -144,7 +143,7 @@ print_help_row(const struct conf_setting *row, FILE *out)
 	char expected[CONF_EXPECTED_MAX];
 
 	conf_value_describe(row, expected, sizeof(expected));
-	if ((row->flags & CONF_REQUIRED) != 0)
+	if (row->required != 0)
 		(void)snprintf(line, sizeof(line), "required; %s", expected);
 	else if (row->unset != NULL)
 		(void)snprintf(line, sizeof(line), "default: %s; %s", row->unset, expected);
@@ -160,14 +159,11 @@ print_help_row(const struct conf_setting *row, FILE *out)
 void
 conf_print_help(const struct conf_table *table, FILE *out)
 {
-	const char *group = "";
-	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_setting *row = &table->settings[i];
-		if (is_reserved(row))
+	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
+		if (is_reserved(&(*g)->settings[0]))
 			continue;
-		if (strcmp(group, row->group) != 0)
-			(void)fprintf(out, "\n%s\n", row->group);
-		group = row->group;
-		print_help_row(row, out);
+		(void)fprintf(out, "\n%s\n", (*g)->title);
+		for (size_t i = 0; i < (*g)->count; i++)
+			print_help_row(&(*g)->settings[i], out);
 	}
 }

@@ -35,33 +35,40 @@ print_setting(const struct conf_setting *row, const struct settings *s, FILE *ou
 	buf_fini(&value);
 }
 
-static void
-print_settings(const struct settings *s, enum settings_scope scope, FILE *out)
+/* Returns whether the command reads any of the group. */
+static bool
+print_group(const struct conf_group *group, const struct settings *s, unsigned command,
+	    bool is_first, FILE *out)
 {
-	const char *group = "";
-	for (size_t i = 0; i < settings_table.count; i++) {
-		const struct conf_setting *row = &settings_table.settings[i];
-		if ((row->flags & CONF_RESERVED) != 0 || !settings_reads(scope, row))
+	bool has_title = false;
+
+	for (size_t i = 0; i < group->count; i++) {
+		const struct conf_setting *row = &group->settings[i];
+
+		if ((row->commands & command) == 0)
 			continue;
-		if (strcmp(group, row->group) != 0)
-			(void)fprintf(out, "%s# %s\n", group[0] == '\0' ? "" : "\n", row->group);
-		group = row->group;
+		if (!has_title)
+			(void)fprintf(out, "%s# %s\n", is_first ? "" : "\n", group->title);
+		has_title = true;
 		print_setting(row, s, out);
 	}
+	return has_title;
 }
 
 int
-check_run(char **environment, enum settings_scope scope, FILE *out, FILE *errors)
+check_run(char **environment, enum settings_command command, FILE *out, FILE *errors)
 {
 	struct conf_problems problems = {.count = 0, .notes_count = 0};
-	struct settings *s = settings_load(environment, scope, &problems);
+	struct settings *s = settings_load(environment, command, &problems);
 
 	for (size_t i = 0; i < problems.notes_count && i < CONF_NOTES_MAX; i++)
 		(void)fprintf(errors, "note: %s\n", problems.notes[i].text);
 	conf_print_problems(&problems, errors);
 	if (s == NULL)
 		return 1;
-	print_settings(s, scope, out);
+	bool is_first = true;
+	for (const struct conf_group *const *g = settings_table.groups; *g != NULL; g++)
+		is_first = !print_group(*g, s, command, is_first, out) && is_first;
 	settings_free(s);
 	return 0;
 }

@@ -9,9 +9,9 @@
 
 #include "proxy/settings/settings.h"
 
-/* As the command of this scope would read it. Prints the effective settings to out (secrets as
+/* As this command would read it. Prints the effective settings to out (secrets as
  * "set") and returns 0, or every problem on a line of its own to errors and returns 1. Notes go to
  * errors in both cases. */
-int check_run(char **environment, enum settings_scope scope, FILE *out, FILE *errors);
+int check_run(char **environment, enum settings_command command, FILE *out, FILE *errors);
 
 #endif

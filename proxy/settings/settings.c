@@ -2,8 +2,8 @@
 /*
  * Loads all settings into one immutable struct: the table's rows, then the checks between them.
  *
- * The table is settings_table.c. It is narrowed to what a command reads: rows that are none of its
- * business are known names but not read, so that a shared environment does no harm.
+ * A command reads the rows that name it; the others are known names, so that commands can share an
+ * environment.
  */
 #include "proxy/settings/settings.h"
 
@@ -17,50 +17,14 @@
 
 #define ARENA_MAX_BYTES ((size_t)256 * 1024)
 
-bool
-settings_reads(enum settings_scope scope, const struct conf_setting *row)
-{
-	switch (scope) {
-	case SETTINGS_SERVE:
-		return (row->flags &
-			(SETTINGS_RELAY_ONLY | SETTINGS_INJECT_ONLY | SETTINGS_WEBHOOK_ONLY)) == 0;
-	case SETTINGS_CLONE:
-		return (row->flags & SETTINGS_CLONE_TOO) != 0;
-	case SETTINGS_RELAY:
-		return (row->flags & (SETTINGS_RELAY_TOO | SETTINGS_RELAY_ONLY)) != 0;
-	case SETTINGS_INJECT:
-		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY)) != 0;
-	case SETTINGS_WEBHOOK:
-		return (row->flags & (SETTINGS_INJECT_TOO | SETTINGS_INJECT_ONLY |
-				      SETTINGS_WEBHOOK_TOO | SETTINGS_WEBHOOK_ONLY)) != 0;
-	case SETTINGS_RELAY_KEY:
-		return (row->flags & SETTINGS_RELAY_ONLY) != 0;
-	}
-	return false;
-}
-
-/* The table as a command sees it; NULL without memory. */
-static struct conf_setting *
-narrow_rows(struct arena *a, enum settings_scope scope)
-{
-	struct conf_setting *rows = arena_alloc_array(a, settings_table.count, sizeof(*rows));
-	if (rows == NULL)
-		return NULL;
-	memcpy(rows, settings_table.settings, settings_table.count * sizeof(*rows));
-	for (size_t i = 0; i < settings_table.count; i++) {
-		if (!settings_reads(scope, &rows[i]) && (rows[i].flags & CONF_RESERVED) == 0)
-			rows[i].flags = CONF_SKIPPED;
-		if (scope == SETTINGS_CLONE)
-			rows[i].flags &= ~(unsigned)CONF_REQUIRED;
-	}
-	return rows;
-}
-
 static bool
 is_alias(struct str variable)
 {
-	for (size_t i = 0; i < settings_table.count; i++) {
-		struct str alias = str_from(settings_table.settings[i].alias);
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(&settings_table, &at)) != NULL) {
+		struct str alias = str_from(row->alias);
 		if (!str_is_empty(alias) && str_starts_with(variable, alias) &&
 		    (variable.len == alias.len ||
 		     str_equal(str_skip(variable, alias.len), STR("_FILE"))))
@@ -97,9 +61,9 @@ remember_file(struct settings *s, char **environment, const char *name, const ch
 }
 
 static bool
-remember_files(struct settings *s, char **environment, enum settings_scope scope)
+remember_files(struct settings *s, char **environment, enum settings_command command)
 {
-	bool is_relay = scope == SETTINGS_RELAY;
+	bool is_relay = command == SETTINGS_RELAY;
 
 	return remember_file(s, environment, "CLIENT_SECRET", &s->files.client_secret) &&
 	       remember_file(s, environment, is_relay ? "RELAY_MASTER_KEY" : "COOKIE_SECRET",
@@ -148,25 +112,21 @@ settings_read_relay_key(const char *path, struct secret **key, struct err *e)
 }
 
 struct settings *
-settings_load(char **environment, enum settings_scope scope, struct conf_problems *problems)
+settings_load(char **environment, enum settings_command command, struct conf_problems *problems)
 {
 	size_t before = problems->count;
 	struct settings *s = calloc(1, sizeof(*s));
-	struct conf_table table = settings_table;
 
 	if (s == NULL)
 		goto no_memory;
 	arena_init(&s->arena, ARENA_MAX_BYTES);
-	table.settings = narrow_rows(&s->arena, scope);
-	if (table.settings == NULL)
-		goto no_memory;
 
 	/* The checks run all the same: every problem is reported at once. */
-	(void)!conf_load(&table, environment, s, &s->arena, problems);
-	settings_check(s, environment, scope, problems);
-	if (scope == SETTINGS_SERVE)
+	(void)!conf_load(&settings_table, command, environment, s, &s->arena, problems);
+	settings_check(s, environment, command, problems);
+	if (command == SETTINGS_SERVE)
 		note_foreign(environment, problems);
-	if (!remember_files(s, environment, scope))
+	if (!remember_files(s, environment, command))
 		goto no_memory;
 	if (problems->count == before)
 		return s;

@@ -80,18 +80,19 @@ struct settings {
 
 extern const struct conf_table settings_table;
 
-enum settings_scope {
-	SETTINGS_SERVE,
-	SETTINGS_CLONE,
-	SETTINGS_RELAY,
-	SETTINGS_INJECT,
-	SETTINGS_WEBHOOK,
-	SETTINGS_RELAY_KEY, /* what keys derive from, and the zones where they are given */
+/* Who asks for settings: bits of conf_setting.commands. */
+enum settings_command {
+	SETTINGS_SERVE = 1,
+	SETTINGS_CLONE = 2,
+	SETTINGS_RELAY = 4,
+	SETTINGS_INJECT = 8,
+	SETTINGS_WEBHOOK = 16,
+	SETTINGS_RELAY_KEY = 32,
 };
 
-/* Loads and cross-checks (scope: which command asks). NULL when there are problems, which are
+/* Loads and cross-checks (command: which command asks). NULL when there are problems, which are
  * added. */
-struct settings *settings_load(char **environment, enum settings_scope scope,
+struct settings *settings_load(char **environment, enum settings_command command,
 			       struct conf_problems *problems) MUST_CHECK;
 void settings_free(struct settings *s);
 

@@ -88,19 +88,19 @@ check_webhook(struct settings_check *c)
 }
 
 void
-settings_check(struct settings *s, char **environment, enum settings_scope scope,
+settings_check(struct settings *s, char **environment, enum settings_command command,
 	       struct conf_problems *problems)
 {
 	struct settings_check c = {s, environment, problems};
 
-	if (scope == SETTINGS_RELAY_KEY) {
+	if (command == SETTINGS_RELAY_KEY) {
 		if (!settings_check_is_given(&c, "RELAY_MASTER_KEY"))
 			conf_problem(problems, VAR("RELAY_MASTER_KEY"),
 				     "needed to derive keys, and not set");
 		return;
 	}
 	settings_check_gitlab(&c);
-	if (scope == SETTINGS_RELAY) {
+	if (command == SETTINGS_RELAY) {
 		settings_check_relay(&c);
 		settings_check_proxies(&c);
 		settings_check_tls(&c);
@@ -108,16 +108,16 @@ settings_check(struct settings *s, char **environment, enum settings_scope scope
 		settings_check_clashes(&c);
 		return;
 	}
-	if (scope == SETTINGS_INJECT || scope == SETTINGS_WEBHOOK) {
+	if (command == SETTINGS_INJECT || command == SETTINGS_WEBHOOK) {
 		settings_check_relay_url(&c);
-		if (scope == SETTINGS_WEBHOOK)
+		if (command == SETTINGS_WEBHOOK)
 			check_webhook(&c);
 		settings_check_container(s, problems);
 		return;
 	}
-	settings_check_credential(&c, scope);
-	settings_check_clone(&c, scope);
-	if (scope == SETTINGS_CLONE)
+	settings_check_credential(&c, command);
+	settings_check_clone(&c, command);
+	if (command == SETTINGS_CLONE)
 		return;
 	settings_check_proxies(&c);
 	settings_check_external_url(&c);

@@ -49,12 +49,12 @@ check_clone_origin(struct settings_check *c)
 }
 
 void
-settings_check_clone(struct settings_check *c, enum settings_scope scope)
+settings_check_clone(struct settings_check *c, enum settings_command command)
 {
 	struct clone_settings *clone = &c->s->clone;
 	clone->ca_file = c->s->gitlab_ca_file;
 
-	if (scope == SETTINGS_CLONE && !settings_check_is_given(c, "CLONE_URL"))
+	if (command == SETTINGS_CLONE && !settings_check_is_given(c, "CLONE_URL"))
 		conf_problem(c->problems, VAR("CLONE_URL"), "needed to clone, and not set");
 	if (settings_check_is_given(c, "CLONE_URL") && !settings_check_is_given(c, "CLONE_DIR"))
 		conf_problem(c->problems, VAR("CLONE_DIR"), "needed with CLONE_URL, and not set");
@@ -164,12 +164,12 @@ set_credential_helper(struct settings_check *c)
 }
 
 void
-settings_check_credential(struct settings_check *c, enum settings_scope scope)
+settings_check_credential(struct settings_check *c, enum settings_command command)
 {
 	if (!settings_check_is_given(c, "CREDENTIAL_UID"))
 		c->s->credential_uid = geteuid();
 	set_credential_socket(c);
-	if (scope == SETTINGS_SERVE)
+	if (command == SETTINGS_SERVE)
 		check_credential_socket(c);
 	set_credential_helper(c);
 }

@@ -51,89 +51,101 @@ format_custom(const void *field, struct buf *out)
 
 static const char *const choices[] = {"red", "green", NULL};
 
-static const struct conf_setting rows[] = {
-	{.group = "One",
-	 .name = "TEXT",
+static const struct conf_setting rows_one[] = {
+	{.name = "TEXT",
 	 .type = CONF_TEXT,
+	 .commands = 1,
 	 .offset = AT(text),
 	 .alias = "THEIR_TEXT",
 	 .text = "Some | text."},
-	{.group = "One", .name = "PATH", .type = CONF_PATH, .offset = AT(path), .text = "A path."},
-	{.group = "One",
-	 .name = "SECRET",
+	{.name = "PATH", .type = CONF_PATH, .commands = 1, .offset = AT(path), .text = "A path."},
+	{.name = "SECRET",
 	 .type = CONF_SECRET,
+	 .commands = 1,
 	 .offset = AT(secret),
 	 .text = "A secret."},
-	{.group = "One",
-	 .name = "FLAG",
+	{.name = "FLAG",
 	 .type = CONF_BOOL,
+	 .commands = 1,
 	 .offset = AT(flag),
 	 .fallback = "on",
 	 .text = "A flag."},
-	{.group = "Two",
-	 .name = "NUMBER",
+};
+static const struct conf_setting rows_two[] = {
+	{.name = "NUMBER",
 	 .type = CONF_INT,
+	 .commands = 1,
 	 .offset = AT(number),
 	 .min = 2,
 	 .max = 9,
 	 .fallback = "3",
 	 .text = "A number."},
-	{.group = "Two",
-	 .name = "DURATION",
+	{.name = "DURATION",
 	 .type = CONF_DURATION,
+	 .commands = 1,
 	 .offset = AT(duration),
 	 .min = 1000,
 	 .max = 86400000,
 	 .fallback = "30s",
 	 .text = "A duration."},
-	{.group = "Two",
-	 .name = "SIZE",
+	{.name = "SIZE",
 	 .type = CONF_SIZE,
+	 .commands = 1,
 	 .offset = AT(size),
 	 .min = 1,
 	 .max = UINT64_C(1) << 40,
 	 .fallback = "64KiB",
 	 .text = "A size."},
-	{.group = "Two", .name = "URL", .type = CONF_URL, .offset = AT(url), .text = "A URL."},
-	{.group = "Two",
-	 .name = "ADDRESS",
+	{.name = "URL", .type = CONF_URL, .commands = 1, .offset = AT(url), .text = "A URL."},
+	{.name = "ADDRESS",
 	 .type = CONF_ADDRESS,
+	 .commands = 1,
 	 .offset = AT(address),
 	 .fallback = "127.0.0.1:80",
 	 .text = "An address."},
-	{.group = "Two",
-	 .name = "CHOICE",
+	{.name = "CHOICE",
 	 .type = CONF_CHOICE,
+	 .commands = 1,
 	 .offset = AT(choice),
 	 .choices = choices,
 	 .fallback = "green",
 	 .text = "A choice."},
-	{.group = "Two",
-	 .name = "CUSTOM",
+	{.name = "CUSTOM",
 	 .type = CONF_CUSTOM,
+	 .commands = 1,
 	 .offset = AT(custom),
 	 .parse = parse_custom,
 	 .format = format_custom,
 	 .expected = "seven",
 	 .text = "A custom."},
-	{.group = "Three",
-	 .name = "LATER",
+};
+static const struct conf_setting rows_three[] = {
+	{.name = "LATER",
 	 .type = CONF_TEXT,
+	 .commands = 1,
 	 .flags = CONF_RESERVED,
 	 .alias = "THEIR_LATER",
 	 .text = "Not yet."},
-	{.group = "Three",
-	 .name = "OTHERS",
-	 .type = CONF_TEXT,
-	 .flags = CONF_SKIPPED,
-	 .text = "Not here."},
 };
+static const struct conf_setting rows_four[] = {
+	{.name = "OTHERS", .type = CONF_TEXT, .commands = 2, .required = 2, .text = "Not here."},
+};
+
+#define GROUP(heading, rows)                                                                       \
+	{                                                                                          \
+		heading, rows, sizeof(rows) / sizeof((rows)[0])                                    \
+	}
+static const struct conf_group group_one = GROUP("One", rows_one);
+static const struct conf_group group_two = GROUP("Two", rows_two);
+static const struct conf_group group_three = GROUP("Three", rows_three);
+static const struct conf_group group_four = GROUP("Four", rows_four);
+static const struct conf_group *const groups[] = {&group_one, &group_two, &group_three, &group_four,
+						  NULL};
 
 static const struct conf_table table = {
 	.prefix = "T_",
 	.intro = "# Intro\n",
-	.settings = rows,
-	.count = sizeof(rows) / sizeof(rows[0]),
+	.groups = groups,
 };
 
 struct fixture {
@@ -178,7 +190,7 @@ load(struct fixture *f, const char *a, const char *b, const char *c)
 	f->target = (struct target){.number = 0};
 	f->problems.count = 0;
 	f->problems.notes_count = 0;
-	f->ok = conf_load(&table, environment, &f->target, &f->arena, &f->problems);
+	f->ok = conf_load(&table, 1, environment, &f->target, &f->arena, &f->problems);
 	assert_int_equal(f->ok, f->problems.count == 0);
 	for (size_t i = 0; i < count; i++)
 		free(environment[i]);
@@ -499,19 +511,23 @@ test_many_problems(void **state)
 static void
 test_required(void **state)
 {
-	static const struct conf_setting row = {.group = "G",
-						.name = "NEEDED",
+	static const struct conf_setting row = {.name = "NEEDED",
 						.type = CONF_TEXT,
-						.flags = CONF_REQUIRED,
+						.commands = 5,
+						.required = 4,
 						.text = "Needed."};
-	static const struct conf_table needed = {"N_", "", &row, 1};
+	static const struct conf_group group = {"G", &row, 1};
+	static const struct conf_group *const all[] = {&group, NULL};
+	static const struct conf_table needed = {"N_", "", all};
 	char broken[] = "N_NEEDED_FILE=/nonexistent";
 	char *environments[][2] = {{NULL, NULL}, {broken, NULL}};
 	struct fixture *f = *state;
-	assert_false(conf_load(&needed, environments[0], &f->target, &f->arena, &f->problems));
+	assert_true(conf_load(&needed, 1, environments[0], &f->target, &f->arena, &f->problems));
+	assert_true(conf_load(&needed, 2, environments[1], &f->target, &f->arena, &f->problems));
+	assert_false(conf_load(&needed, 4, environments[0], &f->target, &f->arena, &f->problems));
 	assert_problem(f, "N_NEEDED: required, and not set; expected text");
 	f->problems.count = 0;
-	assert_false(conf_load(&needed, environments[1], &f->target, &f->arena, &f->problems));
+	assert_false(conf_load(&needed, 4, environments[1], &f->target, &f->arena, &f->problems));
 	assert_problem(f, "N_NEEDED_FILE: can't read \"/nonexistent\": No such file or directory");
 }
 
@@ -537,6 +553,7 @@ test_formats(void **state)
 		"some text",	       "/x",	       "set",	"on", "9", "90s", "64KiB",
 		"https://[::1]:444/p", "127.0.0.1:80", "green", "<0>"};
 	struct fixture *f = *state;
+	struct conf_cursor at = {0};
 	load(f, "T_TEXT=some text", "T_PATH=/x", "T_SECRET=s");
 	f->target.number = 9;
 	f->target.duration = 90000;
@@ -548,7 +565,7 @@ test_formats(void **state)
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		struct buf out;
 		buf_init(&out, 256);
-		conf_format_value(&rows[i], &f->target, &out);
+		conf_format_value(conf_next(&table, &at), &f->target, &out);
 		assert_true(str_equal(buf_view(&out), str_from(expected[i])));
 		buf_fini(&out);
 	}

@@ -78,12 +78,12 @@ reset(struct fixture *f)
 }
 
 static inline void
-load(struct fixture *f, enum settings_scope scope)
+load(struct fixture *f, enum settings_command command)
 {
 	settings_free(f->s);
 	f->problems.count = 0;
 	f->problems.notes_count = 0;
-	f->s = settings_load(f->environment, scope, &f->problems);
+	f->s = settings_load(f->environment, command, &f->problems);
 	assert_int_equal(f->s != NULL, f->problems.count == 0);
 }
 

@@ -13,19 +13,24 @@
 static void
 test_table(void **state)
 {
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
 	(void)state;
-	for (size_t i = 0; i < settings_table.count; i++) {
-		const struct conf_setting *row = &settings_table.settings[i];
+	while ((row = conf_next(&settings_table, &at)) != NULL) {
+		struct conf_cursor before = {0};
+		const struct conf_setting *other;
 		char expected[CONF_EXPECTED_MAX];
-		assert_non_null(row->group);
+		assert_int_equal(row->commands == 0, (row->flags & CONF_RESERVED) != 0);
+		assert_int_equal(row->required & ~row->commands, 0);
 		assert_non_null(row->text);
 		conf_value_describe(row, expected, sizeof(expected));
 		assert_true(strlen(expected) < sizeof(expected) - 1);
 		if (row->type == CONF_CUSTOM)
 			assert_true(row->parse != NULL && row->format != NULL &&
 				    row->expected != NULL);
-		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(row->name, settings_table.settings[j].name);
+		while ((other = conf_next(&settings_table, &before)) != row)
+			assert_string_not_equal(row->name, other->name);
 	}
 }
 
@@ -383,18 +388,20 @@ static void
 test_every_value_broken(void **state)
 {
 	struct fixture *f = *state;
-	for (size_t i = 0; i < settings_table.count; i++) {
+	struct conf_cursor at = {0};
+	const struct conf_setting *row;
+
+	while ((row = conf_next(&settings_table, &at)) != NULL) {
 		char entry[96];
-		if (!settings_reads(SETTINGS_SERVE, &settings_table.settings[i]) &&
-		    (settings_table.settings[i].flags & CONF_RESERVED) == 0)
+		if ((row->commands & SETTINGS_SERVE) == 0 && (row->flags & CONF_RESERVED) == 0)
 			continue; /* see test_relay_mistakes and test_inject_mistakes */
 		reset(f);
-		(void)snprintf(entry, sizeof(entry), "%s=\x01", settings_table.settings[i].name);
+		(void)snprintf(entry, sizeof(entry), "%s=\x01", row->name);
 		set(f, entry);
 		load(f, SETTINGS_SERVE);
 		assert_true(f->problems.count > 0 && f->problems.count <= 2);
 		f->problems.count = 1;
-		assert_problem(f, settings_table.settings[i].name, "");
+		assert_problem(f, row->name, "");
 	}
 }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of the process: listeners, upstream, logging, shutdown.
+ */
+#include "proxy/settings/settings_parse.h"
+#include "proxy/settings/settings_rows.h"
+
+static const char *const log_levels[] = {
+	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn",
+	[LOG_ERROR] = "error", [LOG_OFF] = "off",   NULL};
+static const char *const log_formats[] = {[LOG_JSON] = "json", [LOG_TEXT] = "text", NULL};
+
+static const struct conf_setting listeners[] = {
+	{.name = "EXTERNAL_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE,
+	 .required = SERVE,
+	 .offset = AT(auth.external_url),
+	 .expected = "an https origin such as https://name.zone",
+	 .text = "The workspace's public origin: what the browser's address bar shows. Requests "
+		 "for any other host are answered with 421."},
+	{.name = "HTTPS_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(https_address),
+	 .fallback = ":8443",
+	 .unset = "`:8443` when the TLS files are set, else off",
+	 .alias = SETTINGS_FOREIGN "HTTPS_ADDRESS",
+	 .text = "Public TLS listener."},
+	{.name = "TLS_CERT_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(tls_cert_file),
+	 .alias = SETTINGS_FOREIGN "TLS_CERT_FILE",
+	 .text = "PEM file with the certificate chain, the leaf first. Read again on SIGHUP."},
+	{.name = "TLS_KEY_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(tls_key_file),
+	 .alias = SETTINGS_FOREIGN "TLS_KEY_FILE",
+	 .text = "PEM file with the certificate's private key. Read again on SIGHUP."},
+	{.name = "HTTP_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(http_address),
+	 .unset = "off",
+	 .alias = SETTINGS_FOREIGN "HTTP_ADDRESS",
+	 .text = "Public plain listener, for use behind an ingress that terminates TLS."},
+	{.name = "TRUSTED_PROXY_IPS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(trusted_proxies),
+	 .parse = settings_parse_networks,
+	 .format = settings_format_networks,
+	 .expected = "IP addresses and networks such as 10.0.0.0/8,fd00::/8",
+	 .unset = "none",
+	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
+	 .text = "Peers whose X-Forwarded-For and PROXY header are believed, for the client's "
+		 "address in logs and towards the IDE. Nothing else that they say counts; of "
+		 "everybody else the headers are dropped."},
+	{.name = "PROXY_PROTOCOL",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(proxy_protocol),
+	 .fallback = "off",
+	 .text = "Connections from TRUSTED_PROXY_IPS begin with a PROXY header, version 1 or 2 "
+		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt); without one they "
+		 "are closed."},
+	{.name = "ADMIN_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(admin_address),
+	 .fallback = ":9877",
+	 .text = "Listener for the cluster: `/ping` and `/ready`. Never routed from the public "
+		 "listeners."},
+};
+const struct conf_group settings_listeners = SETTINGS_GROUP("Listeners", listeners);
+
+static const struct conf_setting ide[] = {
+	{.name = "UPSTREAM",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(upstream),
+	 .fallback = "http://127.0.0.1:60001",
+	 .parse = settings_parse_upstream,
+	 .format = settings_format_upstream,
+	 .expected = "http://host:port with a numeric host or localhost, or unix:/path",
+	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
+	 .text = "Where the IDE listens."},
+	{.name = "PORTS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.ports),
+	 .parse = settings_parse_ports,
+	 .format = settings_format_ports,
+	 .expected = "ports and ranges such as 3000,8000-8999",
+	 .unset = "none",
+	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) that are "
+		 "reachable as `<port>-<name>.<zone>`, for those who may use the workspace: with "
+		 "`EXTERNAL_URL=https://kiwi.ws.example.com` port 3000 is at "
+		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges, which go around "
+		 "our own listeners. DNS and certificate must cover these names, `*.<zone>` does."},
+};
+const struct conf_group settings_ide = SETTINGS_GROUP("IDE", ide);
+
+static const struct conf_setting process[] = {
+	{.name = "LOG_LEVEL",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(log_level),
+	 .fallback = "info",
+	 .choices = log_levels,
+	 .text = "Least severe lines that are written."},
+	{.name = "LOG_FORMAT",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(log_format),
+	 .fallback = "json",
+	 .choices = log_formats,
+	 .text = "Form of the log on standard error."},
+	{.name = "ACCESS_LOG",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(access_log),
+	 .fallback = "on",
+	 .text = "One line for every request."},
+	{.name = "DRAIN_TIMEOUT",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(drain_timeout_ms),
+	 .fallback = "30s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "On SIGTERM: how long running requests may take to finish before they are cut."},
+	{.name = "DRAIN_DELAY",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(drain_delay_ms),
+	 .fallback = "2s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
+		 "to fail, so that whoever routes here can notice. Part of `DRAIN_TIMEOUT`, and at "
+		 "most half of it."},
+	{.name = "IDLE_SHUTDOWN",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(idle_shutdown_ms),
+	 .fallback = "0s",
+	 .min = 0,
+	 .max = 720 * HOUR,
+	 .text = "When no user has done anything for this long, the process ends as on SIGTERM, "
+		 "with exit code 0. Requests of signed-in users and what browsers send on "
+		 "WebSockets, but for empty pongs, count, and so does a clone; health checks do "
+		 "not. `0s`: never."},
+	{.name = "RELOAD_INTERVAL",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(reload_interval_ms),
+	 .fallback = "5s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "How often the files of certificate, keys, client secret and `GITLAB_CA_FILE` are "
+		 "looked at; those that have changed are read again, as all are on SIGHUP. `0s`: "
+		 "on SIGHUP only."},
+};
+const struct conf_group settings_process = SETTINGS_GROUP("Logging and shutdown", process);
