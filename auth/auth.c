@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door: building what the settings describe, and the gate that every request passes.
+ * The front door: builds the parts of authentication, and dispatches requests to the gate and to
+ * the endpoints.
  */
 #include "auth/auth.h"
 
@@ -21,7 +22,7 @@
 #define SETTINGS_ARENA_MAX 65536u
 
 static bool
-build(struct auth *a, struct fetch *f, struct err *e)
+build_parts(struct auth *a, struct fetch *f, struct err *e)
 {
 	if (!addresses_build(a))
 		return err_set(e, ERR_MEMORY, "addresses");
@@ -51,7 +52,7 @@ auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, 
 	a->loop = l;
 	a->login_timeout_ms = AUTH_LOGIN_TIMEOUT_MS;
 	arena_init(&a->arena, SETTINGS_ARENA_MAX);
-	if (!build(a, f, e)) {
+	if (!build_parts(a, f, e)) {
 		err_wrap(e, "authentication");
 		auth_free(a);
 		return NULL;
@@ -133,7 +134,7 @@ auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 }
 
 static void
-allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
 	(void)a;
 	v->action = AUTH_ALLOW;
@@ -143,9 +144,9 @@ allow(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	v->session = s;
 }
 
-/* A person is sent to GitLab; a program is told. */
+/* Navigations are redirected to GitLab; everything else gets 401. */
 static void
-ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	if (facts_is_navigation(facts) && facts_is_get(facts)) {
 		char target[FLOW_TARGET_MAX + 1];
@@ -162,7 +163,8 @@ struct auth_call *
 auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	   auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = allow, .ask = ask_for_login, .done = done, .arg = arg};
+	const struct gate g = {
+		.pass = allow_request, .ask = require_login, .done = done, .arg = arg};
 
 	return gate_enter(a, &g, facts, v);
 }

@@ -20,23 +20,24 @@
 
 struct auth;
 struct auth_session;
-struct auth_call; /* a verdict that is still being found */
+struct auth_call; /* a verdict that is still pending */
 
 /* settings outlive it. */
 struct auth *auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f,
 		      struct err *e) MUST_CHECK;
 void auth_free(struct auth *a);
 
-/* Goes on with other cookie keys, which the caller puts into settings. What was sealed under one of
- * them still opens, and nothing else. On failure nothing has changed. */
+/* Replaces the cookie keys; the caller puts them into settings. What was sealed under one of the
+ * new keys still opens, everything else does not. On failure nothing has changed. */
 bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
-/* Later answers. The verdict passed to the call has been filled. Exactly once unless cancelled. */
+/* The pending verdict v has been filled. Runs exactly once unless cancelled. */
 typedef void auth_done_fn(struct auth_verdict *v, void *arg);
 
 /*
- * Both return NULL when *v is filled at once (the usual case for auth_check) and done will not run;
- * otherwise done runs later, and v and nothing of facts must live until then.
+ * auth_check decides whether a request may pass; auth_answer answers one of our endpoints. Both
+ * return NULL when *v is filled at once (the usual case for auth_check) and done will not run;
+ * otherwise done runs later, and v must live until then, facts need not.
  */
 struct auth_call *auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 			     auth_done_fn *done, void *arg);
@@ -48,24 +49,24 @@ enum auth_endpoint {
 	AUTH_ENDPOINT_SIGN_OUT,
 	AUTH_ENDPOINT_AUTH,
 	AUTH_ENDPOINT_USERINFO,
-	AUTH_ENDPOINT_PORT, /* of the workspace's own host: on to that of a port */
+	AUTH_ENDPOINT_PORT, /* at the workspace's own host: signs in to the host of a port */
 };
 struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
 			      const struct auth_facts *facts, struct auth_verdict *v,
 			      auth_done_fn *done, void *arg);
 void auth_cancel(struct auth_call *call);
 
-/* Logins, sessions and questions to GitLab, counted. */
+/* Counters of logins, sessions and requests to GitLab. */
 extern const struct metrics_table auth_metrics_table;
 void auth_metrics_write(const struct auth *a, struct buf *out);
 
-/* Whether GitLab answered the last request; true before the first. */
+/* Whether GitLab answered the last request; true before the first one. */
 bool auth_gitlab_answers(const struct auth *a);
 
 /*
- * "https://<port>-<name>.<zone>", where the workspace's own host is <name>.<zone> or, as GitLab
- * writes it, that with a port of its own in front. A port's host shares sessions with the
- * workspace's, and has cookies of its own: see auth/login/port_ticket.h. NULL without memory.
+ * "https://<port>-<name>.<zone>", where the workspace's own host is <name>.<zone> or, in GitLab's
+ * form, <port>-<name>.<zone>. A port's host shares sessions with the workspace's and has cookies of
+ * its own: see auth/login/port_ticket.h. NULL without memory.
  */
 const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
@@ -73,12 +74,11 @@ const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *
  * it. */
 bool auth_owns_cookie(const struct auth *a, struct str name);
 
-/* Whether the request is a top-level navigation of a person, by Sec-Fetch-*, Upgrade,
- * Accept. */
+/* Whether the request is a top-level navigation, by Sec-Fetch-*, Upgrade and Accept. */
 bool auth_is_navigation(const struct auth_facts *facts);
 
-/* Whether our own page sent this, by Origin and Sec-Fetch-Site: what changes a state asks for it.
- */
+/* Whether our own page sent this, by Origin and Sec-Fetch-Site; required of every request that
+ * changes state. */
 bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
 /* The session's GitLab access token; valid until the loop is entered again. NULL once it has ended.

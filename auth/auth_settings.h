@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What auth is told once, at start. Part of the front door: include auth/auth.h.
+ * The settings of authentication, fixed at start. Part of the front door: include auth/auth.h.
  */
 #ifndef AUTH_AUTH_SETTINGS_H
 #define AUTH_AUTH_SETTINGS_H
@@ -23,10 +23,11 @@ auth_keys_fini(struct auth_keys *keys)
 	keys->count = 0;
 }
 
-enum auth_mode { /* joined by +: all must hold */
-		 AUTH_MODE_WORKSPACE = 1,
-		 AUTH_MODE_PROJECT = 2,
-		 AUTH_MODE_OWNER = 4,
+/* Bits; all that are set must hold. */
+enum auth_mode {
+	AUTH_MODE_WORKSPACE = 1,
+	AUTH_MODE_PROJECT = 2,
+	AUTH_MODE_OWNER = 4,
 };
 
 struct auth_settings {
@@ -45,8 +46,8 @@ struct auth_settings {
 	const char *cookie_name;
 	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
 	uint64_t session_idle_ms;
-	bool api_tokens;       /* programs may bring a GitLab token instead of a session */
-	const char *state_dir; /* where sessions outlive the process; NULL: nowhere */
+	bool api_tokens;       /* programs may send a GitLab token instead of a session cookie */
+	const char *state_dir; /* where sessions are stored across restarts; NULL: nowhere */
 	unsigned modes;	       /* enum auth_mode bits */
 	uint64_t workspace_id;
 	const char *project; /* id or full path */

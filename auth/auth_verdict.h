@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What auth is told of a request, and what it says of it. Part of the front door: include
+ * What auth is given of a request, and what it answers. Part of the front door: include
  * auth/auth.h.
  */
 #ifndef AUTH_AUTH_VERDICT_H
@@ -11,18 +11,18 @@
 
 struct auth_session;
 
-/* The value of the index-th header of this name (given in lower case); STR_NONE past the last. */
+/* The value of the index-th header of this name (in lower case); STR_NONE past the last. */
 typedef struct str auth_header_fn(const void *arg, struct str lower_name, size_t index);
 
 struct auth_facts {
 	struct str method;
-	struct str host;   /* authority as asked for, already known to be ours */
+	struct str host;   /* authority of the request, already known to be ours */
 	uint16_t port;	   /* whose host that is; 0: the workspace's own */
 	struct str origin; /* with port: what auth_port_origin gave; must outlive the call */
 	struct str target; /* origin-form, raw: path and query */
 	auth_header_fn *header;
 	const void *header_arg;
-	struct str client; /* the IP that asks; empty or no IP: unknown */
+	struct str client; /* the client's IP address; empty or no address: unknown */
 	struct str body;   /* of a form POST to an endpoint; at most AUTH_BODY_MAX */
 	const struct log_context *log;
 };
@@ -31,34 +31,48 @@ struct auth_facts {
 enum auth_action {
 	AUTH_ALLOW,    /* go on, as identity */
 	AUTH_REDIRECT, /* status 302 or 303 to location */
-	AUTH_PROBLEM,  /* a page or a JSON error that explains `problem`; nothing may pass */
-	AUTH_REPLY,    /* an endpoint's own answer: status and JSON body (may be empty) */
+	AUTH_PROBLEM, /* a page or a JSON error that explains `problem`; the request goes no further
+		       */
+	AUTH_REPLY,   /* an endpoint's own answer: status and JSON body (may be empty) */
 	AUTH_SIGN_IN_PAGE,
 	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
 	AUTH_SIGNED_OUT_PAGE,
-	AUTH_RELAY_PAGE, /* what auth/relay/relay.h's address is for */
+	AUTH_RELAY_PAGE, /* explains what the relay's address is for */
 };
 
 enum auth_problem {
 	AUTH_PROBLEM_NONE,
-	AUTH_PROBLEM_LOGIN_REQUIRED, /* 401: no session, and the request is no navigation; location:
-					where to sign in */
-	AUTH_PROBLEM_NO_ACCESS,	     /* 403: identity is who was refused */
-	AUTH_PROBLEM_CONSENT_DENIED, /* 403: the user said no at GitLab */
-	AUTH_PROBLEM_LOGIN_FAILED,   /* 403: GitLab reported an error or the answer did not fit;
-					detail says which */
-	AUTH_PROBLEM_GITLAB_UNAVAILABLE, /* 503: retry_after_s is set */
-	AUTH_PROBLEM_GITLAB_REFUSES_US,	 /* 502: client id, secret or redirect address are wrong; an
-					    operator must act */
-	AUTH_PROBLEM_LOGIN_LOOP,	 /* 403: cookies do not come back */
-	AUTH_PROBLEM_CROSS_SITE, /* 403: Origin or Sec-Fetch-Site say that another site sent this */
-	AUTH_PROBLEM_BAD_REQUEST, /* 400: repeated or malformed parameters; detail says which */
-	AUTH_PROBLEM_METHOD,	  /* 405: allow is the Allow header */
+	/* 401: no session, and the request is no navigation; location: where to sign in */
+	AUTH_PROBLEM_LOGIN_REQUIRED,
+	/* 403: identity is who was refused */
+	AUTH_PROBLEM_NO_ACCESS,
+	/* 403: the user denied consent at GitLab */
+	AUTH_PROBLEM_CONSENT_DENIED,
+	/* 403: GitLab reported an error or its answer did not fit; detail says which */
+	AUTH_PROBLEM_LOGIN_FAILED,
+	/* 503: retry_after_s is set */
+	AUTH_PROBLEM_GITLAB_UNAVAILABLE,
+	/* 502: client id, secret or redirect address are wrong; an operator must act */
+	AUTH_PROBLEM_GITLAB_REFUSES_US,
+	/* 403: the browser does not send our cookies back */
+	AUTH_PROBLEM_LOGIN_LOOP,
+	/* 403: Origin or Sec-Fetch-Site say that another site sent this */
+	AUTH_PROBLEM_CROSS_SITE,
+	/* 400: repeated or malformed parameters; detail says which */
+	AUTH_PROBLEM_BAD_REQUEST,
+	/* 405: allow is the Allow header */
+	AUTH_PROBLEM_METHOD,
+
 	/* The relay's; where location is set, it is the workspace's own address. */
-	AUTH_PROBLEM_RELAY_REQUEST,   /* 400: malformed, repeated or altered parameters */
-	AUTH_PROBLEM_RELAY_WORKSPACE, /* 403: zone, key or scope are wrong; an operator must act */
-	AUTH_PROBLEM_RELAY_FOREIGN,   /* 403: started in another browser, or finished already */
-	AUTH_PROBLEM_RELAY_STALE,     /* 403: more than ten minutes old */
+
+	/* 400: malformed, repeated or altered parameters */
+	AUTH_PROBLEM_RELAY_REQUEST,
+	/* 403: zone, key or scope are wrong; an operator must act */
+	AUTH_PROBLEM_RELAY_WORKSPACE,
+	/* 403: started in another browser, or finished already */
+	AUTH_PROBLEM_RELAY_FOREIGN,
+	/* 403: more than ten minutes old */
+	AUTH_PROBLEM_RELAY_STALE,
 };
 
 struct auth_identity {
@@ -73,21 +87,24 @@ struct auth_verdict {
 	enum auth_action action;
 	unsigned status;
 	enum auth_problem problem;
-	const char
-		*location;  /* for redirects; with problems: the address that starts a new login */
-	const char *detail; /* a sentence for the page, no request data in it; or NULL */
+	/* For redirects; with problems: the address that starts a new login. */
+	const char *location;
+	/* A sentence for the page, without data of the request; or NULL. */
+	const char *detail;
 	const char *allow;
-	const char *gitlab_url; /* NO_ACCESS and the pages: GitLab's front page, where a person
-				   signs out there first to sign in as somebody else; or NULL */
+	/* For NO_ACCESS and the pages: GitLab's front page, where one signs out to sign in as
+	 * somebody else; or NULL. */
+	const char *gitlab_url;
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* readable until auth_verdict_fini */
-	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop is entered again; see
-					  auth_watch_start */
+	/* AUTH_ALLOW: valid until the loop is entered again; see auth_watch_start. */
+	struct auth_session *session;
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
-	struct str token_header; /* AUTH_ALLOW: the request passes by the GitLab token in this
-				    header   (lower case), which must not go on; or empty */
+	/* AUTH_ALLOW: the header (lower case) whose GitLab token authenticated the request, which
+	 * must not be forwarded; or empty. */
+	struct str token_header;
 	struct auth_session *identity_session; /* a reference: its memory holds identity */
 	const struct port_ticket_request *ticket_request; /* of auth/login/port_ticket.c */
 	struct arena arena;

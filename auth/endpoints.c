@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start, sign-in, sign-out, auth (as nginx's auth_request wants it) and userinfo.
+ * The endpoints start, sign-in, sign-out, auth (for nginx's auth_request) and userinfo.
  *
- * Starting a login changes nothing but a cookie of this browser, and whoever signs in is whoever
- * this browser is at GitLab: so a link from anywhere may lead to it, while frames, images and
- * scripts of other sites may not. Signing out takes a POST from our own page.
+ * Starting a login only sets a cookie, and signs in whoever is signed in to GitLab in this browser:
+ * so links from any site may lead to it, but frames, images and scripts of other sites may not.
+ * Signing out takes a POST from our own page.
  */
 #include "auth/endpoints.h"
 
@@ -83,7 +83,7 @@ endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_ver
 	v->location = addresses_start_url(a, str_from(target), &v->arena);
 }
 
-/* The form's second button. */
+/* Whether the button "sign out everywhere" was pressed. */
 static bool
 wants_all(const struct auth_facts *facts)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Our own addresses under the prefix, but for the callback: each fills a verdict.
+ * Our endpoints below the prefix, except for the callback: each fills a verdict.
  */
 #ifndef AUTH_ENDPOINTS_H
 #define AUTH_ENDPOINTS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading request facts: single headers, methods, and who sent this: a person who navigates, our
- * own page, or another site. Headers that browsers forbid scripts to set (Origin, Sec-Fetch-*) are
- * believed; nothing here looks at X-Forwarded-* or Host.
+ * Reads request facts: headers, query parameters, and whether a navigation, our own page or another
+ * site sent the request. Headers that scripts can't set (Origin, Sec-Fetch-*) are trusted; nothing
+ * here reads X-Forwarded-* or Host.
  */
 #include "auth/facts.h"
 
@@ -63,7 +63,7 @@ facts_read_answer(const struct auth_facts *facts, struct buf *state, struct buf 
 	return NULL;
 }
 
-/* Whether a comma-separated header names the token, parameters aside. */
+/* Whether a comma-separated header contains the token; parameters are ignored. */
 static bool
 header_lists(const struct auth_facts *facts, struct str lower_name, struct str token)
 {
@@ -101,12 +101,12 @@ facts_is_navigation(const struct auth_facts *facts)
 
 	if (facts_header(facts, STR("upgrade"), &value) > 0)
 		return false;
-	/* What is fetched ahead may never be looked at; the real navigation asks again. */
+	/* A prefetch may never be looked at; the navigation itself comes later. */
 	if (header_lists(facts, STR("sec-purpose"), STR("prefetch")))
 		return false;
 	if (modes == 0 && dests == 0)
 		return looks_like_navigation(facts);
-	/* GitLab can't be framed, so a frame is no place for a login. */
+	/* GitLab refuses to be framed, so a login can't happen in a frame. */
 	return modes == 1 && str_equal(mode, STR("navigate")) &&
 	       (dests == 0 || (dests == 1 && str_equal(dest, STR("document"))));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs on every request, so the usual way through allocates nothing and opens no cookie that was
- * opened before. A request that has to wait keeps nothing of its facts but where to sign in.
+ * Runs on every request: in the usual case it allocates nothing and opens no cookie that was opened
+ * before. A request that waits for GitLab keeps nothing of its facts but the sign-in address.
  */
 #include "auth/gate.h"
 
@@ -36,9 +36,9 @@ on_cancel(struct auth_call *call)
 	gate_wait_free((struct gate_wait *)call);
 }
 
-/* The session is gone, and with it the reason to wait. */
+/* The session ended while the request waited. */
 static void
-ask_again(const struct gate_wait *w, struct auth_verdict *v)
+require_login_again(const struct gate_wait *w, struct auth_verdict *v)
 {
 	if (w->is_navigation) {
 		verdict_redirect(v, 302, w->start_url);
@@ -49,7 +49,7 @@ ask_again(const struct gate_wait *w, struct auth_verdict *v)
 }
 
 static void
-refuse(const struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
+deny_access(const struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 {
 	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS, NULL);
 	verdict_set_identity(v, s);
@@ -68,7 +68,7 @@ on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 		return;
 	case SESSION_OVER:
 		session_end(s, AUTH_END_EXPIRED);
-		ask_again(w, v);
+		require_login_again(w, v);
 		return;
 	case SESSION_PENDING:
 	case SESSION_UNAVAILABLE:
@@ -88,10 +88,10 @@ on_news(struct auth_session *s, enum session_wait_result result, void *arg)
 		on_answered(w, s, call.verdict);
 		break;
 	case SESSION_WAIT_REFUSED:
-		refuse(w, s, call.verdict);
+		deny_access(w, s, call.verdict);
 		break;
 	case SESSION_WAIT_ENDED:
-		ask_again(w, call.verdict);
+		require_login_again(w, call.verdict);
 		break;
 	}
 	gate_wait_free(w);
@@ -163,7 +163,8 @@ enter_with(struct auth *a, const struct gate *g, struct auth_session *s,
 	return NULL;
 }
 
-/* A browser's session comes first: what its pages send in Authorization is the IDE's. */
+/* The session cookie comes first: the Authorization header of a browser may be meant for the IDE.
+ */
 struct auth_call *
 gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 	   struct auth_verdict *v)

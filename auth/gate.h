@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate: a request has a session that may go on, or it does not pass. Usually at once; where the
- * last authorization is too old, after GitLab has been asked.
+ * The gate that every request passes: it needs a session whose authorization is current. Decided at
+ * once in the usual case; where the last authorization is too old, after GitLab has answered.
  */
 #ifndef AUTH_GATE_H
 #define AUTH_GATE_H
@@ -9,8 +9,9 @@
 #include "auth/auth_private.h"
 
 struct gate {
-	/* Fills v for a request that passes / that has no session. */
+	/* Fills v for a request that passes. */
 	void (*pass)(struct auth *a, struct auth_session *s, struct auth_verdict *v);
+	/* Fills v for a request without a session. */
 	void (*ask)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 	auth_done_fn *done;
 	void *arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every value is percent-encoded here, whoever it comes from.
+ * Formats the authorization request; every value is percent-encoded.
  */
 #include "auth/gitlab/authorize_url.h"
 

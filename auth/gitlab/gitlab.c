@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Questions to GitLab as single requests. Addresses come from the settings only. Forms with
- * secrets are built in memory that is wiped; answers are handed to gitlab_read.
+ * Builds the requests. Addresses come from the settings only. Forms with secrets are built in
+ * memory that is wiped; responses are parsed by gitlab_read.
  */
 #include "auth/gitlab/gitlab.h"
 
@@ -14,7 +14,7 @@
 
 #define FORM_MAX_BYTES 65536u
 
-/* What goes on without an owner. Free when there is neither call nor token. */
+/* A revocation in the background. Free when there is neither call nor token. */
 struct revocation {
 	struct gitlab *gitlab;
 	struct gitlab_call *call; /* NULL with a token: waits for a hold to end */
@@ -121,7 +121,7 @@ gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struc
 	g->fetch = f;
 	arena_init(&g->arena, 65536);
 	if (!build_urls(g)) {
-		err_set(e, ERR_CONFIG, "GitLab's address does not fit");
+		err_set(e, ERR_CONFIG, "GitLab's address is too long");
 		gitlab_free(g);
 		return NULL;
 	}
@@ -179,7 +179,7 @@ struct question {
 };
 
 static struct gitlab_call *
-ask(struct gitlab *g, const struct question *q, gitlab_done_fn *done, void *arg)
+start_question(struct gitlab *g, const struct question *q, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = calloc(1, sizeof(*call));
 	struct err e = ERR_INIT;
@@ -242,8 +242,8 @@ form_init(struct buf *form)
 }
 
 static struct gitlab_call *
-ask_with_form(struct gitlab *g, enum auth_metrics_question kind, struct buf *form,
-	      gitlab_done_fn *done, void *arg)
+start_form_question(struct gitlab *g, enum auth_metrics_question kind, struct buf *form,
+		    gitlab_done_fn *done, void *arg)
 {
 	bool is_revoke = kind == AUTH_ASKS_REVOKE;
 	struct question q = {
@@ -256,7 +256,7 @@ ask_with_form(struct gitlab *g, enum auth_metrics_question kind, struct buf *for
 		.read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens,
 	};
 
-	return buf_is_ok(form) ? ask(g, &q, done, arg) : NULL;
+	return buf_is_ok(form) ? start_question(g, &q, done, arg) : NULL;
 }
 
 struct gitlab_call *
@@ -272,7 +272,7 @@ gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier, git
 	add_field(&form, "code", code);
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
 	add_field(&form, "code_verifier", verifier);
-	call = ask_with_form(g, AUTH_ASKS_TOKEN, &form, done, arg);
+	call = start_form_question(g, AUTH_ASKS_TOKEN, &form, done, arg);
 	buf_wipe_fini(&form);
 	return call;
 }
@@ -289,7 +289,7 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done
 	add_client(g, &form);
 	add_field(&form, "refresh_token", secret_view(refresh_token));
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
-	call = ask_with_form(g, AUTH_ASKS_REFRESH, &form, done, arg);
+	call = start_form_question(g, AUTH_ASKS_REFRESH, &form, done, arg);
 	buf_wipe_fini(&form);
 	return call;
 }
@@ -306,7 +306,7 @@ gitlab_get_user(struct gitlab *g, const struct secret *token, gitlab_done_fn *do
 		.read = gitlab_read_user,
 	};
 
-	return ask(g, &q, done, arg);
+	return start_question(g, &q, done, arg);
 }
 
 struct gitlab_call *
@@ -325,7 +325,7 @@ gitlab_check_workspace(struct gitlab *g, const struct secret *token, uint64_t us
 		.user_id = user_id,
 	};
 
-	return ask(g, &q, done, arg);
+	return start_question(g, &q, done, arg);
 }
 
 struct gitlab_call *
@@ -344,7 +344,7 @@ gitlab_check_project(struct gitlab *g, const struct secret *token, uint64_t user
 	buf_init(&url, URL_MAX_BYTES);
 	if (buf_addf(&url, "%s%" PRIu64, g->members_url, user_id) && buf_add_byte(&url, '\0')) {
 		q.request.url = url.data;
-		call = ask(g, &q, done, arg);
+		call = start_question(g, &q, done, arg);
 	}
 	buf_fini(&url);
 	return call;
@@ -373,7 +373,7 @@ start_revocation(struct revocation *r)
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(r->token));
-	r->call = ask_with_form(g, AUTH_ASKS_REVOKE, &form, on_revoked, r);
+	r->call = start_form_question(g, AUTH_ASKS_REVOKE, &form, on_revoked, r);
 	buf_wipe_fini(&form);
 	if (r->call == NULL) {
 		secret_free(r->token);
@@ -382,7 +382,7 @@ start_revocation(struct revocation *r)
 }
 
 static struct revocation *
-find_free(struct gitlab *g)
+find_free_revocation(struct gitlab *g)
 {
 	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
 		struct revocation *r = &g->revocations[i];
@@ -392,14 +392,14 @@ find_free(struct gitlab *g)
 			return r;
 		}
 	}
-	log_warn(NULL, "too many revocations under way; a token is left to expire");
+	log_warn(NULL, "too many revocations at once; a token is left to expire");
 	return NULL;
 }
 
 void
 gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens)
 {
-	struct revocation *r = tokens->access == NULL ? NULL : find_free(g);
+	struct revocation *r = tokens->access == NULL ? NULL : find_free_revocation(g);
 
 	if (r != NULL) {
 		r->token = tokens->access;
@@ -425,7 +425,7 @@ on_abandoned(struct gitlab_answer *answer, void *arg)
 void
 gitlab_abandon(struct gitlab *g, struct gitlab_call *call)
 {
-	struct revocation *r = call == NULL ? NULL : find_free(g);
+	struct revocation *r = call == NULL ? NULL : find_free_revocation(g);
 
 	if (r == NULL) {
 		gitlab_cancel(call);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GitLab's side of the contract: the questions that we ask of its OAuth, REST and GraphQL
- * endpoints, and its answers taken apart strictly. One request per question; what an answer means
- * for a login or a session is decided elsewhere.
+ * The client of GitLab's OAuth, REST and GraphQL endpoints: one request per question, and strictly
+ * parsed answers. What an answer means for a login or a session is decided elsewhere.
  */
 #ifndef AUTH_GITLAB_GITLAB_H
 #define AUTH_GITLAB_GITLAB_H
@@ -12,13 +11,13 @@
 #define GITLAB_TEXT_MAX	    255u
 #define GITLAB_TOKEN_MAX    4096u
 #define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
-#define GITLAB_REVOKES_MAX  32u	   /* under way or waiting; further tokens are left to expire */
+#define GITLAB_REVOKES_MAX  32u	   /* running or waiting; further tokens are left to expire */
 
 enum gitlab_outcome {
 	GITLAB_OK,
 	GITLAB_NO,	      /* not found, not the owner, or not enough access */
-	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token no longer counts */
-	GITLAB_FORBIDDEN,     /* 403 from the API: GitLab lets this account do nothing */
+	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token is no longer valid */
+	GITLAB_FORBIDDEN,     /* 403 from the API: the account may not use it */
 	GITLAB_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
 	GITLAB_REFUSES_US,    /* client, secret, scope or address are wrong: an operator must act */
 	GITLAB_UNAVAILABLE,   /* not reached, overloaded, or an answer outside the contract */
@@ -50,7 +49,8 @@ struct gitlab_answer {
 
 void gitlab_tokens_fini(struct gitlab_tokens *t);
 
-/* Exactly once unless cancelled, never before the asking function returns. The call is gone. */
+/* Runs exactly once unless cancelled, never before the function that started the call returns. The
+ * call has been freed. */
 typedef void gitlab_done_fn(struct gitlab_answer *answer, void *arg);
 
 struct gitlab;
@@ -61,10 +61,10 @@ struct gitlab *gitlab_new(const struct auth_settings *settings, const char *redi
 			  struct fetch *f, struct err *e) MUST_CHECK;
 void gitlab_free(struct gitlab *g); /* after every call is done or cancelled */
 
-/* Where all of auth/ counts: whoever decides something has asked GitLab before. */
+/* The counters of all of auth/. */
 struct auth_metrics *gitlab_metrics(struct gitlab *g);
 
-/* NULL: nothing was asked, e says why. Strings and secrets are copied. */
+/* NULL: nothing was sent. Strings and secrets are copied. */
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refresh_token,
@@ -87,7 +87,7 @@ void gitlab_cancel(struct gitlab_call *call); /* NULL is fine */
  * arrive are revoked. NULL is fine. */
 void gitlab_abandon(struct gitlab *g, struct gitlab_call *call);
 
-/* Revokes in the background, once; a failure is logged and forgotten. Takes the tokens. */
+/* Revokes in the background, without retries; a failure is logged. Takes the tokens. */
 void gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens);
 
 /* While held (a clone works with a token), revocations wait. */

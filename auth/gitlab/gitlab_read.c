@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statuses first, bodies second, and only what was looked up by name and type counts. The text of
- * a token answer never enters an error message: it holds secrets.
+ * Checks the status first, then the members of the body by name and type. The text of a token
+ * response never enters an error message: it holds secrets.
  */
 #include "auth/gitlab/gitlab_read.h"
 
@@ -14,8 +14,8 @@
 #define TOKEN_LIFETIME_MAX_S 31536000
 
 static void
-fail(struct gitlab_answer *a, enum gitlab_outcome outcome, const char *what,
-     const struct fetch_response *r)
+set_outcome(struct gitlab_answer *a, enum gitlab_outcome outcome, const char *what,
+	    const struct fetch_response *r)
 {
 	a->outcome = outcome;
 	a->retry_after_s = r->retry_after_s;
@@ -29,23 +29,26 @@ api_is_ok(const struct fetch_response *r, struct gitlab_answer *a)
 	if (r->status == 200)
 		return true;
 	if (r->status == 401)
-		fail(a, GITLAB_TOKEN_INVALID, "GitLab no longer takes the access token", r);
+		set_outcome(a, GITLAB_TOKEN_INVALID, "GitLab no longer accepts the access token",
+			    r);
 	else if (r->status == 403 && str_find(r->body, STR("insufficient_scope")) != SIZE_MAX)
-		fail(a, GITLAB_REFUSES_US, "the token's scope does not suffice", r);
+		set_outcome(a, GITLAB_REFUSES_US, "the token's scope does not suffice", r);
 	else if (r->status == 403)
-		fail(a, GITLAB_FORBIDDEN, "GitLab lets this account do nothing here", r);
+		set_outcome(a, GITLAB_FORBIDDEN, "GitLab forbids this account the use of its API",
+			    r);
 	else if (r->status >= 300 && r->status < 400)
-		fail(a, GITLAB_REFUSES_US, "GitLab redirects its API: is its address right?", r);
+		set_outcome(a, GITLAB_REFUSES_US, "GitLab redirects its API: is its address right?",
+			    r);
 	else
-		fail(a, GITLAB_UNAVAILABLE, "unexpected answer", r);
+		set_outcome(a, GITLAB_UNAVAILABLE, "unexpected response", r);
 	return false;
 }
 
-/* An unreadable body; never with the parser's words, which may quote it. */
+/* The body can't be parsed. The parser's message is not used: it may quote secrets. */
 static void
-fail_body(struct gitlab_answer *a, const char *what, const struct fetch_response *r)
+set_unreadable(struct gitlab_answer *a, const char *what, const struct fetch_response *r)
 {
-	fail(a, GITLAB_UNAVAILABLE, what, r);
+	set_outcome(a, GITLAB_UNAVAILABLE, what, r);
 }
 
 static bool
@@ -103,7 +106,7 @@ take_tokens(const struct json_node *root, struct gitlab_tokens *t)
 	       take_optional_secret(root, "id_token", GITLAB_ID_TOKEN_MAX, &t->id_token);
 }
 
-/* The error codes of RFC 6749 section 5.2 that say what went wrong. */
+/* Whether the body holds a known error code of RFC 6749 section 5.2; then the answer is filled. */
 static bool
 token_error(struct str body, const struct fetch_response *r, struct gitlab_answer *a)
 {
@@ -117,12 +120,12 @@ token_error(struct str body, const struct fetch_response *r, struct gitlab_answe
 		return false;
 	if (json_get_opt_str(json_doc_root(doc), "error", &error, NULL) &&
 	    str_equal(error, STR("invalid_grant"))) {
-		fail(a, GITLAB_GRANT_INVALID, "invalid_grant", r);
+		set_outcome(a, GITLAB_GRANT_INVALID, "invalid_grant", r);
 		is_known = true;
 	}
 	for (size_t i = 0; !is_known && i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (str_equal(error, str_from(ours[i]))) {
-			fail(a, GITLAB_REFUSES_US, ours[i], r);
+			set_outcome(a, GITLAB_REFUSES_US, ours[i], r);
 			is_known = true;
 		}
 	}
@@ -141,17 +144,18 @@ gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *e
 	    token_error(r->body, r, answer))
 		return;
 	if (r->status == 401 || r->status == 404 || (r->status >= 300 && r->status < 400)) {
-		fail(answer, GITLAB_REFUSES_US, "GitLab's token address refuses us", r);
+		set_outcome(answer, GITLAB_REFUSES_US, "GitLab's token endpoint refuses the client",
+			    r);
 		return;
 	}
 	if (r->status != 200) {
-		fail(answer, GITLAB_UNAVAILABLE, "unexpected answer", r);
+		set_outcome(answer, GITLAB_UNAVAILABLE, "unexpected response", r);
 		return;
 	}
 	doc = json_doc_parse(r->body, NULL);
 	if (doc == NULL || !take_tokens(json_doc_root(doc), &answer->tokens)) {
 		gitlab_tokens_fini(&answer->tokens);
-		fail_body(answer, "the answer is no token answer", r);
+		set_unreadable(answer, "the response is not a token response", r);
 	} else {
 		answer->outcome = GITLAB_OK;
 	}
@@ -170,8 +174,8 @@ take_username(const struct json_node *root, struct gitlab_user *u)
 	return true;
 }
 
-/* Text that people chose: control characters become spaces, what is too long is cut between
- * characters. */
+/* Copies free text: control characters become spaces, what is too long is cut between characters.
+ */
 static void
 copy_text(char out[GITLAB_TEXT_MAX + 1], struct str text)
 {
@@ -241,7 +245,7 @@ gitlab_read_user(const struct fetch_response *r, const struct gitlab_expect *exp
 		return;
 	doc = json_doc_parse(r->body, NULL);
 	if (doc == NULL || !take_user(json_doc_root(doc), &answer->user))
-		fail_body(answer, "the answer describes no user", r);
+		set_unreadable(answer, "the response describes no user", r);
 	else
 		answer->outcome = GITLAB_OK;
 	json_doc_free(doc);
@@ -259,12 +263,12 @@ read_graphql_errors(const struct json_node *errors, const struct fetch_response 
 	(void)!json_get_opt_str(first, "message", &message, NULL);
 	(void)!json_get_opt_str(first, "extensions.code", &code, NULL);
 	if (str_find(message, STR("does not exist or you don't have permission")) != SIZE_MAX)
-		fail(a, GITLAB_NO, "GitLab shows this user no such workspace", r);
+		set_outcome(a, GITLAB_NO, "GitLab does not show this user the workspace", r);
 	else if (str_equal(code, STR("undefinedField")) || str_equal(code, STR("undefinedType")) ||
 		 str_find(message, STR("doesn't exist on type")) != SIZE_MAX)
-		fail(a, GITLAB_REFUSES_US, "this GitLab has no workspaces", r);
+		set_outcome(a, GITLAB_REFUSES_US, "this GitLab has no workspaces", r);
 	else
-		fail(a, GITLAB_UNAVAILABLE, "GraphQL reports errors", r);
+		set_outcome(a, GITLAB_UNAVAILABLE, "GraphQL reports errors", r);
 }
 
 static bool
@@ -289,17 +293,18 @@ read_ownership(const struct json_node *root, const struct fetch_response *r,
 		read_graphql_errors(errors, r, a);
 	else if (json_find(root, "data.currentUser") != NULL &&
 		 json_is_null(json_find(root, "data.currentUser")))
-		fail(a, GITLAB_TOKEN_INVALID, "GitLab no longer takes the access token", r);
+		set_outcome(a, GITLAB_TOKEN_INVALID, "GitLab no longer accepts the access token",
+			    r);
 	else if (!gid_equals(root, "data.currentUser.id", GITLAB_USER_GID, expect->user_id))
-		fail(a, GITLAB_UNAVAILABLE, "the answer is about another user", r);
+		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another user", r);
 	else if (workspace != NULL && json_is_null(workspace))
-		fail(a, GITLAB_NO, "GitLab shows this user no such workspace", r);
+		set_outcome(a, GITLAB_NO, "GitLab does not show this user the workspace", r);
 	else if (!gid_equals(workspace, "id", GITLAB_WORKSPACE_GID,
 			     expect->settings->workspace_id) ||
 		 !json_get_str(workspace, "user.id", &owner, NULL))
-		fail(a, GITLAB_UNAVAILABLE, "the answer is about another workspace", r);
+		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another workspace", r);
 	else if (!gid_equals(workspace, "user.id", GITLAB_USER_GID, expect->user_id))
-		fail(a, GITLAB_NO, "the workspace belongs to somebody else", r);
+		set_outcome(a, GITLAB_NO, "the workspace belongs to somebody else", r);
 	else
 		a->outcome = GITLAB_OK;
 }
@@ -311,14 +316,14 @@ gitlab_read_workspace(const struct fetch_response *r, const struct gitlab_expect
 	struct json_doc *doc;
 
 	if (r->status == 404) {
-		fail(answer, GITLAB_REFUSES_US, "GitLab has no GraphQL at this address", r);
+		set_outcome(answer, GITLAB_REFUSES_US, "GitLab has no GraphQL at this address", r);
 		return;
 	}
 	if (!api_is_ok(r, answer))
 		return;
 	doc = json_doc_parse(r->body, NULL);
 	if (doc == NULL)
-		fail_body(answer, "the answer is no JSON within our limits", r);
+		set_unreadable(answer, "the response is not JSON, or exceeds our limits", r);
 	else
 		read_ownership(json_doc_root(doc), r, expect, answer);
 	json_doc_free(doc);
@@ -343,7 +348,7 @@ gitlab_read_member(const struct fetch_response *r, const struct gitlab_expect *e
 	int64_t level;
 
 	if (r->status == 404) {
-		fail(answer, GITLAB_NO, "the user is no member of the project", r);
+		set_outcome(answer, GITLAB_NO, "the user is not a member of the project", r);
 		return;
 	}
 	if (!api_is_ok(r, answer))
@@ -353,11 +358,12 @@ gitlab_read_member(const struct fetch_response *r, const struct gitlab_expect *e
 	if (root == NULL || !json_get_int(root, "id", &id, NULL) || id <= 0 ||
 	    (uint64_t)id != expect->user_id || !json_get_int(root, "access_level", &level, NULL) ||
 	    level < 0)
-		fail_body(answer, "the answer describes no membership of this user", r);
+		set_unreadable(answer, "the response does not describe a membership of this user",
+			       r);
 	else if ((uint64_t)level < expect->settings->project_access_level)
-		fail(answer, GITLAB_NO, "the user's access level is too low", r);
+		set_outcome(answer, GITLAB_NO, "the user's access level is too low", r);
 	else if (!is_active_state(root, "state") || !is_active_state(root, "membership_state"))
-		fail(answer, GITLAB_NO, "the membership is not active", r);
+		set_outcome(answer, GITLAB_NO, "the membership is not active", r);
 	else
 		answer->outcome = GITLAB_OK;
 	json_doc_free(doc);
@@ -371,5 +377,5 @@ gitlab_read_revoke(const struct fetch_response *r, const struct gitlab_expect *e
 	if (r->status == 200)
 		answer->outcome = GITLAB_OK;
 	else
-		fail(answer, GITLAB_UNAVAILABLE, "unexpected answer", r);
+		set_outcome(answer, GITLAB_UNAVAILABLE, "unexpected response", r);
 }

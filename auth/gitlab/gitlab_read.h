@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GitLab's answers taken apart: one function per kind of answer, no input or output. Each fills an
- * answer from a complete response; what it can't take for what it should be is GITLAB_UNAVAILABLE.
+ * Parses GitLab's responses: one function per kind, without I/O. Each fills an answer from a
+ * complete response; one that is not what it should be is GITLAB_UNAVAILABLE.
  */
 #ifndef AUTH_GITLAB_GITLAB_READ_H
 #define AUTH_GITLAB_GITLAB_READ_H
 
 #include "auth/gitlab/gitlab.h"
 
-/* What a response is compared with. */
+/* What a response must match. */
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;

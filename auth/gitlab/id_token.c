@@ -31,7 +31,7 @@ has_audience(const struct json_node *claims, struct str client_id)
 
 	if (count == 0)
 		return claim_is(claims, "aud", client_id);
-	/* More than one needs "azp", which GitLab does not send: only our own name will do. */
+	/* Several would require "azp", which GitLab does not send. */
 	if (count != 1)
 		return false;
 	for (size_t i = 0; i < count; i++) {
@@ -79,12 +79,12 @@ id_token_check(const struct secret *token, const struct id_token_expect *expect,
 	if (!str_next(&rest, '.', &part) || !str_next(&rest, '.', &payload) ||
 	    !str_next(&rest, '.', &part) || rest.data != NULL ||
 	    !crypto_base64url_decode(&text, payload)) {
-		err_set(e, ERR_PROTOCOL, "id_token: it is no JWT");
+		err_set(e, ERR_PROTOCOL, "id_token: it is not a JWT");
 		goto cleanup;
 	}
 	doc = json_doc_parse(buf_view(&text), NULL);
 	if (doc == NULL)
-		err_set(e, ERR_PROTOCOL, "id_token: its claims are no JSON within our limits");
+		err_set(e, ERR_PROTOCOL, "id_token: its claims are not JSON, or exceed our limits");
 	else
 		ok = check_claims(json_doc_root(doc), expect, e);
 cleanup:

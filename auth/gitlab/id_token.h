@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an ID token must say. It came over TLS from the token endpoint, so its signature need not
- * be checked (OpenID Connect Core 1.0, section 3.1.3.7, item 6); everything else is.
+ * The checks of an ID token's claims. It came over TLS from the token endpoint, so its signature
+ * need not be checked (OpenID Connect Core 1.0, section 3.1.3.7, item 6); everything else is.
  */
 #ifndef AUTH_GITLAB_ID_TOKEN_H
 #define AUTH_GITLAB_ID_TOKEN_H
@@ -19,7 +19,7 @@ struct id_token_expect {
 	int64_t now_s;
 };
 
-/* ERR_PROTOCOL names the claim that does not fit, never its value. */
+/* The error names the claim that does not match, never its value. */
 bool id_token_check(const struct secret *token, const struct id_token_expect *expect,
 		    struct err *e) MUST_CHECK;
 

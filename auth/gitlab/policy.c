@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks one question after the other and stops at the first that is not answered with yes. No mode
- * at all refuses everybody.
+ * Asks one question after the other and stops at the first answer that is not yes. Without any mode
+ * everybody is refused.
  */
 #include "auth/gitlab/policy.h"
 
@@ -12,7 +12,7 @@ enum { ASK_USER = 1, ASK_WORKSPACE = 2, ASK_PROJECT = 4 };
 static void on_answer(struct gitlab_answer *answer, void *arg);
 
 static enum policy_verdict
-settle(struct policy_result *result, enum policy_verdict verdict, const char *why)
+set_verdict(struct policy_result *result, enum policy_verdict verdict, const char *why)
 {
 	result->verdict = verdict;
 	if (why != NULL)
@@ -25,7 +25,7 @@ static enum policy_verdict
 ask_next(struct policy_check *c, struct policy_result *result)
 {
 	if (c->left == 0)
-		return settle(result, POLICY_ALLOWED, NULL);
+		return set_verdict(result, POLICY_ALLOWED, NULL);
 	if ((c->left & ASK_USER) != 0) {
 		c->left &= ~(unsigned)ASK_USER;
 		c->call = gitlab_get_user(c->gitlab, c->token, on_answer, c);
@@ -37,7 +37,8 @@ ask_next(struct policy_check *c, struct policy_result *result)
 		c->call = gitlab_check_project(c->gitlab, c->token, c->user_id, on_answer, c);
 	}
 	if (c->call == NULL)
-		return settle(result, POLICY_UNKNOWN, "authorization could not be asked");
+		return set_verdict(result, POLICY_UNKNOWN,
+				   "the authorization check could not be started");
 	return POLICY_PENDING;
 }
 
@@ -63,7 +64,7 @@ verdict_of(enum gitlab_outcome outcome)
 }
 
 static void
-count(const struct policy_check *c, enum policy_verdict verdict)
+count_check(const struct policy_check *c, enum policy_verdict verdict)
 {
 	static const enum auth_metrics_check outcomes[] = {
 		[POLICY_ALLOWED] = AUTH_CHECK_ALLOWED,
@@ -93,22 +94,23 @@ on_answer(struct gitlab_answer *answer, void *arg)
 	/* Only gitlab_get_user fills a user. */
 	if (result.verdict == POLICY_ALLOWED && answer->user.id != 0 &&
 	    (answer->user.id != c->user_id || !answer->user.is_active))
-		settle(&result, POLICY_REFUSED, "the account is not active");
+		set_verdict(&result, POLICY_REFUSED, "the account is not active");
 	if (result.verdict == POLICY_ALLOWED && ask_next(c, &result) == POLICY_PENDING)
 		return;
-	count(c, result.verdict);
+	count_check(c, result.verdict);
 	c->done(&result, c->arg);
 }
 
 static enum policy_verdict
-begin(struct policy_check *c, const struct policy_subject *subject, struct policy_result *result)
+start_questions(struct policy_check *c, const struct policy_subject *subject,
+		struct policy_result *result)
 {
 	unsigned modes = c->settings->modes;
 
 	if (modes == 0)
-		return settle(result, POLICY_REFUSED, "no authorization mode is set");
+		return set_verdict(result, POLICY_REFUSED, "no authorization mode is set");
 	if ((modes & AUTH_MODE_OWNER) != 0 && c->user_id != c->settings->owner_id)
-		return settle(result, POLICY_REFUSED, "the user is not the owner");
+		return set_verdict(result, POLICY_REFUSED, "the user is not the owner");
 	if ((modes & AUTH_MODE_WORKSPACE) != 0)
 		c->left |= ASK_WORKSPACE;
 	if ((modes & AUTH_MODE_PROJECT) != 0)
@@ -129,9 +131,9 @@ policy_start(struct policy_check *c, const struct policy_subject *subject,
 	c->arg = arg;
 	c->left = 0;
 	c->started_us = clock_monotonic_us();
-	enum policy_verdict verdict = begin(c, subject, result);
+	enum policy_verdict verdict = start_questions(c, subject, result);
 	if (verdict != POLICY_PENDING)
-		count(c, verdict);
+		count_check(c, verdict);
 	return verdict;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may use this workspace: the configured modes, all of which must hold, asked of GitLab with
- * the user's own token. The same questions at login and again while a session lives.
+ * Who may use this workspace: all configured modes must hold, which GitLab is asked with the user's
+ * own token. The same questions are asked at login and again while a session lives.
  */
 #ifndef AUTH_GITLAB_POLICY_H
 #define AUTH_GITLAB_POLICY_H
@@ -40,7 +40,7 @@ struct policy_check {
 struct policy_subject {
 	const struct secret *token;
 	uint64_t user_id;
-	bool is_fresh; /* GitLab has just told that this user is active */
+	bool is_fresh; /* GitLab has just said that this user is active */
 };
 
 /*

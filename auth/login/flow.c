@@ -15,7 +15,7 @@
 static const char flow_purpose[] = "flow";
 
 static void
-draw(char out[FLOW_RANDOM_LEN + 1])
+draw_random(char out[FLOW_RANDOM_LEN + 1])
 {
 	uint8_t random[32];
 	struct buf text;
@@ -36,9 +36,9 @@ flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct 
 	char random[FLOW_RANDOM_LEN + 1];
 
 	memset(f, 0, sizeof(*f));
-	draw(random);
-	draw(f->verifier);
-	draw(f->nonce);
+	draw_random(random);
+	draw_random(f->verifier);
+	draw_random(f->nonce);
 	(void)snprintf(f->state, sizeof(f->state), "%012llx.%s.%u.%lld", (unsigned long long)id,
 		       random, round, (long long)first_ms);
 	err_assert(target.len <= FLOW_TARGET_MAX);
@@ -170,7 +170,7 @@ is_own_endpoint(struct str target, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '/');
 }
 
-/* The one endpoint that a login may lead to: it only leads on. */
+/* The only endpoint that a login may lead to: it redirects to the host of a port. */
 static bool
 is_port_endpoint(struct str target, struct str prefix)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One login on its way through GitLab: what its sealed cookie remembers (state, PKCE verifier,
- * nonce, return target), the state parameter, and the cookie's name.
+ * One login under way: what its sealed cookie holds (state, PKCE verifier, nonce, return target),
+ * and the state parameter.
  *
- * The state is "<flow id>.<random>.<round>.<first>": the random part authenticates, flow id names
- * the cookie, round and first count logins that had to be restarted, so that a browser which
- * returns no cookies is noticed. They are hints only: all they can do is to show an explanation.
+ * The state is "<flow id>.<random>.<round>.<first>": the random part authenticates, the flow id
+ * names the cookie; round and first count restarts, so that a browser which returns no cookies is
+ * noticed. Both are hints: forged ones can only cause an explanation to be shown.
  */
 #ifndef AUTH_LOGIN_FLOW_H
 #define AUTH_LOGIN_FLOW_H
@@ -19,7 +19,7 @@
 #define FLOW_TARGET_MAX 1024u
 #define FLOW_AGE_MAX_MS (3600 * INT64_C(1000))
 #define FLOW_ALIVE_MAX	5u /* cookies that one browser keeps */
-#define FLOW_ROUNDS_MAX 3u /* restarts within FLOW_ROUNDS_MS before we explain */
+#define FLOW_ROUNDS_MAX 3u /* restarts within FLOW_ROUNDS_MS before the user is told why */
 #define FLOW_ROUNDS_MS	INT64_C(60000)
 
 struct flow {
@@ -30,7 +30,8 @@ struct flow {
 	int64_t started_ms; /* wall clock */
 };
 
-struct flow_state { /* a state parameter, taken apart; views into it */
+/* A parsed state parameter; views into it. */
+struct flow_state {
 	struct str whole;
 	struct str id;
 	struct str random;
@@ -54,19 +55,19 @@ bool flow_seal(const struct flow *f, const struct cookie_box *b, struct str cook
 bool flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_name,
 	       struct str text) MUST_CHECK;
 
-/* Copies a return target that stays on this origin and outside our own endpoints, that of ports
- * aside. One that does not, or is too long, loses its query, and becomes "/" where that does not
- * help. */
+/* Copies a return target that stays on this origin and outside our own endpoints, except for that
+ * of ports. Any other, or one that is too long, loses its query; where that does not help it
+ * becomes "/". */
 void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
 
-/* States that were answered lately: each is good for one callback. */
+/* The states used lately: each is good for one callback. */
 #define FLOW_RING_SIZE 64u
 struct flow_ring {
 	char items[FLOW_RING_SIZE][FLOW_RANDOM_LEN];
 	size_t next;
 };
 
-/* False when this state was taken before. */
+/* False when this state was used before. */
 bool flow_ring_take(struct flow_ring *r, const struct flow_state *s) MUST_CHECK;
 
 #endif

@@ -89,7 +89,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 		report_error(a, facts, c, v);
 		return NULL;
 	}
-	log_info(facts->log, "login comes back", log_str("flow", c->parts.id));
+	log_info(facts->log, "login returned from GitLab", log_str("flow", c->parts.id));
 	old = session_find(a->store, facts);
 	x.old_session = old == NULL ? NULL : session_id(old);
 	x.state = c->parts;

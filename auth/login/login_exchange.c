@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an authorization code to a session: tokens, user, authorization, in this order, and only
- * then a session and its cookie. Whatever ends it earlier revokes the tokens that were obtained.
- * The whole is bounded in time, and in number by the list of calls.
+ * Exchanges the code for tokens, asks for the user and for authorization, in this order, and only
+ * then opens a session. Every earlier end revokes the tokens that were obtained. One timer bounds
+ * the whole, and the number of exchanges is limited, in all and per client.
  */
 #include "auth/login/login_exchange.h"
 
@@ -19,7 +19,7 @@
 #include "auth/verdict.h"
 #include "base/clock.h"
 
-#define UNUSED_SESSIONS_MAX 3u /* of one user, left behind within FLOW_ROUNDS_MS */
+#define UNUSED_SESSIONS_MAX 3u /* of one user, opened within FLOW_ROUNDS_MS and never used */
 
 struct login_exchange {
 	struct auth_call call;
@@ -58,9 +58,9 @@ on_cancel(struct auth_call *call)
 	login_free((struct login_exchange *)call);
 }
 
-/* The verdict is filled: frees, then tells. */
+/* The verdict is filled: frees l, then calls done. */
 static void
-finish(struct login_exchange *l)
+finish_call(struct login_exchange *l)
 {
 	struct auth_call call = l->call;
 
@@ -69,7 +69,8 @@ finish(struct login_exchange *l)
 }
 
 static void
-fail(struct login_exchange *l, enum auth_problem problem, const char *detail, const struct err *why)
+end_with_problem(struct login_exchange *l, enum auth_problem problem, const char *detail,
+		 const struct err *why)
 {
 	struct auth_verdict *v = l->call.verdict;
 
@@ -77,22 +78,22 @@ fail(struct login_exchange *l, enum auth_problem problem, const char *detail, co
 	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
 	verdict_problem(v, problem, detail);
 	v->location = addresses_start_url(l->call.auth, str_from(l->flow.target), &v->arena);
-	finish(l);
+	finish_call(l);
 }
 
 static void
-fail_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_after_s)
+end_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_after_s)
 {
 	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
 
-	/* The flow's cookie stays: reloading the page begins anew, and remembers where to go. */
+	/* The flow's cookie stays, so that reloading the page starts again for the same target. */
 	l->call.verdict->set_cookies_count = 0;
 	l->call.verdict->retry_after_s = wait_s;
-	fail(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
+	end_with_problem(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
 }
 
 static void
-restart(struct login_exchange *l, const struct err *why)
+restart_login(struct login_exchange *l, const struct err *why)
 {
 	const struct login_round round = {
 		.target = str_from(l->flow.target),
@@ -107,35 +108,35 @@ restart(struct login_exchange *l, const struct err *why)
 	if (v->problem == AUTH_PROBLEM_LOGIN_LOOP)
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_FAILED,
 				"GitLab did not accept its own authorization code.");
-	finish(l);
+	finish_call(l);
 }
 
-/* What an outcome other than OK means for a login, whichever question it answers. */
+/* Ends the login after an outcome other than OK, of any question. */
 static void
-fail_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, const char *question)
+end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, const char *question)
 {
 	struct err why = answer->err;
 
 	err_wrap(&why, "%s", question);
 	switch (answer->outcome) {
 	case GITLAB_GRANT_INVALID:
-		restart(l, &why);
+		restart_login(l, &why);
 		return;
 	case GITLAB_REFUSES_US:
-		fail(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		end_with_problem(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
 		return;
 	case GITLAB_NO:
 	case GITLAB_TOKEN_INVALID:
 	case GITLAB_FORBIDDEN:
-		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab does not let this account use its API.",
-		     &why);
+		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
+				 "GitLab does not let this account use its API.", &why);
 		return;
 	case GITLAB_OK:
 	case GITLAB_UNAVAILABLE:
 	case GITLAB_LOST:
 		break;
 	}
-	fail_unavailable(l, &why, answer->retry_after_s);
+	end_unavailable(l, &why, answer->retry_after_s);
 }
 
 static void
@@ -154,13 +155,13 @@ copy_identity(struct login_exchange *l)
 }
 
 static void
-refuse(struct login_exchange *l, const char *detail, const struct err *why)
+end_without_access(struct login_exchange *l, const char *detail, const struct err *why)
 {
 	copy_identity(l);
-	fail(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
+	end_with_problem(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
 }
 
-/* The browser's session so far ends; what it had open goes on under the new one. */
+/* Ends the browser's previous session; its open connections go on under the new one. */
 static void
 replace_old(struct login_exchange *l, struct auth_session *s)
 {
@@ -183,7 +184,7 @@ open_session(struct login_exchange *l)
 	struct auth_session *s = session_new(a->store, &l->user, &l->tokens, &e);
 
 	if (s == NULL) {
-		fail_unavailable(l, &e, 0);
+		end_unavailable(l, &e, 0);
 		return;
 	}
 	replace_old(l, s);
@@ -194,7 +195,7 @@ open_session(struct login_exchange *l)
 	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
 					    str_from(a->settings->cookie_name), session_cookie(s),
 					    (a->settings->cookie_expire_ms + 999) / 1000));
-	finish(l);
+	finish_call(l);
 }
 
 static void
@@ -206,8 +207,8 @@ on_allowed(struct login_exchange *l)
 	if (session_count_unused(a->store, l->user.id, l->flow.started_ms, FLOW_ROUNDS_MS) >=
 	    UNUSED_SESSIONS_MAX) {
 		err_set(&why, ERR_INPUT, "session cookies do not come back");
-		fail(l, AUTH_PROBLEM_LOGIN_LOOP, "Signing in succeeds, and is forgotten at once.",
-		     &why);
+		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
+				 "Signing in succeeds, and is forgotten at once.", &why);
 		return;
 	}
 	open_session(l);
@@ -225,19 +226,20 @@ on_policy(const struct policy_result *result, void *arg)
 		on_allowed(l);
 		return;
 	case POLICY_REFUSED:
-		refuse(l, NULL, &why);
+		end_without_access(l, NULL, &why);
 		return;
 	case POLICY_TOKEN_INVALID:
-		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab did not accept its own token.", &why);
+		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
+				 "GitLab did not accept its own token.", &why);
 		return;
 	case POLICY_MISCONFIGURED:
-		fail(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		end_with_problem(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
 		return;
 	case POLICY_PENDING:
 	case POLICY_UNKNOWN:
 		break;
 	}
-	fail_unavailable(l, &why, result->retry_after_s);
+	end_unavailable(l, &why, result->retry_after_s);
 }
 
 static bool
@@ -265,18 +267,18 @@ on_user(struct gitlab_answer *answer, void *arg)
 
 	l->asking = NULL;
 	if (answer->outcome != GITLAB_OK) {
-		fail_by_outcome(l, answer, "user");
+		end_by_outcome(l, answer, "user");
 		return;
 	}
 	l->user = answer->user;
 	if (!check_id_token(l, &why)) {
-		fail(l, AUTH_PROBLEM_LOGIN_FAILED, "GitLab's answer does not fit this login.",
-		     &why);
+		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
+				 "GitLab's answer does not fit this login.", &why);
 		return;
 	}
 	if (!l->user.is_active) {
 		err_set(&why, ERR_DENIED, "the account is blocked, locked or not active");
-		refuse(l, "This account is not active in GitLab.", &why);
+		end_without_access(l, "This account is not active in GitLab.", &why);
 		return;
 	}
 	subject = (struct policy_subject){
@@ -293,7 +295,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 
 	l->asking = NULL;
 	if (answer->outcome != GITLAB_OK) {
-		fail_by_outcome(l, answer, "token exchange");
+		end_by_outcome(l, answer, "token exchange");
 		return;
 	}
 	l->tokens = answer->tokens;
@@ -301,7 +303,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	l->asking = gitlab_get_user(l->call.auth->gitlab, l->tokens.access, on_user, l);
 	if (l->asking == NULL) {
 		err_set(&why, ERR_MEMORY, "user could not be asked");
-		fail_unavailable(l, &why, 0);
+		end_unavailable(l, &why, 0);
 	}
 }
 
@@ -312,7 +314,7 @@ on_timeout(void *arg)
 	struct err why = ERR_INIT;
 
 	err_set(&why, ERR_TIMEOUT, "GitLab did not answer in time");
-	fail_unavailable(l, &why, 0);
+	end_unavailable(l, &why, 0);
 }
 
 static struct login_exchange *

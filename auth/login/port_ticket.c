@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ticket's plaintext is the session's id and when it was issued; what it counts
- * for stands in its associated data. Tickets are given to navigations only, so no script gets one
+ * A ticket's plaintext is the session's id and the time of issue; the state, port and origin that
+ * it is for are its associated data. Only navigations get tickets, so a script can't get one
  * without the browser leaving its page.
  */
 #include "auth/login/port_ticket.h"
@@ -23,7 +23,7 @@
 
 static const char ticket_purpose[] = "port ticket";
 
-/* What a port's host asks for; in the verdict's arena. */
+/* A port's host's request for a ticket; in the verdict's arena. */
 struct port_ticket_request {
 	uint16_t port;
 	struct str origin; /* the port's */
@@ -39,11 +39,11 @@ ticket_box(const struct auth *a, uint16_t port, struct str origin)
 }
 
 static bool
-ticket_seal(const struct auth *a, const struct port_ticket_request *h,
+ticket_seal(const struct auth *a, const struct port_ticket_request *q,
 	    const uint8_t id[SESSION_ID_BYTES], struct buf *out, struct err *e)
 {
-	const struct cookie_box box = ticket_box(a, h->port, h->origin);
-	const struct cookie_use use = {ticket_purpose, str_from(h->state)};
+	const struct cookie_box box = ticket_box(a, q->port, q->origin);
+	const struct cookie_use use = {ticket_purpose, str_from(q->state)};
 	uint64_t now_ms = (uint64_t)clock_wall_ms();
 	uint8_t plain[TICKET_BYTES];
 
@@ -89,8 +89,8 @@ ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, st
 
 /* NULL, or a sentence that says what is wrong. */
 static const char *
-read_request(const struct auth *a, const struct auth_facts *facts, struct port_ticket_request *h,
-	     struct arena *arena)
+read_ticket_request(const struct auth *a, const struct auth_facts *facts,
+		    struct port_ticket_request *q, struct arena *arena)
 {
 	const char *detail;
 	struct flow_state parts;
@@ -102,13 +102,13 @@ read_request(const struct auth *a, const struct auth_facts *facts, struct port_t
 	if (!facts_parameter(facts, STR("port"), &port, &detail) ||
 	    !facts_parameter(facts, STR("state"), &state, &detail))
 		goto cleanup;
-	if (!ports_parse_one(buf_view(&port), &h->port) ||
-	    !ports_contain(&a->settings->ports, h->port))
+	if (!ports_parse_one(buf_view(&port), &q->port) ||
+	    !ports_contain(&a->settings->ports, q->port))
 		detail = "There is no such port here.";
 	else if (state.len == 0 || !flow_parse_state(&parts, buf_view(&state)))
 		detail = "The parameter \"state\" is malformed.";
 	else
-		h->state = arena_dup(arena, buf_view(&state));
+		q->state = arena_dup(arena, buf_view(&state));
 cleanup:
 	buf_fini(&state);
 	buf_fini(&port);
@@ -116,31 +116,31 @@ cleanup:
 }
 
 static void
-send_back(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
-	const struct port_ticket_request *h = v->ticket_request;
+	const struct port_ticket_request *q = v->ticket_request;
 	struct err e = ERR_INIT;
 	struct buf ticket;
 
 	buf_init(&ticket, TICKET_TEXT_MAX);
-	if (str_is_empty(session_cookie(s))) { /* a program's: no browser has it */
+	if (str_is_empty(session_cookie(s))) { /* of an API token: there is no cookie */
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST,
-				"A token works there as it does here.");
+				"API tokens work at the port's host directly.");
 		v->location = a->start_url;
-	} else if (!ticket_seal(a, h, session_id(s), &ticket, &e)) {
-		log_error(NULL, "no way on to a port", log_err(&e));
+	} else if (!ticket_seal(a, q, session_id(s), &ticket, &e)) {
+		log_error(NULL, "port ticket not issued", log_err(&e));
 		verdict_unavailable(v, 0, NULL);
 	} else {
 		verdict_redirect(v, 302,
 				 arena_printf(&v->arena, "%.*s%s/callback?state=%s&ticket=%.*s",
-					      STR_FMT(h->origin), a->settings->prefix, h->state,
+					      STR_FMT(q->origin), a->settings->prefix, q->state,
 					      STR_FMT(buf_view(&ticket))));
 	}
 	buf_wipe_fini(&ticket);
 }
 
 static void
-ask_for_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+start_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	char target[FLOW_TARGET_MAX + 1];
 
@@ -152,8 +152,9 @@ struct auth_call *
 port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = send_back, .ask = ask_for_login, .done = done, .arg = arg};
-	struct port_ticket_request *h = arena_alloc(&v->arena, sizeof(*h));
+	const struct gate g = {
+		.pass = redirect_with_ticket, .ask = start_login, .done = done, .arg = arg};
+	struct port_ticket_request *q = arena_alloc(&v->arena, sizeof(*q));
 	const char *detail;
 
 	if (!facts_is_navigation(facts)) {
@@ -161,31 +162,31 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		v->location = a->start_url;
 		return NULL;
 	}
-	if (h == NULL) {
+	if (q == NULL) {
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	*h = (struct port_ticket_request){.port = 0};
-	detail = read_request(a, facts, h, &v->arena);
+	*q = (struct port_ticket_request){.port = 0};
+	detail = read_ticket_request(a, facts, q, &v->arena);
 	if (detail != NULL) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		v->location = a->start_url;
 		return NULL;
 	}
-	h->origin = str_from(addresses_port_origin(a, h->port, &v->arena));
-	if (h->state == NULL || str_is_empty(h->origin)) {
+	q->origin = str_from(addresses_port_origin(a, q->port, &v->arena));
+	if (q->state == NULL || str_is_empty(q->origin)) {
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	v->ticket_request = h;
+	v->ticket_request = q;
 	return gate_enter(a, &g, facts, v);
 }
 
 /* At the port's host */
 
 static void
-set_cookie(struct auth *a, const struct auth_facts *facts, const struct flow *f,
-	   struct auth_session *s, struct auth_verdict *v)
+set_session_cookie(struct auth *a, const struct auth_facts *facts, const struct flow *f,
+		   struct auth_session *s, struct auth_verdict *v)
 {
 	struct err e = ERR_INIT;
 	struct buf text;
@@ -200,13 +201,13 @@ set_cookie(struct auth *a, const struct auth_facts *facts, const struct flow *f,
 		log_info(facts->log, "signed in to a port", log_int("port", facts->port),
 			 log_str("user", session_identity(s).username));
 	} else {
-		log_error(facts->log, "no cookie for a port", log_err(&e));
+		log_error(facts->log, "session cookie for a port not set", log_err(&e));
 		verdict_unavailable(v, 0, NULL);
 	}
 	buf_fini(&text);
 }
 
-/* Order matters: only who holds a good ticket and its flow's cookie can use one up. */
+/* The order matters: only a good ticket with its flow's cookie marks the state as used. */
 static void
 accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	      struct str ticket, struct auth_verdict *v)
@@ -223,7 +224,7 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 				"Signing in succeeds, and is forgotten at once.");
 		v->location = addresses_start_url(a, str_from(flow.target), &v->arena);
 	} else {
-		set_cookie(a, facts, &flow, s, v);
+		set_session_cookie(a, facts, &flow, s, v);
 		flow_cookie_clear(a, state->id, v);
 	}
 	flow_wipe(&flow);

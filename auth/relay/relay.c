@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a sidecar to GitLab and back, without a memory between the two.
+ * Redirects from a sidecar to GitLab and back, without state in the process.
  *
- * The state that GitLab is given holds all that the way back needs, sealed; a cookie of the
- * relay's own, sealed for that very state, ties it to the browser that passed the start. So what
- * GitLab answers is passed on only there, and a callback that somebody else was lured into ends
- * with an explanation. Where browsers are sent is built from parts that were checked one by one.
+ * The state parameter given to GitLab is sealed and holds all that the way back needs; a cookie of
+ * the relay's own, sealed for that state, binds it to the browser. GitLab's response is passed on
+ * only in that browser; a callback that somebody else was lured to ends with an explanation.
+ * Redirect addresses are built from parts that were checked one by one.
  */
 #include "auth/relay/relay.h"
 
@@ -30,13 +30,13 @@ struct relay {
 	struct arena arena;
 	struct cookie_box box;
 	const char *origin;
-	struct str authority; /* our own: no workspace */
+	struct str authority; /* our own, which no workspace may have */
 	const char *redirect_uri;
 	const char *authorize_url;
 };
 
 static bool
-build(struct relay *r, struct err *e)
+build_parts(struct relay *r, struct err *e)
 {
 	const struct relay_settings *s = r->settings;
 	const char *gitlab = url_origin(&s->gitlab_url, &r->arena);
@@ -65,7 +65,7 @@ relay_new(const struct relay_settings *settings, struct err *e)
 	}
 	r->settings = settings;
 	arena_init(&r->arena, RELAY_ARENA_MAX);
-	if (!build(r, e)) {
+	if (!build_parts(r, e)) {
 		err_wrap(e, "relay");
 		relay_free(r);
 		return NULL;
@@ -160,16 +160,16 @@ is_same_browser(const struct relay *r, const struct auth_facts *facts, struct st
 /* Start */
 
 static void
-refuse(const struct auth_facts *facts, struct auth_verdict *v, enum auth_problem problem,
-       const char *detail, struct str workspace)
+refuse_login(const struct auth_facts *facts, struct auth_verdict *v, enum auth_problem problem,
+	     const char *detail, struct str workspace)
 {
-	log_warn(facts->log, "relay refuses", log_cstr("reason", detail),
+	log_warn(facts->log, "login refused by the relay", log_cstr("reason", detail),
 		 log_str("workspace", workspace));
 	verdict_problem(v, problem, detail);
 }
 
 static bool
-names_word(struct str words, struct str wanted)
+contains_word(struct str words, struct str wanted)
 {
 	struct str part;
 
@@ -186,7 +186,7 @@ is_within_scope(struct str asked, struct str allowed)
 	struct str part;
 
 	while (str_next(&asked, ' ', &part)) {
-		if (!names_word(allowed, part))
+		if (!contains_word(allowed, part))
 			return false;
 	}
 	return true;
@@ -210,8 +210,8 @@ authorize_location(const struct relay *r, const struct relay_request *q, struct 
 }
 
 static void
-go_to_gitlab(const struct relay *r, const struct auth_facts *facts, const struct relay_request *q,
-	     struct auth_verdict *v)
+redirect_to_gitlab(const struct relay *r, const struct auth_facts *facts,
+		   const struct relay_request *q, struct auth_verdict *v)
 {
 	char id[RELAY_ID_LEN + 1];
 	struct err e = ERR_INIT;
@@ -229,10 +229,10 @@ go_to_gitlab(const struct relay *r, const struct auth_facts *facts, const struct
 	if (relay_return_seal(&ret, &r->box, &state, &e))
 		verdict_redirect(v, 302, authorize_location(r, q, buf_view(&state), v));
 	if (e.code != ERR_NONE || !add_cookie(r, facts, ret.id, buf_view(&state), v, &e)) {
-		log_error(facts->log, "login not passed on", log_err(&e));
+		log_error(facts->log, "login not started", log_err(&e));
 		verdict_unavailable(v, 0, "A login could not be started.");
 	} else {
-		log_info(facts->log, "login goes to GitLab", log_cstr("flow", id),
+		log_info(facts->log, "login redirected to GitLab", log_cstr("flow", id),
 			 log_str("workspace", q->authority));
 	}
 	buf_fini(&state);
@@ -246,31 +246,31 @@ judge_request(const struct relay *r, const struct auth_facts *facts, const struc
 	case RELAY_GOOD:
 		break;
 	case RELAY_MALFORMED:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
-		       "The workspace's request is malformed.", STR_NONE);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
+			     "The workspace's request is malformed.", STR_NONE);
 		return;
 	case RELAY_OUTSIDE:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
-		       "It names a host that is not in any of our zones.", q->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
+			     "It names a host that is not in any of our zones.", q->authority);
 		return;
 	case RELAY_FORGED:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
-		       "It is not signed with that workspace's key.", q->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
+			     "It is not signed with that workspace's key.", q->authority);
 		return;
 	case RELAY_STALE:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_STALE, "The workspace's request is too old.",
-		       q->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_STALE,
+			     "The workspace's request is too old.", q->authority);
 		v->location = arena_printf(&v->arena, "https://%.*s/", STR_FMT(q->authority));
 		return;
 	}
 	if (str_equal(q->authority, r->authority))
-		refuse(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE, "It names the relay itself.",
-		       q->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE, "It names the relay itself.",
+			     q->authority);
 	else if (!is_within_scope(q->scope, str_from(r->settings->scope)))
-		refuse(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
-		       "It asks for more than the relay's own scope.", q->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
+			     "It asks for more than the relay's own scope.", q->authority);
 	else
-		go_to_gitlab(r, facts, q, v);
+		redirect_to_gitlab(r, facts, q, v);
 }
 
 static void
@@ -286,10 +286,10 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 	if (facts_is_cross_site_subrequest(facts)) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 	} else if (!facts_parameter(facts, STR("request"), &text, &detail)) {
-		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
 	} else if (text.len == 0) {
-		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
-		       "The parameter \"request\" is missing.", STR_NONE);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
+			     "The parameter \"request\" is missing.", STR_NONE);
 	} else {
 		enum relay_finding finding = relay_request_read(&q, buf_view(&text), r->settings,
 								clock_wall_ms(), &memory);
@@ -302,14 +302,15 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 
 /* Callback */
 
-struct relay_response { /* GitLab's, decoded */
+/* GitLab's authorization response, decoded. */
+struct relay_response {
 	struct buf state;
 	struct buf code;
 	struct buf error;
 };
 
-/* RFC 6749 section 4.1.2.1 and OpenID Connect Core 3.1.2.6; what else there may be says nothing
- * that a sidecar could act on. */
+/* RFC 6749 section 4.1.2.1 and OpenID Connect Core 3.1.2.6; any other code would tell a sidecar
+ * nothing that it could act on. */
 static struct str
 known_error(struct str error)
 {
@@ -328,8 +329,8 @@ known_error(struct str error)
 
 /* What is sent on is a code, or one of the known errors. */
 static void
-go_to_workspace(const struct relay_return *ret, const struct relay_response *a,
-		struct auth_verdict *v)
+redirect_to_workspace(const struct relay_return *ret, const struct relay_response *a,
+		      struct auth_verdict *v)
 {
 	const char *location = NULL;
 	struct buf url;
@@ -352,34 +353,35 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 	switch (finding) {
 	case RELAY_FORGED:
 	case RELAY_MALFORMED:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST, "The parameter \"state\" is not ours.",
-		       STR_NONE);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
+			     "The parameter \"state\" is not ours.", STR_NONE);
 		return;
 	case RELAY_OUTSIDE:
-		refuse(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
-		       "It names a host that is not in any of our zones.", ret->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
+			     "It names a host that is not in any of our zones.", ret->authority);
 		return;
 	case RELAY_GOOD:
 	case RELAY_STALE:
 		break;
 	}
 	v->location = arena_printf(&v->arena, "https://%.*s/", STR_FMT(ret->authority));
-	/* First, as the cookie of a stale flow is gone as well, and this says more about it. */
+	/* Checked first: a stale flow's cookie has expired too, and this is the better explanation.
+	 */
 	if (finding == RELAY_STALE) {
 		clear_cookie(r, ret->id, v);
-		refuse(facts, v, AUTH_PROBLEM_RELAY_STALE, "It began more than ten minutes ago.",
-		       ret->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_STALE,
+			     "It began more than ten minutes ago.", ret->authority);
 		return;
 	}
 	if (!is_same_browser(r, facts, ret->id, buf_view(&a->state))) {
-		refuse(facts, v, AUTH_PROBLEM_RELAY_FOREIGN,
-		       "This browser has no cookie of that sign-in.", ret->authority);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_FOREIGN,
+			     "This browser has no cookie of that sign-in.", ret->authority);
 		return;
 	}
 	clear_cookie(r, ret->id, v);
-	log_info(facts->log, "login goes to the workspace", log_str("flow", ret->id),
+	log_info(facts->log, "login redirected to the workspace", log_str("flow", ret->id),
 		 log_str("workspace", ret->authority), log_bool("code", a->code.len > 0));
-	go_to_workspace(ret, a, v);
+	redirect_to_workspace(ret, a, v);
 }
 
 static void
@@ -396,7 +398,7 @@ answer_callback(const struct relay *r, const struct auth_facts *facts, struct au
 	buf_init(&memory, RELAY_REQUEST_MAX);
 	detail = facts_read_answer(facts, &a.state, &a.code, &a.error);
 	if (detail != NULL) {
-		refuse(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
+		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
 	} else {
 		enum relay_finding finding = relay_return_open(
 			&ret, buf_view(&a.state), &r->box, r->settings, clock_wall_ms(), &memory);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door of the relay: the one callback address that GitLab knows for all workspaces.
+ * The front door of the relay: the one redirect address that is registered with GitLab for all
+ * workspaces.
  *
- * A workspace's sidecar sends the browser here with a request signed by its own key; the relay
- * sends it on to GitLab, and what GitLab answers back to that workspace, in the browser where it
- * began. It keeps nothing between requests, sees neither tokens nor verifiers, and knows no
- * sockets: facts in, a verdict out, at once.
+ * A workspace's sidecar redirects the browser here with a request signed by its own key; the relay
+ * redirects to GitLab, and passes GitLab's response on to that workspace, in the same browser only.
+ * It keeps nothing between requests, sees neither tokens nor verifiers, and knows no sockets: facts
+ * in, a verdict out, at once.
  */
 #ifndef AUTH_RELAY_RELAY_H
 #define AUTH_RELAY_RELAY_H
@@ -28,14 +29,13 @@ struct relay;
 struct relay *relay_new(const struct relay_settings *settings, struct err *e) MUST_CHECK;
 void relay_free(struct relay *r); /* NULL is fine */
 
-/* Goes on with other master keys, which the caller puts into settings. On failure nothing has
- * changed. */
+/* Replaces the master keys; the caller puts them into settings. On failure nothing has changed. */
 bool relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 enum relay_endpoint {
-	RELAY_LANDING,	/* for whoever opens the address by hand */
-	RELAY_START,	/* from a sidecar, on the way to GitLab */
-	RELAY_CALLBACK, /* from GitLab, on the way to the workspace */
+	RELAY_LANDING,	/* a page for people who open the address */
+	RELAY_START,	/* redirects from a sidecar to GitLab */
+	RELAY_CALLBACK, /* redirects from GitLab to the workspace */
 };
 
 /* Fills *v: AUTH_REDIRECT, AUTH_PROBLEM or AUTH_RELAY_PAGE. */

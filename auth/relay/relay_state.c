@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request is "1.<payload>.<mac>", both base64url: one field per line, and HMAC-SHA-256 under the
- * workspace's key. State and cookie are sealed as all our cookies are (auth/cookie), under keys
+ * A request is "1.<payload>.<mac>", both base64url: the payload has one field per line, the MAC is
+ * HMAC-SHA-256 under the workspace's key. State and cookie are sealed by auth/cookie under keys
  * that derive from the master keys for the relay's own address.
  *
- * No field can hold a line end: each is held to the characters that it may consist of.
+ * No field can hold a line end: each is checked against the characters that it may consist of.
  */
 #include "auth/relay/relay_state.h"
 
@@ -27,7 +27,7 @@
 
 static const char state_purpose[] = "relay state";
 static const char cookie_purpose[] = "relay cookie";
-#define STATE_NAME STR("state") /* stands where cookies have their name */
+#define STATE_NAME STR("state") /* in place of a cookie's name */
 
 static bool
 consists_of(struct str s, size_t min, size_t max, struct str more)
@@ -68,9 +68,9 @@ judge_age(int64_t since_ms, int64_t now_ms)
 	return age_ms >= -RELAY_SKEW_MS && age_ms <= RELAY_AGE_MAX_MS ? RELAY_GOOD : RELAY_STALE;
 }
 
-/* The label keeps these signatures apart from all else that a key might sign. */
+/* The label separates these signatures from any other use of the key. */
 static bool
-sign(struct str key, struct str payload, uint8_t mac[CRYPTO_SHA256_BYTES], struct err *e)
+sign_payload(struct str key, struct str payload, uint8_t mac[CRYPTO_SHA256_BYTES], struct err *e)
 {
 	struct buf text;
 	bool ok;
@@ -95,8 +95,9 @@ relay_request_write(const struct relay_request *q, const struct secret *workspac
 	buf_addf(&payload, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%" PRId64, STR_FMT(q->authority),
 		 STR_FMT(q->prefix), STR_FMT(q->state), STR_FMT(q->challenge), STR_FMT(q->nonce),
 		 STR_FMT(q->scope), q->issued_ms);
-	ok = buf_is_ok(&payload) ? sign(secret_view(workspace_key), buf_view(&payload), mac, e)
-				 : err_set(e, ERR_LIMIT, "relay request is too long");
+	ok = buf_is_ok(&payload)
+		     ? sign_payload(secret_view(workspace_key), buf_view(&payload), mac, e)
+		     : err_set(e, ERR_LIMIT, "relay request is too long");
 	if (ok) {
 		buf_add_str(out, STR(REQUEST_VERSION "."));
 		crypto_base64url_encode(out, buf_view(&payload));
@@ -115,7 +116,7 @@ is_signed_by(const struct secret *master, struct str authority, struct str paylo
 	struct secret *key = relay_derive_key(master, authority, NULL);
 	bool ok;
 
-	ok = key != NULL && sign(secret_view(key), payload, expected, NULL) &&
+	ok = key != NULL && sign_payload(secret_view(key), payload, expected, NULL) &&
 	     crypto_equal(mac, (struct str){(const char *)expected, sizeof(expected)});
 	secret_free(key);
 	return ok;
@@ -131,7 +132,7 @@ is_signed(const struct auth_keys *masters, struct str authority, struct str payl
 	return ok;
 }
 
-/* Takes a request apart into payload and MAC; both decoded into memory, in this order. */
+/* Splits a request into payload and MAC, both decoded into memory, in this order. */
 static bool
 split_request(struct str text, struct buf *memory, struct str *payload, struct str *mac)
 {
@@ -157,7 +158,7 @@ split_request(struct str text, struct buf *memory, struct str *payload, struct s
 	return mac->len == CRYPTO_SHA256_BYTES;
 }
 
-/* What follows the authority; its writer is known by now. */
+/* Parses what follows the authority; the signature has been verified. */
 static bool
 parse_request(struct relay_request *q, struct str rest)
 {

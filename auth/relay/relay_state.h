@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What travels through a browser between sidecar, relay and GitLab, as text and back: the request
- * that a sidecar signs, and what the relay wants to know again when GitLab sends the browser back.
+ * The texts that a browser carries between sidecar, relay and GitLab, written and read: the request
+ * that a sidecar signs, and the state that tells the relay where GitLab's response belongs.
  *
- * Everything needed stands in these texts, so relay processes share nothing but their settings.
+ * They hold everything that is needed, so relay processes share nothing but their settings.
  */
 #ifndef AUTH_RELAY_RELAY_STATE_H
 #define AUTH_RELAY_RELAY_STATE_H
@@ -13,11 +13,12 @@
 
 #define RELAY_REQUEST_MAX 4096u			/* bytes of a request's text */
 #define RELAY_AGE_MAX_MS  (600 * INT64_C(1000)) /* of a request, and from start to callback */
-#define RELAY_SKEW_MS	  (300 * INT64_C(1000)) /* how far another clock may be ahead of ours */
+#define RELAY_SKEW_MS	  (300 * INT64_C(1000)) /* how far a sidecar's clock may be ahead */
 #define RELAY_ID_LEN	  16u
 #define RELAY_PLAIN_MAX	  1024u
 
-struct relay_request {	      /* views */
+/* Views. */
+struct relay_request {
 	struct str authority; /* of the workspace */
 	struct str prefix;    /* of its endpoints; the callback is below */
 	struct str state;     /* the sidecar's own */
@@ -39,15 +40,16 @@ enum relay_finding {
 bool relay_request_write(const struct relay_request *q, const struct secret *workspace_key,
 			 struct buf *out, struct err *e) MUST_CHECK;
 
-/* Only RELAY_GOOD and RELAY_STALE fill *q wholly; its views point into memory, which the caller
+/* Only RELAY_GOOD and RELAY_STALE fill all of *q; its views point into memory, which the caller has
  * initialized. */
 enum relay_finding relay_request_read(struct relay_request *q, struct str text,
 				      const struct relay_settings *settings, int64_t now_ms,
 				      struct buf *memory) MUST_CHECK;
 
-struct relay_return {	      /* views */
+/* Views. */
+struct relay_return {
 	struct str id;	      /* names the flow's cookie; grows with time */
-	struct str authority; /* where to go back to */
+	struct str authority; /* of the workspace */
 	struct str prefix;
 	struct str state; /* the sidecar's own */
 	int64_t started_ms;
@@ -60,13 +62,13 @@ void relay_draw_id(char out[RELAY_ID_LEN + 1]);
 bool relay_return_seal(const struct relay_return *ret, const struct cookie_box *box,
 		       struct buf *out, struct err *e) MUST_CHECK;
 
-/* As relay_request_read. A target that left our zones meanwhile is RELAY_OUTSIDE. */
+/* As relay_request_read. A workspace whose zone was removed meanwhile is RELAY_OUTSIDE. */
 enum relay_finding relay_return_open(struct relay_return *ret, struct str text,
 				     const struct cookie_box *box,
 				     const struct relay_settings *settings, int64_t now_ms,
 				     struct buf *memory) MUST_CHECK;
 
-/* The text of the cookie that binds this state to a browser; and whether a cookie is that one. */
+/* The text of the cookie that binds this state to a browser, and whether a text is that. */
 bool relay_cookie_seal(const struct cookie_box *box, struct str cookie_name, struct str state,
 		       struct buf *out, struct err *e) MUST_CHECK;
 bool relay_cookie_fits(const struct cookie_box *box, struct str cookie_name, struct str text,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * There is one spelling of a host, and only that one is taken from a request: lower-case letters,
- * digits and hyphens in labels, and a port only where its zone has that port. What people write
- * into settings is brought to this spelling first.
+ * Requests must name a host in its canonical form: labels of lower-case letters, digits and
+ * hyphens, and a port only where its zone has that port. Settings are converted to it.
  */
 #include "auth/relay/relay_zone.h"
 
@@ -19,7 +18,7 @@ is_host(struct str s)
 	return dns_is_name(s, DNS_CANONICAL) && !ascii_is_digit(dns_last_label(s).data[0]);
 }
 
-/* ":8443", never the default port nor a second spelling of any; or nothing. */
+/* ":8443" in canonical decimal, not the default port; or nothing. */
 static bool
 is_port_suffix(struct str s)
 {
@@ -39,9 +38,9 @@ is_canonical(struct str authority)
 	return is_host(str_take(authority, colon)) && is_port_suffix(str_skip(authority, colon));
 }
 
-/* Lower case, and without the default port. */
+/* Appends the canonical form: lower case, and without the default port. */
 static bool
-fold(struct str text, struct buf *out, struct err *e)
+canonicalize(struct str text, struct buf *out, struct err *e)
 {
 	size_t before = out->len;
 
@@ -52,7 +51,7 @@ fold(struct str text, struct buf *out, struct err *e)
 	if (text.len > RELAY_AUTHORITY_MAX || !buf_is_ok(out))
 		return err_set(e, ERR_INPUT, "it is too long");
 	if (!is_canonical(str_skip(buf_view(out), before)))
-		return err_set(e, ERR_INPUT, "it is no host name with an optional port");
+		return err_set(e, ERR_INPUT, "it is not a host name with an optional port");
 	return true;
 }
 
@@ -61,15 +60,14 @@ relay_parse_host(struct str text, struct buf *out, struct err *e)
 {
 	size_t before = out->len;
 
-	if (!fold(text, out, e))
+	if (!canonicalize(text, out, e))
 		return false;
 	if (str_find_byte(str_skip(buf_view(out), before), '.') == SIZE_MAX)
 		return err_set(e, ERR_INPUT, "it is in no zone");
 	return true;
 }
 
-/* A zone of one label is a whole top-level domain, but for our own machine (RFC 6761 section 6.3).
- */
+/* A zone of one label would be a top-level domain; only localhost is not (RFC 6761 section 6.3). */
 bool
 relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e)
 {
@@ -78,7 +76,7 @@ relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err 
 	bool ok;
 
 	buf_init(&folded, RELAY_AUTHORITY_MAX);
-	ok = fold(text, &folded, e);
+	ok = canonicalize(text, &folded, e);
 	host = str_take(buf_view(&folded), str_find_byte(buf_view(&folded), ':'));
 	if (ok && str_find_byte(host, '.') == SIZE_MAX && !str_equal(host, STR("localhost")))
 		ok = err_set(e, ERR_INPUT, "it is a whole top-level domain");
@@ -97,7 +95,7 @@ relay_zones_hold(const struct relay_zones *zones, struct str authority)
 	struct str label = str_take(authority, dot);
 	struct str rest = dot == SIZE_MAX ? STR_NONE : str_skip(authority, dot + 1);
 
-	/* No workspace has an internationalized name, and such names look like others. */
+	/* No workspace has an internationalized name, and such names can look like others. */
 	if (!dns_is_label(label, DNS_CANONICAL) || str_starts_with(label, STR("xn--")) ||
 	    authority.len > RELAY_AUTHORITY_MAX)
 		return false;

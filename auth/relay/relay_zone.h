@@ -11,16 +11,17 @@
 #define RELAY_ZONES_MAX	    32u
 #define RELAY_AUTHORITY_MAX 259u /* a host name of 253 bytes, ':', five digits */
 
-struct relay_zones { /* "ws.example.com", "ws.example.com:8443"; canonical, see relay_parse_zone */
+/* "ws.example.com", "ws.example.com:8443"; canonical: see relay_parse_zone. */
+struct relay_zones {
 	struct str items[RELAY_ZONES_MAX];
 	size_t count;
 };
 
-/* Takes a zone as somebody would write it: a host name, with a port where workspaces have one. */
+/* Parses a zone as people write it: a host name, with a port where workspaces have one. */
 bool relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e) MUST_CHECK;
 
-/* Takes a workspace's host as somebody would write it, to the form that its key derives from: lower
- * case, without the default port. Appends to out. */
+/* Appends a workspace's host, as people write it, in the form that its key derives from: lower
+ * case, without the default port. */
 bool relay_parse_host(struct str text, struct buf *out, struct err *e) MUST_CHECK;
 
 /* Whether the authority, in that form, is exactly one label below a zone. */
