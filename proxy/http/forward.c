@@ -14,8 +14,7 @@
 static bool
 is_ours_to_set(enum header_id id)
 {
-	return id == HEADER_X_FORWARDED || id == HEADER_FORWARDED || id == HEADER_X_REAL_IP ||
-	       id == HEADER_X_REQUEST_ID || id == HEADER_REMOTE_IDENTITY;
+	return id == HEADER_FORWARDING || id == HEADER_REMOTE_IDENTITY || id == HEADER_X_REQUEST_ID;
 }
 
 /* Fields named by Connection are hop-by-hop too (RFC 9110 section 7.6.1). */

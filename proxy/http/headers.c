@@ -25,68 +25,139 @@ static const struct header_name header_names[] = {
 	HEADER_NAME("cookie", HEADER_COOKIE),
 	HEADER_NAME("expect", HEADER_EXPECT),
 	HEADER_NAME("origin", HEADER_ORIGIN),
+	HEADER_NAME("x-host", HEADER_FORWARDING),
 	HEADER_NAME("trailer", HEADER_TRAILER),
 	HEADER_NAME("upgrade", HEADER_UPGRADE),
-	HEADER_NAME("forwarded", HEADER_FORWARDED),
-	HEADER_NAME("x-real-ip", HEADER_X_REAL_IP),
+	HEADER_NAME("iv-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("sm-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-scheme", HEADER_FORWARDING),
+	HEADER_NAME("forwarded", HEADER_FORWARDING),
+	HEADER_NAME("x-real-ip", HEADER_FORWARDING),
+	HEADER_NAME("client-ip", HEADER_FORWARDING),
+	HEADER_NAME("iv-groups", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("connection", HEADER_CONNECTION),
 	HEADER_NAME("keep-alive", HEADER_KEEP_ALIVE),
 	HEADER_NAME("set-cookie", HEADER_SET_COOKIE),
-	HEADER_NAME("remote-name", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-forwarded", HEADER_FORWARDING),
+	HEADER_NAME("x-client-ip", HEADER_FORWARDING),
+	HEADER_NAME("x-remote-ip", HEADER_FORWARDING),
+	HEADER_NAME("remote-addr", HEADER_FORWARDING),
 	HEADER_NAME("remote-user", HEADER_REMOTE_IDENTITY),
-	HEADER_NAME("remote-email", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("remote-name", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("client-cert", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("max-forwards", HEADER_MAX_FORWARDS),
 	HEADER_NAME("x-request-id", HEADER_X_REQUEST_ID),
+	HEADER_NAME("x-url-scheme", HEADER_FORWARDING),
+	HEADER_NAME("remote-email", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-auth-email", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-auth-roles", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("forwarded-for", HEADER_FORWARDING),
+	HEADER_NAME("x-remote-addr", HEADER_FORWARDING),
+	HEADER_NAME("x-rewrite-url", HEADER_FORWARDING),
 	HEADER_NAME("remote-groups", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("x-remote-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-auth-userid", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-auth-groups", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("content-length", HEADER_CONTENT_LENGTH),
-	HEADER_NAME("x-webauth-user", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("true-client-ip", HEADER_FORWARDING),
+	HEADER_NAME("x-proxyuser-ip", HEADER_FORWARDING),
+	HEADER_NAME("x-remote-group", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("x-auth-subject", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("front-end-https", HEADER_FORWARDING),
+	HEADER_NAME("x-auth-username", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("proxy-connection", HEADER_PROXY_CONNECTION),
+	HEADER_NAME("cf-connecting-ip", HEADER_FORWARDING),
+	HEADER_NAME("fastly-client-ip", HEADER_FORWARDING),
+	HEADER_NAME("x-originating-ip", HEADER_FORWARDING),
 	HEADER_NAME("sec-websocket-key", HEADER_SEC_WEBSOCKET_KEY),
 	HEADER_NAME("transfer-encoding", HEADER_TRANSFER_ENCODING),
+	HEADER_NAME("client-cert-chain", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("proxy-authenticate", HEADER_PROXY_AUTHENTICATE),
 	HEADER_NAME("proxy-authorization", HEADER_PROXY_AUTHORIZATION),
+	HEADER_NAME("x-cluster-client-ip", HEADER_FORWARDING),
+	HEADER_NAME("x-appengine-user-ip", HEADER_FORWARDING),
 	HEADER_NAME("sec-websocket-accept", HEADER_SEC_WEBSOCKET_ACCEPT),
 	HEADER_NAME("sec-websocket-version", HEADER_SEC_WEBSOCKET_VERSION),
+	HEADER_NAME("x-credential-identifier", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("strict-transport-security", HEADER_STRICT_TRANSPORT_SECURITY),
 };
 #define HEADER_NAMES	(sizeof(header_names) / sizeof(header_names[0]))
-#define HEADER_NAME_MAX 21u
+#define HEADER_NAME_MAX 25u
 
 /* Index into header_names of the first name of each length, and its end. A unit test checks it. */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
-	0,  0,	0,  1,	2,  4,	4,  8,	10, 10, 12,	      15,
-	17, 20, 22, 24, 24, 25, 27, 28, 29, 30, HEADER_NAMES,
+	0,  0,	0,  1,	2,  4,	4,  9,	13, 14, 18, 21, 28,	      34,
+	41, 46, 48, 52, 55, 56, 59, 60, 61, 61, 62, 62, HEADER_NAMES,
 };
 
-/* Maps upper case to lower case and '_' to '-'; 0 for bytes that are not token characters. */
-static const unsigned char fold_table[256] = {
-	['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
-	['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '-', ['`'] = '`',	['|'] = '|',
-	['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',	['5'] = '5',
-	['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',	['C'] = 'c',
-	['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',	['J'] = 'j',
-	['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',	['Q'] = 'q',
-	['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',	['X'] = 'x',
-	['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',	['e'] = 'e',
-	['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',	['l'] = 'l',
-	['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',	['s'] = 's',
-	['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',	['z'] = 'z',
+const unsigned char header_fold_table[256] = {
+	['!'] = '-', ['#'] = '-', ['$'] = '-', ['%'] = '-', ['&'] = '-', ['\''] = '-', ['*'] = '-',
+	['+'] = '-', ['-'] = '-', ['.'] = '-', ['^'] = '-', ['_'] = '-', ['`'] = '-',  ['|'] = '-',
+	['~'] = '-', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',  ['5'] = '5',
+	['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',  ['C'] = 'c',
+	['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',  ['J'] = 'j',
+	['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',  ['Q'] = 'q',
+	['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',  ['X'] = 'x',
+	['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',  ['e'] = 'e',
+	['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',  ['l'] = 'l',
+	['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',  ['s'] = 's',
+	['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',  ['z'] = 'z',
 };
 
 static bool
 folds_to(struct str name, struct str lower)
 {
 	for (size_t i = 0; i < lower.len; i++)
-		if (fold_table[(unsigned char)name.data[i]] != (unsigned char)lower.data[i])
+		if (header_fold_table[(unsigned char)name.data[i]] != (unsigned char)lower.data[i])
 			return false;
 	return true;
 }
 
-static bool
-has_folded_prefix(struct str name, struct str lower)
+#define HEADER_PREFIX(text, header_id_value)                                                       \
+	{                                                                                          \
+		{text, sizeof(text) - 1}, header_id_value                                          \
+	}
+
+/* Names that begin like this, after "x-". */
+static const struct header_name x_prefixes[] = {
+	HEADER_PREFIX("forwarded-", HEADER_FORWARDING),
+	HEADER_PREFIX("original-", HEADER_FORWARDING),
+	HEADER_PREFIX("envoy-", HEADER_FORWARDING),
+	HEADER_PREFIX("auth-request-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("remote-extra-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("webauth-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("authenticated-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("authentik-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("consumer-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("goog-authenticated-user-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("goog-iap-jwt-assertion", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("apigateway-api-userinfo", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("endpoint-api-userinfo", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("amzn-oidc-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("ms-client-principal", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("pomerium-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("replit-user-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("ssl-client-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("vouch-", HEADER_REMOTE_IDENTITY),
+};
+
+static const struct header_name other_prefixes[] = {
+	HEADER_PREFIX("cf-access-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("oidc-claim-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("ssl-client-", HEADER_REMOTE_IDENTITY),
+	HEADER_PREFIX("tailscale-user-", HEADER_REMOTE_IDENTITY),
+};
+
+static enum header_id
+identify_prefix(struct str name, const struct header_name *prefixes, size_t count)
 {
-	return name.len >= lower.len && folds_to(name, lower);
+	for (size_t i = 0; i < count; i++)
+		if (name.len >= prefixes[i].name.len && folds_to(name, prefixes[i].name))
+			return prefixes[i].id;
+	return HEADER_OTHER;
 }
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum header_id
 header_identify(struct str name)
@@ -96,11 +167,9 @@ header_identify(struct str name)
 			if (folds_to(name, header_names[i].name))
 				return header_names[i].id;
 	}
-	if (has_folded_prefix(name, STR("x-forwarded-")))
-		return HEADER_X_FORWARDED;
-	if (has_folded_prefix(name, STR("x-auth-request-")))
-		return HEADER_REMOTE_IDENTITY;
-	return HEADER_OTHER;
+	if (name.len > 2 && folds_to(name, STR("x-")))
+		return identify_prefix(str_skip(name, 2), x_prefixes, COUNT(x_prefixes));
+	return identify_prefix(name, other_prefixes, COUNT(other_prefixes));
 }
 
 _Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers.ids has a bit for each");
@@ -126,7 +195,11 @@ header_is_hop_by_hop(enum header_id id)
 bool
 header_has_registered_name(const struct header *field)
 {
-	return str_find_byte(field->name, '_') == SIZE_MAX;
+	for (size_t i = 0; i < field->name.len; i++)
+		if (header_fold_table[(unsigned char)field->name.data[i]] == '-' &&
+		    field->name.data[i] != '-')
+			return false;
+	return true;
 }
 
 bool

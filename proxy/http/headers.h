@@ -3,8 +3,8 @@
  * Header fields of one message: a bounded list of views, each with the id of its name if the name
  * is known.
  *
- * Names are compared after folding case and '_' to '-', as servers behind the proxy may do, so that
- * no spelling evades a check.
+ * Known names are recognized in any case and with any other character in place of '-', because CGI
+ * and PHP map every byte that is not a letter or digit to '_': no spelling evades a check.
  */
 #ifndef PROXY_HTTP_HEADERS_H
 #define PROXY_HTTP_HEADERS_H
@@ -20,7 +20,6 @@ enum header_id {
 	HEADER_COOKIE,
 	HEADER_DATE,
 	HEADER_EXPECT,
-	HEADER_FORWARDED,
 	HEADER_HOST,
 	HEADER_KEEP_ALIVE,
 	HEADER_MAX_FORWARDS,
@@ -37,11 +36,13 @@ enum header_id {
 	HEADER_TRANSFER_ENCODING,
 	HEADER_UPGRADE,
 	HEADER_VIA,
-	/* Any name that begins with X-Forwarded-. */
-	HEADER_X_FORWARDED,
-	HEADER_X_REAL_IP,
+	HEADER_STRICT_TRANSPORT_SECURITY,
 	HEADER_X_REQUEST_ID,
-	/* X-Auth-Request-*, Remote-User and other names that applications take for an identity. */
+	/* X-Forwarded-*, Forwarded, X-Real-IP and other names by which applications learn the
+	 * client's address or the original URL from a proxy. */
+	HEADER_FORWARDING,
+	/* X-Auth-Request-*, Remote-User and other names by which applications learn from a proxy
+	 * who the user is. */
 	HEADER_REMOTE_IDENTITY,
 };
 
@@ -90,7 +91,17 @@ bool header_is_hop_by_hop(enum header_id id);
 
 enum header_id header_identify(struct str name);
 
-/* Whether the name has its registered spelling: no '_' in place of '-'. */
+/* Letters in lower case, digits as they are, and '-' for other token characters (RFC 9110 section
+ * 5.6.2). 0 for bytes that are not token characters. */
+extern const unsigned char header_fold_table[256];
+
+static inline bool
+header_is_token_char(unsigned char c)
+{
+	return header_fold_table[c] != 0;
+}
+
+/* Whether the name has its registered spelling: no other character in place of '-'. */
 bool header_has_registered_name(const struct header *field);
 
 #endif

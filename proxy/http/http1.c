@@ -6,20 +6,7 @@
 
 #include "base/byte_scan.h"
 #include "base/url.h"
-
-/* RFC 9110 section 5.6.2: token characters. */
-static const bool token_char[256] = {
-	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-	['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
-	['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
-	['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,  ['F'] = 1, ['G'] = 1,
-	['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1,  ['N'] = 1, ['O'] = 1,
-	['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1,  ['V'] = 1, ['W'] = 1,
-	['X'] = 1, ['Y'] = 1, ['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1,  ['d'] = 1, ['e'] = 1,
-	['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1,  ['l'] = 1, ['m'] = 1,
-	['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,  ['t'] = 1, ['u'] = 1,
-	['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
-};
+#include "proxy/http/field_list.h"
 
 #define METHOD_MAX	     32u
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
@@ -34,6 +21,15 @@ is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_l
 	       end - scan->line_start > limits->line_max_bytes + 1;
 }
 
+/* Tells at the first byte that the peer does not send HTTP/1.1, such as a TLS ClientHello. */
+static bool
+is_bad_start(const struct http1_scan *scan, struct str data)
+{
+	unsigned char first = (unsigned char)data.data[scan->line_start];
+
+	return scan->lines == 0 && first != '\r' && !header_is_token_char(first);
+}
+
 /* Lines end with CRLF; a bare LF is an error here, a bare CR or NUL is one for the parser. */
 enum http1_found
 http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_limits *limits,
@@ -42,6 +38,10 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 	size_t end = data.len < limits->head_max_bytes ? data.len : limits->head_max_bytes;
 
 	while (scan->at < end) {
+		if (is_bad_start(scan, data)) {
+			*status = 400;
+			return HTTP1_BAD;
+		}
 		const char *lf = memchr(data.data + scan->at, '\n', end - scan->at);
 		size_t line_end = lf == NULL ? end : (size_t)(lf - data.data);
 		if (is_line_too_long(scan, line_end, limits)) {
@@ -81,7 +81,7 @@ token_run(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.len && token_char[(unsigned char)s.data[n]])
+	while (n < s.len && header_is_token_char((unsigned char)s.data[n]))
 		n++;
 	return n;
 }
@@ -166,7 +166,7 @@ struct framing_fields {
 
 /* Bounds the cost of comparing every option of Connection with every field. */
 static bool
-check_nominations(const struct headers *headers, struct err *e)
+check_connection(const struct headers *headers, struct err *e)
 {
 	size_t bytes = 0;
 
@@ -207,7 +207,7 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 		return err_set(e, ERR_INPUT, "Transfer-Encoding is not exactly chunked");
 	if (codings > 0 && is_http10)
 		return err_set(e, ERR_INPUT, "Transfer-Encoding in HTTP/1.0");
-	return check_nominations(headers, e);
+	return check_connection(headers, e);
 }
 
 /* "HTTP/1.x"; *status 505 for another major version. */
@@ -391,7 +391,8 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 	}
 	*status = 400;
 	if (!parse_fields(head, &r->headers, e) || !parse_host(r, e) ||
-	    !parse_framing(&r->headers, p->is_http10, &framing, e))
+	    !parse_framing(&r->headers, p->is_http10, &framing, e) ||
+	    !field_list_check(&r->headers, true, e))
 		return false;
 
 	if (framing.is_chunked) {
@@ -471,7 +472,8 @@ http1_parse_response(struct str head, const struct http1_scan *scan, bool to_hea
 	if (!parse_status_line(next_line(&head), r, &p->is_http10, e))
 		return false;
 	if (!parse_fields(head, &r->headers, e) ||
-	    !parse_framing(&r->headers, p->is_http10, &framing, e)) {
+	    !parse_framing(&r->headers, p->is_http10, &framing, e) ||
+	    !field_list_check(&r->headers, false, e)) {
 		e->code = ERR_PROTOCOL;
 		return false;
 	}

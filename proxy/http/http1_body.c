@@ -8,7 +8,15 @@
 
 enum chunk_state {
 	CHUNK_SIZE,
-	CHUNK_EXTENSION,
+	EXTENSION_START,
+	EXTENSION_NAME,
+	EXTENSION_NAME_END,
+	EXTENSION_VALUE_START,
+	EXTENSION_TOKEN,
+	EXTENSION_QUOTED,
+	EXTENSION_QUOTED_PAIR,
+	EXTENSION_QUOTED_END,
+	EXTENSION_END,
 	CHUNK_SIZE_LF,
 	CHUNK_DATA,
 	CHUNK_DATA_CR,
@@ -81,11 +89,11 @@ on_size_byte(struct http1_body *b, unsigned char c)
 	if (b->digits == 0 || value >= 0)
 		return CHUNK_BAD;
 	if (c == ';')
-		return CHUNK_EXTENSION;
+		return EXTENSION_START;
 	return c == '\r' ? CHUNK_SIZE_LF : CHUNK_BAD;
 }
 
-/* Field lines and extensions are read, counted and dropped: no control characters but HTAB. */
+/* Extensions and trailers are checked, counted and discarded. No control characters but HTAB. */
 static bool
 is_text(struct http1_body *b, unsigned char c)
 {
@@ -95,7 +103,55 @@ is_text(struct http1_body *b, unsigned char c)
 static bool
 is_name(struct http1_body *b, unsigned char c)
 {
-	return is_text(b, c) && c > 0x20 && c < 0x7f && strchr("\"(),/;<=>?@[\\]{}", c) == NULL;
+	return is_text(b, c) && header_is_token_char(c);
+}
+
+/* What may follow a complete extension; white space only before another one. */
+static enum chunk_state
+on_extension_end(enum chunk_state state, unsigned char c)
+{
+	if (c == ';')
+		return EXTENSION_START;
+	if (c == ' ' || c == '\t')
+		return EXTENSION_END;
+	return c == '\r' && state != EXTENSION_END ? CHUNK_SIZE_LF : CHUNK_BAD;
+}
+
+/* ";" name [ "=" token or quoted-string ], with optional white space around the delimiters. */
+static enum chunk_state
+on_extension_byte(struct http1_body *b, enum chunk_state state, unsigned char c)
+{
+	bool is_token = header_is_token_char(c);
+	bool is_space = c == ' ' || c == '\t';
+
+	if (c != '\r' && !is_text(b, c))
+		return CHUNK_BAD;
+	if (state == EXTENSION_START)
+		return is_space ? EXTENSION_START : is_token ? EXTENSION_NAME : CHUNK_BAD;
+	if (state == EXTENSION_NAME && is_token)
+		return EXTENSION_NAME;
+	if (state == EXTENSION_NAME || state == EXTENSION_NAME_END) {
+		if (is_space)
+			return EXTENSION_NAME_END;
+		if (c == '=')
+			return EXTENSION_VALUE_START;
+		return on_extension_end(state == EXTENSION_NAME ? state : EXTENSION_END, c);
+	}
+	if (state == EXTENSION_VALUE_START && !is_token)
+		return is_space ? EXTENSION_VALUE_START : c == '"' ? EXTENSION_QUOTED : CHUNK_BAD;
+	if (state == EXTENSION_VALUE_START || (state == EXTENSION_TOKEN && is_token))
+		return EXTENSION_TOKEN;
+	return on_extension_end(state, c);
+}
+
+static enum chunk_state
+on_quoted_byte(struct http1_body *b, enum chunk_state state, unsigned char c)
+{
+	if (!is_text(b, c))
+		return CHUNK_BAD;
+	if (state == EXTENSION_QUOTED && c == '\\')
+		return EXTENSION_QUOTED_PAIR;
+	return state == EXTENSION_QUOTED && c == '"' ? EXTENSION_QUOTED_END : EXTENSION_QUOTED;
 }
 
 static enum chunk_state
@@ -114,8 +170,17 @@ on_coding_byte(struct http1_body *b, unsigned char c)
 	switch ((enum chunk_state)b->state) {
 	case CHUNK_SIZE:
 		return on_size_byte(b, c);
-	case CHUNK_EXTENSION:
-		return c == '\r' ? CHUNK_SIZE_LF : is_text(b, c) ? CHUNK_EXTENSION : CHUNK_BAD;
+	case EXTENSION_START:
+	case EXTENSION_NAME:
+	case EXTENSION_NAME_END:
+	case EXTENSION_VALUE_START:
+	case EXTENSION_TOKEN:
+	case EXTENSION_QUOTED_END:
+	case EXTENSION_END:
+		return on_extension_byte(b, (enum chunk_state)b->state, c);
+	case EXTENSION_QUOTED:
+	case EXTENSION_QUOTED_PAIR:
+		return on_quoted_byte(b, (enum chunk_state)b->state, c);
 	case CHUNK_SIZE_LF:
 		return on_size_lf(b, c);
 	case CHUNK_DATA_CR:

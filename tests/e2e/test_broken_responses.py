@@ -31,6 +31,8 @@ BROKEN_HEADS = {
     "length-negative": HEAD + b"Content-Length: -2\r\n\r\nok",
     "length-overflow": HEAD + b"Content-Length: 18446744073709551618\r\n\r\nok",
     "length-with-underscore": HEAD + b"Content_Length: 2\r\n\r\nok",
+    "connection-no-list": HEAD + b"Content-Length: 2\r\nConnection: close;a\r\n\r\nok",
+    "upgrade-no-list": HEAD + b"Content-Length: 2\r\nUpgrade: a b\r\n\r\nok",
     "coding-unknown": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "coding-twice": HEAD
     + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -98,6 +100,8 @@ BROKEN_BODIES = {
     "chunk-size-overflow": HEAD
     + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10000000000000005\r\nworld\r\n",
     "chunk-end-bad": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n",
+    "chunk-extension-bare": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;\r\nworld\r\n0\r\n\r\n",
+    "chunk-extension-open": HEAD + b'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;a="\r\nworld\r\n0\r\n\r\n',
     "bare-lf": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
     "trailers-without-end": HEAD
     + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"

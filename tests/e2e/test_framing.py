@@ -383,6 +383,12 @@ CHUNKS = [
     ),
     *(b"5;" + b"x" * 9000 + b"\r\nhello\r\n",),
 ]
+# RFC 9112 section 7.1.1: what follows a size is discarded, but has to be well formed.
+EXTENSIONS = [
+    *(b"5;\r\nhello\r\n", b"5; \r\nhello\r\n", b"5;;a\r\nhello\r\n", b"5;a;\r\nhello\r\n"),
+    *(b"5;a b\r\nhello\r\n", b"5;a[b]\r\nhello\r\n", b"5;=b\r\nhello\r\n", b"5;a=\r\nhello\r\n"),
+    *(b'5;a="b\r\nhello\r\n', b'5;a="b\\"\r\nhello\r\n', b'5;a="b"c\r\nhello\r\n', b"5;a=b=c\r\nhello\r\n"),
+]
 TRAILERS = [
     *(
         b"0\r\nX\r\n\r\n",
@@ -415,7 +421,7 @@ def wait_for_the_end_of_all_since(upstream, before):
     )
 
 
-@pytest.mark.parametrize("chunks", [*CHUNKS, *TRAILERS], ids=lambda c: repr(c[:24]))
+@pytest.mark.parametrize("chunks", [*CHUNKS, *EXTENSIONS, *TRAILERS], ids=lambda c: repr(c[:24]))
 def test_malformed_chunks_never_complete_a_request(stage, chunks):
     data = fill_in(stage, post(TE, body=b"3\r\nabc\r\n" + chunks))
     before = list(stage.upstream.connections)

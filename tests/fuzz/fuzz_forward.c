@@ -5,6 +5,7 @@
  * request in. Ours are there once and as we said, nothing hop-by-hop passes, nothing of our
  * cookies, and all else byte for byte and in order.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -51,15 +52,15 @@ is_named_by_connection(const struct headers *h, struct str name)
 	return false;
 }
 
-/* As an app may read a name: CGI makes no difference between '-' and '_'. */
+/* As an application may read a name: CGI replaces every byte that is not a letter or digit. */
 static struct str
 fold(struct str name, char *out, size_t size)
 {
 	size_t len = name.len < size ? name.len : size;
 
 	for (size_t i = 0; i < len; i++) {
-		char c = name.data[i] == '_' ? '-' : name.data[i];
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+		char c = name.data[i];
+		out[i] = isalnum((unsigned char)c) ? (char)tolower((unsigned char)c) : '-';
 	}
 	return (struct str){out, len};
 }
@@ -84,12 +85,38 @@ ends_here(struct str folded)
 }
 
 static bool
+begins_like_one_of(struct str folded, const char *list)
+{
+	struct str rest = str_from(list);
+	struct str part;
+
+	while (str_next(&rest, ' ', &part))
+		if (str_starts_with(folded, part))
+			return true;
+	return false;
+}
+
+static bool
 says_who(struct str folded)
 {
-	return str_starts_with(folded, STR("x-forwarded-")) ||
-	       str_starts_with(folded, STR("x-auth-request-")) ||
-	       is_one_of(folded, "forwarded x-real-ip x-request-id remote-user remote-name "
-				 "remote-email remote-groups x-remote-user x-webauth-user");
+	return begins_like_one_of(
+		       folded, "x-forwarded- x-original- x-envoy- x-auth-request- x-remote-extra- "
+			       "x-webauth- x-authenticated- x-authentik- x-consumer- "
+			       "x-goog-authenticated-user- x-goog-iap-jwt-assertion "
+			       "x-apigateway-api-userinfo x-endpoint-api-userinfo x-amzn-oidc- "
+			       "x-ms-client-principal x-pomerium- x-replit-user- x-ssl-client- "
+			       "x-vouch- cf-access- oidc-claim- ssl-client- tailscale-user-") ||
+	       is_one_of(
+		       folded,
+		       "forwarded forwarded-for x-forwarded x-real-ip x-client-ip client-ip "
+		       "true-client-ip cf-connecting-ip fastly-client-ip x-cluster-client-ip "
+		       "x-appengine-user-ip x-originating-ip x-remote-ip x-remote-addr remote-addr "
+		       "x-proxyuser-ip x-rewrite-url x-host x-scheme x-url-scheme "
+		       "front-end-https x-request-id remote-user remote-name remote-email "
+		       "remote-groups x-remote-user x-remote-group x-auth-username x-auth-email "
+		       "x-auth-userid x-auth-groups x-auth-roles x-auth-subject "
+		       "x-credential-identifier client-cert client-cert-chain iv-user iv-groups "
+		       "sm-user");
 }
 
 /* The next cookie that is not ours: skips lines' ends, empty pairs and ours. */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recursive-descent check of list elements, without allocation.
+ */
+#include "proxy/http/field_list.h"
+
+static bool
+take_byte(struct str *rest, char byte)
+{
+	if (rest->len == 0 || rest->data[0] != byte)
+		return false;
+	*rest = str_skip(*rest, 1);
+	return true;
+}
+
+static void
+skip_white_space(struct str *rest)
+{
+	while (take_byte(rest, ' ') || take_byte(rest, '\t'))
+		;
+}
+
+static bool
+take_token(struct str *rest)
+{
+	size_t len = 0;
+
+	while (len < rest->len && header_is_token_char((unsigned char)rest->data[len]))
+		len++;
+	*rest = str_skip(*rest, len);
+	return len > 0;
+}
+
+/* After the opening quote. Control characters were rejected with the field value. */
+static bool
+take_quoted(struct str *rest)
+{
+	while (rest->len > 0) {
+		char c = rest->data[0];
+
+		*rest = str_skip(*rest, c == '\\' ? 2 : 1);
+		if (c == '"')
+			return true;
+	}
+	return false;
+}
+
+static bool
+take_value(struct str *rest)
+{
+	return take_byte(rest, '"') ? take_quoted(rest) : take_token(rest);
+}
+
+static bool
+take_parameters(struct str *rest)
+{
+	skip_white_space(rest);
+	while (take_byte(rest, ';')) {
+		skip_white_space(rest);
+		if (!take_token(rest) || !take_byte(rest, '=') || !take_value(rest))
+			return false;
+		skip_white_space(rest);
+	}
+	return true;
+}
+
+static bool
+take_element(struct str *rest, unsigned syntax)
+{
+	if (!take_token(rest))
+		return false;
+	if ((syntax & FIELD_LIST_VERSION) != 0 && take_byte(rest, '/') && !take_token(rest))
+		return false;
+	if ((syntax & FIELD_LIST_VALUE) != 0 && take_byte(rest, '=') && !take_value(rest))
+		return false;
+	return (syntax & FIELD_LIST_PARAMETERS) == 0 || take_parameters(rest);
+}
+
+bool
+field_list_is_valid(struct str value, unsigned syntax)
+{
+	for (;;) {
+		skip_white_space(&value);
+		if (value.len == 0)
+			return true;
+		if (take_byte(&value, ','))
+			continue;
+		if (!take_element(&value, syntax))
+			return false;
+		skip_white_space(&value);
+		if (value.len > 0 && value.data[0] != ',')
+			return false;
+	}
+}
+
+bool
+field_list_check(const struct headers *headers, bool in_request, struct err *e)
+{
+	static const struct {
+		enum header_id id;
+		unsigned syntax;
+		bool in_responses;
+	} lists[] = {
+		{HEADER_CONNECTION, FIELD_LIST_TOKEN, true},
+		{HEADER_UPGRADE, FIELD_LIST_VERSION, true},
+		{HEADER_KEEP_ALIVE, FIELD_LIST_VALUE, false},
+		{HEADER_PROXY_CONNECTION, FIELD_LIST_TOKEN, false},
+		{HEADER_TE, FIELD_LIST_PARAMETERS, false},
+		{HEADER_TRAILER, FIELD_LIST_TOKEN, false},
+	};
+
+	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++) {
+		if ((headers->ids >> lists[n].id & 1) == 0 ||
+		    (!in_request && !lists[n].in_responses))
+			continue;
+		for (size_t i = 0; i < headers->count; i++)
+			if (headers->items[i].id == lists[n].id &&
+			    !field_list_is_valid(headers->items[i].value, lists[n].syntax))
+				return err_set(e, ERR_INPUT, "%.*s is not a valid list",
+					       STR_FMT(headers->items[i].name));
+	}
+	return true;
+}
