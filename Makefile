@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 # From a hook or a rebase of ours git would find our repository instead of the tests' own.
 unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 
-PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib
+PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib libzstd
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
@@ -41,7 +41,7 @@ CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
 # Of the programs that are linked without: -flto behind -fno-lto would not bring it back.
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
-LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lssl -lcrypto -lm -lpthread
+LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
 # Every room of a folder, however deep: no source goes unseen because it was moved.

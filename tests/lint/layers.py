@@ -47,7 +47,8 @@ LIBRARIES = [
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/git/existing_repository.c", "clone/git/git_steps.h", "clone/pack/indexer.c", "clone/pack/pack_hash.c", "clone/git/transport.c"}),
     (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),
-    (r"zlib\.h", {"clone/pack/pack_inflate.c"}),
+    (r"zlib\.h", {"base/compress.c", "clone/pack/pack_inflate.c"}),
+    (r"zstd\.h", {"base/compress.c"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
