@@ -10,6 +10,8 @@
 #include "base/compress.h"
 
 #include <stdlib.h>
+/* Makes the input of zlib const. */
+#define ZLIB_CONST
 #include <zlib.h>
 #include <zstd.h>
 
@@ -126,8 +128,7 @@ step_gzip(struct compressor *c, enum operation operation, struct str *data, stru
 	};
 	uInt len = (uInt)(data->len < UINT32_MAX ? data->len : UINT32_MAX);
 
-	/* zlib's prototype lacks const without ZLIB_CONST; it does not write to its input. */
-	c->gzip.next_in = (z_const Bytef *)(uintptr_t)data->data;
+	c->gzip.next_in = (const Bytef *)data->data;
 	c->gzip.avail_in = len;
 	c->gzip.next_out = (Bytef *)out->data;
 	c->gzip.avail_out = (uInt)out->size;

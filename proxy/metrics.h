@@ -55,6 +55,10 @@ struct proxy_metrics {
 	uint64_t reloads[2]; /* done, failed */
 	uint64_t upstream_failures[METRICS_UPSTREAM_FAILURES];
 	uint64_t upstream_repeats;
+	uint64_t compressions;
+	uint64_t compressions_skipped;
+	/* Before compression. */
+	uint64_t compressed_bytes;
 };
 
 void proxy_metrics_write(struct proxy *p, struct buf *out);

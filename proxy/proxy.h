@@ -51,6 +51,7 @@ struct proxy {
 	size_t downstreams_count;	/* of both */
 	struct peers peers;		/* who they are from */
 	size_t websockets_count;	/* open, or asked for */
+	size_t compressors_count;
 	bool is_leaving; /* asked to end: no longer ready, and serving on for DRAIN_DELAY */
 	bool draining;	 /* after that: nothing new */
 	struct reload *reload;

@@ -10,6 +10,7 @@
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/reply.h"
+#include "proxy/exchange/response_coding.h"
 #include "proxy/http/forward.h"
 
 #define CLOSE_PATIENCE_MS 1000 /* for a frame boundary, once a WebSocket is to be closed */
@@ -429,6 +430,7 @@ exchange_finish(struct exchange *x)
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);
+	response_coding_stop(x);
 	if (x->target != NULL)
 		port_upstreams_release(x->proxy->targets, x->target);
 	x->target = NULL;

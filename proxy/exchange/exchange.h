@@ -30,6 +30,7 @@ enum exchange_state {
 
 #define EXCHANGE_ID_SIZE 20
 
+struct compressor;
 struct events;
 
 struct exchange {
@@ -65,6 +66,9 @@ struct exchange {
 	bool is_counted;	 /* among the WebSockets */
 
 	struct events *events;
+
+	/* Of the response; NULL: it is sent as it is. */
+	struct compressor *compressor;
 
 	uint64_t started_us;
 	uint64_t request_bytes; /* of the body */

@@ -8,6 +8,7 @@
 
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/reply.h"
+#include "proxy/exchange/response_coding.h"
 #include "proxy/http/forward.h"
 
 static void on_head(struct response_head *head, void *arg);
@@ -161,6 +162,7 @@ on_head(struct response_head *head, void *arg)
 			headers_add_own(&head->headers, STR("Set-Cookie"),
 					str_from(x->verdict.set_cookies[i]));
 		add_date(x, &head->headers);
+		response_coding_start(x, head);
 	}
 	s->ops->send_head(s, head);
 	if (head->status == 101)
@@ -206,6 +208,13 @@ on_body(struct str data, void *arg)
 {
 	struct exchange *x = arg;
 
+	if (x->compressor != NULL) {
+		if (response_coding_send(x, data))
+			pause_when_blocked(x);
+		else
+			exchange_break_off(x);
+		return;
+	}
 	x->response_bytes += data.len;
 	x->proxy->metrics.response_bytes += data.len;
 	if (x->state == EXCHANGE_TUNNEL)
@@ -239,6 +248,10 @@ on_end(void *arg)
 {
 	struct exchange *x = arg;
 
+	if (!response_coding_end(x)) {
+		exchange_break_off(x);
+		return;
+	}
 	x->stream->ops->send_end(x->stream);
 	exchange_finish(x);
 }
@@ -248,6 +261,10 @@ on_round(void *arg)
 {
 	struct exchange *x = arg;
 
+	if (!response_coding_flush(x)) {
+		exchange_break_off(x);
+		return;
+	}
 	x->stream->ops->flush(x->stream);
 	pause_when_blocked(x);
 }

@@ -10,7 +10,7 @@
 
 #define METHOD_MAX	     32u
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
-#define SPARE_FIELDS	     8u	  /* for fields that the proxy adds to a response */
+#define SPARE_FIELDS	     12u  /* for fields that the proxy adds to a response */
 #define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
 
 /* Also for incomplete lines: the result must not depend on how the bytes were split. */

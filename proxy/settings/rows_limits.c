@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits and timeouts of connections, requests and responses.
+ * Limits and timeouts of connections, requests and responses, and compression.
  */
+#include "proxy/http/content_coding.h"
 #include "proxy/settings/settings_parse.h"
 #include "proxy/settings/settings_rows.h"
 
@@ -183,3 +184,29 @@ static const struct conf_setting limits[] = {
 		 "6455 section 5.5.3)."},
 };
 const struct conf_group settings_limits = SETTINGS_GROUP("Limits and timeouts", limits);
+
+static const struct conf_setting compression[] = {
+	{.name = "COMPRESS",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(compress),
+	 .fallback = "on",
+	 .text = "Compresses responses of the IDE and of ports with Zstandard or gzip, whichever "
+		 "the browser accepts, where that is worth it and safe: `GET`, status 200, more "
+		 "than 1 KiB, not compressed already, and a type of `COMPRESS_TYPES`. HTML and "
+		 "JSON "
+		 "only with `Cache-Control: public`, because the length of a compressed page can "
+		 "give away secrets in it (BREACH); source maps (`*.map`) always. Turn it off "
+		 "behind an ingress that compresses."},
+	{.name = "COMPRESS_TYPES",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(compress_types),
+	 .fallback = CONTENT_CODING_TYPES,
+	 .parse = settings_parse_media_types,
+	 .format = settings_format_text,
+	 .expected = "media types such as text/css,application/wasm",
+	 .text = "The media types that are compressed, separated by commas: types that carry code "
+		 "or graphics, never what holds secrets beside text of an attacker's choice."},
+};
+const struct conf_group settings_compression = SETTINGS_GROUP("Compression", compression);

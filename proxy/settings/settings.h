@@ -66,6 +66,9 @@ struct settings {
 	uint64_t body_min_rate;	 /* bytes per second, of a request body; 0: any */
 	uint64_t send_min_rate;	 /* bytes per second that the browser takes; 0: any */
 	uint64_t min_rate_period_ms;
+	bool compress;
+	/* Media types, separated by commas. */
+	const char *compress_types;
 	uint64_t websocket_ping_ms; /* nothing sent to the browser for this long; 0: no pings */
 
 	unsigned log_level;  /* enum log_level */

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/crypto.h"
+#include "proxy/http/content_coding.h"
 #include "proxy/settings/settings.h"
 
 #define KEY_TEXT_MAX	64 /* of one key: 32 bytes as hexadecimal */
@@ -25,6 +26,16 @@ void
 settings_format_text(const void *field, struct buf *out)
 {
 	buf_add_str(out, str_from(*(const char *const *)field));
+}
+
+bool
+settings_parse_media_types(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!content_coding_types_are_valid(value))
+		return err_set(e, ERR_CONFIG,
+			       "text/event-stream and what is no media type can't be "
+			       "compressed");
+	return keep_text(value, field, a, e);
 }
 
 bool

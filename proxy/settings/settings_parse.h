@@ -19,6 +19,7 @@ conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
 conf_parse_fn settings_parse_cookie_name;
 conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
+conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_origins; /* struct clone_origins */

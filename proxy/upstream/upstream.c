@@ -160,6 +160,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 	u->in_use_count++;
 	c->handler = handler;
 	c->arg = arg;
+	c->read_limit = LOOP_SCRATCH_BYTES;
 	c->state = UPSTREAM_BEGUN;
 	c->has_received = c->request_ended = c->keep_alive = false;
 	c->scan = (struct http1_scan){0};
@@ -271,6 +272,12 @@ upstream_want_read(struct upstream_conn *c, bool wanted)
 		upstream_touch(c);
 	else
 		conn_read_shrink(&c->conn);
+}
+
+void
+upstream_limit_reads(struct upstream_conn *c, size_t bytes_max)
+{
+	c->read_limit = bytes_max;
 }
 
 void

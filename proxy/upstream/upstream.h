@@ -84,6 +84,10 @@ void upstream_flush(struct upstream_conn *c);
 
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
 void upstream_want_read(struct upstream_conn *c, bool wanted);
+
+/* Reads at most so many bytes of this response at each wake-up. */
+void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max);
+
 void upstream_touch(
 	struct upstream_conn *c); /* the other direction moved: restarts the stream timeout */
 

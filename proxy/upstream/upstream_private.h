@@ -32,6 +32,8 @@ struct upstream_conn {
 	struct buf in; /* an incomplete response head */
 	struct http1_scan scan;
 	struct http1_body body;
+	/* Bytes that one wake-up may read. */
+	size_t read_limit;
 	uint64_t idle_since_ms;
 	bool is_reused;
 	bool has_received; /* a byte of this response */

@@ -223,7 +223,7 @@ read_once(struct upstream_conn *c, size_t *got, struct err *e)
 	struct conn *to = sink_of(c);
 	enum conn_read_result result =
 		to != NULL ? conn_splice(&c->conn, to, http1_body_plain(&c->body), got, e)
-			   : conn_read(&c->conn, scratch, LOOP_SCRATCH_BYTES, got, e);
+			   : conn_read(&c->conn, scratch, c->read_limit, got, e);
 
 	if (result == CONN_READ_SOME && to != NULL)
 		on_moved(c, *got);
@@ -238,7 +238,8 @@ upstream_read(struct upstream_conn *c, size_t enough)
 	struct err e = ERR_INIT;
 	size_t got = 0;
 
-	for (size_t total = 0; total < enough && c->conn.reading; total += got) {
+	for (size_t total = 0; total < enough && total < c->read_limit && c->conn.reading;
+	     total += got) {
 		enum conn_read_result result = read_once(c, &got, &e);
 		if (result == CONN_READ_AGAIN)
 			break;

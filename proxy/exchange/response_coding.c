@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The link between the rules (proxy/http/content_coding), the codecs (base/compress) and the stream
+ * that carries the response.
+ */
+#include "proxy/exchange/response_coding.h"
+
+#include "base/compress.h"
+#include "proxy/http/content_coding.h"
+
+static void
+send_output(struct str data, void *arg)
+{
+	struct exchange *x = arg;
+
+	x->response_bytes += data.len;
+	x->proxy->metrics.response_bytes += data.len;
+	x->stream->ops->send_body(x->stream, data);
+}
+
+static bool
+log_failure(struct exchange *x, const struct err *e)
+{
+	log_warn(&x->log, "response can't be compressed", log_err(e));
+	return false;
+}
+
+/* NULL: too many run already, or no memory. */
+static struct compressor *
+take_compressor(struct proxy *p, enum content_coding coding)
+{
+	struct compressor *c = NULL;
+
+	if (p->compressors_count < RESPONSE_CODING_MAX)
+		c = compressor_new(coding == CONTENT_CODING_ZSTD ? COMPRESS_ZSTD : COMPRESS_GZIP);
+	if (c == NULL)
+		p->metrics.compressions_skipped++;
+	else
+		p->compressors_count++;
+	return c;
+}
+
+void
+response_coding_start(struct exchange *x, struct response_head *head)
+{
+	const struct settings *settings = x->proxy->settings;
+
+	if (!settings->compress ||
+	    !content_coding_is_eligible(&x->request, head, str_from(settings->compress_types)))
+		return;
+	content_coding_add_vary(&head->headers);
+	enum content_coding coding = content_coding_choose(&x->request.headers);
+	if (coding == CONTENT_CODING_IDENTITY)
+		return;
+	if (head->body != BODY_NONE) {
+		x->compressor = take_compressor(x->proxy, coding);
+		if (x->compressor == NULL)
+			return;
+	}
+	if (!content_coding_apply(head, coding, &x->arena)) {
+		response_coding_stop(x);
+		return;
+	}
+	if (x->compressor != NULL) {
+		x->proxy->metrics.compressions++;
+		upstream_limit_reads(x->upstream, RESPONSE_CODING_READ_MAX);
+	}
+}
+
+bool
+response_coding_send(struct exchange *x, struct str data)
+{
+	struct err e = ERR_INIT;
+
+	x->proxy->metrics.compressed_bytes += data.len;
+	return compressor_write(x->compressor, data, send_output, x, &e) || log_failure(x, &e);
+}
+
+bool
+response_coding_flush(struct exchange *x)
+{
+	struct err e = ERR_INIT;
+
+	return x->compressor == NULL || compressor_flush(x->compressor, send_output, x, &e) ||
+	       log_failure(x, &e);
+}
+
+bool
+response_coding_end(struct exchange *x)
+{
+	struct err e = ERR_INIT;
+	bool ok = x->compressor == NULL || compressor_finish(x->compressor, send_output, x, &e) ||
+		  log_failure(x, &e);
+
+	response_coding_stop(x);
+	return ok;
+}
+
+void
+response_coding_stop(struct exchange *x)
+{
+	if (x->compressor == NULL)
+		return;
+	compressor_free(x->compressor);
+	x->compressor = NULL;
+	x->proxy->compressors_count--;
+}
