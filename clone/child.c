@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting, signalling and collecting the worker.
+ * Starts, signals and reaps the worker.
  */
 #include "clone/child.h"
 
@@ -82,9 +82,8 @@ add_limits(struct environment *env, const struct clone_settings *settings)
 }
 
 /*
- * What the worker's own settings are read from. GITLAB_API_URL carries the origin, since that is
- * the one that may be plain http inside a cluster; GITLAB_URL has to be there, and says nothing
- * more.
+ * Sets the variables that the worker's settings are read from. GITLAB_API_URL carries the origin
+ * because it may be plain http inside a cluster; GITLAB_URL is required but not used otherwise.
  */
 static bool
 set_environment(struct environment *env, const struct clone_settings *settings, struct err *e)
@@ -109,11 +108,11 @@ set_environment(struct environment *env, const struct clone_settings *settings, 
 	add_origins(env, &settings->origins);
 	add_limits(env, settings);
 	if (env->failed)
-		return err_set(e, ERR_MEMORY, "environment of the clone worker is too large");
+		return err_set(e, ERR_MEMORY, "clone worker: environment is too large");
 	return true;
 }
 
-/* A pipe whose ends lie above the descriptors that the child will use. */
+/* Creates a pipe whose descriptors are above those that the child uses. */
 static bool
 pipe_open(int ends[2], struct err *e)
 {
@@ -159,7 +158,7 @@ set_descriptors(posix_spawn_file_actions_t *actions, int token_fd, int progress_
 	return error;
 }
 
-/* A group of its own, no signal blocked or ignored. */
+/* A new process group, no signals blocked or ignored. */
 static int
 set_attributes(posix_spawnattr_t *attributes)
 {
@@ -260,7 +259,7 @@ child_collect(struct child *c, int *status)
 	while (pid < 0 && errno == EINTR);
 	if (pid == 0)
 		return false;
-	/* Somebody else collected it: how it ended is lost. */
+	/* Reaped by someone else: the status is lost. */
 	if (pid < 0)
 		*status = 0;
 	c->pid = 0;
@@ -270,7 +269,7 @@ child_collect(struct child *c, int *status)
 void
 child_signal(const struct child *c, int number)
 {
-	/* The group may not exist yet when the child has only just been made. */
+	/* The process group may not exist yet right after the start. */
 	if (c->pid != 0 && kill(-c->pid, number) < 0)
 		(void)kill(c->pid, number);
 }
@@ -299,7 +298,7 @@ child_end(struct child *c, uint64_t grace_ms)
 	if (wait_until(c, clock_monotonic_ms() + grace_ms))
 		return;
 	child_signal(c, SIGKILL);
-	/* A process in an uninterruptible call ends later, and init collects it. */
+	/* A process in an uninterruptible system call ends later and is reaped by init. */
 	(void)wait_until(c, clock_monotonic_ms() + 1000);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's side of being the sidecar's child: see child.h.
+ * Process setup in the worker: reads the token, lowers priorities, ends with the parent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "clone/child.h"
 
 #define NICENESS 10
-/* ioprio_set(2): best effort, its lowest level; glibc has no names for them. */
+/* ioprio_set(2): best effort, lowest level; glibc has no constants for them. */
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_BE_LOWEST   ((2 << 13) | 7)
 
@@ -44,8 +44,8 @@ child_settle(void)
 	const struct sched_param none = {.sched_priority = 0};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* Threads inherit both. Whoever wakes up takes the core from an idle thread at once, and
-	 * only milliseconds later from any other; the container has its share all the same. */
+	/* Threads inherit both. A SCHED_IDLE thread yields the core at once to any other; the
+	 * cgroup's share is unaffected. */
 	(void)sched_setscheduler(0, SCHED_IDLE, &none);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);

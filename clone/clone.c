@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent's side of a clone: starts the worker, follows its lines, ends it when it stalls, tells
- * those who watch. Believes the worker's numbers and names only after clone_progress_parse; the
- * words that people read are made here.
+ * The parent's side of a clone: starts the worker, parses its progress lines, ends it when it
+ * stalls, notifies watches. The worker's numbers and names are validated by clone_progress_parse;
+ * the messages for users are made here.
  */
 #include "clone/clone.h"
 
@@ -22,7 +22,7 @@
 #define NOTIFY_MS      100u
 #define COLLECT_MS     50u
 #define QUIET_MS       3000u
-#define STALL_GRACE_MS 5000u /* the worker notices first, and may try again */
+#define STALL_GRACE_MS 5000u /* the worker detects a stall first, and may retry */
 
 struct clone {
 	struct loop *loop;
@@ -34,14 +34,14 @@ struct clone {
 	struct loop_io lines_io;   /* the worker's progress */
 	struct loop_io exit_io;	   /* the worker's pidfd */
 	struct loop_timer stall;   /* no progress */
-	struct loop_timer quiet;   /* no line for a while: the rate is 0 */
+	struct loop_timer quiet;   /* no line for a while: resets the rate to 0 */
 	struct loop_timer kill;	   /* SIGTERM was not enough */
-	struct loop_timer collect; /* without a pidfd: looks whether the worker has ended */
+	struct loop_timer collect; /* without a pidfd: polls for the end of the worker */
 	struct buf line;
-	bool has_final; /* the worker said how it ended */
+	bool has_final; /* the worker has reported its result */
 	enum clone_phase final_phase;
 	enum clone_problem final_problem;
-	enum clone_problem problem; /* why we end it ourselves */
+	enum clone_problem problem; /* why we terminated it */
 
 	LIST_HEAD(clone_watches, clone_watch) watches;
 	struct loop_timer notify;
@@ -120,7 +120,7 @@ log_phase(const struct clone *c)
 			 log_int("attempt", (int64_t)p->attempt));
 }
 
-/* The one place where the phase changes. The caller tells the watches. */
+/* The only function that changes the phase. The caller notifies the watches. */
 static void
 set_phase(struct clone *c, enum clone_phase phase, enum clone_problem problem)
 {
@@ -152,7 +152,7 @@ log_history(const struct clone *c)
 			 log_int("bytes", (int64_t)h->bytes));
 }
 
-/* Behind a clone that is done: changes nothing about that. */
+/* Updates the history of a clone that is done. */
 static void
 set_history(struct clone *c, const struct clone_history *history)
 {
@@ -199,7 +199,8 @@ stop_following(struct clone *c)
 	buf_clear(&c->line);
 }
 
-/* Ends the worker for a reason of ours; what follows is the same as when it ends by itself. */
+/* Terminates the worker with a problem of our own; afterwards handled like any end of the worker.
+ */
 static void
 end_worker(struct clone *c, enum clone_problem problem)
 {
@@ -239,7 +240,7 @@ on_kill(void *arg)
 	child_signal(&c->child, SIGKILL);
 }
 
-/* False when the line is none of a worker of ours. */
+/* False for an invalid line. */
 static bool
 take_line(struct clone *c, struct str line)
 {
@@ -251,7 +252,7 @@ take_line(struct clone *c, struct str line)
 		return true;
 	if (!clone_progress_parse(line, &p, &e) ||
 	    !progress_may_follow(c->progress.phase, p.phase)) {
-		log_error(NULL, "clone: unintelligible worker", log_err(&e));
+		log_error(NULL, "clone: invalid progress line from the worker", log_err(&e));
 		return false;
 	}
 	take_counters(&c->progress, &p);
@@ -261,7 +262,7 @@ take_line(struct clone *c, struct str line)
 		c->has_final = true;
 		c->final_phase = p.phase;
 		c->final_problem = p.problem;
-		/* What else comes is awaited, but not by people. */
+		/* History continues in the background; users no longer wait. */
 		if (p.history.state != CLONE_HISTORY_NONE) {
 			set_phase(c, CLONE_DONE, CLONE_PROBLEM_NONE);
 			set_history(c, &p.history);
@@ -292,7 +293,7 @@ take_bytes(struct clone *c, struct str bytes)
 	return buf_add_str(&c->line, bytes);
 }
 
-/* What there is to read, at most `rounds` blocks. False at the end of it. */
+/* Reads what is available, at most `rounds` blocks. False at end of file. */
 static bool
 read_lines(struct clone *c, unsigned rounds)
 {
@@ -344,7 +345,7 @@ end_history(struct clone *c)
 		set_history(c, &history);
 }
 
-/* The worker is gone. Done is done, whatever happened afterwards. */
+/* The worker has ended. A reported success stays one, whatever happened afterwards. */
 static void
 on_worker_ended(struct clone *c, int status)
 {
@@ -448,7 +449,7 @@ clone_new(struct loop *l, const struct clone_settings *settings, const char *pro
 	loop_defer_init(&c->notify_soon, l, on_notify, c);
 	c->progress.phase = str_is_empty(settings->url.host) ? CLONE_OFF : CLONE_WAITING;
 	progress_describe(&c->progress, settings);
-	/* A clone that can't start is a failed one, which a person may retry. */
+	/* If it cannot start, the clone is FAILED and users may retry. */
 	if (settings->token != NULL && !clone_start(c, settings->token, &start_error))
 		log_error(NULL, "clone: not started", log_err(&start_error));
 	return c;

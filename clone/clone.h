@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door of cloning: starts the worker (a child process of the same binary), follows its
- * progress, tells those who watch. The worker holds libgit2; this side only reads JSON lines from a
- * pipe.
+ * The public interface of cloning: starts the worker (a child process of the same binary), follows
+ * its progress and notifies watches. The worker links libgit2; this side only reads JSON lines from
+ * a pipe.
  */
 #ifndef CLONE_CLONE_H
 #define CLONE_CLONE_H
@@ -16,26 +16,26 @@
 
 struct clone;
 
-/* program: path of this binary (/proc/self/exe). settings outlive it. Starts at once when there is
- * a token. */
+/* program: path of this binary (/proc/self/exe). settings must outlive it. Starts at once if the
+ * settings have a token. */
 struct clone *clone_new(struct loop *l, const struct clone_settings *settings, const char *program,
 			struct err *e) MUST_CHECK;
-void clone_free(struct clone *c); /* ends the worker, waits for it briefly */
+void clone_free(struct clone *c); /* terminates the worker */
 
-/* Whether pid is the worker, which this module collects when it has ended. */
+/* Whether pid is the worker, which this module reaps. */
 bool clone_has_child(const struct clone *c, pid_t pid);
 
 const struct clone_progress *clone_progress(const struct clone *c);
 
-/* Starts when WAITING, or FAILED where can_retry; otherwise does nothing. token is copied to the
- * worker; NULL: the settings' one, if any. On failure the clone is FAILED and can be tried again.
- */
+/* Starts in phase WAITING, or FAILED with can_retry; otherwise does nothing. The token is copied to
+ * the worker; NULL: the token of the settings, if any. On failure the phase is FAILED and the clone
+ * can be retried. */
 bool clone_start(struct clone *c, const struct secret *token, struct err *e) MUST_CHECK;
 
 typedef void clone_changed_fn(const struct clone_progress *p, void *arg);
 
-/* At most ten calls a second, and one for every change of phase. fn may start and stop watches, and
- * start the clone again; it may not free the clone. */
+/* Called for every change of phase and otherwise at most ten times a second. fn may start and stop
+ * watches and start the clone again; it must not free the clone. */
 struct clone_watch {
 	LIST_ENTRY(clone_watch) entry;
 	clone_changed_fn *fn;
@@ -46,10 +46,10 @@ void clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn 
 void clone_watch_stop(struct clone_watch *w);
 
 /*
- * `workspace-proxy clone`: the worker. With --worker it reads the token from descriptor 3 and
- * writes progress to descriptor 4; by hand it shows a progress bar and reads the token from
- * settings. --help needs no settings: they may be NULL. Exit codes: 0 done, 1 configuration, 2
- * command line, else 10 plus the enum clone_problem.
+ * `workspace-proxy clone` (clone_worker.c). With --worker it reads the token from descriptor 3 and
+ * writes progress to descriptor 4; without it shows a progress bar and takes the token from the
+ * settings. settings may be NULL for --help. Exit codes: 0 done, 1 configuration, 2 usage, else 10
+ * plus enum clone_problem.
  */
 int clone_run(const struct clone_settings *settings, int argc, char **argv);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far a clone is, as everybody is told: pages, the event stream, metrics and the log.
+ * Phase, counters and result of a clone, as used by pages, the event stream, metrics and the log.
  */
 #ifndef CLONE_CLONE_PROGRESS_H
 #define CLONE_CLONE_PROGRESS_H
@@ -16,7 +16,7 @@ enum clone_phase {
 	CLONE_RECEIVING,
 	CLONE_RESOLVING, /* deltas */
 	CLONE_CHECKOUT,
-	CLONE_DONE, /* cloned, or a repository was there already */
+	CLONE_DONE, /* cloned, or a repository existed already */
 	CLONE_FAILED,
 };
 
@@ -30,34 +30,34 @@ enum clone_problem {
 	CLONE_PROBLEM_TLS,
 	CLONE_PROBLEM_STALLED,
 	CLONE_PROBLEM_DISK_FULL,
-	CLONE_PROBLEM_NOT_EMPTY,  /* the target holds something that is no repository */
+	CLONE_PROBLEM_NOT_EMPTY,  /* the target contains files but no repository */
 	CLONE_PROBLEM_PERMISSION, /* the target can't be written */
-	CLONE_PROBLEM_REFUSED,	  /* a repository or an address that we don't clone */
+	CLONE_PROBLEM_REFUSED,	  /* repository or address not accepted */
 	CLONE_PROBLEM_INTERNAL,
-	CLONE_PROBLEM_OTHER_REPOSITORY, /* the target holds a clone of something else */
+	CLONE_PROBLEM_OTHER_REPOSITORY, /* the target is a clone of another repository */
 };
 
-/* What is worth saying about a clone that succeeded; bits. */
+/* Remarks about a clone that succeeded; bits. */
 enum clone_note {
-	CLONE_NOTE_FOUND = 1,	    /* a repository was there already */
-	CLONE_NOTE_CLOSED = 2,	    /* ... and git does not open it */
-	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER says that it was cloned before */
-	CLONE_NOTE_LFS = 8,	    /* files of LFS are pointers still */
+	CLONE_NOTE_FOUND = 1,	    /* a repository existed already */
+	CLONE_NOTE_CLOSED = 2,	    /* ... and cannot be opened */
+	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER exists: cloned before */
+	CLONE_NOTE_LFS = 8,	    /* LFS files are still pointers */
 	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
 };
 
-/* What comes after a clone with a depth that is done, while people work in it. */
+/* The history that CLONE_DEPTH left out, fetched while users work. */
 enum clone_history_state {
-	CLONE_HISTORY_NONE, /* nothing is to come */
+	CLONE_HISTORY_NONE, /* nothing to fetch */
 	CLONE_HISTORY_COMING,
 	CLONE_HISTORY_COMPLETE,
-	CLONE_HISTORY_MISSING, /* could not be had; tried again at the next start */
+	CLONE_HISTORY_MISSING, /* failed; retried at the next start */
 };
 
 struct clone_history {
 	enum clone_history_state state;
 	uint64_t objects_done, objects_total;
-	uint64_t bytes; /* received; 0: the server has not begun to answer */
+	uint64_t bytes; /* received; 0: no answer yet */
 };
 
 struct clone_counters {

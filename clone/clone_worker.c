@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy clone`: decides by what stands at the target, clones into a temporary directory,
- * makes it appear, and reports. As the sidecar's child (--worker) it gets the token on one
- * descriptor and writes progress to another; by hand it shows a bar.
+ * `workspace-proxy clone`: inspects the target, clones into a temporary directory, moves it into
+ * place and reports. As the sidecar's child (--worker) it reads the token from one descriptor and
+ * writes progress to another; otherwise it shows a progress bar.
  *
- * Told to stop (SIGTERM, SIGINT, SIGHUP, or nobody reads its progress), it removes what it made.
+ * When stopped (SIGTERM, SIGINT, SIGHUP, or the progress pipe is closed), it removes what it
+ * created.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -48,10 +49,10 @@ struct worker {
 	struct report report;
 	struct target target;
 	uint64_t reported_at_ms;
-	bool is_abandoned; /* nobody reads our progress */
+	bool is_abandoned; /* the progress pipe is closed */
 };
 
-/* Set by the signal handler; the descriptor wakes whoever waits for the network. */
+/* Set by the signal handler; the eventfd wakes up network waits. */
 static volatile sig_atomic_t stop_requested;
 static int stop_fd = -1;
 
@@ -81,8 +82,8 @@ set_signals(void)
 		if (sigaction(stopping[i], &action, NULL) < 0)
 			return false;
 	}
-	/* A full pipe or file is an error that a call returns, and how a child ends is ours to
-	 * know, whatever whoever started us ignores. */
+	/* Write errors are handled where they occur, and children must be reaped, whatever signal
+	 * dispositions were inherited. */
 	return signal(SIGCHLD, SIG_DFL) != SIG_ERR && signal(SIGPIPE, SIG_IGN) != SIG_ERR &&
 	       signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
 }
@@ -190,7 +191,7 @@ run_git(struct worker *w)
 	return ok;
 }
 
-/* Says so now and then, so that whoever watches sees that nothing hangs. False: told to stop. */
+/* Waits and reports regularly, so that the parent does not see a stall. False: stop requested. */
 static bool
 wait_for_attempt(struct worker *w, uint64_t delay_ms)
 {
@@ -218,7 +219,7 @@ prepare_attempt(struct worker *w)
 
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	delay_ms = failure_delay_ms(&w->failure, p->attempt + 1, random);
-	log_warn(NULL, "clone attempt failed, trying again",
+	log_warn(NULL, "clone failed, retrying",
 		 log_cstr("problem", clone_problem_name(w->failure.problem)),
 		 log_err(&w->failure.detail), log_ms("delay_ms", (int64_t)delay_ms));
 	*p = (struct clone_progress){.phase = CLONE_CONNECTING,
@@ -253,17 +254,17 @@ judge_repository(struct worker *w)
 	switch (existing_repository_check(w->settings, &reason)) {
 	case EXISTING_SAME:
 		w->progress.notes |= CLONE_NOTE_FOUND;
-		log_info(NULL, "a repository is there already, left alone", log_cstr("dir", dir));
+		log_info(NULL, "repository exists already, not changed", log_cstr("dir", dir));
 		marker_write(w->settings);
 		return;
 	case EXISTING_UNREADABLE:
 		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
-		log_warn(NULL, "a repository is there that does not open, left alone",
+		log_warn(NULL, "existing repository cannot be opened, not changed",
 			 log_cstr("dir", dir), log_err(&reason));
 		return;
 	case EXISTING_OTHER:
 		failure_set(&w->failure, CLONE_PROBLEM_OTHER_REPOSITORY,
-			    "%s holds another repository: %s", dir, reason.text);
+			    "%s is a clone of another repository: %s", dir, reason.text);
 		return;
 	}
 }
@@ -277,7 +278,7 @@ on_lfs_tick(void *arg)
 	return !must_stop(w);
 }
 
-/* Without it the clone is there, with pointers in place of large files. */
+/* On failure the clone is complete except for LFS files, which remain pointers. */
 static void
 fetch_large_files(struct worker *w)
 {
@@ -292,7 +293,7 @@ fetch_large_files(struct worker *w)
 	if ((w->progress.notes & CLONE_NOTE_LFS) == 0)
 		return;
 	if (!w->settings->lfs || !lfs_is_installed()) {
-		log_info(NULL, "large files are pointers: git-lfs is not here, or turned off");
+		log_info(NULL, "LFS files remain pointers: git-lfs is not installed or turned off");
 		return;
 	}
 	buf_init(&url, URL_MAX_BYTES);
@@ -301,12 +302,12 @@ fetch_large_files(struct worker *w)
 		if (lfs_pull(&request, &e))
 			w->progress.notes &= ~(unsigned)CLONE_NOTE_LFS;
 		else
-			log_warn(NULL, "large files are pointers still", log_err(&e));
+			log_warn(NULL, "LFS files remain pointers", log_err(&e));
 	}
 	buf_fini(&url);
 }
 
-/* From here on files change below the target's base and beside the marker, and nowhere else. */
+/* From here on the process can change files only below the target's base and next to the marker. */
 static void
 confine(const struct worker *w)
 {
@@ -316,7 +317,7 @@ confine(const struct worker *w)
 	struct err e = ERR_INIT;
 
 	if (base != NULL && !confine_changes(paths, &e))
-		log_info(NULL, "the clone is not confined to its directory", log_err(&e));
+		log_info(NULL, "clone: Landlock confinement is not available", log_err(&e));
 	free(base);
 	free(marker);
 }
@@ -330,7 +331,7 @@ on_history(void *arg)
 	return !must_stop(w);
 }
 
-/* The parent has been told that the clone is done: the IDE is open. By hand nobody waits for it. */
+/* Only as a child: the parent has been told that the clone is done and the IDE is open. */
 static void
 fetch_history(struct worker *w)
 {
@@ -375,7 +376,7 @@ run_clone(struct worker *w)
 	report_now(w);
 	if (marker_is_there(w->settings)) {
 		w->progress.notes = CLONE_NOTE_MARKED;
-		log_info(NULL, "marked as cloned, nothing to do",
+		log_info(NULL, "clone marker exists, nothing to do",
 			 log_cstr("marker", w->settings->marker));
 		return end_run(w);
 	}
@@ -406,7 +407,7 @@ print_usage(FILE *out, int code)
 		"\n"
 		"Clones WORKSPACE_PROXY_CLONE_URL into WORKSPACE_PROXY_CLONE_DIR, with\n"
 		"WORKSPACE_PROXY_CLONE_REF and WORKSPACE_PROXY_CLONE_TOKEN where they are set.\n"
-		"A repository that is there already is left alone.\n"
+		"An existing repository is not changed.\n"
 		"\n"
 		"Exit codes: 0 done; 1 configuration; 2 command line; 11 credentials not\n"
 		"accepted; 12 no access; 13 not found; 14 no such branch or tag;\n"
@@ -438,7 +439,7 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 	if (is_child)
 		child_settle();
 	if (is_child && !child_read_token(&token)) {
-		log_error(NULL, "clone worker: no token on its descriptor");
+		log_error(NULL, "clone worker: cannot read the token");
 		return EXIT_SETUP;
 	}
 	w.token = is_child ? token : settings->token;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Landlock ruleset of what changes files. glibc has no names for its calls.
+ * Restricts file system changes with a Landlock ruleset. glibc has no wrappers for the system
+ * calls.
  */
 #include "clone/confine.h"
 
@@ -12,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The first version that lets files be moved from folder to folder, and that which knows
- * truncate(2), which headers of Linux 6.1 lack. */
+/* The first ABI that allows moving files between directories, and the one with truncate(2), which
+ * the headers of Linux 6.1 lack. */
 #define VERSION_MOVES	 2
 #define VERSION_TRUNCATE 3
 #define ACCESS_TRUNCATE	 (1ull << 14)
@@ -39,7 +40,7 @@ allow(int ruleset, const char *path, uint64_t file, struct err *e)
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		rule.allowed_access |= ACCESS_FOLDER;
 	ok = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 ||
-	     err_set_errno(e, errno, "a rule for %s", path);
+	     err_set_errno(e, errno, "Landlock rule for %s", path);
 	close(fd);
 	return ok;
 }
@@ -57,7 +58,8 @@ confine_changes(const char *const *paths, struct err *e)
 	bool ok = true;
 
 	if (version < VERSION_MOVES)
-		return err_set(e, ERR_SYSTEM, "this kernel has no Landlock, or not enough of it");
+		return err_set(e, ERR_SYSTEM,
+			       "this kernel has no Landlock or an old version of it");
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
 	if (ruleset < 0)
 		return err_set_errno(e, errno, "Landlock");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gives up the right to change files anywhere but below some directories, for the calling process
- * and those that it starts (Landlock, Linux 5.19). Whoever shares the volume may swap a folder for
- * a link between two steps of a library that works with paths: what would be made, changed or
- * removed behind it then is an error.
+ * Restricts the calling process and its children to changing files below given directories
+ * (Landlock, Linux 5.19). Another user of the volume may replace a folder by a link between two
+ * steps of a library that works with paths; changes through such a link then fail.
  */
 #ifndef CLONE_CONFINE_H
 #define CLONE_CONFINE_H
@@ -11,9 +10,9 @@
 #include "base/err.h"
 
 /*
- * Paths end with NULL; a file may stand among them, and what does not exist is left out. Before the
- * first thread, and for good. False: this kernel can't, or may not; then nothing has changed.
- * Reading, and modes and owners of files, stay as they are.
+ * paths ends with NULL; it may include files, and missing paths are skipped. Must be called before
+ * the first thread is started; cannot be undone. False: not supported or not permitted, and nothing
+ * has changed. Reading, and changing modes and owners, are not restricted.
  */
 bool confine_changes(const char *const *paths, struct err *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Variables are strings in an arena of their own.
+ * Builds environment variables as strings in an arena.
  */
 #include "clone/environment.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recording failures: the class for people, the detail for the log, the first one wins.
+ * Records failures: the class for users, the detail for the log; the first failure wins.
  */
 #include "clone/failure.h"
 
@@ -17,7 +17,7 @@ failure_problem_of_errno(int errno_value)
 	switch (errno_value) {
 	case ENOSPC:
 	case EDQUOT:
-	case EFBIG: /* a file size limit is a full disk to whoever meets it */
+	case EFBIG: /* a file size limit is reported as a full disk */
 		return CLONE_PROBLEM_DISK_FULL;
 	case EACCES:
 	case EPERM:
@@ -78,7 +78,7 @@ failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms
 {
 	if (f->problem != CLONE_PROBLEM_NONE)
 		return false;
-	failure_set(f, failure_problem_of_status(status), "the server answered with status %ld",
+	failure_set(f, failure_problem_of_status(status), "server answered with status %ld",
 		    status);
 	f->is_transient = status == 408 || status == 429 || (status >= 500 && status != 501);
 	f->retry_after_ms = retry_after_ms;
@@ -94,7 +94,8 @@ failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t rando
 		delay_ms *= 2;
 	if (delay_ms > DELAY_MAX_MS)
 		delay_ms = DELAY_MAX_MS;
-	/* A quarter more or less: those who were cut off together don't come back together. */
+	/* Jitter of a quarter, so that clients that lost a server do not return at the same moment.
+	 */
 	delay_ms = delay_ms * 3 / 4 + delay_ms / 2 * random / UINT16_MAX;
 	if (delay_ms < f->retry_after_ms)
 		delay_ms = f->retry_after_ms;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a clone ended without a repository: the class that people are told about, and the detail that
- * only the log gets. The first failure is kept: what follows from it (a library that gives up after
- * our own refusal) says less.
+ * Why a clone failed: the class shown to users, and a detail for the log. Only the first failure is
+ * kept: later ones are consequences (a library that gives up after our own refusal).
  */
 #ifndef CLONE_FAILURE_H
 #define CLONE_FAILURE_H
@@ -11,8 +10,8 @@
 
 struct clone_failure {
 	enum clone_problem problem; /* CLONE_PROBLEM_NONE: nothing failed yet */
-	bool is_transient;	    /* may pass by itself: worth another attempt */
-	uint64_t retry_after_ms;    /* ... but not earlier; 0: as one likes */
+	bool is_transient;	    /* worth a retry */
+	uint64_t retry_after_ms;    /* earliest time of a retry; 0: not set */
 	struct err detail;
 };
 
@@ -26,18 +25,18 @@ bool failure_set_errno(struct clone_failure *f, int errno_value, const char *for
 
 enum clone_problem failure_problem_of_errno(int errno_value);
 
-/* The same from a message that holds strerror's text; CLONE_PROBLEM_NONE when it holds none of
- * those that have a class of their own. */
+/* The same from a message that contains strerror's text; CLONE_PROBLEM_NONE if there is no class
+ * for it. */
 enum clone_problem failure_problem_of_text(const char *message);
 
-/* What GitLab's answer to git means when it is not 200. */
+/* The class of an HTTP status other than 200. */
 enum clone_problem failure_problem_of_status(long status);
 
-/* Records that, and whether it may pass by itself. */
+/* Records the status and whether a retry makes sense. */
 bool failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms);
 
-/* How long to wait before attempt `attempt` (1: the second one): longer each time, as long as the
- * server asked for, within bounds. random: any 16 bits. */
+/* Delay before attempt `attempt` (1: the first retry): exponential, at least what the server asked
+ * for, bounded. random: 16 random bits. */
 uint64_t failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t random);
 
 #endif

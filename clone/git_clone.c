@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cloning by libgit2 1.5, step by step rather than by git_clone, so that a missing branch is known
+ * Clones with libgit2 1.5 step by step instead of git_clone, so that a missing branch is detected
  * before anything is received.
  *
- * The network is clone/git/transport's, receiving packs clone/pack/indexer's.
+ * Network: clone/git/transport; received packs: clone/pack/indexer.
  */
 #include "clone/git_clone.h"
 
@@ -60,7 +60,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	t.indexer.shallow = &t.shallow;
 	buf_init(&t.shallow, TRANSPORT_SHALLOW_MAX_BYTES);
 	if (git_libgit2_init() < 0)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 initialization failed");
 	ok = git_steps_set_options(&t) && make_repository(&t) && git_fetch_connect(&t) &&
 	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t) &&
 	     (request->is_bare || git_checkout_run(&t));
@@ -73,6 +73,6 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	free(t.default_branch);
 	free(t.branch);
 	free(t.tag);
-	/* A library that was stopped by our own callback names no reason of its own. */
+	/* When our callback stops libgit2, there is no other reason. */
 	return ok || failure_set(f, CLONE_PROBLEM_INTERNAL, "stopped");
 }

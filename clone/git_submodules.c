@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The submodules of what was checked out, as `git submodule update --init` would leave them: the
- * repository in modules/<name> of the one above, a .git file at the path, a detached HEAD at the
- * commit that the tree names.
+ * Clones submodules, as `git submodule update --init` does: the repository in modules/<name>, a
+ * .git file at the path, a detached HEAD at the commit of the gitlink.
  *
- * From GitLab with its credentials, from further origins that a setting names without. What can't
- * be had is a warning: the repository itself is there.
+ * GitLab's submodules are cloned with its credentials, those of CLONE_ORIGINS without. A submodule
+ * that cannot be cloned is logged; the clone itself succeeds.
  */
 #include "clone/git_submodules.h"
 
@@ -28,13 +27,13 @@ struct submodule {
 	const struct gitmodule *entry;
 	struct arena *arena;
 	char commit[GIT_OID_HEXSZ + 1];
-	struct clone_settings settings; /* with its address */
+	struct clone_settings settings; /* with the submodule's URL */
 	struct buf url;
-	struct buf work;    /* directory of its files */
-	struct buf git_dir; /* and of the rest */
+	struct buf work;    /* work tree */
+	struct buf git_dir; /* git directory */
 };
 
-/* Its counters are not ours; its bytes are. */
+/* Only the bytes of a submodule count towards the parent's progress. */
 static bool
 on_progress(const struct clone_progress *p, void *arg)
 {
@@ -47,7 +46,7 @@ on_progress(const struct clone_progress *p, void *arg)
 	return parent->request->on_progress(&sum, parent->request->arg);
 }
 
-/* The commit that HEAD's tree names at its path. */
+/* Finds the commit of the gitlink at its path. */
 static bool
 find_commit(struct submodule *s, struct clone_failure *f)
 {
@@ -63,10 +62,10 @@ find_commit(struct submodule *s, struct clone_failure *f)
 		git_oid_tostr(s->commit, sizeof(s->commit), git_tree_entry_id(entry));
 	git_tree_entry_free(entry);
 	git_object_free(tree);
-	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "there is no submodule at its path");
+	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "no gitlink at its path");
 }
 
-/* As seen from the repository above; only where GitLab or a setting says so. */
+/* Resolves its URL relative to the parent's and checks that it is allowed. */
 static bool
 find_address(struct submodule *s, struct clone_failure *f)
 {
@@ -79,16 +78,16 @@ find_address(struct submodule *s, struct clone_failure *f)
 	     url_parse(&s->settings.url, buf_view(&text), s->arena, &e);
 	buf_fini(&text);
 	if (!ok)
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "its address: %s", e.text);
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its URL: %s", e.text);
 	if (!remote_url_is_allowed(&s->settings))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
-				   "its address is neither GitLab's nor one of CLONE_ORIGINS");
+				   "its URL is neither on GitLab nor in CLONE_ORIGINS");
 	return remote_url_check(&s->settings, f) &&
 	       ((remote_url_append(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
 		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory"));
 }
 
-/* No repository of another submodule may lie above or at its place: it would write into that. */
+/* Fails if another submodule's git directory is at or above its own, which would be overwritten. */
 static bool
 find_place(struct submodule *s, struct clone_failure *f)
 {
@@ -108,16 +107,16 @@ find_place(struct submodule *s, struct clone_failure *f)
 		snprintf(head, sizeof(head), "%.*s/HEAD", STR_FMT(buf_view(&s->git_dir)));
 		if (ok && lstat(head, &st) == 0)
 			return failure_set(f, CLONE_PROBLEM_REFUSED,
-					   "another submodule is in the place of its repository");
+					   "another submodule uses its git directory");
 	}
 	if (!ok || !buf_add_byte(&s->git_dir, '\0'))
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "its name or its path is too long");
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its name or path is too long");
 	if (lstat(s->git_dir.data, &st) == 0)
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "its place is taken");
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "its git directory exists already");
 	return true;
 }
 
-/* What `git submodule init` notes: from where, and that it is wanted. */
+/* Sets submodule.<name>.url and .active, as `git submodule init` does. */
 static bool
 note_in_config(struct submodule *s, struct clone_failure *f)
 {
@@ -133,7 +132,8 @@ note_in_config(struct submodule *s, struct clone_failure *f)
 		code = git_config_set_bool(config, key.data, 1);
 	git_config_free(config);
 	buf_fini(&key);
-	return code == 0 || failure_set(f, CLONE_PROBLEM_INTERNAL, "it can't be noted in config");
+	return code == 0 ||
+	       failure_set(f, CLONE_PROBLEM_INTERNAL, "cannot write the configuration");
 }
 
 static bool
@@ -157,17 +157,17 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	return git_clone_run(&request, f);
 }
 
-/* Of all levels together: each of them may name hundreds. */
+/* Counts submodules of all levels together. */
 static bool
 take_one(const struct git_request *request, struct clone_failure *f)
 {
 	if (*request->submodules_left == 0)
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "there are more than are cloned");
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "too many submodules");
 	--*request->submodules_left;
 	return true;
 }
 
-/* As git leaves what it did not fetch: an empty folder. */
+/* Leaves an empty directory, as git does for a submodule that was not fetched. */
 static void
 remove_half(struct submodule *s)
 {
@@ -193,7 +193,7 @@ run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
 	     clone_one(&s, &failure) && note_in_config(&s, &failure);
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
-		log_warn(NULL, "a submodule is missing", log_str("submodule", entry->name),
+		log_warn(NULL, "submodule not cloned", log_str("submodule", entry->name),
 			 log_cstr("problem", clone_problem_name(failure.problem)),
 			 log_err(&failure.detail));
 		if (has_place)
@@ -223,7 +223,7 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 	git_object_free(blob);
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
-		log_warn(NULL, "submodules are left out", log_err(&e));
+		log_warn(NULL, "submodules not cloned", log_err(&e));
 	}
 	return ok;
 }

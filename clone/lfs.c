@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting git-lfs, waiting for it, ending it. It has nothing of our environment, reads no
- * configuration but the clone's and what is given here, and says nothing: its words may be those of
- * whoever made the repository.
+ * Runs git-lfs. It inherits nothing of our environment, reads only the clone's configuration and
+ * what is given here, and its output is discarded: it may be chosen by the repository's author.
  */
 #include "clone/lfs.h"
 
@@ -22,7 +21,7 @@
 
 #define TICK_MS 500
 
-/* NULL: nowhere. */
+/* NULL: not found. */
 static const char *
 find_program(const char *const *places)
 {
@@ -50,7 +49,7 @@ lfs_is_installed(void)
 	return find_git_lfs() != NULL && find_program(git) != NULL;
 }
 
-/* What the repository says about where its large files are does not count. */
+/* Overrides the LFS server that the repository configures. */
 static bool
 set_environment(struct environment *env, const struct lfs_request *request)
 {
@@ -71,9 +70,9 @@ set_environment(struct environment *env, const struct lfs_request *request)
 	return !env->failed;
 }
 
-/* In the child: a group of its own, which ends with us. */
+/* In the child: a process group that ends with this process. */
 static void
-become(const char *program, char *const *argv, char *const *env, const char *dir)
+exec_git_lfs(const char *program, char *const *argv, char *const *env, const char *dir)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -87,8 +86,8 @@ become(const char *program, char *const *argv, char *const *env, const char *dir
 	_exit(127);
 }
 
-/* False: it has not ended yet. What it has started itself ends with it: its group is there as long
- * as nobody has collected it. */
+/* False: still running. When it has ended, its process group is killed as well, before it is reaped
+ * and its id can be reused. */
 static bool
 wait_for(pid_t pid, int pidfd, int *status)
 {
@@ -97,7 +96,7 @@ wait_for(pid_t pid, int pidfd, int *status)
 
 	(void)poll(&polled, 1, TICK_MS);
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-		return errno != EINTR; /* nobody knows how it ended */
+		return errno != EINTR; /* the status is unknown */
 	if (info.si_pid != pid)
 		return false;
 	(void)kill(-pid, SIGKILL);
@@ -105,8 +104,8 @@ wait_for(pid_t pid, int pidfd, int *status)
 }
 
 static bool
-run(const struct lfs_request *request, char *const *env, char *const *argv, uint64_t end_ms,
-    struct err *e)
+run_git_lfs(const struct lfs_request *request, char *const *env, char *const *argv, uint64_t end_ms,
+	    struct err *e)
 {
 	int status = -1;
 	pid_t pid = fork();
@@ -116,7 +115,7 @@ run(const struct lfs_request *request, char *const *env, char *const *argv, uint
 	if (pid < 0)
 		return err_set_errno(e, errno, "start git-lfs");
 	if (pid == 0)
-		become(find_git_lfs(), argv, env, request->dir);
+		exec_git_lfs(find_git_lfs(), argv, env, request->dir);
 	pidfd = pidfd_open(pid, 0);
 	while (!wait_for(pid, pidfd, &status)) {
 		is_stopped = is_stopped || !request->on_tick(request->arg) ||
@@ -127,9 +126,9 @@ run(const struct lfs_request *request, char *const *env, char *const *argv, uint
 	if (pidfd >= 0)
 		close(pidfd);
 	if (is_stopped)
-		return err_set(e, ERR_TIMEOUT, "git-lfs was stopped");
+		return err_set(e, ERR_TIMEOUT, "git-lfs was cancelled or timed out");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, ERR_PROTOCOL, "git-lfs %s ended with %d", argv[1],
+		return err_set(e, ERR_PROTOCOL, "git-lfs %s failed with exit code %d", argv[1],
 			       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	return true;
 }
@@ -147,8 +146,9 @@ lfs_pull(const struct lfs_request *request, struct err *e)
 	bool ok = set_environment(&env, request) || err_set(e, ERR_MEMORY, "no memory");
 
 	ok = ok &&
-	     run(request, env.variables, (char *[]){name, install, local, skip, NULL}, end_ms, e) &&
-	     run(request, env.variables, (char *[]){name, pull, NULL}, end_ms, e);
+	     run_git_lfs(request, env.variables, (char *[]){name, install, local, skip, NULL},
+			 end_ms, e) &&
+	     run_git_lfs(request, env.variables, (char *[]){name, pull, NULL}, end_ms, e);
 	environment_fini(&env);
 	return ok;
 }

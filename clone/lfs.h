@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large files, by the git-lfs that is installed here, if there is one: it fetches what the pointers
- * in a fresh clone stand for, and the clone is told of its filters.
+ * Fetches Git LFS files with an installed git-lfs and configures its filters in the clone.
  *
- * Runs without a shell and without hooks; from GitLab only, whatever the repository says; with the
- * credentials that git gets from the helper that the clone is configured with, and no others. Ends
- * with us and within a bound.
+ * Runs without a shell and without hooks, from GitLab only, whatever the repository configures;
+ * with the credentials that git gets from the configured helper and no others. Ends with this
+ * process and within a time limit.
  */
 #ifndef CLONE_LFS_H
 #define CLONE_LFS_H
@@ -16,12 +15,12 @@ struct lfs_request {
 	const char *dir;	    /* of the clone */
 	const char *url;	    /* of the repository */
 	const char *ca_file;	    /* NULL: the system's */
-	uint64_t timeout_ms;	    /* of all of it */
-	bool (*on_tick)(void *arg); /* now and then; false: give up */
+	uint64_t timeout_ms;	    /* time limit for the whole operation */
+	bool (*on_tick)(void *arg); /* called regularly; false: cancel */
 	void *arg;
 };
 
-/* Whether there is a git-lfs, and a git, which it needs. */
+/* Whether git-lfs, and git, which it needs, are installed. */
 bool lfs_is_installed(void);
 
 bool lfs_pull(const struct lfs_request *request, struct err *e) MUST_CHECK;

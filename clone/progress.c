@@ -8,7 +8,7 @@
 
 #define ESTIMATE_AFTER_MS 1000u
 
-/* Where a phase begins on the way to 100; it ends where the next one begins. */
+/* Percentage at which each phase begins; it ends where the next one begins. */
 static const unsigned phase_begins[] = {
 	[CLONE_CONNECTING] = 0, [CLONE_RECEIVING] = 1, [CLONE_RESOLVING] = 60,
 	[CLONE_CHECKOUT] = 90,	[CLONE_DONE] = 100,
@@ -34,7 +34,7 @@ progress_may_follow(enum clone_phase from, enum clone_phase to)
 	case CLONE_RECEIVING:
 	case CLONE_RESOLVING:
 	case CLONE_CHECKOUT:
-		/* Back to the start: another attempt. */
+		/* Back to connecting for a retry. */
 		return (to >= from && to <= CLONE_FAILED) || to == CLONE_CONNECTING;
 	}
 	return false;
@@ -94,7 +94,7 @@ progress_meter_add(struct progress_meter *m, uint64_t now_ms, uint64_t bytes)
 	return (bytes - m->slots[0].bytes) * 1000 / elapsed_ms;
 }
 
-/* By what has been done of the phase since it began, which says more of large ones than a rate. */
+/* Estimated from the work done since the phase began, which is steadier than the current rate. */
 void
 progress_estimate_left(struct clone_progress *p, struct progress_phase *phase, uint64_t now_ms)
 {

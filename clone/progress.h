@@ -8,14 +8,13 @@
 
 #include "clone/clone.h"
 
-/* Percent of the whole from phase and counters, never lower than what p->percent says already. */
+/* Sets percent from phase and counters; it never decreases. */
 void progress_update_percent(struct clone_progress *p);
 
-/* Fills message, and can_retry from the problem. Bounded, always NUL-terminated, without secrets.
- */
+/* Sets message, and can_retry from the problem. Bounded, NUL-terminated, without secrets. */
 void progress_describe(struct clone_progress *p, const struct clone_settings *settings);
 
-/* Whether a clone is under way. */
+/* Whether the clone is running. */
 bool progress_is_running(enum clone_phase phase);
 
 /* Whether `to` may follow `from`; a phase may follow itself. */
@@ -31,14 +30,14 @@ struct progress_meter {
 	unsigned count;
 };
 
-/* When the phase under way began, and with how much done. Starts as zeroes. */
+/* Start time of the current phase and the amount done by then. Initially zeroed. */
 struct progress_phase {
 	enum clone_phase phase;
 	uint64_t began_ms;
 	uint64_t done;
 };
 
-/* Sets left_s. */
+/* Sets rate.left_s. */
 void progress_estimate_left(struct clone_progress *p, struct progress_phase *phase,
 			    uint64_t now_ms);
 

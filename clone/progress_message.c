@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a clone says to people: what happens, or what went wrong and what to do about it. Built from
- * our own settings only, never from what a server or the worker said.
+ * Messages for users: what happens, or what went wrong and what to do about it. Built from our own
+ * settings only, never from text of the server or the worker.
  */
 #include <stdio.h>
 
 #include "clone/progress.h"
 #include "clone/remote_url.h"
 
-/* "group/project" from the address, without ".git" and GitLab's relative URL root. */
+/* "group/project" from the URL, without ".git" and GitLab's relative URL root. */
 static struct str
 repository_name(const struct clone_settings *settings)
 {
@@ -34,37 +34,39 @@ struct message_parts {
 };
 
 static void
-describe_done(struct clone_progress *p, const struct message_parts *w)
+describe_done(struct clone_progress *p, const struct message_parts *m)
 {
 	const char *more = "";
 
 	if ((p->notes & CLONE_NOTE_CLOSED) != 0) {
 		snprintf(p->message, sizeof(p->message),
-			 "There is a repository in %.*s that does not open: it belongs to another "
-			 "user, or its format is unknown here. It was left alone.",
-			 STR_FMT(w->dir));
+			 "%.*s contains a repository that cannot be opened: it belongs to another "
+			 "user or has an unknown format. It was not changed.",
+			 STR_FMT(m->dir));
 		return;
 	}
 	if ((p->notes & CLONE_NOTE_MARKED) != 0) {
 		snprintf(p->message, sizeof(p->message),
-			 "The repository was cloned before; %.*s was left alone.", STR_FMT(w->dir));
+			 "The repository was cloned before; %.*s was not changed.",
+			 STR_FMT(m->dir));
 		return;
 	}
 	if ((p->notes & CLONE_NOTE_SUBMODULES) != 0)
-		more = " Some submodules are missing: \"git submodule update --init\" gets them.";
+		more = " Some submodules are missing: \"git submodule update --init\" fetches "
+		       "them.";
 	else if ((p->notes & CLONE_NOTE_LFS) != 0)
-		more = " Large files are pointers still: \"git lfs pull\" gets them.";
+		more = " LFS files are missing: \"git lfs pull\" fetches them.";
 	else if (p->history.state == CLONE_HISTORY_COMING)
-		more = " Its history is still on the way.";
+		more = " Its history is still being fetched.";
 	else if (p->history.state == CLONE_HISTORY_MISSING)
-		more = " Its history could not be had: \"git fetch --unshallow\" gets it, and the "
-		       "next start tries again.";
+		more = " Its history could not be fetched: run \"git fetch --unshallow\", or "
+		       "restart the workspace.";
 	snprintf(p->message, sizeof(p->message), "The repository is ready in %.*s.%s",
-		 STR_FMT(w->dir), more);
+		 STR_FMT(m->dir), more);
 }
 
 static void
-describe_phase(struct clone_progress *p, const struct message_parts *w)
+describe_phase(struct clone_progress *p, const struct message_parts *m)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -78,23 +80,24 @@ describe_phase(struct clone_progress *p, const struct message_parts *w)
 		break;
 	case CLONE_CONNECTING:
 		if (p->attempt == 0)
-			snprintf(out, size, "Asking %.*s for %.*s.", STR_FMT(w->host),
-				 STR_FMT(w->repository));
+			snprintf(out, size, "Connecting to %.*s for %.*s.", STR_FMT(m->host),
+				 STR_FMT(m->repository));
 		else
-			snprintf(out, size, "%.*s could not be reached or broke off. Attempt %u.",
-				 STR_FMT(w->host), p->attempt + 1);
+			snprintf(out, size,
+				 "%.*s could not be reached or closed the connection. Attempt %u.",
+				 STR_FMT(m->host), p->attempt + 1);
 		break;
 	case CLONE_RECEIVING:
-		snprintf(out, size, "Receiving %.*s.", STR_FMT(w->repository));
+		snprintf(out, size, "Receiving %.*s.", STR_FMT(m->repository));
 		break;
 	case CLONE_RESOLVING:
-		snprintf(out, size, "Unpacking what was received.");
+		snprintf(out, size, "Unpacking the received data.");
 		break;
 	case CLONE_CHECKOUT:
 		snprintf(out, size, "Writing the files.");
 		break;
 	case CLONE_DONE:
-		describe_done(p, w);
+		describe_done(p, m);
 		break;
 	case CLONE_FAILED:
 		break;
@@ -102,7 +105,7 @@ describe_phase(struct clone_progress *p, const struct message_parts *w)
 }
 
 static void
-describe_remote_problem(struct clone_progress *p, const struct message_parts *w)
+describe_remote_problem(struct clone_progress *p, const struct message_parts *m)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -112,41 +115,42 @@ describe_remote_problem(struct clone_progress *p, const struct message_parts *w)
 			 "GitLab did not accept the credentials for %.*s. Sign out, sign in again "
 			 "and retry; a token from the settings may have expired or lack the "
 			 "read_repository scope.",
-			 STR_FMT(w->repository));
+			 STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_NO_ACCESS)
 		snprintf(out, size,
-			 "You may not download the code of %.*s. Ask an owner of the project for "
-			 "access, then retry.",
-			 STR_FMT(w->repository));
+			 "You do not have access to the code of %.*s. Ask an owner of the project "
+			 "for access, then retry.",
+			 STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_NOT_FOUND)
 		snprintf(out, size,
 			 "There is no project %.*s on %.*s, or it is hidden from you. Check the "
-			 "address and your access, then retry.",
-			 STR_FMT(w->repository), STR_FMT(w->host));
+			 "URL and your access, then retry.",
+			 STR_FMT(m->repository), STR_FMT(m->host));
 	else if (p->problem == CLONE_PROBLEM_REF)
 		snprintf(out, size,
 			 "%.*s has no branch or tag named \"%.*s\". Create it or change the "
 			 "workspace's settings, then retry.",
-			 STR_FMT(w->repository), STR_FMT(w->ref));
+			 STR_FMT(m->repository), STR_FMT(m->ref));
 	else if (p->problem == CLONE_PROBLEM_UNREACHABLE)
 		snprintf(out, size,
-			 "%.*s could not be reached, or broke off its answer. Retry in a moment; "
-			 "if it stays so, ask whoever runs it.",
-			 STR_FMT(w->host));
+			 "%.*s could not be reached or closed the connection. Retry in a moment; "
+			 "if the problem persists, contact its administrator.",
+			 STR_FMT(m->host));
 	else if (p->problem == CLONE_PROBLEM_TLS)
 		snprintf(out, size,
 			 "The secure connection to %.*s failed: its certificate could not be "
 			 "verified. An administrator needs to check the certificate, and the CA "
-			 "file that the workspace is given.",
-			 STR_FMT(w->host));
+			 "file of the workspace.",
+			 STR_FMT(m->host));
 	else
 		snprintf(out, size,
-			 "%.*s stopped sending, and the clone was given up. Retry in a moment.",
-			 STR_FMT(w->host));
+			 "%.*s stopped sending data, and the clone was cancelled. Retry in a "
+			 "moment.",
+			 STR_FMT(m->host));
 }
 
 static void
-describe_local_problem(struct clone_progress *p, const struct message_parts *w)
+describe_local_problem(struct clone_progress *p, const struct message_parts *m)
 {
 	char *out = p->message;
 	size_t size = sizeof(p->message);
@@ -155,36 +159,35 @@ describe_local_problem(struct clone_progress *p, const struct message_parts *w)
 		snprintf(out, size,
 			 "The disk is full: %.*s needs more room than there is. Free some space or "
 			 "enlarge the volume, then retry.",
-			 STR_FMT(w->repository));
+			 STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_NOT_EMPTY)
-		snprintf(
-			out, size,
-			"%.*s holds files that belong to no repository. They were left alone; move "
-			"them away, then retry.",
-			STR_FMT(w->dir));
+		snprintf(out, size,
+			 "%.*s contains files but no repository. They were not changed; move them "
+			 "away, then retry.",
+			 STR_FMT(m->dir));
 	else if (p->problem == CLONE_PROBLEM_OTHER_REPOSITORY)
 		snprintf(out, size,
-			 "%.*s holds a clone of another repository than %.*s. It was left alone: "
+			 "%.*s is a clone of another repository than %.*s. It was not changed: "
 			 "open the IDE to work with it, or move it away and retry.",
-			 STR_FMT(w->dir), STR_FMT(w->repository));
+			 STR_FMT(m->dir), STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_PERMISSION)
 		snprintf(out, size,
-			 "%.*s can't be written by the user that clones. An administrator needs to "
+			 "%.*s is not writable for the user that clones. An administrator needs to "
 			 "correct the volume's permissions.",
-			 STR_FMT(w->dir));
+			 STR_FMT(m->dir));
 	else if (p->problem == CLONE_PROBLEM_REFUSED)
 		snprintf(out, size,
-			 "%.*s on %.*s is not cloned: its address or its content is not accepted "
-			 "here. An administrator finds the reason in the log.",
-			 STR_FMT(w->repository), STR_FMT(w->host));
+			 "%.*s on %.*s was not cloned: its URL or its content is not accepted. An "
+			 "administrator can find the reason in the log.",
+			 STR_FMT(m->repository), STR_FMT(m->host));
 	else
 		snprintf(out, size,
-			 "The clone ended unexpectedly. Retry; if it happens again, an "
-			 "administrator finds the reason in the log.");
+			 "The clone failed unexpectedly. Retry; if it happens again, an "
+			 "administrator can find the reason in the log.");
 }
 
 static void
-describe_problem(struct clone_progress *p, const struct message_parts *w)
+describe_problem(struct clone_progress *p, const struct message_parts *m)
 {
 	switch (p->problem) {
 	case CLONE_PROBLEM_NONE:
@@ -196,7 +199,7 @@ describe_problem(struct clone_progress *p, const struct message_parts *w)
 	case CLONE_PROBLEM_UNREACHABLE:
 	case CLONE_PROBLEM_TLS:
 	case CLONE_PROBLEM_STALLED:
-		describe_remote_problem(p, w);
+		describe_remote_problem(p, m);
 		break;
 	case CLONE_PROBLEM_DISK_FULL:
 	case CLONE_PROBLEM_NOT_EMPTY:
@@ -204,7 +207,7 @@ describe_problem(struct clone_progress *p, const struct message_parts *w)
 	case CLONE_PROBLEM_REFUSED:
 	case CLONE_PROBLEM_INTERNAL:
 	case CLONE_PROBLEM_OTHER_REPOSITORY:
-		describe_local_problem(p, w);
+		describe_local_problem(p, m);
 		break;
 	}
 }
@@ -212,7 +215,7 @@ describe_problem(struct clone_progress *p, const struct message_parts *w)
 void
 progress_describe(struct clone_progress *p, const struct clone_settings *settings)
 {
-	const struct message_parts w = {
+	const struct message_parts m = {
 		.repository = repository_name(settings),
 		.host = str_take(settings->url.host, 100),
 		.dir = str_take(str_from(settings->dir), 160),
@@ -221,9 +224,9 @@ progress_describe(struct clone_progress *p, const struct clone_settings *setting
 
 	p->message[0] = '\0';
 	if (p->phase == CLONE_FAILED)
-		describe_problem(p, &w);
+		describe_problem(p, &m);
 	else
-		describe_phase(p, &w);
-	/* What is refused once is refused again; everything else can be put right from outside. */
+		describe_phase(p, &m);
+	/* A refusal is permanent; all other problems can be fixed from outside. */
 	p->can_retry = p->phase == CLONE_FAILED && p->problem != CLONE_PROBLEM_REFUSED;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The address that is cloned: allowed or not, and its text.
+ * Checks, formats and compares URLs of remotes.
  */
 #include "clone/remote_url.h"
 
 #include "base/net/ip.h"
 
-/* Addresses and "localhost" only: a name such as 127.example.com may belong to anybody. */
+/* Only addresses and "localhost": a name such as 127.example.com may belong to anybody. */
 static bool
 host_is_loopback(struct str host)
 {
@@ -42,12 +42,12 @@ remote_url_check(const struct clone_settings *settings, struct clone_failure *f)
 				   STR_FMT(u->scheme));
 	if (is_http && !remote_url_is_allowed(settings) && !host_is_loopback(u->host))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
-				   "http is for loopback addresses and for origins that a setting "
-				   "names with it");
+				   "http is allowed only for loopback addresses and for configured "
+				   "http origins");
 	if (!str_is_empty(u->query))
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "the address has a query");
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "the URL has a query");
 	if (u->path.len < 2)
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "the address names no repository");
+		return failure_set(f, CLONE_PROBLEM_REFUSED, "the URL has no path");
 	return true;
 }
 
@@ -72,8 +72,8 @@ remote_url_append(const struct clone_settings *settings, struct buf *out)
 }
 
 struct location {
-	struct str host; /* with its port where that says something */
-	struct str path; /* without '/' around it and ".git" */
+	struct str host; /* including a port other than the default */
+	struct str path; /* without surrounding '/' and ".git" */
 	bool is_ssh;
 };
 
@@ -99,7 +99,7 @@ without_userinfo(struct str authority)
 	return authority;
 }
 
-/* "[user@]host:path", as ssh's users write it. */
+/* The scp-like form "[user@]host:path". */
 static bool
 split_short(struct str text, struct location *p)
 {
@@ -136,14 +136,14 @@ split(struct str text, struct location *p)
 	p->host = without_userinfo(str_take(rest, slash));
 	if (str_ends_with(p->host, port))
 		p->host.len -= port.len;
-	/* ssh listens elsewhere on the same host. */
+	/* ssh uses another port of the same host. */
 	if (p->is_ssh && str_find_byte(p->host, ':') != SIZE_MAX && p->host.data[0] != '[')
 		p->host = str_take(p->host, str_find_byte(p->host, ':'));
 	set_path(p, str_skip(rest, slash));
 	return true;
 }
 
-/* What ssh's paths lack: GitLab's relative URL root. */
+/* Removes GitLab's relative URL root, which ssh paths do not have. */
 static struct str
 without_root(struct str path, struct str root)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is cloned from where: whether we clone that address at all, its text as libgit2 gets it, and
- * whether it may see GitLab's credentials.
+ * The remote's URL: whether it may be cloned, its text for libgit2, and whether it may receive
+ * GitLab's credentials.
  */
 #ifndef CLONE_REMOTE_URL_H
 #define CLONE_REMOTE_URL_H
@@ -9,25 +9,24 @@
 #include "clone/failure.h"
 
 /*
- * https only; http where the address is a loopback one, or where the setting that allows this very
- * origin says http. No query. CLONE_PROBLEM_REFUSED otherwise.
+ * Accepts https; http only for a loopback address or an origin that CLONE_ORIGINS or GITLAB_API_URL
+ * lists with http. No query. Otherwise CLONE_PROBLEM_REFUSED.
  */
 bool remote_url_check(const struct clone_settings *settings, struct clone_failure *f) MUST_CHECK;
 
-/* Whether `url`, the address of a remote, names the repository that is to be cloned: without its
- * scheme where that is ssh, with and without ".git", userinfo, a default port, the host in any
- * case. */
+/* Whether `url` of a remote names the configured repository. Ignores ".git", userinfo, a default
+ * port and the host's case; ssh URLs match by host and path. */
 bool remote_url_is_same(const struct clone_settings *settings, const char *url);
 
-/* Whether the repository lies at GitLab's origin or at one that a setting names. */
+/* Whether the URL has GitLab's origin or one of CLONE_ORIGINS. */
 bool remote_url_is_allowed(const struct clone_settings *settings);
 
-/* Whether the repository lies at GitLab's origin: scheme, host and port are equal. */
+/* Whether the URL has GitLab's origin: same scheme, host and port. */
 bool remote_url_is_gitlab(const struct clone_settings *settings);
 
 /*
- * Appends the address. At GitLab's origin the path ends in ".git": without it GitLab answers with a
- * redirect, and we follow none.
+ * Appends the URL. At GitLab's origin the path ends in ".git": GitLab redirects requests without
+ * it.
  */
 bool remote_url_append(const struct clone_settings *settings, struct buf *out) MUST_CHECK;
 

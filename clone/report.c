@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Showing progress to a parent or to a person.
+ * Writes progress as JSON lines, as a bar, or as plain messages.
  */
 #include "clone/report.h"
 
@@ -35,7 +35,7 @@ report_format_size(uint64_t bytes, char *out, size_t size)
 	snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
 
-/* A line goes out in one write, which a pipe takes whole. */
+/* One write per line, which pipes keep atomic. */
 static bool
 show_line(struct report *r, const struct clone_progress *p)
 {
@@ -69,14 +69,14 @@ show_bar(struct report *r, const struct clone_progress *p)
 		snprintf(left, sizeof(left), ", %llu:%02llu left",
 			 (unsigned long long)(p->rate.left_s / 60),
 			 (unsigned long long)(p->rate.left_s % 60));
-	/* Back to the start of the line, and clear what is left of it afterwards. */
+	/* Return to the start of the line, and clear the rest of it at the end. */
 	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s\033[K",
 		       clone_phase_name(p->phase), cells, p->percent, bytes, rate, left);
 	return fd_write_all(r->fd, str_take(str_from(text), (size_t)len));
 }
 
 static bool
-show_words(struct report *r, const struct clone_progress *p)
+show_message(struct report *r, const struct clone_progress *p)
 {
 	return fd_write_all(r->fd, str_from(p->message)) && fd_write_all(r->fd, STR("\n"));
 }
@@ -94,10 +94,10 @@ report_show(struct report *r, const struct clone_progress *p)
 	case REPORT_LINES:
 		return show_line(r, p);
 	case REPORT_BAR:
-		return is_end ? fd_write_all(r->fd, STR("\r\033[K")) && show_words(r, p)
+		return is_end ? fd_write_all(r->fd, STR("\r\033[K")) && show_message(r, p)
 			      : show_bar(r, p);
 	case REPORT_PLAIN:
-		return !is_new || show_words(r, p);
+		return !is_new || show_message(r, p);
 	}
 	return false;
 }

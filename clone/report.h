@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a clone's progress is shown: as JSON lines to the parent, as a bar on a terminal, or as a
- * line per phase where standard error is no terminal.
+ * Shows a clone's progress: JSON lines to the parent, a bar on a terminal, or one line per phase on
+ * other outputs.
  */
 #ifndef CLONE_REPORT_H
 #define CLONE_REPORT_H
@@ -14,14 +14,14 @@ struct report {
 	enum report_form form;
 	int fd;
 	enum clone_phase shown; /* phase of the last report */
-	unsigned attempt;	/* and its attempt */
+	unsigned attempt;	/* attempt of the last report */
 	bool has_shown;
 };
 
-/* worker_fd: the parent's pipe; -1: by hand, on standard error. */
+/* worker_fd: pipe to the parent; -1: standard error. */
 void report_init(struct report *r, int worker_fd);
 
-/* False when nobody reads any more. */
+/* False when the reader has closed the pipe. */
 bool report_show(struct report *r, const struct clone_progress *p) MUST_CHECK;
 
 /* "12.3 MiB"; always NUL-terminated. */

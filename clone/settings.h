@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is cloned, where to and within which limits.
+ * Settings of the clone: source, target and limits.
  */
 #ifndef CLONE_SETTINGS_H
 #define CLONE_SETTINGS_H
@@ -16,7 +16,7 @@ struct clone_origins {
 	size_t count;
 };
 
-struct clone_number { /* a setting that may be left as it is found */
+struct clone_number { /* an optional number */
 	bool is_set;
 	unsigned value;
 };
@@ -25,24 +25,26 @@ struct clone_settings {
 	struct url url; /* host is empty: no clone */
 	const char *dir;
 	const char *ref;	   /* branch, tag or NULL for the remote's default */
-	struct secret *token;	   /* clones at start; NULL: wait for the first user */
+	struct secret *token;	   /* clone at start; NULL: wait for the first user */
 	const char *ca_file;	   /* NULL: the system's */
 	uint64_t stall_timeout_ms; /* no progress for this long ends the worker */
 	uint64_t depth;		   /* commits of history; 0: all */
-	bool unshallow;		   /* what depth leaves out comes afterwards */
+	bool unshallow;		   /* fetch the history that depth left out afterwards */
 	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
-	uint64_t submodules;	   /* levels of them; 0: none */
-	bool lfs;		   /* large files are fetched where git-lfs is installed */
-	uint64_t retries;	   /* after what may pass by itself */
+	uint64_t submodules;	   /* levels of submodules; 0: none */
+	bool lfs;		   /* fetch LFS files if git-lfs is installed */
+	uint64_t retries;	   /* after transient failures */
 	uint64_t bytes_max;	   /* received for one repository */
-	uint64_t files_max;	   /* and folders, in what is checked out */
-	uint64_t file_bytes_max;   /* bytes of one of them */
-	struct clone_number umask; /* of what is written */
-	struct clone_number group; /* that it belongs to */
-	const char *marker;	   /* file that says the clone is done, as GitLab's; NULL: none */
-	struct clone_origins origins; /* that may be cloned from besides, without credentials */
-	struct url gitlab_url;	      /* credentials go to this origin only */
-	const char *helper;	      /* git's credential.helper for that origin; NULL: none */
+	uint64_t files_max;	   /* files and folders to check out */
+	uint64_t file_bytes_max;   /* size of one file */
+	struct clone_number umask; /* for the work tree and .git */
+	struct clone_number group; /* group of all files */
+	/* File created when the clone is done, as in GitLab workspaces; NULL: none. */
+	const char *marker;
+	/* Further origins to clone from, without credentials. */
+	struct clone_origins origins;
+	struct url gitlab_url; /* credentials go to this origin only */
+	const char *helper;    /* git's credential.helper for that origin; NULL: none */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads with all signals blocked.
+ * Starts threads with all signals blocked.
  */
 #include "clone/thread.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting threads that take no signals: those are for the worker's own thread, which waits for the
+ * Threads with all signals blocked: signals go to the worker's main thread, which waits for the
  * network.
  */
 #ifndef CLONE_THREAD_H
@@ -14,7 +14,7 @@
 
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e) MUST_CHECK;
 
-/* Cores that this process may use, at least 1, at most THREADS_MAX. */
+/* Number of cores that this process may use, between 1 and THREADS_MAX. */
 unsigned thread_cores(void);
 
 #endif

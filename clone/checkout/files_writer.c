@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of batches: the adding thread fills the newest, writers take the next that is full, and
- * the oldest are handed back once they are written. When the ring is full, the adding thread writes
- * as well. A batch holds files that follow each other, so mostly of one folder, which is opened
- * once.
+ * A ring of batches: the adding thread fills the newest, writers take the next full one, and the
+ * oldest are handed back once written. When the ring is full, the adding thread writes as well. A
+ * batch holds consecutive files, mostly of one folder, which is opened once.
  */
 #include "clone/checkout/files_writer.h"
 
@@ -22,7 +21,7 @@
 #define BATCH_FILES 32u
 #define BATCH_BYTES (1024u * 1024u)
 #define WRITERS_MAX 4u
-/* On their way at once, and one file of any size. */
+/* Bytes queued at a time, in addition to one file of any size. */
 #define BYTES_MAX (16u * 1024u * 1024u)
 
 struct batch {
@@ -32,11 +31,11 @@ struct batch {
 	bool is_done;
 };
 
-/* Where a thread writes at the moment. */
+/* The folder that a thread has open. */
 struct open_folder {
 	int root;
-	int fd;		       /* -1: none yet */
-	char folder[PATH_MAX]; /* with its slash; "": the root */
+	int fd;		       /* -1: none */
+	char folder[PATH_MAX]; /* with a trailing slash; "": the root */
 };
 
 struct files_writer {
@@ -44,11 +43,11 @@ struct files_writer {
 	files_writer_done_fn *done;
 	void *arg;
 	struct batch ring[BATCHES];
-	/* Counts of batches ever: handed back <= taken <= queued <= handed back + BATCHES. */
+	/* Total numbers of batches: handed back <= taken <= queued <= handed back + BATCHES. */
 	size_t back, taken, queued;
-	size_t bytes; /* of all in the ring; of the thread that adds, as is place */
+	size_t bytes; /* queued in the ring; used by the adding thread only, like place */
 	struct open_folder place;
-	bool is_broken; /* it knows that a file could not be written */
+	bool is_broken; /* a file could not be written; used by the adding thread only */
 	pthread_mutex_t lock;
 	pthread_cond_t has_work;
 	pthread_cond_t has_room;
@@ -67,7 +66,7 @@ place_leave(struct open_folder *p)
 	p->fd = -1;
 }
 
-/* Folder by folder, so that none of them is a link. */
+/* Opens one component at a time, so that no link is followed. */
 static bool
 place_enter(struct open_folder *p, const char *path, size_t len)
 {
@@ -119,8 +118,8 @@ write_link(int folder, const char *name, struct file *f, struct clone_failure *f
 	char target[PATH_MAX];
 
 	if (f->len == 0 || f->len >= sizeof(target) || memchr(f->data, '\0', f->len) != NULL)
-		return failure_set(failure, CLONE_PROBLEM_REFUSED, "%.200s is a link to nowhere",
-				   f->path);
+		return failure_set(failure, CLONE_PROBLEM_REFUSED,
+				   "%.200s is a symbolic link with an invalid target", f->path);
 	memcpy(target, f->data, f->len);
 	target[f->len] = '\0';
 	return symlinkat(target, folder, name) == 0 &&
@@ -200,7 +199,7 @@ files_writer_new(int root, unsigned threads, files_writer_done_fn *done, void *a
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->has_work, NULL);
 	pthread_cond_init(&w->has_room, NULL);
-	/* Fewer than wanted will do, even none. */
+	/* Fewer threads than requested, even none, are acceptable. */
 	while (w->threads_count < threads && w->threads_count < WRITERS_MAX &&
 	       thread_start(&w->threads[w->threads_count], run, w, &e))
 		w->threads_count++;
@@ -219,7 +218,8 @@ hand_back(struct files_writer *w, struct batch *b, bool is_written)
 	b->is_done = false;
 }
 
-/* With the lock, which it releases meanwhile: the oldest batch, if it is written. */
+/* Hands back the oldest batch if it is written. Called with the lock, which it releases meanwhile.
+ */
 static bool
 hand_back_oldest(struct files_writer *w)
 {
@@ -234,7 +234,8 @@ hand_back_oldest(struct files_writer *w)
 	return true;
 }
 
-/* Until so few are left; helps to write them. False: a file could not be. */
+/* Waits until at most `left` batches remain, and helps to write them. False: a file could not be
+ * written. */
 static bool
 wait_until(struct files_writer *w, size_t left, struct clone_failure *f)
 {
@@ -277,7 +278,7 @@ queue(struct files_writer *w)
 bool
 files_writer_add(struct files_writer *w, const struct file *file, struct clone_failure *f)
 {
-	/* The one that is being filled is nobody else's. */
+	/* The batch being filled is not shared with other threads. */
 	struct batch *b = &w->ring[w->queued % BATCHES];
 
 	if (w->is_broken) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes new files below a directory, on threads of its own: whoever reads their content goes on to
- * the next one meanwhile. What may be on its way at once is bounded. Folders are there already; no
- * link is followed, and nothing that exists is replaced.
+ * Writes new files below a directory on several threads, while the caller reads the content of the
+ * next ones. The amount of queued data is bounded. Folders must exist; symbolic links are not
+ * followed and existing files not replaced.
  */
 #ifndef CLONE_CHECKOUT_FILES_WRITER_H
 #define CLONE_CHECKOUT_FILES_WRITER_H
@@ -16,24 +16,25 @@ struct files_writer;
 
 struct file {
 	char *path;	  /* relative; freed by the writer */
-	mode_t mode;	  /* S_IFREG with permissions; S_IFLNK: the content is where it points */
-	const void *data; /* the owner's until it is done with */
+	mode_t mode;	  /* S_IFREG with permissions; S_IFLNK: data is the link target */
+	const void *data; /* owned by `owner`, valid until the done callback */
 	size_t len;
 	void *owner;
-	struct stat stat; /* once it is written */
+	struct stat stat; /* set once it is written */
 };
 
-/* On the thread that adds, in the order of adding. After a failure files are not written. */
+/* Called on the adding thread, in the order of adding. After a failure is_written is false. */
 typedef void files_writer_done_fn(const struct file *file, bool is_written, void *arg);
 
-/* root is borrowed. threads: at most as many; 0 writes on the thread that adds. NULL: no memory. */
+/* root is borrowed. threads: maximum number of writers; 0 writes on the adding thread. NULL: no
+ * memory. */
 struct files_writer *files_writer_new(int root, unsigned threads, files_writer_done_fn *done,
 				      void *arg);
-/* Drops what is not written yet. */
+/* Discards files that are not written yet. */
 void files_writer_free(struct files_writer *w);
 
-/* Takes the file over in any case. May wait until others are written. False: one of them, or this
- * one, can't be. */
+/* Takes ownership of the file in any case. May wait until others are written. False: this or an
+ * earlier file could not be written. */
 bool files_writer_add(struct files_writer *w, const struct file *file,
 		      struct clone_failure *f) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From HEAD to files: by git_files.c, or by libgit2 where attributes, submodules or the file system
- * ask for more.
+ * Checks out HEAD with git_files.c, or with libgit2 if attributes, submodules or the file system
+ * require it.
  */
 #include "clone/checkout/git_checkout.h"
 
@@ -33,7 +33,8 @@ git_checkout_run(struct transfer *t)
 		return git_files_write(t);
 	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
 	options.checkout_strategy = GIT_CHECKOUT_SAFE;
-	/* Nothing else could ask for one; libgit2 would look for that above every single file. */
+	/* Without a .gitattributes there are no filters; libgit2 would look for one above every
+	 * file. */
 	options.disable_filters = !t->has_attributes;
 	options.progress_cb = on_checkout;
 	options.progress_payload = t;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A checkout of our own for trees that are nothing but files and links: libgit2 reads them here,
- * clone/checkout/files_writer writes them meanwhile, and the index follows as they are done.
+ * Checkout of trees with plain files and links only: libgit2 reads the objects here,
+ * clone/checkout/files_writer writes them in parallel, and index entries are added as files are
+ * done.
  *
- * git_tree.c has looked at the tree before: names, order, and that no name is there twice.
+ * tree_check has verified names, order and that no name occurs twice.
  */
 #include "clone/checkout/git_files.h"
 
@@ -46,7 +47,7 @@ git_files_can_write(struct transfer *t)
 	if (t->has_attributes || t->has_submodules || !t->is_sorted ||
 	    git_repository_config_snapshot(&config, t->repository) < 0)
 		return false;
-	/* What libgit2 found out about the file system. */
+	/* Properties of the file system as probed by libgit2. */
 	ok = is_set(config, "core.filemode", false) && is_set(config, "core.symlinks", true) &&
 	     !is_set(config, "core.ignorecase", false) &&
 	     !is_set(config, "core.precomposeunicode", false);
@@ -71,10 +72,10 @@ static bool
 add_folder(struct checkout *c, const char *path)
 {
 	return mkdirat(c->root, path, 0777) == 0 ||
-	       failure_set_errno(c->transfer->failure, errno, "make %.200s", path);
+	       failure_set_errno(c->transfer->failure, errno, "create %.200s", path);
 }
 
-/* Takes the path over. */
+/* Takes ownership of path. */
 static bool
 add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 {
@@ -88,7 +89,8 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 		free(path);
 		return code < 0 ? git_steps_fail(t, code, "read a file")
 				: failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-					      "a tree names something as a file that is none");
+					      "a tree entry for a file refers to another type of "
+					      "object");
 	}
 	f.data = git_odb_object_data(object);
 	f.len = git_odb_object_size(object);
@@ -137,13 +139,13 @@ start(struct checkout *c)
 	free(path);
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
-	/* This thread has a core, too. */
+	/* One core is for this thread. */
 	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, c);
 	return c->writer != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 }
 
 static bool
-run(struct checkout *c)
+write_files(struct checkout *c)
 {
 	struct transfer *t = c->transfer;
 	struct err e = ERR_INIT;
@@ -167,7 +169,7 @@ git_files_write(struct transfer *t)
 	t->progress.counters.files_done = 0;
 	t->progress.counters.files_total = t->files;
 	t->progress.can_stop = true;
-	ok = start(&c) && run(&c);
+	ok = start(&c) && write_files(&c);
 	files_writer_free(c.writer);
 	index_file_free(c.index);
 	if (c.root >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A header, entries in the kernel's words about each file, a checksum.
+ * Header, entries with the stat data of each file, checksum.
  */
 #include "clone/checkout/index_file.h"
 
@@ -31,7 +31,7 @@ put(struct index_file *x, const void *data, size_t len)
 		x->error = errno;
 }
 
-/* As the format cuts what is longer. */
+/* Big endian; longer values are truncated, as the format specifies. */
 static uint8_t *
 add_u32(uint8_t *out, uint64_t value)
 {
@@ -55,7 +55,7 @@ index_file_new(const char *path, uint32_t count, struct err *e)
 	}
 	x->file = fopen(path, "wxe");
 	if (x->file == NULL) {
-		err_set_errno(e, errno, "make the index");
+		err_set_errno(e, errno, "create the index");
 		index_file_free(x);
 		return NULL;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names are reduced the way the file systems in question do it, then compared.
+ * Names are normalized as the file systems in question do, then compared.
  */
 #include "clone/checkout/path_check.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names in a repository's trees that must not become files: those that some file system takes for
- * ".git", however they are spelled, and those that lead somewhere else. Pure functions.
+ * Checks names in trees before they become files: names that some file system treats as ".git",
+ * however they are spelled, and names that lead elsewhere. Pure functions.
  */
 #ifndef CLONE_CHECKOUT_PATH_CHECK_H
 #define CLONE_CHECKOUT_PATH_CHECK_H

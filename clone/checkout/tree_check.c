@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A look at the tree that is to be checked out, before the first file is written: how many files,
- * how deep, and whether a name in it would become something else than a file of the repository.
+ * Checks the tree before the first file is written: number and depth of entries, and names that
+ * would become something else than a file of the repository.
  */
 #include "clone/checkout/tree_check.h"
 
 #include "clone/checkout/path_check.h"
 #include "clone/git/gitmodules.h"
 
-/* A few hundred objects can describe billions of files, or folders without end. */
+/* A few hundred objects can describe billions of files, or unlimited depth. */
 #define PATH_BYTES_MAX	     4000u
 #define FOLDERS_MAX	     (PATH_BYTES_MAX / 2)
 #define ATTRIBUTES_MAX_BYTES (1024u * 1024u)
@@ -16,27 +16,27 @@
 struct folder {
 	git_tree *tree;
 	size_t next; /* entry */
-	size_t path; /* length of the path to it */
+	size_t path; /* length of the parent's path */
 };
 
 struct walk {
 	struct transfer *transfer;
 	git_odb *odb;
-	struct folder folders[FOLDERS_MAX]; /* from the root to where we are */
+	struct folder folders[FOLDERS_MAX]; /* from the root to the current folder */
 	size_t depth;
 	size_t files;
 	struct buf path;
 };
 
 static bool
-refuse(struct walk *w, const git_tree_entry *entry, const char *why)
+set_entry_failure(struct walk *w, const git_tree_entry *entry, const char *why)
 {
 	return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED, "\"%.*s%.*s\" %s",
 			   STR_FMT(str_take(buf_view(&w->path), 200)),
 			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), why);
 }
 
-/* Whether git-lfs would have to fetch content: said in a .gitattributes. */
+/* Detects the use of git-lfs in a .gitattributes. */
 static void
 note_attributes(struct walk *w, const git_tree_entry *entry)
 {
@@ -53,7 +53,8 @@ note_attributes(struct walk *w, const git_tree_entry *entry)
 	git_blob_free(blob);
 }
 
-/* libgit2 looks into it at checkout, and follows its includes: to a pipe, or a file without end. */
+/* libgit2 reads .gitmodules at checkout and follows its includes, which may name a pipe or an
+ * endless file. */
 static bool
 check_gitmodules(struct walk *w, const git_tree_entry *entry)
 {
@@ -61,19 +62,20 @@ check_gitmodules(struct walk *w, const git_tree_entry *entry)
 	bool ok;
 
 	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
-		return refuse(w, entry, "is a link");
+		return set_entry_failure(w, entry, "is a symbolic link");
 	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
 		return true;
 	if (git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
-		return refuse(w, entry, "can't be read");
+		return set_entry_failure(w, entry, "cannot be read");
 	ok = git_blob_rawsize(blob) <= GITMODULES_MAX_BYTES &&
 	     !gitmodules_has_include(
 		     (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)});
 	git_blob_free(blob);
-	return ok || refuse(w, entry, "is too large, or includes other files");
+	return ok || set_entry_failure(w, entry, "is too large or includes other files");
 }
 
-/* Whether it comes after the one before it as git sorts a tree: folders as if they ended in '/'. */
+/* Whether `entry` sorts after `before` in git's tree order: folders compare as if they ended in
+ * '/'. */
 static bool
 is_after(const git_tree_entry *before, const git_tree_entry *entry)
 {
@@ -93,7 +95,7 @@ is_after(const git_tree_entry *before, const git_tree_entry *entry)
 	return order < 0 || (order == 0 && a_next < b_next);
 }
 
-/* libgit2 has a file in memory as a whole; a few KiB can describe one of many GiB. */
+/* libgit2 keeps a whole file in memory, and a few KiB can describe one of many GiB. */
 static bool
 check_size(struct walk *w, const git_tree_entry *entry)
 {
@@ -109,17 +111,17 @@ check_size(struct walk *w, const git_tree_entry *entry)
 		return git_steps_fail(t, code, "read a file's size");
 	return size <= t->request->file_bytes_max ||
 	       failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-			   "\"%.*s%.*s\" has %zu bytes, more than the %llu of CLONE_FILE_BYTES_MAX",
+			   "\"%.*s%.*s\" has %zu bytes, more than CLONE_FILE_BYTES_MAX (%llu)",
 			   STR_FMT(str_take(buf_view(&w->path), 200)),
 			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), size,
 			   (unsigned long long)t->request->file_bytes_max);
 }
 
-/* What decides how it is checked out. */
+/* Records properties that decide how the tree is checked out. */
 static void
 note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
-	/* The walk has gone on to the next already. */
+	/* The walk has advanced to the next entry already. */
 	size_t next = w->folders[w->depth - 1].next;
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_COMMIT)
@@ -138,22 +140,23 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 	const git_tree_entry *found;
 
 	if (wrong != NULL)
-		return refuse(w, entry, wrong);
-	/* A link and a folder of one name: what is in the folder would be written elsewhere. */
+		return set_entry_failure(w, entry, wrong);
+	/* A link and a folder of the same name: the folder's files would be written through the
+	 * link. */
 	found = git_tree_entry_byname(tree, name);
 	if (found != NULL && found != entry)
-		return refuse(w, entry, "is there twice");
+		return set_entry_failure(w, entry, "is a duplicate entry");
 	if (!check_size(w, entry))
 		return false;
 	if (path_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
 		return false;
 	if (++w->files > w->transfer->request->files_max)
 		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
-				   "more files than the %llu of CLONE_FILES_MAX",
+				   "more than CLONE_FILES_MAX (%llu) files",
 				   (unsigned long long)w->transfer->request->files_max);
 	if (w->path.len + strlen(name) > PATH_BYTES_MAX)
 		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
-				   "a path of more than %u bytes", PATH_BYTES_MAX);
+				   "a path exceeds %u bytes", PATH_BYTES_MAX);
 	if (strcmp(name, ".gitattributes") == 0) {
 		w->transfer->has_attributes = true;
 		note_attributes(w, entry);
@@ -201,7 +204,7 @@ walk_all(struct walk *w)
 		if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
 			continue;
 		if (w->depth == FOLDERS_MAX)
-			return refuse(w, entry, "lies too deep");
+			return set_entry_failure(w, entry, "is nested too deeply");
 		if (!enter(w, git_tree_entry_id(entry), git_tree_entry_name(entry)))
 			return false;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The language of git-credential(1), without sockets and without copies: what was parsed refers to
- * the message. See credential.h.
+ * Parses and formats messages of the git-credential(1) protocol. Parsed values are views into the
+ * message.
  */
 #include "clone/credential/credential.h"
 
@@ -59,14 +59,13 @@ next_line(struct str *rest, struct str *key, struct str *value, struct err *e)
 		return false;
 	at = str_find_byte(line, '=');
 	if (at == SIZE_MAX || at == 0)
-		return err_set(e, ERR_INPUT, "a line is no key=value");
+		return err_set(e, ERR_INPUT, "line without key=value");
 	*key = str_take(line, at);
 	*value = str_skip(line, at + 1);
-	return !ascii_has_control(line) ||
-	       err_set(e, ERR_INPUT, "a line holds a control character");
+	return !ascii_has_control(line) || err_set(e, ERR_INPUT, "line with a control character");
 }
 
-/* As git reads it; what does not look like a URL names no host. */
+/* Parsed as git does; a value that is not a URL names no host. */
 static void
 take_url(struct credential_request *r, struct str url)
 {
@@ -201,7 +200,7 @@ credential_is_for(const struct credential_request *r, const struct url *origin)
 	return port == origin->port && str_equal_nocase(host, origin->host);
 }
 
-/* For the shell, which runs the helper. */
+/* Quotes for the shell that runs the helper. */
 static void
 add_quoted(struct buf *out, struct str s)
 {

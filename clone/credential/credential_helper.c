@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy credential`: runs in the workspace, as git's child; asks the sidecar and passes
- * its answer on. It knows nothing but the socket's path, and a token passes through one buffer that
- * is wiped.
+ * `workspace-proxy credential`: runs in the workspace as a child of git, asks the sidecar and
+ * prints its answer. It only knows the socket's path; tokens pass through one buffer, which is
+ * wiped.
  *
- * Where git would prompt in vain (nobody is signed in, the sidecar does not answer) it tells the
- * person why and git to quit. For other hosts it says nothing, so that git goes on to its other
+ * Where prompting would be useless (nobody is signed in, the sidecar does not answer) it prints the
+ * reason and tells git to quit. For other hosts it prints nothing, so that git tries its other
  * helpers.
  */
 #include <errno.h>
@@ -24,7 +24,7 @@
 #define PREFIX	       "WORKSPACE_PROXY_"
 #define SEND_TIMEOUT_S 10
 #define WAIT_MS	       (CREDENTIAL_ANSWER_MS + 5000u)
-#define INPUT_MAX      65536u /* git passes what the server's WWW-Authenticate fields said */
+#define INPUT_MAX      65536u /* git passes the server's WWW-Authenticate fields */
 #define SENTENCE_MAX   512
 
 enum { EXIT_DONE = 0, EXIT_NOT_ASKED = 1, EXIT_USAGE = 2 };
@@ -33,7 +33,7 @@ struct helper {
 	enum credential_operation operation;
 	struct sockaddr_un address;
 	struct buf input; /* git's */
-	struct buf line;  /* to the sidecar, then from it, then to git */
+	struct buf line;  /* request to the sidecar, then its answer, then output to git */
 };
 
 static int
@@ -53,7 +53,7 @@ print_usage(FILE *out, int code)
 	return code;
 }
 
-/* What a terminal gets: one line of printable ASCII. */
+/* Prints a message to the terminal as one line of printable ASCII. */
 static void
 tell(struct str sentence)
 {
@@ -84,7 +84,7 @@ write_all(int fd, struct str data)
 	return true;
 }
 
-/* git does not prompt then, nor ask anybody else. */
+/* Tells git neither to prompt nor to ask other helpers. */
 static int
 quit(const struct helper *h, struct str why)
 {
@@ -117,7 +117,7 @@ find_socket(struct helper *h, const char *option)
 	       set_address(h, directory, CREDENTIAL_SOCKET_NAME);
 }
 
-/* Reads up to the empty line, or to the end. */
+/* Reads up to the empty line or end of input. */
 static bool
 read_input(struct buf *b)
 {
@@ -155,7 +155,7 @@ connect_sidecar(const struct helper *h)
 	return -1;
 }
 
-/* Until the sidecar closes, the message is whole, or time is up. */
+/* Reads until the message is complete, the sidecar closes the connection, or the time limit. */
 static void
 read_answer(int fd, struct buf *b)
 {
@@ -177,7 +177,7 @@ read_answer(int fd, struct buf *b)
 	}
 }
 
-/* The answer is in h->line; only its parts that git knows go on. */
+/* Prints those parts of the answer in h->line that git knows. */
 static int
 pass_on(struct helper *h)
 {
@@ -231,7 +231,7 @@ ask(struct helper *h, const struct credential_request *r)
 	buf_clear(&h->line);
 	is_sent = credential_add_request(r, &h->line) &&
 		  send(fd, h->line.data, h->line.len, MSG_NOSIGNAL) == (ssize_t)h->line.len;
-	(void)is_sent; /* a sidecar that refuses us has said so before it closed */
+	(void)is_sent; /* a sidecar that refuses the caller answers before it closes */
 	read_answer(fd, &h->line);
 	close(fd);
 	return pass_on(h);

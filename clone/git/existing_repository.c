@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening what is there by libgit2, with its checks on: owner, format, extensions. No configuration
- * but the repository's own is read.
+ * Opens the repository with libgit2's checks enabled: owner, format, extensions. Reads no
+ * configuration but the repository's own.
  */
 #include "clone/git/existing_repository.h"
 
@@ -17,7 +17,7 @@ closed(struct err *reason)
 	const git_error *last = git_error_last();
 
 	(void)err_set(reason, ERR_PROTOCOL, "%s",
-		      last == NULL ? "libgit2 gives no reason" : last->message);
+		      last == NULL ? "libgit2 error without a message" : last->message);
 	return EXISTING_UNREADABLE;
 }
 
@@ -43,7 +43,7 @@ compare_remotes(git_repository *repository, const struct clone_settings *setting
 			break;
 	}
 	if (kind == EXISTING_OTHER)
-		(void)err_set(reason, ERR_PROTOCOL, "no remote of it is the configured one");
+		(void)err_set(reason, ERR_PROTOCOL, "none of its remotes is CLONE_URL");
 	git_strarray_dispose(&names);
 	return kind;
 }
@@ -72,7 +72,7 @@ existing_repository_check(const struct clone_settings *settings, struct err *rea
 	enum existing_repository kind;
 
 	if (git_libgit2_init() < 0) {
-		(void)err_set(reason, ERR_SYSTEM, "libgit2 does not start");
+		(void)err_set(reason, ERR_SYSTEM, "libgit2 initialization failed");
 		return EXISTING_UNREADABLE;
 	}
 	if (!read_no_configuration() ||

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells a fresh clone where git gets its credentials: our helper, for the origin of its remote and
- * no other, in place of whatever the machine or the user has configured for it. An empty helper
- * makes git forget those that were configured before.
+ * Configures our credential helper for the remote's origin, in place of helpers of the system or
+ * the user: an empty helper resets those configured before.
  */
 #include "clone/git/git_credential.h"
 
 #define HELPER_MAX_BYTES 32768u
 
-/* "credential.<scheme>://<authority>.helper", with its NUL. */
+/* Formats "credential.<scheme>://<authority>.helper". */
 static bool
 add_key(struct buf *out, struct str url)
 {
@@ -23,7 +22,7 @@ add_key(struct buf *out, struct str url)
 	return buf_add_byte(out, '\0');
 }
 
-/* libgit2 1.5 writes what is added to a list as it is. */
+/* libgit2 1.5 does not escape values of multivars. */
 static bool
 add_escaped(struct buf *out, struct str value)
 {
@@ -52,7 +51,7 @@ git_credential_configure(struct transfer *t)
 		code = git_repository_config(&config, t->repository);
 	if (code == 0)
 		code = git_config_set_string(config, key.data, "");
-	if (code == 0) /* matches no value that is there: a further one */
+	if (code == 0) /* matches no existing value, so this adds one */
 		code = git_config_set_multivar(config, key.data, "^.+$", value.data);
 	git_config_free(config);
 	buf_fini(&key);

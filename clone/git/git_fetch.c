@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetching: everything, or with a depth the one ref that was asked for.
+ * Fetches everything, or with a depth only the requested ref.
  */
 #include "clone/git/git_fetch.h"
 
@@ -9,7 +9,7 @@
 
 #include "clone/git/git_packed_refs.h"
 
-/* A server that prepares a large pack says nothing of it but keeps the connection alive. */
+/* Keep-alive packets arrive while the server prepares a pack. */
 static void
 on_bytes(void *arg)
 {
@@ -31,7 +31,7 @@ on_transfer(const git_indexer_progress *stats, void *arg)
 	p->counters.bytes = stats->received_bytes;
 	if (p->counters.bytes > t->request->bytes_max) {
 		failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-			    "more bytes than the %llu of CLONE_BYTES_MAX",
+			    "more than CLONE_BYTES_MAX (%llu) bytes received",
 			    (unsigned long long)t->request->bytes_max);
 		return GIT_EUSER;
 	}
@@ -92,7 +92,7 @@ git_fetch_connect(struct transfer *t)
 	return code == 0 || git_steps_fail(t, code, "connect");
 }
 
-/* What is fetched of a shallow clone: the one ref, as `git clone --depth` does. */
+/* Restricts the refspec to the requested ref, as `git clone --depth` does. */
 static bool
 narrow_fetch(struct transfer *t, struct buf *spec)
 {
@@ -116,7 +116,7 @@ narrow_fetch(struct transfer *t, struct buf *spec)
 	return code == 0 || git_steps_fail(t, code, "configure origin");
 }
 
-/* What git takes the repository's missing history from (gitrepository-layout, "shallow"). */
+/* Writes the list of shallow commits (gitrepository-layout, "shallow"). */
 static bool
 write_shallow(struct transfer *t)
 {
@@ -136,7 +136,7 @@ write_shallow(struct transfer *t)
 	return ok || failure_set_errno(t->failure, errno, "write the list of shallow commits");
 }
 
-/* Refs are written at the end, all at once: see git_packed_refs.c. */
+/* Refs are written afterwards, all at once: see git_packed_refs.c. */
 static bool
 download(struct transfer *t, const git_strarray *specs, git_remote_autotag_option_t tags)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The remote's refs as one packed-refs file (gitrepository-layout), as `git clone` writes them:
- * without a file and a log for each. A name that git would not take is left out; names that stand
- * in each other's way and objects that did not come end the clone.
+ * Writes the remote's refs as one packed-refs file (gitrepository-layout), as `git clone` does,
+ * instead of a file and a reflog per ref. Invalid names are skipped; conflicting names and missing
+ * objects fail the clone.
  */
 #include "clone/git/git_packed_refs.h"
 
@@ -40,7 +40,7 @@ starts_with(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* A shallow clone has one branch or tag, and the tags of what came with it. */
+/* With a depth: the requested branch or tag, and tags whose objects were received. */
 static bool
 is_wanted(const struct transfer *t, git_odb *odb, const git_remote_head *head)
 {
@@ -59,7 +59,7 @@ is_wanted(const struct transfer *t, git_odb *odb, const git_remote_head *head)
 }
 
 static bool
-add(struct packed_refs *list, const git_remote_head *head)
+add_ref(struct packed_refs *list, const git_remote_head *head)
 {
 	struct packed_ref *ref = &list->refs[list->count];
 	int len = starts_with(head->name, HEADS)
@@ -92,7 +92,7 @@ collect(struct transfer *t, git_odb *odb, struct packed_refs *list)
 	if (list->refs == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
 	for (size_t i = 0; i < count; i++) {
-		if (is_wanted(t, odb, heads[i]) && !add(list, heads[i]))
+		if (is_wanted(t, odb, heads[i]) && !add_ref(list, heads[i]))
 			return failure_set(t->failure, CLONE_PROBLEM_INTERNAL,
 					   "no memory for refs");
 	}
@@ -100,7 +100,7 @@ collect(struct transfer *t, git_odb *odb, struct packed_refs *list)
 	return true;
 }
 
-/* Whether one of the refs lies below this one: a file can't be a folder as well. */
+/* Whether the list has a ref below this one: a name cannot be both file and directory. */
 static bool
 has_below(const struct packed_refs *list, const struct packed_ref *ref)
 {
@@ -123,20 +123,19 @@ has_below(const struct packed_refs *list, const struct packed_ref *ref)
 }
 
 static bool
-check(struct transfer *t, const struct packed_refs *list)
+check_conflicts(struct transfer *t, const struct packed_refs *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		bool is_twice = i > 0 && compare(&list->refs[i - 1], &list->refs[i]) == 0;
 
 		if (is_twice || has_below(list, &list->refs[i]))
 			return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-					   "refs that can't stand beside each other: %.200s",
-					   list->refs[i].name);
+					   "conflicting ref names: %.200s", list->refs[i].name);
 	}
 	return true;
 }
 
-/* What an annotated tag stands for goes on a line of its own. */
+/* Adds the line with the peeled object of an annotated tag. */
 static int
 add_peeled(struct transfer *t, const git_oid *id, struct buf *text)
 {
@@ -156,7 +155,7 @@ add_peeled(struct transfer *t, const git_oid *id, struct buf *text)
 }
 
 static bool
-describe(struct transfer *t, git_odb *odb, const struct packed_refs *list, struct buf *text)
+format_refs(struct transfer *t, git_odb *odb, const struct packed_refs *list, struct buf *text)
 {
 	char hex[GIT_OID_HEXSZ + 1];
 	bool ok = buf_add_str(text, STR("# pack-refs with: peeled fully-peeled sorted \n"));
@@ -172,9 +171,10 @@ describe(struct transfer *t, git_odb *odb, const struct packed_refs *list, struc
 			code = add_peeled(t, ref->id, text);
 		if (code == GIT_ENOTFOUND)
 			return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-					   "the server left out what %.200s names", ref->name);
+					   "the server did not send the object of %.200s",
+					   ref->name);
 		if (code != 0)
-			return git_steps_fail(t, code, "read what a ref names");
+			return git_steps_fail(t, code, "read the object of a ref");
 	}
 	return ok || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
 }
@@ -205,13 +205,13 @@ git_packed_refs_write(struct transfer *t)
 	int code = git_repository_odb(&odb, t->repository);
 	bool ok;
 
-	/* It does not know yet of the pack that has just come. */
+	/* The object database does not know the new pack yet. */
 	if (code == 0)
 		code = git_odb_refresh(odb);
 	buf_init(&text, TOTAL_MAX_BYTES);
 	ok = (code == 0 || git_steps_fail(t, code, "open the objects")) && collect(t, odb, &list) &&
 
-	     check(t, &list) && describe(t, odb, &list, &text) &&
+	     check_conflicts(t, &list) && format_refs(t, odb, &list, &text) &&
 	     (list.count == 0 || write_file(t, &text));
 	list_free(&list);
 	buf_fini(&text);

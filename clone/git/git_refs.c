@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which ref is wanted, and the refs and configuration that `git clone` leaves behind.
+ * Chooses the ref to check out, and writes the refs and configuration that `git clone` leaves.
  */
 #include "clone/git/git_refs.h"
 
@@ -45,10 +45,9 @@ check_default_branch(struct transfer *t)
 	if (t->default_branch == NULL || strlen(t->default_branch) <= BRANCH_MAX_BYTES)
 		return true;
 	return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-			   "the default branch has a name of more than %u bytes", BRANCH_MAX_BYTES);
+			   "the name of the default branch exceeds %u bytes", BRANCH_MAX_BYTES);
 }
 
-/* Decides what HEAD will be from what the remote offers. An empty remote leaves all unset. */
 bool
 git_refs_choose(struct transfer *t)
 {
@@ -82,7 +81,7 @@ git_refs_choose(struct transfer *t)
 	return true;
 }
 
-/* branch.<name>.remote and .merge, as `git clone` leaves them. */
+/* Sets branch.<name>.remote and .merge, as `git clone` does. */
 static int
 track_branch(struct transfer *t, const char *branch)
 {
@@ -147,7 +146,7 @@ set_tag(struct transfer *t)
 	return code;
 }
 
-/* refs/remotes/origin/HEAD, so that `origin` alone names the default branch. */
+/* Sets refs/remotes/origin/HEAD, so that `origin` names the default branch. */
 static int
 set_remote_head(struct transfer *t)
 {
@@ -165,7 +164,7 @@ set_remote_head(struct transfer *t)
 	return code;
 }
 
-/* A shallow clone has one branch only. */
+/* With a depth only one branch was fetched. */
 static bool
 has_default_branch(const struct transfer *t)
 {

@@ -4,13 +4,13 @@
  */
 #include "clone/git/git_steps.h"
 
-/* A pack that claims more is refused before memory is reserved for it. */
+/* Packs that declare more objects are rejected before memory is allocated. */
 #define OBJECTS_MAX (32u * 1024u * 1024u)
-/* Of the pack mapped at once: bounds what counts as our memory, costs no measurable time. */
+/* Size of pack windows: bounds resident memory at no measurable cost. */
 #define WINDOW_BYTES (8u * 1024u * 1024u)
 
 #ifdef SANITIZED
-/* libgit2 1.5 loses the match data of every regular expression that does not match. */
+/* libgit2 1.5 leaks the match data of regular expressions that do not match. */
 const char *__lsan_default_suppressions(void);
 
 __attribute__((visibility("default"))) const char *
@@ -23,15 +23,15 @@ __lsan_default_suppressions(void)
 enum clone_problem
 git_steps_problem(int class, const char *message)
 {
-	/* libgit2 tells system errors apart by their text only. */
+	/* libgit2 reports system errors only as text. */
 	enum clone_problem problem = failure_problem_of_text(message);
 
-	/* What the transport did not explain itself: an answer that breaks off or is no git. */
+	/* The transport recorded no reason: a truncated or invalid response. */
 	if (class == GIT_ERROR_HTTP || class == GIT_ERROR_NET)
 		return CLONE_PROBLEM_UNREACHABLE;
 	if (problem != CLONE_PROBLEM_NONE)
 		return problem;
-	/* A pack, an object or a path that libgit2 will not take. */
+	/* A pack, object or path that libgit2 rejects. */
 	if (class == GIT_ERROR_INDEXER || class == GIT_ERROR_ZLIB || class == GIT_ERROR_ODB ||
 	    class == GIT_ERROR_OBJECT || class == GIT_ERROR_TREE || class == GIT_ERROR_INDEX ||
 	    class == GIT_ERROR_CHECKOUT || class == GIT_ERROR_SHA || class == GIT_ERROR_SUBMODULE)
@@ -88,11 +88,11 @@ git_steps_set_options(struct transfer *t)
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
 					(size_t)t->request->memory_bytes);
-	/* Each object has been hashed when it came; reading it back is no reason to do so again. */
+	/* Objects were hashed when received; verifying again on read is not needed. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
-	/* The check guards against repositories of others; those that we open are our own clones,
-	 * on volumes that may map owners as they like. */
+	/* The ownership check is for repositories of other users; those opened here are our own
+	 * clones, on volumes that may map owners. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
 	return code == 0 || git_steps_fail(t, code, "set up libgit2");

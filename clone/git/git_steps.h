@@ -17,31 +17,31 @@ struct transfer {
 	struct clone_progress progress;
 	git_repository *repository;
 	git_remote *remote;
-	char *default_branch; /* "refs/heads/…", NULL: the remote names none */
-	char *branch;	      /* short name; NULL: detached or nothing to check out */
+	char *default_branch; /* "refs/heads/…"; NULL: unknown */
+	char *branch;	      /* short name; NULL: detached, or nothing to check out */
 	char *tag;	      /* "refs/tags/…" */
-	git_oid detached;     /* without a branch and a tag */
+	git_oid detached;     /* commit to check out without a branch and a tag */
 	bool has_detached;
-	struct buf shallow;  /* ids of commits without their parents */
-	bool has_attributes; /* a .gitattributes somewhere in the tree */
-	bool has_submodules; /* as links to commits */
-	bool is_sorted;	     /* each tree as git sorts them */
-	uint64_t files;	     /* in the tree, without folders */
+	struct buf shallow;  /* ids of shallow commits, one per line */
+	bool has_attributes; /* the tree contains a .gitattributes */
+	bool has_submodules; /* the tree contains gitlinks */
+	bool is_sorted;	     /* all trees are sorted as git does */
+	uint64_t files;	     /* number of files in the tree */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };
 
-/* Why libgit2 did not take this step, unless something closer to the reason has said so. Always
+/* Records libgit2's error in this step, unless a closer reason was recorded before. Always returns
  * false. */
 bool git_steps_fail(struct transfer *t, int code, const char *step);
 
-/* The same for what is not libgit2's. */
+/* The same for an error of our own. */
 bool git_steps_fail_err(struct transfer *t, const struct err *e);
 
-/* Nothing on this machine configures what we do: no /etc/gitconfig, no ~/.gitconfig. */
+/* Sets libgit2's global options: no system or user configuration, limits. */
 bool git_steps_set_options(struct transfer *t);
 
-/* Phases only go forward. False: stop. */
+/* Reports progress; the phase never goes back. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
 /* The class of a libgit2 error from its class (git_error_t) and its message. */

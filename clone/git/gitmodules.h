@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A repository's .gitmodules (gitmodules(5), git-config(1)) as names, paths and addresses, and what
- * an address means that is relative to that of the repository. Pure functions over hostile text.
+ * Parses .gitmodules (gitmodules(5), git-config(1)) and resolves relative URLs. Pure functions over
+ * untrusted text.
  *
- * Read by ourselves, since a library's reader of configuration would follow its includes.
+ * libgit2's configuration parser is not used because it follows includes.
  */
 #ifndef CLONE_GIT_GITMODULES_H
 #define CLONE_GIT_GITMODULES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A smart subtransport: libgit2 writes a request and reads its answer, we move the bytes.
+ * A smart subtransport: libgit2 formats requests and parses responses, this file transfers them.
  */
 #include "clone/git/transport.h"
 
@@ -11,7 +11,7 @@
 #include "base/ascii.h"
 #include "base/http/fetch_stream.h"
 
-#define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request names each ref that is wanted */
+#define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request contains each wanted id */
 #define REDIRECTS_MAX	 3u
 #define LISTING_SUFFIX	 "/info/refs?service=git-upload-pack"
 #define LISTING_TOTAL_MS 600000u
@@ -19,24 +19,24 @@
 #define PACKET_HEAD	 4u
 #define ID_DIGITS	 40u
 
-/* Of refs, all of which stay in memory: a million of them with long names. */
+/* Limit of the ref listing, which is kept in memory: a million refs with long names. */
 #define LISTING_MAX_BYTES (128u * 1024u * 1024u)
 
 struct transport {
 	git_smart_subtransport parent; /* first */
 	const struct transport_options *options;
 	struct fetch_stream *client;
-	struct buf base;	 /* where the repository is, after redirects */
-	uint64_t retry_after_ms; /* of the last answer */
+	struct buf base;	 /* URL of the repository, after redirects */
+	uint64_t retry_after_ms; /* of the last response */
 	bool sends_token;
 };
 
-/* One request and its answer. */
+/* One request and its response. */
 struct transport_call {
 	git_smart_subtransport_stream parent; /* first */
 	struct transport *transport;
 	struct buf body;
-	struct buf early; /* what came with the list of shallow commits */
+	struct buf early; /* start of the response with the list of shallow commits */
 	size_t early_read;
 	uint64_t listed_bytes;
 	bool is_listing;
@@ -44,7 +44,7 @@ struct transport_call {
 };
 
 static int
-fail(struct transport *t, enum clone_problem problem, const char *message)
+set_failure(struct transport *t, enum clone_problem problem, const char *message)
 {
 	failure_set(t->options->failure, problem, "%s", message);
 	git_error_set_str(GIT_ERROR_NET, message);
@@ -52,7 +52,7 @@ fail(struct transport *t, enum clone_problem problem, const char *message)
 }
 
 static int
-fail_err(struct transport *t, const struct err *e)
+set_failure_err(struct transport *t, const struct err *e)
 {
 	enum clone_problem problem = CLONE_PROBLEM_UNREACHABLE;
 
@@ -62,24 +62,25 @@ fail_err(struct transport *t, const struct err *e)
 		problem = CLONE_PROBLEM_TLS;
 	else if (e->code == ERR_CANCELLED || e->code == ERR_MEMORY)
 		problem = CLONE_PROBLEM_INTERNAL;
-	return fail(t, problem, e->text);
+	return set_failure(t, problem, e->text);
 }
 
 static int
-fail_status(struct transport *t, unsigned status)
+set_failure_status(struct transport *t, unsigned status)
 {
 	struct clone_failure *failure = t->options->failure;
 
 	if (status == 401 && t->options->token == NULL)
-		return fail(t, CLONE_PROBLEM_TOKEN, "credentials are asked for; none to send");
+		return set_failure(t, CLONE_PROBLEM_TOKEN,
+				   "the server requires credentials, but there is no token");
 	if (status == 401)
-		return fail(t, CLONE_PROBLEM_TOKEN, "the token was not accepted (401)");
+		return set_failure(t, CLONE_PROBLEM_TOKEN, "the token was rejected (401)");
 	failure_set_status(failure, status, t->retry_after_ms);
 	git_error_set_str(GIT_ERROR_NET, failure->detail.text);
 	return GIT_ERROR;
 }
 
-/* The length that a packet line (gitprotocol-common) starts with; false: none does. */
+/* Parses the length of a packet line (gitprotocol-common). False: invalid. */
 static bool
 packet_length(struct str s, size_t *len)
 {
@@ -94,7 +95,7 @@ packet_length(struct str s, size_t *len)
 	return *len == 0 || *len >= PACKET_HEAD;
 }
 
-/* Asks for so much history, behind what is wanted (gitprotocol-pack, "deepen"). */
+/* Inserts the "deepen" line after the wants (gitprotocol-pack). */
 static bool
 add_depth(struct transport_call *x)
 {
@@ -119,7 +120,7 @@ add_depth(struct transport_call *x)
 	return ok;
 }
 
-/* One line of the answer to that. */
+/* Parses one line of the response to "deepen". */
 static bool
 note_shallow(struct transport_call *x, struct str line)
 {
@@ -145,12 +146,11 @@ read_more(struct transport_call *x, struct err *e)
 	if (!fetch_stream_read(x->transport->client, piece, sizeof(piece), &len, e))
 		return false;
 	if (len == 0)
-		return err_set(e, ERR_CONNECT, "the answer ends too early");
-	return buf_add(&x->early, piece, len) ||
-	       err_set(e, ERR_LIMIT, "more shallow commits than are taken");
+		return err_set(e, ERR_CONNECT, "truncated response");
+	return buf_add(&x->early, piece, len) || err_set(e, ERR_LIMIT, "too many shallow commits");
 }
 
-/* Takes the list of shallow commits, which libgit2 does not know, off the answer. */
+/* Removes the list of shallow commits, which libgit2 does not know, from the response. */
 static int
 read_shallow(struct transport_call *x)
 {
@@ -161,22 +161,22 @@ read_shallow(struct transport_call *x)
 		struct str rest = str_skip(buf_view(&x->early), x->early_read);
 
 		if (rest.len >= PACKET_HEAD && !packet_length(rest, &len))
-			return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
-				    "the answer is not that of a git server");
+			return set_failure(x->transport, CLONE_PROBLEM_UNREACHABLE,
+					   "not a git server's response");
 		if (rest.len < PACKET_HEAD || rest.len < len) {
 			if (!read_more(x, &e))
-				return fail_err(x->transport, &e);
+				return set_failure_err(x->transport, &e);
 			continue;
 		}
 		x->early_read += len == 0 ? PACKET_HEAD : len;
 		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD)))
-			return fail(x->transport, CLONE_PROBLEM_REFUSED,
-				    "the server makes no shallow clones");
+			return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
+					   "the server does not support shallow clones");
 	}
 	return 0;
 }
 
-/* Where listing refs is sent on to becomes the repository's address, if it is one of ours. */
+/* Follows a redirect of the ref listing within the same origin. */
 static bool
 move_base(struct transport *t, struct str location, struct err *e)
 {
@@ -189,10 +189,11 @@ move_base(struct transport *t, struct str location, struct err *e)
 	ok = url_parse(&ours, str_from(t->options->url), &arena, e) &&
 	     url_parse(&theirs, location, &arena, e);
 	if (ok && !url_is_same_origin(&ours, &theirs))
-		ok = err_set(e, ERR_DENIED, "redirected to %.*s port %u, which is not followed",
+		ok = err_set(e, ERR_DENIED,
+			     "redirect to %.*s port %u, another origin, is not followed",
 			     STR_FMT(str_take(theirs.host, 100)), (unsigned)theirs.port);
 	else if (ok && !str_ends_with(location, STR(LISTING_SUFFIX)))
-		ok = err_set(e, ERR_DENIED, "redirected to something that is no repository");
+		ok = err_set(e, ERR_DENIED, "redirect to a URL that is not a repository");
 	arena_fini(&arena);
 	if (!ok)
 		return false;
@@ -247,15 +248,15 @@ check_answer(struct transport_call *x, const struct fetch_stream_head *head)
 
 	x->transport->retry_after_ms = head->retry_after_ms;
 	if (head->status != 200)
-		return fail_status(x->transport, head->status);
+		return set_failure_status(x->transport, head->status);
 	if (!str_equal_nocase(head->content_type, wanted))
-		return fail(x->transport, CLONE_PROBLEM_UNREACHABLE,
-			    "the answer is not that of a git server");
+		return set_failure(x->transport, CLONE_PROBLEM_UNREACHABLE,
+				   "not a git server's response");
 	x->is_open = true;
 	return is_deepening(x) ? read_shallow(x) : 0;
 }
 
-/* With the token as soon as it is asked for, and after redirects that stay with us. */
+/* Sends the token when the server asks for it; follows redirects within the origin. */
 static int
 open_exchange(struct transport_call *x)
 {
@@ -264,10 +265,10 @@ open_exchange(struct transport_call *x)
 	struct err e = ERR_INIT;
 
 	if (is_deepening(x) && !add_depth(x))
-		return fail(t, CLONE_PROBLEM_INTERNAL, "a request without its end");
+		return set_failure(t, CLONE_PROBLEM_INTERNAL, "invalid request from libgit2");
 	for (unsigned redirects = 0;;) {
 		if (!open_once(x, &head, &e))
-			return fail_err(t, &e);
+			return set_failure_err(t, &e);
 		if (head.status == 401 && t->options->token != NULL && !t->sends_token) {
 			t->sends_token = true;
 			continue;
@@ -275,10 +276,9 @@ open_exchange(struct transport_call *x)
 		if (!is_redirect(head.status))
 			return check_answer(x, &head);
 		if (!x->is_listing || ++redirects > REDIRECTS_MAX)
-			return fail(t, CLONE_PROBLEM_REFUSED,
-				    "redirected once more, which is not followed");
+			return set_failure(t, CLONE_PROBLEM_REFUSED, "too many redirects");
 		if (!move_base(t, head.location, &e))
-			return fail(t, CLONE_PROBLEM_REFUSED, e.text);
+			return set_failure(t, CLONE_PROBLEM_REFUSED, e.text);
 	}
 }
 
@@ -301,10 +301,10 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 		return 0;
 	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
-		return fail_err(t, &e);
+		return set_failure_err(t, &e);
 	x->listed_bytes += x->is_listing ? *len : 0;
 	if (x->listed_bytes > LISTING_MAX_BYTES)
-		return fail(t, CLONE_PROBLEM_REFUSED, "more refs than are taken");
+		return set_failure(t, CLONE_PROBLEM_REFUSED, "too many refs");
 	t->options->on_bytes(t->options->arg);
 	return 0;
 }
@@ -316,7 +316,7 @@ on_write(git_smart_subtransport_stream *parent, const char *data, size_t len)
 
 	if (buf_add(&x->body, data, len))
 		return 0;
-	return fail(x->transport, CLONE_PROBLEM_REFUSED, "more refs than a request may name");
+	return set_failure(x->transport, CLONE_PROBLEM_REFUSED, "request with too many refs");
 }
 
 static void
@@ -336,12 +336,12 @@ on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, c
 	struct transport *t = (struct transport *)(void *)parent;
 	struct transport_call *x;
 
-	(void)url; /* the options' one */
+	(void)url; /* the URL of the options is used instead */
 	if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)
-		return fail(t, CLONE_PROBLEM_INTERNAL, "nothing is pushed");
+		return set_failure(t, CLONE_PROBLEM_INTERNAL, "push is not supported");
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
-		return fail(t, CLONE_PROBLEM_INTERNAL, "no memory");
+		return set_failure(t, CLONE_PROBLEM_INTERNAL, "no memory");
 	x->parent.subtransport = parent;
 	x->parent.read = on_read;
 	x->parent.write = on_write;
@@ -397,9 +397,9 @@ on_new(git_smart_subtransport **out, git_transport *owner, void *param)
 	buf_init(&t->base, URL_MAX_BYTES);
 	t->client = fetch_stream_new(&options, &e);
 	if (t->client == NULL || !buf_add_str(&t->base, str_from(o->url))) {
-		int code =
-			fail(t, e.code == ERR_SYSTEM ? CLONE_PROBLEM_TLS : CLONE_PROBLEM_INTERNAL,
-			     e.text);
+		int code = set_failure(
+			t, e.code == ERR_SYSTEM ? CLONE_PROBLEM_TLS : CLONE_PROBLEM_INTERNAL,
+			e.text);
 		on_free(&t->parent);
 		return code;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git's smart HTTP (gitprotocol-http) for libgit2, over base/fetch_stream.
+ * git's smart HTTP protocol (gitprotocol-http) for libgit2, over base/http/fetch_stream.
  *
- * Talks to one origin (scheme, host and port) and nothing else: a redirect within it is followed
- * when refs are listed, any other ends the clone. The token is sent when it is asked for, once:
- * what is not accepted is not tried again. Failures carry the exact status.
+ * Talks to one origin (scheme, host and port) only: a redirect within it is followed when refs are
+ * listed, any other redirect fails the clone. The token is sent once the server asks for it; a
+ * rejected token is not sent again. Failures carry the exact HTTP status.
  */
 #ifndef CLONE_GIT_TRANSPORT_H
 #define CLONE_GIT_TRANSPORT_H
@@ -18,20 +18,20 @@ struct git_remote;
 
 struct transport_options {
 	const char *url;	    /* of the repository */
-	const struct secret *token; /* for this very origin; NULL: none */
+	const struct secret *token; /* for this origin only; NULL: none */
 	const char *ca_file;	    /* NULL: the system's */
 	uint64_t connect_timeout_ms;
 	uint64_t stall_timeout_ms;
-	int cancel_fd;	/* readable: give up */
-	uint64_t depth; /* commits of history to ask for; 0: all */
-	/* With a depth: gets the ids, a line each, of the commits whose parents were left out. */
+	int cancel_fd;	/* readable: cancel */
+	uint64_t depth; /* commits of history to request; 0: all */
+	/* With a depth: receives the ids of shallow commits, one per line. */
 	struct buf *shallow;
 	struct clone_failure *failure;
-	void (*on_bytes)(void *arg); /* whenever some came */
+	void (*on_bytes)(void *arg); /* called whenever bytes arrive */
 	void *arg;
 };
 
-/* A git_transport_cb; its argument is a struct transport_options, which outlives the remote. */
+/* A git_transport_cb; `options` is a struct transport_options, which must outlive the remote. */
 int transport_new(struct git_transport **out, struct git_remote *remote, void *options);
 
 #endif

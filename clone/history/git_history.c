@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rest of a shallow clone's history: all of the remote is received into a bare repository of
- * its own, where what objects name is checked as in any clone, and only then shown to git: the
- * pack, the refs that are missing, and last, that what was cut off is no longer.
+ * Fetches the history of a shallow clone: everything is received into a separate bare repository,
+ * where connectivity is checked as in any clone, and then made visible to git in this order: packs,
+ * missing refs, and finally the new list of shallow commits.
  *
- * All is received once more rather than what is missing: so the pack stands for itself, whatever
- * has happened to the repository meanwhile.
+ * Everything is fetched again rather than only what is missing, so that the pack is self-contained
+ * whatever has happened to the repository meanwhile.
  */
 #include "clone/history/git_history.h"
 
@@ -71,7 +71,7 @@ compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A remote that was renamed or leads elsewhere now gets no refs of ours. */
+/* A remote that was renamed or points elsewhere gets no refs. */
 static bool
 is_still_origin(git_repository *repository, const struct clone_settings *settings)
 {
@@ -103,7 +103,7 @@ merge_refs(const struct history *h, const struct names *names, struct buf *out,
 	     history_read(h->mark_fd, "repository/" PACKED_REFS, &fresh, f);
 	if (ok && !ref_merge(buf_view(&old), buf_view(&fresh), &taken, out, &added, &e))
 		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "%s", e.text);
-	/* Then the file stays as it is. */
+	/* Nothing to add: keep the file. */
 	if (ok && added == 0)
 		buf_clear(out);
 	buf_fini(&old);
@@ -111,7 +111,7 @@ merge_refs(const struct history *h, const struct names *names, struct buf *out,
 	return ok;
 }
 
-/* What there is to say about refs is said under the lock: nobody packs or removes one meanwhile. */
+/* Refs are read under the lock, so that nobody packs or removes one meanwhile. */
 static bool
 add_refs(const struct history *h, git_repository *repository, struct clone_failure *f)
 {
@@ -136,7 +136,7 @@ add_refs(const struct history *h, git_repository *repository, struct clone_failu
 	return ok;
 }
 
-/* An object database of the packs that came, and nothing else. */
+/* Opens an object database of the received packs alone. */
 static git_odb *
 open_packs(const struct history *h)
 {
@@ -164,8 +164,8 @@ open_packs(const struct history *h)
 	return NULL;
 }
 
-/* What came has all that it names, so a commit in it is cut off no longer. Others stay as they are:
- * of other remotes, or gone from this one. */
+/* Received packs are complete, so commits in them are no longer shallow. Other shallow commits
+ * remain: they belong to other remotes or are gone from this one. */
 static bool
 keep_others(git_odb *odb, struct str shallow, struct buf *out)
 {
@@ -196,12 +196,13 @@ unshallow(const struct history *h, struct clone_failure *f)
 		return false;
 	buf_init(&text, TRANSPORT_SHALLOW_MAX_BYTES);
 	buf_init(&rest, TRANSPORT_SHALLOW_MAX_BYTES);
-	ok = (odb != NULL || fail_git(f, "open what came")) &&
+	ok = (odb != NULL || fail_git(f, "open the received packs")) &&
 	     history_read(h->git_fd, SHALLOW, &text, f);
 	if (ok && !keep_others(odb, buf_view(&text), &rest))
 		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (ok && rest.len > 0)
-		log_warn(NULL, "clone: some of the history is not on the server any more");
+		log_warn(NULL, "history: some commits stay shallow, the server no longer has their "
+			       "parents");
 	if (ok)
 		ok = history_replace(h, SHALLOW, lock, buf_view(&rest), f);
 	else
@@ -222,7 +223,7 @@ receive(const struct git_request *request, struct history *h, struct clone_failu
 	return history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f);
 }
 
-/* In an order that git finds right wherever it ends. */
+/* In an order that leaves a valid repository wherever it is interrupted. */
 static bool
 show(struct transfer *t, struct history *h)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Our directory and the packs; what is in files is git_history.c's concern.
+ * Manages our directory in .git and moves packs into place; git_history.c merges refs and shallow
+ * commits.
  *
- * The directory holds "due" until the very end, "repository", "packs" once that is complete, and
- * what history_lock.c needs.
+ * The directory contains "due" until the very end, "repository", "packs" once that is complete, and
+ * the lock files of history_lock.c.
  */
 #include "clone/history/history.h"
 
@@ -49,12 +50,12 @@ history_mark(const char *dir, struct clone_failure *f)
 	if (fd >= 0)
 		close(fd);
 	else
-		failure_set_errno(f, errno, "mark that history is to come");
+		failure_set_errno(f, errno, "mark the history as pending");
 	free(path);
 	return fd >= 0;
 }
 
-/* Only directories themselves, never where a link leads. */
+/* Opens directories without following links. */
 static bool
 open_directories(struct history *h)
 {
@@ -73,7 +74,7 @@ history_is_due(const char *dir)
 		h.git = NULL;
 	if (h.git != NULL && open_directories(&h)) {
 		is_due = faccessat(h.mark_fd, DUE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-		/* A run was killed at its very end. */
+		/* An earlier run was killed during the final cleanup. */
 		if (!is_due)
 			(void)tree_remove(h.git_fd, MARK);
 	}
@@ -92,7 +93,7 @@ history_init(struct history *h, const char *dir, struct clone_failure *f)
 	if (!open_directories(h))
 		return failure_set_errno(f, errno, "open %s/" MARK, h->git);
 	if (flock(h->mark_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "another process is at it");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "locked by another process");
 	history_drop_stale_lock(h);
 	if (!history_read(h->mark_fd, PACKS, &h->packs, f))
 		return false;
@@ -215,7 +216,7 @@ history_clear(struct history *h, struct clone_failure *f)
 	       failure_set_errno(f, errno, "clear %s", h->repository);
 }
 
-/* The name of a pack by that of its index: "pack-<hex>.idx". */
+/* Name of a pack from that of its index: "pack-<hex>.idx". */
 static bool
 index_name(const char *file, struct str *name)
 {
@@ -265,7 +266,7 @@ sync_file(int directory, const char *name)
 	return ok;
 }
 
-/* Only our own files: the IDE's are none of our business. */
+/* Syncs only our own files, not those of the IDE. */
 static bool
 sync_received(const struct history *h, int folder)
 {
@@ -293,14 +294,15 @@ history_set_received(struct history *h, struct clone_failure *f)
 	ok = ok && write_file(h->mark_fd, PACKS ".new", buf_view(&h->packs)) &&
 	     renameat(h->mark_fd, PACKS ".new", h->mark_fd, PACKS) == 0 && fsync(h->mark_fd) == 0;
 	if (!ok)
-		failure_set_errno(f, errno, "note what was received");
+		failure_set_errno(f, errno, "record the received packs");
 	if (folder >= 0)
 		close(folder);
 	h->is_received = ok;
 	return ok;
 }
 
-/* True: it is where it belongs, now or since a run before, which may have removed `from` (-1). */
+/* True if the file is in place, moved now or by an earlier run, which may have removed `from` (-1).
+ */
 static bool
 move_file(int from, int to, const char *name)
 {
@@ -311,7 +313,7 @@ move_file(int from, int to, const char *name)
 	return faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The index last, as for git: a pack without one is not there. */
+/* The index comes last: git ignores a pack without one. */
 static bool
 publish_pack(int from, int to, struct str name)
 {
@@ -341,7 +343,7 @@ history_publish(struct history *h, struct clone_failure *f)
 	ok = ok && fsync(to) == 0;
 	if (!ok) {
 		h->is_received = errno != ENOENT;
-		failure_set_errno(f, errno, "move the packs in");
+		failure_set_errno(f, errno, "move the packs into place");
 		f->is_transient = !h->is_received;
 	}
 	if (from >= 0)
@@ -356,14 +358,14 @@ history_set_remote_head(const struct history *h)
 {
 	static const char *const folders[] = {"refs", "refs/remotes", "refs/remotes/origin"};
 
-	/* It may be that all refs are in packed-refs. */
+	/* The directory may be missing if all refs are packed. */
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		(void)mkdirat(h->git_fd, folders[i], 0777);
 	(void)renameat2(h->mark_fd, REPOSITORY "/" REMOTE_HEAD, h->git_fd, REMOTE_HEAD,
 			RENAME_NOREPLACE);
 }
 
-/* A run that is killed in here goes through all of it once more, until it is due no longer. */
+/* If killed in here, the next run repeats all of it, because "due" is removed last. */
 void
 history_finish(struct history *h)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The place in a repository where the rest of a shallow clone's history is received, and how it
- * comes from there to where git sees it. A directory of ours in .git, made with the clone, says
- * that history is still to come; it goes when all of it is there.
+ * Fetched history of a shallow clone on its way into the repository. A directory of ours in .git,
+ * created with the clone, marks that history is pending; it is removed when everything is in place.
  *
- * Whatever moment a run is killed at, git finds a valid repository, and the next run goes on: packs
- * are moved in under a ".keep" before any ref names what is in them, and files that git changes as
- * well are changed under git's own locks, which a later run knows and removes. Touches no files
- * that are checked out, no index, no HEAD and no local branch.
+ * Whenever a run is killed, git finds a valid repository and the next run continues: packs are
+ * moved into place with a ".keep" before any ref names their objects, and files that git also
+ * writes are changed under git's own locks, which a later run recognizes and removes. Never touches
+ * the work tree, the index, HEAD or a local branch.
  */
 #ifndef CLONE_HISTORY_HISTORY_H
 #define CLONE_HISTORY_HISTORY_H
@@ -16,49 +15,49 @@
 
 struct history {
 	char *git;	  /* path of .git */
-	char *repository; /* path of the bare repository that history is received into */
+	char *repository; /* path of the bare repository that receives the history */
 	int git_fd;
-	int mark_fd;	  /* our directory, locked while we live */
-	struct buf packs; /* hex names of what was received, a line each */
+	int mark_fd;	  /* our directory, locked while this process runs */
+	struct buf packs; /* hex names of the received packs, one per line */
 	bool is_received;
 };
 
-/* Says in a clone of ours that history is to come. */
+/* Marks a fresh clone: its history is pending. */
 bool history_mark(const char *dir, struct clone_failure *f) MUST_CHECK;
 
-/* Whether it is. Tidies up what a run left that was killed when it was not any more. */
+/* Whether history is pending. Finishes the cleanup of a killed run. */
 bool history_is_due(const char *dir);
 
-/* Takes over what a killed run left. A failure: another one is at it, or the repository can't be
- * read. history_fini is due in any case. */
+/* Resumes after a killed run. Fails if another process has the lock or the repository cannot be
+ * read. history_fini must be called in any case. */
 bool history_init(struct history *h, const char *dir, struct clone_failure *f) MUST_CHECK;
 
-/* Removes what was received so far, so that `repository` can be made. */
+/* Removes what was received so far, so that `repository` can be created. */
 bool history_clear(struct history *h, struct clone_failure *f) MUST_CHECK;
 
-/* All of it is in `repository`: notes so, on the disk. */
+/* Records durably that `repository` is complete. */
 bool history_set_received(struct history *h, struct clone_failure *f) MUST_CHECK;
 
-/* Moves the packs to those of git, which keeps them from now on. When one has gone meanwhile, all
- * has to be received again: fails, and is_received is false. */
+/* Moves the packs into objects/pack. If a pack has disappeared, fails and clears is_received:
+ * everything must be received again. */
 bool history_publish(struct history *h, struct clone_failure *f) MUST_CHECK;
 
-/* refs/remotes/origin/HEAD as in `repository`, unless there is one. */
+/* Sets refs/remotes/origin/HEAD as in `repository`, unless it exists. */
 void history_set_remote_head(const struct history *h);
 
-/* git's lock on a file of .git: `name`.lock, to be written. -1 with a transient failure: git holds
- * it. One of the two others is due. */
+/* Takes git's lock on a file in .git: creates `name`.lock for writing. -1 with a transient failure
+ * if it is held. Must be followed by history_replace or history_unlock. */
 int history_lock(const struct history *h, const char *name, struct clone_failure *f) MUST_CHECK;
-/* The file becomes `text`, or goes if that is empty. */
+/* Replaces the file's content by `text`, or removes the file if text is empty. */
 bool history_replace(const struct history *h, const char *name, int lock_fd, struct str text,
 		     struct clone_failure *f) MUST_CHECK;
 void history_unlock(const struct history *h, const char *name, int lock_fd);
 
-/* The whole of a file in .git; one that is not there is empty. */
+/* Reads a file in .git; a missing file is empty. */
 bool history_read(int directory, const char *name, struct buf *out,
 		  struct clone_failure *f) MUST_CHECK;
 
-/* All is where it belongs: gives the packs free for `git gc`, and removes our directory. */
+/* Everything is in place: removes the ".keep" files and our directory. */
 void history_finish(struct history *h);
 
 void history_fini(struct history *h);

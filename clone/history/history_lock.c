@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git's locks: "name.lock" stands beside a file while it is changed, and becomes it.
+ * git's lock files: "name.lock" is written and then renamed to "name".
  *
- * While one is ours, our directory has the same file as "lock", so that a run after a kill can tell
- * it from git's own and removes it.
+ * While we hold a lock, our directory has a hard link "lock" to the same file, so that a run after
+ * a kill can distinguish it from git's own and remove it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #define LOCK_TRIES	 20u
 #define LOCK_INTERVAL_MS 50
 
-/* What may be locked. */
+/* Files that may be locked. */
 static const char *const lockable[] = {"packed-refs", "shallow"};
 
 bool
@@ -34,7 +34,7 @@ lock_name(char out[HISTORY_PATH_BYTES], const char *name)
 	snprintf(out, HISTORY_PATH_BYTES, "%s.lock", name);
 }
 
-/* A killed run's lock is the file that its directory has as well; git's own is left alone. */
+/* A killed run's lock has a hard link in its directory; git's own locks are left alone. */
 void
 history_drop_stale_lock(const struct history *h)
 {
@@ -53,7 +53,7 @@ history_drop_stale_lock(const struct history *h)
 	(void)unlinkat(h->mark_fd, LOCK, 0);
 }
 
-/* Not every file system has a second name for a file; there a killed run's lock stays. */
+/* Some file systems lack hard links; there a killed run's lock remains. */
 static int
 try_lock(const struct history *h, const char *path)
 {
@@ -89,7 +89,7 @@ history_lock(const struct history *h, const char *name, struct clone_failure *f)
 		(void)poll(NULL, 0, LOCK_INTERVAL_MS);
 	}
 	if (errno == EEXIST) {
-		failure_set(f, CLONE_PROBLEM_INTERNAL, "git holds %s", path);
+		failure_set(f, CLONE_PROBLEM_INTERNAL, "%s is locked by git", path);
 		f->is_transient = true;
 	} else {
 		failure_set_errno(f, errno, "lock %s", name);

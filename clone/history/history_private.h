@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What history.c and history_lock.c share.
+ * Shared by history.c and history_lock.c.
  */
 #ifndef CLONE_HISTORY_HISTORY_PRIVATE_H
 #define CLONE_HISTORY_HISTORY_PRIVATE_H
@@ -9,10 +9,10 @@
 
 #define HISTORY_PATH_BYTES 128u
 
-/* All of it, onto the disk. */
+/* Writes all of text and syncs it. */
 bool history_write(int fd, struct str text) MUST_CHECK;
 
-/* A killed run's lock on a file of git's, if there is one. */
+/* Removes a killed run's lock on one of git's files, if there is one. */
 void history_drop_stale_lock(const struct history *h);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attempts at the history, and their progress as the parent is told of it.
+ * Fetches the history with retries and reports its progress.
  */
 #include "clone/history/history_run.h"
 
@@ -26,14 +26,15 @@ struct history_attempt {
 	uint64_t reported_at_ms;
 };
 
-/* Without it the clone is one of a depth that nobody asked to go on. */
+/* Without the mark it remains a shallow clone. */
 void
 history_run_announce(const struct clone_settings *settings, const char *tree)
 {
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
 
 	if (settings->depth > 0 && settings->unshallow && !history_mark(tree, &f))
-		log_warn(NULL, "the history will not come", log_err(&f.detail));
+		log_warn(NULL, "history: could not mark the clone, it stays shallow",
+			 log_err(&f.detail));
 }
 
 bool
@@ -72,7 +73,7 @@ on_progress(const struct clone_progress *p, void *arg)
 	return (!is_first && clock_monotonic_ms() - r->reported_at_ms < REPORT_EVERY_MS) || tell(r);
 }
 
-/* The settings may name another repository by now. */
+/* CLONE_URL may have changed since the clone. */
 static bool
 check_repository(struct history_attempt *r)
 {
@@ -116,7 +117,7 @@ run_once(struct history_attempt *r)
 	return ok;
 }
 
-/* False: told to stop. */
+/* False: stop requested. */
 static bool
 wait_before(struct history_attempt *r, unsigned attempt)
 {
@@ -146,7 +147,7 @@ warn(const struct history_attempt *r, const char *what)
 		 log_err(&r->failure.detail));
 }
 
-/* A user who makes links while we work leads us nowhere else. */
+/* Links that a user creates meanwhile cannot redirect our writes. */
 static void
 confine(const struct clone_settings *settings)
 {
@@ -158,7 +159,7 @@ confine(const struct clone_settings *settings)
 		return;
 	paths[0] = git;
 	if (!confine_changes(paths, &e))
-		log_info(NULL, "the history is not confined to its directory", log_err(&e));
+		log_info(NULL, "history: Landlock confinement is not available", log_err(&e));
 	free(git);
 }
 
@@ -173,14 +174,15 @@ history_run(const struct history_run *how)
 	confine(how->settings);
 	while (!(ok = run_once(&r)) && r.failure.is_transient && !is_cancelled(&r) &&
 	       attempt < how->settings->retries) {
-		warn(&r, "attempt to get the history failed, trying again");
+		warn(&r, "history: fetch failed, retrying");
 		*h = (struct clone_history){.state = CLONE_HISTORY_COMING};
 		if (!wait_before(&r, ++attempt))
 			break;
 		r.failure = (struct clone_failure){.problem = CLONE_PROBLEM_NONE};
 	}
 	if (!ok)
-		warn(&r, "the history is still missing: another start, or git fetch --unshallow");
+		warn(&r,
+		     "history: not fetched; the next start or git fetch --unshallow will fetch it");
 	h->state = ok ? CLONE_HISTORY_COMPLETE : CLONE_HISTORY_MISSING;
 	(void)tell(&r);
 }

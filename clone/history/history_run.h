@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the worker does once its clone is there and the IDE is open: receives the history that
- * CLONE_DEPTH left out, with as many attempts as the clone has. Failing is a warning.
+ * Fetches the history that CLONE_DEPTH left out, after the clone is done and the IDE is open, with
+ * as many retries as the clone. A failure is logged as a warning.
  */
 #ifndef CLONE_HISTORY_HISTORY_RUN_H
 #define CLONE_HISTORY_HISTORY_RUN_H
@@ -11,17 +11,16 @@
 struct history_run {
 	const struct clone_settings *settings;
 	const struct secret *token;
-	int cancel_fd;			 /* readable: give up */
-	struct clone_progress *progress; /* its history is kept current */
-	bool (*on_change)(void *arg);	 /* tells that; false: stop */
+	int cancel_fd;			 /* readable: cancel */
+	struct clone_progress *progress; /* its history field is updated */
+	bool (*on_change)(void *arg);	 /* called after updates; false: stop */
 	void *arg;
 };
 
-/* In a clone in `tree` that is about to be done: where the settings ask for it, says that history
- * is to come. */
+/* Marks the finished clone in `tree` as waiting for its history, if the settings ask for it. */
 void history_run_announce(const struct clone_settings *settings, const char *tree);
 
-/* Whether CLONE_UNSHALLOW asks for it, and the repository at CLONE_DIR lacks it. */
+/* Whether CLONE_UNSHALLOW is set and the repository at CLONE_DIR waits for its history. */
 bool history_run_is_due(const struct clone_settings *settings);
 
 void history_run(const struct history_run *r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file is a head that says what its readers may rely on, and a line for each ref; what an
- * annotated tag stands for follows on a line of its own.
+ * Parses and merges packed-refs files: a header line with the file's properties, one line per ref,
+ * and for an annotated tag a second line with its peeled object.
  */
 #include "clone/history/ref_merge.h"
 
@@ -15,7 +15,7 @@
 
 struct ref_line {
 	struct str name;
-	struct str lines; /* with their newlines */
+	struct str lines; /* including newlines */
 };
 
 struct refs {
@@ -24,7 +24,7 @@ struct refs {
 	size_t size;
 };
 
-/* As strcmp, of bytes that end with their length. */
+/* Like strcmp, for strings with a length. */
 static int
 compare_str(struct str a, struct str b)
 {
@@ -42,7 +42,7 @@ compare_refs(const void *a, const void *b)
 	return compare_str(((const struct ref_line *)a)->name, ((const struct ref_line *)b)->name);
 }
 
-/* The first that does not come before `name`. */
+/* Index of the first name that is not less than `name`. */
 static size_t
 lower_bound(const struct ref_names *taken, struct str name)
 {
@@ -68,7 +68,7 @@ contains(const struct ref_names *taken, struct str name)
 	return at < taken->count && str_equal(str_from(taken->names[at]), name);
 }
 
-/* Where `name` stands to the refs below the folder: 0 is one of them. */
+/* Compares `name` with the refs below the folder; 0: it is one of them. */
 static int
 compare_below(struct str name, struct str folder)
 {
@@ -81,7 +81,7 @@ compare_below(struct str name, struct str folder)
 		       : compare_str(str_take(str_skip(name, folder.len), 1), STR("/"));
 }
 
-/* What lies below a folder stands together in the order, but not right behind its name: "a-b" comes
+/* Names below a folder are adjacent in the order but do not directly follow its name: "a-b" sorts
  * between "a" and "a/b". */
 static bool
 has_below(const struct ref_names *taken, struct str name)
@@ -137,7 +137,7 @@ add(struct refs *refs, struct str name, struct str line)
 	return true;
 }
 
-/* One line, with its newline. False with an error. */
+/* Parses one line with its newline. False with an error. */
 static bool
 parse_line(struct refs *refs, struct str line, bool may_peel, struct err *e)
 {
@@ -145,17 +145,17 @@ parse_line(struct refs *refs, struct str line, bool may_peel, struct err *e)
 
 	if (text.len > 0 && text.data[0] == '^') {
 		if (!may_peel || text.len != ID_DIGITS + 1 || !starts_with_id(str_skip(text, 1)))
-			return err_set(e, ERR_PROTOCOL, "packed-refs: a peeled tag out of place");
+			return err_set(e, ERR_PROTOCOL, "packed-refs: misplaced peeled tag");
 		refs->items[refs->count - 1].lines.len += line.len;
 		return true;
 	}
 	if (!starts_with_id(text) || text.len < ID_DIGITS + 2 || text.data[ID_DIGITS] != ' ')
-		return err_set(e, ERR_PROTOCOL, "packed-refs: a line that is no ref");
+		return err_set(e, ERR_PROTOCOL, "packed-refs: malformed line");
 	return add(refs, str_skip(text, ID_DIGITS + 1), line) ||
 	       err_set(e, ERR_MEMORY, "no memory for refs");
 }
 
-/* `from` counts on from what refs has. */
+/* Appends the parsed lines to refs. */
 static bool
 parse(struct refs *refs, struct str text, struct str *head, struct err *e)
 {
@@ -166,7 +166,7 @@ parse(struct refs *refs, struct str text, struct str *head, struct err *e)
 	while (text.len > 0) {
 		end = str_find_byte(text, '\n');
 		if (end == SIZE_MAX)
-			return err_set(e, ERR_PROTOCOL, "packed-refs: a line without its end");
+			return err_set(e, ERR_PROTOCOL, "packed-refs: incomplete last line");
 		if (text.data[0] != '#') {
 			if (!parse_line(refs, str_take(text, end + 1), refs->count > from, e))
 				return false;
@@ -178,7 +178,7 @@ parse(struct refs *refs, struct str text, struct str *head, struct err *e)
 	return true;
 }
 
-/* Drops from `from` on what there is no room for. */
+/* Drops refs from index `from` on that conflict with taken names. */
 static void
 choose(struct refs *refs, size_t from, const struct ref_names *taken)
 {
@@ -201,7 +201,8 @@ ref_merge(struct str old, struct str fresh, const struct ref_names *taken, struc
 	size_t from = 0;
 	bool ok = parse(&refs, old, &head, e);
 
-	/* What the old one promises holds for the new one as well; what it doesn't must not be. */
+	/* The header's properties must hold for the merged file, so only those of the old file are
+	 * kept. */
 	if (ok && refs.count == 0)
 		head = STR(HEAD);
 	from = refs.count;

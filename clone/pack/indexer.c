@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An object database backend of libgit2 that does nothing but write packs.
+ * A libgit2 object database backend that only writes packs.
  *
- * A pack that turns out to be unusual is given to libgit2's indexer from the file it has been
- * written to so far; what comes then goes there directly.
+ * A pack with features that our parser lacks is handed over to libgit2's own indexer: first the
+ * part of the file written so far, then everything that follows.
  */
 #include "clone/pack/indexer.h"
 
@@ -24,7 +24,7 @@
 #include "clone/pack/pack_resolve.h"
 #include "clone/thread.h"
 
-#define PRIORITY	100 /* above the backends that libgit2 brings */
+#define PRIORITY	100 /* above libgit2's own backends */
 #define PATH_BYTES	4096
 #define REPLAY_BYTES	65536u
 #define RESOLVE_POLL_MS 90u
@@ -43,15 +43,15 @@ struct indexer {
 	git_indexer_progress_cb progress;
 	void *progress_arg;
 	int fd;
-	char path[PATH_BYTES]; /* of the pack under way; "": none */
+	char path[PATH_BYTES]; /* of the current pack; "": none */
 	uint64_t size;
-	struct crypto_sha1 *sha1; /* of all but the last bytes, which may be the trailer */
+	struct crypto_sha1 *sha1; /* of all bytes but the last 20, which may be the trailer */
 	uint8_t tail[PACK_TRAILER_BYTES];
 	size_t tail_len;
 	struct pack_memory memory;
 	struct pack_table table;
 	struct pack_parser *parser;
-	git_indexer *stock; /* when it has been handed over */
+	git_indexer *stock; /* libgit2's indexer, after the handover */
 };
 
 static int
@@ -122,7 +122,7 @@ hand_over(struct indexer *x, git_indexer_progress *stats)
 	(void)git_indexer_options_init(&options, GIT_INDEXER_OPTIONS_VERSION);
 	options.progress_cb = x->progress;
 	options.progress_cb_payload = x->progress_arg;
-	/* It would miss what a shallow clone leaves out. */
+	/* libgit2's connectivity check fails on shallow clones. */
 	options.verify = o->checks_links && (o->shallow == NULL || o->shallow->len == 0);
 	code = git_indexer_new(&x->stock, x->backend->directory, 0, x->odb, &options);
 	if (code == 0)
@@ -131,7 +131,7 @@ hand_over(struct indexer *x, git_indexer_progress *stats)
 	return code;
 }
 
-/* Keeps the last bytes back, since only the end says that they were the trailer. */
+/* Holds back the last bytes: only the end of the stream shows that they were the trailer. */
 static void
 add_to_checksum(struct indexer *x, const uint8_t *data, size_t len)
 {
@@ -172,7 +172,7 @@ set_stats(git_indexer_progress *stats, const struct pack_counts *counts)
 	stats->total_deltas = counts->deltas;
 }
 
-/* What the parser has against the pack. */
+/* Reports the parser's error. */
 static int
 broken(struct indexer *x)
 {
@@ -183,7 +183,7 @@ broken(struct indexer *x)
 	return fail(&e);
 }
 
-/* They are known when the pack begins, and not before. */
+/* The shallow commits are known when the pack begins, and not earlier. */
 static bool
 set_shallow(struct indexer *x, struct err *e)
 {
@@ -232,7 +232,7 @@ check_trailer(struct indexer *x)
 	crypto_sha1_end(x->sha1, digest);
 	if (x->tail_len == sizeof(digest) && memcmp(digest, x->tail, sizeof(digest)) == 0)
 		return 0;
-	err_set(&e, ERR_PROTOCOL, "the pack's checksum does not match: it was damaged on its way");
+	err_set(&e, ERR_PROTOCOL, "the pack's checksum does not match: it was damaged in transit");
 	return fail(&e);
 }
 
@@ -271,7 +271,7 @@ resolve(struct indexer *x, unsigned threads, git_indexer_progress *stats)
 	return code;
 }
 
-/* Where pack and index come to stand: named by the pack's checksum, as git does. */
+/* Final paths of pack and index, named by the pack's checksum as git does. */
 static bool
 name_file(const struct indexer *x, char *path, const char *suffix)
 {
@@ -287,7 +287,7 @@ name_file(const struct indexer *x, char *path, const char *suffix)
 	return len > 0 && len < PATH_BYTES;
 }
 
-/* The index last: a pack without one is not there. */
+/* The index comes last: git ignores a pack without one. */
 static int
 publish(struct indexer *x, const char *index_path)
 {
@@ -390,7 +390,7 @@ open_file(struct indexer *x, struct err *e)
 	if (x->fd >= 0)
 		return true;
 	x->path[0] = '\0';
-	return err_set_errno(e, errno, "make the pack's file");
+	return err_set_errno(e, errno, "create the pack file");
 }
 
 static bool

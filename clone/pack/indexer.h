@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes the packs that libgit2 receives for a repository: written to disk, read while they arrive,
- * deltas resolved on all cores, an index as `git index-pack` writes it. libgit2's own indexer gets
- * those that are unusual.
+ * Indexes the packs that libgit2 receives: writes them to disk, parses them while they arrive,
+ * resolves deltas on all cores and writes the index that `git index-pack` would write. Packs with
+ * unusual features are left to libgit2's own indexer.
  *
- * Progress comes through libgit2's own callback, from the receiving thread, at least ten times a
+ * Progress is reported through libgit2's callback on the receiving thread, at least ten times a
  * second while deltas are resolved.
  */
 #ifndef CLONE_PACK_INDEXER_H
@@ -17,14 +17,15 @@
 struct git_repository;
 
 struct indexer_options {
-	size_t memory_max_bytes; /* for objects; the table has 56 bytes for each on top */
-	unsigned threads;	 /* 0: one for each core */
-	bool checks_links;	 /* whether all that objects name must be there */
+	size_t memory_max_bytes; /* memory for objects, without the table's 56 bytes per object */
+	unsigned threads;	 /* 0: one per core */
+	bool checks_links;	 /* check that every referenced object is present */
 	/* Ids, one per line, of commits whose parents may be missing; or NULL. */
 	const struct buf *shallow;
 };
 
-/* Plugs it in; options outlive the repository. An error code of libgit2, or 0. */
+/* Installs the indexer in the repository's object database; options must outlive it. Returns 0 or
+ * an error code of libgit2. */
 int indexer_install(struct git_repository *repository, const struct indexer_options *options);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a delta's instructions: to check them, and to carry them out.
+ * Parses delta instructions, to check them and to apply them.
  */
 #include "clone/pack/pack_delta.h"
 
@@ -11,7 +11,7 @@
 
 struct delta_instruction {
 	bool is_copy;
-	size_t offset; /* in the base; of an insertion: unused */
+	size_t offset; /* in the base; unused for an insertion */
 	size_t len;
 	const uint8_t *data; /* of an insertion */
 };
@@ -33,7 +33,8 @@ read_length(const uint8_t **at, const uint8_t *end, uint64_t *value)
 	return true;
 }
 
-/* Offset (four bytes) and length (three) of a copy, each byte there if its bit is set. */
+/* Offset (four bytes) and length (three bytes) of a copy; each byte is present if its bit is set.
+ */
 static bool
 read_copy(const uint8_t **at, const uint8_t *end, unsigned flags, struct delta_instruction *s)
 {
@@ -78,23 +79,23 @@ pack_delta_check(const uint8_t *delta, size_t delta_len, size_t base_len, size_t
 	struct delta_instruction s;
 
 	if (!read_length(&at, end, &from) || !read_length(&at, end, &declared))
-		return err_set(e, ERR_PROTOCOL, "a delta without its lengths");
+		return err_set(e, ERR_PROTOCOL, "delta without its lengths");
 	if (from != base_len)
-		return err_set(e, ERR_PROTOCOL, "a delta of something else than its base");
+		return err_set(e, ERR_PROTOCOL, "delta does not match the size of its base");
 	if (declared > PACK_DELTA_RESULT_MAX)
-		return err_set(e, ERR_LIMIT, "a delta that makes %llu bytes",
+		return err_set(e, ERR_LIMIT, "delta result of %llu bytes is too large",
 			       (unsigned long long)declared);
 	while (at < end) {
 		if (!read_step(&at, end, &s))
-			return err_set(e, ERR_PROTOCOL, "a delta with a broken instruction");
+			return err_set(e, ERR_PROTOCOL, "invalid delta instruction");
 		if (s.is_copy && (s.len > base_len || s.offset > base_len - s.len))
-			return err_set(e, ERR_PROTOCOL, "a delta that copies from beyond its base");
+			return err_set(e, ERR_PROTOCOL, "delta copies from beyond its base");
 		made += s.len;
 		if (made > declared)
 			break;
 	}
 	if (made != declared)
-		return err_set(e, ERR_PROTOCOL, "a delta that does not make what it declares");
+		return err_set(e, ERR_PROTOCOL, "delta result does not have the declared size");
 	*result_len = (size_t)declared;
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git_odb_hash for what is in memory. For what is not: the stream of an object database that keeps
- * nothing, since libgit2 hashes what goes through it.
+ * Objects in memory are hashed by git_odb_hash. Large objects go through the write stream of an
+ * object database that stores nothing, since libgit2 hashes what is written to it.
  */
 #include "clone/pack/pack_hash.h"
 
@@ -21,7 +21,7 @@ fail(struct err *e)
 {
 	const git_error *last = git_error_last();
 
-	return err_set(e, ERR_PROTOCOL, "%s", last == NULL ? "an object has no id" : last->message);
+	return err_set(e, ERR_PROTOCOL, "%s", last == NULL ? "hashing failed" : last->message);
 }
 
 bool

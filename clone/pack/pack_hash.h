@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The id of an object, by libgit2's SHA-1: the one within reach that detects collision attacks, and
- * then fails. Whole objects from any thread; long ones piece by piece.
+ * Object ids by libgit2's SHA-1, which detects collision attacks and then fails. Whole objects can
+ * be hashed on any thread, large ones piece by piece.
  */
 #ifndef CLONE_PACK_PACK_HASH_H
 #define CLONE_PACK_PACK_HASH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of objects to hash, and the threads that empty it.
+ * A ring of objects to hash and the threads that process it.
  */
 #include "clone/pack/pack_hashers.h"
 
@@ -13,7 +13,7 @@
 
 #define RING_OBJECTS   256u
 #define RING_BYTES_MAX (16u * 1024u * 1024u)
-/* Smaller objects are hashed faster than handed over. */
+/* Hashing a smaller object costs less than handing it to another thread. */
 #define HANDED_MIN 4096u
 
 struct job {
@@ -24,7 +24,7 @@ struct job {
 struct pack_hashers {
 	struct pack_table *table;
 	struct pack_memory *memory;
-	struct pack_links_writer *links; /* of whoever hands objects on */
+	struct pack_links_writer *links; /* of the thread that adds objects */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct job ring[RING_OBJECTS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sorting by id and writing: fan-out, ids, checksums, offsets.
+ * Sorts entries by id and writes fan-out table, ids, checksums and offsets.
  */
 #include "clone/pack/pack_index.h"
 
@@ -75,7 +75,7 @@ compare(const void *a, const void *b, void *table)
 		      PACK_ID_BYTES);
 }
 
-/* Indices in the order of ids: into buckets by two bytes first, since ids are evenly spread. */
+/* Sorts entry indices by id: a bucket sort by two bytes first, since ids are evenly distributed. */
 static bool
 sort(const struct pack_table *t, uint32_t *order, uint32_t *ends)
 {
@@ -162,7 +162,7 @@ pack_index_write(const struct pack_table *t, int fd, struct err *e)
 	if (order == NULL || ends == NULL || o == NULL || o->sha1 == NULL) {
 		err_set(e, ERR_MEMORY, "no memory for the pack's index");
 	} else if (!sort(t, order, ends)) {
-		err_set(e, ERR_PROTOCOL, "an object is in the pack twice");
+		err_set(e, ERR_PROTOCOL, "duplicate object in the pack");
 		result = PACK_INDEX_DUPLICATE;
 	} else {
 		write_all(o, t, order, ends);

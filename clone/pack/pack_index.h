@@ -9,11 +9,11 @@
 
 enum pack_index_result {
 	PACK_INDEX_WRITTEN,
-	PACK_INDEX_DUPLICATE, /* an object is there twice */
+	PACK_INDEX_DUPLICATE, /* the pack holds an object twice */
 	PACK_INDEX_FAILED,
 };
 
-/* Writes the index of a table whose ids are all known. */
+/* Writes the index. All entries must have their ids. */
 enum pack_index_result pack_index_write(const struct pack_table *t, int fd,
 					struct err *e) MUST_CHECK;
 

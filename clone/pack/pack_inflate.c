@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * zlib, one stream used again and again.
+ * Wraps one zlib stream, which is reset for each object.
  */
 #include "clone/pack/pack_inflate.h"
 

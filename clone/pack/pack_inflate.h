@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inflating in steps, and the checksum of a pack's index; pack_inflate.c is the only file that
- * includes zlib.
+ * Inflates zlib streams step by step, and computes CRC-32. The only file that includes zlib is
+ * pack_inflate.c.
  */
 #ifndef CLONE_PACK_PACK_INFLATE_H
 #define CLONE_PACK_PACK_INFLATE_H
@@ -13,12 +13,12 @@
 struct pack_inflate;
 
 enum pack_inflate_result {
-	PACK_INFLATE_MORE, /* input or room is used up */
-	PACK_INFLATE_END,  /* the stream is complete, its checksum right */
+	PACK_INFLATE_MORE, /* input or output space is used up */
+	PACK_INFLATE_END,  /* the stream is complete and its checksum matches */
 	PACK_INFLATE_BAD,
 };
 
-/* What is read and where it goes; each step moves both on. */
+/* Input and output; each step advances both. */
 struct pack_inflate_io {
 	const uint8_t *in;
 	size_t in_len;

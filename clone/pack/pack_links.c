@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of ids in shards with a lock each. The hash is keyed, since whoever makes a tree chooses
- * the ids in it freely.
+ * A sharded hash set of ids, one lock per shard. The hash is keyed because the author of a tree
+ * chooses its ids freely.
  */
 #include "clone/pack/pack_links.h"
 
@@ -55,7 +55,7 @@ pack_links_new(const struct pack_table *table, struct err *e)
 	struct pack_links *l = calloc(1, sizeof(*l));
 
 	if (l == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for what objects name");
+		err_set(e, ERR_MEMORY, "no memory for object references");
 		return NULL;
 	}
 	l->table = table;
@@ -112,7 +112,7 @@ pack_links_set_shallow(struct pack_links *l, struct str lines, struct err *e)
 		const char *line = lines.data + i * (HEX_DIGITS + 1);
 
 		if (!read_hex((const uint8_t *)line, l->shallow[i]))
-			return err_set(e, ERR_PROTOCOL, "a shallow commit without an id");
+			return err_set(e, ERR_PROTOCOL, "invalid id of a shallow commit");
 	}
 	l->shallow_count = count;
 	qsort(l->shallow, count, PACK_ID_BYTES, compare_ids);
@@ -127,7 +127,8 @@ pack_links_writer_new(struct pack_links *l)
 	if (w == NULL)
 		return NULL;
 	w->links = l;
-	/* Zeros hash to zero: so they are not there before they have been noted. */
+	/* An all-zero id maps to the first cache slot, which must not match it before it is
+	 * recorded. */
 	w->cache[0][0] = 1;
 	return w;
 }
@@ -138,7 +139,7 @@ pack_links_writer_free(struct pack_links_writer *w)
 	free(w);
 }
 
-/* Multilinear, so that nobody who does not know the keys can make ids that meet. */
+/* Multilinear hash: without the keys nobody can construct colliding ids. */
 static uint64_t
 hash(const struct pack_links *l, const uint8_t *id)
 {
@@ -181,7 +182,7 @@ grow(const struct pack_links *l, struct shard *s)
 	return true;
 }
 
-/* True: it is in the set now. */
+/* False: no memory. */
 static bool
 insert_locked(struct pack_links *l, struct shard *s, uint64_t h, const uint8_t *id)
 {
@@ -209,7 +210,7 @@ left_out(struct err *e, const uint8_t *id)
 		hex[2 * i] = digits[id[i] >> 4];
 		hex[2 * i + 1] = digits[id[i] & 0xfu];
 	}
-	return err_set(e, ERR_PROTOCOL, "the server left out object %s", hex);
+	return err_set(e, ERR_PROTOCOL, "the server did not send object %s", hex);
 }
 
 static bool
@@ -228,10 +229,11 @@ note(struct pack_links_writer *w, const uint8_t *id, struct err *e)
 	ok = insert_locked(l, s, h, id);
 	pthread_mutex_unlock(&s->lock);
 	if (!ok)
-		return err_set(e, ERR_MEMORY, "no memory for what objects name");
-	/* So the set stays in proportion to the pack. */
+		return err_set(e, ERR_MEMORY, "no memory for object references");
+	/* Bounds the set by the size of the pack. */
 	return atomic_load_explicit(&l->count, memory_order_relaxed) <= l->table->declared ||
-	       err_set(e, ERR_PROTOCOL, "the server left out objects: more are named than came");
+	       err_set(e, ERR_PROTOCOL,
+		       "the server did not send all objects: more are referenced than received");
 }
 
 static bool
@@ -243,7 +245,7 @@ add_tree(struct pack_links_writer *w, const uint8_t *data, size_t len, struct er
 		unsigned mode = 0;
 
 		if (end == NULL || len - head < PACK_ID_BYTES)
-			return err_set(e, ERR_PROTOCOL, "a folder that is cut short");
+			return err_set(e, ERR_PROTOCOL, "truncated tree object");
 		for (const uint8_t *c = data; *c >= '0' && *c <= '7'; c++)
 			mode = mode << 3 | (unsigned)(*c - '0');
 		if (mode != MODE_GITLINK && !note(w, data + head, e))
@@ -254,7 +256,7 @@ add_tree(struct pack_links_writer *w, const uint8_t *data, size_t len, struct er
 	return true;
 }
 
-/* "<key> <hex>\n" at the start of the data; false without an error set: there is none. */
+/* Parses "<key> <hex>\n" at the start of the data. False without an error: the line is absent. */
 static bool
 take_line(const uint8_t **data, size_t *len, struct str key, uint8_t id[PACK_ID_BYTES])
 {
@@ -283,7 +285,7 @@ add_commit(struct pack_links_writer *w, const uint8_t *own, const uint8_t *data,
 	uint8_t id[PACK_ID_BYTES];
 
 	if (!take_line(&data, &len, STR("tree "), id))
-		return err_set(e, ERR_PROTOCOL, "a commit that names no tree");
+		return err_set(e, ERR_PROTOCOL, "commit without a tree");
 	if (!note(w, id, e))
 		return false;
 	while (take_line(&data, &len, STR("parent "), id)) {
@@ -300,7 +302,7 @@ add_tag(struct pack_links_writer *w, const uint8_t *data, size_t len, struct err
 
 	return take_line(&data, &len, STR("object "), id)
 		       ? note(w, id, e)
-		       : err_set(e, ERR_PROTOCOL, "a tag that names no object");
+		       : err_set(e, ERR_PROTOCOL, "tag without an object");
 }
 
 bool

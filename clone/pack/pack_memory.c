@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks from the heap while the budget lasts, from files beyond it.
+ * Allocates blocks on the heap while the budget lasts, and in mapped files beyond it.
  */
 #include "clone/pack/pack_memory.h"
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What an allocation costs besides its bytes. */
+/* Overhead of an allocation. */
 #define OVERHEAD 16u
 
 void
@@ -30,7 +30,7 @@ pack_memory_has(const struct pack_memory *m, size_t size)
 	return used <= m->budget_bytes && size <= m->budget_bytes - used;
 }
 
-/* Space is reserved at once: a full disk must be an error here, not a SIGBUS later. */
+/* Disk space is reserved now, so that a full disk is an error here and not a SIGBUS later. */
 static bool
 alloc_file(struct pack_memory *m, struct pack_block *b, size_t size, struct err *e)
 {
@@ -45,7 +45,7 @@ alloc_file(struct pack_memory *m, struct pack_block *b, size_t size, struct err 
 	if (fd >= 0)
 		close(fd);
 	if (error != 0)
-		return err_set_errno(e, error, "room for an object of %zu bytes", size);
+		return err_set_errno(e, error, "allocate an object of %zu bytes", size);
 	*b = (struct pack_block){.data = data, .size = size, .is_file = true};
 	return true;
 }

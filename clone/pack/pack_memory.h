@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The indexer's memory: blocks out of a budget that threads share. What the budget can't give comes
- * as a mapping of an unlinked file beside the pack, which the kernel can write out when memory is
- * short; so large objects need disk for a while, and nothing has to wait for anything.
+ * Memory for objects, from a budget shared by all threads. Allocations beyond the budget are
+ * mappings of unlinked files next to the pack, which the kernel can write back when memory is
+ * short; so large objects take disk space for a while, and no thread waits for memory.
  */
 #ifndef CLONE_PACK_PACK_MEMORY_H
 #define CLONE_PACK_PACK_MEMORY_H
@@ -13,12 +13,13 @@
 #include "base/err.h"
 
 struct pack_memory {
-	const char *directory; /* where files may lie */
+	const char *directory; /* for the unlinked files */
 	size_t budget_bytes;
 	atomic_size_t used_bytes;
 };
 
-/* data: at least size bytes, not zeroed. All zero: nothing, which may be freed. */
+/* data has at least size bytes, not zeroed. A zeroed struct is an empty block, which may be freed.
+ */
 struct pack_block {
 	uint8_t *data;
 	size_t size;
@@ -31,7 +32,7 @@ bool pack_block_alloc(struct pack_memory *m, struct pack_block *b, size_t size,
 		      struct err *e) MUST_CHECK;
 void pack_block_free(struct pack_memory *m, struct pack_block *b);
 
-/* Whether the budget has so much left at the moment. */
+/* Whether size bytes of the budget are free at the moment. */
 bool pack_memory_has(const struct pack_memory *m, size_t size);
 
 #endif

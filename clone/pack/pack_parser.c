@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Follows the file's size as the receiver tells it, and reads through the page cache.
+ * Follows the growing file and reads it through the page cache.
  */
 #include "clone/pack/pack_parser.h"
 
@@ -23,11 +23,11 @@ struct pack_parser {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t read_bytes;
-	pthread_mutex_t lock; /* for all that follows but the piece */
+	pthread_mutex_t lock; /* protects all fields below except the piece */
 	pthread_cond_t changed;
 	uint64_t size;
-	bool is_ended;	   /* no more will come */
-	bool is_abandoned; /* nobody wants to know */
+	bool is_ended;	   /* the file is complete */
+	bool is_abandoned; /* the parser is being freed */
 	enum pack_verdict verdict;
 	struct pack_counts counts;
 	struct err error;
@@ -42,7 +42,7 @@ on_object(uint32_t index, struct pack_block *object, void *arg, struct err *e)
 	return pack_hashers_add(p->hashers, index, object, e);
 }
 
-/* Waits for bytes; false: there are none to come. */
+/* Waits for bytes. False at the end. */
 static bool
 wait_for_bytes(struct pack_parser *p, size_t *len)
 {
@@ -69,7 +69,7 @@ read_piece(struct pack_parser *p, size_t len, struct err *e)
 	if (n < 0)
 		return err_set_errno(e, errno, "read the pack");
 	if (n == 0)
-		return err_set(e, ERR_SYSTEM, "the pack became shorter");
+		return err_set(e, ERR_SYSTEM, "the pack file was truncated");
 	p->read_bytes += (uint64_t)n;
 	return pack_scan_feed(p->scan, p->piece, (size_t)n, e);
 }
@@ -86,7 +86,7 @@ run(void *arg)
 	while (ok && wait_for_bytes(p, &len))
 		ok = read_piece(p, len, &error);
 	if (ok && !pack_scan_is_complete(p->scan))
-		ok = err_set(&error, ERR_PROTOCOL, "the pack ends too early");
+		ok = err_set(&error, ERR_PROTOCOL, "truncated pack");
 	if (ok)
 		verdict = PACK_COMPLETE;
 	else if (pack_scan_is_unusual(p->scan))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading by pread, piece by piece: a mapping would die of a file that is cut short.
+ * Reads with pread: accessing a mapping of a truncated file would raise SIGBUS.
  */
 #include "clone/pack/pack_read.h"
 
@@ -16,7 +16,7 @@ struct pack_reader {
 	int fd;
 	const struct pack_table *table;
 	struct pack_inflate *inflate;
-	uint8_t nowhere; /* for output that must not come */
+	uint8_t nowhere; /* catches output beyond the expected size */
 	uint8_t piece[PIECE_BYTES];
 };
 
@@ -59,7 +59,7 @@ read_piece(struct pack_reader *r, uint64_t offset, size_t len, struct err *e)
 		if (n < 0)
 			return err_set_errno(e, errno, "read the pack");
 		if (n == 0)
-			return err_set(e, ERR_SYSTEM, "the pack became shorter");
+			return err_set(e, ERR_SYSTEM, "the pack file was truncated");
 		have += (size_t)n;
 	}
 	return true;
@@ -94,6 +94,6 @@ pack_reader_get(struct pack_reader *r, uint32_t index, uint8_t *out, struct err 
 		left -= piece;
 	}
 	if (result != PACK_INFLATE_END || left != 0)
-		return err_set(e, ERR_SYSTEM, "the pack changed while it was read");
+		return err_set(e, ERR_SYSTEM, "the pack file changed while it was read");
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects out of the pack's file, once the table says where they are.
+ * Reads objects from the pack file by the table's offsets.
  */
 #ifndef CLONE_PACK_PACK_READ_H
 #define CLONE_PACK_PACK_READ_H
@@ -12,7 +12,7 @@ struct pack_reader; /* for one thread */
 struct pack_reader *pack_reader_new(int fd, const struct pack_table *table); /* NULL: no memory */
 void pack_reader_free(struct pack_reader *r);
 
-/* Inflates an entry into its size bytes. */
+/* Inflates an entry into out, which has room for its size. */
 bool pack_reader_get(struct pack_reader *r, uint32_t index, uint8_t *out, struct err *e) MUST_CHECK;
 
 #endif

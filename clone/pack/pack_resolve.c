@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of objects that still have deltas to be applied to them, and threads that always take from
- * its top: the next delta, or, when the list is empty, the next object that is no delta itself.
+ * A stack of bases with unapplied deltas. Threads always take the next delta of its top; when the
+ * stack is empty, they push the next base that is not a delta itself.
  *
- * An object leaves the list with its last delta and goes when that is applied. Under pressure the
- * bottom of the list gives up its bytes, since its turn comes last.
+ * A base leaves the stack with its last delta and is freed once that is applied. When the budget is
+ * exhausted, bases at the bottom of the stack give up their bytes and are rebuilt later.
  */
 #include "clone/pack/pack_resolve.h"
 
@@ -19,16 +19,16 @@
 #include "clone/pack/pack_read.h"
 #include "clone/thread.h"
 
-/* A small pack may describe much, but not without end. */
+/* Bounds the total size of results: a small pack can describe terabytes. */
 #define MADE_BYTES_BASE	  (64ull << 30)
 #define MADE_BYTES_FACTOR 16384u
 
 struct delta_base {
 	struct delta_base *above, *below;
 	uint32_t entry;
-	uint32_t next_child;	  /* PACK_NONE: all are taken, and it is not in the list */
+	uint32_t next_child;	  /* all are taken, and the base is off the stack */
 	unsigned users;		  /* deltas being applied to it */
-	struct pack_block object; /* data is NULL: has to be made */
+	struct pack_block object; /* data is NULL: must be rebuilt */
 };
 
 struct pack_resolve {
@@ -37,14 +37,14 @@ struct pack_resolve {
 	struct pack_memory *memory;
 	uint64_t made_max_bytes;
 	atomic_uint_fast64_t made_bytes;
-	pthread_mutex_t lock; /* for all that follows */
+	pthread_mutex_t lock; /* protects all fields below */
 	pthread_cond_t work;
-	pthread_cond_t ended; /* a thread has */
+	pthread_cond_t ended; /* signalled when a thread ends */
 	struct delta_base *top, *bottom;
 	uint32_t next_root;
 	uint32_t resolved;
 	unsigned busy;	  /* threads at work */
-	unsigned waiting; /* threads with nothing to do yet */
+	unsigned waiting; /* threads waiting for work */
 	unsigned running; /* threads that have not ended */
 	bool is_over;
 	bool failed;
@@ -53,13 +53,13 @@ struct pack_resolve {
 	pthread_t threads[THREADS_MAX];
 };
 
-/* What each thread has for itself. */
+/* Per-thread state. */
 struct tools {
 	struct pack_reader *reader;
 	struct pack_links_writer *links;
 };
 
-/* One delta of a node, or with child == PACK_NONE the node itself. */
+/* One delta of a base; with child == PACK_NONE the base itself. */
 struct task {
 	struct delta_base *node;
 	uint32_t child;
@@ -120,7 +120,7 @@ fail_locked(struct pack_resolve *r, const struct err *e)
 	pthread_cond_broadcast(&r->work);
 }
 
-/* The next object with deltas that is none itself. */
+/* The next object that has deltas and is not a delta itself. */
 static struct delta_base *
 next_root_locked(struct pack_resolve *r)
 {
@@ -171,7 +171,7 @@ take_locked(struct pack_resolve *r, struct task *task)
 	while (!r->is_over) {
 		if (pick_locked(r, task)) {
 			r->busy++;
-			/* Others are woken only for what is left over, and wake the next. */
+			/* Wake another thread only if work is left; it wakes the next one. */
 			if (r->top != NULL && r->waiting > 0)
 				pthread_cond_signal(&r->work);
 			return true;
@@ -188,7 +188,7 @@ take_locked(struct pack_resolve *r, struct task *task)
 	return false;
 }
 
-/* Room for an object; what lies deepest in the list gives way. */
+/* Allocates an object; evicts bases from the bottom of the stack if the budget is exhausted. */
 static bool
 make_room(struct pack_resolve *r, struct pack_block *b, size_t size, struct err *e)
 {
@@ -218,11 +218,11 @@ account(struct pack_resolve *r, size_t size, struct err *e)
 	uint64_t before = atomic_fetch_add(&r->made_bytes, size);
 
 	return before + size <= r->made_max_bytes ||
-	       err_set(e, ERR_LIMIT, "deltas that make more than %llu bytes",
+	       err_set(e, ERR_LIMIT, "deltas expand to more than %llu bytes",
 		       (unsigned long long)r->made_max_bytes);
 }
 
-/* The object that an entry makes of its base. */
+/* Applies an entry's delta to its base. */
 static bool
 apply(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
       const struct pack_block *base, struct pack_block *result, struct err *e)
@@ -239,7 +239,7 @@ apply(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	return ok;
 }
 
-/* An object from the ground up: the root of its chain, then one delta after the other. */
+/* Rebuilds an object: the root of its chain, then one delta after the other. */
 static bool
 make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	    struct pack_block *object, struct err *e)
@@ -266,7 +266,7 @@ make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	return ok;
 }
 
-/* From here to run(), functions return with the lock held. */
+/* From here to run(), functions are called and return with the lock held. */
 
 static void
 end_load(struct pack_resolve *r, struct delta_base *n, struct pack_block *object)
@@ -290,7 +290,7 @@ end_apply(struct pack_resolve *r, struct delta_base *base, struct delta_base *ma
 		node_free(r, base);
 }
 
-/* A node that came to nothing: those in the list are freed at the end. */
+/* Drops a base after a failure; those on the stack are freed at the end. */
 static bool
 give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
 {
@@ -439,7 +439,7 @@ pack_resolve_end(struct pack_resolve *r, struct err *e)
 		return false;
 	}
 	return r->resolved == r->table->deltas ||
-	       err_set(e, ERR_PROTOCOL, "deltas that nothing leads to");
+	       err_set(e, ERR_PROTOCOL, "deltas without a base in the pack");
 }
 
 void

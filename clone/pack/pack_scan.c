@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine that goes through a pack: header, then for each object its head, for a delta the
- * distance to its base, its data; trailer.
+ * A state machine over a pack: its header; for each object the entry header, the base offset of a
+ * delta, and the data; the trailer.
  */
 #include "clone/pack/pack_scan.h"
 
@@ -16,7 +16,7 @@
 #define KIND_REF_DELTA 7u
 #define CONTINUES      0x80u
 #define VERSION_NUMBER 2u
-/* Of objects that stand for themselves: no file system holds a larger file. */
+/* Maximum size of an object that is not a delta: no file system holds a larger file. */
 #define OBJECT_SIZE_MAX INT64_MAX
 
 enum scan_state { AT_HEADER, AT_HEAD, AT_DISTANCE, AT_DATA, AT_TRAILER, AT_END };
@@ -30,14 +30,14 @@ struct pack_scan {
 	struct pack_hash_stream *stream;
 	enum scan_state state;
 	uint64_t position;		      /* of the next byte */
-	uint8_t gathered[PACK_TRAILER_BYTES]; /* of header or trailer */
+	uint8_t gathered[PACK_TRAILER_BYTES]; /* bytes of header or trailer gathered so far */
 	size_t gathered_len;
-	struct pack_entry *entry; /* the object under way */
+	struct pack_entry *entry; /* the current object */
 	unsigned shift;		  /* in its size */
 	unsigned type;
 	uint64_t distance;
 	uint64_t made;		  /* inflated so far */
-	struct pack_block object; /* where it goes when it is handed on */
+	struct pack_block object; /* buffer of an object that is passed to on_object */
 	bool is_held;
 	bool is_unusual;
 	uint8_t scratch[SCRATCH_BYTES];
@@ -95,7 +95,7 @@ unusual(struct pack_scan *s, struct err *e, const char *what)
 	return err_set(e, ERR_PROTOCOL, "%s", what);
 }
 
-/* Header and trailer; true once `wanted` bytes are together. */
+/* Gathers header or trailer bytes. True once `wanted` bytes are there. */
 static bool
 gather(struct pack_scan *s, size_t wanted, const uint8_t **data, size_t *len)
 {
@@ -135,12 +135,12 @@ static bool
 read_header(struct pack_scan *s, struct err *e)
 {
 	if (memcmp(s->gathered, "PACK", 4) != 0)
-		return err_set(e, ERR_PROTOCOL, "what came is no pack");
+		return err_set(e, ERR_PROTOCOL, "not a pack");
 	if (read_u32(s->gathered + 4) != VERSION_NUMBER)
 		return unusual(s, e, "a pack of another version");
 	s->table->declared = read_u32(s->gathered + 8);
 	if (s->table->declared > PACK_OBJECTS_MAX)
-		return err_set(e, ERR_LIMIT, "a pack of more than %u objects", PACK_OBJECTS_MAX);
+		return err_set(e, ERR_LIMIT, "pack with more than %u objects", PACK_OBJECTS_MAX);
 	start_next(s);
 	return true;
 }
@@ -157,7 +157,7 @@ start_data(struct pack_scan *s, struct err *e)
 	s->is_held = entry->base == PACK_NONE &&
 		     (entry->kind != PACK_BLOB || entry->size <= PACK_SCAN_HELD_MAX);
 	if (s->is_held && entry->size > PACK_SCAN_LINKED_MAX)
-		return err_set(e, ERR_LIMIT, "a folder, commit or tag of more than %u bytes",
+		return err_set(e, ERR_LIMIT, "tree, commit or tag of more than %u bytes",
 			       PACK_SCAN_LINKED_MAX);
 	if (s->is_held)
 		return pack_block_alloc(s->memory, &s->object, (size_t)entry->size, e);
@@ -169,7 +169,7 @@ static bool
 end_head(struct pack_scan *s, struct err *e)
 {
 	if (s->entry->size > OBJECT_SIZE_MAX)
-		return err_set(e, ERR_LIMIT, "an object of an impossible size");
+		return err_set(e, ERR_LIMIT, "invalid object size");
 	if (s->type == KIND_REF_DELTA)
 		return unusual(s, e, "a delta that names its base by id");
 	if (s->type == KIND_OFS_DELTA) {
@@ -179,7 +179,7 @@ end_head(struct pack_scan *s, struct err *e)
 		return true;
 	}
 	if (s->type < PACK_COMMIT || s->type > PACK_TAG)
-		return err_set(e, ERR_PROTOCOL, "an object of no known type");
+		return err_set(e, ERR_PROTOCOL, "unknown object type");
 	s->entry->kind = (uint8_t)s->type;
 	return start_data(s, e);
 }
@@ -197,7 +197,7 @@ read_head(struct pack_scan *s, uint8_t byte, struct err *e)
 		s->shift = 4;
 	} else {
 		if (s->shift > 56)
-			return err_set(e, ERR_LIMIT, "an object of an impossible size");
+			return err_set(e, ERR_LIMIT, "invalid object size");
 		s->entry->size |= (uint64_t)(byte & 0x7fu) << s->shift;
 		s->shift += 7;
 	}
@@ -213,10 +213,10 @@ link_to_base(struct pack_scan *s, struct err *e)
 	struct pack_entry *base;
 
 	if (s->distance == 0 || s->distance > s->entry->offset)
-		return err_set(e, ERR_PROTOCOL, "a delta whose base lies outside the pack");
+		return err_set(e, ERR_PROTOCOL, "delta base outside the pack");
 	s->entry->base = pack_table_find(t, s->entry->offset - s->distance);
 	if (s->entry->base == PACK_NONE)
-		return err_set(e, ERR_PROTOCOL, "a delta whose base is no object");
+		return err_set(e, ERR_PROTOCOL, "delta base is not an object");
 	base = pack_at(t, s->entry->base);
 	if (base->depth >= PACK_DEPTH_MAX)
 		return unusual(s, e, "a very long chain of deltas");
@@ -228,12 +228,12 @@ link_to_base(struct pack_scan *s, struct err *e)
 	return start_data(s, e);
 }
 
-/* The distance's own encoding: each further byte also adds one. */
+/* Offsets use an encoding of their own: each further byte also adds one. */
 static bool
 read_distance(struct pack_scan *s, uint8_t byte, struct err *e)
 {
 	if (s->shift > 56)
-		return err_set(e, ERR_PROTOCOL, "a delta whose base lies outside the pack");
+		return err_set(e, ERR_PROTOCOL, "delta base outside the pack");
 	if (s->shift > 0)
 		s->distance++;
 	s->distance = s->distance << 7 | (byte & 0x7fu);
@@ -247,7 +247,7 @@ static bool
 end_data(struct pack_scan *s, struct err *e)
 {
 	if (s->made != s->entry->size)
-		return err_set(e, ERR_PROTOCOL, "an object shorter than it declares");
+		return err_set(e, ERR_PROTOCOL, "object is shorter than declared");
 	if (s->is_held) {
 		if (!s->on_object(s->table->count - 1, &s->object, s->arg, e))
 			return false;
@@ -259,7 +259,7 @@ end_data(struct pack_scan *s, struct err *e)
 	return true;
 }
 
-/* One step of inflating: into the object, or through the scratch buffer. */
+/* One inflate step, into the object or into the scratch buffer. */
 static bool
 read_data(struct pack_scan *s, const uint8_t **data, size_t *len, struct err *e)
 {
@@ -272,9 +272,9 @@ read_data(struct pack_scan *s, const uint8_t **data, size_t *len, struct err *e)
 	size_t made = (size_t)(io.out - out);
 
 	if (result == PACK_INFLATE_BAD)
-		return err_set(e, ERR_PROTOCOL, "an object that does not inflate");
+		return err_set(e, ERR_PROTOCOL, "corrupt zlib stream of an object");
 	if (made > left)
-		return err_set(e, ERR_PROTOCOL, "an object longer than it declares");
+		return err_set(e, ERR_PROTOCOL, "object is longer than declared");
 	s->entry->crc = pack_crc32(s->entry->crc, *data, used);
 	s->made += made;
 	s->position += used;
@@ -307,7 +307,7 @@ step(struct pack_scan *s, const uint8_t **data, size_t *len, struct err *e)
 		}
 		return true;
 	case AT_END:
-		return err_set(e, ERR_PROTOCOL, "more bytes after the end of the pack");
+		return err_set(e, ERR_PROTOCOL, "trailing bytes after the pack");
 	}
 	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Only a file counts, and only a new one is written: never where a link leads.
+ * Accepts only a regular file and creates only new files; never follows a symbolic link.
  */
 #include "clone/target/marker.h"
 
@@ -30,7 +30,7 @@ marker_write(const struct clone_settings *settings)
 	fd = open(settings->marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		(void)err_set_errno(&e, errno, "CLONE_MARKER \"%s\"", settings->marker);
-		log_warn(NULL, "the clone can't be marked as done", log_err(&e));
+		log_warn(NULL, "could not write the clone marker", log_err(&e));
 		return;
 	}
 	(void)fsync(fd);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CLONE_MARKER: the file that says that a clone is done, as GitLab's own workspaces have it.
+ * CLONE_MARKER: a file whose presence means that the clone is complete, as in GitLab workspaces.
  */
 #ifndef CLONE_TARGET_MARKER_H
 #define CLONE_TARGET_MARKER_H
 
 #include "clone/clone.h"
 
-/* False as well when there is no such setting. */
+/* False if CLONE_MARKER is not set. */
 bool marker_is_there(const struct clone_settings *settings);
 
-/* The clone is there, with or without it: failing is a warning in the log. */
+/* A failure is logged as a warning. */
 void marker_write(const struct clone_settings *settings);
 
 #endif

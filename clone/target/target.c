@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The target directory: looking, the temporary directory, the final step.
+ * Inspects the target directory, manages the temporary directory and moves the finished clone into
+ * place.
  *
- * A temporary directory is named .<name>.workspace-proxy-clone-XXXXXX and holds the marker (locked
- * by its owner), "tree" (the clone) and, while files are being moved into the target, their journal
- * (clone/target/target_move.h). The marker is the first to come and the last to go, so that at
- * every moment in between the next run knows it for ours.
+ * A temporary directory is named .<name>.workspace-proxy-clone-XXXXXX. It contains the marker
+ * (locked by its owner), "tree" (the clone) and, while files are being moved into the target, their
+ * journal (clone/target/target_move.h). The marker is created first and removed last, so that a
+ * later run recognizes the directory at any moment.
  */
 #include "clone/target/target.h"
 
@@ -24,7 +25,7 @@
 
 #define INFIX	      ".workspace-proxy-clone-"
 #define RANDOM_LEN    6u
-#define NAME_PART_MAX 128 /* of the target's name in the temporary one's */
+#define NAME_PART_MAX 128 /* bytes of the target's name in the temporary name */
 #define MARKER	      "workspace-proxy-clone"
 
 static const char *
@@ -98,7 +99,7 @@ target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
 	return true;
 }
 
-/* The temporary directory that is open as fd. What others put into it keeps it, and them. */
+/* Removes our files from the temporary directory fd; it stays if it contains files of others. */
 static void
 remove_temporary(int holder, const char *name, int fd)
 {
@@ -109,8 +110,8 @@ remove_temporary(int holder, const char *name, int fd)
 }
 
 /*
- * One temporary directory of a run before us: ours by owner and marker, and nobody's any more,
- * since the marker is not locked. Without a marker it is removed only when it is empty.
+ * Removes a temporary directory of an earlier run: it must belong to our user and hold an unlocked
+ * marker. Without a marker it is removed only if it is empty.
  */
 static bool
 sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
@@ -141,7 +142,7 @@ cleanup:
 	return ok;
 }
 
-/* Leftovers in `path`, which is the target itself or its parent. */
+/* Removes leftovers in `path`, which is the target itself or its parent. */
 static bool
 sweep(const char *path, const char *dir, struct clone_failure *f)
 {
@@ -178,7 +179,7 @@ is_mount_point(const char *dir, const char *parent)
 	return lstat(dir, &a) < 0 || stat(parent, &b) < 0 || a.st_dev != b.st_dev;
 }
 
-/* Whether an empty directory has to stay the one it is. */
+/* Whether an empty directory must be kept (a mount point, or not ours to replace). */
 static bool
 must_stay(struct target *t, const char *parent)
 {
@@ -201,7 +202,7 @@ make_parents(struct target *t, struct clone_failure *f)
 		if (mkdir(t->holder, 0777) == 0 && t->made == 0)
 			t->made = strlen(t->holder);
 		else if (errno != EEXIST && access(t->holder, F_OK) < 0)
-			return failure_set_errno(f, errno, "make %s", t->holder);
+			return failure_set_errno(f, errno, "create %s", t->holder);
 		if (slash == NULL)
 			return true;
 		*slash = '/';
@@ -217,7 +218,7 @@ make_temporary(struct target *t, struct clone_failure *f)
 		     NAME_PART_MAX, name_of(t->dir)) < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (mkdtemp(path) == NULL) {
-		failure_set_errno(f, errno, "make a directory in %s", t->holder);
+		failure_set_errno(f, errno, "create a directory in %s", t->holder);
 		free(path);
 		return false;
 	}
@@ -229,7 +230,7 @@ make_temporary(struct target *t, struct clone_failure *f)
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (t->lock_fd < 0 || mkdirat(t->temporary_fd, TARGET_MOVE_TREE, 0777) < 0)
 		return failure_set_errno(f, errno, "prepare %s", path);
-	/* Without locks on this file system two clones at once are what we can't tell apart. */
+	/* Without locks on this file system two concurrent clones cannot be told apart. */
 	(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
 	return true;
 }
@@ -243,13 +244,15 @@ set_paths(struct target *t, const char *dir, struct clone_failure *f)
 	while (path.len > 1 && path.data[path.len - 1] == '/')
 		path.len--;
 	if (path.len < 2 || path.data[0] != '/')
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+		return failure_set(f, CLONE_PROBLEM_REFUSED,
+				   "\"%s\" is not usable as a clone directory", dir);
 	t->dir = str_dup(path);
 	if (t->dir == NULL)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 	name = name_of(t->dir);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return failure_set(f, CLONE_PROBLEM_REFUSED, "\"%s\" is no place for a clone", dir);
+		return failure_set(f, CLONE_PROBLEM_REFUSED,
+				   "\"%s\" is not usable as a clone directory", dir);
 	t->holder = str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
 	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
 }
@@ -282,9 +285,9 @@ target_base(const struct target *t)
 	struct str holder = str_from(t->holder);
 	char *base = str_dup(t->made == 0 ? holder : str_take(holder, t->made));
 
-	/* What was made may be removed again. */
+	/* Remembers the directory for removal on failure. */
 	if (base != NULL && t->made > 0)
-		(void)dirname(base); /* in place, as it is absolute */
+		(void)dirname(base); /* in place; the path is absolute */
 	return base;
 }
 
@@ -343,7 +346,7 @@ commit_inside(struct target *t, struct clone_failure *f)
 	return ok;
 }
 
-/* So that a power failure does not take the name away again. Not every file system can. */
+/* Makes the new name durable. Not every file system supports it. */
 static void
 sync_directory(const char *path)
 {
@@ -355,7 +358,7 @@ sync_directory(const char *path)
 	close(fd);
 }
 
-/* rename(2) of a directory replaces nothing but an empty directory, and that atomically. */
+/* rename(2) of a directory atomically replaces an empty directory, and nothing else. */
 static bool
 commit_beside(struct target *t, int tree, struct clone_failure *f)
 {
@@ -368,7 +371,7 @@ commit_beside(struct target *t, int tree, struct clone_failure *f)
 		return true;
 	}
 	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
-		return failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "%s was filled meanwhile", t->dir);
+		return failure_set(f, CLONE_PROBLEM_NOT_EMPTY, "%s is no longer empty", t->dir);
 	return failure_set_errno(f, errno, "rename to %s", t->dir);
 }
 
@@ -380,9 +383,9 @@ target_commit(struct target *t, struct clone_failure *f)
 
 	if (tree < 0)
 		return failure_set_errno(f, errno, "open %s", t->tree);
-	/* After a power failure a name must not lead to files that were never written. By a
-	 * descriptor that was open before the first of them: so no failed write has been told to
-	 * others. */
+	/* After a power failure no name may lead to files that were never written. syncfs(2)
+	 * reports failed writes only to descriptors that were open before them, so this one is
+	 * opened early. */
 	ok = syncfs(t->lock_fd) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
 	if (ok)
 		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);

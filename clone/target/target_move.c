@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal is the list of entries, each with its inode number, one after the other and each
- * ending in NUL. It is written under another name, synced, and renamed to "forward"; to give up, it
- * is renamed to "back". So at every moment the names in the directory say what the next run has to
- * do, and the inode numbers tell our entries from those of others.
+ * The journal lists the entries, each as "inode name" ending in NUL. It is written under another
+ * name, synced, and renamed to "forward"; to roll back, it is renamed to "back". So the names in
+ * the directory always tell the next run what to do, and inode numbers distinguish our entries from
+ * others.
  */
 #include "clone/target/target_move.h"
 
@@ -69,7 +69,7 @@ is_dot(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* 0: there is none of that name. */
+/* Inode number of an entry; 0: it does not exist. */
 static uint64_t
 inode_of(int at, const char *name)
 {
@@ -78,7 +78,7 @@ inode_of(int at, const char *name)
 	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-/* All entries of a directory but dots; ".git" is put at the end. */
+/* All entries of a directory except "." and ".."; ".git" comes last. */
 static bool
 entries_list(struct entries *n, int fd)
 {
@@ -121,7 +121,7 @@ journal_write(int temporary, const struct entries *n)
 	return ok && renameat(temporary, DRAFT, temporary, FORWARD) == 0 && fsync(temporary) == 0;
 }
 
-/* One "inode name" of a journal. */
+/* Parses one "inode name" of a journal. */
 static bool
 entry_parse(struct entries *n, const char *text)
 {
@@ -152,7 +152,7 @@ journal_parse(struct entries *n, FILE *file, size_t size)
 	return ok;
 }
 
-/* False with ENOENT: there is no journal of that name. */
+/* False with ENOENT: no journal of that name. */
 static bool
 journal_read(struct entries *n, int temporary, const char *name)
 {
@@ -173,7 +173,7 @@ journal_read(struct entries *n, int temporary, const char *name)
 	return ok;
 }
 
-/* As renameat2(RENAME_NOREPLACE), also on file systems that lack it. */
+/* Like renameat2(RENAME_NOREPLACE), also on file systems without it. */
 static bool
 move_entry(int from, int to, const char *name)
 {
@@ -190,7 +190,7 @@ move_entry(int from, int to, const char *name)
 	return errno == ENOENT && renameat(from, name, to, name) == 0;
 }
 
-/* What is still in the tree. The name that stopped it is in *taken. */
+/* Moves the entries that are still in the tree. On conflict *taken is the existing name. */
 static bool
 move_forward(const struct entries *n, int tree, int to, const char **taken)
 {
@@ -203,7 +203,8 @@ move_forward(const struct entries *n, int tree, int to, const char **taken)
 	return true;
 }
 
-/* What is ours in the target, the last one first. A journal that stays is read by the next run. */
+/* Moves our entries back from the target, last one first. If a journal remains, the next run
+ * continues. */
 static bool
 move_back(const struct entries *n, int temporary, int tree, int to)
 {
@@ -252,7 +253,8 @@ target_move_run(int temporary, int to, struct clone_failure *f)
 	ok = entries_list(&n, tree) || failure_set_errno(f, errno, "list the clone");
 	close(tree);
 	if (ok)
-		ok = journal_write(temporary, &n) || failure_set_errno(f, errno, "note the move");
+		ok = journal_write(temporary, &n) ||
+		     failure_set_errno(f, errno, "write the journal");
 	if (ok)
 		ok = move_all(&n, temporary, to, f);
 	entries_fini(&n);
@@ -268,7 +270,7 @@ resume_back(int temporary, int to, struct clone_failure *f)
 		  move_back(&n, temporary, tree, to);
 
 	if (!ok)
-		failure_set_errno(f, errno, "take back what a run before moved");
+		failure_set_errno(f, errno, "roll back the move of an earlier run");
 	if (tree >= 0)
 		close(tree);
 	entries_fini(&n);
@@ -290,11 +292,11 @@ target_move_resume(int temporary, int to, struct clone_failure *f)
 
 	if (exists(temporary, BACK))
 		return resume_back(temporary, to, f);
-	/* Without a tree all was moved, and its removal had begun. */
+	/* Without a tree everything was moved and cleanup had begun. */
 	if (!exists(temporary, FORWARD) || !exists(temporary, TARGET_MOVE_TREE))
 		return true;
 	if (!journal_read(&n, temporary, FORWARD))
-		ok = failure_set_errno(f, errno, "read what a run before was moving");
+		ok = failure_set_errno(f, errno, "read the journal of an earlier run");
 	else if (!move_all(&n, temporary, to, &taken) &&
 		 (exists(temporary, FORWARD) || exists(temporary, BACK)))
 		ok = failure_set(f, taken.problem, "%s", taken.detail.text);

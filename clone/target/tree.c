@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing directory trees without following links, with a bounded number of open descriptors
- * however deep a tree is.
+ * Removes directory trees without following links, with a bounded number of open descriptors
+ * whatever the depth.
  */
 #include "clone/target/tree.h"
 
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Each level holds two descriptors. What lies deeper is first moved up to the top. */
+/* Each level needs two descriptors. Deeper directories are first moved up to the top. */
 #define DEPTH_MAX 16u
 
 int
@@ -30,7 +30,7 @@ is_dot(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Opens a second description of a directory, so that its position is our own. */
+/* Opens a second file description of a directory, with a position of its own. */
 static DIR *
 dir_open(int fd)
 {
@@ -47,12 +47,12 @@ dir_open(int fd)
 
 struct removal {
 	int top;
-	unsigned raised; /* directories that were moved up to the top, for their names */
+	unsigned raised; /* number of directories moved to the top, used for their names */
 };
 
 static bool remove_children(struct removal *r, int fd, unsigned depth);
 
-/* A rename replaces no directory that holds something: then the next name is tried. */
+/* A rename cannot replace a non-empty directory: then the next name is tried. */
 static bool
 raise_directory(struct removal *r, int at, const char *name)
 {
@@ -87,7 +87,7 @@ remove_entry(struct removal *r, int at, const char *name, unsigned depth)
 {
 	if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
 		return true;
-	/* Linux says EISDIR for a directory, POSIX EPERM. */
+	/* Linux returns EISDIR for a directory, POSIX specifies EPERM. */
 	if (errno != EISDIR && errno != EPERM)
 		return false;
 	return remove_directory(r, at, name, depth);
@@ -119,7 +119,7 @@ tree_remove(int at, const char *name)
 	r.top = tree_open(at, name);
 	if (r.top < 0)
 		return errno == ENOENT;
-	/* Every round takes DEPTH_MAX levels off what was raised in the round before. */
+	/* Each round removes DEPTH_MAX levels of what the previous round moved up. */
 	do {
 		r.raised = 0;
 		ok = remove_children(&r, r.top, 0);
@@ -130,7 +130,8 @@ tree_remove(int at, const char *name)
 	return ok && (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
-/* fts has made the entry's folder the working directory. What has become a link is an error. */
+/* fts has changed the working directory to the entry's parent. An entry that has become a link is
+ * an error. */
 static bool
 share_entry(const FTSENT *entry, mode_t mask)
 {

@@ -104,7 +104,7 @@ def test_the_ide_is_open_meanwhile(make_proxy, gitlab, upstream, client, project
     assert client.navigate(proxy.origin + "/").status == 200
     state = json.loads(client.fetch(proxy.origin + "/oauth2/workspace").text)["clone"]
     assert state["phase"] == "done" and state["history"]["state"] == "coming"
-    assert "history is still on the way" in client.navigate(proxy.origin + "/oauth2/workspace").text
+    assert "history is still" in client.navigate(proxy.origin + "/oauth2/workspace").text
     assert (target / MARK).is_dir() and git(target, "status", "--porcelain") == ""
     # It ends with the sidecar, and leaves nothing but the mark.
     assert proxy.stop() == 0

@@ -83,10 +83,10 @@ def test_link_and_folder_of_one_name(settings, target, bare, tmp_path):
     link = blob(bare, str(tmp_path / "outside"))
     inner = raw_tree(bare, [("100644", b"file", blob(bare, "escaped"))])
     commit(bare, raw_tree(bare, [("120000", b"a", link), ("40000", b"a", inner)]))
-    assert_refused(by_hand(settings), target, "is there twice")
+    assert_refused(by_hand(settings), target, "is a duplicate entry")
     assert os.listdir(tmp_path / "outside") == []
     commit(bare, raw_tree(bare, [("120000", b"a", link), ("100644", b"a.b", link), ("40000", b"a", inner)]))
-    assert_refused(by_hand(settings), target, "is there twice")
+    assert_refused(by_hand(settings), target, "is a duplicate entry")
     assert os.listdir(tmp_path / "outside") == []
 
 
@@ -114,7 +114,7 @@ def test_tree_of_a_million_entries(settings, target, bare):
     name = bytes.fromhex(blob(bare, ""))
     content = b"".join(b"100644 %07d\0" % i + name for i in range(1000001))
     commit(bare, raw_object(bare, "tree", content, "million"))
-    assert_refused(by_hand(settings), target, "1000000 of CLONE_FILES_MAX")
+    assert_refused(by_hand(settings), target, "more than CLONE_FILES_MAX (1000000) files")
 
 
 @pytest.mark.parametrize("name", ["folder/large", "folder/.gitattributes", ".gitmodules"])
@@ -127,7 +127,7 @@ def test_file_larger_than_a_setting_allows(settings, target, bare, name):
         tree = git(bare, "mktree", stdin=f"040000 tree {tree}\t{folder}\n")
     commit(bare, tree)
     result = by_hand({**settings, "CLONE_FILE_BYTES_MAX": "2999999"})
-    assert_refused(result, target, name, "has 3000000 bytes", "2999999 of CLONE_FILE_BYTES_MAX")
+    assert_refused(result, target, name, "has 3000000 bytes", "more than CLONE_FILE_BYTES_MAX (2999999)")
     if name == "folder/large":
         assert by_hand({**settings, "CLONE_FILE_BYTES_MAX": "3000000"}).returncode == 0
         assert (target / name).stat().st_size == 3_000_000

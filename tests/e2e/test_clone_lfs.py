@@ -27,7 +27,7 @@ def settings(gitlab, certificates, target):
 def test_pointers_are_said(settings, target):
     result = by_hand({**settings, "CLONE_LFS": "off"})
     assert result.returncode == 0, result.stderr
-    assert '"git lfs pull" gets them' in result.stderr and "large files are pointers" in result.stderr
+    assert '"git lfs pull" fetches them' in result.stderr and "LFS files remain pointers" in result.stderr
     assert (target / "large.bin").read_text() == POINTER
 
 

@@ -191,7 +191,7 @@ def test_server_leaves_an_object_out(settings, token, target, gitlab, ref, offse
     result = by_hand({**settings, "CLONE_TOKEN": token})
     assert_failed(result, "refused", target)
     is_ours = offsets == "--delta-base-offset"
-    assert f"the server left out object {missing}" in result.stderr or (not is_ours and "missing 1 objects" in result.stderr)
+    assert f"the server did not send object {missing}" in result.stderr or (not is_ours and "missing 1 objects" in result.stderr)
 
 
 def test_relative_url_root(make_gitlab, certificates, target):

@@ -260,7 +260,7 @@ test_links_to_nowhere(void **state)
 {
 	const struct file empty = {.mode = S_IFLNK, .data = "", .len = 0};
 
-	expect_failure(*state, "link", &empty, "link to nowhere");
+	expect_failure(*state, "link", &empty, "symbolic link with an invalid target");
 }
 
 static void
@@ -268,7 +268,7 @@ test_links_with_a_nul(void **state)
 {
 	const struct file cut = {.mode = S_IFLNK, .data = "a\0b", .len = 3};
 
-	expect_failure(*state, "link", &cut, "link to nowhere");
+	expect_failure(*state, "link", &cut, "symbolic link with an invalid target");
 }
 
 int

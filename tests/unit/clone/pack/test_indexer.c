@@ -271,7 +271,7 @@ test_objects_that_were_left_out(void **state)
 		assert_int_not_equal(o.code, 0);
 		assert_int_equal(o.files, 0);
 		if (strcmp(names[i], "no-base") != 0)
-			assert_non_null(strstr(o.message, "left out object"));
+			assert_non_null(strstr(o.message, "did not send object"));
 		buf_fini(&pack);
 	}
 }
@@ -300,7 +300,7 @@ test_shallow_packs(void **state)
 	o = (struct outcome){.code = 0};
 	index_pack(buf_view(&pack), 1000, &blind, &o);
 	assert_int_not_equal(o.code, 0);
-	assert_non_null(strstr(o.message, "left out object"));
+	assert_non_null(strstr(o.message, "did not send object"));
 	buf_fini(&shallow);
 	buf_fini(&pack);
 }
@@ -333,7 +333,7 @@ test_cut_packs(void **state)
 
 		index_pack(str_take(buf_view(&pack), len), 65536, &options, &o);
 		assert_int_not_equal(o.code, 0);
-		assert_string_equal(o.message, "the pack ends too early");
+		assert_string_equal(o.message, "truncated pack");
 		assert_int_equal(o.files, 0);
 	}
 	buf_fini(&pack);
@@ -467,21 +467,21 @@ test_deltas_are_checked(void **state)
 	(void)state;
 	expect_delta(STR("\x0a\x03\x90\x03"), 4, 0, "");
 	expect_delta(STR("\x0a\x02\x02xy"), 5, 0, "");
-	expect_delta(STR("\x0a\x03\x90\x03"), 4, 1, "a delta whose base is no object");
-	expect_delta(STR("\x0a\x03\x90\x03"), 4, 90, "a delta whose base lies outside the pack");
-	expect_delta(STR("\x0a\x03\x90\x03"), 3, 0, "an object longer than it declares");
-	expect_delta(STR("\x0a\x03\x90\x03"), 5, 0, "an object shorter than it declares");
-	expect_delta(STR("\x0b\x03\x90\x03"), 4, 0, "a delta of something else than its base");
-	expect_delta(STR("\x0a\x04\x90\x03"), 4, 0, "a delta that does not make what it declares");
-	expect_delta(STR("\x0a\x02\x90\x03"), 4, 0, "a delta that does not make what it declares");
-	expect_delta(STR("\x0a\x0b\x90\x0b"), 4, 0, "a delta that copies from beyond its base");
-	expect_delta(STR("\x0a\x03\x91\xff\x03"), 5, 0, "a delta that copies from beyond its base");
-	expect_delta(STR("\x0a\x03\x90"), 3, 0, "a delta with a broken instruction");
-	expect_delta(STR("\x0a\x03\x00xyz"), 6, 0, "a delta with a broken instruction");
-	expect_delta(STR("\x0a\x03\x04xyz"), 6, 0, "a delta with a broken instruction");
-	expect_delta(STR("\x0a"), 1, 0, "a delta without its lengths");
+	expect_delta(STR("\x0a\x03\x90\x03"), 4, 1, "delta base is not an object");
+	expect_delta(STR("\x0a\x03\x90\x03"), 4, 90, "delta base outside the pack");
+	expect_delta(STR("\x0a\x03\x90\x03"), 3, 0, "object is longer than declared");
+	expect_delta(STR("\x0a\x03\x90\x03"), 5, 0, "object is shorter than declared");
+	expect_delta(STR("\x0b\x03\x90\x03"), 4, 0, "delta does not match the size of its base");
+	expect_delta(STR("\x0a\x04\x90\x03"), 4, 0, "delta result does not have the declared size");
+	expect_delta(STR("\x0a\x02\x90\x03"), 4, 0, "delta result does not have the declared size");
+	expect_delta(STR("\x0a\x0b\x90\x0b"), 4, 0, "delta copies from beyond its base");
+	expect_delta(STR("\x0a\x03\x91\xff\x03"), 5, 0, "delta copies from beyond its base");
+	expect_delta(STR("\x0a\x03\x90"), 3, 0, "invalid delta instruction");
+	expect_delta(STR("\x0a\x03\x00xyz"), 6, 0, "invalid delta instruction");
+	expect_delta(STR("\x0a\x03\x04xyz"), 6, 0, "invalid delta instruction");
+	expect_delta(STR("\x0a"), 1, 0, "delta without its lengths");
 	expect_delta(STR("\x0a\xff\xff\xff\xff\x7f\x90\x03"), 8, 0,
-		     "a delta that makes 34359738367 bytes");
+		     "delta result of 34359738367 bytes is too large");
 }
 
 /* Sizes that are claimed cost nothing before the bytes are there. */
@@ -497,18 +497,18 @@ test_claims_are_not_believed(void **state)
 	(void)state;
 	add_number(&huge, 3, 1ull << 50);
 	add_data(&huge, STR("0123456789"));
-	expect(&huge, "an object shorter than it declares");
+	expect(&huge, "object is shorter than declared");
 	buf_add(&impossible, "\xbf\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12);
-	expect(&impossible, "an object of an impossible size");
+	expect(&impossible, "invalid object size");
 	memset(many.data + 8, 0x7f, 4);
-	expect(&many, "a pack of more than 33554432 objects");
+	expect(&many, "pack with more than 33554432 objects");
 	add_number(&more, 3, 1);
 	add_data(&more, STR("x"));
 	buf_add_str(&more, STR("more"));
-	expect(&more, "more bytes after the end of the pack");
+	expect(&more, "trailing bytes after the pack");
 	add_number(&unknown, 5, 1);
 	add_data(&unknown, STR("x"));
-	expect(&unknown, "an object of no known type");
+	expect(&unknown, "unknown object type");
 }
 
 static void
@@ -518,10 +518,11 @@ test_nothing_is_a_pack(void **state)
 
 	(void)state;
 	pack.data[0] = 'B';
-	expect(&pack, "what came is no pack");
+	expect(&pack, "not a pack");
 }
 
-/* libgit2's indexer decides about an object that is there twice, and about what git calls deep. */
+/* libgit2's indexer decides about an object that is a duplicate entry, and about what git calls
+ * deep. */
 static void
 test_odd_but_whole(void **state)
 {
