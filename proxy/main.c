@@ -70,7 +70,7 @@ static int
 run_webhook(void)
 {
 	struct settings *s = load(SETTINGS_WEBHOOK);
-	int code = s == NULL ? 1 : container_webhook_run(&s->container);
+	int code = s == NULL ? 1 : webhook_run(&s->container);
 	settings_free(s);
 	return code;
 }
@@ -80,10 +80,10 @@ run_inject(int argc, char **argv)
 {
 	int code;
 
-	if (container_inject_is_usage(argc, argv, &code))
+	if (inject_run_is_usage(argc, argv, &code))
 		return code;
 	struct settings *s = load(SETTINGS_INJECT);
-	code = s == NULL ? 1 : container_inject_run(&s->container, argc, argv);
+	code = s == NULL ? 1 : inject_run(&s->container, argc, argv);
 	settings_free(s);
 	return code;
 }
@@ -135,7 +135,7 @@ run_command(int argc, char **argv)
 	if (strcmp(argv[0], "install") == 0)
 		return install_run(argc, argv);
 	if (strcmp(argv[0], "webhook-certs") == 0)
-		return container_certs_run(argc, argv);
+		return certs_run(argc, argv);
 	if (strcmp(argv[0], "inject") == 0)
 		return run_inject(argc, argv);
 	if (strcmp(argv[0], "check") == 0)

@@ -344,5 +344,5 @@ proxy_metrics_print_markdown(FILE *out)
 	metrics_print_markdown(&state_table, out);
 	metrics_print_markdown(&auth_metrics_table, out);
 	metrics_print_markdown(&metrics_process_table, out);
-	metrics_print_markdown(&container_metrics_table, out);
+	metrics_print_markdown(&webhook_metrics_table, out);
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of a pod the sidecar could not protect: ways past it, and ways to its secrets. Each check
- * reports all that it finds; none changes anything.
+ * Reports what the sidecar could not protect: ways around it, and ways to its secrets. The checks
+ * change nothing.
  */
 #include "container/inject/inject_private.h"
 
 #define LOOPBACK_HINT                                                                              \
-	"an IDE on the loopback interface does not answer there; the sidecar's probes cover it"
+	"an IDE that listens on loopback does not answer there; use the sidecar's probes"
 
-/* Our process is not dumpable, but whoever may end it can be quick when it begins anew. */
+/* Our process is not dumpable, but whoever can kill it can win the race when it restarts. */
 #define PROCESS_HINT                                                                               \
-	"the sidecar's process, and by it the files of its secrets, would be within reach of "     \
-	"other containers"
+	"other containers could reach the sidecar's process and the files of its secrets"
 
 static bool
 is_true(const struct node *n)
@@ -25,21 +24,20 @@ inject_check_spec(struct inject *c)
 	struct str restart = node_text_at(c->spec, "restartPolicy");
 
 	if (is_true(node_get(c->spec, "hostNetwork")))
-		inject_problem(c, "hostNetwork: the IDE's loopback would be the node's, open to "
-				  "everything there");
+		inject_problem(c, "hostNetwork: everything on the node could reach the IDE's "
+				  "loopback port");
 	if (is_true(node_get(c->spec, "hostPID")))
 		inject_problem(c, "hostPID: " PROCESS_HINT);
 	if (is_true(node_get(c->spec, "shareProcessNamespace")))
 		inject_problem(c, "shareProcessNamespace: " PROCESS_HINT);
 	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
-		inject_problem(c,
-			       "a job would never end with a classic sidecar: the operator has to "
-			       "set INJECT_SIDECAR=native");
+		inject_problem(c, "a job never completes with a classic sidecar: the operator must "
+				  "set INJECT_SIDECAR=native");
 	else if (c->settings->sidecar == CONTAINER_CLASSIC && restart.len > 0 &&
 		 !str_equal(restart, STR("Always")))
 		inject_warn(c,
-			    "restartPolicy: with a classic sidecar the pod goes on after its other "
-			    "containers have ended");
+			    "restartPolicy: with a classic sidecar the pod keeps running after its "
+			    "other containers have exited");
 }
 
 static bool
@@ -56,20 +54,20 @@ static void
 check_ports(struct inject *c, const struct node *container)
 {
 	for (const struct node *p = node_first(node_get(container, "ports")); p != NULL;
-	     p = p->next) {
+	     p = node_next(p)) {
 		const struct node *number = node_get(p, "containerPort");
 		struct str name = node_text_at(p, "name");
 		if (node_is(number, NODE_INT) && (number->integer == INJECT_HTTPS_NUMBER ||
 						  number->integer == INJECT_ADMIN_NUMBER))
-			inject_problem(c, "container %.*s: port %d is the sidecar's",
+			inject_problem(c, "container %.*s: port %d is reserved for the sidecar",
 				       STR_FMT(inject_name_of(container)), (int)number->integer);
 		if (str_starts_with(name, STR("wsp-")))
 			inject_problem(c,
-				       "container %.*s: port names that begin with wsp- are the "
-				       "sidecar's",
+				       "container %.*s: port names beginning with wsp- are "
+				       "reserved for the sidecar",
 				       STR_FMT(inject_name_of(container)));
 		if (node_get(p, "hostPort") != NULL && is_upstream_port(c, number))
-			inject_problem(c, "container %.*s: hostPort would lead past the sidecar",
+			inject_problem(c, "container %.*s: hostPort would bypass the sidecar",
 				       STR_FMT(inject_name_of(container)));
 	}
 }
@@ -79,34 +77,37 @@ check_mounts(struct inject *c, const struct node *container, const struct node *
 {
 	const struct node *mounts = node_get(container, "volumeMounts");
 
-	for (const struct node *m = node_first(mounts); m != NULL; m = m->next) {
+	for (const struct node *m = node_first(mounts); m != NULL; m = node_next(m)) {
 		struct str volume = node_text_at(m, "name");
 		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
 		if (!is_git && node_named(ours, volume) != NULL)
-			inject_problem(c,
-				       "container %.*s: mounts volume %.*s, which is the sidecar's",
-				       STR_FMT(inject_name_of(container)), STR_FMT(volume));
+			inject_problem(
+				c,
+				"container %.*s: mounts volume %.*s, which belongs to the sidecar",
+				STR_FMT(inject_name_of(container)), STR_FMT(volume));
 	}
 }
 
-/* Entries of the list that take something out of the secret by the path. */
+/* Reports entries of the list whose value at path is the name of the secret. */
 static void
 check_uses(struct inject *c, const struct node *container, const char *list, const char *path,
 	   struct str secret)
 {
-	for (const struct node *n = node_first(node_get(container, list)); n != NULL; n = n->next)
+	for (const struct node *n = node_first(node_get(container, list)); n != NULL;
+	     n = node_next(n))
 		if (str_equal(node_text_at(n, path), secret))
-			inject_problem(c,
-				       "container %.*s: reads secret %.*s, which is the sidecar's",
-				       STR_FMT(inject_name_of(container)), STR_FMT(secret));
+			inject_problem(
+				c,
+				"container %.*s: reads secret %.*s, which belongs to the sidecar",
+				STR_FMT(inject_name_of(container)), STR_FMT(secret));
 }
 
-/* Whether our volumes or the secrets in them are used. */
+/* Reports uses of our volumes, and of the secrets in them. */
 static void
 check_secrets(struct inject *c, const struct node *container, const struct node *ours)
 {
 	check_mounts(c, container, ours);
-	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+	for (const struct node *v = node_first(ours); v != NULL; v = node_next(v)) {
 		struct str secret = node_text_at(v, "secret.secretName");
 		if (secret.len == 0)
 			continue;
@@ -115,26 +116,26 @@ check_secrets(struct inject *c, const struct node *container, const struct node 
 	}
 }
 
-/* Ours, which must be as they would be made; see inject_pod.c. */
+/* Our own containers, which inject_pod.c compares with what they should be. */
 static bool
-is_compared(const struct inject *c, struct str name)
+is_own_container(const struct inject *c, struct str name)
 {
 	return str_equal(name, STR(INJECT_NAME)) ||
 	       (c->settings->has_git && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
 static void
-check_others(struct inject *c, const struct node *list, const struct node *volumes)
+check_containers(struct inject *c, const struct node *list, const struct node *volumes)
 {
-	for (const struct node *n = node_first(list); n != NULL; n = n->next) {
-		if (is_compared(c, inject_name_of(n)))
+	for (const struct node *n = node_first(list); n != NULL; n = node_next(n)) {
+		if (is_own_container(c, inject_name_of(n)))
 			continue;
 		check_ports(c, n);
 		check_secrets(c, n, volumes);
 	}
 }
 
-/* Whether a volume shows the secret, by itself or among others. */
+/* Whether a volume contains the secret, also as one source of several. */
 static bool
 holds_secret(const struct node *volume, struct str secret)
 {
@@ -142,31 +143,32 @@ holds_secret(const struct node *volume, struct str secret)
 
 	if (str_equal(node_text_at(volume, "secret.secretName"), secret))
 		return true;
-	for (const struct node *s = node_first(sources); s != NULL; s = s->next)
+	for (const struct node *s = node_first(sources); s != NULL; s = node_next(s))
 		if (str_equal(node_text_at(s, "secret.name"), secret))
 			return true;
 	return false;
 }
 
-/* Volumes of the pod's own that would open our secrets to its containers. */
+/* Reports other volumes of the pod that contain our secrets. */
 static void
 check_volumes(struct inject *c, const struct node *ours)
 {
 	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
-	     v = v->next) {
+	     v = node_next(v)) {
 		if (node_named(ours, node_text_at(v, "name")) != NULL)
 			continue;
-		for (const struct node *o = ours->first; o != NULL; o = o->next) {
+		for (const struct node *o = node_first(ours); o != NULL; o = node_next(o)) {
 			struct str secret = node_text_at(o, "secret.secretName");
 			if (secret.len > 0 && holds_secret(v, secret))
-				inject_problem(
-					c, "volume %.*s: holds secret %.*s, which is the sidecar's",
-					STR_FMT(inject_name_of(v)), STR_FMT(secret));
+				inject_problem(c,
+					       "volume %.*s: contains secret %.*s, which belongs "
+					       "to the sidecar",
+					       STR_FMT(inject_name_of(v)), STR_FMT(secret));
 		}
 	}
 }
 
-/* When the IDE is moved to loopback, the kubelet reaches it no more. */
+/* Once the IDE listens on loopback, the kubelet's probes no longer reach it. */
 static void
 warn_of_probes(struct inject *c)
 {
@@ -177,8 +179,10 @@ warn_of_probes(struct inject *c)
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
 		const struct node *probe = node_get(c->ide, probes[i]);
 		if (node_get(probe, "httpGet") != NULL || node_get(probe, "tcpSocket") != NULL)
-			inject_warn(c, "container %.*s: %s asks the pod's address: " LOOPBACK_HINT,
-				    STR_FMT(inject_name_of(c->ide)), probes[i]);
+			inject_warn(
+				c,
+				"container %.*s: %s connects to the pod's address: " LOOPBACK_HINT,
+				STR_FMT(inject_name_of(c->ide)), probes[i]);
 	}
 }
 
@@ -186,13 +190,13 @@ void
 inject_check_pod(struct inject *c, const struct node *ours)
 {
 	check_volumes(c, ours);
-	check_others(c, node_get(c->spec, "containers"), ours);
-	check_others(c, node_get(c->spec, "initContainers"), ours);
+	check_containers(c, node_get(c->spec, "containers"), ours);
+	check_containers(c, node_get(c->spec, "initContainers"), ours);
 	warn_of_probes(c);
 }
 
 static bool
-is_of_ours(struct str volume)
+is_our_volume(struct str volume)
 {
 	static const char *const names[] = {INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET,
 					    INJECT_VOLUME_TLS, INJECT_VOLUME_CA, INJECT_VOLUME_GIT};
@@ -203,15 +207,15 @@ is_of_ours(struct str volume)
 	return false;
 }
 
-/* The pod's own, whatever the settings would make of them now. */
+/* Our volumes as the pod has them: current settings may differ from those it was created with. */
 static const struct node *
 find_our_volumes(struct inject *c)
 {
 	struct node *ours = node_new(c->doc, NODE_LIST);
 
 	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
-	     v = v->next)
-		if (is_of_ours(node_text_at(v, "name")))
+	     v = node_next(v))
+		if (is_our_volume(node_text_at(v, "name")))
 			node_append(ours, node_copy(c->doc, v));
 	return ours;
 }
@@ -223,7 +227,7 @@ inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *re
 	const struct node *ours = find_our_volumes(&c);
 
 	for (const struct node *n = node_first(node_get(c.spec, "ephemeralContainers")); n != NULL;
-	     n = n->next) {
+	     n = node_next(n)) {
 		struct str target = node_text_at(n, "targetContainerName");
 		check_secrets(&c, n, ours);
 		if (str_equal(target, STR(INJECT_NAME)) ||

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sidecar's container, from the operator's settings and the pod's annotations; its volumes are
- * in inject_volumes.c.
+ * Builds the sidecar's container from the operator's settings and the pod's annotations; its
+ * volumes are in inject_volumes.c.
  *
- * Everything that the API server would fill in is written out, so that the container can be
- * recognised afterwards.
+ * Values that the API server would default are written out, so that a container can be compared
+ * with what it should be.
  */
 #include <stdio.h>
 
 #include "container/inject/inject_private.h"
+#include "container/inject/quantity.h"
 
 #define SECRETS_PATH "/etc/workspace-proxy/secrets"
 #define TLS_PATH     "/etc/workspace-proxy/tls"
 #define CA_PATH	     "/etc/workspace-proxy/ca"
 #define STATE_PATH   "/run/workspace-proxy"
-#define USER_ID	     65532 /* where the pod's own would be root */
-#define GRACE_S	     30	   /* Kubernetes' own terminationGracePeriodSeconds */
+#define USER_ID	     65532 /* if the IDE runs as root */
+#define GRACE_S	     30	   /* default of terminationGracePeriodSeconds */
 
 struct builder {
 	struct inject *c;
@@ -30,7 +31,7 @@ or_else(struct str value, const char *fallback)
 	return value.len > 0 ? value : str_from(fallback);
 }
 
-/* Nothing where value is empty. */
+/* Adds nothing if value is empty. */
 static void
 add_env(struct builder *b, const char *name, struct str value)
 {
@@ -70,7 +71,7 @@ add_secret_files(struct builder *b)
 			add_env_text(b, keys[i].variable, keys[i].file);
 }
 
-/* Done before Kubernetes would kill. */
+/* Finishes before Kubernetes sends SIGKILL. */
 static void
 add_drain_timeout(struct builder *b)
 {
@@ -92,7 +93,7 @@ number_at(const struct node *n, const char *path)
 	return node_is(found, NODE_INT) ? found->integer : -1;
 }
 
-/* Without it a clone would name a helper that the IDE's container does not have. */
+/* The helper's path in the IDE's container, which a clone writes into .git/config. */
 static void
 add_git(struct builder *b)
 {
@@ -110,7 +111,7 @@ add_git(struct builder *b)
 		     INJECT_GIT_PATH "/git-credential-workspace --socket " INJECT_GIT_PATH
 				     "/credential.sock");
 	if (own == 0 || (own < 0 && pods == 0))
-		add_env_text(b, "CREDENTIAL_UID", "0"); /* which we are not */
+		add_env_text(b, "CREDENTIAL_UID", "0"); /* the sidecar itself never runs as root */
 }
 
 static void
@@ -184,9 +185,9 @@ add_ports(struct builder *b)
 static void
 check_resources(struct inject *c, const char *what, struct str request, struct str limit)
 {
-	if (container_quantity_exceeds(request, limit))
-		inject_problem(c, "%s: the request %.*s is more than the limit %.*s", what,
-			       STR_FMT(request), STR_FMT(limit));
+	if (quantity_exceeds(request, limit))
+		inject_problem(c, "%s: request %.*s exceeds limit %.*s", what, STR_FMT(request),
+			       STR_FMT(limit));
 }
 
 static void
@@ -211,18 +212,18 @@ add_resources(struct builder *b)
 	node_set_str(d, limits, "memory", memory_limit);
 }
 
-/* The IDE's user, so that a clone's files are theirs and git may ask for the token; never root.
- * What the pod says for all its containers holds for ours by itself. */
+/* Runs as the IDE's user, which owns the cloned files and may ask for git credentials, but never as
+ * root. The pod's own securityContext applies to our container anyway. */
 static void
 add_user(struct builder *b, struct node *context)
 {
 	struct doc *d = b->c->doc;
 	int64_t user = number_at(b->c->ide, "securityContext.runAsUser");
 	int64_t group = number_at(b->c->ide, "securityContext.runAsGroup");
-	uint64_t noted;
+	uint64_t annotated;
 
-	if (user < 0 && str_to_u64(b->c->params.ide_user, 1, INT64_MAX, &noted))
-		user = (int64_t)noted;
+	if (user < 0 && str_to_u64(b->c->params.ide_user, 1, INT64_MAX, &annotated))
+		user = (int64_t)annotated;
 	if (user > 0)
 		node_set_int(d, context, "runAsUser", user);
 	else if (number_at(b->c->spec, "securityContext.runAsUser") == 0)
@@ -269,14 +270,14 @@ is_within(struct str path, struct str directory)
 	       (path.len == directory.len || path.data[directory.len] == '/');
 }
 
-/* The IDE's mount that holds the directory, the innermost one. */
+/* The innermost mount of the IDE that contains the directory, or NULL. */
 static const struct node *
 mount_of(const struct node *ide, struct str directory)
 {
 	const struct node *found = NULL;
 
 	for (const struct node *m = node_first(node_get(ide, "volumeMounts")); m != NULL;
-	     m = m->next)
+	     m = node_next(m))
 		if (is_within(directory, node_text_at(m, "mountPath")) &&
 		    (found == NULL ||
 		     node_text_at(m, "mountPath").len > node_text_at(found, "mountPath").len))
@@ -284,9 +285,9 @@ mount_of(const struct node *ide, struct str directory)
 	return found;
 }
 
-/* A volume of the author's there would take the place of our program, its libraries or secrets. */
+/* A volume of the pod's author there could replace our program, its libraries or secrets. */
 static bool
-is_place_of_ours(struct str path)
+is_reserved_path(struct str path)
 {
 	static const char *const places[] = {"/bin",  "/dev", "/etc",  "/lib", "/lib32", "/lib64",
 					     "/proc", "/run", "/sbin", "/sys", "/usr"};
@@ -297,7 +298,7 @@ is_place_of_ours(struct str path)
 	return false;
 }
 
-/* The repository arrives where the IDE has it. */
+/* Mounts the IDE's volume for the repository at the same path. */
 static void
 add_clone_mount(struct builder *b)
 {
@@ -310,15 +311,15 @@ add_clone_mount(struct builder *b)
 	const struct node *read_only = node_get(mount, "readOnly");
 	if (mount == NULL || (read_only != NULL && read_only->integer != 0)) {
 		inject_problem(b->c,
-			       "annotation " INJECT_PREFIX "clone-dir: is not in a volume that "
-			       "container %.*s may write to",
+			       "annotation " INJECT_PREFIX "clone-dir: is not on a writable volume "
+			       "of container %.*s",
 			       STR_FMT(node_text_at(b->c->ide, "name")));
 		return;
 	}
-	if (is_place_of_ours(node_text_at(mount, "mountPath"))) {
+	if (is_reserved_path(node_text_at(mount, "mountPath"))) {
 		inject_problem(b->c,
 			       "annotation " INJECT_PREFIX "clone-dir: its volume is mounted at "
-			       "%.*s, where the sidecar has files of its own",
+			       "%.*s, which is reserved for the sidecar",
 			       STR_FMT(str_take(node_text_at(mount, "mountPath"), 100)));
 		return;
 	}
@@ -343,7 +344,7 @@ add_mounts(struct builder *b)
 	add_clone_mount(b);
 }
 
-struct probe {
+struct probe_spec {
 	const char *name;
 	const char *path;
 	int64_t period_s;
@@ -353,7 +354,7 @@ struct probe {
 static void
 add_probes(struct builder *b)
 {
-	static const struct probe probes[] = {
+	static const struct probe_spec probes[] = {
 		{"startupProbe", "/ping", 1, 60},
 		{"livenessProbe", "/ping", 10, 3},
 		{"readinessProbe", "/ready", 5, 2},

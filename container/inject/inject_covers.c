@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether something of ours is still what we made it. What the API server and its own plugins add
- * is known and let pass; anything else is a difference.
+ * Compares our containers and volumes with what they should be. Known additions of the API server
+ * and its admission plugins are accepted; everything else is a difference.
  */
 #include <stdio.h>
 
@@ -10,8 +10,8 @@
 
 #define ACCOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
 
-/* Fields that appear by themselves: resize policies are a default of newer servers, the user and
- * labels come from security policies. runAsNonRoot holds whatever the user is. */
+/* Fields that the cluster may add: newer servers default resizePolicy, security policies set the
+ * user and labels. runAsNonRoot holds in any case. */
 static bool
 is_added_field(struct str key)
 {
@@ -44,14 +44,14 @@ push(struct buf *path, struct str name)
 static bool
 covers_map(const struct node *wanted, const struct node *actual, struct buf *path)
 {
-	for (const struct node *w = wanted->first; w != NULL; w = w->next) {
+	for (const struct node *w = node_first(wanted); w != NULL; w = node_next(w)) {
 		const struct node *there = node_get_str(actual, w->key);
 		size_t before = push(path, w->key);
 		if (there == NULL || !inject_covers(w, there, path))
 			return false;
 		path->len = before;
 	}
-	for (const struct node *a = actual->first; a != NULL; a = a->next) {
+	for (const struct node *a = node_first(actual); a != NULL; a = node_next(a)) {
 		if (node_get_str(wanted, a->key) != NULL || is_added_field(a->key))
 			continue;
 		(void)push(path, a->key);
@@ -63,10 +63,10 @@ covers_map(const struct node *wanted, const struct node *actual, struct buf *pat
 static bool
 covers_list(const struct node *wanted, const struct node *actual, struct buf *path)
 {
-	const struct node *w = wanted->first;
+	const struct node *w = node_first(wanted);
 	size_t index = 0;
 
-	for (const struct node *a = actual->first; a != NULL; a = a->next) {
+	for (const struct node *a = node_first(actual); a != NULL; a = node_next(a)) {
 		char number[24];
 		if (is_account_mount(a))
 			continue;
@@ -75,12 +75,12 @@ covers_list(const struct node *wanted, const struct node *actual, struct buf *pa
 		if (w == NULL || !inject_covers(w, a, path))
 			return false;
 		path->len = before;
-		w = w->next;
+		w = node_next(w);
 	}
 	return w == NULL;
 }
 
-/* A group for volumes may be given to the pod later, by a security policy: see
+/* Security policies may add a pod's fsGroup after us, on which the mode depends: see
  * inject_volumes.c. */
 static bool
 is_group_mode(const struct node *wanted, const struct node *actual, struct str path)

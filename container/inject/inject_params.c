@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The annotations by which a pod's author says how: one table with what each must look like.
+ * Reads annotations: one table with the syntax of each (docs/injection.md describes them).
  *
- * docs/injection.md describes them. A name that is not in the table is a problem, because a
- * restriction that was meant would be missing.
+ * Unknown annotations are problems: a misspelt one may have been meant as a restriction.
  */
 #include <stdlib.h>
 
@@ -11,9 +10,10 @@
 #include "base/dns_name.h"
 #include "base/url.h"
 #include "container/inject/inject_private.h"
+#include "container/inject/quantity.h"
 
 #define TEXT_MAX_BYTES 2048u
-#define STATUS	       "status" /* written by us, never read */
+#define STATUS	       "status" /* written by us, ignored on reading */
 
 typedef bool check_fn(struct str text);
 
@@ -27,25 +27,6 @@ static bool
 is_subdomain(struct str text)
 {
 	return dns_is_name(text, DNS_CANONICAL);
-}
-
-bool
-container_is_name_pattern(struct str text)
-{
-	char plain[256];
-	size_t len = 0;
-
-	if (text.len == 0 || text.len >= sizeof(plain))
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (str_starts_with(str_skip(text, i), STR("{name}"))) {
-			plain[len++] = 'x';
-			i += strlen("{name}") - 1;
-		} else {
-			plain[len++] = text.data[i];
-		}
-	}
-	return is_subdomain((struct str){plain, len});
 }
 
 static bool
@@ -73,7 +54,7 @@ is_port(struct str text)
 	       value != INJECT_ADMIN_NUMBER;
 }
 
-/* Kubernetes would expand "$(NAME)" in what becomes a variable's value. */
+/* Values become environment variables, in which Kubernetes expands "$(NAME)". */
 static bool
 is_value(struct str text)
 {
@@ -131,7 +112,7 @@ static const struct param {
 	check_fn *check;
 	const char *expected;
 	bool is_service;
-	unsigned needs; /* CONTAINER_ALLOW_…, of the operator */
+	unsigned needs; /* CONTAINER_ALLOW_… */
 } params[] = {
 #define ROW(name, field, check, expected)                                                          \
 	{                                                                                          \
@@ -154,10 +135,10 @@ static const struct param {
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag"),
 	ROW("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
-	ROW("cpu-request", cpu_request, container_is_quantity, "a quantity such as 100m"),
-	ROW("cpu-limit", cpu_limit, container_is_quantity, "a quantity such as 1"),
-	ROW("memory-request", memory_request, container_is_quantity, "a quantity such as 64Mi"),
-	ROW("memory-limit", memory_limit, container_is_quantity, "a quantity such as 512Mi"),
+	ROW("cpu-request", cpu_request, quantity_is_valid, "a quantity such as 100m"),
+	ROW("cpu-limit", cpu_limit, quantity_is_valid, "a quantity such as 1"),
+	ROW("memory-request", memory_request, quantity_is_valid, "a quantity such as 64Mi"),
+	ROW("memory-limit", memory_limit, quantity_is_valid, "a quantity such as 512Mi"),
 #undef ROW
 	{"image", offsetof(struct inject_params, image), is_value, "the reference of an image",
 	 false, CONTAINER_ALLOW_IMAGE},
@@ -182,7 +163,7 @@ find_param(struct str name)
 static void
 report_unknown(struct inject *c, struct str name)
 {
-	size_t least = 2 + name.len / 4; /* further away it would be a guess */
+	size_t least = 2 + name.len / 4; /* names further away are no typing errors */
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < PARAM_COUNT; i++) {
@@ -197,8 +178,9 @@ report_unknown(struct inject *c, struct str name)
 			       STR_FMT(str_take(name, 64)));
 	else
 		inject_problem(c,
-			       "annotation " INJECT_PREFIX "%.*s: there is no such annotation; the "
-			       "nearest is " INJECT_PREFIX "%s",
+			       "annotation " INJECT_PREFIX
+			       "%.*s: there is no such annotation; did you "
+			       "mean " INJECT_PREFIX "%s?",
 			       STR_FMT(str_take(name, 64)), nearest);
 }
 
@@ -222,7 +204,7 @@ read_param(struct inject *c, const struct param *p, const struct node *value)
 		*field = value->text;
 }
 
-/* The label below the zone; the whole problem is reported here. */
+/* The first label of external-url's host; empty if the URL has a problem, which is reported. */
 static struct str
 name_of_url(struct inject *c)
 {
@@ -252,7 +234,7 @@ name_of_url(struct inject *c)
 	return name;
 }
 
-/* Each of name and external-url follows from the other, where the operator has a zone. */
+/* With a zone, each of name and external-url can be derived from the other. */
 static void
 complete_name(struct inject *c)
 {
@@ -263,18 +245,18 @@ complete_name(struct inject *c)
 		if (p->name.len == 0)
 			p->name = name;
 		else if (c->settings->zone != NULL && !str_equal(p->name, name))
-			inject_problem(c, "annotation " INJECT_PREFIX "external-url: names another "
-					  "workspace than " INJECT_PREFIX "name");
+			inject_problem(c, "annotation " INJECT_PREFIX "external-url: contradicts "
+					  "annotation " INJECT_PREFIX "name");
 		return;
 	}
 	if (p->name.len == 0) {
-		inject_problem(c, "annotation " INJECT_PREFIX "%s: needed, and not set",
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: required",
 			       c->settings->zone == NULL ? "external-url" : "name");
 		return;
 	}
 	if (c->settings->zone == NULL) {
-		inject_problem(c, "annotation " INJECT_PREFIX "external-url: needed, because the "
-				  "operator has set no INJECT_ZONE");
+		inject_problem(c, "annotation " INJECT_PREFIX "external-url: required, because "
+				  "INJECT_ZONE is not set");
 		return;
 	}
 	char *url = arena_printf(&c->doc->arena, "https://%.*s.%s", STR_FMT(p->name),
@@ -284,35 +266,34 @@ complete_name(struct inject *c)
 }
 
 static void
-need(struct inject *c, bool is_needed, struct str value, const char *name)
+require(struct inject *c, bool is_required, struct str value, const char *name)
 {
-	if (is_needed && value.len == 0)
-		inject_problem(c, "annotation " INJECT_PREFIX "%s: needed, and not set", name);
+	if (is_required && value.len == 0)
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: required", name);
 }
 
 static void
-need_pair(struct inject *c, struct str a, const char *a_name, struct str b, const char *b_name)
+require_pair(struct inject *c, struct str a, const char *a_name, struct str b, const char *b_name)
 {
 	if (a.len > 0 && b.len == 0)
-		inject_problem(c,
-			       "annotation " INJECT_PREFIX "%s: needs " INJECT_PREFIX "%s as well",
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: requires " INJECT_PREFIX "%s",
 			       a_name, b_name);
 }
 
 static void
-check_pod(struct inject *c)
+check_pod_params(struct inject *c)
 {
 	const struct container_settings *s = c->settings;
 	const struct inject_params *p = &c->params;
 
 	complete_name(c);
-	need(c, s->needs_workspace_id, p->workspace_id, "workspace-id");
-	need(c, s->needs_project, p->project, "project");
-	need(c, s->needs_owner_id, p->owner_id, "owner-id");
-	need_pair(c, p->clone_url, "clone-url", p->clone_dir, "clone-dir");
-	need_pair(c, p->clone_dir, "clone-dir", p->clone_url, "clone-url");
-	need_pair(c, p->clone_ref, "clone-ref", p->clone_url, "clone-url");
-	need_pair(c, p->clone_depth, "clone-depth", p->clone_url, "clone-url");
+	require(c, s->needs_workspace_id, p->workspace_id, "workspace-id");
+	require(c, s->needs_project, p->project, "project");
+	require(c, s->needs_owner_id, p->owner_id, "owner-id");
+	require_pair(c, p->clone_url, "clone-url", p->clone_dir, "clone-dir");
+	require_pair(c, p->clone_dir, "clone-dir", p->clone_url, "clone-url");
+	require_pair(c, p->clone_ref, "clone-ref", p->clone_url, "clone-url");
+	require_pair(c, p->clone_depth, "clone-depth", p->clone_url, "clone-url");
 }
 
 void
@@ -320,7 +301,7 @@ inject_params_read(struct inject *c, bool is_service)
 {
 	const struct node *annotations = node_get(c->metadata, "annotations");
 
-	for (const struct node *a = node_first(annotations); a != NULL; a = a->next) {
+	for (const struct node *a = node_first(annotations); a != NULL; a = node_next(a)) {
 		if (!str_starts_with(a->key, STR(INJECT_PREFIX)))
 			continue;
 		struct str name = str_skip(a->key, strlen(INJECT_PREFIX));
@@ -335,6 +316,6 @@ inject_params_read(struct inject *c, bool is_service)
 		else
 			read_param(c, p, a);
 	}
-	if (!is_service && inject_is_fine(c))
-		check_pod(c);
+	if (!is_service && inject_has_no_problem(c))
+		check_pod_params(c);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pod: finds the IDE, and makes the pod what it must be, step by step. Each step leaves alone
- * what is right already. What the sidecar could not protect is refused in inject_checks.c.
+ * Changes one pod, step by step: volumes, the sidecar, git's helper, the IDE's environment and
+ * arguments. Each step leaves what is already there and correct; what is there and differs is a
+ * problem.
  */
 #include "container/inject/inject_private.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
 
-/* The annotation's container, Kubernetes' own default, or the first one. */
+/* The container named by our annotation or by kubectl's, or the first one. */
 static struct node *
 find_ide(struct inject *c)
 {
@@ -25,14 +26,14 @@ find_ide(struct inject *c)
 				       STR_FMT(str_take(wanted, 63)));
 		return named;
 	}
-	for (struct node *n = node_first(containers); n != NULL; n = n->next)
+	for (struct node *n = node_first(containers); n != NULL; n = node_next(n))
 		if (!str_equal(inject_name_of(n), STR(INJECT_NAME)))
 			return n;
-	inject_problem(c, "there is no container of an IDE");
+	inject_problem(c, "the pod has no container for the IDE");
 	return NULL;
 }
 
-/* Without an annotation the IDE's only port counts. */
+/* Without an annotation, the only port of the IDE's container. */
 static void
 find_upstream_port(struct inject *c)
 {
@@ -44,7 +45,7 @@ find_upstream_port(struct inject *c)
 	if (ports == NULL || ports->count != 1 || !node_is(port, NODE_INT) || port->integer < 1 ||
 	    port->integer > UINT16_MAX) {
 		inject_problem(c,
-			       "annotation " INJECT_PREFIX "upstream-port: needed, because "
+			       "annotation " INJECT_PREFIX "upstream-port: required, because "
 			       "container %.*s does not have exactly one port",
 			       STR_FMT(inject_name_of(c->ide)));
 		return;
@@ -65,8 +66,8 @@ list_at(struct inject *c, struct node *map, const char *key)
 static void
 report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
 {
-	inject_problem(c, "%s %.*s: is there already and differs%s%.*s", what,
-		       STR_FMT(inject_name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path));
+	inject_problem(c, "%s %.*s: exists and differs%s%.*s", what, STR_FMT(inject_name_of(there)),
+		       path.len > 0 ? " at " : "", STR_FMT(path));
 }
 
 static bool
@@ -88,7 +89,7 @@ ensure_volumes(struct inject *c, const struct node *ours)
 {
 	struct node *list = list_at(c, c->spec, "volumes");
 
-	for (const struct node *v = ours->first; v != NULL; v = v->next) {
+	for (const struct node *v = node_first(ours); v != NULL; v = node_next(v)) {
 		const struct node *there = node_named(list, node_text_at(v, "name"));
 		if (there == NULL)
 			node_append(list, node_copy(c->doc, v));
@@ -102,35 +103,34 @@ count_named(const struct node *list, struct str name)
 {
 	size_t count = 0;
 
-	for (const struct node *n = node_first(list); n != NULL; n = n->next)
+	for (const struct node *n = node_first(list); n != NULL; n = node_next(n))
 		count += str_equal(inject_name_of(n), name);
 	return count;
 }
 
-/* One of ours has one place, and is there once. */
+/* Whether our container is in the right list only, and at most once. */
 static bool
-is_alone(struct inject *c, const char *name, bool is_init)
+is_unique(struct inject *c, const char *name, bool is_init)
 {
 	const char *place = is_init ? "initContainers" : "containers";
 	const char *other = is_init ? "containers" : "initContainers";
 
 	if (count_named(node_get(c->spec, other), str_from(name)) > 0)
-		inject_problem(c, "container %s: is there already, in %s instead of %s", name,
-			       other, place);
+		inject_problem(c, "container %s: exists in %s instead of %s", name, other, place);
 	else if (count_named(node_get(c->spec, place), str_from(name)) > 1)
-		inject_problem(c, "container %s: is there more than once", name);
+		inject_problem(c, "container %s: exists more than once", name);
 	else
 		return true;
 	return false;
 }
 
-/* A native sidecar goes first: what is behind it waits until it has started. */
+/* A native sidecar comes first: later init containers wait until it has started. */
 static void
 ensure_container(struct inject *c, struct node *wanted)
 {
 	bool is_native = c->settings->sidecar == CONTAINER_NATIVE;
 
-	if (!is_alone(c, INJECT_NAME, is_native))
+	if (!is_unique(c, INJECT_NAME, is_native))
 		return;
 	struct node *list = list_at(c, c->spec, is_native ? "initContainers" : "containers");
 	const struct node *there = node_named(list, STR(INJECT_NAME));
@@ -142,7 +142,7 @@ ensure_container(struct inject *c, struct node *wanted)
 		node_append(list, wanted);
 }
 
-/* The IDE's container sees the socket and the helper, and can't put others in their place. */
+/* Read-only: the IDE must not replace the socket or the helper. */
 static void
 ensure_git_mount(struct inject *c)
 {
@@ -165,7 +165,7 @@ ensure_git(struct inject *c)
 	struct node *list;
 	const struct node *there;
 
-	if (!c->settings->has_git || !is_alone(c, INJECT_GIT_CONTAINER, true))
+	if (!c->settings->has_git || !is_unique(c, INJECT_GIT_CONTAINER, true))
 		return;
 	struct node *wanted = inject_git_container(c);
 	list = list_at(c, c->spec, "initContainers");
@@ -257,8 +257,8 @@ ends_with_words(const struct node *args, const struct str *words, size_t count)
 	if (args == NULL || args->count < count)
 		return false;
 	for (skip = args->count - count; skip > 0; skip--)
-		n = n->next;
-	for (size_t i = 0; i < count; i++, n = n->next)
+		n = node_next(n);
+	for (size_t i = 0; i < count; i++, n = node_next(n))
 		if (n->kind != NODE_STR || !str_equal(n->text, words[i]))
 			return false;
 	return true;
@@ -281,8 +281,8 @@ ensure_ide_args(struct inject *c)
 	if (args == NULL && node_get(c->ide, "command") == NULL) {
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX "ide-args: container %.*s has neither "
-			       "command nor args, so these would take the place of what its image "
-			       "runs; use ide-env, or write its args out",
+			       "command nor args, so these would replace the image's default "
+			       "command; use ide-env, or write the args out",
 			       STR_FMT(inject_name_of(c->ide)));
 		return;
 	}
@@ -303,14 +303,14 @@ ensure_status(struct inject *c)
 }
 
 static void
-change(struct inject *c)
+change_pod(struct inject *c)
 {
 	struct node *volumes = node_new(c->doc, NODE_LIST);
 
 	inject_volumes(c, volumes);
 	inject_check_pod(c, volumes);
 	struct node *container = inject_container(c);
-	if (!inject_is_fine(c))
+	if (!inject_has_no_problem(c))
 		return;
 	ensure_volumes(c, volumes);
 	ensure_container(c, container);
@@ -328,6 +328,6 @@ inject_pod(struct inject *c)
 	c->ide = find_ide(c);
 	if (c->ide != NULL)
 		find_upstream_port(c);
-	if (inject_is_fine(c))
-		change(c);
+	if (inject_has_no_problem(c))
+		change_pod(c);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the inject modules share about one pod. Private to them.
+ * State of one injection, and the steps that inject_*.c share.
  */
 #ifndef CONTAINER_INJECT_INJECT_PRIVATE_H
 #define CONTAINER_INJECT_INJECT_PRIVATE_H
@@ -14,13 +14,13 @@
 #define INJECT_VOLUME_SECRET INJECT_NAME "-secret"
 #define INJECT_VOLUME_TLS    INJECT_NAME "-tls"
 #define INJECT_VOLUME_CA     INJECT_NAME "-ca"
-/* What git in the IDE's container needs: the helper, and the socket that it asks at. */
+/* Holds git's credential helper and the socket that it connects to. */
 #define INJECT_VOLUME_GIT    INJECT_NAME "-git"
 #define INJECT_GIT_CONTAINER INJECT_NAME "-git"
 #define INJECT_GIT_PATH	     "/run/workspace-proxy-git"
 #define INJECT_ENV_PREFIX    "WORKSPACE_PROXY_"
 
-/* The annotations' values; empty where there is none. */
+/* Values of the annotations; empty if not set. */
 struct inject_params {
 	struct str name;
 	struct str external_url;
@@ -44,7 +44,7 @@ struct inject_params {
 	struct str image;
 	struct str secret;
 	struct str tls_secret;
-	struct str service_port; /* of services alone */
+	struct str service_port; /* of services only */
 };
 
 struct inject {
@@ -52,46 +52,50 @@ struct inject {
 	struct doc *doc;
 	struct inject_report *report;
 	bool is_job;
-	struct node *metadata; /* of the pod */
+	struct node *metadata; /* of the pod or service */
 	struct node *spec;
-	struct node *ide; /* its container */
+	struct node *ide; /* the IDE's container */
 	struct inject_params params;
 };
 
+/* Adds a sentence to the report, with control characters replaced. */
 void inject_problem(struct inject *c, const char *format, ...) PRINTF_LIKE(2, 3);
 void inject_warn(struct inject *c, const char *format, ...) PRINTF_LIKE(2, 3);
 static inline bool
-inject_is_fine(const struct inject *c)
+inject_has_no_problem(const struct inject *c)
 {
 	return c->report->problems.count == 0 && !c->doc->failed;
 }
 
-/* A container's name, or volume's, short enough to be shown. */
+/* The name of a container or volume, truncated for messages. */
 static inline struct str
 inject_name_of(const struct node *named)
 {
 	return str_take(node_text_at(named, "name"), 63);
 }
 
-/* Reads our annotations, which are a pod's or a service's, and reports what is wrong with them. */
+/* Reads and checks our annotations of a pod or service. */
 void inject_params_read(struct inject *c, bool is_service);
 
-/* Changes the pod; everything about it is set but ide and params. */
+/* Changes the service's port. All fields of c but ide and params are set. */
+void inject_service(struct inject *c);
+
+/* Changes the pod. All fields of c but ide and params are set. */
 void inject_pod(struct inject *c);
 
-/* What the sidecar could not protect is a problem: what the whole pod shares; then ports, mounts
- * and secrets, where ours are the sidecar's volumes. */
+/* Report what the sidecar could not protect: settings of the whole pod; then ports, mounts and
+ * secrets of its containers, where ours are the sidecar's volumes. */
 void inject_check_spec(struct inject *c);
 void inject_check_pod(struct inject *c, const struct node *ours);
 
-/* What the sidecar's container must be; and its volumes, which the caller's pod must have. */
+/* The expected sidecar container, the init container that installs git's helper, and their volumes,
+ * appended to list. */
 struct node *inject_container(struct inject *c);
-/* The init container that puts git's helper into its volume. */
 struct node *inject_git_container(struct inject *c);
 void inject_volumes(struct inject *c, struct node *list);
 
-/* Where the two differ, as a path such as "env.3.value", when actual is not what was wanted, with
- * what the API server adds by itself left aside. True when nothing differs. */
+/* Whether actual equals wanted, apart from what the API server adds. If not, path names the first
+ * difference, such as "env.3.value". */
 bool inject_covers(const struct node *wanted, const struct node *actual, struct buf *path);
 
 #endif

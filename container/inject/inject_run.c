@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy inject`: manifests in, the same with the sidecar out. All or nothing: with a
- * problem anywhere nothing is printed but what is wrong.
+ * Reads manifests, adds the sidecar and prints the result. If any object has a problem, only the
+ * problems are printed.
  */
+#include "container/inject/inject_run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,13 +22,13 @@ static const char usage[] =
 	"and\n"
 	"services that are labelled " INJECT_LABEL "=true.\n"
 	"\n"
-	"  -f FILE              read this instead of the standard input\n"
+	"  -f FILE              read FILE instead of standard input\n"
 	"  --patch              print the JSON Patch (RFC 6902) of a single object instead\n"
-	"  --check              print what would change and what is wrong; exit code 0: nothing\n"
-	"                       would, 3: something would, 1: something is wrong\n"
-	"  --no-network-policy  add no NetworkPolicy that admits nothing but the sidecar's port\n";
+	"  --check              print problems and what would change; exit code 0: nothing to\n"
+	"                       change, 3: something would change, 1: problems\n"
+	"  --no-network-policy  don't add the NetworkPolicy that admits only the sidecar's port\n";
 
-struct run {
+struct inject_options {
 	const char *file; /* NULL: standard input */
 	bool is_patch;
 	bool is_check;
@@ -36,7 +38,7 @@ struct run {
 };
 
 static bool
-parse(struct run *r, int argc, char **argv)
+parse_options(struct inject_options *r, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-f") == 0 && i + 1 < argc)
@@ -54,13 +56,13 @@ parse(struct run *r, int argc, char **argv)
 }
 
 bool
-container_inject_is_usage(int argc, char **argv, int *code)
+inject_run_is_usage(int argc, char **argv, int *code)
 {
-	struct run r = {.file = NULL};
+	struct inject_options r = {.file = NULL};
 	bool is_help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 
 	*code = is_help ? 0 : 2;
-	if (is_help || !parse(&r, argc, argv)) {
+	if (is_help || !parse_options(&r, argc, argv)) {
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return true;
 	}
@@ -70,7 +72,7 @@ container_inject_is_usage(int argc, char **argv, int *code)
 static void
 on_note(enum manifest_note note, const char *object, const char *text, void *arg)
 {
-	struct run *r = arg;
+	struct inject_options *r = arg;
 	FILE *out = r->is_check ? stdout : stderr;
 
 	r->problems += note == MANIFEST_PROBLEM;
@@ -108,7 +110,7 @@ read_all(int fd, struct buf *in, struct err *e)
 }
 
 static bool
-read_input(const struct run *r, struct buf *in, struct err *e)
+read_input(const struct inject_options *r, struct buf *in, struct err *e)
 {
 	bool is_stdin = r->file == NULL || strcmp(r->file, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(r->file, O_RDONLY | O_CLOEXEC);
@@ -122,7 +124,7 @@ read_input(const struct run *r, struct buf *in, struct err *e)
 }
 
 static bool
-print(struct str text, struct err *e)
+print_result(struct str text, struct err *e)
 {
 	if ((text.len == 0 || fwrite(text.data, text.len, 1, stdout) == 1) && fflush(stdout) == 0)
 		return true;
@@ -130,7 +132,7 @@ print(struct str text, struct err *e)
 }
 
 static int
-finish(const struct run *r, bool ok, const struct err *e)
+exit_code(const struct inject_options *r, bool ok, const struct err *e)
 {
 	if (!ok)
 		(void)fprintf(stderr, "workspace-proxy: inject: %s\n", e->text);
@@ -140,14 +142,14 @@ finish(const struct run *r, bool ok, const struct err *e)
 }
 
 int
-container_inject_run(const struct container_settings *settings, int argc, char **argv)
+inject_run(const struct container_settings *settings, int argc, char **argv)
 {
-	struct run r = {.file = NULL};
+	struct inject_options r = {.file = NULL};
 	struct err e = ERR_INIT;
 	struct buf in;
 	struct buf out;
 
-	if (!parse(&r, argc, argv))
+	if (!parse_options(&r, argc, argv))
 		return 2;
 	const struct manifest m = {
 		.settings = settings,
@@ -160,8 +162,8 @@ container_inject_run(const struct container_settings *settings, int argc, char *
 	buf_init(&out, MANIFEST_OUT_BYTES);
 	bool ok = read_input(&r, &in, &e) && manifest_inject(&m, buf_view(&in), &out, &e);
 	if (ok && r.problems == 0 && !r.is_check)
-		ok = print(buf_view(&out), &e);
+		ok = print_result(buf_view(&out), &e);
 	buf_fini(&in);
 	buf_fini(&out);
-	return finish(&r, ok, &e);
+	return exit_code(&r, ok, &e);
 }

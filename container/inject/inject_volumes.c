@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sidecar's volumes: state in memory, and secrets as files in volumes that nobody else mounts.
+ * Builds the sidecar's volumes: state in memory, and secrets that no other container mounts.
  */
 #include "container/inject/inject_private.h"
+#include "container/inject/name_pattern.h"
 
-/* The pattern with the workspace's name in place of "{name}". */
 static struct str
 fill_pattern(struct inject *c, const char *pattern)
 {
-	struct str rest = str_from(pattern);
-	struct buf out;
+	const char *name = name_pattern_fill(pattern, c->params.name, &c->doc->arena);
 
-	buf_init(&out, 1024);
-	while (rest.len > 0) {
-		if (str_starts_with(rest, STR("{name}"))) {
-			buf_add_str(&out, c->params.name);
-			rest = str_skip(rest, strlen("{name}"));
-		} else {
-			buf_add_byte(&out, rest.data[0]);
-			rest = str_skip(rest, 1);
-		}
-	}
-	char *text = buf_is_ok(&out) ? arena_dup(&c->doc->arena, buf_view(&out)) : NULL;
-	c->doc->failed = c->doc->failed || text == NULL;
-	buf_fini(&out);
-	return str_from(text);
+	c->doc->failed = c->doc->failed || name == NULL;
+	return str_from(name);
 }
 
 /*
- * Files of secrets belong to root. With a group for volumes they can be read by that group alone;
- * without one they have to be open, in a volume that only our container mounts.
+ * Files of secrets belong to root. With an fsGroup only that group can read them; without one they
+ * must be world-readable, within a volume that only our container mounts.
  */
 static void
 add_secret_volume(struct inject *c, struct node *list, const char *name, struct str secret)

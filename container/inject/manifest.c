@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See manifest.h. A stream is gone through once; network policies come at its end, when all
- * namespaces are known.
+ * Reads a stream document by document. Network policies are added at the end, when all namespaces
+ * are known.
  */
 #include "container/inject/manifest.h"
 
+#include "container/inject/network_policy.h"
 #include "container/webhook/patch.h"
 #include "container/yaml/yaml.h"
 
@@ -17,26 +18,26 @@ struct namespace
 	bool has_policy;
 };
 
-struct stream {
+struct manifest_stream {
 	const struct manifest *manifest;
 	struct buf *out;
 	struct err *e;
-	struct doc names; /* of the namespaces */
+	struct doc names; /* owns the names of namespaces */
 	struct namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
 	size_t documents;
-	bool is_behind_change; /* what was written last is ours: a document's end has to be marked
-				*/
+	bool is_after_change; /* the last document was written anew: it may lack a separator */
 };
 
 static void
-tell(const struct stream *s, enum manifest_note note, const char *object, const char *text)
+send_note(const struct manifest_stream *s, enum manifest_note note, const char *object,
+	  const char *text)
 {
 	s->manifest->on_note(note, object, text, s->manifest->arg);
 }
 
 static struct namespace *
-find_namespace(struct stream *s, const struct node *object)
+find_namespace(struct manifest_stream *s, const struct node *object)
 {
 	struct str name = node_text_at(object, "metadata.namespace");
 
@@ -53,10 +54,10 @@ find_namespace(struct stream *s, const struct node *object)
 }
 
 static bool
-note_namespace(struct stream *s, const struct node *object, bool is_ours)
+note_namespace(struct manifest_stream *s, const struct node *object, bool is_ours)
 {
 	struct str own = node_text_at(object, "metadata.namespace");
-	bool is_policy = inject_is_network_policy(object, own);
+	bool is_policy = network_policy_is(object, own);
 
 	if (!is_policy && !(is_ours && inject_is_workload(object)))
 		return true;
@@ -69,29 +70,30 @@ note_namespace(struct stream *s, const struct node *object, bool is_ours)
 }
 
 static void
-tell_notes(const struct stream *s, const char *object, const struct inject_report *report)
+report_notes(const struct manifest_stream *s, const char *object,
+	     const struct inject_report *report)
 {
 	for (size_t i = 0; i < report->problems.count && i < INJECT_NOTES_MAX; i++)
-		tell(s, MANIFEST_PROBLEM, object, report->problems.items[i]);
+		send_note(s, MANIFEST_PROBLEM, object, report->problems.items[i]);
 	for (size_t i = 0; i < report->warnings.count && i < INJECT_NOTES_MAX; i++)
-		tell(s, MANIFEST_WARNING, object, report->warnings.items[i]);
+		send_note(s, MANIFEST_WARNING, object, report->warnings.items[i]);
 }
 
 static bool
-change_object(struct stream *s, struct doc *d, struct node *object, bool *has_changed)
+change_object(struct manifest_stream *s, struct doc *d, struct node *object, bool *has_changed)
 {
 	struct inject_report report;
 	struct node *before = node_copy(d, object);
 	bool is_ours = inject_object(s->manifest->settings, d, object, &report);
-	const char *name = inject_describe(d, object);
+	const char *name = inject_report_subject(d, object);
 
 	if (d->failed)
 		return err_set(s->e, ERR_LIMIT, "%s: too large", name);
-	tell_notes(s, name, &report);
+	report_notes(s, name, &report);
 	if (is_ours && report.problems.count == 0) {
 		bool differs = !node_equal(before, object);
-		tell(s, differs ? MANIFEST_CHANGED : MANIFEST_UNCHANGED, name,
-		     differs ? "is changed" : "is as it must be");
+		send_note(s, differs ? MANIFEST_CHANGED : MANIFEST_UNCHANGED, name,
+			  differs ? "changed" : "unchanged");
 		*has_changed = *has_changed || differs;
 	}
 	return note_namespace(s, object, is_ours);
@@ -105,38 +107,38 @@ is_list(const struct node *root)
 }
 
 static bool
-change_root(struct stream *s, struct doc *d, struct node *root, bool *has_changed)
+change_root(struct manifest_stream *s, struct doc *d, struct node *root, bool *has_changed)
 {
 	if (!is_list(root))
 		return change_object(s, d, root, has_changed);
 	for (struct node *item = node_first(node_get(root, "items")); item != NULL;
-	     item = item->next)
+	     item = node_next(item))
 		if (!change_object(s, d, item, has_changed))
 			return false;
 	return true;
 }
 
 static bool
-needs_policy(const struct stream *s, size_t i)
+needs_policy(const struct manifest_stream *s, size_t i)
 {
 	const struct namespace *n = &s->namespaces[i];
 
 	return s->manifest->adds_network_policy && n->has_workload && !n->has_policy;
 }
 
-/* The policy that a namespace lacks, or NULL. */
+/* The NetworkPolicy that a namespace needs, or NULL. */
 static struct node *
-missing_policy(struct stream *s, struct doc *d, size_t i)
+missing_policy(struct manifest_stream *s, struct doc *d, size_t i)
 {
 	if (!needs_policy(s, i))
 		return NULL;
-	struct node *policy = inject_network_policy(d, s->namespaces[i].name);
-	tell(s, MANIFEST_CHANGED, inject_describe(d, policy), "is added");
+	struct node *policy = network_policy_new(d, s->namespaces[i].name);
+	send_note(s, MANIFEST_CHANGED, inject_report_subject(d, policy), "added");
 	return policy;
 }
 
 static bool
-write_json(struct stream *s, const struct node *root)
+write_json(struct manifest_stream *s, const struct node *root)
 {
 	struct json_writer w;
 
@@ -146,7 +148,7 @@ write_json(struct stream *s, const struct node *root)
 	       err_set(s->e, ERR_LIMIT, "the result is too large");
 }
 
-/* Only a list has room for one more object. */
+/* A JSON document can hold several objects only as a list. */
 static struct node *
 make_list(struct doc *d, struct node *root)
 {
@@ -162,7 +164,7 @@ make_list(struct doc *d, struct node *root)
 }
 
 static bool
-inject_json(struct stream *s, struct doc *d, struct str text)
+inject_json(struct manifest_stream *s, struct doc *d, struct str text)
 {
 	struct node *root = node_read_json(d, text, MANIFEST_MAX_BYTES, s->e);
 	bool has_changed = false;
@@ -185,27 +187,27 @@ inject_json(struct stream *s, struct doc *d, struct str text)
 	return buf_add_str(s->out, text) || err_set(s->e, ERR_LIMIT, "the result is too large");
 }
 
-/* As it was. Behind a document of ours its beginning may have to be marked. */
+/* Copies a document. After one that we wrote, it may need a separator in front. */
 static void
-write_source(struct stream *s, struct str source)
+write_source(struct manifest_stream *s, struct str source)
 {
-	if (s->is_behind_change && source.len > 0 && !str_starts_with(source, STR("---")))
+	if (s->is_after_change && source.len > 0 && !str_starts_with(source, STR("---")))
 		buf_add_str(s->out, source.data[0] == '%' ? STR("...\n") : STR("---\n"));
 	buf_add_str(s->out, source);
-	s->is_behind_change = false;
+	s->is_after_change = false;
 }
 
 static bool
-write_document(struct stream *s, const struct node *root)
+write_document(struct manifest_stream *s, const struct node *root)
 {
 	if (s->out->len > 0 && s->out->data[s->out->len - 1] != '\n')
 		buf_add_byte(s->out, '\n');
-	s->is_behind_change = true;
+	s->is_after_change = true;
 	return yaml_write(root, s->out) || err_set(s->e, ERR_LIMIT, "the result is too large");
 }
 
 static bool
-lacks_policy(const struct stream *s)
+lacks_policy(const struct manifest_stream *s)
 {
 	for (size_t i = 0; i < s->namespace_count; i++)
 		if (needs_policy(s, i))
@@ -214,7 +216,7 @@ lacks_policy(const struct stream *s)
 }
 
 static bool
-inject_document(struct stream *s, struct yaml_reader *r, struct doc *d, bool *is_end)
+inject_document(struct manifest_stream *s, struct yaml_reader *r, struct doc *d, bool *is_end)
 {
 	bool has_changed = false;
 	struct node *root;
@@ -228,16 +230,16 @@ inject_document(struct stream *s, struct yaml_reader *r, struct doc *d, bool *is
 	s->documents++;
 	if (!change_root(s, d, root, &has_changed))
 		return err_wrap(s->e, "document %zu", s->documents);
-	/* A break behind a text that ends without one could become part of its last value. */
-	bool is_open = source.len > 0 && source.data[source.len - 1] != '\n' && lacks_policy(s);
-	if (has_changed || is_open)
+	/* A line break appended to a text without one could become part of its last value. */
+	bool lacks_break = source.len > 0 && source.data[source.len - 1] != '\n' && lacks_policy(s);
+	if (has_changed || lacks_break)
 		return write_document(s, root);
 	write_source(s, source);
 	return true;
 }
 
 static bool
-write_policies(struct stream *s)
+write_policies(struct manifest_stream *s)
 {
 	for (size_t i = 0; i < s->namespace_count; i++) {
 		struct doc d;
@@ -252,7 +254,7 @@ write_policies(struct stream *s)
 }
 
 static bool
-inject_yaml(struct stream *s, struct str text)
+inject_yaml(struct manifest_stream *s, struct str text)
 {
 	struct yaml_reader *r = yaml_reader_new(text);
 	bool is_end = false;
@@ -269,7 +271,7 @@ inject_yaml(struct stream *s, struct str text)
 	       (buf_is_ok(s->out) || err_set(s->e, ERR_LIMIT, "the result is too large"));
 }
 
-/* As kubectl tells them apart. */
+/* The same rule as in kubectl. */
 static bool
 is_json(struct str text)
 {
@@ -281,7 +283,7 @@ is_json(struct str text)
 }
 
 static bool
-read_only_object(struct doc *d, struct str text, struct node **root, struct err *e)
+read_single_object(struct doc *d, struct str text, struct node **root, struct err *e)
 {
 	struct yaml_reader *r;
 	struct node *more = NULL;
@@ -292,27 +294,29 @@ read_only_object(struct doc *d, struct str text, struct node **root, struct err 
 		return *root != NULL;
 	}
 	r = yaml_reader_new(text);
-	bool ok = (r != NULL || err_set(e, ERR_MEMORY, "no memory")) &&
-		  yaml_read_document(r, d, root, &source, e) &&
-		  (*root != NULL || err_set(e, ERR_INPUT, "there is no object")) &&
-		  yaml_read_document(r, d, &more, &source, e) &&
-		  (more == NULL ||
-		   err_set(e, ERR_INPUT, "a patch is for one object, and there are more"));
+	bool ok =
+		(r != NULL || err_set(e, ERR_MEMORY, "no memory")) &&
+		yaml_read_document(r, d, root, &source, e) &&
+		(*root != NULL || err_set(e, ERR_INPUT, "the input contains no object")) &&
+		yaml_read_document(r, d, &more, &source, e) &&
+		(more == NULL ||
+		 err_set(e, ERR_INPUT, "--patch takes one object, but the input contains several"));
 	yaml_reader_free(r);
 	return ok;
 }
 
 static bool
-inject_patch(struct stream *s, struct doc *d, struct str text)
+inject_patch(struct manifest_stream *s, struct doc *d, struct str text)
 {
 	bool has_changed = false;
 	struct node *root = NULL;
 
-	if (!read_only_object(d, text, &root, s->e))
+	if (!read_single_object(d, text, &root, s->e))
 		return false;
 	struct node *before = node_copy(d, root);
 	if (is_list(root))
-		return err_set(s->e, ERR_INPUT, "a patch is for one object, and this is a list");
+		return err_set(s->e, ERR_INPUT,
+			       "--patch takes one object, but the input is a list");
 	if (!change_object(s, d, root, &has_changed))
 		return false;
 	return (patch_write(before, root, s->out) && buf_add_byte(s->out, '\n')) ||
@@ -322,7 +326,7 @@ inject_patch(struct stream *s, struct doc *d, struct str text)
 bool
 manifest_inject(const struct manifest *m, struct str text, struct buf *out, struct err *e)
 {
-	struct stream s = {.manifest = m, .out = out, .e = e};
+	struct manifest_stream s = {.manifest = m, .out = out, .e = e};
 	struct doc d;
 	bool ok;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams of manifests: YAML documents, or one of JSON, with lists inside. Text in, text out;
- * documents that need no change come out byte by byte as they were.
+ * Adds the sidecar to the objects of a manifest: a YAML stream or one JSON document, either of
+ * which may contain lists. Documents that need no change are copied byte for byte.
  */
 #ifndef CONTAINER_INJECT_MANIFEST_H
 #define CONTAINER_INJECT_MANIFEST_H
@@ -14,8 +14,8 @@
 enum manifest_note {
 	MANIFEST_PROBLEM,
 	MANIFEST_WARNING,
-	MANIFEST_CHANGED,   /* was changed, or is a network policy that was added */
-	MANIFEST_UNCHANGED, /* asks for the sidecar, and is as it must be */
+	MANIFEST_CHANGED,   /* or a NetworkPolicy that was added */
+	MANIFEST_UNCHANGED, /* already has the sidecar */
 };
 
 /* object is "Deployment/name". */
@@ -24,14 +24,14 @@ typedef void manifest_note_fn(enum manifest_note note, const char *object, const
 
 struct manifest {
 	const struct container_settings *settings;
-	bool adds_network_policy; /* one for each namespace with a workload, unless it is there */
-	bool is_patch;		  /* out gets the JSON Patch of the only object instead */
+	bool adds_network_policy; /* to each namespace with a workload, unless it has ours */
+	bool is_patch;		  /* write a JSON Patch of the only object instead */
 	manifest_note_fn *on_note;
 	void *arg;
 };
 
-/* Appends to out. False with e when the text can't be read; problems of objects are notes, and out
- * is not to be used then. */
+/* Appends to out. False with e set if the text can't be parsed. Problems of objects are reported as
+ * notes; out must not be used then. */
 bool manifest_inject(const struct manifest *m, struct str text, struct buf *out,
 		     struct err *e) MUST_CHECK;
 

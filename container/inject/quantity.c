@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See quantity.h. The API server writes quantities in its own way ("1024Mi" becomes "1Gi"), so they
- * are compared by value.
+ * Parses quantities into floating point, which is exact enough to compare them.
  */
 #include "container/inject/quantity.h"
 
 #include <math.h>
-
-#include "container/container.h"
 
 #define DIGITS_MAX 18u
 
@@ -45,12 +42,12 @@ find_suffix(struct str suffix, double *factor)
 	return false;
 }
 
-bool
-quantity_parse(struct str text, double *value)
+static bool
+parse_quantity(struct str text, double *value)
 {
 	size_t at = 0;
 	size_t digits = 0;
-	double place = 0; /* behind the point: what the last digit counts */
+	double place = 0; /* after the point: the value of the last digit */
 	double factor = 1;
 
 	*value = 0;
@@ -78,22 +75,22 @@ quantity_equal(struct str a, struct str b)
 	double x;
 	double y;
 
-	return quantity_parse(a, &x) && quantity_parse(b, &y) && fabs(x - y) <= fabs(x) * 1e-9;
+	return parse_quantity(a, &x) && parse_quantity(b, &y) && fabs(x - y) <= fabs(x) * 1e-9;
 }
 
 bool
-container_is_quantity(struct str text)
+quantity_is_valid(struct str text)
 {
 	double value;
 
-	return quantity_parse(text, &value);
+	return parse_quantity(text, &value);
 }
 
 bool
-container_quantity_exceeds(struct str a, struct str b)
+quantity_exceeds(struct str a, struct str b)
 {
 	double x;
 	double y;
 
-	return quantity_parse(a, &x) && quantity_parse(b, &y) && x > y && !quantity_equal(a, b);
+	return parse_quantity(a, &x) && parse_quantity(b, &y) && x > y && !quantity_equal(a, b);
 }

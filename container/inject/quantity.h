@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quantities of Kubernetes ("100m", "64Mi", "1.5"), as far as comparing them needs:
+ * Kubernetes resource quantities ("100m", "64Mi", "1.5"):
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
 #ifndef CONTAINER_INJECT_QUANTITY_H
@@ -8,10 +8,12 @@
 
 #include "base/str.h"
 
-/* Only what is neither negative nor empty. */
-bool quantity_parse(struct str text, double *value) MUST_CHECK;
+/* Without a sign or an exponent. */
+bool quantity_is_valid(struct str text);
 
-/* Both are quantities, and the same amount. */
+/* Whether both are valid and equal, or a is greater than b. The API server rewrites quantities
+ * ("1024Mi" becomes "1Gi"), so they are compared by value. */
 bool quantity_equal(struct str a, struct str b);
+bool quantity_exceeds(struct str a, struct str b);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy webhook-certs`: an authority and a server certificate for the webhook's service,
- * for clusters without an issuer of their own.
+ * Creates a CA and a server certificate for the webhook's service, for clusters without an issuer.
  *
- * The authority's key is thrown away, so nothing else can ever be signed with it; to renew, run the
- * command again. Files are put in place whole, the key for its owner's eyes only.
+ * The CA's key is discarded, so that it can't sign anything else; to renew, run the command again.
+ * Files are replaced atomically.
  */
+#include "container/webhook/certs_run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 #include "base/crypto.h"
 #include "base/net/certificate.h"
-#include "container/container.h"
+#include "container/inject/name_pattern.h"
 
 #define PEM_MAX_BYTES 16384u
 #define DAYS_DEFAULT  365u
@@ -38,7 +39,7 @@ struct certs {
 };
 
 static bool
-parse(struct certs *c, int argc, char **argv)
+parse_arguments(struct certs *c, int argc, char **argv)
 {
 	uint64_t days = DAYS_DEFAULT;
 
@@ -50,7 +51,7 @@ parse(struct certs *c, int argc, char **argv)
 	*c = (struct certs){.service = argv[1], .dir = argv[2], .days = (unsigned)days};
 	return dot != SIZE_MAX && str_find_byte(str_skip(service, dot + 1), '.') == SIZE_MAX &&
 	       str_find_byte(service, '{') == SIZE_MAX && service.len <= 127 &&
-	       container_is_name_pattern(service);
+	       name_pattern_is_valid(service);
 }
 
 static bool
@@ -67,7 +68,7 @@ write_whole(int fd, struct str text)
 	return fsync(fd) == 0;
 }
 
-/* Beside its place first, so that nobody ever reads half of it. */
+/* Writes a temporary file and renames it. */
 static bool
 write_file(const struct certs *c, const char *name, mode_t mode, struct str text, struct err *e)
 {
@@ -75,7 +76,7 @@ write_file(const struct certs *c, const char *name, mode_t mode, struct str text
 	char temporary[PATH_BYTES + 8];
 
 	if (snprintf(path, sizeof(path), "%s/%s", c->dir, name) >= (int)sizeof(path))
-		return err_set(e, ERR_CONFIG, "%.200s…: the name is too long", c->dir);
+		return err_set(e, ERR_CONFIG, "%.200s…: path too long", c->dir);
 	(void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
@@ -126,14 +127,14 @@ print_bundle(const struct certificate *authority, struct err *e)
 	bool ok = certificate_write(authority, &pem, e) &&
 		  crypto_base64_encode(&text, buf_view(&pem));
 	if (ok && (printf("%.*s\n", STR_FMT(buf_view(&text))) < 0 || fflush(stdout) != 0))
-		ok = err_set(e, ERR_SYSTEM, "the caBundle could not be written");
+		ok = err_set(e, ERR_SYSTEM, "cannot write the caBundle");
 	buf_fini(&pem);
 	buf_fini(&text);
 	return ok;
 }
 
 static bool
-make(const struct certs *c, struct err *e)
+create_certificates(const struct certs *c, struct err *e)
 {
 	char names[3][NAME_BYTES];
 	const char *const list[3] = {names[0], names[1], names[2]};
@@ -155,7 +156,7 @@ make(const struct certs *c, struct err *e)
 }
 
 int
-container_certs_run(int argc, char **argv)
+certs_run(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct certs c;
@@ -164,11 +165,11 @@ container_certs_run(int argc, char **argv)
 		(void)fputs(usage, stdout);
 		return 0;
 	}
-	if (!parse(&c, argc, argv)) {
+	if (!parse_arguments(&c, argc, argv)) {
 		(void)fputs(usage, stderr);
 		return 2;
 	}
-	if (make(&c, &e))
+	if (create_certificates(&c, &e))
 		return 0;
 	(void)fprintf(stderr, "workspace-proxy: webhook-certs: %s\n", e.text);
 	return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See patch.h. Lists are compared from both ends: what is equal there stays, and the middle is
- * changed element by element, then grown or cut. So an insertion is one operation.
+ * Compares lists from both ends: the common head and tail stay, and the middle is changed element
+ * by element, then extended or shortened. So an insertion into a list is one operation.
  */
 #include "container/webhook/patch.h"
 
@@ -9,7 +9,7 @@
 
 struct patch {
 	struct json_writer writer;
-	struct buf path; /* of the node that is looked at, as a JSON Pointer (RFC 6901) */
+	struct buf path; /* of the current node, as a JSON Pointer (RFC 6901) */
 };
 
 static void diff(struct patch *p, const struct node *before, const struct node *after);
@@ -58,8 +58,8 @@ write_operation(struct patch *p, const char *op, const struct node *value)
 	json_write_close(&p->writer, '}');
 }
 
-/* Both sides are mostly in one order: what is looked for is where the last find leads. Otherwise
- * time would grow with the square of what a stranger sends. */
+/* Finds a member, looking at *next first: both maps mostly have the same order, and a scan from the
+ * start for each key would take quadratic time. */
 static const struct node *
 find_from(const struct node *map, const struct node **next, struct str key)
 {
@@ -68,16 +68,16 @@ find_from(const struct node *map, const struct node **next, struct str key)
 	if (found == NULL || !str_equal(found->key, key))
 		found = node_get_str(map, key);
 	if (found != NULL)
-		*next = found->next;
+		*next = node_next(found);
 	return found;
 }
 
 static void
 diff_maps(struct patch *p, const struct node *before, const struct node *after)
 {
-	const struct node *next = after->first;
+	const struct node *next = node_first(after);
 
-	for (const struct node *c = before->first; c != NULL; c = c->next) {
+	for (const struct node *c = node_first(before); c != NULL; c = node_next(c)) {
 		const struct node *there = find_from(after, &next, c->key);
 		size_t len = push_key(p, c->key);
 		if (there == NULL)
@@ -86,8 +86,8 @@ diff_maps(struct patch *p, const struct node *before, const struct node *after)
 			diff(p, c, there);
 		pop(p, len);
 	}
-	next = before->first;
-	for (const struct node *c = after->first; c != NULL; c = c->next) {
+	next = node_first(before);
+	for (const struct node *c = node_first(after); c != NULL; c = node_next(c)) {
 		if (find_from(before, &next, c->key) != NULL)
 			continue;
 		size_t len = push_key(p, c->key);
@@ -99,13 +99,13 @@ diff_maps(struct patch *p, const struct node *before, const struct node *after)
 static size_t
 common_head(const struct node *before, const struct node *after)
 {
-	const struct node *b = after->first;
+	const struct node *b = node_first(after);
 	size_t n = 0;
 
-	for (const struct node *a = before->first; a != NULL && b != NULL; a = a->next) {
+	for (const struct node *a = node_first(before); a != NULL && b != NULL; a = node_next(a)) {
 		if (!node_equal(a, b))
 			break;
-		b = b->next;
+		b = node_next(b);
 		n++;
 	}
 	return n;
@@ -114,10 +114,10 @@ common_head(const struct node *before, const struct node *after)
 static const struct node *
 nth(const struct node *list, size_t n)
 {
-	const struct node *c = list->first;
+	const struct node *c = node_first(list);
 
 	for (; n > 0; n--)
-		c = c->next;
+		c = node_next(c);
 	return c;
 }
 
@@ -131,9 +131,9 @@ common_tail(const struct node *before, const struct node *after, size_t head)
 	const struct node *b = nth(after, after->count - most);
 	size_t n = 0;
 
-	for (; a != NULL; a = a->next) {
+	for (; a != NULL; a = node_next(a)) {
 		n = node_equal(a, b) ? n + 1 : 0;
-		b = b->next;
+		b = node_next(b);
 	}
 	return n;
 }
@@ -154,14 +154,14 @@ diff_lists(struct patch *p, const struct node *before, const struct node *after)
 		len = push_index(p, head + i);
 		diff(p, a, b);
 		pop(p, len);
-		a = a->next;
-		b = b->next;
+		a = node_next(a);
+		b = node_next(b);
 	}
 	for (size_t i = both; i < new_count; i++) {
 		len = push_index(p, head + i);
 		write_operation(p, "add", b);
 		pop(p, len);
-		b = b->next;
+		b = node_next(b);
 	}
 	for (size_t i = old_count; i > both; i--) {
 		len = push_index(p, head + i - 1);

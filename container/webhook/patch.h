@@ -7,8 +7,8 @@
 
 #include "container/yaml/node.h"
 
-/* Appends "[…]": applied to before it gives after. Operations add, remove and replace only; what is
- * equal is not touched. False when out is full. */
+/* Appends the patch that turns before into after, as a JSON array of add, remove and replace
+ * operations. False if out is full. */
 bool patch_write(const struct node *before, const struct node *after, struct buf *out) MUST_CHECK;
 
 #endif

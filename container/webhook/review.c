@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See review.h. What is malformed is refused as such; what the object's author can mend is denied
- * with all that is wrong, which kubectl shows.
+ * Parses the review, injects into or checks its object, and writes the response. Problems that the
+ * object's author can fix are all listed in the denial, which kubectl shows.
  */
 #include "container/webhook/review.h"
 
@@ -21,12 +21,12 @@ struct review {
 	const struct node *request;
 	struct node *object;
 	struct inject_report report;
-	struct buf patch;   /* empty: none */
-	struct buf message; /* of a denial */
+	struct buf patch;   /* may be empty */
+	struct buf message; /* why the request is denied; empty: it is allowed */
 };
 
 static bool
-malformed(struct err *e, const char *what)
+set_malformed(struct err *e, const char *what)
 {
 	return err_set(e, ERR_INPUT, "AdmissionReview: %s", what);
 }
@@ -40,16 +40,16 @@ read_request(struct review *r, struct str body, struct err *e)
 		return false;
 	if (!str_equal(node_text_at(root, "kind"), STR("AdmissionReview")) ||
 	    !str_equal(node_text_at(root, "apiVersion"), STR(REVIEW_VERSION)))
-		return malformed(e, "kind or apiVersion is another one; expected " REVIEW_VERSION);
+		return set_malformed(e, "unexpected kind or apiVersion: expected " REVIEW_VERSION);
 	r->request = node_get(root, "request");
 	struct str uid = node_text_at(r->request, "uid");
 	if (uid.len == 0 || uid.len > UID_MAX_BYTES)
-		return malformed(e, "request.uid is missing");
+		return set_malformed(e, "request.uid is missing");
 	if (node_text_at(r->request, "operation").len == 0)
-		return malformed(e, "request.operation is missing");
+		return set_malformed(e, "request.operation is missing");
 	r->object = node_get(r->request, "object");
 	if (r->object != NULL && r->object->kind != NODE_MAP && r->object->kind != NODE_NULL)
-		return malformed(e, "request.object is no object");
+		return set_malformed(e, "request.object is not an object");
 	return true;
 }
 
@@ -65,7 +65,7 @@ is_subresource(const struct review *r, const char *name)
 	return str_equal(node_text_at(r->request, "subResource"), str_from(name));
 }
 
-/* Only what is made or changed: neither deletions nor status and the like. */
+/* Creations and updates, but not deletions or subresources such as status. */
 static bool
 is_reviewed(const struct review *r, enum review_kind kind)
 {
@@ -100,9 +100,9 @@ deny_problems(struct review *r)
 		deny(r, r->report.problems.items[i]);
 }
 
-/* The spec of a pod that exists can't be changed any more. */
+/* Only at creation: the containers of an existing pod can't be changed. */
 static bool
-mutate(struct review *r, struct err *e)
+mutate_object(struct review *r, struct err *e)
 {
 	if (is_pod(r->object) && !is_operation(r, "CREATE"))
 		return true;
@@ -117,7 +117,7 @@ mutate(struct review *r, struct err *e)
 	       err_set(e, ERR_LIMIT, "AdmissionReview: the patch is too large");
 }
 
-/* The pod must be what it would be made. */
+/* The pod must already be what injection would make of it. */
 static bool
 validate_whole(struct review *r, struct err *e)
 {
@@ -128,22 +128,21 @@ validate_whole(struct review *r, struct err *e)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
 	if (is_ours && r->report.problems.count == 0 && !node_equal(before, r->object))
-		deny(r,
-		     "label " INJECT_LABEL ": the pod does not have the sidecar; pods get it when "
-		     "they are created, from the mutating webhook");
+		deny(r, "label " INJECT_LABEL ": the pod does not have the sidecar; the mutating "
+			"webhook adds it when a pod is created");
 	return true;
 }
 
 /*
- * Of a pod that exists images can change, resources, labels and annotations. As long as our
- * containers stay as they are it does not matter what settings would make of them now: pods of an
- * earlier configuration go on, and controllers may finish with them.
+ * Images, resources, labels and annotations of an existing pod can change. While our containers
+ * stay the same, current settings don't matter: pods of an earlier configuration keep running, and
+ * controllers can finish with them.
  */
 static bool
 validate_update(struct review *r, const struct node *old, struct err *e)
 {
 	if (!inject_is_labelled(r->object)) {
-		deny(r, "label " INJECT_LABEL ": a pod keeps it");
+		deny(r, "label " INJECT_LABEL ": can't be removed from a running pod");
 		return true;
 	}
 	return inject_is_kept(old, r->object) || validate_whole(r, e);
@@ -162,7 +161,7 @@ validate_ephemeral(struct review *r, struct err *e)
 }
 
 static bool
-validate(struct review *r, struct err *e)
+validate_object(struct review *r, struct err *e)
 {
 	const struct node *old = node_get(r->request, "oldObject");
 
@@ -235,11 +234,12 @@ write_response(const struct review *r, struct err *e)
 }
 
 static bool
-answer(struct review *r, enum review_kind kind, struct str body, struct err *e)
+answer_review(struct review *r, enum review_kind kind, struct str body, struct err *e)
 {
 	if (!read_request(r, body, e))
 		return false;
-	if (is_reviewed(r, kind) && !(kind == REVIEW_MUTATE ? mutate(r, e) : validate(r, e)))
+	if (is_reviewed(r, kind) &&
+	    !(kind == REVIEW_MUTATE ? mutate_object(r, e) : validate_object(r, e)))
 		return false;
 	return write_response(r, e);
 }
@@ -254,7 +254,7 @@ review_answer(const struct container_settings *settings, enum review_kind kind, 
 	doc_init(&r.doc);
 	buf_init(&r.patch, PATCH_MAX_BYTES);
 	buf_init(&r.message, MESSAGE_MAX_BYTES);
-	if (!answer(&r, kind, body, e))
+	if (!answer_review(&r, kind, body, e))
 		outcome = REVIEW_MALFORMED;
 	else if (r.message.len > 0)
 		outcome = REVIEW_DENIED;

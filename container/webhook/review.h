@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AdmissionReview (admission.k8s.io/v1): a request's text in, the answer's text out; no sockets.
+ * Answers AdmissionReviews (admission.k8s.io/v1): request text in, response text out, no sockets.
  */
 #ifndef CONTAINER_WEBHOOK_REVIEW_H
 #define CONTAINER_WEBHOOK_REVIEW_H
@@ -10,16 +10,16 @@
 #define REVIEW_MAX_BYTES ((size_t)6 * 1024 * 1024)
 
 enum review_kind {
-	REVIEW_MUTATE,	 /* puts the sidecar in */
-	REVIEW_VALIDATE, /* a labelled pod must have exactly our sidecar, and stays labelled */
+	REVIEW_MUTATE,	 /* adds the sidecar */
+	REVIEW_VALIDATE, /* a labelled pod must have the expected sidecar and keep its label */
 	REVIEW_KINDS,
 };
 
 enum review_outcome {
-	REVIEW_ALLOWED, /* as it is */
+	REVIEW_ALLOWED, /* unchanged */
 	REVIEW_PATCHED,
 	REVIEW_DENIED,
-	REVIEW_MALFORMED, /* no AdmissionReview: e says why, out holds nothing of use */
+	REVIEW_MALFORMED, /* not an AdmissionReview: e is set, out is undefined */
 	REVIEW_OUTCOMES,
 };
 

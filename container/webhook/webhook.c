@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy webhook`: the admission webhook, on base/http/service over TLS.
+ * The admission webhook: an HTTPS server on base/http/service.
  *
  * /mutate and /validate answer AdmissionReviews; /ping, /ready and /metrics are on the same
- * listener. The certificate's files are looked at every second and read again when they change, or
- * on SIGHUP; a bad pair is said and the old one stays. On SIGTERM /ready fails first, requests are
- * served for a moment more, what is under way ends, and the exit code is 0.
+ * listener. The certificate is reloaded when its files change (checked every second) and on SIGHUP;
+ * an unusable pair is logged and the old one stays. On SIGTERM /ready fails first; requests are
+ * served for LINGER_MS more, then those in progress finish.
  */
+#include "container/webhook/webhook.h"
+
 #include <signal.h>
 #include <time.h>
 
@@ -18,11 +20,11 @@
 #include "base/process/metrics_process.h"
 #include "container/webhook/review.h"
 
-#define IDLE_TIMEOUT_MS	 10000u /* the API server waits ten seconds by default */
+#define IDLE_TIMEOUT_MS	 10000u /* the API server's default timeout */
 #define CONNECTIONS_MAX	 64u
-#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections: whoever may send */
-#define LOOK_EVERY_MS	 1000u
-#define LINGER_MS	 2000u /* until nobody is sent here any more */
+#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
+#define FILE_CHECK_MS	 1000u
+#define LINGER_MS	 2000u /* until endpoints are updated and no more requests arrive */
 #define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -42,7 +44,7 @@ struct webhook {
 	struct service *service;
 	struct loop_signal signals[SIGNALS];
 	size_t signal_count;
-	struct loop_timer look;
+	struct loop_timer file_check;
 	struct loop_timer linger;
 	struct loop_timer deadline;
 	struct file_watch files[2]; /* certificate and key */
@@ -73,24 +75,24 @@ static const struct metrics_family families[] = {
 	 FIELD(duration),
 	 .labels = {METRICS_LABEL("webhook", kinds)},
 	 .bounds = &metrics_latency_bounds,
-	 .help = "From a whole AdmissionReview to its answer."},
+	 .help = "Time to answer an AdmissionReview."},
 	{.name = "workspace_proxy_webhook_reloads_total",
 	 .type = METRICS_COUNTER,
 	 FIELD(reloads),
 	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
-	 .help = "How often the webhook's certificate was read again; failed: the old one stays."},
+	 .help = "Reloads of the webhook's certificate; failed: the old one stays in use."},
 	{.name = "workspace_proxy_webhook_certificate_expires_timestamp_seconds",
 	 .type = METRICS_GAUGE,
 	 .omits_zero = true,
 	 FIELD(expires_at_s),
-	 .help = "When the webhook's certificate expires, since 1970 UTC."},
+	 .help = "When the webhook's certificate expires (Unix time)."},
 	{.name = "workspace_proxy_webhook_draining",
 	 .type = METRICS_GAUGE,
 	 FIELD(draining),
-	 .help = "1 once the process has been asked to end."},
+	 .help = "1 while the process shuts down."},
 };
 
-const struct metrics_table container_metrics_table = {
+const struct metrics_table webhook_metrics_table = {
 	.heading = "Admission webhook",
 	.families = families,
 	.count = sizeof(families) / sizeof(families[0]),
@@ -107,8 +109,8 @@ now_us(void)
 }
 
 static void
-answer(struct webhook *w, enum review_kind kind, const struct service_request *request,
-       struct service_reply *reply)
+answer_review(struct webhook *w, enum review_kind kind, const struct service_request *request,
+	      struct service_reply *reply)
 {
 	uint64_t begin_us = now_us();
 	struct err e = ERR_INIT;
@@ -117,7 +119,7 @@ answer(struct webhook *w, enum review_kind kind, const struct service_request *r
 
 	reply->content_type = "application/json";
 	if (outcome == REVIEW_MALFORMED) {
-		log_warn(NULL, "review refused", log_cstr("webhook", kinds[kind]), log_err(&e));
+		log_warn(NULL, "malformed review", log_cstr("webhook", kinds[kind]), log_err(&e));
 		buf_clear(&reply->body);
 		reply->status = 400;
 		reply->content_type = "text/plain; charset=utf-8";
@@ -132,13 +134,13 @@ answer(struct webhook *w, enum review_kind kind, const struct service_request *r
 static void
 on_mutate(const struct service_request *request, struct service_reply *reply, void *arg)
 {
-	answer(arg, REVIEW_MUTATE, request, reply);
+	answer_review(arg, REVIEW_MUTATE, request, reply);
 }
 
 static void
 on_validate(const struct service_request *request, struct service_reply *reply, void *arg)
 {
-	answer(arg, REVIEW_VALIDATE, request, reply);
+	answer_review(arg, REVIEW_VALIDATE, request, reply);
 }
 
 static void
@@ -170,7 +172,7 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	(void)request;
 	w->metrics.expires_at_s = tls_context_expires_at_s(w->tls);
 	reply->content_type = METRICS_CONTENT_TYPE;
-	metrics_write(&container_metrics_table, &w->metrics, 0, &reply->body);
+	metrics_write(&webhook_metrics_table, &w->metrics, 0, &reply->body);
 	metrics_process_write(&w->process, &reply->body);
 }
 
@@ -184,26 +186,26 @@ reload(struct webhook *w)
 
 	w->metrics.reloads[ok ? 0 : 1]++;
 	if (!ok) {
-		log_error(NULL, "the certificate stays as it was", log_err(&e));
+		log_error(NULL, "certificate reload failed", log_err(&e));
 		return;
 	}
 	service_renew_tls(w->service);
-	log_info(NULL, "certificate read again",
+	log_info(NULL, "certificate reloaded",
 		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
 }
 
 static void
-on_look(void *arg)
+on_file_check(void *arg)
 {
 	struct webhook *w = arg;
 
 	if (file_watch_check(w->files, 2))
 		reload(w);
-	loop_timer_start(&w->look, LOOK_EVERY_MS);
+	loop_timer_start(&w->file_check, FILE_CHECK_MS);
 }
 
 static void
-on_end(void *arg)
+on_deadline(void *arg)
 {
 	struct webhook *w = arg;
 
@@ -215,7 +217,7 @@ on_lingered(void *arg)
 {
 	struct webhook *w = arg;
 
-	service_drain(w->service, on_end, w);
+	service_drain(w->service, on_deadline, w);
 }
 
 static void
@@ -268,9 +270,9 @@ start(struct webhook *w, struct err *e)
 	w->loop = loop_new(e);
 	if (w->loop == NULL)
 		return false;
-	loop_timer_init(&w->look, w->loop, on_look, w);
+	loop_timer_init(&w->file_check, w->loop, on_file_check, w);
 	loop_timer_init(&w->linger, w->loop, on_lingered, w);
-	loop_timer_init(&w->deadline, w->loop, on_end, w);
+	loop_timer_init(&w->deadline, w->loop, on_deadline, w);
 	w->files[0].path = s->tls_cert_file;
 	w->files[1].path = s->tls_key_file;
 	file_watch_apply(w->files, 2);
@@ -287,7 +289,7 @@ start(struct webhook *w, struct err *e)
 	w->service = service_new(w->loop, &s->webhook_address, &options, e);
 	if (w->service == NULL || !add_routes(w, e) || !add_signals(w, e))
 		return false;
-	loop_timer_start(&w->look, LOOK_EVERY_MS);
+	loop_timer_start(&w->file_check, FILE_CHECK_MS);
 	address_format(service_address(w->service), text, sizeof(text));
 	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));
 	return true;
@@ -299,7 +301,7 @@ stop(struct webhook *w)
 	for (size_t i = 0; i < w->signal_count; i++)
 		loop_signal_fini(&w->signals[i]);
 	if (w->loop != NULL) {
-		loop_timer_fini(&w->look);
+		loop_timer_fini(&w->file_check);
 		loop_timer_fini(&w->linger);
 		loop_timer_fini(&w->deadline);
 	}
@@ -309,7 +311,7 @@ stop(struct webhook *w)
 }
 
 int
-container_webhook_run(const struct container_settings *settings)
+webhook_run(const struct container_settings *settings)
 {
 	struct webhook w = {.settings = settings};
 	struct err e = ERR_INIT;
@@ -318,7 +320,7 @@ container_webhook_run(const struct container_settings *settings)
 	if (ok)
 		log_info(NULL, "stopped");
 	else
-		log_error(NULL, "can't go on", log_err(&e));
+		log_error(NULL, "fatal error", log_err(&e));
 	stop(&w);
 	return ok ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See node.h. Children are a list: objects of Kubernetes have few, and what is done most is to walk
- * over them.
+ * Trees of nodes: building, looking up, comparing, and JSON in both directions. Maps are lists as
+ * well: Kubernetes objects have few members, and most operations walk all of them.
  */
 #include "container/yaml/node.h"
 
@@ -19,10 +19,11 @@ doc_fini(struct doc *d)
 }
 
 static struct node *
-fail(struct doc *d)
+placeholder(struct doc *d)
 {
 	d->failed = true;
 	d->sink = (struct node){.kind = NODE_NULL};
+	STAILQ_INIT(&d->sink.children);
 	return &d->sink;
 }
 
@@ -32,14 +33,15 @@ node_new(struct doc *d, enum node_kind kind)
 	struct node *n = d->nodes < NODE_MAX_COUNT ? arena_alloc(&d->arena, sizeof(*n)) : NULL;
 
 	if (n == NULL)
-		return fail(d);
+		return placeholder(d);
 	d->nodes++;
 	n->kind = kind;
+	STAILQ_INIT(&n->children);
 	return n;
 }
 
 static struct str
-keep_text(struct doc *d, struct str text)
+copy_text(struct doc *d, struct str text)
 {
 	const char *copy = arena_dup(&d->arena, text);
 
@@ -54,65 +56,50 @@ node_new_str(struct doc *d, struct str text)
 {
 	struct node *n = node_new(d, NODE_STR);
 
-	n->text = keep_text(d, text);
+	n->text = copy_text(d, text);
 	return n;
 }
 
 void
 node_append(struct node *list, struct node *child)
 {
-	child->next = NULL;
-	if (list->last == NULL)
-		list->first = child;
-	else
-		list->last->next = child;
-	list->last = child;
+	STAILQ_INSERT_TAIL(&list->children, child, entry);
 	list->count++;
 }
 
 void
 node_prepend(struct node *list, struct node *child)
 {
-	child->next = list->first;
-	list->first = child;
-	if (list->last == NULL)
-		list->last = child;
+	STAILQ_INSERT_HEAD(&list->children, child, entry);
 	list->count++;
 }
 
 void
 node_add_member(struct doc *d, struct node *map, struct str key, struct node *child)
 {
-	child->key = keep_text(d, key);
+	child->key = copy_text(d, key);
 	if (d->failed)
-		return; /* the sink has no siblings */
+		return; /* child may be the placeholder, which is on no list */
 	node_append(map, child);
 }
 
-/* Puts child where old is. */
 static void
-replace(struct node *parent, const struct node *old, struct node *child)
+replace_member(struct node *map, struct node *old, struct node *child)
 {
-	struct node **link = &parent->first;
-
-	while (*link != old)
-		link = &(*link)->next;
-	*link = child;
-	child->next = old->next;
 	child->key = old->key;
-	if (parent->last == old)
-		parent->last = child;
+	STAILQ_INSERT_AFTER(&map->children, old, child, entry);
+	STAILQ_REMOVE(&map->children, old, node, entry);
 }
 
 void
 node_set(struct doc *d, struct node *map, const char *key, struct node *child)
 {
-	const struct node *old = node_get(map, key);
+	struct node *old = node_get(map, key);
 
 	if (d->failed)
 		return;
 	if (old != NULL)
-		replace(map, old, child);
+		replace_member(map, old, child);
 	else
 		node_add_member(d, map, str_from(key), child);
 }
@@ -120,19 +107,11 @@ node_set(struct doc *d, struct node *map, const char *key, struct node *child)
 void
 node_remove(struct node *map, const char *key)
 {
-	const struct node *old = node_get(map, key);
-	struct node *previous = NULL;
-	struct node **link = &map->first;
+	struct node *old = node_get(map, key);
 
 	if (old == NULL)
 		return;
-	while (*link != old) {
-		previous = *link;
-		link = &previous->next;
-	}
-	*link = old->next;
-	if (map->last == old)
-		map->last = previous;
+	STAILQ_REMOVE(&map->children, old, node, entry);
 	map->count--;
 }
 
@@ -197,7 +176,7 @@ node_copy(struct doc *d, const struct node *n)
 	copy->text = n->text; /* texts are never changed */
 	copy->integer = n->integer;
 	copy->real = n->real;
-	for (const struct node *c = n->first; c != NULL && !d->failed; c = c->next) {
+	for (const struct node *c = node_first(n); c != NULL && !d->failed; c = node_next(c)) {
 		struct node *child = node_copy(d, c);
 		child->key = c->key;
 		if (!d->failed)
@@ -215,7 +194,7 @@ node_is(const struct node *n, enum node_kind kind)
 struct node *
 node_first(const struct node *n)
 {
-	return n == NULL ? NULL : n->first;
+	return n == NULL ? NULL : STAILQ_FIRST(&n->children);
 }
 
 struct node *
@@ -223,7 +202,7 @@ node_get_str(const struct node *n, struct str key)
 {
 	if (!node_is(n, NODE_MAP))
 		return NULL;
-	for (struct node *c = n->first; c != NULL; c = c->next)
+	for (struct node *c = node_first(n); c != NULL; c = node_next(c))
 		if (str_equal(c->key, key))
 			return c;
 	return NULL;
@@ -264,7 +243,7 @@ node_text_at(const struct node *n, const char *path)
 struct node *
 node_named(const struct node *list, struct str name)
 {
-	for (struct node *c = node_first(list); c != NULL; c = c->next)
+	for (struct node *c = node_first(list); c != NULL; c = node_next(c))
 		if (node_get(c, "name") != NULL && str_equal(node_text_at(c, "name"), name))
 			return c;
 	return NULL;
@@ -273,17 +252,17 @@ node_named(const struct node *list, struct str name)
 static bool
 equal_children(const struct node *a, const struct node *b)
 {
-	const struct node *y = b->first;
+	const struct node *y = node_first(b);
 
 	if (a->count != b->count)
 		return false;
-	for (const struct node *x = a->first; x != NULL; x = x->next) {
+	for (const struct node *x = node_first(a); x != NULL; x = node_next(x)) {
 		const struct node *other = y;
 		if (a->kind == NODE_MAP && !str_equal(x->key, y->key))
 			other = node_get_str(b, x->key);
 		if (other == NULL || !node_equal(x, other))
 			return false;
-		y = y->next;
+		y = node_next(y);
 	}
 	return true;
 }
@@ -341,7 +320,7 @@ read_object(struct doc *d, const struct json_node *value, struct err *e)
 	return n;
 }
 
-/* NULL with e set where a text holds a NUL; or with nothing, where the document has failed. */
+/* NULL with e set if a string contains a NUL, or without e set if the document has failed. */
 static struct node *
 read_value(struct doc *d, const struct json_node *value, struct err *e)
 {
@@ -375,7 +354,7 @@ read_value(struct doc *d, const struct json_node *value, struct err *e)
 	return node_new(d, NODE_NULL);
 }
 
-/* The end of the string that begins at begin. */
+/* The offset of the quote that ends the string at begin. */
 static size_t
 skip_string(struct str text, size_t begin)
 {
@@ -386,8 +365,9 @@ skip_string(struct str text, size_t begin)
 	return i;
 }
 
-/* How many values a text has, if it is JSON: the root, the first of each list and map, and one
- * behind each comma. Known before any of them takes memory, which is much for an empty map. */
+/* Upper bound of the number of values in a JSON text: the root, the first element of each list and
+ * map, and one per comma. It is checked before parsing, because jansson needs much more memory for
+ * an empty map than its two bytes of text. */
 static size_t
 count_values(struct str text)
 {
@@ -457,7 +437,7 @@ node_write_json(struct json_writer *w, const char *key, const struct node *n)
 		json_write_object(w, key);
 	else
 		json_write_array(w, key);
-	for (const struct node *c = n->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(n); c != NULL; c = node_next(c))
 		node_write_json(w, is_map ? c->key.data : NULL, c);
 	json_write_close(w, is_map ? '}' : ']');
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See yaml.h. libyaml's events become nodes by recursive descent. An anchor holds the node that it
- * named; an alias is a copy of it, so the limit on nodes also stops what multiplies itself.
+ * Builds nodes from libyaml's events by recursive descent. An alias becomes a copy of the node that
+ * its anchor names, so the limit on nodes also bounds nested aliases ("billion laughs").
  */
 #include "container/yaml/yaml.h"
 
@@ -13,25 +13,24 @@
 #define ANCHORS_MAX 1000u
 #define MERGE_KEY   "<<"
 #define TAG_PREFIX  "tag:yaml.org,2002:"
-/* Comparisons of keys in one document: bounds the time that maps with many keys cost. */
+/* Key comparisons per document: bounds the time for maps with many keys. */
 #define COMPARISONS_MAX 50000000u
 
 struct anchor {
 	char *name;
-	const struct node *node; /* NULL while it is being read */
+	const struct node *node; /* NULL until it is complete */
 };
 
 struct yaml_reader {
 	yaml_parser_t parser;
 	struct str text;
-	size_t at_byte; /* of text; the same place as at_mark, which counts characters */
+	size_t at_byte; /* offset in text of character number at_mark */
 	size_t at_mark;
 	bool has_started;
-	bool has_document; /* its DOCUMENT-START is in event, and begin_byte is where it is */
-	size_t begin_byte;
+	size_t begin_byte; /* where the next document begins */
 	yaml_event_t event;
 	bool has_event;
-	/* of the document that is being read */
+	/* State of the current document. */
 	struct doc *doc;
 	struct err *e;
 	struct anchor anchors[ANCHORS_MAX];
@@ -48,15 +47,15 @@ line_of(const struct yaml_reader *r)
 }
 
 static bool
-refuse(struct yaml_reader *r, unsigned line, const char *what)
+set_problem(struct yaml_reader *r, unsigned line, const char *what)
 {
 	return err_set(r->e, ERR_INPUT, "line %u: %s", line, what);
 }
 
 static struct node *
-refuse_node(struct yaml_reader *r, unsigned line, const char *what)
+node_problem(struct yaml_reader *r, unsigned line, const char *what)
 {
-	(void)refuse(r, line, what);
+	(void)set_problem(r, line, what);
 	return NULL;
 }
 
@@ -92,7 +91,7 @@ open_anchor(struct yaml_reader *r, const yaml_char_t *name, bool *ok)
 		return NULL;
 	*ok = false;
 	if (r->anchor_count == ANCHORS_MAX) {
-		(void)refuse(r, line_of(r), "too many anchors");
+		(void)set_problem(r, line_of(r), "too many anchors");
 		return NULL;
 	}
 	struct anchor *a = &r->anchors[r->anchor_count];
@@ -115,13 +114,14 @@ read_alias(struct yaml_reader *r)
 		if (strcmp(r->anchors[i - 1].name, name) != 0)
 			continue;
 		if (r->anchors[i - 1].node == NULL)
-			return refuse_node(r, line_of(r), "an alias inside of what it names");
+			return node_problem(r, line_of(r),
+					    "an alias inside the node that it refers to");
 		return node_copy(r->doc, r->anchors[i - 1].node);
 	}
-	return refuse_node(r, line_of(r), "an alias without an anchor");
+	return node_problem(r, line_of(r), "an alias to an unknown anchor");
 }
 
-/* libyaml counts characters. The text is UTF-8 as far as it was read. */
+/* libyaml counts characters; everything read so far is valid UTF-8. */
 static size_t
 byte_of_mark(struct yaml_reader *r, size_t mark)
 {
@@ -135,7 +135,7 @@ byte_of_mark(struct yaml_reader *r, size_t mark)
 	return r->at_byte;
 }
 
-/* Whether the tag stands for that type; an absent or non-specific one for none. */
+/* Whether the tag names that type; false for NULL and for the non-specific tag. */
 static bool
 is_tag(const yaml_char_t *tag, const char *type)
 {
@@ -145,7 +145,7 @@ is_tag(const yaml_char_t *tag, const char *type)
 	       str_equal(str_skip(whole, sizeof(TAG_PREFIX) - 1), str_from(type));
 }
 
-/* What an explicit tag asks for: *wanted, where *is_given. */
+/* The type that an explicit tag names, in *wanted if *is_given. False for unknown tags. */
 static bool
 read_tag(const yaml_char_t *tag, enum node_kind *wanted, bool *is_given)
 {
@@ -172,7 +172,7 @@ read_tag(const yaml_char_t *tag, enum node_kind *wanted, bool *is_given)
 
 /* The value of the current scalar event. */
 static bool
-resolve(struct yaml_reader *r, struct yaml_scalar *value)
+resolve_scalar(struct yaml_reader *r, struct yaml_scalar *value)
 {
 	struct str text = {(const char *)r->event.data.scalar.value, r->event.data.scalar.length};
 	enum node_kind wanted = NODE_STR;
@@ -180,20 +180,20 @@ resolve(struct yaml_reader *r, struct yaml_scalar *value)
 
 	*value = (struct yaml_scalar){.kind = NODE_STR};
 	if (str_find_byte(text, '\0') != SIZE_MAX)
-		return refuse(r, line_of(r), "a NUL in a text");
+		return set_problem(r, line_of(r), "a NUL character in a string");
 	if (!read_tag(r->event.data.scalar.tag, &wanted, &is_tagged))
-		return refuse(r, line_of(r), "an unknown tag");
-	/* libyaml does not tell of a single "!", which makes a string elsewhere. */
+		return set_problem(r, line_of(r), "an unknown tag");
+	/* libyaml does not report a lone "!", which other parsers take as a string tag. */
 	size_t begin = byte_of_mark(r, r->event.start_mark.index);
 	if (!is_tagged && begin < r->text.len && r->text.data[begin] == '!')
-		return refuse(r, line_of(r), "a tag without a name");
+		return set_problem(r, line_of(r), "a tag without a name");
 	if (is_tagged ? wanted == NODE_STR : !r->event.data.scalar.plain_implicit)
 		return true;
 	if (!yaml_scalar_resolve(text, value, r->e))
 		return err_wrap(r->e, "line %u", line_of(r));
-	/* Whole numbers are integers wherever they come from. */
+	/* Whole numbers are integers, even with the tag !!float. */
 	if (is_tagged && value->kind != wanted && !(wanted == NODE_REAL && value->kind == NODE_INT))
-		return refuse(r, line_of(r), "the value is not of the type that its tag names");
+		return set_problem(r, line_of(r), "the value does not match its tag");
 	return true;
 }
 
@@ -202,7 +202,7 @@ read_scalar(struct yaml_reader *r)
 {
 	struct yaml_scalar value;
 
-	if (!resolve(r, &value))
+	if (!resolve_scalar(r, &value))
 		return NULL;
 	if (value.kind == NODE_STR)
 		return node_new_str(r->doc, (struct str){(const char *)r->event.data.scalar.value,
@@ -229,7 +229,7 @@ read_list(struct yaml_reader *r, unsigned depth)
 	return NULL;
 }
 
-/* The member of that key, or NULL; counts what it costs. */
+/* The member with that key, or NULL; counts the comparisons. */
 static struct node *
 find_member(struct yaml_reader *r, const struct node *map, struct str key)
 {
@@ -243,11 +243,11 @@ add_merged(struct yaml_reader *r, struct node *map, const struct node *member, u
 	const struct node *there = find_member(r, map, member->key);
 
 	if (there != NULL && there->is_merged)
-		return true; /* the first one wins */
+		return true; /* the first merged value wins */
 	if (there != NULL)
-		return refuse(r, line,
-			      "a merge key behind a key that it holds as well: readers "
-			      "differ on which one counts");
+		return set_problem(r, line,
+				   "a merge key after a key that it contains: parsers differ "
+				   "on which one wins");
 	struct node *copy = node_copy(r->doc, member);
 	copy->is_merged = true;
 	node_add_member(r->doc, map, member->key, copy);
@@ -255,39 +255,39 @@ add_merged(struct yaml_reader *r, struct node *map, const struct node *member, u
 }
 
 static bool
-merge(struct yaml_reader *r, struct node *map, const struct node *from, unsigned line)
+merge_map(struct yaml_reader *r, struct node *map, const struct node *from, unsigned line)
 {
 	if (from->kind == NODE_LIST) {
-		for (const struct node *c = from->first; c != NULL; c = c->next)
-			if (c->kind == NODE_LIST || !merge(r, map, c, line))
+		for (const struct node *c = node_first(from); c != NULL; c = node_next(c))
+			if (c->kind == NODE_LIST || !merge_map(r, map, c, line))
 				return c->kind == NODE_LIST &&
-				       refuse(r, line, "a merge of lists in lists");
+				       set_problem(r, line, "a merge key with nested lists");
 		return true;
 	}
 	if (from->kind != NODE_MAP)
-		return refuse(r, line, "a merge of what is no map");
-	for (const struct node *c = from->first; c != NULL; c = c->next)
+		return set_problem(r, line, "a merge key whose value is not a map");
+	for (const struct node *c = node_first(from); c != NULL; c = node_next(c))
 		if (!add_merged(r, map, c, line))
 			return false;
 	return true;
 }
 
-/* The current event as a key, into the arena; *is_merge for a plain "<<". */
+/* Copies the key of the current event; *is_merge is set for an unquoted "<<". */
 static bool
 read_key(struct yaml_reader *r, struct str *key, bool *is_merge)
 {
 	struct yaml_scalar value;
 
 	if (r->event.type != YAML_SCALAR_EVENT)
-		return refuse(r, line_of(r), "a key that is no string");
+		return set_problem(r, line_of(r), "a key that is not a string");
 	if (r->event.data.scalar.anchor != NULL)
-		return refuse(r, line_of(r), "an anchor at a key");
+		return set_problem(r, line_of(r), "an anchor on a key");
 	struct str text = {(const char *)r->event.data.scalar.value, r->event.data.scalar.length};
 	*is_merge = str_equal(text, STR(MERGE_KEY)) && (r->event.data.scalar.plain_implicit ||
 							is_tag(r->event.data.scalar.tag, "merge"));
 	if (*is_merge)
 		return true;
-	if (!resolve(r, &value))
+	if (!resolve_scalar(r, &value))
 		return false;
 	char number[24];
 	switch (value.kind) {
@@ -304,7 +304,7 @@ read_key(struct yaml_reader *r, struct str *key, bool *is_merge)
 	case NODE_REAL:
 	case NODE_LIST:
 	case NODE_MAP:
-		return refuse(r, line_of(r), "a key that is no string: quote it");
+		return set_problem(r, line_of(r), "a key that is not a string: quote it");
 	}
 	*key = (struct str){arena_dup(&r->doc->arena, text), text.len};
 	return key->data != NULL || err_set(r->e, ERR_LIMIT, "the document is too large");
@@ -320,7 +320,7 @@ add_member(struct yaml_reader *r, struct node *map, struct str key, struct node 
 	else if (there->is_merged)
 		node_set(r->doc, map, key.data, child);
 	else
-		return refuse(r, child->line, "a key that was there already");
+		return set_problem(r, child->line, "a duplicate key");
 	if (r->comparisons > COMPARISONS_MAX)
 		return err_set(r->e, ERR_LIMIT, "the document has too many keys");
 	return !r->doc->failed;
@@ -345,9 +345,9 @@ read_map(struct yaml_reader *r, unsigned depth)
 			return NULL;
 		child->line = line;
 		if (is_merge && has_merged)
-			return refuse_node(r, line, "a second merge key; one may hold a list");
+			return node_problem(r, line, "a second merge key: use one with a list");
 		has_merged = has_merged || is_merge;
-		if (is_merge ? !merge(r, map, child, line) : !add_member(r, map, key, child))
+		if (is_merge ? !merge_map(r, map, child, line) : !add_member(r, map, key, child))
 			return NULL;
 	}
 	return NULL;
@@ -362,9 +362,9 @@ read_collection(struct yaml_reader *r, unsigned depth)
 
 	if (tag != NULL && strcmp((const char *)tag, "!") != 0 &&
 	    !is_tag(tag, is_map ? "map" : "seq"))
-		return refuse_node(r, line_of(r), "an unknown tag");
+		return node_problem(r, line_of(r), "an unknown tag");
 	if (depth == NODE_MAX_DEPTH)
-		return refuse_node(r, line_of(r), "nested too deeply");
+		return node_problem(r, line_of(r), "nested too deeply");
 	return is_map ? read_map(r, depth + 1) : read_list(r, depth + 1);
 }
 
@@ -377,8 +377,8 @@ anchor_of(const yaml_event_t *event)
 						       : event->data.sequence_start.anchor;
 }
 
-/* The node that the current event begins. NULL with an error, or with nothing where the document
- * has failed. */
+/* Reads the node that starts with the current event. NULL with an error set, or without one if the
+ * document has failed. */
 static struct node *
 read_node(struct yaml_reader *r, unsigned depth)
 {
@@ -428,7 +428,7 @@ yaml_reader_free(struct yaml_reader *r)
 	free(r);
 }
 
-/* Goes to the next DOCUMENT-START, or to the end of the stream, which *is_end says. */
+/* Skips to the next DOCUMENT-START or, with *is_end set, to the end of the stream. */
 static bool
 find_document(struct yaml_reader *r, bool *is_end)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See yaml_scalar.h. The first byte decides what a scalar may be, as it does in go-yaml: a word
- * from a list, or a number.
+ * Resolves scalars as go-yaml does: a word from a list, or a number if the first byte allows it.
  */
 #include "container/yaml/yaml_scalar.h"
 
@@ -11,7 +10,7 @@
 
 #include "base/ascii.h"
 
-#define NUMBER_MAX_BYTES 400 /* longer ones are no numbers anybody meant */
+#define NUMBER_MAX_BYTES 400 /* longer text is a string */
 
 enum word_kind { WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NO_JSON, WORD_NONE };
 
@@ -43,7 +42,7 @@ find_word(struct str text)
 	return WORD_NONE;
 }
 
-/* Takes the prefix off: 0x, 0o, 0b, or a leading 0 for octal. */
+/* Removes the prefix (0x, 0o, 0b, or a leading 0 for octal) and returns the base. */
 static unsigned
 take_base(struct str *digits)
 {
@@ -131,7 +130,7 @@ is_float(struct str text)
 	return at == text.len;
 }
 
-/* Underscores separate digits; what begins with a point has them between digits only. */
+/* In a number that begins with a point, underscores may only stand between digits. */
 static bool
 has_stray_underscore(struct str text)
 {
@@ -156,7 +155,7 @@ without_underscores(struct str text, char *out)
 	return (struct str){out, len};
 }
 
-/* Integral values are integers to readers of JSON, so they are here. */
+/* Integral values become integers, as in JSON. */
 static void
 set_real(struct yaml_scalar *value, double real)
 {
@@ -192,7 +191,7 @@ resolve_number(struct str text, struct yaml_scalar *value, struct err *e)
 	if (!is_float(plain))
 		return true;
 	double real = strtod(digits, NULL);
-	if (isfinite(real)) /* else it is a string */
+	if (isfinite(real)) /* otherwise it is a string */
 		set_real(value, real);
 	return true;
 }
@@ -221,7 +220,7 @@ yaml_scalar_resolve(struct str text, struct yaml_scalar *value, struct err *e)
 	return true;
 }
 
-/* Numbers in base 60, dates and times, which other readers have. */
+/* Sexagesimal numbers, dates and times, which other parsers recognise. */
 static bool
 is_like_number(struct str text)
 {

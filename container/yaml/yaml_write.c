@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writing half of yaml.h: a tree as libyaml's events. Whatever is written reads back as the
- * same tree.
+ * Writes a tree as libyaml events. What is written reads back as the same tree.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@ on_write(void *data, unsigned char *bytes, size_t size)
 	return buf_add(out, bytes, size) ? 1 : 0;
 }
 
-/* Text with breaks or marks that a block scalar would not give back. */
+/* Line breaks and byte order marks that a block scalar would not preserve. */
 static bool
 needs_escapes(struct str text)
 {
@@ -84,7 +83,7 @@ emit_list(yaml_emitter_t *emitter, const struct node *list)
 						 YAML_BLOCK_SEQUENCE_STYLE) != 1 ||
 	    yaml_emitter_emit(emitter, &event) != 1)
 		return false;
-	for (const struct node *c = list->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(list); c != NULL; c = node_next(c))
 		if (!emit_node(emitter, c))
 			return false;
 	return yaml_sequence_end_event_initialize(&event) == 1 &&
@@ -100,7 +99,7 @@ emit_map(yaml_emitter_t *emitter, const struct node *map)
 		    1 ||
 	    yaml_emitter_emit(emitter, &event) != 1)
 		return false;
-	for (const struct node *c = map->first; c != NULL; c = c->next)
+	for (const struct node *c = node_first(map); c != NULL; c = node_next(c))
 		if (!emit_scalar(emitter, c->key, style_of(c->key, true)) || !emit_node(emitter, c))
 			return false;
 	return yaml_mapping_end_event_initialize(&event) == 1 &&

@@ -110,7 +110,7 @@ settings_parse_zone(struct str value, void *field, struct arena *a, struct err *
 	uint16_t port;
 
 	if (!url_split_authority(value, &host, &port) || port != 0 ||
-	    str_find_byte(value, '.') == SIZE_MAX || !container_is_name_pattern(value))
+	    str_find_byte(value, '.') == SIZE_MAX || !name_pattern_is_valid(value))
 		return err_set(e, ERR_CONFIG, "no host name in lower case");
 	return keep(value, field, a, e);
 }
@@ -118,7 +118,7 @@ settings_parse_zone(struct str value, void *field, struct arena *a, struct err *
 bool
 settings_parse_name_pattern(struct str value, void *field, struct arena *a, struct err *e)
 {
-	if (!container_is_name_pattern(value))
+	if (!name_pattern_is_valid(value))
 		return err_set(e, ERR_CONFIG, "no name of an object");
 	return keep(value, field, a, e);
 }
@@ -126,7 +126,7 @@ settings_parse_name_pattern(struct str value, void *field, struct arena *a, stru
 bool
 settings_parse_object_name(struct str value, void *field, struct arena *a, struct err *e)
 {
-	if (!container_is_name_pattern(value) || str_find_byte(value, '{') != SIZE_MAX)
+	if (!name_pattern_is_valid(value) || str_find_byte(value, '{') != SIZE_MAX)
 		return err_set(e, ERR_CONFIG, "no name of an object");
 	return keep(value, field, a, e);
 }
@@ -134,7 +134,7 @@ settings_parse_object_name(struct str value, void *field, struct arena *a, struc
 bool
 settings_parse_quantity(struct str value, void *field, struct arena *a, struct err *e)
 {
-	if (!container_is_quantity(value))
+	if (!quantity_is_valid(value))
 		return err_set(e, ERR_CONFIG, "no quantity");
 	return keep(value, field, a, e);
 }
@@ -166,7 +166,7 @@ check_limit(struct conf_problems *problems, const char *variable, const char *re
 	    const char *limit)
 {
 	if (request != NULL && limit != NULL &&
-	    container_quantity_exceeds(str_from(request), str_from(limit)))
+	    quantity_exceeds(str_from(request), str_from(limit)))
 		conf_problem(problems, variable, "got \"%s\"; expected at most the limit, %s",
 			     request, limit);
 }

@@ -130,15 +130,15 @@ def test_kubectl_applies_the_patch(kind, tmp_path):
 
 def test_check_says_what_would_change():
     result = inject(dump(manifests.pod(), manifests.service()), "--check", code=3)
-    assert "Pod/kiwi: is changed" in result.stdout and "NetworkPolicy/workspace-proxy" in result.stdout
+    assert "Pod/kiwi: changed" in result.stdout and "NetworkPolicy/workspace-proxy" in result.stdout
     done = inject(dump(manifests.pod())).stdout
-    assert "Pod/kiwi: is as it must be" in inject(done, "--check").stdout
+    assert "Pod/kiwi: unchanged" in inject(done, "--check").stdout
     wrong = manifests.pod(upstream_prot="1")
     assert "upstream-port" in inject(dump(wrong), "--check", code=1).stdout
     labelled = manifests.workload("Deployment", manifests.pod())
     del labelled["spec"]["template"]["metadata"]["labels"][manifests.LABEL]
     labelled["metadata"]["labels"] = {manifests.LABEL: "true"}
-    assert "belongs to the pod template" in inject(dump(labelled), "--check").stdout
+    assert "put it on the pod template" in inject(dump(labelled), "--check").stdout
 
 
 def test_all_or_nothing():
@@ -151,7 +151,7 @@ def test_a_differing_container_is_refused():
     pod = load(inject(dump(manifests.pod())).stdout)[0]
     next(iter(sidecars(pod)))["image"] = "evil:1"
     result = inject(dump(pod), code=1)
-    assert "container workspace-proxy: is there already and differs at image" in result.stderr
+    assert "container workspace-proxy: exists and differs at image" in result.stderr
     twice = load(inject(dump(manifests.pod())).stdout)[0]
     twice["spec"]["initContainers"].append(copy.deepcopy(sidecars(twice)[0]))
     assert "more than once" in inject(dump(twice), code=1).stderr
@@ -184,7 +184,7 @@ def test_command_line(tmp_path):
     file = tmp_path / "pod.yaml"
     file.write_text(dump(manifests.pod()))
     assert len(load(inject("", "-f", str(file)).stdout)) == 2
-    assert "this is a list" in inject('{"kind":"List","items":[]}', "--patch", code=1).stderr
-    assert "there are more" in inject("a: 1\n---\nb: 2\n", "--patch", code=1).stderr
+    assert "the input is a list" in inject('{"kind":"List","items":[]}', "--patch", code=1).stderr
+    assert "the input contains several" in inject("a: 1\n---\nb: 2\n", "--patch", code=1).stderr
     result = run(["inject"], {}, input="")
     assert result.returncode == 1 and "INJECT_IMAGE" in result.stderr

@@ -156,7 +156,7 @@ test_git(void **state)
 	run(&r, POD);
 	const struct node *helper =
 		node_named(node_find(r.root, "spec.initContainers"), STR("workspace-proxy-git"));
-	assert_true(str_equal(node_text(node_get(helper, "args")->first), STR("install")));
+	assert_true(str_equal(node_text(node_first(node_get(helper, "args"))), STR("install")));
 	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
 	const struct node *mount =
 		node_named(node_get(ide, "volumeMounts"), STR("workspace-proxy-git"));
@@ -244,7 +244,8 @@ test_annotations(void **state)
 	run(&r, WITH("ide-args: --host 127.0.0.1"));
 	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
 	assert_int_equal(node_get(ide, "args")->count, 3);
-	assert_true(str_equal(node_text(node_get(ide, "args")->last), STR("127.0.0.1")));
+	const struct node *args = node_first(node_get(ide, "args"));
+	assert_true(str_equal(node_text(node_next(node_next(args))), STR("127.0.0.1")));
 	doc_fini(&r.doc);
 
 	run(&r, POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")
@@ -358,7 +359,7 @@ test_differing_container(void **state)
 }
 
 static const char *const refused[][2] = {
-	{WITH("upstream-prot: \"1\""), "nearest is workspace-proxy.io/upstream-port"},
+	{WITH("upstream-prot: \"1\""), "did you mean workspace-proxy.io/upstream-port"},
 	{WITH("image: evil:1"), "not allowed by the operator"},
 	{WITH("secret: other"), "not allowed by the operator"},
 	{WITH("tls-secret: other"), "not allowed by the operator"},
@@ -369,24 +370,24 @@ static const char *const refused[][2] = {
 	{WITH("container: other"), "there is no container other"},
 	{WITH("clone-url: https://gitlab.example.com/a.git"), "clone-dir"},
 	{WITH("clone-dir: /projects/a"), "clone-url"},
-	{CLONE_INTO("/usr/bin", "/usr/bin/a"), "files of its own"},
-	{CLONE_INTO("/etc/", "/etc/workspace-proxy/a"), "files of its own"},
-	{CLONE_INTO("/run/workspace-proxy", "/run/workspace-proxy/a"), "files of its own"},
+	{CLONE_INTO("/usr/bin", "/usr/bin/a"), "reserved for the sidecar"},
+	{CLONE_INTO("/etc/", "/etc/workspace-proxy/a"), "reserved for the sidecar"},
+	{CLONE_INTO("/run/workspace-proxy", "/run/workspace-proxy/a"), "reserved for the sidecar"},
 	{CLONE_INTO("//etc", "//etc/a"), "clone-dir: "},
 	{CLONE_INTO("/etc/.", "/etc/./a"), "clone-dir: "},
-	{CLONE_INTO("/", "/a"), "is not in a volume"},
+	{CLONE_INTO("/", "/a"), "is not on a writable volume"},
 	{POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git") NOTE("clone-dir: /etc/a")
 		 POD_TAIL POD_END,
-	 "clone-dir: is not in a volume"},
+	 "clone-dir: is not on a writable volume"},
 	{WITH("project: $(SECRET)"), "project"},
 	{WITH("cpu-request: 4"), "must be a string"},
-	{WITH("cpu-request: \"4\""), "more than the limit"},
+	{WITH("cpu-request: \"4\""), "exceeds limit"},
 	{WITH("memory-limit: lots"), "memory-limit"},
 	{WITH("external-url: https://kiwi.other.example.com"), "INJECT_ZONE"},
 	{WITH("external-url: https://a.kiwi.ws.example.com"), "INJECT_ZONE"},
 	{WITH("external-url: https://kiwi.ws.example.com:8443"), "INJECT_ZONE"},
 	{WITH("external-url: https://kiwi.ws.example.com/x"), "external-url"},
-	{WITH("external-url: https://plum.ws.example.com"), "another workspace"},
+	{WITH("external-url: https://plum.ws.example.com"), "contradicts annotation"},
 	{WITH("external-url: http://kiwi.ws.example.com"), "external-url"},
 	{WITH("ide-env: no assignment"), "NAME=value"},
 	{SPEC("hostNetwork: true"), "hostNetwork"},
@@ -400,14 +401,14 @@ static const char *const refused[][2] = {
 	{POD_HEAD
 	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1, name: wsp-x}]}\n",
 	 "wsp-"},
-	{POD_HEAD "spec:\n  containers:\n  - {name: ide}\n", "upstream-port: needed"},
+	{POD_HEAD "spec:\n  containers:\n  - {name: ide}\n", "upstream-port: required"},
 	{POD_HEAD "spec:\n  containers: []\n", "no container"},
 	{POD_HEAD "spec: none\n", "spec"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, secret: {secretName: workspace-kiwi}}]\n",
-	 "volume x: holds secret workspace-kiwi"},
+	 "volume x: contains secret workspace-kiwi"},
 	{POD_HEAD POD_TAIL
 	 "  volumes: [{name: x, projected: {sources: [{secret: {name: workspace-kiwi}}]}}]\n",
-	 "volume x: holds secret workspace-kiwi"},
+	 "volume x: contains secret workspace-kiwi"},
 	{POD_HEAD "    \"workspace-proxy.io/a\\e[2Jb\": x\n" POD_TAIL POD_END, "a?[2Jb"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: workspace-proxy-secret, emptyDir: {}}]\n",
 	 "differs"},
@@ -423,7 +424,7 @@ static const char *const refused[][2] = {
 	{POD_HEAD
 	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}], volumeMounts: "
 	 "[{name: workspace-proxy-git, mountPath: /run/workspace-proxy-git}]}\n",
-	 "mount workspace-proxy-git: is there already and differs"},
+	 "mount workspace-proxy-git: exists and differs"},
 	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
 		  "  - {name: workspace-proxy, image: x}\n",
 	 "in containers instead of initContainers"},

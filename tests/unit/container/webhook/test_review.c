@@ -99,7 +99,7 @@ test_updates(void **state)
 		{REQUEST(UPDATE(BEFORE, POD(LISTS(SIDECAR("a"), IDE("i") "," SIDECAR("b"))))),
 		 REVIEW_DENIED, ""},
 		{REQUEST(UPDATE(BEFORE, POD_LABELLED("false", LISTS(SIDECAR("a"), IDE("i"))))),
-		 REVIEW_DENIED, "a pod keeps it"},
+		 REVIEW_DENIED, "can't be removed"},
 		{REQUEST(UPDATE(BEFORE, "7")), REVIEW_MALFORMED, "object"},
 		{REQUEST(UPDATE("7", POD("\"containers\":7"))), REVIEW_DENIED, ""},
 		{REQUEST(UPDATE(BEFORE, POD("\"containers\":{\"name\":\"workspace-proxy\"}"))),

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operator's settings for injection and for the admission webhook.
+ */
+#ifndef CONTAINER_CONTAINER_SETTINGS_H
+#define CONTAINER_CONTAINER_SETTINGS_H
+
+#include "base/net/address.h"
+
+/* What annotations may override (INJECT_ALLOW). */
+enum {
+	CONTAINER_ALLOW_IMAGE = 1,
+	CONTAINER_ALLOW_SECRETS = 2,
+};
+
+/* Keys of the mounted secret; each is the value of one …_FILE setting of the sidecar. */
+enum {
+	CONTAINER_KEY_COOKIE_SECRET = 1,
+	CONTAINER_KEY_CLIENT_SECRET = 2,
+	CONTAINER_KEY_RELAY_KEY = 4,
+	CONTAINER_KEY_CLONE_TOKEN = 8,
+};
+
+enum container_sidecar {
+	CONTAINER_NATIVE,  /* an init container with restartPolicy Always */
+	CONTAINER_CLASSIC, /* an ordinary container */
+};
+
+/* Strings were validated when they were loaded; NULL means not set. */
+struct container_settings {
+	const char *image;
+	const char *pull_policy; /* a Kubernetes imagePullPolicy */
+	unsigned sidecar;	 /* enum container_sidecar */
+	unsigned allowed;	 /* CONTAINER_ALLOW_… */
+	const char *zone;	 /* workspaces are one label below it; NULL: anywhere */
+	/* Passed on to every sidecar. */
+	const char *gitlab_url;
+	const char *gitlab_api_url;
+	const char *client_id;
+	const char *relay_url;
+	const char *authorization; /* the setting's text, and what it requires of a workspace: */
+	bool needs_workspace_id;
+	bool needs_project;
+	bool needs_owner_id;
+	const char *config_map;	   /* further settings, as environment variables */
+	const char *ca_config_map; /* its ca.crt verifies GitLab's certificate */
+	/* Names of secrets; "{name}" stands for the workspace's name. */
+	const char *secret;
+	const char *tls_secret;
+	unsigned secret_keys; /* CONTAINER_KEY_… */
+	bool has_git;	      /* git in the IDE's container gets the user's token */
+	const char *cpu_request;
+	const char *cpu_limit;
+	const char *memory_request;
+	const char *memory_limit;
+	/* For the webhook only. */
+	struct address webhook_address;
+	const char *tls_cert_file;
+	const char *tls_key_file;
+	uint64_t drain_timeout_ms;
+};
+
+#endif

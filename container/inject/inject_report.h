@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What injection reports about an object: problems, with which it can't be used, and warnings.
+ * Also the names that the sidecar uses in Kubernetes objects.
+ */
+#ifndef CONTAINER_INJECT_INJECT_REPORT_H
+#define CONTAINER_INJECT_INJECT_REPORT_H
+
+#include "container/yaml/node.h"
+
+#define INJECT_PREFIX	  "workspace-proxy.io/"
+#define INJECT_LABEL	  INJECT_PREFIX "inject"
+#define INJECT_NAME	  "workspace-proxy" /* of the container and the network policy */
+#define INJECT_PORT_HTTPS "wsp-https"
+#define INJECT_NOTES_MAX  16
+
+/* Sentences in the document's arena. count may exceed INJECT_NOTES_MAX; the rest is dropped. */
+struct inject_notes {
+	const char *items[INJECT_NOTES_MAX];
+	size_t count;
+};
+
+struct inject_report {
+	struct inject_notes problems;
+	struct inject_notes warnings;
+};
+
+/* "Deployment/name", or as much as is known; in the document's arena. */
+const char *inject_report_subject(struct doc *d, const struct node *object);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Points a service's port at the sidecar instead of the IDE.
+ */
+#include "container/inject/inject_private.h"
+
+/* The port that leads to the IDE: that of the annotation, the one named "workspace", or the only
+ * one. */
+static struct node *
+find_service_port(struct inject *c)
+{
+	struct node *ports = node_get(c->spec, "ports");
+	struct str wanted = c->params.service_port;
+	uint64_t number = 0;
+
+	if (wanted.len == 0 && node_named(ports, STR("workspace")) != NULL)
+		return node_named(ports, STR("workspace"));
+	if (wanted.len == 0 && ports != NULL && ports->count == 1)
+		return node_first(ports);
+	bool has_number = str_to_u64(wanted, 1, UINT16_MAX, &number);
+	for (struct node *p = node_first(ports); wanted.len > 0 && p != NULL; p = node_next(p)) {
+		const struct node *port = node_get(p, "port");
+		if (str_equal(node_text_at(p, "name"), wanted) ||
+		    (has_number && node_is(port, NODE_INT) && port->integer == (int64_t)number))
+			return p;
+	}
+	if (wanted.len == 0)
+		inject_problem(c, "annotation " INJECT_PREFIX
+				  "service-port: required, because the service "
+				  "has several ports and none is named workspace");
+	else
+		inject_problem(c, "annotation " INJECT_PREFIX "service-port: there is no port %.*s",
+			       STR_FMT(wanted));
+	return NULL;
+}
+
+void
+inject_service(struct inject *c)
+{
+	inject_params_read(c, true);
+	if (str_equal(node_text_at(c->spec, "type"), STR("ExternalName")))
+		inject_problem(c, "type ExternalName: the service selects no pods");
+	if (!inject_has_no_problem(c))
+		return;
+	struct node *port = find_service_port(c);
+	if (port == NULL)
+		return;
+	struct str protocol = node_text_at(port, "protocol");
+	if (protocol.len > 0 && !str_equal(protocol, STR("TCP")))
+		inject_problem(c, "the port's protocol is not TCP");
+	if (!str_equal(node_text_at(port, "targetPort"), STR(INJECT_PORT_HTTPS)))
+		node_set_str(c->doc, port, "targetPort", STR(INJECT_PORT_HTTPS));
+	if (str_equal(node_text_at(port, "appProtocol"), STR("http")))
+		node_set_str(c->doc, port, "appProtocol", STR("https"));
+}
