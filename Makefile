@@ -226,10 +226,12 @@ lint-docs: $(BUILD)/workspace-proxy
 		{ echo "docs/$$d.md is out of date: run \`make docs\`."; exit 1; }; done
 lint-manifests:
 	@$(PYTHON) tests/lint/manifests.py
+# cppcheck reads no system headers, but must know the macros of queue(3).
+QUEUE_H := $(firstword $(wildcard /usr/include/*/sys/queue.h /usr/include/sys/queue.h))
 lint-cppcheck: $(ASSETS)
 	@mkdir -p $(BUILD)/cppcheck
 	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --error-exitcode=1 \
-		--enable=warning,performance,portability --inline-suppr -I. -I$(BUILD) \
+		--enable=warning,performance,portability --inline-suppr --include=$(QUEUE_H) -I. -I$(BUILD) \
 		-D_GNU_SOURCE '-DVERSION="$(VERSION)"' $(SOURCES)
 # One file at a time (version 14 mixes up va_list between files), and only what changed.
 lint-tidy: $(patsubst %.c,$(BUILD)/%.tidy,$(C_FILES))
