@@ -32,7 +32,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "browser: drives Chromium")
 
 
+# What takes longest begins first, so that no worker is left with one of these at the end.
+LONG_FILES = """
+    test_browser_logins test_return_targets test_browser test_clone_history test_login test_framing test_clone_killed test_clone_ended
+    test_bad_input test_ports test_relay test_clone_hostile test_revocation test_limits test_restart test_api_tokens
+""".split()
+
+
 def pytest_collection_modifyitems(items):
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
     for item in items:
         if "browser" not in item.keywords:
             item.add_marker(pytest.mark.fast)

@@ -16,14 +16,14 @@ def workspace_state(client, proxy):
     return reply.json()
 
 
-def clone_end(client, proxy, timeout_s=20):
+def clone_end(client, proxy):
     """The clone's state once it is done or failed."""
 
     def ended():
         clone = workspace_state(client, proxy)["clone"]
         return clone["phase"] in ("done", "failed") and clone
 
-    return wait_until(ended, timeout_s, "the end of the clone")
+    return wait_until(ended, what="the end of the clone")
 
 
 # Configuration
@@ -295,7 +295,7 @@ def test_stopping_while_a_clone_runs(make_proxy, client, gitlab, upstream, targe
     wait_until(lambda: workspace_state(client, proxy)["clone"]["bytes"] > 0, what="bytes of the clone")
     started = time.monotonic()
     proxy.check_end()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert not target.exists()
 
 
@@ -305,7 +305,7 @@ def test_progress_as_an_event_stream(make_proxy, client, gitlab, upstream, targe
     proxy = start_clone(make_proxy, client, gitlab, upstream, target, project)
     cookies = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
     phases, percents = [], []
-    with proxy.raw(timeout=30) as raw:
+    with proxy.raw() as raw:
         headers = [("Accept", "text/event-stream"), ("Cookie", cookies)]
         raw.request("GET", "/oauth2/workspace", headers, host=proxy.host)
         head = raw.read_head()

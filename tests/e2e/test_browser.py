@@ -33,7 +33,7 @@ s.onclose = e => { window.socketEnd = {code: e.code, clean: e.wasClean}; done('c
 @pytest.fixture
 def browser(certificates):
     with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(20)
+        driver.set_script_timeout(60)
         yield driver
 
 
@@ -195,7 +195,7 @@ def test_clone_with_progress(make_proxy, gitlab, upstream, browser, tmp_path):
         seen.add(driver.find_element(By.ID, "amount").text)
         return False
 
-    chromium.wait(browser, watch, 60, "the clone and then the IDE")
+    chromium.wait(browser, watch, what="the clone and then the IDE")
     assert len([s for s in seen if s.endswith("%")]) >= 3, seen
     assert (directory / "README.md").exists() and (directory / ".git").is_dir()
     assert not severe_without_status(browser)
@@ -211,11 +211,11 @@ def test_failed_clone_and_retry(make_proxy, gitlab, upstream, browser, tmp_path)
         button = driver.find_element(By.ID, "retry")
         return button if button.is_displayed() else None
 
-    retry = chromium.wait(browser, visible_retry, 30, "the retry button")
+    retry = chromium.wait(browser, visible_retry, what="the retry button")
     assert not directory.exists()
     gitlab.faults.remove(fault)
     retry.click()
-    chromium.wait(browser, lambda d: "This is the IDE" in chromium.text_of(d), 30, "the IDE")
+    chromium.wait(browser, lambda d: "This is the IDE" in chromium.text_of(d), what="the IDE")
     assert (directory / "README.md").exists()
 
 

@@ -24,7 +24,7 @@ fetch(arguments[0], arguments[1])
 @pytest.fixture
 def browser(certificates):
     with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(20)
+        driver.set_script_timeout(60)
         yield driver
 
 

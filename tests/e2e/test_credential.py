@@ -433,7 +433,7 @@ def test_garbage_on_the_socket(cloned, gitlab, path):
     idle = [connect(path) for _ in range(64)]
     started = time.monotonic()
     assert "password=" in helper("get", request_for(gitlab), path).stdout
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert [read_all(s) for s in idle] == [""] * 64
     # Gone before the answer.
     for _ in range(50):

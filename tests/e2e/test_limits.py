@@ -136,7 +136,7 @@ def drip(stage, raw, piece, count, pace_s):
         except OSError:
             return b""
         finally:
-            raw.socket.settimeout(10)
+            raw.socket.settimeout(60)
     return None
 
 
@@ -150,9 +150,9 @@ def test_a_body_that_drips_is_refused(make_stage, chunked, listener):
         started = time.monotonic()
         answer = drip(stage, raw, b"1\r\nx\r\n" if chunked else b"x", 200, 0.02)
         assert answer.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in answer
-        assert PERIOD_S * 0.9 < time.monotonic() - started < PERIOD_S + 2
+        assert PERIOD_S * 0.9 < time.monotonic() - started < PERIOD_S + 9
     connection = next(c for c in stage.upstream.connections if c.requests)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 2, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
     assert not connection.requests[0].complete
 
 
@@ -190,7 +190,7 @@ def test_a_body_that_is_fast_enough_passes(make_stage):
 
 def test_a_slow_ide_is_not_the_browsers_fault(make_stage):
     """Neither an upload that it does not take nor an answer that it does not give."""
-    stage = make_stage(BODY_MIN_RATE="1MiB", SEND_MIN_RATE="1MiB", MIN_RATE_PERIOD="100ms")
+    stage = make_stage(BODY_MIN_RATE="1KiB", SEND_MIN_RATE="1KiB", MIN_RATE_PERIOD="500ms")
     stage.upstream.read_bodies = False
     size = 24 << 20
 
@@ -201,7 +201,7 @@ def test_a_slow_ide_is_not_the_browsers_fault(make_stage):
         connection.send_response(200, [], b"done")
 
     stage.upstream.answer = answer
-    with stage.raw(timeout=30) as raw:
+    with stage.raw() as raw:
         raw.send(stage.head("PUT", "/x", [("Content-Length", str(size))]))
         sender = threading.Thread(target=lambda: [raw.socket.sendall(PIECE) for _ in range(size // len(PIECE))])
         sender.start()
@@ -252,7 +252,7 @@ def test_a_browser_that_takes_an_answer_too_slowly_is_cut(make_stage):
         raw.send(stage.head("GET", "/stream/1000000000"))
         raw.read_head()
         connection = next(c for c in stage.upstream.connections if c.requests)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not connection.closed_by_peer and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 raw.socket.recv(65536)
@@ -311,7 +311,7 @@ def test_a_chunked_body_that_grows_too_big_never_ends_for_the_ide(make_stage, pi
     first, second = stage.upstream.requests
     assert first.complete and first.body_length == 1000
     connection = next(c for c in stage.upstream.connections if second in c.requests)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 5, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
     assert not second.complete and second.body_length <= 1000
     assert len(stage.upstream.requests) == 2
 
@@ -400,7 +400,7 @@ def test_a_ping_never_splits_a_frame(make_stage):
             stage.upstream.event.acquire(timeout=0.15)  # never released: a pause
             connection.send(frame[last:at])
             last = at
-        stage.upstream.event.acquire(timeout=5)
+        stage.upstream.event.acquire(timeout=60)
 
     stage.upstream.answer = answer
     with stage.raw() as raw:
@@ -414,7 +414,7 @@ def test_a_ping_never_splits_a_frame(make_stage):
 
 
 def test_pongs_keep_no_idle_workspace_alive(make_stage):
-    stage = make_stage(WEBSOCKET_PING_INTERVAL="100ms", IDLE_SHUTDOWN="800ms")
+    stage = make_stage(WEBSOCKET_PING_INTERVAL="200ms", IDLE_SHUTDOWN="4s")
     pings = 0
     with stage.raw() as raw:
         assert upgrade(stage, raw).status == 101
@@ -423,7 +423,7 @@ def test_pongs_keep_no_idle_workspace_alive(make_stage):
             pings += 1
             assert pings < 100, "never ends"
         assert frame[0] == websocket.CLOSE and websocket.close_code(frame[1]) == 1001
-    assert pings >= 3 and stage.proxy.process.wait(10) == 0
+    assert pings >= 3 and stage.proxy.process.wait(60) == 0
 
 
 def test_without_the_setting_nothing_is_pinged(make_stage):
@@ -483,7 +483,7 @@ def test_a_browser_leaves_while_its_upload_is_held_back(make_stage, listener, ho
     stage.upstream.read_bodies = False
 
     def answer(connection, request):
-        while stage.upstream.event.acquire(timeout=20):
+        while stage.upstream.event.acquire(timeout=60):
             connection.read_exactly(1 << 18)
 
     stage.upstream.answer = answer
@@ -504,9 +504,9 @@ def test_a_browser_leaves_while_its_upload_is_held_back(make_stage, listener, ho
     if how == "reset":
         raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.close()
-    stage.proxy.wait_for_log(timeout_s=1.5, message="request", path="/x")
+    stage.proxy.wait_for_log(timeout_s=20, message="request", path="/x")
     stage.upstream.release_event(1000)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 5, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
 
 
 @pytest.mark.parametrize("listener", ["https", "http"])
@@ -519,7 +519,7 @@ def test_a_websocket_is_reset_while_it_is_held_back(make_stage, listener):
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Accept: {websocket.accept_value(key)}\r\n\r\n"
         )
-        stage.upstream.event.acquire(timeout=20)
+        stage.upstream.event.acquire(timeout=60)
         raise EOFError
 
     stage.upstream.answer = answer
@@ -531,5 +531,5 @@ def test_a_websocket_is_reset_while_it_is_held_back(make_stage, listener):
             raw.socket.sendall(PIECE)
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.close()
-    stage.proxy.wait_for_log(timeout_s=1.5, message="request", path="/ws")
+    stage.proxy.wait_for_log(timeout_s=20, message="request", path="/ws")
     stage.upstream.release_event()

@@ -136,7 +136,7 @@ def test_what_lasts_is_seen_while_it_does(make_stage):
 
 
 def test_logins_and_gitlab(make_proxy, gitlab, upstream, make_client):
-    proxy = make_proxy(gitlab, upstream, AUTHORIZATION_INTERVAL="100ms")
+    proxy = make_proxy(gitlab, upstream, AUTHORIZATION_INTERVAL="3s")
     assert make_client().login(proxy.origin + "/", "robin", "robin-password").status == 403
     client = make_client()
     assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200

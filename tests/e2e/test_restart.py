@@ -88,7 +88,7 @@ def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream,
             load.wait(50)
             new = Proxy(first.settings, tmp_path / f"next-{number}.log", first.secrets).start()
             old.process.send_signal(signal.SIGTERM)
-            ends.append(old.process.wait(10))
+            ends.append(old.process.wait(60))
             load.wait(50)
             if old is not first:
                 old.check_end()
@@ -103,7 +103,7 @@ def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream,
 
 
 def test_while_leaving_it_serves_and_is_not_ready(make_stage):
-    stage = make_stage(DRAIN_DELAY="10m", DRAIN_TIMEOUT="3s")
+    stage = make_stage(DRAIN_DELAY="10m", DRAIN_TIMEOUT="6s")
     go = held(stage)
     with stage.raw() as busy, stage.raw() as kept:
         kept.send(stage.head("GET", "/oauth2/userinfo")).read_response()
@@ -123,8 +123,8 @@ def test_while_leaving_it_serves_and_is_not_ready(make_stage):
         stage.proxy.wait_for_log(message="draining")
         go.release(1)
         assert busy.read_exactly(10) == b"helloworld"
-    assert stage.proxy.process.wait(10) == 0
-    assert 1.4 < time.monotonic() - started < 4, "at most half of DRAIN_TIMEOUT"
+    assert stage.proxy.process.wait(60) == 0
+    assert 2.8 < time.monotonic() - started < 6, "at most half of DRAIN_TIMEOUT"
 
 
 def test_a_connection_without_a_request_may_still_send_one(make_stage):
@@ -135,7 +135,7 @@ def test_a_connection_without_a_request_may_still_send_one(make_stage):
         answer = fresh.send(stage.head("GET", "/oauth2/userinfo")).read_response()
         assert (answer.status, answer.get("Connection")) == (200, "close")
         assert silent.is_closed()
-    assert stage.proxy.process.wait(10) == 0
+    assert stage.proxy.process.wait(60) == 0
 
 
 def test_a_connection_without_its_proxy_header_may_still_send_one(make_stage):
@@ -149,7 +149,7 @@ def test_a_connection_without_its_proxy_header_may_still_send_one(make_stage):
         answer = fresh.send(stage.head("GET", "/oauth2/userinfo")).read_response()
         assert (answer.status, answer.get("Connection")) == (200, "close")
         assert silent.is_closed()
-    assert stage.proxy.process.wait(10) == 0
+    assert stage.proxy.process.wait(60) == 0
 
 
 # Reload
@@ -290,21 +290,21 @@ def test_gitlabs_authorities_change(make_proxy, gitlab, upstream, make_client, c
 
 
 def test_the_end_after_idleness(make_stage):
-    stage = make_stage(IDLE_SHUTDOWN="700ms")
+    stage = make_stage(IDLE_SHUTDOWN="3s")
     started = time.monotonic()
-    while time.monotonic() - started < 1.2:
+    while time.monotonic() - started < 4:
         with stage.raw() as raw:
             assert raw.send(stage.head()).read_response().status == 200
         time.sleep(0.1)
     last = time.monotonic()
     while stage.proxy.process.poll() is None:
-        assert time.monotonic() - last < 10, "it does not end"
+        assert time.monotonic() - last < 60, "it does not end"
         try:
             ask(stage.proxy, "/ready")
         except (OSError, EOFError):
             break
         time.sleep(0.05)
-    assert stage.proxy.process.wait(5) == 0 and time.monotonic() - last > 0.5
+    assert stage.proxy.process.wait(60) == 0 and time.monotonic() - last > 2.5
     assert stage.proxy.log_entries(message="nobody is working here")
 
 

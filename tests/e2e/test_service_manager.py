@@ -17,7 +17,7 @@ def manager_at(name):
     """What systemd would listen on; name as in NOTIFY_SOCKET."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + name[1:] if name.startswith("@") else name)
-        manager.settimeout(10)
+        manager.settimeout(60)
         yield manager
 
 

@@ -11,7 +11,7 @@ from proxy import wait_until
 from raw_client import RawClient
 
 SHORT = "300ms"
-SHORT_S, SLACK_S = 0.3, 2
+SHORT_S, SLACK_S = 0.3, 9  # the least default is 15 s
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -49,7 +49,7 @@ def test_a_head_that_does_not_end(make_stage):
                     answer += raw.socket.recv(1)
                 if answer:
                     break
-            raw.socket.settimeout(5)
+            raw.socket.settimeout(60)
             assert (answer + raw.read_until_close()).startswith(b"HTTP/1.1 408 ")
     assert len(stage.upstream.requests) == 1
 
@@ -77,7 +77,7 @@ def test_a_body_that_stops(make_stage):
             assert (response.status, response.get("Connection")) == (408, "close")
             assert raw.is_closed()
         connection = next(c for c in stage.upstream.connections if c.requests)
-        stage.upstream.wait(lambda c=connection: c.closed_by_peer, 2, "the upload's end")
+        stage.upstream.wait(lambda c=connection: c.closed_by_peer, 20, "the upload's end")
         assert not connection.requests[0].complete
 
 
@@ -90,7 +90,7 @@ def test_a_body_for_our_own_endpoint_that_stops(make_stage):
 
 def test_a_slow_body_goes_on(make_stage):
     stage = make_stage(BODY_TIMEOUT=SHORT)
-    with stage.raw() as raw, within(0.8, 6):
+    with stage.raw() as raw, within(0.8, 12):
         raw.send(stage.head("POST", "/x", [("Content-Length", "8")]))
         for _ in range(8):
             stage.upstream.event.acquire(timeout=0.1)  # never released: a pace
@@ -107,7 +107,7 @@ def test_the_wait_for_an_answer_is_not_the_bodys(make_stage):
         connection.send_response(200, [], b"late")
 
     stage.upstream.answer = answer
-    with stage.raw() as raw, within(1, 5):
+    with stage.raw() as raw, within(1, 12):
         raw.send(stage.head("POST", "/x", [("Content-Length", "2")]) + b"hi")
         assert raw.read_response().body == b"late"
 
@@ -118,7 +118,7 @@ def test_a_browser_that_takes_nothing(make_stage):
         raw.send(stage.head("GET", "/stream/1000000000"))
         raw.read_head()
         connection = next(c for c in stage.upstream.connections if c.requests)
-        stage.upstream.wait(lambda: connection.closed_by_peer, 10, "the end of what nobody reads")
+        stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the end of what nobody reads")
 
 
 def test_a_browser_that_takes_little(make_stage):
@@ -142,7 +142,7 @@ def test_a_browser_that_takes_little(make_stage):
 def test_a_browser_that_does_not_end_its_side(make_stage):
     """After Connection: close we wait a moment for the other side, not for ever."""
     stage = make_stage()
-    with stage.raw() as raw, within(0, 4):
+    with stage.raw() as raw, within(0, 12):
         raw.send(stage.head(headers=[("Connection", "close")])).read_response()
         assert raw.is_closed()
         with pytest.raises(OSError):
@@ -226,7 +226,7 @@ def test_a_slow_stream_goes_on(make_stage):
             connection.send(b"x")
 
     stage.upstream.answer = answer
-    with stage.raw() as raw, within(0.8, 6):
+    with stage.raw() as raw, within(0.8, 12):
         assert raw.send(stage.head()).read_response().body == b"x" * 8
 
 
@@ -262,7 +262,7 @@ def test_pooled_connections_are_given_up(make_stage):
         raw.send(stage.head()).read_response()
         connection = next(c for c in stage.upstream.connections if c.requests)
         with within():
-            stage.upstream.wait(lambda: connection.closed_by_peer, 5, "the pooled connection's end")
+            stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the pooled connection's end")
         assert raw.send(stage.head()).read_response().status == 200
 
 
@@ -297,7 +297,7 @@ def test_a_large_head_can_be_allowed(make_stage):
 
 def test_connections_beyond_the_limit_wait(make_stage):
     stage = make_stage(CONNECTIONS_MAX=3, KEEPALIVE_TIMEOUT="20s", HTTP_ADDRESS="127.0.0.1:0")
-    open_ones = [RawClient(stage.proxy.address("http"), timeout=10) for _ in range(12)]
+    open_ones = [RawClient(stage.proxy.address("http"), timeout=60) for _ in range(12)]
     head = stage.head("GET", "/oauth2/nothing")
     for raw in open_ones:
         raw.send(head)
@@ -309,7 +309,7 @@ def test_connections_beyond_the_limit_wait(make_stage):
             open_ones[-1].socket.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 open_ones[-1].socket.recv(1)
-            open_ones[-1].socket.settimeout(10)
+            open_ones[-1].socket.settimeout(60)
         if len(served) >= 3:
             served.pop(0).close()
     for raw in served:
@@ -338,5 +338,5 @@ def test_a_peer_that_vanished_is_probed_for(stage):
     with stage.raw() as raw:
         assert raw.upgrade("/ws", stage.host, stage.proxy.origin, [("Cookie", stage.cookie)]).status == 101
         ours, theirs = raw.socket.getsockname(), raw.socket.getpeername()
-        wait_until(lambda: seconds_to_keepalive_probe(theirs, ours), 5, "a keepalive timer")
+        wait_until(lambda: seconds_to_keepalive_probe(theirs, ours), what="a keepalive timer")
         assert 30 < seconds_to_keepalive_probe(theirs, ours) <= 60

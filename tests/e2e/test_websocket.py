@@ -12,6 +12,7 @@ import websocket
 from proxy import is_sanitized, wait_until
 
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008
+SOON_S = 5  # within which one side sees that the other is gone
 
 
 def opened(stage, path="/ws", headers=(), **more):
@@ -272,7 +273,7 @@ def test_a_close_from_the_browser(stage):
         raw.send_frame(websocket.CLOSE, struct.pack("!H", 1000))
         assert close_code(raw) == 1000
     connection = tunnel_of(stage)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 2, "the tunnel's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the tunnel's end")
     assert connection.frames == [(websocket.CLOSE, struct.pack("!H", 1000))]
 
 
@@ -287,8 +288,8 @@ def test_the_upstream_sees_the_browser_leave(stage):
     connection = tunnel_of(stage)
     started = time.monotonic()
     raw.close()
-    stage.upstream.wait(lambda: connection.closed_by_peer, 2, "the tunnel's end")
-    assert time.monotonic() - started < 1
+    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the tunnel's end")
+    assert time.monotonic() - started < SOON_S
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -297,7 +298,7 @@ def test_the_browser_sees_the_upstream_leave(stage, how):
     with opened(stage) as raw:
         started = time.monotonic()
         released.set()
-        assert raw.is_closed() and time.monotonic() - started < 1
+        assert raw.is_closed() and time.monotonic() - started < SOON_S
 
 
 def sign_out(stage):
@@ -331,7 +332,7 @@ def test_an_end_in_the_middle_of_a_large_frame(make_stage, how, rest_comes):
     def answer(connection, request):
         accept(connection, request)
         connection.send(whole[:500000])
-        gate.acquire(timeout=10)
+        gate.acquire(timeout=60)
         if rest_comes:
             connection.send(whole[500000:] + websocket.frame(websocket.TEXT, b"too late"))
         done.wait(10)
@@ -364,7 +365,7 @@ def test_sigterm_closes_idle_websockets(make_stage):
         stage.proxy.process.send_signal(signal.SIGTERM)
         assert close_code(first) == close_code(second) == GOING_AWAY
     started = time.monotonic()
-    assert stage.proxy.stop() == 0 and time.monotonic() - started < 3
+    assert stage.proxy.stop() == 0 and time.monotonic() - started < SOON_S
 
 
 def test_an_upgrade_under_way_when_draining_begins(make_stage):
@@ -372,7 +373,7 @@ def test_an_upgrade_under_way_when_draining_begins(make_stage):
     gate = threading.Semaphore(0)
 
     def answer(connection, request):
-        gate.acquire(timeout=10)
+        gate.acquire(timeout=60)
         connection.answer_websocket(request)
         raise EOFError
 
@@ -396,7 +397,7 @@ def test_a_session_that_ends_during_the_handshake(make_stage):
     gate = threading.Semaphore(0)
 
     def answer(connection, request):
-        gate.acquire(timeout=10)
+        gate.acquire(timeout=60)
         connection.answer_websocket(request)
         raise EOFError
 

@@ -71,7 +71,7 @@ def browser(certificate, dark=False, size=(1200, 800), javascript=True, no_cooki
         shutil.rmtree(profile, ignore_errors=True)
 
 
-def wait(driver, condition, timeout_s=20, what=""):
+def wait(driver, condition, timeout_s=60, what=""):
     """Until condition(driver) is true; its value. Elements that went away meanwhile are no error."""
 
     def quietly(d):

@@ -10,7 +10,7 @@ import threading
 from proxy import SANITIZER, binary, environment_for
 
 TOKEN_FD, PROGRESS_FD = 3, 4
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 CODES = {
     "done": 0,
     "token": 11,

@@ -7,7 +7,7 @@ import subprocess
 
 from proxy import SANITIZER, binary, environment_for
 
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 
 
 def helper(operation, text="", socket_path=None, wrapper=(), environment=None):
@@ -77,7 +77,7 @@ class Workspace:
 
 def connect(path):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
+    s.settimeout(TIMEOUT_S)
     s.connect(str(path))
     return s
 

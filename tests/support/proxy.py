@@ -7,6 +7,7 @@ The binary is $WORKSPACE_PROXY_BINARY or $PROXY_BINARY, or build/workspace-proxy
 import collections
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
@@ -25,8 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
 LEAK_REPORT = re.compile(r"==\d+==ERROR: LeakSanitizer.*?SUMMARY: AddressSanitizer[^\n]*", re.DOTALL)
 SUPPRESSIONS = os.path.join(ROOT, "tests", "support", "lsan.supp")
-START_TIMEOUT_S = 20
-STOP_TIMEOUT_S = 20
+PATIENCE_S = 60  # deadline of a wait that only a fault makes long, however busy the machine is
 PREFIX = "WORKSPACE_PROXY_"
 
 
@@ -120,6 +120,8 @@ class Proxy:
         self.runner = runners.Plain()
         self.log_file = str(log_file)
         self.lines = []
+        self._entries = []  # the lines that are JSON, read
+        self._entries_of = collections.defaultdict(list)  # by message
         self.process = None
         self.exit_code = None
         self.context = None  # of clients: trusts the certificate
@@ -144,7 +146,7 @@ class Proxy:
         self._reader.start()
         wanted = {name for name in ("https", "http", "admin") if self._wants(name)}
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or wanted <= set(self.listeners), START_TIMEOUT_S)
+            self._changed.wait_for(lambda: self._ended or wanted <= set(self.listeners), PATIENCE_S)
         if not wanted <= set(self.listeners):
             self.kill()
             raise StartFailed(f"not listening on {wanted - set(self.listeners)}:\n{self.log}")
@@ -167,9 +169,11 @@ class Proxy:
     def _note(self, line):
         with self._changed:
             self.lines.append(line)
-            document = _as_json(line)
-            if document.get("message") == "listening":
-                self.listeners[document.get("listener")] = document.get("address")
+            if entry := _as_json(line):
+                self._entries.append(entry)
+                self._entries_of[entry.get("message")].append(entry)
+            if entry.get("message") == "listening":
+                self.listeners[entry.get("listener")] = entry.get("address")
             self._changed.notify_all()
 
     def stop(self, signal_number=signal.SIGTERM):
@@ -179,10 +183,10 @@ class Proxy:
         if self.process.poll() is None:
             self.runner.signal(self.process, signal_number)
         try:
-            self.exit_code = self.process.wait(STOP_TIMEOUT_S)
+            self.exit_code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            text = f"still running {STOP_TIMEOUT_S} s after signal {signal_number}:\n{self.log}"
+            text = f"still running {PATIENCE_S} s after signal {signal_number}:\n{self.log}"
             raise AssertionError(text) from None
         self._reader.join(5)
         return self.exit_code
@@ -219,16 +223,30 @@ class Proxy:
             return "\n".join(self.lines)
 
     def log_entries(self, **criteria):
+        """The lines that have these fields. Cheap enough to be polled where a message is among them."""
         with self._changed:
-            documents = [_as_json(line) for line in self.lines]
-        return [d for d in documents if d and all(d.get(k) == v for k, v in criteria.items())]
+            return list(self._find(criteria))
 
-    def wait_for_log(self, timeout_s=10, **criteria):
+    def _find(self, criteria, start=0):
+        of_message = self._entries_of[criteria["message"]] if "message" in criteria else self._entries
+        for entry in itertools.islice(of_message, start, None):
+            if all(entry.get(name) == value for name, value in criteria.items()):
+                yield entry
+
+    def wait_for_log(self, timeout_s=PATIENCE_S, **criteria):
         """Blocks until a line with these fields was logged; returns it."""
+        seen = 0
+
+        def first():
+            nonlocal seen
+            found = next(self._find(criteria, seen), None)
+            seen = len(self._entries_of[criteria["message"]] if "message" in criteria else self._entries)
+            return found
+
         with self._changed:
-            if not self._changed.wait_for(lambda: self.log_entries(**criteria), timeout_s):
-                raise TimeoutError(f"no log line with {criteria} in {timeout_s} s:\n{self.log[-4000:]}")
-            return self.log_entries(**criteria)[0]
+            if found := self._changed.wait_for(first, timeout_s):
+                return found
+            raise TimeoutError(f"no log line with {criteria} in {timeout_s} s:\n{self.log[-4000:]}")
 
     # Reaching it
 
@@ -254,7 +272,7 @@ class Proxy:
     def name(self):
         return self.host.partition(":")[0]
 
-    def raw(self, listener="https", timeout=10, **more):
+    def raw(self, listener="https", timeout=PATIENCE_S, **more):
         """A RawClient connected to a listener; TLS on "https"."""
         context = self.context if listener == "https" else None
         return raw_client.RawClient(
@@ -348,7 +366,7 @@ def start_with_port(make, next_port=None, attempts=5):
     raise AssertionError("unreachable")
 
 
-def run(arguments, settings=None, timeout_s=30, input=None):
+def run(arguments, settings=None, timeout_s=PATIENCE_S, input=None):
     """Runs the binary to its end, for `check` and the like; a CompletedProcess with text."""
     return subprocess.run(
         [binary(), *arguments],
@@ -360,7 +378,7 @@ def run(arguments, settings=None, timeout_s=30, input=None):
     )
 
 
-def wait_until(condition, timeout_s=10, what="a condition", interval_s=0.02):
+def wait_until(condition, timeout_s=PATIENCE_S, what="a condition", interval_s=0.02):
     """For what can only be seen by looking: polls, and says what it waited for."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

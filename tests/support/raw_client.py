@@ -41,7 +41,7 @@ class RawResponse:
 
 
 class RawClient:
-    def __init__(self, address, context=None, server_name=None, timeout=10, alpn=None, source=None):
+    def __init__(self, address, context=None, server_name=None, timeout=60, alpn=None, source=None):
         """address: (host, port) or the path of a unix socket; context: for TLS; source: our own IP."""
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
@@ -77,7 +77,7 @@ class RawClient:
 
     def wait_until_taken(self):
         """All that was sent. Unix sockets only."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4))[0]:
             if time.monotonic() > deadline:
                 raise TimeoutError("the peer does not read")

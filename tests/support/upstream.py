@@ -168,7 +168,7 @@ class UpstreamConnection:
         """Server-sent events, each written when upstream.release_event() is called."""
         self.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         for number in range(count):
-            if not self.upstream.event.acquire(timeout=30):
+            if not self.upstream.event.acquire(timeout=60):
                 return
             data = f"data: {number}\n\n".encode()
             self.send(b"%x\r\n%b\r\n" % (len(data), data))
@@ -241,7 +241,7 @@ class Upstream:
                 connection.requests.clear()
                 connection.frames.clear()
 
-    def wait(self, condition, timeout_s=10, what="the upstream"):
+    def wait(self, condition, timeout_s=60, what="the upstream"):
         """Blocks until condition() holds; it is looked at after every change."""
         with self.changed:
             if not self.changed.wait_for(condition, timeout_s):
@@ -249,7 +249,7 @@ class Upstream:
                     f"waited {timeout_s} s for {what}; requests: {[r.target for r in self.requests]}"
                 )
 
-    def wait_for_requests(self, count=1, timeout_s=10):
+    def wait_for_requests(self, count=1, timeout_s=60):
         self.wait(lambda: len(self.requests) >= count, timeout_s, f"{count} requests")
         return self.requests
 

@@ -100,7 +100,7 @@ class Cookie:
 
 
 class WebClient:
-    def __init__(self, context=None, timeout=20):
+    def __init__(self, context=None, timeout=60):
         self.context = context
         self.timeout = timeout
         self.cookies = {}  # (host, path, name) -> Cookie

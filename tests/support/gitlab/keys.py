@@ -38,12 +38,12 @@ class RsaKey:
         der = subprocess.run(
             ["openssl", "rsa", "-traditional", "-outform", "DER"], input=pem, check=True, capture_output=True
         ).stdout
-        sequence, _ = _der_element(der, 0)  # RSAPrivateKey (RFC 8017): version, n, e, d, …
+        sequence, _ = _der_element(der, 0)  # RSAPrivateKey (RFC 8017): version, n, e, d, p, q, dP, dQ, qInv
         numbers, offset = [], 0
         while offset < len(sequence):
             content, offset = _der_element(sequence, offset)
             numbers.append(int.from_bytes(content, "big"))
-        _, self._n, self._e, self._d = numbers[:4]
+        _, self._n, self._e, _, self._p, self._q, self._dp, self._dq, self._qinv = numbers
         self.kid = hashlib.sha256(der).hexdigest()[:32]
 
     def jwk(self):
@@ -61,7 +61,9 @@ class RsaKey:
         size = (self._n.bit_length() + 7) // 8
         info = SHA256_DIGEST_INFO + hashlib.sha256(data).digest()
         padded = b"\x00\x01" + b"\xff" * (size - len(info) - 3) + b"\x00" + info
-        return pow(int.from_bytes(padded, "big"), self._d, self._n).to_bytes(size, "big")
+        message = int.from_bytes(padded, "big")
+        first, second = pow(message, self._dp, self._p), pow(message, self._dq, self._q)
+        return (second + self._q * (self._qinv * (first - second) % self._p)).to_bytes(size, "big")
 
     def jwt(self, claims):
         header = {"typ": "JWT", "alg": "RS256", "kid": self.kid}

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repositories made on the spot by `git fast-import`: small ones for tests, large ones to watch.
 
-The same arguments make the same repository, byte for byte.
+The same arguments make the same repository, byte for byte, so each is made once per process and then copied.
 """
 
+import atexit
+import functools
 import os
 import random
+import shutil
 import subprocess
+import tempfile
 
 NAME, EMAIL, FIRST_COMMIT_AT = "Sasha", "sasha@example.com", 1_700_000_000
 FOLDERS = "api app assets config core data docs lib models notebooks scripts services tests tools web".split()
@@ -69,20 +73,41 @@ def _stream(files, commits, rng):
 
 def make(directory, files=None, commits=1):
     """A bare repository; files: {path: text}, or how many to make up; None: a small set."""
+    made = _made(tuple(sorted(files.items())) if isinstance(files, dict) else files, commits)
+    shutil.copytree(made, directory, copy_function=_copy)
+
+
+def _copy(source, target):
+    """Packs are never changed in place, so the copies share them."""
+    os.link(source, target) if os.path.basename(os.path.dirname(source)) == "pack" else shutil.copyfile(source, target)
+
+
+@functools.cache
+def _folder():
+    folder = tempfile.mkdtemp(prefix="repositories-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
+def _made(files, commits):
     rng = random.Random(7)
     if files is None:
-        files = dict(SMALL)
+        files = SMALL
     elif isinstance(files, int):
         files = _made_up(rng, files)
+    directory = tempfile.mkdtemp(dir=_folder())
     environment = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "GIT_CONFIG_NOSYSTEM": "1",
         "HOME": "/nonexistent",
     }
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", directory], check=True, env=environment)
+    init = ["git", "init", "-q", "--bare", "-b", "main", "--template=", directory]
+    subprocess.run(init, check=True, env=environment)
     command = ["git", "-C", directory, "fast-import", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
         for piece in _stream(dict(files), commits, rng):
             process.stdin.write(piece)
     if process.returncode:
         raise RuntimeError(f"git fast-import: exit code {process.returncode}")
+    return directory

@@ -69,7 +69,7 @@ class RequestLog:
     def refreshes(self):
         return self.count(endpoint="token", grant_type="refresh_token")
 
-    def wait(self, count=1, timeout_s=10, ended=False, **criteria):
+    def wait(self, count=1, timeout_s=60, ended=False, **criteria):
         """Blocks until that many matching requests have arrived (ended: were answered whole); returns them."""
 
         def matching():

@@ -18,6 +18,7 @@ from .control import Control
 from .faults import Faults
 from .git import Git
 from .http import Answer, HttpError, Server
+from .keys import signing_key
 from .model import OWNER, Application, Project, State, User, Workspace
 from .oauth import OAuth
 from .requests import RequestLog
@@ -90,6 +91,7 @@ class GitLab:
     # Life
 
     def start(self):
+        signing_key()  # made now, while nobody waits for an answer
         self._thread.start()
         return self
 
