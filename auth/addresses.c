@@ -73,28 +73,15 @@ addresses_build(struct auth *a)
 	a->redirect_uri = format_redirect_uri(a, relay);
 	a->start_url = arena_printf(&a->arena, "%s/start", s->prefix);
 	a->sign_in_url = arena_printf(&a->arena, "%s/sign_in", s->prefix);
+	a->target_lost_url = arena_printf(&a->arena, "%s/sign_in?lost=1", s->prefix);
 	a->flow_cookie_prefix = str_from(arena_printf(&a->arena, "%s-flow-", s->cookie_name));
 	return a->authorize_url != NULL && a->redirect_uri != NULL && a->start_url != NULL &&
-	       a->sign_in_url != NULL && a->flow_cookie_prefix.data != NULL;
+	       a->sign_in_url != NULL && a->target_lost_url != NULL &&
+	       a->flow_cookie_prefix.data != NULL;
 }
 
 struct str
 addresses_own_origin(const struct auth *a, const struct auth_facts *facts)
 {
 	return facts->port == 0 ? a->origin : facts->origin;
-}
-
-const char *
-addresses_start_url(const struct auth *a, struct str target, struct arena *arena)
-{
-	struct buf encoded;
-	const char *url = NULL;
-
-	if (str_equal(target, STR("/")))
-		return a->start_url;
-	buf_init(&encoded, FLOW_TARGET_MAX * 3);
-	if (url_encode(&encoded, target))
-		url = arena_printf(arena, "%s?rd=%.*s", a->start_url, STR_FMT(buf_view(&encoded)));
-	buf_fini(&encoded);
-	return url == NULL ? a->start_url : url;
 }

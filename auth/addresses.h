@@ -16,7 +16,4 @@ struct str addresses_own_origin(const struct auth *a, const struct auth_facts *f
 /* See auth_port_origin. */
 const char *addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
-/* "/oauth2/start?rd=<target>"; the plain start address for "/". */
-const char *addresses_start_url(const struct auth *a, struct str target, struct arena *arena);
-
 #endif

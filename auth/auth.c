@@ -52,6 +52,7 @@ auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, 
 	a->loop = l;
 	a->login_timeout_ms = AUTH_LOGIN_TIMEOUT_MS;
 	arena_init(&a->arena, SETTINGS_ARENA_MAX);
+	return_targets_init(&a->targets);
 	if (!build_parts(a, f, e)) {
 		err_wrap(e, "authentication");
 		auth_free(a);
@@ -90,6 +91,7 @@ auth_free(struct auth *a)
 	session_store_free(a->store);
 	gitlab_free(a->gitlab);
 	cookie_box_fini(&a->cookies);
+	return_targets_fini(&a->targets);
 	arena_fini(&a->arena);
 	free(a);
 }
@@ -149,10 +151,7 @@ static void
 require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	if (facts_is_navigation(facts) && facts_is_get(facts)) {
-		char target[FLOW_TARGET_MAX + 1];
-
-		flow_set_target(target, facts->target, str_from(a->settings->prefix));
-		login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
+		login_start_for_request(a, facts, v);
 		return;
 	}
 	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);

@@ -11,6 +11,7 @@
 #include "auth/cookie.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/login/flow.h"
+#include "auth/login/return_target.h"
 #include "auth/session/session_store.h"
 
 #define AUTH_LOGINS_MAX		   64u /* between callback and session, in all */
@@ -31,11 +32,13 @@ struct auth {
 	const char *gitlab_url;	   /* as browsers see it */
 	const char *start_url;
 	const char *sign_in_url;
+	const char *target_lost_url;   /* says that the page that was asked for was not kept */
 	struct str flow_cookie_prefix; /* "<cookie name>-flow-" */
 	const char *relay_start_url;   /* where logins begin instead of authorize_url; or NULL */
 	struct cookie_box cookies;
 	struct gitlab *gitlab;
 	struct session_store *store;
+	struct return_targets targets;
 	struct flow_ring used_flows;
 	struct flow_ring used_tickets;
 	struct bearer_cache *bearers; /* NULL: API tokens are not accepted */

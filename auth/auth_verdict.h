@@ -37,7 +37,8 @@ enum auth_action {
 	AUTH_SIGN_IN_PAGE,
 	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
 	AUTH_SIGNED_OUT_PAGE,
-	AUTH_RELAY_PAGE, /* explains what the relay's address is for */
+	AUTH_TARGET_LOST_PAGE, /* signed in, but the page that was asked for is not known */
+	AUTH_RELAY_PAGE,       /* explains what the relay's address is for */
 };
 
 enum auth_problem {

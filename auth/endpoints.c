@@ -17,27 +17,18 @@
 
 #define JSON_ANSWER_MAX 4096u
 
-/* The parameter "rd" as a safe target. False, with the problem, when it is repeated. */
+/* False, with the problem, when the parameters are malformed. */
 static bool
 read_target(struct auth *a, const struct auth_facts *facts, char target[FLOW_TARGET_MAX + 1],
 	    struct auth_verdict *v)
 {
-	struct str raw = STR_NONE;
-	size_t count = url_query_find(facts_query(facts), STR("rd"), &raw);
-	struct str wanted = STR("/");
-	struct buf decoded;
+	const char *detail;
 
-	if (count > 1) {
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "The parameter \"rd\" is repeated.");
-		v->location = a->start_url;
-		return false;
-	}
-	buf_init(&decoded, URL_MAX_BYTES);
-	if (count == 1 && url_decode(&decoded, raw, true))
-		wanted = buf_view(&decoded);
-	flow_set_target(target, wanted, str_from(a->settings->prefix));
-	buf_fini(&decoded);
-	return true;
+	if (login_start_read_target(a, facts, target, &detail))
+		return true;
+	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
+	v->location = a->start_url;
+	return false;
 }
 
 void
@@ -51,7 +42,10 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 		return;
 	}
 	if (read_target(a, facts, target, v))
-		login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
+		login_start(
+			a, facts,
+			&(struct login_round){.target = str_from(target), .client = facts->client},
+			v);
 }
 
 static void
@@ -67,20 +61,36 @@ show_page(struct auth *a, const struct auth_facts *facts, enum auth_action page,
 		verdict_set_identity(v, s);
 }
 
+static bool
+has_parameter(const struct auth_facts *facts, struct str name)
+{
+	struct str value;
+
+	return url_query_find(facts_query(facts), name, &value) > 0;
+}
+
+/* A login whose target is not known leads here: see auth_private.h. */
+static void
+explain_lost_target(struct auth_verdict *v)
+{
+	v->action = AUTH_TARGET_LOST_PAGE;
+	v->location = "/";
+}
+
 void
 endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	struct str value;
 	char target[FLOW_TARGET_MAX + 1];
 
 	if (!read_target(a, facts, target, v))
 		return;
 	show_page(a, facts,
-		  url_query_find(facts_query(facts), STR("signed_out"), &value) > 0
-			  ? AUTH_SIGNED_OUT_PAGE
-			  : AUTH_SIGN_IN_PAGE,
+		  has_parameter(facts, STR("signed_out")) ? AUTH_SIGNED_OUT_PAGE
+							  : AUTH_SIGN_IN_PAGE,
 		  v);
-	v->location = addresses_start_url(a, str_from(target), &v->arena);
+	v->location = login_start_url(a, str_from(target), facts->client, &v->arena);
+	if (has_parameter(facts, STR("lost")) && !str_is_empty(v->identity.username))
+		explain_lost_target(v);
 }
 
 /* Whether the button "sign out everywhere" was pressed. */

@@ -89,6 +89,14 @@ flow_jar_make_room(const struct flow_jar *j, const struct auth_facts *facts, str
 	}
 }
 
+bool
+flow_jar_has_any(const struct flow_jar *j, const struct auth_facts *facts)
+{
+	struct str oldest;
+
+	return find_oldest(j, facts, STR_NONE, &oldest) > 0;
+}
+
 void
 flow_jar_search_init(struct flow_jar_search *s, const struct flow_jar *j,
 		     const struct auth_facts *facts, struct str id)

@@ -38,6 +38,9 @@ void flow_jar_clear(const struct flow_jar *j, struct str id, struct auth_verdict
 void flow_jar_make_room(const struct flow_jar *j, const struct auth_facts *facts,
 			struct auth_verdict *v);
 
+/* Whether the browser sent the cookie of any login under way. */
+bool flow_jar_has_any(const struct flow_jar *j, const struct auth_facts *facts);
+
 /* The cookies of one id, of which a few are offered: other sites of the domain may have set more.
  */
 struct flow_jar_search {

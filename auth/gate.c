@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-#include "auth/addresses.h"
 #include "auth/bearer.h"
 #include "auth/facts.h"
+#include "auth/login/login_start.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
@@ -114,8 +114,8 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 	if (w->is_navigation) {
 		char target[FLOW_TARGET_MAX + 1];
 
-		flow_set_target(target, facts->target, str_from(a->settings->prefix));
-		w->start_url = addresses_start_url(a, str_from(target), &v->arena);
+		login_start_take_target(a, facts, target);
+		w->start_url = login_start_url(a, str_from(target), facts->client, &v->arena);
 	}
 	w->call.verdict = v;
 	w->call.done = g->done;

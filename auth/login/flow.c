@@ -14,8 +14,8 @@
 
 static const char flow_purpose[] = "flow";
 
-static void
-draw_random(char out[FLOW_RANDOM_LEN + 1])
+void
+flow_draw_random(char out[FLOW_RANDOM_LEN + 1])
 {
 	uint8_t random[32];
 	struct buf text;
@@ -36,9 +36,9 @@ flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct 
 	char random[FLOW_RANDOM_LEN + 1];
 
 	memset(f, 0, sizeof(*f));
-	draw_random(random);
-	draw_random(f->verifier);
-	draw_random(f->nonce);
+	flow_draw_random(random);
+	flow_draw_random(f->verifier);
+	flow_draw_random(f->nonce);
 	(void)snprintf(f->state, sizeof(f->state), "%012llx.%s.%u.%lld", (unsigned long long)id,
 		       random, round, (long long)first_ms);
 	err_assert(target.len <= FLOW_TARGET_MAX);
@@ -74,7 +74,8 @@ flow_parse_state(struct flow_state *s, struct str text)
 	if (!str_next(&rest, '.', &s->random) || s->random.len != FLOW_RANDOM_LEN ||
 	    !is_base64url(s->random))
 		return false;
-	if (!str_next(&rest, '.', &round) || !str_to_u64(round, 0, FLOW_ROUNDS_MAX, &number))
+	if (!str_next(&rest, '.', &round) ||
+	    !str_to_u64(round, 0, FLOW_ROUNDS_PARALLEL_MAX, &number))
 		return false;
 	s->round = (unsigned)number;
 	if (!str_next(&rest, '.', &first) || !str_to_u64(first, 0, INT64_MAX, &number))
@@ -102,13 +103,14 @@ flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_na
 	  struct err *e)
 {
 	const struct cookie_use use = {flow_purpose, cookie_name};
+	bool is_short = strlen(f->target) <= FLOW_COOKIE_TARGET_MAX;
 	struct buf plain;
 	bool ok;
 
 	buf_init(&plain, 2048);
 	ok = buf_reserve(&plain, 2048) &&
 	     buf_addf(&plain, "%s\n%s\n%s\n%lld\n%s", f->state, f->verifier, f->nonce,
-		      (long long)f->started_ms, f->target);
+		      (long long)f->started_ms, is_short ? f->target : "");
 	if (ok)
 		ok = cookie_seal(b, &use, buf_view(&plain), out, e);
 	else
@@ -144,7 +146,10 @@ parse_plain(struct flow *f, struct str plain)
 	if (!str_next(&rest, '\n', &started) || !str_to_u64(started, 0, INT64_MAX, &number))
 		return false;
 	f->started_ms = (int64_t)number;
-	return take_line(&rest, f->target, sizeof(f->target)) && rest.data == NULL;
+	if (rest.len > FLOW_COOKIE_TARGET_MAX || str_find_byte(rest, '\n') != SIZE_MAX)
+		return false;
+	memcpy(f->target, rest.data, rest.len);
+	return true;
 }
 
 bool
@@ -177,8 +182,8 @@ is_port_endpoint(struct str target, struct str prefix)
 	return str_starts_with(str_skip(target, prefix.len), STR("/port?"));
 }
 
-static bool
-is_good_target(struct str target, struct str prefix)
+bool
+flow_is_good_target(struct str target, struct str prefix)
 {
 	return target.len <= FLOW_TARGET_MAX && url_is_local_target(target) &&
 	       (!is_own_endpoint(target, prefix) || is_port_endpoint(target, prefix));
@@ -189,12 +194,31 @@ flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str pre
 {
 	struct str chosen = target;
 
-	if (!is_good_target(chosen, prefix))
+	if (!flow_is_good_target(chosen, prefix))
 		chosen = str_take(chosen, str_find_byte(chosen, '?'));
-	if (!is_good_target(chosen, prefix))
+	if (!flow_is_good_target(chosen, prefix))
 		chosen = STR("/");
 	memcpy(out, chosen.data, chosen.len);
 	out[chosen.len] = '\0';
+}
+
+bool
+flow_set_request_target(char out[FLOW_TARGET_MAX + 1], struct str target)
+{
+	bool fits = target.len <= FLOW_TARGET_MAX && str_starts_with(target, STR("/"));
+	struct str chosen = fits ? target : STR("/");
+
+	memcpy(out, chosen.data, chosen.len);
+	out[chosen.len] = '\0';
+	return fits;
+}
+
+const char *
+flow_target_location(struct str target, struct str origin, struct arena *arena)
+{
+	if (url_is_local_target(target))
+		return arena_dup(arena, target);
+	return arena_printf(arena, "%.*s%.*s", STR_FMT(origin), STR_FMT(target));
 }
 
 bool

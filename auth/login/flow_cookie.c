@@ -92,8 +92,31 @@ flow_is_current(const struct flow *f)
 }
 
 bool
+flow_cookie_has_any(const struct auth *a, const struct auth_facts *facts)
+{
+	const struct flow_jar jar = jar_of(a);
+
+	return flow_jar_has_any(&jar, facts);
+}
+
+static void
+find_target(const struct auth *a, const struct flow_state *state, struct flow *flow)
+{
+	struct str target = return_targets_find(&a->targets, state->random);
+
+	if (target.data == NULL)
+		target = str_from(a->target_lost_url);
+	memcpy(flow->target, target.data, target.len);
+	flow->target[target.len] = '\0';
+}
+
+bool
 flow_cookie_find(const struct auth *a, const struct auth_facts *facts,
 		 const struct flow_state *state, struct flow *flow)
 {
-	return find_flow(a, facts, state, flow) && flow_is_current(flow);
+	bool is_found = find_flow(a, facts, state, flow);
+
+	if (flow->target[0] == '\0')
+		find_target(a, state, flow);
+	return is_found && flow_is_current(flow);
 }

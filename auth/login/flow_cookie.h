@@ -16,9 +16,13 @@ bool flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struc
 		     struct auth_verdict *v, struct err *e) MUST_CHECK;
 void flow_cookie_clear(struct auth *a, struct str id, struct auth_verdict *v);
 
+/* Whether the browser sent the cookie of any flow. */
+bool flow_cookie_has_any(const struct auth *a, const struct auth_facts *facts);
+
 /*
- * The flow of this state whose cookie this browser sent. False where there is none, or it is too
- * old to go on; in the second case flow tells where it should have led, else its target is empty.
+ * The flow of this state whose cookie this browser sent. False where there is none (the flow's
+ * state is empty then), or it is too old to go on. In every case the flow's target says where the
+ * login should lead: as far as it is still known, else to a page that says that it is not.
  */
 bool flow_cookie_find(const struct auth *a, const struct auth_facts *facts,
 		      const struct flow_state *state, struct flow *flow) MUST_CHECK;

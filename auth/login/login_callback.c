@@ -8,7 +8,6 @@
  */
 #include "auth/login/login_callback.h"
 
-#include "auth/addresses.h"
 #include "auth/facts.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_exchange.h"
@@ -50,7 +49,7 @@ report_error(struct auth *a, const struct auth_facts *facts, const struct login_
 
 	log_warn(facts->log, "GitLab reports a login error", log_str("flow", c->parts.id),
 		 log_str("reported", error));
-	v->location = addresses_start_url(a, str_from(c->flow.target), &v->arena);
+	v->location = login_start_url(a, str_from(c->flow.target), facts->client, &v->arena);
 	if (str_equal(error, STR("access_denied")))
 		verdict_problem(v, AUTH_PROBLEM_CONSENT_DENIED, NULL);
 	else if (str_equal(error, STR("temporarily_unavailable")) ||

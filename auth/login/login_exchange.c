@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/addresses.h"
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
@@ -77,7 +76,7 @@ end_with_problem(struct login_exchange *l, enum auth_problem problem, const char
 	login_count(l->call.auth, auth_metrics_login_of(problem));
 	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
 	verdict_problem(v, problem, detail);
-	v->location = addresses_start_url(l->call.auth, str_from(l->flow.target), &v->arena);
+	v->location = login_start_url(l->call.auth, str_from(l->flow.target), STR_NONE, &v->arena);
 	finish_call(l);
 }
 
@@ -191,7 +190,8 @@ open_session(struct login_exchange *l)
 	login_count(l->call.auth, AUTH_LOGIN_OK);
 	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
 		 log_cstr("user", l->user.username));
-	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(l->flow.target)));
+	verdict_redirect(v, 302,
+			 flow_target_location(str_from(l->flow.target), a->origin, &v->arena));
 	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
 					    str_from(a->settings->cookie_name), session_cookie(s),
 					    (a->settings->cookie_expire_ms + 999) / 1000));
@@ -204,8 +204,9 @@ on_allowed(struct login_exchange *l)
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
 
-	if (session_count_unused(a->store, l->user.id, l->flow.started_ms, FLOW_ROUNDS_MS) >=
-	    UNUSED_SESSIONS_MAX) {
+	/* A browser that came with a session's cookie keeps cookies. */
+	if (!l->has_old && session_count_unused(a->store, l->user.id, l->flow.started_ms,
+						FLOW_ROUNDS_MS) >= UNUSED_SESSIONS_MAX) {
 		err_set(&why, ERR_INPUT, "session cookies do not come back");
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
 				 "Signing in succeeds, and is forgotten at once.", &why);
@@ -353,7 +354,7 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 		login_count(a, AUTH_LOGIN_UNAVAILABLE);
 		log_warn(NULL, "too many logins at once");
 		verdict_unavailable(v, 0, "Too many people are signing in at once.");
-		v->location = addresses_start_url(a, str_from(x->flow->target), &v->arena);
+		v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
 		return NULL;
 	}
 	l->call.verdict = v;

@@ -9,12 +9,17 @@
 #include "auth/login/login_start.h"
 
 #include "auth/addresses.h"
+#include "auth/facts.h"
 #include "auth/gitlab/authorize_url.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/relay/relay_state.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
+#include "base/url.h"
+
+/* Bytes of a percent-encoded target in an address of ours: proxies limit request lines. */
+#define START_TARGET_MAX 4096u
 
 static const char *
 relay_location(const struct auth *a, const struct flow *f, struct arena *arena)
@@ -101,6 +106,98 @@ count_login(struct auth *a, const struct auth_facts *facts, enum auth_metrics_lo
 		login_count(a, outcome);
 }
 
+/* Percent-encoded for the parameter "rd"; NULL where that takes too long an address. */
+static const char *
+format_start_url(const struct auth *a, struct str target, struct arena *arena)
+{
+	struct buf encoded;
+	const char *url = NULL;
+
+	buf_init(&encoded, START_TARGET_MAX);
+	if (url_encode(&encoded, target))
+		url = arena_printf(arena, "%s?rd=%.*s", a->start_url, STR_FMT(buf_view(&encoded)));
+	buf_fini(&encoded);
+	return url;
+}
+
+const char *
+login_start_url(struct auth *a, struct str target, struct str client, struct arena *arena)
+{
+	char key[FLOW_RANDOM_LEN + 1];
+	const char *url = NULL;
+
+	if (str_equal(target, STR("/")))
+		return a->start_url;
+	if (flow_is_good_target(target, str_from(a->settings->prefix)))
+		url = format_start_url(a, target, arena);
+	if (url == NULL && str_equal(target, str_from(a->target_lost_url))) {
+		url = arena_printf(arena, "%s?kept=", a->start_url);
+	} else if (url == NULL) {
+		flow_draw_random(key);
+		return_targets_put(&a->targets, str_from(key), client, target);
+		url = arena_printf(arena, "%s?kept=%s", a->start_url, key);
+	}
+	return url == NULL ? a->start_url : url;
+}
+
+static void
+copy_target(char out[FLOW_TARGET_MAX + 1], struct str target)
+{
+	memcpy(out, target.data, target.len);
+	out[target.len] = '\0';
+}
+
+/* "kept" is the key of a target that was too long for an address. */
+bool
+login_start_read_target(const struct auth *a, const struct auth_facts *facts,
+			char target[FLOW_TARGET_MAX + 1], const char **detail)
+{
+	struct str raw = STR_NONE;
+	size_t kept = url_query_find(facts_query(facts), STR("kept"), &raw);
+	struct str found = kept == 1 ? return_targets_find(&a->targets, raw) : STR_NONE;
+	size_t count = url_query_find(facts_query(facts), STR("rd"), &raw);
+	struct str wanted = STR("/");
+	struct buf decoded;
+
+	*detail = count + kept > 1 ? "The parameter \"rd\" is repeated." : NULL;
+	if (kept > 0) {
+		copy_target(target, found.data == NULL ? str_from(a->target_lost_url) : found);
+		return *detail == NULL;
+	}
+	buf_init(&decoded, URL_MAX_BYTES);
+	if (count == 1 && url_decode(&decoded, raw, true))
+		wanted = buf_view(&decoded);
+	flow_set_target(target, wanted, str_from(a->settings->prefix));
+	buf_fini(&decoded);
+	return *detail == NULL;
+}
+
+void
+login_start_take_target(const struct auth *a, const struct auth_facts *facts,
+			char target[FLOW_TARGET_MAX + 1])
+{
+	if (!flow_set_request_target(target, facts->target))
+		copy_target(target, str_from(a->target_lost_url));
+}
+
+void
+login_start_for_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	login_start_take_target(a, facts, target);
+	login_start(a, facts,
+		    &(struct login_round){.target = str_from(target), .client = facts->client}, v);
+}
+
+/* How many rounds there may be: see FLOW_ROUNDS_PARALLEL_MAX. */
+static unsigned
+rounds_max(const struct auth *a, const struct auth_facts *facts)
+{
+	return facts != NULL && flow_cookie_has_any(a, facts) ? FLOW_ROUNDS_PARALLEL_MAX
+							      : FLOW_ROUNDS_MAX;
+}
+
 void
 login_start(struct auth *a, const struct auth_facts *facts, const struct login_round *round,
 	    struct auth_verdict *v)
@@ -114,16 +211,18 @@ login_start(struct auth *a, const struct auth_facts *facts, const struct login_r
 		r.first_ms = now_ms;
 		r.number = r.number == 0 ? 0 : 1;
 	}
-	if (r.number >= FLOW_ROUNDS_MAX) {
+	if (r.number >= rounds_max(a, facts)) {
 		count_login(a, facts, AUTH_LOGIN_LOOP);
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in was tried several times without success.");
-		v->location = addresses_start_url(a, r.target, &v->arena);
+		v->location = login_start_url(a, r.target, r.client, &v->arena);
 		return;
 	}
 	if (is_login(facts))
 		gitlab_metrics(a->gitlab)->logins_started++;
 	flow_init(&flow, flow_cookie_next_id(a), r.number, r.first_ms, r.target);
+	return_targets_put(&a->targets, (struct str){flow.state + FLOW_ID_LEN + 1, FLOW_RANDOM_LEN},
+			   r.client, r.target);
 	verdict_redirect(v, 302, location_of(a, facts, &flow, &v->arena));
 	if (!flow_cookie_add(a, facts, &flow, v, &e)) {
 		log_error(NULL, "login not started", log_err(&e));
@@ -137,16 +236,19 @@ login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_
 	      const struct flow *flow, struct auth_verdict *v)
 {
 	struct login_round round = {
-		.target = flow->target[0] == '\0' ? STR("/") : str_from(flow->target),
+		.target = str_from(flow->target),
+		.client = facts->client,
 		.number = state->round + 1,
 		.first_ms = state->first_ms,
 	};
 	struct auth_session *s = session_find(a->store, facts);
 
-	if (flow->target[0] != '\0')
+	if (flow->state[0] != '\0')
 		flow_cookie_clear(a, state->id, v);
 	if (s != NULL && !session_wants_login(s)) {
-		verdict_redirect(v, 302, arena_dup(&v->arena, round.target));
+		verdict_redirect(v, 302,
+				 flow_target_location(round.target, addresses_own_origin(a, facts),
+						      &v->arena));
 		return;
 	}
 	count_login(a, facts, AUTH_LOGIN_RESTARTED);

@@ -139,21 +139,14 @@ redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict
 	buf_wipe_fini(&ticket);
 }
 
-static void
-start_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
-{
-	char target[FLOW_TARGET_MAX + 1];
-
-	flow_set_target(target, facts->target, str_from(a->settings->prefix));
-	login_start(a, facts, &(struct login_round){.target = str_from(target)}, v);
-}
-
 struct auth_call *
 port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = redirect_with_ticket, .ask = start_login, .done = done, .arg = arg};
+	const struct gate g = {.pass = redirect_with_ticket,
+			       .ask = login_start_for_request,
+			       .done = done,
+			       .arg = arg};
 	struct port_ticket_request *q = arena_alloc(&v->arena, sizeof(*q));
 	const char *detail;
 
@@ -192,7 +185,8 @@ set_session_cookie(struct auth *a, const struct auth_facts *facts, const struct 
 	struct buf text;
 
 	buf_init(&text, COOKIE_TEXT_MAX);
-	verdict_redirect(v, 302, arena_dup(&v->arena, str_from(f->target)));
+	verdict_redirect(v, 302,
+			 flow_target_location(str_from(f->target), facts->origin, &v->arena));
 	if (session_seal_cookie(s, facts, &text, &e)) {
 		verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
 						    str_from(a->settings->cookie_name),
@@ -222,7 +216,7 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 	} else if (!session_note_port_cookie(s, flow.started_ms)) {
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in succeeds, and is forgotten at once.");
-		v->location = addresses_start_url(a, str_from(flow.target), &v->arena);
+		v->location = login_start_url(a, str_from(flow.target), facts->client, &v->arena);
 	} else {
 		set_session_cookie(a, facts, &flow, s, v);
 		flow_cookie_clear(a, state->id, v);

@@ -307,6 +307,9 @@ reply_verdict(struct exchange *x)
 	case AUTH_SIGNED_OUT_PAGE:
 		reply_auth_page(x, PAGE_SIGNED_OUT);
 		return;
+	case AUTH_TARGET_LOST_PAGE:
+		reply_auth_page(x, PAGE_TARGET_LOST);
+		return;
 	case AUTH_RELAY_PAGE:
 		reply_auth_page(x, PAGE_RELAY);
 		return;

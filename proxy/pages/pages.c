@@ -293,6 +293,9 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 		add_gitlab_link(page, out);
 		buf_add_str(out, STR("</div>\n"));
 		break;
+	case PAGE_TARGET_LOST:
+		add_error_action(page, PAGE_ACTION_OPEN, out);
+		break;
 	case PAGE_RELAY:
 	case PAGE_STATUS:
 	case PAGE_WORKSPACE:

@@ -18,13 +18,14 @@
 #define PAGES_JSON_MAX 8192u
 
 enum page_kind {
-	PAGE_ERROR,	 /* problem says what; for AUTH_PROBLEM_NONE the status does */
-	PAGE_SIGN_IN,	 /* one button that starts the login */
-	PAGE_SIGN_OUT,	 /* asks to confirm, and posts to <prefix>/sign_out */
-	PAGE_SIGNED_OUT, /* says that it is done */
-	PAGE_RELAY,	 /* what the relay's address is for */
-	PAGE_STATUS,	 /* what there is to know for the signed-in user */
-	PAGE_WORKSPACE,	 /* clone and start of the IDE, live; goes on to the IDE by itself */
+	PAGE_ERROR,	  /* problem says what; for AUTH_PROBLEM_NONE the status does */
+	PAGE_SIGN_IN,	  /* one button that starts the login */
+	PAGE_SIGN_OUT,	  /* asks to confirm, and posts to <prefix>/sign_out */
+	PAGE_SIGNED_OUT,  /* says that it is done */
+	PAGE_TARGET_LOST, /* signed in, but the page that was asked for is not known */
+	PAGE_RELAY,	  /* what the relay's address is for */
+	PAGE_STATUS,	  /* what there is to know for the signed-in user */
+	PAGE_WORKSPACE,	  /* clone and start of the IDE, live; goes on to the IDE by itself */
 };
 
 struct page_status {

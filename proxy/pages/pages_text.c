@@ -162,6 +162,13 @@ static const struct page_text kind_texts[] = {
 			     "You may still be signed in to GitLab. On a shared computer, sign out "
 			     "there as well.",
 			     PAGE_ACTION_NONE},
+	[PAGE_TARGET_LOST] = {0, AUTH_PROBLEM_NONE, "page_not_kept",
+			      "You are signed in, but we lost the page you asked for",
+			      "Its address could not be kept while you signed in: it was too long, "
+			      "the sign-in took more than an hour, or the workspace restarted.",
+			      "Open the page again by its address or your bookmark, or go to the "
+			      "start page.",
+			      PAGE_ACTION_OPEN},
 	[PAGE_RELAY] = {0, AUTH_PROBLEM_NONE, "relay", "Sign-ins pass through here",
 			"GitLab sends people back to this address, and from here they go on to "
 			"their workspace by themselves. There is nothing else to see.",

@@ -2,6 +2,7 @@
 """Signing in through GitLab, over real sockets and TLS: the way in, and every way it can go wrong."""
 
 import concurrent.futures
+import re
 import time
 import urllib.parse
 
@@ -110,6 +111,51 @@ def test_parallel_tabs_both_arrive(proxy, gitlab, client):
     callbacks = [callback_of(client, gitlab, start(client, proxy, path)) for path in ("/one", "/two")]
     for path, callback in zip(("/one", "/two"), callbacks):
         assert client.follow(client.navigate(callback)).url == proxy.origin + path
+
+
+def test_twelve_tabs_arrive_where_they_began(proxy, gitlab, client):
+    """All begin before any returns: more than cookies are kept for. The browser is signed in to GitLab."""
+    paths = [f"/tab/{number}?x=1" for number in range(12)]
+    callbacks = [callback_of(client, gitlab, start(client, proxy, path)) for path in paths]
+    for path, callback in zip(paths, callbacks):
+        page = client.follow(client.navigate(callback))
+        assert (page.status, page.url) == (200, proxy.origin + path)
+
+
+@pytest.mark.parametrize("length", [257, 1100, 8192])
+def test_long_addresses_arrive(proxy, upstream, client, length):
+    path = ("/lab?state=" + "%7B%22a%22%3A1%7D&" * 500)[:length].rstrip("%").ljust(length, "x")
+    page = client.login(proxy.origin + path, "sasha", "sasha-password")
+    assert (page.status, page.url) == (200, proxy.origin + path)
+    assert upstream.requests[-1].target == path
+
+
+@pytest.mark.parametrize("path", ["/a%5Cb", "//evil.example/x", "/a?b=%0A%2520"])
+def test_odd_addresses_arrive_at_this_host(proxy, upstream, client, path):
+    page = client.login(proxy.origin + path, "sasha", "sasha-password")
+    assert (page.status, page.url) == (200, proxy.origin + path)
+    assert upstream.requests[-1].target == path
+
+
+def test_a_long_address_survives_a_failed_login(proxy, gitlab, client):
+    path = "/lab?" + "&" * 4000
+    gitlab.faults.add("token", status=503)
+    page = client.login(proxy.origin + path, "sasha", "sasha-password")
+    assert page.status == 503
+    gitlab.faults.clear()
+    link = re.search(r'class="button" href="([^"]+)"', page.text)[1].replace("&amp;", "&")
+    page = client.follow(client.navigate(urllib.parse.urljoin(proxy.origin, link)))
+    assert (page.status, page.url) == (200, proxy.origin + path)
+
+
+def test_a_page_that_could_not_be_kept_is_named_as_lost(proxy, gitlab, client):
+    """The address was too long for the cookie, and the process that remembered it is gone."""
+    callback = callback_of(client, gitlab, start(client, proxy, "/lab?" + "x" * 4000))
+    assert proxy.stop() == 0
+    proxy.start_again()
+    page = client.follow(client.navigate(callback))
+    assert_page(page, 200, "lost the page you asked for", "open the workspace")
+    assert client.navigate(proxy.origin + "/").status == 200
 
 
 def test_a_second_login_gets_a_new_session(proxy, gitlab, signed_in, upstream):

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where logins lead: the pages that were asked for, kept in memory until their login has returned
+ * from GitLab. Unlike cookies they may be long and many; they are lost with the process.
+ *
+ * Bounded in bytes, in all and per client: the oldest are dropped.
+ */
+#ifndef AUTH_LOGIN_RETURN_TARGET_H
+#define AUTH_LOGIN_RETURN_TARGET_H
+
+#include "base/list.h"
+#include "base/str.h"
+#include "base/url.h"
+
+#define RETURN_TARGET_MAX		URL_MAX_BYTES
+#define RETURN_TARGET_KEY_LEN		43u /* base64url of 32 random bytes */
+#define RETURN_TARGETS_BYTES_MAX	(4u << 20)
+#define RETURN_TARGETS_CLIENT_BYTES_MAX (512u << 10)
+
+struct return_target;
+TAILQ_HEAD(return_target_list, return_target);
+
+/* Call return_targets_init first. */
+struct return_targets {
+	struct return_target_list list; /* the newest first */
+	size_t bytes;
+};
+
+void return_targets_init(struct return_targets *all);
+void return_targets_fini(struct return_targets *all);
+
+/* Copies the target. The client is an IP address; all unknown ones are one client. Without memory
+ * nothing is kept. */
+void return_targets_put(struct return_targets *all, struct str key, struct str client_ip,
+			struct str target);
+
+/* Valid until the next change; STR_NONE when it is not kept. */
+struct str return_targets_find(const struct return_targets *all, struct str key);
+
+#endif
