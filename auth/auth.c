@@ -16,7 +16,6 @@
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
-#include "auth/session/session_lease.h"
 #include "auth/verdict.h"
 
 #define SETTINGS_ARENA_MAX 65536u
@@ -85,8 +84,8 @@ auth_free(struct auth *a)
 		return;
 	while (a->calls != NULL)
 		a->calls->cancel(a->calls);
-	while (a->credentials != NULL)
-		auth_credential_cancel(a->credentials);
+	while (!LIST_EMPTY(&a->credentials))
+		auth_credential_cancel(LIST_FIRST(&a->credentials));
 	bearer_cache_free(a->bearers);
 	session_store_free(a->store);
 	gitlab_free(a->gitlab);
@@ -94,13 +93,6 @@ auth_free(struct auth *a)
 	return_targets_fini(&a->targets);
 	arena_fini(&a->arena);
 	free(a);
-}
-
-void
-auth_hold_tokens(struct auth *a, bool hold)
-{
-	session_store_hold_tokens(a->store, hold);
-	gitlab_hold_revokes(a->gitlab, hold);
 }
 
 bool

@@ -81,10 +81,6 @@ bool auth_is_navigation(const struct auth_facts *facts);
  * changes state. */
 bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
-/* The session's GitLab access token; valid until the loop is entered again. NULL once it has ended.
- */
-const struct secret *auth_session_token(const struct auth_session *s);
-
 /* Wall clock, milliseconds since 1970 UTC. */
 struct auth_session_times {
 	int64_t opened_ms;
@@ -93,10 +89,6 @@ struct auth_session_times {
 	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
 };
 struct auth_session_times auth_session_times(const struct auth_session *s);
-
-/* While held (a clone works with a session's token) no token that still works is replaced or
- * revoked; what has to be revoked waits. GitLab ends the old token with either. */
-void auth_hold_tokens(struct auth *a, bool hold);
 
 enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
 typedef void auth_ended_fn(enum auth_end reason, void *arg);

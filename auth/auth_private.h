@@ -19,7 +19,7 @@
 #define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
 
 struct bearer_cache;
-struct auth_credential_call;
+LIST_HEAD(auth_credential_list, auth_credential_call);
 
 struct auth {
 	const struct auth_settings *settings;
@@ -46,7 +46,7 @@ struct auth {
 	uint64_t last_flow_id;
 	struct auth_call *calls; /* being found */
 	size_t calls_count;
-	struct auth_credential_call *credentials; /* git's pending requests for a token */
+	struct auth_credential_list credentials; /* pending requests of git for a token */
 	struct client_quota logins;
 };
 

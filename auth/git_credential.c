@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See credential.h. Each step looks for the session anew, since what is waited for may end it: a
- * question to GitLab, a renewal, or both in turn. Asking for a token is no use of the session: a
- * program that polls keeps nobody signed in.
+ * Finding a session's token for git, step by step: a question to GitLab, a refresh, or both in
+ * turn.
+ *
+ * Each step looks for the session anew, since what is waited for may end it. Asking for a token is
+ * no use of the session: a program that polls keeps nobody signed in.
  */
 #include "auth/git_credential.h"
 
@@ -13,36 +15,36 @@
 #include "auth/session/session_recheck.h"
 #include "base/clock.h"
 
-#define STEPS_MAX 8u /* sessions that turn out to be of no use, or questions, before giving up */
+#define STEPS_MAX 8u /* sessions tried and answers awaited before giving up */
 
 struct auth_credential_call {
 	struct auth *auth;
-	struct auth_credential_call *next;
-	struct auth_credential_call **link;
+	LIST_ENTRY(auth_credential_call) entry;
 	struct session_wait wait;
-	struct loop_defer go_on;
+	struct loop_defer next_step;
 	uint64_t asked_ms;
 	unsigned steps_left;
 	auth_credential_fn *done;
 	void *arg;
 };
 
-enum step { STEP_DONE, STEP_WAIT, STEP_AGAIN };
+enum credential_step { STEP_DONE, STEP_WAIT, STEP_AGAIN };
 
-static enum step
+static enum credential_step
 settle(struct auth_credential *c, enum auth_credential_outcome outcome)
 {
 	*c = (struct auth_credential){.outcome = outcome};
 	return STEP_DONE;
 }
 
-static enum step
+static enum credential_step
 lease(struct auth_session *s, uint64_t asked_ms, struct auth_credential *c)
 {
 	switch (session_lease(s, asked_ms)) {
 	case SESSION_LEASE_GRANTED:
 		*c = (struct auth_credential){
 			.outcome = AUTH_CREDENTIAL_GIVEN,
+			.session = s,
 			.token = session_token(s),
 			.expires_at_s = session_token_expires_at_s(s),
 			.username = session_identity(s).username,
@@ -56,8 +58,8 @@ lease(struct auth_session *s, uint64_t asked_ms, struct auth_credential *c)
 	return settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
 }
 
-/* As the gate lets requests in: see gate.c. STEP_WAIT: for *s. */
-static enum step
+/* Checks the session as gate.c does for a request. STEP_WAIT: for *s. */
+static enum credential_step
 try_once(struct auth *a, uint64_t asked_ms, struct auth_credential *c, struct auth_session **s)
 {
 	uint32_t retry_after_s;
@@ -83,7 +85,7 @@ static bool
 is_settled(struct auth *a, struct auth_credential_call *call, struct auth_credential *c,
 	   struct auth_session **s)
 {
-	enum step step = STEP_AGAIN;
+	enum credential_step step = STEP_AGAIN;
 
 	for (; step == STEP_AGAIN && call->steps_left > 0; call->steps_left--)
 		step = try_once(a, call->asked_ms, c, s);
@@ -99,33 +101,31 @@ static void
 call_free(struct auth_credential_call *call)
 {
 	session_wait_stop(&call->wait);
-	loop_defer_fini(&call->go_on);
-	*call->link = call->next;
-	if (call->next != NULL)
-		call->next->link = call->link;
+	loop_defer_fini(&call->next_step);
+	LIST_UNLINK(call, entry);
 	free(call);
 }
 
-/* Not from here: whoever tells goes through those who wait, and this may start to wait again. */
+/* Deferred, because the caller walks through the list of waits, and the next step may add to it. */
 static void
-on_news(struct auth_session *s, enum session_wait_result result, void *arg)
+on_answered(struct auth_session *s, enum session_wait_result result, void *arg)
 {
 	struct auth_credential_call *call = arg;
 
 	(void)s;
 	(void)result;
-	loop_defer_call(&call->go_on);
+	loop_defer_call(&call->next_step);
 }
 
 static void
-on_go_on(void *arg)
+on_next_step(void *arg)
 {
 	struct auth_credential_call *call = arg;
 	struct auth_credential c;
 	struct auth_session *s;
 
 	if (!is_settled(call->auth, call, &c, &s)) {
-		session_wait_start(&call->wait, s, on_news, call);
+		session_wait_start(&call->wait, s, on_answered, call);
 		return;
 	}
 	auth_credential_fn *done = call->done;
@@ -156,13 +156,9 @@ auth_credential_start(struct auth *a, struct auth_credential *c, auth_credential
 		return NULL;
 	}
 	*call = first;
-	call->next = a->credentials;
-	call->link = &a->credentials;
-	if (call->next != NULL)
-		call->next->link = &call->next;
-	a->credentials = call;
-	loop_defer_init(&call->go_on, a->loop, on_go_on, call);
-	session_wait_start(&call->wait, s, on_news, call);
+	LIST_INSERT_HEAD(&a->credentials, call, entry);
+	loop_defer_init(&call->next_step, a->loop, on_next_step, call);
+	session_wait_start(&call->wait, s, on_answered, call);
 	return call;
 }
 
@@ -177,4 +173,36 @@ void
 auth_credential_reject(struct auth *a, struct str token)
 {
 	session_reject_token(a->store, token);
+}
+
+bool
+auth_lease_start(struct auth_lease *l, struct auth_session *s)
+{
+	err_assert(l->session == NULL);
+	if (!session_hold_token(s))
+		return false;
+	*l = (struct auth_lease){.session = s, .token_serial = session_token_serial(s)};
+	return true;
+}
+
+const struct secret *
+auth_lease_token(const struct auth_lease *l)
+{
+	return session_token(l->session);
+}
+
+void
+auth_lease_end(struct auth_lease *l)
+{
+	if (l->session != NULL)
+		session_release_token(l->session);
+	*l = (struct auth_lease){.session = NULL};
+}
+
+void
+auth_lease_end_rejected(struct auth_lease *l)
+{
+	if (l->session != NULL)
+		session_reject_held_token(l->session, l->token_serial);
+	auth_lease_end(l);
 }

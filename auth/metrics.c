@@ -107,11 +107,11 @@ static const struct metrics_family families[] = {
 	 .type = METRICS_COUNTER,
 	 FIELD(credentials),
 	 .labels = {METRICS_LABEL("outcome", loans)},
-	 .help = "Tokens that git in the workspace asked for; sign_in: nobody was signed in."},
+	 .help = "Requests of git in the workspace for a token; sign_in: nobody was signed in."},
 	{.name = "workspace_proxy_git_credentials_rejected_total",
 	 .type = METRICS_COUNTER,
 	 FIELD(credentials_rejected),
-	 .help = "Tokens of sessions that git brought back because GitLab did not take them."},
+	 .help = "Tokens of sessions that GitLab rejected from git or the clone."},
 };
 
 const struct metrics_table auth_metrics_table = {

@@ -1,53 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A refresh ends the old access token at GitLab, so while the worker needs the session's token, the
- * sessions keep theirs. When GitLab refuses the token anyway, the clone runs once more with a
- * renewed one.
+ * Every attempt leases the token of a session for as long as the worker needs it. When GitLab
+ * rejects the token, there is one more attempt with a renewed one.
  */
 #include "proxy/clone_control.h"
 
-static void
-start_clone(struct clone_control *c, const struct secret *token)
+static bool
+can_start(const struct clone_control *c)
 {
 	enum clone_phase phase = clone_progress(c->clone)->phase;
-	struct err e = ERR_INIT;
 
-	if (phase != CLONE_WAITING && phase != CLONE_FAILED)
-		return;
-	/* Remembered, so that its refusal can be reported to auth. */
-	secret_free(c->token);
-	c->token =
-		token == NULL ? NULL : secret_new(secret_view(token).data, secret_view(token).len);
-	if (!clone_start(c->clone, token, &e))
-		log_error(NULL, "clone can't be started", log_err(&e));
-}
-
-static void
-on_token_renewed(const struct auth_credential *credential, void *arg)
-{
-	struct clone_control *c = arg;
-
-	c->renewal = NULL;
-	if (c->is_skipped || credential->outcome != AUTH_CREDENTIAL_GIVEN ||
-	    str_equal(secret_view(credential->token), secret_view(c->token)))
-		return;
-	log_info(NULL, "clone: retrying with a renewed token");
-	start_clone(c, credential->token);
-}
-
-/* Once for every start by a user. */
-static void
-renew_token(struct clone_control *c)
-{
-	struct auth_credential credential;
-
-	if (c->token == NULL || c->was_renewed || c->renewal != NULL)
-		return;
-	c->was_renewed = true;
-	auth_credential_reject(c->auth, secret_view(c->token));
-	c->renewal = auth_credential_start(c->auth, &credential, on_token_renewed, c);
-	if (c->renewal == NULL)
-		on_token_renewed(&credential, c);
+	return phase == CLONE_WAITING || phase == CLONE_FAILED;
 }
 
 static bool
@@ -55,6 +18,88 @@ is_running(const struct clone_progress *progress)
 {
 	return progress->phase != CLONE_OFF && progress->phase != CLONE_WAITING &&
 	       progress->phase != CLONE_DONE && progress->phase != CLONE_FAILED;
+}
+
+/* token NULL: that of the settings, or none. */
+static void
+start_clone(struct clone_control *c, const struct secret *token)
+{
+	struct err e = ERR_INIT;
+
+	if (c->attempt == CLONE_ATTEMPT_RENEWED)
+		log_info(NULL, "clone: retrying with a renewed token");
+	if (!clone_start(c->clone, token, &e))
+		log_error(NULL, "clone can't be started", log_err(&e));
+	if (!is_running(clone_progress(c->clone)))
+		auth_lease_end(&c->lease);
+}
+
+/* False: the session lends no token now. */
+static bool
+start_with_session(struct clone_control *c, struct auth_session *s)
+{
+	auth_lease_end(&c->lease);
+	if (!auth_lease_start(&c->lease, s))
+		return false;
+	start_clone(c, auth_lease_token(&c->lease));
+	return true;
+}
+
+static void
+on_token(const struct auth_credential *credential, void *arg)
+{
+	struct clone_control *c = arg;
+
+	c->token_request = NULL;
+	if (c->is_skipped || !can_start(c))
+		return;
+	switch (credential->outcome) {
+	case AUTH_CREDENTIAL_GIVEN:
+		(void)start_with_session(c, credential->session);
+		return;
+	case AUTH_CREDENTIAL_SIGN_IN:
+		if (c->attempt == CLONE_ATTEMPT_RETRY)
+			start_clone(c, NULL);
+		return;
+	case AUTH_CREDENTIAL_UNAVAILABLE:
+		if (c->attempt != CLONE_ATTEMPT_FIRST)
+			log_warn(NULL, "clone not started: GitLab gives no token at the moment");
+		return;
+	}
+}
+
+/* Of the session used last, once it is renewed where needed. */
+static void
+request_token(struct clone_control *c)
+{
+	struct auth_credential credential;
+
+	c->token_request = auth_credential_start(c->auth, &credential, on_token, c);
+	if (c->token_request == NULL)
+		on_token(&credential, c);
+}
+
+static void
+start_attempt(struct clone_control *c, enum clone_attempt attempt, struct auth_session *s)
+{
+	if (c->token_request != NULL)
+		return;
+	c->attempt = attempt;
+	if (!start_with_session(c, s))
+		request_token(c);
+}
+
+static void
+renew_token(struct clone_control *c)
+{
+	bool is_worthwhile = c->lease.session != NULL && c->attempt != CLONE_ATTEMPT_RENEWED &&
+			     c->token_request == NULL;
+
+	auth_lease_end_rejected(&c->lease);
+	if (!is_worthwhile)
+		return;
+	c->attempt = CLONE_ATTEMPT_RENEWED;
+	request_token(c);
 }
 
 static void
@@ -65,9 +110,10 @@ on_progress(const struct clone_progress *progress, void *arg)
 	bool is_requesting_history =
 		progress->history.state == CLONE_HISTORY_COMING && progress->history.bytes == 0;
 
-	auth_hold_tokens(c->auth, is_running(progress) || is_requesting_history);
 	if (progress->phase == CLONE_FAILED && progress->problem == CLONE_PROBLEM_TOKEN)
 		renew_token(c);
+	else if (!is_running(progress) && !is_requesting_history)
+		auth_lease_end(&c->lease);
 }
 
 void
@@ -75,15 +121,14 @@ clone_control_init(struct clone_control *c, struct clone *clone, struct auth *au
 {
 	*c = (struct clone_control){.auth = auth, .clone = clone};
 	clone_watch_start(&c->watch, clone, on_progress, c);
-	on_progress(clone_progress(clone), c);
 }
 
 void
 clone_control_fini(struct clone_control *c)
 {
 	clone_watch_stop(&c->watch);
-	auth_credential_cancel(c->renewal);
-	secret_free(c->token);
+	auth_credential_cancel(c->token_request);
+	auth_lease_end(&c->lease);
 	clone_free(c->clone);
 	*c = (struct clone_control){.auth = NULL};
 }
@@ -114,14 +159,14 @@ void
 clone_control_offer_token(struct clone_control *c, const struct auth_verdict *v)
 {
 	if (clone_progress(c->clone)->phase == CLONE_WAITING && str_is_empty(v->token_header))
-		start_clone(c, auth_session_token(v->session));
+		start_attempt(c, CLONE_ATTEMPT_FIRST, v->session);
 }
 
 void
 clone_control_retry(struct clone_control *c, const struct auth_verdict *v)
 {
-	c->was_renewed = false;
-	start_clone(c, auth_session_token(v->session));
+	if (clone_progress(c->clone)->phase == CLONE_FAILED)
+		start_attempt(c, CLONE_ATTEMPT_RETRY, v->session);
 }
 
 void

@@ -17,8 +17,8 @@
 /* A revocation in the background. Free when there is neither call nor token. */
 struct revocation {
 	struct gitlab *gitlab;
-	struct gitlab_call *call; /* NULL with a token: waits for a hold to end */
-	struct secret *token;	  /* NULL with a call: the token is still to come */
+	struct gitlab_call *call;
+	struct secret *token; /* NULL with a call: the token is still to come */
 };
 
 struct gitlab {
@@ -34,7 +34,6 @@ struct gitlab {
 	const char *workspace_query;
 	struct auth_metrics metrics;
 	struct revocation revocations[GITLAB_REVOKES_MAX];
-	bool is_holding;
 };
 
 struct gitlab_call {
@@ -368,8 +367,6 @@ start_revocation(struct revocation *r)
 	struct gitlab *g = r->gitlab;
 	struct buf form;
 
-	if (g->is_holding)
-		return;
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(r->token));
@@ -434,16 +431,4 @@ gitlab_abandon(struct gitlab *g, struct gitlab_call *call)
 	r->call = call;
 	call->done = on_abandoned;
 	call->arg = r;
-}
-
-void
-gitlab_hold_revokes(struct gitlab *g, bool hold)
-{
-	g->is_holding = hold;
-	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
-		struct revocation *r = &g->revocations[i];
-
-		if (r->token != NULL && r->call == NULL)
-			start_revocation(r);
-	}
 }

@@ -90,7 +90,4 @@ void gitlab_abandon(struct gitlab *g, struct gitlab_call *call);
 /* Revokes in the background, without retries; a failure is logged. Takes the tokens. */
 void gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens);
 
-/* While held (a clone works with a token), revocations wait. */
-void gitlab_hold_revokes(struct gitlab *g, bool hold);
-
 #endif

@@ -10,7 +10,6 @@
 
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_file.h"
-#include "auth/session/session_lease.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_record.h"
@@ -69,7 +68,6 @@ allocate(struct session_store *st, const struct gitlab_user *user, struct err *e
 	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
 	s->rechecked = on_rechecked;
 	session_tokens_init(&s->tokens, st->gitlab);
-	s->tokens.holders = st->holders;
 	session_authorization_init(&s->authorization, st->gitlab, st->settings);
 	return s;
 }
@@ -217,12 +215,6 @@ session_is_of_same_user(const struct auth_session *a, const struct auth_session 
 	return a->user.id == b->user.id;
 }
 
-const struct secret *
-auth_session_token(const struct auth_session *s)
-{
-	return session_token(s);
-}
-
 const uint8_t *
 session_id(const struct auth_session *s)
 {
@@ -280,7 +272,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 	loop_timer_fini(&s->timer);
 	if (s->is_api_token)
 		session_tokens_fini(&s->tokens);
-	else
+	else if (s->tokens.holders == 0) /* else see session_release_token */
 		gitlab_revoke(s->store->gitlab, &s->tokens.pair);
 	session_tell_watches(s, reason);
 	session_end_waits(s,

@@ -10,12 +10,17 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-/* The one gate for tokens that leave the process. */
+/* The gate for every token that git or the clone worker gets. */
 static bool
 may_lend(const struct auth_session *s)
 {
-	return !s->is_api_token && !session_has_expired(s) &&
-	       (session_tokens_work(&s->tokens) || session_tokens_can_refresh(&s->tokens));
+	return !s->is_api_token && !session_has_expired(s);
+}
+
+static bool
+can_lend(const struct auth_session *s)
+{
+	return session_tokens_work(&s->tokens) || session_tokens_can_refresh(&s->tokens);
 }
 
 /* Not by session_used_ms, which is now for all that are watched. Times may wrap around. */
@@ -32,7 +37,7 @@ session_find_lender(struct session_store *st)
 	struct auth_session *s = NULL;
 
 	while ((s = session_table_next(&st->table, s)) != NULL) {
-		if (may_lend(s) && (best == NULL || was_used_later(s, best)))
+		if (may_lend(s) && can_lend(s) && (best == NULL || was_used_later(s, best)))
 			best = s;
 	}
 	return best;
@@ -79,19 +84,41 @@ session_token_expires_at_s(const struct auth_session *s)
 	return clock_wall_s() + (int64_t)(session_tokens_left_ms(t) / 1000);
 }
 
-void
-session_store_hold_tokens(struct session_store *st, bool hold)
+bool
+session_hold_token(struct auth_session *s)
 {
-	struct auth_session *s = NULL;
+	struct session_tokens *t = &s->tokens;
 
-	st->holders = hold ? 1 : 0;
-	while ((s = session_table_next(&st->table, s)) != NULL)
-		s->tokens.holders = st->holders;
+	if (!may_lend(s) || t->state != SESSION_TOKENS_READY || session_tokens_left_ms(t) == 0)
+		return false;
+	t->holders++;
+	session_ref(s);
+	return true;
+}
+
+void
+session_release_token(struct auth_session *s)
+{
+	struct session_tokens *t = &s->tokens;
+
+	err_assert(t->holders > 0);
+	t->holders--;
+	if (s->has_ended && t->holders == 0 && t->pair.access != NULL)
+		gitlab_revoke(t->gitlab, &t->pair);
+	session_unref(s);
+}
+
+uint64_t
+session_token_serial(const struct auth_session *s)
+{
+	return s->tokens.serial;
 }
 
 static void
 reject(struct auth_session *s)
 {
+	if (s->tokens.is_rejected)
+		return;
 	s->tokens.is_rejected = true;
 	gitlab_metrics(s->store->gitlab)->credentials_rejected++;
 	log_info(NULL, "GitLab rejected a session's token from git",
@@ -104,8 +131,14 @@ session_reject_token(struct session_store *st, struct str token)
 	struct auth_session *s = NULL;
 
 	while ((s = session_table_next(&st->table, s)) != NULL) {
-		if (!s->is_api_token && !s->tokens.is_rejected &&
-		    crypto_equal(secret_view(s->tokens.pair.access), token))
+		if (!s->is_api_token && crypto_equal(secret_view(s->tokens.pair.access), token))
 			reject(s);
 	}
+}
+
+void
+session_reject_held_token(struct auth_session *s, uint64_t serial)
+{
+	if (s->tokens.serial == serial)
+		reject(s);
 }

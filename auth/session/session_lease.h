@@ -8,8 +8,9 @@
 
 #include "auth/session/session_store.h"
 
-/* The session whose token git gets: of those that may and can lend one, the one used last. Sessions
- * of API tokens never may. NULL: none. */
+/* The session whose token git gets: of those that may and can lend one, the one used last. NULL:
+ * none. Sessions of API tokens never may: the token may lack repository scope, and its owner gave
+ * it for one request. */
 struct auth_session *session_find_lender(struct session_store *st);
 
 enum session_lease_result {
@@ -25,10 +26,16 @@ enum session_lease_result session_lease(struct auth_session *s, uint64_t asked_m
 const struct secret *session_token(const struct auth_session *s);
 int64_t session_token_expires_at_s(const struct auth_session *s); /* wall clock; 0: not said */
 
-/* While held, no token that still works is refreshed. */
-void session_store_hold_tokens(struct session_store *st, bool hold);
-
 /* GitLab refused git with this access token: it is not lent again. */
 void session_reject_token(struct session_store *st, struct str token);
+
+/* Holds the token of a session that may lend one, whatever git was told about it, until
+ * session_release_token. False: it may not, or the token is being replaced or has expired. */
+bool session_hold_token(struct auth_session *s) MUST_CHECK;
+/* s may have ended meanwhile; its tokens are then revoked now. */
+void session_release_token(struct auth_session *s);
+/* Which of the session's access tokens it is. */
+uint64_t session_token_serial(const struct auth_session *s);
+void session_reject_held_token(struct auth_session *s, uint64_t serial);
 
 #endif

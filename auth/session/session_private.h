@@ -90,7 +90,6 @@ struct session_store {
 	struct session_table table;
 	struct auth_session *last; /* found last: most requests are of one session */
 	struct session_port_cookie last_port;
-	unsigned holders; /* of every session's tokens */
 };
 
 #endif

@@ -5,6 +5,7 @@
  * "session-check".
  */
 #include "auth/auth.h"
+#include "auth/git_credential.h"
 
 static char nothing;
 
@@ -91,18 +92,12 @@ auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 	return false;
 }
 
-const struct secret *
-auth_session_token(const struct auth_session *s)
+bool
+auth_lease_start(struct auth_lease *l, struct auth_session *s)
 {
+	(void)l;
 	(void)s;
-	return NULL;
-}
-
-void
-auth_hold_tokens(struct auth *a, bool hold)
-{
-	(void)a;
-	(void)hold;
+	return false;
 }
 
 void

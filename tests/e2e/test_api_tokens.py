@@ -7,6 +7,7 @@ import time
 
 import pytest
 import websocket
+from gitlab.requests import digest
 from proxy import wait_until
 from raw_client import RawClient
 
@@ -174,6 +175,45 @@ def test_a_clone_waits_for_a_person(make_proxy, gitlab, upstream, client, token,
     reply = ask(client, proxy, bearer(token), "/oauth2/workspace")
     assert reply.json()["clone"]["phase"] == "waiting"
     assert not proxy.log_entries(message="clone: phase")
+
+
+RETRY = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def failed(make_proxy, gitlab, upstream, client, tmp_path):
+    """A sidecar whose clone failed with the session of `client`, which GitLab would serve now."""
+    gitlab.faults.add("git-info-refs", status=404)
+    proxy = make_proxy(
+        gitlab, upstream, API_TOKENS="on", CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=tmp_path / "demo"
+    )
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.wait_for_log(message="clone: failed")
+    gitlab.faults.clear()
+    gitlab.requests.clear()
+    return proxy
+
+
+def retry(client, proxy, token):
+    headers = {**bearer(token), **RETRY, "Origin": proxy.origin}
+    return client.request("POST", proxy.origin + "/oauth2/workspace", headers, b"action=retry", cookies=False)
+
+
+def test_a_retry_does_not_lend_the_programs_token(failed, gitlab, client, token):
+    """The clone goes on with the token of the person who is signed in."""
+    assert retry(client, failed, token).status == 200
+    failed.wait_for_log(message="clone: phase", phase="done")
+    assert {entry.credential for entry in gitlab.requests.all(endpoint="git-upload-pack")} - {None}
+    assert digest(token) not in {entry.credential for entry in gitlab.requests.all() if "git-" in entry.endpoint}
+
+
+def test_a_retry_without_a_session_lends_nothing(failed, gitlab, client, token):
+    page = client.open(failed.origin + "/oauth2/sign_out")
+    client.submit(page, page.form())
+    assert retry(client, failed, token).status == 200
+    wait_until(lambda: len(failed.log_entries(message="clone: failed")) == 2, what="the second failure")
+    git = [entry for entry in gitlab.requests.all() if "git-" in entry.endpoint]
+    assert git and not [entry for entry in git if entry.credential]
 
 
 def test_a_revoked_token_stops_working(proxy, gitlab, client, token):

@@ -22,6 +22,7 @@
 
 #include "auth/auth_private.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_lease.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

@@ -313,13 +313,70 @@ test_rejected(void **state)
 static void
 test_while_cloning(void **state)
 {
+	struct auth_lease lease = {.session = NULL};
+
 	(void)state;
 	world_sign_in(&world, "/");
 	pass_to(118);
-	auth_hold_tokens(world.auth, true);
+	assert_true(auth_lease_start(&lease, world.verdict.session));
 	assert_null(ask());
 	assert_given(TEST_TOKEN);
-	auth_hold_tokens(world.auth, false);
+	assert_ptr_equal(last.session, lease.session);
+	answer("/api/graphql", 200, WORKSPACE_JSON);
+	/* git in the workspace can't end it either. */
+	auth_credential_reject(world.auth, STR(TEST_TOKEN));
+	assert_null(ask());
+	assert_int_equal(last.outcome, AUTH_CREDENTIAL_UNAVAILABLE);
+	auth_lease_end(&lease);
+	auth_lease_end(&lease);
+	ask_and_renew(RENEWED(SECOND_TOKEN, "7200"));
+	assert_given(SECOND_TOKEN);
+}
+
+static void
+test_lease_that_is_rejected(void **state)
+{
+	struct auth_lease lease = {.session = NULL};
+	struct auth_lease older;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/x"), AUTH_ALLOW);
+	assert_true(auth_lease_start(&lease, world.verdict.session));
+	assert_true(str_equal(secret_view(auth_lease_token(&lease)), STR(TEST_TOKEN)));
+	older = lease;
+	auth_lease_end_rejected(&lease);
+	assert_null(lease.session);
+	ask_and_renew(RENEWED(SECOND_TOKEN, "7200"));
+	assert_given(SECOND_TOKEN);
+	/* That very token is meant, not the one that came since. */
+	assert_true(auth_lease_start(&lease, last.session));
+	lease.token_serial = older.token_serial;
+	auth_lease_end_rejected(&lease);
+	assert_null(ask());
+	assert_given(SECOND_TOKEN);
+	auth_lease_end_rejected(&lease);
+}
+
+/* API tokens stay with the requests that brought them, whoever asks. */
+static void
+test_api_tokens_are_not_lent(void **state)
+{
+	const struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
+	struct gitlab_tokens tokens = {.access = secret_from_str(STR("canary-program"))};
+	struct auth_lease lease = {.session = NULL};
+	struct err e = ERR_INIT;
+	struct auth_session *s;
+
+	(void)state;
+	s = session_new_for_token(world.auth->store, &user, &tokens, &e);
+	assert_non_null(s);
+	assert_null(ask());
+	assert_int_equal(last.outcome, AUTH_CREDENTIAL_SIGN_IN);
+	assert_false(auth_lease_start(&lease, s));
+	assert_null(lease.session);
+	auth_credential_reject(world.auth, STR("canary-program"));
+	assert_int_equal(gitlab_metrics(world.auth->gitlab)->credentials_rejected, 0);
 }
 
 static void
@@ -412,6 +469,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_renewal_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rejected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_while_cloning, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lease_that_is_rejected, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_api_tokens_are_not_lent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_used_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_used_of_open_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),

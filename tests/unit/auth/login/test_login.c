@@ -42,8 +42,7 @@ test_sign_in(void **state)
 	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
 	assert_true(str_equal(world.verdict.identity.user_id, STR("42")));
 	assert_true(str_equal(world.verdict.identity.email, STR("s@example.com")));
-	assert_true(
-		str_equal(secret_view(auth_session_token(world.verdict.session)), STR(TEST_TOKEN)));
+	assert_true(str_equal(secret_view(session_token(world.verdict.session)), STR(TEST_TOKEN)));
 	assert_int_equal(world_script(&world, "/api"), AUTH_ALLOW);
 	assert_int_equal(fetch_started, 3);
 }

@@ -127,7 +127,7 @@ test_identity_outlives_session(void **state)
 	s = world.verdict.session;
 	session_end(s, AUTH_END_SIGNED_OUT);
 	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
-	assert_null(auth_session_token(s));
+	assert_null(session_token(s));
 	assert_int_equal(session_store_count(world.auth->store), 0);
 	world_fresh_verdict(&world);
 	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);

@@ -186,8 +186,7 @@ test_survives_a_kill(void **state)
 	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
 	assert_true(str_equal(world.verdict.identity.email, STR("s@example.com")));
 	assert_true(str_equal(world.verdict.identity.user_id, STR("42")));
-	assert_string_equal(secret_view(auth_session_token(world.verdict.session)).data,
-			    TEST_TOKEN);
+	assert_string_equal(secret_view(session_token(world.verdict.session)).data, TEST_TOKEN);
 	assert_int_equal(count_aside(), 0);
 }
 
@@ -481,7 +480,7 @@ test_renewed_tokens_are_stored_first(void **state)
 	crash(); /* that question was never answered */
 	world_start(&world);
 	assert_back_after_asking();
-	assert_string_equal(secret_view(auth_session_token(world.verdict.session)).data,
+	assert_string_equal(secret_view(session_token(world.verdict.session)).data,
 			    "canary-second");
 }
 
@@ -515,8 +514,7 @@ test_renewed_tokens_wait_for_their_own_write(void **state)
 	crash();
 	world_start(&world);
 	assert_back_after_asking();
-	assert_string_equal(secret_view(auth_session_token(world.verdict.session)).data,
-			    "canary-third");
+	assert_string_equal(secret_view(session_token(world.verdict.session)).data, "canary-third");
 }
 
 static bool
@@ -552,7 +550,7 @@ test_disk_full(void **state)
 	stop(); /* room again: the last write succeeds */
 	world_start(&world);
 	assert_back_after_asking();
-	assert_string_equal(secret_view(auth_session_token(world.verdict.session)).data,
+	assert_string_equal(secret_view(session_token(world.verdict.session)).data,
 			    "canary-second");
 }
 

@@ -9,7 +9,7 @@ static const char *
 token(void)
 {
 	assert_int_equal(world.verdict.action, AUTH_ALLOW);
-	return secret_view(auth_session_token(world.verdict.session)).data;
+	return secret_view(session_token(world.verdict.session)).data;
 }
 
 static bool
@@ -326,35 +326,74 @@ test_no_refresh_token(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 0);
 }
 
-/* A clone works with the token: GitLab would end it with either. */
+/* A held token is neither refreshed while it works, nor revoked with its session. */
 static void
-test_held_tokens(void **state)
+test_held_token(void **state)
 {
+	struct auth_session *held;
 	struct test_request r;
 
 	(void)state;
 	world_sign_in(&world, "/");
-	auth_hold_tokens(world.auth, true);
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	held = world.verdict.session;
+	assert_true(session_hold_token(held));
 	clock_ahead_ms += 118 * MINUTE;
 	request_init(&r, "GET", "/");
 	assert_non_null(world_check(&world, &r));
 	answer("/api/graphql", 200, WORKSPACE_JSON); /* no refresh before it */
 	assert_string_equal(token(), TEST_TOKEN);
-	session_end(world.verdict.session, AUTH_END_SIGNED_OUT);
+	session_end(held, AUTH_END_SIGNED_OUT);
 	assert_int_equal(fetch_waiting(), 0);
-	auth_hold_tokens(world.auth, false);
+	assert_string_equal(secret_view(session_token(held)).data, TEST_TOKEN);
+	session_release_token(held);
 	assert_int_equal(fetch_waiting(), 1);
 	answer("/oauth/revoke", 200, "{}");
-	/* A token that is over is of no use to the clone either. */
+}
+
+/* Its holder has no use for a token that has expired. */
+static void
+test_held_token_expires(void **state)
+{
+	struct auth_session *held;
+	struct test_request r;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	held = world.verdict.session;
+	assert_true(session_hold_token(held));
+	clock_ahead_ms += 121 * MINUTE;
+	request_init(&r, "GET", "/");
+	assert_non_null(world_check(&world, &r));
+	assert_false(session_hold_token(held)); /* it is being replaced */
+	answer("/oauth/token", 200, REFRESHED_JSON);
+	answer("/api/graphql", 200, WORKSPACE_JSON);
+	assert_string_equal(token(), "canary-second");
+	session_release_token(held);
+}
+
+/* Sessions of other users go on as usual, whatever the clone does. */
+static void
+test_held_token_of_another_session(void **state)
+{
+	struct auth_session *held;
+	struct test_request r;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+	held = world.verdict.session;
+	assert_true(session_hold_token(held));
 	world.browser.count = 0;
 	world_sign_in(&world, "/");
-	auth_hold_tokens(world.auth, true);
-	clock_ahead_ms += 121 * MINUTE;
+	clock_ahead_ms += 119 * MINUTE;
 	request_init(&r, "GET", "/");
 	assert_non_null(world_check(&world, &r));
 	answer("/oauth/token", 200, REFRESHED_JSON);
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_string_equal(token(), "canary-second");
+	session_release_token(held);
 }
 
 /* An end while a refresh is under way: the tokens that it brings are revoked as well. */
@@ -392,7 +431,9 @@ main(void)
 		T(test_refresh_lost),
 		T(test_refresh_lost_and_old),
 		T(test_no_refresh_token),
-		T(test_held_tokens),
+		T(test_held_token),
+		T(test_held_token_expires),
+		T(test_held_token_of_another_session),
 		T(test_end_during_refresh),
 	};
 
