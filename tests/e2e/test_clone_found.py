@@ -65,7 +65,7 @@ def test_repository_that_does_not_open(settings, target, gitlab, what):
     before = listing(target)
     result = by_hand(settings)
     assert result.returncode == 0, result.stderr
-    assert "does not open" in result.stderr
+    assert "existing repository cannot be opened" in result.stderr
     assert listing(target) == before and not gitlab.requests.all()
 
 

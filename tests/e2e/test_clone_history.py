@@ -169,7 +169,7 @@ def test_a_lock_of_git_is_waited_for(work, gitlab, target, project, tmp_path):
     assert git(target, "rev-parse", "--is-shallow-repository") == "true" and git(target, "fsck", "--full", "--no-dangling") == ""
     lock.unlink()
     assert worker.finish() == 0, worker.log
-    assert "git holds shallow.lock" in worker.log
+    assert "shallow.lock is locked by git" in worker.log
     assert_complete(target, project, tmp_path)
 
 
@@ -179,7 +179,7 @@ def test_failing_is_a_warning(work, gitlab, target, project, tmp_path, fault):
     worker = work()
     assert worker.finish() == 0
     assert worker.last["phase"] == "done" and history(worker.last) == "missing"
-    assert "git fetch --unshallow" in worker.last["message"] and "history is still missing" in worker.log
+    assert "git fetch --unshallow" in worker.last["message"] and "history: not fetched" in worker.log
     assert os.listdir(target / MARK) == ["due"] and git(target, "status", "--porcelain") == ""
     again = work()
     assert again.finish() == 0 and history(again.last) == "complete"

@@ -92,7 +92,7 @@ def test_link_and_folder_of_one_name(settings, target, bare, tmp_path):
 
 def test_link_instead_of_gitmodules(settings, target, bare):
     commit(bare, raw_tree(bare, [("120000", b".gitmodules", blob(bare, "other"))]))
-    assert_refused(by_hand(settings), target, ".gitmodules", "is a link")
+    assert_refused(by_hand(settings), target, ".gitmodules", "is a symbolic link")
 
 
 def test_links_that_lead_out_are_links(settings, target, bare):

@@ -106,7 +106,7 @@ def test_one_repository_inside_another(settings, target, gitlab):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     add(gitlab.project.repository, [("x", "x", "../lib.git", head(lib)), ("x/hooks", "y", "../lib.git", head(lib))])
     result = by_hand(settings)
-    assert result.returncode == 0 and "another submodule is in the place" in result.stderr
+    assert result.returncode == 0 and "another submodule uses its git directory" in result.stderr
     assert (target / "x" / "README.md").is_file() and os.listdir(target / "y") == []
 
 
