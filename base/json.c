@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log/log.h"
+#include "base/log/log_escape.h"
 
 /* Our functions of these names replace jansson's macros. */
 #undef json_is_null

@@ -23,8 +23,8 @@ struct json_doc *json_doc_parse(struct str text, struct err *e) MUST_CHECK;
 /* As json_doc_parse, with the caller's limits; depth is at most JSON_MAX_DEPTH_EVER. */
 struct json_doc *json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth,
 				       struct err *e) MUST_CHECK;
-void json_doc_free(
-	struct json_doc *doc); /* wipes nothing: copy secrets out and keep documents short-lived */
+/* Wipes nothing: copy secrets out and keep documents short-lived. */
+void json_doc_free(struct json_doc *doc);
 const struct json_node *json_doc_root(const struct json_doc *doc);
 
 /* Follows object keys ("data.workspace.user.id"); "" is the node itself. NULL where a key is

@@ -87,8 +87,8 @@ struct metrics_table {
 	const char *heading; /* of its part of the documentation */
 	const struct metrics_family *families;
 	size_t count;
-	const char *const *sources; /* names of the bits of metrics_family.sources, for the
-				       documentation; NULL-terminated */
+	/* Names of the bits of metrics_family.sources, for the documentation; NULL-terminated. */
+	const char *const *sources;
 };
 
 /* Appends what the one source has. What does not fit fails the buffer. */

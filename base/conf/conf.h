@@ -29,9 +29,10 @@ enum conf_type {
 };
 
 enum conf_flag {
-	CONF_HIDDEN = 1, /* the value may be secret: never printed (CONF_SECRET always is) */
-	CONF_RESERVED =
-		2, /* a known name without a meaning in this version; setting it is an error */
+	/* The value may be secret and is never printed. CONF_SECRET implies it. */
+	CONF_HIDDEN = 1,
+	/* A known name that this version does not support; setting it is an error. */
+	CONF_RESERVED = 2,
 };
 
 /* Writes the field. On failure e says what was expected, without the value. */

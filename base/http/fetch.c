@@ -232,8 +232,8 @@ fetch_free(struct fetch *f)
 	if (f == NULL)
 		return;
 	while (!LIST_EMPTY(&f->calls))
-		call_free(LIST_FIRST(
-			&f->calls)); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it unlinks itself */
+		call_free(LIST_FIRST(&f->calls));
 	if (f->is_calling)
 		f->is_freed = true;
 	else

@@ -33,8 +33,8 @@ struct fetch_request {
 	const char *accept;	  /* Accept header, or NULL */
 	const char *content_type; /* with a body */
 	struct str body;	  /* copied, wiped after the call */
-	const struct secret
-		*bearer;    /* Authorization: Bearer …, copied, wiped after the call; or NULL */
+	/* Authorization: Bearer …, copied, wiped after the call; or NULL. */
+	const struct secret *bearer;
 	const char *header; /* one more "Name: value", or NULL */
 };
 

@@ -29,7 +29,7 @@
 #define ROUTES_MAX	16
 #define ACCEPT_WAIT_MS	1000 /* after accept failed for want of descriptors or memory */
 
-struct route {
+struct service_route {
 	const char *method;
 	const char *path;
 	service_handler_fn *handler;
@@ -41,7 +41,7 @@ struct service {
 	evhtp_t *evhtp;
 	struct address address;
 	struct service_options options;
-	struct route routes[ROUTES_MAX];
+	struct service_route routes[ROUTES_MAX];
 	size_t route_count;
 	LIST_HEAD(, client) clients;
 	size_t client_count;
@@ -317,18 +317,18 @@ send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_
 }
 
 static bool
-route_takes(const struct route *r, struct str method)
+route_takes(const struct service_route *r, struct str method)
 {
 	return str_equal(method, str_from(r->method)) ||
 	       (str_equal(method, STR("HEAD")) && strcmp(r->method, "GET") == 0);
 }
 
 /* The route, or NULL; allowed collects the methods of the path. */
-static const struct route *
+static const struct service_route *
 find_route(const struct service *s, const struct service_request *request, struct buf *allowed)
 {
 	for (size_t i = 0; i < s->route_count; i++) {
-		const struct route *r = &s->routes[i];
+		const struct service_route *r = &s->routes[i];
 		if (!str_equal(request->path, str_from(r->path)))
 			continue;
 		if (route_takes(r, request->method))
@@ -358,7 +358,7 @@ on_request(evhtp_request_t *request, void *arg)
 	err_assert(s->current != NULL);
 	buf_init(&reply.body, REPLY_MAX_BYTES);
 	buf_init(&allowed, 256);
-	const struct route *r = find_route(s, s->current, &allowed);
+	const struct service_route *r = find_route(s, s->current, &allowed);
 	if (r != NULL) {
 		r->handler(s->current, &reply, r->arg);
 		if (!buf_is_ok(&reply.body))
@@ -450,7 +450,7 @@ service_route(struct service *s, const char *method, const char *path, service_h
 {
 	if (s->route_count == ROUTES_MAX)
 		return err_set(e, ERR_MEMORY, "%s: too many routes", path);
-	s->routes[s->route_count++] = (struct route){method, path, handler, arg};
+	s->routes[s->route_count++] = (struct service_route){method, path, handler, arg};
 	return true;
 }
 

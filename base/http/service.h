@@ -33,10 +33,11 @@ typedef void service_handler_fn(const struct service_request *request, struct se
 
 struct service_options {
 	size_t body_max_bytes;
-	size_t bodies_max_bytes;  /* of all unfinished requests; beyond, those that grow get 503;
-				   * 0: connections_max bodies */
-	uint64_t idle_timeout_ms; /* a connection without a complete request for this long is closed
-				   */
+	/* Of all unfinished requests; beyond it those that grow get 503. 0: connections_max bodies.
+	 */
+	size_t bodies_max_bytes;
+	/* A connection without a complete request for this long is closed. */
+	uint64_t idle_timeout_ms;
 	unsigned connections_max; /* more than these are closed at once */
 	struct tls_context *tls;  /* NULL: plain; outlives the service, and is its alone */
 };

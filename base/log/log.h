@@ -107,8 +107,4 @@ bool log_is_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_context *context, const char *message,
 	       const struct log_field *fields);
 
-/* Writes value with JSON string escapes (RFC 8259 section 7) and the quotes; bad UTF-8 as U+FFFD.
- */
-bool log_escape_json(struct buf *out, struct str value);
-
 #endif

@@ -4,145 +4,12 @@
  */
 #include "base/log/log_line.h"
 
-#include "base/byte_scan.h"
 #include "base/clock.h"
+#include "base/log/log_escape.h"
 
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
 #define PARENTS_MAX   8			  /* contexts above one another that are printed */
 #define TAIL_RESERVED 64		  /* room for what closes a line */
-
-static inline bool
-is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-static inline uint64_t
-suspects(uint64_t word)
-{
-	return byte_scan_high(word) | byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f) |
-	       byte_scan_equal(word, '"') | byte_scan_equal(word, '\\');
-}
-
-static size_t
-plain_run(struct str s)
-{
-	return byte_scan_prefix(s, suspects, is_plain);
-}
-
-static bool
-is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0u) == 0x80u;
-}
-
-/* Decodes one character (RFC 3629); returns its length, or 0 where the bytes are not UTF-8. */
-static size_t
-decode_utf8(struct str s, uint32_t *code)
-{
-	static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
-	unsigned char first = (unsigned char)s.data[0];
-	size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	uint32_t sum;
-
-	if (len == 0 || first > 0xf4 || len > s.len)
-		return 0;
-	sum = len == 1 ? first : first & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if (!is_continuation(s.data[i]))
-			return 0;
-		sum = sum << 6 | ((unsigned char)s.data[i] & 0x3fu);
-	}
-	if (sum < smallest[len] || sum > 0x10ffff || (sum >= 0xd800 && sum <= 0xdfff))
-		return 0;
-	*code = sum;
-	return len;
-}
-
-/* C0, DEL and C1 controls, line and paragraph separators, and what changes the reading direction.
- */
-static bool
-is_dangerous(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x061c || code == 0x200e ||
-	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
-}
-
-static size_t
-put_unicode_escape(char out[8], uint32_t code)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	out[0] = '\\';
-	out[1] = 'u';
-	for (size_t i = 0; i < 4; i++)
-		out[2 + i] = digits[code >> (12 - 4 * i) & 0xfu];
-	return 6;
-}
-
-static char
-short_escape(uint32_t code)
-{
-	switch (code) {
-	case '"':
-	case '\\':
-		return (char)code;
-	case '\b':
-		return 'b';
-	case '\f':
-		return 'f';
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	default:
-		return '\0';
-	}
-}
-
-/* Writes the first character of *s, which is not empty, in its escaped form and skips it. */
-static size_t
-escape_next(struct str *s, char out[8])
-{
-	uint32_t code = 0;
-	size_t len = decode_utf8(*s, &code);
-	const char *bytes = s->data;
-
-	*s = str_skip(*s, len == 0 ? 1 : len);
-	if (len == 0) {
-		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
-		return 3;
-	}
-	if (short_escape(code) != '\0') {
-		out[0] = '\\';
-		out[1] = short_escape(code);
-		return 2;
-	}
-	if (is_dangerous(code))
-		return put_unicode_escape(out, code);
-	memcpy(out, bytes, len);
-	return len;
-}
-
-bool
-log_escape_json(struct buf *out, struct str value)
-{
-	char escaped[8];
-
-	buf_add_byte(out, '"');
-	while (value.len > 0 && buf_is_ok(out)) {
-		size_t run = plain_run(value);
-
-		buf_add(out, value.data, run);
-		value = str_skip(value, run);
-		if (value.len > 0)
-			buf_add(out, escaped, escape_next(&value, escaped));
-	}
-	return buf_add_byte(out, '"');
-}
 
 static void
 add(struct log_line *l, const char *data, size_t len)
@@ -165,15 +32,15 @@ add_literal(struct log_line *l, const char *text)
 static void
 add_escaped(struct log_line *l, struct str value)
 {
-	char escaped[8];
+	char escaped[LOG_ESCAPE_MAX];
 
 	while (value.len > 0 && !l->is_full) {
-		size_t run = plain_run(value);
+		size_t run = log_escape_plain_run(value);
 
 		add(l, value.data, run);
 		value = str_skip(value, run);
 		if (value.len > 0) {
-			size_t len = escape_next(&value, escaped);
+			size_t len = log_escape_next(&value, escaped);
 
 			add(l, escaped, len);
 		}
@@ -188,9 +55,9 @@ cut_value(struct str value)
 
 	if (value.len <= LOG_VALUE_MAX)
 		return value;
-	while (len > LOG_VALUE_MAX - 3 && is_continuation(value.data[len]))
+	while (len > LOG_VALUE_MAX - 3 && log_escape_is_continuation(value.data[len]))
 		len--;
-	return str_take(value, is_continuation(value.data[len]) ? LOG_VALUE_MAX : len);
+	return str_take(value, log_escape_is_continuation(value.data[len]) ? LOG_VALUE_MAX : len);
 }
 
 static void
@@ -244,7 +111,7 @@ static bool
 is_bare(struct str value)
 {
 	for (size_t i = 0; i < value.len; i++) {
-		if (!is_plain((unsigned char)value.data[i]) || value.data[i] == ' ' ||
+		if (!log_escape_is_plain((unsigned char)value.data[i]) || value.data[i] == ' ' ||
 		    value.data[i] == '=')
 			return false;
 	}

@@ -13,25 +13,13 @@
 #include <unistd.h>
 
 #include "base/net/tls.h"
+#include "base/net/tls_error.h"
 #include "base/net/tls_private.h"
 
 /* AES-128 first, as browsers have it: no less safe here, and cheaper than AES-256. */
 #define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TICKET_KEYS_BYTES 80
-
-bool
-tls_set_library_error(struct err *e, enum err_code code, const char *what)
-{
-	unsigned long error = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(error);
-
-	if (ERR_SYSTEM_ERROR(error))
-		reason = strerror(ERR_GET_REASON(error));
-	err_set(e, code, "%s: %s", what, reason == NULL ? "unknown error" : reason);
-	ERR_clear_error();
-	return false;
-}
 
 /* A client that offers protocols must offer ours (RFC 7301 section 3.2). */
 static int
@@ -86,13 +74,12 @@ load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err 
 
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
-		return tls_set_library_error(e, ERR_CONFIG, "no certificate chain in PEM form") ||
+		return tls_error_set(e, ERR_CONFIG, "no certificate chain in PEM form") ||
 		       err_wrap(e, "%s", cert_file);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
 		if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 			return report_mismatch(cert_file, key_file, e);
-		return tls_set_library_error(e, ERR_CONFIG,
-					     "no unencrypted private key in PEM form") ||
+		return tls_error_set(e, ERR_CONFIG, "no unencrypted private key in PEM form") ||
 		       err_wrap(e, "%s", key_file);
 	}
 	if (SSL_CTX_check_private_key(ctx) != 1)
@@ -125,7 +112,7 @@ ssl_ctx_new(const char *cert_file, const char *key_file, struct err *e)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	if (ctx == NULL || !configure(ctx)) {
-		tls_set_library_error(e, ERR_MEMORY, "TLS can't be set up");
+		tls_error_set(e, ERR_MEMORY, "TLS can't be set up");
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -252,8 +239,7 @@ tls_check_authorities(const char *file, struct err *e)
 	bool ok = ctx != NULL && SSL_CTX_load_verify_file(ctx, file) == 1;
 
 	if (!ok)
-		(void)(tls_set_library_error(e, ERR_CONFIG, "no authorities") ||
-		       err_wrap(e, "%s", file));
+		(void)(tls_error_set(e, ERR_CONFIG, "no authorities") || err_wrap(e, "%s", file));
 	SSL_CTX_free(ctx);
 	return ok;
 }

@@ -18,9 +18,6 @@ struct tls_context {
 	int64_t expires_at_s;
 };
 
-/* The reason that OpenSSL gives for what just failed, into e. Always false. */
-bool tls_set_library_error(struct err *e, enum err_code code, const char *what);
-
 /* How sessions receive and send. NULL without memory; BIO_meth_free frees it. */
 BIO_METHOD *tls_session_bio_method_new(void) MUST_CHECK;
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/net/tls.h"
+#include "base/net/tls_error.h"
 #include "base/net/tls_private.h"
 
 /* Owners stop writing while output waits; past this something is wrong. */
@@ -215,7 +216,7 @@ tls_session_new(struct tls_context *c, int fd, struct err *e)
 	s->ssl = SSL_new(c->ssl_ctx);
 	bio = BIO_new(c->bio_method);
 	if (s->ssl == NULL || bio == NULL) {
-		tls_set_library_error(e, ERR_MEMORY, "TLS session");
+		tls_error_set(e, ERR_MEMORY, "TLS session");
 		BIO_free(bio);
 		tls_session_free(s);
 		return NULL;
@@ -257,7 +258,7 @@ explain(struct tls_session *s, int returned, const char *what, struct err *e)
 		ERR_clear_error();
 		err_set(e, ERR_MEMORY, "%s: too much output waits", what);
 	} else {
-		tls_set_library_error(e, ERR_TLS, what);
+		tls_error_set(e, ERR_TLS, what);
 	}
 	return TLS_FAILED;
 }

@@ -5,8 +5,6 @@
  */
 #include "proxy/command/check.h"
 
-#include "proxy/settings/settings_table.h"
-
 #define LINE_MAX_BYTES 16384
 
 /* Words written as Markdown, without the backticks. */

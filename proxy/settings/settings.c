@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
+#include "proxy/settings/settings_check.h"
 #include "proxy/settings/settings_parse.h"
-#include "proxy/settings/settings_table.h"
 
 #define SECRET_FILE_MAX_BYTES 16384 /* of a file */
 

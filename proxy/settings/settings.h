@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All settings of the program: one struct, filled from the one table in settings.c, immutable
+ * All settings of the program: one struct, filled from the table of settings, immutable
  * afterwards.
  */
 #ifndef PROXY_SETTINGS_SETTINGS_H
@@ -16,8 +16,7 @@
 #include "base/url.h"
 #include "clone/clone.h"
 #include "container/container.h"
-
-#define SETTINGS_PREFIX "WORKSPACE_PROXY_"
+#include "proxy/settings/settings_table.h"
 
 /* Where secrets were read from, to be read again; NULL where they come from no file. */
 struct settings_files {
@@ -80,8 +79,6 @@ struct settings {
 	uint64_t reload_interval_ms;
 	struct settings_files files;
 };
-
-extern const struct conf_table settings_table;
 
 /* Who asks for settings: bits of conf_setting.commands. */
 enum settings_command {

@@ -112,7 +112,7 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 		settings_check_relay_url(&c);
 		if (command == SETTINGS_WEBHOOK)
 			check_webhook(&c);
-		settings_check_container(s, problems);
+		settings_check_container(&c);
 		return;
 	}
 	settings_check_credential(&c, command);
@@ -125,7 +125,7 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 	settings_check_state_dir(&c);
 	settings_check_listeners(&c);
 	settings_check_clashes(&c);
-	settings_check_ports(s, problems);
+	settings_check_ports(&c);
 	settings_check_relay_use(&c);
 	settings_check_redirect_url(&c);
 	settings_check_authorization(&c);

@@ -6,7 +6,7 @@
 #ifndef PROXY_SETTINGS_SETTINGS_CHECK_H
 #define PROXY_SETTINGS_SETTINGS_CHECK_H
 
-#include "proxy/settings/settings_table.h"
+#include "proxy/settings/settings.h"
 
 #define VAR(name) SETTINGS_PREFIX name
 
@@ -29,11 +29,20 @@ const char *settings_check_origin(struct settings_check *c, const struct url *u)
 /* Names that never leave the machine (RFC 6761 section 6.3), and its own addresses. */
 bool settings_check_is_loopback(const struct url *u);
 
-/* settings_check_listeners.c */
+/* Adds what does not hold between the settings of this command, and fills in what follows from
+ * others. */
+void settings_check(struct settings *s, char **environment, enum settings_command command,
+		    struct conf_problems *problems);
+
+/* settings_check_listeners.c, settings_check_ports.c */
 void settings_check_tls(struct settings_check *c);
 void settings_check_listeners(struct settings_check *c);
 void settings_check_clashes(struct settings_check *c);
 void settings_check_proxies(struct settings_check *c);
+void settings_check_ports(struct settings_check *c);
+
+/* settings_check_container.c */
+void settings_check_container(struct settings_check *c);
 
 /* settings_check_gitlab.c */
 void settings_check_external_url(struct settings_check *c);

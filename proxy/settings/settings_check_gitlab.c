@@ -167,8 +167,8 @@ settings_check_authorization(struct settings_check *c)
 			  "without read_api GitLab may not answer what authorization asks");
 	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)
 		return;
-	if (!settings_check_is_given(
-		    c, "SESSION_IDLE")) /* a default never contradicts what was given */
+	/* A default never contradicts what was given. */
+	if (!settings_check_is_given(c, "SESSION_IDLE"))
 		a->session_idle_ms = a->cookie_expire_ms;
 	else
 		conf_problem(c->problems, VAR("SESSION_IDLE"),

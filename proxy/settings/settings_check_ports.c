@@ -6,10 +6,7 @@
 
 #include "base/dns_name.h"
 #include "base/net/tls.h"
-#include "proxy/settings/settings_parse.h"
-#include "proxy/settings/settings_table.h"
-
-#define VAR(name) SETTINGS_PREFIX name
+#include "proxy/settings/settings_check.h"
 
 /* What follows "<port>-": the workspace's host, without a port of its own in front. */
 static struct str
@@ -97,11 +94,13 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 }
 
 void
-settings_check_ports(struct settings *s, struct conf_problems *problems)
+settings_check_ports(struct settings_check *c)
 {
+	struct settings *s = c->s;
+
 	if (s->auth.ports.count == 0 || str_is_empty(s->auth.external_url.host))
 		return;
-	check_name(s, problems);
-	exclude_own_ports(s, problems);
-	check_certificate(s, problems);
+	check_name(s, c->problems);
+	exclude_own_ports(s, c->problems);
+	check_certificate(s, c->problems);
 }

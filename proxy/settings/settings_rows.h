@@ -6,7 +6,7 @@
 #ifndef PROXY_SETTINGS_SETTINGS_ROWS_H
 #define PROXY_SETTINGS_SETTINGS_ROWS_H
 
-#include "proxy/settings/settings_table.h"
+#include "proxy/settings/settings.h"
 
 #define SECOND 1000u
 #define MINUTE (60 * SECOND)

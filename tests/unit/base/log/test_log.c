@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log/log_escape.h"
 
 #define TIME_LEN 24 /* of "2026-01-31T12:00:00.123Z" */
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/settings/settings_table.h"
+#include "proxy/settings/settings.h"
 
 #define CANARY "c4nary"
 #define KEY_A  "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
