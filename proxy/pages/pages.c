@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frame, policy and rendering of our pages: every kind but the waiting page is a title, sentences
+ * Renders pages: the frame around all of them, and the simple ones, which are a title, sentences
  * and at most one action.
  */
 #include "proxy/pages/pages.h"
@@ -9,7 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "proxy/pages/pages_parts.h"
+#include "proxy/pages/pages_private.h"
 
 #define CSP_MAX_BYTES 1024u
 
@@ -52,7 +52,7 @@ fill_headers(struct pages *p)
 	p->headers[n++] = (struct page_header){"Cache-Control", "no-store"};
 	p->headers[n++] = (struct page_header){"X-Content-Type-Options", "nosniff"};
 	p->headers[n++] = (struct page_header){"X-Frame-Options", "DENY"};
-	/* Not no-referrer: with that, browsers send "Origin: null" with our own forms. */
+	/* Not "no-referrer": browsers would send "Origin: null" with our own forms. */
 	p->headers[n++] = (struct page_header){"Referrer-Policy", "same-origin"};
 	p->headers[n++] = (struct page_header){"Cross-Origin-Resource-Policy", "same-origin"};
 	p->headers[n] = (struct page_header){NULL, NULL};
@@ -140,7 +140,7 @@ pages_add_identity(struct buf *out, const struct auth_identity *identity)
 {
 	if (str_is_empty(identity->username))
 		return;
-	/* <bdi>: a name in another direction must not turn the sentence around it. */
+	/* <bdi>: a right-to-left name must not reorder the sentence around it. */
 	if (!str_is_empty(identity->name)) {
 		buf_add_str(out, STR("<strong><bdi>"));
 		pages_add_text(out, identity->name);
@@ -213,7 +213,7 @@ add_footer(const struct page *page, struct buf *out)
 	buf_add_str(out, STR("</footer>\n</body>\n</html>\n"));
 }
 
-/* Only what can't be a script: a path of ours, or an http(s) address. */
+/* A path or an http(s) URL, but no javascript: URL. */
 static bool
 is_safe_location(const char *location)
 {
@@ -251,12 +251,12 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 	if (action == PAGE_ACTION_SIGN_IN)
 		add_sign_in_link(page, "Sign in with GitLab", out);
 	else if (action == PAGE_ACTION_SWITCH)
-		add_sign_in_link(page, "Sign in as somebody else", out);
+		add_sign_in_link(page, "Sign in with another account", out);
 	else if (action == PAGE_ACTION_OPEN)
 		add_sign_in_link(page, "Open the workspace", out);
 	else if (page->sign_in_location != NULL)
 		add_sign_in_link(page, "Try again", out);
-	else /* the empty reference is the page's own address */
+	else /* the empty reference is the page itself */
 		buf_add_str(out, STR("<a class=\"button\" href=\"\">Try again</a>\n"));
 	if (action == PAGE_ACTION_SWITCH)
 		add_gitlab_link(page, out);
@@ -314,15 +314,14 @@ add_notice(const struct pages *p, const struct page *page, const struct page_tex
 	if (names_user) {
 		buf_add_str(out, STR("<p class=\"lead\">You are signed in as "));
 		pages_add_identity(out, &page->identity);
-		buf_add_str(out,
-			    STR(", and GitLab says that this workspace is not open to you.</p>\n"));
+		buf_add_str(out, STR(", but this account has no access to this workspace.</p>\n"));
 	} else {
 		add_element(out, "<p class=\"lead\">", text->message, "</p>\n");
 	}
 	add_element(out, "<p>", page->detail, "</p>\n");
 	add_element(out, "<p class=\"soft\">", text->hint, "</p>\n");
 	if (page->retry_after_s > 0)
-		buf_addf(out, "<p class=\"soft\">It is worth trying again in %u seconds.</p>\n",
+		buf_addf(out, "<p class=\"soft\">Please try again in %u seconds.</p>\n",
 			 (unsigned)page->retry_after_s);
 	add_actions(p, page, text->action, out);
 	buf_add_str(out, STR("</main>\n"));

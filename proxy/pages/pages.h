@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every page that a person sees from us, and the JSON that programs get instead.
+ * Our own HTML pages, and the JSON that API clients get instead.
  *
- * A page holds nothing of the request that led to it: only our own sentences and values of ours
- * (who is signed in, the request id, the clone's progress), escaped. Style and script are inline
- * constants whose hashes stand in the Content-Security-Policy. Which page to show, and to whom, is
- * the caller's business.
+ * A page never repeats anything from the request: it contains our own sentences and escaped values
+ * (the user's name, the request id, the clone's progress). Style and script are inline constants
+ * whose hashes are in the Content-Security-Policy. The caller decides which page to show.
  */
 #ifndef PROXY_PAGES_PAGES_H
 #define PROXY_PAGES_PAGES_H
@@ -14,24 +13,24 @@
 #include "base/str.h"
 #include "clone/clone.h"
 
-#define PAGES_HTML_MAX 65536u /* a buffer of this size holds any page */
+#define PAGES_HTML_MAX 65536u /* enough for any page */
 #define PAGES_JSON_MAX 8192u
 
 enum page_kind {
-	PAGE_ERROR,	  /* problem says what; for AUTH_PROBLEM_NONE the status does */
-	PAGE_SIGN_IN,	  /* one button that starts the login */
-	PAGE_SIGN_OUT,	  /* asks to confirm, and posts to <prefix>/sign_out */
-	PAGE_SIGNED_OUT,  /* says that it is done */
-	PAGE_TARGET_LOST, /* signed in, but the page that was asked for is not known */
-	PAGE_RELAY,	  /* what the relay's address is for */
-	PAGE_STATUS,	  /* what there is to know for the signed-in user */
-	PAGE_WORKSPACE,	  /* clone and start of the IDE, live; goes on to the IDE by itself */
+	PAGE_ERROR,	  /* text by problem, or by status for AUTH_PROBLEM_NONE */
+	PAGE_SIGN_IN,	  /* a button that starts the login */
+	PAGE_SIGN_OUT,	  /* asks for confirmation, posts to <prefix>/sign_out */
+	PAGE_SIGNED_OUT,  /* confirms the sign-out */
+	PAGE_TARGET_LOST, /* signed in, but the requested page is not known */
+	PAGE_RELAY,	  /* explains the relay's address */
+	PAGE_STATUS,	  /* session, clone and IDE, for the signed-in user */
+	PAGE_WORKSPACE,	  /* live progress of clone and IDE; opens the IDE when ready */
 };
 
 struct page_status {
 	struct auth_session_times times;
-	struct str repository; /* what is cloned, without credentials; or empty */
-	const char *directory; /* where to; or NULL */
+	struct str repository; /* its URL without credentials; or empty */
+	const char *directory; /* where it is cloned to; or NULL */
 };
 
 struct page {
@@ -39,27 +38,27 @@ struct page {
 	unsigned status;		    /* of the response that carries the page */
 	enum auth_problem problem;	    /* PAGE_ERROR */
 	const char *request_id;		    /* shown on errors; or NULL */
-	struct auth_identity identity;	    /* who is signed in; an empty username: nobody */
+	struct auth_identity identity;	    /* an empty username: nobody is signed in */
 	const char *sign_in_location;	    /* starts a login; or NULL */
-	const char *gitlab_url;		    /* where a person signs out of GitLab itself; or NULL */
-	const char *detail;		    /* one more sentence, ours; or NULL */
-	uint32_t retry_after_s;		    /* 0: not said */
+	const char *gitlab_url;		    /* to sign out of GitLab itself; or NULL */
+	const char *detail;		    /* an additional sentence; or NULL */
+	uint32_t retry_after_s;		    /* 0: not shown */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: whose server is meant; 0: the IDE */
-	bool is_ready; /* and whether it answers */
+	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
+	bool is_ready; /* whether that server or the IDE answers */
 	const struct page_status *session; /* PAGE_STATUS */
 };
 
 struct pages;
 
-/* prefix: of our endpoints ("/oauth2"). workspace: the name to show, such as the host, or NULL.
- * Both are copied. */
+/* prefix: path of our endpoints ("/oauth2"). workspace: the name to show, or NULL. Both are
+ * copied. */
 struct pages *pages_new(const char *prefix, const char *workspace, struct err *e) MUST_CHECK;
 void pages_free(struct pages *p);
 
 /*
- * Headers that every HTML page needs besides Content-Type: the policy, no caching, no sniffing, no
- * framing. The last entry has a NULL name. Valid while p lives.
+ * Headers of every HTML page besides Content-Type: Content-Security-Policy, no caching, no content
+ * sniffing, no framing. The last entry has a NULL name. Valid as long as p.
  */
 struct page_header {
 	const char *name;
@@ -68,22 +67,22 @@ struct page_header {
 const struct page_header *pages_headers(const struct pages *p);
 const char *pages_csp(const struct pages *p);
 
-/* "text/html; charset=utf-8": append the page to out. False when out was too small. */
+/* Appends the page ("text/html; charset=utf-8"). False if out is too small. */
 bool pages_render_html(const struct pages *p, const struct page *page, struct buf *out) MUST_CHECK;
 
 /*
- * "application/json": {"error":"login_required","status":401,"message":"…","request_id":"…"} and,
- * where they apply, "login_url", "user", "retry_after_s", "clone" and "ide".
+ * Appends JSON: {"error":"login_required","status":401,"message":"…","request_id":"…"} and, where
+ * they apply, "login_url", "user", "retry_after_s", "clone" and "ide".
  */
 bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
 
 /*
- * What `<prefix>/workspace` answers and each of its events carries, on one line:
- * {"clone":{…},"ide":{"ready":false}}, on the host of a port
- * {"clone":{…},"port":{"number":3000,"ready":false}}. The waiting page's script reads it, as an
- * event stream (Accept: text/event-stream) or, where that fails, by asking every few seconds. The
- * buttons on a clone that failed post "action=retry" or "action=continue" (without the repository)
- * to the same address; without script that is a navigation, which wants a redirect back.
+ * The state that `<prefix>/workspace` returns, and that each of its events carries, on one line:
+ * {"clone":{…},"ide":{"ready":false}}, or on the host of a port
+ * {"clone":{…},"port":{"number":3000,"ready":false}}. The waiting page's script reads it as an
+ * event stream (Accept: text/event-stream) and falls back to polling. After a failed clone its
+ * buttons post "action=retry" or "action=continue" (open the IDE without the repository) to the
+ * same address; without script that is a navigation, which is answered with a redirect.
  */
 struct pages_state {
 	const struct clone_progress *clone; /* NULL: nothing to clone */

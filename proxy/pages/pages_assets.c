@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inline style and script of our pages, from proxy/assets: the build turns each line of those
- * files into a string literal.
+ * The inline style and script of our pages. The build turns each line of the files in
+ * proxy/pages/assets into a string literal.
  */
 #include <stdlib.h>
 
-#include "proxy/pages/pages_parts.h"
+#include "proxy/pages/pages_private.h"
 
 #define ASSET_MAX_BYTES 32768u
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What programs get where people get a page, and the state that the waiting page follows.
+ * JSON responses for API clients, and the state for the waiting page.
  */
 #include "base/json.h"
-#include "proxy/pages/pages_parts.h"
+#include "proxy/pages/pages_private.h"
 
 static const struct clone_progress clone_off = {.phase = CLONE_OFF};
 
-/* json_write_* has no form for a member that is JSON already: such members are put around it. */
+/* json_write_* can't write a member that is already JSON, so these are appended as text. */
 static bool
 add_state_members(const struct pages_state *state, struct buf *out)
 {

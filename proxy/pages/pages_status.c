@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status page, for the signed-in user: who I am, since when and until when, what was cloned,
- * whether the IDE answers, and the ways out.
+ * The status page: user, session times, repository, whether the IDE answers, and sign-out.
  *
- * A snapshot without script. Times are told as distances, which need no time zone, with the moment
- * in UTC beside them.
+ * A snapshot without script. Times are shown relative to now, which needs no time zone, and in UTC.
  */
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "proxy/pages/pages_parts.h"
+#include "proxy/pages/pages_private.h"
 
 enum mark { MARK_GOOD, MARK_BUSY, MARK_BAD };
 
@@ -25,7 +23,7 @@ end_fact(struct buf *out)
 	buf_add_str(out, STR("</dd></div>\n"));
 }
 
-/* A dot of a colour, and always the words that say the same. */
+/* A coloured dot and a text with the same meaning. */
 static void
 add_mark(struct buf *out, enum mark mark, const char *words)
 {
@@ -36,7 +34,7 @@ add_mark(struct buf *out, enum mark mark, const char *words)
 }
 
 static void
-add_distance(struct buf *out, uint64_t seconds)
+add_duration(struct buf *out, uint64_t seconds)
 {
 	static const struct {
 		uint64_t below_s;
@@ -57,7 +55,7 @@ add_distance(struct buf *out, uint64_t seconds)
 }
 
 static void
-add_moment(struct buf *out, int64_t then_ms)
+add_time(struct buf *out, int64_t then_ms)
 {
 	int64_t from_now_s = then_ms / 1000 - clock_wall_s();
 	char date[CLOCK_RFC3339_SIZE];
@@ -67,11 +65,11 @@ add_moment(struct buf *out, int64_t then_ms)
 	if (from_now_s > -5 && from_now_s < 5) {
 		buf_add_str(out, STR("just now"));
 	} else if (from_now_s < 0) {
-		add_distance(out, (uint64_t)-from_now_s);
+		add_duration(out, (uint64_t)-from_now_s);
 		buf_add_str(out, STR(" ago"));
 	} else {
 		buf_add_str(out, STR("in "));
-		add_distance(out, (uint64_t)from_now_s);
+		add_duration(out, (uint64_t)from_now_s);
 	}
 	buf_addf(out, "</time> <span class=\"when\">%.10s %.5s UTC</span>", date, date + 11);
 }
@@ -80,7 +78,7 @@ static void
 add_history(enum clone_history_state state, struct buf *out)
 {
 	if (state == CLONE_HISTORY_COMING)
-		buf_add_str(out, STR(", its history is still on the way"));
+		buf_add_str(out, STR(", its history is still being fetched"));
 	else if (state == CLONE_HISTORY_MISSING)
 		buf_add_str(out, STR(", its history is missing"));
 }
@@ -93,10 +91,10 @@ add_repository(const struct page *page, struct buf *out)
 
 	begin_fact(out, "Repository");
 	if (clone == NULL || clone->phase == CLONE_OFF)
-		buf_add_str(out, str_is_empty(s->repository) ? STR("None is set")
-							     : STR("Left out, as you chose"));
+		buf_add_str(out, str_is_empty(s->repository) ? STR("None configured")
+							     : STR("Skipped, as you chose"));
 	else if (clone->phase == CLONE_DONE)
-		add_mark(out, MARK_GOOD, "In place");
+		add_mark(out, MARK_GOOD, "Cloned");
 	else if (clone->phase == CLONE_FAILED)
 		add_mark(out, MARK_BAD, "Could not be cloned");
 	else
@@ -130,24 +128,24 @@ add_facts(const struct page *page, struct buf *out)
 	else
 		buf_addf(out, "<div><dt>Port %u</dt><dd>", page->port);
 	add_mark(out, page->is_ready ? MARK_GOOD : MARK_BUSY,
-		 page->is_ready ? "Answers" : "Does not answer yet");
+		 page->is_ready ? "Running" : "Not responding yet");
 	end_fact(out);
 	add_repository(page, out);
 	begin_fact(out, "Signed in as");
 	pages_add_identity(out, &page->identity);
 	end_fact(out);
 	begin_fact(out, "Since");
-	add_moment(out, s->times.opened_ms);
+	add_time(out, s->times.opened_ms);
 	end_fact(out);
-	begin_fact(out, "Access confirmed");
-	add_moment(out, s->times.answered_ms);
+	begin_fact(out, "Access last checked");
+	add_time(out, s->times.answered_ms);
 	end_fact(out);
 	begin_fact(out, "Session ends");
-	add_moment(out, s->times.expires_ms);
+	add_time(out, s->times.expires_ms);
 	if (s->times.idle_limit_ms > 0 && s->times.idle_limit_ms < INT64_MAX) {
 		buf_add_str(out, STR("<br><span class=\"when\">or after "));
-		add_distance(out, (uint64_t)s->times.idle_limit_ms / 1000);
-		buf_add_str(out, STR(" without use</span>"));
+		add_duration(out, (uint64_t)s->times.idle_limit_ms / 1000);
+		buf_add_str(out, STR(" of inactivity</span>"));
 	}
 	end_fact(out);
 	buf_add_str(out, STR("</dl>\n"));
@@ -161,7 +159,7 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 	buf_addf(out, "<main class=\"status\">\n<h1>%s</h1>\n<p class=\"lead\">%s</p>\n",
 		 pages_text_find(page)->title,
 		 page->is_ready && is_open ? pages_text_find(page)->message
-					   : "It is not ready yet. Open it to see how far it is.");
+					   : "It is not ready yet. Open it to see its progress.");
 	add_facts(page, out);
 	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
 	pages_add_text(out, str_from(p->prefix));

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The waiting page: the clone's phases, a progress bar, what went wrong with what can be done
- * about it, and the start of the IDE.
+ * The waiting page: the clone's phases, a progress bar, the start of the IDE, and for a failed
+ * clone the reason and the actions to choose from.
  *
- * What is rendered here is the state at this moment, complete for a browser without script (which
- * reloads every few seconds); the script then keeps the same elements up to date.
+ * Renders the current state, which is complete for browsers without script (they reload every few
+ * seconds); the script then updates the same elements.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "proxy/pages/pages_parts.h"
+#include "proxy/pages/pages_private.h"
 
-enum step { STEP_CONNECT, STEP_RECEIVE, STEP_RESOLVE, STEP_CHECKOUT, STEP_IDE, STEP_COUNT };
+enum progress_step {
+	STEP_CONNECT,
+	STEP_RECEIVE,
+	STEP_RESOLVE,
+	STEP_CHECKOUT,
+	STEP_IDE,
+	STEP_COUNT
+};
 
 static const struct {
 	const char *id; /* the phase's name in JSON */
@@ -19,15 +26,15 @@ static const struct {
 } steps[STEP_COUNT] = {
 	[STEP_CONNECT] = {"connecting", "Connecting to GitLab"},
 	[STEP_RECEIVE] = {"receiving", "Receiving the repository"},
-	[STEP_RESOLVE] = {"resolving", "Putting its history together"},
-	[STEP_CHECKOUT] = {"checkout", "Writing the files"},
+	[STEP_RESOLVE] = {"resolving", "Unpacking the history"},
+	[STEP_CHECKOUT] = {"checkout", "Checking out the files"},
 	[STEP_IDE] = {"ide", "Starting the IDE"},
 };
 
 static const char *
-name_of(const struct page *page, enum step step)
+name_of(const struct page *page, enum progress_step step)
 {
-	return step == STEP_IDE && page->port != 0 ? "Waiting for a server" : steps[step].name;
+	return step == STEP_IDE && page->port != 0 ? "Waiting for your server" : steps[step].name;
 }
 
 static void
@@ -36,10 +43,10 @@ add_last_title(const struct page *page, struct buf *out)
 	if (page->port == 0)
 		buf_add_str(out, STR("Starting your IDE"));
 	else
-		buf_addf(out, "Nothing listens on port %u yet", page->port);
+		buf_addf(out, "No server on port %u yet", page->port);
 }
 
-static enum step
+static enum progress_step
 step_of_phase(enum clone_phase phase)
 {
 	switch (phase) {
@@ -60,8 +67,8 @@ step_of_phase(enum clone_phase phase)
 	return STEP_IDE;
 }
 
-/* A failed clone has no phase any more: its counters say how far it came. */
-static enum step
+/* A failed clone no longer has a phase; its counters tell how far it got. */
+static enum progress_step
 step_of_failure(const struct clone_progress *clone)
 {
 	if (clone->counters.files_done > 0)
@@ -87,7 +94,7 @@ add_size(struct buf *out, uint64_t bytes)
 	buf_addf(out, "%.1f %s", value, units[unit]);
 }
 
-/* 1234567 as "1,234,567", as the script writes it. */
+/* Formats 1234567 as "1,234,567", like the script. */
 static void
 add_count(struct buf *out, uint64_t value)
 {
@@ -113,7 +120,7 @@ add_ratio(struct buf *out, uint64_t done, uint64_t total, const char *unit)
 }
 
 static void
-add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
+add_figures(struct buf *out, enum progress_step step, const struct clone_progress *clone)
 {
 	if (step == STEP_RECEIVE)
 		add_ratio(out, clone->counters.objects_done, clone->counters.objects_total,
@@ -125,8 +132,8 @@ add_figures(struct buf *out, enum step step, const struct clone_progress *clone)
 }
 
 static void
-add_step(struct buf *out, const struct page *page, enum step step, enum step current,
-	 const struct clone_progress *clone)
+add_step(struct buf *out, const struct page *page, enum progress_step step,
+	 enum progress_step current, const struct clone_progress *clone)
 {
 	bool failed = clone->phase == CLONE_FAILED;
 	const char *state = "next";
@@ -151,10 +158,10 @@ add_step(struct buf *out, const struct page *page, enum step step, enum step cur
 }
 
 static void
-add_steps(struct buf *out, const struct page *page, enum step current,
+add_steps(struct buf *out, const struct page *page, enum progress_step current,
 	  const struct clone_progress *clone)
 {
-	enum step step;
+	enum progress_step step;
 
 	buf_add_str(out, STR("<ol id=\"steps\">\n"));
 	for (step = STEP_CONNECT; step < STEP_COUNT; step++)
@@ -162,9 +169,9 @@ add_steps(struct buf *out, const struct page *page, enum step current,
 	buf_add_str(out, STR("</ol>\n"));
 }
 
-/* What stands above the bar: how far, or in words where that has no measure. */
+/* The text above the bar: a percentage, or words if the progress is unknown. */
 static void
-add_amount(struct buf *out, const struct page *page, enum step current,
+add_amount(struct buf *out, const struct page *page, enum progress_step current,
 	   const struct clone_progress *clone)
 {
 	if (clone->phase == CLONE_FAILED)
@@ -178,7 +185,7 @@ add_amount(struct buf *out, const struct page *page, enum step current,
 }
 
 static void
-add_meter(struct buf *out, const struct page *page, enum step current,
+add_meter(struct buf *out, const struct page *page, enum progress_step current,
 	  const struct clone_progress *clone)
 {
 	buf_addf(out, "<span class=\"off-screen\" id=\"now\" role=\"status\">%s</span>\n",
@@ -203,9 +210,9 @@ add_meter(struct buf *out, const struct page *page, enum step current,
 	buf_add_str(out, STR("</span></div>\n"));
 }
 
-/* The bar counts the clone; the start of the IDE has no measure, so it only moves. */
+/* The start of the IDE has no measurable progress, so its bar has no value. */
 static void
-add_progress(struct buf *out, const struct page *page, enum step current,
+add_progress(struct buf *out, const struct page *page, enum progress_step current,
 	     const struct clone_progress *clone)
 {
 	bool failed = clone->phase == CLONE_FAILED;
@@ -237,12 +244,13 @@ add_trouble(const struct pages *p, const struct clone_progress *clone, struct bu
 	buf_addf(out,
 		 "/workspace\">\n<button id=\"retry\" name=\"action\" value=\"retry\"%s>Try again"
 		 "</button>\n<button id=\"continue\" class=\"quiet\" name=\"action\" "
-		 "value=\"continue\">Open the IDE without it</button>\n</form>\n</div>\n",
+		 "value=\"continue\">Open the IDE without the "
+		 "repository</button>\n</form>\n</div>\n",
 		 clone->can_retry ? "" : " hidden");
 }
 
 static void
-add_title(const struct page *page, enum step current, bool failed, struct buf *out)
+add_title(const struct page *page, enum progress_step current, bool failed, struct buf *out)
 {
 	buf_add_str(out, STR("<h1 id=\"title\">"));
 	if (failed)
@@ -254,7 +262,7 @@ add_title(const struct page *page, enum step current, bool failed, struct buf *o
 	buf_add_str(out, STR("</h1>\n"));
 }
 
-/* What the script says of the last step, and where it leads. */
+/* Texts for the script: the title of the last step, and what opens after it. */
 static void
 add_goal(const struct page *page, struct buf *out)
 {
@@ -272,7 +280,7 @@ pages_add_workspace(const struct pages *p, const struct page *page, struct buf *
 	static const struct clone_progress off = {.phase = CLONE_OFF};
 	const struct clone_progress *clone = page->clone == NULL ? &off : page->clone;
 	bool failed = clone->phase == CLONE_FAILED;
-	enum step current = failed ? step_of_failure(clone) : step_of_phase(clone->phase);
+	enum progress_step current = failed ? step_of_failure(clone) : step_of_phase(clone->phase);
 
 	buf_add_str(out, STR("<main id=\"workspace\" data-address=\""));
 	pages_add_text(out, str_from(p->prefix));
@@ -285,7 +293,7 @@ pages_add_workspace(const struct pages *p, const struct page *page, struct buf *
 	add_trouble(p, clone, out);
 	add_progress(out, page, current, clone);
 	buf_add_str(out, STR("<p class=\"soft\" id=\"lost\" hidden>The connection to the workspace "
-			     "is lost at the moment. We keep trying.</p>\n</main>\n<script>"));
+			     "was lost. Reconnecting…</p>\n</main>\n<script>"));
 	buf_add_str(out, str_from(p->script));
 	buf_add_str(out, STR("</script>\n"));
 }

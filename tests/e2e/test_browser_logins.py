@@ -206,7 +206,7 @@ def test_blocked_cookies_are_explained(make_proxy, gitlab, upstream, certificate
         sign_in_at_gitlab(driver, gitlab)
         driver.get(proxy.origin + "/work")
         chromium.wait(
-            driver, lambda d: "does not keep our cookies" in chromium.text_of(d), what="the explanation"
+            driver, lambda d: "does not accept our cookies" in chromium.text_of(d), what="the explanation"
         )
         assert not driver.get_cookies() and logins(gitlab) <= 4, "a loop ends after a few rounds"
         assert not upstream.received

@@ -86,7 +86,7 @@ def test_a_port_and_its_neighbours(make_proxy, gitlab, upstream, server, browser
     # A port where nothing listens yet opens by itself.
     waiting = PortHost(proxy, late)
     browser.get(waiting.origin + "/later")
-    chromium.wait(browser, lambda d: f"Nothing listens on port {late} yet" in chromium.text_of(d), what="the page")
+    chromium.wait(browser, lambda d: f"No server on port {late} yet" in chromium.text_of(d), what="the page")
     starting = Upstream(address=("127.0.0.1", late))
     try:
         wait_for_ide(browser)
@@ -100,5 +100,5 @@ def test_cookies_that_are_blocked_on_a_port(make_proxy, gitlab, upstream, server
         proxy = make_proxy(gitlab, upstream, name="kiwi.ws.localhost", PORTS=server.port)
         driver.get(PortHost(proxy, server.port).origin + "/")
         chromium.sign_in(driver, "sasha", "sasha-password")
-        chromium.wait(driver, lambda d: "does not keep our cookies" in chromium.text_of(d), what="the explanation")
+        chromium.wait(driver, lambda d: "does not accept our cookies" in chromium.text_of(d), what="the explanation")
         assert not server.requests

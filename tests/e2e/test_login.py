@@ -154,7 +154,7 @@ def test_a_page_that_could_not_be_kept_is_named_as_lost(proxy, gitlab, client):
     assert proxy.stop() == 0
     proxy.start_again()
     page = client.follow(client.navigate(callback))
-    assert_page(page, 200, "lost the page you asked for", "open the workspace")
+    assert_page(page, 200, "page you requested was lost", "open the workspace")
     assert client.navigate(proxy.origin + "/").status == 200
 
 
@@ -318,7 +318,7 @@ def test_errors_from_gitlab_are_shown_without_their_text(proxy, client):
 def test_an_id_token_that_does_not_fit(proxy, gitlab, upstream, client, claims):
     gitlab.settings.id_token_claims = claims
     reply = client.navigate(callback_of(client, gitlab, start(client, proxy)))
-    assert_page(reply, 403, "did not succeed")
+    assert_page(reply, 403, "sign-in failed")
     assert not session_is_set(reply) and not upstream.received
 
 
@@ -330,7 +330,7 @@ def test_a_user_of_hundreds_of_groups(proxy, gitlab, client):
 
 def test_wrong_client_secret_is_an_operators_matter(make_proxy, gitlab, upstream, client):
     proxy = make_proxy(gitlab, upstream, CLIENT_SECRET="gloas-wrong")
-    assert_page(client.navigate(callback_of(client, gitlab, start(client, proxy))), 502, "does not know us")
+    assert_page(client.navigate(callback_of(client, gitlab, start(client, proxy))), 502, "not set up correctly")
 
 
 def test_a_browser_without_cookies_is_told(proxy, gitlab, client):

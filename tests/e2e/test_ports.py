@@ -500,7 +500,7 @@ def test_each_port_has_its_own_waiting_page(make_ports, client, gitlab):
         sign_in(proxy, client)
         page = host.enter(client)
         assert page.status == 503 and page.get("Retry-After")
-        assert f"Nothing listens on port {host.port} yet" in page.text
+        assert f"No server on port {host.port} yet" in page.text
         reply = client.fetch(host.origin + "/api", headers={"Origin": proxy.origin})
         assert reply.get("Access-Control-Allow-Origin") == proxy.origin
         assert reply.status == 503 and reply.json()["error"] == "port_not_ready"

@@ -315,7 +315,7 @@ def test_requests_for_other_hosts(relay, client, host):
     """Even with the key of that very spelling."""
     authority = host.format(zone=zone(relay), port=relay.ports[0])
     text = relay_module.make_request(relay.key_for(authority), authority)
-    assert_refused(client.navigate(start_url(relay, text)), 403, "don't know this workspace")
+    assert_refused(client.navigate(start_url(relay, text)), 403, "Unknown workspace")
     assert not relay_cookies(client)
 
 
@@ -323,7 +323,7 @@ def test_requests_with_other_keys(relay, client):
     authority, other = f"kiwi.{zone(relay)}", f"mango.{zone(relay)}"
     for key in (relay.key_for(other), bytes(32), relay.master, relay_module.derive_key(bytes(32), authority)):
         text = relay_module.make_request(key, authority)
-        assert_refused(client.navigate(start_url(relay, text)), 403, "don't know this workspace")
+        assert_refused(client.navigate(start_url(relay, text)), 403, "Unknown workspace")
     assert not relay_cookies(client)
 
 
@@ -339,10 +339,10 @@ def test_requests_that_were_altered(relay, client):
         raw + b"0",
     ):
         other = f"{version}.{relay_module.encode(changed)}.{mac}"
-        assert_refused(client.navigate(start_url(relay, other)), 403, "don't know this workspace")
+        assert_refused(client.navigate(start_url(relay, other)), 403, "Unknown workspace")
     shapes = [payload, f"2.{payload}.{mac}", f"{text}.", f"1.{payload}=.{mac}", text[:-1], "x" * 8000]
     for other in shapes:
-        assert_refused(client.navigate(start_url(relay, other)), 400, "can't make sense")
+        assert_refused(client.navigate(start_url(relay, other)), 400, "address is not valid")
     assert not relay_cookies(client)
 
 
@@ -365,7 +365,7 @@ def test_requests_that_were_altered(relay, client):
 def test_requests_of_a_workspace_that_was_taken_over(relay, client, field, value):
     authority = f"kiwi.{zone(relay)}"
     text = relay_module.make_request(relay.key_for(authority), authority, **{field: value})
-    assert_refused(client.navigate(start_url(relay, text)), 400, "can't make sense")
+    assert_refused(client.navigate(start_url(relay, text)), 400, "address is not valid")
 
 
 def test_no_more_than_the_relay_s_scope(relay, client):
@@ -403,10 +403,10 @@ def test_a_victim_does_not_finish_an_attackers_flow(relay, make_proxy, gitlab, u
     assert query(callback)["code"], "GitLab itself can't tell"
     for _ in range(2):
         reply = victim.navigate(callback)
-        assert_refused(reply, 403, "did not begin in this browser", proxy.origin + "/")
+        assert_refused(reply, 403, "was not started in this browser", proxy.origin + "/")
     # An own flow under way does not help, nor does it suffer.
     mine = callback_of(victim, at_gitlab(victim, proxy, relay), gitlab)
-    assert_refused(victim.navigate(callback), 403, "did not begin in this browser")
+    assert_refused(victim.navigate(callback), 403, "was not started in this browser")
     assert "This is the IDE" in victim.follow(victim.navigate(mine)).text
     code = query(callback)["code"][0]
     assert not [r for r in attacker.history + victim.history if code in (r.get("Location") or "")]
@@ -430,7 +430,7 @@ def test_replayed_callback(relay, make_proxy, gitlab, upstream, client):
     callback = callback_of(client, at_gitlab(client, proxy, relay), gitlab)
     first = client.navigate(callback)
     assert first.status == 302
-    assert_refused(client.navigate(callback), 403, "did not begin in this browser")
+    assert_refused(client.navigate(callback), 403, "was not started in this browser")
     assert "This is the IDE" in client.follow(first).text
 
 
@@ -494,13 +494,13 @@ def test_foreign_and_altered_states(relay, box, client):
     _, other_name, other_value = box.state(authority)
     for cookie in ((name, other_value), (other_name, value), (other_name, other_value), (name, state)):
         reply = send_back(client, relay, (state, *cookie))
-        assert_refused(reply, 403, "did not begin in this browser")
-    assert_refused(send_back(client, relay, (state, name, value), cookie=False), 403, "did not begin")
+        assert_refused(reply, 403, "was not started in this browser")
+    assert_refused(send_back(client, relay, (state, name, value), cookie=False), 403, "was not started")
 
 
 def test_states_of_hosts_that_left_the_zones(relay, box, client):
     for authority in ("kiwi.evil.example", f"user@kiwi.{zone(relay)}", f"KIWI.{zone(relay)}"):
-        assert_refused(send_back(client, relay, box.state(authority)), 403, "don't know this workspace")
+        assert_refused(send_back(client, relay, box.state(authority)), 403, "Unknown workspace")
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def test_states_of_hosts_that_left_the_zones(relay, box, client):
 )
 def test_callbacks_with_odd_parameters(relay, box, client, rest):
     flow = box.state(f"kiwi.{zone(relay)}")
-    assert_refused(send_back(client, relay, flow, rest), 400, "can't make sense")
+    assert_refused(send_back(client, relay, flow, rest), 400, "address is not valid")
 
 
 def test_errors_are_passed_on_as_errors(relay, box, client):

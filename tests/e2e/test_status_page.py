@@ -19,12 +19,12 @@ def test_what_it_tells(signed_in, proxy):
     page = page_of(signed_in, proxy)
     assert page.status == 200 and page.get("Content-Type").startswith("text/html")
     told = {name: " ".join(words) for name, words in facts(page).items()}
-    assert told["IDE"] == "Answers" and "@sasha" in told["Signed in as"]
-    assert told["Repository"] == "None is set"
+    assert told["IDE"] == "Running" and "@sasha" in told["Signed in as"]
+    assert told["Repository"] == "None configured"
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
-    for name in ("Since", "Access confirmed"):
+    for name in ("Since", "Access last checked"):
         assert re.fullmatch(rf"(just now|\d+ seconds ago) {moment}", told[name]), told
-    assert re.fullmatch(rf"in 24 hours {moment} or after 4 hours without use", told["Session ends"]), told
+    assert re.fullmatch(rf"in 24 hours {moment} or after 4 hours of inactivity", told["Session ends"]), told
 
 
 def test_it_is_as_strict_as_other_pages(signed_in, proxy):
@@ -59,5 +59,5 @@ def test_an_ide_that_does_not_answer_and_a_clone_that_failed(make_proxy, gitlab,
     proxy.wait_for_log(message="clone: failed")
     page = page_of(client, proxy)
     told = {name: " ".join(words) for name, words in facts(page).items()}
-    assert page.status == 200 and told["IDE"] == "Does not answer yet"
+    assert page.status == 200 and told["IDE"] == "Not responding yet"
     assert told["Repository"].startswith("Could not be cloned localhost/group/none in"), told

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// The waiting page: follows clone and IDE over an event stream, asks every few seconds where
-// that fails, and goes on to the IDE when both are there. Shows values as text only.
+// The waiting page: follows clone and IDE over an event stream, falls back to polling, and opens
+// the IDE when both are ready. Inserts values as text only.
 (function () {
 	'use strict';
 	var root = document.getElementById('workspace');
@@ -11,7 +11,7 @@
 	var phases = ['connecting', 'receiving', 'resolving', 'checkout', 'ide'];
 	var active = 'connecting';
 	var leaving = false;
-	var waived = false;
+	var skipped = false;
 	var stream = null;
 	var timer = 0;
 	var misses = 0;
@@ -129,7 +129,7 @@
 			(failed ? 'Clone failed' : (active === 'ide' ? last : 'Starting')) + ' · ' + place;
 	}
 
-	// A failed clone has no phase any more: its counters say how far it came.
+	// A failed clone no longer has a phase; its counters tell how far it got.
 	function failedPhase(clone) {
 		if (clone.files_done > 0) {
 			return 'checkout';
@@ -141,10 +141,10 @@
 	}
 
 	function phaseOf(clone) {
-		if (clone.phase === 'failed' && !waived) {
+		if (clone.phase === 'failed' && !skipped) {
 			return failedPhase(clone);
 		}
-		if (waived || clone.phase === 'off' || clone.phase === 'done') {
+		if (skipped || clone.phase === 'off' || clone.phase === 'done') {
 			return 'ide';
 		}
 		if (clone.phase === 'waiting') {
@@ -160,7 +160,7 @@
 
 	function show(state) {
 		var clone = state.clone;
-		var failed = clone.phase === 'failed' && !waived;
+		var failed = clone.phase === 'failed' && !skipped;
 		active = phaseOf(clone);
 		setHidden('lost', true);
 		setHidden('progress', failed && !at('steps'));
@@ -178,7 +178,7 @@
 		}
 	}
 
-	// A page that comes back at once must not come back all the time.
+	// At most one reload per second, in case the waiting page comes back.
 	function leave() {
 		if (!leaving) {
 			leaving = true;
@@ -207,7 +207,7 @@
 		}
 	}
 
-	// 401 and 403: the session ended. Loading the page again leads to the login or says why not.
+	// 401 and 403: the session ended. A reload leads to the login or shows why not.
 	function onAnswer(response) {
 		if (response.status === 401 || response.status === 403) {
 			leave();
@@ -271,7 +271,7 @@
 			credentials: 'same-origin',
 			body: 'action=' + action
 		}).then(onAnswer).then(function (text) {
-			waived = action === 'continue';
+			skipped = action === 'continue';
 			receive(text);
 		}).catch(onMiss).then(function () {
 			setBusy(false);

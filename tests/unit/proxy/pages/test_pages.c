@@ -207,7 +207,7 @@ test_names_are_escaped(void **state)
 	assert_false(has("<script>"));
 	assert_true(has("<p>a &lt; b</p>"));
 	assert_true(has("href=\"/oauth2/start?rd=%2F&amp;x=&quot;1&quot;\""));
-	assert_true(has("Sign in as somebody else"));
+	assert_true(has("Sign in with another account"));
 }
 
 static void
@@ -266,12 +266,12 @@ test_status_page(void **state)
 	assert_true(has("&lt;script&gt;Ada"));
 	assert_true(has("gitlab.example.com/a&lt;b&gt;/c"));
 	assert_true(has("/projects/&quot;c&quot;"));
-	assert_true(has("Does not answer yet"));
+	assert_true(has("Not responding yet"));
 	assert_true(has("Being cloned, 42%"));
 	assert_true(has(">90 minutes ago</time>"));
 	assert_true(has(">just now</time>"));
 	assert_true(has(">in 3 days</time>"));
-	assert_true(has("or after 4 hours without use"));
+	assert_true(has("or after 4 hours of inactivity"));
 	assert_true(has("method=\"post\" action=\"/oauth2/sign_out\""));
 	page.clone = NULL;
 	page.is_ready = true;
@@ -281,7 +281,7 @@ test_status_page(void **state)
 	render(*state, &page);
 	assert_page_is_sound();
 	assert_true(has("<dt>Port 3000</dt>") && has("Everything is running.") &&
-		    has("None is set"));
+		    has("None configured"));
 }
 
 static void
@@ -325,7 +325,7 @@ test_waiting_page_says_what_went_wrong(void **state)
 	assert_false(has("role=\"alert\" hidden"));
 	assert_true(has("id=\"act\" method=\"post\" action=\"/oauth2/workspace\""));
 	assert_true(has("name=\"action\" value=\"retry\">Try again"));
-	assert_true(has("name=\"action\" value=\"continue\">Open the IDE without it"));
+	assert_true(has("name=\"action\" value=\"continue\">Open the IDE without the repository"));
 	assert_true(has("id=\"step-receiving\" data-state=\"failed\""));
 	clone.can_retry = false;
 	render(*state, &page);
@@ -461,7 +461,7 @@ test_waiting_page_of_a_port(void **state)
 	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .port = 3000};
 
 	render(*state, &page);
-	assert_true(has("<h1 id=\"title\">Nothing listens on port 3000 yet</h1>"));
+	assert_true(has("<h1 id=\"title\">No server on port 3000 yet</h1>"));
 	assert_true(has("data-goal=\"port 3000\""));
 	buf_clear(&out);
 	assert_true(pages_render_json(&page, &out));

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files behind proxy/pages/pages.h share: the sentences, the inline assets, and the
- * helpers that escape. Nobody else includes this.
+ * Shared by pages*.c: the table of texts, the inline assets, and helpers that escape.
  */
-#ifndef PROXY_PAGES_PAGES_PARTS_H
-#define PROXY_PAGES_PAGES_PARTS_H
+#ifndef PROXY_PAGES_PAGES_PRIVATE_H
+#define PROXY_PAGES_PAGES_PRIVATE_H
 
 #include "proxy/pages/pages.h"
 
 enum page_action {
 	PAGE_ACTION_NONE,
-	PAGE_ACTION_AGAIN,   /* load the same address again */
+	PAGE_ACTION_AGAIN,   /* reload */
 	PAGE_ACTION_SIGN_IN, /* start a login */
-	PAGE_ACTION_SWITCH,  /* start a login as somebody else */
-	PAGE_ACTION_OPEN,    /* go to the workspace, where its address is known */
+	PAGE_ACTION_SWITCH,  /* start a login with another account */
+	PAGE_ACTION_OPEN,    /* open the workspace, if its address is known */
 };
 
 struct page_text {
 	unsigned status; /* 0: any */
 	enum auth_problem problem;
-	const char *error; /* stable name for programs */
+	const char *error; /* stable name for API clients */
 	const char *title;
 	const char *message;
-	const char *hint; /* what to do; or NULL */
+	const char *hint; /* what the user can do; or NULL */
 	enum page_action action;
 };
 
-/* Whether nothing but the server of a port is missing. */
-bool pages_awaits_port(const struct page *page);
+/* Whether the page only waits for the server on a port. */
+bool pages_waits_for_port(const struct page *page);
 
-/* Never NULL: a status without a row of its own gets that of its class. */
+/* Never NULL: a status without a row gets the text of its class (4xx, 5xx). */
 const struct page_text *pages_text_find(const struct page *page);
 
-/* The content of the inline blocks, NUL-terminated; the caller frees it. NULL without memory. */
+/* Content of the inline <style> and <script>; the caller frees it. NULL without memory. */
 char *pages_style_new(void) MUST_CHECK;
 char *pages_script_new(void) MUST_CHECK;
 
@@ -48,7 +47,7 @@ struct pages {
 /* Appends text for element content or a quoted attribute; control characters become spaces. */
 void pages_add_text(struct buf *out, struct str text);
 
-/* "Name (@user)" of whoever is signed in; nothing when nobody is. */
+/* "Name @user" of the signed-in user; nothing if nobody is signed in. */
 void pages_add_identity(struct buf *out, const struct auth_identity *identity);
 
 /* The <main> of PAGE_STATUS. */
