@@ -8,7 +8,7 @@ JOBS    ?= $(shell nproc)
 PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
 MAKEFLAGS += --no-print-directory
-# From a hook or a rebase of ours git would find our repository instead of the tests' own.
+# Git sets these variables for hooks; with them, git commands in tests would use this repository.
 unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 
 PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib libzstd
@@ -30,8 +30,8 @@ MODE_LDFLAGS := -fsanitize=fuzzer,address,undefined
 else
 MODE_CFLAGS  := -O2 -g -D_FORTIFY_SOURCE=3
 MODE_LDFLAGS :=
-# The product is optimised as a whole when it is linked, which takes 5 % off a small request. Its
-# objects hold ordinary code as well, for the programs that are linked without: there are many.
+# The product is linked with link-time optimisation, which makes small requests 5 % cheaper. Its objects also
+# contain ordinary code, because the many test programs are linked without it.
 IS_CLANG     := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
 LTO_CFLAGS   := $(if $(IS_CLANG),,-flto=auto -ffat-lto-objects)
 LTO_LDFLAGS  := $(if $(IS_CLANG),,-flto=auto)
@@ -39,18 +39,18 @@ endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
-# Of the programs that are linked without: -flto behind -fno-lto would not bring it back.
+# For programs that are linked without link-time optimisation.
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container proxy
-# Every room of a folder, however deep: no source goes unseen because it was moved.
+# Finds files at any depth.
 find = $(sort $(shell find $(1) -name '$(2)'))
 SOURCES := $(call find,$(FOLDERS),*.c)
 MAINS   := proxy/main.c proxy/command/main_credential.c
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(filter $(1)/%,$(SOURCES))))
 archive  = $(BUILD)/lib$(1).a
-# What a folder may use, in link order: this is the layering, and the linker holds us to it.
+# The layers: what each folder may use, in link order. A violation fails to link.
 USES_base      :=
 USES_auth      := base
 USES_clone     := base
@@ -68,8 +68,8 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Runs in containers that have none of our libraries. With musl it is a tenth as large as with glibc.
-# Sanitizers can't be linked in.
+# Git's credential helper is linked statically, because it runs in containers without our libraries. With musl it
+# is a tenth of the size that it has with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
 	$(patsubst %,base/%.c,arena clock dns_name err net/ip secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
@@ -85,12 +85,12 @@ $(call archive,$(1)): $(call objects,$(1))
 endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
-# Made on the way to others, and kept for the next time.
+# Intermediate files that make would delete.
 .SECONDARY: $(BUILD)/proxy/command/main_credential.o
 
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
-# Objects wait for the libraries' headers, and are built anew when compiler or flags change.
+# Objects are rebuilt when the compiler or its flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -108,7 +108,7 @@ $(BUILD)/packages:
 		{ echo "Libraries are missing: run \`make deps\`, which installs them."; exit 1; }
 	@touch $@
 
-# Style and script of our pages, each line as a string literal; licence and comment lines stay here.
+# Style sheets and scripts of the pages as string literals, one per line, without licence and comment lines.
 $(BUILD)/%.inc: %
 	@mkdir -p $(@D)
 	@sed -e '/^\/\* SPDX/d' -e '/^[[:space:]]*\/\//d' -e 's/^[[:space:]]*//' -e '/^$$/d' \
@@ -116,7 +116,7 @@ $(BUILD)/%.inc: %
 ASSETS := $(patsubst %,$(BUILD)/%.inc,$(wildcard proxy/pages/assets/*))
 $(BUILD)/proxy/pages/pages_assets.o: $(ASSETS)
 
-# tests/unit/<folder>/…/test_<what>.c may use what its folder may use.
+# tests/unit/<folder>/…/test_<what>.c is linked with what its folder may use.
 define unit_rule
 $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
@@ -125,10 +125,10 @@ $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(firstword $(su
 endef
 $(foreach t,$(UNIT_TESTS:$(BUILD)/tests/%=%),$(eval $(call unit_rule,$(t))))
 
-# Without libFuzzer a fuzz target runs over the inputs in tests/fuzz/seeds: these are unit tests.
+# Linked with replay.c instead of libFuzzer, a fuzz target is a unit test over the inputs in tests/fuzz/seeds.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(addprefix $(BUILD)/tests/,$(FUZZERS))
-# The other parser that ours is compared with: nothing else links it.
+# The parser that fuzz_differential compares ours with.
 LIBS_fuzz_differential := -lhttp_parser
 $(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
 	@mkdir -p $(@D)
@@ -142,7 +142,7 @@ unit-programs: $(UNIT_TESTS) $(REPLAYS)
 unit: $(UNIT_TESTS) $(REPLAYS) ## builds and runs the unit tests
 	@tools/run-unit-tests $(BUILD) $(JOBS) $(UNIT_TESTS) $(REPLAYS)
 
-# What fails is left in build/fuzz/found-…: copy it to tests/fuzz/seeds/<target>/, so that it is kept.
+# Failing inputs are written to build/fuzz/found-…: copy them to tests/fuzz/seeds/<target>/.
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz fuzz-programs
 fuzz: ## fuzzes every target of tests/fuzz with libFuzzer, each for FUZZ_SECONDS
@@ -157,13 +157,13 @@ $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call ar
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ $(LIBS) $(LIBS_$*)
 
-# Parallel, each worker with servers of its own. PYTEST="-k name -x" narrows it down.
+# Runs in parallel. PYTEST="-k name -x" selects tests.
 .PHONY: e2e
 e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
 
-# Ours and its peers in turn, on one core, the load on the other. BENCH_ROUNDS, BENCH_SECONDS,
-# BENCH_CASES="small-* websocket-*" and BENCH_PEERS bound it.
+# Measures the proxy and its peers in turn on one core, with the load generator on the other. BENCH_ROUNDS,
+# BENCH_SECONDS, BENCH_CASES="small-* websocket-*" and BENCH_PEERS select what runs.
 BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream $(BUILD)/bench/relay
 $(BUILD)/bench/load: $(BUILD)/tests/bench/load.o $(BUILD)/tests/bench/load_io.o
 $(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
@@ -172,7 +172,7 @@ $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ -lssl -lcrypto
-# The product without its session check, to see what that costs: the first definitions win.
+# The product without its session check, to measure the cost of the check. The first definitions win.
 $(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_auth.o $(call archives,proxy)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
@@ -184,7 +184,7 @@ bench: $(BUILD)/deps-bench ## compares speed and memory with nginx, HAProxy and 
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy \
 		exec $(PYTHON) -B tests/bench/run.py $(abspath $(BUILD))/bench
 
-# The whole suite. The second round has the other compiler, so both have seen all of the code.
+# The whole suite. The run with sanitizers uses clang, so that both compilers see all of the code.
 .PHONY: test
 test: ## installs what is missing, builds, runs all tests, again with sanitizers, and lints
 	@tools/run-all $(MAKE) BUILD=$(BUILD)
@@ -211,12 +211,12 @@ lint-layers:
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
 	@$(PYTHON) tests/lint/monitoring.py
-# Every rule fails where a file violates it, in every room.
+# Tests that every lint rule fails on a violation.
 lint-lints: | $(BUILD)/packages
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/lint
 lint-format:
 	@clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
-# Each header stands on its own.
+# Every header compiles by itself.
 lint-headers: | $(BUILD)/packages
 	@printf '%s\n' $(filter-out tests/%,$(H_FILES)) | xargs -P $(JOBS) -I{} $(CC) $(CPPFLAGS_ALL) -std=c17 $(WARNINGS) \
 		-fsyntax-only -x c {}
@@ -233,11 +233,14 @@ lint-cppcheck: $(ASSETS)
 	@cppcheck -q -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --error-exitcode=1 \
 		--enable=warning,performance,portability --inline-suppr --include=$(QUEUE_H) -I. -I$(BUILD) \
 		-D_GNU_SOURCE '-DVERSION="$(VERSION)"' $(SOURCES)
-# One file at a time (version 14 mixes up va_list between files), and only what changed.
+# One file per call: version 14 confuses the va_list of several files. Only files that changed are checked again.
+# In tests the analyzer works in its shallow mode: it does not know that an assertion ends a test, and would spend
+# most of the time of `make lint` on paths that can't be taken.
+ANALYZER_CONFIG = $(if $(filter tests/%,$(1)),-Xclang -analyzer-config -Xclang mode=shallow)
 lint-tidy: $(patsubst %.c,$(BUILD)/%.tidy,$(C_FILES))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 	@echo "  TIDY  $<"
-	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS_ALL) 2>$@.log >$@.out || \
+	@clang-tidy --quiet $< -- -std=c17 $(CPPFLAGS_ALL) $(call ANALYZER_CONFIG,$<) 2>$@.log >$@.out || \
 		{ cat $@.out; grep -v 'warnings generated' $@.log; exit 1; }
 	@touch $@
 
@@ -252,14 +255,14 @@ manifests: ## renders container/kubernetes with kubectl
 		kubectl kustomize container/kubernetes/$$d >$(BUILD)/manifest.yaml; \
 		mv $(BUILD)/manifest.yaml container/kubernetes/rendered/$${d##*/}.yaml; done
 
-# DEMO_CHECK=1 goes through it once in Chromium, which a person brings along.
+# DEMO_CHECK=1 runs through the demo in headless Chromium instead of waiting for a user.
 DEMO_DEPS := $(BUILD)/deps-$(if $(filter-out 0,$(DEMO_CHECK)),demo-check,demo)
 .PHONY: demo
 demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the URL to open
 	@$(MAKE) -j$(JOBS) all
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy exec $(PYTHON) tests/support/demo.py
 
-# The container image; container/Containerfile says what else can be built from it.
+# The container image. container/Containerfile describes its other targets.
 .PHONY: image image-tree image-test
 image-tree: all
 	@tools/image-tree $(abspath $(BUILD)) $(VERSION) $(abspath $(BUILD))/image
