@@ -162,6 +162,7 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 		.body_max_bytes = BODY_MAX_BYTES,
 		.idle_timeout_ms = IDLE_TIMEOUT_MS,
 		.connections_max = CONNECTIONS_MAX,
+		.passed_fd = passed_sockets_take(&p->sockets, "admin"),
 	};
 	struct service *s = service_new(p->loop, address, &options, e);
 

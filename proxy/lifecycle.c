@@ -101,9 +101,11 @@ open_listener(struct lifecycle *l, size_t index, const struct address *address, 
 
 	if (!address_is_set(address))
 		return true;
+	int fd = passed_sockets_take(&l->proxy->sockets, name);
 	listener->lifecycle = l;
 	listener->tls = index == 0 ? l->proxy->tls : NULL;
-	listener->listen = listen_new(l->proxy->loop, address, on_accept, listener, e);
+	listener->listen = fd >= 0 ? listen_new_passed(l->proxy->loop, fd, on_accept, listener, e)
+				   : listen_new(l->proxy->loop, address, on_accept, listener, e);
 	if (listener->listen == NULL)
 		return err_wrap(e, "%s listener", name);
 	address_format(listen_address(listener->listen), text, sizeof(text));

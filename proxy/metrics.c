@@ -177,6 +177,7 @@ struct state {
 	int64_t clone_percent_us; /* millionths */
 	int64_t clone_bytes;
 	int64_t clone_history[HISTORY_STATES];
+	uint64_t log_lines_lost;
 	int64_t clone_history_bytes;
 	int64_t clone_started_s;
 	int64_t clone_ended_s;
@@ -271,6 +272,10 @@ static const struct metrics_family states[] = {
 	 .omits_zero = true,
 	 STATE(clone_ended_s),
 	 .help = "When the clone was done or failed, since 1970 UTC."},
+	{.name = "workspace_proxy_log_lines_lost_total",
+	 .type = METRICS_COUNTER,
+	 STATE(log_lines_lost),
+	 .help = "Log lines that were dropped because standard error did not take them."},
 };
 static const struct metrics_table state_table = {
 	.heading = "State",
@@ -316,6 +321,7 @@ read_state(struct proxy *p, struct state *s)
 {
 	s->draining = p->is_leaving;
 	s->ready = !p->is_leaving;
+	s->log_lines_lost = log_lines_lost();
 	s->connections = (int64_t)p->downstreams_count;
 	s->certificate_expires_s = p->tls == NULL ? 0 : tls_context_expires_at_s(p->tls);
 	if (p->relay == NULL)

@@ -12,6 +12,7 @@
 #include "base/net/deferred_free.h"
 #include "base/net/tls.h"
 #include "base/process/metrics_process.h"
+#include "base/process/passed_sockets.h"
 #include "proxy/clone_control.h"
 #include "proxy/downstream/peers.h"
 #include "proxy/http/http1.h"
@@ -30,6 +31,7 @@ struct reload;
 struct proxy {
 	const struct settings *settings;
 	struct loop *loop;
+	struct passed_sockets sockets; /* of a service manager, until listeners take them */
 	struct deferred_free_queue reaper;
 	struct relay *relay; /* NULL: a sidecar; else there is no auth, clone nor upstream */
 	struct auth *auth;

@@ -258,7 +258,8 @@ start(struct serve *s, struct err *e)
 		return false;
 	reload_start(&s->reload, p, s->settings, s->fetch);
 	p->reload = &s->reload;
-	return start_orphans(s, e) && start_admin(s, e) && lifecycle_start(&s->lifecycle, p, e) &&
+	return start_orphans(s, e) && passed_sockets_receive(&p->sockets, e) && start_admin(s, e) &&
+	       lifecycle_start(&s->lifecycle, p, e) && passed_sockets_are_taken(&p->sockets, e) &&
 	       check_own_ports(s, e);
 }
 
@@ -268,6 +269,7 @@ stop(struct serve *s)
 	struct proxy *p = &s->proxy;
 
 	lifecycle_fini(&s->lifecycle);
+	passed_sockets_fini(&p->sockets);
 	reload_fini(&s->reload);
 	orphans_fini(&s->orphans);
 	service_free(s->admin);

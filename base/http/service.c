@@ -419,7 +419,7 @@ service_new(struct loop *l, const struct address *address, const struct service_
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
 	evhtp_set_post_accept_cb(s->evhtp, on_post_accept, s);
 	evhtp_set_gencb(s->evhtp, on_request, s);
-	if (!listen_bind(s->evhtp, address, &s->address, e)) {
+	if (!listen_on(s->evhtp, address, options->passed_fd, &s->address, e)) {
 		service_free(s);
 		return NULL;
 	}

@@ -33,13 +33,13 @@ typedef void service_handler_fn(const struct service_request *request, struct se
 
 struct service_options {
 	size_t body_max_bytes;
-	/* Of all unfinished requests; beyond it those that grow get 503. 0: connections_max bodies.
-	 */
+	/* Of all unfinished requests; those that exceed it get 503. 0: connections_max bodies. */
 	size_t bodies_max_bytes;
 	/* A connection without a complete request for this long is closed. */
 	uint64_t idle_timeout_ms;
 	unsigned connections_max; /* more than these are closed at once */
 	struct tls_context *tls;  /* NULL: plain; outlives the service, and is its alone */
+	int passed_fd;		  /* a listening socket (listen_socket_adopt), or -1: bind one */
 };
 
 struct service *service_new(struct loop *l, const struct address *address,

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,9 +22,46 @@ static struct {
 	enum log_level level;
 	enum log_format format;
 	int fd;
+	bool is_socket;
 	atomic_uint_fast64_t dropped; /* lines lost since the last one that got through */
+	atomic_uint_fast64_t lost;    /* since the start */
 	atomic_bool is_torn;	      /* the sink took a part of a line: end it first */
 } sink = {.level = LOG_INFO, .format = LOG_JSON, .fd = STDERR_FILENO};
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* As write(2). A socket's flags are shared with others who write to it, so each call says that it
+ * must not block. */
+static ssize_t
+write_to_sink(const char *data, size_t len)
+{
+	ssize_t written;
+
+	do
+		written = sink.is_socket ? send(sink.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+					 : write(sink.fd, data, len);
+	while (written < 0 && errno == EINTR);
+	return written;
+}
+
+static void
+count_dropped(uint64_t lines)
+{
+	atomic_fetch_add(&sink.dropped, lines);
+	atomic_fetch_add(&sink.lost, lines);
+}
+
+uint64_t
+log_lines_lost(void)
+{
+	return atomic_load(&sink.lost);
+}
 
 void
 log_configure(enum log_level level, enum log_format format, int fd)
@@ -31,6 +69,7 @@ log_configure(enum log_level level, enum log_format format, int fd)
 	sink.level = level;
 	sink.format = format;
 	sink.fd = fd;
+	sink.is_socket = is_socket(fd);
 	atomic_store(&sink.dropped, 0);
 	atomic_store(&sink.is_torn, false);
 }
@@ -41,22 +80,31 @@ log_set_level(enum log_level level)
 	sink.level = level;
 }
 
+/* The same pipe or terminal with flags of our own; -1 where the system does not allow it. */
+static int
+open_anew(int fd)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
 int
 log_open_sink(int fd)
 {
-	char path[32];
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+	if (fstat(fd, &st) != 0 || (!S_ISFIFO(st.st_mode) && isatty(fd) == 0))
 		return fd;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	(void)fcntl(fd, F_SETPIPE_SZ, LOG_PIPE_BYTES);
-	/* Opened anew, because O_NONBLOCK is shared by all who have the old one. A container's pipe
-	 * belongs to who started it, and can't be; only our own processes have that one. */
-	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (S_ISFIFO(st.st_mode))
+		(void)fcntl(fd, F_SETPIPE_SZ, LOG_PIPE_BYTES);
+	int own = open_anew(fd);
 	if (own >= 0)
 		return own;
-	int flags = fcntl(fd, F_GETFL);
+	/* O_NONBLOCK would reach all who have this terminal, a shell perhaps. A container's pipe
+	 * belongs to who started it, and only our own processes write to it. */
+	int flags = S_ISFIFO(st.st_mode) ? fcntl(fd, F_GETFL) : -1;
 	if (flags >= 0)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	return fd;
@@ -104,19 +152,17 @@ log_flush(void)
 	held.len = 0;
 	if (atomic_load(&sink.is_torn)) {
 		/* Rare: the newline for the torn line goes ahead on its own. */
-		if (write(sink.fd, "\n", 1) != 1) {
-			atomic_fetch_add(&sink.dropped, count_lines(held.data, len));
+		if (write_to_sink("\n", 1) != 1) {
+			count_dropped(count_lines(held.data, len));
 			return;
 		}
 		atomic_store(&sink.is_torn, false);
 	}
-	do
-		written = write(sink.fd, held.data, len);
-	while (written < 0 && errno == EINTR);
+	written = write_to_sink(held.data, len);
 	size_t done = written < 0 ? 0 : (size_t)written;
 	if (done == len)
 		return;
-	atomic_fetch_add(&sink.dropped, count_lines(held.data + done, len - done));
+	count_dropped(count_lines(held.data + done, len - done));
 	atomic_store(&sink.is_torn, done > 0 && held.data[done - 1] != '\n');
 }
 
@@ -161,15 +207,13 @@ write_line(const struct log_line *l, uint64_t dropped)
 	if (!atomic_load(&sink.is_torn))
 		start++;
 	len = (size_t)(l->at - start);
-	do
-		written = write(sink.fd, start, len);
-	while (written < 0 && errno == EINTR);
+	written = write_to_sink(start, len);
 	if (written == (ssize_t)len) {
 		atomic_store(&sink.is_torn, false);
 		atomic_fetch_sub(&sink.dropped, dropped);
 		return;
 	}
-	atomic_fetch_add(&sink.dropped, 1);
+	count_dropped(1);
 	if (written > 0)
 		atomic_store(&sink.is_torn, true);
 }

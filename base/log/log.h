@@ -86,10 +86,14 @@ void log_configure(enum log_level level, enum log_format format, int fd);
 
 void log_set_level(enum log_level level);
 
+/* Lines that the sink did not take since the start. */
+uint64_t log_lines_lost(void);
+
 /*
- * A descriptor for log_configure that never blocks its writer, whatever its reader does: a pipe is
- * opened anew or, where that is not allowed, set not to block, with room for LOG_PIPE_BYTES. Others
- * are given back as they are; files and terminals don't keep a writer waiting for long.
+ * A descriptor for log_configure that does not block its writer, whatever its reader does: pipes
+ * and terminals are opened anew with O_NONBLOCK; a pipe that can't be is set not to block. A pipe
+ * gets room for LOG_PIPE_BYTES. Others are given back as they are: sockets are written to with
+ * MSG_DONTWAIT, files wait for the disk only.
  */
 #define LOG_PIPE_BYTES (1024 * 1024)
 int log_open_sink(int fd);

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets by libevhtp, which binds and accepts; the pre_accept hook takes each descriptor
- * away before a parser exists.
- *
- * evhtp_bind_sockaddr binds everything but one case: it sets IPV6_V6ONLY on every IPv6 socket, so
- * the wildcard that shall take both families is bound here and given to evhtp_accept_socket. With
- * SO_REUSEPORT a second process may share a port; the kernel spreads connections over both.
+ * Listening sockets by libevhtp, which accepts; the pre_accept hook takes each descriptor away
+ * before a parser exists. Sockets are bound by base/net/listen_socket, or passed to this process.
  */
 #include "base/net/listen.h"
 
 #include <errno.h>
 #include <evhtp/evhtp.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log/log.h"
+#include "base/net/listen_socket.h"
 
 #define BACKLOG	       1024
 #define ACCEPT_WAIT_MS 100 /* after accept failed for want of descriptors or memory */
@@ -30,137 +28,29 @@ struct listen {
 	struct loop_timer accept_again;
 	bool paused;	 /* by our owner */
 	bool is_failing; /* accept failed, and no connection was accepted since */
+	bool is_passed;	 /* another process has the socket as well, and owns its file */
 	dev_t file_dev;	 /* of a unix socket's file */
 	ino_t file_ino;
 };
 
-static const struct sockaddr *
-sockaddr_of(const struct address *a)
-{
-	return (const struct sockaddr *)&a->sa;
-}
-
-static bool
-is_ipv6_wildcard(const struct address *a)
-{
-	struct sockaddr_in6 in6;
-
-	if (a->sa.ss_family != AF_INET6)
-		return false;
-	memcpy(&in6, &a->sa, sizeof(in6));
-	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
-}
-
-static struct address
-ipv4_wildcard(uint16_t port)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct address a = {.len = sizeof(in)};
-
-	memcpy(&a.sa, &in, sizeof(in));
-	return a;
-}
-
-/* Removes a socket file that nobody listens on any more. What is no socket is left alone. */
-static bool
-remove_stale_file(const struct address *a, const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? true : err_set_errno(e, errno, "%s", path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, ERR_SYSTEM, "%s: exists and is no socket", path);
-
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set_errno(e, errno, "%s: socket", path);
-	bool is_stale = connect(fd, sockaddr_of(a), a->len) != 0 && errno == ECONNREFUSED;
-	close(fd);
-	if (!is_stale)
-		return err_set(e, ERR_SYSTEM, "%s: somebody listens there already", path);
-	if (unlink(path) != 0)
-		return err_set_errno(e, errno, "%s: remove", path);
-	return true;
-}
-
-/* A socket for both families on all addresses, or -1. */
-static int
-bind_dual_stack(const struct address *a)
-{
-	const int on = 1;
-	const int off = 0;
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
-	    bind(fd, sockaddr_of(a), a->len) == 0)
-		return fd;
-
-	int errno_value = errno;
-	close(fd);
-	errno = errno_value;
-	return -1;
-}
-
-static bool
-bind_plain(struct evhtp *evhtp, struct address a)
-{
-	return evhtp_bind_sockaddr(evhtp, (struct sockaddr *)&a.sa, a.len, BACKLOG) == 0;
-}
-
-static bool
-bind_wildcard(struct evhtp *evhtp, const struct address *a)
-{
-	int fd = bind_dual_stack(a);
-
-	if (fd >= 0 && evhtp_accept_socket(evhtp, fd, BACKLOG) == 0)
-		return true;
-	int errno_value = errno;
-	if (fd >= 0)
-		close(fd);
-	if (errno_value == EAFNOSUPPORT || errno_value == EADDRNOTAVAIL)
-		return bind_plain(evhtp, ipv4_wildcard(address_port(a)));
-	errno = errno_value;
-	return false;
-}
-
 bool
-listen_bind(struct evhtp *evhtp, const struct address *wanted, struct address *bound, struct err *e)
+listen_on(struct evhtp *evhtp, const struct address *wanted, int passed_fd, struct address *bound,
+	  struct err *e)
 {
-	char text[ADDRESS_TEXT_MAX];
-	bool ok;
+	int fd = passed_fd >= 0 ? passed_fd : listen_socket_bind(wanted, e);
 
-	address_format(wanted, text, sizeof(text));
-	*bound = *wanted;
-	errno = 0;
-	if (address_is_unix(wanted)) {
-		struct sockaddr_un un;
-		memcpy(&un, &wanted->sa, sizeof(un));
-		if (!remove_stale_file(wanted, un.sun_path, e))
-			return false;
-		ok = bind_plain(evhtp, *wanted);
-	} else {
-		/* Both fail on unix sockets with some kernels. */
-		evhtp_enable_flag(evhtp, EVHTP_FLAG_ENABLE_REUSEPORT);
-		evhtp_enable_flag(evhtp, EVHTP_FLAG_ENABLE_NODELAY);
-		ok = is_ipv6_wildcard(wanted) ? bind_wildcard(evhtp, wanted)
-					      : bind_plain(evhtp, *wanted);
+	if (fd < 0)
+		return false;
+	if (evhtp_accept_socket(evhtp, fd, BACKLOG) != 0) {
+		err_set_errno(e, errno, "listen");
+		close(fd);
+		return false;
 	}
-	if (!ok)
-		return err_set_errno(e, errno, "listen on %s", text);
-
-	socklen_t len = sizeof(bound->sa);
-	if (getsockname(evconnlistener_get_fd(evhtp->server), (struct sockaddr *)&bound->sa,
-			&len) != 0)
-		return err_set_errno(e, errno, "listen on %s", text);
-	if (!address_is_unix(wanted))
-		bound->len = len;
+	if (!listen_socket_address(fd, bound, e))
+		return false;
+	/* The kernel counts a unix socket's path without its NUL. */
+	if (address_is_unix(wanted) && passed_fd < 0)
+		*bound = *wanted;
 	return true;
 }
 
@@ -253,15 +143,15 @@ remove_file(const struct listen *s)
 {
 	struct sockaddr_un un;
 
-	if (s->file_ino == 0 || !listen_can_be_reached(s))
+	if (s->is_passed || s->file_ino == 0 || !listen_can_be_reached(s))
 		return;
 	memcpy(&un, &s->address.sa, sizeof(un));
 	(void)unlink(un.sun_path);
 }
 
-struct listen *
-listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_accept, void *arg,
-	   struct err *e)
+static struct listen *
+listen_start(struct loop *l, const struct address *address, int passed_fd,
+	     listen_accept_fn *on_accept, void *arg, struct err *e)
 {
 	struct listen *s = calloc(1, sizeof(*s));
 
@@ -269,6 +159,7 @@ listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_a
 		err_set(e, ERR_MEMORY, "no memory for a listener");
 		return NULL;
 	}
+	s->is_passed = passed_fd >= 0;
 	s->on_accept = on_accept;
 	s->arg = arg;
 	loop_timer_init(&s->accept_again, l, on_accept_again, s);
@@ -278,7 +169,7 @@ listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_a
 		goto failed;
 	}
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
-	if (!listen_bind(s->evhtp, address, &s->address, e))
+	if (!listen_on(s->evhtp, address, passed_fd, &s->address, e))
 		goto failed;
 	remember_file(s);
 	evconnlistener_set_error_cb(s->evhtp->server, on_accept_error);
@@ -287,6 +178,21 @@ listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_a
 failed:
 	listen_free(s);
 	return NULL;
+}
+
+struct listen *
+listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_accept, void *arg,
+	   struct err *e)
+{
+	return listen_start(l, address, -1, on_accept, arg, e);
+}
+
+struct listen *
+listen_new_passed(struct loop *l, int fd, listen_accept_fn *on_accept, void *arg, struct err *e)
+{
+	const struct address none = {.len = 0};
+
+	return listen_start(l, &none, fd, on_accept, arg, e);
 }
 
 static void
@@ -328,7 +234,9 @@ listen_free_gently(struct listen *s)
 	if (s == NULL)
 		return;
 	remove_file(s);
-	take_waiting(s);
+	/* What waits in a passed socket is for the next process. */
+	if (!s->is_passed)
+		take_waiting(s);
 	evhtp_unbind_socket(s->evhtp);
 	s->file_ino = 0;
 	listen_free(s);

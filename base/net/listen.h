@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets by libevhtp: it binds and accepts, and hands every descriptor over before it
- * would parse a byte (docs/decisions says why). Nagle is off and descriptors are non-blocking and
+ * Listening sockets by libevhtp: it accepts, and every descriptor is handed over before it would
+ * parse a byte (docs/decisions says why). Nagle is off and descriptors are non-blocking and
  * close-on-exec. All addresses (":port", "[::]:port") means IPv6 and IPv4 where the system has
  * both.
  */
@@ -19,10 +19,15 @@ typedef void listen_accept_fn(int fd, const struct address *peer, void *arg);
 /* Port 0 takes one from the kernel: see listen_address. A stale unix socket file is replaced. */
 struct listen *listen_new(struct loop *l, const struct address *address,
 			  listen_accept_fn *on_accept, void *arg, struct err *e) MUST_CHECK;
-void listen_free(struct listen *s); /* closes the listening socket, removes a unix socket's file */
+/* A listening socket that another process has bound and keeps (listen_socket_adopt). Takes fd over,
+ * also on failure. */
+struct listen *listen_new_passed(struct loop *l, int fd, listen_accept_fn *on_accept, void *arg,
+				 struct err *e) MUST_CHECK;
+/* Closes the listening socket and removes the file of a unix socket that was bound here. */
+void listen_free(struct listen *s);
 
-/* As listen_free, and hands over what waits in the kernel first: a close would reset it, also where
- * another process listens on the same port. NULL is fine. */
+/* As listen_free, and accepts what waits in the kernel first, which a close would reset.
+ * Connections to a passed socket go on waiting. NULL is fine. */
 void listen_free_gently(struct listen *s);
 
 /* Stops and resumes accepting; connections wait in the kernel's backlog meanwhile. */
@@ -37,10 +42,11 @@ const struct address *listen_address(const struct listen *s);
 
 /*
  * Binds and listens for a libevhtp object of a sibling module, with everything that is promised
- * above. bound is what is bound, with the kernel's port.
+ * above; passed_fd is a socket to listen on instead, or -1. bound is what is bound, with the
+ * kernel's port.
  */
 struct evhtp;
-bool listen_bind(struct evhtp *evhtp, const struct address *wanted, struct address *bound,
-		 struct err *e) MUST_CHECK;
+bool listen_on(struct evhtp *evhtp, const struct address *wanted, int passed_fd,
+	       struct address *bound, struct err *e) MUST_CHECK;
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/net/tls.h"
 #include "base/process/file_watch.h"
 #include "base/process/metrics_process.h"
+#include "base/process/passed_sockets.h"
 #include "container/webhook/review.h"
 
 #define IDLE_TIMEOUT_MS	 10000u /* the API server's default timeout */
@@ -279,15 +280,21 @@ start(struct webhook *w, struct err *e)
 	w->tls = tls_context_new(s->tls_cert_file, s->tls_key_file, e);
 	if (w->tls == NULL)
 		return false;
+	struct passed_sockets sockets;
+	if (!passed_sockets_receive(&sockets, e))
+		return false;
 	const struct service_options options = {
 		.body_max_bytes = REVIEW_MAX_BYTES,
 		.bodies_max_bytes = BODIES_MAX_BYTES,
 		.idle_timeout_ms = IDLE_TIMEOUT_MS,
 		.connections_max = CONNECTIONS_MAX,
 		.tls = w->tls,
+		.passed_fd = passed_sockets_take(&sockets, "webhook"),
 	};
 	w->service = service_new(w->loop, &s->webhook_address, &options, e);
-	if (w->service == NULL || !add_routes(w, e) || !add_signals(w, e))
+	bool is_taken = w->service != NULL && passed_sockets_are_taken(&sockets, e);
+	passed_sockets_fini(&sockets);
+	if (!is_taken || !add_routes(w, e) || !add_signals(w, e))
 		return false;
 	loop_timer_start(&w->file_check, FILE_CHECK_MS);
 	address_format(service_address(w->service), text, sizeof(text));

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changing things under load: processes that take over a port from each other, certificates and
-secrets that rotate, the end after idleness. No request may fail."""
+"""Changing things under load: processes that replace each other, certificates and secrets that rotate, the end
+after idleness. No request may fail."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import threading
 import time
 
 import certificates as certificates_module
-from proxy import Proxy, is_sanitized, new_cookie_secret, reserve_port, wait_until
+import pytest
+from proxy import binary, environment_for, is_sanitized, new_cookie_secret, wait_until
 from raw_client import RawClient
+from runners import PassingSockets
 from test_lifecycle import held, own_pair, subject  # noqa: F401  (own_pair is a fixture)
 from test_metrics import ask, scrape
 
@@ -67,39 +73,84 @@ class Load:
 # Restart
 
 
-def hands_over():
-    try:
-        with open("/proc/sys/net/ipv4/tcp_migrate_req") as file:
-            return file.read().strip() == "1"
-    except FileNotFoundError:
-        return False
+@contextlib.contextmanager
+def listening():
+    """A socket that listens for as long as the test, whichever process accepts from it."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        s.listen(1024)
+        yield s
 
 
-def test_no_request_fails_when_processes_take_over(make_proxy, gitlab, upstream, tmp_path):
-    """Two processes on one port; five times the older one is asked to end. The delay is long enough for each
+def test_no_request_fails_when_one_process_replaces_another(make_stage, tmp_path):
+    """Five restarts with a socket that outlives them, for a signed-in user. The delay is long enough for each
     client to send a request meanwhile, whose answer tells it to connect anew: closing a connection that idles
     may always cross with a request."""
-    address = ("127.0.0.1", reserve_port())
-    first = make_proxy(gitlab, upstream, HTTP_ADDRESS="%s:%d" % address, DRAIN_DELAY="600ms")
-    head = f"GET /oauth2/sign_in HTTP/1.1\r\nHost: {first.host}\r\n\r\n".encode()
-    old, ends = first, []
-    with Load(lambda: RawClient(address), head) as load:
-        for number in range(5):
-            load.wait(50)
-            new = Proxy(first.settings, tmp_path / f"next-{number}.log", first.secrets).start()
-            old.process.send_signal(signal.SIGTERM)
-            ends.append(old.process.wait(60))
-            load.wait(50)
-            if old is not first:
-                old.check_end()
-            old = new
-    assert not load.failures, (len(load.failures), load.done, load.failures[:5])
-    # Between a process's last accept and its close the kernel may accept one more for it, unless told
-    # to hand such connections to the others: see docs/operations.md.
-    assert load.resets <= (0 if hands_over() else 1), (load.resets, load.done)
-    assert ends == [0] * 5
-    first.exit_code = 0
-    old.check_end()
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    with listening() as passed:
+        stage = make_stage(
+            runner=PassingSockets(http=passed), HTTP_ADDRESS="127.0.0.1:0", STATE_DIR=str(state), DRAIN_DELAY="600ms"
+        )
+        proxy = stage.proxy
+        with Load(lambda: RawClient(passed.getsockname()), stage.head("GET", "/oauth2/userinfo")) as load:
+            for _ in range(5):
+                load.wait(50)
+                assert proxy.stop() == 0
+                proxy.start_again()
+                assert proxy.address("http") == passed.getsockname()
+                load.wait(50)
+    assert not load.failures and not load.resets, (len(load.failures), load.resets, load.done, load.failures[:5])
+
+
+@pytest.mark.parametrize(
+    "sockets, expected",
+    [
+        ({"web": "listening"}, 'no listener that is on is named "web"'),
+        ({"http": "listening"}, 'no listener that is on is named "http"'),
+        ({"https": "bound"}, 'LISTEN_FDS: "https": descriptor 3 does not listen'),
+        ({"https": "datagram"}, "is no stream socket"),
+        ({"https": "listening", "": "listening"}, "descriptor 4 has no name"),
+    ],
+)
+def test_sockets_that_can_not_be_used(make_proxy, gitlab, upstream, sockets, expected):
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for name, kind in sockets.items():
+            s = socket.socket(type=socket.SOCK_DGRAM if kind == "datagram" else socket.SOCK_STREAM)
+            made[name] = stack.enter_context(s)
+            s.bind(("127.0.0.1", 0))
+            if kind == "listening":
+                s.listen()
+        settings = make_proxy(gitlab, upstream, start=False).settings
+        runner = PassingSockets(**made)
+        done = subprocess.run(
+            runner.command(binary(), ["serve"], settings),
+            env=environment_for(settings),
+            pass_fds=runner.pass_fds,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert expected in json.loads(done.stderr.splitlines()[-1])["error"]
+
+
+def test_nobody_else_binds_our_ports(make_proxy, gitlab, upstream):
+    """Code in the IDE's container usually has our user id and network: neither the same address nor a more
+    specific one can be had while we listen, whatever options are set."""
+    proxy = make_proxy(gitlab, upstream, HTTP_ADDRESS=":0", ADMIN_ADDRESS=":0")
+    for listener in ("https", "http", "admin"):
+        port = proxy.address(listener)[1]
+        hosts = ("127.0.0.1", "0.0.0.0", "::") + (() if listener == "https" else ("::1", "127.0.0.2"))
+        for host in hosts:
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as thief:
+                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                with pytest.raises(OSError, match="Address already in use"):
+                    thief.bind((host, port))
+                    thief.listen()
 
 
 def test_while_leaving_it_serves_and_is_not_ready(make_stage):

@@ -2,6 +2,7 @@
 """The process as others start it: by a service manager that wants to be told, and as process 1."""
 
 import contextlib
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,9 @@ import subprocess
 import pytest
 from clone import CODES, settings_for
 from proxy import binary, environment_for, wait_until
-from runners import FirstProcess, Plain, children_of, leave_orphan
+from raw_client import RawClient
+from runners import FirstProcess, PassingSockets, Plain, children_of, leave_orphan
+from test_restart import listening
 
 
 @contextlib.contextmanager
@@ -126,3 +129,39 @@ def test_a_clone_as_process_1_can_be_ended(gitlab, certificates, tmp_path):
         wait_until(lambda: (tmp_path / "work").exists() and children_of(process.pid), what="the clone to begin")
         runner.signal(process, signal.SIGTERM)
         assert process.wait(10) in (CODES["internal"], 128 + signal.SIGTERM)
+
+
+# The log
+
+
+def test_a_log_socket_that_nobody_reads_delays_nobody(make_proxy, gitlab, upstream):
+    """systemd gives a stream socket as standard error; a reader that has stopped costs lines, which are counted."""
+    settings = make_proxy(gitlab, upstream, start=False, HTTP_ADDRESS="127.0.0.1:0").settings
+    reader, writer = socket.socketpair()
+    reader.settimeout(60)
+    with reader, writer, listening() as passed:
+        runner = PassingSockets(http=passed)
+        process = subprocess.Popen(
+            runner.command(binary(), ["serve"], settings),
+            env=environment_for(settings),
+            pass_fds=runner.pass_fds,
+            stderr=writer,
+        )
+        try:
+            log = b""
+            while (found := re.search(rb'"listener":"admin","address":"127.0.0.1:(\d+)"', log)) is None:
+                log += reader.recv(65536)
+            head = b"GET /nowhere HTTP/1.1\r\nHost: nobody.example\r\n\r\n"
+            with RawClient(passed.getsockname()) as raw:
+                lost = 0
+                while not lost:
+                    for _ in range(100):
+                        assert raw.send(head).read_response().status == 421
+                    with RawClient(("127.0.0.1", int(found[1]))) as admin:
+                        metrics = admin.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").read_response().body.decode()
+                    lost = int(re.search(r"^workspace_proxy_log_lines_lost_total (\d+)$", metrics, re.M)[1])
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            process.wait()

@@ -55,11 +55,11 @@ _reserved = collections.deque(maxlen=64)
 def reserve_port():
     """A port for a proxy of ours, which nobody else is given meanwhile.
 
-    The proxy shares ports (SO_REUSEPORT), so two that got the same one would both start. The socket that
-    is bound here takes no connections; it only keeps the port from being handed out again.
+    The socket that is bound here does not listen: with SO_REUSEADDR on both sides the proxy can bind the same
+    port and listen, and the kernel hands it out to nobody else.
     """
     s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("127.0.0.1", 0))
     if len(_reserved) == _reserved.maxlen:
         _reserved[0].close()
@@ -140,6 +140,7 @@ class Proxy:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            pass_fds=self.runner.pass_fds,
             start_new_session=True,  # a terminal's Ctrl-C is for us, who then end it in order
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)

@@ -6,12 +6,14 @@ image, or by chroot from the tree that the image is made of.
 import os
 import shutil
 import subprocess
+import sys
 
 
 class Plain:
     """A child of the test."""
 
-    shares_ports = True  # as the same user, which is who may share one (SO_REUSEPORT)
+    shares_ports = True  # with a reserved one of this network namespace
+    pass_fds = ()
 
     def command(self, program, arguments, settings):
         return [program, *arguments]
@@ -22,6 +24,30 @@ class Plain:
     def pid(self, process):
         """The program's own process id, as this side sees it."""
         return process.pid
+
+
+PASS_SOCKETS = """
+import fcntl, os, sys
+names, fds, *command = sys.argv[1:]
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in fds.split(",")]
+for number, fd in enumerate(high, 3):
+    os.dup2(fd, number)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(high)), LISTEN_FDNAMES=names)
+os.execv(command[0], command)
+"""
+
+
+class PassingSockets(Plain):
+    """With listening sockets, as systemd passes them; their names are those of the listeners."""
+
+    def __init__(self, **sockets):
+        self.names = ":".join(sockets)
+        self.pass_fds = tuple(s.fileno() for s in sockets.values())
+
+    def command(self, program, arguments, settings):
+        fds = ",".join(map(str, self.pass_fds))
+        return [sys.executable, "-c", PASS_SOCKETS, self.names, fds, program, *arguments]
 
 
 class FirstProcess(Plain):

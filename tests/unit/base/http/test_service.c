@@ -104,6 +104,7 @@ open_service(struct fixture *f, const struct service_options *options)
 }
 
 static const struct service_options usual_options = {
+	.passed_fd = -1,
 	.body_max_bytes = 100000,
 	.idle_timeout_ms = 15000,
 	.connections_max = 100,

@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -561,6 +563,60 @@ test_pipe_that_nobody_reads(void **state)
 	close(ends[0]);
 }
 
+/* systemd gives a socket; its flags are shared, and stay. */
+static void
+test_socket_that_nobody_reads(void **state)
+{
+	uint64_t lost = log_lines_lost();
+	int ends[2];
+	char heard[512] = "";
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(log_open_sink(ends[1]), ends[1]);
+	log_configure(LOG_INFO, LOG_TEXT, ends[1]);
+	(void)alarm(20);
+	for (size_t i = 0; log_lines_lost() < lost + 10; i++)
+		log_info(NULL, "a line that nobody reads");
+	(void)alarm(0);
+	assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	while (recv(ends[0], heard, sizeof(heard), MSG_DONTWAIT) > 0)
+		;
+	log_info(NULL, "read again");
+	assert_true(recv(ends[0], heard, sizeof(heard) - 1, 0) > 0);
+	assert_non_null(strstr(heard, "read again lines_dropped="));
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Output of a terminal that was stopped (Ctrl-S) waits; we do not. */
+static void
+test_terminal_that_is_stopped(void **state)
+{
+	uint64_t lost = log_lines_lost();
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char name[64];
+
+	(void)state;
+	assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+	assert_int_equal(ptsname_r(terminal, name, sizeof(name)), 0);
+	int shared = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(shared >= 0);
+	int sink = log_open_sink(shared);
+	assert_int_not_equal(sink, shared);
+	assert_int_equal(fcntl(shared, F_GETFL) & O_NONBLOCK, 0);
+	log_configure(LOG_INFO, LOG_TEXT, sink);
+	(void)alarm(20);
+	while (log_lines_lost() < lost + 10)
+		log_info(NULL, "a line that nobody reads");
+	(void)alarm(0);
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	close(sink);
+	close(shared);
+	close(terminal);
+}
+
 static void
 test_sinks_that_are_no_pipes_stay(void **state)
 {
@@ -576,6 +632,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_socket_that_nobody_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_terminal_that_is_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_levels, setup, teardown),

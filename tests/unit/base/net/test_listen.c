@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/net/listen.h"
+#include "base/net/listen_socket.h"
 
 #define CLIENTS_MAX 64
 
@@ -104,7 +105,7 @@ on_accept(int fd, const struct address *peer, void *arg)
 }
 
 static void
-listen_on(struct fixture *f, const char *text)
+listen_on_address(struct fixture *f, const char *text)
 {
 	struct address a;
 	struct err e = ERR_INIT;
@@ -168,7 +169,7 @@ test_descriptor_is_ours(void **state)
 	char byte;
 
 	f->keep = true;
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	assert_int_not_equal(address_port(listen_address(f->listen)), 0);
 	int client = connect_to(listen_address(f->listen));
 	assert_int_equal(write(client, "x", 1), 1);
@@ -205,7 +206,7 @@ test_many_connections_leak_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	size_t before = count_descriptors();
 	for (unsigned round = 0; round < 40; round++) {
 		int clients[CLIENTS_MAX];
@@ -240,7 +241,7 @@ test_ipv6(void **state)
 	char ip[ADDRESS_TEXT_MAX];
 
 	skip_without_ipv6();
-	listen_on(f, "[::1]:0");
+	listen_on_address(f, "[::1]:0");
 	int client = connect_to(listen_address(f->listen));
 	run(f);
 	address_format_ip(&f->peer, ip, sizeof(ip));
@@ -255,7 +256,7 @@ test_wildcard_takes_both_families(void **state)
 	char ip[ADDRESS_TEXT_MAX];
 
 	skip_without_ipv6();
-	listen_on(f, ":0");
+	listen_on_address(f, ":0");
 	uint16_t port = address_port(listen_address(f->listen));
 	assert_int_not_equal(port, 0);
 	int client = connect_to_text("127.0.0.1", port);
@@ -315,7 +316,7 @@ test_unix(void **state)
 	struct stat st;
 
 	socket_file_make(&s);
-	listen_on(f, s.text);
+	listen_on_address(f, s.text);
 	assert_true(address_is_unix(listen_address(f->listen)));
 	int client = connect_to(listen_address(f->listen));
 	run(f);
@@ -342,7 +343,7 @@ test_unix_stale_file_is_replaced(void **state)
 	int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(dead, (struct sockaddr *)&a.sa, a.len), 0);
 	close(dead);
-	listen_on(f, s.text);
+	listen_on_address(f, s.text);
 
 	/* One that is in use is not. */
 	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
@@ -369,7 +370,7 @@ test_pause_and_resume(void **state)
 {
 	struct fixture *f = *state;
 
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	listen_pause(f->listen);
 	int client = connect_to(listen_address(f->listen));
 	run_for(f, 20);
@@ -386,7 +387,7 @@ test_what_waits_is_taken_at_once(void **state)
 	struct fixture *f = *state;
 	int clients[3];
 
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	for (size_t i = 0; i < 3; i++)
 		clients[i] = connect_to(listen_address(f->listen));
 	struct address address = *listen_address(f->listen);
@@ -407,7 +408,7 @@ test_free_in_callback(void **state)
 	struct fixture *f = *state;
 
 	f->free_in_callback = true;
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	int one = connect_to(listen_address(f->listen));
 	int two = connect_to(listen_address(f->listen));
 	run(f);
@@ -434,7 +435,7 @@ test_no_descriptors_left(void **state)
 	struct rlimit usual;
 	struct rlimit low;
 
-	listen_on(f, "127.0.0.1:0");
+	listen_on_address(f, "127.0.0.1:0");
 	int client = connect_to(listen_address(f->listen));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
 	low = usual;
@@ -452,10 +453,122 @@ test_no_descriptors_left(void **state)
 	close(client);
 }
 
+static int
+bind_as_thief(const char *host, uint16_t port)
+{
+	static const int on = 1;
+	struct address a;
+	struct err e = ERR_INIT;
+
+	assert_true(address_from_host(&a, str_from(host), port, &e));
+	int fd = socket(a.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+	int result = bind(fd, (const struct sockaddr *)&a.sa, a.len) == 0 ? listen(fd, 1) : -1;
+	int errno_value = errno;
+	close(fd);
+	errno = errno_value;
+	return result;
+}
+
+/* Another process of our user asks for the same port with all options that may share one, for the
+ * same address and for more specific ones. */
+static void
+test_port_can_not_be_shared(void **state)
+{
+	static const struct {
+		const char *listener;
+		const char *thief;
+	} cases[] = {
+		{":0", "127.0.0.1"},
+		{":0", "0.0.0.0"},
+		{":0", "::"},
+		{":0", "::1"},
+		{":0", "127.0.0.9"},
+		{"127.0.0.1:0", "127.0.0.1"},
+		{"127.0.0.1:0", "0.0.0.0"},
+		{"127.0.0.1:0", "::"},
+		{"[::1]:0", "::1"},
+		{"[::1]:0", "::"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		listen_on_address(f, cases[i].listener);
+		if (bind_as_thief(cases[i].thief, address_port(listen_address(f->listen))) == 0)
+			fail_msg("%s beside %s", cases[i].thief, cases[i].listener);
+		assert_int_equal(errno, EADDRINUSE);
+		listen_free(f->listen);
+		f->listen = NULL;
+	}
+}
+
+/* What waits in a passed socket stays there for the next process. */
+static void
+test_passed_socket(void **state)
+{
+	struct fixture *f = *state;
+	struct address a;
+	struct err e = ERR_INIT;
+
+	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
+	int kept = listen_socket_bind(&a, &e);
+	assert_true(kept >= 0);
+	assert_false(listen_socket_adopt(kept, &e));
+	assert_int_equal(listen(kept, 8), 0);
+	assert_true(listen_socket_adopt(kept, &e));
+	for (unsigned round = 1; round <= 2; round++) {
+		f->listen = listen_new_passed(f->loop, dup(kept), on_accept, f, &e);
+		assert_non_null(f->listen);
+		f->stop_after = round;
+		int client = connect_to(listen_address(f->listen));
+		run(f);
+		assert_int_equal(f->accepted, round);
+		int waiting = connect_to(listen_address(f->listen));
+		listen_free_gently(f->listen);
+		f->listen = NULL;
+		assert_int_equal(f->accepted, round);
+		int accepted = accept4(kept, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(accepted >= 0);
+		close(accepted);
+		close(waiting);
+		close(client);
+	}
+	close(kept);
+}
+
+static void
+test_file_of_a_passed_socket_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct socket_file s;
+	struct address a;
+	struct err e = ERR_INIT;
+
+	socket_file_make(&s);
+	assert_true(address_parse(&a, str_from(s.text), &e));
+	int fd = listen_socket_bind(&a, &e);
+	assert_true(fd >= 0);
+	f->listen = listen_new_passed(f->loop, fd, on_accept, f, &e);
+	assert_non_null(f->listen);
+	assert_true(address_is_unix(listen_address(f->listen)));
+	close(connect_to(&a));
+	run(f);
+	listen_free(f->listen);
+	f->listen = NULL;
+	assert_int_equal(unlink(s.path), 0);
+	assert_int_equal(rmdir(s.dir), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_port_can_not_be_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passed_socket, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_of_a_passed_socket_stays, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_descriptor_is_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_connections_leak_nothing, setup,
 						teardown),
