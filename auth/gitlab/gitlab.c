@@ -155,7 +155,11 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	struct gitlab_answer answer = {.outcome = GITLAB_UNAVAILABLE, .err = ERR_INIT};
 
 	free(call);
-	if (response != NULL) {
+	/* Of a plain http address; GitLab has no use for this status. */
+	if (response != NULL && response->status == 407) {
+		err_set(&answer.err, ERR_CONNECT,
+			"outgoing proxy: it wants a user and password (status 407)");
+	} else if (response != NULL) {
 		copy.read(response, &copy.expect, &answer);
 	} else {
 		answer.outcome = request_sent ? GITLAB_LOST : GITLAB_UNAVAILABLE;

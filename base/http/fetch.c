@@ -68,9 +68,12 @@ finish(struct fetch_call *call, CURLcode code)
 	struct fetch_response response;
 	struct err e = ERR_INIT;
 	long request_bytes = 0;
+	bool at_proxy;
 
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	fetch_call_response(call, &response);
+	/* libcurl counts what the proxy was asked as well. */
+	at_proxy = fetch_is_proxy_error(call->easy, (int)code, call->problem, call->host, &e);
 	if (code != CURLE_OK)
 		(void)fetch_call_explain(call, code, &e);
 	else if (response.status < 100 || response.status > 599)
@@ -80,7 +83,8 @@ finish(struct fetch_call *call, CURLcode code)
 
 	LIST_UNLINK(call, entry);
 	f->is_calling = true;
-	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0, call->arg);
+	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0 && !at_proxy,
+		   call->arg);
 	f->is_calling = false;
 	call_free(call);
 	if (!f->is_freed)

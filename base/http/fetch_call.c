@@ -290,6 +290,8 @@ fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e)
 {
 	enum err_code ours = call->is_too_large ? ERR_LIMIT : fetch_error_code((int)code);
 
+	if (fetch_is_proxy_error(call->easy, (int)code, call->problem, call->host, e))
+		return false;
 	if (ours == ERR_TIMEOUT)
 		return explain_timeout(call, e);
 	if (ours == ERR_CONNECT)

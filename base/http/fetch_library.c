@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/str.h"
 
 static void
 free_wiped(void *data)
@@ -43,6 +44,49 @@ fetch_library_init(struct err *e)
 	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
 				    calloc) == CURLE_OK ||
 	       err_set(e, ERR_MEMORY, "the HTTP client can't be set up");
+}
+
+/* libcurl names the host that it could not connect to: the proxy's, where there is one. */
+static bool
+names_other_host(const char *problem, const char *host)
+{
+	struct str rest = str_from(problem);
+	struct str intro = STR("Failed to connect to ");
+	struct str name;
+
+	if (!str_starts_with(rest, intro))
+		return false;
+	rest = str_skip(rest, intro.len);
+	name = str_take(rest, str_find_byte(rest, ' '));
+	return !str_equal_nocase(name, str_from(host));
+}
+
+static const char *
+explain_status(long status)
+{
+	return status == 407 ? " (it wants a user and password)" : "";
+}
+
+bool
+fetch_is_proxy_error(void *easy, int code, const char *problem, const char *host, struct err *e)
+{
+	long status = 0;
+	long errno_value = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	(void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errno_value);
+	if (code == CURLE_COULDNT_RESOLVE_PROXY)
+		(void)err_set(e, ERR_CONNECT, "outgoing proxy: its name can't be resolved");
+	else if (code != CURLE_OK && status >= 300)
+		(void)err_set(e, ERR_CONNECT, "outgoing proxy: %s refused with status %ld%s", host,
+			      status, explain_status(status));
+	else if (code == CURLE_COULDNT_CONNECT && names_other_host(problem, host))
+		(void)err_set(e, ERR_CONNECT, "outgoing proxy: connect: %s",
+			      errno_value == 0 ? curl_easy_strerror((CURLcode)code)
+					       : strerror((int)errno_value));
+	else
+		return false;
+	return true;
 }
 
 enum err_code

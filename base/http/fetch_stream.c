@@ -51,6 +51,8 @@ explain_code(const struct fetch_stream *s, struct err *e)
 	(void)curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &errno_value);
 	if (s->head_bytes > HEAD_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, "%s: the answer's head is too large", s->host);
+	if (fetch_is_proxy_error(s->easy, (int)s->code, s->problem, s->host, e))
+		return false;
 	if (ours == ERR_TIMEOUT)
 		return err_set(e, ERR_CONNECT, "%s: no connection in time", s->host);
 	if (s->code == CURLE_COULDNT_CONNECT && errno_value != 0)

@@ -146,7 +146,9 @@ def serve(conn, context):
             path = request.split(b" ", 2)[1].decode().partition("?")[0]
             if path.startswith("http://"):  # as a proxy is asked
                 path = "/" + path.split("/", 3)[3]
-            if path == "/echo":
+            if request.startswith(b"CONNECT needs-password.test:443 "):
+                reply(conn, b"407 Proxy Authentication Required")
+            elif path == "/echo":
                 reply(conn, b"200 OK", request)
             else:
                 ANSWERS[path](conn)

@@ -184,6 +184,40 @@ test_nobody_listens(void **state)
 		     "missing.test: the name can't be resolved");
 }
 
+/* What the proxy of the environment does is not said of the host behind it. */
+static void
+test_proxies_of_the_environment(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char address[64];
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	(void)snprintf(address, sizeof(address), "http://127.0.0.1:%u", ntohs(in.sin_port));
+	setenv("https_proxy", address, 1);
+	struct outcome *o = get(f, "https://good.test/?canary");
+	assert_false(o->request_sent);
+	assert_string_equal(o->e.text, "outgoing proxy: connect: Connection refused");
+	free(o);
+	(void)snprintf(address, sizeof(address), "http://127.0.0.1:%u", plain_port);
+	setenv("https_proxy", address, 1);
+	o = get(f, "https://needs-password.test/?canary");
+	assert_false(o->request_sent);
+	assert_string_equal(o->e.text, "outgoing proxy: needs-password.test refused with status "
+				       "407 (it wants a user and password)");
+	free(o);
+	setenv("no_proxy", "missing.test", 1);
+	assert_fails(f, "https://missing.test/", ERR_CONNECT,
+		     "missing.test: the name can't be resolved");
+	unsetenv("https_proxy");
+	unsetenv("no_proxy");
+	close(fd);
+}
+
 /* The connection is made by the kernel, and nobody answers the handshake. */
 static void
 test_connect_timeout(void **state)
@@ -254,6 +288,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_total_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stall_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_proxies_of_the_environment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connect_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certificates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ca_files, setup, teardown),
