@@ -13,6 +13,7 @@
 #include "auth/facts.h"
 #include "auth/gate.h"
 #include "auth/git_credential.h"
+#include "auth/gitlab/gitlab_scope.h"
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
@@ -93,6 +94,12 @@ auth_free(struct auth *a)
 	return_targets_fini(&a->targets);
 	arena_fini(&a->arena);
 	free(a);
+}
+
+const char *
+auth_scope_missing(const char *scope, unsigned modes)
+{
+	return gitlab_scope_missing(str_from(scope), modes);
 }
 
 bool

@@ -27,6 +27,9 @@ struct auth *auth_new(const struct auth_settings *settings, struct loop *l, stru
 		      struct err *e) MUST_CHECK;
 void auth_free(struct auth *a);
 
+/* The narrowest scope that `scope` lacks for these modes (enum auth_mode); NULL: none. */
+const char *auth_scope_missing(const char *scope, unsigned modes);
+
 /* Replaces the cookie keys; the caller puts them into settings. What was sealed under one of the
  * new keys still opens, everything else does not. On failure nothing has changed. */
 bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e) MUST_CHECK;

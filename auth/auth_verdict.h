@@ -55,6 +55,8 @@ enum auth_problem {
 	AUTH_PROBLEM_GITLAB_UNAVAILABLE,
 	/* 502: client id, secret or redirect address are wrong; an operator must act */
 	AUTH_PROBLEM_GITLAB_REFUSES_US,
+	/* 502: the token lacks a scope, which detail names; an operator must act */
+	AUTH_PROBLEM_SCOPE,
 	/* 403: the browser does not send our cookies back */
 	AUTH_PROBLEM_LOGIN_LOOP,
 	/* 403: Origin or Sec-Fetch-Site say that another site sent this */

@@ -43,6 +43,7 @@ struct gitlab_answer {
 	enum gitlab_outcome outcome;
 	struct err err;		     /* why, unless OK */
 	uint32_t retry_after_s;	     /* 0: not said */
+	const char *missing_scope;   /* what the token lacks; NULL: nothing, or not known */
 	struct gitlab_tokens tokens; /* of exchange and refresh; the receiver may take them */
 	struct gitlab_user user;     /* of gitlab_get_user */
 };

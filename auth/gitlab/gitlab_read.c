@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "auth/gitlab/gitlab_scope.h"
 #include "base/ascii.h"
 #include "base/json.h"
 
@@ -22,9 +23,18 @@ set_outcome(struct gitlab_answer *a, enum gitlab_outcome outcome, const char *wh
 	err_set(&a->err, ERR_PROTOCOL, "%s (status %u)", what, r->status);
 }
 
-/* True when an API answer is a 200 to be read on; otherwise the answer is filled. */
+static void
+set_scope_missing(struct gitlab_answer *a, const char *scope, const struct fetch_response *r)
+{
+	set_outcome(a, GITLAB_REFUSES_US, "the token lacks a scope", r);
+	err_wrap(&a->err, "%s", scope);
+	a->missing_scope = scope;
+}
+
+/* True when an API response is a 200 to be read on; otherwise the answer is filled. scope is the
+ * narrowest that the endpoint takes. */
 static bool
-api_is_ok(const struct fetch_response *r, struct gitlab_answer *a)
+api_is_ok(const struct fetch_response *r, const char *scope, struct gitlab_answer *a)
 {
 	if (r->status == 200)
 		return true;
@@ -32,7 +42,7 @@ api_is_ok(const struct fetch_response *r, struct gitlab_answer *a)
 		set_outcome(a, GITLAB_TOKEN_INVALID, "GitLab no longer accepts the access token",
 			    r);
 	else if (r->status == 403 && str_find(r->body, STR("insufficient_scope")) != SIZE_MAX)
-		set_outcome(a, GITLAB_REFUSES_US, "the token's scope does not suffice", r);
+		set_scope_missing(a, scope, r);
 	else if (r->status == 403)
 		set_outcome(a, GITLAB_FORBIDDEN, "GitLab forbids this account the use of its API",
 			    r);
@@ -133,13 +143,23 @@ token_error(struct str body, const struct fetch_response *r, struct gitlab_answe
 	return is_known;
 }
 
+/* GitLab may grant less than was asked for, and says what it granted (RFC 6749 section 5.1). */
+static const char *
+missing_scope(const struct json_node *root, const struct auth_settings *settings)
+{
+	struct str granted;
+
+	if (!json_get_opt_str(root, "scope", &granted, NULL) || str_is_empty(granted))
+		return NULL;
+	return gitlab_scope_missing(granted, settings->modes);
+}
+
 void
 gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *expect,
 		   struct gitlab_answer *answer)
 {
 	struct json_doc *doc;
 
-	(void)expect;
 	if (r->status >= 400 && r->status < 500 && r->status != 429 &&
 	    token_error(r->body, r, answer))
 		return;
@@ -158,6 +178,7 @@ gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *e
 		set_unreadable(answer, "the response is not a token response", r);
 	} else {
 		answer->outcome = GITLAB_OK;
+		answer->missing_scope = missing_scope(json_doc_root(doc), expect->settings);
 	}
 	json_doc_free(doc);
 }
@@ -241,7 +262,7 @@ gitlab_read_user(const struct fetch_response *r, const struct gitlab_expect *exp
 	struct json_doc *doc;
 
 	(void)expect;
-	if (!api_is_ok(r, answer))
+	if (!api_is_ok(r, "read_user", answer))
 		return;
 	doc = json_doc_parse(r->body, NULL);
 	if (doc == NULL || !take_user(json_doc_root(doc), &answer->user))
@@ -319,7 +340,7 @@ gitlab_read_workspace(const struct fetch_response *r, const struct gitlab_expect
 		set_outcome(answer, GITLAB_REFUSES_US, "GitLab has no GraphQL at this address", r);
 		return;
 	}
-	if (!api_is_ok(r, answer))
+	if (!api_is_ok(r, "read_api", answer))
 		return;
 	doc = json_doc_parse(r->body, NULL);
 	if (doc == NULL)
@@ -351,7 +372,7 @@ gitlab_read_member(const struct fetch_response *r, const struct gitlab_expect *e
 		set_outcome(answer, GITLAB_NO, "the user is not a member of the project", r);
 		return;
 	}
-	if (!api_is_ok(r, answer))
+	if (!api_is_ok(r, "read_api", answer))
 		return;
 	doc = json_doc_parse(r->body, NULL);
 	root = doc == NULL ? NULL : json_doc_root(doc);

@@ -87,6 +87,7 @@ on_answer(struct gitlab_answer *answer, void *arg)
 	struct policy_result result = {
 		.verdict = verdict_of(answer->outcome),
 		.retry_after_s = answer->retry_after_s,
+		.missing_scope = answer->missing_scope,
 		.err = answer->err,
 	};
 

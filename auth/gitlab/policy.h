@@ -20,7 +20,8 @@ enum policy_verdict {
 struct policy_result {
 	enum policy_verdict verdict;
 	uint32_t retry_after_s;
-	struct err err; /* why, unless allowed */
+	const char *missing_scope; /* POLICY_MISCONFIGURED: what the token lacks, or NULL */
+	struct err err;		   /* why, unless allowed */
 };
 
 typedef void policy_done_fn(const struct policy_result *result, void *arg);

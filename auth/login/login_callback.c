@@ -55,8 +55,11 @@ report_error(struct auth *a, const struct auth_facts *facts, const struct login_
 	else if (str_equal(error, STR("temporarily_unavailable")) ||
 		 str_equal(error, STR("server_error")))
 		verdict_unavailable(v, 0, NULL);
-	else if (str_equal(error, STR("invalid_scope")) ||
-		 str_equal(error, STR("invalid_client")) ||
+	else if (str_equal(error, STR("invalid_scope")))
+		verdict_problem(v, AUTH_PROBLEM_SCOPE,
+				arena_printf(&v->arena, "The application must have the scopes %s.",
+					     a->settings->scope));
+	else if (str_equal(error, STR("invalid_client")) ||
 		 str_equal(error, STR("unauthorized_client")))
 		verdict_problem(v, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL);
 	else

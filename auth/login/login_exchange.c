@@ -91,6 +91,20 @@ end_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_
 	end_with_problem(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
 }
 
+/* missing_scope: what the token lacks; NULL: GitLab does not accept the application. */
+static void
+end_misconfigured(struct login_exchange *l, const char *missing_scope, const struct err *why)
+{
+	struct arena *arena = &l->call.verdict->arena;
+
+	if (missing_scope == NULL)
+		end_with_problem(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, why);
+	else
+		end_with_problem(l, AUTH_PROBLEM_SCOPE,
+				 arena_printf(arena, "The missing scope is %s.", missing_scope),
+				 why);
+}
+
 static void
 restart_login(struct login_exchange *l, const struct err *why)
 {
@@ -122,7 +136,7 @@ end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, con
 		restart_login(l, &why);
 		return;
 	case GITLAB_REFUSES_US:
-		end_with_problem(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		end_misconfigured(l, answer->missing_scope, &why);
 		return;
 	case GITLAB_NO:
 	case GITLAB_TOKEN_INVALID:
@@ -234,7 +248,7 @@ on_policy(const struct policy_result *result, void *arg)
 				 "GitLab did not accept its own token.", &why);
 		return;
 	case POLICY_MISCONFIGURED:
-		end_with_problem(l, AUTH_PROBLEM_GITLAB_REFUSES_US, NULL, &why);
+		end_misconfigured(l, result->missing_scope, &why);
 		return;
 	case POLICY_PENDING:
 	case POLICY_UNKNOWN:
@@ -301,6 +315,12 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	}
 	l->tokens = answer->tokens;
 	answer->tokens = (struct gitlab_tokens){0};
+	if (answer->missing_scope != NULL) {
+		err_set(&why, ERR_DENIED, "token exchange: GitLab granted no scope %s",
+			answer->missing_scope);
+		end_misconfigured(l, answer->missing_scope, &why);
+		return;
+	}
 	l->asking = gitlab_get_user(l->call.auth->gitlab, l->tokens.access, on_user, l);
 	if (l->asking == NULL) {
 		err_set(&why, ERR_MEMORY, "user could not be asked");

@@ -71,6 +71,9 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 	};
 
 	add_common(x, h);
+	/* RFC 9110 section 11.6.1. Browsers show no prompt for this scheme. */
+	if (status == 401)
+		add(h, "WWW-Authenticate", "Bearer realm=\"workspace\"");
 	head.headers = *h;
 	x->status = status;
 	s->ops->send_head(s, &head);
@@ -185,10 +188,27 @@ reply_preflight(struct exchange *x)
 	send_reply(x, 204, &h, STR_NONE);
 }
 
+/* Programs may not know which origin answered them, so they get the whole address. */
+static const char *
+absolute(struct exchange *x, const char *location)
+{
+	if (location == NULL || location[0] != '/')
+		return location;
+	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->origin), location);
+	return whole != NULL ? whole : location;
+}
+
 void
 reply_status(struct exchange *x, unsigned status)
 {
 	reply_problem(x, status, AUTH_PROBLEM_NONE);
+}
+
+/* Whether the page links to the workspace's start page; the relay has none. */
+static bool
+is_for_workspace(const struct exchange *x, unsigned status)
+{
+	return status == 404 && x->proxy->auth != NULL && reply_is_for_person(x);
 }
 
 void
@@ -198,6 +218,8 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 			    .status = status,
 			    .problem = problem,
 			    .identity = x->verdict.identity,
+			    .sign_in_location =
+				    is_for_workspace(x, status) ? absolute(x, "/") : NULL,
 			    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
 
 	send_page(x, &page);
@@ -255,16 +277,6 @@ reply_status_page(struct exchange *x)
 	send_page(x, &page);
 }
 
-/* Programs may not know which origin answered them, so they get the whole address. */
-static const char *
-absolute(struct exchange *x, const char *location)
-{
-	if (location == NULL || location[0] != '/')
-		return location;
-	const char *whole = arena_printf(&x->arena, "%.*s%s", STR_FMT(x->origin), location);
-	return whole != NULL ? whole : location;
-}
-
 static void
 reply_auth_page(struct exchange *x, enum page_kind kind)
 {
@@ -283,6 +295,36 @@ reply_auth_page(struct exchange *x, enum page_kind kind)
 	send_page(x, &page);
 }
 
+static void
+add_view(struct headers *h, const char *name, struct str value)
+{
+	if (!str_is_empty(value))
+		headers_add_own(h, str_from(name), value);
+}
+
+/* An endpoint's own answer. That of "auth" names the user, for nginx's auth_request and Traefik's
+ * forwardAuth. */
+static void
+reply_endpoint(struct exchange *x)
+{
+	const struct auth_verdict *v = &x->verdict;
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	add(&h, "Content-Type", "application/json");
+	add(&h, "Cache-Control", "no-store");
+	add(&h, "X-Content-Type-Options", "nosniff");
+	if (x->route.kind == ROUTE_AUTH && x->route.endpoint == AUTH_ENDPOINT_AUTH) {
+		add_view(&h, "X-Auth-Request-User", v->identity.username);
+		add_view(&h, "X-Auth-Request-Preferred-Username", v->identity.username);
+		add_view(&h, "X-Auth-Request-Email", v->identity.email);
+	}
+	send_reply(x, v->status, &h, v->json);
+}
+
 void
 reply_verdict(struct exchange *x)
 {
@@ -296,7 +338,7 @@ reply_verdict(struct exchange *x)
 		reply_auth_page(x, PAGE_ERROR);
 		return;
 	case AUTH_REPLY:
-		reply_body(x, v->status, "application/json", v->json);
+		reply_endpoint(x);
 		return;
 	case AUTH_SIGN_IN_PAGE:
 		reply_auth_page(x, PAGE_SIGN_IN);

@@ -32,6 +32,11 @@ static const struct page_text problem_texts[] = {
 	 "GitLab rejected this workspace's application: its id, secret or redirect URI "
 	 "does not match the one registered with GitLab.",
 	 "Please contact the administrator and include the request id below.", PAGE_ACTION_NONE},
+	{502, AUTH_PROBLEM_SCOPE, "scope_missing", "A permission is missing at GitLab",
+	 "GitLab did not grant a scope that this workspace needs to check your access.",
+	 "Please contact the administrator: the application's scopes in GitLab or the "
+	 "setting SCOPE must be changed.",
+	 PAGE_ACTION_NONE},
 	{403, AUTH_PROBLEM_LOGIN_LOOP, "login_loop", "Your browser does not accept our cookies",
 	 "You were signed in several times, but your browser did not send our cookie back.",
 	 "Allow cookies for this site, or try a window without extensions, then sign in again.",
@@ -78,7 +83,7 @@ static const struct page_text status_texts[] = {
 	 NULL, PAGE_ACTION_NONE},
 	{404, AUTH_PROBLEM_NONE, "not_found", "Page not found",
 	 "The workspace's sign-in service has no page at this address.",
-	 "Go to the workspace's start page instead.", PAGE_ACTION_NONE},
+	 "Go to the workspace's start page instead.", PAGE_ACTION_OPEN},
 	{405, AUTH_PROBLEM_NONE, "method_not_allowed", "Method not allowed",
 	 "This address exists, but it does not support this kind of request.", NULL,
 	 PAGE_ACTION_NONE},

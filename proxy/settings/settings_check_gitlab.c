@@ -143,15 +143,17 @@ check_needed(struct settings_check *c, unsigned mode, const char *name, const ch
 			     mode_name);
 }
 
-static bool
-has_scope(const char *scopes, struct str wanted)
+static void
+check_scope(struct settings_check *c)
 {
-	struct str rest = str_from(scopes);
-	struct str part;
-	while (str_next(&rest, ' ', &part))
-		if (str_equal(part, wanted))
-			return true;
-	return false;
+	const struct auth_settings *a = &c->s->auth;
+	const char *missing = a->scope == NULL ? NULL : auth_scope_missing(a->scope, a->modes);
+
+	if (missing != NULL)
+		conf_problem(c->problems, VAR("SCOPE"),
+			     "got \"%s\"; expected %s, or api, among them: without it GitLab does "
+			     "not answer what AUTHORIZATION asks",
+			     a->scope, missing);
 }
 
 void
@@ -161,10 +163,7 @@ settings_check_authorization(struct settings_check *c)
 	check_needed(c, AUTH_MODE_WORKSPACE, "WORKSPACE_ID", VAR("WORKSPACE_ID"), "workspace");
 	check_needed(c, AUTH_MODE_PROJECT, "PROJECT", VAR("PROJECT"), "project");
 	check_needed(c, AUTH_MODE_OWNER, "OWNER_ID", VAR("OWNER_ID"), "owner");
-	if ((a->modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT)) != 0 && a->scope != NULL &&
-	    !has_scope(a->scope, STR("read_api")) && !has_scope(a->scope, STR("api")))
-		conf_note(c->problems, VAR("SCOPE"),
-			  "without read_api GitLab may not answer what authorization asks");
+	check_scope(c);
 	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)
 		return;
 	/* A default never contradicts what was given. */

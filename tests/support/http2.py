@@ -43,19 +43,19 @@ http {{
 class Front:
     """`url` is the stand-in's, by nginx."""
 
-    def __init__(self, directory, gitlab, certificates, http2=True):
+    def __init__(self, directory, gitlab, certificates, http2=True, configuration=CONFIGURATION):
         self.directory = str(directory)
         for _ in range(ATTEMPTS):
             self._port = free_port()
-            configuration = CONFIGURATION.format(
+            text = configuration.format(
                 directory=self.directory,
                 port=self._port,
                 http2=" http2" if http2 else "",
                 cert=certificates.cert,
                 key=certificates.key,
-                upstream=gitlab.url,
+                upstream=gitlab.url if gitlab else "",
             )
-            if self._start(configuration):
+            if self._start(text):
                 return
         raise AssertionError(self._read("error.log") + self._read("stderr"))
 

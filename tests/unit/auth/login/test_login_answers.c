@@ -117,6 +117,47 @@ test_token_answers(void **state)
 	}
 }
 
+/* GitLab says which scopes it granted: what authorization needs must be among them. */
+static void
+test_granted_scopes(void **state)
+{
+	static const struct {
+		const char *scope;
+		unsigned modes;
+		const char *missing;
+	} grants[] = {
+		{"openid email profile", AUTH_MODE_WORKSPACE, "read_api"},
+		{"openid read_user", AUTH_MODE_PROJECT, "read_api"},
+		{"openid email profile", AUTH_MODE_OWNER, "read_user"},
+		{"read_apix xapi", AUTH_MODE_WORKSPACE, "read_api"},
+		{"openid read_user", AUTH_MODE_OWNER, NULL},
+		{"openid read_api", AUTH_MODE_WORKSPACE, NULL},
+		{"api", AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT, NULL},
+		{"", AUTH_MODE_WORKSPACE, NULL},
+	};
+	char tokens[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+		world.settings.modes = grants[i].modes;
+		(void)snprintf(tokens, sizeof(tokens),
+			       "{\"access_token\":\"" TEST_TOKEN "\",\"token_type\":\"bearer\","
+			       "\"scope\":\"%s\"}",
+			       grants[i].scope);
+		world_come_back(&world, "/x");
+		answer("/oauth/token", 200, tokens);
+		if (grants[i].missing == NULL) {
+			break_request("/api/v4/user", ERR_CONNECT, false);
+			assert_problem(&world, UNAVAILABLE);
+		} else {
+			assert_problem(&world, AUTH_PROBLEM_SCOPE, 502);
+			assert_non_null(strstr(world.verdict.detail, grants[i].missing));
+		}
+		assert_no_session();
+		assert_revoked(TEST_TOKEN);
+	}
+}
+
 static void
 test_lenient_token_answer(void **state)
 {
@@ -136,7 +177,7 @@ test_user_answers(void **state)
 		{503, "", UNAVAILABLE},
 		{401, "{\"message\":\"401 Unauthorized\"}", FAILED},
 		{403, "{\"message\":\"403 Forbidden - blocked\"}", FAILED},
-		{403, "{\"error\":\"insufficient_scope\"}", REFUSES_US},
+		{403, "{\"error\":\"insufficient_scope\"}", AUTH_PROBLEM_SCOPE, 502},
 		{301, "", REFUSES_US},
 		{200, "{\"id\":\"42\",\"username\":\"s\",\"state\":\"active\"}", UNAVAILABLE},
 		{200, "{\"id\":0,\"username\":\"s\",\"state\":\"active\"}", UNAVAILABLE},
@@ -329,11 +370,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_no_access),	   T(test_inactive_users),
-		T(test_token_answers),	   T(test_lenient_token_answer),
-		T(test_user_answers),	   T(test_huge_answer),
-		T(test_names_are_cleaned), T(test_refused_code_restarts),
-		T(test_id_tokens),	   T(test_expired_id_token),
+		T(test_no_access),
+		T(test_inactive_users),
+		T(test_token_answers),
+		T(test_lenient_token_answer),
+		T(test_granted_scopes),
+		T(test_huge_answer),
+		T(test_user_answers),
+		T(test_names_are_cleaned),
+		T(test_refused_code_restarts),
+		T(test_id_tokens),
+		T(test_expired_id_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,7 +236,7 @@ test_reported_errors(void **state)
 		{"access_denied", AUTH_PROBLEM_CONSENT_DENIED, 403},
 		{"server_error", UNAVAILABLE},
 		{"temporarily_unavailable", UNAVAILABLE},
-		{"invalid_scope", REFUSES_US},
+		{"invalid_scope", AUTH_PROBLEM_SCOPE, 502},
 		{"unauthorized_client", REFUSES_US},
 		{"%3Cscript%3E", FAILED},
 		{"a%0d%0ab", FAILED},

@@ -113,6 +113,8 @@ static const char *const mistakes[][3] = {
 	{"PROXY_PREFIX=/a%2fb", "PROXY_PREFIX", "plain"},
 	{"SCOPE=read_user read_api", "SCOPE", "openid is missing"},
 	{"SCOPE=openid  read_api", "SCOPE", "single spaces"},
+	{"SCOPE=openid email profile", "SCOPE", "expected read_api, or api"},
+	{"SCOPE=openid read_user", "SCOPE", "expected read_api, or api"},
 	{"COOKIE_NAME=_oauth2_proxy", "COOKIE_NAME", "__Host-"},
 	{"COOKIE_NAME=__Host-", "COOKIE_NAME", "empty"},
 	{"COOKIE_NAME=__Host-a b", "COOKIE_NAME", "no token"},
@@ -209,7 +211,6 @@ test_notes(void **state)
 		{"GITLAB_URL=http://gdk.test:3000", "GITLAB_URL: plain http"},
 		{"GITLAB_API_URL=http://webservice.gitlab.svc:8181", "GITLAB_API_URL: plain http"},
 		{"REDIRECT_URL=https://relay.example.com/cb", "/oauth2/callback"},
-		{"SCOPE=openid read_user", "SCOPE: without read_api"},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

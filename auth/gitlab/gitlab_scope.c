@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET /api/v4/user takes read_user, read_api or api; GraphQL and the members of a project take
+ * read_api or api.
+ */
+#include "auth/gitlab/gitlab_scope.h"
+
+#include "auth/auth_settings.h"
+
+static bool
+has_scope(struct str granted, struct str wanted)
+{
+	struct str part;
+
+	while (str_next(&granted, ' ', &part)) {
+		if (str_equal(part, wanted))
+			return true;
+	}
+	return false;
+}
+
+const char *
+gitlab_scope_missing(struct str granted, unsigned modes)
+{
+	if (has_scope(granted, STR("api")) || has_scope(granted, STR("read_api")))
+		return NULL;
+	if ((modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT)) != 0)
+		return "read_api";
+	return has_scope(granted, STR("read_user")) ? NULL : "read_user";
+}
