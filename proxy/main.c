@@ -148,6 +148,14 @@ run_command(int argc, char **argv)
 		if (strcmp(argv[0], commands[i].name) == 0)
 			return argc == 1 ? commands[i].run()
 					 : refuse("unexpected argument", argv[1]);
+	if (argv[0][0] == '-') {
+		(void)fprintf(stderr,
+			      "workspace-proxy: unknown option \"%.64s\": settings are environment "
+			      "variables; docs/from-oauth2-proxy.md names ours for each option of "
+			      "oauth2-proxy\n",
+			      argv[0]);
+		return 2;
+	}
 	return refuse("unknown command", argv[0]);
 }
 

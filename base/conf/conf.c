@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/conf/conf_unknown.h"
 #include "base/conf/conf_value.h"
 #include "base/secret.h"
 
@@ -36,62 +37,6 @@ struct found {
 	struct buf value;
 	bool broken; /* a form of it was reported already */
 };
-
-static void
-add_message(struct err *items, size_t max, size_t *count, const char *name, const char *text)
-{
-	size_t place = (*count)++;
-	if (place >= max)
-		return;
-	err_set(&items[place], ERR_CONFIG, "%s: %s", name, text);
-	for (char *p = items[place].text; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-}
-
-void
-conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	add_message(p->items, CONF_PROBLEMS_MAX, &p->count, name, text);
-}
-
-void
-conf_note(struct conf_problems *p, const char *name, const char *format, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	add_message(p->notes, CONF_NOTES_MAX, &p->notes_count, name, text);
-}
-
-void
-conf_print_problems(const struct conf_problems *p, FILE *out)
-{
-	for (size_t i = 0; i < p->count && i < CONF_PROBLEMS_MAX; i++)
-		(void)fprintf(out, "%s\n", p->items[i].text);
-	if (p->count > CONF_PROBLEMS_MAX)
-		(void)fprintf(out, "and %zu more problems\n", p->count - CONF_PROBLEMS_MAX);
-}
-
-/* The environment's entry split at its first '='; false for entries without one. */
-static bool
-split_entry(const char *entry, struct str *name, struct str *value)
-{
-	struct str whole = str_from(entry);
-	size_t at = str_find_byte(whole, '=');
-	if (at == SIZE_MAX)
-		return false;
-	*name = str_take(whole, at);
-	*value = str_skip(whole, at + 1);
-	return true;
-}
 
 static char *
 find_variable(char **environment, const char *variable)
@@ -387,84 +332,6 @@ load_row(struct loader *l, const struct conf_setting *row)
 	buf_wipe_fini(&f.value);
 }
 
-/*
- * Variables that Kubernetes makes for a Service whose name is the prefix's or starts with it
- * (NAME_SERVICE_HOST, NAME_PORT_80_TCP_ADDR): nobody wrote them for us.
- */
-static bool
-is_service_link(struct str rest, struct str value)
-{
-	if (str_ends_with(rest, STR("SERVICE_HOST")) ||
-	    str_find(rest, STR("SERVICE_PORT")) != SIZE_MAX)
-		return true;
-	if (str_ends_with(rest, STR("PORT")))
-		return str_find(value, STR("://")) != SIZE_MAX;
-	size_t at = str_find(rest, STR("PORT_"));
-	if (at == SIZE_MAX || (at > 0 && rest.data[at - 1] != '_'))
-		return false;
-	struct str number = str_skip(rest, at + 5);
-	size_t digits = str_find_byte(number, '_');
-	uint64_t port;
-	return digits != SIZE_MAX && str_to_u64(str_take(number, digits), 1, UINT16_MAX, &port);
-}
-
-static const char *
-find_nearest(const struct conf_table *table, struct str rest)
-{
-	if (str_ends_with(rest, STR(FILE_SUFFIX)))
-		rest = str_take(rest, rest.len - (sizeof(FILE_SUFFIX) - 1));
-	size_t nearest = 2 + rest.len / 4; /* further away it would be a guess */
-	const char *name = NULL;
-	struct conf_cursor at = {0};
-	const struct conf_setting *row;
-
-	while ((row = conf_next(table, &at)) != NULL) {
-		size_t distance = str_distance(rest, str_from(row->name));
-		if (distance < nearest) {
-			nearest = distance;
-			name = row->name;
-		}
-	}
-	return name;
-}
-
-static bool
-is_known(const struct conf_table *table, struct str rest)
-{
-	struct conf_cursor at = {0};
-	const struct conf_setting *row;
-
-	while ((row = conf_next(table, &at)) != NULL) {
-		struct str name = str_from(row->name);
-		if (str_starts_with(rest, name) &&
-		    (rest.len == name.len || str_equal(str_skip(rest, name.len), STR(FILE_SUFFIX))))
-			return true;
-	}
-	return false;
-}
-
-static void
-check_unknown(struct loader *l, const char *entry)
-{
-	struct str name;
-	struct str value;
-	struct str prefix = str_from(l->table->prefix);
-	if (!split_entry(entry, &name, &value) || !str_starts_with(name, prefix))
-		return;
-	struct str rest = str_skip(name, prefix.len);
-	if (str_is_empty(value) || is_known(l->table, rest) || is_service_link(rest, value))
-		return;
-
-	char variable[NAME_MAX_BYTES];
-	(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
-	const char *nearest = find_nearest(l->table, rest);
-	if (nearest == NULL)
-		conf_problem(l->problems, variable, "there is no such setting");
-	else
-		conf_problem(l->problems, variable, "there is no such setting; the nearest is %s%s",
-			     l->table->prefix, nearest);
-}
-
 bool
 conf_load(const struct conf_table *table, unsigned command, char **environment, void *target,
 	  struct arena *a, struct conf_problems *problems)
@@ -477,7 +344,7 @@ conf_load(const struct conf_table *table, unsigned command, char **environment, 
 	while ((row = conf_next(table, &at)) != NULL)
 		load_row(&l, row);
 	for (char **entry = environment; *entry != NULL; entry++)
-		check_unknown(&l, *entry);
+		conf_check_unknown(table, *entry, problems);
 	return problems->count == before;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/conf/conf_problems.h"
 #include "base/str.h"
 
 enum conf_type {
@@ -79,24 +80,6 @@ struct conf_cursor {
 	size_t setting;
 };
 const struct conf_setting *conf_next(const struct conf_table *table, struct conf_cursor *at);
-
-/* What is wrong with a configuration, in order, and what is only worth saying; at most the maxima,
- * then counted only. */
-#define CONF_PROBLEMS_MAX 64
-#define CONF_NOTES_MAX	  32
-struct conf_problems {
-	struct err items[CONF_PROBLEMS_MAX];
-	size_t count;
-	struct err notes[CONF_NOTES_MAX];
-	size_t notes_count;
-};
-
-/* "<name>: <message>", with control characters replaced: a line is one line. */
-void conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
-	PRINTF_LIKE(3, 4);
-void conf_note(struct conf_problems *p, const char *name, const char *format, ...)
-	PRINTF_LIKE(3, 4);
-void conf_print_problems(const struct conf_problems *p, FILE *out); /* one line each */
 
 /*
  * Reads the settings of one command (a bit of conf_setting.commands) from environment (as environ)

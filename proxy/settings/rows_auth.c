@@ -13,17 +13,17 @@ static const struct conf_setting gitlab[] = {
 	 .offset = AT(auth.gitlab_url),
 	 .expected = "a URL such as https://gitlab.example.com",
 	 .alias = SETTINGS_FOREIGN "OIDC_ISSUER_URL",
-	 .text = "GitLab as browsers see it; it may have a path. Plain http is taken for loopback "
-		 "hosts and names under `.localhost` and `.test` only: login, code and tokens "
-		 "would travel in the clear."},
+	 .text = "GitLab's base URL as browsers see it, with a path where it has one. Plain http "
+		 "is accepted for loopback hosts and for names under `.localhost` and `.test` "
+		 "only, because login, code and tokens would travel in the clear."},
 	{.name = "GITLAB_API_URL",
 	 .type = CONF_URL,
 	 .commands = SERVE | CLONE | INJECT | WEBHOOK,
 	 .offset = AT(auth.gitlab_api_url),
 	 .expected = "a URL such as https://gitlab.example.com",
 	 .unset = "`GITLAB_URL`",
-	 .text = "GitLab as the pod reaches it, where that differs. Plain http is taken with a "
-		 "warning, for clusters that encrypt below HTTP."},
+	 .text = "GitLab's base URL as the pod reaches it, where that differs. Plain http is "
+		 "accepted with a warning, for clusters that encrypt below HTTP."},
 	{.name = "GITLAB_CA_FILE",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,
@@ -31,22 +31,22 @@ static const struct conf_setting gitlab[] = {
 	 .unset = "the system's",
 	 .alias = SETTINGS_FOREIGN "PROVIDER_CA_FILES",
 	 .text = "PEM bundle of the authorities that GitLab's certificate is verified against, for "
-		 "the API and for git alike."},
+		 "the API and for git."},
 	{.name = "CLIENT_ID",
 	 .type = CONF_TEXT,
 	 .commands = SERVE | RELAY | INJECT | WEBHOOK,
 	 .required = SERVE | RELAY | INJECT | WEBHOOK,
 	 .offset = AT(auth.client_id),
 	 .alias = SETTINGS_FOREIGN "CLIENT_ID",
-	 .text = "Application id from GitLab."},
+	 .text = "Id of the OAuth application in GitLab."},
 	{.name = "CLIENT_SECRET",
 	 .type = CONF_SECRET,
 	 .commands = SERVE,
 	 .offset = AT(auth.client_secret),
 	 .unset = "none: a public client",
 	 .alias = SETTINGS_FOREIGN "CLIENT_SECRET",
-	 .text = "Application secret from GitLab. Without it the login relies on PKCE alone, and "
-		 "the application must be registered as not confidential."},
+	 .text = "Secret of the OAuth application in GitLab. Without it the login relies on PKCE "
+		 "alone, and the application must be registered as not confidential."},
 	{.name = "REDIRECT_URL",
 	 .type = CONF_URL,
 	 .commands = SERVE,
@@ -55,7 +55,7 @@ static const struct conf_setting gitlab[] = {
 	 .unset = "`RELAY_URL` + `/callback`, or without a relay `EXTERNAL_URL` + `PROXY_PREFIX` + "
 		  "`/callback`",
 	 .alias = SETTINGS_FOREIGN "REDIRECT_URL",
-	 .text = "The callback address, exactly as registered with GitLab."},
+	 .text = "Callback URL, exactly as registered with GitLab."},
 	{.name = "SCOPE",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | RELAY,
@@ -65,9 +65,9 @@ static const struct conf_setting gitlab[] = {
 	 .format = settings_format_text,
 	 .expected = "scopes with single spaces between, openid among them",
 	 .alias = SETTINGS_FOREIGN "SCOPE",
-	 .text = "What is asked for at login. `read_user` serves to know the user, `read_api` for "
-		 "authorization, `write_repository` to clone and push. For the relay: the most "
-		 "that a workspace may ask for."},
+	 .text = "Scopes requested at login. `read_user` identifies the user, `read_api` is for "
+		 "authorization, `write_repository` to clone and push. For the relay: all that a "
+		 "workspace may request."},
 	{.name = "PROXY_PREFIX",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -78,7 +78,7 @@ static const struct conf_setting gitlab[] = {
 	 .expected = "a path such as /oauth2 of letters, digits and -._~, at most 64 bytes, "
 		     "without a / at its end",
 	 .alias = SETTINGS_FOREIGN "PROXY_PREFIX",
-	 .text = "Where our own endpoints live (`start`, `callback`, `sign_in`, `sign_out`, "
+	 .text = "Path of the proxy's own endpoints (`start`, `callback`, `sign_in`, `sign_out`, "
 		 "`auth`, `userinfo`, `workspace`)."},
 };
 const struct conf_group settings_gitlab = SETTINGS_GROUP("GitLab", gitlab);
@@ -90,8 +90,9 @@ static const struct conf_setting relay[] = {
 	 .offset = AT(auth.relay_url),
 	 .expected = "an https URL such as https://relay.ws.example.com",
 	 .unset = "GitLab sends browsers back to the workspace itself",
-	 .text = "Base of the relay, the one callback address for all workspaces: register "
-		 "`RELAY_URL` + `/callback` with GitLab. The same for the relay and the sidecars."},
+	 .text = "Base URL of the relay, the one callback address for all workspaces: register "
+		 "`RELAY_URL` + `/callback` with GitLab. The relay and its sidecars have the same "
+		 "value."},
 	{.name = "RELAY_KEY",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -100,20 +101,21 @@ static const struct conf_setting relay[] = {
 	 .parse = settings_parse_relay_key,
 	 .format = settings_format_relay_key,
 	 .expected = "what `workspace-proxy relay-key` prints for this workspace's host",
-	 .text = "This workspace's key for the relay. Needed with `RELAY_URL`."},
+	 .text = "Key that this workspace shares with the relay. Needed with `RELAY_URL`."},
 	{.name = "RELAY_MASTER_KEY",
 	 .type = CONF_CUSTOM,
 	 .commands = RELAY | RELAY_KEY,
 	 .flags = CONF_HIDDEN,
 	 .offset = AT(relay.master_keys),
-	 .parse = settings_parse_cookie_secret,
+	 .parse = settings_parse_keys,
 	 .format = settings_format_cookie_secret,
 	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
 		     "hexadecimal digits, or two such keys with a comma between",
-	 .text = "For `workspace-proxy relay` and `relay-key` alone: what the workspaces' keys "
-		 "derive from, such as `openssl rand -hex 32` prints. With two keys both count and "
-		 "the first one seals: to rotate, add a new one behind on every replica, then put "
-		 "it in front, give the workspaces their new keys, and take the old one away."},
+	 .text = "Key that the workspaces' keys are derived from, such as `openssl rand -hex 32` "
+		 "prints; for `workspace-proxy relay` and `relay-key` only. Of two keys both are "
+		 "accepted and the first one seals. To rotate: add a new key as the second one on "
+		 "every replica, then put it first, give the workspaces their new keys, and remove "
+		 "the old one."},
 	{.name = "RELAY_ZONES",
 	 .type = CONF_CUSTOM,
 	 .commands = RELAY | RELAY_KEY,
@@ -122,8 +124,8 @@ static const struct conf_setting relay[] = {
 	 .format = settings_format_relay_zones,
 	 .expected = "host names with commas between, such as ws.example.com, each with a port "
 		     "where workspaces have one",
-	 .text = "For `workspace-proxy relay` alone: the zones that it may send browsers to. A "
-		 "workspace is exactly one label below one of them."},
+	 .text = "Zones that the relay may send browsers to; for `workspace-proxy relay` only. A "
+		 "workspace is exactly one label below a zone."},
 };
 const struct conf_group settings_relay = SETTINGS_GROUP("Relay", relay);
 
@@ -137,15 +139,16 @@ static const struct conf_setting sessions[] = {
 	 .parse = settings_parse_cookie_secret,
 	 .format = settings_format_cookie_secret,
 	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
-		     "hexadecimal digits, or two such keys with a comma between",
+		     "hexadecimal digits, or two such keys with a comma between; or 32 characters "
+		     "as they are",
 	 .alias = SETTINGS_FOREIGN "COOKIE_SECRET",
-	 .text = "Key of the session cookie, such as `openssl rand -hex 32` prints. With two keys "
-		 "the first seals and both open: put a new one in front to rotate."},
+	 .text = "Key that session cookies are sealed with, such as `openssl rand -hex 32` prints. "
+		 "Of two keys the first one seals and both open: put a new one first to rotate."},
 	{.name = "COOKIE_NAME",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
 	 .offset = AT(auth.cookie_name),
-	 .fallback = "__Host-workspace-proxy",
+	 .fallback = SETTINGS_COOKIE_NAME,
 	 .parse = settings_parse_cookie_name,
 	 .format = settings_format_text,
 	 .expected = "a name that starts with __Host-, at most 64 bytes",
@@ -160,7 +163,7 @@ static const struct conf_setting sessions[] = {
 	 .min = SECOND,
 	 .max = 720 * HOUR,
 	 .alias = SETTINGS_FOREIGN "COOKIE_EXPIRE",
-	 .text = "Absolute lifetime of a session; after it the user signs in again."},
+	 .text = "Maximum lifetime of a session. Afterwards the user signs in again."},
 	{.name = "SESSION_IDLE",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -168,26 +171,27 @@ static const struct conf_setting sessions[] = {
 	 .fallback = "4h",
 	 .min = SECOND,
 	 .max = 720 * HOUR,
-	 .text = "A session that is not used for this long ends. An open WebSocket is use. At most "
-		 "`COOKIE_EXPIRE`."},
+	 .text = "Idle timeout of a session, at most `COOKIE_EXPIRE`. An open WebSocket counts as "
+		 "use."},
 	{.name = "STATE_DIR",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(auth.state_dir),
 	 .unset = "sessions live in memory",
 	 .expected = "an existing directory that the process may write to",
-	 .text = "Where sessions outlive a restart, in a file sealed by `COOKIE_SECRET`. One "
-		 "process at a time may use it. Without it users are sent through GitLab once more "
-		 "after a restart, which trusted applications do without a question."},
+	 .text = "Directory for the file in which sessions survive a restart, sealed with "
+		 "`COOKIE_SECRET`. Only one process at a time may use it. Without it a restart "
+		 "sends users through GitLab again, which trusted applications do without a "
+		 "prompt."},
 	{.name = "API_TOKENS",
 	 .type = CONF_BOOL,
 	 .commands = SERVE,
 	 .offset = AT(auth.api_tokens),
 	 .fallback = "off",
-	 .text = "Whether programs may bring a GitLab token instead of a session, as "
-		 "`Authorization: Bearer` or `PRIVATE-TOKEN`: an OAuth or personal access token "
-		 "with `read_api`, whose user passes `AUTHORIZATION`. The header that let a "
-		 "request in is not passed on. When off, both headers are left alone."},
+	 .text = "Accepts GitLab tokens of programs in place of a session, as `Authorization: "
+		 "Bearer` or `PRIVATE-TOKEN`: OAuth or personal access tokens with `read_api` "
+		 "whose user passes `AUTHORIZATION`. The header that authenticated a request is "
+		 "not passed on. When off, both headers pass untouched."},
 };
 const struct conf_group settings_sessions = SETTINGS_GROUP("Sessions", sessions);
 
@@ -200,17 +204,17 @@ static const struct conf_setting authorization[] = {
 	 .parse = settings_parse_authorization,
 	 .format = settings_format_authorization,
 	 .expected = "workspace, project, owner, or several of them joined by +",
-	 .text = "Who may enter: `workspace` (the user owns `WORKSPACE_ID`), `project` (the user "
-		 "is a member of `PROJECT` with at least `PROJECT_ACCESS_LEVEL`), `owner` (the "
-		 "user's id is `OWNER_ID`). Joined by `+` all must hold."},
+	 .text = "Rule for who may enter: `workspace` (the user owns `WORKSPACE_ID`), `project` "
+		 "(the user is a member of `PROJECT` with at least `PROJECT_ACCESS_LEVEL`), "
+		 "`owner` (the user's id is `OWNER_ID`). Of rules joined by `+` all must hold."},
 	{.name = "WORKSPACE_ID",
 	 .type = CONF_INT,
 	 .commands = SERVE,
 	 .offset = AT(auth.workspace_id),
 	 .min = 1,
 	 .max = INT64_MAX,
-	 .text = "GitLab's number of this workspace. Needed by `workspace`; also binds cookies to "
-		 "it."},
+	 .text = "Id of this workspace in GitLab. Needed by `workspace`; cookies are bound to it "
+		 "as well."},
 	{.name = "PROJECT",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -218,7 +222,7 @@ static const struct conf_setting authorization[] = {
 	 .parse = settings_parse_project,
 	 .format = settings_format_text,
 	 .expected = "a project's id or its full path such as group/project",
-	 .text = "Needed by `project`."},
+	 .text = "Project whose members may enter. Needed by `project`."},
 	{.name = "PROJECT_ACCESS_LEVEL",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -226,7 +230,7 @@ static const struct conf_setting authorization[] = {
 	 .fallback = "30",
 	 .min = 5,
 	 .max = 60,
-	 .text = "Least access level for `project`: 10 guest, 20 reporter, 30 developer, 40 "
+	 .text = "Minimum access level for `project`: 10 guest, 20 reporter, 30 developer, 40 "
 		 "maintainer, 50 owner."},
 	{.name = "OWNER_ID",
 	 .type = CONF_INT,
@@ -234,7 +238,7 @@ static const struct conf_setting authorization[] = {
 	 .offset = AT(auth.owner_id),
 	 .min = 1,
 	 .max = INT64_MAX,
-	 .text = "GitLab's number of the user who may enter. Needed by `owner`."},
+	 .text = "Id of the GitLab user who may enter. Needed by `owner`."},
 	{.name = "AUTHORIZATION_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -242,7 +246,7 @@ static const struct conf_setting authorization[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "How often GitLab is asked again while a session is used."},
+	 .text = "Interval at which GitLab is asked again while a session is in use."},
 	{.name = "AUTHORIZATION_GRACE",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -250,7 +254,7 @@ static const struct conf_setting authorization[] = {
 	 .fallback = "10m",
 	 .min = 0,
 	 .max = 24 * HOUR,
-	 .text = "How long the last answer stands while GitLab can't be reached; then access is "
-		 "refused."},
+	 .text = "How long the last answer remains valid while GitLab can't be reached. Afterwards "
+		 "access is refused."},
 };
 const struct conf_group settings_authorization = SETTINGS_GROUP("Authorization", authorization);

@@ -14,7 +14,7 @@ static const struct conf_setting clone[] = {
 	 .expected = "the https URL of a repository at GITLAB_URL's origin, without credentials",
 	 .unset = "off",
 	 .text = "Repository to clone. Its origin must be that of `GITLAB_URL` or "
-		 "`GITLAB_API_URL`, or one of `CLONE_ORIGINS`; the token goes to GitLab only."},
+		 "`GITLAB_API_URL`, or one of `CLONE_ORIGINS`; the token is sent to GitLab only."},
 	{.name = "CLONE_ORIGINS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | CLONE,
@@ -23,15 +23,15 @@ static const struct conf_setting clone[] = {
 	 .format = settings_format_origins,
 	 .expected = "origins, such as https://code.example.com, separated by commas",
 	 .unset = "none but GitLab's",
-	 .text = "Where repositories may be cloned from besides GitLab, without credentials; at "
-		 "most 16. Plain http only where it is written so here."},
+	 .text = "Origins other than GitLab's to clone from, without credentials; at most 16. "
+		 "Plain http is used only for an origin that is written with it."},
 	{.name = "CLONE_DIR",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.dir),
 	 .expected = "an absolute path other than /",
-	 .text = "Where the clone goes. A repository that is there already is left alone. Needed "
-		 "with `CLONE_URL`."},
+	 .text = "Directory to clone into. An existing repository is left alone. Needed with "
+		 "`CLONE_URL`."},
 	{.name = "CLONE_REF",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | CLONE,
@@ -48,17 +48,16 @@ static const struct conf_setting clone[] = {
 	 .fallback = "0",
 	 .min = 0,
 	 .max = 1000000,
-	 .text = "Commits of history to clone, of one branch or tag, as `git clone --depth` does; "
-		 "`0` is all. `git fetch --unshallow` gets the rest, or `CLONE_UNSHALLOW`."},
+	 .text = "Number of commits of one branch or tag to clone, as with `git clone --depth`; "
+		 "`0` is all. `CLONE_UNSHALLOW` or `git fetch --unshallow` fetches the rest."},
 	{.name = "CLONE_UNSHALLOW",
 	 .type = CONF_BOOL,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.unshallow),
 	 .fallback = "off",
-	 .text = "With `CLONE_DEPTH`: the IDE opens as soon as so much is checked out, and the "
-		 "sidecar gets the rest of the history, with all branches and tags, while people "
-		 "work. What could not be had is tried again at the next start. A `workspace-proxy "
-		 "clone` by hand leaves it to the sidecar."},
+	 .text = "With `CLONE_DEPTH`: fetches the rest of the history, with all branches and tags, "
+		 "after the checkout and while users work. What fails is tried again at the next "
+		 "start. `workspace-proxy clone` on the command line leaves it to the sidecar."},
 	{.name = "CLONE_MEMORY",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | CLONE,
@@ -66,10 +65,10 @@ static const struct conf_setting clone[] = {
 	 .fallback = "256MiB",
 	 .min = 16 * 1024 * KIB,
 	 .max = 64LL * 1024 * 1024 * KIB,
-	 .text = "Memory for objects while a clone is indexed, whatever the repository's size; "
-		 "what does not fit lies in unlinked files beside the pack. Afterwards at most so "
-		 "much of the pack is mapped at a time. On top come about 100 bytes for each "
-		 "object, and at checkout the file that is being written."},
+	 .text = "Memory for objects while a clone is indexed, whatever the repository's size; the "
+		 "rest is in unlinked files beside the pack. Afterwards at most this much of the "
+		 "pack is mapped at a time. Add about 100 bytes for each object and, at checkout, "
+		 "the size of the file that is being written."},
 	{.name = "CLONE_SUBMODULES",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,
@@ -77,16 +76,16 @@ static const struct conf_setting clone[] = {
 	 .fallback = "0",
 	 .min = 0,
 	 .max = 10,
-	 .text = "Levels of submodules that are cloned; `0` is none. They come from GitLab or "
-		 "`CLONE_ORIGINS`, at most 256 in all; one that can't be had is a warning."},
+	 .text = "Levels of submodules to clone; `0` is none. They come from GitLab or "
+		 "`CLONE_ORIGINS`, at most 256 in all. One that fails is a warning."},
 	{.name = "CLONE_LFS",
 	 .type = CONF_BOOL,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.lfs),
 	 .fallback = "on",
-	 .text = "Whether large files (git-lfs) are fetched after a clone, where `git-lfs` and "
-		 "`git` are installed beside the worker; it takes credentials from "
-		 "`CREDENTIAL_HELPER`. What is missing is said, and `git lfs pull` gets it later."},
+	 .text = "Fetches large files (git-lfs) after a clone, where `git-lfs` and `git` are "
+		 "installed beside the worker, with credentials from `CREDENTIAL_HELPER`. Missing "
+		 "files are reported; `git lfs pull` fetches them later."},
 	{.name = "CLONE_RETRIES",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,
@@ -94,9 +93,9 @@ static const struct conf_setting clone[] = {
 	 .fallback = "5",
 	 .min = 0,
 	 .max = 20,
-	 .text = "Attempts after the first when GitLab can't be reached, breaks off, stalls, or "
-		 "answers 408, 429 or 5xx; the pauses grow from half a second to 30 s. What is "
-		 "refused (401, 403, 404, certificates, a full disk) is not tried again."},
+	 .text = "Number of retries when GitLab can't be reached, the connection breaks or stalls, "
+		 "or the answer is 408, 429 or 5xx; the delay grows from half a second to 30 s. "
+		 "Refusals (401, 403, 404, certificates, a full disk) are not retried."},
 	{.name = "CLONE_BYTES_MAX",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | CLONE,
@@ -104,7 +103,7 @@ static const struct conf_setting clone[] = {
 	 .fallback = "64GiB",
 	 .min = 1024,
 	 .max = 1024ull * 1024 * 1024 * 1024,
-	 .text = "Bytes that are received for one repository; a larger one is refused."},
+	 .text = "Maximum number of bytes to receive for one repository; a larger one is refused."},
 	{.name = "CLONE_FILES_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,
@@ -112,7 +111,7 @@ static const struct conf_setting clone[] = {
 	 .fallback = "1000000",
 	 .min = 1,
 	 .max = 100000000,
-	 .text = "Files and folders that are checked out; a tree with more is refused."},
+	 .text = "Maximum number of files and folders to check out; a tree with more is refused."},
 	{.name = "CLONE_FILE_BYTES_MAX",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | CLONE,
@@ -120,8 +119,8 @@ static const struct conf_setting clone[] = {
 	 .fallback = "1GiB",
 	 .min = 1024,
 	 .max = 1024ull * 1024 * 1024 * 1024,
-	 .text = "Size of one file that is checked out, which takes so much memory while it is "
-		 "written; a tree with a larger one is refused before the first is written."},
+	 .text = "Maximum size of one file to check out, which is in memory while it is written. A "
+		 "tree with a larger one is refused before the first file is written."},
 	{.name = "CLONE_UMASK",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | CLONE,
@@ -130,7 +129,7 @@ static const struct conf_setting clone[] = {
 	 .format = settings_format_umask,
 	 .expected = "an octal number such as 0002",
 	 .unset = "as it is found",
-	 .text = "What is taken from the permissions of files that are written. `0002` with "
+	 .text = "Permissions to remove from files that the clone writes. `0002` with "
 		 "`CLONE_GROUP` lets other user ids of the group write, as on OpenShift."},
 	{.name = "CLONE_GROUP",
 	 .type = CONF_CUSTOM,
@@ -140,23 +139,24 @@ static const struct conf_setting clone[] = {
 	 .format = settings_format_group,
 	 .expected = "a group id that the process belongs to",
 	 .unset = "that of the process",
-	 .text = "Group of what is written; folders keep it for what comes into them later."},
+	 .text = "Group of files and folders that the clone writes. Folders pass it on to what is "
+		 "created in them."},
 	{.name = "CLONE_MARKER",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.marker),
 	 .expected = "an absolute path",
 	 .unset = "none",
-	 .text = "File that says the clone is done: where it is there, nothing is cloned; after a "
-		 "clone it is made. `/projects/.gl_project_cloning_successful` is that of GitLab's "
-		 "own workspaces."},
+	 .text = "File that marks the clone as done: it is created after a clone, and nothing is "
+		 "cloned where it exists. GitLab's own workspaces use "
+		 "`/projects/.gl_project_cloning_successful`."},
 	{.name = "CLONE_TOKEN",
 	 .type = CONF_SECRET,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.token),
 	 .unset = "the first authorized user's token",
-	 .text = "Token to clone with, at start. Without it the clone waits for the first "
-		 "authorized user and takes their token."},
+	 .text = "Token to clone with at start. Without it the clone waits for the first "
+		 "authorized user and uses their token."},
 	{.name = "CLONE_STALL_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | CLONE,
@@ -188,17 +188,16 @@ static const struct conf_setting git[] = {
 	 .unset = "the sidecar's own",
 	 .min = 0,
 	 .max = UINT32_MAX - 1,
-	 .text = "User id that may ask at `CREDENTIAL_SOCKET`. The file has mode 0600 where it is "
-		 "the sidecar's own; else 0666, and the kernel says who asks."},
+	 .text = "User id that may use `CREDENTIAL_SOCKET`. The socket has mode 0600 for the "
+		 "sidecar's own user id, else 0666, and the kernel tells who connects."},
 	{.name = "CREDENTIAL_HELPER",
 	 .type = CONF_TEXT,
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.helper),
 	 .unset = "`!'<this program>' credential --socket '<CREDENTIAL_SOCKET>'` where there is a "
 		  "socket",
-	 .text = "What a clone configures as git's `credential.helper` for GitLab's address, in "
-		 "place of helpers from elsewhere; `off` leaves git alone. Set it where the "
-		 "workspace sees the program or the socket at another path, as in a container of "
-		 "its own."},
+	 .text = "Value of git's `credential.helper` that a clone configures for GitLab's address, "
+		 "in place of other helpers; `off` configures nothing. Set it where the workspace "
+		 "sees the program or the socket at another path, as in a container of its own."},
 };
 const struct conf_group settings_git = SETTINGS_GROUP("Git in the workspace", git);

@@ -14,9 +14,9 @@ static const struct conf_setting injection[] = {
 	 .commands = INJECT | WEBHOOK,
 	 .required = INJECT | WEBHOOK,
 	 .offset = AT(container.image),
-	 .text = "Image of the injected sidecars. [Injection](injection.md) says how they get into "
-		 "pods. What `inject` and `webhook` read of `GITLAB_URL`, `GITLAB_API_URL`, "
-		 "`CLIENT_ID`, `RELAY_URL` and `AUTHORIZATION` they pass on to every sidecar."},
+	 .text = "Image of the injected sidecars ([how they get into pods](injection.md)). "
+		 "`inject` and `webhook` pass their `GITLAB_URL`, `GITLAB_API_URL`, `CLIENT_ID`, "
+		 "`RELAY_URL` and `AUTHORIZATION` on to every sidecar."},
 	{.name = "WEBHOOK_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .commands = WEBHOOK,
@@ -32,16 +32,16 @@ static const struct conf_setting injection[] = {
 	 .parse = settings_parse_pull_policy,
 	 .format = settings_format_text,
 	 .expected = "Always, IfNotPresent or Never",
-	 .text = "When the image is pulled."},
+	 .text = "Pull policy of the image."},
 	{.name = "INJECT_SIDECAR",
 	 .type = CONF_CHOICE,
 	 .commands = INJECT | WEBHOOK,
 	 .offset = AT(container.sidecar),
 	 .fallback = "native",
 	 .choices = sidecars,
-	 .text = "`native`: an init container with `restartPolicy: Always`, for Kubernetes from "
-		 "1.29; it starts before the IDE and ends after it. `classic`: one container "
-		 "more."},
+	 .text = "Kind of container. `native`: an init container with `restartPolicy: Always` "
+		 "(Kubernetes 1.29), which starts before the IDE and ends after it. `classic`: an "
+		 "ordinary container."},
 	{.name = "INJECT_ALLOW",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -50,8 +50,8 @@ static const struct conf_setting injection[] = {
 	 .format = settings_format_inject_allow,
 	 .expected = "image, secrets, or both with a comma between",
 	 .unset = "none",
-	 .text = "What authors of pods may choose by annotation: the sidecar's image, the names of "
-		 "its secrets."},
+	 .text = "What a pod's annotations may override: the sidecar's image, the names of its "
+		 "secrets."},
 	{.name = "INJECT_ZONE",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -60,8 +60,8 @@ static const struct conf_setting injection[] = {
 	 .format = settings_format_text,
 	 .expected = "a host name such as ws.example.com",
 	 .unset = "workspaces say their `external-url`",
-	 .text = "Workspaces are one label below it: `https://<name>.<zone>`, where the annotation "
-		 "`name` says the name. Others are refused."},
+	 .text = "Zone of the workspaces: `https://<name>.<zone>`, with the name from the "
+		 "annotation `name`. Other hosts are refused."},
 	{.name = "INJECT_SECRET",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -80,15 +80,15 @@ static const struct conf_setting injection[] = {
 	 .format = settings_format_secret_keys,
 	 .expected =
 		 "some of cookie-secret, client-secret, relay-key, clone-token with commas between",
-	 .text = "Keys that the secret has; each becomes the setting's file. `relay-key` is among "
-		 "them whenever `RELAY_URL` is set."},
+	 .text = "Keys of the secret; each is mounted as the file of its setting. `relay-key` is "
+		 "included whenever `RELAY_URL` is set."},
 	{.name = "INJECT_GIT_CREDENTIALS",
 	 .type = CONF_BOOL,
 	 .commands = INJECT | WEBHOOK,
 	 .offset = AT(container.has_git),
 	 .fallback = "on",
-	 .text = "Whether git in the IDE's container gets the user's token from the sidecar "
-		 "([git](git.md)): an init container puts the helper into a volume that both see."},
+	 .text = "Gives git in the IDE's container the user's token from the sidecar "
+		 "([git](git.md)): an init container installs the helper in a shared volume."},
 	{.name = "INJECT_TLS_SECRET",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -107,7 +107,7 @@ static const struct conf_setting injection[] = {
 	 .expected = "the name of a config map",
 	 .unset = "none",
 	 .text = "Config map in the workspace's namespace with further settings for the sidecar, "
-		 "as `WORKSPACE_PROXY_<NAME>`; it must exist then."},
+		 "as `WORKSPACE_PROXY_<NAME>`. It must exist."},
 	{.name = "INJECT_CA_CONFIG_MAP",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -116,7 +116,8 @@ static const struct conf_setting injection[] = {
 	 .format = settings_format_text,
 	 .expected = "the name of a config map",
 	 .unset = "the image's authorities",
-	 .text = "Config map in the workspace's namespace whose `ca.crt` GitLab is verified by."},
+	 .text = "Config map in the workspace's namespace whose `ca.crt` GitLab's certificate is "
+		 "verified against."},
 	{.name = "INJECT_CPU_REQUEST",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -125,7 +126,7 @@ static const struct conf_setting injection[] = {
 	 .parse = settings_parse_quantity,
 	 .format = settings_format_text,
 	 .expected = "a quantity such as 100m or 1",
-	 .text = "CPU that a sidecar asks for."},
+	 .text = "CPU request of a sidecar."},
 	{.name = "INJECT_CPU_LIMIT",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -134,7 +135,7 @@ static const struct conf_setting injection[] = {
 	 .parse = settings_parse_quantity,
 	 .format = settings_format_text,
 	 .expected = "a quantity such as 100m or 1",
-	 .text = "Most CPU that a sidecar gets; a clone uses all of it."},
+	 .text = "CPU limit of a sidecar. A clone uses all of it."},
 	{.name = "INJECT_MEMORY_REQUEST",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -143,7 +144,7 @@ static const struct conf_setting injection[] = {
 	 .parse = settings_parse_quantity,
 	 .format = settings_format_text,
 	 .expected = "a quantity such as 64Mi",
-	 .text = "Memory that a sidecar asks for."},
+	 .text = "Memory request of a sidecar."},
 	{.name = "INJECT_MEMORY_LIMIT",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
@@ -152,6 +153,6 @@ static const struct conf_setting injection[] = {
 	 .parse = settings_parse_quantity,
 	 .format = settings_format_text,
 	 .expected = "a quantity such as 512Mi",
-	 .text = "Most memory that a sidecar gets, a clone included."},
+	 .text = "Memory limit of a sidecar, including a clone."},
 };
 const struct conf_group settings_injection = SETTINGS_GROUP("Injection", injection);

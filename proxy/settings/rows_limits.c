@@ -22,9 +22,9 @@ static const struct conf_setting limits[] = {
 	 .fallback = "1024",
 	 .min = 1,
 	 .max = 1000000,
-	 .text = "Connections of one client address (IPv6: of one /64) at the same time; further "
-		 "ones are closed at once. It counts what the PROXY header says, where there is "
-		 "one. Peers in `TRUSTED_PROXY_IPS`, who speak for many clients, are exempt."},
+	 .text = "Maximum number of connections of one client address (IPv6: one /64); further "
+		 "ones are closed at once. The address is that of the PROXY header where there is "
+		 "one. Peers in `TRUSTED_PROXY_IPS` are exempt: they forward for many clients."},
 	{.name = "WEBSOCKETS_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -32,7 +32,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "1024",
 	 .min = 0,
 	 .max = 1000000,
-	 .text = "WebSockets at the same time; further upgrades are answered with 429."},
+	 .text = "Maximum number of WebSockets; further upgrades get 429."},
 	{.name = "URI_MAX_SIZE",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | RELAY,
@@ -40,8 +40,8 @@ static const struct conf_setting limits[] = {
 	 .fallback = "16KiB",
 	 .min = 256,
 	 .max = 1024 * KIB,
-	 .text = "Longest request line: method, address and version. Longer ones are answered with "
-		 "414, as are those that fill `HEAD_MAX_SIZE`."},
+	 .text = "Maximum length of a request line: method, address and version. Longer ones get "
+		 "414, as do those that fill `HEAD_MAX_SIZE`."},
 	{.name = "HEAD_MAX_SIZE",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | RELAY,
@@ -66,9 +66,9 @@ static const struct conf_setting limits[] = {
 	 .fallback = "0",
 	 .min = 0,
 	 .max = INT64_MAX,
-	 .text = "Biggest request body for the IDE; `0` is any. Bigger ones are answered with 413: "
-		 "before a byte of them reaches the IDE where their length is told, else in the "
-		 "middle, and the IDE sees the request break off."},
+	 .text = "Maximum size of a request body for the IDE; `0` is any. Larger ones get 413: "
+		 "before the IDE sees a byte where their length is declared, else in the middle, "
+		 "and the IDE sees the request break off."},
 	{.name = "HANDSHAKE_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -76,7 +76,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "15s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "From accepting a connection to the end of its TLS handshake."},
+	 .text = "Time from accepting a connection to the end of its TLS handshake."},
 	{.name = "HEAD_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -84,7 +84,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "30s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "From the first byte of a request to the end of its head."},
+	 .text = "Time from the first byte of a request to the end of its head."},
 	{.name = "KEEPALIVE_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -92,7 +92,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "75s",
 	 .min = 100,
 	 .max = 24 * HOUR,
-	 .text = "A browser's connection without a request for this long is closed."},
+	 .text = "Idle timeout of a browser's connection without a request."},
 	{.name = "BODY_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -100,7 +100,8 @@ static const struct conf_setting limits[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = 24 * HOUR,
-	 .text = "No byte of a request body for this long ends the request."},
+	 .text = "Idle timeout of a request body: the request ends when no byte arrives for this "
+		 "long."},
 	{.name = "SEND_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -108,7 +109,8 @@ static const struct conf_setting limits[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = 24 * HOUR,
-	 .text = "No byte taken by the browser for this long ends the connection."},
+	 .text = "Idle timeout of a response: the connection ends when the browser takes no byte "
+		 "for this long."},
 	{.name = "BODY_MIN_RATE",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | RELAY,
@@ -116,9 +118,9 @@ static const struct conf_setting limits[] = {
 	 .fallback = "256",
 	 .min = 0,
 	 .max = 1024 * 1024 * KIB,
-	 .text = "Bytes per second of a request body, at least, over `MIN_RATE_PERIOD`; slower "
-		 "ones are answered with 408, or cut where the answer has begun. Time in which the "
-		 "IDE takes nothing does not count. `0` is any."},
+	 .text = "Minimum rate of a request body in bytes per second, over `MIN_RATE_PERIOD`; `0` "
+		 "is any. Slower requests get 408, or are cut where the response has begun. Time "
+		 "in which the IDE takes nothing does not count."},
 	{.name = "SEND_MIN_RATE",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | RELAY,
@@ -126,9 +128,9 @@ static const struct conf_setting limits[] = {
 	 .fallback = "256",
 	 .min = 0,
 	 .max = 1024 * 1024 * KIB,
-	 .text = "Bytes per second that a browser takes of what waits for it, at least, over "
-		 "`MIN_RATE_PERIOD`; slower ones are cut. WebSockets are exempt, and time in which "
-		 "nothing waits does not count. `0` is any."},
+	 .text = "Minimum rate in bytes per second at which a browser takes its response, over "
+		 "`MIN_RATE_PERIOD`; `0` is any. Slower connections are cut. WebSockets are "
+		 "exempt, and time in which nothing is to be sent does not count."},
 	{.name = "MIN_RATE_PERIOD",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -136,8 +138,8 @@ static const struct conf_setting limits[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "Over how much time of waiting for a browser the least rates are measured: a slow "
-		 "start has so long."},
+	 .text = "Period over which the minimum rates are measured; only time spent waiting for "
+		 "the browser counts."},
 	{.name = "UPSTREAM_CONNECT_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -145,7 +147,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "5s",
 	 .min = 100,
 	 .max = 10 * MINUTE,
-	 .text = "Connecting to the IDE."},
+	 .text = "Timeout for connecting to the IDE."},
 	{.name = "UPSTREAM_RESPONSE_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -153,7 +155,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "10m",
 	 .min = 100,
 	 .max = 24 * HOUR,
-	 .text = "From the end of a request to the head of the IDE's response."},
+	 .text = "Time from the end of a request to the head of the IDE's response."},
 	{.name = "UPSTREAM_IDLE_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -161,7 +163,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "A pooled connection to the IDE without a request for this long is closed."},
+	 .text = "Idle timeout of a pooled connection to the IDE."},
 	{.name = "STREAM_IDLE_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -169,8 +171,7 @@ static const struct conf_setting limits[] = {
 	 .fallback = "1h",
 	 .min = 100,
 	 .max = 24 * HOUR,
-	 .text = "A WebSocket or a response body on which nothing has moved for this long, in "
-		 "either direction, is cut."},
+	 .text = "Idle timeout of a WebSocket or a response body, in both directions."},
 	{.name = "WEBSOCKET_PING_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -178,10 +179,9 @@ static const struct conf_setting limits[] = {
 	 .fallback = "0s",
 	 .min = 0,
 	 .max = 24 * HOUR,
-	 .text = "`0s` is never. A WebSocket on which nothing was sent to the browser for this "
-		 "long gets a ping from us, between two frames, where something on the way drops "
-		 "idle connections. The IDE sees the browser's pong, which needs no answer (RFC "
-		 "6455 section 5.5.3)."},
+	 .text = "Sends a ping on a WebSocket on which the browser was sent nothing for this long, "
+		 "between two frames, for networks that drop idle connections; `0s` is never. The "
+		 "IDE sees the browser's pong, which needs no answer (RFC 6455 section 5.5.3)."},
 };
 const struct conf_group settings_limits = SETTINGS_GROUP("Limits and timeouts", limits);
 

@@ -14,11 +14,11 @@ static const struct conf_setting listeners[] = {
 	{.name = "EXTERNAL_URL",
 	 .type = CONF_URL,
 	 .commands = SERVE,
-	 .required = SERVE,
 	 .offset = AT(auth.external_url),
 	 .expected = "an https origin such as https://name.zone",
-	 .text = "The workspace's public origin: what the browser's address bar shows. Requests "
-		 "for any other host are answered with 421."},
+	 .unset = "**required**, or the origin of `REDIRECT_URL`",
+	 .text = "Public origin of the workspace, as the browser's address bar shows it. Requests "
+		 "for any other host get 421."},
 	{.name = "HTTPS_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .commands = SERVE | RELAY,
@@ -55,24 +55,24 @@ static const struct conf_setting listeners[] = {
 	 .expected = "IP addresses and networks such as 10.0.0.0/8,fd00::/8",
 	 .unset = "none",
 	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
-	 .text = "Peers whose X-Forwarded-For and PROXY header are believed, for the client's "
-		 "address in logs and towards the IDE. Nothing else that they say counts; of "
-		 "everybody else the headers are dropped."},
+	 .text = "Peers whose `X-Forwarded-For` and PROXY header give the client's address, for "
+		 "logs and for the IDE. No other header of theirs is trusted; forwarding headers "
+		 "of all other peers are dropped."},
 	{.name = "PROXY_PROTOCOL",
 	 .type = CONF_BOOL,
 	 .commands = SERVE | RELAY,
 	 .offset = AT(proxy_protocol),
 	 .fallback = "off",
-	 .text = "Connections from TRUSTED_PROXY_IPS begin with a PROXY header, version 1 or 2 "
-		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt); without one they "
-		 "are closed."},
+	 .text = "Expects a PROXY header, version 1 or 2 "
+		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
+		 "connections from `TRUSTED_PROXY_IPS`. Connections without one are closed."},
 	{.name = "ADMIN_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .commands = SERVE | RELAY,
 	 .offset = AT(admin_address),
 	 .fallback = ":9877",
-	 .text = "Listener for the cluster: `/ping` and `/ready`. Never routed from the public "
-		 "listeners."},
+	 .text = "Listener for the cluster: `/ping`, `/ready`, `/metrics` and `/activity`. The "
+		 "public listeners never route to it."},
 };
 const struct conf_group settings_listeners = SETTINGS_GROUP("Listeners", listeners);
 
@@ -86,7 +86,7 @@ static const struct conf_setting ide[] = {
 	 .format = settings_format_upstream,
 	 .expected = "http://host:port with a numeric host or localhost, or unix:/path",
 	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
-	 .text = "Where the IDE listens."},
+	 .text = "Address of the IDE."},
 	{.name = "PORTS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -95,11 +95,12 @@ static const struct conf_setting ide[] = {
 	 .format = settings_format_ports,
 	 .expected = "ports and ranges such as 3000,8000-8999",
 	 .unset = "none",
-	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) that are "
-		 "reachable as `<port>-<name>.<zone>`, for those who may use the workspace: with "
-		 "`EXTERNAL_URL=https://kiwi.ws.example.com` port 3000 is at "
-		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges, which go around "
-		 "our own listeners. DNS and certificate must cover these names, `*.<zone>` does."},
+	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) to publish as "
+		 "`<port>-<name>.<zone>` for users of the workspace: with "
+		 "`EXTERNAL_URL=https://kiwi.ws.example.com`, port 3000 is at "
+		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges; ranges leave "
+		 "out the proxy's own listeners. DNS and certificate must cover these names, as "
+		 "`*.<zone>` does."},
 };
 const struct conf_group settings_ide = SETTINGS_GROUP("IDE", ide);
 
@@ -110,20 +111,20 @@ static const struct conf_setting process[] = {
 	 .offset = AT(log_level),
 	 .fallback = "info",
 	 .choices = log_levels,
-	 .text = "Least severe lines that are written."},
+	 .text = "Least severe level that is logged."},
 	{.name = "LOG_FORMAT",
 	 .type = CONF_CHOICE,
 	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
 	 .offset = AT(log_format),
 	 .fallback = "json",
 	 .choices = log_formats,
-	 .text = "Form of the log on standard error."},
+	 .text = "Format of the log on standard error."},
 	{.name = "ACCESS_LOG",
 	 .type = CONF_BOOL,
 	 .commands = SERVE | RELAY,
 	 .offset = AT(access_log),
 	 .fallback = "on",
-	 .text = "One line for every request."},
+	 .text = "Logs one line for every request."},
 	{.name = "DRAIN_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY | WEBHOOK,
@@ -131,7 +132,7 @@ static const struct conf_setting process[] = {
 	 .fallback = "30s",
 	 .min = 0,
 	 .max = HOUR,
-	 .text = "On SIGTERM: how long running requests may take to finish before they are cut."},
+	 .text = "On SIGTERM: how long requests under way may take before they are cut."},
 	{.name = "DRAIN_DELAY",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -140,8 +141,8 @@ static const struct conf_setting process[] = {
 	 .min = 0,
 	 .max = HOUR,
 	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
-		 "to fail, so that whoever routes here can notice. Part of `DRAIN_TIMEOUT`, and at "
-		 "most half of it."},
+		 "to fail, so that load balancers can notice. Part of `DRAIN_TIMEOUT`, and at most "
+		 "half of it."},
 	{.name = "IDLE_SHUTDOWN",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
@@ -149,10 +150,10 @@ static const struct conf_setting process[] = {
 	 .fallback = "0s",
 	 .min = 0,
 	 .max = 720 * HOUR,
-	 .text = "When no user has done anything for this long, the process ends as on SIGTERM, "
-		 "with exit code 0. Requests of signed-in users and what browsers send on "
-		 "WebSockets, but for empty pongs, count, and so does a clone; health checks do "
-		 "not. `0s`: never."},
+	 .text = "Ends the process as on SIGTERM, with exit code 0, after this long without "
+		 "activity; `0s` is never. Requests of signed-in users, what browsers send on "
+		 "WebSockets (other than empty pongs) and a clone are activity; health checks are "
+		 "not."},
 	{.name = "RELOAD_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,
@@ -160,8 +161,8 @@ static const struct conf_setting process[] = {
 	 .fallback = "5s",
 	 .min = 0,
 	 .max = HOUR,
-	 .text = "How often the files of certificate, keys, client secret and `GITLAB_CA_FILE` are "
-		 "looked at; those that have changed are read again, as all are on SIGHUP. `0s`: "
-		 "on SIGHUP only."},
+	 .text = "Interval at which the files of certificate, keys, client secret and "
+		 "`GITLAB_CA_FILE` are checked; changed ones are read again. SIGHUP reads all of "
+		 "them; `0s` is on SIGHUP only."},
 };
 const struct conf_group settings_process = SETTINGS_GROUP("Logging and shutdown", process);

@@ -11,43 +11,12 @@
 
 #include "base/ascii.h"
 #include "proxy/settings/settings_check.h"
+#include "proxy/settings/settings_foreign.h"
 #include "proxy/settings/settings_parse.h"
 
 #define SECRET_FILE_MAX_BYTES 16384 /* of a file */
 
 #define ARENA_MAX_BYTES ((size_t)256 * 1024)
-
-static bool
-is_alias(struct str variable)
-{
-	struct conf_cursor at = {0};
-	const struct conf_setting *row;
-
-	while ((row = conf_next(&settings_table, &at)) != NULL) {
-		struct str alias = str_from(row->alias);
-		if (!str_is_empty(alias) && str_starts_with(variable, alias) &&
-		    (variable.len == alias.len ||
-		     str_equal(str_skip(variable, alias.len), STR("_FILE"))))
-			return true;
-	}
-	return false;
-}
-
-/* Whoever switches from oauth2-proxy must learn which of its settings, a restriction perhaps, have
- * no effect here. */
-static void
-note_foreign(char **environment, struct conf_problems *problems)
-{
-	for (char **entry = environment; *entry != NULL; entry++) {
-		struct str whole = str_from(*entry);
-		struct str name = str_take(whole, str_find_byte(whole, '='));
-		char variable[96];
-		if (!str_starts_with(name, STR(SETTINGS_FOREIGN)) || is_alias(name))
-			continue;
-		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
-		conf_note(problems, variable, "ignored: there is no setting of this meaning");
-	}
-}
 
 /* Their names are wiped from the environment with the secrets. */
 static bool
@@ -125,7 +94,7 @@ settings_load(char **environment, enum settings_command command, struct conf_pro
 	(void)!conf_load(&settings_table, command, environment, s, &s->arena, problems);
 	settings_check(s, environment, command, problems);
 	if (command == SETTINGS_SERVE)
-		note_foreign(environment, problems);
+		settings_check_foreign(environment, problems);
 	if (!remember_files(s, environment, command))
 		goto no_memory;
 	if (problems->count == before)

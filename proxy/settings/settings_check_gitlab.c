@@ -7,10 +7,38 @@
 #include "base/net/tls.h"
 #include "proxy/settings/settings_check.h"
 
+/* As oauth2-proxy's configurations have it: the callback's origin is the workspace's. */
+static void
+derive_external_url(struct settings_check *c)
+{
+	struct auth_settings *a = &c->s->auth;
+	const char *callback;
+
+	if (settings_check_is_given(c, "EXTERNAL_URL"))
+		return;
+	if (settings_check_has_url(&a->redirect_url) && !settings_check_has_url(&a->relay_url) &&
+	    a->prefix != NULL) {
+		callback = arena_printf(&c->s->arena, "%s/callback", a->prefix);
+		if (callback != NULL && str_equal(a->redirect_url.path, str_from(callback))) {
+			a->external_url = a->redirect_url;
+			a->external_url.path = STR_NONE;
+			a->external_url.query = STR_NONE;
+			conf_note(c->problems, VAR("EXTERNAL_URL"),
+				  "not set; taken from REDIRECT_URL: %s",
+				  settings_check_origin(c, &a->external_url));
+			return;
+		}
+	}
+	conf_problem(c->problems, VAR("EXTERNAL_URL"),
+		     "required, and not set; expected an https origin such as https://name.zone");
+}
+
 void
 settings_check_external_url(struct settings_check *c)
 {
 	struct url *u = &c->s->auth.external_url;
+
+	derive_external_url(c);
 	if (!settings_check_has_url(u))
 		return;
 	if (!str_equal(u->scheme, STR("https")))

@@ -137,7 +137,7 @@ parse_key(struct str text, struct err *e)
 }
 
 bool
-settings_parse_cookie_secret(struct str value, void *field, struct arena *a, struct err *e)
+settings_parse_keys(struct str value, void *field, struct arena *a, struct err *e)
 {
 	struct auth_keys *keys = field;
 	struct str rest = value;
@@ -155,6 +155,23 @@ settings_parse_cookie_secret(struct str value, void *field, struct arena *a, str
 	if (keys->count == 2 && secret_equal(keys->keys[0], keys->keys[1]))
 		return err_set(e, ERR_CONFIG, "both keys are the same");
 	return true;
+}
+
+bool
+settings_parse_cookie_secret(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct auth_keys *keys = field;
+
+	/* 32 characters as they are, as oauth2-proxy takes them; a comma among them is one of them.
+	 */
+	if (value.len == CRYPTO_KEY_BYTES && !ascii_has_control(value)) {
+		if (is_placeholder(value))
+			return err_set(e, ERR_CONFIG, "all bytes of the key are the same");
+		keys->keys[0] = secret_from_str(value);
+		keys->count = keys->keys[0] != NULL;
+		return keys->count == 1 || err_set(e, ERR_MEMORY, "no memory");
+	}
+	return settings_parse_keys(value, field, a, e);
 }
 
 void
@@ -269,6 +286,10 @@ bool
 settings_parse_cookie_name(struct str value, void *field, struct arena *a, struct err *e)
 {
 	struct str prefix = STR("__Host-");
+
+	/* The default of oauth2-proxy, which configurations repeat, stands for ours. */
+	if (str_equal(value, STR("_oauth2_proxy")))
+		value = STR(SETTINGS_COOKIE_NAME);
 	if (!str_starts_with(value, prefix))
 		return err_set(e, ERR_CONFIG, "it does not start with __Host-");
 	if (value.len == prefix.len || value.len > COOKIE_NAME_MAX ||

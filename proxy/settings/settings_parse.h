@@ -11,7 +11,8 @@
 conf_parse_fn settings_parse_upstream;	    /* struct address */
 conf_parse_fn settings_parse_ports;	    /* struct ports */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
-conf_parse_fn settings_parse_cookie_secret; /* struct auth_keys */
+conf_parse_fn settings_parse_keys;	    /* struct auth_keys */
+conf_parse_fn settings_parse_cookie_secret; /* the same, or 32 characters as they are */
 conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
 conf_parse_fn settings_parse_relay_zones;   /* struct relay_zones */
 conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */

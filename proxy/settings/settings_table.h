@@ -11,6 +11,9 @@
 #define SETTINGS_PREFIX	 "WORKSPACE_PROXY_"
 #define SETTINGS_FOREIGN "OAUTH2_PROXY_"
 
+/* The default name of the session cookie. */
+#define SETTINGS_COOKIE_NAME "__Host-workspace-proxy"
+
 extern const struct conf_table settings_table;
 
 #endif

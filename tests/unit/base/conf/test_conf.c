@@ -358,6 +358,45 @@ test_service_links(void **state)
 	assert_int_equal(f->problems.count, 2);
 }
 
+/* All eight forms, whatever the Service is named; and names that only look like one. */
+static void
+test_service_links_of_any_name(void **state)
+{
+	static const char *const services[] = {
+		"",	    "KIWI_",	     "PORT_",	  "SERVICE_",  "80_",
+		"PORT_80_", "SERVICE_PORT_", "A_PORT_B_", "TCP_PORT_", "SERVICE_HOST_"};
+	static const char *const forms[] = {
+		"SERVICE_HOST=10.0.0.1",
+		"SERVICE_PORT=443",
+		"SERVICE_PORT_HTTPS=443",
+		"PORT=tcp://10.0.0.1:443",
+		"PORT_443_TCP=tcp://10.0.0.1:443",
+		"PORT_443_TCP_PROTO=tcp",
+		"PORT_443_TCP_PORT=443",
+		"PORT_443_TCP_ADDR=10.0.0.1",
+		"PORT_53_UDP_PORT=53",
+	};
+	static const char *const others[] = {"T_KIWI_PORT=443", "T_PORT_443_TCP_PORTS=443",
+					     "T_XSERVICE_HOST=x", "T_PORT_99999_TCP=x",
+					     "T_PORT_443_TLS_PORT=443"};
+	struct fixture *f = *state;
+	char entry[96];
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		for (size_t j = 0; j < sizeof(forms) / sizeof(forms[0]); j++) {
+			(void)snprintf(entry, sizeof(entry), "T_%s%s", services[i], forms[j]);
+			load(f, entry, NULL, NULL);
+			if (!f->ok)
+				fail_msg("%s", f->problems.items[0].text);
+		}
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		load(f, others[i], NULL, NULL);
+		if (f->ok)
+			fail_msg("%s", others[i]);
+	}
+}
+
 /* A file with this content; the caller unlinks it. */
 static void
 make_file(char path[32], const char *content, size_t len)
@@ -628,6 +667,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_problem_texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_service_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_service_links_of_any_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_forms, setup, teardown),

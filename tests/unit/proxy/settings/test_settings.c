@@ -115,7 +115,7 @@ static const char *const mistakes[][3] = {
 	{"SCOPE=openid  read_api", "SCOPE", "single spaces"},
 	{"SCOPE=openid email profile", "SCOPE", "expected read_api, or api"},
 	{"SCOPE=openid read_user", "SCOPE", "expected read_api, or api"},
-	{"COOKIE_NAME=_oauth2_proxy", "COOKIE_NAME", "__Host-"},
+	{"COOKIE_NAME=_session", "COOKIE_NAME", "__Host-"},
 	{"COOKIE_NAME=__Host-", "COOKIE_NAME", "empty"},
 	{"COOKIE_NAME=__Host-a b", "COOKIE_NAME", "no token"},
 	{"SESSION_IDLE=25h", "SESSION_IDLE", "longer than COOKIE_EXPIRE"},
@@ -252,11 +252,10 @@ test_cookie_secret_refused(void **state)
 {
 	static const char *const bad[] = {
 		"COOKIE_SECRET=" CANARY,
-		"COOKIE_SECRET=" CANARY "wQFBgcICQoLDA0ODw", /* 16 bytes, as oauth2-proxy may */
-		"COOKIE_SECRET=" CANARY
-		"xxxxxxxxxxxxxxxxxxxxxxxxxx", /* 32 characters as they are */
-		"COOKIE_SECRET=" CANARY
-		"QFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9", /* loose end bits */
+		/* 16 bytes, as oauth2-proxy may. */
+		"COOKIE_SECRET=" CANARY "wQFBgcICQoLDA0ODw",
+		/* Loose end bits. */
+		"COOKIE_SECRET=" CANARY "QFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9",
 		"COOKIE_SECRET=" KEY_A "," CANARY,
 		"COOKIE_SECRET=" KEY_A ",",
 		"COOKIE_SECRET=" KEY_A "," KEY_A,
@@ -298,15 +297,82 @@ test_oauth2_proxy_names(void **state)
 	assert_int_equal(address_port(&f->s->upstream), 8888);
 	assert_int_equal(address_port(&f->s->http_address), 4180);
 
-	set_variable(f, "OAUTH2_PROXY_", "GITLAB_GROUPS=" CANARY);
+	set_variable(f, "OAUTH2_PROXY_", "COOKIE_REFRESH=1h");
 	load(f, SETTINGS_SERVE);
 	assert_fine(f);
 	assert_string_equal(f->problems.notes[f->problems.notes_count - 1].text,
-			    "OAUTH2_PROXY_GITLAB_GROUPS: ignored: there is no setting of this "
+			    "OAUTH2_PROXY_COOKIE_REFRESH: ignored: there is no setting of this "
 			    "meaning");
 	set_variable(f, "OAUTH2_PROXY_", "SKIP_AUTH_ROUTES=GET=^/x");
 	load(f, SETTINGS_SERVE);
 	assert_int_equal(f->problems.count, 1);
+}
+
+/* What kept people out there must not be ignored here. */
+static void
+test_foreign_restrictions(void **state)
+{
+	static const char *const refused[][2] = {
+		{"GITLAB_GROUPS=" CANARY, "PROJECT"},
+		{"GITLAB_PROJECTS=group/project=30", "PROJECT_ACCESS_LEVEL"},
+		{"ALLOWED_GROUPS=a,b", "PROJECT"},
+		{"AUTHENTICATED_EMAILS_FILE=/etc/emails", "OWNER_ID"},
+		{"EMAIL_DOMAINS=example.com", "AUTHORIZATION"},
+		{"HTPASSWD_FILE=/etc/htpasswd", "AUTHORIZATION"},
+		{"CONFIG=/etc/oauth2-proxy.cfg", "environment variables"},
+		{"PROVIDER=github", "no other provider"},
+		{"OIDC_ISSUER_URL=https://accounts.google.com", "no GitLab"},
+		{"OIDC_ISSUER_URL=https://sso.example.com/realms/main", "no GitLab"},
+	};
+	static const char *const fine[] = {"EMAIL_DOMAINS=*", "PROVIDER=gitlab", "PROVIDER=oidc",
+					   "GITLAB_GROUPS="};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		reset(f);
+		if (strstr(refused[i][0], "ISSUER") != NULL)
+			set(f, "GITLAB_URL=");
+		set_variable(f, "OAUTH2_PROXY_", refused[i][0]);
+		load(f, SETTINGS_SERVE);
+		assert_int_equal(f->problems.count, 1);
+		assert_non_null(strstr(f->problems.items[0].text, refused[i][1]));
+		assert_null(strstr(f->problems.items[0].text, CANARY));
+	}
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		reset(f);
+		set_variable(f, "OAUTH2_PROXY_", fine[i]);
+		load(f, SETTINGS_SERVE);
+		assert_fine(f);
+		assert_int_equal(f->problems.notes_count, 0);
+	}
+}
+
+static void
+test_oauth2_proxy_values(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "COOKIE_SECRET=0123456789abcdef,123456789abcdef");
+	set_variable(f, "OAUTH2_PROXY_", "COOKIE_NAME=_oauth2_proxy");
+	set(f, "EXTERNAL_URL=");
+	set(f, "REDIRECT_URL=https://kiwi.ws.example.com/oauth2/callback");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.cookie_keys.count, 1);
+	assert_true(str_equal(secret_view(f->s->auth.cookie_keys.keys[0]),
+			      STR("0123456789abcdef,123456789abcdef")));
+	assert_string_equal(f->s->auth.cookie_name, "__Host-workspace-proxy");
+	assert_true(str_equal(f->s->auth.external_url.host, STR("kiwi.ws.example.com")));
+	assert_int_equal(f->s->auth.external_url.path.len, 0);
+
+	set(f, "COOKIE_SECRET=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "COOKIE_SECRET", "all bytes of the key are the same");
+	reset(f);
+	set(f, "EXTERNAL_URL=");
+	set(f, "REDIRECT_URL=https://kiwi.ws.example.com/elsewhere");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "EXTERNAL_URL", "required, and not set");
 }
 
 static char *
@@ -440,6 +506,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_foreign_restrictions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_oauth2_proxy_values, setup, teardown),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),

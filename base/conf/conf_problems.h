@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is wrong with a configuration, collected so that all of it is reported at once.
+ */
+#ifndef BASE_CONF_CONF_PROBLEMS_H
+#define BASE_CONF_CONF_PROBLEMS_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* What is wrong with a configuration, in order, and what is only worth saying; at most the maxima,
+ * then counted only. */
+#define CONF_PROBLEMS_MAX 64
+#define CONF_NOTES_MAX	  32
+struct conf_problems {
+	struct err items[CONF_PROBLEMS_MAX];
+	size_t count;
+	struct err notes[CONF_NOTES_MAX];
+	size_t notes_count;
+};
+
+/* "<name>: <message>", with control characters replaced: a line is one line. */
+void conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+void conf_note(struct conf_problems *p, const char *name, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+void conf_print_problems(const struct conf_problems *p, FILE *out); /* one line each */
+
+#endif

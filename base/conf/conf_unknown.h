@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Variables with the prefix of a table of settings that are none of its settings. Private to the
+ * conf modules.
+ */
+#ifndef BASE_CONF_CONF_UNKNOWN_H
+#define BASE_CONF_CONF_UNKNOWN_H
+
+#include "base/conf/conf.h"
+
+/* Adds a problem that names the nearest setting, where this entry of the environment is an unknown
+ * one. Variables that Kubernetes makes for Services are ignored. */
+void conf_check_unknown(const struct conf_table *table, const char *entry,
+			struct conf_problems *problems);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Variables of oauth2-proxy that the table of settings has no alias for. For proxy/settings only.
+ */
+#ifndef PROXY_SETTINGS_SETTINGS_FOREIGN_H
+#define PROXY_SETTINGS_SETTINGS_FOREIGN_H
+
+#include "base/conf/conf.h"
+
+/*
+ * Looks through the environment of somebody who comes from oauth2-proxy. What restricts access
+ * there and has no meaning here is a problem that names our setting; so are another provider, an
+ * issuer that is no GitLab, and a configuration file. Whatever else is ignored becomes a note.
+ */
+void settings_check_foreign(char **environment, struct conf_problems *problems);
+
+#endif
