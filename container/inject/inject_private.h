@@ -7,6 +7,7 @@
 
 #include "container/inject/inject.h"
 
+#define INJECT_PORT_HTTPS    "wsp-https"
 #define INJECT_PORT_ADMIN    "wsp-admin"
 #define INJECT_HTTPS_NUMBER  8443
 #define INJECT_ADMIN_NUMBER  9877

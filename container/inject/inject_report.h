@@ -8,11 +8,10 @@
 
 #include "container/yaml/node.h"
 
-#define INJECT_PREFIX	  "workspace-proxy.io/"
-#define INJECT_LABEL	  INJECT_PREFIX "inject"
-#define INJECT_NAME	  "workspace-proxy" /* of the container and the network policy */
-#define INJECT_PORT_HTTPS "wsp-https"
-#define INJECT_NOTES_MAX  16
+#define INJECT_PREFIX	 "workspace-proxy.io/"
+#define INJECT_LABEL	 INJECT_PREFIX "inject"
+#define INJECT_NAME	 "workspace-proxy" /* of the container and the network policy */
+#define INJECT_NOTES_MAX 16
 
 /* Sentences in the document's arena. count may exceed INJECT_NOTES_MAX; the rest is dropped. */
 struct inject_notes {

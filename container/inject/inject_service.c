@@ -34,6 +34,21 @@ find_service_port(struct inject *c)
 	return NULL;
 }
 
+/* The port now speaks TLS. */
+static void
+set_app_protocol(struct inject *c, struct node *port)
+{
+	static const char *const protocols[][2] = {
+		{"http", "https"},
+		{"kubernetes.io/ws", "kubernetes.io/wss"},
+		{"kubernetes.io/h2c", "https"},
+	};
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (str_equal(node_text_at(port, "appProtocol"), str_from(protocols[i][0])))
+			node_set_str(c->doc, port, "appProtocol", str_from(protocols[i][1]));
+}
+
 void
 inject_service(struct inject *c)
 {
@@ -48,8 +63,9 @@ inject_service(struct inject *c)
 	struct str protocol = node_text_at(port, "protocol");
 	if (protocol.len > 0 && !str_equal(protocol, STR("TCP")))
 		inject_problem(c, "the port's protocol is not TCP");
-	if (!str_equal(node_text_at(port, "targetPort"), STR(INJECT_PORT_HTTPS)))
-		node_set_str(c->doc, port, "targetPort", STR(INJECT_PORT_HTTPS));
-	if (str_equal(node_text_at(port, "appProtocol"), STR("http")))
-		node_set_str(c->doc, port, "appProtocol", STR("https"));
+	/* The number: names of a native sidecar's ports are resolved only by Kubernetes 1.32. */
+	const struct node *target = node_get(port, "targetPort");
+	if (!node_is(target, NODE_INT) || target->integer != INJECT_HTTPS_NUMBER)
+		node_set_int(c->doc, port, "targetPort", INJECT_HTTPS_NUMBER);
+	set_app_protocol(c, port);
 }

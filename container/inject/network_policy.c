@@ -24,7 +24,7 @@ network_policy_new(struct doc *d, struct str namespace)
 	struct node *rule = node_append_map(d, node_set_list(d, spec, "ingress"));
 	struct node *port = node_append_map(d, node_set_list(d, rule, "ports"));
 	node_set_str(d, port, "protocol", STR("TCP"));
-	node_set_str(d, port, "port", STR(INJECT_PORT_HTTPS));
+	node_set_int(d, port, "port", INJECT_HTTPS_NUMBER);
 	return policy;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Creates a CA and a server certificate for the webhook's service, for clusters without an issuer.
  *
- * The CA's key is discarded, so that it can't sign anything else; to renew, run the command again.
- * Files are replaced atomically.
+ * The CA's key is discarded, so that it can't sign anything else. To renew, run the command again
+ * in the same directory: the bundle then contains the new CA and the previous one, so that clients
+ * which trust it accept the old and the new server certificate. Files are replaced atomically.
  */
 #include "container/webhook/certs_run.h"
 
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/conf/conf.h"
 #include "base/crypto.h"
 #include "base/net/certificate.h"
 #include "container/inject/name_pattern.h"
@@ -30,7 +32,7 @@ static const char usage[] =
 	"and\n"
 	"prints the caBundle of its configuration. The certificates are valid for N days, 1 to "
 	"825,\n"
-	"365 by default.\n";
+	"365 by default. A certificate in DIR/ca.crt stays in the bundle until the next run.\n";
 
 struct certs {
 	const char *service;
@@ -103,6 +105,41 @@ write_certificate(const struct certs *c, const char *name, const struct certific
 	return ok;
 }
 
+/* Appends the first certificate of ca.crt, which is the CA of the previous run, if there is one. */
+static bool
+add_previous_authority(const struct certs *c, struct buf *bundle, struct err *e)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	static const char end[] = "-----END CERTIFICATE-----";
+	char path[PATH_BYTES];
+	struct buf text;
+
+	(void)snprintf(path, sizeof(path), "%s/ca.crt", c->dir);
+	if (access(path, F_OK) != 0)
+		return true;
+	buf_init(&text, PEM_MAX_BYTES);
+	bool ok = conf_read_file(path, &text, e);
+	struct str pem = str_skip(buf_view(&text), str_find(buf_view(&text), str_from(begin)));
+	size_t length = str_find(pem, str_from(end));
+	if (ok && length == SIZE_MAX)
+		ok = err_set(e, ERR_CONFIG, "%.200s: no certificate", path);
+	if (ok) {
+		buf_add_str(bundle, str_take(pem, length + sizeof(end) - 1));
+		buf_add_byte(bundle, '\n');
+	}
+	buf_fini(&text);
+	return ok;
+}
+
+static bool
+write_bundle(const struct certs *c, const struct certificate *authority, struct buf *bundle,
+	     struct err *e)
+{
+	return certificate_write(authority, bundle, e) && add_previous_authority(c, bundle, e) &&
+	       (buf_is_ok(bundle) || err_set(e, ERR_LIMIT, "the bundle is too large")) &&
+	       write_file(c, "ca.crt", 0644, buf_view(bundle), e);
+}
+
 static bool
 write_key(const struct certs *c, const struct certificate *certificate, struct err *e)
 {
@@ -117,19 +154,28 @@ write_key(const struct certs *c, const struct certificate *certificate, struct e
 }
 
 static bool
-print_bundle(const struct certificate *authority, struct err *e)
+print_bundle(struct str bundle, struct err *e)
 {
-	struct buf pem;
 	struct buf text;
 
-	buf_init(&pem, PEM_MAX_BYTES);
 	buf_init(&text, PEM_MAX_BYTES * 2);
-	bool ok = certificate_write(authority, &pem, e) &&
-		  crypto_base64_encode(&text, buf_view(&pem));
+	bool ok = crypto_base64_encode(&text, bundle);
 	if (ok && (printf("%.*s\n", STR_FMT(buf_view(&text))) < 0 || fflush(stdout) != 0))
 		ok = err_set(e, ERR_SYSTEM, "cannot write the caBundle");
-	buf_fini(&pem);
 	buf_fini(&text);
+	return ok;
+}
+
+static bool
+write_all(const struct certs *c, const struct certificate *authority,
+	  const struct certificate *server, struct err *e)
+{
+	struct buf bundle;
+
+	buf_init(&bundle, PEM_MAX_BYTES);
+	bool ok = write_bundle(c, authority, &bundle, e) && write_key(c, server, e) &&
+		  write_certificate(c, "tls.crt", server, e) && print_bundle(buf_view(&bundle), e);
+	buf_fini(&bundle);
 	return ok;
 }
 
@@ -147,9 +193,7 @@ create_certificates(const struct certs *c, struct err *e)
 		certificate_new_authority("workspace-proxy webhook", c->days, e);
 	if (authority != NULL)
 		server = certificate_new_server(authority, list, 3, c->days, e);
-	bool ok = server != NULL && write_certificate(c, "ca.crt", authority, e) &&
-		  write_key(c, server, e) && write_certificate(c, "tls.crt", server, e) &&
-		  print_bundle(authority, e);
+	bool ok = server != NULL && write_all(c, authority, server, e);
 	certificate_free(server);
 	certificate_free(authority);
 	return ok;

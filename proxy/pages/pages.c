@@ -108,50 +108,6 @@ pages_csp(const struct pages *p)
 }
 
 static void
-add_escaped_byte(struct buf *out, char byte)
-{
-	unsigned char c = (unsigned char)byte;
-
-	if (byte == '&')
-		buf_add_str(out, STR("&amp;"));
-	else if (byte == '<')
-		buf_add_str(out, STR("&lt;"));
-	else if (byte == '>')
-		buf_add_str(out, STR("&gt;"));
-	else if (byte == '"')
-		buf_add_str(out, STR("&quot;"));
-	else if (byte == '\'')
-		buf_add_str(out, STR("&#39;"));
-	else
-		buf_add_byte(out, c < 0x20 || c == 0x7f ? ' ' : byte);
-}
-
-void
-pages_add_text(struct buf *out, struct str text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
-		add_escaped_byte(out, text.data[i]);
-}
-
-void
-pages_add_identity(struct buf *out, const struct auth_identity *identity)
-{
-	if (str_is_empty(identity->username))
-		return;
-	/* <bdi>: a right-to-left name must not reorder the sentence around it. */
-	if (!str_is_empty(identity->name)) {
-		buf_add_str(out, STR("<strong><bdi>"));
-		pages_add_text(out, identity->name);
-		buf_add_str(out, STR("</bdi></strong> "));
-	}
-	buf_add_str(out, STR("<bdi>@"));
-	pages_add_text(out, identity->username);
-	buf_add_str(out, STR("</bdi>"));
-}
-
-static void
 add_element(struct buf *out, const char *open, const char *text, const char *close)
 {
 	if (text == NULL)

@@ -67,8 +67,8 @@ def test_every_kind(sidecar):
         ide = next(c for c in spec["containers"] if c["name"] == "ide")
         assert {"name": "HOST", "value": "127.0.0.1"} in ide["env"]
         assert ide["args"] == ["serve", "--no-auth", "--quiet"]
-    assert out[-2]["spec"]["ports"][0]["targetPort"] == "wsp-https"
-    assert out[-1]["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": "wsp-https"}]}]
+    assert out[-2]["spec"]["ports"][0]["targetPort"] == 8443
+    assert out[-1]["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8443}]}]
 
 
 def test_the_schemas_find_mistakes():
@@ -106,7 +106,7 @@ def test_what_is_not_ours_comes_out_as_it_was():
     mixed = f"kind: A  # kept\n---\n{dump(manifests.service())}---\nkind: B  # kept\n"
     out = inject(mixed).stdout
     assert out.startswith("kind: A  # kept\n---\n") and out.endswith("---\nkind: B  # kept\n")
-    assert load(out)[1]["spec"]["ports"][0]["targetPort"] == "wsp-https"
+    assert load(out)[1]["spec"]["ports"][0]["targetPort"] == 8443
 
 
 def test_json_stays_json():

@@ -77,7 +77,7 @@ def test_the_example_becomes_a_workspace():
     environment = {entry["name"]: entry["value"] for entry in sidecar["env"]}
     assert environment["WORKSPACE_PROXY_EXTERNAL_URL"] == "https://kiwi.ws.example.com"
     assert environment["WORKSPACE_PROXY_UPSTREAM"] == "http://127.0.0.1:8080"
-    assert documents["Service"]["spec"]["ports"][0]["targetPort"] == "wsp-https"
+    assert documents["Service"]["spec"]["ports"][0]["targetPort"] == 8443
     # The secrets that it mounts, and their keys, are those that docs/kubernetes.md makes.
     with open(f"{HERE}/secrets.example.yaml") as file:
         secrets = {s["metadata"]["name"]: s["stringData"] for s in yaml.safe_load_all(file)}

@@ -325,6 +325,39 @@ def test_certificates_change_while_it_runs(webhook, tmp_path):
     assert 'reloads_total{outcome="failed"}' in figures
 
 
+def test_rotation_without_a_failed_review(webhook, tmp_path):
+    """Clients that trust the printed bundle accept the certificates before and after."""
+    first = make_certificates(tmp_path / "next")
+    assert first.count("BEGIN CERTIFICATE") == 1
+    for name in ("ca.crt", "tls.crt", "tls.key"):
+        shutil.copy(tmp_path / "next" / name, webhook.directory / name)
+    webhook.process.send_signal(signal.SIGHUP)
+    old = (webhook.directory / "tls.crt").read_text()
+    wait_until(lambda: served_certificate(webhook) == old, what="the certificate before")
+    bundle = tmp_path / "bundle"
+    bundle.write_text(make_certificates(tmp_path / "next"))
+    assert bundle.read_text().count("BEGIN CERTIFICATE") == 2 and bundle.read_text().endswith(first)
+    assert bundle.read_text() == (tmp_path / "next" / "ca.crt").read_text()
+
+    def review():
+        return webhook.ask("/ready", ca=bundle)[0]
+
+    assert review() == 200
+    for name in ("tls.crt", "tls.key"):
+        shutil.copy(tmp_path / "next" / name, webhook.directory / name)
+    new = (tmp_path / "next" / "tls.crt").read_text()
+    reviews = 0
+    while served_certificate(webhook) != new:
+        assert review() == 200
+        reviews += 1
+    assert review() == 200 and reviews > 0
+    third = make_certificates(tmp_path / "next")
+    assert third.count("BEGIN CERTIFICATE") == 2 and first not in third
+    (tmp_path / "next" / "ca.crt").write_text("garbage")
+    result = run(["webhook-certs", SERVICE, str(tmp_path / "next")])
+    assert result.returncode == 1 and "ca.crt: no certificate" in result.stderr
+
+
 def test_end(make_webhook):
     webhook = make_webhook(DRAIN_TIMEOUT="10s")
     half = webhook.connect()
@@ -497,6 +530,6 @@ def test_a_real_api_server(make_webhook, certificates, tmp_path):
         status, text = server.ask("PUT", f"{pods}/kiwi", made)
         assert status == 422 and "keeps it" in json.dumps(text), text
         status, made = server.ask("POST", "/api/v1/namespaces/ws/services", manifests.service())
-        assert status == 201 and made["spec"]["ports"][0]["targetPort"] == "wsp-https", made
+        assert status == 201 and made["spec"]["ports"][0]["targetPort"] == 8443, made
     finally:
         server.stop()

@@ -20,6 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "container/kubernetes"
 RENDERED = {"ingress": "overlays/ingress", "gateway": "overlays/gateway", "example": "example"}
 LABEL = "workspace-proxy.io/inject"
+LABEL_IS_SET = [
+    {"key": LABEL, "operator": "Exists"},
+    {"key": LABEL, "operator": "NotIn", "values": ["false"]},
+]
+COMPONENTS = ["podmonitors/podmonitors.yaml", "policy/validatingadmissionpolicy.yaml"]  # not in the overlays
 VALIDATED = {"pods", "pods/ephemeralcontainers", "pods/resize"}  # ways to change a pod
 
 KINDS = {
@@ -38,7 +43,11 @@ KINDS = {
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"): "V1ValidatingWebhookConfiguration",
 }
 # What these models are too old for.
-NEWER = {"V1PodDisruptionBudgetSpec": {"unhealthyPodEvictionPolicy": "str"}}
+NEWER = {
+    "V1PodDisruptionBudgetSpec": {"unhealthyPodEvictionPolicy": "str"},
+    "V1MutatingWebhook": {"matchConditions": "list[Expression]"},
+    "V1ValidatingWebhook": {"matchConditions": "list[Expression]"},
+}
 
 # Of kinds that others define, what is used of them here. A class's fields and their types; ! has to be there.
 OTHERS = {
@@ -46,6 +55,8 @@ OTHERS = {
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): "HTTPRoute",
     ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"): "BackendTLSPolicy",
     ("monitoring.coreos.com/v1", "PodMonitor"): "PodMonitor",
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"): "AdmissionPolicy",
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"): "AdmissionPolicyBinding",
 }
 OBJECT = {"apiVersion!": "str", "kind!": "str", "metadata!": "V1ObjectMeta"}
 CLASSES = {
@@ -84,6 +95,19 @@ CLASSES = {
     "Endpoint": {"port!": "str", "path": "str", "scheme": "str", "tlsConfig": "MonitorTls"},
     "MonitorTls": {"serverName": "str", "ca": "MonitorCa"},
     "MonitorCa": {"secret": "V1SecretKeySelector"},
+    "Expression": {"name!": "str", "expression!": "str"},
+    "AdmissionPolicy": {**OBJECT, "spec!": "AdmissionPolicySpec"},
+    "AdmissionPolicySpec": {
+        "failurePolicy": "str",
+        "matchConstraints!": "MatchResources",
+        "matchConditions": "list[Expression]",
+        "variables": "list[Expression]",
+        "validations!": "list[Validation]",
+    },
+    "MatchResources": {"namespaceSelector": "V1LabelSelector", "resourceRules!": "list[V1RuleWithOperations]"},
+    "Validation": {"expression!": "str", "message": "str"},
+    "AdmissionPolicyBinding": {**OBJECT, "spec!": "AdmissionPolicyBindingSpec"},
+    "AdmissionPolicyBindingSpec": {"policyName!": "str", "validationActions!": "list[str]"},
 }
 PLAIN = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 
@@ -247,9 +271,10 @@ class Cluster:
                 yield template["spec"]
 
     def ports(self, namespace, labels):
-        found = {port["name"] for pod in self.pods(namespace, labels) for c in pod["containers"] for port in c["ports"]}
+        ports = [port for pod in self.pods(namespace, labels) for c in pod["containers"] for port in c["ports"]]
+        found = {port["name"] for port in ports} | {port["containerPort"] for port in ports}
         if LABEL in labels or any(LABEL in t["spec"]["template"]["metadata"]["labels"] for t in self.of("Deployment")):
-            found |= {"wsp-https", "wsp-admin"}  # what injection adds
+            found |= {"wsp-https", "wsp-admin", 8443, 9877}  # what injection adds
         return found
 
 
@@ -396,7 +421,7 @@ def check_webhooks(cluster, document):
             "failurePolicy": (hook["failurePolicy"], "Fail"),
             "sideEffects": (hook["sideEffects"], "None"),
             "admissionReviewVersions": (hook["admissionReviewVersions"], ["v1"]),
-            "objectSelector": (hook["objectSelector"], {"matchLabels": {LABEL: "true"}}),
+            "objectSelector": (hook["objectSelector"], {"matchExpressions": LABEL_IS_SET}),
             "own namespace": (expressions[0]["operator"], "NotIn"),
             "reinvocationPolicy": (hook.get("reinvocationPolicy", "IfNeeded"), "IfNeeded"),
         }
@@ -481,6 +506,8 @@ def main():
     used, count, why_not = set(), 0, why_not_rendered()
     for name, folder in RENDERED.items():
         documents = list(yaml.safe_load_all((HERE / "rendered" / f"{name}.yaml").read_text()))
+        if folder.startswith("overlays/"):
+            documents += [d for file in COMPONENTS for d in yaml.safe_load_all((HERE / file).read_text())]
         count += len(documents)
         cluster = Cluster(documents, secrets)
         found = [problem for document in documents for problem in check_types(document)]
