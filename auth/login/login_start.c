@@ -143,6 +143,7 @@ login_start_url(struct auth *a, struct str target, struct str client, struct are
 static void
 copy_target(char out[FLOW_TARGET_MAX + 1], struct str target)
 {
+	err_assert(target.data != NULL && target.len <= FLOW_TARGET_MAX);
 	memcpy(out, target.data, target.len);
 	out[target.len] = '\0';
 }
