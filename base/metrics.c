@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See metrics.h. The format: https://prometheus.io/docs/instrumenting/exposition_formats/.
+ * Writes metrics and their documentation. The format:
+ * https://prometheus.io/docs/instrumenting/exposition_formats/.
  */
 #include "base/metrics.h"
 

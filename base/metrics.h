@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Figures for Prometheus: the text exposition format, version 0.0.4, and the documentation from the
+ * Metrics in Prometheus' text exposition format, version 0.0.4, and their documentation from the
  * same rows.
  *
- * Whoever counts has a struct of plain integers, in which a label is an index by an enum, and a
- * static const table that names its fields. So an observation is one increment, nothing is
- * allocated, and what was never counted is there as 0. One thread, no globals.
+ * Each module keeps its counters in a plain struct of integers, where a label is an index by an
+ *enum, and a static const table names the fields. An observation is one increment, nothing is
+ *allocated, and what was never counted is 0. One thread, no globals.
  *
  *	struct door_metrics { uint64_t opened[DOOR_SIDES][DOOR_OUTCOMES]; };
  *	m->opened[DOOR_LEFT][DOOR_STUCK]++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See log_limit.h. A message stays in the table: there are only as many as the program has.
+ * Counts lines for each message. Entries are never removed: the program has few messages.
  */
 #include "base/log/log_limit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps warnings that repeat from filling the log: of each message so many lines in a period, then
- * one that says how many were left out. Knows messages by their address: they are literals.
+ * Rate limit for repeated warnings: a number of lines of each message in a period, then one line
+ * that says how many were left out. Messages are literals and are told apart by their address.
  */
 #ifndef BASE_LOG_LOG_LIMIT_H
 #define BASE_LOG_LOG_LIMIT_H

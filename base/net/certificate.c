@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See certificate.h.
+ * Makes keys and certificates with OpenSSL, and writes them as PEM.
  */
 #include "base/net/certificate.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See ports.h.
+ * Reads, formats and looks up sets of ports, and takes a port off the front of a host name.
  */
 #include "base/net/ports.h"
 

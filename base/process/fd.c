@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See fd.h.
+ * Writes all of a buffer to a blocking descriptor.
  */
 #include "base/process/fd.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See stamp.h.
+ * Compares what stat(2) says of files with what it said before.
  */
 #include "base/process/file_watch.h"
 

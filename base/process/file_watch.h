@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What tells whether a file is still the one that was looked at: for files that are read again when
- * they change. Symbolic links are followed, as Kubernetes swaps them.
+ * Notices changes of files that are to be read again. Symbolic links are followed, because
+ * Kubernetes swaps them.
  */
 #ifndef BASE_PROCESS_FILE_WATCH_H
 #define BASE_PROCESS_FILE_WATCH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See metrics_process.h. Reads /proc/self, which works for a process that others may not look at,
- * too. These reads do not block: the kernel makes the text as it is read.
+ * Reads /proc/self, which a process that is not dumpable may do as well. These reads do not block:
+ * the kernel generates the text.
  */
 #include "base/process/metrics_process.h"
 

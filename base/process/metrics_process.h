@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel says of this process, under the names that Prometheus' own libraries use, and
- * which program it is.
+ * Metrics of the process (CPU, memory, descriptors, start time) under the names of Prometheus' own
+ * client libraries, and the program's version.
  */
 #ifndef BASE_PROCESS_METRICS_PROCESS_H
 #define BASE_PROCESS_METRICS_PROCESS_H

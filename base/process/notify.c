@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See notify.h.
+ * Sends sd_notify(3) datagrams, and pings a watchdog from a timer.
  */
 #include "base/process/notify.h"
 

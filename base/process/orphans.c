@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See orphans.h. SIGCHLD says that somebody ended, not who and not how many: each time the kernel
- * is asked until it knows no more, at most BATCH in a row. It always names the same one first, so
- * behind a child of our own the rest waits until that one has been collected.
+ * Collects zombies on SIGCHLD, which says neither which child ended nor how many: each time the
+ * kernel is asked until there are no more, at most BATCH in a row. It reports them in a fixed
+ * order, so those behind a child of our own wait until that one has been collected.
  */
 #include "base/process/orphans.h"
 

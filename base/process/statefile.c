@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See statefile.h. A replacement is: a new file beside the old one, fsync, rename, fsync of the
+ * Replaces a file atomically: a new file beside the old one, fsync, rename, fsync of the
  * directory. One thread per replacement, which touches nothing but the file's bytes, its
  * descriptors and its own result, allocates nothing, and wakes the loop through an eventfd.
  */

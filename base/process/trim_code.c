@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See resident.h. smaps(5) tells which mappings are of files, can't be written to, and hold no page
- * of our own: where a debugger, a tracer or the loader has written, or somebody has moved code
- * elsewhere, pages can't be had again, and they are left alone.
+ * Drops pages of read-only file mappings, found in smaps(5). Mappings with private pages are left
+ * alone: a debugger, a tracer or the loader has written there, and the file does not have them.
  */
 #include "base/process/trim_code.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of this process that is in memory.
+ * Gives memory of the program's code back to the kernel after the start.
  */
 #ifndef BASE_PROCESS_TRIM_CODE_H
 #define BASE_PROCESS_TRIM_CODE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See install.h. The file appears whole or not at all, and replaces an older one, also while that
- * runs.
+ * Copies the helper to a temporary file and renames it, so that it appears whole or not at all, and
+ * replaces an older one even while that runs.
  */
 #include "proxy/command/install.h"
 

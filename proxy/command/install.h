@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy install DIR`: puts git-credential-workspace, which lies beside this program,
- * into a directory that the workspace's container sees. For init containers of images that have no
- * other program to copy with.
+ * `workspace-proxy install DIR`: copies git-credential-workspace from this program's directory to
+ * one that the workspace's container sees, for images that have no other program to copy with.
  */
 #ifndef PROXY_COMMAND_INSTALL_H
 #define PROXY_COMMAND_INSTALL_H

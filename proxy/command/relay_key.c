@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See relay_key.h. Meant for whoever provisions workspaces: the same master key and host always
- * give the same key, so nothing has to be remembered.
+ * Derives a workspace's relay key from the master key and the host, for those who provision
+ * workspaces: the same input always gives the same key, so none has to be stored.
  */
 #include "proxy/command/relay_key.h"
 

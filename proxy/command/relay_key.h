@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy relay-key HOST`: what a workspace gets as its RELAY_KEY.
+ * `workspace-proxy relay-key HOST`: prints the RELAY_KEY of a workspace.
  */
 #ifndef PROXY_COMMAND_RELAY_KEY_H
 #define PROXY_COMMAND_RELAY_KEY_H
