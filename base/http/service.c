@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/http/service_head.h"
 #include "base/list.h"
 #include "base/log/log.h"
@@ -27,6 +28,7 @@
 #define REPLY_MAX_BYTES 4194304u
 #define DRAIN_MAX_BYTES 8388608u
 #define ROUTES_MAX	16
+#define DATE_SIZE	32
 #define ACCEPT_WAIT_MS	1000 /* after accept failed for want of descriptors or memory */
 
 struct service_route {
@@ -147,18 +149,20 @@ refuse(struct client *c, struct bufferevent *bev, unsigned status)
 {
 	const char *reason = service_head_reason(status);
 	struct evbuffer *input = bufferevent_get_input(bev);
+	char date[DATE_SIZE];
 
 	(void)evbuffer_drain(input, evbuffer_get_length(input));
 	(void)hold(c, 0);
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
+	clock_format_http_date(clock_wall_s(), date, sizeof(date));
 	(void)evbuffer_add_printf(bufferevent_get_output(bev),
-				  "HTTP/1.1 %u %s\r\nContent-Length: %zu\r\n"
+				  "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %zu\r\n"
 				  "Content-Type: text/plain; charset=utf-8\r\n"
 				  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 				  "Connection: close\r\n\r\n%s\n",
-				  status, reason, strlen(reason) + 1, reason);
+				  status, reason, date, strlen(reason) + 1, reason);
 }
 
 /* libevhtp sees one whole request and nothing else; it ends up in on_request. */
@@ -303,7 +307,10 @@ static void
 send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_head)
 {
 	char length[24];
+	char date[DATE_SIZE];
 
+	clock_format_http_date(clock_wall_s(), date, sizeof(date));
+	add_header(request, "Date", date);
 	(void)snprintf(length, sizeof(length), "%zu", reply->body.len);
 	add_header(request, "Content-Length", length);
 	add_header(request, "Content-Type", reply->content_type);

@@ -3,8 +3,8 @@
  * A small HTTP service by libevhtp, plain or over TLS, for listeners that face the cluster (health,
  * metrics, admission), never browsers. Request bodies are bounded and drained; exact paths only;
  * everything else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or
- * 505. One request per connection. Every reply has Content-Length, Cache-Control: no-store and
- * X-Content-Type-Options: nosniff.
+ * 505. One request per connection. Every reply has Date, Content-Length, Cache-Control: no-store
+ * and X-Content-Type-Options: nosniff.
  */
 #ifndef BASE_HTTP_SERVICE_H
 #define BASE_HTTP_SERVICE_H

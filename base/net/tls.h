@@ -54,8 +54,8 @@ enum tls_result {
 struct tls_session *tls_session_new(struct tls_context *c, int fd, struct err *e) MUST_CHECK;
 void tls_session_free(struct tls_session *s);
 
-/* Until TLS_DONE, before any read or write. Send tls_session_output after every call, whatever it
- * returned. */
+/* ERR_INPUT where the client speaks HTTP without TLS. Until TLS_DONE, before any read or write.
+ * Send tls_session_output after every call, whatever it returned. */
 enum tls_result tls_session_handshake(struct tls_session *s, struct err *e) MUST_CHECK;
 
 /* Reads what fits; TLS_DONE with *got > 0. */

@@ -296,6 +296,13 @@ conn_flush(struct conn *c)
 		send_now(c, STR_NONE);
 }
 
+void
+conn_send_unencrypted(const struct conn *c, struct str data)
+{
+	if (c->fd >= 0)
+		(void)!send(c->fd, data.data, data.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 size_t
 conn_count_unsent(const struct conn *c)
 {

@@ -86,6 +86,9 @@ struct buf *conn_out(struct conn *c);
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
+/* Sends bytes without TLS and without a retry, to a peer with which the handshake failed. */
+void conn_send_unencrypted(const struct conn *c, struct str data);
+
 /* Bytes buffered here or in the kernel that the peer has not acknowledged. */
 size_t conn_count_unsent(const struct conn *c);
 

@@ -13,6 +13,12 @@
 
 #define LINGER_MAX_BYTES 1048576u
 
+/* To a client that speaks HTTP without TLS on the TLS listener. */
+#define HTTP_ON_TLS_RESPONSE                                                                       \
+	"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"                  \
+	"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 29\r\n"     \
+	"Connection: close\r\n\r\nThis port only serves HTTPS.\n"
+
 static void on_open(void *arg);
 static void on_readable(void *arg);
 static void on_drained(void *arg);
@@ -245,6 +251,8 @@ on_conn_failed(const struct err *e, void *arg)
 
 	if (d->state == DOWNSTREAM_HANDSHAKE)
 		d->proxy->metrics.tls_failures[METRICS_TLS_ERROR]++;
+	if (d->state == DOWNSTREAM_HANDSHAKE && e->code == ERR_INPUT)
+		conn_send_unencrypted(&d->conn, STR(HTTP_ON_TLS_RESPONSE));
 	log_debug(&d->log, "connection failed", log_err(e));
 	downstream_close(d);
 }

@@ -6,18 +6,51 @@
 #include "proxy/downstream/downstream_private.h"
 
 #define REQUESTS_PER_WAKE_UP 16
+#define TLS_HANDSHAKE	     0x16  /* first byte of a ClientHello's record */
 #define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
 
-/* What can't be understood is answered without an exchange: there is no request to speak of. */
-void
-downstream_refuse(struct downstream *d, unsigned status, const struct err *e)
+/* Whether the response is for a person: as far as an incomplete head tells. */
+static bool
+takes_html(struct str head)
 {
+	return str_find(head, STR("text/html")) != SIZE_MAX;
+}
+
+static void
+write_page_fields(const struct pages *pages, bool is_html, struct buf *out)
+{
+	if (!is_html) {
+		buf_add_str(out, STR("Content-Type: application/json\r\nCache-Control: no-store\r\n"
+				     "X-Content-Type-Options: nosniff\r\n"));
+		return;
+	}
+	buf_add_str(out, STR("Content-Type: text/html; charset=utf-8\r\n"));
+	for (const struct page_header *f = pages_headers(pages); f->name != NULL; f++)
+		http1_write_field(out, str_from(f->name), str_from(f->value));
+}
+
+/* Written without an exchange: there is no request that one could belong to. */
+void
+downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e)
+{
+	const struct page page = {.kind = PAGE_ERROR, .status = status};
+	const struct pages *pages = d->proxy->pages;
 	struct buf *out = conn_out(&d->conn);
+	bool is_html = takes_html(head);
+	struct buf body;
 
 	log_info(&d->log, "request refused", log_int("status", status), log_err(e));
+	buf_init(&body, is_html ? PAGES_HTML_MAX : PAGES_JSON_MAX);
+	if (!(is_html ? pages_render_html(pages, &page, &body) : pages_render_json(&page, &body)))
+		buf_clear(&body);
 	http1_write_status_line(out, status);
 	http1_write_field(out, STR("Date"), str_from(proxy_date(d->proxy)));
-	buf_add_str(out, STR("Content-Length: 0\r\nConnection: close\r\n\r\n"));
+	write_page_fields(pages, is_html, out);
+	http1_write_field_u64(out, STR("Content-Length"), body.len);
+	buf_add_str(out, STR("Connection: close\r\n\r\n"));
+	if (!str_starts_with(head, STR("HEAD ")))
+		buf_add_str(out, buf_view(&body));
+	buf_fini(&body);
 	if (d->state != DOWNSTREAM_EXCHANGE)
 		downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	downstream_close_when_sent(d);
@@ -42,7 +75,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	conn_want_read(&d->conn, d->body_ended);
 	if (exchange_start(d->proxy, &d->stream, arena, request) == NULL) {
 		err_set(&e, ERR_MEMORY, "no memory for a request");
-		downstream_refuse(d, 500, &e);
+		downstream_refuse(d, 500, STR_NONE, &e);
 	}
 }
 
@@ -62,8 +95,11 @@ take_head(struct downstream *d, struct str data)
 			downstream_change_state(d, DOWNSTREAM_HEAD);
 		return 0;
 	case HTTP1_BAD:
-		err_set(&e, ERR_INPUT, "the request head is malformed or too large");
-		downstream_refuse(d, status, &e);
+		err_set(&e, ERR_INPUT, "%s",
+			data.data[0] == TLS_HANDSHAKE
+				? "TLS on a listener without TLS"
+				: "the request head is malformed or too large");
+		downstream_refuse(d, status, data, &e);
 		return 0;
 	case HTTP1_WHOLE:
 		break;
@@ -76,7 +112,7 @@ take_head(struct downstream *d, struct str data)
 	if (head == NULL || !http1_parse_request((struct str){head, used}, &d->scan, &request,
 						 &d->request, &arena, &status, &e)) {
 		arena_fini(&arena);
-		downstream_refuse(d, status, &e);
+		downstream_refuse(d, status, data, &e);
 		return 0;
 	}
 	begin_exchange(d, &request, &arena);
@@ -110,7 +146,7 @@ take_body(struct downstream *d, char *data, size_t len)
 		if (head_sent)
 			downstream_close(d);
 		else
-			downstream_refuse(d, 400, &e);
+			downstream_refuse(d, 400, STR_NONE, &e);
 		return 0;
 	}
 	d->awaits_100 = false;

@@ -102,7 +102,7 @@ void downstream_stop_reading_ahead(struct downstream *d);
 struct conn *downstream_body_sink(const struct downstream *d);
 void downstream_on_moved(struct downstream *d, size_t len);
 
-/* Answers what can't be understood, and closes. */
-void downstream_refuse(struct downstream *d, unsigned status, const struct err *e);
+/* Responds to a request that can't be parsed, and closes. head is what has arrived of it. */
+void downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e);
 
 #endif

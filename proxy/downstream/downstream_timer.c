@@ -195,11 +195,11 @@ downstream_on_timer(void *arg)
 	}
 	err_set(&e, ERR_TIMEOUT, "%s", lapse);
 	if (d->state == DOWNSTREAM_HEAD) {
-		downstream_refuse(d, 408, &e);
+		downstream_refuse(d, 408, buf_view(&d->in), &e);
 	} else if (waits_for_body(d) && x != NULL && !d->head_sent) {
 		d->stream.exchange = NULL;
 		exchange_on_lost(x);
-		downstream_refuse(d, 408, &e);
+		downstream_refuse(d, 408, STR_NONE, &e);
 	} else {
 		if (d->state == DOWNSTREAM_HANDSHAKE)
 			d->proxy->metrics.tls_failures[METRICS_TLS_TIMEOUT]++;

@@ -5,6 +5,8 @@
  */
 #include "proxy/exchange/events.h"
 
+#include "proxy/exchange/hsts.h"
+
 #include <stdlib.h>
 
 #define TICK_MS		500
@@ -112,6 +114,9 @@ send_head(struct exchange *x)
 	headers_add_own(&h, STR("Content-Type"), STR("text/event-stream"));
 	headers_add_own(&h, STR("Cache-Control"), STR("no-store"));
 	headers_add_own(&h, STR("X-Accel-Buffering"), STR("no"));
+	headers_add_own(&h, STR("X-Content-Type-Options"), STR("nosniff"));
+	headers_add_own(&h, STR("Date"), str_from(proxy_date(x->proxy)));
+	hsts_set(x, &h);
 	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
 	x->status = 200;
 	x->stream->ops->send_head(

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/hsts.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/response_coding.h"
 #include "proxy/http/forward.h"
@@ -153,7 +154,7 @@ on_head(struct response_head *head, void *arg)
 	struct exchange *x = arg;
 	struct stream *s = x->stream;
 
-	forward_filter_response(x->proxy->auth, &head->headers);
+	forward_filter_response(x->proxy->auth, head);
 	if (head->status >= 200 || head->status == 101) {
 		x->status = head->status;
 		x->state = EXCHANGE_RESPONSE;
@@ -162,6 +163,7 @@ on_head(struct response_head *head, void *arg)
 			headers_add_own(&head->headers, STR("Set-Cookie"),
 					str_from(x->verdict.set_cookies[i]));
 		add_date(x, &head->headers);
+		hsts_set(x, &head->headers);
 		response_coding_start(x, head);
 	}
 	s->ops->send_head(s, head);

@@ -5,6 +5,7 @@
 #include "proxy/exchange/reply.h"
 
 #include "proxy/exchange/cors.h"
+#include "proxy/exchange/hsts.h"
 
 #define REPLY_FIELDS  24u
 #define RETRY_AFTER_S 2
@@ -52,6 +53,7 @@ static void
 add_common(struct exchange *x, struct headers *h)
 {
 	add(h, "Date", proxy_date(x->proxy));
+	hsts_set(x, h);
 	add(h, "X-Request-Id", x->id);
 	for (size_t i = 0; i < x->verdict.set_cookies_count; i++)
 		add(h, "Set-Cookie", x->verdict.set_cookies[i]);

@@ -219,20 +219,30 @@ sets_our_cookie(const struct auth *auth, struct str value)
 	return auth_owns_cookie(auth, str_trim(str_take(value, end)));
 }
 
-void
-forward_filter_response(const struct auth *auth, struct headers *h)
+/* RFC 9110 section 15.5.22: a 426 tells by Upgrade which protocol it requires. */
+static bool
+is_required_upgrade(const struct response_head *r, const struct header *field)
 {
+	return r->status == 426 && field->id == HEADER_UPGRADE;
+}
+
+void
+forward_filter_response(const struct auth *auth, struct response_head *r)
+{
+	struct headers *h = &r->headers;
 	bool has_nominations = nominates(h);
 	size_t kept = 0;
 
 	/* Mark nominated fields first: Connection must still be in place for the lookup. */
 	for (size_t i = 0; has_nominations && i < h->count; i++)
-		if (h->items[i].id != HEADER_CONNECTION && is_nominated(h, &h->items[i]))
+		if (h->items[i].id != HEADER_CONNECTION && !is_required_upgrade(r, &h->items[i]) &&
+		    is_nominated(h, &h->items[i]))
 			headers_mark_hop_by_hop(h, i);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
-		if (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||
-		    (field->id == HEADER_SET_COOKIE && sets_our_cookie(auth, field->value)))
+		if (!is_required_upgrade(r, field) &&
+		    (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||
+		     (field->id == HEADER_SET_COOKIE && sets_our_cookie(auth, field->value))))
 			continue;
 		h->items[kept++] = *field;
 	}

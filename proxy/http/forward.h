@@ -37,8 +37,8 @@ bool forward_counts_hops(const struct request_head *r);
 /* Writes the complete HTTP/1.1 request head for the upstream. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 
-/* Removes from a response's fields: hop-by-hop and framing fields, and Set-Cookie of our cookies.
- */
-void forward_filter_response(const struct auth *auth, struct headers *h);
+/* Removes from a response's fields: hop-by-hop fields but Upgrade of a 426, framing
+ * fields, and Set-Cookie of our cookies. */
+void forward_filter_response(const struct auth *auth, struct response_head *r);
 
 #endif

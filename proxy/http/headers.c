@@ -239,6 +239,17 @@ headers_mark_hop_by_hop(struct headers *h, size_t index)
 	set_id(h, index, HEADER_KEEP_ALIVE);
 }
 
+void
+headers_remove(struct headers *h, enum header_id id)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].id != id)
+			h->items[kept++] = h->items[i];
+	h->count = kept;
+}
+
 size_t
 headers_size(const struct headers *h)
 {

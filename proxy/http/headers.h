@@ -69,6 +69,9 @@ bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHEC
 /* Asserts that there is room: for fields of ours. */
 void headers_add_own(struct headers *h, struct str name, struct str value);
 
+/* Removes all fields with this id. */
+void headers_remove(struct headers *h, enum header_id id);
+
 /* Makes the field hop-by-hop, so that it is not forwarded. */
 void headers_mark_hop_by_hop(struct headers *h, size_t index);
 

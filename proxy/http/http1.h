@@ -89,6 +89,9 @@ void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t 
  */
 enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed,
 				   size_t *produced);
+/* Whether decoding would not fail within data. */
+bool http1_body_is_sound(struct http1_body b, struct str data);
+
 bool http1_body_is_done(const struct http1_body *b);
 
 /* Bytes of the body that need no decoding, and a report that len of them were forwarded without it.

@@ -241,6 +241,27 @@ decode_chunked(struct http1_body *b, char *data, size_t len, size_t *consumed, s
 	return b->state == CHUNK_DONE ? HTTP1_WHOLE : HTTP1_MORE;
 }
 
+bool
+http1_body_is_sound(struct http1_body b, struct str data)
+{
+	size_t at = 0;
+
+	if (b.framing != HTTP1_FRAMING_CHUNKED)
+		return true;
+	while (at < data.len && b.state != CHUNK_DONE && b.state != CHUNK_BAD) {
+		if (b.state != CHUNK_DATA) {
+			b.state = (unsigned char)on_coding_byte(&b, (unsigned char)data.data[at++]);
+		} else if (b.left > data.len - at) {
+			return true;
+		} else {
+			at += (size_t)b.left;
+			b.left = 0;
+			b.state = CHUNK_DATA_CR;
+		}
+	}
+	return b.state != CHUNK_BAD;
+}
+
 enum http1_found
 http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed, size_t *produced)
 {

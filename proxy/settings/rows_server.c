@@ -56,8 +56,8 @@ static const struct conf_setting listeners[] = {
 	 .unset = "none",
 	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
 	 .text = "Peers whose `X-Forwarded-For` and PROXY header give the client's address, for "
-		 "logs and for the IDE. No other header of theirs is trusted; forwarding headers "
-		 "of all other peers are dropped."},
+		 "logs and for the IDE. Their `X-Forwarded-Proto` decides on "
+		 "`STRICT_TRANSPORT_SECURITY`. Forwarding headers of all other peers are dropped."},
 	{.name = "PROXY_PROTOCOL",
 	 .type = CONF_BOOL,
 	 .commands = SERVE | RELAY,
@@ -66,6 +66,17 @@ static const struct conf_setting listeners[] = {
 	 .text = "Expects a PROXY header, version 1 or 2 "
 		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
 		 "connections from `TRUSTED_PROXY_IPS`. Connections without one are closed."},
+	{.name = "STRICT_TRANSPORT_SECURITY",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(strict_transport_security),
+	 .fallback = "max-age=31536000",
+	 .parse = settings_parse_hsts,
+	 .format = settings_format_hsts,
+	 .expected = "max-age=<seconds>, with ; includeSubDomains and ; preload if wanted, or off",
+	 .text = "`Strict-Transport-Security` (RFC 6797) of every response, including those of the "
+		 "IDE. Sent over TLS, and for requests with `X-Forwarded-Proto: https` from "
+		 "`TRUSTED_PROXY_IPS`."},
 	{.name = "ADMIN_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .commands = SERVE | RELAY,

@@ -33,6 +33,7 @@ struct settings {
 	struct address admin_address;
 	struct cidr_set trusted_proxies; /* whose X-Forwarded-For and PROXY header count */
 	bool proxy_protocol;
+	const char *strict_transport_security; /* the field's value; "": not sent */
 	const char *tls_cert_file;
 	const char *tls_key_file;
 

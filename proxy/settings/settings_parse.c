@@ -78,6 +78,50 @@ settings_format_ports(const void *field, struct buf *out)
 	ports_format(field, out);
 }
 
+/* RFC 6797 section 6.1: max-age, and the two directives without a value. Each at most once. */
+static bool
+is_hsts(struct str value)
+{
+	static const struct str age_name = {"max-age=", 8};
+	unsigned ages = 0;
+	unsigned subdomains = 0;
+	unsigned preloads = 0;
+	uint64_t age;
+	struct str part;
+
+	while (str_next(&value, ';', &part)) {
+		part = str_trim(part);
+		if (str_equal_nocase(part, STR("includeSubDomains")))
+			subdomains++;
+		else if (str_equal_nocase(part, STR("preload")))
+			preloads++;
+		else if (str_starts_with_nocase(part, age_name) &&
+			 str_to_u64(str_skip(part, age_name.len), 0, INT32_MAX, &age))
+			ages++;
+		else
+			return false;
+	}
+	return ages == 1 && subdomains <= 1 && preloads <= 1;
+}
+
+bool
+settings_parse_hsts(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (str_equal_nocase(value, STR("off")))
+		return keep_text(STR(""), field, a, e);
+	if (!is_hsts(value))
+		return err_set(e, ERR_CONFIG, "not the value of such a header");
+	return keep_text(value, field, a, e);
+}
+
+void
+settings_format_hsts(const void *field, struct buf *out)
+{
+	const char *value = *(const char *const *)field;
+
+	buf_add_str(out, value == NULL || value[0] == '\0' ? STR("off") : str_from(value));
+}
+
 bool
 settings_parse_networks(struct str value, void *field, struct arena *a, struct err *e)
 {

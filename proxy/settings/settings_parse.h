@@ -17,6 +17,7 @@ conf_parse_fn settings_parse_relay_key;	    /* struct secret * */
 conf_parse_fn settings_parse_relay_zones;   /* struct relay_zones */
 conf_parse_fn settings_parse_authorization; /* unsigned, enum auth_mode bits */
 conf_parse_fn settings_parse_prefix;	    /* const char *, as all below */
+conf_parse_fn settings_parse_hsts;
 conf_parse_fn settings_parse_cookie_name;
 conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
@@ -45,6 +46,7 @@ conf_format_fn settings_format_origins;
 conf_format_fn settings_format_umask;
 conf_format_fn settings_format_group;
 conf_format_fn settings_format_text;
+conf_format_fn settings_format_hsts;
 conf_format_fn settings_format_inject_allow;
 conf_format_fn settings_format_secret_keys;
 

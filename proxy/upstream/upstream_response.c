@@ -37,6 +37,18 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 	}
 }
 
+/* A response that is malformed from the start becomes a 502 rather than one that breaks off. */
+static bool
+check_first_chunks(const struct response_head *head, const struct http1_persistence *persistence,
+		   struct str data, struct err *e)
+{
+	struct http1_body body;
+
+	http1_body_init(&body, persistence->framing, head->length);
+	return http1_body_is_sound(body, data) ||
+	       err_set(e, ERR_PROTOCOL, "the response body's chunks are malformed");
+}
+
 /* Tells a head when it is whole. Returns the bytes that it used; 0 when more are needed or it
  * failed. */
 static size_t
@@ -60,7 +72,8 @@ take_head(struct upstream_conn *c, struct str data)
 	size_t used = c->scan.at;
 	if (!http1_parse_response(str_take(data, used), &c->scan, c->is_to_head, &head,
 				  &persistence, &u->arena, &e) ||
-	    !check_status(c, &head, &e)) {
+	    !check_status(c, &head, &e) ||
+	    !check_first_chunks(&head, &persistence, str_skip(data, used), &e)) {
 		arena_reset(&u->arena);
 		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
 		return 0;

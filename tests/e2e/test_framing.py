@@ -250,7 +250,8 @@ def assert_refused(answer, status):
     head, end, rest = answer.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert end and lines[0].split(b" ")[:2] == [b"HTTP/1.1", b"%d" % status], answer
-    assert b"Connection: close" in lines and not rest, answer
+    assert b"Connection: close" in lines and b"Cache-Control: no-store" in lines, answer
+    assert rest and b"Content-Length: %d" % len(rest) in lines, answer
 
 
 def assert_untouched(upstream):

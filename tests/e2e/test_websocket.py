@@ -166,11 +166,13 @@ def test_what_is_no_handshake_is_no_upgrade(stage, method, headers):
 
 
 def test_a_refused_handshake_is_an_ordinary_answer(stage):
-    stage.upstream.answer = lambda c, r: c.send_response(426, [("Sec-WebSocket-Version", "13")], b"no")
+    fields = [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    stage.upstream.answer = lambda c, r: c.send_response(426, fields, b"no")
     with stage.raw() as raw:
         response = raw.upgrade("/ws", stage.host, stage.proxy.origin, [("Cookie", stage.cookie)])
         assert (response.status, response.body) == (426, b"no")
-        assert response.get("Sec-WebSocket-Version") == "13"
+        assert response.get("Sec-WebSocket-Version") == "13" and response.get("Upgrade") == "websocket"
+        assert response.get("Connection") == "Upgrade"
         stage.upstream.answer = stage.upstream.default_answer
         assert raw.send(stage.head()).read_response().status == 200
 

@@ -296,7 +296,7 @@ check_response(struct str head, const struct http1_scan *scan)
 	arena_init(&arena, 1 << 20);
 	if (http1_parse_response(head, scan, false, &in, &persistence, &arena, &e) &&
 	    http1_parse_response(head, scan, false, &out, &persistence, &arena, &e)) {
-		forward_filter_response(NULL, &out.headers);
+		forward_filter_response(NULL, &out);
 		for (size_t i = 0; i < in.headers.count; i++) {
 			const struct header *field = &in.headers.items[i];
 			const struct header *kept =
@@ -304,9 +304,11 @@ check_response(struct str head, const struct http1_scan *scan)
 			bool is_kept = kept != NULL && kept->name.data == field->name.data;
 			char memory[64];
 			struct str folded = fold(field->name, memory, sizeof(memory));
-			bool must_go = ends_here(folded) || is_one_of(folded, "content-length") ||
-				       (is_named_by_connection(&in.headers, field->name) &&
-					!is_one_of(folded, "cookie host"));
+			bool is_required = in.status == 426 && is_one_of(folded, "upgrade");
+			bool must_go = !is_required &&
+				       (ends_here(folded) || is_one_of(folded, "content-length") ||
+					(is_named_by_connection(&in.headers, field->name) &&
+					 !is_one_of(folded, "cookie host")));
 			err_assert(!must_go || !is_kept);
 			err_assert(must_go || is_kept || field->id == HEADER_SET_COOKIE);
 			if (is_kept && field->id == HEADER_SET_COOKIE)

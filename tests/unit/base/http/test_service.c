@@ -252,6 +252,7 @@ assert_status(const char *answer, unsigned status)
 	if (status == 100)
 		return;
 	assert_has(answer, "\r\nContent-Length: ");
+	assert_has(answer, "\r\nDate: ");
 	assert_has(answer, "\r\nCache-Control: no-store\r\n");
 	assert_has(answer, "\r\nX-Content-Type-Options: nosniff\r\n");
 }

@@ -288,7 +288,12 @@ test_tls_handshakes_that_fail(void **state)
 	open_pair(f, tls_context);
 	peer_send(f, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	UNTIL(f, f->failed == 1);
-	assert_int_equal(f->failure, ERR_TLS);
+	/* HTTP without TLS is told apart, and can be answered. */
+	assert_int_equal(f->failure, ERR_INPUT);
+	conn_send_unencrypted(f->conn, STR("no"));
+	char answer[2];
+	assert_int_equal(recv(f->peer, answer, sizeof(answer), 0), 2);
+	assert_memory_equal(answer, "no", 2);
 	conn_close(f->conn);
 	close_peer(f);
 

@@ -352,7 +352,7 @@ test_websockets(void **state)
 }
 
 static void
-assert_filtered(const char *fields, const char *left)
+assert_filtered_with_status(unsigned http_status, const char *fields, const char *left)
 {
 	struct http1_persistence persistence;
 	struct http1_scan scan;
@@ -360,12 +360,12 @@ assert_filtered(const char *fields, const char *left)
 	struct err e = ERR_INIT;
 	char head[2048];
 
-	(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n%s\r\n", fields);
+	(void)snprintf(head, sizeof(head), "HTTP/1.1 %u \r\n%s\r\n", http_status, fields);
 	message_init(&m, str_from(head), &scan);
 	if (!http1_parse_response(str_from(head), &scan, false, &m.response, &persistence, &m.arena,
 				  &e))
 		fail_msg("%s", e.text);
-	forward_filter_response(NULL, &m.response.headers);
+	forward_filter_response(NULL, &m.response);
 	for (size_t i = 0; i < m.response.headers.count; i++)
 		http1_write_field(&m.out, m.response.headers.items[i].name,
 				  m.response.headers.items[i].value);
@@ -373,6 +373,24 @@ assert_filtered(const char *fields, const char *left)
 		fail_msg("%s\nbecame\n%.*s\ninstead of\n%s", fields, STR_FMT(buf_view(&m.out)),
 			 left);
 	message_fini(&m);
+}
+
+static void
+assert_filtered(const char *fields, const char *left)
+{
+	assert_filtered_with_status(200, fields, left);
+}
+
+static void
+test_426_keeps_upgrade(void **state)
+{
+	(void)state;
+	assert_filtered_with_status(
+		426,
+		"Upgrade: websocket, h2c/1\r\nConnection: a, Upgrade\r\nA: b\r\n"
+		"Keep-Alive: timeout=5\r\n",
+		"Upgrade: websocket, h2c/1\r\n");
+	assert_filtered_with_status(400, "Upgrade: websocket\r\nConnection: Upgrade\r\n", "");
 }
 
 static void
@@ -516,6 +534,7 @@ main(void)
 		cmocka_unit_test(test_cookies),
 		cmocka_unit_test(test_websockets),
 		cmocka_unit_test(test_responses),
+		cmocka_unit_test(test_426_keeps_upgrade),
 		cmocka_unit_test(test_cookies_of_ours_are_not_set),
 		cmocka_unit_test(test_a_full_buffer_is_noticed),
 		cmocka_unit_test(test_many_nominations_cost_little),

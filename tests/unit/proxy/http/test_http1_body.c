@@ -225,6 +225,23 @@ test_good_chunks(void **state)
 	}
 }
 
+/* The check without decoding agrees with the decoder. */
+static void
+test_soundness(void **state)
+{
+	struct http1_body b;
+
+	(void)state;
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	for (size_t i = 0; i < COUNT(good); i++)
+		for (size_t len = 0; len <= good[i].text.len; len++)
+			assert_true(http1_body_is_sound(b, str_take(good[i].text, len)));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(http1_body_is_sound(b, bad[i]));
+	http1_body_init(&b, HTTP1_FRAMING_LENGTH, 5);
+	assert_true(http1_body_is_sound(b, STR("zz\r\n")));
+}
+
 static void
 test_bad_chunks(void **state)
 {
@@ -485,6 +502,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_chunks),
 		cmocka_unit_test(test_bad_chunks),
+		cmocka_unit_test(test_soundness),
 		cmocka_unit_test(test_prefixes_want_more),
 		cmocka_unit_test(test_no_split_changes_anything),
 		cmocka_unit_test(test_bad_stays_bad),

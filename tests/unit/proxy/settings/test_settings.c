@@ -51,6 +51,7 @@ test_defaults(void **state)
 	assert_int_equal(s->auth.redirect_url.host.len, 0);
 	assert_null(s->auth.client_secret);
 	assert_string_equal(s->auth.prefix, "/oauth2");
+	assert_string_equal(s->strict_transport_security, "max-age=31536000");
 	assert_string_equal(s->auth.cookie_name, "__Host-workspace-proxy");
 	assert_string_equal(s->auth.scope, "openid read_user read_api write_repository");
 	assert_int_equal(s->auth.cookie_keys.count, 1);
@@ -93,6 +94,15 @@ static const char *const mistakes[][3] = {
 	{"HTTP_ADDRESS=off", "HTTPS_ADDRESS", "no public listener"},
 	{"HTTP_ADDRESS=example.com:80", "HTTP_ADDRESS", "numeric"},
 	{"HTTP_ADDRESS=:9877", "ADMIN_ADDRESS", "in the way of"},
+	{"STRICT_TRANSPORT_SECURITY=on", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age=-1", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age=1;", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age=1; max-age=2", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=includeSubDomains", "STRICT_TRANSPORT_SECURITY", "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age=1; preload; preload", "STRICT_TRANSPORT_SECURITY",
+	 "max-age"},
+	{"STRICT_TRANSPORT_SECURITY=max-age=1; other", "STRICT_TRANSPORT_SECURITY", "max-age"},
 	{"HTTP_ADDRESS=:60001", "UPSTREAM", "our own"},
 	{"GITLAB_URL=http://gitlab.example.com", "GITLAB_URL", "expected https"},
 	{"GITLAB_URL=https://gitlab.example.com/?x", "GITLAB_URL", "query"},
