@@ -258,7 +258,7 @@ explain(struct tls_session *s, int returned, const char *what, struct err *e)
 		ERR_clear_error();
 		err_set(e, ERR_MEMORY, "%s: too much output waits", what);
 	} else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
-		tls_set_library_error(e, ERR_INPUT, what);
+		tls_error_set(e, ERR_INPUT, what);
 	} else {
 		tls_error_set(e, ERR_TLS, what);
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Life cycle and sending side of a conn. Plain data is sent with one system call for buffered and
- * new bytes; TLS encrypts into memory and sends several records at once. The event loop is asked
- * for writability only after a short write.
+ * Life cycle and sending side of a conn. Plain data is sent with one system
+ * call for buffered and new bytes; TLS encrypts into memory and sends several
+ * records at once. The event loop is asked for writability only after a short
+ * write.
  */
 #include "proxy/conn/conn.h"
 
@@ -13,8 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Data up to this size is copied behind buffered data, to share a TLS record with it. */
+/* Data up to this size is copied behind buffered data, to share a TLS record
+ * with it. */
 #define COALESCE_MAX 4096u
+
+/* Of a connection to a server in the same pod: fixed, because the kernel would
+ * let it grow to tens of megabytes where the browser is slower than the server.
+ */
+#define RECEIVE_BUFFER_BYTES (512 * 1024)
 
 static void on_io(void *arg, unsigned ready);
 
@@ -48,7 +55,8 @@ update_interest(struct conn *c)
 	loop_io_want(&c->io, wanted);
 }
 
-/* on_failed is called from the event loop: a send must not free the conn under its caller. */
+/* on_failed is called from the event loop: a send must not free the conn under
+ * its caller. */
 static void
 fail_deferred(struct conn *c, enum err_code code)
 {
@@ -70,6 +78,15 @@ attach_fd(struct conn *c, int fd, enum conn_state state)
 	update_interest(c);
 }
 
+/* Unix sockets have a fixed buffer and refuse the option. */
+static void
+bound_unsent(int fd)
+{
+	static const int max = CONN_UNSENT_MAX;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max, sizeof(max));
+}
+
 bool
 conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 {
@@ -80,6 +97,7 @@ conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 			return false;
 		}
 	}
+	bound_unsent(fd);
 	attach_fd(c, fd, tls == NULL ? CONN_OPEN : CONN_HANDSHAKING);
 	return true;
 }
@@ -88,12 +106,16 @@ bool
 conn_connect(struct conn *c, const struct address *address, struct err *e)
 {
 	int one = 1;
+	int received_max = RECEIVE_BUFFER_BYTES;
 	int fd = socket(address->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_set_errno(e, errno, "socket");
-	if (!address_is_unix(address))
+	if (!address_is_unix(address)) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &received_max, sizeof(received_max));
+		bound_unsent(fd);
+	}
 	/* Unix sockets connect at once; on_open still comes from the event loop. */
 	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) != 0 &&
 	    errno != EINPROGRESS) {
@@ -173,8 +195,8 @@ conn_queue(struct conn *c, struct str data)
 		fail_deferred(c, ERR_MEMORY);
 }
 
-/* One system call for buffered and new bytes; buffers what was not sent. False when blocked or
- * failed. */
+/* One system call for buffered and new bytes; buffers what was not sent. False
+ * when blocked or failed. */
 static bool
 send_plain(struct conn *c, struct str data)
 {
@@ -211,7 +233,8 @@ send_plain(struct conn *c, struct str data)
 	return c->out.len == 0;
 }
 
-/* Encrypts buffered bytes and data. Small data shares a record with the buffered bytes. */
+/* Encrypts buffered bytes and data. Small data shares a record with the
+ * buffered bytes. */
 static bool
 encrypt(struct conn *c, struct str data)
 {
@@ -255,7 +278,8 @@ send_records(struct conn *c)
 static bool
 send_tls(struct conn *c, struct str data)
 {
-	/* Encrypting more while records are unsent would only copy the plaintext twice. */
+	/* Encrypting more while records are unsent would only copy the plaintext
+	 * twice. */
 	if (c->blocked)
 		return send_records(c) && encrypt(c, STR_NONE) && send_records(c);
 	return encrypt(c, data) && send_records(c);

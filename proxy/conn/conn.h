@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A byte stream on a socket, plain or TLS, accepted or connected. Sends at once and buffers only
- * what the kernel did not take; conn_read.h receives.
+ * A byte stream on a socket, plain or TLS, accepted or connected. Sends at once
+ * and buffers only what the kernel did not take; conn_read.h receives.
  *
- * Flow control is up to the owner: while conn_is_blocked, send no more. Failures are reported by
- * on_failed, from the event loop, never from within a call; after that the conn can only be closed.
- * The owner sets timeouts as well.
+ * Flow control is up to the owner: while conn_is_blocked, send no more.
+ * Failures are reported by on_failed, from the event loop, never from within a
+ * call; after that the conn can only be closed. The owner sets timeouts as
+ * well.
  */
 #ifndef PROXY_CONN_CONN_H
 #define PROXY_CONN_CONN_H
@@ -53,11 +54,15 @@ struct conn {
 /* Limit of out. Callers stop long before, when conn_is_blocked. */
 #define CONN_OUT_MAX (1024u * 1024u)
 
+/* Limit of what the kernel buffers for a slow receiver, besides what is in
+ * flight. Without it its buffer grows to megabytes. */
+#define CONN_UNSENT_MAX (512 * 1024)
+
 /* Initializes a closed conn. */
 void conn_init(struct conn *c, struct loop *l, const struct conn_ops *ops, void *arg);
 
-/* Takes ownership of an accepted descriptor, also on failure. With tls, on_open follows the
- * handshake; a plain conn is open at once. */
+/* Takes ownership of an accepted descriptor, also on failure. With tls, on_open
+ * follows the handshake; a plain conn is open at once. */
 bool conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e) MUST_CHECK;
 
 /* Starts connecting. Data sent before on_open is buffered. */
@@ -69,11 +74,12 @@ void conn_close(struct conn *c);
 /* As conn_close, but the peer receives a reset. */
 void conn_reset(struct conn *c);
 
-/* Sends buffered data, then close_notify and FIN. Does not do so while blocked: call again from
- * on_drained. */
+/* Sends buffered data, then close_notify and FIN. Does not do so while blocked:
+ * call again from on_drained. */
 void conn_shutdown(struct conn *c);
 
-/* Enables or disables on_readable. Enabling also reports bytes that TLS has buffered. */
+/* Enables or disables on_readable. Enabling also reports bytes that TLS has
+ * buffered. */
 void conn_want_read(struct conn *c, bool wanted);
 
 /* Appends bytes that the next conn_send or conn_flush sends. */
@@ -82,11 +88,13 @@ void conn_queue(struct conn *c, struct str data);
 /* The buffer of conn_queue, for writers. Call conn_flush afterwards. */
 struct buf *conn_out(struct conn *c);
 
-/* Sends the queue and then data, as far as the kernel takes it; buffers the rest. */
+/* Sends the queue and then data, as far as the kernel takes it; buffers the
+ * rest. */
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
-/* Sends bytes without TLS and without a retry, to a peer with which the handshake failed. */
+/* Sends bytes without TLS and without a retry, to a peer with which the
+ * handshake failed. */
 void conn_send_unencrypted(const struct conn *c, struct str data);
 
 /* Bytes buffered here or in the kernel that the peer has not acknowledged. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Splices from socket to socket through the event loop's pipe, which all connections share: it is
- * empty again before conn_splice returns. Bytes that the receiver did not take are read from the
- * pipe into its send buffer.
+ * Splices from socket to socket through the event loop's pipe, which all
+ * connections share: it is empty again before conn_splice returns. Bytes that
+ * the receiver did not take are read from the pipe into its send buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/conn/conn_splice.h"
@@ -15,6 +19,30 @@ conn_can_splice(const struct conn *from, const struct conn *to)
 {
 	return from->tls == NULL && to->tls == NULL && from->state == CONN_OPEN &&
 	       to->state == CONN_OPEN && !to->blocked && loop_pipe(from->loop) != NULL;
+}
+
+/* Bytes that the socket takes before it blocks: what it does not take has to be
+ * copied. */
+static size_t
+find_room(const struct conn *to)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(memory);
+	int unsent = 0;
+
+	if (getsockopt(to->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
+		return CONN_SPLICE_MIN;
+	uint32_t used = memory[SK_MEMINFO_WMEM_QUEUED] > memory[SK_MEMINFO_WMEM_ALLOC]
+				? memory[SK_MEMINFO_WMEM_QUEUED]
+				: memory[SK_MEMINFO_WMEM_ALLOC];
+	size_t room = memory[SK_MEMINFO_SNDBUF] > used ? memory[SK_MEMINFO_SNDBUF] - used : 0;
+	if (ioctl(to->fd, SIOCOUTQNSD, &unsent) == 0) {
+		size_t left = unsent < CONN_UNSENT_MAX ? (size_t)(CONN_UNSENT_MAX - unsent) : 0;
+		room = left < room ? left : room;
+	}
+	if (room < CONN_SPLICE_MIN)
+		return CONN_SPLICE_MIN;
+	return room < LOOP_PIPE_BYTES ? room : LOOP_PIPE_BYTES;
 }
 
 /* Returns how many bytes of the pipe the socket took. */
@@ -34,7 +62,8 @@ send_from_pipe(int pipe_fd, struct conn *to, size_t len)
 	return sent;
 }
 
-/* A send error, if that is why the socket took less, is reported by conn_send. */
+/* A send error, if that is why the socket took less, is reported by conn_send.
+ */
 static void
 buffer_from_pipe(int pipe_fd, struct conn *to, size_t len)
 {
@@ -53,13 +82,13 @@ enum conn_read_result
 conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got, struct err *e)
 {
 	const int *ends = loop_pipe(from->loop);
-	size_t most = from->read_max < LOOP_SCRATCH_BYTES ? from->read_max : LOOP_PIPE_BYTES;
-	size_t wanted = max < most ? (size_t)max : most;
 
 	*got = 0;
 	conn_flush(to);
 	if (to->state != CONN_OPEN || to->blocked)
 		return CONN_READ_SOME;
+	size_t room = find_room(to);
+	size_t wanted = max < room ? (size_t)max : room;
 	ssize_t n =
 		splice(from->fd, NULL, ends[1], NULL, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	from->may_hold_bytes = n == (ssize_t)wanted;
@@ -78,7 +107,6 @@ conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got, struc
 	}
 	*got = (size_t)n;
 	from->received_bytes += *got;
-	conn_read_grow(from, *got);
 	size_t sent = send_from_pipe(ends[0], to, *got);
 	buffer_from_pipe(ends[0], to, *got - sent);
 	return CONN_READ_SOME;

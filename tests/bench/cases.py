@@ -38,6 +38,7 @@ WEBSOCKET_MEMORY = Measure("KiB/WebSocket", value=lambda s: s["kib"], **COST)
 CLONE_TIME = Measure("s", value=lambda s: s["seconds"], **COST)
 CLONE_COST = Measure("s CPU", value=lambda s: s["cpu_seconds"], **COST)
 CLONE_MEMORY = Measure("MiB peak", value=lambda s: s["peak_kib"] / 1024, allowance=256, **COST)
+SOCKET_MEMORY = Measure("socket KiB/download", value=lambda s: s["kib"], **COST)
 REST_MEMORY = Measure("KiB resident", value=lambda s: s["kib"], **COST)
 REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **COST)
 
@@ -45,7 +46,7 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "beside", "idle", "rest", "clone"
+    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone"
     measures: tuple
     peers: tuple
     tls: bool = False
@@ -212,6 +213,15 @@ def make_all():
     )
     cases += make_clones()
     cases.append(make_opening())
+    cases += both(
+        "slow-readers",
+        mode="stall",
+        path=f"/bytes/{10**8}",
+        connections=500,
+        peers=ahead,
+        measures=(SOCKET_MEMORY,),
+        goals=goals(NGINX, nginx=[(SOCKET_MEMORY, 1)]),
+    )
     return cases + both(
         "idle-websocket",
         mode="idle",

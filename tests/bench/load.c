@@ -3,13 +3,18 @@
  * The load generator of the benchmark. One thread, edge-triggered epoll; what is sent is made
  * before it starts, so that little of a core goes into it.
  *
- *	load http    PORT NAME CONNECTIONS SECONDS HEAD BODY RATE PIDS   requests; RATE 0: as fast
- *as load ws      PORT NAME CONNECTIONS SECONDS HEAD SIZE 0 PIDS      they are answered load connect
- *PORT NAME CONNECTIONS SECONDS HEAD 0 RESUME PIDS    a connection per request load hold    PORT
- *NAME CONNECTIONS 0 HEAD 0 0 PIDS               idle WebSockets, until EOF
+ *	load http    PORT NAME CONNECTIONS SECONDS HEAD BODY RATE PIDS
+ *		requests; RATE 0: as fast as they are answered
+ *	load ws      PORT NAME CONNECTIONS SECONDS HEAD SIZE 0 PIDS
+ *	load connect PORT NAME CONNECTIONS SECONDS HEAD 0 RESUME PIDS
+ *		a connection per request
+ *	load hold    PORT NAME CONNECTIONS 0 HEAD 0 0 PIDS
+ *		idle WebSockets, until EOF
+ *	load stall   PORT NAME CONNECTIONS 0 HEAD 0 0 PIDS
+ *		downloads of which only the head is read, until EOF
  *
  * NAME "-" is plain. HEAD is a file that holds the request head. PIDS (1,2,3) are the processes
- * whose CPU time is told. Ends with a line of JSON; hold says "ready" instead.
+ * whose CPU time is told. Ends with a line of JSON; hold and stall say "ready" instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +34,7 @@
 #define WARM_UP_NS  UINT64_C(250000000)
 #define SECOND_NS   UINT64_C(1000000000)
 
-enum mode { MODE_HTTP, MODE_WS, MODE_CONNECT, MODE_HOLD };
+enum mode { MODE_HTTP, MODE_WS, MODE_CONNECT, MODE_HOLD, MODE_STALL };
 enum phase { PHASE_IDLE, PHASE_SENDING, PHASE_HEAD, PHASE_BODY, PHASE_HELD };
 
 struct client {
@@ -183,7 +188,7 @@ on_head(struct client *c, size_t head_len)
 	c->left = total - here;
 	if (measures.is_on)
 		measures.bytes += here;
-	c->phase = PHASE_BODY;
+	c->phase = options.mode == MODE_STALL ? PHASE_HELD : PHASE_BODY;
 	open_count++;
 }
 
@@ -391,7 +396,7 @@ make_frame(size_t payload)
 static void
 parse(char **argv, struct io_options *io)
 {
-	static const char *const modes[] = {"http", "ws", "connect", "hold"};
+	static const char *const modes[] = {"http", "ws", "connect", "hold", "stall"};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(argv[1], modes[i]) == 0)
@@ -454,7 +459,7 @@ main(int argc, char **argv)
 		die("can't be set up");
 	next_due_ns = UINT64_MAX;
 	open_clients();
-	if (options.mode == MODE_HOLD) {
+	if (options.mode == MODE_HOLD || options.mode == MODE_STALL) {
 		hold();
 		return 0;
 	}

@@ -156,6 +156,15 @@ class Peer:
         return total, anonymous
 
 
+def socket_memory_kib(pids):
+    """What the kernel holds for their TCP connections: received and not read, sent and not acknowledged,
+    queued, and allocated ahead."""
+    lines = output_of("ss", "--no-header", "--tcp", "--numeric", "--memory", "--processes", "--oneline").splitlines()
+    ours = [line for line in lines if any(f"pid={pid}," in line for pid in pids)]
+    found = [re.search(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+)", line) for line in ours]
+    return sum(int(m[1]) + int(m[3]) + int(m[4]) for m in found if m) / 1024
+
+
 def output_of(*command):
     result = subprocess.run(command, capture_output=True, text=True)
     return result.stdout + result.stderr

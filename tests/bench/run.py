@@ -153,7 +153,7 @@ class Runner:
             sample = self.load(case, peer, "http", rate=BESIDE_RATE, seconds=max(SECONDS, 3))
         return {**sample, "direct_p99_us": alone["p99_us"]}
 
-    def rest(self, peer):
+    def rest(self, _, peer):
         """Fresh, with one login where there is one."""
         total, anonymous = peer.memory_kib()
         return {"kib": total, "anonymous_kib": anonymous}
@@ -169,6 +169,20 @@ class Runner:
             _, after = peer.memory_kib()
             load.stdin.close()
         return {"kib": (after - before) / case.connections}
+
+    def stall(self, case, peer):
+        """Large downloads of which nothing is read: how much the proxy takes from the upstream and keeps
+        in the kernel."""
+        command = self.load_command(case, peer, "stall", peer.tls if case.tls else peer.plain)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+            if load.stdout.readline() != "ready\n":
+                raise RuntimeError(f"{case.name}, {peer.name}: no downloads")
+            sizes = [-1, 0]
+            while sizes[-1] != sizes[-2]:
+                time.sleep(0.3)
+                sizes.append(peers_module.socket_memory_kib(peer.pids()))
+            load.stdin.close()
+        return {"kib": sizes[-1] / case.connections}
 
     def run_rounds(self, cases, samples):
         for number in range(ROUNDS):
@@ -188,7 +202,7 @@ class Runner:
             for peer in self.of(case):
                 peer.stop()
                 peer.start()
-                sample = self.rest(peer) if case.mode == "rest" else self.idle(case, peer)
+                sample = {"rest": self.rest, "idle": self.idle, "stall": self.stall}[case.mode](case, peer)
                 samples.setdefault((case.name, peer.name), []).append(sample)
             report.say(f"memory: {case.name}")
 
@@ -256,7 +270,7 @@ def run_proxies(cases, wanted, tools, samples):
         with running(stage, wanted) as peers, cloning(cases, tools) as clones:
             versions = {name: peer.version() for name, peer in peers.items()}
             runner = Runner(stage, peers, clones)
-            memory = [c for c in cases if c.mode in ("rest", "idle")]
+            memory = [c for c in cases if c.mode in ("rest", "idle", "stall")]
             runner.run_rounds([c for c in cases if c not in memory], samples)
             runner.run_memory(memory, samples)
     finally:
