@@ -5,9 +5,9 @@
  */
 #include "proxy/exchange/events.h"
 
-#include "proxy/exchange/hsts.h"
-
 #include <stdlib.h>
+
+#include "proxy/exchange/hsts.h"
 
 #define TICK_MS		500
 #define HEARTBEAT_TICKS 30

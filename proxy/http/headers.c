@@ -148,11 +148,19 @@ static const struct header_name other_prefixes[] = {
 	HEADER_PREFIX("tailscale-user-", HEADER_REMOTE_IDENTITY),
 };
 
+/* Most candidates differ in their first byte. */
+static inline bool
+may_fold_to(struct str name, struct str lower)
+{
+	return header_fold_table[(unsigned char)name.data[0]] == (unsigned char)lower.data[0];
+}
+
 static enum header_id
 identify_prefix(struct str name, const struct header_name *prefixes, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (name.len >= prefixes[i].name.len && folds_to(name, prefixes[i].name))
+		if (may_fold_to(name, prefixes[i].name) && name.len >= prefixes[i].name.len &&
+		    folds_to(name, prefixes[i].name))
 			return prefixes[i].id;
 	return HEADER_OTHER;
 }
@@ -162,9 +170,12 @@ identify_prefix(struct str name, const struct header_name *prefixes, size_t coun
 enum header_id
 header_identify(struct str name)
 {
+	if (name.len == 0)
+		return HEADER_OTHER;
 	if (name.len <= HEADER_NAME_MAX) {
 		for (size_t i = header_starts[name.len]; i < header_starts[name.len + 1]; i++)
-			if (folds_to(name, header_names[i].name))
+			if (may_fold_to(name, header_names[i].name) &&
+			    folds_to(name, header_names[i].name))
 				return header_names[i].id;
 	}
 	if (name.len > 2 && folds_to(name, STR("x-")))

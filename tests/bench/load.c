@@ -12,7 +12,6 @@
  *		idle WebSockets, until EOF
  *	load stall   PORT NAME CONNECTIONS 0 HEAD 0 0 PIDS
  *		downloads of which only the head is read, until EOF
- *
  * NAME "-" is plain. HEAD is a file that holds the request head. PIDS (1,2,3) are the processes
  * whose CPU time is told. Ends with a line of JSON; hold and stall say "ready" instead.
  */
