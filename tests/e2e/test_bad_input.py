@@ -277,7 +277,7 @@ def test_no_refresh_while_a_clone_uses_the_token(make_proxy, client, gitlab, ups
     gitlab.settings.git_bytes_per_s = 100_000
     gitlab.settings.token_lifetime_s = 3
     proxy = start_clone(make_proxy, client, gitlab, upstream, target, project, AUTHORIZATION_INTERVAL="1s")
-    clone = clone_end(client, proxy, 60)
+    clone = clone_end(client, proxy)
     assert clone["phase"] == "done", clone
     started = min(e.started_at for e in gitlab.requests.all(endpoint="git-upload-pack"))
     ended = max(e.ended_at for e in gitlab.requests.all(endpoint="git-upload-pack"))

@@ -30,7 +30,7 @@ TE = b"Transfer-Encoding: chunked\r\n"
 HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 LENGTHS = [
-    *(b"5, 5", b"5,5", b"5,6", b"+5", b"-5", b"-0", b"0x5", b"5a", b"a5", b"5.0", b"5 5", b"5;", b'"5"', b""),
+    *(b"5, 5", b"5,5", b"5,6", b"+5", b"-5", b"-0", b"0x5", b"5a", b"a5", b"5.0", b"5 5", b"5;", b'"5"', b"", b"0o5", b"5_0"),
     *(b"9223372036854775808", b"18446744073709551615", b"18446744073709551616", b"18446744073709551621"),
     *(b"99999999999999999999999999999999", b"00000000000000000000005", "٥".encode(), b"5\x0b", b"\xa05"),
 ]
@@ -38,6 +38,7 @@ CODINGS = [
     *(b"identity", b"gzip", b"gzip, chunked", b"chunked, chunked", b"chunked, gzip", b"chunked, identity"),
     *(b"chunked;q=1", b"xchunked", b"chunkedx", b"chunked,", b",chunked", b'"chunked"', b"", b"chunke"),
     *(b"\x0bchunked", b"chunked\x0b", b"\xa0chunked", b"\x85chunked", b"cow", b"chunked chunked"),
+    *(b"chunked\0", b"\x0cchunked", b"chunked\x0c", b"identity, chunked", b", ,", b"chunked;", b"chunked\xc2\xa0"),
 ]
 FRAMINGS = {
     "length-and-chunked": post(CL, TE, body=HELLO),
@@ -47,6 +48,8 @@ FRAMINGS = {
     "length-twice-differing": post(CL, b"Content-Length: 6\r\n", body=b"hello!"),
     "length-in-other-case-twice": post(CL, b"content-LENGTH: 5\r\n", body=b"hello"),
     "chunked-twice": post(TE, TE, body=HELLO),
+    "chunked-twice-and-length": post(TE, TE, CL, body=HELLO),
+    "length-with-tab-in-name": post(b"Content\tLength: 5\r\n", body=b"hello"),
     "chunked-and-identity": post(TE, b"Transfer-Encoding: identity\r\n", body=HELLO),
     "chunked-in-http10": post(TE, version=b"HTTP/1.0", body=HELLO),
     "length-with-underscore": post(b"Content_Length: 5\r\n", body=b"hello"),
@@ -151,6 +154,7 @@ TARGETS = [
         b"/\x7f",
         b"/\x0b",
         "/é".encode(),
+        b"/\xc0\xaf",
         b"/\xff",
         b"/\x85",
         b"/a\rb",
@@ -201,6 +205,9 @@ REQUEST_LINES = {
                 b"GET(x) / HTTP/1.1",
                 b"M" * 33 + b" / HTTP/1.1",
                 b"GET / HTTP/1.1\r",
+                b"GET / HTTP/01.01",
+                b"GET / HTTP/ 1.1",
+                b"GET / HTTP/1.1x",
                 b"\x16\x03\x01 / HTTP/1.1",
             ),
         )
@@ -466,6 +473,35 @@ ODD = {
     "chunk-in-capitals": (post(TE, body=b"A\r\n0123456789\r\n0\r\n\r\n"), "/p", b"0123456789"),
     "chunk-extensions": (post(TE, body=b'5;a=b;c="d;e"\r\nhello\r\n0;x\r\n\r\n'), "/p", b"hello"),
     "trailers": (post(TE, body=b"5\r\nhello\r\n0\r\nX-One: 1\r\nHost: evil\r\n\r\n"), "/p", b"hello"),
+    "trailers-of-framing": (
+        post(TE, body=b"5\r\nhello\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: gzip\r\n\r\n"),
+        "/p",
+        b"hello",
+    ),
+    "trailers-of-identity": (
+        post(TE, body=b"5\r\nhello\r\n0\r\nAuthorization: evil\r\nX-Forwarded-User: evil\r\nCookie: evil\r\n\r\n"),
+        "/p",
+        b"hello",
+    ),
+    "tab-before-coding": (post(b"Transfer-Encoding:\tchunked \r\n", body=HELLO), "/p", b"hello"),
+    "length-double-zero": (post(b"Content-Length: 00\r\n"), "/p", b""),
+    "backslash-in-path": (get(PAD, target=b"/a\\b"), "/a\\b", b""),
+    "overlapping-ranges": (get(b"Range: bytes=" + b"0-," * 300 + b"0-\r\n"), "/", b""),
+    "cookies-that-are-none": (get(b"Cookie: ===;;;\r\n"), "/", b""),
+    "empty-cookie": (get(b"Cookie:\r\n"), "/", b""),
+    "head-with-body": (b"HEAD /p HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@Content-Length: 5\r\n\r\nhello", "/p", b"hello"),
+    "options-with-body": (b"OPTIONS /p HTTP/1.1\r\nHost: @HOST@\r\n@COOKIE@Content-Length: 5\r\n\r\nhello", "/p", b"hello"),
+    "upgrade-in-http-1.0": (
+        get(b"Upgrade: websocket\r\nConnection: Upgrade, keep-alive\r\n", version=b"HTTP/1.0"),
+        "/",
+        b"",
+    ),
+    "upgrade-that-connection-does-not-name": (get(b"Upgrade: websocket\r\nSec-WebSocket-Key: x\r\n"), "/", b""),
+    "upgrade-of-a-post": (
+        post(b"Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 5\r\n", body=b"hello"),
+        "/p",
+        b"hello",
+    ),
     "get-with-body": (get(CL) + b"hello", "/", b"hello"),
     "absolute": (get(PAD, target=b"https://@HOST@/x?y"), "/x?y", b""),
     "absolute-without-path": (get(PAD, target=b"https://@HOST@"), "/", b""),
