@@ -162,6 +162,12 @@ $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call ar
 e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
 
+# CLONE_COMPARE_SEED repeats from a seed.
+.PHONY: clone-compare
+clone-compare: all ## compares 2,000 random trees with attributes with what git checks out
+	@CLONE_COMPARE_TREES=2000 CLONE_COMPARE_SEED=$${CLONE_COMPARE_SEED:-$$(date +%s)} \
+		tools/run-e2e-tests $(BUILD) $(JOBS) -k test_clone_attributes -v
+
 # Measures the proxy and its peers in turn on one core, with the load generator on the other. BENCH_ROUNDS,
 # BENCH_SECONDS, BENCH_CASES="small-* websocket-*" and BENCH_PEERS select what runs.
 BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream $(BUILD)/bench/relay

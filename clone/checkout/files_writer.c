@@ -127,13 +127,27 @@ write_link(int folder, const char *name, struct file *f, struct clone_failure *f
 }
 
 static bool
+make_folder(int folder, const char *name, struct file *f)
+{
+	return mkdirat(folder, name, 0777) == 0 &&
+	       fstatat(folder, name, &f->stat, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool
+write_named(int folder, const char *name, struct file *f, struct clone_failure *failure)
+{
+	if (S_ISDIR(f->mode))
+		return make_folder(folder, name, f);
+	return S_ISLNK(f->mode) ? write_link(folder, name, f, failure)
+				: write_regular(folder, name, f);
+}
+
+static bool
 write_one(struct open_folder *p, struct file *f, struct clone_failure *failure)
 {
 	const char *slash = strrchr(f->path, '/');
 	size_t len = slash == NULL ? 0 : (size_t)(slash - f->path) + 1;
-	bool ok = place_enter(p, f->path, len) &&
-		  (S_ISLNK(f->mode) ? write_link(p->fd, f->path + len, f, failure)
-				    : write_regular(p->fd, f->path + len, f));
+	bool ok = place_enter(p, f->path, len) && write_named(p->fd, f->path + len, f, failure);
 
 	return ok || failure_set_errno(failure, errno, "write %.200s", f->path);
 }

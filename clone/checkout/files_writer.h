@@ -15,8 +15,10 @@
 struct files_writer;
 
 struct file {
-	char *path;	  /* relative; freed by the writer */
-	mode_t mode;	  /* S_IFREG with permissions; S_IFLNK: data is the link target */
+	char *path; /* relative; freed by the writer */
+	/* S_IFREG with permissions; S_IFLNK: data is the link's target; S_IFDIR: an empty folder.
+	 */
+	mode_t mode;
 	const void *data; /* owned by `owner`, valid until the done callback */
 	size_t len;
 	void *owner;

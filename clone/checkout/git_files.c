@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checkout of trees with plain files and links only: libgit2 reads the objects here,
- * clone/checkout/files_writer writes them in parallel, and index entries are added as files are
- * done.
+ * Our own checkout: libgit2 reads the objects here, attributes of the tree are applied,
+ * clone/checkout/files_writer writes the files in parallel, and index entries are added as files
+ * are done.
  *
  * tree_check has verified names, order and that no name occurs twice.
  */
@@ -15,15 +15,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log/log.h"
+#include "clone/checkout/attributes.h"
+#include "clone/checkout/convert.h"
 #include "clone/checkout/files_writer.h"
 #include "clone/checkout/index_file.h"
 #include "clone/target/tree.h"
 #include "clone/thread.h"
 
+#define FOLDER_MAX_BYTES 8192u
+/* Each byte of a "$Id$" becomes about twelve. */
+#define CONVERTED_MAX_FACTOR 16u
+#define CONVERTED_MIN_BYTES  4096u
+/* Warnings about files that could not be converted. */
+#define WARNINGS_MAX 20u
+
+/* Of a file that is being written. */
+struct blob {
+	git_oid id;
+	git_filemode_t mode;
+	git_odb_object *object; /* NULL: a submodule */
+	struct buf converted;
+};
+
 struct checkout {
 	struct transfer *transfer;
 	git_odb *odb;
 	git_object *tree;
+	struct attributes *attributes; /* NULL: none apply */
+	unsigned warnings;
+	struct buf folder; /* the last one that was created */
 	int root;
 	struct files_writer *writer;
 	struct index_file *index;
@@ -44,8 +65,7 @@ git_files_can_write(struct transfer *t)
 	git_config *config = NULL;
 	bool ok;
 
-	if (t->has_attributes || t->has_submodules || !t->is_sorted ||
-	    git_repository_config_snapshot(&config, t->repository) < 0)
+	if (!t->is_sorted || git_repository_config_snapshot(&config, t->repository) < 0)
 		return false;
 	/* Properties of the file system as probed by libgit2. */
 	ok = is_set(config, "core.filemode", false) && is_set(config, "core.symlinks", true) &&
@@ -56,23 +76,111 @@ git_files_can_write(struct transfer *t)
 }
 
 static void
+blob_free(struct blob *b)
+{
+	git_odb_object_free(b->object);
+	buf_fini(&b->converted);
+	free(b);
+}
+
+static void
 on_done(const struct file *f, bool is_written, void *arg)
 {
 	struct checkout *c = arg;
+	struct blob *b = f->owner;
 
 	if (is_written) {
-		index_file_add(c->index, f->path, f->mode, git_odb_object_id(f->owner)->id,
-			       &f->stat);
+		index_file_add(c->index, f->path, b->mode, b->id.id, &f->stat);
 		c->transfer->progress.counters.files_done++;
 	}
-	git_odb_object_free(f->owner);
+	blob_free(b);
+}
+
+/* Creates the folders of a path that do not exist yet. Folders without files are not created, as in
+ * git. */
+static bool
+create_folders(struct checkout *c, const char *path)
+{
+	const char *end = strrchr(path, '/');
+	size_t len = end == NULL ? 0 : (size_t)(end - path) + 1;
+	size_t at = 0;
+
+	/* A folder's files follow each other, so what is not a parent of the last one is new. */
+	for (size_t i = 0; i < len && i < c->folder.len && path[i] == c->folder.data[i]; i++)
+		at = path[i] == '/' ? i + 1 : at;
+	buf_clear(&c->folder);
+	buf_add(&c->folder, path, at);
+	while (at < len) {
+		size_t part = strcspn(path + at, "/");
+
+		c->folder.len = at;
+		if (!buf_add(&c->folder, path + at, part) || !buf_add_byte(&c->folder, '\0'))
+			return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
+					   "no memory");
+		if (mkdirat(c->root, c->folder.data, 0777) < 0)
+			return failure_set_errno(c->transfer->failure, errno, "create %.200s",
+						 c->folder.data);
+		at += part + 1;
+		c->folder.data[at - 1] = '/';
+	}
+	return true;
+}
+
+static void
+warn_not_encoded(struct checkout *c, const char *path, const struct conversion *conversion)
+{
+	if (c->warnings++ < WARNINGS_MAX)
+		log_warn(NULL, "clone: file not converted to its working-tree-encoding",
+			 log_cstr("path", path), log_cstr("encoding", conversion->encoding));
+}
+
+/* Applies the file's attributes; *f is what is to be written. */
+static bool
+convert(struct checkout *c, struct file *f, struct blob *b)
+{
+	struct str content = {f->data, f->len};
+	struct attribute_value values[ATTRIBUTES];
+	struct conversion conversion;
+	char id[GIT_OID_HEXSZ + 1];
+
+	attributes_leave(c->attributes, str_from(f->path));
+	attributes_find(c->attributes, str_from(f->path), values);
+	conversion_init(&conversion, values);
+	if (!conversion_is_needed(&conversion))
+		return true;
+	buf_init(&b->converted, CONVERTED_MAX_FACTOR * f->len + CONVERTED_MIN_BYTES);
+	switch (convert_to_worktree(&conversion, content, git_oid_tostr(id, sizeof(id), &b->id),
+				    &b->converted)) {
+	case CONVERT_UNCHANGED:
+		return true;
+	case CONVERT_NOT_ENCODED:
+		warn_not_encoded(c, f->path, &conversion);
+		break;
+	case CONVERT_CHANGED:
+		break;
+	case CONVERT_FAILED:
+		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
+				   "no memory to convert %.200s", f->path);
+	}
+	f->data = b->converted.data;
+	f->len = b->converted.len;
+	return true;
 }
 
 static bool
-add_folder(struct checkout *c, const char *path)
+read_blob(struct checkout *c, struct file *f, struct blob *b)
 {
-	return mkdirat(c->root, path, 0777) == 0 ||
-	       failure_set_errno(c->transfer->failure, errno, "create %.200s", path);
+	struct transfer *t = c->transfer;
+	int code = git_odb_read(&b->object, c->odb, &b->id);
+
+	if (code < 0)
+		return git_steps_fail(t, code, "read a file");
+	if (git_odb_object_type(b->object) != GIT_OBJECT_BLOB)
+		return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+				   "a tree entry for a file refers to another type of object");
+	f->data = git_odb_object_data(b->object);
+	f->len = git_odb_object_size(b->object);
+	return c->attributes == NULL || !S_ISREG(f->mode) || convert(c, f, b);
 }
 
 /* Takes ownership of path. */
@@ -80,22 +188,68 @@ static bool
 add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 {
 	struct transfer *t = c->transfer;
-	struct file f = {.path = path, .mode = git_tree_entry_filemode(entry)};
-	git_odb_object *object = NULL;
-	int code = git_odb_read(&object, c->odb, git_tree_entry_id(entry));
+	struct blob *b = calloc(1, sizeof(*b));
+	struct file f = {.path = path, .owner = b};
 
-	if (code < 0 || git_odb_object_type(object) != GIT_OBJECT_BLOB) {
-		git_odb_object_free(object);
+	if (b == NULL) {
 		free(path);
-		return code < 0 ? git_steps_fail(t, code, "read a file")
-				: failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-					      "a tree entry for a file refers to another type of "
-					      "object");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	}
-	f.data = git_odb_object_data(object);
-	f.len = git_odb_object_size(object);
-	f.owner = object;
+	b->id = *git_tree_entry_id(entry);
+	b->mode = git_tree_entry_filemode(entry);
+	f.mode = b->mode == GIT_FILEMODE_COMMIT ? S_IFDIR : (mode_t)b->mode;
+	if (!create_folders(c, path) || (b->mode != GIT_FILEMODE_COMMIT && !read_blob(c, &f, b))) {
+		blob_free(b);
+		free(path);
+		return false;
+	}
 	return files_writer_add(c->writer, &f, t->failure) && git_steps_report(t, CLONE_CHECKOUT);
+}
+
+/* The .gitattributes of a folder ("" or "a/b/"), from the tree that is checked out. */
+static bool
+push_attributes(struct checkout *c, const git_tree *tree, struct str folder)
+{
+	const git_tree_entry *entry = git_tree_entry_byname(tree, ".gitattributes");
+	git_odb_object *object = NULL;
+	struct err e = ERR_INIT;
+	bool ok;
+
+	attributes_leave(c->attributes, folder);
+	if (entry == NULL || git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
+		return true;
+	if (git_odb_read(&object, c->odb, git_tree_entry_id(entry)) < 0)
+		return git_steps_fail(c->transfer, GIT_ENOTFOUND, "read attributes");
+	ok = attributes_push(c->attributes, folder,
+			     (struct str){git_odb_object_data(object), git_odb_object_size(object)},
+			     &e);
+	git_odb_object_free(object);
+	return ok ||
+	       failure_set(c->transfer->failure,
+			   e.code == ERR_LIMIT ? CLONE_PROBLEM_REFUSED : CLONE_PROBLEM_INTERNAL,
+			   "%.*s.gitattributes: %s", STR_FMT(folder), e.text);
+}
+
+static bool
+enter_folder(struct checkout *c, const char *parent, const git_tree_entry *entry)
+{
+	git_tree *tree = NULL;
+	struct buf path;
+	int code;
+	bool ok;
+
+	if (c->attributes == NULL)
+		return true;
+	code = git_tree_lookup(&tree, c->transfer->repository, git_tree_entry_id(entry));
+	if (code < 0)
+		return git_steps_fail(c->transfer, code, "read a tree");
+	buf_init(&path, FOLDER_MAX_BYTES);
+	ok = (buf_addf(&path, "%s%s/", parent, git_tree_entry_name(entry)) ||
+	      failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory")) &&
+	     push_attributes(c, tree, buf_view(&path));
+	buf_fini(&path);
+	git_tree_free(tree);
+	return ok;
 }
 
 /* Negative ends the walk. */
@@ -104,17 +258,25 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 {
 	struct checkout *c = arg;
 	char *path = NULL;
-	bool ok;
 
+	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+		return enter_folder(c, folder, entry) ? 0 : GIT_EUSER;
 	if (asprintf(&path, "%s%s", folder, git_tree_entry_name(entry)) < 0) {
 		failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 		return GIT_EUSER;
 	}
-	if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
-		return add_file(c, path, entry) ? 0 : GIT_EUSER;
-	ok = add_folder(c, path);
-	free(path);
-	return ok ? 0 : GIT_EUSER;
+	return add_file(c, path, entry) ? 0 : GIT_EUSER;
+}
+
+static bool
+start_attributes(struct checkout *c)
+{
+	if (!c->transfer->has_attributes)
+		return true;
+	c->attributes = attributes_new();
+	if (c->attributes == NULL)
+		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	return push_attributes(c, (const git_tree *)c->tree, STR_NONE);
 }
 
 static bool
@@ -141,7 +303,9 @@ start(struct checkout *c)
 		return git_steps_fail_err(t, &e);
 	/* One core is for this thread. */
 	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, c);
-	return c->writer != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (c->writer == NULL)
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	return start_attributes(c);
 }
 
 static bool
@@ -169,8 +333,11 @@ git_files_write(struct transfer *t)
 	t->progress.counters.files_done = 0;
 	t->progress.counters.files_total = t->files;
 	t->progress.can_stop = true;
+	buf_init(&c.folder, FOLDER_MAX_BYTES);
 	ok = start(&c) && write_files(&c);
 	files_writer_free(c.writer);
+	attributes_free(c.attributes);
+	buf_fini(&c.folder);
 	index_file_free(c.index);
 	if (c.root >= 0)
 		close(c.root);

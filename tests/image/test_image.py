@@ -26,7 +26,7 @@ TREE = IMAGE / "tree"
 BUILD = IMAGE.parent
 NO_IMAGE = os.environ.get("WORKSPACE_PROXY_NO_IMAGE")
 NO_CONTAINERS = os.environ.get("WORKSPACE_PROXY_NO_CONTAINERS")
-SIZE_MAX = 25_000_000
+SIZE_MAX = 26_000_000
 PROGRAMS = ("/usr/bin/workspace-proxy", "/usr/bin/git-credential-workspace")
 DOCUMENTS = "usr/share/doc/workspace-proxy"
 needs_image = pytest.mark.skipif(bool(NO_IMAGE), reason=f"no images can be built here: {NO_IMAGE}")

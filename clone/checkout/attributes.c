@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps the rules of the files from the root to the current folder. Only what can decide about one
+ * of our attributes is kept: attributes have numbers, first those of the enum, then the macros of
+ * the root's file in the order of their names; other attributes are dropped while reading.
+ */
+#include "clone/checkout/attributes.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "clone/checkout/attributes_line.h"
+#include "clone/checkout/wildmatch.h"
+
+#define ARENA_MIN_BYTES 4096u
+
+struct rule {
+	struct attribute_pattern pattern; /* of a macro: unused */
+	size_t first;			  /* of its assignments */
+	size_t count;
+};
+
+struct assignment {
+	size_t attribute; /* number */
+	struct attribute_value value;
+};
+
+struct attribute_file {
+	struct str folder;
+	size_t bytes;	    /* as counted in the total */
+	struct arena arena; /* for all text */
+	struct str text;
+	struct rule *rules;
+	size_t rules_count, rules_size;
+	struct assignment *assignments;
+	size_t assignments_count, assignments_size;
+};
+
+/* Where expanding a rule was interrupted by a macro. */
+struct expansion {
+	const struct assignment *assignments;
+	size_t left;
+};
+
+struct attributes {
+	struct attribute_file *files;
+	size_t files_count, files_size;
+	size_t bytes;
+	struct str *macros; /* names, sorted */
+	size_t macros_count;
+	/* By number; count 0: the attribute is no macro. */
+	struct rule *definitions;
+	struct attribute_value *values;
+	struct expansion *stack;
+};
+
+static const struct str names[] = {
+	[ATTRIBUTE_TEXT] = {"text", 4},
+	[ATTRIBUTE_CRLF] = {"crlf", 4},
+	[ATTRIBUTE_EOL] = {"eol", 3},
+	[ATTRIBUTE_IDENT] = {"ident", 5},
+	[ATTRIBUTE_ENCODING] = {"working-tree-encoding", 21},
+};
+
+static const char builtin_text[] = "[attr]binary -diff -merge -text\n";
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct str *x = a;
+	const struct str *y = b;
+	int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
+
+	if (order != 0)
+		return order;
+	return (x->len > y->len) - (x->len < y->len);
+}
+
+/* The number of an attribute; SIZE_MAX: it does not matter. */
+static size_t
+find_number(const struct attributes *a, struct str name)
+{
+	const struct str *macro;
+
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		if (str_equal(names[i], name))
+			return i;
+	}
+	if (a->macros_count == 0)
+		return SIZE_MAX;
+	macro = bsearch(&name, a->macros, a->macros_count, sizeof(*a->macros), compare);
+	return macro == NULL ? SIZE_MAX : ATTRIBUTES + (size_t)(macro - a->macros);
+}
+
+/* Room for one more element. */
+static bool
+grow(void **array, size_t count, size_t *size, size_t element)
+{
+	size_t larger = *size == 0 ? 16 : 2 * *size;
+	void *grown;
+
+	if (count < *size)
+		return true;
+	grown = reallocarray(*array, larger, element);
+	if (grown == NULL)
+		return false;
+	*array = grown;
+	*size = larger;
+	return true;
+}
+
+static bool
+add_assignments(const struct attributes *a, struct attribute_file *f, struct str states,
+		struct rule *rule)
+{
+	struct str name;
+	struct attribute_value value;
+
+	rule->first = f->assignments_count;
+	while (attributes_line_next(&states, &name, &value)) {
+		size_t number = find_number(a, name);
+
+		if (number == SIZE_MAX)
+			continue;
+		if (!grow((void **)&f->assignments, f->assignments_count, &f->assignments_size,
+			  sizeof(*f->assignments)))
+			return false;
+		f->assignments[f->assignments_count++] = (struct assignment){number, value};
+		rule->count++;
+	}
+	return true;
+}
+
+/* Of two definitions of a macro the later one counts, as a whole. */
+static bool
+add_macro(struct attributes *a, struct attribute_file *f, const struct attributes_line *line)
+{
+	size_t number = find_number(a, line->macro);
+	struct rule rule = {.count = 0};
+
+	if (!add_assignments(a, f, line->states, &rule))
+		return false;
+	a->definitions[number] = rule;
+	return true;
+}
+
+static bool
+add_rule(const struct attributes *a, struct attribute_file *f, const struct attributes_line *line)
+{
+	struct rule rule = {.pattern = line->pattern};
+
+	if (!add_assignments(a, f, line->states, &rule))
+		return false;
+	if (rule.count == 0)
+		return true;
+	if (!grow((void **)&f->rules, f->rules_count, &f->rules_size, sizeof(*f->rules)))
+		return false;
+	f->rules[f->rules_count++] = rule;
+	return true;
+}
+
+static bool
+add_lines(struct attributes *a, struct attribute_file *f)
+{
+	struct arena *arena = &f->arena;
+	struct str text = f->text;
+	bool is_root = f == &a->files[0];
+	bool ok = true;
+	struct attributes_line line;
+
+	while (ok && attributes_line_read(&text, &line, arena)) {
+		if (line.kind == ATTRIBUTES_LINE_MACRO)
+			ok = !is_root || add_macro(a, f, &line);
+		else if (line.kind == ATTRIBUTES_LINE_RULE)
+			ok = add_rule(a, f, &line);
+	}
+	return ok;
+}
+
+/* Numbers for all macros that are defined, which have to be known before they are used. */
+static bool
+number_macros(struct attributes *a, struct str text, struct arena *arena)
+{
+	struct attributes_line line;
+	size_t size = 0;
+	size_t kept = 0;
+
+	while (attributes_line_read(&text, &line, arena)) {
+		if (line.kind != ATTRIBUTES_LINE_MACRO || find_number(a, line.macro) < ATTRIBUTES)
+			continue;
+		if (!grow((void **)&a->macros, kept, &size, sizeof(*a->macros)))
+			return false;
+		a->macros[kept++] = line.macro;
+	}
+	if (kept > 0)
+		qsort(a->macros, kept, sizeof(*a->macros), compare);
+	for (size_t i = 0; i < kept; i++) {
+		if (i == 0 || !str_equal(a->macros[i], a->macros[a->macros_count - 1]))
+			a->macros[a->macros_count++] = a->macros[i];
+	}
+	a->definitions = calloc(ATTRIBUTES + a->macros_count, sizeof(*a->definitions));
+	a->values = calloc(ATTRIBUTES + a->macros_count, sizeof(*a->values));
+	a->stack = calloc(ATTRIBUTES + a->macros_count + 1, sizeof(*a->stack));
+	return a->definitions != NULL && a->values != NULL && a->stack != NULL;
+}
+
+static void
+file_free(struct attribute_file *f)
+{
+	arena_fini(&f->arena);
+	free(f->rules);
+	free(f->assignments);
+}
+
+struct attributes *
+attributes_new(void)
+{
+	return calloc(1, sizeof(struct attributes));
+}
+
+void
+attributes_free(struct attributes *a)
+{
+	if (a == NULL)
+		return;
+	while (a->files_count > 0)
+		file_free(&a->files[--a->files_count]);
+	free(a->files);
+	free(a->macros);
+	free(a->definitions);
+	free(a->values);
+	free(a->stack);
+	free(a);
+}
+
+/* Keeps the text up to its first NUL, and the folder's name; the root's file starts with git's own
+ * macro. */
+static bool
+copy_text(struct attribute_file *f, struct str folder, struct str text, bool is_root)
+{
+	size_t end = str_find_byte(text, '\0');
+	const char *copy;
+
+	text = str_take(text, end == SIZE_MAX ? text.len : end);
+	/* Patterns that are unquoted take no more than the text. */
+	arena_init(&f->arena, 8 * (text.len + folder.len) + ARENA_MIN_BYTES);
+	copy = arena_printf(&f->arena, "%s%.*s", is_root ? builtin_text : "", STR_FMT(text));
+	f->text = str_from(copy);
+	f->folder = (struct str){arena_dup(&f->arena, folder), folder.len};
+	return copy != NULL && f->folder.data != NULL;
+}
+
+static bool
+add_file(struct attributes *a, struct str folder, struct str text)
+{
+	bool is_root = a->files_count == 0;
+	struct attribute_file *f;
+
+	if (!grow((void **)&a->files, a->files_count, &a->files_size, sizeof(*a->files)))
+		return false;
+	f = &a->files[a->files_count++];
+	*f = (struct attribute_file){.bytes = text.len};
+	a->bytes += text.len;
+	return copy_text(f, folder, text, is_root) &&
+	       (!is_root || number_macros(a, f->text, &f->arena)) && add_lines(a, f);
+}
+
+bool
+attributes_push(struct attributes *a, struct str folder, struct str text, struct err *e)
+{
+	if (text.len > ATTRIBUTES_FILE_MAX_BYTES ||
+	    a->bytes + text.len > ATTRIBUTES_TOTAL_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, "attributes of more than %u bytes",
+			       text.len > ATTRIBUTES_FILE_MAX_BYTES ? ATTRIBUTES_FILE_MAX_BYTES
+								    : ATTRIBUTES_TOTAL_MAX_BYTES);
+	/* Macros are numbered with the root's file, even if there is none. */
+	if (a->files_count == 0 && !str_is_empty(folder) && !add_file(a, STR_NONE, STR_NONE))
+		return err_set(e, ERR_MEMORY, "no memory for attributes");
+	return add_file(a, folder, text) || err_set(e, ERR_MEMORY, "no memory for attributes");
+}
+
+void
+attributes_leave(struct attributes *a, struct str path)
+{
+	while (a->files_count > 0) {
+		struct attribute_file *last = &a->files[a->files_count - 1];
+
+		if (str_starts_with(path, last->folder))
+			return;
+		a->bytes -= last->bytes;
+		file_free(last);
+		a->files_count--;
+	}
+}
+
+/* Sets what is not set yet, the last assignment first, and expands macros where they are set. */
+static void
+apply(struct attributes *a, const struct attribute_file *f, const struct rule *rule)
+{
+	size_t depth = 0;
+
+	a->stack[depth++] = (struct expansion){f->assignments + rule->first, rule->count};
+	while (depth > 0) {
+		struct expansion *top = &a->stack[depth - 1];
+		const struct assignment *next;
+		const struct rule *macro;
+
+		if (top->left == 0) {
+			depth--;
+			continue;
+		}
+		next = &top->assignments[--top->left];
+		if (a->values[next->attribute].state != ATTRIBUTE_UNKNOWN)
+			continue;
+		a->values[next->attribute] = next->value;
+		macro = &a->definitions[next->attribute];
+		/* Each attribute is set once, so the stack has room for all. */
+		if (macro->count > 0 && next->value.state == ATTRIBUTE_TRUE)
+			a->stack[depth++] = (struct expansion){
+				a->files[0].assignments + macro->first, macro->count};
+	}
+}
+
+static bool
+is_decided(const struct attributes *a)
+{
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		if (a->values[i].state == ATTRIBUTE_UNKNOWN)
+			return false;
+	}
+	return true;
+}
+
+void
+attributes_find(struct attributes *a, struct str path, struct attribute_value values[ATTRIBUTES])
+{
+	memset(values, 0, ATTRIBUTES * sizeof(*values));
+	if (a->files_count == 0)
+		return;
+	memset(a->values, 0, (ATTRIBUTES + a->macros_count) * sizeof(*a->values));
+	for (size_t i = a->files_count; i-- > 0 && !is_decided(a);) {
+		const struct attribute_file *f = &a->files[i];
+
+		for (size_t j = f->rules_count; j-- > 0;) {
+			if (attributes_line_matches(&f->rules[j].pattern,
+						    str_skip(path, f->folder.len)))
+				apply(a, f, &f->rules[j]);
+		}
+	}
+	memcpy(values, a->values, ATTRIBUTES * sizeof(*values));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attributes of paths (gitattributes(5)) as git reads them from a tree at checkout: the parser of
+ * .gitattributes files, macros, and the lookup. libgit2's engine differs in patterns, macros and
+ * quoting. Pure functions over untrusted text.
+ */
+#ifndef CLONE_CHECKOUT_ATTRIBUTES_H
+#define CLONE_CHECKOUT_ATTRIBUTES_H
+
+#include "base/str.h"
+
+/* Limit of one file, and of all files that apply to a path. */
+#define ATTRIBUTES_FILE_MAX_BYTES  (16u * 1024u * 1024u)
+#define ATTRIBUTES_TOTAL_MAX_BYTES (64u * 1024u * 1024u)
+
+/* Those that decide about the content of files. */
+enum attribute {
+	ATTRIBUTE_TEXT,
+	ATTRIBUTE_CRLF,
+	ATTRIBUTE_EOL,
+	ATTRIBUTE_IDENT,
+	ATTRIBUTE_ENCODING, /* working-tree-encoding */
+	ATTRIBUTES,
+};
+
+enum attribute_state {
+	ATTRIBUTE_UNKNOWN, /* no line says anything */
+	ATTRIBUTE_TRUE,
+	ATTRIBUTE_FALSE,
+	ATTRIBUTE_UNSPECIFIED, /* "!attribute" */
+	ATTRIBUTE_VALUE,
+};
+
+struct attribute_value {
+	enum attribute_state state;
+	struct str text; /* of ATTRIBUTE_VALUE; valid until the file is popped */
+};
+
+struct attributes;
+
+/* NULL: no memory. */
+struct attributes *attributes_new(void);
+void attributes_free(struct attributes *a);
+
+/*
+ * Adds the .gitattributes of a folder ("" or "a/b/"), which has to lie below the folder of the file
+ * added before; only the first file, that of the root, defines macros. Lines that git ignores are
+ * ignored. ERR_LIMIT: too large.
+ */
+bool attributes_push(struct attributes *a, struct str folder, struct str text,
+		     struct err *e) MUST_CHECK;
+
+/* Drops the files of folders that the path does not lie in. */
+void attributes_leave(struct attributes *a, struct str path);
+
+/* The values for a file; its folders' .gitattributes must have been pushed. */
+void attributes_find(struct attributes *a, struct str path,
+		     struct attribute_value values[ATTRIBUTES]);
+
+#endif

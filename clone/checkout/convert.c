@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What attributes mean for content, and the conversions in git's order.
+ */
+#include "clone/checkout/convert.h"
+
+#include "clone/checkout/convert_encoding.h"
+#include "clone/checkout/convert_ident.h"
+
+enum line_endings { LINES_AS_THEY_ARE, LINES_TEXT, LINES_GUESSED };
+
+static bool
+has_value(const struct attribute_value *v, struct str text)
+{
+	return v->state == ATTRIBUTE_VALUE && str_equal(v->text, text);
+}
+
+/* Of `text`, or of its older name `crlf`. False: it says nothing about line endings. */
+static bool
+read_text(const struct attribute_value *v, enum line_endings *lines)
+{
+	if (v->state == ATTRIBUTE_FALSE)
+		*lines = LINES_AS_THEY_ARE;
+	else if (v->state == ATTRIBUTE_TRUE || has_value(v, STR("input")))
+		*lines = LINES_TEXT;
+	else if (has_value(v, STR("auto")))
+		*lines = LINES_GUESSED;
+	else
+		return false;
+	return true;
+}
+
+static void
+set_lines(struct conversion *c, const struct attribute_value values[ATTRIBUTES])
+{
+	enum line_endings lines = LINES_TEXT;
+	bool is_said = read_text(&values[ATTRIBUTE_TEXT], &lines) ||
+		       read_text(&values[ATTRIBUTE_CRLF], &lines);
+	bool is_lf = has_value(&values[ATTRIBUTE_EOL], STR("lf"));
+
+	/* `eol` alone implies `text`. */
+	c->adds_cr = lines != LINES_AS_THEY_ARE && has_value(&values[ATTRIBUTE_EOL], STR("crlf"));
+	c->is_guessed = is_said && lines == LINES_GUESSED;
+	c->is_whole = c->is_guessed && !is_lf;
+}
+
+/* Whether the name is one of UTF-8's, which is what blobs are in. */
+static bool
+is_utf8(struct str name)
+{
+	if (!str_starts_with_nocase(name, STR("utf")))
+		return false;
+	name = str_skip(name, 3);
+	if (str_starts_with(name, STR("-")))
+		name = str_skip(name, 1);
+	return str_equal(name, STR("8"));
+}
+
+static void
+set_encoding(struct conversion *c, const struct attribute_value *v)
+{
+	if (v->state == ATTRIBUTE_TRUE || v->state == ATTRIBUTE_FALSE)
+		c->has_bad_encoding = true;
+	if (v->state != ATTRIBUTE_VALUE || str_is_empty(v->text) || is_utf8(v->text))
+		return;
+	if (v->text.len >= sizeof(c->encoding)) {
+		c->has_bad_encoding = true;
+		return;
+	}
+	memcpy(c->encoding, v->text.data, v->text.len);
+	c->encoding[v->text.len] = '\0';
+	c->is_whole = true;
+}
+
+void
+conversion_init(struct conversion *c, const struct attribute_value values[ATTRIBUTES])
+{
+	*c = (struct conversion){.has_ident = values[ATTRIBUTE_IDENT].state == ATTRIBUTE_TRUE};
+	set_lines(c, values);
+	set_encoding(c, &values[ATTRIBUTE_ENCODING]);
+}
+
+bool
+conversion_is_needed(const struct conversion *c)
+{
+	return c->adds_cr || c->has_ident || c->has_bad_encoding || c->encoding[0] != '\0';
+}
+
+struct content {
+	size_t lf; /* without CR */
+	size_t cr; /* without LF */
+	size_t crlf;
+	size_t nul;
+	size_t printable;
+	size_t nonprintable;
+};
+
+static void
+count_byte(struct content *s, unsigned char c)
+{
+	bool is_text_control = c == '\b' || c == '\t' || c == '\f' || c == 033;
+
+	s->nul += c == 0;
+	if (c == 0177 || (c < 32 && !is_text_control))
+		s->nonprintable++;
+	else
+		s->printable++;
+}
+
+static struct content
+count_content(struct str in)
+{
+	struct content s = {.lf = 0};
+
+	for (size_t i = 0; i < in.len; i++) {
+		if (in.data[i] == '\n') {
+			s.lf++;
+		} else if (in.data[i] != '\r') {
+			count_byte(&s, (unsigned char)in.data[i]);
+		} else if (i + 1 < in.len && in.data[i + 1] == '\n') {
+			s.crlf++;
+			i++;
+		} else {
+			s.cr++;
+		}
+	}
+	/* The end of a file on CP/M and DOS. */
+	if (in.len > 0 && in.data[in.len - 1] == 032)
+		s.nonprintable--;
+	return s;
+}
+
+/* git's guess: text with LF alone. */
+static bool
+is_text_with_lf(struct str in)
+{
+	struct content s = count_content(in);
+
+	return s.cr == 0 && s.crlf == 0 && s.nul == 0 && s.printable >> 7 >= s.nonprintable;
+}
+
+static enum convert_result
+add_cr(struct str in, struct buf *out)
+{
+	char before = '\0';
+
+	if (!buf_reserve(out, in.len))
+		return CONVERT_FAILED;
+	for (size_t lf; (lf = str_find_byte(in, '\n')) != SIZE_MAX;) {
+		if (lf > 0)
+			before = in.data[lf - 1];
+		buf_add_str(out, str_take(in, lf));
+		buf_add_str(out, before == '\r' ? STR("\n") : STR("\r\n"));
+		before = '\n';
+		in = str_skip(in, lf + 1);
+	}
+	return buf_add_str(out, in) ? CONVERT_CHANGED : CONVERT_FAILED;
+}
+
+static enum convert_result
+convert_lines(const struct conversion *c, struct str in, struct buf *out)
+{
+	if (!c->adds_cr || str_find_byte(in, '\n') == SIZE_MAX ||
+	    (c->is_guessed && !is_text_with_lf(in)))
+		return CONVERT_UNCHANGED;
+	return add_cr(in, out);
+}
+
+static enum convert_result
+expand_ident(const struct conversion *c, struct str in, const char *id, struct buf *out)
+{
+	if (!c->has_ident || str_find(in, STR("$Id")) == SIZE_MAX)
+		return CONVERT_UNCHANGED;
+	if (!(c->is_whole ? convert_ident_whole(in, id, out) : convert_ident_stream(in, id, out)))
+		return CONVERT_FAILED;
+	return CONVERT_CHANGED;
+}
+
+/* The last two steps, from `in`, which may lie in `out`. */
+static enum convert_result
+encode(const struct conversion *c, struct str in, struct buf *out)
+{
+	if (c->has_bad_encoding)
+		return CONVERT_NOT_ENCODED;
+	if (c->encoding[0] == '\0' || str_is_empty(in))
+		return CONVERT_UNCHANGED;
+	return convert_encoding(c->encoding, in, out);
+}
+
+/* Continues with what a step has made: `made` is moved to *in's memory. */
+static void
+take(enum convert_result result, struct buf *made, struct buf *kept, struct str *in)
+{
+	if (result == CONVERT_CHANGED) {
+		struct buf old = *kept;
+
+		*kept = *made;
+		*made = old;
+		*in = buf_view(kept);
+	}
+	buf_clear(made);
+}
+
+enum convert_result
+convert_to_worktree(const struct conversion *c, struct str in, const char *id, struct buf *out)
+{
+	struct buf made;
+	enum convert_result ident;
+	enum convert_result lines = CONVERT_FAILED;
+	enum convert_result encoded = CONVERT_FAILED;
+	bool is_changed;
+
+	buf_init(&made, out->max);
+	ident = expand_ident(c, in, id, &made);
+	take(ident, &made, out, &in);
+	if (ident != CONVERT_FAILED) {
+		lines = convert_lines(c, in, &made);
+		take(lines, &made, out, &in);
+	}
+	if (lines != CONVERT_FAILED) {
+		encoded = encode(c, in, &made);
+		take(encoded, &made, out, &in);
+	}
+	buf_fini(&made);
+	is_changed = ident == CONVERT_CHANGED || lines == CONVERT_CHANGED;
+	if (encoded == CONVERT_NOT_ENCODED && !is_changed && !buf_add_str(out, in))
+		return CONVERT_FAILED;
+	return encoded == CONVERT_UNCHANGED && is_changed ? CONVERT_CHANGED : encoded;
+}

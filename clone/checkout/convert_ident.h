@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Expansion of $Id$ (gitattributes(5), "ident"). git has two implementations that agree on plain
+ * keywords and differ on odd ones; both are followed to the letter, as content has to be git's.
+ */
+#ifndef CLONE_CHECKOUT_CONVERT_IDENT_H
+#define CLONE_CHECKOUT_CONVERT_IDENT_H
+
+#include "base/str.h"
+
+/* For content that git has in memory as a whole. id: of the blob, in hex. */
+bool convert_ident_whole(struct str in, const char *id, struct buf *out) MUST_CHECK;
+
+/* For content that git streams. */
+bool convert_ident_stream(struct str in, const char *id, struct buf *out) MUST_CHECK;
+
+#endif

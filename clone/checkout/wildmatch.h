@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * git's patterns of paths (gitignore(5), gitattributes(5)): '*', '?', "[…]", '\\' and, in whole
+ * paths, "**".
+ */
+#ifndef CLONE_CHECKOUT_WILDMATCH_H
+#define CLONE_CHECKOUT_WILDMATCH_H
+
+#include "base/str.h"
+
+/*
+ * Whether the whole text matches. is_path: only "**" as a component of its own matches '/'. Takes
+ * time in proportion to the product of both lengths at most, for each "**" once.
+ */
+bool wildmatch(struct str pattern, struct str text, bool is_path);
+
+#endif

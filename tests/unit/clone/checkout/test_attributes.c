@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attribute files: lines, macros, precedence and limits.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "clone/checkout/attributes.h"
+
+static void
+push(struct attributes *a, const char *folder, const char *text)
+{
+	struct err e = ERR_INIT;
+
+	assert_true(attributes_push(a, str_from(folder), str_from(text), &e));
+}
+
+/* "T" for set, "F" for unset, "-" for unspecified, "?" for unknown, or the value. */
+static void
+expect(struct attributes *a, const char *path, enum attribute which, const char *wanted)
+{
+	static const char *const states[] = {"?", "T", "F", "-"};
+	struct attribute_value values[ATTRIBUTES];
+	struct str found;
+
+	attributes_find(a, str_from(path), values);
+	found = values[which].state == ATTRIBUTE_VALUE ? values[which].text
+						       : str_from(states[values[which].state]);
+	if (!str_equal(found, str_from(wanted)))
+		fail_msg("%s: %.*s, not %s", path, STR_FMT(found), wanted);
+}
+
+static void
+test_lines(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *path;
+		const char *text;
+	} cases[] = {
+		{"a text", "a", "T"},
+		{"a -text", "x/a", "F"},
+		{"/a text", "x/a", "?"},
+		{"a !text", "a", "-"},
+		{"a text=auto", "a", "auto"},
+		{"a text=", "a", ""},
+		{"a -text=x", "a", "F"},
+		{"a text -text", "a", "F"},
+		{"\ta\ttext\r", "a", "T"},
+		{"#a text", "#a", "?"},
+		{"\\#a text", "#a", "T"},
+		{"!a text", "a", "?"},
+		{"a/ text", "a", "?"},
+		{"a text b?d", "a", "?"},
+		{"a text --x", "a", "?"},
+		{"\"a b\" text", "a b", "T"},
+		{"\"a\\142\"text", "ab", "T"},
+		{"\"a text", "\"a", "T"},
+		{"\"a\\q\" text", "\"a\\q\"", "?"},
+		{"\"\\\"\" text", "\"", "T"},
+		{"dir/* text", "dir/a", "T"},
+		{"dir/* text", "x/dir/a", "?"},
+		{"dir/**/a text", "dir/a", "T"},
+		{"foo**/a text", "foo/x/a", "T"},
+		{"[attr] text", "[attr]", "?"},
+		{"[attr]a text", "[attr]a", "?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attributes *a = attributes_new();
+
+		push(a, "", cases[i].line);
+		expect(a, cases[i].path, ATTRIBUTE_TEXT, cases[i].text);
+		attributes_free(a);
+	}
+}
+
+static void
+test_long_lines_and_nul(void **state)
+{
+	struct attributes *a = attributes_new();
+	char line[2100];
+	struct err e = ERR_INIT;
+
+	(void)state;
+	memset(line, ' ', sizeof(line));
+	memcpy(line, "a", 1);
+	memcpy(line + 2044, "text", 4);
+	assert_true(attributes_push(a, STR_NONE, (struct str){line, 2048}, &e));
+	expect(a, "a", ATTRIBUTE_TEXT, "?");
+	assert_true(attributes_push(a, STR("x/"), (struct str){line + 1, 2047}, &e));
+	attributes_free(a);
+	a = attributes_new();
+	assert_true(attributes_push(a, STR_NONE, STR("a text\n\0a -text\n"), &e));
+	expect(a, "a", ATTRIBUTE_TEXT, "T");
+	attributes_free(a);
+}
+
+static void
+test_macros(void **state)
+{
+	struct attributes *a = attributes_new();
+
+	(void)state;
+	push(a, "",
+	     "a mine\n[attr]mine other eol=crlf\n[attr]other text=auto ident\n"
+	     "[attr]mine other eol=lf\nb binary\nc -mine\nd mine -text\ne mine !ident\n"
+	     "[attr]loop back\n[attr]back loop ident\nf loop\n");
+	expect(a, "a", ATTRIBUTE_EOL, "lf");
+	expect(a, "a", ATTRIBUTE_TEXT, "auto");
+	expect(a, "b", ATTRIBUTE_TEXT, "F");
+	expect(a, "c", ATTRIBUTE_TEXT, "?");
+	expect(a, "d", ATTRIBUTE_TEXT, "F");
+	expect(a, "e", ATTRIBUTE_IDENT, "-");
+	expect(a, "f", ATTRIBUTE_IDENT, "T");
+	/* Only the root defines macros. */
+	push(a, "x/", "[attr]here text\ng here\nb mine\n");
+	expect(a, "x/g", ATTRIBUTE_TEXT, "?");
+	expect(a, "x/b", ATTRIBUTE_TEXT, "auto");
+	attributes_free(a);
+}
+
+static void
+test_folders(void **state)
+{
+	struct attributes *a = attributes_new();
+
+	(void)state;
+	push(a, "x/", "* text\n/a eol=lf\n");
+	push(a, "x/y/", "a -text\n");
+	expect(a, "x/y/a", ATTRIBUTE_TEXT, "F");
+	expect(a, "x/y/b", ATTRIBUTE_TEXT, "T");
+	expect(a, "x/y/a", ATTRIBUTE_EOL, "?");
+	attributes_leave(a, STR("x/ya"));
+	expect(a, "x/a", ATTRIBUTE_TEXT, "T");
+	expect(a, "x/a", ATTRIBUTE_EOL, "lf");
+	attributes_leave(a, STR("xx"));
+	expect(a, "xx", ATTRIBUTE_TEXT, "?");
+	attributes_free(a);
+}
+
+static void
+test_limits(void **state)
+{
+	struct attributes *a = attributes_new();
+	size_t len = ATTRIBUTES_FILE_MAX_BYTES + 1;
+	char *text = calloc(1, len);
+	char folder[16] = "a/";
+	struct err e = ERR_INIT;
+
+	(void)state;
+	memset(text, '\n', len);
+	assert_false(attributes_push(a, STR_NONE, (struct str){text, len}, &e));
+	assert_int_equal(e.code, ERR_LIMIT);
+	for (int i = 0; i < 4; i++) {
+		err_clear(&e);
+		assert_true(attributes_push(a, str_from(folder), (struct str){text, len - 1}, &e));
+		strcat(folder, "a/");
+	}
+	assert_false(attributes_push(a, str_from(folder), (struct str){text, 1}, &e));
+	/* What was left is free again. */
+	attributes_leave(a, STR("b"));
+	err_clear(&e);
+	assert_true(attributes_push(a, STR("b/"), (struct str){text, len - 1}, &e));
+	attributes_free(a);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),  cmocka_unit_test(test_long_lines_and_nul),
+		cmocka_unit_test(test_macros), cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
