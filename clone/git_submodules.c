@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log/log.h"
+#include "clone/git/git_object.h"
 #include "clone/git/gitmodules.h"
 #include "clone/git_clone.h"
 #include "clone/remote_url.h"
@@ -50,18 +51,18 @@ on_progress(const struct clone_progress *p, void *arg)
 static bool
 find_commit(struct submodule *s, struct clone_failure *f)
 {
-	git_object *tree = NULL;
+	git_tree *tree = NULL;
 	git_tree_entry *entry = NULL;
 	const char *path = arena_dup(s->arena, s->entry->path);
 	bool ok = path != NULL && !str_is_empty(s->entry->path) &&
-		  git_revparse_single(&tree, s->parent->repository, "HEAD^{tree}") == 0 &&
-		  git_tree_entry_bypath(&entry, (git_tree *)tree, path) == 0 &&
+		  git_object_head_tree(s->parent->repository, &tree) == 0 &&
+		  git_tree_entry_bypath(&entry, tree, path) == 0 &&
 		  git_tree_entry_type(entry) == GIT_OBJECT_COMMIT;
 
 	if (ok)
 		git_oid_tostr(s->commit, sizeof(s->commit), git_tree_entry_id(entry));
 	git_tree_entry_free(entry);
-	git_object_free(tree);
+	git_tree_free(tree);
 	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "no gitlink at its path");
 }
 
@@ -71,12 +72,19 @@ find_address(struct submodule *s, struct clone_failure *f)
 {
 	struct err e = ERR_INIT;
 	struct buf text;
+	struct buf gitlab;
 	bool ok;
 
 	buf_init(&text, URL_MAX_BYTES);
-	ok = gitmodules_resolve_url(str_from(s->parent->request->url), s->entry->url, &text, &e) &&
-	     url_parse(&s->settings.url, buf_view(&text), s->arena, &e);
+	buf_init(&gitlab, URL_MAX_BYTES);
+	ok = gitmodules_resolve_url(str_from(s->parent->request->url), s->entry->url, &text, &e);
+	/* Most name GitLab by its ssh address, for which there is no key. */
+	if (ok && remote_url_append_gitlab(&s->settings, buf_view(&text), &gitlab))
+		ok = url_parse(&s->settings.url, buf_view(&gitlab), s->arena, &e);
+	else if (ok)
+		ok = url_parse(&s->settings.url, buf_view(&text), s->arena, &e);
 	buf_fini(&text);
+	buf_fini(&gitlab);
 	if (!ok)
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "its URL: %s", e.text);
 	if (!remote_url_is_allowed(&s->settings))
@@ -204,23 +212,35 @@ run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
 	buf_fini(&s.git_dir);
 }
 
+/* The .gitmodules of HEAD's tree; NULL: there is none. */
+static git_blob *
+find_modules(struct transfer *t)
+{
+	git_tree *tree = NULL;
+	git_blob *blob = NULL;
+	const git_tree_entry *entry = NULL;
+
+	if (git_object_head_tree(t->repository, &tree) == 0)
+		entry = git_tree_entry_byname(tree, ".gitmodules");
+	if (entry != NULL && git_tree_entry_type(entry) == GIT_OBJECT_BLOB)
+		(void)git_blob_lookup(&blob, t->repository, git_tree_entry_id(entry));
+	git_tree_free(tree);
+	return blob;
+}
+
 static bool
 read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 {
-	git_object *blob = NULL;
+	git_blob *blob = find_modules(t);
 	struct err e = ERR_INIT;
 	bool ok;
 
-	if (git_revparse_single(&blob, t->repository, "HEAD:.gitmodules") < 0)
+	if (blob == NULL)
 		return false;
-	ok = git_object_type(blob) == GIT_OBJECT_BLOB &&
-	     git_blob_rawsize((git_blob *)blob) <= GITMODULES_MAX_BYTES;
-	if (ok)
-		ok = gitmodules_parse(m,
-				      (struct str){git_blob_rawcontent((git_blob *)blob),
-						   (size_t)git_blob_rawsize((git_blob *)blob)},
-				      arena, &e);
-	git_object_free(blob);
+	ok = gitmodules_parse(
+		m, (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}, arena,
+		&e);
+	git_blob_free(blob);
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
 		log_warn(NULL, "submodules not cloned", log_err(&e));

@@ -4,6 +4,8 @@
  */
 #include "clone/remote_url.h"
 
+#include <stdio.h>
+
 #include "base/net/ip.h"
 
 /* Only addresses and "localhost": a name such as 127.example.com may belong to anybody. */
@@ -152,6 +154,25 @@ without_root(struct str path, struct str root)
 	    path.data[root.len] == '/')
 		return str_skip(path, root.len + 1);
 	return path;
+}
+
+bool
+remote_url_append_gitlab(const struct clone_settings *settings, struct str url, struct buf *out)
+{
+	const struct url *gitlab = &settings->gitlab_url;
+	struct location l;
+	char authority[300];
+
+	if (str_is_empty(gitlab->host) || !split(url, &l) || str_is_empty(l.path))
+		return false;
+	snprintf(authority, sizeof(authority), "%.*s:%u", STR_FMT(gitlab->host),
+		 (unsigned)gitlab->port);
+	if (!str_equal_nocase(l.host, gitlab->host) &&
+	    (l.is_ssh || !str_equal_nocase(l.host, str_from(authority))))
+		return false;
+	/* ssh's paths lack GitLab's relative URL root. */
+	return url_add_origin(gitlab, out) && (!l.is_ssh || buf_add_str(out, gitlab->path)) &&
+	       buf_add_byte(out, '/') && buf_add_str(out, l.path);
 }
 
 bool

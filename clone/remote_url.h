@@ -30,6 +30,14 @@ bool remote_url_is_gitlab(const struct clone_settings *settings);
  */
 bool remote_url_append(const struct clone_settings *settings, struct buf *out) MUST_CHECK;
 
+/*
+ * Appends the address at GitLab's origin of a URL that names GitLab's host in another way:
+ * "git@host:path", ssh://, http://, or with a user name. False for other hosts; a relative URL root
+ * is added to ssh's paths.
+ */
+bool remote_url_append_gitlab(const struct clone_settings *settings, struct str url,
+			      struct buf *out) MUST_CHECK;
+
 /* Appends "scheme://host[:port]path" of any URL. */
 bool remote_url_append_text(const struct url *u, struct buf *out) MUST_CHECK;
 

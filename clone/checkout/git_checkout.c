@@ -7,6 +7,7 @@
 
 #include "clone/checkout/git_files.h"
 #include "clone/checkout/tree_check.h"
+#include "clone/git/git_object.h"
 
 static void
 on_checkout(const char *path, size_t done, size_t total, void *arg)
@@ -23,6 +24,7 @@ bool
 git_checkout_run(struct transfer *t)
 {
 	git_checkout_options options;
+	git_tree *tree = NULL;
 	int code;
 
 	if (git_repository_head_unborn(t->repository) == 1)
@@ -38,6 +40,9 @@ git_checkout_run(struct transfer *t)
 	options.disable_filters = !t->has_attributes;
 	options.progress_cb = on_checkout;
 	options.progress_payload = t;
-	code = git_checkout_head(t->repository, &options);
+	code = git_object_head_tree(t->repository, &tree);
+	if (code == 0)
+		code = git_checkout_tree(t->repository, (const git_object *)tree, &options);
+	git_tree_free(tree);
 	return code == 0 || git_steps_fail(t, code, "checkout");
 }

@@ -20,6 +20,7 @@
 #include "clone/checkout/convert.h"
 #include "clone/checkout/files_writer.h"
 #include "clone/checkout/index_file.h"
+#include "clone/git/git_object.h"
 #include "clone/target/tree.h"
 #include "clone/thread.h"
 
@@ -41,7 +42,7 @@ struct blob {
 struct checkout {
 	struct transfer *transfer;
 	git_odb *odb;
-	git_object *tree;
+	git_tree *tree;
 	struct attributes *attributes; /* NULL: none apply */
 	unsigned warnings;
 	struct buf folder; /* the last one that was created */
@@ -276,7 +277,7 @@ start_attributes(struct checkout *c)
 	c->attributes = attributes_new();
 	if (c->attributes == NULL)
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
-	return push_attributes(c, (const git_tree *)c->tree, STR_NONE);
+	return push_attributes(c, c->tree, STR_NONE);
 }
 
 static bool
@@ -289,7 +290,7 @@ start(struct checkout *c)
 	int code = git_repository_odb(&c->odb, t->repository);
 
 	if (code == 0)
-		code = git_revparse_single(&c->tree, t->repository, "HEAD^{tree}");
+		code = git_object_head_tree(t->repository, &c->tree);
 	if (code < 0)
 		return git_steps_fail(t, code, "read the tree");
 	c->root = tree_open(AT_FDCWD, workdir);
@@ -313,7 +314,7 @@ write_files(struct checkout *c)
 {
 	struct transfer *t = c->transfer;
 	struct err e = ERR_INIT;
-	int code = git_tree_walk((const git_tree *)c->tree, GIT_TREEWALK_PRE, on_entry, c);
+	int code = git_tree_walk(c->tree, GIT_TREEWALK_PRE, on_entry, c);
 
 	if (code == GIT_EUSER)
 		return false;
@@ -341,7 +342,7 @@ git_files_write(struct transfer *t)
 	index_file_free(c.index);
 	if (c.root >= 0)
 		close(c.root);
-	git_object_free(c.tree);
+	git_tree_free(c.tree);
 	git_odb_free(c.odb);
 	t->progress.can_stop = false;
 	return ok;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names are normalized as the file systems in question do, then compared.
+ * Compares names as the file systems in question do: without case, and without what they ignore.
  */
 #include "clone/checkout/path_check.h"
-
-#define REDUCED_MAX 64u
 
 /* The code points that HFS+ leaves out when it compares names (Apple TN1150), in UTF-8. */
 static bool
@@ -27,45 +25,62 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* In lower case, without what HFS+ ignores; what NTFS drops (a stream, then dots and spaces at the
- * end) is dropped. What is longer is none of the names in question. */
 static struct str
-reduce(struct str name, char out[REDUCED_MAX])
+skip_ignored(struct str name)
 {
-	size_t len = 0;
-	size_t end = str_find_byte(name, ':');
+	while (is_ignored_by_hfs(name))
+		name = str_skip(name, 3);
+	return name;
+}
 
-	name = str_take(name, end == SIZE_MAX ? name.len : end);
-	while (!str_is_empty(name) && len < REDUCED_MAX) {
-		if (is_ignored_by_hfs(name)) {
-			name = str_skip(name, 3);
-			continue;
-		}
-		out[len++] = lower(name.data[0]);
-		name = str_skip(name, 1);
+/* Takes `wanted`, which is in lower case, off the name in any spelling. */
+static bool
+take_spelled(struct str *name, struct str wanted)
+{
+	for (size_t i = 0; i < wanted.len; i++) {
+		*name = skip_ignored(*name);
+		if (str_is_empty(*name) || lower(name->data[0]) != wanted.data[i])
+			return false;
+		*name = str_skip(*name, 1);
 	}
-	if (!str_is_empty(name))
-		return STR_NONE;
-	while (len > 0 && (out[len - 1] == '.' || out[len - 1] == ' '))
-		len--;
-	return (struct str){out, len};
+	return true;
+}
+
+/* Whether the file systems drop all of it: dots and spaces at the end, and a stream (":…"). */
+static bool
+is_dropped(struct str rest)
+{
+	for (;;) {
+		rest = skip_ignored(rest);
+		if (str_is_empty(rest) || rest.data[0] == ':')
+			return true;
+		if (rest.data[0] != '.' && rest.data[0] != ' ')
+			return false;
+		rest = str_skip(rest, 1);
+	}
+}
+
+static bool
+is_spelled(struct str name, struct str wanted)
+{
+	return take_spelled(&name, wanted) && is_dropped(name);
 }
 
 /* NTFS's short name: the stem and a digit. */
 static bool
 is_short_name(struct str name, struct str stem)
 {
-	return str_starts_with(name, stem) && name.len == stem.len + 1 &&
-	       name.data[stem.len] >= '0' && name.data[stem.len] <= '9';
+	if (!take_spelled(&name, stem))
+		return false;
+	name = skip_ignored(name);
+	return !str_is_empty(name) && name.data[0] >= '0' && name.data[0] <= '9' &&
+	       is_dropped(str_skip(name, 1));
 }
 
 static bool
 is_git(struct str part)
 {
-	char text[REDUCED_MAX];
-	struct str reduced = reduce(part, text);
-
-	return str_equal(reduced, STR(".git")) || is_short_name(reduced, STR("git~"));
+	return is_spelled(part, STR(".git")) || is_spelled(part, STR("git~1"));
 }
 
 const char *
@@ -78,10 +93,10 @@ path_check_name(struct str name)
 		return "has no name";
 	if (str_find_byte(name, '/') != SIZE_MAX)
 		return "has a separator in its name";
-	/* Where '\\' is no separator, it is part of many a name. */
+	if (str_equal(name, STR(".")) || str_equal(name, STR("..")))
+		return "leads out of its folder";
+	/* NTFS takes '\\' for a separator; elsewhere it is part of many a name. */
 	while (str_next(&rest, '\\', &part)) {
-		if (str_equal(part, STR(".")) || str_equal(part, STR("..")))
-			return "is a way out of its folder";
 		if (is_git(part))
 			return "would be \".git\" on some file systems";
 	}
@@ -91,9 +106,6 @@ path_check_name(struct str name)
 bool
 path_check_is_gitmodules(struct str name)
 {
-	char text[REDUCED_MAX];
-	struct str reduced = reduce(name, text);
-
-	return str_equal(reduced, STR(".gitmodules")) || is_short_name(reduced, STR("gitmod~")) ||
-	       is_short_name(reduced, STR("gi7eba~"));
+	return is_spelled(name, STR(".gitmodules")) || is_short_name(name, STR("gitmod~")) ||
+	       is_short_name(name, STR("gi7eba~"));
 }

@@ -9,10 +9,10 @@
 #include "base/str.h"
 
 /*
- * NULL for a name that may be written; else what is wrong with it. Refused on every system, since a
- * volume may be of any: "", ".", "..", names with '/', and ".git" in any case, with code points
- * that HFS+ ignores, with dots, spaces or a stream (":…") behind it, or as NTFS's short name;
- * between backslashes as well.
+ * NULL for a name that may be written; else what is wrong with it. Refused are "", ".", "..", names
+ * with '/', and what git refuses by default (core.protectNTFS): ".git" in any case and "git~1",
+ * also with dots, spaces or a stream (":…") behind it or after a backslash. So are spellings that
+ * HFS+ takes for ".git", since a volume may be of any kind.
  */
 const char *path_check_name(struct str name);
 

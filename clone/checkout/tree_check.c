@@ -6,6 +6,7 @@
 #include "clone/checkout/tree_check.h"
 
 #include "clone/checkout/path_check.h"
+#include "clone/git/git_object.h"
 #include "clone/git/gitmodules.h"
 
 /* A few hundred objects can describe billions of files, or unlimited depth. */
@@ -215,8 +216,8 @@ bool
 tree_check(struct transfer *t)
 {
 	struct walk w = {.transfer = t};
-	git_object *tree = NULL;
-	int code = git_revparse_single(&tree, t->repository, "HEAD^{tree}");
+	git_tree *tree = NULL;
+	int code = git_object_head_tree(t->repository, &tree);
 	bool ok;
 
 	t->is_sorted = true;
@@ -224,15 +225,15 @@ tree_check(struct transfer *t)
 	if (code == 0)
 		code = git_repository_odb(&w.odb, t->repository);
 	if (code < 0) {
-		git_object_free(tree);
+		git_tree_free(tree);
 		return git_steps_fail(t, code, "read the tree");
 	}
 	buf_init(&w.path, PATH_BYTES_MAX + 512);
-	ok = enter(&w, git_object_id(tree), "") && walk_all(&w);
+	ok = enter(&w, git_tree_id(tree), "") && walk_all(&w);
 	while (w.depth > 0)
 		leave(&w);
 	buf_fini(&w.path);
 	git_odb_free(w.odb);
-	git_object_free(tree);
+	git_tree_free(tree);
 	return ok;
 }

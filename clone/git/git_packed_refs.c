@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clone/git/git_object.h"
+
 #define HEADS		"refs/heads/"
 #define TAGS		"refs/tags/"
 #define REMOTES		"refs/remotes/origin/"
@@ -137,20 +139,15 @@ check_conflicts(struct transfer *t, const struct packed_refs *list)
 
 /* Adds the line with the peeled object of an annotated tag. */
 static int
-add_peeled(struct transfer *t, const git_oid *id, struct buf *text)
+add_peeled(git_odb *odb, const git_oid *id, struct buf *text)
 {
 	char hex[GIT_OID_HEXSZ + 1];
-	git_object *object = NULL;
-	git_object *peeled = NULL;
-	int code = git_object_lookup(&object, t->repository, id, GIT_OBJECT_TAG);
+	git_object_t type;
+	git_oid peeled;
+	int code = git_object_follow_tags(odb, id, &peeled, &type);
 
-	if (code == 0)
-		code = git_object_peel(&peeled, object, GIT_OBJECT_ANY);
-	if (code == 0 &&
-	    !buf_addf(text, "^%s\n", git_oid_tostr(hex, sizeof(hex), git_object_id(peeled))))
+	if (code == 0 && !buf_addf(text, "^%s\n", git_oid_tostr(hex, sizeof(hex), &peeled)))
 		code = GIT_ERROR;
-	git_object_free(object);
-	git_object_free(peeled);
 	return code;
 }
 
@@ -168,7 +165,7 @@ format_refs(struct transfer *t, git_odb *odb, const struct packed_refs *list, st
 
 		ok = buf_addf(text, "%s %s\n", git_oid_tostr(hex, sizeof(hex), ref->id), ref->name);
 		if (code == 0 && type == GIT_OBJECT_TAG)
-			code = add_peeled(t, ref->id, text);
+			code = add_peeled(odb, ref->id, text);
 		if (code == GIT_ENOTFOUND)
 			return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
 					   "the server did not send the object of %.200s",

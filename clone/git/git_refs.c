@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "clone/git/git_object.h"
+
 #define BRANCH_MAX_BYTES 900u
 
 static const git_remote_head *
@@ -128,22 +130,34 @@ set_branch(struct transfer *t)
 }
 
 static int
+detach_head(struct transfer *t, const git_oid *commit)
+{
+	git_reference *head = NULL;
+	int code = git_reference_create(&head, t->repository, "HEAD", commit, 1, "clone");
+
+	git_reference_free(head);
+	return code;
+}
+
+static int
 set_tag(struct transfer *t)
 {
-	git_object *object = NULL;
-	git_object *commit = NULL;
+	git_odb *odb = NULL;
+	git_object_t type = GIT_OBJECT_INVALID;
 	git_oid id;
+	git_oid commit;
 	int code = git_reference_name_to_id(&id, t->repository, t->tag);
 
 	if (code == 0)
-		code = git_object_lookup(&object, t->repository, &id, GIT_OBJECT_ANY);
+		code = git_repository_odb(&odb, t->repository);
 	if (code == 0)
-		code = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
-	if (code == 0)
-		code = git_repository_set_head_detached(t->repository, git_object_id(commit));
-	git_object_free(object);
-	git_object_free(commit);
-	return code;
+		code = git_object_follow_tags(odb, &id, &commit, &type);
+	git_odb_free(odb);
+	if (code == 0 && type != GIT_OBJECT_COMMIT) {
+		git_error_set_str(GIT_ERROR_OBJECT, "the tag does not name a commit");
+		code = GIT_ERROR;
+	}
+	return code == 0 ? detach_head(t, &commit) : code;
 }
 
 /* Sets refs/remotes/origin/HEAD, so that `origin` names the default branch. */
@@ -186,7 +200,7 @@ git_refs_set(struct transfer *t)
 	else if (code == 0 && t->tag != NULL)
 		code = set_tag(t);
 	else if (code == 0 && t->has_detached)
-		code = git_repository_set_head_detached(t->repository, &t->detached);
+		code = detach_head(t, &t->detached);
 	else if (code == 0)
 		code = track_branch(t, "main");
 	return code == 0 || git_steps_fail(t, code, "set HEAD");

@@ -18,6 +18,7 @@
 #define USER		 "oauth2"
 #define PACKET_HEAD	 4u
 #define ID_DIGITS	 40u
+#define LISTING_HEAD	 2048u /* of a listing: its capabilities are in it */
 
 /* Limit of the ref listing, which is kept in memory: a million refs with long names. */
 #define LISTING_MAX_BYTES (128u * 1024u * 1024u)
@@ -282,6 +283,17 @@ open_exchange(struct transport_call *x)
 	}
 }
 
+/* libgit2 1.5 would only say that the listing is malformed. Keeps the start of the listing. */
+static bool
+is_sha256(struct transport_call *x, struct str piece)
+{
+	if (!x->is_listing || x->early.len >= LISTING_HEAD)
+		return false;
+	buf_add_str(&x->early, str_take(piece, LISTING_HEAD - x->early.len));
+	x->early_read = x->early.len;
+	return str_find(buf_view(&x->early), STR(" object-format=sha256")) != SIZE_MAX;
+}
+
 static int
 on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *len)
 {
@@ -302,6 +314,10 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
 		return set_failure_err(t, &e);
+	if (is_sha256(x, (struct str){data, *len}))
+		return set_failure(
+			t, CLONE_PROBLEM_REFUSED,
+			"the repository uses SHA-256 object ids, which are not supported");
 	x->listed_bytes += x->is_listing ? *len : 0;
 	if (x->listed_bytes > LISTING_MAX_BYTES)
 		return set_failure(t, CLONE_PROBLEM_REFUSED, "too many refs");

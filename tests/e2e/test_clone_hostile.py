@@ -77,6 +77,17 @@ def test_paths_that_lead_out(settings, target, bare, tmp_path, name):
     assert not target.parent.exists() and not (tmp_path / "escaped").exists() and not os.path.exists("/escaped")
 
 
+def test_names_that_only_look_odd(settings, target, bare):
+    """Plain files on Linux, as for git."""
+    names = [b"..\\out.txt", b"dir\\.\\x", b"git~2"]
+    text = blob(bare, "x")
+    commit(bare, raw_tree(bare, [("100644", name, text) for name in sorted(names)]))
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    assert sorted(os.listdir(os.fsencode(target))) == sorted([*names, b".git"])
+    assert git(target, "status", "--porcelain") == ""
+
+
 def test_link_and_folder_of_one_name(settings, target, bare, tmp_path):
     """What is in the folder would be written where the link leads."""
     (tmp_path / "outside").mkdir()

@@ -68,7 +68,7 @@ def test_none_without_the_setting_and_bounded_depth(settings, target, gitlab):
 
 @pytest.mark.parametrize(
     "url", ["-uexec", "--upload-pack=touch /tmp/never", "https://elsewhere.example/a.git", "file:///etc", "ext::sh -c id", "git://localhost/a",
-            "ssh://git@localhost/a.git", "../../../../a.git", "https://user:secret@localhost/a.git", "http://localhost/group/lib.git", "/etc", "../gone.git"]
+            "ssh://git@localhost/a.git", "../../../../a.git", "https://user:secret@localhost/a.git", "git@elsewhere.example:group/lib.git", "/etc", "../gone.git"]
 )
 def test_addresses_that_are_not_fetched(settings, target, gitlab, url):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
@@ -108,6 +108,20 @@ def test_one_repository_inside_another(settings, target, gitlab):
     result = by_hand(settings)
     assert result.returncode == 0 and "another submodule uses its git directory" in result.stderr
     assert (target / "x" / "README.md").is_file() and os.listdir(target / "y") == []
+
+
+@pytest.mark.parametrize(
+    "url", ["git@localhost:group/lib.git", "ssh://git@localhost/group/lib.git", "ssh://git@localhost:2222/group/lib", "http://localhost/group/lib.git",
+            "https://someone@localhost/group/lib.git", "LOCALHOST:group/lib.git"]
+)  # fmt: skip
+def test_spellings_of_gitlab(settings, target, gitlab, url):
+    """What most projects have: the address that a developer with an ssh key clones from."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("lib", "lib", url, head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "not cloned" not in result.stderr, result.stderr
+    assert (target / "lib" / "README.md").is_file()
+    assert git(target, "config", "submodule.lib.url") == gitlab.git_url(lib)
 
 
 def test_update_by_a_command(settings, target, gitlab, tmp_path):

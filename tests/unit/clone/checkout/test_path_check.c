@@ -30,17 +30,17 @@ test_names_that_are_refused(void **state)
 		".git:stream",
 		"git~1",
 		"GIT~1",
-		"git~2",
 		"GIT~1 .",
 		".g\xe2\x80\x8cit", /* zero width non-joiner */
 		"\xef\xbb\xbf.git",
 		".git\xe2\x80\xae",
 		".gi\xe2\x81\xaat",
 		".G\xe2\x80\x8dI\xe2\x80\x8fT.",
-		"..\\x",
-		"x\\..\\y",
 		"x\\.git\\hooks",
 		".git\\config",
+		/* However long it is. */
+		".git.......................................................................... ",
+		".git                                                                          :x",
 	};
 
 	(void)state;
@@ -68,6 +68,10 @@ test_names_that_may_be_written(void **state)
 		".git-blame",
 		"x\\2d.service",
 		"a:b",
+		"git~2",
+		"..\\out.txt",
+		"dir\\.\\x",
+		".git..........................................................................x",
 		"\xe2\x80\xaf",
 		"\xe2\x82\xac.git",
 		"a\nb",
@@ -91,6 +95,8 @@ test_gitmodules(void **state)
 	assert_true(path_check_is_gitmodules(STR(".git\xe2\x80\x8dmodules")));
 	assert_true(path_check_is_gitmodules(STR("gitmod~1")));
 	assert_true(path_check_is_gitmodules(STR("GI7EBA~1")));
+	assert_true(path_check_is_gitmodules(
+		STR(".gitmodules...................................................... ")));
 	assert_false(path_check_is_gitmodules(STR("gitmodules")));
 	assert_false(path_check_is_gitmodules(STR(".gitmodules2")));
 }
