@@ -10,6 +10,7 @@
 #include "container/inject/inject_run.h"
 #include "container/inject/name_pattern.h"
 #include "container/inject/quantity.h"
+#include "container/inject/tolerance.h"
 #include "container/webhook/certs_run.h"
 #include "container/webhook/webhook.h"
 

@@ -43,6 +43,7 @@ struct container_settings {
 	bool needs_project;
 	bool needs_owner_id;
 	const char *config_map;	   /* further settings, as environment variables */
+	const char *tolerated;	   /* what others may add to our containers; see tolerance.h */
 	const char *ca_config_map; /* its ca.crt verifies GitLab's certificate */
 	/* Names of secrets; "{name}" stands for the workspace's name. */
 	const char *secret;

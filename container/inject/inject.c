@@ -72,12 +72,27 @@ is_requested(struct inject *c)
 	return true;
 }
 
+static bool
+has_request(const struct node *labels)
+{
+	const struct node *label = node_get(labels, INJECT_LABEL);
+
+	return label != NULL && !str_equal(node_text(label), STR("false"));
+}
+
 bool
 inject_is_labelled(const struct node *pod)
 {
-	const struct node *labels = node_find(pod, "metadata.labels");
+	return has_request(node_find(pod, "metadata.labels"));
+}
 
-	return str_equal(node_text(node_get(labels, INJECT_LABEL)), STR("true"));
+bool
+inject_label_is_kept(const struct node *before, const struct node *after)
+{
+	const struct node *old = node_get(node_find(before, "metadata.labels"), INJECT_LABEL);
+	const struct node *new = node_get(node_find(after, "metadata.labels"), INJECT_LABEL);
+
+	return old != NULL && new != NULL &&node_equal(old, new);
 }
 
 /* Compares all containers of that name, because there may be more than one. */
@@ -125,6 +140,34 @@ warn_of_label(struct inject *c, const struct node *object)
 			       "template");
 }
 
+/* A request that has no effect is a problem, so that no IDE is left open unnoticed. */
+static void
+check_annotation(struct inject *c, const struct node *metadata)
+{
+	if (has_request(node_get(metadata, "annotations")))
+		inject_problem(c, "annotation " INJECT_LABEL ": must be a label");
+}
+
+static void
+check_metadata(struct inject *c, const struct node *object, const struct node *metadata)
+{
+	check_annotation(c, metadata);
+	if (metadata != node_get(object, "metadata") && has_request(node_get(metadata, "labels")))
+		inject_problem(c, "label " INJECT_LABEL ": kind %.*s is not supported",
+			       STR_FMT(str_take(node_text_at(object, "kind"), 63)));
+}
+
+/* Kinds that we don't know may contain pod templates at any depth. */
+static void
+check_unknown(struct inject *c, const struct node *object, const struct node *part)
+{
+	for (const struct node *n = node_first(part); n != NULL; n = node_next(n)) {
+		if (part->kind == NODE_MAP && str_equal(n->key, STR("metadata")))
+			check_metadata(c, object, n);
+		check_unknown(c, object, n);
+	}
+}
+
 static bool
 change_workload(struct inject *c, const struct workload *w, struct node *object)
 {
@@ -134,11 +177,15 @@ change_workload(struct inject *c, const struct workload *w, struct node *object)
 	c->metadata = node_get(pod, "metadata");
 	c->spec = node_get(pod, "spec");
 	bool is_ours = is_requested(c);
-	if (!is_ours)
+	if (!is_ours) {
 		warn_of_label(c, object);
-	else if (!node_is(c->spec, NODE_MAP))
+		check_metadata(c, object, node_get(object, "metadata"));
+		if (c->metadata != node_get(object, "metadata"))
+			check_annotation(c, c->metadata);
+	}
+	if (is_ours && !node_is(c->spec, NODE_MAP))
 		inject_problem(c, "the pod has no spec");
-	else if (inject_has_no_problem(c))
+	else if (is_ours && inject_has_no_problem(c))
 		inject_pod(c);
 	return is_ours;
 }
@@ -153,8 +200,10 @@ inject_object(const struct container_settings *settings, struct doc *d, struct n
 	*report = (struct inject_report){.problems = {.count = 0}};
 	if (w != NULL)
 		return change_workload(&c, w, object);
-	if (!is_service(object))
+	if (!is_service(object)) {
+		check_unknown(&c, object, object);
 		return false;
+	}
 	c.metadata = node_get(object, "metadata");
 	c.spec = node_get(object, "spec");
 	if (!is_requested(&c))

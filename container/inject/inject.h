@@ -21,8 +21,11 @@
 bool inject_object(const struct container_settings *settings, struct doc *d, struct node *object,
 		   struct inject_report *report);
 
-/* Whether a pod requests the sidecar; false for NULL. */
+/* Whether a pod has the label with a value other than "false"; false for NULL. */
 bool inject_is_labelled(const struct node *pod);
+
+/* Whether both states of a pod have the same value of the label. */
+bool inject_label_is_kept(const struct node *before, const struct node *after);
 
 /* Whether both states of a pod have the same sidecar containers, or neither has any. */
 bool inject_is_kept(const struct node *before, const struct node *after);

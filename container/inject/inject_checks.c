@@ -4,6 +4,7 @@
  * change nothing.
  */
 #include "container/inject/inject_private.h"
+#include "container/inject/mount_path.h"
 
 #define LOOPBACK_HINT                                                                              \
 	"an IDE that listens on loopback does not answer there; use the sidecar's probes"
@@ -12,10 +13,28 @@
 #define PROCESS_HINT                                                                               \
 	"other containers could reach the sidecar's process and the files of its secrets"
 
+/* Such containers can read other pods' volumes and memory on the node. */
+#define NODE_HINT "the container could read the sidecar's secrets through the node"
+
 static bool
 is_true(const struct node *n)
 {
 	return node_is(n, NODE_BOOL) && n->integer != 0;
+}
+
+/* SELinux types without confinement, such as spc_t; those below are allowed by the baseline Pod
+ * Security Standard. */
+static void
+check_selinux(struct inject *c)
+{
+	static const char *const types[] = {"", "container_t", "container_init_t",
+					    "container_kvm_t", "container_engine_t"};
+	struct str type = node_text_at(c->spec, "securityContext.seLinuxOptions.type");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_equal(type, str_from(types[i])))
+			return;
+	inject_problem(c, "seLinuxOptions: type %.*s is not confined", STR_FMT(str_take(type, 63)));
 }
 
 void
@@ -30,6 +49,7 @@ inject_check_spec(struct inject *c)
 		inject_problem(c, "hostPID: " PROCESS_HINT);
 	if (is_true(node_get(c->spec, "shareProcessNamespace")))
 		inject_problem(c, "shareProcessNamespace: " PROCESS_HINT);
+	check_selinux(c);
 	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
 		inject_problem(c, "a job never completes with a classic sidecar: the operator must "
 				  "set INJECT_SIDECAR=native");
@@ -76,10 +96,15 @@ static void
 check_mounts(struct inject *c, const struct node *container, const struct node *ours)
 {
 	const struct node *mounts = node_get(container, "volumeMounts");
+	bool has_git = false;
 
 	for (const struct node *m = node_first(mounts); m != NULL; m = node_next(m)) {
 		struct str volume = node_text_at(m, "name");
 		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
+		if (is_git && has_git)
+			inject_problem(c, "container %.*s: mounts volume %.*s twice",
+				       STR_FMT(inject_name_of(container)), STR_FMT(volume));
+		has_git = has_git || is_git;
 		if (!is_git && node_named(ours, volume) != NULL)
 			inject_problem(
 				c,
@@ -124,6 +149,28 @@ is_own_container(const struct inject *c, struct str name)
 	       (c->settings->has_git && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
+/* Reports rights that lead to the node. */
+static void
+check_privileges(struct inject *c, const struct node *container)
+{
+	static const char *const capabilities[] = {"ALL",	"BPF",	      "DAC_READ_SEARCH",
+						   "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE",
+						   "SYS_RAWIO"};
+	const struct node *added = node_find(container, "securityContext.capabilities.add");
+
+	if (is_true(node_find(container, "securityContext.privileged")))
+		inject_problem(c, "container %.*s: privileged: " NODE_HINT,
+			       STR_FMT(inject_name_of(container)));
+	for (const struct node *n = node_first(added); n != NULL; n = node_next(n)) {
+		struct str name = node_text(n);
+		name = str_skip(name, str_starts_with(name, STR("CAP_")) ? 4 : 0);
+		for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
+			if (str_equal(name, str_from(capabilities[i])))
+				inject_problem(c, "container %.*s: capability %s: " NODE_HINT,
+					       STR_FMT(inject_name_of(container)), capabilities[i]);
+	}
+}
+
 static void
 check_containers(struct inject *c, const struct node *list, const struct node *volumes)
 {
@@ -131,6 +178,7 @@ check_containers(struct inject *c, const struct node *list, const struct node *v
 		if (is_own_container(c, inject_name_of(n)))
 			continue;
 		check_ports(c, n);
+		check_privileges(c, n);
 		check_secrets(c, n, volumes);
 	}
 }
@@ -149,7 +197,34 @@ holds_secret(const struct node *volume, struct str secret)
 	return false;
 }
 
-/* Reports other volumes of the pod that contain our secrets. */
+/* Reports directories of the node that contain volumes or sockets of container runtimes, or are
+ * above them. */
+static void
+check_host_path(struct inject *c, const struct node *volume)
+{
+	static const char *const places[] = {"/etc/kubernetes",	    "/proc",
+					     "/run/containerd",	    "/run/crio",
+					     "/run/docker.sock",    "/var/lib/containerd",
+					     "/var/lib/containers", "/var/lib/docker",
+					     "/var/lib/kubelet",    "/var/run"};
+	struct str path = node_text_at(volume, "hostPath.path");
+
+	if (node_get(volume, "hostPath") == NULL)
+		return;
+	while (path.len > 0 && path.data[path.len - 1] == '/')
+		path.len--;
+	bool is_critical = path.len == 0 || !mount_path_is_valid(path);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		is_critical = is_critical || mount_path_is_within(path, str_from(places[i])) ||
+			      mount_path_is_within(str_from(places[i]), path);
+	if (is_critical)
+		inject_problem(c,
+			       "volume %.*s: hostPath: its containers could read the sidecar's "
+			       "secrets on the node",
+			       STR_FMT(inject_name_of(volume)));
+}
+
+/* Reports other volumes of the pod that lead to our secrets. */
 static void
 check_volumes(struct inject *c, const struct node *ours)
 {
@@ -157,6 +232,7 @@ check_volumes(struct inject *c, const struct node *ours)
 	     v = node_next(v)) {
 		if (node_named(ours, node_text_at(v, "name")) != NULL)
 			continue;
+		check_host_path(c, v);
 		for (const struct node *o = node_first(ours); o != NULL; o = node_next(o)) {
 			struct str secret = node_text_at(o, "secret.secretName");
 			if (secret.len > 0 && holds_secret(v, secret))
@@ -229,6 +305,7 @@ inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *re
 	for (const struct node *n = node_first(node_get(c.spec, "ephemeralContainers")); n != NULL;
 	     n = node_next(n)) {
 		struct str target = node_text_at(n, "targetContainerName");
+		check_privileges(&c, n);
 		check_secrets(&c, n, ours);
 		if (str_equal(target, STR(INJECT_NAME)) ||
 		    str_equal(target, STR(INJECT_GIT_CONTAINER)))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "container/inject/inject_private.h"
+#include "container/inject/mount_path.h"
 #include "container/inject/quantity.h"
 
 #define SECRETS_PATH "/etc/workspace-proxy/secrets"
@@ -261,15 +262,6 @@ add_mount(struct builder *b, const char *volume, const char *path, bool is_read_
 	return mount;
 }
 
-static bool
-is_within(struct str path, struct str directory)
-{
-	while (str_ends_with(directory, STR("/")))
-		directory.len--;
-	return directory.len > 0 && str_starts_with(path, directory) &&
-	       (path.len == directory.len || path.data[directory.len] == '/');
-}
-
 /* The innermost mount of the IDE that contains the directory, or NULL. */
 static const struct node *
 mount_of(const struct node *ide, struct str directory)
@@ -278,24 +270,11 @@ mount_of(const struct node *ide, struct str directory)
 
 	for (const struct node *m = node_first(node_get(ide, "volumeMounts")); m != NULL;
 	     m = node_next(m))
-		if (is_within(directory, node_text_at(m, "mountPath")) &&
+		if (mount_path_is_within(directory, node_text_at(m, "mountPath")) &&
 		    (found == NULL ||
 		     node_text_at(m, "mountPath").len > node_text_at(found, "mountPath").len))
 			found = m;
 	return found;
-}
-
-/* A volume of the pod's author there could replace our program, its libraries or secrets. */
-static bool
-is_reserved_path(struct str path)
-{
-	static const char *const places[] = {"/bin",  "/dev", "/etc",  "/lib", "/lib32", "/lib64",
-					     "/proc", "/run", "/sbin", "/sys", "/usr"};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (is_within(path, str_from(places[i])))
-			return true;
-	return false;
 }
 
 /* Mounts the IDE's volume for the repository at the same path. */
@@ -316,7 +295,13 @@ add_clone_mount(struct builder *b)
 			       STR_FMT(node_text_at(b->c->ide, "name")));
 		return;
 	}
-	if (is_reserved_path(node_text_at(mount, "mountPath"))) {
+	if (node_get(mount, "subPathExpr") != NULL) {
+		inject_problem(b->c,
+			       "annotation " INJECT_PREFIX "clone-dir: its mount uses subPathExpr, "
+			       "whose variables the sidecar does not have; use subPath");
+		return;
+	}
+	if (mount_path_is_reserved(node_text_at(mount, "mountPath"))) {
 		inject_problem(b->c,
 			       "annotation " INJECT_PREFIX "clone-dir: its volume is mounted at "
 			       "%.*s, which is reserved for the sidecar",
@@ -324,7 +309,7 @@ add_clone_mount(struct builder *b)
 		return;
 	}
 	struct node *ours = node_append_map(d, b->mounts);
-	static const char *const fields[] = {"name", "mountPath", "subPath", "subPathExpr"};
+	static const char *const fields[] = {"name", "mountPath", "subPath"};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (node_get(mount, fields[i]) != NULL)
 			node_set(d, ours, fields[i], node_copy(d, node_get(mount, fields[i])));

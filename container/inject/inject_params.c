@@ -10,10 +10,12 @@
 #include "base/dns_name.h"
 #include "base/url.h"
 #include "container/inject/inject_private.h"
+#include "container/inject/mount_path.h"
 #include "container/inject/quantity.h"
 
-#define TEXT_MAX_BYTES 2048u
-#define STATUS	       "status" /* written by us, ignored on reading */
+#define TEXT_MAX_BYTES	2048u
+#define GITLAB_IDE_PORT 60001u
+#define STATUS		"status" /* written by us, ignored on reading */
 
 typedef bool check_fn(struct str text);
 
@@ -72,15 +74,7 @@ is_https_url(struct str text)
 static bool
 is_path(struct str text)
 {
-	struct str rest = str_skip(text, 1);
-	struct str name;
-
-	if (!is_value(text) || text.len < 2 || text.data[0] != '/')
-		return false;
-	while (str_next(&rest, '/', &name))
-		if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
-			return false;
-	return true;
+	return is_value(text) && mount_path_is_valid(text);
 }
 
 static bool
@@ -265,6 +259,23 @@ complete_name(struct inject *c)
 	p->external_url = str_from(url);
 }
 
+/* "3000-kiwi" is the host of port 3000 of workspace kiwi; GitLab calls IDEs "60001-kiwi". */
+static void
+check_name(struct inject *c)
+{
+	struct str name = c->params.name;
+	size_t hyphen = str_find_byte(name, '-');
+	uint64_t port = 0;
+
+	if (hyphen != SIZE_MAX && str_to_u64(str_take(name, hyphen), 1, UINT16_MAX, &port) &&
+	    port != GITLAB_IDE_PORT)
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX
+			       "name: \"%.*s\" is the host of port %u of "
+			       "another workspace",
+			       STR_FMT(str_take(name, 63)), (unsigned)port);
+}
+
 static void
 require(struct inject *c, bool is_required, struct str value, const char *name)
 {
@@ -287,6 +298,7 @@ check_pod_params(struct inject *c)
 	const struct inject_params *p = &c->params;
 
 	complete_name(c);
+	check_name(c);
 	require(c, s->needs_workspace_id, p->workspace_id, "workspace-id");
 	require(c, s->needs_project, p->project, "project");
 	require(c, s->needs_owner_id, p->owner_id, "owner-id");

@@ -77,7 +77,7 @@ is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
 	struct buf path;
 
 	buf_init(&path, PATH_MAX_BYTES);
-	bool ok = inject_covers(wanted, there, &path);
+	bool ok = inject_covers(c, wanted, there, &path);
 	if (!ok)
 		report_difference(c, what, there, buf_view(&path));
 	buf_fini(&path);

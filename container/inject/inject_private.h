@@ -95,8 +95,9 @@ struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);
 void inject_volumes(struct inject *c, struct node *list);
 
-/* Whether actual equals wanted, apart from what the API server adds. If not, path names the first
+/* Whether actual equals wanted, apart from what the cluster may add. If not, path names the first
  * difference, such as "env.3.value". */
-bool inject_covers(const struct node *wanted, const struct node *actual, struct buf *path);
+bool inject_covers(const struct inject *c, const struct node *wanted, const struct node *actual,
+		   struct buf *path);
 
 #endif

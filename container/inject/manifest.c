@@ -9,7 +9,8 @@
 #include "container/webhook/patch.h"
 #include "container/yaml/yaml.h"
 
-#define NAMESPACES_MAX 256u
+#define NAMESPACES_MAX	256u
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct namespace
 {
@@ -232,6 +233,9 @@ inject_document(struct manifest_stream *s, struct yaml_reader *r, struct doc *d,
 		return err_wrap(s->e, "document %zu", s->documents);
 	/* A line break appended to a text without one could become part of its last value. */
 	bool lacks_break = source.len > 0 && source.data[source.len - 1] != '\n' && lacks_policy(s);
+	if ((has_changed || lacks_break) && d->binary_line != 0)
+		return err_set(s->e, ERR_INPUT, "line %u: !!binary in a document to be changed",
+			       d->binary_line);
 	if (has_changed || lacks_break)
 		return write_document(s, root);
 	write_source(s, source);
@@ -332,6 +336,11 @@ manifest_inject(const struct manifest *m, struct str text, struct buf *out, stru
 
 	doc_init(&s.names);
 	doc_init(&d);
+	if (str_starts_with(text, STR(BYTE_ORDER_MARK))) {
+		text = str_skip(text, sizeof(BYTE_ORDER_MARK) - 1);
+		if (!m->is_patch)
+			buf_add_str(out, STR(BYTE_ORDER_MARK));
+	}
 	if (m->is_patch)
 		ok = inject_patch(&s, &d, text);
 	else

@@ -31,6 +31,31 @@ set_malformed(struct err *e, const char *what)
 	return err_set(e, ERR_INPUT, "AdmissionReview: %s", what);
 }
 
+/* The object's kind is what the API server says it is, also if the object itself does not. */
+static bool
+set_kind(struct review *r, struct err *e)
+{
+	struct str group = node_text_at(r->request, "kind.group");
+	struct str version = node_text_at(r->request, "kind.version");
+	struct str kind = node_text_at(r->request, "kind.kind");
+	struct str own_version = node_text_at(r->object, "apiVersion");
+	struct str own_kind = node_text_at(r->object, "kind");
+	const char *whole = arena_printf(&r->doc.arena, "%.*s%s%.*s", STR_FMT(group),
+					 group.len > 0 ? "/" : "", STR_FMT(version));
+
+	if (whole == NULL)
+		return err_set(e, ERR_MEMORY, "no memory");
+	if (kind.len == 0)
+		return (own_kind.len > 0 && own_version.len > 0) ||
+		       set_malformed(e, "request.kind is missing");
+	if ((own_kind.len > 0 && !str_equal(own_kind, kind)) ||
+	    (own_version.len > 0 && !str_equal(own_version, str_from(whole))))
+		return set_malformed(e, "request.kind is not the object's");
+	node_set_str(&r->doc, r->object, "apiVersion", str_from(whole));
+	node_set_str(&r->doc, r->object, "kind", kind);
+	return true;
+}
+
 static bool
 read_request(struct review *r, struct str body, struct err *e)
 {
@@ -50,7 +75,7 @@ read_request(struct review *r, struct str body, struct err *e)
 	r->object = node_get(r->request, "object");
 	if (r->object != NULL && r->object->kind != NODE_MAP && r->object->kind != NODE_NULL)
 		return set_malformed(e, "request.object is not an object");
-	return true;
+	return !node_is(r->object, NODE_MAP) || set_kind(r, e);
 }
 
 static bool
@@ -141,8 +166,8 @@ validate_whole(struct review *r, struct err *e)
 static bool
 validate_update(struct review *r, const struct node *old, struct err *e)
 {
-	if (!inject_is_labelled(r->object)) {
-		deny(r, "label " INJECT_LABEL ": can't be removed from a running pod");
+	if (!inject_label_is_kept(old, r->object)) {
+		deny(r, "label " INJECT_LABEL ": can't be removed from a running pod or changed");
 		return true;
 	}
 	return inject_is_kept(old, r->object) || validate_whole(r, e);

@@ -5,6 +5,8 @@
  */
 #include "container/yaml/node.h"
 
+#include <stdlib.h>
+
 void
 doc_init(struct doc *d)
 {
@@ -249,6 +251,45 @@ node_named(const struct node *list, struct str name)
 	return NULL;
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	struct str x = (*(const struct node *const *)a)->key;
+	struct str y = (*(const struct node *const *)b)->key;
+	int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
+
+	return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+static void
+sort_members(const struct node *map, const struct node **members)
+{
+	size_t count = 0;
+
+	for (const struct node *c = node_first(map); c != NULL; c = node_next(c))
+		members[count++] = c;
+	qsort(members, count, sizeof(const struct node *), compare_keys);
+}
+
+/* Compares maps of the same size whose keys have different orders, in n log n time. Without memory
+ * they count as different. */
+static bool
+equal_members(const struct node *a, const struct node *b)
+{
+	const struct node **members = calloc(2 * a->count, sizeof(const struct node *));
+	bool is_equal = members != NULL;
+
+	if (!is_equal)
+		return false;
+	sort_members(a, members);
+	sort_members(b, members + a->count);
+	for (size_t i = 0; is_equal && i < a->count; i++)
+		is_equal = str_equal(members[i]->key, members[a->count + i]->key) &&
+			   node_equal(members[i], members[a->count + i]);
+	free(members);
+	return is_equal;
+}
+
 static bool
 equal_children(const struct node *a, const struct node *b)
 {
@@ -257,10 +298,9 @@ equal_children(const struct node *a, const struct node *b)
 	if (a->count != b->count)
 		return false;
 	for (const struct node *x = node_first(a); x != NULL; x = node_next(x)) {
-		const struct node *other = y;
 		if (a->kind == NODE_MAP && !str_equal(x->key, y->key))
-			other = node_get_str(b, x->key);
-		if (other == NULL || !node_equal(x, other))
+			return equal_members(a, b);
+		if (!node_equal(x, y))
 			return false;
 		y = node_next(y);
 	}

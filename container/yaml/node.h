@@ -43,8 +43,9 @@ struct node {
 struct doc {
 	struct arena arena;
 	size_t nodes;
-	bool failed;	  /* a limit was exceeded: the tree is incomplete */
-	struct node sink; /* the placeholder that is returned after a failure */
+	unsigned binary_line; /* of a !!binary scalar, whose text is kept as it is; 0: none */
+	bool failed;	      /* a limit was exceeded: the tree is incomplete */
+	struct node sink;     /* the placeholder that is returned after a failure */
 };
 
 void doc_init(struct doc *d);

@@ -152,11 +152,8 @@ read_tag(const yaml_char_t *tag, enum node_kind *wanted, bool *is_given)
 	static const struct {
 		const char *type;
 		enum node_kind kind;
-	} types[] = {{"str", NODE_STR},
-		     {"int", NODE_INT},
-		     {"float", NODE_REAL},
-		     {"bool", NODE_BOOL},
-		     {"null", NODE_NULL}};
+	} types[] = {{"str", NODE_STR},	  {"int", NODE_INT},   {"float", NODE_REAL},
+		     {"bool", NODE_BOOL}, {"null", NODE_NULL}, {"binary", NODE_STR}};
 
 	*is_given = tag != NULL && strcmp((const char *)tag, "!") != 0;
 	if (!*is_given)
@@ -183,6 +180,8 @@ resolve_scalar(struct yaml_reader *r, struct yaml_scalar *value)
 		return set_problem(r, line_of(r), "a NUL character in a string");
 	if (!read_tag(r->event.data.scalar.tag, &wanted, &is_tagged))
 		return set_problem(r, line_of(r), "an unknown tag");
+	if (is_tagged && is_tag(r->event.data.scalar.tag, "binary"))
+		r->doc->binary_line = line_of(r);
 	/* libyaml does not report a lone "!", which other parsers take as a string tag. */
 	size_t begin = byte_of_mark(r, r->event.start_mark.index);
 	if (!is_tagged && begin < r->text.len && r->text.data[begin] == '!')

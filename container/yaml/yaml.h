@@ -4,7 +4,8 @@
  *
  * Aliases are expanded and merge keys applied, within the document's limit on nodes. What parsers
  * interpret differently is an error that names the line: duplicate keys, keys that are not strings,
- * unknown tags, a merge key after a key that it contains.
+ * unknown tags, a merge key after a key that it contains. The text of !!binary is not decoded: see
+ * doc.binary_line.
  */
 #ifndef CONTAINER_YAML_YAML_H
 #define CONTAINER_YAML_YAML_H

@@ -118,6 +118,19 @@ static const struct conf_setting injection[] = {
 	 .unset = "the image's authorities",
 	 .text = "Config map in the workspace's namespace whose `ca.crt` GitLab's certificate is "
 		 "verified against."},
+	{.name = "INJECT_TOLERATE",
+	 .type = CONF_CUSTOM,
+	 .commands = INJECT | WEBHOOK,
+	 .offset = AT(container.tolerated),
+	 .parse = settings_parse_tolerance,
+	 .format = settings_format_text,
+	 .expected = "names of environment variables, which may end in *, and mount paths, with "
+		     "commas in between",
+	 .unset = "nothing",
+	 .text = "What other webhooks of yours may add to the sidecar's containers: environment "
+		 "variables such as `AWS_*`, and read-only mounts such as "
+		 "`/var/run/secrets/eks.amazonaws.com/serviceaccount`. [Injection](injection.md) "
+		 "has examples."},
 	{.name = "INJECT_CPU_REQUEST",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,

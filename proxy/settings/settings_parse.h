@@ -29,6 +29,7 @@ conf_parse_fn settings_parse_umask;   /* struct clone_number */
 conf_parse_fn settings_parse_group;   /* struct clone_number */
 conf_parse_fn settings_parse_pull_policy;
 conf_parse_fn settings_parse_zone;
+conf_parse_fn settings_parse_tolerance;
 conf_parse_fn settings_parse_name_pattern;
 conf_parse_fn settings_parse_object_name;
 conf_parse_fn settings_parse_quantity;

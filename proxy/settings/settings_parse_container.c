@@ -128,6 +128,14 @@ settings_parse_object_name(struct str value, void *field, struct arena *a, struc
 }
 
 bool
+settings_parse_tolerance(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!tolerance_is_valid(value))
+		return err_set(e, ERR_CONFIG, "an entry that is not allowed");
+	return keep(value, field, a, e);
+}
+
+bool
 settings_parse_quantity(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (!quantity_is_valid(value))

@@ -188,3 +188,21 @@ def test_command_line(tmp_path):
     assert "the input contains several" in inject("a: 1\n---\nb: 2\n", "--patch", code=1).stderr
     result = run(["inject"], {}, input="")
     assert result.returncode == 1 and "INJECT_IMAGE" in result.stderr
+
+
+def test_byte_order_mark():
+    mark = "\ufeff"
+    text = "kind: A  # kept\n"
+    assert inject(mark + text).stdout == mark + text
+    changed = inject(mark + dump(manifests.service())).stdout
+    assert changed.startswith(mark) and load(changed[1:])[0]["spec"]["ports"][0]["targetPort"] == 8443
+    assert json.loads(inject(mark + json.dumps(manifests.service())).stdout[1:])["kind"] == "Service"
+
+
+def test_binary_values():
+    """They are not decoded, so a document that has one can only stay as it is."""
+    secret = "kind: Secret\ndata: !!binary aGVsbG8=\n---\n"
+    out = inject(secret + dump(manifests.service())).stdout
+    assert out.startswith(secret) and load(out.replace("!!binary ", ""))[1]["spec"]["ports"][0]["targetPort"] == 8443
+    service = dump(manifests.service()).replace("metadata:", "x: !!binary aGVsbG8=\nmetadata:", 1)
+    assert "!!binary" in inject(service, code=1).stderr

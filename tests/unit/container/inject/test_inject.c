@@ -312,12 +312,101 @@ test_again_behind_the_api_server(void **state)
 	struct node *mount = node_append_map(d, node_get(c, "volumeMounts"));
 	node_set_str(d, mount, "name", STR("kube-api-access-x"));
 	node_set_str(d, mount, "mountPath", STR("/var/run/secrets/kubernetes.io/serviceaccount"));
+	node_set_bool(d, mount, "readOnly", true);
+	struct node *volume = node_append_map(d, node_find(r.root, "spec.volumes"));
+	node_set_str(d, volume, "name", STR("kube-api-access-x"));
+	struct node *sources = node_set_list(d, node_set_map(d, volume, "projected"), "sources");
+	node_set_map(d, node_append_map(d, sources), "serviceAccountToken");
+	node_set_str(d, node_set_map(d, node_append_map(d, sources), "configMap"), "name",
+		     STR("kube-root-ca.crt"));
 	struct node *before = node_copy(d, r.root);
 	assert_true(inject_object(&operator_settings, d, r.root, &report));
 	for (size_t i = 0; i < report.problems.count; i++)
 		fail_msg("%s", report.problems.items[i]);
 	assert_true(node_equal(before, r.root));
 	doc_fini(d);
+}
+
+#define HEX64	      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define IMAGE	      "registry.example.com/workspace-proxy:1"
+#define AWS_PATH      "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+#define ACCOUNT_PATH  "/var/run/secrets/kubernetes.io/serviceaccount"
+#define ADDED(fields) "{\"name\":\"projects\",\"mountPath\":" fields "}"
+#define LIST(element) "[" element "]"
+#define VARIABLE(n)   "{\"name\":\"" n "\",\"value\":\"x\"}"
+
+/* What others change in our container after us: a member of the map at path, or an element that is
+ * added to the list there (key is ""). */
+static const struct {
+	const char *path;
+	const char *key;
+	const char *json;
+	bool is_accepted;
+} changes_by_others[] = {
+	{"resources.limits", "ephemeral-storage", LIST("\"1Gi\""), true},
+	{"resources.requests", "example.com/gpu", LIST("\"1\""), true},
+	{"resources", "claims", LIST("[]"), false},
+	{"resources.limits", "memory", LIST("\"1Mi\""), false},
+	{"", "imagePullPolicy", LIST("\"Always\""), true},
+	{"", "imagePullPolicy", LIST("\"Never\""), false},
+	{"", "image", LIST("\"" IMAGE "@sha256:" HEX64 "\""), true},
+	{"", "image", LIST("\"" IMAGE "@sha256:0123\""), false},
+	{"", "image", LIST("\"registry.example.com/workspace-proxy:2@sha256:" HEX64 "\""), false},
+	{"", "image", LIST("\"registry.example.com/workspace-proxy@sha256:" HEX64 "\""), false},
+	{"", "image", LIST("\"" IMAGE "-evil@sha256:" HEX64 "\""), false},
+	{"", "resizePolicy", LIST("[]"), true},
+	{"securityContext", "resizePolicy", LIST("[]"), false},
+	{"securityContext", "procMount", LIST("\"Default\""), true},
+	{"securityContext", "procMount", LIST("\"Unmasked\""), false},
+	{"securityContext", "seLinuxOptions", LIST("{\"type\":\"spc_t\"}"), false},
+	{"securityContext", "runAsUser", LIST("1000"), true},
+	{"", "runAsUser", LIST("1000"), false},
+	{"env", "", LIST(VARIABLE("AWS_REGION")), true},
+	{"env", "", LIST(VARIABLE("OTHER")), false},
+	{"env", "", LIST(VARIABLE("LD_PRELOAD")), false},
+	{"env", "", LIST(VARIABLE("WORKSPACE_PROXY_UPSTREAM")), false},
+	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\",\"readOnly\":true")), true},
+	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\"")), false},
+	{"volumeMounts", "", LIST(ADDED("\"/usr/bin\",\"readOnly\":true")), false},
+	{"volumeMounts", "", LIST(ADDED("\"" ACCOUNT_PATH "\",\"readOnly\":true")), false},
+	{"command", "", LIST("\"x\""), false},
+};
+
+static void
+test_changes_by_others(void **state)
+{
+	struct container_settings settings = operator_settings;
+
+	(void)state;
+	settings.tolerated = "AWS_*, " AWS_PATH;
+	for (size_t i = 0; i < COUNT(changes_by_others); i++) {
+		const char *path = changes_by_others[i].path;
+		const char *key = changes_by_others[i].key;
+		struct inject_report report;
+		struct err e = ERR_INIT;
+		struct result r;
+		run(&r, POD);
+		struct node *c =
+			node_named(node_find(r.root, "spec.initContainers"), STR(INJECT_NAME));
+		struct node *part = path[0] == '\0' ? c : node_find(c, path);
+		struct node *value =
+			node_read_json(&r.doc, str_from(changes_by_others[i].json), 4096, &e);
+		if (value == NULL)
+			fail_msg("%s: %s", changes_by_others[i].json, e.text);
+		value = node_first(value);
+		if (part == NULL)
+			part = node_set_list(&r.doc, c, path);
+		if (key[0] == '\0')
+			node_append(part, value);
+		else
+			node_set(&r.doc, part, key, value);
+		(void)inject_object(&settings, &r.doc, r.root, &report);
+		if ((report.problems.count == 0) != changes_by_others[i].is_accepted)
+			fail_msg("%s.%s %s: %s", path, key, changes_by_others[i].json,
+				 report.problems.count == 0 ? "accepted"
+							    : report.problems.items[0]);
+		doc_fini(&r.doc);
+	}
 }
 
 /* A container of our name that is another one. */
@@ -428,6 +517,46 @@ static const char *const refused[][2] = {
 	{POD_HEAD "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}]}\n"
 		  "  - {name: workspace-proxy, image: x}\n",
 	 "in containers instead of initContainers"},
+	{IDE("securityContext: {privileged: true}"), "container ide: privileged"},
+	{IDE("securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}}"), "capability SYS_ADMIN"},
+	{IDE("securityContext: {capabilities: {add: [ALL]}}"), "capability ALL"},
+	{SPEC("securityContext: {seLinuxOptions: {type: spc_t}}"), "spc_t is not confined"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var/lib/kubelet/pods}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /}}]\n", "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /run/docker.sock}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD
+	 "spec:\n  containers:\n  - {name: ide, ports: [{containerPort: 1}], volumeMounts: "
+	 "[{name: workspace-proxy-git, mountPath: /run/workspace-proxy-git, readOnly: "
+	 "true}, {name: workspace-proxy-git, mountPath: /x}]}\n",
+	 "mounts volume workspace-proxy-git twice"},
+	{"apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {workspace-proxy.io/inject: 'true'}\n"
+	 "  annotations: {workspace-proxy.io/name: 3000-kiwi}\n" POD_TAIL,
+	 "host of port 3000"},
+	{POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")
+		 NOTE("clone-dir: /p/a") "spec:\n  containers:\n  - name: ide\n    ports: "
+					 "[{containerPort: 1}]\n"
+					 "    volumeMounts: [{name: x, mountPath: /p, subPathExpr: "
+					 "$(USER)}]\n",
+	 "subPathExpr"},
+	{"apiVersion: v1\nkind: Pod\nmetadata: {annotations: {workspace-proxy.io/inject: "
+	 "'true'}}\n",
+	 "must be a label"},
+	{"apiVersion: apps/v1\nkind: Deployment\nspec: {template: {metadata: {annotations: "
+	 "{workspace-proxy.io/inject: 'true'}}}}\n",
+	 "must be a label"},
+	{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {metadata: {labels: "
+	 "{workspace-proxy.io/inject: 'true'}}}}\n",
+	 "kind Rollout is not supported"},
+	{"apiVersion: v1\nkind: PodList\nitems: [{metadata: {labels: {workspace-proxy.io/inject: "
+	 "'true'}}}]\n",
+	 "kind PodList is not supported"},
+	{"apiVersion: v1\nkind: PodTemplate\ntemplate: {metadata: {labels: "
+	 "{workspace-proxy.io/inject: 'yes'}}}\n",
+	 "kind PodTemplate is not supported"},
 	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: true}}\n",
 	 "must be a string"},
 	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: \"yes\"}}\n",
@@ -573,6 +702,7 @@ main(void)
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_again_behind_the_api_server),
+		cmocka_unit_test(test_changes_by_others),
 		cmocka_unit_test(test_differing_container),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed_by_the_operator),

@@ -100,6 +100,8 @@ test_updates(void **state)
 		 REVIEW_DENIED, ""},
 		{REQUEST(UPDATE(BEFORE, POD_LABELLED("false", LISTS(SIDECAR("a"), IDE("i"))))),
 		 REVIEW_DENIED, "can't be removed"},
+		{REQUEST(UPDATE(BEFORE, POD_LABELLED("yes", LISTS(SIDECAR("a"), IDE("i"))))),
+		 REVIEW_DENIED, "or changed"},
 		{REQUEST(UPDATE(BEFORE, "7")), REVIEW_MALFORMED, "object"},
 		{REQUEST(UPDATE("7", POD("\"containers\":7"))), REVIEW_DENIED, ""},
 		{REQUEST(UPDATE(BEFORE, POD("\"containers\":{\"name\":\"workspace-proxy\"}"))),
@@ -128,6 +130,8 @@ test_ephemeral_containers(void **state)
 		 REVIEW_DENIED, "container f: reads secret s"},
 		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"s\"}}]")),
 		 REVIEW_DENIED, "container f: reads secret s"},
+		{REQUEST(EPHEMERAL("\"securityContext\":{\"privileged\":true}")), REVIEW_DENIED,
+		 "container f: privileged"},
 		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"t\"}}]")),
 		 REVIEW_ALLOWED, "true"},
 		{REQUEST(UPDATE(BEFORE, POD("\"ephemeralContainers\":7"))
@@ -136,6 +140,32 @@ test_ephemeral_containers(void **state)
 	};
 
 	(void)state;
+	check_all(REVIEW_VALIDATE, cases, COUNT(cases));
+}
+
+#define KIND(g, v, k)  "\"kind\":{\"group\":\"" g "\",\"version\":\"" v "\",\"kind\":\"" k "\"},"
+#define CREATE(object) "\"operation\":\"CREATE\",\"object\":" object
+#define NO_KIND                                                                                    \
+	"{\"metadata\":{\"labels\":{\"workspace-proxy.io/inject\":\"true\"}},"                     \
+	"\"spec\":{\"containers\":[" IDE("i") "]}}"
+
+/* An object without a kind is judged by that of the request. */
+static void
+test_kinds(void **state)
+{
+	static const struct expected cases[] = {
+		{REQUEST(KIND("", "v1", "Pod") CREATE(NO_KIND)), REVIEW_DENIED, "upstream-port"},
+		{REQUEST(CREATE(NO_KIND)), REVIEW_MALFORMED, "request.kind is missing"},
+		{REQUEST(KIND("", "v1", "Service") CREATE(BEFORE)), REVIEW_MALFORMED,
+		 "not the object's"},
+		{REQUEST(KIND("apps", "v1", "Pod") CREATE(BEFORE)), REVIEW_MALFORMED,
+		 "not the object's"},
+		{REQUEST(CREATE(POD_LABELLED("yes", LISTS("", IDE("i"))))), REVIEW_DENIED,
+		 "expected true or false"},
+	};
+
+	(void)state;
+	check_all(REVIEW_MUTATE, cases, COUNT(cases));
 	check_all(REVIEW_VALIDATE, cases, COUNT(cases));
 }
 
@@ -162,6 +192,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_ephemeral_containers),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_mutation_of_parts),
 	};
 

@@ -103,7 +103,6 @@ test_refuses_by_line(void **state)
 		{"a: !thing x\n", "line 1"},
 		{"a: ! 5\n", "line 1"},
 		{"a: !!int x\n", "line 1"},
-		{"a: !!binary aGk=\n", "line 1"},
 		{"a: !!set {x: ~}\n", "line 1"},
 		{"a: *nowhere\n", "line 1"},
 		{"a: &x [*x]\n", "line 1"},

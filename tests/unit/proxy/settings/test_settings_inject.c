@@ -23,6 +23,7 @@ test_inject(void **state)
 	set(f, "AUTHORIZATION=project+owner");
 	set(f, "RELAY_URL=https://relay.ws.example.com");
 	set(f, "INJECT_ALLOW=image, secrets");
+	set(f, "INJECT_TOLERATE=AWS_*, OTEL_X, /var/run/secrets/x");
 	set(f, "INJECT_SECRET=workspace-{name}");
 	load(f, SETTINGS_INJECT);
 	assert_fine(f);
@@ -44,6 +45,14 @@ test_inject_mistakes(void **state)
 {
 	static const char *const wrong[] = {
 		"INJECT_ALLOW=everything",
+		"INJECT_TOLERATE=LD_*",
+		"INJECT_TOLERATE=L*",
+		"INJECT_TOLERATE=WORKSPACE_*",
+		"INJECT_TOLERATE=LD_PRELOAD",
+		"INJECT_TOLERATE=/usr/lib",
+		"INJECT_TOLERATE=/",
+		"INJECT_TOLERATE=/a/../usr",
+		"INJECT_TOLERATE=A B",
 		"INJECT_SIDECAR=modern",
 		"INJECT_SECRET=Upper",
 		"INJECT_SECRET={host}",
