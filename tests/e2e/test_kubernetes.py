@@ -4,11 +4,16 @@
 tests/lint/manifests.py checks the rest, without the program.
 """
 
+import base64
 import os
+import re
+import shutil
+import subprocess
 
+import manifests
 import pytest
 import yaml
-from proxy import ROOT, new_cookie_secret, run
+from proxy import ROOT, binary, new_cookie_secret, run
 
 HERE = os.path.join(ROOT, "container", "kubernetes")
 OVERLAYS = ["ingress", "gateway"]
@@ -87,3 +92,69 @@ def test_the_example_becomes_a_workspace():
     assert set(files) == set(secrets["workspace-proxy-kiwi"]) | set(secrets["workspace-proxy-tls"])
     again = run(["inject", "--check"], settings, input=ran.stdout)
     assert again.returncode == 0, again.stdout + again.stderr
+
+
+# The steps of docs/kubernetes.md
+
+KUBECTL = """#!/bin/bash
+# Makes objects as kubectl does, without a cluster, and keeps them.
+set -euo pipefail
+args=("$@")
+case " $* " in
+*" create "*)
+	case " $* " in *" --dry-run=client "*) exec "$REAL_KUBECTL" "$@" ;; esac
+	"$REAL_KUBECTL" "$@" --dry-run=client -o yaml ;;
+*" apply -k "*) "$REAL_KUBECTL" kustomize "${args[-1]}" ;;
+*" apply -f - "*) cat ;;
+*" apply -f "*) for file in "$@"; do [ ! -f "$file" ] || { cat "$file"; echo ---; }; done ;;
+*" rollout status "*) exit 0 ;;
+*) echo "unexpected: kubectl $*" >&2; exit 1 ;;
+esac >>"$OBJECTS"
+echo --- >>"$OBJECTS"
+"""
+
+
+def steps():
+    """The commands of the installation, and then those of the rotation."""
+    with open(os.path.join(ROOT, "docs", "kubernetes.md")) as file:
+        text = file.read()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text.partition("## Troubleshooting")[0], re.M | re.S)
+    assert len(blocks) == 8, "a step that this test does not know"
+    return blocks
+
+
+@pytest.mark.skipif(not manifests.has_kubectl(), reason="needs kubectl")
+def test_the_steps_as_they_are_printed(certificates, tmp_path):
+    programs, work = tmp_path / "bin", tmp_path / "work"
+    programs.mkdir()
+    shutil.copytree(HERE, work / "container" / "kubernetes")
+    (programs / "kubectl").write_text(KUBECTL)
+    (programs / "kubectl").chmod(0o755)
+    (programs / "workspace-proxy").symlink_to(os.path.abspath(binary()))
+    for name in ("relay", "zone"):
+        shutil.copy(certificates.cert, work / f"{name}.crt")
+        shutil.copy(certificates.key, work / f"{name}.key")
+    environment = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "EDITOR": "true",
+        "REAL_KUBECTL": shutil.which("kubectl"),
+        "OBJECTS": str(tmp_path / "objects"),
+    }
+    script = "set -euo pipefail\n" + "\n".join(steps())
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=work, env=environment, input="the secret\n", capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    documents = [d for d in yaml.safe_load_all((tmp_path / "objects").read_text()) if d]
+    secrets = {d["metadata"]["name"]: set(d["data"]) for d in documents if d["kind"] == "Secret"}
+    with open(f"{HERE}/secrets.example.yaml") as file:
+        expected = {s["metadata"]["name"]: set(s["stringData"]) for s in yaml.safe_load_all(file)}
+    assert secrets == expected
+    bundles = [
+        base64.b64decode(d["webhooks"][0]["clientConfig"]["caBundle"], validate=True).decode()
+        for d in documents
+        if d["kind"] == "MutatingWebhookConfiguration"
+    ]
+    assert [bundle.count("BEGIN CERTIFICATE") for bundle in bundles] == [1, 2]
+    assert bundles[1].endswith(bundles[0])

@@ -327,88 +327,6 @@ test_again_behind_the_api_server(void **state)
 	doc_fini(d);
 }
 
-#define HEX64	      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define IMAGE	      "registry.example.com/workspace-proxy:1"
-#define AWS_PATH      "/var/run/secrets/eks.amazonaws.com/serviceaccount"
-#define ACCOUNT_PATH  "/var/run/secrets/kubernetes.io/serviceaccount"
-#define ADDED(fields) "{\"name\":\"projects\",\"mountPath\":" fields "}"
-#define LIST(element) "[" element "]"
-#define VARIABLE(n)   "{\"name\":\"" n "\",\"value\":\"x\"}"
-
-/* What others change in our container after us: a member of the map at path, or an element that is
- * added to the list there (key is ""). */
-static const struct {
-	const char *path;
-	const char *key;
-	const char *json;
-	bool is_accepted;
-} changes_by_others[] = {
-	{"resources.limits", "ephemeral-storage", LIST("\"1Gi\""), true},
-	{"resources.requests", "example.com/gpu", LIST("\"1\""), true},
-	{"resources", "claims", LIST("[]"), false},
-	{"resources.limits", "memory", LIST("\"1Mi\""), false},
-	{"", "imagePullPolicy", LIST("\"Always\""), true},
-	{"", "imagePullPolicy", LIST("\"Never\""), false},
-	{"", "image", LIST("\"" IMAGE "@sha256:" HEX64 "\""), true},
-	{"", "image", LIST("\"" IMAGE "@sha256:0123\""), false},
-	{"", "image", LIST("\"registry.example.com/workspace-proxy:2@sha256:" HEX64 "\""), false},
-	{"", "image", LIST("\"registry.example.com/workspace-proxy@sha256:" HEX64 "\""), false},
-	{"", "image", LIST("\"" IMAGE "-evil@sha256:" HEX64 "\""), false},
-	{"", "resizePolicy", LIST("[]"), true},
-	{"securityContext", "resizePolicy", LIST("[]"), false},
-	{"securityContext", "procMount", LIST("\"Default\""), true},
-	{"securityContext", "procMount", LIST("\"Unmasked\""), false},
-	{"securityContext", "seLinuxOptions", LIST("{\"type\":\"spc_t\"}"), false},
-	{"securityContext", "runAsUser", LIST("1000"), true},
-	{"", "runAsUser", LIST("1000"), false},
-	{"env", "", LIST(VARIABLE("AWS_REGION")), true},
-	{"env", "", LIST(VARIABLE("OTHER")), false},
-	{"env", "", LIST(VARIABLE("LD_PRELOAD")), false},
-	{"env", "", LIST(VARIABLE("WORKSPACE_PROXY_UPSTREAM")), false},
-	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\",\"readOnly\":true")), true},
-	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\"")), false},
-	{"volumeMounts", "", LIST(ADDED("\"/usr/bin\",\"readOnly\":true")), false},
-	{"volumeMounts", "", LIST(ADDED("\"" ACCOUNT_PATH "\",\"readOnly\":true")), false},
-	{"command", "", LIST("\"x\""), false},
-};
-
-static void
-test_changes_by_others(void **state)
-{
-	struct container_settings settings = operator_settings;
-
-	(void)state;
-	settings.tolerated = "AWS_*, " AWS_PATH;
-	for (size_t i = 0; i < COUNT(changes_by_others); i++) {
-		const char *path = changes_by_others[i].path;
-		const char *key = changes_by_others[i].key;
-		struct inject_report report;
-		struct err e = ERR_INIT;
-		struct result r;
-		run(&r, POD);
-		struct node *c =
-			node_named(node_find(r.root, "spec.initContainers"), STR(INJECT_NAME));
-		struct node *part = path[0] == '\0' ? c : node_find(c, path);
-		struct node *value =
-			node_read_json(&r.doc, str_from(changes_by_others[i].json), 4096, &e);
-		if (value == NULL)
-			fail_msg("%s: %s", changes_by_others[i].json, e.text);
-		value = node_first(value);
-		if (part == NULL)
-			part = node_set_list(&r.doc, c, path);
-		if (key[0] == '\0')
-			node_append(part, value);
-		else
-			node_set(&r.doc, part, key, value);
-		(void)inject_object(&settings, &r.doc, r.root, &report);
-		if ((report.problems.count == 0) != changes_by_others[i].is_accepted)
-			fail_msg("%s.%s %s: %s", path, key, changes_by_others[i].json,
-				 report.problems.count == 0 ? "accepted"
-							    : report.problems.items[0]);
-		doc_fini(&r.doc);
-	}
-}
-
 /* A container of our name that is another one. */
 static void
 test_differing_container(void **state)
@@ -702,7 +620,6 @@ main(void)
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_again_behind_the_api_server),
-		cmocka_unit_test(test_changes_by_others),
 		cmocka_unit_test(test_differing_container),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed_by_the_operator),

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which changes to the sidecar's container are accepted after injection, and which are not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "container/inject/inject.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define POD                                                                                        \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":"                        \
+	"{\"workspace-proxy.io/inject\":\"true\"},\"annotations\":{\"workspace-proxy.io/name\":"   \
+	"\"kiwi\",\"workspace-proxy.io/workspace-id\":\"7\"}},\"spec\":{\"containers\":["          \
+	"{\"name\":\"ide\",\"ports\":[{\"containerPort\":60001}]}]}}"
+
+static const struct container_settings operator_settings = {
+	.image = "registry.example.com/workspace-proxy:1",
+	.pull_policy = "IfNotPresent",
+	.sidecar = CONTAINER_NATIVE,
+	.zone = "ws.example.com",
+	.gitlab_url = "https://gitlab.example.com",
+	.client_id = "id",
+	.authorization = "workspace",
+	.needs_workspace_id = true,
+	.secret = "workspace-{name}",
+	.tls_secret = "workspace-proxy-tls",
+	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
+	.has_git = true,
+	.cpu_request = "50m",
+	.cpu_limit = "1",
+	.memory_request = "64Mi",
+	.memory_limit = "512Mi",
+};
+
+#define HEX64	      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define IMAGE	      "registry.example.com/workspace-proxy:1"
+#define AWS_PATH      "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+#define ACCOUNT_PATH  "/var/run/secrets/kubernetes.io/serviceaccount"
+#define ADDED(fields) "{\"name\":\"projects\",\"mountPath\":" fields "}"
+#define LIST(element) "[" element "]"
+#define VARIABLE(n)   "{\"name\":\"" n "\",\"value\":\"x\"}"
+
+/* What others change in our container after us: a member of the map at path, or an element that is
+ * added to the list there (key is ""). */
+static const struct {
+	const char *path;
+	const char *key;
+	const char *json;
+	bool is_accepted;
+} changes_by_others[] = {
+	{"resources.limits", "ephemeral-storage", LIST("\"1Gi\""), true},
+	{"resources.requests", "example.com/gpu", LIST("\"1\""), true},
+	{"resources", "claims", LIST("[]"), false},
+	{"resources.limits", "memory", LIST("\"1Mi\""), false},
+	{"", "imagePullPolicy", LIST("\"Always\""), true},
+	{"", "imagePullPolicy", LIST("\"Never\""), false},
+	{"", "image", LIST("\"" IMAGE "@sha256:" HEX64 "\""), true},
+	{"", "image", LIST("\"" IMAGE "@sha256:0123\""), false},
+	{"", "image", LIST("\"registry.example.com/workspace-proxy:2@sha256:" HEX64 "\""), false},
+	{"", "image", LIST("\"registry.example.com/workspace-proxy@sha256:" HEX64 "\""), false},
+	{"", "image", LIST("\"" IMAGE "-evil@sha256:" HEX64 "\""), false},
+	{"", "resizePolicy", LIST("[]"), true},
+	{"securityContext", "resizePolicy", LIST("[]"), false},
+	{"securityContext", "procMount", LIST("\"Default\""), true},
+	{"securityContext", "procMount", LIST("\"Unmasked\""), false},
+	{"securityContext", "seLinuxOptions", LIST("{\"type\":\"spc_t\"}"), false},
+	{"securityContext", "runAsUser", LIST("1000"), true},
+	{"", "runAsUser", LIST("1000"), false},
+	{"env", "", LIST(VARIABLE("AWS_REGION")), true},
+	{"env", "", LIST(VARIABLE("OTHER")), false},
+	{"env", "", LIST(VARIABLE("LD_PRELOAD")), false},
+	{"env", "", LIST(VARIABLE("WORKSPACE_PROXY_UPSTREAM")), false},
+	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\",\"readOnly\":true")), true},
+	{"volumeMounts", "", LIST(ADDED("\"" AWS_PATH "\"")), false},
+	{"volumeMounts", "", LIST(ADDED("\"/usr/bin\",\"readOnly\":true")), false},
+	{"volumeMounts", "", LIST(ADDED("\"" ACCOUNT_PATH "\",\"readOnly\":true")), false},
+	{"command", "", LIST("\"x\""), false},
+};
+
+static void
+test_changes_by_others(void **state)
+{
+	struct container_settings settings = operator_settings;
+
+	(void)state;
+	settings.tolerated = "AWS_*, " AWS_PATH;
+	for (size_t i = 0; i < COUNT(changes_by_others); i++) {
+		const char *path = changes_by_others[i].path;
+		const char *key = changes_by_others[i].key;
+		struct inject_report report;
+		struct err e = ERR_INIT;
+		struct doc d;
+		doc_init(&d);
+		struct node *pod = node_read_json(&d, STR(POD), 4096, &e);
+		assert_non_null(pod);
+		assert_true(inject_object(&settings, &d, pod, &report));
+		assert_int_equal(report.problems.count, 0);
+		struct node *c =
+			node_named(node_find(pod, "spec.initContainers"), STR(INJECT_NAME));
+		struct node *value = node_first(
+			node_read_json(&d, str_from(changes_by_others[i].json), 4096, &e));
+		struct node *part = path[0] == '\0' ? c : node_find(c, path);
+		assert_non_null(value);
+		if (part == NULL)
+			part = node_set_list(&d, c, path);
+		if (key[0] == '\0')
+			node_append(part, value);
+		else
+			node_set(&d, part, key, value);
+		(void)inject_object(&settings, &d, pod, &report);
+		if ((report.problems.count == 0) != changes_by_others[i].is_accepted)
+			fail_msg("%s.%s %s: %s", path, key, changes_by_others[i].json,
+				 report.problems.count == 0 ? "accepted"
+							    : report.problems.items[0]);
+		doc_fini(&d);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes_by_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
