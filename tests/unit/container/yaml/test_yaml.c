@@ -87,6 +87,34 @@ test_reads(void **state)
 		check_json(cases[i][0], cases[i][1]);
 }
 
+/* With quadratic comparisons this would not end. */
+static void
+test_compares_reordered_maps(void **state)
+{
+	enum { MEMBERS = 90000 };
+	struct doc d;
+
+	(void)state;
+	doc_init(&d);
+	struct node *forwards = node_new(&d, NODE_MAP);
+	struct node *backwards = node_new(&d, NODE_MAP);
+	for (int i = 0; i < MEMBERS; i++) {
+		char key[16];
+		struct node *n = node_new(&d, NODE_INT);
+		n->integer = i;
+		(void)snprintf(key, sizeof(key), "%d", i);
+		node_add_member(&d, forwards, str_from(key), n);
+		n = node_copy(&d, n);
+		n->key = str_from(arena_dup(&d.arena, str_from(key)));
+		node_prepend(backwards, n);
+	}
+	assert_false(d.failed);
+	assert_true(node_equal(forwards, backwards));
+	node_first(backwards)->integer = -1;
+	assert_false(node_equal(forwards, backwards));
+	doc_fini(&d);
+}
+
 static void
 test_refuses_by_line(void **state)
 {
@@ -334,6 +362,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_compares_reordered_maps),
 		cmocka_unit_test(test_refuses_by_line),
 		cmocka_unit_test(test_documents_that_multiply),
 		cmocka_unit_test(test_parts_of_a_stream),
