@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See credential_server.h. One message in, one out, and the connection is closed. An answer fits
- * into an empty socket buffer, so it is sent at once or not at all.
+ * See git_credential_server.h. One message in, one out, and the connection is closed. An answer
+ * fits into an empty socket buffer, so it is sent at once or not at all.
  */
 #include "proxy/git_credential_server.h"
 
@@ -12,21 +12,21 @@
 #include <unistd.h>
 
 #include "auth/git_credential.h"
+#include "base/list.h"
 #include "base/net/listen.h"
 #include "clone/credential/credential.h"
 
 #define CALLERS_MAX   64u /* further ones wait to be accepted */
 #define REQUEST_MS    2000u
 #define WARN_EVERY_MS 60000u
-#define LOOK_MS	      5000u /* between two looks whether the socket's file is still there */
+#define LOOK_MS	      5000u /* between two checks that the socket's file still exists */
 #define SENTENCE_MAX  512u
-#define SIGN_IN	      "nobody is signed in to this workspace: open %.*s in a browser, then run git again"
+#define SIGN_IN	      "%s is signed in to this workspace: open %.*s in a browser, then run git again"
 #define ORIGINS_MAX   2u
 
 struct caller {
-	struct credential_server *server;
-	struct caller *next;
-	struct caller **link;
+	struct git_credential_server *server;
+	LIST_ENTRY(caller) entry;
 	int fd;
 	struct loop_io io;
 	struct loop_timer deadline;
@@ -34,21 +34,21 @@ struct caller {
 	struct auth_credential_call *call; /* NULL: the request is still coming */
 };
 
-struct credential_server {
+struct git_credential_server {
 	struct proxy *proxy;
 	struct listen *listen; /* NULL: its file is gone, and there can't be a new one yet */
 	struct loop_timer look;
 	const struct url *origins[ORIGINS_MAX];
 	size_t origins_count;
 	char sign_in[SENTENCE_MAX];
-	struct caller *callers;
+	LIST_HEAD(caller_list, caller) callers;
 	size_t callers_count;
 	uint64_t warned_ms; /* 0: not yet */
 	struct loop_defer look_again;
 };
 
 static void
-accept_more(struct credential_server *s)
+accept_more(struct git_credential_server *s)
 {
 	if (s->listen == NULL)
 		return;
@@ -61,22 +61,20 @@ accept_more(struct credential_server *s)
 static void
 caller_free(struct caller *caller)
 {
-	struct credential_server *s = caller->server;
+	struct git_credential_server *s = caller->server;
 
 	auth_credential_cancel(caller->call);
 	loop_io_fini(&caller->io);
 	loop_timer_fini(&caller->deadline);
 	close(caller->fd);
 	buf_wipe_fini(&caller->in);
-	*caller->link = caller->next;
-	if (caller->next != NULL)
-		caller->next->link = caller->link;
+	LIST_REMOVE(caller, entry);
 	free(caller);
 	s->callers_count--;
 	accept_more(s);
 }
 
-/* False: the caller gets none. That is its loss. */
+/* False: not sent. */
 static bool
 send_answer(int fd, const struct credential_answer *a)
 {
@@ -120,7 +118,7 @@ answer_credential(struct caller *caller, const struct auth_credential *c)
 	case AUTH_CREDENTIAL_GIVEN:
 		log_debug(NULL, "credential given to git", log_str("user", c->username));
 		if (!send_answer(caller->fd, &a))
-			log_debug(NULL, "a credential did not reach git");
+			log_debug(NULL, "credential not delivered to git");
 		caller_free(caller);
 		return;
 	case AUTH_CREDENTIAL_SIGN_IN:
@@ -155,7 +153,7 @@ give(struct caller *caller)
 }
 
 static bool
-is_for_gitlab(const struct credential_server *s, const struct credential_request *r)
+is_for_gitlab(const struct git_credential_server *s, const struct credential_request *r)
 {
 	for (size_t i = 0; i < s->origins_count; i++) {
 		if (credential_is_for(r, s->origins[i]))
@@ -182,7 +180,7 @@ serve(struct caller *caller)
 	answer(caller, CREDENTIAL_NOTHING, STR_NONE);
 }
 
-/* One read each time, so that nobody keeps the loop. */
+/* One read per event, so that no caller occupies the loop. */
 static void
 on_readable(void *arg, unsigned ready)
 {
@@ -222,7 +220,7 @@ on_look_again(void *arg)
 }
 
 static bool
-is_welcome(struct credential_server *s, int fd)
+is_allowed_uid(struct git_credential_server *s, int fd)
 {
 	struct ucred who = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(who);
@@ -233,7 +231,8 @@ is_welcome(struct credential_server *s, int fd)
 		return true;
 	if (s->warned_ms == 0 || now_ms - s->warned_ms >= WARN_EVERY_MS) {
 		s->warned_ms = now_ms;
-		log_warn(NULL, "a foreign user id asked for credentials", log_int("uid", who.uid));
+		log_warn(NULL, "credential request from a foreign user id",
+			 log_int("uid", who.uid));
 	}
 	return false;
 }
@@ -245,14 +244,14 @@ on_accept(int fd, const struct address *address, void *arg)
 		.status = CREDENTIAL_REFUSED,
 		.message = STR("this user id may not ask the workspace's sidecar for credentials"),
 	};
-	struct credential_server *s = arg;
+	struct git_credential_server *s = arg;
 	struct caller *caller;
 
 	(void)address;
-	if (!is_welcome(s, fd)) {
+	if (!is_allowed_uid(s, fd)) {
 		(void)send_answer(fd, &refusal);
 		close(fd);
-		/* One in a round of the loop: whoever is refused may come in crowds. */
+		/* One refusal per round of the loop, however many connect. */
 		listen_pause(s->listen);
 		loop_defer_call(&s->look_again);
 		return;
@@ -264,11 +263,7 @@ on_accept(int fd, const struct address *address, void *arg)
 	}
 	caller->server = s;
 	caller->fd = fd;
-	caller->next = s->callers;
-	caller->link = &s->callers;
-	if (caller->next != NULL)
-		caller->next->link = &caller->next;
-	s->callers = caller;
+	LIST_INSERT_HEAD(&s->callers, caller, entry);
 	s->callers_count++;
 	accept_more(s);
 	buf_init(&caller->in, CREDENTIAL_MESSAGE_MAX);
@@ -282,10 +277,10 @@ on_accept(int fd, const struct address *address, void *arg)
 	loop_timer_start(&caller->deadline, REQUEST_MS);
 }
 
-/* Ours alone, or everybody's where another user id is served: that id is then checked, and the
- * socket's directory says who gets here. A thread that makes a file meanwhile asks for 0600. */
+/* The socket is accessible to us alone, or to everybody where another user id is served, which is
+ * then checked. The umask is the process's, but threads that create files ask for 0600. */
 static bool
-open_socket(struct credential_server *s, struct err *e)
+open_socket(struct git_credential_server *s, struct err *e)
 {
 	const struct settings *settings = s->proxy->settings;
 	mode_t hidden = settings->credential_uid == geteuid() ? 0177 : 0111;
@@ -306,11 +301,11 @@ open_socket(struct credential_server *s, struct err *e)
 	return s->listen != NULL;
 }
 
-/* The workspace can remove the file. Whoever waits for an answer gets it all the same. */
+/* The workspace can remove the file. Callers already connected are still answered. */
 static void
 on_look(void *arg)
 {
-	struct credential_server *s = arg;
+	struct git_credential_server *s = arg;
 	bool was_there = s->listen != NULL;
 	struct err e = ERR_INIT;
 
@@ -320,16 +315,16 @@ on_look(void *arg)
 	listen_free(s->listen);
 	s->listen = NULL;
 	if (open_socket(s, &e)) {
-		log_warn(NULL, "the credential socket was gone; it is there again");
+		log_warn(NULL, "credential socket recreated");
 		accept_more(s);
 	} else if (was_there) {
-		log_warn(NULL, "the credential socket is gone", log_err(&e));
+		log_warn(NULL, "credential socket disappeared", log_err(&e));
 	}
 }
 
-/* GitLab as git reaches it: its public origin, and that of the repository that we clone. */
+/* GitLab's origins as git names them: the public one, and that of the repository that is cloned. */
 static void
-set_origins(struct credential_server *s)
+set_origins(struct git_credential_server *s)
 {
 	const struct settings *settings = s->proxy->settings;
 	const struct url *clone = &settings->clone.gitlab_url;
@@ -339,10 +334,10 @@ set_origins(struct credential_server *s)
 		s->origins[s->origins_count++] = clone;
 }
 
-struct credential_server *
-credential_server_new(struct proxy *p, struct err *e)
+struct git_credential_server *
+git_credential_server_new(struct proxy *p, struct err *e)
 {
-	struct credential_server *s = calloc(1, sizeof(*s));
+	struct git_credential_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
 		err_set(e, ERR_MEMORY, "no memory for the credential socket");
@@ -352,10 +347,11 @@ credential_server_new(struct proxy *p, struct err *e)
 	loop_defer_init(&s->look_again, p->loop, on_look_again, s);
 	loop_timer_init(&s->look, p->loop, on_look, s);
 	set_origins(s);
-	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN, STR_FMT(p->origin));
+	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN,
+		       p->settings->auth.owner_id == 0 ? "nobody" : "no owner", STR_FMT(p->origin));
 	if (!open_socket(s, e)) {
 		err_wrap(e, "CREDENTIAL_SOCKET");
-		credential_server_free(s);
+		git_credential_server_free(s);
 		return NULL;
 	}
 	loop_timer_start(&s->look, LOOK_MS);
@@ -365,16 +361,15 @@ credential_server_new(struct proxy *p, struct err *e)
 }
 
 void
-credential_server_free(struct credential_server *s)
+git_credential_server_free(struct git_credential_server *s)
 {
+	struct caller *caller;
 	struct caller *next;
 
 	if (s == NULL)
 		return;
-	for (struct caller *caller = s->callers; caller != NULL; caller = next) {
-		next = caller->next;
+	LIST_FOREACH_SAFE (caller, &s->callers, entry, next)
 		caller_free(caller);
-	}
 	loop_defer_fini(&s->look_again);
 	loop_timer_fini(&s->look);
 	listen_free(s->listen);

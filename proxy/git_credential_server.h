@@ -2,18 +2,18 @@
 /*
  * The sidecar's side of git's credentials: a unix socket at which the helper in the workspace asks.
  *
- * Answers for GitLab's own scheme, host and port only, and to the configured user id only. Whoever
- * connects gets few bytes and little time; tokens are in no log line and wiped after sending.
+ * Answers for GitLab's own scheme, host and port only, and to the configured user id only. A
+ * caller's request is bounded in size and time; tokens are never logged, and wiped after sending.
  */
 #ifndef PROXY_GIT_CREDENTIAL_SERVER_H
 #define PROXY_GIT_CREDENTIAL_SERVER_H
 
 #include "proxy/proxy.h"
 
-struct credential_server;
+struct git_credential_server;
 
 /* At p->settings->credential_socket, which is set. p->auth exists and outlives it. */
-struct credential_server *credential_server_new(struct proxy *p, struct err *e) MUST_CHECK;
-void credential_server_free(struct credential_server *s); /* NULL is fine */
+struct git_credential_server *git_credential_server_new(struct proxy *p, struct err *e) MUST_CHECK;
+void git_credential_server_free(struct git_credential_server *s); /* NULL is fine */
 
 #endif

@@ -33,7 +33,7 @@ struct serve {
 	struct reload reload;
 	struct fetch *fetch;
 	struct service *admin;
-	struct credential_server *credentials; /* NULL: nobody asks */
+	struct git_credential_server *credentials; /* NULL: nobody asks */
 	struct loop_defer flush_log;
 	struct orphans orphans;
 };
@@ -178,7 +178,7 @@ make_sidecar(struct serve *s, struct err *e)
 	if (p->auth == NULL || !make_upstreams(p, e))
 		return false;
 	if (settings->credential_socket != NULL) {
-		s->credentials = credential_server_new(p, e);
+		s->credentials = git_credential_server_new(p, e);
 		if (s->credentials == NULL)
 			return false;
 	}
@@ -273,7 +273,7 @@ stop(struct serve *s)
 	reload_fini(&s->reload);
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
-	credential_server_free(s->credentials);
+	git_credential_server_free(s->credentials);
 	clone_control_fini(&p->clone_control);
 	port_upstreams_free(p->targets);
 	upstream_free(p->upstream);

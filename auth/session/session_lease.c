@@ -30,6 +30,15 @@ was_used_later(const struct auth_session *a, const struct auth_session *b)
 	return (int64_t)(a->used_ms - b->used_ms) > 0;
 }
 
+/* Other users control code in the workspace that can ask for the token. */
+static bool
+is_of_owner(const struct auth_session *s)
+{
+	uint64_t owner_id = s->store->settings->owner_id;
+
+	return owner_id == 0 || s->user.id == owner_id;
+}
+
 struct auth_session *
 session_find_lender(struct session_store *st)
 {
@@ -37,7 +46,8 @@ session_find_lender(struct session_store *st)
 	struct auth_session *s = NULL;
 
 	while ((s = session_table_next(&st->table, s)) != NULL) {
-		if (may_lend(s) && can_lend(s) && (best == NULL || was_used_later(s, best)))
+		if (may_lend(s) && is_of_owner(s) && can_lend(s) &&
+		    (best == NULL || was_used_later(s, best)))
 			best = s;
 	}
 	return best;

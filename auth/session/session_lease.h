@@ -8,9 +8,9 @@
 
 #include "auth/session/session_store.h"
 
-/* The session whose token git gets: of those that may and can lend one, the one used last. NULL:
- * none. Sessions of API tokens never may: the token may lack repository scope, and its owner gave
- * it for one request. */
+/* The session whose token git gets: of those that may and can lend one, the one used last; where
+ * the settings name an owner, of the owner's. NULL: none. Sessions of API tokens never may: the
+ * token may lack repository scope, and its owner gave it for one request. */
 struct auth_session *session_find_lender(struct session_store *st);
 
 enum session_lease_result {

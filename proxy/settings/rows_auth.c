@@ -238,7 +238,8 @@ static const struct conf_setting authorization[] = {
 	 .offset = AT(auth.owner_id),
 	 .min = 1,
 	 .max = INT64_MAX,
-	 .text = "Id of the GitLab user who may enter. Needed by `owner`."},
+	 .text = "Id of the GitLab user who may enter. Needed by `owner`; in other modes only this "
+		 "user's token is given to git (`CREDENTIAL_SOCKET`)."},
 	{.name = "AUTHORIZATION_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,

@@ -180,7 +180,9 @@ static const struct conf_setting git[] = {
 	 .text = "Unix socket at which `workspace-proxy credential`, git's credential helper, gets "
 		 "an access token of the signed-in user, for GitLab's own address only. The "
 		 "workspace must be able to reach it, which `STATE_DIR` often should not be. At "
-		 "most 107 bytes."},
+		 "most 107 bytes. With `AUTHORIZATION=project` it is the token of the member who "
+		 "used the workspace last, and other members control code that can ask for it: set "
+		 "`OWNER_ID`, or `off`."},
 	{.name = "CREDENTIAL_UID",
 	 .type = CONF_INT,
 	 .commands = SERVE,

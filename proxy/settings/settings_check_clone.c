@@ -139,6 +139,21 @@ check_credential_socket(struct settings_check *c)
 			     strerror(errno));
 }
 
+/* Code that one member runs in the workspace then asks for the token of another. */
+static void
+check_lent_tokens(struct settings_check *c)
+{
+	const struct settings *s = c->s;
+
+	if (s->credential_socket != NULL && s->auth.owner_id == 0 &&
+	    (s->auth.modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_OWNER)) == 0)
+		conf_note(c->problems, VAR("AUTHORIZATION"),
+			  "with project alone, git in the workspace gets the access token of the "
+			  "member who used it last: every member can act at GitLab as the others; "
+			  "set OWNER_ID to lend the token of one user only, or "
+			  "CREDENTIAL_SOCKET=off");
+}
+
 /* As this program is found here; elsewhere it may lie elsewhere. */
 static void
 set_credential_helper(struct settings_check *c)
@@ -169,7 +184,9 @@ settings_check_credential(struct settings_check *c, enum settings_command comman
 	if (!settings_check_is_given(c, "CREDENTIAL_UID"))
 		c->s->credential_uid = geteuid();
 	set_credential_socket(c);
-	if (command == SETTINGS_SERVE)
+	if (command == SETTINGS_SERVE) {
 		check_credential_socket(c);
+		check_lent_tokens(c);
+	}
 	set_credential_helper(c);
 }

@@ -334,7 +334,7 @@ def test_user_ids(make_proxy, gitlab, upstream, client, state_dir):
     for uid, path in ((54321, own), (0, other), (54322, other)):
         result = ask_as(uid, path)
         assert result.stdout == "" and "may not ask" in result.stderr and result.returncode == 1
-    assert proxy.log_entries(message="a foreign user id asked for credentials")[0]["uid"] in (0, 54322)
+    assert proxy.log_entries(message="credential request from a foreign user id")[0]["uid"] in (0, 54322)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root directory")

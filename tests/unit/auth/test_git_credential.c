@@ -402,6 +402,20 @@ test_last_used_session(void **state)
 	assert_given(TEST_TOKEN);
 }
 
+/* Other members' code in the workspace can ask, too: where there is an owner, only the owner's. */
+static void
+test_only_the_owners(void **state)
+{
+	(void)state;
+	world.settings.owner_id = 43;
+	world_sign_in(&world, "/");
+	assert_null(ask());
+	assert_int_equal(last.outcome, AUTH_CREDENTIAL_SIGN_IN);
+	world.settings.owner_id = 42;
+	assert_null(ask());
+	assert_given(TEST_TOKEN);
+}
+
 static void
 on_ended(enum auth_end reason, void *arg)
 {
@@ -472,6 +486,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_lease_that_is_rejected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_api_tokens_are_not_lent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_used_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_the_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_used_of_open_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 	};

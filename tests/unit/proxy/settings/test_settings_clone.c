@@ -112,11 +112,35 @@ test_credentials(void **state)
 	assert_problem(f, "CREDENTIAL_SOCKET", "at most 107");
 }
 
+/* One member's code in the workspace can ask for another member's token. */
+static void
+test_lent_tokens_are_warned_of(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "AUTHORIZATION=project");
+	set(f, "PROJECT=group/project");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.notes_count, 0); /* there is no socket */
+	set(f, "STATE_DIR=/tmp");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_non_null(strstr(f->problems.notes[0].text, "every member can act"));
+	set(f, "OWNER_ID=42");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.notes_count, 0);
+	set(f, "AUTHORIZATION=project+workspace");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.notes_count, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lent_tokens_are_warned_of, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_origin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_scope, setup, teardown),
 	};
