@@ -39,7 +39,7 @@ struct bearer_known {
 struct bearer_check {
 	struct bearer_cache *cache;
 	struct bearer_check *next;
-	struct slot slot;
+	struct client_quota_entry quota;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 	struct gitlab_tokens tokens;
 	struct gitlab_user user;
@@ -63,7 +63,7 @@ struct bearer_cache {
 	struct bearer_refusal refused[REFUSED_MAX];
 	size_t next_refused;
 	struct bearer_check *checks;
-	struct client_quota slots; /* of the checks */
+	struct client_quota quota; /* of the checks */
 };
 
 struct bearer_cache *
@@ -96,7 +96,7 @@ check_free(struct bearer_check *check)
 	while (*at != check)
 		at = &(*at)->next;
 	*at = check->next;
-	client_quota_release(&check->cache->slots, &check->slot);
+	client_quota_remove(&check->cache->quota, &check->quota);
 	gitlab_cancel(check->asking);
 	policy_cancel(&check->policy);
 	gitlab_tokens_fini(&check->tokens);
@@ -221,7 +221,7 @@ end_refused(struct bearer_check *check, enum auth_problem problem, const struct 
 	struct bearer_cache *c = check->cache;
 	struct bearer_refusal *r = &c->refused[c->next_refused++ % REFUSED_MAX];
 
-	log_info(NULL, "token refused", log_err(why));
+	log_info(NULL, "API token refused", log_err(why));
 	memcpy(r->digest, check->digest, sizeof(r->digest));
 	r->until_ms = clock_monotonic_ms() + REFUSED_FOR_MS;
 	r->problem = problem;
@@ -232,7 +232,7 @@ end_refused(struct bearer_check *check, enum auth_problem problem, const struct 
 static void
 end_unavailable(struct bearer_check *check, const struct err *why, uint32_t retry_after_s)
 {
-	log_warn(NULL, "token not verified", log_err(why));
+	log_warn(NULL, "API token not verified", log_err(why));
 	tell_refused(check, AUTH_PROBLEM_GITLAB_UNAVAILABLE, retry_after_s);
 	check_free(check);
 }
@@ -268,7 +268,8 @@ end_known(struct bearer_check *check)
 		end_unavailable(check, &e, 0);
 		return;
 	}
-	log_info(NULL, "token accepted", log_cstr("user", check->user.username));
+	log_info(NULL, "API token accepted", log_cstr("user", check->user.username));
+	client_rate_refund(gitlab_client_rate(c->auth->gitlab), check->quota.client);
 	memcpy(place->digest, check->digest, sizeof(place->digest));
 	memcpy(place->id, session_id(s), sizeof(place->id));
 	place->used_ms = clock_monotonic_ms();
@@ -347,19 +348,19 @@ struct bearer_question {
 };
 
 static struct bearer_check *
-check_start(struct bearer_cache *c, const struct bearer_question *q)
+check_start(struct bearer_cache *c, const struct bearer_question *q, uint32_t *retry_after_s)
 {
-	struct bearer_check *check =
-		client_quota_has_room(&c->slots, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX)
-			? calloc(1, sizeof(*check))
-			: NULL;
+	bool may_start =
+		client_quota_has_room(&c->quota, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX) &&
+		client_rate_charge(gitlab_client_rate(c->auth->gitlab), q->client, retry_after_s);
+	struct bearer_check *check = may_start ? calloc(1, sizeof(*check)) : NULL;
 
 	if (check == NULL)
 		return NULL;
 	check->cache = c;
 	check->next = c->checks;
 	c->checks = check;
-	client_quota_take(&c->slots, &check->slot, q->client);
+	client_quota_add(&c->quota, &check->quota, q->client);
 	memcpy(check->digest, q->digest, sizeof(check->digest));
 	check->policy.gitlab = c->auth->gitlab;
 	check->policy.settings = c->auth->settings;
@@ -452,12 +453,13 @@ ask(struct bearer_cache *c, const struct gate *g, const struct bearer_question *
 {
 	struct bearer_result result = {.state = BEARER_ASKING};
 	struct bearer_check *check = find_check(c, q->digest);
+	uint32_t retry_after_s = 1;
 
 	if (check == NULL)
-		check = check_start(c, q);
+		check = check_start(c, q, &retry_after_s);
 	if (check != NULL && wait_start(check, g, v, &result.call))
 		return result;
-	verdict_unavailable(v, 1, NULL);
+	verdict_unavailable(v, retry_after_s, NULL);
 	result.state = BEARER_REFUSED;
 	return result;
 }

@@ -1,52 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See slots.h. There are few, so they are counted by looking.
+ * Counting what each client has under way. The limits are small, so the list is walked.
  */
 #include "auth/client_quota.h"
 
 #include "base/net/address.h"
 
-/* 0: unknown. */
-static uint64_t
-find_client(struct str ip)
+/* Of no address: the key of ::/64 and of 0.0.0.1 (see address_client_key). */
+#define CLIENT_UNKNOWN UINT64_C(1)
+
+uint64_t
+client_key(struct str client_ip)
 {
 	struct address a;
 	struct err e = ERR_INIT;
+	uint64_t key = address_from_host(&a, client_ip, 0, &e) ? address_client_key(&a) : 0;
 
-	return address_from_host(&a, ip, 0, &e) ? address_client_key(&a) : 0;
+	return key == 0 ? CLIENT_UNKNOWN : key;
 }
 
 bool
-client_quota_has_room(const struct client_quota *all, struct str client_ip, size_t max,
+client_quota_has_room(const struct client_quota *q, struct str client_ip, size_t max,
 		      size_t per_client_max)
 {
-	uint64_t client = find_client(client_ip);
+	uint64_t client = client_key(client_ip);
+	const struct client_quota_entry *e;
 	size_t of_client = 0;
 
-	for (const struct slot *s = all->first; s != NULL; s = s->next)
-		of_client += client != 0 && s->client == client;
-	return all->count < max && of_client < per_client_max;
+	LIST_FOREACH (e, &q->entries, entry)
+		of_client += e->client == client;
+	return q->count < max && of_client < per_client_max;
 }
 
 void
-client_quota_take(struct client_quota *all, struct slot *s, struct str client_ip)
+client_quota_add(struct client_quota *q, struct client_quota_entry *e, struct str client_ip)
 {
-	*s = (struct slot){
-		.next = all->first, .link = &all->first, .client = find_client(client_ip)};
-	if (s->next != NULL)
-		s->next->link = &s->next;
-	all->first = s;
-	all->count++;
+	*e = (struct client_quota_entry){.client = client_key(client_ip)};
+	LIST_INSERT_HEAD(&q->entries, e, entry);
+	q->count++;
 }
 
 void
-client_quota_release(struct client_quota *all, struct slot *s)
+client_quota_remove(struct client_quota *q, struct client_quota_entry *e)
 {
-	if (s->link == NULL)
+	if (!LIST_IS_LINKED(e, entry))
 		return;
-	*s->link = s->next;
-	if (s->next != NULL)
-		s->next->link = s->link;
-	s->link = NULL;
-	all->count--;
+	LIST_UNLINK(e, entry);
+	q->count--;
 }

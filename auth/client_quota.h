@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Places for work that GitLab is asked for: a few in all, and of them one client gets only a share,
- * so that nobody keeps the others out by bringing many bad codes or tokens.
+ * A concurrency limit for questions to GitLab, in all and for each client, so that one client with
+ * many bad codes or tokens does not keep the others out.
+ *
+ * A client is an IPv4 address or an IPv6 /64 network. All whose address is not known (a unix
+ * socket, an address that does not parse) are one client.
  */
 #ifndef AUTH_CLIENT_QUOTA_H
 #define AUTH_CLIENT_QUOTA_H
 
+#include "base/list.h"
 #include "base/str.h"
 
-/* Embedded in what takes a place. */
-struct slot {
-	struct slot *next;
-	struct slot **link; /* NULL: not taken */
+/* Embedded in what is limited. */
+struct client_quota_entry {
+	LIST_ENTRY(client_quota_entry) entry;
 	uint64_t client;
 };
 
+LIST_HEAD(client_quota_list, client_quota_entry);
 struct client_quota {
-	struct slot *first;
+	struct client_quota_list entries;
 	size_t count;
 };
 
-/* Whether another one of this client (an IP; unknown ones have no share of their own) may begin. */
-bool client_quota_has_room(const struct client_quota *all, struct str client_ip, size_t max,
+/* Identifies the client of this IP. Never 0. */
+uint64_t client_key(struct str client_ip);
+
+/* Whether another one of this client may begin. */
+bool client_quota_has_room(const struct client_quota *q, struct str client_ip, size_t max,
 			   size_t per_client_max);
 
-void client_quota_take(struct client_quota *all, struct slot *s, struct str client_ip);
-void client_quota_release(struct client_quota *all, struct slot *s); /* twice is fine */
+void client_quota_add(struct client_quota *q, struct client_quota_entry *e, struct str client_ip);
+void client_quota_remove(struct client_quota *q, struct client_quota_entry *e); /* twice is fine */
 
 #endif

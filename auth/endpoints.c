@@ -12,6 +12,7 @@
 #include "auth/facts.h"
 #include "auth/gate.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_history.h"
 #include "auth/verdict.h"
 #include "base/json.h"
 
@@ -125,6 +126,8 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	verdict_redirect(v, 303, arena_printf(&v->arena, "%s?signed_out=1", a->sign_in_url));
 	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
 					    str_from(a->settings->cookie_name), STR_NONE, 0));
+	if (facts->port == 0)
+		verdict_add_cookie(v, session_history_clear(a->store, &v->arena));
 }
 
 static void

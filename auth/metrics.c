@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See metrics.h.
+ * The table of authentication's metrics, and what each outcome is called in it.
  */
 #include "auth/metrics.h"
 
@@ -68,6 +68,11 @@ static const struct metrics_family families[] = {
 	 FIELD(logins),
 	 .labels = {METRICS_LABEL("outcome", logins)},
 	 .help = "Logins that came back from GitLab, by how they ended."},
+	{.name = "workspace_proxy_sign_ins_rate_limited_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(rate_limited),
+	 .help = "Logins and API tokens refused without asking GitLab, because too many failed "
+		 "or GitLab answered 429."},
 	{.name = "workspace_proxy_authorization_checks_total",
 	 .type = METRICS_COUNTER,
 	 FIELD(checks),
@@ -163,6 +168,7 @@ auth_metrics_write(const struct auth *a, struct buf *out)
 {
 	struct auth_metrics m = *gitlab_metrics(a->gitlab);
 
+	m.rate_limited = gitlab_client_rate(a->gitlab)->refused;
 	m.sessions = (int64_t)session_store_count(a->store);
 	metrics_write(&auth_metrics_table, &m, 1, out);
 }

@@ -46,6 +46,7 @@ enum auth_metrics_question {
 struct auth_metrics {
 	uint64_t logins_started;
 	uint64_t logins[AUTH_LOGINS];
+	uint64_t rate_limited;
 	uint64_t checks[AUTH_CHECKS];
 	struct metrics_histogram check_duration;
 	uint64_t questions[AUTH_QUESTIONS][AUTH_METRICS_OUTCOMES];

@@ -33,12 +33,13 @@ struct gitlab {
 	const char *members_url; /* with a final '/' */
 	const char *workspace_query;
 	struct auth_metrics metrics;
+	struct client_rate client_rate;
 	struct revocation revocations[GITLAB_REVOKES_MAX];
 };
 
 struct gitlab_call {
 	struct gitlab_expect expect;
-	struct auth_metrics *metrics;
+	struct gitlab *gitlab;
 	enum auth_metrics_question question;
 	uint64_t started_us;
 	struct fetch_call *fetch;
@@ -133,6 +134,12 @@ gitlab_metrics(struct gitlab *g)
 	return &g->metrics;
 }
 
+struct client_rate *
+gitlab_client_rate(struct gitlab *g)
+{
+	return &g->client_rate;
+}
+
 void
 gitlab_free(struct gitlab *g)
 {
@@ -144,6 +151,25 @@ gitlab_free(struct gitlab *g)
 	}
 	arena_fini(&g->arena);
 	free(g);
+}
+
+static void
+count_answer(const struct gitlab_call *call, enum gitlab_outcome outcome)
+{
+	struct auth_metrics *m = &call->gitlab->metrics;
+
+	m->gitlab_is_silent = outcome == GITLAB_UNAVAILABLE || outcome == GITLAB_LOST;
+	m->questions[call->question][outcome]++;
+	metrics_observe(&m->question_duration[call->question], &metrics_latency_bounds,
+			clock_monotonic_us() - call->started_us);
+}
+
+/* GitLab limits requests for tokens by our address, but those to its API by user. */
+static bool
+is_rate_limited(const struct gitlab_call *call, const struct fetch_response *response)
+{
+	return response != NULL && response->status == 429 &&
+	       (call->question == AUTH_ASKS_TOKEN || call->question == AUTH_ASKS_REFRESH);
 }
 
 static void
@@ -165,11 +191,9 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 		answer.outcome = request_sent ? GITLAB_LOST : GITLAB_UNAVAILABLE;
 		answer.err = *e;
 	}
-	copy.metrics->gitlab_is_silent =
-		answer.outcome == GITLAB_UNAVAILABLE || answer.outcome == GITLAB_LOST;
-	copy.metrics->questions[copy.question][answer.outcome]++;
-	metrics_observe(&copy.metrics->question_duration[copy.question], &metrics_latency_bounds,
-			clock_monotonic_us() - copy.started_us);
+	count_answer(&copy, answer.outcome);
+	if (is_rate_limited(&copy, response))
+		client_rate_block(&copy.gitlab->client_rate, response->retry_after_s);
 	copy.done(&answer, copy.arg);
 	gitlab_tokens_fini(&answer.tokens);
 }
@@ -191,7 +215,7 @@ start_question(struct gitlab *g, const struct question *q, gitlab_done_fn *done,
 		return NULL;
 	*call = (struct gitlab_call){
 		.expect = {.settings = g->settings, .user_id = q->user_id},
-		.metrics = &g->metrics,
+		.gitlab = g,
 		.question = q->kind,
 		.started_us = clock_monotonic_us(),
 		.read = q->read,

@@ -6,6 +6,7 @@
 #ifndef AUTH_GITLAB_GITLAB_H
 #define AUTH_GITLAB_GITLAB_H
 
+#include "auth/client_rate.h"
 #include "auth/metrics.h"
 
 #define GITLAB_TEXT_MAX	    255u
@@ -64,6 +65,9 @@ void gitlab_free(struct gitlab *g); /* after every call is done or cancelled */
 
 /* The counters of all of auth/. */
 struct auth_metrics *gitlab_metrics(struct gitlab *g);
+
+/* The rate limit of questions for clients without a session; callers charge it. */
+struct client_rate *gitlab_client_rate(struct gitlab *g);
 
 /* NULL: nothing was sent. Strings and secrets are copied. */
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier,

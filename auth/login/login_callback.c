@@ -74,6 +74,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 	const char *detail = read_callback(c, facts);
 	struct login_exchange_input x = {.flow = &c->flow, .client = facts->client};
 	const struct auth_session *old;
+	struct session_history history;
 
 	if (detail != NULL) {
 		login_count(a, AUTH_LOGIN_BAD_REQUEST);
@@ -94,6 +95,8 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 	log_info(facts->log, "login returned from GitLab", log_str("flow", c->parts.id));
 	old = session_find(a->store, facts);
 	x.old_session = old == NULL ? NULL : session_id(old);
+	session_history_read(&history, a->store, facts);
+	x.history = &history;
 	x.state = c->parts;
 	x.code = buf_view(&c->code);
 	return login_exchange_start(a, &x, v, done, arg);

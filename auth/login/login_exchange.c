@@ -14,21 +14,21 @@
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
+#include "auth/session/session_history.h"
 #include "auth/session/session_watch.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
 
-#define UNUSED_SESSIONS_MAX 3u /* of one user, opened within FLOW_ROUNDS_MS and never used */
-
 struct login_exchange {
 	struct auth_call call;
-	struct slot slot;
+	struct client_quota_entry quota;
 	struct flow flow;
 	char flow_id[FLOW_ID_LEN + 1];
 	unsigned round;
 	int64_t first_ms;
 	bool has_old;
 	uint8_t old_id[SESSION_ID_BYTES];
+	struct session_history history;
 	struct gitlab_tokens tokens;
 	struct gitlab_user user;
 	struct gitlab_call *asking; /* tokens or user */
@@ -45,7 +45,7 @@ login_free(struct login_exchange *l)
 	policy_cancel(&l->check);
 	gitlab_revoke(g, &l->tokens);
 	loop_timer_fini(&l->timer);
-	client_quota_release(&l->call.auth->logins, &l->slot);
+	client_quota_remove(&l->call.auth->logins, &l->quota);
 	call_unlink(&l->call);
 	secret_wipe(l, sizeof(*l));
 	free(l);
@@ -201,6 +201,7 @@ open_session(struct login_exchange *l)
 		return;
 	}
 	replace_old(l, s);
+	client_rate_refund(gitlab_client_rate(a->gitlab), l->quota.client);
 	login_count(l->call.auth, AUTH_LOGIN_OK);
 	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
 		 log_cstr("user", l->user.username));
@@ -209,6 +210,7 @@ open_session(struct login_exchange *l)
 	verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
 					    str_from(a->settings->cookie_name), session_cookie(s),
 					    (a->settings->cookie_expire_ms + 999) / 1000));
+	verdict_add_cookie(v, session_history_add(&l->history, s, &v->arena));
 	finish_call(l);
 }
 
@@ -218,9 +220,7 @@ on_allowed(struct login_exchange *l)
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
 
-	/* A browser that came with a session's cookie keeps cookies. */
-	if (!l->has_old && session_count_unused(a->store, l->user.id, l->flow.started_ms,
-						FLOW_ROUNDS_MS) >= UNUSED_SESSIONS_MAX) {
+	if (session_history_is_lost(&l->history, a->store, l->flow.started_ms)) {
 		err_set(&why, ERR_INPUT, "session cookies do not come back");
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
 				 "Signing in succeeds, and is forgotten at once.", &why);
@@ -338,6 +338,15 @@ on_timeout(void *arg)
 	end_unavailable(l, &why, 0);
 }
 
+static void
+refuse_to_start(struct auth *a, const struct login_exchange_input *x, uint32_t retry_after_s,
+		struct auth_verdict *v)
+{
+	login_count(a, AUTH_LOGIN_UNAVAILABLE);
+	verdict_unavailable(v, retry_after_s, "Too many people are signing in at once.");
+	v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
+}
+
 static struct login_exchange *
 login_new(struct auth *a, const struct login_exchange_input *x)
 {
@@ -349,6 +358,7 @@ login_new(struct auth *a, const struct login_exchange_input *x)
 	memcpy(l->flow_id, x->state.id.data, FLOW_ID_LEN);
 	l->round = x->state.round;
 	l->first_ms = x->state.first_ms;
+	l->history = *x->history;
 	l->has_old = x->old_session != NULL;
 	if (l->has_old)
 		memcpy(l->old_id, x->old_session, sizeof(l->old_id));
@@ -357,7 +367,7 @@ login_new(struct auth *a, const struct login_exchange_input *x)
 	l->call.cancel = on_cancel;
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
 	call_link(&l->call, a);
-	client_quota_take(&a->logins, &l->slot, x->client);
+	client_quota_add(&a->logins, &l->quota, x->client);
 	return l;
 }
 
@@ -368,13 +378,18 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 	bool has_room = client_quota_has_room(&a->logins, x->client, AUTH_LOGINS_MAX,
 					      AUTH_LOGINS_PER_CLIENT_MAX) &&
 			call_may_start(a);
-	struct login_exchange *l = has_room ? login_new(a, x) : NULL;
+	uint32_t retry_after_s = 0;
+	struct login_exchange *l;
 
+	if (has_room &&
+	    !client_rate_charge(gitlab_client_rate(a->gitlab), x->client, &retry_after_s)) {
+		refuse_to_start(a, x, retry_after_s, v);
+		return NULL;
+	}
+	l = has_room ? login_new(a, x) : NULL;
 	if (l == NULL) {
-		login_count(a, AUTH_LOGIN_UNAVAILABLE);
 		log_warn(NULL, "too many logins at once");
-		verdict_unavailable(v, 0, "Too many people are signing in at once.");
-		v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
+		refuse_to_start(a, x, 0, v);
 		return NULL;
 	}
 	l->call.verdict = v;

@@ -7,6 +7,7 @@
 #define AUTH_LOGIN_LOGIN_EXCHANGE_H
 
 #include "auth/auth_private.h"
+#include "auth/session/session_history.h"
 
 struct login_exchange_input {
 	struct flow *flow; /* copied */
@@ -14,6 +15,7 @@ struct login_exchange_input {
 	struct str code;
 	struct str client;	    /* see auth_facts */
 	const uint8_t *old_session; /* id of the browser's session so far (copied), or NULL */
+	const struct session_history *history; /* of the browser; copied */
 };
 
 /* As auth_answer. */

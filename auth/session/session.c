@@ -76,8 +76,13 @@ static void
 enter_store(struct auth_session *s)
 {
 	struct session_table *t = &s->store->table;
+	struct auth_session *unused;
+	size_t unused_count;
 
 	loop_timer_init(&s->timer, s->store->loop, on_timer, s);
+	unused = session_table_find_unused(t, s->user.id, &unused_count);
+	if (unused_count >= SESSIONS_UNUSED_MAX)
+		session_end(unused, AUTH_END_EXPIRED);
 	if (t->count >= SESSIONS_MAX)
 		session_end(session_table_least_recently_used(t), AUTH_END_EXPIRED);
 	session_table_add(t, s);
@@ -203,7 +208,7 @@ session_restore(struct session_store *st, struct session_record *r, struct err *
 	}
 	session_tokens_set(&s->tokens, &r->tokens);
 	restore_times(s, r);
-	s->cookie_returned = true; /* not known: see session_count_unused */
+	s->cookie_returned = true; /* not known */
 	s->tokens.refresh_lost = r->refresh_lost;
 	enter_store(s);
 	return true;

@@ -14,6 +14,9 @@
 
 #define SESSION_ID_BYTES 24u
 #define SESSIONS_MAX	 1000u
+/* Of one user, without a request since they were opened: more make the oldest of them end, so that
+ * nobody pushes out the sessions of others. */
+#define SESSIONS_UNUSED_MAX 16u
 
 struct session_store;
 struct session_record;

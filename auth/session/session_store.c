@@ -160,18 +160,3 @@ session_find(struct session_store *st, const struct auth_facts *facts)
 	}
 	return NULL;
 }
-
-unsigned
-session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
-		     int64_t window_ms)
-{
-	struct auth_session *s = NULL;
-	unsigned count = 0;
-
-	while ((s = session_table_next(&st->table, s)) != NULL) {
-		if (s->user.id == user_id && !s->cookie_returned && s->opened_wall_ms <= until_ms &&
-		    s->opened_wall_ms > until_ms - window_ms)
-			count++;
-	}
-	return count;
-}

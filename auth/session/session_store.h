@@ -28,9 +28,4 @@ struct auth_session *session_find(struct session_store *st, const struct auth_fa
 /* By id, as session_id gave it; NULL when it has ended. */
 struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
 
-/* How many sessions of this user were opened within window_ms before a point of the wall clock, and
- * never came back with a request: a browser that keeps no cookies leaves them behind. */
-unsigned session_count_unused(const struct session_store *st, uint64_t user_id, int64_t until_ms,
-			      int64_t window_ms);
-
 #endif

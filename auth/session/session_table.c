@@ -62,6 +62,23 @@ session_table_find_user(const struct session_table *t, uint64_t user_id)
 	return s;
 }
 
+struct auth_session *
+session_table_find_unused(const struct session_table *t, uint64_t user_id, size_t *count)
+{
+	struct auth_session *oldest = NULL;
+	struct auth_session *s = NULL;
+
+	*count = 0;
+	while ((s = session_table_next(t, s)) != NULL) {
+		if (s->user.id != user_id || s->cookie_returned)
+			continue;
+		++*count;
+		if (oldest == NULL || s->opened_wall_ms < oldest->opened_wall_ms)
+			oldest = s;
+	}
+	return oldest;
+}
+
 /* Times may wrap around, differences do not. */
 static bool
 is_older(const struct auth_session *a, const struct auth_session *b, uint64_t now_ms)

@@ -23,6 +23,10 @@ struct auth_session *session_table_next(const struct session_table *t,
 					const struct auth_session *s);
 
 struct auth_session *session_table_find_user(const struct session_table *t, uint64_t user_id);
+/* The oldest session of the user whose cookie never came back, and how many there are. NULL: none.
+ */
+struct auth_session *session_table_find_unused(const struct session_table *t, uint64_t user_id,
+					       size_t *count);
 /* Not watched where there is such a one. */
 struct auth_session *session_table_least_recently_used(const struct session_table *t);
 

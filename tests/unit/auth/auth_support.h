@@ -424,6 +424,16 @@ browser_has_session(const struct browser *b)
 	return false;
 }
 
+/* As a browser does that keeps all cookies but this one. */
+UNUSED void
+browser_forget_session(struct browser *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (strcmp(b->names[i], TEST_COOKIE) == 0)
+			browser_drop(b, i--);
+	}
+}
+
 static void
 browser_send(const struct browser *b, struct test_request *r)
 {
@@ -535,7 +545,7 @@ UNUSED struct auth_call *
 world_callback(struct world *w, const char *state, const char *rest)
 {
 	struct test_request r;
-	char target[512];
+	char target[1024];
 
 	(void)snprintf(target, sizeof(target), "/oauth2/callback?state=%s%s", state, rest);
 	request_init(&r, "GET", target);

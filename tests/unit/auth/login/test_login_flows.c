@@ -130,7 +130,7 @@ test_forgotten_sessions(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		world_sign_in(&world, "/");
-		world.browser.count = 0;
+		browser_forget_session(&world.browser);
 		clock_ahead_ms += 1000;
 	}
 	world_come_back(&world, "/");
@@ -140,6 +140,54 @@ test_forgotten_sessions(void **state)
 	assert_revoked(TEST_TOKEN);
 	clock_ahead_ms += 61000;
 	world_sign_in(&world, "/");
+}
+
+/* Other browsers of the same user, and programs that keep nothing, are no business of this one. */
+static void
+test_forgotten_sessions_of_others(void **state)
+{
+	struct browser mine;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		mine = world.browser;
+		world_sign_in(&world, "/");
+		world.browser = mine;
+		clock_ahead_ms += 1000;
+	}
+	world_sign_in(&world, "/");
+	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
+}
+
+/* Six tabs sign in at the same time; then the user signs out and in again. The browser kept all
+ * cookies: each tab's session replaced the one before. */
+static void
+test_tabs_are_no_loop(void **state)
+{
+	enum { TABS = 6 };
+	char flow_states[TABS][128];
+	struct test_request r;
+
+	(void)state;
+	for (size_t i = 0; i < TABS; i++) {
+		assert_int_equal(world_navigate(&world, "/"), AUTH_REDIRECT);
+		location_parameter(&world, "state", flow_states[i], sizeof(flow_states[i]));
+	}
+	for (size_t i = 0; i < TABS; i++)
+		assert_non_null(world_callback(&world, flow_states[i], "&code=" TEST_CODE));
+	for (size_t i = 0; i < TABS; i++) {
+		world_fresh_verdict(&world);
+		answer_sign_in();
+	}
+	clock_ahead_ms += 1000;
+	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
+	request_init(&r, "POST", "/oauth2/sign_out");
+	request_add(&r, "origin", "https://kiwi.ws.example.com");
+	assert_null(world_answer(&world, AUTH_ENDPOINT_SIGN_OUT, &r));
+	assert_revoked(TEST_TOKEN);
+	clock_ahead_ms += 1000;
+	world_sign_in(&world, "/");
+	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
 }
 
 static void
@@ -487,6 +535,8 @@ main(void)
 		T(test_no_cookies_at_all),
 		T(test_slow_rounds),
 		T(test_forgotten_sessions),
+		T(test_forgotten_sessions_of_others),
+		T(test_tabs_are_no_loop),
 		T(test_lost_flow_with_session),
 		T(test_replayed_state),
 		T(test_foreign_flow),

@@ -145,7 +145,7 @@ test_identity_outlives_session(void **state)
 static void
 test_store_is_bounded(void **state)
 {
-	const struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
+	struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
 	struct err e = ERR_INIT;
 	struct test_request r;
 
@@ -155,6 +155,7 @@ test_store_is_bounded(void **state)
 	for (unsigned i = 0; i < SESSIONS_MAX + 10; i++) {
 		struct gitlab_tokens tokens = {.access = secret_from_str(STR("x"))};
 
+		user.id++;
 		assert_non_null(session_new(world.auth->store, &user, &tokens, &e));
 		if (i == SESSIONS_MAX / 2)
 			assert_int_equal(world_script(&world, "/"), AUTH_ALLOW); /* used */
@@ -170,11 +171,30 @@ test_store_is_bounded(void **state)
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
 }
 
+/* One user does not push out the others with sessions that nobody uses. */
+static void
+test_unused_sessions_are_bounded(void **state)
+{
+	const struct gitlab_user user = {.id = 43, .username = "alex", .is_active = true};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_sign_in(&world, "/");
+	for (unsigned i = 0; i < SESSIONS_MAX + 10; i++) {
+		struct gitlab_tokens tokens = {.access = secret_from_str(STR("x"))};
+
+		assert_non_null(session_new(world.auth->store, &user, &tokens, &e));
+		clock_ahead_ms++;
+	}
+	assert_int_equal(session_store_count(world.auth->store), SESSIONS_UNUSED_MAX + 1);
+	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
+}
+
 /* More ends at once than revocations fit: the rest is left to expire, nothing breaks. */
 static void
 test_revocations_are_bounded(void **state)
 {
-	const struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
+	struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
 	struct auth_session *sessions[GITLAB_REVOKES_MAX + 5];
 	struct err e = ERR_INIT;
 
@@ -182,6 +202,7 @@ test_revocations_are_bounded(void **state)
 	for (size_t i = 0; i < GITLAB_REVOKES_MAX + 5; i++) {
 		struct gitlab_tokens tokens = {.access = secret_from_str(STR("x"))};
 
+		user.id++;
 		sessions[i] = session_new(world.auth->store, &user, &tokens, &e);
 	}
 	for (size_t i = 0; i < GITLAB_REVOKES_MAX + 5; i++)
@@ -308,6 +329,7 @@ main(void)
 		T(test_end_stops_others),
 		T(test_identity_outlives_session),
 		T(test_store_is_bounded),
+		T(test_unused_sessions_are_bounded),
 		T(test_revocations_are_bounded),
 		T(test_two_browsers),
 		T(test_foreign_cookies),

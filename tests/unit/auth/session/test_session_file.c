@@ -557,7 +557,7 @@ test_disk_full(void **state)
 static void
 test_many(void **state)
 {
-	const struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
+	struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
 	struct err e = ERR_INIT;
 	struct stat st;
 
@@ -568,6 +568,7 @@ test_many(void **state)
 			.refresh = secret_from_str(STR(TEST_REFRESH)),
 		};
 
+		user.id++;
 		assert_non_null(session_new(world.auth->store, &user, &tokens, &e));
 	}
 	stop();
@@ -583,7 +584,7 @@ static void
 test_too_much(void **state)
 {
 	static char big[GITLAB_TOKEN_MAX + 1];
-	const struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
+	struct gitlab_user user = {.id = 42, .username = "sasha", .is_active = true};
 	struct err e = ERR_INIT;
 	struct stat st;
 
@@ -595,6 +596,7 @@ test_too_much(void **state)
 			.refresh = secret_from_str(str_from(big)),
 		};
 
+		user.id++;
 		assert_non_null(session_new(world.auth->store, &user, &tokens, &e));
 	}
 	stop();

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sessions that one browser was given lately, by which a browser that does not keep session
+ * cookies is noticed: sealed in a cookie of its own, so that what other browsers of the same user
+ * do does not count.
+ */
+#ifndef AUTH_SESSION_SESSION_HISTORY_H
+#define AUTH_SESSION_SESSION_HISTORY_H
+
+#include "auth/cookie.h"
+#include "auth/session/session.h"
+
+#define SESSION_HISTORY_MAX   3u
+#define SESSION_HISTORY_AGE_S 60u
+
+struct session_history {
+	uint8_t ids[SESSION_HISTORY_MAX][SESSION_ID_BYTES]; /* the latest first */
+	size_t count;
+};
+
+/* Of the browser that sent the request; empty where it sent none that opens. */
+void session_history_read(struct session_history *h, const struct session_store *st,
+			  const struct auth_facts *facts);
+
+/* Whether none of its last sessions came back with a request: SESSION_HISTORY_MAX of them, opened
+ * before this point of the wall clock and not ended otherwise. Later ones say nothing: several tabs
+ * sign in at once. */
+bool session_history_is_lost(const struct session_history *h, const struct session_store *st,
+			     int64_t before_ms);
+
+/* The Set-Cookie value of a history to which s is added; NULL without memory. */
+const char *session_history_add(const struct session_history *h, const struct auth_session *s,
+				struct arena *arena);
+/* The one that removes it, for a user who signs out. */
+const char *session_history_clear(const struct session_store *st, struct arena *arena);
+
+#endif
