@@ -31,9 +31,9 @@ struct auth_facts {
 enum auth_action {
 	AUTH_ALLOW,    /* go on, as identity */
 	AUTH_REDIRECT, /* status 302 or 303 to location */
-	AUTH_PROBLEM, /* a page or a JSON error that explains `problem`; the request goes no further
-		       */
-	AUTH_REPLY,   /* an endpoint's own answer: status and JSON body (may be empty) */
+	/* A page or a JSON error that explains `problem`; the request goes no further. */
+	AUTH_PROBLEM,
+	AUTH_REPLY, /* an endpoint's own answer: status and JSON body (may be empty) */
 	AUTH_SIGN_IN_PAGE,
 	AUTH_SIGN_OUT_PAGE, /* asks to confirm; identity is set when signed in */
 	AUTH_SIGNED_OUT_PAGE,

@@ -12,6 +12,7 @@
 #include "auth/login/login_start.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
+#include "auth/session/session_watch.h"
 #include "auth/verdict.h"
 
 struct gate_wait {

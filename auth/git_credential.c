@@ -13,6 +13,7 @@
 #include "auth/auth_private.h"
 #include "auth/session/session_lease.h"
 #include "auth/session/session_recheck.h"
+#include "auth/session/session_watch.h"
 #include "base/clock.h"
 
 #define STEPS_MAX 8u /* sessions tried and answers awaited before giving up */

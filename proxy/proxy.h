@@ -80,8 +80,8 @@ proxy_note_activity(struct proxy *p)
 static inline uint64_t
 proxy_idle_ms(const struct proxy *p)
 {
-	uint64_t now_ms =
-		clock_monotonic_ms(); /* the loop's may lie before what it is compared with */
+	/* Not the loop's time, which may be earlier than active_ms. */
+	uint64_t now_ms = clock_monotonic_ms();
 
 	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
 }

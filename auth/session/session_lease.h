@@ -7,6 +7,7 @@
 #define AUTH_SESSION_SESSION_LEASE_H
 
 #include "auth/session/session_store.h"
+#include "auth/session/session_watch.h"
 
 /* The session whose token git gets: of those that may and can lend one, the one used last; where
  * the settings name an owner, of the owner's. NULL: none. Sessions of API tokens never may: the

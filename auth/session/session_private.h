@@ -18,6 +18,7 @@
 #include "auth/session/session_authorization.h"
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_tokens.h"
+#include "auth/session/session_watch.h"
 
 #define SESSION_BUCKETS		 256u
 #define SESSION_COOKIE_MAX	 160u
@@ -52,10 +53,10 @@ struct auth_session {
 	int64_t opened_wall_ms;
 	uint64_t expires_ms;
 	uint64_t used_ms;
-	uint64_t stored_used_ms;			   /* as the file has it */
-	bool cookie_returned;				   /* a request came with its cookie */
-	int64_t port_cookies_ms[SESSION_PORT_COOKIES_MAX]; /* see session_note_port_cookie; 0: none
-							    */
+	uint64_t stored_used_ms; /* as the file has it */
+	bool cookie_returned;	 /* a request came with its cookie */
+	/* See session_note_port_cookie; 0: none. */
+	int64_t port_cookies_ms[SESSION_PORT_COOKIES_MAX];
 	size_t next_port_cookie;
 
 	struct session_tokens tokens;

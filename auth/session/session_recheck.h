@@ -7,7 +7,6 @@
 #define AUTH_SESSION_SESSION_RECHECK_H
 
 #include "auth/session/session.h"
-#include "base/list.h"
 
 enum session_status {
 	SESSION_ALLOWED,     /* the last answer counts; a question may be under way */
@@ -25,25 +24,6 @@ void session_require_answer(struct auth_session *s);
 
 /* Whether a new login is better than going on, because the refresh token is lost. */
 bool session_wants_login(const struct auth_session *s);
-
-enum session_wait_result {
-	SESSION_WAIT_ANSWERED, /* or not answered: see session_check */
-	SESSION_WAIT_REFUSED,  /* GitLab refused the user; the session is ending */
-	SESSION_WAIT_ENDED,
-};
-
-/* The session may be read in every case, and lives on only in the first. */
-typedef void session_wait_fn(struct auth_session *s, enum session_wait_result result, void *arg);
-
-/* Waits for the question under way. Told once, from the loop. */
-struct session_wait {
-	LIST_ENTRY(session_wait) entry;
-	session_wait_fn *fn;
-	void *arg;
-};
-void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
-			void *arg);
-void session_wait_stop(struct session_wait *w); /* fine when not waiting */
 
 /* For the files of this folder. */
 

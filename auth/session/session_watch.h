@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is told of a session: watches (auth/auth.h) of its end, and waiting requests
- * (session_recheck.h) of GitLab's next answer.
+ * Notifications of a session: watches (auth/auth.h) learn of its end, waits of GitLab's next
+ * answer.
  */
 #ifndef AUTH_SESSION_SESSION_WATCH_H
 #define AUTH_SESSION_SESSION_WATCH_H
 
-#include "auth/session/session_recheck.h"
+#include "auth/session/session.h"
+#include "base/list.h"
+
+enum session_wait_result {
+	SESSION_WAIT_ANSWERED, /* or not answered: see session_check */
+	SESSION_WAIT_REFUSED,  /* GitLab refused the user; the session is ending */
+	SESSION_WAIT_ENDED,
+};
+
+/* The session may be read in every case, and lives on only in the first. */
+typedef void session_wait_fn(struct auth_session *s, enum session_wait_result result, void *arg);
+
+/* Waits for the question under way. Told once, from the loop. */
+struct session_wait {
+	LIST_ENTRY(session_wait) entry;
+	session_wait_fn *fn;
+	void *arg;
+};
+void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
+			void *arg);
+void session_wait_stop(struct session_wait *w); /* fine when not waiting */
 
 /* Moves the watches to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);

@@ -24,10 +24,10 @@ struct stream_ops {
 	void (*send_end)(struct stream *s); /* the exchange is over for the stream */
 	void (*flush)(struct stream *s);    /* what was sent leaves now */
 	void (*abort)(struct stream *s);    /* over, and the browser must see that it broke */
-	bool (*is_blocked)(
-		const struct stream *s); /* send no more body until exchange_on_drained */
-	void (*want_body)(struct stream *s,
-			  bool wanted); /* whether exchange_on_body may be called */
+	/* Whether to send no more body until exchange_on_drained. */
+	bool (*is_blocked)(const struct stream *s);
+	/* Whether exchange_on_body may be called. */
+	void (*want_body)(struct stream *s, bool wanted);
 };
 
 struct stream {

@@ -92,8 +92,8 @@ struct conn *exchange_sink(struct exchange *x);
 void exchange_on_moved(struct exchange *x, size_t len);
 void exchange_on_round(struct exchange *x);   /* everything of this wake-up was told */
 void exchange_on_drained(struct exchange *x); /* the stream takes more */
-void
-exchange_on_lost(struct exchange *x); /* the browser is gone; the stream is not used any more */
+/* The browser is gone; the stream is not used any more. */
+void exchange_on_lost(struct exchange *x);
 
 /* Ends what is under way: a WebSocket with this close code between frames, an event stream cleanly.
  */

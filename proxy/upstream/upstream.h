@@ -33,8 +33,8 @@ struct upstream_options {
 
 enum upstream_failure {
 	UPSTREAM_UNREACHABLE, /* no connection: the IDE is not (yet) up */
-	UPSTREAM_STALE, /* a pooled connection closed before it answered: the request may be sent
-			   again */
+	/* A pooled connection closed before it answered: the request may be sent again. */
+	UPSTREAM_STALE,
 	UPSTREAM_BAD_ANSWER, /* no response head, or a malformed one */
 	UPSTREAM_TIMEOUT,    /* no response head in time */
 	UPSTREAM_BROKEN,     /* the head was told; the rest can't follow */
@@ -88,8 +88,8 @@ void upstream_want_read(struct upstream_conn *c, bool wanted);
 /* Reads at most so many bytes of this response at each wake-up. */
 void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max);
 
-void upstream_touch(
-	struct upstream_conn *c); /* the other direction moved: restarts the stream timeout */
+/* Restarts the stream timeout, because the other direction moved. */
+void upstream_touch(struct upstream_conn *c);
 
 /* The pool at this moment, and what it took so far. */
 struct upstream_figures {

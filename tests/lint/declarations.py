@@ -4,7 +4,8 @@
 
 - tags: no struct, union or enum tag is defined twice in the tree;
 - prototypes: a function of module x, defined in x.c or x_<part>.c, is declared in x.h or x_private.h of the
-  same folder, or in the header of the part;
+  same folder, or in the header of the part; a folder's front door (auth/auth.h) also declares the functions of
+  the rooms below that bear its name (auth_…);
 - comments: none begins behind code and goes on in the next line, and none makes clang-format break a
   declaration that would fit into one line. They stand above what they describe.
 
@@ -19,8 +20,6 @@ from pathlib import Path
 FOLDERS = ["base", "auth", "clone", "container", "proxy"]
 TEST_FOLDERS = ["tests/unit", "tests/fuzz", "tests/bench"]
 COLUMNS = 100
-# Rules that the tree does not meet yet: counted, no error.
-PENDING = {"tags", "prototypes", "comments"}
 
 COMMENT_OR_LITERAL = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'", re.S)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
@@ -61,8 +60,11 @@ def functions(code):
             yield line, match[2], is_definition
 
 
-def may_declare(header, source):
-    """Whether the header is that of the source's module."""
+def may_declare(header, source, name):
+    """Whether the header is that of the source's module, or the front door of its folder for what bears its name."""
+    folder = source.parts[0]
+    if str(header) == f"{folder}/{folder}.h" and name.startswith(folder + "_"):
+        return True
     module = header.stem.removesuffix("_private")
     return header.parent == source.parent and (source.stem == module or source.stem.startswith(module + "_"))
 
@@ -91,7 +93,7 @@ def check_prototypes(files):
                 yield path, line, f"prototype of {name}: belongs in a header"
             elif not sources:
                 yield path, line, f"prototype of {name}: nothing defines it"
-            elif not any(may_declare(path, source) for source in sources):
+            elif not any(may_declare(path, source, name) for source in sources):
                 yield path, line, f"prototype of {name}: belongs in the header of {sources[0]}"
 
 
@@ -148,8 +150,8 @@ def main():
     found = problems(Path(__file__).resolve().parents[2])
     for rule in found:
         shown = [problem for problem in found[rule] if problem.startswith(below)]
-        print("\n".join([*shown, f"{rule}: {len(shown)} {'still to do' if rule in PENDING else 'problems'}"]))
-    return 1 if any(found[rule] for rule in found if rule not in PENDING) else 0
+        print("\n".join([*shown, f"{rule}: {len(shown)} problems"]))
+    return 1 if any(found.values()) else 0
 
 
 if __name__ == "__main__":
