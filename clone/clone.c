@@ -69,6 +69,16 @@ clone_watch_stop(struct clone_watch *w)
 	LIST_UNLINK(w, entry);
 }
 
+/* Returns the element behind it. */
+static struct clone_watch *
+remove_bookmark(struct clone_watch *bookmark)
+{
+	struct clone_watch *next = LIST_NEXT(bookmark, entry);
+
+	LIST_UNLINK(bookmark, entry);
+	return next;
+}
+
 /* A callback may stop any watch, so the position is held by an element of our own. */
 static void
 notify(struct clone *c)
@@ -82,8 +92,7 @@ notify(struct clone *c)
 		LIST_INSERT_AFTER(w, &position, entry);
 		if (w->fn != NULL)
 			w->fn(&c->progress, w->arg);
-		w = LIST_NEXT(&position, entry);
-		LIST_UNLINK(&position, entry);
+		w = remove_bookmark(&position);
 	}
 }
 

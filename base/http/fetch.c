@@ -47,12 +47,17 @@ socket_free(struct fetch_socket *s)
 static void
 fetch_destroy(struct fetch *f)
 {
-	while (!LIST_EMPTY(&f->calls))
-		call_free(LIST_FIRST(&f->calls));
+	struct fetch_call *call;
+	struct fetch_call *next_call;
+	struct fetch_socket *s;
+	struct fetch_socket *next_socket;
+
+	LIST_FOREACH_SAFE (call, &f->calls, entry, next_call)
+		call_free(call);
 	if (f->multi != NULL)
 		(void)curl_multi_cleanup(f->multi);
-	while (!LIST_EMPTY(&f->sockets))
-		socket_free(LIST_FIRST(&f->sockets));
+	LIST_FOREACH_SAFE (s, &f->sockets, entry, next_socket)
+		socket_free(s);
 	loop_timer_fini(&f->timer);
 	free(f->ca_file);
 	free(f->user_agent);
