@@ -111,9 +111,9 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 			&w, "clone",
 			str_from(clone_phase_name(clone_progress(p->clone_control.clone)->phase)));
 	}
-	if (p->targets != NULL) {
+	if (p->port_upstreams != NULL) {
 		json_write_object(&w, "ports");
-		port_upstreams_probe(p->targets, tell_port, &w);
+		port_upstreams_probe(p->port_upstreams, tell_port, &w);
 		json_write_close(&w, '}');
 	}
 	name_problems(&w, p);

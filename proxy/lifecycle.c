@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 
 #include "proxy/downstream/downstream.h"
-#include "proxy/downstream/preface.h"
+#include "proxy/downstream/proxy_header.h"
 #include "proxy/reload.h"
 
 #define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
@@ -84,7 +84,7 @@ on_accept(int fd, const struct address *peer, void *arg)
 
 	l->proxy->metrics.accepted[listener->tls == NULL ? METRICS_HTTP : METRICS_HTTPS]++;
 	if (settings->proxy_protocol && cidr_contains(&settings->trusted_proxies, peer))
-		preface_start(l->proxy, fd, peer, listener->tls);
+		proxy_header_start(l->proxy, fd, peer, listener->tls);
 	else
 		downstream_accept(l->proxy, fd, peer, listener->tls);
 	note_peak(l);
@@ -145,7 +145,7 @@ drain(void *arg)
 		l->listeners[i].listen = NULL;
 	}
 	p->draining = true;
-	preface_drain_all(p);
+	proxy_header_drain_all(p);
 	downstream_drain_all(p);
 	resume_when_possible(l);
 }
@@ -312,7 +312,7 @@ lifecycle_fini(struct lifecycle *l)
 		return;
 	close_listeners(l);
 	l->proxy->on_capacity = NULL;
-	preface_close_all(l->proxy);
+	proxy_header_close_all(l->proxy);
 	downstream_close_all(l->proxy);
 	ignore_signals();
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)

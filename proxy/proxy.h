@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the modules of the running sidecar or relay share: the parts that serve.c composes, and the
- * few counters that lifecycle needs. Everything here outlives every connection.
+ * The state shared by the modules of a running sidecar or relay. serve.c composes it; it outlives
+ * all connections.
  */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "auth/relay/relay.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/net/deferred_free.h"
 #include "base/net/tls.h"
 #include "base/process/metrics_process.h"
@@ -23,7 +24,7 @@
 #include "proxy/upstream/upstream.h"
 
 struct downstream;
-struct preface;
+struct proxy_header;
 struct reload;
 
 #define PROXY_HOSTS 2
@@ -32,45 +33,47 @@ struct proxy {
 	const struct settings *settings;
 	struct loop *loop;
 	struct passed_sockets sockets; /* of a service manager, until listeners take them */
-	struct deferred_free_queue reaper;
-	struct relay *relay; /* NULL: a sidecar; else there is no auth, clone nor upstream */
+	struct deferred_free_queue deferred_frees;
+	/* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
+	struct relay *relay;
 	struct auth *auth;
 	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;
-	struct upstream *upstream;	/* the IDE */
-	struct port_upstreams *targets; /* the servers behind PORTS */
-	struct tls_context *tls;	/* NULL: no HTTPS listener */
+	struct upstream *upstream;	       /* the IDE */
+	struct port_upstreams *port_upstreams; /* the servers behind PORTS; NULL: none */
+	struct tls_context *tls;	       /* NULL: no HTTPS listener */
 
 	struct http1_limits limits;
-	struct str origin;	       /* EXTERNAL_URL's, or RELAY_URL's */
-	struct str hosts[PROXY_HOSTS]; /* how a Host field may name us; unused ones are empty */
-	const struct ports *ports;     /* with hosts of their own; NULL: none */
-	struct str port_hosts[PROXY_HOSTS]; /* as hosts, what follows "<port>-" */
-	struct str prefix;		    /* of our endpoints; the relay's may be empty */
+	struct str origin;		    /* of EXTERNAL_URL or RELAY_URL */
+	struct str hosts[PROXY_HOSTS];	    /* valid values of Host; unused ones are empty */
+	const struct ports *ports;	    /* which have hosts of their own; NULL: none */
+	struct str port_hosts[PROXY_HOSTS]; /* as hosts, without the leading "<port>-" */
+	struct str prefix;		    /* of our endpoints; may be empty in a relay */
 
-	struct downstream *downstreams; /* every public connection */
-	struct preface *prefaces;	/* connections whose PROXY header is still to come */
-	size_t downstreams_count;	/* of both */
-	struct peers peers;		/* who they are from */
-	size_t websockets_count;	/* open, or asked for */
+	LIST_HEAD(, downstream) downstreams;	 /* all public connections */
+	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
+	size_t downstreams_count;		 /* in both lists */
+	struct peers peers;
+	size_t websockets_count; /* open or being opened */
 	size_t compressors_count;
-	bool is_leaving; /* asked to end: no longer ready, and serving on for DRAIN_DELAY */
-	bool draining;	 /* after that: nothing new */
+	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
+	bool draining;	 /* after that: no new connections */
 	struct reload *reload;
-	void (*on_capacity)(void *arg); /* a connection ended: accepting may go on */
+	/* A connection was closed: the listeners may be resumed. */
+	void (*on_capacity)(void *arg);
 	void *on_capacity_arg;
 
 	struct metrics_process process;
 	struct proxy_metrics metrics;
-	uint64_t active_ms; /* monotonic: when a user last did something */
+	uint64_t active_ms; /* monotonic: when a user was last active */
 
 	char boot_id[9]; /* random, the first half of request ids */
 	uint64_t requests;
-	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s, for responses without one */
+	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s */
 	int64_t date_s;
 };
 
-/* A signed-in user does something: not health checks, nor our own pages asking. */
+/* A signed-in user did something; health checks and polling by our own pages do not count. */
 static inline void
 proxy_note_activity(struct proxy *p)
 {
@@ -80,13 +83,13 @@ proxy_note_activity(struct proxy *p)
 static inline uint64_t
 proxy_idle_ms(const struct proxy *p)
 {
-	/* Not the loop's time, which may be earlier than active_ms. */
+	/* Not the loop's time, which may be older than active_ms. */
 	uint64_t now_ms = clock_monotonic_ms();
 
 	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
 }
 
-/* On the wall clock, since 1970 UTC. Read exactly: a tick between two readings would move it. */
+/* Wall clock, since 1970 UTC; in microseconds internally, so that the result is stable. */
 static inline int64_t
 proxy_last_activity_ms(const struct proxy *p)
 {

@@ -70,12 +70,12 @@ make_upstreams(struct proxy *p, struct err *e)
 		.idle_max = UPSTREAM_IDLE_MAX,
 	};
 
-	p->upstream = upstream_new(p->loop, &p->reaper, &options, e);
+	p->upstream = upstream_new(p->loop, &p->deferred_frees, &options, e);
 	if (p->upstream == NULL || p->ports == NULL)
 		return p->upstream != NULL;
 	options.idle_max = PORT_IDLE_MAX;
-	p->targets = port_upstreams_new(p->loop, &p->reaper, &options, e);
-	return p->targets != NULL;
+	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, e);
+	return p->port_upstreams != NULL;
 }
 
 /* GitLab's own hosts begin with the IDE's port. */
@@ -246,7 +246,7 @@ start(struct serve *s, struct err *e)
 	p->loop = loop_new(e);
 	if (p->loop == NULL)
 		return false;
-	deferred_free_init(&p->reaper, p->loop);
+	deferred_free_init(&p->deferred_frees, p->loop);
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address)) {
 		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
@@ -275,10 +275,10 @@ stop(struct serve *s)
 	service_free(s->admin);
 	git_credential_server_free(s->credentials);
 	clone_control_fini(&p->clone_control);
-	port_upstreams_free(p->targets);
+	port_upstreams_free(p->port_upstreams);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)
-		deferred_free_fini(&p->reaper);
+		deferred_free_fini(&p->deferred_frees);
 	auth_free(p->auth);
 	relay_free(p->relay);
 	pages_free(p->pages);

@@ -75,12 +75,10 @@ downstream_close(struct downstream *d)
 		exchange_on_lost(d->stream.exchange);
 	conn_close(&d->conn);
 	loop_timer_fini(&d->timer);
-	*d->link = d->next;
-	if (d->next != NULL)
-		d->next->link = d->link;
+	LIST_REMOVE(d, entry);
 	p->downstreams_count--;
 	peers_leave(&p->peers, d->counted);
-	deferred_free_add(&p->reaper, &d->reap, free_downstream);
+	deferred_free_add(&p->deferred_frees, &d->deferred_free, free_downstream);
 	if (p->on_capacity != NULL)
 		p->on_capacity(p->on_capacity_arg);
 }
@@ -279,15 +277,15 @@ count_peer(struct proxy *p, const struct address *peer, struct peer **counted)
 {
 	uint64_t max = p->settings->connections_per_address_max;
 	char ip[ADDRESS_TEXT_MAX];
-	bool is_news;
+	bool is_first;
 
 	*counted = NULL;
 	if (cidr_contains(&p->settings->trusted_proxies, peer))
 		return true;
-	if (peers_enter(&p->peers, peer, max, counted, &is_news))
+	if (peers_enter(&p->peers, peer, max, counted, &is_first))
 		return true;
 	address_format_ip(peer, ip, sizeof(ip));
-	if (is_news)
+	if (is_first)
 		log_warn(NULL, "connections refused: too many of one address", log_cstr("peer", ip),
 			 log_int("connections", (int64_t)max));
 	return false;
@@ -323,11 +321,7 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 		return;
 	}
 	loop_timer_init(&d->timer, p->loop, downstream_on_timer, d);
-	d->next = p->downstreams;
-	d->link = &p->downstreams;
-	if (d->next != NULL)
-		d->next->link = &d->next;
-	p->downstreams = d;
+	LIST_INSERT_HEAD(&p->downstreams, d, entry);
 	p->downstreams_count++;
 	d->unsent_bytes = SIZE_MAX;
 	d->state = DOWNSTREAM_HANDSHAKE;
@@ -347,10 +341,10 @@ expects_request(const struct downstream *d)
 void
 downstream_drain_all(struct proxy *p)
 {
+	struct downstream *d;
 	struct downstream *next;
 
-	for (struct downstream *d = p->downstreams; d != NULL; d = next) {
-		next = d->next;
+	LIST_FOREACH_SAFE (d, &p->downstreams, entry, next) {
 		if (d->state == DOWNSTREAM_IDLE && !expects_request(d))
 			downstream_close(d);
 		else if (d->state == DOWNSTREAM_IDLE)
@@ -363,6 +357,6 @@ downstream_drain_all(struct proxy *p)
 void
 downstream_close_all(struct proxy *p)
 {
-	while (p->downstreams != NULL)
-		downstream_close(p->downstreams);
+	while (!LIST_EMPTY(&p->downstreams))
+		downstream_close(LIST_FIRST(&p->downstreams));
 }

@@ -28,11 +28,10 @@ enum downstream_state {
 };
 
 struct downstream {
-	struct deferred_free_entry reap;
+	struct deferred_free_entry deferred_free;
 	struct stream stream;
 	struct proxy *proxy;
-	struct downstream *next;
-	struct downstream **link;
+	LIST_ENTRY(downstream) entry;
 	struct conn conn;
 	struct loop_timer timer;
 	enum downstream_state state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See peers.h. A chained hash table of a fixed size, by a keyed hash.
+ * A chained hash table of fixed size with a keyed hash.
  */
 #include "proxy/downstream/peers.h"
 
@@ -9,20 +9,20 @@
 #include "base/crypto.h"
 
 struct peer {
-	struct peer *next;
+	SLIST_ENTRY(peer) entry;
 	uint64_t key;
 	uint64_t count;
 	bool was_refused;
 };
 
-/* The finish of a good mixer is enough here: the seed is secret, and a long chain costs little. */
-static struct peer **
-bucket_of(struct peers *all, uint64_t key)
+/* A simple mixer is enough: the seed is secret, and a long chain costs little. */
+static size_t
+bucket_of(const struct peers *all, uint64_t key)
 {
 	uint64_t hash = (key ^ all->seed) * UINT64_C(0x9e3779b97f4a7c15);
 
 	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return &all->buckets[(hash ^ hash >> 32) % PEERS_BUCKETS];
+	return (hash ^ hash >> 32) % PEERS_BUCKETS;
 }
 
 void
@@ -36,43 +36,41 @@ void
 peers_fini(struct peers *all)
 {
 	for (size_t i = 0; i < PEERS_BUCKETS; i++)
-		err_assert(all->buckets[i] == NULL);
+		err_assert(SLIST_EMPTY(&all->buckets[i]));
 }
 
 static struct peer *
 find_or_add(struct peers *all, uint64_t key)
 {
-	struct peer **bucket = bucket_of(all, key);
-	struct peer *peer = *bucket;
+	size_t bucket = bucket_of(all, key);
+	struct peer *peer;
 
-	while (peer != NULL && peer->key != key)
-		peer = peer->next;
-	if (peer != NULL)
-		return peer;
+	SLIST_FOREACH (peer, &all->buckets[bucket], entry)
+		if (peer->key == key)
+			return peer;
 	peer = calloc(1, sizeof(*peer));
 	if (peer == NULL)
 		return NULL;
 	peer->key = key;
-	peer->next = *bucket;
-	*bucket = peer;
+	SLIST_INSERT_HEAD(&all->buckets[bucket], peer, entry);
 	return peer;
 }
 
 bool
 peers_enter(struct peers *all, const struct address *a, uint64_t max, struct peer **peer,
-	    bool *is_news)
+	    bool *is_first_refusal)
 {
 	uint64_t key = address_client_key(a);
 
 	*peer = NULL;
-	*is_news = false;
+	*is_first_refusal = false;
 	if (key == 0)
 		return true;
 	struct peer *found = find_or_add(all, key);
 	if (found == NULL)
 		return false;
 	if (found->count >= max) {
-		*is_news = !found->was_refused;
+		*is_first_refusal = !found->was_refused;
 		found->was_refused = true;
 		return false;
 	}
@@ -86,9 +84,6 @@ peers_leave(struct peers *all, struct peer *peer)
 {
 	if (peer == NULL || --peer->count > 0)
 		return;
-	struct peer **link = bucket_of(all, peer->key);
-	while (*link != peer)
-		link = &(*link)->next;
-	*link = peer->next;
+	SLIST_REMOVE(&all->buckets[bucket_of(all, peer->key)], peer, peer, entry);
 	free(peer);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many connections each client address has: one client must not take them all.
+ * Counts connections per client address, so that one client can't use them all.
  *
  * An IPv4 address is one client, and so is an IPv6 /64, since a machine may use all of such a
- * network. What has no IP (unix sockets) is not counted. Bounded by the connections that there are.
+ * network. Unix sockets are not counted. There are no more entries than connections.
  */
 #ifndef PROXY_DOWNSTREAM_PEERS_H
 #define PROXY_DOWNSTREAM_PEERS_H
 
+#include "base/list.h"
 #include "base/net/address.h"
 
 #define PEERS_BUCKETS 256u
@@ -15,20 +16,19 @@
 struct peer;
 
 struct peers {
-	struct peer *buckets[PEERS_BUCKETS];
-	uint64_t seed; /* so that nobody can choose addresses that meet in one bucket */
+	SLIST_HEAD(, peer) buckets[PEERS_BUCKETS];
+	uint64_t seed; /* keeps collisions unpredictable */
 };
 
 void peers_init(struct peers *all);
-void peers_fini(struct peers *all); /* everybody must have left */
+void peers_fini(struct peers *all); /* must be empty */
 
 /*
- * Counts one more connection of this address, and *peer is what to give back with peers_leave
- * (NULL: not counted). False when it has max already, or without memory; *is_news says whether that
- * is the first refusal since the address last had no connection.
+ * Counts one more connection of this address; *peer is for peers_leave (NULL: not counted). False
+ * at the limit, or without memory; *is_first_refusal: since the address last had no connection.
  */
 bool peers_enter(struct peers *all, const struct address *a, uint64_t max, struct peer **peer,
-		 bool *is_news) MUST_CHECK;
+		 bool *is_first_refusal) MUST_CHECK;
 void peers_leave(struct peers *all, struct peer *peer); /* NULL is fine */
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request and its response, from the head to the access log line: route, authentication, then
- * an answer of our own or the upstream's. Speaks in messages: which protocol carried them is the
- * stream's business.
+ * One request and its response, from the head to the access log line: routing, authentication, then
+ * a response of our own or the upstream's. Knows messages, not the protocol that carries them.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_H
 #define PROXY_EXCHANGE_EXCHANGE_H
@@ -19,9 +18,9 @@
 
 enum exchange_state {
 	EXCHANGE_NEW,
-	EXCHANGE_FORM,	   /* gathering the body for an endpoint of ours */
-	EXCHANGE_AUTH,	   /* the verdict is being found */
-	EXCHANGE_FORWARD,  /* the request is on its way upstream */
+	EXCHANGE_FORM,	   /* receiving the body for an endpoint of ours */
+	EXCHANGE_AUTH,	   /* waiting for the verdict */
+	EXCHANGE_FORWARD,  /* the request is being sent, no final response head yet */
 	EXCHANGE_RESPONSE, /* the final response head was sent on */
 	EXCHANGE_TUNNEL,
 	EXCHANGE_EVENTS, /* an event stream of ours */
@@ -34,18 +33,19 @@ struct compressor;
 struct events;
 
 struct exchange {
-	struct deferred_free_entry reap;
+	struct deferred_free_entry deferred_free;
 	struct proxy *proxy;
 	struct stream *stream;
 	enum exchange_state state;
-	struct arena arena; /* the head and what hangs on it */
-	char *kept;	    /* of a tunnel, whose arena is gone: what its log line says */
+	/* Owns the request head and all views into it; freed early in a tunnel. */
+	struct arena arena;
+	char *log_text; /* of a tunnel: path and client for the access log */
 	struct request_head request;
 	struct route route;
-	struct str origin; /* of the host asked for */
+	struct str origin; /* of the requested host */
 	char id[EXCHANGE_ID_SIZE];
 	struct log_context log;
-	struct str client;	  /* the browser's IP, as far as trusted proxies tell */
+	struct str client;	  /* the browser's IP, by the word of trusted proxies */
 	struct str forwarded_for; /* for the upstream */
 
 	struct buf form; /* of EXCHANGE_FORM */
@@ -53,17 +53,17 @@ struct exchange {
 	struct auth_call *auth_call;
 	struct auth_watch watch;
 
-	struct port_upstream *target; /* of a port; NULL: the IDE, or not allowed yet */
+	struct port_upstream *port_upstream; /* NULL: the IDE, or not allowed yet */
 	struct upstream_conn *upstream;
-	bool request_ended; /* its body has wholly arrived */
-	bool body_started;  /* some of it went upstream: can't be sent again */
+	bool request_ended; /* the whole body was received */
+	bool body_started;  /* some of the body was sent upstream */
 	bool was_retried;
-	bool upstream_paused; /* not read, because the browser is slower */
+	bool upstream_paused; /* not read, because the stream is blocked */
 
 	struct websocket_tracker to_client; /* frames sent to the browser */
-	unsigned close_code; /* 0; or the code to close the WebSocket with at the next boundary */
-	struct loop_timer timer; /* of a form, or of a WebSocket: to ping or to close it */
-	bool is_counted;	 /* among the WebSockets */
+	unsigned close_code;	 /* of the WebSocket, which is being closed; 0: it is not */
+	struct loop_timer timer; /* of a form or a tunnel */
+	bool is_counted;	 /* in proxy.websockets_count */
 
 	struct events *events;
 
@@ -78,34 +78,45 @@ struct exchange {
 };
 
 /*
- * Called by the stream. The exchange keeps views into the arena, whose ownership passes to it. NULL
- * without memory: then the arena was freed.
+ * The functions up to exchange_on_lost are called by the stream. The exchange takes ownership of
+ * the arena, which holds *request. NULL without memory: the arena was freed.
  */
 struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 				const struct request_head *request);
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
 
-/* Where the request's body may go past exchange_on_body, or NULL; then exchange_on_moved tells how
- * much went. */
+/* The connection that the request's body may be spliced to, bypassing exchange_on_body; or NULL. */
 struct conn *exchange_sink(struct exchange *x);
+
+/* len bytes were spliced. */
 void exchange_on_moved(struct exchange *x, size_t len);
-void exchange_on_round(struct exchange *x);   /* everything of this wake-up was told */
-void exchange_on_drained(struct exchange *x); /* the stream takes more */
-/* The browser is gone; the stream is not used any more. */
+
+/* All bytes of this wake-up were delivered: time to flush. */
+void exchange_on_round(struct exchange *x);
+
+/* The stream is no longer blocked. */
+void exchange_on_drained(struct exchange *x);
+
+/* The browser is gone: the stream is not used any more. */
 void exchange_on_lost(struct exchange *x);
 
-/* Ends what is under way: a WebSocket with this close code between frames, an event stream cleanly.
+/* Ends what would last: a WebSocket with this close code between frames, an event stream cleanly.
  */
 void exchange_close(struct exchange *x, unsigned close_code);
 
-/* Where the request goes that x->verdict allowed: the IDE, or a port. */
-struct upstream *exchange_server(const struct exchange *x);
-
-/* What lasts ends with the session that x->verdict allowed: see auth_watch_start. */
-void exchange_watch_session(struct exchange *x);
-
-/* For the modules that answer, after send_end: writes the access log and frees. Twice is fine. */
+/* Writes the access log line, releases everything, frees later. The response was ended before.
+ * Further calls do nothing. */
 void exchange_finish(struct exchange *x);
+
+/* Finishes so that the browser notices an incomplete response. */
+void exchange_abort(struct exchange *x);
+
+/* The server that x->verdict allowed: the IDE, or that of a port. */
+static inline struct upstream *
+exchange_server(const struct exchange *x)
+{
+	return x->port_upstream == NULL ? x->proxy->upstream : port_upstream_pool(x->port_upstream);
+}
 
 #endif

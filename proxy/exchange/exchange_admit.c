@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the verdict of authentication to where a request goes: an answer of ours, the state of the
- * workspace, or on to the IDE or a port, within the limits.
+ * Acts on the verdict of authentication: answers, or checks the limits and forwards the request to
+ * the IDE or a port.
  */
 #include "proxy/exchange/cors.h"
 #include "proxy/exchange/exchange_private.h"
@@ -9,9 +9,8 @@
 #include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 
-/* Every upgrade names the origin of the host that it asks for, exactly once: browsers send cookies
- * with WebSockets of any page (cross-site WebSocket hijacking), and the workspace's other hosts are
- * other origins. */
+/* Browsers send cookies with WebSocket upgrades from any page (cross-site WebSocket hijacking), so
+ * an upgrade must name the origin of its own host, exactly once. */
 static bool
 has_own_origin(const struct exchange *x)
 {
@@ -21,7 +20,7 @@ has_own_origin(const struct exchange *x)
 	       str_equal(origin, x->origin);
 }
 
-/* No browser opens a WebSocket without Origin, nor brings a GitLab token by itself. */
+/* Browsers always send Origin with an upgrade, and never a GitLab token by themselves. */
 static bool
 is_program(const struct exchange *x)
 {
@@ -41,7 +40,8 @@ exchange_is_too_big(const struct exchange *x, uint64_t body_bytes)
 	return max > 0 && body_bytes > max;
 }
 
-/* RFC 9110 section 7.6.2: what may go no further is ours to answer. We have no TRACE. */
+/* Max-Forwards: 0 makes us the final recipient (RFC 9110 section 7.6.2). TRACE is not
+ * implemented. */
 static bool
 is_last_hop(const struct exchange *x)
 {
@@ -65,9 +65,8 @@ count_websocket(struct exchange *x)
 	return true;
 }
 
-/* What goes on to the IDE is within the limits. */
 static void
-pass_on(struct exchange *x)
+forward_within_limits(struct exchange *x)
 {
 	if (is_last_hop(x) && str_equal(x->request.method, STR("TRACE"))) {
 		reply_status(x, 501);
@@ -76,7 +75,7 @@ pass_on(struct exchange *x)
 	} else if (exchange_is_too_big(x, x->request.length)) {
 		reply_status(x, 413);
 	} else if (x->request.wants_websocket && !count_websocket(x)) {
-		log_info(&x->log, "too many WebSockets");
+		log_info(&x->log, "WebSocket limit reached");
 		reply_status(x, 429);
 	} else {
 		exchange_watch_session(x);
@@ -91,27 +90,21 @@ admit(struct exchange *x)
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}
-	x->proxy->active_ms = x->started_us / 1000; /* costs nothing: that was read anyway */
+	x->proxy->active_ms = x->started_us / 1000; /* saves a clock read */
 	clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
 	if (!clone_control_is_open(&x->proxy->clone_control)) {
 		reply_waiting(x);
 		return;
 	}
-	pass_on(x);
+	forward_within_limits(x);
 }
 
 static bool
-find_target(struct exchange *x)
+find_port_upstream(struct exchange *x)
 {
 	if (x->route.port != 0)
-		x->target = port_upstreams_acquire(x->proxy->targets, x->route.port);
-	return x->route.port == 0 || x->target != NULL;
-}
-
-struct upstream *
-exchange_server(const struct exchange *x)
-{
-	return x->target == NULL ? x->proxy->upstream : port_upstream_pool(x->target);
+		x->port_upstream = port_upstreams_acquire(x->proxy->port_upstreams, x->route.port);
+	return x->route.port == 0 || x->port_upstream != NULL;
 }
 
 void
@@ -121,7 +114,7 @@ exchange_act_on_verdict(struct exchange *x)
 		reply_preflight(x);
 	else if (x->verdict.action != AUTH_ALLOW)
 		reply_verdict(x);
-	else if (!find_target(x))
+	else if (!find_port_upstream(x))
 		reply_status(x, 503);
 	else if (x->route.kind == ROUTE_UPSTREAM)
 		admit(x);

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of an exchange share: exchange.c (its life and the browser's side),
- * exchange_admit.c and exchange_upstream.c.
+ * Functions between the files of an exchange. Calls go one way: exchange.c, exchange_admit.c,
+ * exchange_upstream.c, exchange_watch.c, exchange_tunnel.c, exchange_end.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "proxy/exchange/exchange.h"
 
-/* x->verdict is there: answers, or lets the request go where it may. */
+/* x->verdict is complete: answers, or forwards the request. */
 void exchange_act_on_verdict(struct exchange *x);
 
-/* Whether a request's body of so many bytes is over the limit. */
+/* Whether a request body of this size is over the limit. */
 bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 
-/* Sends the admitted request on; what comes back is passed to the browser, up to the end. */
+/* Forwards an admitted request to the upstream, and the response to the browser. */
 void exchange_forward(struct exchange *x);
 
-/* Between two frames only: the close frame, and the end. */
-void exchange_close_tunnel(struct exchange *x);
+/* Ends the exchange when the session of x->verdict ends. */
+void exchange_watch_session(struct exchange *x);
 
-/* Starts or moves the one timer: what it is for, the state says. */
-void exchange_start_timer(struct exchange *x, uint64_t delay_ms);
+/* The 101 response head was sent. */
+void exchange_open_tunnel(struct exchange *x);
 
-/* Nothing was sent to the browser for a while: a ping, where no frame is under way. */
-void exchange_ping(struct exchange *x);
+/* Bytes from the upstream's side of the tunnel. */
+void exchange_pass_frames(struct exchange *x, struct str data);
 
-/* Ends it so that the browser sees that something is missing. */
-void exchange_break_off(struct exchange *x);
+/* Sends a close frame at the next frame boundary. Only the first call counts. */
+void exchange_close_tunnel(struct exchange *x, unsigned close_code);
 
 #endif

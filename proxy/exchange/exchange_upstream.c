@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The upstream's side of an exchange: the request written anew for it, and its response passed on,
- * as it comes and no faster than the browser takes it. What of a response may pass is forward.c's
- * business.
+ * Forwards a request to the upstream and its response to the browser, with backpressure in both
+ * directions. forward.c decides which fields pass.
  */
-#include <stdlib.h>
-
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/exchange/reply.h"
@@ -32,8 +29,8 @@ static const struct upstream_handler upstream_handler = {
 	.on_failed = on_failed,
 };
 
-/* A method that may be sent twice (RFC 9110 section 9.2.2), without a body that was already passed
- * on. */
+/* Whether the request may be sent twice: its method is idempotent (RFC 9110 section 9.2.2), and no
+ * body is lost. */
 static bool
 can_be_repeated(const struct exchange *x)
 {
@@ -61,7 +58,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 	x->state = EXCHANGE_FORWARD;
 	x->upstream = upstream_acquire(exchange_server(x), wish, &upstream_handler, x, &e);
 	if (x->upstream == NULL) {
-		log_warn(&x->log, "upstream can't be reached", log_err(&e));
+		log_warn(&x->log, "upstream unreachable", log_err(&e));
 		reply_waiting(x);
 		return;
 	}
@@ -81,8 +78,6 @@ exchange_forward(struct exchange *x)
 	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_RECENT);
 }
 
-/* The response */
-
 static void
 add_date(struct exchange *x, struct headers *h)
 {
@@ -90,62 +85,6 @@ add_date(struct exchange *x, struct headers *h)
 
 	if (headers_find(h, HEADER_DATE, &unused) == 0)
 		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
-}
-
-/* A WebSocket may idle for days: all that is still needed of its head is the log line. */
-static void
-shed_head(struct exchange *x)
-{
-	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
-	char *kept = malloc(path.len + x->client.len + 1);
-
-	if (kept == NULL)
-		return;
-	memcpy(kept, path.data, path.len);
-	memcpy(kept + path.len, x->client.data, x->client.len);
-	x->request = (struct request_head){
-		.method = STR("GET"), .path = {kept, path.len}, .wants_websocket = true};
-	x->client = (struct str){kept + path.len, x->client.len};
-	if (x->log.fields[1].name.len > 0)
-		x->log.fields[1].text = x->client;
-	x->forwarded_for = STR_NONE;
-	x->origin = STR_NONE;
-	x->kept = kept;
-	arena_fini(&x->arena);
-}
-
-static void
-put_off_ping(struct exchange *x)
-{
-	uint64_t interval_ms = x->proxy->settings->websocket_ping_ms;
-
-	if (interval_ms > 0)
-		exchange_start_timer(x, interval_ms);
-}
-
-void
-exchange_ping(struct exchange *x)
-{
-	struct stream *s = x->stream;
-
-	if (websocket_is_at_boundary(&x->to_client) && !s->ops->is_blocked(s)) {
-		s->ops->send_body(s, WEBSOCKET_PING);
-		s->ops->flush(s);
-	}
-	put_off_ping(x);
-}
-
-static void
-begin_tunnel(struct exchange *x)
-{
-	x->proxy->metrics.websockets_opened++;
-	shed_head(x);
-	x->state = EXCHANGE_TUNNEL;
-	x->request_ended = false;
-	x->stream->ops->want_body(x->stream, true);
-	put_off_ping(x);
-	if (x->proxy->draining)
-		exchange_close(x, WEBSOCKET_GOING_AWAY);
 }
 
 static void
@@ -168,7 +107,7 @@ on_head(struct response_head *head, void *arg)
 	}
 	s->ops->send_head(s, head);
 	if (head->status == 101)
-		begin_tunnel(x);
+		exchange_open_tunnel(x);
 }
 
 static void
@@ -180,31 +119,6 @@ pause_when_blocked(struct exchange *x)
 	upstream_want_read(x->upstream, false);
 }
 
-void
-exchange_close_tunnel(struct exchange *x)
-{
-	char frame[WEBSOCKET_CLOSE_BYTES];
-	struct stream *s = x->stream;
-
-	websocket_close_frame(x->close_code, frame);
-	s->ops->send_body(s, (struct str){frame, sizeof(frame)});
-	s->ops->send_end(s);
-	exchange_finish(x);
-}
-
-static void
-on_tunnel_body(struct exchange *x, struct str data)
-{
-	if (x->close_code != 0)
-		data = str_take(data, websocket_until_boundary(&x->to_client, data));
-	websocket_track(&x->to_client, data);
-	x->stream->ops->send_body(x->stream, data);
-	if (x->close_code == 0)
-		put_off_ping(x);
-	else if (websocket_is_at_boundary(&x->to_client))
-		exchange_close_tunnel(x);
-}
-
 static void
 on_body(struct str data, void *arg)
 {
@@ -214,13 +128,13 @@ on_body(struct str data, void *arg)
 		if (response_coding_send(x, data))
 			pause_when_blocked(x);
 		else
-			exchange_break_off(x);
+			exchange_abort(x);
 		return;
 	}
 	x->response_bytes += data.len;
 	x->proxy->metrics.response_bytes += data.len;
 	if (x->state == EXCHANGE_TUNNEL)
-		on_tunnel_body(x, data);
+		exchange_pass_frames(x, data);
 	else
 		x->stream->ops->send_body(x->stream, data);
 	pause_when_blocked(x);
@@ -251,7 +165,7 @@ on_end(void *arg)
 	struct exchange *x = arg;
 
 	if (!response_coding_end(x)) {
-		exchange_break_off(x);
+		exchange_abort(x);
 		return;
 	}
 	x->stream->ops->send_end(x->stream);
@@ -264,7 +178,7 @@ on_round(void *arg)
 	struct exchange *x = arg;
 
 	if (!response_coding_flush(x)) {
-		exchange_break_off(x);
+		exchange_abort(x);
 		return;
 	}
 	x->stream->ops->flush(x->stream);
@@ -280,20 +194,13 @@ on_drained(void *arg)
 		x->stream->ops->want_body(x->stream, true);
 }
 
-void
-exchange_break_off(struct exchange *x)
-{
-	x->stream->ops->abort(x->stream);
-	exchange_finish(x);
-}
-
 static void
 on_failed(enum upstream_failure failure, const struct err *e, void *arg)
 {
 	struct exchange *x = arg;
 	bool may_repeat =
 		!x->was_retried && ((failure == UPSTREAM_STALE && can_be_repeated(x)) ||
-				    (failure == UPSTREAM_UNREACHABLE && x->target != NULL &&
+				    (failure == UPSTREAM_UNREACHABLE && x->port_upstream != NULL &&
 				     x->state == EXCHANGE_FORWARD && !x->body_started));
 
 	x->proxy->metrics.upstream_failures[failure]++;
@@ -308,7 +215,7 @@ on_failed(enum upstream_failure failure, const struct err *e, void *arg)
 	}
 	log_warn(&x->log, "upstream failed", log_err(e));
 	if (x->state != EXCHANGE_FORWARD) {
-		exchange_break_off(x);
+		exchange_abort(x);
 		return;
 	}
 	switch (failure) {

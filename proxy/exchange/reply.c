@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See reply.h. Every answer of ours leaves through send_reply.
+ * Builds responses from the verdict and the state of the workspace. All leave through send_reply.
  */
 #include "proxy/exchange/reply.h"
 
@@ -59,7 +59,7 @@ add_common(struct exchange *x, struct headers *h)
 		add(h, "Set-Cookie", x->verdict.set_cookies[i]);
 }
 
-/* h holds what is special to this answer, and has room. Ends the exchange. */
+/* h holds the fields of this response and has room for the common ones. Ends the exchange. */
 static void
 send_reply(struct exchange *x, unsigned status, struct headers *h, struct str body)
 {
@@ -142,7 +142,7 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 	send_reply(x, status, &h, STR_NONE);
 }
 
-/* HTML for people, JSON for programs, from the same facts. */
+/* As HTML or JSON. */
 static void
 send_page(struct exchange *x, struct page *page)
 {
@@ -243,7 +243,7 @@ reply_waiting(struct exchange *x)
 	send_page(x, &page);
 }
 
-/* Host and path, as people name a repository: no scheme, no ".git". */
+/* Host and path without ".git", for display. */
 static struct str
 name_repository(struct exchange *x)
 {
@@ -360,6 +360,6 @@ reply_verdict(struct exchange *x)
 	case AUTH_ALLOW:
 		break;
 	}
-	/* An endpoint of auth that allows without an answer: nothing to show. */
+	/* An endpoint of auth with nothing to show. */
 	reply_body(x, 200, "application/json", STR("{}"));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See route.h.
+ * The table of endpoints, and the match of hosts and paths.
  */
 #include "proxy/exchange/route.h"
 
@@ -37,7 +37,7 @@ is_our_host(const struct proxy *p, struct str authority)
 	return false;
 }
 
-/* 0 when it is no host of a port that is configured. */
+/* 0: not the host of a configured port. */
 static uint16_t
 find_port(const struct proxy *p, struct str authority)
 {
@@ -61,7 +61,7 @@ route_endpoint(struct str path, uint16_t port)
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (str_equal(endpoints[i].path, path))
 			route = endpoints[i].route;
-	/* The way on to a port begins at the workspace's own host. */
+	/* The redirect to a port's host starts at the workspace's own host only. */
 	if (port != 0 && route.kind == ROUTE_AUTH && route.endpoint == AUTH_ENDPOINT_PORT)
 		route.kind = ROUTE_UNKNOWN;
 	route.port = port;

@@ -7,6 +7,7 @@
 
 #include "base/url.h"
 #include "proxy/exchange/events.h"
+#include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/reply.h"
 
 static void
@@ -45,8 +46,7 @@ answer_action(struct exchange *x)
 		reply_status(x, 400);
 		return;
 	}
-	/* Without script the form is a navigation: back to the workspace, which shows what there is
-	 * now. */
+	/* Without script the form is a navigation: show the workspace again. */
 	if (str_equal(headers_get(&x->request.headers, STR("sec-fetch-dest"), 0), STR("document")))
 		reply_redirect(x, 303, "/");
 	else

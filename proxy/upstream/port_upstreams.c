@@ -18,13 +18,13 @@ struct port_upstream {
 
 struct port_upstreams {
 	struct loop *loop;
-	struct deferred_free_queue *reaper;
+	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
 	struct port_upstream items[TARGETS_MAX]; /* port 0: free */
 };
 
 struct port_upstreams *
-port_upstreams_new(struct loop *l, struct deferred_free_queue *reaper,
+port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 		   const struct upstream_options *options, struct err *e)
 {
 	struct port_upstreams *t = calloc(1, sizeof(*t));
@@ -34,7 +34,7 @@ port_upstreams_new(struct loop *l, struct deferred_free_queue *reaper,
 		return NULL;
 	}
 	t->loop = l;
-	t->reaper = reaper;
+	t->deferred_frees = deferred_frees;
 	t->options = *options;
 	return t;
 }
@@ -95,7 +95,7 @@ make(struct port_upstreams *t, uint16_t port)
 	}
 	clear(one);
 	if (set_addresses(&t->options, port, &e))
-		one->upstream = upstream_new(t->loop, t->reaper, &t->options, &e);
+		one->upstream = upstream_new(t->loop, t->deferred_frees, &t->options, &e);
 	if (one->upstream == NULL) {
 		log_error(NULL, "no pool for a port", log_int("port", port), log_err(&e));
 		return NULL;

@@ -13,7 +13,8 @@ struct port_upstreams;
 struct port_upstream; /* one port */
 
 /* options: of each pool, addresses aside. */
-struct port_upstreams *port_upstreams_new(struct loop *l, struct deferred_free_queue *reaper,
+struct port_upstreams *port_upstreams_new(struct loop *l,
+					  struct deferred_free_queue *deferred_frees,
 					  const struct upstream_options *options,
 					  struct err *e) MUST_CHECK;
 void port_upstreams_free(struct port_upstreams *t); /* every target must have been released */

@@ -26,7 +26,7 @@ static const struct conn_ops conn_ops = {
 };
 
 struct upstream *
-upstream_new(struct loop *l, struct deferred_free_queue *reaper,
+upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	     const struct upstream_options *options, struct err *e)
 {
 	struct upstream *u = calloc(1, sizeof(*u));
@@ -36,7 +36,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *reaper,
 		return NULL;
 	}
 	u->loop = l;
-	u->reaper = reaper;
+	u->deferred_frees = deferred_frees;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
 	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
@@ -56,24 +56,20 @@ free_conn(struct deferred_free_entry *entry)
 static void
 discard(struct upstream_conn *c)
 {
-	if (deferred_free_is_due(&c->reap))
+	if (deferred_free_is_due(&c->deferred_free))
 		return;
 	c->state = UPSTREAM_GONE;
 	c->handler = NULL;
 	conn_close(&c->conn);
 	loop_timer_fini(&c->timer);
-	deferred_free_add(c->upstream->reaper, &c->reap, free_conn);
+	deferred_free_add(c->upstream->deferred_frees, &c->deferred_free, free_conn);
 }
 
 static void
 remove_idle(struct upstream_conn *c)
 {
-	struct upstream_conn **link = &c->upstream->idle;
-
-	while (*link != NULL && *link != c)
-		link = &(*link)->next;
-	if (*link == c) {
-		*link = c->next;
+	if (LIST_IS_LINKED(c, idle)) {
+		LIST_UNLINK(c, idle);
 		c->upstream->idle_count--;
 	}
 }
@@ -83,8 +79,8 @@ upstream_free(struct upstream *u)
 {
 	if (u == NULL)
 		return;
-	while (u->idle != NULL) {
-		struct upstream_conn *c = u->idle;
+	while (!LIST_EMPTY(&u->idle)) {
+		struct upstream_conn *c = LIST_FIRST(&u->idle);
 		remove_idle(c);
 		discard(c);
 	}
@@ -133,7 +129,7 @@ connect_new(struct upstream *u, struct err *e)
 static struct upstream_conn *
 pick_idle(const struct upstream *u, enum upstream_wish wish)
 {
-	struct upstream_conn *c = u->idle;
+	struct upstream_conn *c = LIST_FIRST(&u->idle);
 
 	if (c == NULL || wish == UPSTREAM_FRESH)
 		return NULL;
@@ -187,8 +183,7 @@ upstream_release(struct upstream_conn *c)
 	}
 	c->handler = NULL;
 	c->state = UPSTREAM_IDLE;
-	c->next = u->idle;
-	u->idle = c;
+	LIST_INSERT_HEAD(&u->idle, c, idle);
 	u->idle_count++;
 	conn_want_read(&c->conn, true);
 	conn_trim(&c->conn);
@@ -361,7 +356,7 @@ on_conn_failed(const struct err *e, void *arg)
 	}
 	if (c->state == UPSTREAM_WHOLE && c->handler != NULL)
 		c->handler->on_round(c->arg);
-	else if (!deferred_free_is_due(&c->reap) && c->state != UPSTREAM_GONE)
+	else if (!deferred_free_is_due(&c->deferred_free) && c->state != UPSTREAM_GONE)
 		upstream_fail_as_broken(c, e);
 }
 

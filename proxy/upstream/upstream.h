@@ -52,7 +52,7 @@ struct upstream_handler {
 	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
 };
 
-struct upstream *upstream_new(struct loop *l, struct deferred_free_queue *reaper,
+struct upstream *upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 			      const struct upstream_options *options, struct err *e) MUST_CHECK;
 void upstream_free(struct upstream *u); /* every connection must have been given back */
 

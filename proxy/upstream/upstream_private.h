@@ -5,6 +5,7 @@
 #ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 
+#include "base/list.h"
 #include "proxy/conn/conn_splice.h"
 #include "proxy/upstream/probe.h"
 #include "proxy/upstream/upstream.h"
@@ -20,9 +21,9 @@ enum upstream_state {
 };
 
 struct upstream_conn {
-	struct deferred_free_entry reap;
+	struct deferred_free_entry deferred_free;
 	struct upstream *upstream;
-	struct upstream_conn *next; /* in the pool */
+	LIST_ENTRY(upstream_conn) idle; /* linked while in the pool */
 	struct conn conn;
 	size_t place; /* index of its address */
 	struct loop_timer timer;
@@ -46,10 +47,10 @@ struct upstream_conn {
 
 struct upstream {
 	struct loop *loop;
-	struct deferred_free_queue *reaper;
+	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
-	struct arena arena; /* header lists of the response head that is being told */
-	struct upstream_conn *idle;
+	struct arena arena;		 /* header lists of the response head that is being told */
+	LIST_HEAD(, upstream_conn) idle; /* the most recently used first */
 	size_t idle_count;
 	size_t in_use_count;
 	uint64_t connects;

@@ -260,8 +260,8 @@ upstream_read(struct upstream_conn *c, size_t enough)
 			on_end_of_stream(c);
 		else if (result == CONN_READ_FAILED)
 			upstream_fail_as_broken(c, &e);
-		if (deferred_free_is_due(&c->reap) || result != CONN_READ_SOME || got == 0 ||
-		    !c->conn.may_hold_bytes)
+		if (deferred_free_is_due(&c->deferred_free) || result != CONN_READ_SOME ||
+		    got == 0 || !c->conn.may_hold_bytes)
 			break;
 	}
 }

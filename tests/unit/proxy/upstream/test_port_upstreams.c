@@ -18,7 +18,7 @@
 #include "proxy/upstream/probe.h"
 
 static struct loop *loop;
-static struct deferred_free_queue reaper;
+static struct deferred_free_queue deferred_frees;
 static struct loop_timer deadline;
 
 static void
@@ -36,7 +36,7 @@ setup(void **state)
 	(void)state;
 	loop = loop_new(&e);
 	assert_non_null(loop);
-	deferred_free_init(&reaper, loop);
+	deferred_free_init(&deferred_frees, loop);
 	loop_timer_init(&deadline, loop, on_deadline, NULL);
 	return 0;
 }
@@ -46,7 +46,7 @@ teardown(void **state)
 {
 	(void)state;
 	loop_timer_fini(&deadline);
-	deferred_free_fini(&reaper);
+	deferred_free_fini(&deferred_frees);
 	loop_free(loop);
 	return 0;
 }
@@ -124,7 +124,7 @@ test_pools_are_bounded(void **state)
 		.limits = {.head_max_bytes = 4096, .headers_max = 16}, .connect_timeout_ms = 1000};
 	struct port_upstream *all[64];
 	struct err e = ERR_INIT;
-	struct port_upstreams *t = port_upstreams_new(loop, &reaper, &options, &e);
+	struct port_upstreams *t = port_upstreams_new(loop, &deferred_frees, &options, &e);
 	unsigned count = 0;
 	unsigned told = 0;
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See preface.h. The header is looked at in the socket's buffer and taken out when it is whole, so
- * that no byte behind it is touched; SO_RCVLOWAT keeps the loop asleep until more than what was
- * seen is there.
+ * Peeks at the header in the socket's buffer and takes it out when it is complete, so that no byte
+ * behind it is consumed. SO_RCVLOWAT avoids wake-ups until more bytes than were seen are there.
  */
-#include "proxy/downstream/preface.h"
+#include "proxy/downstream/proxy_header.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,25 +14,22 @@
 #include "proxy/downstream/downstream.h"
 #include "proxy/downstream/proxy_protocol.h"
 
-struct preface {
-	struct preface *next;
-	struct preface **link;
+struct proxy_header {
+	LIST_ENTRY(proxy_header) entry;
 	struct proxy *proxy;
 	struct tls_context *tls;
 	struct loop_io io;
 	struct loop_timer timer;
 	int fd;
-	size_t seen; /* bytes, when it was looked at last */
+	size_t seen; /* bytes at the last look */
 	struct address peer;
 };
 
-/* The descriptor is the caller's again. */
+/* Gives the descriptor back to the caller. */
 static void
-leave(struct preface *f)
+release_fd(struct proxy_header *f)
 {
-	*f->link = f->next;
-	if (f->next != NULL)
-		f->next->link = f->link;
+	LIST_REMOVE(f, entry);
 	f->proxy->downstreams_count--;
 	loop_io_fini(&f->io);
 	loop_timer_fini(&f->timer);
@@ -41,14 +37,14 @@ leave(struct preface *f)
 }
 
 static void
-tell_capacity(const struct proxy *p)
+announce_capacity(const struct proxy *p)
 {
 	if (p->on_capacity != NULL)
 		p->on_capacity(p->on_capacity_arg);
 }
 
 static void
-refuse(struct preface *f, const struct err *e)
+reject_connection(struct proxy_header *f, const struct err *e)
 {
 	struct proxy *p = f->proxy;
 	char ip[ADDRESS_TEXT_MAX];
@@ -56,8 +52,8 @@ refuse(struct preface *f, const struct err *e)
 	address_format_ip(&f->peer, ip, sizeof(ip));
 	log_info(NULL, "connection refused", log_cstr("peer", ip), log_err(e));
 	close(f->fd);
-	leave(f);
-	tell_capacity(p);
+	release_fd(f);
+	announce_capacity(p);
 }
 
 static void
@@ -69,22 +65,22 @@ want_bytes(int fd, size_t count)
 }
 
 static void
-hand_on(struct preface *f, size_t header_len, const struct address *client)
+start_downstream(struct proxy_header *f, size_t header_len, const struct address *client)
 {
 	char header[PROXY_PROTOCOL_MAX];
-	struct preface copy = *f;
+	struct proxy_header copy = *f;
 	struct err e = ERR_INIT;
 
 	if (recv(f->fd, header, header_len, 0) != (ssize_t)header_len) {
 		err_set(&e, ERR_CONNECT, "PROXY header: lost");
-		refuse(f, &e);
+		reject_connection(f, &e);
 		return;
 	}
 	want_bytes(f->fd, 1);
-	leave(f);
+	release_fd(f);
 	downstream_accept(copy.proxy, copy.fd, address_is_set(client) ? client : &copy.peer,
 			  copy.tls);
-	tell_capacity(copy.proxy); /* where it was not taken */
+	announce_capacity(copy.proxy); /* if it was refused */
 }
 
 static bool
@@ -95,15 +91,15 @@ has_ended(int fd)
 	return poll(&look, 1, 0) > 0;
 }
 
-/* An end makes the socket readable for good, however many bytes are wanted. */
+/* After an end the socket stays readable, whatever SO_RCVLOWAT says. */
 static void
-wait_for_more(struct preface *f, size_t len)
+wait_for_more(struct proxy_header *f, size_t len)
 {
 	struct err e = ERR_INIT;
 
 	if (len == f->seen && has_ended(f->fd)) {
-		err_set(&e, ERR_CONNECT, "PROXY header: closed in the middle of it");
-		refuse(f, &e);
+		err_set(&e, ERR_CONNECT, "PROXY header: incomplete when the peer closed");
+		reject_connection(f, &e);
 		return;
 	}
 	f->seen = len;
@@ -113,7 +109,7 @@ wait_for_more(struct preface *f, size_t len)
 static void
 on_readable(void *arg, unsigned ready)
 {
-	struct preface *f = arg;
+	struct proxy_header *f = arg;
 	struct err e = ERR_INIT;
 	char data[PROXY_PROTOCOL_MAX];
 	struct address client;
@@ -124,8 +120,8 @@ on_readable(void *arg, unsigned ready)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		err_set(&e, ERR_CONNECT, "PROXY header: closed before it came");
-		refuse(f, &e);
+		err_set(&e, ERR_CONNECT, "PROXY header: the peer closed without one");
+		reject_connection(f, &e);
 		return;
 	}
 	switch (proxy_protocol_parse((struct str){data, (size_t)n}, &used, &client, &e)) {
@@ -133,10 +129,10 @@ on_readable(void *arg, unsigned ready)
 		wait_for_more(f, (size_t)n);
 		return;
 	case PROXY_PROTOCOL_WHOLE:
-		hand_on(f, used, &client);
+		start_downstream(f, used, &client);
 		return;
 	case PROXY_PROTOCOL_BAD:
-		refuse(f, &e);
+		reject_connection(f, &e);
 		return;
 	}
 }
@@ -144,17 +140,17 @@ on_readable(void *arg, unsigned ready)
 static void
 on_timer(void *arg)
 {
-	struct preface *f = arg;
+	struct proxy_header *f = arg;
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_TIMEOUT, "PROXY header: did not arrive in time");
-	refuse(f, &e);
+	err_set(&e, ERR_TIMEOUT, "PROXY header: timed out");
+	reject_connection(f, &e);
 }
 
 void
-preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls)
+proxy_header_start(struct proxy *p, int fd, const struct address *peer, struct tls_context *tls)
 {
-	struct preface *f = calloc(1, sizeof(*f));
+	struct proxy_header *f = calloc(1, sizeof(*f));
 
 	if (f == NULL) {
 		close(fd);
@@ -164,11 +160,7 @@ preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_co
 	f->tls = tls;
 	f->fd = fd;
 	f->peer = *peer;
-	f->next = p->prefaces;
-	f->link = &p->prefaces;
-	if (f->next != NULL)
-		f->next->link = &f->next;
-	p->prefaces = f;
+	LIST_INSERT_HEAD(&p->proxy_headers, f, entry);
 	p->downstreams_count++;
 	loop_timer_init(&f->timer, p->loop, on_timer, f);
 	loop_timer_start(&f->timer, p->settings->handshake_timeout_ms);
@@ -177,20 +169,22 @@ preface_start(struct proxy *p, int fd, const struct address *peer, struct tls_co
 }
 
 void
-preface_drain_all(struct proxy *p)
+proxy_header_drain_all(struct proxy *p)
 {
-	for (struct preface *f = p->prefaces; f != NULL; f = f->next)
+	struct proxy_header *f;
+
+	LIST_FOREACH (f, &p->proxy_headers, entry)
 		loop_timer_start(&f->timer, DOWNSTREAM_LAST_REQUEST_MS);
 }
 
 void
-preface_close_all(struct proxy *p)
+proxy_header_close_all(struct proxy *p)
 {
-	struct preface *next;
+	struct proxy_header *f;
+	struct proxy_header *next;
 
-	for (struct preface *f = p->prefaces; f != NULL; f = next) {
-		next = f->next;
+	LIST_FOREACH_SAFE (f, &p->proxy_headers, entry, next) {
 		close(f->fd);
-		leave(f);
+		release_fd(f);
 	}
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the PROXY header at the start of a connection from a trusted peer (TRUSTED_PROXY_IPS), then
+ * serves the connection with the client's address.
+ */
+#ifndef PROXY_DOWNSTREAM_PROXY_HEADER_H
+#define PROXY_DOWNSTREAM_PROXY_HEADER_H
+
+#include "proxy/proxy.h"
+
+/* Takes ownership of fd. After the header, calls downstream_accept; without one, closes. */
+void proxy_header_start(struct proxy *p, int fd, const struct address *peer,
+			struct tls_context *tls);
+
+/* For draining: little time is left for the header and one request. */
+void proxy_header_drain_all(struct proxy *p);
+
+/* Closes all at once. */
+void proxy_header_close_all(struct proxy *p);
+
+#endif

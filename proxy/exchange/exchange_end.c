@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of an exchange: counts it, writes the access log line and releases what it holds.
+ */
+#include <stdlib.h>
+
+#include "proxy/exchange/events.h"
+#include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/response_coding.h"
+
+static enum metrics_websocket_end
+websocket_end(const struct exchange *x)
+{
+	if (x->close_code != 0)
+		return x->close_code == WEBSOCKET_GOING_AWAY ? METRICS_WEBSOCKET_DRAIN
+							     : METRICS_WEBSOCKET_SESSION;
+	if (x->was_lost)
+		return METRICS_WEBSOCKET_BROWSER;
+	return x->upstream == NULL ? METRICS_WEBSOCKET_FAILURE : METRICS_WEBSOCKET_IDE;
+}
+
+static void
+count_request(const struct exchange *x, uint64_t duration_us)
+{
+	static const enum metrics_route routes[] = {
+		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE, [ROUTE_AUTH] = METRICS_AUTH,
+		[ROUTE_RELAY] = METRICS_RELAY,		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
+		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,	[ROUTE_UPSTREAM] = METRICS_IDE,
+	};
+	struct proxy_metrics *m = &x->proxy->metrics;
+	enum metrics_route route = routes[x->route.kind];
+
+	if (route == METRICS_IDE && x->request.wants_websocket)
+		route = METRICS_WEBSOCKET;
+	else if (route == METRICS_IDE && x->route.port != 0)
+		route = METRICS_PORT;
+	if (x->state == EXCHANGE_TUNNEL)
+		m->websockets_ended[websocket_end(x)]++;
+	m->in_flight--;
+	m->requests[route][x->status / 100 % METRICS_STATUS_CLASSES]++;
+	metrics_observe(&m->duration[route], &metrics_latency_bounds, duration_us);
+}
+
+static void
+log_access(const struct exchange *x, uint64_t duration_us)
+{
+	const struct request_head *r = &x->request;
+
+	if (!x->proxy->settings->access_log)
+		return;
+	log_info(&x->log, "request", log_str("user", x->verdict.identity.username),
+		 log_str("method", r->method), log_str("path", r->path),
+		 log_int("status", x->status), log_int("request_bytes", (int64_t)x->request_bytes),
+		 log_int("response_bytes", (int64_t)x->response_bytes),
+		 log_int("duration_us", (int64_t)duration_us),
+		 log_bool("upstream", x->route.kind == ROUTE_UPSTREAM && x->upstream != NULL));
+}
+
+static void
+free_exchange(struct deferred_free_entry *entry)
+{
+	struct exchange *x = (struct exchange *)(void *)entry; /* its first member */
+
+	auth_verdict_fini(&x->verdict);
+	buf_wipe_fini(&x->form);
+	arena_fini(&x->arena);
+	free(x->log_text);
+	free(x);
+}
+
+void
+exchange_finish(struct exchange *x)
+{
+	if (x->state == EXCHANGE_OVER)
+		return;
+	uint64_t duration_us = clock_monotonic_us() - x->started_us;
+	count_request(x, duration_us);
+	log_access(x, duration_us);
+	x->state = EXCHANGE_OVER;
+	if (x->auth_call != NULL)
+		auth_cancel(x->auth_call);
+	auth_watch_stop(&x->watch);
+	loop_timer_fini(&x->timer);
+	x->proxy->websockets_count -= x->is_counted;
+	if (x->upstream != NULL)
+		upstream_release(x->upstream);
+	events_free(x->events);
+	response_coding_stop(x);
+	if (x->port_upstream != NULL)
+		port_upstreams_release(x->proxy->port_upstreams, x->port_upstream);
+	x->port_upstream = NULL;
+	x->upstream = NULL;
+	x->auth_call = NULL;
+	x->events = NULL;
+	x->stream->exchange = NULL;
+	deferred_free_add(&x->proxy->deferred_frees, &x->deferred_free, free_exchange);
+}
+
+void
+exchange_abort(struct exchange *x)
+{
+	x->stream->ops->abort(x->stream);
+	exchange_finish(x);
+}

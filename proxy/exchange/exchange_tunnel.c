@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open WebSocket: passes the upstream's bytes to the browser, sends pings while it is quiet, and
+ * closes it between two frames.
+ */
+#include <stdlib.h>
+
+#include "proxy/exchange/exchange_private.h"
+
+/* How long to wait for the end of the current frame before the connection is aborted. */
+#define CLOSE_TIMEOUT_MS 1000
+
+static void restart_ping_timer(struct exchange *x);
+
+static void
+send_ping(struct exchange *x)
+{
+	struct stream *s = x->stream;
+
+	if (websocket_is_at_boundary(&x->to_client) && !s->ops->is_blocked(s)) {
+		s->ops->send_body(s, WEBSOCKET_PING);
+		s->ops->flush(s);
+	}
+	restart_ping_timer(x);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct exchange *x = arg;
+
+	if (x->close_code == 0)
+		send_ping(x);
+	else
+		exchange_abort(x);
+}
+
+static void
+start_timer(struct exchange *x, uint64_t delay_ms)
+{
+	if (x->timer.loop == NULL)
+		loop_timer_init(&x->timer, x->proxy->loop, on_timer, x);
+	loop_timer_start(&x->timer, delay_ms);
+}
+
+static void
+restart_ping_timer(struct exchange *x)
+{
+	uint64_t interval_ms = x->proxy->settings->websocket_ping_ms;
+
+	if (interval_ms > 0)
+		start_timer(x, interval_ms);
+}
+
+/* A WebSocket may idle for days: keeps only what the access log line needs of the request head. */
+static void
+free_head(struct exchange *x)
+{
+	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
+	char *text = malloc(path.len + x->client.len + 1);
+
+	if (text == NULL)
+		return;
+	memcpy(text, path.data, path.len);
+	memcpy(text + path.len, x->client.data, x->client.len);
+	x->request = (struct request_head){
+		.method = STR("GET"), .path = {text, path.len}, .wants_websocket = true};
+	x->client = (struct str){text + path.len, x->client.len};
+	if (x->log.fields[1].name.len > 0)
+		x->log.fields[1].text = x->client;
+	x->forwarded_for = STR_NONE;
+	x->origin = STR_NONE;
+	x->log_text = text;
+	arena_fini(&x->arena);
+}
+
+static void
+send_close_frame(struct exchange *x)
+{
+	char frame[WEBSOCKET_CLOSE_BYTES];
+	struct stream *s = x->stream;
+
+	websocket_close_frame(x->close_code, frame);
+	s->ops->send_body(s, (struct str){frame, sizeof(frame)});
+	s->ops->send_end(s);
+	exchange_finish(x);
+}
+
+void
+exchange_close_tunnel(struct exchange *x, unsigned close_code)
+{
+	if (x->close_code != 0)
+		return;
+	x->close_code = close_code;
+	if (websocket_is_at_boundary(&x->to_client))
+		send_close_frame(x);
+	else
+		start_timer(x, CLOSE_TIMEOUT_MS);
+}
+
+void
+exchange_open_tunnel(struct exchange *x)
+{
+	x->proxy->metrics.websockets_opened++;
+	free_head(x);
+	x->state = EXCHANGE_TUNNEL;
+	x->request_ended = false;
+	x->stream->ops->want_body(x->stream, true);
+	restart_ping_timer(x);
+	if (x->proxy->draining)
+		exchange_close_tunnel(x, WEBSOCKET_GOING_AWAY);
+}
+
+void
+exchange_pass_frames(struct exchange *x, struct str data)
+{
+	if (x->close_code != 0)
+		data = str_take(data, websocket_until_boundary(&x->to_client, data));
+	websocket_track(&x->to_client, data);
+	x->stream->ops->send_body(x->stream, data);
+	if (x->close_code == 0)
+		restart_ping_timer(x);
+	else if (websocket_is_at_boundary(&x->to_client))
+		send_close_frame(x);
+}

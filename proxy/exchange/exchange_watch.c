@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ends exchanges early: those of a session that has ended, and those that would last while the
+ * process drains.
+ */
+#include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/reply.h"
+
+void
+exchange_close(struct exchange *x, unsigned close_code)
+{
+	if (x->state == EXCHANGE_TUNNEL) {
+		exchange_close_tunnel(x, close_code);
+	} else if (x->state == EXCHANGE_EVENTS) {
+		x->stream->ops->send_end(x->stream);
+		exchange_finish(x);
+	}
+}
+
+/* The response that is awaited must not reach a user who is signed out. */
+static void
+cancel_forwarding(struct exchange *x)
+{
+	upstream_release(x->upstream);
+	x->upstream = NULL;
+	reply_problem(x, 401, AUTH_PROBLEM_LOGIN_REQUIRED);
+}
+
+static void
+on_session_ended(enum auth_end reason, void *arg)
+{
+	static const char *const reasons[] = {
+		[AUTH_END_SIGNED_OUT] = "signed out",
+		[AUTH_END_EXPIRED] = "expired",
+		[AUTH_END_REFUSED] = "refused",
+	};
+	struct exchange *x = arg;
+
+	log_info(&x->log, "session ended while in use", log_cstr("reason", reasons[reason]));
+	if (x->state == EXCHANGE_TUNNEL || x->state == EXCHANGE_EVENTS)
+		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
+	else if (x->state == EXCHANGE_RESPONSE)
+		exchange_abort(x);
+	else if (x->state == EXCHANGE_FORWARD)
+		cancel_forwarding(x);
+}
+
+void
+exchange_watch_session(struct exchange *x)
+{
+	auth_watch_start(&x->watch, x->verdict.session, on_session_ended, x);
+}
