@@ -11,8 +11,8 @@
 
 #include "auth/auth.h"
 
-#define COOKIE_TEXT_MAX	  3072u	 /* sealed and encoded; browsers keep 4096 with the name */
-#define COOKIE_SCAN_BYTES 65536u /* of all Cookie headers together; what follows is not seen */
+#define COOKIE_TEXT_MAX	  3072u	  /* sealed and encoded; browsers keep 4096 with the name */
+#define COOKIE_SCAN_BYTES 262144u /* of all Cookie headers together; what follows is not seen */
 #define COOKIE_SCAN_PAIRS 512u
 #define COOKIE_KEY_ID_LEN 4u
 

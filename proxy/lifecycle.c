@@ -16,6 +16,7 @@
 
 #define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
 #define BURST_CONNECTIONS 16u	/* at once: what they leave behind is worth a look */
+#define RESUME_CHECK_MS	  500u	/* for idle connections that may be closed by now */
 #define TRIM_DELAY_MS	  1000u /* for what is being freed */
 
 static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
@@ -42,6 +43,12 @@ note_peak(struct lifecycle *l)
 		loop_timer_start(&l->trim_timer, TRIM_DELAY_MS);
 }
 
+static bool
+has_room(const struct proxy *p)
+{
+	return p->downstreams_count < p->settings->connections_max || downstream_has_idle(p);
+}
+
 static void
 resume_when_possible(void *arg)
 {
@@ -54,12 +61,22 @@ resume_when_possible(void *arg)
 		return;
 	}
 	note_peak(l);
-	if (!l->is_paused || p->downstreams_count >= p->settings->connections_max)
+	if (!l->is_paused || !has_room(p))
 		return;
 	l->is_paused = false;
+	loop_timer_stop(&l->resume_timer);
 	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
 		if (l->listeners[i].listen != NULL)
 			listen_resume(l->listeners[i].listen);
+}
+
+static void
+on_resume_timer(void *arg)
+{
+	struct lifecycle *l = arg;
+
+	loop_timer_start(&l->resume_timer, RESUME_CHECK_MS);
+	resume_when_possible(l);
 }
 
 static void
@@ -68,6 +85,7 @@ pause_listeners(struct lifecycle *l)
 	log_warn(NULL, "connection limit reached",
 		 log_int("connections", (int64_t)l->proxy->downstreams_count));
 	l->is_paused = true;
+	loop_timer_start(&l->resume_timer, RESUME_CHECK_MS);
 	l->proxy->metrics.limit_reached++;
 	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
 		if (l->listeners[i].listen != NULL)
@@ -79,16 +97,17 @@ on_accept(int fd, const struct address *peer, void *arg)
 {
 	struct lifecycle_listener *listener = arg;
 	struct lifecycle *l = listener->lifecycle;
-
 	const struct settings *settings = l->proxy->settings;
 
+	if (l->proxy->downstreams_count >= settings->connections_max)
+		(void)downstream_close_idle(l->proxy);
 	l->proxy->metrics.accepted[listener->tls == NULL ? METRICS_HTTP : METRICS_HTTPS]++;
 	if (settings->proxy_protocol && cidr_contains(&settings->trusted_proxies, peer))
 		proxy_header_start(l->proxy, fd, peer, listener->tls);
 	else
 		downstream_accept(l->proxy, fd, peer, listener->tls);
 	note_peak(l);
-	if (l->proxy->downstreams_count >= l->proxy->settings->connections_max)
+	if (!has_room(l->proxy))
 		pause_listeners(l);
 }
 
@@ -278,6 +297,7 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	loop_timer_init(&l->delay_timer, p->loop, drain, l);
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
 	loop_timer_init(&l->idle_timer, p->loop, on_idle_timer, l);
+	loop_timer_init(&l->resume_timer, p->loop, on_resume_timer, l);
 	loop_timer_init(&l->trim_timer, p->loop, give_memory_back, l);
 	meet_service_manager(l);
 	raise_descriptor_limit(p->settings->connections_max);
@@ -321,5 +341,6 @@ lifecycle_fini(struct lifecycle *l)
 	loop_timer_fini(&l->drain_timer);
 	loop_timer_fini(&l->idle_timer);
 	loop_timer_fini(&l->trim_timer);
+	loop_timer_fini(&l->resume_timer);
 	notify_fini(&l->notify);
 }

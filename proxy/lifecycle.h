@@ -35,8 +35,9 @@ struct lifecycle {
 	struct loop_timer drain_timer;
 	struct loop_timer idle_timer;
 	struct loop_timer trim_timer;
-	struct notify notify;	 /* the service manager, where there is one */
-	size_t connections_peak; /* since memory was given back last */
+	struct loop_timer resume_timer; /* while paused */
+	struct notify notify;		/* the service manager, where there is one */
+	size_t connections_peak;	/* since memory was given back last */
 	bool is_paused;
 };
 

@@ -100,6 +100,11 @@ static const struct metrics_family counted[] = {
 	 .type = METRICS_COUNTER,
 	 COUNTED(limit_reached),
 	 .help = "How often accepting paused because CONNECTIONS_MAX was reached."},
+	{.name = "workspace_proxy_connections_evicted_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(connections_evicted),
+	 .help = "Idle connections without a signed-in user that were closed for new ones because "
+		 "CONNECTIONS_MAX was reached."},
 	{.name = "workspace_proxy_websockets_opened_total",
 	 .type = METRICS_COUNTER,
 	 .sources = SIDECAR,

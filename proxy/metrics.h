@@ -48,6 +48,7 @@ struct proxy_metrics {
 	uint64_t response_bytes;
 	uint64_t accepted[METRICS_LISTENERS];
 	uint64_t limit_reached;
+	uint64_t connections_evicted;
 	uint64_t websockets_opened;
 	uint64_t websockets_ended[METRICS_WEBSOCKET_ENDS];
 	uint64_t tls_handshakes[METRICS_TLS_VERSIONS][2]; /* full, resumed */

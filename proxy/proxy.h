@@ -56,6 +56,7 @@ struct proxy {
 	struct peers peers;
 	size_t websockets_count; /* open or being opened */
 	size_t compressors_count;
+	size_t large_heads_count; /* connections that receive a head over the limit */
 	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
 	bool draining;	 /* after that: no new connections */
 	struct reload *reload;

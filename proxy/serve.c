@@ -60,9 +60,10 @@ make_upstreams(struct proxy *p, struct err *e)
 {
 	const struct settings *settings = p->settings;
 	struct upstream_options options = {
-		.addresses = {settings->upstream},
-		.addresses_count = 1,
-		.limits = p->limits,
+		.addresses = {settings->upstream.addresses[0], settings->upstream.addresses[1]},
+		.addresses_count = settings->upstream.count,
+		.limits = {.head_max_bytes = settings->response_head_max_bytes,
+			   .headers_max = settings->response_headers_max},
 		.connect_timeout_ms = settings->upstream_connect_timeout_ms,
 		.response_timeout_ms = settings->upstream_response_timeout_ms,
 		.stream_timeout_ms = settings->stream_timeout_ms,

@@ -126,3 +126,12 @@ conn_has_arrived(const struct conn *c)
 	return (c->tls != NULL && tls_session_has_buffered(c->tls)) ||
 	       (c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
 }
+
+bool
+conn_is_quiet(const struct conn *c)
+{
+	char byte;
+
+	return c->state == CONN_OPEN && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EINTR);
+}

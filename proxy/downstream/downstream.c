@@ -11,7 +11,8 @@
 
 #include "proxy/downstream/downstream_private.h"
 
-#define LINGER_MAX_BYTES 1048576u
+#define LINGER_MAX_BYTES  1048576u
+#define CLOSABLE_AFTER_MS 1000u /* so that new connections do not close each other */
 
 /* To a client that speaks HTTP without TLS on the TLS listener. */
 #define HTTP_ON_TLS_RESPONSE                                                                       \
@@ -77,6 +78,7 @@ downstream_close(struct downstream *d)
 	loop_timer_fini(&d->timer);
 	LIST_REMOVE(d, entry);
 	p->downstreams_count--;
+	downstream_release_large_head(d);
 	peers_leave(&p->peers, d->counted);
 	deferred_free_add(&p->deferred_frees, &d->deferred_free, free_downstream);
 	if (p->on_capacity != NULL)
@@ -311,7 +313,8 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	address_format_ip(peer, d->peer, sizeof(d->peer));
 	d->stream.peer_ip = str_from(d->peer);
 	d->log.fields[0] = log_cstr("peer", d->peer);
-	buf_init(&d->in, p->limits.head_max_bytes + 2 * DOWNSTREAM_AHEAD_BYTES);
+	buf_init(&d->in,
+		 p->limits.head_max_bytes + DOWNSTREAM_HEAD_MAX + 2 * DOWNSTREAM_AHEAD_BYTES);
 	conn_init(&d->conn, p->loop, &conn_ops, d);
 	keep_alive_probes(fd);
 	if (!conn_accept(&d->conn, fd, tls, &e)) {
@@ -329,6 +332,44 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 		downstream_change_state(d, DOWNSTREAM_IDLE);
 	downstream_arm(d);
 	conn_want_read(&d->conn, true);
+}
+
+static bool
+waits_without_user(const struct downstream *d)
+{
+	return !d->stream.has_user &&
+	       (d->state == DOWNSTREAM_HANDSHAKE || d->state == DOWNSTREAM_IDLE ||
+		d->state == DOWNSTREAM_HEAD) &&
+	       loop_now_ms(d->proxy->loop) - d->waits_since_ms >= CLOSABLE_AFTER_MS;
+}
+
+bool
+downstream_has_idle(const struct proxy *p)
+{
+	const struct downstream *d;
+
+	LIST_FOREACH (d, &p->downstreams, entry)
+		if (waits_without_user(d))
+			return true;
+	return false;
+}
+
+bool
+downstream_close_idle(struct proxy *p)
+{
+	struct downstream *longest = NULL;
+	struct downstream *d;
+
+	LIST_FOREACH (d, &p->downstreams, entry)
+		if (waits_without_user(d) &&
+		    (longest == NULL || d->waits_since_ms <= longest->waits_since_ms))
+			longest = d;
+	if (longest == NULL)
+		return false;
+	p->metrics.connections_evicted++;
+	log_debug(&longest->log, "connection closed for a new one");
+	downstream_close(longest);
+	return true;
 }
 
 /* Nobody connects without a request in mind, and one may have arrived that was not read yet. */

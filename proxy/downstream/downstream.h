@@ -17,6 +17,11 @@
 void downstream_accept(struct proxy *p, int fd, const struct address *peer,
 		       struct tls_context *tls);
 
+/* At CONNECTIONS_MAX: whether a connection without a user has waited for a request for a while, and
+ * closing the one that has waited longest. False: there is none. */
+bool downstream_has_idle(const struct proxy *p);
+bool downstream_close_idle(struct proxy *p);
+
 /* Draining: idle connections close, others close when their exchange ends; WebSockets are closed
  * with 1001. */
 void downstream_drain_all(struct proxy *p);

@@ -7,6 +7,7 @@
 
 #define REQUESTS_PER_WAKE_UP 16
 #define TLS_HANDSHAKE	     0x16  /* first byte of a ClientHello's record */
+#define LARGE_HEADS_MAX	     16u   /* at the same time: they bound the memory of such heads */
 #define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
 
 /* Whether the response is for a person: as far as an incomplete head tells. */
@@ -79,17 +80,50 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	}
 }
 
+void
+downstream_release_large_head(struct downstream *d)
+{
+	d->proxy->large_heads_count -= d->has_large_head;
+	d->has_large_head = false;
+}
+
+static bool
+may_receive_more(struct downstream *d, size_t received)
+{
+	struct proxy *p = d->proxy;
+
+	if (received <= p->limits.head_max_bytes || d->has_large_head)
+		return true;
+	d->has_large_head = p->large_heads_count < LARGE_HEADS_MAX;
+	p->large_heads_count += d->has_large_head;
+	return d->has_large_head;
+}
+
+static enum http1_found
+scan_head(struct downstream *d, struct str data, unsigned *status)
+{
+	struct http1_limits limits = d->proxy->limits;
+
+	if (limits.head_max_bytes < DOWNSTREAM_HEAD_MAX)
+		limits.head_max_bytes = DOWNSTREAM_HEAD_MAX;
+	enum http1_found found = http1_scan_head(&d->scan, data, &limits, status);
+	if (found == HTTP1_MORE && !may_receive_more(d, data.len)) {
+		*status = 431;
+		return HTTP1_BAD;
+	}
+	return found;
+}
+
 /* Returns the bytes used, 0 when the head is not whole. */
 static size_t
 take_head(struct downstream *d, struct str data)
 {
-	struct proxy *p = d->proxy;
 	struct request_head request;
 	struct arena arena;
 	struct err e = ERR_INIT;
 	unsigned status;
 
-	switch (http1_scan_head(&d->scan, data, &p->limits, &status)) {
+	switch (scan_head(d, data, &status)) {
 	case HTTP1_MORE:
 		if (d->state == DOWNSTREAM_IDLE)
 			downstream_change_state(d, DOWNSTREAM_HEAD);
@@ -105,6 +139,7 @@ take_head(struct downstream *d, struct str data)
 		break;
 	}
 	size_t used = d->scan.at;
+	downstream_release_large_head(d);
 	arena_init(&arena, 4 * used + d->scan.lines * sizeof(struct header) + ARENA_SPARE_BYTES);
 	char *head = arena_dup(&arena, str_take(data, used));
 	if (head == NULL)
@@ -115,6 +150,9 @@ take_head(struct downstream *d, struct str data)
 		downstream_refuse(d, status, data, &e);
 		return 0;
 	}
+	request.head_bytes = used;
+	if (used > d->proxy->limits.head_max_bytes)
+		d->request.keep_alive = false;
 	begin_exchange(d, &request, &arena);
 	return used;
 }

@@ -13,6 +13,10 @@
 #include "proxy/downstream/stream.h"
 #include "proxy/exchange/exchange.h"
 
+/* A head may be this large while its own page can be shown instead of the upstream's: cookies that
+ * others have set must not lock users out. */
+#define DOWNSTREAM_HEAD_MAX 262144u
+
 #define PEER_SIZE	       64
 #define DOWNSTREAM_AHEAD_BYTES 65536u /* read at once where they may have to be held */
 
@@ -45,6 +49,7 @@ struct downstream {
 	bool awaits_100; /* the browser may wait to be asked for the body */
 	bool head_sent;
 	bool keep_alive;
+	bool has_large_head;	 /* counted in proxy.large_heads_count */
 	bool is_processing;	 /* process is on the stack: it goes on by itself */
 	bool saw_end;		 /* the browser sends nothing more */
 	uint64_t waits_since_ms; /* for what the deadline is about */
@@ -85,6 +90,9 @@ bool downstream_may_read_ahead(const struct downstream *d);
 void downstream_go_on(struct downstream *d);
 
 /* downstream_input.c */
+
+/* A head over the limit no longer takes memory. */
+void downstream_release_large_head(struct downstream *d);
 
 /* Uses what it can of data; returns how much that was. */
 size_t downstream_process(struct downstream *d, char *data, size_t len);

@@ -36,6 +36,7 @@ struct stream {
 	const struct log_context *log;
 	struct str peer_ip;
 	bool is_tls;
+	bool has_user; /* a request of a signed-in user or of a program came this way */
 };
 
 #endif

@@ -27,6 +27,28 @@ make_id(struct exchange *x)
 	x->id[16] = '\0';
 }
 
+/* The X-Request-Id of a trusted proxy is kept, so that its log lines and ours can be joined. */
+static void
+adopt_id(struct exchange *x)
+{
+	struct str name = STR("x-request-id");
+	struct str id = headers_get(&x->request.headers, name, 0);
+
+	if (id.len == 0 || id.len >= sizeof(x->id) ||
+	    headers_get(&x->request.headers, name, 1).data != NULL ||
+	    !cidr_contains_text(&x->proxy->settings->trusted_proxies, x->stream->peer_ip))
+		return;
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '-' || c == '_' || c == '.'))
+			return;
+	}
+	memcpy(x->id, id.data, id.len);
+	x->id[id.len] = '\0';
+}
+
 static void
 on_form_timer(void *arg)
 {
@@ -57,17 +79,44 @@ gather_form(struct exchange *x)
 	s->ops->want_body(s, true);
 }
 
+/* As a browser writes it: with the dot of the host that it was given. */
+static bool
+add_dot(struct exchange *x)
+{
+	size_t scheme = strlen("https://");
+	struct str authority = str_skip(x->origin, scheme);
+	size_t host = scheme + str_take(authority, str_find_byte(authority, ':')).len;
+
+	x->origin =
+		str_from(arena_printf(&x->arena, "%.*s.%.*s", STR_FMT(str_take(x->origin, host)),
+				      STR_FMT(str_skip(x->origin, host))));
+	return !str_is_empty(x->origin);
+}
+
 static bool
 find_origin(struct exchange *x)
 {
 	const struct proxy *p = x->proxy;
 
 	x->origin = p->origin;
-	if (x->route.port == 0)
-		return true;
-	x->log.fields[2] = log_int("port", x->route.port);
-	x->origin = str_from(auth_port_origin(p->auth, x->route.port, &x->arena));
-	return !str_is_empty(x->origin);
+	if (x->route.port != 0) {
+		x->log.fields[2] = log_int("port", x->route.port);
+		x->origin = str_from(auth_port_origin(p->auth, x->route.port, &x->arena));
+	}
+	return !str_is_empty(x->origin) && (!x->request.has_dot || add_dot(x));
+}
+
+/* Our own endpoints take larger heads: a user whose browser has too many cookies of others must
+ * still be able to sign in and out. */
+static bool
+is_head_too_large(const struct exchange *x)
+{
+	const struct proxy *p = x->proxy;
+	size_t max = p->limits.head_max_bytes;
+
+	return x->request.head_bytes > max && x->route.kind == ROUTE_UPSTREAM &&
+	       x->request.head_bytes - forward_count_own_cookies(p->auth, &x->request.headers) >
+		       max;
 }
 
 struct exchange *
@@ -89,6 +138,7 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	p->metrics.in_flight++;
 	x->request_ended = request->body == BODY_NONE;
 	make_id(x);
+	adopt_id(x);
 	x->log.parent = s->log;
 	x->log.fields[0] = log_cstr("request_id", x->id);
 	buf_init(&x->form, AUTH_BODY_MAX);
@@ -106,6 +156,12 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	if (!str_equal(x->client, s->peer_ip))
 		x->log.fields[1] = log_str("client", x->client);
 
+	if (is_head_too_large(x)) {
+		log_info(&x->log, "request head is too large",
+			 log_int("head_bytes", (int64_t)request->head_bytes));
+		reply_status(x, 431);
+		return x;
+	}
 	struct str expected;
 	if (!expects_100(x, &expected) && expected.data != NULL) {
 		reply_status(x, 417);

@@ -27,7 +27,7 @@ enum exchange_state {
 	EXCHANGE_OVER,
 };
 
-#define EXCHANGE_ID_SIZE 20
+#define EXCHANGE_ID_SIZE 65
 
 struct compressor;
 struct events;
@@ -42,8 +42,8 @@ struct exchange {
 	char *log_text; /* of a tunnel: path and client for the access log */
 	struct request_head request;
 	struct route route;
-	struct str origin; /* of the requested host */
-	char id[EXCHANGE_ID_SIZE];
+	struct str origin;	   /* of the requested host */
+	char id[EXCHANGE_ID_SIZE]; /* of the request: ours, or that of a trusted proxy */
 	struct log_context log;
 	struct str client;	  /* the browser's IP, by the word of trusted proxies */
 	struct str forwarded_for; /* for the upstream */

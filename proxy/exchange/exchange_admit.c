@@ -110,6 +110,7 @@ find_port_upstream(struct exchange *x)
 void
 exchange_act_on_verdict(struct exchange *x)
 {
+	x->stream->has_user |= x->verdict.action == AUTH_ALLOW && x->verdict.session != NULL;
 	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
 		reply_preflight(x);
 	else if (x->verdict.action != AUTH_ALLOW)

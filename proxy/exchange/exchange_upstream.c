@@ -8,6 +8,7 @@
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/response_coding.h"
 #include "proxy/http/forward.h"
+#include "proxy/http/set_cookie.h"
 
 static void on_head(struct response_head *head, void *arg);
 static void on_body(struct str data, void *arg);
@@ -52,7 +53,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		.identity = x->verdict.identity,
 		.token_header = x->verdict.token_header,
 		.forwarded_for = x->forwarded_for,
-		.request_id = {x->id, EXCHANGE_ID_SIZE - 4},
+		.request_id = str_from(x->id),
 	};
 
 	x->state = EXCHANGE_FORWARD;
@@ -75,7 +76,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 void
 exchange_forward(struct exchange *x)
 {
-	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_RECENT);
+	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_SURE);
 }
 
 static void
@@ -87,13 +88,28 @@ add_date(struct exchange *x, struct headers *h)
 		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
 }
 
+/* No memory for the response head. */
+static void
+fail_forwarding(struct exchange *x)
+{
+	upstream_release(x->upstream);
+	x->upstream = NULL;
+	reply_status(x, 502);
+}
+
 static void
 on_head(struct response_head *head, void *arg)
 {
 	struct exchange *x = arg;
 	struct stream *s = x->stream;
+	struct str host = str_take(x->request.authority, str_find_byte(x->request.authority, ':'));
 
 	forward_filter_response(x->proxy->auth, head);
+	if (!x->proxy->settings->upstream_parent_cookies &&
+	    !set_cookie_confine(&head->headers, host, &x->arena)) {
+		fail_forwarding(x);
+		return;
+	}
 	if (head->status >= 200 || head->status == 101) {
 		x->status = head->status;
 		x->state = EXCHANGE_RESPONSE;

@@ -155,21 +155,59 @@ take_last(struct str *rest)
 	return last;
 }
 
+size_t
+forward_count_own_cookies(const struct auth *auth, const struct headers *h)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < h->count; i++) {
+		struct str value = h->items[i].value;
+		struct str part;
+
+		while (h->items[i].id == HEADER_COOKIE && str_next(&value, ';', &part)) {
+			struct str name = str_take(part, str_find_byte(part, '='));
+			if (auth_owns_cookie(auth, str_trim(name)))
+				bytes += part.len + 1;
+		}
+	}
+	return bytes;
+}
+
+/* All lines of the field as one list (RFC 9110 section 5.3); empty when it is too long. *ok is
+ * false without memory. */
+static struct str
+join_forwarded_for(const struct headers *h, struct arena *a, bool *ok)
+{
+	struct str name = STR("x-forwarded-for");
+	struct str list = headers_get(h, name, 0);
+
+	*ok = true;
+	for (size_t i = 1; list.len <= FORWARDED_FOR_MAX; i++) {
+		struct str line = headers_get(h, name, i);
+
+		if (line.data == NULL)
+			return list;
+		list = str_from(arena_printf(a, "%.*s, %.*s", STR_FMT(list), STR_FMT(line)));
+		*ok = list.data != NULL;
+		if (!*ok)
+			return list;
+	}
+	return STR_NONE;
+}
+
 bool
 forward_find_client(const struct cidr_set *trusted, const struct headers *h, struct str peer_ip,
 		    struct arena *a, struct str *client, struct str *forwarded_for)
 {
-	struct str list = STR_NONE;
 	struct str last;
+	bool ok;
 
 	*client = *forwarded_for = peer_ip;
 	if (trusted->count == 0 || !cidr_contains_text(trusted, peer_ip))
 		return true;
-	for (size_t i = 0; i < h->count; i++)
-		if (str_equal_nocase(h->items[i].name, STR("x-forwarded-for")))
-			list = h->items[i].value;
-	if (list.len == 0 || list.len > FORWARDED_FOR_MAX)
-		return true;
+	struct str list = join_forwarded_for(h, a, &ok);
+	if (!ok || list.len == 0)
+		return ok;
 	*forwarded_for = str_from(arena_printf(a, "%.*s, %.*s", STR_FMT(list), STR_FMT(peer_ip)));
 	while (list.len > 0) {
 		last = take_last(&list);
@@ -202,6 +240,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 		http1_write_field(out, STR("Content-Length"), STR("0"));
 	if (r->wants_websocket)
 		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	else if (request_has_stray_body(r))
+		buf_add_str(out, STR("Connection: close\r\n"));
 	http1_write_end(out);
 }
 

@@ -34,6 +34,9 @@ bool forward_find_client(const struct cidr_set *trusted, const struct headers *h
 /* Whether Max-Forwards applies to this request (RFC 9110 section 7.6.2). */
 bool forward_counts_hops(const struct request_head *r);
 
+/* Bytes of our own cookies, which are not forwarded. */
+size_t forward_count_own_cookies(const struct auth *auth, const struct headers *h);
+
 /* Writes the complete HTTP/1.1 request head for the upstream. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 

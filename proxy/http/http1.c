@@ -313,8 +313,25 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 	return parse_target(str_take(rest, second), r, a, e);
 }
 
+/* With a dot at its end a name is absolute in DNS: the same host. */
 static bool
-parse_host(struct request_head *r, struct err *e)
+remove_dot(struct str *authority, bool *has_dot, struct arena *a, struct err *e)
+{
+	struct str host = str_take(*authority, str_find_byte(*authority, ':'));
+
+	*has_dot = host.len > 1 && host.data[host.len - 1] == '.';
+	if (!*has_dot)
+		return true;
+	char *text = arena_printf(a, "%.*s%.*s", STR_FMT(str_take(host, host.len - 1)),
+				  STR_FMT(str_skip(*authority, host.len)));
+	if (text == NULL)
+		return err_set(e, ERR_MEMORY, "no memory for a host");
+	*authority = str_from(text);
+	return true;
+}
+
+static bool
+parse_host(struct request_head *r, struct arena *a, struct err *e)
 {
 	struct str host;
 	struct str name;
@@ -322,9 +339,13 @@ parse_host(struct request_head *r, struct err *e)
 
 	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
 		return err_set(e, ERR_INPUT, "Host is missing or repeated");
+	bool is_absolute_form = r->authority.data != NULL;
+	if (!remove_dot(&host, &r->has_dot, a, e) ||
+	    (is_absolute_form && !remove_dot(&r->authority, &r->has_dot, a, e)))
+		return false;
 	if (!url_split_authority(host, &name, &port))
 		return err_set(e, ERR_INPUT, "Host is not a valid host");
-	if (r->authority.data == NULL)
+	if (!is_absolute_form)
 		r->authority = host;
 	else if (!url_split_authority(r->authority, &name, &port))
 		return err_set(e, ERR_INPUT, "the request target's host is not valid");
@@ -390,7 +411,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		return false;
 	}
 	*status = 400;
-	if (!parse_fields(head, &r->headers, e) || !parse_host(r, e) ||
+	if (!parse_fields(head, &r->headers, e) || !parse_host(r, a, e) ||
 	    !parse_framing(&r->headers, p->is_http10, &framing, e) ||
 	    !field_list_check(&r->headers, true, e))
 		return false;

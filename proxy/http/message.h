@@ -24,10 +24,21 @@ struct request_head {
 	struct headers headers;
 	enum body_kind body;
 	uint64_t length;
+	size_t head_bytes; /* as received, with start line and cookies */
+	bool has_dot;	   /* the host was written with a dot at its end, which authority lacks */
 	bool is_head;
 	bool wants_websocket;	/* a well-formed RFC 6455 opening handshake */
 	bool half_close_is_end; /* Connection: close; the client may shut down its sending side */
 };
+
+/* Whether there is a body for a method that defines none (RFC 9110 section 9.3): servers may leave
+ * it unread, and then take it for the next request. */
+static inline bool
+request_has_stray_body(const struct request_head *r)
+{
+	return r->body != BODY_NONE && !str_equal(r->method, STR("POST")) &&
+	       !str_equal(r->method, STR("PUT")) && !str_equal(r->method, STR("PATCH"));
+}
 
 struct response_head {
 	unsigned status;

@@ -33,6 +33,10 @@ enum { WEBSOCKET_GOING_AWAY = 1001, WEBSOCKET_POLICY_VIOLATION = 1008 };
  * user activity. */
 bool websocket_is_empty_pong(struct str data);
 
+/* The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
+#define WEBSOCKET_ACCEPT_BYTES 28
+bool websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES]) MUST_CHECK;
+
 /* An empty ping, from server to client. */
 #define WEBSOCKET_PING STR("\x89\0")
 

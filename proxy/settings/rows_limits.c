@@ -14,7 +14,10 @@ static const struct conf_setting limits[] = {
 	 .fallback = "4096",
 	 .min = 1,
 	 .max = 1000000,
-	 .text = "Browser connections at the same time; further ones wait to be accepted."},
+	 .text = "Browser connections at the same time. For further ones the connection without a "
+		 "signed-in user that has been idle for longest is closed; where there is none, "
+		 "they "
+		 "wait to be accepted."},
 	{.name = "CONNECTIONS_PER_ADDRESS_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE | RELAY,
@@ -49,8 +52,8 @@ static const struct conf_setting limits[] = {
 	 .fallback = "32KiB",
 	 .min = KIB,
 	 .max = 1024 * KIB,
-	 .text = "Biggest head of a request or response: first line and header fields. Bigger ones "
-		 "are answered with 431 and 502."},
+	 .text = "Biggest head of a request: request line and header fields. Bigger ones are "
+		 "answered with 431."},
 	{.name = "HEADERS_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE | RELAY,
@@ -58,7 +61,24 @@ static const struct conf_setting limits[] = {
 	 .fallback = "100",
 	 .min = 8,
 	 .max = 1000,
-	 .text = "Most header fields in a head. More are answered with 431 and 502."},
+	 .text = "Most header fields of a request. More are answered with 431."},
+	{.name = "RESPONSE_HEAD_MAX_SIZE",
+	 .type = CONF_SIZE,
+	 .commands = SERVE,
+	 .offset = AT(response_head_max_bytes),
+	 .fallback = "64KiB",
+	 .min = KIB,
+	 .max = 1024 * KIB,
+	 .text = "Biggest head of a response of the IDE or a port: status line and header fields. "
+		 "Bigger ones are answered with 502."},
+	{.name = "RESPONSE_HEADERS_MAX",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(response_headers_max),
+	 .fallback = "200",
+	 .min = 8,
+	 .max = 1000,
+	 .text = "Most header fields of such a response. More are answered with 502."},
 	{.name = "BODY_MAX_SIZE",
 	 .type = CONF_SIZE,
 	 .commands = SERVE,

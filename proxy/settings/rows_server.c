@@ -97,7 +97,16 @@ static const struct conf_setting ide[] = {
 	 .format = settings_format_upstream,
 	 .expected = "http://host:port with a numeric host or localhost, or unix:/path",
 	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
-	 .text = "Address of the IDE."},
+	 .text = "Address of the IDE. `localhost` means 127.0.0.1 and ::1, whichever accepts "
+		 "connections."},
+	{.name = "UPSTREAM_PARENT_COOKIES",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(upstream_parent_cookies),
+	 .fallback = "off",
+	 .text = "Pass cookies of the IDE and of ports for parent domains of their host, which "
+		 "browsers send to all workspaces there, and `Clear-Site-Data`. Otherwise such "
+		 "cookies stay with the host that set them."},
 	{.name = "PORTS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,

@@ -25,6 +25,12 @@ struct settings_files {
 	const char *relay_key;
 };
 
+/* Where the IDE listens; two for localhost. */
+struct settings_upstream {
+	struct address addresses[2];
+	size_t count;
+};
+
 struct settings {
 	struct arena arena;
 
@@ -37,7 +43,7 @@ struct settings {
 	const char *tls_cert_file;
 	const char *tls_key_file;
 
-	struct address upstream;
+	struct settings_upstream upstream;
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
 	struct clone_settings clone;
@@ -47,7 +53,9 @@ struct settings {
 	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
 	uint64_t credential_uid;       /* who may */
 
-	uint64_t head_max_bytes;  /* of a request or response head */
+	uint64_t head_max_bytes; /* of a request head */
+	uint64_t response_head_max_bytes;
+	uint64_t response_headers_max;
 	uint64_t headers_max;	  /* fields in a head */
 	uint64_t head_timeout_ms; /* from the first byte of a request to the end of its head */
 	uint64_t handshake_timeout_ms;
@@ -56,6 +64,7 @@ struct settings {
 	uint64_t send_timeout_ms; /* no byte taken by the browser for this long */
 	uint64_t upstream_connect_timeout_ms;
 	uint64_t upstream_response_timeout_ms; /* request sent, no response head */
+	bool upstream_parent_cookies;	       /* cookies for parent domains pass */
 	uint64_t upstream_idle_timeout_ms;     /* pooled connection */
 	uint64_t stream_timeout_ms;	       /* body or tunnel on which nothing moves */
 	uint64_t connections_max;

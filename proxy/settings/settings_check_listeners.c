@@ -96,7 +96,7 @@ settings_check_clashes(struct settings_check *c)
 				conf_problem(c->problems, all[i].variable,
 					     "\"%s\" is in the way of %s; expected another port",
 					     text, all[j].variable);
-		if (is_clash(all[i].address, &s->upstream))
+		if (is_clash(all[i].address, &s->upstream.addresses[0]))
 			conf_problem(c->problems, VAR("UPSTREAM"),
 				     "it is our own %s; expected where the IDE listens",
 				     all[i].variable);

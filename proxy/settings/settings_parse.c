@@ -41,23 +41,31 @@ settings_parse_media_types(struct str value, void *field, struct arena *a, struc
 bool
 settings_parse_upstream(struct str value, void *field, struct arena *a, struct err *e)
 {
+	struct settings_upstream *upstream = field;
 	struct url url;
 
+	*upstream = (struct settings_upstream){.count = 1};
 	if (str_starts_with(value, STR("unix:")))
-		return address_parse(field, value, e);
+		return address_parse(&upstream->addresses[0], value, e);
 	if (!url_parse(&url, value, a, e))
 		return false;
 	if (!str_equal(url.scheme, STR("http")))
 		return err_set(e, ERR_CONFIG, "only plain http is spoken inside the pod");
 	if (url.path.len > 1 || !str_is_empty(url.query))
 		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
-	return address_from_host(field, url.host, url.port, e);
+	if (!address_from_host(&upstream->addresses[0], url.host, url.port, e))
+		return false;
+	/* Some servers listen on one of the two alone. */
+	if (!str_equal_nocase(url.host, STR("localhost")))
+		return true;
+	upstream->count = 2;
+	return address_from_host(&upstream->addresses[1], STR("::1"), url.port, e);
 }
 
 void
 settings_format_upstream(const void *field, struct buf *out)
 {
-	const struct address *upstream = field;
+	const struct address *upstream = &((const struct settings_upstream *)field)->addresses[0];
 	char text[ADDRESS_TEXT_MAX];
 	if (!address_is_set(upstream))
 		return;

@@ -8,7 +8,7 @@
 
 #include "base/conf/conf.h"
 
-conf_parse_fn settings_parse_upstream;	    /* struct address */
+conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
 conf_parse_fn settings_parse_ports;	    /* struct ports */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_keys;	    /* struct auth_keys */

@@ -9,7 +9,7 @@
 
 #include "proxy/upstream/upstream_private.h"
 
-#define RECENT_MS	   1000 /* servers keep idle connections for longer than this */
+#define SURE_MS		   100 /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_BYTES 1048576u
 
 static void on_open(void *arg);
@@ -39,6 +39,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	u->deferred_frees = deferred_frees;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
+	u->sure_ms = SURE_MS;
 	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
 	return u;
 }
@@ -133,8 +134,36 @@ pick_idle(const struct upstream *u, enum upstream_wish wish)
 
 	if (c == NULL || wish == UPSTREAM_FRESH)
 		return NULL;
-	if (wish == UPSTREAM_RECENT && loop_now_ms(u->loop) - c->idle_since_ms > RECENT_MS)
+	uint64_t sure_ms = c->is_announced ? c->announced_ms : u->sure_ms;
+	if (wish == UPSTREAM_SURE && loop_now_ms(u->loop) - c->idle_since_ms >= sure_ms)
 		return NULL;
+	return c;
+}
+
+void
+upstream_note_idle_end(const struct upstream_conn *c)
+{
+	struct upstream *u = c->upstream;
+	uint64_t half_ms = (loop_now_ms(u->loop) - c->idle_since_ms) / 2;
+
+	if (half_ms < u->sure_ms)
+		u->sure_ms = half_ms;
+}
+
+/* One that was closed, or spoke while idle, may still wait for the loop to look at it: what it sent
+ * would be taken for the next response. */
+static struct upstream_conn *
+take_idle(struct upstream *u, enum upstream_wish wish)
+{
+	struct upstream_conn *c;
+
+	while ((c = pick_idle(u, wish)) != NULL) {
+		remove_idle(c);
+		if (conn_is_quiet(&c->conn))
+			break;
+		upstream_note_idle_end(c);
+		discard(c);
+	}
 	return c;
 }
 
@@ -142,10 +171,9 @@ struct upstream_conn *
 upstream_acquire(struct upstream *u, enum upstream_wish wish,
 		 const struct upstream_handler *handler, void *arg, struct err *e)
 {
-	struct upstream_conn *c = pick_idle(u, wish);
+	struct upstream_conn *c = take_idle(u, wish);
 
 	if (c != NULL) {
-		remove_idle(c);
 		conn_read_reset(&c->conn);
 		c->is_reused = true;
 	} else {
@@ -159,6 +187,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 	c->read_limit = LOOP_SCRATCH_BYTES;
 	c->state = UPSTREAM_BEGUN;
 	c->has_received = c->request_ended = c->keep_alive = false;
+	c->interim_count = 0;
 	c->scan = (struct http1_scan){0};
 	return c;
 }
@@ -188,14 +217,22 @@ upstream_release(struct upstream_conn *c)
 	conn_want_read(&c->conn, true);
 	conn_trim(&c->conn);
 	c->idle_since_ms = loop_now_ms(u->loop);
-	loop_timer_start(&c->timer, u->options.idle_timeout_ms);
+	loop_timer_start(&c->timer, c->is_announced && c->announced_ms < u->options.idle_timeout_ms
+					    ? c->announced_ms
+					    : u->options.idle_timeout_ms);
 }
 
 struct buf *
 upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_upgrade)
 {
+	struct str key;
+
 	c->is_to_head = r->is_head;
-	c->asks_upgrade = asks_upgrade;
+	c->has_body = r->body != BODY_NONE;
+	c->has_stray_body = request_has_stray_body(r);
+	c->asks_upgrade = asks_upgrade &&
+			  headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) &&
+			  websocket_accept(key, c->accept);
 	c->sends_chunks = r->body == BODY_STREAM;
 	c->state = UPSTREAM_HEAD;
 	conn_want_read(&c->conn, true);

@@ -56,9 +56,9 @@ struct upstream *upstream_new(struct loop *l, struct deferred_free_queue *deferr
 			      const struct upstream_options *options, struct err *e) MUST_CHECK;
 void upstream_free(struct upstream *u); /* every connection must have been given back */
 
-/* A server may close a pooled connection just when it is used, so what can't be repeated wants a
- * recent one. */
-enum upstream_wish { UPSTREAM_ANY, UPSTREAM_RECENT, UPSTREAM_FRESH };
+/* A server may close a pooled connection just when it is used: a request that can't be repeated
+ * needs one that the server keeps open for sure. */
+enum upstream_wish { UPSTREAM_ANY, UPSTREAM_SURE, UPSTREAM_FRESH };
 
 /* From the pool, or connecting. NULL where not even a socket can be had. */
 struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_wish wish,

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "proxy/conn/conn_splice.h"
+#include "proxy/http/websocket.h"
 #include "proxy/upstream/probe.h"
 #include "proxy/upstream/upstream.h"
 
@@ -36,6 +37,14 @@ struct upstream_conn {
 	/* Bytes that one wake-up may read. */
 	size_t read_limit;
 	uint64_t idle_since_ms;
+	/* For how long the server keeps it open while idle, by its Keep-Alive field. */
+	uint64_t announced_ms;
+	bool is_announced;
+	/* Expected in the response to an upgrade. */
+	char accept[WEBSOCKET_ACCEPT_BYTES];
+	unsigned interim_count;
+	bool has_body;
+	bool has_stray_body;
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
@@ -54,6 +63,8 @@ struct upstream {
 	size_t idle_count;
 	size_t in_use_count;
 	uint64_t connects;
+	/* For how long an idle connection is open for sure where the server announces nothing. */
+	uint64_t sure_ms;
 	struct probe probe;
 };
 
@@ -62,6 +73,9 @@ void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const
 
 /* Something ended the connection: what that means depends on how far the exchange came. */
 void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
+
+/* The server closed an idle connection: those that it may close as early are used with care. */
+void upstream_note_idle_end(const struct upstream_conn *c);
 
 /* Reads until enough bytes came, as long as there are some and the exchange goes on. */
 void upstream_read(struct upstream_conn *c, size_t enough);

@@ -5,6 +5,10 @@
  */
 #include "proxy/upstream/upstream_private.h"
 
+#define INTERIM_MAX	 32u   /* 1xx responses to one request */
+#define IDLE_MARGIN_MS	 1000u /* before the server's announced timeout */
+#define KEEP_ALIVE_MAX_S 86400u
+
 static void
 end_response(struct upstream_conn *c)
 {
@@ -13,13 +17,60 @@ end_response(struct upstream_conn *c)
 }
 
 static bool
-check_status(const struct upstream_conn *c, const struct response_head *head, struct err *e)
+check_status(struct upstream_conn *c, const struct response_head *head, struct err *e)
 {
+	struct str accept;
+
+	if (head->status < 200 && head->status != 101 && ++c->interim_count > INTERIM_MAX)
+		return err_set(e, ERR_PROTOCOL, "too many interim responses");
 	if (head->status != 101)
 		return true;
 	if (!c->asks_upgrade || !head->upgrades)
-		return err_set(e, ERR_PROTOCOL, "status 101 that nobody asked for");
+		return err_set(e, ERR_PROTOCOL, "unexpected status 101");
+	if (headers_find(&head->headers, HEADER_SEC_WEBSOCKET_ACCEPT, &accept) != 1 ||
+	    !str_equal(accept, (struct str){c->accept, sizeof(c->accept)}))
+		return err_set(e, ERR_PROTOCOL, "missing or wrong Sec-WebSocket-Accept");
 	return true;
+}
+
+/* "Keep-Alive: timeout=5, max=100": in seconds, of idle time. */
+static bool
+find_keep_alive_timeout(const struct headers *h, uint64_t *seconds)
+{
+	static const struct str name = {"timeout=", 8};
+	struct str value;
+	struct str part;
+
+	if (headers_find(h, HEADER_KEEP_ALIVE, &value) == 0)
+		return false;
+	while (str_next(&value, ',', &part)) {
+		part = str_trim(part);
+		if (str_equal_nocase(str_take(part, name.len), name) &&
+		    str_to_u64(str_skip(part, name.len), 0, KEEP_ALIVE_MAX_S, seconds))
+			return true;
+	}
+	return false;
+}
+
+static void
+read_keep_alive(struct upstream_conn *c, const struct headers *h)
+{
+	uint64_t seconds;
+
+	c->is_announced = find_keep_alive_timeout(h, &seconds);
+	if (!c->is_announced)
+		return;
+	c->announced_ms = seconds * 1000 - (seconds > 1 ? IDLE_MARGIN_MS : seconds * 500);
+	c->keep_alive = c->keep_alive && seconds > 0;
+}
+
+/* Whether the server has read the request's body, as far as that can be told: it may take what is
+ * left for the next request. Errors are often sent by servers that did not read it. */
+static bool
+has_read_body(const struct upstream_conn *c, const struct response_head *head)
+{
+	return !c->has_body || (!c->has_stray_body && c->request_ended &&
+				!conn_is_blocked(&c->conn) && head->status < 400);
 }
 
 static void
@@ -32,7 +83,8 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 		conn_trim(&c->conn);
 	} else if (head->status >= 200) {
 		c->state = UPSTREAM_BODY;
-		c->keep_alive = p->keep_alive;
+		c->keep_alive = p->keep_alive && has_read_body(c, head);
+		read_keep_alive(c, &head->headers);
 		http1_body_init(&c->body, p->framing, head->length);
 	}
 }
@@ -206,6 +258,8 @@ on_end_of_stream(struct upstream_conn *c)
 		conn_want_read(&c->conn, false);
 		return;
 	}
+	if (c->state == UPSTREAM_IDLE)
+		upstream_note_idle_end(c);
 	err_set(&e, ERR_CONNECT, "the upstream closed the connection");
 	upstream_fail_as_broken(c, &e);
 }

@@ -220,3 +220,57 @@ def test_http10_clients_see_no_interim_answer(stage):
     with stage.raw() as raw:
         raw.send(stage.head(version="HTTP/1.0"))
         assert raw.read_until_close().startswith(b"HTTP/1.1 200 ")
+
+
+def answered(stage, *heads):
+    """The response to a request that the upstream answers with these heads, and "hi"."""
+    data = b"".join(h if isinstance(h, bytes) else h.encode() for h in heads)
+
+    def answer(connection, request):
+        connection.send(data)
+        raise EOFError
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw:
+        raw.send(stage.head())
+        while (response := raw.read_response()).status < 200:
+            pass
+        return response
+
+
+FINAL = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+
+@pytest.mark.parametrize("count, status", [(32, 200), (33, 502), (10000, 502)])
+def test_interim_responses_are_capped(stage, count, status):
+    assert answered(stage, EARLY_HINTS * count, FINAL, "\r\nhi").status == status
+
+
+def test_large_heads_pass(stage):
+    fields = "".join(f"X-{n}: {'y' * 300}\r\n" for n in range(190))
+    response = answered(stage, FINAL, fields, "\r\nhi")
+    assert response.status == 200 and len([n for n, _ in response.headers if n.startswith("X-")]) >= 190
+
+
+@pytest.mark.parametrize("fields", ["".join(f"X-{n}: y\r\n" for n in range(200)), "X: " + "y" * 65536 + "\r\n"])
+def test_larger_heads_do_not(stage, fields):
+    assert answered(stage, FINAL, fields, "\r\nhi").status == 502
+
+
+def test_cookies_stay_with_their_host(stage):
+    fields = [
+        "Set-Cookie: a=1; Path=/; domain = .LOCALHOST; Secure",
+        "Set-Cookie: b=2; Domain=workspace.localhost",
+        "Set-Cookie: c=3; Domain=elsewhere.example",
+        "Set-Cookie: domain=localhost",
+        "Clear-Site-Data: \"cookies\"",
+    ]
+    response = answered(stage, FINAL, "".join(f + "\r\n" for f in fields), "\r\nhi")
+    assert response.get_all("Set-Cookie") == [
+        "a=1; Path=/; Secure",
+        "b=2; Domain=workspace.localhost",
+        "c=3; Domain=elsewhere.example",
+        "domain=localhost",
+    ]
+    assert response.get("Clear-Site-Data") is None

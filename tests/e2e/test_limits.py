@@ -104,6 +104,37 @@ def test_a_refusal_behind_the_proxy_header_makes_room(make_stage):
         raw.close()
 
 
+def test_idle_connections_without_a_user_make_room(make_stage):
+    stage = make_stage(CONNECTIONS_MAX=4, HTTP_ADDRESS="127.0.0.1:0", HEAD_TIMEOUT="60s")
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(stage.raw(listener="http"))
+        assert ours.send(stage.head()).read_response().status == 200
+        idle = [stack.enter_context(get_404(stage, stage.raw(listener="http"))) for _ in range(3)]
+        for raw in idle:
+            raw.send(b"GET / HT")
+        for number in range(3):
+            raw = stack.enter_context(stage.raw(listener="http"))
+            assert raw.send(stage.head()).read_response().status == 200
+            assert idle[number].is_closed(), "the one that was idle for longest"
+        assert ours.send(stage.head()).read_response().status == 200, "a user's stays"
+
+
+def test_cookies_of_others_do_not_lock_users_out(stage):
+    """As ten cookies of a sibling host for the parent domain do."""
+    head = stage.head("GET", "/oauth2/userinfo")
+    foreign = "; ".join(f"other{n}={'x' * 4000}" for n in range(50))
+    with stage.raw() as raw:
+        raw.send(head.replace(b"Cookie: ", b"Cookie: " + foreign.encode() + b"; "))
+        assert raw.read_response().status == 200
+    with stage.raw() as raw:
+        raw.send(stage.head().replace(b"Cookie: ", b"Cookie: " + foreign.encode() + b"; "))
+        response = raw.read_response()
+        assert response.status == 431 and response.body, "what goes on to the IDE has its limit"
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", "/oauth2/userinfo", [("X", "x" * 300000)])[:290000])
+        assert raw.read_response().status == 431
+
+
 # The request line
 
 

@@ -146,3 +146,44 @@ def test_the_proxy_header_of_anybody_is_no_request(make, upstream):
         one.socket.sendall(HEADERS["v1"] + head("/a"))
         assert one.read_head().startswith(b"HTTP/1.1 400 ")
     assert forwarded_for(upstream, "/a") == []
+
+
+# Request ids, and lists in several lines
+
+
+@pytest.mark.parametrize("source, value, is_kept", [
+    (TRUSTED, "3f2a-77.B_9", True),
+    (TRUSTED, "a" * 64, True),
+    (TRUSTED, "a" * 65, False),
+    (TRUSTED, "a b", False),
+    (TRUSTED, "a\"b", False),
+    (ANYBODY, "3f2a-77.B_9", False),
+])
+def test_the_request_id_of_a_trusted_proxy_is_kept(make, upstream, source, value, is_kept):
+    proxy, head = make()
+    with Balancer(proxy, source) as balancer:
+        balancer.socket.sendall(head("/id", f"X-Request-Id: {value}"))
+        balancer.read_head()
+    request = next(r for r in upstream.requests if r.target == "/id")
+    assert len(request.get_all("X-Request-Id")) == 1
+    assert (request.get("X-Request-Id") == value) == is_kept
+    assert proxy.wait_for_log(message="request", path="/id")["request_id"] == request.get("X-Request-Id")
+
+
+def test_two_request_ids_are_none(make, upstream):
+    proxy, head = make()
+    with Balancer(proxy, TRUSTED) as balancer:
+        balancer.socket.sendall(head("/id", "X-Request-Id: one", "X-Request-Id: two"))
+        balancer.read_head()
+    (value,) = next(r for r in upstream.requests if r.target == "/id").get_all("X-Request-Id")
+    assert value not in ("one", "two")
+
+
+def test_all_lines_of_forwarded_for_count(make, upstream):
+    proxy, head = make()
+    with Balancer(proxy, TRUSTED) as balancer:
+        balancer.socket.sendall(head("/list", "X-Forwarded-For: 192.0.2.1", f"X-Forwarded-For: 192.0.2.7, {TRUSTED}"))
+        balancer.read_head()
+    request = next(r for r in upstream.requests if r.target == "/list")
+    assert request.get("X-Forwarded-For") == f"192.0.2.1, 192.0.2.7, {TRUSTED}, {TRUSTED}"
+    assert proxy.wait_for_log(message="request", path="/list")["client"] == "192.0.2.7"

@@ -441,3 +441,24 @@ def test_an_access_that_is_taken_away_closes_websockets(make_stage):
     with opened(stage) as raw:
         stage.gitlab.workspace.owner = stage.gitlab.alex
         assert close_code(raw) == POLICY_VIOLATION
+
+
+@pytest.mark.parametrize("value", [None, "", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="])
+def test_an_upgrade_that_the_upstream_did_not_understand_is_none(stage, value):
+    field = "" if value is None else f"Sec-WebSocket-Accept: {value}\r\n"
+    stage.upstream.answer = lambda connection, request: connection.send(
+        f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{field}\r\n"
+    )
+    with stage.raw() as raw:
+        assert raw.upgrade("/ws", stage.host, stage.proxy.origin, [("Cookie", stage.cookie)]).status == 502
+
+
+def test_a_host_with_a_dot_at_its_end_is_the_same(stage):
+    name, _, port = stage.host.partition(":")
+    host = f"{name}.{':' if port else ''}{port}"
+    with stage.raw() as raw:
+        raw.send(stage.head().replace(stage.host.encode(), host.encode()))
+        assert raw.read_response().status == 200
+    with stage.raw() as raw:
+        assert raw.upgrade("/ws", host, f"https://{host}", [("Cookie", stage.cookie)]).status == 101
+    assert {r.get("Host") for r in stage.upstream.requests} == {stage.host}

@@ -223,10 +223,22 @@ test_empty_pongs(void **state)
 	assert_false(websocket_is_empty_pong(STR_NONE));
 }
 
+/* RFC 6455 section 1.3 */
+static void
+test_accept(void **state)
+{
+	char accept[WEBSOCKET_ACCEPT_BYTES];
+
+	(void)state;
+	assert_true(websocket_accept(STR("dGhlIHNhbXBsZSBub25jZQ=="), accept));
+	assert_memory_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", sizeof(accept));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_empty_pongs),
 		cmocka_unit_test(test_boundaries_byte_by_byte),
 		cmocka_unit_test(test_boundaries_in_every_split),

@@ -44,7 +44,7 @@ test_defaults(void **state)
 	assert_false(address_is_set(&s->https_address));
 	assert_int_equal(address_port(&s->http_address), 8080);
 	assert_int_equal(address_port(&s->admin_address), 9877);
-	assert_int_equal(address_port(&s->upstream), 60001);
+	assert_int_equal(address_port(&s->upstream.addresses[0]), 60001);
 	assert_int_equal(s->auth.external_url.path.len, 0);
 	assert_int_equal(s->auth.gitlab_url.path.len, 0);
 	assert_int_equal(s->auth.gitlab_api_url.host.len, 0);
@@ -304,7 +304,7 @@ test_oauth2_proxy_names(void **state)
 	assert_fine(f);
 	assert_int_equal(f->problems.notes_count, sizeof(theirs) / sizeof(theirs[0]));
 	assert_int_equal(f->s->auth.cookie_expire_ms, 604800000);
-	assert_int_equal(address_port(&f->s->upstream), 8888);
+	assert_int_equal(address_port(&f->s->upstream.addresses[0]), 8888);
 	assert_int_equal(address_port(&f->s->http_address), 4180);
 
 	set_variable(f, "OAUTH2_PROXY_", "COOKIE_REFRESH=1h");

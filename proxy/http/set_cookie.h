@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps cookies of an upstream on its own host (RFC 6265 section 5.2.3): a Domain attribute above
+ * the host would send them to all workspaces of the zone.
+ */
+#ifndef PROXY_HTTP_SET_COOKIE_H
+#define PROXY_HTTP_SET_COOKIE_H
+
+#include "proxy/http/headers.h"
+
+/*
+ * Removes Domain attributes that name a parent of host (without port) from all Set-Cookie fields,
+ * so that browsers keep the cookies for the host alone; and removes Clear-Site-Data, which reaches
+ * the cookies of other hosts. False without memory.
+ */
+bool set_cookie_confine(struct headers *h, struct str host, struct arena *a) MUST_CHECK;
+
+#endif

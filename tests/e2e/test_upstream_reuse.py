@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which connections to the upstream are used again: none that a request's body, an early answer or a server
+that hangs up may have left in an unknown state."""
+
+import contextlib
+import importlib.util
+import json
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from upstream import Upstream
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+
+PYTHON = """
+import http.server, json, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = json.dumps([self.path, self.headers.get("X-Forwarded-User")]).encode()
+        print(body.decode(), flush=True)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+NODE = """
+const server = require("http").createServer((request, response) => {
+  const body = JSON.stringify([request.url, request.headers["x-forwarded-user"] || null]);
+  console.log(body);
+  response.end(body);
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"""
+TORNADO = """
+import asyncio, json, tornado.httpserver, tornado.netutil, tornado.web
+class Handler(tornado.web.RequestHandler):
+    def get(self):
+        body = json.dumps([self.request.uri, self.request.headers.get("X-Forwarded-User")])
+        print(body, flush=True)
+        self.write(body)
+async def main():
+    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
+    server = tornado.httpserver.HTTPServer(tornado.web.Application([(".*", Handler)]))
+    server.add_sockets(sockets)
+    print(sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+GO = """
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+func main() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := json.Marshal([]string{r.URL.Path, r.Header.Get("X-Forwarded-User")})
+		fmt.Println(string(body))
+		w.Write(body)
+	}))
+}
+"""
+
+
+def build_go(folder):
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if go is None:
+        pytest.skip("NOT TESTED: no Go on this machine")
+    (folder / "server.go").write_text(GO)
+    subprocess.run(
+        [go, "build", "-o", "server", "server.go"],
+        cwd=folder,
+        check=True,
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "GO111MODULE": "off", "CGO_ENABLED": "0"},
+    )
+    return [folder / "server"]
+
+
+def command_for(kind, folder):
+    if kind == "python":
+        return [sys.executable, "-c", PYTHON]
+    if kind == "node":
+        if shutil.which("node") is None:
+            pytest.skip("NOT TESTED: no Node on this machine")
+        return ["node", "-e", NODE]
+    if kind == "tornado":
+        if importlib.util.find_spec("tornado") is None:
+            pytest.skip("NOT TESTED: no Tornado on this machine")
+        return [sys.executable, "-c", TORNADO]
+    return build_go(folder)
+
+
+class RealServer:
+    """A program that prints its port, then a JSON list of path and user for every request that it sees."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+        self.seen = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.seen.append(json.loads(line))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self._reader.join()
+
+
+@pytest.mark.parametrize("kind", ["python", "node", "tornado", "go"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, client, tmp_path, kind, method):
+    server = RealServer(command_for(kind, tmp_path))
+    try:
+        proxy = make_proxy(gitlab, server)
+        assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+        forged = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
+        for number in range(5):
+            client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, forged)
+            assert client.fetch(proxy.origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
+    finally:
+        server.stop()
+    assert {user for _, user in server.seen} == {"sasha"}
+    assert "/forged" not in [path for path, _ in server.seen]
+
+
+def test_an_answer_before_the_body_was_read_ends_the_connection(stage):
+    stage.upstream.read_bodies = False
+    stage.upstream.answer = lambda connection, request: connection.send_response(404, [], b"x")
+    with stage.raw() as raw:
+        for _ in range(3):
+            raw.send(stage.head("POST", "/x", [("Content-Length", "5")]) + b"hello")
+            assert raw.read_response().status == 404
+    assert all(len(c.requests) <= 1 for c in stage.upstream.connections)
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.05])
+def test_what_comes_unasked_is_no_answer(stage, delay_s):
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+    def answer(connection, request):
+        connection.send(OK + b"\r\nhi")
+        time.sleep(delay_s)
+        with contextlib.suppress(OSError):
+            connection.send(forged)
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw:
+        for _ in range(4):
+            assert raw.send(stage.head()).read_response().body == b"hi"
+            time.sleep(2 * delay_s)
+
+
+def closing_after(stage, seconds, announced):
+    """An upstream that closes a connection that was idle for so long."""
+    field = f"Keep-Alive: timeout={announced}\r\n".encode() if announced else b""
+
+    def answer(connection, request):
+        connection.send(OK + field + b"\r\nhi")
+        connection.socket.settimeout(seconds)
+
+    stage.upstream.answer = answer
+
+
+@pytest.mark.parametrize("seconds, announced", [(0.15, None), (0.3, None), (1.0, 1)])
+def test_no_post_is_lost_to_a_server_that_closes_idle_connections(make_stage, seconds, announced):
+    stage = make_stage(HTTP_ADDRESS="127.0.0.1:0")
+    closing_after(stage, seconds, announced)
+    statuses = []
+
+    def post_at_the_limit(seed):
+        rng = random.Random(seed)
+        with stage.raw(listener="http") as raw:
+            for _ in range(int(4 / seconds)):
+                raw.send(stage.head("POST", "/x", [("Content-Length", "5")]) + b"hello")
+                statuses.append(raw.read_response().status)
+                time.sleep(seconds + rng.uniform(-0.003, 0.003))
+
+    threads = [threading.Thread(target=post_at_the_limit, args=(seed,)) for seed in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}, statuses.count(502)
+
+
+def test_an_announced_timeout_is_kept(stage):
+    closing_after(stage, 10, 1)
+    with stage.raw() as raw:
+        raw.send(stage.head()).read_response()
+        connection = next(c for c in stage.upstream.connections if c.requests)
+        stage.upstream.wait(lambda: connection.closed_by_peer, timeout_s=3, what="the end of the connection")
+
+
+def test_upstream_localhost_is_either_family(make_proxy, gitlab, client):
+    upstream = Upstream(address=("::1", 0))
+    try:
+        proxy = make_proxy(gitlab, upstream, UPSTREAM=f"http://localhost:{upstream.port}")
+        client.login(proxy.origin + "/", "sasha", "sasha-password")
+        assert client.fetch(proxy.origin + "/echo").status == 200
+    finally:
+        upstream.stop()
