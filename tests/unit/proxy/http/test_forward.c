@@ -162,7 +162,7 @@ test_framing_is_written_anew(void **state)
 	assert_forwarded("DELETE / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
 			 "Content-Length: 2\r\n\r\n",
 			 "DELETE / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n" OURS
-			 "Content-Length: 2\r\n\r\n");
+			 "Content-Length: 2\r\nConnection: close\r\n\r\n");
 }
 
 static void
