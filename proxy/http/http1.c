@@ -6,6 +6,7 @@
 
 #include "base/byte_scan.h"
 #include "base/url.h"
+#include "proxy/http/authority.h"
 #include "proxy/http/field_list.h"
 
 #define METHOD_MAX	     32u
@@ -313,23 +314,6 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 	return parse_target(str_take(rest, second), r, a, e);
 }
 
-/* With a dot at its end a name is absolute in DNS: the same host. */
-static bool
-remove_dot(struct str *authority, bool *has_dot, struct arena *a, struct err *e)
-{
-	struct str host = str_take(*authority, str_find_byte(*authority, ':'));
-
-	*has_dot = host.len > 1 && host.data[host.len - 1] == '.';
-	if (!*has_dot)
-		return true;
-	char *text = arena_printf(a, "%.*s%.*s", STR_FMT(str_take(host, host.len - 1)),
-				  STR_FMT(str_skip(*authority, host.len)));
-	if (text == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for a host");
-	*authority = str_from(text);
-	return true;
-}
-
 static bool
 parse_host(struct request_head *r, struct arena *a, struct err *e)
 {
@@ -340,8 +324,8 @@ parse_host(struct request_head *r, struct arena *a, struct err *e)
 	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
 		return err_set(e, ERR_INPUT, "Host is missing or repeated");
 	bool is_absolute_form = r->authority.data != NULL;
-	if (!remove_dot(&host, &r->has_dot, a, e) ||
-	    (is_absolute_form && !remove_dot(&r->authority, &r->has_dot, a, e)))
+	if (!authority_remove_dot(&host, &r->has_dot, a, e) ||
+	    (is_absolute_form && !authority_remove_dot(&r->authority, &r->has_dot, a, e)))
 		return false;
 	if (!url_split_authority(host, &name, &port))
 		return err_set(e, ERR_INPUT, "Host is not a valid host");
