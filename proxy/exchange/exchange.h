@@ -86,10 +86,9 @@ struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena 
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
 
-/* The connection that the request's body may be spliced to, bypassing exchange_on_body; or NULL. */
+/* The connection that the request's body may be spliced to, bypassing exchange_on_body, or NULL; and
+ * that len bytes were. */
 struct conn *exchange_sink(struct exchange *x);
-
-/* len bytes were spliced. */
 void exchange_on_moved(struct exchange *x, size_t len);
 
 /* All bytes of this wake-up were delivered: time to flush. */
