@@ -100,8 +100,7 @@ void exchange_on_drained(struct exchange *x);
 /* The browser is gone: the stream is not used any more. */
 void exchange_on_lost(struct exchange *x);
 
-/* Ends what would last: a WebSocket with this close code between frames, an event stream cleanly.
- */
+/* Ends a WebSocket with this close code between frames, or an event stream. */
 void exchange_close(struct exchange *x, unsigned close_code);
 
 /* Writes the access log line, releases everything, frees later. The response was ended before.
