@@ -86,8 +86,7 @@ struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena 
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
 
-/* The connection that the request's body may be spliced to, bypassing exchange_on_body, or NULL; and
- * that len bytes were. */
+/* Where the request body may be spliced to, or NULL; and that len bytes were. */
 struct conn *exchange_sink(struct exchange *x);
 void exchange_on_moved(struct exchange *x, size_t len);
 
