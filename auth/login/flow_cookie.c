@@ -4,6 +4,8 @@
  */
 #include "auth/login/flow_cookie.h"
 
+#include <stdio.h>
+
 #include "auth/flow_jar.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -106,8 +108,7 @@ find_target(const struct auth *a, const struct flow_state *state, struct flow *f
 
 	if (target.data == NULL)
 		target = str_from(a->target_lost_url);
-	memcpy(flow->target, target.data, target.len);
-	flow->target[target.len] = '\0';
+	(void)snprintf(flow->target, sizeof(flow->target), "%.*s", STR_FMT(target));
 }
 
 bool

@@ -277,9 +277,9 @@ static bool
 equal_members(const struct node *a, const struct node *b)
 {
 	const struct node **members = calloc(2 * a->count, sizeof(const struct node *));
-	bool is_equal = members != NULL;
+	bool is_equal = true;
 
-	if (!is_equal)
+	if (members == NULL)
 		return false;
 	sort_members(a, members);
 	sort_members(b, members + a->count);
