@@ -332,7 +332,7 @@ serve_run(struct settings *settings, enum settings_command command)
 	if (ok)
 		log_info(NULL, "stopped");
 	else
-		log_error(NULL, "can't go on", log_err(&e));
+		log_error(NULL, "fatal error", log_err(&e));
 	stop(&s);
 	return ok ? 0 : 1;
 }

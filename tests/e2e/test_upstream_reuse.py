@@ -2,6 +2,7 @@
 """Which connections to the upstream are used again: none that a request's body, an early answer or a server
 that hangs up may have left in an unknown state."""
 
+import os
 import contextlib
 import importlib.util
 import json
@@ -90,7 +91,7 @@ def build_go(folder):
         [go, "build", "-o", "server", "server.go"],
         cwd=folder,
         check=True,
-        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "GO111MODULE": "off", "CGO_ENABLED": "0"},
+        env={**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "0"},
     )
     return [folder / "server"]
 
