@@ -93,6 +93,11 @@ field_list_is_valid(struct str value, unsigned syntax)
 	}
 }
 
+#define ID_BIT(id) (UINT32_C(1) << (id))
+#define LIST_IDS                                                                                   \
+	(ID_BIT(HEADER_CONNECTION) | ID_BIT(HEADER_UPGRADE) | ID_BIT(HEADER_KEEP_ALIVE) |          \
+	 ID_BIT(HEADER_PROXY_CONNECTION) | ID_BIT(HEADER_TE) | ID_BIT(HEADER_TRAILER))
+
 bool
 field_list_check(const struct headers *headers, bool in_request, struct err *e)
 {
@@ -109,6 +114,8 @@ field_list_check(const struct headers *headers, bool in_request, struct err *e)
 		{HEADER_TRAILER, FIELD_LIST_TOKEN, false},
 	};
 
+	if ((headers->ids & LIST_IDS) == 0)
+		return true;
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++) {
 		if ((headers->ids >> lists[n].id & 1) == 0 ||
 		    (!in_request && !lists[n].in_responses))

@@ -141,6 +141,7 @@ static const struct header_name x_prefixes[] = {
 	HEADER_PREFIX("vouch-", HEADER_REMOTE_IDENTITY),
 };
 
+/* header_identify tries them for these first letters only. */
 static const struct header_name other_prefixes[] = {
 	HEADER_PREFIX("cf-access-", HEADER_REMOTE_IDENTITY),
 	HEADER_PREFIX("oidc-claim-", HEADER_REMOTE_IDENTITY),
@@ -178,9 +179,16 @@ header_identify(struct str name)
 			    folds_to(name, header_names[i].name))
 				return header_names[i].id;
 	}
-	if (name.len > 2 && folds_to(name, STR("x-")))
+	if (may_fold_to(name, STR("x")) && name.len > 2 && folds_to(name, STR("x-")))
 		return identify_prefix(str_skip(name, 2), x_prefixes, COUNT(x_prefixes));
-	return identify_prefix(name, other_prefixes, COUNT(other_prefixes));
+	switch (header_fold_table[(unsigned char)name.data[0]]) {
+	case 'c':
+	case 'o':
+	case 's':
+	case 't':
+		return identify_prefix(name, other_prefixes, COUNT(other_prefixes));
+	}
+	return HEADER_OTHER;
 }
 
 _Static_assert(HEADER_REMOTE_IDENTITY < 32, "struct headers.ids has a bit for each");

@@ -28,7 +28,7 @@ is_bad_start(const struct http1_scan *scan, struct str data)
 {
 	unsigned char first = (unsigned char)data.data[scan->line_start];
 
-	return scan->lines == 0 && first != '\r' && !header_is_token_char(first);
+	return first != '\r' && !header_is_token_char(first);
 }
 
 /* Lines end with CRLF; a bare LF is an error here, a bare CR or NUL is one for the parser. */
@@ -39,7 +39,7 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 	size_t end = data.len < limits->head_max_bytes ? data.len : limits->head_max_bytes;
 
 	while (scan->at < end) {
-		if (is_bad_start(scan, data)) {
+		if (scan->lines == 0 && is_bad_start(scan, data)) {
 			*status = 400;
 			return HTTP1_BAD;
 		}
@@ -193,8 +193,7 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 	*f = (struct framing_fields){.has_length = lengths > 0, .is_chunked = codings > 0};
 	for (size_t i = 0; i < headers->count; i++) {
 		enum header_id id = headers->items[i].id;
-		if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
-		     id == HEADER_HOST) &&
+		if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING) &&
 		    !header_has_registered_name(&headers->items[i]))
 			return err_set(e, ERR_INPUT, "a framing header is spelled with '_'");
 	}

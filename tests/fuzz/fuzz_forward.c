@@ -226,8 +226,9 @@ check_request_fields(const struct request_head *in, const struct headers *out,
 	for (; at < out->count; at++) {
 		enum header_id id = out->items[at].id;
 		bool upgrades = id == HEADER_CONNECTION || id == HEADER_UPGRADE;
+		bool closes = id == HEADER_CONNECTION && request_has_stray_body(in);
 		err_assert(id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
-			   (in->wants_websocket && upgrades));
+			   closes || (in->wants_websocket && upgrades));
 	}
 }
 
