@@ -69,10 +69,10 @@ discard(struct upstream_conn *c)
 static void
 remove_idle(struct upstream_conn *c)
 {
-	if (LIST_IS_LINKED(c, idle)) {
-		LIST_UNLINK(c, idle);
-		c->upstream->idle_count--;
-	}
+	if (!LIST_IS_LINKED(c, idle))
+		return;
+	LIST_UNLINK(c, idle);
+	c->upstream->idle_count--;
 }
 
 void

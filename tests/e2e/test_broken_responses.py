@@ -141,7 +141,7 @@ def assert_broken(data, is_orderly):
 def test_a_broken_response_body_never_looks_whole(stage, name, version):
     stage.upstream.answer = send_and_end(BROKEN_BODIES[name])
     with stage.raw() as raw:
-        raw.send(stage.head(version=version))
+        raw.send(stage.head(headers=[("Connection", "close")], version=version))
         assert_broken(*read_all(raw))
 
 
@@ -151,7 +151,7 @@ def test_a_broken_response_body_never_looks_whole_without_tls(make_stage):
         for version in ("HTTP/1.1", "HTTP/1.0"):
             stage.upstream.answer = send_and_end(data)
             with stage.raw(listener="http") as raw:
-                raw.send(stage.head(version=version))
+                raw.send(stage.head(headers=[("Connection", "close")], version=version))
                 assert_broken(*read_all(raw))
 
 
@@ -302,7 +302,8 @@ def test_what_may_not_be_repeated_is_sent_once(stale, method, headers, body):
     with stage.raw() as raw:
         make_stale(stage, raw)
         response = raw.send(stage.head(method, "/again", headers) + body).read_response()
-        assert response.status == 502
+        # Where the end of the old connection has arrived in time, another one is used.
+        assert response.status in (200, 502)
     assert [r.target for r in stage.upstream.requests] == ["/first", "/again"]
 
 

@@ -2,10 +2,10 @@
 """Which connections to the upstream are used again: none that a request's body, an early answer or a server
 that hangs up may have left in an unknown state."""
 
-import os
 import contextlib
 import importlib.util
 import json
+import os
 import random
 import shutil
 import subprocess

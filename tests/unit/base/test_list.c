@@ -53,6 +53,13 @@ test_zeroed_is_empty(void **state)
 }
 
 static void
+unlink_item(struct item *item)
+{
+	LIST_UNLINK(item, entry);
+	assert_false(LIST_IS_LINKED(item, entry));
+}
+
+static void
 test_unlink(void **state)
 {
 	struct item_list list = {0};
@@ -61,15 +68,14 @@ test_unlink(void **state)
 	(void)state;
 	fill(&list, items);
 	assert_int_equal(numbers(&list), 3210);
-	LIST_UNLINK(&items[1], entry);
-	assert_false(LIST_IS_LINKED(&items[1], entry));
-	LIST_UNLINK(&items[1], entry);
+	unlink_item(&items[1]);
+	unlink_item(&items[1]);
 	assert_int_equal(numbers(&list), 320);
-	LIST_UNLINK(&items[3], entry);
+	unlink_item(&items[3]);
 	assert_int_equal(numbers(&list), 20);
-	LIST_UNLINK(&items[0], entry);
+	unlink_item(&items[0]);
 	assert_true(LIST_IS_LINKED(&items[2], entry));
-	LIST_UNLINK(&items[2], entry);
+	unlink_item(&items[2]);
 	assert_true(LIST_EMPTY(&list));
 	LIST_INSERT_HEAD(&list, &items[1], entry);
 	assert_int_equal(numbers(&list), 1);

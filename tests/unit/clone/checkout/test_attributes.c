@@ -152,7 +152,7 @@ test_limits(void **state)
 	struct attributes *a = attributes_new();
 	size_t len = ATTRIBUTES_FILE_MAX_BYTES + 1;
 	char *text = calloc(1, len);
-	char folder[16] = "a/";
+	static const char *const folders[] = {"a/", "a/a/", "a/a/a/", "a/a/a/a/", "a/a/a/a/a/"};
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -161,10 +161,10 @@ test_limits(void **state)
 	assert_int_equal(e.code, ERR_LIMIT);
 	for (int i = 0; i < 4; i++) {
 		err_clear(&e);
-		assert_true(attributes_push(a, str_from(folder), (struct str){text, len - 1}, &e));
-		strcat(folder, "a/");
+		assert_true(
+			attributes_push(a, str_from(folders[i]), (struct str){text, len - 1}, &e));
 	}
-	assert_false(attributes_push(a, str_from(folder), (struct str){text, 1}, &e));
+	assert_false(attributes_push(a, str_from(folders[4]), (struct str){text, 1}, &e));
 	/* What was left is free again. */
 	attributes_leave(a, STR("b"));
 	err_clear(&e);
