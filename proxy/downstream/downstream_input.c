@@ -104,6 +104,9 @@ scan_head(struct downstream *d, struct str data, unsigned *status)
 {
 	struct http1_limits limits = d->proxy->limits;
 
+	/* The larger limit is for cookies, not for the request line. */
+	if (limits.line_max_bytes == 0 || limits.line_max_bytes > limits.head_max_bytes)
+		limits.line_max_bytes = limits.head_max_bytes;
 	if (limits.head_max_bytes < DOWNSTREAM_HEAD_MAX)
 		limits.head_max_bytes = DOWNSTREAM_HEAD_MAX;
 	enum http1_found found = http1_scan_head(&d->scan, data, &limits, status);

@@ -270,7 +270,7 @@ def test_pooled_connections_are_given_up(make_stage):
 
 
 def test_limits_of_heads_can_be_set(make_stage):
-    stage = make_stage(HEAD_MAX_SIZE="2KiB", HEADERS_MAX=16)
+    stage = make_stage(HEAD_MAX_SIZE="2KiB", HEADERS_MAX=16, RESPONSE_HEAD_MAX_SIZE="2KiB")
     for data, status in (
         (stage.head(headers=[("X", "y")] * 17), 431),
         (stage.head(headers=[("X", "y" * 3000)]), 431),
