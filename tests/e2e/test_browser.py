@@ -74,7 +74,7 @@ def test_sign_in_through_the_relay(relay, make_proxy, gitlab, upstream, browser)
     wait_for_ide(browser)
     assert browser.current_url == proxy.origin + "/folder?file=a"
     browser.get(relay.url)
-    assert "pass through here" in chromium.text_of(browser)
+    assert "forwards them to their workspace" in chromium.text_of(browser)
     assert not browser.get_cookies(), "the flow's cookie is gone"
     assert not severe(browser)
 

@@ -537,7 +537,7 @@ def test_landing_page_and_what_is_not_there(make_relay, gitlab, client):
     relay = make_relay(gitlab, path="/base")
     for path in ("/base", "/base/"):
         reply = client.navigate(relay.origin + path)
-        assert reply.status == 200 and "pass through here" in reply.text
+        assert reply.status == 200 and "forwards them to their workspace" in reply.text
         assert "default-src 'none'" in reply.get("Content-Security-Policy")
     for path in ("/", "/start", "/base/other", "/basement", "/base/start/", "/base/%73tart", "/oauth2/start"):
         assert client.navigate(relay.origin + path).status == 404, path
