@@ -39,7 +39,8 @@ def test_the_admin_listener(stage, target):
 
 REFUSED = {
     400: b"GET / HTTP/1.1\r\n%s: x\r\nHost : a\r\n\r\n",
-    414: b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n%s: x\r\n\r\n",
+    # Without an end, so that the answer can't depend on whether Accept has arrived.
+    414: b"GET /" + b"a" * 70000,
     431: b"GET / HTTP/1.1\r\n%s: x\r\nX: " + b"a" * 300000 + b"\r\n\r\n",
     501: b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n%s: x\r\n\r\n",
     505: b"GET / HTTP/2.0\r\nHost: a\r\n%s: x\r\n\r\n",
