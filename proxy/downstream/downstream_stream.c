@@ -72,8 +72,7 @@ send_head(struct stream *s, const struct response_head *head)
 		return;
 	(void)buf_reserve(out, headers_size(&head->headers) + OWN_FIELDS_BYTES);
 	http1_write_status_line(out, head->status);
-	for (size_t i = 0; i < head->headers.count; i++)
-		http1_write_field(out, head->headers.items[i].name, head->headers.items[i].value);
+	http1_write_fields(out, &head->headers);
 	if (!is_interim) {
 		choose_framing(d, head);
 		write_framing(d, head, out);
@@ -156,12 +155,26 @@ finish_response(struct downstream *d)
 }
 
 static void
-send_end(struct stream *s)
+queue_last_chunk(struct downstream *d, const struct headers *trailers)
+{
+	struct buf *out = conn_out(&d->conn);
+
+	if (trailers == NULL || trailers->count == 0) {
+		conn_queue(&d->conn, STR("0\r\n\r\n"));
+		return;
+	}
+	buf_add_str(out, STR("0\r\n"));
+	http1_write_fields(out, trailers);
+	http1_write_end(out);
+}
+
+static void
+send_end(struct stream *s, const struct headers *trailers)
 {
 	struct downstream *d = of_stream(s);
 
 	if (d->state == DOWNSTREAM_EXCHANGE && d->response == HTTP1_FRAMING_CHUNKED)
-		conn_queue(&d->conn, STR("0\r\n\r\n"));
+		queue_last_chunk(d, trailers);
 	finish_response(d);
 }
 

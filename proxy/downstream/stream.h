@@ -21,9 +21,11 @@ struct stream_ops {
 	/* The connection that takes the body's bytes as they are, or NULL: see conn_splice. What
 	 * was moved there needs no send_body, but flush. */
 	struct conn *(*sink)(struct stream *s);
-	void (*send_end)(struct stream *s); /* the exchange is over for the stream */
-	void (*flush)(struct stream *s);    /* what was sent leaves now */
-	void (*abort)(struct stream *s);    /* over, and the browser must see that it broke */
+	/* The exchange is over for the stream. trailers, or NULL, are sent where the framing has a
+	 * place for them. */
+	void (*send_end)(struct stream *s, const struct headers *trailers);
+	void (*flush)(struct stream *s); /* what was sent leaves now */
+	void (*abort)(struct stream *s); /* over, and the browser must see that it broke */
 	/* Whether to send no more body until exchange_on_drained. */
 	bool (*is_blocked)(const struct stream *s);
 	/* Whether exchange_on_body may be called. */

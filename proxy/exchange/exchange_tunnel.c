@@ -82,7 +82,7 @@ send_close_frame(struct exchange *x)
 
 	websocket_close_frame(x->close_code, frame);
 	s->ops->send_body(s, (struct str){frame, sizeof(frame)});
-	s->ops->send_end(s);
+	s->ops->send_end(s, NULL);
 	exchange_finish(x);
 }
 

@@ -9,12 +9,13 @@
 #include "proxy/exchange/response_coding.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/set_cookie.h"
+#include "proxy/http/trailers.h"
 
 static void on_head(struct response_head *head, void *arg);
 static void on_body(struct str data, void *arg);
 static struct conn *sink(void *arg);
 static void on_moved(size_t len, void *arg);
-static void on_end(void *arg);
+static void on_end(struct headers *trailers, void *arg);
 static void on_round(void *arg);
 static void on_drained(void *arg);
 static void on_failed(enum upstream_failure failure, const struct err *e, void *arg);
@@ -104,7 +105,7 @@ on_head(struct response_head *head, void *arg)
 	struct stream *s = x->stream;
 	struct str host = str_take(x->request.authority, str_find_byte(x->request.authority, ':'));
 
-	forward_filter_response(x->proxy->auth, head);
+	forward_filter_response(x->proxy->auth, x->request.accepts_trailers, head);
 	if (!x->proxy->settings->upstream_parent_cookies &&
 	    !set_cookie_confine(&head->headers, host, &x->arena)) {
 		fail_forwarding(x);
@@ -176,15 +177,16 @@ on_moved(size_t len, void *arg)
 }
 
 static void
-on_end(void *arg)
+on_end(struct headers *trailers, void *arg)
 {
 	struct exchange *x = arg;
 
+	trailers_filter(trailers, x->compressor != NULL);
 	if (!response_coding_end(x)) {
 		exchange_abort(x);
 		return;
 	}
-	x->stream->ops->send_end(x->stream);
+	x->stream->ops->send_end(x->stream, trailers);
 	exchange_finish(x);
 }
 

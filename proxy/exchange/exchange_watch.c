@@ -12,7 +12,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 	if (x->state == EXCHANGE_TUNNEL) {
 		exchange_close_tunnel(x, close_code);
 	} else if (x->state == EXCHANGE_EVENTS) {
-		x->stream->ops->send_end(x->stream);
+		x->stream->ops->send_end(x->stream, NULL);
 		exchange_finish(x);
 	}
 }

@@ -84,7 +84,7 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 		x->response_bytes += body.len;
 		x->proxy->metrics.response_bytes += body.len;
 	}
-	s->ops->send_end(s);
+	s->ops->send_end(s, NULL);
 	exchange_finish(x);
 }
 

@@ -99,7 +99,8 @@ has_eligible_type(const struct request_head *request, const struct headers *h, s
 	       (is_safe_when_public(type) && has_directive(h, STR("public")));
 }
 
-/* Fields that describe the bytes as they are (RFC 9530, RFC 1864), or that say no. */
+/* Fields that describe the bytes as they are (RFC 9530, RFC 1864), in the head or announced as
+ * trailers, or that say no. */
 static bool
 forbids_coding(const struct headers *h)
 {
@@ -109,7 +110,8 @@ forbids_coding(const struct headers *h)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (headers_get(h, names[i], 0).data != NULL)
+		if (headers_get(h, names[i], 0).data != NULL ||
+		    headers_has_token(h, HEADER_TRAILER, names[i]))
 			return true;
 	return has_directive(h, STR("no-transform"));
 }

@@ -6,6 +6,7 @@
 #include "proxy/http/forward.h"
 
 #include "proxy/http/http1.h"
+#include "proxy/http/trailers.h"
 
 /* Typical size of our own fields. */
 #define OWN_FIELDS_BYTES 512u
@@ -23,22 +24,6 @@ is_nominated(const struct headers *h, const struct header *field)
 {
 	return field->id != HEADER_COOKIE && field->id != HEADER_HOST &&
 	       headers_has_token(h, HEADER_CONNECTION, field->name);
-}
-
-/* Fast path: nearly every Connection field has only one of the common options. */
-static bool
-nominates(const struct headers *h)
-{
-	for (size_t i = 0; i < h->count; i++) {
-		if (h->items[i].id != HEADER_CONNECTION)
-			continue;
-		struct str value = h->items[i].value;
-		if (!str_equal_nocase(value, STR("keep-alive")) &&
-		    !str_equal_nocase(value, STR("upgrade")) &&
-		    !str_equal_nocase(value, STR("close")))
-			return true;
-	}
-	return false;
 }
 
 static bool
@@ -109,7 +94,7 @@ static void
 write_fields(const struct forward *f, struct buf *out)
 {
 	const struct headers *h = &f->request->headers;
-	bool has_nominations = nominates(h);
+	bool has_nominations = headers_nominate_fields(h);
 
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
@@ -220,6 +205,21 @@ forward_find_client(const struct cidr_set *trusted, const struct headers *h, str
 	return forwarded_for->data != NULL;
 }
 
+/* RFC 9110 section 10.1.4: TE is named by Connection, which ends it at the next hop. */
+static void
+write_connection(const struct request_head *r, struct buf *out)
+{
+	bool closes = request_has_stray_body(r);
+
+	if (r->accepts_trailers)
+		http1_write_field(out, STR("TE"), STR("trailers"));
+	if (closes || r->accepts_trailers)
+		http1_write_field(out, STR("Connection"),
+				  !r->accepts_trailers ? STR("close")
+				  : closes	       ? STR("close, TE")
+						       : STR("TE"));
+}
+
 void
 forward_write_request(const struct forward *f, struct buf *out)
 {
@@ -240,8 +240,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 		http1_write_field(out, STR("Content-Length"), STR("0"));
 	if (r->wants_websocket)
 		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-	else if (request_has_stray_body(r))
-		buf_add_str(out, STR("Connection: close\r\n"));
+	else
+		write_connection(r, out);
 	http1_write_end(out);
 }
 
@@ -266,11 +266,20 @@ is_required_upgrade(const struct response_head *r, const struct header *field)
 	return r->status == 426 && field->id == HEADER_UPGRADE;
 }
 
+/* Trailers pass, and so does their announcement. */
+static bool
+is_announcement(const struct response_head *r, const struct header *field)
+{
+	return field->id == HEADER_TRAILER && r->body == BODY_STREAM &&
+	       trailers_may_be_announced(field->value);
+}
+
 void
-forward_filter_response(const struct auth *auth, struct response_head *r)
+forward_filter_response(const struct auth *auth, bool accepts_trailers, struct response_head *r)
 {
 	struct headers *h = &r->headers;
-	bool has_nominations = nominates(h);
+	bool has_nominations = headers_nominate_fields(h);
+	bool has_trailers = accepts_trailers && !has_nominations;
 	size_t kept = 0;
 
 	/* Mark nominated fields first: Connection must still be in place for the lookup. */
@@ -281,6 +290,7 @@ forward_filter_response(const struct auth *auth, struct response_head *r)
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
 		if (!is_required_upgrade(r, field) &&
+		    !(has_trailers && is_announcement(r, field)) &&
 		    (header_is_hop_by_hop(field->id) || field->id == HEADER_CONTENT_LENGTH ||
 		     (field->id == HEADER_SET_COOKIE && sets_our_cookie(auth, field->value))))
 			continue;

@@ -40,8 +40,12 @@ size_t forward_count_own_cookies(const struct auth *auth, const struct headers *
 /* Writes the complete HTTP/1.1 request head for the upstream. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 
-/* Removes from a response's fields: hop-by-hop fields but Upgrade of a 426, framing
- * fields, and Set-Cookie of our cookies. */
-void forward_filter_response(const struct auth *auth, struct response_head *r);
+/*
+ * Removes from a response's fields: hop-by-hop fields but Upgrade of a 426, framing fields, and
+ * Set-Cookie of our cookies. Trailer stays for a client that accepts trailers, unless it announces
+ * some that don't pass.
+ */
+void forward_filter_response(const struct auth *auth, bool accepts_trailers,
+			     struct response_head *r);
 
 #endif

@@ -168,6 +168,12 @@ identify_prefix(struct str name, const struct header_name *prefixes, size_t coun
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+bool
+header_folds_to_prefix(struct str name, struct str lower)
+{
+	return name.len >= lower.len && folds_to(name, lower);
+}
+
 enum header_id
 header_identify(struct str name)
 {
@@ -250,6 +256,22 @@ void
 headers_add_own(struct headers *h, struct str name, struct str value)
 {
 	err_assert(headers_add(h, name, value));
+}
+
+/* Nearly every Connection field has only one of the common options. */
+bool
+headers_nominate_fields(const struct headers *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		struct str value = h->items[i].value;
+
+		if (h->items[i].id == HEADER_CONNECTION &&
+		    !str_equal_nocase(value, STR("keep-alive")) &&
+		    !str_equal_nocase(value, STR("upgrade")) &&
+		    !str_equal_nocase(value, STR("close")))
+			return true;
+	}
+	return false;
 }
 
 void

@@ -72,6 +72,9 @@ void headers_add_own(struct headers *h, struct str name, struct str value);
 /* Removes all fields with this id. */
 void headers_remove(struct headers *h, enum header_id id);
 
+/* Whether Connection names fields, rather than only options such as "close". */
+bool headers_nominate_fields(const struct headers *h);
+
 /* Makes the field hop-by-hop, so that it is not forwarded. */
 void headers_mark_hop_by_hop(struct headers *h, size_t index);
 
@@ -93,6 +96,9 @@ bool headers_has_token(const struct headers *h, enum header_id id, struct str to
 bool header_is_hop_by_hop(enum header_id id);
 
 enum header_id header_identify(struct str name);
+
+/* Whether the name, folded, begins with these lower-case characters. */
+bool header_folds_to_prefix(struct str name, struct str lower);
 
 /* Letters in lower case, digits as they are, and '-' for other token characters (RFC 9110 section
  * 5.6.2). 0 for bytes that are not token characters. */

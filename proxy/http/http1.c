@@ -8,6 +8,7 @@
 #include "base/url.h"
 #include "proxy/http/authority.h"
 #include "proxy/http/field_list.h"
+#include "proxy/http/trailers.h"
 
 #define METHOD_MAX	     32u
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
@@ -411,6 +412,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		drop_expectations(&r->headers);
 	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
 	r->half_close_is_end = !p->keep_alive;
+	r->accepts_trailers = trailers_are_accepted(r, p->is_http10);
 	r->wants_websocket = is_websocket_handshake(r, p->is_http10);
 	return true;
 }

@@ -72,14 +72,16 @@ struct http1_body {
 	enum http1_framing framing;
 	unsigned char state; /* of the chunked coding */
 	unsigned char digits;
-	/* Bytes of chunk extensions and trailers so far. */
-	uint16_t extra;
-	/* Bytes left of the body or the chunk. */
-	uint64_t left;
+	unsigned char trailers_count;
+	uint16_t extra; /* bytes of chunk extensions and trailers so far */
+	uint64_t left;	/* bytes left of the body or the chunk */
+	/* Receives the lines of the trailer section; NULL: they are discarded. */
+	struct buf *trailers;
 };
 
-/* Limit of all chunk extensions and trailers of a body together. */
-#define HTTP1_TRAILERS_MAX 8192u
+/* Limits of all chunk extensions and trailers of a body together, and of trailer lines. */
+#define HTTP1_TRAILERS_MAX	 8192u
+#define HTTP1_TRAILERS_COUNT_MAX 64u
 
 void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t length);
 
@@ -94,8 +96,7 @@ bool http1_body_is_sound(struct http1_body b, struct str data);
 
 bool http1_body_is_done(const struct http1_body *b);
 
-/* Bytes of the body that need no decoding, and a report that len of them were forwarded without it.
- */
+/* Bytes of the body that need no decoding; and that len of them were forwarded without it. */
 uint64_t http1_body_plain(const struct http1_body *b);
 void http1_body_pass(struct http1_body *b, uint64_t len);
 
@@ -106,11 +107,11 @@ bool http1_body_may_end(const struct http1_body *b);
 void http1_write_request_line(struct buf *out, struct str method, struct str target);
 void http1_write_status_line(struct buf *out, unsigned status);
 void http1_write_field(struct buf *out, struct str name, struct str value);
+void http1_write_fields(struct buf *out, const struct headers *fields);
 void http1_write_field_u64(struct buf *out, struct str name, uint64_t value);
 void http1_write_end(struct buf *out);
 
-/* Writes the line before a chunk of len > 0 bytes and returns its length. The caller writes the
- * CRLF after the chunk. */
+/* Writes the line before a chunk of len > 0 bytes, which CRLF follows; returns its length. */
 #define HTTP1_CHUNK_LINE_MAX 18
 size_t http1_chunk_line(uint64_t len, char out[HTTP1_CHUNK_LINE_MAX]);
 

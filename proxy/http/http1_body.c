@@ -163,6 +163,16 @@ on_size_lf(struct http1_body *b, unsigned char c)
 	return b->left > 0 ? CHUNK_DATA : TRAILER_START;
 }
 
+static enum chunk_state
+on_trailer_start(struct http1_body *b, unsigned char c)
+{
+	if (c == '\r')
+		return TRAILERS_LF;
+	if (c == ':' || !is_name(b, c) || ++b->trailers_count > HTTP1_TRAILERS_COUNT_MAX)
+		return CHUNK_BAD;
+	return TRAILER_NAME;
+}
+
 /* Any byte that is not chunk data. */
 static enum chunk_state
 on_coding_byte(struct http1_body *b, unsigned char c)
@@ -188,9 +198,7 @@ on_coding_byte(struct http1_body *b, unsigned char c)
 	case CHUNK_DATA_LF:
 		return c == '\n' ? CHUNK_SIZE : CHUNK_BAD;
 	case TRAILER_START:
-		return c == '\r'		   ? TRAILERS_LF
-		       : c != ':' && is_name(b, c) ? TRAILER_NAME
-						   : CHUNK_BAD;
+		return on_trailer_start(b, c);
 	case TRAILER_NAME:
 		return c == ':' ? TRAILER_VALUE : is_name(b, c) ? TRAILER_NAME : CHUNK_BAD;
 	case TRAILER_VALUE:
@@ -205,6 +213,15 @@ on_coding_byte(struct http1_body *b, unsigned char c)
 		break;
 	}
 	return CHUNK_BAD;
+}
+
+/* The empty line is left out. A buffer that is full fails, which its owner sees. */
+static void
+keep_trailer_byte(struct http1_body *b, enum chunk_state before, char c)
+{
+	if (b->trailers != NULL && before >= TRAILER_START && before <= TRAILER_LF &&
+	    b->state >= TRAILER_START && b->state <= TRAILER_LF)
+		buf_add_byte(b->trailers, c);
 }
 
 static size_t
@@ -232,7 +249,9 @@ decode_chunked(struct http1_body *b, char *data, size_t len, size_t *consumed, s
 			if (b->left == 0)
 				b->state = CHUNK_DATA_CR;
 		} else {
-			b->state = (unsigned char)on_coding_byte(b, (unsigned char)data[at++]);
+			enum chunk_state before = (enum chunk_state)b->state;
+			b->state = (unsigned char)on_coding_byte(b, (unsigned char)data[at]);
+			keep_trailer_byte(b, before, data[at++]);
 		}
 	}
 	*consumed = at;

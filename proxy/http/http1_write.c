@@ -105,6 +105,13 @@ http1_write_field(struct buf *out, struct str name, struct str value)
 }
 
 void
+http1_write_fields(struct buf *out, const struct headers *fields)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		http1_write_field(out, fields->items[i].name, fields->items[i].value);
+}
+
+void
 http1_write_field_u64(struct buf *out, struct str name, uint64_t value)
 {
 	char digits[20];

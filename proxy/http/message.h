@@ -27,6 +27,7 @@ struct request_head {
 	size_t head_bytes; /* as received, with start line and cookies */
 	bool has_dot;	   /* the host was written with a dot at its end, which authority lacks */
 	bool is_head;
+	bool accepts_trailers;	/* see trailers_are_accepted */
 	bool wants_websocket;	/* a well-formed RFC 6455 opening handshake */
 	bool half_close_is_end; /* Connection: close; the client may shut down its sending side */
 };

@@ -50,6 +50,7 @@ free_conn(struct deferred_free_entry *entry)
 	struct upstream_conn *c = (struct upstream_conn *)(void *)entry; /* its first member */
 
 	buf_fini(&c->in);
+	buf_fini(&c->trailers);
 	free(c);
 }
 
@@ -118,6 +119,7 @@ connect_new(struct upstream *u, struct err *e)
 	c->upstream = u;
 	conn_init(&c->conn, u->loop, &conn_ops, c);
 	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
+	buf_init(&c->trailers, HTTP1_TRAILERS_MAX + 4 * HTTP1_TRAILERS_COUNT_MAX);
 	loop_timer_init(&c->timer, u->loop, on_timer, c);
 	if (!connect_somewhere(c, e)) {
 		discard(c);
@@ -233,6 +235,7 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_
 	c->asks_upgrade = asks_upgrade &&
 			  headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) &&
 			  websocket_accept(key, c->accept);
+	c->accepts_trailers = r->accepts_trailers;
 	c->sends_chunks = r->body == BODY_STREAM;
 	c->state = UPSTREAM_HEAD;
 	conn_want_read(&c->conn, true);

@@ -46,7 +46,8 @@ struct upstream_handler {
 	void (*on_body)(struct str data, void *arg);		/* also a tunnel's bytes */
 	struct conn *(*sink)(void *arg);	 /* where a body may go past on_body, or NULL */
 	void (*on_moved)(size_t len, void *arg); /* that many bytes went there */
-	void (*on_end)(void *arg);		 /* the response, or the tunnel, is over */
+	/* The response, or the tunnel, is over. trailers: empty unless the client accepts them. */
+	void (*on_end)(struct headers *trailers, void *arg);
 	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
 	void (*on_drained)(void *arg); /* more of the request may be sent */
 	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);

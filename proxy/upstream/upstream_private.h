@@ -34,6 +34,7 @@ struct upstream_conn {
 	struct buf in; /* an incomplete response head */
 	struct http1_scan scan;
 	struct http1_body body;
+	struct buf trailers; /* lines, for a client that accepts them */
 	/* Bytes that one wake-up may read. */
 	size_t read_limit;
 	uint64_t idle_since_ms;
@@ -49,6 +50,7 @@ struct upstream_conn {
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
 	bool asks_upgrade;
+	bool accepts_trailers;
 	bool sends_chunks;
 	bool request_ended;
 	bool keep_alive;

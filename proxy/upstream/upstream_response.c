@@ -3,17 +3,30 @@
  * The response's way in: bytes to heads, bodies and a tunnel's data, told to whoever uses the
  * connection. What is malformed fails the exchange, and what comes unasked ends the connection.
  */
+#include "proxy/http/trailers.h"
 #include "proxy/upstream/upstream_private.h"
 
 #define INTERIM_MAX	 32u   /* 1xx responses to one request */
 #define IDLE_MARGIN_MS	 1000u /* before the server's announced timeout */
 #define KEEP_ALIVE_MAX_S 86400u
 
+/* A section that found no memory is discarded (RFC 9110 section 6.5.1). */
 static void
 end_response(struct upstream_conn *c)
 {
+	struct arena *arena = &c->upstream->arena;
+	struct headers trailers = {.count = 0};
+
 	c->state = UPSTREAM_WHOLE;
-	c->handler->on_end(c->arg);
+	if (c->trailers.len > 0 &&
+	    !(buf_is_ok(&c->trailers) &&
+	      trailers_parse(buf_view(&c->trailers), c->body.trailers_count, &trailers, arena)))
+		trailers.count = 0;
+	c->handler->on_end(&trailers, c->arg);
+	if (c->trailers.len > 0) {
+		buf_fini(&c->trailers);
+		arena_reset(arena);
+	}
 }
 
 static bool
@@ -86,6 +99,9 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 		c->keep_alive = p->keep_alive && has_read_body(c, head);
 		read_keep_alive(c, &head->headers);
 		http1_body_init(&c->body, p->framing, head->length);
+		/* Connection may name trailers, too: then all are discarded. */
+		if (c->accepts_trailers && !headers_nominate_fields(&head->headers))
+			c->body.trailers = &c->trailers;
 	}
 }
 

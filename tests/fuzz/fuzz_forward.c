@@ -2,8 +2,8 @@
 /*
  * What a gateway changes in a head, seen by rules of its own: a request (written anew for the IDE)
  * or, where it begins with "HTTP/", a response. The first byte chooses whether a token let the
- * request in. Ours are there once and as we said, nothing hop-by-hop passes, nothing of our
- * cookies, and all else byte for byte and in order.
+ * request in, and whether the client of a response accepts trailers. Ours are there once and as we
+ * said, nothing hop-by-hop passes, nothing of our cookies, and all else byte for byte and in order.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -227,8 +227,10 @@ check_request_fields(const struct request_head *in, const struct headers *out,
 		enum header_id id = out->items[at].id;
 		bool upgrades = id == HEADER_CONNECTION || id == HEADER_UPGRADE;
 		bool closes = id == HEADER_CONNECTION && request_has_stray_body(in);
+		bool accepts = in->accepts_trailers && (id == HEADER_TE || id == HEADER_CONNECTION);
+		err_assert(id != HEADER_TE || str_equal(out->items[at].value, STR("trailers")));
 		err_assert(id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
-			   closes || (in->wants_websocket && upgrades));
+			   closes || accepts || (in->wants_websocket && upgrades));
 	}
 }
 
@@ -262,6 +264,7 @@ check_request(struct str head, const struct http1_scan *scan, struct str token_h
 		err_assert(str_equal(again.method, in.method) &&
 			   str_equal(again.target, in.target) && again.body == in.body &&
 			   again.length == in.length &&
+			   again.accepts_trailers == in.accepts_trailers &&
 			   again.wants_websocket == in.wants_websocket);
 		check_request_fields(&in, &again.headers, token_header, is_http10);
 		check_cookies(&in.headers, &again.headers);
@@ -285,8 +288,25 @@ check_set_cookie(struct str value)
 	err_assert(!auth_owns_cookie(NULL, name));
 }
 
+/* None of the names that would change what the message is. */
+static bool
+announces_what_passes(struct str value)
+{
+	struct str name;
+	char memory[64];
+
+	while (str_next(&value, ',', &name)) {
+		struct str folded = fold(str_trim(name), memory, sizeof(memory));
+		if (ends_here(folded) || says_who(folded) ||
+		    is_one_of(folded, "host content-length content-type set-cookie cookie "
+				      "authorization location cache-control"))
+			return false;
+	}
+	return true;
+}
+
 static void
-check_response(struct str head, const struct http1_scan *scan)
+check_response(struct str head, const struct http1_scan *scan, bool accepts_trailers)
 {
 	struct response_head in, out;
 	struct http1_persistence persistence;
@@ -297,7 +317,7 @@ check_response(struct str head, const struct http1_scan *scan)
 	arena_init(&arena, 1 << 20);
 	if (http1_parse_response(head, scan, false, &in, &persistence, &arena, &e) &&
 	    http1_parse_response(head, scan, false, &out, &persistence, &arena, &e)) {
-		forward_filter_response(NULL, &out);
+		forward_filter_response(NULL, accepts_trailers, &out);
 		for (size_t i = 0; i < in.headers.count; i++) {
 			const struct header *field = &in.headers.items[i];
 			const struct header *kept =
@@ -306,12 +326,16 @@ check_response(struct str head, const struct http1_scan *scan)
 			char memory[64];
 			struct str folded = fold(field->name, memory, sizeof(memory));
 			bool is_required = in.status == 426 && is_one_of(folded, "upgrade");
-			bool must_go = !is_required &&
+			bool is_announcement = is_kept && accepts_trailers &&
+					       in.body == BODY_STREAM &&
+					       is_one_of(folded, "trailer");
+			bool must_go = !is_required && !is_announcement &&
 				       (ends_here(folded) || is_one_of(folded, "content-length") ||
 					(is_named_by_connection(&in.headers, field->name) &&
 					 !is_one_of(folded, "cookie host")));
 			err_assert(!must_go || !is_kept);
 			err_assert(must_go || is_kept || field->id == HEADER_SET_COOKIE);
+			err_assert(!is_announcement || announces_what_passes(field->value));
 			if (is_kept && field->id == HEADER_SET_COOKIE)
 				check_set_cookie(field->value);
 			at += is_kept;
@@ -333,7 +357,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	char *head = fuzz_copy(str_take(input, scan.at));
 	if (str_starts_with(input, STR("HTTP/")))
-		check_response((struct str){head, scan.at}, &scan);
+		check_response((struct str){head, scan.at}, &scan, (choice & 1) != 0);
 	else
 		check_request((struct str){head, scan.at}, &scan,
 			      (choice & 1) != 0 ? STR("Authorization") : STR_NONE);

@@ -23,6 +23,7 @@ class RawResponse:
     body: bytes = b""
     interim: list = field(default_factory=list)  # 1xx answers before it
     head: bytes = b""
+    trailers: list = field(default_factory=list)  # (name as sent, value)
 
     def get(self, name, default=None):
         return next((v for n, v in self.headers if n.lower() == name.lower()), default)
@@ -138,14 +139,16 @@ class RawClient:
             headers.append((name, value.strip()))
         return RawResponse(int(status), reason[0] if reason else "", headers, head=head)
 
-    def read_chunks(self):
-        """Chunks as they come, until the last one; trailers are read and dropped."""
+    def read_chunks(self, trailers=None):
+        """Chunks as they come, until the last one. Trailers are added to the list."""
         while size := int(self.read_until(b"\r\n").split(b";")[0], 16):
             data = self.read_exactly(size)
             assert self.read_exactly(2) == b"\r\n", "a chunk does not end where it says"
             yield data
-        while self.read_until(b"\r\n") != b"\r\n":
-            pass
+        while (line := self.read_until(b"\r\n")) != b"\r\n":
+            name, _, value = line.decode("latin-1").partition(":")
+            if trailers is not None:
+                trailers.append((name, value.strip()))
 
     def read_response(self, method="GET"):
         """The next final response, whole."""
@@ -158,7 +161,7 @@ class RawClient:
         lengths = response.get_all("Content-Length")
         if (response.get("Transfer-Encoding") or "").lower() == "chunked":
             assert not lengths, "Content-Length together with Transfer-Encoding"
-            response.body = b"".join(self.read_chunks())
+            response.body = b"".join(self.read_chunks(response.trailers))
         elif lengths:
             assert len(lengths) == 1, lengths
             response.body = self.read_exactly(int(lengths[0]))

@@ -170,7 +170,7 @@ test_hop_by_hop_ends_here(void **state)
 {
 	(void)state;
 	assert_fields(
-		"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\n"
+		"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: gzip\r\n"
 		"Trailer: a\r\nUpgrade: h2c\r\nProxy-Authorization: x\r\n"
 		"Proxy-Authenticate: x\r\nKeep_Alive: 5\r\nA: b\r\n",
 		"A: b\r\n");
@@ -352,7 +352,8 @@ test_websockets(void **state)
 }
 
 static void
-assert_filtered_with_status(unsigned http_status, const char *fields, const char *left)
+assert_filtered_for(bool accepts_trailers, unsigned http_status, const char *fields,
+		    const char *left)
 {
 	struct http1_persistence persistence;
 	struct http1_scan scan;
@@ -365,7 +366,7 @@ assert_filtered_with_status(unsigned http_status, const char *fields, const char
 	if (!http1_parse_response(str_from(head), &scan, false, &m.response, &persistence, &m.arena,
 				  &e))
 		fail_msg("%s", e.text);
-	forward_filter_response(NULL, &m.response);
+	forward_filter_response(NULL, accepts_trailers, &m.response);
 	for (size_t i = 0; i < m.response.headers.count; i++)
 		http1_write_field(&m.out, m.response.headers.items[i].name,
 				  m.response.headers.items[i].value);
@@ -376,9 +377,46 @@ assert_filtered_with_status(unsigned http_status, const char *fields, const char
 }
 
 static void
+assert_filtered_with_status(unsigned http_status, const char *fields, const char *left)
+{
+	assert_filtered_for(false, http_status, fields, left);
+}
+
+static void
 assert_filtered(const char *fields, const char *left)
 {
 	assert_filtered_with_status(200, fields, left);
+}
+
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+
+static void
+test_trailers_are_announced(void **state)
+{
+	(void)state;
+	assert_filtered_for(true, 200, CHUNKED "Trailer: A, Content-Digest\r\nTrailer:b\r\n",
+			    "Trailer: A, Content-Digest\r\nTrailer: b\r\n");
+	assert_filtered_for(true, 200, CHUNKED "Trailer: A, Set-Cookie\r\nTrailer: a b\r\n", "");
+	assert_filtered_for(true, 200, CHUNKED "Trailer: A\r\nConnection: A\r\n", "");
+	assert_filtered_for(true, 200, "Content-Length: 5\r\nTrailer: A\r\n", "");
+	assert_filtered_for(false, 200, CHUNKED "Trailer: A\r\n", "");
+}
+
+static void
+test_te(void **state)
+{
+	(void)state;
+	assert_forwarded("GET / HTTP/1.1\r\n" HOST
+			 "Connection: TE\r\nTE: deflate, trailers\r\n\r\n",
+			 "GET / HTTP/1.1\r\n" HOST OURS "TE: trailers\r\nConnection: TE\r\n\r\n");
+	assert_forwarded("GET / HTTP/1.1\r\n" HOST "TE: trailers\r\nContent-Length: 1\r\n\r\n",
+			 "GET / HTTP/1.1\r\n" HOST OURS "Content-Length: 1\r\nTE: trailers\r\n"
+			 "Connection: close, TE\r\n\r\n");
+	assert_fields("TE: gzip, trailers;q=1\r\n", "");
+	assert_forwarded("HEAD / HTTP/1.1\r\n" HOST "TE: trailers\r\n\r\n",
+			 "HEAD / HTTP/1.1\r\n" HOST OURS "\r\n");
+	assert_forwarded("GET / HTTP/1.0\r\n" HOST "TE: trailers\r\n\r\n",
+			 "GET / HTTP/1.1\r\n" HOST OURS "\r\n");
 }
 
 static void
@@ -535,6 +573,8 @@ main(void)
 		cmocka_unit_test(test_websockets),
 		cmocka_unit_test(test_responses),
 		cmocka_unit_test(test_426_keeps_upgrade),
+		cmocka_unit_test(test_trailers_are_announced),
+		cmocka_unit_test(test_te),
 		cmocka_unit_test(test_cookies_of_ours_are_not_set),
 		cmocka_unit_test(test_a_full_buffer_is_noticed),
 		cmocka_unit_test(test_many_nominations_cost_little),

@@ -358,12 +358,42 @@ test_what_is_dropped_is_bounded(void **state)
 	assert_int_equal(repeat("1;", "a", many), HTTP1_TRAILERS_MAX);
 	assert_int_equal(repeat("0\r\nA:", "a", many), HTTP1_TRAILERS_MAX - 1);
 	assert_int_equal(repeat("0\r\n", "a", many), HTTP1_TRAILERS_MAX);
-	assert_true(repeat("0\r\n", "A: b\r\n", many) <= HTTP1_TRAILERS_MAX / 3);
-	assert_true(repeat("0\r\n", "a:\r\n", many) <= HTTP1_TRAILERS_MAX);
+	assert_int_equal(repeat("0\r\n", "A: b\r\n", many), HTTP1_TRAILERS_COUNT_MAX);
+	assert_int_equal(repeat("0\r\n", "a:\r\n", many), HTTP1_TRAILERS_COUNT_MAX);
 	/* over all chunks together, however small each is */
 	assert_true(repeat("1\r\nx\r\n", "1;abc\r\nx\r\n", many) <= HTTP1_TRAILERS_MAX / 3);
 	/* chunks without any are not bounded */
 	assert_int_equal(repeat("1\r\nx\r\n", "1\r\nx\r\n", many), many);
+}
+
+static void
+assert_trailers(struct str text, size_t piece, const char *lines, unsigned count)
+{
+	struct http1_body b;
+	struct buf kept;
+
+	buf_init(&kept, HTTP1_TRAILERS_MAX);
+	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
+	b.trailers = &kept;
+	struct decoded d = decode_in_pieces(&b, text, piece, piece);
+	assert_int_equal(d.found, HTTP1_WHOLE);
+	if (!str_equal(buf_view(&kept), str_from(lines)))
+		fail_msg("%.*s: %.*s", STR_FMT(text), STR_FMT(buf_view(&kept)));
+	assert_int_equal(b.trailers_count, count);
+	buf_fini(&d.data);
+	buf_fini(&kept);
+}
+
+static void
+test_trailers_are_kept(void **state)
+{
+	(void)state;
+	for (size_t piece = 1; piece < 40; piece++) {
+		assert_trailers(STR("0\r\n\r\n"), piece, "", 0);
+		assert_trailers(STR("1\r\nx\r\n0;a\r\nA: b\r\n\r\n"), piece, "A: b\r\n", 1);
+		assert_trailers(STR("0\r\nA:\r\nb: : c \r\n\r\nGET"), piece, "A:\r\nb: : c \r\n",
+				2);
+	}
 }
 
 static void
@@ -509,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_bytes_after_the_end_are_left),
 		cmocka_unit_test(test_the_largest_chunk),
 		cmocka_unit_test(test_what_is_dropped_is_bounded),
+		cmocka_unit_test(test_trailers_are_kept),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_bodies_that_end_otherwise),
 		cmocka_unit_test(test_written_lines),
