@@ -83,8 +83,8 @@ auth_free(struct auth *a)
 {
 	if (a == NULL)
 		return;
-	while (a->calls != NULL)
-		a->calls->cancel(a->calls);
+	while (!LIST_EMPTY(&a->calls))
+		LIST_FIRST(&a->calls)->cancel(LIST_FIRST(&a->calls));
 	while (!LIST_EMPTY(&a->credentials))
 		auth_credential_cancel(LIST_FIRST(&a->credentials));
 	bearer_cache_free(a->bearers);

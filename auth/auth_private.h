@@ -15,6 +15,7 @@
 #include "auth/session/session_store.h"
 
 #define AUTH_LOGINS_MAX		   64u /* between callback and session, in all */
+#define AUTH_LOGINS_RESERVED	   16u /* of these, for clients that have signed in before */
 #define AUTH_LOGINS_PER_CLIENT_MAX 16u
 #define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
 
@@ -44,7 +45,7 @@ struct auth {
 	struct bearer_cache *bearers; /* NULL: API tokens are not accepted */
 	uint64_t login_timeout_ms;
 	uint64_t last_flow_id;
-	struct auth_call *calls; /* being found */
+	LIST_HEAD(, auth_call) calls; /* pending */
 	size_t calls_count;
 	struct auth_credential_list credentials; /* pending requests of git for a token */
 	struct client_quota logins;

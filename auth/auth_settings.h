@@ -53,6 +53,9 @@ struct auth_settings {
 	const char *project; /* id or full path */
 	uint64_t project_access_level;
 	uint64_t owner_id;
+	/* Failed logins and API tokens a minute: see auth/client_rate.h. */
+	uint64_t sign_in_failures_per_address_max;
+	uint64_t sign_in_failures_max;
 	uint64_t authorization_interval_ms;
 	uint64_t authorization_grace_ms;
 };

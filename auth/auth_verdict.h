@@ -57,6 +57,8 @@ enum auth_problem {
 	AUTH_PROBLEM_GITLAB_REFUSES_US,
 	/* 502: the token lacks a scope, which detail names; an operator must act */
 	AUTH_PROBLEM_SCOPE,
+	/* 403: the same for the API token of a program, which can bring another one */
+	AUTH_PROBLEM_TOKEN_SCOPE,
 	/* 403: the browser does not send our cookies back */
 	AUTH_PROBLEM_LOGIN_LOOP,
 	/* 403: Origin or Sec-Fetch-Site say that another site sent this */
@@ -95,6 +97,9 @@ struct auth_verdict {
 	/* A sentence for the page, without data of the request; or NULL. */
 	const char *detail;
 	const char *allow;
+	/* Further parameters of WWW-Authenticate (RFC 6750 section 3.1), which 401 has in any case;
+	 * or NULL. */
+	const char *challenge;
 	/* For NO_ACCESS and the pages: GitLab's front page, where one signs out to sign in as
 	 * somebody else; or NULL. */
 	const char *gitlab_url;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens are told apart by their HMAC under a key of this process, so that neither memory nor the
- * time that a look-up takes says anything about one. One question per token at a time, few
- * questions together; a token that GitLab refused is refused for some seconds without asking.
+ * The cache of API tokens: which session a token has, which tokens were refused lately, and which
+ * GitLab is being asked about.
+ *
+ * Tokens are compared by their HMAC under a key of this process, so that neither memory nor the
+ * time of a look-up reveals one. GitLab is asked once per token, however many requests wait for the
+ * answer, and about few tokens at a time. A refused token is refused for some seconds without
+ * asking again.
  */
 #include "auth/bearer.h"
 
 #include <stdlib.h>
 
+#include "auth/bearer_check.h"
 #include "auth/facts.h"
-#include "auth/gitlab/policy.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/verdict.h"
@@ -20,13 +24,14 @@
 #define KNOWN_MAX	      64u
 #define REFUSED_MAX	      64u
 #define CHECKS_MAX	      8u
+#define CHECKS_RESERVED	      2u /* of these, for clients that have signed in before */
 #define CHECKS_PER_CLIENT_MAX 4u
 #define REFUSED_FOR_MS	      5000u
 
-struct bearer_refusal {
+struct bearer_refused {
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 	uint64_t until_ms;
-	enum auth_problem problem;
+	struct bearer_refusal why;
 };
 
 struct bearer_known {
@@ -36,34 +41,30 @@ struct bearer_known {
 };
 
 /* One token that GitLab is asked about. */
-struct bearer_check {
+struct bearer_pending {
 	struct bearer_cache *cache;
-	struct bearer_check *next;
+	LIST_ENTRY(bearer_pending) entry;
 	struct client_quota_entry quota;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
-	struct gitlab_tokens tokens;
-	struct gitlab_user user;
-	struct gitlab_call *asking;
-	struct policy_check policy;
-	struct bearer_wait *waits;
+	struct bearer_check check;
+	LIST_HEAD(, bearer_wait) waits;
 };
 
 /* One request that waits for it. */
 struct bearer_wait {
 	struct auth_call call;
 	struct gate gate;
-	struct bearer_check *check;
-	struct bearer_wait *next;
+	LIST_ENTRY(bearer_wait) entry;
 };
 
 struct bearer_cache {
 	struct auth *auth;
 	struct secret *key;
 	struct bearer_known known[KNOWN_MAX];
-	struct bearer_refusal refused[REFUSED_MAX];
+	struct bearer_refused refused[REFUSED_MAX];
 	size_t next_refused;
-	struct bearer_check *checks;
-	struct client_quota quota; /* of the checks */
+	LIST_HEAD(, bearer_pending) pending;
+	struct client_quota quota; /* of the pending tokens */
 };
 
 struct bearer_cache *
@@ -89,18 +90,12 @@ bearer_cache_new(struct auth *a, struct err *e)
 }
 
 static void
-check_free(struct bearer_check *check)
+pending_free(struct bearer_pending *p)
 {
-	struct bearer_check **at = &check->cache->checks;
-
-	while (*at != check)
-		at = &(*at)->next;
-	*at = check->next;
-	client_quota_remove(&check->cache->quota, &check->quota);
-	gitlab_cancel(check->asking);
-	policy_cancel(&check->policy);
-	gitlab_tokens_fini(&check->tokens);
-	free(check);
+	LIST_REMOVE(p, entry);
+	client_quota_remove(&p->cache->quota, &p->quota);
+	bearer_check_fini(&p->check);
+	free(p);
 }
 
 void
@@ -108,8 +103,9 @@ bearer_cache_free(struct bearer_cache *c)
 {
 	if (c == NULL)
 		return;
-	while (c->checks != NULL)
-		check_free(c->checks);
+	while (!LIST_EMPTY(&c->pending))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it unlinks itself */
+		pending_free(LIST_FIRST(&c->pending));
 	secret_free(c->key);
 	free(c);
 }
@@ -121,42 +117,41 @@ same_digest(const uint8_t *a, const uint8_t *b)
 			    (struct str){(const char *)b, CRYPTO_SHA256_BYTES});
 }
 
-/* Requests that wait */
+/* Waiting requests */
 
-/* The question goes on: the next request finds its answer. */
 static void
-on_cancel(struct auth_call *call)
+wait_free(struct bearer_wait *w)
 {
-	struct bearer_wait *w = (struct bearer_wait *)call;
-	struct bearer_wait **at = &w->check->waits;
-
-	while (*at != w)
-		at = &(*at)->next;
-	*at = w->next;
+	LIST_REMOVE(w, entry);
 	call_unlink(&w->call);
 	free(w);
 }
 
-/* A copy of the first one, which is gone then. False: nobody waits. */
-static bool
-take_first(struct bearer_check *check, struct bearer_wait *copy)
+/* The check goes on: the next request with this token finds its result. */
+static void
+on_cancel(struct auth_call *call)
 {
-	struct bearer_wait *w = check->waits;
+	wait_free((struct bearer_wait *)call);
+}
+
+/* Copies the first waiting request and frees it. False: none is left. */
+static bool
+take_first(struct bearer_pending *p, struct bearer_wait *copy)
+{
+	struct bearer_wait *w = LIST_FIRST(&p->waits);
 
 	if (w == NULL)
 		return false;
 	*copy = *w;
-	check->waits = w->next;
-	call_unlink(&w->call);
-	free(w);
+	wait_free(w);
 	return true;
 }
 
 static bool
-wait_start(struct bearer_check *check, const struct gate *g, struct auth_verdict *v,
+wait_start(struct bearer_pending *p, const struct gate *g, struct auth_verdict *v,
 	   struct auth_call **call)
 {
-	struct auth *a = check->cache->auth;
+	struct auth *a = p->cache->auth;
 	struct bearer_wait *w = call_may_start(a) ? calloc(1, sizeof(*w)) : NULL;
 
 	if (w == NULL)
@@ -166,35 +161,41 @@ wait_start(struct bearer_check *check, const struct gate *g, struct auth_verdict
 	w->call.done = g->done;
 	w->call.arg = g->arg;
 	w->call.cancel = on_cancel;
-	w->check = check;
-	w->next = check->waits;
-	check->waits = w;
+	LIST_INSERT_HEAD(&p->waits, w, entry);
 	call_link(&w->call, a);
 	*call = &w->call;
 	return true;
 }
 
 static void
-refuse(const struct auth *a, enum auth_problem problem, struct auth_verdict *v)
+fill_refusal(const struct auth *a, const struct bearer_refusal *why, struct auth_verdict *v)
 {
-	verdict_problem(v, problem, NULL);
+	verdict_problem(v, why->problem, NULL);
 	v->location = a->start_url;
+	if (why->problem == AUTH_PROBLEM_LOGIN_REQUIRED)
+		v->challenge = "error=\"invalid_token\"";
+	if (why->missing_scope == NULL)
+		return;
+	v->detail = arena_printf(&v->arena, "The missing scope is %s.", why->missing_scope);
+	v->challenge = arena_printf(&v->arena, "error=\"insufficient_scope\", scope=\"%s\"",
+				    why->missing_scope);
 }
 
 /* Answers */
 
-/* s is looked up anew each time: whoever is told may end it. */
+/* The session is looked up again each time: a callback may end it. */
 static void
-tell_known(struct bearer_check *check, const uint8_t id[SESSION_ID_BYTES])
+answer_with_session(struct bearer_pending *p, const uint8_t id[SESSION_ID_BYTES])
 {
-	struct auth *a = check->cache->auth;
+	const struct bearer_refusal ended = {.problem = AUTH_PROBLEM_LOGIN_REQUIRED};
+	struct auth *a = p->cache->auth;
 	struct bearer_wait w;
 
-	while (take_first(check, &w)) {
+	while (take_first(p, &w)) {
 		struct auth_session *s = session_find_id(a->store, id);
 
 		if (s == NULL)
-			refuse(a, AUTH_PROBLEM_LOGIN_REQUIRED, w.call.verdict);
+			fill_refusal(a, &ended, w.call.verdict);
 		else
 			w.gate.pass(a, s, w.call.verdict);
 		w.call.done(w.call.verdict, w.call.arg);
@@ -202,42 +203,35 @@ tell_known(struct bearer_check *check, const uint8_t id[SESSION_ID_BYTES])
 }
 
 static void
-tell_refused(struct bearer_check *check, enum auth_problem problem, uint32_t retry_after_s)
+reject(struct bearer_pending *p, const struct bearer_answer *answer)
 {
+	struct bearer_cache *c = p->cache;
+	struct bearer_refused *r = &c->refused[c->next_refused++ % REFUSED_MAX];
 	struct bearer_wait w;
 
-	while (take_first(check, &w)) {
-		if (problem == AUTH_PROBLEM_GITLAB_UNAVAILABLE)
-			verdict_unavailable(w.call.verdict, retry_after_s, NULL);
-		else
-			refuse(check->cache->auth, problem, w.call.verdict);
+	log_info(NULL, "API token refused", log_err(&answer->err));
+	memcpy(r->digest, p->digest, sizeof(r->digest));
+	r->until_ms = clock_monotonic_ms() + REFUSED_FOR_MS;
+	r->why = answer->refusal;
+	while (take_first(p, &w)) {
+		fill_refusal(c->auth, &answer->refusal, w.call.verdict);
 		w.call.done(w.call.verdict, w.call.arg);
 	}
 }
 
 static void
-end_refused(struct bearer_check *check, enum auth_problem problem, const struct err *why)
+report_unverified(struct bearer_pending *p, const struct err *why, uint32_t retry_after_s)
 {
-	struct bearer_cache *c = check->cache;
-	struct bearer_refusal *r = &c->refused[c->next_refused++ % REFUSED_MAX];
+	struct bearer_wait w;
 
-	log_info(NULL, "API token refused", log_err(why));
-	memcpy(r->digest, check->digest, sizeof(r->digest));
-	r->until_ms = clock_monotonic_ms() + REFUSED_FOR_MS;
-	r->problem = problem;
-	tell_refused(check, problem, 0);
-	check_free(check);
-}
-
-static void
-end_unavailable(struct bearer_check *check, const struct err *why, uint32_t retry_after_s)
-{
 	log_warn(NULL, "API token not verified", log_err(why));
-	tell_refused(check, AUTH_PROBLEM_GITLAB_UNAVAILABLE, retry_after_s);
-	check_free(check);
+	while (take_first(p, &w)) {
+		verdict_unavailable(w.call.verdict, retry_after_s, NULL);
+		w.call.done(w.call.verdict, w.call.arg);
+	}
 }
 
-/* A free place, or that of the token that was not used for longest, whose session ends. */
+/* A free entry, or that of the least recently used token, whose session ends. */
 static struct bearer_known *
 make_room(struct bearer_cache *c)
 {
@@ -251,128 +245,94 @@ make_room(struct bearer_cache *c)
 	s = oldest->used_ms == 0 ? NULL : session_find_id(c->auth->store, oldest->id);
 	if (s != NULL)
 		session_end(s, AUTH_END_EXPIRED);
+	oldest->used_ms = 0;
 	return oldest;
 }
 
 static void
-end_known(struct bearer_check *check)
+accept_token(struct bearer_pending *p)
 {
-	struct bearer_cache *c = check->cache;
-	struct bearer_known *place = make_room(c);
+	struct bearer_cache *c = p->cache;
+	struct bearer_known *known = make_room(c);
 	struct err e = ERR_INIT;
 	struct auth_session *s =
-		session_new_for_token(c->auth->store, &check->user, &check->tokens, &e);
+		session_new_for_token(c->auth->store, &p->check.user, &p->check.tokens, &e);
 
 	if (s == NULL) {
-		place->used_ms = 0;
-		end_unavailable(check, &e, 0);
+		report_unverified(p, &e, 0);
 		return;
 	}
-	log_info(NULL, "API token accepted", log_cstr("user", check->user.username));
-	client_rate_refund(gitlab_client_rate(c->auth->gitlab), check->quota.client);
-	memcpy(place->digest, check->digest, sizeof(place->digest));
-	memcpy(place->id, session_id(s), sizeof(place->id));
-	place->used_ms = clock_monotonic_ms();
-	tell_known(check, place->id);
-	check_free(check);
+	log_info(NULL, "API token accepted", log_cstr("user", p->check.user.username));
+	client_rate_note_success(gitlab_client_rate(c->auth->gitlab), p->quota.client);
+	memcpy(known->digest, p->digest, sizeof(known->digest));
+	memcpy(known->id, session_id(s), sizeof(known->id));
+	known->used_ms = clock_monotonic_ms();
+	answer_with_session(p, known->id);
 }
 
 static void
-on_policy(const struct policy_result *result, void *arg)
+on_checked(const struct bearer_answer *answer, void *arg)
 {
-	struct bearer_check *check = arg;
+	struct bearer_pending *p = arg;
 
-	switch (result->verdict) {
-	case POLICY_ALLOWED:
-		end_known(check);
-		return;
-	case POLICY_REFUSED:
-	case POLICY_MISCONFIGURED:
-		end_refused(check, AUTH_PROBLEM_NO_ACCESS, &result->err);
-		return;
-	case POLICY_TOKEN_INVALID:
-		end_refused(check, AUTH_PROBLEM_LOGIN_REQUIRED, &result->err);
-		return;
-	case POLICY_PENDING:
-	case POLICY_UNKNOWN:
-		break;
-	}
-	end_unavailable(check, &result->err, result->retry_after_s);
-}
-
-static void
-on_user(struct gitlab_answer *answer, void *arg)
-{
-	struct bearer_check *check = arg;
-	struct policy_subject subject;
-	struct policy_result result;
-	struct err why = answer->err;
-
-	check->asking = NULL;
 	switch (answer->outcome) {
-	case GITLAB_OK:
+	case BEARER_ACCEPTED:
+		accept_token(p);
 		break;
-	case GITLAB_NO:
-	case GITLAB_FORBIDDEN:
-	case GITLAB_REFUSES_US: /* the token's scope is too small */
-		end_refused(check, AUTH_PROBLEM_NO_ACCESS, &why);
-		return;
-	case GITLAB_TOKEN_INVALID:
-	case GITLAB_GRANT_INVALID:
-		end_refused(check, AUTH_PROBLEM_LOGIN_REQUIRED, &why);
-		return;
-	case GITLAB_UNAVAILABLE:
-	case GITLAB_LOST:
-		end_unavailable(check, &why, answer->retry_after_s);
-		return;
+	case BEARER_REJECTED:
+		reject(p, answer);
+		break;
+	case BEARER_UNVERIFIED:
+		report_unverified(p, &answer->err, answer->retry_after_s);
+		break;
 	}
-	check->user = answer->user;
-	if (!check->user.is_active) {
-		err_set(&why, ERR_DENIED, "the account is blocked, locked or not active");
-		end_refused(check, AUTH_PROBLEM_NO_ACCESS, &why);
-		return;
-	}
-	subject = (struct policy_subject){
-		.token = check->tokens.access, .user_id = check->user.id, .is_fresh = true};
-	if (policy_start(&check->policy, &subject, &result, on_policy, check) != POLICY_PENDING)
-		on_policy(&result, check);
+	pending_free(p);
 }
 
-/* Looking up */
+/* Look-up */
 
-/* What GitLab is to be asked about. */
+/* A token that nothing is known about. */
 struct bearer_question {
 	struct str token;
 	struct str client;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 };
 
-static struct bearer_check *
-check_start(struct bearer_cache *c, const struct bearer_question *q, uint32_t *retry_after_s)
+static bool
+may_start(struct bearer_cache *c, struct str client, enum fetch_priority priority,
+	  uint32_t *retry_after_s)
 {
-	bool may_start =
-		client_quota_has_room(&c->quota, q->client, CHECKS_MAX, CHECKS_PER_CLIENT_MAX) &&
-		client_rate_charge(gitlab_client_rate(c->auth->gitlab), q->client, retry_after_s);
-	struct bearer_check *check = may_start ? calloc(1, sizeof(*check)) : NULL;
+	size_t max = priority == FETCH_NORMAL ? CHECKS_MAX : CHECKS_MAX - CHECKS_RESERVED;
 
-	if (check == NULL)
+	return client_quota_has_room(&c->quota, client, max, CHECKS_PER_CLIENT_MAX) &&
+	       client_rate_charge(gitlab_client_rate(c->auth->gitlab), client, retry_after_s);
+}
+
+static struct bearer_pending *
+pending_start(struct bearer_cache *c, const struct bearer_question *q, uint32_t *retry_after_s)
+{
+	enum fetch_priority priority =
+		gitlab_client_priority(c->auth->gitlab, client_key(q->client));
+	struct bearer_pending *p = NULL;
+
+	if (may_start(c, q->client, priority, retry_after_s))
+		p = calloc(1, sizeof(*p));
+	if (p == NULL)
 		return NULL;
-	check->cache = c;
-	check->next = c->checks;
-	c->checks = check;
-	client_quota_add(&c->quota, &check->quota, q->client);
-	memcpy(check->digest, q->digest, sizeof(check->digest));
-	check->policy.gitlab = c->auth->gitlab;
-	check->policy.settings = c->auth->settings;
-	check->tokens.access = secret_from_str(q->token);
-	if (check->tokens.access != NULL)
-		check->asking =
-			gitlab_get_user(c->auth->gitlab, check->tokens.access, on_user, check);
-	if (check->asking == NULL) {
-		check_free(check);
+	p->cache = c;
+	LIST_INSERT_HEAD(&c->pending, p, entry);
+	client_quota_add(&c->quota, &p->quota, q->client);
+	memcpy(p->digest, q->digest, sizeof(p->digest));
+	p->check.policy.gitlab = c->auth->gitlab;
+	p->check.policy.settings = c->auth->settings;
+	p->check.priority = priority;
+	p->check.done = on_checked;
+	p->check.arg = p;
+	if (!bearer_check_start(&p->check, q->token)) {
+		pending_free(p);
 		return NULL;
 	}
-	return check;
+	return p;
 }
 
 static bool
@@ -381,7 +341,7 @@ is_token(struct str s)
 	return s.len > 0 && s.len <= GITLAB_TOKEN_MAX && ascii_all_visible(s);
 }
 
-/* The one token of a request, and in which header it stands. */
+/* The token of a request that has exactly one, and the header that holds it. */
 static bool
 read_token(const struct auth_facts *facts, struct str *token, struct str *header)
 {
@@ -423,13 +383,13 @@ find_known(struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTES])
 	return NULL;
 }
 
-static const struct bearer_refusal *
+static const struct bearer_refused *
 find_refused(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTES])
 {
 	uint64_t now_ms = clock_monotonic_ms();
 
 	for (size_t i = 0; i < REFUSED_MAX; i++) {
-		const struct bearer_refusal *r = &c->refused[i];
+		const struct bearer_refused *r = &c->refused[i];
 
 		if (r->until_ms > now_ms && same_digest(r->digest, digest))
 			return r;
@@ -437,27 +397,30 @@ find_refused(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BY
 	return NULL;
 }
 
-static struct bearer_check *
-find_check(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTES])
+static struct bearer_pending *
+find_pending(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BYTES])
 {
-	struct bearer_check *check = c->checks;
+	struct bearer_pending *p;
 
-	while (check != NULL && !same_digest(check->digest, digest))
-		check = check->next;
-	return check;
+	LIST_FOREACH (p, &c->pending, entry) {
+		if (same_digest(p->digest, digest))
+			return p;
+	}
+	return NULL;
 }
 
+/* Waits for the check of this token, which begins unless it is under way. */
 static struct bearer_result
-ask(struct bearer_cache *c, const struct gate *g, const struct bearer_question *q,
-    struct auth_verdict *v)
+wait_for_check(struct bearer_cache *c, const struct gate *g, const struct bearer_question *q,
+	       struct auth_verdict *v)
 {
 	struct bearer_result result = {.state = BEARER_ASKING};
-	struct bearer_check *check = find_check(c, q->digest);
+	struct bearer_pending *p = find_pending(c, q->digest);
 	uint32_t retry_after_s = 1;
 
-	if (check == NULL)
-		check = check_start(c, q, &retry_after_s);
-	if (check != NULL && wait_start(check, g, v, &result.call))
+	if (p == NULL)
+		p = pending_start(c, q, &retry_after_s);
+	if (p != NULL && wait_start(p, g, v, &result.call))
 		return result;
 	verdict_unavailable(v, retry_after_s, NULL);
 	result.state = BEARER_REFUSED;
@@ -471,7 +434,7 @@ bearer_find(struct auth *a, const struct gate *g, const struct auth_facts *facts
 	struct bearer_cache *c = a->bearers;
 	struct bearer_result result = {.state = BEARER_NONE};
 	struct bearer_question q = {.client = facts->client};
-	const struct bearer_refusal *refusal;
+	const struct bearer_refused *refused;
 
 	if (c == NULL || !read_token(facts, &q.token, &v->token_header))
 		return result;
@@ -481,14 +444,14 @@ bearer_find(struct auth *a, const struct gate *g, const struct auth_facts *facts
 		return result;
 	}
 	result.session = find_known(c, q.digest);
-	refusal = result.session == NULL ? find_refused(c, q.digest) : NULL;
+	refused = result.session == NULL ? find_refused(c, q.digest) : NULL;
 	if (result.session != NULL) {
 		result.state = BEARER_KNOWN;
-	} else if (refusal != NULL) {
-		refuse(a, refusal->problem, v);
+	} else if (refused != NULL) {
+		fill_refusal(a, &refused->why, v);
 		result.state = BEARER_REFUSED;
 	} else {
-		result = ask(c, g, &q, v);
+		result = wait_for_check(c, g, &q, v);
 	}
 	return result;
 }

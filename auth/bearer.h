@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that bring a GitLab token instead of a cookie (API_TOKENS): the token is verified with
- * GitLab, and its user authorized, as a login would do; then it has a session of its own, in memory
- * only, until it is not used for a while. The token stays the program's: it is never revoked here.
+ * API tokens (API_TOKENS): programs send a GitLab token instead of a session cookie. GitLab is
+ * asked who the token's user is, and the user is authorized as at login. Then the token has a
+ * session of its own, in memory only, until SESSION_IDLE. The token is never revoked or stored.
  */
 #ifndef AUTH_BEARER_H
 #define AUTH_BEARER_H
@@ -15,9 +15,9 @@ struct bearer_cache *bearer_cache_new(struct auth *a, struct err *e) MUST_CHECK;
 void bearer_cache_free(struct bearer_cache *c); /* after all calls; NULL is fine */
 
 enum bearer_state {
-	BEARER_NONE,	/* the request brings no token, or several */
-	BEARER_KNOWN,	/* it has a session */
-	BEARER_REFUSED, /* v says so */
+	BEARER_NONE,	/* the request has no token, or several */
+	BEARER_KNOWN,	/* the token has a session */
+	BEARER_REFUSED, /* *v is the answer */
 	BEARER_ASKING,	/* the gate's done runs later */
 };
 
@@ -27,7 +27,8 @@ struct bearer_result {
 	struct auth_call *call;	      /* BEARER_ASKING */
 };
 
-/* What the request's token is worth. v->token_header is set where there is one. */
+/* Looks up the request's token, or begins to ask GitLab about it. Sets v->token_header where there
+ * is a token. */
 struct bearer_result bearer_find(struct auth *a, const struct gate *g,
 				 const struct auth_facts *facts, struct auth_verdict *v);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The list of verdicts that are still being found.
+ * The list of pending verdicts.
  */
 #include "auth/call.h"
 
@@ -16,19 +16,13 @@ void
 call_link(struct auth_call *c, struct auth *a)
 {
 	c->auth = a;
-	c->next = a->calls;
-	c->link = &a->calls;
-	if (c->next != NULL)
-		c->next->link = &c->next;
-	a->calls = c;
+	LIST_INSERT_HEAD(&a->calls, c, entry);
 	a->calls_count++;
 }
 
 void
 call_unlink(struct auth_call *c)
 {
-	*c->link = c->next;
-	if (c->next != NULL)
-		c->next->link = c->link;
+	LIST_REMOVE(c, entry);
 	c->auth->calls_count--;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verdicts that are still being found: the base of each, in a list that bounds and cancels them.
+ * Pending verdicts: the base struct of each, in a list that limits their number and cancels them.
  */
 #ifndef AUTH_CALL_H
 #define AUTH_CALL_H
@@ -12,8 +12,7 @@
 /* The first member of whatever cancel frees. */
 struct auth_call {
 	struct auth *auth;
-	struct auth_call *next;
-	struct auth_call **link;
+	LIST_ENTRY(auth_call) entry;
 	struct auth_verdict *verdict;
 	auth_done_fn *done;
 	void *arg;

@@ -10,14 +10,10 @@
 #include "base/clock.h"
 #include "base/log/log.h"
 
-#define CLIENT_TOKENS	20u
-#define CLIENT_TOKEN_MS UINT64_C(5000) /* until one comes back: 12 a minute */
-#define COMMON_TOKENS	120u
-#define COMMON_TOKEN_MS UINT64_C(500)	/* 2 a second */
-#define COMMON_RESERVED 60u		/* for clients that owe nothing */
-#define BLOCK_MS	UINT64_C(10000) /* where GitLab does not say */
-#define BLOCK_MAX_MS	UINT64_C(60000)
-#define WARNING_MS	UINT64_C(60000) /* between two warnings */
+#define MINUTE_MS    UINT64_C(60000)
+#define BLOCK_MS     UINT64_C(10000) /* where GitLab does not say */
+#define BLOCK_MAX_MS MINUTE_MS
+#define WARNING_MS   MINUTE_MS /* between two warnings */
 
 static uint64_t
 later(uint64_t a, uint64_t b)
@@ -48,14 +44,33 @@ take_bucket(struct client_rate *r, uint64_t client)
 	return least;
 }
 
-/* How long until a bucket takes one more charge; 0: now. */
+/* How long one token takes to come back to a bucket of this size. */
 static uint64_t
-wait_ms(uint64_t full_ms, uint64_t tokens, uint64_t token_ms, uint64_t now_ms)
+token_ms(uint64_t max)
 {
-	uint64_t charged_ms = later(full_ms, now_ms) + token_ms;
-	uint64_t limit_ms = now_ms + tokens * token_ms;
+	return MINUTE_MS / max;
+}
+
+/* How long until a bucket of this size takes one more charge, of which only `usable` tokens may be
+ * used; 0: now. */
+static uint64_t
+wait_ms(uint64_t full_ms, uint64_t max, uint64_t usable, uint64_t now_ms)
+{
+	uint64_t charged_ms = later(full_ms, now_ms) + token_ms(max);
+	uint64_t limit_ms = now_ms + usable * token_ms(max);
 
 	return charged_ms > limit_ms ? charged_ms - limit_ms : 0;
+}
+
+/* How much of the common bucket this client may use; at least one token. */
+static uint64_t
+common_share(const struct client_rate *r, uint64_t client, bool owes)
+{
+	uint64_t max = r->common_max;
+
+	if (client_rate_is_proven(r, client))
+		return max;
+	return max - (owes ? max / 2 : max / 4);
 }
 
 static void
@@ -75,11 +90,10 @@ client_rate_charge(struct client_rate *r, struct str client_ip, uint32_t *retry_
 	uint64_t client = client_key(client_ip);
 	struct client_rate_bucket *b = find_bucket(r, client);
 	bool owes = b != NULL && b->full_ms > now_ms;
-	uint64_t tokens = owes ? COMMON_TOKENS - COMMON_RESERVED : COMMON_TOKENS;
-	uint64_t ms = wait_ms(r->full_ms, tokens, COMMON_TOKEN_MS, now_ms);
+	uint64_t ms = wait_ms(r->full_ms, r->common_max, common_share(r, client, owes), now_ms);
 
 	if (owes)
-		ms = later(ms, wait_ms(b->full_ms, CLIENT_TOKENS, CLIENT_TOKEN_MS, now_ms));
+		ms = later(ms, wait_ms(b->full_ms, r->client_max, r->client_max, now_ms));
 	if (r->blocked_until_ms > now_ms)
 		ms = later(ms, r->blocked_until_ms - now_ms);
 	if (ms > 0) {
@@ -90,19 +104,48 @@ client_rate_charge(struct client_rate *r, struct str client_ip, uint32_t *retry_
 	}
 	if (b == NULL)
 		b = take_bucket(r, client);
-	b->full_ms = later(b->full_ms, now_ms) + CLIENT_TOKEN_MS;
-	r->full_ms = later(r->full_ms, now_ms) + COMMON_TOKEN_MS;
+	b->full_ms = later(b->full_ms, now_ms) + token_ms(r->client_max);
+	r->full_ms = later(r->full_ms, now_ms) + token_ms(r->common_max);
 	return true;
 }
 
+static void
+give_back(uint64_t *full_ms, uint64_t max)
+{
+	*full_ms -= *full_ms < token_ms(max) ? *full_ms : token_ms(max);
+}
+
+/* Moves it to the front, in the place of itself or of the oldest. */
+static void
+remember_proven(struct client_rate *r, uint64_t client)
+{
+	size_t i = 0;
+
+	while (i < CLIENT_RATE_PROVEN - 1 && r->proven[i] != client)
+		i++;
+	memmove(&r->proven[1], &r->proven[0], i * sizeof(r->proven[0]));
+	r->proven[0] = client;
+}
+
 void
-client_rate_refund(struct client_rate *r, uint64_t client)
+client_rate_note_success(struct client_rate *r, uint64_t client)
 {
 	struct client_rate_bucket *b = find_bucket(r, client);
 
 	if (b != NULL)
-		b->full_ms -= b->full_ms < CLIENT_TOKEN_MS ? b->full_ms : CLIENT_TOKEN_MS;
-	r->full_ms -= r->full_ms < COMMON_TOKEN_MS ? r->full_ms : COMMON_TOKEN_MS;
+		give_back(&b->full_ms, r->client_max);
+	give_back(&r->full_ms, r->common_max);
+	remember_proven(r, client);
+}
+
+bool
+client_rate_is_proven(const struct client_rate *r, uint64_t client)
+{
+	for (size_t i = 0; i < CLIENT_RATE_PROVEN; i++) {
+		if (r->proven[i] == client)
+			return true;
+	}
+	return false;
 }
 
 void

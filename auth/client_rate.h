@@ -5,9 +5,11 @@
  * client could use up what the refreshes of signed-in users need.
  *
  * Token buckets, one for each client (see client_quota.h) and one for all, are charged when a
- * question begins and refunded when it succeeds: only failures cost. The last part of the common
- * bucket is for clients that are owed nothing. After GitLab has answered 429, nothing is asked for
- * clients without a session until its Retry-After has passed. Refreshes are never limited here.
+ * question begins and refunded when it succeeds: only failures cost. A bucket holds the failures of
+ * one minute. The common one is shared out: clients with failures may use half of it, unknown
+ * clients three quarters, and the rest is for clients that have signed in before. After GitLab has
+ * answered 429, nothing is asked for clients without a session until its Retry-After has passed.
+ * Questions about sessions are never limited here.
  */
 #ifndef AUTH_CLIENT_RATE_H
 #define AUTH_CLIENT_RATE_H
@@ -15,6 +17,8 @@
 #include "base/str.h"
 
 #define CLIENT_RATE_CLIENTS 256u /* remembered; one more replaces the one that owes least */
+#define CLIENT_RATE_PROVEN  64u	 /* remembered after a success; one more replaces the oldest */
+#define CLIENT_RATE_MAX	    60000u
 
 /* A client that owes something: its bucket is full again at full_ms (monotonic). */
 struct client_rate_bucket {
@@ -22,10 +26,13 @@ struct client_rate_bucket {
 	uint64_t full_ms;
 };
 
-/* All zero: every bucket is full. */
+/* Set the two limits, the rest is zero: every bucket is full. */
 struct client_rate {
+	uint64_t client_max; /* failures of one client a minute, 1..CLIENT_RATE_MAX */
+	uint64_t common_max; /* failures of all clients a minute, the same */
 	struct client_rate_bucket clients[CLIENT_RATE_CLIENTS];
-	uint64_t full_ms; /* of the common bucket */
+	uint64_t proven[CLIENT_RATE_PROVEN]; /* the latest success first; 0: unused */
+	uint64_t full_ms;		     /* of the common bucket */
 	uint64_t blocked_until_ms;
 	uint64_t warned_ms;
 	uint64_t refused; /* counts */
@@ -35,8 +42,11 @@ struct client_rate {
 bool client_rate_charge(struct client_rate *r, struct str client_ip,
 			uint32_t *retry_after_s) MUST_CHECK;
 
-/* The question of this client (client_key) succeeded. */
-void client_rate_refund(struct client_rate *r, uint64_t client);
+/* The question of this client (client_key) succeeded: takes the charge back. */
+void client_rate_note_success(struct client_rate *r, uint64_t client);
+
+/* Whether a question of this client (client_key) succeeded before. */
+bool client_rate_is_proven(const struct client_rate *r, uint64_t client);
 
 /* GitLab answered 429. */
 void client_rate_block(struct client_rate *r, uint32_t retry_after_s);

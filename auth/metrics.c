@@ -138,6 +138,7 @@ auth_metrics_login_of(enum auth_problem problem)
 		return AUTH_LOGIN_UNAVAILABLE;
 	case AUTH_PROBLEM_GITLAB_REFUSES_US:
 	case AUTH_PROBLEM_SCOPE:
+	case AUTH_PROBLEM_TOKEN_SCOPE:
 		return AUTH_LOGIN_MISCONFIGURED;
 	case AUTH_PROBLEM_LOGIN_LOOP:
 		return AUTH_LOGIN_LOOP;

@@ -17,12 +17,13 @@
 #include "proxy/reload.h"
 
 /* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
-#define GITLAB_CONNECT_TIMEOUT_MS 3000u
-#define GITLAB_STALL_TIMEOUT_MS	  5000u
-#define GITLAB_TOTAL_TIMEOUT_MS	  8000u
-#define GITLAB_CONNECTIONS_MAX	  8u
-#define PORT_IDLE_MAX		  32u
-#define UPSTREAM_IDLE_MAX	  128u /* a page of an IDE asks for dozens of files at once */
+#define GITLAB_CONNECT_TIMEOUT_MS   3000u
+#define GITLAB_STALL_TIMEOUT_MS	    5000u
+#define GITLAB_TOTAL_TIMEOUT_MS	    8000u
+#define GITLAB_CONNECTIONS_MAX	    12u
+#define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
+#define PORT_IDLE_MAX		    32u
+#define UPSTREAM_IDLE_MAX	    128u /* a page of an IDE asks for dozens of files at once */
 
 struct serve {
 	struct proxy proxy;
@@ -49,6 +50,7 @@ make_fetch(const struct serve *s, struct err *e)
 		.total_timeout_ms = GITLAB_TOTAL_TIMEOUT_MS,
 		.body_max_bytes = 256u * 1024,
 		.connections_max = GITLAB_CONNECTIONS_MAX,
+		.connections_reserved = GITLAB_CONNECTIONS_RESERVED,
 	};
 
 	return fetch_new(s->proxy.loop, &options, e);

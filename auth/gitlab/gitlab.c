@@ -119,6 +119,10 @@ gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struc
 	g->settings = settings;
 	g->redirect_uri = redirect_uri;
 	g->fetch = f;
+	g->client_rate = (struct client_rate){
+		.client_max = settings->sign_in_failures_per_address_max,
+		.common_max = settings->sign_in_failures_max,
+	};
 	arena_init(&g->arena, 65536);
 	if (!build_urls(g)) {
 		err_set(e, ERR_CONFIG, "GitLab's address is too long");
@@ -138,6 +142,12 @@ struct client_rate *
 gitlab_client_rate(struct gitlab *g)
 {
 	return &g->client_rate;
+}
+
+enum fetch_priority
+gitlab_client_priority(const struct gitlab *g, uint64_t client)
+{
+	return client_rate_is_proven(&g->client_rate, client) ? FETCH_NORMAL : FETCH_LOW;
 }
 
 void
@@ -202,7 +212,7 @@ struct question {
 	enum auth_metrics_question kind;
 	struct fetch_request request;
 	gitlab_read_fn *read;
-	uint64_t user_id;
+	uint64_t user_id; /* that the answer must be about; 0: any */
 };
 
 static struct gitlab_call *
@@ -268,47 +278,47 @@ form_init(struct buf *form)
 	(void)buf_reserve(form, FORM_MAX_BYTES / 2);
 }
 
+/* q says what is asked and with which priority. */
 static struct gitlab_call *
-start_form_question(struct gitlab *g, enum auth_metrics_question kind, struct buf *form,
-		    gitlab_done_fn *done, void *arg)
+start_form_question(struct gitlab *g, struct question *q, struct buf *form, gitlab_done_fn *done,
+		    void *arg)
 {
-	bool is_revoke = kind == AUTH_ASKS_REVOKE;
-	struct question q = {
-		.kind = kind,
-		.request = {.method = "POST",
-			    .url = is_revoke ? g->revoke_url : g->token_url,
-			    .accept = "application/json",
-			    .content_type = "application/x-www-form-urlencoded",
-			    .body = buf_view(form)},
-		.read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens,
-	};
+	bool is_revoke = q->kind == AUTH_ASKS_REVOKE;
+	struct gitlab_call *call = NULL;
 
-	return buf_is_ok(form) ? start_question(g, &q, done, arg) : NULL;
+	q->request.method = "POST";
+	q->request.url = is_revoke ? g->revoke_url : g->token_url;
+	q->request.accept = "application/json";
+	q->request.content_type = "application/x-www-form-urlencoded";
+	q->request.body = buf_view(form);
+	q->read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens;
+	if (buf_is_ok(form))
+		call = start_question(g, q, done, arg);
+	buf_wipe_fini(form);
+	return call;
 }
 
 struct gitlab_call *
-gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier, gitlab_done_fn *done,
+gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_done_fn *done,
 		     void *arg)
 {
-	struct gitlab_call *call;
+	struct question q = {.kind = AUTH_ASKS_TOKEN, .request = {.priority = code->priority}};
 	struct buf form;
 
 	form_init(&form);
 	add_field(&form, "grant_type", STR("authorization_code"));
 	add_client(g, &form);
-	add_field(&form, "code", code);
+	add_field(&form, "code", code->code);
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
-	add_field(&form, "code_verifier", verifier);
-	call = start_form_question(g, AUTH_ASKS_TOKEN, &form, done, arg);
-	buf_wipe_fini(&form);
-	return call;
+	add_field(&form, "code_verifier", code->verifier);
+	return start_form_question(g, &q, &form, done, arg);
 }
 
 struct gitlab_call *
 gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done_fn *done,
 	       void *arg)
 {
-	struct gitlab_call *call;
+	struct question q = {.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}};
 	struct buf form;
 
 	form_init(&form);
@@ -316,62 +326,63 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done
 	add_client(g, &form);
 	add_field(&form, "refresh_token", secret_view(refresh_token));
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
-	call = start_form_question(g, AUTH_ASKS_REFRESH, &form, done, arg);
-	buf_wipe_fini(&form);
-	return call;
+	return start_form_question(g, &q, &form, done, arg);
+}
+
+/* q says what is asked: a GET unless it has a body. */
+static struct gitlab_call *
+start_api_question(struct gitlab *g, struct question *q, const struct gitlab_asker *who,
+		   gitlab_done_fn *done, void *arg)
+{
+	bool has_body = !str_is_empty(q->request.body);
+
+	q->request.method = has_body ? "POST" : "GET";
+	q->request.content_type = has_body ? "application/json" : NULL;
+	q->request.accept = "application/json";
+	q->request.bearer = who->token;
+	q->request.priority = who->priority;
+	q->user_id = who->user_id;
+	return start_question(g, q, done, arg);
 }
 
 struct gitlab_call *
-gitlab_get_user(struct gitlab *g, const struct secret *token, gitlab_done_fn *done, void *arg)
+gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
 {
 	struct question q = {
 		.kind = AUTH_ASKS_USER,
-		.request = {.method = "GET",
-			    .url = g->user_url,
-			    .accept = "application/json",
-			    .bearer = token},
+		.request = {.url = g->user_url},
 		.read = gitlab_read_user,
 	};
 
-	return start_question(g, &q, done, arg);
+	return start_api_question(g, &q, who, done, arg);
 }
 
 struct gitlab_call *
-gitlab_check_workspace(struct gitlab *g, const struct secret *token, uint64_t user_id,
-		       gitlab_done_fn *done, void *arg)
+gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+		       void *arg)
 {
 	struct question q = {
 		.kind = AUTH_ASKS_WORKSPACE,
-		.request = {.method = "POST",
-			    .url = g->graphql_url,
-			    .accept = "application/json",
-			    .content_type = "application/json",
-			    .body = str_from(g->workspace_query),
-			    .bearer = token},
+		.request = {.url = g->graphql_url, .body = str_from(g->workspace_query)},
 		.read = gitlab_read_workspace,
-		.user_id = user_id,
 	};
 
-	return start_question(g, &q, done, arg);
+	return start_api_question(g, &q, who, done, arg);
 }
 
 struct gitlab_call *
-gitlab_check_project(struct gitlab *g, const struct secret *token, uint64_t user_id,
-		     gitlab_done_fn *done, void *arg)
+gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+		     void *arg)
 {
-	struct question q = {
-		.kind = AUTH_ASKS_PROJECT,
-		.request = {.method = "GET", .accept = "application/json", .bearer = token},
-		.read = gitlab_read_member,
-		.user_id = user_id,
-	};
+	struct question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_member};
 	struct gitlab_call *call = NULL;
 	struct buf url;
 
 	buf_init(&url, URL_MAX_BYTES);
-	if (buf_addf(&url, "%s%" PRIu64, g->members_url, user_id) && buf_add_byte(&url, '\0')) {
+	if (buf_addf(&url, "%s%" PRIu64, g->members_url, who->user_id) &&
+	    buf_add_byte(&url, '\0')) {
 		q.request.url = url.data;
-		call = start_question(g, &q, done, arg);
+		call = start_api_question(g, &q, who, done, arg);
 	}
 	buf_fini(&url);
 	return call;
@@ -392,14 +403,14 @@ on_revoked(struct gitlab_answer *answer, void *arg)
 static void
 start_revocation(struct revocation *r)
 {
+	struct question q = {.kind = AUTH_ASKS_REVOKE, .request = {.priority = FETCH_NORMAL}};
 	struct gitlab *g = r->gitlab;
 	struct buf form;
 
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(r->token));
-	r->call = start_form_question(g, AUTH_ASKS_REVOKE, &form, on_revoked, r);
-	buf_wipe_fini(&form);
+	r->call = start_form_question(g, &q, &form, on_revoked, r);
 	if (r->call == NULL) {
 		secret_free(r->token);
 		r->token = NULL;

@@ -69,23 +69,38 @@ struct auth_metrics *gitlab_metrics(struct gitlab *g);
 /* The rate limit of questions for clients without a session; callers charge it. */
 struct client_rate *gitlab_client_rate(struct gitlab *g);
 
+/* Of questions for a client (client_key) without a session: FETCH_NORMAL for one that has signed in
+ * before, else FETCH_LOW. */
+enum fetch_priority gitlab_client_priority(const struct gitlab *g, uint64_t client);
+
+struct gitlab_code {
+	struct str code;
+	struct str verifier;
+	enum fetch_priority priority;
+};
+
+/* Whose token authenticates a question to the API. */
+struct gitlab_asker {
+	const struct secret *token;
+	uint64_t user_id;	      /* 0: not known yet */
+	enum fetch_priority priority; /* FETCH_HIGH for sessions */
+};
+
 /* NULL: nothing was sent. Strings and secrets are copied. */
-struct gitlab_call *gitlab_exchange_code(struct gitlab *g, struct str code, struct str verifier,
+struct gitlab_call *gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refresh_token,
 				   gitlab_done_fn *done, void *arg) MUST_CHECK;
-struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct secret *token,
+struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who,
 				    gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/* OK when the configured workspace belongs to the token's user, who is user_id. */
-struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct secret *token,
-					   uint64_t user_id, gitlab_done_fn *done,
-					   void *arg) MUST_CHECK;
+/* OK when the configured workspace belongs to the asking user. */
+struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who,
+					   gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/* OK when the user is an active member of the configured project with enough access. */
-struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct secret *token,
-					 uint64_t user_id, gitlab_done_fn *done,
-					 void *arg) MUST_CHECK;
+/* OK when the asking user is an active member of the configured project with enough access. */
+struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who,
+					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 void gitlab_cancel(struct gitlab_call *call); /* NULL is fine */
 
 /* Gives up on an exchange or refresh that GitLab may have answered already: the tokens that still

@@ -28,13 +28,13 @@ ask_next(struct policy_check *c, struct policy_result *result)
 		return set_verdict(result, POLICY_ALLOWED, NULL);
 	if ((c->left & ASK_USER) != 0) {
 		c->left &= ~(unsigned)ASK_USER;
-		c->call = gitlab_get_user(c->gitlab, c->token, on_answer, c);
+		c->call = gitlab_get_user(c->gitlab, &c->who, on_answer, c);
 	} else if ((c->left & ASK_WORKSPACE) != 0) {
 		c->left &= ~(unsigned)ASK_WORKSPACE;
-		c->call = gitlab_check_workspace(c->gitlab, c->token, c->user_id, on_answer, c);
+		c->call = gitlab_check_workspace(c->gitlab, &c->who, on_answer, c);
 	} else {
 		c->left &= ~(unsigned)ASK_PROJECT;
-		c->call = gitlab_check_project(c->gitlab, c->token, c->user_id, on_answer, c);
+		c->call = gitlab_check_project(c->gitlab, &c->who, on_answer, c);
 	}
 	if (c->call == NULL)
 		return set_verdict(result, POLICY_UNKNOWN,
@@ -94,7 +94,7 @@ on_answer(struct gitlab_answer *answer, void *arg)
 	c->call = NULL;
 	/* Only gitlab_get_user fills a user. */
 	if (result.verdict == POLICY_ALLOWED && answer->user.id != 0 &&
-	    (answer->user.id != c->user_id || !answer->user.is_active))
+	    (answer->user.id != c->who.user_id || !answer->user.is_active))
 		set_verdict(&result, POLICY_REFUSED, "the account is not active");
 	if (result.verdict == POLICY_ALLOWED && ask_next(c, &result) == POLICY_PENDING)
 		return;
@@ -110,7 +110,7 @@ start_questions(struct policy_check *c, const struct policy_subject *subject,
 
 	if (modes == 0)
 		return set_verdict(result, POLICY_REFUSED, "no authorization mode is set");
-	if ((modes & AUTH_MODE_OWNER) != 0 && c->user_id != c->settings->owner_id)
+	if ((modes & AUTH_MODE_OWNER) != 0 && c->who.user_id != c->settings->owner_id)
 		return set_verdict(result, POLICY_REFUSED, "the user is not the owner");
 	if ((modes & AUTH_MODE_WORKSPACE) != 0)
 		c->left |= ASK_WORKSPACE;
@@ -126,8 +126,7 @@ policy_start(struct policy_check *c, const struct policy_subject *subject,
 	     struct policy_result *result, policy_done_fn *done, void *arg)
 {
 	*result = (struct policy_result){.verdict = POLICY_PENDING, .err = ERR_INIT};
-	c->token = subject->token;
-	c->user_id = subject->user_id;
+	c->who = subject->who;
 	c->done = done;
 	c->arg = arg;
 	c->left = 0;

@@ -29,9 +29,8 @@ typedef void policy_done_fn(const struct policy_result *result, void *arg);
 struct policy_check {
 	struct gitlab *gitlab;
 	const struct auth_settings *settings;
-	const struct secret *token; /* borrowed while the check runs */
-	uint64_t user_id;
-	unsigned left; /* questions still to be asked */
+	struct gitlab_asker who; /* the token is borrowed while the check runs */
+	unsigned left;		 /* questions still to be asked */
 	uint64_t started_us;
 	struct gitlab_call *call;
 	policy_done_fn *done;
@@ -39,8 +38,7 @@ struct policy_check {
 };
 
 struct policy_subject {
-	const struct secret *token;
-	uint64_t user_id;
+	struct gitlab_asker who;
 	bool is_fresh; /* GitLab has just said that this user is active */
 };
 

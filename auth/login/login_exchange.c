@@ -22,6 +22,7 @@
 struct login_exchange {
 	struct auth_call call;
 	struct client_quota_entry quota;
+	enum fetch_priority priority;
 	struct flow flow;
 	char flow_id[FLOW_ID_LEN + 1];
 	unsigned round;
@@ -201,7 +202,7 @@ open_session(struct login_exchange *l)
 		return;
 	}
 	replace_old(l, s);
-	client_rate_refund(gitlab_client_rate(a->gitlab), l->quota.client);
+	client_rate_note_success(gitlab_client_rate(a->gitlab), l->quota.client);
 	login_count(l->call.auth, AUTH_LOGIN_OK);
 	log_info(NULL, "signed in", log_cstr("flow", l->flow_id),
 		 log_cstr("user", l->user.username));
@@ -272,6 +273,16 @@ check_id_token(const struct login_exchange *l, struct err *e)
 	return l->tokens.id_token == NULL || id_token_check(l->tokens.id_token, &expect, e);
 }
 
+static struct gitlab_asker
+asker(const struct login_exchange *l)
+{
+	return (struct gitlab_asker){
+		.token = l->tokens.access,
+		.user_id = l->user.id,
+		.priority = l->priority,
+	};
+}
+
 static void
 on_user(struct gitlab_answer *answer, void *arg)
 {
@@ -296,8 +307,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 		end_without_access(l, "This account is not active in GitLab.", &why);
 		return;
 	}
-	subject = (struct policy_subject){
-		.token = l->tokens.access, .user_id = l->user.id, .is_fresh = true};
+	subject = (struct policy_subject){.who = asker(l), .is_fresh = true};
 	if (policy_start(&l->check, &subject, &result, on_policy, l) != POLICY_PENDING)
 		on_policy(&result, l);
 }
@@ -321,7 +331,8 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 		end_misconfigured(l, answer->missing_scope, &why);
 		return;
 	}
-	l->asking = gitlab_get_user(l->call.auth->gitlab, l->tokens.access, on_user, l);
+	const struct gitlab_asker who = asker(l);
+	l->asking = gitlab_get_user(l->call.auth->gitlab, &who, on_user, l);
 	if (l->asking == NULL) {
 		err_set(&why, ERR_MEMORY, "user could not be asked");
 		end_unavailable(l, &why, 0);
@@ -368,6 +379,7 @@ login_new(struct auth *a, const struct login_exchange_input *x)
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
 	call_link(&l->call, a);
 	client_quota_add(&a->logins, &l->quota, x->client);
+	l->priority = gitlab_client_priority(a->gitlab, l->quota.client);
 	return l;
 }
 
@@ -375,9 +387,11 @@ struct auth_call *
 login_exchange_start(struct auth *a, const struct login_exchange_input *x, struct auth_verdict *v,
 		     auth_done_fn *done, void *arg)
 {
-	bool has_room = client_quota_has_room(&a->logins, x->client, AUTH_LOGINS_MAX,
-					      AUTH_LOGINS_PER_CLIENT_MAX) &&
-			call_may_start(a);
+	bool is_known = gitlab_client_priority(a->gitlab, client_key(x->client)) == FETCH_NORMAL;
+	size_t max = is_known ? AUTH_LOGINS_MAX : AUTH_LOGINS_MAX - AUTH_LOGINS_RESERVED;
+	bool has_room =
+		client_quota_has_room(&a->logins, x->client, max, AUTH_LOGINS_PER_CLIENT_MAX) &&
+		call_may_start(a);
 	uint32_t retry_after_s = 0;
 	struct login_exchange *l;
 
@@ -395,8 +409,9 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 	l->call.verdict = v;
 	l->call.done = done;
 	l->call.arg = arg;
-	l->asking =
-		gitlab_exchange_code(a->gitlab, x->code, str_from(l->flow.verifier), on_tokens, l);
+	const struct gitlab_code code = {
+		.code = x->code, .verifier = str_from(l->flow.verifier), .priority = l->priority};
+	l->asking = gitlab_exchange_code(a->gitlab, &code, on_tokens, l);
 	if (l->asking == NULL) {
 		login_free(l);
 		verdict_unavailable(v, 0, NULL);

@@ -20,14 +20,15 @@ session_authorization_init(struct session_authorization *a, struct gitlab *gitla
 	};
 }
 
-/* Within 10 % of ms, so that sessions do not ask at the same time. */
+/* Up to a fifth less, so that sessions do not ask at the same time. Never more: with a grace of 0
+ * the last answer would no longer count before the next question. */
 static uint64_t
 jittered(uint64_t ms)
 {
 	uint16_t random;
 
 	crypto_random(&random, sizeof(random));
-	return ms - ms / 10 + (ms / 5) * random / UINT16_MAX;
+	return ms - (ms / 5) * random / UINT16_MAX;
 }
 
 static uint64_t

@@ -77,8 +77,11 @@ on_policy(const struct policy_result *result, void *arg)
 static bool
 start_policy(struct auth_session *s, struct err *why)
 {
-	const struct policy_subject subject = {.token = s->tokens.pair.access,
-					       .user_id = s->user.id};
+	const struct policy_subject subject = {
+		.who = {.token = s->tokens.pair.access,
+			.user_id = s->user.id,
+			.priority = FETCH_HIGH},
+	};
 
 	return session_authorization_ask(&s->authorization, &subject, on_policy, s, why);
 }

@@ -24,16 +24,73 @@ struct fetch_socket {
 	int fd;
 };
 
+/* The call is neither started nor waiting afterwards. */
+static void
+call_unlink(struct fetch_call *call)
+{
+	struct fetch *f = call->fetch;
+
+	if (call->is_waiting) {
+		TAILQ_REMOVE(&f->waiting[call->priority], call, waiting_entry);
+		call->is_waiting = false;
+	} else if (LIST_IS_LINKED(call, entry)) {
+		LIST_UNLINK(call, entry);
+		(void)curl_multi_remove_handle(f->multi, call->easy);
+		f->started_count--;
+	}
+}
+
 static void
 call_free(struct fetch_call *call)
 {
 	loop_timer_fini(&call->deadline);
 	loop_timer_fini(&call->stall);
-	LIST_UNLINK(call, entry);
-	if (call->easy != NULL)
-		(void)curl_multi_remove_handle(call->fetch->multi, call->easy);
+	call_unlink(call);
 	fetch_call_fini(call);
 	free(call);
+}
+
+static bool
+has_room(const struct fetch *f, enum fetch_priority priority)
+{
+	unsigned reserved = priority == FETCH_HIGH ? 0 : f->connections_reserved;
+
+	return f->started_count + reserved < f->connections_max;
+}
+
+/* What libcurl does not take, which is a lack of memory, ends by its deadline. */
+static void
+call_begin(struct fetch_call *call)
+{
+	struct fetch *f = call->fetch;
+
+	TAILQ_REMOVE(&f->waiting[call->priority], call, waiting_entry);
+	call->is_waiting = false;
+	if (curl_multi_add_handle(f->multi, call->easy) != CURLM_OK)
+		loop_timer_start(&call->deadline, 0);
+	LIST_INSERT_HEAD(&f->calls, call, entry);
+	f->started_count++;
+}
+
+static void
+start_waiting_calls(struct fetch *f)
+{
+	for (unsigned priority = FETCH_PRIORITIES; priority-- > 0;) {
+		while (!TAILQ_EMPTY(&f->waiting[priority]) && has_room(f, priority))
+			call_begin(TAILQ_FIRST(&f->waiting[priority]));
+	}
+}
+
+static void
+free_all_calls(struct fetch *f)
+{
+	while (!LIST_EMPTY(&f->calls))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it unlinks itself */
+		call_free(LIST_FIRST(&f->calls));
+	for (unsigned priority = 0; priority < FETCH_PRIORITIES; priority++) {
+		while (!TAILQ_EMPTY(&f->waiting[priority]))
+			call_free(TAILQ_FIRST(&f->waiting[priority]));
+	}
 }
 
 static void
@@ -47,13 +104,10 @@ socket_free(struct fetch_socket *s)
 static void
 fetch_destroy(struct fetch *f)
 {
-	struct fetch_call *call;
-	struct fetch_call *next_call;
 	struct fetch_socket *s;
 	struct fetch_socket *next_socket;
 
-	LIST_FOREACH_SAFE (call, &f->calls, entry, next_call)
-		call_free(call);
+	free_all_calls(f);
 	if (f->multi != NULL)
 		(void)curl_multi_cleanup(f->multi);
 	LIST_FOREACH_SAFE (s, &f->sockets, entry, next_socket)
@@ -86,14 +140,16 @@ finish(struct fetch_call *call, CURLcode code)
 	log_debug(NULL, "fetch done", log_cstr("host", call->host),
 		  log_int("status", response.status), log_err(&e));
 
-	LIST_UNLINK(call, entry);
+	call_unlink(call);
 	f->is_calling = true;
 	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0 && !at_proxy,
 		   call->arg);
 	f->is_calling = false;
 	call_free(call);
-	if (!f->is_freed)
+	if (!f->is_freed) {
+		start_waiting_calls(f);
 		return true;
+	}
 	fetch_destroy(f);
 	return false;
 }
@@ -215,6 +271,10 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 	f->stall_timeout_ms = options->stall_timeout_ms;
 	f->total_timeout_ms = options->total_timeout_ms;
 	f->body_max_bytes = options->body_max_bytes;
+	f->connections_max = options->connections_max;
+	f->connections_reserved = options->connections_reserved;
+	for (unsigned priority = 0; priority < FETCH_PRIORITIES; priority++)
+		TAILQ_INIT(&f->waiting[priority]);
 	f->multi = curl_multi_init();
 	f->user_agent = strdup(options->user_agent == NULL ? "" : options->user_agent);
 	f->ca_file = options->ca_file == NULL ? NULL : strdup(options->ca_file);
@@ -230,8 +290,6 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 	(void)curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	(void)curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	(void)curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
-	(void)curl_multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-				(long)options->connections_max);
 	return f;
 }
 
@@ -240,9 +298,7 @@ fetch_free(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	while (!LIST_EMPTY(&f->calls))
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it unlinks itself */
-		call_free(LIST_FIRST(&f->calls));
+	free_all_calls(f);
 	if (f->is_calling)
 		f->is_freed = true;
 	else
@@ -253,13 +309,6 @@ void
 fetch_reload_authorities(struct fetch *f)
 {
 	f->authorities_changed_ms = clock_monotonic_ms();
-}
-
-static bool
-begin(struct fetch_call *call, struct err *e)
-{
-	return curl_multi_add_handle(call->fetch->multi, call->easy) == CURLM_OK ||
-	       err_set(e, ERR_MEMORY, "%s: the request can't be started", call->host);
 }
 
 struct fetch_call *
@@ -278,18 +327,25 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 	buf_init(&call->body, f->body_max_bytes);
 	loop_timer_init(&call->deadline, f->loop, on_deadline, call);
 	loop_timer_init(&call->stall, f->loop, on_deadline, call);
-	if (!fetch_call_prepare(call, request, e) || !begin(call, e)) {
+	if (!fetch_call_prepare(call, request, e)) {
 		call_free(call);
 		return NULL;
 	}
 	loop_timer_start(&call->deadline, f->total_timeout_ms);
-	LIST_INSERT_HEAD(&f->calls, call, entry);
+	call->priority = request->priority;
+	call->is_waiting = true;
+	TAILQ_INSERT_TAIL(&f->waiting[call->priority], call, waiting_entry);
+	start_waiting_calls(f);
 	return call;
 }
 
 void
 fetch_cancel(struct fetch_call *call)
 {
-	if (call != NULL)
-		call_free(call);
+	struct fetch *f = call == NULL ? NULL : call->fetch;
+
+	if (f == NULL)
+		return;
+	call_free(call);
+	start_waiting_calls(f);
 }

@@ -23,11 +23,18 @@ struct fetch_options {
 	uint64_t connect_timeout_ms; /* resolve, connect and TLS together */
 	uint64_t stall_timeout_ms;   /* connected, and no byte for this long */
 	uint64_t total_timeout_ms;
-	size_t body_max_bytes;	  /* of an answer */
-	unsigned connections_max; /* to one host; further calls wait, within their total deadline */
+	size_t body_max_bytes; /* of an answer */
+	/* Calls at the same time; further ones wait, within their total deadline. */
+	unsigned connections_max;
+	unsigned connections_reserved; /* of these, for calls of FETCH_HIGH only */
 };
 
+/* Which of several waiting calls starts first; those of one priority start in their order. */
+enum fetch_priority { FETCH_LOW, FETCH_NORMAL, FETCH_HIGH };
+#define FETCH_PRIORITIES 3
+
 struct fetch_request {
+	enum fetch_priority priority;
 	const char *method;	  /* "GET", "POST" */
 	const char *url;	  /* http or https */
 	const char *accept;	  /* Accept header, or NULL */

@@ -14,8 +14,12 @@
 struct fetch {
 	struct loop *loop;
 	CURLM *multi;
-	struct loop_timer timer; /* libcurl's */
-	LIST_HEAD(, fetch_call) calls;
+	struct loop_timer timer;       /* libcurl's */
+	LIST_HEAD(, fetch_call) calls; /* started */
+	TAILQ_HEAD(, fetch_call) waiting[FETCH_PRIORITIES];
+	unsigned started_count;
+	unsigned connections_max;
+	unsigned connections_reserved;
 	LIST_HEAD(, fetch_socket) sockets;
 	char *ca_file;
 	uint64_t authorities_changed_ms; /* 0: never */
@@ -31,9 +35,12 @@ struct fetch {
 struct fetch_call {
 	struct fetch *fetch;
 	LIST_ENTRY(fetch_call) entry;
+	TAILQ_ENTRY(fetch_call) waiting_entry;
+	enum fetch_priority priority;
+	bool is_waiting;
 	CURL *easy;
 	struct curl_slist *headers;
-	struct loop_timer deadline; /* libcurl's own does not run while a call waits its turn */
+	struct loop_timer deadline; /* libcurl's own does not run while a call waits */
 	struct loop_timer stall;    /* libcurl's own averages over seconds */
 	fetch_done_fn *done;
 	void *arg;

@@ -59,6 +59,19 @@ add_common(struct exchange *x, struct headers *h)
 		add(h, "Set-Cookie", x->verdict.set_cookies[i]);
 }
 
+/* RFC 9110 section 11.6.1, RFC 6750 section 3. Browsers show no prompt for this scheme. */
+static void
+add_challenge(struct exchange *x, unsigned status, struct headers *h)
+{
+	const char *more = x->verdict.challenge;
+	const char *value = "Bearer realm=\"workspace\"";
+
+	if (more != NULL)
+		value = arena_printf(&x->arena, "%s, %s", value, more);
+	if (value != NULL && (status == 401 || more != NULL))
+		add(h, "WWW-Authenticate", value);
+}
+
 /* h holds the fields of this response and has room for the common ones. Ends the exchange. */
 static void
 send_reply(struct exchange *x, unsigned status, struct headers *h, struct str body)
@@ -73,9 +86,7 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 	};
 
 	add_common(x, h);
-	/* RFC 9110 section 11.6.1. Browsers show no prompt for this scheme. */
-	if (status == 401)
-		add(h, "WWW-Authenticate", "Bearer realm=\"workspace\"");
+	add_challenge(x, status, h);
 	head.headers = *h;
 	x->status = status;
 	s->ops->send_head(s, &head);

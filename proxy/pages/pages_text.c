@@ -37,6 +37,10 @@ static const struct page_text problem_texts[] = {
 	 "Please contact the administrator: the application's scopes in GitLab or the "
 	 "setting SCOPE must be changed.",
 	 PAGE_ACTION_NONE},
+	{403, AUTH_PROBLEM_TOKEN_SCOPE, "insufficient_scope", "The token lacks a scope",
+	 "The GitLab token of this request does not have a scope that this workspace needs to "
+	 "check access.",
+	 "Create a token with that scope.", PAGE_ACTION_NONE},
 	{403, AUTH_PROBLEM_LOGIN_LOOP, "login_loop", "Your browser does not accept our cookies",
 	 "You were signed in several times, but your browser did not send our cookie back.",
 	 "Allow cookies for this site, or try a window without extensions, then sign in again.",

@@ -28,6 +28,28 @@ static const struct conf_setting limits[] = {
 	 .text = "Maximum number of connections of one client address (IPv6: one /64); further "
 		 "ones are closed at once. The address is that of the PROXY header where there is "
 		 "one. Peers in `TRUSTED_PROXY_IPS` are exempt: they forward for many clients."},
+	{.name = "SIGN_IN_FAILURES_PER_ADDRESS_MAX",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.sign_in_failures_per_address_max),
+	 .fallback = "20",
+	 .min = 1,
+	 .max = 60000,
+	 .text = "Failed logins and API tokens of one client address (IPv6: one /64) per minute. "
+		 "Further ones get 503 with `Retry-After`, without a question to GitLab. Set it "
+		 "higher where many people or programs share an address, as behind NAT, or where "
+		 "`TRUSTED_PROXY_IPS` is not set behind an ingress: then all share the ingress's."},
+	{.name = "SIGN_IN_FAILURES_MAX",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.sign_in_failures_max),
+	 .fallback = "120",
+	 .min = 1,
+	 .max = 60000,
+	 .text = "The same for all client addresses together. A quarter of it is kept for "
+		 "addresses "
+		 "from which somebody signed in before, and another quarter for addresses without "
+		 "failures. Keep it well below GitLab's own limit for the pod's address."},
 	{.name = "WEBSOCKETS_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE,

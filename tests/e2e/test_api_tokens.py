@@ -123,6 +123,8 @@ def test_bad_tokens_are_remembered_for_a_while(proxy, gitlab, upstream, client):
     replies = [ask(client, proxy, bearer("glpat-wrong")) for _ in range(20)]
     assert {r.status for r in replies} == {401} and users_asked(gitlab) == 1
     assert replies[0].json()["error"] == "login_required" and not replies[0].get_all("Set-Cookie")
+    for reply in replies:
+        assert reply.get_all("WWW-Authenticate") == ['Bearer realm="workspace", error="invalid_token"']
     assert not upstream.received
 
 
@@ -131,9 +133,31 @@ def test_a_token_without_access(proxy, gitlab, upstream, client):
     assert [ask(client, proxy, bearer(token)).status for _ in range(3)] == [403] * 3
     gitlab.alex.blocked = True
     assert ask(client, proxy, bearer(gitlab.add_token(gitlab.alex, "api").access)).status == 403
-    small = gitlab.add_token(gitlab.sasha, "openid").access
-    assert ask(client, proxy, bearer(small)).status == 403
-    assert not upstream.received and users_asked(gitlab) == 3
+    assert not upstream.received and users_asked(gitlab) == 2
+
+
+@pytest.mark.parametrize("form", [bearer, private])
+@pytest.mark.parametrize(
+    "authorization, granted, missing",
+    [
+        ({}, "openid", "read_user"),
+        ({}, "read_user", "read_api"),  # GraphQL answers 401
+        ({"AUTHORIZATION": "project"}, "read_user", "read_api"),  # the members' API answers 403
+        ({"AUTHORIZATION": "owner"}, "read_repository", "read_user"),
+    ],
+)
+def test_a_token_without_the_scope(make_proxy, gitlab, upstream, client, form, authorization, granted, missing):
+    """RFC 6750 section 3.1."""
+    rules = {"PROJECT": gitlab.project.path, "OWNER_ID": gitlab.sasha.id}
+    proxy = make_proxy(gitlab, upstream, API_TOKENS="on", **rules, **authorization)
+    token = gitlab.add_token(gitlab.sasha, granted).access
+    for _ in range(2):  # asked, and remembered
+        reply = ask(client, proxy, form(token))
+        assert reply.status == 403
+        assert reply.json()["error"] == "insufficient_scope" and missing in reply.json()["detail"]
+        challenge = f'Bearer realm="workspace", error="insufficient_scope", scope="{missing}"'
+        assert reply.get_all("WWW-Authenticate") == [challenge]
+    assert users_asked(gitlab) == 1 and not upstream.received
 
 
 def test_many_at_once_ask_once(proxy, gitlab, upstream, make_client, token):

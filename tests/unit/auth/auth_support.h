@@ -88,6 +88,7 @@ struct fetch_call {
 	char url[1024];
 	char body[4096];
 	char bearer[512];
+	enum fetch_priority priority;
 	fetch_done_fn *done;
 	void *arg;
 };
@@ -110,6 +111,7 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 		return NULL;
 	}
 	fetch_started++;
+	call->priority = request->priority;
 	(void)snprintf(call->method, sizeof(call->method), "%s", request->method);
 	(void)snprintf(call->url, sizeof(call->url), "%s", request->url);
 	(void)snprintf(call->body, sizeof(call->body), "%.*s", STR_FMT(request->body));
@@ -302,6 +304,8 @@ world_fill_settings(struct world *w)
 	s->project_access_level = 30;
 	s->owner_id = 42;
 	s->authorization_interval_ms = 60000;
+	s->sign_in_failures_per_address_max = 20;
+	s->sign_in_failures_max = 120;
 	s->authorization_grace_ms = 600000;
 }
 

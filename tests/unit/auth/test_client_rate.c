@@ -20,7 +20,6 @@
 #define OTHER	      STR("2001:db8::1")
 #define CLIENT_TOKENS 20u
 #define COMMON_TOKENS 120u
-#define RESERVED      60u
 #define SECOND	      UINT64_C(1000)
 
 static uint64_t now_ms;
@@ -73,7 +72,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	memset(&rate, 0, sizeof(rate));
+	rate = (struct client_rate){.client_max = CLIENT_TOKENS, .common_max = COMMON_TOKENS};
 	now_ms = 1000000;
 	log_configure(LOG_OFF, LOG_JSON, 2);
 	return 0;
@@ -109,15 +108,15 @@ test_failures_of_one_client(void **state)
 {
 	(void)state;
 	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
-	assert_int_equal(retry_after_s, 5);
+	assert_int_equal(retry_after_s, 3);
 	assert_false(charge(STR("::ffff:192.0.2.1"))); /* the same */
 	assert_true(charge(OTHER));
 	assert_false(charge(ONE));
 	assert_int_equal(rate.refused, 3);
-	now_ms += 5 * SECOND;
+	now_ms += 3 * SECOND;
 	assert_int_equal(charge_all(ONE), 1);
-	now_ms += 60 * SECOND;
-	assert_int_equal(charge_all(ONE), 12);
+	now_ms += 30 * SECOND;
+	assert_int_equal(charge_all(ONE), CLIENT_TOKENS / 2);
 	now_ms += 3600 * SECOND;
 	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
 }
@@ -129,10 +128,10 @@ test_success_costs_nothing(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++) {
 		assert_true(charge(ONE));
-		client_rate_refund(&rate, client_key(ONE));
+		client_rate_note_success(&rate, client_key(ONE));
 	}
 	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
-	client_rate_refund(&rate, client_key(STR("203.0.113.7"))); /* not remembered */
+	client_rate_note_success(&rate, client_key(STR("203.0.113.7"))); /* not remembered */
 }
 
 /* An address that can't be parsed is one client, not an unlimited one. */
@@ -146,7 +145,7 @@ test_unknown_clients_are_one(void **state)
 	assert_true(charge(ONE));
 }
 
-/* Many clients together: the last part is for those that owe nothing. */
+/* Clients with failures share half of the common bucket, unknown ones three quarters. */
 static void
 test_common_bucket(void **state)
 {
@@ -155,14 +154,51 @@ test_common_bucket(void **state)
 		assert_int_equal(charge_all(client_number(i)), CLIENT_TOKENS);
 	assert_true(charge(ONE));
 	assert_false(charge(ONE)); /* it owes one */
-	for (unsigned i = 3; i < RESERVED + 2; i++)
+	for (unsigned i = 61; i < COMMON_TOKENS * 3 / 4; i++)
 		assert_true(charge(client_number(i)));
-	assert_false(charge(OTHER)); /* nothing is left */
+	assert_false(charge(OTHER)); /* the rest is for clients that have signed in before */
 	assert_int_equal(retry_after_s, 1);
 	now_ms += 500;
 	assert_true(charge(OTHER));
 	now_ms += SECOND * COMMON_TOKENS / 2;
 	assert_true(charge(ONE));
+}
+
+static void
+test_proven_clients(void **state)
+{
+	(void)state;
+	assert_false(client_rate_is_proven(&rate, client_key(ONE)));
+	assert_true(charge(ONE));
+	client_rate_note_success(&rate, client_key(ONE));
+	client_rate_note_success(&rate, client_key(ONE));
+	assert_true(client_rate_is_proven(&rate, client_key(ONE)));
+	for (unsigned i = 0; charge(client_number(i)); i++)
+		assert_true(i < COMMON_TOKENS * 3 / 4);
+	assert_false(charge(OTHER));
+	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
+	/* The oldest are forgotten. */
+	for (unsigned i = 0; i < CLIENT_RATE_PROVEN - 1; i++)
+		client_rate_note_success(&rate, client_key(client_number(i)));
+	assert_true(client_rate_is_proven(&rate, client_key(ONE)));
+	client_rate_note_success(&rate, client_key(ONE));
+	client_rate_note_success(&rate, client_key(OTHER));
+	assert_true(client_rate_is_proven(&rate, client_key(ONE)));
+	assert_false(client_rate_is_proven(&rate, client_key(client_number(0))));
+}
+
+/* The smallest and the largest that can be set. */
+static void
+test_limits_of_settings(void **state)
+{
+	(void)state;
+	rate.client_max = rate.common_max = 1;
+	assert_int_equal(charge_all(ONE), 1);
+	assert_int_equal(retry_after_s, 60);
+	memset(&rate, 0, sizeof(rate));
+	rate.client_max = rate.common_max = CLIENT_RATE_MAX;
+	assert_int_equal(charge_all(ONE), CLIENT_RATE_MAX / 2);
+	assert_int_equal(retry_after_s, 1);
 }
 
 /* Memory is bounded, and who owes much is not forgotten for those that owe little. */
@@ -178,7 +214,7 @@ test_many_clients(void **state)
 		passed += charge(client_number(i));
 	}
 	/* Two a second, and what was left at the beginning. */
-	assert_in_range(passed, 100, COMMON_TOKENS - CLIENT_TOKENS + 101);
+	assert_in_range(passed, 100, COMMON_TOKENS * 3 / 4 - CLIENT_TOKENS + 101);
 	assert_false(charge(ONE));
 }
 
@@ -212,6 +248,8 @@ main(void)
 		cmocka_unit_test_setup(test_success_costs_nothing, setup),
 		cmocka_unit_test_setup(test_unknown_clients_are_one, setup),
 		cmocka_unit_test_setup(test_common_bucket, setup),
+		cmocka_unit_test_setup(test_proven_clients, setup),
+		cmocka_unit_test_setup(test_limits_of_settings, setup),
 		cmocka_unit_test_setup(test_many_clients, setup),
 		cmocka_unit_test_setup(test_gitlab_limits_us, setup),
 	};

@@ -46,7 +46,8 @@ static enum policy_verdict
 start(uint64_t user_id, bool is_fresh)
 {
 	const struct policy_subject subject = {
-		.token = token, .user_id = user_id, .is_fresh = is_fresh};
+		.who = {.token = token, .user_id = user_id, .priority = FETCH_HIGH},
+		.is_fresh = is_fresh};
 
 	has_answer = false;
 	return policy_start(&check, &subject, &last, on_done, &world);
@@ -64,6 +65,7 @@ run_cases(const char *url_end, const struct policy_case *cases, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(start(42, true), POLICY_PENDING);
 		assert_string_equal(fetch_queue->bearer, TEST_TOKEN);
+		assert_int_equal(fetch_queue->priority, FETCH_HIGH);
 		if (cases[i].status == 0)
 			break_request(url_end, ERR_TIMEOUT, true);
 		else

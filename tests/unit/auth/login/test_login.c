@@ -212,8 +212,11 @@ test_too_many_at_once(void **state)
 	char client[32];
 
 	(void)state;
+	world.client = "203.0.113.1";
+	world_sign_in(&world, "/");
 	world.client = client;
-	for (size_t i = 0; i < AUTH_LOGINS_MAX; i++) {
+	world.browser.count = 0; /* another browser */
+	for (size_t i = 0; i < AUTH_LOGINS_MAX - AUTH_LOGINS_RESERVED; i++) {
 		(void)snprintf(client, sizeof(client), "192.0.2.%zu", i);
 		world_come_back(&world, "/");
 	}
@@ -221,8 +224,12 @@ test_too_many_at_once(void **state)
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	assert_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	assert_problem(&world, UNAVAILABLE);
+	assert_int_equal(fetch_queue->priority, FETCH_LOW);
 	break_request("/oauth/token", ERR_CONNECT, false);
 	world.client = "198.51.100.1";
+	world_come_back(&world, "/");
+	/* The reserved part is for clients that have signed in before. */
+	world.client = "203.0.113.1";
 	world_come_back(&world, "/");
 }
 

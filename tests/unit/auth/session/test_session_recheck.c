@@ -101,6 +101,20 @@ test_grace(void **state)
 	assert_int_equal(world.verdict.action, AUTH_ALLOW);
 }
 
+/* The last answer counts until the next question, never a moment less. */
+static void
+test_no_grace(void **state)
+{
+	(void)state;
+	world.settings.authorization_grace_ms = 0;
+	world_sign_in(&world, "/");
+	for (unsigned i = 0; i < 50; i++) {
+		clock_ahead_ms += MINUTE;
+		check_with_gitlab();
+		assert_int_equal(world.verdict.action, AUTH_ALLOW);
+	}
+}
+
 /* Past the grace, WebSockets are closed; the session waits for GitLab to come back. */
 static void
 test_grace_ends_watches(void **state)
@@ -420,6 +434,7 @@ main(void)
 		T(test_refused),
 		T(test_watched_is_asked),
 		T(test_grace),
+		T(test_no_grace),
 		T(test_grace_ends_watches),
 		T(test_idle_waits_for_answer),
 		T(test_idle_then_refused),

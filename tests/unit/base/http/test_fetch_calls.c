@@ -114,6 +114,53 @@ test_many_at_once(void **state)
 	assert_int_equal(ask_number(f, "/peak"), 3);
 }
 
+/* Reserved connections and the order of priorities: with slow calls of low priority under way, one
+ * of high priority starts at once, and those that wait start by priority. */
+static void
+test_priorities(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_options options = usual_options;
+	struct outcome *low[4];
+	struct outcome *other;
+
+	options.connections_max = 3;
+	options.connections_reserved = 1;
+	open_client(f, options);
+	for (size_t i = 0; i < 4; i++)
+		low[i] = start(f, (struct fetch_request){
+					  .method = "GET",
+					  .url = plain(i < 2 ? "/silent" : "/ok"),
+				  });
+	other = start(f, (struct fetch_request){
+				 .method = "GET", .url = plain("/ok"), .priority = FETCH_NORMAL});
+	for (size_t i = 0; i < 20; i++) {
+		struct outcome *high = start(f, (struct fetch_request){
+							.method = "GET",
+							.url = plain("/ok"),
+							.priority = FETCH_HIGH,
+						});
+		high->stops = true;
+		run(f);
+		assert_int_equal(high->status, 200);
+		free(high);
+	}
+	assert_int_equal(low[2]->calls + low[3]->calls + other->calls, 0);
+	low[2]->stops = true;
+	other->cancels = low[3]; /* which has not started yet */
+	fetch_cancel(low[0]->call);
+	f->waiting--;
+	run(f);
+	assert_int_equal(low[2]->status, 200);
+	assert_int_equal(other->status, 200);
+	assert_int_equal(low[3]->calls, 0);
+	fetch_cancel(low[1]->call);
+	f->waiting--;
+	for (size_t i = 0; i < 4; i++)
+		free(low[i]);
+	free(other);
+}
+
 /* A call that waits for a connection has its deadline all the same. */
 static void
 test_deadline_of_waiting_calls(void **state)
@@ -198,6 +245,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_free_from_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_with_calls_under_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_priorities, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline_of_waiting_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connections_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_post_is_sent_once, setup, teardown),
