@@ -97,17 +97,14 @@ struct auth_verdict {
 	/* A sentence for the page, without data of the request; or NULL. */
 	const char *detail;
 	const char *allow;
-	/* Further parameters of WWW-Authenticate (RFC 6750 section 3.1), which 401 has in any case;
-	 * or NULL. */
-	const char *challenge;
+	const char *challenge; /* more for WWW-Authenticate (RFC 6750 section 3.1), or NULL */
 	/* For NO_ACCESS and the pages: GitLab's front page, where one signs out to sign in as
 	 * somebody else; or NULL. */
 	const char *gitlab_url;
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* readable until auth_verdict_fini */
-	/* AUTH_ALLOW: valid until the loop is entered again; see auth_watch_start. */
-	struct auth_session *session;
+	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop runs again */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
 	/* AUTH_ALLOW: the header (lower case) whose GitLab token authenticated the request, which
