@@ -70,7 +70,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		upstream_send_end(x->upstream);
 		upstream_flush(x->upstream);
 	} else {
-		s->ops->want_body(s, !upstream_is_blocked(x->upstream));
+		s->ops->want_body(s, upstream_wants_body(x->upstream));
 	}
 }
 

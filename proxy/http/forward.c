@@ -205,21 +205,6 @@ forward_find_client(const struct cidr_set *trusted, const struct headers *h, str
 	return forwarded_for->data != NULL;
 }
 
-/* RFC 9110 section 10.1.4: TE is named by Connection, which ends it at the next hop. */
-static void
-write_connection(const struct request_head *r, struct buf *out)
-{
-	bool closes = request_has_stray_body(r);
-
-	if (r->accepts_trailers)
-		http1_write_field(out, STR("TE"), STR("trailers"));
-	if (closes || r->accepts_trailers)
-		http1_write_field(out, STR("Connection"),
-				  !r->accepts_trailers ? STR("close")
-				  : closes	       ? STR("close, TE")
-						       : STR("TE"));
-}
-
 void
 forward_write_request(const struct forward *f, struct buf *out)
 {
@@ -238,10 +223,15 @@ forward_write_request(const struct forward *f, struct buf *out)
 	else if (str_equal(r->method, STR("POST")) || str_equal(r->method, STR("PUT")) ||
 		 str_equal(r->method, STR("PATCH")))
 		http1_write_field(out, STR("Content-Length"), STR("0"));
+	/* RFC 9110 section 10.1.4: TE is named by Connection, which ends it at the next hop. */
+	if (r->accepts_trailers)
+		http1_write_field(out, STR("TE"), STR("trailers"));
+	if (r->body != BODY_NONE)
+		return;
 	if (r->wants_websocket)
 		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-	else
-		write_connection(r, out);
+	else if (r->accepts_trailers)
+		http1_write_field(out, STR("Connection"), STR("TE"));
 	http1_write_end(out);
 }
 

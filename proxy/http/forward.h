@@ -37,7 +37,8 @@ bool forward_counts_hops(const struct request_head *r);
 /* Bytes of our own cookies, which are not forwarded. */
 size_t forward_count_own_cookies(const struct auth *auth, const struct headers *h);
 
-/* Writes the complete HTTP/1.1 request head for the upstream. Check buf_is_ok afterwards. */
+/* Writes the HTTP/1.1 request head for the upstream; with a body all but Connection and the empty
+ * line, which upstream_send_body adds. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 
 /*

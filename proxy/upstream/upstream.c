@@ -11,6 +11,7 @@
 
 #define SURE_MS		   100 /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_BYTES 1048576u
+#define SHORT_BODY_BYTES   16384u
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
@@ -188,7 +189,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 	c->arg = arg;
 	c->read_limit = LOOP_SCRATCH_BYTES;
 	c->state = UPSTREAM_BEGUN;
-	c->has_received = c->request_ended = c->keep_alive = false;
+	c->has_received = c->request_ended = c->keep_alive = c->is_head_open = false;
 	c->interim_count = 0;
 	c->scan = (struct http1_scan){0};
 	return c;
@@ -228,10 +229,15 @@ struct buf *
 upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_upgrade)
 {
 	struct str key;
+	struct str unused;
 
 	c->is_to_head = r->is_head;
-	c->has_body = r->body != BODY_NONE;
+	c->has_body = c->is_head_open = r->body != BODY_NONE;
 	c->has_stray_body = request_has_stray_body(r);
+	c->body_length = r->body == BODY_LENGTH ? r->length : UINT64_MAX;
+	c->waits_for_body = c->body_length <= SHORT_BODY_BYTES &&
+			    headers_find(&r->headers, HEADER_EXPECT, &unused) == 0;
+	c->closes = false;
 	c->asks_upgrade = asks_upgrade &&
 			  headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) &&
 			  websocket_accept(key, c->accept);
@@ -241,6 +247,34 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_
 	conn_want_read(&c->conn, true);
 	upstream_touch(c);
 	return conn_out(&c->conn);
+}
+
+/* Some servers take a body that their application left unread for the next request, with the
+ * identity headers that the client wrote into it (RFC 9112 section 9.3 has them read it or close).
+ * What has no line break can't be a request. */
+static bool
+may_be_request(const struct upstream_conn *c, struct str data)
+{
+	return data.len < c->body_length || data.len > SHORT_BODY_BYTES ||
+	       str_find_byte(data, '\n') != SIZE_MAX || str_find_byte(data, '\r') != SIZE_MAX;
+}
+
+/* data: the first piece of the body. */
+static void
+finish_head(struct upstream_conn *c, struct str data)
+{
+	struct buf *out = conn_out(&c->conn);
+
+	if (!c->is_head_open)
+		return;
+	c->is_head_open = false;
+	c->closes = c->has_stray_body || may_be_request(c, data);
+	if (c->closes || c->accepts_trailers)
+		http1_write_field(out, STR("Connection"),
+				  !c->accepts_trailers ? STR("close")
+				  : c->closes	       ? STR("close, TE")
+						       : STR("TE"));
+	http1_write_end(out);
 }
 
 void
@@ -261,6 +295,7 @@ upstream_send_body(struct upstream_conn *c, struct str data)
 
 	if (data.len == 0)
 		return;
+	finish_head(c, data);
 	if (c->sends_chunks && c->state != UPSTREAM_TUNNEL) {
 		conn_queue(&c->conn, (struct str){line, http1_chunk_line(data.len, line)});
 		conn_send(&c->conn, data);
@@ -276,12 +311,13 @@ upstream_sink(struct upstream_conn *c)
 {
 	bool in_request = c->state == UPSTREAM_HEAD || c->state == UPSTREAM_BODY;
 
-	return in_request && !c->sends_chunks ? &c->conn : NULL;
+	return in_request && !c->is_head_open && !c->sends_chunks ? &c->conn : NULL;
 }
 
 void
 upstream_send_end(struct upstream_conn *c)
 {
+	finish_head(c, STR_NONE);
 	if (c->sends_chunks)
 		conn_queue(&c->conn, STR("0\r\n\r\n"));
 	c->request_ended = true;
@@ -290,7 +326,16 @@ upstream_send_end(struct upstream_conn *c)
 void
 upstream_flush(struct upstream_conn *c)
 {
+	if (c->is_head_open && c->waits_for_body)
+		return;
+	finish_head(c, STR_NONE);
 	conn_flush(&c->conn);
+}
+
+bool
+upstream_wants_body(const struct upstream_conn *c)
+{
+	return !conn_is_blocked(&c->conn) || (c->is_head_open && c->waits_for_body);
 }
 
 bool

@@ -72,7 +72,10 @@ void upstream_release(struct upstream_conn *c);
 
 /*
  * One request: begin, write the head into the buffer with http1_write_*, then body, end.
- * asks_upgrade: a 101 is expected, after which bytes pass as they are.
+ * asks_upgrade: a 101 is expected, after which bytes pass as they are. Where there is a body, the
+ * head is written without Connection and the empty line; the first piece of the body adds both, or
+ * a flush if the body is long. The connection is kept only if that piece is the whole body and has
+ * no line break.
  */
 struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r,
 			   bool asks_upgrade);
@@ -84,6 +87,10 @@ struct conn *upstream_sink(struct upstream_conn *c);
 void upstream_flush(struct upstream_conn *c);
 
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
+
+/* Whether to send body now: not blocked, or a short one that waits with its head for a connection.
+ */
+bool upstream_wants_body(const struct upstream_conn *c);
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 
 /* Reads at most so many bytes of this response at each wake-up. */

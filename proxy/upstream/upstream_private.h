@@ -44,8 +44,12 @@ struct upstream_conn {
 	/* Expected in the response to an upgrade. */
 	char accept[WEBSOCKET_ACCEPT_BYTES];
 	unsigned interim_count;
+	uint64_t body_length; /* of the request; UINT64_MAX: not known */
 	bool has_body;
 	bool has_stray_body;
+	bool is_head_open;   /* the request's head lacks Connection and its end */
+	bool waits_for_body; /* a short one: the head is sent with its first piece */
+	bool closes;	     /* the request says Connection: close */
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;

@@ -82,8 +82,8 @@ read_keep_alive(struct upstream_conn *c, const struct headers *h)
 static bool
 has_read_body(const struct upstream_conn *c, const struct response_head *head)
 {
-	return !c->has_body || (!c->has_stray_body && c->request_ended &&
-				!conn_is_blocked(&c->conn) && head->status < 400);
+	return !c->has_body ||
+	       (!c->closes && c->request_ended && !conn_is_blocked(&c->conn) && head->status < 400);
 }
 
 static void

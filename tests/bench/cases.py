@@ -132,6 +132,15 @@ def make_all():
             ),
         )
     )
+    # A connection of its own for each, to the upstream: see docs/security.md, "Bodies of requests".
+    cases += both(
+        "post-1kb",
+        mode="http",
+        path="/sink",
+        size=1000,
+        peers=ahead,
+        measures=(REQUESTS, REQUEST_COST),
+    )
     cases += both("session-check", mode="http", peers=UNCHECKED, measures=(REQUESTS, REQUEST_COST))
     bulk = (THROUGHPUT, BYTE_COST)
     for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4)):

@@ -29,6 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    do_POST = do_PUT = do_PATCH = do_GET
     def log_message(self, *args): pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_port, flush=True)
@@ -49,6 +50,7 @@ class Handler(tornado.web.RequestHandler):
         body = json.dumps([self.request.uri, self.request.headers.get("X-Forwarded-User")])
         print(body, flush=True)
         self.write(body)
+    post = put = patch = get
 async def main():
     sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
     server = tornado.httpserver.HTTPServer(tornado.web.Application([(".*", Handler)]))
@@ -81,6 +83,17 @@ func main() {
 }
 """
 
+GUNICORN = """
+import json
+def app(environ, start_response):
+    body = json.dumps([environ["PATH_INFO"], environ.get("HTTP_X_FORWARDED_USER")]).encode()
+    print(body.decode(), flush=True)
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+def when_ready(server):
+    print(server.LISTENERS[0].sock.getsockname()[1], flush=True)
+"""
+
 
 def build_go(folder):
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
@@ -107,6 +120,13 @@ def command_for(kind, folder):
         if importlib.util.find_spec("tornado") is None:
             pytest.skip("NOT TESTED: no Tornado on this machine")
         return [sys.executable, "-c", TORNADO]
+    if kind == "gunicorn":
+        if importlib.util.find_spec("gunicorn") is None:
+            pytest.skip("NOT TESTED: no gunicorn on this machine")
+        (folder / "server.py").write_text(GUNICORN)
+        options = ["-k", "gthread", "--threads", "4", "--log-level", "critical", "-b", "127.0.0.1:0"]
+        where = ["-c", str(folder / "server.py"), "--chdir", str(folder)]
+        return [sys.executable, "-m", "gunicorn", *options, *where, "server:app"]
     return build_go(folder)
 
 
@@ -130,21 +150,89 @@ class RealServer:
         self._reader.join()
 
 
-@pytest.mark.parametrize("kind", ["python", "node", "tornado", "go"])
-@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+FORGED = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
+
+
+@pytest.mark.parametrize("kind", ["python", "node", "tornado", "gunicorn", "go"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
 def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, client, tmp_path, kind, method):
     server = RealServer(command_for(kind, tmp_path))
     try:
         proxy = make_proxy(gitlab, server)
         assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
-        forged = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
         for number in range(5):
-            client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, forged)
+            client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, FORGED)
             assert client.fetch(proxy.origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
     finally:
         server.stop()
     assert {user for _, user in server.seen} == {"sasha"}
     assert "/forged" not in [path for path, _ in server.seen]
+
+
+@pytest.mark.parametrize("coding", ["length", "chunked", "bare-lf", "with-a-prefix"])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_no_split_and_no_coding_makes_a_request_of_a_body(
+    make_stage, gitlab, tmp_path, coding, pieces
+):
+    """By the one server of those here that takes unread bodies for requests."""
+    server = RealServer(command_for("python", tmp_path))
+    body = {"bare-lf": FORGED.replace(b"\r", b""), "with-a-prefix": b"{}" + FORGED}.get(coding, FORGED)
+    framing = ("Transfer-Encoding", "chunked") if coding == "chunked" else ("Content-Length", str(len(body)))
+    try:
+        stage = make_stage(UPSTREAM=server.url)
+        for number in range(3):
+            head = stage.head("POST", f"/{number}", [framing, ("Expect", "100-continue")][: 1 + number % 2])
+            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if coding == "chunked" else body
+            cuts = [len(data) * n // pieces for n in range(pieces + 1)]
+            with stage.raw() as raw:
+                raw.send(head + data) if pieces == 1 else raw.send(head)
+                for start, end in zip(cuts, cuts[1:]) if pieces > 1 else ():
+                    raw.send(data[start:end])
+                assert raw.read_response().json() == [f"/{number}", "sasha"]
+            with stage.raw() as raw:
+                assert raw.send(stage.head(target="/after")).read_response().json() == ["/after", "sasha"]
+    finally:
+        server.stop()
+    assert {user for _, user in server.seen} == {"sasha"}
+
+
+def connections_for(stage, body, method="POST", headers=(), split=False, apart=False, count=4):
+    with stage.raw() as raw:
+        for _ in range(count):
+            head = stage.head(method, "/x", [("Content-Length", str(len(body))), *headers])
+            if split:
+                raw.send(head + body[:1])
+                stage.upstream.wait(lambda: any(not r.complete for r in stage.upstream.requests))
+                raw.send(body[1:])
+            else:
+                raw.send(head).send(body) if apart else raw.send(head + body)
+            assert raw.read_response().status == 200
+    return [c for c in stage.upstream.connections if c.requests]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_body_that_can_be_no_request_keeps_the_connection(stage, method, apart):
+    """In one piece, with its head or behind it, and without a line break: as browsers send JSON and forms."""
+    used = connections_for(stage, b'{"method": "GET /forged HTTP/1.1"}', method, apart=apart)
+    assert [len(c.requests) for c in used] == [4]
+    assert all(r.get("Connection") is None for r in used[0].requests)
+
+
+@pytest.mark.parametrize(
+    "body, split",
+    [(b"a\nb", False), (b"a\rb", False), (b"ab", True), (b"a" * 16385, False)],
+    ids=["line-feed", "carriage-return", "in-two-pieces", "long"],
+)
+def test_other_bodies_are_the_last_on_their_connection(stage, body, split):
+    used = connections_for(stage, body, split=split)
+    assert [len(c.requests) for c in used] == [1, 1, 1, 1]
+    assert all(c.requests[0].get("Connection") == "close" for c in used)
+
+
+def test_close_and_te_share_a_field(stage):
+    used = connections_for(stage, b"a\nb", headers=[("TE", "trailers")], count=1)
+    assert used[0].requests[0].get_all("Connection") == ["close, TE"]
 
 
 def test_an_answer_before_the_body_was_read_ends_the_connection(stage):

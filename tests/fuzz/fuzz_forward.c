@@ -226,11 +226,10 @@ check_request_fields(const struct request_head *in, const struct headers *out,
 	for (; at < out->count; at++) {
 		enum header_id id = out->items[at].id;
 		bool upgrades = id == HEADER_CONNECTION || id == HEADER_UPGRADE;
-		bool closes = id == HEADER_CONNECTION && request_has_stray_body(in);
 		bool accepts = in->accepts_trailers && (id == HEADER_TE || id == HEADER_CONNECTION);
 		err_assert(id != HEADER_TE || str_equal(out->items[at].value, STR("trailers")));
 		err_assert(id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING ||
-			   closes || accepts || (in->wants_websocket && upgrades));
+			   accepts || (in->wants_websocket && upgrades));
 	}
 }
 
@@ -255,6 +254,8 @@ check_request(struct str head, const struct http1_scan *scan, struct str token_h
 				    .token_header = token_header};
 		bool is_http10 = persistence.is_http10;
 		forward_write_request(&f, &out);
+		if (in.body != BODY_NONE)
+			http1_write_end(&out);
 		err_assert(buf_is_ok(&out));
 		struct str text = buf_view(&out);
 		err_assert(http1_scan_head(&scan_again, text, &wide, &status) == HTTP1_WHOLE);
