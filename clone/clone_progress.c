@@ -50,7 +50,7 @@ static const struct {
 } notes[] = {
 	{CLONE_NOTE_FOUND, "found"},	       {CLONE_NOTE_CLOSED, "closed"},
 	{CLONE_NOTE_MARKED, "marked"},	       {CLONE_NOTE_LFS, "lfs"},
-	{CLONE_NOTE_SUBMODULES, "submodules"},
+	{CLONE_NOTE_SUBMODULES, "submodules"}, {CLONE_NOTE_NO_HEAD, "no_head"},
 };
 #define NOTES (sizeof(notes) / sizeof(notes[0]))
 

@@ -25,7 +25,7 @@ enum clone_problem {
 	CLONE_PROBLEM_TOKEN,	   /* 401: the token is wrong, expired or lacks the scope */
 	CLONE_PROBLEM_NO_ACCESS,   /* 403 */
 	CLONE_PROBLEM_NOT_FOUND,   /* 404, or GitLab hides it */
-	CLONE_PROBLEM_REF,	   /* no such branch or tag */
+	CLONE_PROBLEM_REF,	   /* no such branch, tag or commit */
 	CLONE_PROBLEM_UNREACHABLE, /* resolve, connect, reset, 5xx */
 	CLONE_PROBLEM_TLS,
 	CLONE_PROBLEM_STALLED,
@@ -44,6 +44,7 @@ enum clone_note {
 	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER exists: cloned before */
 	CLONE_NOTE_LFS = 8,	    /* LFS files are still pointers */
 	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
+	CLONE_NOTE_NO_HEAD = 32,    /* the remote's HEAD names no branch: nothing is checked out */
 };
 
 /* The history that CLONE_DEPTH left out, fetched while users work. */

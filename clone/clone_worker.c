@@ -410,7 +410,7 @@ print_usage(FILE *out, int code)
 		"An existing repository is not changed.\n"
 		"\n"
 		"Exit codes: 0 done; 1 configuration; 2 command line; 11 credentials not\n"
-		"accepted; 12 no access; 13 not found; 14 no such branch or tag;\n"
+		"accepted; 12 no access; 13 not found; 14 no such branch, tag or commit;\n"
 		"15 unreachable; 16 TLS; 17 stalled; 18 disk full; 19 target not empty;\n"
 		"20 target not writable; 21 refused; 22 internal; 23 target holds another\n"
 		"repository.\n",

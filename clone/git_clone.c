@@ -14,6 +14,7 @@
 #include "clone/git/git_fetch.h"
 #include "clone/git/git_refs.h"
 #include "clone/git/git_steps.h"
+#include "clone/git/gitlink.h"
 #include "clone/git_submodules.h"
 
 static bool
@@ -37,6 +38,8 @@ make_repository(struct transfer *t)
 	code = git_repository_init_ext(&t->repository, place, &options);
 	if (code < 0)
 		return git_steps_fail(t, code, "init");
+	if (t->request->git_dir != NULL && !gitlink_tidy(t))
+		return false;
 	code = indexer_install(t->repository, &t->indexer);
 	if (code < 0)
 		return git_steps_fail(t, code, "set up the indexer");
@@ -73,6 +76,8 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	free(t.default_branch);
 	free(t.branch);
 	free(t.tag);
+	free(t.extra);
+	free(t.unborn);
 	/* When our callback stops libgit2, there is no other reason. */
 	return ok || failure_set(f, CLONE_PROBLEM_INTERNAL, "stopped");
 }

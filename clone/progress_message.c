@@ -56,6 +56,9 @@ describe_done(struct clone_progress *p, const struct message_parts *m)
 		       "them.";
 	else if ((p->notes & CLONE_NOTE_LFS) != 0)
 		more = " LFS files are missing: \"git lfs pull\" fetches them.";
+	else if ((p->notes & CLONE_NOTE_NO_HEAD) != 0)
+		more = " Nothing is checked out: the repository's HEAD names no branch that "
+		       "exists. \"git switch\" checks a branch out.";
 	else if (p->history.state == CLONE_HISTORY_COMING)
 		more = " Its history is still being fetched.";
 	else if (p->history.state == CLONE_HISTORY_MISSING)
@@ -127,10 +130,11 @@ describe_remote_problem(struct clone_progress *p, const struct message_parts *m)
 			 "URL and your access, then retry.",
 			 STR_FMT(m->repository), STR_FMT(m->host));
 	else if (p->problem == CLONE_PROBLEM_REF)
-		snprintf(out, size,
-			 "%.*s has no branch or tag named \"%.*s\". Create it or change the "
-			 "workspace's settings, then retry.",
-			 STR_FMT(m->repository), STR_FMT(m->ref));
+		snprintf(
+			out, size,
+			"%.*s has no branch, tag or commit named \"%.*s\". Create it or change the "
+			"workspace's settings, then retry.",
+			STR_FMT(m->repository), STR_FMT(m->ref));
 	else if (p->problem == CLONE_PROBLEM_UNREACHABLE)
 		snprintf(out, size,
 			 "%.*s could not be reached or closed the connection. Retry in a moment; "

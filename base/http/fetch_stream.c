@@ -264,7 +264,8 @@ set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
 	CURL *easy = s->easy;
 
 	if (!add_header(s, "Expect:", "") ||
-	    (r->accept != NULL && !add_header(s, "Accept: ", r->accept)))
+	    (r->accept != NULL && !add_header(s, "Accept: ", r->accept)) ||
+	    (r->git_protocol != NULL && !add_header(s, "Git-Protocol: ", r->git_protocol)))
 		return false;
 	if (r->content_type == NULL)
 		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;

@@ -29,6 +29,7 @@ struct fetch_stream_request {
 	const char *url;
 	const char *accept;
 	const char *content_type;
+	const char *git_protocol; /* Git-Protocol (gitprotocol-http); NULL: none */
 	struct str body;
 	const char *user; /* with password: Basic credentials; NULL: none */
 	const struct secret *password;

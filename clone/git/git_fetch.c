@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "clone/git/git_packed_refs.h"
 
@@ -73,6 +74,7 @@ set_transport(struct transfer *t)
 		.cancel_fd = request->cancel_fd,
 		.depth = request->depth,
 		.shallow = &t->shallow,
+		.takes_ids = &t->takes_ids,
 		.failure = t->failure,
 		.on_bytes = on_bytes,
 		.arg = t,
@@ -92,48 +94,88 @@ git_fetch_connect(struct transfer *t)
 	return code == 0 || git_steps_fail(t, code, "connect");
 }
 
-/* Restricts the refspec to the requested ref, as `git clone --depth` does. */
+/* Configures what later fetches get, as `git clone --depth` does: one branch or tag, or nothing for
+ * a detached HEAD. */
 static bool
-narrow_fetch(struct transfer *t, struct buf *spec)
+narrow_remote(struct transfer *t, const char *spec)
 {
 	git_config *config = NULL;
 	int code;
 
-	if (t->branch != NULL)
-		buf_addf(spec, "+refs/heads/%s:refs/remotes/origin/%s", t->branch, t->branch);
-	else if (t->tag != NULL)
-		buf_addf(spec, "+%s:%s", t->tag, t->tag);
-	if (spec->len == 0)
-		return true;
-	if (!buf_add_byte(spec, '\0'))
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	if (t->request->widens)
 		return true;
 	code = git_repository_config(&config, t->repository);
 	if (code == 0)
-		code = git_config_set_string(config, "remote.origin.fetch", spec->data);
+		code = spec != NULL ? git_config_set_string(config, "remote.origin.fetch", spec)
+				    : git_config_delete_entry(config, "remote.origin.fetch");
 	git_config_free(config);
 	return code == 0 || git_steps_fail(t, code, "configure origin");
+}
+
+static bool
+has_object(git_odb *odb, struct str hex)
+{
+	git_oid id;
+
+	return git_oid_fromstrn(&id, hex.data, hex.len) == 0 &&
+	       git_odb_exists_ext(odb, &id, GIT_ODB_LOOKUP_NO_REFRESH) == 1;
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+	return memcmp(a, b, GIT_OID_HEXSZ);
+}
+
+/* Keeps each of the shallow commits that were received once: a server that is a shallow clone names
+ * those of all its refs. */
+static bool
+list_shallow(struct transfer *t, struct buf *list)
+{
+	static const size_t line = GIT_OID_HEXSZ + 1;
+	const char *data = t->shallow.data;
+	git_odb *odb = NULL;
+	int code = git_repository_odb(&odb, t->repository);
+
+	if (code == 0) /* it does not know the new pack yet */
+		code = git_odb_refresh(odb);
+	qsort(t->shallow.data, t->shallow.len / line, line, compare_lines);
+	for (size_t at = 0; code == 0 && at + line <= t->shallow.len; at += line) {
+		bool is_twice = at > 0 && compare_lines(data + at - line, data + at) == 0;
+
+		if (!is_twice && has_object(odb, (struct str){data + at, GIT_OID_HEXSZ}) &&
+		    !buf_add(list, data + at, line))
+			code = GIT_ERROR;
+	}
+	git_odb_free(odb);
+	return code == 0 || git_steps_fail(t, code, "list shallow commits");
 }
 
 /* Writes the list of shallow commits (gitrepository-layout, "shallow"). */
 static bool
 write_shallow(struct transfer *t)
 {
+	struct buf list;
 	struct buf path;
 	FILE *file = NULL;
-	bool ok;
+	bool ok = true;
 
-	if (t->shallow.len == 0)
-		return true;
+	buf_init(&list, TRANSPORT_SHALLOW_MAX_BYTES);
 	buf_init(&path, 8192);
-	if (buf_addf(&path, "%sshallow", git_repository_path(t->repository)))
-		file = fopen(path.data, "wxe");
-	ok = file != NULL && fwrite(t->shallow.data, 1, t->shallow.len, file) == t->shallow.len;
-	if (file != NULL && fclose(file) != 0)
-		ok = false;
+	if (t->shallow.len > 0)
+		ok = list_shallow(t, &list);
+	if (ok && list.len > 0) {
+		if (buf_addf(&path, "%sshallow", git_repository_path(t->repository)))
+			file = fopen(path.data, "wxe");
+		ok = file != NULL && fwrite(list.data, 1, list.len, file) == list.len;
+		if (file != NULL && fclose(file) != 0)
+			ok = false;
+		if (!ok)
+			failure_set_errno(t->failure, errno, "write the list of shallow commits");
+	}
+	buf_fini(&list);
 	buf_fini(&path);
-	return ok || failure_set_errno(t->failure, errno, "write the list of shallow commits");
+	return ok;
 }
 
 /* Refs are written afterwards, all at once: see git_packed_refs.c. */
@@ -151,27 +193,50 @@ download(struct transfer *t, const git_strarray *specs, git_remote_autotag_optio
 	return code == 0 || git_steps_fail(t, code, "fetch");
 }
 
+/* With a depth: the branch or tag alone. */
 static bool
 fetch_one(struct transfer *t)
 {
+	char *specs[2];
+	git_strarray list = {specs, 0};
 	struct buf spec;
-	char *text;
-	git_strarray specs = {&text, 1};
-	bool ok;
+	bool ok = true;
 
 	buf_init(&spec, 4096);
-	ok = narrow_fetch(t, &spec);
-	text = spec.data;
-	ok = ok && download(t, spec.len > 0 ? &specs : NULL, GIT_REMOTE_DOWNLOAD_TAGS_AUTO) &&
-	     write_shallow(t);
+	if (t->branch != NULL)
+		ok = buf_addf(&spec, "+refs/heads/%s:refs/remotes/origin/%s", t->branch, t->branch);
+	else if (t->tag != NULL)
+		ok = buf_addf(&spec, "+%s:%s", t->tag, t->tag);
+	ok = (ok && buf_add_byte(&spec, '\0')) ||
+	     failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	if (ok && spec.len > 1)
+		specs[list.count++] = spec.data;
+	if (ok && t->extra != NULL)
+		specs[list.count++] = t->extra;
+	ok = ok && narrow_remote(t, spec.len > 1 ? spec.data : NULL) &&
+	     (list.count == 0 || download(t, &list, GIT_REMOTE_DOWNLOAD_TAGS_AUTO));
 	buf_fini(&spec);
 	return ok;
+}
+
+static bool
+fetch_all(struct transfer *t)
+{
+	char all[] = "+refs/heads/*:refs/remotes/origin/*";
+	char head[] = "HEAD";
+	char *specs[3] = {all};
+	git_strarray list = {specs, 1};
+
+	if (t->is_head_detached)
+		specs[list.count++] = head;
+	if (t->extra != NULL)
+		specs[list.count++] = t->extra;
+	return download(t, &list, GIT_REMOTE_DOWNLOAD_TAGS_ALL);
 }
 
 bool
 git_fetch_run(struct transfer *t)
 {
-	return (t->request->depth > 0 ? fetch_one(t)
-				      : download(t, NULL, GIT_REMOTE_DOWNLOAD_TAGS_ALL)) &&
+	return (t->request->depth > 0 ? fetch_one(t) : fetch_all(t)) && write_shallow(t) &&
 	       git_packed_refs_write(t);
 }

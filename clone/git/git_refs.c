@@ -6,81 +6,199 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
+#include "base/log/log.h"
 #include "clone/git/git_object.h"
+#include "clone/git/remote_head.h"
 
 #define BRANCH_MAX_BYTES 900u
+#define HEADS		 "refs/heads/"
+/* Git's init.defaultBranch. */
+#define INITIAL_BRANCH HEADS "main"
+
+struct head_list {
+	const git_remote_head **items;
+	size_t count;
+};
 
 static const git_remote_head *
-find_head(const git_remote_head **heads, size_t count, const char *prefix, const char *name)
+find_head(const struct head_list *heads, const char *prefix, const char *name)
 {
 	size_t len = strlen(prefix);
 
-	for (size_t i = 0; i < count; i++) {
-		if (strncmp(heads[i]->name, prefix, len) == 0 &&
-		    strcmp(heads[i]->name + len, name) == 0)
-			return heads[i];
+	for (size_t i = 0; i < heads->count; i++) {
+		if (strncmp(heads->items[i]->name, prefix, len) == 0 &&
+		    strcmp(heads->items[i]->name + len, name) == 0)
+			return heads->items[i];
 	}
 	return NULL;
 }
 
 static bool
-choose_named(struct transfer *t, const git_remote_head **heads, size_t count)
+set_text(struct transfer *t, char **field, const char *text)
 {
-	const char *ref = t->request->ref;
-	const git_remote_head *head = find_head(heads, count, "refs/heads/", ref);
-
-	if (head != NULL) {
-		t->branch = strdup(ref);
-		return t->branch != NULL ||
-		       failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
-	}
-	head = find_head(heads, count, "refs/tags/", ref);
-	if (head == NULL)
-		return failure_set(t->failure, CLONE_PROBLEM_REF, "no branch or tag \"%s\"", ref);
-	t->tag = strdup(head->name);
-	return t->tag != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	*field = strdup(text);
+	return *field != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 }
 
 static bool
-check_default_branch(struct transfer *t)
+set_detached(struct transfer *t, const git_oid *id, const char *source)
 {
-	if (t->default_branch == NULL || strlen(t->default_branch) <= BRANCH_MAX_BYTES)
+	t->detached = *id;
+	t->has_detached = true;
+	return set_text(t, &t->extra, source);
+}
+
+/* The name of a listed ref with this id; NULL: none. */
+static const char *
+find_listed(const struct head_list *heads, const git_oid *id)
+{
+	for (size_t i = 0; i < heads->count; i++) {
+		if (git_oid_equal(&heads->items[i]->oid, id) &&
+		    strncmp(heads->items[i]->name, "refs/", 5) == 0)
+			return heads->items[i]->name;
+	}
+	return NULL;
+}
+
+/* A commit that no listed ref has may be in a branch all the same; it is asked for by its id where
+ * the server takes that. */
+static bool
+choose_commit(struct transfer *t, const struct head_list *heads, const char *hex)
+{
+	const char *name;
+
+	if (git_oid_fromstr(&t->detached, hex) < 0)
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "not an object id");
+	t->has_detached = true;
+	name = find_listed(heads, &t->detached);
+	if (name == NULL && !t->takes_ids)
 		return true;
-	return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
-			   "the name of the default branch exceeds %u bytes", BRANCH_MAX_BYTES);
+	return set_text(t, &t->extra, name == NULL ? hex : name);
+}
+
+static bool
+is_object_id(const char *ref)
+{
+	return strlen(ref) == GIT_OID_HEXSZ && ascii_all_lower_hex(str_from(ref));
+}
+
+static bool
+choose_named(struct transfer *t, const struct head_list *heads)
+{
+	const char *ref = t->request->ref;
+	const char *name =
+		strncmp(ref, HEADS, sizeof(HEADS) - 1) == 0 ? ref + sizeof(HEADS) - 1 : ref;
+	const git_remote_head *head = find_head(heads, HEADS, name);
+
+	if (head != NULL)
+		return set_text(t, &t->branch, name);
+	head = find_head(heads, "refs/tags/", ref);
+	if (head == NULL && strncmp(ref, "refs/tags/", 10) == 0)
+		head = find_head(heads, "", ref);
+	if (head != NULL)
+		return set_text(t, &t->tag, head->name);
+	if (is_object_id(ref))
+		return choose_commit(t, heads, ref);
+	head = strncmp(ref, "refs/", 5) == 0 ? find_head(heads, "", ref) : NULL;
+	if (head != NULL)
+		return set_detached(t, &head->oid, ref);
+	return t->request->is_bare ||
+	       failure_set(t->failure, CLONE_PROBLEM_REF, "no branch, tag or ref \"%s\"", ref);
+}
+
+/* The branch that HEAD names; where the server does not tell, one of the same commit, as git
+ * guesses it: the initial branch, master, the first one. NULL: HEAD is detached. */
+static const git_remote_head *
+guess_default(const struct head_list *heads, const git_remote_head *head)
+{
+	static const char *const preferred[] = {INITIAL_BRANCH, HEADS "master"};
+
+	if (head->symref_target != NULL)
+		return strncmp(head->symref_target, HEADS, sizeof(HEADS) - 1) == 0
+			       ? find_head(heads, "", head->symref_target)
+			       : NULL;
+	for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
+		const git_remote_head *found = find_head(heads, "", preferred[i]);
+
+		if (found != NULL && git_oid_equal(&found->oid, &head->oid))
+			return found;
+	}
+	for (size_t i = 0; i < heads->count; i++) {
+		if (strncmp(heads->items[i]->name, HEADS, sizeof(HEADS) - 1) == 0 &&
+		    git_oid_equal(&heads->items[i]->oid, &head->oid))
+			return heads->items[i];
+	}
+	return NULL;
+}
+
+static bool
+find_default(struct transfer *t, const struct head_list *heads, const git_remote_head *head)
+{
+	const git_remote_head *found = head == NULL ? NULL : guess_default(heads, head);
+
+	if (found == NULL)
+		return true;
+	if (strlen(found->name) > BRANCH_MAX_BYTES)
+		return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+				   "the name of the default branch exceeds %u bytes",
+				   BRANCH_MAX_BYTES);
+	return set_text(t, &t->default_branch, found->name);
+}
+
+/* The remote has no HEAD: it names a branch that does not exist. */
+static bool
+choose_unborn(struct transfer *t, const struct head_list *heads)
+{
+	const char *name = INITIAL_BRANCH;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, BRANCH_MAX_BYTES + 1);
+	if (remote_head_ask(&t->transport, &text) && buf_add_byte(&text, '\0') &&
+	    strncmp(text.data, HEADS, sizeof(HEADS) - 1) == 0 &&
+	    git_reference_is_valid_name(text.data) == 1)
+		name = text.data;
+	if (find_head(heads, "", name) != NULL) {
+		ok = set_text(t, &t->branch, name + sizeof(HEADS) - 1);
+	} else {
+		ok = set_text(t, &t->unborn, name);
+		if (heads->count > 0) {
+			t->progress.notes |= CLONE_NOTE_NO_HEAD;
+			log_warn(NULL,
+				 "clone: HEAD of the remote names no branch that exists; "
+				 "nothing is checked out",
+				 log_cstr("head", name));
+		}
+	}
+	buf_fini(&text);
+	return ok;
 }
 
 bool
 git_refs_choose(struct transfer *t)
 {
-	const git_remote_head **heads = NULL;
+	struct head_list heads = {NULL, 0};
 	const git_remote_head *head;
-	git_buf name = {0};
-	size_t count = 0;
-	int code = git_remote_ls(&heads, &count, t->remote);
+	int code = git_remote_ls(&heads.items, &heads.count, t->remote);
 
 	if (code < 0)
 		return git_steps_fail(t, code, "list refs");
-	if (git_remote_default_branch(&name, t->remote) == 0 &&
-	    strncmp(name.ptr, "refs/heads/", 11) == 0)
-		t->default_branch = strdup(name.ptr);
-	git_buf_dispose(&name);
-	if (!check_default_branch(t))
+	head = find_head(&heads, "HEAD", "");
+	if (!find_default(t, &heads, head))
 		return false;
-	if (t->request->commit != NULL) {
-		t->has_detached = git_oid_fromstr(&t->detached, t->request->commit) == 0;
-		return t->has_detached;
-	}
-	if (t->request->ref != NULL)
-		return choose_named(t, heads, count);
-	head = find_head(heads, count, "HEAD", "");
-	if (t->default_branch != NULL) {
-		t->branch = strdup(t->default_branch + 11);
-	} else if (head != NULL) {
-		t->detached = head->oid;
-		t->has_detached = true;
-	}
-	return true;
+	t->is_head_detached = head != NULL && t->default_branch == NULL;
+	if (t->request->commit != NULL)
+		return choose_commit(t, &heads, t->request->commit);
+	if (t->request->ref != NULL && !choose_named(t, &heads))
+		return false;
+	if (t->request->ref != NULL && !t->request->is_bare)
+		return true;
+	if (t->default_branch != NULL)
+		return set_text(t, &t->branch, t->default_branch + sizeof(HEADS) - 1);
+	if (head != NULL)
+		return t->extra != NULL || set_detached(t, &head->oid, "HEAD");
+	return t->request->is_bare || choose_unborn(t, &heads);
 }
 
 /* Sets branch.<name>.remote and .merge, as `git clone` does. */
@@ -106,8 +224,9 @@ track_branch(struct transfer *t, const char *branch)
 	return code;
 }
 
+/* Creates a local branch where the remote's is. */
 static int
-set_branch(struct transfer *t)
+create_branch(struct transfer *t, const char *branch)
 {
 	git_reference *reference = NULL;
 	git_oid id;
@@ -115,16 +234,29 @@ set_branch(struct transfer *t)
 	int code = GIT_ERROR;
 
 	buf_init(&name, 1024);
-	if (buf_addf(&name, "refs/remotes/origin/%s", t->branch))
+	if (buf_addf(&name, "refs/remotes/origin/%s", branch))
 		code = git_reference_name_to_id(&id, t->repository, name.data);
 	buf_clear(&name);
-	if (code == 0 && buf_addf(&name, "refs/heads/%s", t->branch))
+	if (code == 0 && buf_addf(&name, HEADS "%s", branch))
 		code = git_reference_create(&reference, t->repository, name.data, &id, 0, "clone");
 	if (code == 0)
-		code = track_branch(t, t->branch);
-	if (code == 0)
-		code = git_repository_set_head(t->repository, name.data);
+		code = track_branch(t, branch);
 	git_reference_free(reference);
+	buf_fini(&name);
+	return code;
+}
+
+static int
+set_branch(struct transfer *t)
+{
+	struct buf name;
+	int code = create_branch(t, t->branch);
+
+	buf_init(&name, 1024);
+	if (code == 0)
+		code = buf_addf(&name, HEADS "%s", t->branch)
+			       ? git_repository_set_head(t->repository, name.data)
+			       : GIT_ERROR;
 	buf_fini(&name);
 	return code;
 }
@@ -139,25 +271,47 @@ detach_head(struct transfer *t, const git_oid *commit)
 	return code;
 }
 
+/* Detaches HEAD at a commit, or at the commit that a tag names. */
 static int
-set_tag(struct transfer *t)
+set_detached_head(struct transfer *t, const git_oid *id)
 {
 	git_odb *odb = NULL;
 	git_object_t type = GIT_OBJECT_INVALID;
-	git_oid id;
 	git_oid commit;
-	int code = git_reference_name_to_id(&id, t->repository, t->tag);
+	int code = git_repository_odb(&odb, t->repository);
 
 	if (code == 0)
-		code = git_repository_odb(&odb, t->repository);
-	if (code == 0)
-		code = git_object_follow_tags(odb, &id, &commit, &type);
+		code = git_object_follow_tags(odb, id, &commit, &type);
 	git_odb_free(odb);
+	if (code == GIT_ENOTFOUND)
+		failure_set(
+			t->failure, CLONE_PROBLEM_REF,
+			"the commit is in no branch and no tag, and the server does not give it "
+			"by its id");
 	if (code == 0 && type != GIT_OBJECT_COMMIT) {
-		git_error_set_str(GIT_ERROR_OBJECT, "the tag does not name a commit");
+		git_error_set_str(GIT_ERROR_OBJECT, "the ref does not name a commit");
 		code = GIT_ERROR;
 	}
 	return code == 0 ? detach_head(t, &commit) : code;
+}
+
+static int
+set_tag(struct transfer *t)
+{
+	git_oid id;
+	int code = git_reference_name_to_id(&id, t->repository, t->tag);
+
+	return code == 0 ? set_detached_head(t, &id) : code;
+}
+
+/* HEAD names a branch that the first commit will create. */
+static int
+set_unborn(struct transfer *t)
+{
+	const char *name = t->unborn == NULL ? INITIAL_BRANCH : t->unborn;
+	int code = git_repository_set_head(t->repository, name);
+
+	return code == 0 ? track_branch(t, name + sizeof(HEADS) - 1) : code;
 }
 
 /* Sets refs/remotes/origin/HEAD, so that `origin` names the default branch. */
@@ -195,13 +349,16 @@ git_refs_set(struct transfer *t)
 		code = set_remote_head(t);
 	if (t->request->is_bare)
 		return code == 0 || git_steps_fail(t, code, "set the remote's HEAD");
+	/* A submodule has its default branch too, though its HEAD is detached. */
+	if (code == 0 && t->request->commit != NULL && t->default_branch != NULL)
+		code = create_branch(t, t->default_branch + sizeof(HEADS) - 1);
 	if (code == 0 && t->branch != NULL)
 		code = set_branch(t);
 	else if (code == 0 && t->tag != NULL)
 		code = set_tag(t);
 	else if (code == 0 && t->has_detached)
-		code = detach_head(t, &t->detached);
+		code = set_detached_head(t, &t->detached);
 	else if (code == 0)
-		code = track_branch(t, "main");
+		code = set_unborn(t);
 	return code == 0 || git_steps_fail(t, code, "set HEAD");
 }

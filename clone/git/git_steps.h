@@ -20,13 +20,18 @@ struct transfer {
 	char *default_branch; /* "refs/heads/…"; NULL: unknown */
 	char *branch;	      /* short name; NULL: detached, or nothing to check out */
 	char *tag;	      /* "refs/tags/…" */
-	git_oid detached;     /* commit to check out without a branch and a tag */
+	git_oid detached;     /* commit, or tag of one, to check out without a branch and a tag */
 	bool has_detached;
-	struct buf shallow;  /* ids of shallow commits, one per line */
-	bool has_attributes; /* the tree contains a .gitattributes */
-	bool has_submodules; /* the tree contains gitlinks */
-	bool is_sorted;	     /* all trees are sorted as git does */
-	uint64_t files;	     /* number of files in the tree */
+	/* Fetched beside branches and tags: a ref of another kind, HEAD, or an object id. */
+	char *extra;
+	char *unborn;	       /* "refs/heads/…" that HEAD names and the remote does not have */
+	struct buf shallow;    /* ids of shallow commits, one per line */
+	bool is_head_detached; /* the remote's */
+	bool takes_ids;	       /* the remote accepts wants of object ids */
+	bool has_attributes;   /* the tree contains a .gitattributes */
+	bool has_submodules;   /* the tree contains gitlinks */
+	bool is_sorted;	       /* all trees are sorted as git does */
+	uint64_t files;	       /* number of files in the tree */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };

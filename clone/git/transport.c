@@ -8,17 +8,15 @@
 #include <git2/sys/transport.h>
 #include <stdlib.h>
 
-#include "base/ascii.h"
 #include "base/http/fetch_stream.h"
+#include "clone/git/packet.h"
+#include "clone/git/ref_listing.h"
 
 #define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request contains each wanted id */
 #define REDIRECTS_MAX	 3u
 #define LISTING_SUFFIX	 "/info/refs?service=git-upload-pack"
 #define LISTING_TOTAL_MS 600000u
-#define USER		 "oauth2"
-#define PACKET_HEAD	 4u
-#define ID_DIGITS	 40u
-#define LISTING_HEAD	 2048u /* of a listing: its capabilities are in it */
+#define PIECE_BYTES	 65536u
 
 /* Limit of the ref listing, which is kept in memory: a million refs with long names. */
 #define LISTING_MAX_BYTES (128u * 1024u * 1024u)
@@ -37,9 +35,9 @@ struct transport_call {
 	git_smart_subtransport_stream parent; /* first */
 	struct transport *transport;
 	struct buf body;
-	struct buf early; /* start of the response with the list of shallow commits */
+	struct buf early; /* start of the response, with the list of shallow commits */
 	size_t early_read;
-	uint64_t listed_bytes;
+	struct ref_listing listing;
 	bool is_listing;
 	bool is_open;
 };
@@ -81,21 +79,6 @@ set_failure_status(struct transport *t, unsigned status)
 	return GIT_ERROR;
 }
 
-/* Parses the length of a packet line (gitprotocol-common). False: invalid. */
-static bool
-packet_length(struct str s, size_t *len)
-{
-	*len = 0;
-	for (size_t i = 0; i < PACKET_HEAD; i++) {
-		int value = i < s.len ? ascii_lower_hex_value(s.data[i]) : -1;
-
-		if (value < 0)
-			return false;
-		*len = *len << 4 | (size_t)value;
-	}
-	return *len == 0 || *len >= PACKET_HEAD;
-}
-
 /* Inserts the "deepen" line after the wants (gitprotocol-pack). */
 static bool
 add_depth(struct transport_call *x)
@@ -106,7 +89,7 @@ add_depth(struct transport_call *x)
 	char line[32];
 	bool ok;
 
-	while (packet_length(str_skip(buf_view(&x->body), at), &len) && len > 0)
+	while (packet_length(str_skip(buf_view(&x->body), at), &len) && len >= PACKET_HEAD_BYTES)
 		at += len;
 	if (at > x->body.len || len != 0)
 		return false;
@@ -114,7 +97,7 @@ add_depth(struct transport_call *x)
 		 (unsigned long long)x->transport->options->depth);
 	buf_init(&whole, BODY_MAX_BYTES);
 	ok = buf_add_str(&whole, str_take(buf_view(&x->body), at)) &&
-	     buf_addf(&whole, "%04zx%s", strlen(line) + PACKET_HEAD, line) &&
+	     buf_addf(&whole, "%04zx%s", strlen(line) + PACKET_HEAD_BYTES, line) &&
 	     buf_add_str(&whole, str_skip(buf_view(&x->body), at));
 	buf_fini(&x->body);
 	x->body = whole;
@@ -126,16 +109,11 @@ static bool
 note_shallow(struct transport_call *x, struct str line)
 {
 	struct buf *out = x->transport->options->shallow;
+	struct str id;
 
 	if (str_starts_with(line, STR("unshallow ")))
 		return true;
-	if (!str_starts_with(line, STR("shallow ")))
-		return false;
-	line = str_take(str_skip(line, sizeof("shallow ") - 1), ID_DIGITS);
-	for (size_t i = 0; i < ID_DIGITS; i++)
-		if (i >= line.len || strchr("0123456789abcdef", line.data[i]) == NULL)
-			return false;
-	return buf_add_str(out, line) && buf_add_byte(out, '\n');
+	return ref_listing_is_shallow(line, &id) && buf_add_str(out, id) && buf_add_byte(out, '\n');
 }
 
 static bool
@@ -151,6 +129,32 @@ read_more(struct transport_call *x, struct err *e)
 	return buf_add(&x->early, piece, len) || err_set(e, ERR_LIMIT, "too many shallow commits");
 }
 
+/* What upload-pack says of an object that it does not have or does not give; libgit2 1.5 would only
+ * see an early end. */
+static int
+check_refusal(struct transport_call *x)
+{
+	struct err e = ERR_INIT;
+	struct str text;
+	size_t len;
+
+	for (;;) {
+		text = buf_view(&x->early);
+		if (text.len >= 2 * PACKET_HEAD_BYTES &&
+		    (!packet_length(text, &len) || text.len >= len ||
+		     !str_starts_with(str_skip(text, PACKET_HEAD_BYTES), STR("ERR "))))
+			break;
+		if (!read_more(x, &e))
+			return set_failure_err(x->transport, &e);
+	}
+	if (!packet_length(text, &len) ||
+	    !str_starts_with(str_skip(text, PACKET_HEAD_BYTES), STR("ERR ")) ||
+	    str_find(str_take(text, len), STR("not our ref")) == SIZE_MAX)
+		return 0;
+	return set_failure(x->transport, CLONE_PROBLEM_REF,
+			   "the server does not have the requested commit, or does not give it");
+}
+
 /* Removes the list of shallow commits, which libgit2 does not know, from the response. */
 static int
 read_shallow(struct transport_call *x)
@@ -161,16 +165,17 @@ read_shallow(struct transport_call *x)
 	while (len > 0) {
 		struct str rest = str_skip(buf_view(&x->early), x->early_read);
 
-		if (rest.len >= PACKET_HEAD && !packet_length(rest, &len))
+		if (rest.len >= PACKET_HEAD_BYTES &&
+		    (!packet_length(rest, &len) || (len > 0 && len < PACKET_HEAD_BYTES)))
 			return set_failure(x->transport, CLONE_PROBLEM_UNREACHABLE,
 					   "not a git server's response");
-		if (rest.len < PACKET_HEAD || rest.len < len) {
+		if (rest.len < PACKET_HEAD_BYTES || rest.len < len) {
 			if (!read_more(x, &e))
 				return set_failure_err(x->transport, &e);
 			continue;
 		}
-		x->early_read += len == 0 ? PACKET_HEAD : len;
-		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD)))
+		x->early_read += len == 0 ? PACKET_HEAD_BYTES : len;
+		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD_BYTES)))
 			return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
 					   "the server does not support shallow clones");
 	}
@@ -217,7 +222,7 @@ open_once(struct transport_call *x, struct fetch_stream_head *head, struct err *
 		.accept = x->is_listing ? "*/*" : "application/x-git-upload-pack-result",
 		.content_type = x->is_listing ? NULL : "application/x-git-upload-pack-request",
 		.body = buf_view(&x->body),
-		.user = t->sends_token ? USER : NULL,
+		.user = t->sends_token ? TRANSPORT_USER : NULL,
 		.password = t->options->token,
 		.total_timeout_ms = x->is_listing ? LISTING_TOTAL_MS : 0,
 	};
@@ -254,6 +259,8 @@ check_answer(struct transport_call *x, const struct fetch_stream_head *head)
 		return set_failure(x->transport, CLONE_PROBLEM_UNREACHABLE,
 				   "not a git server's response");
 	x->is_open = true;
+	if (!x->is_listing && check_refusal(x) != 0)
+		return GIT_ERROR;
 	return is_deepening(x) ? read_shallow(x) : 0;
 }
 
@@ -283,15 +290,40 @@ open_exchange(struct transport_call *x)
 	}
 }
 
-/* libgit2 1.5 would only say that the listing is malformed. Keeps the start of the listing. */
-static bool
-is_sha256(struct transport_call *x, struct str piece)
+/* Receives more of the listing. */
+static int
+receive_listing(struct transport_call *x)
 {
-	if (!x->is_listing || x->early.len >= LISTING_HEAD)
-		return false;
-	buf_add_str(&x->early, str_take(piece, LISTING_HEAD - x->early.len));
-	x->early_read = x->early.len;
-	return str_find(buf_view(&x->early), STR(" object-format=sha256")) != SIZE_MAX;
+	const struct transport_options *o = x->transport->options;
+	struct err e = ERR_INIT;
+	char piece[PIECE_BYTES];
+	size_t len = 0;
+
+	if (!fetch_stream_read(x->transport->client, piece, sizeof(piece), &len, &e))
+		return set_failure_err(x->transport, &e);
+	if (!ref_listing_add(&x->listing, (struct str){piece, len}, o->shallow))
+		return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
+				   "no memory, or too many shallow commits");
+	/* libgit2 1.5 would only say that the listing is malformed. */
+	if (x->listing.is_sha256)
+		return set_failure(
+			x->transport, CLONE_PROBLEM_REFUSED,
+			"the repository uses SHA-256 object ids, which are not supported");
+	if (x->listing.received > LISTING_MAX_BYTES)
+		return set_failure(x->transport, CLONE_PROBLEM_REFUSED, "too many refs");
+	*o->takes_ids = x->listing.takes_ids;
+	o->on_bytes(o->arg);
+	return len == 0 ? GIT_ITEROVER : 0;
+}
+
+static int
+read_listing(struct transport_call *x, char *data, size_t size, size_t *len)
+{
+	int code = 0;
+
+	while ((*len = ref_listing_take(&x->listing, data, size)) == 0 && code == 0)
+		code = receive_listing(x);
+	return code == GIT_ITEROVER ? 0 : code;
 }
 
 static int
@@ -304,6 +336,8 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 
 	if (code != 0)
 		return code;
+	if (x->is_listing)
+		return read_listing(x, data, size, len);
 	if (x->early_read < x->early.len) {
 		struct str rest = str_take(str_skip(buf_view(&x->early), x->early_read), size);
 
@@ -314,13 +348,6 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
 		return set_failure_err(t, &e);
-	if (is_sha256(x, (struct str){data, *len}))
-		return set_failure(
-			t, CLONE_PROBLEM_REFUSED,
-			"the repository uses SHA-256 object ids, which are not supported");
-	x->listed_bytes += x->is_listing ? *len : 0;
-	if (x->listed_bytes > LISTING_MAX_BYTES)
-		return set_failure(t, CLONE_PROBLEM_REFUSED, "too many refs");
 	t->options->on_bytes(t->options->arg);
 	return 0;
 }
@@ -342,6 +369,7 @@ on_stream_free(git_smart_subtransport_stream *parent)
 
 	buf_fini(&x->body);
 	buf_fini(&x->early);
+	ref_listing_fini(&x->listing);
 	free(x);
 }
 
@@ -366,6 +394,7 @@ on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, c
 	x->is_listing = action == GIT_SERVICE_UPLOADPACK_LS;
 	buf_init(&x->body, BODY_MAX_BYTES);
 	buf_init(&x->early, TRANSPORT_SHALLOW_MAX_BYTES);
+	ref_listing_init(&x->listing);
 	*out = &x->parent;
 	return 0;
 }
@@ -387,17 +416,23 @@ on_free(git_smart_subtransport *parent)
 	free(t);
 }
 
+struct fetch_stream_options
+transport_stream_options(const struct transport_options *options)
+{
+	return (struct fetch_stream_options){
+		.ca_file = options->ca_file,
+		.user_agent = "git/2.0 (workspace-proxy " VERSION ")",
+		.connect_timeout_ms = options->connect_timeout_ms,
+		.stall_timeout_ms = options->stall_timeout_ms,
+		.cancel_fd = options->cancel_fd,
+	};
+}
+
 static int
 on_new(git_smart_subtransport **out, git_transport *owner, void *param)
 {
 	const struct transport_options *o = param;
-	const struct fetch_stream_options options = {
-		.ca_file = o->ca_file,
-		.user_agent = "git/2.0 (workspace-proxy " VERSION ")",
-		.connect_timeout_ms = o->connect_timeout_ms,
-		.stall_timeout_ms = o->stall_timeout_ms,
-		.cancel_fd = o->cancel_fd,
-	};
+	const struct fetch_stream_options options = transport_stream_options(o);
 	struct transport *t = calloc(1, sizeof(*t));
 	struct err e = ERR_INIT;
 

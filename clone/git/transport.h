@@ -13,6 +13,9 @@
 
 #define TRANSPORT_SHALLOW_MAX_BYTES (16u * 1024u * 1024u)
 
+#define TRANSPORT_USER "oauth2" /* with a token as the password */
+
+struct fetch_stream_options;
 struct git_transport;
 struct git_remote;
 
@@ -24,12 +27,19 @@ struct transport_options {
 	uint64_t stall_timeout_ms;
 	int cancel_fd;	/* readable: cancel */
 	uint64_t depth; /* commits of history to request; 0: all */
-	/* With a depth: receives the ids of shallow commits, one per line. */
+	/* Receives the ids of shallow commits, one per line: those of a server that is a shallow
+	 * clone, and with a depth those that it answers. */
 	struct buf *shallow;
+	/* Receives whether the server takes wants of objects that it does not list
+	 * (gitprotocol-capabilities, allow-reachable-sha1-in-want). */
+	bool *takes_ids;
 	struct clone_failure *failure;
 	void (*on_bytes)(void *arg); /* called whenever bytes arrive */
 	void *arg;
 };
+
+/* The same limits for requests of our own. */
+struct fetch_stream_options transport_stream_options(const struct transport_options *options);
 
 /* A git_transport_cb; `options` is a struct transport_options, which must outlive the remote. */
 int transport_new(struct git_transport **out, struct git_remote *remote, void *options);

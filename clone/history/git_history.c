@@ -164,8 +164,8 @@ open_packs(const struct history *h)
 	return NULL;
 }
 
-/* Received packs are complete, so commits in them are no longer shallow. Other shallow commits
- * remain: they belong to other remotes or are gone from this one. */
+/* Received packs are as complete as the server's, so their commits are no longer shallow. Other
+ * shallow commits remain: they belong to other remotes or are gone from this one. */
 static bool
 keep_others(git_odb *odb, struct str shallow, struct buf *out)
 {
@@ -200,6 +200,8 @@ unshallow(const struct history *h, struct clone_failure *f)
 	     history_read(h->git_fd, SHALLOW, &text, f);
 	if (ok && !keep_others(odb, buf_view(&text), &rest))
 		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	/* Where the server's own history ends. */
+	ok = ok && history_read(h->mark_fd, "repository/" SHALLOW, &rest, f);
 	if (ok && rest.len > 0)
 		log_warn(NULL, "history: some commits stay shallow, the server no longer has their "
 			       "parents");

@@ -99,6 +99,7 @@ run_once(struct history_attempt *r)
 	if (ok) {
 		const struct git_request request = {
 			.url = url.data,
+			.ref = settings->ref,
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
 			.settings = settings,

@@ -127,7 +127,7 @@ static const struct param {
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
-	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag"),
+	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag, a ref or a commit id"),
 	ROW("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
 	ROW("cpu-request", cpu_request, quantity_is_valid, "a quantity such as 100m"),
 	ROW("cpu-limit", cpu_limit, quantity_is_valid, "a quantity such as 1"),

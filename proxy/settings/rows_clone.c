@@ -38,9 +38,13 @@ static const struct conf_setting clone[] = {
 	 .offset = AT(clone.ref),
 	 .parse = settings_parse_ref,
 	 .format = settings_format_text,
-	 .expected = "the name of a branch or tag",
+	 .expected = "the name of a branch or tag, a ref such as refs/merge-requests/7/head, or "
+		     "a commit id",
 	 .unset = "the repository's default branch",
-	 .text = "Branch or tag to check out."},
+	 .text = "What to check out: a branch or tag, another ref such as "
+		 "`refs/merge-requests/7/head`, or a commit by its whole id, 40 hexadecimal "
+		 "digits. "
+		 "The last two leave HEAD detached."},
 	{.name = "CLONE_DEPTH",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,

@@ -231,3 +231,29 @@ def test_killed_at_random_moments(work, target, project, tmp_path):
         assert git(target, "rev-list", "--count", "HEAD") in ("1", str(COMMITS))
     assert work().finish() == 0
     assert_complete(target, project, tmp_path)
+
+
+@pytest.mark.parametrize("depth", [4, 7])
+def test_server_that_is_shallow_itself(work, target, project, depth):
+    """The history ends where the server's does."""
+    end = git(project.repository, "rev-parse", f"main~{depth}")
+    with open(f"{project.repository}/shallow", "w", encoding="ascii") as file:
+        file.write(end + "\n")
+    worker = work()
+    assert worker.finish() == 0, worker.log
+    assert history(worker.last) == "complete", worker.log
+    assert (target / ".git/shallow").read_text() == end + "\n"
+    assert git(target, "rev-list", "--count", "HEAD") == str(depth + 1)
+    assert git(target, "fsck", "--full", "--strict", "--no-dangling") == ""
+
+
+def test_history_of_a_commit_that_no_branch_has(work, target, project):
+    bare = project.repository
+    commit = git(bare, "commit-tree", "main^{tree}", "-p", "main~3", "-m", "Loose")
+    git(bare, "update-ref", f"refs/keep-around/{commit}", commit)
+    worker = work(CLONE_REF=commit)
+    assert worker.finish() == 0, worker.log
+    assert history(worker.last) == "complete", worker.log
+    assert git(target, "rev-parse", "HEAD", "--is-shallow-repository").split() == [commit, "false"]
+    assert git(target, "rev-list", "--count", "HEAD") == str(COMMITS - 2)
+    assert git(target, "fsck", "--full", "--strict", "--no-dangling") == ""

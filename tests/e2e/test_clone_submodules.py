@@ -2,11 +2,16 @@
 """Submodules: as git would leave them, from where they may come, and what hostile ones can't do."""
 
 import os
+import pprint
 import subprocess
 
 import pytest
 from clone import CODES, by_hand, git, settings_for
+from clone_compare import compare
 from clone_fixtures import target
+
+
+UPDATE = ("submodule", "update", "--init", "--recursive")
 
 
 @pytest.fixture
@@ -149,3 +154,15 @@ def test_gitmodules_that_include(settings, target, gitlab, tmp_path, head):
     result = by_hand({**settings, "CLONE_SUBMODULES": None})
     assert result.returncode == CODES["refused"] and "includes other files" in result.stderr, result.stderr
     assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("ref", ["refs/keep-around/x", "refs/merge-requests/7/head"])
+def test_commit_that_no_branch_has(settings, target, gitlab, certificates, tmp_path, ref):
+    """Squashed or rebased away after the parent was pushed: git asks for it by its id."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha, commits=3)
+    commit = git(lib.repository, "commit-tree", "HEAD^{tree}", "-p", "HEAD~1", "-m", "Gone")
+    git(lib.repository, "update-ref", ref, commit)
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", commit)])
+    found, result = compare(settings, certificates.ca, tmp_path / "theirs", token=settings["CLONE_TOKEN"], then=[UPDATE])
+    assert "not cloned" not in result.stderr and not found, pprint.pformat(found, width=160)
+    assert git(target / "lib", "rev-parse", "HEAD") == commit

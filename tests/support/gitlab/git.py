@@ -84,11 +84,16 @@ class Git:
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_COUNT": "4",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
             "GIT_CONFIG_KEY_1": "http.receivepack",
             "GIT_CONFIG_VALUE_1": "true",
+            # As Gitaly configures it.
+            "GIT_CONFIG_KEY_2": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_2": "true",
+            "GIT_CONFIG_KEY_3": "transfer.hideRefs",
+            "GIT_CONFIG_VALUE_3": "refs/keep-around",
             "GIT_HTTP_EXPORT_ALL": "1",
             "GIT_PROJECT_ROOT": os.path.dirname(project.repository),
             "PATH_INFO": f"/{os.path.basename(project.repository)}/{rest}",

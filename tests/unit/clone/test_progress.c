@@ -283,7 +283,8 @@ test_every_state_has_words(void **state)
 	}
 	p.problem = CLONE_PROBLEM_REF;
 	progress_describe(&p, &settings);
-	assert_non_null(strstr(p.message, "group/project has no branch or tag named \"topic\""));
+	assert_non_null(
+		strstr(p.message, "group/project has no branch, tag or commit named \"topic\""));
 }
 
 static void

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clones a repository with git and with us, and compares everything that git can see of the two."""
+
+import os
+import stat
+import subprocess
+
+from clone import by_hand, git
+
+# Set by `git clone` of other versions, or by our credential helper.
+CONFIG_IGNORED = ("credential.",)
+
+
+def content_of(top):
+    """{path: (mode, bytes)}, and all folders; without the .git at the top."""
+    found, folders = {}, set()
+    top = os.fsencode(top)
+    for folder, names, leaves in os.walk(top):
+        if folder == top and b".git" in names:
+            names.remove(b".git")
+        folders.add(os.path.relpath(folder, top))
+        for path in (os.path.join(folder, name) for name in leaves + names):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                found[path[len(top) :]] = (mode, os.readlink(path))
+            elif stat.S_ISREG(mode):
+                with open(path, "rb") as file:
+                    found[path[len(top) :]] = (mode, file.read())
+    return found, folders
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return sorted(file.read().splitlines())
+    except FileNotFoundError:
+        return None
+
+
+def lines_of(top, *arguments):
+    """What git prints, or that it fails; paths of the clone itself replaced."""
+    try:
+        return sorted(git(top, *arguments).replace(str(top), "<top>").splitlines())
+    except AssertionError as error:
+        return ["fails", str(error.args[0][1]).replace(str(top), "<top>")]
+
+
+def config_of(top):
+    return [line for line in lines_of(top, "config", "--local", "--list") if not line.startswith(CONFIG_IGNORED)]
+
+
+def modules_of(top):
+    """The git directories of its submodules, at all levels."""
+    found = []
+    for folder, names, leaves in os.walk(top / ".git" / "modules"):
+        if "HEAD" in leaves and "objects" in names:
+            found.append(os.path.relpath(folder, top))
+            names[:] = [name for name in names if name == "modules"]
+    return sorted(found)
+
+
+def repository_state(top):
+    """Refs, HEAD, configuration, index, objects, and what git has to say."""
+    return {
+        "HEAD": read(os.path.join(git(top, "rev-parse", "--absolute-git-dir"), "HEAD")),
+        "refs": lines_of(top, "for-each-ref", "--format=%(refname) %(objectname) %(objecttype) %(symref) %(*objectname)"),
+        "shallow": read(os.path.join(git(top, "rev-parse", "--absolute-git-dir"), "shallow")),
+        "config": config_of(top),
+        "status": lines_of(top, "status", "--porcelain", "--branch"),
+        "index": lines_of(top, "ls-files", "--stage", "--eol"),
+        "objects": lines_of(top, "cat-file", "--batch-all-objects", "--batch-check"),
+        "fsck": lines_of(top, "fsck", "--full"),
+    }
+
+
+def state_of(top):
+    """Everything that is compared, each part by its name."""
+    files, folders = content_of(top)
+    state = {"files": files, "folders": folders, **repository_state(top), "modules": modules_of(top)}
+    for path in state["modules"]:
+        state.update({f"{path}: {name}": value for name, value in repository_state(top / path).items() if name != "status"})
+    state["submodules"] = lines_of(top, "submodule", "status", "--recursive")
+    return state
+
+
+def run_git(ca, *arguments, token=None):
+    """git as a user would run it, whose default branch is ours. Returns the process."""
+    environment = {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSL_CAINFO": str(ca),
+    }
+    options = ["-c", "init.defaultBranch=main", "-c", "advice.detachedHead=false", "-c", "protocol.file.allow=never"]
+    if token is not None:
+        options += ["-c", f"credential.helper=!f() {{ echo username=oauth2; echo password={token}; }}; f"]
+    return subprocess.run(["git", *options, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def differences(ours, theirs):
+    """{part: (ours, git's)} of the parts that differ."""
+    return {name: (ours.get(name), theirs.get(name)) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)}
+
+
+def compare(settings, ca, place, *arguments, token=None, then=()):
+    """Clones twice, by us into CLONE_DIR and by git into `place`. Returns the differences and our result.
+
+    then: commands that git runs in its clone afterwards.
+    """
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    for command in (("clone", *arguments, settings["CLONE_URL"], place), *(("-C", place, *more) for more in then)):
+        theirs = run_git(ca, *command, token=token)
+        assert theirs.returncode == 0, theirs.stderr
+    return differences(state_of(settings["CLONE_DIR"]), state_of(place)), result
