@@ -22,6 +22,10 @@
 #define GITLAB_TOTAL_TIMEOUT_MS	    8000u
 #define GITLAB_CONNECTIONS_MAX	    12u
 #define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
+#define NAME_TIMEOUT_MS		    5000u
+#define NAME_INTERVAL_MS	    30000u
+#define NAME_RETRY_MS		    2000u
+#define NAME_STALE_MS		    300000u
 #define PORT_IDLE_MAX		    32u
 #define UPSTREAM_IDLE_MAX	    128u /* a page of an IDE asks for dozens of files at once */
 
@@ -64,6 +68,13 @@ make_upstreams(struct proxy *p, struct err *e)
 	struct upstream_options options = {
 		.addresses = {settings->upstream.addresses[0], settings->upstream.addresses[1]},
 		.addresses_count = settings->upstream.count,
+		.name = {.host = settings->upstream.name,
+			 .port = settings->upstream.port,
+			 .allowed = &settings->upstream_hosts.addresses,
+			 .timeout_ms = NAME_TIMEOUT_MS,
+			 .interval_ms = NAME_INTERVAL_MS,
+			 .retry_ms = NAME_RETRY_MS,
+			 .stale_ms = NAME_STALE_MS},
 		.limits = {.head_max_bytes = settings->response_head_max_bytes,
 			   .headers_max = settings->response_headers_max},
 		.connect_timeout_ms = settings->upstream_connect_timeout_ms,
@@ -76,6 +87,7 @@ make_upstreams(struct proxy *p, struct err *e)
 	p->upstream = upstream_new(p->loop, &p->deferred_frees, &options, e);
 	if (p->upstream == NULL || p->ports == NULL)
 		return p->upstream != NULL;
+	options.name.host = NULL;
 	options.idle_max = PORT_IDLE_MAX;
 	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, e);
 	return p->port_upstreams != NULL;

@@ -95,10 +95,24 @@ static const struct conf_setting ide[] = {
 	 .fallback = "http://127.0.0.1:60001",
 	 .parse = settings_parse_upstream,
 	 .format = settings_format_upstream,
-	 .expected = "http://host:port with a numeric host or localhost, or unix:/path",
+	 .expected = "http://host:port with a numeric host, localhost or a name of "
+		     "UPSTREAM_HOSTS, or unix:/path",
 	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
 	 .text = "Address of the IDE. `localhost` means 127.0.0.1 and ::1, whichever accepts "
 		 "connections."},
+	{.name = "UPSTREAM_HOSTS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(upstream_hosts),
+	 .parse = settings_parse_hosts,
+	 .format = settings_format_hosts,
+	 .expected = "host names with commas between, such as ide",
+	 .unset = "none",
+	 .text = "Host names that `UPSTREAM` may have, exactly, for an IDE in another container "
+		 "(Docker Compose). Traffic to it is not encrypted, and whoever controls the name "
+		 "receives it. Names are resolved again every 30 seconds while they are used. "
+		 "Addresses of loopback, link-local and metadata services are refused unless they "
+		 "are listed here as well. At most 16 names and 32 addresses."},
 	{.name = "UPSTREAM_PARENT_COOKIES",
 	 .type = CONF_BOOL,
 	 .commands = SERVE,

@@ -92,6 +92,8 @@ settings_load(char **environment, enum settings_command command, struct conf_pro
 
 	/* The checks run all the same: every problem is reported at once. */
 	(void)!conf_load(&settings_table, command, environment, s, &s->arena, problems);
+	if (command == SETTINGS_SERVE)
+		settings_take_foreign(s, environment, problems);
 	settings_check(s, environment, command, problems);
 	if (command == SETTINGS_SERVE)
 		settings_check_foreign(environment, problems);

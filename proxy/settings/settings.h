@@ -18,6 +18,8 @@
 #include "container/container.h"
 #include "proxy/settings/settings_table.h"
 
+#define SETTINGS_HOSTS_MAX 16
+
 /* Where secrets were read from, to be read again; NULL where they come from no file. */
 struct settings_files {
 	const char *client_secret;
@@ -25,10 +27,19 @@ struct settings_files {
 	const char *relay_key;
 };
 
-/* Where the IDE listens; two for localhost. */
+/* Where the IDE listens; two for localhost, none for a name. */
 struct settings_upstream {
 	struct address addresses[2];
 	size_t count;
+	const char *name; /* NULL: addresses */
+	uint16_t port;	  /* with a name */
+};
+
+/* What UPSTREAM may name, and what a name may lead to besides ordinary addresses. */
+struct settings_hosts {
+	struct str names[SETTINGS_HOSTS_MAX];
+	size_t count;
+	struct cidr_set addresses;
 };
 
 struct settings {
@@ -44,6 +55,7 @@ struct settings {
 	const char *tls_key_file;
 
 	struct settings_upstream upstream;
+	struct settings_hosts upstream_hosts;
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */
 	struct clone_settings clone;

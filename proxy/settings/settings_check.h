@@ -39,6 +39,7 @@ void settings_check_tls(struct settings_check *c);
 void settings_check_listeners(struct settings_check *c);
 void settings_check_clashes(struct settings_check *c);
 void settings_check_proxies(struct settings_check *c);
+void settings_check_upstream(struct settings_check *c);
 void settings_check_ports(struct settings_check *c);
 
 /* settings_check_container.c */

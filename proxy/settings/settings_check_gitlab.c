@@ -166,7 +166,10 @@ static void
 check_needed(struct settings_check *c, unsigned mode, const char *name, const char *variable,
 	     const char *mode_name)
 {
-	if ((c->s->auth.modes & mode) != 0 && !settings_check_is_given(c, name))
+	bool is_known = settings_check_is_given(c, name) ||
+			(mode == AUTH_MODE_PROJECT && c->s->auth.project != NULL);
+
+	if ((c->s->auth.modes & mode) != 0 && !is_known)
 		conf_problem(c->problems, variable, "needed by AUTHORIZATION mode %s, and not set",
 			     mode_name);
 }

@@ -110,3 +110,26 @@ settings_check_proxies(struct settings_check *c)
 		conf_problem(c->problems, VAR("PROXY_PROTOCOL"),
 			     "needs " VAR("TRUSTED_PROXY_IPS") ": whose PROXY header is believed");
 }
+
+void
+settings_check_upstream(struct settings_check *c)
+{
+	const struct settings_hosts *hosts = &c->s->upstream_hosts;
+	const char *name = c->s->upstream.name;
+
+	if (name == NULL || settings_check_is_reported(c, "UPSTREAM_HOSTS"))
+		return;
+	for (size_t i = 0; i < hosts->count; i++) {
+		if (!str_equal(hosts->names[i], str_from(name)))
+			continue;
+		if (c->s->auth.ports.count > 0)
+			conf_note(c->problems, VAR("PORTS"),
+				  "ports are those of this container, not of %s", name);
+		return;
+	}
+	conf_problem(
+		c->problems, VAR("UPSTREAM"),
+		"\"%s\" is a host name; expected a numeric address, localhost, or a name that " VAR(
+			"UPSTREAM_HOSTS") " lists",
+		name);
+}

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * oauth2-proxy's settings without a counterpart: a restriction is never ignored.
+ * oauth2-proxy's settings without a counterpart of the same value: a restriction is never ignored.
  */
 #include "proxy/settings/settings_foreign.h"
 
 #include "base/url.h"
-#include "proxy/settings/settings_table.h"
+#include "proxy/settings/settings_parse.h"
 
 #define PAGE	     "docs/from-oauth2-proxy.md"
 #define VARIABLE_MAX 96
 #define ISSUER_MAX   4096u
+#define REPORTER     20 /* oauth2-proxy's level where the configuration has none */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What oauth2-proxy would not let in, or not run with. */
@@ -20,8 +21,6 @@ static const struct {
 } restrictions[] = {
 	{"GITLAB_GROUPS", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
 	{"GITLAB_GROUP", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
-	{"GITLAB_PROJECTS", NULL, "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL"},
-	{"GITLAB_PROJECT", NULL, "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL"},
 	{"ALLOWED_GROUPS", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
 	{"ALLOWED_GROUP", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
 	{"ALLOWED_ROLES", NULL, "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL"},
@@ -90,6 +89,12 @@ check_restriction(struct str name, struct str value, const char *variable,
 	return false;
 }
 
+static bool
+is_projects(struct str name)
+{
+	return str_equal(name, STR("GITLAB_PROJECTS")) || str_equal(name, STR("GITLAB_PROJECT"));
+}
+
 static void
 check_variable(struct str name, struct str value, const char *variable,
 	       struct conf_problems *problems)
@@ -103,8 +108,77 @@ check_variable(struct str name, struct str value, const char *variable,
 				     STR_FMT(str_take(value, VARIABLE_MAX)));
 		return;
 	}
+	if (is_projects(name))
+		return;
 	if (!check_restriction(name, value, variable, problems) && !is_alias(str_from(variable)))
 		conf_note(problems, variable, "ignored: there is no setting of this meaning");
+}
+
+/* "group/project=accesslevel". False: not one project, or no such level. */
+static bool
+read_project(struct str value, struct settings *s, struct err *e)
+{
+	size_t equals = str_find_byte(value, '=');
+	uint64_t level = REPORTER;
+
+	if (equals != SIZE_MAX && !str_to_u64(str_skip(value, equals + 1), 5, 60, &level))
+		return err_set(e, ERR_CONFIG, "one project with an access level of 5 to 60");
+	if (!settings_parse_project(str_take(value, equals), &s->auth.project, &s->arena, e))
+		return false;
+	s->auth.project_access_level = level;
+	return true;
+}
+
+static bool
+is_given(char **environment, const char *name)
+{
+	return conf_is_set(&settings_table, environment, name);
+}
+
+static void
+take_projects(struct settings *s, char **environment, struct str value, const char *variable,
+	      struct conf_problems *problems)
+{
+	static const char *const ours = "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL";
+	struct err e = ERR_INIT;
+
+	if (is_given(environment, "AUTHORIZATION") || is_given(environment, "PROJECT") ||
+	    is_given(environment, "PROJECT_ACCESS_LEVEL")) {
+		conf_problem(problems, variable,
+			     "in addition to our own settings; expected %s alone", ours);
+		return;
+	}
+	if (!read_project(value, s, &e)) {
+		conf_problem(problems, variable,
+			     "not one project such as group/project=30; expected %s (" PAGE ")",
+			     ours);
+		return;
+	}
+	/* Whoever names a workspace means its owner as well: never less strict than either. */
+	s->auth.modes = AUTH_MODE_PROJECT |
+			(is_given(environment, "WORKSPACE_ID") ? AUTH_MODE_WORKSPACE : 0u);
+	conf_note(problems, variable, "taken as %sproject, PROJECT=%s, PROJECT_ACCESS_LEVEL=%u",
+		  (s->auth.modes & AUTH_MODE_WORKSPACE) != 0 ? "AUTHORIZATION=workspace+"
+							     : "AUTHORIZATION=",
+		  s->auth.project, (unsigned)s->auth.project_access_level);
+}
+
+void
+settings_take_foreign(struct settings *s, char **environment, struct conf_problems *problems)
+{
+	for (char **entry = environment; *entry != NULL; entry++) {
+		struct str whole = str_from(*entry);
+		size_t equals = str_find_byte(whole, '=');
+		struct str name = str_take(whole, equals);
+		char variable[VARIABLE_MAX];
+
+		if (equals == SIZE_MAX || equals + 1 == whole.len ||
+		    !str_starts_with(name, STR(SETTINGS_FOREIGN)) ||
+		    !is_projects(str_skip(name, strlen(SETTINGS_FOREIGN))))
+			continue;
+		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
+		take_projects(s, environment, str_skip(whole, equals + 1), variable, problems);
+	}
 }
 
 void

@@ -5,7 +5,14 @@
 #ifndef PROXY_SETTINGS_SETTINGS_FOREIGN_H
 #define PROXY_SETTINGS_SETTINGS_FOREIGN_H
 
-#include "base/conf/conf.h"
+#include "proxy/settings/settings.h"
+
+/*
+ * GITLAB_PROJECTS=group/project=30, one project, becomes AUTHORIZATION=project with PROJECT and
+ * PROJECT_ACCESS_LEVEL, and a note. Anything else there is a problem. Before the checks between
+ * settings.
+ */
+void settings_take_foreign(struct settings *s, char **environment, struct conf_problems *problems);
 
 /*
  * Looks through the environment of somebody who comes from oauth2-proxy. What restricts access

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Settings with a grammar of their own: the upstream, cookie keys, authorization modes, and texts
+ * Settings with a grammar of their own: cookie keys, authorization modes, and texts
  * that end up in headers, paths or requests and are therefore held to what may stand there.
  */
 #include "proxy/settings/settings_parse.h"
@@ -14,8 +14,8 @@
 #define COOKIE_NAME_MAX 64
 #define PREFIX_MAX	64
 
-static bool
-keep_text(struct str value, void *field, struct arena *a, struct err *e)
+bool
+settings_keep_text(struct str value, void *field, struct arena *a, struct err *e)
 {
 	const char **text = field;
 	*text = arena_dup(a, value);
@@ -35,42 +35,7 @@ settings_parse_media_types(struct str value, void *field, struct arena *a, struc
 		return err_set(e, ERR_CONFIG,
 			       "text/event-stream and what is no media type can't be "
 			       "compressed");
-	return keep_text(value, field, a, e);
-}
-
-bool
-settings_parse_upstream(struct str value, void *field, struct arena *a, struct err *e)
-{
-	struct settings_upstream *upstream = field;
-	struct url url;
-
-	*upstream = (struct settings_upstream){.count = 1};
-	if (str_starts_with(value, STR("unix:")))
-		return address_parse(&upstream->addresses[0], value, e);
-	if (!url_parse(&url, value, a, e))
-		return false;
-	if (!str_equal(url.scheme, STR("http")))
-		return err_set(e, ERR_CONFIG, "only plain http is spoken inside the pod");
-	if (url.path.len > 1 || !str_is_empty(url.query))
-		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
-	if (!address_from_host(&upstream->addresses[0], url.host, url.port, e))
-		return false;
-	/* Some servers listen on one of the two alone. */
-	if (!str_equal_nocase(url.host, STR("localhost")))
-		return true;
-	upstream->count = 2;
-	return address_from_host(&upstream->addresses[1], STR("::1"), url.port, e);
-}
-
-void
-settings_format_upstream(const void *field, struct buf *out)
-{
-	const struct address *upstream = &((const struct settings_upstream *)field)->addresses[0];
-	char text[ADDRESS_TEXT_MAX];
-	if (!address_is_set(upstream))
-		return;
-	address_format(upstream, text, sizeof(text));
-	buf_addf(out, "%s%s", address_is_unix(upstream) ? "" : "http://", text);
+	return settings_keep_text(value, field, a, e);
 }
 
 bool
@@ -116,10 +81,10 @@ bool
 settings_parse_hsts(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (str_equal_nocase(value, STR("off")))
-		return keep_text(STR(""), field, a, e);
+		return settings_keep_text(STR(""), field, a, e);
 	if (!is_hsts(value))
 		return err_set(e, ERR_CONFIG, "not the value of such a header");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 void
@@ -329,7 +294,7 @@ settings_parse_prefix(struct str value, void *field, struct arena *a, struct err
 		return err_set(e, ERR_CONFIG, "it is no path");
 	if (!url_is_plain_path(value))
 		return err_set(e, ERR_CONFIG, "one of its segments is not plain");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 /* The prefix makes browsers refuse the cookie from anybody but this very host (RFC 6265bis section
@@ -347,7 +312,7 @@ settings_parse_cookie_name(struct str value, void *field, struct arena *a, struc
 	if (value.len == prefix.len || value.len > COOKIE_NAME_MAX ||
 	    !ascii_all_alnum_or(value, ASCII_TOKEN_OTHERS))
 		return err_set(e, ERR_CONFIG, "it is empty, too long or no token");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 /* scope-token of RFC 6749 section 3.3; what GitLab knows is narrower. */
@@ -365,7 +330,7 @@ settings_parse_scope(struct str value, void *field, struct arena *a, struct err 
 	}
 	if (!has_openid)
 		return err_set(e, ERR_CONFIG, "openid is missing");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 bool
@@ -382,7 +347,7 @@ settings_parse_project(struct str value, void *field, struct arena *a, struct er
 		if (str_find_byte(value, '/') == SIZE_MAX)
 			return err_set(e, ERR_CONFIG, "the path has no group");
 	}
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 /* The part of git-check-ref-format(1) that tells a name from an option or an expression. */
@@ -398,7 +363,7 @@ settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e
 	    str_ends_with(value, STR(".lock")) || str_find(value, STR("..")) != SIZE_MAX ||
 	    str_find(value, STR("//")) != SIZE_MAX || str_find(value, STR("@{")) != SIZE_MAX)
 		return err_set(e, ERR_CONFIG, "it is no name of a ref");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }
 
 bool
@@ -408,5 +373,5 @@ settings_parse_socket(struct str value, void *field, struct arena *a, struct err
 		return err_set(e, ERR_CONFIG, "it holds control characters");
 	if (!str_equal(value, STR("off")) && value.data[0] != '/')
 		return err_set(e, ERR_CONFIG, "it is no absolute path");
-	return keep_text(value, field, a, e);
+	return settings_keep_text(value, field, a, e);
 }

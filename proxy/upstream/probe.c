@@ -50,6 +50,17 @@ probe_init(struct probe *p, struct loop *l, const struct address *addresses, siz
 }
 
 void
+probe_restart(struct probe *p, size_t count)
+{
+	conn_close(&p->conn);
+	p->count = count;
+	p->current = 0;
+	p->tries_left = 0;
+	p->asked_at_ms = 0;
+	p->is_ready = false;
+}
+
+void
 probe_fini(struct probe *p)
 {
 	conn_close(&p->conn);
@@ -87,6 +98,9 @@ probe_ask(struct probe *p)
 void
 probe_note(struct probe *p, size_t index, bool is_ready)
 {
+	/* Of an address that there was before probe_restart. */
+	if (index >= p->count)
+		return;
 	if (is_ready) {
 		p->is_ready = true;
 		p->current = index;

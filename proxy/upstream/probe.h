@@ -23,6 +23,9 @@ struct probe {
 void probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count);
 void probe_fini(struct probe *p);
 
+/* The addresses have changed in place: begins with the first one again, not ready. */
+void probe_restart(struct probe *p, size_t count);
+
 /* Connects in the background, several times a second at most, and closes at once. */
 void probe_ask(struct probe *p);
 

@@ -18,6 +18,7 @@ static void on_readable(void *arg);
 static void on_drained(void *arg);
 static void on_conn_failed(const struct err *e, void *arg);
 static void on_timer(void *arg);
+static upstream_named_fn on_named;
 
 static const struct conn_ops conn_ops = {
 	.on_open = on_open,
@@ -42,6 +43,13 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
 	u->sure_ms = SURE_MS;
 	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
+	if (options->name.host == NULL)
+		return u;
+	u->name = upstream_name_new(l, &options->name, on_named, u, e);
+	if (u->name == NULL) {
+		upstream_free(u);
+		return NULL;
+	}
 	return u;
 }
 
@@ -77,19 +85,51 @@ remove_idle(struct upstream_conn *c)
 	c->upstream->idle_count--;
 }
 
-void
-upstream_free(struct upstream *u)
+static void
+discard_idle(struct upstream *u)
 {
-	if (u == NULL)
-		return;
 	while (!LIST_EMPTY(&u->idle)) {
 		struct upstream_conn *c = LIST_FIRST(&u->idle);
 		remove_idle(c);
 		discard(c);
 	}
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	if (u == NULL)
+		return;
+	discard_idle(u);
+	upstream_name_free(u->name);
 	probe_fini(&u->probe);
 	arena_fini(&u->arena);
 	free(u);
+}
+
+/* Connections in use go on, whatever the name stands for now. */
+static void
+on_named(const struct address *addresses, size_t count, void *arg)
+{
+	struct upstream *u = arg;
+	size_t size = count * sizeof(*addresses);
+
+	if (count == u->options.addresses_count &&
+	    (count == 0 || memcmp(u->options.addresses, addresses, size) == 0))
+		return;
+	if (count > 0)
+		memcpy(u->options.addresses, addresses, size);
+	u->options.addresses_count = count;
+	probe_restart(&u->probe, count);
+	discard_idle(u);
+	probe_ask(&u->probe);
+}
+
+static void
+hurry_name(struct upstream *u)
+{
+	if (u->name != NULL && !u->probe.is_ready)
+		upstream_name_hurry(u->name);
 }
 
 /* On loopback a refusal is known at once. */
@@ -98,6 +138,10 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 {
 	struct upstream *u = c->upstream;
 
+	hurry_name(u);
+	if (u->options.addresses_count == 0)
+		return err_set(e, ERR_CONNECT, "%s: the name is not resolved",
+			       u->options.name.host);
 	for (size_t i = 0; i < u->options.addresses_count; i++) {
 		c->place = probe_choose(&u->probe);
 		if (conn_connect(&c->conn, &u->options.addresses[c->place], e))
@@ -490,5 +534,6 @@ upstream_is_ready(const struct upstream *u)
 void
 upstream_probe(struct upstream *u)
 {
+	hurry_name(u);
 	probe_ask(&u->probe);
 }

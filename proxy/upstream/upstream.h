@@ -13,17 +13,19 @@
 #include "base/net/loop.h"
 #include "proxy/http/http1.h"
 #include "proxy/http/message.h"
+#include "proxy/upstream/upstream_name.h"
 
 struct conn;
 struct upstream;
 struct upstream_conn;
 
-#define UPSTREAM_ADDRESSES_MAX 2
+#define UPSTREAM_ADDRESSES_MAX 4
 
 struct upstream_options {
 	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* the next one where one refuses */
 	size_t addresses_count;
-	struct http1_limits limits; /* of response heads */
+	struct upstream_name_options name; /* in place of addresses; host NULL: none */
+	struct http1_limits limits;	   /* of response heads */
 	uint64_t connect_timeout_ms;
 	uint64_t response_timeout_ms; /* nothing moved while a response head is awaited */
 	uint64_t stream_timeout_ms;   /* nothing moved in a body or tunnel */

@@ -72,6 +72,7 @@ struct upstream {
 	/* For how long an idle connection is open for sure where the server announces nothing. */
 	uint64_t sure_ms;
 	struct probe probe;
+	struct upstream_name *name; /* NULL: the addresses are configured */
 };
 
 /* Tells whoever uses the connection, who gives it back; an idle one goes at once. */

@@ -112,7 +112,11 @@ static const char *const mistakes[][3] = {
 	{"GITLAB_CA_FILE=/etc/passwd", "GITLAB_CA_FILE", "expected at least one certificate"},
 	{"UPSTREAM=https://127.0.0.1:1", "UPSTREAM", "plain http"},
 	{"UPSTREAM=http://127.0.0.1:1/ide", "UPSTREAM", "path"},
-	{"UPSTREAM=http://ide:1", "UPSTREAM", "numeric"},
+	{"UPSTREAM=http://ide:1", "UPSTREAM", "\"ide\" is a host name"},
+	{"UPSTREAM_HOSTS=ide,-x", "UPSTREAM_HOSTS", "neither a host name nor an IP address"},
+	{"UPSTREAM_HOSTS=10.0.0.0/8", "UPSTREAM_HOSTS", "neither a host name nor an IP address"},
+	{"UPSTREAM_HOSTS=*.example.com", "UPSTREAM_HOSTS", "neither a host name nor"},
+	{"UPSTREAM_HOSTS=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "UPSTREAM_HOSTS", "more than 16"},
 	{"REDIRECT_URL=https://kiwi.ws.example.com/cb", "REDIRECT_URL", "/oauth2/callback"},
 	{"REDIRECT_URL=http://relay.example.com/cb", "REDIRECT_URL", "expected https"},
 	{"REDIRECT_URL=https://relay.example.com/cb?x", "REDIRECT_URL", "query"},
@@ -324,7 +328,11 @@ test_foreign_restrictions(void **state)
 {
 	static const char *const refused[][2] = {
 		{"GITLAB_GROUPS=" CANARY, "PROJECT"},
-		{"GITLAB_PROJECTS=group/project=30", "PROJECT_ACCESS_LEVEL"},
+		{"GITLAB_PROJECTS=group/a=30,group/b=30", "PROJECT_ACCESS_LEVEL"},
+		{"GITLAB_PROJECTS=group/a,group/b", "PROJECT_ACCESS_LEVEL"},
+		{"GITLAB_PROJECTS=group/a=70", "PROJECT_ACCESS_LEVEL"},
+		{"GITLAB_PROJECTS=group/a=developer", "PROJECT_ACCESS_LEVEL"},
+		{"GITLAB_PROJECTS=a", "PROJECT_ACCESS_LEVEL"},
 		{"ALLOWED_GROUPS=a,b", "PROJECT"},
 		{"AUTHENTICATED_EMAILS_FILE=/etc/emails", "OWNER_ID"},
 		{"EMAIL_DOMAINS=example.com", "AUTHORIZATION"},
@@ -355,6 +363,64 @@ test_foreign_restrictions(void **state)
 		assert_fine(f);
 		assert_int_equal(f->problems.notes_count, 0);
 	}
+}
+
+static void
+test_upstream_names(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+	struct address link_local;
+
+	set(f, "UPSTREAM=http://IDE_1.Local:8080/");
+	set(f, "UPSTREAM_HOSTS=other, ide_1.LOCAL ,169.254.7.7");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_string_equal(f->s->upstream.name, "ide_1.local");
+	assert_int_equal(f->s->upstream.port, 8080);
+	assert_int_equal(f->s->upstream.count, 0);
+	assert_true(address_from_host(&link_local, STR("169.254.7.7"), 8080, &e));
+	assert_true(cidr_contains(&f->s->upstream_hosts.addresses, &link_local));
+	/* Exact names only. */
+	set(f, "UPSTREAM=http://x.other:8080");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "UPSTREAM", "\"x.other\" is a host name");
+	set(f, "UPSTREAM=http://other:8080");
+	set(f, "PORTS=3000");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_non_null(strstr(f->problems.notes[0].text, "ports are those of this container"));
+}
+
+static void
+test_oauth2_proxy_project(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "WORKSPACE_ID=");
+	set_variable(f, "OAUTH2_PROXY_", "GITLAB_PROJECTS=group/sub/project=40");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.modes, AUTH_MODE_PROJECT);
+	assert_string_equal(f->s->auth.project, "group/sub/project");
+	assert_int_equal(f->s->auth.project_access_level, 40);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_string_equal(f->problems.notes[0].text,
+			    "OAUTH2_PROXY_GITLAB_PROJECTS: taken as AUTHORIZATION=project, "
+			    "PROJECT=group/sub/project, PROJECT_ACCESS_LEVEL=40");
+	/* oauth2-proxy's default level; with a workspace both must hold. */
+	set_variable(f, "OAUTH2_PROXY_", "GITLAB_PROJECTS=group/project");
+	set(f, "WORKSPACE_ID=7");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.modes, AUTH_MODE_PROJECT | AUTH_MODE_WORKSPACE);
+	assert_int_equal(f->s->auth.project_access_level, 20);
+	/* Two rules for one thing. */
+	set(f, "PROJECT=group/other");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.count, 1);
+	assert_non_null(strstr(f->problems.items[0].text, "in addition to our own"));
 }
 
 static void
@@ -518,6 +584,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_foreign_restrictions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_oauth2_proxy_project, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_upstream_names, setup, teardown),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),

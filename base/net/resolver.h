@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Look-ups of one host name (getaddrinfo), each in a thread of its own, so that a name server that
+ * does not answer never blocks the loop.
+ *
+ * One look-up at a time: after a timeout the next one starts only when the thread of the one before
+ * has ended, so that threads do not pile up.
+ */
+#ifndef BASE_NET_RESOLVER_H
+#define BASE_NET_RESOLVER_H
+
+#include "base/net/ip.h"
+#include "base/net/loop.h"
+
+#define RESOLVER_IPS_MAX 16u
+
+struct resolver;
+
+enum resolver_outcome {
+	RESOLVER_FOUND,
+	RESOLVER_NO_SUCH_NAME, /* name servers say so, or that it has no address */
+	RESOLVER_FAILED,       /* no answer, or an error that may pass */
+};
+
+struct resolver_result {
+	enum resolver_outcome outcome;
+	struct ip ips[RESOLVER_IPS_MAX]; /* in the order of RFC 6724; further ones are left out */
+	size_t count;
+	struct err err; /* unless found */
+};
+
+typedef void resolver_done_fn(const struct resolver_result *result, void *arg);
+
+struct resolver *resolver_new(struct loop *l, const char *name, uint64_t timeout_ms,
+			      resolver_done_fn *done, void *arg, struct err *e) MUST_CHECK;
+/* A thread that still runs ends by itself; done does not run. NULL is fine. */
+void resolver_free(struct resolver *r);
+
+/* Starts a look-up: done runs later from the loop, once. False: one is under way, or its thread has
+ * not ended, or there is no thread or descriptor to be had; done does not run. */
+bool resolver_start(struct resolver *r);
+
+#endif
