@@ -17,29 +17,13 @@
 #include "clone/clone.h"
 #include "container/container.h"
 #include "proxy/settings/settings_table.h"
-
-#define SETTINGS_HOSTS_MAX 16
+#include "proxy/settings/settings_upstream.h"
 
 /* Where secrets were read from, to be read again; NULL where they come from no file. */
 struct settings_files {
 	const char *client_secret;
 	const char *keys; /* COOKIE_SECRET's, or RELAY_MASTER_KEY's */
 	const char *relay_key;
-};
-
-/* Where the IDE listens; two for localhost, none for a name. */
-struct settings_upstream {
-	struct address addresses[2];
-	size_t count;
-	const char *name; /* NULL: addresses */
-	uint16_t port;	  /* with a name */
-};
-
-/* What UPSTREAM may name, and what a name may lead to besides ordinary addresses. */
-struct settings_hosts {
-	struct str names[SETTINGS_HOSTS_MAX];
-	size_t count;
-	struct cidr_set addresses;
 };
 
 struct settings {

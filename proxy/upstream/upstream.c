@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See upstream.h. The pool, the request's way out, deadlines and failures. A connection that was
- * given up is freed after the current callback, so that loops may look at it.
+ * Opens connections, sends requests, and handles deadlines and failures.
  */
 #include "proxy/upstream/upstream.h"
 
 #include <stdlib.h>
 
-#include "proxy/upstream/upstream_private.h"
+#include "proxy/upstream/upstream_pool.h"
 
 #define SURE_MS		   100 /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_BYTES 1048576u
@@ -53,54 +52,12 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	return u;
 }
 
-static void
-free_conn(struct deferred_free_entry *entry)
-{
-	struct upstream_conn *c = (struct upstream_conn *)(void *)entry; /* its first member */
-
-	buf_fini(&c->in);
-	buf_fini(&c->trailers);
-	free(c);
-}
-
-/* Closes now, frees when the stack is gone. */
-static void
-discard(struct upstream_conn *c)
-{
-	if (deferred_free_is_due(&c->deferred_free))
-		return;
-	c->state = UPSTREAM_GONE;
-	c->handler = NULL;
-	conn_close(&c->conn);
-	loop_timer_fini(&c->timer);
-	deferred_free_add(c->upstream->deferred_frees, &c->deferred_free, free_conn);
-}
-
-static void
-remove_idle(struct upstream_conn *c)
-{
-	if (!LIST_IS_LINKED(c, idle))
-		return;
-	LIST_UNLINK(c, idle);
-	c->upstream->idle_count--;
-}
-
-static void
-discard_idle(struct upstream *u)
-{
-	while (!LIST_EMPTY(&u->idle)) {
-		struct upstream_conn *c = LIST_FIRST(&u->idle);
-		remove_idle(c);
-		discard(c);
-	}
-}
-
 void
 upstream_free(struct upstream *u)
 {
 	if (u == NULL)
 		return;
-	discard_idle(u);
+	upstream_discard_idle(u);
 	upstream_name_free(u->name);
 	probe_fini(&u->probe);
 	arena_fini(&u->arena);
@@ -121,7 +78,7 @@ on_named(const struct address *addresses, size_t count, void *arg)
 		memcpy(u->options.addresses, addresses, size);
 	u->options.addresses_count = count;
 	probe_restart(&u->probe, count);
-	discard_idle(u);
+	upstream_discard_idle(u);
 	probe_ask(&u->probe);
 }
 
@@ -167,50 +124,10 @@ connect_new(struct upstream *u, struct err *e)
 	buf_init(&c->trailers, HTTP1_TRAILERS_MAX + 4 * HTTP1_TRAILERS_COUNT_MAX);
 	loop_timer_init(&c->timer, u->loop, on_timer, c);
 	if (!connect_somewhere(c, e)) {
-		discard(c);
+		upstream_discard(c);
 		return NULL;
 	}
 	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
-	return c;
-}
-
-static struct upstream_conn *
-pick_idle(const struct upstream *u, enum upstream_wish wish)
-{
-	struct upstream_conn *c = LIST_FIRST(&u->idle);
-
-	if (c == NULL || wish == UPSTREAM_FRESH)
-		return NULL;
-	uint64_t sure_ms = c->is_announced ? c->announced_ms : u->sure_ms;
-	if (wish == UPSTREAM_SURE && loop_now_ms(u->loop) - c->idle_since_ms >= sure_ms)
-		return NULL;
-	return c;
-}
-
-void
-upstream_note_idle_end(const struct upstream_conn *c)
-{
-	struct upstream *u = c->upstream;
-	uint64_t half_ms = (loop_now_ms(u->loop) - c->idle_since_ms) / 2;
-
-	if (half_ms < u->sure_ms)
-		u->sure_ms = half_ms;
-}
-
-/* One that was closed, or spoke while idle, may still wait for the loop to look at it: what it sent
- * would be taken for the next response. */
-static struct upstream_conn *
-take_idle(struct upstream *u, enum upstream_wish wish)
-{
-	struct upstream_conn *c;
-
-	while ((c = pick_idle(u, wish)) != NULL) {
-		remove_idle(c);
-		if (conn_is_quiet(&c->conn))
-			break;
-		upstream_note_idle_end(c);
-		discard(c);
-	}
 	return c;
 }
 
@@ -218,7 +135,7 @@ struct upstream_conn *
 upstream_acquire(struct upstream *u, enum upstream_wish wish,
 		 const struct upstream_handler *handler, void *arg, struct err *e)
 {
-	struct upstream_conn *c = take_idle(u, wish);
+	struct upstream_conn *c = upstream_take_idle(u, wish);
 
 	if (c != NULL) {
 		conn_read_reset(&c->conn);
@@ -254,19 +171,10 @@ upstream_release(struct upstream_conn *c)
 
 	u->in_use_count--;
 	if (!can_be_reused(c)) {
-		discard(c);
+		upstream_discard(c);
 		return;
 	}
-	c->handler = NULL;
-	c->state = UPSTREAM_IDLE;
-	LIST_INSERT_HEAD(&u->idle, c, idle);
-	u->idle_count++;
-	conn_want_read(&c->conn, true);
-	conn_trim(&c->conn);
-	c->idle_since_ms = loop_now_ms(u->loop);
-	loop_timer_start(&c->timer, c->is_announced && c->announced_ms < u->options.idle_timeout_ms
-					    ? c->announced_ms
-					    : u->options.idle_timeout_ms);
+	upstream_put_idle(c);
 }
 
 struct buf *
@@ -411,9 +319,9 @@ upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const stru
 	void *arg = c->arg;
 
 	if (handler == NULL)
-		remove_idle(c);
+		upstream_remove_idle(c);
 	if (handler == NULL || c->state == UPSTREAM_GONE) {
-		discard(c);
+		upstream_discard(c);
 		return;
 	}
 	c->state = UPSTREAM_GONE;
@@ -496,8 +404,8 @@ on_timer(void *arg)
 	struct err e = ERR_INIT;
 
 	if (c->state == UPSTREAM_IDLE) {
-		remove_idle(c);
-		discard(c);
+		upstream_remove_idle(c);
+		upstream_discard(c);
 		return;
 	}
 	if (c->conn.state == CONN_CONNECTING) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two files of the upstream share: upstream.c and upstream_response.c.
+ * What the files of the upstream share: upstream.c, upstream_pool.c and upstream_response.c.
  */
 #ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
@@ -80,9 +80,6 @@ void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const
 
 /* Something ended the connection: what that means depends on how far the exchange came. */
 void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
-
-/* The server closed an idle connection: those that it may close as early are used with care. */
-void upstream_note_idle_end(const struct upstream_conn *c);
 
 /* Reads until enough bytes came, as long as there are some and the exchange goes on. */
 void upstream_read(struct upstream_conn *c, size_t enough);

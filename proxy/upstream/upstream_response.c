@@ -4,7 +4,7 @@
  * connection. What is malformed fails the exchange, and what comes unasked ends the connection.
  */
 #include "proxy/http/trailers.h"
-#include "proxy/upstream/upstream_private.h"
+#include "proxy/upstream/upstream_pool.h"
 
 #define INTERIM_MAX	 32u   /* 1xx responses to one request */
 #define IDLE_MARGIN_MS	 1000u /* before the server's announced timeout */
