@@ -47,9 +47,9 @@ on_progress(const struct clone_progress *p, void *arg)
 	return parent->request->on_progress(&sum, parent->request->arg);
 }
 
-/* Finds the commit of the gitlink at its path. */
+/* Finds the commit of the gitlink at its path. False: there is none. */
 static bool
-find_commit(struct submodule *s, struct clone_failure *f)
+find_commit(struct submodule *s)
 {
 	git_tree *tree = NULL;
 	git_tree_entry *entry = NULL;
@@ -63,7 +63,7 @@ find_commit(struct submodule *s, struct clone_failure *f)
 		git_oid_tostr(s->commit, sizeof(s->commit), git_tree_entry_id(entry));
 	git_tree_entry_free(entry);
 	git_tree_free(tree);
-	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "no gitlink at its path");
+	return ok;
 }
 
 /* Resolves its URL relative to the parent's and checks that it is allowed. */
@@ -124,22 +124,34 @@ find_place(struct submodule *s, struct clone_failure *f)
 	return true;
 }
 
-/* Sets submodule.<name>.url and .active, as `git submodule init` does. */
+static int
+set_variable(git_config *config, const struct submodule *s, const char *variable, const char *value)
+{
+	struct buf key;
+	int code = GIT_ERROR;
+
+	buf_init(&key, 2 * (size_t)PLACE_MAX_BYTES);
+	if (buf_addf(&key, "submodule.%.*s.%s", STR_FMT(s->entry->name), variable) &&
+	    buf_add_byte(&key, '\0'))
+		code = git_config_set_string(config, key.data, value);
+	buf_fini(&key);
+	return code;
+}
+
+/* Sets submodule.<name>.active, .url and .update, as `git submodule init` does. */
 static bool
 note_in_config(struct submodule *s, struct clone_failure *f)
 {
 	git_config *config = NULL;
-	struct buf key;
 	int code = git_repository_config(&config, s->parent->repository);
 
-	buf_init(&key, 2 * (size_t)PLACE_MAX_BYTES);
-	if (code == 0 && buf_addf(&key, "submodule.%.*s.url", STR_FMT(s->entry->name)))
-		code = git_config_set_string(config, key.data, s->url.data);
-	buf_clear(&key);
-	if (code == 0 && buf_addf(&key, "submodule.%.*s.active", STR_FMT(s->entry->name)))
-		code = git_config_set_bool(config, key.data, 1);
+	if (code == 0)
+		code = set_variable(config, s, "active", "true");
+	if (code == 0)
+		code = set_variable(config, s, "url", s->url.data);
+	if (code == 0 && s->entry->update != NULL)
+		code = set_variable(config, s, "update", s->entry->update);
 	git_config_free(config);
-	buf_fini(&key);
 	return code == 0 ||
 	       failure_set(f, CLONE_PROBLEM_INTERNAL, "cannot write the configuration");
 }
@@ -153,7 +165,8 @@ clone_one(struct submodule *s, struct clone_failure *f)
 
 	request.url = s->url.data;
 	request.ref = NULL;
-	request.depth = 0;
+	request.depth = s->entry->is_shallow ? 1 : 0;
+	request.widens = false;
 	request.token = is_gitlab ? above->gitlab_token : NULL;
 	request.helper = is_gitlab ? above->settings->helper : NULL;
 	request.commit = s->commit;
@@ -184,32 +197,60 @@ remove_half(struct submodule *s)
 	(void)mkdir(s->work.data, 0777);
 }
 
+/* "update = none": only registered, as by git. */
+static bool
+is_skipped(const struct submodule *s)
+{
+	return s->entry->update != NULL && strcmp(s->entry->update, "none") == 0;
+}
+
+static bool
+clone_and_note(struct submodule *s, struct clone_failure *f)
+{
+	bool has_place = false;
+	bool ok = find_address(s, f);
+
+	if (ok && !is_skipped(s))
+		ok = take_one(s->parent->request, f) && (has_place = find_place(s, f)) &&
+		     clone_one(s, f);
+	ok = ok && note_in_config(s, f);
+	if (!ok && has_place)
+		remove_half(s);
+	return ok;
+}
+
 static void
 run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
 {
 	struct submodule s = {
 		.parent = t, .entry = entry, .arena = arena, .settings = *t->request->settings};
 	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
-	bool has_place = false;
-	bool ok;
 
+	if (!find_commit(&s))
+		return;
 	buf_init(&s.url, URL_MAX_BYTES);
 	buf_init(&s.work, PLACE_MAX_BYTES);
 	buf_init(&s.git_dir, PLACE_MAX_BYTES);
-	ok = take_one(t->request, &failure) && find_commit(&s, &failure) &&
-	     find_address(&s, &failure) && (has_place = find_place(&s, &failure)) &&
-	     clone_one(&s, &failure) && note_in_config(&s, &failure);
-	if (!ok) {
+	if (!clone_and_note(&s, &failure)) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
 		log_warn(NULL, "submodule not cloned", log_str("submodule", entry->name),
 			 log_cstr("problem", clone_problem_name(failure.problem)),
 			 log_err(&failure.detail));
-		if (has_place)
-			remove_half(&s);
 	}
 	buf_fini(&s.url);
 	buf_fini(&s.work);
 	buf_fini(&s.git_dir);
+}
+
+static void
+on_odd(const struct gitmodules_odd *odd, void *arg)
+{
+	struct transfer *t = arg;
+
+	if (odd->is_lost)
+		t->progress.notes |= CLONE_NOTE_SUBMODULES;
+	log_warn(NULL, "part of .gitmodules ignored", log_str("submodule", odd->name),
+		 log_int("line", (int64_t)odd->line), log_cstr("reason", odd->why));
 }
 
 /* The .gitmodules of HEAD's tree; NULL: there is none. */
@@ -239,7 +280,7 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 		return false;
 	ok = gitmodules_parse(
 		m, (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}, arena,
-		&e);
+		on_odd, t, &e);
 	git_blob_free(blob);
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;

@@ -33,6 +33,10 @@ git_checkout_run(struct transfer *t)
 		return false;
 	if (git_files_can_write(t))
 		return git_files_write(t);
+	if (t->has_includes)
+		return failure_set(t->failure, CLONE_PROBLEM_REFUSED,
+				   "this file system needs libgit2's checkout, which would follow "
+				   "the includes of .gitmodules");
 	git_checkout_options_init(&options, GIT_CHECKOUT_OPTIONS_VERSION);
 	options.checkout_strategy = GIT_CHECKOUT_SAFE;
 	/* Without a .gitattributes there are no filters; libgit2 would look for one above every

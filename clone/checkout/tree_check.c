@@ -54,13 +54,12 @@ note_attributes(struct walk *w, const git_tree_entry *entry)
 	git_blob_free(blob);
 }
 
-/* libgit2 reads .gitmodules at checkout and follows its includes, which may name a pipe or an
- * endless file. */
+/* Notes what libgit2's checkout could not survive: it reads .gitmodules and follows its includes,
+ * which may name a pipe or an endless file. */
 static bool
 check_gitmodules(struct walk *w, const git_tree_entry *entry)
 {
 	git_blob *blob = NULL;
-	bool ok;
 
 	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
 		return set_entry_failure(w, entry, "is a symbolic link");
@@ -68,11 +67,12 @@ check_gitmodules(struct walk *w, const git_tree_entry *entry)
 		return true;
 	if (git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
 		return set_entry_failure(w, entry, "cannot be read");
-	ok = git_blob_rawsize(blob) <= GITMODULES_MAX_BYTES &&
-	     !gitmodules_has_include(
-		     (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)});
+	if (git_blob_rawsize(blob) > GITMODULES_MAX_BYTES ||
+	    gitmodules_has_include(
+		    (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}))
+		w->transfer->has_includes = true;
 	git_blob_free(blob);
-	return ok || set_entry_failure(w, entry, "is too large or includes other files");
+	return true;
 }
 
 /* Whether `entry` sorts after `before` in git's tree order: folders compare as if they ended in

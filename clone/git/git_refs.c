@@ -77,6 +77,15 @@ choose_commit(struct transfer *t, const struct head_list *heads, const char *hex
 	return set_text(t, &t->extra, name == NULL ? hex : name);
 }
 
+/* With a depth a submodule has its default branch as well. */
+static bool
+choose_submodule(struct transfer *t, const struct head_list *heads)
+{
+	return choose_commit(t, heads, t->request->commit) &&
+	       (t->request->depth == 0 || t->default_branch == NULL ||
+		set_text(t, &t->branch, t->default_branch + sizeof(HEADS) - 1));
+}
+
 static bool
 is_object_id(const char *ref)
 {
@@ -189,7 +198,7 @@ git_refs_choose(struct transfer *t)
 		return false;
 	t->is_head_detached = head != NULL && t->default_branch == NULL;
 	if (t->request->commit != NULL)
-		return choose_commit(t, &heads, t->request->commit);
+		return choose_submodule(t, &heads);
 	if (t->request->ref != NULL && !choose_named(t, &heads))
 		return false;
 	if (t->request->ref != NULL && !t->request->is_bare)
@@ -352,7 +361,7 @@ git_refs_set(struct transfer *t)
 	/* A submodule has its default branch too, though its HEAD is detached. */
 	if (code == 0 && t->request->commit != NULL && t->default_branch != NULL)
 		code = create_branch(t, t->default_branch + sizeof(HEADS) - 1);
-	if (code == 0 && t->branch != NULL)
+	if (code == 0 && t->request->commit == NULL && t->branch != NULL)
 		code = set_branch(t);
 	else if (code == 0 && t->tag != NULL)
 		code = set_tag(t);

@@ -30,6 +30,7 @@ struct transfer {
 	bool takes_ids;	       /* the remote accepts wants of object ids */
 	bool has_attributes;   /* the tree contains a .gitattributes */
 	bool has_submodules;   /* the tree contains gitlinks */
+	bool has_includes;     /* a .gitmodules may include other files, or is too large */
 	bool is_sorted;	       /* all trees are sorted as git does */
 	uint64_t files;	       /* number of files in the tree */
 	struct indexer_options indexer;

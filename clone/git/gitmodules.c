@@ -1,17 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading .gitmodules line by line. Values with continuation lines are refused: nobody writes them.
+ * Takes the variables of submodules out of a .gitmodules.
  */
 #include "clone/git/gitmodules.h"
 
 #include "clone/checkout/path_check.h"
+#include "clone/git/config_text.h"
 
-#define VALUE_MAX 4096u
+struct parse {
+	struct gitmodules *modules;
+	struct arena *arena;
+	gitmodules_odd_fn *on_odd;
+	void *arg;
+	bool is_full; /* on_odd was called for it */
+	bool no_memory;
+};
 
-static bool
-fail_line(struct err *e, size_t number)
+static void
+tell(const struct parse *p, const struct config_text_entry *entry, struct str name, const char *why,
+     bool is_lost)
 {
-	return err_set(e, ERR_PROTOCOL, ".gitmodules: line %zu can't be read", number);
+	const struct gitmodules_odd odd = {entry->line, name, why, is_lost};
+
+	p->on_odd(&odd, p->arg);
+}
+
+/* No part may lead to another directory, whichever separator a system has. */
+static bool
+has_parent_part(struct str name)
+{
+	struct str rest = name;
+	struct str part;
+
+	while (str_next(&rest, '\\', &part)) {
+		struct str inner = part;
+		struct str one;
+
+		while (str_next(&inner, '/', &one)) {
+			if (str_equal(one, STR("..")))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* The name becomes a path, and may hold no part that is more than a name. */
@@ -21,7 +51,7 @@ name_is_plain(struct str name)
 	struct str rest = name;
 	struct str part;
 
-	if (str_is_empty(name) || name.data[0] == '-' || str_find_byte(name, '\\') != SIZE_MAX)
+	if (str_is_empty(name) || has_parent_part(name))
 		return false;
 	while (str_next(&rest, '/', &part)) {
 		if (path_check_name(part) != NULL)
@@ -30,137 +60,141 @@ name_is_plain(struct str name)
 	return !str_ends_with(name, STR("/"));
 }
 
-static struct gitmodule *
-find_or_add(struct gitmodules *m, struct str name, struct arena *a)
+static bool
+keep(struct parse *p, struct str text, struct str *out)
 {
-	char *copy;
+	char *copy = arena_dup(p->arena, text);
+
+	*out = (struct str){copy, copy == NULL ? 0 : text.len};
+	p->no_memory = p->no_memory || copy == NULL;
+	return copy != NULL;
+}
+
+static struct gitmodule *
+find_or_add(struct parse *p, const struct config_text_entry *entry, struct str name)
+{
+	struct gitmodules *m = p->modules;
 
 	for (size_t i = 0; i < m->count; i++) {
 		if (str_equal(m->items[i].name, name))
 			return &m->items[i];
 	}
-	if (m->count == GITMODULES_MAX || (copy = arena_dup(a, name)) == NULL)
+	if (!name_is_plain(name)) {
+		tell(p, entry, name, "its name is not accepted", true);
 		return NULL;
-	m->items[m->count].name = (struct str){copy, name.len};
-	return &m->items[m->count++];
-}
-
-/* Up to an unescaped quote; *text is what follows it. */
-static bool
-read_quoted(struct str *text, char out[VALUE_MAX], size_t *len)
-{
-	for (size_t i = 0; i < text->len; i++) {
-		char c = text->data[i];
-
-		if (c == '"') {
-			*text = str_skip(*text, i + 1);
-			return true;
-		}
-		if (c == '\\' && ++i < text->len)
-			c = text->data[i];
-		if (*len == VALUE_MAX || c == '\0')
-			return false;
-		out[(*len)++] = c;
 	}
-	return false;
-}
-
-/* "[submodule "name"]": *current is it; NULL for another section, whose keys don't matter. */
-static bool
-read_section(struct gitmodules *m, struct str line, struct gitmodule **current, struct arena *a)
-{
-	char name[VALUE_MAX];
-	size_t len = 0;
-
-	*current = NULL;
-	line = str_skip(line, 1);
-	if (!str_starts_with_nocase(line, STR("submodule")))
-		return str_find_byte(line, ']') != SIZE_MAX;
-	line = str_trim(str_skip(line, sizeof("submodule") - 1));
-	if (str_is_empty(line) || line.data[0] != '"')
-		return str_find_byte(line, ']') != SIZE_MAX;
-	line = str_skip(line, 1);
-	if (!read_quoted(&line, name, &len) || !str_starts_with(line, STR("]")) ||
-	    !name_is_plain((struct str){name, len}))
-		return false;
-	*current = find_or_add(m, (struct str){name, len}, a);
-	return *current != NULL;
-}
-
-/* Without quotes and comments, in the arena. */
-static bool
-read_value(struct str text, struct str *value, struct arena *a)
-{
-	char out[VALUE_MAX];
-	size_t len = 0;
-	size_t kept = 0;
-	char *copy;
-
-	text = str_trim(text);
-	while (!str_is_empty(text) && text.data[0] != '#' && text.data[0] != ';') {
-		char c = text.data[0];
-
-		text = str_skip(text, 1);
-		if (c == '"') {
-			if (!read_quoted(&text, out, &len))
-				return false;
-			kept = len;
-			continue;
-		}
-		if (c == '\\' || c == '\0' || len == VALUE_MAX)
-			return false;
-		out[len++] = c;
-		if (c != ' ' && c != '\t')
-			kept = len;
+	if (m->count == GITMODULES_MAX) {
+		if (!p->is_full)
+			tell(p, entry, name, "too many submodules", true);
+		p->is_full = true;
+		return NULL;
 	}
-	copy = arena_dup(a, (struct str){out, kept});
-	*value = (struct str){copy, kept};
-	return copy != NULL;
+	m->items[m->count] = (struct gitmodule){.update = NULL};
+	return keep(p, name, &m->items[m->count].name) ? &m->items[m->count++] : NULL;
 }
 
-static bool
-read_key(struct gitmodule *current, struct str line, struct arena *a)
+/* NULL: git accepts no other from .gitmodules. */
+static const char *
+update_from(struct str value)
 {
-	size_t equals = str_find_byte(line, '=');
-	struct str key = str_trim(str_take(line, equals == SIZE_MAX ? line.len : equals));
-	struct str value = str_skip(line, equals == SIZE_MAX ? line.len : equals + 1);
+	static const char *const known[] = {"checkout", "rebase", "merge", "none"};
 
-	if (current == NULL)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (str_equal(value, str_from(known[i])))
+			return known[i];
+	}
+	return NULL;
+}
+
+/* A boolean of git-config(1); a number other than 0 is true. */
+static bool
+read_bool(const struct config_text_entry *entry, bool *out)
+{
+	static const char *const yes[] = {"true", "yes", "on"};
+	static const char *const no[] = {"", "false", "no", "off"};
+	uint64_t number = 1;
+
+	*out = true;
+	if (!entry->has_value)
 		return true;
-	if (str_equal_nocase(key, STR("path")))
-		return read_value(value, &current->path, a);
-	if (str_equal_nocase(key, STR("url")))
-		return read_value(value, &current->url, a);
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (str_equal_nocase(entry->value, str_from(yes[i])))
+			return true;
+	}
+	*out = false;
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		if (str_equal_nocase(entry->value, str_from(no[i])))
+			return true;
+	}
+	if (!str_to_u64(entry->value, 0, INT32_MAX, &number))
+		return false;
+	*out = number != 0;
 	return true;
+}
+
+/* What is wrong with a value that is ignored; NULL: nothing. */
+static const char *
+set_text(struct parse *p, const struct config_text_entry *entry, struct str *out)
+{
+	if (!entry->has_value)
+		return "a value is missing";
+	if (str_starts_with(entry->value, STR("-")))
+		return "a value could be taken for an option";
+	(void)keep(p, entry->value, out);
+	return NULL;
+}
+
+static const char *
+set_variable(struct parse *p, struct gitmodule *module, const struct config_text_entry *entry,
+	     struct str variable)
+{
+	if (str_equal(variable, STR("path")))
+		return set_text(p, entry, &module->path);
+	if (str_equal(variable, STR("url")))
+		return set_text(p, entry, &module->url);
+	if (str_equal(variable, STR("update"))) {
+		module->update = update_from(entry->value);
+		return module->update == NULL ? "its update is not accepted" : NULL;
+	}
+	if (str_equal(variable, STR("shallow")) && !read_bool(entry, &module->is_shallow))
+		return "shallow is no boolean";
+	return NULL;
+}
+
+static void
+on_entry(const struct config_text_entry *entry, void *arg)
+{
+	struct parse *p = arg;
+	struct gitmodule *module;
+	struct str section;
+	struct str name;
+	struct str variable;
+	const char *why;
+
+	if (str_is_empty(entry->name)) {
+		tell(p, entry, STR_NONE, "this line can't be read", true);
+		return;
+	}
+	if (!config_text_split(entry->name, &section, &name, &variable) ||
+	    !str_equal(section, STR("submodule")))
+		return;
+	module = find_or_add(p, entry, name);
+	why = module == NULL ? NULL : set_variable(p, module, entry, variable);
+	if (why != NULL)
+		tell(p, entry, name, why, str_is_empty(module->path) || str_is_empty(module->url));
 }
 
 bool
-gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a, struct err *e)
+gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a, gitmodules_odd_fn *on_odd,
+		 void *arg, struct err *e)
 {
-	struct gitmodule *current = NULL;
-	size_t number = 0;
-	struct str line;
+	struct parse p = {.modules = m, .arena = a, .on_odd = on_odd, .arg = arg};
 
-	*m = (struct gitmodules){.count = 0};
+	m->count = 0;
 	if (text.len > GITMODULES_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, ".gitmodules is too large");
-	while (str_next(&text, '\n', &line)) {
-		bool ok = true;
-
-		number++;
-		if (str_ends_with(line, STR("\r")))
-			line.len--;
-		line = str_trim(line);
-		if (str_is_empty(line) || line.data[0] == '#' || line.data[0] == ';')
-			continue;
-		if (line.data[0] == '[')
-			ok = read_section(m, line, &current, a);
-		else
-			ok = read_key(current, line, a);
-		if (!ok)
-			return fail_line(e, number);
-	}
-	return true;
+	config_text_read(text, on_entry, &p);
+	return !p.no_memory || err_set(e, ERR_MEMORY, "no memory for .gitmodules");
 }
 
 bool

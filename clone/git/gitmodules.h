@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parses .gitmodules (gitmodules(5), git-config(1)) and resolves relative URLs. Pure functions over
- * untrusted text.
- *
- * libgit2's configuration parser is not used because it follows includes.
+ * Parses .gitmodules (gitmodules(5)) and resolves relative URLs. Pure functions over untrusted
+ * text.
  */
 #ifndef CLONE_GIT_GITMODULES_H
 #define CLONE_GIT_GITMODULES_H
@@ -18,6 +16,8 @@ struct gitmodule {
 	struct str name; /* of plain parts: it becomes a path below .git/modules */
 	struct str path;
 	struct str url;
+	const char *update; /* "checkout", "rebase", "merge" or "none"; NULL: not set */
+	bool is_shallow;    /* "shallow = true": its newest commit is enough */
 };
 
 struct gitmodules {
@@ -25,12 +25,23 @@ struct gitmodules {
 	size_t count;
 };
 
-/* False for what git would not read either, for more than GITMODULES_MAX, and for a name that leads
- * elsewhere. Entries may lack path or url. Strings live in the arena. */
-bool gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a,
-		      struct err *e) MUST_CHECK;
+/* What is ignored: a line that git can't read, a value or a name that it does not accept, entries
+ * beyond GITMODULES_MAX. */
+struct gitmodules_odd {
+	size_t line;
+	struct str name; /* of the submodule; empty: unknown */
+	const char *why;
+	bool is_lost; /* a submodule can't be cloned, as far as the text was read */
+};
+typedef void gitmodules_odd_fn(const struct gitmodules_odd *odd, void *arg);
 
-/* Whether a reader of git's configuration would be led to other files by it. */
+/* The last of several values counts, as in git. Entries may lack path or URL. Strings live in the
+ * arena. ERR_LIMIT for too large a text, ERR_MEMORY. */
+bool gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a,
+		      gitmodules_odd_fn *on_odd, void *arg, struct err *e) MUST_CHECK;
+
+/* Whether another reader of git's configuration could be led to other files by it: whether there is
+ * anything like a section for includes, comments and values included. */
 bool gitmodules_has_include(struct str text);
 
 /* "../lib.git" seen from `base`; an absolute address as it is. ERR_PROTOCOL for what leads above

@@ -97,12 +97,13 @@ def test_foreign_one_gets_no_credentials(settings, target, gitlab, make_gitlab):
     assert (target / "lib" / "README.md").is_file()
 
 
-@pytest.mark.parametrize("name", ["../../escaped", "..", "a/../b", "/abs", "x/.git", "a\\\\..\\\\b", "-n"])
+@pytest.mark.parametrize("name", ["../../escaped", "..", "a/../b", "/abs", "x/.git", "a\\\\..\\\\b"])
 def test_names_that_lead_elsewhere(settings, target, gitlab, tmp_path, name):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     add(gitlab.project.repository, [(name, "lib", "../lib.git", head(lib))])
     result = by_hand(settings)
-    assert result.returncode == 0 and "submodules not cloned" in result.stderr, result.stderr
+    assert result.returncode == 0 and "part of .gitmodules ignored" in result.stderr, result.stderr
+    assert "Some submodules are missing" in result.stderr
     assert sorted(os.listdir(tmp_path / "work")) == ["demo"] and os.listdir(target / "lib") == []
 
 
@@ -146,14 +147,73 @@ def test_commit_that_is_not_there(settings, target, gitlab):
     assert os.listdir(target / "lib") == [] and not (target / ".git/modules/lib").exists()
 
 
-@pytest.mark.parametrize("head", ["[include]", "[ InClude ]", '[includeIf "gitdir:/"]'])
-def test_gitmodules_that_include(settings, target, gitlab, tmp_path, head):
-    """A library that reads it would wait at the pipe for ever."""
+@pytest.mark.parametrize("head", ["[include]", "[ InClude ]", '[includeIf "gitdir:/"]', "# [include]"])
+@pytest.mark.parametrize("submodules", [None, "3"])
+def test_gitmodules_that_include(settings, target, gitlab, tmp_path, head, submodules):
+    """Ignored, as by git. A library that follows it would wait at the pipe for ever."""
     os.mkfifo(tmp_path / "fifo")
     add(gitlab.project.repository, [], f"{head}\n\tpath = {tmp_path}/fifo\n")
-    result = by_hand({**settings, "CLONE_SUBMODULES": None})
-    assert result.returncode == CODES["refused"] and "includes other files" in result.stderr, result.stderr
-    assert not target.parent.exists()
+    result = by_hand({**settings, "CLONE_SUBMODULES": submodules})
+    assert result.returncode == 0, result.stderr
+    assert git(target, "status", "--porcelain") == ""
+
+
+@pytest.fixture
+def like_git(settings, certificates, tmp_path):
+    """Asserts that everything is as `git clone` and `git submodule update --init` leave it."""
+
+    def run(different=()):
+        found, result = compare(settings, certificates.ca, tmp_path / "theirs", token=settings["CLONE_TOKEN"], then=[UPDATE])
+        found = {name: value for name, value in found.items() if name not in different}
+        assert not found, pprint.pformat(found, width=160)
+        return result
+
+    return run
+
+
+@pytest.mark.parametrize("update", ["none", "checkout", "rebase", "merge"])
+def test_update_is_honoured(like_git, target, gitlab, update):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    text = f'[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n\tupdate = {update}\n'
+    add(gitlab.project.repository, [("lib", "lib", "", head(lib))], text)
+    result = like_git()
+    assert "not cloned" not in result.stderr and "missing" not in result.stderr
+    assert (os.listdir(target / "lib") == []) == (update == "none")
+
+
+@pytest.mark.parametrize("value, is_shallow", [("= true", True), ("", True), ("= 1", True), ("= no", False)])
+@pytest.mark.parametrize("commit", ["HEAD", "HEAD~2"])
+def test_shallow_is_honoured(like_git, target, gitlab, value, is_shallow, commit):
+    lib = gitlab.add_project("group/lib", gitlab.sasha, commits=5)
+    text = f'[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n\tshallow {value}\n'
+    add(gitlab.project.repository, [("lib", "lib", "", git(lib.repository, "rev-parse", commit))], text)
+    # Git fetches all that is behind a commit that is not the newest.
+    different = [f".git/modules/lib: {part}" for part in ("objects", "shallow") if is_shallow and commit != "HEAD"]
+    assert "not cloned" not in like_git(different).stderr
+    assert git(target / "lib", "fsck", "--full") == ""
+    assert (target / ".git/modules/lib/shallow").exists() == is_shallow
+
+
+def test_entries_without_a_gitlink_are_silent(like_git, gitlab):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    text = """[submodule "gone"]\n\tpath = gone\n\turl = ../gone.git\n[submodule "file"]\n\tpath = README.md\n\turl = ../gone.git
+[submodule "no-path"]\n\turl = ../gone.git\n[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n"""
+    add(gitlab.project.repository, [("lib", "lib", "", head(lib))], text)
+    result = like_git()
+    assert "WARN" not in result.stderr and "missing" not in result.stderr, result.stderr
+
+
+def test_one_odd_entry_costs_itself(settings, target, gitlab):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    text = """[submodule "odd\n\tpath = odd\n\turl = ../lib.git\n[submodule "../up"]\n\tpath = up\n\turl = ../lib.git
+[submodule "lib"] path = "l\\
+ib" ; here\n\turl = ../li\\\nb.git\n"""
+    add(gitlab.project.repository, [("", "odd", "", head(lib)), ("", "up", "", head(lib)), ("lib", "lib", "", head(lib))], text)
+    result = by_hand(settings)
+    assert result.returncode == 0 and "Some submodules are missing" in result.stderr, result.stderr
+    assert "part of .gitmodules ignored" in result.stderr and "line=1" in result.stderr
+    assert "submodule=../up line=5" in result.stderr
+    assert (target / "lib" / "README.md").is_file() and not os.listdir(target / "odd") and not os.listdir(target / "up")
 
 
 @pytest.mark.parametrize("ref", ["refs/keep-around/x", "refs/merge-requests/7/head"])

@@ -14,7 +14,7 @@ check_name(struct str name)
 {
 	struct str part;
 
-	err_assert(name.len > 0 && name.data[0] != '/' && name.data[0] != '-');
+	err_assert(name.len > 0 && name.data[0] != '/');
 	while (str_next(&name, '/', &part))
 		err_assert(path_check_name(part) == NULL);
 }
@@ -32,6 +32,15 @@ check_url(struct str url)
 	buf_fini(&out);
 }
 
+static void
+on_odd(const struct gitmodules_odd *odd, void *arg)
+{
+	size_t *last = arg;
+
+	err_assert(odd->line >= *last && odd->why != NULL);
+	*last = odd->line;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,10 +50,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str text = {copy, input.len};
 	struct err e = ERR_INIT;
 	struct arena a;
+	size_t line = 0;
 
 	arena_init(&a, 4u * 1024u * 1024u);
 	(void)gitmodules_has_include(text);
-	if (gitmodules_parse(&m, text, &a, &e)) {
+	if (gitmodules_parse(&m, text, &a, on_odd, &line, &e)) {
 		for (size_t i = 0; i < m.count; i++) {
 			check_name(m.items[i].name);
 			check_url(m.items[i].url);

@@ -13,70 +13,103 @@
 
 #include "clone/git/gitmodules.h"
 
-static bool
-parse(struct gitmodules *m, const char *text, struct arena *a)
+struct odd_list {
+	size_t count;
+	size_t lost;
+	size_t line; /* of the last one */
+};
+
+static void
+on_odd(const struct gitmodules_odd *odd, void *arg)
+{
+	struct odd_list *list = arg;
+
+	list->count++;
+	list->lost += odd->is_lost ? 1 : 0;
+	list->line = odd->line;
+}
+
+static void
+parse(struct gitmodules *m, const char *text, struct arena *a, struct odd_list *odd)
 {
 	struct err e = ERR_INIT;
 
-	return gitmodules_parse(m, str_from(text), a, &e);
+	*odd = (struct odd_list){.count = 0};
+	assert_true(gitmodules_parse(m, str_from(text), a, on_odd, odd, &e));
 }
 
 static void
 test_what_is_read(void **state)
 {
+	struct odd_list odd;
 	struct gitmodules m;
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 65536);
-	assert_true(
-		parse(&m,
-		      "# comment\n"
-		      "[core]\n\tpath = no\n"
-		      "[submodule \"lib/a\"]\n\tpath = deps/a # more\n\turl = \"../a.git\" ; more\n"
-		      "[SubModule \"b \\\"x\\\"\"]\r\n  PATH=\"b;c\"\r\n\turl = https://h/b\r\n"
-		      "\tbranch = main\n\tshallow\n"
-		      "[submodule \"lib/a\"]\n\tpath = later\n",
-		      &a));
+	parse(&m,
+	      "\xef\xbb\xbf# comment with [include]\n"
+	      "[core]\n\tpath = no\n"
+	      "[submodule \"lib/a\"] path = deps/a # more\n\turl = \"../a.git\" ; more\n"
+	      "[SubModule \"b \\\"x\\\"\"]\r\n  PATH=\"b;c\"\r\n\turl = https://h/\\\r\nb\r\n"
+	      "\tbranch = main\n\tshallow\n\tupdate = none\n"
+	      "[submodule \"lib/a\"]\n\tpath = later\n\tshallow = 0\n",
+	      &a, &odd);
+	assert_int_equal(odd.count, 0);
 	assert_int_equal(m.count, 2);
 	assert_true(str_equal(m.items[0].name, STR("lib/a")));
 	assert_true(str_equal(m.items[0].path, STR("later")));
 	assert_true(str_equal(m.items[0].url, STR("../a.git")));
+	assert_true(!m.items[0].is_shallow && m.items[0].update == NULL);
 	assert_true(str_equal(m.items[1].name, STR("b \"x\"")));
 	assert_true(str_equal(m.items[1].path, STR("b;c")));
 	assert_true(str_equal(m.items[1].url, STR("https://h/b")));
-	assert_true(parse(&m, "", &a));
-	assert_int_equal(m.count, 0);
+	assert_true(m.items[1].is_shallow);
+	assert_string_equal(m.items[1].update, "none");
 	arena_fini(&a);
 }
 
+/* One odd entry, which is told, and one behind it, which is read. */
 static void
-test_what_is_refused(void **state)
+test_what_is_odd_costs_its_entry(void **state)
 {
-	static const char *const texts[] = {
-		"[submodule \"..\"]\n",
-		"[submodule \"a/../b\"]\n",
-		"[submodule \"a//b\"]\n",
-		"[submodule \"/a\"]\n",
-		"[submodule \"a/\"]\n",
-		"[submodule \"\"]\n",
-		"[submodule \"-a\"]\n",
-		"[submodule \"a/.GIT\"]\n",
-		"[submodule \"a\\\\b\"]\n",
-		"[submodule \"a\n",
-		"[submodule \"a\"\n",
-		"[other\n",
-		"[submodule \"a\"]\n\turl = \"open\n",
-		"[submodule \"a\"]\n\turl = x\\\n\ty\n",
+	static const struct {
+		const char *text;
+		bool is_lost;
+	} cases[] = {
+		{"[submodule \"..\"]\n\tpath = x\n", true},
+		{"[submodule \"a/../b\"]\n\tpath = x\n", true},
+		{"[submodule \"/a\"]\n\tpath = x\n", true},
+		{"[submodule \"a/\"]\n\tpath = x\n", true},
+		{"[submodule \"\"]\n\tpath = x\n", true},
+		{"[submodule \"a/.GIT\"]\n\tpath = x\n", true},
+		{"[submodule \"a\\\\..\\\\b\"]\n\tpath = x\n", true},
+		{"[submodule \"a\n", true},
+		{"[submodule \"a\"\n", true},
+		{"[other\n", true},
+		{"[submodule \"a\"]\n\turl = \"open\n", true},
+		{"[submodule \"a\"]\n\turl = \\x\n", true},
+		{"[submodule \"a\"]\n\tpath = p\n\turl = -u\n", true},
+		{"[submodule \"a\"]\n\tpath\n", true},
+		{"[submodule \"a\"]\n\tpath = p\n\turl = u\n\tupdate = !ls\n", false},
+		{"[submodule \"a\"]\n\tpath = p\n\turl = u\n\tshallow = maybe\n", false},
 	};
 	struct gitmodules m;
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 65536);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (parse(&m, texts[i], &a))
-			fail_msg("passed: %s", texts[i]);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct odd_list odd;
+		char text[256];
+
+		snprintf(text, sizeof(text), "%s[submodule \"-n\\\\m\"]\n\tpath = lib\n",
+			 cases[i].text);
+		parse(&m, text, &a, &odd);
+		if (odd.count == 0 || (odd.lost > 0) != cases[i].is_lost || m.count == 0 ||
+		    !str_equal(m.items[m.count - 1].name, STR("-n\\m")) ||
+		    !str_equal(m.items[m.count - 1].path, STR("lib")))
+			fail_msg("%s", text);
 	}
 	arena_fini(&a);
 }
@@ -84,6 +117,7 @@ test_what_is_refused(void **state)
 static void
 test_their_number_is_bounded(void **state)
 {
+	struct odd_list odd = {.count = 0};
 	struct gitmodules m;
 	struct err e = ERR_INIT;
 	struct arena a;
@@ -93,10 +127,13 @@ test_their_number_is_bounded(void **state)
 	arena_init(&a, 1024u * 1024u);
 	buf_init(&text, GITMODULES_MAX_BYTES);
 	for (size_t i = 0; i < GITMODULES_MAX; i++)
-		assert_true(buf_addf(&text, "[submodule \"m%zu\"]\n", i));
-	assert_true(gitmodules_parse(&m, buf_view(&text), &a, &e));
-	assert_true(buf_add_str(&text, STR("[submodule \"last\"]\n")));
-	assert_false(gitmodules_parse(&m, buf_view(&text), &a, &e));
+		assert_true(buf_addf(&text, "[submodule \"m%zu\"]\nurl = x\n", i));
+	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_odd, &odd, &e) && odd.count == 0);
+	assert_true(buf_add_str(&text, STR("[submodule \"last\"]\nurl = x\npath = y\n")));
+	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_odd, &odd, &e));
+	assert_int_equal(odd.count, 1);
+	assert_int_equal(odd.line, 2 * GITMODULES_MAX + 2);
+	assert_int_equal(m.count, GITMODULES_MAX);
 	buf_fini(&text);
 	arena_fini(&a);
 }
@@ -140,7 +177,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_read),
-		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_what_is_odd_costs_its_entry),
 		cmocka_unit_test(test_their_number_is_bounded),
 		cmocka_unit_test(test_relative_addresses),
 	};
