@@ -43,11 +43,11 @@ LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LD
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lssl -lcrypto -lm -lpthread
 
-FOLDERS := base auth clone container proxy
+FOLDERS := base auth clone container ssh proxy
 # Finds files at any depth.
 find = $(sort $(shell find $(1) -name '$(2)'))
 SOURCES := $(call find,$(FOLDERS),*.c)
-MAINS   := proxy/main.c proxy/command/main_credential.c
+MAINS   := proxy/main.c proxy/command/main_credential.c proxy/command/main_ssh.c
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(filter $(1)/%,$(SOURCES))))
 archive  = $(BUILD)/lib$(1).a
 # The layers: what each folder may use, in link order. A violation fails to link.
@@ -55,14 +55,15 @@ USES_base      :=
 USES_auth      := base
 USES_clone     := base
 USES_container := base
-USES_proxy     := auth clone container base
+USES_ssh       := base
+USES_proxy     := auth clone container ssh base
 archives = $(foreach d,$(1) $(USES_$(1)),$(call archive,$(d)))
 
 TEST_SOURCES := $(call find,tests/unit tests/fuzz tests/bench,*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(call find,tests/unit,test_*.c))
 
 .PHONY: all
-all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace ## builds build/workspace-proxy (the default)
+all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace $(BUILD)/workspace-ssh ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
@@ -73,10 +74,18 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
 	$(patsubst %,base/%.c,arena clock dns_name err net/ip secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
-HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack
+# Not with mold, which makes static programs of musl crash at their start.
+HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack \
+	$(filter-out -fuse-ld=mold,$(LDFLAGS))
 $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone/credential/credential.h $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
-	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) $(LDFLAGS) -o $@ $(HELPER_SOURCES)
+	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(HELPER_SOURCES)
+
+SSH_HELPER_SOURCES := proxy/command/main_ssh.c ssh/key.c ssh/message.c $(call find,ssh/helper,*.c) \
+	$(patsubst %,base/%.c,clock err secret str)
+$(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags | $(BUILD)/packages
+	@echo "  LD    $@"
+	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
 
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
@@ -86,7 +95,7 @@ endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
 # Intermediate files that make would delete.
-.SECONDARY: $(BUILD)/proxy/command/main_credential.o
+.SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_ssh.o
 
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
@@ -291,7 +300,8 @@ $(BUILD)/deps-%: tools/dependencies
 
 .PHONY: install
 install: all ## installs the programs (PREFIX, DESTDIR)
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace \
+		$(BUILD)/workspace-ssh
 
 .PHONY: clean
 clean: ## removes build/

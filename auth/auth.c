@@ -9,6 +9,8 @@
 
 #include "auth/addresses.h"
 #include "auth/bearer.h"
+#include "auth/device/device_login.h"
+#include "auth/device/device_token.h"
 #include "auth/endpoints.h"
 #include "auth/facts.h"
 #include "auth/gate.h"
@@ -92,6 +94,7 @@ auth_free(struct auth *a)
 	gitlab_free(a->gitlab);
 	cookie_box_fini(&a->cookies);
 	return_targets_fini(&a->targets);
+	free(a->grants);
 	arena_fini(&a->arena);
 	free(a);
 }
@@ -168,15 +171,51 @@ auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *
 }
 
 struct auth_call *
+auth_check_device(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		  auth_done_fn *done, void *arg)
+{
+	const struct gate g = {
+		.pass = allow_request, .ask = require_login, .done = done, .arg = arg};
+
+	return device_gate_enter(a, &g, facts, v);
+}
+
+/* The methods of an endpoint, as the Allow field names them. */
+static const char *
+methods_of(enum auth_endpoint endpoint)
+{
+	static const char *const methods[] = {
+		[AUTH_ENDPOINT_SIGN_OUT] = "GET, HEAD, POST",
+		[AUTH_ENDPOINT_DEVICE] = "GET, HEAD, POST",
+		[AUTH_ENDPOINT_DEVICE_START] = "POST",
+		[AUTH_ENDPOINT_DEVICE_TOKEN] = "POST",
+		[AUTH_ENDPOINT_DEVICE_END] = "POST",
+	};
+	size_t count = sizeof(methods) / sizeof(methods[0]);
+
+	return (size_t)endpoint < count && methods[endpoint] != NULL ? methods[endpoint]
+								     : "GET, HEAD";
+}
+
+static bool
+is_allowed(const char *methods, struct str method)
+{
+	struct str rest = str_from(methods);
+	struct str one;
+
+	while (str_next(&rest, ',', &one))
+		if (str_equal(str_trim(one), method))
+			return true;
+	return false;
+}
+
+struct auth_call *
 auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,
 	    struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
-	const char *allowed = endpoint == AUTH_ENDPOINT_SIGN_OUT ? "GET, HEAD, POST" : "GET, HEAD";
-	bool is_post = str_equal(facts->method, STR("POST"));
-
-	if (!facts_is_get(facts) && !(is_post && endpoint == AUTH_ENDPOINT_SIGN_OUT)) {
+	if (!is_allowed(methods_of(endpoint), facts->method)) {
 		verdict_problem(v, AUTH_PROBLEM_METHOD, NULL);
-		v->allow = allowed;
+		v->allow = methods_of(endpoint);
 		return NULL;
 	}
 	switch (endpoint) {
@@ -201,6 +240,17 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 		return endpoint_userinfo(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_PORT:
 		return port_ticket_issue(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_DEVICE:
+		return device_login_page(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_DEVICE_START:
+		device_login_start(a, facts, v);
+		return NULL;
+	case AUTH_ENDPOINT_DEVICE_TOKEN:
+		device_login_token(a, facts, v);
+		return NULL;
+	case AUTH_ENDPOINT_DEVICE_END:
+		device_login_end(a, facts, v);
+		return NULL;
 	}
 	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
 	return NULL;

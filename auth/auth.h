@@ -45,6 +45,10 @@ typedef void auth_done_fn(struct auth_verdict *v, void *arg);
 struct auth_call *auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 			     auth_done_fn *done, void *arg);
 
+/* As auth_check, where a device's token counts as well. */
+struct auth_call *auth_check_device(struct auth *a, const struct auth_facts *facts,
+				    struct auth_verdict *v, auth_done_fn *done, void *arg);
+
 enum auth_endpoint {
 	AUTH_ENDPOINT_START,
 	AUTH_ENDPOINT_CALLBACK,
@@ -53,6 +57,11 @@ enum auth_endpoint {
 	AUTH_ENDPOINT_AUTH,
 	AUTH_ENDPOINT_USERINFO,
 	AUTH_ENDPOINT_PORT, /* at the workspace's own host: signs in to the host of a port */
+	/* At the workspace's own host: let a device in, by a person or for the device itself. */
+	AUTH_ENDPOINT_DEVICE,
+	AUTH_ENDPOINT_DEVICE_START,
+	AUTH_ENDPOINT_DEVICE_TOKEN,
+	AUTH_ENDPOINT_DEVICE_END,
 };
 struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
 			      const struct auth_facts *facts, struct auth_verdict *v,
@@ -84,26 +93,12 @@ bool auth_is_navigation(const struct auth_facts *facts);
  * changes state. */
 bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
-/* Wall clock, milliseconds since 1970 UTC. */
-struct auth_session_times {
-	int64_t opened_ms;
-	int64_t answered_ms; /* GitLab's last yes */
-	int64_t expires_ms;
-	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
-};
 struct auth_session_times auth_session_times(const struct auth_session *s);
 
-enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
-typedef void auth_ended_fn(enum auth_end reason, void *arg);
+/* Fills out; returns how many there are. */
+size_t auth_session_devices(const struct auth_session *s, struct auth_device out[AUTH_DEVICES_MAX]);
 
-/* Tells when the session ends. While watched (an open WebSocket, a long request) the session counts
- * as used. */
-struct auth_watch {
-	struct auth_session *session; /* NULL: not watching */
-	LIST_ENTRY(auth_watch) entry;
-	auth_ended_fn *fn;
-	void *arg;
-};
+/* See struct auth_watch. */
 void auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg);
 void auth_watch_stop(struct auth_watch *w); /* fine when not watching */
 /* Something was done over the watched connection, at now_ms of the monotonic clock: says which

@@ -6,6 +6,7 @@
 #ifndef AUTH_AUTH_VERDICT_H
 #define AUTH_AUTH_VERDICT_H
 
+#include "auth/auth_session.h"
 #include "base/arena.h"
 #include "base/log/log.h"
 
@@ -39,6 +40,7 @@ enum auth_action {
 	AUTH_SIGNED_OUT_PAGE,
 	AUTH_TARGET_LOST_PAGE, /* signed in, but the page that was asked for is not known */
 	AUTH_RELAY_PAGE,       /* explains what the relay's address is for */
+	AUTH_DEVICE_PAGE,      /* about a computer that wants to connect by SSH */
 };
 
 enum auth_problem {
@@ -92,26 +94,24 @@ struct auth_verdict {
 	enum auth_action action;
 	unsigned status;
 	enum auth_problem problem;
-	/* For redirects; with problems: the address that starts a new login. */
-	const char *location;
-	/* A sentence for the page, without data of the request; or NULL. */
-	const char *detail;
+	const char *location; /* of redirects; with problems: what starts a new login */
+	const char *detail;   /* a sentence for the page, without data of the request; or NULL */
 	const char *allow;
-	const char *challenge; /* more for WWW-Authenticate (RFC 6750 section 3.1), or NULL */
-	/* For NO_ACCESS and the pages: GitLab's front page, where one signs out to sign in as
-	 * somebody else; or NULL. */
-	const char *gitlab_url;
+	const char *challenge;	/* more for WWW-Authenticate (RFC 6750 section 3.1), or NULL */
+	const char *gitlab_url; /* its front page, to sign in as somebody else; or NULL */
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* readable until auth_verdict_fini */
 	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop runs again */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
-	/* AUTH_ALLOW: the header (lower case) whose GitLab token authenticated the request, which
-	 * must not be forwarded; or empty. */
+	/* The header (lower case) whose GitLab token must not be forwarded; or empty. */
 	struct str token_header;
 	struct auth_session *identity_session; /* a reference: its memory holds identity */
 	const struct port_ticket_request *ticket_request; /* of auth/login/port_ticket.c */
+	const struct device_request *device_request;	  /* of auth/device/device_login.c */
+	const struct auth_device_page *device_page;	  /* AUTH_DEVICE_PAGE */
+	struct auth_device_id device;			  /* whose token the request brought */
 	struct arena arena;
 };
 void auth_verdict_init(struct auth_verdict *v);

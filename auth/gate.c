@@ -140,9 +140,9 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 	return s;
 }
 
-static struct auth_call *
-enter_with(struct auth *a, const struct gate *g, struct auth_session *s,
-	   const struct auth_facts *facts, struct auth_verdict *v)
+struct auth_call *
+gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
+		   const struct auth_facts *facts, struct auth_verdict *v)
 {
 	uint32_t retry_after_s;
 
@@ -174,14 +174,14 @@ gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 	struct bearer_result bearer;
 
 	if (s != NULL)
-		return enter_with(a, g, s, facts, v);
+		return gate_enter_session(a, g, s, facts, v);
 	bearer = bearer_find(a, g, facts, v);
 	switch (bearer.state) {
 	case BEARER_NONE:
 		g->ask(a, facts, v);
 		return NULL;
 	case BEARER_KNOWN:
-		return enter_with(a, g, bearer.session, facts, v);
+		return gate_enter_session(a, g, bearer.session, facts, v);
 	case BEARER_REFUSED:
 		return NULL;
 	case BEARER_ASKING:

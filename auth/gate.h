@@ -21,4 +21,8 @@ struct gate {
 struct auth_call *gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 			     struct auth_verdict *v);
 
+/* As gate_enter, for a session that was found by other means than a cookie. */
+struct auth_call *gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
+				     const struct auth_facts *facts, struct auth_verdict *v);
+
 #endif

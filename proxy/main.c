@@ -16,6 +16,7 @@
 #include "proxy/command/install.h"
 #include "proxy/command/relay_key.h"
 #include "proxy/serve.h"
+#include "ssh/client/client.h"
 
 /* Loads, reports, and sets the log up. */
 static struct settings *
@@ -124,26 +125,34 @@ static const struct {
 	{"--version", help_print_version},
 };
 
+static int
+run_relay_key(int argc, char **argv)
+{
+	return relay_key_run(argc, argv, environ);
+}
+
+/* Commands that take arguments. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands_with_arguments[] = {
+	{"clone", run_clone},	      {"credential", credential_run},
+	{"login", ssh_client_login},  {"logout", ssh_client_logout},
+	{"ssh", ssh_client_ssh},      {"ssh-config", ssh_client_config},
+	{"install", install_run},     {"webhook-certs", certs_run},
+	{"inject", run_inject},	      {"check", run_check},
+	{"relay-key", run_relay_key}, {"docs", help_print_docs},
+};
+
 /* argv[0] is the command. */
 static int
 run_command(int argc, char **argv)
 {
-	if (strcmp(argv[0], "clone") == 0)
-		return run_clone(argc, argv);
-	if (strcmp(argv[0], "credential") == 0)
-		return credential_run(argc, argv);
-	if (strcmp(argv[0], "install") == 0)
-		return install_run(argc, argv);
-	if (strcmp(argv[0], "webhook-certs") == 0)
-		return certs_run(argc, argv);
-	if (strcmp(argv[0], "inject") == 0)
-		return run_inject(argc, argv);
-	if (strcmp(argv[0], "check") == 0)
-		return run_check(argc, argv);
-	if (strcmp(argv[0], "relay-key") == 0)
-		return relay_key_run(argc, argv, environ);
-	if (strcmp(argv[0], "docs") == 0)
-		return help_print_docs(argc, argv);
+	size_t count = sizeof(commands_with_arguments) / sizeof(commands_with_arguments[0]);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(argv[0], commands_with_arguments[i].name) == 0)
+			return commands_with_arguments[i].run(argc, argv);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
 			return argc == 1 ? commands[i].run()

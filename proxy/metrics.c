@@ -25,6 +25,7 @@ static const char *const routes[METRICS_ROUTES] = {
 	[METRICS_AUTH] = "auth",
 	[METRICS_WORKSPACE] = "workspace",
 	[METRICS_RELAY] = "relay",
+	[METRICS_SSH] = "ssh",
 	[METRICS_NO_ROUTE] = "none",
 };
 static const char *const codes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
@@ -117,6 +118,11 @@ static const struct metrics_family counted[] = {
 	 .labels = {METRICS_LABEL("reason", websocket_ends)},
 	 .help = "WebSockets that ended, by whose end it was: session: its user's session ended; "
 		 "drain: this process is ending."},
+	{.name = "workspace_proxy_ssh_tunnels_opened_total",
+	 .type = METRICS_COUNTER,
+	 .sources = SIDECAR,
+	 COUNTED(ssh_tunnels_opened),
+	 .help = "SSH connections that reached sshd in the workspace."},
 	{.name = "workspace_proxy_tls_handshakes_total",
 	 .type = METRICS_COUNTER,
 	 COUNTED(tls_handshakes),
@@ -173,6 +179,7 @@ struct state {
 	int64_t draining;
 	int64_t connections;
 	int64_t websockets;
+	int64_t ssh_tunnels;
 	int64_t last_activity_us;
 	int64_t certificate_expires_s;
 	int64_t upstream_ready;
@@ -202,6 +209,11 @@ static const struct metrics_family states[] = {
 	 .type = METRICS_GAUGE,
 	 STATE(connections),
 	 .help = "Public connections that are open."},
+	{.name = "workspace_proxy_ssh_tunnels",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(ssh_tunnels),
+	 .help = "SSH tunnels open or being opened, WebSockets as well."},
 	{.name = "workspace_proxy_websockets",
 	 .type = METRICS_GAUGE,
 	 .sources = SIDECAR,
@@ -311,6 +323,7 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->upstream_connections[1] = (int64_t)figures.in_use;
 	s->upstream_connects = figures.connects;
 	s->websockets = (int64_t)p->websockets_count;
+	s->ssh_tunnels = (int64_t)p->ssh_tunnels_count;
 	s->last_activity_us = proxy_last_activity_ms(p) * 1000;
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;

@@ -18,6 +18,7 @@ enum metrics_route {
 	METRICS_AUTH,
 	METRICS_WORKSPACE,
 	METRICS_RELAY,
+	METRICS_SSH,
 	METRICS_NO_ROUTE,
 	METRICS_ROUTES,
 };
@@ -50,6 +51,7 @@ struct proxy_metrics {
 	uint64_t limit_reached;
 	uint64_t connections_evicted;
 	uint64_t websockets_opened;
+	uint64_t ssh_tunnels_opened;
 	uint64_t websockets_ended[METRICS_WEBSOCKET_ENDS];
 	uint64_t tls_handshakes[METRICS_TLS_VERSIONS][2]; /* full, resumed */
 	uint64_t tls_failures[METRICS_TLS_FAILURES];

@@ -54,7 +54,8 @@ struct proxy {
 	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
 	size_t downstreams_count;		 /* in both lists */
 	struct peers peers;
-	size_t websockets_count; /* open or being opened */
+	size_t websockets_count;  /* open or being opened */
+	size_t ssh_tunnels_count; /* counted in websockets_count as well */
 	size_t compressors_count;
 	size_t large_heads_count; /* connections that receive a head over the limit */
 	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */

@@ -175,18 +175,22 @@ is_own_endpoint(struct str target, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '/');
 }
 
-/* The only endpoint that a login may lead to: it redirects to the host of a port. */
+/* The endpoints that a login may lead to: one redirects to the host of a port, the other asks
+ * before it does something. */
 static bool
-is_port_endpoint(struct str target, struct str prefix)
+is_page_endpoint(struct str target, struct str prefix)
 {
-	return str_starts_with(str_skip(target, prefix.len), STR("/port?"));
+	struct str rest = str_skip(target, prefix.len);
+
+	return str_starts_with(rest, STR("/port?")) || str_starts_with(rest, STR("/device?")) ||
+	       str_equal(rest, STR("/device"));
 }
 
 bool
 flow_is_good_target(struct str target, struct str prefix)
 {
 	return target.len <= FLOW_TARGET_MAX && url_is_local_target(target) &&
-	       (!is_own_endpoint(target, prefix) || is_port_endpoint(target, prefix));
+	       (!is_own_endpoint(target, prefix) || is_page_endpoint(target, prefix));
 }
 
 void

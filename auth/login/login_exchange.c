@@ -14,6 +14,7 @@
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
+#include "auth/session/session_devices.h"
 #include "auth/session/session_history.h"
 #include "auth/session/session_watch.h"
 #include "auth/verdict.h"
@@ -184,8 +185,10 @@ replace_old(struct login_exchange *l, struct auth_session *s)
 
 	if (old == NULL)
 		return;
-	if (session_is_of_same_user(old, s))
+	if (session_is_of_same_user(old, s)) {
 		session_move_watches(old, s);
+		session_devices_move(old, s);
+	}
 	session_end(old, AUTH_END_SIGNED_OUT);
 }
 

@@ -210,6 +210,9 @@ session_restore(struct session_store *st, struct session_record *r, struct err *
 	restore_times(s, r);
 	s->cookie_returned = true; /* not known */
 	s->tokens.refresh_lost = r->refresh_lost;
+	for (size_t i = 0; i < r->devices_count; i++)
+		if (!session_device_restore(s, &r->devices[i]))
+			break; /* no memory: these devices have to log in again */
 	enter_store(s);
 	return true;
 }
@@ -254,6 +257,9 @@ dissolve(struct auth_session *s)
 {
 	secret_wipe(s->id, sizeof(s->id));
 	secret_wipe(s->cookie, sizeof(s->cookie));
+	free(s->devices);
+	s->devices = NULL;
+	s->devices_count = 0;
 	s->has_ended = true;
 	if (s->refs == 0)
 		free(s);

@@ -16,6 +16,7 @@
 
 #include "auth/session/session.h"
 #include "auth/session/session_authorization.h"
+#include "auth/session/session_devices.h"
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_tokens.h"
 #include "auth/session/session_watch.h"
@@ -65,6 +66,8 @@ struct auth_session {
 	session_rechecked_fn *rechecked;
 
 	struct loop_timer timer;
+	struct session_device *devices; /* NULL: none yet */
+	size_t devices_count;
 	struct auth_watch_list watches;
 	struct session_wait_list waits;
 };

@@ -11,15 +11,26 @@
 #include "base/clock.h"
 
 #define FLAG_REFRESH_LOST 1u
+#define FLAG_DEVICES	  2u /* a count and the devices follow the texts */
 /* Id, user id, five times, flags, and the lengths of six texts. */
 #define FIXED_BYTES (SESSION_ID_BYTES + 8 + 5 * 8 + 1 + 6 * 2)
+
+static size_t
+devices_size(const struct auth_session *s)
+{
+	size_t size = s->devices_count == 0 ? 0 : 1;
+
+	for (size_t i = 0; i < s->devices_count; i++)
+		size += AUTH_DEVICE_ID_BYTES + 8 + 2 + strlen(s->devices[i].name);
+	return size;
+}
 
 size_t
 session_record_size(const struct auth_session *s)
 {
 	return FIXED_BYTES + s->cookie_len + strlen(s->user.username) + strlen(s->user.name) +
 	       strlen(s->user.email) + secret_view(s->tokens.pair.access).len +
-	       secret_view(s->tokens.pair.refresh).len;
+	       secret_view(s->tokens.pair.refresh).len + devices_size(s);
 }
 
 static void
@@ -35,6 +46,19 @@ write_text(struct buf *out, struct str text)
 	buf_add_byte(out, (char)(uint8_t)(text.len >> 8));
 	buf_add_byte(out, (char)(uint8_t)text.len);
 	buf_add_str(out, text);
+}
+
+static void
+write_devices(const struct auth_session *s, struct buf *out)
+{
+	if (s->devices_count == 0)
+		return;
+	buf_add_byte(out, (char)(uint8_t)s->devices_count);
+	for (size_t i = 0; i < s->devices_count; i++) {
+		buf_add(out, s->devices[i].id.bytes, AUTH_DEVICE_ID_BYTES);
+		write_u64(out, (uint64_t)s->devices[i].since_ms);
+		write_text(out, str_from(s->devices[i].name));
+	}
 }
 
 bool
@@ -53,13 +77,15 @@ session_record_write(const struct auth_session *s, struct buf *out)
 	write_u64(out, (uint64_t)s->authorization.allowed_wall_ms);
 	write_u64(out, (uint64_t)token_expires_ms);
 	write_u64(out, s->tokens.pair.lifetime_ms);
-	buf_add_byte(out, s->tokens.refresh_lost ? FLAG_REFRESH_LOST : 0);
+	buf_add_byte(out, (char)((s->tokens.refresh_lost ? FLAG_REFRESH_LOST : 0) |
+				 (s->devices_count > 0 ? FLAG_DEVICES : 0)));
 	write_text(out, session_cookie(s));
 	write_text(out, str_from(s->user.username));
 	write_text(out, str_from(s->user.name));
 	write_text(out, str_from(s->user.email));
 	write_text(out, secret_view(s->tokens.pair.access));
 	write_text(out, secret_view(s->tokens.pair.refresh));
+	write_devices(s, out);
 	return buf_is_ok(out);
 }
 
@@ -119,6 +145,27 @@ read_token(struct record_reader *r)
 	return r->ok && text.len > 0 ? secret_from_str(text) : NULL;
 }
 
+static void
+read_devices(struct record_reader *r, struct session_record *record)
+{
+	size_t count = (size_t)read_number(r, 1);
+
+	r->ok = r->ok && count <= AUTH_DEVICES_MAX;
+	for (size_t i = 0; r->ok && i < count; i++) {
+		struct session_device *device = &record->devices[i];
+		struct str id = read_bytes(r, AUTH_DEVICE_ID_BYTES);
+		int64_t since_ms = (int64_t)read_number(r, 8);
+		struct str name = read_text(r, AUTH_DEVICE_NAME_MAX);
+
+		if (!r->ok)
+			return;
+		memcpy(device->id.bytes, id.data, id.len);
+		memcpy(device->name, name.data, name.len);
+		device->since_ms = since_ms;
+		record->devices_count++;
+	}
+}
+
 bool
 session_record_read(struct str *rest, struct session_record *record, struct err *e)
 {
@@ -143,6 +190,8 @@ session_record_read(struct str *rest, struct session_record *record, struct err 
 	read_name(&r, record->user.email);
 	record->tokens.access = read_token(&r);
 	record->tokens.refresh = read_token(&r);
+	if (r.ok && (flags & FLAG_DEVICES) != 0)
+		read_devices(&r, record);
 	*rest = r.rest;
 	if (!r.ok || record->tokens.access == NULL)
 		return err_set(e, ERR_PROTOCOL, "malformed session record");

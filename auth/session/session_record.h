@@ -6,7 +6,7 @@
 #ifndef AUTH_SESSION_SESSION_RECORD_H
 #define AUTH_SESSION_SESSION_RECORD_H
 
-#include "auth/session/session.h"
+#include "auth/session/session_devices.h"
 #include "base/str.h"
 
 struct session_record {
@@ -19,6 +19,8 @@ struct session_record {
 	int64_t allowed_ms;	  /* GitLab's last yes */
 	int64_t token_expires_ms; /* 0: not said */
 	bool refresh_lost;
+	struct session_device devices[AUTH_DEVICES_MAX];
+	size_t devices_count;
 };
 
 /* How many bytes session_record_write will add. */

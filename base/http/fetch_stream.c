@@ -248,6 +248,11 @@ set_texts(struct fetch_stream *s, const struct fetch_stream_request *r)
 {
 	CURL *easy = s->easy;
 
+	if (r->bearer != NULL &&
+	    (curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER) != CURLE_OK ||
+	     curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, secret_view(r->bearer).data) !=
+		     CURLE_OK))
+		return false;
 	return curl_easy_setopt(easy, CURLOPT_URL, r->url) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, s->options.user_agent) == CURLE_OK &&

@@ -33,7 +33,8 @@ struct fetch_stream_request {
 	struct str body;
 	const char *user; /* with password: Basic credentials; NULL: none */
 	const struct secret *password;
-	uint64_t total_timeout_ms; /* 0: none */
+	const struct secret *bearer; /* a token for Authorization (RFC 6750); NULL: none */
+	uint64_t total_timeout_ms;   /* 0: none */
 };
 
 /* Valid until the next request. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies the helper to a temporary file and renames it, so that it appears whole or not at all, and
- * replaces an older one even while that runs.
+ * Copies each helper to a temporary file and renames it, so that it appears whole or not at all,
+ * and replaces an older one even while that runs.
  */
 #include "proxy/command/install.h"
 
@@ -14,15 +14,17 @@
 
 #include "base/str.h"
 
-#define PROGRAM	   "git-credential-workspace"
-#define FRESH	   "." PROGRAM ".new"
+#define FRESH	   ".workspace-proxy.new"
 #define PATH_BYTES 4096
+#define NAME_BYTES 64
+
+static const char *const programs[] = {"git-credential-workspace", "workspace-ssh"};
 
 /* Beside the program that runs. */
 static int
-open_source(struct err *e)
+open_source(const char *program, struct err *e)
 {
-	char path[PATH_BYTES + sizeof(PROGRAM)];
+	char path[PATH_BYTES + NAME_BYTES];
 	ssize_t len = readlink("/proc/self/exe", path, PATH_BYTES);
 	int fd;
 
@@ -32,7 +34,7 @@ open_source(struct err *e)
 	}
 	while (len > 0 && path[len - 1] != '/')
 		len--;
-	memcpy(path + len, PROGRAM, sizeof(PROGRAM));
+	(void)snprintf(path + len, NAME_BYTES, "%s", program);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		err_set_errno(e, errno, "%s", path);
@@ -40,26 +42,26 @@ open_source(struct err *e)
 }
 
 static bool
-copy_bytes(int from, int to, struct err *e)
+copy_bytes(const char *program, int from, int to, struct err *e)
 {
 	struct stat st;
 	off_t done = 0;
 
 	if (fstat(from, &st) != 0)
-		return err_set_errno(e, errno, PROGRAM);
+		return err_set_errno(e, errno, "%s", program);
 	while (done < st.st_size) {
 		ssize_t n = sendfile(to, from, &done, (size_t)(st.st_size - done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_set_errno(e, n < 0 ? errno : EIO, "copy " PROGRAM);
+			return err_set_errno(e, n < 0 ? errno : EIO, "copy %s", program);
 	}
 	return fchmod(to, 0755) == 0 || err_set_errno(e, errno, "chmod");
 }
 
 static bool
-copy_into(int directory, int from, struct err *e)
+copy_into(const char *program, int directory, int from, struct err *e)
 {
 	int to;
 	bool ok;
@@ -68,13 +70,24 @@ copy_into(int directory, int from, struct err *e)
 	to = openat(directory, FRESH, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
 	if (to < 0)
 		return err_set_errno(e, errno, "create " FRESH);
-	ok = copy_bytes(from, to, e);
+	ok = copy_bytes(program, from, to, e);
 	if (close(to) != 0 && ok)
 		ok = err_set_errno(e, errno, "close");
-	if (ok && renameat(directory, FRESH, directory, PROGRAM) != 0)
-		ok = err_set_errno(e, errno, "rename to " PROGRAM);
+	if (ok && renameat(directory, FRESH, directory, program) != 0)
+		ok = err_set_errno(e, errno, "rename to %s", program);
 	if (!ok)
 		(void)unlinkat(directory, FRESH, 0);
+	return ok;
+}
+
+static bool
+install_one(const char *program, int directory, struct err *e)
+{
+	int from = open_source(program, e);
+	bool ok = from >= 0 && copy_into(program, directory, from, e);
+
+	if (from >= 0)
+		close(from);
 	return ok;
 }
 
@@ -82,15 +95,12 @@ static bool
 install(const char *path, struct err *e)
 {
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int from = -1;
-	bool ok;
+	bool ok = true;
 
 	if (directory < 0)
 		return err_set_errno(e, errno, "%s", path);
-	from = open_source(e);
-	ok = from >= 0 && copy_into(directory, from, e);
-	if (from >= 0)
-		close(from);
+	for (size_t i = 0; ok && i < sizeof(programs) / sizeof(programs[0]); i++)
+		ok = install_one(programs[i], directory, e);
 	close(directory);
 	return ok;
 }

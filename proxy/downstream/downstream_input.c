@@ -26,7 +26,7 @@ write_page_fields(const struct pages *pages, bool is_html, struct buf *out)
 		return;
 	}
 	buf_add_str(out, STR("Content-Type: text/html; charset=utf-8\r\n"));
-	for (const struct page_header *f = pages_headers(pages); f->name != NULL; f++)
+	for (const struct page_header *f = pages_headers(pages, PAGE_ERROR); f->name != NULL; f++)
 		http1_write_field(out, str_from(f->name), str_from(f->value));
 }
 

@@ -9,6 +9,7 @@
 
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/http/forward.h"
 
@@ -200,6 +201,14 @@ route_request(struct exchange *x)
 	case ROUTE_RELAY:
 		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
 		break;
+	case ROUTE_SSH:
+		if (exchange_ssh_is_from_browser(x)) {
+			reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
+			return;
+		}
+		x->auth_call =
+			auth_check_device(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
+		break;
 	case ROUTE_WORKSPACE:
 	case ROUTE_UPSTREAM:
 		x->auth_call = auth_check(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
@@ -269,6 +278,9 @@ exchange_on_body(struct exchange *x, struct str data)
 		if (upstream_is_blocked(x->upstream))
 			s->ops->want_body(s, false);
 		return;
+	case EXCHANGE_SSH:
+		exchange_ssh_on_frames(x, data);
+		return;
 	case EXCHANGE_NEW:
 	case EXCHANGE_AUTH:
 	case EXCHANGE_EVENTS:
@@ -326,6 +338,8 @@ exchange_on_drained(struct exchange *x)
 	}
 	if (x->events != NULL)
 		events_on_drained(x->events);
+	if (x->ssh != NULL)
+		exchange_ssh_on_drained(x);
 }
 
 void

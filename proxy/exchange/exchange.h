@@ -24,6 +24,7 @@ enum exchange_state {
 	EXCHANGE_RESPONSE, /* the final response head was sent on */
 	EXCHANGE_TUNNEL,
 	EXCHANGE_EVENTS, /* an event stream of ours */
+	EXCHANGE_SSH,	 /* an SSH tunnel, or waiting for one */
 	EXCHANGE_OVER,
 };
 
@@ -31,6 +32,7 @@ enum exchange_state {
 
 struct compressor;
 struct events;
+struct exchange_ssh;
 
 struct exchange {
 	struct deferred_free_entry deferred_free;
@@ -66,9 +68,8 @@ struct exchange {
 	bool is_counted;	 /* in proxy.websockets_count */
 
 	struct events *events;
-
-	/* Of the response; NULL: it is sent as it is. */
-	struct compressor *compressor;
+	struct exchange_ssh *ssh;      /* of EXCHANGE_SSH */
+	struct compressor *compressor; /* of the response; NULL: it is sent as it is */
 
 	uint64_t started_us;
 	uint64_t request_bytes; /* of the body */

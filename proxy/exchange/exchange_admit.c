@@ -5,6 +5,7 @@
  */
 #include "proxy/exchange/cors.h"
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
@@ -119,6 +120,8 @@ exchange_act_on_verdict(struct exchange *x)
 		reply_status(x, 503);
 	else if (x->route.kind == ROUTE_UPSTREAM)
 		admit(x);
+	else if (x->route.kind == ROUTE_SSH)
+		exchange_ssh_answer(x);
 	else
 		workspace_answer(x);
 }

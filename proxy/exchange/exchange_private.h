@@ -23,6 +23,9 @@ void exchange_watch_session(struct exchange *x);
 /* The 101 response head was sent. */
 void exchange_open_tunnel(struct exchange *x);
 
+/* A tunnel may idle for days: keeps only what the access log line needs of the request head. */
+void exchange_free_head(struct exchange *x);
+
 /* Bytes from the upstream's side of the tunnel. */
 void exchange_pass_frames(struct exchange *x, struct str data);
 

@@ -52,9 +52,8 @@ restart_ping_timer(struct exchange *x)
 		start_timer(x, interval_ms);
 }
 
-/* A WebSocket may idle for days: keeps only what the access log line needs of the request head. */
-static void
-free_head(struct exchange *x)
+void
+exchange_free_head(struct exchange *x)
 {
 	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
 	char *text = malloc(path.len + x->client.len + 1);
@@ -102,7 +101,7 @@ void
 exchange_open_tunnel(struct exchange *x)
 {
 	x->proxy->metrics.websockets_opened++;
-	free_head(x);
+	exchange_free_head(x);
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);

@@ -4,6 +4,7 @@
  * process drains.
  */
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/reply.h"
 
 void
@@ -11,6 +12,8 @@ exchange_close(struct exchange *x, unsigned close_code)
 {
 	if (x->state == EXCHANGE_TUNNEL) {
 		exchange_close_tunnel(x, close_code);
+	} else if (x->state == EXCHANGE_SSH) {
+		exchange_ssh_close(x, close_code);
 	} else if (x->state == EXCHANGE_EVENTS) {
 		x->stream->ops->send_end(x->stream, NULL);
 		exchange_finish(x);
@@ -37,7 +40,7 @@ on_session_ended(enum auth_end reason, void *arg)
 	struct exchange *x = arg;
 
 	log_info(&x->log, "session ended while in use", log_cstr("reason", reasons[reason]));
-	if (x->state == EXCHANGE_TUNNEL || x->state == EXCHANGE_EVENTS)
+	if (x->state == EXCHANGE_TUNNEL || x->state == EXCHANGE_EVENTS || x->state == EXCHANGE_SSH)
 		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
 	else if (x->state == EXCHANGE_RESPONSE)
 		exchange_abort(x);
@@ -48,5 +51,6 @@ on_session_ended(enum auth_end reason, void *arg)
 void
 exchange_watch_session(struct exchange *x)
 {
+	x->watch.device = x->verdict.device;
 	auth_watch_start(&x->watch, x->verdict.session, on_session_ended, x);
 }

@@ -139,6 +139,22 @@ reply_body(struct exchange *x, unsigned status, const char *content_type, struct
 }
 
 void
+reply_upgrade_required(struct exchange *x, const char *subprotocol)
+{
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	add(&h, "Upgrade", "websocket");
+	add(&h, "Sec-WebSocket-Version", "13");
+	add(&h, "Sec-WebSocket-Protocol", subprotocol);
+	add(&h, "Cache-Control", "no-store");
+	send_reply(x, 426, &h, STR_NONE);
+}
+
+void
 reply_redirect(struct exchange *x, unsigned status, const char *location)
 {
 	struct headers h;
@@ -173,7 +189,8 @@ send_page(struct exchange *x, struct page *page)
 	}
 	add(&h, "Content-Type", is_html ? "text/html; charset=utf-8" : "application/json");
 	if (is_html) {
-		for (const struct page_header *f = pages_headers(pages); f->name != NULL; f++)
+		for (const struct page_header *f = pages_headers(pages, page->kind);
+		     f->name != NULL; f++)
 			add(&h, f->name, f->value);
 	} else {
 		add(&h, "Cache-Control", "no-store");
@@ -276,7 +293,9 @@ reply_status_page(struct exchange *x)
 		.times = auth_session_times(x->verdict.session),
 		.repository = name_repository(x),
 		.directory = p->settings->clone.dir,
+		.has_ssh = x->route.port == 0 && address_is_set(&p->settings->ssh_socket),
 	};
+	status.devices_count = auth_session_devices(x->verdict.session, status.devices);
 	struct page page = {
 		.kind = PAGE_STATUS,
 		.status = 200,
@@ -303,6 +322,7 @@ reply_auth_page(struct exchange *x, enum page_kind kind)
 		.gitlab_url = v->gitlab_url,
 		.detail = v->detail,
 		.retry_after_s = v->retry_after_s,
+		.device = v->device_page,
 	};
 
 	send_page(x, &page);
@@ -364,6 +384,9 @@ reply_verdict(struct exchange *x)
 		return;
 	case AUTH_TARGET_LOST_PAGE:
 		reply_auth_page(x, PAGE_TARGET_LOST);
+		return;
+	case AUTH_DEVICE_PAGE:
+		reply_auth_page(x, PAGE_DEVICE);
 		return;
 	case AUTH_RELAY_PAGE:
 		reply_auth_page(x, PAGE_RELAY);

@@ -23,6 +23,8 @@ void reply_waiting(struct exchange *x);
 
 void reply_status_page(struct exchange *x);
 void reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body);
+/* 426 (RFC 9110 section 15.5.22): a WebSocket with this subprotocol is expected. */
+void reply_upgrade_required(struct exchange *x, const char *subprotocol);
 void reply_preflight(struct exchange *x); /* see cors_is_preflight */
 void reply_redirect(struct exchange *x, unsigned status, const char *location);
 

@@ -26,6 +26,11 @@ static const struct endpoint_path endpoints[] = {
 	ENDPOINT("/userinfo", ROUTE_AUTH, AUTH_ENDPOINT_USERINFO),
 	ENDPOINT("/port", ROUTE_AUTH, AUTH_ENDPOINT_PORT),
 	ENDPOINT("/workspace", ROUTE_WORKSPACE, AUTH_ENDPOINT_AUTH),
+	ENDPOINT("/ssh", ROUTE_SSH, AUTH_ENDPOINT_AUTH),
+	ENDPOINT("/device", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE),
+	ENDPOINT("/device/start", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_START),
+	ENDPOINT("/device/token", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_TOKEN),
+	ENDPOINT("/device/end", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_END),
 };
 
 static bool
@@ -53,16 +58,37 @@ find_port(const struct proxy *p, struct str authority)
 	return 0;
 }
 
+static bool
+is_for_ssh(const struct route *route)
+{
+	return route->kind == ROUTE_SSH ||
+	       (route->kind == ROUTE_AUTH && (route->endpoint == AUTH_ENDPOINT_DEVICE ||
+					      route->endpoint == AUTH_ENDPOINT_DEVICE_START ||
+					      route->endpoint == AUTH_ENDPOINT_DEVICE_TOKEN ||
+					      route->endpoint == AUTH_ENDPOINT_DEVICE_END));
+}
+
+/* Some endpoints exist at the workspace's own host only: that which redirects to a port's host, and
+ * those for SSH, where it is turned on. */
+static bool
+is_elsewhere(const struct proxy *p, const struct route *route, uint16_t port)
+{
+	bool is_port_redirect = route->kind == ROUTE_AUTH && route->endpoint == AUTH_ENDPOINT_PORT;
+
+	if (is_for_ssh(route))
+		return port != 0 || !address_is_set(&p->settings->ssh_socket);
+	return port != 0 && is_port_redirect;
+}
+
 static struct route
-route_endpoint(struct str path, uint16_t port)
+route_endpoint(const struct proxy *p, struct str path, uint16_t port)
 {
 	struct route route = {.kind = ROUTE_UNKNOWN};
 
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (str_equal(endpoints[i].path, path))
 			route = endpoints[i].route;
-	/* The redirect to a port's host starts at the workspace's own host only. */
-	if (port != 0 && route.kind == ROUTE_AUTH && route.endpoint == AUTH_ENDPOINT_PORT)
+	if (is_elsewhere(p, &route, port))
 		route.kind = ROUTE_UNKNOWN;
 	route.port = port;
 	return route;
@@ -99,7 +125,7 @@ route_find(const struct proxy *p, const struct request_head *r)
 	if (str_starts_with(r->path, p->prefix)) {
 		struct str rest = str_skip(r->path, p->prefix.len);
 		if (rest.len == 0 || rest.data[0] == '/')
-			route = route_endpoint(rest, route.port);
+			route = route_endpoint(p, rest, route.port);
 	}
 	return route;
 }

@@ -4,8 +4,6 @@
  */
 #include "proxy/http/websocket.h"
 
-#include "base/crypto.h"
-
 static size_t
 header_size(const struct websocket_tracker *t)
 {
@@ -83,27 +81,4 @@ websocket_is_empty_pong(struct str data)
 
 	return data.len == sizeof(masked_pong) + mask_bytes &&
 	       memcmp(data.data, masked_pong, sizeof(masked_pong)) == 0;
-}
-
-bool
-websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES])
-{
-	static const struct str guid = {"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36};
-	struct crypto_sha1 *sha1 = crypto_sha1_new();
-	uint8_t digest[CRYPTO_SHA1_BYTES];
-	struct buf text;
-
-	if (sha1 == NULL)
-		return false;
-	crypto_sha1_add(sha1, key.data, key.len);
-	crypto_sha1_add(sha1, guid.data, guid.len);
-	crypto_sha1_end(sha1, digest);
-	crypto_sha1_free(sha1);
-	buf_init(&text, WEBSOCKET_ACCEPT_BYTES);
-	bool ok = crypto_base64_encode(&text, (struct str){(const char *)digest, sizeof(digest)}) &&
-		  text.len == WEBSOCKET_ACCEPT_BYTES;
-	if (ok)
-		memcpy(out, text.data, WEBSOCKET_ACCEPT_BYTES);
-	buf_fini(&text);
-	return ok;
 }

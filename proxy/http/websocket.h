@@ -6,7 +6,7 @@
 #ifndef PROXY_HTTP_WEBSOCKET_H
 #define PROXY_HTTP_WEBSOCKET_H
 
-#include "base/str.h"
+#include "base/http/websocket_frame.h"
 
 struct websocket_tracker {
 	uint64_t payload_left;
@@ -26,16 +26,9 @@ websocket_is_at_boundary(const struct websocket_tracker *t)
 	return t->payload_left == 0 && t->header_len == 0;
 }
 
-/* Close codes (RFC 6455 section 7.4.1). */
-enum { WEBSOCKET_GOING_AWAY = 1001, WEBSOCKET_POLICY_VIOLATION = 1008 };
-
 /* Whether data is exactly one empty pong of a client: an automatic answer to a ping, which is not
  * user activity. */
 bool websocket_is_empty_pong(struct str data);
-
-/* The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
-#define WEBSOCKET_ACCEPT_BYTES 28
-bool websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES]) MUST_CHECK;
 
 /* An empty ping, from server to client. */
 #define WEBSOCKET_PING STR("\x89\0")

@@ -26,7 +26,7 @@ add_hash(struct buf *out, const char *block)
 
 /* Content Security Policy Level 3, section 2.3.1 for the hashes. */
 static char *
-csp_new(const struct pages *p)
+csp_new(const struct pages *p, const char *form_targets)
 {
 	struct buf out;
 	char *csp;
@@ -36,26 +36,27 @@ csp_new(const struct pages *p)
 	add_hash(&out, p->style);
 	buf_add_str(&out, STR("; script-src "));
 	add_hash(&out, p->script);
-	buf_add_str(&out, STR("; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-			      "base-uri 'none'"));
+	buf_addf(&out,
+		 "; connect-src 'self'; form-action %s; frame-ancestors 'none'; base-uri 'none'",
+		 form_targets);
 	csp = buf_is_ok(&out) ? str_dup(buf_view(&out)) : NULL;
 	buf_fini(&out);
 	return csp;
 }
 
 static void
-fill_headers(struct pages *p)
+fill_headers(struct page_header headers[8], const char *csp)
 {
 	size_t n = 0;
 
-	p->headers[n++] = (struct page_header){"Content-Security-Policy", p->csp};
-	p->headers[n++] = (struct page_header){"Cache-Control", "no-store"};
-	p->headers[n++] = (struct page_header){"X-Content-Type-Options", "nosniff"};
-	p->headers[n++] = (struct page_header){"X-Frame-Options", "DENY"};
+	headers[n++] = (struct page_header){"Content-Security-Policy", csp};
+	headers[n++] = (struct page_header){"Cache-Control", "no-store"};
+	headers[n++] = (struct page_header){"X-Content-Type-Options", "nosniff"};
+	headers[n++] = (struct page_header){"X-Frame-Options", "DENY"};
 	/* Not "no-referrer": browsers would send "Origin: null" with our own forms. */
-	p->headers[n++] = (struct page_header){"Referrer-Policy", "same-origin"};
-	p->headers[n++] = (struct page_header){"Cross-Origin-Resource-Policy", "same-origin"};
-	p->headers[n] = (struct page_header){NULL, NULL};
+	headers[n++] = (struct page_header){"Referrer-Policy", "same-origin"};
+	headers[n++] = (struct page_header){"Cross-Origin-Resource-Policy", "same-origin"};
+	headers[n] = (struct page_header){NULL, NULL};
 }
 
 struct pages *
@@ -71,10 +72,13 @@ pages_new(const char *prefix, const char *workspace, struct err *e)
 	p->script = pages_script_new();
 	if (p->prefix == NULL || p->workspace == NULL || p->style == NULL || p->script == NULL)
 		goto fail;
-	p->csp = csp_new(p);
-	if (p->csp == NULL)
+	p->csp = csp_new(p, "'self'");
+	/* Browsers check where a form's redirect leads. */
+	p->device_csp = csp_new(p, "'self' http://127.0.0.1:*");
+	if (p->csp == NULL || p->device_csp == NULL)
 		goto fail;
-	fill_headers(p);
+	fill_headers(p->headers, p->csp);
+	fill_headers(p->device_headers, p->device_csp);
 	return p;
 fail:
 	pages_free(p);
@@ -92,13 +96,14 @@ pages_free(struct pages *p)
 	free(p->style);
 	free(p->script);
 	free(p->csp);
+	free(p->device_csp);
 	free(p);
 }
 
 const struct page_header *
-pages_headers(const struct pages *p)
+pages_headers(const struct pages *p, enum page_kind kind)
 {
-	return p->headers;
+	return kind == PAGE_DEVICE ? p->device_headers : p->headers;
 }
 
 const char *
@@ -136,7 +141,8 @@ add_head(const struct pages *p, const struct page *page, const char *title, stru
 static void
 add_header(const struct pages *p, const struct page *page, struct buf *out)
 {
-	bool is_for_user = page->kind == PAGE_WORKSPACE || page->kind == PAGE_SIGN_OUT;
+	bool is_for_user = page->kind == PAGE_WORKSPACE || page->kind == PAGE_SIGN_OUT ||
+			   page->kind == PAGE_DEVICE;
 
 	buf_add_str(out,
 		    STR("<body>\n<header>\n<svg viewBox=\"0 0 28 28\" fill=\"none\" "
@@ -253,6 +259,7 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 		add_error_action(page, PAGE_ACTION_OPEN, out);
 		break;
 	case PAGE_RELAY:
+	case PAGE_DEVICE:
 	case PAGE_STATUS:
 	case PAGE_WORKSPACE:
 		break;
@@ -294,6 +301,8 @@ pages_render_html(const struct pages *p, const struct page *page, struct buf *ou
 		pages_add_workspace(p, page, out);
 	else if (page->kind == PAGE_STATUS)
 		pages_add_status(p, page, out);
+	else if (page->kind == PAGE_DEVICE)
+		pages_add_device(p, page, out);
 	else
 		add_notice(p, page, text, out);
 	add_footer(page, out);

@@ -23,6 +23,7 @@ enum page_kind {
 	PAGE_SIGNED_OUT,  /* confirms the sign-out */
 	PAGE_TARGET_LOST, /* signed in, but the requested page is not known */
 	PAGE_RELAY,	  /* explains the relay's address */
+	PAGE_DEVICE,	  /* lets a computer connect by SSH */
 	PAGE_STATUS,	  /* session, clone and IDE, for the signed-in user */
 	PAGE_WORKSPACE,	  /* live progress of clone and IDE; opens the IDE when ready */
 };
@@ -31,6 +32,9 @@ struct page_status {
 	struct auth_session_times times;
 	struct str repository; /* its URL without credentials; or empty */
 	const char *directory; /* where it is cloned to; or NULL */
+	bool has_ssh;
+	size_t devices_count;
+	struct auth_device devices[AUTH_DEVICES_MAX];
 };
 
 struct page {
@@ -46,7 +50,8 @@ struct page {
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
 	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
 	bool is_ready; /* whether that server or the IDE answers */
-	const struct page_status *session; /* PAGE_STATUS */
+	const struct page_status *session;     /* PAGE_STATUS */
+	const struct auth_device_page *device; /* PAGE_DEVICE */
 };
 
 struct pages;
@@ -64,7 +69,7 @@ struct page_header {
 	const char *name;
 	const char *value;
 };
-const struct page_header *pages_headers(const struct pages *p);
+const struct page_header *pages_headers(const struct pages *p, enum page_kind kind);
 const char *pages_csp(const struct pages *p);
 
 /* Appends the page ("text/html; charset=utf-8"). False if out is too small. */

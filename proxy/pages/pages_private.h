@@ -41,7 +41,9 @@ struct pages {
 	char *style;
 	char *script;
 	char *csp;
+	char *device_csp; /* of PAGE_DEVICE, whose form leads to the device */
 	struct page_header headers[8];
+	struct page_header device_headers[8];
 };
 
 /* Appends text for element content or a quoted attribute; control characters become spaces. */
@@ -49,6 +51,12 @@ void pages_add_text(struct buf *out, struct str text);
 
 /* "Name @user" of the signed-in user; nothing if nobody is signed in. */
 void pages_add_identity(struct buf *out, const struct auth_identity *identity);
+
+/* The <main> of PAGE_DEVICE. */
+void pages_add_device(const struct pages *p, const struct page *page, struct buf *out);
+
+/* How to connect from a desktop, and which devices may: for PAGE_STATUS. */
+void pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out);
 
 /* The <main> of PAGE_STATUS. */
 void pages_add_status(const struct pages *p, const struct page *page, struct buf *out);

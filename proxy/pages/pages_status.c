@@ -166,5 +166,8 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 	buf_add_str(out, STR("/sign_out\">\n<a class=\"button\" href=\"/\">Open the workspace</a>\n"
 			     "<button class=\"quiet\">Sign out</button>\n"
 			     "<button class=\"quiet\" name=\"all\" value=\"1\">Sign out on all "
-			     "devices</button>\n</form>\n</main>\n"));
+			     "devices</button>\n</form>\n"));
+	if (page->session->has_ssh)
+		pages_add_desktop(p, page->session, out);
+	buf_add_str(out, STR("</main>\n"));
 }

@@ -183,6 +183,9 @@ static const struct page_text kind_texts[] = {
 		 "GitLab returns users to this address, which forwards them to their workspace. "
 		 "There is nothing else here.",
 		 "To start working, open your workspace by its own address.", PAGE_ACTION_NONE},
+	[PAGE_DEVICE] = {0, AUTH_PROBLEM_NONE, "device", "Connect a computer",
+			 "A program on a computer can connect to this workspace by SSH.", NULL,
+			 PAGE_ACTION_NONE},
 	[PAGE_STATUS] = {0, AUTH_PROBLEM_NONE, "workspace", "Your workspace",
 			 "Everything is running.", NULL, PAGE_ACTION_NONE},
 	[PAGE_WORKSPACE] = {0, AUTH_PROBLEM_NONE, "workspace_starting", "Preparing your workspace",

@@ -207,3 +207,27 @@ static const struct conf_setting git[] = {
 		 "sees the program or the socket at another path, as in a container of its own."},
 };
 const struct conf_group settings_git = SETTINGS_GROUP("Git in the workspace", git);
+
+static const struct conf_setting ssh[] = {
+	{.name = "SSH_SOCKET",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(ssh_socket),
+	 .parse = settings_parse_ssh_socket,
+	 .format = settings_format_ssh_socket,
+	 .unset = "off",
+	 .expected = "an absolute path of at most 107 bytes",
+	 .text = "Unix socket of `workspace-ssh`, the helper in the IDE's container that starts "
+		 "sshd for one connection at a time. Turns on SSH for desktop IDEs and terminals: "
+		 "see [ssh.md](ssh.md)."},
+	{.name = "SSH_TUNNELS_MAX",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(ssh_tunnels_max),
+	 .fallback = "64",
+	 .min = 1,
+	 .max = 10000,
+	 .text = "SSH connections at the same time; further ones get 429. They count in "
+		 "`WEBSOCKETS_MAX` as well."},
+};
+const struct conf_group settings_ssh = SETTINGS_GROUP("SSH", ssh);

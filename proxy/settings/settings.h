@@ -49,6 +49,9 @@ struct settings {
 	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
 	uint64_t credential_uid;       /* who may */
 
+	struct address ssh_socket; /* of workspace-ssh; not set: SSH is off */
+	uint64_t ssh_tunnels_max;
+
 	uint64_t head_max_bytes; /* of a request head */
 	uint64_t response_head_max_bytes;
 	uint64_t response_headers_max;

@@ -39,6 +39,29 @@ settings_parse_media_types(struct str value, void *field, struct arena *a, struc
 }
 
 bool
+settings_parse_ssh_socket(struct str value, void *field, struct arena *a, struct err *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	int len = snprintf(text, sizeof(text), "unix:%.*s", STR_FMT(value));
+
+	(void)a;
+	if (!str_starts_with(value, STR("/")) || len < 0 || (size_t)len >= sizeof(text))
+		return err_set(e, ERR_CONFIG, "no absolute path, or too long");
+	return address_parse(field, (struct str){text, (size_t)len}, e);
+}
+
+void
+settings_format_ssh_socket(const void *field, struct buf *out)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!address_is_set(field))
+		return;
+	address_format(field, text, sizeof(text));
+	buf_add_str(out, str_skip(str_from(text), strlen("unix:")));
+}
+
+bool
 settings_parse_ports(struct str value, void *field, struct arena *a, struct err *e)
 {
 	(void)a;

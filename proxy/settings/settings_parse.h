@@ -28,6 +28,7 @@ conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
+conf_parse_fn settings_parse_ssh_socket;
 conf_parse_fn settings_parse_origins; /* struct clone_origins */
 conf_parse_fn settings_parse_umask;   /* struct clone_number */
 conf_parse_fn settings_parse_group;   /* struct clone_number */
@@ -52,6 +53,7 @@ conf_format_fn settings_format_origins;
 conf_format_fn settings_format_umask;
 conf_format_fn settings_format_group;
 conf_format_fn settings_format_text;
+conf_format_fn settings_format_ssh_socket;
 conf_format_fn settings_format_hsts;
 conf_format_fn settings_format_inject_allow;
 conf_format_fn settings_format_secret_keys;

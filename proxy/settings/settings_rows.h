@@ -36,6 +36,7 @@ extern const struct conf_group settings_sessions;
 extern const struct conf_group settings_authorization;
 extern const struct conf_group settings_clone;
 extern const struct conf_group settings_git;
+extern const struct conf_group settings_ssh;
 extern const struct conf_group settings_injection;
 extern const struct conf_group settings_compression;
 extern const struct conf_group settings_limits;

@@ -18,13 +18,11 @@ static const struct conf_setting reserved[] = {
 static const struct conf_group settings_reserved = SETTINGS_GROUP("Reserved", reserved);
 
 static const struct conf_group *const groups[] = {
-	&settings_listeners,   &settings_ide,
-	&settings_gitlab,      &settings_relay,
-	&settings_sessions,    &settings_authorization,
-	&settings_clone,       &settings_git,
-	&settings_injection,   &settings_limits,
-	&settings_compression, &settings_process,
-	&settings_reserved,    NULL,
+	&settings_listeners, &settings_ide,	 &settings_gitlab,
+	&settings_relay,     &settings_sessions, &settings_authorization,
+	&settings_clone,     &settings_git,	 &settings_ssh,
+	&settings_injection, &settings_limits,	 &settings_compression,
+	&settings_process,   &settings_reserved, NULL,
 };
 
 const struct conf_table settings_table = {

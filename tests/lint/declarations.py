@@ -17,7 +17,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-FOLDERS = ["base", "auth", "clone", "container", "proxy"]
+FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
 TEST_FOLDERS = ["tests/unit", "tests/fuzz", "tests/bench"]
 COLUMNS = 100
 

@@ -15,6 +15,7 @@ FOLDERS = {
     "auth": {"base"},
     "clone": {"base"},
     "container": {"base"},
+    "ssh": {"base"},
     "proxy": {"base"},
 }
 # ... and of the folders beside base, proxy sees the front doors only.
@@ -27,6 +28,9 @@ FRONT_DOORS = {
     "clone/clone.h",
     "clone/credential/credential.h",
     "container/container.h",
+    "ssh/message.h",
+    "ssh/helper/helper.h",
+    "ssh/client/client.h",
 }
 
 CURL = {
@@ -34,6 +38,7 @@ CURL = {
     "base/http/fetch_library.c",
     "base/http/fetch_private.h",
     "base/http/fetch_stream.c",
+    "base/http/raw_stream.c",
 }
 TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session.c"}
 

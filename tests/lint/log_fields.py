@@ -12,7 +12,7 @@ from pathlib import Path
 NAMED = re.compile(r'\blog_(?:str|cstr|int|bool|ms|secret)\(\s*([^,)]*)')
 LITERAL = re.compile(r'"[a-z][a-z_]*"')
 UNNAMED = re.compile(r"\blog_(?:text|number)_field\(")
-FOLDERS = ("base", "auth", "clone", "container", "proxy")
+FOLDERS = ("base", "auth", "clone", "container", "ssh", "proxy")
 
 
 def main():

@@ -9,7 +9,7 @@ import statistics
 import sys
 from pathlib import Path
 
-FOLDERS = ["base", "auth", "clone", "container", "proxy"]
+FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
 FILE_LINES_MAX = 500
 TEST_LINES_MAX = 700
 HEADER_LINES_MAX = 120

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("base", "auth", "clone", "container", "proxy")
+PRODUCT = ("base", "auth", "clone", "container", "ssh", "proxy")
 TESTS = ("tests/unit", "tests/fuzz", "tests/bench")
 HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n/*\n * Violates a rule.\n */\n"
 

@@ -107,7 +107,7 @@ test_policy_names_the_inline_blocks(void **state)
 static void
 test_headers_forbid_caching_and_framing(void **state)
 {
-	const struct page_header *h = pages_headers(*state);
+	const struct page_header *h = pages_headers(*state, PAGE_ERROR);
 	unsigned found = 0;
 
 	for (; h->name != NULL; h++) {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions as others see them: their times, who watches them, and their devices. Part of the front
+ * door: include auth/auth.h.
+ *
+ * Devices are computers whose user let them connect by SSH from a signed-in browser. A device has a
+ * token of its own, which is good for the workspace's SSH endpoint only and ends with the browser's
+ * session.
+ */
+#ifndef AUTH_AUTH_SESSION_H
+#define AUTH_AUTH_SESSION_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/str.h"
+
+#define AUTH_DEVICES_MAX     8u /* of a session; one more replaces the oldest */
+#define AUTH_DEVICE_NAME_MAX 64u
+#define AUTH_DEVICE_ID_BYTES 16u
+
+struct auth_session;
+
+struct auth_device_id {
+	uint8_t bytes[AUTH_DEVICE_ID_BYTES]; /* all zero: none */
+};
+
+struct auth_device {
+	char id[2 * AUTH_DEVICE_ID_BYTES + 1]; /* hexadecimal, for forms: it opens nothing */
+	struct str name;		       /* printable ASCII; as long as the session */
+	int64_t since_ms;		       /* wall clock */
+};
+
+/* Wall clock, milliseconds since 1970 UTC. */
+struct auth_session_times {
+	int64_t opened_ms;
+	int64_t answered_ms; /* GitLab's last yes */
+	int64_t expires_ms;
+	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
+};
+
+enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
+typedef void auth_ended_fn(enum auth_end reason, void *arg);
+
+/* Tells when the session ends. While watched (an open WebSocket, a long request) the session counts
+ * as used. */
+struct auth_watch {
+	struct auth_session *session; /* NULL: not watching */
+	LIST_ENTRY(auth_watch) entry;
+	auth_ended_fn *fn;
+	void *arg;
+	struct auth_device_id device; /* set before the start: of auth_verdict */
+};
+
+/* What the page about a device shows. */
+enum auth_device_step {
+	AUTH_DEVICE_TYPE_CODE,	/* a form for the code that the device shows */
+	AUTH_DEVICE_WRONG_CODE, /* the same, after a code that is not known */
+	AUTH_DEVICE_ASK,	/* "Let <name> connect by SSH?" */
+	AUTH_DEVICE_DONE,	/* let in: the device goes on by itself */
+};
+struct auth_device_page { /* views into the verdict's arena */
+	enum auth_device_step step;
+	struct str name;
+	struct str address; /* of a device that shows a code; else empty */
+	/* Fields of the form, which come back with its POST; unused ones are empty. */
+	struct str code;
+	struct str port;
+	struct str challenge;
+	struct str state;
+};
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices that are about to be let in, in memory: codes on their way from a browser to the device
+ * (as in RFC 6749 section 4.1, with a challenge as in RFC 7636), and codes that a device shows and
+ * its user types into a page (as in RFC 8628). Each counts once, for a short time, and there are
+ * few.
+ */
+#ifndef AUTH_DEVICE_DEVICE_GRANTS_H
+#define AUTH_DEVICE_DEVICE_GRANTS_H
+
+#include "auth/session/session.h"
+
+#define DEVICE_SECRET_LEN      43u /* base64url of 32 random bytes */
+#define DEVICE_CHALLENGE_LEN   43u /* base64url of SHA-256 */
+#define DEVICE_USER_CODE_LEN   8u
+#define DEVICE_ADDRESS_MAX     63u
+#define DEVICE_CODE_MS	       60000u
+#define DEVICE_TYPED_MS	       300000u
+#define DEVICE_INTERVAL_S      2 /* between a device's questions */
+#define DEVICE_GRANTS_MAX      32u
+#define DEVICE_TYPED_MAX       16u /* of those, that show a code */
+#define DEVICE_PER_CLIENT_MAX  4u  /* of those, from one address */
+#define DEVICE_WRONG_CODES_MAX 5u  /* then all codes that are shown end */
+
+struct device_grant {
+	uint64_t until_ms; /* monotonic; 0: free */
+	bool is_typed;
+	bool is_allowed;    /* session_id says by whom */
+	uint8_t digest[32]; /* of the secret that redeems it */
+	char user_code[DEVICE_USER_CODE_LEN + 1];
+	char challenge[DEVICE_CHALLENGE_LEN + 1];
+	char name[AUTH_DEVICE_NAME_MAX + 1];
+	char address[DEVICE_ADDRESS_MAX + 1];
+	uint64_t client; /* client_key of the address */
+	uint8_t session_id[SESSION_ID_BYTES];
+};
+
+struct device_grants {
+	struct device_grant items[DEVICE_GRANTS_MAX];
+	unsigned wrong_codes;
+};
+
+/* Adds a grant and draws its secret; typed ones get a user code. NULL: there are too many. */
+struct device_grant *device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
+				       char secret[DEVICE_SECRET_LEN + 1]);
+
+/* The grant that shows this code, while it is not allowed yet. Spaces, '-' and case do not matter.
+ * NULL: there is none; too many wrong codes end all grants that show one. */
+struct device_grant *device_grants_find_typed(struct device_grants *g, struct str user_code);
+
+enum device_redeem { DEVICE_REDEEM_OK, DEVICE_REDEEM_PENDING, DEVICE_REDEEM_INVALID };
+
+/* Whether secret and verifier fit. OK: the grant has ended, out is a copy. A wrong verifier ends it
+ * as well. */
+enum device_redeem device_grants_redeem(struct device_grants *g, struct str secret,
+					struct str verifier, struct device_grant *out);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The browser's side takes navigations and forms of our own page only, with a session; the
+ * device's side refuses what browsers send, and knows its caller by secrets.
+ */
+#include "auth/device/device_login.h"
+
+#include <stdlib.h>
+
+#include "auth/addresses.h"
+#include "auth/device/device_fields.h"
+#include "auth/device/device_grants.h"
+#include "auth/device/device_token.h"
+#include "auth/facts.h"
+#include "auth/gate.h"
+#include "auth/login/login_start.h"
+#include "auth/session/session_cookie.h"
+#include "auth/session/session_devices.h"
+#include "auth/session/session_lifetime.h"
+#include "auth/verdict.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/json.h"
+
+#define JSON_MAX 2048u
+
+static bool
+has_grants(struct auth *a)
+{
+	if (a->grants == NULL)
+		a->grants = calloc(1, sizeof(*a->grants));
+	return a->grants != NULL;
+}
+
+static struct device_request *
+read_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct device_request *q = arena_alloc(&v->arena, sizeof(*q));
+	const char *detail;
+
+	if (q == NULL || !has_grants(a)) {
+		verdict_unavailable(v, 0, NULL);
+		return NULL;
+	}
+	*q = (struct device_request){.is_post = str_equal(facts->method, STR("POST"))};
+	detail = device_fields_read(q->is_post ? facts->body : facts_query(facts), q, &v->arena);
+	if (detail == NULL)
+		return q;
+	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
+	v->location = a->start_url;
+	return NULL;
+}
+
+/* In the browser */
+
+static void
+show(struct auth_verdict *v, const struct auth_device_page *page)
+{
+	struct auth_device_page *copy = arena_alloc(&v->arena, sizeof(*copy));
+
+	if (copy == NULL) {
+		verdict_unavailable(v, 0, NULL);
+		return;
+	}
+	*copy = *page;
+	v->action = AUTH_DEVICE_PAGE;
+	v->status = 200;
+	v->problem = AUTH_PROBLEM_NONE;
+	v->device_page = copy;
+}
+
+static bool
+is_loopback(const struct device_request *q)
+{
+	return q->port.len > 0 && q->challenge.len > 0 && q->state.len > 0 && q->name.len > 0;
+}
+
+static void
+ask_for_loopback(struct auth_verdict *v)
+{
+	const struct device_request *q = v->device_request;
+
+	show(v, &(const struct auth_device_page){.step = AUTH_DEVICE_ASK,
+						 .name = q->name,
+						 .port = q->port,
+						 .challenge = q->challenge,
+						 .state = q->state});
+}
+
+/* The session that lets the device in. */
+static void
+allow(struct device_grant *grant, const struct auth_session *s)
+{
+	grant->is_allowed = true;
+	memcpy(grant->session_id, session_id(s), sizeof(grant->session_id));
+}
+
+static void
+redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
+{
+	const struct device_request *q = v->device_request;
+	char secret[DEVICE_SECRET_LEN + 1];
+	struct device_grant *grant = device_grants_add(a->grants, false, STR_NONE, secret);
+
+	if (grant == NULL) {
+		verdict_unavailable(v, 0, "Too many devices are being let in at the moment.");
+		return;
+	}
+	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
+	memcpy(grant->name, q->name.data, q->name.len);
+	allow(grant, s);
+	verdict_redirect(v, 303,
+			 arena_printf(&v->arena, "http://127.0.0.1:%.*s/?code=%s&state=%.*s",
+				      STR_FMT(q->port), secret, STR_FMT(q->state)));
+	secret_wipe(secret, sizeof(secret));
+}
+
+/* First the code is looked up and the page asks; the second form has the name as well. */
+static void
+take_typed_code(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
+{
+	const struct device_request *q = v->device_request;
+	struct device_grant *grant = device_grants_find_typed(a->grants, q->code);
+	struct auth_device_page page = {.step = AUTH_DEVICE_WRONG_CODE};
+
+	if (grant != NULL) {
+		page.step = str_is_empty(q->name) ? AUTH_DEVICE_ASK : AUTH_DEVICE_DONE;
+		page.name = str_from(arena_dup(&v->arena, str_from(grant->name)));
+		page.address = str_from(arena_dup(&v->arena, str_from(grant->address)));
+		page.code = q->code;
+	}
+	if (page.step == AUTH_DEVICE_DONE)
+		allow(grant, s);
+	show(v, &page);
+}
+
+static void
+end_device(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	struct auth_device_id id;
+	struct buf bytes;
+
+	buf_init(&bytes, sizeof(id.bytes));
+	if (crypto_hex_decode(&bytes, v->device_request->end) && bytes.len == sizeof(id.bytes)) {
+		memcpy(id.bytes, bytes.data, sizeof(id.bytes));
+		session_device_end(s, &id);
+	}
+	buf_fini(&bytes);
+	verdict_redirect(v, 303, arena_printf(&v->arena, "%s/workspace", a->settings->prefix));
+}
+
+static void
+pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	const struct device_request *q = v->device_request;
+
+	verdict_set_identity(v, s);
+	if (str_is_empty(session_cookie(s))) { /* of an API token */
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "API tokens work for SSH directly.");
+		v->location = a->start_url;
+	} else if (q->is_post && q->end.len > 0) {
+		end_device(a, s, v);
+	} else if (q->is_post && q->port.len > 0) {
+		redirect_to_device(a, s, v);
+	} else if (q->is_post) {
+		take_typed_code(a, s, v);
+	} else if (q->port.len > 0) {
+		ask_for_loopback(v);
+	} else {
+		show(v, &(const struct auth_device_page){.step = AUTH_DEVICE_TYPE_CODE});
+	}
+}
+
+struct auth_call *
+device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		  auth_done_fn *done, void *arg)
+{
+	const struct gate g = {
+		.pass = pass, .ask = login_start_for_request, .done = done, .arg = arg};
+	struct device_request *q = read_request(a, facts, v);
+
+	if (q == NULL)
+		return NULL;
+	v->device_request = q;
+	if (q->is_post ? !facts_is_same_origin(facts, addresses_own_origin(a, facts))
+		       : !facts_is_navigation(facts)) {
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+	} else if (q->port.len > 0 && !is_loopback(q)) {
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "A parameter is missing.");
+	} else if (q->is_post && session_find(a->store, facts) == NULL) {
+		verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	} else {
+		return gate_enter(a, &g, facts, v);
+	}
+	v->location = a->start_url;
+	return NULL;
+}
+
+/* For the device */
+
+/* As in RFC 6749 section 5.2. */
+static void
+reply_error(struct auth_verdict *v, const char *error)
+{
+	verdict_reply(
+		v, 400,
+		str_from(arena_printf(&v->arena, "{\"error\":\"%s\",\"status\":400}", error)));
+}
+
+/* No browser: pages of any site could make it send this. NULL: refused. */
+static struct device_request *
+read_device_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	struct str value;
+
+	if (facts_header(facts, STR("origin"), &value) == 0 &&
+	    facts_header(facts, STR("cookie"), &value) == 0)
+		return read_request(a, facts, v);
+	verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+	return NULL;
+}
+
+static void
+reply_json(struct auth_verdict *v, struct json_writer *w)
+{
+	const char *text = NULL;
+
+	json_write_close(w, '}');
+	if (json_write_end(w))
+		text = arena_dup(&v->arena, buf_view(w->out));
+	if (text == NULL)
+		verdict_unavailable(v, 0, NULL);
+	else
+		verdict_reply(v, 200, str_from(text));
+}
+
+void
+device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	const struct device_request *q = read_device_request(a, facts, v);
+	char secret[DEVICE_SECRET_LEN + 1];
+	struct device_grant *grant;
+	struct json_writer w;
+	struct buf json;
+
+	if (q == NULL)
+		return;
+	if (str_is_empty(q->challenge) || str_is_empty(q->name)) {
+		reply_error(v, "invalid_request");
+		return;
+	}
+	grant = device_grants_add(a->grants, true, facts->client, secret);
+	if (grant == NULL) {
+		verdict_unavailable(v, DEVICE_TYPED_MS / 1000,
+				    "Too many devices are being let in at the moment.");
+		return;
+	}
+	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
+	memcpy(grant->name, q->name.data, q->name.len);
+	buf_init(&json, JSON_MAX);
+	json_write_begin(&w, &json);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "device_code", str_from(secret));
+	json_write_str(&w, "user_code", str_from(grant->user_code));
+	json_write_str(&w, "verification_uri",
+		       str_from(arena_printf(&v->arena, "%.*s%s/device", STR_FMT(a->origin),
+					     a->settings->prefix)));
+	json_write_int(&w, "expires_in", DEVICE_TYPED_MS / 1000);
+	json_write_int(&w, "interval", DEVICE_INTERVAL_S);
+	reply_json(v, &w);
+	buf_wipe_fini(&json);
+	secret_wipe(secret, sizeof(secret));
+}
+
+/* The session that let it in is still there. */
+static void
+issue_token(struct auth *a, struct auth_session *s, const struct device_grant *grant,
+	    struct auth_verdict *v)
+{
+	struct auth_device_id id;
+	struct err e = ERR_INIT;
+	struct json_writer w;
+	struct buf token;
+	struct buf json;
+
+	buf_init(&token, DEVICE_TOKEN_MAX);
+	buf_init(&json, JSON_MAX);
+	if (!session_device_add(s, str_from(grant->name), &id) ||
+	    !device_token_seal(a, &id, &token, &e)) {
+		log_error(NULL, "device token not issued", log_err(&e));
+		verdict_unavailable(v, 0, NULL);
+	} else {
+		log_info(NULL, "device let in", log_str("user", session_identity(s).username),
+			 log_cstr("device", grant->name));
+		json_write_begin(&w, &json);
+		json_write_object(&w, NULL);
+		json_write_str(&w, "token", buf_view(&token));
+		json_write_str(&w, "username", session_identity(s).username);
+		json_write_int(&w, "expires_at", auth_session_times(s).expires_ms / 1000);
+		reply_json(v, &w);
+	}
+	buf_wipe_fini(&json);
+	buf_wipe_fini(&token);
+}
+
+void
+device_login_token(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	const struct device_request *q = read_device_request(a, facts, v);
+	struct auth_session *s = NULL;
+	struct device_grant grant;
+
+	if (q == NULL)
+		return;
+	if (str_is_empty(q->code) || str_is_empty(q->verifier)) {
+		reply_error(v, "invalid_request");
+		return;
+	}
+	switch (device_grants_redeem(a->grants, q->code, q->verifier, &grant)) {
+	case DEVICE_REDEEM_OK:
+		s = session_find_id(a->store, grant.session_id);
+		break;
+	case DEVICE_REDEEM_PENDING:
+		reply_error(v, "authorization_pending");
+		return;
+	case DEVICE_REDEEM_INVALID:
+		break;
+	}
+	if (s == NULL || session_has_expired(s))
+		reply_error(v, "invalid_grant");
+	else
+		issue_token(a, s, &grant, v);
+}
+
+void
+device_login_end(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	const struct device_request *q = read_device_request(a, facts, v);
+	struct auth_session *s = NULL;
+	struct auth_device_id id;
+
+	if (q == NULL)
+		return;
+	if (device_token_open(a, q->token, &id))
+		s = session_device_find(a->store, &id);
+	if (s != NULL)
+		session_device_end(s, &id);
+	/* A token that is not known has ended as well. */
+	verdict_reply(v, 200, STR("{}"));
+}

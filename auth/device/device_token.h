@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tokens of devices: "wsd1." and the device's id, sealed under the cookie keys for this workspace's
+ * origin. A token is worth what its device's session is: see session_devices.h.
+ */
+#ifndef AUTH_DEVICE_DEVICE_TOKEN_H
+#define AUTH_DEVICE_DEVICE_TOKEN_H
+
+#include "auth/auth_private.h"
+#include "auth/gate.h"
+
+#define DEVICE_TOKEN_MAX 256u
+
+bool device_token_seal(const struct auth *a, const struct auth_device_id *id, struct buf *out,
+		       struct err *e) MUST_CHECK;
+
+/* False for everything that we did not seal. */
+bool device_token_open(const struct auth *a, struct str token,
+		       struct auth_device_id *id) MUST_CHECK;
+
+/*
+ * Lets a request pass that has a device's token in Authorization. As gate_enter; requests without
+ * such a token go to gate_enter itself.
+ */
+struct auth_call *device_gate_enter(struct auth *a, const struct gate *g,
+				    const struct auth_facts *facts, struct auth_verdict *v);
+
+#endif

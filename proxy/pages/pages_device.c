@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The page that lets a computer connect by SSH, and the section of the status page about it.
+ */
+#include "base/clock.h"
+#include "proxy/pages/pages_private.h"
+
+static void
+add_hidden(struct buf *out, const char *name, struct str value)
+{
+	if (str_is_empty(value))
+		return;
+	buf_addf(out, "<input type=\"hidden\" name=\"%s\" value=\"", name);
+	pages_add_text(out, value);
+	buf_add_str(out, STR("\">\n"));
+}
+
+static void
+begin_form(const struct pages *p, struct buf *out)
+{
+	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
+	pages_add_text(out, str_from(p->prefix));
+	buf_add_str(out, STR("/device\">\n"));
+}
+
+static void
+add_code_form(const struct pages *p, bool was_wrong, struct buf *out)
+{
+	buf_add_str(out, STR("<h1>Connect a computer</h1>\n"));
+	if (was_wrong)
+		buf_add_str(out, STR("<p class=\"lead\">This code is not known. It may have "
+				     "expired: codes last for five minutes.</p>\n"));
+	else
+		buf_add_str(out, STR("<p class=\"lead\">Type the code that <code>workspace-proxy "
+				     "login</code> shows on the computer.</p>\n"));
+	begin_form(p, out);
+	buf_add_str(out,
+		    STR("<input name=\"code\" autocomplete=\"off\" autocapitalize=\"characters\" "
+			"spellcheck=\"false\" maxlength=\"12\" size=\"10\" "
+			"aria-label=\"Code\" required autofocus>\n<button>Continue</button>\n"
+			"</form>\n"));
+}
+
+static void
+add_question(const struct pages *p, const struct auth_device_page *d, struct buf *out)
+{
+	buf_add_str(out, STR("<h1>Let "));
+	pages_add_text(out, d->name);
+	buf_add_str(out, STR(" connect by SSH?</h1>\n<p class=\"lead\">Programs on that computer "
+			     "can then use this workspace as you, until you sign out.</p>\n"));
+	if (!str_is_empty(d->address)) {
+		buf_add_str(out, STR("<p>The request came from the address <code>"));
+		pages_add_text(out, d->address);
+		buf_add_str(out, STR("</code>. Go on only if you started it yourself, a moment "
+				     "ago.</p>\n"));
+	} else {
+		buf_add_str(out, STR("<p>Go on only if you ran <code>workspace-proxy login</code> "
+				     "a moment ago.</p>\n"));
+	}
+	begin_form(p, out);
+	add_hidden(out, "name", d->name);
+	add_hidden(out, "code", d->code);
+	add_hidden(out, "port", d->port);
+	add_hidden(out, "challenge", d->challenge);
+	add_hidden(out, "state", d->state);
+	buf_add_str(out, STR("<button>Let it connect</button>\n<a href=\"/\">Cancel</a>\n"
+			     "</form>\n"));
+}
+
+void
+pages_add_device(const struct pages *p, const struct page *page, struct buf *out)
+{
+	const struct auth_device_page *d = page->device;
+
+	buf_add_str(out, STR("<main>\n"));
+	switch (d->step) {
+	case AUTH_DEVICE_TYPE_CODE:
+		add_code_form(p, false, out);
+		break;
+	case AUTH_DEVICE_WRONG_CODE:
+		add_code_form(p, true, out);
+		break;
+	case AUTH_DEVICE_ASK:
+		add_question(p, d, out);
+		break;
+	case AUTH_DEVICE_DONE:
+		buf_add_str(out, STR("<h1>"));
+		pages_add_text(out, d->name);
+		buf_add_str(out,
+			    STR(" may connect</h1>\n<p class=\"lead\">Go back to the terminal: "
+				"it continues by itself. You can close this page.</p>\n"));
+		break;
+	}
+	buf_add_str(out, STR("</main>\n"));
+}
+
+static void
+add_device(const struct pages *p, const struct auth_device *d, struct buf *out)
+{
+	char date[CLOCK_RFC3339_SIZE];
+
+	clock_format_rfc3339(d->since_ms, date, sizeof(date));
+	buf_add_str(out, STR("<div><dt>"));
+	pages_add_text(out, d->name);
+	buf_addf(out, "</dt><dd>let in <span class=\"when\">%.10s %.5s UTC</span>\n", date,
+		 date + 11);
+	begin_form(p, out);
+	add_hidden(out, "end", str_from(d->id));
+	buf_add_str(out, STR("<button class=\"quiet\">Disconnect</button>\n</form></dd></div>\n"));
+}
+
+static void
+add_command(struct buf *out, const char *before, const char *host, const char *after)
+{
+	buf_addf(out, "<code>%s", before);
+	pages_add_text(out, str_from(host));
+	buf_addf(out, "%s</code><br>\n", after);
+}
+
+void
+pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out)
+{
+	struct str host = str_from(p->workspace);
+	char name[256];
+
+	(void)snprintf(name, sizeof(name), "%.*s",
+		       STR_FMT(str_take(host, str_find_byte(host, ':'))));
+	buf_add_str(out, STR("<h2>Connect from your desktop</h2>\n<p>For a terminal, VS Code, "
+			     "JetBrains Gateway and other programs that use SSH, run on your "
+			     "computer:</p>\n<p>"));
+	add_command(out, "workspace-proxy login ", p->workspace, "");
+	add_command(out, "workspace-proxy ssh ", p->workspace, "");
+	add_command(out, "workspace-proxy ssh-config ", p->workspace, " --write");
+	buf_add_str(out, STR("</p>\n<p>After the last one, every program finds it: "));
+	add_command(out, "ssh ", name, "");
+	buf_add_str(out, STR("<a href=\"vscode://vscode-remote/ssh-remote+"));
+	pages_add_text(out, str_from(name));
+	if (s->directory != NULL)
+		pages_add_text(out, str_from(s->directory));
+	buf_add_str(out, STR("\">Open in VS Code</a></p>\n"));
+	if (s->devices_count == 0)
+		return;
+	buf_add_str(out, STR("<dl class=\"sheet\">\n"));
+	for (size_t i = 0; i < s->devices_count; i++)
+		add_device(p, &s->devices[i], out);
+	buf_add_str(out, STR("</dl>\n"));
+}

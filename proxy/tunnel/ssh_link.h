@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection to workspace-ssh, the helper in the IDE's container: sends a request, receives the
+ * answer, and then carries the bytes of one SSH connection. Knows neither HTTP nor SSH.
+ */
+#ifndef PROXY_TUNNEL_SSH_LINK_H
+#define PROXY_TUNNEL_SSH_LINK_H
+
+#include "base/net/address.h"
+#include "base/net/deferred_free.h"
+#include "base/net/loop.h"
+#include "ssh/message.h"
+
+struct ssh_link;
+
+#define SSH_LINK_ANSWER_MS   10000u /* from connecting to the helper's answer */
+#define SSH_LINK_HEADROOM    16u
+#define SSH_LINK_BYTES_MAX   32768u /* given to on_bytes at once */
+#define SSH_LINK_NO_HELPER   "the SSH helper does not run in the workspace"
+#define SSH_LINK_BAD_ANSWER  "the SSH helper gave no valid answer"
+#define SSH_LINK_LATE_ANSWER "the SSH helper did not answer in time"
+
+/* Called from the loop, never from within a call. Each may free the link. */
+struct ssh_link_handler {
+	void (*on_answer)(const struct ssh_answer *a, void *arg);
+	/* len is 1 to SSH_LINK_BYTES_MAX. SSH_LINK_HEADROOM bytes before data may be written. */
+	void (*on_bytes)(char *data, size_t len, void *arg);
+	void (*on_round)(void *arg);   /* all bytes of this wake-up were given */
+	void (*on_drained)(void *arg); /* no longer blocked */
+	void (*on_end)(void *arg);     /* sshd has closed the connection */
+	/* No answer, or the connection broke: e has one of the sentences above, or the system's. */
+	void (*on_failed)(const struct err *e, void *arg);
+};
+
+/* Connects and sends the request. The handler outlives the link. */
+struct ssh_link *ssh_link_new(struct loop *l, struct deferred_free_queue *deferred_frees,
+			      const struct address *helper, const struct ssh_request *request,
+			      const struct ssh_link_handler *handler, void *arg,
+			      struct err *e) MUST_CHECK;
+
+/* Closes the connection; no handler runs afterwards. NULL is fine. */
+void ssh_link_free(struct ssh_link *link);
+
+/* After the answer to a connect request. */
+void ssh_link_send(struct ssh_link *link, struct str data);
+bool ssh_link_is_blocked(const struct ssh_link *link); /* send no more until on_drained */
+void ssh_link_want_read(struct ssh_link *link, bool wanted);
+
+#endif

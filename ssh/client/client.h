@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands for users' computers: login, logout, ssh and ssh-config. They connect to a
+ * workspace's <prefix>/ssh over HTTPS and run the system's ssh; no GitLab token is stored.
+ */
+#ifndef SSH_CLIENT_CLIENT_H
+#define SSH_CLIENT_CLIENT_H
+
+/* Exit codes: 0 done, 1 failed, 2 usage; of `ssh --stdio` 255 for failures, as ssh has it. Each
+ * takes the arguments with the command's name first. */
+int ssh_client_login(int argc, char **argv);
+int ssh_client_logout(int argc, char **argv);
+int ssh_client_ssh(int argc, char **argv);
+int ssh_client_config(int argc, char **argv);
+
+#endif

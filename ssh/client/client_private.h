@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the client share. Calls go one way: login, ssh, config; tunnel;
+ * dial; api; files; host (each with client_ in front).
+ */
+#ifndef SSH_CLIENT_CLIENT_PRIVATE_H
+#define SSH_CLIENT_CLIENT_PRIVATE_H
+
+#include "base/secret.h"
+#include "ssh/message.h"
+
+#define CLIENT_HOST_MAX	  256u
+#define CLIENT_PATH_MAX	  1024u
+#define CLIENT_PREFIX_MAX 64u
+#define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
+#define CLIENT_DIAL_MS	  15000u
+#define CLIENT_TOKEN_MAX  1024u
+
+/* client_host.c */
+
+struct client_host {
+	char name[CLIENT_HOST_MAX]; /* lower case */
+	uint16_t port;		    /* 443 where the user gave none */
+	char key[CLIENT_HOST_MAX];  /* of files and known_hosts: "name", or "name:port" */
+	char origin[CLIENT_HOST_MAX + 16];
+};
+
+/* Parses "host", "host:port" or "https://host[:port]/". */
+bool client_host_parse(struct client_host *h, struct str text, struct err *e) MUST_CHECK;
+
+/* client_files.c */
+
+/* What login stored for a host. */
+struct client_login {
+	char token[CLIENT_TOKEN_MAX];
+	char user[SSH_USER_MAX + 1]; /* in the workspace; or "" */
+	char prefix[CLIENT_PREFIX_MAX];
+	char ca_file[CLIENT_PATH_MAX]; /* or "" */
+};
+
+/* <directory>/<name>; the directory is $XDG_CONFIG_HOME/workspace-proxy or
+ * ~/.config/workspace-proxy, made with mode 0700. */
+bool client_path(const char *name, char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
+bool client_home_path(const char *name, char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
+
+/* Whole files. Writing is atomic, with mode 0600. ERR_NOT_FOUND: there is none to read. */
+bool client_read(const char *path, struct buf *out, struct err *e) MUST_CHECK;
+bool client_write(const char *path, struct str text, struct err *e) MUST_CHECK;
+
+bool client_login_read(const struct client_host *h, struct client_login *l,
+		       struct err *e) MUST_CHECK;
+bool client_login_write(const struct client_host *h, const struct client_login *l,
+			struct err *e) MUST_CHECK;
+bool client_login_remove(const struct client_host *h, struct err *e) MUST_CHECK;
+
+/* Calls fn for each host that has a login. */
+typedef void client_login_fn(const struct client_host *h, const struct client_login *l, void *arg);
+void client_login_each(client_login_fn *fn, void *arg);
+
+/* The public key of our identity, made with ssh-keygen if there is none. */
+bool client_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e) MUST_CHECK;
+
+/* Puts the host's key into our known_hosts, in place of an older one. */
+bool client_note_host_key(const struct client_host *h, struct str host_key,
+			  struct err *e) MUST_CHECK;
+
+/* client_api.c: requests with short JSON answers */
+
+struct client_answer {
+	unsigned status;
+	struct buf body;
+	struct json_doc *json; /* NULL: the body is no JSON */
+};
+
+/* form: of a POST; NULL: a GET. with_token: l->token goes with it. */
+bool client_ask(const struct client_host *h, const struct client_login *l, const char *path,
+		const struct buf *form, bool with_token, struct client_answer *a,
+		struct err *e) MUST_CHECK;
+void client_answer_fini(struct client_answer *a);
+
+/* A member of the answer's object; or the empty view. */
+struct str client_answer_get(const struct client_answer *a, const char *name);
+
+/* Sets e to why the answer is no success, in a sentence for the user. Returns false. */
+bool client_explain(const struct client_host *h, unsigned status, struct str message,
+		    struct err *e);
+
+/* client_dial.c, client_tunnel.c */
+
+struct raw_stream;
+
+/* An open WebSocket. */
+struct client_tunnel {
+	struct raw_stream *stream;
+	char user[SSH_USER_MAX + 1];
+	char host_key[SSH_KEY_TEXT_MAX + 1];
+	struct buf early; /* frames that came with the head */
+};
+
+/* Connects and sends the request for a tunnel. */
+bool client_dial(const struct client_host *h, const struct client_login *l, const char *key,
+		 struct client_tunnel *t, struct err *e) MUST_CHECK;
+void client_tunnel_fini(struct client_tunnel *t);
+
+/* Moves bytes between the tunnel and stdin and stdout until one side ends. False, with a sentence,
+ * unless it is an orderly end. */
+bool client_tunnel_run(struct client_tunnel *t, struct err *e) MUST_CHECK;
+
+/* client_config.c */
+
+/* Writes our ssh_config anew where there is one: hosts and their users have changed. */
+bool client_config_refresh(struct err *e) MUST_CHECK;
+
+/* The path of this program. */
+bool client_program(char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
+
+/* Prints "workspace-proxy: <message>" to standard error; returns code. */
+int client_fail(const struct err *e, int code);
+
+#endif

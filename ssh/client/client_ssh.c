@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy ssh`: runs the system's ssh with our options, or is its ProxyCommand.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "ssh/client/client.h"
+#include "ssh/client/client_private.h"
+
+#define EXIT_SSH      255 /* ssh's own code for failures of the connection */
+#define OPTION_MAX    (4 * CLIENT_PATH_MAX)
+#define ARGUMENTS_MAX 256
+
+static int
+print_usage(FILE *out, int code)
+{
+	(void)fputs("usage: workspace-proxy ssh HOST [-- SSH-ARGUMENT...]\n"
+		    "       workspace-proxy ssh --stdio HOST\n"
+		    "\n"
+		    "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
+		    "--stdio is for ProxyCommand: it carries one SSH connection.\n",
+		    out);
+	return code;
+}
+
+static int
+run_stdio(const char *name)
+{
+	char key[SSH_KEY_TEXT_MAX + 1];
+	struct client_tunnel tunnel;
+	struct client_login l;
+	struct client_host h;
+	struct err e = ERR_INIT;
+	bool ok;
+
+	ok = client_host_parse(&h, str_from(name), &e) && client_login_read(&h, &l, &e) &&
+	     client_identity(key, &e) && client_dial(&h, &l, key, &tunnel, &e);
+	secret_wipe(&l, sizeof(l));
+	if (!ok)
+		return client_fail(&e, EXIT_SSH);
+	/* Before ssh sees a byte: it reads the file when it has the server's key. */
+	ok = client_note_host_key(&h, str_from(tunnel.host_key), &e) &&
+	     client_tunnel_run(&tunnel, &e);
+	client_tunnel_fini(&tunnel);
+	return ok ? 0 : client_fail(&e, EXIT_SSH);
+}
+
+struct options {
+	char *items[ARGUMENTS_MAX];
+	size_t count;
+};
+
+static void
+add_item(struct options *o, const char *text)
+{
+	err_assert(o->count + 1 < ARGUMENTS_MAX);
+	o->items[o->count] = strdup(text);
+	err_assert(o->items[o->count] != NULL);
+	o->items[++o->count] = NULL;
+}
+
+static void
+add_option(struct options *o, const char *name, const char *value)
+{
+	char text[OPTION_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s=%s", name, value);
+	add_item(o, "-o");
+	add_item(o, text);
+}
+
+/* Asks for the user's name there, and tells what does not work. */
+static bool
+ask_user(const struct client_host *h, struct client_login *l, struct err *e)
+{
+	struct client_answer a;
+	struct str user;
+	struct str problem;
+	bool ok;
+
+	if (!client_ask(h, l, "/ssh", NULL, true, &a, e))
+		return false;
+	user = client_answer_get(&a, "user");
+	problem = client_answer_get(&a, "problem");
+	if (a.status != 200)
+		ok = client_explain(h, a.status, client_answer_get(&a, "message"), e);
+	else if (!ssh_user_is_valid(user))
+		ok = client_explain(h, a.status, problem, e);
+	else
+		ok = true;
+	if (ok)
+		(void)snprintf(l->user, sizeof(l->user), "%.*s", STR_FMT(user));
+	client_answer_fini(&a);
+	return ok;
+}
+
+static bool
+set_options(struct options *o, const struct client_host *h, const struct client_login *l,
+	    struct err *e)
+{
+	char path[CLIENT_PATH_MAX];
+	char command[2 * CLIENT_PATH_MAX];
+
+	add_item(o, "ssh");
+	if (!client_program(path, e))
+		return false;
+	(void)snprintf(command, sizeof(command), "%.1000s ssh --stdio %s", path, h->key);
+	add_option(o, "ProxyCommand", command);
+	add_option(o, "User", l->user);
+	add_option(o, "HostKeyAlias", h->key);
+	if (!client_path("id_ed25519", path, e))
+		return false;
+	add_option(o, "IdentityFile", path);
+	add_option(o, "IdentitiesOnly", "yes");
+	if (!client_path("known_hosts", path, e))
+		return false;
+	add_option(o, "UserKnownHostsFile", path);
+	add_option(o, "StrictHostKeyChecking", "yes");
+	add_option(o, "UpdateHostKeys", "no");
+	add_option(o, "ServerAliveInterval", "30");
+	add_item(o, h->name);
+	return true;
+}
+
+static int
+run_ssh(const char *name, int argc, char **argv)
+{
+	static struct options o;
+	char key[SSH_KEY_TEXT_MAX + 1];
+	struct client_login l;
+	struct client_host h;
+	struct err e = ERR_INIT;
+	bool ok;
+
+	ok = client_host_parse(&h, str_from(name), &e) && client_login_read(&h, &l, &e) &&
+	     client_identity(key, &e) && ask_user(&h, &l, &e) && set_options(&o, &h, &l, &e);
+	secret_wipe(l.token, sizeof(l.token));
+	if (!ok)
+		return client_fail(&e, EXIT_SSH);
+	for (int i = 0; i < argc; i++)
+		add_item(&o, argv[i]);
+	(void)signal(SIGPIPE, SIG_DFL);
+	execvp("ssh", o.items);
+	err_set_errno(&e, errno, "ssh");
+	return client_fail(&e, EXIT_SSH);
+}
+
+int
+ssh_client_ssh(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return print_usage(stdout, 0);
+	if (argc == 3 && strcmp(argv[1], "--stdio") == 0)
+		return run_stdio(argv[2]);
+	if (argc == 2 && argv[1][0] != '-')
+		return run_ssh(argv[1], 0, NULL);
+	if (argc > 2 && argc < ARGUMENTS_MAX / 2 && argv[1][0] != '-' && strcmp(argv[2], "--") == 0)
+		return run_ssh(argv[1], argc - 3, argv + 3);
+	return print_usage(stderr, 2);
+}

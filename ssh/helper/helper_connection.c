@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection of the sidecar, in a process of its own, which becomes sshd. The listening
+ * process removes the key's file when the time for logging in is over.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "ssh/helper/helper_private.h"
+
+/* Byte by byte: what follows the line is for sshd. */
+static bool
+read_line(int fd, char line[SSH_MESSAGE_MAX], size_t *len)
+{
+	const struct timeval limit = {.tv_sec = HELPER_REQUEST_S};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	for (*len = 0; *len < SSH_MESSAGE_MAX; ++*len) {
+		if (recv(fd, line + *len, 1, 0) != 1)
+			return false;
+		if (line[*len] == '\n')
+			break;
+	}
+	return *len < SSH_MESSAGE_MAX;
+}
+
+static bool
+send_answer(const struct ssh_helper *h, int fd)
+{
+	struct ssh_answer answer = {.is_ok = h->problem[0] == '\0',
+				    .user = str_from(h->account.name)};
+	struct buf out;
+	bool ok;
+
+	answer.sentence = str_from(answer.is_ok ? h->notice : h->problem);
+	buf_init(&out, SSH_MESSAGE_MAX);
+	ok = (!answer.is_ok || ssh_key_parse(str_from(h->host_key), &answer.host_key, NULL)) &&
+	     ssh_answer_write(&answer, &out) &&
+	     send(fd, out.data, out.len, MSG_NOSIGNAL) == (ssize_t)out.len;
+	buf_fini(&out);
+	return ok;
+}
+
+static bool
+write_key(const char *path, const struct ssh_key *key)
+{
+	char text[SSH_KEY_TEXT_MAX + 2];
+	int len = snprintf(text, sizeof(text), "%.*s %.*s\n", STR_FMT(key->type),
+			   STR_FMT(key->base64));
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool ok = fd >= 0 && len > 0 && (size_t)len < sizeof(text) &&
+		  write(fd, text, (size_t)len) == len;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void
+restore_signals(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGCHLD, SIG_DFL);
+}
+
+void
+helper_connection_run(const struct ssh_helper *h, int fd)
+{
+	const struct timeval no_limit = {.tv_sec = 0};
+	char line[SSH_MESSAGE_MAX];
+	char path[HELPER_PATH_MAX];
+	struct ssh_request request;
+	struct err e = ERR_INIT;
+	size_t len;
+
+	if (!read_line(fd, line, &len) ||
+	    !ssh_request_parse((struct str){line, len}, &request, NULL))
+		_exit(1);
+	helper_keys_path(h, getpid(), path);
+	(void)unlink(path);
+	if (request.is_connect && h->problem[0] == '\0' && !write_key(path, &request.key))
+		_exit(1);
+	if (!send_answer(h, fd) || !request.is_connect || h->problem[0] != '\0')
+		_exit(0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof(no_limit));
+	restore_signals();
+	helper_sshd_exec(h, fd, path, &e);
+	(void)dprintf(STDERR_FILENO, "workspace-ssh: %s\n", e.text);
+	_exit(1);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of workspace-ssh share. Calls go one way: helper.c, helper_serve.c,
+ * helper_connection.c, helper_sshd.c, helper_account.c.
+ */
+#ifndef SSH_HELPER_HELPER_PRIVATE_H
+#define SSH_HELPER_HELPER_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "ssh/message.h"
+
+#define HELPER_PATH_MAX	   512u
+#define HELPER_CHILDREN	   64u /* connections at the same time */
+#define HELPER_REQUEST_S   2   /* for the sidecar to send its request */
+#define HELPER_LOGIN_S	   20  /* for the client to log in; then its key is removed */
+#define HELPER_LOG_MAX	   (1024 * 1024)
+#define HELPER_PUBLIC_KEY  "host_key.pub"
+#define HELPER_PRIVATE_KEY "host_key"
+
+struct helper_account {
+	char name[SSH_USER_MAX + 1];
+	char home[HELPER_PATH_MAX];
+	char shell[HELPER_PATH_MAX];
+	gid_t gid;
+};
+
+struct ssh_helper {
+	const char *socket_path;
+	const char *directory; /* private: host key, keys of connections, log */
+	uid_t allowed_uid;     /* the sidecar's */
+	char sshd[HELPER_PATH_MAX];
+	char keygen[HELPER_PATH_MAX];
+	struct helper_account account;
+	char host_key[SSH_KEY_TEXT_MAX + 1]; /* public: "<type> <base64>" */
+	char problem[SSH_SENTENCE_MAX + 1];  /* why there can be no SSH; or "" */
+	char notice[SSH_SENTENCE_MAX + 1];   /* what does not work; or "" */
+};
+
+/* helper_account.c */
+
+/* Finds the passwd(5) entry of this process's user id, or adds one where that file is writable. */
+bool helper_account_find(struct helper_account *a, struct err *e) MUST_CHECK;
+
+/* Whether sshd can allocate terminals: without root it can't change the group of a pty, so that
+ * must be the one that sshd wants. */
+bool helper_account_has_terminals(const struct helper_account *a);
+
+/* helper_sshd.c */
+
+/* Finds sshd and ssh-keygen, and makes the host key. On failure h->problem says what is missing. */
+void helper_sshd_prepare(struct ssh_helper *h);
+
+/* Replaces this process with sshd for the connection fd. Returns only on failure. */
+void helper_sshd_exec(const struct ssh_helper *h, int fd, const char *keys_path, struct err *e);
+
+/* Path of the authorized_keys file of the connection that process pid serves. */
+void helper_keys_path(const struct ssh_helper *h, pid_t pid, char out[HELPER_PATH_MAX]);
+
+/* helper_connection.c */
+
+/* Serves one connection in a process of its own; does not return. */
+_Noreturn void helper_connection_run(const struct ssh_helper *h, int fd);
+
+/* helper_serve.c */
+
+/* Writes one byte to this descriptor, unless it is -1, and closes it. */
+void helper_tell_ready(int ready_fd);
+
+/* Listens and serves until SIGTERM. Tells ready_fd as soon as it listens. */
+bool helper_serve(struct ssh_helper *h, int ready_fd, struct err *e) MUST_CHECK;
+
+#endif

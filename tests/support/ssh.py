@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SSH through the proxy: the IDE's container with workspace-ssh and sshd, and a user's computer."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from proxy import PATIENCE_S, SANITIZER, binary, environment_for
+
+SUBPROTOCOL = "ssh.workspace-proxy.v1"
+USER, UID = "coder", 23456
+
+
+def helper_binary():
+    return os.path.join(os.path.dirname(binary()), "workspace-ssh")
+
+
+# As root: a mount namespace in which the user exists and terminals have their group, as in containers.
+NAMESPACE = """
+mount --bind "$1" /etc/passwd
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+mount --bind /dev/pts/ptmx /dev/ptmx
+shift
+exec setpriv --reuid {uid} --regid {uid} --clear-groups "$@"
+"""
+
+
+class Container:
+    """A user with a home, and workspace-ssh for them. Without root it is the user who runs the tests."""
+
+    def __init__(self, account=True, uid=UID):
+        self.directory = tempfile.mkdtemp(prefix="wssh-", dir="/tmp")
+        self.home = os.path.join(self.directory, "home")
+        self.socket = os.path.join(self.directory, "socket")
+        self.private = os.path.join(self.directory, "private")
+        self.is_root = os.geteuid() == 0
+        self.user = USER if self.is_root else os.environ.get("USER", "")
+        self.uid = uid if self.is_root else os.geteuid()
+        self.account = account
+        self.process = None
+        os.mkdir(self.home)
+        for path in (self.directory, self.home):
+            os.chmod(path, 0o755)
+            if self.is_root:
+                os.chown(path, self.uid, self.uid)
+
+    def command(self, *arguments):
+        if not self.is_root:
+            return list(arguments)
+        passwd = os.path.join(self.directory, "passwd")
+        shutil.copy("/etc/passwd", passwd)
+        if self.account:
+            with open(passwd, "a") as file:
+                file.write(f"{USER}:x:{self.uid}:{self.uid}::{self.home}:/bin/bash\n")
+        script = NAMESPACE.format(uid=self.uid)
+        return ["unshare", "--mount", "sh", "-e", "-c", script, "sh", passwd, *arguments]
+
+    def start(self, *options, **environment):
+        command = [helper_binary(), "serve", "--socket", self.socket, "--directory", self.private]
+        self.process = subprocess.Popen(
+            self.command(*command, "--uid", str(os.geteuid()), *options),
+            env={"PATH": os.environ["PATH"], "HOME": self.home, **environment},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while not os.path.exists(self.socket):
+            assert self.process.poll() is None, self.process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return self
+
+    def children(self):
+        """Process ids of the connections' sshd."""
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        with open(path) as file:
+            return [int(pid) for pid in file.read().split()]
+
+    def keys(self):
+        return [name for name in os.listdir(self.private) if name.startswith("keys-")]
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        if self.process:
+            errors = self.process.communicate(timeout=PATIENCE_S)[1]
+            assert not SANITIZER.search(errors), errors
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Computer:
+    """A user's computer: a home, the client's commands, and real ssh."""
+
+    def __init__(self, home, proxy, ca_file):
+        self.home = home
+        self.proxy = proxy
+        self.ca_file = ca_file
+        home.mkdir(exist_ok=True)
+
+    @property
+    def environment(self):
+        environment = environment_for({})
+        environment.update({"HOME": str(self.home), "BROWSER": "/bin/true"})
+        return environment
+
+    def run(self, *arguments, timeout=PATIENCE_S, **more):
+        result = subprocess.run(
+            [str(a) for a in arguments],
+            env=self.environment,
+            capture_output=True,
+            timeout=timeout,
+            **more,
+        )
+        assert not SANITIZER.search(result.stderr.decode("utf-8", "replace")), result.stderr
+        return result
+
+    def client(self, *arguments, **more):
+        return self.run(binary(), *arguments, **more)
+
+    def ssh(self, *arguments, **more):
+        return self.client("ssh", self.proxy.host, "--", *arguments, **more)
+
+    def start_login(self, *options):
+        """`workspace-proxy login`; (process, first matching line's address or code)."""
+        return subprocess.Popen(
+            [binary(), "login", self.proxy.host, "--ca-file", self.ca_file, *options],
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def log_in(self, browser, signs_in=True):
+        """All of it: the page in the browser, its question, the way back. What was printed."""
+        process = self.start_login()
+        assert process.stderr.readline() == "Continue in your browser:\n"
+        page = browser.open(process.stderr.readline().strip())
+        if signs_in:
+            page = browser.consent(browser.sign_in(page, "sasha", "sasha-password"))
+        assert "connect by SSH?" in page.text, (page.url, page.status, page.text)
+        reply = browser.submit(page, next(f for f in page.forms() if "challenge" in f.fields))
+        assert reply.status == 303 and reply.location.startswith("http://127.0.0.1:"), reply.text
+        back = browser.follow(reply)
+        assert back.status == 200 and "go back to the terminal" in back.text
+        rest = process.communicate(timeout=PATIENCE_S)[1]
+        assert process.returncode == 0, rest
+        assert not SANITIZER.search(rest), rest
+        return rest
+
+    def write_config(self):
+        result = self.client("ssh-config", self.proxy.host, "--write")
+        assert result.returncode == 0, result.stderr
+        return self.home / ".ssh" / "config"
+
+    def tool(self, program, *arguments, **more):
+        """ssh, scp, sftp …, with the configuration that ssh-config wrote."""
+        return self.run(program, "-F", self.home / ".ssh" / "config", *arguments, **more)
+
+
+def read_until(stream, pattern, timeout=PATIENCE_S):
+    """Reads a binary stream up to a match; all that was read."""
+    seen, deadline = b"", time.monotonic() + timeout
+    while not re.search(pattern, seen):
+        assert time.monotonic() < deadline, seen
+        if select.select([stream], [], [], 1)[0]:
+            data = os.read(stream.fileno(), 65536)
+            assert data, seen
+            seen += data
+    return seen
+
+
+def drain(stream):
+    """Reads a stream in the background, so that its writer never blocks; the list of its lines."""
+    lines = []
+    threading.Thread(target=lambda: lines.extend(stream), daemon=True).start()
+    return lines
