@@ -18,7 +18,7 @@ import time
 
 import repositories
 from git_server import Server
-from peers import proxy_module
+from peers import Earlier, proxy_module
 from clone import Worker
 
 SAMPLE_S = 0.02
@@ -76,7 +76,7 @@ def run(command, environment):
 class Clones:
     """The server and the two clients; every method that clones returns a sample."""
 
-    PEERS = ("ours", "git")
+    PEERS = ("ours", "git") + (("earlier",) if Earlier.binary() else ())
 
     def __init__(self, directory):
         self.cache = os.path.join(directory, "repositories")
@@ -123,7 +123,10 @@ class Clones:
     def ours(self, case):
         if case.opens:
             return self._open(case)
-        return run([proxy_module.binary(), "clone"], proxy_module.environment_for(self._settings(case)))
+        return self._clone(case, proxy_module.binary())
+
+    def _clone(self, case, binary):
+        return run([binary, "clone"], proxy_module.environment_for(self._settings(case)))
 
     def git(self, case):
         depth = ["--depth", str(case.depth)] if case.depth and not case.opens else []
@@ -138,6 +141,8 @@ class Clones:
 
     def sample(self, case, peer):
         self._prepare()
+        if peer == "earlier":
+            return self._clone(case, Earlier.binary())
         return self.ours(case) if peer == "ours" else self.git(case)
 
     def _worker(self, case):

@@ -207,6 +207,25 @@ class Ours(Peer):
         return output_of(proxy_module.binary(), "--version").strip()
 
 
+class Earlier(Ours):
+    """Another build of ours, the file that BENCH_EARLIER names."""
+
+    name = "earlier"
+
+    @staticmethod
+    def binary():
+        return os.environ.get("BENCH_EARLIER", "")
+
+    def is_there(self):
+        return bool(self.binary())
+
+    def command(self):
+        return [self.binary()]
+
+    def version(self):
+        return output_of(self.binary(), "--version").strip()
+
+
 class Unchecked(Ours):
     """Ours with a stand-in for auth/ that lets everybody in: what checking a session costs."""
 
@@ -464,4 +483,4 @@ class OAuth2Proxy(Peer):
         return output_of("oauth2-proxy", "--version").strip()
 
 
-ALL = (Ours, Unchecked, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
+ALL = (Ours, Earlier, Unchecked, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)

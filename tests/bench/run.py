@@ -5,7 +5,8 @@ and the upstream have the other one. Prints a table of medians and ratios and wr
 	run.py DIRECTORY      where the built load generator and upstream are, and results.tsv goes
 
 BENCH_ROUNDS (5), BENCH_SECONDS (1) of each run, and BENCH_CASES (names or patterns, separated by
-spaces) bound it; BENCH_PEERS likewise. Everything listens on loopback.
+spaces) bound it; BENCH_PEERS likewise. BENCH_EARLIER names another build of workspace-proxy, which
+becomes a peer in every case. Everything listens on loopback.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import cases as cases_module
 import clones as clones_module
@@ -281,6 +283,8 @@ def run_proxies(cases, wanted, tools, samples):
 def main():
     tools = os.path.abspath(sys.argv[1])
     chosen = cases_module.choose(os.environ.get("BENCH_CASES", ""))
+    if peers_module.Earlier.binary():
+        chosen = [replace(c, peers=c.peers + (peers_module.Earlier.name,)) for c in chosen]
     clones = [c for c in chosen if c.mode == "clone"]
     cases = [c for c in chosen if c not in clones]
     named = set(os.environ.get("BENCH_PEERS", "").replace(",", " ").split())
