@@ -26,15 +26,18 @@ dns_is_label(struct str s, enum dns_charset charset)
 bool
 dns_is_name(struct str s, enum dns_charset charset)
 {
-	struct str rest = s;
-	struct str label;
+	size_t begin = 0; /* of the label */
 
-	if (s.len == 0 || s.len > DNS_NAME_MAX)
+	if (s.len > DNS_NAME_MAX)
 		return false;
-	while (str_next(&rest, '.', &label))
-		if (!dns_is_label(label, charset))
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] != '.')
+			continue;
+		if (!dns_is_label(str_take(str_skip(s, begin), i - begin), charset))
 			return false;
-	return true;
+		begin = i + 1;
+	}
+	return dns_is_label(str_skip(s, begin), charset);
 }
 
 struct str

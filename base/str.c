@@ -27,12 +27,12 @@ fold(char c)
 }
 
 bool
-str_equal_nocase(struct str a, struct str b)
+str_bytes_equal_nocase(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		if (fold(a.data[i]) != fold(b.data[i]))
+	if (memcmp(a, b, len) == 0)
+		return true;
+	for (size_t i = 0; i < len; i++) {
+		if (fold(a[i]) != fold(b[i]))
 			return false;
 	}
 	return true;
@@ -106,7 +106,7 @@ is_ows(char c)
 }
 
 struct str
-str_trim(struct str s)
+str_trim_ends(struct str s)
 {
 	while (s.len > 0 && is_ows(s.data[0]))
 		s = str_skip(s, 1);

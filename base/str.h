@@ -39,7 +39,12 @@ str_is_empty(struct str s)
 }
 
 bool str_equal(struct str a, struct str b);
-bool str_equal_nocase(struct str a, struct str b);
+bool str_bytes_equal_nocase(const char *a, const char *b, size_t len);
+static inline bool
+str_equal_nocase(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || str_bytes_equal_nocase(a.data, b.data, a.len));
+}
 bool str_starts_with(struct str s, struct str prefix);
 bool str_starts_with_nocase(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
@@ -53,8 +58,16 @@ size_t str_find(struct str s, struct str needle);
 struct str str_skip(struct str s, size_t offset);
 struct str str_take(struct str s, size_t len);
 
-/* Without leading and trailing SP and HTAB (the OWS of RFC 9110 section 5.6.3). */
-struct str str_trim(struct str s);
+/* Without leading and trailing SP and HTAB (the OWS of RFC 9110 section 5.6.3). Most values have
+ * none, which is decided without a call. */
+struct str str_trim_ends(struct str s);
+static inline struct str
+str_trim(struct str s)
+{
+	bool is_trimmed = s.len == 0 || (s.data[0] > ' ' && s.data[s.len - 1] > ' ');
+
+	return is_trimmed ? s : str_trim_ends(s);
+}
 
 /*
  * Takes the part before the next separator off *rest, which is left after it. False when *rest is

@@ -237,6 +237,12 @@ loop_io_want(struct loop_io *io, unsigned wanted)
 	set_wanted(&io->write_event, (was & LOOP_WRITE) != 0, (wanted & LOOP_WRITE) != 0);
 }
 
+bool
+loop_io_is_readable(const struct loop_io *io)
+{
+	return (io->read_event.ev_evcallback.evcb_flags & EVLIST_ACTIVE) != 0;
+}
+
 void
 loop_io_poke(struct loop_io *io)
 {

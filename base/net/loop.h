@@ -60,6 +60,9 @@ void loop_io_init(struct loop_io *io, struct loop *l, int fd, loop_io_fn *fn, vo
 void loop_io_fini(struct loop_io *io); /* before the descriptor is closed; twice is fine */
 void loop_io_want(struct loop_io *io, unsigned wanted);
 
+/* Whether the loop's last wait reported the descriptor as readable and fn has not run since. */
+bool loop_io_is_readable(const struct loop_io *io);
+
 /* Calls fn with LOOP_READ from the loop as if the descriptor were readable: for bytes that wait
  * above it. */
 void loop_io_poke(struct loop_io *io);

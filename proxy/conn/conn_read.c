@@ -135,3 +135,9 @@ conn_is_quiet(const struct conn *c)
 	return c->state == CONN_OPEN && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
 	       (errno == EAGAIN || errno == EINTR);
 }
+
+bool
+conn_was_quiet(const struct conn *c)
+{
+	return c->state == CONN_OPEN && !loop_io_is_readable(&c->io);
+}

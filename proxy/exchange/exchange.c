@@ -33,8 +33,11 @@ static void
 adopt_id(struct exchange *x)
 {
 	struct str name = STR("x-request-id");
-	struct str id = headers_get(&x->request.headers, name, 0);
+	struct str id;
 
+	if (headers_find(&x->request.headers, HEADER_X_REQUEST_ID, &id) == 0)
+		return;
+	id = headers_get(&x->request.headers, name, 0);
 	if (id.len == 0 || id.len >= sizeof(x->id) ||
 	    headers_get(&x->request.headers, name, 1).data != NULL ||
 	    !cidr_contains_text(&x->proxy->settings->trusted_proxies, x->stream->peer_ip))

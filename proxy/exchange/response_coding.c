@@ -88,10 +88,10 @@ response_coding_flush(struct exchange *x)
 bool
 response_coding_end(struct exchange *x)
 {
+	if (x->compressor == NULL)
+		return true;
 	struct err e = ERR_INIT;
-	bool ok = x->compressor == NULL || compressor_finish(x->compressor, send_output, x, &e) ||
-		  log_failure(x, &e);
-
+	bool ok = compressor_finish(x->compressor, send_output, x, &e) || log_failure(x, &e);
 	response_coding_stop(x);
 	return ok;
 }

@@ -145,9 +145,11 @@ parse_field(struct str *rest, struct headers *headers, struct err *e)
 	if (name.len == 0 || rest->data[name.len] != ':' ||
 	    !str_starts_with(str_skip(after, value.len), STR("\r\n")))
 		return set_field_error(*rest, e);
+	*rest = str_skip(after, value.len + 2);
+	if (str_starts_with(value, STR(" ")))
+		value = str_skip(value, 1);
 	if (!headers_add(headers, name, str_trim(value)))
 		return err_set(e, ERR_LIMIT, "too many header lines");
-	*rest = str_skip(after, value.len + 2);
 	return true;
 }
 

@@ -73,7 +73,9 @@ set_cookie_confine(struct headers *h, struct str host, struct arena *a)
 		if (field->id == HEADER_SET_COOKIE && has_parent_domain(field->value, host) &&
 		    !remove_domain(field, host, a))
 			return false;
-		h->items[count++] = *field;
+		if (count < i)
+			h->items[count] = *field;
+		count++;
 	}
 	h->count = count;
 	return true;

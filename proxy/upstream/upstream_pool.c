@@ -71,8 +71,14 @@ upstream_note_idle_end(const struct upstream_conn *c)
 		u->sure_ms = half_ms;
 }
 
-/* One that was closed, or spoke while idle, may still wait for the loop to look at it: what it sent
- * would be taken for the next response. */
+/* Bytes that arrived while a connection was idle would be taken for the next response. A request
+ * that can be repeated relies on the loop's last wait for events, which costs no system call. */
+static bool
+is_quiet(const struct upstream_conn *c, enum upstream_wish wish)
+{
+	return wish == UPSTREAM_ANY ? conn_was_quiet(&c->conn) : conn_is_quiet(&c->conn);
+}
+
 struct upstream_conn *
 upstream_take_idle(struct upstream *u, enum upstream_wish wish)
 {
@@ -80,7 +86,7 @@ upstream_take_idle(struct upstream *u, enum upstream_wish wish)
 
 	while ((c = pick_idle(u, wish)) != NULL) {
 		upstream_remove_idle(c);
-		if (conn_is_quiet(&c->conn))
+		if (is_quiet(c, wish))
 			break;
 		upstream_note_idle_end(c);
 		upstream_discard(c);

@@ -135,6 +135,41 @@ test_io_both_ready_freed_by_first(void **state)
 	assert_int_equal(f->calls, 1);
 }
 
+struct two_readers {
+	struct loop_io io[2];
+	struct fixture *f;
+};
+
+/* Whichever runs first sees that the other's callback is still due. */
+static void
+on_first_of_two(void *arg, unsigned ready)
+{
+	struct two_readers *two = arg;
+
+	assert_int_equal(ready, LOOP_READ);
+	assert_true(loop_io_is_readable(&two->io[0]) != loop_io_is_readable(&two->io[1]));
+	loop_io_fini(&two->io[0]);
+	loop_io_fini(&two->io[1]);
+	loop_stop(two->f->loop);
+}
+
+static void
+test_io_is_readable_until_its_callback_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct two_readers two = {.f = f};
+
+	for (size_t i = 0; i < 2; i++) {
+		loop_io_init(&two.io[i], f->loop, f->pair[i], on_first_of_two, &two);
+		loop_io_want(&two.io[i], LOOP_READ);
+	}
+	assert_false(loop_io_is_readable(&two.io[0]));
+	assert_int_equal(write(f->pair[0], "x", 1), 1);
+	assert_int_equal(write(f->pair[1], "x", 1), 1);
+	assert_false(loop_io_is_readable(&two.io[0]));
+	run(f);
+}
+
 static void
 on_ready_count(void *arg, unsigned ready)
 {
@@ -508,6 +543,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_io_callback_frees_its_object, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_io_both_ready_freed_by_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_io_is_readable_until_its_callback_runs, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_io_want_switches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_io_not_wanted_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timer_fires_when_due, setup, teardown),
