@@ -79,10 +79,10 @@ response_coding_send(struct exchange *x, struct str data)
 bool
 response_coding_flush(struct exchange *x)
 {
+	if (x->compressor == NULL)
+		return true;
 	struct err e = ERR_INIT;
-
-	return x->compressor == NULL || compressor_flush(x->compressor, send_output, x, &e) ||
-	       log_failure(x, &e);
+	return compressor_flush(x->compressor, send_output, x, &e) || log_failure(x, &e);
 }
 
 bool
