@@ -83,8 +83,7 @@ bool str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value) MUST_
 #define STR_DISTANCE_MAX 128
 size_t str_distance(struct str a, struct str b);
 
-/* A NUL-terminated copy the caller frees with free(), or NULL without memory or with a NUL inside.
- */
+/* A NUL-terminated copy for free(); NULL without memory or with a NUL inside. */
 char *str_dup(struct str s) MUST_CHECK;
 
 struct buf {

@@ -123,9 +123,9 @@ is_head_too_large(const struct exchange *x)
 		       max;
 }
 
-struct exchange *
-exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
-	       const struct request_head *request)
+static struct exchange *
+new_exchange(struct proxy *p, struct stream *s, struct arena *arena,
+	     const struct request_head *request)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
@@ -147,39 +147,63 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	x->log.fields[0] = log_cstr("request_id", x->id);
 	buf_init(&x->form, AUTH_BODY_MAX);
 	auth_verdict_init(&x->verdict);
+	return x;
+}
+
+/* Sets what the request line and the trusted proxies say of the request. */
+static bool
+find_facts(struct exchange *x)
+{
+	const struct proxy *p = x->proxy;
+
 	x->route = route_find(p, &x->request);
-	if (!find_origin(x)) {
-		reply_status(x, 500);
-		return x;
-	}
-	if (!forward_find_client(&p->settings->trusted_proxies, &request->headers, s->peer_ip,
-				 &x->arena, &x->client, &x->forwarded_for)) {
-		reply_status(x, 500);
-		return x;
-	}
-	if (!str_equal(x->client, s->peer_ip))
+	if (!find_origin(x) ||
+	    !forward_find_client(&p->settings->trusted_proxies, &x->request.headers,
+				 x->stream->peer_ip, &x->arena, &x->client, &x->forwarded_for))
+		return false;
+	if (!str_equal(x->client, x->stream->peer_ip))
 		x->log.fields[1] = log_str("client", x->client);
+	return true;
+}
+
+static bool
+wants_form(const struct exchange *x)
+{
+	return (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
+	       str_equal(x->request.method, STR("POST")) && !x->request_ended;
+}
+
+/* The status that rejects the request, or 0. */
+static unsigned
+check_request(struct exchange *x)
+{
+	struct str expected;
 
 	if (is_head_too_large(x)) {
 		log_info(&x->log, "request head is too large",
-			 log_int("head_bytes", (int64_t)request->head_bytes));
-		reply_status(x, 431);
-		return x;
+			 log_int("head_bytes", (int64_t)x->request.head_bytes));
+		return 431;
 	}
-	struct str expected;
-	if (!expects_100(x, &expected) && expected.data != NULL) {
-		reply_status(x, 417);
-		return x;
-	}
-	bool wants_form = (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
-			  str_equal(request->method, STR("POST")) && !x->request_ended;
-	if (wants_form && request->length > AUTH_BODY_MAX) {
-		reply_status(x, 413);
-	} else if (wants_form) {
+	if (!expects_100(x, &expected) && expected.data != NULL)
+		return 417;
+	return wants_form(x) && x->request.length > AUTH_BODY_MAX ? 413 : 0;
+}
+
+struct exchange *
+exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
+	       const struct request_head *request)
+{
+	struct exchange *x = new_exchange(p, s, arena, request);
+
+	if (x == NULL)
+		return NULL;
+	unsigned status = find_facts(x) ? check_request(x) : 500;
+	if (status != 0)
+		reply_status(x, status);
+	else if (wants_form(x))
 		gather_form(x);
-	} else {
+	else
 		route_request(x);
-	}
 	return x;
 }
 
