@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "proxy/metrics.h"
+#include "proxy/tunnel/ssh_probe.h"
 
 #define BODY_MAX_BYTES	1024
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
@@ -74,6 +75,8 @@ name_problems(struct json_writer *w, const struct proxy *p)
 		if (!upstream_is_ready(p->upstream))
 			name_problem(w, "ide", "takes no connections");
 		name_clone(w, clone_progress(p->clone_control.clone));
+		if (p->ssh_probe != NULL && ssh_probe_problem(p->ssh_probe) != NULL)
+			name_problem(w, "ssh", ssh_probe_problem(p->ssh_probe));
 		if (!auth_gitlab_answers(p->auth))
 			name_problem(w, "gitlab", "did not answer the last request");
 	}
@@ -98,6 +101,8 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	(void)request;
 	if (p->relay == NULL)
 		upstream_probe(p->upstream);
+	if (p->ssh_probe != NULL)
+		ssh_probe_ask(p->ssh_probe);
 	reply->status = p->is_leaving ? 503 : 200;
 	reply->content_type = "application/json";
 	json_write_begin(&w, &reply->body);

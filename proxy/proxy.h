@@ -26,6 +26,7 @@
 struct downstream;
 struct proxy_header;
 struct reload;
+struct ssh_probe;
 
 #define PROXY_HOSTS 2
 
@@ -40,6 +41,7 @@ struct proxy {
 	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;
 	struct upstream *upstream;	       /* the IDE */
+	struct ssh_probe *ssh_probe;	       /* NULL: SSH is off */
 	struct port_upstreams *port_upstreams; /* the servers behind PORTS; NULL: none */
 	struct tls_context *tls;	       /* NULL: no HTTPS listener */
 

@@ -15,6 +15,7 @@
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
+#include "proxy/tunnel/ssh_probe.h"
 
 /* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
 #define GITLAB_CONNECT_TIMEOUT_MS   3000u
@@ -197,6 +198,12 @@ make_sidecar(struct serve *s, struct err *e)
 		if (s->credentials == NULL)
 			return false;
 	}
+	if (address_is_set(&settings->ssh_socket)) {
+		p->ssh_probe = ssh_probe_new(p->loop, &p->deferred_frees, &settings->ssh_socket, e);
+		if (p->ssh_probe == NULL)
+			return false;
+		ssh_probe_ask(p->ssh_probe);
+	}
 	struct clone *clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
 	if (clone == NULL)
 		return false;
@@ -290,6 +297,7 @@ stop(struct serve *s)
 	service_free(s->admin);
 	git_credential_server_free(s->credentials);
 	clone_control_fini(&p->clone_control);
+	ssh_probe_free(p->ssh_probe);
 	port_upstreams_free(p->port_upstreams);
 	upstream_free(p->upstream);
 	if (p->loop != NULL)

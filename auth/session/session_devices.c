@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "auth/session/session_file.h"
+#include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
@@ -29,24 +30,31 @@ find(const struct auth_session *s, const struct auth_device_id *id)
 	return NULL;
 }
 
+/* The first watch of this device, which watches no longer; or NULL. */
+static struct auth_watch *
+take_watch(struct auth_session *s, const struct auth_device_id *id)
+{
+	struct auth_watch *w;
+
+	LIST_FOREACH (w, &s->watches, entry) {
+		if (!is_id(&w->device, id))
+			continue;
+		LIST_UNLINK(w, entry);
+		w->session = NULL;
+		return w;
+	}
+	return NULL;
+}
+
 static void
 tell_watches(struct auth_session *s, const struct auth_device_id *id)
 {
-	struct auth_watch_list ended = LIST_HEAD_INITIALIZER(ended);
 	struct auth_watch *w;
-	struct auth_watch *next;
 
-	LIST_FOREACH_SAFE (w, &s->watches, entry, next) {
-		if (!is_id(&w->device, id))
-			continue;
-		LIST_REMOVE(w, entry);
-		w->session = NULL;
-		LIST_INSERT_HEAD(&ended, w, entry);
-	}
-	while ((w = LIST_FIRST(&ended)) != NULL) {
-		LIST_UNLINK(w, entry);
+	session_ref(s);
+	while (!s->has_ended && (w = take_watch(s, id)) != NULL)
 		w->fn(AUTH_END_SIGNED_OUT, w->arg);
-	}
+	session_unref(s);
 }
 
 static void

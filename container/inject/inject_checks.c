@@ -92,20 +92,36 @@ check_ports(struct inject *c, const struct node *container)
 	}
 }
 
+/* Whether the IDE's container mounts this volume of ours: once, for git and for SSH. */
+static bool
+is_for_ide(const struct inject *c, const struct node *container, struct str volume)
+{
+	return container == c->ide && (str_equal(volume, STR(INJECT_VOLUME_GIT)) ||
+				       str_equal(volume, STR(INJECT_VOLUME_SSH)));
+}
+
+static size_t
+count_mounts(const struct node *mounts, const struct node *end, struct str volume)
+{
+	size_t count = 0;
+
+	for (const struct node *m = node_first(mounts); m != end; m = node_next(m))
+		count += str_equal(node_text_at(m, "name"), volume);
+	return count;
+}
+
 static void
 check_mounts(struct inject *c, const struct node *container, const struct node *ours)
 {
 	const struct node *mounts = node_get(container, "volumeMounts");
-	bool has_git = false;
 
 	for (const struct node *m = node_first(mounts); m != NULL; m = node_next(m)) {
 		struct str volume = node_text_at(m, "name");
-		bool is_git = container == c->ide && str_equal(volume, STR(INJECT_VOLUME_GIT));
-		if (is_git && has_git)
+		bool is_allowed = is_for_ide(c, container, volume);
+		if (is_allowed && count_mounts(mounts, m, volume) > 0)
 			inject_problem(c, "container %.*s: mounts volume %.*s twice",
 				       STR_FMT(inject_name_of(container)), STR_FMT(volume));
-		has_git = has_git || is_git;
-		if (!is_git && node_named(ours, volume) != NULL)
+		if (!is_allowed && node_named(ours, volume) != NULL)
 			inject_problem(
 				c,
 				"container %.*s: mounts volume %.*s, which belongs to the sidecar",
@@ -275,7 +291,8 @@ static bool
 is_our_volume(struct str volume)
 {
 	static const char *const names[] = {INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET,
-					    INJECT_VOLUME_TLS, INJECT_VOLUME_CA, INJECT_VOLUME_GIT};
+					    INJECT_VOLUME_TLS,	 INJECT_VOLUME_CA,
+					    INJECT_VOLUME_GIT,	 INJECT_VOLUME_SSH};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_equal(volume, str_from(names[i])))

@@ -113,6 +113,8 @@ add_git(struct builder *b)
 				     "/credential.sock");
 	if (own == 0 || (own < 0 && pods == 0))
 		add_env_text(b, "CREDENTIAL_UID", "0"); /* the sidecar itself never runs as root */
+	if (b->c->params.ssh.len > 0)
+		add_env_text(b, "SSH_SOCKET", INJECT_SSH_SOCKET);
 }
 
 static void
@@ -213,18 +215,38 @@ add_resources(struct builder *b)
 	node_set_str(d, limits, "memory", memory_limit);
 }
 
+/* The IDE's own user id, or that of the annotation; negative: neither is set. */
+static int64_t
+ide_user(const struct inject *c)
+{
+	int64_t user = number_at(c->ide, "securityContext.runAsUser");
+	uint64_t annotated;
+
+	if (user < 0 && str_to_u64(c->params.ide_user, 1, INT64_MAX, &annotated))
+		user = (int64_t)annotated;
+	return user;
+}
+
+int64_t
+inject_sidecar_user(const struct inject *c)
+{
+	int64_t user = ide_user(c);
+	int64_t pods = number_at(c->spec, "securityContext.runAsUser");
+
+	if (user > 0)
+		return user;
+	return pods > 0 ? pods : USER_ID;
+}
+
 /* Runs as the IDE's user, which owns the cloned files and may ask for git credentials, but never as
  * root. The pod's own securityContext applies to our container anyway. */
 static void
 add_user(struct builder *b, struct node *context)
 {
 	struct doc *d = b->c->doc;
-	int64_t user = number_at(b->c->ide, "securityContext.runAsUser");
+	int64_t user = ide_user(b->c);
 	int64_t group = number_at(b->c->ide, "securityContext.runAsGroup");
-	uint64_t annotated;
 
-	if (user < 0 && str_to_u64(b->c->params.ide_user, 1, INT64_MAX, &annotated))
-		user = (int64_t)annotated;
 	if (user > 0)
 		node_set_int(d, context, "runAsUser", user);
 	else if (number_at(b->c->spec, "securityContext.runAsUser") == 0)
@@ -326,6 +348,8 @@ add_mounts(struct builder *b)
 		(void)add_mount(b, INJECT_VOLUME_CA, CA_PATH, true);
 	if (b->c->settings->has_git)
 		(void)add_mount(b, INJECT_VOLUME_GIT, INJECT_GIT_PATH, false);
+	if (b->c->params.ssh.len > 0)
+		(void)add_mount(b, INJECT_VOLUME_SSH, INJECT_SSH_PATH, true);
 	add_clone_mount(b);
 }
 

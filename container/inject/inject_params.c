@@ -93,6 +93,12 @@ is_lines(struct str text)
 }
 
 static bool
+is_true(struct str text)
+{
+	return str_equal(text, STR("true"));
+}
+
+static bool
 is_service_port(struct str text)
 {
 	uint64_t value;
@@ -125,6 +131,7 @@ static const struct param {
 	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
+	ROW("ssh", ssh, is_true, "true"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag, a ref or a commit id"),

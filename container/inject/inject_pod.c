@@ -309,12 +309,14 @@ change_pod(struct inject *c)
 
 	inject_volumes(c, volumes);
 	inject_check_pod(c, volumes);
+	inject_check_ssh(c);
 	struct node *container = inject_container(c);
 	if (!inject_has_no_problem(c))
 		return;
 	ensure_volumes(c, volumes);
 	ensure_container(c, container);
 	ensure_git(c);
+	inject_ensure_ssh(c);
 	ensure_ide_env(c);
 	ensure_ide_args(c);
 	ensure_status(c);

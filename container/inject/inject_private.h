@@ -19,7 +19,11 @@
 #define INJECT_VOLUME_GIT    INJECT_NAME "-git"
 #define INJECT_GIT_CONTAINER INJECT_NAME "-git"
 #define INJECT_GIT_PATH	     "/run/workspace-proxy-git"
-#define INJECT_ENV_PREFIX    "WORKSPACE_PROXY_"
+/* Holds the socket of workspace-ssh. */
+#define INJECT_VOLUME_SSH INJECT_NAME "-ssh"
+#define INJECT_SSH_PATH	  "/run/workspace-proxy-ssh"
+#define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
+#define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
 
 /* Values of the annotations; empty if not set. */
 struct inject_params {
@@ -34,6 +38,7 @@ struct inject_params {
 	struct str ide_env;
 	struct str ide_args;
 	struct str ide_user;
+	struct str ssh;
 	struct str clone_url;
 	struct str clone_dir;
 	struct str clone_ref;
@@ -88,6 +93,13 @@ void inject_pod(struct inject *c);
  * secrets of its containers, where ours are the sidecar's volumes. */
 void inject_check_spec(struct inject *c);
 void inject_check_pod(struct inject *c, const struct node *ours);
+
+/* Checks what SSH needs; adds its mount and hook to the IDE's container. */
+void inject_check_ssh(struct inject *c);
+void inject_ensure_ssh(struct inject *c);
+
+/* The user id that the sidecar runs with, as far as the pod says. */
+int64_t inject_sidecar_user(const struct inject *c);
 
 /* The expected sidecar container, the init container that installs git's helper, and their volumes,
  * appended to list. */

@@ -53,6 +53,8 @@ inject_volumes(struct inject *c, struct node *list)
 	add_memory_volume(d, list, INJECT_VOLUME_STATE);
 	if (s->has_git)
 		add_memory_volume(d, list, INJECT_VOLUME_GIT);
+	if (c->params.ssh.len > 0)
+		add_memory_volume(d, list, INJECT_VOLUME_SSH);
 	add_secret_volume(c, list, INJECT_VOLUME_SECRET,
 			  secret.len > 0 ? secret : fill_pattern(c, s->secret));
 	add_secret_volume(c, list, INJECT_VOLUME_TLS,

@@ -6,6 +6,7 @@
 
 #include "proxy/exchange/cors.h"
 #include "proxy/exchange/hsts.h"
+#include "proxy/tunnel/ssh_probe.h"
 
 #define REPLY_FIELDS  24u
 #define RETRY_AFTER_S 2
@@ -296,6 +297,10 @@ reply_status_page(struct exchange *x)
 		.has_ssh = x->route.port == 0 && address_is_set(&p->settings->ssh_socket),
 	};
 	status.devices_count = auth_session_devices(x->verdict.session, status.devices);
+	if (status.has_ssh) {
+		ssh_probe_ask(p->ssh_probe);
+		status.ssh_problem = ssh_probe_problem(p->ssh_probe);
+	}
 	struct page page = {
 		.kind = PAGE_STATUS,
 		.status = 200,

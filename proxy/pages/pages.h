@@ -33,6 +33,7 @@ struct page_status {
 	struct str repository; /* its URL without credentials; or empty */
 	const char *directory; /* where it is cloned to; or NULL */
 	bool has_ssh;
+	const char *ssh_problem; /* in a sentence; or NULL */
 	size_t devices_count;
 	struct auth_device devices[AUTH_DEVICES_MAX];
 };

@@ -138,6 +138,11 @@ pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf
 	if (s->directory != NULL)
 		pages_add_text(out, str_from(s->directory));
 	buf_add_str(out, STR("\">Open in VS Code</a></p>\n"));
+	if (s->ssh_problem != NULL) {
+		buf_add_str(out, STR("<p class=\"soft\">At the moment: "));
+		pages_add_text(out, str_from(s->ssh_problem));
+		buf_add_str(out, STR(".</p>\n"));
+	}
 	if (s->devices_count == 0)
 		return;
 	buf_add_str(out, STR("<dl class=\"sheet\">\n"));

@@ -149,7 +149,8 @@ copy_text(char *out, size_t size, struct str text)
 {
 	if (text.len >= size)
 		return false;
-	memcpy(out, text.data, text.len);
+	if (text.len > 0)
+		memcpy(out, text.data, text.len);
 	out[text.len] = '\0';
 	return true;
 }

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import proxy as proxy_module
 import pytest
 import ssh
 import websocket
@@ -398,6 +399,20 @@ def test_a_user_without_an_account(make_proxy, gitlab, upstream, token):
         container.stop()
 
 
+def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
+    sentence = "the SSH helper does not run in the workspace"
+
+    def problems():
+        return {p["part"]: p["why"] for p in json.loads(admin(proxy, "/ready"))["problems"]}
+
+    wait_until(lambda: problems().get("ssh") == sentence)
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert sentence in client.navigate(proxy.origin + "/oauth2/workspace").text
+    container.start()
+    wait_until(lambda: "ssh" not in problems())
+    assert sentence not in client.navigate(proxy.origin + "/oauth2/workspace").text
+
+
 class LyingHelper:
     """A helper that answers with the given bytes and then does nothing."""
 
@@ -491,6 +506,127 @@ def test_the_limit(make_proxy, gitlab, upstream, container, token):
     assert ask(proxy, token).response.status == 429
     first.close()
     wait_until(lambda: ask(proxy, token).response.status == 101)
+
+
+# Proxies in front
+
+
+NGINX = """
+daemon off; pid {directory}/pid; error_log {directory}/log; events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;
+    fastcgi_temp_path {directory}/c; uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {cert}; ssl_certificate_key {key};
+        location / {{
+            proxy_pass http://{upstream};
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+        }}
+    }}
+}}
+"""
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+frontend f
+    bind 127.0.0.1:{port} ssl crt {directory}/both.pem
+    default_backend b
+backend b
+    server s {upstream}
+"""
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_a_balancer_in_front(make_proxy, gitlab, upstream, container, certificates, client, tmp_path, kind):
+    """TLS ends there; the sidecar gets plain HTTP."""
+    port = proxy_module.free_port()
+    proxy = make_proxy(
+        gitlab,
+        upstream,
+        EXTERNAL_URL=f"https://workspace.localhost:{port}",
+        REDIRECT_URL=None,
+        HTTP_ADDRESS="127.0.0.1:0",
+        SSH_SOCKET=container.socket,
+    )
+    application = gitlab.add_application(f"https://workspace.localhost:{port}/oauth2/callback", trusted=True)
+    assert proxy.stop() == 0
+    proxy.settings["CLIENT_ID"], proxy.settings["CLIENT_SECRET"] = application.uid, application.secret
+    proxy.start_again()
+    host, plain = proxy.address("http")
+    with open(certificates.cert) as cert, open(certificates.key) as key:
+        (tmp_path / "both.pem").write_text(cert.read() + key.read())
+    text = (NGINX if kind == "nginx" else HAPROXY).format(
+        directory=tmp_path, port=port, cert=certificates.cert, key=certificates.key, upstream=f"{host}:{plain}"
+    )
+    (tmp_path / "conf").write_text(text)
+    command = {"nginx": ["nginx", "-p", tmp_path, "-c"], "haproxy": ["haproxy", "-db", "-f"]}[kind]
+    balancer = subprocess.Popen([*command, tmp_path / "conf"], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: reaches(port))
+        container.start()
+        computer = Computer(tmp_path / "laptop", proxy, certificates.ca)
+        computer.log_in(client)
+        size = 30 << 20
+        command = f"{binary()} ssh {proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
+        assert int(computer.run("bash", "-c", command).stdout) == size
+    finally:
+        balancer.terminate()
+        balancer.wait()
+
+
+def reaches(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_through_a_forward_proxy(laptop):
+    """HTTPS_PROXY, by CONNECT; a proxy that refuses is named."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked = []
+
+    def serve():
+        while True:
+            try:
+                connection = listener.accept()[0]
+            except OSError:
+                return
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(4096)
+            asked.append(head.split()[1].decode())
+            other = socket.create_connection(laptop.proxy.address())
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            for a, b in [(connection, other), (other, connection)]:
+                threading.Thread(target=pump, args=(a, b), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    environment = {**laptop.environment, "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+    command = [binary(), "ssh", laptop.proxy.host, "--", "echo through"]
+    result = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S)
+    assert result.stdout == b"through\n", result.stderr
+    assert asked and set(asked) == {laptop.proxy.host}
+    listener.close()
+
+
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+    sink.close()
 
 
 # Backpressure

@@ -269,6 +269,33 @@ test_annotations(void **state)
 	doc_fini(&r.doc);
 }
 
+static void
+test_ssh(void **state)
+{
+	struct result r;
+
+	(void)state;
+	run(&r, POD_HEAD NOTE("ssh: \"true\"") POD_TAIL
+	    "    securityContext: {runAsUser: 1000}\n" POD_END);
+	const struct node *c = sidecar_of(&r, "spec.initContainers");
+	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_SSH_SOCKET"),
+			      STR("/run/workspace-proxy-ssh/ssh.sock")));
+	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_non_null(node_named(node_get(ide, "volumeMounts"), STR("workspace-proxy-ssh")));
+	const struct node *word = node_first(node_find(ide, "lifecycle.postStart.exec.command"));
+	assert_true(str_equal(node_text(word), STR("/run/workspace-proxy-git/workspace-ssh")));
+	while (node_next(word) != NULL)
+		word = node_next(word);
+	assert_true(str_equal(node_text(word), STR("1000")));
+	doc_fini(&r.doc);
+
+	run(&r, POD);
+	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_null(node_get(ide, "lifecycle"));
+	assert_null(node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-ssh")));
+	doc_fini(&r.doc);
+}
+
 /* What was made is left as it is, also with what the API server writes into it. */
 static void
 test_again(void **state)
@@ -280,6 +307,7 @@ test_again(void **state)
 		IDE("securityContext: {runAsUser: 1000}"),
 		WITH("cpu-limit: \"0.5\""),
 		WITH("status: forged"),
+		WITH("ssh: \"true\""),
 	};
 
 	(void)state;
@@ -366,6 +394,12 @@ test_differing_container(void **state)
 }
 
 static const char *const refused[][2] = {
+	{WITH("ssh: yes please"), "expected true"},
+	{POD_HEAD NOTE("ssh: \"true\"") POD_TAIL
+	 "    lifecycle: {postStart: {exec: {command: [x]}}}\n" POD_END,
+	 "postStart hook of its own"},
+	{POD_HEAD NOTE("ssh: \"true\"") POD_TAIL "    securityContext: {runAsUser: 0}\n" POD_END,
+	 "runs as root"},
 	{WITH("upstream-prot: \"1\""), "did you mean workspace-proxy.io/upstream-port"},
 	{WITH("image: evil:1"), "not allowed by the operator"},
 	{WITH("secret: other"), "not allowed by the operator"},
@@ -618,6 +652,7 @@ main(void)
 		cmocka_unit_test(test_classic),
 		cmocka_unit_test(test_git_container_of_another),
 		cmocka_unit_test(test_annotations),
+		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_again_behind_the_api_server),
 		cmocka_unit_test(test_differing_container),

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question at a time, on a connection of its own.
+ */
+#include "proxy/tunnel/ssh_probe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAUSE_MS 1000u
+
+struct ssh_probe {
+	struct loop *loop;
+	struct deferred_free_queue *deferred_frees;
+	const struct address *helper;
+	struct ssh_link *link; /* NULL: no question under way */
+	uint64_t asked_ms;
+	char problem[SSH_SENTENCE_MAX + 1];
+};
+
+static void
+finish(struct ssh_probe *p, struct str problem)
+{
+	ssh_link_free(p->link);
+	p->link = NULL;
+	(void)snprintf(p->problem, sizeof(p->problem), "%.*s", STR_FMT(problem));
+}
+
+static void
+on_answer(const struct ssh_answer *a, void *arg)
+{
+	finish(arg, a->sentence);
+}
+
+static void
+on_failed(const struct err *e, void *arg)
+{
+	finish(arg, str_from(e->text));
+}
+
+/* Not called: the link is freed with the answer. */
+static void
+on_bytes(char *data, size_t len, void *arg)
+{
+	(void)data;
+	(void)len;
+	(void)arg;
+}
+
+static void
+on_ignored(void *arg)
+{
+	(void)arg;
+}
+
+static const struct ssh_link_handler handler = {
+	.on_answer = on_answer,
+	.on_bytes = on_bytes,
+	.on_round = on_ignored,
+	.on_drained = on_ignored,
+	.on_end = on_ignored,
+	.on_failed = on_failed,
+};
+
+struct ssh_probe *
+ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
+	      const struct address *helper, struct err *e)
+{
+	struct ssh_probe *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		err_set(e, ERR_MEMORY, "SSH");
+		return NULL;
+	}
+	p->loop = l;
+	p->deferred_frees = deferred_frees;
+	p->helper = helper;
+	return p;
+}
+
+void
+ssh_probe_free(struct ssh_probe *p)
+{
+	if (p == NULL)
+		return;
+	ssh_link_free(p->link);
+	free(p);
+}
+
+void
+ssh_probe_ask(struct ssh_probe *p)
+{
+	const struct ssh_request request = {.is_connect = false};
+	uint64_t now_ms = loop_now_ms(p->loop);
+	struct err e = ERR_INIT;
+
+	if (p->link != NULL || (p->asked_ms != 0 && now_ms - p->asked_ms < PAUSE_MS))
+		return;
+	p->asked_ms = now_ms;
+	p->link = ssh_link_new(p->loop, p->deferred_frees, p->helper, &request, &handler, p, &e);
+	if (p->link == NULL)
+		finish(p, str_from(e.text));
+}
+
+const char *
+ssh_probe_problem(const struct ssh_probe *p)
+{
+	return p->problem[0] == '\0' ? NULL : p->problem;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asks workspace-ssh now and then whether SSH works, for /ready and the status page.
+ */
+#ifndef PROXY_TUNNEL_SSH_PROBE_H
+#define PROXY_TUNNEL_SSH_PROBE_H
+
+#include "proxy/tunnel/ssh_link.h"
+
+struct ssh_probe;
+
+/* helper outlives it. */
+struct ssh_probe *ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
+				const struct address *helper, struct err *e) MUST_CHECK;
+void ssh_probe_free(struct ssh_probe *p); /* NULL is fine */
+
+/* Asks in the background, at most once a second. */
+void ssh_probe_ask(struct ssh_probe *p);
+
+/* What the last answer said is wrong; NULL: nothing, or not asked yet. Valid until the loop runs
+ * again. */
+const char *ssh_probe_problem(const struct ssh_probe *p);
+
+#endif
