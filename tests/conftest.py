@@ -47,6 +47,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.fast)
 
 
+def pytest_sessionfinish():
+    if "chromium" in sys.modules:
+        sys.modules["chromium"].quit_kept_browser()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Lets fixtures see whether the test failed, and adds the proxies' logs to a failure."""

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -38,8 +39,8 @@ def key_hash(certificate):
 
 
 @contextlib.contextmanager
-def browser(certificate, dark=False, size=(1200, 800), javascript=True, no_cookies_for=None):
-    """A driver with a profile of its own, gone afterwards. no_cookies_for: an origin whose cookies are blocked."""
+def _new_browser(certificate, dark=False, size=(1200, 800), javascript=True, no_cookies_for=None):
+    """A driver with a profile of its own, which is deleted afterwards."""
     profile = tempfile.mkdtemp(prefix="chromium-")
     options = Options()
     options.binary_location = shutil.which("chromium")
@@ -69,6 +70,68 @@ def browser(certificate, dark=False, size=(1200, 800), javascript=True, no_cooki
         if driver:
             driver.quit()
         shutil.rmtree(profile, ignore_errors=True)
+
+
+class _Kept:
+    """A browser that the tests of one process use in turn: starting one takes seconds of CPU time."""
+
+    def __init__(self):
+        self.certificate = None
+        self.driver = None
+        self.in_use = False
+        self.stack = contextlib.ExitStack()
+
+    def open(self, certificate):
+        if self.driver is None or self.certificate != certificate:
+            self.quit()
+            self.driver = self.stack.enter_context(_new_browser(certificate))
+            self.certificate = certificate
+        self.in_use = True
+        return self.driver
+
+    def reset(self):
+        """Closes all windows but a new one, and forgets cookies, stored data, caches and messages."""
+        driver, old = self.driver, self.driver.window_handles
+        driver.switch_to.new_window("window")
+        fresh = driver.current_window_handle
+        for handle in old:
+            driver.switch_to.window(handle)
+            driver.close()
+        driver.switch_to.window(fresh)
+        driver.set_window_rect(0, 0, 1200, 800)
+        driver.set_script_timeout(30)
+        driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+        driver.get_log("browser")
+        self.in_use = False
+
+    def quit(self):
+        self.driver, self.in_use = None, False
+        self.stack.close()
+
+
+_kept = _Kept()
+quit_kept_browser = _kept.quit
+
+
+@contextlib.contextmanager
+def browser(certificate, **options):
+    """A driver without cookies or data of earlier tests. dark, size, javascript (True) and no_cookies_for (an
+    origin whose cookies are blocked) start a Chromium of their own, as does a second one at the same time."""
+    if options or _kept.in_use:
+        with _new_browser(certificate, **options) as driver:
+            yield driver
+        return
+    try:
+        yield _kept.open(certificate)
+    except BaseException:
+        _kept.quit()
+        raise
+    try:
+        _kept.reset()
+    except WebDriverException:  # a failed test may leave an open dialog, for instance
+        _kept.quit()
 
 
 def wait(driver, condition, timeout_s=60, what=""):
