@@ -16,6 +16,8 @@ find_ide(struct inject *c)
 	struct node *containers = node_get(c->spec, "containers");
 	struct str wanted = c->params.container;
 
+	if (!node_is(containers, NODE_LIST))
+		containers = NULL;
 	if (wanted.len == 0)
 		wanted = node_text(node_get(node_get(c->metadata, "annotations"),
 					    "kubectl.kubernetes.io/default-container"));
