@@ -22,7 +22,7 @@ enum proxy_protocol_found {
 /*
  * Reads a header at the start of data. When whole, *used is its length and *client is the address
  * of the client; it is not set (address_is_set) where the sender speaks for itself (LOCAL, UNKNOWN)
- * or of a unix socket.
+ * or of a unix socket. Extensions (TLVs) of version 2 are checked, a CRC-32C included, and skipped.
  */
 enum proxy_protocol_found proxy_protocol_parse(struct str data, size_t *used,
 					       struct address *client, struct err *e);

@@ -11,7 +11,9 @@
 
 #include "proxy/downstream/proxy_protocol.h"
 
-#define V2 "\r\n\r\n\0\r\nQUIT\n"
+#define V2	  "\r\n\r\n\0\r\nQUIT\n"
+#define CRC	  "\xc9\x1d\x66\x93"
+#define ADDRESSES "\xc0\0\x02\x01\xc0\0\x02\x02\x04\xd2\x01\xbb"
 
 static void
 check_whole(struct str header, const char *client)
@@ -57,6 +59,58 @@ test_whole_headers(void **state)
 		    "192.0.2.1:1234");
 }
 
+/* PP2_TYPE_NOOP, ALPN, UNIQUE_ID, SSL with a nested version, and types that nobody knows. */
+static void
+test_extensions_are_skipped(void **state)
+{
+	(void)state;
+	check_whole(STR(V2 "\x21\x11\0\x0f" ADDRESSES "\x04\0\0"), "192.0.2.1:1234");
+	check_whole(STR(V2 "\x21\x11\0\x16" ADDRESSES "\x01\0\x02h2\x05\0\x02id"),
+		    "192.0.2.1:1234");
+	check_whole(STR(V2 "\x21\x11\0\x1a" ADDRESSES "\x20\0\x0b\x01\0\0\0\0\x21\0\x03"
+			   "1.3"),
+		    "192.0.2.1:1234");
+	check_whole(STR(V2 "\x21\x11\0\x13" ADDRESSES "\x03\0\x04" CRC), "192.0.2.1:1234");
+	check_whole(STR(V2 "\x21\x11\0\x13" ADDRESSES "\xea\0\x04\x01vpc"), "192.0.2.1:1234");
+	/* The sender speaks for itself, or of nothing known: whatever follows is skipped. */
+	check_whole(STR(V2 "\x20\x11\0\x02xx"), "");
+	check_whole(STR(V2 "\x21\0\0\x03\x04\0\x09"), "");
+	/* A datagram's address is none of a connection. */
+	check_whole(STR(V2 "\x21\x12\0\x0c" ADDRESSES), "");
+}
+
+static void
+test_unix_addresses(void **state)
+{
+	char header[16 + 216 + 3] = V2 "\x21\x31\0\xdb";
+	struct address a;
+	struct err e = ERR_INIT;
+	size_t used;
+
+	(void)state;
+	memcpy(header + 16 + 216, "\x04\0\0", 3);
+	check_whole((struct str){header, sizeof(header)}, "");
+	header[sizeof(header) - 1] = 1;
+	assert_int_equal(proxy_protocol_parse((struct str){header, sizeof(header)}, &used, &a, &e),
+			 PROXY_PROTOCOL_BAD);
+}
+
+static void
+test_long_unique_ids(void **state)
+{
+	char header[16 + 12 + 3 + 129] = V2 "\x21\x11\0\x8f" ADDRESSES "\x05\0\x80";
+	struct address a;
+	struct err e = ERR_INIT;
+	size_t used;
+
+	(void)state;
+	check_whole((struct str){header, sizeof(header) - 1}, "192.0.2.1:1234");
+	header[15] = (char)0x90;
+	header[30] = (char)0x81;
+	assert_int_equal(proxy_protocol_parse((struct str){header, sizeof(header)}, &used, &a, &e),
+			 PROXY_PROTOCOL_BAD);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -77,6 +131,18 @@ test_refusals(void **state)
 		{V2 "\x21\x11\xff\xff", 16},
 		{V2 "\x21\x11\0\x02xx", 18},
 		{V2 "\x21\x21\0\x0c............", 28},
+		{V2 "\x21\x31\0\x0c............", 28},
+		{V2 "\x21\x41\0\0", 16},
+		{V2 "\x21\x13\0\0", 16},
+		/* extensions: cut off in their head or value, of a wrong size, a wrong checksum */
+		{V2 "\x21\x11\0\x0d" ADDRESSES "\x04", 29},
+		{V2 "\x21\x11\0\x0e" ADDRESSES "\x04\0", 30},
+		{V2 "\x21\x11\0\x10" ADDRESSES "\x04\0\x02x", 32},
+		{V2 "\x21\x11\0\x10" ADDRESSES "\x04\xff\xffx", 32},
+		{V2 "\x21\x11\0\x12" ADDRESSES "\x03\0\x03xxx", 34},
+		{V2 "\x21\x11\0\x13" ADDRESSES "\x03\0\x04\x34\x11\x7e\x5c", 35},
+		{V2 "\x21\x11\0\x13" ADDRESSES "\x20\0\x04xxxx", 35},
+		{V2 "\x21\x11\0\x17" ADDRESSES "\x20\0\x08\x01\0\0\0\0\x21\0\x01", 39},
 	};
 
 	(void)state;
@@ -112,6 +178,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_headers),
+		cmocka_unit_test(test_extensions_are_skipped),
+		cmocka_unit_test(test_unix_addresses),
+		cmocka_unit_test(test_long_unique_ids),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_endless_line),
 	};
