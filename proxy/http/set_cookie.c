@@ -55,7 +55,7 @@ remove_domain(struct header *field, struct str host, struct arena *a)
 		memcpy(text + len, part.data, part.len);
 		len += part.len;
 	}
-	field->value = (struct str){text, len};
+	field->value = str_trim((struct str){text, len});
 	return true;
 }
 

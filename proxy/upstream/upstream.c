@@ -151,7 +151,6 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 	c->read_limit = LOOP_SCRATCH_BYTES;
 	c->state = UPSTREAM_BEGUN;
 	c->has_received = c->request_ended = c->keep_alive = c->is_head_open = false;
-	c->interim_count = 0;
 	c->scan = (struct http1_scan){0};
 	return c;
 }
@@ -180,7 +179,6 @@ upstream_release(struct upstream_conn *c)
 struct buf *
 upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_upgrade)
 {
-	struct str key;
 	struct str unused;
 
 	c->is_to_head = r->is_head;
@@ -190,9 +188,7 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_
 	c->waits_for_body = c->body_length <= SHORT_BODY_BYTES &&
 			    headers_find(&r->headers, HEADER_EXPECT, &unused) == 0;
 	c->closes = false;
-	c->asks_upgrade = asks_upgrade &&
-			  headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) &&
-			  websocket_accept(key, c->accept);
+	response_check_init(&c->check, r, asks_upgrade);
 	c->accepts_trailers = r->accepts_trailers;
 	c->sends_chunks = r->body == BODY_STREAM;
 	c->state = UPSTREAM_HEAD;

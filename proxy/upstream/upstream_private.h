@@ -7,7 +7,7 @@
 
 #include "base/list.h"
 #include "proxy/conn/conn_splice.h"
-#include "proxy/http/websocket.h"
+#include "proxy/http/response_check.h"
 #include "proxy/upstream/probe.h"
 #include "proxy/upstream/upstream.h"
 
@@ -41,10 +41,8 @@ struct upstream_conn {
 	/* For how long the server keeps it open while idle, by its Keep-Alive field. */
 	uint64_t announced_ms;
 	bool is_announced;
-	/* Expected in the response to an upgrade. */
-	char accept[WEBSOCKET_ACCEPT_BYTES];
-	unsigned interim_count;
-	uint64_t body_length; /* of the request; UINT64_MAX: not known */
+	struct response_check check; /* of the response heads */
+	uint64_t body_length;	     /* of the request; UINT64_MAX: not known */
 	bool has_body;
 	bool has_stray_body;
 	bool is_head_open;   /* the request's head lacks Connection and its end */
@@ -53,7 +51,6 @@ struct upstream_conn {
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
-	bool asks_upgrade;
 	bool accepts_trailers;
 	bool sends_chunks;
 	bool request_ended;

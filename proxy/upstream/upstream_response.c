@@ -6,7 +6,6 @@
 #include "proxy/http/trailers.h"
 #include "proxy/upstream/upstream_pool.h"
 
-#define INTERIM_MAX	 32u   /* 1xx responses to one request */
 #define IDLE_MARGIN_MS	 1000u /* before the server's announced timeout */
 #define KEEP_ALIVE_MAX_S 86400u
 
@@ -27,23 +26,6 @@ end_response(struct upstream_conn *c)
 		buf_fini(&c->trailers);
 		arena_reset(arena);
 	}
-}
-
-static bool
-check_status(struct upstream_conn *c, const struct response_head *head, struct err *e)
-{
-	struct str accept;
-
-	if (head->status < 200 && head->status != 101 && ++c->interim_count > INTERIM_MAX)
-		return err_set(e, ERR_PROTOCOL, "too many interim responses");
-	if (head->status != 101)
-		return true;
-	if (!c->asks_upgrade || !head->upgrades)
-		return err_set(e, ERR_PROTOCOL, "unexpected status 101");
-	if (headers_find(&head->headers, HEADER_SEC_WEBSOCKET_ACCEPT, &accept) != 1 ||
-	    !str_equal(accept, (struct str){c->accept, sizeof(c->accept)}))
-		return err_set(e, ERR_PROTOCOL, "missing or wrong Sec-WebSocket-Accept");
-	return true;
 }
 
 /* "Keep-Alive: timeout=5, max=100": in seconds, of idle time. */
@@ -140,7 +122,7 @@ take_head(struct upstream_conn *c, struct str data)
 	size_t used = c->scan.at;
 	if (!http1_parse_response(str_take(data, used), &c->scan, c->is_to_head, &head,
 				  &persistence, &u->arena, &e) ||
-	    !check_status(c, &head, &e) ||
+	    !response_check_head(&c->check, &head, &e) ||
 	    !check_first_chunks(&head, &persistence, str_skip(data, used), &e)) {
 		arena_reset(&u->arena);
 		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);

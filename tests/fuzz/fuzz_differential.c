@@ -259,6 +259,10 @@ compare_target(const struct theirs *t, const struct request_head *r)
 	struct str host = part_of_url(t, &url, UF_HOST);
 	if (name.len > 0 && name.data[0] == '[')
 		name = str_take(str_skip(name, 1), name.len - 2);
+	if (r->has_dot) {
+		err_assert(str_ends_with(host, STR(".")));
+		host.len--;
+	}
 	err_assert(str_equal(host, name));
 	if ((url.field_set & (1u << UF_PORT)) != 0)
 		err_assert(url.port == port);
