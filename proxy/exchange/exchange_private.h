@@ -17,6 +17,21 @@ bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 /* Forwards an admitted request to the upstream, and the response to the browser. */
 void exchange_forward(struct exchange *x);
 
+/* Counts bytes of the response's body that went to the stream, here or by conn_splice. */
+static inline void
+exchange_count_response(struct exchange *x, size_t len)
+{
+	x->response_bytes += len;
+	x->proxy->metrics.response_bytes += len;
+}
+
+static inline void
+exchange_send_body(struct exchange *x, struct str data)
+{
+	exchange_count_response(x, data.len);
+	x->stream->ops->send_body(x->stream, data);
+}
+
 /* Ends the exchange when the session of x->verdict ends. */
 void exchange_watch_session(struct exchange *x);
 

@@ -148,12 +148,12 @@ on_body(struct str data, void *arg)
 			exchange_abort(x);
 		return;
 	}
-	x->response_bytes += data.len;
-	x->proxy->metrics.response_bytes += data.len;
-	if (x->state == EXCHANGE_TUNNEL)
+	if (x->state == EXCHANGE_TUNNEL) {
+		exchange_count_response(x, data.len);
 		exchange_pass_frames(x, data);
-	else
-		x->stream->ops->send_body(x->stream, data);
+	} else {
+		exchange_send_body(x, data);
+	}
 	pause_when_blocked(x);
 }
 
@@ -170,8 +170,7 @@ on_moved(size_t len, void *arg)
 {
 	struct exchange *x = arg;
 
-	x->response_bytes += len;
-	x->proxy->metrics.response_bytes += len;
+	exchange_count_response(x, len);
 	x->stream->ops->flush(x->stream);
 	pause_when_blocked(x);
 }

@@ -5,6 +5,7 @@
 #include "proxy/exchange/reply.h"
 
 #include "proxy/exchange/cors.h"
+#include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/tunnel/ssh_probe.h"
 
@@ -91,11 +92,8 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 	head.headers = *h;
 	x->status = status;
 	s->ops->send_head(s, &head);
-	if (head.body == BODY_LENGTH) {
-		s->ops->send_body(s, body);
-		x->response_bytes += body.len;
-		x->proxy->metrics.response_bytes += body.len;
-	}
+	if (head.body == BODY_LENGTH)
+		exchange_send_body(x, body);
 	s->ops->send_end(s, NULL);
 	exchange_finish(x);
 }

@@ -6,16 +6,13 @@
 #include "proxy/exchange/response_coding.h"
 
 #include "base/compress.h"
+#include "proxy/exchange/exchange_private.h"
 #include "proxy/http/content_coding.h"
 
 static void
 send_output(struct str data, void *arg)
 {
-	struct exchange *x = arg;
-
-	x->response_bytes += data.len;
-	x->proxy->metrics.response_bytes += data.len;
-	x->stream->ops->send_body(x->stream, data);
+	exchange_send_body(arg, data);
 }
 
 static bool
