@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/hsts.h"
 
 #define TICK_MS		500
@@ -47,10 +48,8 @@ send_state(struct events *events)
 	buf_add_str(&line, STR("data: "));
 	if (events_render_state(x, events->was_ready, &line)) {
 		buf_add_str(&line, STR("\n\n"));
-		s->ops->send_body(s, buf_view(&line));
+		exchange_send_body(x, buf_view(&line));
 		s->ops->flush(s);
-		x->response_bytes += line.len;
-		x->proxy->metrics.response_bytes += line.len;
 	}
 	buf_fini(&line);
 }
@@ -74,7 +73,7 @@ on_tick(void *arg)
 		send_state(events);
 	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
 		events->quiet_ticks = 0;
-		x->stream->ops->send_body(x->stream, STR(":\n\n"));
+		exchange_send_body(x, STR(":\n\n"));
 		x->stream->ops->flush(x->stream);
 	}
 }
@@ -99,10 +98,13 @@ events_free(struct events *events)
 bool
 events_are_accepted(const struct exchange *x)
 {
-	struct str accept;
+	const struct headers *h = &x->request.headers;
 
-	return headers_find(&x->request.headers, HEADER_ACCEPT, &accept) > 0 &&
-	       str_find(accept, STR("text/event-stream")) != SIZE_MAX;
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].id == HEADER_ACCEPT &&
+		    str_find(h->items[i].value, STR("text/event-stream")) != SIZE_MAX)
+			return true;
+	return false;
 }
 
 static void

@@ -100,7 +100,7 @@ has_eligible_type(const struct request_head *request, const struct headers *h, s
 }
 
 /* Fields that describe the bytes as they are (RFC 9530, RFC 1864), in the head or announced as
- * trailers, or that say no. */
+ * trailers, or that say no; and more values than one of what has one. */
 static bool
 forbids_coding(const struct headers *h)
 {
@@ -113,7 +113,9 @@ forbids_coding(const struct headers *h)
 		if (headers_get(h, names[i], 0).data != NULL ||
 		    headers_has_token(h, HEADER_TRAILER, names[i]))
 			return true;
-	return has_directive(h, STR("no-transform"));
+	return has_directive(h, STR("no-transform")) ||
+	       headers_get(h, STR("etag"), 1).data != NULL ||
+	       (h->repeated_ids >> HEADER_CONTENT_TYPE & 1) != 0;
 }
 
 static bool

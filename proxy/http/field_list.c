@@ -98,6 +98,24 @@ field_list_is_valid(struct str value, unsigned syntax)
 	(ID_BIT(HEADER_CONNECTION) | ID_BIT(HEADER_UPGRADE) | ID_BIT(HEADER_KEEP_ALIVE) |          \
 	 ID_BIT(HEADER_PROXY_CONNECTION) | ID_BIT(HEADER_TE) | ID_BIT(HEADER_TRAILER))
 
+/* Fields of requests that have one value: recipients differ in which of several they use. */
+#define SINGLE_IDS                                                                                 \
+	(ID_BIT(HEADER_AUTHORIZATION) | ID_BIT(HEADER_CONTENT_TYPE) | ID_BIT(HEADER_EXPECT) |      \
+	 ID_BIT(HEADER_HOST) | ID_BIT(HEADER_MAX_FORWARDS) | ID_BIT(HEADER_ORIGIN) |               \
+	 ID_BIT(HEADER_SEC_WEBSOCKET_KEY) | ID_BIT(HEADER_SEC_WEBSOCKET_VERSION))
+
+bool
+field_list_check_single(const struct headers *headers, struct err *e)
+{
+	uint32_t repeated = headers->repeated_ids & SINGLE_IDS;
+
+	for (size_t i = 0; repeated != 0 && i < headers->count; i++)
+		if ((repeated >> headers->items[i].id & 1) != 0)
+			return err_set(e, ERR_INPUT, "%.*s is repeated",
+				       STR_FMT(headers->items[i].name));
+	return true;
+}
+
 bool
 field_list_check(const struct headers *headers, bool in_request, struct err *e)
 {

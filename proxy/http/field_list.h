@@ -24,4 +24,8 @@ bool field_list_is_valid(struct str value, unsigned syntax);
  */
 bool field_list_check(const struct headers *headers, bool in_request, struct err *e) MUST_CHECK;
 
+/* Whether fields of a request that have one value (Authorization, Content-Type, Origin …) are there
+ * at most once, in any spelling. */
+bool field_list_check_single(const struct headers *headers, struct err *e) MUST_CHECK;
+
 #endif

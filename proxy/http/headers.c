@@ -48,9 +48,11 @@ static const struct header_name header_names[] = {
 	HEADER_NAME("max-forwards", HEADER_MAX_FORWARDS),
 	HEADER_NAME("x-request-id", HEADER_X_REQUEST_ID),
 	HEADER_NAME("x-url-scheme", HEADER_FORWARDING),
+	HEADER_NAME("content-type", HEADER_CONTENT_TYPE),
 	HEADER_NAME("remote-email", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("x-auth-email", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("x-auth-roles", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("authorization", HEADER_AUTHORIZATION),
 	HEADER_NAME("forwarded-for", HEADER_FORWARDING),
 	HEADER_NAME("x-remote-addr", HEADER_FORWARDING),
 	HEADER_NAME("x-rewrite-url", HEADER_FORWARDING),
@@ -86,8 +88,8 @@ static const struct header_name header_names[] = {
 
 /* Index into header_names of the first name of each length, and its end. A unit test checks it. */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
-	0,  0,	0,  1,	2,  4,	4,  9,	13, 14, 18, 21, 28,	      34,
-	41, 46, 48, 52, 55, 56, 59, 60, 61, 61, 62, 62, HEADER_NAMES,
+	0,  0,	0,  1,	2,  4,	4,  9,	13, 14, 18, 21, 28,	      35,
+	43, 48, 50, 54, 57, 58, 61, 62, 63, 63, 64, 64, HEADER_NAMES,
 };
 
 const unsigned char header_fold_table[256] = {
@@ -238,8 +240,11 @@ headers_init(struct headers *h, size_t size, struct arena *a)
 static void
 set_id(struct headers *h, size_t index, enum header_id id)
 {
+	uint32_t bit = UINT32_C(1) << id;
+
 	h->items[index].id = id;
-	h->ids |= UINT32_C(1) << id;
+	h->repeated_ids |= h->ids & bit;
+	h->ids |= bit;
 }
 
 bool

@@ -15,8 +15,10 @@
 enum header_id {
 	HEADER_OTHER,
 	HEADER_ACCEPT,
+	HEADER_AUTHORIZATION,
 	HEADER_CONNECTION,
 	HEADER_CONTENT_LENGTH,
+	HEADER_CONTENT_TYPE,
 	HEADER_COOKIE,
 	HEADER_DATE,
 	HEADER_EXPECT,
@@ -56,8 +58,10 @@ struct headers {
 	struct header *items;
 	size_t count;
 	size_t size; /* capacity of items */
-	/* A bit for each id in the list; may stay set after the field is removed. */
+	/* A bit for each id in the list, and for each that was added more than once; may stay set
+	 * after the field is removed. */
 	uint32_t ids;
+	uint32_t repeated_ids;
 };
 
 /* Allocates room for size fields from the arena. */

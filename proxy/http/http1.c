@@ -399,7 +399,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 	*status = 400;
 	if (!parse_fields(head, &r->headers, e) || !parse_host(r, a, e) ||
 	    !parse_framing(&r->headers, p->is_http10, &framing, e) ||
-	    !field_list_check(&r->headers, true, e))
+	    !field_list_check(&r->headers, true, e) || !field_list_check_single(&r->headers, e))
 		return false;
 
 	if (framing.is_chunked) {

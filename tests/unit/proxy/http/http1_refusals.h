@@ -83,6 +83,17 @@ static const struct refusal refusals[] = {
 	REFUSED(400, LINE("A: b\x01")),
 	REFUSED(400, LINE("A: b\x1b[0m")),
 	REFUSED(400, LINE("A: \x7f")),
+	/* several values of fields that have one */
+	REFUSED(400, LINE("Authorization: a\r\nauthorization: a")),
+	REFUSED(400, LINE("Authorization: a\r\nA: b\r\nAUTHORIZATION: b")),
+	REFUSED(400, LINE("Content-Type: a/b\r\nContent-Type: c/d")),
+	REFUSED(400, LINE("Content-Type: a/b\r\nContent_Type: c/d")),
+	REFUSED(400, LINE("Content-Type:\r\nContent-Type:")),
+	REFUSED(400, LINE("Origin: null\r\nOrigin: null")),
+	REFUSED(400, LINE("Expect: 100-continue\r\nExpect: 100-continue")),
+	REFUSED(400, LINE("Max-Forwards: 1\r\nMax-Forwards: 0")),
+	REFUSED(400, LINE("Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: a")),
+	REFUSED(400, LINE("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13")),
 	/* lists that end at the proxy */
 	REFUSED(400, LINE("Connection: close;a")),
 	REFUSED(400, LINE("Connection: \"close\"")),

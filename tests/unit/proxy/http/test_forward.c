@@ -208,12 +208,12 @@ static void
 test_hops_are_counted(void **state)
 {
 	(void)state;
-	assert_forwarded(
-		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 10\r\nmax-forwards: 1\r\n\r\n",
-		"OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 9\r\nmax-forwards: 0\r\n" OURS "\r\n");
-	assert_forwarded("TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n\r\n",
-			 "TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\nMax-Forwards: -1\r\n" OURS
-			 "\r\n");
+	assert_forwarded("OPTIONS * HTTP/1.1\r\n" HOST "max-forwards: 10\r\n\r\n",
+			 "OPTIONS * HTTP/1.1\r\n" HOST "max-forwards: 9\r\n" OURS "\r\n");
+	assert_forwarded("TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\n\r\n",
+			 "TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: 0\r\n" OURS "\r\n");
+	assert_forwarded("TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: -1\r\n\r\n",
+			 "TRACE / HTTP/1.1\r\n" HOST "Max-Forwards: -1\r\n" OURS "\r\n");
 	assert_fields("Max-Forwards: 10\r\n", "Max-Forwards: 10\r\n");
 }
 

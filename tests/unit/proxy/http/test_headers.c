@@ -149,7 +149,7 @@ test_other_names(void **state)
 		"x--forwarded-for",
 		"xforwarded-for",
 		"x-user",
-		"authorization",
+		"authorization-x",
 		"upgrade-insecure-requests",
 		"sec-websocket-protocol",
 		"sec-websocket-extensions",
