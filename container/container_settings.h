@@ -6,6 +6,7 @@
 #define CONTAINER_CONTAINER_SETTINGS_H
 
 #include "base/net/address.h"
+#include "base/url.h"
 
 /* What annotations may override (INJECT_ALLOW). */
 enum {
@@ -35,6 +36,7 @@ struct container_settings {
 	const char *zone;	 /* workspaces are one label below it; NULL: anywhere */
 	/* Passed on to every sidecar. */
 	const char *gitlab_url;
+	const struct url *gitlab; /* the same */
 	const char *gitlab_api_url;
 	const char *client_id;
 	const char *relay_url;

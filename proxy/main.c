@@ -12,6 +12,7 @@
 
 #include "clone/credential/credential.h"
 #include "proxy/command/check.h"
+#include "proxy/command/git_config_command.h"
 #include "proxy/command/help.h"
 #include "proxy/command/install.h"
 #include "proxy/command/relay_key.h"
@@ -110,6 +111,12 @@ run_check(int argc, char **argv)
 	return refuse("unexpected argument", argv[argc - 1]);
 }
 
+static int
+run_git_config(void)
+{
+	return git_config_command_run(environ);
+}
+
 /* Commands that take no arguments. */
 static const struct {
 	const char *name;
@@ -118,6 +125,7 @@ static const struct {
 	{"serve", run_serve},
 	{"relay", run_relay},
 	{"webhook", run_webhook},
+	{"git-config", run_git_config},
 	{"help", help_print},
 	{"--help", help_print},
 	{"-h", help_print},

@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 
-#include "container/inject/inject_private.h"
+#include "container/inject/inject_git_config.h"
 #include "container/inject/mount_path.h"
 #include "container/inject/quantity.h"
 
@@ -108,9 +108,7 @@ add_git(struct builder *b)
 		return;
 	}
 	add_env_text(b, "CREDENTIAL_SOCKET", socket);
-	add_env_text(b, "CREDENTIAL_HELPER",
-		     INJECT_GIT_PATH "/git-credential-workspace --socket " INJECT_GIT_PATH
-				     "/credential.sock");
+	add_env_text(b, "CREDENTIAL_HELPER", INJECT_GIT_HELPER);
 	if (own == 0 || (own < 0 && pods == 0))
 		add_env_text(b, "CREDENTIAL_UID", "0"); /* the sidecar itself never runs as root */
 	if (b->c->params.ssh.len > 0)

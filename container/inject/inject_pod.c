@@ -4,7 +4,7 @@
  * arguments. Each step leaves what is already there and correct; what is there and differs is a
  * problem.
  */
-#include "container/inject/inject_private.h"
+#include "container/inject/inject_git_config.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
@@ -191,8 +191,8 @@ is_variable_name(struct str name)
 	return name.len > 0;
 }
 
-static void
-ensure_variable(struct inject *c, struct str name, struct str value)
+void
+inject_set_variable(struct inject *c, struct str name, struct str value)
 {
 	struct node *env = list_at(c, c->ide, "env");
 	struct node *there = node_named(env, name);
@@ -228,7 +228,7 @@ ensure_ide_env(struct inject *c)
 				       "NAME=value",
 				       STR_FMT(str_take(line, 100)));
 		else
-			ensure_variable(c, str_take(line, equals), str_skip(line, equals + 1));
+			inject_set_variable(c, str_take(line, equals), str_skip(line, equals + 1));
 	}
 }
 
@@ -320,6 +320,8 @@ change_pod(struct inject *c)
 	ensure_git(c);
 	inject_ensure_ssh(c);
 	ensure_ide_env(c);
+	if (c->settings->has_git)
+		inject_git_config(c);
 	ensure_ide_args(c);
 	ensure_status(c);
 }

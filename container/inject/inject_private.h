@@ -107,6 +107,9 @@ struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);
 void inject_volumes(struct inject *c, struct node *list);
 
+/* Sets an environment variable of the IDE's container. */
+void inject_set_variable(struct inject *c, struct str name, struct str value);
+
 /* Whether actual equals wanted, apart from what the cluster may add. If not, path names the first
  * difference, such as "env.3.value". */
 bool inject_covers(const struct inject *c, const struct node *wanted, const struct node *actual,

@@ -16,6 +16,7 @@ static const char usage[] =
 	"  relay-key HOST  print a workspace's key for the relay, from RELAY_MASTER_KEY\n"
 	"  clone           clone the repository and exit, for init containers\n"
 	"  credential      git's credential helper: asks the sidecar for the user's token\n"
+	"  git-config      print git's configuration for the profile of a shell\n"
 	"  login HOST, logout HOST\n"
 	"                  let this computer connect to a workspace by SSH, or no longer\n"
 	"  ssh HOST        open a shell in a workspace\n"

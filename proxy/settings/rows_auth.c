@@ -8,7 +8,7 @@
 static const struct conf_setting gitlab[] = {
 	{.name = "GITLAB_URL",
 	 .type = CONF_URL,
-	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK | GIT_CONFIG,
 	 .required = SERVE | RELAY | INJECT | WEBHOOK,
 	 .offset = AT(auth.gitlab_url),
 	 .expected = "a URL such as https://gitlab.example.com",
@@ -175,7 +175,7 @@ static const struct conf_setting sessions[] = {
 		 "use."},
 	{.name = "STATE_DIR",
 	 .type = CONF_PATH,
-	 .commands = SERVE | CLONE,
+	 .commands = SERVE | CLONE | GIT_CONFIG,
 	 .offset = AT(auth.state_dir),
 	 .unset = "sessions live in memory",
 	 .expected = "an existing directory that the process may write to",

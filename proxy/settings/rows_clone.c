@@ -137,7 +137,7 @@ static const struct conf_setting clone[] = {
 		 "`CLONE_GROUP` lets other user ids of the group write, as on OpenShift."},
 	{.name = "CLONE_GROUP",
 	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
+	 .commands = SERVE | CLONE | GIT_CONFIG,
 	 .offset = AT(clone.group),
 	 .parse = settings_parse_group,
 	 .format = settings_format_group,
@@ -175,7 +175,7 @@ const struct conf_group settings_clone = SETTINGS_GROUP("Clone", clone);
 static const struct conf_setting git[] = {
 	{.name = "CREDENTIAL_SOCKET",
 	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
+	 .commands = SERVE | CLONE | GIT_CONFIG,
 	 .offset = AT(credential_socket),
 	 .parse = settings_parse_socket,
 	 .format = settings_format_text,
@@ -198,7 +198,7 @@ static const struct conf_setting git[] = {
 		 "sidecar's own user id, else 0666, and the kernel tells who connects."},
 	{.name = "CREDENTIAL_HELPER",
 	 .type = CONF_TEXT,
-	 .commands = SERVE | CLONE,
+	 .commands = SERVE | CLONE | GIT_CONFIG,
 	 .offset = AT(clone.helper),
 	 .unset = "`!'<this program>' credential --socket '<CREDENTIAL_SOCKET>'` where there is a "
 		  "socket",

@@ -97,6 +97,7 @@ enum settings_command {
 	SETTINGS_INJECT = 8,
 	SETTINGS_WEBHOOK = 16,
 	SETTINGS_RELAY_KEY = 32,
+	SETTINGS_GIT_CONFIG = 64,
 };
 
 /* Loads and cross-checks (command: which command asks). NULL when there are problems, which are

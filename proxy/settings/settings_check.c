@@ -99,6 +99,10 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 				     "needed to derive keys, and not set");
 		return;
 	}
+	if (command == SETTINGS_GIT_CONFIG) {
+		settings_check_git_config(&c);
+		return;
+	}
 	settings_check_gitlab(&c);
 	if (command == SETTINGS_RELAY) {
 		settings_check_relay(&c);

@@ -59,6 +59,7 @@ void settings_check_relay(struct settings_check *c);
 /* settings_check_clone.c */
 void settings_check_clone(struct settings_check *c, enum settings_command command);
 void settings_check_state_dir(struct settings_check *c);
+void settings_check_git_config(struct settings_check *c);
 void settings_check_credential(struct settings_check *c, enum settings_command command);
 
 #endif

@@ -190,3 +190,16 @@ settings_check_credential(struct settings_check *c, enum settings_command comman
 	}
 	set_credential_helper(c);
 }
+
+void
+settings_check_git_config(struct settings_check *c)
+{
+	settings_check_credential(c, SETTINGS_GIT_CONFIG);
+	if (!settings_check_is_given(c, "GITLAB_URL"))
+		conf_problem(c->problems, VAR("GITLAB_URL"),
+			     "needed for git's configuration, and not set");
+	else if (c->s->clone.helper == NULL)
+		conf_problem(c->problems, VAR("CREDENTIAL_SOCKET"),
+			     "without it, STATE_DIR and CREDENTIAL_HELPER git has no credential "
+			     "helper");
+}

@@ -50,6 +50,7 @@ settings_check_container(struct settings_check *check)
 	check_limit(check->problems, VAR("INJECT_MEMORY_REQUEST"), c->memory_request,
 		    c->memory_limit);
 	c->gitlab_url = text_of(s, &s->auth.gitlab_url);
+	c->gitlab = &s->auth.gitlab_url;
 	c->gitlab_api_url = text_of(s, &s->auth.gitlab_api_url);
 	c->relay_url = text_of(s, &s->auth.relay_url);
 	c->client_id = s->auth.client_id;

@@ -16,12 +16,13 @@
 #define AT(field) offsetof(struct settings, field)
 
 /* Short names for .commands and .required. */
-#define SERVE	  SETTINGS_SERVE
-#define CLONE	  SETTINGS_CLONE
-#define RELAY	  SETTINGS_RELAY
-#define INJECT	  SETTINGS_INJECT
-#define WEBHOOK	  SETTINGS_WEBHOOK
-#define RELAY_KEY SETTINGS_RELAY_KEY
+#define SERVE	   SETTINGS_SERVE
+#define CLONE	   SETTINGS_CLONE
+#define RELAY	   SETTINGS_RELAY
+#define INJECT	   SETTINGS_INJECT
+#define WEBHOOK	   SETTINGS_WEBHOOK
+#define RELAY_KEY  SETTINGS_RELAY_KEY
+#define GIT_CONFIG SETTINGS_GIT_CONFIG
 
 #define SETTINGS_GROUP(heading, rows)                                                              \
 	{                                                                                          \

@@ -142,6 +142,10 @@ def test_pods_that_validation_refuses(webhook):
     response = webhook.review("/validate", changed)
     assert response["allowed"] is False and response["status"]["code"] == 422
     assert "differs at image" in response["status"]["message"]
+    other_git = copy.deepcopy(done)
+    helper = next(v for v in other_git["spec"]["containers"][0]["env"] if v["name"] == "GIT_CONFIG_VALUE_1")
+    helper["value"] = "/projects/evil"
+    assert webhook.admits(other_git) is False
     forged = manifests.pod(status="injected")
     assert webhook.admits(forged) is False
     unlabelled = copy.deepcopy(done)

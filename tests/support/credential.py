@@ -8,6 +8,8 @@ import subprocess
 from proxy import SANITIZER, binary, environment_for
 
 TIMEOUT_S = 60
+# WORKSPACE_GIT: another git than the system's, for the workspace alone.
+GIT = os.environ.get("WORKSPACE_GIT", "git")
 
 
 def helper(operation, text="", socket_path=None, wrapper=(), environment=None):
@@ -53,7 +55,7 @@ class Workspace:
     def git(self, directory, *arguments, **more):
         """A CompletedProcess, with both outputs in stdout."""
         result = subprocess.run(
-            ["git", "-C", str(directory), *arguments],
+            [GIT, "-C", str(directory), *arguments],
             env={**self.environment, **more},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration that git in a workspace needs for all of its repositories: the credential
+ * helper, https instead of ssh, and repositories of another user id. It is for git's own
+ * environment (git-config(1), GIT_CONFIG_COUNT), which comes after all files.
+ */
+#ifndef BASE_GIT_CONFIG_H
+#define BASE_GIT_CONFIG_H
+
+#include "base/url.h"
+
+#define GIT_CONFIG_MAX 8u
+
+struct git_config_pair {
+	char *key;
+	char *value;
+};
+
+struct git_config {
+	struct git_config_pair pairs[GIT_CONFIG_MAX];
+	size_t count;
+};
+
+struct git_config_source {
+	const struct url *gitlab;
+	const char *helper; /* value of credential.helper */
+	bool other_owner;   /* repositories may belong to another user id than git's */
+};
+
+/* Fills `config`; strings live in the arena. False: no memory. */
+bool git_config_make(struct git_config *config, const struct git_config_source *source,
+		     struct arena *a) MUST_CHECK;
+
+#endif

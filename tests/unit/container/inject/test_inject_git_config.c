@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Git's configuration in the environment of the IDE's container.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "container/inject/inject.h"
+#include "container/yaml/yaml.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define POD_HEAD                                                                                   \
+	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
+	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
+	"    workspace-proxy.io/name: kiwi\n"
+#define POD_TAIL                                                                                   \
+	"spec:\n  volumes: [{name: projects, emptyDir: {}}]\n  containers:\n  - name: ide\n"       \
+	"    ports: [{containerPort: 60001}]\n"                                                    \
+	"    volumeMounts: [{name: projects, mountPath: /projects}]\n"
+#define POD	POD_HEAD POD_TAIL
+#define NOTE(x) "    workspace-proxy.io/" x "\n"
+#define WITH(x) POD_HEAD NOTE(x) POD_TAIL
+#define IDE(x)	POD_HEAD POD_TAIL "    " x "\n"
+#define CLONE                                                                                      \
+	POD_HEAD NOTE("clone-url: https://gitlab.example.com/a.git")                               \
+		NOTE("clone-dir: /projects/a") POD_TAIL
+
+static const struct url gitlab = {.scheme = {"https", 5},
+				  .host = {"gitlab.example.com", 18},
+				  .port = 443,
+				  .path = {"/git", 4}};
+
+static const struct container_settings operator_settings = {
+	.image = "registry.example.com/workspace-proxy:1",
+	.pull_policy = "IfNotPresent",
+	.sidecar = CONTAINER_NATIVE,
+	.zone = "ws.example.com",
+	.gitlab_url = "https://gitlab.example.com/git",
+	.gitlab = &gitlab,
+	.client_id = "id",
+	.authorization = "owner",
+	.secret = "workspace-{name}",
+	.tls_secret = "workspace-proxy-tls",
+	.has_git = true,
+	.cpu_request = "50m",
+	.cpu_limit = "1",
+	.memory_request = "64Mi",
+	.memory_limit = "512Mi",
+};
+
+struct git_result {
+	struct doc doc;
+	struct node *root;
+	struct inject_report report;
+};
+
+static struct str
+env_of(const struct node *container, const char *name)
+{
+	return node_text_at(node_named(node_get(container, "env"), str_from(name)), "value");
+}
+
+static void
+run_for_git(struct git_result *r, const char *yaml)
+{
+	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
+	struct err e = ERR_INIT;
+	struct str source;
+
+	doc_init(&r->doc);
+	assert_non_null(reader);
+	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
+		fail_msg("%s", e.text);
+	yaml_reader_free(reader);
+	assert_true(inject_object(&operator_settings, &r->doc, r->root, &r->report));
+	assert_false(r->doc.failed);
+}
+
+static const struct node *
+ide_of(const struct git_result *r)
+{
+	return node_named(node_find(r->root, "spec.containers"), STR("ide"));
+}
+
+static void
+assert_variable(const struct git_result *r, const char *name, const char *value)
+{
+	struct str found = env_of(ide_of(r), name);
+
+	if (!str_equal(found, str_from(value)))
+		fail_msg("%s: %.*s", name, STR_FMT(found));
+}
+
+/* Again, with other things changed meanwhile, changes nothing. */
+static void
+assert_again_the_same(struct git_result *r)
+{
+	struct node *before = node_copy(&r->doc, r->root);
+	struct inject_report report;
+
+	assert_true(inject_object(&operator_settings, &r->doc, r->root, &report));
+	assert_int_equal(report.problems.count, 0);
+	assert_true(node_equal(before, r->root));
+}
+
+static void
+test_git_config(void **state)
+{
+	static const char key[] = "credential.https://gitlab.example.com.helper";
+	static const char spelling[] = "url.https://gitlab.example.com/git/.insteadOf";
+	struct git_result r;
+
+	(void)state;
+	run_for_git(&r, POD);
+	assert_variable(&r, "GIT_CONFIG_COUNT", "5");
+	assert_variable(&r, "GIT_CONFIG_KEY_0", key);
+	assert_variable(&r, "GIT_CONFIG_VALUE_0", "");
+	assert_non_null(node_named(node_get(ide_of(&r), "env"), STR("GIT_CONFIG_VALUE_0")));
+	assert_variable(&r, "GIT_CONFIG_KEY_1", key);
+	assert_variable(&r, "GIT_CONFIG_VALUE_1",
+			"/run/workspace-proxy-git/git-credential-workspace --socket "
+			"/run/workspace-proxy-git/credential.sock");
+	assert_variable(&r, "GIT_CONFIG_KEY_2", spelling);
+	assert_variable(&r, "GIT_CONFIG_VALUE_2", "git@gitlab.example.com:");
+	assert_variable(&r, "GIT_CONFIG_VALUE_3", "ssh://git@gitlab.example.com/");
+	assert_variable(&r, "GIT_CONFIG_VALUE_4", "http://gitlab.example.com/git/");
+	assert_again_the_same(&r);
+	doc_fini(&r.doc);
+	/* Behind what the author has. */
+	run_for_git(&r,
+		    IDE("env: [{name: GIT_CONFIG_COUNT, value: \"1\"}, {name: GIT_CONFIG_KEY_0, "
+			"value: a.b}, {name: GIT_CONFIG_VALUE_0, value: c}]"));
+	assert_variable(&r, "GIT_CONFIG_COUNT", "6");
+	assert_variable(&r, "GIT_CONFIG_KEY_0", "a.b");
+	assert_variable(&r, "GIT_CONFIG_VALUE_0", "c");
+	assert_variable(&r, "GIT_CONFIG_KEY_5", spelling);
+	assert_again_the_same(&r);
+	doc_fini(&r.doc);
+	run_for_git(&r, WITH("ide-env: |\n      GIT_CONFIG_COUNT=1\n      GIT_CONFIG_KEY_0=a.b\n"
+			     "      GIT_CONFIG_VALUE_0=c"));
+	assert_variable(&r, "GIT_CONFIG_COUNT", "6");
+	assert_variable(&r, "GIT_CONFIG_KEY_5", spelling);
+	assert_again_the_same(&r);
+	doc_fini(&r.doc);
+}
+
+static void
+test_git_config_that_can_not_be_appended(void **state)
+{
+	static const char *const envs[] = {
+		"env: [{name: GIT_CONFIG_COUNT, value: x}]",
+		"env: [{name: GIT_CONFIG_COUNT, value: \"1001\"}]",
+		"env: [{name: GIT_CONFIG_COUNT, valueFrom: {fieldRef: {fieldPath: x}}}]",
+	};
+	char yaml[2048];
+	struct git_result r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(envs); i++) {
+		snprintf(yaml, sizeof(yaml), "%s    %s\n", POD, envs[i]);
+		run_for_git(&r, yaml);
+		assert_int_equal(r.report.problems.count, 1);
+		assert_non_null(
+			strstr(r.report.problems.items[0], "GIT_CONFIG_COUNT: expected a number"));
+		doc_fini(&r.doc);
+	}
+}
+
+/* The clone belongs to the sidecar's user. */
+static void
+test_git_config_of_another_user(void **state)
+{
+	static const struct {
+		const char *user;
+		const char *count;
+	} cases[] = {
+		{"securityContext: {runAsUser: 1000}", "5"},
+		{"securityContext: {runAsUser: 0}", "6"},
+		{"stdin: true", "6"},
+	};
+	char yaml[2048];
+	struct git_result r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(yaml, sizeof(yaml), "%s    %s\n", CLONE, cases[i].user);
+		run_for_git(&r, yaml);
+		assert_int_equal(r.report.problems.count, 0);
+		assert_variable(&r, "GIT_CONFIG_COUNT", cases[i].count);
+		assert_variable(&r, "GIT_CONFIG_KEY_5",
+				cases[i].count[0] == '6' ? "safe.directory" : "");
+		doc_fini(&r.doc);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_git_config),
+		cmocka_unit_test(test_git_config_that_can_not_be_appended),
+		cmocka_unit_test(test_git_config_of_another_user),
+	};
+
+	return cmocka_run_group_tests_name("container/inject_git_config", tests, NULL, NULL);
+}
