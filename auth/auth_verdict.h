@@ -7,6 +7,7 @@
 #define AUTH_AUTH_VERDICT_H
 
 #include "auth/auth_session.h"
+#include "auth/auth_problem.h"
 #include "base/arena.h"
 #include "base/log/log.h"
 
@@ -41,45 +42,6 @@ enum auth_action {
 	AUTH_TARGET_LOST_PAGE, /* signed in, but the page that was asked for is not known */
 	AUTH_RELAY_PAGE,       /* explains what the relay's address is for */
 	AUTH_DEVICE_PAGE,      /* about a computer that wants to connect by SSH */
-};
-
-enum auth_problem {
-	AUTH_PROBLEM_NONE,
-	/* 401: no session, and the request is no navigation; location: where to sign in */
-	AUTH_PROBLEM_LOGIN_REQUIRED,
-	/* 403: identity is who was refused */
-	AUTH_PROBLEM_NO_ACCESS,
-	/* 403: the user denied consent at GitLab */
-	AUTH_PROBLEM_CONSENT_DENIED,
-	/* 403: GitLab reported an error or its answer did not fit; detail says which */
-	AUTH_PROBLEM_LOGIN_FAILED,
-	/* 503: retry_after_s is set */
-	AUTH_PROBLEM_GITLAB_UNAVAILABLE,
-	/* 502: client id, secret or redirect address are wrong; an operator must act */
-	AUTH_PROBLEM_GITLAB_REFUSES_US,
-	/* 502: the token lacks a scope, which detail names; an operator must act */
-	AUTH_PROBLEM_SCOPE,
-	/* 403: the same for the API token of a program, which can bring another one */
-	AUTH_PROBLEM_TOKEN_SCOPE,
-	/* 403: the browser does not send our cookies back */
-	AUTH_PROBLEM_LOGIN_LOOP,
-	/* 403: Origin or Sec-Fetch-Site say that another site sent this */
-	AUTH_PROBLEM_CROSS_SITE,
-	/* 400: repeated or malformed parameters; detail says which */
-	AUTH_PROBLEM_BAD_REQUEST,
-	/* 405: allow is the Allow header */
-	AUTH_PROBLEM_METHOD,
-
-	/* The relay's; where location is set, it is the workspace's own address. */
-
-	/* 400: malformed, repeated or altered parameters */
-	AUTH_PROBLEM_RELAY_REQUEST,
-	/* 403: zone, key or scope are wrong; an operator must act */
-	AUTH_PROBLEM_RELAY_WORKSPACE,
-	/* 403: started in another browser, or finished already */
-	AUTH_PROBLEM_RELAY_FOREIGN,
-	/* 403: more than ten minutes old */
-	AUTH_PROBLEM_RELAY_STALE,
 };
 
 struct auth_identity {

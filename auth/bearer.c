@@ -226,7 +226,7 @@ report_unverified(struct bearer_pending *p, const struct err *why, uint32_t retr
 
 	log_warn(NULL, "API token not verified", log_err(why));
 	while (take_first(p, &w)) {
-		verdict_unavailable(w.call.verdict, retry_after_s, NULL);
+		verdict_not_answered(w.call.verdict, retry_after_s, why->code);
 		w.call.done(w.call.verdict, w.call.arg);
 	}
 }

@@ -75,7 +75,7 @@ on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 	case SESSION_UNAVAILABLE:
 		break;
 	}
-	verdict_unavailable(v, retry_after_s, NULL);
+	verdict_not_answered(v, retry_after_s, session_failure(s));
 }
 
 static void
@@ -154,7 +154,7 @@ gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 	case SESSION_PENDING:
 		return wait_for_answer(a, g, s, facts, v);
 	case SESSION_UNAVAILABLE:
-		verdict_unavailable(v, retry_after_s, NULL);
+		verdict_not_answered(v, retry_after_s, session_failure(s));
 		return NULL;
 	case SESSION_OVER:
 		break;

@@ -7,23 +7,15 @@
 #include "auth/session/session_lifetime.h"
 
 static const unsigned problem_statuses[] = {
-	[AUTH_PROBLEM_NONE] = 200,
-	[AUTH_PROBLEM_LOGIN_REQUIRED] = 401,
-	[AUTH_PROBLEM_NO_ACCESS] = 403,
-	[AUTH_PROBLEM_CONSENT_DENIED] = 403,
-	[AUTH_PROBLEM_LOGIN_FAILED] = 403,
-	[AUTH_PROBLEM_GITLAB_UNAVAILABLE] = 503,
-	[AUTH_PROBLEM_GITLAB_REFUSES_US] = 502,
-	[AUTH_PROBLEM_SCOPE] = 502,
-	[AUTH_PROBLEM_TOKEN_SCOPE] = 403,
-	[AUTH_PROBLEM_LOGIN_LOOP] = 403,
-	[AUTH_PROBLEM_CROSS_SITE] = 403,
-	[AUTH_PROBLEM_BAD_REQUEST] = 400,
-	[AUTH_PROBLEM_METHOD] = 405,
-	[AUTH_PROBLEM_RELAY_REQUEST] = 400,
-	[AUTH_PROBLEM_RELAY_WORKSPACE] = 403,
-	[AUTH_PROBLEM_RELAY_FOREIGN] = 403,
-	[AUTH_PROBLEM_RELAY_STALE] = 403,
+	[AUTH_PROBLEM_NONE] = 200,	     [AUTH_PROBLEM_LOGIN_REQUIRED] = 401,
+	[AUTH_PROBLEM_NO_ACCESS] = 403,	     [AUTH_PROBLEM_CONSENT_DENIED] = 403,
+	[AUTH_PROBLEM_LOGIN_FAILED] = 403,   [AUTH_PROBLEM_GITLAB_UNAVAILABLE] = 503,
+	[AUTH_PROBLEM_OUTGOING_PROXY] = 503, [AUTH_PROBLEM_GITLAB_REFUSES_US] = 502,
+	[AUTH_PROBLEM_SCOPE] = 502,	     [AUTH_PROBLEM_TOKEN_SCOPE] = 403,
+	[AUTH_PROBLEM_LOGIN_LOOP] = 403,     [AUTH_PROBLEM_CROSS_SITE] = 403,
+	[AUTH_PROBLEM_BAD_REQUEST] = 400,    [AUTH_PROBLEM_METHOD] = 405,
+	[AUTH_PROBLEM_RELAY_REQUEST] = 400,  [AUTH_PROBLEM_RELAY_WORKSPACE] = 403,
+	[AUTH_PROBLEM_RELAY_FOREIGN] = 403,  [AUTH_PROBLEM_RELAY_STALE] = 403,
 };
 
 void
@@ -49,6 +41,19 @@ verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const char *
 {
 	verdict_problem(v, AUTH_PROBLEM_GITLAB_UNAVAILABLE, detail);
 	v->retry_after_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
+}
+
+enum auth_problem
+verdict_problem_of(enum err_code code)
+{
+	return code == ERR_PROXY ? AUTH_PROBLEM_OUTGOING_PROXY : AUTH_PROBLEM_GITLAB_UNAVAILABLE;
+}
+
+void
+verdict_not_answered(struct auth_verdict *v, uint32_t retry_after_s, enum err_code code)
+{
+	verdict_unavailable(v, retry_after_s, NULL);
+	v->problem = verdict_problem_of(code);
 }
 
 void

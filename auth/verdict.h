@@ -14,6 +14,10 @@
 void verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *detail);
 void verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const char *detail);
 
+/* The problem of a question that GitLab did not answer because of this error; both are 503. */
+enum auth_problem verdict_problem_of(enum err_code code);
+void verdict_not_answered(struct auth_verdict *v, uint32_t retry_after_s, enum err_code code);
+
 /* location must live as long as the verdict. NULL, CR or LF in it make the verdict unavailable. */
 void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
 void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);

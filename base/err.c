@@ -112,6 +112,7 @@ err_http_status(enum err_code code)
 	case ERR_CONFIG:
 		return 500;
 	case ERR_CONNECT:
+	case ERR_PROXY:
 	case ERR_TLS:
 	case ERR_PROTOCOL:
 		return 502;
@@ -144,6 +145,8 @@ err_code_name(enum err_code code)
 		return "timeout";
 	case ERR_CONNECT:
 		return "connect";
+	case ERR_PROXY:
+		return "proxy";
 	case ERR_TLS:
 		return "tls";
 	case ERR_PROTOCOL:

@@ -90,7 +90,7 @@ end_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_
 	/* The flow's cookie stays, so that reloading the page starts again for the same target. */
 	l->call.verdict->set_cookies_count = 0;
 	l->call.verdict->retry_after_s = wait_s;
-	end_with_problem(l, AUTH_PROBLEM_GITLAB_UNAVAILABLE, NULL, why);
+	end_with_problem(l, verdict_problem_of(why->code), NULL, why);
 }
 
 /* missing_scope: what the token lacks; NULL: GitLab does not accept the application. */

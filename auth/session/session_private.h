@@ -62,7 +62,8 @@ struct auth_session {
 
 	struct session_tokens tokens;
 	struct session_authorization authorization;
-	bool was_refreshed; /* for the question under way */
+	bool was_refreshed;    /* for the question under way */
+	enum err_code failure; /* of the last question that was not answered */
 	session_rechecked_fn *rechecked;
 
 	struct loop_timer timer;

@@ -14,6 +14,7 @@
 static void
 note_failure(struct auth_session *s, const struct err *why, uint32_t retry_after_s)
 {
+	s->failure = why->code;
 	session_authorization_note_failure(&s->authorization, retry_after_s);
 	session_tokens_delay_refresh(&s->tokens, s->authorization.next_question_ms);
 	log_warn(NULL, "authorization check failed", log_cstr("user", s->user.username),
@@ -186,6 +187,12 @@ session_check(struct auth_session *s, uint32_t *retry_after_s)
 		return SESSION_PENDING;
 	*retry_after_s = session_authorization_retry_after_s(a);
 	return SESSION_UNAVAILABLE;
+}
+
+enum err_code
+session_failure(const struct auth_session *s)
+{
+	return s->failure;
 }
 
 void

@@ -18,6 +18,9 @@ enum session_status {
 /* What the last answer is worth; asks in the background when a question is due. */
 enum session_status session_check(struct auth_session *s, uint32_t *retry_after_s);
 
+/* Why GitLab's last answer is missing: of SESSION_UNAVAILABLE. */
+enum err_code session_failure(const struct auth_session *s);
+
 /* Where GitLab's last answer is older than the interval, the next session_check waits for a new
  * one. */
 void session_require_answer(struct auth_session *s);

@@ -132,7 +132,7 @@ finish(struct fetch_call *call, CURLcode code)
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	fetch_call_response(call, &response);
 	/* libcurl counts what the proxy was asked as well. */
-	at_proxy = fetch_is_proxy_error(call->easy, (int)code, call->problem, call->host, &e);
+	at_proxy = fetch_call_is_proxy_error(call, code, &e);
 	if (code != CURLE_OK)
 		(void)fetch_call_explain(call, code, &e);
 	else if (response.status < 100 || response.status > 599)

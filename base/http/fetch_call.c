@@ -24,8 +24,10 @@
 static curl_socket_t
 on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	(void)arg;
+	struct fetch_call *call = arg;
+
 	(void)purpose;
+	call->uses_proxy = fetch_is_other_port(address, call->port);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -105,26 +107,13 @@ add_headers(struct fetch_call *call, const struct fetch_request *r, struct err *
 	       (r->header == NULL || add_header(call, "", str_from(r->header), e));
 }
 
-/* Checks the address and keeps the host for messages. */
 static bool
 read_url(struct fetch_call *call, const char *url, struct err *e)
 {
-	CURLU *parsed = curl_url();
-	char *scheme = NULL;
-	bool ok = parsed != NULL &&
-		  curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-		  curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		  (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-		  curl_url_get(parsed, CURLUPART_HOST, &call->host, 0) == CURLUE_OK;
-
-	curl_free(scheme);
-	curl_url_cleanup(parsed);
-	call->url = strdup(url);
-	if (!ok)
+	if (!fetch_read_url(url, &call->host, &call->port))
 		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
-	if (call->url == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for a request");
-	return true;
+	call->url = strdup(url);
+	return call->url != NULL || err_set(e, ERR_MEMORY, "no memory for a request");
 }
 
 static bool
@@ -163,6 +152,7 @@ set_callbacks(struct fetch_call *call)
 
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_curl_open) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, call) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_head) == CURLE_OK &&
@@ -286,11 +276,25 @@ explain_connect(const struct fetch_call *call, CURLcode code, struct err *e)
 }
 
 bool
+fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct err *e)
+{
+	const struct fetch_outcome outcome = {
+		.easy = call->easy,
+		.code = (int)code,
+		.problem = call->problem,
+		.host = call->host,
+		.uses_proxy = call->uses_proxy,
+	};
+
+	return fetch_is_proxy_error(&outcome, e);
+}
+
+bool
 fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e)
 {
 	enum err_code ours = call->is_too_large ? ERR_LIMIT : fetch_error_code((int)code);
 
-	if (fetch_is_proxy_error(call->easy, (int)code, call->problem, call->host, e))
+	if (fetch_call_is_proxy_error(call, code, e))
 		return false;
 	if (ours == ERR_TIMEOUT)
 		return explain_timeout(call, e);

@@ -5,11 +5,11 @@
  */
 #include "base/http/fetch_library.h"
 
-#include <curl/curl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/net/address.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -46,6 +46,28 @@ fetch_library_init(struct err *e)
 	       err_set(e, ERR_MEMORY, "the HTTP client can't be set up");
 }
 
+bool
+fetch_read_url(const char *url, char **host, unsigned *port)
+{
+	CURLU *parsed = curl_url();
+	char *scheme = NULL;
+	char *digits = NULL;
+	uint64_t number = 0;
+	bool ok = parsed != NULL &&
+		  curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		  curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		  (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+		  curl_url_get(parsed, CURLUPART_PORT, &digits, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		  str_to_u64(str_from(digits), 0, 65535, &number) &&
+		  curl_url_get(parsed, CURLUPART_HOST, host, 0) == CURLUE_OK;
+
+	*port = (unsigned)number;
+	curl_free(digits);
+	curl_free(scheme);
+	curl_url_cleanup(parsed);
+	return ok;
+}
+
 /* libcurl names the host that it could not connect to: the proxy's, where there is one. */
 static bool
 names_other_host(const char *problem, const char *host)
@@ -67,26 +89,54 @@ explain_status(long status)
 	return status == 407 ? " (it wants a user and password)" : "";
 }
 
-bool
-fetch_is_proxy_error(void *easy, int code, const char *problem, const char *host, struct err *e)
+/* Of a timeout before the request was sent, on the way through a proxy. */
+static bool
+is_timeout_at_proxy(CURL *easy, CURLcode code, bool uses_proxy)
 {
+	curl_off_t ready_us = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+	return code == CURLE_OPERATION_TIMEDOUT && uses_proxy && ready_us == 0;
+}
+
+bool
+fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e)
+{
+	CURLcode code = (CURLcode)o->code;
 	long status = 0;
 	long errno_value = 0;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	(void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errno_value);
+	(void)curl_easy_getinfo(o->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	(void)curl_easy_getinfo(o->easy, CURLINFO_OS_ERRNO, &errno_value);
 	if (code == CURLE_COULDNT_RESOLVE_PROXY)
-		(void)err_set(e, ERR_CONNECT, "outgoing proxy: its name can't be resolved");
+		(void)err_set(e, ERR_PROXY, "outgoing proxy: its name can't be resolved");
+	else if (code == CURLE_PROXY)
+		(void)err_set(e, ERR_PROXY, "outgoing proxy: SOCKS handshake failed");
 	else if (code != CURLE_OK && status >= 300)
-		(void)err_set(e, ERR_CONNECT, "outgoing proxy: %s refused with status %ld%s", host,
+		(void)err_set(e, ERR_PROXY, "outgoing proxy: %s refused with status %ld%s", o->host,
 			      status, explain_status(status));
-	else if (code == CURLE_COULDNT_CONNECT && names_other_host(problem, host))
-		(void)err_set(e, ERR_CONNECT, "outgoing proxy: connect: %s",
-			      errno_value == 0 ? curl_easy_strerror((CURLcode)code)
+	else if (code == CURLE_COULDNT_CONNECT && names_other_host(o->problem, o->host))
+		(void)err_set(e, ERR_PROXY, "outgoing proxy: connect: %s",
+			      errno_value == 0 ? curl_easy_strerror(code)
 					       : strerror((int)errno_value));
+	else if (is_timeout_at_proxy(o->easy, code, o->uses_proxy))
+		(void)err_set(e, ERR_PROXY, "outgoing proxy: no connection to %s in time", o->host);
 	else
 		return false;
 	return true;
+}
+
+/* libcurl 7.88 does not say whether it uses a proxy, but where it connects to. */
+bool
+fetch_is_other_port(const struct curl_sockaddr *address, unsigned port)
+{
+	struct address a = {.len = 0};
+
+	if (address->addrlen > sizeof(a.sa))
+		return false;
+	memcpy(&a.sa, &address->addr, address->addrlen);
+	a.len = address->addrlen;
+	return address_port(&a) != port;
 }
 
 enum err_code

@@ -46,6 +46,8 @@ struct fetch_call {
 	void *arg;
 	char *url;
 	char *host;
+	unsigned port;
+	bool uses_proxy;
 	char *request_body;
 	size_t request_body_len;
 	struct buf body;
@@ -64,6 +66,7 @@ void fetch_call_fini(struct fetch_call *call);
 /* After the end: what came, valid as long as the call, and for what else than CURLE_OK it failed,
  * always false. */
 void fetch_call_response(const struct fetch_call *call, struct fetch_response *r);
+bool fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct err *e);
 bool fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e);
 
 #endif

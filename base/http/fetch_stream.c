@@ -26,7 +26,9 @@ struct fetch_stream {
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *host;	/* for messages */
+	char *host; /* for messages */
+	unsigned port;
+	bool uses_proxy;
 	char *location; /* of the last answer */
 	char *buffer;
 	size_t start, end; /* what was received and not read */
@@ -46,12 +48,19 @@ static bool
 explain_code(const struct fetch_stream *s, struct err *e)
 {
 	enum err_code ours = fetch_error_code((int)s->code);
+	const struct fetch_outcome outcome = {
+		.easy = s->easy,
+		.code = (int)s->code,
+		.problem = s->problem,
+		.host = s->host,
+		.uses_proxy = s->uses_proxy,
+	};
 	long errno_value = 0;
 
 	(void)curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &errno_value);
 	if (s->head_bytes > HEAD_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, "%s: the answer's head is too large", s->host);
-	if (fetch_is_proxy_error(s->easy, (int)s->code, s->problem, s->host, e))
+	if (fetch_is_proxy_error(&outcome, e))
 		return false;
 	if (ours == ERR_TIMEOUT)
 		return err_set(e, ERR_CONNECT, "%s: no connection in time", s->host);
@@ -70,8 +79,10 @@ explain_code(const struct fetch_stream *s, struct err *e)
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	(void)arg;
+	struct fetch_stream *s = arg;
+
 	(void)purpose;
+	s->uses_proxy = fetch_is_other_port(address, s->port);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -234,6 +245,7 @@ set_callbacks(struct fetch_stream *s)
 	CURL *easy = s->easy;
 
 	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, s) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
@@ -283,22 +295,10 @@ set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
 }
 
 static bool
-read_host(struct fetch_stream *s, const char *url)
-{
-	CURLU *parsed = curl_url();
-	bool ok = parsed != NULL &&
-		  curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
-		  curl_url_get(parsed, CURLUPART_HOST, &s->host, 0) == CURLUE_OK;
-
-	curl_url_cleanup(parsed);
-	return ok;
-}
-
-static bool
 start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *e)
 {
 	stop(s);
-	if (!read_host(s, r->url))
+	if (!fetch_read_url(r->url, &s->host, &s->port))
 		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
 	if (!set_numbers(s) || !set_callbacks(s) || !set_texts(s, r) || !set_method(s, r) ||
 	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) != CURLE_OK ||

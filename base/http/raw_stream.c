@@ -46,7 +46,17 @@ set_options(struct raw_stream *s, const char *origin, const char *ca_file,
 static bool
 explain(const struct raw_stream *s, CURLcode code, const char *origin, struct err *e)
 {
-	if (fetch_is_proxy_error(s->easy, (int)code, s->problem, origin, e))
+	struct fetch_outcome outcome = {.easy = s->easy, .code = (int)code, .problem = s->problem};
+	char *host = NULL;
+	unsigned port;
+	bool is_proxy_error = false;
+
+	if (fetch_read_url(origin, &host, &port)) {
+		outcome.host = host;
+		is_proxy_error = fetch_is_proxy_error(&outcome, e);
+	}
+	curl_free(host);
+	if (is_proxy_error)
 		return false;
 	return err_set(e, fetch_error_code((int)code), "%s: %s", origin,
 		       s->problem[0] != '\0' ? s->problem : curl_easy_strerror(code));

@@ -27,6 +27,13 @@ static const struct page_text problem_texts[] = {
 	{503, AUTH_PROBLEM_GITLAB_UNAVAILABLE, "gitlab_unavailable", "GitLab can't be reached",
 	 "This workspace uses GitLab to check who you are, and GitLab is not responding.",
 	 "Your workspace and your files are not affected.", PAGE_ACTION_AGAIN},
+	{503, AUTH_PROBLEM_OUTGOING_PROXY, "outgoing_proxy_failed",
+	 "The network's proxy does not let us reach GitLab",
+	 "This workspace reaches GitLab through an outgoing proxy, and that proxy refused or did "
+	 "not respond.",
+	 "GitLab itself may be fine, and your workspace and your files are not affected. If the "
+	 "problem persists, contact the administrator and include the request id below.",
+	 PAGE_ACTION_AGAIN},
 	{502, AUTH_PROBLEM_GITLAB_REFUSES_US, "gitlab_refuses_us",
 	 "This workspace is not set up correctly",
 	 "GitLab rejected this workspace's application: its id, secret or redirect URI "
