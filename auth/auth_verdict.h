@@ -6,8 +6,8 @@
 #ifndef AUTH_AUTH_VERDICT_H
 #define AUTH_AUTH_VERDICT_H
 
-#include "auth/auth_session.h"
 #include "auth/auth_problem.h"
+#include "auth/auth_session.h"
 #include "base/arena.h"
 #include "base/log/log.h"
 

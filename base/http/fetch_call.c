@@ -27,7 +27,7 @@ on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	struct fetch_call *call = arg;
 
 	(void)purpose;
-	call->uses_proxy = fetch_is_other_port(address, call->port);
+	call->uses_proxy = fetch_is_other_port(&address->addr, address->addrlen, call->port);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 

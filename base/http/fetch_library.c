@@ -5,6 +5,7 @@
  */
 #include "base/http/fetch_library.h"
 
+#include <curl/curl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,14 +129,14 @@ fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e)
 
 /* libcurl 7.88 does not say whether it uses a proxy, but where it connects to. */
 bool
-fetch_is_other_port(const struct curl_sockaddr *address, unsigned port)
+fetch_is_other_port(const struct sockaddr *address, socklen_t len, unsigned port)
 {
 	struct address a = {.len = 0};
 
-	if (address->addrlen > sizeof(a.sa))
+	if (len > sizeof(a.sa))
 		return false;
-	memcpy(&a.sa, &address->addr, address->addrlen);
-	a.len = address->addrlen;
+	memcpy(&a.sa, address, len);
+	a.len = len;
 	return address_port(&a) != port;
 }
 

@@ -5,7 +5,7 @@
 #ifndef BASE_HTTP_FETCH_LIBRARY_H
 #define BASE_HTTP_FETCH_LIBRARY_H
 
-#include <curl/curl.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 
@@ -17,7 +17,7 @@ bool fetch_read_url(const char *url, char **host, unsigned *port) MUST_CHECK;
 
 /* How a transfer ended. */
 struct fetch_outcome {
-	CURL *easy;
+	void *easy;	     /* libcurl's handle */
 	int code;	     /* CURLcode; CURLE_OPERATION_TIMEDOUT also for our own deadlines */
 	const char *problem; /* libcurl's error buffer */
 	const char *host;
@@ -29,7 +29,7 @@ struct fetch_outcome {
 bool fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e);
 
 /* Whether libcurl connects to another port than that of the URL: then it is a proxy's. */
-bool fetch_is_other_port(const struct curl_sockaddr *address, unsigned port);
+bool fetch_is_other_port(const struct sockaddr *address, socklen_t len, unsigned port);
 
 /* Our code for a CURLcode. */
 enum err_code fetch_error_code(int code);

@@ -82,7 +82,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	struct fetch_stream *s = arg;
 
 	(void)purpose;
-	s->uses_proxy = fetch_is_other_port(address, s->port);
+	s->uses_proxy = fetch_is_other_port(&address->addr, address->addrlen, s->port);
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
