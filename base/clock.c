@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readings of the two clocks, and the two date formats that leave this program. Dates are written
- * without the C library's locale; years outside 0..9999, which neither format can say, are clamped.
+ * Readings of the two clocks, and the two date formats that the program emits. Dates are written
+ * without the C library's locale; years outside 0..9999, which neither format can represent, are
+ * clamped.
  */
 #include "base/clock.h"
 

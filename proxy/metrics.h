@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine counts, and what /metrics tells of a sidecar or relay, put together from all who
- * count. Counting is one increment where something happens; the rest is read off when it is asked
- * for.
+ * The proxy's counters, and /metrics of a sidecar or relay, assembled from the counters of all
+ * modules. Counting is one increment where something happens; gauges are computed on each scrape.
  */
 #ifndef PROXY_METRICS_H
 #define PROXY_METRICS_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the head of a request to base/http/service and decides whether libevhtp's parser may see
- * it.
+ * Reads the head of a request to base/http/service and decides whether to pass it to libevhtp's
+ * parser.
  *
- * Bytes in, facts or a status out; no sockets. Chunked bodies, unknown methods and anything that
- * RFC 9112 does not allow are refused here.
+ * Input: bytes; output: the parsed head or an error status. No sockets. Chunked bodies, unknown
+ * methods and anything that RFC 9112 does not allow are rejected here.
  */
 #ifndef BASE_HTTP_SERVICE_HEAD_H
 #define BASE_HTTP_SERVICE_HEAD_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Structured logging: one line per event, JSON or text, with the context of whoever logs.
+ * Structured logging: one line per event, JSON or text, with the caller's context.
  *
  *	log_info(&conn->log, "request done", log_int("status", 200), log_str("path", path));
  *
- * Values are bounded (LOG_VALUE_MAX) and escaped, whatever they hold, so that a line is one line.
- * Secrets have no form here. The sink is the one mutable global of the program.
+ * Values are bounded (LOG_VALUE_MAX) and escaped, so that one event is always one line. There is no
+ * field type for secrets. The sink is the one mutable global of the program.
  */
 #ifndef BASE_LOG_LOG_H
 #define BASE_LOG_LOG_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line of the log, built in memory of its owner: head, contexts and fields, then its end.
+ * One line of the log, built in the caller's buffer: head, contexts and fields, then its end.
  *
  * Whatever could end the line, move a terminal's cursor or reorder what it shows is escaped, in
- * messages and values alike. What does not fit is left out, and the line says so. For
+ * messages and values alike. Overlong lines are truncated and marked as truncated. For
  * base/log/log.c only.
  */
 #ifndef BASE_LOG_LOG_LINE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Socket addresses as settings write them: "host:port", "[v6]:port", ":port" (all addresses),
- * "unix:/path". Hosts are numeric or "localhost": nothing here asks a name server.
+ * Socket addresses in the syntax of the settings: "host:port", "[v6]:port", ":port" (all
+ * addresses), "unix:/path". Hosts are numeric or "localhost": names are never resolved by DNS.
  */
 #ifndef BASE_NET_ADDRESS_H
 #define BASE_NET_ADDRESS_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets by libevhtp: it accepts, and every descriptor is handed over before it would
- * parse a byte (docs/decisions says why). Nagle is off and descriptors are non-blocking and
- * close-on-exec. All addresses (":port", "[::]:port") means IPv6 and IPv4 where the system has
- * both.
+ * Listening sockets. libevhtp accepts; the descriptor is taken over before it parses anything
+ * (docs/decisions/0001-evhtp-only-accepts.md). TCP_NODELAY is set, and descriptors are non-blocking
+ * and close-on-exec. The wildcard address (":port", "[::]:port") listens on IPv6 and IPv4 where the
+ * system has both.
  */
 #ifndef BASE_NET_LISTEN_H
 #define BASE_NET_LISTEN_H

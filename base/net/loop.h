@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event loop: descriptors, timers, signals and deferred calls; the only module that includes
- * libevent's event headers. Everything is embedded in its owner and lives as long as that does.
+ * libevent's event headers. Handles are embedded in the caller's structs and share their lifetime.
  *
  * A callback may free its own object: the module does not touch it afterwards.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A look-up is shared by the loop and its thread, and freed by whichever lets go of it last. The
+ * A look-up is reference-counted by the loop and its thread; the last to release it frees it. The
  * thread closes its end of a pipe when it is done, which wakes the loop.
  */
 #include "base/net/resolver.h"

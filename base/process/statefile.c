@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replaces a file atomically: a new file beside the old one, fsync, rename, fsync of the
- * directory. One thread per replacement, which touches nothing but the file's bytes, its
+ * Replaces a file atomically: a new file beside the old one, fsync, rename, fsync of the directory.
+ * Each replacement runs in its own thread. The thread touches only the file's bytes, its
  * descriptors and its own result, allocates nothing, and wakes the loop through an eventfd.
  */
 #include "base/process/statefile.h"

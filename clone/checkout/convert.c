@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What attributes mean for content, and the conversions in git's order.
+ * Applies attributes to file content, in git's order of conversions.
  */
 #include "clone/checkout/convert.h"
 

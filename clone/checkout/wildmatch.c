@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A matcher that goes back to the last '*' or the last "**" only: going back further could not
- * match anything else.
+ * A matcher that backtracks only to the last '*' or the last "**"; backtracking further cannot find
+ * another match.
  */
 #include "clone/checkout/wildmatch.h"
 

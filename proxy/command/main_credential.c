@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git-credential-workspace: `workspace-proxy credential` alone, linked without shared libraries,
- * for containers that have none of ours. git finds it as `credential.helper = workspace` where it
- * is on the path.
+ * git-credential-workspace: `workspace-proxy credential` alone, linked statically, for containers
+ * without our shared libraries. git finds it as `credential.helper = workspace` if it is on the
+ * path.
  */
 #include <signal.h>
 #include <sys/prctl.h>

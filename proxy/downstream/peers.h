@@ -2,8 +2,8 @@
 /*
  * Counts connections per client address, so that one client can't use them all.
  *
- * An IPv4 address is one client, and so is an IPv6 /64, since a machine may use all of such a
- * network. Unix sockets are not counted. There are no more entries than connections.
+ * An IPv4 address is one client, and so is an IPv6 /64, because one machine can use any address in
+ * its /64. Unix sockets are not counted. There are no more entries than connections.
  */
 #ifndef PROXY_DOWNSTREAM_PEERS_H
 #define PROXY_DOWNSTREAM_PEERS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peeks at the header in the socket's buffer and takes it out when it is complete, so that no byte
- * behind it is consumed. SO_RCVLOWAT avoids wake-ups until more bytes than were seen are there.
+ * Peeks at the header in the socket's buffer and removes it when it is complete, so that no byte
+ * after it is consumed. SO_RCVLOWAT suppresses wake-ups until new bytes arrive.
  */
 #include "proxy/downstream/proxy_header.h"
 

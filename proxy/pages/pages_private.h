@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by pages*.c: the table of texts, the inline assets, and helpers that escape.
+ * Shared by pages*.c: the table of texts, the inline assets, and escaping helpers.
  */
 #ifndef PROXY_PAGES_PAGES_PRIVATE_H
 #define PROXY_PAGES_PAGES_PRIVATE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Settings of the clone and of git's credential helper.
+ * Settings of the clone, of git's credential helper and of SSH.
  */
 #include "clone/credential/credential.h"
 #include "proxy/settings/settings_parse.h"
