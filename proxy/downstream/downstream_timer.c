@@ -158,6 +158,29 @@ is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms, uin
 
 /* What the timer was for, or "" where all is well and it runs on. */
 static const char *
+deadline_text(const struct downstream *d)
+{
+	switch (d->state) {
+	case DOWNSTREAM_HANDSHAKE:
+		return "timeout in the TLS handshake";
+	case DOWNSTREAM_IDLE:
+		return "idle timeout";
+	case DOWNSTREAM_HEAD:
+		return "timeout while reading the request head";
+	case DOWNSTREAM_EXCHANGE:
+		return conn_is_blocked(&d->conn) ? "timeout while sending the response"
+						 : "timeout while reading the request body";
+	case DOWNSTREAM_TUNNEL:
+	case DOWNSTREAM_FLUSH:
+		return "timeout while sending";
+	case DOWNSTREAM_LINGER:
+	case DOWNSTREAM_CLOSED:
+		break;
+	}
+	return "timeout while closing";
+}
+
+static const char *
 find_lapse(struct downstream *d)
 {
 	const struct settings *settings = d->proxy->settings;
@@ -166,16 +189,17 @@ find_lapse(struct downstream *d)
 	uint64_t now_ms = loop_now_ms(d->proxy->loop);
 
 	if (is_too_slow(&d->send_rate, &sending, now_ms, count_taken(d)))
-		return "the browser takes the answer too slowly";
+		return "the response is received more slowly than SEND_MIN_RATE";
 	if (is_too_slow(&d->body_rate, &body, now_ms, d->conn.received_bytes))
-		return "the request's body comes too slowly";
+		return "the request body arrives more slowly than BODY_MIN_RATE";
 	if (deadline_ms(d) == 0 || now_ms - d->waits_since_ms < deadline_ms(d))
 		return "";
 	if (is_held_back(d))
-		return has_left(d) ? "the browser left while it was held back" : "";
+		return has_left(d) ? "the browser closed the connection while reading was paused"
+				   : "";
 	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) && has_taken_some(d))
 		return "";
-	return "the request did not arrive in time";
+	return deadline_text(d);
 }
 
 /* A deadline in an exchange passes when the browser takes nothing or sends nothing of its body. */
