@@ -232,6 +232,26 @@ ensure_ide_env(struct inject *c)
 	}
 }
 
+/* VS Code and code-server open ports of the workspace at this address. Ports have the same hosts
+ * whether the IDE is at "kiwi" or at "60001-kiwi", as GitLab names it. */
+static void
+ensure_port_address(struct inject *c)
+{
+	struct str scheme = STR("https://");
+	struct str ide_prefix = STR("60001-");
+	struct str host = str_skip(c->params.external_url, scheme.len);
+
+	if (c->params.ports.len == 0 || !str_starts_with(c->params.external_url, scheme) ||
+	    node_named(node_get(c->ide, "env"), STR("VSCODE_PROXY_URI")) != NULL)
+		return;
+	if (str_starts_with(host, ide_prefix))
+		host = str_skip(host, ide_prefix.len);
+	host = str_take(host, str_find_byte(host, '/'));
+	char *address = arena_printf(&c->doc->arena, "https://{{port}}-%.*s/", STR_FMT(host));
+	c->doc->failed = c->doc->failed || address == NULL;
+	inject_set_variable(c, STR("VSCODE_PROXY_URI"), str_from(address));
+}
+
 static size_t
 split_words(struct str text, struct str *words, size_t max)
 {
@@ -320,6 +340,7 @@ change_pod(struct inject *c)
 	ensure_git(c);
 	inject_ensure_ssh(c);
 	ensure_ide_env(c);
+	ensure_port_address(c);
 	if (c->settings->has_git)
 		inject_git_config(c);
 	ensure_ide_args(c);

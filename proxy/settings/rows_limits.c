@@ -218,12 +218,13 @@ static const struct conf_setting limits[] = {
 	 .type = CONF_DURATION,
 	 .commands = SERVE,
 	 .offset = AT(websocket_ping_ms),
-	 .fallback = "0s",
+	 .fallback = "50s",
 	 .min = 0,
 	 .max = 24 * HOUR,
 	 .text = "Sends a ping on a WebSocket on which the browser was sent nothing for this long, "
-		 "between two frames, for networks that drop idle connections; `0s` is never. The "
-		 "IDE sees the browser's pong, which needs no answer (RFC 6455 section 5.5.3)."},
+		 "between two frames. nginx, HAProxy and most load balancers close connections "
+		 "that are idle for 60 seconds; `0s` sends none. The IDE sees the browser's pong, "
+		 "which needs no answer (RFC 6455 section 5.5.3)."},
 };
 const struct conf_group settings_limits = SETTINGS_GROUP("Limits and timeouts", limits);
 

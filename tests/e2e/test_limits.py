@@ -299,7 +299,7 @@ def test_the_rest_of_an_answer_has_a_least_rate_as_well(make_stage):
         raw.send(stage.head("GET", "/stream/12000000", [("Connection", "close")]))
         raw.read_head()
         line = stage.proxy.wait_for_log(message="connection cut")
-        assert "too slowly" in line["error"]
+        assert "more slowly than SEND_MIN_RATE" in line["error"]
 
 
 # Bodies

@@ -230,6 +230,34 @@ test_git_container_of_another(void **state)
 }
 
 static void
+test_address_of_ports(void **state)
+{
+	struct result r;
+	const struct node *ide;
+
+	(void)state;
+	run(&r, WITH("ports: \"3000\""));
+	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"),
+			      STR("https://{{port}}-kiwi.ws.example.com/")));
+	doc_fini(&r.doc);
+
+	run(&r, IDE("env: [{name: VSCODE_PROXY_URI, value: mine}]"));
+	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"), STR("mine")));
+	doc_fini(&r.doc);
+
+	run(&r,
+	    "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {workspace-proxy.io/inject: 'true'}\n"
+	    "  annotations:\n" NOTE("name: 60001-kiwi") NOTE("workspace-id: '7'")
+		    NOTE("ports: '3000'") POD_TAIL POD_END);
+	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"),
+			      STR("https://{{port}}-kiwi.ws.example.com/")));
+	doc_fini(&r.doc);
+}
+
+static void
 test_annotations(void **state)
 {
 	struct result r;
@@ -651,6 +679,7 @@ main(void)
 		cmocka_unit_test(test_git),
 		cmocka_unit_test(test_classic),
 		cmocka_unit_test(test_git_container_of_another),
+		cmocka_unit_test(test_address_of_ports),
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_again),
