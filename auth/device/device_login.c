@@ -95,6 +95,7 @@ allow(struct device_grant *grant, const struct auth_session *s)
 	memcpy(grant->session_id, session_id(s), sizeof(grant->session_id));
 }
 
+/* With its issuer (RFC 9207), so that the device gives the code to nobody else. */
 static void
 redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
 {
@@ -109,9 +110,10 @@ redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_ver
 	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
 	memcpy(grant->name, q->name.data, q->name.len);
 	allow(grant, s);
-	verdict_redirect(v, 303,
-			 arena_printf(&v->arena, "http://127.0.0.1:%.*s/?code=%s&state=%.*s",
-				      STR_FMT(q->port), secret, STR_FMT(q->state)));
+	verdict_redirect(
+		v, 303,
+		arena_printf(&v->arena, "http://127.0.0.1:%.*s/?code=%s&state=%.*s&iss=%.*s",
+			     STR_FMT(q->port), secret, STR_FMT(q->state), STR_FMT(a->origin)));
 	secret_wipe(secret, sizeof(secret));
 }
 

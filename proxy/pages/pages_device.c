@@ -47,15 +47,18 @@ add_question(const struct pages *p, const struct auth_device_page *d, struct buf
 	buf_add_str(out, STR("<h1>Let "));
 	pages_add_text(out, d->name);
 	buf_add_str(out, STR(" connect by SSH?</h1>\n<p class=\"lead\">Programs on that computer "
-			     "can then use this workspace as you, until you sign out.</p>\n"));
+			     "can then use the workspace <code>"));
+	pages_add_text(out, str_from(p->workspace));
+	buf_add_str(out, STR("</code> as you, until you sign out.</p>\n"));
 	if (!str_is_empty(d->address)) {
 		buf_add_str(out, STR("<p>The request came from the address <code>"));
 		pages_add_text(out, d->address);
 		buf_add_str(out, STR("</code>. Go on only if you started it yourself, a moment "
 				     "ago.</p>\n"));
 	} else {
-		buf_add_str(out, STR("<p>Go on only if you ran <code>workspace-proxy login</code> "
-				     "a moment ago.</p>\n"));
+		buf_add_str(out, STR("<p>Go on only if you ran <code>workspace-proxy login "));
+		pages_add_text(out, str_from(p->workspace));
+		buf_add_str(out, STR("</code> a moment ago.</p>\n"));
 	}
 	begin_form(p, out);
 	add_hidden(out, "name", d->name);

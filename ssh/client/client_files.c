@@ -284,13 +284,15 @@ client_note_host_key(const struct client_host *h, struct str host_key, struct er
 {
 	char path[CLIENT_PATH_MAX];
 	char start[CLIENT_HOST_MAX + 2];
+	struct ssh_key key;
 	struct str rest;
 	struct str line;
 	struct buf old;
 	struct buf fresh;
 	bool ok;
 
-	if (!client_path("known_hosts", path, e))
+	/* Without what follows the key: it is the server's text. */
+	if (!ssh_key_parse(host_key, &key, e) || !client_path("known_hosts", path, e))
 		return false;
 	(void)snprintf(start, sizeof(start), "%s ", h->key);
 	buf_init(&old, 1u << 20);
@@ -301,7 +303,7 @@ client_note_host_key(const struct client_host *h, struct str host_key, struct er
 	while (rest.len > 0 && str_next(&rest, '\n', &line))
 		if (line.len > 0 && !str_starts_with(line, str_from(start)))
 			buf_addf(&fresh, "%.*s\n", STR_FMT(line));
-	buf_addf(&fresh, "%s%.*s\n", start, STR_FMT(host_key));
+	buf_addf(&fresh, "%s%.*s %.*s\n", start, STR_FMT(key.type), STR_FMT(key.base64));
 	ok = buf_is_ok(&fresh) || err_set(e, ERR_LIMIT, "%s is too long", path);
 	if (ok && !str_equal(buf_view(&old), buf_view(&fresh)))
 		ok = client_write(path, buf_view(&fresh), e);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/url.h"
@@ -20,9 +21,10 @@
 #include "ssh/client/client_private.h"
 #include "ssh/client/loopback.h"
 
-#define RANDOM_LEN   43u /* base64url of 32 bytes */
-#define LOGIN_MS     300000u
-#define NAME_MAX_LEN 64u
+#define RANDOM_LEN    43u /* base64url of 32 bytes */
+#define USER_CODE_LEN 8u
+#define LOGIN_MS      300000u
+#define NAME_MAX_LEN  64u
 
 struct login {
 	struct client_host host;
@@ -122,7 +124,7 @@ open_browser(const char *url)
 static bool
 get_code(struct login *g, char code[RANDOM_LEN + 1], struct err *e)
 {
-	struct loopback loopback;
+	struct loopback loopback = {.state = g->state, .issuer = g->host.origin};
 	char port[8];
 	struct buf url;
 	bool ok;
@@ -139,7 +141,7 @@ get_code(struct login *g, char code[RANDOM_LEN + 1], struct err *e)
 	buf_add_byte(&url, '\0');
 	(void)fprintf(stderr, "Continue in your browser:\n%s\n", url.data);
 	open_browser(url.data);
-	ok = loopback_wait(&loopback, g->state, g->deadline_ms, code, RANDOM_LEN + 1, e);
+	ok = loopback_wait(&loopback, g->deadline_ms, code, RANDOM_LEN + 1, e);
 	buf_fini(&url);
 	loopback_close(&loopback);
 	return ok;
@@ -166,7 +168,8 @@ start_typed(struct login *g, char code[RANDOM_LEN + 1], struct err *e)
 	user_code = client_answer_get(&a, "user_code");
 	if (a.status != 200) {
 		ok = client_explain(&g->host, a.status, client_answer_get(&a, "message"), e);
-	} else if (device_code.len == 0 || device_code.len > RANDOM_LEN || user_code.len != 8) {
+	} else if (device_code.len == 0 || device_code.len > RANDOM_LEN ||
+		   user_code.len != USER_CODE_LEN || !ascii_all_alnum_or(user_code, STR(""))) {
 		ok = err_set(e, ERR_PROTOCOL, "%s: malformed answer", g->host.key);
 	} else {
 		memcpy(code, device_code.data, device_code.len);

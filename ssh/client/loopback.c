@@ -71,8 +71,26 @@ read_request(int fd, struct buf *in)
 	return true;
 }
 
+enum result { RESULT_CODE, RESULT_OTHER_ISSUER, RESULT_BAD };
+
+/* Another workspace could send the browser on to the issuer's page, and would get the issuer's code
+ * from us (RFC 9700 section 4.4). */
 static bool
-take_code(struct str request, const char *state, char *code, size_t code_size)
+is_from_issuer(struct str query, const char *issuer)
+{
+	struct str value;
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, REQUEST_MAX);
+	ok = url_query_find(query, STR("iss"), &value) == 1 && url_decode(&text, value, true) &&
+	     str_equal(buf_view(&text), str_from(issuer));
+	buf_fini(&text);
+	return ok;
+}
+
+static enum result
+take_code(const struct loopback *l, struct str request, char *code, size_t code_size)
 {
 	struct str start = STR("GET /?");
 	struct str query = str_skip(request, start.len);
@@ -80,41 +98,44 @@ take_code(struct str request, const char *state, char *code, size_t code_size)
 
 	query = str_take(query, str_find_byte(query, ' '));
 	if (!str_starts_with(request, start) || url_query_find(query, STR("state"), &value) != 1 ||
-	    !crypto_equal(value, str_from(state)) ||
+	    !crypto_equal(value, str_from(l->state)) ||
 	    url_query_find(query, STR("code"), &value) != 1 || value.len == 0 ||
 	    value.len >= code_size)
-		return false;
+		return RESULT_BAD;
+	if (!is_from_issuer(query, l->issuer))
+		return RESULT_OTHER_ISSUER;
 	memcpy(code, value.data, value.len);
 	code[value.len] = '\0';
-	return true;
+	return RESULT_CODE;
 }
 
-static bool
-serve(int fd, const char *state, char *code, size_t code_size)
+static enum result
+serve(const struct loopback *l, int fd, char *code, size_t code_size)
 {
 	static const char good[] = PAGE("200 OK", "You can close this page and go back to the "
 						  "terminal.");
 	static const char bad[] = PAGE("400 Bad Request", "This is not what was waited for.");
+	enum result result = RESULT_BAD;
 	struct buf in;
-	bool ok;
 
 	buf_init(&in, REQUEST_MAX);
-	ok = read_request(fd, &in) && take_code(buf_view(&in), state, code, code_size);
+	if (read_request(fd, &in))
+		result = take_code(l, buf_view(&in), code, code_size);
+	bool ok = result == RESULT_CODE;
 	(void)send(fd, ok ? good : bad, ok ? sizeof(good) - 1 : sizeof(bad) - 1, MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
 	buf_wipe_fini(&in);
-	return ok;
+	return result;
 }
 
 bool
-loopback_wait(const struct loopback *l, const char *state, uint64_t deadline_ms, char *code,
-	      size_t code_size, struct err *e)
+loopback_wait(const struct loopback *l, uint64_t deadline_ms, char *code, size_t code_size,
+	      struct err *e)
 {
 	for (;;) {
 		uint64_t now_ms = clock_monotonic_ms();
 		struct pollfd wait = {.fd = l->fd, .events = POLLIN};
 		int fd;
-		bool ok;
 
 		if (now_ms >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, "nobody let this computer in in time");
@@ -123,9 +144,14 @@ loopback_wait(const struct loopback *l, const char *state, uint64_t deadline_ms,
 		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			continue;
-		ok = serve(fd, state, code, code_size);
+		enum result result = serve(l, fd, code, code_size);
 		close(fd);
-		if (ok)
+		if (result == RESULT_CODE)
 			return true;
+		if (result == RESULT_OTHER_ISSUER)
+			return err_set(e, ERR_DENIED,
+				       "%s: another workspace let this computer in, whose code "
+				       "was not used",
+				       l->issuer);
 	}
 }

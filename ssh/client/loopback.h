@@ -10,14 +10,17 @@
 struct loopback {
 	int fd;
 	uint16_t port;
+	const char *state;  /* of the request for a code; set by the caller, as is: */
+	const char *issuer; /* the origin that may answer it (RFC 9207) */
 };
 
 bool loopback_open(struct loopback *l, struct err *e) MUST_CHECK;
 void loopback_close(struct loopback *l);
 
-/* Waits until the deadline (monotonic) for "GET /?code=…&state=…" with this state, and copies the
- * code. Other requests get an error, and the wait goes on. */
-bool loopback_wait(const struct loopback *l, const char *state, uint64_t deadline_ms, char *code,
-		   size_t code_size, struct err *e) MUST_CHECK;
+/* Waits until the deadline (monotonic) for "GET /?code=…&state=…&iss=…" with this state, and copies
+ * the code. Other requests get an error, and the wait goes on. ERR_DENIED: the code is of another
+ * issuer. */
+bool loopback_wait(const struct loopback *l, uint64_t deadline_ms, char *code, size_t code_size,
+		   struct err *e) MUST_CHECK;
 
 #endif

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on SSH: hostile workspaces and those who share the user's computer, and races about who may connect."""
+
+import json
+import ssl
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from proxy import PATIENCE_S
+from ssh import Computer, Container
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
+
+
+@pytest.fixture
+def container():
+    one = Container()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def proxy(make_proxy, gitlab, upstream, container):
+    return make_proxy(gitlab, upstream, SSH_SOCKET=container.socket)
+
+
+class HostileWorkspace:
+    """A host that answers logins as it likes; `requests` has what computers sent it, by path."""
+
+    def __init__(self, certificates):
+        self.answers = {
+            "/oauth2/device/start": {"device_code": "d" * 43, "user_code": "BCDFGHJK"},
+            "/oauth2/device/token": {"token": "wsd1.evil", "username": "sasha"},
+            "/oauth2/ssh": {"available": True, "user": "coder", "host_key": KEY},
+        }
+        self.requests = {}
+        hostile = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                length = int(self.headers.get("Content-Length", 0))
+                hostile.requests[self.path] = self.rfile.read(length).decode()
+                body = json.dumps(hostile.answers[self.path]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *arguments):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.cert, certificates.key)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.host = f"other.localhost:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def hostile(certificates):
+    workspace = HostileWorkspace(certificates)
+    yield workspace
+    workspace.server.shutdown()
+    workspace.server.server_close()
+
+
+@pytest.fixture
+def computer(tmp_path, hostile, certificates):
+    return Computer(tmp_path / "laptop", hostile, certificates.ca)
+
+
+def configuration(computer):
+    return computer.home / ".config" / "workspace-proxy"
+
+
+def test_a_workspace_sets_the_key_of_its_own_host_only(computer, hostile):
+    other = KEY.replace("AAAAIGHb", "AAAAIGHc")
+    hostile.answers["/oauth2/ssh"]["host_key"] = f"{KEY} x\n* {other}\n@cert-authority * {other}"
+    process = computer.start_login("--no-browser")
+    process.communicate(timeout=PATIENCE_S)
+    assert (configuration(computer) / "known_hosts").read_text() == f"{hostile.host} {KEY}\n"
+
+
+@pytest.mark.parametrize("code", ["\x1b[2J\x1b[H\x07", "\x1b]0;x\x07\r\n", "bcd fghj"])
+def test_a_workspace_sends_no_control_characters_to_the_terminal(computer, hostile, code):
+    hostile.answers["/oauth2/device/start"]["user_code"] = code
+    process = computer.start_login("--no-browser")
+    printed = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 1 and "malformed answer" in printed
+    assert printed.strip().isprintable()
+
+
+def test_a_workspace_gets_no_code_of_another(computer, hostile, proxy, client):
+    """It sends the browser to the other's page, with a challenge of its own (mix-up, RFC 9207)."""
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    process = computer.start_login()
+    assert process.stderr.readline() == "Continue in your browser:\n"
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(process.stderr.readline().strip()).query))
+    query["challenge"] = "A" * 43
+    page = client.navigate(f"{proxy.origin}/oauth2/device?{urllib.parse.urlencode(query)}")
+    assert f"<code>{proxy.host}</code>" in page.text, "the page names its workspace"
+    back = client.follow(client.submit(page, next(f for f in page.forms() if "challenge" in f.fields)))
+    assert back.status == 400
+    printed = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 1 and "another workspace" in printed
+    assert not hostile.requests, "neither code nor verifier"
