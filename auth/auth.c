@@ -19,6 +19,7 @@
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
+#include "auth/session/session_devices.h"
 #include "auth/verdict.h"
 
 #define SETTINGS_ARENA_MAX 65536u
@@ -170,12 +171,26 @@ auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *
 	return gate_enter(a, &g, facts, v);
 }
 
+/* A device may have been signed out while GitLab was asked. */
+static void
+allow_device(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	static const struct auth_device_id none;
+
+	if (memcmp(&v->device, &none, sizeof(none)) == 0 || session_has_device(s, &v->device)) {
+		allow_request(a, s, v);
+		return;
+	}
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = a->start_url;
+}
+
 struct auth_call *
 auth_check_device(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
 	const struct gate g = {
-		.pass = allow_request, .ask = require_login, .done = done, .arg = arg};
+		.pass = allow_device, .ask = require_login, .done = done, .arg = arg};
 
 	return device_gate_enter(a, &g, facts, v);
 }

@@ -24,20 +24,26 @@ is_used(const struct device_grant *grant, uint64_t now_ms)
 	return grant->until_ms > now_ms;
 }
 
-static bool
-may_add_typed(const struct device_grants *g, uint64_t client, uint64_t now_ms)
+/* Grants that show a code: all, or those of one client. */
+static size_t
+count_typed(const struct device_grants *g, const uint64_t *client, uint64_t now_ms)
 {
-	size_t all = 0;
-	size_t of_client = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < DEVICE_GRANTS_MAX; i++) {
 		const struct device_grant *grant = &g->items[i];
-		if (!is_used(grant, now_ms) || !grant->is_typed)
-			continue;
-		all++;
-		of_client += grant->client == client;
+		if (is_used(grant, now_ms) && grant->is_typed &&
+		    (client == NULL || grant->client == *client))
+			count++;
 	}
-	return all < DEVICE_TYPED_MAX && of_client < DEVICE_PER_CLIENT_MAX;
+	return count;
+}
+
+static bool
+may_add_typed(const struct device_grants *g, uint64_t client, uint64_t now_ms)
+{
+	return count_typed(g, NULL, now_ms) < DEVICE_TYPED_MAX &&
+	       count_typed(g, &client, now_ms) < DEVICE_PER_CLIENT_MAX;
 }
 
 static void
@@ -68,6 +74,9 @@ device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 			grant = &g->items[i];
 	if (grant == NULL || (is_typed && !may_add_typed(g, client, now_ms)))
 		return NULL;
+	/* Not after a right code: whoever guesses can have a code of their own. */
+	if (count_typed(g, NULL, now_ms) == 0)
+		g->wrong_codes = 0;
 	*grant = (struct device_grant){
 		.until_ms = now_ms + (is_typed ? DEVICE_TYPED_MS : DEVICE_CODE_MS),
 		.is_typed = is_typed,
@@ -118,10 +127,8 @@ device_grants_find_typed(struct device_grants *g, struct str user_code)
 	for (size_t i = 0; is_code && i < DEVICE_GRANTS_MAX; i++) {
 		struct device_grant *grant = &g->items[i];
 		if (is_used(grant, now_ms) && grant->is_typed && !grant->is_allowed &&
-		    crypto_equal(str_from(grant->user_code), str_from(code))) {
-			g->wrong_codes = 0;
+		    crypto_equal(str_from(grant->user_code), str_from(code)))
 			return grant;
-		}
 	}
 	if (++g->wrong_codes >= DEVICE_WRONG_CODES_MAX)
 		end_typed(g);

@@ -45,7 +45,8 @@ struct device_grant *device_grants_add(struct device_grants *g, bool is_typed, s
 				       char secret[DEVICE_SECRET_LEN + 1]);
 
 /* The grant that shows this code, while it is not allowed yet. Spaces, '-' and case do not matter.
- * NULL: there is none; too many wrong codes end all grants that show one. */
+ * NULL: there is none; too many wrong codes, counted while any code is shown, end all grants that
+ * show one. */
 struct device_grant *device_grants_find_typed(struct device_grants *g, struct str user_code);
 
 enum device_redeem { DEVICE_REDEEM_OK, DEVICE_REDEEM_PENDING, DEVICE_REDEEM_INVALID };

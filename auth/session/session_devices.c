@@ -105,6 +105,12 @@ session_device_find(struct session_store *st, const struct auth_device_id *id)
 	return NULL;
 }
 
+bool
+session_has_device(const struct auth_session *s, const struct auth_device_id *id)
+{
+	return find(s, id) != NULL;
+}
+
 void
 session_device_end(struct auth_session *s, const struct auth_device_id *id)
 {

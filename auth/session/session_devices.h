@@ -23,6 +23,8 @@ bool session_device_restore(struct auth_session *s, const struct session_device 
 /* The session that has this device, or NULL. */
 struct auth_session *session_device_find(struct session_store *st, const struct auth_device_id *id);
 
+bool session_has_device(const struct auth_session *s, const struct auth_device_id *id);
+
 /* Removes it and ends its connections: their watches are told. */
 void session_device_end(struct auth_session *s, const struct auth_device_id *id);
 

@@ -8,10 +8,11 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from proxy import PATIENCE_S
+from proxy import PATIENCE_S, wait_until
 from ssh import Computer, Container
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
@@ -109,3 +110,42 @@ def test_a_workspace_gets_no_code_of_another(computer, hostile, proxy, client):
     printed = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 1 and "another workspace" in printed
     assert not hostile.requests, "neither code nor verifier"
+
+
+def post(client, proxy, path, **fields):
+    body = urllib.parse.urlencode(fields)
+    return client.request("POST", proxy.origin + path, FORM, body, cookies=False)
+
+
+def test_wrong_codes_count_also_between_right_ones(proxy, container, client):
+    codes = []
+    for _ in range(2):
+        started = post(client, proxy, "/oauth2/device/start", challenge="A" * 43, name="a").json()
+        codes.append(started["user_code"])
+    page = client.login(proxy.origin + "/oauth2/device", "sasha", "sasha-password")
+    for _ in range(5):
+        assert "connect by SSH?" in client.submit(page, page.forms()[0], code=codes[0]).text
+        client.submit(page, page.forms()[0], code="BBBBBBBB")
+    for code in codes:
+        assert "not known" in client.submit(page, page.forms()[0], code=code).text
+
+
+def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, container, tmp_path, certificates, client):
+    state = tmp_path / "state"
+    state.mkdir()
+    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, STATE_DIR=str(state))
+    container.start()
+    laptop = Computer(tmp_path / "other", proxy, certificates.ca)
+    laptop.log_in(client)
+    (stored,) = (configuration(laptop) / "hosts").iterdir()
+    token = json.loads(stored.read_text())["token"]
+    assert proxy.stop() == 0
+    proxy.start_again()
+    fault = gitlab.faults.add("*", delay_s=1)
+    asked = len(gitlab.requests.all())
+    raw = proxy.raw()
+    raw.send(f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer {token}\r\n\r\n")
+    wait_until(lambda: len(gitlab.requests.all()) > asked)
+    assert post(client, proxy, "/oauth2/device/end", token=token).status == 200
+    gitlab.faults.remove(fault)
+    assert raw.read_response().status == 401
