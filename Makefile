@@ -302,6 +302,7 @@ $(BUILD)/deps-%: tools/dependencies
 install: all ## installs the programs (PREFIX, DESTDIR)
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace \
 		$(BUILD)/workspace-ssh
+	ln -sf git-credential-workspace $(DESTDIR)$(PREFIX)/bin/docker-credential-workspace
 
 .PHONY: clean
 clean: ## removes build/

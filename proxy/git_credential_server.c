@@ -162,20 +162,35 @@ is_for_gitlab(const struct git_credential_server *s, const struct credential_req
 	return false;
 }
 
+static bool
+is_for_registry(const struct git_credential_server *s, const struct credential_request *r)
+{
+	const struct clone_origins *registries = &s->proxy->settings->registries;
+
+	for (size_t i = 0; i < registries->count; i++) {
+		if (credential_is_for(r, &registries->items[i]))
+			return true;
+	}
+	return false;
+}
+
 static void
 serve(struct caller *caller)
 {
 	struct credential_request r;
+	bool is_ours;
 
 	if (!credential_parse_request(buf_view(&caller->in), &r, NULL)) {
 		caller_free(caller);
 		return;
 	}
-	if (is_for_gitlab(caller->server, &r) && r.operation == CREDENTIAL_GET) {
+	is_ours = r.is_registry ? is_for_registry(caller->server, &r)
+				: is_for_gitlab(caller->server, &r);
+	if (is_ours && r.operation == CREDENTIAL_GET) {
 		give(caller);
 		return;
 	}
-	if (is_for_gitlab(caller->server, &r) && r.operation == CREDENTIAL_ERASE)
+	if (is_ours && r.operation == CREDENTIAL_ERASE)
 		auth_credential_reject(caller->server->proxy->auth, r.password);
 	answer(caller, CREDENTIAL_NOTHING, STR_NONE);
 }

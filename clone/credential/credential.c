@@ -105,6 +105,8 @@ credential_parse_request(struct str text, struct credential_request *r, struct e
 			r->password = value;
 		else if (str_equal(key, STR("url")))
 			take_url(r, value);
+		else if (str_equal(key, STR("use")))
+			r->is_registry = str_equal(value, STR("registry"));
 	}
 	return problem.code == ERR_NONE || err_set(e, problem.code, "%s", problem.text);
 }
@@ -169,6 +171,8 @@ credential_add_request(const struct credential_request *r, struct buf *out)
 	add_line(out, "protocol", r->protocol);
 	add_line(out, "host", r->host);
 	add_line(out, "password", r->password);
+	if (r->is_registry)
+		add_line(out, "use", STR("registry"));
 	buf_add_byte(out, '\n');
 	return buf_is_ok(out);
 }

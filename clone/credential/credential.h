@@ -29,6 +29,7 @@ struct credential_request { /* views into the message; empty if absent */
 	struct str protocol;
 	struct str host; /* with the port, if any */
 	struct str password;
+	bool is_registry; /* for a container registry, not for git */
 };
 
 enum credential_status {
@@ -78,5 +79,12 @@ bool credential_add_command(struct buf *out, struct str program, struct str sock
  * nothing to do; 1 sidecar unreachable; 2 usage.
  */
 int credential_run(int argc, char **argv);
+
+/*
+ * `docker-credential-workspace`: a credential helper of docker, podman, buildah and skopeo
+ * (github.com/docker/docker-credential-helpers) for container registries. Exit codes: 0 done; 1 no
+ * credential, with the reason on standard output; 2 usage.
+ */
+int credential_run_docker(int argc, char **argv);
 
 #endif

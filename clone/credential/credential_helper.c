@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/secret.h"
 #include "clone/credential/credential.h"
@@ -26,11 +27,14 @@
 #define WAIT_MS	       (CREDENTIAL_ANSWER_MS + 5000u)
 #define INPUT_MAX      65536u /* git passes the server's WWW-Authenticate fields */
 #define SENTENCE_MAX   512
+/* Docker goes on without credentials when a helper says this. */
+#define DOCKER_NOT_FOUND STR("credentials not found in native keychain")
 
 enum { EXIT_DONE = 0, EXIT_NOT_ASKED = 1, EXIT_USAGE = 2 };
 
 struct helper {
 	enum credential_operation operation;
+	bool is_docker;
 	struct sockaddr_un address;
 	struct buf input; /* git's */
 	struct buf line;  /* request to the sidecar, then its answer, then output to git */
@@ -84,10 +88,21 @@ write_all(int fd, struct str data)
 	return true;
 }
 
-/* Tells git neither to prompt nor to ask other helpers. */
+/* Docker's clients read reasons from standard output. */
+static int
+print_reason(struct str why)
+{
+	(void)write_all(STDOUT_FILENO, why);
+	(void)write_all(STDOUT_FILENO, STR("\n"));
+	return EXIT_NOT_ASKED;
+}
+
+/* Tells git neither to prompt nor to ask other helpers; docker shows the reason. */
 static int
 quit(const struct helper *h, struct str why)
 {
+	if (h->is_docker)
+		return print_reason(why);
 	if (h->operation != CREDENTIAL_GET)
 		return EXIT_DONE;
 	tell(why);
@@ -105,6 +120,22 @@ set_address(struct helper *h, const char *directory, const char *name)
 	return len > 0 && (size_t)len < size;
 }
 
+/* Beside the program, where injection puts both. */
+static bool
+find_beside(struct helper *h)
+{
+	char path[sizeof(h->address.sun_path)];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+
+	if (len <= 0 || (size_t)len == sizeof(path))
+		return false;
+	while (len > 1 && path[len - 1] != '/')
+		len--;
+	path[len - 1] = '\0';
+	return set_address(h, path, CREDENTIAL_SOCKET_NAME) &&
+	       access(h->address.sun_path, F_OK) == 0;
+}
+
 static bool
 find_socket(struct helper *h, const char *option)
 {
@@ -113,15 +144,16 @@ find_socket(struct helper *h, const char *option)
 
 	if (path != NULL && path[0] != '\0')
 		return set_address(h, "", path);
-	return directory != NULL && directory[0] != '\0' &&
-	       set_address(h, directory, CREDENTIAL_SOCKET_NAME);
+	if (directory != NULL && directory[0] != '\0')
+		return set_address(h, directory, CREDENTIAL_SOCKET_NAME);
+	return find_beside(h);
 }
 
-/* Reads up to the empty line or end of input. */
+/* Reads up to the empty line, if there is one, or the end of input. */
 static bool
-read_input(struct buf *b)
+read_input(struct buf *b, bool ends_with_line)
 {
-	while (credential_message_len(buf_view(b)) == 0) {
+	while (!ends_with_line || credential_message_len(buf_view(b)) == 0) {
 		ssize_t n;
 
 		if (b->len == b->max)
@@ -177,6 +209,32 @@ read_answer(int fd, struct buf *b)
 	}
 }
 
+static bool
+is_plain(struct str text)
+{
+	return ascii_all_visible(text) && str_find_byte(text, '"') == SIZE_MAX &&
+	       str_find_byte(text, '\\') == SIZE_MAX;
+}
+
+/* Prints the credential as docker expects it. None of the texts needs an escape. */
+static int
+print_for_docker(const struct helper *h, const struct credential_answer *a)
+{
+	struct str server = buf_view(&h->input);
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, CREDENTIAL_MESSAGE_MAX);
+	ok = buf_reserve(&out, out.max) && is_plain(server) && is_plain(a->username) &&
+	     is_plain(a->password) && buf_add_str(&out, STR("{\"ServerURL\":\"")) &&
+	     buf_add_str(&out, server) && buf_add_str(&out, STR("\",\"Username\":\"")) &&
+	     buf_add_str(&out, a->username) && buf_add_str(&out, STR("\",\"Secret\":\"")) &&
+	     buf_add_str(&out, a->password) && buf_add_str(&out, STR("\"}\n")) &&
+	     write_all(STDOUT_FILENO, buf_view(&out));
+	buf_wipe_fini(&out);
+	return ok ? EXIT_DONE : EXIT_NOT_ASKED;
+}
+
 /* Prints those parts of the answer in h->line that git knows. */
 static int
 pass_on(struct helper *h)
@@ -191,6 +249,8 @@ pass_on(struct helper *h)
 		a.status = CREDENTIAL_BROKEN;
 	switch (a.status) {
 	case CREDENTIAL_GIVEN:
+		if (h->is_docker)
+			return print_for_docker(h, &a);
 		credential = (struct credential_answer){
 			.username = a.username,
 			.password = a.password,
@@ -203,8 +263,10 @@ pass_on(struct helper *h)
 		buf_wipe_fini(&out);
 		return code;
 	case CREDENTIAL_NOTHING:
-		return EXIT_DONE;
+		return h->is_docker ? quit(h, DOCKER_NOT_FOUND) : EXIT_DONE;
 	case CREDENTIAL_REFUSED:
+		if (h->is_docker)
+			return quit(h, a.message);
 		tell(a.message);
 		return EXIT_NOT_ASKED;
 	case CREDENTIAL_SIGN_IN:
@@ -222,6 +284,8 @@ ask(struct helper *h, const struct credential_request *r)
 	int fd = connect_sidecar(h);
 	bool is_sent;
 
+	if (fd < 0 && h->is_docker)
+		return quit(h, STR("the workspace's sidecar can't be reached"));
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
 		tell(STR("this user id may not ask the workspace's sidecar for credentials"));
 		return EXIT_NOT_ASKED;
@@ -244,7 +308,7 @@ serve_git(struct helper *h)
 
 	if (!buf_reserve(&h->input, h->input.max) || !buf_reserve(&h->line, h->line.max))
 		return EXIT_NOT_ASKED;
-	if (!read_input(&h->input))
+	if (!read_input(&h->input, true))
 		return EXIT_NOT_ASKED;
 	if (h->operation == CREDENTIAL_STORE || h->operation == CREDENTIAL_OTHER)
 		return EXIT_DONE;
@@ -284,6 +348,68 @@ credential_run(int argc, char **argv)
 	buf_init(&h.input, INPUT_MAX);
 	buf_init(&h.line, CREDENTIAL_MESSAGE_MAX);
 	code = serve_git(&h);
+	buf_wipe_fini(&h.input);
+	buf_wipe_fini(&h.line);
+	return code;
+}
+
+/* "host", "host:port" or a URL. */
+static void
+read_server(struct helper *h, struct credential_request *r)
+{
+	struct str server = buf_view(&h->input);
+	size_t scheme;
+	size_t slash;
+
+	while (server.len > 0 && strchr("\r\n", server.data[server.len - 1]) != NULL)
+		server.len--;
+	scheme = str_find(server, STR("://"));
+	*r = (struct credential_request){.operation = CREDENTIAL_GET, .is_registry = true};
+	r->protocol = scheme == SIZE_MAX ? STR("https") : str_take(server, scheme);
+	r->host = scheme == SIZE_MAX ? server : str_skip(server, scheme + 3);
+	slash = str_find_byte(r->host, '/');
+	r->host = str_take(r->host, slash == SIZE_MAX ? r->host.len : slash);
+	/* It is printed with the credential. */
+	h->input.len = server.len;
+}
+
+static int
+get_for_docker(struct helper *h)
+{
+	struct credential_request r;
+
+	if (!buf_reserve(&h->input, h->input.max) || !buf_reserve(&h->line, h->line.max) ||
+	    !read_input(&h->input, false))
+		return print_reason(STR("the registry's name can't be read"));
+	read_server(h, &r);
+	if (!is_plain(r.protocol) || !is_plain(r.host) || str_is_empty(r.host))
+		return print_reason(DOCKER_NOT_FOUND);
+	return ask(h, &r);
+}
+
+int
+credential_run_docker(int argc, char **argv)
+{
+	struct helper h = {.operation = CREDENTIAL_GET, .is_docker = true};
+	int code;
+
+	if (argc != 2 || argv[1][0] == '-') {
+		(void)fputs("usage: docker-credential-workspace get|list|store|erase\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "list") == 0)
+		return write_all(STDOUT_FILENO, STR("{}\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
+	if (strcmp(argv[1], "erase") == 0)
+		return EXIT_DONE;
+	if (strcmp(argv[1], "get") != 0)
+		return print_reason(
+			STR("credentials come from whoever is signed in to the workspace "
+			    "and are not stored"));
+	if (!find_socket(&h, NULL))
+		return print_reason(STR("no socket to ask at; set " PREFIX "CREDENTIAL_SOCKET"));
+	buf_init(&h.input, INPUT_MAX);
+	buf_init(&h.line, CREDENTIAL_MESSAGE_MAX);
+	code = get_for_docker(&h);
 	buf_wipe_fini(&h.input);
 	buf_wipe_fini(&h.line);
 	return code;

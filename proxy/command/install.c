@@ -91,6 +91,16 @@ install_one(const char *program, int directory, struct err *e)
 	return ok;
 }
 
+/* A second name, under which the program is another helper. */
+static bool
+link_one(const char *name, const char *program, int directory, struct err *e)
+{
+	(void)unlinkat(directory, FRESH, 0);
+	return (symlinkat(program, directory, FRESH) == 0 &&
+		renameat(directory, FRESH, directory, name) == 0) ||
+	       err_set_errno(e, errno, "link %s", name);
+}
+
 static bool
 install(const char *path, struct err *e)
 {
@@ -101,6 +111,7 @@ install(const char *path, struct err *e)
 		return err_set_errno(e, errno, "%s", path);
 	for (size_t i = 0; ok && i < sizeof(programs) / sizeof(programs[0]); i++)
 		ok = install_one(programs[i], directory, e);
+	ok = ok && link_one("docker-credential-workspace", programs[0], directory, e);
 	close(directory);
 	return ok;
 }

@@ -2,12 +2,22 @@
 /*
  * git-credential-workspace: `workspace-proxy credential` alone, linked statically, for containers
  * without our shared libraries. git finds it as `credential.helper = workspace` if it is on the
- * path.
+ * path. As docker-credential-workspace it is the helper of container tools.
  */
 #include <signal.h>
 #include <sys/prctl.h>
 
 #include "clone/credential/credential.h"
+
+/* docker-credential-workspace is a link to this program. */
+static bool
+is_docker(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+
+	return strncmp(name, "docker-credential-", strlen("docker-credential-")) == 0;
+}
 
 int
 main(int argc, char **argv)
@@ -16,5 +26,6 @@ main(int argc, char **argv)
 #ifndef SANITIZED
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-	return credential_run(argc, argv);
+	return is_docker(argc > 0 ? argv[0] : "") ? credential_run_docker(argc, argv)
+						  : credential_run(argc, argv);
 }

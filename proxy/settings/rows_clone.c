@@ -205,6 +205,18 @@ static const struct conf_setting git[] = {
 	 .text = "Value of git's `credential.helper` that a clone configures for GitLab's address, "
 		 "in place of other helpers; `off` configures nothing. Set it where the workspace "
 		 "sees the program or the socket at another path, as in a container of its own."},
+	{.name = "REGISTRY_ORIGINS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(registries),
+	 .parse = settings_parse_origins,
+	 .format = settings_format_origins,
+	 .expected = "origins, such as https://registry.example.com, separated by commas",
+	 .unset = "none",
+	 .text = "Origins of GitLab's container registry, exactly; at most 16. "
+		 "`docker-credential-workspace` gives docker, podman, buildah and skopeo the "
+		 "signed-in user's token for them. Unless `SCOPE` is set, `read_registry` and "
+		 "`write_registry` are requested too; the application at GitLab must have them."},
 };
 const struct conf_group settings_git = SETTINGS_GROUP("Git in the workspace", git);
 

@@ -46,8 +46,9 @@ struct settings {
 	struct relay_settings relay;	     /* of SETTINGS_RELAY */
 	struct container_settings container; /* of SETTINGS_INJECT and SETTINGS_WEBHOOK */
 	const char *gitlab_ca_file;
-	const char *credential_socket; /* where git's helper asks; NULL: nowhere */
-	uint64_t credential_uid;       /* who may */
+	const char *credential_socket;	 /* where git's helper asks; NULL: nowhere */
+	uint64_t credential_uid;	 /* who may */
+	struct clone_origins registries; /* container registries that get the token too */
 
 	struct address ssh_socket; /* of workspace-ssh; not set: SSH is off */
 	uint64_t ssh_tunnels_max;

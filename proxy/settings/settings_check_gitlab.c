@@ -174,6 +174,26 @@ check_needed(struct settings_check *c, unsigned mode, const char *name, const ch
 			     mode_name);
 }
 
+/* The container registry needs scopes of its own. */
+static void
+add_registry_scopes(struct settings_check *c)
+{
+	struct auth_settings *a = &c->s->auth;
+	const char *longer;
+
+	if (c->s->registries.count == 0 || a->scope == NULL)
+		return;
+	if (settings_check_is_given(c, "SCOPE")) {
+		if (strstr(a->scope, "read_registry") == NULL)
+			conf_note(c->problems, VAR("SCOPE"),
+				  "lacks read_registry, without which GitLab's registry takes no "
+				  "token; see REGISTRY_ORIGINS");
+		return;
+	}
+	longer = arena_printf(&c->s->arena, "%s read_registry write_registry", a->scope);
+	a->scope = longer == NULL ? a->scope : longer;
+}
+
 static void
 check_scope(struct settings_check *c)
 {
@@ -194,6 +214,7 @@ settings_check_authorization(struct settings_check *c)
 	check_needed(c, AUTH_MODE_WORKSPACE, "WORKSPACE_ID", VAR("WORKSPACE_ID"), "workspace");
 	check_needed(c, AUTH_MODE_PROJECT, "PROJECT", VAR("PROJECT"), "project");
 	check_needed(c, AUTH_MODE_OWNER, "OWNER_ID", VAR("OWNER_ID"), "owner");
+	add_registry_scopes(c);
 	check_scope(c);
 	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)
 		return;

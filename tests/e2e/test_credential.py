@@ -346,7 +346,7 @@ def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, t
     sign_in(proxy, client)
     for _ in range(2):
         assert run(["install", str(root)]).returncode == 0
-    assert sorted(os.listdir(root)) == ["git-credential-workspace", "s", "workspace-ssh"]
+    assert sorted(os.listdir(root)) == ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-ssh"]
     result = subprocess.run(
         ["/usr/sbin/chroot", str(root), "/git-credential-workspace", "--socket", "/s", "get"],
         input=request_for(gitlab),
@@ -360,7 +360,7 @@ def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, t
     (root / "git-credential-workspace").mkdir()
     result = run(["install", str(root)])
     assert result.returncode == 1 and "git-credential-workspace" in result.stderr
-    assert sorted(os.listdir(root)) == ["git-credential-workspace", "s", "workspace-ssh"]
+    assert sorted(os.listdir(root)) == ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-ssh"]
     assert run(["install"]).returncode == 2
     proxy.stop()
     shutil.rmtree(root)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container tools in the workspace with the signed-in user's token: skopeo, through docker-credential-workspace,
+at a registry that asks for tokens as GitLab's does."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+from proxy import binary, environment_for, run
+from registry import Registry
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("skopeo") and shutil.which("docker-registry")), reason="needs skopeo and docker-registry"
+)
+SCOPES = "openid read_user read_api write_repository read_registry write_registry"
+
+
+@pytest.fixture
+def registry(gitlab, certificates, tmp_path):
+    one = Registry(tmp_path, gitlab, certificates)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def place():
+    """Where `workspace-proxy install` puts the helpers, and the socket beside them; its path is short."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ws"))
+    assert run(["install", str(path)], {}).returncode == 0
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def make_sidecar(make_proxy, gitlab, upstream, place):
+    def make(**settings):
+        return make_proxy(gitlab, upstream, scopes=SCOPES, CREDENTIAL_SOCKET=place / "credential.sock", **settings)
+
+    return make
+
+
+@pytest.fixture
+def sidecar(make_sidecar, registry):
+    return make_sidecar(REGISTRY_ORIGINS=f"https://{registry.host}")
+
+
+@pytest.fixture
+def helper(place):
+    def call(operation, text=""):
+        return subprocess.run(
+            [place / "docker-credential-workspace", operation], input=text, capture_output=True, text=True, env={}, timeout=60
+        )
+
+    return call
+
+
+def sign_in(proxy, client):
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
+
+
+@pytest.fixture
+def skopeo(registry, certificates, place, tmp_path):
+    """Runs skopeo with an image and the helper for the registry."""
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    shutil.copy(certificates.ca, certs / "ca.crt")
+    (tmp_path / "auth.json").write_text(json.dumps({"credHelpers": {registry.host: "workspace"}}))
+    (tmp_path / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    image = tmp_path / "image"
+    image.mkdir()
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+    digest = hashlib.sha256(config).hexdigest()
+    (image / digest).write_bytes(config)
+    (image / "version").write_text("Directory Transport Version: 1.1\n")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config), "digest": f"sha256:{digest}"},
+        "layers": [],
+    }
+    (image / "manifest.json").write_text(json.dumps(manifest))
+
+    def call(*arguments):
+        environment = {
+            "PATH": f"{place}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json"),
+            "SSL_CERT_FILE": str(certificates.ca),
+        }
+        words = [argument.format(image=image, registry=f"docker://{registry.host}", certs=certs, out=tmp_path / "out") for argument in arguments]
+        return subprocess.run(
+            ["skopeo", "--policy", tmp_path / "policy.json", *words], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    return call
+
+
+PUSH = ("copy", "--dest-cert-dir={certs}", "dir:{image}", "{registry}/group/demo:latest")
+PULL = ("copy", "--src-cert-dir={certs}", "{registry}/group/demo:latest", "dir:{out}")
+
+
+def test_push_and_pull(sidecar, client, registry, skopeo, gitlab):
+    sign_in(sidecar, client)
+    pushed = skopeo(*PUSH)
+    assert pushed.returncode == 0, pushed.stderr
+    pulled = skopeo(*PULL)
+    assert pulled.returncode == 0, pulled.stderr
+    assert set(registry.tokens.asked) == {("oauth2", gitlab.state.tokens[-1].access)}
+    assert {"read_registry", "write_registry"} <= set(gitlab.state.tokens[-1].scopes)
+
+
+def test_scopes_are_the_operators(make_sidecar, client, registry, skopeo, gitlab):
+    """A SCOPE that is set is left alone, with a note; GitLab then refuses."""
+    sidecar = make_sidecar(REGISTRY_ORIGINS=f"https://{registry.host}", SCOPE="openid read_user read_api write_repository")
+    assert "REGISTRY_ORIGINS" in sidecar.log
+    sign_in(sidecar, client)
+    pushed = skopeo(*PUSH)
+    assert pushed.returncode != 0 and "denied" in pushed.stderr, pushed.stderr
+
+
+def test_no_scopes_without_the_setting(make_sidecar, client, gitlab, helper, registry):
+    sign_in(make_sidecar(), client)
+    assert not any("registry" in scope for scope in gitlab.state.tokens[-1].scopes)
+    assert helper("get", registry.host).returncode == 1
+
+
+def test_nobody_is_signed_in(sidecar, registry, skopeo, helper):
+    asked = helper("get", registry.host + "\n")
+    assert asked.returncode == 1 and "nobody is signed in" in asked.stdout
+    pushed = skopeo(*PUSH)
+    assert pushed.returncode != 0 and "nobody is signed in" in pushed.stderr
+    assert not registry.tokens.asked
+
+
+def test_origins_are_exact(sidecar, client, registry, gitlab, helper):
+    """Neither another port, scheme or host, nor GitLab itself; and git gets nothing for the registry."""
+    sign_in(sidecar, client)
+    port = registry.port
+    for server in (f"http://localhost:{port}", f"https://localhost:{port + 1}", "localhost", f"x.localhost:{port}", gitlab.url, "", "a b", '"'):
+        asked = helper("get", server)
+        assert asked.returncode == 1 and asked.stdout == "credentials not found in native keychain\n", (server, asked)
+    for server in (registry.host, f"https://{registry.host}", f"https://{registry.host}/v2/"):
+        given = json.loads(helper("get", server).stdout)
+        assert given == {"ServerURL": server, "Username": "oauth2", "Secret": gitlab.state.tokens[-1].access}
+    for_git = subprocess.run(
+        [binary(), "credential", "--socket", sidecar.settings["CREDENTIAL_SOCKET"], "get"],
+        input=f"protocol=https\nhost={registry.host}\n\n",
+        env=environment_for({}),
+        capture_output=True,
+        text=True,
+    )
+    assert for_git.stdout == ""
+
+
+def test_other_operations(helper):
+    assert helper("list").stdout == "{}\n" and helper("erase", "x").returncode == 0
+    stored = helper("store", '{"ServerURL":"x","Username":"y","Secret":"z"}')
+    assert stored.returncode == 1 and "not stored" in stored.stdout
+    assert helper("--help").returncode == 2
+    asked = helper("get", "registry.example.com")
+    assert asked.returncode == 1 and "no socket" in asked.stdout
