@@ -102,9 +102,10 @@ flow_cookie_has_any(const struct auth *a, const struct auth_facts *facts)
 }
 
 static void
-find_target(const struct auth *a, const struct flow_state *state, struct flow *flow)
+find_target(const struct auth *a, const struct flow_state *state, struct str client,
+	    struct flow *flow)
 {
-	struct str target = return_targets_find(&a->targets, state->random);
+	struct str target = return_targets_find(&a->targets, state->random, client);
 
 	if (target.data == NULL)
 		target = str_from(a->target_lost_url);
@@ -118,6 +119,6 @@ flow_cookie_find(const struct auth *a, const struct auth_facts *facts,
 	bool is_found = find_flow(a, facts, state, flow);
 
 	if (flow->target[0] == '\0')
-		find_target(a, state, flow);
+		find_target(a, state, facts->client, flow);
 	return is_found && flow_is_current(flow);
 }

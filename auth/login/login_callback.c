@@ -93,7 +93,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 		return NULL;
 	}
 	log_info(facts->log, "login returned from GitLab", log_str("flow", c->parts.id));
-	old = session_find(a->store, facts);
+	old = session_find_for_callback(a->store, facts);
 	x.old_session = old == NULL ? NULL : session_id(old);
 	session_history_read(&history, a->store, facts);
 	x.history = &history;

@@ -19,10 +19,12 @@
 #include "auth/session/session_watch.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
+#include "base/net/ip.h"
 
 struct login_exchange {
 	struct auth_call call;
 	struct client_quota_entry quota;
+	char client[IP_TEXT_MAX];
 	enum fetch_priority priority;
 	struct flow flow;
 	char flow_id[FLOW_ID_LEN + 1];
@@ -78,7 +80,8 @@ end_with_problem(struct login_exchange *l, enum auth_problem problem, const char
 	login_count(l->call.auth, auth_metrics_login_of(problem));
 	log_warn(NULL, "login failed", log_cstr("flow", l->flow_id), log_err(why));
 	verdict_problem(v, problem, detail);
-	v->location = login_start_url(l->call.auth, str_from(l->flow.target), STR_NONE, &v->arena);
+	v->location = login_start_url(l->call.auth, str_from(l->flow.target), str_from(l->client),
+				      &v->arena);
 	finish_call(l);
 }
 
@@ -112,6 +115,7 @@ restart_login(struct login_exchange *l, const struct err *why)
 {
 	const struct login_round round = {
 		.target = str_from(l->flow.target),
+		.client = str_from(l->client),
 		.number = l->round + 1,
 		.first_ms = l->first_ms,
 	};
@@ -176,12 +180,17 @@ end_without_access(struct login_exchange *l, const char *detail, const struct er
 	end_with_problem(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
 }
 
+static struct auth_session *
+find_old(const struct login_exchange *l)
+{
+	return l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
+}
+
 /* Ends the browser's previous session; its open connections go on under the new one. */
 static void
 replace_old(struct login_exchange *l, struct auth_session *s)
 {
-	struct auth_session *old =
-		l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
+	struct auth_session *old = find_old(l);
 
 	if (old == NULL)
 		return;
@@ -224,6 +233,7 @@ on_allowed(struct login_exchange *l)
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
 
+	session_history_note_replaced(&l->history, find_old(l), l->flow.started_ms);
 	if (session_history_is_lost(&l->history, a->store, l->flow.started_ms)) {
 		err_set(&why, ERR_INPUT, "session cookies do not come back");
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
@@ -382,6 +392,7 @@ login_new(struct auth *a, const struct login_exchange_input *x)
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
 	call_link(&l->call, a);
 	client_quota_add(&a->logins, &l->quota, x->client);
+	(void)snprintf(l->client, sizeof(l->client), "%.*s", STR_FMT(x->client));
 	l->priority = gitlab_client_priority(a->gitlab, l->quota.client);
 	return l;
 }

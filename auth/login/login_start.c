@@ -155,7 +155,8 @@ login_start_read_target(const struct auth *a, const struct auth_facts *facts,
 {
 	struct str raw = STR_NONE;
 	size_t kept = url_query_find(facts_query(facts), STR("kept"), &raw);
-	struct str found = kept == 1 ? return_targets_find(&a->targets, raw) : STR_NONE;
+	struct str found =
+		kept == 1 ? return_targets_find(&a->targets, raw, facts->client) : STR_NONE;
 	size_t count = url_query_find(facts_query(facts), STR("rd"), &raw);
 	struct str wanted = STR("/");
 	struct buf decoded;
@@ -242,7 +243,7 @@ login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_
 		.number = state->round + 1,
 		.first_ms = state->first_ms,
 	};
-	struct auth_session *s = session_find(a->store, facts);
+	struct auth_session *s = session_find_for_callback(a->store, facts);
 
 	if (flow->state[0] != '\0')
 		flow_cookie_clear(a, state->id, v);

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
+#include "auth/client_quota.h"
 #include "base/clock.h"
-#include "base/net/address.h"
 
 #define KEPT_MS (3600 * UINT64_C(1000))
 
@@ -90,15 +90,6 @@ make_room(struct return_targets *all, uint64_t client, size_t size)
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 }
 
-static uint64_t
-client_key(struct str ip)
-{
-	struct address a;
-	struct err e = ERR_INIT;
-
-	return address_from_host(&a, ip, 0, &e) ? address_client_key(&a) : 0;
-}
-
 void
 return_targets_put(struct return_targets *all, struct str key, struct str client_ip,
 		   struct str target)
@@ -122,8 +113,9 @@ return_targets_put(struct return_targets *all, struct str key, struct str client
 }
 
 struct str
-return_targets_find(const struct return_targets *all, struct str key)
+return_targets_find(const struct return_targets *all, struct str key, struct str client_ip)
 {
+	uint64_t client = client_key(client_ip);
 	const struct return_target *t;
 
 	if (key.len != RETURN_TARGET_KEY_LEN)
@@ -131,7 +123,8 @@ return_targets_find(const struct return_targets *all, struct str key)
 	TAILQ_FOREACH(t, &all->list, entry)
 	{
 		if (memcmp(t->key, key.data, key.len) == 0)
-			return is_expired(t) ? STR_NONE : (struct str){t->text, t->len};
+			return t->client != client || is_expired(t) ? STR_NONE
+								    : (struct str){t->text, t->len};
 	}
 	return STR_NONE;
 }

@@ -29,12 +29,13 @@ struct return_targets {
 void return_targets_init(struct return_targets *all);
 void return_targets_fini(struct return_targets *all);
 
-/* Copies the target. The client is an IP address; all unknown ones are one client. Without memory
- * nothing is kept. */
+/* Copies the target for a client (see client_quota.h). Without memory nothing is kept. */
 void return_targets_put(struct return_targets *all, struct str key, struct str client_ip,
 			struct str target);
 
-/* Valid until the next change; STR_NONE when it is not kept. */
-struct str return_targets_find(const struct return_targets *all, struct str key);
+/* Valid until the next change; STR_NONE when it is not kept for this client: the key is in an
+ * address that others may come to know. */
+struct str return_targets_find(const struct return_targets *all, struct str key,
+			       struct str client_ip);
 
 #endif

@@ -58,23 +58,39 @@ session_history_read(struct session_history *h, const struct session_store *st,
 	buf_fini(&wanted);
 }
 
+static bool
+is_unused(const struct auth_session *s, int64_t before_ms)
+{
+	return !s->cookie_returned && s->opened_wall_ms < before_ms &&
+	       s->opened_wall_ms > before_ms - INT64_C(1000) * SESSION_HISTORY_AGE_S;
+}
+
+void
+session_history_note_replaced(struct session_history *h, const struct auth_session *old,
+			      int64_t login_started_ms)
+{
+	bool counts = old != NULL && is_unused(old, login_started_ms);
+
+	h->unused_in_row = counts ? old->unused_in_row + 1 : 0;
+}
+
 bool
 session_history_is_lost(const struct session_history *h, const struct session_store *st,
 			int64_t before_ms)
 {
+	if (h->unused_in_row >= SESSION_HISTORY_MAX)
+		return true;
 	for (size_t i = 0; i < h->count; i++) {
 		const struct auth_session *s = session_table_find(&st->table, h->ids[i]);
 
-		if (s == NULL || s->cookie_returned || s->opened_wall_ms > before_ms ||
-		    s->opened_wall_ms <= before_ms - INT64_C(1000) * SESSION_HISTORY_AGE_S)
+		if (s == NULL || !is_unused(s, before_ms))
 			return false;
 	}
 	return h->count == SESSION_HISTORY_MAX;
 }
 
 const char *
-session_history_add(const struct session_history *h, const struct auth_session *s,
-		    struct arena *arena)
+session_history_add(const struct session_history *h, struct auth_session *s, struct arena *arena)
 {
 	const struct session_store *st = s->store;
 	size_t kept = h->count < SESSION_HISTORY_MAX ? h->count : SESSION_HISTORY_MAX - 1;
@@ -84,6 +100,7 @@ session_history_add(const struct session_history *h, const struct auth_session *
 	struct buf text;
 	struct buf name;
 
+	s->unused_in_row = h->unused_in_row;
 	buf_init(&plain, sizeof(h->ids));
 	buf_init(&text, COOKIE_TEXT_MAX);
 	buf_add(&plain, s->id, sizeof(s->id));

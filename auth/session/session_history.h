@@ -16,20 +16,27 @@
 struct session_history {
 	uint8_t ids[SESSION_HISTORY_MAX][SESSION_ID_BYTES]; /* the latest first */
 	size_t count;
+	unsigned unused_in_row; /* see session_history_note_replaced */
 };
 
 /* Of the browser that sent the request; empty where it sent none that opens. */
 void session_history_read(struct session_history *h, const struct session_store *st,
 			  const struct auth_facts *facts);
 
-/* Whether none of its last sessions came back with a request: SESSION_HISTORY_MAX of them, opened
- * before this point of the wall clock and not ended otherwise. Later ones say nothing: several tabs
- * sign in at once. */
+/* The login replaces this session, or none. It counts when it was opened before the login began and
+ * no request but callbacks brought its cookie: then the browser has the cookie, and does not use
+ * it. */
+void session_history_note_replaced(struct session_history *h, const struct auth_session *old,
+				   int64_t login_started_ms);
+
+/* Whether SESSION_HISTORY_MAX sessions in a row were replaced so, or none of its last
+ * SESSION_HISTORY_MAX came back with a request, which were opened before this point of the wall
+ * clock and have not ended. Later ones say nothing: several tabs sign in at once. */
 bool session_history_is_lost(const struct session_history *h, const struct session_store *st,
 			     int64_t before_ms);
 
 /* The Set-Cookie value of a history to which s is added; NULL without memory. */
-const char *session_history_add(const struct session_history *h, const struct auth_session *s,
+const char *session_history_add(const struct session_history *h, struct auth_session *s,
 				struct arena *arena);
 /* The one that removes it, for a user who signs out. */
 const char *session_history_clear(const struct session_store *st, struct arena *arena);

@@ -62,7 +62,9 @@ struct auth_session {
 
 	struct session_tokens tokens;
 	struct session_authorization authorization;
-	bool was_refreshed;    /* for the question under way */
+	bool was_refreshed; /* for the question under way */
+	unsigned
+		unused_in_row; /* sessions before it that this browser replaced without a request */
 	enum err_code failure; /* of the last question that was not answered */
 	session_rechecked_fn *rechecked;
 

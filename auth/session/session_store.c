@@ -139,6 +139,16 @@ find_by_text(struct session_store *st, const struct auth_facts *facts, struct st
 struct auth_session *
 session_find(struct session_store *st, const struct auth_facts *facts)
 {
+	struct auth_session *s = session_find_for_callback(st, facts);
+
+	if (s != NULL)
+		session_note_return(s, facts);
+	return s;
+}
+
+struct auth_session *
+session_find_for_callback(struct session_store *st, const struct auth_facts *facts)
+{
 	struct str wanted = str_from(st->settings->cookie_name);
 	unsigned decryptions_left = DECRYPTIONS_MAX;
 	struct cookie_scan scan;
@@ -154,7 +164,6 @@ session_find(struct session_store *st, const struct auth_facts *facts)
 		s = find_by_text(st, facts, value, &decryptions_left);
 		if (s == NULL || session_has_expired(s))
 			continue;
-		session_note_return(s, facts);
 		st->last = s;
 		return s;
 	}

@@ -25,6 +25,11 @@ size_t session_store_count(const struct session_store *st);
 /* The session that a request's cookie names, unless it has expired; else NULL. */
 struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
 
+/* The same for a callback, which does not show that the browser keeps the cookie: something between
+ * may pass cookies to our endpoints only. */
+struct auth_session *session_find_for_callback(struct session_store *st,
+					       const struct auth_facts *facts);
+
 /* By id, as session_id gave it; NULL when it has ended. */
 struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
 

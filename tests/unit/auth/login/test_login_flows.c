@@ -123,6 +123,57 @@ test_slow_rounds(void **state)
 	assert_string_equal(world.verdict.location, "/lab");
 }
 
+static void
+answer_revocations(void)
+{
+	while (fetch_waiting() > 0)
+		answer("/oauth/revoke", 200, "{}");
+}
+
+/* To the page without the session cookie, and back from GitLab with it. */
+static void
+sign_in_past_a_filter(void)
+{
+	struct browser with_session = world.browser;
+	char flow_state[128];
+
+	browser_forget_session(&world.browser);
+	assert_int_equal(world_navigate(&world, "/lab"), AUTH_REDIRECT);
+	location_parameter(&world, "state", flow_state, sizeof(flow_state));
+	for (size_t i = 0; i < with_session.count; i++) {
+		struct browser *b = &world.browser;
+
+		if (strcmp(with_session.names[i], TEST_COOKIE) != 0)
+			continue;
+		memcpy(b->names[b->count], with_session.names[i], sizeof(b->names[0]));
+		memcpy(b->values[b->count++], with_session.values[i], sizeof(b->values[0]));
+	}
+	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
+	answer_sign_in();
+}
+
+/* Something between browser and us passes cookies to our own endpoints only: the callback brings
+ * the session's, and no other request does. */
+static void
+test_cookies_at_callbacks_only(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		sign_in_past_a_filter();
+		assert_int_equal(world.verdict.action, AUTH_REDIRECT);
+		clock_ahead_ms += 1000;
+		answer_revocations();
+	}
+	sign_in_past_a_filter();
+	assert_problem(&world, AUTH_PROBLEM_LOGIN_LOOP, 403);
+	answer_revocations();
+	/* One request that brings it ends the count. */
+	assert_int_equal(world_navigate(&world, "/lab"), AUTH_ALLOW);
+	sign_in_past_a_filter();
+	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
+	answer_revocations();
+}
+
 /* Session cookies that never come back, while flow cookies do. */
 static void
 test_forgotten_sessions(void **state)
@@ -535,6 +586,7 @@ main(void)
 		T(test_no_cookies_at_all),
 		T(test_slow_rounds),
 		T(test_forgotten_sessions),
+		T(test_cookies_at_callbacks_only),
 		T(test_forgotten_sessions_of_others),
 		T(test_tabs_are_no_loop),
 		T(test_lost_flow_with_session),

@@ -51,9 +51,9 @@ put_long(unsigned number, const char *client)
 }
 
 static bool
-is_kept(unsigned number)
+is_kept(unsigned number, const char *client)
 {
-	return return_targets_find(&targets, key_of(number)).data != NULL;
+	return return_targets_find(&targets, key_of(number), str_from(client)).data != NULL;
 }
 
 static void
@@ -62,11 +62,16 @@ test_found_by_key(void **state)
 	(void)state;
 	return_targets_put(&targets, key_of(1), STR("10.0.0.1"), STR("/one"));
 	return_targets_put(&targets, key_of(2), STR("10.0.0.1"), STR("/two"));
-	assert_true(str_equal(return_targets_find(&targets, key_of(1)), STR("/one")));
-	assert_true(str_equal(return_targets_find(&targets, key_of(2)), STR("/two")));
-	assert_false(is_kept(3));
-	assert_null(return_targets_find(&targets, STR("")).data);
-	assert_null(return_targets_find(&targets, STR_NONE).data);
+	assert_true(
+		str_equal(return_targets_find(&targets, key_of(1), STR("10.0.0.1")), STR("/one")));
+	assert_true(str_equal(return_targets_find(&targets, key_of(2), STR("::ffff:10.0.0.1")),
+			      STR("/two")));
+	assert_false(is_kept(3, "10.0.0.1"));
+	/* For whoever asked for the page only. */
+	assert_false(is_kept(1, "10.0.0.2"));
+	assert_false(is_kept(1, ""));
+	assert_null(return_targets_find(&targets, STR(""), STR("10.0.0.1")).data);
+	assert_null(return_targets_find(&targets, STR_NONE, STR("10.0.0.1")).data);
 }
 
 static void
@@ -76,10 +81,10 @@ test_a_client_pushes_out_its_own(void **state)
 	put_long(0, "10.0.0.2");
 	for (unsigned i = 1; i <= 2 * LONG_COUNT; i++)
 		put_long(i, "10.0.0.1");
-	assert_true(is_kept(0));
-	assert_false(is_kept(1));
-	assert_true(is_kept(LONG_COUNT + 2));
-	assert_true(is_kept(2 * LONG_COUNT));
+	assert_true(is_kept(0, "10.0.0.2"));
+	assert_false(is_kept(1, "10.0.0.1"));
+	assert_true(is_kept(LONG_COUNT + 2, "10.0.0.1"));
+	assert_true(is_kept(2 * LONG_COUNT, "10.0.0.1"));
 	assert_true(targets.bytes <= RETURN_TARGETS_CLIENT_BYTES_MAX + 2 * RETURN_TARGET_MAX);
 }
 
@@ -89,25 +94,33 @@ test_unknown_clients_are_one(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= LONG_COUNT; i++)
 		put_long(i, i % 2 == 0 ? "" : "unknown");
-	assert_false(is_kept(0));
-	assert_true(is_kept(LONG_COUNT));
+	assert_false(is_kept(0, ""));
+	assert_true(is_kept(LONG_COUNT, ""));
+	assert_true(is_kept(LONG_COUNT, "also unknown"));
+}
+
+static const char *
+client_of(unsigned i)
+{
+	static char text[32];
+
+	(void)snprintf(text, sizeof(text), "10.0.%u.%u", i / 250, 1 + i % 250);
+	return text;
 }
 
 static void
 test_all_are_bounded(void **state)
 {
-	char client[32];
 	unsigned count = 2 * RETURN_TARGETS_BYTES_MAX / RETURN_TARGET_MAX;
 
 	(void)state;
 	for (unsigned i = 0; i < count; i++) {
-		(void)snprintf(client, sizeof(client), "10.0.%u.%u", i / 250, 1 + i % 250);
-		put_long(i, client);
+		put_long(i, client_of(i));
 		assert_true(targets.bytes <= RETURN_TARGETS_BYTES_MAX);
 	}
-	assert_false(is_kept(0));
-	assert_true(is_kept(count - 1));
-	assert_true(is_kept(count - count / 2 + 8));
+	assert_false(is_kept(0, client_of(0)));
+	assert_true(is_kept(count - 1, client_of(count - 1)));
+	assert_true(is_kept(count - count / 2 + 8, client_of(count - count / 2 + 8)));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
