@@ -34,7 +34,7 @@ struct auth_device {
 /* Wall clock, milliseconds since 1970 UTC. */
 struct auth_session_times {
 	int64_t opened_ms;
-	int64_t answered_ms; /* GitLab's last yes */
+	int64_t answered_ms; /* when GitLab last allowed it */
 	int64_t expires_ms;
 	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
 };

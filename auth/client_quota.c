@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counting what each client has under way. The limits are small, so the list is walked.
+ * Counts the running questions of each client. The limits are small, so a list is enough.
  */
 #include "auth/client_quota.h"
 
 #include "base/net/address.h"
 
-/* Of no address: the key of ::/64 and of 0.0.0.1 (see address_client_key). */
+/* The key of unknown addresses; also that of ::/64 and 0.0.0.1 (see address_client_key). */
 #define CLIENT_UNKNOWN UINT64_C(1)
 
 uint64_t

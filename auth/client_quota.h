@@ -27,11 +27,12 @@ struct client_quota {
 /* Identifies the client of this IP. Never 0. */
 uint64_t client_key(struct str client_ip);
 
-/* Whether another one of this client may begin. */
+/* Whether another question of this client may begin. */
 bool client_quota_has_room(const struct client_quota *q, struct str client_ip, size_t max,
 			   size_t per_client_max);
 
 void client_quota_add(struct client_quota *q, struct client_quota_entry *e, struct str client_ip);
-void client_quota_remove(struct client_quota *q, struct client_quota_entry *e); /* twice is fine */
+/* Twice is fine. */
+void client_quota_remove(struct client_quota *q, struct client_quota_entry *e);
 
 #endif

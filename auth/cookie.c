@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealed cookie text is base64url(version || key id || AES-256-GCM). The associated data names the
- * purpose, the cookie, the origin and those first bytes, so that nothing sealed for one use opens
- * in another. Which keys exist and how long a cookie counts is the caller's business.
+ * A sealed cookie is base64url(version || key id || AES-256-GCM). The associated data consists of
+ * version, key id, purpose, cookie name and origin, so that a cookie sealed for one use does not
+ * open for another. Callers choose the keys and check the age.
  */
 #include "auth/cookie.h"
 
@@ -66,7 +66,7 @@ cookie_box_fini(struct cookie_box *b)
 	b->count = 0;
 }
 
-/* Names and origins hold no line ends, which makes the joined text unambiguous. */
+/* Names and origins contain no line ends, so the joined text is unambiguous. */
 static bool
 build_associated(struct buf *out, const struct cookie_box *b, const struct cookie_use *use,
 		 const uint8_t head[COOKIE_HEAD_BYTES])

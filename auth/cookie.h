@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cookies: reading Cookie headers with bounded work, sealing what a browser keeps for us, and
- * writing Set-Cookie.
+ * Parses Cookie headers with bounded work, seals and opens cookies, and formats Set-Cookie.
  *
- * A sealed text opens only under one of our keys, for the purpose, the cookie name and the
- * workspace origin that it was sealed for; one bit changed anywhere and it does not open.
+ * A sealed cookie opens only under one of our keys, for the purpose, the cookie name and the origin
+ * that it was sealed for, and only if no bit of it was changed.
  */
 #ifndef AUTH_COOKIE_H
 #define AUTH_COOKIE_H
@@ -12,7 +11,7 @@
 #include "auth/auth.h"
 
 #define COOKIE_TEXT_MAX	  3072u	  /* sealed and encoded; browsers keep 4096 with the name */
-#define COOKIE_SCAN_BYTES 262144u /* of all Cookie headers together; what follows is not seen */
+#define COOKIE_SCAN_BYTES 262144u /* of all Cookie headers together; the rest is ignored */
 #define COOKIE_SCAN_PAIRS 512u
 #define COOKIE_KEY_ID_LEN 4u
 
@@ -28,11 +27,11 @@ bool cookie_box_init(struct cookie_box *b, const struct auth_keys *keys, struct 
 		     struct err *e) MUST_CHECK;
 
 /* The same keys for the host that facts name: nothing sealed for one host opens on another. facts
- * may be NULL: b's own. A view, not to be ended. */
+ * may be NULL: b's own. A view: cookie_box_fini is for b only. */
 struct cookie_box cookie_box_for(const struct cookie_box *b, const struct auth_facts *facts);
 void cookie_box_fini(struct cookie_box *b);
 
-/* What a sealed text is for. */
+/* What a cookie is sealed for. */
 struct cookie_use {
 	const char *purpose; /* literal */
 	struct str name;     /* of the cookie */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the facts of a request: single headers, query parameters, and what the browser says of
- * who sent it.
+ * Reads the facts of a request: single headers, query parameters, and what the browser says about
+ * the page that sent it.
  */
 #ifndef AUTH_FACTS_H
 #define AUTH_FACTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs on every request: in the usual case it allocates nothing and opens no cookie that was opened
- * before. A request that waits for GitLab keeps nothing of its facts but the sign-in address.
+ * Runs for every request: usually without an allocation and without decrypting a cookie again. A
+ * request that waits for GitLab keeps only the sign-in address.
  */
 #include "auth/gate.h"
 
@@ -79,7 +79,7 @@ on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 }
 
 static void
-on_news(struct auth_session *s, enum session_wait_result result, void *arg)
+on_session_answer(struct auth_session *s, enum session_wait_result result, void *arg)
 {
 	struct gate_wait *w = arg;
 	struct auth_call call = w->call;
@@ -123,7 +123,7 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 	w->call.arg = g->arg;
 	w->call.cancel = on_cancel;
 	call_link(&w->call, a);
-	session_wait_start(&w->wait, s, on_news, w);
+	session_wait_start(&w->wait, s, on_session_answer, w);
 	return &w->call;
 }
 

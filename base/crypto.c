@@ -345,10 +345,10 @@ base64url_value(char c)
 	return c == '_' ? 63 : -1;
 }
 
-bool
-crypto_base64url_decode(struct buf *out, struct str text)
+/* May leave a part of the bytes in out when it fails. */
+static bool
+decode_base64url(struct buf *out, struct str text)
 {
-	size_t before = out->len;
 	uint32_t bits = 0;
 	unsigned have = 0;
 
@@ -358,19 +358,26 @@ crypto_base64url_decode(struct buf *out, struct str text)
 		int value = base64url_value(text.data[i]);
 
 		if (value < 0)
-			goto refuse;
+			return false;
 		bits = (bits << 6 | (uint32_t)value) & 0xffffu;
 		have += 6;
 		if (have < 8)
 			continue;
 		have -= 8;
 		if (!buf_add_byte(out, (char)(unsigned char)(bits >> have & 0xffu)))
-			goto refuse;
+			return false;
 	}
 	/* Bits that encode nothing must be zero, or one value would have several texts. */
-	if ((bits & ((1u << have) - 1)) == 0)
-		return buf_is_ok(out);
-refuse:
+	return (bits & ((1u << have) - 1)) == 0 && buf_is_ok(out);
+}
+
+bool
+crypto_base64url_decode(struct buf *out, struct str text)
+{
+	size_t before = out->len;
+
+	if (decode_base64url(out, text))
+		return true;
 	out->len = before;
 	return false;
 }

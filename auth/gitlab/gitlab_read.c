@@ -31,8 +31,8 @@ set_scope_missing(struct gitlab_answer *a, const char *scope, const struct fetch
 	a->missing_scope = scope;
 }
 
-/* True when an API response is a 200 to be read on; otherwise the answer is filled. scope is the
- * narrowest that the endpoint takes. */
+/* Whether an API response is a 200, whose body is to be parsed; otherwise fills the answer. scope
+ * is the narrowest that the endpoint accepts. */
 static bool
 api_is_ok(const struct fetch_response *r, const char *scope, struct gitlab_answer *a)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends a browser off to sign in (RFC 6749 section 4.1.1, with RFC 7636): to GitLab itself, to the
- * relay, or from a port's host to the workspace's own; a new flow's cookie goes with it.
+ * Redirects a browser to sign in (RFC 6749 section 4.1.1, with RFC 7636) and sets a new flow's
+ * cookie: to GitLab, to the relay, or from a port's host to the workspace's own.
  *
- * Restarts are counted, so that a browser which keeps no cookies gets an explanation instead of a
- * loop.
+ * Restarts are counted, so that a browser that keeps no cookies gets an explanation instead of a
+ * redirect loop.
  */
 #include "auth/login/login_start.h"
 

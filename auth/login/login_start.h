@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Beginning a login: the browser is sent to GitLab with a new flow's cookie.
+ * Starts a login: redirects the browser to GitLab and sets a new flow's cookie.
  */
 #ifndef AUTH_LOGIN_LOGIN_START_H
 #define AUTH_LOGIN_LOGIN_START_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list in the order of time, searched from the newest.
+ * A list with the newest target first.
  */
 #include "auth/login/return_target.h"
 

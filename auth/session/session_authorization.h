@@ -22,11 +22,11 @@ struct session_authorization {
 void session_authorization_init(struct session_authorization *a, struct gitlab *gitlab,
 				const struct auth_settings *settings);
 
-/* GitLab has said yes just now. */
+/* GitLab has just allowed access. */
 void session_authorization_note_allowed(struct session_authorization *a);
-/* GitLab did not answer, and asks for this many seconds of patience. */
+/* GitLab did not answer; retry_after_s is its Retry-After, or 0. */
 void session_authorization_note_failure(struct session_authorization *a, uint32_t retry_after_s);
-/* The last yes came from an earlier process, age_ms ago: it has to be confirmed. */
+/* An earlier process was allowed access age_ms ago; GitLab has to confirm that. */
 void session_authorization_restore(struct session_authorization *a, int64_t allowed_wall_ms,
 				   uint64_t age_ms);
 

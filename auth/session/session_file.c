@@ -10,10 +10,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "auth/cookie.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_record.h"
-#include "auth/session/session_store.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -370,7 +370,7 @@ restore(struct session_file *f)
 		     restore_all(f, buf_view(&plain), &e);
 	if (ok)
 		log_info(NULL, "sessions restored",
-			 log_int("sessions", (int64_t)session_store_count(f->store)));
+			 log_int("sessions", (int64_t)f->store->table.count));
 	else if (e.code != ERR_NOT_FOUND)
 		set_aside(f, &e);
 	buf_wipe_fini(&plain);

@@ -15,7 +15,8 @@ enum session_status {
 	SESSION_OVER,	     /* it is too old, and the refresh token is lost: end the session */
 };
 
-/* What the last answer is worth; asks in the background when a question is due. */
+/* Whether GitLab's last answer still allows access. Asks again in the background when that is due.
+ */
 enum session_status session_check(struct auth_session *s, uint32_t *retry_after_s);
 
 /* Why GitLab's last answer is missing: of SESSION_UNAVAILABLE. */

@@ -27,7 +27,7 @@ struct auth_session *session_table_find_user(const struct session_table *t, uint
  */
 struct auth_session *session_table_find_unused(const struct session_table *t, uint64_t user_id,
 					       size_t *count);
-/* Not watched where there is such a one. */
+/* A watched one only if all are watched. */
 struct auth_session *session_table_least_recently_used(const struct session_table *t);
 
 #endif

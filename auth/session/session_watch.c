@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of those who are told of a session. A callback may stop others, or end the session.
+ * Lists of the watches and waits of a session. A callback may stop others, or end the session.
  */
 #include "auth/session/session_watch.h"
 

@@ -121,7 +121,7 @@ fetch_destroy(struct fetch *f)
 
 /* Calls done and frees the call. False when that freed the client as well. */
 static bool
-finish(struct fetch_call *call, CURLcode code)
+finish_call(struct fetch_call *call, CURLcode code)
 {
 	struct fetch *f = call->fetch;
 	struct fetch_response response;
@@ -168,7 +168,7 @@ finish_completed(struct fetch *f)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		if (!finish(call, code))
+		if (!finish_call(call, code))
 			return;
 	}
 }
@@ -176,7 +176,7 @@ finish_completed(struct fetch *f)
 static void
 on_deadline(void *arg)
 {
-	(void)finish(arg, CURLE_OPERATION_TIMEDOUT);
+	(void)finish_call(arg, CURLE_OPERATION_TIMEDOUT);
 }
 
 static void

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request to libcurl: what is sent and within which limits, what its answer may be, and what
- * went wrong in words that name the host and nothing else of the request.
+ * One request with libcurl: its options and limits, its response, and its error messages, which
+ * name the host and nothing else of the request.
  *
- * HTTP/1.1 only. A request that is no GET or HEAD gets a new connection: on a kept one libcurl
- * would silently send it again when the server had closed that, and a refresh token must not be
- * sent twice. HTTPS_PROXY and NO_PROXY of the environment count, as operators expect.
+ * HTTP/1.1 only. Requests other than GET and HEAD use a new connection: on a reused one that the
+ * server has closed, libcurl would silently send them again, and a refresh token must not be sent
+ * twice. HTTPS_PROXY and NO_PROXY of the environment are used, as operators expect.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ note_progress(struct fetch_call *call)
 	loop_timer_start(&call->stall, call->fetch->stall_timeout_ms);
 }
 
-/* The connection stands, the request goes out. */
+/* The connection is established, and the request is about to be sent. */
 static int
 on_curl_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
 {
@@ -73,7 +73,7 @@ on_curl_body(char *data, size_t size, size_t count, void *arg)
 	return 0;
 }
 
-/* One line of a head. Anything with a control character would become two. */
+/* Adds one header line. A control character could start another line. */
 static bool
 add_header(struct fetch_call *call, const char *name, struct str value, struct err *e)
 {
@@ -162,8 +162,8 @@ set_callbacks(struct fetch_call *call)
 	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem) == CURLE_OK;
 }
 
-/* libcurl keeps authorities for a time that each request says. One shorter than what has passed
- * since they changed leaves out what was kept before. */
+/* libcurl caches authorities for as long as each request says. Less than the time since they
+ * changed makes it read them again. */
 static long
 authorities_age_s(const struct fetch *f)
 {
@@ -174,7 +174,7 @@ authorities_age_s(const struct fetch *f)
 	return passed_s == 0 ? 1 : (long)passed_s;
 }
 
-/* What an unbounded or unverified transfer would need is off in libcurl by default or is here. */
+/* Sets every option that bounds or verifies a transfer, unless it is the default of libcurl. */
 static bool
 set_limits(const struct fetch *f, CURL *easy)
 {

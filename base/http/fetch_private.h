@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client and its calls, as seen by base/http/fetch.c, which runs them, and
- * base/http/fetch_call.c, which says what is sent, what an answer may be and what went wrong.
+ * A client and its calls, shared by base/http/fetch.c, which runs calls, and fetch_call.c, which
+ * sets up one request and reads its response.
  */
 #ifndef BASE_HTTP_FETCH_PRIVATE_H
 #define BASE_HTTP_FETCH_PRIVATE_H
@@ -63,8 +63,8 @@ bool fetch_call_prepare(struct fetch_call *call, const struct fetch_request *r,
 /* The handle must not be with libcurl's multi interface any more. */
 void fetch_call_fini(struct fetch_call *call);
 
-/* After the end: what came, valid as long as the call, and for what else than CURLE_OK it failed,
- * always false. */
+/* After the end: the response, valid as long as the call; and why it failed, unless CURLE_OK, which
+ * always returns false. */
 void fetch_call_response(const struct fetch_call *call, struct fetch_response *r);
 bool fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct err *e);
 bool fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e);

@@ -2,11 +2,11 @@
 /*
  * The HTTP service on libevhtp.
  *
- * libevhtp's parser goes wrong on requests that come in pieces, and closes without a word on what
- * it does not like. So a gate stands before it: the bytes of a connection wait, bounded, until one
- * whole request is there that base/http/service_head has found sound; only then are they parsed.
- * One request per connection: scrapes and probes come every some seconds. What is refused gets an
- * answer from here, and its remaining bytes are read away so that the answer is not lost.
+ * libevhtp's parser corrupts requests that arrive in several segments, and closes the connection on
+ * errors without a response. So a gate in front of it buffers one whole request, within limits, and
+ * passes it on only after base/http/service_head has checked it. One request per connection is
+ * enough for probes and scrapes. Errors are answered here; the rest of such a request is read and
+ * discarded, because closing with unread bytes would reset the connection and lose the response.
  */
 #include "base/http/service.h"
 
@@ -63,7 +63,7 @@ struct client {
 	bool has_continued;
 	size_t held;
 	size_t drained;
-	/* libevhtp's, put back when the request is handed over */
+	/* libevhtp's callbacks, restored when the request is passed on */
 	bufferevent_data_cb read_fn;
 	bufferevent_data_cb write_fn;
 	bufferevent_event_cb event_fn;
@@ -76,9 +76,11 @@ tell_when_drained(struct service *s)
 		loop_defer_call(&s->drained);
 }
 
-/* Notes how much of a request is here. False when all clients together have too much. */
+/* Records how many bytes of a request are buffered. False when all clients together exceed the
+ * limit.
+ */
 static bool
-hold(struct client *c, size_t bytes)
+account_bytes(struct client *c, size_t bytes)
 {
 	struct service *s = c->service;
 
@@ -108,14 +110,14 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	(void)connection;
 	LIST_REMOVE(c, entry);
 	c->service->client_count--;
-	(void)hold(c, 0);
+	(void)account_bytes(c, 0);
 	tell_when_drained(c->service);
 	loop_timer_fini(&c->deadline);
 	free(c);
 	return EVHTP_RES_OK;
 }
 
-/* After a refusal: what still comes is read away for a while. */
+/* After an error response: discards what still arrives, up to a limit. */
 static void
 on_drain_read(struct bufferevent *bev, void *arg)
 {
@@ -145,14 +147,14 @@ on_gate_event(struct bufferevent *bev, short what, void *arg)
 }
 
 static void
-refuse(struct client *c, struct bufferevent *bev, unsigned status)
+send_error(struct client *c, struct bufferevent *bev, unsigned status)
 {
 	const char *reason = service_head_reason(status);
 	struct evbuffer *input = bufferevent_get_input(bev);
 	char date[DATE_SIZE];
 
 	(void)evbuffer_drain(input, evbuffer_get_length(input));
-	(void)hold(c, 0);
+	(void)account_bytes(c, 0);
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
@@ -165,15 +167,15 @@ refuse(struct client *c, struct bufferevent *bev, unsigned status)
 				  status, reason, date, strlen(reason) + 1, reason);
 }
 
-/* libevhtp sees one whole request and nothing else; it ends up in on_request. */
+/* libevhtp gets exactly one whole request, and calls on_request with it. */
 static void
-hand_over(struct client *c, struct bufferevent *bev, const struct service_request *request)
+pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	struct service *s = c->service;
 	bufferevent_data_cb read_fn = c->read_fn;
 	evhtp_connection_t *connection = c->connection;
 
-	(void)hold(c, 0);
+	(void)account_bytes(c, 0);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
 	bufferevent_setcb(bev, c->read_fn, c->write_fn, c->event_fn, connection);
 	s->current = request;
@@ -182,7 +184,7 @@ hand_over(struct client *c, struct bufferevent *bev, const struct service_reques
 }
 
 static void
-ask_for_body(struct client *c, struct bufferevent *bev)
+send_continue(struct client *c, struct bufferevent *bev)
 {
 	if (c->has_continued)
 		return;
@@ -201,13 +203,13 @@ on_gate_read(struct bufferevent *bev, void *arg)
 	size_t end = bytes.data == NULL ? SIZE_MAX : str_find(bytes, STR("\r\n\r\n"));
 	struct service_head head;
 
-	if (!hold(c, len) && len > HEAD_MAX_BYTES) {
-		refuse(c, bev, 503);
+	if (!account_bytes(c, len) && len > HEAD_MAX_BYTES) {
+		send_error(c, bev, 503);
 		return;
 	}
 	if (end == SIZE_MAX) {
 		if (len >= HEAD_MAX_BYTES)
-			refuse(c, bev, 431);
+			send_error(c, bev, 431);
 		return;
 	}
 	unsigned status = service_head_read(str_take(bytes, end + 4), &head);
@@ -217,17 +219,17 @@ on_gate_read(struct bufferevent *bev, void *arg)
 	if (status == 0 && len > whole)
 		status = 400; /* pipelined */
 	if (status != 0) {
-		refuse(c, bev, status);
+		send_error(c, bev, status);
 		return;
 	}
 	if (len < whole) {
 		if (head.expects_continue)
-			ask_for_body(c, bev);
+			send_continue(c, bev);
 		return;
 	}
 	bytes = (struct str){(const char *)evbuffer_pullup(input, -1), whole};
 	if (bytes.data == NULL || service_head_read(str_take(bytes, end + 4), &head) != 0) {
-		refuse(c, bev, 500);
+		send_error(c, bev, 500);
 		return;
 	}
 	const struct service_request request = {
@@ -235,7 +237,7 @@ on_gate_read(struct bufferevent *bev, void *arg)
 		.path = head.path,
 		.body = str_skip(bytes, end + 4),
 	};
-	hand_over(c, bev, &request);
+	pass_to_libevhtp(c, bev, &request);
 }
 
 static void
@@ -256,7 +258,7 @@ on_pre_accept(evhtp_connection_t *connection, void *arg)
 	return EVHTP_RES_OK;
 }
 
-/* The body is known already; kept here, libevhtp would parse forms in it. */
+/* The body was read by the gate. libevhtp would parse forms in it. */
 static evhtp_res
 on_body(evhtp_request_t *request, struct evbuffer *body, void *arg)
 {
@@ -266,7 +268,7 @@ on_body(evhtp_request_t *request, struct evbuffer *body, void *arg)
 	return EVHTP_RES_OK;
 }
 
-/* Puts the gate before libevhtp's parser. */
+/* Installs the gate in front of libevhtp's parser. */
 static evhtp_res
 on_post_accept(evhtp_connection_t *connection, void *arg)
 {
@@ -380,7 +382,7 @@ on_request(evhtp_request_t *request, void *arg)
 	buf_fini(&reply.body);
 }
 
-/* The listener is readable as long as the connection waits: look away for a moment. */
+/* The listener stays readable while the connection waits, so accepting pauses for a moment. */
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {

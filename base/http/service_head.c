@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A strict reader of request heads for the listeners that face the cluster. It knows as much of
- * RFC 9112 as it takes to tell where a request ends, and that nothing in it is ambiguous.
+ * A strict parser of request heads for the listeners that face the cluster: as much of RFC 9112 as
+ * finding the end of a request without ambiguity takes.
  */
 #include "base/http/service_head.h"
 
 #include "base/ascii.h"
 
-/* Takes a line without its CRLF. Bare CR and LF are left in it, to be refused. */
+/* Takes a line without its CRLF. Bare CR and LF stay in it and are rejected later. */
 static bool
 next_line(struct str *rest, struct str *line)
 {
