@@ -20,7 +20,7 @@ session_authorization_init(struct session_authorization *a, struct gitlab *gitla
 	};
 }
 
-/* Up to a fifth less, so that sessions do not ask at the same time. Never more: with a grace of 0
+/* Up to a tenth less, so that sessions do not ask at the same time. Never more: with a grace of 0
  * the last answer would no longer count before the next question. */
 static uint64_t
 jittered(uint64_t ms)
@@ -28,7 +28,7 @@ jittered(uint64_t ms)
 	uint16_t random;
 
 	crypto_random(&random, sizeof(random));
-	return ms - (ms / 5) * random / UINT16_MAX;
+	return ms - (ms / 10) * random / UINT16_MAX;
 }
 
 static uint64_t
