@@ -89,6 +89,7 @@ free_all_calls(struct fetch *f)
 		call_free(LIST_FIRST(&f->calls));
 	for (unsigned priority = 0; priority < FETCH_PRIORITIES; priority++) {
 		while (!TAILQ_EMPTY(&f->waiting[priority]))
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
 			call_free(TAILQ_FIRST(&f->waiting[priority]));
 	}
 }

@@ -37,12 +37,17 @@ struct resolver {
 };
 
 static void
-lookup_unref(struct lookup *q)
+lookup_free(struct lookup *q)
 {
-	if (atomic_fetch_sub(&q->refs, 1) > 1)
-		return;
 	free(q->name);
 	free(q);
+}
+
+static void
+lookup_unref(struct lookup *q)
+{
+	if (atomic_fetch_sub(&q->refs, 1) == 1)
+		lookup_free(q);
 }
 
 static void
@@ -209,11 +214,9 @@ resolver_start(struct resolver *r)
 	if (r->lookup == NULL || !start_thread(r->lookup)) {
 		(void)close(fds[0]);
 		(void)close(fds[1]);
-		if (r->lookup != NULL) {
-			lookup_unref(r->lookup);
-			lookup_unref(r->lookup);
-			r->lookup = NULL;
-		}
+		if (r->lookup != NULL)
+			lookup_free(r->lookup);
+		r->lookup = NULL;
 		return false;
 	}
 	r->fd = fds[0];
