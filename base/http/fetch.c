@@ -33,11 +33,13 @@ call_unlink(struct fetch_call *call)
 	if (call->is_waiting) {
 		TAILQ_REMOVE(&f->waiting[call->priority], call, waiting_entry);
 		call->is_waiting = false;
-	} else if (LIST_IS_LINKED(call, entry)) {
-		LIST_UNLINK(call, entry);
-		(void)curl_multi_remove_handle(f->multi, call->easy);
-		f->started_count--;
+		return;
 	}
+	if (!LIST_IS_LINKED(call, entry))
+		return;
+	LIST_UNLINK(call, entry);
+	(void)curl_multi_remove_handle(f->multi, call->easy);
+	f->started_count--;
 }
 
 static void
