@@ -65,7 +65,8 @@ struct auth_session {
 	bool was_refreshed; /* for the question under way */
 	unsigned
 		unused_in_row; /* sessions before it that this browser replaced without a request */
-	enum err_code failure; /* of the last question that was not answered */
+	/* Of the last question that was not answered. */
+	enum err_code failure;
 	session_rechecked_fn *rechecked;
 
 	struct loop_timer timer;
