@@ -63,8 +63,8 @@ struct auth_session {
 	struct session_tokens tokens;
 	struct session_authorization authorization;
 	bool was_refreshed; /* for the question under way */
-	unsigned
-		unused_in_row; /* sessions before it that this browser replaced without a request */
+	/* How many sessions in a row before it the browser replaced without a request. */
+	unsigned unused_in_row;
 	/* Of the last question that was not answered. */
 	enum err_code failure;
 	session_rechecked_fn *rechecked;
