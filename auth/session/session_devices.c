@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "auth/session/session_file.h"
-#include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
@@ -28,33 +27,6 @@ find(const struct auth_session *s, const struct auth_device_id *id)
 		if (is_id(&s->devices[i].id, id))
 			return &s->devices[i];
 	return NULL;
-}
-
-/* The first watch of this device, which watches no longer; or NULL. */
-static struct auth_watch *
-take_watch(struct auth_session *s, const struct auth_device_id *id)
-{
-	struct auth_watch *w;
-
-	LIST_FOREACH (w, &s->watches, entry) {
-		if (!is_id(&w->device, id))
-			continue;
-		LIST_UNLINK(w, entry);
-		w->session = NULL;
-		return w;
-	}
-	return NULL;
-}
-
-static void
-tell_watches(struct auth_session *s, const struct auth_device_id *id)
-{
-	struct auth_watch *w;
-
-	session_ref(s);
-	while (!s->has_ended && (w = take_watch(s, id)) != NULL)
-		w->fn(AUTH_END_SIGNED_OUT, w->arg);
-	session_unref(s);
 }
 
 static void
@@ -122,7 +94,7 @@ session_device_end(struct auth_session *s, const struct auth_device_id *id)
 		 log_cstr("device", device->name));
 	remove_at(s, (size_t)(device - s->devices));
 	session_file_touch(s->store->file);
-	tell_watches(s, id);
+	session_tell_device(s, id);
 }
 
 void

@@ -82,6 +82,30 @@ session_tell_watches(struct auth_session *s, enum auth_end reason)
 	}
 }
 
+static struct auth_watch *
+find_of_device(struct auth_session *s, const struct auth_device_id *id)
+{
+	struct auth_watch *w;
+
+	LIST_FOREACH (w, &s->watches, entry)
+		if (memcmp(w->device.bytes, id->bytes, sizeof(id->bytes)) == 0)
+			return w;
+	return NULL;
+}
+
+void
+session_tell_device(struct auth_session *s, const struct auth_device_id *id)
+{
+	struct auth_watch *w;
+
+	session_ref(s);
+	while (!s->has_ended && (w = find_of_device(s, id)) != NULL) {
+		unlink_watch(w);
+		w->fn(AUTH_END_SIGNED_OUT, w->arg);
+	}
+	session_unref(s);
+}
+
 void
 session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn, void *arg)
 {

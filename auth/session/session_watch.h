@@ -31,8 +31,10 @@ void session_wait_stop(struct session_wait *w); /* fine when not waiting */
 /* Moves the watches to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
-/* Both may end the session. */
+/* Each may end the session. */
 void session_tell_watches(struct auth_session *s, enum auth_end reason);
+/* Tells the watches of one device that it is signed out. */
+void session_tell_device(struct auth_session *s, const struct auth_device_id *id);
 void session_tell_waits(struct auth_session *s); /* that the question under way has ended */
 
 void session_end_waits(struct auth_session *s, enum session_wait_result result);

@@ -14,6 +14,7 @@
 #include "ssh/client/client.h"
 #include "ssh/client/client_private.h"
 
+#define HTTPS_PORT 443
 #define OUR_FILE   "ssh_config"
 #define ZONES_FILE "zones"
 #define SSH_FILE   ".ssh/config"
@@ -81,10 +82,7 @@ add_zone(struct config *c, struct str zone)
 	if (!client_host_parse(&h, zone, NULL))
 		return;
 	buf_addf(&c->text, "Host *.%s\n    User " USER "\n", h.name);
-	if (h.port == 443)
-		buf_addf(&c->text, "    ProxyCommand %s ssh --stdio %%h\n", c->program);
-	else
-		buf_addf(&c->text, "    ProxyCommand %s ssh --stdio %%h:%u\n", c->program, h.port);
+	buf_addf(&c->text, "    ProxyCommand %s ssh --stdio %%h\n", c->program);
 	add_options(c);
 }
 
@@ -221,10 +219,15 @@ ssh_client_config(int argc, char **argv)
 		return print_usage(stderr, 2);
 	if (!client_host_parse(&h, str_from(argv[1]), &e))
 		return client_fail(&e, 2);
-	if (!writes)
-		return print_one(&h, &e) ? 0 : client_fail(&e, 1);
 	is_host = client_login_read(&h, &l, NULL);
 	secret_wipe(&l, sizeof(l));
+	if (!is_host && h.port != HTTPS_PORT) {
+		err_set(&e, ERR_CONFIG,
+			"%s: not signed in; log in first, or give a zone without a port", h.key);
+		return client_fail(&e, 1);
+	}
+	if (!writes)
+		return print_one(&h, &e) ? 0 : client_fail(&e, 1);
 	if (!write_ours(is_host ? STR_NONE : str_from(h.key), &e) || !include_ours(&e))
 		return client_fail(&e, 1);
 	return 0;

@@ -15,7 +15,7 @@ import proxy as proxy_module
 import pytest
 import ssh
 import websocket
-from proxy import PATIENCE_S, binary, wait_until
+from proxy import PATIENCE_S, binary, is_sanitized, wait_until
 from ssh import SUBPROTOCOL, Computer, Container
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
@@ -194,6 +194,36 @@ def test_the_host_key_is_never_trusted_on_first_use(laptop, container):
     container.start()
     result = laptop.ssh("true")
     assert result.returncode == 255 and b"HOST IDENTIFICATION HAS CHANGED" in result.stderr.upper()
+
+
+def test_ssh_config_for_a_zone(computer):
+    """Workspaces that were not logged in to yet; the file keeps what the user wrote."""
+    own = computer.home / ".ssh" / "config"
+    own.parent.mkdir()
+    own.write_text("Host other\n    User me\n")
+    printed = computer.client("ssh-config", "ws.example.com").stdout.decode()
+    assert "Host *.ws.example.com\n    User gitlab-workspaces\n" in printed and not (own.parent / "x").exists()
+    for _ in range(2):
+        assert computer.client("ssh-config", "ws.example.com", "--write").returncode == 0
+    include, empty, *rest = own.read_text().splitlines()
+    assert include.startswith("Include ") and not empty and rest == ["Host other", "    User me"]
+    effective = computer.run("ssh", "-F", own, "-G", "kiwi.ws.example.com").stdout.decode()
+    for line in ["user gitlab-workspaces", "stricthostkeychecking true", "identitiesonly yes"]:
+        assert line in effective, effective
+    assert f"proxycommand {binary()} ssh --stdio %h\n" in effective
+    refused = computer.client("ssh-config", "ws.example.com:8443")
+    assert refused.returncode == 1 and b"without a port" in refused.stderr
+
+
+def test_wrong_command_lines(computer):
+    for words in [
+        ("login",), ("login", "-x"), ("login", "a b"), ("login", "x.example", "--nonsense"), ("logout",),
+        ("ssh",), ("ssh", "-x"), ("ssh", "host", "command"), ("ssh-config",), ("ssh-config", "x", "y"),
+    ]:
+        assert computer.client(*words).returncode == 2, words
+    for words in [("ssh", "kiwi.example.com"), ("ssh", "--stdio", "kiwi.example.com")]:
+        result = computer.client(*words)
+        assert result.returncode == 255 and b"run `workspace-proxy login kiwi.example.com`" in result.stderr
 
 
 # Ends
@@ -646,7 +676,7 @@ def test_a_peer_that_stops_reading_costs_little(proxy, container, token):
         for _ in range(1000):
             raw.socket.sendall(frame)
             sent += len(frame)
-    assert sent < 30 << 20 and proxy.memory_kib() - before < 4096
+    assert sent < 30 << 20 and (is_sanitized() or proxy.memory_kib() - before < 4096)
     other = ask(proxy, token)
     peer = helper.connections[-1]
     peer.settimeout(2)
@@ -655,7 +685,7 @@ def test_a_peer_that_stops_reading_costs_little(proxy, container, token):
         for _ in range(1000):
             peer.sendall(bytes(1 << 16))
             sent += 1 << 16
-    assert sent < 30 << 20 and proxy.memory_kib() - before < 8192
+    assert sent < 30 << 20 and (is_sanitized() or proxy.memory_kib() - before < 8192)
     other.close()
     raw.close()
 
@@ -670,7 +700,8 @@ def test_much_data_in_bounded_memory(laptop, direction):
         command = f"head -c {size} /dev/zero | {binary()} ssh {laptop.proxy.host} -- 'wc -c'"
     result = laptop.run("bash", "-c", command)
     assert int(result.stdout) == size, result.stderr
-    assert laptop.proxy.memory_kib() - before < 6144
+    if not is_sanitized():  # which keeps what was freed
+        assert laptop.proxy.memory_kib() - before < 6144
 
 
 def test_a_stopped_client_goes_on(laptop, container):
