@@ -173,9 +173,13 @@ e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 
 # CLONE_COMPARE_SEED repeats from a seed.
 .PHONY: clone-compare
-clone-compare: all ## compares 2,000 random trees with attributes with what git checks out
+clone-compare: all ## compares clones of unusual repositories, and of 2,000 trees with attributes, with git's
+	@rm -f $(BUILD)/clone-compare.txt
 	@CLONE_COMPARE_TREES=2000 CLONE_COMPARE_SEED=$${CLONE_COMPARE_SEED:-$$(date +%s)} \
-		tools/run-e2e-tests $(BUILD) $(JOBS) -k test_clone_attributes -v
+		CLONE_COMPARE_REPORT=$(abspath $(BUILD))/clone-compare.txt \
+		tools/run-e2e-tests $(BUILD) $(JOBS) -k "test_clone_attributes or test_clone_like_git" -v; code=$$?; \
+		echo "clones of unusual repositories, compared with git's (build/clone-compare.txt):"; \
+		cut -d: -f1 $(BUILD)/clone-compare.txt | sort | uniq -c; exit $$code
 
 # Measures the proxy and its peers in turn on one core, with the load generator on the other. BENCH_ROUNDS,
 # BENCH_SECONDS, BENCH_CASES="small-* websocket-*" and BENCH_PEERS select what runs.

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Repositories of unusual shapes: refs, HEAD, configuration, objects, index and files are those of `git clone`."""
+"""Repositories of unusual shapes: refs, HEAD, configuration, objects, index and files are those of `git clone`.
 
+`make clone-compare` compares all shapes with a depth as well; each comparison adds a line to CLONE_COMPARE_REPORT.
+"""
+
+import os
 import pprint
 
 import pytest
 from clone import CODES, by_hand, git, settings_for
 from clone_compare import compare
 from clone_fixtures import target
+from foreign_shapes import SHAPES
+
+REPORT = os.environ.get("CLONE_COMPARE_REPORT")
 
 
 @pytest.fixture
@@ -15,12 +22,15 @@ def project(gitlab):
 
 
 @pytest.fixture
-def like_git(gitlab, project, certificates, target, tmp_path):
+def like_git(request, gitlab, project, certificates, target, tmp_path):
     """Asserts that our clone is git's, and returns what we printed."""
 
     def run(*arguments, then=(), **more):
         settings = settings_for(gitlab, project, target, certificates.ca, **more)
         found, result = compare(settings, certificates.ca, tmp_path / "theirs", *arguments, then=then)
+        if REPORT:
+            with open(REPORT, "a", encoding="utf-8") as file:
+                file.write(f"{'different' if found else 'same'}: {request.node.name} {' '.join(found)}\n")
         assert not found, pprint.pformat(found, width=160)
         return result
 
@@ -29,6 +39,13 @@ def like_git(gitlab, project, certificates, target, tmp_path):
 
 DEPTHS = [((), {}), (("--depth=1",), {"CLONE_DEPTH": "1"}), (("--depth=2",), {"CLONE_DEPTH": "2"})]
 depths = pytest.mark.parametrize("arguments, more", DEPTHS, ids=["all", "depth 1", "depth 2"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("depth", [None, "1"] if REPORT else [None])
+def test_shapes(like_git, project, shape, depth):
+    SHAPES[shape](project.repository)
+    like_git(*([f"--depth={depth}"] if depth else []), CLONE_DEPTH=depth)
 
 
 def other_branch(bare, name="other"):

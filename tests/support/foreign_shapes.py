@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repositories as other tools and other times made them: {name: function that changes a bare repository}.
+
+Each starts with a branch main of four commits. git clones all of them.
+"""
+
+import subprocess
+
+from clone import git
+
+WHO = "A <a@example.com> 1700000000 +0000"
+
+
+def raw(bare, *arguments, stdin=b""):
+    result = subprocess.run(["git", "-C", bare, *arguments], input=stdin, capture_output=True, check=True)
+    return result.stdout.strip().decode()
+
+
+def blob(bare, content=b"content\n"):
+    return raw(bare, "hash-object", "-w", "--stdin", stdin=content)
+
+
+def tree(bare, entries):
+    """entries: (mode, kind, id, name), in any order; the tree is written as they are sorted by git."""
+    lines = b"".join(f"{mode} {kind} {oid}\t".encode() + name + b"\0" for mode, kind, oid, name in entries)
+    return raw(bare, "mktree", "-z", "--missing", stdin=lines)
+
+
+def object_of(bare, kind, text):
+    return raw(bare, "hash-object", "-w", "-t", kind, "--literally", "--stdin", stdin=text.encode() if isinstance(text, str) else text)
+
+
+def commit(bare, tree_id, head="", parents=("main",), ref="refs/heads/main", author=WHO, committer=WHO, message="Shape\n"):
+    """A commit with any lines; the ref is set to it."""
+    lines = "".join(f"parent {git(bare, 'rev-parse', parent)}\n" for parent in parents)
+    oid = object_of(bare, "commit", f"tree {tree_id}\n{lines}author {author}\ncommitter {committer}\n{head}\n{message}")
+    git(bare, "update-ref", ref, oid)
+    return oid
+
+
+def files(*names, mode="100644", content=b"content\n"):
+    """main has these files beside what it had; names are bytes, of the top folder."""
+
+    def change(bare):
+        old = git(bare, "ls-tree", "-z", "main").split("\0")
+        entries = [(*line.split("\t")[0].split(" "), line.split("\t")[1].encode()) for line in old if line]
+        oid = blob(bare, content)
+        commit(bare, tree(bare, entries + [(mode, "blob", oid, name) for name in names]))
+
+    return change
+
+
+def folder(*path, name=b"file"):
+    """A file below folders."""
+
+    def change(bare):
+        oid = tree(bare, [("100644", "blob", blob(bare), name)])
+        for part in reversed(path):
+            oid = tree(bare, [("040000", "tree", oid, part)])
+        commit(bare, oid)
+
+    return change
+
+
+def link(target, name=b"link"):
+    return files(name, mode="120000", content=target)
+
+
+def tag(text, kind="commit", target="main", name="odd"):
+    def change(bare):
+        oid = git(bare, "rev-parse", target)
+        git(bare, "update-ref", f"refs/tags/{name}", object_of(bare, "tag", f"object {oid}\ntype {kind}\ntag {name}\n{text}"))
+
+    return change
+
+
+def head_lines(text, **more):
+    return lambda bare: commit(bare, git(bare, "rev-parse", "main^{tree}"), head=text, **more)
+
+
+def refs(*names, target="main~1"):
+    return lambda bare: [git(bare, "update-ref", name, target) for name in names]
+
+
+def nested_tags(bare):
+    git(bare, "tag", "-a", "-m", "1", "one", "main")
+    git(bare, "tag", "-a", "-m", "2", "two", "one")
+    git(bare, "tag", "-a", "-m", "3", "three", "two")
+
+
+def octopus(bare):
+    for name in "abc":
+        commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main~1",), ref=f"refs/heads/{name}", message=f"{name}\n")
+    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "a", "b", "c"))
+
+
+def several_roots(bare):
+    commit(bare, tree(bare, []), parents=(), ref="refs/heads/root", message="Root\n")
+    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "root"))
+
+
+def tag_of_others(bare):
+    git(bare, "tag", "tree", "main^{tree}")
+    git(bare, "tag", "blob", "main:README.md")
+    git(bare, "tag", "-a", "-m", "tree", "annotated-tree", "main^{tree}")
+
+
+def gitlinks(modules):
+    """A gitlink to a commit that is elsewhere, with this .gitmodules (None: none)."""
+
+    def change(bare):
+        entries = [("160000", "commit", "1" * 40, b"lib"), ("100644", "blob", blob(bare), b"file")]
+        if modules is not None:
+            entries.append(("100644", "blob", blob(bare, modules), b".gitmodules"))
+        commit(bare, tree(bare, entries))
+
+    return change
+
+
+def packed(bare):
+    git(bare, "repack", "-adq", "--depth=50", "--window=50")
+    git(bare, "pack-refs", "--all")
+
+
+def reference_deltas(bare):
+    """Packs of old versions name bases by their ids."""
+    git(bare, "-c", "repack.useDeltaBaseOffset=false", "repack", "-adfq")
+
+
+def many_files(bare):
+    oid = blob(bare)
+    inner = tree(bare, [("100755" if n % 3 else "100644", "blob", oid, b"f%03d" % n) for n in range(300)])
+    commit(bare, tree(bare, [("040000", "tree", inner, b"d%02d" % n) for n in range(20)]))
+
+
+SHAPES = {
+    "plain": lambda bare: None,
+    "packed": packed,
+    "reference deltas": reference_deltas,
+    "many files": many_files,
+    # Tags and commits of converters
+    "tag without tagger": tag("\nmessage\n"),
+    "tag with empty tagger": tag("tagger\n\nmessage\n"),
+    "tag with a tagger without date": tag("tagger nobody\n\nmessage\n"),
+    "tag with an overflowing date": tag("tagger <> 99999999999999999999 +0000\n\nmessage\n"),
+    "tag without message": tag(f"tagger {WHO}\n"),
+    "tag of a tree": tag(f"tagger {WHO}\n\nmessage\n", "tree", "main^{tree}"),
+    "nested tags": nested_tags,
+    "tags of trees and blobs": tag_of_others,
+    "author without address": head_lines("", author="A B", committer="C"),
+    "author without a name": head_lines("", author="<a@b> 1 +0000"),
+    "negative date": head_lines("", author="A <a> -1 +0000", committer="A <a> -1 -9999"),
+    "date after 2106": head_lines("", author="A <a> 9999999999 +0000"),
+    "encoding": head_lines("encoding ISO-8859-1\n"),
+    "signature": head_lines("gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n"),
+    "unknown header": head_lines("x-unknown some text\n"),
+    "no message": head_lines("", message=""),
+    "same parent twice": lambda bare: commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "main")),
+    "octopus": octopus,
+    "several roots": several_roots,
+    # Refs
+    "refs of other kinds": refs("refs/notes/commits", "refs/merge-requests/1/head", "refs/pipelines/1", "refs/x/y", "refs/replace/" + "1" * 40),
+    "odd names of refs": refs("refs/heads/a.b/c-d", "refs/heads/é", "refs/heads/x#y", "refs/heads/'q", "refs/tags/%41", "refs/heads/@", "refs/heads/" + "n" * 200),
+    "branch and tag of one name": refs("refs/heads/same", "refs/tags/same"),
+    "branch of a tag's prefix": refs("refs/heads/a-b", "refs/heads/a/b", "refs/heads/a0"),
+    "branch called HEAD": refs("refs/heads/HEAD"),
+    "branch like an id": refs("refs/heads/" + "a" * 40),
+    # Names
+    "backslashes": files(b"..\\out.txt", b"dir\\.\\x", b"\\", b"a\\b"),
+    "git~2": files(b"git~2", b"GIT~10", b"git~", b".git~1", b"x.git"),
+    "windows devices": files(b"CON", b"aux.txt", b"nul", b"com1", b"a:b", b"what?", b"star*", b"<>|"),
+    "blanks and dots": files(b" ", b"a ", b" a", b"dot.", b"...", b"....x", b"tab\t", b"\xc2\xa0"),
+    "line feed in a name": files(b"a\nb", b"\r"),
+    "not UTF-8": files(b"\xff\xfe", b"caf\xe9"),
+    "two forms of unicode": files("é".encode(), "e\u0301".encode()),
+    "cases": files(b"a", b"A", b"readme.md", b"Readme.md"),
+    "long name": files(b"n" * 255),
+    "options": files(b"-rf", b"--help", b"-"),
+    "like patterns": files(b"[a]", b"{b}", b"!c", b"#d", b"~", b"$HOME"),
+    "git's own files": files(b".gitignore", b".gitkeep", b".mailmap", b"gitmodules", b".gitx", content=b"*\n"),
+    "deep folders": folder(*[b"d%d" % n for n in range(200)]),
+    "folder called git": folder(b"git", b".gitlab", b"GIT"),
+    "empty tree": lambda bare: commit(bare, tree(bare, [])),
+    "empty folder": lambda bare: commit(bare, tree(bare, [("040000", "tree", tree(bare, []), b"empty"), ("100644", "blob", blob(bare), b"x")])),
+    # Modes and content
+    "executable": files(b"run", mode="100755"),
+    "empty file": files(b"empty", content=b""),
+    "no final line feed": files(b"x", content=b"x"),
+    "binary": files(b"x", content=bytes(range(256)) * 300),
+    "line ends": files(b"x", content=b"a\r\nb\rc\n\r"),
+    "ignored by itself": files(b".gitignore", b"x", content=b"x\n"),
+    "links": lambda bare: [link(b"README.md")(bare), link(b"/etc/passwd", b"abs")(bare), link(b"../up", b"up")(bare), link(b"gone/", b"gone")(bare)],
+    "long link": link(b"x" * 4000),
+    "link with a line feed": link(b"a\nb"),
+    # Submodules that are not cloned
+    "gitlink without .gitmodules": gitlinks(None),
+    "gitlink with an include": gitlinks(b"[include]\n\tpath = /dev/zero\n"),
+    "gitlink with a broken .gitmodules": gitlinks(b"[submodule \"x\n"),
+    "gitlink with a BOM": gitlinks(b"\xef\xbb\xbf[submodule \"lib\"] path = lib\n\turl = ../li\\\nb.git\n"),
+}
