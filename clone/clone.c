@@ -16,6 +16,7 @@
 #include "base/log/log.h"
 #include "clone/child.h"
 #include "clone/progress.h"
+#include "clone/worker_log.h"
 
 #define TERM_GRACE_MS  3000u
 #define FREE_GRACE_MS  2000u
@@ -249,6 +250,17 @@ on_kill(void *arg)
 	child_signal(&c->child, SIGKILL);
 }
 
+static bool
+take_log_line(struct str line)
+{
+	struct err e = ERR_INIT;
+
+	if (worker_log_receive(line, &e))
+		return true;
+	log_error(NULL, "clone: invalid log line from the worker", log_err(&e));
+	return false;
+}
+
 /* False for an invalid line. */
 static bool
 take_line(struct clone *c, struct str line)
@@ -257,6 +269,8 @@ take_line(struct clone *c, struct str line)
 	struct err e = ERR_INIT;
 	bool is_new;
 
+	if (worker_log_is_line(line))
+		return take_log_line(line);
 	if (c->has_final && c->progress.history.state != CLONE_HISTORY_COMING)
 		return true;
 	if (!clone_progress_parse(line, &p, &e) ||

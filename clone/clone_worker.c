@@ -31,6 +31,7 @@
 #include "clone/report.h"
 #include "clone/target/marker.h"
 #include "clone/target/target.h"
+#include "clone/worker_log.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
@@ -422,6 +423,7 @@ int
 clone_run(const struct clone_settings *settings, int argc, char **argv)
 {
 	struct worker w = {.settings = settings, .target = {.lock_fd = -1}};
+	static int progress_fd = CHILD_PROGRESS_FD;
 	bool is_child = argc == 2 && strcmp(argv[1], "--worker") == 0;
 	const struct rlimit no_core = {0, 0};
 	struct secret *token = NULL;
@@ -436,8 +438,10 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 		return EXIT_SETUP;
 	if (settings->umask.is_set)
 		(void)umask(settings->umask.value);
-	if (is_child)
+	if (is_child) {
 		child_settle();
+		log_observe(worker_log_send, &progress_fd);
+	}
 	if (is_child && !child_read_token(&token)) {
 		log_error(NULL, "clone worker: cannot read the token");
 		return EXIT_SETUP;

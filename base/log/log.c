@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log/log_limit.h"
 #include "base/log/log_line.h"
+#include "base/log/log_record.h"
 
 static struct {
 	enum log_level level;
@@ -218,19 +219,81 @@ write_line(const struct log_line *l, uint64_t dropped)
 		atomic_store(&sink.is_torn, true);
 }
 
+static struct {
+	log_observer_fn *fn; /* NULL: nobody observes */
+	void *arg;
+} observer;
+
+void
+log_observe(log_observer_fn *fn, void *arg)
+{
+	observer.fn = fn;
+	observer.arg = arg;
+}
+
+void
+log_show_observer(const struct log_record *record)
+{
+	if (observer.fn != NULL)
+		observer.fn(record, observer.arg);
+}
+
 static void
-write_fields(enum log_level level, const struct log_context *context, const char *message,
-	     const struct log_field *fields)
+show_line(enum log_level level, const struct log_line *l)
+{
+	static const size_t end = sizeof("}\n") - 1;
+	struct str fields = {l->fields, (size_t)(l->at - l->fields) - end};
+
+	log_show_observer(&(struct log_record){
+		.time_ms = l->time_ms,
+		.level = level,
+		.source = LOG_SOURCE_PROXY,
+		.message = {l->message, (size_t)(l->message_end - l->message)},
+		.fields = str_skip(fields, 1), /* the comma */
+	});
+}
+
+struct event {
+	enum log_level level;
+	const struct log_context *context;
+	const char *message;
+	const struct log_field *fields;
+};
+
+static void
+build_line(struct log_line *l, enum log_format format, const struct event *event, uint64_t dropped)
+{
+	log_line_begin(l, format, event->level, event->message);
+	log_line_add_context(l, event->context);
+	log_line_add_fields(l, event->fields);
+	log_line_end(l, dropped);
+}
+
+/* The sink's lines are text: the observer's is built again. */
+static __attribute__((noinline)) void
+show_as_json(const struct event *event)
+{
+	struct log_line l;
+
+	build_line(&l, LOG_JSON, event, 0);
+	show_line(event->level, &l);
+}
+
+static void
+write_event(const struct event *event, bool is_observed)
 {
 	uint64_t dropped = atomic_load(&sink.dropped);
 	struct log_line l;
 
-	log_line_begin(&l, sink.format, level, message);
-	log_line_add_context(&l, context);
-	log_line_add_fields(&l, fields);
-	log_line_end(&l, dropped);
-	if (!hold_line(level, &l, dropped))
+	build_line(&l, sink.format, event, dropped);
+	if (!hold_line(event->level, &l, dropped))
 		write_line(&l, dropped);
+	if (!is_observed || observer.fn == NULL)
+		return;
+	if (l.fields != NULL)
+		show_line(event->level, &l);
+	else
+		show_as_json(event);
 }
 
 /* How many lines of which warning were left out, where its period is over. */
@@ -242,23 +305,38 @@ tell_repeats(bool all)
 	uint64_t left_out;
 
 	while ((message = log_limit_take(&repeats, now_ms, all, &left_out)) != NULL)
-		write_fields(LOG_WARN, NULL, "repeated lines left out",
-			     (const struct log_field[]){log_cstr("of", message),
-							log_int("lines", (int64_t)left_out),
-							LOG_END});
+		write_event(&(struct event){LOG_WARN, NULL, "repeated lines left out",
+					    (const struct log_field[]){
+						    log_cstr("of", message),
+						    log_int("lines", (int64_t)left_out), LOG_END}},
+			    true);
+}
+
+static void
+write_within_limits(const struct event *event, bool is_observed)
+{
+	int saved_errno = errno;
+
+	if (!log_is_enabled(event->level))
+		return;
+	if (holds && repeats.limited > 0)
+		tell_repeats(false);
+	if (!holds || event->level < LOG_WARN ||
+	    log_limit_admit(&repeats, event->message, clock_monotonic_ms()))
+		write_event(event, is_observed);
+	errno = saved_errno;
 }
 
 void
 log_write(enum log_level level, const struct log_context *context, const char *message,
 	  const struct log_field *fields)
 {
-	int saved_errno = errno;
+	write_within_limits(&(struct event){level, context, message, fields}, true);
+}
 
-	if (!log_is_enabled(level))
-		return;
-	if (holds && repeats.limited > 0)
-		tell_repeats(false);
-	if (!holds || level < LOG_WARN || log_limit_admit(&repeats, message, clock_monotonic_ms()))
-		write_fields(level, context, message, fields);
-	errno = saved_errno;
+void
+log_write_unobserved(const struct log_context *context, const char *message,
+		     const struct log_field *fields)
+{
+	write_within_limits(&(struct event){LOG_INFO, context, message, fields}, false);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log/log_escape.h"
+#include "base/log/log_record.h"
 
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
 #define PARENTS_MAX   8			  /* contexts above one another that are printed */
@@ -96,6 +97,7 @@ add_time(struct log_line *l)
 	int64_t second = now_ms / 1000 - (now_ms % 1000 < 0);
 	int ms = (int)(now_ms - second * 1000);
 
+	l->time_ms = now_ms;
 	if (second != cached_s) {
 		clock_format_rfc3339(second * 1000, cached, sizeof(cached));
 		cached_s = second;
@@ -171,7 +173,6 @@ add_field(struct log_line *l, const struct log_field *field)
 static void
 add_head(struct log_line *l, enum log_level level, const char *message)
 {
-	static const char *const json_levels[] = {"debug", "info", "warn", "error", "off"};
 	static const char *const text_levels[] = {" DEBUG ", " INFO  ", " WARN  ", " ERROR ",
 						  " OFF   "};
 
@@ -179,10 +180,13 @@ add_head(struct log_line *l, enum log_level level, const char *message)
 		add_literal(l, "{\"time\":\"");
 		add_time(l);
 		add_literal(l, "\",\"level\":\"");
-		add_literal(l, json_levels[level]);
+		add_literal(l, log_level_name(level));
 		add_literal(l, "\",\"message\":\"");
+		l->message = l->at;
 		add_text(l, str_from(message));
+		l->message_end = l->at;
 		add(l, "\"", 1);
+		l->fields = l->at;
 	} else {
 		add_time(l);
 		add_literal(l, text_levels[level]);
@@ -198,6 +202,7 @@ log_line_begin(struct log_line *l, enum log_format format, enum log_level level,
 	l->end = l->data + sizeof(l->data) - TAIL_RESERVED;
 	l->is_full = false;
 	l->format = format;
+	l->fields = NULL;
 	add(l, "\n", 1);
 	add_head(l, level, message);
 }

@@ -16,6 +16,11 @@ struct log_line {
 	char *end; /* additions stop here */
 	bool is_full;
 	enum log_format format;
+	int64_t time_ms;
+	/* In JSON: where the escaped message begins and ends, and what is behind it. */
+	const char *message;
+	const char *message_end;
+	const char *fields;	 /* NULL in text */
 	char data[LOG_LINE_MAX]; /* the first byte is a newline, for a torn line before this one */
 };
 

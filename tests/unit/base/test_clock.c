@@ -45,6 +45,44 @@ test_rfc3339(void **state)
 }
 
 static void
+assert_time(const char *text, size_t expected_len, int64_t expected_ms)
+{
+	int64_t ms = -1;
+
+	assert_int_equal(clock_parse_time(text, strlen(text), &ms, NULL), expected_len);
+	assert_int_equal(ms, expected_ms);
+}
+
+static void
+test_times_of_logs(void **state)
+{
+	static const char *const none[] = {"",
+					   "2026",
+					   "2026-01-31",
+					   "2026-01-31T12:00",
+					   "2026-13-31T12:00:00Z",
+					   "1969-01-31T12:00:00Z",
+					   "2026-01-31X12:00:00Z",
+					   "2026-01-31T24:00:00Z",
+					   " 2026-01-31T12:00:00Z"};
+	bool has_zone = true;
+	int64_t ms = -1;
+
+	(void)state;
+	assert_time("2026-01-31T12:00:00.123Z", 24, INT64_C(1769860800123));
+	assert_time("2026-01-31t12:00:00z rest", 20, INT64_C(1769860800000));
+	assert_time("2026-01-31T14:00:00+02:00", 25, INT64_C(1769860800000));
+	assert_time("2026-01-31T10:30:00-0130", 24, INT64_C(1769860800000));
+	assert_time("2026-01-31 12:00:00,123 INFO", 23, INT64_C(1769860800123));
+	assert_time("2026-01-31 12:00:00.1234567891 x", 30, INT64_C(1769860800123));
+	assert_time("2026-01-31 12:00:00+x", 19, INT64_C(1769860800000));
+	assert_int_equal(clock_parse_time("2026-01-31 12:00:00", 19, &ms, &has_zone), 19);
+	assert_false(has_zone);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_time(none[i], 0, -1);
+}
+
+static void
 test_http_date(void **state)
 {
 	(void)state;
@@ -104,6 +142,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc3339),
+		cmocka_unit_test(test_times_of_logs),
 		cmocka_unit_test(test_http_date),
 		cmocka_unit_test(test_years_are_clamped),
 		cmocka_unit_test(test_every_day_agrees_with_strftime),

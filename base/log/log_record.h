@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line of a log as data, and its two forms for readers: a line of JSON and a line of text.
+ */
+#ifndef BASE_LOG_LOG_RECORD_H
+#define BASE_LOG_LOG_RECORD_H
+
+#include "base/log/log.h"
+
+enum log_source {
+	LOG_SOURCE_PROXY,
+	LOG_SOURCE_CLONE, /* the clone worker */
+	LOG_SOURCE_IDE,	  /* files of the workspace */
+	LOG_SOURCES,
+};
+
+/* The views are JSON text already (RFC 8259), escaped as base/log/log_escape.h does it. */
+struct log_record {
+	int64_t time_ms; /* wall clock */
+	enum log_level level;
+	enum log_source source;
+	struct str message; /* a string without its quotes */
+	struct str fields;  /* members of an object without its braces; may be empty */
+};
+
+/* "debug", "info", "warn", "error"; "off" for LOG_OFF. */
+const char *log_level_name(enum log_level level);
+
+/* "proxy", "clone", "ide". */
+const char *log_source_name(enum log_source source);
+
+/* False for other names, and for "off". */
+bool log_level_parse(struct str name, enum log_level *level) MUST_CHECK;
+bool log_source_parse(struct str name, enum log_source *source) MUST_CHECK;
+
+/*
+ * {"time":"2026-01-31T12:00:00.123Z","level":"warn","source":"ide","message":"…","fields":{…}}
+ * without a newline. False when it does not fit.
+ */
+bool log_record_write_json(const struct log_record *r, struct buf *out);
+
+/* "2026-01-31T12:00:00.123Z WARN  ide    message {"name":"value"}" without a newline. Escapes stay,
+ * so that it is safe on a terminal. */
+bool log_record_write_text(const struct log_record *r, struct buf *out);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last lines of a log in a fixed amount of memory: new ones replace the oldest. One thread.
+ */
+#ifndef BASE_LOG_LOG_RING_H
+#define BASE_LOG_LOG_RING_H
+
+#include "base/log/log_record.h"
+
+#define LOG_RING_BYTES (256u * 1024u)
+
+/* All zero: empty. Positions count bytes since the beginning and never go back. */
+struct log_ring {
+	uint64_t begin; /* of the oldest record */
+	uint64_t end;	/* behind the newest */
+	_Alignas(8) char data[LOG_RING_BYTES];
+};
+
+/* Copies the record. One longer than LOG_LINE_MAX is left out. */
+void log_ring_add(struct log_ring *r, const struct log_record *record);
+
+/*
+ * Reads the record at *position and moves *position behind it; false at the end. A position whose
+ * record was replaced moves to the oldest one first. 0 is the position of the first record ever.
+ * The views are valid until the next log_ring_add.
+ */
+bool log_ring_read(const struct log_ring *r, uint64_t *position, struct log_record *record);
+
+/* Whether the record at this position was replaced before it was read. */
+static inline bool
+log_ring_has_lost(const struct log_ring *r, uint64_t position)
+{
+	return position < r->begin;
+}
+
+#endif
