@@ -47,7 +47,7 @@ FOLDERS := base auth clone container ssh proxy
 # Finds files at any depth.
 find = $(sort $(shell find $(1) -name '$(2)'))
 SOURCES := $(call find,$(FOLDERS),*.c)
-MAINS   := proxy/main.c proxy/command/main_credential.c proxy/command/main_ssh.c
+MAINS   := proxy/main.c proxy/command/main_credential.c proxy/command/main_run.c proxy/command/main_ssh.c
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(filter $(1)/%,$(SOURCES))))
 archive  = $(BUILD)/lib$(1).a
 # The layers: what each folder may use, in link order. A violation fails to link.
@@ -63,14 +63,15 @@ TEST_SOURCES := $(call find,tests/unit tests/fuzz tests/bench,*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(call find,tests/unit,test_*.c))
 
 .PHONY: all
-all: $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace $(BUILD)/workspace-ssh ## builds build/workspace-proxy (the default)
+HELPERS := $(BUILD)/git-credential-workspace $(BUILD)/workspace-run $(BUILD)/workspace-ssh
+all: $(BUILD)/workspace-proxy $(HELPERS) ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Git's credential helper is linked statically, because it runs in containers without our libraries. With musl it
-# is a tenth of the size that it has with glibc. Sanitizers need dynamic linking.
+# The helpers are linked statically, because they run in containers without our libraries. With musl they are a
+# tenth of the size that they have with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
 	$(patsubst %,base/%.c,arena clock dns_name err net/ip secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
@@ -87,6 +88,11 @@ $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
 
+RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run run_log) $(patsubst %,base/%.c,clock err process/fd str)
+$(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/command/run*.h) $(BUILD)/flags | $(BUILD)/packages
+	@echo "  LD    $@"
+	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(RUN_SOURCES)
+
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
 	@rm -f $$@
@@ -95,7 +101,7 @@ endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
 # Intermediate files that make would delete.
-.SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_ssh.o
+.SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_run.o $(BUILD)/proxy/command/main_ssh.o
 
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
@@ -304,8 +310,7 @@ $(BUILD)/deps-%: tools/dependencies
 
 .PHONY: install
 install: all ## installs the programs (PREFIX, DESTDIR)
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(BUILD)/git-credential-workspace \
-		$(BUILD)/workspace-ssh
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(HELPERS)
 	ln -sf git-credential-workspace $(DESTDIR)$(PREFIX)/bin/docker-credential-workspace
 
 .PHONY: clean

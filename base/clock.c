@@ -148,13 +148,13 @@ clock_format_http_date(int64_t wall_s, char *out, size_t size)
 	(void)put_text(out, " GMT", 5);
 }
 
-struct reader {
+struct time_reader {
 	const char *at;
 	const char *end;
 };
 
 static bool
-take(struct reader *r, const char *any_of)
+take(struct time_reader *r, const char *any_of)
 {
 	if (r->at == r->end || *r->at == '\0' || strchr(any_of, *r->at) == NULL)
 		return false;
@@ -163,7 +163,7 @@ take(struct reader *r, const char *any_of)
 }
 
 static bool
-take_number(struct reader *r, int width, int min, int max, int *value)
+take_number(struct time_reader *r, int width, int min, int max, int *value)
 {
 	*value = 0;
 	if (r->end - r->at < width)
@@ -178,7 +178,7 @@ take_number(struct reader *r, int width, int min, int max, int *value)
 
 /* Digits beyond milliseconds are dropped. */
 static int
-take_milliseconds(struct reader *r)
+take_milliseconds(struct time_reader *r)
 {
 	int ms = 0;
 	int weight = 100;
@@ -190,9 +190,9 @@ take_milliseconds(struct reader *r)
 
 /* Minutes east of UTC. False: what follows is no time zone. */
 static bool
-take_zone(struct reader *r, int *minutes)
+take_zone(struct time_reader *r, int *minutes)
 {
-	struct reader start = *r;
+	struct time_reader start = *r;
 	int hours;
 	int rest;
 
@@ -214,7 +214,7 @@ take_zone(struct reader *r, int *minutes)
 }
 
 static bool
-take_date_and_time(struct reader *r, struct tm *t)
+take_date_and_time(struct time_reader *r, struct tm *t)
 {
 	bool ok = take_number(r, 4, 1970, 9999, &t->tm_year) && take(r, "-") &&
 		  take_number(r, 2, 1, 12, &t->tm_mon) && take(r, "-") &&
@@ -231,7 +231,7 @@ take_date_and_time(struct reader *r, struct tm *t)
 size_t
 clock_parse_time(const char *text, size_t len, int64_t *wall_ms, bool *has_zone)
 {
-	struct reader r = {text, text + len};
+	struct time_reader r = {text, text + len};
 	struct tm t = {.tm_isdst = 0};
 	int minutes;
 	int ms = 0;

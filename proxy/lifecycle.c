@@ -14,7 +14,7 @@
 #include "proxy/downstream/proxy_header.h"
 #include "proxy/reload.h"
 
-#define SPARE_DESCRIPTORS 64u	/* logs, GitLab, the admin listener, the clone worker's pipes */
+#define SPARE_DESCRIPTORS 160u	/* logs, GitLab, the admin listener, the clone worker's pipes */
 #define BURST_CONNECTIONS 16u	/* at once: what they leave behind is worth a look */
 #define RESUME_CHECK_MS	  500u	/* for idle connections that may be closed by now */
 #define TRIM_DELAY_MS	  1000u /* for what is being freed */

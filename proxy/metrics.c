@@ -193,6 +193,7 @@ struct state {
 	int64_t clone_history_bytes;
 	int64_t clone_started_s;
 	int64_t clone_ended_s;
+	int64_t start_us[START_STEPS];
 };
 
 #define STATE(field) METRICS_FIELD(struct state, field)
@@ -289,6 +290,17 @@ static const struct metrics_family states[] = {
 	 .omits_zero = true,
 	 STATE(clone_ended_s),
 	 .help = "When the clone was done or failed, since 1970 UTC."},
+	{.name = "workspace_proxy_start_seconds",
+	 .type = METRICS_GAUGE,
+	 .unit = METRICS_MICROSECONDS,
+	 .sources = SIDECAR,
+	 .omits_zero = true,
+	 STATE(start_us),
+	 .labels = {METRICS_LABEL("step", start_step_names)},
+	 .help = "Duration of each step of the start that has begun; grows until it is over. "
+		 "sidecar: until it listens; sign_in: from then until the first user is signed in; "
+		 "ide: from the start of the process until the IDE is first seen to accept "
+		 "connections."},
 	{.name = "workspace_proxy_log_lines_lost_total",
 	 .type = METRICS_COUNTER,
 	 STATE(log_lines_lost),
@@ -312,6 +324,17 @@ static const char intro[] =
 	"them holds a user's name, a path or anything else from a request.\n";
 
 static void
+read_start(const struct proxy *p, struct state *s)
+{
+	uint64_t durations_us[START_STEPS];
+
+	start_timeline_durations(&p->ide_status.timeline,
+				 upstream_figures(p->upstream).first_ready_ms, durations_us);
+	for (size_t i = 0; i < START_STEPS; i++)
+		s->start_us[i] = (int64_t)durations_us[i];
+}
+
+static void
 read_sidecar(struct proxy *p, struct state *s)
 {
 	const struct clone_progress *clone = clone_progress(p->clone_control.clone);
@@ -332,6 +355,7 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->clone_history_bytes = (int64_t)clone->history.bytes;
 	s->clone_started_s = clone->started_at_s;
 	s->clone_ended_s = clone->ended_at_s;
+	read_start(p, s);
 }
 
 static void

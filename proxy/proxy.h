@@ -17,6 +17,7 @@
 #include "proxy/clone_control.h"
 #include "proxy/downstream/peers.h"
 #include "proxy/http/http1.h"
+#include "proxy/ide_status.h"
 #include "proxy/metrics.h"
 #include "proxy/pages/pages.h"
 #include "proxy/settings/settings.h"
@@ -24,6 +25,7 @@
 #include "proxy/upstream/upstream.h"
 
 struct downstream;
+struct log_ring;
 struct proxy_header;
 struct reload;
 struct ssh_probe;
@@ -44,14 +46,12 @@ struct proxy {
 	struct ssh_probe *ssh_probe;	       /* NULL: SSH is off */
 	struct port_upstreams *port_upstreams; /* the servers behind PORTS; NULL: none */
 	struct tls_context *tls;	       /* NULL: no HTTPS listener */
-
 	struct http1_limits limits;
-	struct str origin;		    /* of EXTERNAL_URL or RELAY_URL */
-	struct str hosts[PROXY_HOSTS];	    /* valid values of Host; unused ones are empty */
-	const struct ports *ports;	    /* which have hosts of their own; NULL: none */
-	struct str port_hosts[PROXY_HOSTS]; /* as hosts, without the leading "<port>-" */
-	struct str prefix;		    /* of our endpoints; may be empty in a relay */
-
+	struct str origin;			 /* of EXTERNAL_URL or RELAY_URL */
+	struct str hosts[PROXY_HOSTS];		 /* valid values of Host; unused ones are empty */
+	const struct ports *ports;		 /* which have hosts of their own; NULL: none */
+	struct str port_hosts[PROXY_HOSTS];	 /* as hosts, without the leading "<port>-" */
+	struct str prefix;			 /* of our endpoints; may be empty in a relay */
 	LIST_HEAD(, downstream) downstreams;	 /* all public connections */
 	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
 	size_t downstreams_count;		 /* in both lists */
@@ -59,19 +59,19 @@ struct proxy {
 	size_t websockets_count;  /* open or being opened */
 	size_t ssh_tunnels_count; /* counted in websockets_count as well */
 	size_t compressors_count;
+	struct log_ring *log_ring; /* our own last lines */
+	struct ide_status ide_status;
+	size_t log_viewers_count;
 	size_t large_heads_count; /* connections that receive a head over the limit */
 	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
 	bool draining;	 /* after that: no new connections */
 	struct reload *reload;
-	/* A connection was closed: the listeners may be resumed. */
-	void (*on_capacity)(void *arg);
+	void (*on_capacity)(void *arg); /* a connection was closed: listeners may be resumed */
 	void *on_capacity_arg;
-
 	struct metrics_process process;
 	struct proxy_metrics metrics;
 	uint64_t active_ms; /* monotonic: when a user was last active */
-
-	char boot_id[9]; /* random, the first half of request ids */
+	char boot_id[9];    /* random, the first half of request ids */
 	uint64_t requests;
 	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s */
 	int64_t date_s;

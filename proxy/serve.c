@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/log/log_observer.h"
+#include "base/log/log_ring.h"
 #include "base/process/orphans.h"
 #include "base/process/trim_code.h"
 #include "proxy/admin.h"
@@ -208,6 +210,7 @@ make_sidecar(struct serve *s, struct err *e)
 	if (clone == NULL)
 		return false;
 	clone_control_init(&p->clone_control, clone, p->auth);
+	start_timeline_watch_clone(&p->ide_status.timeline, clone);
 	return true;
 }
 
@@ -251,6 +254,18 @@ check_own_ports(const struct serve *s, struct err *e)
 	return s->admin == NULL || check_own_port(&s->proxy, service_address(s->admin), e);
 }
 
+static void
+note_own_ports(struct serve *s)
+{
+	uint16_t *ports = s->proxy.ide_status.own_ports;
+
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
+		if (s->lifecycle.listeners[i].listen != NULL)
+			ports[i] = address_port(listen_address(s->lifecycle.listeners[i].listen));
+	if (s->admin != NULL)
+		ports[LIFECYCLE_LISTENERS] = address_port(service_address(s->admin));
+}
+
 static bool
 start(struct serve *s, struct err *e)
 {
@@ -269,6 +284,7 @@ start(struct serve *s, struct err *e)
 	if (p->loop == NULL)
 		return false;
 	deferred_free_init(&p->deferred_frees, p->loop);
+	start_timeline_init(&p->ide_status.timeline, p->loop);
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address)) {
 		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
@@ -280,9 +296,13 @@ start(struct serve *s, struct err *e)
 		return false;
 	reload_start(&s->reload, p, s->settings, s->fetch);
 	p->reload = &s->reload;
-	return start_orphans(s, e) && passed_sockets_receive(&p->sockets, e) && start_admin(s, e) &&
-	       lifecycle_start(&s->lifecycle, p, e) && passed_sockets_are_taken(&p->sockets, e) &&
-	       check_own_ports(s, e);
+	if (!start_orphans(s, e) || !passed_sockets_receive(&p->sockets, e) || !start_admin(s, e) ||
+	    !lifecycle_start(&s->lifecycle, p, e) || !passed_sockets_are_taken(&p->sockets, e) ||
+	    !check_own_ports(s, e))
+		return false;
+	note_own_ports(s);
+	start_timeline_note_listening(&p->ide_status.timeline);
+	return true;
 }
 
 static void
@@ -296,6 +316,7 @@ stop(struct serve *s)
 	orphans_fini(&s->orphans);
 	service_free(s->admin);
 	git_credential_server_free(s->credentials);
+	start_timeline_fini(&p->ide_status.timeline);
 	clone_control_fini(&p->clone_control);
 	ssh_probe_free(p->ssh_probe);
 	port_upstreams_free(p->port_upstreams);
@@ -341,6 +362,21 @@ run(struct serve *s, struct err *e)
 	return ok;
 }
 
+static void
+on_log_line(const struct log_record *record, void *arg)
+{
+	log_ring_add(arg, record);
+}
+
+/* From the first line on, so that the log tells of the start, too. */
+static void
+keep_log(struct proxy *p)
+{
+	p->log_ring = calloc(1, sizeof(*p->log_ring));
+	if (p->log_ring != NULL)
+		log_observe(on_log_line, p->log_ring);
+}
+
 int
 serve_run(struct settings *settings, enum settings_command command)
 {
@@ -350,11 +386,14 @@ serve_run(struct settings *settings, enum settings_command command)
 	struct err e = ERR_INIT;
 
 	arena_init(&s.arena, 64u * 1024);
+	keep_log(&s.proxy);
 	bool ok = start(&s, &e) && run(&s, &e);
 	if (ok)
 		log_info(NULL, "stopped");
 	else
 		log_error(NULL, "fatal error", log_err(&e));
 	stop(&s);
+	log_observe(NULL, NULL);
+	free(s.proxy.log_ring);
 	return ok ? 0 : 1;
 }

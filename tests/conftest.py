@@ -221,6 +221,7 @@ class ProxyMaker:
                 "ADMIN_ADDRESS": "127.0.0.1:0",
                 "GITLAB_URL": gitlab.url,
                 "CLIENT_ID": application.uid,
+                "ADMIN_LOGS": "on",
                 "DRAIN_DELAY": "0s",
                 "LOG_LEVEL": "debug",
             }
@@ -244,6 +245,7 @@ class ProxyMaker:
             if one.gitlab:
                 one.secrets += one.gitlab.secrets()
             try:
+                one.check_kept_log()
                 one.check_end()
             except AssertionError as e:
                 problems.append(str(e))
@@ -288,6 +290,7 @@ def derive_settings(certificates, gitlab, upstream, port):
         "GITLAB_URL": "https://localhost:9",
         "CLIENT_ID": "none",
         "WORKSPACE_ID": 7,
+        "ADMIN_LOGS": "on",
         "DRAIN_DELAY": "0s",
         "LOG_LEVEL": "debug",
     }

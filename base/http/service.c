@@ -235,6 +235,7 @@ on_gate_read(struct bufferevent *bev, void *arg)
 	const struct service_request request = {
 		.method = head.method,
 		.path = head.path,
+		.query = head.query,
 		.body = str_skip(bytes, end + 4),
 	};
 	pass_to_libevhtp(c, bev, &request);

@@ -18,6 +18,7 @@ struct tls_context;
 struct service_request {
 	struct str method;
 	struct str path;
+	struct str query; /* raw, without '?' */
 	struct str body;
 };
 

@@ -71,6 +71,7 @@ read_request_line(struct str line, struct service_head *h)
 	if (!is_known_method(h->method))
 		return 501;
 	h->path = str_take(target, str_find_byte(target, '?'));
+	h->query = str_skip(target, h->path.len + 1);
 	return 0;
 }
 

@@ -15,7 +15,8 @@
 
 struct service_head {
 	struct str method;
-	struct str path; /* raw, without the query */
+	struct str path;  /* raw, without the query */
+	struct str query; /* raw, without '?' */
 	uint64_t body_len;
 	bool expects_continue;
 };

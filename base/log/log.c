@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log/log_limit.h"
 #include "base/log/log_line.h"
-#include "base/log/log_record.h"
+#include "base/log/log_observer.h"
 
 static struct {
 	enum log_level level;
@@ -219,25 +219,6 @@ write_line(const struct log_line *l, uint64_t dropped)
 		atomic_store(&sink.is_torn, true);
 }
 
-static struct {
-	log_observer_fn *fn; /* NULL: nobody observes */
-	void *arg;
-} observer;
-
-void
-log_observe(log_observer_fn *fn, void *arg)
-{
-	observer.fn = fn;
-	observer.arg = arg;
-}
-
-void
-log_show_observer(const struct log_record *record)
-{
-	if (observer.fn != NULL)
-		observer.fn(record, observer.arg);
-}
-
 static void
 show_line(enum log_level level, const struct log_line *l)
 {
@@ -288,7 +269,7 @@ write_event(const struct event *event, bool is_observed)
 	build_line(&l, sink.format, event, dropped);
 	if (!hold_line(event->level, &l, dropped))
 		write_line(&l, dropped);
-	if (!is_observed || observer.fn == NULL)
+	if (!is_observed || !log_is_observed())
 		return;
 	if (l.fields != NULL)
 		show_line(event->level, &l);
@@ -335,8 +316,8 @@ log_write(enum log_level level, const struct log_context *context, const char *m
 }
 
 void
-log_write_unobserved(const struct log_context *context, const char *message,
+log_write_unobserved(enum log_level level, const struct log_context *context, const char *message,
 		     const struct log_field *fields)
 {
-	write_within_limits(&(struct event){LOG_INFO, context, message, fields}, false);
+	write_within_limits(&(struct event){level, context, message, fields}, false);
 }

@@ -69,25 +69,19 @@ log_err(const struct err *e)
 #define LOG_REST(first, ...)  __VA_ARGS__
 
 /* context may be NULL; then a message (a literal), then any number of fields. */
-#define log_at(level, context, ...)                                                                \
+#define log_through(writer, level, context, ...)                                                   \
 	do {                                                                                       \
 		if (log_is_enabled(level))                                                         \
-			log_write((level), (context), LOG_FIRST(__VA_ARGS__, 0),                   \
-				  (const struct log_field[]){LOG_REST(__VA_ARGS__, LOG_END)});     \
+			writer((level), (context), LOG_FIRST(__VA_ARGS__, 0),                      \
+			       (const struct log_field[]){LOG_REST(__VA_ARGS__, LOG_END)});        \
 	} while (0)
-#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
-#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
-#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
-
-/* As log_info, for the line that every request leaves: the observer does not see it. */
-#define log_traffic(context, ...)                                                                  \
-	do {                                                                                       \
-		if (log_is_enabled(LOG_INFO))                                                      \
-			log_write_unobserved(                                                      \
-				(context), LOG_FIRST(__VA_ARGS__, 0),                              \
-				(const struct log_field[]){LOG_REST(__VA_ARGS__, LOG_END)});       \
-	} while (0)
+#define log_at(level, ...) log_through(log_write, level, __VA_ARGS__)
+#define log_debug(...)	   log_at(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)	   log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)	   log_at(LOG_WARN, __VA_ARGS__)
+#define log_error(...)	   log_at(LOG_ERROR, __VA_ARGS__)
+/* As log_info, for what every request leaves: observers (base/log/log_observer.h) don't see it. */
+#define log_traffic(...) log_through(log_write_unobserved, LOG_INFO, __VA_ARGS__)
 
 /* Lines go to fd (standard error by default). A line that the sink can't take is dropped, counted.
  */
@@ -116,22 +110,10 @@ int log_open_sink(int fd);
 void log_hold(void (*on_held)(void *arg), void *arg);
 void log_flush(void);
 
-/*
- * From now on fn is called with every line that is written, or that the sink did not take, on the
- * thread that logs, which must not log in it. The record's views are valid until it returns. NULL
- * ends it.
- */
-struct log_record;
-typedef void log_observer_fn(const struct log_record *record, void *arg);
-void log_observe(log_observer_fn *fn, void *arg);
-
-/* Shows the observer a line that another process wrote. */
-void log_show_observer(const struct log_record *record);
-
 bool log_is_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_context *context, const char *message,
 	       const struct log_field *fields);
-void log_write_unobserved(const struct log_context *context, const char *message,
-			  const struct log_field *fields);
+void log_write_unobserved(enum log_level level, const struct log_context *context,
+			  const char *message, const struct log_field *fields);
 
 #endif

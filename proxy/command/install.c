@@ -18,7 +18,8 @@
 #define PATH_BYTES 4096
 #define NAME_BYTES 64
 
-static const char *const programs[] = {"git-credential-workspace", "workspace-ssh"};
+static const char *const programs[] = {"git-credential-workspace", "workspace-ssh",
+				       "workspace-run"};
 
 /* Beside the program that runs. */
 static int

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/hsts.h"
+#include "proxy/exchange/reply.h"
 
 #define TICK_MS		500
 #define HEARTBEAT_TICKS 30
@@ -19,17 +19,32 @@ struct events {
 	struct loop_timer timer;
 	unsigned quiet_ticks;
 	bool was_ready;
+	int reason;  /* that was sent; -1: none */
 	bool is_due; /* the state changed while the stream was blocked */
 };
 
 bool
-events_render_state(const struct exchange *x, bool is_ready, struct buf *out)
+events_render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out)
 {
-	const struct pages_state state = {.clone = clone_control_progress(&x->proxy->clone_control),
-					  .port = x->route.port,
-					  .is_ready = is_ready};
+	struct proxy *p = x->proxy;
+	const struct pages_state state = {
+		.clone = clone_control_progress(&p->clone_control),
+		.port = x->route.port,
+		.is_ready = is_ready,
+		.reason = x->route.port == 0 ? ide_status_reason(p) : NULL,
+		.timeline = with_start ? &p->ide_status.timeline : NULL,
+		.answered_ms = upstream_figures(p->upstream).first_ready_ms,
+	};
 
 	return pages_render_state(&state, out);
+}
+
+static int
+find_reason(const struct exchange *x)
+{
+	const struct ide_reason *reason = x->route.port == 0 ? ide_status_reason(x->proxy) : NULL;
+
+	return reason == NULL ? -1 : (int)reason->code;
 }
 
 static void
@@ -44,9 +59,10 @@ send_state(struct events *events)
 		return;
 	events->quiet_ticks = 0;
 	events->was_ready = upstream_is_ready(exchange_server(x));
+	events->reason = find_reason(x);
 	buf_init(&line, EVENTS_STATE_MAX_BYTES + 16);
 	buf_add_str(&line, STR("data: "));
-	if (events_render_state(x, events->was_ready, &line)) {
+	if (events_render_state(x, events->was_ready, false, &line)) {
 		buf_add_str(&line, STR("\n\n"));
 		exchange_send_body(x, buf_view(&line));
 		s->ops->flush(s);
@@ -69,7 +85,8 @@ on_tick(void *arg)
 
 	loop_timer_start(&events->timer, TICK_MS);
 	upstream_probe(exchange_server(x));
-	if (events->was_ready != upstream_is_ready(exchange_server(x))) {
+	if (events->was_ready != upstream_is_ready(exchange_server(x)) ||
+	    events->reason != find_reason(x)) {
 		send_state(events);
 	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
 		events->quiet_ticks = 0;
@@ -107,25 +124,6 @@ events_are_accepted(const struct exchange *x)
 	return false;
 }
 
-static void
-send_head(struct exchange *x)
-{
-	struct header items[8];
-	struct headers h = {.items = items, .size = sizeof(items) / sizeof(items[0])};
-
-	headers_add_own(&h, STR("Content-Type"), STR("text/event-stream"));
-	headers_add_own(&h, STR("Cache-Control"), STR("no-store"));
-	headers_add_own(&h, STR("X-Accel-Buffering"), STR("no"));
-	headers_add_own(&h, STR("X-Content-Type-Options"), STR("nosniff"));
-	headers_add_own(&h, STR("Date"), str_from(proxy_date(x->proxy)));
-	hsts_set(x, &h);
-	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
-	x->status = 200;
-	x->stream->ops->send_head(
-		x->stream,
-		&(struct response_head){.status = 200, .headers = h, .body = BODY_STREAM});
-}
-
 bool
 events_start(struct exchange *x)
 {
@@ -136,7 +134,7 @@ events_start(struct exchange *x)
 	x->state = EXCHANGE_EVENTS;
 	x->events = events;
 	events->exchange = x;
-	send_head(x);
+	reply_stream_head(x, "text/event-stream");
 	loop_timer_init(&events->timer, x->proxy->loop, on_tick, events);
 	loop_timer_start(&events->timer, TICK_MS);
 	clone_watch_start(&events->watch, x->proxy->clone_control.clone, on_clone_changed, events);

@@ -8,7 +8,7 @@
 
 #include "proxy/exchange/exchange.h"
 
-#define EVENTS_STATE_MAX_BYTES 4096u
+#define EVENTS_STATE_MAX_BYTES 8192u
 
 struct events;
 
@@ -23,7 +23,7 @@ void events_free(struct events *events); /* NULL is fine */
 /* The stream is no longer blocked. */
 void events_on_drained(struct events *events);
 
-/* The state in JSON: the data of an event, and the answer to programs. */
-bool events_render_state(const struct exchange *x, bool is_ready, struct buf *out);
+/* The state in JSON: the data of an event, and with the start's timeline the answer to programs. */
+bool events_render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out);
 
 #endif

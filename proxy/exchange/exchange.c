@@ -10,6 +10,7 @@
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
+#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/http/forward.h"
 
@@ -237,6 +238,7 @@ route_request(struct exchange *x)
 			auth_check_device(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
 		break;
 	case ROUTE_WORKSPACE:
+	case ROUTE_LOG:
 	case ROUTE_UPSTREAM:
 		x->auth_call = auth_check(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
 		break;
@@ -367,6 +369,8 @@ exchange_on_drained(struct exchange *x)
 		events_on_drained(x->events);
 	if (x->ssh != NULL)
 		exchange_ssh_on_drained(x);
+	if (x->log_stream != NULL)
+		log_stream_on_drained(x->log_stream);
 }
 
 void

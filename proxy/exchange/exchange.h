@@ -23,16 +23,16 @@ enum exchange_state {
 	EXCHANGE_FORWARD,  /* the request is being sent, no final response head yet */
 	EXCHANGE_RESPONSE, /* the final response head was sent on */
 	EXCHANGE_TUNNEL,
-	EXCHANGE_EVENTS, /* an event stream of ours */
+	EXCHANGE_EVENTS, /* an event stream of ours, or the log */
 	EXCHANGE_SSH,	 /* an SSH tunnel, or waiting for one */
 	EXCHANGE_OVER,
 };
-
 #define EXCHANGE_ID_SIZE 65
 
 struct compressor;
 struct events;
 struct exchange_ssh;
+struct log_stream;
 
 struct exchange {
 	struct deferred_free_entry deferred_free;
@@ -68,9 +68,9 @@ struct exchange {
 	bool is_counted;	 /* in proxy.websockets_count */
 
 	struct events *events;
+	struct log_stream *log_stream;
 	struct exchange_ssh *ssh;      /* of EXCHANGE_SSH */
 	struct compressor *compressor; /* of the response; NULL: it is sent as it is */
-
 	uint64_t started_us;
 	uint64_t request_bytes; /* of the body */
 	uint64_t response_bytes;

@@ -6,6 +6,7 @@
 #include "proxy/exchange/cors.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
+#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
@@ -111,7 +112,11 @@ find_port_upstream(struct exchange *x)
 void
 exchange_act_on_verdict(struct exchange *x)
 {
-	x->stream->has_user |= x->verdict.action == AUTH_ALLOW && x->verdict.session != NULL;
+	bool has_user = x->verdict.action == AUTH_ALLOW && x->verdict.session != NULL;
+
+	x->stream->has_user |= has_user;
+	if (has_user)
+		start_timeline_note_sign_in(&x->proxy->ide_status.timeline, x->started_us / 1000);
 	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
 		reply_preflight(x);
 	else if (x->verdict.action != AUTH_ALLOW)
@@ -122,6 +127,8 @@ exchange_act_on_verdict(struct exchange *x)
 		admit(x);
 	else if (x->route.kind == ROUTE_SSH)
 		exchange_ssh_answer(x);
+	else if (x->route.kind == ROUTE_LOG)
+		log_stream_answer(x);
 	else
 		workspace_answer(x);
 }

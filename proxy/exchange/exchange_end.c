@@ -7,6 +7,7 @@
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
+#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response_coding.h"
 
 static enum metrics_websocket_end
@@ -24,13 +25,10 @@ static void
 count_request(const struct exchange *x, uint64_t duration_us)
 {
 	static const enum metrics_route routes[] = {
-		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE,
-		[ROUTE_AUTH] = METRICS_AUTH,
-		[ROUTE_RELAY] = METRICS_RELAY,
-		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
-		[ROUTE_SSH] = METRICS_SSH,
-		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,
-		[ROUTE_UPSTREAM] = METRICS_IDE,
+		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE, [ROUTE_AUTH] = METRICS_AUTH,
+		[ROUTE_RELAY] = METRICS_RELAY,		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
+		[ROUTE_LOG] = METRICS_WORKSPACE,	[ROUTE_SSH] = METRICS_SSH,
+		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,	[ROUTE_UPSTREAM] = METRICS_IDE,
 	};
 	struct proxy_metrics *m = &x->proxy->metrics;
 	enum metrics_route route = routes[x->route.kind];
@@ -92,6 +90,7 @@ exchange_finish(struct exchange *x)
 		upstream_release(x->upstream);
 	events_free(x->events);
 	exchange_ssh_free(x->ssh);
+	log_stream_free(x->log_stream);
 	response_coding_stop(x);
 	if (x->port_upstream != NULL)
 		port_upstreams_release(x->proxy->port_upstreams, x->port_upstream);
@@ -100,6 +99,7 @@ exchange_finish(struct exchange *x)
 	x->auth_call = NULL;
 	x->events = NULL;
 	x->ssh = NULL;
+	x->log_stream = NULL;
 	x->stream->exchange = NULL;
 	deferred_free_add(&x->proxy->deferred_frees, &x->deferred_free, free_exchange);
 }

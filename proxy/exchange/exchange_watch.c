@@ -5,6 +5,7 @@
  */
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
+#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/reply.h"
 
 void
@@ -14,6 +15,10 @@ exchange_close(struct exchange *x, unsigned close_code)
 		exchange_close_tunnel(x, close_code);
 	} else if (x->state == EXCHANGE_SSH) {
 		exchange_ssh_close(x, close_code);
+	} else if (x->log_stream != NULL && !log_stream_follows(x->log_stream)) {
+		/* It ends by itself, and must not look whole when it is cut. */
+		if (close_code != WEBSOCKET_GOING_AWAY)
+			exchange_abort(x);
 	} else if (x->state == EXCHANGE_EVENTS) {
 		x->stream->ops->send_end(x->stream, NULL);
 		exchange_finish(x);

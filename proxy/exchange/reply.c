@@ -255,6 +255,37 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 }
 
 void
+reply_bad_request(struct exchange *x, const char *detail)
+{
+	struct page page = {.kind = PAGE_ERROR,
+			    .status = 400,
+			    .problem = AUTH_PROBLEM_NONE,
+			    .identity = x->verdict.identity,
+			    .detail = detail};
+
+	send_page(x, &page);
+}
+
+void
+reply_stream_head(struct exchange *x, const char *content_type)
+{
+	struct header items[8];
+	struct headers h = {.items = items, .size = sizeof(items) / sizeof(items[0])};
+
+	add(&h, "Content-Type", content_type);
+	add(&h, "Cache-Control", "no-store");
+	add(&h, "X-Accel-Buffering", "no");
+	add(&h, "X-Content-Type-Options", "nosniff");
+	add(&h, "Date", proxy_date(x->proxy));
+	hsts_set(x, &h);
+	add(&h, "X-Request-Id", x->id);
+	x->status = 200;
+	x->stream->ops->send_head(
+		x->stream,
+		&(struct response_head){.status = 200, .headers = h, .body = BODY_STREAM});
+}
+
+void
 reply_waiting(struct exchange *x)
 {
 	struct page page = {
@@ -264,6 +295,7 @@ reply_waiting(struct exchange *x)
 		.clone = clone_control_progress(&x->proxy->clone_control),
 		.port = x->route.port,
 		.is_ready = upstream_is_ready(exchange_server(x)),
+		.reason = x->route.port == 0 ? ide_status_reason(x->proxy) : NULL,
 		.retry_after_s = RETRY_AFTER_S,
 	};
 
@@ -287,12 +319,14 @@ name_repository(struct exchange *x)
 void
 reply_status_page(struct exchange *x)
 {
-	const struct proxy *p = x->proxy;
+	struct proxy *p = x->proxy;
 	struct page_status status = {
 		.times = auth_session_times(x->verdict.session),
 		.repository = name_repository(x),
 		.directory = p->settings->clone.dir,
 		.has_ssh = x->route.port == 0 && address_is_set(&p->settings->ssh_socket),
+		.timeline = &p->ide_status.timeline,
+		.answered_ms = upstream_figures(p->upstream).first_ready_ms,
 	};
 	status.devices_count = auth_session_devices(x->verdict.session, status.devices);
 	if (status.has_ssh) {
@@ -306,6 +340,7 @@ reply_status_page(struct exchange *x)
 		.clone = clone_control_progress(&p->clone_control),
 		.port = x->route.port,
 		.is_ready = upstream_is_ready(exchange_server(x)),
+		.reason = x->route.port == 0 ? ide_status_reason(p) : NULL,
 		.session = &status,
 	};
 

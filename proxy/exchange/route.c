@@ -31,6 +31,7 @@ static const struct endpoint_path endpoints[] = {
 	ENDPOINT("/device/start", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_START),
 	ENDPOINT("/device/token", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_TOKEN),
 	ENDPOINT("/device/end", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_END),
+	ENDPOINT("/workspace/log", ROUTE_LOG, AUTH_ENDPOINT_AUTH),
 };
 
 static bool

@@ -15,6 +15,7 @@ enum route_kind {
 	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others */
 	ROUTE_WORKSPACE,   /* <prefix>/workspace, after authentication */
 	ROUTE_SSH,	   /* <prefix>/ssh, after authentication, at the workspace's own host */
+	ROUTE_LOG,	   /* <prefix>/workspace/log, after authentication */
 	ROUTE_UNKNOWN,	   /* below our prefix, but no endpoint: 404 */
 	ROUTE_UPSTREAM,	   /* to the IDE or a port, after authentication */
 };

@@ -16,7 +16,7 @@ answer_json(struct exchange *x)
 	struct buf body;
 
 	buf_init(&body, EVENTS_STATE_MAX_BYTES);
-	if (events_render_state(x, upstream_is_ready(exchange_server(x)), &body))
+	if (events_render_state(x, upstream_is_ready(exchange_server(x)), true, &body))
 		reply_body(x, 200, "application/json", buf_view(&body));
 	else
 		reply_status(x, 500);
@@ -42,6 +42,8 @@ answer_action(struct exchange *x)
 		clone_control_retry(&p->clone_control, &x->verdict);
 	} else if (str_equal(action, STR("continue"))) {
 		clone_control_skip(&p->clone_control);
+		if (clone_control_is_open(&p->clone_control))
+			start_timeline_note_open(&p->ide_status.timeline);
 	} else {
 		reply_status(x, 400);
 		return;

@@ -12,6 +12,8 @@
 #include "auth/auth.h"
 #include "base/str.h"
 #include "clone/clone.h"
+#include "proxy/start/ide_reason.h"
+#include "proxy/start/start_timeline.h"
 
 #define PAGES_HTML_MAX 65536u /* enough for any page */
 #define PAGES_JSON_MAX 8192u
@@ -36,6 +38,8 @@ struct page_status {
 	const char *ssh_problem; /* in a sentence; or NULL */
 	size_t devices_count;
 	struct auth_device devices[AUTH_DEVICES_MAX];
+	const struct start_timeline *timeline;
+	uint64_t answered_ms; /* when the IDE answered first; see start_timeline_durations */
 };
 
 struct page {
@@ -51,6 +55,7 @@ struct page {
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
 	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
 	bool is_ready; /* whether that server or the IDE answers */
+	const struct ide_reason *reason;       /* PAGE_WORKSPACE, PAGE_STATUS: why not; or NULL */
 	const struct page_status *session;     /* PAGE_STATUS */
 	const struct auth_device_page *device; /* PAGE_DEVICE */
 };
@@ -85,7 +90,9 @@ bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
 /*
  * The state that `<prefix>/workspace` returns, and that each of its events carries, on one line:
  * {"clone":{…},"ide":{"ready":false}}, or on the host of a port
- * {"clone":{…},"port":{"number":3000,"ready":false}}. The waiting page's script reads it as an
+ * {"clone":{…},"port":{"number":3000,"ready":false}}. Once the IDE has been waited for long enough,
+ * "ide" has a "reason" with "code", "message", "hint" and perhaps "line". Programs get "start" as
+ * well. The waiting page's script reads it as an
  * event stream (Accept: text/event-stream) and falls back to polling. After a failed clone its
  * buttons post "action=retry" or "action=continue" (open the IDE without the repository) to the
  * same address; without script that is a navigation, which is answered with a redirect.
@@ -94,6 +101,9 @@ struct pages_state {
 	const struct clone_progress *clone; /* NULL: nothing to clone */
 	uint16_t port;			    /* 0: the IDE */
 	bool is_ready;
+	const struct ide_reason *reason;       /* why the IDE does not answer; or NULL */
+	const struct start_timeline *timeline; /* or NULL: left out */
+	uint64_t answered_ms;
 };
 bool pages_render_state(const struct pages_state *state, struct buf *out) MUST_CHECK;
 

@@ -14,6 +14,7 @@ static const char *const style_lines[] = {
 };
 
 static const char *const script_lines[] = {
+#include "proxy/pages/assets/log.js.inc"
 #include "proxy/pages/assets/page.js.inc"
 };
 

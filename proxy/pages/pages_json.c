@@ -7,6 +7,43 @@
 
 static const struct clone_progress clone_off = {.phase = CLONE_OFF};
 
+/* Appended as text, with a comma before it. */
+static bool
+add_reason(const struct ide_reason *reason, struct buf *out)
+{
+	struct json_writer w;
+
+	buf_add_str(out, STR(",\"reason\":"));
+	json_write_begin(&w, out);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "code", str_from(ide_reason_name(reason->code)));
+	json_write_str(&w, "message", str_from(reason->message));
+	json_write_str(&w, "hint", str_from(reason->hint));
+	if (reason->line[0] != '\0')
+		json_write_str(&w, "line", str_from(reason->line));
+	json_write_close(&w, '}');
+	return json_write_end(&w);
+}
+
+static bool
+add_start(const struct pages_state *state, struct buf *out)
+{
+	struct json_writer w;
+	size_t before = out->len;
+	bool ok;
+
+	json_write_begin(&w, out);
+	json_write_object(&w, NULL);
+	start_timeline_write(state->timeline, state->answered_ms, &w);
+	json_write_close(&w, '}');
+	ok = json_write_end(&w);
+	if (ok) {
+		out->data[before] = ','; /* a member of the object around it */
+		out->len -= 1;
+	}
+	return ok;
+}
+
 /* json_write_* can't write a member that is already JSON, so these are appended as text. */
 static bool
 add_state_members(const struct pages_state *state, struct buf *out)
@@ -16,10 +53,15 @@ add_state_members(const struct pages_state *state, struct buf *out)
 	buf_add_str(out, STR("\"clone\":"));
 	ok = clone_progress_json(state->clone == NULL ? &clone_off : state->clone, out);
 	if (state->port == 0)
-		buf_addf(out, ",\"ide\":{\"ready\":%s}", state->is_ready ? "true" : "false");
+		buf_addf(out, ",\"ide\":{\"ready\":%s", state->is_ready ? "true" : "false");
 	else
-		buf_addf(out, ",\"port\":{\"number\":%u,\"ready\":%s}", state->port,
+		buf_addf(out, ",\"port\":{\"number\":%u,\"ready\":%s", state->port,
 			 state->is_ready ? "true" : "false");
+	if (state->reason != NULL && state->port == 0)
+		ok = add_reason(state->reason, out) && ok;
+	buf_add_byte(out, '}');
+	if (state->timeline != NULL)
+		ok = add_start(state, out) && ok;
 	return ok && buf_is_ok(out);
 }
 
@@ -55,7 +97,10 @@ write_members(struct json_writer *w, const struct page *page, const struct page_
 bool
 pages_render_json(const struct page *page, struct buf *out)
 {
-	const struct pages_state state = {page->clone, page->port, page->is_ready};
+	const struct pages_state state = {.clone = page->clone,
+					  .port = page->port,
+					  .is_ready = page->is_ready,
+					  .reason = page->reason};
 	struct json_writer w;
 
 	json_write_begin(&w, out);

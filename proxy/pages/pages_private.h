@@ -58,7 +58,17 @@ void pages_add_device(const struct pages *p, const struct page *page, struct buf
 /* How to connect from a desktop, and which devices may: for PAGE_STATUS. */
 void pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out);
 
-/* The <main> of PAGE_STATUS. */
+/* Why the IDE does not answer; hidden for NULL, so that the script can fill it in. */
+void pages_add_reason(const struct ide_reason *reason, struct buf *out);
+
+/* The section with the log, for pages that have the script. */
+void pages_add_log(const struct pages *p, struct buf *out);
+void pages_add_script(const struct pages *p, struct buf *out);
+
+/* The steps of the start with their durations, one a line. */
+void pages_add_start(const struct page_status *s, struct buf *out);
+
+/* The <main> of PAGE_STATUS, with the script after it. */
 void pages_add_status(const struct pages *p, const struct page *page, struct buf *out);
 
 /* The <main> of PAGE_WORKSPACE, with the script after it. */

@@ -2,7 +2,8 @@
 /*
  * The status page: user, session times, repository, whether the IDE answers, and sign-out.
  *
- * A snapshot without script. Times are shown relative to now, which needs no time zone, and in UTC.
+ * A snapshot but for the log. Times are shown relative to now, which needs no time zone, and in
+ * UTC.
  */
 #include <inttypes.h>
 
@@ -148,6 +149,11 @@ add_facts(const struct page *page, struct buf *out)
 		buf_add_str(out, STR(" of inactivity</span>"));
 	}
 	end_fact(out);
+	if (s->timeline != NULL) {
+		begin_fact(out, "Start");
+		pages_add_start(s, out);
+		end_fact(out);
+	}
 	buf_add_str(out, STR("</dl>\n"));
 }
 
@@ -160,6 +166,8 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 		 pages_text_find(page)->title,
 		 page->is_ready && is_open ? pages_text_find(page)->message
 					   : "It is not ready yet. Open it to see its progress.");
+	if (page->reason != NULL)
+		pages_add_reason(page->reason, out);
 	add_facts(page, out);
 	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
 	pages_add_text(out, str_from(p->prefix));
@@ -169,5 +177,7 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 			     "devices</button>\n</form>\n"));
 	if (page->session->has_ssh)
 		pages_add_desktop(p, page->session, out);
+	pages_add_log(p, out);
 	buf_add_str(out, STR("</main>\n"));
+	pages_add_script(p, out);
 }

@@ -179,7 +179,8 @@ add_amount(struct buf *out, const struct page *page, enum progress_step current,
 	else if (current != STEP_IDE && clone->percent > 0)
 		buf_addf(out, "%u%%", clone->percent);
 	else if (current == STEP_IDE)
-		buf_add_str(out, page->port == 0 ? STR("Almost there") : STR("Waiting"));
+		buf_add_str(out, page->port == 0 && page->reason == NULL ? STR("Almost there")
+									 : STR("Waiting"));
 	else
 		buf_add_str(out, STR("Getting ready"));
 }
@@ -291,9 +292,11 @@ pages_add_workspace(const struct pages *p, const struct page *page, struct buf *
 	buf_addf(out, "<p class=\"lead\" id=\"lead\"%s>%s</p>\n", failed ? " hidden" : "",
 		 pages_text_find(page)->message);
 	add_trouble(p, clone, out);
+	pages_add_reason(page->reason, out);
 	add_progress(out, page, current, clone);
 	buf_add_str(out, STR("<p class=\"soft\" id=\"lost\" hidden>The connection to the workspace "
-			     "was lost. Reconnecting…</p>\n</main>\n<script>"));
-	buf_add_str(out, str_from(p->script));
-	buf_add_str(out, STR("</script>\n"));
+			     "was lost. Reconnecting…</p>\n"));
+	pages_add_log(p, out);
+	buf_add_str(out, STR("</main>\n"));
+	pages_add_script(p, out);
 }

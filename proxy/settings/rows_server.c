@@ -84,6 +84,13 @@ static const struct conf_setting listeners[] = {
 	 .fallback = ":9877",
 	 .text = "Listener for the cluster: `/ping`, `/ready`, `/metrics` and `/activity`. The "
 		 "public listeners never route to it."},
+	{.name = "ADMIN_LOGS",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(admin_logs),
+	 .fallback = "off",
+	 .text = "Serves the [log](logs.md) at `/logs` of `ADMIN_ADDRESS`, without a login. It "
+		 "names users and paths."},
 };
 const struct conf_group settings_listeners = SETTINGS_GROUP("Listeners", listeners);
 
@@ -121,6 +128,15 @@ static const struct conf_setting ide[] = {
 	 .text = "Pass cookies of the IDE and of ports for parent domains of their host, which "
 		 "browsers send to all workspaces there, and `Clear-Site-Data`. Otherwise such "
 		 "cookies stay with the host that set them."},
+	{.name = "EXPLAIN_AFTER",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(explain_after_ms),
+	 .fallback = "30s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "How long the IDE may take to accept connections, once the repository is there, "
+		 "before the waiting page says [why it does not](logs.md#reasons)."},
 	{.name = "PORTS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -159,6 +175,19 @@ static const struct conf_setting process[] = {
 	 .offset = AT(access_log),
 	 .fallback = "on",
 	 .text = "Logs one line for every request."},
+	{.name = "LOG_FILES",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(log_files),
+	 .parse = settings_parse_log_files,
+	 .format = settings_format_log_files,
+	 .expected = "absolute paths with wildcards in their last parts, such as "
+		     "/tmp/workspace-logs/*.log, with commas between",
+	 .unset = "none",
+	 .text = "Files of the workspace that its users see as its [log](logs.md): at most 8 "
+		 "patterns such as `/tmp/workspace-logs/*.log`, and of what they match the 16 "
+		 "files "
+		 "that changed last. Links are not followed; use a local file system."},
 	{.name = "DRAIN_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY | WEBHOOK,

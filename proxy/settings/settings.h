@@ -16,6 +16,7 @@
 #include "base/url.h"
 #include "clone/clone.h"
 #include "container/container.h"
+#include "proxy/logs/log_patterns.h"
 #include "proxy/settings/settings_table.h"
 #include "proxy/settings/settings_upstream.h"
 
@@ -83,6 +84,9 @@ struct settings {
 	unsigned log_level;  /* enum log_level */
 	unsigned log_format; /* enum log_format */
 	bool access_log;
+	uint64_t explain_after_ms; /* how long the IDE may take to answer */
+	bool admin_logs;
+	struct log_patterns log_files; /* of the workspace */
 	uint64_t drain_timeout_ms;
 	uint64_t drain_delay_ms; /* not ready, and serving all the same */
 	uint64_t idle_shutdown_ms;

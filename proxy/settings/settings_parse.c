@@ -398,3 +398,15 @@ settings_parse_socket(struct str value, void *field, struct arena *a, struct err
 		return err_set(e, ERR_CONFIG, "it is no absolute path");
 	return settings_keep_text(value, field, a, e);
 }
+
+bool
+settings_parse_log_files(struct str value, void *field, struct arena *a, struct err *e)
+{
+	return log_patterns_parse(field, value, a, e);
+}
+
+void
+settings_format_log_files(const void *field, struct buf *out)
+{
+	log_patterns_format(field, out);
+}

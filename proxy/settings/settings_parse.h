@@ -29,9 +29,10 @@ conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_ssh_socket;
-conf_parse_fn settings_parse_origins; /* struct clone_origins */
-conf_parse_fn settings_parse_umask;   /* struct clone_number */
-conf_parse_fn settings_parse_group;   /* struct clone_number */
+conf_parse_fn settings_parse_log_files; /* struct log_patterns */
+conf_parse_fn settings_parse_origins;	/* struct clone_origins */
+conf_parse_fn settings_parse_umask;	/* struct clone_number */
+conf_parse_fn settings_parse_group;	/* struct clone_number */
 conf_parse_fn settings_parse_pull_policy;
 conf_parse_fn settings_parse_zone;
 conf_parse_fn settings_parse_tolerance;
@@ -49,6 +50,7 @@ conf_format_fn settings_format_cookie_secret;
 conf_format_fn settings_format_relay_key;
 conf_format_fn settings_format_relay_zones;
 conf_format_fn settings_format_authorization;
+conf_format_fn settings_format_log_files;
 conf_format_fn settings_format_origins;
 conf_format_fn settings_format_umask;
 conf_format_fn settings_format_group;

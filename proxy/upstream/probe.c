@@ -45,7 +45,7 @@ static const struct conn_ops ops = {
 void
 probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count)
 {
-	*p = (struct probe){.addresses = addresses, .count = count};
+	*p = (struct probe){.addresses = addresses, .count = count, .changed_ms = loop_now_ms(l)};
 	conn_init(&p->conn, l, &ops, p);
 }
 
@@ -94,6 +94,17 @@ probe_ask(struct probe *p)
 	try(p);
 }
 
+static void
+change(struct probe *p, bool is_ready)
+{
+	if (p->is_ready == is_ready)
+		return;
+	p->is_ready = is_ready;
+	p->changed_ms = loop_now_ms(p->conn.loop);
+	if (p->first_ready_ms == 0)
+		p->first_ready_ms = p->changed_ms;
+}
+
 /* Several may fail together: only the first of them moves on. */
 void
 probe_note(struct probe *p, size_t index, bool is_ready)
@@ -102,10 +113,10 @@ probe_note(struct probe *p, size_t index, bool is_ready)
 	if (index >= p->count)
 		return;
 	if (is_ready) {
-		p->is_ready = true;
+		change(p, true);
 		p->current = index;
 	} else if (index == p->current) {
-		p->is_ready = false;
+		change(p, false);
 		p->current = (p->current + 1) % p->count;
 	}
 }

@@ -17,6 +17,8 @@ struct probe {
 	size_t tries_left;
 	uint64_t asked_at_ms;
 	bool is_ready;
+	uint64_t changed_ms;	 /* when is_ready changed last; at first, when it was initialized */
+	uint64_t first_ready_ms; /* 0: not yet */
 };
 
 /* Not ready, and nothing under way. The addresses outlive it. */

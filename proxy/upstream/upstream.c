@@ -426,7 +426,12 @@ struct upstream_figures
 upstream_figures(const struct upstream *u)
 {
 	return (struct upstream_figures){
-		.idle = u->idle_count, .in_use = u->in_use_count, .connects = u->connects};
+		.idle = u->idle_count,
+		.in_use = u->in_use_count,
+		.connects = u->connects,
+		.changed_ms = u->probe.changed_ms,
+		.first_ready_ms = u->probe.first_ready_ms,
+	};
 }
 
 bool

@@ -106,6 +106,8 @@ struct upstream_figures {
 	size_t idle;
 	size_t in_use;
 	uint64_t connects;
+	uint64_t changed_ms;	 /* loop's time: since when upstream_is_ready says the same */
+	uint64_t first_ready_ms; /* 0: not yet */
 };
 struct upstream_figures upstream_figures(const struct upstream *u);
 

@@ -337,6 +337,9 @@ def test_user_ids(make_proxy, gitlab, upstream, client, state_dir):
     assert proxy.log_entries(message="credential request from a foreign user id")[0]["uid"] in (0, 54322)
 
 
+INSTALLED = ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-run", "workspace-ssh"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root directory")
 @pytest.mark.skipif(is_sanitized(), reason="sanitizers need shared libraries")
 def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, tmp_path):
@@ -346,7 +349,7 @@ def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, t
     sign_in(proxy, client)
     for _ in range(2):
         assert run(["install", str(root)]).returncode == 0
-    assert sorted(os.listdir(root)) == ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-ssh"]
+    assert sorted(os.listdir(root)) == INSTALLED
     result = subprocess.run(
         ["/usr/sbin/chroot", str(root), "/git-credential-workspace", "--socket", "/s", "get"],
         input=request_for(gitlab),
@@ -360,7 +363,7 @@ def test_in_a_container_without_anything(make_proxy, gitlab, upstream, client, t
     (root / "git-credential-workspace").mkdir()
     result = run(["install", str(root)])
     assert result.returncode == 1 and "git-credential-workspace" in result.stderr
-    assert sorted(os.listdir(root)) == ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-ssh"]
+    assert sorted(os.listdir(root)) == INSTALLED
     assert run(["install"]).returncode == 2
     proxy.stop()
     shutil.rmtree(root)

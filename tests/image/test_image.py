@@ -27,7 +27,8 @@ BUILD = IMAGE.parent
 NO_IMAGE = os.environ.get("WORKSPACE_PROXY_NO_IMAGE")
 NO_CONTAINERS = os.environ.get("WORKSPACE_PROXY_NO_CONTAINERS")
 SIZE_MAX = 26_000_000
-PROGRAMS = ("/usr/bin/workspace-proxy", "/usr/bin/git-credential-workspace", "/usr/bin/workspace-ssh")
+HELPERS = ("git-credential-workspace", "workspace-ssh", "workspace-run")
+PROGRAMS = ("/usr/bin/workspace-proxy", *(f"/usr/bin/{name}" for name in HELPERS))
 DOCUMENTS = "usr/share/doc/workspace-proxy"
 needs_image = pytest.mark.skipif(bool(NO_IMAGE), reason=f"no images can be built here: {NO_IMAGE}")
 

@@ -216,6 +216,15 @@ class Proxy:
                 secret not in log
             ), f"a secret is in the log: {[line for line in self.lines if secret in line][:3]}"
 
+    def check_kept_log(self):
+        """The lines that users and operators may read hold no secret either. Only while it runs."""
+        if self.exit_code is not None or self.process.poll() is not None or "admin" not in self.listeners:
+            return
+        with contextlib.suppress(OSError, EOFError), self.raw("admin", timeout=10) as raw:
+            kept = raw.request("GET", "/logs?lines=1000", host="admin").read_response().text
+            for secret in self.secrets:
+                assert secret not in kept, "a secret is in the log that is kept"
+
     # The log
 
     @property

@@ -4,6 +4,9 @@
 (function () {
 	'use strict';
 	var root = document.getElementById('workspace');
+	if (!root) {
+		return;
+	}
 	var address = root.dataset.address;
 	var place = root.dataset.place;
 	var last = root.dataset.last;
@@ -80,7 +83,10 @@
 		if (known) {
 			return clone.percent + '%';
 		}
-		return active === 'ide' ? (goal === 'your IDE' ? 'Almost there' : 'Waiting') : 'Getting ready';
+		if (active !== 'ide') {
+			return 'Getting ready';
+		}
+		return goal === 'your IDE' && at('known').hidden ? 'Almost there' : 'Waiting';
 	}
 
 	function stateOf(index, current, failed) {
@@ -158,6 +164,17 @@
 		return step ? step.textContent : last;
 	}
 
+	function showReason(ide) {
+		var reason = ide && !ide.ready ? ide.reason : null;
+		setHidden('known', !reason);
+		if (reason) {
+			setText('known-message', reason.message);
+			setText('known-hint', reason.hint);
+			setText('known-code', reason.line || '');
+			setHidden('known-line', !reason.line);
+		}
+	}
+
 	function show(state) {
 		var clone = state.clone;
 		var failed = clone.phase === 'failed' && !skipped;
@@ -172,6 +189,7 @@
 			(active === 'ide' ? last : 'Preparing your workspace'));
 		setHidden('lead', failed);
 		showSteps(clone, failed);
+		showReason(state.ide);
 		showBar(clone, failed);
 		if (active === 'ide' && (state.port || state.ide).ready) {
 			leave();

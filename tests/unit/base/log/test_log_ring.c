@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log/log_observer.h"
 
 static struct log_ring ring;
 

@@ -55,6 +55,7 @@ test_endpoints(void **state)
 		assert_int_equal(r.endpoint, cases[i].endpoint);
 	}
 	assert_int_equal(find("ws.example", "/oauth2/workspace").kind, ROUTE_WORKSPACE);
+	assert_int_equal(find("ws.example", "/oauth2/workspace/log").kind, ROUTE_LOG);
 }
 
 /* Below our prefix nothing but the exact names; every other spelling is the IDE's, behind the
@@ -77,6 +78,8 @@ test_no_other_spelling_is_an_endpoint(void **state)
 		"/oauth2/start\\",
 		"/oauth2/auth/../../",
 		"/oauth2/workspace/",
+		"/oauth2/workspace/log/",
+		"/oauth2/workspace//log",
 		"/oauth2/callback.js",
 	};
 	static const char *const upstream[] = {

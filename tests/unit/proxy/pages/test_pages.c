@@ -262,7 +262,8 @@ test_status_page(void **state)
 
 	render(*state, &page);
 	assert_page_is_sound();
-	assert_int_equal(count("<script"), 0);
+	assert_int_equal(count("<script"), 1);
+	assert_true(has("data-address=\"/oauth2/workspace/log\""));
 	assert_true(has("&lt;script&gt;Ada"));
 	assert_true(has("gitlab.example.com/a&lt;b&gt;/c"));
 	assert_true(has("/projects/&quot;c&quot;"));
@@ -455,6 +456,70 @@ test_state_is_one_line(void **state)
 }
 
 static void
+test_why_the_ide_does_not_answer(void **state)
+{
+	const struct ide_reason reason = {.code = IDE_REASON_EXITED,
+					  .message = "It exited with <code> 1.",
+					  .hint = "Look & see.",
+					  .line = "<b>exit</b>"};
+	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .reason = &reason};
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("id=\"known\" role=\"status\">"));
+	assert_true(has("It exited with &lt;code&gt; 1."));
+	assert_true(has("Look &amp; see."));
+	assert_true(has("&lt;b&gt;exit&lt;/b&gt;"));
+	buf_clear(&out);
+	assert_true(pages_render_json(&page, &out));
+	doc = json_doc_parse(buf_view(&out), &e);
+	assert_member(json_doc_root(doc), "ide.reason.code", "exited");
+	assert_member(json_doc_root(doc), "ide.reason.line", "<b>exit</b>");
+	json_doc_free(doc);
+	page.reason = NULL;
+	render(*state, &page);
+	assert_true(has("id=\"known\" role=\"status\" hidden>"));
+}
+
+static void
+test_start_of_the_workspace(void **state)
+{
+	struct start_timeline timeline = {.began_wall_ms = INT64_C(1769860800123),
+					  .began_ms = 1000,
+					  .listens_ms = 1020,
+					  .signed_in_ms = 13020,
+					  .phase = CLONE_DONE};
+	struct page_status status = {.timeline = &timeline, .answered_ms = 4500};
+	struct page page = {.kind = PAGE_STATUS, .status = 200, .session = &status};
+	struct err e = ERR_INIT;
+
+	timeline.phase_us[START_RECEIVING] = 2500000;
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("Sidecar <span class=\"when\">20 ms</span>"));
+	assert_true(has("Waiting for a sign-in <span class=\"when\">12.0 s</span>"));
+	assert_true(has("Clone: receiving <span class=\"when\">2.5 s</span>"));
+	assert_true(has("IDE answers after <span class=\"when\">3.5 s</span>"));
+	assert_false(has("checking out"));
+	buf_clear(&out);
+	assert_true(pages_render_state(&(struct pages_state){.timeline = &timeline}, &out));
+	struct json_doc *doc = json_doc_parse(buf_view(&out), &e);
+	assert_non_null(doc);
+	assert_member(json_doc_root(doc), "start.began_at", "2026-01-31T12:00:00.123Z");
+	assert_int_equal(json_array_len(json_find(json_doc_root(doc), "start.steps")), 4);
+	assert_true(has("{\"step\":\"sign_in\",\"seconds\":12,\"done\":true}"));
+	assert_true(has("\"step\":\"ide\""));
+	json_doc_free(doc);
+	timeline.phase = CLONE_CHECKOUT;
+	timeline.phase_began_ms = 1;
+	render(*state, &page);
+	assert_true(has("Clone: checking out"));
+	assert_true(has(" s so far</span>"));
+}
+
+static void
 test_waiting_page_of_a_port(void **state)
 {
 	struct clone_progress clone = {.phase = CLONE_RECEIVING};
@@ -487,6 +552,8 @@ main(void)
 		cmocka_unit_test(test_links_lead_nowhere_strange),
 		cmocka_unit_test(test_sign_out_posts_to_our_endpoint),
 		cmocka_unit_test(test_waiting_page_shows_progress),
+		cmocka_unit_test(test_why_the_ide_does_not_answer),
+		cmocka_unit_test(test_start_of_the_workspace),
 		cmocka_unit_test(test_waiting_page_of_a_port),
 		cmocka_unit_test(test_waiting_page_says_what_went_wrong),
 		cmocka_unit_test(test_waiting_page_without_clone_has_no_steps),

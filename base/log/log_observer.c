@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A part of the log's one mutable global.
+ */
+#include "base/log/log_observer.h"
+
+static struct {
+	log_observer_fn *fn; /* NULL: nobody observes */
+	void *arg;
+} observer;
+
+void
+log_observe(log_observer_fn *fn, void *arg)
+{
+	observer.fn = fn;
+	observer.arg = arg;
+}
+
+bool
+log_is_observed(void)
+{
+	return observer.fn != NULL;
+}
+
+void
+log_show_observer(const struct log_record *record)
+{
+	if (observer.fn != NULL)
+		observer.fn(record, observer.arg);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Passes the command's output on as it is, and writes it to the log with a time before each line.
+ * Passes signals on to the command. As process 1 of a container it collects orphaned processes.
+ *
+ * The command comes first: whatever is wrong with the log is said once and costs log lines only.
+ */
+#include "proxy/command/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/process/fd.h"
+#include "proxy/command/run_log.h"
+
+#define BLOCK_BYTES  16384
+#define PATH_BYTES   4096
+#define DRAIN_ROUNDS 64 /* blocks read after the command has ended */
+
+enum { EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
+
+struct runner {
+	pid_t pid;
+	int signals;  /* signalfd */
+	int pipes[2]; /* of standard output and standard error; -1 at their ends */
+	bool has_ended;
+	int status;
+	struct run_log log;
+};
+
+static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+static int
+print_usage(void)
+{
+	(void)fputs("usage: workspace-proxy run [--log FILE] [--] COMMAND [ARGUMENT ...]\n"
+		    "\n"
+		    "Runs the command, passes its output on, and writes it to FILE with a time\n"
+		    "before each line; by default " RUN_DIRECTORY "/COMMAND.log. A file of\n"
+		    "10 MiB is renamed to FILE.1, and a new one begins.\n",
+		    stderr);
+	return 2;
+}
+
+static void
+complain(const char *what, const char *name)
+{
+	(void)fprintf(stderr, "workspace-proxy run: %s: %s: %s\n", what, name, strerror(errno));
+}
+
+static const char *
+name_of(const char *command)
+{
+	const char *slash = strrchr(command, '/');
+
+	return slash == NULL ? command : slash + 1;
+}
+
+static _Noreturn void
+become_command(char **command, const sigset_t *mask)
+{
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)execvp(command[0], command);
+	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_STARTED;
+	complain("cannot start", command[0]);
+	_exit(code);
+}
+
+static bool
+start(struct runner *r, char **command)
+{
+	int out[2];
+	int err[2];
+	sigset_t blocked;
+	sigset_t before;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		sigaddset(&blocked, passed_on[i]);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
+	(void)signal(SIGPIPE, SIG_IGN);
+	r->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signals < 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+		return false;
+	r->pid = fork();
+	if (r->pid < 0)
+		return false;
+	if (r->pid == 0) {
+		if (dup2(out[1], STDOUT_FILENO) < 0 || dup2(err[1], STDERR_FILENO) < 0)
+			_exit(EXIT_NOT_STARTED);
+		become_command(command, &before);
+	}
+	(void)close(out[1]);
+	(void)close(err[1]);
+	r->pipes[0] = out[0];
+	r->pipes[1] = err[0];
+	return true;
+}
+
+/* False at the end. A reader of ours that is gone costs nothing but its copy. */
+static bool
+copy_block(struct runner *r, size_t index)
+{
+	char block[BLOCK_BYTES];
+	ssize_t n = read(r->pipes[index], block, sizeof(block));
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if (n == 0)
+		return false;
+	struct str data = {block, (size_t)n};
+	(void)!fd_write_all(index == 0 ? STDOUT_FILENO : STDERR_FILENO, data);
+	run_log_add(&r->log, index, data);
+	return true;
+}
+
+/* All children that have ended, of which others were orphans. */
+static void
+collect(struct runner *r)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != r->pid)
+			continue;
+		r->has_ended = true;
+		r->status = status;
+	}
+}
+
+/* Signals of a terminal reach the command by themselves. */
+static void
+take_signals(struct runner *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			collect(r);
+		else if (info.ssi_code != SI_KERNEL && !r->has_ended)
+			(void)kill(r->pid, (int)info.ssi_signo);
+	}
+}
+
+/* Waits at most so long. Returns whether there was output. */
+static bool
+wait_and_copy(struct runner *r, int timeout_ms)
+{
+	struct pollfd polled[] = {
+		{.fd = r->pipes[0], .events = POLLIN},
+		{.fd = r->pipes[1], .events = POLLIN},
+		{.fd = r->signals, .events = POLLIN},
+	};
+	bool has_output = false;
+
+	if (poll(polled, 3, timeout_ms) <= 0)
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		if (polled[i].revents == 0)
+			continue;
+		has_output = true;
+		if (copy_block(r, i))
+			continue;
+		(void)close(r->pipes[i]);
+		r->pipes[i] = -1;
+	}
+	if (polled[2].revents != 0)
+		take_signals(r);
+	return has_output;
+}
+
+/* Processes that the command left behind may keep the pipes open: what is there is copied. */
+static void
+copy_until_end(struct runner *r)
+{
+	unsigned rounds = DRAIN_ROUNDS;
+
+	while (!r->has_ended)
+		(void)wait_and_copy(r, -1);
+	while (rounds-- > 0 && wait_and_copy(r, 0))
+		continue;
+}
+
+static const char *
+signal_name(int number)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} signals[] = {{SIGKILL, "SIGKILL"}, {SIGTERM, "SIGTERM"}, {SIGSEGV, "SIGSEGV"},
+		       {SIGABRT, "SIGABRT"}, {SIGINT, "SIGINT"},   {SIGBUS, "SIGBUS"},
+		       {SIGHUP, "SIGHUP"},   {SIGILL, "SIGILL"},   {SIGFPE, "SIGFPE"},
+		       {SIGQUIT, "SIGQUIT"}, {SIGPIPE, "SIGPIPE"}};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (signals[i].number == number)
+			return signals[i].name;
+	return "another one";
+}
+
+/* Says how it ended, where users see it. */
+static int
+tell_end(struct runner *r, const char *name)
+{
+	char text[256];
+	int code = WEXITSTATUS(r->status);
+
+	if (WIFSIGNALED(r->status)) {
+		int number = WTERMSIG(r->status);
+
+		code = EXIT_SIGNAL + number;
+		(void)snprintf(text, sizeof(text),
+			       "ERROR workspace-proxy run: %.100s was killed by "
+			       "signal %d (%s)\n",
+			       name, number, signal_name(number));
+	} else {
+		(void)snprintf(text, sizeof(text),
+			       "%s workspace-proxy run: %.100s exited with code %d\n",
+			       code == 0 ? "INFO" : "ERROR", name, code);
+	}
+	run_log_end_line(&r->log);
+	run_log_add(&r->log, 0, str_from(text));
+	return code;
+}
+
+static int
+run(char **command, const char *log_path)
+{
+	struct runner r = {.pipes = {-1, -1}};
+	const char *name = name_of(command[0]);
+
+	if (!run_log_open(&r.log, log_path))
+		complain("no log", log_path);
+	if (!start(&r, command)) {
+		complain("cannot start", command[0]);
+		return EXIT_NOT_STARTED;
+	}
+	copy_until_end(&r);
+	int code = tell_end(&r, name);
+	run_log_close(&r.log);
+	return code;
+}
+
+int
+run_main(int argc, char **argv)
+{
+	const char *log_path = NULL;
+	char path[PATH_BYTES];
+	int i = 1;
+
+	if (i + 1 < argc && strcmp(argv[i], "--log") == 0) {
+		log_path = argv[i + 1];
+		i += 2;
+	}
+	if (i < argc && strcmp(argv[i], "--") == 0)
+		i++;
+	else if (i < argc && argv[i][0] == '-')
+		return print_usage();
+	if (i >= argc || argv[i][0] == '\0')
+		return print_usage();
+	if (log_path == NULL) {
+		(void)snprintf(path, sizeof(path), RUN_DIRECTORY "/%.200s.log", name_of(argv[i]));
+		log_path = path;
+	}
+	return run(argv + i, log_path);
+}

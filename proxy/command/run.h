@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `workspace-proxy run`, also the program workspace-run: runs the IDE and keeps what it says in a
+ * file that the sidecar shows (LOG_FILES).
+ */
+#ifndef PROXY_COMMAND_RUN_H
+#define PROXY_COMMAND_RUN_H
+
+#define RUN_DIRECTORY	 "/tmp/workspace-logs"
+#define RUN_ROTATE_BYTES (10u * 1024u * 1024u)
+
+/* argv: "run [--log FILE] [--] COMMAND [ARGUMENT…]". Returns the command's exit code, 128 plus the
+ * number of the signal that ended it, 127 or 126 if it can't be started, 2 for bad usage. */
+int run_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens step by step with O_NOFOLLOW, as openat2(2) with RESOLVE_NO_SYMLINKS does where it is
+ * allowed: the last look and the opening are one.
+ */
+#include "proxy/logs/log_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ENTRIES_PER_PIECE 256u
+
+static int
+open_below(int parent, const char *name, size_t len)
+{
+	char part[NAME_MAX + 1];
+
+	if (len > NAME_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(part, name, len);
+	part[len] = '\0';
+	return openat(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+int
+log_directory_open(const char *path)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && *(path += strspn(path, "/")) != '\0') {
+		size_t len = strcspn(path, "/");
+		int below = open_below(fd, path, len);
+		int saved = errno;
+
+		(void)close(fd);
+		errno = saved;
+		fd = below;
+		path += len;
+	}
+	return fd;
+}
+
+int
+log_directory_open_file(int directory, const char *name)
+{
+	struct stat st;
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		(void)close(fd);
+		errno = EINVAL;
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Replaces the oldest one where there is no room. */
+static void
+keep(struct log_candidates *found, const char *name, unsigned pattern, const struct stat *st)
+{
+	int64_t changed_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+	size_t at = found->count;
+
+	if (at == found->max) {
+		at = 0;
+		for (size_t i = 1; i < found->max; i++)
+			if (found->items[i].changed_ms < found->items[at].changed_ms)
+				at = i;
+		if (found->items[at].changed_ms >= changed_ms)
+			return;
+	} else {
+		found->count++;
+	}
+	struct log_candidate *c = &found->items[at];
+	c->changed_ms = changed_ms;
+	c->device = st->st_dev;
+	c->inode = st->st_ino;
+	c->pattern = pattern;
+	memcpy(c->name, name, strlen(name) + 1);
+}
+
+static bool
+is_known(const struct log_candidates *found, const struct stat *st)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (found->items[i].inode == st->st_ino && found->items[i].device == st->st_dev)
+			return true;
+	return false;
+}
+
+bool
+log_directory_list(DIR *directory, const char *name_pattern, unsigned pattern,
+		   struct log_candidates *found)
+{
+	const struct dirent *entry;
+	struct stat st;
+
+	for (size_t i = 0; i < ENTRIES_PER_PIECE; i++) {
+		entry = readdir(directory);
+		if (entry == NULL || found->seen++ == LOG_DIRECTORY_ENTRIES_MAX)
+			return true;
+		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) ||
+		    fnmatch(name_pattern, entry->d_name, FNM_PERIOD) != 0 ||
+		    fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		    !S_ISREG(st.st_mode) || is_known(found, &st))
+			continue;
+		keep(found, entry->d_name, pattern, &st);
+	}
+	return false;
+}

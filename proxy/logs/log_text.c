@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs write "2026-01-31T12:00:00Z ERROR …", "[12:00:00] [error] …", JSON, or what they like.
+ * The level is a word near the beginning.
+ */
+#include "proxy/logs/log_text.h"
+
+#include "base/ascii.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#define LEVEL_WITHIN_BYTES 64u /* behind the time */
+#define JSON_BYTES_MAX	   (LOG_LINE_MAX / 2)
+#define JSON_FIELDS_MAX	   32u
+#define ESCAPE		   '\x1b'
+
+void
+log_text_init(struct log_text *t)
+{
+	*t = (struct log_text){.has_time = false};
+	buf_init(&t->clean, LOG_TEXT_MAX);
+	buf_init(&t->json, JSON_BYTES_MAX);
+}
+
+void
+log_text_fini(struct log_text *t)
+{
+	buf_fini(&t->clean);
+	buf_fini(&t->json);
+}
+
+/* ECMA-48 section 5.4: parameters, intermediates, a final byte. */
+static struct str
+skip_control_sequence(struct str s)
+{
+	while (s.len > 0 && s.data[0] >= 0x20 && s.data[0] <= 0x3f)
+		s = str_skip(s, 1);
+	return s.len > 0 && s.data[0] >= 0x40 && s.data[0] <= 0x7e ? str_skip(s, 1) : s;
+}
+
+/* Titles, links and the like (ECMA-48 section 5.6): up to BEL or ST. */
+static struct str
+skip_control_string(struct str s)
+{
+	while (s.len > 0 && s.data[0] != '\a' && s.data[0] != ESCAPE)
+		s = str_skip(s, 1);
+	if (str_starts_with(s, STR("\x1b\\")))
+		return str_skip(s, 2);
+	return s.len > 0 && s.data[0] == '\a' ? str_skip(s, 1) : s;
+}
+
+/* s begins behind the escape character. */
+static struct str
+skip_escape(struct str s)
+{
+	if (s.len == 0)
+		return s;
+	if (s.data[0] == '[')
+		return skip_control_sequence(str_skip(s, 1));
+	if (strchr("]PX^_", s.data[0]) != NULL && s.data[0] != '\0')
+		return skip_control_string(str_skip(s, 1));
+	while (s.len > 0 && s.data[0] >= 0x20 && s.data[0] <= 0x2f)
+		s = str_skip(s, 1);
+	return s.len > 0 && s.data[0] >= 0x30 && s.data[0] <= 0x7e ? str_skip(s, 1) : s;
+}
+
+/* C1 controls and what changes the reading direction, in UTF-8; 0: none of them. */
+static size_t
+count_invisible(struct str s)
+{
+	static const char *const marks[] = {
+		"\xd8\x9c",	"\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
+		"\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
+		"\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xef\xbb\xbf"};
+
+	if (s.len >= 2 && s.data[0] == '\xc2' && (unsigned char)s.data[1] >= 0x80 &&
+	    (unsigned char)s.data[1] < 0xa0)
+		return 2;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (str_starts_with(s, str_from(marks[i])))
+			return strlen(marks[i]);
+	return 0;
+}
+
+/* What a terminal would show at the end: after a carriage return it writes over what was there. */
+static void
+clean_up(struct buf *out, struct str s)
+{
+	size_t invisible;
+
+	buf_clear(out);
+	while (s.len > 0 && s.data[s.len - 1] == '\r')
+		s.len--;
+	while (s.len > 0) {
+		char c = s.data[0];
+
+		if (c == ESCAPE) {
+			s = skip_escape(str_skip(s, 1));
+			continue;
+		}
+		if (c == '\r')
+			buf_clear(out);
+		if ((unsigned char)c >= 0xc2 && (invisible = count_invisible(s)) > 0) {
+			s = str_skip(s, invisible);
+			continue;
+		}
+		if (c == '\t' || !ascii_is_control(c))
+			buf_add_byte(out, c);
+		s = str_skip(s, 1);
+	}
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct str
+skip_spaces(struct str s)
+{
+	while (s.len > 0 && is_space(s.data[0]))
+		s = str_skip(s, 1);
+	return s;
+}
+
+/* "[2026-01-31T12:00:00Z] …", without brackets, or with more text up to the closing one. */
+static void
+find_time(struct log_text *t)
+{
+	struct str rest = t->message;
+	bool has_bracket = rest.len > 0 && rest.data[0] == '[';
+
+	rest = str_skip(rest, has_bracket);
+	size_t len = clock_parse_time(rest.data, rest.len, &t->time_ms, NULL);
+	if (len == 0)
+		return;
+	t->has_time = true;
+	rest = str_skip(rest, len);
+	if (has_bracket && rest.len > 0 && rest.data[0] == ']')
+		rest = str_skip(rest, 1);
+	else if (has_bracket)
+		return;
+	t->message = skip_spaces(rest);
+}
+
+static const struct {
+	struct str word;
+	enum log_level level;
+} words[] = {
+	{{"error", 5}, LOG_ERROR},    {{"err", 3}, LOG_ERROR},	 {{"fatal", 5}, LOG_ERROR},
+	{{"critical", 8}, LOG_ERROR}, {{"crit", 4}, LOG_ERROR},	 {{"panic", 5}, LOG_ERROR},
+	{{"alert", 5}, LOG_ERROR},    {{"emerg", 5}, LOG_ERROR}, {{"warning", 7}, LOG_WARN},
+	{{"warn", 4}, LOG_WARN},      {{"info", 4}, LOG_INFO},	 {{"notice", 6}, LOG_INFO},
+	{{"debug", 5}, LOG_DEBUG},    {{"trace", 5}, LOG_DEBUG}, {{"verbose", 7}, LOG_DEBUG},
+};
+
+static bool
+find_word(struct log_text *t, struct str word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (str_equal_nocase(word, words[i].word)) {
+			t->level = words[i].level;
+			t->has_level = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_upper(struct str word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] < 'A' || word.data[i] > 'Z')
+			return false;
+	return true;
+}
+
+/* In running text "error" is a word like others: it counts in capitals, in brackets, before a
+ * colon, behind "level=", and as the first word. */
+static bool
+is_marked(struct str line, size_t at, size_t len)
+{
+	char before = at > 0 ? line.data[at - 1] : '\0';
+	char after = at + len < line.len ? line.data[at + len] : '\0';
+
+	return at == 0 || is_upper(str_take(str_skip(line, at), len)) || after == ':' ||
+	       (before == '[' && after == ']') || (before == '<' && after == '>') ||
+	       before == '=' || (before == '"' && at > 1 && line.data[at - 2] == '=');
+}
+
+static void
+find_level(struct log_text *t)
+{
+	struct str line = str_take(t->message, LEVEL_WITHIN_BYTES);
+	size_t at = 0;
+
+	while (at < line.len && !t->has_level) {
+		size_t begin = at;
+
+		while (at < line.len && ascii_is_alpha(line.data[at]))
+			at++;
+		if (at > begin && is_marked(line, begin, at - begin))
+			(void)find_word(t, str_take(str_skip(line, begin), at - begin));
+		at += at == begin;
+	}
+}
+
+static void
+parse_text(struct log_text *t)
+{
+	t->is_continued = t->clean.len > 0 && is_space(t->clean.data[0]);
+	t->message = buf_view(&t->clean);
+	while (t->message.len > 0 && is_space(t->message.data[t->message.len - 1]))
+		t->message.len--;
+	find_time(t);
+	if (!t->is_continued)
+		find_level(t);
+}
+
+static bool
+is_one_of(struct str name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (str_equal(name, str_from(*names)))
+			return true;
+	return false;
+}
+
+static void
+add_field(struct json_writer *w, const struct json_member *m)
+{
+	char name[64];
+	struct str text;
+
+	if (m->key.len >= sizeof(name))
+		return;
+	memcpy(name, m->key.data, m->key.len);
+	name[m->key.len] = '\0';
+	switch (json_kind_of(m->value)) {
+	case JSON_KIND_BOOL: {
+		bool is_true = false;
+		(void)!json_get_bool(m->value, "", &is_true, NULL);
+		json_write_bool(w, name, is_true);
+		return;
+	}
+	case JSON_KIND_INT: {
+		int64_t number = 0;
+		(void)!json_get_int(m->value, "", &number, NULL);
+		json_write_int(w, name, number);
+		return;
+	}
+	case JSON_KIND_REAL:
+		json_write_real(w, name, json_real_of(m->value));
+		return;
+	case JSON_KIND_STR:
+		if (json_get_str(m->value, "", &text, NULL))
+			json_write_str(w, name, text);
+		return;
+	case JSON_KIND_NULL:
+	case JSON_KIND_ARRAY:
+	case JSON_KIND_OBJECT:
+		return;
+	}
+}
+
+/* Seconds or milliseconds since 1970, as numbers are meant. */
+static void
+take_number_as_time(struct log_text *t, int64_t number)
+{
+	if (number < INT64_C(1000000000) || number > INT64_C(10000000000000))
+		return;
+	t->has_time = true;
+	t->time_ms = number < INT64_C(100000000000) ? number * 1000 : number;
+}
+
+/* Whether the member is one that a record has a place for. */
+static bool
+take_member(struct log_text *t, const struct json_member *m, struct str *message)
+{
+	static const char *const times[] = {"time", "ts", "timestamp", "@timestamp", NULL};
+	static const char *const levels[] = {"level", "lvl", "severity", NULL};
+	static const char *const messages[] = {"message", "msg", NULL};
+	struct str text = STR_NONE;
+	int64_t number;
+
+	if (!json_get_str(m->value, "", &text, NULL)) {
+		if (!is_one_of(m->key, times) || !json_get_int(m->value, "", &number, NULL))
+			return false;
+		take_number_as_time(t, number);
+		return t->has_time;
+	}
+	if (is_one_of(m->key, times) &&
+	    clock_parse_time(text.data, text.len, &t->time_ms, NULL) > 0)
+		return t->has_time = true;
+	if (is_one_of(m->key, levels))
+		return find_word(t, text);
+	if (!is_one_of(m->key, messages) || message->data != NULL)
+		return false;
+	*message = text;
+	return true;
+}
+
+/* The message is cleaned too: programs log what others sent. */
+static bool
+parse_object(struct log_text *t, const struct json_node *root)
+{
+	struct json_member m = {.place = NULL};
+	struct str message = STR_NONE;
+	struct json_writer w;
+	unsigned fields = 0;
+
+	buf_clear(&t->json);
+	json_write_begin(&w, &t->json);
+	json_write_object(&w, NULL);
+	while (json_next_member(root, &m))
+		if (!take_member(t, &m, &message) && fields++ < JSON_FIELDS_MAX)
+			add_field(&w, &m);
+	json_write_close(&w, '}');
+	if (!json_write_end(&w) || message.data == NULL)
+		return false;
+	clean_up(&t->clean, message);
+	t->message = buf_view(&t->clean);
+	t->fields = (struct str){t->json.data + 1, t->json.len - 2};
+	return true;
+}
+
+static bool
+parse_json(struct log_text *t)
+{
+	struct json_doc *doc = json_doc_parse(buf_view(&t->clean), NULL);
+	bool ok = doc != NULL && json_is_object(json_doc_root(doc)) &&
+		  parse_object(t, json_doc_root(doc));
+
+	json_doc_free(doc);
+	return ok;
+}
+
+void
+log_text_parse(struct log_text *t, struct str line)
+{
+	t->has_time = false;
+	t->has_level = false;
+	t->is_continued = false;
+	t->fields = STR_NONE;
+	clean_up(&t->clean, str_take(line, LOG_TEXT_MAX));
+	if (t->clean.len > 1 && t->clean.data[0] == '{' && parse_json(t))
+		return;
+	t->has_time = false;
+	t->has_level = false;
+	parse_text(t);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Understands one line of a log that some program wrote: removes what is meant for a terminal, and
+ * finds time, level, message and fields where it has them. Anything at all is accepted.
+ */
+#ifndef PROXY_LOGS_LOG_TEXT_H
+#define PROXY_LOGS_LOG_TEXT_H
+
+#include "base/log/log_record.h"
+
+#define LOG_TEXT_MAX 8192u /* bytes of a line; callers cut longer ones */
+
+struct log_text {
+	bool has_time;
+	bool has_level;
+	bool is_continued; /* it begins with white space: a part of the line before it */
+	int64_t time_ms;
+	enum log_level level;
+	struct str message; /* not escaped, and not checked to be UTF-8 */
+	struct str fields;  /* members of a JSON object, escaped */
+	struct buf clean;
+	struct buf json;
+};
+
+void log_text_init(struct log_text *t);
+void log_text_fini(struct log_text *t);
+
+/*
+ * The views are valid until the next call. Terminal escapes (ECMA-48), control characters and what
+ * a carriage return overwrote are left out. A line that is a JSON object is taken apart: "time",
+ * "ts", "timestamp" or "@timestamp"; "level", "lvl" or "severity"; "message" or "msg"; other
+ * members become fields, if they are no arrays or objects.
+ */
+void log_text_parse(struct log_text *t, struct str line);
+
+#endif

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Last words come first: a program that has ended listens nowhere. Then what listens, from the most
+ * to the least specific.
+ */
+#include "proxy/start/ide_reason.h"
+
+#include <stdio.h>
+
+#include "base/ascii.h"
+#include "proxy/logs/log_files.h"
+#include "proxy/logs/log_text.h"
+
+#define WINDOW_BYTES (16u * 1024u) /* of each file */
+#define STEPS_MAX    80u
+#define LAST_LINES   20u /* an end further back was followed by a new start */
+#define NAMED_PORTS  5u
+
+static const char *const names[] = {
+	[IDE_REASON_NOTHING_LISTENS] = "nothing_listens",
+	[IDE_REASON_OTHER_PORT] = "other_port",
+	[IDE_REASON_OTHER_ADDRESS] = "other_address",
+	[IDE_REASON_NOT_ACCEPTING] = "not_accepting",
+	[IDE_REASON_EXITED] = "exited",
+	[IDE_REASON_OUT_OF_MEMORY] = "out_of_memory",
+};
+
+const char *
+ide_reason_name(enum ide_reason_code code)
+{
+	return names[code];
+}
+
+static void
+set(struct ide_reason *r, enum ide_reason_code code, const char *message, const char *hint)
+{
+	*r = (struct ide_reason){.code = code};
+	(void)snprintf(r->message, sizeof(r->message), "%s", message);
+	(void)snprintf(r->hint, sizeof(r->hint), "%s", hint);
+}
+
+static bool
+has(struct str text, struct str needle)
+{
+	for (size_t at = 0; at + needle.len <= text.len; at++)
+		if (str_equal_nocase(str_take(str_skip(text, at), needle.len), needle))
+			return true;
+	return false;
+}
+
+static bool
+has_any(struct str text, const char *const *needles)
+{
+	for (; *needles != NULL; needles++)
+		if (has(text, str_from(*needles)))
+			return true;
+	return false;
+}
+
+/* The number behind the last of the words that end with it, such as "code 137"; or -1. */
+static int
+find_number(struct str text, struct str before)
+{
+	uint64_t value;
+
+	for (size_t at = 0; at + before.len < text.len; at++) {
+		if (!str_equal_nocase(str_take(str_skip(text, at), before.len), before))
+			continue;
+		struct str digits = str_skip(text, at + before.len);
+		size_t len = 0;
+		while (len < digits.len && ascii_is_digit(digits.data[len]))
+			len++;
+		if (str_to_u64(str_take(digits, len), 0, 255, &value))
+			return (int)value;
+	}
+	return -1;
+}
+
+static int
+find_exit_code(struct str line)
+{
+	static const char *const before[] = {
+		"exited with code ", "exit code ",   "exit code: ", "exit status ",
+		"exit status: ",     "exited with ", "code=",	    NULL};
+
+	for (size_t i = 0; before[i] != NULL; i++) {
+		int code = find_number(line, str_from(before[i]));
+
+		if (code >= 0)
+			return code;
+	}
+	return -1;
+}
+
+static void
+keep_line(struct ide_reason *r, struct str line)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < line.len && len + 1 < sizeof(r->line); i++)
+		if (!ascii_is_control(line.data[i]))
+			r->line[len++] = line.data[i];
+	/* No part of a character in UTF-8. */
+	while (len > 0 && ((unsigned char)r->line[len - 1] & 0xc0u) == 0x80u && line.len > len)
+		len--;
+	r->line[len] = '\0';
+}
+
+static void
+set_memory(struct ide_reason *r, bool is_killed)
+{
+	set(r, IDE_REASON_OUT_OF_MEMORY,
+	    is_killed ? "The IDE was killed, most likely because its container ran out of memory."
+		      : "The IDE ran out of memory.",
+	    "Raise the memory limit of the IDE's container, or start less in it. An "
+	    "administrator sees \"OOMKilled\" in the pod's status.");
+}
+
+static void
+set_exit(struct ide_reason *r, int code)
+{
+	char message[128];
+
+	if (code >= 0)
+		(void)snprintf(message, sizeof(message), "The IDE exited with code %d.", code);
+	else
+		(void)snprintf(message, sizeof(message), "The IDE ended unexpectedly.");
+	set(r, IDE_REASON_EXITED, message,
+	    code == 126 || code == 127
+		    ? "The command of the IDE's container was not found or may not be run: check "
+		      "the image and the command."
+		    : "The log says why, mostly just before its end. Correct the command or the "
+		      "configuration of the IDE, and restart the workspace.");
+}
+
+bool
+ide_reason_from_line(struct ide_reason *r, struct str line)
+{
+	static const char *const memory[] = {
+		"out of memory",	  "OutOfMemory", "oom-kill", "OOMKilled", "bad_alloc",
+		"cannot allocate memory", "MemoryError", NULL};
+	static const char *const killed[] = {"signal 9",	"SIGKILL",
+					     "exit code 137",	"exited with code 137",
+					     "exit status 137", NULL};
+	static const char *const ends[] = {
+		"exited with",	      "exit code",   "exit status", "was killed by signal",
+		"segmentation fault", "core dumped", NULL};
+
+	if (has_any(line, memory))
+		set_memory(r, false);
+	else if (has_any(line, killed))
+		set_memory(r, true);
+	else if (has_any(line, ends))
+		set_exit(r, find_exit_code(line));
+	else
+		return false;
+	keep_line(r, line);
+	return true;
+}
+
+/* The last end that is among the last lines of a file. */
+static bool
+read_file(struct log_files *files, size_t slot, struct log_text *text, struct ide_reason *r)
+{
+	struct log_file_line line;
+	struct ide_reason end;
+	unsigned lines_since = LAST_LINES;
+
+	log_files_begin_step(files);
+	while (log_files_peek(files, slot, &line) == LOG_FILES_LINE) {
+		log_text_parse(text, line.text);
+		lines_since++;
+		if (ide_reason_from_line(&end, text->message)) {
+			*r = end;
+			lines_since = 0;
+		}
+		log_files_take(files, slot);
+	}
+	return lines_since < LAST_LINES;
+}
+
+static bool
+read_files(struct ide_reason *r, const struct log_patterns *patterns)
+{
+	struct log_files *files = log_files_new(patterns, WINDOW_BYTES);
+	struct ide_reason found;
+	struct log_text text;
+	unsigned steps = 0;
+	bool has_found = false;
+
+	if (files == NULL)
+		return false;
+	log_text_init(&text);
+	while (!log_files_look(files) && steps < STEPS_MAX)
+		steps++;
+	for (size_t i = 0; i < LOG_FILES_MAX; i++) {
+		if (!read_file(files, i, &text, &found))
+			continue;
+		if (!has_found || found.code == IDE_REASON_OUT_OF_MEMORY)
+			*r = found;
+		has_found = true;
+	}
+	log_text_fini(&text);
+	log_files_free(files);
+	return has_found;
+}
+
+static bool
+is_own(const struct ide_reason_facts *facts, uint16_t port)
+{
+	for (size_t i = 0; i < IDE_REASON_OWN_MAX; i++)
+		if (facts->own_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* Whether the port is among those before index. */
+static bool
+is_repeated(const struct listening *l, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (l->items[i].port == l->items[index].port)
+			return true;
+	return false;
+}
+
+static size_t
+list_ports(const struct ide_reason_facts *facts, const struct listening *l, char *out, size_t size)
+{
+	size_t count = 0;
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < l->count; i++) {
+		if (is_own(facts, l->items[i].port) || is_repeated(l, i))
+			continue;
+		if (count++ < NAMED_PORTS)
+			len += (size_t)snprintf(out + len, size - len, "%s%u", len > 0 ? ", " : "",
+						l->items[i].port);
+	}
+	return count;
+}
+
+static void
+set_nothing(struct ide_reason *r, const char *upstream)
+{
+	char message[256];
+
+	(void)snprintf(message, sizeof(message), "Nothing listens at %s yet.", upstream);
+	set(r, IDE_REASON_NOTHING_LISTENS, message,
+	    "The IDE is still starting, or its process has ended. If this page stays, look at the "
+	    "log below, or ask an administrator for the log of the IDE's container.");
+}
+
+static void
+set_unreachable(struct ide_reason *r, const struct ide_reason_facts *facts)
+{
+	char address[ADDRESS_TEXT_MAX];
+	char message[256];
+
+	if (facts->upstream_name == NULL)
+		address_format(facts->upstream, address, sizeof(address));
+	(void)snprintf(message, sizeof(message), "%.200s takes no connections yet.",
+		       facts->upstream_name != NULL ? facts->upstream_name : address);
+	set(r, IDE_REASON_NOTHING_LISTENS, message,
+	    "The IDE is still starting, or its process has ended. If this page stays, ask an "
+	    "administrator for the log of the IDE, and whether UPSTREAM is its address.");
+}
+
+static void
+set_other_port(struct ide_reason *r, const struct ide_reason_facts *facts, const char *ports,
+	       size_t count)
+{
+	char message[256];
+	char hint[256];
+	uint16_t port = address_port(facts->upstream);
+
+	(void)snprintf(message, sizeof(message),
+		       "Nothing listens at port %u. Servers listen at %s %s%s.", port,
+		       count == 1 ? "port" : "the ports", ports,
+		       count > NAMED_PORTS ? " and others" : "");
+	(void)snprintf(hint, sizeof(hint),
+		       "If one of them is the IDE, start it with port %u, or have an administrator "
+		       "set UPSTREAM to its port.",
+		       port);
+	set(r, IDE_REASON_OTHER_PORT, message, hint);
+}
+
+static void
+set_other_address(struct ide_reason *r, const struct ip *bound, uint16_t port, const char *upstream)
+{
+	char ip[IP_TEXT_MAX];
+	char message[256];
+
+	ip_format(bound, ip);
+	(void)snprintf(message, sizeof(message),
+		       "A server listens at port %u, but only on the address %s, not at %s.", port,
+		       ip, upstream);
+	set(r, IDE_REASON_OTHER_ADDRESS, message,
+	    "Start the IDE with the address 127.0.0.1, or have an administrator set UPSTREAM to "
+	    "the address that it listens on.");
+}
+
+static void
+set_not_accepting(struct ide_reason *r, const char *upstream)
+{
+	char message[256];
+
+	(void)snprintf(message, sizeof(message),
+		       "A server listens at %s, but takes no connections.", upstream);
+	set(r, IDE_REASON_NOT_ACCEPTING, message,
+	    "It may be overloaded or stopped. If this page stays, restart the workspace.");
+}
+
+static bool
+is_reached(const struct ide_reason_facts *facts, const struct ip *bound)
+{
+	struct ip wanted;
+
+	for (size_t i = 0; i < facts->upstream_count; i++)
+		if (address_get_ip(&facts->upstream[i], &wanted) &&
+		    listening_covers(bound, &wanted))
+			return true;
+	return false;
+}
+
+void
+ide_reason_from_sockets(struct ide_reason *r, const struct ide_reason_facts *facts,
+			const struct listening *l)
+{
+	uint16_t port = address_port(facts->upstream);
+	const struct ip *other = NULL;
+	char upstream[ADDRESS_TEXT_MAX];
+	char ports[NAMED_PORTS * 8];
+
+	address_format(facts->upstream, upstream, sizeof(upstream));
+	for (size_t i = 0; i < l->count && port != 0; i++) {
+		if (l->items[i].port != port)
+			continue;
+		if (is_reached(facts, &l->items[i].ip)) {
+			set_not_accepting(r, upstream);
+			return;
+		}
+		other = &l->items[i].ip;
+	}
+	size_t count = list_ports(facts, l, ports, sizeof(ports));
+	if (other != NULL)
+		set_other_address(r, other, port, upstream);
+	else if (port != 0 && count > 0)
+		set_other_port(r, facts, ports, count);
+	else
+		set_nothing(r, upstream);
+}
+
+/* Only what listens in our own network namespace can be seen. */
+static bool
+is_here(const struct ide_reason_facts *facts)
+{
+	struct ip ip;
+
+	if (facts->upstream_name != NULL)
+		return false;
+	return !address_get_ip(facts->upstream, &ip) || ip_is_loopback(&ip);
+}
+
+void
+ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
+{
+	struct listening listening = {.count = 0};
+
+	if (read_files(r, facts->log_files))
+		return;
+	if (!is_here(facts)) {
+		set_unreachable(r, facts);
+		return;
+	}
+	(void)listening_read(&listening);
+	ide_reason_from_sockets(r, facts, &listening);
+}

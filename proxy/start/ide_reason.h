@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why the IDE does not answer, as far as can be known from outside its container: which sockets
+ * listen, and what the last lines of its log say.
+ */
+#ifndef PROXY_START_IDE_REASON_H
+#define PROXY_START_IDE_REASON_H
+
+#include "base/net/address.h"
+#include "proxy/logs/log_patterns.h"
+#include "proxy/start/listening.h"
+
+enum ide_reason_code {
+	IDE_REASON_NOTHING_LISTENS,
+	IDE_REASON_OTHER_PORT,
+	IDE_REASON_OTHER_ADDRESS,
+	IDE_REASON_NOT_ACCEPTING, /* something listens, but takes no connections */
+	IDE_REASON_EXITED,
+	IDE_REASON_OUT_OF_MEMORY,
+};
+
+/* Stable, for JSON: "nothing_listens" and so on. */
+const char *ide_reason_name(enum ide_reason_code code);
+
+#define IDE_REASON_LINE_MAX 240
+
+/* For users: what is known, and what to do about it. */
+struct ide_reason {
+	enum ide_reason_code code;
+	char message[320];
+	char hint[400];
+	char line[IDE_REASON_LINE_MAX]; /* of the log, without control characters; or empty */
+};
+
+#define IDE_REASON_OWN_MAX 4
+
+struct ide_reason_facts {
+	const struct address *upstream; /* the IDE's; the first one is shown */
+	size_t upstream_count;
+	const char *upstream_name; /* of a host, whose sockets can't be seen; NULL: addresses */
+	uint16_t own_ports[IDE_REASON_OWN_MAX]; /* our listeners; 0: none */
+	const struct log_patterns *log_files;
+};
+
+/* Reads a bounded part of the files and of /proc. */
+void ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts);
+
+/* The parts, for tests. What listens; a line of the log, false if it tells of no end. */
+void ide_reason_from_sockets(struct ide_reason *r, const struct ide_reason_facts *facts,
+			     const struct listening *listening);
+bool ide_reason_from_line(struct ide_reason *r, struct str line);
+
+#endif

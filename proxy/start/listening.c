@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines are "  0: 0100007F:EA61 00000000:0000 0A …": number, local address, remote address, state.
+ * Addresses are 32-bit words in the byte order of the machine, ports are numbers.
+ */
+#include "proxy/start/listening.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+
+#define FILE_BYTES_MAX (64u * 1024u)
+#define STATE_LISTEN   "0A"
+
+static struct str
+next_word(struct str *line)
+{
+	size_t end = 0;
+
+	while (line->len > 0 && line->data[0] == ' ')
+		*line = str_skip(*line, 1);
+	while (end < line->len && line->data[end] != ' ')
+		end++;
+	struct str word = str_take(*line, end);
+	*line = str_skip(*line, end);
+	return word;
+}
+
+static bool
+read_hex(struct str digits, uint32_t *value)
+{
+	*value = 0;
+	if (digits.len == 0 || digits.len > 8)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		int digit = ascii_hex_value(digits.data[i]);
+
+		if (digit < 0)
+			return false;
+		*value = *value << 4 | (uint32_t)digit;
+	}
+	return true;
+}
+
+static bool
+read_address(struct str text, bool is_ipv4, struct ip *ip, uint16_t *port)
+{
+	size_t words = is_ipv4 ? 1 : 4;
+	uint32_t bytes[4];
+	uint32_t number;
+
+	if (text.len != words * 8 + 5 || text.data[words * 8] != ':')
+		return false;
+	for (size_t i = 0; i < words; i++)
+		if (!read_hex(str_take(str_skip(text, i * 8), 8), &bytes[i]))
+			return false;
+	if (!read_hex(str_skip(text, words * 8 + 1), &number))
+		return false;
+	ip_from_bytes(ip, bytes, is_ipv4);
+	*port = (uint16_t)number;
+	return true;
+}
+
+static void
+parse_line(struct listening *l, struct str line, bool is_ipv4)
+{
+	struct ip ip;
+	uint16_t port;
+
+	(void)next_word(&line);
+	struct str local = next_word(&line);
+	(void)next_word(&line);
+	if (!str_equal(next_word(&line), STR(STATE_LISTEN)) || l->count == LISTENING_MAX ||
+	    !read_address(local, is_ipv4, &ip, &port))
+		return;
+	l->items[l->count].ip = ip;
+	l->items[l->count].port = port;
+	l->count++;
+}
+
+void
+listening_parse(struct listening *l, struct str text, bool is_ipv4)
+{
+	struct str line;
+
+	while (str_next(&text, '\n', &line))
+		parse_line(l, line, is_ipv4);
+}
+
+/* The kernel gives whole lines, as many as fit a page. */
+static bool
+read_file(struct listening *l, const char *path, bool is_ipv4, char *block)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	while (len < FILE_BYTES_MAX && (n = read(fd, block + len, FILE_BYTES_MAX - len)) > 0)
+		len += (size_t)n;
+	(void)close(fd);
+	listening_parse(l, (struct str){block, len}, is_ipv4);
+	return true;
+}
+
+bool
+listening_read(struct listening *l)
+{
+	char *block = malloc(FILE_BYTES_MAX);
+
+	l->count = 0;
+	if (block == NULL)
+		return false;
+	bool has_ipv4 = read_file(l, "/proc/net/tcp", true, block);
+	bool has_ipv6 = read_file(l, "/proc/net/tcp6", false, block);
+	free(block);
+	return has_ipv4 || has_ipv6;
+}
+
+static bool
+is_unspecified(const struct ip *ip)
+{
+	struct ip any;
+
+	return ip_parse(&any, ip->is_ipv4 ? STR("0.0.0.0") : STR("::")) &&
+	       memcmp(any.bytes, ip->bytes, IP_BYTES) == 0;
+}
+
+/* "::" takes IPv4 as well, unless the socket says otherwise, which the file does not tell. */
+bool
+listening_covers(const struct ip *bound, const struct ip *wanted)
+{
+	if (is_unspecified(bound))
+		return !bound->is_ipv4 || wanted->is_ipv4;
+	return memcmp(bound->bytes, wanted->bytes, IP_BYTES) == 0;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why the IDE does not answer: from what listens, and from the last words of its log.
+ */
+#include "proxy/start/ide_reason.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+#define REST " 00000000:00000000 00:00000000 00000000  1000        0 12345 1\n"
+
+static struct address upstream[2];
+static struct ide_reason_facts facts = {.upstream = upstream, .own_ports = {8443, 0, 9877}};
+static struct ide_reason reason;
+
+static int
+setup(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	facts.upstream_count = 1;
+	return address_parse(&upstream[0], STR("127.0.0.1:60001"), &e) &&
+			       address_parse(&upstream[1], STR("[::1]:60001"), &e)
+		       ? 0
+		       : -1;
+}
+
+static void
+find(const char *tcp, const char *tcp6)
+{
+	struct listening l = {.count = 0};
+
+	listening_parse(&l, str_from(tcp), true);
+	listening_parse(&l, str_from(tcp6), false);
+	ide_reason_from_sockets(&reason, &facts, &l);
+}
+
+static void
+assert_says(enum ide_reason_code code, const char *part)
+{
+	assert_int_equal(reason.code, code);
+	if (strstr(reason.message, part) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", reason.message, part);
+	assert_true(strlen(reason.hint) > 20);
+}
+
+static void
+test_nothing_listens(void **state)
+{
+	(void)state;
+	find("", "");
+	assert_says(IDE_REASON_NOTHING_LISTENS, "Nothing listens at 127.0.0.1:60001");
+	/* Our own listeners and connections (state 01) are none. */
+	find(HEAD "  0: 00000000:20FB 00000000:0000 0A" REST
+		  "  1: 0100007F:2695 00000000:0000 0A" REST
+		  "  2: 0100007F:1F90 0100007F:EA61 01" REST,
+	     HEAD);
+	assert_says(IDE_REASON_NOTHING_LISTENS, "60001");
+}
+
+static void
+test_another_port(void **state)
+{
+	(void)state;
+	find(HEAD "  0: 0100007F:1F90 00000000:0000 0A" REST, "");
+	assert_says(IDE_REASON_OTHER_PORT,
+		    "Nothing listens at port 60001. Servers listen at port 8080.");
+	find(HEAD "  0: 0100007F:1F90 00000000:0000 0A" REST
+		  "  1: 00000000:0BB8 00000000:0000 0A" REST,
+	     HEAD
+	     "  0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 "
+	     "0A" REST);
+	assert_says(IDE_REASON_OTHER_PORT, "the ports 8080, 3000.");
+}
+
+static void
+test_another_address(void **state)
+{
+	(void)state;
+	find(HEAD "  0: 0500000A:EA61 00000000:0000 0A" REST, "");
+	assert_says(IDE_REASON_OTHER_ADDRESS,
+		    "only on the address 10.0.0.5, not at 127.0.0.1:60001");
+	find("", HEAD "  0: 00000000000000000000000001000000:EA61 "
+		      "00000000000000000000000000000000:0000 0A" REST);
+	assert_says(IDE_REASON_OTHER_ADDRESS, "::1");
+}
+
+static void
+test_a_server_that_takes_no_connections(void **state)
+{
+	(void)state;
+	find(HEAD "  0: 0100007F:EA61 00000000:0000 0A" REST, "");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	find(HEAD "  0: 00000000:EA61 00000000:0000 0A" REST, "");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	find("", HEAD "  0: 00000000000000000000000000000000:EA61 "
+		      "00000000000000000000000000000000:0000 0A" REST);
+	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	facts.upstream_count = 2; /* UPSTREAM=http://localhost:60001 */
+	find("", HEAD "  0: 00000000000000000000000001000000:EA61 "
+		      "00000000000000000000000000000000:0000 0A" REST);
+	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+}
+
+static void
+test_garbage(void **state)
+{
+	(void)state;
+	find("0A\n: 0A\n  0: zz00007F:EA61 x 0A\n  0: 0100007F:EA61\n  0: 0100007F-EA61 0 0A\n",
+	     "\n\n");
+	assert_says(IDE_REASON_NOTHING_LISTENS, "60001");
+}
+
+/* The kernel's own files. */
+static void
+test_what_listens_here(void **state)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct address own = {.len = 0};
+	struct err e = ERR_INIT;
+	struct listening l;
+	struct ip loopback;
+	bool is_found = false;
+
+	(void)state;
+	assert_true(address_parse(&own, STR("127.0.0.1:0"), &e));
+	assert_int_equal(bind(fd, (struct sockaddr *)&own.sa, own.len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own.sa, &own.len), 0);
+	assert_true(address_get_ip(&own, &loopback));
+	assert_true(listening_read(&l));
+	for (size_t i = 0; i < l.count; i++)
+		is_found |= l.items[i].port == address_port(&own) &&
+			    memcmp(l.items[i].ip.bytes, loopback.bytes, IP_BYTES) == 0;
+	close(fd);
+	assert_true(is_found || l.count == LISTENING_MAX);
+}
+
+static void
+test_last_words(void **state)
+{
+	static const struct {
+		const char *line;
+		enum ide_reason_code code;
+		const char *part;
+	} cases[] = {
+		{"workspace-proxy run: code-server exited with code 1", IDE_REASON_EXITED,
+		 "exited with code 1."},
+		{"sh: exit status 127", IDE_REASON_EXITED, "exited with code 127."},
+		{"Process exited with 3", IDE_REASON_EXITED, "code 3"},
+		{"Segmentation fault (core dumped)", IDE_REASON_EXITED, "ended unexpectedly"},
+		{"workspace-proxy run: x was killed by signal 15 (SIGTERM)", IDE_REASON_EXITED,
+		 "ended unexpectedly"},
+		{"workspace-proxy run: x was killed by signal 9 (SIGKILL)",
+		 IDE_REASON_OUT_OF_MEMORY, "was killed"},
+		{"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of "
+		 "memory",
+		 IDE_REASON_OUT_OF_MEMORY, "ran out of memory"},
+		{"terminate called after throwing an instance of 'std::bad_alloc'",
+		 IDE_REASON_OUT_OF_MEMORY, "ran out of memory"},
+		{"fork: Cannot allocate memory", IDE_REASON_OUT_OF_MEMORY, "ran out of memory"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(ide_reason_from_line(&reason, str_from(cases[i].line)));
+		assert_says(cases[i].code, cases[i].part);
+		assert_string_equal(reason.line, cases[i].line);
+	}
+	assert_false(
+		ide_reason_from_line(&reason, STR("HTTP server listening on 127.0.0.1:60001")));
+	assert_false(ide_reason_from_line(&reason, STR("")));
+}
+
+static void
+test_hints_for_commands_that_are_not_there(void **state)
+{
+	(void)state;
+	assert_true(ide_reason_from_line(&reason, STR("exit code 127")));
+	assert_non_null(strstr(reason.hint, "command"));
+}
+
+/* Sockets elsewhere can't be seen. */
+static void
+test_an_ide_elsewhere(void **state)
+{
+	static const struct log_patterns none = {.count = 0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	facts.log_files = &none;
+	facts.upstream_name = "ide";
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_NOTHING_LISTENS, "ide takes no connections yet");
+	facts.upstream_name = NULL;
+	assert_true(address_parse(&upstream[0], STR("192.0.2.1:8080"), &e));
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_NOTHING_LISTENS, "192.0.2.1:8080 takes no connections yet");
+}
+
+/* From files: the last end counts, unless much came after it. */
+static void
+test_files(void **state)
+{
+	char directory[] = "/tmp/ide-reason-XXXXXX";
+	struct log_patterns patterns = {.items = {{directory, "*.log"}}, .count = 1};
+	char path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	facts.log_files = &patterns;
+	(void)snprintf(path, sizeof(path), "%s/a.log", directory);
+	FILE *file = fopen(path, "w");
+	(void)fputs("\x1b[31mexited with code 1\x1b[0m\nstarting\nexited with code 2\nbye\n", file);
+	assert_int_equal(fflush(file), 0);
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_EXITED, "code 2");
+	for (int i = 0; i < 30; i++)
+		(void)fputs("starting again\n", file);
+	assert_int_equal(fclose(file), 0);
+	ide_reason_find(&reason, &facts);
+	assert_int_not_equal(reason.code, IDE_REASON_EXITED);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+int
+main(void)
+{
+#define CASE(test) cmocka_unit_test_setup(test, setup)
+	const struct CMUnitTest tests[] = {
+		CASE(test_nothing_listens),  CASE(test_another_port),
+		CASE(test_another_address),  CASE(test_a_server_that_takes_no_connections),
+		CASE(test_garbage),	     CASE(test_what_listens_here),
+		CASE(test_last_words),	     CASE(test_hints_for_commands_that_are_not_there),
+		CASE(test_an_ide_elsewhere), CASE(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
