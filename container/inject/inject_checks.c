@@ -92,12 +92,14 @@ check_ports(struct inject *c, const struct node *container)
 	}
 }
 
-/* Whether the IDE's container mounts this volume of ours: once, for git and for SSH. */
+/* Whether the IDE's container mounts this volume of ours: once, for git, for SSH and for its log.
+ */
 static bool
 is_for_ide(const struct inject *c, const struct node *container, struct str volume)
 {
 	return container == c->ide && (str_equal(volume, STR(INJECT_VOLUME_GIT)) ||
-				       str_equal(volume, STR(INJECT_VOLUME_SSH)));
+				       str_equal(volume, STR(INJECT_VOLUME_SSH)) ||
+				       str_equal(volume, STR(INJECT_VOLUME_LOG)));
 }
 
 static size_t
@@ -290,9 +292,9 @@ inject_check_pod(struct inject *c, const struct node *ours)
 static bool
 is_our_volume(struct str volume)
 {
-	static const char *const names[] = {INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET,
-					    INJECT_VOLUME_TLS,	 INJECT_VOLUME_CA,
-					    INJECT_VOLUME_GIT,	 INJECT_VOLUME_SSH};
+	static const char *const names[] = {
+		INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET, INJECT_VOLUME_TLS, INJECT_VOLUME_CA,
+		INJECT_VOLUME_GIT,   INJECT_VOLUME_SSH,	   INJECT_VOLUME_LOG};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_equal(volume, str_from(names[i])))

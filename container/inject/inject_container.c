@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "container/inject/inject_git_config.h"
+#include "container/inject/inject_log.h"
 #include "container/inject/mount_path.h"
 #include "container/inject/quantity.h"
 
@@ -145,6 +146,8 @@ add_environment(struct builder *b)
 	add_env_text(b, "STATE_DIR", STATE_PATH);
 	add_git(b);
 	add_drain_timeout(b);
+	if (p->ide_log.len > 0)
+		add_env_text(b, "LOG_FILES", INJECT_LOG_PATH "/*.log");
 	add_env(b, "CLONE_URL", p->clone_url);
 	add_env(b, "CLONE_DIR", p->clone_dir);
 	add_env(b, "CLONE_REF", p->clone_ref);
@@ -348,6 +351,7 @@ add_mounts(struct builder *b)
 		(void)add_mount(b, INJECT_VOLUME_GIT, INJECT_GIT_PATH, false);
 	if (b->c->params.ssh.len > 0)
 		(void)add_mount(b, INJECT_VOLUME_SSH, INJECT_SSH_PATH, true);
+	inject_add_log_mount(b->c, b->mounts);
 	add_clone_mount(b);
 }
 

@@ -132,6 +132,7 @@ static const struct param {
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("ssh", ssh, is_true, "true"),
+	ROW("ide-log", ide_log, is_true, "true"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag, a ref or a commit id"),

@@ -5,6 +5,7 @@
  * problem.
  */
 #include "container/inject/inject_git_config.h"
+#include "container/inject/inject_log.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
@@ -332,6 +333,7 @@ change_pod(struct inject *c)
 	inject_volumes(c, volumes);
 	inject_check_pod(c, volumes);
 	inject_check_ssh(c);
+	inject_check_log(c);
 	struct node *container = inject_container(c);
 	if (!inject_has_no_problem(c))
 		return;
@@ -339,6 +341,7 @@ change_pod(struct inject *c)
 	ensure_container(c, container);
 	ensure_git(c);
 	inject_ensure_ssh(c);
+	inject_ensure_log(c);
 	ensure_ide_env(c);
 	ensure_port_address(c);
 	if (c->settings->has_git)

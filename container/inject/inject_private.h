@@ -23,6 +23,7 @@
 #define INJECT_VOLUME_SSH INJECT_NAME "-ssh"
 #define INJECT_SSH_PATH	  "/run/workspace-proxy-ssh"
 #define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
+#define INJECT_VOLUME_LOG INJECT_NAME "-log"
 #define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
 
 /* Values of the annotations; empty if not set. */
@@ -39,6 +40,7 @@ struct inject_params {
 	struct str ide_args;
 	struct str ide_user;
 	struct str ssh;
+	struct str ide_log;
 	struct str clone_url;
 	struct str clone_dir;
 	struct str clone_ref;

@@ -2,6 +2,7 @@
 /*
  * Builds the sidecar's volumes: state in memory, and secrets that no other container mounts.
  */
+#include "container/inject/inject_log.h"
 #include "container/inject/inject_private.h"
 #include "container/inject/name_pattern.h"
 
@@ -55,6 +56,7 @@ inject_volumes(struct inject *c, struct node *list)
 		add_memory_volume(d, list, INJECT_VOLUME_GIT);
 	if (c->params.ssh.len > 0)
 		add_memory_volume(d, list, INJECT_VOLUME_SSH);
+	inject_add_log_volume(c, list);
 	add_secret_volume(c, list, INJECT_VOLUME_SECRET,
 			  secret.len > 0 ? secret : fill_pattern(c, s->secret));
 	add_secret_volume(c, list, INJECT_VOLUME_TLS,
