@@ -61,11 +61,33 @@ FRAMINGS = {
     "coding-on-a-fold": post(b"Transfer-Encoding:\r\n chunked\r\n", body=HELLO),
     "coding-behind-bare-lf": post(b"X: y\nTransfer-Encoding: chunked\r\n", body=HELLO),
     "coding-behind-bare-cr": post(b"X: y\rTransfer-Encoding: chunked\r\n", body=HELLO),
+    **{
+        f"length-and-coding={v!r}": post(CL, b"Transfer-Encoding: " + v + b"\r\n", body=HELLO)
+        for v in (b"Chunked", b"chunked ", b"\tchunked", b", chunked", b"chunked,", b"chunked, chunked", b"chunked;ext=val")
+    },
+    **{
+        f"coding-and-length={v!r}": post(TE, b"Content-Length: " + v + b"\r\n", body=HELLO)
+        for v in (b"+5", b"abc", b"-1", b"", b"0", b"5, 5")
+    },
+    "length-and-folded-coding": post(CL, b"Transfer-Encoding:\r\n chunked\r\n", body=HELLO),
+    "coding-twice-on-other-lines": post(TE, b"X-Pad: y\r\n", b"Transfer-Encoding: identity\r\n", CL, body=HELLO),
     "length-behind-nul": post(b"X: y\0Content-Length: 5\r\n", body=b"hello"),
     **{f"length={v!r}": post(b"Content-Length: " + v + b"\r\n", body=b"hello") for v in LENGTHS},
     **{f"coding={v!r}": post(b"Transfer-Encoding: " + v + b"\r\n", body=HELLO) for v in CODINGS},
 }
 
+SINGLE = {
+    f"{name.decode()}-twice": get(name + b": " + first + b"\r\n", PAD, name.swapcase() + b": " + second + b"\r\n")
+    for name, first, second in (
+        (b"Authorization", b"Bearer a", b"Bearer b"),
+        (b"Content-Type", b"text/plain", b"text/html"),
+        (b"Expect", b"100-continue", b"100-continue"),
+        (b"Max-Forwards", b"1", b"0"),
+        (b"Origin", b"https://@HOST@", b"https://evil.example"),
+        (b"Sec-WebSocket-Key", b"x", b"x"),
+        (b"Sec-WebSocket-Version", b"13", b"13"),
+    )
+}
 CONTROLS = [*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F]
 FIELDS = {
     "space-before-colon": get(b"X-Name : y\r\n"),
@@ -219,6 +241,7 @@ REQUEST_LINES = {
 BAD = {
     **{f"framing-{k}": (400, v) for k, v in FRAMINGS.items()},
     **{f"field-{k}": (400, v) for k, v in FIELDS.items()},
+    **{f"single-{k}": (400, v) for k, v in SINGLE.items()},
     **{f"host-{k}": (400, get(PAD, host=v)) for k, v in HOSTS.items()},
     **{f"request-{k}": (400, v) for k, v in REQUEST_LINES.items()},
     **{
@@ -230,6 +253,10 @@ BAD = {
     "connect-elsewhere": (501, b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n"),
     "request-line-too-long": (414, b"GET /" + b"a" * 40000),
     "method-without-end": (414, b"G" * 40000),
+    "method-of-100000-bytes": (414, b"A" * 100000 + b" / HTTP/1.1\r\nHost: @HOST@\r\n\r\n"),
+    "garbage": (400, bytes(range(255, 127, -1)) * 2),
+    "name-too-long": (431, get(b"A" * 300000 + b": y\r\n")),
+    "ten-thousand-fields": (431, get(*(b"X-H-%d: value\r\n" % i for i in range(10000)))),
     "field-too-long": (431, get(b"X-Name: " + b"a" * 300000)),
     "fields-too-long": (431, get(*(b"X-Name-%d: %s\r\n" % (i, b"a" * 1000) for i in range(40)))),
     "too-many-fields": (431, get(*[b"a:b\r\n"] * 110)),
@@ -503,6 +530,17 @@ ODD = {
         b"hello",
     ),
     "get-with-body": (get(CL) + b"hello", "/", b"hello"),
+    "expectation-with-body": (post(CL, b"Expect: 100-continue\r\n", body=b"hello"), "/p", b"hello"),
+    "body-that-reads-like-a-request": (
+        post(b"Content-Length: 36\r\n", body=b"GET /smuggled HTTP/1.1\r\nHost: evil\r\n"),
+        "/p",
+        b"GET /smuggled HTTP/1.1\r\nHost: evil\r\n",
+    ),
+    "length-that-reads-like-octal": (
+        post(b"Content-Length: 0010\r\n", body=b"helloworld"),
+        "/p",
+        b"helloworld",
+    ),
     "absolute": (get(PAD, target=b"https://@HOST@/x?y"), "/x?y", b""),
     "absolute-without-path": (get(PAD, target=b"https://@HOST@"), "/", b""),
     "absolute-with-query-only": (get(PAD, target=b"https://@HOST@?q"), "/?q", b""),
