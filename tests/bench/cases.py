@@ -143,7 +143,7 @@ def make_all():
     )
     cases += both("session-check", mode="http", peers=UNCHECKED, measures=(REQUESTS, REQUEST_COST))
     bulk = (THROUGHPUT, BYTE_COST)
-    for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4)):
+    for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4), ("100mb-one", 10**8, 1)):
         cases += both(
             f"download-{name}",
             mode="http",
