@@ -440,10 +440,6 @@ send_pong(const struct exchange_ssh *ssh)
 static void
 send_bytes(struct exchange_ssh *ssh, struct str data)
 {
-	struct exchange *x = ssh->exchange;
-
-	x->request_bytes += data.len;
-	x->proxy->metrics.request_bytes += data.len;
 	ssh_link_send(ssh->link, data);
 	note_activity(ssh, data.len);
 }

@@ -78,24 +78,25 @@ take_lock(const struct ssh_helper *h, struct err *e)
 	return LOCK_HELD;
 }
 
+/* Without a directory, connections are told why there is no SSH: a failure could end the container
+ * whose hook we are. */
 static int
 serve(struct ssh_helper *h, int ready_fd)
 {
 	struct err e = ERR_INIT;
 
-	(void)umask(077);
-	if (!open_directory(h, &e))
-		return report(&e);
-	switch (take_lock(h, &e)) {
+	h->umask = umask(077);
+	switch (open_directory(h, &e) ? take_lock(h, &e) : LOCK_FAILED) {
 	case LOCK_FAILED:
-		return report(&e);
+		(void)snprintf(h->problem, sizeof(h->problem), "%s", e.text);
+		break;
 	case LOCK_HELD:
 		helper_tell_ready(ready_fd);
 		return EXIT_DONE;
 	case LOCK_TAKEN:
+		helper_sshd_prepare(h);
 		break;
 	}
-	helper_sshd_prepare(h);
 	if (h->problem[0] != '\0')
 		(void)fprintf(stderr, "workspace-ssh: %s\n", h->problem);
 	return helper_serve(h, ready_fd, &e) ? EXIT_DONE : report(&e);

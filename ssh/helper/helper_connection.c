@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -90,6 +91,7 @@ helper_connection_run(const struct ssh_helper *h, int fd)
 		_exit(0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof(no_limit));
 	restore_signals();
+	(void)umask(h->umask);
 	helper_sshd_exec(h, fd, path, &e);
 	(void)dprintf(STDERR_FILENO, "workspace-ssh: %s\n", e.text);
 	_exit(1);

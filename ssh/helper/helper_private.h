@@ -29,6 +29,7 @@ struct ssh_helper {
 	const char *socket_path;
 	const char *directory; /* private: host key, keys of connections, log */
 	uid_t allowed_uid;     /* the sidecar's */
+	mode_t umask;	       /* of sessions; that of this process is stricter */
 	char sshd[HELPER_PATH_MAX];
 	char keygen[HELPER_PATH_MAX];
 	struct helper_account account;

@@ -2,6 +2,7 @@
 """Attacks on SSH: hostile workspaces and those who share the user's computer, and races about who may connect."""
 
 import json
+import os
 import ssl
 import threading
 import urllib.parse
@@ -149,3 +150,54 @@ def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, 
     assert post(client, proxy, "/oauth2/device/end", token=token).status == 200
     gitlab.faults.remove(fault)
     assert raw.read_response().status == 401
+
+
+# In the IDE's container
+
+
+@pytest.fixture
+def laptop(tmp_path, proxy, container, certificates, client):
+    container.start()
+    one = Computer(tmp_path / "laptop", proxy, certificates.ca)
+    one.log_in(client)
+    return one
+
+
+def test_sessions_have_the_usual_umask(laptop):
+    """The helper's own protects its keys; what users write is for others as well, such as the clone."""
+    old = os.umask(0o022)
+    os.umask(old)
+    assert int(laptop.ssh("umask").stdout, 8) == old
+
+
+@pytest.mark.parametrize("what", ["open to others", "of another user", "a link", "a file"])
+def test_a_directory_that_others_made(make_proxy, gitlab, upstream, container, what):
+    """A hook that fails ends the container: the IDE must run without SSH."""
+    elsewhere = os.path.join(container.directory, "elsewhere")
+    if what == "a link":
+        os.mkdir(elsewhere, 0o700)
+        os.chown(elsewhere, container.uid, container.uid)
+        os.symlink(elsewhere, container.private)
+    elif what == "a file":
+        open(container.private, "w").close()
+    else:
+        os.mkdir(container.private, 0o700)
+        if container.is_root and what == "open to others":
+            os.chown(container.private, container.uid, container.uid)
+        if not container.is_root or what == "open to others":
+            os.chmod(container.private, 0o755)
+    container.start()
+    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
+    token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
+    raw = proxy.raw()
+    raw.send(f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer {token}\r\n\r\n")
+    answer = raw.read_response().json()
+    assert answer["available"] is False and "a directory of this user alone" in answer["problem"]
+    assert not os.path.exists(elsewhere) or not os.listdir(elsewhere)
+
+
+def test_bytes_of_a_tunnel_are_counted_once(laptop):
+    size = 300_000
+    laptop.ssh("cat > /dev/null", input=bytes(size))
+    line = laptop.proxy.wait_for_log(message="request", path="/oauth2/ssh", status=101)
+    assert size < line["request_bytes"] < 1.2 * size, line
