@@ -78,19 +78,23 @@ void
 inject_ensure_ssh(struct inject *c)
 {
 	struct node *mounts = node_get(c->ide, "volumeMounts");
+	struct node *wanted = node_new(c->doc, NODE_MAP);
 	const struct node *there;
+	struct buf path;
 
 	if (c->params.ssh.len == 0)
 		return;
 	if (!node_is(mounts, NODE_LIST))
 		mounts = node_set_list(c->doc, c->ide, "volumeMounts");
 	there = node_named(mounts, STR(INJECT_VOLUME_SSH));
-	if (there == NULL) {
-		struct node *mount = node_append_map(c->doc, mounts);
-		node_set_str(c->doc, mount, "name", STR(INJECT_VOLUME_SSH));
-		node_set_str(c->doc, mount, "mountPath", STR(INJECT_SSH_PATH));
-	} else if (!str_equal(node_text_at(there, "mountPath"), STR(INJECT_SSH_PATH))) {
-		inject_problem(c, "mount " INJECT_VOLUME_SSH ": exists and differs at mountPath");
-	}
+	node_set_str(c->doc, wanted, "name", STR(INJECT_VOLUME_SSH));
+	node_set_str(c->doc, wanted, "mountPath", STR(INJECT_SSH_PATH));
+	buf_init(&path, 512);
+	if (there == NULL)
+		node_append(mounts, wanted);
+	else if (!inject_covers(c, wanted, there, &path))
+		inject_problem(c, "mount " INJECT_VOLUME_SSH ": exists and differs at %.*s",
+			       STR_FMT(buf_view(&path)));
+	buf_fini(&path);
 	ensure_hook(c);
 }

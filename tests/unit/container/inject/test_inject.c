@@ -421,13 +421,16 @@ test_differing_container(void **state)
 	}
 }
 
+#define SSH(rest) POD_HEAD NOTE("ssh: \"true\"") rest
+
 static const char *const refused[][2] = {
 	{WITH("ssh: yes please"), "expected true"},
-	{POD_HEAD NOTE("ssh: \"true\"") POD_TAIL
-	 "    lifecycle: {postStart: {exec: {command: [x]}}}\n" POD_END,
+	{SSH(POD_TAIL "    lifecycle: {postStart: {exec: {command: [x]}}}\n" POD_END),
 	 "postStart hook of its own"},
-	{POD_HEAD NOTE("ssh: \"true\"") POD_TAIL "    securityContext: {runAsUser: 0}\n" POD_END,
-	 "runs as root"},
+	{SSH(POD_TAIL "    securityContext: {runAsUser: 0}\n" POD_END), "runs as root"},
+	{SSH("spec: {containers: [{name: ide, ports: [{containerPort: 1}], volumeMounts: [{name: "
+	     "workspace-proxy-ssh, mountPath: /run/workspace-proxy-ssh, readOnly: true}]}]}\n"),
+	 "mount workspace-proxy-ssh: exists and differs at readOnly"},
 	{WITH("upstream-prot: \"1\""), "did you mean workspace-proxy.io/upstream-port"},
 	{WITH("image: evil:1"), "not allowed by the operator"},
 	{WITH("secret: other"), "not allowed by the operator"},
