@@ -41,7 +41,11 @@ make_hook(struct inject *c)
 	struct node *hook = node_new(d, NODE_MAP);
 	struct node *command = node_set_list(d, node_set_map(d, hook, "exec"), "command");
 	char uid[24];
-	const char *const words[] = {PROGRAM, "start", "--socket", INJECT_SSH_SOCKET, "--uid", uid};
+	/* Images may have a root file system that is read-only. */
+	const char *const words[] = {PROGRAM,	    "start",
+				     "--socket",    INJECT_SSH_SOCKET,
+				     "--directory", INJECT_SSH_PATH "/private",
+				     "--uid",	    uid};
 
 	(void)snprintf(uid, sizeof(uid), "%lld", (long long)inject_sidecar_user(c));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import proxy as proxy_module
+import ssh
 from certificates import Authority
 from gitlab import GitLab
 from ide import Ide
@@ -50,7 +51,7 @@ class Demo:
         self.origin = f"https://workspace.localhost:{self.port}"
         self.output = OUTPUT
         self.run_directory = None
-        self.gitlab = self.ide = self.proxy = None
+        self.gitlab = self.ide = self.proxy = self.container = None
 
     def start(self):
         if not os.access(proxy_module.binary(), os.X_OK):
@@ -66,7 +67,7 @@ class Demo:
         return self
 
     def stop(self):
-        for part in (self.proxy, self.ide, self.gitlab):
+        for part in (self.proxy, self.container, self.ide, self.gitlab):
             if part:
                 part.stop()
         if self.run_directory:
@@ -111,6 +112,13 @@ class Demo:
         except ValueError as e:
             raise DemoError(str(e)) from None
 
+    def _start_ssh(self):
+        """The socket of workspace-ssh, where this machine has what it needs; else None."""
+        if ssh.problem():
+            return None
+        self.container = ssh.Container().start()
+        return self.container.socket
+
     def _start_proxy(self):
         log = os.path.join(self.output, "proxy.log")
         if os.path.exists(log):
@@ -130,6 +138,7 @@ class Demo:
             "WORKSPACE_ID": self.workspace.id,
             "CLONE_URL": self.gitlab.git_url(self.project),
             "CLONE_DIR": self.project_directory,
+            "SSH_SOCKET": self._start_ssh(),
         }
         self.proxy = proxy_module.Proxy(settings, log)
         try:
@@ -151,6 +160,8 @@ INSTRUCTIONS = """
             {origin}/oauth2/sign_out    sign out
             Sign in as robin in a private window: the workspace stays closed.
 
+  SSH       {ssh}
+
   Your browser will warn about the certificates, made a moment ago: accept them once for the
   workspace and once for GitLab ({gitlab}), or trust {ca} while you try.
   The names lead to this machine only; elsewhere: ssh -L {port}:127.0.0.1:{port} -L {gitlab_port}:127.0.0.1:{gitlab_port} …
@@ -164,8 +175,17 @@ TRY_IDE = {
 }
 
 
+def ssh_commands(demo):
+    if demo.container is None:
+        return f"is off: {ssh.problem()}"
+    program = os.path.relpath(proxy_module.binary())
+    host = demo.origin.removeprefix("https://")
+    return f"{program} login {host} --ca-file {os.path.relpath(demo.ca)}\n            {program} ssh {host}"
+
+
 def instructions(demo):
     return INSTRUCTIONS.format(
+        ssh=ssh_commands(demo),
         origin=demo.origin,
         sasha=demo.sasha.username,
         sasha_password=demo.sasha.password,

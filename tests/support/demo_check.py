@@ -7,8 +7,10 @@ a last screenshot.
 
 import glob
 import os
+import pathlib
 
 import chromium
+import ssh
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -119,6 +121,21 @@ class Check:
         self.expect("what a command in the terminal wrote", lambda d: os.path.getsize(path) > 0, 60)
         self.shot("terminal")
 
+    def connect_by_ssh(self):
+        computer = ssh.Computer(
+            pathlib.Path(self.demo.run_directory, "laptop"), self.demo.proxy, self.demo.ca
+        )
+        process = computer.start_login()
+        process.stderr.readline()
+        self.driver.get(process.stderr.readline().strip())
+        button = self.expect("the question", lambda d: d.find_element(By.CSS_SELECTOR, "form button"))
+        self.shot("ssh")
+        button.click()
+        self.expect("the way back to the computer", lambda d: "terminal" in chromium.text_of(d).lower())
+        process.communicate(timeout=60)
+        result = computer.ssh("echo $((6 * 7))")
+        self.require(result.stdout == b"42\n", f"ssh said {result.stderr.decode(errors='replace')[:300]}")
+
     def sign_out(self):
         self.driver.get(self.demo.origin + "/oauth2/sign_out")
         button = self.expect("the sign-out page", lambda d: d.find_element(By.CSS_SELECTOR, "form button"))
@@ -151,6 +168,9 @@ class Check:
             else:
                 self.step("a terminal runs a command over a WebSocket")
                 self.run_terminal()
+            if self.demo.container:
+                self.step("a computer connects by SSH")
+                self.connect_by_ssh()
             self.step("sasha signs out")
             self.sign_out()
         with chromium.browser(self.demo.certificate) as self.driver:

@@ -21,6 +21,15 @@ def helper_binary():
     return os.path.join(os.path.dirname(binary()), "workspace-ssh")
 
 
+def problem():
+    """What SSH lacks on this machine, in a few words; or None."""
+    if not os.access("/usr/sbin/sshd", os.X_OK):
+        return "openssh-server is not installed"
+    if not os.access(helper_binary(), os.X_OK):
+        return f"{helper_binary()} is not there"
+    return None
+
+
 # As root: a mount namespace in which the user exists and terminals have their group, as in containers.
 NAMESPACE = """
 mount --bind "$1" /etc/passwd
