@@ -307,6 +307,27 @@ announces_what_passes(struct str value)
 }
 
 static void
+check_response_field(const struct response_head *in, const struct header *field, bool is_kept,
+		     bool accepts_trailers)
+{
+	char memory[64];
+	struct str folded = fold(field->name, memory, sizeof(memory));
+	bool is_required = in->status == 426 && is_one_of(folded, "upgrade");
+	bool is_announcement = is_kept && accepts_trailers && in->body == BODY_STREAM &&
+			       is_one_of(folded, "trailer");
+	bool must_go = !is_required && !is_announcement &&
+		       (ends_here(folded) || is_one_of(folded, "content-length") ||
+			(is_named_by_connection(&in->headers, field->name) &&
+			 !is_one_of(folded, "cookie host")));
+
+	err_assert(!must_go || !is_kept);
+	err_assert(must_go || is_kept || field->id == HEADER_SET_COOKIE);
+	err_assert(!is_announcement || announces_what_passes(field->value));
+	if (is_kept && field->id == HEADER_SET_COOKIE)
+		check_set_cookie(field->value);
+}
+
+static void
 check_response(struct str head, const struct http1_scan *scan, bool accepts_trailers)
 {
 	struct response_head in, out;
@@ -321,24 +342,9 @@ check_response(struct str head, const struct http1_scan *scan, bool accepts_trai
 		forward_filter_response(NULL, accepts_trailers, &out);
 		for (size_t i = 0; i < in.headers.count; i++) {
 			const struct header *field = &in.headers.items[i];
-			const struct header *kept =
-				at < out.headers.count ? &out.headers.items[at] : NULL;
-			bool is_kept = kept != NULL && kept->name.data == field->name.data;
-			char memory[64];
-			struct str folded = fold(field->name, memory, sizeof(memory));
-			bool is_required = in.status == 426 && is_one_of(folded, "upgrade");
-			bool is_announcement = is_kept && accepts_trailers &&
-					       in.body == BODY_STREAM &&
-					       is_one_of(folded, "trailer");
-			bool must_go = !is_required && !is_announcement &&
-				       (ends_here(folded) || is_one_of(folded, "content-length") ||
-					(is_named_by_connection(&in.headers, field->name) &&
-					 !is_one_of(folded, "cookie host")));
-			err_assert(!must_go || !is_kept);
-			err_assert(must_go || is_kept || field->id == HEADER_SET_COOKIE);
-			err_assert(!is_announcement || announces_what_passes(field->value));
-			if (is_kept && field->id == HEADER_SET_COOKIE)
-				check_set_cookie(field->value);
+			bool is_kept = at < out.headers.count &&
+				       out.headers.items[at].name.data == field->name.data;
+			check_response_field(&in, field, is_kept, accepts_trailers);
 			at += is_kept;
 		}
 		err_assert(at == out.headers.count);
