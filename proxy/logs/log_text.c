@@ -64,22 +64,29 @@ skip_escape(struct str s)
 	return s.len > 0 && s.data[0] >= 0x30 && s.data[0] <= 0x7e ? str_skip(s, 1) : s;
 }
 
-/* C1 controls and what changes the reading direction, in UTF-8; 0: none of them. */
+/* Marks that change the reading direction, separators of lines and paragraphs, and U+FEFF. */
+static bool
+is_mark(unsigned char second, unsigned char third)
+{
+	return (second == 0x80 && (third == 0x8e || third == 0x8f)) ||
+	       (second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+	       (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
+/* Bytes of a character that is left out: C1 controls, and what changes the reading direction. 0: s
+ * does not begin with one. */
 static size_t
 count_invisible(struct str s)
 {
-	static const char *const marks[] = {
-		"\xd8\x9c",	"\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
-		"\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
-		"\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xef\xbb\xbf"};
+	unsigned char first = (unsigned char)s.data[0];
+	unsigned char second = s.len >= 2 ? (unsigned char)s.data[1] : 0;
+	unsigned char third = s.len >= 3 ? (unsigned char)s.data[2] : 0;
 
-	if (s.len >= 2 && s.data[0] == '\xc2' && (unsigned char)s.data[1] >= 0x80 &&
-	    (unsigned char)s.data[1] < 0xa0)
+	if ((first == 0xc2 && second >= 0x80 && second < 0xa0) || (first == 0xd8 && second == 0x9c))
 		return 2;
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (str_starts_with(s, str_from(marks[i])))
-			return strlen(marks[i]);
-	return 0;
+	if (first == 0xe2 && is_mark(second, third))
+		return 3;
+	return first == 0xef && second == 0xbb && third == 0xbf ? 3 : 0;
 }
 
 /* What a terminal would show at the end: after a carriage return it writes over what was there. */

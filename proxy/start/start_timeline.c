@@ -131,6 +131,15 @@ start_timeline_durations(const struct start_timeline *t, uint64_t answered_ms,
 	durations_us[START_IDE] = between_us(t->began_ms, answered_ms > 0 ? answered_ms : now_ms);
 }
 
+/* Without digits behind the millisecond. */
+static double
+seconds_of(uint64_t duration_us)
+{
+	uint64_t ms = duration_us / 1000;
+
+	return (double)ms / 1000.0;
+}
+
 void
 start_timeline_write(const struct start_timeline *t, uint64_t answered_ms, struct json_writer *w)
 {
@@ -147,7 +156,7 @@ start_timeline_write(const struct start_timeline *t, uint64_t answered_ms, struc
 			continue;
 		json_write_object(w, NULL);
 		json_write_str(w, "step", str_from(start_step_names[step]));
-		json_write_real(w, "seconds", (double)(durations_us[step] / 1000) / 1000.0);
+		json_write_real(w, "seconds", seconds_of(durations_us[step]));
 		json_write_bool(w, "done", start_timeline_is_over(t, step, answered_ms));
 		json_write_close(w, '}');
 	}

@@ -71,7 +71,7 @@ test_messages(void **state)
 		{"c1 \xc2\x9b"
 		 "31m",
 		 "c1 31m"},
-		{"bidi \xe2\x80\xae"
+		{"bidi \xe2\x80\xae" /* NOLINT(misc-misleading-bidirectional) */
 		 "evil\xe2\x81\xa9",
 		 "bidi evil"},
 		{"tab\tinside", "tab\tinside"},
