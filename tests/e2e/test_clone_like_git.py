@@ -186,3 +186,18 @@ def test_refs_that_are_not_there(gitlab, project, certificates, target, ref, dep
     result = by_hand(settings_for(gitlab, project, target, certificates.ca, CLONE_REF=ref, CLONE_DEPTH=depth, CLONE_RETRIES="3"))
     assert result.returncode == CODES["ref"], result.stderr
     assert "Attempt" not in result.stderr and not target.exists()
+
+
+def test_dulwich_and_libgit2_read_it(gitlab, project, certificates, target):
+    """Other implementations of git: dulwich, and libgit2 by our own look at what is there already."""
+    porcelain = pytest.importorskip("dulwich.porcelain")
+    other_branch(project.repository)
+    settings = settings_for(gitlab, project, target, certificates.ca)
+    assert by_hand(settings).returncode == 0
+    with porcelain.open_repo_closing(str(target)) as repository:
+        assert repository.head().decode() == git(target, "rev-parse", "HEAD")
+        assert b"refs/remotes/origin/other" in repository.get_refs()
+        status = porcelain.status(repository)
+    assert not any(status.staged.values()) and not status.unstaged and not status.untracked
+    again = by_hand(settings)
+    assert again.returncode == 0 and "repository exists already" in again.stderr
