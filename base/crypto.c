@@ -98,16 +98,42 @@ struct crypto_sha1 {
 	EVP_MD_CTX *context;
 };
 
+struct crypto_sha256 {
+	EVP_MD_CTX *context;
+};
+
+static EVP_MD_CTX *
+digest_new(const EVP_MD *type)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (context != NULL && EVP_DigestInit_ex(context, type, NULL) != 1) {
+		EVP_MD_CTX_free(context);
+		return NULL;
+	}
+	return context;
+}
+
+static void
+digest_add(EVP_MD_CTX *context, const void *data, size_t len)
+{
+	err_assert(EVP_DigestUpdate(context, data, len) == 1);
+}
+
+static void
+digest_end(EVP_MD_CTX *context, uint8_t *digest)
+{
+	err_assert(EVP_DigestFinal_ex(context, digest, NULL) == 1);
+	err_assert(EVP_DigestInit_ex(context, NULL, NULL) == 1);
+}
+
 struct crypto_sha1 *
 crypto_sha1_new(void)
 {
 	struct crypto_sha1 *s = calloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
-	s->context = EVP_MD_CTX_new();
-	if (s->context == NULL || EVP_DigestInit_ex(s->context, EVP_sha1(), NULL) != 1) {
-		crypto_sha1_free(s);
+	if (s != NULL && (s->context = digest_new(EVP_sha1())) == NULL) {
+		free(s);
 		return NULL;
 	}
 	return s;
@@ -116,18 +142,50 @@ crypto_sha1_new(void)
 void
 crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len)
 {
-	err_assert(EVP_DigestUpdate(s->context, data, len) == 1);
+	digest_add(s->context, data, len);
 }
 
 void
 crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES])
 {
-	err_assert(EVP_DigestFinal_ex(s->context, digest, NULL) == 1);
-	err_assert(EVP_DigestInit_ex(s->context, NULL, NULL) == 1);
+	digest_end(s->context, digest);
 }
 
 void
 crypto_sha1_free(struct crypto_sha1 *s)
+{
+	if (s == NULL)
+		return;
+	EVP_MD_CTX_free(s->context);
+	free(s);
+}
+
+struct crypto_sha256 *
+crypto_sha256_new(void)
+{
+	struct crypto_sha256 *s = calloc(1, sizeof(*s));
+
+	if (s != NULL && (s->context = digest_new(EVP_sha256())) == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t len)
+{
+	digest_add(s->context, data, len);
+}
+
+void
+crypto_sha256_end(struct crypto_sha256 *s, uint8_t digest[CRYPTO_SHA256_BYTES])
+{
+	digest_end(s->context, digest);
+}
+
+void
+crypto_sha256_free(struct crypto_sha256 *s)
 {
 	if (s == NULL)
 		return;

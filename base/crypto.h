@@ -35,6 +35,14 @@ void crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len);
 void crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES]);
 void crypto_sha1_free(struct crypto_sha1 *s);
 
+/* SHA-256 piece by piece. */
+struct crypto_sha256;
+struct crypto_sha256 *crypto_sha256_new(void) MUST_CHECK; /* NULL: no memory */
+void crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t len);
+/* Starts anew afterwards. */
+void crypto_sha256_end(struct crypto_sha256 *s, uint8_t digest[CRYPTO_SHA256_BYTES]);
+void crypto_sha256_free(struct crypto_sha256 *s);
+
 /* HMAC-SHA-256 (RFC 2104). */
 bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA256_BYTES],
 			struct err *e) MUST_CHECK;

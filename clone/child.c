@@ -45,7 +45,7 @@ add_number(struct environment *env, const char *name, uint64_t value, const char
 }
 
 static void
-add_origins(struct environment *env, const struct clone_origins *origins)
+add_origins(struct environment *env, const char *name, const struct clone_origins *origins)
 {
 	struct buf text;
 
@@ -56,7 +56,7 @@ add_origins(struct environment *env, const struct clone_origins *origins)
 		(void)!remote_url_append_text(&origins->items[i], &text);
 	}
 	if (origins->count > 0 && buf_add_byte(&text, '\0'))
-		environment_add(env, PREFIX "CLONE_ORIGINS", text.data);
+		environment_add(env, name, text.data);
 	env->failed = env->failed || !buf_is_ok(&text);
 	buf_fini(&text);
 }
@@ -105,7 +105,8 @@ set_environment(struct environment *env, const struct clone_settings *settings, 
 		add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
 	}
 	environment_add(env, PREFIX "CLONE_MARKER", settings->marker);
-	add_origins(env, &settings->origins);
+	add_origins(env, PREFIX "CLONE_ORIGINS", &settings->origins);
+	add_origins(env, PREFIX "CLONE_LFS_ORIGINS", &settings->lfs_origins);
 	add_limits(env, settings);
 	if (env->failed)
 		return err_set(e, ERR_MEMORY, "clone worker: environment is too large");

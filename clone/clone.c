@@ -124,7 +124,7 @@ log_phase(const struct clone *c)
 			 log_bool("can_retry", p->can_retry),
 			 log_int("bytes", (int64_t)p->counters.bytes));
 	else
-		log_info(NULL, "clone: phase", log_cstr("phase", clone_phase_name(p->phase)),
+		log_info(NULL, "clone: phase", log_cstr("phase", clone_phase_names[p->phase]),
 			 log_cstr("dir", c->settings->dir),
 			 log_int("bytes", (int64_t)p->counters.bytes),
 			 log_int("attempt", (int64_t)p->attempt));
@@ -158,7 +158,7 @@ log_history(const struct clone *c)
 	if (h->state == CLONE_HISTORY_MISSING)
 		log_warn(NULL, "clone: history", log_cstr("state", "missing"));
 	else
-		log_info(NULL, "clone: history", log_cstr("state", clone_history_name(h->state)),
+		log_info(NULL, "clone: history", log_cstr("state", clone_history_names[h->state]),
 			 log_int("bytes", (int64_t)h->bytes));
 }
 
@@ -182,6 +182,7 @@ static void
 take_counters(struct clone_progress *p, const struct clone_progress *from)
 {
 	p->counters = from->counters;
+	p->lfs = from->lfs;
 	p->rate = from->rate;
 	p->attempt = from->attempt;
 	p->notes = from->notes;

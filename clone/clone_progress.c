@@ -9,12 +9,13 @@
 
 #define ATTEMPTS_MAX 1000
 
-static const char *const phase_names[] = {
+const char *const clone_phase_names[CLONE_PHASES] = {
 	[CLONE_OFF] = "off",
 	[CLONE_WAITING] = "waiting",
 	[CLONE_CONNECTING] = "connecting",
 	[CLONE_RECEIVING] = "receiving",
 	[CLONE_RESOLVING] = "resolving",
+	[CLONE_LFS] = "lfs",
 	[CLONE_CHECKOUT] = "checkout",
 	[CLONE_DONE] = "done",
 	[CLONE_FAILED] = "failed",
@@ -37,7 +38,7 @@ static const char *const problem_names[] = {
 	[CLONE_PROBLEM_OTHER_REPOSITORY] = "other_repository",
 };
 
-static const char *const history_names[] = {
+const char *const clone_history_names[CLONE_HISTORY_STATES] = {
 	[CLONE_HISTORY_NONE] = "none",
 	[CLONE_HISTORY_COMING] = "coming",
 	[CLONE_HISTORY_COMPLETE] = "complete",
@@ -55,28 +56,27 @@ static const struct {
 #define NOTES (sizeof(notes) / sizeof(notes[0]))
 
 const char *
-clone_phase_name(enum clone_phase phase)
-{
-	return phase_names[phase];
-}
-
-const char *
 clone_problem_name(enum clone_problem problem)
 {
 	return problem_names[problem];
 }
 
-const char *
-clone_history_name(enum clone_history_state state)
+static void
+write_lfs(struct json_writer *w, const struct clone_lfs *lfs)
 {
-	return history_names[state];
+	json_write_object(w, "lfs");
+	json_write_int(w, "objects_done", (int64_t)lfs->objects_done);
+	json_write_int(w, "objects_total", (int64_t)lfs->objects_total);
+	json_write_int(w, "bytes_done", (int64_t)lfs->bytes_done);
+	json_write_int(w, "bytes_total", (int64_t)lfs->bytes_total);
+	json_write_close(w, '}');
 }
 
 static void
 write_history(struct json_writer *w, const struct clone_history *h)
 {
 	json_write_object(w, "history");
-	json_write_str(w, "state", str_from(history_names[h->state]));
+	json_write_str(w, "state", str_from(clone_history_names[h->state]));
 	json_write_int(w, "objects_done", (int64_t)h->objects_done);
 	json_write_int(w, "objects_total", (int64_t)h->objects_total);
 	json_write_int(w, "bytes", (int64_t)h->bytes);
@@ -90,7 +90,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 
 	json_write_begin(&w, out);
 	json_write_object(&w, NULL);
-	json_write_str(&w, "phase", str_from(clone_phase_name(p->phase)));
+	json_write_str(&w, "phase", str_from(clone_phase_names[p->phase]));
 	json_write_int(&w, "percent", p->percent);
 	json_write_int(&w, "objects_done", (int64_t)p->counters.objects_done);
 	json_write_int(&w, "objects_total", (int64_t)p->counters.objects_total);
@@ -114,6 +114,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 			json_write_str(&w, NULL, str_from(notes[i].name));
 	}
 	json_write_close(&w, ']');
+	write_lfs(&w, &p->lfs);
 	write_history(&w, &p->history);
 	json_write_bool(&w, "can_retry", p->can_retry);
 	json_write_str(&w, "message", str_from(p->message));
@@ -142,7 +143,7 @@ parse_names(const struct json_node *root, struct clone_progress *p, struct err *
 
 	if (!json_get_str(root, "phase", &text, e))
 		return false;
-	if (!name_parse(text, phase_names, sizeof(phase_names) / sizeof(phase_names[0]), &phase))
+	if (!name_parse(text, clone_phase_names, CLONE_PHASES, &phase))
 		return err_set(e, ERR_PROTOCOL, "unknown phase");
 	if (!json_get_opt_str(root, "problem", &text, e))
 		return false;
@@ -191,6 +192,10 @@ parse_numbers(const struct json_node *root, struct clone_progress *p, struct err
 		{"files_done", &p->counters.files_done},
 		{"files_total", &p->counters.files_total},
 		{"bytes", &p->counters.bytes},
+		{"lfs.objects_done", &p->lfs.objects_done},
+		{"lfs.objects_total", &p->lfs.objects_total},
+		{"lfs.bytes_done", &p->lfs.bytes_done},
+		{"lfs.bytes_total", &p->lfs.bytes_total},
 		{"bytes_per_s", &p->rate.bytes_per_s},
 		{"left_s", &p->rate.left_s},
 	};
@@ -233,8 +238,7 @@ parse_history(const struct json_node *root, struct clone_progress *p, struct err
 	    !json_get_int(node, "objects_total", &total, e) ||
 	    !json_get_int(node, "bytes", &bytes, e))
 		return false;
-	if (!name_parse(name, history_names, sizeof(history_names) / sizeof(history_names[0]),
-			&state))
+	if (!name_parse(name, clone_history_names, CLONE_HISTORY_STATES, &state))
 		return err_set(e, ERR_PROTOCOL, "unknown state of the history");
 	if (done < 0 || total < 0 || bytes < 0)
 		return err_set(e, ERR_PROTOCOL, "a number of the history is negative");

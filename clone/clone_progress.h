@@ -15,10 +15,12 @@ enum clone_phase {
 	CLONE_CONNECTING,
 	CLONE_RECEIVING,
 	CLONE_RESOLVING, /* deltas */
+	CLONE_LFS,	 /* fetching LFS files */
 	CLONE_CHECKOUT,
 	CLONE_DONE, /* cloned, or a repository existed already */
 	CLONE_FAILED,
 };
+#define CLONE_PHASES (CLONE_FAILED + 1)
 
 enum clone_problem {
 	CLONE_PROBLEM_NONE,
@@ -54,6 +56,7 @@ enum clone_history_state {
 	CLONE_HISTORY_COMPLETE,
 	CLONE_HISTORY_MISSING, /* failed; retried at the next start */
 };
+#define CLONE_HISTORY_STATES (CLONE_HISTORY_MISSING + 1)
 
 struct clone_history {
 	enum clone_history_state state;
@@ -68,6 +71,11 @@ struct clone_counters {
 	uint64_t bytes; /* received */
 };
 
+struct clone_lfs {
+	uint64_t objects_done, objects_total;
+	uint64_t bytes_done, bytes_total; /* part of the counters' bytes */
+};
+
 struct clone_rate {
 	uint64_t bytes_per_s; /* over the last seconds */
 	uint64_t left_s;      /* estimate for this phase; 0: unknown */
@@ -76,6 +84,7 @@ struct clone_rate {
 struct clone_progress {
 	enum clone_phase phase;
 	struct clone_counters counters;
+	struct clone_lfs lfs;
 	struct clone_rate rate;
 	unsigned attempt;     /* 0: the first one */
 	int64_t started_at_s; /* wall clock; 0: not started */
@@ -102,8 +111,10 @@ bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_C
  */
 bool clone_progress_parse(struct str line, struct clone_progress *p, struct err *e) MUST_CHECK;
 
-const char *clone_phase_name(enum clone_phase phase);
+/* Names by number, as in JSON and metrics. */
+extern const char *const clone_phase_names[CLONE_PHASES];
+extern const char *const clone_history_names[CLONE_HISTORY_STATES];
+
 const char *clone_problem_name(enum clone_problem problem);
-const char *clone_history_name(enum clone_history_state state);
 
 #endif

@@ -26,7 +26,6 @@
 #include "clone/git/existing_repository.h"
 #include "clone/git_clone.h"
 #include "clone/history/history_run.h"
-#include "clone/lfs.h"
 #include "clone/remote_url.h"
 #include "clone/report.h"
 #include "clone/target/marker.h"
@@ -36,7 +35,6 @@
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
 #define SUBMODULES_MAX	256u
-#define LFS_TIMEOUT_MS	3600000u
 
 enum { EXIT_DONE = 0, EXIT_SETUP = 1, EXIT_USAGE = 2, EXIT_PROBLEM = 10 };
 
@@ -141,6 +139,7 @@ on_git_progress(const struct clone_progress *p, void *arg)
 		return false;
 	w->progress.phase = p->phase;
 	w->progress.counters = p->counters;
+	w->progress.lfs = p->lfs;
 	w->progress.notes = p->notes;
 	if (!is_new && now_ms - w->reported_at_ms < REPORT_EVERY_MS)
 		return true;
@@ -270,44 +269,6 @@ judge_repository(struct worker *w)
 	}
 }
 
-static bool
-on_lfs_tick(void *arg)
-{
-	struct worker *w = arg;
-
-	report_now(w);
-	return !must_stop(w);
-}
-
-/* On failure the clone is complete except for LFS files, which remain pointers. */
-static void
-fetch_large_files(struct worker *w)
-{
-	struct lfs_request request = {.dir = w->target.tree,
-				      .ca_file = w->settings->ca_file,
-				      .timeout_ms = LFS_TIMEOUT_MS,
-				      .on_tick = on_lfs_tick,
-				      .arg = w};
-	struct err e = ERR_INIT;
-	struct buf url;
-
-	if ((w->progress.notes & CLONE_NOTE_LFS) == 0)
-		return;
-	if (!w->settings->lfs || !lfs_is_installed()) {
-		log_info(NULL, "LFS files remain pointers: git-lfs is not installed or turned off");
-		return;
-	}
-	buf_init(&url, URL_MAX_BYTES);
-	if (remote_url_append(w->settings, &url) && buf_add_byte(&url, '\0')) {
-		request.url = url.data;
-		if (lfs_pull(&request, &e))
-			w->progress.notes &= ~(unsigned)CLONE_NOTE_LFS;
-		else
-			log_warn(NULL, "LFS files remain pointers", log_err(&e));
-	}
-	buf_fini(&url);
-}
-
 /* From here on the process can change files only below the target's base and next to the marker. */
 static void
 confine(const struct worker *w)
@@ -356,8 +317,6 @@ clone_into_target(struct worker *w)
 	if (group->is_set && !target_set_group(&w->target, group->value, &w->failure))
 		return;
 	if (run_attempts(w) && !must_stop(w))
-		fetch_large_files(w);
-	if (w->failure.problem == CLONE_PROBLEM_NONE && !must_stop(w))
 		history_run_announce(w->settings, w->target.tree);
 	if (w->failure.problem != CLONE_PROBLEM_NONE || must_stop(w))
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");

@@ -16,6 +16,7 @@
 #include "clone/git/git_steps.h"
 #include "clone/git/gitlink.h"
 #include "clone/git_submodules.h"
+#include "clone/lfs/lfs.h"
 
 static bool
 make_repository(struct transfer *t)
@@ -69,6 +70,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	     (request->is_bare || git_checkout_run(&t));
 	if (ok && !request->is_bare)
 		git_submodules_run(&t);
+	lfs_free(t.lfs);
 	git_remote_free(t.remote);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();

@@ -32,16 +32,29 @@ struct submodule {
 	struct buf url;
 	struct buf work;    /* work tree */
 	struct buf git_dir; /* git directory */
+	struct clone_progress last;
 };
 
-/* Only the bytes of a submodule count towards the parent's progress. */
+static void
+add_received(struct clone_progress *sum, const struct clone_progress *p)
+{
+	sum->counters.bytes += p->counters.bytes;
+	sum->lfs.objects_done += p->lfs.objects_done;
+	sum->lfs.objects_total += p->lfs.objects_total;
+	sum->lfs.bytes_done += p->lfs.bytes_done;
+	sum->lfs.bytes_total += p->lfs.bytes_total;
+}
+
+/* Only the bytes and LFS files of a submodule count towards the parent's progress. */
 static bool
 on_progress(const struct clone_progress *p, void *arg)
 {
-	struct transfer *parent = arg;
+	struct submodule *s = arg;
+	struct transfer *parent = s->parent;
 	struct clone_progress sum = parent->progress;
 
-	sum.counters.bytes += p->counters.bytes;
+	s->last = *p;
+	add_received(&sum, p);
 	parent->progress.notes |= p->notes;
 	sum.notes = parent->progress.notes;
 	return parent->request->on_progress(&sum, parent->request->arg);
@@ -162,6 +175,7 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	const struct git_request *above = s->parent->request;
 	bool is_gitlab = remote_url_is_gitlab(&s->settings);
 	struct git_request request = *above;
+	bool ok;
 
 	request.url = s->url.data;
 	request.ref = NULL;
@@ -174,8 +188,10 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	request.git_dir = s->git_dir.data;
 	request.submodules = above->submodules - 1;
 	request.on_progress = on_progress;
-	request.arg = s->parent;
-	return git_clone_run(&request, f);
+	request.arg = s;
+	ok = git_clone_run(&request, f);
+	add_received(&s->parent->progress, &s->last);
+	return ok;
 }
 
 /* Counts submodules of all levels together. */

@@ -11,7 +11,7 @@
 /* Percentage at which each phase begins; it ends where the next one begins. */
 static const unsigned phase_begins[] = {
 	[CLONE_CONNECTING] = 0, [CLONE_RECEIVING] = 1, [CLONE_RESOLVING] = 60,
-	[CLONE_CHECKOUT] = 90,	[CLONE_DONE] = 100,
+	[CLONE_LFS] = 75,	[CLONE_CHECKOUT] = 90, [CLONE_DONE] = 100,
 };
 
 bool
@@ -33,6 +33,7 @@ progress_may_follow(enum clone_phase from, enum clone_phase to)
 	case CLONE_CONNECTING:
 	case CLONE_RECEIVING:
 	case CLONE_RESOLVING:
+	case CLONE_LFS:
 	case CLONE_CHECKOUT:
 		/* Back to connecting for a retry. */
 		return (to >= from && to <= CLONE_FAILED) || to == CLONE_CONNECTING;
@@ -68,6 +69,8 @@ progress_update_percent(struct clone_progress *p)
 		percent += share(p->counters.objects_done, p->counters.objects_total, span);
 	else if (p->phase == CLONE_RESOLVING)
 		percent += share(p->counters.deltas_done, p->counters.deltas_total, span);
+	else if (p->phase == CLONE_LFS)
+		percent += share(p->lfs.bytes_done, p->lfs.bytes_total, span);
 	else if (p->phase == CLONE_CHECKOUT)
 		percent += share(p->counters.files_done, p->counters.files_total, span - 1);
 	if (percent > p->percent)
@@ -104,6 +107,9 @@ progress_estimate_left(struct clone_progress *p, struct progress_phase *phase, u
 	if (p->phase == CLONE_RESOLVING) {
 		done = p->counters.deltas_done;
 		total = p->counters.deltas_total;
+	} else if (p->phase == CLONE_LFS) {
+		done = p->lfs.bytes_done;
+		total = p->lfs.bytes_total;
 	} else if (p->phase == CLONE_CHECKOUT) {
 		done = p->counters.files_done;
 		total = p->counters.files_total;

@@ -55,7 +55,7 @@ describe_done(struct clone_progress *p, const struct message_parts *m)
 		more = " Some submodules are missing: \"git submodule update --init\" fetches "
 		       "them.";
 	else if ((p->notes & CLONE_NOTE_LFS) != 0)
-		more = " LFS files are missing: \"git lfs pull\" fetches them.";
+		more = " Some LFS files are missing: \"git lfs pull\" fetches them.";
 	else if ((p->notes & CLONE_NOTE_NO_HEAD) != 0)
 		more = " Nothing is checked out: the repository's HEAD names no branch that "
 		       "exists. \"git switch\" checks a branch out.";
@@ -95,6 +95,10 @@ describe_phase(struct clone_progress *p, const struct message_parts *m)
 		break;
 	case CLONE_RESOLVING:
 		snprintf(out, size, "Unpacking the received data.");
+		break;
+	case CLONE_LFS:
+		snprintf(out, size, "Fetching %llu LFS files.",
+			 (unsigned long long)p->lfs.objects_total);
 		break;
 	case CLONE_CHECKOUT:
 		snprintf(out, size, "Writing the files.");

@@ -56,6 +56,7 @@ show_bar(struct report *r, const struct clone_progress *p)
 	char bytes[32];
 	char rate[32];
 	char left[32] = "";
+	char objects[64] = "";
 	char text[256];
 	size_t full = p->percent * BAR_CELLS / 100;
 	int len;
@@ -69,9 +70,13 @@ show_bar(struct report *r, const struct clone_progress *p)
 		snprintf(left, sizeof(left), ", %llu:%02llu left",
 			 (unsigned long long)(p->rate.left_s / 60),
 			 (unsigned long long)(p->rate.left_s % 60));
+	if (p->phase == CLONE_LFS)
+		snprintf(objects, sizeof(objects), ", %llu of %llu files",
+			 (unsigned long long)p->lfs.objects_done,
+			 (unsigned long long)p->lfs.objects_total);
 	/* Return to the start of the line, and clear the rest of it at the end. */
-	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s\033[K",
-		       clone_phase_name(p->phase), cells, p->percent, bytes, rate, left);
+	len = snprintf(text, sizeof(text), "\r%-10s [%s] %3u%%  %s, %s/s%s%s\033[K",
+		       clone_phase_names[p->phase], cells, p->percent, bytes, rate, objects, left);
 	return fd_write_all(r->fd, str_take(str_from(text), (size_t)len));
 }
 

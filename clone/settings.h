@@ -32,7 +32,7 @@ struct clone_settings {
 	bool unshallow;		   /* fetch the history that depth left out afterwards */
 	uint64_t memory_bytes;	   /* for objects while a pack is indexed */
 	uint64_t submodules;	   /* levels of submodules; 0: none */
-	bool lfs;		   /* fetch LFS files if git-lfs is installed */
+	bool lfs;		   /* fetch LFS files */
 	uint64_t retries;	   /* after transient failures */
 	uint64_t bytes_max;	   /* received for one repository */
 	uint64_t files_max;	   /* files and folders to check out */
@@ -43,6 +43,8 @@ struct clone_settings {
 	const char *marker;
 	/* Further origins to clone from, without credentials. */
 	struct clone_origins origins;
+	/* Those that LFS files may come from. */
+	struct clone_origins lfs_origins;
 	struct url gitlab_url; /* credentials go to this origin only */
 	const char *helper;    /* git's credential.helper for that origin; NULL: none */
 };

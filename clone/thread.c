@@ -4,8 +4,10 @@
  */
 #include "clone/thread.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 bool
 thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e)
@@ -19,6 +21,29 @@ thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e)
 	error = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error == 0 || err_set_errno(e, error, "start a thread");
+}
+
+void
+thread_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+bool
+thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)timeout_ms * 1000000l;
+	until.tv_sec += until.tv_nsec / 1000000000l;
+	until.tv_nsec %= 1000000000l;
+	return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }
 
 unsigned

@@ -62,8 +62,9 @@ name_clone(struct json_writer *w, const struct clone_progress *progress)
 	case CLONE_CONNECTING:
 	case CLONE_RECEIVING:
 	case CLONE_RESOLVING:
+	case CLONE_LFS:
 	case CLONE_CHECKOUT:
-		(void)snprintf(why, sizeof(why), "%s, %u %%", clone_phase_name(progress->phase),
+		(void)snprintf(why, sizeof(why), "%s, %u %%", clone_phase_names[progress->phase],
 			       progress->percent);
 		break;
 	}
@@ -121,7 +122,7 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
 		json_write_str(
 			&w, "clone",
-			str_from(clone_phase_name(clone_progress(p->clone_control.clone)->phase)));
+			str_from(clone_phase_names[clone_progress(p->clone_control.clone)->phase]));
 	}
 	if (p->port_upstreams != NULL) {
 		json_write_object(&w, "ports");

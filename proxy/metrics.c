@@ -9,11 +9,6 @@
 
 enum { SIDECAR = 1, RELAY = 2 };
 
-#define CLONE_PHASES   8
-#define HISTORY_STATES 4
-
-_Static_assert(CLONE_FAILED + 1 == CLONE_PHASES, "every phase has a name");
-_Static_assert(CLONE_HISTORY_MISSING + 1 == HISTORY_STATES, "every state has a name");
 _Static_assert(UPSTREAM_BROKEN + 1 == METRICS_UPSTREAM_FAILURES, "every failure has a name");
 
 static const char *const sources[] = {"sidecar", "relay", NULL};
@@ -46,22 +41,6 @@ static const char *const upstream_failures[METRICS_UPSTREAM_FAILURES] = {
 	[UPSTREAM_BROKEN] = "broken",
 };
 static const char *const upstream_states[] = {"idle", "in_use"};
-static const char *const history_states[HISTORY_STATES] = {
-	[CLONE_HISTORY_NONE] = "none",
-	[CLONE_HISTORY_COMING] = "coming",
-	[CLONE_HISTORY_COMPLETE] = "complete",
-	[CLONE_HISTORY_MISSING] = "missing",
-};
-static const char *const clone_phases[CLONE_PHASES] = {
-	[CLONE_OFF] = "off",
-	[CLONE_WAITING] = "waiting",
-	[CLONE_CONNECTING] = "connecting",
-	[CLONE_RECEIVING] = "receiving",
-	[CLONE_RESOLVING] = "resolving",
-	[CLONE_CHECKOUT] = "checkout",
-	[CLONE_DONE] = "done",
-	[CLONE_FAILED] = "failed",
-};
 
 #define COUNTED(field) METRICS_FIELD(struct proxy_metrics, field)
 static const struct metrics_family counted[] = {
@@ -188,7 +167,11 @@ struct state {
 	int64_t clone_phase[CLONE_PHASES];
 	int64_t clone_percent_us; /* millionths */
 	int64_t clone_bytes;
-	int64_t clone_history[HISTORY_STATES];
+	int64_t clone_lfs_objects;
+	int64_t clone_lfs_objects_total;
+	int64_t clone_lfs_bytes;
+	int64_t clone_lfs_bytes_total;
+	int64_t clone_history[CLONE_HISTORY_STATES];
 	uint64_t log_lines_lost;
 	int64_t clone_history_bytes;
 	int64_t clone_started_s;
@@ -254,7 +237,7 @@ static const struct metrics_family states[] = {
 	 .type = METRICS_GAUGE,
 	 .sources = SIDECAR,
 	 STATE(clone_phase),
-	 .labels = {METRICS_LABEL("phase", clone_phases)},
+	 .labels = {METRICS_LABEL("phase", clone_phase_names)},
 	 .help = "1 for the phase that the clone is in."},
 	{.name = "workspace_proxy_clone_progress_ratio",
 	 .type = METRICS_GAUGE,
@@ -267,11 +250,32 @@ static const struct metrics_family states[] = {
 	 .sources = SIDECAR,
 	 STATE(clone_bytes),
 	 .help = "Bytes that the clone has received so far."},
+	{.name = "workspace_proxy_clone_lfs_objects_done",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_lfs_objects),
+	 .help = "LFS objects that the clone has fetched so far."},
+	{.name = "workspace_proxy_clone_lfs_objects",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_lfs_objects_total),
+	 .help = "LFS objects that the clone needs."},
+	{.name = "workspace_proxy_clone_lfs_received_bytes",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_lfs_bytes),
+	 .help = "Bytes of LFS objects that the clone has fetched so far; part of the bytes "
+		 "received."},
+	{.name = "workspace_proxy_clone_lfs_bytes",
+	 .type = METRICS_GAUGE,
+	 .sources = SIDECAR,
+	 STATE(clone_lfs_bytes_total),
+	 .help = "Bytes of the LFS objects that the clone needs."},
 	{.name = "workspace_proxy_clone_history",
 	 .type = METRICS_GAUGE,
 	 .sources = SIDECAR,
 	 STATE(clone_history),
-	 .labels = {METRICS_LABEL("state", history_states)},
+	 .labels = {METRICS_LABEL("state", clone_history_names)},
 	 .help = "1 for the state of the history that comes after a clone with a depth."},
 	{.name = "workspace_proxy_clone_history_received_bytes",
 	 .type = METRICS_GAUGE,
@@ -351,6 +355,10 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;
 	s->clone_bytes = (int64_t)clone->counters.bytes;
+	s->clone_lfs_objects = (int64_t)clone->lfs.objects_done;
+	s->clone_lfs_objects_total = (int64_t)clone->lfs.objects_total;
+	s->clone_lfs_bytes = (int64_t)clone->lfs.bytes_done;
+	s->clone_lfs_bytes_total = (int64_t)clone->lfs.bytes_total;
 	s->clone_history[clone->history.state] = 1;
 	s->clone_history_bytes = (int64_t)clone->history.bytes;
 	s->clone_started_s = clone->started_at_s;

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -295,12 +296,26 @@ set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
 }
 
 static bool
+set_range(struct fetch_stream *s, const struct fetch_stream_request *r)
+{
+	char range[32];
+
+	if (r->authorization != NULL && !add_header(s, "Authorization: ", r->authorization))
+		return false;
+	if (r->range_from == 0)
+		return true;
+	snprintf(range, sizeof(range), "%llu-", (unsigned long long)r->range_from);
+	return curl_easy_setopt(s->easy, CURLOPT_RANGE, range) == CURLE_OK;
+}
+
+static bool
 start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *e)
 {
 	stop(s);
 	if (!fetch_read_url(r->url, &s->host, &s->port))
 		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
 	if (!set_numbers(s) || !set_callbacks(s) || !set_texts(s, r) || !set_method(s, r) ||
+	    !set_range(s, r) ||
 	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) != CURLE_OK ||
 	    curl_multi_add_handle(s->multi, s->easy) != CURLM_OK)
 		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", s->host);

@@ -34,6 +34,8 @@ struct fetch_stream_request {
 	const char *user; /* with password: Basic credentials; NULL: none */
 	const struct secret *password;
 	const struct secret *bearer; /* a token for Authorization (RFC 6750); NULL: none */
+	const char *authorization;   /* in place of both: value of the Authorization field */
+	uint64_t range_from;	     /* first byte to ask for (RFC 9110 section 14.2); 0: all */
 	uint64_t total_timeout_ms;   /* 0: none */
 };
 

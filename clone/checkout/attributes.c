@@ -60,6 +60,7 @@ static const struct str names[] = {
 	[ATTRIBUTE_EOL] = {"eol", 3},
 	[ATTRIBUTE_IDENT] = {"ident", 5},
 	[ATTRIBUTE_ENCODING] = {"working-tree-encoding", 21},
+	[ATTRIBUTE_FILTER] = {"filter", 6},
 };
 
 static const char builtin_text[] = "[attr]binary -diff -merge -text\n";

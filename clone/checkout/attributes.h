@@ -20,6 +20,7 @@ enum attribute {
 	ATTRIBUTE_EOL,
 	ATTRIBUTE_IDENT,
 	ATTRIBUTE_ENCODING, /* working-tree-encoding */
+	ATTRIBUTE_FILTER,
 	ATTRIBUTES,
 };
 

@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/process/fd.h"
@@ -22,7 +24,9 @@
 #define BATCH_BYTES (1024u * 1024u)
 #define WRITERS_MAX 4u
 /* Bytes queued at a time, in addition to one file of any size. */
-#define BYTES_MAX (16u * 1024u * 1024u)
+#define BYTES_MAX  (16u * 1024u * 1024u)
+#define COPY_BYTES (8u * 1024u * 1024u)
+#define TICK_MS	   500u
 
 struct batch {
 	struct file files[BATCH_FILES];
@@ -34,13 +38,15 @@ struct batch {
 /* The folder that a thread has open. */
 struct open_folder {
 	int root;
-	int fd;		       /* -1: none */
-	char folder[PATH_MAX]; /* with a trailing slash; "": the root */
+	int fd;			    /* -1: none */
+	char folder[PATH_MAX];	    /* with a trailing slash; "": the root */
+	struct files_writer *adder; /* not NULL: used by the adding thread of this writer */
 };
 
 struct files_writer {
 	int root;
 	files_writer_done_fn *done;
+	files_writer_tick_fn *tick;
 	void *arg;
 	struct batch ring[BATCHES];
 	/* Total numbers of batches: handed back <= taken <= queued <= handed back + BATCHES. */
@@ -99,12 +105,50 @@ place_enter(struct open_folder *p, const char *path, size_t len)
 	return true;
 }
 
-static bool
-write_regular(int folder, const char *name, struct file *f)
+/* Copies within the kernel, sharing blocks where the file system can. 0: the end; -1: errno. */
+static ssize_t
+copy_piece(int from, int to)
 {
-	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	ssize_t n = copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0);
+
+	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
+		n = sendfile(to, from, NULL, COPY_BYTES);
+	return n;
+}
+
+/*
+ * Writes a copy whose time lies two seconds back: git compares the content of files again that are
+ * as young as its index, for LFS files with git-lfs.
+ */
+static bool
+copy_source(int fd, struct file *f, struct files_writer *adder)
+{
+	int from = open(f->source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = 0}};
+	ssize_t n = from < 0 ? -1 : 1;
+
+	while (n > 0) {
+		n = copy_piece(from, fd);
+		if (n > 0 && adder != NULL && !adder->tick(adder->arg)) {
+			errno = ECANCELED;
+			n = -1;
+		}
+	}
+	if (from >= 0)
+		close(from);
+	clock_gettime(CLOCK_REALTIME, &times[1]);
+	times[1].tv_sec -= 2;
+	return n == 0 && futimens(fd, times) == 0;
+}
+
+static bool
+write_regular(struct open_folder *p, const char *name, struct file *f)
+{
+	int fd = openat(p->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			f->mode & 07777);
-	bool ok = fd >= 0 && fd_write_all(fd, (struct str){f->data, f->len}) &&
+	bool ok = fd >= 0 &&
+		  (f->source != NULL ? copy_source(fd, f, p->adder)
+				     : fd_write_all(fd, (struct str){f->data, f->len})) &&
 		  fstat(fd, &f->stat) == 0;
 
 	if (fd >= 0 && close(fd) < 0)
@@ -134,12 +178,11 @@ make_folder(int folder, const char *name, struct file *f)
 }
 
 static bool
-write_named(int folder, const char *name, struct file *f, struct clone_failure *failure)
+write_named(struct open_folder *p, const char *name, struct file *f, struct clone_failure *failure)
 {
 	if (S_ISDIR(f->mode))
-		return make_folder(folder, name, f);
-	return S_ISLNK(f->mode) ? write_link(folder, name, f, failure)
-				: write_regular(folder, name, f);
+		return make_folder(p->fd, name, f);
+	return S_ISLNK(f->mode) ? write_link(p->fd, name, f, failure) : write_regular(p, name, f);
 }
 
 static bool
@@ -147,7 +190,7 @@ write_one(struct open_folder *p, struct file *f, struct clone_failure *failure)
 {
 	const char *slash = strrchr(f->path, '/');
 	size_t len = slash == NULL ? 0 : (size_t)(slash - f->path) + 1;
-	bool ok = place_enter(p, f->path, len) && write_named(p->fd, f->path + len, f, failure);
+	bool ok = place_enter(p, f->path, len) && write_named(p, f->path + len, f, failure);
 
 	return ok || failure_set_errno(failure, errno, "write %.200s", f->path);
 }
@@ -199,7 +242,8 @@ run(void *arg)
 }
 
 struct files_writer *
-files_writer_new(int root, unsigned threads, files_writer_done_fn *done, void *arg)
+files_writer_new(int root, unsigned threads, files_writer_done_fn *done, files_writer_tick_fn *tick,
+		 void *arg)
 {
 	struct files_writer *w = calloc(1, sizeof(*w));
 	struct err e = ERR_INIT;
@@ -208,11 +252,12 @@ files_writer_new(int root, unsigned threads, files_writer_done_fn *done, void *a
 		return NULL;
 	w->root = root;
 	w->done = done;
+	w->tick = tick;
 	w->arg = arg;
-	w->place = (struct open_folder){.root = root, .fd = -1};
+	w->place = (struct open_folder){.root = root, .fd = -1, .adder = w};
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->has_work, NULL);
-	pthread_cond_init(&w->has_room, NULL);
+	thread_condition_init(&w->has_room);
 	/* Fewer threads than requested, even none, are acceptable. */
 	while (w->threads_count < threads && w->threads_count < WRITERS_MAX &&
 	       thread_start(&w->threads[w->threads_count], run, w, &e))
@@ -248,6 +293,23 @@ hand_back_oldest(struct files_writer *w)
 	return true;
 }
 
+/* Called with the lock, which it releases meanwhile. */
+static void
+wait_for_room(struct files_writer *w)
+{
+	bool goes_on = true;
+
+	if (!thread_wait(&w->has_room, &w->lock, TICK_MS)) {
+		pthread_mutex_unlock(&w->lock);
+		goes_on = w->tick(w->arg);
+		pthread_mutex_lock(&w->lock);
+	}
+	if (goes_on || w->failed)
+		return;
+	w->failed = true;
+	failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");
+}
+
 /* Waits until at most `left` batches remain, and helps to write them. False: a file could not be
  * written. */
 static bool
@@ -265,7 +327,7 @@ wait_until(struct files_writer *w, size_t left, struct clone_failure *f)
 			break;
 		mine = take(w);
 		if (mine == NULL) {
-			pthread_cond_wait(&w->has_room, &w->lock);
+			wait_for_room(w);
 			continue;
 		}
 		pthread_mutex_unlock(&w->lock);

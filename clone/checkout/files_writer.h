@@ -21,6 +21,7 @@ struct file {
 	mode_t mode;
 	const void *data; /* owned by `owner`, valid until the done callback */
 	size_t len;
+	const char *source; /* in place of data: a file to copy, which is read only; or NULL */
 	void *owner;
 	struct stat stat; /* set once it is written */
 };
@@ -28,10 +29,14 @@ struct file {
 /* Called on the adding thread, in the order of adding. After a failure is_written is false. */
 typedef void files_writer_done_fn(const struct file *file, bool is_written, void *arg);
 
+/* Called on the adding thread while it waits or copies, at least twice a second. False: stop, which
+ * is a failure. */
+typedef bool files_writer_tick_fn(void *arg);
+
 /* root is borrowed. threads: maximum number of writers; 0 writes on the adding thread. NULL: no
  * memory. */
 struct files_writer *files_writer_new(int root, unsigned threads, files_writer_done_fn *done,
-				      void *arg);
+				      files_writer_tick_fn *tick, void *arg);
 /* Discards files that are not written yet. */
 void files_writer_free(struct files_writer *w);
 

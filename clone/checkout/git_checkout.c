@@ -8,6 +8,7 @@
 #include "clone/checkout/git_files.h"
 #include "clone/checkout/tree_check.h"
 #include "clone/git/git_object.h"
+#include "clone/lfs/lfs.h"
 
 static void
 on_checkout(const char *path, size_t done, size_t total, void *arg)
@@ -29,7 +30,7 @@ git_checkout_run(struct transfer *t)
 
 	if (git_repository_head_unborn(t->repository) == 1)
 		return true;
-	if (!tree_check(t))
+	if (!tree_check(t) || !lfs_fetch(t))
 		return false;
 	if (git_files_can_write(t))
 		return git_files_write(t);

@@ -20,7 +20,9 @@
 #include "clone/checkout/convert.h"
 #include "clone/checkout/files_writer.h"
 #include "clone/checkout/index_file.h"
+#include "clone/checkout/tree_attributes.h"
 #include "clone/git/git_object.h"
+#include "clone/lfs/lfs.h"
 #include "clone/target/tree.h"
 #include "clone/thread.h"
 
@@ -37,6 +39,7 @@ struct blob {
 	git_filemode_t mode;
 	git_odb_object *object; /* NULL: a submodule */
 	struct buf converted;
+	char *source; /* of an LFS file */
 };
 
 struct checkout {
@@ -61,7 +64,7 @@ is_set(const git_config *config, const char *name, bool otherwise)
 }
 
 bool
-git_files_can_write(struct transfer *t)
+git_files_can_write(const struct transfer *t)
 {
 	git_config *config = NULL;
 	bool ok;
@@ -81,6 +84,7 @@ blob_free(struct blob *b)
 {
 	git_odb_object_free(b->object);
 	buf_fini(&b->converted);
+	free(b->source);
 	free(b);
 }
 
@@ -146,8 +150,12 @@ convert(struct checkout *c, struct file *f, struct blob *b)
 
 	attributes_leave(c->attributes, str_from(f->path));
 	attributes_find(c->attributes, str_from(f->path), values);
+	if (lfs_applies(values)) {
+		b->source = lfs_find(c->transfer->lfs, content);
+		f->source = b->source;
+	}
 	conversion_init(&conversion, values);
-	if (!conversion_is_needed(&conversion))
+	if (f->source != NULL || !conversion_is_needed(&conversion))
 		return true;
 	buf_init(&b->converted, CONVERTED_MAX_FACTOR * f->len + CONVERTED_MIN_BYTES);
 	switch (convert_to_worktree(&conversion, content, git_oid_tostr(id, sizeof(id), &b->id),
@@ -207,52 +215,6 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 	return files_writer_add(c->writer, &f, t->failure) && git_steps_report(t, CLONE_CHECKOUT);
 }
 
-/* The .gitattributes of a folder ("" or "a/b/"), from the tree that is checked out. */
-static bool
-push_attributes(struct checkout *c, const git_tree *tree, struct str folder)
-{
-	const git_tree_entry *entry = git_tree_entry_byname(tree, ".gitattributes");
-	git_odb_object *object = NULL;
-	struct err e = ERR_INIT;
-	bool ok;
-
-	attributes_leave(c->attributes, folder);
-	if (entry == NULL || git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
-		return true;
-	if (git_odb_read(&object, c->odb, git_tree_entry_id(entry)) < 0)
-		return git_steps_fail(c->transfer, GIT_ENOTFOUND, "read attributes");
-	ok = attributes_push(c->attributes, folder,
-			     (struct str){git_odb_object_data(object), git_odb_object_size(object)},
-			     &e);
-	git_odb_object_free(object);
-	return ok ||
-	       failure_set(c->transfer->failure,
-			   e.code == ERR_LIMIT ? CLONE_PROBLEM_REFUSED : CLONE_PROBLEM_INTERNAL,
-			   "%.*s.gitattributes: %s", STR_FMT(folder), e.text);
-}
-
-static bool
-enter_folder(struct checkout *c, const char *parent, const git_tree_entry *entry)
-{
-	git_tree *tree = NULL;
-	struct buf path;
-	int code;
-	bool ok;
-
-	if (c->attributes == NULL)
-		return true;
-	code = git_tree_lookup(&tree, c->transfer->repository, git_tree_entry_id(entry));
-	if (code < 0)
-		return git_steps_fail(c->transfer, code, "read a tree");
-	buf_init(&path, FOLDER_MAX_BYTES);
-	ok = (buf_addf(&path, "%s%s/", parent, git_tree_entry_name(entry)) ||
-	      failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory")) &&
-	     push_attributes(c, tree, buf_view(&path));
-	buf_fini(&path);
-	git_tree_free(tree);
-	return ok;
-}
-
 /* Negative ends the walk. */
 static int
 on_entry(const char *folder, const git_tree_entry *entry, void *arg)
@@ -261,12 +223,23 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 	char *path = NULL;
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
-		return enter_folder(c, folder, entry) ? 0 : GIT_EUSER;
+		return c->attributes == NULL || tree_attributes_enter(c->transfer, c->attributes,
+								      folder, entry)
+			       ? 0
+			       : GIT_EUSER;
 	if (asprintf(&path, "%s%s", folder, git_tree_entry_name(entry)) < 0) {
 		failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 		return GIT_EUSER;
 	}
 	return add_file(c, path, entry) ? 0 : GIT_EUSER;
+}
+
+static bool
+on_tick(void *arg)
+{
+	struct checkout *c = arg;
+
+	return git_steps_report(c->transfer, CLONE_CHECKOUT);
 }
 
 static bool
@@ -277,7 +250,7 @@ start_attributes(struct checkout *c)
 	c->attributes = attributes_new();
 	if (c->attributes == NULL)
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
-	return push_attributes(c, c->tree, STR_NONE);
+	return tree_attributes_push(c->transfer, c->attributes, c->tree, STR_NONE);
 }
 
 static bool
@@ -303,7 +276,7 @@ start(struct checkout *c)
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
 	/* One core is for this thread. */
-	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, c);
+	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, on_tick, c);
 	if (c->writer == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	return start_attributes(c);

@@ -11,6 +11,8 @@
 #include "clone/git/transport.h"
 #include "clone/pack/indexer.h"
 
+struct lfs;
+
 struct transfer {
 	const struct git_request *request;
 	struct clone_failure *failure;
@@ -33,6 +35,7 @@ struct transfer {
 	bool has_includes;     /* a .gitmodules may include other files, or is too large */
 	bool is_sorted;	       /* all trees are sorted as git does */
 	uint64_t files;	       /* number of files in the tree */
+	struct lfs *lfs;	       /* NULL: no LFS files, or none fetched */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };

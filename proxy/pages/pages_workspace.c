@@ -15,6 +15,7 @@ enum progress_step {
 	STEP_CONNECT,
 	STEP_RECEIVE,
 	STEP_RESOLVE,
+	STEP_LFS,
 	STEP_CHECKOUT,
 	STEP_IDE,
 	STEP_COUNT
@@ -27,6 +28,7 @@ static const struct {
 	[STEP_CONNECT] = {"connecting", "Connecting to GitLab"},
 	[STEP_RECEIVE] = {"receiving", "Receiving the repository"},
 	[STEP_RESOLVE] = {"resolving", "Unpacking the history"},
+	[STEP_LFS] = {"lfs", "Fetching large files"},
 	[STEP_CHECKOUT] = {"checkout", "Checking out the files"},
 	[STEP_IDE] = {"ide", "Starting the IDE"},
 };
@@ -58,6 +60,8 @@ step_of_phase(enum clone_phase phase)
 		return STEP_RECEIVE;
 	case CLONE_RESOLVING:
 		return STEP_RESOLVE;
+	case CLONE_LFS:
+		return STEP_LFS;
 	case CLONE_CHECKOUT:
 		return STEP_CHECKOUT;
 	case CLONE_OFF:
@@ -73,6 +77,8 @@ step_of_failure(const struct clone_progress *clone)
 {
 	if (clone->counters.files_done > 0)
 		return STEP_CHECKOUT;
+	if (clone->lfs.objects_total > 0)
+		return STEP_LFS;
 	if (clone->counters.deltas_done > 0)
 		return STEP_RESOLVE;
 	return clone->counters.objects_done > 0 ? STEP_RECEIVE : STEP_CONNECT;
@@ -127,6 +133,8 @@ add_figures(struct buf *out, enum progress_step step, const struct clone_progres
 			  "objects");
 	else if (step == STEP_RESOLVE)
 		add_ratio(out, clone->counters.deltas_done, clone->counters.deltas_total, "deltas");
+	else if (step == STEP_LFS)
+		add_ratio(out, clone->lfs.objects_done, clone->lfs.objects_total, "files");
 	else if (step == STEP_CHECKOUT)
 		add_ratio(out, clone->counters.files_done, clone->counters.files_total, "files");
 }
@@ -146,8 +154,9 @@ add_step(struct buf *out, const struct page *page, enum progress_step step,
 		state = failed ? "failed" : "active";
 		word = failed ? "failed" : "in progress";
 	}
-	buf_addf(out, "<li id=\"step-%s\" data-state=\"%s\"%s><span><span class=\"mark\"></span>",
-		 steps[step].id, state, step == current && !failed ? " aria-current=\"step\"" : "");
+	buf_addf(out, "<li id=\"step-%s\" data-state=\"%s\"%s%s><span><span class=\"mark\"></span>",
+		 steps[step].id, state, step == current && !failed ? " aria-current=\"step\"" : "",
+		 step == STEP_LFS && clone->lfs.objects_total == 0 ? " hidden" : "");
 	buf_addf(out,
 		 "<span class=\"name\" id=\"name-%s\">%s</span>"
 		 "<span class=\"off-screen\" id=\"word-%s\">, %s</span></span>",
@@ -196,7 +205,8 @@ add_meter(struct buf *out, const struct page *page, enum progress_step current,
 	buf_add_str(out, STR("</span><span class=\"rate\" id=\"rate\">"));
 	if (clone->counters.bytes > 0)
 		add_size(out, clone->counters.bytes);
-	if (clone->phase == CLONE_RECEIVING && clone->rate.bytes_per_s > 0) {
+	if ((clone->phase == CLONE_RECEIVING || clone->phase == CLONE_LFS) &&
+	    clone->rate.bytes_per_s > 0) {
 		buf_add_str(out, STR(" · "));
 		add_size(out, clone->rate.bytes_per_s);
 		buf_add_str(out, STR("/s"));

@@ -24,7 +24,8 @@ static const struct conf_setting clone[] = {
 	 .expected = "origins, such as https://code.example.com, separated by commas",
 	 .unset = "none but GitLab's",
 	 .text = "Origins other than GitLab's to clone from, without credentials; at most 16. "
-		 "Plain http is used only for an origin that is written with it."},
+		 "Plain http is used only for an origin that is written with it. LFS files come "
+		 "from `CLONE_LFS_ORIGINS`."},
 	{.name = "CLONE_DIR",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,
@@ -87,9 +88,21 @@ static const struct conf_setting clone[] = {
 	 .commands = SERVE | CLONE,
 	 .offset = AT(clone.lfs),
 	 .fallback = "on",
-	 .text = "Fetches large files (git-lfs) after a clone, where `git-lfs` and `git` are "
-		 "installed beside the worker, with credentials from `CREDENTIAL_HELPER`. Missing "
-		 "files are reported; `git lfs pull` fetches them later."},
+	 .text = "Fetches Git LFS files with a clone, of submodules as well, from GitLab and the "
+		 "object storage that it names, and configures git-lfs's filters in the clone. To "
+		 "work with these files git needs git-lfs in the workspace. Files that can't be "
+		 "fetched remain pointers, which is reported; `git lfs pull` fetches them later."},
+	{.name = "CLONE_LFS_ORIGINS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | CLONE,
+	 .offset = AT(clone.lfs_origins),
+	 .parse = settings_parse_origins,
+	 .format = settings_format_origins,
+	 .expected = "origins, such as https://code.example.com, separated by commas",
+	 .unset = "none but GitLab's",
+	 .text = "Origins other than GitLab's that LFS files may come from, without credentials, "
+		 "at most 16: those of `CLONE_ORIGINS` whose LFS files are wanted, and the origins "
+		 "of their object storage."},
 	{.name = "CLONE_RETRIES",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,
@@ -107,7 +120,9 @@ static const struct conf_setting clone[] = {
 	 .fallback = "64GiB",
 	 .min = 1024,
 	 .max = 1024ull * 1024 * 1024 * 1024,
-	 .text = "Maximum number of bytes to receive for one repository; a larger one is refused."},
+	 .text = "Maximum number of bytes to receive for one repository; a larger one is refused. "
+		 "LFS files count at their size in the work tree: if they exceed what is left, "
+		 "none is fetched."},
 	{.name = "CLONE_FILES_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,
@@ -124,7 +139,8 @@ static const struct conf_setting clone[] = {
 	 .min = 1024,
 	 .max = 1024ull * 1024 * 1024 * 1024,
 	 .text = "Maximum size of one file to check out, which is in memory while it is written. A "
-		 "tree with a larger one is refused before the first file is written."},
+		 "tree with a larger one is refused before the first file is written. LFS files "
+		 "are not kept in memory; they count towards `CLONE_BYTES_MAX` only."},
 	{.name = "CLONE_UMASK",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | CLONE,

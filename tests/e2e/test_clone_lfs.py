@@ -1,87 +1,326 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large files: pointers are noticed and said; git-lfs, where it is installed, gets only what it needs."""
+"""Git LFS files: fetched as git-lfs does, within limits, from where they may come, and said when they are missing."""
 
 import os
+import random
 
 import pytest
-from clone import by_hand, git, settings_for
-from clone_fixtures import target
-from proxy import wait_until
+from clone import CODES, Worker, by_hand, git, leftovers, settings_for
+from clone_fixtures import target, workers
+from lfs import ATTRIBUTES, Storage, add_files, commit, oid_of, pointer_to, real_clone, real_git, work_tree
+from proxy import Proxy
 
-POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "1" * 64 + "\nsize 12345\n"
-IN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
+MISSING = '"git lfs pull" fetches them'
+LARGE = random.Random(1).randbytes(3_000_000)
+CONTENTS = {"large.bin": LARGE, "a/b/small.bin": b"small", "a/same.bin": LARGE}
 
 
 @pytest.fixture
-def settings(gitlab, certificates, target):
-    bare = gitlab.project.repository
-    attributes = git(bare, "hash-object", "-w", "--stdin", stdin="*.bin filter=lfs diff=lfs merge=lfs -text\n")
-    pointer = git(bare, "hash-object", "-w", "--stdin", stdin=POINTER)
-    config = git(bare, "hash-object", "-w", "--stdin", stdin="[lfs]\n\turl = https://elsewhere.example/lfs\n")
-    tree = git(bare, "mktree", stdin=f"100644 blob {attributes}\t.gitattributes\n100644 blob {config}\t.lfsconfig\n100644 blob {pointer}\tlarge.bin\n")
-    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree, "-m", "Large"))
+def project(gitlab):
+    add_files(gitlab.project, CONTENTS)
+    return gitlab.project
+
+
+@pytest.fixture
+def token(gitlab):
+    return gitlab.add_token(gitlab.sasha, "read_repository").access
+
+
+@pytest.fixture
+def settings(gitlab, project, certificates, target, token):
+    return settings_for(gitlab, project, target, certificates.ca, CLONE_TOKEN=token)
+
+
+@pytest.fixture
+def storage(project, certificates):
+    server = Storage(project.lfs, certificates)
+    yield server
+    server.stop()
+
+
+def objects_of(directory):
+    root = os.path.join(directory, ".git/lfs/objects")
+    return sorted(name for _, _, names in os.walk(root) for name in names)
+
+
+def assert_fetched(result, target, contents=CONTENTS):
+    assert result.returncode == 0 and MISSING not in result.stderr, result.stderr
+    for path, content in contents.items():
+        assert (target / path).read_bytes() == content
+
+
+def assert_pointers(result, target, why, contents=CONTENTS):
+    assert result.returncode == 0, result.stderr
+    assert MISSING in result.stderr and "LFS files remain pointers" in result.stderr and why in result.stderr, result.stderr
+    for path, content in contents.items():
+        assert (target / path).read_text() == pointer_to(content)
+
+
+def test_as_git_lfs_leaves_them(settings, target, tmp_path, token, certificates, gitlab, project):
+    assert_fetched(by_hand(settings), target)
+    real_clone(gitlab.git_url(project), tmp_path / "real", token, certificates.ca)
+    assert work_tree(target) == work_tree(tmp_path / "real")
+    assert objects_of(target) == objects_of(tmp_path / "real") == sorted([oid_of(LARGE), oid_of(b"small")])
+    assert os.listdir(target / ".git/lfs") == ["objects"]
+    for name in ("clean", "smudge", "process", "required"):
+        assert real_git(target, "config", "--local", f"filter.lfs.{name}")
+    # With git-lfs, without it and after a fresh comparison of all files.
+    assert real_git(target, "status", "--porcelain") == ""
+    assert git(target, "-c", "filter.lfs.process=false", "status", "--porcelain") == ""
+    (target / "large.bin").touch()
+    assert real_git(target, "status", "--porcelain") == ""
+    assert real_git(target, "lfs", "fsck") == "Git LFS fsck OK"
+    marks = {line.split()[1] for line in real_git(target, "lfs", "ls-files").splitlines()}
+    assert marks == {"*"}
+    real_git(target, "checkout", "-q", "HEAD~1")
+    real_git(target, "checkout", "-q", "main")  # from the objects that are here
+    assert (target / "large.bin").read_bytes() == LARGE
+
+
+def test_one_batch_and_each_object_once(settings, target, gitlab):
+    assert_fetched(by_hand(settings), target)
+    assert [sorted(batch) for batch in gitlab.lfs_batches] == [sorted({oid_of(content) for content in CONTENTS.values()})]
+    assert gitlab.requests.count(endpoint="lfs-object") == 2
+
+
+def test_more_than_one_batch(settings, target, gitlab, project):
+    contents = {f"many/{i}.bin": b"content %d" % i for i in range(250)}
+    add_files(project, contents)
+    assert_fetched(by_hand(settings), target, contents)
+    assert [len(batch) for batch in gitlab.lfs_batches] == [100, 100, 52]
+
+
+def test_public_without_a_token(settings, target, project):
+    project.visibility = "public"
+    assert_fetched(by_hand({**settings, "CLONE_TOKEN": None}), target)
+
+
+def test_turned_off(settings, target, gitlab):
+    assert_pointers(by_hand({**settings, "CLONE_LFS": "off"}), target, "CLONE_LFS is off")
+    assert gitlab.lfs_batches == [] and not (target / ".git/lfs").exists()
+
+
+def test_attributes_decide(settings, target, project):
+    """A pointer without the attribute is a file; a file with it that is no pointer as well."""
+    plain = {"plain.txt": pointer_to(LARGE), "not.bin": "no pointer\n", "sub/.gitattributes": "*.bin -filter\n", "sub/x.bin": pointer_to(LARGE)}
+    commit(project, plain)
+    assert_fetched(by_hand(settings), target)
+    for path, text in plain.items():
+        assert (target / path).read_text() == text
+
+
+def test_empty_files(settings, target, project):
+    commit(project, {"empty.bin": pointer_to(b""), "none.bin": ""})
+    project.lfs[oid_of(b"")] = b""
+    assert_fetched(by_hand(settings), target, {**CONTENTS, "empty.bin": b"", "none.bin": b""})
+
+
+def test_attributes_without_pointers(settings, target, gitlab):
+    project = gitlab.add_project("group/none", gitlab.sasha)
+    commit(project, {".gitattributes": ATTRIBUTES})
+    result = by_hand({**settings, "CLONE_URL": gitlab.git_url(project)})
+    assert result.returncode == 0 and MISSING not in result.stderr
+
+
+# Limits
+
+
+def test_larger_than_the_limit(settings, target, gitlab):
+    """Both copies of the large file count."""
+    assert_pointers(by_hand({**settings, "CLONE_BYTES_MAX": "5MiB"}), target, "more than CLONE_BYTES_MAX (5242880) leaves")
+    assert gitlab.lfs_batches == []
+    assert leftovers(target.parent.parent) == []
+
+
+def test_pointers_that_overflow_the_sum(settings, target, gitlab, project):
+    for i in range(3):
+        commit(project, {f"x{i}.bin": pointer_to(b"%d" % i, size=(1 << 63) - 1)})
+    assert_pointers(by_hand(settings), target, "they have 18446744073709551615 bytes")
+
+
+@pytest.mark.parametrize("served", [LARGE + b"more", LARGE[:-1], LARGE[:-1] + b"x"], ids=["longer", "shorter", "other"])
+def test_other_content_than_the_pointer_says(settings, target, project, served):
+    """Never more than the pointer's size is written, and nothing wrong is kept."""
+    project.lfs[oid_of(LARGE)] = served
+    result = by_hand(settings)
+    assert result.returncode == 0 and MISSING in result.stderr
+    assert (target / "large.bin").read_text() == pointer_to(LARGE)
+    assert (target / "a/b/small.bin").read_bytes() == b"small"  # the others are fetched
+    assert oid_of(LARGE) not in objects_of(target)
+
+
+def test_an_object_that_is_missing(settings, target, project):
+    del project.lfs[oid_of(LARGE)]
+    result = by_hand(settings)
+    assert result.returncode == 0 and MISSING in result.stderr
+    assert "Object does not exist on the server" in result.stderr and oid_of(LARGE) in result.stderr
+    assert (target / "a/b/small.bin").read_bytes() == b"small"
+
+
+# Where they may come from
+
+
+def test_object_storage_by_address(settings, target, gitlab, storage):
+    """GitLab names it: direct_download. It gets no credentials."""
+    gitlab.settings.lfs_storage = storage.url
+    assert_fetched(by_hand(settings), target)
+    assert len(storage.requests) == 2
+    assert all("Authorization" not in headers and "signed" in path for path, headers in storage.requests)
+
+
+def test_object_storage_by_redirect(settings, target, gitlab, storage):
+    gitlab.settings.lfs_storage = storage.url
+    gitlab.settings.lfs_redirects = True
+    assert_fetched(by_hand(settings), target)
+    assert len(storage.requests) == 2
+    assert all("Authorization" not in headers for _, headers in storage.requests)
+
+
+def test_fields_of_an_action_do_not_go_elsewhere(settings, target, gitlab, storage):
+    gitlab.settings.lfs_storage = storage.url
+    gitlab.settings.lfs_action = {"header": {"Authorization": "Basic c2VjcmV0", "X-Evil": "yes"}}
+    assert_fetched(by_hand(settings), target)
+    assert all(not {"Authorization", "X-Evil"} & set(headers) for _, headers in storage.requests)
+
+
+def test_storage_without_tls(settings, target, gitlab, project):
+    server = Storage(project.lfs)
+    gitlab.settings.lfs_storage = server.url
+    result = by_hand(settings)
+    server.stop()
+    assert_pointers(result, target, "is not https", {"large.bin": LARGE})
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("href", ["file:///etc/passwd", "gopher://localhost/x", "https://user@localhost/x", "nonsense"])
+def test_addresses_of_other_kinds(settings, target, gitlab, href):
+    gitlab.settings.lfs_action = {"href": href}
+    result = by_hand(settings)
+    assert result.returncode == 0 and MISSING in result.stderr
+    assert (target / "large.bin").read_text() == pointer_to(LARGE)
+
+
+def test_what_the_repository_configures(settings, target, project, storage):
+    """None of it is read: lfs.url, a proxy, a transfer agent of its own."""
+    text = f"[lfs]\n\turl = {storage.url}\n\tcustomtransfer.x.path = /bin/false\n\tstandalonetransferagent = x\n[http]\n\tproxy = {storage.url}\n"
+    commit(project, {".lfsconfig": text})
+    assert_fetched(by_hand(settings), target)
+    assert storage.requests == []
+
+
+def test_gitlab_by_its_public_address(make_gitlab, target):
+    """The pod may reach GitLab at another address than the one that GitLab gives browsers."""
+    gitlab = make_gitlab(tls=False)
+    add_files(gitlab.project, CONTENTS)
+    gitlab.settings.lfs_public_url = "https://gitlab.invalid"
     token = gitlab.add_token(gitlab.sasha, "read_repository").access
-    return settings_for(gitlab, gitlab.project, target, certificates.ca, CLONE_TOKEN=token)
-
-
-def test_pointers_are_said(settings, target):
-    result = by_hand({**settings, "CLONE_LFS": "off"})
-    assert result.returncode == 0, result.stderr
-    assert '"git lfs pull" fetches them' in result.stderr and "LFS files remain pointers" in result.stderr
-    assert (target / "large.bin").read_text() == POINTER
+    settings = settings_for(gitlab, gitlab.project, target, CLONE_TOKEN=token, GITLAB_URL="https://gitlab.invalid", GITLAB_API_URL=gitlab.url)
+    assert_fetched(by_hand(settings), target)
 
 
 @pytest.fixture
-def with_git_lfs(tmp_path):
-    """Runs with a stand-in for git-lfs at /usr/local/bin, seen by that process only."""
-    if os.geteuid() != 0:
-        pytest.skip("a stand-in for git-lfs needs a mount, and that needs root")
-
-    def run(settings, script, ignored=None):
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        (folder / "git-lfs").write_text(f"#!/bin/sh\necho \"$@\" >>{tmp_path}/calls\nenv >{tmp_path}/env\n{script}\n")
-        (folder / "git-lfs").chmod(0o755)
-        start = f"exec env --ignore-signal={ignored}" if ignored else "exec"
-        return by_hand(settings, wrapper=(*IN_MOUNTS, f'mount --bind {folder} /usr/local/bin && {start} "$0" "$@"'))
-
-    return run
+def other(make_gitlab, target):
+    """A repository of CLONE_ORIGINS whose server chooses where downloads go."""
+    server = make_gitlab(tls=False)
+    server.project.visibility = "public"
+    add_files(server.project, CONTENTS)
+    return server
 
 
-def test_git_lfs_pulls(settings, target, tmp_path, with_git_lfs):
-    result = with_git_lfs(settings, '[ "$1" != pull ] || echo content >large.bin')
-    assert result.returncode == 0, result.stderr
-    assert (target / "large.bin").read_text() == "content\n" and "pointers" not in result.stderr
-    assert (tmp_path / "calls").read_text() == "install --local --skip-repo\npull\n"
-    variables = (tmp_path / "env").read_text()
-    assert settings["CLONE_TOKEN"] not in variables and "WORKSPACE_PROXY" not in variables
-    # From GitLab, whatever the repository's .lfsconfig says.
-    assert f"GIT_CONFIG_VALUE_0={settings['CLONE_URL']}/info/lfs\n" in variables
+def settings_of_other(gitlab, other, target, certificates, **more):
+    return settings_for(gitlab, other.project, target, certificates.ca, CLONE_URL=other.git_url(other.project), CLONE_ORIGINS=other.url, **more)
 
 
-def test_git_lfs_that_fails_is_a_warning(settings, target, with_git_lfs):
-    result = with_git_lfs(settings, "echo canary >&2; exit 2")
-    assert result.returncode == 0 and "git-lfs install failed with exit code 2" in result.stderr, result.stderr
-    assert "canary" not in result.stderr and (target / "large.bin").read_text() == POINTER
+def test_other_origins_are_asked_for_nothing(gitlab, other, target, certificates, token):
+    result = by_hand(settings_of_other(gitlab, other, target, certificates, CLONE_TOKEN=token))
+    assert_pointers(result, target, "neither GitLab nor in CLONE_LFS_ORIGINS")
+    assert other.lfs_batches == []
 
 
-def test_git_lfs_whose_end_goes_to_nobody(settings, target, with_git_lfs):
-    """Some who start us ignore SIGCHLD, which children inherit: then the kernel collects ours."""
-    result = with_git_lfs(settings, '[ "$1" != pull ] || echo content >large.bin', ignored="CHLD")
-    assert result.returncode == 0, result.stderr
-    assert (target / "large.bin").read_text() == "content\n" and "pointers" not in result.stderr
+def test_other_origins_that_are_configured(gitlab, other, target, certificates, token):
+    result = by_hand(settings_of_other(gitlab, other, target, certificates, CLONE_TOKEN=token, CLONE_LFS_ORIGINS=other.url))
+    assert_fetched(result, target)
+    assert all(entry.authorization == "none" for entry in other.requests.all())
 
 
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def test_other_origins_name_only_configured_ones(gitlab, other, target, certificates):
+    server = Storage(other.project.lfs)
+    other.settings.lfs_storage = server.url
+    settings = settings_of_other(gitlab, other, target, certificates, CLONE_LFS_ORIGINS=other.url)
+    assert_pointers(by_hand(settings), target, "is not in CLONE_LFS_ORIGINS", {"large.bin": LARGE})
+    other.settings.lfs_redirects = True
+    assert_pointers(by_hand({**settings, "CLONE_DIR": target / "2"}), target / "2", "is not in CLONE_LFS_ORIGINS", {"large.bin": LARGE})
+    assert server.requests == []
+    server.stop()
 
 
-def test_what_git_lfs_leaves_behind_ends(settings, tmp_path, with_git_lfs):
-    """It would write into files that are moved to their place."""
-    result = with_git_lfs(settings, f'[ "$1" != pull ] || {{ sleep 300 & echo $! >{tmp_path}/left; }}')
-    assert result.returncode == 0, result.stderr
-    wait_until(lambda: not is_running((tmp_path / "left").read_text().strip()))
+# Failures that pass
+
+
+def test_broken_downloads_are_continued(settings, target, gitlab):
+    gitlab.faults.add("lfs-object", times=2, cut_after=1_000_000)
+    result = by_hand({**settings, "CLONE_RETRIES": "3"})
+    assert_fetched(result, target)
+    assert "LFS files not fetched, retrying" in result.stderr
+    assert [entry.status for entry in gitlab.requests.all(endpoint="lfs-object")].count(206) == 1
+
+
+def test_busy_servers_are_asked_again(settings, target, gitlab):
+    gitlab.faults.add("lfs-batch", times=1, status=503)
+    gitlab.faults.add("lfs-object", times=1, status=500)
+    assert_fetched(by_hand({**settings, "CLONE_RETRIES": "3"}), target)
+
+
+def test_expired_addresses_are_renewed(settings, target, gitlab, storage):
+    gitlab.settings.lfs_storage = storage.url
+    storage.statuses = [403]
+    assert_fetched(by_hand({**settings, "CLONE_RETRIES": "3"}), target)
+    assert len(gitlab.lfs_batches) == 2
+
+
+def test_final_refusals(settings, target, gitlab):
+    """GitLab's words are in the log."""
+    body = '{"message": "Git LFS is not enabled on this GitLab server, contact your admin.", "documentation_url": "x"}'
+    gitlab.faults.add("lfs-batch", status=501, body=body)
+    result = by_hand({**settings, "CLONE_RETRIES": "3"})
+    assert_pointers(result, target, "Git LFS is not enabled on this GitLab server, contact your admin.")
+    assert gitlab.requests.count(endpoint="lfs-batch") == 1
+
+
+@pytest.mark.parametrize("answer", [{"invalid_json": True}, {"body": "[]"}, {"huge_bytes": 2_000_000}, {"body": '{"transfer": "ssh", "objects": []}'}, {"body": '{"objects": [{"oid": 7}]}'}])
+def test_answers_that_are_none(settings, target, gitlab, answer):
+    gitlab.faults.add("lfs-batch", **answer)
+    assert_pointers(by_hand({**settings, "CLONE_RETRIES": "3"}), target, "")
+
+
+def test_stalled_downloads(settings, target, gitlab):
+    gitlab.faults.add("lfs-object", stall_after=1_000_000)
+    result = by_hand({**settings, "CLONE_STALL_TIMEOUT": "500ms"})
+    assert result.returncode == 0 and MISSING in result.stderr and "no byte from" in result.stderr
+    gitlab.faults.released.set()
+
+
+def test_progress(settings, target, gitlab, token, workers):
+    gitlab.faults.add("lfs-object", bytes_per_s=2_000_000)
+    worker = Worker({**settings, "CLONE_TOKEN": None}, token)
+    workers.append(worker)
+    assert worker.finish() == 0, worker.log
+    assert worker.phases == ["connecting", "receiving", "resolving", "lfs", "checkout", "done"]
+    seen = [line for line in worker.lines if line and line["phase"] == "lfs"]
+    total = len(LARGE) + len(b"small")
+    assert all(line["lfs"]["objects_total"] == 2 and line["lfs"]["bytes_total"] == total for line in seen[1:])
+    amounts = [line["lfs"]["bytes_done"] for line in seen]
+    assert amounts == sorted(amounts) and any(0 < amount < len(LARGE) for amount in amounts)
+    assert any(line["bytes_per_s"] > 0 for line in seen)
+    assert worker.last["lfs"] == {"objects_done": 2, "objects_total": 2, "bytes_done": total, "bytes_total": total}
+    assert [line["percent"] for line in worker.lines if line] == sorted(line["percent"] for line in worker.lines if line)
+
+
+def test_stopped_on_the_way(settings, target, gitlab, token, workers):
+    gitlab.faults.add("lfs-object", bytes_per_s=100_000)
+    worker = Worker({**settings, "CLONE_TOKEN": None}, token)
+    workers.append(worker)
+    worker.wait_for(lambda line: line["phase"] == "lfs" and line["lfs"]["bytes_done"] > 0)
+    worker.signal(15)
+    assert worker.finish() == CODES["internal"], worker.log
+    assert not target.exists() and leftovers(target.parent.parent) == []

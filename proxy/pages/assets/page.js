@@ -11,7 +11,7 @@
 	var place = root.dataset.place;
 	var last = root.dataset.last;
 	var goal = root.dataset.goal;
-	var phases = ['connecting', 'receiving', 'resolving', 'checkout', 'ide'];
+	var phases = ['connecting', 'receiving', 'resolving', 'lfs', 'checkout', 'ide'];
 	var active = 'connecting';
 	var leaving = false;
 	var skipped = false;
@@ -60,13 +60,14 @@
 		return {
 			receiving: ratio(clone.objects_done, clone.objects_total, 'objects'),
 			resolving: ratio(clone.deltas_done, clone.deltas_total, 'deltas'),
+			lfs: ratio(clone.lfs.objects_done, clone.lfs.objects_total, 'files'),
 			checkout: ratio(clone.files_done, clone.files_total, 'files')
 		};
 	}
 
 	function rate(clone) {
 		var text = clone.bytes > 0 ? size(clone.bytes) : '';
-		if (clone.phase === 'receiving' && clone.bytes_per_s > 0) {
+		if ((clone.phase === 'receiving' || clone.phase === 'lfs') && clone.bytes_per_s > 0) {
 			text += ' · ' + size(clone.bytes_per_s) + '/s';
 		}
 		if (clone.left_s > 0) {
@@ -140,6 +141,9 @@
 		if (clone.files_done > 0) {
 			return 'checkout';
 		}
+		if (clone.lfs.objects_total > 0) {
+			return 'lfs';
+		}
 		if (clone.deltas_done > 0) {
 			return 'resolving';
 		}
@@ -188,6 +192,7 @@
 		setText('title', failed ? 'The repository could not be cloned' :
 			(active === 'ide' ? last : 'Preparing your workspace'));
 		setHidden('lead', failed);
+		setHidden('step-lfs', !(clone.lfs.objects_total > 0));
 		showSteps(clone, failed);
 		showReason(state.ide);
 		showBar(clone, failed);

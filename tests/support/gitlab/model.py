@@ -50,6 +50,7 @@ class Project:
     repository: str  # directory of the bare repository
     visibility: str = "private"  # or "public"
     members: dict = field(default_factory=dict)  # user id -> access level
+    lfs: dict = field(default_factory=dict)  # id -> content
 
     def level(self, user):
         return self.members.get(user.id, 0)

@@ -19,6 +19,7 @@ from .faults import Faults
 from .git import Git
 from .http import Answer, HttpError, Server
 from .keys import signing_key
+from .lfs import Lfs
 from .model import OWNER, Application, Project, State, User, Workspace
 from .oauth import OAuth
 from .requests import RequestLog
@@ -37,6 +38,10 @@ class Settings:
     token_fields_left_out: list = field(default_factory=list)
     id_token_claims: dict = field(default_factory=dict)  # override; None takes a claim away
     git_bytes_per_s: int | None = None
+    lfs_storage: str | None = None  # URL of object storage
+    lfs_redirects: bool = False  # GitLab redirects there, in place of naming it in batch answers
+    lfs_public_url: str | None = None  # how batch answers name GitLab
+    lfs_action: dict = field(default_factory=dict)  # in place of what an action says
     has_workspaces: bool = True  # False: as the Community Edition, without the GraphQL field
 
 
@@ -71,6 +76,8 @@ class GitLab:
         self._oauth = OAuth(self)
         self._api = Api(self)
         self._git = Git(self)
+        self._lfs = Lfs(self)
+        self.lfs_batches = []  # ids of each batch request
         self._control = Control(self)
         self._ids = itertools.count(42)
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="gitlab-")
@@ -242,6 +249,9 @@ class GitLab:
             known = known or (match and endpoint)
         if known:
             return known, None, ()
+        lfs = self._lfs.endpoint_of(request)
+        if lfs:
+            return lfs, self._lfs.handle, ()
         git = self._git.endpoint_of(request)
         return (git, self._git.handle, ()) if git else ("other", None, ())
 
@@ -252,6 +262,6 @@ class GitLab:
         endpoint, handler, arguments = self._route(request)
         if handler is None:
             raise HttpError(Answer.json({"error": "404 Not Found"}, 404))
-        if not endpoint.startswith("git-"):
+        if not endpoint.startswith(("git-", "lfs-")):
             request.read_parameters()
         return handler(request, *arguments)

@@ -33,6 +33,7 @@ static const struct clone_progress sample = {
 	.counters.files_done = 4,
 	.counters.files_total = 5,
 	.counters.bytes = 1234567890123,
+	.lfs = {2, 3, 4000000000000, 5000000000000},
 	.rate.bytes_per_s = 42,
 	.rate.left_s = 77,
 	.attempt = 2,
@@ -62,6 +63,10 @@ test_json_comes_back(void **state)
 	assert_int_equal(parsed.counters.files_done, 4);
 	assert_int_equal(parsed.counters.files_total, 5);
 	assert_true(parsed.counters.bytes == 1234567890123);
+	assert_int_equal(parsed.lfs.objects_done, 2);
+	assert_int_equal(parsed.lfs.objects_total, 3);
+	assert_true(parsed.lfs.bytes_done == 4000000000000);
+	assert_true(parsed.lfs.bytes_total == 5000000000000);
 	assert_int_equal(parsed.rate.bytes_per_s, 42);
 	assert_int_equal(parsed.percent, 18);
 	assert_int_equal(parsed.rate.left_s, 77);

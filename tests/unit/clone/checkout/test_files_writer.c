@@ -77,6 +77,13 @@ on_done(const struct file *f, bool is_written, void *arg)
 }
 
 static bool
+on_tick(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static bool
 add(struct files_writer *w, struct clone_failure *f, unsigned number, const char *path,
     const char *text)
 {
@@ -111,7 +118,7 @@ write_many(struct fixture *x, unsigned threads)
 {
 	static char texts[FILES][16];
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
-	struct files_writer *w = files_writer_new(x->fd, threads, on_done, x);
+	struct files_writer *w = files_writer_new(x->fd, threads, on_done, on_tick, x);
 	char path[64];
 
 	assert_non_null(w);
@@ -160,7 +167,7 @@ test_modes_and_links(void **state)
 	static char large[LARGE_BYTES];
 	struct fixture *x = *state;
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
-	struct files_writer *w = files_writer_new(x->fd, 2, on_done, x);
+	struct files_writer *w = files_writer_new(x->fd, 2, on_done, on_tick, x);
 	struct file link = {.path = strdup("link"),
 			    .owner = numbers,
 			    .mode = S_IFLNK,
@@ -201,7 +208,7 @@ static void
 expect_failure(struct fixture *x, const char *bad_path, const struct file *bad, const char *words)
 {
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
-	struct files_writer *w = files_writer_new(x->fd, 2, on_done, x);
+	struct files_writer *w = files_writer_new(x->fd, 2, on_done, on_tick, x);
 	char path[16];
 	bool ok = true;
 	unsigned i = 0;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The .gitattributes files of a tree, added while it is walked in its order.
+ */
+#ifndef CLONE_CHECKOUT_TREE_ATTRIBUTES_H
+#define CLONE_CHECKOUT_TREE_ATTRIBUTES_H
+
+#include "clone/checkout/attributes.h"
+#include "clone/git/git_steps.h"
+
+/* Adds that of a folder ("" or "a/b/"), if there is one. False: t->failure. */
+bool tree_attributes_push(struct transfer *t, struct attributes *a, const git_tree *tree,
+			  struct str folder) MUST_CHECK;
+
+/* The same for a folder below `parent`, by its entry. */
+bool tree_attributes_enter(struct transfer *t, struct attributes *a, const char *parent,
+			   const git_tree_entry *entry) MUST_CHECK;
+
+#endif

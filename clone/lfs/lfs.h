@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Git LFS files of the tree that is checked out: finds their pointers, fetches their objects into
+ * the repository's lfs/objects, as git-lfs does, and configures git-lfs's filters. git-lfs itself
+ * is not needed.
+ *
+ * Nothing is fetched if the files exceed CLONE_BYTES_MAX; what is fetched never exceeds the sizes
+ * in the pointers.
+ */
+#ifndef CLONE_LFS_LFS_H
+#define CLONE_LFS_LFS_H
+
+#include "clone/checkout/attributes.h"
+#include "clone/git/git_steps.h"
+
+struct lfs;
+
+/*
+ * Before the checkout. Afterwards t->lfs holds the objects that were fetched, or is NULL, and
+ * CLONE_NOTE_LFS tells whether LFS files remain pointers. Failing to fetch is logged and does not
+ * fail the clone. False: t->failure.
+ */
+bool lfs_fetch(struct transfer *t) MUST_CHECK;
+void lfs_free(struct lfs *lfs);
+
+/* Whether the attributes of a file make it an LFS file. */
+bool lfs_applies(const struct attribute_value values[ATTRIBUTES]);
+
+/* The path of the object for a pointer file, which the caller frees; NULL: it remains a pointer. */
+char *lfs_find(const struct lfs *lfs, struct str content);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP to an LFS server: asking for addresses (batch API) and downloading one object. Blocks.
+ */
+#ifndef CLONE_LFS_LFS_CLIENT_H
+#define CLONE_LFS_LFS_CLIENT_H
+
+#include "base/http/fetch_stream.h"
+#include "clone/lfs/lfs_batch.h"
+#include "clone/lfs/lfs_remote.h"
+
+/* One download. */
+struct lfs_job {
+	struct lfs_object *object;
+	struct lfs_action action;
+	atomic_uint_least64_t bytes; /* written */
+	struct clone_failure failure;
+};
+
+/* Asks for the addresses of up to LFS_BATCH_OBJECTS_MAX objects; fills the jobs' actions, whose
+ * strings are in the arena. */
+bool lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job *jobs,
+		    size_t count, struct arena *arena, struct clone_failure *f) MUST_CHECK;
+
+/*
+ * Downloads into the directory lfs_dir: tmp/…, then objects/<2 digits>/<2 digits>/<oid> once size
+ * and SHA-256 are right. What is there of an earlier attempt is continued. Never writes more than
+ * the pointer's size. Reports in job->failure.
+ */
+bool lfs_client_download(struct fetch_stream *client, struct lfs_remote *r, int lfs_dir,
+			 struct lfs_job *job) MUST_CHECK;
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Downloads all objects of a tree: addresses in batches, several objects at a time, again after
+ * failures that may pass.
+ */
+#ifndef CLONE_LFS_LFS_DOWNLOAD_H
+#define CLONE_LFS_LFS_DOWNLOAD_H
+
+#include "clone/git/git_steps.h"
+#include "clone/lfs/lfs_objects.h"
+#include "clone/lfs/lfs_remote.h"
+
+/*
+ * Sets each object's state and reports progress. False: at least one object is missing, why is in
+ * f; or the clone is to be stopped, and t->failure is set.
+ */
+bool lfs_download(struct transfer *t, struct lfs_remote *r, struct lfs_objects *objects,
+		  int lfs_dir, struct clone_failure *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where LFS objects may come from, and who gets which credentials.
+ *
+ * Nothing of the repository decides: neither .lfsconfig nor its configuration is read. GitLab's
+ * batch answers may name other origins (its object storage), those of other servers only origins
+ * of CLONE_LFS_ORIGINS. Credentials go to the origin that was asked and to no other.
+ */
+#ifndef CLONE_LFS_LFS_REMOTE_H
+#define CLONE_LFS_LFS_REMOTE_H
+
+#include <stdatomic.h>
+
+#include "clone/git/git_request.h"
+#include "clone/lfs/lfs_pointer.h"
+
+struct lfs_remote {
+	const char *url; /* of the repository */
+	struct url server;
+	struct arena arena;
+	bool is_gitlab;
+	const struct clone_origins *origins; /* CLONE_LFS_ORIGINS */
+	const struct secret *token;	     /* NULL: none */
+	atomic_bool sends_token;	     /* the server has asked for credentials */
+	atomic_bool is_cancelled;
+};
+
+/* ERR_DENIED: LFS files of this server are not fetched. */
+bool lfs_remote_init(struct lfs_remote *r, const struct git_request *request,
+		     struct err *e) MUST_CHECK;
+void lfs_remote_fini(struct lfs_remote *r);
+
+/* Whether an object may be fetched from this address; *is_server: it has the server's origin.
+ * ERR_DENIED. */
+bool lfs_remote_allows(const struct lfs_remote *r, struct str address, bool *is_server,
+		       struct err *e) MUST_CHECK;
+
+/*
+ * Appends the address of an object, NUL-terminated. GitLab names itself by its public address,
+ * which the pod may not reach: its own downloads (".../gitlab-lfs/objects/<oid>") are asked for at
+ * the origin of the clone.
+ */
+bool lfs_remote_append_address(const struct lfs_remote *r, struct str href,
+			       const struct lfs_pointer *p, struct buf *out,
+			       struct err *e) MUST_CHECK;
+
+#endif

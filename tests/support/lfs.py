@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repositories with LFS files, object storage beside GitLab, and git-lfs to compare with."""
+
+import hashlib
+import http.server
+import os
+import subprocess
+import threading
+
+from clone import TIMEOUT_S, git
+from gitlab.lfs import part_of
+
+ATTRIBUTES = "*.bin filter=lfs diff=lfs merge=lfs -text\n"
+
+
+def oid_of(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def pointer_to(content, size=None):
+    size = len(content) if size is None else size
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid_of(content)}\nsize {size}\n"
+
+
+def commit(project, files):
+    """Puts {path: text} on top of main."""
+    bare = project.repository
+    index = {"GIT_INDEX_FILE": os.path.join(bare, "test-index")}
+    entries = "".join(f"100644 {git(bare, 'hash-object', '-w', '--stdin', stdin=text)}\t{path}\n" for path, text in files.items())
+
+    def run(*arguments, stdin=""):
+        command = ["git", "-C", bare, *arguments]
+        return subprocess.run(command, input=stdin, text=True, check=True, capture_output=True, env={**os.environ, **index}).stdout
+
+    run("read-tree", "HEAD")
+    run("update-index", "--add", "--index-info", stdin=entries)
+    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", run("write-tree").strip(), "-p", "HEAD", "-m", "Large"))
+
+
+def add_files(project, contents, **more):
+    """LFS files {path: bytes} with their objects; more: plain files, such as _lfsconfig's."""
+    project.lfs.update({oid_of(content): content for content in contents.values()})
+    commit(project, {".gitattributes": ATTRIBUTES, **{path: pointer_to(content) for path, content in contents.items()}, **more})
+
+
+class Storage:
+    """Object storage: signed addresses, no credentials. requests: (path, headers) of each."""
+
+    def __init__(self, objects, certificates=None):
+        self.objects = objects
+        self.requests = []
+        self.statuses = []  # answers to come before objects are served
+        storage = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                storage.requests.append((self.path, dict(self.headers)))
+                content = storage.objects.get(self.path.split("?")[0].rsplit("/", 1)[1])
+                status = storage.statuses.pop(0) if storage.statuses else 200
+                answer = part_of(content or b"", self.headers.get("Range", ""))
+                self.send_response(status if status != 200 else 404 if content is None else answer.status)
+                for name, value in answer.headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", len(answer.body))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, format, *args):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        scheme = "http"
+        if certificates:
+            import ssl
+
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates.cert, certificates.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://localhost:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def real_git(directory, *arguments, **variables):
+    """git with git-lfs, and nobody's configuration besides."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        **variables,
+    }
+    result = subprocess.run(["git", "-C", str(directory), *arguments], env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert result.returncode == 0, (arguments, result.stderr)
+    return result.stdout.strip()
+
+
+def real_clone(url, into, token, ca):
+    """What git and git-lfs make of it."""
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).netloc
+    with_token = url.replace(host, f"oauth2:{token}@{host}")
+    options = {
+        "filter.lfs.clean": "git-lfs clean -- %f",
+        "filter.lfs.smudge": "git-lfs smudge -- %f",
+        "filter.lfs.process": "git-lfs filter-process",
+        "filter.lfs.required": "true",
+    }
+    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    real_git("/", *settings, "clone", "-q", with_token, str(into), GIT_SSL_CAINFO=str(ca))
+
+
+def work_tree(directory):
+    """{path: (mode, content)} of all files beside .git."""
+    found = {}
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in files:
+            path = os.path.join(folder, name)
+            if name == ".git":
+                continue
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, directory)] = (os.stat(path).st_mode, file.read())
+    return found
