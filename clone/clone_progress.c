@@ -178,13 +178,46 @@ parse_notes(const struct json_node *root, struct clone_progress *p, struct err *
 	return true;
 }
 
+struct number {
+	const char *name;
+	uint64_t *value;
+};
+
+static bool
+parse_unsigned(const struct json_node *node, const struct number *numbers, size_t count,
+	       struct err *e)
+{
+	int64_t value;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!json_get_int(node, numbers[i].name, &value, e))
+			return false;
+		if (value < 0)
+			return err_set(e, ERR_PROTOCOL, "%s is negative", numbers[i].name);
+		*numbers[i].value = (uint64_t)value;
+	}
+	return true;
+}
+
+static bool
+parse_lfs(const struct json_node *root, struct clone_progress *p, struct err *e)
+{
+	const struct json_node *node = json_find(root, "lfs");
+	const struct number numbers[] = {
+		{"objects_done", &p->lfs.objects_done},
+		{"objects_total", &p->lfs.objects_total},
+		{"bytes_done", &p->lfs.bytes_done},
+		{"bytes_total", &p->lfs.bytes_total},
+	};
+
+	return node == NULL ||
+	       parse_unsigned(node, numbers, sizeof(numbers) / sizeof(numbers[0]), e);
+}
+
 static bool
 parse_numbers(const struct json_node *root, struct clone_progress *p, struct err *e)
 {
-	const struct {
-		const char *name;
-		uint64_t *value;
-	} numbers[] = {
+	const struct number numbers[] = {
 		{"objects_done", &p->counters.objects_done},
 		{"objects_total", &p->counters.objects_total},
 		{"deltas_done", &p->counters.deltas_done},
@@ -192,22 +225,13 @@ parse_numbers(const struct json_node *root, struct clone_progress *p, struct err
 		{"files_done", &p->counters.files_done},
 		{"files_total", &p->counters.files_total},
 		{"bytes", &p->counters.bytes},
-		{"lfs.objects_done", &p->lfs.objects_done},
-		{"lfs.objects_total", &p->lfs.objects_total},
-		{"lfs.bytes_done", &p->lfs.bytes_done},
-		{"lfs.bytes_total", &p->lfs.bytes_total},
 		{"bytes_per_s", &p->rate.bytes_per_s},
 		{"left_s", &p->rate.left_s},
 	};
 	int64_t value;
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (!json_get_int(root, numbers[i].name, &value, e))
-			return false;
-		if (value < 0)
-			return err_set(e, ERR_PROTOCOL, "%s is negative", numbers[i].name);
-		*numbers[i].value = (uint64_t)value;
-	}
+	if (!parse_unsigned(root, numbers, sizeof(numbers) / sizeof(numbers[0]), e))
+		return false;
 	if (!json_get_int(root, "percent", &value, e))
 		return false;
 	if (value < 0 || value > 100)
@@ -225,25 +249,22 @@ static bool
 parse_history(const struct json_node *root, struct clone_progress *p, struct err *e)
 {
 	const struct json_node *node = json_find(root, "history");
+	const struct number numbers[] = {
+		{"objects_done", &p->history.objects_done},
+		{"objects_total", &p->history.objects_total},
+		{"bytes", &p->history.bytes},
+	};
 	size_t state = 0;
-	int64_t done;
-	int64_t total;
-	int64_t bytes;
 	struct str name;
 
 	if (node == NULL)
 		return true;
 	if (!json_get_str(node, "state", &name, e) ||
-	    !json_get_int(node, "objects_done", &done, e) ||
-	    !json_get_int(node, "objects_total", &total, e) ||
-	    !json_get_int(node, "bytes", &bytes, e))
+	    !parse_unsigned(node, numbers, sizeof(numbers) / sizeof(numbers[0]), e))
 		return false;
 	if (!name_parse(name, clone_history_names, CLONE_HISTORY_STATES, &state))
 		return err_set(e, ERR_PROTOCOL, "unknown state of the history");
-	if (done < 0 || total < 0 || bytes < 0)
-		return err_set(e, ERR_PROTOCOL, "a number of the history is negative");
-	p->history = (struct clone_history){(enum clone_history_state)state, (uint64_t)done,
-					    (uint64_t)total, (uint64_t)bytes};
+	p->history.state = (enum clone_history_state)state;
 	if (p->phase != CLONE_DONE && p->history.state != CLONE_HISTORY_NONE)
 		return err_set(e, ERR_PROTOCOL, "phase and history contradict each other");
 	return true;
@@ -264,6 +285,7 @@ clone_progress_parse(struct str line, struct clone_progress *p, struct err *e)
 	ok = parse_names(json_doc_root(doc), &parsed, e) &&
 	     parse_numbers(json_doc_root(doc), &parsed, e) &&
 	     parse_notes(json_doc_root(doc), &parsed, e) &&
+	     parse_lfs(json_doc_root(doc), &parsed, e) &&
 	     parse_history(json_doc_root(doc), &parsed, e);
 	json_doc_free(doc);
 	if (!ok)

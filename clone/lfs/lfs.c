@@ -207,7 +207,7 @@ static void
 note_missing(struct transfer *t, const struct err *e)
 {
 	t->progress.notes |= CLONE_NOTE_LFS;
-	log_warn(NULL, "LFS files remain pointers", log_cstr("url", t->request->url), log_err(e));
+	log_warn(NULL, "LFS files remain pointers", log_cstr("repository", t->request->url), log_err(e));
 }
 
 static bool

@@ -4,10 +4,13 @@
 import os
 import signal
 
+import metrics
 import pytest
 from clone import git
 from clone_fixtures import target
+from lfs import add_files
 from proxy import wait_until
+from raw_client import RawClient
 
 
 @pytest.fixture
@@ -44,6 +47,22 @@ def test_clones_at_start_with_a_token(make_proxy, gitlab, upstream, target):
     proxy.wait_for_log(message="clone: phase", phase="done")
     assert git(target, "status", "--porcelain") == ""
     assert leftovers(target.parent) == []
+
+
+def test_lfs_files_are_counted(make_proxy, gitlab, upstream, target):
+    add_files(gitlab.project, {"a.bin": b"a" * 1000, "b.bin": b"b" * 2000})
+    gitlab.faults.add("lfs-object", bytes_per_s=10_000)
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target, CLONE_TOKEN=token)
+    proxy.secrets.append(token)
+    proxy.wait_for_log(message="clone: phase", phase="lfs")
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    with RawClient(proxy.address("admin")) as raw:
+        raw.request("GET", "/metrics", host="admin")
+        figures = metrics.parse(raw.read_response().text)
+    for name, value in (("objects", 2), ("objects_done", 2), ("bytes", 3000), ("received_bytes", 3000)):
+        assert figures.get(f"workspace_proxy_clone_lfs_{name}") == value
+    assert git(target, "-c", "filter.lfs.process=false", "status", "--porcelain") == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that is not dumpable")

@@ -9,6 +9,7 @@ import pytest
 from clone import CODES, by_hand, git, settings_for
 from clone_compare import compare
 from clone_fixtures import target
+from lfs import add_files, pointer_to
 
 
 UPDATE = ("submodule", "update", "--init", "--recursive")
@@ -226,3 +227,31 @@ def test_commit_that_no_branch_has(settings, target, gitlab, certificates, tmp_p
     found, result = compare(settings, certificates.ca, tmp_path / "theirs", token=settings["CLONE_TOKEN"], then=[UPDATE])
     assert "not cloned" not in result.stderr and not found, pprint.pformat(found, width=160)
     assert git(target / "lib", "rev-parse", "HEAD") == commit
+
+
+def test_lfs_files_of_submodules(settings, target, gitlab):
+    """As in the main tree, on all levels, with the submodule's own server."""
+    inner = gitlab.add_project("other/inner", gitlab.sasha)
+    add_files(inner, {"inner.bin": b"inner" * 1000})
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add_files(lib, {"lib.bin": b"lib" * 1000})
+    add(lib.repository, [("inner", "inner", "../../other/inner.git", head(inner))])
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and "missing" not in result.stderr, result.stderr
+    assert (target / "lib/lib.bin").read_bytes() == b"lib" * 1000
+    assert (target / "lib/inner/inner.bin").read_bytes() == b"inner" * 1000
+    assert (target / ".git/modules/lib/lfs/objects").is_dir()
+    for folder in (target, target / "lib", target / "lib/inner"):
+        assert git(folder, "-c", "filter.lfs.process=false", "status", "--porcelain") == ""
+
+
+def test_missing_lfs_files_of_submodules(settings, target, gitlab):
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add_files(lib, {"lib.bin": b"lib"})
+    lib.lfs.clear()
+    add(gitlab.project.repository, [("lib", "lib", "../lib.git", head(lib))])
+    result = by_hand(settings)
+    assert result.returncode == 0 and '"git lfs pull" fetches them' in result.stderr, result.stderr
+    assert "Object does not exist on the server" in result.stderr and gitlab.git_url(lib) in result.stderr
+    assert (target / "lib/lib.bin").read_text() == pointer_to(b"lib")

@@ -169,7 +169,7 @@ test_all_phases(void **state)
 	struct fixture *f = *state;
 	const struct clone_progress *p;
 
-	start(f, "line connecting\nline receiving null 5\nline resolving\nline checkout\n"
+	start(f, "line connecting\nline receiving null 5\nline resolving\nline lfs\nline checkout\n"
 		 "line done null 99\n");
 	assert_int_equal(clone_progress(f->clone)->phase, CLONE_CONNECTING);
 	assert_int_equal(f->calls, 0); /* never before the call returns */
@@ -180,8 +180,8 @@ test_all_phases(void **state)
 	assert_int_equal(p->problem, CLONE_PROBLEM_NONE);
 	assert_false(p->can_retry);
 	assert_null(strstr(p->message, "lies"));
-	assert_int_equal(f->seen_count, 5);
-	for (unsigned i = 0; i < 5; i++)
+	assert_int_equal(f->seen_count, 6);
+	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(f->seen[i], CLONE_CONNECTING + (int)i);
 }
 

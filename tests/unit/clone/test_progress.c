@@ -78,6 +78,40 @@ test_json_comes_back(void **state)
 }
 
 static void
+test_odd_lfs_figures_are_refused(void **state)
+{
+	static const char *const strange[] = {"7", "{}", "{\"objects_done\":-1}"};
+	struct clone_progress parsed;
+	struct err e = ERR_INIT;
+	struct buf line;
+
+	(void)state;
+	buf_init(&line, CLONE_PROGRESS_LINE_MAX);
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+		struct str text;
+		size_t at;
+
+		buf_clear(&line);
+		assert_true(clone_progress_json(&sample, &line));
+		text = buf_view(&line);
+		at = str_find(text, STR("\"lfs\":{"));
+		assert_true(at != SIZE_MAX);
+		text = str_take(text, at);
+		{
+			struct buf odd;
+
+			buf_init(&odd, CLONE_PROGRESS_LINE_MAX);
+			assert_true(buf_add_str(&odd, text) &&
+				    buf_addf(&odd, "\"lfs\":%s}", strange[i]));
+			assert_false(clone_progress_parse(buf_view(&odd), &parsed, &e));
+			assert_int_equal(e.code, ERR_PROTOCOL);
+			buf_fini(&odd);
+		}
+	}
+	buf_fini(&line);
+}
+
+static void
 test_history_comes_back(void **state)
 {
 	static const char *const strange[] = {
@@ -378,6 +412,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json_comes_back),
+		cmocka_unit_test(test_odd_lfs_figures_are_refused),
 		cmocka_unit_test(test_history_comes_back),
 		cmocka_unit_test(test_every_name_comes_back),
 		cmocka_unit_test(test_garbage_is_refused),

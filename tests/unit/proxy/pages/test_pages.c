@@ -307,6 +307,14 @@ test_waiting_page_shows_progress(void **state)
 	assert_true(has("data-address=\"/oauth2/workspace\""));
 	assert_true(has("<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>"));
 	assert_true(has("id=\"trouble\" role=\"alert\" hidden"));
+	assert_true(has("id=\"step-lfs\" data-state=\"next\" hidden>"));
+	clone.phase = CLONE_LFS;
+	clone.lfs = (struct clone_lfs){3, 1200, 5, 10};
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("id=\"step-lfs\" data-state=\"active\" aria-current=\"step\">"));
+	assert_true(has("3 of 1,200 files"));
+	assert_true(has("88.8 MiB · 2.0 KiB/s"));
 }
 
 static void
