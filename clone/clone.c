@@ -183,6 +183,7 @@ take_counters(struct clone_progress *p, const struct clone_progress *from)
 {
 	p->counters = from->counters;
 	p->lfs = from->lfs;
+	memcpy(p->remote_text, from->remote_text, sizeof(p->remote_text));
 	p->rate = from->rate;
 	p->attempt = from->attempt;
 	p->notes = from->notes;

@@ -6,6 +6,7 @@
 #include "clone/clone_progress.h"
 
 #include "base/json.h"
+#include "clone/failure.h"
 
 #define ATTEMPTS_MAX 1000
 
@@ -116,6 +117,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 	json_write_close(&w, ']');
 	write_lfs(&w, &p->lfs);
 	write_history(&w, &p->history);
+	json_write_str(&w, "remote_text", str_from(p->remote_text));
 	json_write_bool(&w, "can_retry", p->can_retry);
 	json_write_str(&w, "message", str_from(p->message));
 	json_write_close(&w, '}');
@@ -175,6 +177,18 @@ parse_notes(const struct json_node *root, struct clone_progress *p, struct err *
 			return err_set(e, ERR_PROTOCOL, "unknown note");
 		p->notes |= notes[at].note;
 	}
+	return true;
+}
+
+/* Makes it text once more: the worker has parsed what a stranger wrote. */
+static bool
+parse_remote_text(const struct json_node *root, struct clone_progress *p, struct err *e)
+{
+	struct str text;
+
+	if (!json_get_opt_str(root, "remote_text", &text, e))
+		return false;
+	failure_format_text(text, p->remote_text);
 	return true;
 }
 
@@ -286,6 +300,7 @@ clone_progress_parse(struct str line, struct clone_progress *p, struct err *e)
 	     parse_numbers(json_doc_root(doc), &parsed, e) &&
 	     parse_notes(json_doc_root(doc), &parsed, e) &&
 	     parse_lfs(json_doc_root(doc), &parsed, e) &&
+	     parse_remote_text(json_doc_root(doc), &parsed, e) &&
 	     parse_history(json_doc_root(doc), &parsed, e);
 	json_doc_free(doc);
 	if (!ok)

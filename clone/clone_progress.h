@@ -81,6 +81,9 @@ struct clone_rate {
 	uint64_t left_s;      /* estimate for this phase; 0: unknown */
 };
 
+/* Bytes with the NUL: text for people on one line, see failure_set_remote_text. */
+#define CLONE_REMOTE_TEXT_MAX 201u
+
 struct clone_progress {
 	enum clone_phase phase;
 	struct clone_counters counters;
@@ -91,8 +94,9 @@ struct clone_progress {
 	int64_t ended_at_s;
 	unsigned percent; /* of the whole, monotonic */
 	enum clone_problem problem;
-	unsigned notes;		      /* enum clone_note */
-	struct clone_history history; /* once the phase is CLONE_DONE */
+	unsigned notes;				 /* enum clone_note */
+	struct clone_history history;		 /* once the phase is CLONE_DONE */
+	char remote_text[CLONE_REMOTE_TEXT_MAX]; /* the server's own words about a problem */
 	bool can_retry;
 	bool can_stop; /* inside the worker only: see git_progress_fn */
 	/* For users: what happens, or what went wrong and what to do about it. */

@@ -110,6 +110,7 @@ end_run(struct worker *w)
 	w->progress.ended_at_s = clock_wall_s();
 	w->progress.phase = CLONE_DONE;
 	w->progress.problem = w->failure.problem;
+	memcpy(w->progress.remote_text, w->failure.remote_text, sizeof(w->progress.remote_text));
 	if (w->failure.problem != CLONE_PROBLEM_NONE) {
 		w->progress.phase = CLONE_FAILED;
 		log_warn(NULL, "clone failed",

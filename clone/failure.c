@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log/log_escape.h"
 
 #define DELAY_FIRST_MS	   500u
 #define DELAY_MAX_MS	   30000u
@@ -83,6 +86,39 @@ failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms
 	f->is_transient = status == 408 || status == 429 || (status >= 500 && status != 501);
 	f->retry_after_ms = retry_after_ms;
 	return false;
+}
+
+void
+failure_format_text(struct str text, char out[CLONE_REMOTE_TEXT_MAX])
+{
+	struct buf formatted;
+	size_t len;
+
+	buf_init(&formatted, 4 * (size_t)CLONE_REMOTE_TEXT_MAX);
+	(void)log_escape_text(&formatted, str_take(text, CLONE_REMOTE_TEXT_MAX));
+	len = str_trim(buf_view(&formatted)).len;
+	if (len >= CLONE_REMOTE_TEXT_MAX)
+		len = CLONE_REMOTE_TEXT_MAX - 1;
+	/* No half a character at the end. */
+	while (len > 0 && len < formatted.len && log_escape_is_continuation(formatted.data[len]))
+		len--;
+	if (len > 0)
+		memcpy(out, formatted.data, len);
+	out[len] = '\0';
+	buf_fini(&formatted);
+}
+
+void
+failure_set_remote_text(struct clone_failure *f, struct str text)
+{
+	struct str detail = str_from(f->detail.text);
+	char *copy;
+
+	failure_format_text(text, f->remote_text);
+	if (f->remote_text[0] == '\0' || (copy = str_dup(detail)) == NULL)
+		return;
+	(void)err_set(&f->detail, f->detail.code, "%s: %s", copy, f->remote_text);
+	free(copy);
 }
 
 uint64_t

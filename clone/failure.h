@@ -13,6 +13,7 @@ struct clone_failure {
 	bool is_transient;	    /* worth a retry */
 	uint64_t retry_after_ms;    /* earliest time of a retry; 0: not set */
 	struct err detail;
+	char remote_text[CLONE_REMOTE_TEXT_MAX]; /* the server's own words; empty: none */
 };
 
 /* Always return false, so that callers can `return failure_set(…)`. */
@@ -34,6 +35,13 @@ enum clone_problem failure_problem_of_status(long status);
 
 /* Records the status and whether a retry makes sense. */
 bool failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms);
+
+/* Adds what the server said about the failure to it and to its detail; empty text changes nothing.
+ */
+void failure_set_remote_text(struct clone_failure *f, struct str text);
+
+/* Formats a stranger's text for people: bounded, on one line, no controls. */
+void failure_format_text(struct str text, char out[CLONE_REMOTE_TEXT_MAX]);
 
 /* Delay before attempt `attempt` (1: the first retry): exponential, at least what the server asked
  * for, bounded. random: 16 random bits. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages for users: what happens, or what went wrong and what to do about it. Built from our own
- * settings only, never from text of the server or the worker.
+ * settings; of the server only what it says about a refusal, quoted.
  */
 #include <stdio.h>
 
@@ -111,6 +111,21 @@ describe_phase(struct clone_progress *p, const struct message_parts *m)
 	}
 }
 
+/* The server's own words say more than ours. */
+static void
+describe_answer(struct clone_progress *p, const struct message_parts *m)
+{
+	if (p->problem == CLONE_PROBLEM_NO_ACCESS)
+		snprintf(p->message, sizeof(p->message),
+			 "%.*s refused to let %.*s be cloned: \"%s\" Do what it asks for, or ask "
+			 "an owner of the project, then retry.",
+			 STR_FMT(m->host), STR_FMT(m->repository), p->remote_text);
+	else
+		snprintf(p->message, sizeof(p->message),
+			 "%.*s could not serve %.*s: \"%s\" Retry in a moment.", STR_FMT(m->host),
+			 STR_FMT(m->repository), p->remote_text);
+}
+
 static void
 describe_remote_problem(struct clone_progress *p, const struct message_parts *m)
 {
@@ -200,11 +215,16 @@ describe_problem(struct clone_progress *p, const struct message_parts *m)
 	switch (p->problem) {
 	case CLONE_PROBLEM_NONE:
 		break;
-	case CLONE_PROBLEM_TOKEN:
 	case CLONE_PROBLEM_NO_ACCESS:
+	case CLONE_PROBLEM_UNREACHABLE:
+		if (p->remote_text[0] != '\0')
+			describe_answer(p, m);
+		else
+			describe_remote_problem(p, m);
+		break;
+	case CLONE_PROBLEM_TOKEN:
 	case CLONE_PROBLEM_NOT_FOUND:
 	case CLONE_PROBLEM_REF:
-	case CLONE_PROBLEM_UNREACHABLE:
 	case CLONE_PROBLEM_TLS:
 	case CLONE_PROBLEM_STALLED:
 		describe_remote_problem(p, m);

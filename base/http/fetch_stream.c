@@ -281,7 +281,9 @@ set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
 {
 	CURL *easy = s->easy;
 
-	if (!add_header(s, "Expect:", "") ||
+	/* Nothing is asked for compressed, but some servers and proxies send it. */
+	if (!add_header(s, "Expect:", "") || !add_header(s, "Accept-Encoding:", "") ||
+	    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK ||
 	    (r->accept != NULL && !add_header(s, "Accept: ", r->accept)) ||
 	    (r->git_protocol != NULL && !add_header(s, "Git-Protocol: ", r->git_protocol)))
 		return false;
@@ -405,6 +407,7 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 		  struct fetch_stream_head *head, struct err *e)
 {
 	char *content_type = NULL;
+	struct str type;
 	curl_off_t retry_after_s = 0;
 	long status = 0;
 
@@ -412,13 +415,14 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 		return false;
 	(void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	type = str_from(content_type);
 	read_location(s, request->url);
 	(void)curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	if (status < 100 || status > 599)
 		return err_set(e, ERR_PROTOCOL, "%s: unknown status", s->host);
 	*head = (struct fetch_stream_head){
 		.status = (unsigned)status,
-		.content_type = str_from(content_type),
+		.content_type = str_trim(str_take(type, str_find_byte(type, ';'))),
 		.location = str_from(s->location),
 		.retry_after_ms = retry_after_s > 0 && retry_after_s < RETRY_AFTER_MAX_S
 					  ? (uint64_t)retry_after_s * 1000

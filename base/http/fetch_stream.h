@@ -41,8 +41,8 @@ struct fetch_stream_request {
 
 /* Valid until the next request. */
 struct fetch_stream_head {
-	unsigned status; /* 100..599 */
-	struct str content_type;
+	unsigned status;	 /* 100..599 */
+	struct str content_type; /* without parameters */
 	struct str location;	 /* of a redirect, made absolute; else empty */
 	uint64_t retry_after_ms; /* 0: not said */
 };

@@ -125,3 +125,25 @@ log_escape_json(struct buf *out, struct str value)
 	}
 	return buf_add_byte(out, '"');
 }
+
+bool
+log_escape_text(struct buf *out, struct str value)
+{
+	bool is_spaced = true;
+
+	while (value.len > 0 && buf_is_ok(out)) {
+		uint32_t code = 0;
+		size_t len = decode_utf8(value, &code);
+		bool is_space = len > 0 && (code == ' ' || is_dangerous(code));
+
+		if (len == 0)
+			buf_add_str(out, STR("\xef\xbf\xbd")); /* U+FFFD */
+		else if (!is_space)
+			buf_add(out, value.data, len);
+		else if (!is_spaced)
+			buf_add_byte(out, ' ');
+		is_spaced = is_space;
+		value = str_skip(value, len == 0 ? 1 : len);
+	}
+	return buf_is_ok(out);
+}

@@ -8,6 +8,10 @@
 
 #include "base/str.h"
 
+/* Appends the text for people, on one line: what would need an escape beyond quotes becomes a
+ * space, several in a row one. */
+bool log_escape_text(struct buf *out, struct str value);
+
 #define LOG_ESCAPE_MAX 8 /* bytes of one escaped character */
 
 /* Printable ASCII other than '"' and '\\': what is written as it is. */

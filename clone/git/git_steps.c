@@ -9,6 +9,8 @@
 /* Size of pack windows: bounds resident memory at no measurable cost. */
 #define WINDOW_BYTES (8u * 1024u * 1024u)
 
+#define REMOTE_ERROR "remote error: "
+
 #ifdef SANITIZED
 /* libgit2 1.5 leaks the match data of regular expressions that do not match. */
 const char *__lsan_default_suppressions(void);
@@ -45,6 +47,16 @@ git_steps_fail(struct transfer *t, int code, const char *step)
 	const git_error *last = git_error_last();
 	const char *message = last == NULL ? "no message" : last->message;
 	int class = last == NULL ? GIT_ERROR_NONE : last->klass;
+	struct str rest = str_from(message);
+
+	/* libgit2's words for an "ERR" packet in place of refs. */
+	if (t->failure->problem == CLONE_PROBLEM_NONE && class == GIT_ERROR_NET &&
+	    str_starts_with(rest, STR(REMOTE_ERROR))) {
+		failure_set(t->failure, CLONE_PROBLEM_NO_ACCESS,
+			    "%s: the server answered with an error", step);
+		failure_set_remote_text(t->failure, str_skip(rest, sizeof(REMOTE_ERROR) - 1));
+		return false;
+	}
 
 	return failure_set(t->failure, git_steps_problem(class, message),
 			   "%s: %s (libgit2 %d, class %d)", step, message, code, class);

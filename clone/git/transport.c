@@ -9,14 +9,15 @@
 #include <stdlib.h>
 
 #include "base/http/fetch_stream.h"
-#include "clone/git/packet.h"
+#include "clone/git/packet_watch.h"
 #include "clone/git/ref_listing.h"
 
-#define BODY_MAX_BYTES	 (64u * 1024u * 1024u) /* a request contains each wanted id */
-#define REDIRECTS_MAX	 3u
-#define LISTING_SUFFIX	 "/info/refs?service=git-upload-pack"
-#define LISTING_TOTAL_MS 600000u
-#define PIECE_BYTES	 65536u
+#define BODY_MAX_BYTES	  (64u * 1024u * 1024u) /* a request contains each wanted id */
+#define REDIRECTS_MAX	  3u
+#define LISTING_SUFFIX	  "/info/refs?service=git-upload-pack"
+#define LISTING_TOTAL_MS  600000u
+#define PIECE_BYTES	  65536u
+#define REMOTE_TEXT_BYTES 512u
 
 /* Limit of the ref listing, which is kept in memory: a million refs with long names. */
 #define LISTING_MAX_BYTES (128u * 1024u * 1024u)
@@ -25,8 +26,7 @@ struct transport {
 	git_smart_subtransport parent; /* first */
 	const struct transport_options *options;
 	struct fetch_stream *client;
-	struct buf base;	 /* URL of the repository, after redirects */
-	uint64_t retry_after_ms; /* of the last response */
+	struct buf base; /* URL of the repository, after redirects */
 	bool sends_token;
 };
 
@@ -38,6 +38,7 @@ struct transport_call {
 	struct buf early; /* start of the response, with the list of shallow commits */
 	size_t early_read;
 	struct ref_listing listing;
+	struct packet_watch watch;
 	bool is_listing;
 	bool is_open;
 };
@@ -64,9 +65,27 @@ set_failure_err(struct transport *t, const struct err *e)
 	return set_failure(t, problem, e->text);
 }
 
-static int
-set_failure_status(struct transport *t, unsigned status)
+/* The text that GitLab answers git with when it refuses; as in git, only plain text is shown. */
+static void
+read_remote_text(struct transport *t, const struct fetch_stream_head *head)
 {
+	char text[REMOTE_TEXT_BYTES];
+	struct err e = ERR_INIT;
+	size_t len = 0;
+	size_t more = 1;
+
+	if (!str_equal_nocase(head->content_type, STR("text/plain")))
+		return;
+	while (more > 0 && len < sizeof(text) &&
+	       fetch_stream_read(t->client, text + len, sizeof(text) - len, &more, &e))
+		len += more;
+	failure_set_remote_text(t->options->failure, (struct str){text, len});
+}
+
+static int
+set_failure_status(struct transport *t, const struct fetch_stream_head *head)
+{
+	unsigned status = head->status;
 	struct clone_failure *failure = t->options->failure;
 
 	if (status == 401 && t->options->token == NULL)
@@ -74,7 +93,8 @@ set_failure_status(struct transport *t, unsigned status)
 				   "the server requires credentials, but there is no token");
 	if (status == 401)
 		return set_failure(t, CLONE_PROBLEM_TOKEN, "the token was rejected (401)");
-	failure_set_status(failure, status, t->retry_after_ms);
+	failure_set_status(failure, status, head->retry_after_ms);
+	read_remote_text(t, head);
 	git_error_set_str(GIT_ERROR_NET, failure->detail.text);
 	return GIT_ERROR;
 }
@@ -129,30 +149,20 @@ read_more(struct transport_call *x, struct err *e)
 	return buf_add(&x->early, piece, len) || err_set(e, ERR_LIMIT, "too many shallow commits");
 }
 
-/* What upload-pack says of an object that it does not have or does not give; libgit2 1.5 would only
- * see an early end. */
+/* What the server says in place of what was asked for. */
 static int
-check_refusal(struct transport_call *x)
+set_failure_text(struct transport *t, struct str text)
 {
-	struct err e = ERR_INIT;
-	struct str text;
-	size_t len;
+	struct clone_failure *failure = t->options->failure;
 
-	for (;;) {
-		text = buf_view(&x->early);
-		if (text.len >= 2 * PACKET_HEAD_BYTES &&
-		    (!packet_length(text, &len) || text.len >= len ||
-		     !str_starts_with(str_skip(text, PACKET_HEAD_BYTES), STR("ERR "))))
-			break;
-		if (!read_more(x, &e))
-			return set_failure_err(x->transport, &e);
-	}
-	if (!packet_length(text, &len) ||
-	    !str_starts_with(str_skip(text, PACKET_HEAD_BYTES), STR("ERR ")) ||
-	    str_find(str_take(text, len), STR("not our ref")) == SIZE_MAX)
-		return 0;
-	return set_failure(x->transport, CLONE_PROBLEM_REF,
-			   "the server does not have the requested commit, or does not give it");
+	if (str_find(text, STR("not our ref")) != SIZE_MAX)
+		return set_failure(
+			t, CLONE_PROBLEM_REF,
+			"the server does not have the requested commit, or does not give it");
+	failure_set(failure, CLONE_PROBLEM_NO_ACCESS, "the server answered with an error");
+	failure_set_remote_text(failure, text);
+	git_error_set_str(GIT_ERROR_NET, failure->detail.text);
+	return GIT_ERROR;
 }
 
 /* Removes the list of shallow commits, which libgit2 does not know, from the response. */
@@ -160,6 +170,7 @@ static int
 read_shallow(struct transport_call *x)
 {
 	struct err e = ERR_INIT;
+	struct str text;
 	size_t len = 1;
 
 	while (len > 0) {
@@ -174,8 +185,11 @@ read_shallow(struct transport_call *x)
 				return set_failure_err(x->transport, &e);
 			continue;
 		}
+		rest = str_skip(str_take(rest, len), PACKET_HEAD_BYTES);
+		if (packet_is_error(rest, &text))
+			return set_failure_text(x->transport, text);
 		x->early_read += len == 0 ? PACKET_HEAD_BYTES : len;
-		if (len > 0 && !note_shallow(x, str_skip(str_take(rest, len), PACKET_HEAD_BYTES)))
+		if (len > 0 && !note_shallow(x, rest))
 			return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
 					   "the server does not support shallow clones");
 	}
@@ -252,15 +266,12 @@ check_answer(struct transport_call *x, const struct fetch_stream_head *head)
 	struct str wanted = x->is_listing ? STR("application/x-git-upload-pack-advertisement")
 					  : STR("application/x-git-upload-pack-result");
 
-	x->transport->retry_after_ms = head->retry_after_ms;
 	if (head->status != 200)
-		return set_failure_status(x->transport, head->status);
+		return set_failure_status(x->transport, head);
 	if (!str_equal_nocase(head->content_type, wanted))
 		return set_failure(x->transport, CLONE_PROBLEM_UNREACHABLE,
 				   "not a git server's response");
 	x->is_open = true;
-	if (!x->is_listing && check_refusal(x) != 0)
-		return GIT_ERROR;
 	return is_deepening(x) ? read_shallow(x) : 0;
 }
 
@@ -327,6 +338,14 @@ read_listing(struct transport_call *x, char *data, size_t size, size_t *len)
 }
 
 static int
+check_packets(struct transport_call *x, struct str data)
+{
+	struct str text;
+
+	return packet_watch_add(&x->watch, data, &text) ? set_failure_text(x->transport, text) : 0;
+}
+
+static int
 on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *len)
 {
 	struct transport_call *x = (struct transport_call *)(void *)parent;
@@ -344,12 +363,12 @@ on_read(git_smart_subtransport_stream *parent, char *data, size_t size, size_t *
 		memcpy(data, rest.data, rest.len);
 		x->early_read += rest.len;
 		*len = rest.len;
-		return 0;
+		return check_packets(x, rest);
 	}
 	if (!fetch_stream_read(t->client, data, size, len, &e))
 		return set_failure_err(t, &e);
 	t->options->on_bytes(t->options->arg);
-	return 0;
+	return check_packets(x, (struct str){data, *len});
 }
 
 static int

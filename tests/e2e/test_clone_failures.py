@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How clones fail, each with the problem that it names: servers, tokens, redirects, hostile trees."""
 
+import gzip
 import socket
 
 import pytest
@@ -166,3 +167,110 @@ def test_tree_without_end(settings, gitlab, token, target, shape):
     tree = nest(bare, leaf, "d", 10, 10) if shape == "wide" else nest(bare, leaf, "d" * 200, 30)
     git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree, "-m", "Bomb"))
     assert_failed(by_hand({**settings, "CLONE_TOKEN": token}), "refused", target)
+
+
+TERMS = "You must accept the Terms of Service in order to perform this action. Please access GitLab from a web browser to accept these terms."
+
+
+def packet(payload):
+    return b"%04x" % (len(payload) + 4) + payload
+
+
+SERVICE = packet(b"# service=git-upload-pack\n") + b"0000"
+LISTING = "application/x-git-upload-pack-advertisement"
+RESULT = "application/x-git-upload-pack-result"
+
+
+def assert_words(result, target, words):
+    """In the message for users, quoted, and in the log; asked once."""
+    assert_failed(result, "no_access", target)
+    assert f'"{words}"' in result.stderr.splitlines()[-1] and result.stderr.count(words) >= 2, result.stderr
+    assert "retrying" not in result.stderr
+
+
+@pytest.mark.parametrize("endpoint", ["git-info-refs", "git-upload-pack"])
+def test_words_of_a_refusal(settings, target, token, gitlab, endpoint):
+    gitlab.faults.add(endpoint, status=403, body=TERMS + "\n", content_type="text/plain; charset=utf-8")
+    assert_words(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_RETRIES": "3"}), target, TERMS)
+    assert gitlab.requests.count(endpoint=endpoint, status=403) == 1
+
+
+@pytest.mark.parametrize("body", [packet(b"ERR Not for you.\n"), SERVICE + packet(b"ERR Not for you.")])
+def test_words_in_place_of_refs(settings, target, token, gitlab, body):
+    gitlab.faults.add("git-info-refs", body=body, content_type=LISTING)
+    assert_words(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_RETRIES": "3"}), target, "Not for you.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [packet(b"ERR Not for you.\n"), packet(b"NAK\n") + packet(b"\x03Not for you.\n") + b"0000", packet(b"NAK\n") + packet(b"\x02Wait.\n") + packet(b"\x03Not for you.\n")],
+    ids=["error", "sideband", "progress"],
+)
+@pytest.mark.parametrize("depth", ["0", "1"])
+def test_words_in_place_of_a_pack(settings, target, token, gitlab, body, depth):
+    shallow = {"0": b"", "1": b"0000"}[depth]
+    gitlab.faults.add("git-upload-pack", body=shallow + body, content_type=RESULT)
+    assert_words(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_RETRIES": "3", "CLONE_DEPTH": depth}), target, "Not for you.")
+
+
+def test_words_are_text(settings, target, token, gitlab):
+    """Bounded, on one line, without control characters and what turns the reading direction."""
+    body = b"\x1b[31mA\xc2\x9bB\r\n\r\nC \xff\xe2\x80\xaeD\n" + b"x" * 5000
+    gitlab.faults.add("git-info-refs", status=403, body=body, content_type="text/plain")
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert_failed(result, "no_access", target)
+    assert '"[31mA B C \ufffd Dxx' in result.stderr.replace("D x", "Dx"), result.stderr
+    assert "\x1b" not in result.stderr and "\u202e" not in result.stderr and len(result.stderr) < 3000
+
+
+def test_pages_are_no_words(settings, target, token, gitlab):
+    gitlab.faults.add("git-info-refs", status=403, body="<html>x</html>", content_type="text/html")
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert_failed(result, "no_access", target)
+    assert "html" not in result.stderr
+
+
+def test_words_of_a_server_in_trouble(settings, target, token, gitlab):
+    text = "The git server, Gitaly, is not available at this time."
+    gitlab.faults.add("git-info-refs", status=503, body=text, content_type="text/plain; charset=utf-8")
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert_failed(result, "unreachable", target)
+    assert f'"{text}"' in result.stderr
+
+
+def gitlab_with(monkeypatch, gitlab, change):
+    """Changes git's answers before they are sent."""
+    handle = gitlab._git.handle
+
+    def changed(request):
+        answer = handle(request)
+        return change(answer) if answer.status == 200 else answer
+
+    monkeypatch.setattr(gitlab._git, "handle", changed)
+
+
+def test_parameters_of_content_types(settings, target, token, gitlab, monkeypatch):
+    def change(answer):
+        answer.headers = [(name, value + "; charset=utf-8" if name == "Content-Type" else value) for name, value in answer.headers]
+        return answer
+
+    gitlab_with(monkeypatch, gitlab, change)
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert result.returncode == 0, result.stderr
+
+
+def test_gzip_that_nobody_asked_for(settings, target, token, gitlab, monkeypatch):
+    def change(answer):
+        answer.body = gzip.compress(b"".join(answer.body))
+        answer.headers.append(("Content-Encoding", "gzip"))
+        return answer
+
+    gitlab_with(monkeypatch, gitlab, change)
+    result = by_hand({**settings, "CLONE_TOKEN": token})
+    assert result.returncode == 0, result.stderr
+    assert git(target, "status", "--porcelain") == ""
+
+
+def test_words_in_place_of_shallow_commits(settings, target, token, gitlab):
+    gitlab.faults.add("git-upload-pack", body=packet(b"ERR Not for you.\n"), content_type=RESULT)
+    assert_words(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_RETRIES": "3", "CLONE_DEPTH": "1"}), target, "Not for you.")

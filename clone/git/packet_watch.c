@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libgit2 1.5 passes errors among pack data off as a truncated pack.
+ */
+#include "clone/git/packet_watch.h"
+
+#define BAND_ERROR '\3'
+
+bool
+packet_is_error(struct str payload, struct str *text)
+{
+	if (!str_starts_with(payload, STR("ERR ")))
+		return false;
+	*text = str_skip(payload, sizeof("ERR ") - 1);
+	return true;
+}
+
+/* The current packet is complete. */
+static bool
+ends_in_error(const struct packet_watch *w, struct str *text)
+{
+	size_t len = w->len < sizeof(w->start) ? w->len : sizeof(w->start);
+	struct str payload = str_skip((struct str){w->start, len}, PACKET_HEAD_BYTES);
+
+	if (packet_is_error(payload, text))
+		return true;
+	*text = str_skip(payload, 1);
+	return !str_is_empty(payload) && payload.data[0] == BAND_ERROR;
+}
+
+/* Takes what belongs to the current packet off *data. */
+static void
+take(struct packet_watch *w, struct str *data, size_t end)
+{
+	size_t len = end - w->len < data->len ? end - w->len : data->len;
+
+	if (w->len < sizeof(w->start))
+		memcpy(w->start + w->len, data->data,
+		       len < sizeof(w->start) - w->len ? len : sizeof(w->start) - w->len);
+	w->len += len;
+	*data = str_skip(*data, len);
+}
+
+bool
+packet_watch_add(struct packet_watch *w, struct str data, struct str *text)
+{
+	while (!str_is_empty(data) && !w->is_off) {
+		bool is_error;
+
+		take(w, &data, w->len < PACKET_HEAD_BYTES ? PACKET_HEAD_BYTES : w->size);
+		if (w->len == PACKET_HEAD_BYTES &&
+		    !packet_length((struct str){w->start, PACKET_HEAD_BYTES}, &w->size))
+			w->is_off = true;
+		if (w->len < PACKET_HEAD_BYTES || w->len < w->size)
+			continue;
+		is_error = ends_in_error(w, text);
+		w->len = 0;
+		if (is_error)
+			return true;
+	}
+	return false;
+}
