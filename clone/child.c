@@ -181,13 +181,14 @@ set_attributes(posix_spawnattr_t *attributes)
 }
 
 static bool
-spawn(struct child *c, const char *program, struct environment *env, const int fds[2],
+spawn(struct child *c, const char *program, struct environment *env, const int fds[2], bool waits,
       struct err *e)
 {
 	char name[] = "workspace-proxy";
 	char command[] = "clone";
 	char flag[] = "--worker";
-	char *argv[] = {name, command, flag, NULL};
+	char wait[] = "--wait";
+	char *argv[] = {name, command, flag, waits ? wait : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int error;
@@ -221,7 +222,7 @@ token_write(int fd, const struct secret *token, struct err *e)
 
 bool
 child_spawn(struct child *c, const char *program, const struct clone_settings *settings,
-	    const struct secret *token, struct err *e)
+	    const struct secret *token, bool waits, struct err *e)
 {
 	struct environment env;
 	int token_pipe[2] = {-1, -1};
@@ -234,7 +235,7 @@ child_spawn(struct child *c, const char *program, const struct clone_settings *s
 	if (ok && fcntl(progress_pipe[0], F_SETFL, O_NONBLOCK) < 0)
 		ok = err_set_errno(e, errno, "pipe");
 	if (ok)
-		ok = spawn(c, program, &env, (int[]){token_pipe[0], progress_pipe[1]}, e);
+		ok = spawn(c, program, &env, (int[]){token_pipe[0], progress_pipe[1]}, waits, e);
 	if (ok) {
 		c->pidfd = pidfd_open(c->pid, 0);
 		c->progress_fd = progress_pipe[0];

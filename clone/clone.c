@@ -436,14 +436,15 @@ bool
 clone_start(struct clone *c, const struct secret *token, struct err *e)
 {
 	struct clone_progress *p = &c->progress;
+	bool is_ours = token == NULL || token == c->settings->token;
 
 	if (p->phase != CLONE_WAITING && !(p->phase == CLONE_FAILED && p->can_retry))
 		return true;
 	*p = (struct clone_progress){.phase = p->phase, .started_at_s = clock_wall_s()};
 	set_phase(c, CLONE_CONNECTING, CLONE_PROBLEM_NONE);
 	loop_defer_call(&c->notify_soon);
-	if (!child_spawn(&c->child, c->program, c->settings,
-			 token != NULL ? token : c->settings->token, e)) {
+	if (!child_spawn(&c->child, c->program, c->settings, is_ours ? c->settings->token : token,
+			 is_ours, e)) {
 		set_phase(c, CLONE_FAILED, CLONE_PROBLEM_INTERNAL);
 		return false;
 	}

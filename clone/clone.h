@@ -47,7 +47,8 @@ void clone_watch_stop(struct clone_watch *w);
 
 /*
  * `workspace-proxy clone` (clone_worker.c). With --worker it reads the token from descriptor 3 and
- * writes progress to descriptor 4; without it shows a progress bar and takes the token from the
+ * writes progress to descriptor 4, and with --wait after it waits up to a minute for a target that
+ * is not writable yet; without it shows a progress bar and takes the token from the
  * settings. settings may be NULL for --help. Exit codes: 0 done, 1 configuration, 2 usage, else 10
  * plus enum clone_problem.
  */

@@ -53,6 +53,7 @@ static const struct {
 	{CLONE_NOTE_FOUND, "found"},	       {CLONE_NOTE_CLOSED, "closed"},
 	{CLONE_NOTE_MARKED, "marked"},	       {CLONE_NOTE_LFS, "lfs"},
 	{CLONE_NOTE_SUBMODULES, "submodules"}, {CLONE_NOTE_NO_HEAD, "no_head"},
+	{CLONE_NOTE_WAITS, "waits"},
 };
 #define NOTES (sizeof(notes) / sizeof(notes[0]))
 

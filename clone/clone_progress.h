@@ -39,7 +39,7 @@ enum clone_problem {
 	CLONE_PROBLEM_OTHER_REPOSITORY, /* the target is a clone of another repository */
 };
 
-/* Remarks about a clone that succeeded; bits. */
+/* Remarks about a clone that succeeded or, CLONE_NOTE_WAITS, is running; bits. */
 enum clone_note {
 	CLONE_NOTE_FOUND = 1,	    /* a repository existed already */
 	CLONE_NOTE_CLOSED = 2,	    /* ... and cannot be opened */
@@ -47,6 +47,7 @@ enum clone_note {
 	CLONE_NOTE_LFS = 8,	    /* LFS files are still pointers */
 	CLONE_NOTE_SUBMODULES = 16, /* some are missing */
 	CLONE_NOTE_NO_HEAD = 32,    /* the remote's HEAD names no branch: nothing is checked out */
+	CLONE_NOTE_WAITS = 64,	    /* for the target to become writable */
 };
 
 /* The history that CLONE_DEPTH left out, fetched while users work. */

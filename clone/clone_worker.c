@@ -35,6 +35,8 @@
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
 #define SUBMODULES_MAX	256u
+#define TARGET_WAIT_MS	60000u
+#define TARGET_EVERY_MS 500u
 
 enum { EXIT_DONE = 0, EXIT_SETUP = 1, EXIT_USAGE = 2, EXIT_PROBLEM = 10 };
 
@@ -49,6 +51,7 @@ struct worker {
 	struct target target;
 	uint64_t reported_at_ms;
 	bool is_abandoned; /* the progress pipe is closed */
+	bool waits;	   /* for the target to become writable */
 };
 
 /* Set by the signal handler; the eventfd wakes up network waits. */
@@ -108,6 +111,7 @@ end_run(struct worker *w)
 {
 	target_fini(&w->target);
 	w->progress.ended_at_s = clock_wall_s();
+	w->progress.notes &= ~(unsigned)CLONE_NOTE_WAITS;
 	w->progress.phase = CLONE_DONE;
 	w->progress.problem = w->failure.problem;
 	memcpy(w->progress.remote_text, w->failure.remote_text, sizeof(w->progress.remote_text));
@@ -327,6 +331,33 @@ clone_into_target(struct worker *w)
 		marker_write(w->settings);
 }
 
+/*
+ * The sidecar starts before other init containers, which may correct the volume's permissions: a
+ * target that is not writable is tried again, a minute at most.
+ */
+static bool
+open_target(struct worker *w, enum target_kind *kind)
+{
+	uint64_t end_ms = clock_monotonic_ms() + TARGET_WAIT_MS;
+
+	while (!target_init(&w->target, w->settings->dir, kind, &w->failure)) {
+		if (!w->waits || w->failure.problem != CLONE_PROBLEM_PERMISSION ||
+		    clock_monotonic_ms() >= end_ms)
+			return false;
+		if ((w->progress.notes & CLONE_NOTE_WAITS) == 0)
+			log_warn(NULL, "clone: waiting for the target to become writable",
+				 log_err(&w->failure.detail));
+		w->progress.notes |= CLONE_NOTE_WAITS;
+		target_fini(&w->target);
+		if (!wait_for_attempt(w, TARGET_EVERY_MS))
+			return false;
+		w->failure = (struct clone_failure){.problem = CLONE_PROBLEM_NONE};
+	}
+	w->progress.notes &= ~(unsigned)CLONE_NOTE_WAITS;
+	report_now(w);
+	return true;
+}
+
 static int
 run_clone(struct worker *w)
 {
@@ -341,8 +372,7 @@ run_clone(struct worker *w)
 			 log_cstr("marker", w->settings->marker));
 		return end_run(w);
 	}
-	if (!remote_url_check(w->settings, &w->failure) ||
-	    !target_init(&w->target, w->settings->dir, &kind, &w->failure))
+	if (!remote_url_check(w->settings, &w->failure) || !open_target(w, &kind))
 		return end_run(w);
 	switch (kind) {
 	case TARGET_REPOSITORY:
@@ -384,14 +414,15 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 {
 	struct worker w = {.settings = settings, .target = {.lock_fd = -1}};
 	static int progress_fd = CHILD_PROGRESS_FD;
-	bool is_child = argc == 2 && strcmp(argv[1], "--worker") == 0;
+	bool is_child = argc >= 2 && strcmp(argv[1], "--worker") == 0;
 	const struct rlimit no_core = {0, 0};
 	struct secret *token = NULL;
 	int code;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return print_usage(stdout, EXIT_DONE);
-	if (argc > 1 && !is_child)
+	w.waits = is_child && argc == 3 && strcmp(argv[2], "--wait") == 0;
+	if (argc > (is_child ? 2 : 1) && !w.waits)
 		return print_usage(stderr, EXIT_USAGE);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	if (!set_signals())

@@ -82,7 +82,9 @@ describe_phase(struct clone_progress *p, const struct message_parts *m)
 		snprintf(out, size, "Waiting for someone to sign in.");
 		break;
 	case CLONE_CONNECTING:
-		if (p->attempt == 0)
+		if ((p->notes & CLONE_NOTE_WAITS) != 0)
+			snprintf(out, size, "Waiting until %.*s is writable.", STR_FMT(m->dir));
+		else if (p->attempt == 0)
 			snprintf(out, size, "Connecting to %.*s for %.*s.", STR_FMT(m->host),
 				 STR_FMT(m->repository));
 		else

@@ -128,7 +128,9 @@ add_ratio(struct buf *out, uint64_t done, uint64_t total, const char *unit)
 static void
 add_figures(struct buf *out, enum progress_step step, const struct clone_progress *clone)
 {
-	if (step == STEP_RECEIVE)
+	if (step == STEP_CONNECT && (clone->notes & CLONE_NOTE_WAITS) != 0)
+		buf_add_str(out, STR("waiting for a writable directory"));
+	else if (step == STEP_RECEIVE)
 		add_ratio(out, clone->counters.objects_done, clone->counters.objects_total,
 			  "objects");
 	else if (step == STEP_RESOLVE)

@@ -176,7 +176,9 @@ static const struct conf_setting clone[] = {
 	 .offset = AT(clone.token),
 	 .unset = "the first authorized user's token",
 	 .text = "Token to clone with at start. Without it the clone waits for the first "
-		 "authorized user and uses their token."},
+		 "authorized user and uses their token. With it a `CLONE_DIR` that is not writable "
+		 "yet is waited for, a minute at most: init containers that start after the "
+		 "sidecar may correct permissions."},
 	{.name = "CLONE_STALL_TIMEOUT",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | CLONE,

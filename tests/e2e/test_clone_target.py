@@ -4,12 +4,13 @@
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import tempfile
 
 import pytest
-from clone import CODES, assert_failed, by_hand, git, leftovers, settings_for
-from clone_fixtures import settings, target, token
+from clone import CODES, Worker, assert_failed, by_hand, git, leftovers, settings_for
+from clone_fixtures import settings, target, token, workers
 from proxy import binary
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
@@ -107,6 +108,9 @@ def test_bind_mount_of_the_same_file_system(settings, token, target, tmp_path):
     assert sorted(os.listdir(tmp_path / "volume")) == [".git", "README.md", "notebooks"]
 
 
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
 @pytest.fixture
 def as_nobody(make_gitlab):
     """Clones as an unprivileged user: (where, settings, run)."""
@@ -117,8 +121,13 @@ def as_nobody(make_gitlab):
         where = pathlib.Path(directory) / "demo"
         settings = settings_for(gitlab, gitlab.project, where)
         settings["CLONE_TOKEN"] = gitlab.add_token(gitlab.sasha, "api").access
-        wrapper = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", f"exec {program} clone")
-        yield where, lambda: by_hand(settings, wrapper=wrapper)
+        wrapper = (*AS_NOBODY, "sh", "-c", f"exec {program} clone")
+
+        def run():
+            return by_hand(settings, wrapper=wrapper)
+
+        run.settings, run.command = settings, (*AS_NOBODY, program)
+        yield where, run
 
 
 @ROOT_ONLY
@@ -134,6 +143,32 @@ def test_parent_that_is_not_writable(as_nobody):
     assert result.returncode == 0, result.stderr
     assert where.stat().st_ino == number and sorted(os.listdir(where)) == [".git", "README.md", "notebooks"]
     assert {p.stat().st_uid for p in where.rglob("*")} == {65534}
+
+
+@ROOT_ONLY
+def test_wait_for_a_target_that_becomes_writable(as_nobody, workers):
+    """As a sidecar with CLONE_TOKEN does, whose volume later init containers prepare."""
+    where, run = as_nobody
+    where.mkdir()
+    worker = Worker({**run.settings, "CLONE_TOKEN": None}, run.settings["CLONE_TOKEN"], command=run.command, arguments=["--wait"])
+    workers.append(worker)
+    line = worker.wait_for(lambda line: "waits" in line["notes"])
+    assert line["phase"] == "connecting" and line["message"] == f"Waiting until {where} is writable."
+    os.chown(where, 65534, 65534)
+    assert worker.finish() == 0, worker.log
+    assert worker.last["notes"] == [] and "waiting for the target to become writable" in worker.log
+    assert sorted(os.listdir(where)) == [".git", "README.md", "notebooks"]
+
+
+@ROOT_ONLY
+def test_stopped_while_the_target_is_not_writable(as_nobody, workers):
+    where, run = as_nobody
+    worker = Worker(run.settings, run.settings["CLONE_TOKEN"], command=run.command, arguments=["--wait"])
+    workers.append(worker)
+    worker.wait_for(lambda line: "waits" in line["notes"])
+    worker.signal(signal.SIGTERM)
+    assert worker.finish() == CODES["permission"], worker.log
+    assert worker.last["notes"] == []
 
 
 @ROOT_ONLY

@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import threading
 
@@ -64,10 +65,10 @@ def start_by_hand(settings):
 class Worker:
     """`workspace-proxy clone --worker` with its two descriptors, as the sidecar starts it.
 
-    lines: stops reading its progress after so many.
+    lines: stops reading its progress after so many. command: in place of the binary itself.
     """
 
-    def __init__(self, settings, token=None, lines=None):
+    def __init__(self, settings, token=None, lines=None, command=None, arguments=()):
         self._lines_max = lines
         token_read, token_write = os.pipe()
         self._progress, progress_write = os.pipe()
@@ -79,9 +80,8 @@ class Worker:
             (os.POSIX_SPAWN_DUP2, high[1], PROGRESS_FD),
             (os.POSIX_SPAWN_DUP2, high[2], 2),
         ]
-        self.pid = os.posix_spawn(
-            binary(), ["workspace-proxy", "clone", "--worker"], environment_for(settings), file_actions=actions, setpgroup=0
-        )
+        command = [*(command or [binary()]), "clone", "--worker", *arguments]
+        self.pid = os.posix_spawn(shutil.which(command[0]), command, environment_for(settings), file_actions=actions, setpgroup=0)
         for fd in (token_read, progress_write, log_write, *high):
             os.close(fd)
         os.write(token_write, (token or "").encode())

@@ -58,6 +58,7 @@
 
 	function figures(clone) {
 		return {
+			connecting: clone.notes.indexOf('waits') >= 0 ? 'waiting for a writable directory' : '',
 			receiving: ratio(clone.objects_done, clone.objects_total, 'objects'),
 			resolving: ratio(clone.deltas_done, clone.deltas_total, 'deltas'),
 			lfs: ratio(clone.lfs.objects_done, clone.lfs.objects_total, 'files'),
