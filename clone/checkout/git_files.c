@@ -21,6 +21,7 @@
 #include "clone/checkout/files_writer.h"
 #include "clone/checkout/index_file.h"
 #include "clone/checkout/tree_attributes.h"
+#include "clone/checkout/tree_cache.h"
 #include "clone/git/git_object.h"
 #include "clone/lfs/lfs.h"
 #include "clone/target/tree.h"
@@ -52,6 +53,7 @@ struct checkout {
 	int root;
 	struct files_writer *writer;
 	struct index_file *index;
+	struct tree_cache *cache;
 };
 
 static bool
@@ -223,6 +225,11 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 	char *path = NULL;
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+		tree_cache_add_folder(c->cache, folder, git_tree_entry_name(entry),
+				      git_tree_entry_id(entry)->id);
+	else
+		tree_cache_add_file(c->cache, folder);
+	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
 		return c->attributes == NULL || tree_attributes_enter(c->transfer, c->attributes,
 								      folder, entry)
 			       ? 0
@@ -275,6 +282,9 @@ start(struct checkout *c)
 	free(path);
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
+	c->cache = tree_cache_new(git_tree_id(c->tree)->id);
+	if (c->cache == NULL)
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	/* One core is for this thread. */
 	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, on_tick, c);
 	if (c->writer == NULL)
@@ -283,18 +293,31 @@ start(struct checkout *c)
 }
 
 static bool
+end_index(struct checkout *c)
+{
+	struct err e = ERR_INIT;
+	struct buf tree;
+	bool ok;
+
+	buf_init(&tree, TREE_CACHE_MAX_BYTES);
+	if (!tree_cache_write(c->cache, &tree))
+		buf_clear(&tree);
+	ok = index_file_end(c->index, buf_view(&tree), &e);
+	buf_fini(&tree);
+	return ok || git_steps_fail_err(c->transfer, &e);
+}
+
+static bool
 write_files(struct checkout *c)
 {
 	struct transfer *t = c->transfer;
-	struct err e = ERR_INIT;
 	int code = git_tree_walk(c->tree, GIT_TREEWALK_PRE, on_entry, c);
 
 	if (code == GIT_EUSER)
 		return false;
 	if (code < 0)
 		return git_steps_fail(t, code, "walk the tree");
-	return files_writer_end(c->writer, t->failure) &&
-	       (index_file_end(c->index, &e) || git_steps_fail_err(t, &e)) &&
+	return files_writer_end(c->writer, t->failure) && end_index(c) &&
 	       git_steps_report(t, CLONE_CHECKOUT);
 }
 
@@ -313,6 +336,7 @@ git_files_write(struct transfer *t)
 	attributes_free(c.attributes);
 	buf_fini(&c.folder);
 	index_file_free(c.index);
+	tree_cache_free(c.cache);
 	if (c.root >= 0)
 		close(c.root);
 	git_tree_free(c.tree);

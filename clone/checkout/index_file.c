@@ -110,13 +110,20 @@ index_file_add(struct index_file *x, const char *path, uint32_t mode,
 }
 
 bool
-index_file_end(struct index_file *x, struct err *e)
+index_file_end(struct index_file *x, struct str tree, struct err *e)
 {
+	uint8_t size[4];
 	uint8_t digest[CRYPTO_SHA1_BYTES];
 	FILE *file = x->file;
 
 	if (x->left != 0 && x->error == 0)
 		x->error = EOVERFLOW;
+	if (!str_is_empty(tree)) {
+		put(x, "TREE", 4);
+		add_u32(size, tree.len);
+		put(x, size, sizeof(size));
+		put(x, tree.data, tree.len);
+	}
 	crypto_sha1_end(x->sha1, digest);
 	if (x->error == 0 && fwrite(digest, 1, sizeof(digest), file) != sizeof(digest))
 		x->error = errno;

@@ -7,7 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "base/err.h"
+#include "base/str.h"
 
 #define INDEX_FILE_ID_BYTES 20
 
@@ -22,7 +22,8 @@ void index_file_free(struct index_file *x);
 void index_file_add(struct index_file *x, const char *path, uint32_t mode,
 		    const uint8_t id[INDEX_FILE_ID_BYTES], const struct stat *stat);
 
-/* Also fails if the number of entries differs from count. */
-bool index_file_end(struct index_file *x, struct err *e) MUST_CHECK;
+/* tree: content of the TREE extension; empty: none. Also fails if the number of entries differs
+ * from count. */
+bool index_file_end(struct index_file *x, struct str tree, struct err *e) MUST_CHECK;
 
 #endif

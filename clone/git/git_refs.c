@@ -349,6 +349,58 @@ has_default_branch(const struct transfer *t)
 	       (t->branch != NULL && strcmp(t->branch, t->default_branch + 11) == 0);
 }
 
+/* Writes the reflog of a ref that exists. libgit2 leaves out symbolic ones, and its words for HEAD
+ * are those of a checkout. */
+static int
+write_log(struct transfer *t, const char *name, const char *message)
+{
+	git_signature *who = NULL;
+	git_reflog *log = NULL;
+	git_oid id;
+	int code = git_reference_name_to_id(&id, t->repository, name);
+
+	if (code == GIT_ENOTFOUND)
+		return 0;
+	if (code == 0)
+		code = git_reflog_delete(t->repository, name);
+	if (code == 0)
+		code = git_reflog_read(&log, t->repository, name);
+	if (code == 0 && git_signature_default(&who, t->repository) < 0)
+		code = git_signature_now(&who, "unknown", "unknown");
+	if (code == 0)
+		code = git_reflog_append(log, &id, who, message);
+	if (code == 0)
+		code = git_reflog_write(log);
+	git_signature_free(who);
+	git_reflog_free(log);
+	return code;
+}
+
+/* As git: HEAD, its branch, and the remote's HEAD. */
+static int
+write_logs(struct transfer *t)
+{
+	const char *branch = t->branch;
+	struct buf message;
+	struct buf name;
+	int code = GIT_ERROR;
+
+	if (t->request->commit != NULL && t->default_branch != NULL)
+		branch = t->default_branch + sizeof(HEADS) - 1;
+	buf_init(&message, 2 * (size_t)URL_MAX_BYTES);
+	buf_init(&name, 1024);
+	if (buf_addf(&message, "clone: from %s", t->request->url) && buf_add_byte(&message, '\0') &&
+	    buf_addf(&name, HEADS "%s", branch == NULL ? "" : branch))
+		code = write_log(t, "HEAD", message.data);
+	if (code == 0 && branch != NULL)
+		code = write_log(t, name.data, message.data);
+	if (code == 0)
+		code = write_log(t, "refs/remotes/origin/HEAD", message.data);
+	buf_fini(&message);
+	buf_fini(&name);
+	return code;
+}
+
 bool
 git_refs_set(struct transfer *t)
 {
@@ -369,5 +421,7 @@ git_refs_set(struct transfer *t)
 		code = set_detached_head(t, &t->detached);
 	else if (code == 0)
 		code = set_unborn(t);
+	if (code == 0)
+		code = write_logs(t);
 	return code == 0 || git_steps_fail(t, code, "set HEAD");
 }

@@ -35,7 +35,7 @@ struct transfer {
 	bool has_includes;     /* a .gitmodules may include other files, or is too large */
 	bool is_sorted;	       /* all trees are sorted as git does */
 	uint64_t files;	       /* number of files in the tree */
-	struct lfs *lfs;	       /* NULL: no LFS files, or none fetched */
+	struct lfs *lfs;       /* NULL: no LFS files, or none fetched */
 	struct indexer_options indexer;
 	struct transport_options transport;
 };

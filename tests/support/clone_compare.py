@@ -59,6 +59,36 @@ def modules_of(top):
     return sorted(found)
 
 
+def logs_of(top):
+    """The reflogs' ids and messages, without who and when."""
+    found, root = {}, os.path.join(top, ".git", "logs")
+    for folder, _, leaves in os.walk(root):
+        for path in (os.path.join(folder, name) for name in leaves):
+            with open(path, encoding="utf-8") as file:
+                lines = [line.rstrip("\n").split("\t", 1) for line in file]
+            found[os.path.relpath(path, root)] = [(who[:81], message) for who, message in lines]
+    return found
+
+
+def tree_extension_of(top):
+    """The TREE extension of the index (gitformat-index, version 2); None: there is no such thing."""
+    path = os.path.join(git(top, "rev-parse", "--absolute-git-dir"), "index")
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 12
+    for _ in range(int.from_bytes(data[8:12], "big")):
+        end = data.index(b"\0", at + 62)
+        at += (end - at) // 8 * 8 + 8
+    while at < len(data) - 20:
+        size = int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] == b"TREE":
+            return data[at + 8 : at + 8 + size]
+        at += 8 + size
+    return None
+
+
 def repository_state(top):
     """Refs, HEAD, configuration, index, objects, and what git has to say."""
     return {
@@ -67,6 +97,7 @@ def repository_state(top):
         "shallow": read(os.path.join(git(top, "rev-parse", "--absolute-git-dir"), "shallow")),
         "config": config_of(top),
         "status": lines_of(top, "status", "--porcelain", "--branch"),
+        "cached trees": tree_extension_of(top),
         "index": lines_of(top, "ls-files", "--stage", "--eol"),
         "objects": lines_of(top, "cat-file", "--batch-all-objects", "--batch-check"),
         "fsck": lines_of(top, "fsck", "--full"),
@@ -76,7 +107,7 @@ def repository_state(top):
 def state_of(top):
     """Everything that is compared, each part by its name."""
     files, folders = content_of(top)
-    state = {"files": files, "folders": folders, **repository_state(top), "modules": modules_of(top)}
+    state = {"files": files, "folders": folders, "reflogs": logs_of(top), **repository_state(top), "modules": modules_of(top)}
     for path in state["modules"]:
         state.update({f"{path}: {name}": value for name, value in repository_state(top / path).items() if name != "status"})
     state["submodules"] = lines_of(top, "submodule", "status", "--recursive")
