@@ -177,6 +177,10 @@ $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call ar
 e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 	@tools/run-e2e-tests $(BUILD) $(JOBS) $(PYTEST)
 
+.PHONY: clone-kills
+clone-kills: all ## kills 200 clones with submodules and LFS files at random moments
+	@CLONE_KILLS=200 tools/run-e2e-tests $(BUILD) $(JOBS) -k test_clone_killed -v -s
+
 # CLONE_COMPARE_SEED repeats from a seed.
 .PHONY: clone-compare
 clone-compare: all ## compares clones of unusual repositories, and of 2,000 trees with attributes, with git's

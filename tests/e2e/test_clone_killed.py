@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clone worker, killed 200 times at random moments of all phases and started again each time."""
+"""The clone worker, killed at random moments of all phases and started again each time.
+
+With submodules and LFS files under way. `make clone-kills` kills 200 times.
+"""
 
 import concurrent.futures
 import os
@@ -9,10 +12,14 @@ import signal
 import time
 
 from clone import Worker, git, settings_for
+from lfs import add_files
+from test_clone_submodules import add, head
 
-KILLS = 200
+KILLS = int(os.environ.get("CLONE_KILLS", "48"))
 CHAINS = 8
-PHASES = ("connecting", "receiving", "resolving", "checkout")
+PHASES = ("connecting", "receiving", "resolving", "lfs", "checkout")
+LARGE = {f"large/{i}.bin": bytes([i]) * 150_000 for i in range(4)}
+INNER = {"inner.bin": b"inner" * 30_000}
 
 
 class Chain:
@@ -46,6 +53,9 @@ class Chain:
         if self.is_complete():
             (self.target / "lost+found").exists() and shutil.rmtree(self.target / "lost+found")
             assert git(self.target, "status", "--porcelain") == "" and git(self.target, "fsck", "--full") == ""
+            assert git(self.target / "lib", "status", "--porcelain") == ""
+            for path, content in (*LARGE.items(), *((f"lib/{path}", content) for path, content in INNER.items())):
+                assert (self.target / path).read_bytes() == content
         elif not self.inside:
             assert not self.target.exists()
 
@@ -94,11 +104,16 @@ def measure(settings, token):
     return {phase: end - begun[phase] for phase, end in zip(PHASES, ends)}
 
 
-def test_killed_at_200_moments(make_gitlab, tmp_path):
+def test_killed_at_any_moment(make_gitlab, tmp_path):
     gitlab = make_gitlab(tls=False)
     project = gitlab.add_project("group/small", gitlab.sasha, files=60, commits=2)
+    lib = gitlab.add_project("group/lib", gitlab.sasha, files=5)
+    add_files(lib, INNER)
+    add_files(project, LARGE)
+    add(project.repository, [("lib", "lib", "../lib.git", head(lib))])
+    gitlab.faults.add("lfs-object", bytes_per_s=1_000_000)
     token = gitlab.add_token(gitlab.sasha, "read_repository").access
-    settings = settings_for(gitlab, project, tmp_path / "first" / "demo")
+    settings = settings_for(gitlab, project, tmp_path / "first" / "demo", CLONE_SUBMODULES="1")
     durations = measure(settings, token)
     seed = random.randrange(1 << 32)
     print(f"seed {seed}, phases {durations}")
@@ -108,4 +123,5 @@ def test_killed_at_200_moments(make_gitlab, tmp_path):
             for i in range(CHAINS)
         ]
         killed = sum(run.result() for run in runs)
+    print(f"{killed} of {KILLS} killed")
     assert killed > KILLS // 2  # the others were faster than the signal
