@@ -14,22 +14,25 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static size_t
-blanks_len(struct str s)
+static bool
+is_word(char c)
 {
-	size_t len = 0;
-
-	while (len < s.len && is_blank(s.data[len]))
-		len++;
-	return len;
+	return !is_blank(c);
 }
 
+static bool
+is_literal(char c)
+{
+	return c != '*' && c != '?' && c != '[' && c != '\\';
+}
+
+/* Length of the prefix whose characters are all of this kind. */
 static size_t
-word_len(struct str s)
+prefix_len(struct str s, bool (*is_kind)(char c))
 {
 	size_t len = 0;
 
-	while (len < s.len && !is_blank(s.data[len]))
+	while (len < s.len && is_kind(s.data[len]))
 		len++;
 	return len;
 }
@@ -52,13 +55,13 @@ is_valid_name(struct str name)
 bool
 attributes_line_next(struct str *states, struct str *name, struct attribute_value *value)
 {
-	struct str word = str_take(*states, word_len(*states));
+	struct str word = str_take(*states, prefix_len(*states, is_word));
 	size_t equals = str_find_byte(word, '=');
 
 	if (str_is_empty(word))
 		return false;
 	*states = str_skip(*states, word.len);
-	*states = str_skip(*states, blanks_len(*states));
+	*states = str_skip(*states, prefix_len(*states, is_blank));
 	*name = str_take(word, equals == SIZE_MAX ? word.len : equals);
 	*value = (struct attribute_value){.state = ATTRIBUTE_TRUE};
 	if (word.data[0] == '-' || word.data[0] == '!') {
@@ -134,22 +137,6 @@ unquote(struct str text, struct str *name, size_t *end, struct arena *arena)
 	return false;
 }
 
-static bool
-is_wildcard(char c)
-{
-	return c == '*' || c == '?' || c == '[' || c == '\\';
-}
-
-static size_t
-literal_len(struct str s)
-{
-	size_t len = 0;
-
-	while (len < s.len && !is_wildcard(s.data[len]))
-		len++;
-	return len;
-}
-
 /* False: git ignores it (a negative pattern), or it matches no files but folders. */
 static bool
 read_pattern(struct attribute_pattern *p, struct str text)
@@ -161,10 +148,10 @@ read_pattern(struct attribute_pattern *p, struct str text)
 		return false;
 	*p = (struct attribute_pattern){
 		.text = text,
-		.literal_len = literal_len(text),
+		.literal_len = prefix_len(text, is_literal),
 		.is_name = str_find_byte(text, '/') == SIZE_MAX,
 		.is_suffix = str_starts_with(text, STR("*")) &&
-			     literal_len(str_skip(text, 1)) == text.len - 1,
+			     prefix_len(str_skip(text, 1), is_literal) == text.len - 1,
 	};
 	return true;
 }
@@ -176,15 +163,15 @@ read_line(struct attributes_line *line, struct str text, struct arena *arena)
 	size_t end = 0;
 
 	if (text.data[0] != '"' || !unquote(text, &name, &end, arena)) {
-		name = str_take(text, word_len(text));
+		name = str_take(text, prefix_len(text, is_word));
 		end = name.len;
 	}
 	line->states = str_skip(text, end);
-	line->states = str_skip(line->states, blanks_len(line->states));
+	line->states = str_skip(line->states, prefix_len(line->states, is_blank));
 	if (name.len > MACRO_PREFIX.len && str_starts_with(name, MACRO_PREFIX)) {
 		name = str_skip(name, MACRO_PREFIX.len);
-		name = str_skip(name, blanks_len(name));
-		line->macro = str_take(name, word_len(name));
+		name = str_skip(name, prefix_len(name, is_blank));
+		line->macro = str_take(name, prefix_len(name, is_word));
 		return is_valid_name(line->macro) && are_valid(line->states)
 			       ? ATTRIBUTES_LINE_MACRO
 			       : ATTRIBUTES_LINE_IGNORED;
@@ -203,7 +190,7 @@ attributes_line_read(struct str *text, struct attributes_line *line, struct aren
 	if (str_is_empty(*text) || !str_next(text, '\n', &whole))
 		return false;
 	*line = (struct attributes_line){.kind = ATTRIBUTES_LINE_IGNORED};
-	rest = str_skip(whole, blanks_len(whole));
+	rest = str_skip(whole, prefix_len(whole, is_blank));
 	if (!str_is_empty(rest) && rest.data[0] != '#' && whole.len < ATTRIBUTES_LINE_MAX)
 		line->kind = read_line(line, rest, arena);
 	return true;
