@@ -153,7 +153,7 @@ convert(struct checkout *c, struct file *f, struct blob *b)
 	attributes_leave(c->attributes, str_from(f->path));
 	attributes_find(c->attributes, str_from(f->path), values);
 	if (lfs_applies(values)) {
-		b->source = lfs_find(c->transfer->lfs, content);
+		b->source = lfs_find(c->transfer->lfs, f->path, content);
 		f->source = b->source;
 	}
 	conversion_init(&conversion, values);

@@ -16,12 +16,14 @@
 #include "clone/checkout/tree_attributes.h"
 #include "clone/git/git_object.h"
 #include "clone/lfs/lfs_download.h"
+#include "clone/lfs/lfs_filter.h"
 #include "clone/target/tree.h"
 
 struct lfs {
 	struct lfs_objects objects;
 	uint64_t files_bytes; /* of all files, the same object in several files included */
-	char *dir;	      /* lfs/objects, absolute, without a slash at the end */
+	struct lfs_filter filter;
+	char *dir; /* lfs/objects, absolute, without a slash at the end */
 };
 
 struct scan {
@@ -37,6 +39,7 @@ lfs_free(struct lfs *lfs)
 	if (lfs == NULL)
 		return;
 	lfs_objects_fini(&lfs->objects);
+	lfs_filter_fini(&lfs->filter);
 	free(lfs->dir);
 	free(lfs);
 }
@@ -50,22 +53,23 @@ lfs_applies(const struct attribute_value values[ATTRIBUTES])
 }
 
 char *
-lfs_find(const struct lfs *lfs, struct str content)
+lfs_find(const struct lfs *lfs, const char *path, struct str content)
 {
 	char oid[LFS_OID_DIGITS + 1];
 	const struct lfs_object *object;
 	struct lfs_pointer pointer;
-	char *path = NULL;
+	char *found = NULL;
 
-	if (lfs == NULL || !lfs_pointer_parse(&pointer, content))
+	if (lfs == NULL || !lfs_pointer_parse(&pointer, content) ||
+	    !lfs_filter_wants(&lfs->filter, str_from(path)))
 		return NULL;
 	object = lfs_objects_find(&lfs->objects, &pointer);
 	if (object == NULL || object->state != LFS_DONE)
 		return NULL;
 	lfs_pointer_format_oid(&pointer, oid);
-	if (asprintf(&path, "%s/%.2s/%.2s/%s", lfs->dir, oid, oid + 2, oid) < 0)
+	if (asprintf(&found, "%s/%.2s/%.2s/%s", lfs->dir, oid, oid + 2, oid) < 0)
 		return NULL;
-	return path;
+	return found;
 }
 
 /* Notes the object of a file, if it is a pointer. */
@@ -78,6 +82,7 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 	char *path = NULL;
 	size_t size = 0;
 	git_object_t type;
+	bool is_wanted;
 	bool ok = true;
 
 	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK ||
@@ -88,8 +93,9 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 		return failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	attributes_leave(s->attributes, str_from(path));
 	attributes_find(s->attributes, str_from(path), values);
+	is_wanted = lfs_applies(values) && lfs_filter_wants(&s->lfs->filter, str_from(path));
 	free(path);
-	if (!lfs_applies(values) || git_odb_read(&object, s->odb, git_tree_entry_id(entry)) < 0)
+	if (!is_wanted || git_odb_read(&object, s->odb, git_tree_entry_id(entry)) < 0)
 		return true;
 	if (lfs_pointer_parse(&pointer, (struct str){git_odb_object_data(object),
 						     git_odb_object_size(object)})) {
@@ -114,6 +120,21 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 	return ok ? 0 : GIT_EUSER;
 }
 
+static void
+read_filter(struct transfer *t, struct lfs *lfs, const git_tree *tree)
+{
+	const git_tree_entry *entry = git_tree_entry_byname(tree, ".lfsconfig");
+	git_blob *blob = NULL;
+
+	if (entry == NULL || git_tree_entry_type(entry) != GIT_OBJECT_BLOB ||
+	    git_blob_lookup(&blob, t->repository, git_tree_entry_id(entry)) < 0)
+		return;
+	if (git_blob_rawsize(blob) <= LFS_FILTER_MAX_BYTES)
+		lfs_filter_read(&lfs->filter, (struct str){git_blob_rawcontent(blob),
+							   (size_t)git_blob_rawsize(blob)});
+	git_blob_free(blob);
+}
+
 static bool
 scan(struct transfer *t, struct lfs *lfs)
 {
@@ -128,6 +149,8 @@ scan(struct transfer *t, struct lfs *lfs)
 	if (ok && code == 0)
 		code = git_object_head_tree(t->repository, &tree);
 	ok = ok && code == 0 && tree_attributes_push(t, s.attributes, tree, STR_NONE);
+	if (ok)
+		read_filter(t, lfs, tree);
 	if (ok)
 		code = git_tree_walk(tree, GIT_TREEWALK_PRE, on_entry, &s);
 	if (code < 0)
@@ -207,7 +230,8 @@ static void
 note_missing(struct transfer *t, const struct err *e)
 {
 	t->progress.notes |= CLONE_NOTE_LFS;
-	log_warn(NULL, "LFS files remain pointers", log_cstr("repository", t->request->url), log_err(e));
+	log_warn(NULL, "LFS files remain pointers", log_cstr("repository", t->request->url),
+		 log_err(e));
 }
 
 static bool
@@ -242,6 +266,7 @@ lfs_fetch(struct transfer *t)
 	t->lfs = calloc(1, sizeof(*t->lfs));
 	if (t->lfs == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	lfs_filter_init(&t->lfs->filter);
 	if (!scan(t, t->lfs))
 		return false;
 	if (t->lfs->objects.count == 0)

@@ -2,7 +2,7 @@
 /*
  * Where LFS objects may come from, and who gets which credentials.
  *
- * Nothing of the repository decides: neither .lfsconfig nor its configuration is read. GitLab's
+ * Nothing of the repository decides, such as lfs.url in .lfsconfig. GitLab's
  * batch answers may name other origins (its object storage), those of other servers only origins
  * of CLONE_LFS_ORIGINS. Credentials go to the origin that was asked and to no other.
  */

@@ -115,6 +115,28 @@ def test_empty_files(settings, target, project):
     assert_fetched(by_hand(settings), target, {**CONTENTS, "empty.bin": b"", "none.bin": b""})
 
 
+FILTERS = {
+    "exclude a folder": "fetchexclude = a",
+    "exclude names": "fetchexclude = *.none, small.bin",
+    "exclude all": "fetchexclude = *",
+    "exclude a path": "fetchexclude = /a/*.bin",
+    "include a folder": "fetchinclude = a/b/",
+    "include and exclude": "fetchinclude = **/*.bin\n\tfetchexclude = a/b",
+    "include nothing that is here": "fetchinclude = b",
+}
+
+
+@pytest.mark.parametrize("text", FILTERS.values(), ids=FILTERS)
+def test_files_that_the_repository_leaves_out(settings, target, tmp_path, token, certificates, gitlab, project, text):
+    """As git-lfs; they are not missing."""
+    commit(project, {".lfsconfig": f"[lfs]\n\t{text}\n"})
+    result = by_hand(settings)
+    assert result.returncode == 0 and MISSING not in result.stderr, result.stderr
+    real_clone(gitlab.git_url(project), tmp_path / "real", token, certificates.ca)
+    assert work_tree(target) == work_tree(tmp_path / "real")
+    assert real_git(target, "status", "--porcelain") == ""
+
+
 def test_attributes_without_pointers(settings, target, gitlab):
     project = gitlab.add_project("group/none", gitlab.sasha)
     commit(project, {".gitattributes": ATTRIBUTES})

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which LFS files the repository wants to be fetched: lfs.fetchinclude and lfs.fetchexclude of its
+ * .lfsconfig (git-lfs-fetch(1), "Include and exclude"). Nothing else of that file is read.
+ */
+#ifndef CLONE_LFS_LFS_FILTER_H
+#define CLONE_LFS_LFS_FILTER_H
+
+#include "base/str.h"
+
+#define LFS_FILTER_MAX_BYTES 65536u
+
+struct lfs_filter {
+	/* Patterns of .gitignore, separated by commas; empty: no restriction. */
+	struct buf include, exclude;
+};
+
+void lfs_filter_init(struct lfs_filter *f);
+void lfs_filter_fini(struct lfs_filter *f);
+
+/* From the text of a .lfsconfig; the last value counts, longer ones are ignored. */
+void lfs_filter_read(struct lfs_filter *f, struct str text);
+
+/* path: of a file, relative. */
+bool lfs_filter_wants(const struct lfs_filter *f, struct str path);
+
+#endif
