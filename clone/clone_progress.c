@@ -189,7 +189,7 @@ parse_remote_text(const struct json_node *root, struct clone_progress *p, struct
 
 	if (!json_get_opt_str(root, "remote_text", &text, e))
 		return false;
-	failure_format_text(text, p->remote_text);
+	failure_format_text(text, p->remote_text, sizeof(p->remote_text));
 	return true;
 }
 

@@ -89,22 +89,21 @@ failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms
 }
 
 void
-failure_format_text(struct str text, char out[CLONE_REMOTE_TEXT_MAX])
+failure_format_text(struct str text, char *out, size_t size)
 {
 	struct buf formatted;
 	size_t len;
 
-	buf_init(&formatted, 4 * (size_t)CLONE_REMOTE_TEXT_MAX);
-	(void)log_escape_text(&formatted, str_take(text, CLONE_REMOTE_TEXT_MAX));
+	/* A byte that is not UTF-8 becomes three. */
+	buf_init(&formatted, 3 * size);
+	(void)log_escape_text(&formatted, str_take(text, size));
 	len = str_trim(buf_view(&formatted)).len;
-	if (len >= CLONE_REMOTE_TEXT_MAX)
-		len = CLONE_REMOTE_TEXT_MAX - 1;
+	if (len >= size)
+		len = size - 1;
 	/* No half a character at the end. */
 	while (len > 0 && len < formatted.len && log_escape_is_continuation(formatted.data[len]))
 		len--;
-	if (len > 0)
-		memcpy(out, formatted.data, len);
-	out[len] = '\0';
+	snprintf(out, size, "%.*s", (int)len, len == 0 ? "" : formatted.data);
 	buf_fini(&formatted);
 }
 
@@ -114,7 +113,7 @@ failure_set_remote_text(struct clone_failure *f, struct str text)
 	struct str detail = str_from(f->detail.text);
 	char *copy;
 
-	failure_format_text(text, f->remote_text);
+	failure_format_text(text, f->remote_text, sizeof(f->remote_text));
 	if (f->remote_text[0] == '\0' || (copy = str_dup(detail)) == NULL)
 		return;
 	(void)err_set(&f->detail, f->detail.code, "%s: %s", copy, f->remote_text);

@@ -40,8 +40,8 @@ bool failure_set_status(struct clone_failure *f, long status, uint64_t retry_aft
  */
 void failure_set_remote_text(struct clone_failure *f, struct str text);
 
-/* Formats a stranger's text for people: bounded, on one line, no controls. */
-void failure_format_text(struct str text, char out[CLONE_REMOTE_TEXT_MAX]);
+/* Formats a stranger's text for people: on one line, no controls; size includes the NUL. */
+void failure_format_text(struct str text, char *out, size_t size);
 
 /* Delay before attempt `attempt` (1: the first retry): exponential, at least what the server asked
  * for, bounded. random: 16 random bits. */

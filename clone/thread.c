@@ -40,9 +40,9 @@ thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_m
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)timeout_ms * 1000000l;
-	until.tv_sec += until.tv_nsec / 1000000000l;
-	until.tv_nsec %= 1000000000l;
+	until.tv_nsec += (long)timeout_ms * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
 	return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }
 

@@ -361,9 +361,8 @@ lfs_client_download(struct fetch_stream *client, struct lfs_remote *r, int lfs_d
 	arena_init(&x.arena, ARENA_MAX_BYTES);
 	ok = download(&x, &p, job);
 	/* A broken connection's part is continued. */
-	if (!ok && p.fd >= 0 && !job->failure.is_transient)
-		(void)unlinkat(lfs_dir, p.name, 0);
-	else if (!ok && p.fd >= 0 && job->failure.problem == CLONE_PROBLEM_REFUSED)
+	if (!ok && p.fd >= 0 &&
+	    (!job->failure.is_transient || job->failure.problem == CLONE_PROBLEM_REFUSED))
 		(void)unlinkat(lfs_dir, p.name, 0);
 	if (p.fd >= 0)
 		close(p.fd);

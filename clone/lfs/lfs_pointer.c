@@ -60,8 +60,8 @@ read_oid(struct lfs_pointer *p, struct str text)
 	if (text.len != LFS_OID_DIGITS || !ascii_all_lower_hex(text))
 		return false;
 	for (size_t i = 0; i < LFS_OID_BYTES; i++)
-		p->oid[i] = (uint8_t)(ascii_hex_value(text.data[2 * i]) << 4 |
-				      ascii_hex_value(text.data[2 * i + 1]));
+		p->oid[i] = (uint8_t)((unsigned)ascii_hex_value(text.data[2 * i]) << 4 |
+				      (unsigned)ascii_hex_value(text.data[2 * i + 1]));
 	return true;
 }
 
