@@ -82,9 +82,7 @@ struct clone_rate {
 	uint64_t left_s;      /* estimate for this phase; 0: unknown */
 };
 
-/* Bytes with the NUL: text for people on one line, see failure_set_remote_text. */
-#define CLONE_REMOTE_TEXT_MAX 201u
-
+#define CLONE_REMOTE_TEXT_MAX 201u /* bytes, with the NUL */
 struct clone_progress {
 	enum clone_phase phase;
 	struct clone_counters counters;
@@ -104,22 +102,18 @@ struct clone_progress {
 	char message[512];
 };
 
-/* One line between worker and parent, without its newline. */
-#define CLONE_PROGRESS_LINE_MAX 4096u
+#define CLONE_PROGRESS_LINE_MAX 4096u /* a line between worker and parent, without its newline */
 
 /* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the worker. */
 bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
 
-/*
- * Parses what clone_progress_json wrote. ERR_PROTOCOL for unknown names and negative numbers. The
- * message is ignored: see progress_describe.
- */
+/* Parses what clone_progress_json wrote, but for the message. ERR_PROTOCOL for unknown names and
+ * negative numbers. */
 bool clone_progress_parse(struct str line, struct clone_progress *p, struct err *e) MUST_CHECK;
 
 /* Names by number, as in JSON and metrics. */
 extern const char *const clone_phase_names[CLONE_PHASES];
 extern const char *const clone_history_names[CLONE_HISTORY_STATES];
-
 const char *clone_problem_name(enum clone_problem problem);
 
 #endif
