@@ -222,8 +222,9 @@ token_write(int fd, const struct secret *token, struct err *e)
 
 bool
 child_spawn(struct child *c, const char *program, const struct clone_settings *settings,
-	    const struct secret *token, bool waits, struct err *e)
+	    const struct secret *token, struct err *e)
 {
+	bool waits = token != NULL && token == settings->token;
 	struct environment env;
 	int token_pipe[2] = {-1, -1};
 	int progress_pipe[2] = {-1, -1};

@@ -22,9 +22,9 @@ struct child {
 	int progress_fd; /* our end, non-blocking */
 };
 
-/* waits: "--wait", see clone_run. */
+/* With the token of the settings the worker waits for its target: "--wait", see clone_run. */
 bool child_spawn(struct child *c, const char *program, const struct clone_settings *settings,
-		 const struct secret *token, bool waits, struct err *e) MUST_CHECK;
+		 const struct secret *token, struct err *e) MUST_CHECK;
 
 /* Reaps the worker if it has ended: *status as from waitpid. */
 bool child_collect(struct child *c, int *status) MUST_CHECK;

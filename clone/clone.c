@@ -211,8 +211,7 @@ stop_following(struct clone *c)
 	buf_clear(&c->line);
 }
 
-/* Terminates the worker with a problem of our own; afterwards handled like any end of the worker.
- */
+/* Terminates the worker with a problem of our own; then handled like any end of the worker. */
 static void
 end_worker(struct clone *c, enum clone_problem problem)
 {
@@ -436,15 +435,14 @@ bool
 clone_start(struct clone *c, const struct secret *token, struct err *e)
 {
 	struct clone_progress *p = &c->progress;
-	bool is_ours = token == NULL || token == c->settings->token;
 
 	if (p->phase != CLONE_WAITING && !(p->phase == CLONE_FAILED && p->can_retry))
 		return true;
 	*p = (struct clone_progress){.phase = p->phase, .started_at_s = clock_wall_s()};
 	set_phase(c, CLONE_CONNECTING, CLONE_PROBLEM_NONE);
 	loop_defer_call(&c->notify_soon);
-	if (!child_spawn(&c->child, c->program, c->settings, is_ours ? c->settings->token : token,
-			 is_ours, e)) {
+	if (!child_spawn(&c->child, c->program, c->settings,
+			 token != NULL ? token : c->settings->token, e)) {
 		set_phase(c, CLONE_FAILED, CLONE_PROBLEM_INTERNAL);
 		return false;
 	}

@@ -78,6 +78,7 @@ pages_add_start(const struct page_status *s, struct buf *out)
 		[START_CONNECTING] = "Clone: connecting",
 		[START_RECEIVING] = "Clone: receiving",
 		[START_RESOLVING] = "Clone: unpacking",
+		[START_LFS] = "Clone: fetching large files",
 		[START_CHECKOUT] = "Clone: checking out",
 		[START_IDE] = "IDE answers after",
 	};

@@ -12,6 +12,7 @@ const char *const start_step_names[START_STEPS] = {
 	[START_CONNECTING] = "clone_connecting",
 	[START_RECEIVING] = "clone_receiving",
 	[START_RESOLVING] = "clone_resolving",
+	[START_LFS] = "clone_lfs",
 	[START_CHECKOUT] = "clone_checkout",
 	[START_IDE] = "ide",
 };
@@ -27,6 +28,8 @@ step_of(enum clone_phase phase)
 		return START_RECEIVING;
 	case CLONE_RESOLVING:
 		return START_RESOLVING;
+	case CLONE_LFS:
+		return START_LFS;
 	case CLONE_CHECKOUT:
 		return START_CHECKOUT;
 	case CLONE_OFF:

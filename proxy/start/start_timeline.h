@@ -15,6 +15,7 @@ enum start_step {
 	START_CONNECTING, /* phases of the clone; attempts are added up */
 	START_RECEIVING,
 	START_RESOLVING,
+	START_LFS,
 	START_CHECKOUT,
 	START_IDE, /* from the start of the process until it answers for the first time */
 	START_STEPS,
