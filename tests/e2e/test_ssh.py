@@ -339,6 +339,26 @@ def test_a_token_is_good_for_ssh_only(laptop):
     assert ask(laptop.proxy, altered, upgrade=False).response.status == 401
 
 
+def test_ten_thousand_wrong_tokens(proxy, container, gitlab):
+    """Nobody is asked about them, nothing is left of them."""
+    container.start()
+    descriptors = lambda: len(os.listdir(f"/proc/{proxy.process.pid}/fd"))  # noqa: E731
+    before, memory = descriptors(), 0
+    asked = gitlab.requests.count()
+    with proxy.raw() as raw:
+        for i in range(100):
+            if i == 20:  # its code and buffers are in memory
+                memory = proxy.memory_kib()
+            requests = [
+                f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer wsd1.{i}A{k}{'B' * 70}\r\n\r\n"
+                for k in range(100)
+            ]
+            raw.send("".join(requests))
+            assert {raw.read_response().status for _ in requests} == {401}
+    wait_until(lambda: descriptors() <= before)
+    assert gitlab.requests.count() == asked and (is_sanitized() or proxy.memory_kib() - memory < 512), (memory, proxy.memory_kib())
+
+
 def test_gitlab_tokens_of_others_are_refused(proxy, container, gitlab):
     container.start()
     other = gitlab.add_token(gitlab.robin, "read_api read_user").access
@@ -536,6 +556,23 @@ def test_the_limit(make_proxy, gitlab, upstream, container, token):
     assert ask(proxy, token).response.status == 429
     first.close()
     wait_until(lambda: ask(proxy, token).response.status == 101)
+
+
+def test_two_hundred_tunnels(make_proxy, gitlab, upstream, container, token):
+    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on", SSH_TUNNELS_MAX="200")
+    helper = LyingHelper(container.socket, OK)
+    tunnels = [ask(proxy, token) for _ in range(20)]  # what the first ones need, all have
+    before = proxy.memory_kib()
+    tunnels += [ask(proxy, token) for _ in range(180)]
+    assert {raw.response.status for raw in tunnels} == {101}
+    grown = (proxy.memory_kib() - before) / 180
+    assert is_sanitized() or grown <= 20, f"{grown:.1f} KiB for each tunnel"
+    for raw, peer in zip(tunnels, helper.connections):
+        peer.sendall(b"SSH-2.0-x\r\n")
+    assert all(raw.read_frame()[1] == b"SSH-2.0-x\r\n" for raw in tunnels)
+    assert ask(proxy, token).response.status == 429
+    for raw in tunnels:
+        raw.close()
 
 
 # Proxies in front
