@@ -3,6 +3,8 @@
 
 import re
 
+from proxy import wait_until
+
 
 def page_of(client, proxy, query=""):
     return client.navigate(f"{proxy.origin}/oauth2/workspace{query}")
@@ -61,3 +63,25 @@ def test_an_ide_that_does_not_answer_and_a_clone_that_failed(make_proxy, gitlab,
     told = {name: " ".join(words) for name, words in facts(page).items()}
     assert page.status == 200 and told["IDE"] == "Not responding yet"
     assert told["Repository"].startswith("Could not be cloned localhost/group/none in"), told
+
+
+def test_what_the_start_was_made_of(make_proxy, gitlab, upstream, client, tmp_path):
+    proxy = make_proxy(
+        gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=str(tmp_path / "demo")
+    )
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    wait_until(lambda: client.fetch(proxy.origin + "/oauth2/workspace").json()["ide"]["ready"], what="the IDE")
+    start = client.fetch(proxy.origin + "/oauth2/workspace").json()["start"]
+    steps = {step["step"]: step for step in start["steps"]}
+    assert start["began_at"].endswith("Z") and all(step["done"] for step in steps.values()), steps
+    assert {"sidecar", "sign_in", "clone_connecting", "clone_receiving", "ide"} <= set(steps)
+    assert steps["ide"]["seconds"] >= steps["sidecar"]["seconds"]
+    told = " ".join(facts(page_of(client, proxy))["Start"])
+    assert "Sidecar" in told and "Clone: receiving" in told and "IDE answers after" in told
+    with proxy.raw("admin") as raw:
+        text = raw.request("GET", "/metrics", host="admin").read_response().text
+    measured = dict(re.findall(r'workspace_proxy_start_seconds\{step="(\w+)"\} (\S+)', text))
+    assert set(measured) == set(steps)
+    for name, seconds in measured.items():
+        assert abs(float(seconds) - steps[name]["seconds"]) < 0.002

@@ -36,8 +36,8 @@ setup(void **state)
 {
 	(void)state;
 	memset(&ring, 0, sizeof(ring));
-	strcpy(directory, access("/dev/shm", W_OK) == 0 ? "/dev/shm/log-reader-XXXXXX"
-							: "/tmp/log-reader-XXXXXX");
+	(void)snprintf(directory, sizeof(directory), "%s/log-reader-XXXXXX",
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(directory));
 	patterns = (struct log_patterns){.items = {{directory, "*.log"}}, .count = 1};
 	buf_init(&seen, (size_t)64 * 1024 * 1024);
@@ -225,14 +225,14 @@ test_rotation(void **state)
 	start("", true);
 	assert_string_equal(read_all(), "1\n");
 	append("a.log", "2\n");
-	strcpy(rotated, path_of("a.log.1"));
+	(void)snprintf(rotated, sizeof(rotated), "%s", path_of("a.log.1"));
 	assert_int_equal(rename(path_of("a.log"), rotated), 0);
 	append("a.log", "3\n");
 	assert_string_equal(look_and_read(), "2\n3\n");
 	append("a.log", "4\n");
 	assert_string_equal(look_and_read(), "4\n");
 	/* Renamed to a name that matches: the same file, once. */
-	strcpy(rotated, path_of("old.log"));
+	(void)snprintf(rotated, sizeof(rotated), "%s", path_of("old.log"));
 	assert_int_equal(rename(path_of("a.log"), rotated), 0);
 	append("old.log", "5\n");
 	append("a.log", "5 b\n");
@@ -263,7 +263,7 @@ test_what_is_no_file(void **state)
 	char target[256];
 
 	(void)state;
-	strcpy(target, path_of("secret.txt"));
+	(void)snprintf(target, sizeof(target), "%s", path_of("secret.txt"));
 	append("secret.txt", "secret\n");
 	assert_int_equal(symlink(target, path_of("link.log")), 0);
 	assert_int_equal(symlink("/dev/zero", path_of("zero.log")), 0);
@@ -279,13 +279,13 @@ test_what_is_no_file(void **state)
 		assert_string_equal(read_all(), "good\n");
 	assert_null(strstr(seen.data, "secret"));
 	/* A link in the place of the directory. */
-	strcpy(target, directory);
-	strcat(directory, "-link");
+	(void)snprintf(target, sizeof(target), "%s", directory);
+	(void)snprintf(directory, sizeof(directory), "%.50s-link", target);
 	assert_int_equal(symlink(target, directory), 0);
 	start("", false);
 	assert_string_equal(read_all(), "");
 	assert_int_equal(unlink(directory), 0);
-	strcpy(directory, target);
+	(void)snprintf(directory, sizeof(directory), "%.63s", target);
 }
 
 /* Between the look and the opening, and while it is open: never anything but a regular file. */
@@ -341,9 +341,11 @@ test_binary_files(void **state)
 	FILE *file = fopen(path_of("a.log"), "w");
 
 	(void)state;
-	srand(7);
-	for (int i = 0; i < 300000; i++)
-		(void)fputc(rand(), file);
+	uint32_t random = 7;
+	for (int i = 0; i < 300000; i++) {
+		random = random * 1664525u + 1013904223u;
+		(void)fputc((int)(random >> 24), file);
+	}
 	(void)fputs("\n\xc3\nhalf \xe2\x82\nwhole\n", file);
 	assert_int_equal(fclose(file), 0);
 	start("lines=3", false);
