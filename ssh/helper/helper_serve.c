@@ -50,6 +50,19 @@ on_child(int signal_number)
 	(void)signal_number; /* interrupts poll */
 }
 
+/* A directory, which code in the container could put there, is moved out of the way. */
+static void
+clear_path(const char *path)
+{
+	char aside[HELPER_PATH_MAX];
+
+	if (unlink(path) == 0 || errno != EISDIR)
+		return;
+	(void)snprintf(aside, sizeof(aside), "%s.%llu", path,
+		       (unsigned long long)clock_monotonic_ms());
+	(void)rename(path, aside);
+}
+
 /* The sidecar has another user id: the kernel tells who connects. */
 static bool
 open_socket(struct server *s, struct err *e)
@@ -65,7 +78,7 @@ open_socket(struct server *s, struct err *e)
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return err_set_errno(e, errno, "socket");
-	(void)unlink(path);
+	clear_path(path);
 	if (bind(s->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    chmod(path, 0666) != 0 || listen(s->fd, BACKLOG) != 0 || lstat(path, &st) != 0)
 		return err_set_errno(e, errno, "%s", path);
@@ -146,9 +159,13 @@ is_allowed(const struct server *s, int fd)
 static void
 serve_connection(struct server *s, int fd)
 {
-	struct served *child = is_allowed(s, fd) ? find_child(s, 0) : NULL;
+	static const char full[] = "problem too many SSH connections in the workspace\n";
+	bool may_connect = is_allowed(s, fd);
+	struct served *child = may_connect ? find_child(s, 0) : NULL;
 	pid_t pid = child != NULL ? fork() : -1;
 
+	if (may_connect && pid < 0)
+		(void)send(fd, full, sizeof(full) - 1, MSG_DONTWAIT);
 	if (pid == 0) {
 		close(s->fd);
 		helper_connection_run(s->helper, fd);

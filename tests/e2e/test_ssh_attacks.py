@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks on SSH: hostile workspaces and those who share the user's computer, and races about who may connect."""
 
+import contextlib
 import json
 import os
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -170,6 +172,14 @@ def test_sessions_have_the_usual_umask(laptop):
     assert int(laptop.ssh("umask").stdout, 8) == old
 
 
+def availability(make_proxy, gitlab, upstream, container):
+    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
+    token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
+    raw = proxy.raw()
+    raw.send(f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer {token}\r\n\r\n")
+    return raw.read_response().json()
+
+
 @pytest.mark.parametrize("what", ["open to others", "of another user", "a link", "a file"])
 def test_a_directory_that_others_made(make_proxy, gitlab, upstream, container, what):
     """A hook that fails ends the container: the IDE must run without SSH."""
@@ -187,13 +197,27 @@ def test_a_directory_that_others_made(make_proxy, gitlab, upstream, container, w
         if not container.is_root or what == "open to others":
             os.chmod(container.private, 0o755)
     container.start()
-    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
-    token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
-    raw = proxy.raw()
-    raw.send(f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer {token}\r\n\r\n")
-    answer = raw.read_response().json()
+    answer = availability(make_proxy, gitlab, upstream, container)
     assert answer["available"] is False and "a directory of this user alone" in answer["problem"]
     assert not os.path.exists(elsewhere) or not os.listdir(elsewhere)
+
+
+def test_a_directory_in_place_of_the_socket(make_proxy, gitlab, upstream, container):
+    os.makedirs(os.path.join(container.socket, "full"))
+    container.start()
+    wait_until(lambda: not os.path.isdir(container.socket) and os.path.exists(container.socket))
+    assert availability(make_proxy, gitlab, upstream, container)["available"] is True
+
+
+def test_more_connections_than_the_helper_takes(container):
+    """The one that is too many is told so."""
+    container.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(600):
+            one = stack.enter_context(socket.socket(socket.AF_UNIX))
+            one.connect(container.socket)
+        one.settimeout(PATIENCE_S)
+        assert one.recv(100) == b"problem too many SSH connections in the workspace\n"
 
 
 def test_bytes_of_a_tunnel_are_counted_once(laptop):
