@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See admin.h. Ready means: browsers get an answer. While the IDE starts or the repository is
- * cloned that is the waiting page, so neither makes the pod unready; both are named for whoever
- * asks.
+ * Ready means that browsers get a response. While the IDE starts or the repository is cloned that
+ * is the waiting page, so neither makes the pod unready; /ready names both.
  */
 #include "proxy/admin.h"
 

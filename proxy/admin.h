@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The listener that faces the cluster: /ping says that the process is alive, /ready whether it
- * should get traffic and what else is not as it should be, /metrics what Prometheus asks for,
- * /activity when somebody last worked here. Never routed from the public listeners, and nothing
- * secret in it: code in the pod can ask as well.
+ * The listener for the cluster: /ping (the process is alive), /ready (whether it should receive
+ * traffic, and its problems), /metrics for Prometheus, /activity (when a user was last active), and
+ * /logs where it is turned on. The public listeners never route to it. It exposes no secrets: code
+ * in the pod can connect as well.
  */
 #ifndef PROXY_ADMIN_H
 #define PROXY_ADMIN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See git_credential_server.h. One message in, one out, and the connection is closed. An answer
- * fits into an empty socket buffer, so it is sent at once or not at all.
+ * One message in, one out, then the connection is closed. A response fits into an empty socket
+ * buffer, so it is sent at once or not at all.
  */
 #include "proxy/git_credential_server.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sidecar's side of git's credentials: a unix socket at which the helper in the workspace asks.
+ * The sidecar's side of git's credentials: a unix socket to which the helper in the workspace
+ * connects.
  *
- * Answers for GitLab's own scheme, host and port only, and to the configured user id only. A
- * caller's request is bounded in size and time; tokens are never logged, and wiped after sending.
+ * Answers for GitLab's own scheme, host and port only, and to the configured user id only. Requests
+ * are limited in size and time; tokens are never logged, and wiped after sending.
  */
 #ifndef PROXY_GIT_CREDENTIAL_SERVER_H
 #define PROXY_GIT_CREDENTIAL_SERVER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See lifecycle.h.
+ * Listeners, the count of connections, signals, draining, and the shutdown after IDLE_SHUTDOWN.
  */
 #include "proxy/lifecycle.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From listening to the last connection: public listeners and how many connections they may bring,
+ * The process from listening to the last connection: public listeners, the limit on connections,
  * signals, draining.
  *
- * SIGTERM and SIGINT end it in order: not ready, but serving for DRAIN_DELAY; then no new
- * connections, what runs may end, WebSockets are closed with 1001; a second one, or DRAIN_TIMEOUT,
- * ends at once. The same comes of itself when nobody has done anything for IDLE_SHUTDOWN. SIGHUP
- * reads certificates and secrets again, SIGUSR1 switches debug lines on and off. A service manager
- * (NOTIFY_SOCKET) hears of what concerns it.
+ * SIGTERM and SIGINT shut down in order: not ready, but serving for DRAIN_DELAY; then no new
+ * connections are accepted, running requests may finish, and WebSockets are closed with 1001. A
+ * second signal, or DRAIN_TIMEOUT, ends the process at once. The same happens after IDLE_SHUTDOWN
+ * without activity. SIGHUP reloads certificates and secrets, SIGUSR1 turns debug lines on and off.
+ * The service manager (NOTIFY_SOCKET) is notified.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H

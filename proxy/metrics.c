@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See metrics.h. Two tables: what was counted, and the state of this moment.
+ * Two tables: counters, and gauges that are computed on each scrape.
  */
 #include "proxy/metrics.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See reload.h. Files are looked at now and then rather than watched: a handful of stat calls every
- * some seconds works for every file system, and sees through the symbolic links that Kubernetes
- * swaps.
+ * Files are checked periodically instead of being watched: a few stat calls every few seconds work
+ * on every file system, and follow the symbolic links that Kubernetes swaps.
  */
 #include "proxy/reload.h"
 

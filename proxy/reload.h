@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is read again while the process runs: certificate, client secret, cookie keys, a workspace's
- * key for the relay, the relay's master keys and GitLab's authorities, as far as they come from
- * files.
+ * What is reloaded while the process runs: certificate, client secret, cookie keys, a workspace's
+ * key for the relay, the relay's master keys and GitLab's authorities, if they come from files.
  *
- * On SIGHUP at once, and by itself when a file has changed and stays as it is for a moment: a
- * mounted secret that Kubernetes swaps is a changed file, too. What can't be used changes nothing,
- * is said, and tried again when the file changes again.
+ * On SIGHUP at once, and without a signal when a file has changed and then stays unchanged for a
+ * moment; a mounted secret that Kubernetes swaps counts as a changed file. If a file is invalid,
+ * the old contents stay in use, the error is logged, and the next change is tried again.
  */
 #ifndef PROXY_RELOAD_H
 #define PROXY_RELOAD_H

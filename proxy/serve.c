@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See serve.h. Parts are made in the order of their dependence and freed in the reverse.
+ * Parts are created in the order of their dependencies and freed in reverse order.
  */
 #include "proxy/serve.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy serve` and `relay`: build the sidecar or the relay from its parts, run the loop
- * until they are told to stop.
+ * `workspace-proxy serve` and `relay`: build the sidecar or the relay from its parts, and run the
+ * loop until the process is told to stop.
  */
 #ifndef PROXY_SERVE_H
 #define PROXY_SERVE_H

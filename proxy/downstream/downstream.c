@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See downstream.h. downstream_change_state is the only place where the state changes; it arms the
- * state's deadline.
+ * The life of a browser's connection. downstream_change_state is the only place where the state
+ * changes; it starts the state's deadline.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>

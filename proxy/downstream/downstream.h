@@ -2,7 +2,7 @@
 /*
  * A browser's connection: TLS, then HTTP/1.1, one exchange at a time, pipelined requests in order.
  *
- * Every state has a deadline. Bytes that nobody wants yet wait in a bounded buffer, and beyond it
+ * Every state has a deadline. Bytes that are not needed yet wait in a bounded buffer, and beyond it
  * in the kernel.
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See proxy_protocol.h.
+ * Parses the text header of version 1 and the binary header of version 2 with its extensions.
  */
 #include "proxy/downstream/proxy_protocol.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt): what a load balancer says
- * of the client before the client's own bytes. Pure parsing; the caller decides whose word counts.
+ * The PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt): the client's address as a
+ * load balancer reports it before the client's own bytes. Pure parsing; the caller decides which
+ * peers to trust.
  */
 #ifndef PROXY_DOWNSTREAM_PROXY_PROTOCOL_H
 #define PROXY_DOWNSTREAM_PROXY_PROTOCOL_H

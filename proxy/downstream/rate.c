@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See rate.h.
+ * Counts the bytes and the waiting time of the current period.
  */
 #include "proxy/downstream/rate.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a peer that is waited for moves enough bytes: looked at once per period, in which only
- * the time counts that was spent waiting. A peer that is held back by somebody else loses none.
+ * Whether a peer transfers enough bytes: checked once per period, in which only the time counts
+ * that was spent waiting for that peer. While the other side causes the delay, the peer is not
+ * charged.
  */
 #ifndef PROXY_DOWNSTREAM_RATE_H
 #define PROXY_DOWNSTREAM_RATE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See targets.h.
+ * The table of pools by port; the least recently used one without requests is closed.
  */
 #include "proxy/upstream/port_upstreams.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The servers behind PORTS: for each port in use a pool of its own on the IDE's loopback. They are
- * made when a request that may pass asks for one, and few are kept: the one that was not used for
- * longest gives way.
+ * The servers behind PORTS: a connection pool on the IDE's loopback for each port in use. A pool is
+ * created when an authorized request first needs it. Few are kept; the least recently used one is
+ * closed to make room.
  */
 #ifndef PROXY_UPSTREAM_PORT_UPSTREAMS_H
 #define PROXY_UPSTREAM_PORT_UPSTREAMS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether somebody listens at one of a few addresses, as of the last attempt to connect: of a
- * probe, or of whoever else connects there and notes it. Where one refuses, the next is tried.
+ * Whether a server listens at one of a few addresses, as of the last attempt to connect: by a
+ * probe, or by a caller that connects there and reports the result. If one address refuses, the
+ * next is tried.
  */
 #ifndef PROXY_UPSTREAM_PROBE_H
 #define PROXY_UPSTREAM_PROBE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See load_io.h. Certificates are not verified: the servers are ours, and the client's cost is not
- * what is measured.
+ * Plain and TLS sockets. Certificates are not verified: the servers are ours, and the client's cost
+ * is not measured.
  */
 #include <errno.h>
 #include <fcntl.h>

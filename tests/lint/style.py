@@ -36,6 +36,8 @@ def check_head(text):
         return "does not start with the licence and a comment that says what the file is"
     comment = text[text.index("/*\n"):]
     lines = comment[: comment.index("*/")].count("\n") - 1
+    if comment.startswith("/*\n * See "):
+        return "the opening comment refers to another file instead of saying what this one does"
     return None if 1 <= lines <= 14 else f"the opening comment has {lines} lines, not 1 to 14"
 
 

@@ -108,6 +108,8 @@ def test_style(tree):
         tree.plant(f"{room}/planted_head.c", "int x;\n", "does not start with the licence")
         long_comment = HEAD.replace(" * Violates a rule.\n", " * Violates a rule.\n" * 15)
         tree.plant(f"{room}/planted_comment.c", long_comment, "opening comment has 15 lines")
+        pointer = HEAD.replace(" * Violates a rule.\n", " * See planted.h.\n")
+        tree.plant(f"{room}/planted_pointer.c", pointer, "refers to another file")
         order = HEAD + '#include "base/err.h"\n#include <stdio.h>\n'
         tree.plant(f"{room}/planted_order.c", order, "includes: own header")
         tree.plant(f"{room}/planted_word.h", HEAD + "/* FIX" + "ME: later */\n", "finish it")
