@@ -60,13 +60,13 @@ def modules_of(top):
 
 
 def logs_of(top):
-    """The reflogs' ids and messages, without who and when."""
+    """The ids that reflogs lead to, and their messages, without who and when."""
     found, root = {}, os.path.join(top, ".git", "logs")
     for folder, _, leaves in os.walk(root):
         for path in (os.path.join(folder, name) for name in leaves):
             with open(path, encoding="utf-8") as file:
                 lines = [line.rstrip("\n").split("\t", 1) for line in file]
-            found[os.path.relpath(path, root)] = [(who[:81], message) for who, message in lines]
+            found[os.path.relpath(path, root)] = [(who[41:81], message) for who, message in lines]
     return found
 
 
