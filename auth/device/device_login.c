@@ -173,6 +173,18 @@ pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	}
 }
 
+/* Not by a script of the IDE's pages or in a frame: the user sees the answer. Older browsers do not
+ * tell. */
+static bool
+is_own_form(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str mode;
+
+	return facts_is_same_origin(facts, addresses_own_origin(a, facts)) &&
+	       (facts_header(facts, STR("sec-fetch-mode"), &mode) == 0 ||
+		facts_is_navigation(facts));
+}
+
 struct auth_call *
 device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
@@ -184,8 +196,7 @@ device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	if (q == NULL)
 		return NULL;
 	v->device_request = q;
-	if (q->is_post ? !facts_is_same_origin(facts, addresses_own_origin(a, facts))
-		       : !facts_is_navigation(facts)) {
+	if (q->is_post ? !is_own_form(a, facts) : !facts_is_navigation(facts)) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 	} else if (q->port.len > 0 && !is_loopback(q)) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "A parameter is missing.");

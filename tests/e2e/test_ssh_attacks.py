@@ -120,6 +120,17 @@ def post(client, proxy, path, **fields):
     return client.request("POST", proxy.origin + path, FORM, body, cookies=False)
 
 
+@pytest.mark.parametrize("mode, dest", [("cors", "empty"), ("same-origin", "empty"), ("navigate", "iframe")])
+def test_scripts_of_the_ide_let_no_computer_in(proxy, client, mode, dest):
+    """They share the page's origin and its cookies, such as those of an app that code-server serves."""
+    challenge = "A" * 43
+    code = post(client, proxy, "/oauth2/device/start", challenge=challenge, name="a").json()["user_code"]
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    fetch = {"Origin": proxy.origin, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    for form in (f"code={code}&name=a", f"port=1&challenge={challenge}&state=s&name=a"):
+        assert client.request("POST", proxy.origin + "/oauth2/device", {**FORM, **fetch}, form).status == 403
+
+
 def test_wrong_codes_count_also_between_right_ones(proxy, container, client):
     codes = []
     for _ in range(2):
