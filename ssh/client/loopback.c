@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request at a time, of bounded length and time: any program on this computer can connect.
+ * Few connections at a time, with requests of bounded length: any program on this computer can
+ * connect, and browsers open connections that they do not use.
  */
 #include "ssh/client/loopback.h"
 
@@ -8,7 +9,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,7 +16,7 @@
 #include "base/url.h"
 
 #define REQUEST_MAX 8192u
-#define REQUEST_S   3
+#define GUESTS_MAX  16u
 
 #define PAGE(status, text)                                                                         \
 	"HTTP/1.1 " status "\r\nContent-Type: text/html; charset=utf-8\r\n"                        \
@@ -31,11 +31,11 @@ loopback_open(struct loopback *l, struct err *e)
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 
-	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
 		return err_set_errno(e, errno, "socket");
 	if (bind(l->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    listen(l->fd, 8) != 0 || getsockname(l->fd, (struct sockaddr *)&address, &len) != 0) {
+	    listen(l->fd, 64) != 0 || getsockname(l->fd, (struct sockaddr *)&address, &len) != 0) {
 		err_set_errno(e, errno, "a port on 127.0.0.1");
 		loopback_close(l);
 		return false;
@@ -50,25 +50,6 @@ loopback_close(struct loopback *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
-}
-
-/* Up to the end of the head. */
-static bool
-read_request(int fd, struct buf *in)
-{
-	const struct timeval limit = {.tv_sec = REQUEST_S};
-	uint64_t deadline_ms = clock_monotonic_ms() + REQUEST_S * 1000u;
-	char piece[1024];
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	while (str_find(buf_view(in), STR("\r\n\r\n")) == SIZE_MAX) {
-		ssize_t n = recv(fd, piece, sizeof(piece), 0);
-
-		if (n <= 0 || clock_monotonic_ms() > deadline_ms || !buf_add(in, piece, (size_t)n))
-			return false;
-	}
-	return true;
 }
 
 enum result { RESULT_CODE, RESULT_OTHER_ISSUER, RESULT_BAD };
@@ -109,22 +90,91 @@ take_code(const struct loopback *l, struct str request, char *code, size_t code_
 	return RESULT_CODE;
 }
 
-static enum result
-serve(const struct loopback *l, int fd, char *code, size_t code_size)
+static void
+reply(int fd, bool ok)
 {
 	static const char good[] = PAGE("200 OK", "You can close this page and go back to the "
 						  "terminal.");
 	static const char bad[] = PAGE("400 Bad Request", "This is not what was waited for.");
-	enum result result = RESULT_BAD;
-	struct buf in;
 
-	buf_init(&in, REQUEST_MAX);
-	if (read_request(fd, &in))
-		result = take_code(l, buf_view(&in), code, code_size);
-	bool ok = result == RESULT_CODE;
-	(void)send(fd, ok ? good : bad, ok ? sizeof(good) - 1 : sizeof(bad) - 1, MSG_NOSIGNAL);
+	(void)send(fd, ok ? good : bad, ok ? sizeof(good) - 1 : sizeof(bad) - 1,
+		   MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
-	buf_wipe_fini(&in);
+}
+
+/* A connection whose request is not complete. */
+struct guest {
+	int fd; /* -1: none */
+	uint64_t since_ms;
+	struct buf in;
+};
+
+static void
+end_guest(struct guest *g)
+{
+	if (g->fd < 0)
+		return;
+	close(g->fd);
+	g->fd = -1;
+	buf_wipe_fini(&g->in);
+}
+
+/* The one that has waited longest makes room. */
+static void
+accept_guest(const struct loopback *l, struct guest guests[GUESTS_MAX])
+{
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct guest *oldest = &guests[0];
+
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < GUESTS_MAX && oldest->fd >= 0; i++)
+		if (guests[i].fd < 0 || guests[i].since_ms < oldest->since_ms)
+			oldest = &guests[i];
+	end_guest(oldest);
+	*oldest = (struct guest){.fd = fd, .since_ms = clock_monotonic_ms()};
+	buf_init(&oldest->in, REQUEST_MAX);
+}
+
+/* Reads what is there; a complete request is answered. */
+static enum result
+serve(const struct loopback *l, struct guest *g, char *code, size_t code_size)
+{
+	enum result result;
+	char piece[1024];
+	ssize_t n = recv(g->fd, piece, sizeof(piece), 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return RESULT_BAD;
+	if (n <= 0 || !buf_add(&g->in, piece, (size_t)n)) {
+		end_guest(g);
+		return RESULT_BAD;
+	}
+	if (str_find(buf_view(&g->in), STR("\r\n\r\n")) == SIZE_MAX)
+		return RESULT_BAD;
+	result = take_code(l, buf_view(&g->in), code, code_size);
+	reply(g->fd, result == RESULT_CODE);
+	end_guest(g);
+	return result;
+}
+
+/* Waits once, and serves those that have sent something. */
+static enum result
+serve_round(const struct loopback *l, struct guest guests[GUESTS_MAX], uint64_t wait_ms, char *code,
+	    size_t code_size)
+{
+	struct pollfd fds[GUESTS_MAX + 1] = {[GUESTS_MAX] = {.fd = l->fd, .events = POLLIN}};
+	enum result result = RESULT_BAD;
+
+	for (size_t i = 0; i < GUESTS_MAX; i++)
+		fds[i] = (struct pollfd){.fd = guests[i].fd, .events = POLLIN};
+	if (poll(fds, GUESTS_MAX + 1, (int)wait_ms) <= 0)
+		return RESULT_BAD;
+	for (size_t i = 0; i < GUESTS_MAX && result == RESULT_BAD; i++)
+		if (fds[i].revents != 0)
+			result = serve(l, &guests[i], code, code_size);
+	if (result == RESULT_BAD && fds[GUESTS_MAX].revents != 0)
+		accept_guest(l, guests);
 	return result;
 }
 
@@ -132,26 +182,20 @@ bool
 loopback_wait(const struct loopback *l, uint64_t deadline_ms, char *code, size_t code_size,
 	      struct err *e)
 {
-	for (;;) {
-		uint64_t now_ms = clock_monotonic_ms();
-		struct pollfd wait = {.fd = l->fd, .events = POLLIN};
-		int fd;
+	enum result result = RESULT_BAD;
+	struct guest guests[GUESTS_MAX];
+	uint64_t now_ms;
 
-		if (now_ms >= deadline_ms)
-			return err_set(e, ERR_TIMEOUT, "nobody let this computer in in time");
-		if (poll(&wait, 1, (int)(deadline_ms - now_ms)) <= 0)
-			continue;
-		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			continue;
-		enum result result = serve(l, fd, code, code_size);
-		close(fd);
-		if (result == RESULT_CODE)
-			return true;
-		if (result == RESULT_OTHER_ISSUER)
-			return err_set(e, ERR_DENIED,
-				       "%s: another workspace let this computer in, whose code "
-				       "was not used",
-				       l->issuer);
-	}
+	for (size_t i = 0; i < GUESTS_MAX; i++)
+		guests[i].fd = -1;
+	while (result == RESULT_BAD && (now_ms = clock_monotonic_ms()) < deadline_ms)
+		result = serve_round(l, guests, deadline_ms - now_ms, code, code_size);
+	for (size_t i = 0; i < GUESTS_MAX; i++)
+		end_guest(&guests[i]);
+	if (result == RESULT_BAD)
+		return err_set(e, ERR_TIMEOUT, "nobody let this computer in in time");
+	return result == RESULT_CODE ||
+	       err_set(e, ERR_DENIED,
+		       "%s: another workspace let this computer in, whose code was not used",
+		       l->issuer);
 }

@@ -115,6 +115,27 @@ def test_a_workspace_gets_no_code_of_another(computer, hostile, proxy, client):
     assert not hostile.requests, "neither code nor verifier"
 
 
+def test_connections_that_say_nothing_do_not_hold_a_login_up(proxy, container, client, tmp_path, certificates):
+    """Of other users of the computer, or of browsers that connect ahead of need."""
+    container.start()
+    laptop = Computer(tmp_path / "other", proxy, certificates.ca)
+    process = laptop.start_login()
+    assert process.stderr.readline() == "Continue in your browser:\n"
+    url = process.stderr.readline().strip()
+    port = int(dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))["port"])
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(40)]
+        for one in idle:
+            one.sendall(b"G")
+        page = client.login(url, "sasha", "sasha-password")
+        reply = client.submit(page, next(f for f in page.forms() if "challenge" in f.fields))
+        assert client.follow(reply).status == 200
+        assert process.wait(PATIENCE_S) == 0
+        for one in idle:
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(100) == b"", "they were not waited for"
+
+
 def post(client, proxy, path, **fields):
     body = urllib.parse.urlencode(fields)
     return client.request("POST", proxy.origin + path, FORM, body, cookies=False)
