@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door of authentication: facts about a request in, a verdict out, at once or later.
+ * The public interface of authentication: facts about a request in, a verdict out, at once or
+ * later.
  *
- * Knows no sockets. Login through GitLab's OAuth2 code flow (RFC 6749, PKCE: RFC 7636), sessions in
- * memory with a sealed cookie at the browser, authorization asked of GitLab. How verdicts look to a
- * browser (pages, status lines) is the caller's business.
+ * Uses no sockets. Login through GitLab's OAuth2 code flow (RFC 6749, PKCE: RFC 7636), sessions in
+ * memory with a sealed (encrypted and authenticated) cookie in the browser, authorization by
+ * questions to GitLab. How verdicts look to a browser (pages, status lines) is the caller's
+ * business.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H

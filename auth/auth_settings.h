@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of authentication, fixed at start. Part of the front door: include auth/auth.h.
+ * The settings of authentication, fixed at start. Part of the public interface: include
+ * auth/auth.h.
  */
 #ifndef AUTH_AUTH_SETTINGS_H
 #define AUTH_AUTH_SETTINGS_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What auth is given of a request, and what it answers. Part of the front door: include
- * auth/auth.h.
+ * What auth gets of a request, and its answer. Part of the public interface: include auth/auth.h.
  */
 #ifndef AUTH_AUTH_VERDICT_H
 #define AUTH_AUTH_VERDICT_H

@@ -2,10 +2,10 @@
 /*
  * Redirects from a sidecar to GitLab and back, without state in the process.
  *
- * The state parameter given to GitLab is sealed and holds all that the way back needs; a cookie of
- * the relay's own, sealed for that state, binds it to the browser. GitLab's response is passed on
- * only in that browser; a callback that somebody else was lured to ends with an explanation.
- * Redirect addresses are built from parts that were checked one by one.
+ * The state parameter given to GitLab is sealed and contains everything needed for the callback; a
+ * cookie of the relay's own, sealed for that state, binds it to the browser. GitLab's response is
+ * passed on only in that browser; a callback opened in any other browser (login CSRF) gets an error
+ * page. Redirect addresses are built from parts that were checked one by one.
  */
 #include "auth/relay/relay.h"
 
@@ -249,7 +249,7 @@ judge_request(const struct relay *r, const struct auth_facts *facts, const struc
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
 			     "The workspace's request is malformed.", STR_NONE);
 		return;
-	case RELAY_OUTSIDE:
+	case RELAY_OUTSIDE_ZONES:
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
 			     "It names a host that is not in any of our zones.", q->authority);
 		return;
@@ -356,7 +356,7 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
 			     "The parameter \"state\" is not ours.", STR_NONE);
 		return;
-	case RELAY_OUTSIDE:
+	case RELAY_OUTSIDE_ZONES:
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
 			     "It names a host that is not in any of our zones.", ret->authority);
 		return;

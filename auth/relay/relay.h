@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door of the relay: the one redirect address that is registered with GitLab for all
+ * The public interface of the relay: the one redirect URI that is registered with GitLab for all
  * workspaces.
  *
  * A workspace's sidecar redirects the browser here with a request signed by its own key; the relay
  * redirects to GitLab, and passes GitLab's response on to that workspace, in the same browser only.
- * It keeps nothing between requests, sees neither tokens nor verifiers, and knows no sockets: facts
+ * It keeps nothing between requests, sees neither tokens nor verifiers, and uses no sockets: facts
  * in, a verdict out, at once.
  */
 #ifndef AUTH_RELAY_RELAY_H

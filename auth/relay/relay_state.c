@@ -187,8 +187,8 @@ relay_request_read(struct relay_request *q, struct str text, const struct relay_
 	rest = payload;
 	if (!str_next(&rest, '\n', &q->authority))
 		return RELAY_MALFORMED;
-	if (!relay_zones_hold(&settings->zones, q->authority))
-		return RELAY_OUTSIDE;
+	if (!relay_zones_contain(&settings->zones, q->authority))
+		return RELAY_OUTSIDE_ZONES;
 	if (!is_signed(&settings->master_keys, q->authority, payload, mac))
 		return RELAY_FORGED;
 	return parse_request(q, rest) ? judge_age(q->issued_ms, now_ms) : RELAY_MALFORMED;
@@ -244,8 +244,8 @@ relay_return_open(struct relay_return *ret, struct str text, const struct cookie
 		return RELAY_FORGED;
 	if (!parse_return(ret, buf_view(memory)))
 		return RELAY_MALFORMED;
-	if (!relay_zones_hold(&settings->zones, ret->authority))
-		return RELAY_OUTSIDE;
+	if (!relay_zones_contain(&settings->zones, ret->authority))
+		return RELAY_OUTSIDE_ZONES;
 	return judge_age(ret->started_ms, now_ms);
 }
 

@@ -31,8 +31,8 @@ struct relay_request {
 enum relay_finding {
 	RELAY_GOOD,
 	RELAY_MALFORMED,
-	RELAY_OUTSIDE, /* its host is in none of our zones */
-	RELAY_FORGED,  /* not signed by that workspace's key */
+	RELAY_OUTSIDE_ZONES, /* its host is in none of our zones */
+	RELAY_FORGED,	     /* not signed by that workspace's key */
 	RELAY_STALE,
 };
 
@@ -62,7 +62,7 @@ void relay_draw_id(char out[RELAY_ID_LEN + 1]);
 bool relay_return_seal(const struct relay_return *ret, const struct cookie_box *box,
 		       struct buf *out, struct err *e) MUST_CHECK;
 
-/* As relay_request_read. A workspace whose zone was removed meanwhile is RELAY_OUTSIDE. */
+/* As relay_request_read. A workspace whose zone was removed meanwhile is RELAY_OUTSIDE_ZONES. */
 enum relay_finding relay_return_open(struct relay_return *ret, struct str text,
 				     const struct cookie_box *box,
 				     const struct relay_settings *settings, int64_t now_ms,

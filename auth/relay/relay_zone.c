@@ -89,7 +89,7 @@ relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err 
 }
 
 bool
-relay_zones_hold(const struct relay_zones *zones, struct str authority)
+relay_zones_contain(const struct relay_zones *zones, struct str authority)
 {
 	size_t dot = str_find_byte(authority, '.');
 	struct str label = str_take(authority, dot);

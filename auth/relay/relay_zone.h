@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which hosts the relay may send browsers to, and the key that each of them has.
+ * Which hosts the relay may redirect browsers to, and the key of each host.
  */
 #ifndef AUTH_RELAY_RELAY_ZONE_H
 #define AUTH_RELAY_RELAY_ZONE_H
@@ -25,7 +25,7 @@ bool relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct
 bool relay_parse_host(struct str text, struct buf *out, struct err *e) MUST_CHECK;
 
 /* Whether the authority, in that form, is exactly one label below a zone. */
-bool relay_zones_hold(const struct relay_zones *zones, struct str authority);
+bool relay_zones_contain(const struct relay_zones *zones, struct str authority);
 
 /* The key of one workspace, 32 bytes that the caller frees; NULL on failure. */
 struct secret *relay_derive_key(const struct secret *master, struct str authority,

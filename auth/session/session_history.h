@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sessions that one browser was given lately, by which a browser that does not keep session
- * cookies is noticed: sealed in a cookie of its own, so that what other browsers of the same user
- * do does not count.
+ * The sessions recently issued to one browser, kept in a sealed cookie of its own. Detects a
+ * browser that drops session cookies, independently of the user's other browsers.
  */
 #ifndef AUTH_SESSION_SESSION_HISTORY_H
 #define AUTH_SESSION_SESSION_HISTORY_H

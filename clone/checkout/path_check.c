@@ -35,7 +35,7 @@ skip_ignored(struct str name)
 
 /* Takes `wanted`, which is in lower case, off the name in any spelling. */
 static bool
-take_spelled(struct str *name, struct str wanted)
+skip_ignoring_spelling(struct str *name, struct str wanted)
 {
 	for (size_t i = 0; i < wanted.len; i++) {
 		*name = skip_ignored(*name);
@@ -63,14 +63,14 @@ is_dropped(struct str rest)
 static bool
 is_spelled(struct str name, struct str wanted)
 {
-	return take_spelled(&name, wanted) && is_dropped(name);
+	return skip_ignoring_spelling(&name, wanted) && is_dropped(name);
 }
 
 /* NTFS's short name: the stem and a digit. */
 static bool
 is_short_name(struct str name, struct str stem)
 {
-	if (!take_spelled(&name, stem))
+	if (!skip_ignoring_spelling(&name, stem))
 		return false;
 	name = skip_ignored(name);
 	return !str_is_empty(name) && name.data[0] >= '0' && name.data[0] <= '9' &&

@@ -117,7 +117,7 @@ is_kept_in(const struct node *before, const struct node *after, struct str name)
 }
 
 bool
-inject_is_kept(const struct node *before, const struct node *after)
+inject_sidecar_is_unchanged(const struct node *before, const struct node *after)
 {
 	static const char *const lists[] = {"spec.initContainers", "spec.containers"};
 	static const char *const names[] = {INJECT_NAME, INJECT_GIT_CONTAINER};

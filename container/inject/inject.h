@@ -28,7 +28,7 @@ bool inject_is_labelled(const struct node *pod);
 bool inject_label_is_kept(const struct node *before, const struct node *after);
 
 /* Whether both states of a pod have the same sidecar containers, or neither has any. */
-bool inject_is_kept(const struct node *before, const struct node *after);
+bool inject_sidecar_is_unchanged(const struct node *before, const struct node *after);
 
 /* Checks the ephemeral containers of a running pod: none may reach the sidecar's process or
  * secrets. */

@@ -170,7 +170,7 @@ validate_update(struct review *r, const struct node *old, struct err *e)
 		deny(r, "label " INJECT_LABEL ": can't be removed from a running pod or changed");
 		return true;
 	}
-	return inject_is_kept(old, r->object) || validate_whole(r, e);
+	return inject_sidecar_is_unchanged(old, r->object) || validate_whole(r, e);
 }
 
 static bool

@@ -19,7 +19,7 @@ find_host(const struct settings *s, const char *text, struct buf *host, struct e
 
 	if (!relay_parse_host(str_from(text), host, e))
 		return false;
-	if (zones->count > 0 && !relay_zones_hold(zones, buf_view(host)))
+	if (zones->count > 0 && !relay_zones_contain(zones, buf_view(host)))
 		return err_set(e, ERR_INPUT, "it is not one label below any of RELAY_ZONES");
 	return true;
 }

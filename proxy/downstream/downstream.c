@@ -139,7 +139,7 @@ drop_bytes(struct downstream *d, size_t len)
 static size_t
 read_size(const struct downstream *d)
 {
-	uint64_t body = d->body_wanted ? http1_body_plain(&d->body) : 0;
+	uint64_t body = d->body_wanted ? http1_body_bytes_left(&d->body) : 0;
 
 	if (d->state == DOWNSTREAM_TUNNEL || body > LOOP_SCRATCH_BYTES)
 		return LOOP_SCRATCH_BYTES;
@@ -156,7 +156,8 @@ read_enough(struct downstream *d)
 	for (size_t total = 0; total < CONN_READ_ROUND && d->conn.reading; total += got) {
 		struct conn *to = downstream_body_sink(d);
 		enum conn_read_result result =
-			to != NULL ? conn_splice(&d->conn, to, http1_body_plain(&d->body), &got, &e)
+			to != NULL ? conn_splice(&d->conn, to, http1_body_bytes_left(&d->body),
+						 &got, &e)
 				   : conn_read(&d->conn, scratch, read_size(d), &got, &e);
 		if (result == CONN_READ_AGAIN)
 			return;

@@ -204,7 +204,7 @@ struct conn *
 downstream_body_sink(const struct downstream *d)
 {
 	if (d->state != DOWNSTREAM_EXCHANGE || d->stream.exchange == NULL || !d->body_wanted ||
-	    d->body_ended || d->in.len > 0 || http1_body_plain(&d->body) < CONN_SPLICE_MIN)
+	    d->body_ended || d->in.len > 0 || http1_body_bytes_left(&d->body) < CONN_SPLICE_MIN)
 		return NULL;
 	struct conn *to = exchange_sink(d->stream.exchange);
 	return to != NULL && conn_can_splice(&d->conn, to) ? to : NULL;
@@ -213,7 +213,7 @@ downstream_body_sink(const struct downstream *d)
 void
 downstream_on_moved(struct downstream *d, size_t len)
 {
-	http1_body_pass(&d->body, len);
+	http1_body_consume(&d->body, len);
 	d->awaits_100 = false;
 	downstream_arm(d);
 	d->body_ended = http1_body_is_done(&d->body);

@@ -13,7 +13,7 @@
 
 /* Fields that the upstream may trust because the proxy sets them. */
 static bool
-is_ours_to_set(enum header_id id)
+is_set_by_proxy(enum header_id id)
 {
 	return id == HEADER_FORWARDING || id == HEADER_REMOTE_IDENTITY || id == HEADER_X_REQUEST_ID;
 }
@@ -98,7 +98,7 @@ write_fields(const struct forward *f, struct buf *out)
 
 	for (size_t i = 0; i < h->count; i++) {
 		const struct header *field = &h->items[i];
-		if (header_is_hop_by_hop(field->id) || is_ours_to_set(field->id) ||
+		if (header_is_hop_by_hop(field->id) || is_set_by_proxy(field->id) ||
 		    field->id == HEADER_HOST || field->id == HEADER_CONTENT_LENGTH ||
 		    holds_api_token(f, field) || (has_nominations && is_nominated(h, field)))
 			continue;

@@ -92,13 +92,13 @@ void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t 
 enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed,
 				   size_t *produced);
 /* Whether decoding would not fail within data. */
-bool http1_body_is_sound(struct http1_body b, struct str data);
+bool http1_body_is_well_formed(struct http1_body b, struct str data);
 
 bool http1_body_is_done(const struct http1_body *b);
 
 /* Bytes of the body that need no decoding; and that len of them were forwarded without it. */
-uint64_t http1_body_plain(const struct http1_body *b);
-void http1_body_pass(struct http1_body *b, uint64_t len);
+uint64_t http1_body_bytes_left(const struct http1_body *b);
+void http1_body_consume(struct http1_body *b, uint64_t len);
 
 /* Whether the end of the connection here is a regular end of the body. */
 bool http1_body_may_end(const struct http1_body *b);

@@ -55,15 +55,15 @@ http1_body_is_done(const struct http1_body *b)
 }
 
 uint64_t
-http1_body_plain(const struct http1_body *b)
+http1_body_bytes_left(const struct http1_body *b)
 {
 	return b->framing == HTTP1_FRAMING_LENGTH ? b->left : 0;
 }
 
 void
-http1_body_pass(struct http1_body *b, uint64_t len)
+http1_body_consume(struct http1_body *b, uint64_t len)
 {
-	err_assert(len <= http1_body_plain(b));
+	err_assert(len <= http1_body_bytes_left(b));
 	b->left -= len;
 }
 
@@ -261,7 +261,7 @@ decode_chunked(struct http1_body *b, char *data, size_t len, size_t *consumed, s
 }
 
 bool
-http1_body_is_sound(struct http1_body b, struct str data)
+http1_body_is_well_formed(struct http1_body b, struct str data)
 {
 	size_t at = 0;
 

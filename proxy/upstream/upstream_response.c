@@ -95,7 +95,7 @@ check_first_chunks(const struct response_head *head, const struct http1_persiste
 	struct http1_body body;
 
 	http1_body_init(&body, persistence->framing, head->length);
-	return http1_body_is_sound(body, data) ||
+	return http1_body_is_well_formed(body, data) ||
 	       err_set(e, ERR_PROTOCOL, "the response body's chunks are malformed");
 }
 
@@ -266,7 +266,7 @@ on_end_of_stream(struct upstream_conn *c)
 static struct conn *
 sink_of(const struct upstream_conn *c)
 {
-	if (c->state != UPSTREAM_BODY || http1_body_plain(&c->body) < CONN_SPLICE_MIN)
+	if (c->state != UPSTREAM_BODY || http1_body_bytes_left(&c->body) < CONN_SPLICE_MIN)
 		return NULL;
 	struct conn *to = c->handler->sink(c->arg);
 	return to != NULL && conn_can_splice(&c->conn, to) ? to : NULL;
@@ -275,7 +275,7 @@ sink_of(const struct upstream_conn *c)
 static void
 on_moved(struct upstream_conn *c, size_t len)
 {
-	http1_body_pass(&c->body, len);
+	http1_body_consume(&c->body, len);
 	c->handler->on_moved(len, c->arg);
 	if (c->state == UPSTREAM_BODY && http1_body_is_done(&c->body))
 		end_response(c);
@@ -287,7 +287,7 @@ read_once(struct upstream_conn *c, size_t *got, struct err *e)
 	char *scratch = loop_scratch(c->upstream->loop);
 	struct conn *to = sink_of(c);
 	enum conn_read_result result =
-		to != NULL ? conn_splice(&c->conn, to, http1_body_plain(&c->body), got, e)
+		to != NULL ? conn_splice(&c->conn, to, http1_body_bytes_left(&c->body), got, e)
 			   : conn_read(&c->conn, scratch, c->read_limit, got, e);
 
 	if (result == CONN_READ_SOME && to != NULL)

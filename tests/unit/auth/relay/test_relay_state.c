@@ -271,7 +271,7 @@ test_request_of_other_hosts(void **state)
 
 	for (size_t i = 0; i < sizeof(bad_hosts) / sizeof(bad_hosts[0]); i++) {
 		q.authority = str_from(bad_hosts[i]);
-		if (find(f, &q) != RELAY_OUTSIDE)
+		if (find(f, &q) != RELAY_OUTSIDE_ZONES)
 			fail_msg("\"%s\" is taken", bad_hosts[i]);
 	}
 	q.authority = STR("kiwi.ws.example.org:8443");
@@ -279,7 +279,7 @@ test_request_of_other_hosts(void **state)
 	q.authority = STR("3000-kiwi-otter-teal.localhost:9443");
 	assert_int_equal(find(f, &q), RELAY_GOOD);
 	q.authority = (struct str){"kiwi\0.ws.example.com", 20};
-	assert_int_equal(find(f, &q), RELAY_OUTSIDE);
+	assert_int_equal(find(f, &q), RELAY_OUTSIDE_ZONES);
 }
 
 static void
@@ -387,7 +387,7 @@ test_state_refused(void **state)
 	assert_int_equal(find_return(f, &ret), RELAY_STALE);
 	ret = good_return();
 	ret.authority = STR("kiwi.gone.example.com");
-	assert_int_equal(find_return(f, &ret), RELAY_OUTSIDE);
+	assert_int_equal(find_return(f, &ret), RELAY_OUTSIDE_ZONES);
 	ret = good_return();
 	ret.prefix = STR("//evil.com");
 	assert_int_equal(find_return(f, &ret), RELAY_MALFORMED);

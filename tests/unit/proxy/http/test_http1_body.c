@@ -235,11 +235,11 @@ test_soundness(void **state)
 	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
 	for (size_t i = 0; i < COUNT(good); i++)
 		for (size_t len = 0; len <= good[i].text.len; len++)
-			assert_true(http1_body_is_sound(b, str_take(good[i].text, len)));
+			assert_true(http1_body_is_well_formed(b, str_take(good[i].text, len)));
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_false(http1_body_is_sound(b, bad[i]));
+		assert_false(http1_body_is_well_formed(b, bad[i]));
 	http1_body_init(&b, HTTP1_FRAMING_LENGTH, 5);
-	assert_true(http1_body_is_sound(b, STR("zz\r\n")));
+	assert_true(http1_body_is_well_formed(b, STR("zz\r\n")));
 }
 
 static void
