@@ -68,11 +68,6 @@ def compare(gitlab, certificates, target, tmp_path):
         assert git(target, "ls-files", "-s", "--eol") == git(tmp_path / "theirs", "ls-files", "-s", "--eol")
         assert differing_files(target) == ""
         assert status_of(target) == status_of(tmp_path / "theirs")
-        for top in (target, tmp_path / "theirs"):
-            (top / ".git/info").mkdir(exist_ok=True)
-            (top / ".git/info/attributes").write_text("*.txt eol=crlf\n[a-m]* -text ident\n")
-        assert git(target, "ls-files", "-s", "--eol") == git(tmp_path / "theirs", "ls-files", "-s", "--eol")
-        assert status_of(target) == status_of(tmp_path / "theirs")
         return result
 
     return run

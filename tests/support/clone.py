@@ -97,8 +97,11 @@ class Worker:
     def _read_lines(self):
         with os.fdopen(self._progress) as file:
             for line in file:
+                progress = json.loads(line)
+                if "phase" not in progress:  # a line of the worker's log, for the sidecar's ring
+                    continue
                 with self._changed:
-                    self.lines.append(json.loads(line))
+                    self.lines.append(progress)
                     self._changed.notify_all()
                 if len(self.lines) == self._lines_max:
                     break
