@@ -134,9 +134,11 @@ def test_forwarding_as_vs_code_uses_it(laptop):
     """`ssh -T -D PORT HOST bash`, the server over a forwarded port; -L and -R as well."""
     laptop.write_config()
     script = (
-        "import http.server, sys\n"
+        "import http.server, sys, threading\n"
         "s = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
-        "print('port', s.server_port, flush=True)\ns.serve_forever()\n"
+        "threading.Thread(target=s.serve_forever, daemon=True).start()\n"
+        "print('port', s.server_port, flush=True)\n"
+        "sys.stdin.read()\n"  # until the connection ends
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

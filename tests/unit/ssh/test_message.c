@@ -24,11 +24,11 @@ test_keys(void **state)
 		"",
 		"ssh-ed25519",
 		"ssh-rsa AAAAB3NzaC1yc2E=",
-		ED25519 "A",
+		(ED25519 "A"),
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqF\n",
 		"ssh-ed25519 BAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4\"qRbEBhA9ZBAfB4xGqFq",
-		"command=\"x\" " ED25519,
+		("command=\"x\" " ED25519),
 	};
 	struct ssh_key key;
 
