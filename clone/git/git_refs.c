@@ -37,6 +37,7 @@ find_head(const struct head_list *heads, const char *prefix, const char *name)
 static bool
 set_text(struct transfer *t, char **field, const char *text)
 {
+	free(*field);
 	*field = strdup(text);
 	return *field != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 }
