@@ -127,6 +127,8 @@ read_objects(const struct json_node *root, struct lfs_object *const *objects, si
 		return err_set(e, ERR_PROTOCOL, "a transfer other than \"basic\"");
 	if (!is_absent_or(root, "hash_algo", STR("sha256")))
 		return err_set(e, ERR_PROTOCOL, "a hash algorithm other than SHA-256");
+	if (json_array_len(array) > LFS_BATCH_OBJECTS_MAX)
+		return err_set(e, ERR_PROTOCOL, "more objects than were asked for");
 	for (size_t i = 0; i < json_array_len(array); i++) {
 		const struct json_node *node = json_array_at(array, i);
 		struct str oid;

@@ -142,6 +142,18 @@ read(const char *objects, struct lfs_action *action, struct arena *arena)
 	return ok;
 }
 
+/* An answer with so many objects that were not asked for. */
+static bool
+read_many(size_t count, struct lfs_action *action, struct arena *arena)
+{
+	char text[8192] = "{\"objects\":[{\"oid\":\"2\"}";
+
+	for (size_t i = 1; i < count; i++)
+		strcat(text, ",{\"oid\":\"2\"}");
+	strcat(text, "]}");
+	return read(text, action, arena);
+}
+
 #define ONE "\"oid\":\"0000000000000000000000000000000000000000000000000000000000000001\""
 
 static void
@@ -184,6 +196,8 @@ test_answers(void **state)
 	assert_non_null(a.problem);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(read(bad[i], &a, &arena));
+	assert_true(read_many(LFS_BATCH_OBJECTS_MAX, &a, &arena));
+	assert_false(read_many(LFS_BATCH_OBJECTS_MAX + 1, &a, &arena));
 	assert_true(str_equal(lfs_batch_message(STR("{\"message\":\"no\"}"), &arena), STR("no")));
 	assert_true(str_is_empty(lfs_batch_message(STR("<html>"), &arena)));
 	arena_fini(&arena);
