@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/process/fd.h"
 
 #define USER		  "oauth2"
 #define MEDIA_TYPE	  "application/vnd.git-lfs+json"
 #define REDIRECTS_MAX	  3u
-#define BATCH_TOTAL_MS	  120000u
+#define BATCH_TOTAL_MS	  120000u /* and CLONE_STALL_TIMEOUT: there is no progress meanwhile */
 #define ARENA_MAX_BYTES	  (64u * 1024u)
 #define REQUEST_MAX_BYTES (64u * 1024u)
 #define PIECE_BYTES	  65536u
@@ -50,10 +51,24 @@ struct lfs_call {
 	struct lfs_remote *remote;
 	struct fetch_stream_request request;
 	const char *authorization; /* from the batch answer, for the server's origin */
+	uint64_t deadline_ms;	   /* of the call with its redirects; 0: none */
 	struct fetch_stream_head head;
 	struct arena arena;
 	bool is_server; /* the last request went to the server's own origin */
 };
+
+static bool
+set_time_left(struct lfs_call *x, struct err *e)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (x->deadline_ms == 0)
+		return true;
+	if (now_ms >= x->deadline_ms)
+		return err_set(e, ERR_TIMEOUT, "no complete answer in time");
+	x->request.total_timeout_ms = x->deadline_ms - now_ms;
+	return true;
+}
 
 static bool
 open_once(struct lfs_call *x, struct err *e)
@@ -67,6 +82,8 @@ open_once(struct lfs_call *x, struct err *e)
 	x->request.user =
 		x->is_server && sends_token && x->request.authorization == NULL ? USER : NULL;
 	x->request.password = r->token;
+	if (!set_time_left(x, e))
+		return false;
 	if (!fetch_stream_open(x->client, &x->request, &x->head, e))
 		return false;
 	return true;
@@ -164,8 +181,9 @@ lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job
 		.url = arena_printf(&x.arena, "%s/info/lfs/objects/batch", r->url),
 		.accept = MEDIA_TYPE,
 		.content_type = MEDIA_TYPE,
-		.total_timeout_ms = BATCH_TOTAL_MS,
 	};
+	x.deadline_ms = clock_monotonic_ms() +
+			(r->stall_timeout_ms < BATCH_TOTAL_MS ? r->stall_timeout_ms : BATCH_TOTAL_MS);
 	ok = (x.request.url != NULL && lfs_batch_write(&request, objects, count)) ||
 	     err_set(&e, ERR_MEMORY, "no memory");
 	x.request.body = buf_view(&request);

@@ -23,7 +23,8 @@ lfs_remote_init(struct lfs_remote *r, const struct git_request *request, struct 
 {
 	*r = (struct lfs_remote){.url = request->url,
 				 .origins = &request->settings->lfs_origins,
-				 .token = request->token};
+				 .token = request->token,
+				 .stall_timeout_ms = request->stall_timeout_ms};
 	arena_init(&r->arena, ARENA_MAX_BYTES);
 	if (!url_parse(&r->server, str_from(request->url), &r->arena, e)) {
 		arena_fini(&r->arena);

@@ -21,6 +21,7 @@ struct lfs_remote {
 	bool is_gitlab;
 	const struct clone_origins *origins; /* CLONE_LFS_ORIGINS */
 	const struct secret *token;	     /* NULL: none */
+	uint64_t stall_timeout_ms;	     /* for a batch answer as a whole */
 	atomic_bool sends_token;	     /* the server has asked for credentials */
 	atomic_bool is_cancelled;
 };

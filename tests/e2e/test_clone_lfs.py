@@ -322,6 +322,16 @@ def test_stalled_downloads(settings, target, gitlab):
     gitlab.faults.released.set()
 
 
+def test_batch_answers_that_drip(settings, target, gitlab, token, workers):
+    """A byte now and then is no stall; the answer as a whole has to be there in time, before the sidecar ends the clone."""
+    gitlab.faults.add("lfs-batch", bytes_per_s=100, body=" " * 2000)
+    worker = Worker({**settings, "CLONE_TOKEN": None, "CLONE_STALL_TIMEOUT": "1s"}, token)
+    workers.append(worker)
+    assert worker.finish() == 0, worker.log
+    assert "no complete answer in time" in worker.log and worker.last["phase"] == "done"
+    gitlab.faults.released.set()
+
+
 def test_progress(settings, target, gitlab, token, workers):
     gitlab.faults.add("lfs-object", bytes_per_s=2_000_000)
     worker = Worker({**settings, "CLONE_TOKEN": None}, token)
