@@ -22,6 +22,8 @@
 
 #define ARENA_MAX_BYTES (8u * 1024u * 1024u)
 #define PLACE_MAX_BYTES 8192u
+/* Warnings about a .gitmodules; more are only counted. */
+#define WARNINGS_MAX 20u
 
 struct submodule {
 	struct transfer *parent;
@@ -258,13 +260,20 @@ run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
 	buf_fini(&s.git_dir);
 }
 
+struct odd_parts {
+	struct transfer *transfer;
+	size_t count;
+};
+
 static void
 on_odd(const struct gitmodules_odd *odd, void *arg)
 {
-	struct transfer *t = arg;
+	struct odd_parts *parts = arg;
 
 	if (odd->is_lost)
-		t->progress.notes |= CLONE_NOTE_SUBMODULES;
+		parts->transfer->progress.notes |= CLONE_NOTE_SUBMODULES;
+	if (parts->count++ >= WARNINGS_MAX)
+		return;
 	log_warn(NULL, "part of .gitmodules ignored", log_str("submodule", odd->name),
 		 log_int("line", (int64_t)odd->line), log_cstr("reason", odd->why));
 }
@@ -289,6 +298,7 @@ static bool
 read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 {
 	git_blob *blob = find_modules(t);
+	struct odd_parts odd = {.transfer = t};
 	struct err e = ERR_INIT;
 	bool ok;
 
@@ -296,8 +306,11 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 		return false;
 	ok = gitmodules_parse(
 		m, (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}, arena,
-		on_odd, t, &e);
+		on_odd, &odd, &e);
 	git_blob_free(blob);
+	if (odd.count > WARNINGS_MAX)
+		log_warn(NULL, "further parts of .gitmodules ignored",
+			 log_int("count", (int64_t)(odd.count - WARNINGS_MAX)));
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
 		log_warn(NULL, "submodules not cloned", log_err(&e));

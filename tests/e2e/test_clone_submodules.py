@@ -195,6 +195,15 @@ def test_shallow_is_honoured(like_git, target, gitlab, value, is_shallow, commit
     assert (target / ".git/modules/lib/shallow").exists() == is_shallow
 
 
+def test_many_odd_lines_are_counted(settings, target, gitlab):
+    """A hostile .gitmodules does not fill the log."""
+    add(gitlab.project.repository, [("a", "a", gitlab.git_url(gitlab.project), head(gitlab.project))], "[\n" * 5000)
+    result = by_hand(settings)
+    assert result.returncode == 0, result.stderr
+    assert 10 <= result.stderr.count("part of .gitmodules ignored") <= 50
+    assert "further parts of .gitmodules ignored" in result.stderr and "4980" in result.stderr
+
+
 def test_entries_without_a_gitlink_are_silent(like_git, gitlab):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     text = """[submodule "gone"]\n\tpath = gone\n\turl = ../gone.git\n[submodule "file"]\n\tpath = README.md\n\turl = ../gone.git
