@@ -318,6 +318,17 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 	return ok;
 }
 
+/* Whether a later entry has the same path: the last one counts, as in git. */
+static bool
+is_overridden(const struct gitmodules *m, size_t index)
+{
+	for (size_t i = index + 1; i < m->count; i++) {
+		if (str_equal(m->items[i].path, m->items[index].path))
+			return true;
+	}
+	return false;
+}
+
 void
 git_submodules_run(struct transfer *t)
 {
@@ -328,8 +339,10 @@ git_submodules_run(struct transfer *t)
 		return;
 	arena_init(&arena, ARENA_MAX_BYTES);
 	if (read_modules(t, &modules, &arena)) {
-		for (size_t i = 0; i < modules.count; i++)
-			run_one(t, &modules.items[i], &arena);
+		for (size_t i = 0; i < modules.count; i++) {
+			if (!is_overridden(&modules, i))
+				run_one(t, &modules.items[i], &arena);
+		}
 	}
 	arena_fini(&arena);
 	(void)t->request->on_progress(&t->progress, t->request->arg);

@@ -204,6 +204,14 @@ def test_many_odd_lines_are_counted(settings, target, gitlab):
     assert "further parts of .gitmodules ignored" in result.stderr and "4980" in result.stderr
 
 
+def test_two_names_for_one_path(like_git, target, gitlab):
+    """The last one counts, as for git."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha, files=3)
+    add(gitlab.project.repository, [(name, "lib", gitlab.git_url(lib), head(lib)) for name in ("first", "second")])
+    like_git()
+    assert (target / ".git/modules/second/HEAD").exists() and not (target / ".git/modules/first").exists()
+
+
 def test_entries_without_a_gitlink_are_silent(like_git, gitlab):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     text = """[submodule "gone"]\n\tpath = gone\n\turl = ../gone.git\n[submodule "file"]\n\tpath = README.md\n\turl = ../gone.git
