@@ -30,7 +30,9 @@ struct fetch_stream {
 	char *host; /* for messages */
 	unsigned port;
 	bool uses_proxy;
-	char *location; /* of the last answer */
+	const struct cidr_set *refused; /* of the request */
+	bool is_refused;		/* an address was */
+	char *location;			/* of the last answer */
 	char *buffer;
 	size_t start, end; /* what was received and not read */
 	size_t head_bytes;
@@ -59,6 +61,8 @@ explain_code(const struct fetch_stream *s, struct err *e)
 	long errno_value = 0;
 
 	(void)curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &errno_value);
+	if (s->is_refused && !s->is_connected)
+		return err_set(e, ERR_DENIED, "%s: it has a local or reserved address", s->host);
 	if (s->head_bytes > HEAD_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, "%s: the answer's head is too large", s->host);
 	if (fetch_is_proxy_error(&outcome, e))
@@ -77,6 +81,18 @@ explain_code(const struct fetch_stream *s, struct err *e)
 	return err_set(e, ours, "%s: %s", s->host, curl_easy_strerror(s->code));
 }
 
+static bool
+is_refused(const struct fetch_stream *s, const struct sockaddr *address, socklen_t len)
+{
+	struct address a = {.len = 0};
+
+	if (s->refused == NULL || len > sizeof(a.sa))
+		return false;
+	memcpy(&a.sa, address, len);
+	a.len = len;
+	return cidr_contains(s->refused, &a);
+}
+
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -84,6 +100,10 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 
 	(void)purpose;
 	s->uses_proxy = fetch_is_other_port(&address->addr, address->addrlen, s->port);
+	if (!s->uses_proxy && is_refused(s, &address->addr, address->addrlen)) {
+		s->is_refused = true;
+		return CURL_SOCKET_BAD;
+	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -92,10 +112,14 @@ on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_
 {
 	struct fetch_stream *s = arg;
 
-	(void)peer_ip;
 	(void)local_ip;
-	(void)peer_port;
 	(void)local_port;
+	/* A connection of an earlier request, for which no socket is opened. */
+	if (s->refused != NULL && (unsigned)peer_port == s->port &&
+	    cidr_contains_text(s->refused, str_from(peer_ip))) {
+		s->is_refused = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
 	s->is_connected = true;
 	s->moved_at_ms = clock_monotonic_ms();
 	return CURL_PREREQFUNC_OK;
@@ -151,7 +175,7 @@ stop(struct fetch_stream *s)
 	curl_free(s->location);
 	s->location = NULL;
 	s->start = s->end = s->head_bytes = 0;
-	s->is_connected = s->has_head = s->is_paused = s->is_done = false;
+	s->is_connected = s->has_head = s->is_paused = s->is_done = s->is_refused = false;
 	s->problem[0] = '\0';
 }
 
@@ -322,6 +346,7 @@ start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *
 	    curl_multi_add_handle(s->multi, s->easy) != CURLM_OK)
 		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", s->host);
 	s->is_added = true;
+	s->refused = r->refused;
 	s->deadline_ms = r->total_timeout_ms == 0 ? 0 : clock_monotonic_ms() + r->total_timeout_ms;
 	return true;
 }

@@ -11,6 +11,7 @@
 #ifndef BASE_HTTP_FETCH_STREAM_H
 #define BASE_HTTP_FETCH_STREAM_H
 
+#include "base/net/cidr.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -37,6 +38,9 @@ struct fetch_stream_request {
 	const char *authorization;   /* in place of both: value of the Authorization field */
 	uint64_t range_from;	     /* first byte to ask for (RFC 9110 section 14.2); 0: all */
 	uint64_t total_timeout_ms;   /* 0: none */
+	/* Addresses that are not connected to, whatever the host's name resolves to (ERR_DENIED);
+	 * NULL: none. A proxy of the environment resolves names itself. */
+	const struct cidr_set *refused;
 };
 
 /* Valid until the next request. */
@@ -53,7 +57,7 @@ struct fetch_stream *fetch_stream_new(const struct fetch_stream_options *options
 void fetch_stream_free(struct fetch_stream *s);
 
 /* Sends a request and waits for the head of its answer. Ends an answer that is not read whole.
- * ERR_TIMEOUT, ERR_CONNECT, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT, ERR_CANCELLED. */
+ * ERR_TIMEOUT, ERR_CONNECT, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT, ERR_DENIED, ERR_CANCELLED. */
 bool fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *request,
 		       struct fetch_stream_head *head, struct err *e) MUST_CHECK;
 

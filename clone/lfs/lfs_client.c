@@ -75,9 +75,12 @@ open_once(struct lfs_call *x, struct err *e)
 {
 	struct lfs_remote *r = x->remote;
 	bool sends_token = atomic_load(&r->sends_token);
+	struct lfs_place place;
 
-	if (!lfs_remote_allows(r, str_from(x->request.url), &x->is_server, e))
+	if (!lfs_remote_allows(r, str_from(x->request.url), &place, e))
 		return false;
+	x->is_server = place.is_server;
+	x->request.refused = place.refused;
 	x->request.authorization = x->is_server ? x->authorization : NULL;
 	x->request.user =
 		x->is_server && sends_token && x->request.authorization == NULL ? USER : NULL;
@@ -182,8 +185,9 @@ lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job
 		.accept = MEDIA_TYPE,
 		.content_type = MEDIA_TYPE,
 	};
-	x.deadline_ms = clock_monotonic_ms() +
-			(r->stall_timeout_ms < BATCH_TOTAL_MS ? r->stall_timeout_ms : BATCH_TOTAL_MS);
+	x.deadline_ms =
+		clock_monotonic_ms() +
+		(r->stall_timeout_ms < BATCH_TOTAL_MS ? r->stall_timeout_ms : BATCH_TOTAL_MS);
 	ok = (x.request.url != NULL && lfs_batch_write(&request, objects, count)) ||
 	     err_set(&e, ERR_MEMORY, "no memory");
 	x.request.body = buf_view(&request);

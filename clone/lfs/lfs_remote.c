@@ -4,8 +4,6 @@
  */
 #include "clone/lfs/lfs_remote.h"
 
-#include "base/net/ip.h"
-
 #define ARENA_MAX_BYTES (4u * URL_MAX_BYTES)
 
 static bool
@@ -26,7 +24,8 @@ lfs_remote_init(struct lfs_remote *r, const struct git_request *request, struct 
 				 .token = request->token,
 				 .stall_timeout_ms = request->stall_timeout_ms};
 	arena_init(&r->arena, ARENA_MAX_BYTES);
-	if (!url_parse(&r->server, str_from(request->url), &r->arena, e)) {
+	if (!cidr_parse(&r->local, STR(CIDR_LOCAL), e) ||
+	    !url_parse(&r->server, str_from(request->url), &r->arena, e)) {
 		arena_fini(&r->arena);
 		return false;
 	}
@@ -43,27 +42,17 @@ lfs_remote_fini(struct lfs_remote *r)
 	arena_fini(&r->arena);
 }
 
-/* Loopback, link-local and unspecified addresses name something in the pod or on its node. */
+/* Whether it names something in the pod, on its node or at the cloud's metadata service. */
 static bool
-is_local(struct str host)
+is_local(const struct lfs_remote *r, struct str host)
 {
-	struct ip ip;
-	bool is_v4;
-
-	if (!ip_parse(&ip, host))
-		return str_equal(host, STR("localhost")) || str_ends_with(host, STR(".localhost"));
-	is_v4 = ip_is_mapped(&ip);
-	if (ip_is_loopback(&ip))
-		return true;
-	if (is_v4)
-		return ip.bytes[12] == 0 || (ip.bytes[12] == 169 && ip.bytes[13] == 254);
-	return (ip.bytes[0] == 0xfe && (ip.bytes[1] & 0xc0) == 0x80) ||
-	       memcmp(ip.bytes, (const uint8_t[IP_BYTES]){0}, IP_BYTES) == 0;
+	return cidr_contains_text(&r->local, host) || str_equal(host, STR("localhost")) ||
+	       str_ends_with(host, STR(".localhost"));
 }
 
 /* An address at another origin than the server's. */
 static bool
-check_other(const struct lfs_remote *r, const struct url *u, struct err *e)
+check_other(const struct lfs_remote *r, const struct url *u, struct lfs_place *place, struct err *e)
 {
 	if (has_origin(r->origins, u))
 		return true;
@@ -73,25 +62,27 @@ check_other(const struct lfs_remote *r, const struct url *u, struct err *e)
 	if (str_equal(u->scheme, STR("http")) && str_equal(r->server.scheme, STR("https")))
 		return err_set(e, ERR_DENIED, "its address at %.*s is not https",
 			       STR_FMT(str_take(u->host, 100)));
-	if (is_local(u->host) && !is_local(r->server.host))
-		return err_set(e, ERR_DENIED, "its address at %.*s is a local one",
-			       STR_FMT(str_take(u->host, 100)));
-	return true;
+	if (is_local(r, r->server.host))
+		return true;
+	place->refused = &r->local;
+	return !is_local(r, u->host) || err_set(e, ERR_DENIED, "its address at %.*s is a local one",
+						STR_FMT(str_take(u->host, 100)));
 }
 
 bool
-lfs_remote_allows(const struct lfs_remote *r, struct str address, bool *is_server, struct err *e)
+lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_place *place,
+		  struct err *e)
 {
 	struct arena arena;
 	struct url u;
 	bool ok;
 
 	arena_init(&arena, ARENA_MAX_BYTES);
-	*is_server = false;
+	*place = (struct lfs_place){.is_server = false};
 	ok = url_parse(&u, address, &arena, e);
 	if (ok) {
-		*is_server = url_is_same_origin(&u, &r->server);
-		ok = *is_server || check_other(r, &u, e);
+		place->is_server = url_is_same_origin(&u, &r->server);
+		ok = place->is_server || check_other(r, &u, place, e);
 	}
 	arena_fini(&arena);
 	return ok;

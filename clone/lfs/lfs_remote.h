@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "base/net/cidr.h"
 #include "clone/git/git_request.h"
 #include "clone/lfs/lfs_pointer.h"
 
@@ -21,6 +22,7 @@ struct lfs_remote {
 	bool is_gitlab;
 	const struct clone_origins *origins; /* CLONE_LFS_ORIGINS */
 	const struct secret *token;	     /* NULL: none */
+	struct cidr_set local;		     /* addresses that other origins may not have */
 	uint64_t stall_timeout_ms;	     /* for a batch answer as a whole */
 	atomic_bool sends_token;	     /* the server has asked for credentials */
 	atomic_bool is_cancelled;
@@ -31,9 +33,14 @@ bool lfs_remote_init(struct lfs_remote *r, const struct git_request *request,
 		     struct err *e) MUST_CHECK;
 void lfs_remote_fini(struct lfs_remote *r);
 
-/* Whether an object may be fetched from this address; *is_server: it has the server's origin.
- * ERR_DENIED. */
-bool lfs_remote_allows(const struct lfs_remote *r, struct str address, bool *is_server,
+/* What is known of an address. */
+struct lfs_place {
+	bool is_server;			/* it has the server's origin */
+	const struct cidr_set *refused; /* where its name may not lead; NULL: anywhere */
+};
+
+/* Whether an object may be fetched from this address. ERR_DENIED. */
+bool lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_place *place,
 		       struct err *e) MUST_CHECK;
 
 /*

@@ -11,12 +11,8 @@
 #include "base/net/resolver.h"
 #include "proxy/upstream/upstream.h"
 
-/* RFC 6890; metadata and platform services of AWS, Google, Alibaba and Azure; and addresses that
- * contain others: IPv4-compatible, NAT64, 6to4 and Teredo. */
-#define NEVER_UPSTREAM                                                                             \
-	"0.0.0.0/8,127.0.0.0/8,169.254.0.0/16,224.0.0.0/4,240.0.0.0/4,100.100.100.200,"            \
-	"168.63.129.16,::/96,fe80::/10,fec0::/10,ff00::/8,fd00:ec2::/32,fd20:ce::254,"             \
-	"64:ff9b::/96,64:ff9b:1::/48,2002::/16,2001::/32"
+/* Also addresses that contain others: NAT64, 6to4 and Teredo. */
+#define NEVER_UPSTREAM CIDR_LOCAL ",64:ff9b::/96,64:ff9b:1::/48,2002::/16,2001::/32"
 
 struct upstream_name {
 	struct loop *loop;

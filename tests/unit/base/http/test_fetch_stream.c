@@ -323,6 +323,31 @@ test_connections_that_fail(void **state)
 }
 
 /* As operators set it, for http by the lower-case name only. */
+/* Whatever name leads there. */
+static void
+test_refused_addresses(void **state)
+{
+	static const char *const hosts[] = {"localhost", "127.0.0.1"};
+	struct fetch_stream *s = new_stream(10000, -1);
+	struct fetch_stream_head head;
+	struct cidr_set refused;
+	struct err e = ERR_INIT;
+	char url[64];
+
+	(void)state;
+	assert_true(cidr_parse(&refused, STR(CIDR_LOCAL), &e));
+	for (size_t i = 0; i < 2; i++) {
+		const struct fetch_stream_request request = {.url = url, .refused = &refused};
+
+		snprintf(url, sizeof(url), "http://%s:%u/ok", hosts[i], plain_port);
+		assert_false(fetch_stream_open(s, &request, &head, &e));
+		assert_int_equal(e.code, ERR_DENIED);
+		assert_non_null(strstr(e.text, "local or reserved address"));
+		assert_true(open_path(s, plain_port, "/ok", &head, &e));
+	}
+	fetch_stream_free(s);
+}
+
 static void
 test_proxy_of_the_environment(void **state)
 {
@@ -357,6 +382,7 @@ main(void)
 		cmocka_unit_test(test_total_deadline),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_connections_that_fail),
+		cmocka_unit_test(test_refused_addresses),
 		cmocka_unit_test(test_proxy_of_the_environment),
 	};
 

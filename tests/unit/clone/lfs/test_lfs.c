@@ -240,10 +240,21 @@ static void
 expect(const struct place *p, const char *address, bool is_allowed, bool is_server)
 {
 	struct err e = ERR_INIT;
-	bool found = false;
+	struct lfs_place found;
 
 	assert_int_equal(lfs_remote_allows(&p->remote, str_from(address), &found, &e), is_allowed);
-	assert_int_equal(found, is_server);
+	assert_int_equal(found.is_server, is_server);
+}
+
+/* Names that GitLab or its storage choose may not lead into the pod either. */
+static void
+expect_guard(const struct place *p, const char *address, bool is_guarded)
+{
+	struct err e = ERR_INIT;
+	struct lfs_place found;
+
+	assert_true(lfs_remote_allows(&p->remote, str_from(address), &found, &e));
+	assert_int_equal(found.refused != NULL, is_guarded);
 }
 
 static void
@@ -260,6 +271,8 @@ test_addresses_from_gitlab(void **state)
 		"https://[::ffff:127.0.0.1]/a",
 		"https://[fe80::1]/a",
 		"https://[::]/a",
+		"https://[fd00:ec2::254]/latest/meta-data",
+		"https://100.100.100.200/a",
 		"ftp://storage.example.com/a",
 		"https://user@storage.example.com/a",
 		"https://storage.example.com\n",
@@ -277,9 +290,16 @@ test_addresses_from_gitlab(void **state)
 	expect(&p, "http://gitlab.example.com/x", false, false);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		expect(&p, bad[i], false, false);
+	expect_guard(&p, "https://gitlab.example.com/x", false);
+	expect_guard(&p, "https://storage.example.com/x", true);
+	close_place(&p);
+	assert_true(open_place(&p, "https://gitlab.example.com/a/b.git",
+			       "https://gitlab.example.com", "https://storage.example.com"));
+	expect_guard(&p, "https://storage.example.com/x", false);
 	close_place(&p);
 	assert_true(open_place(&p, "http://127.0.0.1:8080/a/b.git", "http://127.0.0.1:8080", NULL));
 	expect(&p, "http://127.0.0.1:9000/x", true, false);
+	expect_guard(&p, "http://127.0.0.1:9000/x", false);
 	close_place(&p);
 }
 
