@@ -177,8 +177,11 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	const struct git_request *above = s->parent->request;
 	bool is_gitlab = remote_url_is_gitlab(&s->settings);
 	struct git_request request = *above;
+	uint64_t received = s->parent->progress.counters.bytes;
 	bool ok;
 
+	/* The limit is for all repositories together. */
+	request.bytes_max = received < above->bytes_max ? above->bytes_max - received : 0;
 	request.url = s->url.data;
 	request.ref = NULL;
 	request.depth = s->entry->is_shallow ? 1 : 0;

@@ -33,7 +33,7 @@ on_transfer(const git_indexer_progress *stats, void *arg)
 	if (p->counters.bytes > t->request->bytes_max) {
 		failure_set(t->failure, CLONE_PROBLEM_REFUSED,
 			    "more than CLONE_BYTES_MAX (%llu) bytes received",
-			    (unsigned long long)t->request->bytes_max);
+			    (unsigned long long)t->request->settings->bytes_max);
 		return GIT_EUSER;
 	}
 	return git_steps_report(t, stats->total_objects > 0 &&

@@ -23,7 +23,7 @@ struct git_request {
 	uint64_t depth;		    /* commits of one branch or tag; 0: everything */
 	bool is_bare;		    /* bare repository with the remote's refs */
 	bool widens;		    /* keep the fetch refspec of all branches even with a depth */
-	uint64_t bytes_max;	    /* limit for received bytes */
+	uint64_t bytes_max;	    /* limit for received bytes, those of submodules included */
 	uint64_t files_max;	    /* limit for files and folders to check out */
 	uint64_t file_bytes_max;    /* limit for the size of one file */
 	const char *helper;	    /* the repository's credential.helper; NULL: none */

@@ -222,7 +222,8 @@ check_limits(const struct transfer *t, const struct lfs *lfs, struct err *e)
 	if (received > max || lfs->files_bytes > max - received)
 		return err_set(e, ERR_LIMIT,
 			       "they have %llu bytes, more than CLONE_BYTES_MAX (%llu) leaves",
-			       (unsigned long long)lfs->files_bytes, (unsigned long long)max);
+			       (unsigned long long)lfs->files_bytes,
+			       (unsigned long long)t->request->settings->bytes_max);
 	return true;
 }
 

@@ -120,9 +120,10 @@ static const struct conf_setting clone[] = {
 	 .fallback = "64GiB",
 	 .min = 1024,
 	 .max = 1024ull * 1024 * 1024 * 1024,
-	 .text = "Maximum number of bytes to receive for one repository; a larger one is refused. "
-		 "LFS files count at their size in the work tree: if they exceed what is left, "
-		 "none is fetched."},
+	 .text = "Maximum number of bytes to receive for a repository and its submodules together; "
+		 "a larger one is refused, a submodule that does not fit is left out. LFS files "
+		 "count at their size in the work tree: if those of a repository exceed what is "
+		 "left, none of them is fetched."},
 	{.name = "CLONE_FILES_MAX",
 	 .type = CONF_INT,
 	 .commands = SERVE | CLONE,

@@ -204,6 +204,26 @@ def test_many_odd_lines_are_counted(settings, target, gitlab):
     assert "further parts of .gitmodules ignored" in result.stderr and "4980" in result.stderr
 
 
+def test_the_limit_is_for_all_of_them(settings, target, gitlab):
+    """Many submodules, or their LFS files, do not multiply CLONE_BYTES_MAX."""
+    modules = []
+    for name, content in (("a", {}), ("c", {"c.bin": os.urandom(250_000)}), ("b", {})):
+        lib = gitlab.add_project(f"group/{name}", gitlab.sasha)
+        if content:
+            add_files(lib, content)
+        else:
+            blob = git(lib.repository, "hash-object", "-w", "--stdin", stdin=os.urandom(180_000).hex())
+            tree = git(lib.repository, "mktree", stdin=f"100644 blob {blob}\tlarge\n")
+            git(lib.repository, "update-ref", "refs/heads/main", git(lib.repository, "commit-tree", tree, "-p", "HEAD", "-m", "Large"))
+        modules.append((name, name, f"../{name}.git", head(lib)))
+    add(gitlab.project.repository, modules)
+    result = by_hand({**settings, "CLONE_BYTES_MAX": "300KiB"})
+    assert result.returncode == 0 and "Some submodules are missing" in result.stderr, result.stderr
+    assert "more than CLONE_BYTES_MAX (307200) bytes received" in result.stderr
+    assert (target / "a/large").stat().st_size == 360_000 and not os.listdir(target / "b")
+    assert (target / "c/c.bin").stat().st_size < 200 and "more than CLONE_BYTES_MAX (307200) leaves" in result.stderr
+
+
 def test_two_names_for_one_path(like_git, target, gitlab):
     """The last one counts, as for git."""
     lib = gitlab.add_project("group/lib", gitlab.sasha, files=3)
