@@ -22,6 +22,7 @@ struct matcher {
 	size_t t;
 	struct retry star;
 	struct retry any; /* of a wildcard that matches '/' */
+	uint64_t steps;
 };
 
 enum bracket { BRACKET_MATCHES, BRACKET_DIFFERS, BRACKET_INVALID };
@@ -150,6 +151,7 @@ match_bracket(struct matcher *m, unsigned char c)
 			return BRACKET_INVALID;
 		is_in = is_in || element == BRACKET_MATCHES;
 		p++;
+		m->steps++;
 	} while (at(m->pattern, p) != ']' || p >= m->pattern.len);
 	m->p = p;
 	return is_in == is_negated || (m->is_path && c == '/') ? BRACKET_DIFFERS : BRACKET_MATCHES;
@@ -231,14 +233,17 @@ match_one(struct matcher *m, bool *is_valid)
 }
 
 bool
-wildmatch(struct str pattern, struct str text, bool is_path)
+wildmatch_within(struct str pattern, struct str text, bool is_path, uint64_t *steps_left)
 {
 	struct matcher m = {.pattern = pattern, .text = text, .is_path = is_path};
 	bool is_valid = true;
+	bool is_match = false;
 
-	for (;;) {
-		if (m.p == pattern.len && m.t == text.len)
-			return true;
+	while (is_valid && m.steps < *steps_left) {
+		m.steps++;
+		is_match = m.p == pattern.len && m.t == text.len;
+		if (is_match)
+			break;
 		if (at(pattern, m.p) == '*') {
 			take_stars(&m);
 			continue;
@@ -246,6 +251,16 @@ wildmatch(struct str pattern, struct str text, bool is_path)
 		if (match_one(&m, &is_valid))
 			continue;
 		if (!is_valid || !go_back(&m))
-			return false;
+			break;
 	}
+	*steps_left -= m.steps < *steps_left ? m.steps : *steps_left;
+	return is_match;
+}
+
+bool
+wildmatch(struct str pattern, struct str text, bool is_path)
+{
+	uint64_t steps_left = UINT64_MAX;
+
+	return wildmatch_within(pattern, text, is_path, &steps_left);
 }

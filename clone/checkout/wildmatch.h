@@ -14,4 +14,8 @@
  */
 bool wildmatch(struct str pattern, struct str text, bool is_path);
 
+/* Subtracts its steps from *steps_left; 0 afterwards: it gave up, as if nothing matched. A step is
+ * one character of the text, or one element of a bracket expression. */
+bool wildmatch_within(struct str pattern, struct str text, bool is_path, uint64_t *steps_left);
+
 #endif

@@ -53,7 +53,7 @@ lfs_applies(const struct attribute_value values[ATTRIBUTES])
 }
 
 char *
-lfs_find(const struct lfs *lfs, const char *path, struct str content)
+lfs_find(struct lfs *lfs, const char *path, struct str content)
 {
 	char oid[LFS_OID_DIGITS + 1];
 	const struct lfs_object *object;
@@ -217,6 +217,8 @@ check_limits(const struct transfer *t, const struct lfs *lfs, struct err *e)
 
 	if (!t->request->settings->lfs)
 		return err_set(e, ERR_DENIED, "CLONE_LFS is off");
+	if (lfs->filter.steps_left == 0)
+		return err_set(e, ERR_LIMIT, "the patterns of .lfsconfig take too long to match");
 	if (!git_files_can_write(t))
 		return err_set(e, ERR_SYSTEM, "the file system has no permissions, links or case");
 	if (received > max || lfs->files_bytes > max - received)
@@ -270,12 +272,13 @@ lfs_fetch(struct transfer *t)
 	lfs_filter_init(&t->lfs->filter);
 	if (!scan(t, t->lfs))
 		return false;
-	if (t->lfs->objects.count == 0)
+	if (t->lfs->objects.count == 0 && t->lfs->filter.steps_left > 0)
 		return true;
 	if (!check_limits(t, t->lfs, &e) || !lfs_remote_init(&remote, t->request, &e)) {
 		note_missing(t, &e);
 		return true;
 	}
+	t->lfs->filter.steps_left = LFS_FILTER_STEPS; /* the checkout asks for no more */
 	ok = download(t, &remote);
 	lfs_remote_fini(&remote);
 	return ok;

@@ -27,6 +27,6 @@ void lfs_free(struct lfs *lfs);
 bool lfs_applies(const struct attribute_value values[ATTRIBUTES]);
 
 /* The path of the object for a pointer file, which the caller frees; NULL: it remains a pointer. */
-char *lfs_find(const struct lfs *lfs, const char *path, struct str content);
+char *lfs_find(struct lfs *lfs, const char *path, struct str content);
 
 #endif

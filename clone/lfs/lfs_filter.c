@@ -13,6 +13,7 @@ lfs_filter_init(struct lfs_filter *f)
 {
 	buf_init(&f->include, LFS_FILTER_MAX_BYTES);
 	buf_init(&f->exclude, LFS_FILTER_MAX_BYTES);
+	f->steps_left = LFS_FILTER_STEPS;
 }
 
 void
@@ -45,7 +46,7 @@ lfs_filter_read(struct lfs_filter *f, struct str text)
 }
 
 static bool
-matches(struct str pattern, struct str path)
+matches(struct str pattern, struct str path, uint64_t *steps_left)
 {
 	bool is_name;
 	size_t start = 0;
@@ -55,15 +56,16 @@ matches(struct str pattern, struct str path)
 	is_name = str_find_byte(pattern, '/') == SIZE_MAX;
 	if (str_starts_with(pattern, STR("/")))
 		pattern = str_skip(pattern, 1);
-	if (str_is_empty(pattern))
+	if (str_is_empty(pattern) || pattern.len > LFS_FILTER_PATTERN_BYTES)
 		return false;
 	/* Folders from the top, then the file. */
 	for (size_t end = 0; end <= path.len; end++) {
 		if (end < path.len && path.data[end] != '/')
 			continue;
-		if (wildmatch(pattern,
-			      is_name ? str_skip(str_take(path, end), start) : str_take(path, end),
-			      true))
+		if (wildmatch_within(pattern,
+				     is_name ? str_skip(str_take(path, end), start)
+					     : str_take(path, end),
+				     true, steps_left))
 			return true;
 		start = end + 1;
 	}
@@ -71,21 +73,21 @@ matches(struct str pattern, struct str path)
 }
 
 static bool
-matches_any(const struct buf *patterns, struct str path)
+matches_any(const struct buf *patterns, struct str path, uint64_t *steps_left)
 {
 	struct str rest = buf_view(patterns);
 	struct str pattern;
 
-	while (patterns->len > 0 && str_next(&rest, ',', &pattern)) {
-		if (matches(str_trim(pattern), path))
+	while (patterns->len > 0 && *steps_left > 0 && str_next(&rest, ',', &pattern)) {
+		if (matches(str_trim(pattern), path, steps_left))
 			return true;
 	}
 	return false;
 }
 
 bool
-lfs_filter_wants(const struct lfs_filter *f, struct str path)
+lfs_filter_wants(struct lfs_filter *f, struct str path)
 {
-	return (f->include.len == 0 || matches_any(&f->include, path)) &&
-	       !matches_any(&f->exclude, path);
+	return (f->include.len == 0 || matches_any(&f->include, path, &f->steps_left)) &&
+	       !matches_any(&f->exclude, path, &f->steps_left) && f->steps_left > 0;
 }

@@ -137,6 +137,15 @@ def test_files_that_the_repository_leaves_out(settings, target, tmp_path, token,
     assert real_git(target, "status", "--porcelain") == ""
 
 
+def test_patterns_that_take_too_long(settings, target, gitlab, project):
+    """64 KiB of patterns for a path of two thousand folders."""
+    patterns = ",".join("**/a/**/*a*b" for _ in range(4000))
+    add_files(project, {"/".join(["a"] * 1900) + "/x.bin": b"deep"})
+    commit(project, {".lfsconfig": f"[lfs]\n\tfetchexclude = {patterns}\n"})
+    assert_pointers(by_hand(settings), target, "the patterns of .lfsconfig take too long", {})
+    assert gitlab.requests.count(endpoint="lfs-batch") == 0
+
+
 def test_attributes_without_pointers(settings, target, gitlab):
     project = gitlab.add_project("group/none", gitlab.sasha)
     commit(project, {".gitattributes": ATTRIBUTES})
