@@ -19,6 +19,7 @@ log_text_init(struct log_text *t)
 {
 	*t = (struct log_text){.has_time = false};
 	buf_init(&t->clean, LOG_TEXT_MAX);
+	buf_init(&t->value, LOG_TEXT_MAX);
 	buf_init(&t->json, JSON_BYTES_MAX);
 }
 
@@ -26,6 +27,7 @@ void
 log_text_fini(struct log_text *t)
 {
 	buf_fini(&t->clean);
+	buf_fini(&t->value);
 	buf_fini(&t->json);
 }
 
@@ -73,28 +75,37 @@ is_mark(unsigned char second, unsigned char third)
 	       (second == 0x81 && third >= 0xa6 && third <= 0xa9);
 }
 
-/* Bytes of a character that is left out: C1 controls, and what changes the reading direction. 0: s
- * does not begin with one. */
+/* Bytes of the character at the end of s if it is left out: C1 controls, and what changes the
+ * reading direction. Otherwise 0. */
 static size_t
 count_invisible(struct str s)
 {
-	unsigned char first = (unsigned char)s.data[0];
-	unsigned char second = s.len >= 2 ? (unsigned char)s.data[1] : 0;
-	unsigned char third = s.len >= 3 ? (unsigned char)s.data[2] : 0;
+	unsigned char third = s.len >= 1 ? (unsigned char)s.data[s.len - 1] : 0;
+	unsigned char second = s.len >= 2 ? (unsigned char)s.data[s.len - 2] : 0;
+	unsigned char first = s.len >= 3 ? (unsigned char)s.data[s.len - 3] : 0;
 
-	if ((first == 0xc2 && second >= 0x80 && second < 0xa0) || (first == 0xd8 && second == 0x9c))
+	if ((second == 0xc2 && third >= 0x80 && third < 0xa0) || (second == 0xd8 && third == 0x9c))
 		return 2;
 	if (first == 0xe2 && is_mark(second, third))
 		return 3;
 	return first == 0xef && second == 0xbb && third == 0xbf ? 3 : 0;
 }
 
+/* Looks at what was written, so that no character appears from parts with an escape between. */
+static void
+put(struct buf *out, char c)
+{
+	if (c != '\t' && ascii_is_control(c))
+		return;
+	buf_add_byte(out, c);
+	if ((unsigned char)c >= 0x80)
+		out->len -= count_invisible(buf_view(out));
+}
+
 /* What a terminal would show at the end: after a carriage return it writes over what was there. */
 static void
 clean_up(struct buf *out, struct str s)
 {
-	size_t invisible;
-
 	buf_clear(out);
 	while (s.len > 0 && s.data[s.len - 1] == '\r')
 		s.len--;
@@ -107,12 +118,7 @@ clean_up(struct buf *out, struct str s)
 		}
 		if (c == '\r')
 			buf_clear(out);
-		if ((unsigned char)c >= 0xc2 && (invisible = count_invisible(s)) > 0) {
-			s = str_skip(s, invisible);
-			continue;
-		}
-		if (c == '\t' || !ascii_is_control(c))
-			buf_add_byte(out, c);
+		put(out, c);
 		s = str_skip(s, 1);
 	}
 }
@@ -236,7 +242,7 @@ is_one_of(struct str name, const char *const *names)
 }
 
 static void
-add_field(struct json_writer *w, const struct json_member *m)
+add_field(struct log_text *t, struct json_writer *w, const struct json_member *m)
 {
 	char name[64];
 	struct str text;
@@ -262,8 +268,10 @@ add_field(struct json_writer *w, const struct json_member *m)
 		json_write_real(w, name, json_real_of(m->value));
 		return;
 	case JSON_KIND_STR:
-		if (json_get_str(m->value, "", &text, NULL))
-			json_write_str(w, name, text);
+		if (!json_get_str(m->value, "", &text, NULL))
+			return;
+		clean_up(&t->value, text);
+		json_write_str(w, name, buf_view(&t->value));
 		return;
 	case JSON_KIND_NULL:
 	case JSON_KIND_ARRAY:
@@ -282,16 +290,19 @@ take_number_as_time(struct log_text *t, int64_t number)
 	t->time_ms = number < INT64_C(100000000000) ? number * 1000 : number;
 }
 
-/* Whether the member is one that a record has a place for. */
+/* Whether the member is one that a record has a place for, or that readers take for ours. */
 static bool
 take_member(struct log_text *t, const struct json_member *m, struct str *message)
 {
 	static const char *const times[] = {"time", "ts", "timestamp", "@timestamp", NULL};
 	static const char *const levels[] = {"level", "lvl", "severity", NULL};
 	static const char *const messages[] = {"message", "msg", NULL};
+	static const char *const ours[] = {"file", "truncated", NULL};
 	struct str text = STR_NONE;
 	int64_t number;
 
+	if (is_one_of(m->key, ours))
+		return true;
 	if (!json_get_str(m->value, "", &text, NULL)) {
 		if (!is_one_of(m->key, times) || !json_get_int(m->value, "", &number, NULL))
 			return false;
@@ -323,7 +334,7 @@ parse_object(struct log_text *t, const struct json_node *root)
 	json_write_object(&w, NULL);
 	while (json_next_member(root, &m))
 		if (!take_member(t, &m, &message) && fields++ < JSON_FIELDS_MAX)
-			add_field(&w, &m);
+			add_field(t, &w, &m);
 	json_write_close(&w, '}');
 	if (!json_write_end(&w) || message.data == NULL)
 		return false;

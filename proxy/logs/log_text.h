@@ -19,6 +19,7 @@ struct log_text {
 	struct str message; /* not escaped, and not checked to be UTF-8 */
 	struct str fields;  /* members of a JSON object, escaped */
 	struct buf clean;
+	struct buf value; /* of a field */
 	struct buf json;
 };
 
@@ -29,7 +30,8 @@ void log_text_fini(struct log_text *t);
  * The views are valid until the next call. Terminal escapes (ECMA-48), control characters and what
  * a carriage return overwrote are left out. A line that is a JSON object is taken apart: "time",
  * "ts", "timestamp" or "@timestamp"; "level", "lvl" or "severity"; "message" or "msg"; other
- * members become fields, if they are no arrays or objects.
+ * members become fields, if they are no arrays or objects, and not named "file" or "truncated",
+ * which only the reader of the file adds.
  */
 void log_text_parse(struct log_text *t, struct str line);
 

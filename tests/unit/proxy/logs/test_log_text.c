@@ -74,6 +74,13 @@ test_messages(void **state)
 		{"bidi \xe2\x80\xae" /* NOLINT(misc-misleading-bidirectional) */
 		 "evil\xe2\x81\xa9",
 		 "bidi evil"},
+		/* Parts of one character, with something between that is left out. */
+		{"c1 \xc2\x1b[m\x9b"
+		 "31m",
+		 "c1 31m"},
+		{"bidi \xe2\x80\xc2\x9b\xae\xe2\x80\x1b[m\xae"
+		 "evil",
+		 "bidi evil"},
 		{"tab\tinside", "tab\tinside"},
 		{"\xc3\xa4 \xe2\x82\xac", "\xc3\xa4 \xe2\x82\xac"},
 	};
@@ -154,12 +161,13 @@ test_json(void **state)
 	(void)state;
 	log_text_parse(&text,
 		       STR("{\"ts\":\"2026-01-31T12:00:00Z\",\"severity\":\"WARNING\",\"msg\":"
-			   "\"a\\u001b[31mb\",\"n\":1,\"ok\":true,\"r\":1.5,\"s\":\"\\u001bx\","
-			   "\"deep\":{\"x\":1}}"));
+			   "\"a\\u001b[31mb\",\"n\":1,\"ok\":true,\"r\":1.5,\"s\":\"\\u001b["
+			   "1mx\\u009b\\u202e\","
+			   "\"deep\":{\"x\":1},\"file\":\"other.log\",\"truncated\":true}"));
 	assert_view(text.message, "ab");
 	assert_int_equal(text.time_ms, NOON);
 	assert_int_equal(text.level, LOG_WARN);
-	assert_view(text.fields, "\"n\":1,\"ok\":true,\"r\":1.5,\"s\":\"\\u001bx\"");
+	assert_view(text.fields, "\"n\":1,\"ok\":true,\"r\":1.5,\"s\":\"x\"");
 	log_text_parse(&text, STR("{\"time\":1769860800.5,\"level\":30,\"msg\":\"pino\"}"));
 	assert_view(text.message, "pino");
 	log_text_parse(&text, STR("{\"time\":1769860800123,\"msg\":\"pino\"}"));
