@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rotates at the beginning of a line. Only one older file is kept: the sidecar shows the last
- * megabyte, and the disk of a workspace is small.
+ * Rotates at the beginning of a line, and inside one that goes on for too long. Only one older file
+ * is kept: the sidecar shows the last megabyte, and the disk of a workspace is small.
  */
 #include "proxy/command/run_log.h"
 
@@ -15,7 +15,8 @@
 #include "base/process/fd.h"
 #include "proxy/command/run.h"
 
-#define PATH_BYTES 4096
+#define PATH_BYTES	4096
+#define LINE_END_WITHIN 65536u /* beyond RUN_ROTATE_BYTES a line may end; then it is cut */
 
 bool
 run_log_open(struct run_log *l, const char *path)
@@ -109,6 +110,8 @@ run_log_add(struct run_log *l, size_t stream, struct str data)
 		size_t end = str_find_byte(data, '\n');
 		struct str line = str_take(data, end == SIZE_MAX ? data.len : end + 1);
 
+		if (l->bytes >= RUN_ROTATE_BYTES + LINE_END_WITHIN)
+			run_log_end_line(l);
 		if (!l->is_inside[stream])
 			begin_line(l, line);
 		put(l, line);

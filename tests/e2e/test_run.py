@@ -93,6 +93,15 @@ def test_rotation(program, tmp_path):
     assert 10 << 20 <= older.stat().st_size < (10 << 20) + 1000 and log.stat().st_size < 10 << 20
 
 
+def test_rotation_of_a_line_without_end(program, tmp_path):
+    """35 MB without a newline, as of a progress bar: two files of not much more than 10 MiB."""
+    log, older = tmp_path / "ide.log", tmp_path / "ide.log.1"
+    done = run(program, log, "sh", "-c", "head -c 35000000 /dev/zero | tr '\\0' x; echo end")
+    assert done.returncode == 0 and len(done.stdout) == 35000004
+    assert 10 << 20 <= older.stat().st_size < (10 << 20) + 100000 and log.stat().st_size < 10 << 20
+    assert logged(older)[0].startswith("xxx") and logged(log)[0].endswith("xxxend")
+
+
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory", "missing"])
 def test_a_log_that_can_not_be_written(program, tmp_path, kind):
     log = tmp_path / "ide.log"
