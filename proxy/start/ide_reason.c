@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/ascii.h"
+#include "base/log/log_escape.h"
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_text.h"
 
@@ -92,18 +93,18 @@ find_exit_code(struct str line)
 	return -1;
 }
 
+/* As many whole characters as fit. */
 static void
 keep_line(struct ide_reason *r, struct str line)
 {
-	size_t len = 0;
+	struct buf text;
 
-	for (size_t i = 0; i < line.len && len + 1 < sizeof(r->line); i++)
-		if (!ascii_is_control(line.data[i]))
-			r->line[len++] = line.data[i];
-	/* No part of a character in UTF-8. */
-	while (len > 0 && ((unsigned char)r->line[len - 1] & 0xc0u) == 0x80u && line.len > len)
-		len--;
-	r->line[len] = '\0';
+	buf_init(&text, sizeof(r->line) - 1);
+	(void)log_escape_text(&text, line);
+	if (text.len > 0)
+		memcpy(r->line, text.data, text.len);
+	r->line[text.len] = '\0';
+	buf_fini(&text);
 }
 
 static void

@@ -183,6 +183,24 @@ test_last_words(void **state)
 	assert_false(ide_reason_from_line(&reason, STR("")));
 }
 
+/* The line is part of a page: UTF-8, cut between characters. */
+static void
+test_the_line_is_text(void **state)
+{
+	char line[600] = "exit code 1 \xff\xc3";
+	char expected[IDE_REASON_LINE_MAX] = "exit code 1 \xef\xbf\xbd\xef\xbf\xbd";
+
+	(void)state;
+	assert_true(ide_reason_from_line(&reason, str_from(line)));
+	assert_string_equal(reason.line, expected);
+	(void)snprintf(line, sizeof(line), "exit code 1");
+	while (strlen(line) < 500)
+		strcat(line, "\xe2\x82\xac");
+	assert_true(ide_reason_from_line(&reason, str_from(line)));
+	assert_int_equal(strlen(reason.line), 11 + 76 * 3);
+	assert_memory_equal(reason.line, line, 11 + 76 * 3);
+}
+
 static void
 test_hints_for_commands_that_are_not_there(void **state)
 {
@@ -240,11 +258,17 @@ main(void)
 {
 #define CASE(test) cmocka_unit_test_setup(test, setup)
 	const struct CMUnitTest tests[] = {
-		CASE(test_nothing_listens),  CASE(test_another_port),
-		CASE(test_another_address),  CASE(test_a_server_that_takes_no_connections),
-		CASE(test_garbage),	     CASE(test_what_listens_here),
-		CASE(test_last_words),	     CASE(test_hints_for_commands_that_are_not_there),
-		CASE(test_an_ide_elsewhere), CASE(test_files),
+		CASE(test_nothing_listens),
+		CASE(test_another_port),
+		CASE(test_another_address),
+		CASE(test_a_server_that_takes_no_connections),
+		CASE(test_garbage),
+		CASE(test_what_listens_here),
+		CASE(test_last_words),
+		CASE(test_the_line_is_text),
+		CASE(test_hints_for_commands_that_are_not_there),
+		CASE(test_an_ide_elsewhere),
+		CASE(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
