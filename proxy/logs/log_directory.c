@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens step by step with O_NOFOLLOW, as openat2(2) with RESOLVE_NO_SYMLINKS does where it is
- * allowed: the last look and the opening are one.
+ * allowed: the last look and the opening are one. Directories on the way are opened with O_PATH,
+ * which needs no right to list them.
  */
 #include "proxy/logs/log_directory.h"
 
@@ -15,8 +16,9 @@
 #define ENTRIES_PER_PIECE 256u
 
 static int
-open_below(int parent, const char *name, size_t len)
+open_below(int parent, const char *name, size_t len, bool is_last)
 {
+	int access = is_last ? O_RDONLY | O_NONBLOCK : O_PATH;
 	char part[NAME_MAX + 1];
 
 	if (len > NAME_MAX) {
@@ -25,7 +27,7 @@ open_below(int parent, const char *name, size_t len)
 	}
 	memcpy(part, name, len);
 	part[len] = '\0';
-	return openat(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return openat(parent, part, access | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 int
@@ -35,7 +37,8 @@ log_directory_open(const char *path)
 
 	while (fd >= 0 && *(path += strspn(path, "/")) != '\0') {
 		size_t len = strcspn(path, "/");
-		int below = open_below(fd, path, len);
+		bool is_last = path[len + strspn(path + len, "/")] == '\0';
+		int below = open_below(fd, path, len, is_last);
 		int saved = errno;
 
 		(void)close(fd);

@@ -430,6 +430,28 @@ test_a_directory_that_comes_later(void **state)
 	assert_int_equal(chmod(later, 0700), 0);
 }
 
+/* Directories on the way need to be searchable, not readable. */
+static void
+test_a_directory_below_one_that_can_not_be_listed(void **state)
+{
+	char below[128];
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	(void)snprintf(below, sizeof(below), "%s/below", directory);
+	patterns.items[0].directory = below;
+	assert_int_equal(mkdir(below, 0700), 0);
+	append("below/a.log", "x\n");
+	assert_int_equal(chmod(below, 0755), 0);
+	assert_int_equal(chmod(path_of("below/a.log"), 0644), 0);
+	assert_int_equal(chmod(directory, 0311), 0);
+	assert_int_equal(is_root ? seteuid(65534) : 0, 0);
+	start("", true);
+	const char *text = read_all();
+	assert_int_equal(is_root ? seteuid(0) : 0, 0);
+	assert_string_equal(text, "x\n");
+}
+
 int
 main(void)
 {
@@ -448,6 +470,7 @@ main(void)
 		CASE(test_a_follower_who_is_behind_skips),
 		CASE(test_many_files),
 		CASE(test_a_directory_that_comes_later),
+		CASE(test_a_directory_below_one_that_can_not_be_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
