@@ -40,11 +40,13 @@ set(struct ide_reason *r, enum ide_reason_code code, const char *message, const 
 	(void)snprintf(r->hint, sizeof(r->hint), "%s", hint);
 }
 
+/* The needle begins with a letter. Its case bit is ignored first, because the lines are long. */
 static bool
 has(struct str text, struct str needle)
 {
 	for (size_t at = 0; at + needle.len <= text.len; at++)
-		if (str_equal_nocase(str_take(str_skip(text, at), needle.len), needle))
+		if (((text.data[at] ^ needle.data[0]) & ~0x20) == 0 &&
+		    str_equal_nocase(str_take(str_skip(text, at), needle.len), needle))
 			return true;
 	return false;
 }
