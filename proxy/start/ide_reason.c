@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Last words come first: a program that has ended listens nowhere. Then what listens, from the most
- * to the least specific.
+ * Last words come first, unless something listens at the IDE's port: a program that has ended does
+ * not. Then what listens, from the most to the least specific.
  */
 #include "proxy/start/ide_reason.h"
 
@@ -366,17 +366,26 @@ is_here(const struct ide_reason_facts *facts)
 	return !address_get_ip(facts->upstream, &ip) || ip_is_loopback(&ip);
 }
 
+/* Also after an exit that a log tells of: that was another program, or one before. */
+static bool
+is_listening(const struct ide_reason *r)
+{
+	return r->code == IDE_REASON_NOT_ACCEPTING || r->code == IDE_REASON_OTHER_ADDRESS;
+}
+
 void
 ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
 	struct listening listening = {.count = 0};
+	struct ide_reason last_words;
+	bool has_last_words = read_files(&last_words, facts->log_files);
 
-	if (read_files(r, facts->log_files))
-		return;
-	if (!is_here(facts)) {
+	if (is_here(facts)) {
+		(void)listening_read(&listening);
+		ide_reason_from_sockets(r, facts, &listening);
+	} else {
 		set_unreachable(r, facts);
-		return;
 	}
-	(void)listening_read(&listening);
-	ide_reason_from_sockets(r, facts, &listening);
+	if (has_last_words && (last_words.code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
+		*r = last_words;
 }

@@ -253,6 +253,40 @@ test_files(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* What listens at the IDE's port was started after an exit that the log tells of, or is another
+ * program's. */
+static void
+test_what_listens_has_not_exited(void **state)
+{
+	char directory[] = "/tmp/ide-reason-XXXXXX";
+	struct log_patterns patterns = {.items = {{directory, "*.log"}}, .count = 1};
+	struct address *own = &upstream[0];
+	struct err e = ERR_INIT;
+	char path[64];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	facts.log_files = &patterns;
+	(void)snprintf(path, sizeof(path), "%s/a.log", directory);
+	FILE *file = fopen(path, "w");
+	(void)fputs("setup: git exited with code 1\nHTTP server listening\n", file);
+	assert_int_equal(fflush(file), 0);
+	assert_true(address_parse(own, STR("127.0.0.1:0"), &e));
+	assert_int_equal(bind(fd, (struct sockaddr *)&own->sa, own->len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&own->sa, &own->len), 0);
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	(void)fputs("out of memory\n", file);
+	assert_int_equal(fclose(file), 0);
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_OUT_OF_MEMORY, "ran out of memory");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int
 main(void)
 {
@@ -269,6 +303,7 @@ main(void)
 		CASE(test_hints_for_commands_that_are_not_there),
 		CASE(test_an_ide_elsewhere),
 		CASE(test_files),
+		CASE(test_what_listens_has_not_exited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
