@@ -131,6 +131,18 @@ def test_the_log_on_the_status_page(make_proxy, gitlab, upstream, browser, logs)
     assert "from the IDE" in chromium.text_of(browser)
 
 
+def test_a_log_that_ends_says_so(make_proxy, gitlab, upstream, browser, logs):
+    (logs / "ide.log").write_text("from the IDE\n")
+    proxy = make_proxy(gitlab, upstream, LOG_FILES=f"{logs}/*.log", LOG_LEVEL="info")
+    sign_in(browser, proxy, "/oauth2/workspace")
+    wait_for_line(browser, "from the IDE")
+    browser.delete_all_cookies()
+    proxy.stop()
+    proxy.start_again()  # the browser connects again, and is refused
+    chromium.wait(browser, lambda d: "Reload the page" in text_at(d, "log-state"), what="the end")
+    assert any("from the IDE" in t for t in lines(browser))
+
+
 def test_without_script_there_is_a_link(make_proxy, gitlab, certificates, logs):
     (logs / "ide.log").write_text("from the IDE\n")
     proxy = make_proxy(gitlab, trusted=False, LOG_FILES=f"{logs}/*.log", EXPLAIN_AFTER="0s")

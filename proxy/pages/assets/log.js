@@ -148,9 +148,9 @@
 			failures += 1;
 			if (stream && (stream.readyState === 2 || failures > 5)) {
 				close();
-				if (box.hidden) {
-					setNote('The log is not available at the moment. Reload the page to try again.');
-				}
+				setNote(box.hidden ?
+					'The log is not available at the moment. Reload the page to try again.' :
+					'The log is no longer followed. Reload the page to go on.');
 			}
 		};
 	}
