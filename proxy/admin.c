@@ -17,8 +17,8 @@
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
 #define CONNECTIONS_MAX 64
 
-/* Of the log at once, because it is answered in one round of the loop. */
-#define LOG_WINDOW_BYTES (64u * 1024u) /* of each file */
+/* Limits for /logs, which is answered in one round of the loop. The first is for each file. */
+#define LOG_WINDOW_BYTES (16u * 1024u)
 #define LOG_STEPS_MAX	 200u
 #define LOG_REPLY_BYTES	 (1024u * 1024u)
 
