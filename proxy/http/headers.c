@@ -92,6 +92,13 @@ static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
 	43, 48, 50, 54, 57, 58, 61, 62, 63, 63, 64, 64, HEADER_NAMES,
 };
 
+/* A bit for each first letter ('a' is bit 0) of the names of each length. A unit test checks it. */
+static const uint32_t header_first_letters[HEADER_NAME_MAX + 1] = {
+	0x000000, 0x000000, 0x080000, 0x200000, 0x000088, 0x000000, 0x804015, 0x1c0100, 0x800000,
+	0x800124, 0x040404, 0x820004, 0x821004, 0x820021, 0x880004, 0x800020, 0x808024, 0x0c0004,
+	0x008000, 0x808000, 0x040000, 0x040000, 0x000000, 0x800000, 0x000000, 0x040000,
+};
+
 const unsigned char header_fold_table[256] = {
 	['!'] = '-', ['#'] = '-', ['$'] = '-', ['%'] = '-', ['&'] = '-', ['\''] = '-', ['*'] = '-',
 	['+'] = '-', ['-'] = '-', ['.'] = '-', ['^'] = '-', ['_'] = '-', ['`'] = '-',  ['|'] = '-',
@@ -181,15 +188,17 @@ header_identify(struct str name)
 {
 	if (name.len == 0)
 		return HEADER_OTHER;
-	if (name.len <= HEADER_NAME_MAX) {
+	unsigned char first = header_fold_table[(unsigned char)name.data[0]];
+	if (name.len <= HEADER_NAME_MAX && first >= 'a' && first <= 'z' &&
+	    (header_first_letters[name.len] >> (first - 'a') & 1) != 0) {
 		for (size_t i = header_starts[name.len]; i < header_starts[name.len + 1]; i++)
 			if (may_fold_to(name, header_names[i].name) &&
 			    folds_to(name, header_names[i].name))
 				return header_names[i].id;
 	}
-	if (may_fold_to(name, STR("x")) && name.len > 2 && folds_to(name, STR("x-")))
+	if (first == 'x' && name.len > 2 && folds_to(name, STR("x-")))
 		return identify_prefix(str_skip(name, 2), x_prefixes, COUNT(x_prefixes));
-	switch (header_fold_table[(unsigned char)name.data[0]]) {
+	switch (first) {
 	case 'c':
 	case 'o':
 	case 's':

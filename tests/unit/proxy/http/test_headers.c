@@ -29,6 +29,12 @@ test_the_index_is_true_for_all_lengths(void **state)
 	assert_int_equal(header_starts[0], 0);
 	assert_int_equal(header_starts[HEADER_NAME_MAX + 1], HEADER_NAMES);
 	for (size_t len = 0; len <= HEADER_NAME_MAX; len++) {
+		uint32_t letters = 0;
+		for (size_t i = header_starts[len]; i < header_starts[len + 1]; i++)
+			letters |= UINT32_C(1) << (header_names[i].name.data[0] - 'a');
+		assert_int_equal(header_first_letters[len], letters);
+	}
+	for (size_t len = 0; len <= HEADER_NAME_MAX; len++) {
 		assert_true(header_starts[len] <= header_starts[len + 1]);
 		for (size_t i = 0; i < HEADER_NAMES; i++) {
 			bool is_within = i >= header_starts[len] && i < header_starts[len + 1];
