@@ -146,12 +146,17 @@ read(const char *objects, struct lfs_action *action, struct arena *arena)
 static bool
 read_many(size_t count, struct lfs_action *action, struct arena *arena)
 {
-	char text[8192] = "{\"objects\":[{\"oid\":\"2\"}";
+	struct buf text;
 
+	buf_init(&text, 8192);
+	buf_add_str(&text, STR("{\"objects\":[{\"oid\":\"2\"}"));
 	for (size_t i = 1; i < count; i++)
-		strcat(text, ",{\"oid\":\"2\"}");
-	strcat(text, "]}");
-	return read(text, action, arena);
+		buf_add_str(&text, STR(",{\"oid\":\"2\"}"));
+	buf_add_str(&text, STR("]}"));
+	assert_true(buf_add_byte(&text, '\0'));
+	bool ok = read(text.data, action, arena);
+	buf_fini(&text);
+	return ok;
 }
 
 #define ONE "\"oid\":\"0000000000000000000000000000000000000000000000000000000000000001\""
