@@ -193,9 +193,9 @@ test_the_line_is_text(void **state)
 	(void)state;
 	assert_true(ide_reason_from_line(&reason, str_from(line)));
 	assert_string_equal(reason.line, expected);
-	(void)snprintf(line, sizeof(line), "exit code 1");
-	while (strlen(line) < 500)
-		strcat(line, "\xe2\x82\xac");
+	size_t len = (size_t)snprintf(line, sizeof(line), "exit code 1");
+	for (; len < 500; len += 3)
+		memcpy(line + len, "\xe2\x82\xac", 4);
 	assert_true(ide_reason_from_line(&reason, str_from(line)));
 	assert_int_equal(strlen(reason.line), 11 + 76 * 3);
 	assert_memory_equal(reason.line, line, 11 + 76 * 3);
