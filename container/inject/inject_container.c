@@ -87,21 +87,13 @@ add_drain_timeout(struct builder *b)
 	add_env_text(b, "DRAIN_TIMEOUT", text);
 }
 
-static int64_t
-number_at(const struct node *n, const char *path)
-{
-	const struct node *found = node_find(n, path);
-
-	return node_is(found, NODE_INT) ? found->integer : -1;
-}
-
 /* The helper's path in the IDE's container, which a clone writes into .git/config. */
 static void
 add_git(struct builder *b)
 {
 	static const char socket[] = INJECT_GIT_PATH "/credential.sock";
-	int64_t own = number_at(b->c->ide, "securityContext.runAsUser");
-	int64_t pods = number_at(b->c->spec, "securityContext.runAsUser");
+	int64_t own = node_int_at(b->c->ide, "securityContext.runAsUser");
+	int64_t pods = node_int_at(b->c->spec, "securityContext.runAsUser");
 
 	if (!b->c->settings->has_git) {
 		add_env_text(b, "CREDENTIAL_SOCKET", "off");
@@ -220,7 +212,7 @@ add_resources(struct builder *b)
 static int64_t
 ide_user(const struct inject *c)
 {
-	int64_t user = number_at(c->ide, "securityContext.runAsUser");
+	int64_t user = node_int_at(c->ide, "securityContext.runAsUser");
 	uint64_t annotated;
 
 	if (user < 0 && str_to_u64(c->params.ide_user, 1, INT64_MAX, &annotated))
@@ -232,7 +224,7 @@ int64_t
 inject_sidecar_user(const struct inject *c)
 {
 	int64_t user = ide_user(c);
-	int64_t pods = number_at(c->spec, "securityContext.runAsUser");
+	int64_t pods = node_int_at(c->spec, "securityContext.runAsUser");
 
 	if (user > 0)
 		return user;
@@ -246,11 +238,11 @@ add_user(struct builder *b, struct node *context)
 {
 	struct doc *d = b->c->doc;
 	int64_t user = ide_user(b->c);
-	int64_t group = number_at(b->c->ide, "securityContext.runAsGroup");
+	int64_t group = node_int_at(b->c->ide, "securityContext.runAsGroup");
 
 	if (user > 0)
 		node_set_int(d, context, "runAsUser", user);
-	else if (number_at(b->c->spec, "securityContext.runAsUser") == 0)
+	else if (node_int_at(b->c->spec, "securityContext.runAsUser") == 0)
 		node_set_int(d, context, "runAsUser", USER_ID);
 	if (user > 0 && group > 0)
 		node_set_int(d, context, "runAsGroup", group);

@@ -242,6 +242,14 @@ node_text_at(const struct node *n, const char *path)
 	return node_text(node_find(n, path));
 }
 
+int64_t
+node_int_at(const struct node *n, const char *path)
+{
+	const struct node *found = node_find(n, path);
+
+	return node_is(found, NODE_INT) ? found->integer : -1;
+}
+
 struct node *
 node_named(const struct node *list, struct str name)
 {

@@ -82,6 +82,8 @@ bool node_is(const struct node *n, enum node_kind kind); /* false for NULL */
 /* The text of a string; empty for everything else, NULL included. */
 struct str node_text(const struct node *n);
 struct str node_text_at(const struct node *n, const char *path);
+/* The integer at the path; -1 if there is none. */
+int64_t node_int_at(const struct node *n, const char *path);
 
 /* Iterate over the children; none for NULL and scalars:
  * for (c = node_first(n); c != NULL; c = node_next(c)). */
