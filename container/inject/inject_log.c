@@ -77,13 +77,6 @@ inject_add_log_mount(struct inject *c, struct node *mounts)
 void
 inject_ensure_log(struct inject *c)
 {
-	struct node *mounts = node_get(c->ide, "volumeMounts");
-
-	if (c->params.ide_log.len == 0 || find_mount(c) != NULL)
-		return;
-	if (!node_is(mounts, NODE_LIST))
-		mounts = node_set_list(c->doc, c->ide, "volumeMounts");
-	struct node *mount = node_append_map(c->doc, mounts);
-	node_set_str(c->doc, mount, "name", STR(INJECT_VOLUME_LOG));
-	node_set_str(c->doc, mount, "mountPath", STR(INJECT_LOG_PATH));
+	if (c->params.ide_log.len > 0 && find_mount(c) == NULL)
+		inject_ensure_mount(c, INJECT_VOLUME_LOG, INJECT_LOG_PATH, false);
 }

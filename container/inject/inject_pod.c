@@ -6,6 +6,7 @@
  */
 #include "container/inject/inject_git_config.h"
 #include "container/inject/inject_log.h"
+#include "container/inject/inject_ssh.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
@@ -145,17 +146,17 @@ ensure_container(struct inject *c, struct node *wanted)
 		node_append(list, wanted);
 }
 
-/* Read-only: the IDE must not replace the socket or the helper. */
-static void
-ensure_git_mount(struct inject *c)
+void
+inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only)
 {
 	struct node *mounts = list_at(c, c->ide, "volumeMounts");
 	struct node *wanted = node_new(c->doc, NODE_MAP);
-	const struct node *there = node_named(mounts, STR(INJECT_VOLUME_GIT));
+	const struct node *there = node_named(mounts, str_from(volume));
 
-	node_set_str(c->doc, wanted, "name", STR(INJECT_VOLUME_GIT));
-	node_set_str(c->doc, wanted, "mountPath", STR(INJECT_GIT_PATH));
-	node_set_bool(c->doc, wanted, "readOnly", true);
+	node_set_str(c->doc, wanted, "name", str_from(volume));
+	node_set_str(c->doc, wanted, "mountPath", str_from(path));
+	if (read_only)
+		node_set_bool(c->doc, wanted, "readOnly", true);
 	if (there == NULL)
 		node_append(mounts, wanted);
 	else
@@ -177,7 +178,8 @@ ensure_git(struct inject *c)
 		node_prepend(list, wanted);
 	else
 		(void)is_as_wanted(c, "container", wanted, there);
-	ensure_git_mount(c);
+	/* Read-only: the IDE must not replace the socket or the helper. */
+	inject_ensure_mount(c, INJECT_VOLUME_GIT, INJECT_GIT_PATH, true);
 }
 
 static bool

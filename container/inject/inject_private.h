@@ -96,9 +96,8 @@ void inject_pod(struct inject *c);
 void inject_check_spec(struct inject *c);
 void inject_check_pod(struct inject *c, const struct node *ours);
 
-/* Checks what SSH needs; adds its mount and hook to the IDE's container. */
-void inject_check_ssh(struct inject *c);
-void inject_ensure_ssh(struct inject *c);
+/* Adds a mount to the IDE's container; one of that volume that differs is a problem. */
+void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);
 
 /* The user id that the sidecar runs with, as far as the pod says. */
 int64_t inject_sidecar_user(const struct inject *c);

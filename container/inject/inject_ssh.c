@@ -3,31 +3,24 @@
  * SSH in the IDE's container: a volume for the socket of workspace-ssh, and a postStart hook that
  * starts it. The init container of git's helper installs the program.
  */
+#include "container/inject/inject_ssh.h"
+
 #include <stdio.h>
 
-#include "container/inject/inject_private.h"
-
 #define PROGRAM INJECT_GIT_PATH "/workspace-ssh"
-
-static int64_t
-user_at(const struct node *n)
-{
-	const struct node *user = node_find(n, "securityContext.runAsUser");
-
-	return node_is(user, NODE_INT) ? user->integer : -1;
-}
 
 void
 inject_check_ssh(struct inject *c)
 {
-	int64_t own = user_at(c->ide);
+	int64_t own = node_int_at(c->ide, "securityContext.runAsUser");
+	int64_t pods = node_int_at(c->spec, "securityContext.runAsUser");
 
 	if (c->params.ssh.len == 0)
 		return;
 	if (!c->settings->has_git)
 		inject_problem(c, "annotation " INJECT_PREFIX "ssh: needs the operator's "
 				  "INJECT_GIT_CREDENTIALS=on, which installs the program");
-	if (own == 0 || (own < 0 && user_at(c->spec) == 0))
+	if (own == 0 || (own < 0 && pods == 0))
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX "ssh: container %.*s runs as root, and "
 			       "SSH needs another user",
@@ -81,24 +74,8 @@ ensure_hook(struct inject *c)
 void
 inject_ensure_ssh(struct inject *c)
 {
-	struct node *mounts = node_get(c->ide, "volumeMounts");
-	struct node *wanted = node_new(c->doc, NODE_MAP);
-	const struct node *there;
-	struct buf path;
-
 	if (c->params.ssh.len == 0)
 		return;
-	if (!node_is(mounts, NODE_LIST))
-		mounts = node_set_list(c->doc, c->ide, "volumeMounts");
-	there = node_named(mounts, STR(INJECT_VOLUME_SSH));
-	node_set_str(c->doc, wanted, "name", STR(INJECT_VOLUME_SSH));
-	node_set_str(c->doc, wanted, "mountPath", STR(INJECT_SSH_PATH));
-	buf_init(&path, 512);
-	if (there == NULL)
-		node_append(mounts, wanted);
-	else if (!inject_covers(c, wanted, there, &path))
-		inject_problem(c, "mount " INJECT_VOLUME_SSH ": exists and differs at %.*s",
-			       STR_FMT(buf_view(&path)));
-	buf_fini(&path);
+	inject_ensure_mount(c, INJECT_VOLUME_SSH, INJECT_SSH_PATH, false);
 	ensure_hook(c);
 }
