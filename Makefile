@@ -73,7 +73,7 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 # The helpers are linked statically, because they run in containers without our libraries. With musl they are a
 # tenth of the size that they have with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
-	$(patsubst %,base/%.c,arena clock dns_name err net/ip secret str url)
+	$(patsubst %,base/%.c,arena clock dns_name err net/ip process/fd secret str url)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
 # Not with mold, which makes static programs of musl crash at their start.
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack \

@@ -19,6 +19,7 @@
 
 #include "base/ascii.h"
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "base/secret.h"
 #include "clone/credential/credential.h"
 
@@ -73,27 +74,11 @@ tell(struct str sentence)
 	(void)fprintf(stderr, "workspace-proxy: %.*s\n", (int)len, text);
 }
 
-static bool
-write_all(int fd, struct str data)
-{
-	while (data.len > 0) {
-		ssize_t n = write(fd, data.data, data.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data = str_skip(data, (size_t)n);
-	}
-	return true;
-}
-
 /* Docker's clients read reasons from standard output. */
 static int
 print_reason(struct str why)
 {
-	(void)write_all(STDOUT_FILENO, why);
-	(void)write_all(STDOUT_FILENO, STR("\n"));
+	(void)dprintf(STDOUT_FILENO, "%.*s\n", STR_FMT(why));
 	return EXIT_NOT_ASKED;
 }
 
@@ -106,7 +91,7 @@ quit(const struct helper *h, struct str why)
 	if (h->operation != CREDENTIAL_GET)
 		return EXIT_DONE;
 	tell(why);
-	return write_all(STDOUT_FILENO, STR("quit=1\n\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
+	return fd_write_all(STDOUT_FILENO, STR("quit=1\n\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
 }
 
 static bool
@@ -230,7 +215,7 @@ print_for_docker(const struct helper *h, const struct credential_answer *a)
 	     buf_add_str(&out, server) && buf_add_str(&out, STR("\",\"Username\":\"")) &&
 	     buf_add_str(&out, a->username) && buf_add_str(&out, STR("\",\"Secret\":\"")) &&
 	     buf_add_str(&out, a->password) && buf_add_str(&out, STR("\"}\n")) &&
-	     write_all(STDOUT_FILENO, buf_view(&out));
+	     fd_write_all(STDOUT_FILENO, buf_view(&out));
 	buf_wipe_fini(&out);
 	return ok ? EXIT_DONE : EXIT_NOT_ASKED;
 }
@@ -258,7 +243,7 @@ pass_on(struct helper *h)
 		};
 		buf_init(&out, CREDENTIAL_MESSAGE_MAX);
 		if (!buf_reserve(&out, out.max) || !credential_add_answer(&credential, &out) ||
-		    !write_all(STDOUT_FILENO, buf_view(&out)))
+		    !fd_write_all(STDOUT_FILENO, buf_view(&out)))
 			code = EXIT_NOT_ASKED;
 		buf_wipe_fini(&out);
 		return code;
@@ -398,7 +383,7 @@ credential_run_docker(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "list") == 0)
-		return write_all(STDOUT_FILENO, STR("{}\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
+		return fd_write_all(STDOUT_FILENO, STR("{}\n")) ? EXIT_DONE : EXIT_NOT_ASKED;
 	if (strcmp(argv[1], "erase") == 0)
 		return EXIT_DONE;
 	if (strcmp(argv[1], "get") != 0)

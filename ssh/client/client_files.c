@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/process/fd.h"
 #include "ssh/client/client_private.h"
 
 #define HOSTS "hosts"
@@ -86,21 +87,6 @@ client_read(const char *path, struct buf *out, struct err *e)
 	return n == 0 || err_set(e, ERR_LIMIT, "%s: too long", path);
 }
 
-static bool
-write_all(int fd, struct str text)
-{
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.data, text.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text = str_skip(text, (size_t)n);
-	}
-	return true;
-}
-
 bool
 client_write(const char *path, struct str text, struct err *e)
 {
@@ -113,7 +99,7 @@ client_write(const char *path, struct str text, struct err *e)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set_errno(e, errno, "%s", fresh);
-	ok = write_all(fd, text) && fsync(fd) == 0;
+	ok = fd_write_all(fd, text) && fsync(fd) == 0;
 	if (!ok)
 		err_set_errno(e, errno, "%s", fresh);
 	close(fd);
