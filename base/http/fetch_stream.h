@@ -43,6 +43,13 @@ struct fetch_stream_request {
 	const struct cidr_set *refused;
 };
 
+/* Whether the status is of a redirect that names its target (RFC 9110 section 15.4). */
+static inline bool
+fetch_stream_is_redirect(unsigned status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 /* Valid until the next request. */
 struct fetch_stream_head {
 	unsigned status;	 /* 100..599 */

@@ -223,12 +223,6 @@ move_base(struct transport *t, struct str location, struct err *e)
 }
 
 static bool
-is_redirect(unsigned status)
-{
-	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-static bool
 open_once(struct transport_call *x, struct fetch_stream_head *head, struct err *e)
 {
 	struct transport *t = x->transport;
@@ -292,7 +286,7 @@ open_exchange(struct transport_call *x)
 			t->sends_token = true;
 			continue;
 		}
-		if (!is_redirect(head.status))
+		if (!fetch_stream_is_redirect(head.status))
 			return check_answer(x, &head);
 		if (!x->is_listing || ++redirects > REDIRECTS_MAX)
 			return set_failure(t, CLONE_PROBLEM_REFUSED, "too many redirects");

@@ -39,12 +39,6 @@ set_failure_err(struct clone_failure *f, const struct err *e)
 	return failure_set(f, problem, "%s", e->text);
 }
 
-static bool
-is_redirect(unsigned status)
-{
-	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* One request, with its redirects and credentials. */
 struct lfs_call {
 	struct fetch_stream *client;
@@ -87,9 +81,7 @@ open_once(struct lfs_call *x, struct err *e)
 	x->request.password = r->token;
 	if (!set_time_left(x, e))
 		return false;
-	if (!fetch_stream_open(x->client, &x->request, &x->head, e))
-		return false;
-	return true;
+	return fetch_stream_open(x->client, &x->request, &x->head, e);
 }
 
 /* Whether the answer asks for a token that was not sent yet. */
@@ -110,7 +102,7 @@ open_call(struct lfs_call *x, struct err *e)
 			atomic_store(&x->remote->sends_token, true);
 			continue;
 		}
-		if (!is_redirect(x->head.status))
+		if (!fetch_stream_is_redirect(x->head.status))
 			return true;
 		if (++redirects > REDIRECTS_MAX)
 			return err_set(e, ERR_PROTOCOL, "too many redirects");
