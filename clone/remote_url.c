@@ -26,11 +26,8 @@ remote_url_is_gitlab(const struct clone_settings *settings)
 bool
 remote_url_is_allowed(const struct clone_settings *settings)
 {
-	for (size_t i = 0; i < settings->origins.count; i++) {
-		if (url_is_same_origin(&settings->url, &settings->origins.items[i]))
-			return true;
-	}
-	return remote_url_is_gitlab(settings);
+	return clone_origins_contain(&settings->origins, &settings->url) ||
+	       remote_url_is_gitlab(settings);
 }
 
 bool

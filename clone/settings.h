@@ -16,6 +16,16 @@ struct clone_origins {
 	size_t count;
 };
 
+static inline bool
+clone_origins_contain(const struct clone_origins *origins, const struct url *u)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		if (url_is_same_origin(u, &origins->items[i]))
+			return true;
+	}
+	return false;
+}
+
 struct clone_number { /* an optional number */
 	bool is_set;
 	unsigned value;

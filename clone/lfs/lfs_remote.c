@@ -6,16 +6,6 @@
 
 #define ARENA_MAX_BYTES (4u * URL_MAX_BYTES)
 
-static bool
-has_origin(const struct clone_origins *origins, const struct url *u)
-{
-	for (size_t i = 0; i < origins->count; i++) {
-		if (url_is_same_origin(u, &origins->items[i]))
-			return true;
-	}
-	return false;
-}
-
 bool
 lfs_remote_init(struct lfs_remote *r, const struct git_request *request, struct err *e)
 {
@@ -30,7 +20,7 @@ lfs_remote_init(struct lfs_remote *r, const struct git_request *request, struct 
 		return false;
 	}
 	r->is_gitlab = url_is_same_origin(&r->server, &request->settings->gitlab_url);
-	if (r->is_gitlab || has_origin(r->origins, &r->server))
+	if (r->is_gitlab || clone_origins_contain(r->origins, &r->server))
 		return true;
 	arena_fini(&r->arena);
 	return err_set(e, ERR_DENIED, "their server is neither GitLab nor in CLONE_LFS_ORIGINS");
@@ -54,7 +44,7 @@ is_local(const struct lfs_remote *r, struct str host)
 static bool
 check_other(const struct lfs_remote *r, const struct url *u, struct lfs_place *place, struct err *e)
 {
-	if (has_origin(r->origins, u))
+	if (clone_origins_contain(r->origins, u))
 		return true;
 	if (!r->is_gitlab)
 		return err_set(e, ERR_DENIED, "its address at %.*s is not in CLONE_LFS_ORIGINS",

@@ -9,18 +9,6 @@
 #include "clone/credential/credential.h"
 #include "proxy/settings/settings_check.h"
 
-static bool
-is_allowed_origin(struct settings_check *c)
-{
-	const struct clone_origins *origins = &c->s->clone.origins;
-
-	for (size_t i = 0; i < origins->count; i++) {
-		if (url_is_same_origin(&c->s->clone.url, &origins->items[i]))
-			return true;
-	}
-	return false;
-}
-
 /* Sets the origin that credentials go to: GitLab's as browsers see it, or as the pod reaches it. */
 static void
 check_clone_origin(struct settings_check *c)
@@ -34,13 +22,13 @@ check_clone_origin(struct settings_check *c)
 		c->s->clone.gitlab_url = *u;
 		c->s->clone.gitlab_url.path = STR_NONE;
 		if (str_equal(u->scheme, STR("http")) && !settings_check_is_loopback(u) &&
-		    !is_allowed_origin(c))
+		    !clone_origins_contain(&c->s->clone.origins, u))
 			conf_problem(c->problems, VAR("CLONE_URL"), "got \"%s…\"; expected https",
 				     settings_check_origin(c, u));
 	} else if (settings_check_has_url(api) && url_is_same_origin(u, api)) {
 		c->s->clone.gitlab_url = *api;
 	} else if (settings_check_has_url(gitlab) && !url_is_same_origin(u, gitlab) &&
-		   !is_allowed_origin(c)) {
+		   !clone_origins_contain(&c->s->clone.origins, u)) {
 		conf_problem(c->problems, VAR("CLONE_URL"),
 			     "got \"%s…\"; expected the origin of GITLAB_URL, \"%s\", or one of "
 			     "CLONE_ORIGINS",
