@@ -64,7 +64,7 @@ upstream_free(struct upstream *u)
 	free(u);
 }
 
-/* Connections in use go on, whatever the name stands for now. */
+/* New addresses are for new connections; open ones are kept. */
 static void
 on_named(const struct address *addresses, size_t count, void *arg)
 {
