@@ -44,8 +44,10 @@ make_room(struct log_ring *r, size_t bytes)
 {
 	struct head h;
 
-	while (r->end + bytes - r->begin > LOG_RING_BYTES)
+	while (r->end + bytes - r->begin > LOG_RING_BYTES) {
 		r->begin = skip(r, r->begin, &h);
+		r->replaced += h.size > 0;
+	}
 }
 
 /* So that what follows has this much room in one piece. */

@@ -11,8 +11,9 @@
 
 /* All zero: empty. Positions count bytes since the beginning and never go back. */
 struct log_ring {
-	uint64_t begin; /* of the oldest record */
-	uint64_t end;	/* behind the newest */
+	uint64_t begin;	   /* of the oldest record */
+	uint64_t end;	   /* behind the newest */
+	uint64_t replaced; /* records that are gone: the number of the oldest one */
 	_Alignas(8) char data[LOG_RING_BYTES];
 };
 
@@ -25,12 +26,5 @@ void log_ring_add(struct log_ring *r, const struct log_record *record);
  * The views are valid until the next log_ring_add.
  */
 bool log_ring_read(const struct log_ring *r, uint64_t *position, struct log_record *record);
-
-/* Whether the record at this position was replaced before it was read. */
-static inline bool
-log_ring_has_lost(const struct log_ring *r, uint64_t position)
-{
-	return position < r->begin;
-}
 
 #endif

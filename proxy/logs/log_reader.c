@@ -16,7 +16,8 @@
 
 #define RING	 0 /* the first stream; those of files follow */
 #define STREAMS	 (1 + LOG_FILES_MAX)
-#define SKIP_MAX 4096u /* records passed over in one step */
+#define LEFT_OUT "lines left out" /* the message of a record in the place of lines */
+#define SKIP_MAX 4096u		  /* records passed over in one step */
 
 enum phase {
 	PHASE_LOOK,  /* for files */
@@ -40,6 +41,7 @@ struct log_input {
 
 struct place {
 	uint64_t at;
+	uint64_t number;       /* as ring_number; of the ring only */
 	struct last_line last; /* before it */
 };
 
@@ -47,7 +49,8 @@ struct log_reader {
 	struct log_query query;
 	const struct log_ring *ring;
 	uint64_t ring_at;
-	uint64_t ring_end; /* of what was there at first */
+	uint64_t ring_number; /* of the record there, counted from the first one ever */
+	uint64_t ring_end;    /* of what was there at first */
 	struct log_files *files;
 	bool follows;
 	bool is_look_due;
@@ -74,6 +77,8 @@ log_reader_new(const struct log_reader_options *options, const struct log_query 
 	for (size_t i = 0; i < STREAMS; i++)
 		r->streams[i].last.level = LOG_INFO;
 	r->ring = options->ring;
+	r->ring_at = r->ring->begin;
+	r->ring_number = r->ring->replaced;
 	r->ring_end = options->ring->end;
 	r->follows = options->follows;
 	r->places = calloc(query->lines + 1, sizeof(*r->places));
@@ -107,11 +112,32 @@ is_match(const struct log_query *q, const struct log_record *record)
 	       record->time_ms >= q->since_ms;
 }
 
+/* In the place of records that were replaced before they were read. No level leaves it out. */
+static void
+tell_lost(struct log_reader *r, struct log_record *record)
+{
+	uint64_t position = r->ring->begin;
+
+	buf_clear(&r->fields);
+	buf_addf(&r->fields, "\"lines\":%llu",
+		 (unsigned long long)(r->ring->replaced - r->ring_number));
+	(void)log_ring_read(r->ring, &position, record); /* for its time and source */
+	record->level = r->query.level > LOG_WARN ? r->query.level : LOG_WARN;
+	record->source = log_query_has_source(&r->query, LOG_SOURCE_PROXY) ? LOG_SOURCE_PROXY
+									   : LOG_SOURCE_CLONE;
+	record->message = STR(LEFT_OUT);
+	record->fields = buf_view(&r->fields);
+}
+
 /* The next record of the ring, which stays where it is: *next is behind it. */
 static enum log_reader_result
-peek_ring(const struct log_reader *r, uint64_t *next, struct log_record *record)
+peek_ring(struct log_reader *r, uint64_t *next, struct log_record *record)
 {
 	*next = r->ring_at;
+	if (r->ring->replaced > r->ring_number) {
+		tell_lost(r, record);
+		return LOG_READER_RECORD;
+	}
 	if (r->phase != PHASE_FOLLOW && *next >= r->ring_end)
 		return LOG_READER_END;
 	return log_ring_read(r->ring, next, record) ? LOG_READER_RECORD : LOG_READER_END;
@@ -148,8 +174,8 @@ add_file_fields(struct log_reader *r, const struct log_file_line *line)
 static void
 make_record(struct log_reader *r, const struct log_file_line *line, struct log_record *record)
 {
-	record->message = line->left_out_bytes > 0 ? STR("lines left out")
-						   : escape(&r->message, r->text.message);
+	record->message =
+		line->left_out_bytes > 0 ? STR(LEFT_OUT) : escape(&r->message, r->text.message);
 	add_file_fields(r, line);
 	record->fields = buf_is_ok(&r->fields) ? buf_view(&r->fields) : STR_NONE;
 }
@@ -159,7 +185,10 @@ static void
 describe(struct log_reader *r, const struct log_input *s, const struct log_file_line *line,
 	 struct log_record *record)
 {
-	*record = (struct log_record){.source = LOG_SOURCE_IDE, .level = LOG_WARN};
+	*record = (struct log_record){
+		.source = LOG_SOURCE_IDE,
+		.level = r->query.level > LOG_WARN ? r->query.level : LOG_WARN,
+	};
 	record->time_ms = clock_wall_ms();
 	r->text.has_time = false;
 	if (line->left_out_bytes > 0)
@@ -204,13 +233,23 @@ peek_file(struct log_reader *r, size_t index, uint64_t *at, struct log_record *r
 	return LOG_READER_RECORD;
 }
 
+/* Behind a record, or to the oldest one when others were lost. */
+static void
+take_from_ring(struct log_reader *r, uint64_t next)
+{
+	bool has_lost = r->ring->replaced > r->ring_number;
+
+	r->ring_number = has_lost ? r->ring->replaced : r->ring_number + 1;
+	r->ring_at = has_lost ? r->ring->begin : next;
+}
+
 /* Goes behind the record that was peeked. */
 static void
 take(struct log_reader *r, size_t index, uint64_t place, const struct log_record *record)
 {
 	r->streams[index].has_head = false;
 	if (index == RING)
-		r->ring_at = place;
+		take_from_ring(r, place);
 	else
 		take_line(r, index, record);
 }
@@ -250,10 +289,12 @@ seek_last(struct log_reader *r)
 	r->streams[r->counted] = (struct log_input){.last.level = LOG_INFO};
 	if (kept > 0)
 		r->streams[r->counted].last = first->last;
-	if (kept > 0 && r->counted == RING)
+	if (kept > 0 && r->counted == RING) {
 		r->ring_at = first->at;
-	else if (kept > 0)
+		r->ring_number = first->number;
+	} else if (kept > 0) {
 		log_files_seek(r->files, r->counted - 1, first->at);
+	}
 	r->places_count = 0;
 	r->counted++;
 }
@@ -266,7 +307,7 @@ count_stream(struct log_reader *r)
 	uint64_t place;
 
 	for (;;) {
-		struct place before = {.at = r->ring_at};
+		struct place before = {.at = r->ring_at, .number = r->ring_number};
 		enum log_reader_result result = find_match(r, r->counted, &place, &record);
 
 		if (result == LOG_READER_BUSY)

@@ -374,6 +374,39 @@ test_a_follower_who_is_behind_skips(void **state)
 	assert_true(strlen(all) < 80000 && strlen(all) > 60000);
 }
 
+/* Our own lines, too: how many were replaced before they were read. */
+static void
+test_a_follower_who_is_overtaken_is_told(void **state)
+{
+	struct log_record record;
+	char line[1001];
+
+	(void)state;
+	memset(line, 'x', 1000);
+	line[1000] = '\0';
+	add_own(NOON, "first", LOG_INFO);
+	start("level=error", true);
+	assert_string_equal(read_all(), "");
+	for (int i = 0; i < 1000; i++)
+		add_own(NOON + 1 + i, line, LOG_ERROR);
+	uint64_t kept = 1001 - ring.replaced;
+	log_reader_begin_step(reader);
+	assert_int_equal(log_reader_next(reader, &record), LOG_READER_RECORD);
+	char expected[64];
+	(void)snprintf(expected, sizeof(expected), "\"lines\":%d", (int)(1000 - kept));
+	assert_true(str_equal(record.message, STR("lines left out")));
+	assert_true(str_equal(record.fields, str_from(expected)));
+	assert_int_equal(record.level, LOG_ERROR);
+	assert_int_equal(record.source, LOG_SOURCE_PROXY);
+	assert_int_equal(strlen(read_all()), kept * 1001);
+	for (int i = 0; i < 1000; i++)
+		add_own(NOON + 2000, line, LOG_ERROR);
+	start("source=ide", true);
+	assert_string_equal(read_all(), ""); /* who does not see the lines is not told */
+	start("lines=1", true);
+	assert_int_equal(strlen(read_all()), 1001); /* nothing was lost before it was asked for */
+}
+
 /* The sixteen that changed last, in steps that are short. */
 static void
 test_many_files(void **state)
@@ -468,6 +501,7 @@ main(void)
 		CASE(test_long_lines),
 		CASE(test_binary_files),
 		CASE(test_a_follower_who_is_behind_skips),
+		CASE(test_a_follower_who_is_overtaken_is_told),
 		CASE(test_many_files),
 		CASE(test_a_directory_that_comes_later),
 		CASE(test_a_directory_below_one_that_can_not_be_listed),
