@@ -5,8 +5,12 @@
 #include "proxy/ide_status.h"
 
 #include "proxy/proxy.h"
+#include "proxy/start/last_words.h"
 
-#define KEEP_MS 3000u
+#define KEEP_MS	      3000u
+#define OLD_MS	      10000u /* not shown any more, even while a search goes on */
+#define STEP_MS	      1u     /* others have their turn between the steps of a search */
+#define STEPS_AT_ONCE 3u     /* for short files of one directory: one that reads them */
 
 static bool
 is_due(struct proxy *p)
@@ -19,25 +23,85 @@ is_due(struct proxy *p)
 	       loop_now_ms(p->loop) >= since_ms + p->settings->explain_after_ms;
 }
 
-const struct ide_reason *
-ide_status_reason(struct proxy *p)
+static void
+find(struct proxy *p, const struct ide_reason *last_words)
 {
 	struct ide_status *s = &p->ide_status;
 	const struct settings_upstream *upstream = &p->settings->upstream;
-	uint64_t now_ms = loop_now_ms(p->loop);
 	struct ide_reason_facts facts = {
 		.upstream = upstream->addresses,
 		.upstream_count = upstream->count,
 		.upstream_name = upstream->name,
-		.log_files = &p->settings->log_files,
+		.last_words = last_words,
 	};
+
+	memcpy(facts.own_ports, s->own_ports, sizeof(s->own_ports));
+	ide_reason_find(&s->reason, &facts);
+}
+
+static void
+end_search(struct ide_status *s)
+{
+	last_words_free(s->search);
+	loop_timer_fini(&s->next_step);
+	s->search = NULL;
+}
+
+static void
+on_next_step(void *arg)
+{
+	struct proxy *p = arg;
+	struct ide_status *s = &p->ide_status;
+
+	if (!last_words_step(s->search)) {
+		loop_timer_start(&s->next_step, STEP_MS);
+		return;
+	}
+	find(p, last_words_found(s->search));
+	end_search(s);
+}
+
+/* True when the search is over already. */
+static bool
+begin_search(struct proxy *p)
+{
+	struct ide_status *s = &p->ide_status;
+
+	s->search = last_words_new(&p->settings->log_files);
+	if (s->search == NULL)
+		return false;
+	loop_timer_init(&s->next_step, p->loop, on_next_step, p);
+	for (unsigned i = 0; i < STEPS_AT_ONCE; i++)
+		if (last_words_step(s->search))
+			return true;
+	loop_timer_start(&s->next_step, STEP_MS);
+	return false;
+}
+
+const struct ide_reason *
+ide_status_reason(struct proxy *p)
+{
+	struct ide_status *s = &p->ide_status;
+	uint64_t now_ms = loop_now_ms(p->loop);
+	uint64_t age_ms = now_ms - s->found_ms;
 
 	if (!is_due(p))
 		return NULL;
-	if (s->found_ms == 0 || now_ms - s->found_ms >= KEEP_MS) {
-		memcpy(facts.own_ports, s->own_ports, sizeof(s->own_ports));
-		ide_reason_find(&s->reason, &facts);
-		s->found_ms = now_ms;
+	if (s->search != NULL || age_ms < KEEP_MS)
+		return &s->reason;
+	s->found_ms = now_ms;
+	if (begin_search(p)) {
+		find(p, last_words_found(s->search));
+		end_search(s);
+	} else if (age_ms >= OLD_MS) {
+		find(p, NULL);
 	}
 	return &s->reason;
+}
+
+void
+ide_status_fini(struct proxy *p)
+{
+	if (p->ide_status.search != NULL)
+		end_search(&p->ide_status);
 }

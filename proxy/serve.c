@@ -317,6 +317,7 @@ stop(struct serve *s)
 	service_free(s->admin);
 	git_credential_server_free(s->credentials);
 	start_timeline_fini(&p->ide_status.timeline);
+	ide_status_fini(p);
 	clone_control_fini(&p->clone_control);
 	ssh_probe_free(p->ssh_probe);
 	port_upstreams_free(p->port_upstreams);

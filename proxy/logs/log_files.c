@@ -342,6 +342,13 @@ load(struct log_files *f, size_t slot)
 	return read_block(f, slot, BLOCK_BYTES);
 }
 
+/* Whether one more load might read more than a step may. */
+static bool
+is_tired(const struct log_files *f)
+{
+	return f->work_bytes + SMALL_BYTES + BLOCK_BYTES > LOG_FILES_STEP;
+}
+
 /* Behind the next newline. */
 static enum log_files_result
 skip_line(struct log_files *f, size_t slot)
@@ -356,7 +363,7 @@ skip_line(struct log_files *f, size_t slot)
 			return LOG_FILES_NONE;
 		file->is_skipping = end == SIZE_MAX;
 		file->at += file->is_skipping ? view.len : end + 1;
-		if (f->work_bytes > LOG_FILES_STEP)
+		if (is_tired(f))
 			return LOG_FILES_BUSY;
 	}
 	return LOG_FILES_LINE;
@@ -412,7 +419,7 @@ log_files_peek(struct log_files *f, size_t slot, struct log_file_line *line)
 	*line = (struct log_file_line){.file = file->name, .changed_ms = file->changed_ms};
 	if (file->fd < 0)
 		return LOG_FILES_NONE;
-	if (f->work_bytes > LOG_FILES_STEP)
+	if (is_tired(f))
 		return LOG_FILES_BUSY;
 	if (file->left_out > 0) {
 		line->left_out_bytes = file->left_out;

@@ -9,13 +9,8 @@
 
 #include "base/ascii.h"
 #include "base/log/log_escape.h"
-#include "proxy/logs/log_files.h"
-#include "proxy/logs/log_text.h"
 
-#define WINDOW_BYTES (16u * 1024u) /* of each file */
-#define STEPS_MAX    80u
-#define LAST_LINES   20u /* an end further back was followed by a new start */
-#define NAMED_PORTS  5u
+#define NAMED_PORTS 5u
 
 static const char *const names[] = {
 	[IDE_REASON_NOTHING_LISTENS] = "nothing_listens",
@@ -159,53 +154,6 @@ ide_reason_from_line(struct ide_reason *r, struct str line)
 		return false;
 	keep_line(r, line);
 	return true;
-}
-
-/* The last end that is among the last lines of a file. */
-static bool
-read_file(struct log_files *files, size_t slot, struct log_text *text, struct ide_reason *r)
-{
-	struct log_file_line line;
-	struct ide_reason end;
-	unsigned lines_since = LAST_LINES;
-
-	log_files_begin_step(files);
-	while (log_files_peek(files, slot, &line) == LOG_FILES_LINE) {
-		log_text_parse(text, line.text);
-		lines_since++;
-		if (ide_reason_from_line(&end, text->message)) {
-			*r = end;
-			lines_since = 0;
-		}
-		log_files_take(files, slot);
-	}
-	return lines_since < LAST_LINES;
-}
-
-static bool
-read_files(struct ide_reason *r, const struct log_patterns *patterns)
-{
-	struct log_files *files = log_files_new(patterns, WINDOW_BYTES);
-	struct ide_reason found;
-	struct log_text text;
-	unsigned steps = 0;
-	bool has_found = false;
-
-	if (files == NULL)
-		return false;
-	log_text_init(&text);
-	while (!log_files_look(files) && steps < STEPS_MAX)
-		steps++;
-	for (size_t i = 0; i < LOG_FILES_MAX; i++) {
-		if (!read_file(files, i, &text, &found))
-			continue;
-		if (!has_found || found.code == IDE_REASON_OUT_OF_MEMORY)
-			*r = found;
-		has_found = true;
-	}
-	log_text_fini(&text);
-	log_files_free(files);
-	return has_found;
 }
 
 static bool
@@ -376,9 +324,8 @@ is_listening(const struct ide_reason *r)
 void
 ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
+	const struct ide_reason *last_words = facts->last_words;
 	struct listening listening = {.count = 0};
-	struct ide_reason last_words;
-	bool has_last_words = read_files(&last_words, facts->log_files);
 
 	if (is_here(facts)) {
 		(void)listening_read(&listening);
@@ -386,6 +333,7 @@ ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 	} else {
 		set_unreachable(r, facts);
 	}
-	if (has_last_words && (last_words.code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
-		*r = last_words;
+	if (last_words != NULL &&
+	    (last_words->code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
+		*r = *last_words;
 }

@@ -7,7 +7,6 @@
 #define PROXY_START_IDE_REASON_H
 
 #include "base/net/address.h"
-#include "proxy/logs/log_patterns.h"
 #include "proxy/start/listening.h"
 
 enum ide_reason_code {
@@ -39,10 +38,10 @@ struct ide_reason_facts {
 	size_t upstream_count;
 	const char *upstream_name; /* of a host, whose sockets can't be seen; NULL: addresses */
 	uint16_t own_ports[IDE_REASON_OWN_MAX]; /* our listeners; 0: none */
-	const struct log_patterns *log_files;
+	const struct ide_reason *last_words;	/* see proxy/start/last_words.h; NULL: none */
 };
 
-/* Reads a bounded part of the files and of /proc. */
+/* Reads a bounded part of /proc. */
 void ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts);
 
 /* The parts, for tests. What listens; a line of the log, false if it tells of no end. */

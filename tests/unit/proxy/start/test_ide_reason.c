@@ -30,6 +30,7 @@ setup(void **state)
 
 	(void)state;
 	facts.upstream_count = 1;
+	facts.last_words = NULL;
 	return address_parse(&upstream[0], STR("127.0.0.1:60001"), &e) &&
 			       address_parse(&upstream[1], STR("[::1]:60001"), &e)
 		       ? 0
@@ -213,11 +214,9 @@ test_hints_for_commands_that_are_not_there(void **state)
 static void
 test_an_ide_elsewhere(void **state)
 {
-	static const struct log_patterns none = {.count = 0};
 	struct err e = ERR_INIT;
 
 	(void)state;
-	facts.log_files = &none;
 	facts.upstream_name = "ide";
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_NOTHING_LISTENS, "ide takes no connections yet");
@@ -227,64 +226,32 @@ test_an_ide_elsewhere(void **state)
 	assert_says(IDE_REASON_NOTHING_LISTENS, "192.0.2.1:8080 takes no connections yet");
 }
 
-/* From files: the last end counts, unless much came after it. */
-static void
-test_files(void **state)
-{
-	char directory[] = "/tmp/ide-reason-XXXXXX";
-	struct log_patterns patterns = {.items = {{directory, "*.log"}}, .count = 1};
-	char path[64];
-
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	facts.log_files = &patterns;
-	(void)snprintf(path, sizeof(path), "%s/a.log", directory);
-	FILE *file = fopen(path, "w");
-	(void)fputs("\x1b[31mexited with code 1\x1b[0m\nstarting\nexited with code 2\nbye\n", file);
-	assert_int_equal(fflush(file), 0);
-	ide_reason_find(&reason, &facts);
-	assert_says(IDE_REASON_EXITED, "code 2");
-	for (int i = 0; i < 30; i++)
-		(void)fputs("starting again\n", file);
-	assert_int_equal(fclose(file), 0);
-	ide_reason_find(&reason, &facts);
-	assert_int_not_equal(reason.code, IDE_REASON_EXITED);
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(rmdir(directory), 0);
-}
-
 /* What listens at the IDE's port was started after an exit that the log tells of, or is another
  * program's. */
 static void
 test_what_listens_has_not_exited(void **state)
 {
-	char directory[] = "/tmp/ide-reason-XXXXXX";
-	struct log_patterns patterns = {.items = {{directory, "*.log"}}, .count = 1};
+	struct ide_reason last_words;
 	struct address *own = &upstream[0];
 	struct err e = ERR_INIT;
-	char path[64];
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	assert_non_null(mkdtemp(directory));
-	facts.log_files = &patterns;
-	(void)snprintf(path, sizeof(path), "%s/a.log", directory);
-	FILE *file = fopen(path, "w");
-	(void)fputs("setup: git exited with code 1\nHTTP server listening\n", file);
-	assert_int_equal(fflush(file), 0);
 	assert_true(address_parse(own, STR("127.0.0.1:0"), &e));
 	assert_int_equal(bind(fd, (struct sockaddr *)&own->sa, own->len), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&own->sa, &own->len), 0);
+	facts.last_words = &last_words;
+	assert_true(ide_reason_from_line(&last_words, STR("setup: git exited with code 1")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
-	(void)fputs("out of memory\n", file);
-	assert_int_equal(fclose(file), 0);
+	assert_true(ide_reason_from_line(&last_words, STR("out of memory")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_OUT_OF_MEMORY, "ran out of memory");
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(rmdir(directory), 0);
+	assert_true(ide_reason_from_line(&last_words, STR("exited with code 1")));
+	ide_reason_find(&reason, &facts);
+	assert_says(IDE_REASON_EXITED, "exited with code 1");
 }
 
 int
@@ -302,7 +269,6 @@ main(void)
 		CASE(test_the_line_is_text),
 		CASE(test_hints_for_commands_that_are_not_there),
 		CASE(test_an_ide_elsewhere),
-		CASE(test_files),
 		CASE(test_what_listens_has_not_exited),
 	};
 

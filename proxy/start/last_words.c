@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goes through the files one after the other. In each the last end counts, unless many lines came
+ * after it; of several files, one that tells of memory.
+ */
+#include "proxy/start/last_words.h"
+
+#include <stdlib.h>
+
+#include "proxy/logs/log_files.h"
+#include "proxy/logs/log_text.h"
+
+#define WINDOW_BYTES   (16u * 1024u) /* of each file */
+#define LAST_LINES     20u	     /* an end further back was followed by a new start */
+#define LINES_PER_STEP 1024u	     /* short ones cost more than their bytes */
+
+struct last_words {
+	struct log_files *files;
+	bool has_looked;
+	size_t slot;	      /* of the file that is read */
+	unsigned lines_since; /* the end in it */
+	struct ide_reason end;
+	bool has_found;
+	struct ide_reason found;
+	struct log_text text;
+};
+
+struct last_words *
+last_words_new(const struct log_patterns *patterns)
+{
+	struct last_words *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->lines_since = LAST_LINES;
+	log_text_init(&w->text);
+	w->files = log_files_new(patterns, WINDOW_BYTES);
+	if (w->files != NULL)
+		return w;
+	last_words_free(w);
+	return NULL;
+}
+
+void
+last_words_free(struct last_words *w)
+{
+	if (w == NULL)
+		return;
+	log_files_free(w->files);
+	log_text_fini(&w->text);
+	free(w);
+}
+
+static void
+read_line(struct last_words *w, struct str line)
+{
+	struct ide_reason end;
+
+	log_text_parse(&w->text, line);
+	w->lines_since++;
+	if (!ide_reason_from_line(&end, w->text.message))
+		return;
+	w->end = end;
+	w->lines_since = 0;
+}
+
+static void
+end_file(struct last_words *w)
+{
+	if (w->lines_since < LAST_LINES &&
+	    (!w->has_found || w->end.code == IDE_REASON_OUT_OF_MEMORY)) {
+		w->found = w->end;
+		w->has_found = true;
+	}
+	w->lines_since = LAST_LINES;
+	w->slot++;
+}
+
+bool
+last_words_step(struct last_words *w)
+{
+	struct log_file_line line;
+
+	log_files_begin_step(w->files);
+	if (!w->has_looked) {
+		w->has_looked = log_files_look(w->files);
+		return false;
+	}
+	for (unsigned lines = 0; w->slot < LOG_FILES_MAX && lines < LINES_PER_STEP;) {
+		enum log_files_result result = log_files_peek(w->files, w->slot, &line);
+
+		if (result == LOG_FILES_BUSY)
+			return false;
+		if (result == LOG_FILES_NONE) {
+			end_file(w);
+			continue;
+		}
+		read_line(w, line.text);
+		log_files_take(w->files, w->slot);
+		lines++;
+	}
+	return w->slot == LOG_FILES_MAX;
+}
+
+const struct ide_reason *
+last_words_found(const struct last_words *w)
+{
+	return w->has_found ? &w->found : NULL;
+}
