@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Container tools in the workspace with the signed-in user's token: skopeo, through docker-credential-workspace,
-at a registry that asks for tokens as GitLab's does."""
+"""Container tools in the workspace with the signed-in user's token: skopeo, podman and buildah, through
+docker-credential-workspace, at a registry that asks for tokens as GitLab's does."""
 
 import hashlib
 import json
@@ -65,8 +65,8 @@ def sign_in(proxy, client):
 
 
 @pytest.fixture
-def skopeo(registry, certificates, place, tmp_path):
-    """Runs skopeo with an image and the helper for the registry."""
+def container_tool(registry, certificates, place, tmp_path):
+    """Runs a program of the containers project with an image and the helper for the registry."""
     certs = tmp_path / "certs"
     certs.mkdir()
     shutil.copy(certificates.ca, certs / "ca.crt")
@@ -86,7 +86,7 @@ def skopeo(registry, certificates, place, tmp_path):
     }
     (image / "manifest.json").write_text(json.dumps(manifest))
 
-    def call(*arguments):
+    def call(program, *arguments):
         environment = {
             "PATH": f"{place}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
@@ -94,9 +94,31 @@ def skopeo(registry, certificates, place, tmp_path):
             "SSL_CERT_FILE": str(certificates.ca),
         }
         words = [argument.format(image=image, registry=f"docker://{registry.host}", certs=certs, out=tmp_path / "out") for argument in arguments]
-        return subprocess.run(
-            ["skopeo", "--policy", tmp_path / "policy.json", *words], env=environment, capture_output=True, text=True, timeout=60
-        )
+        return subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=60)
+
+    return call
+
+
+@pytest.fixture
+def skopeo(container_tool, tmp_path):
+    def call(*arguments):
+        return container_tool("skopeo", f"--policy={tmp_path}/policy.json", *arguments)
+
+    return call
+
+
+@pytest.fixture(params=["podman", "buildah"])
+def image_store(request, container_tool, tmp_path):
+    """The same for a program that keeps images in a store, which is one of the test's own."""
+    program = request.param
+    if not shutil.which(program):
+        pytest.skip(f"needs {program}")
+    store = (f"--root={tmp_path}/store", f"--runroot={tmp_path}/run", "--storage-driver=vfs")
+
+    def call(operation, *arguments):
+        options = ("--cert-dir={certs}",) if operation in ("push", "pull") else ()
+        policy = (f"--signature-policy={tmp_path}/policy.json",) if options else ()
+        return container_tool(program, *store, operation, *options, *policy, *arguments)
 
     return call
 
@@ -113,6 +135,17 @@ def test_push_and_pull(sidecar, client, registry, skopeo, gitlab):
     assert pulled.returncode == 0, pulled.stderr
     assert set(registry.tokens.asked) == {("oauth2", gitlab.state.tokens[-1].access)}
     assert {"read_registry", "write_registry"} <= set(gitlab.state.tokens[-1].scopes)
+
+
+def test_push_and_pull_with_a_store(sidecar, client, registry, skopeo, image_store, gitlab):
+    sign_in(sidecar, client)
+    assert skopeo(*PUSH).returncode == 0
+    registry.tokens.asked.clear()
+    for operation, target in (("pull", "{registry}/group/demo:latest"), ("push", "{registry}/group/demo:again")):
+        image = () if operation == "pull" else (f"{registry.host}/group/demo:latest",)
+        done = image_store(operation, *image, target)
+        assert done.returncode == 0, done.stderr
+    assert set(registry.tokens.asked) == {("oauth2", gitlab.state.tokens[-1].access)}
 
 
 def test_scopes_are_the_operators(make_sidecar, client, registry, skopeo, gitlab):
