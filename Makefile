@@ -253,6 +253,11 @@ GENERATED_DOCS := configuration metrics
 lint-docs: $(BUILD)/workspace-proxy
 	@for d in $(GENERATED_DOCS); do $(BUILD)/workspace-proxy docs $$d | diff -u docs/$$d.md - || \
 		{ echo "docs/$$d.md is out of date: run \`make docs\`."; exit 1; }; done
+	@tools/chart-values table | diff -u docs/helm-values.md - && \
+		tools/chart-values yaml | diff -u container/helm/values.yaml - || \
+		{ echo "The values of the chart are out of date: run \`make docs\`."; exit 1; }
+	@grep -qx 'appVersion: $(VERSION)' container/helm/Chart.yaml || \
+		{ echo "container/helm/Chart.yaml: appVersion is not $(VERSION)."; exit 1; }
 lint-manifests:
 	@$(PYTHON) tests/lint/manifests.py
 # cppcheck reads no system headers, but must know the macros of queue(3).
@@ -274,9 +279,11 @@ $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 	@touch $@
 
 .PHONY: docs
-docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md and docs/metrics.md from their tables
+docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md, docs/metrics.md and the chart's values from their tables
 	@set -e; for d in $(GENERATED_DOCS); do \
 		$(BUILD)/workspace-proxy docs $$d >$(BUILD)/$$d.md; mv $(BUILD)/$$d.md docs/$$d.md; done
+	@tools/chart-values table >$(BUILD)/helm-values.md && mv $(BUILD)/helm-values.md docs/helm-values.md
+	@tools/chart-values yaml >$(BUILD)/values.yaml && mv $(BUILD)/values.yaml container/helm/values.yaml
 
 .PHONY: manifests
 manifests: ## renders container/kubernetes with kubectl

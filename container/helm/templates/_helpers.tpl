@@ -1,0 +1,137 @@
+{{/* Labels of one component's objects. Argument: the component. */}}
+{{- define "workspace-proxy.labels" -}}
+app.kubernetes.io/name: workspace-proxy
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+
+{{- define "workspace-proxy.image" -}}
+{{ .Values.image.repository }}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}
+{{- else }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* Settings that webhook and relay have in common. */}}
+{{- define "workspace-proxy.gitlab" -}}
+WORKSPACE_PROXY_GITLAB_URL: {{ .Values.gitlab.url | quote }}
+WORKSPACE_PROXY_CLIENT_ID: {{ .Values.gitlab.clientId | quote }}
+WORKSPACE_PROXY_RELAY_URL: {{ .Values.relay.url | quote }}
+{{- end }}
+
+{{/* Further settings of the operator. Argument: a map of names without prefix. */}}
+{{- define "workspace-proxy.settings" -}}
+{{- range $name, $value := . }}
+WORKSPACE_PROXY_{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "workspace-proxy.webhookConfig" -}}
+{{ include "workspace-proxy.gitlab" . }}
+WORKSPACE_PROXY_INJECT_IMAGE: {{ .Values.webhook.sidecarImage | default (include "workspace-proxy.image" .) | quote }}
+WORKSPACE_PROXY_INJECT_ZONE: {{ .Values.webhook.zone | quote }}
+WORKSPACE_PROXY_INJECT_SECRET: {{ .Values.webhook.secret | quote }}
+WORKSPACE_PROXY_INJECT_TLS_SECRET: {{ .Values.webhook.zoneTlsSecret | quote }}
+WORKSPACE_PROXY_INJECT_SECRET_KEYS: {{ join "," .Values.webhook.secretKeys | quote }}
+{{- include "workspace-proxy.settings" .Values.webhook.settings }}
+{{- end }}
+
+{{- define "workspace-proxy.relayConfig" -}}
+{{ include "workspace-proxy.gitlab" . }}
+WORKSPACE_PROXY_RELAY_ZONES: {{ join "," .Values.relay.zones | quote }}
+{{- include "workspace-proxy.settings" .Values.relay.settings }}
+{{- end }}
+
+{{/* Where pods run: over zones and nodes, and where the operator says. Arguments: root, component. */}}
+{{- define "workspace-proxy.scheduling" -}}
+topologySpreadConstraints:
+{{- $component := .component }}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "workspace-proxy.labels" $component | nindent 8 }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Arguments: port's name, and the scheme where it is HTTPS. */}}
+{{- define "workspace-proxy.probes" -}}
+startupProbe:
+  httpGet: {path: /ping, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
+  periodSeconds: 1
+  failureThreshold: 30
+livenessProbe:
+  httpGet: {path: /ping, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
+  periodSeconds: 10
+  timeoutSeconds: 3
+readinessProbe:
+  httpGet: {path: /ready, port: {{ .port }}{{ with .scheme }}, scheme: {{ . }}{{ end }}}
+  periodSeconds: 5
+  timeoutSeconds: 3
+{{- end }}
+
+{{/* What both configurations of the webhook have. Arguments: root, name, path. */}}
+{{- define "workspace-proxy.admission" -}}
+name: {{ .name }}
+admissionReviewVersions: [v1]
+clientConfig:
+  {{- if not .root.Values.webhook.certManager.injectCaFrom }}
+  caBundle: {{ required "webhook.caBundle is required: the output of `workspace-proxy webhook-certs`, unless webhook.certManager.injectCaFrom is set" .root.Values.webhook.caBundle }}
+  {{- end }}
+  service:
+    namespace: {{ .root.Release.Namespace }}
+    name: workspace-proxy-webhook
+    path: {{ .path }}
+    port: 443
+# Without the sidecar the IDE of a labelled pod would be open to everyone.
+failurePolicy: Fail
+matchPolicy: Equivalent
+sideEffects: None
+timeoutSeconds: 5
+# Values other than "true" and "false" are refused rather than ignored.
+objectSelector:
+  matchExpressions:
+    - key: workspace-proxy.io/inject
+      operator: Exists
+    - key: workspace-proxy.io/inject
+      operator: NotIn
+      values: ["false"]
+# Updates that change neither spec nor labels don't need the webhook: annotations, finalizers.
+matchConditions:
+  - name: spec-or-labels-change
+    expression: >-
+      request.operation != 'UPDATE' || object.spec != oldObject.spec ||
+      (has(object.metadata.labels) ? object.metadata.labels : {}) !=
+      (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: NotIn
+      values: {{ concat (list .root.Release.Namespace "kube-system") .root.Values.webhook.excludedNamespaces | toJson }}
+{{- end }}
+
+{{/* cert-manager writes caBundle where this annotation names a certificate. */}}
+{{- define "workspace-proxy.caAnnotation" -}}
+{{- with .Values.webhook.certManager.injectCaFrom }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Helm chart makes the objects of container/kubernetes, and refuses what it can't use.
+
+Needs helm: HELM names it where it isn't in PATH.
+"""
+
+import copy
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from proxy import ROOT
+
+CHART = os.path.join(ROOT, "container", "helm")
+HELM = os.environ.get("HELM") or shutil.which("helm")
+CA_BUNDLE = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="
+PLACEHOLDER = "PASTE-THE-OUTPUT-OF-webhook-certs"
+NAMESPACE = "workspace-proxy"
+
+pytestmark = pytest.mark.skipif(not HELM, reason="NOT CHECKED, because there is no helm (HELM=path): the chart")
+
+
+def values():
+    """What the overlays of kustomize say."""
+    return {
+        "image": {"repository": "registry.example.com/workspace-proxy", "tag": "0.1.0"},
+        "gitlab": {"url": "https://gitlab.example.com", "clientId": "0123456789abcdef"},
+        "relay": {"url": "https://relay.example.com", "zones": ["ws.example.com"]},
+        "webhook": {"caBundle": CA_BUNDLE, "zone": "ws.example.com"},
+    }
+
+
+def helm(*args, given=None):
+    return subprocess.run(
+        [HELM, *args, CHART, "--values", "-", "--kube-version", "1.29.0"],
+        input=yaml.safe_dump(values() if given is None else given),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def template(given=None, namespace=NAMESPACE):
+    ran = helm("template", "ours", "--namespace", namespace, given=given)
+    assert ran.returncode == 0, ran.stderr
+    return [document for document in yaml.safe_load_all(ran.stdout) if document]
+
+
+def by_name(documents):
+    """Without what differs on purpose: Helm has a checksum where kustomize has a config map's new name, and
+    the namespace is made before the release."""
+    named = {}
+    for document in copy.deepcopy(documents):
+        template_of = document.get("spec", {}).get("template", {})
+        template_of.get("metadata", {}).pop("annotations", None)
+        for container in template_of.get("spec", {}).get("containers", []):
+            for source in container["envFrom"]:
+                source["configMapRef"]["name"] = without_hash(source["configMapRef"]["name"])
+        name = document["metadata"]["name"]
+        if document["kind"] == "ConfigMap":
+            name = document["metadata"]["name"] = without_hash(name)
+        assert (document["kind"], name) not in named
+        named[document["kind"], name] = document
+    named.pop(("Namespace", NAMESPACE), None)
+    return named
+
+
+def without_hash(name):
+    return re.sub(r"-[a-z0-9]{10}$", "", name)
+
+
+def manifests(file):
+    with open(os.path.join(ROOT, "container", "kubernetes", file)) as opened:
+        return list(yaml.safe_load_all(opened.read().replace(PLACEHOLDER, CA_BUNDLE)))
+
+
+@pytest.mark.parametrize("front", ["ingress", "gateway"])
+def test_the_chart_makes_the_objects_of_the_manifests(front):
+    given = values()
+    given[front] = {"enabled": True, **({"className": "example"} if front == "gateway" else {})}
+    given["monitoring"] = {"podMonitors": True}
+    ours = by_name(template(given))
+    theirs = by_name(manifests(f"rendered/{front}.yaml") + manifests("podmonitors/podmonitors.yaml"))
+    assert sorted(ours) == sorted(theirs)
+    for key, document in theirs.items():
+        assert ours[key] == document, key
+
+
+def test_nothing_in_front_unless_asked_for():
+    kinds = {document["kind"] for document in template()}
+    assert not kinds & {"Ingress", "Gateway", "HTTPRoute", "BackendTLSPolicy", "PodMonitor", "Namespace"}
+    assert {"Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"} <= kinds
+
+
+def test_another_namespace_is_everywhere():
+    documents = template(namespace="elsewhere")
+    spaces = {d["metadata"].get("namespace") for d in documents}
+    assert spaces == {"elsewhere", None}
+    hooks = [hook for d in documents for hook in d.get("webhooks", [])]
+    assert len(hooks) == 2
+    for hook in hooks:
+        assert hook["clientConfig"]["service"]["namespace"] == "elsewhere"
+        assert hook["namespaceSelector"]["matchExpressions"][0]["values"] == ["elsewhere", "kube-system"]
+
+
+def test_changed_settings_restart_the_pods():
+    def checksums(given):
+        pods = [d["spec"]["template"]["metadata"] for d in template(given) if d["kind"] == "Deployment"]
+        return {pod["labels"]["app.kubernetes.io/component"]: pod["annotations"] for pod in pods}
+
+    given = values()
+    before = checksums(given)
+    given["relay"]["settings"] = {"LOG_LEVEL": "debug"}
+    after = checksums(given)
+    assert before["webhook"] == after["webhook"]
+    assert before["relay"] != after["relay"]
+
+
+def test_optional_values():
+    given = values()
+    digest = "sha256:" + "0" * 64
+    given["image"]["digest"] = digest
+    given["webhook"].update(
+        caBundle="", certManager={"injectCaFrom": "workspace-proxy/webhook"}, excludedNamespaces=["mine"]
+    )
+    given["webhook"]["settings"] = {"INJECT_CONFIG_MAP": "workspace-proxy", "INJECT_SIDECAR": "native"}
+    given["relay"]["zones"] = ["a.example.com", "b.example.com"]
+    given.update(nodeSelector={"pool": "small"}, priorityClassName="high", imagePullSecrets=["registry"])
+    given["tolerations"] = [{"key": "dedicated", "operator": "Exists"}]
+    given["gateway"] = {"enabled": True, "className": "example"}
+    given["ingress"] = {"enabled": True}
+    found = by_name(template(given))
+    pod = found["Deployment", "workspace-proxy-webhook"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == f"registry.example.com/workspace-proxy@{digest}"
+    assert pod["nodeSelector"] == {"pool": "small"} and pod["priorityClassName"] == "high"
+    assert pod["imagePullSecrets"] == [{"name": "registry"}] and pod["tolerations"] == given["tolerations"]
+    data = found["ConfigMap", "workspace-proxy-webhook"]["data"]
+    assert data["WORKSPACE_PROXY_INJECT_CONFIG_MAP"] == "workspace-proxy"
+    assert data["WORKSPACE_PROXY_INJECT_IMAGE"] == pod["containers"][0]["image"]
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        configuration = found[kind, "workspace-proxy"]
+        assert configuration["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "workspace-proxy/webhook"}
+        hook = configuration["webhooks"][0]
+        assert "caBundle" not in hook["clientConfig"]
+        assert "mine" in hook["namespaceSelector"]["matchExpressions"][0]["values"]
+    assert [rule["host"] for rule in found["Ingress", "workspace-proxy-zone"]["spec"]["rules"]] == [
+        "*.a.example.com",
+        "*.b.example.com",
+    ]
+    listeners = {listener["name"] for listener in found["Gateway", "workspace-proxy"]["spec"]["listeners"]}
+    parents = {parent["sectionName"] for parent in found["HTTPRoute", "workspace-proxy-zone"]["spec"]["parentRefs"]}
+    assert parents == {"workspaces", "workspaces-2"} <= listeners
+
+
+@pytest.mark.parametrize(
+    "path, value, named",
+    [
+        ("image.repository", "", "repository"),
+        ("image.digest", "sha256:1", "digest"),
+        ("image.tags", "1", "tags"),
+        ("gitlab.url", "", "url"),
+        ("gitlab.clientId", "", "clientId"),
+        ("relay.url", "http://relay.example.com", "url"),
+        ("relay.url", "https://relay.example.com/callback", "url"),
+        ("relay.zones", [], "zones"),
+        ("relay.minReplicas", 1, "minReplicas"),
+        ("relay.settings", {"workers": "1"}, "workers"),
+        ("relay.settings", {"WORKERS": 1}, "WORKERS"),
+        ("webhook.zone", "", "zone"),
+        ("webhook.caBundle", "", "webhook.caBundle is required"),
+        ("webhook.caBundle", PLACEHOLDER, "caBundle"),
+        ("webhook.secretKeys", ["password"], "secretKeys"),
+        ("gateway", {"enabled": True}, "gateway.className is required"),
+        ("webhooks", {}, "webhooks"),
+    ],
+)
+def test_wrong_values_are_named(path, value, named):
+    given = values()
+    place = given
+    *parents, last = path.split(".")
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    ran = helm("template", "ours", "--namespace", NAMESPACE, given=given)
+    assert ran.returncode != 0 and ran.stdout == ""
+    assert named in ran.stderr
+
+
+def test_helm_lint():
+    ran = helm("lint", "--strict", "--namespace", NAMESPACE)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
