@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 
 import certificates as certificates_module  # noqa: E402
 import proxy as proxy_module  # noqa: E402
+import ssh as ssh_module  # noqa: E402
 from gitlab import GitLab  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from web_client import WebClient  # noqa: E402
@@ -136,6 +137,26 @@ def upstream():
     yield server
     server.stop()
     assert not server.errors, server.errors
+
+
+@pytest.fixture
+def container():
+    """The IDE's container, for SSH; the test starts it. See support/ssh.py."""
+    one = ssh_module.Container()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def make_computer(tmp_path, certificates):
+    """make_computer(proxy, name="laptop") -> ssh.Computer."""
+    return lambda proxy, name="laptop": ssh_module.Computer(tmp_path / name, proxy, certificates.ca)
+
+
+@pytest.fixture
+def token(gitlab):
+    """Sasha's personal access token."""
+    return gitlab.add_token(gitlab.sasha, "read_api read_user").access
 
 
 @pytest.fixture

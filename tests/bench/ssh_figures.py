@@ -16,44 +16,13 @@ import time
 
 import pytest
 import ssh
-from proxy import PATIENCE_S, binary, free_port, wait_until
-from ssh import Computer, Container
+from proxy import PATIENCE_S, wait_until
+from ssh import Sshd
 
 MIB = int(os.environ.get("BENCH_MIB", "500"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 KEYSTROKES = 2000
 TUNNELS = 200
-
-
-@pytest.fixture
-def container():
-    one = Container()
-    yield one
-    one.stop()
-
-
-class Direct:
-    """The same sshd program and options, listening on loopback."""
-
-    def __init__(self, container, computer):
-        self.port = free_port()
-        keys = os.path.join(container.directory, "keys")
-        with open(computer.home / ".config/workspace-proxy/id_ed25519.pub") as file, open(keys, "w") as copy:
-            copy.write(file.read())
-        os.chmod(keys, 0o644)
-        options = [
-            f"HostKey={container.private}/host_key", f"AuthorizedKeysFile={keys}", "UsePAM=no", "StrictModes=no",
-            "PidFile=none", "UseDNS=no", "LogLevel=ERROR", "PrintMotd=no", "PrintLastLog=no", "MaxStartups=300",
-        ]
-        command = ["/usr/sbin/sshd", "-De", "-f", "/dev/null", "-p", str(self.port), "-o", "ListenAddress=127.0.0.1"]
-        for option in options:
-            command += ["-o", option]
-        self.process = subprocess.Popen(container.command(*command), stderr=subprocess.DEVNULL)
-        self.command = [
-            "ssh", "-F", "none", "-p", str(self.port), "-l", container.user,
-            "-i", str(computer.home / ".config/workspace-proxy/id_ed25519"),
-            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "127.0.0.1",
-        ]
 
 
 def seconds(environment, command, **more):
@@ -87,21 +56,22 @@ def echoes(environment, command):
     return sorted(times)
 
 
-def test_figures(make_proxy, gitlab, upstream, container, certificates, client, tmp_path):
+def test_figures(make_proxy, gitlab, upstream, container, make_computer, client, tmp_path):
     proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, SSH_TUNNELS_MAX="300", ACCESS_LOG="off")
     container.start()
-    computer = Computer(tmp_path / "laptop", proxy, certificates.ca)
+    computer = make_computer(proxy)
     computer.log_in(client)
     computer.write_config()
-    direct = Direct(container, computer)
+    direct = Sshd(container, computer)
+    direct_command = [*direct.command, "-i", str(computer.configuration / "id_ed25519")]
     through = ["ssh", "-F", str(computer.home / ".ssh/config"), proxy.name]
     environment = computer.environment
-    wait_until(lambda: subprocess.run([*direct.command, "true"], env=environment).returncode == 0)
+    wait_until(lambda: subprocess.run([*direct_command, "true"], env=environment).returncode == 0)
     results = {"down": ([], []), "up": ([], []), "first byte": ([], []), "echo": ([], [])}
     zeros = open(tmp_path / "zeros", "w+b")
     zeros.truncate(MIB << 20)
     for _ in range(ROUNDS):
-        for i, command in enumerate([direct.command, through]):
+        for i, command in enumerate([direct_command, through]):
             down = seconds(environment, [*command, f"head -c {MIB << 20} /dev/zero"])
             results["down"][i].append(MIB / down)
             zeros.seek(0)
@@ -135,5 +105,4 @@ def test_figures(make_proxy, gitlab, upstream, container, certificates, client, 
     for process in idle:
         process.kill()
         process.wait()
-    direct.process.terminate()
-    direct.process.wait()
+    direct.stop()

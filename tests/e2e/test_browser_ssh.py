@@ -6,7 +6,6 @@ import re
 import chromium
 import pytest
 from proxy import PATIENCE_S
-from ssh import Computer, Container
 
 pytestmark = [
     pytest.mark.browser,
@@ -21,13 +20,6 @@ def browser(certificates):
 
 
 @pytest.fixture
-def container():
-    one = Container()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
 def proxy(make_proxy, gitlab, upstream, container):
     container.start()
     return make_proxy(gitlab, upstream, SSH_SOCKET=container.socket)
@@ -38,8 +30,8 @@ def click(browser, text):
     button.click()
 
 
-def test_a_computer_with_a_browser(proxy, browser, certificates, tmp_path):
-    computer = Computer(tmp_path / "laptop", proxy, certificates.ca)
+def test_a_computer_with_a_browser(proxy, browser, make_computer):
+    computer = make_computer(proxy, "laptop")
     process = computer.start_login()
     process.stderr.readline()
     browser.get(process.stderr.readline().strip())
@@ -58,8 +50,8 @@ def test_a_computer_with_a_browser(proxy, browser, certificates, tmp_path):
     assert computer.ssh("true").returncode == 255
 
 
-def test_a_computer_without_a_browser(proxy, browser, certificates, tmp_path):
-    computer = Computer(tmp_path / "server", proxy, certificates.ca)
+def test_a_computer_without_a_browser(proxy, browser, make_computer):
+    computer = make_computer(proxy, "server")
     process = computer.start_login("--no-browser")
     url, code = re.match(r"Open (\S+) in a browser and type (\S+)", process.stderr.readline()).groups()
     browser.get(url)

@@ -16,17 +16,9 @@ import pytest
 import ssh
 import websocket
 from proxy import PATIENCE_S, binary, is_sanitized, wait_until
-from ssh import SUBPROTOCOL, Computer, Container
+from ssh import KEY, OK, SUBPROTOCOL, Container, LyingHelper, admin, ask
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
 POLICY_VIOLATION = 1008
-
-
-@pytest.fixture
-def container():
-    one = Container()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -42,8 +34,8 @@ def proxy(make_proxy, gitlab, upstream, container):
 
 
 @pytest.fixture
-def computer(tmp_path, proxy, certificates):
-    return Computer(tmp_path / "laptop", proxy, certificates.ca)
+def computer(make_computer, proxy):
+    return make_computer(proxy)
 
 
 @pytest.fixture
@@ -53,31 +45,6 @@ def laptop(container, computer, client):
     computer.browser = client
     computer.log_in(client)
     return computer
-
-
-@pytest.fixture
-def token(gitlab):
-    return gitlab.add_token(gitlab.sasha, "read_api read_user").access
-
-
-def ask(proxy, token=None, headers=(), path="/oauth2/ssh", upgrade=True, method="GET"):
-    """A request by hand; the client with the response read."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {proxy.host}"]
-    if upgrade:
-        lines += [
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            f"Sec-WebSocket-Key: {websocket.new_key()}",
-            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}",
-            f"Workspace-Ssh-Key: {KEY}",
-        ]
-    lines += [f"Authorization: Bearer {token}"] if token else []
-    lines += [f"{name}: {value}" for name, value in headers]
-    raw = proxy.raw()
-    raw.send("\r\n".join(lines) + "\r\n\r\n")
-    raw.response = raw.read_response()
-    return raw
 
 
 # Real clients
@@ -99,7 +66,7 @@ def test_no_secret_of_the_container_and_no_key_is_left(laptop, container):
 
 
 def test_what_is_stored_is_private_and_no_gitlab_token(laptop, gitlab):
-    directory = laptop.home / ".config" / "workspace-proxy"
+    directory = laptop.configuration
     (stored,) = (directory / "hosts").iterdir()
     document = json.loads(stored.read_text())
     assert document["token"].startswith("wsd1.") and document["user"]
@@ -166,24 +133,19 @@ def test_paramiko(laptop):
 import paramiko
 proxy = paramiko.ProxyCommand({f"{binary()} ssh --stdio {laptop.proxy.host}"!r})
 client = paramiko.SSHClient()
-client.load_host_keys({str(laptop.home / ".config/workspace-proxy/known_hosts")!r})
+client.load_host_keys({str(laptop.configuration / "known_hosts")!r})
 client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-client.connect({laptop.proxy.name!r}, username={laptop_user(laptop)!r}, sock=proxy,
-               key_filename={str(laptop.home / ".config/workspace-proxy/id_ed25519")!r})
+client.connect({laptop.proxy.name!r}, username={laptop.user!r}, sock=proxy,
+               key_filename={str(laptop.configuration / "id_ed25519")!r})
 print(client.exec_command("echo hello")[1].read().decode())
 """
     result = laptop.run("/usr/bin/python3", "-c", script)
     assert "hello" in result.stdout.decode(), result.stderr
 
 
-def laptop_user(laptop):
-    (stored,) = (laptop.home / ".config/workspace-proxy/hosts").iterdir()
-    return json.loads(stored.read_text())["user"]
-
-
 def test_the_host_key_is_never_trusted_on_first_use(laptop, container):
     """known_hosts comes from the authenticated answer; another key on the wire is refused."""
-    known = laptop.home / ".config" / "workspace-proxy" / "known_hosts"
+    known = laptop.configuration / "known_hosts"
     assert laptop.ssh("true").returncode == 0
     public = open(os.path.join(container.private, "host_key.pub")).read().split()
     assert known.read_text().split() == [laptop.proxy.host, *public[:2]]
@@ -271,12 +233,12 @@ def test_everything_that_ends_the_session_ends_the_shell(laptop, container, gitl
         assert again.returncode == 255 and b"workspace-proxy login" in again.stderr
 
 
-def test_a_token_outlives_a_restart_with_its_session(make_proxy, gitlab, upstream, container, tmp_path, certificates, client):
+def test_a_token_outlives_a_restart_with_its_session(make_proxy, gitlab, upstream, container, tmp_path, make_computer, client):
     state = tmp_path / "state"
     state.mkdir()
     proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, STATE_DIR=str(state))
     container.start()
-    computer = Computer(tmp_path / "laptop", proxy, certificates.ca)
+    computer = make_computer(proxy)
     computer.log_in(client)
     assert proxy.stop() == 0
     proxy.start_again()
@@ -332,8 +294,7 @@ def test_browsers_and_strangers_are_refused(proxy, container, token, client):
 
 
 def test_a_token_is_good_for_ssh_only(laptop):
-    (stored,) = (laptop.home / ".config/workspace-proxy/hosts").iterdir()
-    own = json.loads(stored.read_text())["token"]
+    own = laptop.stored["token"]
     for path in ["/", "/oauth2/userinfo", "/oauth2/workspace"]:
         assert ask(laptop.proxy, own, path=path, upgrade=False).response.status == 401
     assert ask(laptop.proxy, own, upgrade=False).response.json()["available"] is True
@@ -455,7 +416,7 @@ def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
     sentence = "the SSH helper does not run in the workspace"
 
     def problems():
-        return {p["part"]: p["why"] for p in json.loads(admin(proxy, "/ready"))["problems"]}
+        return {p["part"]: p["why"] for p in admin(proxy, "/ready")["problems"]}
 
     wait_until(lambda: problems().get("ssh") == sentence)
     client.login(proxy.origin + "/", "sasha", "sasha-password")
@@ -463,34 +424,6 @@ def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
     container.start()
     wait_until(lambda: "ssh" not in problems())
     assert sentence not in client.navigate(proxy.origin + "/oauth2/workspace").text
-
-
-class LyingHelper:
-    """A helper that answers with the given bytes and then does nothing."""
-
-    def __init__(self, path, answer):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(path)
-        self.socket.listen()
-        self.answer = answer
-        self.connections = []
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        while True:
-            try:
-                connection = self.socket.accept()[0]
-            except OSError:
-                return
-            self.connections.append(connection)
-            connection.recv(4096)
-            if self.answer is None:
-                connection.close()
-            else:
-                connection.sendall(self.answer)
-
-
-OK = f"ok coder {KEY}\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -615,7 +548,7 @@ backend b
 
 
 @pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_a_balancer_in_front(make_proxy, gitlab, upstream, container, certificates, client, tmp_path, kind):
+def test_a_balancer_in_front(make_proxy, make_computer, gitlab, upstream, container, certificates, client, tmp_path, kind):
     """TLS ends there; the sidecar gets plain HTTP."""
     port = proxy_module.free_port()
     proxy = make_proxy(
@@ -642,7 +575,7 @@ def test_a_balancer_in_front(make_proxy, gitlab, upstream, container, certificat
     try:
         wait_until(lambda: reaches(port))
         container.start()
-        computer = Computer(tmp_path / "laptop", proxy, certificates.ca)
+        computer = make_computer(proxy)
         computer.log_in(client)
         size = 30 << 20
         command = f"{binary()} ssh {proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
@@ -760,7 +693,7 @@ def test_a_stopped_client_goes_on(laptop, container):
 def test_keep_alives_are_no_activity(proxy, container, token):
     LyingHelper(container.socket, OK)
     raw = ask(proxy, token)
-    idle = lambda: json.loads(admin(proxy, "/activity"))["idle_s"]  # noqa: E731
+    idle = lambda: admin(proxy, "/activity")["idle_s"]  # noqa: E731
     wait_until(lambda: idle() >= 1)
     for _ in range(5):
         raw.send(websocket.frame(websocket.BINARY, bytes(100), mask=True))
@@ -771,12 +704,3 @@ def test_keep_alives_are_no_activity(proxy, container, token):
     wait_until(lambda: idle() == 0)
     raw.close()
 
-
-def admin(proxy, path):
-    host, port = proxy.address("admin")
-    with socket.create_connection((host, port)) as s:
-        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        data = b""
-        while part := s.recv(65536):
-            data += part
-    return data.partition(b"\r\n\r\n")[2]

@@ -12,17 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from proxy import PATIENCE_S, wait_until
-from ssh import Computer, Container
+from ssh import KEY, ask
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture
-def container():
-    one = Container()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -74,12 +66,8 @@ def hostile(certificates):
 
 
 @pytest.fixture
-def computer(tmp_path, hostile, certificates):
-    return Computer(tmp_path / "laptop", hostile, certificates.ca)
-
-
-def configuration(computer):
-    return computer.home / ".config" / "workspace-proxy"
+def computer(make_computer, hostile):
+    return make_computer(hostile)
 
 
 def test_a_workspace_sets_the_key_of_its_own_host_only(computer, hostile):
@@ -87,7 +75,7 @@ def test_a_workspace_sets_the_key_of_its_own_host_only(computer, hostile):
     hostile.answers["/oauth2/ssh"]["host_key"] = f"{KEY} x\n* {other}\n@cert-authority * {other}"
     process = computer.start_login("--no-browser")
     process.communicate(timeout=PATIENCE_S)
-    assert (configuration(computer) / "known_hosts").read_text() == f"{hostile.host} {KEY}\n"
+    assert (computer.configuration / "known_hosts").read_text() == f"{hostile.host} {KEY}\n"
 
 
 @pytest.mark.parametrize("code", ["\x1b[2J\x1b[H\x07", "\x1b]0;x\x07\r\n", "bcd fghj"])
@@ -115,10 +103,10 @@ def test_a_workspace_gets_no_code_of_another(computer, hostile, proxy, client):
     assert not hostile.requests, "neither code nor verifier"
 
 
-def test_connections_that_say_nothing_do_not_hold_a_login_up(proxy, container, client, tmp_path, certificates):
+def test_connections_that_say_nothing_do_not_hold_a_login_up(proxy, container, client, make_computer):
     """Of other users of the computer, or of browsers that connect ahead of need."""
     container.start()
-    laptop = Computer(tmp_path / "other", proxy, certificates.ca)
+    laptop = make_computer(proxy, "other")
     process = laptop.start_login()
     assert process.stderr.readline() == "Continue in your browser:\n"
     url = process.stderr.readline().strip()
@@ -165,15 +153,14 @@ def test_wrong_codes_count_also_between_right_ones(proxy, container, client):
         assert "not known" in client.submit(page, page.forms()[0], code=code).text
 
 
-def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, container, tmp_path, certificates, client):
+def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, container, tmp_path, make_computer, client):
     state = tmp_path / "state"
     state.mkdir()
     proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, STATE_DIR=str(state))
     container.start()
-    laptop = Computer(tmp_path / "other", proxy, certificates.ca)
+    laptop = make_computer(proxy, "other")
     laptop.log_in(client)
-    (stored,) = (configuration(laptop) / "hosts").iterdir()
-    token = json.loads(stored.read_text())["token"]
+    token = laptop.stored["token"]
     assert proxy.stop() == 0
     proxy.start_again()
     fault = gitlab.faults.add("*", delay_s=1)
@@ -190,9 +177,9 @@ def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, 
 
 
 @pytest.fixture
-def laptop(tmp_path, proxy, container, certificates, client):
+def laptop(make_computer, proxy, container, client):
     container.start()
-    one = Computer(tmp_path / "laptop", proxy, certificates.ca)
+    one = make_computer(proxy)
     one.log_in(client)
     return one
 
@@ -207,9 +194,7 @@ def test_sessions_have_the_usual_umask(laptop):
 def availability(make_proxy, gitlab, upstream, container):
     proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
     token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
-    raw = proxy.raw()
-    raw.send(f"GET /oauth2/ssh HTTP/1.1\r\nHost: {proxy.host}\r\nAuthorization: Bearer {token}\r\n\r\n")
-    return raw.read_response().json()
+    return ask(proxy, token, upgrade=False).response.json()
 
 
 @pytest.mark.parametrize("what", ["open to others", "of another user", "a link", "a file"])

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSH through the proxy: the IDE's container with workspace-ssh and sshd, and a user's computer."""
 
+import json
 import os
 import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 
-from proxy import PATIENCE_S, SANITIZER, binary, environment_for
+import websocket
+from proxy import PATIENCE_S, SANITIZER, binary, environment_for, free_port
 
 SUBPROTOCOL = "ssh.workspace-proxy.v1"
 USER, UID = "coder", 23456
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
+OK = f"ok coder {KEY}\n".encode()  # what a helper answers
 
 
 def helper_binary():
@@ -105,6 +110,68 @@ class Container:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class LyingHelper:
+    """A helper that answers with the given bytes and then does nothing."""
+
+    def __init__(self, path, answer):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen()
+        self.answer = answer
+        self.connections = []
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                connection = self.socket.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            connection.recv(4096)
+            if self.answer is None:
+                connection.close()
+            else:
+                connection.sendall(self.answer)
+
+
+class Sshd:
+    """An sshd of the image, listening on loopback as the container's user; the computer's key opens it."""
+
+    def __init__(self, container, computer):
+        self.port = free_port()
+        self.keys = os.path.join(container.directory, "keys")
+        self.host_key = os.path.join(container.directory, "sshd_host_key")
+        self.user = container.user
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.host_key], check=True)
+        if container.is_root:
+            os.chown(self.host_key, container.uid, container.uid)
+        self.accept(computer)
+        options = [
+            f"HostKey={self.host_key}", f"AuthorizedKeysFile={self.keys}", "UsePAM=no", "StrictModes=no",
+            "PidFile=none", "UseDNS=no", "LogLevel=ERROR", "PrintMotd=no", "PrintLastLog=no", "MaxStartups=300",
+        ]
+        command = ["/usr/sbin/sshd", "-De", "-f", "/dev/null", "-p", str(self.port), "-o", "ListenAddress=127.0.0.1"]
+        for option in options:
+            command += ["-o", option]
+        self.process = subprocess.Popen(container.command(*command), stderr=subprocess.DEVNULL)
+        self.command = [
+            "ssh", "-F", "none", "-p", str(self.port), "-l", self.user,
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "127.0.0.1",
+        ]
+
+    def accept(self, computer):
+        """The computer's key, where it has one, is authorized."""
+        public = computer.configuration / "id_ed25519.pub"
+        with open(self.keys, "w") as file:
+            file.write(public.read_text() if public.exists() else "")
+        os.chmod(self.keys, 0o644)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
 class Computer:
     """A user's computer: a home, the client's commands, and real ssh."""
 
@@ -113,6 +180,20 @@ class Computer:
         self.proxy = proxy
         self.ca_file = ca_file
         home.mkdir(exist_ok=True)
+
+    @property
+    def configuration(self):
+        return self.home / ".config" / "workspace-proxy"
+
+    @property
+    def stored(self):
+        """What was stored for the one workspace that was logged in to."""
+        (path,) = (self.configuration / "hosts").iterdir()
+        return json.loads(path.read_text())
+
+    @property
+    def user(self):
+        return self.stored["user"]
 
     @property
     def environment(self):
@@ -171,6 +252,32 @@ class Computer:
     def tool(self, program, *arguments, **more):
         """ssh, scp, sftp …, with the configuration that ssh-config wrote."""
         return self.run(program, "-F", self.home / ".ssh" / "config", *arguments, **more)
+
+
+def ask(proxy, token=None, headers=(), path="/oauth2/ssh", upgrade=True, method="GET"):
+    """A request by hand; the client with the response read."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {proxy.host}"]
+    if upgrade:
+        lines += [
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {websocket.new_key()}",
+            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}",
+            f"Workspace-Ssh-Key: {KEY}",
+        ]
+    lines += [f"Authorization: Bearer {token}"] if token else []
+    lines += [f"{name}: {value}" for name, value in headers]
+    raw = proxy.raw()
+    raw.send("\r\n".join(lines) + "\r\n\r\n")
+    raw.response = raw.read_response()
+    return raw
+
+
+def admin(proxy, path):
+    """What the admin listener answers, from JSON."""
+    with proxy.raw("admin") as raw:
+        return json.loads(raw.request("GET", path, host="admin").read_response().text)
 
 
 def read_until(stream, pattern, timeout=PATIENCE_S):
