@@ -42,6 +42,7 @@ struct serve {
 	struct fetch *fetch;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: nobody asks */
+	struct ssh_server ssh_server;
 	struct loop_defer flush_log;
 	struct orphans orphans;
 };
@@ -184,6 +185,33 @@ make_relay(struct serve *s, struct err *e)
 }
 
 static bool
+start_ssh(struct serve *s, struct err *e)
+{
+	struct proxy *p = &s->proxy;
+	const struct settings *settings = p->settings;
+	struct ssh_server *server = &s->ssh_server;
+
+	server->uid = settings->credential_uid;
+	if (address_is_set(&settings->ssh.socket)) {
+		server->address = &settings->ssh.socket;
+	} else if (address_is_set(&settings->ssh.upstream)) {
+		server->address = &settings->ssh.upstream;
+		server->is_sshd = server->answer.is_ok = true;
+		server->answer.user = str_from(settings->ssh.upstream_user);
+		if (!ssh_key_parse(str_from(settings->ssh.upstream_host_key),
+				   &server->answer.host_key, e))
+			return false;
+	} else {
+		return true;
+	}
+	p->ssh_probe = ssh_probe_new(p->loop, &p->deferred_frees, server, e);
+	if (p->ssh_probe == NULL)
+		return false;
+	ssh_probe_ask(p->ssh_probe);
+	return true;
+}
+
+static bool
 make_sidecar(struct serve *s, struct err *e)
 {
 	struct proxy *p = &s->proxy;
@@ -200,12 +228,8 @@ make_sidecar(struct serve *s, struct err *e)
 		if (s->credentials == NULL)
 			return false;
 	}
-	if (address_is_set(&settings->ssh_socket)) {
-		p->ssh_probe = ssh_probe_new(p->loop, &p->deferred_frees, &settings->ssh_socket, e);
-		if (p->ssh_probe == NULL)
-			return false;
-		ssh_probe_ask(p->ssh_probe);
-	}
+	if (!start_ssh(s, e))
+		return false;
 	struct clone *clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
 	if (clone == NULL)
 		return false;

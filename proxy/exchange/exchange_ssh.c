@@ -12,7 +12,7 @@
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/exchange/reply.h"
-#include "proxy/tunnel/ssh_link.h"
+#include "proxy/tunnel/ssh_probe.h"
 
 #define PING_MS	     30000u
 #define PONG_MAX_MS  90000u
@@ -141,7 +141,7 @@ on_failed(const struct err *e, void *arg)
 {
 	struct exchange_ssh *ssh = arg;
 
-	log_warn(&ssh->exchange->log, "SSH helper failed", log_err(e));
+	log_warn(&ssh->exchange->log, "SSH failed", log_err(e));
 	if (ssh->is_open)
 		end_tunnel(ssh, WEBSOCKET_INTERNAL_ERROR, "the connection to sshd broke");
 	else
@@ -296,7 +296,7 @@ may_open(const struct exchange *x)
 {
 	const struct proxy *p = x->proxy;
 
-	return p->ssh_tunnels_count < p->settings->ssh_tunnels_max &&
+	return p->ssh_tunnels_count < p->settings->ssh.tunnels_max &&
 	       p->websockets_count < p->settings->websockets_max;
 }
 
@@ -320,8 +320,8 @@ connect_helper(struct exchange *x, const struct ssh_request *request)
 	ssh->reader.from_client = true;
 	loop_timer_init(&ssh->timer, p->loop, on_ping_timer, ssh);
 	exchange_watch_session(x);
-	ssh->link = ssh_link_new(p->loop, &p->deferred_frees, &p->settings->ssh_socket, request,
-				 &link_handler, ssh, &e);
+	ssh->link = ssh_link_new(p->loop, &p->deferred_frees, ssh_probe_server(p->ssh_probe),
+				 request, &link_handler, ssh, &e);
 	if (ssh->link == NULL)
 		on_failed(&e, ssh);
 }

@@ -324,7 +324,7 @@ reply_status_page(struct exchange *x)
 		.times = auth_session_times(x->verdict.session),
 		.repository = name_repository(x),
 		.directory = p->settings->clone.dir,
-		.has_ssh = x->route.port == 0 && address_is_set(&p->settings->ssh_socket),
+		.has_ssh = x->route.port == 0 && p->ssh_probe != NULL,
 		.timeline = &p->ide_status.timeline,
 		.answered_ms = upstream_figures(p->upstream).first_ready_ms,
 	};

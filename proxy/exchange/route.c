@@ -77,7 +77,7 @@ is_elsewhere(const struct proxy *p, const struct route *route, uint16_t port)
 	bool is_port_redirect = route->kind == ROUTE_AUTH && route->endpoint == AUTH_ENDPOINT_PORT;
 
 	if (is_for_ssh(route))
-		return port != 0 || !address_is_set(&p->settings->ssh_socket);
+		return port != 0 || p->ssh_probe == NULL;
 	return port != 0 && is_port_redirect;
 }
 

@@ -51,8 +51,7 @@ struct settings {
 	uint64_t credential_uid;	 /* who may */
 	struct clone_origins registries; /* container registries that get the token too */
 
-	struct address ssh_socket; /* of workspace-ssh; not set: SSH is off */
-	uint64_t ssh_tunnels_max;
+	struct settings_ssh ssh;
 
 	uint64_t head_max_bytes; /* of a request head */
 	uint64_t response_head_max_bytes;

@@ -125,6 +125,7 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 		return;
 	settings_check_proxies(&c);
 	settings_check_upstream(&c);
+	settings_check_ssh(&c);
 	settings_check_external_url(&c);
 	settings_check_tls(&c);
 	settings_check_state_dir(&c);

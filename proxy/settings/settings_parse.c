@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "proxy/http/content_coding.h"
 #include "proxy/settings/settings.h"
+#include "ssh/message.h"
 
 #define KEY_TEXT_MAX	64 /* of one key: 32 bytes as hexadecimal */
 #define COOKIE_NAME_MAX 64
@@ -59,6 +60,27 @@ settings_format_ssh_socket(const void *field, struct buf *out)
 		return;
 	address_format(field, text, sizeof(text));
 	buf_add_str(out, str_skip(str_from(text), strlen("unix:")));
+}
+
+/* Without the comment, which is not for others. */
+bool
+settings_parse_ssh_host_key(struct str value, void *field, struct arena *a, struct err *e)
+{
+	const char **text = field;
+	struct ssh_key key;
+
+	if (!ssh_key_parse(value, &key, e))
+		return false;
+	*text = arena_printf(a, "%.*s %.*s", STR_FMT(key.type), STR_FMT(key.base64));
+	return *text != NULL || err_set(e, ERR_MEMORY, "too long");
+}
+
+bool
+settings_parse_ssh_user(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!ssh_user_is_valid(value))
+		return err_set(e, ERR_CONFIG, "no user name");
+	return settings_keep_text(value, field, a, e);
 }
 
 bool

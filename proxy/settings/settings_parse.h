@@ -29,6 +29,8 @@ conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_ssh_socket;
+conf_parse_fn settings_parse_ssh_host_key;
+conf_parse_fn settings_parse_ssh_user;
 conf_parse_fn settings_parse_log_files; /* struct log_patterns */
 conf_parse_fn settings_parse_origins;	/* struct clone_origins */
 conf_parse_fn settings_parse_umask;	/* struct clone_number */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The values of UPSTREAM and UPSTREAM_HOSTS. Part of proxy/settings/settings.h.
+ * The values of UPSTREAM and UPSTREAM_HOSTS, and those about SSH. Part of
+ * proxy/settings/settings.h.
  */
 #ifndef PROXY_SETTINGS_SETTINGS_UPSTREAM_H
 #define PROXY_SETTINGS_SETTINGS_UPSTREAM_H
@@ -23,6 +24,15 @@ struct settings_hosts {
 	struct str names[SETTINGS_HOSTS_MAX];
 	size_t count;
 	struct cidr_set addresses;
+};
+
+struct settings_ssh {
+	/* At most one of the two is set; neither: SSH is off. */
+	struct address socket;	 /* of workspace-ssh */
+	struct address upstream; /* of an sshd */
+	const char *upstream_host_key;
+	const char *upstream_user;
+	uint64_t tunnels_max;
 };
 
 #endif

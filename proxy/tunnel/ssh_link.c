@@ -4,13 +4,17 @@
  */
 #include "proxy/tunnel/ssh_link.h"
 
+#include <libgen.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "proxy/conn/conn_read.h"
 
 struct ssh_link {
 	struct deferred_free_entry deferred_free;
 	struct deferred_free_queue *deferred_frees;
+	const struct ssh_server *server;
 	const struct ssh_link_handler *handler;
 	void *arg;
 	struct conn conn;
@@ -39,6 +43,13 @@ fail_with(struct ssh_link *link, enum err_code code, const char *sentence)
 	fail(link, &e);
 }
 
+/* Of two sentences, that which names the server. */
+static void
+fail_by_server(struct ssh_link *link, enum err_code code, const char *helper, const char *sshd)
+{
+	fail_with(link, code, link->server->is_sshd ? sshd : helper);
+}
+
 static void
 on_conn_failed(const struct err *e, void *arg)
 {
@@ -49,13 +60,13 @@ on_conn_failed(const struct err *e, void *arg)
 	if (link->has_answer)
 		fail(link, e);
 	else
-		fail_with(link, ERR_CONNECT, SSH_LINK_NO_HELPER);
+		fail_by_server(link, ERR_CONNECT, SSH_LINK_NO_HELPER, SSH_LINK_NO_SSHD);
 }
 
 static void
 on_timer(void *arg)
 {
-	fail_with(arg, ERR_TIMEOUT, SSH_LINK_LATE_ANSWER);
+	fail_by_server(arg, ERR_TIMEOUT, SSH_LINK_LATE_ANSWER, SSH_LINK_LATE_SSHD);
 }
 
 /* Returns the bytes used: up to the end of the line. */
@@ -82,11 +93,26 @@ take_answer(struct ssh_link *link, struct str data)
 	return used;
 }
 
+/* sshd speaks first, and begins so (RFC 4253 section 4.2). The greeting belongs to the SSH
+ * connection. Returns the bytes used. */
+static size_t
+take_greeting(struct ssh_link *link, struct str data)
+{
+	if (!str_equal(str_take(data, 4), str_take(STR("SSH-"), data.len))) {
+		fail_with(link, ERR_PROTOCOL, SSH_LINK_NOT_SSHD);
+		return data.len;
+	}
+	link->has_answer = true;
+	loop_timer_stop(&link->timer);
+	link->handler->on_answer(&link->server->answer, link->arg);
+	return link->is_connect ? 0 : data.len;
+}
+
 static void
 on_end(struct ssh_link *link)
 {
 	if (!link->has_answer) {
-		fail_with(link, ERR_PROTOCOL, SSH_LINK_BAD_ANSWER);
+		fail_by_server(link, ERR_PROTOCOL, SSH_LINK_BAD_ANSWER, SSH_LINK_NOT_SSHD);
 		return;
 	}
 	link->is_over = true;
@@ -99,7 +125,9 @@ take_bytes(struct ssh_link *link, char *data, size_t len)
 {
 	size_t used = 0;
 
-	if (!link->has_answer)
+	if (!link->has_answer && link->server->is_sshd)
+		used = take_greeting(link, (struct str){data, len});
+	else if (!link->has_answer)
 		used = take_answer(link, (struct str){data, len});
 	if (link->is_over || used == len)
 		return;
@@ -161,13 +189,36 @@ static const struct conn_ops conn_ops = {
 	.on_failed = on_conn_failed,
 };
 
+/* Whether the user who listens may be the workspace's. Where everyone may make files in the
+ * directory, its owner says nothing, and anyone counts. */
 static bool
-start(struct ssh_link *link, const struct address *helper, const struct ssh_request *request,
-      struct err *e)
+is_trusted_peer(const struct ssh_link *link)
 {
-	if (!conn_connect(&link->conn, helper, e))
-		return err_set(e, ERR_CONNECT, SSH_LINK_NO_HELPER);
-	if (!ssh_request_write(request, conn_out(&link->conn)))
+	const struct sockaddr_un *sun = (const void *)&link->server->address->sa;
+	char path[sizeof(sun->sun_path) + 1] = "";
+	socklen_t size = sizeof(struct ucred);
+	struct ucred peer;
+	struct stat st;
+
+	if (getsockopt(link->conn.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		return false;
+	if (peer.uid == geteuid() || peer.uid == link->server->uid)
+		return true;
+	memcpy(path, sun->sun_path, sizeof(sun->sun_path));
+	return stat(dirname(path), &st) == 0 &&
+	       (peer.uid == st.st_uid || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0);
+}
+
+static bool
+start(struct ssh_link *link, const struct ssh_request *request, struct err *e)
+{
+	bool is_sshd = link->server->is_sshd;
+
+	if (!conn_connect(&link->conn, link->server->address, e))
+		return err_set(e, ERR_CONNECT, is_sshd ? SSH_LINK_NO_SSHD : SSH_LINK_NO_HELPER);
+	if (!is_sshd && !is_trusted_peer(link))
+		return err_set(e, ERR_DENIED, SSH_LINK_STRANGER);
+	if (!is_sshd && !ssh_request_write(request, conn_out(&link->conn)))
 		return err_set(e, ERR_MEMORY, "request to the SSH helper");
 	conn_want_read(&link->conn, true);
 	conn_flush(&link->conn);
@@ -177,7 +228,7 @@ start(struct ssh_link *link, const struct address *helper, const struct ssh_requ
 
 struct ssh_link *
 ssh_link_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-	     const struct address *helper, const struct ssh_request *request,
+	     const struct ssh_server *server, const struct ssh_request *request,
 	     const struct ssh_link_handler *handler, void *arg, struct err *e)
 {
 	struct ssh_link *link = calloc(1, sizeof(*link));
@@ -187,13 +238,14 @@ ssh_link_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 		return NULL;
 	}
 	link->deferred_frees = deferred_frees;
+	link->server = server;
 	link->handler = handler;
 	link->arg = arg;
 	link->is_connect = request->is_connect;
 	buf_init(&link->answer, SSH_MESSAGE_MAX);
 	conn_init(&link->conn, l, &conn_ops, link);
 	loop_timer_init(&link->timer, l, on_timer, link);
-	if (!start(link, helper, request, e)) {
+	if (!start(link, request, e)) {
 		ssh_link_free(link);
 		return NULL;
 	}

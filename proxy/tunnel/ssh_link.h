@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection to workspace-ssh, the helper in the IDE's container: sends a request, receives the
- * answer, and then carries the bytes of one SSH connection. Knows neither HTTP nor SSH.
+ * answer, and then carries the bytes of one SSH connection. Or one to an sshd, whose answer is
+ * known beforehand and is given when it has greeted. Knows neither HTTP nor more of SSH.
  */
 #ifndef PROXY_TUNNEL_SSH_LINK_H
 #define PROXY_TUNNEL_SSH_LINK_H
@@ -19,6 +20,18 @@ struct ssh_link;
 #define SSH_LINK_NO_HELPER   "the SSH helper does not run in the workspace"
 #define SSH_LINK_BAD_ANSWER  "the SSH helper gave no valid answer"
 #define SSH_LINK_LATE_ANSWER "the SSH helper did not answer in time"
+#define SSH_LINK_STRANGER    "another user than the workspace's listens at SSH_SOCKET"
+#define SSH_LINK_NO_SSHD     "sshd does not run in the workspace"
+#define SSH_LINK_NOT_SSHD    "what listens at SSH_UPSTREAM is no sshd, or is too busy"
+#define SSH_LINK_LATE_SSHD   "sshd did not answer in time"
+
+/* Where SSH is served. */
+struct ssh_server {
+	const struct address *address; /* NULL: nowhere */
+	bool is_sshd;		       /* false: workspace-ssh */
+	struct ssh_answer answer;      /* of an sshd */
+	uint64_t uid; /* may run workspace-ssh, as may we and the owner of the socket's directory */
+};
 
 /* Called from the loop, never from within a call. Each may free the link. */
 struct ssh_link_handler {
@@ -32,9 +45,9 @@ struct ssh_link_handler {
 	void (*on_failed)(const struct err *e, void *arg);
 };
 
-/* Connects and sends the request. The handler outlives the link. */
+/* Connects and sends the request. Server and handler outlive the link. */
 struct ssh_link *ssh_link_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-			      const struct address *helper, const struct ssh_request *request,
+			      const struct ssh_server *server, const struct ssh_request *request,
 			      const struct ssh_link_handler *handler, void *arg,
 			      struct err *e) MUST_CHECK;
 

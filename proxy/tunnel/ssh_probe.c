@@ -8,11 +8,13 @@
 #include <stdlib.h>
 
 #define PAUSE_MS 1000u
+/* sshd may hold connections that come to nothing against their address (PerSourcePenalties). */
+#define SSHD_PAUSE_MS 30000u
 
 struct ssh_probe {
 	struct loop *loop;
 	struct deferred_free_queue *deferred_frees;
-	const struct address *helper;
+	const struct ssh_server *server;
 	struct ssh_link *link; /* NULL: no question under way */
 	uint64_t asked_ms;
 	char problem[SSH_SENTENCE_MAX + 1];
@@ -64,7 +66,7 @@ static const struct ssh_link_handler handler = {
 
 struct ssh_probe *
 ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-	      const struct address *helper, struct err *e)
+	      const struct ssh_server *server, struct err *e)
 {
 	struct ssh_probe *p = calloc(1, sizeof(*p));
 
@@ -74,7 +76,7 @@ ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	}
 	p->loop = l;
 	p->deferred_frees = deferred_frees;
-	p->helper = helper;
+	p->server = server;
 	return p;
 }
 
@@ -87,17 +89,25 @@ ssh_probe_free(struct ssh_probe *p)
 	free(p);
 }
 
+const struct ssh_server *
+ssh_probe_server(const struct ssh_probe *p)
+{
+	return p->server;
+}
+
 void
 ssh_probe_ask(struct ssh_probe *p)
 {
 	const struct ssh_request request = {.is_connect = false};
 	uint64_t now_ms = loop_now_ms(p->loop);
+	bool is_running = p->server->is_sshd && p->problem[0] == '\0';
+	uint64_t pause_ms = is_running ? SSHD_PAUSE_MS : PAUSE_MS;
 	struct err e = ERR_INIT;
 
-	if (p->link != NULL || (p->asked_ms != 0 && now_ms - p->asked_ms < PAUSE_MS))
+	if (p->link != NULL || (p->asked_ms != 0 && now_ms - p->asked_ms < pause_ms))
 		return;
 	p->asked_ms = now_ms;
-	p->link = ssh_link_new(p->loop, p->deferred_frees, p->helper, &request, &handler, p, &e);
+	p->link = ssh_link_new(p->loop, p->deferred_frees, p->server, &request, &handler, p, &e);
 	if (p->link == NULL)
 		finish(p, str_from(e.text));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks workspace-ssh now and then whether SSH works, for /ready and the status page.
+ * Asks workspace-ssh, or an sshd, now and then whether SSH works, for /ready and the status page.
  */
 #ifndef PROXY_TUNNEL_SSH_PROBE_H
 #define PROXY_TUNNEL_SSH_PROBE_H
@@ -9,12 +9,14 @@
 
 struct ssh_probe;
 
-/* helper outlives it. */
+/* server outlives it. */
 struct ssh_probe *ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-				const struct address *helper, struct err *e) MUST_CHECK;
+				const struct ssh_server *server, struct err *e) MUST_CHECK;
 void ssh_probe_free(struct ssh_probe *p); /* NULL is fine */
 
-/* Asks in the background, at most once a second. */
+const struct ssh_server *ssh_probe_server(const struct ssh_probe *p);
+
+/* Asks in the background, at most once a second; an sshd that runs, every half minute. */
 void ssh_probe_ask(struct ssh_probe *p);
 
 /* What the last answer said is wrong; NULL: nothing, or not asked yet. Valid until the loop runs

@@ -34,6 +34,24 @@ test_table(void **state)
 	}
 }
 
+#define SSH_KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
+
+static void
+test_ssh_upstream(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "SSH_UPSTREAM=[::1]:60022");
+	set(f, "SSH_UPSTREAM_HOST_KEY=" SSH_KEY " root@image");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_string_equal(f->s->ssh.upstream_host_key, SSH_KEY);
+	assert_string_equal(f->s->ssh.upstream_user, "gitlab-workspaces");
+	set(f, "SSH_SOCKET=/run/ssh.sock");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "SSH_UPSTREAM", "set together with SSH_SOCKET");
+}
+
 static void
 test_defaults(void **state)
 {
@@ -86,6 +104,15 @@ static const char *const mistakes[][3] = {
 	{"EXTERNAL_URL=http://kiwi.example.com", "EXTERNAL_URL", "expected https"},
 	{"CREDENTIAL_SOCKET=/nonexistent/git.sock", "CREDENTIAL_SOCKET", "existing directory"},
 	{"CREDENTIAL_SOCKET=git.sock", "CREDENTIAL_SOCKET", "absolute"},
+	{"SSH_SOCKET=ssh.sock", "SSH_SOCKET", "absolute"},
+	{"SSH_UPSTREAM=10.0.0.1:22", "SSH_UPSTREAM", "expected a loopback address"},
+	{"SSH_UPSTREAM=:22", "SSH_UPSTREAM", "expected a loopback address"},
+	{"SSH_UPSTREAM=unix:/run/sshd", "SSH_UPSTREAM", "expected a loopback address"},
+	{"SSH_UPSTREAM=127.0.0.1:0", "SSH_UPSTREAM", "expected a loopback address"},
+	{"SSH_UPSTREAM=localhost:60022", "SSH_UPSTREAM_HOST_KEY", "needed together with"},
+	{"SSH_UPSTREAM_HOST_KEY=ssh-rsa AAAA", "SSH_UPSTREAM_HOST_KEY", "expected a public key"},
+	{"SSH_UPSTREAM_USER=a b", "SSH_UPSTREAM_USER", "expected a user name"},
+	{"SSH_UPSTREAM_USER=coder", "SSH_UPSTREAM_USER", "needs SSH_UPSTREAM"},
 	{"CREDENTIAL_UID=4294967295", "CREDENTIAL_UID", "4294967294"},
 	{"EXTERNAL_URL=https://kiwi.example.com/ide", "EXTERNAL_URL", "without path and query"},
 	{"EXTERNAL_URL=https://kiwi.example.com/?x=1", "EXTERNAL_URL", "query"},
@@ -588,6 +615,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_upstream_names, setup, teardown),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ssh_upstream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_mistake_is_one_problem, setup, teardown),
