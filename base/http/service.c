@@ -19,6 +19,8 @@
 
 #include "base/clock.h"
 #include "base/http/service_head.h"
+#include "base/http/service_routes.h"
+#include "base/http/service_stream.h"
 #include "base/list.h"
 #include "base/log/log.h"
 #include "base/net/listen.h"
@@ -27,24 +29,15 @@
 #define HEAD_MAX_BYTES	16384u
 #define REPLY_MAX_BYTES 4194304u
 #define DRAIN_MAX_BYTES 8388608u
-#define ROUTES_MAX	16
 #define DATE_SIZE	32
 #define ACCEPT_WAIT_MS	1000 /* after accept failed for want of descriptors or memory */
-
-struct service_route {
-	const char *method;
-	const char *path;
-	service_handler_fn *handler;
-	void *arg;
-};
 
 struct service {
 	struct loop *loop;
 	evhtp_t *evhtp;
 	struct address address;
 	struct service_options options;
-	struct service_route routes[ROUTES_MAX];
-	size_t route_count;
+	struct service_routes routes;
 	LIST_HEAD(, client) clients;
 	size_t client_count;
 	size_t held; /* bytes of unfinished requests, of all clients */
@@ -63,6 +56,7 @@ struct client {
 	bool has_continued;
 	size_t held;
 	size_t drained;
+	struct service_stream *stream; /* NULL: libevhtp replies */
 	/* libevhtp's callbacks, restored when the request is passed on */
 	bufferevent_data_cb read_fn;
 	bufferevent_data_cb write_fn;
@@ -76,9 +70,7 @@ tell_when_drained(struct service *s)
 		loop_defer_call(&s->drained);
 }
 
-/* Records how many bytes of a request are buffered. False when all clients together exceed the
- * limit.
- */
+/* Records how many bytes of a request are buffered. False when all clients exceed the limit. */
 static bool
 account_bytes(struct client *c, size_t bytes)
 {
@@ -112,6 +104,7 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	c->service->client_count--;
 	(void)account_bytes(c, 0);
 	tell_when_drained(c->service);
+	service_stream_free(c->stream);
 	loop_timer_fini(&c->deadline);
 	free(c);
 	return EVHTP_RES_OK;
@@ -150,21 +143,17 @@ static void
 send_error(struct client *c, struct bufferevent *bev, unsigned status)
 {
 	const char *reason = service_head_reason(status);
+	struct evbuffer *output = bufferevent_get_output(bev);
 	struct evbuffer *input = bufferevent_get_input(bev);
-	char date[DATE_SIZE];
 
 	(void)evbuffer_drain(input, evbuffer_get_length(input));
 	(void)account_bytes(c, 0);
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
-	clock_format_http_date(clock_wall_s(), date, sizeof(date));
-	(void)evbuffer_add_printf(bufferevent_get_output(bev),
-				  "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %zu\r\n"
-				  "Content-Type: text/plain; charset=utf-8\r\n"
-				  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-				  "Connection: close\r\n\r\n%s\n",
-				  status, reason, date, strlen(reason) + 1, reason);
+	service_write_head(output, status, "text/plain; charset=utf-8");
+	(void)evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n%s\n", strlen(reason) + 1,
+				  reason);
 }
 
 /* libevhtp gets exactly one whole request, and calls on_request with it. */
@@ -181,6 +170,46 @@ pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service
 	s->current = request;
 	read_fn(bev, connection);
 	s->current = NULL;
+}
+
+/* The client has read all, or closes. */
+static void
+on_stream_end(void *arg)
+{
+	struct client *c = arg;
+	struct bufferevent *bev = c->connection->bev;
+
+	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
+	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+		on_drain_written(bev, c);
+}
+
+/* Replies that may be long are sent without libevhtp. False: the route has none. */
+static bool
+start_stream(struct client *c, struct bufferevent *bev, const struct service_request *request)
+{
+	struct service_reply reply = {.status = 200, .content_type = "text/plain; charset=utf-8"};
+	const struct service_stream_options options = {
+		.loop = c->service->loop,
+		.bev = bev,
+		.deadline = &c->deadline,
+		.idle_timeout_ms = c->service->options.idle_timeout_ms,
+		.on_end = on_stream_end,
+		.on_close = on_deadline,
+		.arg = c,
+	};
+	const struct service_route *r = service_routes_find(&c->service->routes, request, NULL);
+
+	if (r == NULL || !r->has_source)
+		return false;
+	(void)account_bytes(c, 0);
+	buf_init(&reply.body, REPLY_MAX_BYTES);
+	r->handler(request, &reply, r->arg);
+	c->stream = service_stream_new(&options, &reply, request);
+	buf_fini(&reply.body);
+	if (c->stream == NULL)
+		send_error(c, bev, 500);
+	return true;
 }
 
 static void
@@ -237,15 +266,10 @@ on_gate_read(struct bufferevent *bev, void *arg)
 		.path = head.path,
 		.query = head.query,
 		.body = str_skip(bytes, end + 4),
+		.is_http10 = head.is_http10,
 	};
-	pass_to_libevhtp(c, bev, &request);
-}
-
-static void
-on_gate_written(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	(void)arg;
+	if (!start_stream(c, bev, &request))
+		pass_to_libevhtp(c, bev, &request);
 }
 
 static evhtp_res
@@ -295,7 +319,7 @@ on_post_accept(evhtp_connection_t *connection, void *arg)
 	loop_timer_init(&c->deadline, s->loop, on_deadline, c);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
 	bufferevent_getcb(bev, &c->read_fn, &c->write_fn, &c->event_fn, &unused);
-	bufferevent_setcb(bev, on_gate_read, on_gate_written, on_gate_event, c);
+	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, HEAD_MAX_BYTES + s->options.body_max_bytes + 1);
 	return EVHTP_RES_OK;
 }
@@ -326,29 +350,6 @@ send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_
 	evhtp_send_reply(request, (evhtp_res)reply->status);
 }
 
-static bool
-route_takes(const struct service_route *r, struct str method)
-{
-	return str_equal(method, str_from(r->method)) ||
-	       (str_equal(method, STR("HEAD")) && strcmp(r->method, "GET") == 0);
-}
-
-/* The route, or NULL; allowed collects the methods of the path. */
-static const struct service_route *
-find_route(const struct service *s, const struct service_request *request, struct buf *allowed)
-{
-	for (size_t i = 0; i < s->route_count; i++) {
-		const struct service_route *r = &s->routes[i];
-		if (!str_equal(request->path, str_from(r->path)))
-			continue;
-		if (route_takes(r, request->method))
-			return r;
-		buf_addf(allowed, "%s%s%s", allowed->len > 0 ? ", " : "", r->method,
-			 strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
-	}
-	return NULL;
-}
-
 static void
 fill_problem(struct service_reply *reply, unsigned status)
 {
@@ -368,7 +369,7 @@ on_request(evhtp_request_t *request, void *arg)
 	err_assert(s->current != NULL);
 	buf_init(&reply.body, REPLY_MAX_BYTES);
 	buf_init(&allowed, 256);
-	const struct service_route *r = find_route(s, s->current, &allowed);
+	const struct service_route *r = service_routes_find(&s->routes, s->current, &allowed);
 	if (r != NULL) {
 		r->handler(s->current, &reply, r->arg);
 		if (!buf_is_ok(&reply.body))
@@ -458,10 +459,18 @@ bool
 service_route(struct service *s, const char *method, const char *path, service_handler_fn *handler,
 	      void *arg, struct err *e)
 {
-	if (s->route_count == ROUTES_MAX)
-		return err_set(e, ERR_MEMORY, "%s: too many routes", path);
-	s->routes[s->route_count++] = (struct service_route){method, path, handler, arg};
-	return true;
+	const struct service_route route = {method, path, handler, arg, false};
+
+	return service_routes_add(&s->routes, &route, e);
+}
+
+bool
+service_route_long(struct service *s, const char *path, service_handler_fn *handler, void *arg,
+		   struct err *e)
+{
+	const struct service_route route = {"GET", path, handler, arg, true};
+
+	return service_routes_add(&s->routes, &route, e);
 }
 
 void

@@ -3,8 +3,8 @@
  * A small HTTP service by libevhtp, plain or over TLS, for listeners that face the cluster (health,
  * metrics, admission), never browsers. Request bodies are bounded and drained; exact paths only;
  * everything else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or
- * 505. One request per connection. Every reply has Date, Content-Length, Cache-Control: no-store
- * and X-Content-Type-Options: nosniff.
+ * 505. One request per connection. Every reply has Date, Cache-Control: no-store and
+ * X-Content-Type-Options: nosniff, and Content-Length unless its body comes from a source.
  */
 #ifndef BASE_HTTP_SERVICE_H
 #define BASE_HTTP_SERVICE_H
@@ -20,12 +20,27 @@ struct service_request {
 	struct str path;
 	struct str query; /* raw, without '?' */
 	struct str body;
+	bool is_http10;
+};
+
+enum service_piece {
+	SERVICE_MORE, /* ask again once this is sent; where nothing was added, a moment later */
+	SERVICE_END,  /* nothing comes behind this */
+};
+
+/* The rest of a long body. */
+struct service_source {
+	/* Adds the next piece, of which the source chooses the size. */
+	enum service_piece (*fill)(void *arg, struct buf *out);
+	void (*close)(void *arg); /* exactly once, also when the client is gone */
+	void *arg;
 };
 
 struct service_reply {
 	unsigned status;
-	const char *content_type; /* literal */
-	struct buf body;	  /* initialised by the service; the handler fills it */
+	const char *content_type;     /* literal */
+	struct buf body;	      /* initialised by the service; the handler fills it */
+	struct service_source source; /* only for service_route_long; fill may stay NULL */
 };
 
 /* Answers at once. */
@@ -50,6 +65,11 @@ void service_free(struct service *s);
 /* path is exact and outlives the service; GET routes answer HEAD as well. Before the loop runs. */
 bool service_route(struct service *s, const char *method, const char *path,
 		   service_handler_fn *handler, void *arg, struct err *e) MUST_CHECK;
+
+/* GET, with replies that may have a source: it is asked for more when the client has taken what it
+ * had. A client who takes nothing for idle_timeout_ms is cut off. */
+bool service_route_long(struct service *s, const char *path, service_handler_fn *handler, void *arg,
+			struct err *e) MUST_CHECK;
 
 /* To be called when the TLS context was reloaded: for connections from now on. */
 void service_renew_tls(struct service *s);

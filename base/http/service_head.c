@@ -68,6 +68,7 @@ read_request_line(struct str line, struct service_head *h)
 		return 400;
 	if (!str_equal(line, STR("HTTP/1.1")) && !str_equal(line, STR("HTTP/1.0")))
 		return is_version(line) ? 505 : 400;
+	h->is_http10 = str_equal(line, STR("HTTP/1.0"));
 	if (!is_known_method(h->method))
 		return 501;
 	h->path = str_take(target, str_find_byte(target, '?'));
@@ -134,6 +135,8 @@ const char *
 service_head_reason(unsigned status)
 {
 	switch (status) {
+	case 200:
+		return "OK";
 	case 404:
 		return "Not Found";
 	case 405:

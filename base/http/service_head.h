@@ -19,6 +19,7 @@ struct service_head {
 	struct str query; /* raw, without '?' */
 	uint64_t body_len;
 	bool expects_continue;
+	bool is_http10;
 };
 
 /* head ends with its empty line. 0, or the status that refuses the request. */

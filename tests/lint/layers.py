@@ -44,7 +44,8 @@ TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
-    (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c", "base/http/service.c"}),
+    (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c", "base/http/service.c",
+                                "base/http/service_stream.c"}),
     (r"evhtp.*", {"base/net/listen.c", "base/http/service.c"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),

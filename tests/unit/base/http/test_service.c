@@ -54,6 +54,12 @@ on_guard(void *arg)
 }
 
 static void
+on_stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void
 on_echo(const struct service_request *request, struct service_reply *reply, void *arg)
 {
 	struct fixture *f = arg;
@@ -85,6 +91,55 @@ on_teapot(const struct service_request *request, struct service_reply *reply, vo
 	reply->status = 503;
 }
 
+/* A body that comes in pieces, with pauses. */
+struct long_body {
+	struct loop *loop;
+	unsigned pieces; /* 0: no end */
+	unsigned asked;
+	unsigned closed;
+	size_t bytes;
+};
+
+static struct long_body long_body;
+
+static enum service_piece
+fill_long(void *arg, struct buf *out)
+{
+	struct long_body *b = arg;
+
+	b->asked++;
+	if (b->pieces > 0 && b->asked > 2 * b->pieces)
+		return SERVICE_END;
+	if (b->pieces > 0 && b->asked % 2 == 0)
+		return SERVICE_MORE; /* nothing yet */
+	for (unsigned i = 0; i < 1000; i++)
+		buf_add_str(out, STR("0123456789"));
+	b->bytes += out->len;
+	return SERVICE_MORE;
+}
+
+static void
+close_long(void *arg)
+{
+	struct long_body *b = arg;
+
+	b->closed++;
+	if (b->pieces == 0)
+		loop_stop(b->loop);
+}
+
+static void
+on_long(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	(void)arg;
+	if (request->query.len > 0) {
+		reply->status = 503;
+		buf_add_str(&reply->body, STR("busy"));
+		return;
+	}
+	reply->source = (struct service_source){fill_long, close_long, &long_body};
+}
+
 static void
 open_service(struct fixture *f, const struct service_options *options)
 {
@@ -101,6 +156,7 @@ open_service(struct fixture *f, const struct service_options *options)
 	assert_true(service_route(f->service, "GET", "/echo", on_echo, f, &e));
 	assert_true(service_route(f->service, "GET", "/huge", on_huge, f, &e));
 	assert_true(service_route(f->service, "GET", "/teapot", on_teapot, f, &e));
+	assert_true(service_route_long(f->service, "/long", on_long, f, &e));
 }
 
 static const struct service_options usual_options = {
@@ -286,6 +342,87 @@ test_get_and_head(void **state)
 	assert_status(ask(f, "GET /ping HTTP/1.0\r\n\r\n"), 200);
 	assert_status(ask(f, "GET /teapot HTTP/1.1\r\nHost: x\r\n\r\n"), 503);
 	assert_status(ask(f, "GET /huge HTTP/1.1\r\nHost: x\r\n\r\n"), 500);
+}
+
+static size_t
+count_digits(const char *answer)
+{
+	size_t count = 0;
+
+	for (const char *at = answer; (at = strstr(at, "0123456789")) != NULL; at += 10)
+		count++;
+	return count;
+}
+
+static void
+test_long_bodies(void **state)
+{
+	struct fixture *f = *state;
+
+	long_body = (struct long_body){.pieces = 5};
+	const char *answer = ask(f, "GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_has(answer, "HTTP/1.1 200 OK\r\n");
+	assert_has(answer, "\r\nTransfer-Encoding: chunked\r\n");
+	assert_has(answer, "\r\nCache-Control: no-store\r\n");
+	assert_has(answer, "\r\n\r\n2710\r\n0123456789");
+	assert_int_equal(count_digits(answer), 5000);
+	assert_string_equal(answer + strlen(answer) - 7, "\r\n0\r\n\r\n");
+	assert_int_equal(long_body.closed, 1);
+
+	long_body = (struct long_body){.pieces = 2};
+	answer = ask(f, "GET /long HTTP/1.0\r\n\r\n");
+	assert_null(strstr(answer, "chunked"));
+	assert_has(answer, "\r\n\r\n0123456789");
+	assert_int_equal(count_digits(answer), 2000);
+	assert_string_equal(answer + strlen(answer) - 10, "0123456789");
+	assert_int_equal(long_body.closed, 1);
+
+	long_body = (struct long_body){.pieces = 2};
+	answer = ask(f, "HEAD /long HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_has(answer, "HTTP/1.1 200 OK\r\n");
+	assert_string_equal(answer + strlen(answer) - 4, "\r\n\r\n");
+	assert_int_equal(long_body.asked, 0);
+	assert_int_equal(long_body.closed, 1);
+
+	answer = ask(f, "GET /long?x HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_has(answer, "HTTP/1.1 503 Service Unavailable\r\n");
+	assert_has(answer, "\r\n\r\n4\r\nbusy\r\n0\r\n\r\n");
+	answer = ask(f, "POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+	assert_status(answer, 405);
+	assert_has(answer, "\r\nAllow: GET, HEAD\r\n");
+}
+
+/* The source is not asked for what nobody reads, and the connection ends at its deadline. */
+static void
+test_a_client_who_does_not_read_a_long_body(void **state)
+{
+	struct service_options options = usual_options;
+	struct fixture *f = *state;
+	struct str request = STR("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+	struct err e;
+
+	options.idle_timeout_ms = 300;
+	open_service(f, &options);
+	long_body = (struct long_body){.loop = f->loop};
+	int fd = connect_to(service_address(f->service));
+	assert_int_equal(send(fd, request.data, request.len, 0), request.len);
+	assert_true(loop_run(f->loop, &e));
+	assert_int_equal(long_body.closed, 1);
+	assert_true(long_body.asked > 1);
+	assert_true(long_body.bytes < (size_t)32 * 1024 * 1024);
+	close(fd);
+	/* The service ends while a body goes on. */
+	long_body = (struct long_body){.loop = f->loop};
+	fd = connect_to(service_address(f->service));
+	assert_int_equal(send(fd, request.data, request.len, 0), request.len);
+	struct loop_timer stop;
+	loop_timer_init(&stop, f->loop, on_stop, f->loop);
+	loop_timer_start(&stop, 50);
+	assert_true(loop_run(f->loop, &e));
+	loop_timer_fini(&stop);
+	open_service(f, &usual_options);
+	assert_int_equal(long_body.closed, long_body.asked > 0);
+	close(fd);
 }
 
 static void
@@ -536,6 +673,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_get_and_head, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_bodies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_who_does_not_read_a_long_body, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_post, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_only_exact_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_requests_in_pieces, setup, teardown),

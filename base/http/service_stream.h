@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A reply of base/http/service whose body comes from a source, piece by piece: the next one is
+ * asked for when the client has taken the last. For HTTP/1.1 the body is chunked, so that its end
+ * is known; before that the connection's end is the body's.
+ */
+#ifndef BASE_HTTP_SERVICE_STREAM_H
+#define BASE_HTTP_SERVICE_STREAM_H
+
+#include "base/http/service.h"
+
+struct bufferevent;
+struct evbuffer;
+struct service_stream;
+
+typedef void service_stream_fn(void *arg);
+
+struct service_stream_options {
+	struct loop *loop;
+	struct bufferevent *bev; /* the stream takes its callbacks */
+	struct loop_timer *deadline;
+	uint64_t idle_timeout_ms;    /* the deadline, after each piece */
+	service_stream_fn *on_end;   /* all was written, or handed to bev */
+	service_stream_fn *on_close; /* the connection has ended */
+	void *arg;
+};
+
+/* Sends the head and the reply's body, then what its source has, if any. NULL without memory: the
+ * source is closed. The stream is alive until it is freed. */
+struct service_stream *service_stream_new(const struct service_stream_options *options,
+					  const struct service_reply *reply,
+					  const struct service_request *request) MUST_CHECK;
+void service_stream_free(struct service_stream *s); /* closes the source; NULL is fine */
+
+/* "HTTP/1.1 200 OK" and the fields that all replies have, without the empty line. */
+void service_write_head(struct evbuffer *out, unsigned status, const char *content_type);
+
+#endif
