@@ -8,19 +8,13 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "proxy/logs/log_files.h"
-#include "proxy/logs/log_reader.h"
+#include "proxy/admin_logs.h"
 #include "proxy/metrics.h"
 #include "proxy/tunnel/ssh_probe.h"
 
 #define BODY_MAX_BYTES	1024
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
 #define CONNECTIONS_MAX 64
-
-/* Limits for /logs, which is answered in one round of the loop. The first is for each file. */
-#define LOG_WINDOW_BYTES (16u * 1024u)
-#define LOG_STEPS_MAX	 200u
-#define LOG_REPLY_BYTES	 (1024u * 1024u)
 
 static void
 on_ping(const struct service_request *request, struct service_reply *reply, void *arg)
@@ -167,61 +161,6 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	proxy_metrics_write(arg, &reply->body);
 }
 
-static void
-write_records(struct log_reader *reader, struct buf *out)
-{
-	enum log_reader_result result = LOG_READER_BUSY;
-	struct log_record record;
-
-	for (unsigned i = 0; i < LOG_STEPS_MAX && result == LOG_READER_BUSY; i++) {
-		log_reader_begin_step(reader);
-		while (out->len < LOG_REPLY_BYTES &&
-		       (result = log_reader_next(reader, &record)) == LOG_READER_RECORD) {
-			log_record_write_json(&record, out);
-			buf_add_byte(out, '\n');
-		}
-	}
-}
-
-static void
-refuse_query(struct service_reply *reply, const struct err *e)
-{
-	struct json_writer w;
-
-	reply->status = 400;
-	reply->content_type = "application/json";
-	json_write_begin(&w, &reply->body);
-	json_write_object(&w, NULL);
-	json_write_str(&w, "error", STR("bad_request"));
-	json_write_str(&w, "detail", str_from(e->text));
-	json_write_close(&w, '}');
-	if (!json_write_end(&w))
-		reply->status = 500;
-}
-
-static void
-on_logs(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	const struct proxy *p = arg;
-	const struct log_reader_options options = {.ring = p->log_ring,
-						   .patterns = &p->settings->log_files,
-						   .window_bytes = LOG_WINDOW_BYTES};
-	struct log_reader *reader;
-	struct log_query query;
-	struct err e = ERR_INIT;
-
-	if (!log_query_parse(&query, request->query, &e)) {
-		refuse_query(reply, &e);
-		return;
-	}
-	reader = p->log_ring == NULL ? NULL : log_reader_new(&options, &query);
-	reply->status = reader == NULL ? 500 : 200;
-	reply->content_type = "application/x-ndjson";
-	if (reader != NULL)
-		write_records(reader, &reply->body);
-	log_reader_free(reader);
-}
-
 struct service *
 admin_new(struct proxy *p, const struct address *address, struct err *e)
 {
@@ -239,7 +178,7 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	    !service_route(s, "GET", "/ready", on_ready, p, e) ||
 	    !service_route(s, "GET", "/metrics", on_metrics, p, e) ||
 	    (p->relay == NULL && !service_route(s, "GET", "/activity", on_activity, p, e)) ||
-	    (p->settings->admin_logs && !service_route(s, "GET", "/logs", on_logs, p, e))) {
+	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e))) {
 		service_free(s);
 		return NULL;
 	}

@@ -37,8 +37,7 @@ struct proxy {
 	struct loop *loop;
 	struct passed_sockets sockets; /* of a service manager, until listeners take them */
 	struct deferred_free_queue deferred_frees;
-	/* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
-	struct relay *relay;
+	struct relay *relay; /* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
 	struct auth *auth;
 	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;
@@ -62,6 +61,7 @@ struct proxy {
 	struct log_ring *log_ring; /* our own last lines */
 	struct ide_status ide_status;
 	size_t log_viewers_count;
+	size_t admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head over the limit */
 	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
 	bool draining;	 /* after that: no new connections */

@@ -219,6 +219,35 @@ def test_operators_may_see_it(logged, logs):
     assert reply.status == 400 and "lines" in reply.json()["detail"]
 
 
+def test_operators_see_as_much_as_users(logged, client, logs):
+    """Long logs come whole, chunked, and over a limit of readers the answer is clear."""
+    with open(logs / "ide.log", "w") as file:
+        for i in range(4000):
+            file.write(f"2026-01-31T12:00:00Z {i:04} {'x' * 200}\n")
+    reply = ask_admin(logged, "/logs?source=ide&lines=1000")
+    assert reply.get("Transfer-Encoding") == "chunked"
+    lines = [json.loads(line)["message"][:4] for line in reply.text.splitlines()]
+    assert lines == [f"{i:04}" for i in range(3000, 4000)]
+    rare = f"2026-01-31T11:00:00Z ERROR rare\n{'2026-01-31T12:00:00Z usual' + chr(10)}".encode()
+    (logs / "ide.log").write_bytes(rare + b"x\n" * 500000)
+    assert json.loads(ask_admin(logged, "/logs?level=error").text)["message"] == "ERROR rare", "the last 1 MiB"
+
+
+def test_operators_who_do_not_read(logged, logs):
+    for i in range(8):  # more than the kernel takes
+        (logs / f"{i}.log").write_bytes((b"\xff" * 8000 + b"\n") * 131)
+    with contextlib.ExitStack() as stack:
+        raws = [stack.enter_context(logged.raw("admin")) for _ in range(2)]
+        for raw in raws:
+            raw.request("GET", "/logs?lines=1000", host="admin")
+            assert b" 200 " in raw.read_until(b"\r\n")
+        reply = ask_admin(logged, "/logs")
+        assert reply.status == 503 and reply.json()["error"] == "too_many_readers"
+        assert ask_admin(logged, "/ping").status == 200
+        raws[0].close()
+        wait_until(lambda: ask_admin(logged, "/logs?lines=1").status == 200, what="a free place")
+
+
 def test_operators_have_to_switch_it_on(make_proxy, gitlab, upstream, relay):
     assert ask_admin(make_proxy(gitlab, upstream, ADMIN_LOGS=None), "/logs").status == 404
     assert "listening" in ask_admin(relay, "/logs").text
