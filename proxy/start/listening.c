@@ -63,30 +63,30 @@ read_address(struct str text, bool is_ipv4, struct ip *ip, uint16_t *port)
 	return true;
 }
 
-static void
-parse_line(struct listening *l, struct str line, bool is_ipv4)
+bool
+listening_parse_line(struct str line, bool is_ipv4, struct ip *ip, uint16_t *port)
 {
-	struct ip ip;
-	uint16_t port;
-
 	(void)next_word(&line);
 	struct str local = next_word(&line);
 	(void)next_word(&line);
-	if (!str_equal(next_word(&line), STR(STATE_LISTEN)) || l->count == LISTENING_MAX ||
-	    !read_address(local, is_ipv4, &ip, &port))
-		return;
-	l->items[l->count].ip = ip;
-	l->items[l->count].port = port;
-	l->count++;
+	return str_equal(next_word(&line), STR(STATE_LISTEN)) &&
+	       read_address(local, is_ipv4, ip, port);
 }
 
 void
 listening_parse(struct listening *l, struct str text, bool is_ipv4)
 {
 	struct str line;
+	struct ip ip;
+	uint16_t port;
 
-	while (str_next(&text, '\n', &line))
-		parse_line(l, line, is_ipv4);
+	while (l->count < LISTENING_MAX && str_next(&text, '\n', &line)) {
+		if (!listening_parse_line(line, is_ipv4, &ip, &port))
+			continue;
+		l->items[l->count].ip = ip;
+		l->items[l->count].port = port;
+		l->count++;
+	}
 }
 
 /* The kernel gives whole lines, as many as fit a page. */

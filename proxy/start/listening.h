@@ -18,6 +18,9 @@ struct listening {
 	size_t count;
 };
 
+/* A line of such a file. False if it is none of a listening socket, or malformed. */
+bool listening_parse_line(struct str line, bool is_ipv4, struct ip *ip, uint16_t *port);
+
 /* Appends the listening sockets of such a file. What is malformed is passed over. */
 void listening_parse(struct listening *l, struct str text, bool is_ipv4);
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of some ports have a server that the sidecar reaches, which it does at 127.0.0.1 or ::1.
+ *
+ * The files may be long: with 30,000 listening sockets they have megabytes. They are read in steps
+ * of about a millisecond, so that the caller can serve others in between.
+ */
+#ifndef PROXY_START_PORT_SCAN_H
+#define PROXY_START_PORT_SCAN_H
+
+#include "base/net/ports.h"
+
+#define PORT_SET_WORDS (65536u / 64u)
+
+struct port_set {
+	uint64_t words[PORT_SET_WORDS];
+};
+
+void port_set_add(struct port_set *set, uint16_t port);
+void port_set_add_ranges(struct port_set *set, const struct ports *ports);
+void port_set_remove(struct port_set *set, uint16_t port);
+
+#define PORT_LIST_MAX 32u
+
+struct port_list {
+	uint16_t ports[PORT_LIST_MAX]; /* the lowest ones, in order */
+	size_t count;
+	size_t more;	   /* that were found, and are not in ports */
+	char problem[160]; /* a sentence that says why nothing is known; or empty */
+};
+
+struct port_scan;
+
+/* paths: like /proc/net/tcp and /proc/net/tcp6, kept by reference. NULL without memory. */
+struct port_scan *port_scan_new(const char *const paths[2]) MUST_CHECK;
+void port_scan_free(struct port_scan *scan); /* NULL is fine */
+
+/* Reads about 64 KiB. False when it was the last step, even if files could not be read. */
+bool port_scan_step(struct port_scan *scan) MUST_CHECK;
+
+/* After the last step: what was found of the wanted ports, or the problem. */
+void port_scan_list(const struct port_scan *scan, const struct port_set *wanted,
+		    struct port_list *list);
+
+#endif
