@@ -20,9 +20,9 @@
 #include "proxy/ide_status.h"
 #include "proxy/metrics.h"
 #include "proxy/pages/pages.h"
+#include "proxy/port_watch.h"
 #include "proxy/settings/settings.h"
 #include "proxy/upstream/port_upstreams.h"
-#include "proxy/upstream/upstream.h"
 
 struct downstream;
 struct log_ring;
@@ -60,6 +60,7 @@ struct proxy {
 	size_t compressors_count;
 	struct log_ring *log_ring; /* our own last lines */
 	struct ide_status ide_status;
+	struct port_watch port_watch;
 	size_t log_viewers_count;
 	size_t admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head over the limit */
@@ -87,8 +88,7 @@ proxy_note_activity(struct proxy *p)
 static inline uint64_t
 proxy_idle_ms(const struct proxy *p)
 {
-	/* Not the loop's time, which may be older than active_ms. */
-	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t now_ms = clock_monotonic_ms(); /* the loop's may be older than active_ms */
 
 	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
 }

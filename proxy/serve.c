@@ -309,6 +309,7 @@ start(struct serve *s, struct err *e)
 		return false;
 	deferred_free_init(&p->deferred_frees, p->loop);
 	start_timeline_init(&p->ide_status.timeline, p->loop);
+	port_watch_init(&p->port_watch, p);
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address)) {
 		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
@@ -342,6 +343,7 @@ stop(struct serve *s)
 	git_credential_server_free(s->credentials);
 	start_timeline_fini(&p->ide_status.timeline);
 	ide_status_fini(p);
+	port_watch_fini(&p->port_watch);
 	clone_control_fini(&p->clone_control);
 	ssh_probe_free(p->ssh_probe);
 	port_upstreams_free(p->port_upstreams);

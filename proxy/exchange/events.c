@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends the state when the clone or the server's readiness changes, and a comment now and then, so
- * that intermediaries do not close an idle stream.
+ * Sends the state when the clone, the server's readiness or the ports in use change, and a comment
+ * now and then, so that intermediaries do not close an idle stream.
  */
 #include "proxy/exchange/events.h"
 
@@ -19,14 +19,16 @@ struct events {
 	struct loop_timer timer;
 	unsigned quiet_ticks;
 	bool was_ready;
-	int reason;  /* that was sent; -1: none */
-	bool is_due; /* the state changed while the stream was blocked */
+	int reason;		/* that was sent; -1: none */
+	unsigned ports_version; /* of the list that was sent */
+	bool is_due;		/* the state changed while the stream was blocked */
 };
 
 bool
 events_render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out)
 {
 	struct proxy *p = x->proxy;
+	struct page_ports ports;
 	const struct pages_state state = {
 		.clone = clone_control_progress(&p->clone_control),
 		.port = x->route.port,
@@ -34,6 +36,7 @@ events_render_state(const struct exchange *x, bool is_ready, bool with_start, st
 		.reason = x->route.port == 0 ? ide_status_reason(p) : NULL,
 		.timeline = with_start ? &p->ide_status.timeline : NULL,
 		.answered_ms = upstream_figures(p->upstream).first_ready_ms,
+		.ports = port_watch_describe(&p->port_watch, x->route.port, &ports),
 	};
 
 	return pages_render_state(&state, out);
@@ -45,6 +48,16 @@ find_reason(const struct exchange *x)
 	const struct ide_reason *reason = x->route.port == 0 ? ide_status_reason(x->proxy) : NULL;
 
 	return reason == NULL ? -1 : (int)reason->code;
+}
+
+/* Where ports are listed. */
+static bool
+have_ports_changed(const struct events *events)
+{
+	struct port_watch *ports = &events->exchange->proxy->port_watch;
+
+	return events->exchange->route.port == 0 && port_watch_ask(ports) != NULL &&
+	       ports->version != events->ports_version;
 }
 
 static void
@@ -64,6 +77,7 @@ send_state(struct events *events)
 	buf_add_str(&line, STR("data: "));
 	if (events_render_state(x, events->was_ready, false, &line)) {
 		buf_add_str(&line, STR("\n\n"));
+		events->ports_version = x->proxy->port_watch.version;
 		exchange_send_body(x, buf_view(&line));
 		s->ops->flush(s);
 	}
@@ -86,7 +100,7 @@ on_tick(void *arg)
 	loop_timer_start(&events->timer, TICK_MS);
 	upstream_probe(exchange_server(x));
 	if (events->was_ready != upstream_is_ready(exchange_server(x)) ||
-	    events->reason != find_reason(x)) {
+	    events->reason != find_reason(x) || have_ports_changed(events)) {
 		send_state(events);
 	} else if (++events->quiet_ticks >= HEARTBEAT_TICKS) {
 		events->quiet_ticks = 0;

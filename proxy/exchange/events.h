@@ -8,7 +8,7 @@
 
 #include "proxy/exchange/exchange.h"
 
-#define EVENTS_STATE_MAX_BYTES 8192u
+#define EVENTS_STATE_MAX_BYTES 24576u
 
 struct events;
 

@@ -320,6 +320,7 @@ void
 reply_status_page(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
+	struct page_ports ports;
 	struct page_status status = {
 		.times = auth_session_times(x->verdict.session),
 		.repository = name_repository(x),
@@ -327,6 +328,7 @@ reply_status_page(struct exchange *x)
 		.has_ssh = x->route.port == 0 && p->ssh_probe != NULL,
 		.timeline = &p->ide_status.timeline,
 		.answered_ms = upstream_figures(p->upstream).first_ready_ms,
+		.ports = port_watch_describe(&p->port_watch, x->route.port, &ports),
 	};
 	status.devices_count = auth_session_devices(x->verdict.session, status.devices);
 	if (status.has_ssh) {

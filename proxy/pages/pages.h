@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "clone/clone.h"
 #include "proxy/start/ide_reason.h"
+#include "proxy/start/port_scan.h"
 #include "proxy/start/start_timeline.h"
 
 #define PAGES_HTML_MAX 65536u /* enough for any page */
@@ -30,6 +31,13 @@ enum page_kind {
 	PAGE_WORKSPACE,	  /* live progress of clone and IDE; opens the IDE when ready */
 };
 
+/* The servers on PORTS. */
+struct page_ports {
+	const struct port_list *list;
+	struct str host;      /* of each, after "<port>-" */
+	const char *audience; /* who may open them */
+};
+
 struct page_status {
 	struct auth_session_times times;
 	struct str repository; /* its URL without credentials; or empty */
@@ -40,6 +48,7 @@ struct page_status {
 	struct auth_device devices[AUTH_DEVICES_MAX];
 	const struct start_timeline *timeline;
 	uint64_t answered_ms; /* when the IDE answered first; see start_timeline_durations */
+	const struct page_ports *ports; /* or NULL */
 };
 
 struct page {
@@ -91,11 +100,11 @@ bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
  * The state that `<prefix>/workspace` returns, and that each of its events carries, on one line:
  * {"clone":{…},"ide":{"ready":false}}, or on the host of a port
  * {"clone":{…},"port":{"number":3000,"ready":false}}. Once the IDE has been waited for long enough,
- * "ide" has a "reason" with "code", "message", "hint" and perhaps "line". Programs get "start" as
- * well. The waiting page's script reads it as an
- * event stream (Accept: text/event-stream) and falls back to polling. After a failed clone its
- * buttons post "action=retry" or "action=continue" (open the IDE without the repository) to the
- * same address; without script that is a navigation, which is answered with a redirect.
+ * "ide" has a "reason" with "code", "message", "hint" and perhaps "line". "ports" is in
+ * docs/ports.md. Programs get "start" as well. Scripts read an event stream (Accept:
+ * text/event-stream); the waiting page's falls back to polling. After a failed clone its buttons
+ * post "action=retry" or "action=continue" (open the IDE without the repository) to the same
+ * address; without script that is a navigation, which is answered with a redirect.
  */
 struct pages_state {
 	const struct clone_progress *clone; /* NULL: nothing to clone */
@@ -104,6 +113,7 @@ struct pages_state {
 	const struct ide_reason *reason;       /* why the IDE does not answer; or NULL */
 	const struct start_timeline *timeline; /* or NULL: left out */
 	uint64_t answered_ms;
+	const struct page_ports *ports; /* or NULL: left out */
 };
 bool pages_render_state(const struct pages_state *state, struct buf *out) MUST_CHECK;
 

@@ -16,6 +16,7 @@ static const char *const style_lines[] = {
 static const char *const script_lines[] = {
 #include "proxy/pages/assets/log.js.inc"
 #include "proxy/pages/assets/page.js.inc"
+#include "proxy/pages/assets/ports.js.inc"
 };
 
 static char *

@@ -2,8 +2,12 @@
 /*
  * JSON responses for API clients, and the state for the waiting page.
  */
+#include <stdio.h>
+
 #include "base/json.h"
 #include "proxy/pages/pages_private.h"
+
+#define URL_SIZE 320u /* a DNS name has at most 253 bytes */
 
 static const struct clone_progress clone_off = {.phase = CLONE_OFF};
 
@@ -44,6 +48,43 @@ add_start(const struct pages_state *state, struct buf *out)
 	return ok;
 }
 
+static void
+write_listening(const struct page_ports *ports, struct json_writer *w)
+{
+	const struct port_list *list = ports->list;
+	char url[URL_SIZE];
+
+	json_write_array(w, "listening");
+	for (size_t i = 0; i < list->count; i++) {
+		(void)snprintf(url, sizeof(url), "https://%u-%.*s/", list->ports[i],
+			       STR_FMT(ports->host));
+		json_write_object(w, NULL);
+		json_write_int(w, "number", list->ports[i]);
+		json_write_str(w, "url", str_from(url));
+		json_write_close(w, '}');
+	}
+	json_write_close(w, ']');
+	if (list->more > 0)
+		json_write_int(w, "more", (int64_t)list->more);
+}
+
+/* Appended as text, with a comma before it. */
+static bool
+add_ports(const struct page_ports *ports, struct buf *out)
+{
+	struct json_writer w;
+
+	buf_add_str(out, STR(",\"ports\":"));
+	json_write_begin(&w, out);
+	json_write_object(&w, NULL);
+	if (ports->list->problem[0] != '\0')
+		json_write_str(&w, "problem", str_from(ports->list->problem));
+	else
+		write_listening(ports, &w);
+	json_write_close(&w, '}');
+	return json_write_end(&w);
+}
+
 /* json_write_* can't write a member that is already JSON, so these are appended as text. */
 static bool
 add_state_members(const struct pages_state *state, struct buf *out)
@@ -60,6 +101,8 @@ add_state_members(const struct pages_state *state, struct buf *out)
 	if (state->reason != NULL && state->port == 0)
 		ok = add_reason(state->reason, out) && ok;
 	buf_add_byte(out, '}');
+	if (state->ports != NULL)
+		ok = add_ports(state->ports, out) && ok;
 	if (state->timeline != NULL)
 		ok = add_start(state, out) && ok;
 	return ok && buf_is_ok(out);

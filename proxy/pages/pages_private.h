@@ -61,6 +61,9 @@ void pages_add_desktop(const struct pages *p, const struct page_status *s, struc
 /* Why the IDE does not answer; hidden for NULL, so that the script can fill it in. */
 void pages_add_reason(const struct ide_reason *reason, struct buf *out);
 
+/* The section with the servers on ports, which the script keeps current. */
+void pages_add_ports(const struct pages *p, const struct page_ports *ports, struct buf *out);
+
 /* The section with the log, for pages that have the script. */
 void pages_add_log(const struct pages *p, struct buf *out);
 void pages_add_script(const struct pages *p, struct buf *out);

@@ -2,8 +2,8 @@
 /*
  * The status page: user, session times, repository, whether the IDE answers, and sign-out.
  *
- * A snapshot but for the log. Times are shown relative to now, which needs no time zone, and in
- * UTC.
+ * A snapshot but for ports and log. Times are shown relative to now, which needs no time zone, and
+ * in UTC.
  */
 #include <inttypes.h>
 
@@ -175,6 +175,8 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 			     "<button class=\"quiet\">Sign out</button>\n"
 			     "<button class=\"quiet\" name=\"all\" value=\"1\">Sign out on all "
 			     "devices</button>\n</form>\n"));
+	if (page->session->ports != NULL)
+		pages_add_ports(p, page->session->ports, out);
 	if (page->session->has_ssh)
 		pages_add_desktop(p, page->session, out);
 	pages_add_log(p, out);

@@ -285,6 +285,88 @@ test_status_page(void **state)
 		    has("None configured"));
 }
 
+static struct page_ports
+some_ports(struct port_list *list)
+{
+	*list = (struct port_list){.ports = {3000, 8080}, .count = 2};
+	return (struct page_ports){.list = list, .host = STR("a\"<b>"), .audience = "Only <you>"};
+}
+
+static void
+render_ports(const struct pages *p, const struct page_ports *ports)
+{
+	struct page_status status = {.ports = ports};
+	struct page page = {.kind = PAGE_STATUS, .status = 200, .session = &status};
+
+	render(p, &page);
+	assert_page_is_sound();
+	assert_int_equal(count("<script"), 1);
+}
+
+static void
+test_status_page_lists_ports(void **state)
+{
+	struct port_list list;
+	struct page_ports ports = some_ports(&list);
+
+	render_ports(*state, &ports);
+	assert_true(has("<li data-port=\"3000\"><a href=\"https://3000-a&quot;&lt;b&gt;/\">"
+			"3000-a&quot;&lt;b&gt;</a> <span class=\"when\">Only &lt;you&gt;</span>"));
+	assert_true(has("<li data-port=\"8080\">") && has("id=\"ports-note\" hidden>"));
+	list.more = 7;
+	render_ports(*state, &ports);
+	assert_true(has("id=\"ports-note\">And 7 more.<"));
+	list = (struct port_list){.count = 0};
+	render_ports(*state, &ports);
+	assert_true(has("<ul id=\"ports-list\" role=\"list\" hidden>") &&
+		    has(">No server listens"));
+	(void)snprintf(list.problem, sizeof(list.problem), "no <b>");
+	render_ports(*state, &ports);
+	assert_true(has("id=\"ports-note\">no &lt;b&gt;<") && !has(">No server listens"));
+}
+
+/* As many as there can be, with a host as long as there can be. */
+static void
+test_every_list_of_ports_has_room(void **state)
+{
+	struct port_list list = {.count = PORT_LIST_MAX, .more = 60000};
+	char host[254] = "";
+	const struct page_ports ports = {
+		.list = &list, .host = {host, 253}, .audience = "Members of the project"};
+	const struct pages_state json = {.is_ready = true, .ports = &ports};
+
+	memset(host, 'a', 253);
+	for (size_t i = 0; i < PORT_LIST_MAX; i++)
+		list.ports[i] = (uint16_t)(65535 - PORT_LIST_MAX + i);
+	render_ports(*state, &ports);
+	buf_clear(&out);
+	assert_true(pages_render_state(&json, &out));
+	assert_in_range(out.len, 1, 16384);
+}
+
+static void
+test_ports_in_json(void **state)
+{
+	struct port_list list;
+	struct page_ports ports = some_ports(&list);
+	const struct pages_state json = {.is_ready = true, .ports = &ports};
+
+	(void)state;
+	ports.host = STR("kiwi.ws.example.com:8443");
+	buf_clear(&out);
+	assert_true(pages_render_state(&json, &out));
+	assert_true(has("\"ide\":{\"ready\":true},\"ports\":{\"listening\":["
+			"{\"number\":3000,\"url\":\"https://3000-kiwi.ws.example.com:8443/\"},"
+			"{\"number\":8080,\"url\":\"https://8080-kiwi.ws.example.com:8443/\"}]}}"));
+	list.more = 2;
+	buf_clear(&out);
+	assert_true(pages_render_state(&json, &out) && has("],\"more\":2}}"));
+	(void)snprintf(list.problem, sizeof(list.problem), "no \"table\"");
+	buf_clear(&out);
+	assert_true(pages_render_state(&json, &out));
+	assert_true(has("\"ports\":{\"problem\":\"no \\\"table\\\"\"}}") && !has("listening"));
+}
+
 static void
 test_waiting_page_shows_progress(void **state)
 {
@@ -570,6 +652,9 @@ main(void)
 		cmocka_unit_test(test_json_escapes_what_it_carries),
 		cmocka_unit_test(test_json_carries_the_state_of_the_workspace),
 		cmocka_unit_test(test_status_page),
+		cmocka_unit_test(test_status_page_lists_ports),
+		cmocka_unit_test(test_every_list_of_ports_has_room),
+		cmocka_unit_test(test_ports_in_json),
 		cmocka_unit_test(test_state_is_one_line),
 	};
 

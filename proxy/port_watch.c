@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first step is done at once, which is all there is to do in a usual workspace; a scan that is
+ * longer goes on by timer while the list before it stays.
+ */
+#include "proxy/port_watch.h"
+
+#include <stdio.h>
+
+#include "proxy/proxy.h"
+
+#define INTERVAL_MS   1000u
+#define PAUSE_MS      5u /* between two steps */
+#define STEPS_AT_ONCE 2u /* both files of a usual workspace */
+
+static const char *const tables[2] = {"/proc/net/tcp", "/proc/net/tcp6"};
+
+/* PORTS without our listeners and the IDE, which have no hosts of their own. */
+static void
+find_wanted(const struct proxy *p, struct port_set *wanted)
+{
+	const struct settings_upstream *ide = &p->settings->upstream;
+	struct ip ip;
+	struct str rest;
+	uint16_t port;
+
+	memset(wanted, 0, sizeof(*wanted));
+	port_set_add_ranges(wanted, p->ports);
+	for (size_t i = 0; i < IDE_REASON_OWN_MAX; i++)
+		port_set_remove(wanted, p->ide_status.own_ports[i]);
+	if (ide->name == NULL && address_get_ip(&ide->addresses[0], &ip) && ip_is_loopback(&ip))
+		port_set_remove(wanted, address_port(&ide->addresses[0]));
+	if (ports_split_host(p->hosts[0], &port, &rest))
+		port_set_remove(wanted, port);
+}
+
+static void
+set_list(struct port_watch *w, const struct port_list *list)
+{
+	if (memcmp(&w->list, list, sizeof(*list)) != 0)
+		w->version++;
+	w->list = *list;
+	w->looked_ms = loop_now_ms(w->proxy->loop);
+}
+
+static void
+set_problem(struct port_watch *w, const char *problem)
+{
+	struct port_list list;
+
+	memset(&list, 0, sizeof(list));
+	(void)snprintf(list.problem, sizeof(list.problem), "%s", problem);
+	set_list(w, &list);
+}
+
+static void
+end_scan(struct port_watch *w)
+{
+	struct port_set wanted;
+	struct port_list list;
+
+	find_wanted(w->proxy, &wanted);
+	port_scan_list(w->scan, &wanted, &list);
+	set_list(w, &list);
+	port_scan_free(w->scan);
+	w->scan = NULL;
+}
+
+static void
+on_step(void *arg)
+{
+	struct port_watch *w = arg;
+
+	if (port_scan_step(w->scan))
+		loop_timer_start(&w->timer, PAUSE_MS);
+	else
+		end_scan(w);
+}
+
+static void
+begin_scan(struct port_watch *w)
+{
+	bool is_first = w->looked_ms == 0;
+
+	w->scan = port_scan_new(tables);
+	if (w->scan == NULL) {
+		set_problem(w, "The ports in use can't be listed: there is no memory left.");
+		return;
+	}
+	bool goes_on = true;
+	for (unsigned i = 0; i < STEPS_AT_ONCE && goes_on; i++)
+		goes_on = port_scan_step(w->scan);
+	if (goes_on) {
+		loop_timer_start(&w->timer, PAUSE_MS);
+		if (is_first)
+			set_problem(w, "The ports in use are still being looked up.");
+	} else {
+		end_scan(w);
+	}
+}
+
+void
+port_watch_init(struct port_watch *w, struct proxy *p)
+{
+	*w = (struct port_watch){.proxy = p};
+	loop_timer_init(&w->timer, p->loop, on_step, w);
+}
+
+void
+port_watch_fini(struct port_watch *w)
+{
+	if (w->proxy == NULL)
+		return;
+	loop_timer_fini(&w->timer);
+	port_scan_free(w->scan);
+}
+
+const struct port_list *
+port_watch_ask(struct port_watch *w)
+{
+	if (w->proxy->ports == NULL)
+		return NULL;
+	if (w->scan == NULL &&
+	    (w->looked_ms == 0 || loop_now_ms(w->proxy->loop) - w->looked_ms >= INTERVAL_MS))
+		begin_scan(w);
+	return &w->list;
+}
+
+const struct page_ports *
+port_watch_describe(struct port_watch *w, uint16_t host_port, struct page_ports *ports)
+{
+	const struct proxy *p = w->proxy;
+	bool is_for_members = p->settings->auth.modes == AUTH_MODE_PROJECT;
+
+	if (host_port != 0 || p->ports == NULL)
+		return NULL;
+	*ports = (struct page_ports){.list = port_watch_ask(w),
+				     .host = p->port_hosts[0],
+				     .audience = is_for_members ? "Members of the project"
+								: "Only you"};
+	return ports;
+}
