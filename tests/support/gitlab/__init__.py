@@ -8,8 +8,8 @@ asked. It keeps everything in memory and listens on loopback only.
 """
 
 from .faults import Fault
-from .model import Application, Project, User, Workspace
+from .model import Application, Group, Project, User, Workspace
 from .requests import Entry
 from .service import GitLab
 
-__all__ = ["Application", "Entry", "Fault", "GitLab", "Project", "User", "Workspace"]
+__all__ = ["Application", "Entry", "Fault", "GitLab", "Group", "Project", "User", "Workspace"]

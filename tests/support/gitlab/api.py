@@ -95,8 +95,18 @@ class Api:
     def member(self, request, key, user_id):
         user = self.authenticate(request, API_SCOPES)
         project = self._project(request, key, user)
+        return self._membership(project, user_id)
+
+    def group_member(self, request, key, user_id):
+        user = self.authenticate(request, API_SCOPES)
+        group = self._state.group_by_id_or_path(urllib.parse.unquote(key))
+        if group is None or not group.is_visible_to(user):
+            raise message(404, "404 Group Not Found")
+        return self._membership(group, user_id)
+
+    def _membership(self, source, user_id):
         member = self._state.user_by_id(int(user_id))
-        if member is None or not project.level(member):
+        if member is None or not source.level(member):
             raise message(404, "404 Not found")
         return Answer.json(
             {
@@ -104,7 +114,7 @@ class Api:
                 "username": member.username,
                 "name": member.name,
                 "state": "blocked" if member.blocked else "active",
-                "access_level": project.level(member),
+                "access_level": source.level(member),
                 "expires_at": None,
                 "membership_state": "active",
             }

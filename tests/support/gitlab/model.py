@@ -60,6 +60,23 @@ class Project:
 
 
 @dataclass
+class Group:
+    id: int
+    path: str  # "company", or "company/team" below it
+    parent: "Group | None" = None
+    members: dict = field(default_factory=dict)  # user id -> access level, of direct members
+    visibility: str = "private"  # or "public"
+
+    def level(self, user):
+        """The highest of its own and the inherited ones."""
+        inherited = self.parent.level(user) if self.parent else 0
+        return max(self.members.get(user.id, 0), inherited)
+
+    def is_visible_to(self, user):
+        return self.visibility == "public" or user.admin or self.level(user) > 0
+
+
+@dataclass
 class Workspace:
     id: int
     name: str
@@ -130,6 +147,7 @@ class State:
         self.users = {}  # by username
         self.applications = {}  # by uid
         self.projects = {}  # by path
+        self.groups = {}  # by path
         self.workspaces = {}  # by id
         self.grants = {}  # by code
         self.tokens = []
@@ -149,6 +167,9 @@ class State:
             if key in (str(project.id), project.path):
                 return project
         return None
+
+    def group_by_id_or_path(self, key):
+        return next((g for g in self.groups.values() if key in (str(g.id), g.path)), None)
 
     def new_grant(self, lifetime_s, **fields):
         grant = Grant(

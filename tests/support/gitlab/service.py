@@ -20,7 +20,7 @@ from .git import Git
 from .http import Answer, HttpError, Server
 from .keys import signing_key
 from .lfs import Lfs
-from .model import OWNER, Application, Project, State, User, Workspace
+from .model import OWNER, Application, Group, Project, State, User, Workspace
 from .oauth import OAuth
 from .requests import RequestLog
 from .signin import SignIn
@@ -166,6 +166,13 @@ class GitLab:
         self.state.projects[path] = project
         return project
 
+    def add_group(self, path, **more):
+        """A group; one below another knows it as its parent."""
+        parent = self.state.groups.get(path.rpartition("/")[0])
+        group = Group(id=next(self._ids), path=path, parent=parent, **more)
+        self.state.groups[path] = group
+        return group
+
     def add_workspace(self, owner, project=None, name="kiwi-otter-teal", **more):
         workspace = Workspace(id=next(self._ids), name=name, owner=owner, project=project, **more)
         self.state.workspaces[workspace.id] = workspace
@@ -232,6 +239,7 @@ class GitLab:
             ("user", "GET", r"/api/v4/user", api.user),
             ("member", "GET", r"/api/v4/projects/([^/]+)/members/all/(\d+)", api.member),
             ("project", "GET", r"/api/v4/projects/([^/]+)", api.project),
+            ("group-member", "GET", r"/api/v4/groups/([^/]+)/members/all/(\d+)", api.group_member),
             ("graphql", "POST", r"/api/graphql", api.graphql),
             ("graphql", "GET", r"/api/graphql", api.graphql),
         ]
