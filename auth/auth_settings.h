@@ -29,6 +29,8 @@ enum auth_mode {
 	AUTH_MODE_WORKSPACE = 1,
 	AUTH_MODE_PROJECT = 2,
 	AUTH_MODE_OWNER = 4,
+	AUTH_MODE_GROUP = 8,
+	AUTH_MODE_USERS = 16,
 };
 
 struct auth_settings {
@@ -53,6 +55,9 @@ struct auth_settings {
 	uint64_t workspace_id;
 	const char *project; /* id or full path */
 	uint64_t project_access_level;
+	const char *group; /* id or full path */
+	uint64_t group_access_level;
+	const char *users; /* ids and usernames, with a comma between two */
 	uint64_t owner_id;
 	/* Failed logins and API tokens a minute: see auth/client_rate.h. */
 	uint64_t sign_in_failures_per_address_max;

@@ -82,7 +82,7 @@ asker(const struct bearer_check *c)
 static void
 start_policy(struct bearer_check *c)
 {
-	const struct policy_subject subject = {.who = asker(c), .is_fresh = true};
+	const struct policy_subject subject = {.who = asker(c), .username = c->user.username};
 	struct policy_result result;
 
 	if (policy_start(&c->policy, &subject, &result, on_policy, c) != POLICY_PENDING)

@@ -34,6 +34,7 @@ static const char *const questions[AUTH_QUESTIONS] = {
 	[AUTH_ASKS_TOKEN] = "token",	     [AUTH_ASKS_REFRESH] = "refresh",
 	[AUTH_ASKS_REVOKE] = "revoke",	     [AUTH_ASKS_USER] = "user",
 	[AUTH_ASKS_WORKSPACE] = "workspace", [AUTH_ASKS_PROJECT] = "project",
+	[AUTH_ASKS_GROUP] = "group",
 };
 static const char *const outcomes[AUTH_METRICS_OUTCOMES] = {
 	[GITLAB_OK] = "ok",

@@ -40,6 +40,7 @@ enum auth_metrics_question {
 	AUTH_ASKS_USER,
 	AUTH_ASKS_WORKSPACE,
 	AUTH_ASKS_PROJECT,
+	AUTH_ASKS_GROUP,
 	AUTH_QUESTIONS,
 };
 

@@ -44,6 +44,8 @@ struct container_settings {
 	bool needs_workspace_id;
 	bool needs_project;
 	bool needs_owner_id;
+	bool needs_group;
+	bool needs_users;
 	const char *config_map;	   /* further settings, as environment variables */
 	const char *tolerated;	   /* what others may add to our containers; see tolerance.h */
 	const char *ca_config_map; /* its ca.crt verifies GitLab's certificate */

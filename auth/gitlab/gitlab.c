@@ -30,7 +30,8 @@ struct gitlab {
 	const char *revoke_url;
 	const char *user_url;
 	const char *graphql_url;
-	const char *members_url; /* with a final '/' */
+	const char *project_members_url; /* with a final '/', like the next */
+	const char *group_members_url;
 	const char *workspace_query;
 	struct auth_metrics metrics;
 	struct client_rate client_rate;
@@ -57,15 +58,16 @@ gitlab_tokens_fini(struct gitlab_tokens *t)
 	*t = (struct gitlab_tokens){0};
 }
 
+/* of: an id or a full path, which is one segment of the address; may be NULL. */
 static const char *
-build_members_url(struct gitlab *g, const char *base)
+build_members_url(struct gitlab *g, const char *base, const char *kind, const char *of)
 {
 	struct buf encoded;
 	const char *url = NULL;
 
 	buf_init(&encoded, URL_MAX_BYTES);
-	if (url_encode(&encoded, str_from(g->settings->project)))
-		url = arena_printf(&g->arena, "%s/api/v4/projects/%.*s/members/all/", base,
+	if (url_encode(&encoded, str_from(of)))
+		url = arena_printf(&g->arena, "%s/api/v4/%s/%.*s/members/all/", base, kind,
 				   STR_FMT(buf_view(&encoded)));
 	buf_fini(&encoded);
 	return url;
@@ -100,10 +102,12 @@ build_urls(struct gitlab *g)
 	g->revoke_url = arena_printf(&g->arena, "%s/oauth/revoke", base);
 	g->user_url = arena_printf(&g->arena, "%s/api/v4/user", base);
 	g->graphql_url = arena_printf(&g->arena, "%s/api/graphql", base);
-	g->members_url = build_members_url(g, base);
+	g->project_members_url = build_members_url(g, base, "projects", s->project);
+	g->group_members_url = build_members_url(g, base, "groups", s->group);
 	g->workspace_query = build_workspace_query(g);
 	return g->token_url != NULL && g->revoke_url != NULL && g->user_url != NULL &&
-	       g->graphql_url != NULL && g->members_url != NULL && g->workspace_query != NULL;
+	       g->graphql_url != NULL && g->project_members_url != NULL &&
+	       g->group_members_url != NULL && g->workspace_query != NULL;
 }
 
 struct gitlab *
@@ -370,22 +374,39 @@ gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_
 	return start_api_question(g, &q, who, done, arg);
 }
 
-struct gitlab_call *
-gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
-		     void *arg)
+/* q says what is asked, but for the address. */
+static struct gitlab_call *
+check_members(struct gitlab *g, struct question *q, const char *members_url,
+	      const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
 {
-	struct question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_member};
 	struct gitlab_call *call = NULL;
 	struct buf url;
 
 	buf_init(&url, URL_MAX_BYTES);
-	if (buf_addf(&url, "%s%" PRIu64, g->members_url, who->user_id) &&
-	    buf_add_byte(&url, '\0')) {
-		q.request.url = url.data;
-		call = start_api_question(g, &q, who, done, arg);
+	if (buf_addf(&url, "%s%" PRIu64, members_url, who->user_id) && buf_add_byte(&url, '\0')) {
+		q->request.url = url.data;
+		call = start_api_question(g, q, who, done, arg);
 	}
 	buf_fini(&url);
 	return call;
+}
+
+struct gitlab_call *
+gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+		     void *arg)
+{
+	struct question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_project_member};
+
+	return check_members(g, &q, g->project_members_url, who, done, arg);
+}
+
+struct gitlab_call *
+gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+		   void *arg)
+{
+	struct question q = {.kind = AUTH_ASKS_GROUP, .read = gitlab_read_group_member};
+
+	return check_members(g, &q, g->group_members_url, who, done, arg);
 }
 
 static void

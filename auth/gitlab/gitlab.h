@@ -101,6 +101,10 @@ struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab
 /* OK when the asking user is an active member of the configured project with enough access. */
 struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
+
+/* The same of the configured group, where membership of a group above it counts. */
+struct gitlab_call *gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who,
+				       gitlab_done_fn *done, void *arg) MUST_CHECK;
 void gitlab_cancel(struct gitlab_call *call); /* NULL is fine */
 
 /* Gives up on an exchange or refresh that GitLab may have answered already: the tokens that still

@@ -359,35 +359,74 @@ is_active_state(const struct json_node *root, const char *path)
 	       (str_is_empty(state) || str_equal(state, STR("active")));
 }
 
-void
-gitlab_read_member(const struct fetch_response *r, const struct gitlab_expect *expect,
-		   struct gitlab_answer *answer)
+/* What a membership is of, in messages, and the level that it needs. */
+struct membership {
+	const char *absent;
+	const char *too_low;
+	uint64_t level;
+};
+
+static void
+read_membership(const struct json_node *root, const struct fetch_response *r,
+		const struct gitlab_expect *expect, const struct membership *m,
+		struct gitlab_answer *a)
 {
-	struct json_doc *doc;
-	const struct json_node *root;
 	int64_t id;
 	int64_t level;
 
+	if (root == NULL || !json_get_int(root, "id", &id, NULL) || id <= 0 ||
+	    (uint64_t)id != expect->user_id || !json_get_int(root, "access_level", &level, NULL) ||
+	    level < 0)
+		set_unreadable(a, "the response does not describe a membership of this user", r);
+	else if ((uint64_t)level < m->level)
+		set_outcome(a, GITLAB_NO, m->too_low, r);
+	else if (!is_active_state(root, "state") || !is_active_state(root, "membership_state"))
+		set_outcome(a, GITLAB_NO, "the membership is not active", r);
+	else
+		a->outcome = GITLAB_OK;
+}
+
+static void
+read_member(const struct fetch_response *r, const struct gitlab_expect *expect,
+	    const struct membership *m, struct gitlab_answer *answer)
+{
+	struct json_doc *doc;
+
 	if (r->status == 404) {
-		set_outcome(answer, GITLAB_NO, "the user is not a member of the project", r);
+		set_outcome(answer, GITLAB_NO, m->absent, r);
 		return;
 	}
 	if (!api_is_ok(r, "read_api", answer))
 		return;
 	doc = json_doc_parse(r->body, NULL);
-	root = doc == NULL ? NULL : json_doc_root(doc);
-	if (root == NULL || !json_get_int(root, "id", &id, NULL) || id <= 0 ||
-	    (uint64_t)id != expect->user_id || !json_get_int(root, "access_level", &level, NULL) ||
-	    level < 0)
-		set_unreadable(answer, "the response does not describe a membership of this user",
-			       r);
-	else if ((uint64_t)level < expect->settings->project_access_level)
-		set_outcome(answer, GITLAB_NO, "the user's access level is too low", r);
-	else if (!is_active_state(root, "state") || !is_active_state(root, "membership_state"))
-		set_outcome(answer, GITLAB_NO, "the membership is not active", r);
-	else
-		answer->outcome = GITLAB_OK;
+	read_membership(doc == NULL ? NULL : json_doc_root(doc), r, expect, m, answer);
 	json_doc_free(doc);
+}
+
+void
+gitlab_read_project_member(const struct fetch_response *r, const struct gitlab_expect *expect,
+			   struct gitlab_answer *answer)
+{
+	const struct membership m = {
+		.absent = "the user is not a member of the project",
+		.too_low = "the user's access level in the project is too low",
+		.level = expect->settings->project_access_level,
+	};
+
+	read_member(r, expect, &m, answer);
+}
+
+void
+gitlab_read_group_member(const struct fetch_response *r, const struct gitlab_expect *expect,
+			 struct gitlab_answer *answer)
+{
+	const struct membership m = {
+		.absent = "the user is not a member of the group",
+		.too_low = "the user's access level in the group is too low",
+		.level = expect->settings->group_access_level,
+	};
+
+	read_member(r, expect, &m, answer);
 }
 
 void

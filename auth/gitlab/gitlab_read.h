@@ -20,7 +20,8 @@ typedef void gitlab_read_fn(const struct fetch_response *r, const struct gitlab_
 gitlab_read_fn gitlab_read_tokens; /* POST /oauth/token */
 gitlab_read_fn gitlab_read_user;   /* GET /api/v4/user */
 gitlab_read_fn gitlab_read_workspace;
-gitlab_read_fn gitlab_read_member; /* GET /api/v4/projects/:id/members/all/:user_id */
+gitlab_read_fn gitlab_read_project_member; /* GET /api/v4/projects/:id/members/all/:user_id */
+gitlab_read_fn gitlab_read_group_member;   /* GET /api/v4/groups/:id/members/all/:user_id */
 gitlab_read_fn gitlab_read_revoke;
 
 #define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"

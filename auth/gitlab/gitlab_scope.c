@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /api/v4/user takes read_user, read_api or api; GraphQL and the members of a project take
- * read_api or api.
+ * GET /api/v4/user takes read_user, read_api or api; GraphQL and the members of a project or
+ * a group take read_api or api.
  */
 #include "auth/gitlab/gitlab_scope.h"
 
@@ -24,7 +24,7 @@ gitlab_scope_missing(struct str granted, unsigned modes)
 {
 	if (has_scope(granted, STR("api")) || has_scope(granted, STR("read_api")))
 		return NULL;
-	if ((modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT)) != 0)
+	if ((modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT | AUTH_MODE_GROUP)) != 0)
 		return "read_api";
 	return has_scope(granted, STR("read_user")) ? NULL : "read_user";
 }

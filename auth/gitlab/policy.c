@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum { ASK_USER = 1, ASK_WORKSPACE = 2, ASK_PROJECT = 4 };
+enum { ASK_USER = 1, ASK_WORKSPACE = 2, ASK_PROJECT = 4, ASK_GROUP = 8 };
 
 static void on_answer(struct gitlab_answer *answer, void *arg);
 
@@ -22,20 +22,43 @@ set_verdict(struct policy_result *result, enum policy_verdict verdict, const cha
 }
 
 static enum policy_verdict
+refuse_unlisted(struct policy_result *result)
+{
+	result->detail = "It is open to a list of users, and you are not on it.";
+	return set_verdict(result, POLICY_REFUSED, "the user is not listed in USERS");
+}
+
+/* A number is an id and never a name. GitLab's usernames are ASCII, whatever their case. */
+static bool
+is_listed(const char *users, uint64_t user_id, struct str username)
+{
+	struct str rest = str_from(users);
+	struct str entry;
+	uint64_t id;
+
+	while (str_next(&rest, ',', &entry)) {
+		if (str_to_u64(entry, 1, INT64_MAX, &id) ? id == user_id
+							 : str_equal_nocase(entry, username))
+			return true;
+	}
+	return false;
+}
+
+static enum policy_verdict
 ask_next(struct policy_check *c, struct policy_result *result)
 {
 	if (c->left == 0)
 		return set_verdict(result, POLICY_ALLOWED, NULL);
-	if ((c->left & ASK_USER) != 0) {
-		c->left &= ~(unsigned)ASK_USER;
+	c->asked = c->left & (~c->left + 1);
+	c->left &= ~c->asked;
+	if (c->asked == ASK_USER)
 		c->call = gitlab_get_user(c->gitlab, &c->who, on_answer, c);
-	} else if ((c->left & ASK_WORKSPACE) != 0) {
-		c->left &= ~(unsigned)ASK_WORKSPACE;
+	else if (c->asked == ASK_WORKSPACE)
 		c->call = gitlab_check_workspace(c->gitlab, &c->who, on_answer, c);
-	} else {
-		c->left &= ~(unsigned)ASK_PROJECT;
+	else if (c->asked == ASK_PROJECT)
 		c->call = gitlab_check_project(c->gitlab, &c->who, on_answer, c);
-	}
+	else
+		c->call = gitlab_check_group(c->gitlab, &c->who, on_answer, c);
 	if (c->call == NULL)
 		return set_verdict(result, POLICY_UNKNOWN,
 				   "the authorization check could not be started");
@@ -80,6 +103,18 @@ count_check(const struct policy_check *c, enum policy_verdict verdict)
 			clock_monotonic_us() - c->started_us);
 }
 
+/* The answer to ASK_USER: the account as it is now. */
+static void
+check_user(const struct policy_check *c, const struct gitlab_user *user,
+	   struct policy_result *result)
+{
+	if (user->id != c->who.user_id || !user->is_active)
+		set_verdict(result, POLICY_REFUSED, "the account is not active");
+	else if ((c->settings->modes & AUTH_MODE_USERS) != 0 &&
+		 !is_listed(c->settings->users, user->id, str_from(user->username)))
+		refuse_unlisted(result);
+}
+
 static void
 on_answer(struct gitlab_answer *answer, void *arg)
 {
@@ -92,10 +127,11 @@ on_answer(struct gitlab_answer *answer, void *arg)
 	};
 
 	c->call = NULL;
-	/* Only gitlab_get_user fills a user. */
-	if (result.verdict == POLICY_ALLOWED && answer->user.id != 0 &&
-	    (answer->user.id != c->who.user_id || !answer->user.is_active))
-		set_verdict(&result, POLICY_REFUSED, "the account is not active");
+	if (result.verdict == POLICY_ALLOWED && c->asked == ASK_USER)
+		check_user(c, &answer->user, &result);
+	if (answer->outcome == GITLAB_NO && c->asked == ASK_GROUP)
+		result.detail = "It is open to members of a GitLab group. You are not one of them, "
+				"or your role there is not sufficient.";
 	if (result.verdict == POLICY_ALLOWED && ask_next(c, &result) == POLICY_PENDING)
 		return;
 	count_check(c, result.verdict);
@@ -112,11 +148,19 @@ start_questions(struct policy_check *c, const struct policy_subject *subject,
 		return set_verdict(result, POLICY_REFUSED, "no authorization mode is set");
 	if ((modes & AUTH_MODE_OWNER) != 0 && c->who.user_id != c->settings->owner_id)
 		return set_verdict(result, POLICY_REFUSED, "the user is not the owner");
+	if ((modes & AUTH_MODE_USERS) != 0 &&
+	    !is_listed(c->settings->users, c->who.user_id, str_from(subject->username))) {
+		if (subject->username != NULL)
+			return refuse_unlisted(result);
+		c->left |= ASK_USER;
+	}
 	if ((modes & AUTH_MODE_WORKSPACE) != 0)
 		c->left |= ASK_WORKSPACE;
 	if ((modes & AUTH_MODE_PROJECT) != 0)
 		c->left |= ASK_PROJECT;
-	if (c->left == 0 && !subject->is_fresh)
+	if ((modes & AUTH_MODE_GROUP) != 0)
+		c->left |= ASK_GROUP;
+	if (c->left == 0 && subject->username == NULL)
 		c->left |= ASK_USER;
 	return ask_next(c, result);
 }

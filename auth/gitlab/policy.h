@@ -22,6 +22,7 @@ struct policy_result {
 	uint32_t retry_after_s;
 	const char *missing_scope; /* POLICY_MISCONFIGURED: what the token lacks, or NULL */
 	struct err err;		   /* why, unless allowed */
+	const char *detail;	   /* the same for the user, or NULL */
 };
 
 typedef void policy_done_fn(const struct policy_result *result, void *arg);
@@ -31,6 +32,7 @@ struct policy_check {
 	const struct auth_settings *settings;
 	struct gitlab_asker who; /* the token is borrowed while the check runs */
 	unsigned left;		 /* questions still to be asked */
+	unsigned asked;		 /* the one that runs */
 	uint64_t started_us;
 	struct gitlab_call *call;
 	policy_done_fn *done;
@@ -39,7 +41,8 @@ struct policy_check {
 
 struct policy_subject {
 	struct gitlab_asker who;
-	bool is_fresh; /* GitLab has just said that this user is active */
+	/* As GitLab has just said it, of a user who is active; NULL: it has not been asked. */
+	const char *username;
 };
 
 /*

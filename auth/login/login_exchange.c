@@ -255,7 +255,7 @@ on_policy(const struct policy_result *result, void *arg)
 		on_allowed(l);
 		return;
 	case POLICY_REFUSED:
-		end_without_access(l, NULL, &why);
+		end_without_access(l, result->detail, &why);
 		return;
 	case POLICY_TOKEN_INVALID:
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
@@ -320,7 +320,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 		end_without_access(l, "This account is not active in GitLab.", &why);
 		return;
 	}
-	subject = (struct policy_subject){.who = asker(l), .is_fresh = true};
+	subject = (struct policy_subject){.who = asker(l), .username = l->user.username};
 	if (policy_start(&l->check, &subject, &result, on_policy, l) != POLICY_PENDING)
 		on_policy(&result, l);
 }

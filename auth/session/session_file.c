@@ -29,6 +29,7 @@
 #define STORE_TIMEOUT_MS  2000u	  /* of a session that waits to be stored */
 #define WARNING_MS	  600000u /* between two warnings */
 #define ASSOCIATED_BYTES  8192u
+#define POLICY_BYTES	  32768u
 
 static const char head_start[HEAD_BYTES - 1] = {'W', 'P', 'S', 'E', 'S', 'S', '\n'};
 
@@ -86,9 +87,13 @@ describe(struct session_file *f, struct err *e)
 	buf_addf(&f->associated, "%.*s\n%" PRIu64 "\n%.*s:%u%.*s\n%s",
 		 STR_FMT(f->store->cookies->origin), s->workspace_id, STR_FMT(s->gitlab_url.host),
 		 s->gitlab_url.port, STR_FMT(s->gitlab_url.path), s->client_id);
-	buf_init(&policy, ASSOCIATED_BYTES);
+	buf_init(&policy, POLICY_BYTES);
 	buf_addf(&policy, "%u\n%" PRIu64 "\n%s\n%" PRIu64 "\n%" PRIu64, s->modes, s->workspace_id,
 		 s->project == NULL ? "" : s->project, s->project_access_level, s->owner_id);
+	if ((s->modes & AUTH_MODE_GROUP) != 0)
+		buf_addf(&policy, "\ngroup %s\n%" PRIu64, s->group, s->group_access_level);
+	if ((s->modes & AUTH_MODE_USERS) != 0)
+		buf_addf(&policy, "\nusers %s", s->users);
 	crypto_sha256(buf_view(&policy), f->policy);
 	bool ok = buf_is_ok(&f->associated) && buf_is_ok(&policy);
 	buf_fini(&policy);

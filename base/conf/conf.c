@@ -294,21 +294,20 @@ load_found(struct loader *l, const struct conf_setting *row, const struct found 
 }
 
 static void
-refuse_reserved(struct loader *l, const struct conf_setting *row)
+refuse_row(struct loader *l, const struct conf_setting *row)
 {
 	char variable[NAME_MAX_BYTES];
 	for (unsigned form = 0; form < FORMS; form++)
 		if (find_form(l->table, l->environment, row, form, variable) != NULL)
-			conf_problem(l->problems, variable,
-				     "this version does not support this setting; expected it to "
-				     "be unset");
+			conf_problem(l->problems, variable, "there is no such setting: %s",
+				     row->text);
 }
 
 static void
 load_row(struct loader *l, const struct conf_setting *row)
 {
-	if ((row->flags & CONF_RESERVED) != 0) {
-		refuse_reserved(l, row);
+	if ((row->flags & CONF_REFUSED) != 0) {
+		refuse_row(l, row);
 		return;
 	}
 	if ((row->commands & l->command) == 0)
@@ -355,7 +354,7 @@ conf_free_secrets(const struct conf_table *table, void *target)
 	const struct conf_setting *row;
 
 	while ((row = conf_next(table, &at)) != NULL) {
-		if (row->type != CONF_SECRET || (row->flags & CONF_RESERVED) != 0)
+		if (row->type != CONF_SECRET || (row->flags & CONF_REFUSED) != 0)
 			continue;
 		void *place = (char *)target + row->offset;
 		struct secret **field = place;

@@ -32,8 +32,9 @@ enum conf_type {
 enum conf_flag {
 	/* The value may be secret and is never printed. CONF_SECRET implies it. */
 	CONF_HIDDEN = 1,
-	/* A known name that this version does not support; setting it is an error. */
-	CONF_RESERVED = 2,
+	/* There is no such setting, but people look for it: setting it is an error, whose text says
+	 * what to do instead. */
+	CONF_REFUSED = 2,
 };
 
 /* Writes the field. On failure e says what was expected, without the value. */
@@ -61,7 +62,7 @@ struct conf_setting {
 	const char *text;	    /* one or two sentences, Markdown */
 };
 
-/* Settings under one heading of help and docs; reserved ones are a group of their own. */
+/* Settings under one heading of help and docs; refused ones are a group of their own. */
 struct conf_group {
 	const char *title;
 	const struct conf_setting *settings;

@@ -3,7 +3,7 @@
  * The documentation of a table of settings: docs/configuration.md and the settings part of --help.
  *
  * Both come from the rows that the loader reads, so they can't disagree with it. Rows are printed
- * in the table's order under their group's heading; reserved ones last.
+ * in the table's order under their group's heading; refused ones last.
  */
 #include "base/conf/conf.h"
 
@@ -51,9 +51,9 @@ print_row(const struct conf_setting *row, FILE *out)
 }
 
 static bool
-is_reserved(const struct conf_setting *row)
+is_refused(const struct conf_setting *row)
 {
-	return (row->flags & CONF_RESERVED) != 0;
+	return (row->flags & CONF_REFUSED) != 0;
 }
 
 static void
@@ -67,24 +67,23 @@ print_aliases(const struct conf_table *table, FILE *out)
 	struct conf_cursor at = {0};
 	const struct conf_setting *row;
 	while ((row = conf_next(table, &at)) != NULL) {
-		if (row->alias != NULL && !is_reserved(row))
+		if (row->alias != NULL && !is_refused(row))
 			(void)fprintf(out, "| `%s` | `%s%s` |\n", row->alias, table->prefix,
 				      row->name);
 	}
 }
 
 static void
-print_reserved(const struct conf_table *table, FILE *out)
+print_refused(const struct conf_table *table, FILE *out)
 {
-	(void)fputs("\n## Reserved\n\n"
-		    "These names belong to the contract; this version does not support them, and "
-		    "setting one is an error.\n\n"
-		    "| name | meaning |\n|---|---|\n",
+	(void)fputs("\n## Refused\n\n"
+		    "Setting one of these is an error.\n\n"
+		    "| name | what to do instead |\n|---|---|\n",
 		    out);
 	struct conf_cursor at = {0};
 	const struct conf_setting *row;
 	while ((row = conf_next(table, &at)) != NULL) {
-		if (!is_reserved(row))
+		if (!is_refused(row))
 			continue;
 		(void)fprintf(out, "| `%s` | ", row->name);
 		print_cell(row->text, out);
@@ -97,7 +96,7 @@ conf_print_markdown(const struct conf_table *table, FILE *out)
 {
 	(void)fputs(table->intro, out);
 	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
-		if (is_reserved(&(*g)->settings[0]))
+		if (is_refused(&(*g)->settings[0]))
 			continue;
 		(void)fprintf(out,
 			      "\n## %s\n\n| name | default | value | meaning |\n"
@@ -107,7 +106,7 @@ conf_print_markdown(const struct conf_table *table, FILE *out)
 			print_row(&(*g)->settings[i], out);
 	}
 	print_aliases(table, out);
-	print_reserved(table, out);
+	print_refused(table, out);
 }
 
 /* Words of Markdown text, without its backticks, wrapped and indented. */
@@ -160,7 +159,7 @@ void
 conf_print_help(const struct conf_table *table, FILE *out)
 {
 	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
-		if (is_reserved(&(*g)->settings[0]))
+		if (is_refused(&(*g)->settings[0]))
 			continue;
 		(void)fprintf(out, "\n%s\n", (*g)->title);
 		for (size_t i = 0; i < (*g)->count; i++)

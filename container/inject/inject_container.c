@@ -134,6 +134,8 @@ add_environment(struct builder *b)
 	add_env(b, "WORKSPACE_ID", p->workspace_id);
 	add_env(b, "PROJECT", p->project);
 	add_env(b, "OWNER_ID", p->owner_id);
+	add_env(b, "GROUP", p->group);
+	add_env(b, "USERS", p->users);
 	add_secret_files(b);
 	add_env_text(b, "STATE_DIR", STATE_PATH);
 	add_git(b);

@@ -124,6 +124,8 @@ static const struct param {
 	ROW("workspace-id", workspace_id, is_positive, "a positive number"),
 	ROW("project", project, is_value, "a project's id or its full path such as group/project"),
 	ROW("owner-id", owner_id, is_positive, "a positive number"),
+	ROW("group", group, is_value, "a group's id or its full path such as company/team"),
+	ROW("users", users, is_value, "GitLab usernames or ids with commas between"),
 	ROW("container", container, is_label, "the name of a container of the pod"),
 	ROW("upstream-port", upstream_port, is_port,
 	    "a port from 1 to 65535 other than 8443 and 9877"),
@@ -310,6 +312,8 @@ check_pod_params(struct inject *c)
 	require(c, s->needs_workspace_id, p->workspace_id, "workspace-id");
 	require(c, s->needs_project, p->project, "project");
 	require(c, s->needs_owner_id, p->owner_id, "owner-id");
+	require(c, s->needs_group, p->group, "group");
+	require(c, s->needs_users, p->users, "users");
 	require_pair(c, p->clone_url, "clone-url", p->clone_dir, "clone-dir");
 	require_pair(c, p->clone_dir, "clone-dir", p->clone_url, "clone-url");
 	require_pair(c, p->clone_ref, "clone-ref", p->clone_url, "clone-url");

@@ -33,6 +33,8 @@ struct inject_params {
 	struct str workspace_id;
 	struct str project;
 	struct str owner_id;
+	struct str group;
+	struct str users;
 	struct str container;
 	struct str upstream_port;
 	struct str ports;
@@ -85,10 +87,8 @@ inject_name_of(const struct node *named)
 /* Reads and checks our annotations of a pod or service. */
 void inject_params_read(struct inject *c, bool is_service);
 
-/* Changes the service's port. All fields of c but ide and params are set. */
+/* Change the service's port, and the pod. All fields of c but ide and params are set. */
 void inject_service(struct inject *c);
-
-/* Changes the pod. All fields of c but ide and params are set. */
 void inject_pod(struct inject *c);
 
 /* Report what the sidecar could not protect: settings of the whole pod; then ports, mounts and

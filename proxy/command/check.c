@@ -5,6 +5,8 @@
  */
 #include "proxy/command/check.h"
 
+#include <inttypes.h>
+
 #define LINE_MAX_BYTES 16384
 
 /* Words written as Markdown, without the backticks. */
@@ -53,6 +55,42 @@ print_group(const struct conf_group *group, const struct settings *s, unsigned c
 	return has_title;
 }
 
+static void
+print_membership(const char *kind, const char *of, uint64_t level, FILE *out)
+{
+	struct buf encoded;
+
+	buf_init(&encoded, LINE_MAX_BYTES);
+	if (url_encode(&encoded, str_from(of)))
+		(void)fprintf(out,
+			      "# GET /api/v4/%s/%.*s/members/all/<id>: active, with access level "
+			      "%" PRIu64 " or more\n",
+			      kind, STR_FMT(buf_view(&encoded)), level);
+	buf_fini(&encoded);
+}
+
+/* The questions behind AUTHORIZATION, in the order in which they are asked. */
+static void
+print_questions(const struct auth_settings *a, FILE *out)
+{
+	const char *who = (a->modes & AUTH_MODE_USERS) != 0   ? ", and listed in USERS"
+			  : (a->modes & AUTH_MODE_OWNER) != 0 ? ", with the id OWNER_ID"
+							      : "";
+
+	(void)fprintf(out,
+		      "\n# Asked of GitLab with the user's token, at sign-in and while a session "
+		      "is used\n"
+		      "# GET /api/v4/user: active%s\n",
+		      who);
+	if ((a->modes & AUTH_MODE_WORKSPACE) != 0)
+		(void)fprintf(out, "# POST /api/graphql: the owner of workspace %" PRIu64 "\n",
+			      a->workspace_id);
+	if ((a->modes & AUTH_MODE_PROJECT) != 0)
+		print_membership("projects", a->project, a->project_access_level, out);
+	if ((a->modes & AUTH_MODE_GROUP) != 0)
+		print_membership("groups", a->group, a->group_access_level, out);
+}
+
 int
 check_run(char **environment, enum settings_command command, FILE *out, FILE *errors)
 {
@@ -67,6 +105,8 @@ check_run(char **environment, enum settings_command command, FILE *out, FILE *er
 	bool is_first = true;
 	for (const struct conf_group *const *g = settings_table.groups; *g != NULL; g++)
 		is_first = !print_group(*g, s, command, is_first, out) && is_first;
+	if (command == SETTINGS_SERVE)
+		print_questions(&s->auth, out);
 	settings_free(s);
 	return 0;
 }

@@ -255,21 +255,15 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 }
 
 void
-reply_detail(struct exchange *x, unsigned status, const char *detail)
+reply_bad_request(struct exchange *x, const char *detail)
 {
 	struct page page = {.kind = PAGE_ERROR,
-			    .status = status,
+			    .status = 400,
 			    .problem = AUTH_PROBLEM_NONE,
 			    .identity = x->verdict.identity,
 			    .detail = detail};
 
 	send_page(x, &page);
-}
-
-void
-reply_bad_request(struct exchange *x, const char *detail)
-{
-	reply_detail(x, 400, detail);
 }
 
 void

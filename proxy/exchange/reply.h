@@ -25,8 +25,7 @@ void reply_status_page(struct exchange *x);
 void reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body);
 /* 426 (RFC 9110 section 15.5.22): a WebSocket with this subprotocol is expected. */
 void reply_upgrade_required(struct exchange *x, const char *subprotocol);
-/* An error with a sentence that says what is wrong; for 400. */
-void reply_detail(struct exchange *x, unsigned status, const char *detail);
+/* 400 with a sentence that says what is wrong. */
 void reply_bad_request(struct exchange *x, const char *detail);
 
 /* Begins a response whose body follows piece by piece; the exchange goes on. */

@@ -203,10 +203,13 @@ static const struct conf_setting authorization[] = {
 	 .fallback = "workspace",
 	 .parse = settings_parse_authorization,
 	 .format = settings_format_authorization,
-	 .expected = "workspace, project, owner, or several of them joined by +",
+	 .expected = "workspace, project, owner, group, users, or several of them joined by +",
 	 .text = "Rule for who may enter: `workspace` (the user owns `WORKSPACE_ID`), `project` "
 		 "(the user is a member of `PROJECT` with at least `PROJECT_ACCESS_LEVEL`), "
-		 "`owner` (the user's id is `OWNER_ID`). Of rules joined by `+` all must hold."},
+		 "`owner` (the user's id is `OWNER_ID`), `group` (the user is a member of `GROUP`, "
+		 "or "
+		 "of a group above it, with at least `GROUP_ACCESS_LEVEL`), `users` (the user is "
+		 "listed in `USERS`). Of rules joined by `+` all must hold."},
 	{.name = "WORKSPACE_ID",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -232,6 +235,34 @@ static const struct conf_setting authorization[] = {
 	 .max = 60,
 	 .text = "Minimum access level for `project`: 10 guest, 20 reporter, 30 developer, 40 "
 		 "maintainer, 50 owner."},
+	{.name = "GROUP",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.group),
+	 .parse = settings_parse_gitlab_group,
+	 .format = settings_format_text,
+	 .expected = "a group's id or its full path such as company/team",
+	 .text = "Group whose members may enter, including members of the groups above it. One "
+		 "group. Needed by `group`."},
+	{.name = "GROUP_ACCESS_LEVEL",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.group_access_level),
+	 .fallback = "30",
+	 .min = 5,
+	 .max = 60,
+	 .text = "Minimum access level for `group`, with the values of `PROJECT_ACCESS_LEVEL`; 5 "
+		 "is minimal access."},
+	{.name = "USERS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.users),
+	 .parse = settings_parse_users,
+	 .format = settings_format_text,
+	 .expected = "GitLab usernames or ids with commas between, at most 64",
+	 .text = "Users who may enter, such as `sasha,1042`. Needed by `users`. A number is an id; "
+		 "the case of names does not matter. Ids are safer: an account can be renamed, and "
+		 "its old name taken by somebody else."},
 	{.name = "OWNER_ID",
 	 .type = CONF_INT,
 	 .commands = SERVE,

@@ -135,11 +135,12 @@ check_lent_tokens(struct settings_check *c)
 
 	if (s->credential_socket != NULL && s->auth.owner_id == 0 &&
 	    (s->auth.modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_OWNER)) == 0)
-		conf_note(c->problems, VAR("AUTHORIZATION"),
-			  "with project alone, git in the workspace gets the access token of the "
-			  "member who used it last: every member can act at GitLab as the others; "
-			  "set OWNER_ID to lend the token of one user only, or "
-			  "CREDENTIAL_SOCKET=off");
+		conf_note(
+			c->problems, VAR("AUTHORIZATION"),
+			"with neither workspace nor owner, git in the workspace gets the access "
+			"token of the user who used it last: each can act at GitLab as the others; "
+			"set OWNER_ID to lend the token of one user only, or "
+			"CREDENTIAL_SOCKET=off");
 }
 
 /* As this program is found here; elsewhere it may lie elsewhere. */

@@ -58,6 +58,8 @@ settings_check_container(struct settings_check *check)
 	c->needs_workspace_id = (s->auth.modes & AUTH_MODE_WORKSPACE) != 0;
 	c->needs_project = (s->auth.modes & AUTH_MODE_PROJECT) != 0;
 	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;
+	c->needs_group = (s->auth.modes & AUTH_MODE_GROUP) != 0;
+	c->needs_users = (s->auth.modes & AUTH_MODE_USERS) != 0;
 	if (c->relay_url != NULL)
 		c->secret_keys |= CONTAINER_KEY_RELAY_KEY;
 	c->tls_cert_file = s->tls_cert_file;

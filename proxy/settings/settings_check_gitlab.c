@@ -166,8 +166,10 @@ static void
 check_needed(struct settings_check *c, unsigned mode, const char *name, const char *variable,
 	     const char *mode_name)
 {
+	/* Or taken from a variable of oauth2-proxy. */
 	bool is_known = settings_check_is_given(c, name) ||
-			(mode == AUTH_MODE_PROJECT && c->s->auth.project != NULL);
+			(mode == AUTH_MODE_PROJECT && c->s->auth.project != NULL) ||
+			(mode == AUTH_MODE_GROUP && c->s->auth.group != NULL);
 
 	if ((c->s->auth.modes & mode) != 0 && !is_known)
 		conf_problem(c->problems, variable, "needed by AUTHORIZATION mode %s, and not set",
@@ -214,6 +216,8 @@ settings_check_authorization(struct settings_check *c)
 	check_needed(c, AUTH_MODE_WORKSPACE, "WORKSPACE_ID", VAR("WORKSPACE_ID"), "workspace");
 	check_needed(c, AUTH_MODE_PROJECT, "PROJECT", VAR("PROJECT"), "project");
 	check_needed(c, AUTH_MODE_OWNER, "OWNER_ID", VAR("OWNER_ID"), "owner");
+	check_needed(c, AUTH_MODE_GROUP, "GROUP", VAR("GROUP"), "group");
+	check_needed(c, AUTH_MODE_USERS, "USERS", VAR("USERS"), "users");
 	add_registry_scopes(c);
 	check_scope(c);
 	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)

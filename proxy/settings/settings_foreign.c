@@ -10,6 +10,7 @@
 #define PAGE	     "docs/from-oauth2-proxy.md"
 #define VARIABLE_MAX 96
 #define ISSUER_MAX   4096u
+#define GUEST	     10 /* whoever is a member: oauth2-proxy has no levels of groups */
 #define REPORTER     20 /* oauth2-proxy's level where the configuration has none */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -19,12 +20,8 @@ static const struct {
 	const char *harmless; /* a value that restricts nothing, or NULL */
 	const char *expected;
 } restrictions[] = {
-	{"GITLAB_GROUPS", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
-	{"GITLAB_GROUP", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
-	{"ALLOWED_GROUPS", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
-	{"ALLOWED_GROUP", NULL, "AUTHORIZATION=project and PROJECT, a project of the group"},
 	{"ALLOWED_ROLES", NULL, "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL"},
-	{"AUTHENTICATED_EMAILS_FILE", NULL, "AUTHORIZATION=owner and OWNER_ID"},
+	{"AUTHENTICATED_EMAILS_FILE", NULL, "AUTHORIZATION=users and USERS"},
 	{"EMAIL_DOMAINS", "*", "AUTHORIZATION: who may enter"},
 	{"EMAIL_DOMAIN", "*", "AUTHORIZATION: who may enter"},
 	{"HTPASSWD_FILE", NULL, "AUTHORIZATION: who may enter"},
@@ -89,10 +86,50 @@ check_restriction(struct str name, struct str value, const char *variable,
 	return false;
 }
 
-static bool
-is_projects(struct str name)
+/* A variable of theirs that becomes a mode of ours. */
+struct foreign_rule {
+	const char *names[4];
+	const char *mode_name;
+	unsigned mode;
+	uint64_t level; /* where the value has none */
+	const char *setting;
+	const char *level_setting;
+	const char *example;
+	conf_parse_fn *parse;
+	size_t text_offset;
+	size_t level_offset;
+};
+static const struct foreign_rule rules[] = {
+	{.names = {"GITLAB_PROJECTS", "GITLAB_PROJECT"},
+	 .mode_name = "project",
+	 .mode = AUTH_MODE_PROJECT,
+	 .level = REPORTER,
+	 .setting = "PROJECT",
+	 .level_setting = "PROJECT_ACCESS_LEVEL",
+	 .example = "one project such as group/project=30",
+	 .parse = settings_parse_project,
+	 .text_offset = offsetof(struct settings, auth.project),
+	 .level_offset = offsetof(struct settings, auth.project_access_level)},
+	{.names = {"GITLAB_GROUPS", "GITLAB_GROUP", "ALLOWED_GROUPS", "ALLOWED_GROUP"},
+	 .mode_name = "group",
+	 .mode = AUTH_MODE_GROUP,
+	 .level = GUEST,
+	 .setting = "GROUP",
+	 .level_setting = "GROUP_ACCESS_LEVEL",
+	 .example = "one group such as company/team",
+	 .parse = settings_parse_gitlab_group,
+	 .text_offset = offsetof(struct settings, auth.group),
+	 .level_offset = offsetof(struct settings, auth.group_access_level)},
+};
+
+static const struct foreign_rule *
+find_rule(struct str name)
 {
-	return str_equal(name, STR("GITLAB_PROJECTS")) || str_equal(name, STR("GITLAB_PROJECT"));
+	for (size_t i = 0; i < COUNT(rules); i++)
+		for (size_t j = 0; j < COUNT(rules[i].names); j++)
+			if (str_equal(name, str_from(rules[i].names[j])))
+				return &rules[i];
+	return NULL;
 }
 
 static void
@@ -108,24 +145,25 @@ check_variable(struct str name, struct str value, const char *variable,
 				     STR_FMT(str_take(value, VARIABLE_MAX)));
 		return;
 	}
-	if (is_projects(name))
+	if (find_rule(name) != NULL)
 		return;
 	if (!check_restriction(name, value, variable, problems) && !is_alias(str_from(variable)))
 		conf_note(problems, variable, "ignored: there is no setting of this meaning");
 }
 
-/* "group/project=accesslevel". False: not one project, or no such level. */
+/* "group/project=accesslevel", or a group. False: not one of them, or no such level. */
 static bool
-read_project(struct str value, struct settings *s, struct err *e)
+read_rule(const struct foreign_rule *rule, struct str value, struct settings *s, struct err *e)
 {
-	size_t equals = str_find_byte(value, '=');
-	uint64_t level = REPORTER;
+	size_t equals = rule->mode == AUTH_MODE_PROJECT ? str_find_byte(value, '=') : SIZE_MAX;
+	void *level_at = (char *)s + rule->level_offset;
+	uint64_t level = rule->level;
 
 	if (equals != SIZE_MAX && !str_to_u64(str_skip(value, equals + 1), 5, 60, &level))
-		return err_set(e, ERR_CONFIG, "one project with an access level of 5 to 60");
-	if (!settings_parse_project(str_take(value, equals), &s->auth.project, &s->arena, e))
+		return err_set(e, ERR_CONFIG, "no access level");
+	if (!rule->parse(str_take(value, equals), (char *)s + rule->text_offset, &s->arena, e))
 		return false;
-	s->auth.project_access_level = level;
+	*(uint64_t *)level_at = level;
 	return true;
 }
 
@@ -135,66 +173,94 @@ is_given(char **environment, const char *name)
 	return conf_is_set(&settings_table, environment, name);
 }
 
-static void
-take_projects(struct settings *s, char **environment, struct str value, const char *variable,
-	      struct conf_problems *problems)
+/* There, one rule of several is enough; here all that are given hold. */
+static bool
+has_rule(const struct settings *s, char **environment)
 {
-	static const char *const ours = "AUTHORIZATION=project, PROJECT and PROJECT_ACCESS_LEVEL";
+	bool has = is_given(environment, "AUTHORIZATION") || s->auth.project != NULL ||
+		   s->auth.group != NULL;
+
+	for (size_t i = 0; i < COUNT(rules); i++)
+		has = has || is_given(environment, rules[i].setting) ||
+		      is_given(environment, rules[i].level_setting);
+	return has;
+}
+
+static void
+take_rule(const struct foreign_rule *rule, struct settings *s, char **environment, struct str value,
+	  const char *variable, struct conf_problems *problems)
+{
 	struct err e = ERR_INIT;
 
-	if (is_given(environment, "AUTHORIZATION") || is_given(environment, "PROJECT") ||
-	    is_given(environment, "PROJECT_ACCESS_LEVEL")) {
+	if (has_rule(s, environment)) {
 		conf_problem(problems, variable,
-			     "in addition to our own settings; expected %s alone", ours);
+			     "in addition to another rule; expected AUTHORIZATION=%s, %s and %s "
+			     "alone",
+			     rule->mode_name, rule->setting, rule->level_setting);
 		return;
 	}
-	if (!read_project(value, s, &e)) {
+	if (!read_rule(rule, value, s, &e)) {
 		conf_problem(problems, variable,
-			     "not one project such as group/project=30; expected %s (" PAGE ")",
-			     ours);
+			     "not %s; expected AUTHORIZATION=%s, %s and %s (" PAGE ")",
+			     rule->example, rule->mode_name, rule->setting, rule->level_setting);
 		return;
 	}
 	/* Whoever names a workspace means its owner as well: never less strict than either. */
-	s->auth.modes = AUTH_MODE_PROJECT |
-			(is_given(environment, "WORKSPACE_ID") ? AUTH_MODE_WORKSPACE : 0u);
-	conf_note(problems, variable, "taken as %sproject, PROJECT=%s, PROJECT_ACCESS_LEVEL=%u",
-		  (s->auth.modes & AUTH_MODE_WORKSPACE) != 0 ? "AUTHORIZATION=workspace+"
-							     : "AUTHORIZATION=",
-		  s->auth.project, (unsigned)s->auth.project_access_level);
+	bool has_workspace = is_given(environment, "WORKSPACE_ID");
+	s->auth.modes = rule->mode | (has_workspace ? AUTH_MODE_WORKSPACE : 0u);
+	conf_note(problems, variable, "taken as AUTHORIZATION=%s%s, %s=%.*s, %s=%u",
+		  has_workspace ? "workspace+" : "", rule->mode_name, rule->setting,
+		  STR_FMT(str_take(value, str_find_byte(value, '='))), rule->level_setting,
+		  rule->mode == AUTH_MODE_PROJECT ? (unsigned)s->auth.project_access_level : GUEST);
+}
+
+/* A variable of oauth2-proxy that is not empty. */
+struct foreign {
+	char variable[VARIABLE_MAX]; /* its whole name, cut where it is longer */
+	struct str name;	     /* without the prefix */
+	struct str value;
+};
+
+/* The next one in the environment, from *at on; false past the last. */
+static bool
+next_foreign(char ***at, struct foreign *v)
+{
+	while (**at != NULL) {
+		struct str whole = str_from(*(*at)++);
+		size_t equals = str_find_byte(whole, '=');
+		struct str name = str_take(whole, equals);
+
+		if (equals == SIZE_MAX || equals + 1 == whole.len ||
+		    !str_starts_with(name, STR(SETTINGS_FOREIGN)))
+			continue;
+		(void)snprintf(v->variable, sizeof(v->variable), "%.*s", STR_FMT(name));
+		v->name = str_skip(name, strlen(SETTINGS_FOREIGN));
+		v->value = str_skip(whole, equals + 1);
+		return true;
+	}
+	return false;
 }
 
 void
 settings_take_foreign(struct settings *s, char **environment, struct conf_problems *problems)
 {
-	for (char **entry = environment; *entry != NULL; entry++) {
-		struct str whole = str_from(*entry);
-		size_t equals = str_find_byte(whole, '=');
-		struct str name = str_take(whole, equals);
-		char variable[VARIABLE_MAX];
+	char **at = environment;
+	struct foreign v;
 
-		if (equals == SIZE_MAX || equals + 1 == whole.len ||
-		    !str_starts_with(name, STR(SETTINGS_FOREIGN)) ||
-		    !is_projects(str_skip(name, strlen(SETTINGS_FOREIGN))))
-			continue;
-		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
-		take_projects(s, environment, str_skip(whole, equals + 1), variable, problems);
+	while (next_foreign(&at, &v)) {
+		const struct foreign_rule *rule = find_rule(v.name);
+
+		if (rule != NULL)
+			take_rule(rule, s, environment, v.value, v.variable, problems);
 	}
 }
 
 void
 settings_check_foreign(char **environment, struct conf_problems *problems)
 {
-	for (char **entry = environment; *entry != NULL; entry++) {
-		struct str whole = str_from(*entry);
-		size_t equals = str_find_byte(whole, '=');
-		struct str name = str_take(whole, equals);
-		char variable[VARIABLE_MAX];
+	char **at = environment;
+	struct foreign v;
 
-		if (equals == SIZE_MAX || equals + 1 == whole.len ||
-		    !str_starts_with(name, STR(SETTINGS_FOREIGN)))
-			continue;
-		(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
-		check_variable(str_skip(name, strlen(SETTINGS_FOREIGN)),
-			       str_skip(whole, equals + 1), variable, problems);
-	}
+	while (next_foreign(&at, &v))
+		check_variable(v.name, v.value, v.variable, problems);
 }

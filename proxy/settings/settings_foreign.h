@@ -9,7 +9,8 @@
 
 /*
  * GITLAB_PROJECTS=group/project=30, one project, becomes AUTHORIZATION=project with PROJECT and
- * PROJECT_ACCESS_LEVEL, and a note. Anything else there is a problem. Before the checks between
+ * PROJECT_ACCESS_LEVEL, and a note; GITLAB_GROUPS or ALLOWED_GROUPS, one group, AUTHORIZATION=group
+ * with GROUP and GROUP_ACCESS_LEVEL. Anything else there is a problem. Before the checks between
  * settings.
  */
 void settings_take_foreign(struct settings *s, char **environment, struct conf_problems *problems);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Settings with a grammar of their own: cookie keys, authorization modes, and texts
- * that end up in headers, paths or requests and are therefore held to what may stand there.
+ * Settings with a grammar of their own: cookie keys, and texts that
+ * end up in headers, paths or requests and are therefore held to what may stand there.
  */
 #include "proxy/settings/settings_parse.h"
 
@@ -289,49 +289,6 @@ settings_format_relay_zones(const void *field, struct buf *out)
 	}
 }
 
-static const struct {
-	const char *name;
-	unsigned bit;
-} modes[] = {
-	{"workspace", AUTH_MODE_WORKSPACE},
-	{"project", AUTH_MODE_PROJECT},
-	{"owner", AUTH_MODE_OWNER},
-};
-#define MODES (sizeof(modes) / sizeof(modes[0]))
-
-bool
-settings_parse_authorization(struct str value, void *field, struct arena *a, struct err *e)
-{
-	unsigned bits = 0;
-	struct str rest = value;
-	struct str part;
-	(void)a;
-
-	while (str_next(&rest, '+', &part)) {
-		size_t i = 0;
-		while (i < MODES && !str_equal(str_trim(part), str_from(modes[i].name)))
-			i++;
-		if (i == MODES)
-			return err_set(e, ERR_CONFIG, "a mode that there is not");
-		bits |= modes[i].bit;
-	}
-	*(unsigned *)field = bits;
-	return true;
-}
-
-void
-settings_format_authorization(const void *field, struct buf *out)
-{
-	unsigned bits = *(const unsigned *)field;
-	const char *separator = "";
-	for (size_t i = 0; i < MODES; i++) {
-		if ((bits & modes[i].bit) == 0)
-			continue;
-		buf_addf(out, "%s%s", separator, modes[i].name);
-		separator = "+";
-	}
-}
-
 bool
 settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
 {
@@ -375,23 +332,6 @@ settings_parse_scope(struct str value, void *field, struct arena *a, struct err 
 	}
 	if (!has_openid)
 		return err_set(e, ERR_CONFIG, "openid is missing");
-	return settings_keep_text(value, field, a, e);
-}
-
-bool
-settings_parse_project(struct str value, void *field, struct arena *a, struct err *e)
-{
-	uint64_t id;
-	struct str rest = value;
-	struct str part;
-	if (!str_to_u64(value, 1, INT64_MAX, &id)) {
-		while (str_next(&rest, '/', &part))
-			if (str_is_empty(part) || part.data[0] == '.' || part.data[0] == '-' ||
-			    !ascii_all_alnum_or(part, STR("_-.")))
-				return err_set(e, ERR_CONFIG, "it is no id and no path");
-		if (str_find_byte(value, '/') == SIZE_MAX)
-			return err_set(e, ERR_CONFIG, "the path has no group");
-	}
 	return settings_keep_text(value, field, a, e);
 }
 

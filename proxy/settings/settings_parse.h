@@ -25,6 +25,8 @@ conf_parse_fn settings_parse_hsts;
 conf_parse_fn settings_parse_cookie_name;
 conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
+conf_parse_fn settings_parse_gitlab_group;
+conf_parse_fn settings_parse_users;
 conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;

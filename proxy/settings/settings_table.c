@@ -8,21 +8,28 @@
 
 #include "proxy/settings/settings_rows.h"
 
-static const struct conf_setting reserved[] = {
-	{.name = "SKIP_AUTH_ROUTES",
-	 .type = CONF_TEXT,
-	 .flags = CONF_RESERVED,
-	 .alias = SETTINGS_FOREIGN "SKIP_AUTH_ROUTES",
-	 .text = "Routes that need no session, as `METHOD=regex`."},
+#define NO_OPEN_ROUTES                                                                             \
+	"no path is open without a session. Programs may send a GitLab token (API_TOKENS=on), "    \
+	"probes and monitoring have ADMIN_ADDRESS, and what is for everybody belongs at an "       \
+	"address that does not lead through this proxy."
+#define REFUSED(suffix)                                                                            \
+	{                                                                                          \
+		.name = (suffix), .type = CONF_TEXT, .flags = CONF_REFUSED,                        \
+		.alias = SETTINGS_FOREIGN suffix, .text = NO_OPEN_ROUTES                           \
+	}
+static const struct conf_setting refused[] = {
+	REFUSED("SKIP_AUTH_ROUTES"),
+	REFUSED("SKIP_AUTH_ROUTE"),
+	REFUSED("SKIP_AUTH_REGEX"),
 };
-static const struct conf_group settings_reserved = SETTINGS_GROUP("Reserved", reserved);
+static const struct conf_group settings_refused = SETTINGS_GROUP("Refused", refused);
 
 static const struct conf_group *const groups[] = {
 	&settings_listeners, &settings_ide,	 &settings_gitlab,
 	&settings_relay,     &settings_sessions, &settings_authorization,
 	&settings_clone,     &settings_git,	 &settings_ssh,
 	&settings_injection, &settings_limits,	 &settings_compression,
-	&settings_process,   &settings_reserved, NULL,
+	&settings_process,   &settings_refused,	 NULL,
 };
 
 const struct conf_table settings_table = {

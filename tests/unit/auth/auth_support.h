@@ -302,6 +302,8 @@ world_fill_settings(struct world *w)
 	s->workspace_id = 7;
 	s->project = "group/project";
 	s->project_access_level = 30;
+	s->group = "company/team";
+	s->group_access_level = 30;
 	s->owner_id = 42;
 	s->authorization_interval_ms = 60000;
 	s->sign_in_failures_per_address_max = 20;

@@ -47,7 +47,7 @@ start(uint64_t user_id, bool is_fresh)
 {
 	const struct policy_subject subject = {
 		.who = {.token = token, .user_id = user_id, .priority = FETCH_HIGH},
-		.is_fresh = is_fresh};
+		.username = is_fresh ? "Sasha.K" : NULL};
 
 	has_answer = false;
 	return policy_start(&check, &subject, &last, on_done, &world);
@@ -182,6 +182,108 @@ test_project(void **state)
 }
 
 static void
+test_group(void **state)
+{
+	static const struct policy_case cases[] = {
+		{200, MEMBER("30", ",\"state\":\"active\",\"membership_state\":\"active\""),
+		 POLICY_ALLOWED},
+		{200, MEMBER("50", ""), POLICY_ALLOWED},
+		{200, MEMBER("10", ""), POLICY_REFUSED},
+		{200, MEMBER("5", ""), POLICY_REFUSED},
+		{200, MEMBER("-1", ""), POLICY_UNKNOWN},
+		{200, MEMBER("1e2", ""), POLICY_UNKNOWN},
+		{200, MEMBER("true", ""), POLICY_UNKNOWN},
+		{200, MEMBER("99999999999999999999", ""), POLICY_UNKNOWN},
+		{200, MEMBER("10,\"access_level\":50", ""), POLICY_UNKNOWN},
+		{200, MEMBER("30", ",\"state\":\"blocked\""), POLICY_REFUSED},
+		{200, MEMBER("30", ",\"membership_state\":\"awaiting\""), POLICY_REFUSED},
+		{200, "{\"id\":43,\"access_level\":50}", POLICY_UNKNOWN},
+		{200, "{\"id\":\"42\",\"access_level\":50}", POLICY_UNKNOWN},
+		{200, "{\"id\":42}", POLICY_UNKNOWN},
+		{200, "[{\"id\":42,\"access_level\":50}]", POLICY_UNKNOWN},
+		{200, "null", POLICY_UNKNOWN},
+		{200, "<html>", POLICY_UNKNOWN},
+		{200, "", POLICY_UNKNOWN},
+		{404, "{\"message\":\"404 Group Not Found\"}", POLICY_REFUSED},
+		{401, "{}", POLICY_TOKEN_INVALID},
+		{403, "{\"message\":\"403 Forbidden\"}", POLICY_REFUSED},
+		{403, "{\"error\":\"insufficient_scope\"}", POLICY_MISCONFIGURED},
+		{302, "", POLICY_MISCONFIGURED},
+		{429, "Retry later", POLICY_UNKNOWN},
+		{500, MEMBER("50", ""), POLICY_UNKNOWN},
+		{0, NULL, POLICY_UNKNOWN},
+	};
+
+	(void)state;
+	world.settings.modes = AUTH_MODE_GROUP;
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	assert_string_equal(fetch_queue->url, "http://gitlab.internal:8080/git/api/v4/groups/"
+					      "company%2Fteam/members/all/42");
+	answer(TEST_MEMBER_URL, 404, "");
+	assert_non_null(strstr(last.err.text, "not a member of the group"));
+	assert_non_null(strstr(last.detail, "members of a GitLab group"));
+	run_cases(TEST_MEMBER_URL, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void
+test_listed_users(void **state)
+{
+	(void)state;
+	world.settings.modes = AUTH_MODE_USERS;
+	/* By name, whatever its case; later on, as GitLab then says it. */
+	world.settings.users = "robin,sasha.k";
+	assert_int_equal(start(42, true), POLICY_ALLOWED);
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"SASHA.K\",\"state\":\"active\"}");
+	assert_int_equal(last.verdict, POLICY_ALLOWED);
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"renamed\",\"state\":\"active\"}");
+	assert_int_equal(last.verdict, POLICY_REFUSED);
+	assert_non_null(strstr(last.err.text, "USERS"));
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":43,\"username\":\"robin\",\"state\":\"active\"}");
+	assert_int_equal(last.verdict, POLICY_REFUSED);
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"state\":\"active\"}");
+	assert_int_equal(last.verdict, POLICY_UNKNOWN);
+	/* By id. */
+	world.settings.users = "7,42";
+	assert_int_equal(start(42, true), POLICY_ALLOWED);
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"s\",\"state\":\"blocked\"}");
+	assert_int_equal(last.verdict, POLICY_REFUSED);
+	/* Neither a part of a name nor of an id, and a number is no name. */
+	world.settings.users = "420,4,2,sasha,sasha.kk,k";
+	assert_int_equal(start(42, true), POLICY_REFUSED);
+	assert_non_null(last.detail);
+	world.settings.users = "7";
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"7\",\"state\":\"active\"}");
+	assert_int_equal(last.verdict, POLICY_REFUSED);
+	world.settings.users = NULL;
+	assert_int_equal(start(42, true), POLICY_REFUSED);
+}
+
+static void
+test_group_and_users(void **state)
+{
+	(void)state;
+	world.settings.modes = AUTH_MODE_GROUP | AUTH_MODE_USERS;
+	world.settings.users = "sasha.k";
+	assert_int_equal(start(42, false), POLICY_PENDING);
+	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"sasha.k\",\"state\":\"active\"}");
+	assert_false(has_answer);
+	answer(TEST_MEMBER_URL, 200, MEMBER("30", ""));
+	assert_int_equal(last.verdict, POLICY_ALLOWED);
+	assert_int_equal(start(42, true), POLICY_PENDING);
+	answer(TEST_MEMBER_URL, 404, "");
+	assert_int_equal(last.verdict, POLICY_REFUSED);
+	world.settings.users = "robin";
+	assert_int_equal(start(42, true), POLICY_REFUSED);
+	assert_null(fetch_queue);
+}
+
+static void
 test_owner(void **state)
 {
 	(void)state;
@@ -240,7 +342,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_workspace),    T(test_project),	       T(test_owner),
-		T(test_joined_modes), T(test_no_mode_refuses),
+		T(test_joined_modes), T(test_no_mode_refuses), T(test_group),
+		T(test_listed_users), T(test_group_and_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,7 @@ static const struct conf_setting rows_three[] = {
 	{.name = "LATER",
 	 .type = CONF_TEXT,
 	 .commands = 1,
-	 .flags = CONF_RESERVED,
+	 .flags = CONF_REFUSED,
 	 .alias = "THEIR_LATER",
 	 .text = "Not yet."},
 };
@@ -318,10 +318,8 @@ test_problem_texts(void **state)
 		{"T_TEXT=  ", "T_TEXT: got \"  \": only white space; expected text"},
 		{"T_TEXT=a\nb\x1b", "T_TEXT: got \"a?b?\": it holds control characters; expected "
 				    "text"},
-		{"T_LATER=x", "T_LATER: this version does not support this setting; expected it "
-			      "to be unset"},
-		{"THEIR_LATER=x", "THEIR_LATER: this version does not support this setting; "
-				  "expected it to be unset"},
+		{"T_LATER=x", "T_LATER: there is no such setting: Not yet."},
+		{"THEIR_LATER=x", "THEIR_LATER: there is no such setting: Not yet."},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -644,7 +642,7 @@ test_documents(void **state)
 	assert_non_null(strstr(markdown, "| `NUMBER` | `3` | a whole number from 2 to 9 | A "
 					 "number. |\n"));
 	assert_non_null(strstr(markdown, "| `THEIR_TEXT` | `T_TEXT` |\n"));
-	assert_non_null(strstr(markdown, "## Reserved"));
+	assert_non_null(strstr(markdown, "## Refused"));
 	assert_non_null(strstr(markdown, "| `LATER` | Not yet. |\n"));
 	free(markdown);
 

@@ -21,7 +21,7 @@ test_table(void **state)
 		struct conf_cursor before = {0};
 		const struct conf_setting *other;
 		char expected[CONF_EXPECTED_MAX];
-		assert_int_equal(row->commands == 0, (row->flags & CONF_RESERVED) != 0);
+		assert_int_equal(row->commands == 0, (row->flags & CONF_REFUSED) != 0);
 		assert_int_equal(row->required & ~row->commands, 0);
 		assert_non_null(row->text);
 		conf_value_describe(row, expected, sizeof(expected));
@@ -164,6 +164,19 @@ static const char *const mistakes[][3] = {
 	{"AUTHORIZATION=workspace+", "AUTHORIZATION", "a mode that there is not"},
 	{"AUTHORIZATION=project", "PROJECT", "needed by"},
 	{"AUTHORIZATION=workspace+owner", "OWNER_ID", "needed by"},
+	{"AUTHORIZATION=group", "GROUP", "needed by"},
+	{"AUTHORIZATION=workspace+users", "USERS", "needed by"},
+	{"GROUP=a,b", "GROUP", "no id and no path of one group"},
+	{"GROUP=a//b", "GROUP", "no path"},
+	{"GROUP=../a", "GROUP", "no path"},
+	{"GROUP=0", "GROUP", "no id"},
+	{"GROUP=99999999999999999999", "GROUP", "no id"},
+	{"GROUP_ACCESS_LEVEL=0", "GROUP_ACCESS_LEVEL", "5"},
+	{"USERS=sasha,,robin", "USERS", "user 2 is no id"},
+	{"USERS=sasha,@robin", "USERS", "user 2 is no id"},
+	{"USERS=sasha@example.com", "USERS", "user 1 is no id"},
+	{"USERS=0", "USERS", "user 1 is no id"},
+	{"SKIP_AUTH_ROUTES=GET=^/x", "SKIP_AUTH_ROUTES", "API_TOKENS=on"},
 	{"WORKSPACE_ID=0", "WORKSPACE_ID", "from 1"},
 	{"WORKSPACE_ID=", "WORKSPACE_ID", "needed by"},
 	{"PROJECT=one", "PROJECT", "no group"},
@@ -218,6 +231,10 @@ test_accepted(void **state)
 		"PROXY_PREFIX=/a/b-c.d",
 		"AUTHORIZATION=workspace+workspace",
 		"PROJECT=12",
+		"GROUP=12",
+		"GROUP=company",
+		"GROUP=company/team.one",
+		"USERS= Sasha_K , 1042,a.b-c",
 		"PROJECT=group/sub.group/project_1",
 		"CLONE_REF=feature/x@1",
 		("COOKIE_SECRET=" KEY_A "," KEY_B),
@@ -345,8 +362,10 @@ test_oauth2_proxy_names(void **state)
 			    "OAUTH2_PROXY_COOKIE_REFRESH: ignored: there is no setting of this "
 			    "meaning");
 	set_variable(f, "OAUTH2_PROXY_", "SKIP_AUTH_ROUTES=GET=^/x");
+	set_variable(f, "OAUTH2_PROXY_", "SKIP_AUTH_REGEX=^/x");
 	load(f, SETTINGS_SERVE);
-	assert_int_equal(f->problems.count, 1);
+	assert_int_equal(f->problems.count, 2);
+	assert_non_null(strstr(f->problems.items[0].text, "no path is open without a session"));
 }
 
 /* What kept people out there must not be ignored here. */
@@ -354,14 +373,15 @@ static void
 test_foreign_restrictions(void **state)
 {
 	static const char *const refused[][2] = {
-		{"GITLAB_GROUPS=" CANARY, "PROJECT"},
+		{"GITLAB_GROUPS=" CANARY ",b", "GROUP_ACCESS_LEVEL"},
+		{"ALLOWED_GROUPS=project:a/b", "GROUP_ACCESS_LEVEL"},
 		{"GITLAB_PROJECTS=group/a=30,group/b=30", "PROJECT_ACCESS_LEVEL"},
 		{"GITLAB_PROJECTS=group/a,group/b", "PROJECT_ACCESS_LEVEL"},
 		{"GITLAB_PROJECTS=group/a=70", "PROJECT_ACCESS_LEVEL"},
 		{"GITLAB_PROJECTS=group/a=developer", "PROJECT_ACCESS_LEVEL"},
 		{"GITLAB_PROJECTS=a", "PROJECT_ACCESS_LEVEL"},
-		{"ALLOWED_GROUPS=a,b", "PROJECT"},
-		{"AUTHENTICATED_EMAILS_FILE=/etc/emails", "OWNER_ID"},
+		{"ALLOWED_GROUPS=a,b", "one group such as"},
+		{"AUTHENTICATED_EMAILS_FILE=/etc/emails", "USERS"},
 		{"EMAIL_DOMAINS=example.com", "AUTHORIZATION"},
 		{"HTPASSWD_FILE=/etc/htpasswd", "AUTHORIZATION"},
 		{"CONFIG=/etc/oauth2-proxy.cfg", "environment variables"},
@@ -447,7 +467,32 @@ test_oauth2_proxy_project(void **state)
 	set(f, "PROJECT=group/other");
 	load(f, SETTINGS_SERVE);
 	assert_int_equal(f->problems.count, 1);
-	assert_non_null(strstr(f->problems.items[0].text, "in addition to our own"));
+	assert_non_null(strstr(f->problems.items[0].text, "in addition to another rule"));
+}
+
+static void
+test_users(void **state)
+{
+	struct fixture *f = *state;
+	char text[600];
+	size_t len;
+
+	set(f, "AUTHORIZATION=users");
+	set(f, "USERS= Sasha_K , 1042");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.modes, AUTH_MODE_USERS);
+	assert_string_equal(f->s->auth.users, "Sasha_K,1042");
+	len = (size_t)snprintf(text, sizeof(text), "USERS=1");
+	for (size_t i = 0; i < 63; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, ",1234");
+	set(f, text);
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	(void)snprintf(text + len, sizeof(text) - len, ",1");
+	set(f, text);
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "USERS", "more than 64 users");
 }
 
 static void
@@ -496,12 +541,17 @@ test_check(void **state)
 	struct fixture *f = *state;
 	set(f, "CLIENT_SECRET=" CANARY);
 	set(f, "CLONE_TOKEN=" CANARY);
+	set(f, "AUTHORIZATION=workspace+group");
+	set(f, "GROUP=company/team");
 	char *text = check(f, 0);
+	assert_non_null(strstr(text, "\n# POST /api/graphql: the owner of workspace 7\n"));
+	assert_non_null(strstr(text, "\n# GET /api/v4/groups/company%2Fteam/members/all/<id>: "
+				     "active, with access level 30 or more\n"));
 	assert_null(strstr(text, CANARY));
 	assert_null(strstr(text, "0405"));
 	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_CLIENT_SECRET=set\n"));
 	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_COOKIE_SECRET=set (1 key)\n"));
-	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_AUTHORIZATION=workspace\n"));
+	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_AUTHORIZATION=workspace+group\n"));
 	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_UPSTREAM=http://127.0.0.1:60001\n"));
 	assert_non_null(strstr(text, "\nWORKSPACE_PROXY_SESSION_IDLE=4h\n"));
 	assert_non_null(strstr(text, "\n# WORKSPACE_PROXY_CLONE_URL: off\n"));
@@ -563,7 +613,7 @@ test_every_value_broken(void **state)
 
 	while ((row = conf_next(&settings_table, &at)) != NULL) {
 		char entry[96];
-		if ((row->commands & SETTINGS_SERVE) == 0 && (row->flags & CONF_RESERVED) == 0)
+		if ((row->commands & SETTINGS_SERVE) == 0 && (row->flags & CONF_REFUSED) == 0)
 			continue; /* see test_relay_mistakes and test_inject_mistakes */
 		reset(f);
 		(void)snprintf(entry, sizeof(entry), "%s=\x01", row->name);
@@ -612,6 +662,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_foreign_restrictions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_project, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_upstream_names, setup, teardown),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),

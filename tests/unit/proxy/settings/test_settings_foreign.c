@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Five kinds of configurations that people run oauth2-proxy with in front of GitLab, unchanged:
- * each problem names what has to be set or taken away, and nothing else is a problem.
+ * each problem names what has to be set or taken away, and nothing else is a problem. And one group
+ * of theirs, which becomes ours.
  */
 #include "tests/unit/proxy/settings/settings_support.h"
 
@@ -51,7 +52,7 @@ static const struct kind kinds[] = {
 	  "COOKIE_SECRET=OQINaROshtE9TcZkNAm5Zs2Pv3xaWytBmc5W7sPX7ws=", "EMAIL_DOMAINS=*",
 	  "HTTP_ADDRESS=:4180", "UPSTREAMS=http://127.0.0.1:8080", "GITLAB_GROUP=group",
 	  "SKIP_PROVIDER_BUTTON=true", "REDIRECT_URL=https://app.example.com/oauth2/callback"},
-	 {"GITLAB_URL: required", "WORKSPACE_ID: needed", "GITLAB_GROUP: has no meaning here"}},
+	 {"GITLAB_URL: required"}},
 };
 
 static void
@@ -97,12 +98,36 @@ test_with_what_is_missing(void **state)
 	assert_true(str_equal(f->s->auth.external_url.host, STR("code.example.com")));
 }
 
+static void
+test_oauth2_proxy_group(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "WORKSPACE_ID=");
+	set_variable(f, "OAUTH2_PROXY_", "ALLOWED_GROUPS=company/team");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->s->auth.modes, AUTH_MODE_GROUP);
+	assert_string_equal(f->s->auth.group, "company/team");
+	assert_int_equal(f->s->auth.group_access_level, 10);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_string_equal(f->problems.notes[0].text,
+			    "OAUTH2_PROXY_ALLOWED_GROUPS: taken as AUTHORIZATION=group, "
+			    "GROUP=company/team, GROUP_ACCESS_LEVEL=10");
+	/* There either would do. */
+	set_variable(f, "OAUTH2_PROXY_", "GITLAB_PROJECTS=group/project");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.count, 1);
+	assert_non_null(strstr(f->problems.items[0].text, "in addition to another rule"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_each_kind_as_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_with_what_is_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_oauth2_proxy_group, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,12 @@ test_inject(void **state)
 	assert_int_equal(c->sidecar, CONTAINER_NATIVE);
 	assert_string_equal(c->pull_policy, "IfNotPresent");
 	assert_null(c->gitlab_api_url);
+	assert_false(c->needs_group || c->needs_users);
+	set(f, "AUTHORIZATION=users+group");
+	load(f, SETTINGS_INJECT);
+	assert_fine(f);
+	assert_string_equal(f->s->container.authorization, "group+users");
+	assert_true(f->s->container.needs_group && f->s->container.needs_users);
 }
 
 static void
