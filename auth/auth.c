@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "auth/addresses.h"
+#include "auth/assertion.h"
 #include "auth/bearer.h"
 #include "auth/device/device_login.h"
 #include "auth/device/device_token.h"
@@ -19,6 +20,7 @@
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
+#include "auth/session/session_assertion.h"
 #include "auth/session/session_devices.h"
 #include "auth/verdict.h"
 
@@ -37,6 +39,11 @@ build_parts(struct auth *a, struct fetch *f, struct err *e)
 	a->store = session_store_new(a->settings, a->loop, a->gitlab, &a->cookies, e);
 	if (a->store == NULL)
 		return false;
+	if (a->settings->assertion) {
+		a->assertion_keys = assertion_keys_new(&a->settings->cookie_keys, a->origin, e);
+		if (a->assertion_keys == NULL)
+			return false;
+	}
 	if (a->settings->api_tokens)
 		a->bearers = bearer_cache_new(a, e);
 	return !a->settings->api_tokens || a->bearers != NULL;
@@ -67,14 +74,21 @@ auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, 
 bool
 auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
 {
+	struct assertion_keys *assertion_keys = NULL;
 	struct cookie_box box;
 
 	if (!cookie_box_init(&box, keys, a->origin, e))
 		return false;
-	if (!session_store_replace_keys(a->store, keys, e)) {
+	if (a->assertion_keys != NULL)
+		assertion_keys = assertion_keys_new(keys, a->origin, e);
+	if ((a->assertion_keys != NULL && assertion_keys == NULL) ||
+	    !session_store_replace_keys(a->store, keys, e)) {
+		assertion_keys_free(assertion_keys);
 		cookie_box_fini(&box);
 		return false;
 	}
+	assertion_keys_free(a->assertion_keys);
+	a->assertion_keys = assertion_keys;
 	cookie_box_fini(&a->cookies);
 	a->cookies = box;
 	session_store_review_cookies(a->store);
@@ -93,6 +107,7 @@ auth_free(struct auth *a)
 	bearer_cache_free(a->bearers);
 	session_store_free(a->store);
 	gitlab_free(a->gitlab);
+	assertion_keys_free(a->assertion_keys);
 	cookie_box_fini(&a->cookies);
 	return_targets_fini(&a->targets);
 	free(a->grants);
@@ -124,6 +139,47 @@ const char *
 auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
 {
 	return addresses_port_origin(a, port, arena);
+}
+
+static struct str
+sign_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port)
+{
+	struct assertion_claims claims = {.audience = a->origin,
+					  .workspace_id = a->settings->workspace_id};
+	struct err e = ERR_INIT;
+	struct arena arena;
+	struct str text = STR_NONE;
+
+	arena_init(&arena, SETTINGS_ARENA_MAX);
+	claims.workspace = str_take(a->port_hosts, str_find_byte(a->port_hosts, '.'));
+	if (port != 0)
+		claims.audience = str_from(addresses_port_origin(a, port, &arena));
+	if (str_is_empty(claims.audience))
+		err_set(&e, ERR_MEMORY, "assertion");
+	else
+		text = session_assertion_sign(v->identity_session, a->assertion_keys, port, &claims,
+					      &e);
+	if (str_is_empty(text))
+		log_error(NULL, "request goes on without an assertion", log_err(&e));
+	arena_fini(&arena);
+	return text;
+}
+
+struct str
+auth_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port)
+{
+	struct str text;
+
+	if (a->assertion_keys == NULL || v->identity_session == NULL)
+		return STR_NONE;
+	text = session_assertion_find(v->identity_session, a->assertion_keys, port);
+	return str_is_empty(text) ? sign_assertion(a, v, port) : text;
+}
+
+struct str
+auth_jwks(const struct auth *a)
+{
+	return a->assertion_keys == NULL ? STR_NONE : assertion_keys_jwks(a->assertion_keys);
 }
 
 bool

@@ -84,6 +84,16 @@ bool auth_gitlab_answers(const struct auth *a);
  */
 const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
+/*
+ * The signed assertion of who sent an allowed request to this port's host (0: the workspace's own),
+ * for the upstream. Empty without ASSERTION, and where signing fails, which is logged. Valid until
+ * the next call.
+ */
+struct str auth_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port);
+
+/* Their public keys (RFC 7517); empty without ASSERTION. Valid until the keys are replaced. */
+struct str auth_jwks(const struct auth *a);
+
 /* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
  * it. */
 bool auth_owns_cookie(const struct auth *a, struct str name);

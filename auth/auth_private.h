@@ -19,6 +19,7 @@
 #define AUTH_LOGINS_PER_CLIENT_MAX 16u
 #define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
 
+struct assertion_keys;
 struct bearer_cache;
 struct device_grants;
 LIST_HEAD(auth_credential_list, auth_credential_call);
@@ -43,8 +44,9 @@ struct auth {
 	struct return_targets targets;
 	struct flow_ring used_flows;
 	struct flow_ring used_tickets;
-	struct bearer_cache *bearers; /* NULL: API tokens are not accepted */
-	struct device_grants *grants; /* NULL: no device was let in yet */
+	struct bearer_cache *bearers;	       /* NULL: API tokens are not accepted */
+	struct assertion_keys *assertion_keys; /* NULL: no assertions */
+	struct device_grants *grants;	       /* NULL: no device was let in yet */
 	uint64_t login_timeout_ms;
 	uint64_t last_flow_id;
 	LIST_HEAD(, auth_call) calls; /* pending */

@@ -50,6 +50,7 @@ struct auth_settings {
 	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
 	uint64_t session_idle_ms;
 	bool api_tokens;       /* programs may send a GitLab token instead of a session cookie */
+	bool assertion;	       /* requests go on with a signed assertion of who sent them */
 	const char *state_dir; /* where sessions are stored across restarts; NULL: nowhere */
 	unsigned modes;	       /* enum auth_mode bits */
 	uint64_t workspace_id;

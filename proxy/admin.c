@@ -161,6 +161,17 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	proxy_metrics_write(arg, &reply->body);
 }
 
+static void
+on_jwks(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct proxy *p = arg;
+
+	(void)request;
+	reply->status = 200;
+	reply->content_type = "application/jwk-set+json";
+	buf_add_str(&reply->body, auth_jwks(p->auth));
+}
+
 struct service *
 admin_new(struct proxy *p, const struct address *address, struct err *e)
 {
@@ -178,6 +189,8 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	    !service_route(s, "GET", "/ready", on_ready, p, e) ||
 	    !service_route(s, "GET", "/metrics", on_metrics, p, e) ||
 	    (p->relay == NULL && !service_route(s, "GET", "/activity", on_activity, p, e)) ||
+	    (p->relay == NULL && p->settings->auth.assertion &&
+	     !service_route(s, "GET", "/jwks", on_jwks, p, e)) ||
 	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e))) {
 		service_free(s);
 		return NULL;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/session/session_assertion.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_file.h"
 #include "auth/session/session_lifetime.h"
@@ -257,6 +258,7 @@ dissolve(struct auth_session *s)
 {
 	secret_wipe(s->id, sizeof(s->id));
 	secret_wipe(s->cookie, sizeof(s->cookie));
+	session_assertions_fini(s);
 	free(s->devices);
 	s->devices = NULL;
 	s->devices_count = 0;

@@ -7,7 +7,7 @@
  *	session_recheck                    refresh, then authorization
  *	session_file, session_record       the disk
  *	session_watch, session_table, session_cookie, session_lifetime
- *	session_tokens, session_authorization
+ *	session_tokens, session_authorization, session_assertion
  *
  * What happens below is reported through callbacks, and only session.c ends a session.
  */
@@ -25,6 +25,7 @@
 #define SESSION_COOKIE_MAX	 160u
 #define SESSION_PORT_COOKIES_MAX 3u /* that may get lost before we explain */
 
+struct session_assertion;
 struct session_file;
 
 enum session_recheck_outcome {
@@ -72,6 +73,7 @@ struct auth_session {
 	struct loop_timer timer;
 	struct session_device *devices; /* NULL: none yet */
 	size_t devices_count;
+	struct session_assertion *assertions; /* SESSION_ASSERTIONS_MAX; NULL: none yet */
 	struct auth_watch_list watches;
 	struct session_wait_list waits;
 };

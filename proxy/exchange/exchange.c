@@ -226,6 +226,9 @@ route_request(struct exchange *x)
 		x->auth_call = auth_answer(x->proxy->auth, x->route.endpoint, &facts, &x->verdict,
 					   on_auth_done, x);
 		break;
+	case ROUTE_JWKS:
+		reply_jwks(x);
+		return;
 	case ROUTE_RELAY:
 		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
 		break;

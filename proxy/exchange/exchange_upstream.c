@@ -52,6 +52,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		.auth = x->proxy->auth,
 		.request = &x->request,
 		.identity = x->verdict.identity,
+		.assertion = auth_assertion(x->proxy->auth, &x->verdict, x->route.port),
 		.token_header = x->verdict.token_header,
 		.forwarded_for = x->forwarded_for,
 		.request_id = str_from(x->id),

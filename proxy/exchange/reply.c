@@ -138,6 +138,28 @@ reply_body(struct exchange *x, unsigned status, const char *content_type, struct
 }
 
 void
+reply_jwks(struct exchange *x)
+{
+	struct str method = x->request.method;
+	struct headers h;
+
+	if (!begin(x, &h)) {
+		send_without_memory(x);
+		return;
+	}
+	if (!x->request.is_head && !str_equal(method, STR("GET"))) {
+		add(&h, "Allow", "GET, HEAD");
+		add(&h, "Cache-Control", "no-store");
+		send_reply(x, 405, &h, STR_NONE);
+		return;
+	}
+	add(&h, "Content-Type", "application/jwk-set+json");
+	add(&h, "Cache-Control", "public, max-age=300");
+	add(&h, "X-Content-Type-Options", "nosniff");
+	send_reply(x, 200, &h, auth_jwks(x->proxy->auth));
+}
+
+void
 reply_upgrade_required(struct exchange *x, const char *subprotocol)
 {
 	struct headers h;

@@ -23,6 +23,8 @@ void reply_waiting(struct exchange *x);
 
 void reply_status_page(struct exchange *x);
 void reply_body(struct exchange *x, unsigned status, const char *content_type, struct str body);
+/* The public keys of assertions, which anybody may keep for some minutes. */
+void reply_jwks(struct exchange *x);
 /* 426 (RFC 9110 section 15.5.22): a WebSocket with this subprotocol is expected. */
 void reply_upgrade_required(struct exchange *x, const char *subprotocol);
 /* 400 with a sentence that says what is wrong. */

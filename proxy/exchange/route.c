@@ -31,6 +31,7 @@ static const struct endpoint_path endpoints[] = {
 	ENDPOINT("/device/start", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_START),
 	ENDPOINT("/device/token", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_TOKEN),
 	ENDPOINT("/device/end", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_END),
+	ENDPOINT("/jwks", ROUTE_JWKS, AUTH_ENDPOINT_AUTH),
 	ENDPOINT("/workspace/log", ROUTE_LOG, AUTH_ENDPOINT_AUTH),
 };
 
@@ -70,12 +71,15 @@ is_for_ssh(const struct route *route)
 }
 
 /* Some endpoints exist at the workspace's own host only: that which redirects to a port's host, and
- * those for SSH, where it is turned on. */
+ * those for SSH, where it is turned on. The keys of assertions exist where
+ * these are turned on. */
 static bool
 is_elsewhere(const struct proxy *p, const struct route *route, uint16_t port)
 {
 	bool is_port_redirect = route->kind == ROUTE_AUTH && route->endpoint == AUTH_ENDPOINT_PORT;
 
+	if (route->kind == ROUTE_JWKS)
+		return !p->settings->auth.assertion;
 	if (is_for_ssh(route))
 		return port != 0 || p->ssh_probe == NULL;
 	return port != 0 && is_port_redirect;

@@ -16,6 +16,7 @@ enum route_kind {
 	ROUTE_WORKSPACE,   /* <prefix>/workspace, after authentication */
 	ROUTE_SSH,	   /* <prefix>/ssh, after authentication, at the workspace's own host */
 	ROUTE_LOG,	   /* <prefix>/workspace/log, after authentication */
+	ROUTE_JWKS,	   /* <prefix>/jwks, for everybody, with ASSERTION */
 	ROUTE_UNKNOWN,	   /* below our prefix, but no endpoint: 404 */
 	ROUTE_UPSTREAM,	   /* to the IDE or a port, after authentication */
 };

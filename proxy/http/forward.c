@@ -118,6 +118,8 @@ write_identity(const struct forward *f, struct buf *out)
 	http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
 	if (f->identity.email.len > 0)
 		http1_write_field(out, STR("X-Forwarded-Email"), f->identity.email);
+	if (f->assertion.len > 0)
+		http1_write_field(out, STR("X-Workspace-Assertion"), f->assertion);
 	http1_write_field(out, STR("X-Forwarded-For"), f->forwarded_for);
 	http1_write_field(out, STR("X-Forwarded-Host"), f->request->authority);
 	http1_write_field(out, STR("X-Forwarded-Proto"), STR("https"));
@@ -211,7 +213,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 	const struct request_head *r = f->request;
 
 	/* One allocation in the usual case; the writers report what does not fit. */
-	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + OWN_FIELDS_BYTES);
+	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + f->assertion.len +
+				       OWN_FIELDS_BYTES);
 	http1_write_request_line(out, r->method, r->target);
 	http1_write_field(out, STR("Host"), r->authority);
 	write_fields(f, out);

@@ -19,6 +19,7 @@ struct forward {
 	struct auth_identity identity;
 	struct str forwarded_for; /* X-Forwarded-For */
 	struct str request_id;
+	struct str assertion;	 /* X-Workspace-Assertion; or empty */
 	struct str token_header; /* removed from the request; or empty */
 };
 

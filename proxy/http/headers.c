@@ -80,6 +80,7 @@ static const struct header_name header_names[] = {
 	HEADER_NAME("x-appengine-user-ip", HEADER_FORWARDING),
 	HEADER_NAME("sec-websocket-accept", HEADER_SEC_WEBSOCKET_ACCEPT),
 	HEADER_NAME("sec-websocket-version", HEADER_SEC_WEBSOCKET_VERSION),
+	HEADER_NAME("x-workspace-assertion", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("x-credential-identifier", HEADER_REMOTE_IDENTITY),
 	HEADER_NAME("strict-transport-security", HEADER_STRICT_TRANSPORT_SECURITY),
 };
@@ -89,14 +90,14 @@ static const struct header_name header_names[] = {
 /* Index into header_names of the first name of each length, and its end. A unit test checks it. */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
 	0,  0,	0,  1,	2,  4,	4,  9,	13, 14, 18, 21, 28,	      35,
-	43, 48, 50, 54, 57, 58, 61, 62, 63, 63, 64, 64, HEADER_NAMES,
+	43, 48, 50, 54, 57, 58, 61, 62, 64, 64, 65, 65, HEADER_NAMES,
 };
 
 /* A bit for each first letter ('a' is bit 0) of the names of each length. A unit test checks it. */
 static const uint32_t header_first_letters[HEADER_NAME_MAX + 1] = {
 	0x000000, 0x000000, 0x080000, 0x200000, 0x000088, 0x000000, 0x804015, 0x1c0100, 0x800000,
 	0x800124, 0x040404, 0x820004, 0x821004, 0x820021, 0x880004, 0x800020, 0x808024, 0x0c0004,
-	0x008000, 0x808000, 0x040000, 0x040000, 0x000000, 0x800000, 0x000000, 0x040000,
+	0x008000, 0x808000, 0x040000, 0x840000, 0x000000, 0x800000, 0x000000, 0x040000,
 };
 
 const unsigned char header_fold_table[256] = {

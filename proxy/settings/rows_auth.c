@@ -79,7 +79,7 @@ static const struct conf_setting gitlab[] = {
 		     "without a / at its end",
 	 .alias = SETTINGS_FOREIGN "PROXY_PREFIX",
 	 .text = "Path of the proxy's own endpoints (`start`, `callback`, `sign_in`, `sign_out`, "
-		 "`auth`, `userinfo`, `workspace`)."},
+		 "`auth`, `userinfo`, `workspace`, `jwks`)."},
 };
 const struct conf_group settings_gitlab = SETTINGS_GROUP("GitLab", gitlab);
 
@@ -192,6 +192,16 @@ static const struct conf_setting sessions[] = {
 		 "Bearer` or `PRIVATE-TOKEN`: OAuth or personal access tokens with `read_api` "
 		 "whose user passes `AUTHORIZATION`. The header that authenticated a request is "
 		 "not passed on. When off, both headers pass untouched."},
+	{.name = "ASSERTION",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(auth.assertion),
+	 .fallback = "off",
+	 .text = "Adds `X-Workspace-Assertion` to requests to the IDE and to ports: a JWT that "
+		 "says who sent the request, signed (ES256) with a key that follows from "
+		 "`COOKIE_SECRET`. The public keys are at `PROXY_PREFIX` + `/jwks`, for everybody, "
+		 "and at `/jwks` of `ADMIN_ADDRESS`. The header is removed from requests in either "
+		 "case."},
 };
 const struct conf_group settings_sessions = SETTINGS_GROUP("Sessions", sessions);
 
