@@ -159,6 +159,7 @@ run_git(struct worker *w)
 {
 	const struct clone_settings *settings = w->settings;
 	unsigned submodules_left = SUBMODULES_MAX;
+	uint64_t files_left = settings->files_max;
 	struct buf url;
 	bool ok;
 
@@ -174,7 +175,7 @@ run_git(struct worker *w)
 			.widens = settings->unshallow,
 			.memory_bytes = settings->memory_bytes,
 			.bytes_max = settings->bytes_max,
-			.files_max = settings->files_max,
+			.files_left = &files_left,
 			.file_bytes_max = settings->file_bytes_max,
 			.submodules = settings->submodules,
 			.submodules_left = &submodules_left,

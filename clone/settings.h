@@ -45,7 +45,7 @@ struct clone_settings {
 	bool lfs;		   /* fetch LFS files */
 	uint64_t retries;	   /* after transient failures */
 	uint64_t bytes_max;	   /* received for one repository */
-	uint64_t files_max;	   /* files and folders to check out */
+	uint64_t files_max;	   /* files and folders to check out, with submodules */
 	uint64_t file_bytes_max;   /* size of one file */
 	struct clone_number umask; /* for the work tree and .git */
 	struct clone_number group; /* group of all files */

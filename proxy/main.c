@@ -145,19 +145,13 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands_with_arguments[] = {
-	{"clone", run_clone},
-	{"credential", credential_run},
-	{"login", ssh_client_login},
-	{"logout", ssh_client_logout},
-	{"ssh", ssh_client_ssh},
-	{"ssh-config", ssh_client_config},
-	{"run", run_main},
-	{"install", install_run},
-	{"webhook-certs", certs_run},
-	{"inject", run_inject},
-	{"check", run_check},
-	{"relay-key", run_relay_key},
-	{"docs", help_print_docs},
+	{"clone", run_clone},	      {"credential", credential_run},
+	{"login", ssh_client_login},  {"logout", ssh_client_logout},
+	{"ssh", ssh_client_ssh},      {"ssh-config", ssh_client_config},
+	{"trust", ssh_client_trust},  {"run", run_main},
+	{"install", install_run},     {"webhook-certs", certs_run},
+	{"inject", run_inject},	      {"check", run_check},
+	{"relay-key", run_relay_key}, {"docs", help_print_docs},
 };
 
 /* argv[0] is the command. */

@@ -299,6 +299,24 @@ def relay(make_relay, gitlab):
     return make_relay(gitlab)
 
 
+@pytest.fixture
+def logs(tmp_path):
+    """The directory of the IDE's log files."""
+    directory = tmp_path / "workspace-logs"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def make_logging_proxy(make_proxy, logs):
+    """make_proxy for proxies that show the files in logs."""
+
+    def make(*arguments, **settings):
+        return make_proxy(*arguments, **{"LOG_FILES": f"{logs}/*.log", "LOG_LEVEL": "info", **settings})
+
+    return make
+
+
 def derive_settings(certificates, gitlab, upstream, port):
     values = {
         "EXTERNAL_URL": f"https://{WORKSPACE_NAME}:{port}",

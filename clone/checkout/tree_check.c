@@ -134,6 +134,19 @@ note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 }
 
 static bool
+take_file(struct walk *w)
+{
+	const struct git_request *request = w->transfer->request;
+
+	if (*request->files_left == 0)
+		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
+				   "more than CLONE_FILES_MAX (%llu) files",
+				   (unsigned long long)request->settings->files_max);
+	--*request->files_left;
+	return true;
+}
+
+static bool
 check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
 	const char *name = git_tree_entry_name(entry);
@@ -151,10 +164,8 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 		return false;
 	if (path_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
 		return false;
-	if (++w->files > w->transfer->request->files_max)
-		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
-				   "more than CLONE_FILES_MAX (%llu) files",
-				   (unsigned long long)w->transfer->request->files_max);
+	if (!take_file(w))
+		return false;
 	if (w->path.len + strlen(name) > PATH_BYTES_MAX)
 		return failure_set(w->transfer->failure, CLONE_PROBLEM_REFUSED,
 				   "a path exceeds %u bytes", PATH_BYTES_MAX);

@@ -24,11 +24,12 @@ struct git_request {
 	bool is_bare;		    /* bare repository with the remote's refs */
 	bool widens;		    /* keep the fetch refspec of all branches even with a depth */
 	uint64_t bytes_max;	    /* limit for received bytes, those of submodules included */
-	uint64_t files_max;	    /* limit for files and folders to check out */
-	uint64_t file_bytes_max;    /* limit for the size of one file */
-	const char *helper;	    /* the repository's credential.helper; NULL: none */
-	uint64_t memory_bytes;	    /* for objects while indexing, then for mapped packs */
-	const char *into;	    /* an empty directory */
+	/* Files and folders that may still be checked out, those of submodules included. */
+	uint64_t *files_left;
+	uint64_t file_bytes_max; /* limit for the size of one file */
+	const char *helper;	 /* the repository's credential.helper; NULL: none */
+	uint64_t memory_bytes;	 /* for objects while indexing, then for mapped packs */
+	const char *into;	 /* an empty directory */
 	/* Submodules: levels, and the number that may still be cloned. */
 	uint64_t submodules;
 	unsigned *submodules_left;

@@ -4,6 +4,9 @@
  */
 #include "clone/git/packet_watch.h"
 
+#include "base/clock.h"
+
+#define BAND_DATA  '\1'
 #define BAND_ERROR '\3'
 
 bool
@@ -26,6 +29,16 @@ ends_in_error(const struct packet_watch *w, struct str *text)
 		return true;
 	*text = str_skip(payload, 1);
 	return !str_is_empty(payload) && payload.data[0] == BAND_ERROR;
+}
+
+/* An empty packet of the data band is a keep-alive. */
+static void
+count(struct packet_watch *w)
+{
+	if (w->size > PACKET_HEAD_BYTES + 1 && w->start[PACKET_HEAD_BYTES] == BAND_DATA)
+		w->data_packets++;
+	else
+		w->message_bytes += w->size > PACKET_HEAD_BYTES ? w->size : PACKET_HEAD_BYTES;
 }
 
 /* Takes what belongs to the current packet off *data. */
@@ -54,9 +67,22 @@ packet_watch_add(struct packet_watch *w, struct str data, struct str *text)
 		if (w->len < PACKET_HEAD_BYTES || w->len < w->size)
 			continue;
 		is_error = ends_in_error(w, text);
+		count(w);
 		w->len = 0;
 		if (is_error)
 			return true;
 	}
 	return false;
+}
+
+bool
+packet_watch_lacks_data(struct packet_watch *w, uint64_t max_ms)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (w->seen_ms == 0 || w->is_off || w->data_packets != w->seen_packets) {
+		w->seen_packets = w->data_packets;
+		w->seen_ms = now_ms;
+	}
+	return w->message_bytes > PACKET_MESSAGES_MAX || now_ms - w->seen_ms > max_ms;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds a server's error among the packet lines of a response (gitprotocol-pack).
+ * Finds a server's error among the packet lines of a response (gitprotocol-pack), and tells pack
+ * data from what only keeps the connection busy.
  */
 #ifndef CLONE_GIT_PACKET_WATCH_H
 #define CLONE_GIT_PACKET_WATCH_H
@@ -9,6 +10,9 @@
 
 /* Bytes of an error that are kept. */
 #define PACKET_ERROR_MAX 512u
+
+/* Bytes of messages and keep-alives in one response. */
+#define PACKET_MESSAGES_MAX (64u * 1024u * 1024u)
 
 /* The text of an "ERR" packet's payload (gitprotocol-pack). False: it is none. */
 bool packet_is_error(struct str payload, struct str *text);
@@ -19,6 +23,10 @@ struct packet_watch {
 	size_t len;					  /* bytes of it so far */
 	size_t size;					  /* all its bytes; known with the head */
 	bool is_off;					  /* no packets any more */
+	uint64_t data_packets;				  /* complete ones of pack data */
+	uint64_t message_bytes;				  /* of all other complete packets */
+	uint64_t seen_packets; /* data_packets at the last question, and its time */
+	uint64_t seen_ms;      /* 0: not asked yet */
 };
 
 /*
@@ -26,5 +34,11 @@ struct packet_watch {
  * is valid until the next call.
  */
 bool packet_watch_add(struct packet_watch *w, struct str data, struct str *text);
+
+/*
+ * Whether there was no pack data for longer than max_ms, or too much else: messages and keep-alives
+ * count as received bytes, and must not do so for ever. Asked whenever bytes arrive.
+ */
+bool packet_watch_lacks_data(struct packet_watch *w, uint64_t max_ms);
 
 #endif

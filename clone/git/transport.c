@@ -19,6 +19,9 @@
 #define PIECE_BYTES	  65536u
 #define REMOTE_TEXT_BYTES 512u
 
+/* Stall timeouts that a server may send messages for, without pack data. */
+#define MESSAGES_STALLS 30u
+
 /* Limit of the ref listing, which is kept in memory: a million refs with long names. */
 #define LISTING_MAX_BYTES (128u * 1024u * 1024u)
 
@@ -336,7 +339,13 @@ check_packets(struct transport_call *x, struct str data)
 {
 	struct str text;
 
-	return packet_watch_add(&x->watch, data, &text) ? set_failure_text(x->transport, text) : 0;
+	if (packet_watch_add(&x->watch, data, &text))
+		return set_failure_text(x->transport, text);
+	if (packet_watch_lacks_data(&x->watch,
+				    MESSAGES_STALLS * x->transport->options->stall_timeout_ms))
+		return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
+				   "the server sends messages, but no data");
+	return 0;
 }
 
 static int

@@ -22,6 +22,7 @@ static const char usage[] =
 	"  ssh HOST        open a shell in a workspace\n"
 	"  ssh-config HOST|ZONE [--write]\n"
 	"                  configure ssh, and so VS Code and others, for workspaces\n"
+	"  trust ZONE      name workspaces that may get a GitLab token, for automation\n"
 	"  run -- COMMAND  run the IDE, and keep its output in a file that users see as its log\n"
 	"  install DIR     copy git-credential-workspace, workspace-ssh and workspace-run, the\n"
 	"                  helpers without libraries, to DIR\n"

@@ -287,7 +287,9 @@ log_stream_answer(struct exchange *x)
 		return;
 	}
 	if (p->log_viewers_count >= LOG_STREAM_VIEWERS_MAX) {
-		reply_status(x, 429);
+		reply_detail(x, 429,
+			     "four viewers read the log already: close one of their pages, or try "
+			     "again later");
 		return;
 	}
 	l = p->log_ring == NULL ? NULL : log_stream_new(x, &query);

@@ -277,15 +277,21 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 }
 
 void
-reply_bad_request(struct exchange *x, const char *detail)
+reply_detail(struct exchange *x, unsigned status, const char *detail)
 {
 	struct page page = {.kind = PAGE_ERROR,
-			    .status = 400,
+			    .status = status,
 			    .problem = AUTH_PROBLEM_NONE,
 			    .identity = x->verdict.identity,
 			    .detail = detail};
 
 	send_page(x, &page);
+}
+
+void
+reply_bad_request(struct exchange *x, const char *detail)
+{
+	reply_detail(x, 400, detail);
 }
 
 void

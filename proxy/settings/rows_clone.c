@@ -131,7 +131,10 @@ static const struct conf_setting clone[] = {
 	 .fallback = "1000000",
 	 .min = 1,
 	 .max = 100000000,
-	 .text = "Maximum number of files and folders to check out; a tree with more is refused."},
+	 .text = "Maximum number of files and folders to check out for a repository and its "
+		 "submodules "
+		 "together; a tree with more is refused, a submodule that does not fit is left "
+		 "out."},
 	{.name = "CLONE_FILE_BYTES_MAX",
 	 .type = CONF_SIZE,
 	 .commands = SERVE | CLONE,
@@ -187,7 +190,8 @@ static const struct conf_setting clone[] = {
 	 .fallback = "60s",
 	 .min = 100,
 	 .max = HOUR,
-	 .text = "A clone without progress for this long is ended."},
+	 .text = "A clone without progress for this long is ended. One whose server sends progress "
+		 "messages only, and no data, is ended after 30 times as long."},
 };
 const struct conf_group settings_clone = SETTINGS_GROUP("Clone", clone);
 

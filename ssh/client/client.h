@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands for users' computers: login, logout, ssh and ssh-config. They connect to a
- * workspace's <prefix>/ssh over HTTPS and run the system's ssh; no GitLab token is stored.
+ * The commands for users' computers: login, logout, ssh, ssh-config and trust. They connect to
+ * a workspace's <prefix>/ssh over HTTPS and run the system's ssh; no GitLab token is stored.
  */
 #ifndef SSH_CLIENT_CLIENT_H
 #define SSH_CLIENT_CLIENT_H
@@ -12,5 +12,6 @@ int ssh_client_login(int argc, char **argv);
 int ssh_client_logout(int argc, char **argv);
 int ssh_client_ssh(int argc, char **argv);
 int ssh_client_config(int argc, char **argv);
+int ssh_client_trust(int argc, char **argv);
 
 #endif

@@ -118,7 +118,7 @@ read_zones(struct buf *zones, struct str more, struct err *e)
 }
 
 static bool
-write_ours(struct str zone, struct err *e)
+write_locked(struct str zone, struct err *e)
 {
 	char path[CLIENT_PATH_MAX];
 	struct config c;
@@ -139,6 +139,19 @@ write_ours(struct str zone, struct err *e)
 	     client_write(path, buf_view(&c.text), e);
 	buf_fini(&zones);
 	buf_fini(&c.text);
+	return ok;
+}
+
+static bool
+write_ours(struct str zone, struct err *e)
+{
+	int lock;
+	bool ok = client_lock(&lock, e);
+
+	if (!ok)
+		return false;
+	ok = write_locked(zone, e);
+	client_unlock(lock);
 	return ok;
 }
 

@@ -5,13 +5,12 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/http/raw_stream.h"
-#include "base/http/websocket_frame.h"
 #include "base/json.h"
-#include "ssh/client/client_private.h"
+#include "ssh/client/client_dial.h"
+#include "ssh/client/tunnel_answer.h"
 
 #define NONCE_BYTES 16u
 #define HEAD_MAX    16384u
@@ -104,81 +103,36 @@ receive_head(struct dial *d, size_t *head_len, struct err *e)
 	}
 }
 
-/* The value of a field of the head; or the empty view. */
-static struct str
-field(struct str head, struct str name)
-{
-	struct str line;
-
-	while (str_next(&head, '\n', &line)) {
-		size_t colon = str_find_byte(line, ':');
-
-		if (colon == name.len && str_equal_nocase(str_take(line, colon), name)) {
-			struct str value = str_skip(line, colon + 1);
-			if (str_ends_with(value, STR("\r")))
-				value = str_take(value, value.len - 1);
-			return str_trim(value);
-		}
-	}
-	return STR_NONE;
-}
-
 static bool
-explain_refusal(struct dial *d, unsigned status, size_t head_len, struct err *e)
+explain_refusal(struct dial *d, const struct tunnel_answer *a, size_t head_len, struct err *e)
 {
-	struct str head = str_take(buf_view(&d->in), head_len);
 	struct str message = STR_NONE;
 	struct json_doc *json;
-	uint64_t length = 0;
 
-	if (!str_to_u64(field(head, STR("content-length")), 0, HEAD_MAX, &length))
-		length = 0;
-	while (d->in.len < head_len + length)
+	while (d->in.len < head_len + a->body_len)
 		if (!receive(d, d->in.len + 1, NULL))
 			break;
 	json = json_doc_parse(str_skip(buf_view(&d->in), head_len), NULL);
 	if (json != NULL && !json_get_opt_str(json_doc_root(json), "message", &message, NULL))
 		message = STR_NONE;
-	(void)client_explain(d->host, status, message, e);
+	(void)client_explain(d->host, a->status, message, e);
 	json_doc_free(json);
 	return false;
 }
 
 static bool
-copy_text(char *out, size_t size, struct str text)
-{
-	if (text.len >= size)
-		return false;
-	if (text.len > 0)
-		memcpy(out, text.data, text.len);
-	out[text.len] = '\0';
-	return true;
-}
-
-static bool
 take_answer(struct dial *d, size_t head_len, struct err *e)
 {
-	struct str head = str_take(buf_view(&d->in), head_len);
-	struct str user = field(head, STR("workspace-ssh-user"));
-	struct str host_key = field(head, STR("workspace-ssh-host-key"));
 	struct client_tunnel *t = d->tunnel;
-	char accept[WEBSOCKET_ACCEPT_BYTES];
-	struct ssh_key key;
-	uint64_t status;
+	struct tunnel_answer a;
 
-	if (!str_starts_with(head, STR("HTTP/1.1 ")) ||
-	    !str_to_u64(str_take(str_skip(head, 9), 3), 100, 599, &status))
-		return err_set(e, ERR_PROTOCOL, "%s: no HTTP answer", d->host->key);
-	if (status != 101)
-		return explain_refusal(d, (unsigned)status, head_len, e);
-	if (!websocket_accept(buf_view(&d->nonce), accept) ||
-	    !str_equal(field(head, STR("sec-websocket-accept")),
-		       (struct str){accept, sizeof(accept)}) ||
-	    !str_equal(field(head, STR("sec-websocket-protocol")), STR("ssh.workspace-proxy.v1")) ||
-	    !ssh_user_is_valid(user) || !ssh_key_parse(host_key, &key, NULL) ||
-	    !copy_text(t->user, sizeof(t->user), user) ||
-	    !copy_text(t->host_key, sizeof(t->host_key), host_key))
+	if (!tunnel_answer_parse(str_take(buf_view(&d->in), head_len), buf_view(&d->nonce), &a))
 		return err_set(e, ERR_PROTOCOL, "%s: malformed answer", d->host->key);
+	if (a.status != 101)
+		return explain_refusal(d, &a, head_len, e);
+	(void)snprintf(t->user, sizeof(t->user), "%.*s", STR_FMT(a.user));
+	(void)snprintf(t->host_key, sizeof(t->host_key), "%.*s %.*s", STR_FMT(a.host_key.type),
+		       STR_FMT(a.host_key.base64));
 	buf_init(&t->early, HEAD_MAX);
 	return buf_add_str(&t->early, str_skip(buf_view(&d->in), head_len)) ||
 	       err_set(e, ERR_MEMORY, "no memory");

@@ -6,17 +6,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/process/fd.h"
 #include "ssh/client/client_private.h"
 
-#define HOSTS "hosts"
+#define HOSTS	      "hosts"
+#define LOCK_MS	      10000u
+#define LOCK_PAUSE_MS 10
 
 static bool
 make_directory(const char *path, struct err *e)
@@ -108,6 +113,38 @@ client_write(const char *path, struct str text, struct err *e)
 	if (!ok)
 		(void)unlink(fresh);
 	return ok;
+}
+
+bool
+client_lock(int *fd, struct err *e)
+{
+	uint64_t deadline_ms = clock_monotonic_ms() + LOCK_MS;
+	char path[CLIENT_PATH_MAX];
+
+	if (!client_path("lock", path, e))
+		return false;
+	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return err_set_errno(e, errno, "%s", path);
+	while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			err_set_errno(e, errno, "%s", path);
+		} else if (clock_monotonic_ms() < deadline_ms) {
+			(void)poll(NULL, 0, LOCK_PAUSE_MS);
+			continue;
+		} else {
+			err_set(e, ERR_TIMEOUT, "%s: another workspace-proxy holds it", path);
+		}
+		close(*fd);
+		return false;
+	}
+	return true;
+}
+
+void
+client_unlock(int fd)
+{
+	close(fd);
 }
 
 static bool
@@ -238,8 +275,8 @@ run_keygen(const char *path)
 	return pid > 0 && status == 0;
 }
 
-bool
-client_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
+static bool
+find_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
 {
 	char path[CLIENT_PATH_MAX];
 	char public[CLIENT_PATH_MAX];
@@ -265,8 +302,22 @@ client_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
 	return ok;
 }
 
+/* Locked, because the two files of the key are not made at once. */
 bool
-client_note_host_key(const struct client_host *h, struct str host_key, struct err *e)
+client_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
+{
+	int lock;
+	bool ok = client_lock(&lock, e);
+
+	if (!ok)
+		return false;
+	ok = find_identity(key, e);
+	client_unlock(lock);
+	return ok;
+}
+
+static bool
+note_host_key(const struct client_host *h, struct str host_key, struct err *e)
 {
 	char path[CLIENT_PATH_MAX];
 	char start[CLIENT_HOST_MAX + 2];
@@ -275,7 +326,7 @@ client_note_host_key(const struct client_host *h, struct str host_key, struct er
 	struct str line;
 	struct buf old;
 	struct buf fresh;
-	bool ok;
+	bool ok = true;
 
 	/* Without what follows the key: it is the server's text. */
 	if (!ssh_key_parse(host_key, &key, e) || !client_path("known_hosts", path, e))
@@ -283,17 +334,32 @@ client_note_host_key(const struct client_host *h, struct str host_key, struct er
 	(void)snprintf(start, sizeof(start), "%s ", h->key);
 	buf_init(&old, 1u << 20);
 	buf_init(&fresh, 1u << 20);
-	if (!client_read(path, &old, NULL))
+	if (!client_read(path, &old, e)) {
+		ok = e->code == ERR_NOT_FOUND;
 		buf_clear(&old);
+	}
 	rest = buf_view(&old);
 	while (rest.len > 0 && str_next(&rest, '\n', &line))
 		if (line.len > 0 && !str_starts_with(line, str_from(start)))
 			buf_addf(&fresh, "%.*s\n", STR_FMT(line));
 	buf_addf(&fresh, "%s%.*s %.*s\n", start, STR_FMT(key.type), STR_FMT(key.base64));
-	ok = buf_is_ok(&fresh) || err_set(e, ERR_LIMIT, "%s is too long", path);
+	ok = ok && (buf_is_ok(&fresh) || err_set(e, ERR_LIMIT, "%s is too long", path));
 	if (ok && !str_equal(buf_view(&old), buf_view(&fresh)))
 		ok = client_write(path, buf_view(&fresh), e);
 	buf_fini(&old);
 	buf_fini(&fresh);
+	return ok;
+}
+
+bool
+client_note_host_key(const struct client_host *h, struct str host_key, struct err *e)
+{
+	int lock;
+	bool ok = client_lock(&lock, e);
+
+	if (!ok)
+		return false;
+	ok = note_host_key(h, host_key, e);
+	client_unlock(lock);
 	return ok;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the client share. Calls go one way: login, ssh, config; tunnel;
- * dial; api; files; host (each with client_ in front).
+ * What the files of the client share. Calls go one way: login, ssh, config; tunnel,
+ * dial; api; trust; token; files; host (each with client_ in front).
  */
 #ifndef SSH_CLIENT_CLIENT_PRIVATE_H
 #define SSH_CLIENT_CLIENT_PRIVATE_H
@@ -36,6 +36,7 @@ struct client_login {
 	char user[SSH_USER_MAX + 1]; /* in the workspace; or "" */
 	char prefix[CLIENT_PREFIX_MAX];
 	char ca_file[CLIENT_PATH_MAX]; /* or "" */
+	bool is_gitlab_token;	       /* not stored */
 };
 
 /* <directory>/<name>; the directory is $XDG_CONFIG_HOME/workspace-proxy or
@@ -46,6 +47,11 @@ bool client_home_path(const char *name, char out[CLIENT_PATH_MAX], struct err *e
 /* Whole files. Writing is atomic, with mode 0600. ERR_NOT_FOUND: there is none to read. */
 bool client_read(const char *path, struct buf *out, struct err *e) MUST_CHECK;
 bool client_write(const char *path, struct str text, struct err *e) MUST_CHECK;
+
+/* Held while a file is changed that others change as well; ERR_TIMEOUT after ten seconds. Not
+ * recursive. */
+bool client_lock(int *fd, struct err *e) MUST_CHECK;
+void client_unlock(int fd);
 
 bool client_login_read(const struct client_host *h, struct client_login *l,
 		       struct err *e) MUST_CHECK;
@@ -84,27 +90,6 @@ struct str client_answer_get(const struct client_answer *a, const char *name);
 /* Sets e to why the answer is no success, in a sentence for the user. Returns false. */
 bool client_explain(const struct client_host *h, unsigned status, struct str message,
 		    struct err *e);
-
-/* client_dial.c, client_tunnel.c */
-
-struct raw_stream;
-
-/* An open WebSocket. */
-struct client_tunnel {
-	struct raw_stream *stream;
-	char user[SSH_USER_MAX + 1];
-	char host_key[SSH_KEY_TEXT_MAX + 1];
-	struct buf early; /* frames that came with the head */
-};
-
-/* Connects and sends the request for a tunnel. */
-bool client_dial(const struct client_host *h, const struct client_login *l, const char *key,
-		 struct client_tunnel *t, struct err *e) MUST_CHECK;
-void client_tunnel_fini(struct client_tunnel *t);
-
-/* Moves bytes between the tunnel and stdin and stdout until one side ends. False, with a sentence,
- * unless it is an orderly end. */
-bool client_tunnel_run(struct client_tunnel *t, struct err *e) MUST_CHECK;
 
 /* client_config.c */
 

@@ -10,7 +10,9 @@
 
 #include "base/json.h"
 #include "ssh/client/client.h"
-#include "ssh/client/client_private.h"
+#include "ssh/client/client_token.h"
+#include "ssh/client/client_trust.h"
+#include "ssh/client/client_tunnel.h"
 
 #define EXIT_SSH      255 /* ssh's own code for failures of the connection */
 #define OPTION_MAX    (4 * CLIENT_PATH_MAX)
@@ -19,13 +21,27 @@
 static int
 print_usage(FILE *out, int code)
 {
-	(void)fputs("usage: workspace-proxy ssh HOST [-- SSH-ARGUMENT...]\n"
-		    "       workspace-proxy ssh --stdio HOST\n"
+	(void)fputs("usage: workspace-proxy ssh [--token-command COMMAND] HOST [-- "
+		    "SSH-ARGUMENT...]\n"
+		    "       workspace-proxy ssh [--token-command COMMAND] --stdio HOST\n"
 		    "\n"
 		    "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
-		    "--stdio is for ProxyCommand: it carries one SSH connection.\n",
+		    "--stdio is for ProxyCommand: it carries one SSH connection.\n"
+		    "--token-command prints a GitLab token, for workspaces in a zone that\n"
+		    "`workspace-proxy trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n",
 		    out);
 	return code;
+}
+
+/* A login would not help where a GitLab token was refused. */
+static void
+explain_token(const struct client_host *h, const struct client_login *l, struct err *e)
+{
+	if (l->is_gitlab_token && e->code == ERR_DENIED)
+		err_set(e, ERR_DENIED,
+			"%s: the GitLab token was refused; is API_TOKENS on there, and is the "
+			"token valid, with the scope read_api?",
+			h->key);
 }
 
 static int
@@ -38,8 +54,12 @@ run_stdio(const char *name)
 	struct err e = ERR_INIT;
 	bool ok;
 
-	ok = client_host_parse(&h, str_from(name), &e) && client_login_read(&h, &l, &e) &&
-	     client_identity(key, &e) && client_dial(&h, &l, key, &tunnel, &e);
+	ok = client_host_parse(&h, str_from(name), &e) && client_credentials(&h, &l, &e) &&
+	     client_identity(key, &e);
+	if (ok && !client_dial(&h, &l, key, &tunnel, &e)) {
+		explain_token(&h, &l, &e);
+		ok = false;
+	}
 	secret_wipe(&l, sizeof(l));
 	if (!ok)
 		return client_fail(&e, EXIT_SSH);
@@ -96,6 +116,8 @@ ask_user(const struct client_host *h, struct client_login *l, struct err *e)
 	if (ok)
 		(void)snprintf(l->user, sizeof(l->user), "%.*s", STR_FMT(user));
 	client_answer_fini(&a);
+	if (!ok)
+		explain_token(h, l, e);
 	return ok;
 }
 
@@ -137,7 +159,7 @@ run_ssh(const char *name, int argc, char **argv)
 	struct err e = ERR_INIT;
 	bool ok;
 
-	ok = client_host_parse(&h, str_from(name), &e) && client_login_read(&h, &l, &e) &&
+	ok = client_host_parse(&h, str_from(name), &e) && client_credentials(&h, &l, &e) &&
 	     client_identity(key, &e) && ask_user(&h, &l, &e) && set_options(&o, &h, &l, &e);
 	secret_wipe(l.token, sizeof(l.token));
 	if (!ok)
@@ -155,6 +177,14 @@ ssh_client_ssh(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return print_usage(stdout, 0);
+	/* In the environment it reaches the ProxyCommand. */
+	if (argc > 3 && strcmp(argv[1], "--token-command") == 0) {
+		(void)unsetenv(CLIENT_TOKEN_VARIABLE);
+		if (setenv(CLIENT_TOKEN_COMMAND_VARIABLE, argv[2], 1) != 0)
+			return print_usage(stderr, 2);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc == 3 && strcmp(argv[1], "--stdio") == 0)
 		return run_stdio(argv[2]);
 	if (argc == 2 && argv[1][0] != '-')

@@ -12,7 +12,7 @@
 #include "base/crypto.h"
 #include "base/http/raw_stream.h"
 #include "base/http/websocket_frame.h"
-#include "ssh/client/client_private.h"
+#include "ssh/client/client_tunnel.h"
 
 #define PIECE_BYTES  32768u
 #define PING_MS	     30000u

@@ -20,13 +20,6 @@ PICTURES = os.environ.get("LOG_PICTURES")
 
 
 @pytest.fixture
-def logs(tmp_path):
-    directory = tmp_path / "workspace-logs"
-    directory.mkdir()
-    return directory
-
-
-@pytest.fixture
 def browser(certificates):
     with chromium.browser(certificates.cert) as driver:
         yield driver
@@ -68,9 +61,9 @@ def hostile_lines():
     ]
 
 
-def test_the_log_on_the_waiting_page(make_proxy, gitlab, browser, logs):
+def test_the_log_on_the_waiting_page(make_logging_proxy, gitlab, browser, logs):
     (logs / "ide.log").write_text("\n".join(hostile_lines()) + "\n")
-    proxy = make_proxy(gitlab, LOG_FILES=f"{logs}/*.log", LOG_LEVEL="info")
+    proxy = make_logging_proxy(gitlab)
     sign_in(browser, proxy)
     wait_for_line(browser, "json")
     found = lines(browser)
@@ -87,9 +80,9 @@ def test_the_log_on_the_waiting_page(make_proxy, gitlab, browser, logs):
     assert "pwned" not in browser.title and not severe(browser)
 
 
-def test_pause_copy_and_keyboard(make_proxy, gitlab, browser, logs, certificates):
+def test_pause_copy_and_keyboard(make_logging_proxy, gitlab, browser, logs, certificates):
     (logs / "ide.log").write_text("first\n")
-    proxy = make_proxy(gitlab, LOG_FILES=f"{logs}/*.log", LOG_LEVEL="info")
+    proxy = make_logging_proxy(gitlab)
     sign_in(browser, proxy)
     wait_for_line(browser, "first")
     pause = browser.find_element(By.ID, "log-pause")
@@ -120,9 +113,9 @@ def test_pause_copy_and_keyboard(make_proxy, gitlab, browser, logs, certificates
     assert link.get_attribute("href") == proxy.origin + "/oauth2/workspace/log?lines=1000"
 
 
-def test_the_log_on_the_status_page(make_proxy, gitlab, upstream, browser, logs):
+def test_the_log_on_the_status_page(make_logging_proxy, gitlab, upstream, browser, logs):
     (logs / "ide.log").write_text("from the IDE\n")
-    proxy = make_proxy(gitlab, upstream, LOG_FILES=f"{logs}/*.log", LOG_LEVEL="info")
+    proxy = make_logging_proxy(gitlab, upstream)
     sign_in(browser, proxy, "/oauth2/workspace")
     wait_for_line(browser, "from the IDE")
     assert "IDE answers after" in chromium.text_of(browser)
@@ -131,9 +124,9 @@ def test_the_log_on_the_status_page(make_proxy, gitlab, upstream, browser, logs)
     assert "from the IDE" in chromium.text_of(browser)
 
 
-def test_a_log_that_ends_says_so(make_proxy, gitlab, upstream, browser, logs):
+def test_a_log_that_ends_says_so(make_logging_proxy, gitlab, upstream, browser, logs):
     (logs / "ide.log").write_text("from the IDE\n")
-    proxy = make_proxy(gitlab, upstream, LOG_FILES=f"{logs}/*.log", LOG_LEVEL="info")
+    proxy = make_logging_proxy(gitlab, upstream)
     sign_in(browser, proxy, "/oauth2/workspace")
     wait_for_line(browser, "from the IDE")
     browser.delete_all_cookies()
@@ -143,9 +136,9 @@ def test_a_log_that_ends_says_so(make_proxy, gitlab, upstream, browser, logs):
     assert any("from the IDE" in t for t in lines(browser))
 
 
-def test_without_script_there_is_a_link(make_proxy, gitlab, certificates, logs):
+def test_without_script_there_is_a_link(make_logging_proxy, gitlab, certificates, logs):
     (logs / "ide.log").write_text("from the IDE\n")
-    proxy = make_proxy(gitlab, trusted=False, LOG_FILES=f"{logs}/*.log", EXPLAIN_AFTER="0s")
+    proxy = make_logging_proxy(gitlab, trusted=False, EXPLAIN_AFTER="0s")
     with chromium.browser(certificates.cert, javascript=False) as driver:
         sign_in(driver, proxy)
         chromium.consent(driver)
@@ -228,11 +221,9 @@ def take_pictures(certificates, proxy, name):
 
 
 @pytest.mark.parametrize("situation", REASONS, ids=lambda s: s.__name__)
-def test_reasons(make_proxy, gitlab, browser, certificates, logs, situation):
+def test_reasons(make_logging_proxy, gitlab, browser, certificates, logs, situation):
     with situation(logs) as (upstream, sentence, code):
-        proxy = make_proxy(
-            gitlab, UPSTREAM=upstream, LOG_FILES=f"{logs}/*.log", EXPLAIN_AFTER="1s", LOG_LEVEL="info"
-        )
+        proxy = make_logging_proxy(gitlab, UPSTREAM=upstream, EXPLAIN_AFTER="1s")
         sign_in(browser, proxy)
         chromium.wait(browser, lambda d: sentence in text_at(d, "known-message"), what=sentence)
         assert len(text_at(browser, "known-hint")) > 20

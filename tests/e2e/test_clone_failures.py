@@ -213,6 +213,15 @@ def test_words_in_place_of_a_pack(settings, target, token, gitlab, body, depth):
     assert_words(by_hand({**settings, "CLONE_TOKEN": token, "CLONE_RETRIES": "3", "CLONE_DEPTH": depth}), target, "Not for you.")
 
 
+@pytest.mark.parametrize("only", [packet(b"\x01"), packet(b"\x02Counting.\n")], ids=["keep-alive", "progress"])
+def test_a_server_that_only_talks(settings, target, token, gitlab, only):
+    """Its packets arrive all the time, and none has data."""
+    gitlab.faults.add("git-upload-pack", body=packet(b"NAK\n") + only * 4000, bytes_per_s=1000, content_type=RESULT)
+    result = by_hand({**settings, "CLONE_TOKEN": token, "CLONE_STALL_TIMEOUT": "150ms", "CLONE_RETRIES": "0"})
+    assert_failed(result, "refused", target)
+    assert "messages, but no data" in result.stderr, result.stderr
+
+
 def test_words_are_text(settings, target, token, gitlab):
     """Bounded, on one line, without control characters and what turns the reading direction."""
     body = b"\x1b[31mA\xc2\x9bB\r\n\r\nC \xff\xe2\x80\xaeD\n" + b"x" * 5000

@@ -37,6 +37,18 @@ def head(project):
     return git(project.repository, "rev-parse", "HEAD")
 
 
+def test_files_of_all_count_together(settings, target, gitlab):
+    """The one that does not fit is left out, and named."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha, files=20)
+    bare = gitlab.project.repository
+    add(bare, [("one", "one", "../lib.git", head(lib)), ("two", "two", "../lib.git", head(lib))])
+    entries = {r: len(git(r, "ls-tree", "-r", "-t", "HEAD").splitlines()) for r in (bare, lib.repository)}
+    together = entries[bare] + 2 * entries[lib.repository]
+    result = by_hand({**settings, "CLONE_FILES_MAX": str(together - 1)})
+    assert result.returncode == 0 and f"more than CLONE_FILES_MAX ({together - 1}) files" in result.stderr, result.stderr
+    assert os.listdir(target / "one") != [] and os.listdir(target / "two") == []
+
+
 def test_as_git_leaves_them(settings, target, gitlab, certificates):
     inner = gitlab.add_project("other/inner", gitlab.sasha, files=3)
     lib = gitlab.add_project("group/lib", gitlab.sasha, files=3, commits=3)

@@ -11,6 +11,8 @@ from pathlib import Path
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
 MODULE = re.compile(r"`((?:base|auth|clone|container|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
 SETTING = re.compile(r"\bWORKSPACE_PROXY_([A-Z0-9_]+)\b")
+# Variables of the commands for users' computers, which are no settings.
+CLIENT = {"TOKEN", "TOKEN_COMMAND"}
 TARGET = re.compile(r"(?:^|`)make ([a-z][a-z0-9-]*)", re.M)
 
 
@@ -30,7 +32,7 @@ def check_modules(root, text):
 
 def check_settings(known, text):
     for name in SETTING.findall(text):
-        if name not in known and name.removesuffix("_FILE") not in known:
+        if name not in known | CLIENT and name.removesuffix("_FILE") not in known:
             yield f"no such setting: {name}"
 
 

@@ -294,6 +294,11 @@ class Proxy:
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
+    def own_memory_kib(self):
+        """Heap and stacks: without pages of the program's file, which are read when they are used first."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+
 
 def _as_json(line):
     try:

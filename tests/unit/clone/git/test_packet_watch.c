@@ -76,11 +76,28 @@ test_long_errors_are_cut(void **state)
 	buf_fini(&response);
 }
 
+static void
+test_counts(void **state)
+{
+	/* Keep-alives, progress and acknowledgements are messages. */
+	struct str response = STR("0008NAK\n0008\1abc0005\1"
+				  "000a\2slow\n0006\1x0000");
+	struct packet_watch w = {.len = 0};
+	struct str text;
+
+	(void)state;
+	for (; !str_is_empty(response); response = str_skip(response, 3))
+		assert_false(packet_watch_add(&w, str_take(response, 3), &text));
+	assert_int_equal(w.data_packets, 2);
+	assert_int_equal(w.message_bytes, 8 + 5 + 10 + 4);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_long_errors_are_cut),
 	};
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which workspaces may get a GitLab token.
+ */
+#ifndef SSH_CLIENT_CLIENT_TRUST_H
+#define SSH_CLIENT_CLIENT_TRUST_H
+
+#include "ssh/client/client_private.h"
+
+/* How to connect: with the environment's GitLab token where the host is in a zone that the user
+ * trusts, else by what login stored. */
+bool client_credentials(const struct client_host *h, struct client_login *l,
+			struct err *e) MUST_CHECK;
+
+#endif
