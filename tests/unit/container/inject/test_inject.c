@@ -230,31 +230,30 @@ test_git_container_of_another(void **state)
 }
 
 static void
-test_address_of_ports(void **state)
+assert_port_address(const char *pod, const char *expected)
 {
 	struct result r;
-	const struct node *ide;
 
+	run(&r, pod);
+	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"), str_from(expected)));
+	doc_fini(&r.doc);
+}
+
+static void
+test_address_of_ports(void **state)
+{
 	(void)state;
-	run(&r, WITH("ports: \"3000\""));
-	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
-	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"),
-			      STR("https://{{port}}-kiwi.ws.example.com/")));
-	doc_fini(&r.doc);
-
-	run(&r, IDE("env: [{name: VSCODE_PROXY_URI, value: mine}]"));
-	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
-	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"), STR("mine")));
-	doc_fini(&r.doc);
-
-	run(&r,
-	    "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {workspace-proxy.io/inject: 'true'}\n"
-	    "  annotations:\n" NOTE("name: 60001-kiwi") NOTE("workspace-id: '7'")
-		    NOTE("ports: '3000'") POD_TAIL POD_END);
-	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
-	assert_true(str_equal(env_of(ide, "VSCODE_PROXY_URI"),
-			      STR("https://{{port}}-kiwi.ws.example.com/")));
-	doc_fini(&r.doc);
+	assert_port_address(WITH("ports: \"3000\""), "https://{{port}}-kiwi.ws.example.com/");
+	assert_port_address(POD_HEAD NOTE("ports: '3000'") POD_TAIL
+			    "    env: [{name: VSCODE_PROXY_URI, value: mine}]\n" POD_END,
+			    "mine");
+	assert_port_address(WITH("ide-env: VSCODE_PROXY_URI=ours\n" NOTE("ports: '3000'")), "ours");
+	assert_port_address("apiVersion: v1\nkind: Pod\nmetadata:\n"
+			    "  labels: {workspace-proxy.io/inject: 'true'}\n"
+			    "  annotations:\n" NOTE("name: 60001-kiwi") NOTE("workspace-id: '7'")
+				    NOTE("ports: '3000'") POD_TAIL POD_END,
+			    "https://{{port}}-kiwi.ws.example.com/");
 }
 
 static void
