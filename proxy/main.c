@@ -12,6 +12,7 @@
 
 #include "clone/credential/credential.h"
 #include "proxy/command/check.h"
+#include "proxy/command/env_command.h"
 #include "proxy/command/git_config_command.h"
 #include "proxy/command/help.h"
 #include "proxy/command/install.h"
@@ -118,6 +119,12 @@ run_git_config(void)
 	return git_config_command_run(environ);
 }
 
+static int
+run_env(void)
+{
+	return env_command_run(environ);
+}
+
 /* Commands that take no arguments. */
 static const struct {
 	const char *name;
@@ -127,6 +134,7 @@ static const struct {
 	{"relay", run_relay},
 	{"webhook", run_webhook},
 	{"git-config", run_git_config},
+	{"env", run_env},
 	{"help", help_print},
 	{"--help", help_print},
 	{"-h", help_print},

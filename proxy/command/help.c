@@ -17,6 +17,7 @@ static const char usage[] =
 	"  clone           clone the repository and exit, for init containers\n"
 	"  credential      git's credential helper: asks the sidecar for the user's token\n"
 	"  git-config      print git's configuration for the profile of a shell\n"
+	"  env             print the addresses of ports, for VS Code, for the profile of a shell\n"
 	"  login HOST, logout HOST\n"
 	"                  let this computer connect to a workspace by SSH, or no longer\n"
 	"  ssh HOST        open a shell in a workspace\n"

@@ -49,7 +49,7 @@ static const struct conf_setting gitlab[] = {
 		 "alone, and the application must be registered as not confidential."},
 	{.name = "REDIRECT_URL",
 	 .type = CONF_URL,
-	 .commands = SERVE,
+	 .commands = SERVE | ENV,
 	 .offset = AT(auth.redirect_url),
 	 .expected = "an https URL with a path, exactly as registered with GitLab",
 	 .unset = "`RELAY_URL` + `/callback`, or without a relay `EXTERNAL_URL` + `PROXY_PREFIX` + "
@@ -70,7 +70,7 @@ static const struct conf_setting gitlab[] = {
 		 "workspace may request."},
 	{.name = "PROXY_PREFIX",
 	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
+	 .commands = SERVE | ENV,
 	 .offset = AT(auth.prefix),
 	 .fallback = "/oauth2",
 	 .parse = settings_parse_prefix,
@@ -86,7 +86,7 @@ const struct conf_group settings_gitlab = SETTINGS_GROUP("GitLab", gitlab);
 static const struct conf_setting relay[] = {
 	{.name = "RELAY_URL",
 	 .type = CONF_URL,
-	 .commands = SERVE | RELAY | INJECT | WEBHOOK,
+	 .commands = SERVE | RELAY | INJECT | WEBHOOK | ENV,
 	 .offset = AT(auth.relay_url),
 	 .expected = "an https URL such as https://relay.ws.example.com",
 	 .unset = "GitLab sends browsers back to the workspace itself",

@@ -13,7 +13,7 @@ static const char *const log_formats[] = {[LOG_JSON] = "json", [LOG_TEXT] = "tex
 static const struct conf_setting listeners[] = {
 	{.name = "EXTERNAL_URL",
 	 .type = CONF_URL,
-	 .commands = SERVE,
+	 .commands = SERVE | ENV,
 	 .offset = AT(auth.external_url),
 	 .expected = "an https origin such as https://name.zone",
 	 .unset = "**required**, or the origin of `REDIRECT_URL`",
@@ -139,7 +139,7 @@ static const struct conf_setting ide[] = {
 		 "before the waiting page says [why it does not](logs.md#reasons)."},
 	{.name = "PORTS",
 	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
+	 .commands = SERVE | ENV,
 	 .offset = AT(auth.ports),
 	 .parse = settings_parse_ports,
 	 .format = settings_format_ports,

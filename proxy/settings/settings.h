@@ -102,6 +102,7 @@ enum settings_command {
 	SETTINGS_WEBHOOK = 16,
 	SETTINGS_RELAY_KEY = 32,
 	SETTINGS_GIT_CONFIG = 64,
+	SETTINGS_ENV = 128,
 };
 
 /* Loads and cross-checks (command: which command asks). NULL when there are problems, which are

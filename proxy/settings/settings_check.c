@@ -103,6 +103,10 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 		settings_check_git_config(&c);
 		return;
 	}
+	if (command == SETTINGS_ENV) {
+		settings_check_env(&c);
+		return;
+	}
 	settings_check_gitlab(&c);
 	if (command == SETTINGS_RELAY) {
 		settings_check_relay(&c);

@@ -41,6 +41,7 @@ void settings_check_clashes(struct settings_check *c);
 void settings_check_proxies(struct settings_check *c);
 void settings_check_upstream(struct settings_check *c);
 void settings_check_ports(struct settings_check *c);
+void settings_check_env(struct settings_check *c);
 
 /* settings_check_ssh.c */
 void settings_check_ssh(struct settings_check *c);

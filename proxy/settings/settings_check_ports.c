@@ -104,3 +104,14 @@ settings_check_ports(struct settings_check *c)
 	exclude_own_ports(s, c->problems);
 	check_certificate(s, c->problems);
 }
+
+void
+settings_check_env(struct settings_check *c)
+{
+	settings_check_external_url(c);
+	settings_check_ports(c);
+	if (!settings_check_is_given(c, "PORTS"))
+		conf_problem(c->problems, VAR("PORTS"),
+			     "without it ports have no addresses; expected ports and ranges such "
+			     "as 3000,8000-8999");
+}

@@ -23,6 +23,7 @@
 #define WEBHOOK	   SETTINGS_WEBHOOK
 #define RELAY_KEY  SETTINGS_RELAY_KEY
 #define GIT_CONFIG SETTINGS_GIT_CONFIG
+#define ENV	   SETTINGS_ENV
 
 #define SETTINGS_GROUP(heading, rows)                                                              \
 	{                                                                                          \
