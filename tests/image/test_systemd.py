@@ -2,15 +2,17 @@
 """The unit for machines with systemd: what systemd says of it, and what the program says of its settings."""
 
 import functools
+import os
 import re
 import secrets
 import shutil
 import subprocess
 
 import pytest
-from proxy import binary, run
+from proxy import PATIENCE_S, binary, run, wait_until
 
 UNIT = "container/systemd/workspace-proxy.service"
+SSH_UNIT = "container/systemd/workspace-ssh@.service"
 EXPOSURE_MAX = 15  # tenths; systemd calls up to 2.0 safe
 
 
@@ -45,6 +47,40 @@ def test_systemd_understands_it(unit):
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit], capture_output=True, text=True
     )
     assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
+
+
+@needs_systemd
+def test_systemd_understands_the_unit_for_ssh(unit, tmp_path):
+    """As an instance for root, who is there everywhere."""
+    with open(SSH_UNIT) as file:
+        (tmp_path / "workspace-ssh@.service").write_text(file.read())
+    ran = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", tmp_path / "workspace-ssh@root.service"],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
+
+
+def test_the_command_of_the_unit_for_ssh(tmp_path):
+    """It starts the helper, which listens, with a host key of its own."""
+    with open(SSH_UNIT) as file:
+        (command,) = re.findall(r"^ExecStart=/bin/sh -c '(.*)'$", file.read(), re.M)
+    for unit, here in (
+        ("/usr/local/bin", os.path.dirname(binary())),
+        ("/run/workspace-ssh", str(tmp_path)),
+        ("/var/lib/workspace-ssh", str(tmp_path / "state")),
+        ("$$(id -u workspace-proxy)", "$(id -u root)"),
+    ):
+        assert unit in command
+        command = command.replace(unit, here)
+    process = subprocess.Popen(["/bin/sh", "-c", command], stderr=subprocess.DEVNULL)
+    try:
+        wait_until((tmp_path / "ssh.sock").exists)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
 
 
 @needs_systemd
