@@ -112,8 +112,4 @@ void conf_format_value(const struct conf_setting *setting, const void *target, s
 void conf_format_duration(uint64_t ms, char *out, size_t size);
 void conf_format_size(uint64_t bytes, char *out, size_t size);
 
-/* docs/configuration.md, and the settings part of --help. */
-void conf_print_markdown(const struct conf_table *table, FILE *out);
-void conf_print_help(const struct conf_table *table, FILE *out);
-
 #endif

@@ -5,7 +5,7 @@
  * Both come from the rows that the loader reads, so they can't disagree with it. Rows are printed
  * in the table's order under their group's heading; refused ones last.
  */
-#include "base/conf/conf.h"
+#include "base/conf/conf_docs.h"
 
 #include "base/conf/conf_value.h"
 
@@ -109,27 +109,52 @@ conf_print_markdown(const struct conf_table *table, FILE *out)
 	print_refused(table, out);
 }
 
-/* Words of Markdown text, without its backticks, wrapped and indented. */
+bool
+conf_is_markup(struct str text, size_t at)
+{
+	return text.data[at] == '`' ||
+	       (text.data[at] == '*' && ((at > 0 && text.data[at - 1] == '*') ||
+					 (at + 1 < text.len && text.data[at + 1] == '*')));
+}
+
+static int
+width_of(struct str word)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < word.len; i++)
+		width += !conf_is_markup(word, i);
+	return width;
+}
+
 static void
-print_wrapped(const char *text, FILE *out)
+print_word(struct str word, FILE *out)
+{
+	for (size_t i = 0; i < word.len; i++) {
+		if (!conf_is_markup(word, i))
+			(void)fputc(word.data[i], out);
+	}
+}
+
+void
+conf_print_wrapped(const char *text, int column, int indent, FILE *out)
 {
 	struct str rest = str_from(text);
 	struct str word;
-	int column = 0;
+
+	(void)fprintf(out, "%*s", indent - column, "");
+	column = indent;
 	while (str_next(&rest, ' ', &word)) {
-		int width = 0;
-		for (size_t i = 0; i < word.len; i++)
-			width += word.data[i] != '`';
-		if (column == 0 || column + 1 + width > HELP_COLUMNS) {
-			(void)fprintf(out, "%s%*s", column == 0 ? "" : "\n", HELP_INDENT, "");
-			column = HELP_INDENT;
-		} else {
+		int width = width_of(word);
+
+		if (column > indent && column + 1 + width > HELP_COLUMNS) {
+			(void)fprintf(out, "\n%*s", indent, "");
+			column = indent;
+		} else if (column > indent) {
 			(void)fputc(' ', out);
 			column++;
 		}
-		for (size_t i = 0; i < word.len; i++)
-			if (word.data[i] != '`')
-				(void)fputc(word.data[i], out);
+		print_word(word, out);
 		column += width;
 	}
 	(void)fputc('\n', out);
@@ -151,8 +176,8 @@ print_help_row(const struct conf_setting *row, FILE *out)
 	else
 		(void)snprintf(line, sizeof(line), "%s", expected);
 	(void)fprintf(out, "  %s\n", row->name);
-	print_wrapped(line, out);
-	print_wrapped(row->text, out);
+	conf_print_wrapped(line, 0, HELP_INDENT, out);
+	conf_print_wrapped(row->text, 0, HELP_INDENT, out);
 }
 
 void

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/conf/conf.h"
+#include "base/conf/conf_docs.h"
 #include "base/net/address.h"
 #include "base/secret.h"
 #include "base/url.h"

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The documentation of a table of settings, and plain text from Markdown.
+ */
+#ifndef BASE_CONF_CONF_DOCS_H
+#define BASE_CONF_CONF_DOCS_H
+
+#include "base/conf/conf.h"
+
+/* docs/configuration.md, and the settings part of --help. */
+void conf_print_markdown(const struct conf_table *table, FILE *out);
+void conf_print_help(const struct conf_table *table, FILE *out);
+
+/* Whether the byte is markup: a backtick, or one of two asterisks. */
+bool conf_is_markup(struct str text, size_t at);
+
+/* Prints Markdown text as plain text, wrapped and indented; the first line is at `column`
+ * already. */
+void conf_print_wrapped(const char *text, int column, int indent, FILE *out);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manual pages: their frame; commands and settings come from their tables.
+ */
+#include "proxy/command/man_page.h"
+
+#include "base/conf/conf_man.h"
+#include "proxy/command/help_commands.h"
+#include "proxy/settings/settings.h"
+
+static void
+print_head(const char *section, const char *summary, FILE *out)
+{
+	(void)fprintf(out,
+		      ".\\\" SPDX-License-Identifier: Apache-2.0\n"
+		      ".TH WORKSPACE\\-PROXY %s \"\" \"workspace\\-proxy " VERSION "\"\n"
+		      ".SH NAME\nworkspace\\-proxy \\- ",
+		      section);
+	conf_man_print_text(str_from(summary), out);
+}
+
+void
+man_page_print_commands(FILE *out)
+{
+	print_head("1", "authenticating sidecar reverse proxy for GitLab workspaces", out);
+	(void)fputs(".SH SYNOPSIS\n.B workspace\\-proxy\n.RI [ command ]\n"
+		    ".SH DESCRIPTION\n",
+		    out);
+	conf_man_print_text(
+		STR("Stands in front of a browser IDE, signs users in at GitLab, asks "
+		    "whether they may enter the workspace, and forwards their requests. "
+		    "It is configured by environment variables only, which "
+		    "workspace-proxy(5) lists."),
+		out);
+	(void)fputs(".SH COMMANDS\n", out);
+	for (const struct help_command *c = help_commands; c->name != NULL; c++) {
+		(void)fputs(".TP\n.B ", out);
+		conf_man_print_text(str_from(c->name), out);
+		conf_man_print_text(str_from(c->text), out);
+	}
+	(void)fputs(".SH EXIT STATUS\n", out);
+	conf_man_print_text(STR("0 on success, 1 on failure, 2 for wrong arguments."), out);
+	(void)fputs(".SH SEE ALSO\n.BR workspace\\-proxy (5)\n", out);
+}
+
+void
+man_page_print_settings(FILE *out)
+{
+	print_head("5", "settings of workspace-proxy", out);
+	(void)fputs(".SH DESCRIPTION\n", out);
+	conf_man_print_text(
+		STR("Settings are environment variables. Each can also be given with the suffix "
+		    "_FILE: the path of a file that holds the value. `workspace-proxy check` reads "
+		    "them as the sidecar would, and prints what they mean or all that is wrong "
+		    "with them. Durations are numbers with ms, s, m or h; sizes are bytes or "
+		    "numbers with KiB, MiB or GiB."),
+		out);
+	conf_print_man(&settings_table, out);
+	(void)fputs(".SH SEE ALSO\n.BR workspace\\-proxy (1)\n", out);
+}
