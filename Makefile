@@ -309,6 +309,10 @@ image-test: $(BUILD)/deps-image-test ## builds it and runs it, read-only and wit
 	@$(MAKE) -j$(JOBS) all
 	@tools/run-image-tests $(BUILD) $(VERSION) $(PYTEST)
 
+.PHONY: deb
+deb: $(BUILD)/deps-deb ## builds a Debian package of the last commit, in build/deb; lintian checks it
+	@tools/build-deb $(abspath $(BUILD)) $(VERSION)
+
 .PHONY: deps deps-test deps-demo deps-bench
 deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
 deps-test: $(BUILD)/deps-test ## … for the tests
