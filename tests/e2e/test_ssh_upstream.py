@@ -10,7 +10,7 @@ import threading
 import pytest
 import websocket
 from proxy import wait_until
-from ssh import KEY, OK, Sshd, admin, ask
+from ssh import KEY, OK, Container, Sshd, admin, ask
 
 NO_SSHD = "sshd does not run in the workspace"
 
@@ -71,6 +71,27 @@ def test_real_ssh_to_an_sshd_of_the_image(start, container, make_computer, clien
         sshd.stop()
     again = laptop.ssh("true")
     assert again.returncode == 255 and NO_SSHD.encode() in again.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user without a password")
+def test_an_sshd_that_accepts_a_user_without_a_password(start, make_computer, client):
+    """As in images made for GitLab's workspaces: nobody is asked for anything."""
+    container = Container(password="")
+    laptop = make_computer(None)
+    sshd = Sshd(container, laptop, "PermitEmptyPasswords=yes")
+    try:
+        laptop.proxy = start(
+            f"127.0.0.1:{sshd.port}",
+            SSH_UPSTREAM_HOST_KEY=open(sshd.host_key + ".pub").read().strip(),
+            SSH_UPSTREAM_USER=sshd.user,
+        )
+        wait_until(lambda: not admin(laptop.proxy, "/ready")["problems"])
+        laptop.log_in(client)
+        result = laptop.ssh("-o", "BatchMode=yes", "id -un")
+        assert result.stdout.decode().strip() == sshd.user, result.stderr
+    finally:
+        sshd.stop()
+        container.stop()
 
 
 def test_another_host_key_than_the_configured_one_is_refused(start, container, make_computer, client):

@@ -48,7 +48,7 @@ exec setpriv --reuid {uid} --regid {uid} --clear-groups "$@"
 class Container:
     """A user with a home, and workspace-ssh for them. Without root it is the user who runs the tests."""
 
-    def __init__(self, account=True, uid=UID):
+    def __init__(self, account=True, uid=UID, password="x"):
         self.directory = tempfile.mkdtemp(prefix="wssh-", dir="/tmp")
         self.home = os.path.join(self.directory, "home")
         self.socket = os.path.join(self.directory, "socket")
@@ -57,6 +57,7 @@ class Container:
         self.user = USER if self.is_root else os.environ.get("USER", "")
         self.uid = uid if self.is_root else os.geteuid()
         self.account = account
+        self.password = password  # as in /etc/passwd
         self.process = None
         os.mkdir(self.home)
         for path in (self.directory, self.home):
@@ -71,7 +72,7 @@ class Container:
         shutil.copy("/etc/passwd", passwd)
         if self.account:
             with open(passwd, "a") as file:
-                file.write(f"{USER}:x:{self.uid}:{self.uid}::{self.home}:/bin/bash\n")
+                file.write(f"{USER}:{self.password}:{self.uid}:{self.uid}::{self.home}:/bin/bash\n")
         script = NAMESPACE.format(uid=self.uid)
         return ["unshare", "--mount", "sh", "-e", "-c", script, "sh", passwd, *arguments]
 
@@ -138,7 +139,7 @@ class LyingHelper:
 class Sshd:
     """An sshd of the image, listening on loopback as the container's user; the computer's key opens it."""
 
-    def __init__(self, container, computer):
+    def __init__(self, container, computer, *more_options):
         self.port = free_port()
         self.keys = os.path.join(container.directory, "keys")
         self.host_key = os.path.join(container.directory, "sshd_host_key")
@@ -150,6 +151,7 @@ class Sshd:
         options = [
             f"HostKey={self.host_key}", f"AuthorizedKeysFile={self.keys}", "UsePAM=no", "StrictModes=no",
             "PidFile=none", "UseDNS=no", "LogLevel=ERROR", "PrintMotd=no", "PrintLastLog=no", "MaxStartups=300",
+            *more_options,
         ]
         command = ["/usr/sbin/sshd", "-De", "-f", "/dev/null", "-p", str(self.port), "-o", "ListenAddress=127.0.0.1"]
         for option in options:
