@@ -20,8 +20,12 @@ ports_parse_one(struct str text, uint16_t *port)
 static bool
 parse_range(struct ports_range *r, struct str text, struct err *e)
 {
-	size_t hyphen = str_find_byte(text, '-');
+	static const struct str https = {"https:", 6};
 
+	r->is_https = str_starts_with(text, https);
+	if (r->is_https)
+		text = str_trim(str_skip(text, https.len));
+	size_t hyphen = str_find_byte(text, '-');
 	if (!ports_parse_one(str_trim(str_take(text, hyphen)), &r->first))
 		return err_set(e, ERR_CONFIG, "it is no port");
 	r->last = r->first;
@@ -55,7 +59,7 @@ ports_format(const struct ports *p, struct buf *out)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct ports_range *r = &p->ranges[i];
 
-		buf_addf(out, i == 0 ? "%u" : ",%u", r->first);
+		buf_addf(out, "%s%s%u", i == 0 ? "" : ",", r->is_https ? "https:" : "", r->first);
 		if (r->last != r->first)
 			buf_addf(out, "-%u", r->last);
 	}
@@ -69,6 +73,18 @@ ports_contain(const struct ports *p, uint16_t port)
 			return true;
 	}
 	return false;
+}
+
+bool
+ports_are_https(const struct ports *p, uint16_t port)
+{
+	bool is_https = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (port >= p->ranges[i].first && port <= p->ranges[i].last)
+			is_https = p->ranges[i].is_https;
+	}
+	return is_https;
 }
 
 /* Ranges may overlap, so each is asked. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP ports as settings list them ("3000,8000-8999") and as host names carry them
+ * TCP ports as settings list them ("3000,8000-8999,https:8443") and as host names carry them
  * ("3000-kiwi.ws.example.com"). A port has one spelling: decimal, 1 to 65535, no leading zero.
  */
 #ifndef BASE_NET_PORTS_H
@@ -13,6 +13,7 @@
 struct ports_range {
 	uint16_t first;
 	uint16_t last; /* inclusive */
+	bool is_https; /* the servers there speak TLS */
 };
 
 struct ports {
@@ -24,6 +25,9 @@ struct ports {
 bool ports_parse(struct ports *p, struct str text, struct err *e) MUST_CHECK;
 void ports_format(const struct ports *p, struct buf *out);
 bool ports_contain(const struct ports *p, uint16_t port);
+
+/* As the last range says that contains the port. */
+bool ports_are_https(const struct ports *p, uint16_t port);
 
 /* Takes port out of the ranges that hold others as well. False, and nothing changed, when it is
  * listed by itself or the ranges would become too many. */

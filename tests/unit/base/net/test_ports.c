@@ -24,6 +24,8 @@ test_lists(void **state)
 		{"1,65535", "1,65535"},
 		{"3000, 8000 - 8999", "3000,8000-8999"},
 		{"8000-8000", "8000"},
+		{"3000,https:8443", "3000,https:8443"},
+		{"https: 8000 - 8010 ,3000", "https:8000-8010,3000"},
 	};
 
 	(void)state;
@@ -45,9 +47,30 @@ static void
 test_bad_lists(void **state)
 {
 	static const char *const cases[] = {
-		"",	 "0",	      "65536", "03000",	    "+1",  "3000,",
-		",3000", "a",	      "3000-", "-3000",	    "9-8", "1-65536",
-		"1-2-3", "3000 4000", "0x10",  "3000;4000", "8-0", "8-09",
+		"",
+		"0",
+		"65536",
+		"03000",
+		"+1",
+		"3000,",
+		",3000",
+		"a",
+		"3000-",
+		"-3000",
+		"9-8",
+		"1-65536",
+		"https:",
+		"http:80",
+		"https:8-https:9",
+		"HTTPS:1",
+		"https:https:1",
+		"https://1",
+		"1-2-3",
+		"3000 4000",
+		"0x10",
+		"3000;4000",
+		"8-0",
+		"8-09",
 	};
 
 	(void)state;
@@ -73,6 +96,26 @@ test_too_many(void **state)
 		buf_addf(&text, i == 0 ? "%u" : ",%u", 1000 + i);
 	assert_false(ports_parse(&p, buf_view(&text), &e));
 	buf_fini(&text);
+}
+
+static void
+test_https(void **state)
+{
+	struct ports p = {.count = 0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_true(ports_parse(&p, STR("3000,8000-8999,https:8443,https:9000-9010,9005"), &e));
+	assert_false(ports_are_https(&p, 3000));
+	assert_false(ports_are_https(&p, 8442));
+	assert_true(ports_are_https(&p, 8443));
+	assert_true(ports_are_https(&p, 9000));
+	assert_false(ports_are_https(&p, 9005));
+	assert_false(ports_are_https(&p, 1));
+	assert_true(ports_exclude(&p, 9002));
+	assert_true(ports_are_https(&p, 9001));
+	assert_true(ports_are_https(&p, 9003));
+	assert_false(ports_contain(&p, 9002));
 }
 
 static void
@@ -136,8 +179,8 @@ test_exclude_without_room(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < p.count; i++)
-		p.ranges[i] =
-			(struct ports_range){(uint16_t)(100 * i + 1), (uint16_t)(100 * i + 9)};
+		p.ranges[i] = (struct ports_range){(uint16_t)(100 * i + 1), (uint16_t)(100 * i + 9),
+						   false};
 	assert_false(ports_exclude(&p, 305));
 	assert_true(ports_contain(&p, 305));
 	assert_true(ports_exclude(&p, 301));
@@ -181,9 +224,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_bad_lists),
-		cmocka_unit_test(test_too_many), cmocka_unit_test(test_contain),
-		cmocka_unit_test(test_exclude),	 cmocka_unit_test(test_exclude_without_room),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_bad_lists),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_https),
+		cmocka_unit_test(test_contain),
+		cmocka_unit_test(test_exclude),
+		cmocka_unit_test(test_exclude_without_room),
 		cmocka_unit_test(test_hosts),
 	};
 

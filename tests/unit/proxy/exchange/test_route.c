@@ -139,7 +139,7 @@ test_hosts(void **state)
 static void
 test_hosts_of_ports(void **state)
 {
-	static const struct ports ports = {{{3000, 3000}, {8000, 8999}}, 2};
+	static const struct ports ports = {{{3000, 3000, false}, {8000, 8999, false}}, 2};
 	static const struct proxy with_ports = {
 		.hosts = {{"a-b.ws.example", 14}, {"a-b.ws.example:443", 18}},
 		.port_hosts = {{"a-b.ws.example", 14}, {"a-b.ws.example:443", 18}},
