@@ -9,7 +9,7 @@
 
 enum { SIDECAR = 1, RELAY = 2 };
 
-_Static_assert(UPSTREAM_BROKEN + 1 == METRICS_UPSTREAM_FAILURES, "every failure has a name");
+_Static_assert(UPSTREAM_NO_TLS + 1 == METRICS_UPSTREAM_FAILURES, "every failure has a name");
 
 static const char *const sources[] = {"sidecar", "relay", NULL};
 
@@ -38,7 +38,7 @@ static const char *const reload_outcomes[] = {"done", "failed"};
 static const char *const upstream_failures[METRICS_UPSTREAM_FAILURES] = {
 	[UPSTREAM_UNREACHABLE] = "unreachable", [UPSTREAM_STALE] = "stale",
 	[UPSTREAM_BAD_ANSWER] = "bad_answer",	[UPSTREAM_TIMEOUT] = "timeout",
-	[UPSTREAM_BROKEN] = "broken",
+	[UPSTREAM_BROKEN] = "broken",		[UPSTREAM_NO_TLS] = "tls",
 };
 static const char *const upstream_states[] = {"idle", "in_use"};
 

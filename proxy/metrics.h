@@ -38,7 +38,7 @@ enum metrics_listener { METRICS_HTTPS, METRICS_HTTP, METRICS_LISTENERS };
 enum metrics_tls_version { METRICS_TLS_1_2, METRICS_TLS_1_3, METRICS_TLS_VERSIONS };
 enum metrics_tls_failure { METRICS_TLS_ERROR, METRICS_TLS_TIMEOUT, METRICS_TLS_FAILURES };
 
-#define METRICS_UPSTREAM_FAILURES 5 /* enum upstream_failure */
+#define METRICS_UPSTREAM_FAILURES 6 /* enum upstream_failure */
 
 struct proxy_metrics {
 	uint64_t requests[METRICS_ROUTES][METRICS_STATUS_CLASSES];

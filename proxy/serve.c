@@ -39,6 +39,7 @@ struct serve {
 	struct arena arena;	   /* of the strings that proxy refers to */
 	struct settings *settings; /* proxy reads them, reload replaces secrets */
 	struct reload reload;
+	struct tls_context *tls_client; /* to https upstreams; NULL: there are none */
 	struct fetch *fetch;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: nobody asks */
@@ -64,10 +65,22 @@ make_fetch(const struct serve *s, struct err *e)
 	return fetch_new(s->proxy.loop, &options, e);
 }
 
+static bool
+needs_tls_client(const struct settings *settings)
+{
+	const struct ports *ports = &settings->auth.ports;
+	bool needs = settings->upstream.is_https;
+
+	for (size_t i = 0; i < ports->count; i++)
+		needs |= ports->ranges[i].is_https;
+	return needs;
+}
+
 /* The IDE's pool, and what makes those of ports. */
 static bool
-make_upstreams(struct proxy *p, struct err *e)
+make_upstreams(struct serve *s, struct err *e)
 {
+	struct proxy *p = &s->proxy;
 	const struct settings *settings = p->settings;
 	struct upstream_options options = {
 		.addresses = {settings->upstream.addresses[0], settings->upstream.addresses[1]},
@@ -88,12 +101,19 @@ make_upstreams(struct proxy *p, struct err *e)
 		.idle_max = UPSTREAM_IDLE_MAX,
 	};
 
+	if (needs_tls_client(settings)) {
+		s->tls_client = tls_client_context_new(e);
+		if (s->tls_client == NULL)
+			return false;
+		options.tls = settings->upstream.is_https ? s->tls_client : NULL;
+	}
 	p->upstream = upstream_new(p->loop, &p->deferred_frees, &options, e);
 	if (p->upstream == NULL || p->ports == NULL)
 		return p->upstream != NULL;
 	options.name.host = NULL;
+	options.tls = s->tls_client;
 	options.idle_max = PORT_IDLE_MAX;
-	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, e);
+	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, p->ports, e);
 	return p->port_upstreams != NULL;
 }
 
@@ -221,7 +241,7 @@ make_sidecar(struct serve *s, struct err *e)
 	if (s->fetch == NULL)
 		return false;
 	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
-	if (p->auth == NULL || !make_upstreams(p, e))
+	if (p->auth == NULL || !make_upstreams(s, e))
 		return false;
 	if (settings->credential_socket != NULL) {
 		s->credentials = git_credential_server_new(p, e);
@@ -355,6 +375,7 @@ stop(struct serve *s)
 	pages_free(p->pages);
 	fetch_free(s->fetch);
 	tls_context_free(p->tls);
+	tls_context_free(s->tls_client);
 	peers_fini(&p->peers);
 	loop_free(p->loop);
 	arena_fini(&s->arena);

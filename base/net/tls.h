@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS 1.2 and 1.3 for server connections; the only module that includes libssl.
+ * TLS 1.2 and 1.3 for connections to clients and to servers in the same pod; the only module that
+ * includes libssl.
  *
  * A session reads from its socket itself (with read-ahead) and writes records into memory, which
  * the owner sends: so several records leave in one system call. No renegotiation, no compression,
@@ -23,6 +24,10 @@ struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
  * not touched. */
 bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
 void tls_context_free(struct tls_context *c);
+
+/* For sessions with servers on loopback: the certificate is not verified, the name sent is
+ * "localhost". Not for reload, lend, expires_at_s and names. */
+struct tls_context *tls_client_context_new(struct err *e) MUST_CHECK;
 
 /*
  * For base/http/service, whose library makes the sessions by itself: the context as libssl knows
@@ -54,8 +59,8 @@ enum tls_result {
 struct tls_session *tls_session_new(struct tls_context *c, int fd, struct err *e) MUST_CHECK;
 void tls_session_free(struct tls_session *s);
 
-/* ERR_INPUT where the client speaks HTTP without TLS. Until TLS_DONE, before any read or write.
- * Send tls_session_output after every call, whatever it returned. */
+/* ERR_INPUT where the client speaks HTTP without TLS, ERR_TLS where a server does. Until TLS_DONE,
+ * before any read or write. Send tls_session_output after every call, whatever it returned. */
 enum tls_result tls_session_handshake(struct tls_session *s, struct err *e) MUST_CHECK;
 
 /* Reads what fits; TLS_DONE with *got > 0. */

@@ -13,6 +13,7 @@
 struct tls_context {
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio_method;
+	bool is_client;
 	char *cert_file;
 	char *key_file;
 	int64_t expires_at_s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS server sessions by OpenSSL.
+ * TLS sessions by OpenSSL.
  *
  * One BIO per session stands on both sides: it receives from the socket and appends what is to be
  * sent to a buffer that is freed when it was sent. Together with SSL_MODE_RELEASE_BUFFERS an idle
@@ -224,7 +224,15 @@ tls_session_new(struct tls_context *c, int fd, struct err *e)
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(s->ssl, bio, bio);
-	SSL_set_accept_state(s->ssl);
+	if (!c->is_client) {
+		SSL_set_accept_state(s->ssl);
+	} else if (SSL_set_tlsext_host_name(s->ssl, "localhost") == 1) {
+		SSL_set_connect_state(s->ssl);
+	} else {
+		tls_error_set(e, ERR_MEMORY, "TLS session");
+		tls_session_free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -236,6 +244,15 @@ tls_session_free(struct tls_session *s)
 	SSL_free(s->ssl);
 	output_release(&s->output);
 	free(s);
+}
+
+/* Whether the first bytes of a server were no record. */
+static bool
+is_no_tls(const struct tls_session *s)
+{
+	return SSL_is_server(s->ssl) == 0 && SSL_is_init_finished(s->ssl) == 0 &&
+	       SSL_get_state(s->ssl) == TLS_ST_CW_CLNT_HELLO &&
+	       ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER;
 }
 
 /* What a call that did not succeed means; returned is what it returned. */
@@ -259,6 +276,9 @@ explain(struct tls_session *s, int returned, const char *what, struct err *e)
 		err_set(e, ERR_MEMORY, "%s: too much output waits", what);
 	} else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
 		tls_error_set(e, ERR_INPUT, what);
+	} else if (is_no_tls(s)) {
+		ERR_clear_error();
+		err_set(e, ERR_TLS, "%s: the server does not speak TLS", what);
 	} else {
 		tls_error_set(e, ERR_TLS, what);
 	}

@@ -129,6 +129,14 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 	return true;
 }
 
+bool
+conn_connect_tls(struct conn *c, const struct address *address, struct tls_context *tls,
+		 struct err *e)
+{
+	c->tls_client = tls;
+	return conn_connect(c, address, e);
+}
+
 void
 conn_close(struct conn *c)
 {
@@ -138,6 +146,7 @@ conn_close(struct conn *c)
 		close(c->fd);
 	}
 	c->tls = NULL;
+	c->tls_client = NULL;
 	c->fd = -1;
 	c->state = CONN_CLOSED;
 	c->blocked = false;
@@ -357,26 +366,11 @@ report_failure(struct conn *c)
 }
 
 static void
-on_connected(struct conn *c)
+fail_opening(struct conn *c, const struct err *e)
 {
-	struct err e = ERR_INIT;
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		error = errno;
-	if (error != 0) {
-		err_set_errno(&e, error, "connect");
-		e.code = ERR_CONNECT;
-		c->state = CONN_FAILED;
-		loop_io_want(&c->io, 0);
-		c->ops->on_failed(&e, c->arg);
-		return;
-	}
-	c->state = CONN_OPEN;
-	conn_flush(c);
-	update_interest(c);
-	c->ops->on_open(c->arg);
+	c->state = CONN_FAILED;
+	loop_io_want(&c->io, 0);
+	c->ops->on_failed(e, c->arg);
 }
 
 static void
@@ -396,9 +390,7 @@ on_handshake(struct conn *c)
 	if (result != TLS_DONE) {
 		if (result != TLS_FAILED)
 			err_set(&e, ERR_CONNECT, "closed during the TLS handshake");
-		c->state = CONN_FAILED;
-		loop_io_want(&c->io, 0);
-		c->ops->on_failed(&e, c->arg);
+		fail_opening(c, &e);
 		return;
 	}
 	c->state = CONN_OPEN;
@@ -406,6 +398,45 @@ on_handshake(struct conn *c)
 	c->may_hold_bytes = true;
 	if (c->reading)
 		loop_io_poke(&c->io);
+	conn_flush(c);
+	update_interest(c);
+	c->ops->on_open(c->arg);
+}
+
+static void
+start_handshake(struct conn *c)
+{
+	struct err e = ERR_INIT;
+
+	c->tls = tls_session_new(c->tls_client, c->fd, &e);
+	if (c->tls == NULL) {
+		fail_opening(c, &e);
+		return;
+	}
+	c->state = CONN_HANDSHAKING;
+	on_handshake(c);
+}
+
+static void
+on_connected(struct conn *c)
+{
+	struct err e = ERR_INIT;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	if (error != 0) {
+		err_set_errno(&e, error, "connect");
+		e.code = ERR_CONNECT;
+		fail_opening(c, &e);
+		return;
+	}
+	if (c->tls_client != NULL) {
+		start_handshake(c);
+		return;
+	}
+	c->state = CONN_OPEN;
 	conn_flush(c);
 	update_interest(c);
 	c->ops->on_open(c->arg);

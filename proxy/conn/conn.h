@@ -37,7 +37,8 @@ struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
 	void *arg;
-	struct tls_session *tls; /* NULL: plain */
+	struct tls_session *tls;	/* NULL: plain, or not connected yet */
+	struct tls_context *tls_client; /* of a handshake that follows connecting; NULL: none */
 	/* Application bytes not sent, or with TLS not encrypted yet. */
 	struct buf out;
 	int fd;
@@ -54,8 +55,8 @@ struct conn {
 /* Limit of out. Callers stop long before, when conn_is_blocked. */
 #define CONN_OUT_MAX (1024u * 1024u)
 
-/* Limit of what the kernel buffers for a slow receiver, besides what is in
- * flight. Without it its buffer grows to megabytes. */
+/* Limit of what the kernel buffers for a slow receiver, besides what is in flight. Without it its
+ * buffer grows to megabytes. */
 #define CONN_UNSENT_MAX (512 * 1024)
 
 /* Initializes a closed conn. */
@@ -68,18 +69,20 @@ bool conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 /* Starts connecting. Data sent before on_open is buffered. */
 bool conn_connect(struct conn *c, const struct address *address, struct err *e) MUST_CHECK;
 
+/* The same with TLS: on_open follows the handshake. The context outlives the conn. */
+bool conn_connect_tls(struct conn *c, const struct address *address, struct tls_context *tls,
+		      struct err *e) MUST_CHECK;
+
 /* Closes at once and discards unsent data. May be called twice. */
 void conn_close(struct conn *c);
 
 /* As conn_close, but the peer receives a reset. */
 void conn_reset(struct conn *c);
 
-/* Sends buffered data, then close_notify and FIN. Does not do so while blocked:
- * call again from on_drained. */
+/* Sends buffered data, then close_notify and FIN. Not while blocked: call again from on_drained. */
 void conn_shutdown(struct conn *c);
 
-/* Enables or disables on_readable. Enabling also reports bytes that TLS has
- * buffered. */
+/* Enables or disables on_readable. Enabling also reports bytes that TLS has buffered. */
 void conn_want_read(struct conn *c, bool wanted);
 
 /* Appends bytes that the next conn_send or conn_flush sends. */
@@ -93,8 +96,7 @@ struct buf *conn_out(struct conn *c);
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
-/* Sends bytes without TLS and without a retry, to a peer with which the
- * handshake failed. */
+/* Sends bytes without TLS and without a retry, to a peer with which the handshake failed. */
 void conn_send_unencrypted(const struct conn *c, struct str data);
 
 /* Bytes buffered here or in the kernel that the peer has not acknowledged. */

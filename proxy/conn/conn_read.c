@@ -74,7 +74,7 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 
 	*got = 0;
 	/* After a failed send, bytes that arrived before can still be read. */
-	if (c->state != CONN_OPEN && (c->state != CONN_FAILED || c->tls != NULL))
+	if (c->state != CONN_OPEN && c->state != CONN_FAILED)
 		return CONN_READ_AGAIN;
 	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, most, got, e)
 						      : read_plain(c, data, most, got, e);
@@ -118,12 +118,19 @@ conn_find_end(const struct conn *c)
 	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
 }
 
+/* Read from the socket already, and told to nobody. */
+static bool
+holds_decrypted(const struct conn *c)
+{
+	return c->tls != NULL && tls_session_has_buffered(c->tls);
+}
+
 bool
 conn_has_arrived(const struct conn *c)
 {
 	char byte;
 
-	return (c->tls != NULL && tls_session_has_buffered(c->tls)) ||
+	return holds_decrypted(c) ||
 	       (c->fd >= 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
 }
 
@@ -132,12 +139,13 @@ conn_is_quiet(const struct conn *c)
 {
 	char byte;
 
-	return c->state == CONN_OPEN && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	return c->state == CONN_OPEN && !holds_decrypted(c) &&
+	       recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
 	       (errno == EAGAIN || errno == EINTR);
 }
 
 bool
 conn_was_quiet(const struct conn *c)
 {
-	return c->state == CONN_OPEN && !loop_io_is_readable(&c->io);
+	return c->state == CONN_OPEN && !holds_decrypted(c) && !loop_io_is_readable(&c->io);
 }

@@ -35,7 +35,7 @@ void conn_read_reset(struct conn *c);
 enum conn_end { CONN_END_NONE, CONN_END_PEER, CONN_END_BOTH };
 enum conn_end conn_find_end(const struct conn *c);
 
-/* Whether a plain connection is open and neither bytes, an end nor an error are pending: now, by a
+/* Whether a connection is open and neither bytes, an end nor an error are pending: now, by a
  * system call, or when the loop last waited for events, without one. */
 bool conn_is_quiet(const struct conn *c);
 bool conn_was_quiet(const struct conn *c);

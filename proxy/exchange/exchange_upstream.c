@@ -243,6 +243,9 @@ on_failed(enum upstream_failure failure, const struct err *e, void *arg)
 	case UPSTREAM_TIMEOUT:
 		reply_status(x, 504);
 		break;
+	case UPSTREAM_NO_TLS:
+		reply_detail(x, 502, e->text);
+		break;
 	case UPSTREAM_STALE:
 	case UPSTREAM_BAD_ANSWER:
 	case UPSTREAM_BROKEN:

@@ -279,7 +279,7 @@ log_stream_answer(struct exchange *x)
 		return;
 	}
 	if (!log_query_parse(&query, x->request.query, &e)) {
-		reply_bad_request(x, e.text);
+		reply_detail(x, 400, e.text);
 		return;
 	}
 	if (x->request.is_head) {

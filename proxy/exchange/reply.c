@@ -289,12 +289,6 @@ reply_detail(struct exchange *x, unsigned status, const char *detail)
 }
 
 void
-reply_bad_request(struct exchange *x, const char *detail)
-{
-	reply_detail(x, 400, detail);
-}
-
-void
 reply_stream_head(struct exchange *x, const char *content_type)
 {
 	struct header items[8];

@@ -27,9 +27,8 @@ void reply_body(struct exchange *x, unsigned status, const char *content_type, s
 void reply_jwks(struct exchange *x);
 /* 426 (RFC 9110 section 15.5.22): a WebSocket with this subprotocol is expected. */
 void reply_upgrade_required(struct exchange *x, const char *subprotocol);
-/* An error with a sentence that says what is wrong; for 400. */
+/* An error with a sentence that says what is wrong. */
 void reply_detail(struct exchange *x, unsigned status, const char *detail);
-void reply_bad_request(struct exchange *x, const char *detail);
 
 /* Begins a response whose body follows piece by piece; the exchange goes on. */
 void reply_stream_head(struct exchange *x, const char *content_type);

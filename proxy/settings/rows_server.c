@@ -103,10 +103,11 @@ static const struct conf_setting ide[] = {
 	 .parse = settings_parse_upstream,
 	 .format = settings_format_upstream,
 	 .expected = "http://host:port with a numeric host, localhost or a name of "
-		     "UPSTREAM_HOSTS, or unix:/path",
+		     "UPSTREAM_HOSTS, https://host:port on loopback, or unix:/path",
 	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
 	 .text = "Address of the IDE. `localhost` means 127.0.0.1 and ::1, whichever accepts "
-		 "connections."},
+		 "connections. With `https://`, on loopback only, TLS is spoken to it (1.2 or "
+		 "1.3, server name `localhost`); its certificate is not verified."},
 	{.name = "UPSTREAM_HOSTS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,
@@ -143,13 +144,17 @@ static const struct conf_setting ide[] = {
 	 .offset = AT(auth.ports),
 	 .parse = settings_parse_ports,
 	 .format = settings_format_ports,
-	 .expected = "ports and ranges such as 3000,8000-8999",
+	 .expected = "ports and ranges such as 3000,8000-8999,https:8443",
 	 .unset = "none",
 	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) to publish as "
 		 "`<port>-<name>.<zone>` for users of the workspace: with "
 		 "`EXTERNAL_URL=https://kiwi.ws.example.com`, port 3000 is at "
-		 "`https://3000-kiwi.ws.example.com`. At most 64 ports and ranges; ranges leave "
-		 "out the proxy's own listeners. DNS and certificate must cover these names, as "
+		 "`https://3000-kiwi.ws.example.com`. `https:` before a port or range is for "
+		 "servers "
+		 "that speak TLS (`https:8443,https:9000-9010`); their certificates are not "
+		 "verified. Of two parts that hold a port the last one counts. At most 64 ports "
+		 "and ranges; ranges leave out the proxy's own listeners. DNS and certificate must "
+		 "cover these names, as "
 		 "`*.<zone>` does."},
 };
 const struct conf_group settings_ide = SETTINGS_GROUP("IDE", ide);

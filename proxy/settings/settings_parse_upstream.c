@@ -7,6 +7,10 @@
 #include "proxy/settings/settings.h"
 #include "proxy/settings/settings_parse.h"
 
+/* Elsewhere somebody else could answer. */
+#define HTTPS_ON_LOOPBACK                                                                          \
+	"https is spoken on loopback only, because the server's certificate is not verified"
+
 /* A name in the one spelling that url_parse gives to those of UPSTREAM. */
 static bool
 add_host(struct settings_hosts *hosts, struct str name, struct arena *a, struct err *e)
@@ -63,6 +67,14 @@ settings_format_hosts(const void *field, struct buf *out)
 	cidr_format(&hosts->addresses, out);
 }
 
+static bool
+is_on_loopback(const struct address *address)
+{
+	struct ip ip;
+
+	return address_get_ip(address, &ip) && ip_is_loopback(&ip);
+}
+
 bool
 settings_parse_upstream(struct str value, void *field, struct arena *a, struct err *e)
 {
@@ -75,22 +87,34 @@ settings_parse_upstream(struct str value, void *field, struct arena *a, struct e
 		return address_parse(&upstream->addresses[0], value, e);
 	if (!url_parse(&url, value, a, e))
 		return false;
-	if (!str_equal(url.scheme, STR("http")))
-		return err_set(e, ERR_CONFIG, "only plain http is spoken inside the pod");
+	bool is_https = str_equal(url.scheme, STR("https"));
 	if (url.path.len > 1 || !str_is_empty(url.query))
 		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
 	if (!url.host_is_ipv6 &&
 	    !address_from_host(&upstream->addresses[0], url.host, url.port, &no_address)) {
+		if (is_https)
+			return err_set(e, ERR_CONFIG, HTTPS_ON_LOOPBACK);
 		*upstream = (struct settings_upstream){.port = url.port};
 		return settings_keep_text(url.host, &upstream->name, a, e);
 	}
 	if (!address_from_host(&upstream->addresses[0], url.host, url.port, e))
 		return false;
+	upstream->is_https = is_https;
+	if (is_https && !is_on_loopback(&upstream->addresses[0]))
+		return err_set(e, ERR_CONFIG, HTTPS_ON_LOOPBACK);
 	/* Some servers listen on one of the two alone. */
 	if (!str_equal_nocase(url.host, STR("localhost")))
 		return true;
 	upstream->count = 2;
 	return address_from_host(&upstream->addresses[1], STR("::1"), url.port, e);
+}
+
+static const char *
+scheme_of(const struct settings_upstream *upstream)
+{
+	if (address_is_unix(&upstream->addresses[0]))
+		return "";
+	return upstream->is_https ? "https://" : "http://";
 }
 
 void
@@ -105,5 +129,5 @@ settings_format_upstream(const void *field, struct buf *out)
 	if (!address_is_set(address))
 		return;
 	address_format(address, text, sizeof(text));
-	buf_addf(out, "%s%s", address_is_unix(address) ? "" : "http://", text);
+	buf_addf(out, "%s%s", scheme_of(upstream), text);
 }

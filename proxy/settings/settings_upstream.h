@@ -15,6 +15,7 @@
 struct settings_upstream {
 	struct address addresses[2];
 	size_t count;
+	bool is_https;
 	const char *name; /* NULL: addresses */
 	uint16_t port;	  /* with a name */
 };

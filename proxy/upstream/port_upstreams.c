@@ -20,12 +20,13 @@ struct port_upstreams {
 	struct loop *loop;
 	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
+	const struct ports *ports;
 	struct port_upstream items[TARGETS_MAX]; /* port 0: free */
 };
 
 struct port_upstreams *
 port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-		   const struct upstream_options *options, struct err *e)
+		   const struct upstream_options *options, const struct ports *ports, struct err *e)
 {
 	struct port_upstreams *t = calloc(1, sizeof(*t));
 
@@ -36,6 +37,7 @@ port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	t->loop = l;
 	t->deferred_frees = deferred_frees;
 	t->options = *options;
+	t->ports = ports;
 	return t;
 }
 
@@ -83,6 +85,18 @@ set_addresses(struct upstream_options *options, uint16_t port, struct err *e)
 	       address_from_host(&options->addresses[1], STR("::1"), port, e);
 }
 
+static struct upstream *
+make_pool(const struct port_upstreams *t, uint16_t port, struct err *e)
+{
+	struct upstream_options options = t->options;
+
+	if (!ports_are_https(t->ports, port))
+		options.tls = NULL;
+	return set_addresses(&options, port, e)
+		       ? upstream_new(t->loop, t->deferred_frees, &options, e)
+		       : NULL;
+}
+
 static struct port_upstream *
 make(struct port_upstreams *t, uint16_t port)
 {
@@ -94,8 +108,7 @@ make(struct port_upstreams *t, uint16_t port)
 		return NULL;
 	}
 	clear(one);
-	if (set_addresses(&t->options, port, &e))
-		one->upstream = upstream_new(t->loop, t->deferred_frees, &t->options, &e);
+	one->upstream = make_pool(t, port, &e);
 	if (one->upstream == NULL) {
 		log_error(NULL, "no pool for a port", log_int("port", port), log_err(&e));
 		return NULL;

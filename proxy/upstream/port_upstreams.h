@@ -7,16 +7,18 @@
 #ifndef PROXY_UPSTREAM_PORT_UPSTREAMS_H
 #define PROXY_UPSTREAM_PORT_UPSTREAMS_H
 
+#include "base/net/ports.h"
 #include "proxy/upstream/upstream.h"
 
 struct port_upstreams;
 struct port_upstream; /* one port */
 
-/* options: of each pool, addresses aside. */
+/* options: of each pool, addresses aside; tls of those that ports lists with https. ports outlives
+ * it. */
 struct port_upstreams *port_upstreams_new(struct loop *l,
 					  struct deferred_free_queue *deferred_frees,
 					  const struct upstream_options *options,
-					  struct err *e) MUST_CHECK;
+					  const struct ports *ports, struct err *e) MUST_CHECK;
 void port_upstreams_free(struct port_upstreams *t); /* every target must have been released */
 
 /* NULL when all are in use, or without memory. Release each. */

@@ -44,9 +44,11 @@ static const struct conn_ops ops = {
 };
 
 void
-probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count)
+probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count,
+	   struct tls_context *tls)
 {
-	*p = (struct probe){.addresses = addresses, .count = count, .changed_ms = loop_now_ms(l)};
+	*p = (struct probe){
+		.addresses = addresses, .count = count, .tls = tls, .changed_ms = loop_now_ms(l)};
 	conn_init(&p->conn, l, &ops, p);
 }
 
@@ -75,7 +77,7 @@ try(struct probe *p)
 	while (p->tries_left > 0) {
 		p->tries_left--;
 		p->asked = p->current;
-		if (conn_connect(&p->conn, &p->addresses[p->asked], &e))
+		if (conn_connect_tls(&p->conn, &p->addresses[p->asked], p->tls, &e))
 			return;
 		probe_note(p, p->asked, false);
 	}

@@ -13,6 +13,7 @@ struct probe {
 	struct conn conn;
 	const struct address *addresses;
 	size_t count;
+	struct tls_context *tls; /* NULL: plain */
 	size_t current;
 	size_t asked; /* index of the probe under way */
 	size_t tries_left;
@@ -22,8 +23,10 @@ struct probe {
 	uint64_t first_ready_ms; /* 0: not yet */
 };
 
-/* Not ready, and nothing under way. The addresses outlive it. */
-void probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count);
+/* Not ready, and nothing under way. The addresses and tls outlive it. With tls, a server listens
+ * where the handshake succeeds. */
+void probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count,
+		struct tls_context *tls);
 void probe_fini(struct probe *p);
 
 /* The addresses have changed in place: begins with the first one again, not ready. */

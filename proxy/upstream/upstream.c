@@ -41,7 +41,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
 	u->sure_ms = SURE_MS;
-	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count);
+	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count, u->options.tls);
 	if (options->name.host == NULL)
 		return u;
 	u->name = upstream_name_new(l, &options->name, on_named, u, e);
@@ -101,7 +101,7 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 			       u->options.name.host);
 	for (size_t i = 0; i < u->options.addresses_count; i++) {
 		c->place = probe_choose(&u->probe);
-		if (conn_connect(&c->conn, &u->options.addresses[c->place], e))
+		if (conn_connect_tls(&c->conn, &u->options.addresses[c->place], u->options.tls, e))
 			return true;
 		probe_note(&u->probe, c->place, false);
 	}
@@ -230,7 +230,7 @@ upstream_touch(struct upstream_conn *c)
 {
 	const struct upstream_options *options = &c->upstream->options;
 
-	if (c->conn.state == CONN_CONNECTING)
+	if (c->conn.state == CONN_CONNECTING || c->conn.state == CONN_HANDSHAKING)
 		return;
 	loop_timer_start(&c->timer, c->state == UPSTREAM_HEAD ? options->response_timeout_ms
 							      : options->stream_timeout_ms);
@@ -377,6 +377,11 @@ on_conn_failed(const struct err *e, void *arg)
 {
 	struct upstream_conn *c = arg;
 
+	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0 && c->conn.tls != NULL) {
+		probe_note(&c->upstream->probe, c->place, false);
+		upstream_fail(c, UPSTREAM_NO_TLS, e);
+		return;
+	}
 	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
 		probe_note(&c->upstream->probe, c->place, false);
 		upstream_fail(c, UPSTREAM_UNREACHABLE, e);
@@ -408,6 +413,12 @@ on_timer(void *arg)
 		err_set(&e, ERR_TIMEOUT, "connect: timed out");
 		probe_note(&c->upstream->probe, c->place, false);
 		upstream_fail(c, UPSTREAM_UNREACHABLE, &e);
+		return;
+	}
+	if (c->conn.state == CONN_HANDSHAKING) {
+		err_set(&e, ERR_TIMEOUT, "TLS handshake: timed out");
+		probe_note(&c->upstream->probe, c->place, false);
+		upstream_fail(c, UPSTREAM_TIMEOUT, &e);
 		return;
 	}
 	/* Held back by a slow browser, whose own deadline runs. */

@@ -16,6 +16,7 @@
 #include "proxy/upstream/upstream_name.h"
 
 struct conn;
+struct tls_context;
 struct upstream;
 struct upstream_conn;
 
@@ -25,21 +26,22 @@ struct upstream_options {
 	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* the next one where one refuses */
 	size_t addresses_count;
 	struct upstream_name_options name; /* in place of addresses; host NULL: none */
+	struct tls_context *tls;	   /* of a client; outlives the upstream. NULL: plain */
 	struct http1_limits limits;	   /* of response heads */
-	uint64_t connect_timeout_ms;
-	uint64_t response_timeout_ms; /* nothing moved while a response head is awaited */
-	uint64_t stream_timeout_ms;   /* nothing moved in a body or tunnel */
-	uint64_t idle_timeout_ms;     /* in the pool */
-	size_t idle_max;	      /* connections in the pool */
+	uint64_t connect_timeout_ms;	   /* also of the TLS handshake */
+	uint64_t response_timeout_ms;	   /* nothing moved while a response head is awaited */
+	uint64_t stream_timeout_ms;	   /* nothing moved in a body or tunnel */
+	uint64_t idle_timeout_ms;	   /* in the pool */
+	size_t idle_max;		   /* connections in the pool */
 };
 
 enum upstream_failure {
 	UPSTREAM_UNREACHABLE, /* no connection: the IDE is not (yet) up */
-	/* A pooled connection closed before it answered: the request may be sent again. */
-	UPSTREAM_STALE,
-	UPSTREAM_BAD_ANSWER, /* no response head, or a malformed one */
-	UPSTREAM_TIMEOUT,    /* no response head in time */
-	UPSTREAM_BROKEN,     /* the head was told; the rest can't follow */
+	UPSTREAM_STALE,	      /* a pooled one closed before it answered: try again */
+	UPSTREAM_BAD_ANSWER,  /* no response head, or a malformed one */
+	UPSTREAM_TIMEOUT,     /* no response head in time */
+	UPSTREAM_BROKEN,      /* the head was told; the rest can't follow */
+	UPSTREAM_NO_TLS,      /* the TLS handshake failed */
 };
 
 /* Called from the loop. Each may give the connection back. on_head may edit the list of fields. */

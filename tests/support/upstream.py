@@ -188,9 +188,11 @@ class UpstreamConnection:
 
 
 class Upstream:
-    """address: None for a TCP port of the kernel's choice, or the path of a unix socket."""
+    """path: None for a TCP port of the kernel's choice, or that of a unix socket. tls: a context of
+    module ssl, for a server that speaks TLS."""
 
-    def __init__(self, path=None, address=("127.0.0.1", 0)):
+    def __init__(self, path=None, address=("127.0.0.1", 0), tls=None):
+        self.tls = tls
         self.changed = threading.Condition()
         self.event = threading.Semaphore(0)
         self.connections = []
@@ -216,7 +218,7 @@ class Upstream:
 
     @property
     def url(self):
-        return f"unix:{self._path}" if self._path else f"http://127.0.0.1:{self.port}"
+        return f"unix:{self._path}" if self._path else f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def requests(self):
@@ -318,6 +320,8 @@ class Upstream:
 
     def _serve(self, connection):
         try:
+            if self.tls:
+                connection.socket = self.tls.wrap_socket(connection.socket, server_side=True)
             while True:
                 request = connection.read_request_head()
                 if self.read_bodies:

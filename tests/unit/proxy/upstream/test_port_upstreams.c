@@ -89,7 +89,7 @@ test_a_probe_finds_the_address_that_answers(void **state)
 	int fd = listen_at(addresses);
 
 	(void)state;
-	probe_init(&p, loop, addresses, 2);
+	probe_init(&p, loop, addresses, 2, NULL);
 	assert_false(p.is_ready);
 	probe_ask(&p);
 	run_until_ready(&p);
@@ -122,9 +122,10 @@ test_pools_are_bounded(void **state)
 {
 	const struct upstream_options options = {
 		.limits = {.head_max_bytes = 4096, .headers_max = 16}, .connect_timeout_ms = 1000};
+	const struct ports ports = {.count = 0};
 	struct port_upstream *all[64];
 	struct err e = ERR_INIT;
-	struct port_upstreams *t = port_upstreams_new(loop, &deferred_frees, &options, &e);
+	struct port_upstreams *t = port_upstreams_new(loop, &deferred_frees, &options, &ports, &e);
 	unsigned count = 0;
 	unsigned told = 0;
 
