@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ENTRIES_PER_PIECE 256u
+#define SECONDS_MAX	  (INT64_MAX / 1000 - 1) /* what fits in milliseconds */
 
 static int
 open_below(int parent, const char *name, size_t len, bool is_last)
@@ -63,11 +64,21 @@ log_directory_open_file(int directory, const char *name)
 	return fd;
 }
 
+int64_t
+log_directory_changed_ms(const struct stat *st)
+{
+	int64_t seconds = (int64_t)st->st_mtim.tv_sec;
+
+	if (seconds > SECONDS_MAX || seconds < -SECONDS_MAX)
+		seconds = seconds > 0 ? SECONDS_MAX : -SECONDS_MAX;
+	return seconds * 1000 + st->st_mtim.tv_nsec / 1000000;
+}
+
 /* Replaces the oldest one where there is no room. */
 static void
 keep(struct log_candidates *found, const char *name, unsigned pattern, const struct stat *st)
 {
-	int64_t changed_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+	int64_t changed_ms = log_directory_changed_ms(st);
 	size_t at = found->count;
 
 	if (at == found->max) {

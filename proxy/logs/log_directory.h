@@ -40,4 +40,9 @@ int log_directory_open_file(int directory, const char *name);
 bool log_directory_list(DIR *directory, const char *name_pattern, unsigned pattern,
 			struct log_candidates *found);
 
+struct stat;
+
+/* When a file changed last. Its owner may have set any time at all. */
+int64_t log_directory_changed_ms(const struct stat *st);
+
 #endif

@@ -145,7 +145,7 @@ set_start(struct log_files *f, struct log_file *file, const struct stat *st)
 
 	file->device = st->st_dev;
 	file->inode = st->st_ino;
-	file->changed_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+	file->changed_ms = log_directory_changed_ms(st);
 	file->old_end = f->has_looked ? 0 : size;
 	file->limit = f->is_following ? UINT64_MAX : size;
 	jump(f, file, size > window ? size - window : 0);

@@ -444,6 +444,30 @@ test_many_files(void **state)
 	assert_int_equal(lines, 16);
 }
 
+/* Memory file systems keep any time that its owner sets. */
+static void
+test_times_of_files_that_are_far_away(void **state)
+{
+	struct timespec times[2] = {{.tv_sec = INT64_C(1) << 62}, {.tv_sec = INT64_C(1) << 62}};
+	struct log_record record;
+	enum log_reader_result result;
+
+	(void)state;
+	append("a.log", "x\n");
+	assert_int_equal(utimensat(AT_FDCWD, path_of("a.log"), times, 0), 0);
+	start("", false);
+	do {
+		log_reader_begin_step(reader);
+		result = log_reader_next(reader, &record);
+	} while (result == LOG_READER_BUSY);
+	assert_int_equal(result, LOG_READER_RECORD);
+	assert_true(record.time_ms > NOON);
+	times[1].tv_sec = -(INT64_C(1) << 62);
+	assert_int_equal(utimensat(AT_FDCWD, path_of("a.log"), times, 0), 0);
+	start("since=1970-01-02T00:00:00Z", false);
+	assert_string_equal(read_all(), "");
+}
+
 static void
 test_a_directory_that_comes_later(void **state)
 {
@@ -503,6 +527,7 @@ main(void)
 		CASE(test_a_follower_who_is_behind_skips),
 		CASE(test_a_follower_who_is_overtaken_is_told),
 		CASE(test_many_files),
+		CASE(test_times_of_files_that_are_far_away),
 		CASE(test_a_directory_that_comes_later),
 		CASE(test_a_directory_below_one_that_can_not_be_listed),
 	};
