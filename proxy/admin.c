@@ -11,6 +11,7 @@
 #include "proxy/admin_logs.h"
 #include "proxy/metrics.h"
 #include "proxy/tunnel/ssh_probe.h"
+#include "proxy/upstream/ide_check.h"
 
 #define BODY_MAX_BYTES	1024
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
@@ -172,6 +173,61 @@ on_jwks(const struct service_request *request, struct service_reply *reply, void
 	buf_add_str(&reply->body, auth_jwks(p->auth));
 }
 
+/* In the order of health_check_names. */
+static const char *const probe_paths[HEALTH_CHECK_KINDS] = {"/probe/startup", "/probe/liveness",
+							    "/probe/readiness"};
+
+static void
+on_checked(unsigned status, struct str text, void *arg)
+{
+	service_answer(arg, status, text);
+}
+
+/* What the kubelet asks of the IDE, which only we can reach. */
+static void *
+start_check(struct service_wait *wait, const struct proxy *p, size_t index)
+{
+	return ide_check_new(p->loop, &p->settings->ide_probes.items[index], on_checked, wait);
+}
+
+static void *
+on_startup_probe(struct service_wait *wait, void *arg)
+{
+	return start_check(wait, arg, 0);
+}
+
+static void *
+on_liveness_probe(struct service_wait *wait, void *arg)
+{
+	return start_check(wait, arg, 1);
+}
+
+static void *
+on_readiness_probe(struct service_wait *wait, void *arg)
+{
+	return start_check(wait, arg, 2);
+}
+
+static void
+cancel_check(void *work)
+{
+	ide_check_cancel(work);
+}
+
+/* Only those that are set: others are 404. */
+static bool
+route_probes(struct service *s, struct proxy *p, struct err *e)
+{
+	static service_start_fn *const starts[HEALTH_CHECK_KINDS] = {
+		on_startup_probe, on_liveness_probe, on_readiness_probe};
+
+	for (size_t i = 0; i < HEALTH_CHECK_KINDS; i++)
+		if (p->settings->ide_probes.items[i].port != 0 &&
+		    !service_route_later(s, probe_paths[i], starts[i], cancel_check, p, e))
+			return false;
+	return true;
+}
+
 struct service *
 admin_new(struct proxy *p, const struct address *address, struct err *e)
 {
@@ -191,7 +247,8 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	    (p->relay == NULL && !service_route(s, "GET", "/activity", on_activity, p, e)) ||
 	    (p->relay == NULL && p->settings->auth.assertion &&
 	     !service_route(s, "GET", "/jwks", on_jwks, p, e)) ||
-	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e))) {
+	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e)) ||
+	    !route_probes(s, p, e)) {
 		service_free(s);
 		return NULL;
 	}

@@ -47,6 +47,17 @@ struct service_reply {
 typedef void service_handler_fn(const struct service_request *request, struct service_reply *reply,
 				void *arg);
 
+/*
+ * A request that is answered later. start returns the work under way, which cancel ends when the
+ * client has gone before the answer; NULL: 503. It does not answer before it has returned.
+ */
+struct service_wait;
+typedef void *service_start_fn(struct service_wait *wait, void *arg);
+typedef void service_cancel_fn(void *work);
+
+/* Once for each work that was not cancelled. The wait and the request are gone afterwards. */
+void service_answer(struct service_wait *wait, unsigned status, struct str text);
+
 struct service_options {
 	size_t body_max_bytes;
 	/* Of all unfinished requests; those that exceed it get 503. 0: connections_max bodies. */
@@ -70,6 +81,10 @@ bool service_route(struct service *s, const char *method, const char *path,
  * had. A client who takes nothing for idle_timeout_ms is cut off. */
 bool service_route_long(struct service *s, const char *path, service_handler_fn *handler, void *arg,
 			struct err *e) MUST_CHECK;
+
+/* As service_route, with GET. The service sets no deadline for the work. */
+bool service_route_later(struct service *s, const char *path, service_start_fn *start,
+			 service_cancel_fn *cancel, void *arg, struct err *e) MUST_CHECK;
 
 /* To be called when the TLS context was reloaded: for connections from now on. */
 void service_renew_tls(struct service *s);

@@ -25,7 +25,7 @@ struct service_head {
 /* head ends with its empty line. 0, or the status that refuses the request. */
 unsigned service_head_read(struct str head, struct service_head *h) MUST_CHECK;
 
-/* The reason phrase of a status that refuses. */
+/* The reason phrase of a status that this service sends. */
 const char *service_head_reason(unsigned status);
 
 #endif

@@ -12,9 +12,11 @@
 struct service_route {
 	const char *method;
 	const char *path;
-	service_handler_fn *handler;
+	service_handler_fn *handler; /* NULL: answered later */
 	void *arg;
 	bool has_source; /* its replies may have one */
+	service_start_fn *start;
+	service_cancel_fn *cancel;
 };
 
 struct service_routes {

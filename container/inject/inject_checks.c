@@ -6,9 +6,6 @@
 #include "container/inject/inject_private.h"
 #include "container/inject/mount_path.h"
 
-#define LOOPBACK_HINT                                                                              \
-	"an IDE that listens on loopback does not answer there; use the sidecar's probes"
-
 /* Our process is not dumpable, but whoever can kill it can win the race when it restarts. */
 #define PROCESS_HINT                                                                               \
 	"other containers could reach the sidecar's process and the files of its secrets"
@@ -262,31 +259,12 @@ check_volumes(struct inject *c, const struct node *ours)
 	}
 }
 
-/* Once the IDE listens on loopback, the kubelet's probes no longer reach it. */
-static void
-warn_of_probes(struct inject *c)
-{
-	static const char *const probes[] = {"startupProbe", "livenessProbe", "readinessProbe"};
-
-	if (c->params.ide_env.len == 0 && c->params.ide_args.len == 0)
-		return;
-	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-		const struct node *probe = node_get(c->ide, probes[i]);
-		if (node_get(probe, "httpGet") != NULL || node_get(probe, "tcpSocket") != NULL)
-			inject_warn(
-				c,
-				"container %.*s: %s connects to the pod's address: " LOOPBACK_HINT,
-				STR_FMT(inject_name_of(c->ide)), probes[i]);
-	}
-}
-
 void
 inject_check_pod(struct inject *c, const struct node *ours)
 {
 	check_volumes(c, ours);
 	check_containers(c, node_get(c->spec, "containers"), ours);
 	check_containers(c, node_get(c->spec, "initContainers"), ours);
-	warn_of_probes(c);
 }
 
 static bool

@@ -9,7 +9,7 @@
 #include "base/ascii.h"
 #include "base/dns_name.h"
 #include "base/url.h"
-#include "container/inject/inject_private.h"
+#include "container/inject/inject_probes.h"
 #include "container/inject/mount_path.h"
 #include "container/inject/quantity.h"
 
@@ -135,6 +135,7 @@ static const struct param {
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("ssh", ssh, is_true, "true"),
 	ROW("ide-log", ide_log, is_true, "true"),
+	ROW("probes", probes, inject_probes_are_valid, "what injection has written"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag, a ref or a commit id"),

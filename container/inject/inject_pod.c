@@ -6,6 +6,7 @@
  */
 #include "container/inject/inject_git_config.h"
 #include "container/inject/inject_log.h"
+#include "container/inject/inject_probes.h"
 #include "container/inject/inject_ssh.h"
 
 #define PATH_MAX_BYTES 512u
@@ -336,6 +337,7 @@ change_pod(struct inject *c)
 	inject_check_pod(c, volumes);
 	inject_check_ssh(c);
 	inject_check_log(c);
+	inject_plan_probes(c);
 	struct node *container = inject_container(c);
 	if (!inject_has_no_problem(c))
 		return;
@@ -349,6 +351,7 @@ change_pod(struct inject *c)
 	if (c->settings->has_git)
 		inject_git_config(c);
 	ensure_ide_args(c);
+	inject_ensure_probes(c);
 	ensure_status(c);
 }
 

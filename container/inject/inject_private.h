@@ -43,6 +43,7 @@ struct inject_params {
 	struct str ide_user;
 	struct str ssh;
 	struct str ide_log;
+	struct str probes;
 	struct str clone_url;
 	struct str clone_dir;
 	struct str clone_ref;

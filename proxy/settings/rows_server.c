@@ -108,6 +108,18 @@ static const struct conf_setting ide[] = {
 	 .text = "Address of the IDE. `localhost` means 127.0.0.1 and ::1, whichever accepts "
 		 "connections. With `https://`, on loopback only, TLS is spoken to it (1.2 or "
 		 "1.3, server name `localhost`); its certificate is not verified."},
+	{.name = "IDE_PROBES",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(ide_probes),
+	 .parse = settings_parse_ide_probes,
+	 .format = settings_format_ide_probes,
+	 .expected = "probes such as liveness=3s,http:8080/healthz readiness=1s,tcp:8080",
+	 .unset = "none",
+	 .text = "Probes of an IDE that listens on loopback, which the kubelet can't reach: "
+		 "`/probe/startup`, `/probe/liveness` and `/probe/readiness` of `ADMIN_ADDRESS` "
+		 "ask this port (127.0.0.1, or ::1 where that refuses) and path, within the "
+		 "timeout, and say 200 or 503. [Injection](injection.md#probes) sets it."},
 	{.name = "UPSTREAM_HOSTS",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE,

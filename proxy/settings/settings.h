@@ -40,6 +40,7 @@ struct settings {
 	const char *tls_key_file;
 
 	struct settings_upstream upstream;
+	struct health_checks ide_probes;
 	struct settings_hosts upstream_hosts;
 
 	struct auth_settings auth; /* EXTERNAL_URL, GITLAB_URL, CLIENT_ID, … */

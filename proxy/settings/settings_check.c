@@ -136,6 +136,7 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 	settings_check_listeners(&c);
 	settings_check_clashes(&c);
 	settings_check_ports(&c);
+	settings_check_ide_probes(&c);
 	settings_check_relay_use(&c);
 	settings_check_redirect_url(&c);
 	settings_check_authorization(&c);

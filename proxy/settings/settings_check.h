@@ -42,6 +42,7 @@ void settings_check_proxies(struct settings_check *c);
 void settings_check_upstream(struct settings_check *c);
 void settings_check_ports(struct settings_check *c);
 void settings_check_env(struct settings_check *c);
+void settings_check_ide_probes(struct settings_check *c);
 
 /* settings_check_ssh.c */
 void settings_check_ssh(struct settings_check *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of PORTS: names that can exist, ports that are not our own, a certificate for them.
+ * Checks of PORTS and IDE_PROBES: names that can exist, ports that are not our own, a certificate
+ * for them.
  */
 #include <inttypes.h>
 
@@ -46,22 +47,41 @@ check_name(const struct settings *s, struct conf_problems *problems)
 			     STR_FMT(str_take(name, str_find_byte(name, '.'))), DNS_LABEL_MAX);
 }
 
-/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
- * around it, a port that is asked for by itself is a mistake. */
+struct own_listener {
+	const char *name;
+	uint16_t port; /* 0: none */
+};
+#define OWN_LISTENERS 3
+
 static void
-exclude_own_ports(struct settings *s, struct conf_problems *problems)
+find_own(const struct settings *s, struct own_listener own[OWN_LISTENERS])
 {
 	const struct {
 		const char *name;
 		const struct address *address;
-	} own[] = {
+	} all[OWN_LISTENERS] = {
 		{"HTTPS_ADDRESS", &s->https_address},
 		{"HTTP_ADDRESS", &s->http_address},
 		{"ADMIN_ADDRESS", &s->admin_address},
 	};
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		uint16_t port = address_is_set(own[i].address) ? address_port(own[i].address) : 0;
+	for (size_t i = 0; i < OWN_LISTENERS; i++) {
+		const struct address *address = all[i].address;
+		own[i].name = all[i].name;
+		own[i].port = address_is_set(address) ? address_port(address) : 0;
+	}
+}
+
+/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
+ * around it, a port that is asked for by itself is a mistake. */
+static void
+exclude_own_ports(struct settings *s, struct conf_problems *problems)
+{
+	struct own_listener own[OWN_LISTENERS];
+
+	find_own(s, own);
+	for (size_t i = 0; i < OWN_LISTENERS; i++) {
+		uint16_t port = own[i].port;
 
 		if (port != 0 && !ports_exclude(&s->auth.ports, port))
 			conf_problem(problems, VAR("PORTS"),
@@ -114,4 +134,20 @@ settings_check_env(struct settings_check *c)
 		conf_problem(c->problems, VAR("PORTS"),
 			     "without it ports have no addresses; expected ports and ranges such "
 			     "as 3000,8000-8999");
+}
+
+/* A probe that asked ours would be answered by itself. */
+void
+settings_check_ide_probes(struct settings_check *c)
+{
+	struct own_listener own[OWN_LISTENERS];
+
+	find_own(c->s, own);
+	for (size_t i = 0; i < OWN_LISTENERS; i++)
+		for (size_t j = 0; j < HEALTH_CHECK_KINDS; j++)
+			if (own[i].port != 0 && c->s->ide_probes.items[j].port == own[i].port)
+				conf_problem(c->problems, VAR("IDE_PROBES"),
+					     "%s: %u is our own " SETTINGS_PREFIX
+					     "%s; expected a port of the IDE",
+					     health_check_names[j], own[i].port, own[i].name);
 }

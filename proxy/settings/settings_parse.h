@@ -13,6 +13,7 @@ conf_parse_fn settings_keep_text;
 
 conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
 conf_parse_fn settings_parse_hosts;	    /* struct settings_hosts */
+conf_parse_fn settings_parse_ide_probes;    /* struct health_checks */
 conf_parse_fn settings_parse_ports;	    /* struct ports */
 conf_parse_fn settings_parse_networks;	    /* struct cidr_set */
 conf_parse_fn settings_parse_keys;	    /* struct auth_keys */
@@ -48,6 +49,7 @@ conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits *
 
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_hosts;
+conf_format_fn settings_format_ide_probes;
 conf_format_fn settings_format_ports;
 conf_format_fn settings_format_networks;
 conf_format_fn settings_format_cookie_secret;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The grammar of UPSTREAM and UPSTREAM_HOSTS.
+ * The grammar of UPSTREAM, UPSTREAM_HOSTS and IDE_PROBES.
  */
 #include "base/ascii.h"
 #include "base/dns_name.h"
@@ -130,4 +130,20 @@ settings_format_upstream(const void *field, struct buf *out)
 		return;
 	address_format(address, text, sizeof(text));
 	buf_addf(out, "%s%s", scheme_of(upstream), text);
+}
+
+bool
+settings_parse_ide_probes(struct str value, void *field, struct arena *a, struct err *e)
+{
+	char *copy = arena_dup(a, value);
+
+	if (copy == NULL)
+		return err_set(e, ERR_MEMORY, "too long");
+	return health_checks_parse(field, (struct str){copy, value.len}, e);
+}
+
+void
+settings_format_ide_probes(const void *field, struct buf *out)
+{
+	health_checks_format(field, out);
 }

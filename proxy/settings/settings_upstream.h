@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The values of UPSTREAM and UPSTREAM_HOSTS, and those about SSH. Part of
+ * The values of UPSTREAM, UPSTREAM_HOSTS and IDE_PROBES, and those about SSH. Part of
  * proxy/settings/settings.h.
  */
 #ifndef PROXY_SETTINGS_SETTINGS_UPSTREAM_H
 #define PROXY_SETTINGS_SETTINGS_UPSTREAM_H
 
+#include "base/health_check.h"
 #include "base/net/address.h"
 #include "base/net/cidr.h"
 

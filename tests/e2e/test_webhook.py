@@ -205,9 +205,25 @@ def test_what_the_author_can_mend_is_said(webhook):
     message = response["status"]["message"]
     assert "image: not allowed by the operator" in message and "did you mean" in message
     pod = manifests.pod(ide_env="HOST=127.0.0.1")
-    pod["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": 60001}}
+    pod["spec"]["containers"][0]["livenessProbe"] = {"grpc": {"port": 60001}}
     (warning,) = webhook.review("/mutate", pod)["warnings"]
     assert "livenessProbe" in warning
+
+
+def test_probes_of_an_ide_on_loopback(webhook):
+    """What the mutating webhook makes of them, with what the API server adds, is valid; what others make is not."""
+    pod = manifests.pod(ide_env="HOST=127.0.0.1")
+    pod["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"path": "/healthz", "port": 60001}}
+    changed = injected(pod)
+    (probe,) = [c["livenessProbe"] for c in changed["spec"]["containers"] if c["name"] == "ide"]
+    assert probe == {"httpGet": {"path": "/probe/liveness", "port": 9877, "scheme": "HTTP"}}
+    probe.update(timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3)
+    assert webhook.review("/validate", changed)["allowed"] is True
+    note = manifests.PREFIX + "probes"
+    assert changed["metadata"]["annotations"][note] == "liveness=1s,http:60001/healthz"
+    changed["metadata"]["annotations"][note] = "liveness=1s,http:22/"
+    refused = webhook.review("/validate", changed)
+    assert refused["allowed"] is False and "differs" in refused["status"]["message"]
 
 
 def test_the_allowance_of_the_operator(make_webhook):

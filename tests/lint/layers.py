@@ -46,7 +46,7 @@ TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session
 LIBRARIES = [
     (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c", "base/http/service.c",
                                 "base/http/service_stream.c"}),
-    (r"evhtp.*", {"base/net/listen.c", "base/http/service.c"}),
+    (r"evhtp.*", {"base/net/listen.c", "base/http/service_private.h"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
     (r"openssl/.*", TLS | {"base/net/certificate.c", "base/net/tls_error.c", "base/crypto.c", "base/crypto_p256.c"}),

@@ -659,7 +659,7 @@ test_warnings(void **state)
 {
 	static const char *const cases[][2] = {
 		{POD_HEAD NOTE("ide-env: HOST=127.0.0.1") POD_TAIL
-		 "    livenessProbe: {tcpSocket: {port: 60001}}\n" POD_END,
+		 "    livenessProbe: {grpc: {port: 60001}}\n" POD_END,
 		 "livenessProbe"},
 	};
 

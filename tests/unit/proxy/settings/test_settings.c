@@ -199,6 +199,9 @@ static const char *const mistakes[][3] = {
 	{"PORTS=3000,08000", "PORTS", "part 2: it is no port"},
 	{"PORTS=3000-2999", "PORTS", "ends before it begins"},
 	{"PORTS=3000,8080", "PORTS", "8080 is our own WORKSPACE_PROXY_HTTP_ADDRESS"},
+	{"IDE_PROBES=liveness=1s", "IDE_PROBES", "expected a timeout"},
+	{"IDE_PROBES=liveness=1s,http:9877/probe/liveness", "IDE_PROBES",
+	 "liveness: 9877 is our own WORKSPACE_PROXY_ADMIN_ADDRESS"},
 	{"PORTS=9877", "PORTS", "9877 is our own WORKSPACE_PROXY_ADMIN_ADDRESS"},
 	{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
 };

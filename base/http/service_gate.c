@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate in front of libevhtp: buffers one whole request, within limits, and passes it on only
+ * after base/http/service_head has checked it. Errors are answered here; the rest of such a request
+ * is read and discarded, because closing with unread bytes would reset the connection and lose the
+ * response. Requests that are answered later or with a source never reach libevhtp.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/http/service_head.h"
+#include "base/http/service_private.h"
+#include "base/http/service_stream.h"
+
+#define HEAD_MAX_BYTES	16384u
+#define REPLY_MAX_BYTES 4194304u
+#define DRAIN_MAX_BYTES 8388608u
+
+/* Records how many bytes of a request are buffered. False when all clients exceed the limit. */
+static bool
+account_bytes(struct client *c, size_t bytes)
+{
+	struct service *s = c->service;
+
+	s->held = s->held - c->held + bytes;
+	c->held = bytes;
+	return s->options.bodies_max_bytes == 0 || s->held <= s->options.bodies_max_bytes;
+}
+
+static void
+on_deadline(void *arg)
+{
+	service_close_client(arg);
+}
+
+static evhtp_res
+on_connection_fini(evhtp_connection_t *connection, void *arg)
+{
+	struct client *c = arg;
+
+	(void)connection;
+	if (c->wait.work != NULL)
+		c->wait.route->cancel(c->wait.work);
+	LIST_REMOVE(c, entry);
+	c->service->client_count--;
+	(void)account_bytes(c, 0);
+	service_tell_when_drained(c->service);
+	service_stream_free(c->stream);
+	loop_timer_fini(&c->deadline);
+	free(c);
+	return EVHTP_RES_OK;
+}
+
+/* After an error response: discards what still arrives, up to a limit. */
+static void
+on_drain_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct client *c = arg;
+	size_t len = evbuffer_get_length(input);
+
+	(void)evbuffer_drain(input, len);
+	c->drained += len;
+	if (c->drained > DRAIN_MAX_BYTES)
+		service_close_client(c);
+}
+
+static void
+on_drain_written(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+static void
+on_gate_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	if ((what & BEV_EVENT_CONNECTED) == 0) /* else: the TLS handshake is done */
+		service_close_client(arg);
+}
+
+/* HEAD gets the length of the text only. */
+static void
+send_text(struct client *c, struct bufferevent *bev, unsigned status, struct str text, bool is_head)
+{
+	struct evbuffer *output = bufferevent_get_output(bev);
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	(void)evbuffer_drain(input, evbuffer_get_length(input));
+	(void)account_bytes(c, 0);
+	bufferevent_setwatermark(bev, EV_READ, 0, 0);
+	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
+	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
+	service_write_head(output, status, "text/plain; charset=utf-8");
+	(void)evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n%.*s", text.len,
+				  STR_FMT(is_head ? STR_NONE : text));
+}
+
+static void
+send_error(struct client *c, struct bufferevent *bev, unsigned status)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%s\n", service_head_reason(status));
+
+	send_text(c, bev, status, (struct str){text, (size_t)len}, false);
+}
+
+void
+service_answer(struct service_wait *wait, unsigned status, struct str text)
+{
+	struct client *c = wait->client;
+
+	wait->work = NULL;
+	send_text(c, c->connection->bev, status, text, wait->is_head);
+}
+
+/* Until the answer, what still arrives is discarded, and only the work has a deadline. */
+static void
+begin_wait(struct client *c, struct bufferevent *bev, const struct service_route *route,
+	   bool is_head)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	(void)evbuffer_drain(input, evbuffer_get_length(input));
+	(void)account_bytes(c, 0);
+	c->wait = (struct service_wait){.client = c, .route = route, .is_head = is_head};
+	c->wait.work = route->start(&c->wait, route->arg);
+	if (c->wait.work == NULL) {
+		send_error(c, bev, 503);
+		return;
+	}
+	loop_timer_stop(&c->deadline);
+	bufferevent_setwatermark(bev, EV_READ, 0, 0);
+	bufferevent_setcb(bev, on_drain_read, NULL, on_gate_event, c);
+}
+
+/* libevhtp gets exactly one whole request, and calls on_request with it. */
+static void
+pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service_request *request)
+{
+	struct service *s = c->service;
+	bufferevent_data_cb read_fn = c->read_fn;
+	evhtp_connection_t *connection = c->connection;
+
+	(void)account_bytes(c, 0);
+	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
+	bufferevent_setcb(bev, c->read_fn, c->write_fn, c->event_fn, connection);
+	s->current = request;
+	read_fn(bev, connection);
+	s->current = NULL;
+}
+
+/* The client has read all, or closes. */
+static void
+on_stream_end(void *arg)
+{
+	struct client *c = arg;
+	struct bufferevent *bev = c->connection->bev;
+
+	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
+	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+		on_drain_written(bev, c);
+}
+
+/* Replies that may be long are sent without libevhtp. */
+static void
+start_stream(struct client *c, struct bufferevent *bev, const struct service_route *r,
+	     const struct service_request *request)
+{
+	struct service_reply reply = {.status = 200, .content_type = "text/plain; charset=utf-8"};
+	const struct service_stream_options options = {
+		.loop = c->service->loop,
+		.bev = bev,
+		.deadline = &c->deadline,
+		.idle_timeout_ms = c->service->options.idle_timeout_ms,
+		.on_end = on_stream_end,
+		.on_close = on_deadline,
+		.arg = c,
+	};
+
+	(void)account_bytes(c, 0);
+	buf_init(&reply.body, REPLY_MAX_BYTES);
+	r->handler(request, &reply, r->arg);
+	c->stream = service_stream_new(&options, &reply, request);
+	buf_fini(&reply.body);
+	if (c->stream == NULL)
+		send_error(c, bev, 500);
+}
+
+/* Only replies that are whole at once need libevhtp. */
+static void
+pass_on(struct client *c, struct bufferevent *bev, const struct service_request *request)
+{
+	const struct service_route *r = service_routes_find(&c->service->routes, request, NULL);
+
+	if (r != NULL && r->start != NULL)
+		begin_wait(c, bev, r, str_equal(request->method, STR("HEAD")));
+	else if (r != NULL && r->has_source)
+		start_stream(c, bev, r, request);
+	else
+		pass_to_libevhtp(c, bev, request);
+}
+
+static void
+send_continue(struct client *c, struct bufferevent *bev)
+{
+	if (c->has_continued)
+		return;
+	c->has_continued = true;
+	(void)bufferevent_write(bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+}
+
+static void
+on_gate_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct client *c = arg;
+	size_t len = evbuffer_get_length(input);
+	size_t window = len < HEAD_MAX_BYTES ? len : HEAD_MAX_BYTES;
+	struct str bytes = {(const char *)evbuffer_pullup(input, (ssize_t)window), window};
+	size_t end = bytes.data == NULL ? SIZE_MAX : str_find(bytes, STR("\r\n\r\n"));
+	struct service_head head;
+
+	if (!account_bytes(c, len) && len > HEAD_MAX_BYTES) {
+		send_error(c, bev, 503);
+		return;
+	}
+	if (end == SIZE_MAX) {
+		if (len >= HEAD_MAX_BYTES)
+			send_error(c, bev, 431);
+		return;
+	}
+	unsigned status = service_head_read(str_take(bytes, end + 4), &head);
+	if (status == 0 && head.body_len > c->service->options.body_max_bytes)
+		status = 413;
+	size_t whole = end + 4 + (size_t)head.body_len;
+	if (status == 0 && len > whole)
+		status = 400; /* pipelined */
+	if (status != 0) {
+		send_error(c, bev, status);
+		return;
+	}
+	if (len < whole) {
+		if (head.expects_continue)
+			send_continue(c, bev);
+		return;
+	}
+	bytes = (struct str){(const char *)evbuffer_pullup(input, -1), whole};
+	if (bytes.data == NULL || service_head_read(str_take(bytes, end + 4), &head) != 0) {
+		send_error(c, bev, 500);
+		return;
+	}
+	const struct service_request request = {
+		.method = head.method,
+		.path = head.path,
+		.query = head.query,
+		.body = str_skip(bytes, end + 4),
+		.is_http10 = head.is_http10,
+	};
+	pass_on(c, bev, &request);
+}
+
+/* The body was read by the gate. libevhtp would parse forms in it. */
+static evhtp_res
+on_body(evhtp_request_t *request, struct evbuffer *body, void *arg)
+{
+	(void)request;
+	(void)arg;
+	(void)evbuffer_drain(body, evbuffer_get_length(body));
+	return EVHTP_RES_OK;
+}
+
+/* Installs the gate in front of libevhtp's parser. */
+evhtp_res
+service_gate_accept(evhtp_connection_t *connection, void *arg)
+{
+	struct service *s = arg;
+	struct client *c = calloc(1, sizeof(*c));
+	struct bufferevent *bev = connection->bev;
+	void *unused;
+
+	if (c == NULL)
+		return EVHTP_RES_FATAL;
+	/* Only the first one can fail, for want of memory. */
+	if (evhtp_connection_set_hook(connection, evhtp_hook_on_read, (evhtp_hook)on_body, NULL) !=
+		    0 ||
+	    evhtp_connection_set_hook(connection, evhtp_hook_on_connection_fini,
+				      (evhtp_hook)on_connection_fini, c) != 0) {
+		free(c);
+		return EVHTP_RES_FATAL;
+	}
+	c->service = s;
+	c->connection = connection;
+	LIST_INSERT_HEAD(&s->clients, c, entry);
+	s->client_count++;
+	loop_timer_init(&c->deadline, s->loop, on_deadline, c);
+	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
+	bufferevent_getcb(bev, &c->read_fn, &c->write_fn, &c->event_fn, &unused);
+	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
+	bufferevent_setwatermark(bev, EV_READ, 0, HEAD_MAX_BYTES + s->options.body_max_bytes + 1);
+	return EVHTP_RES_OK;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Probes of an IDE that listens on loopback, where the kubelet can't reach it: they ask the
+ * sidecar, which asks the IDE (setting IDE_PROBES). What they asked is kept in the annotation
+ * probes.
+ */
+#ifndef CONTAINER_INJECT_INJECT_PROBES_H
+#define CONTAINER_INJECT_INJECT_PROBES_H
+
+#include "container/inject/inject_private.h"
+
+/* Whether a value of the annotation is as injection writes it. */
+bool inject_probes_are_valid(struct str text);
+
+/* Sets params.probes to what the sidecar shall ask. Changes nothing of the pod. */
+void inject_plan_probes(struct inject *c);
+
+/* Points the probes to the sidecar, and writes the annotation. */
+void inject_ensure_probes(struct inject *c);
+
+#endif

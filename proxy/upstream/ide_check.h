@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asks a port on loopback what the kubelet would have asked at the pod's address: whether it
+ * accepts a connection, and for HTTP the status of one response. Each question has a connection of
+ * its own.
+ */
+#ifndef PROXY_UPSTREAM_IDE_CHECK_H
+#define PROXY_UPSTREAM_IDE_CHECK_H
+
+#include "base/health_check.h"
+#include "base/net/loop.h"
+
+struct ide_check;
+
+/* Once, from the loop: 200, 503 or 504, and a line that says why. The check is gone afterwards. */
+typedef void ide_check_fn(unsigned status, struct str text, void *arg);
+
+/* NULL without memory. check outlives it. */
+struct ide_check *ide_check_new(struct loop *l, const struct health_check *check,
+				ide_check_fn *done, void *arg) MUST_CHECK;
+void ide_check_cancel(struct ide_check *c);
+
+#endif

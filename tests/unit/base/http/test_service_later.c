@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests to base/http/service that are answered later, or whose client goes before that.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/http/service.h"
+
+#define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define HEAD(path) "HEAD " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+struct fixture {
+	struct loop *loop;
+	struct loop_timer guard;
+	struct loop_defer answer;
+	struct service *service;
+	struct service_wait *wait;
+	unsigned cancelled;
+	int fd;
+	struct loop_io io;
+	char received[4096];
+	size_t len;
+};
+
+static void
+on_guard(void *arg)
+{
+	(void)arg;
+	fail_msg("the loop waited for something that did not happen");
+}
+
+static void
+on_answer_due(void *arg)
+{
+	struct fixture *f = arg;
+
+	service_answer(f->wait, 200, STR("later\n"));
+}
+
+static void *
+on_later(struct service_wait *wait, void *arg)
+{
+	struct fixture *f = arg;
+
+	f->wait = wait;
+	loop_defer_call(&f->answer);
+	return f;
+}
+
+/* The client gives up. */
+static void *
+on_never(struct service_wait *wait, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)wait;
+	(void)shutdown(f->fd, SHUT_RDWR);
+	return f;
+}
+
+static void *
+on_no_work(struct service_wait *wait, void *arg)
+{
+	(void)wait;
+	(void)arg;
+	return NULL;
+}
+
+static void
+on_cancel(void *work)
+{
+	struct fixture *f = work;
+
+	f->cancelled++;
+	loop_stop(f->loop);
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	const struct service_options options = {
+		.passed_fd = -1, .idle_timeout_ms = 15000, .connections_max = 10};
+	struct address a;
+	struct err e = ERR_INIT;
+
+	f->loop = loop_new(&e);
+	assert_non_null(f->loop);
+	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
+	loop_timer_start(&f->guard, 20000);
+	loop_defer_init(&f->answer, f->loop, on_answer_due, f);
+	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
+	f->service = service_new(f->loop, &a, &options, &e);
+	assert_non_null(f->service);
+	assert_true(service_route_later(f->service, "/later", on_later, on_cancel, f, &e));
+	assert_true(service_route_later(f->service, "/never", on_never, on_cancel, f, &e));
+	assert_true(service_route_later(f->service, "/no-work", on_no_work, on_cancel, f, &e));
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	service_free(f->service);
+	loop_defer_fini(&f->answer);
+	loop_timer_fini(&f->guard);
+	loop_free(f->loop);
+	free(f);
+	return 0;
+}
+
+static void
+on_bytes(void *arg, unsigned ready)
+{
+	struct fixture *f = arg;
+	ssize_t n = recv(f->fd, f->received + f->len, sizeof(f->received) - 1 - f->len, 0);
+
+	(void)ready;
+	if (n <= 0) {
+		loop_io_want(&f->io, 0);
+		loop_stop(f->loop);
+	} else {
+		f->len += (size_t)n;
+	}
+}
+
+/* What the service says until it closes. */
+static const char *
+ask(struct fixture *f, const char *request)
+{
+	const struct address *a = service_address(f->service);
+	struct err e = ERR_INIT;
+
+	f->len = 0;
+	f->fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(f->fd, (const struct sockaddr *)&a->sa, a->len), 0);
+	assert_int_equal(send(f->fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	loop_io_init(&f->io, f->loop, f->fd, on_bytes, f);
+	loop_io_want(&f->io, LOOP_READ);
+	assert_true(loop_run(f->loop, &e));
+	loop_io_fini(&f->io);
+	close(f->fd);
+	f->received[f->len] = '\0';
+	return f->received;
+}
+
+static void
+assert_said(const char *answer, const char *status, const char *end)
+{
+	if (strncmp(answer, "HTTP/1.1 ", 9) != 0 || strncmp(answer + 9, status, 3) != 0 ||
+	    !str_ends_with(str_from(answer), str_from(end)))
+		fail_msg("%s", answer);
+}
+
+static void
+test_answers(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_said(ask(f, GET("/later")), "200", "Content-Length: 6\r\n\r\nlater\n");
+	assert_said(ask(f, HEAD("/later")), "200", "Content-Length: 6\r\n\r\n");
+	assert_said(ask(f, POST("/later")), "405", "\r\n\r\nMethod Not Allowed\n");
+	assert_int_equal(f->cancelled, 0);
+}
+
+static void
+test_no_work(void **state)
+{
+	assert_said(ask(*state, GET("/no-work")), "503", "\r\n\r\nService Unavailable\n");
+}
+
+/* Again until the work is cancelled: the client may notice its own end first. */
+static void
+test_a_client_who_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+
+	(void)ask(f, GET("/never"));
+	while (f->cancelled == 0)
+		assert_true(loop_run(f->loop, &e));
+	assert_int_equal(f->cancelled, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_work, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_who_goes, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
