@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 NGINX = ("nginx",)
 HAPROXY = ("haproxy", "haproxy-64k")
 UNCHECKED = ("unchecked",)  # ours without its session check
+ASSERTING = ("asserting",)  # ours with ASSERTION
 FLOOR = ("relay",)  # passes bytes on and does nothing else: see relay.c
 OIDC = ("mod_auth_openidc", "oauth2-proxy")
 GIT = ("git",)
@@ -141,7 +142,7 @@ def make_all():
         peers=ahead,
         measures=(REQUESTS, REQUEST_COST),
     )
-    cases += both("session-check", mode="http", peers=UNCHECKED, measures=(REQUESTS, REQUEST_COST))
+    cases += both("session-check", mode="http", peers=UNCHECKED + ASSERTING, measures=(REQUESTS, REQUEST_COST))
     bulk = (THROUGHPUT, BYTE_COST)
     for name, size, connections in (("1mb", 10**6, 8), ("100mb", 10**8, 4), ("100mb-one", 10**8, 1)):
         cases += both(

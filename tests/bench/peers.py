@@ -236,6 +236,15 @@ class Unchecked(Ours):
         return [os.path.join(self.stage.tools, "unchecked")]
 
 
+class Asserting(Ours):
+    """Ours with ASSERTION: what signed assertions cost."""
+
+    name = "asserting"
+
+    def environment(self):
+        return {**super().environment(), f"{proxy_module.PREFIX}ASSERTION": "on"}
+
+
 class Relay(Peer):
     """No proxy: the kernel's share of one."""
 
@@ -483,4 +492,4 @@ class OAuth2Proxy(Peer):
         return output_of("oauth2-proxy", "--version").strip()
 
 
-ALL = (Ours, Earlier, Unchecked, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
+ALL = (Ours, Earlier, Unchecked, Asserting, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)

@@ -12,8 +12,9 @@ import urllib.request
 
 import jwt
 import pytest
+import runners
 from ports import PortHost
-from proxy import ROOT, new_cookie_secret, wait_until
+from proxy import ROOT, is_sanitized, new_cookie_secret, wait_until
 from upstream import Upstream
 from web_client import WebClient
 
@@ -105,6 +106,51 @@ def test_one_signature_for_many_requests(make_workspace, upstream, client):
     for _ in range(20):
         assert client.fetch(proxy.origin + "/").status == 200
     assert 1 <= len({r.get(FIELD) for r in upstream.requests}) <= 2, "two where a minute has passed"
+
+
+class MovedClock(runners.Plain):
+    """Starts the program with a wall clock that the test moves: see tests/support/clock_ahead.c."""
+
+    def __init__(self, folder):
+        self.library, self.file = folder / "clock_ahead.so", folder / "ahead"
+        self.set(0)
+        source = os.path.join(ROOT, "tests", "support", "clock_ahead.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.library, source], check=True)
+
+    def set(self, seconds):
+        (self.file.parent / "new").write_text(str(seconds))
+        os.replace(self.file.parent / "new", self.file)
+
+    def command(self, program, arguments, settings):
+        return [
+            *("/usr/bin/env", f"LD_PRELOAD={self.library}", f"CLOCK_AHEAD_FILE={self.file}"),
+            *(program, *arguments),
+        ]
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer wants to be the first library")
+def test_a_long_connection_gets_fresh_ones(make_workspace, upstream, client, tmp_path):
+    clock = MovedClock(tmp_path)
+    proxy, _ = make_workspace(runner=clock)
+    cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
+    jwks = fetch_jwks(proxy)
+    tokens = []
+    with proxy.raw() as raw:
+        for ahead_s in (0, 61, 400):
+            clock.set(ahead_s)
+            raw.request("GET", "/", [("Cookie", cookie)], host=proxy.host)
+            assert raw.read_response().status == 200
+            tokens.append(sent_to(upstream))
+    first, second, third = (
+        jwt.decode(t, options={"verify_signature": False, "verify_exp": False}) for t in tokens
+    )
+    assert second["iat"] - first["iat"] >= 61 and third["nbf"] > first["exp"]
+    assert first["sid"] == second["sid"] == third["sid"]
+    keys = jwt.PyJWKSet.from_dict(jwks)
+    for token in tokens:
+        key = keys[jwt.get_unverified_header(token)["kid"]].key
+        options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+        jwt.decode(token, key, ["ES256"], options, issuer=proxy.origin, audience=proxy.origin)
 
 
 def test_websockets_have_one(make_workspace, upstream, client):

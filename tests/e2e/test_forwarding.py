@@ -161,6 +161,7 @@ SPOOFS = [
         "X-Auth-Request-User",
         "X_Auth_Request_Email",
         "x-auth-request-anything",
+        "X-Workspace-Assertion",
     ),
 ]
 
