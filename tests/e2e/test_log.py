@@ -357,6 +357,23 @@ def test_a_flood_with_viewers_who_stop_reading(logged, client, make_client, logs
         assert most - before < 1024, f"{most - before} KiB more"
 
 
+def test_the_reason_among_many_files(make_logging_proxy, gitlab, client, logs):
+    """The search takes many steps: the first answers do not wait for it, a later one tells its result."""
+    for i in range(3000):
+        (logs / f"{i:05}.log").touch()
+    (logs / "ide.log").write_text("starting\nworkspace-proxy run: code-server exited with code 3\n")
+    proxy = make_logging_proxy(gitlab, EXPLAIN_AFTER="0s")
+    sign_in(client, proxy)
+
+    def reason():
+        reply = client.request("GET", proxy.origin + "/oauth2/workspace", {"Accept": "application/json"})
+        return reply.json()["ide"].get("reason", {}).get("code")
+
+    client.fetch(proxy.origin + "/")
+    assert reason() is not None
+    wait_until(lambda: reason() == "exited", what="the reason")
+
+
 def test_ten_thousand_files(logged, client, logs):
     for i in range(10000):
         with open(logs / f"{i:05}.log", "w") as file:
