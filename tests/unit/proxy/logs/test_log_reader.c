@@ -509,6 +509,34 @@ test_a_directory_below_one_that_can_not_be_listed(void **state)
 	assert_string_equal(text, "x\n");
 }
 
+/* Neither a directory nor a file that may not be read stops what may be. */
+static void
+test_what_may_not_be_read(void **state)
+{
+	char closed[128];
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	(void)snprintf(closed, sizeof(closed), "%s/closed", directory);
+	patterns.items[1] = patterns.items[0];
+	patterns.items[0].directory = closed;
+	patterns.count = 2;
+	assert_int_equal(mkdir(closed, 0700), 0);
+	append("closed/a.log", "hidden\n");
+	append("b.log", "hidden, too\n");
+	append("c.log", "shown\n");
+	assert_int_equal(chmod(closed, 0), 0);
+	assert_int_equal(chmod(path_of("b.log"), 0), 0);
+	assert_int_equal(chmod(path_of("c.log"), 0644), 0);
+	assert_int_equal(chmod(directory, 0755), 0);
+	assert_int_equal(is_root ? seteuid(65534) : 0, 0);
+	start("", true);
+	const char *text = read_all();
+	assert_int_equal(is_root ? seteuid(0) : 0, 0);
+	assert_string_equal(text, "shown\n");
+	assert_int_equal(chmod(closed, 0700), 0);
+}
+
 int
 main(void)
 {
@@ -530,6 +558,7 @@ main(void)
 		CASE(test_times_of_files_that_are_far_away),
 		CASE(test_a_directory_that_comes_later),
 		CASE(test_a_directory_below_one_that_can_not_be_listed),
+		CASE(test_what_may_not_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
