@@ -204,6 +204,7 @@ tls_session_bio_method_new(void)
 struct tls_session *
 tls_session_new(struct tls_context *c, int fd, struct err *e)
 {
+	char name[] = "localhost"; /* OpenSSL takes no constant one */
 	struct tls_session *s = calloc(1, sizeof(*s));
 	BIO *bio = NULL;
 
@@ -226,7 +227,7 @@ tls_session_new(struct tls_context *c, int fd, struct err *e)
 	SSL_set_bio(s->ssl, bio, bio);
 	if (!c->is_client) {
 		SSL_set_accept_state(s->ssl);
-	} else if (SSL_set_tlsext_host_name(s->ssl, "localhost") == 1) {
+	} else if (SSL_set_tlsext_host_name(s->ssl, name) == 1) {
 		SSL_set_connect_state(s->ssl);
 	} else {
 		tls_error_set(e, ERR_MEMORY, "TLS session");

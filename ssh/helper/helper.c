@@ -88,7 +88,8 @@ serve(struct ssh_helper *h, int ready_fd)
 	h->umask = umask(077);
 	switch (open_directory(h, &e) ? take_lock(h, &e) : LOCK_FAILED) {
 	case LOCK_FAILED:
-		(void)snprintf(h->problem, sizeof(h->problem), "%s", e.text);
+		(void)snprintf(h->problem, sizeof(h->problem), "%.*s", (int)sizeof(h->problem) - 1,
+			       e.text);
 		break;
 	case LOCK_HELD:
 		helper_tell_ready(ready_fd);
