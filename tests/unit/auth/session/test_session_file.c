@@ -277,6 +277,21 @@ test_no_grace_under_another_policy(void **state)
 }
 
 static void
+test_no_grace_under_another_list(void **state)
+{
+	(void)state;
+	world.settings.modes = AUTH_MODE_WORKSPACE | AUTH_MODE_USERS;
+	world.settings.users = "42,43";
+	sign_in_and_store();
+	crash();
+	world.settings.users = "42";
+	world_start(&world);
+	assert_true(script_waits());
+	answer("/api/graphql", 503, "{}");
+	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
+}
+
+static void
 test_ages_go_on(void **state)
 {
 	(void)state;
@@ -635,6 +650,7 @@ main(void)
 		T(test_grace_goes_on),
 		T(test_no_grace_left),
 		T(test_no_grace_under_another_policy),
+		T(test_no_grace_under_another_list),
 		T(test_ages_go_on),
 		T(test_absolute_lifetime_goes_on),
 		T(test_clock_set_back),
