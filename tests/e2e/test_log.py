@@ -300,7 +300,10 @@ def test_an_unreadable_directory(make_proxy, gitlab, upstream, client, logs):
 def open_files(proxy):
     """Without sockets, which come and go."""
     directory = f"/proc/{proxy.process.pid}/fd"
-    targets = [os.readlink(os.path.join(directory, fd)) for fd in os.listdir(directory)]
+    targets = []
+    for fd in os.listdir(directory):
+        with contextlib.suppress(FileNotFoundError):  # closed in the meantime
+            targets.append(os.readlink(os.path.join(directory, fd)))
     return sorted(t for t in targets if not t.startswith("socket:"))
 
 
