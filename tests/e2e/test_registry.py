@@ -108,12 +108,12 @@ def skopeo(container_tool, tmp_path):
 
 
 @pytest.fixture(params=["podman", "buildah"])
-def image_store(request, container_tool, tmp_path):
-    """The same for a program that keeps images in a store, which is one of the test's own."""
+def image_store(request, container_tool, place, tmp_path):
+    """The same for a program that keeps images in a store of the test. podman takes short paths only."""
     program = request.param
     if not shutil.which(program):
         pytest.skip(f"needs {program}")
-    store = (f"--root={tmp_path}/store", f"--runroot={tmp_path}/run", "--storage-driver=vfs")
+    store = (f"--root={tmp_path}/store", f"--runroot={place}/run", "--storage-driver=vfs")
 
     def call(operation, *arguments):
         options = ("--cert-dir={certs}",) if operation in ("push", "pull") else ()
