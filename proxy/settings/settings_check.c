@@ -87,57 +87,100 @@ check_webhook(struct settings_check *c)
 		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "there is no webhook without it");
 }
 
+static void
+check_relay_key(struct settings_check *c)
+{
+	if (!settings_check_is_given(c, "RELAY_MASTER_KEY"))
+		conf_problem(c->problems, VAR("RELAY_MASTER_KEY"),
+			     "needed to derive keys, and not set");
+}
+
+static void
+check_relay(struct settings_check *c)
+{
+	settings_check_gitlab(c);
+	settings_check_relay(c);
+	settings_check_proxies(c);
+	settings_check_tls(c);
+	settings_check_listeners(c);
+	settings_check_clashes(c);
+}
+
+static void
+check_inject(struct settings_check *c)
+{
+	settings_check_gitlab(c);
+	settings_check_relay_url(c);
+	settings_check_container(c);
+}
+
+static void
+check_webhook_command(struct settings_check *c)
+{
+	settings_check_gitlab(c);
+	settings_check_relay_url(c);
+	check_webhook(c);
+	settings_check_container(c);
+}
+
+/* `clone`, and what the sidecar's clone needs. */
+static void
+check_clone(struct settings_check *c, enum settings_command command)
+{
+	settings_check_gitlab(c);
+	settings_check_credential(c, command);
+	settings_check_clone(c, command);
+}
+
+static void
+check_serve(struct settings_check *c)
+{
+	check_clone(c, SETTINGS_SERVE);
+	settings_check_proxies(c);
+	settings_check_upstream(c);
+	settings_check_ssh(c);
+	settings_check_external_url(c);
+	settings_check_tls(c);
+	settings_check_state_dir(c);
+	settings_check_listeners(c);
+	settings_check_clashes(c);
+	settings_check_ports(c);
+	settings_check_ide_probes(c);
+	settings_check_relay_use(c);
+	settings_check_redirect_url(c);
+	settings_check_authorization(c);
+}
+
 void
 settings_check(struct settings *s, char **environment, enum settings_command command,
 	       struct conf_problems *problems)
 {
 	struct settings_check c = {s, environment, problems};
 
-	if (command == SETTINGS_RELAY_KEY) {
-		if (!settings_check_is_given(&c, "RELAY_MASTER_KEY"))
-			conf_problem(problems, VAR("RELAY_MASTER_KEY"),
-				     "needed to derive keys, and not set");
-		return;
-	}
-	if (command == SETTINGS_GIT_CONFIG) {
+	switch (command) {
+	case SETTINGS_RELAY_KEY:
+		check_relay_key(&c);
+		break;
+	case SETTINGS_GIT_CONFIG:
 		settings_check_git_config(&c);
-		return;
-	}
-	if (command == SETTINGS_ENV) {
+		break;
+	case SETTINGS_ENV:
 		settings_check_env(&c);
-		return;
+		break;
+	case SETTINGS_RELAY:
+		check_relay(&c);
+		break;
+	case SETTINGS_INJECT:
+		check_inject(&c);
+		break;
+	case SETTINGS_WEBHOOK:
+		check_webhook_command(&c);
+		break;
+	case SETTINGS_CLONE:
+		check_clone(&c, command);
+		break;
+	case SETTINGS_SERVE:
+		check_serve(&c);
+		break;
 	}
-	settings_check_gitlab(&c);
-	if (command == SETTINGS_RELAY) {
-		settings_check_relay(&c);
-		settings_check_proxies(&c);
-		settings_check_tls(&c);
-		settings_check_listeners(&c);
-		settings_check_clashes(&c);
-		return;
-	}
-	if (command == SETTINGS_INJECT || command == SETTINGS_WEBHOOK) {
-		settings_check_relay_url(&c);
-		if (command == SETTINGS_WEBHOOK)
-			check_webhook(&c);
-		settings_check_container(&c);
-		return;
-	}
-	settings_check_credential(&c, command);
-	settings_check_clone(&c, command);
-	if (command == SETTINGS_CLONE)
-		return;
-	settings_check_proxies(&c);
-	settings_check_upstream(&c);
-	settings_check_ssh(&c);
-	settings_check_external_url(&c);
-	settings_check_tls(&c);
-	settings_check_state_dir(&c);
-	settings_check_listeners(&c);
-	settings_check_clashes(&c);
-	settings_check_ports(&c);
-	settings_check_ide_probes(&c);
-	settings_check_relay_use(&c);
-	settings_check_redirect_url(&c);
-	settings_check_authorization(&c);
 }
