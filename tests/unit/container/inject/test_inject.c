@@ -5,32 +5,19 @@
  */
 #include "container/inject/inject.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 
 #include "container/inject/manifest.h"
 #include "container/webhook/patch.h"
-#include "container/yaml/yaml.h"
+#include "tests/unit/container/inject/inject_support.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-#define POD_HEAD                                                                                   \
-	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
-	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
-	"    workspace-proxy.io/name: kiwi\n    workspace-proxy.io/workspace-id: \"7\"\n"
+#define POD_HEAD INJECT_POD_HEAD NOTE("workspace-id: \"7\"")
 #define POD_TAIL                                                                                   \
 	"spec:\n  containers:\n  - name: ide\n    image: ide:1\n    args: [--x]\n"                 \
 	"    ports: [{containerPort: 60001}]\n"                                                    \
 	"    volumeMounts: [{name: projects, mountPath: /projects}]\n"
 #define POD_END "  volumes: [{name: projects, emptyDir: {}}]\n"
 #define POD	POD_HEAD POD_TAIL POD_END
-#define NOTE(x) "    workspace-proxy.io/" x "\n"
 #define WITH(x)                                                                                    \
 	POD_HEAD NOTE(x)                                                                           \
 	POD_TAIL POD_END
@@ -45,79 +32,30 @@
 					      "}]\n"
 
 static const struct container_settings operator_settings = {
-	.image = "registry.example.com/workspace-proxy:1",
-	.pull_policy = "IfNotPresent",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
+	INJECT_SETTINGS,
 	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
 	.authorization = "workspace",
 	.needs_workspace_id = true,
-	.secret = "workspace-{name}",
-	.tls_secret = "workspace-proxy-tls",
 	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
 	.has_git = true,
-	.cpu_request = "50m",
-	.cpu_limit = "1",
-	.memory_request = "64Mi",
-	.memory_limit = "512Mi",
-};
-
-struct result {
-	struct doc doc;
-	struct node *root;
-	bool is_ours;
-	struct inject_report report;
 };
 
 static void
-read_root(struct result *r, const char *yaml)
+run(struct injected *r, const char *yaml)
 {
-	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
-	struct err e = ERR_INIT;
-	struct str source;
-
-	doc_init(&r->doc);
-	assert_non_null(reader);
-	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
-		fail_msg("%s", e.text);
-	assert_non_null(r->root);
-	yaml_reader_free(reader);
-}
-
-static void
-run_with(struct result *r, const struct container_settings *settings, const char *yaml)
-{
-	read_root(r, yaml);
-	r->is_ours = inject_object(settings, &r->doc, r->root, &r->report);
-	assert_false(r->doc.failed);
-}
-
-static void
-run(struct result *r, const char *yaml)
-{
-	run_with(r, &operator_settings, yaml);
-	for (size_t i = 0; i < r->report.problems.count; i++)
-		fail_msg("%s\n%s", r->report.problems.items[i], yaml);
-	assert_true(r->is_ours);
-}
-
-static struct str
-env_of(const struct node *container, const char *name)
-{
-	return node_text_at(node_named(node_get(container, "env"), str_from(name)), "value");
+	inject_well(r, &operator_settings, yaml);
 }
 
 static const struct node *
-sidecar_of(const struct result *r, const char *list)
+sidecar_of(const struct injected *r, const char *list)
 {
-	return node_named(node_find(r->root, list), STR(INJECT_NAME));
+	return container_of(r, list, INJECT_NAME);
 }
 
 static void
 test_pod(void **state)
 {
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r, POD);
@@ -150,7 +88,7 @@ static void
 test_git(void **state)
 {
 	struct container_settings without = operator_settings;
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r, POD);
@@ -164,7 +102,7 @@ test_git(void **state)
 	doc_fini(&r.doc);
 
 	without.has_git = false;
-	run_with(&r, &without, POD);
+	try_inject(&r, &without, POD);
 	assert_int_equal(node_find(r.root, "spec.initContainers")->count, 1);
 	const struct node *c = sidecar_of(&r, "spec.initContainers");
 	assert_true(str_equal(env_of(c, "WORKSPACE_PROXY_CREDENTIAL_HELPER"), STR("off")));
@@ -186,11 +124,11 @@ static void
 test_classic(void **state)
 {
 	struct container_settings classic = operator_settings;
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	classic.sidecar = CONTAINER_CLASSIC;
-	run_with(&r, &classic, POD);
+	try_inject(&r, &classic, POD);
 	assert_int_equal(r.report.problems.count, 0);
 	assert_null(sidecar_of(&r, "spec.initContainers"));
 	assert_non_null(sidecar_of(&r, "spec.containers"));
@@ -198,7 +136,7 @@ test_classic(void **state)
 	assert_int_equal(r.report.warnings.count, 0);
 	doc_fini(&r.doc);
 
-	run_with(&r, &classic, SPEC("restartPolicy: OnFailure"));
+	try_inject(&r, &classic, SPEC("restartPolicy: OnFailure"));
 	assert_int_equal(r.report.problems.count, 0);
 	assert_int_equal(r.report.warnings.count, 1);
 	assert_non_null(strstr(r.report.warnings.items[0], "restartPolicy"));
@@ -214,16 +152,16 @@ test_git_container_of_another(void **state)
 			 "  - name: workspace-proxy-git\n"
 			 "    volumeMounts: [{name: workspace-proxy-secret, mountPath: /x}]\n";
 	struct container_settings plain = operator_settings;
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	plain.has_git = false;
-	run_with(&r, &plain, pod);
+	try_inject(&r, &plain, pod);
 	assert_int_equal(r.report.problems.count, 1);
 	assert_non_null(strstr(r.report.problems.items[0], "mounts volume"));
 	doc_fini(&r.doc);
 
-	run_with(&r, &operator_settings, pod);
+	try_inject(&r, &operator_settings, pod);
 	assert_int_equal(r.report.problems.count, 1);
 	assert_non_null(strstr(r.report.problems.items[0], "containers instead of initContainers"));
 	doc_fini(&r.doc);
@@ -232,7 +170,7 @@ test_git_container_of_another(void **state)
 static void
 assert_port_address(const char *pod, const char *expected)
 {
-	struct result r;
+	struct injected r;
 
 	run(&r, pod);
 	const struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
@@ -259,7 +197,7 @@ test_address_of_ports(void **state)
 static void
 test_annotations(void **state)
 {
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r, WITH("ide-env: |\n      HOST=127.0.0.1\n      OTHER=a=b"));
@@ -299,7 +237,7 @@ test_annotations(void **state)
 static void
 test_ssh(void **state)
 {
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r, POD_HEAD NOTE("ssh: \"true\"") POD_TAIL
@@ -340,7 +278,7 @@ test_again(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(pods); i++) {
 		struct inject_report report;
-		struct result r;
+		struct injected r;
 		run(&r, pods[i]);
 		struct node *once = node_copy(&r.doc, r.root);
 		assert_true(inject_object(&operator_settings, &r.doc, r.root, &report));
@@ -354,7 +292,7 @@ static void
 test_again_behind_the_api_server(void **state)
 {
 	struct inject_report report;
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r, POD);
@@ -404,7 +342,7 @@ test_differing_container(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(changes); i++) {
 		struct inject_report report;
-		struct result r;
+		struct injected r;
 		run(&r, POD);
 		struct node *c =
 			node_named(node_find(r.root, "spec.initContainers"), STR(INJECT_NAME));
@@ -558,8 +496,8 @@ test_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(refused); i++) {
-		struct result r;
-		run_with(&r, &operator_settings, refused[i][0]);
+		struct injected r;
+		try_inject(&r, &operator_settings, refused[i][0]);
 		if (r.report.problems.count == 0)
 			fail_msg("taken:\n%s", refused[i][0]);
 		if (strstr(r.report.problems.items[0], refused[i][1]) == NULL)
@@ -572,12 +510,12 @@ static void
 test_allowed_by_the_operator(void **state)
 {
 	struct container_settings open = operator_settings;
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	open.allowed = CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS;
-	run_with(&r, &open,
-		 POD_HEAD NOTE("image: other:2") NOTE("secret: theirs") POD_TAIL POD_END);
+	try_inject(&r, &open,
+		   POD_HEAD NOTE("image: other:2") NOTE("secret: theirs") POD_TAIL POD_END);
 	assert_int_equal(r.report.problems.count, 0);
 	const struct node *c = sidecar_of(&r, "spec.initContainers");
 	assert_true(str_equal(node_text_at(c, "image"), STR("other:2")));
@@ -595,7 +533,7 @@ test_workloads(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct result r;
+		struct injected r;
 		struct buf text;
 		buf_init(&text, 8192);
 		buf_addf(&text,
@@ -629,8 +567,8 @@ test_not_ours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(others); i++) {
-		struct result r;
-		run_with(&r, &operator_settings, others[i]);
+		struct injected r;
+		try_inject(&r, &operator_settings, others[i]);
 		assert_false(r.is_ours);
 		assert_int_equal(r.report.problems.count, 0);
 		doc_fini(&r.doc);
@@ -640,7 +578,7 @@ test_not_ours(void **state)
 static void
 test_service(void **state)
 {
-	struct result r;
+	struct injected r;
 
 	(void)state;
 	run(&r,
@@ -665,7 +603,7 @@ test_warnings(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct result r;
+		struct injected r;
 		run(&r, cases[i][0]);
 		assert_int_equal(r.report.warnings.count, 1);
 		assert_non_null(strstr(r.report.warnings.items[0], cases[i][1]));

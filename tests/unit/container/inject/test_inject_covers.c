@@ -2,16 +2,8 @@
 /*
  * Which changes to the sidecar's container are accepted after injection, and which are not.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/container/inject/inject_support.h"
 
-#include <cmocka.h>
-
-#include "container/inject/inject.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define POD                                                                                        \
 	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"labels\":"                        \
 	"{\"workspace-proxy.io/inject\":\"true\"},\"annotations\":{\"workspace-proxy.io/name\":"   \
@@ -19,22 +11,12 @@
 	"{\"name\":\"ide\",\"ports\":[{\"containerPort\":60001}]}]}}"
 
 static const struct container_settings operator_settings = {
-	.image = "registry.example.com/workspace-proxy:1",
-	.pull_policy = "IfNotPresent",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
+	INJECT_SETTINGS,
 	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
 	.authorization = "workspace",
 	.needs_workspace_id = true,
-	.secret = "workspace-{name}",
-	.tls_secret = "workspace-proxy-tls",
 	.secret_keys = CONTAINER_KEY_COOKIE_SECRET,
 	.has_git = true,
-	.cpu_request = "50m",
-	.cpu_limit = "1",
-	.memory_request = "64Mi",
-	.memory_limit = "512Mi",
 };
 
 #define HEX64	      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

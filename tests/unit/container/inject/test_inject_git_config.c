@@ -2,30 +2,16 @@
 /*
  * Git's configuration in the environment of the IDE's container.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 
-#include "container/inject/inject.h"
-#include "container/yaml/yaml.h"
+#include "tests/unit/container/inject/inject_support.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-#define POD_HEAD                                                                                   \
-	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
-	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
-	"    workspace-proxy.io/name: kiwi\n"
+#define POD_HEAD INJECT_POD_HEAD
 #define POD_TAIL                                                                                   \
 	"spec:\n  volumes: [{name: projects, emptyDir: {}}]\n  containers:\n  - name: ide\n"       \
 	"    ports: [{containerPort: 60001}]\n"                                                    \
 	"    volumeMounts: [{name: projects, mountPath: /projects}]\n"
 #define POD	POD_HEAD POD_TAIL
-#define NOTE(x) "    workspace-proxy.io/" x "\n"
 #define WITH(x) POD_HEAD NOTE(x) POD_TAIL
 #define IDE(x)	POD_HEAD POD_TAIL "    " x "\n"
 #define CLONE                                                                                      \
@@ -38,59 +24,19 @@ static const struct url gitlab = {.scheme = {"https", 5},
 				  .path = {"/git", 4}};
 
 static const struct container_settings operator_settings = {
-	.image = "registry.example.com/workspace-proxy:1",
-	.pull_policy = "IfNotPresent",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
-	.gitlab_url = "https://gitlab.example.com/git",
-	.gitlab = &gitlab,
-	.client_id = "id",
-	.authorization = "owner",
-	.secret = "workspace-{name}",
-	.tls_secret = "workspace-proxy-tls",
+	INJECT_SETTINGS,   .gitlab_url = "https://gitlab.example.com/git",
+	.gitlab = &gitlab, .authorization = "owner",
 	.has_git = true,
-	.cpu_request = "50m",
-	.cpu_limit = "1",
-	.memory_request = "64Mi",
-	.memory_limit = "512Mi",
 };
-
-struct git_result {
-	struct doc doc;
-	struct node *root;
-	struct inject_report report;
-};
-
-static struct str
-env_of(const struct node *container, const char *name)
-{
-	return node_text_at(node_named(node_get(container, "env"), str_from(name)), "value");
-}
-
-static void
-run_for_git(struct git_result *r, const char *yaml)
-{
-	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
-	struct err e = ERR_INIT;
-	struct str source;
-
-	doc_init(&r->doc);
-	assert_non_null(reader);
-	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
-		fail_msg("%s", e.text);
-	yaml_reader_free(reader);
-	assert_true(inject_object(&operator_settings, &r->doc, r->root, &r->report));
-	assert_false(r->doc.failed);
-}
 
 static const struct node *
-ide_of(const struct git_result *r)
+ide_of(const struct injected *r)
 {
-	return node_named(node_find(r->root, "spec.containers"), STR("ide"));
+	return container_of(r, "spec.containers", "ide");
 }
 
 static void
-assert_variable(const struct git_result *r, const char *name, const char *value)
+assert_variable(const struct injected *r, const char *name, const char *value)
 {
 	struct str found = env_of(ide_of(r), name);
 
@@ -100,7 +46,7 @@ assert_variable(const struct git_result *r, const char *name, const char *value)
 
 /* Again, with other things changed meanwhile, changes nothing. */
 static void
-assert_again_the_same(struct git_result *r)
+assert_again_the_same(struct injected *r)
 {
 	struct node *before = node_copy(&r->doc, r->root);
 	struct inject_report report;
@@ -115,10 +61,11 @@ test_git_config(void **state)
 {
 	static const char key[] = "credential.https://gitlab.example.com.helper";
 	static const char spelling[] = "url.https://gitlab.example.com/git/.insteadOf";
-	struct git_result r;
+	struct injected r;
 
 	(void)state;
-	run_for_git(&r, POD);
+	try_inject(&r, &operator_settings, POD);
+	assert_true(r.is_ours);
 	assert_variable(&r, "GIT_CONFIG_COUNT", "5");
 	assert_variable(&r, "GIT_CONFIG_KEY_0", key);
 	assert_variable(&r, "GIT_CONFIG_VALUE_0", "");
@@ -134,17 +81,20 @@ test_git_config(void **state)
 	assert_again_the_same(&r);
 	doc_fini(&r.doc);
 	/* Behind what the author has. */
-	run_for_git(&r,
-		    IDE("env: [{name: GIT_CONFIG_COUNT, value: \"1\"}, {name: GIT_CONFIG_KEY_0, "
-			"value: a.b}, {name: GIT_CONFIG_VALUE_0, value: c}]"));
+	try_inject(&r, &operator_settings,
+		   IDE("env: [{name: GIT_CONFIG_COUNT, value: \"1\"}, {name: GIT_CONFIG_KEY_0, "
+		       "value: a.b}, {name: GIT_CONFIG_VALUE_0, value: c}]"));
+	assert_true(r.is_ours);
 	assert_variable(&r, "GIT_CONFIG_COUNT", "6");
 	assert_variable(&r, "GIT_CONFIG_KEY_0", "a.b");
 	assert_variable(&r, "GIT_CONFIG_VALUE_0", "c");
 	assert_variable(&r, "GIT_CONFIG_KEY_5", spelling);
 	assert_again_the_same(&r);
 	doc_fini(&r.doc);
-	run_for_git(&r, WITH("ide-env: |\n      GIT_CONFIG_COUNT=1\n      GIT_CONFIG_KEY_0=a.b\n"
-			     "      GIT_CONFIG_VALUE_0=c"));
+	try_inject(&r, &operator_settings,
+		   WITH("ide-env: |\n      GIT_CONFIG_COUNT=1\n      GIT_CONFIG_KEY_0=a.b\n"
+			"      GIT_CONFIG_VALUE_0=c"));
+	assert_true(r.is_ours);
 	assert_variable(&r, "GIT_CONFIG_COUNT", "6");
 	assert_variable(&r, "GIT_CONFIG_KEY_5", spelling);
 	assert_again_the_same(&r);
@@ -160,12 +110,13 @@ test_git_config_that_can_not_be_appended(void **state)
 		"env: [{name: GIT_CONFIG_COUNT, valueFrom: {fieldRef: {fieldPath: x}}}]",
 	};
 	char yaml[2048];
-	struct git_result r;
+	struct injected r;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(envs); i++) {
 		snprintf(yaml, sizeof(yaml), "%s    %s\n", POD, envs[i]);
-		run_for_git(&r, yaml);
+		try_inject(&r, &operator_settings, yaml);
+		assert_true(r.is_ours);
 		assert_int_equal(r.report.problems.count, 1);
 		assert_non_null(
 			strstr(r.report.problems.items[0], "GIT_CONFIG_COUNT: expected a number"));
@@ -186,12 +137,13 @@ test_git_config_of_another_user(void **state)
 		{"stdin: true", "6"},
 	};
 	char yaml[2048];
-	struct git_result r;
+	struct injected r;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		snprintf(yaml, sizeof(yaml), "%s    %s\n", CLONE, cases[i].user);
-		run_for_git(&r, yaml);
+		try_inject(&r, &operator_settings, yaml);
+		assert_true(r.is_ours);
 		assert_int_equal(r.report.problems.count, 0);
 		assert_variable(&r, "GIT_CONFIG_COUNT", cases[i].count);
 		assert_variable(&r, "GIT_CONFIG_KEY_5",

@@ -4,77 +4,21 @@
  */
 #include "container/inject/inject_log.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 
-#include "container/yaml/yaml.h"
+#include "tests/unit/container/inject/inject_support.h"
 
-#define HEAD                                                                                       \
-	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
-	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
-	"    workspace-proxy.io/name: kiwi\n"
+#define HEAD  INJECT_POD_HEAD
 #define LOG   "    workspace-proxy.io/ide-log: \"true\"\n"
 #define SPEC  "spec:\n  containers:\n  - name: ide\n    ports: [{containerPort: 60001}]\n"
 #define POD   HEAD LOG SPEC
 #define MOUNT "    volumeMounts: [{mountPath: /tmp/workspace-logs, "
 
 static const struct container_settings operator_settings = {
-	.image = "registry.example.com/workspace-proxy:1",
-	.pull_policy = "IfNotPresent",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
+	INJECT_SETTINGS,
 	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
 	.authorization = "owner",
-	.secret = "workspace-{name}",
-	.tls_secret = "workspace-proxy-tls",
-	.cpu_request = "50m",
-	.cpu_limit = "1",
-	.memory_request = "64Mi",
-	.memory_limit = "512Mi",
 };
-
-struct log_result {
-	struct doc doc;
-	struct node *root;
-	struct inject_report report;
-};
-
-static void
-try_pod(struct log_result *r, const char *yaml)
-{
-	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
-	struct err e = ERR_INIT;
-	struct str source;
-
-	doc_init(&r->doc);
-	assert_non_null(reader);
-	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
-		fail_msg("%s", e.text);
-	yaml_reader_free(reader);
-	assert_true(inject_object(&operator_settings, &r->doc, r->root, &r->report));
-	assert_false(r->doc.failed);
-}
-
-static void
-inject_pod_with(struct log_result *r, const char *yaml)
-{
-	try_pod(r, yaml);
-	for (size_t i = 0; i < r->report.problems.count; i++)
-		fail_msg("%s\n%s", r->report.problems.items[i], yaml);
-}
-
-static const struct node *
-container_of(const struct log_result *r, const char *list, const char *name)
-{
-	return node_named(node_find(r->root, list), str_from(name));
-}
 
 static const struct node *
 mount_in(const struct node *container, const char *volume)
@@ -85,17 +29,16 @@ mount_in(const struct node *container, const char *volume)
 static struct str
 log_files_of(const struct node *container)
 {
-	return node_text_at(
-		node_named(node_get(container, "env"), STR("WORKSPACE_PROXY_LOG_FILES")), "value");
+	return env_of(container, "WORKSPACE_PROXY_LOG_FILES");
 }
 
 static void
 test_a_volume_of_ours(void **state)
 {
-	struct log_result r;
+	struct injected r;
 
 	(void)state;
-	inject_pod_with(&r, POD);
+	inject_well(&r, &operator_settings, POD);
 	const struct node *sidecar = container_of(&r, "spec.initContainers", INJECT_NAME);
 	assert_true(str_equal(log_files_of(sidecar), STR("/tmp/workspace-logs/*.log")));
 	const struct node *mount = mount_in(sidecar, "workspace-proxy-log");
@@ -117,11 +60,12 @@ test_a_volume_of_ours(void **state)
 static void
 test_a_volume_of_the_authors(void **state)
 {
-	struct log_result r;
+	struct injected r;
 
 	(void)state;
-	inject_pod_with(&r, POD MOUNT "name: own, subPath: logs}]\n"
-				      "  volumes: [{name: own, emptyDir: {}}]\n");
+	inject_well(&r, &operator_settings,
+		    POD MOUNT "name: own, subPath: logs}]\n"
+			      "  volumes: [{name: own, emptyDir: {}}]\n");
 	const struct node *mount =
 		mount_in(container_of(&r, "spec.initContainers", INJECT_NAME), "own");
 	assert_true(str_equal(node_text_at(mount, "subPath"), STR("logs")));
@@ -133,10 +77,10 @@ test_a_volume_of_the_authors(void **state)
 static void
 test_without_the_annotation(void **state)
 {
-	struct log_result r;
+	struct injected r;
 
 	(void)state;
-	inject_pod_with(&r, HEAD SPEC);
+	inject_well(&r, &operator_settings, HEAD SPEC);
 	const struct node *sidecar = container_of(&r, "spec.initContainers", INJECT_NAME);
 	assert_int_equal(log_files_of(sidecar).len, 0);
 	assert_null(mount_in(sidecar, "workspace-proxy-log"));
@@ -164,9 +108,10 @@ test_what_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct log_result r;
+		struct injected r;
 
-		try_pod(&r, cases[i][0]);
+		try_inject(&r, &operator_settings, cases[i][0]);
+		assert_true(r.is_ours);
 		if (r.report.problems.count == 0 ||
 		    strstr(r.report.problems.items[0], cases[i][1]) == NULL)
 			fail_msg("%s: %s", cases[i][1],

@@ -5,97 +5,37 @@
  */
 #include "container/inject/inject_probes.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 
-#include "container/yaml/yaml.h"
+#include "tests/unit/container/inject/inject_support.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define HEAD                                                                                       \
-	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: kiwi\n"                                     \
-	"  labels: {workspace-proxy.io/inject: \"true\"}\n  annotations:\n"                        \
-	"    workspace-proxy.io/name: kiwi\n"
+#define HEAD  INJECT_POD_HEAD
 #define MOVED "    workspace-proxy.io/ide-env: HOST=127.0.0.1\n"
 #define SPEC  "spec:\n  containers:\n  - name: ide\n    ports: [{name: web, containerPort: 60001}]\n"
 #define PROBE "    livenessProbe: "
 
 static const struct container_settings operator_settings = {
-	.image = "registry.example.com/workspace-proxy:1",
-	.pull_policy = "IfNotPresent",
-	.sidecar = CONTAINER_NATIVE,
-	.zone = "ws.example.com",
+	INJECT_SETTINGS,
 	.gitlab_url = "https://gitlab.example.com",
-	.client_id = "id",
 	.authorization = "owner",
-	.secret = "workspace-{name}",
-	.tls_secret = "workspace-proxy-tls",
-	.cpu_request = "50m",
-	.cpu_limit = "1",
-	.memory_request = "64Mi",
-	.memory_limit = "512Mi",
 };
-
-struct probe_result {
-	struct doc doc;
-	struct node *root;
-	struct inject_report report;
-};
-
-static void
-read_pod(struct probe_result *r, const char *yaml)
-{
-	struct yaml_reader *reader = yaml_reader_new(str_from(yaml));
-	struct err e = ERR_INIT;
-	struct str source;
-
-	doc_init(&r->doc);
-	assert_non_null(reader);
-	if (!yaml_read_document(reader, &r->doc, &r->root, &source, &e))
-		fail_msg("%s\n%s", e.text, yaml);
-	yaml_reader_free(reader);
-}
-
-static void
-inject(struct probe_result *r)
-{
-	assert_true(inject_object(&operator_settings, &r->doc, r->root, &r->report));
-	assert_false(r->doc.failed);
-}
-
-static void
-inject_yaml(struct probe_result *r, const char *yaml)
-{
-	read_pod(r, yaml);
-	inject(r);
-	for (size_t i = 0; i < r->report.problems.count; i++)
-		fail_msg("%s\n%s", r->report.problems.items[i], yaml);
-}
 
 static struct node *
-ide_of(const struct probe_result *r)
+ide_of(const struct injected *r)
 {
-	return node_named(node_find(r->root, "spec.containers"), STR("ide"));
+	return container_of(r, "spec.containers", "ide");
 }
 
 /* The sidecar's setting; empty if it is not set. */
 static struct str
-setting_of(const struct probe_result *r)
+setting_of(const struct injected *r)
 {
-	const struct node *sidecar =
-		node_named(node_find(r->root, "spec.initContainers"), STR(INJECT_NAME));
-
-	return node_text_at(
-		node_named(node_get(sidecar, "env"), STR(INJECT_ENV_PREFIX "IDE_PROBES")), "value");
+	return env_of(container_of(r, "spec.initContainers", INJECT_NAME),
+		      INJECT_ENV_PREFIX "IDE_PROBES");
 }
 
 static struct str
-annotation_of(const struct probe_result *r)
+annotation_of(const struct injected *r)
 {
 	return node_text(
 		node_get(node_find(r->root, "metadata.annotations"), INJECT_PREFIX "probes"));
@@ -121,10 +61,10 @@ test_rewritten(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct probe_result r;
+		struct injected r;
 		char yaml[2048];
 		(void)snprintf(yaml, sizeof(yaml), HEAD MOVED SPEC PROBE "%s\n", cases[i][0]);
-		inject_yaml(&r, yaml);
+		inject_well(&r, &operator_settings, yaml);
 		const struct node *probe = node_get(ide_of(&r), "livenessProbe");
 		assert_int_equal(r.report.warnings.count, 0);
 		assert_text(node_text_at(probe, "httpGet.path"), "/probe/liveness");
@@ -139,10 +79,11 @@ test_rewritten(void **state)
 static void
 test_other_fields_stay(void **state)
 {
-	struct probe_result r;
+	struct injected r;
 
 	(void)state;
-	inject_yaml(&r, HEAD MOVED SPEC PROBE
+	inject_well(&r, &operator_settings,
+		    HEAD MOVED SPEC PROBE
 		    "{httpGet: {port: 60001}, timeoutSeconds: 3, periodSeconds: 7}\n");
 	const struct node *probe = node_get(ide_of(&r), "livenessProbe");
 	assert_int_equal(node_int_at(probe, "timeoutSeconds"), 3);
@@ -153,15 +94,17 @@ test_other_fields_stay(void **state)
 static void
 test_a_second_injection_changes_nothing(void **state)
 {
-	struct probe_result r;
+	struct injected r;
 
 	(void)state;
-	inject_yaml(&r, HEAD MOVED SPEC PROBE "{httpGet: {port: 60001, path: /healthz}}\n"
-					      "    startupProbe: {tcpSocket: {port: 60001}}\n"
-					      "    readinessProbe: {exec: {command: ['true']}}\n");
+	inject_well(&r, &operator_settings,
+		    HEAD MOVED SPEC PROBE "{httpGet: {port: 60001, path: /healthz}}\n"
+					  "    startupProbe: {tcpSocket: {port: 60001}}\n"
+					  "    readinessProbe: {exec: {command: ['true']}}\n");
 	assert_text(setting_of(&r), "startup=1s,tcp:60001 liveness=1s,http:60001/healthz");
 	const struct node *before = node_copy(&r.doc, r.root);
-	inject(&r);
+	inject_into(&r, &operator_settings);
+	assert_true(r.is_ours);
 	assert_int_equal(r.report.problems.count, 0);
 	assert_true(node_equal(before, r.root));
 	assert_non_null(node_find(ide_of(&r), "readinessProbe.exec"));
@@ -180,14 +123,16 @@ test_tampering_is_found(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct probe_result r;
-		inject_yaml(&r, HEAD MOVED SPEC PROBE "{httpGet: {port: 60001}}\n");
+		struct injected r;
+		inject_well(&r, &operator_settings,
+			    HEAD MOVED SPEC PROBE "{httpGet: {port: 60001}}\n");
 		struct node *annotations = node_find(r.root, "metadata.annotations");
 		node_remove(annotations, INJECT_PREFIX "probes");
 		if (cases[i][0] != NULL)
 			node_set_str(&r.doc, annotations, INJECT_PREFIX "probes",
 				     str_from(cases[i][0]));
-		inject(&r);
+		inject_into(&r, &operator_settings);
+		assert_true(r.is_ours);
 		assert_int_equal(r.report.problems.count, 1);
 		if (strstr(r.report.problems.items[0], cases[i][1]) == NULL)
 			fail_msg("%s", r.report.problems.items[0]);
@@ -213,13 +158,14 @@ test_left_with_a_warning(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct probe_result r;
+		struct injected r;
 		char yaml[2048];
 		(void)snprintf(yaml, sizeof(yaml), HEAD MOVED SPEC PROBE "%s\n", cases[i]);
-		read_pod(&r, yaml);
+		read_object(&r, yaml);
 		const struct node *before =
 			node_copy(&r.doc, node_get(ide_of(&r), "livenessProbe"));
-		inject(&r);
+		inject_into(&r, &operator_settings);
+		assert_true(r.is_ours);
 		assert_int_equal(r.report.problems.count, 0);
 		assert_int_equal(r.report.warnings.count, 1);
 		assert_non_null(strstr(r.report.warnings.items[0], "livenessProbe"));
@@ -234,10 +180,10 @@ test_left_with_a_warning(void **state)
 static void
 test_not_moved(void **state)
 {
-	struct probe_result r;
+	struct injected r;
 
 	(void)state;
-	inject_yaml(&r, HEAD SPEC PROBE "{tcpSocket: {port: 60001}}\n");
+	inject_well(&r, &operator_settings, HEAD SPEC PROBE "{tcpSocket: {port: 60001}}\n");
 	assert_non_null(node_find(ide_of(&r), "livenessProbe.tcpSocket"));
 	assert_int_equal(r.report.warnings.count, 0);
 	assert_int_equal(setting_of(&r).len, 0);
@@ -248,10 +194,11 @@ test_not_moved(void **state)
 static void
 test_annotation_alone(void **state)
 {
-	struct probe_result r;
+	struct injected r;
 
 	(void)state;
-	inject_yaml(&r, HEAD "    workspace-proxy.io/probes: liveness=1s,http:22/\n" SPEC);
+	inject_well(&r, &operator_settings,
+		    HEAD "    workspace-proxy.io/probes: liveness=1s,http:22/\n" SPEC);
 	assert_int_equal(setting_of(&r).len, 0);
 	assert_int_equal(annotation_of(&r).len, 0);
 	doc_fini(&r.doc);
