@@ -242,7 +242,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 /* After a whole response, and between two exchanges, how the connection ends does not matter: many
  * servers close TLS without close_notify. */
 static void
-on_read_failed(struct upstream_conn *c, const struct err *e)
+on_broken_off(struct upstream_conn *c, const struct err *e)
 {
 	if (c->state == UPSTREAM_WHOLE) {
 		c->keep_alive = false;
@@ -266,15 +266,8 @@ on_end_of_stream(struct upstream_conn *c)
 		end_response(c);
 		return;
 	}
-	if (c->state == UPSTREAM_WHOLE) {
-		c->keep_alive = false;
-		conn_want_read(&c->conn, false);
-		return;
-	}
-	if (c->state == UPSTREAM_IDLE)
-		upstream_note_idle_end(c);
 	err_set(&e, ERR_CONNECT, "the upstream closed the connection");
-	upstream_fail_as_broken(c, &e);
+	on_broken_off(c, &e);
 }
 
 /* Where the rest of a large plain body can go without a copy, or NULL. */
@@ -326,7 +319,7 @@ upstream_read(struct upstream_conn *c, size_t enough)
 		if (result == CONN_READ_END)
 			on_end_of_stream(c);
 		else if (result == CONN_READ_FAILED)
-			on_read_failed(c, &e);
+			on_broken_off(c, &e);
 		if (deferred_free_is_due(&c->deferred_free) || result != CONN_READ_SOME ||
 		    got == 0 || !c->conn.may_hold_bytes)
 			break;
