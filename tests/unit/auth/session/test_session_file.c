@@ -5,10 +5,10 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "tests/unit/auth/auth_support.h"
+#include "tests/unit/remove_tree.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -35,20 +35,11 @@ setup(void **state)
 }
 
 static int
-remove_entry(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
 	world_teardown(&world);
-	assert_int_equal(nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(remove_tree(directory), 0);
 	return 0;
 }
 

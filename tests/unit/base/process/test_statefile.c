@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 
 #include "base/log/log.h"
 #include "base/process/statefile.h"
+#include "tests/unit/remove_tree.h"
 
 #define CONTENT_MAX 400000u
 
@@ -70,22 +70,13 @@ setup(void **state)
 }
 
 static int
-remove_entry(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
-static int
 teardown(void **state)
 {
 	struct fixture *f = *state;
 
 	statefile_close(f->file, NULL);
 	loop_free(f->loop);
-	assert_int_equal(nftw(f->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(remove_tree(f->directory), 0);
 	free(f);
 	return 0;
 }

@@ -13,13 +13,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy/logs/log_files.h"
+#include "tests/unit/remove_tree.h"
 
 #define NOON	  INT64_C(1769860800000) /* 2026-01-31T12:00:00Z */
 #define STEPS_MAX 200000u
@@ -45,15 +45,6 @@ setup(void **state)
 }
 
 static int
-remove_entry(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
@@ -61,7 +52,7 @@ teardown(void **state)
 	reader = NULL;
 	buf_fini(&seen);
 	(void)chmod(directory, 0700);
-	return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(directory);
 }
 
 static const char *

@@ -12,12 +12,12 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "proxy/logs/log_files.h"
+#include "tests/unit/remove_tree.h"
 
 #define STEPS_MAX     10000u
 #define IO_BYTES      4096u /* of /proc/self/io itself */
@@ -37,21 +37,12 @@ setup(void **state)
 }
 
 static int
-remove_entry(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
 	last_words_free(search);
 	search = NULL;
-	return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(directory);
 }
 
 static void
