@@ -573,7 +573,7 @@ def test_a_balancer_in_front(make_proxy, make_computer, gitlab, upstream, contai
     command = {"nginx": ["nginx", "-p", tmp_path, "-c"], "haproxy": ["haproxy", "-db", "-f"]}[kind]
     balancer = subprocess.Popen([*command, tmp_path / "conf"], stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: reaches(port))
+        wait_until(lambda: ssh.reaches(port))
         container.start()
         computer = make_computer(proxy)
         computer.log_in(client)
@@ -583,14 +583,6 @@ def test_a_balancer_in_front(make_proxy, make_computer, gitlab, upstream, contai
     finally:
         balancer.terminate()
         balancer.wait()
-
-
-def reaches(port):
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def test_through_a_forward_proxy(laptop):

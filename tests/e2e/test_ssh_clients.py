@@ -63,14 +63,6 @@ def connected(laptop, *options, command="echo ready; cat"):
         process.wait(PATIENCE_S)
 
 
-def reaches(port):
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
 def check_echo(port):
     data = os.urandom(200_000)
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as one:
@@ -89,7 +81,7 @@ def test_forwarded_ports(laptop, echo, option):
     port = free_port()
     with connected(laptop, option, f"127.0.0.1:{port}:127.0.0.1:{echo}"):
         check_echo(port)
-    wait_until(lambda: not reaches(port))
+    wait_until(lambda: not ssh.reaches(port))
 
 
 def test_a_forwarded_agent(laptop, tmp_path):

@@ -111,6 +111,14 @@ class Container:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def reaches(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 class LyingHelper:
     """A helper that answers with the given bytes and then does nothing."""
 
