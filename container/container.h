@@ -8,9 +8,9 @@
 
 #include "container/container_settings.h"
 #include "container/inject/inject_run.h"
-#include "container/inject/name_pattern.h"
-#include "container/inject/quantity.h"
-#include "container/inject/tolerance.h"
+#include "container/inject/value/name_pattern.h"
+#include "container/inject/value/quantity.h"
+#include "container/inject/value/tolerance.h"
 #include "container/webhook/certs_run.h"
 #include "container/webhook/webhook.h"
 

@@ -4,7 +4,7 @@
  * change nothing.
  */
 #include "container/inject/inject_private.h"
-#include "container/inject/mount_path.h"
+#include "container/inject/value/mount_path.h"
 
 /* Our process is not dumpable, but whoever can kill it can win the race when it restarts. */
 #define PROCESS_HINT                                                                               \

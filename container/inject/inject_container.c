@@ -8,10 +8,10 @@
  */
 #include <stdio.h>
 
-#include "container/inject/inject_git_config.h"
-#include "container/inject/inject_log.h"
-#include "container/inject/mount_path.h"
-#include "container/inject/quantity.h"
+#include "container/inject/ide/inject_git_config.h"
+#include "container/inject/ide/inject_log.h"
+#include "container/inject/value/mount_path.h"
+#include "container/inject/value/quantity.h"
 
 #define SECRETS_PATH "/etc/workspace-proxy/secrets"
 #define TLS_PATH     "/etc/workspace-proxy/tls"

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "container/inject/inject_private.h"
-#include "container/inject/quantity.h"
-#include "container/inject/tolerance.h"
+#include "container/inject/value/quantity.h"
+#include "container/inject/value/tolerance.h"
 
 #define ACCOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
 #define DIGEST	     "@sha256:"

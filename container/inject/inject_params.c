@@ -9,9 +9,9 @@
 #include "base/ascii.h"
 #include "base/dns_name.h"
 #include "base/url.h"
-#include "container/inject/inject_probes.h"
-#include "container/inject/mount_path.h"
-#include "container/inject/quantity.h"
+#include "container/inject/ide/inject_probes.h"
+#include "container/inject/value/mount_path.h"
+#include "container/inject/value/quantity.h"
 
 #define TEXT_MAX_BYTES	2048u
 #define GITLAB_IDE_PORT 60001u

@@ -4,10 +4,10 @@
  * arguments. Each step leaves what is already there and correct; what is there and differs is a
  * problem.
  */
-#include "container/inject/inject_git_config.h"
-#include "container/inject/inject_log.h"
-#include "container/inject/inject_probes.h"
-#include "container/inject/inject_ssh.h"
+#include "container/inject/ide/inject_git_config.h"
+#include "container/inject/ide/inject_log.h"
+#include "container/inject/ide/inject_probes.h"
+#include "container/inject/ide/inject_ssh.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u

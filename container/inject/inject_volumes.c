@@ -2,9 +2,9 @@
 /*
  * Builds the sidecar's volumes: state in memory, and secrets that no other container mounts.
  */
-#include "container/inject/inject_log.h"
+#include "container/inject/ide/inject_log.h"
 #include "container/inject/inject_private.h"
-#include "container/inject/name_pattern.h"
+#include "container/inject/value/name_pattern.h"
 
 static struct str
 fill_pattern(struct inject *c, const char *pattern)

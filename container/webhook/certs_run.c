@@ -18,7 +18,7 @@
 #include "base/conf/conf.h"
 #include "base/crypto.h"
 #include "base/net/certificate.h"
-#include "container/inject/name_pattern.h"
+#include "container/inject/value/name_pattern.h"
 
 #define PEM_MAX_BYTES 16384u
 #define DAYS_DEFAULT  365u

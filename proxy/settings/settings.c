@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
-#include "proxy/settings/settings_check.h"
+#include "proxy/settings/check/settings_check.h"
+#include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/settings_foreign.h"
-#include "proxy/settings/settings_parse.h"
 
 #define SECRET_FILE_MAX_BYTES 16384 /* of a file */
 

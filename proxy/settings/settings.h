@@ -17,7 +17,7 @@
 #include "clone/clone.h"
 #include "container/container.h"
 #include "proxy/logs/log_patterns.h"
-#include "proxy/settings/settings_table.h"
+#include "proxy/settings/rows/settings_table.h"
 #include "proxy/settings/settings_upstream.h"
 
 /* Where secrets were read from, to be read again; NULL where they come from no file. */

@@ -5,7 +5,7 @@
 #include "proxy/settings/settings_foreign.h"
 
 #include "base/url.h"
-#include "proxy/settings/settings_parse.h"
+#include "proxy/settings/parse/settings_parse.h"
 
 #define PAGE	     "docs/from-oauth2-proxy.md"
 #define VARIABLE_MAX 96

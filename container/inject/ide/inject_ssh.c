@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SSH in the IDE's container: a volume for the socket of workspace-ssh, and a postStart hook that
+ * starts it. The init container of git's helper installs the program.
+ */
+#include "container/inject/ide/inject_ssh.h"
+
+#include <stdio.h>
+
+#define PROGRAM INJECT_GIT_PATH "/workspace-ssh"
+
+void
+inject_check_ssh(struct inject *c)
+{
+	int64_t own = node_int_at(c->ide, "securityContext.runAsUser");
+	int64_t pods = node_int_at(c->spec, "securityContext.runAsUser");
+
+	if (c->params.ssh.len == 0)
+		return;
+	if (!c->settings->has_git)
+		inject_problem(c, "annotation " INJECT_PREFIX "ssh: needs the operator's "
+				  "INJECT_GIT_CREDENTIALS=on, which installs the program");
+	if (own == 0 || (own < 0 && pods == 0))
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "ssh: container %.*s runs as root, and "
+			       "SSH needs another user",
+			       STR_FMT(inject_name_of(c->ide)));
+}
+
+static struct node *
+make_hook(struct inject *c)
+{
+	struct doc *d = c->doc;
+	struct node *hook = node_new(d, NODE_MAP);
+	struct node *command = node_set_list(d, node_set_map(d, hook, "exec"), "command");
+	char uid[24];
+	/* Images may have a root file system that is read-only. */
+	const char *const words[] = {PROGRAM,	    "start",
+				     "--socket",    INJECT_SSH_SOCKET,
+				     "--directory", INJECT_SSH_PATH "/private",
+				     "--uid",	    uid};
+
+	(void)snprintf(uid, sizeof(uid), "%lld", (long long)inject_sidecar_user(c));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		node_append(command,
+			    node_new_str(d, str_from(arena_dup(&d->arena, str_from(words[i])))));
+	return hook;
+}
+
+/* Hooks can't be combined: the author's own must start the program. */
+static void
+ensure_hook(struct inject *c)
+{
+	struct node *lifecycle = node_get(c->ide, "lifecycle");
+	const struct node *there = node_get(lifecycle, "postStart");
+	struct node *wanted = make_hook(c);
+	struct buf path;
+
+	if (there == NULL) {
+		if (!node_is(lifecycle, NODE_MAP))
+			lifecycle = node_set_map(c->doc, c->ide, "lifecycle");
+		node_set(c->doc, lifecycle, "postStart", wanted);
+		return;
+	}
+	buf_init(&path, 512);
+	if (!inject_covers(c, wanted, there, &path))
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX "ssh: container %.*s has a postStart "
+			       "hook of its own",
+			       STR_FMT(inject_name_of(c->ide)));
+	buf_fini(&path);
+}
+
+void
+inject_ensure_ssh(struct inject *c)
+{
+	if (c->params.ssh.len == 0)
+		return;
+	inject_ensure_mount(c, INJECT_VOLUME_SSH, INJECT_SSH_PATH, false);
+	ensure_hook(c);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of the settings of `inject` and `webhook`, and what they pass on to every sidecar.
+ */
+#include "container/container.h"
+#include "proxy/settings/check/settings_check.h"
+#include "proxy/settings/parse/settings_parse.h"
+
+#define TEXT_MAX_BYTES 1024u
+
+/* The URL as text, or NULL where it is not set. */
+static const char *
+text_of(struct settings *s, const struct url *u)
+{
+	if (str_is_empty(u->host))
+		return NULL;
+	const char *origin = url_origin(u, &s->arena);
+	return origin == NULL ? NULL : arena_printf(&s->arena, "%s%.*s", origin, STR_FMT(u->path));
+}
+
+static const char *
+authorization_text(struct settings *s)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX_BYTES);
+	settings_format_authorization(&s->auth.modes, &text);
+	const char *copy = arena_dup(&s->arena, buf_view(&text));
+	buf_fini(&text);
+	return copy;
+}
+
+static void
+check_limit(struct conf_problems *problems, const char *variable, const char *request,
+	    const char *limit)
+{
+	if (request != NULL && limit != NULL &&
+	    quantity_exceeds(str_from(request), str_from(limit)))
+		conf_problem(problems, variable, "got \"%s\"; expected at most the limit, %s",
+			     request, limit);
+}
+
+void
+settings_check_container(struct settings_check *check)
+{
+	struct settings *s = check->s;
+	struct container_settings *c = &s->container;
+
+	check_limit(check->problems, VAR("INJECT_CPU_REQUEST"), c->cpu_request, c->cpu_limit);
+	check_limit(check->problems, VAR("INJECT_MEMORY_REQUEST"), c->memory_request,
+		    c->memory_limit);
+	c->gitlab_url = text_of(s, &s->auth.gitlab_url);
+	c->gitlab = &s->auth.gitlab_url;
+	c->gitlab_api_url = text_of(s, &s->auth.gitlab_api_url);
+	c->relay_url = text_of(s, &s->auth.relay_url);
+	c->client_id = s->auth.client_id;
+	c->authorization = authorization_text(s);
+	c->needs_workspace_id = (s->auth.modes & AUTH_MODE_WORKSPACE) != 0;
+	c->needs_project = (s->auth.modes & AUTH_MODE_PROJECT) != 0;
+	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;
+	c->needs_group = (s->auth.modes & AUTH_MODE_GROUP) != 0;
+	c->needs_users = (s->auth.modes & AUTH_MODE_USERS) != 0;
+	if (c->relay_url != NULL)
+		c->secret_keys |= CONTAINER_KEY_RELAY_KEY;
+	c->tls_cert_file = s->tls_cert_file;
+	c->tls_key_file = s->tls_key_file;
+	c->drain_timeout_ms = s->drain_timeout_ms;
+}

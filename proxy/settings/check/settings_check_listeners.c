@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of where we listen and with which certificate, and of whom we believe there.
+ */
+#include "base/net/tls.h"
+#include "proxy/settings/check/settings_check.h"
+
+void
+settings_check_tls(struct settings_check *c)
+{
+	const struct settings *s = c->s;
+	struct err e = ERR_INIT;
+	bool cert = settings_check_is_given(c, "TLS_CERT_FILE");
+	bool key = settings_check_is_given(c, "TLS_KEY_FILE");
+
+	if (cert && !key)
+		conf_problem(c->problems, VAR("TLS_KEY_FILE"),
+			     "needed together with TLS_CERT_FILE, and not set");
+	if (key && !cert)
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
+			     "needed together with TLS_KEY_FILE, and not set");
+	bool readable = settings_check_file(c, VAR("TLS_CERT_FILE"), s->tls_cert_file);
+	readable = settings_check_file(c, VAR("TLS_KEY_FILE"), s->tls_key_file) && readable;
+	if (!readable)
+		return;
+	struct tls_context *tls = tls_context_new(s->tls_cert_file, s->tls_key_file, &e);
+	if (tls == NULL)
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"), "%s", e.text);
+	tls_context_free(tls);
+}
+
+void
+settings_check_listeners(struct settings_check *c)
+{
+	struct settings *s = c->s;
+	bool files = settings_check_is_given(c, "TLS_CERT_FILE") ||
+		     settings_check_is_given(c, "TLS_KEY_FILE");
+
+	if (!files && address_is_set(&s->https_address)) {
+		if (settings_check_is_given(c, "HTTPS_ADDRESS"))
+			conf_problem(c->problems, VAR("HTTPS_ADDRESS"),
+				     "needs TLS_CERT_FILE and TLS_KEY_FILE, which are not set");
+		s->https_address = (struct address){.len = 0};
+	}
+	if (!address_is_set(&s->https_address) && !address_is_set(&s->http_address) &&
+	    !settings_check_is_reported(c, "HTTPS_ADDRESS") &&
+	    !settings_check_is_reported(c, "HTTP_ADDRESS") &&
+	    !settings_check_is_reported(c, "TLS_CERT_FILE") &&
+	    !settings_check_is_reported(c, "TLS_KEY_FILE"))
+		conf_problem(c->problems, VAR("HTTPS_ADDRESS"),
+			     "no public listener; expected TLS_CERT_FILE and TLS_KEY_FILE for one "
+			     "with TLS, or HTTP_ADDRESS for one behind an ingress");
+}
+
+struct listener {
+	const char *variable;
+	const struct address *address;
+};
+
+/* Whether both would bind the same: equal, or one port with one of them on all addresses. */
+static bool
+is_clash(const struct address *a, const struct address *b)
+{
+	char ip_a[ADDRESS_TEXT_MAX];
+	char ip_b[ADDRESS_TEXT_MAX];
+	if (!address_is_set(a) || !address_is_set(b) || address_is_unix(a) != address_is_unix(b))
+		return false;
+	if (address_is_unix(a)) {
+		address_format(a, ip_a, sizeof(ip_a));
+		address_format(b, ip_b, sizeof(ip_b));
+		return strcmp(ip_a, ip_b) == 0;
+	}
+	if (address_port(a) == 0 || address_port(a) != address_port(b))
+		return false;
+	address_format_ip(a, ip_a, sizeof(ip_a));
+	address_format_ip(b, ip_b, sizeof(ip_b));
+	return strcmp(ip_a, ip_b) == 0 || strcmp(ip_a, "::") == 0 || strcmp(ip_b, "::") == 0 ||
+	       strcmp(ip_a, "0.0.0.0") == 0 || strcmp(ip_b, "0.0.0.0") == 0;
+}
+
+void
+settings_check_clashes(struct settings_check *c)
+{
+	const struct settings *s = c->s;
+	const struct listener all[] = {
+		{VAR("HTTPS_ADDRESS"), &s->https_address},
+		{VAR("HTTP_ADDRESS"), &s->http_address},
+		{VAR("ADMIN_ADDRESS"), &s->admin_address},
+	};
+	char text[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < 3; i++) {
+		address_format(all[i].address, text, sizeof(text));
+		for (size_t j = 0; j < i; j++)
+			if (is_clash(all[i].address, all[j].address))
+				conf_problem(c->problems, all[i].variable,
+					     "\"%s\" is in the way of %s; expected another port",
+					     text, all[j].variable);
+		if (is_clash(all[i].address, &s->upstream.addresses[0]))
+			conf_problem(c->problems, VAR("UPSTREAM"),
+				     "it is our own %s; expected where the IDE listens",
+				     all[i].variable);
+	}
+}
+
+void
+settings_check_proxies(struct settings_check *c)
+{
+	if (c->s->proxy_protocol && c->s->trusted_proxies.count == 0)
+		conf_problem(c->problems, VAR("PROXY_PROTOCOL"),
+			     "needs " VAR("TRUSTED_PROXY_IPS") ": whose PROXY header is believed");
+}
+
+void
+settings_check_upstream(struct settings_check *c)
+{
+	const struct settings_hosts *hosts = &c->s->upstream_hosts;
+	const char *name = c->s->upstream.name;
+
+	if (name == NULL || settings_check_is_reported(c, "UPSTREAM_HOSTS"))
+		return;
+	for (size_t i = 0; i < hosts->count; i++) {
+		if (!str_equal(hosts->names[i], str_from(name)))
+			continue;
+		if (c->s->auth.ports.count > 0)
+			conf_note(c->problems, VAR("PORTS"),
+				  "ports are those of this container, not of %s", name);
+		return;
+	}
+	conf_problem(
+		c->problems, VAR("UPSTREAM"),
+		"\"%s\" is a host name; expected a numeric address, localhost, or a name that " VAR(
+			"UPSTREAM_HOSTS") " lists",
+		name);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of PORTS and IDE_PROBES: names that can exist, ports that are not our own, a certificate
+ * for them.
+ */
+#include <inttypes.h>
+
+#include "base/dns_name.h"
+#include "base/net/tls.h"
+#include "proxy/settings/check/settings_check.h"
+
+/* What follows "<port>-": the workspace's host, without a port of its own in front. */
+static struct str
+name_of(const struct settings *s)
+{
+	struct str host = s->auth.external_url.host;
+	struct str rest;
+	uint16_t port;
+
+	return ports_split_host(host, &port, &rest) ? rest : host;
+}
+
+static void
+check_name(const struct settings *s, struct conf_problems *problems)
+{
+	const struct ports *ports = &s->auth.ports;
+	struct str name = name_of(s);
+	size_t longest = 0;
+	struct address address;
+	struct err e = ERR_INIT;
+
+	if (s->auth.external_url.host_is_ipv6 || str_find_byte(name, '.') == SIZE_MAX ||
+	    address_from_host(&address, name, 1, &e)) {
+		conf_problem(problems, VAR("PORTS"),
+			     "needs an EXTERNAL_URL of the form https://name.zone, got the host "
+			     "\"%.*s\"",
+			     STR_FMT(s->auth.external_url.host));
+		return;
+	}
+	for (size_t i = 0; i < ports->count; i++) {
+		size_t digits = (size_t)snprintf(NULL, 0, "%u", ports->ranges[i].last);
+		longest = digits > longest ? digits : longest;
+	}
+	if (longest + 1 + str_find_byte(name, '.') > DNS_LABEL_MAX)
+		conf_problem(problems, VAR("PORTS"),
+			     "\"<port>-%.*s\" would be longer than the %u bytes that DNS allows",
+			     STR_FMT(str_take(name, str_find_byte(name, '.'))), DNS_LABEL_MAX);
+}
+
+struct own_listener {
+	const char *name;
+	uint16_t port; /* 0: none */
+};
+#define OWN_LISTENERS 3
+
+static void
+find_own(const struct settings *s, struct own_listener own[OWN_LISTENERS])
+{
+	const struct {
+		const char *name;
+		const struct address *address;
+	} all[OWN_LISTENERS] = {
+		{"HTTPS_ADDRESS", &s->https_address},
+		{"HTTP_ADDRESS", &s->http_address},
+		{"ADMIN_ADDRESS", &s->admin_address},
+	};
+
+	for (size_t i = 0; i < OWN_LISTENERS; i++) {
+		const struct address *address = all[i].address;
+		own[i].name = all[i].name;
+		own[i].port = address_is_set(address) ? address_port(address) : 0;
+	}
+}
+
+/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
+ * around it, a port that is asked for by itself is a mistake. */
+static void
+exclude_own_ports(struct settings *s, struct conf_problems *problems)
+{
+	struct own_listener own[OWN_LISTENERS];
+
+	find_own(s, own);
+	for (size_t i = 0; i < OWN_LISTENERS; i++) {
+		uint16_t port = own[i].port;
+
+		if (port != 0 && !ports_exclude(&s->auth.ports, port))
+			conf_problem(problems, VAR("PORTS"),
+				     "%u is our own " SETTINGS_PREFIX
+				     "%s; expected ports and ranges without it",
+				     port, own[i].name);
+	}
+}
+
+static void
+check_certificate(const struct settings *s, struct conf_problems *problems)
+{
+	struct err e = ERR_INIT;
+	char name[256];
+	struct tls_context *tls;
+
+	if (!address_is_set(&s->https_address) || s->tls_cert_file == NULL ||
+	    s->tls_key_file == NULL)
+		return;
+	(void)snprintf(name, sizeof(name), "%u-%.*s", s->auth.ports.ranges[0].first,
+		       STR_FMT(name_of(s)));
+	tls = tls_context_new(s->tls_cert_file, s->tls_key_file, &e);
+	if (tls != NULL && !tls_context_names(tls, name))
+		conf_note(
+			problems, VAR("PORTS"),
+			"the certificate in TLS_CERT_FILE is not for \"%s\": browsers will refuse "
+			"it; a wildcard for the zone covers the hosts of all ports",
+			name);
+	tls_context_free(tls);
+}
+
+void
+settings_check_ports(struct settings_check *c)
+{
+	struct settings *s = c->s;
+
+	if (s->auth.ports.count == 0 || str_is_empty(s->auth.external_url.host))
+		return;
+	check_name(s, c->problems);
+	exclude_own_ports(s, c->problems);
+	check_certificate(s, c->problems);
+}
+
+void
+settings_check_env(struct settings_check *c)
+{
+	settings_check_external_url(c);
+	settings_check_ports(c);
+	if (!settings_check_is_given(c, "PORTS"))
+		conf_problem(c->problems, VAR("PORTS"),
+			     "without it ports have no addresses; expected ports and ranges such "
+			     "as 3000,8000-8999");
+}
+
+/* A probe that asked ours would be answered by itself. */
+void
+settings_check_ide_probes(struct settings_check *c)
+{
+	struct own_listener own[OWN_LISTENERS];
+
+	find_own(c->s, own);
+	for (size_t i = 0; i < OWN_LISTENERS; i++)
+		for (size_t j = 0; j < HEALTH_CHECK_KINDS; j++)
+			if (own[i].port != 0 && c->s->ide_probes.items[j].port == own[i].port)
+				conf_problem(c->problems, VAR("IDE_PROBES"),
+					     "%s: %u is our own " SETTINGS_PREFIX
+					     "%s; expected a port of the IDE",
+					     health_check_names[j], own[i].port, own[i].name);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of authentication: GitLab, the relay, sessions, authorization.
+ */
+#include "proxy/settings/parse/settings_parse.h"
+#include "proxy/settings/rows/settings_rows.h"
+
+static const struct conf_setting gitlab[] = {
+	{.name = "GITLAB_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK | GIT_CONFIG,
+	 .required = SERVE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(auth.gitlab_url),
+	 .expected = "a URL such as https://gitlab.example.com",
+	 .alias = SETTINGS_FOREIGN "OIDC_ISSUER_URL",
+	 .text = "GitLab's base URL as browsers see it, with a path where it has one. Plain http "
+		 "is accepted for loopback hosts and for names under `.localhost` and `.test` "
+		 "only, because login, code and tokens would travel in the clear."},
+	{.name = "GITLAB_API_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE | CLONE | INJECT | WEBHOOK,
+	 .offset = AT(auth.gitlab_api_url),
+	 .expected = "a URL such as https://gitlab.example.com",
+	 .unset = "`GITLAB_URL`",
+	 .text = "GitLab's base URL as the pod reaches it, where that differs. Plain http is "
+		 "accepted with a warning, for clusters that encrypt below HTTP."},
+	{.name = "GITLAB_CA_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE | CLONE,
+	 .offset = AT(gitlab_ca_file),
+	 .unset = "the system's",
+	 .alias = SETTINGS_FOREIGN "PROVIDER_CA_FILES",
+	 .text = "PEM bundle of the authorities that GitLab's certificate is verified against, for "
+		 "the API and for git."},
+	{.name = "CLIENT_ID",
+	 .type = CONF_TEXT,
+	 .commands = SERVE | RELAY | INJECT | WEBHOOK,
+	 .required = SERVE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(auth.client_id),
+	 .alias = SETTINGS_FOREIGN "CLIENT_ID",
+	 .text = "Id of the OAuth application in GitLab."},
+	{.name = "CLIENT_SECRET",
+	 .type = CONF_SECRET,
+	 .commands = SERVE,
+	 .offset = AT(auth.client_secret),
+	 .unset = "none: a public client",
+	 .alias = SETTINGS_FOREIGN "CLIENT_SECRET",
+	 .text = "Secret of the OAuth application in GitLab. Without it the login relies on PKCE "
+		 "alone, and the application must be registered as not confidential."},
+	{.name = "REDIRECT_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE | ENV,
+	 .offset = AT(auth.redirect_url),
+	 .expected = "an https URL with a path, exactly as registered with GitLab",
+	 .unset = "`RELAY_URL` + `/callback`, or without a relay `EXTERNAL_URL` + `PROXY_PREFIX` + "
+		  "`/callback`",
+	 .alias = SETTINGS_FOREIGN "REDIRECT_URL",
+	 .text = "Callback URL, exactly as registered with GitLab."},
+	{.name = "SCOPE",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(auth.scope),
+	 .fallback = "openid read_user read_api write_repository",
+	 .parse = settings_parse_scope,
+	 .format = settings_format_text,
+	 .expected = "scopes with single spaces between, openid among them",
+	 .alias = SETTINGS_FOREIGN "SCOPE",
+	 .text = "Scopes requested at login. `read_user` identifies the user, `read_api` is for "
+		 "authorization, `write_repository` to clone and push. For the relay: all that a "
+		 "workspace may request."},
+	{.name = "PROXY_PREFIX",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | ENV,
+	 .offset = AT(auth.prefix),
+	 .fallback = "/oauth2",
+	 .parse = settings_parse_prefix,
+	 .format = settings_format_text,
+	 .expected = "a path such as /oauth2 of letters, digits and -._~, at most 64 bytes, "
+		     "without a / at its end",
+	 .alias = SETTINGS_FOREIGN "PROXY_PREFIX",
+	 .text = "Path of the proxy's own endpoints (`start`, `callback`, `sign_in`, `sign_out`, "
+		 "`auth`, `userinfo`, `workspace`, `jwks`)."},
+};
+const struct conf_group settings_gitlab = SETTINGS_GROUP("GitLab", gitlab);
+
+static const struct conf_setting relay[] = {
+	{.name = "RELAY_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE | RELAY | INJECT | WEBHOOK | ENV,
+	 .offset = AT(auth.relay_url),
+	 .expected = "an https URL such as https://relay.ws.example.com",
+	 .unset = "GitLab sends browsers back to the workspace itself",
+	 .text = "Base URL of the relay, the one callback address for all workspaces: register "
+		 "`RELAY_URL` + `/callback` with GitLab. The relay and its sidecars have the same "
+		 "value."},
+	{.name = "RELAY_KEY",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .flags = CONF_HIDDEN,
+	 .offset = AT(auth.relay_key),
+	 .parse = settings_parse_relay_key,
+	 .format = settings_format_relay_key,
+	 .expected = "what `workspace-proxy relay-key` prints for this workspace's host",
+	 .text = "Key that this workspace shares with the relay. Needed with `RELAY_URL`."},
+	{.name = "RELAY_MASTER_KEY",
+	 .type = CONF_CUSTOM,
+	 .commands = RELAY | RELAY_KEY,
+	 .flags = CONF_HIDDEN,
+	 .offset = AT(relay.master_keys),
+	 .parse = settings_parse_keys,
+	 .format = settings_format_cookie_secret,
+	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
+		     "hexadecimal digits, or two such keys with a comma between",
+	 .text = "Key that the workspaces' keys are derived from, such as `openssl rand -hex 32` "
+		 "prints; for `workspace-proxy relay` and `relay-key` only. Of two keys both are "
+		 "accepted and the first one seals. To rotate: add a new key as the second one on "
+		 "every replica, then put it first, give the workspaces their new keys, and remove "
+		 "the old one."},
+	{.name = "RELAY_ZONES",
+	 .type = CONF_CUSTOM,
+	 .commands = RELAY | RELAY_KEY,
+	 .offset = AT(relay.zones),
+	 .parse = settings_parse_relay_zones,
+	 .format = settings_format_relay_zones,
+	 .expected = "host names with commas between, such as ws.example.com, each with a port "
+		     "where workspaces have one",
+	 .text = "Zones that the relay may send browsers to; for `workspace-proxy relay` only. A "
+		 "workspace is exactly one label below a zone."},
+};
+const struct conf_group settings_relay = SETTINGS_GROUP("Relay", relay);
+
+static const struct conf_setting sessions[] = {
+	{.name = "COOKIE_SECRET",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .required = SERVE,
+	 .flags = CONF_HIDDEN,
+	 .offset = AT(auth.cookie_keys),
+	 .parse = settings_parse_cookie_secret,
+	 .format = settings_format_cookie_secret,
+	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
+		     "hexadecimal digits, or two such keys with a comma between; or 32 characters "
+		     "as they are",
+	 .alias = SETTINGS_FOREIGN "COOKIE_SECRET",
+	 .text = "Key that session cookies are sealed with, such as `openssl rand -hex 32` prints. "
+		 "Of two keys the first one seals and both open: put a new one first to rotate."},
+	{.name = "COOKIE_NAME",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.cookie_name),
+	 .fallback = SETTINGS_COOKIE_NAME,
+	 .parse = settings_parse_cookie_name,
+	 .format = settings_format_text,
+	 .expected = "a name that starts with __Host-, at most 64 bytes",
+	 .alias = SETTINGS_FOREIGN "COOKIE_NAME",
+	 .text = "Name of the session cookie. The prefix makes browsers refuse such a cookie from "
+		 "sibling hosts."},
+	{.name = "COOKIE_EXPIRE",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(auth.cookie_expire_ms),
+	 .fallback = "24h",
+	 .min = SECOND,
+	 .max = 720 * HOUR,
+	 .alias = SETTINGS_FOREIGN "COOKIE_EXPIRE",
+	 .text = "Maximum lifetime of a session. Afterwards the user signs in again."},
+	{.name = "SESSION_IDLE",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(auth.session_idle_ms),
+	 .fallback = "4h",
+	 .min = SECOND,
+	 .max = 720 * HOUR,
+	 .text = "Idle timeout of a session, at most `COOKIE_EXPIRE`. An open WebSocket counts as "
+		 "use."},
+	{.name = "STATE_DIR",
+	 .type = CONF_PATH,
+	 .commands = SERVE | CLONE | GIT_CONFIG,
+	 .offset = AT(auth.state_dir),
+	 .unset = "sessions live in memory",
+	 .expected = "an existing directory that the process may write to",
+	 .text = "Directory for the file in which sessions survive a restart, sealed with "
+		 "`COOKIE_SECRET`. Only one process at a time may use it. Without it a restart "
+		 "sends users through GitLab again, which trusted applications do without a "
+		 "prompt."},
+	{.name = "API_TOKENS",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(auth.api_tokens),
+	 .fallback = "off",
+	 .text = "Accepts GitLab tokens of programs in place of a session, as `Authorization: "
+		 "Bearer` or `PRIVATE-TOKEN`: OAuth or personal access tokens with `read_api` "
+		 "whose user passes `AUTHORIZATION`. The header that authenticated a request is "
+		 "not passed on. When off, both headers pass untouched."},
+	{.name = "ASSERTION",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(auth.assertion),
+	 .fallback = "off",
+	 .text = "Adds `X-Workspace-Assertion` to requests to the IDE and to ports: a JWT that "
+		 "says who sent the request, signed (ES256) with a key that follows from "
+		 "`COOKIE_SECRET`. The public keys are at `PROXY_PREFIX` + `/jwks`, for everybody, "
+		 "and at `/jwks` of `ADMIN_ADDRESS`. The header is removed from requests in either "
+		 "case."},
+};
+const struct conf_group settings_sessions = SETTINGS_GROUP("Sessions", sessions);
+
+static const struct conf_setting authorization[] = {
+	{.name = "AUTHORIZATION",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | INJECT | WEBHOOK,
+	 .offset = AT(auth.modes),
+	 .fallback = "workspace",
+	 .parse = settings_parse_authorization,
+	 .format = settings_format_authorization,
+	 .expected = "workspace, project, owner, group, users, or several of them joined by +",
+	 .text = "Rule for who may enter: `workspace` (the user owns `WORKSPACE_ID`), `project` "
+		 "(the user is a member of `PROJECT` with at least `PROJECT_ACCESS_LEVEL`), "
+		 "`owner` (the user's id is `OWNER_ID`), `group` (the user is a member of `GROUP`, "
+		 "or "
+		 "of a group above it, with at least `GROUP_ACCESS_LEVEL`), `users` (the user is "
+		 "listed in `USERS`). Of rules joined by `+` all must hold."},
+	{.name = "WORKSPACE_ID",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.workspace_id),
+	 .min = 1,
+	 .max = INT64_MAX,
+	 .text = "Id of this workspace in GitLab. Needed by `workspace`; cookies are bound to it "
+		 "as well."},
+	{.name = "PROJECT",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.project),
+	 .parse = settings_parse_project,
+	 .format = settings_format_text,
+	 .expected = "a project's id or its full path such as group/project",
+	 .text = "Project whose members may enter. Needed by `project`."},
+	{.name = "PROJECT_ACCESS_LEVEL",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.project_access_level),
+	 .fallback = "30",
+	 .min = 5,
+	 .max = 60,
+	 .text = "Minimum access level for `project`: 10 guest, 20 reporter, 30 developer, 40 "
+		 "maintainer, 50 owner."},
+	{.name = "GROUP",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.group),
+	 .parse = settings_parse_gitlab_group,
+	 .format = settings_format_text,
+	 .expected = "a group's id or its full path such as company/team",
+	 .text = "Group whose members may enter, including members of the groups above it. One "
+		 "group. Needed by `group`."},
+	{.name = "GROUP_ACCESS_LEVEL",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.group_access_level),
+	 .fallback = "30",
+	 .min = 5,
+	 .max = 60,
+	 .text = "Minimum access level for `group`, with the values of `PROJECT_ACCESS_LEVEL`; 5 "
+		 "is minimal access."},
+	{.name = "USERS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(auth.users),
+	 .parse = settings_parse_users,
+	 .format = settings_format_text,
+	 .expected = "GitLab usernames or ids with commas between, at most 64",
+	 .text = "Users who may enter, such as `sasha,1042`. Needed by `users`. A number is an id; "
+		 "the case of names does not matter. Ids are safer: an account can be renamed, and "
+		 "its old name taken by somebody else."},
+	{.name = "OWNER_ID",
+	 .type = CONF_INT,
+	 .commands = SERVE,
+	 .offset = AT(auth.owner_id),
+	 .min = 1,
+	 .max = INT64_MAX,
+	 .text = "Id of the GitLab user who may enter. Needed by `owner`; in other modes only this "
+		 "user's token is given to git (`CREDENTIAL_SOCKET`)."},
+	{.name = "AUTHORIZATION_INTERVAL",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(auth.authorization_interval_ms),
+	 .fallback = "60s",
+	 .min = 100,
+	 .max = HOUR,
+	 .text = "Interval at which GitLab is asked again while a session is in use."},
+	{.name = "AUTHORIZATION_GRACE",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(auth.authorization_grace_ms),
+	 .fallback = "10m",
+	 .min = 0,
+	 .max = 24 * HOUR,
+	 .text = "How long the last answer remains valid while GitLab can't be reached. Afterwards "
+		 "access is refused."},
+};
+const struct conf_group settings_authorization = SETTINGS_GROUP("Authorization", authorization);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of the process: listeners, upstream, logging, shutdown.
+ */
+#include "proxy/settings/parse/settings_parse.h"
+#include "proxy/settings/rows/settings_rows.h"
+
+static const char *const log_levels[] = {
+	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn",
+	[LOG_ERROR] = "error", [LOG_OFF] = "off",   NULL};
+static const char *const log_formats[] = {[LOG_JSON] = "json", [LOG_TEXT] = "text", NULL};
+
+static const struct conf_setting listeners[] = {
+	{.name = "EXTERNAL_URL",
+	 .type = CONF_URL,
+	 .commands = SERVE | ENV,
+	 .offset = AT(auth.external_url),
+	 .expected = "an https origin such as https://name.zone",
+	 .unset = "**required**, or the origin of `REDIRECT_URL`",
+	 .text = "Public origin of the workspace, as the browser's address bar shows it. Requests "
+		 "for any other host get 421."},
+	{.name = "HTTPS_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(https_address),
+	 .fallback = ":8443",
+	 .unset = "`:8443` when the TLS files are set, else off",
+	 .alias = SETTINGS_FOREIGN "HTTPS_ADDRESS",
+	 .text = "Public TLS listener."},
+	{.name = "TLS_CERT_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(tls_cert_file),
+	 .alias = SETTINGS_FOREIGN "TLS_CERT_FILE",
+	 .text = "PEM file with the certificate chain, the leaf first. Read again on SIGHUP."},
+	{.name = "TLS_KEY_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(tls_key_file),
+	 .alias = SETTINGS_FOREIGN "TLS_KEY_FILE",
+	 .text = "PEM file with the certificate's private key. Read again on SIGHUP."},
+	{.name = "HTTP_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(http_address),
+	 .unset = "off",
+	 .alias = SETTINGS_FOREIGN "HTTP_ADDRESS",
+	 .text = "Public plain listener, for use behind an ingress that terminates TLS."},
+	{.name = "TRUSTED_PROXY_IPS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(trusted_proxies),
+	 .parse = settings_parse_networks,
+	 .format = settings_format_networks,
+	 .expected = "IP addresses and networks such as 10.0.0.0/8,fd00::/8",
+	 .unset = "none",
+	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
+	 .text = "Peers whose `X-Forwarded-For` and PROXY header give the client's address, for "
+		 "logs and for the IDE. Their `X-Forwarded-Proto` decides on "
+		 "`STRICT_TRANSPORT_SECURITY`. Forwarding headers of all other peers are dropped."},
+	{.name = "PROXY_PROTOCOL",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(proxy_protocol),
+	 .fallback = "off",
+	 .text = "Expects a PROXY header, version 1 or 2 "
+		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
+		 "connections from `TRUSTED_PROXY_IPS`. Connections without one are closed."},
+	{.name = "STRICT_TRANSPORT_SECURITY",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(strict_transport_security),
+	 .fallback = "max-age=31536000",
+	 .parse = settings_parse_hsts,
+	 .format = settings_format_hsts,
+	 .expected = "max-age=<seconds>, with ; includeSubDomains and ; preload if wanted, or off",
+	 .text = "`Strict-Transport-Security` (RFC 6797) of every response, including those of the "
+		 "IDE. Sent over TLS, and for requests with `X-Forwarded-Proto: https` from "
+		 "`TRUSTED_PROXY_IPS`."},
+	{.name = "ADMIN_ADDRESS",
+	 .type = CONF_ADDRESS,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(admin_address),
+	 .fallback = ":9877",
+	 .text = "Listener for the cluster: `/ping`, `/ready`, `/metrics` and `/activity`. The "
+		 "public listeners never route to it."},
+	{.name = "ADMIN_LOGS",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(admin_logs),
+	 .fallback = "off",
+	 .text = "Serves the [log](logs.md) at `/logs` of `ADMIN_ADDRESS`, without a login. It "
+		 "names users and paths."},
+};
+const struct conf_group settings_listeners = SETTINGS_GROUP("Listeners", listeners);
+
+static const struct conf_setting ide[] = {
+	{.name = "UPSTREAM",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(upstream),
+	 .fallback = "http://127.0.0.1:60001",
+	 .parse = settings_parse_upstream,
+	 .format = settings_format_upstream,
+	 .expected = "http://host:port with a numeric host, localhost or a name of "
+		     "UPSTREAM_HOSTS, https://host:port on loopback, or unix:/path",
+	 .alias = SETTINGS_FOREIGN "UPSTREAMS",
+	 .text = "Address of the IDE. `localhost` means 127.0.0.1 and ::1, whichever accepts "
+		 "connections. With `https://`, on loopback only, TLS is spoken to it (1.2 or "
+		 "1.3, server name `localhost`); its certificate is not verified."},
+	{.name = "IDE_PROBES",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(ide_probes),
+	 .parse = settings_parse_ide_probes,
+	 .format = settings_format_ide_probes,
+	 .expected = "probes such as liveness=3s,http:8080/healthz readiness=1s,tcp:8080",
+	 .unset = "none",
+	 .text = "Probes of an IDE that listens on loopback, which the kubelet can't reach: "
+		 "`/probe/startup`, `/probe/liveness` and `/probe/readiness` of `ADMIN_ADDRESS` "
+		 "ask this port (127.0.0.1, or ::1 where that refuses) and path, within the "
+		 "timeout, and say 200 or 503. [Injection](injection.md#probes) sets it."},
+	{.name = "UPSTREAM_HOSTS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(upstream_hosts),
+	 .parse = settings_parse_hosts,
+	 .format = settings_format_hosts,
+	 .expected = "host names with commas between, such as ide",
+	 .unset = "none",
+	 .text = "Host names that `UPSTREAM` may have, exactly, for an IDE in another container "
+		 "(Docker Compose). Traffic to it is not encrypted, and whoever controls the name "
+		 "receives it. Names are resolved again every 30 seconds while they are used. "
+		 "Addresses of loopback, link-local and metadata services are refused unless they "
+		 "are listed here as well. At most 16 names and 32 addresses."},
+	{.name = "UPSTREAM_PARENT_COOKIES",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(upstream_parent_cookies),
+	 .fallback = "off",
+	 .text = "Pass cookies of the IDE and of ports for parent domains of their host, which "
+		 "browsers send to all workspaces there, and `Clear-Site-Data`. Otherwise such "
+		 "cookies stay with the host that set them."},
+	{.name = "EXPLAIN_AFTER",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(explain_after_ms),
+	 .fallback = "30s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "How long the IDE may take to accept connections, once the repository is there, "
+		 "before the waiting page says [why it does not](logs.md#reasons)."},
+	{.name = "PORTS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | ENV,
+	 .offset = AT(auth.ports),
+	 .parse = settings_parse_ports,
+	 .format = settings_format_ports,
+	 .expected = "ports and ranges such as 3000,8000-8999,https:8443",
+	 .unset = "none",
+	 .text = "Ports on the IDE's loopback (127.0.0.1, or ::1 where that refuses) to publish as "
+		 "`<port>-<name>.<zone>` for users of the workspace: with "
+		 "`EXTERNAL_URL=https://kiwi.ws.example.com`, port 3000 is at "
+		 "`https://3000-kiwi.ws.example.com`. `https:` before a port or range is for "
+		 "servers "
+		 "that speak TLS (`https:8443,https:9000-9010`); their certificates are not "
+		 "verified. Of two parts that hold a port the last one counts. At most 64 ports "
+		 "and ranges; ranges leave out the proxy's own listeners. DNS and certificate must "
+		 "cover these names, as "
+		 "`*.<zone>` does."},
+};
+const struct conf_group settings_ide = SETTINGS_GROUP("IDE", ide);
+
+static const struct conf_setting process[] = {
+	{.name = "LOG_LEVEL",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(log_level),
+	 .fallback = "info",
+	 .choices = log_levels,
+	 .text = "Least severe level that is logged."},
+	{.name = "LOG_FORMAT",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
+	 .offset = AT(log_format),
+	 .fallback = "json",
+	 .choices = log_formats,
+	 .text = "Format of the log on standard error."},
+	{.name = "ACCESS_LOG",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(access_log),
+	 .fallback = "on",
+	 .text = "Logs one line for every request."},
+	{.name = "LOG_FILES",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(log_files),
+	 .parse = settings_parse_log_files,
+	 .format = settings_format_log_files,
+	 .expected = "absolute paths with wildcards in their last parts, such as "
+		     "/tmp/workspace-logs/*.log, with commas between",
+	 .unset = "none",
+	 .text = "Files of the workspace that its users see as its [log](logs.md): at most 8 "
+		 "patterns such as `/tmp/workspace-logs/*.log`, and of what they match the 16 "
+		 "files "
+		 "that changed last. Links are not followed; use a local file system."},
+	{.name = "DRAIN_TIMEOUT",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY | WEBHOOK,
+	 .offset = AT(drain_timeout_ms),
+	 .fallback = "30s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "On SIGTERM: how long requests under way may take before they are cut."},
+	{.name = "DRAIN_DELAY",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(drain_delay_ms),
+	 .fallback = "2s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
+		 "to fail, so that load balancers can notice. Part of `DRAIN_TIMEOUT`, and at most "
+		 "half of it."},
+	{.name = "IDLE_SHUTDOWN",
+	 .type = CONF_DURATION,
+	 .commands = SERVE,
+	 .offset = AT(idle_shutdown_ms),
+	 .fallback = "0s",
+	 .min = 0,
+	 .max = 720 * HOUR,
+	 .text = "Ends the process as on SIGTERM, with exit code 0, after this long without "
+		 "activity; `0s` is never. Requests of signed-in users, what browsers send on "
+		 "WebSockets (other than empty pongs) and a clone are activity; health checks are "
+		 "not."},
+	{.name = "RELOAD_INTERVAL",
+	 .type = CONF_DURATION,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(reload_interval_ms),
+	 .fallback = "5s",
+	 .min = 0,
+	 .max = HOUR,
+	 .text = "Interval at which the files of certificate, keys, client secret and "
+		 "`GITLAB_CA_FILE` are checked; changed ones are read again. SIGHUP reads all of "
+		 "them; `0s` is on SIGHUP only."},
+};
+const struct conf_group settings_process = SETTINGS_GROUP("Logging and shutdown", process);
