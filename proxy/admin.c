@@ -14,6 +14,7 @@
 #include "proxy/upstream/ide_check.h"
 
 #define BODY_MAX_BYTES	1024
+#define PEM_MAX_BYTES	32768u
 #define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
 #define CONNECTIONS_MAX 64
 
@@ -162,6 +163,32 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	proxy_metrics_write(arg, &reply->body);
 }
 
+/* What a certificate of our own can be recognised by. */
+static void
+on_certificate(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct proxy *p = arg;
+	char fingerprint[TLS_FINGERPRINT_SIZE];
+	char expires[CLOCK_RFC3339_SIZE];
+	struct json_writer w;
+	struct buf pem;
+
+	(void)request;
+	tls_context_fingerprint(p->tls, fingerprint);
+	clock_format_rfc3339(tls_context_expires_at_s(p->tls) * 1000, expires, sizeof(expires));
+	buf_init(&pem, PEM_MAX_BYTES);
+	bool ok = tls_context_write(p->tls, &pem);
+	reply->content_type = "application/json";
+	json_write_begin(&w, &reply->body);
+	json_write_object(&w, NULL);
+	json_write_str(&w, "sha256", str_from(fingerprint));
+	json_write_str(&w, "expires", str_from(expires));
+	json_write_str(&w, "pem", buf_view(&pem));
+	json_write_close(&w, '}');
+	reply->status = json_write_end(&w) && ok ? 200 : 500;
+	buf_fini(&pem);
+}
+
 static void
 on_jwks(const struct service_request *request, struct service_reply *reply, void *arg)
 {
@@ -245,6 +272,7 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	    !service_route(s, "GET", "/ready", on_ready, p, e) ||
 	    !service_route(s, "GET", "/metrics", on_metrics, p, e) ||
 	    (p->relay == NULL && !service_route(s, "GET", "/activity", on_activity, p, e)) ||
+	    (p->tls != NULL && !service_route(s, "GET", "/certificate", on_certificate, p, e)) ||
 	    (p->relay == NULL && p->settings->auth.assertion &&
 	     !service_route(s, "GET", "/jwks", on_jwks, p, e)) ||
 	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e)) ||

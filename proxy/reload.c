@@ -5,6 +5,9 @@
  */
 #include "proxy/reload.h"
 
+#define CERTIFICATE	0 /* among the parts */
+#define OWN_INTERVAL_MS 60000u
+
 static bool
 reload_certificate(struct reload *r, struct err *e)
 {
@@ -67,6 +70,12 @@ reload_authorities(struct reload *r, struct err *e)
 	return true;
 }
 
+static bool
+has_own_certificate(const struct reload *r)
+{
+	return r->proxy->tls != NULL && r->settings->tls.source == SETTINGS_TLS_SELF;
+}
+
 static const struct reload_part {
 	const char *name;
 	bool (*apply)(struct reload *r, struct err *e);
@@ -78,6 +87,16 @@ static const struct reload_part {
 	{"relay key", reload_relay_key},
 };
 
+void
+reload_log_certificate(const struct proxy *p, const char *message)
+{
+	char fingerprint[TLS_FINGERPRINT_SIZE];
+
+	tls_context_fingerprint(p->tls, fingerprint);
+	log_info(NULL, message, log_int("expires_at", tls_context_expires_at_s(p->tls)),
+		 log_cstr("fingerprint", fingerprint));
+}
+
 static void
 report(struct reload *r, size_t part, bool ok, const struct err *e)
 {
@@ -85,8 +104,8 @@ report(struct reload *r, size_t part, bool ok, const struct err *e)
 
 	r->proxy->metrics.reloads[ok ? 0 : 1]++;
 	if (ok && is_certificate)
-		log_info(NULL, "certificate reloaded",
-			 log_int("expires_at", tls_context_expires_at_s(r->proxy->tls)));
+		reload_log_certificate(r->proxy, has_own_certificate(r) ? "certificate renewed"
+									: "certificate reloaded");
 	else if (ok)
 		log_info(NULL, "reloaded", log_cstr("part", parts[part].name));
 	else if (is_certificate)
@@ -105,15 +124,27 @@ apply(struct reload *r, size_t part)
 	report(r, part, parts[part].apply(r, &e), &e);
 }
 
+/* A certificate of our own is renewed in time also where files are read on SIGHUP only. */
+static void
+start_timer(struct reload *r)
+{
+	uint64_t interval_ms = r->settings->reload_interval_ms;
+
+	if (interval_ms > 0 || has_own_certificate(r))
+		loop_timer_start(&r->timer, interval_ms > 0 ? interval_ms : OWN_INTERVAL_MS);
+}
+
 static void
 on_timer(void *arg)
 {
 	struct reload *r = arg;
 
-	for (size_t i = 0; i < RELOAD_PARTS; i++)
+	for (size_t i = 0; i < RELOAD_PARTS && r->settings->reload_interval_ms > 0; i++)
 		if (file_watch_check(r->files[i], RELOAD_PATHS))
 			apply(r, i);
-	loop_timer_start(&r->timer, r->settings->reload_interval_ms);
+	if (has_own_certificate(r) && tls_context_is_due(r->proxy->tls))
+		apply(r, CERTIFICATE);
+	start_timer(r);
 }
 
 static void
@@ -122,8 +153,8 @@ name_files(struct reload *r)
 	const struct settings *s = r->settings;
 
 	if (r->proxy->tls != NULL) {
-		r->files[0][0].path = s->tls_cert_file;
-		r->files[0][1].path = s->tls_key_file;
+		r->files[0][0].path = s->tls.cert_file;
+		r->files[0][1].path = s->tls.key_file;
 	}
 	r->files[1][0].path = r->fetch == NULL ? NULL : s->files.client_secret;
 	r->files[2][0].path = s->files.keys;
@@ -139,8 +170,7 @@ reload_start(struct reload *r, struct proxy *p, struct settings *settings, struc
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
 		file_watch_apply(r->files[i], RELOAD_PATHS);
 	loop_timer_init(&r->timer, p->loop, on_timer, r);
-	if (settings->reload_interval_ms > 0)
-		loop_timer_start(&r->timer, settings->reload_interval_ms);
+	start_timer(r);
 }
 
 void
@@ -154,6 +184,6 @@ void
 reload_now(struct reload *r)
 {
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
-		if (r->files[i][0].path != NULL)
+		if (r->files[i][0].path != NULL || (i == CERTIFICATE && has_own_certificate(r)))
 			apply(r, i);
 }

@@ -28,6 +28,9 @@ void reload_start(struct reload *r, struct proxy *p, struct settings *settings,
 		  struct fetch *fetch);
 void reload_fini(struct reload *r); /* fine after no start */
 
+/* Says in the log which certificate is used from now on. */
+void reload_log_certificate(const struct proxy *p, const char *message);
+
 /* Reads everything again. */
 void reload_now(struct reload *r);
 

@@ -311,6 +311,19 @@ note_own_ports(struct serve *s)
 }
 
 static bool
+make_tls(struct proxy *p, struct err *e)
+{
+	const struct settings_tls *tls = &p->settings->tls;
+
+	p->tls = tls->source == SETTINGS_TLS_SELF
+			 ? tls_context_new_self(&tls->names, e)
+			 : tls_context_new(tls->cert_file, tls->key_file, e);
+	if (p->tls != NULL && tls->source == SETTINGS_TLS_SELF)
+		reload_log_certificate(p, "certificate made");
+	return p->tls != NULL;
+}
+
+static bool
 start(struct serve *s, struct err *e)
 {
 	struct proxy *p = &s->proxy;
@@ -331,11 +344,8 @@ start(struct serve *s, struct err *e)
 	start_timeline_init(&p->ide_status.timeline, p->loop);
 	port_watch_init(&p->port_watch, p);
 	proxy_note_activity(p);
-	if (address_is_set(&settings->https_address)) {
-		p->tls = tls_context_new(settings->tls_cert_file, settings->tls_key_file, e);
-		if (p->tls == NULL)
-			return false;
-	}
+	if (address_is_set(&settings->https_address) && !make_tls(p, e))
+		return false;
 	p->pages = make_pages(p, e);
 	if (p->pages == NULL || !(s->is_relay ? make_relay(s, e) : make_sidecar(s, e)))
 		return false;

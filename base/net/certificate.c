@@ -12,11 +12,13 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "base/net/ip.h"
 
 #define DAY_S		86400L
 #define CLOCK_S		300L
 #define SERIAL_BYTES	16
-#define NAMES_MAX_BYTES 2048u
+#define NAMES_MAX_BYTES 16384u
+#define SUBJECT_MAX	64u /* RFC 5280, ub-common-name */
 
 struct certificate {
 	X509 *x509;
@@ -144,8 +146,11 @@ certificate_new_authority(const char *name, unsigned days, struct err *e)
 static bool
 write_names(struct buf *out, const char *const *names, size_t count)
 {
+	struct ip ip;
+
 	for (size_t i = 0; i < count; i++)
-		buf_addf(out, "%sDNS:%s", i > 0 ? "," : "", names[i]);
+		buf_addf(out, "%s%s:%s", i > 0 ? "," : "",
+			 ip_parse(&ip, str_from(names[i])) ? "IP" : "DNS", names[i]);
 	return buf_add_byte(out, '\0');
 }
 
@@ -153,11 +158,14 @@ struct certificate *
 certificate_new_server(const struct certificate *authority, const char *const *names, size_t count,
 		       unsigned days, struct err *e)
 {
-	struct certificate *c = make(names[0], days, e);
+	bool fits = strlen(names[0]) <= SUBJECT_MAX;
+	struct certificate *c = make(fits ? names[0] : "workspace-proxy", days, e);
 	struct buf text;
 
 	if (c == NULL)
 		return NULL;
+	if (authority == NULL)
+		authority = c;
 	buf_init(&text, NAMES_MAX_BYTES);
 	bool ok = write_names(&text, names, count);
 	const struct extension extensions[] = {
@@ -175,6 +183,18 @@ certificate_new_server(const struct certificate *authority, const char *const *n
 	(void)failed(e, "server certificate");
 	certificate_free(c);
 	return NULL;
+}
+
+struct x509_st *
+certificate_x509(const struct certificate *c)
+{
+	return c->x509;
+}
+
+struct evp_pkey_st *
+certificate_key(const struct certificate *c)
+{
+	return c->key;
 }
 
 void

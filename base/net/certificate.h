@@ -13,13 +13,18 @@
 struct certificate; /* with its private key */
 
 /* Valid from a few minutes ago, for clocks that differ, until `days` from now. Names are host names
- * that were checked; the first one is the subject too. */
+ * and IP addresses that were checked; the first one is the subject too if it is short enough. A
+ * server's certificate without an authority is signed with its own key. */
 struct certificate *certificate_new_authority(const char *name, unsigned days,
 					      struct err *e) MUST_CHECK;
 struct certificate *certificate_new_server(const struct certificate *authority,
 					   const char *const *names, size_t count, unsigned days,
 					   struct err *e) MUST_CHECK;
 void certificate_free(struct certificate *c);
+
+/* For base/net/tls: as OpenSSL knows them, borrowed. */
+struct x509_st *certificate_x509(const struct certificate *c);
+struct evp_pkey_st *certificate_key(const struct certificate *c);
 
 /* PEM. The key's buffer is to be wiped. */
 bool certificate_write(const struct certificate *c, struct buf *out, struct err *e) MUST_CHECK;

@@ -20,8 +20,22 @@ struct tls_session; /* one connection */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
 				    struct err *e) MUST_CHECK;
 
-/* Reads the files again. On failure the context goes on with what it had. Sessions that exist are
- * not touched. */
+/* A certificate that is signed with its own key. The key is only in memory. Names are host names,
+ * which may have wildcards, and IP addresses; they stay the caller's, for as long as the context.
+ */
+#define TLS_NAMES_MAX 64u
+struct tls_names {
+	const char *items[TLS_NAMES_MAX];
+	size_t count; /* 0: the certificate is in files */
+};
+struct tls_context *tls_context_new_self(const struct tls_names *names, struct err *e) MUST_CHECK;
+
+/* Whether a certificate of our own has to be replaced: half of its day has passed, or the clock was
+ * set back. False for files. */
+bool tls_context_is_due(const struct tls_context *c);
+
+/* Reads the files again, or makes another key and certificate. On failure the context goes on with
+ * what it had. Sessions that exist are not touched. */
 bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
 void tls_context_free(struct tls_context *c);
 
@@ -40,6 +54,11 @@ void tls_context_give_back(struct ssl_ctx_st *lent);
 
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);
+
+/* SHA-256 of the leaf, as `openssl x509 -fingerprint` prints it; and the leaf as PEM. */
+#define TLS_FINGERPRINT_SIZE 96u
+void tls_context_fingerprint(const struct tls_context *c, char out[TLS_FINGERPRINT_SIZE]);
+bool tls_context_write(const struct tls_context *c, struct buf *out) MUST_CHECK;
 
 /* Whether clients will find this host name in the leaf. */
 bool tls_context_names(const struct tls_context *c, const char *host);

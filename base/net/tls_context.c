@@ -106,8 +106,15 @@ configure(SSL_CTX *ctx)
 	       SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1;
 }
 
+static bool
+load(SSL_CTX *ctx, const struct tls_context *c, struct err *e)
+{
+	return c->names != NULL ? tls_self_load(ctx, c->names, e)
+				: load_pair(ctx, c->cert_file, c->key_file, e);
+}
+
 static SSL_CTX *
-ssl_ctx_new(const char *cert_file, const char *key_file, struct err *e)
+ssl_ctx_new(const struct tls_context *c, struct err *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
@@ -116,7 +123,7 @@ ssl_ctx_new(const char *cert_file, const char *key_file, struct err *e)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	if (!load_pair(ctx, cert_file, key_file, e)) {
+	if (!load(ctx, c, e)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -134,8 +141,42 @@ expiry_of(SSL_CTX *ctx)
 	return (int64_t)timegm(&end);
 }
 
+/* From what c says where the certificate comes from; frees c on failure. */
+static struct tls_context *
+start(struct tls_context *c, struct err *e)
+{
+	c->bio_method = tls_session_bio_method_new();
+	if (c->bio_method == NULL)
+		err_set(e, ERR_MEMORY, "no memory for TLS");
+	else
+		c->ssl_ctx = ssl_ctx_new(c, e);
+	if (c->ssl_ctx == NULL) {
+		tls_context_free(c);
+		return NULL;
+	}
+	c->expires_at_s = expiry_of(c->ssl_ctx);
+	return c;
+}
+
 struct tls_context *
 tls_context_new(const char *cert_file, const char *key_file, struct err *e)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	if (c != NULL) {
+		c->cert_file = strdup(cert_file);
+		c->key_file = strdup(key_file);
+	}
+	if (c == NULL || c->cert_file == NULL || c->key_file == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for TLS");
+		tls_context_free(c);
+		return NULL;
+	}
+	return start(c, e);
+}
+
+struct tls_context *
+tls_context_new_self(const struct tls_names *names, struct err *e)
 {
 	struct tls_context *c = calloc(1, sizeof(*c));
 
@@ -143,22 +184,8 @@ tls_context_new(const char *cert_file, const char *key_file, struct err *e)
 		err_set(e, ERR_MEMORY, "no memory for TLS");
 		return NULL;
 	}
-	c->cert_file = strdup(cert_file);
-	c->key_file = strdup(key_file);
-	c->bio_method = tls_session_bio_method_new();
-	if (c->cert_file == NULL || c->key_file == NULL || c->bio_method == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for TLS");
-		goto failed;
-	}
-	c->ssl_ctx = ssl_ctx_new(cert_file, key_file, e);
-	if (c->ssl_ctx == NULL)
-		goto failed;
-	c->expires_at_s = expiry_of(c->ssl_ctx);
-	return c;
-
-failed:
-	tls_context_free(c);
-	return NULL;
+	c->names = names;
+	return start(c, e);
 }
 
 /* Tickets that are out there go on working. */
@@ -177,7 +204,7 @@ copy_ticket_keys(SSL_CTX *from, SSL_CTX *to)
 bool
 tls_context_reload(struct tls_context *c, struct err *e)
 {
-	SSL_CTX *fresh = ssl_ctx_new(c->cert_file, c->key_file, e);
+	SSL_CTX *fresh = ssl_ctx_new(c, e);
 
 	if (fresh == NULL)
 		return false;

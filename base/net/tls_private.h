@@ -8,16 +8,20 @@
 
 #include <openssl/ssl.h>
 
-#include "base/err.h"
+#include "base/net/tls.h"
 
 struct tls_context {
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio_method;
 	bool is_client;
-	char *cert_file;
+	char *cert_file; /* NULL where the certificate is our own */
 	char *key_file;
+	const struct tls_names *names; /* of our own certificate */
 	int64_t expires_at_s;
 };
+
+/* Makes a key and a certificate for the names and lets ctx use them. */
+bool tls_self_load(SSL_CTX *ctx, const struct tls_names *names, struct err *e) MUST_CHECK;
 
 /* How sessions receive and send. NULL without memory; BIO_meth_free frees it. */
 BIO_METHOD *tls_session_bio_method_new(void) MUST_CHECK;

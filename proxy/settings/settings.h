@@ -18,6 +18,7 @@
 #include "container/container.h"
 #include "proxy/logs/log_patterns.h"
 #include "proxy/settings/rows/settings_table.h"
+#include "proxy/settings/settings_tls.h"
 #include "proxy/settings/settings_upstream.h"
 
 /* Where secrets were read from, to be read again; NULL where they come from no file. */
@@ -36,8 +37,7 @@ struct settings {
 	struct cidr_set trusted_proxies; /* whose X-Forwarded-For and PROXY header count */
 	bool proxy_protocol;
 	const char *strict_transport_security; /* the field's value; "": not sent */
-	const char *tls_cert_file;
-	const char *tls_key_file;
+	struct settings_tls tls;
 
 	struct settings_upstream upstream;
 	struct health_checks ide_probes;

@@ -40,7 +40,7 @@ CURL = {
     "base/http/fetch_stream.c",
     "base/http/raw_stream.c",
 }
-TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session.c"}
+TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session.c", "base/net/tls_self.c"}
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [

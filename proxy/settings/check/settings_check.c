@@ -145,6 +145,7 @@ check_serve(struct settings_check *c)
 	settings_check_listeners(c);
 	settings_check_clashes(c);
 	settings_check_ports(c);
+	settings_check_tls_names(c);
 	settings_check_ide_probes(c);
 	settings_check_relay_use(c);
 	settings_check_redirect_url(c);

@@ -34,8 +34,11 @@ bool settings_check_is_loopback(const struct url *u);
 void settings_check(struct settings *s, char **environment, enum settings_command command,
 		    struct conf_problems *problems);
 
-/* settings_check_listeners.c, settings_check_ports.c */
+/* settings_check_tls.c: the names once the ports are known. */
 void settings_check_tls(struct settings_check *c);
+void settings_check_tls_names(struct settings_check *c);
+
+/* settings_check_listeners.c, settings_check_ports.c */
 void settings_check_listeners(struct settings_check *c);
 void settings_check_clashes(struct settings_check *c);
 void settings_check_proxies(struct settings_check *c);

@@ -62,7 +62,7 @@ settings_check_container(struct settings_check *check)
 	c->needs_users = (s->auth.modes & AUTH_MODE_USERS) != 0;
 	if (c->relay_url != NULL)
 		c->secret_keys |= CONTAINER_KEY_RELAY_KEY;
-	c->tls_cert_file = s->tls_cert_file;
-	c->tls_key_file = s->tls_key_file;
+	c->tls_cert_file = s->tls.cert_file;
+	c->tls_key_file = s->tls.key_file;
 	c->drain_timeout_ms = s->drain_timeout_ms;
 }

@@ -1,55 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of where we listen and with which certificate, and of whom we believe there.
+ * Checks of where we listen, and of whom we believe there.
  */
-#include "base/net/tls.h"
 #include "proxy/settings/check/settings_check.h"
-
-void
-settings_check_tls(struct settings_check *c)
-{
-	const struct settings *s = c->s;
-	struct err e = ERR_INIT;
-	bool cert = settings_check_is_given(c, "TLS_CERT_FILE");
-	bool key = settings_check_is_given(c, "TLS_KEY_FILE");
-
-	if (cert && !key)
-		conf_problem(c->problems, VAR("TLS_KEY_FILE"),
-			     "needed together with TLS_CERT_FILE, and not set");
-	if (key && !cert)
-		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
-			     "needed together with TLS_KEY_FILE, and not set");
-	bool readable = settings_check_file(c, VAR("TLS_CERT_FILE"), s->tls_cert_file);
-	readable = settings_check_file(c, VAR("TLS_KEY_FILE"), s->tls_key_file) && readable;
-	if (!readable)
-		return;
-	struct tls_context *tls = tls_context_new(s->tls_cert_file, s->tls_key_file, &e);
-	if (tls == NULL)
-		conf_problem(c->problems, VAR("TLS_CERT_FILE"), "%s", e.text);
-	tls_context_free(tls);
-}
 
 void
 settings_check_listeners(struct settings_check *c)
 {
 	struct settings *s = c->s;
-	bool files = settings_check_is_given(c, "TLS_CERT_FILE") ||
-		     settings_check_is_given(c, "TLS_KEY_FILE");
+	bool has_certificate = s->tls.source == SETTINGS_TLS_SELF ||
+			       settings_check_is_given(c, "TLS_CERT_FILE") ||
+			       settings_check_is_given(c, "TLS_KEY_FILE");
 
-	if (!files && address_is_set(&s->https_address)) {
+	if (!has_certificate && address_is_set(&s->https_address)) {
 		if (settings_check_is_given(c, "HTTPS_ADDRESS"))
-			conf_problem(c->problems, VAR("HTTPS_ADDRESS"),
-				     "needs TLS_CERT_FILE and TLS_KEY_FILE, which are not set");
+			conf_problem(
+				c->problems, VAR("HTTPS_ADDRESS"),
+				"needs TLS_CERT_FILE and TLS_KEY_FILE, or TLS=self, and none is "
+				"set");
 		s->https_address = (struct address){.len = 0};
 	}
 	if (!address_is_set(&s->https_address) && !address_is_set(&s->http_address) &&
 	    !settings_check_is_reported(c, "HTTPS_ADDRESS") &&
 	    !settings_check_is_reported(c, "HTTP_ADDRESS") &&
+	    !settings_check_is_reported(c, "TLS") &&
 	    !settings_check_is_reported(c, "TLS_CERT_FILE") &&
 	    !settings_check_is_reported(c, "TLS_KEY_FILE"))
-		conf_problem(c->problems, VAR("HTTPS_ADDRESS"),
-			     "no public listener; expected TLS_CERT_FILE and TLS_KEY_FILE for one "
-			     "with TLS, or HTTP_ADDRESS for one behind an ingress");
+		conf_problem(
+			c->problems, VAR("HTTPS_ADDRESS"),
+			"no public listener; expected TLS_CERT_FILE and TLS_KEY_FILE, or "
+			"TLS=self, for one with TLS, or HTTP_ADDRESS for one behind an ingress");
 }
 
 struct listener {

@@ -98,12 +98,12 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 	char name[256];
 	struct tls_context *tls;
 
-	if (!address_is_set(&s->https_address) || s->tls_cert_file == NULL ||
-	    s->tls_key_file == NULL)
+	if (!address_is_set(&s->https_address) || s->tls.cert_file == NULL ||
+	    s->tls.key_file == NULL)
 		return;
 	(void)snprintf(name, sizeof(name), "%u-%.*s", s->auth.ports.ranges[0].first,
 		       STR_FMT(name_of(s)));
-	tls = tls_context_new(s->tls_cert_file, s->tls_key_file, &e);
+	tls = tls_context_new(s->tls.cert_file, s->tls.key_file, &e);
 	if (tls != NULL && !tls_context_names(tls, name))
 		conf_note(
 			problems, VAR("PORTS"),

@@ -10,6 +10,9 @@ static const char *const log_levels[] = {
 	[LOG_ERROR] = "error", [LOG_OFF] = "off",   NULL};
 static const char *const log_formats[] = {[LOG_JSON] = "json", [LOG_TEXT] = "text", NULL};
 
+static const char *const tls_sources[] = {
+	[SETTINGS_TLS_FILES] = "files", [SETTINGS_TLS_SELF] = "self", NULL};
+
 static const struct conf_setting listeners[] = {
 	{.name = "EXTERNAL_URL",
 	 .type = CONF_URL,
@@ -24,19 +27,31 @@ static const struct conf_setting listeners[] = {
 	 .commands = SERVE | RELAY,
 	 .offset = AT(https_address),
 	 .fallback = ":8443",
-	 .unset = "`:8443` when the TLS files are set, else off",
+	 .unset = "`:8443` when the TLS files or `TLS=self` are set, else off",
 	 .alias = SETTINGS_FOREIGN "HTTPS_ADDRESS",
 	 .text = "Public TLS listener."},
+	{.name = "TLS",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE,
+	 .offset = AT(tls.source),
+	 .fallback = "files",
+	 .choices = tls_sources,
+	 .text = "Certificate of `HTTPS_ADDRESS`: `files` for `TLS_CERT_FILE` and `TLS_KEY_FILE`, "
+		 "`self` for one that the sidecar makes itself, for behind an ingress that "
+		 "terminates TLS ([what it protects](kubernetes.md#certificates-of-workspaces)). "
+		 "It is valid for a day and renewed after twelve hours and on SIGHUP. Its key is "
+		 "in memory only; its fingerprint is in the log and at `/certificate` of "
+		 "`ADMIN_ADDRESS`."},
 	{.name = "TLS_CERT_FILE",
 	 .type = CONF_PATH,
 	 .commands = SERVE | RELAY | WEBHOOK,
-	 .offset = AT(tls_cert_file),
+	 .offset = AT(tls.cert_file),
 	 .alias = SETTINGS_FOREIGN "TLS_CERT_FILE",
 	 .text = "PEM file with the certificate chain, the leaf first. Read again on SIGHUP."},
 	{.name = "TLS_KEY_FILE",
 	 .type = CONF_PATH,
 	 .commands = SERVE | RELAY | WEBHOOK,
-	 .offset = AT(tls_key_file),
+	 .offset = AT(tls.key_file),
 	 .alias = SETTINGS_FOREIGN "TLS_KEY_FILE",
 	 .text = "PEM file with the certificate's private key. Read again on SIGHUP."},
 	{.name = "HTTP_ADDRESS",

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of the certificate: files that belong together, or the names for one of our own.
+ */
+#include "proxy/settings/check/settings_check.h"
+
+static void
+check_files(struct settings_check *c)
+{
+	const struct settings *s = c->s;
+	struct err e = ERR_INIT;
+	bool cert = settings_check_is_given(c, "TLS_CERT_FILE");
+	bool key = settings_check_is_given(c, "TLS_KEY_FILE");
+
+	if (cert && !key)
+		conf_problem(c->problems, VAR("TLS_KEY_FILE"),
+			     "needed together with TLS_CERT_FILE, and not set");
+	if (key && !cert)
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
+			     "needed together with TLS_KEY_FILE, and not set");
+	bool readable = settings_check_file(c, VAR("TLS_CERT_FILE"), s->tls.cert_file);
+	readable = settings_check_file(c, VAR("TLS_KEY_FILE"), s->tls.key_file) && readable;
+	if (!readable)
+		return;
+	struct tls_context *tls = tls_context_new(s->tls.cert_file, s->tls.key_file, &e);
+	if (tls == NULL)
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"), "%s", e.text);
+	tls_context_free(tls);
+}
+
+void
+settings_check_tls(struct settings_check *c)
+{
+	static const char *const files[] = {"TLS_CERT_FILE", "TLS_KEY_FILE"};
+
+	if (c->s->tls.source == SETTINGS_TLS_FILES) {
+		check_files(c);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (settings_check_is_given(c, files[i]))
+			conf_problem(c->problems, VAR("TLS"),
+				     "with self there are no files; expected %s not to be set",
+				     files[i]);
+}
+
+static void
+add_name(struct settings_check *c, const char *name)
+{
+	struct tls_names *names = &c->s->tls.names;
+
+	err_assert(names->count < TLS_NAMES_MAX);
+	if (name != NULL)
+		names->items[names->count++] = name;
+	else
+		conf_problem(c->problems, VAR("TLS"), "no memory for the certificate's names");
+}
+
+/* True with the number of ports, if each can be a name in the certificate. */
+static bool
+are_few(const struct ports *ports)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ports->count; i++)
+		count += (size_t)(ports->ranges[i].last - ports->ranges[i].first) + 1;
+	return count <= TLS_NAMES_MAX - 2;
+}
+
+/* Clients that let a wildcard stand for a part of a label (OpenSSL's do, so nginx and HAProxy) need
+ * one name for all ports; for the others there are as many names as fit. */
+static void
+add_ports(struct settings_check *c, struct str name)
+{
+	const struct ports *ports = &c->s->auth.ports;
+	struct arena *a = &c->s->arena;
+
+	add_name(c, arena_printf(a, "*-%.*s", STR_FMT(name)));
+	for (size_t i = 0; i < ports->count && are_few(ports); i++)
+		for (unsigned port = ports->ranges[i].first; port <= ports->ranges[i].last; port++)
+			add_name(c, arena_printf(a, "%u-%.*s", port, STR_FMT(name)));
+}
+
+void
+settings_check_tls_names(struct settings_check *c)
+{
+	struct str host = c->s->auth.external_url.host;
+	struct str name;
+	uint16_t port;
+
+	if (c->s->tls.source != SETTINGS_TLS_SELF || str_is_empty(host))
+		return;
+	if (!ports_split_host(host, &port, &name))
+		name = host;
+	add_name(c, arena_dup(&c->s->arena, host));
+	if (c->s->auth.ports.count > 0 && c->problems->count == 0)
+		add_ports(c, name);
+}
