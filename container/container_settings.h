@@ -27,6 +27,12 @@ enum container_sidecar {
 	CONTAINER_CLASSIC, /* an ordinary container */
 };
 
+/* Where sidecars have their certificates from. */
+enum container_tls {
+	CONTAINER_TLS_SECRET,
+	CONTAINER_TLS_SELF, /* each makes its own */
+};
+
 /* Strings were validated when they were loaded; NULL means not set. */
 struct container_settings {
 	const char *image;
@@ -51,6 +57,7 @@ struct container_settings {
 	const char *ca_config_map; /* its ca.crt verifies GitLab's certificate */
 	/* Names of secrets; "{name}" stands for the workspace's name. */
 	const char *secret;
+	unsigned tls; /* enum container_tls */
 	const char *tls_secret;
 	unsigned secret_keys; /* CONTAINER_KEY_… */
 	bool has_git;	      /* git in the IDE's container gets the user's token */

@@ -10,7 +10,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/net/ip.h"
 
@@ -56,8 +58,10 @@ set_serial(X509 *x509)
 static bool
 set_validity(X509 *x509, unsigned days)
 {
-	return X509_gmtime_adj(X509_getm_notBefore(x509), -CLOCK_S) != NULL &&
-	       X509_gmtime_adj(X509_getm_notAfter(x509), (long)days * DAY_S) != NULL;
+	time_t now = (time_t)clock_wall_s();
+
+	return X509_time_adj(X509_getm_notBefore(x509), -CLOCK_S, &now) != NULL &&
+	       X509_time_adj(X509_getm_notAfter(x509), (long)days * DAY_S, &now) != NULL;
 }
 
 static bool

@@ -109,6 +109,17 @@ add_git(struct builder *b)
 }
 
 static void
+add_certificate(struct builder *b)
+{
+	if (!inject_has_tls_secret(b->c)) {
+		add_env_text(b, "TLS", "self");
+		return;
+	}
+	add_env_text(b, "TLS_CERT_FILE", TLS_PATH "/tls.crt");
+	add_env_text(b, "TLS_KEY_FILE", TLS_PATH "/tls.key");
+}
+
+static void
 add_environment(struct builder *b)
 {
 	const struct container_settings *s = b->c->settings;
@@ -120,8 +131,7 @@ add_environment(struct builder *b)
 	add_env(b, "EXTERNAL_URL", p->external_url);
 	add_env_text(b, "HTTPS_ADDRESS", ":8443");
 	add_env_text(b, "ADMIN_ADDRESS", ":9877");
-	add_env_text(b, "TLS_CERT_FILE", TLS_PATH "/tls.crt");
-	add_env_text(b, "TLS_KEY_FILE", TLS_PATH "/tls.key");
+	add_certificate(b);
 	add_env_text(b, "UPSTREAM", upstream);
 	add_env(b, "PORTS", p->ports);
 	add_env(b, "IDE_PROBES", p->probes);
@@ -339,7 +349,8 @@ add_mounts(struct builder *b)
 	b->mounts = node_set_list(b->c->doc, b->container, "volumeMounts");
 	(void)add_mount(b, INJECT_VOLUME_STATE, STATE_PATH, false);
 	(void)add_mount(b, INJECT_VOLUME_SECRET, SECRETS_PATH, true);
-	(void)add_mount(b, INJECT_VOLUME_TLS, TLS_PATH, true);
+	if (inject_has_tls_secret(b->c))
+		(void)add_mount(b, INJECT_VOLUME_TLS, TLS_PATH, true);
 	if (b->c->settings->ca_config_map != NULL)
 		(void)add_mount(b, INJECT_VOLUME_CA, CA_PATH, true);
 	if (b->c->settings->has_git)

@@ -103,11 +103,11 @@ void inject_ensure_mount(struct inject *c, const char *volume, const char *path,
 /* The user id that the sidecar runs with, as far as the pod says. */
 int64_t inject_sidecar_user(const struct inject *c);
 
-/* The expected sidecar container, the init container that installs git's helper, and their volumes,
- * appended to list. */
+/* The sidecar's container, the init container that installs git's helper, and their volumes. */
 struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);
 void inject_volumes(struct inject *c, struct node *list);
+bool inject_has_tls_secret(const struct inject *c);
 
 /* Sets an environment variable of the IDE's container. */
 void inject_set_variable(struct inject *c, struct str name, struct str value);

@@ -43,6 +43,13 @@ add_memory_volume(struct doc *d, struct node *list, const char *name)
 	node_set_str(d, memory, "sizeLimit", STR("16Mi"));
 }
 
+/* A pod's own secret counts more than that sidecars make their certificates. */
+bool
+inject_has_tls_secret(const struct inject *c)
+{
+	return c->settings->tls == CONTAINER_TLS_SECRET || c->params.tls_secret.len > 0;
+}
+
 void
 inject_volumes(struct inject *c, struct node *list)
 {
@@ -59,8 +66,9 @@ inject_volumes(struct inject *c, struct node *list)
 	inject_add_log_volume(c, list);
 	add_secret_volume(c, list, INJECT_VOLUME_SECRET,
 			  secret.len > 0 ? secret : fill_pattern(c, s->secret));
-	add_secret_volume(c, list, INJECT_VOLUME_TLS,
-			  tls_secret.len > 0 ? tls_secret : fill_pattern(c, s->tls_secret));
+	if (inject_has_tls_secret(c))
+		add_secret_volume(c, list, INJECT_VOLUME_TLS,
+				  tls_secret.len > 0 ? tls_secret : fill_pattern(c, s->tls_secret));
 	if (s->ca_config_map == NULL)
 		return;
 	struct node *ca = node_append_map(d, list);

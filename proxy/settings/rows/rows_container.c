@@ -8,6 +8,9 @@
 static const char *const sidecars[] = {
 	[CONTAINER_NATIVE] = "native", [CONTAINER_CLASSIC] = "classic", NULL};
 
+static const char *const certificates[] = {
+	[CONTAINER_TLS_SECRET] = "secret", [CONTAINER_TLS_SELF] = "self", NULL};
+
 static const struct conf_setting injection[] = {
 	{.name = "INJECT_IMAGE",
 	 .type = CONF_TEXT,
@@ -89,6 +92,15 @@ static const struct conf_setting injection[] = {
 	 .fallback = "on",
 	 .text = "Gives git in the IDE's container the user's token from the sidecar "
 		 "([git](git.md)): an init container installs the helper in a shared volume."},
+	{.name = "INJECT_TLS",
+	 .type = CONF_CHOICE,
+	 .commands = INJECT | WEBHOOK,
+	 .offset = AT(container.tls),
+	 .fallback = "secret",
+	 .choices = certificates,
+	 .text = "Certificates of sidecars: `secret` for `INJECT_TLS_SECRET`, `self` if each makes "
+		 "its own (`TLS=self`), which [ingresses can't "
+		 "verify](kubernetes.md#certificates-of-workspaces)."},
 	{.name = "INJECT_TLS_SECRET",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,
