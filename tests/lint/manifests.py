@@ -24,7 +24,7 @@ LABEL_IS_SET = [
     {"key": LABEL, "operator": "Exists"},
     {"key": LABEL, "operator": "NotIn", "values": ["false"]},
 ]
-COMPONENTS = ["podmonitors/podmonitors.yaml", "policy/validatingadmissionpolicy.yaml"]  # not in the overlays
+COMPONENTS = ["certificates/issuers.yaml", "podmonitors/podmonitors.yaml", "policy/validatingadmissionpolicy.yaml"]  # not in the overlays
 VALIDATED = {"pods", "pods/ephemeralcontainers", "pods/resize"}  # ways to change a pod
 
 KINDS = {
@@ -54,6 +54,8 @@ OTHERS = {
     ("gateway.networking.k8s.io/v1", "Gateway"): "Gateway",
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): "HTTPRoute",
     ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"): "BackendTLSPolicy",
+    ("cert-manager.io/v1", "ClusterIssuer"): "ClusterIssuer",
+    ("cert-manager.io/v1", "Certificate"): "Certificate",
     ("monitoring.coreos.com/v1", "PodMonitor"): "PodMonitor",
     ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"): "AdmissionPolicy",
     ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"): "AdmissionPolicyBinding",
@@ -84,7 +86,27 @@ CLASSES = {
     "Timeouts": {"request": "str", "backendRequest": "str"},
     "BackendTLSPolicy": {**OBJECT, "spec!": "BackendTLSPolicySpec"},
     "BackendTLSPolicySpec": {"targetRefs!": "list[Reference]", "validation!": "BackendTLSValidation"},
-    "BackendTLSValidation": {"hostname!": "str", "wellKnownCACertificates": "str"},
+    "BackendTLSValidation": {
+        "hostname!": "str",
+        "wellKnownCACertificates": "str",
+        "caCertificateRefs": "list[Reference]",
+    },
+    "ClusterIssuer": {**OBJECT, "spec!": "IssuerSpec"},
+    "IssuerSpec": {"selfSigned": "object", "ca": "IssuerCa"},
+    "IssuerCa": {"secretName!": "str"},
+    "Certificate": {**OBJECT, "spec!": "CertificateSpec"},
+    "CertificateSpec": {
+        "secretName!": "str",
+        "issuerRef!": "Reference",
+        "privateKey!": "CertificateKey",
+        "dnsNames": "list[str]",
+        "commonName": "str",
+        "isCA": "bool",
+        "duration": "str",
+        "renewBefore": "str",
+        "usages": "list[str]",
+    },
+    "CertificateKey": {"algorithm!": "str", "size!": "int", "rotationPolicy": "str"},
     "PodMonitor": {**OBJECT, "spec!": "PodMonitorSpec"},
     "PodMonitorSpec": {
         "namespaceSelector": "AnyNamespace",
@@ -354,6 +376,12 @@ def check_backend(cluster, document, name, port):
         yield f"{describe(document)}: there is no service {name} with port {port}"
 
 
+def names_of(cluster, namespace):
+    """Of certificates that cert-manager makes there."""
+    certificates = [c for c in cluster.of("Certificate") if c["metadata"]["namespace"] == namespace]
+    return {name for certificate in certificates for name in certificate["spec"].get("dnsNames", [])}
+
+
 def check_ingress(cluster, document):
     annotations = document["metadata"].get("annotations", {})
     prefix = "nginx.ingress.kubernetes.io/"
@@ -361,7 +389,15 @@ def check_ingress(cluster, document):
         yield f"{describe(document)}: the backend speaks TLS"
     namespace = document["metadata"]["namespace"]
     for entry in document["spec"]["tls"]:
-        yield from check_secret(cluster, namespace, entry["secretName"], {"tls.crt", "tls.key"}, describe(document))
+        if "secretName" in entry:
+            keys = {"tls.crt", "tls.key"}
+            yield from check_secret(cluster, namespace, entry["secretName"], keys, describe(document))
+    if authority := annotations.get(prefix + "proxy-ssl-secret"):
+        yield from check_secret(cluster, *authority.split("/"), {"ca.crt"}, describe(document))
+        if annotations.get(prefix + "proxy-ssl-name") not in names_of(cluster, namespace):
+            yield f"{describe(document)}: no certificate is for proxy-ssl-name"
+        if {annotations.get(prefix + name) for name in ("proxy-ssl-verify", "proxy-ssl-server-name")} != {"on"}:
+            yield f"{describe(document)}: the backend's certificate is not verified"
     hosts = {host for entry in document["spec"]["tls"] for host in entry["hosts"]}
     for rule in document["spec"]["rules"]:
         if rule["host"] not in hosts:

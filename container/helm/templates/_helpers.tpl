@@ -30,7 +30,7 @@ WORKSPACE_PROXY_{{ $name }}: {{ $value | quote }}
 WORKSPACE_PROXY_INJECT_IMAGE: {{ .Values.webhook.sidecarImage | default (include "workspace-proxy.image" .) | quote }}
 WORKSPACE_PROXY_INJECT_ZONE: {{ .Values.webhook.zone | quote }}
 WORKSPACE_PROXY_INJECT_SECRET: {{ .Values.webhook.secret | quote }}
-WORKSPACE_PROXY_INJECT_TLS_SECRET: {{ .Values.webhook.zoneTlsSecret | quote }}
+WORKSPACE_PROXY_INJECT_TLS_SECRET: {{ .Values.webhook.workspaceTlsSecret | quote }}
 WORKSPACE_PROXY_INJECT_SECRET_KEYS: {{ join "," .Values.webhook.secretKeys | quote }}
 {{- include "workspace-proxy.settings" .Values.webhook.settings }}
 {{- end }}

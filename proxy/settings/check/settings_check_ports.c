@@ -108,7 +108,7 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 		conf_note(
 			problems, VAR("PORTS"),
 			"the certificate in TLS_CERT_FILE is not for \"%s\": browsers will refuse "
-			"it; a wildcard for the zone covers the hosts of all ports",
+			"it, unless a proxy in front has a wildcard for the zone",
 			name);
 	tls_context_free(tls);
 }
