@@ -65,6 +65,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		reply_waiting(x);
 		return;
 	}
+	response_coding_expect(x);
 	struct buf *out = upstream_begin(x->upstream, &x->request, x->request.wants_websocket);
 	forward_write_request(&forward, out);
 	if (x->request_ended) {

@@ -38,12 +38,19 @@ take_compressor(struct proxy *p, enum content_coding coding)
 }
 
 void
-response_coding_start(struct exchange *x, struct response_head *head)
+response_coding_expect(struct exchange *x)
+{
+	if (x->proxy->settings->compress)
+		upstream_limit_reads(x->upstream, RESPONSE_CODING_READ_MAX);
+}
+
+/* Edits the head, and takes a compressor where the response is compressed and has a body. */
+static void
+choose_coding(struct exchange *x, struct response_head *head)
 {
 	const struct settings *settings = x->proxy->settings;
 
-	if (!settings->compress ||
-	    !content_coding_is_eligible(&x->request, head, str_from(settings->compress_types)))
+	if (!content_coding_is_eligible(&x->request, head, str_from(settings->compress_types)))
 		return;
 	content_coding_add_vary(&head->headers);
 	enum content_coding coding = content_coding_choose(&x->request.headers);
@@ -58,10 +65,18 @@ response_coding_start(struct exchange *x, struct response_head *head)
 		response_coding_stop(x);
 		return;
 	}
-	if (x->compressor != NULL) {
-		x->proxy->metrics.compressions++;
-		upstream_limit_reads(x->upstream, RESPONSE_CODING_READ_MAX);
-	}
+	x->proxy->metrics.compressions += x->compressor != NULL;
+}
+
+void
+response_coding_start(struct exchange *x, struct response_head *head)
+{
+	if (!x->proxy->settings->compress)
+		return;
+	content_coding_revalidate(&x->request, head, &x->arena);
+	choose_coding(x, head);
+	if (x->compressor == NULL)
+		upstream_limit_reads(x->upstream, LOOP_SCRATCH_BYTES);
 }
 
 bool

@@ -16,6 +16,10 @@
  * loop's time before other connections have their turn. */
 #define RESPONSE_CODING_READ_MAX 32768u
 
+/* Before the response comes, which may be compressed: bounds what is read together with its head.
+ */
+void response_coding_expect(struct exchange *x);
+
 /* Compresses this response where it may and can be: edits its head. */
 void response_coding_start(struct exchange *x, struct response_head *head);
 

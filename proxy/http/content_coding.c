@@ -5,7 +5,7 @@
  */
 #include "proxy/http/content_coding.h"
 
-/* Elements of Accept-Encoding that are looked at; browsers send five. */
+/* Elements of Accept-Encoding, beyond which nothing is compressed; browsers send five. */
 #define ACCEPT_ELEMENTS_MAX 16
 
 /* Qvalues in thousandths (RFC 9110 section 12.4.2). */
@@ -62,17 +62,33 @@ content_coding_types_are_valid(struct str types)
 	return true;
 }
 
+/* With or without an argument. In quoted strings, too, so an answer of true may be wrong. */
 static bool
-has_directive(const struct headers *h, struct str directive)
+may_have_directive(const struct headers *h, struct str directive)
 {
 	struct str value;
 	struct str part;
 
-	for (size_t i = 0; !str_is_empty(value = headers_get(h, STR("cache-control"), i)); i++)
-		while (str_next(&value, ',', &part))
+	for (size_t i = 0; (value = headers_get(h, STR("cache-control"), i)).data != NULL; i++)
+		while (str_next(&value, ',', &part)) {
+			part = str_take(part, str_find_byte(part, '='));
 			if (str_equal_nocase(str_trim(part), directive))
 				return true;
+		}
 	return false;
+}
+
+/* "public", and nothing that contradicts it. Quoted strings are not looked into. */
+static bool
+is_public(const struct headers *h)
+{
+	struct str value;
+
+	for (size_t i = 0; (value = headers_get(h, STR("cache-control"), i)).data != NULL; i++)
+		if (str_find_byte(value, '"') != SIZE_MAX)
+			return false;
+	return may_have_directive(h, STR("public")) && !may_have_directive(h, STR("private")) &&
+	       !may_have_directive(h, STR("no-store"));
 }
 
 /* HTML and JSON carry what is personal, but for source maps, which are code as JSON. */
@@ -96,7 +112,33 @@ has_eligible_type(const struct request_head *request, const struct headers *h, s
 	struct str type = media_type(headers_get(h, STR("content-type"), 0));
 
 	return lists_type(types, type) || is_source_map(request, type) ||
-	       (is_safe_when_public(type) && has_directive(h, STR("public")));
+	       (is_safe_when_public(type) && is_public(h));
+}
+
+/* RFC 9110 section 8.8.3, without "W/": a quoted string that holds neither quotes nor white space.
+ */
+static bool
+is_strong_etag(struct str etag)
+{
+	if (etag.len < 2 || etag.data[0] != '"' || etag.data[etag.len - 1] != '"')
+		return false;
+	for (size_t i = 1; i < etag.len - 1; i++)
+		if (etag.data[i] == '"' || etag.data[i] == ' ' || etag.data[i] == '\t')
+			return false;
+	return true;
+}
+
+/* None, or one that is well-formed: others can't be made weak. */
+static bool
+has_usable_etag(const struct headers *h)
+{
+	struct str etag = headers_get(h, STR("etag"), 0);
+
+	if (etag.data == NULL)
+		return true;
+	if (str_starts_with(etag, STR("W/")))
+		etag = str_skip(etag, 2);
+	return is_strong_etag(etag) && headers_get(h, STR("etag"), 1).data == NULL;
 }
 
 /* Fields that describe the bytes as they are (RFC 9530, RFC 1864), in the head or announced as
@@ -113,8 +155,7 @@ forbids_coding(const struct headers *h)
 		if (headers_get(h, names[i], 0).data != NULL ||
 		    headers_has_token(h, HEADER_TRAILER, names[i]))
 			return true;
-	return has_directive(h, STR("no-transform")) ||
-	       headers_get(h, STR("etag"), 1).data != NULL ||
+	return may_have_directive(h, STR("no-transform")) || !has_usable_etag(h) ||
 	       (h->repeated_ids >> HEADER_CONTENT_TYPE & 1) != 0;
 }
 
@@ -134,6 +175,7 @@ content_coding_is_eligible(const struct request_head *request, const struct resp
 	return response->status == 200 && is_long_enough(response) &&
 	       (request->is_head || str_equal(request->method, STR("GET"))) &&
 	       has_eligible_type(request, h, types) && !forbids_coding(h) &&
+	       !may_have_directive(&request->headers, STR("no-transform")) &&
 	       headers_get(&request->headers, STR("range"), 0).data == NULL;
 }
 
@@ -186,6 +228,7 @@ struct preferences {
 	unsigned gzip;
 	unsigned zstd;
 	unsigned any;
+	unsigned identity; /* 0 unless it is named */
 	bool names_gzip;
 	bool names_zstd;
 };
@@ -205,6 +248,8 @@ note_element(struct preferences *p, struct str element)
 		   str_equal_nocase(coding, STR("x-gzip"))) {
 		p->gzip = weight;
 		p->names_gzip = true;
+	} else if (str_equal_nocase(coding, STR("identity"))) {
+		p->identity = weight;
 	} else if (str_equal(coding, STR("*"))) {
 		p->any = weight;
 	}
@@ -219,16 +264,17 @@ content_coding_choose(const struct headers *request)
 	size_t elements = 0;
 
 	for (size_t i = 0; (value = headers_get(request, STR("accept-encoding"), i)).data; i++)
-		while (elements < ACCEPT_ELEMENTS_MAX && str_next(&value, ',', &element)) {
+		while (str_next(&value, ',', &element)) {
+			if (elements++ == ACCEPT_ELEMENTS_MAX)
+				return CONTENT_CODING_IDENTITY;
 			note_element(&p, element);
-			elements++;
 		}
 	/* "*" means gzip: whoever sends it need not know zstd. */
 	if (!p.names_gzip)
 		p.gzip = p.any;
-	if (p.names_zstd && p.zstd > 0 && p.zstd >= p.gzip)
+	if (p.names_zstd && p.zstd > 0 && p.zstd >= p.gzip && p.zstd >= p.identity)
 		return CONTENT_CODING_ZSTD;
-	return p.gzip > 0 ? CONTENT_CODING_GZIP : CONTENT_CODING_IDENTITY;
+	return p.gzip > 0 && p.gzip >= p.identity ? CONTENT_CODING_GZIP : CONTENT_CODING_IDENTITY;
 }
 
 void
@@ -247,10 +293,56 @@ content_coding_add_vary(struct headers *response)
 	headers_add_own(response, STR("Vary"), STR("Accept-Encoding"));
 }
 
+/* Whether the client holds the weak form of this validator, and not the strong one. */
 static bool
-is_named(const struct header *field, struct str lower_name)
+holds_weak_form(const struct headers *request, struct str etag)
 {
-	return str_equal_nocase(field->name, lower_name);
+	struct str value;
+	bool holds = false;
+
+	for (size_t i = 0; (value = headers_get(request, STR("if-none-match"), i)).data; i++) {
+		size_t at = 0;
+		size_t found;
+
+		while ((found = str_find(str_skip(value, at), etag)) != SIZE_MAX) {
+			if (!str_ends_with(str_take(value, at + found), STR("W/")))
+				return false;
+			holds = true;
+			at += found + etag.len;
+		}
+	}
+	return holds;
+}
+
+static struct str
+weaken(struct str etag, struct arena *a)
+{
+	return str_from(arena_printf(a, "W/%.*s", STR_FMT(etag)));
+}
+
+static void
+set_etag(struct headers *h, struct str etag)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (str_equal_nocase(h->items[i].name, STR("etag")))
+			h->items[i].value = etag;
+}
+
+void
+content_coding_revalidate(const struct request_head *request, struct response_head *response,
+			  struct arena *a)
+{
+	struct headers *h = &response->headers;
+	struct str etag = headers_get(h, STR("etag"), 0);
+
+	if (response->status != 304 || !has_usable_etag(h) || !is_strong_etag(etag) ||
+	    !holds_weak_form(&request->headers, etag))
+		return;
+	struct str weak = weaken(etag, a);
+	if (weak.data == NULL)
+		return;
+	set_etag(h, weak);
+	content_coding_add_vary(h);
 }
 
 bool
@@ -262,18 +354,15 @@ content_coding_apply(struct response_head *response, enum content_coding coding,
 	size_t kept = 0;
 
 	if (etag.len > 0 && !str_starts_with(etag, STR("W/"))) {
-		weak = str_from(arena_printf(a, "W/%.*s", STR_FMT(etag)));
+		weak = weaken(etag, a);
 		if (weak.data == NULL)
 			return false;
 	}
-	for (size_t i = 0; i < h->count; i++) {
-		if (is_named(&h->items[i], STR("accept-ranges")))
-			continue;
-		if (is_named(&h->items[i], STR("etag")))
-			h->items[i].value = weak;
-		h->items[kept++] = h->items[i];
-	}
+	for (size_t i = 0; i < h->count; i++)
+		if (!str_equal_nocase(h->items[i].name, STR("accept-ranges")))
+			h->items[kept++] = h->items[i];
 	h->count = kept;
+	set_etag(h, weak);
 	headers_add_own(h, STR("Content-Encoding"),
 			coding == CONTENT_CODING_ZSTD ? STR("zstd") : STR("gzip"));
 	if (response->body == BODY_LENGTH)

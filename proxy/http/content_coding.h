@@ -49,4 +49,13 @@ void content_coding_add_vary(struct headers *response);
 bool content_coding_apply(struct response_head *response, enum content_coding coding,
 			  struct arena *a) MUST_CHECK;
 
+/*
+ * In a 304 to a client that asked with the weak form of the ETag, which it has from
+ * content_coding_apply: the ETag that it holds, without which it could not tell which of its
+ * responses is fresh (RFC 9111 section 4.3.4), and Vary. The list needs room for one field. Without
+ * memory the head stays as it is.
+ */
+void content_coding_revalidate(const struct request_head *request, struct response_head *response,
+			       struct arena *a);
+
 #endif

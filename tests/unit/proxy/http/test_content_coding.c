@@ -97,6 +97,30 @@ test_html_and_json_only_when_public(void **state)
 	assert_false(type_is_eligible("text/html", NULL, "/static/main.js.map"));
 	assert_false(type_is_eligible("text/css", "no-transform", "/x"));
 	assert_false(type_is_eligible("text/css", "public,No-Transform", "/x"));
+	assert_false(type_is_eligible("text/css", "no-transform=1", "/x"));
+}
+
+/* Whoever contradicts "public" means that the response is somebody's. */
+static void
+test_what_is_only_almost_public(void **state)
+{
+	static const char *const values[] = {
+		"public, private",
+		"private=\"set-cookie\", public",
+		"public,no-store",
+		"public;max-age=60",
+		"no-cache=\"a, public, b\"",
+		"x=\"public",
+		"max-age=60 public, s=60",
+		"publicly",
+		"\"public\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(values); i++)
+		if (type_is_eligible("text/html", values[i], "/x"))
+			fail_msg("%s counts as public", values[i]);
+	assert_true(type_is_eligible("text/html", " , public , no-cache", "/x"));
 }
 
 static bool
@@ -124,6 +148,10 @@ test_responses_that_are_left_alone(void **state)
 	assert_false(eligible_with("Content-Digest", "sha-256=:x:"));
 	assert_false(eligible_with("Repr-Digest", "sha-256=:x:"));
 	assert_false(eligible_with("Content-MD5", "x"));
+	assert_false(eligible_with("Content-Range", "bytes 0-1/2"));
+	assert_false(eligible_with("Content-Type", "text/css"));
+	assert_true(eligible_with("ETag", "\"a/b,c\""));
+	assert_true(eligible_with("ETag", "W/\"\""));
 	begin(&m);
 	add(&m.response.headers, "Content-Type", "text/css");
 	assert_true(is_eligible(&m));
@@ -141,6 +169,35 @@ test_responses_that_are_left_alone(void **state)
 	m.response.has_length = false;
 	assert_true(is_eligible(&m));
 	add(&m.request.headers, "Range", "bytes=0-");
+	assert_false(is_eligible(&m));
+	arena_fini(&m.arena);
+}
+
+/* A validator that can't be made weak has to name the bytes as they are. */
+static void
+test_malformed_validators(void **state)
+{
+	static const char *const etags[] = {"",	       "abc",	"\"",	    "\"abc",   "abc\"",
+					    "w/\"a\"", "W/abc", "\"a\"b\"", "\"a b\"", "W/"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(etags); i++)
+		if (eligible_with("ETag", etags[i]))
+			fail_msg("ETag %s is taken", etags[i]);
+}
+
+static void
+test_a_client_may_forbid_it(void **state)
+{
+	struct message m;
+
+	(void)state;
+	begin(&m);
+	add(&m.response.headers, "Content-Type", "text/css");
+	add(&m.request.headers, "Cache-Control", "no-cache");
+	assert_true(is_eligible(&m));
+	m.request.headers.count = 0;
+	add(&m.request.headers, "cache-control", "no-cache, No-Transform");
 	assert_false(is_eligible(&m));
 	arena_fini(&m.arena);
 }
@@ -187,6 +244,12 @@ test_the_client_chooses(void **state)
 		{"gzip;q=1.", CONTENT_CODING_GZIP},
 		{"gzip;q=", CONTENT_CODING_IDENTITY},
 		{"a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,gzip", CONTENT_CODING_IDENTITY},
+		{"gzip,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,gzip;q=0", CONTENT_CODING_IDENTITY},
+		{"gzip, identity", CONTENT_CODING_GZIP},
+		{"gzip;q=0.5, identity", CONTENT_CODING_IDENTITY},
+		{"gzip;q=0.5, Identity;q=0.6, zstd;q=0.7", CONTENT_CODING_ZSTD},
+		{"*;q=0.5, identity;q=0.4", CONTENT_CODING_GZIP},
+		{"identity;q=0, *;q=0", CONTENT_CODING_IDENTITY},
 	};
 
 	(void)state;
@@ -242,6 +305,43 @@ test_a_weak_etag_and_a_head_without_body_stay(void **state)
 	arena_fini(&m.arena);
 }
 
+/* What a 304 with this ETag says to a client with this If-None-Match. */
+static void
+check_revalidation(const char *etag, const char *match, const char *expected, bool varies)
+{
+	struct message m;
+
+	begin(&m);
+	m.response.status = 304;
+	m.response.body = BODY_NONE;
+	if (etag != NULL)
+		add(&m.response.headers, "ETag", etag);
+	if (match != NULL)
+		add(&m.request.headers, "If-None-Match", match);
+	content_coding_revalidate(&m.request, &m.response, &m.arena);
+	if (etag != NULL)
+		assert_field(&m, "etag", expected);
+	assert_int_equal(headers_get(&m.response.headers, STR("vary"), 0).data != NULL, varies);
+	arena_fini(&m.arena);
+}
+
+static void
+test_a_revalidated_etag_is_what_the_client_holds(void **state)
+{
+	(void)state;
+	check_revalidation("\"a\"", "W/\"a\"", "W/\"a\"", true);
+	check_revalidation("\"a\"", "\"b\", W/\"c,d\" , W/\"a\"", "W/\"a\"", true);
+	check_revalidation("\"a\"", "W/\"b\",W/\"a\",\"c\"", "W/\"a\"", true);
+	check_revalidation("\"a\"", "\"a\"", "\"a\"", false);
+	check_revalidation("\"a\"", "W/\"a\", \"a\"", "\"a\"", false);
+	check_revalidation("\"a\"", "W/\"aa\", W/\"b\"", "\"a\"", false);
+	check_revalidation("\"a\"", "*", "\"a\"", false);
+	check_revalidation("\"a\"", NULL, "\"a\"", false);
+	check_revalidation("W/\"a\"", "W/\"a\"", "W/\"a\"", false);
+	check_revalidation("a", "W/a", "a", false);
+	check_revalidation(NULL, "W/\"a\"", NULL, false);
+}
+
 static void
 test_vary_is_said_once(void **state)
 {
@@ -285,7 +385,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types_that_carry_code),
 		cmocka_unit_test(test_html_and_json_only_when_public),
+		cmocka_unit_test(test_what_is_only_almost_public),
 		cmocka_unit_test(test_responses_that_are_left_alone),
+		cmocka_unit_test(test_malformed_validators),
+		cmocka_unit_test(test_a_client_may_forbid_it),
+		cmocka_unit_test(test_a_revalidated_etag_is_what_the_client_holds),
 		cmocka_unit_test(test_the_client_chooses),
 		cmocka_unit_test(test_the_head_of_what_is_compressed),
 		cmocka_unit_test(test_a_weak_etag_and_a_head_without_body_stay),
