@@ -309,6 +309,11 @@ image-test: $(BUILD)/deps-image-test ## builds it and runs it, read-only and wit
 	@$(MAKE) -j$(JOBS) all
 	@tools/run-image-tests $(BUILD) $(VERSION) $(PYTEST)
 
+.PHONY: kubernetes-test
+kubernetes-test: $(BUILD)/deps-kubernetes-test ## runs webhook and relay in a real control plane, built from Go modules the first time
+	@$(MAKE) -j$(JOBS) all
+	@tools/run-kubernetes-tests $(abspath $(BUILD)) $(PYTEST)
+
 .PHONY: deb
 deb: $(BUILD)/deps-deb ## builds a Debian package of the last commit, in build/deb; lintian checks it
 	@tools/build-deb $(abspath $(BUILD)) $(VERSION)

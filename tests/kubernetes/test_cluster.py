@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The webhook in a real control plane, with what clusters add: limits, quotas, policies and other webhooks."""
+
+import copy
+import json
+
+import manifests
+import pytest
+from proxy import wait_until
+
+SIDECAR = manifests.SIDECAR
+
+
+def labelled_pod(name, namespace, **annotations):
+    """One that Pod Security `restricted` accepts."""
+    pod = manifests.pod(name, **annotations)
+    pod["metadata"]["namespace"] = namespace
+    pod["spec"]["securityContext"] = {
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "fsGroup": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    for container in pod["spec"]["containers"] + pod["spec"]["initContainers"]:
+        container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return pod
+
+
+@pytest.fixture
+def namespace(cluster, request):
+    """One for this test, restricted."""
+    name = request.node.name.replace("_", "-").replace("[", "-").rstrip("]").lower()[:60]
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+    wait_until(
+        lambda: cluster.api.ask("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200, 60
+    )
+    yield name
+    cluster.api.ask("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def sidecar_of(pod):
+    return next(c for c in pod["spec"]["initContainers"] if c["name"] == SIDECAR)
+
+
+def test_the_documented_installation(cluster):
+    for component in ("webhook", "relay"):
+        ready = [
+            condition["status"]
+            for pod in cluster.pods("workspace-proxy", f"app.kubernetes.io/component={component}")
+            for condition in pod["status"]["conditions"]
+            if condition["type"] == "Ready"
+        ]
+        assert "True" in ready
+    (pod,) = wait_until(lambda: cluster.pods("workspaces", "app.kubernetes.io/instance=kiwi"), 60)
+    # AlwaysPullImages is on.
+    assert sidecar_of(pod)["imagePullPolicy"] == "Always"
+    service = cluster.api.get("/api/v1/namespaces/workspaces/services/kiwi")
+    assert service["spec"]["ports"][0]["targetPort"] == 8443
+
+
+def test_limit_ranges_and_quotas(cluster, namespace):
+    limits = {"type": "Container", "default": {}, "defaultRequest": {}}
+    for field in ("default", "defaultRequest"):
+        limits[field] = {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
+    path = f"/api/v1/namespaces/{namespace}"
+    cluster.api.create(f"{path}/limitranges", {"metadata": {"name": "limits"}, "spec": {"limits": [limits]}})
+    hard = {"pods": "2", "limits.cpu": "8", "limits.memory": "8Gi", "requests.ephemeral-storage": "20Gi"}
+    cluster.api.create(f"{path}/resourcequotas", {"metadata": {"name": "quota"}, "spec": {"hard": hard}})
+    made = None
+
+    def is_created():
+        nonlocal made
+        status, made = cluster.api.ask("POST", f"{path}/pods", labelled_pod("kiwi", namespace))
+        return status == 201 or "status unknown for quota" not in json.dumps(made) and pytest.fail(str(made))
+
+    wait_until(is_created, 60, "the quota's controller")
+    assert sidecar_of(made)["resources"]["limits"]["ephemeral-storage"] == "1Gi"
+    for number in (2, 3):
+        status, refused = cluster.api.ask("POST", f"{path}/pods", labelled_pod(f"kiwi{number}", namespace))
+        assert status == (201 if number == 2 else 403), refused
+    assert "exceeded quota" in refused["message"]
+
+
+def template(namespace):
+    pod = labelled_pod("kiwi", namespace)
+    metadata = {key: pod["metadata"][key] for key in ("labels", "annotations")}
+    spec = copy.deepcopy(pod["spec"])
+    return {"metadata": metadata, "spec": spec}
+
+
+def workload(kind, namespace):
+    """(path, object)"""
+    inner = template(namespace)
+    selector = {"matchLabels": {"app": "kiwi"}}
+    if kind in ("Job", "CronJob"):
+        inner["spec"]["restartPolicy"] = "Never"
+        spec = {"template": inner}
+        if kind == "CronJob":
+            spec = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": spec}}
+        return "apis/batch/v1", {"metadata": {"name": "kiwi"}, "spec": spec}
+    if kind == "ReplicationController":
+        return "api/v1", {"metadata": {"name": "kiwi"}, "spec": {"selector": {"app": "kiwi"}, "template": inner}}
+    spec = {"selector": selector, "template": inner}
+    if kind == "StatefulSet":
+        spec["serviceName"] = "kiwi"
+    return "apis/apps/v1", {"metadata": {"name": "kiwi"}, "spec": spec}
+
+
+@pytest.mark.parametrize("kind", [*manifests.WORKLOADS, "ReplicationController"])
+def test_pods_of_every_workload(cluster, namespace, kind):
+    group, document = workload(kind, namespace)
+    cluster.api.create(f"/{group}/namespaces/{namespace}/{kind.lower()}s", document)
+    if kind == "CronJob":
+        cluster.kubectl("-n", namespace, "create", "job", "now", "--from=cronjob/kiwi")
+    (pod,) = wait_until(lambda: cluster.pods(namespace, "app=kiwi"), 60, "a pod")
+    assert sidecar_of(pod)["image"].startswith("registry.example.com/workspace-proxy:")
+
+
+def test_what_is_refused(cluster, namespace):
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    odd = labelled_pod("odd", namespace)
+    odd["metadata"]["labels"][manifests.LABEL] = "yes"
+    status, refused = cluster.api.ask("POST", path, odd)
+    assert status in (400, 403) and manifests.LABEL in refused["message"], refused
+    cluster.api.create(path, labelled_pod("kiwi", namespace))
+    ephemeral = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox", "targetContainerName": SIDECAR}]}}
+    status, refused = cluster.api.ask(
+        "PATCH", f"{path}/kiwi/ephemeralcontainers", ephemeral, "application/strategic-merge-patch+json"
+    )
+    assert status in (400, 403) and "admission webhook" in refused["message"], refused
+    status, refused = cluster.api.ask(
+        "PATCH",
+        f"{path}/kiwi",
+        {"spec": {"initContainers": [{"name": SIDECAR, "image": "evil:1"}]}},
+        "application/strategic-merge-patch+json",
+    )
+    assert status in (400, 403), refused
+
+
+def test_updates_that_change_nothing_need_no_webhook(cluster, namespace):
+    """Annotations, finalizers and the end of pods, while the webhook is away."""
+    path = f"/api/v1/namespaces/{namespace}"
+    job = workload("Job", namespace)[1]
+    cluster.api.create(f"/apis/batch/v1/namespaces/{namespace}/jobs", job)
+    wait_until(lambda: cluster.pods(namespace, "app=kiwi"), 60, "the job's pod")
+    cluster.kubectl("-n", "workspace-proxy", "scale", "deployment/workspace-proxy-webhook", "--replicas=0")
+    try:
+        selector = "app.kubernetes.io/component=webhook"
+        wait_until(lambda: not cluster.pods("workspace-proxy", selector), 60, "the end of the webhook")
+        status, refused = cluster.api.ask("POST", f"{path}/pods", labelled_pod("late", namespace))
+        assert status == 500 and "failed calling webhook" in refused["message"], refused
+        (pod,) = cluster.pods(namespace, "app=kiwi")
+        name = f"{path}/pods/{pod['metadata']['name']}"
+        cluster.api.patch(name, {"metadata": {"annotations": {"example.com/note": "1"}}})
+        cluster.kubectl("-n", namespace, "delete", "job", "kiwi", "--timeout=60s")
+        wait_until(lambda: not cluster.pods(namespace, "app=kiwi"), 60, "the end of the job's pod")
+    finally:
+        cluster.kubectl("-n", "workspace-proxy", "scale", "deployment/workspace-proxy-webhook", "--replicas=2")
+        cluster.roll_out("workspace-proxy-webhook")
