@@ -70,6 +70,7 @@ struct container_settings {
 	const char *tls_cert_file;
 	const char *tls_key_file;
 	uint64_t drain_timeout_ms;
+	uint64_t drain_delay_ms; /* not ready, and serving all the same */
 };
 
 #endif

@@ -177,8 +177,6 @@ leave(struct lifecycle *l)
 	const struct settings *settings = l->proxy->settings;
 	uint64_t delay_ms = settings->drain_delay_ms;
 
-	if (delay_ms > settings->drain_timeout_ms / 2)
-		delay_ms = settings->drain_timeout_ms / 2;
 	notify_stopping(&l->notify, settings->drain_timeout_ms);
 	l->proxy->is_leaving = true;
 	loop_timer_stop(&l->idle_timer);

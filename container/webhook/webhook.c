@@ -5,7 +5,8 @@
  * /mutate and /validate answer AdmissionReviews; /ping, /ready and /metrics are on the same
  * listener. The certificate is reloaded when its files change (checked every second) and on SIGHUP;
  * an unusable pair is logged and the old one stays. On SIGTERM /ready fails first; requests are
- * served for LINGER_MS more, then those in progress finish.
+ * served for DRAIN_DELAY more, then those in progress finish.
+ * A second signal ends the process at once.
  */
 #include "container/webhook/webhook.h"
 
@@ -25,7 +26,6 @@
 #define CONNECTIONS_MAX	 64u
 #define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
 #define FILE_CHECK_MS	 1000u
-#define LINGER_MS	 2000u /* until endpoints are updated and no more requests arrive */
 #define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -225,18 +225,18 @@ static void
 on_signal(void *arg, int signal_number)
 {
 	struct webhook *w = arg;
-	uint64_t most_ms = w->settings->drain_timeout_ms;
-
 	if (signal_number == SIGHUP) {
 		reload(w);
 		return;
 	}
-	if (w->metrics.draining != 0)
+	if (w->metrics.draining != 0) {
+		loop_stop(w->loop);
 		return;
+	}
 	w->metrics.draining = 1;
-	log_info(NULL, "draining");
-	loop_timer_start(&w->linger, LINGER_MS < most_ms / 2 ? LINGER_MS : most_ms / 2);
-	loop_timer_start(&w->deadline, most_ms);
+	log_info(NULL, "draining", log_ms("delay_ms", (int64_t)w->settings->drain_delay_ms));
+	loop_timer_start(&w->linger, w->settings->drain_delay_ms);
+	loop_timer_start(&w->deadline, w->settings->drain_timeout_ms);
 }
 
 static bool

@@ -378,6 +378,17 @@ def test_rotation_without_a_failed_review(webhook, tmp_path):
     assert result.returncode == 1 and "ca.crt: no certificate" in result.stderr
 
 
+def test_new_requests_are_answered_for_the_delay(make_webhook):
+    """An API server learns late that a pod ends."""
+    webhook = make_webhook(DRAIN_TIMEOUT="1h", DRAIN_DELAY="30m")
+    webhook.process.send_signal(signal.SIGTERM)
+    webhook.wait_for_log(message="draining", delay_ms=1800000)
+    for _ in range(3):
+        assert webhook.patch(manifests.pod())
+    # A second signal ends it at once.
+    assert webhook.stop() == 0
+
+
 def test_end(make_webhook):
     webhook = make_webhook(DRAIN_TIMEOUT="10s")
     half = webhook.connect()

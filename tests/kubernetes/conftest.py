@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One cluster for all tests here, with webhook and relay installed by the commands of docs/kubernetes.md."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 
+import cert_manager  # noqa: E402
 import certificates  # noqa: E402
 import control_plane  # noqa: E402
 import network  # noqa: E402
@@ -28,6 +30,23 @@ def documented_steps():
     return [re.findall(r"^```sh\n(.*?)^```$", part, re.M | re.S) for part in (installation, rotation)]
 
 
+def definition(group, version, kind, scope):
+    """A kind that takes whatever is written: its controller is not here."""
+    plural = kind.lower() + "s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": scope,
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
 class Cluster:
     """plane, node, and a folder in which an operator works."""
 
@@ -37,16 +56,22 @@ class Cluster:
         self.kubectl = self.plane.kubectl
         self.work = directory / "work"
         self.node = Node(self.plane, directory / "node")
+        self.cert_manager = cert_manager.CertManager(self.plane, directory / "issuer")
         self._programs = directory / "bin"
 
     def start(self):
         self.plane.start()
         self.node.start()
+        definitions = [json.dumps(definition(*kind)) for kind in cert_manager.KINDS]
+        self.kubectl("apply", "-f", "-", stdin="\n---\n".join(definitions))
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.cert_manager.start()
         self._prepare_operator()
         return self
 
     def stop(self):
         try:
+            self.cert_manager.stop()
             self.node.stop()
         finally:
             self.plane.stop()

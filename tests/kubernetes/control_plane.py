@@ -55,9 +55,14 @@ class Api:
         return reply.status, json.loads(text) if text.startswith("{") else text
 
     def get(self, path):
-        status, document = self.ask("GET", path)
-        assert status == 200, (path, status, document)
-        return document
+        """Waits where the server asks for patience, as it does for new kinds."""
+
+        def answer():
+            status, document = self.ask("GET", path)
+            assert status in (200, 429), (path, status, document)
+            return document if status == 200 else None
+
+        return wait_until(answer, START_S, path, interval_s=0.2)
 
     def create(self, path, document):
         status, made = self.ask("POST", path, document)

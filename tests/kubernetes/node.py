@@ -2,7 +2,7 @@
 """A node that starts our containers as processes, each in a network and mount namespace of its own.
 
 What a kubelet does that matters here: environment, config maps, secrets and tokens as files that follow their
-objects, readiness probes, status with the pod's address, SIGTERM and the end. Pods of other images stay pending.
+objects, readiness probes, status with the pod's address, SIGTERM and the end. Pods of other images stay pending, and end at once.
 """
 
 import contextlib
@@ -175,16 +175,14 @@ class Node:
             self.fault = fault
 
     def _step(self):
-        found = self._api.get(f"/api/v1/pods?fieldSelector=spec.nodeName={NAME}")["items"]
-        for pod in found:
-            uid = pod["metadata"]["uid"]
-            if uid not in self.pods and self._is_ours(pod):
+        for pod in self._api.get(f"/api/v1/pods?fieldSelector=spec.nodeName={NAME}")["items"]:
+            uid, is_ending = pod["metadata"]["uid"], "deletionTimestamp" in pod["metadata"]
+            if uid in self.pods:
+                if self.pods[uid].step(pod):
+                    del self.pods[uid]
+            elif is_ending:
+                path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+                self._api.ask("DELETE", path, {"gracePeriodSeconds": 0})
+            elif all(c["image"].startswith(OUR_IMAGE) for c in pod["spec"]["containers"]):
                 self._count += 1
                 self.pods[uid] = Running(self._api, pod, self._count, f"{self._directory}/{pod['metadata']['name']}")
-            if uid in self.pods and self.pods[uid].step(pod):
-                del self.pods[uid]
-
-    @staticmethod
-    def _is_ours(pod):
-        images = [c["image"] for c in pod["spec"]["containers"]]
-        return all(i.startswith(OUR_IMAGE) for i in images) and "deletionTimestamp" not in pod["metadata"]

@@ -158,6 +158,8 @@ settings_check(struct settings *s, char **environment, enum settings_command com
 {
 	struct settings_check c = {s, environment, problems};
 
+	if (s->drain_delay_ms > s->drain_timeout_ms / 2)
+		s->drain_delay_ms = s->drain_timeout_ms / 2;
 	switch (command) {
 	case SETTINGS_RELAY_KEY:
 		check_relay_key(&c);

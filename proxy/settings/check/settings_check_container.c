@@ -65,4 +65,5 @@ settings_check_container(struct settings_check *check)
 	c->tls_cert_file = s->tls.cert_file;
 	c->tls_key_file = s->tls.key_file;
 	c->drain_timeout_ms = s->drain_timeout_ms;
+	c->drain_delay_ms = s->drain_delay_ms;
 }

@@ -230,13 +230,14 @@ static const struct conf_setting process[] = {
 	 .text = "On SIGTERM: how long requests under way may take before they are cut."},
 	{.name = "DRAIN_DELAY",
 	 .type = CONF_DURATION,
-	 .commands = SERVE | RELAY,
+	 .commands = SERVE | RELAY | WEBHOOK,
 	 .offset = AT(drain_delay_ms),
 	 .fallback = "2s",
 	 .min = 0,
 	 .max = HOUR,
 	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
-		 "to fail, so that load balancers can notice. Part of `DRAIN_TIMEOUT`, and at most "
+		 "to fail, so that load balancers and API servers can notice. Part of "
+		 "`DRAIN_TIMEOUT`, and at most "
 		 "half of it."},
 	{.name = "IDLE_SHUTDOWN",
 	 .type = CONF_DURATION,
