@@ -84,6 +84,19 @@ is_added_element(const struct inject *c, const struct node *element, const struc
 	       tolerance_has_variable(c->settings->tolerated, node_text_at(element, "name"));
 }
 
+/* Whether the field at path is a list that we don't have, to which others may add every element. */
+static bool
+is_added_list(const struct inject *c, const struct node *field, const struct buf *path)
+{
+	const struct node *element = node_first(field);
+
+	if (field->kind != NODE_LIST || !(is_at(path, "env") || is_at(path, "volumeMounts")))
+		return false;
+	while (element != NULL && is_added_element(c, element, path))
+		element = node_next(element);
+	return element == NULL;
+}
+
 static size_t
 push(struct buf *path, struct str name)
 {
@@ -109,8 +122,10 @@ covers_map(const struct inject *c, const struct node *wanted, const struct node 
 	for (const struct node *a = node_first(actual); a != NULL; a = node_next(a)) {
 		if (node_get_str(wanted, a->key) != NULL || is_added_field(a, path))
 			continue;
-		(void)push(path, a->key);
-		return false;
+		size_t before = push(path, a->key);
+		if (!is_added_list(c, a, path))
+			return false;
+		path->len = before;
 	}
 	return true;
 }

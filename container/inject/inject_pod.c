@@ -71,8 +71,12 @@ list_at(struct inject *c, struct node *map, const char *key)
 static void
 report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
 {
-	inject_problem(c, "%s %.*s: exists and differs%s%.*s", what, STR_FMT(inject_name_of(there)),
-		       path.len > 0 ? " at " : "", STR_FMT(path));
+	bool may_be_listed =
+		str_starts_with(path, STR("env")) || str_starts_with(path, STR("volumeMounts"));
+
+	inject_problem(c, "%s %.*s: exists and differs%s%.*s%s", what,
+		       STR_FMT(inject_name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path),
+		       may_be_listed ? " (INJECT_TOLERATE lists what others may add)" : "");
 }
 
 static bool

@@ -103,11 +103,41 @@ test_changes_by_others(void **state)
 	}
 }
 
+/* The container that installs git's helper has no variables of its own. */
+static void
+test_first_variable_of_a_container(void **state)
+{
+	static const char *const variables[] = {LIST(VARIABLE("AWS_REGION")),
+						LIST(VARIABLE("OTHER"))};
+	struct container_settings settings = operator_settings;
+
+	(void)state;
+	settings.has_git = true;
+	settings.tolerated = "AWS_*";
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		struct inject_report report;
+		struct err e = ERR_INIT;
+		struct doc d;
+		doc_init(&d);
+		struct node *pod = node_read_json(&d, STR(POD), 4096, &e);
+		assert_true(inject_object(&settings, &d, pod, &report));
+		struct node *git =
+			node_named(node_find(pod, "spec.initContainers"), STR(INJECT_NAME "-git"));
+		assert_non_null(git);
+		assert_null(node_get(git, "env"));
+		node_set(&d, git, "env", node_read_json(&d, str_from(variables[i]), 4096, &e));
+		(void)inject_object(&settings, &d, pod, &report);
+		assert_int_equal(report.problems.count, i);
+		doc_fini(&d);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_by_others),
+		cmocka_unit_test(test_first_variable_of_a_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
