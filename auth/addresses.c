@@ -80,6 +80,20 @@ addresses_build(struct auth *a)
 	       a->flow_cookie_prefix.data != NULL;
 }
 
+bool
+addresses_are_ours(const struct auth *a, struct str origin)
+{
+	struct str scheme = STR("https://");
+	struct str rest;
+	uint16_t port;
+
+	if (str_equal(origin, a->origin))
+		return true;
+	return str_starts_with(origin, scheme) &&
+	       ports_split_host(str_skip(origin, scheme.len), &port, &rest) &&
+	       ports_contain(&a->settings->ports, port) && str_equal(rest, a->port_hosts);
+}
+
 struct str
 addresses_own_origin(const struct auth *a, const struct auth_facts *facts)
 {

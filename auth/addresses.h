@@ -13,6 +13,9 @@ bool addresses_build(struct auth *a) MUST_CHECK;
 /* The origin of the host that the request was sent to. */
 struct str addresses_own_origin(const struct auth *a, const struct auth_facts *facts);
 
+/* Whether it is the serialized origin of one of the workspace's hosts: its own, or of a port. */
+bool addresses_are_ours(const struct auth *a, struct str origin);
+
 /* See auth_port_origin. */
 const char *addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 

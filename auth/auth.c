@@ -17,6 +17,7 @@
 #include "auth/gate.h"
 #include "auth/git_credential.h"
 #include "auth/gitlab/gitlab_scope.h"
+#include "auth/login/embedding.h"
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
@@ -182,18 +183,6 @@ auth_jwks(const struct auth *a)
 	return a->assertion_keys == NULL ? STR_NONE : assertion_keys_jwks(a->assertion_keys);
 }
 
-bool
-auth_is_navigation(const struct auth_facts *facts)
-{
-	return facts_is_navigation(facts);
-}
-
-bool
-auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
-{
-	return facts_is_same_origin(facts, addresses_own_origin(a, facts));
-}
-
 static void
 allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
@@ -205,16 +194,29 @@ allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	v->session = s;
 }
 
-/* Navigations are redirected to GitLab; everything else gets 401. */
+/* Only pages of ports are shown in frames. */
 static void
-require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	if (facts_is_navigation(facts) && facts_is_get(facts)) {
-		login_start_for_request(a, facts, v);
+	if (facts->port != 0) {
+		embedding_refuse(a, facts, v);
 		return;
 	}
 	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 	v->location = a->start_url;
+}
+
+/* Navigations are redirected to GitLab, and what the workspace's pages embed of a port to the
+ * workspace's own host; everything else gets 401. */
+static void
+require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	bool is_navigation = facts_is_navigation(facts) && facts_is_get(facts);
+
+	if (is_navigation || (facts->port != 0 && !str_is_empty(embedding_find(a, facts))))
+		login_start_for_request(a, facts, v);
+	else
+		refuse_without_login(a, facts, v);
 }
 
 struct auth_call *

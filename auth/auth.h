@@ -11,6 +11,7 @@
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "auth/auth_origin.h"
 #include "auth/auth_settings.h"
 #include "auth/auth_verdict.h"
 #include "base/http/fetch.h"
@@ -97,13 +98,6 @@ struct str auth_jwks(const struct auth *a);
 /* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
  * it. */
 bool auth_owns_cookie(const struct auth *a, struct str name);
-
-/* Whether the request is a top-level navigation, by Sec-Fetch-*, Upgrade and Accept. */
-bool auth_is_navigation(const struct auth_facts *facts);
-
-/* Whether our own page sent this, by Origin and Sec-Fetch-Site; required of every request that
- * changes state. */
-bool auth_is_same_origin(const struct auth *a, const struct auth_facts *facts);
 
 struct auth_session_times auth_session_times(const struct auth_session *s);
 

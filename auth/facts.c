@@ -106,9 +106,23 @@ facts_is_navigation(const struct auth_facts *facts)
 		return false;
 	if (modes == 0 && dests == 0)
 		return looks_like_navigation(facts);
-	/* GitLab refuses to be framed, so a login can't happen in a frame. */
+	/* GitLab refuses to be framed, so a login can't happen in a frame: see embedding.h. */
 	return modes == 1 && str_equal(mode, STR("navigate")) &&
 	       (dests == 0 || (dests == 1 && str_equal(dest, STR("document"))));
+}
+
+bool
+facts_is_frame(const struct auth_facts *facts)
+{
+	struct str mode;
+	struct str dest;
+	struct str value;
+
+	return facts_header(facts, STR("sec-fetch-mode"), &mode) == 1 &&
+	       str_equal(mode, STR("navigate")) &&
+	       facts_header(facts, STR("sec-fetch-dest"), &dest) == 1 &&
+	       (str_equal(dest, STR("iframe")) || str_equal(dest, STR("frame"))) &&
+	       facts_header(facts, STR("upgrade"), &value) == 0;
 }
 
 bool

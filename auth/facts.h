@@ -26,6 +26,9 @@ const char *facts_read_answer(const struct auth_facts *facts, struct buf *state,
 /* See auth_is_navigation. */
 bool facts_is_navigation(const struct auth_facts *facts);
 
+/* See auth_is_frame. */
+bool facts_is_frame(const struct auth_facts *facts);
+
 /* Whether a page of this origin sent the request, by Origin and Sec-Fetch-Site. */
 bool facts_is_same_origin(const struct auth_facts *facts, struct str origin);
 

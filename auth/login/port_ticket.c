@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A ticket's plaintext is the session's id and the time of issue; the state, port and origin that
- * it is for are its associated data. Only navigations get tickets, so a script can't get one
- * without the browser leaving its page.
+ * it is for are its associated data. Tickets are given to navigations and to what the workspace's
+ * pages embed, never to requests whose redirects a script can see.
  */
 #include "auth/login/port_ticket.h"
 
 #include "auth/addresses.h"
 #include "auth/facts.h"
 #include "auth/gate.h"
+#include "auth/login/embedding.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
@@ -143,14 +144,15 @@ struct auth_call *
 port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
+	bool is_embedded = !str_is_empty(embedding_find(a, facts));
 	const struct gate g = {.pass = redirect_with_ticket,
-			       .ask = login_start_for_request,
+			       .ask = is_embedded ? embedding_refuse : login_start_for_request,
 			       .done = done,
 			       .arg = arg};
 	struct port_ticket_request *q = arena_alloc(&v->arena, sizeof(*q));
 	const char *detail;
 
-	if (!facts_is_navigation(facts)) {
+	if (!facts_is_navigation(facts) && !is_embedded) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		v->location = a->start_url;
 		return NULL;

@@ -14,17 +14,7 @@
 static bool
 is_own_origin(const struct proxy *p, struct str origin)
 {
-	struct str scheme = STR("https://");
-	struct str rest;
-	uint16_t port;
-
-	if (p->ports == NULL)
-		return false;
-	if (str_equal(origin, p->origin))
-		return true;
-	return str_starts_with(origin, scheme) &&
-	       ports_split_host(str_skip(origin, scheme.len), &port, &rest) &&
-	       ports_contain(p->ports, port) && str_equal(rest, p->port_hosts[0]);
+	return p->ports != NULL && auth_is_own_origin(p->auth, origin);
 }
 
 static bool

@@ -6,6 +6,7 @@
 
 #include "proxy/exchange/cors.h"
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/frame.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/tunnel/ssh_probe.h"
 
@@ -186,7 +187,7 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 	}
 	add(&h, "Location", location);
 	add(&h, "Cache-Control", "no-store");
-	add(&h, "Referrer-Policy", "no-referrer");
+	frame_add_redirect_headers(x, &h);
 	send_reply(x, status, &h, STR_NONE);
 }
 
@@ -194,26 +195,26 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 static void
 send_page(struct exchange *x, struct page *page)
 {
-	bool is_html = reply_is_for_person(x);
+	bool is_framed = frame_may_show(x, page->kind);
+	bool is_html = is_framed || reply_is_for_person(x);
 	const struct pages *pages = x->proxy->pages;
 	struct headers h;
 	struct buf body;
 
 	page->request_id = x->id;
+	page->is_framed = is_framed;
 	buf_init(&body, is_html ? PAGES_HTML_MAX : PAGES_JSON_MAX);
 	bool ok = begin(x, &h) && (is_html ? pages_render_html(pages, page, &body)
 					   : pages_render_json(page, &body));
+	if (ok && is_html)
+		ok = frame_add_page_headers(x, pages_headers(pages, page->kind), is_framed, &h);
 	if (!ok) {
 		buf_fini(&body);
 		send_without_memory(x);
 		return;
 	}
 	add(&h, "Content-Type", is_html ? "text/html; charset=utf-8" : "application/json");
-	if (is_html) {
-		for (const struct page_header *f = pages_headers(pages, page->kind);
-		     f->name != NULL; f++)
-			add(&h, f->name, f->value);
-	} else {
+	if (!is_html) {
 		add(&h, "Cache-Control", "no-store");
 		add(&h, "X-Content-Type-Options", "nosniff");
 		cors_add(x, &h);

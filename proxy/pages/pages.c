@@ -185,15 +185,22 @@ is_safe_location(const char *location)
 	       str_starts_with(s, STR("http://"));
 }
 
+/* rest: what is between the address and the label. */
 static void
-add_sign_in_link(const struct page *page, const char *label, struct buf *out)
+add_link(const struct page *page, const char *rest, const char *label, struct buf *out)
 {
 	const char *location = page->sign_in_location;
 
 	if (location == NULL || !is_safe_location(location))
 		location = "/";
-	add_element(out, "<a class=\"button\" href=\"", location, "\">");
+	add_element(out, "<a class=\"button\" href=\"", location, rest);
 	add_element(out, "", label, "</a>\n");
+}
+
+static void
+add_sign_in_link(const struct page *page, const char *label, struct buf *out)
+{
+	add_link(page, "\">", label, out);
 }
 
 static void
@@ -216,6 +223,8 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 		add_sign_in_link(page, "Sign in with another account", out);
 	else if (action == PAGE_ACTION_OPEN)
 		add_sign_in_link(page, "Open the workspace", out);
+	else if (action == PAGE_ACTION_TAB)
+		add_link(page, "\" target=\"_blank\" rel=\"noopener\">", "Open in a new tab", out);
 	else if (page->sign_in_location != NULL)
 		add_sign_in_link(page, "Try again", out);
 	else /* the empty reference is the page itself */

@@ -2,9 +2,9 @@
 /*
  * Our own HTML pages, and the JSON that API clients get instead.
  *
- * A page never repeats anything from the request: it contains our own sentences and escaped values
- * (the user's name, the request id, the clone's progress). Style and script are inline constants
- * whose hashes are in the Content-Security-Policy. The caller decides which page to show.
+ * A page never repeats anything from the request, but has our own sentences and escaped values (the
+ * user's name, the request id, the clone's progress). Style and script are inline constants whose
+ * hashes are in the Content-Security-Policy. The caller decides which page to show.
  */
 #ifndef PROXY_PAGES_PAGES_H
 #define PROXY_PAGES_PAGES_H
@@ -62,15 +62,15 @@ struct page {
 	const char *detail;		    /* an additional sentence; or NULL */
 	uint32_t retry_after_s;		    /* 0: not shown */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	uint16_t port; /* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
-	bool is_ready; /* whether that server or the IDE answers */
+	uint16_t port;	/* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
+	bool is_framed; /* shown inside of another page */
+	bool is_ready;	/* whether that server or the IDE answers */
 	const struct ide_reason *reason;       /* PAGE_WORKSPACE, PAGE_STATUS: why not; or NULL */
 	const struct page_status *session;     /* PAGE_STATUS */
 	const struct auth_device_page *device; /* PAGE_DEVICE */
 };
 
 struct pages;
-
 /* prefix: path of our endpoints ("/oauth2"). workspace: the name to show, or NULL. Both are
  * copied. */
 struct pages *pages_new(const char *prefix, const char *workspace, struct err *e) MUST_CHECK;
@@ -87,7 +87,7 @@ struct page_header {
 const struct page_header *pages_headers(const struct pages *p, enum page_kind kind);
 const char *pages_csp(const struct pages *p);
 
-/* Appends the page ("text/html; charset=utf-8"). False if out is too small. */
+/* Appends "text/html; charset=utf-8". False if out is too small. */
 bool pages_render_html(const struct pages *p, const struct page *page, struct buf *out) MUST_CHECK;
 
 /*

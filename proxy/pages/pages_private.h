@@ -13,6 +13,7 @@ enum page_action {
 	PAGE_ACTION_SIGN_IN, /* start a login */
 	PAGE_ACTION_SWITCH,  /* start a login with another account */
 	PAGE_ACTION_OPEN,    /* open the workspace, if its address is known */
+	PAGE_ACTION_TAB,     /* start a login outside of the frame */
 };
 
 struct page_text {

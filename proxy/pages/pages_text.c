@@ -143,6 +143,17 @@ static const struct page_text status_texts[] = {
 	 "This service supports HTTP/1.1.", NULL, PAGE_ACTION_NONE},
 };
 
+/* AUTH_PROBLEM_LOGIN_REQUIRED in a frame, where nobody can sign in. */
+static const struct page_text framed_text = {
+	401,
+	AUTH_PROBLEM_LOGIN_REQUIRED,
+	"login_required",
+	"Open this page in a tab",
+	"You need to sign in to see it, which is not possible inside of another page.",
+	NULL,
+	PAGE_ACTION_TAB,
+};
+
 static const struct page_text client_text = {
 	0,
 	AUTH_PROBLEM_NONE,
@@ -216,6 +227,8 @@ find_error(const struct page *page)
 {
 	size_t i;
 
+	if (page->is_framed && page->problem == AUTH_PROBLEM_LOGIN_REQUIRED)
+		return &framed_text;
 	for (i = 0; i < sizeof(problem_texts) / sizeof(problem_texts[0]); i++) {
 		if (page->problem != AUTH_PROBLEM_NONE && problem_texts[i].problem == page->problem)
 			return &problem_texts[i];

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides by the headers that scripts can't set; a browser that sends no Sec-Fetch-* embeds
+ * nothing.
+ */
+#include "auth/login/embedding.h"
+
+#include "auth/addresses.h"
+#include "auth/facts.h"
+#include "auth/login/login_start.h"
+#include "auth/verdict.h"
+
+static bool
+has_value(const struct auth_facts *facts, struct str lower_name, struct str wanted)
+{
+	struct str value;
+
+	return facts_header(facts, lower_name, &value) == 1 && str_equal(value, wanted);
+}
+
+/* An image, script, style sheet …, or what a script fetches without looking at it. */
+static bool
+is_subresource(const struct auth_facts *facts)
+{
+	struct str value;
+
+	return has_value(facts, STR("sec-fetch-mode"), STR("no-cors")) &&
+	       facts_header(facts, STR("sec-fetch-dest"), &value) == 1 &&
+	       facts_header(facts, STR("upgrade"), &value) == 0;
+}
+
+static bool
+is_of_same_site(const struct auth_facts *facts)
+{
+	return has_value(facts, STR("sec-fetch-site"), STR("same-site")) ||
+	       has_value(facts, STR("sec-fetch-site"), STR("same-origin"));
+}
+
+/* The origin of an https URL; empty for anything else. */
+static struct str
+take_origin(struct str url)
+{
+	struct str scheme = STR("https://");
+	size_t slash = str_find_byte(str_skip(url, scheme.len), '/');
+
+	if (!str_starts_with(url, scheme) || slash == SIZE_MAX)
+		return STR_NONE;
+	return str_take(url, scheme.len + slash);
+}
+
+struct str
+embedding_find(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str referer;
+	struct str origin;
+
+	if (!facts_is_get(facts) || !(facts_is_frame(facts) || is_subresource(facts)) ||
+	    !is_of_same_site(facts) || facts_header(facts, STR("referer"), &referer) != 1)
+		return STR_NONE;
+	origin = take_origin(referer);
+	return addresses_are_ours(a, origin) ? origin : STR_NONE;
+}
+
+void
+embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = a->start_url;
+	if (!facts_is_frame(facts) || !facts_is_get(facts))
+		return;
+	login_start_take_target(a, facts, target);
+	v->location = login_start_url(a, str_from(target), facts->client, &v->arena);
+}

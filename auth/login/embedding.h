@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that a page of this workspace makes by itself: for a frame, or for an image, script or
+ * other sub-resource on another of the workspace's hosts. They are signed in to a port without
+ * anybody navigating there (docs/decisions/0008-hand-over-to-ports.md).
+ *
+ * Workspaces of one zone are the same site to browsers, so neither SameSite nor Sec-Fetch-Site
+ * tells their pages apart. Referer does: a page can leave it out, but not forge it.
+ */
+#ifndef AUTH_LOGIN_EMBEDDING_H
+#define AUTH_LOGIN_EMBEDDING_H
+
+#include "auth/auth_private.h"
+
+/*
+ * The origin of the page of this workspace that embeds what is requested: in a frame, or as a
+ * sub-resource fetched without CORS. Empty where no page does, or one of somebody else. Requests
+ * with CORS are not among them: after a redirect to another host their Origin is "null".
+ */
+struct str embedding_find(const struct auth *a, const struct auth_facts *facts);
+
+/* Fills v for a request without a session that nobody navigated to: 401, with the address that
+ * signs in; in a frame, that leads back to what was requested. */
+void embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
+
+#endif
