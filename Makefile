@@ -47,7 +47,7 @@ FOLDERS := base auth clone container ssh proxy
 # Finds files at any depth.
 find = $(sort $(shell find $(1) -name '$(2)'))
 SOURCES := $(call find,$(FOLDERS),*.c)
-MAINS   := proxy/main.c proxy/command/main_credential.c proxy/command/main_run.c proxy/command/main_ssh.c
+MAINS   := proxy/main.c $(patsubst %,proxy/command/main_%.c,connect credential run ssh)
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(filter $(1)/%,$(SOURCES))))
 archive  = $(BUILD)/lib$(1).a
 # The layers: what each folder may use, in link order. A violation fails to link.
@@ -63,8 +63,9 @@ TEST_SOURCES := $(call find,tests/unit tests/fuzz tests/bench,*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(call find,tests/unit,test_*.c))
 
 .PHONY: all
+CONNECT := $(BUILD)/$(if $(MUSL_OPENSSL),static/)workspace-connect
 HELPERS := $(BUILD)/git-credential-workspace $(BUILD)/workspace-run $(BUILD)/workspace-ssh
-all: $(BUILD)/workspace-proxy $(HELPERS) ## builds build/workspace-proxy (the default)
+all: $(BUILD)/workspace-proxy $(HELPERS) $(CONNECT) ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@echo "  LD    $@"
@@ -73,7 +74,7 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 # The helpers are linked statically, because they run in containers without our libraries. With musl they are a
 # tenth of the size that they have with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
-	$(patsubst %,base/%.c,arena clock dns_name err net/ip process/fd secret str url)
+	$(patsubst %,base/%.c,arena clock dns_name err net/ip process/fd secret str url wipe)
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
 # Not with mold, which makes static programs of musl crash at their start.
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack \
@@ -83,15 +84,37 @@ $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(HELPER_SOURCES)
 
 SSH_HELPER_SOURCES := proxy/command/main_ssh.c ssh/key.c ssh/message.c $(call find,ssh/helper,*.c) \
-	$(patsubst %,base/%.c,clock err secret str)
+	$(patsubst %,base/%.c,clock err secret str wipe)
 $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
 
-RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run run_log) $(patsubst %,base/%.c,clock err process/fd str)
+RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run run_log) $(patsubst %,base/%.c,clock err process/fd str wipe)
 $(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/command/run*.h) $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(RUN_SOURCES)
+
+# The client for users' computers: POSIX and OpenSSL alone, so without _GNU_SOURCE. It is linked with the OpenSSL of
+# this machine; or statically, with musl, where MUSL_OPENSSL names a folder with an OpenSSL for musl, which
+# tools/musl-openssl builds. Debian's own libssl.a is for glibc, whose getaddrinfo(3) can't be linked statically for
+# other machines.
+CONNECT_SOURCES := proxy/command/main_connect.c ssh/key.c ssh/message.c $(call find,ssh/client,*.c) \
+	$(patsubst %,base/%.c,arena clock crypto dns_name err process/fd secret str url wipe) \
+	$(patsubst %,base/net/%.c,address cidr dial ip tls_error) \
+	$(patsubst %,base/http/%.c,proxy_environment proxy_tunnel raw_stream websocket_frame)
+IS_LINUX := $(filter Linux,$(shell uname -s))
+CONNECT_CC := $(if $(MUSL_OPENSSL),musl-gcc,$(CC))
+CONNECT_FLAGS = -std=c17 -I. -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' $(CPPFLAGS) \
+	$(if $(IS_LINUX),$(MODE_CFLAGS) $(WARNINGS) $(HARDENING),-O2) $(CFLAGS) \
+	$(if $(MUSL_OPENSSL),-isystem $(MUSL_OPENSSL)/include,$(shell pkg-config --cflags openssl))
+CONNECT_LDFLAGS = $(if $(MUSL_OPENSSL),-static -no-pie -L$(MUSL_OPENSSL)/lib $(filter-out -fuse-ld=mold,$(LDFLAGS)),$(if \
+	$(IS_LINUX),$(LDFLAGS_PLAIN),$(LDFLAGS))) $(if $(MUSL_OPENSSL),,$(shell pkg-config --libs-only-L openssl))
+.PHONY: workspace-connect
+workspace-connect: $(CONNECT) ## the client for users' computers alone (MUSL_OPENSSL=DIR: static)
+$(CONNECT): $(CONNECT_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CONNECT_CC) $(CONNECT_FLAGS) -o $@ $(CONNECT_SOURCES) $(CONNECT_LDFLAGS) -lssl -lcrypto -lpthread
 
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
@@ -101,7 +124,8 @@ endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
 # Intermediate files that make would delete.
-.SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_run.o $(BUILD)/proxy/command/main_ssh.o
+.SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_run.o $(BUILD)/proxy/command/main_ssh.o \
+	$(BUILD)/proxy/command/main_connect.o
 
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
@@ -330,7 +354,7 @@ $(BUILD)/deps-%: tools/dependencies
 
 .PHONY: install
 install: all ## installs the programs (PREFIX, DESTDIR)
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(HELPERS)
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/workspace-proxy $(HELPERS) $(CONNECT)
 	ln -sf git-credential-workspace $(DESTDIR)$(PREFIX)/bin/docker-credential-workspace
 
 .PHONY: clean

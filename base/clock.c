@@ -11,6 +11,11 @@
 
 #include "base/err.h"
 
+#ifndef CLOCK_MONOTONIC_COARSE /* of Linux: cheaper */
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#define CLOCK_REALTIME_COARSE  CLOCK_REALTIME
+#endif
+
 #define FIRST_SECOND INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
 #define LAST_SECOND  INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
@@ -228,6 +233,22 @@ take_date_and_time(struct time_reader *r, struct tm *t)
 	return ok;
 }
 
+/* Seconds since 1970 UTC: timegm(3) is not in POSIX. Months are counted from March, so that the day
+ * of a leap year is the last of its year. */
+static int64_t
+seconds_of(const struct tm *t)
+{
+	int64_t year = (int64_t)t->tm_year + 1900 - (t->tm_mon < 2);
+	int64_t era = (year >= 0 ? year : year - 399) / 400;
+	int64_t year_of_era = year - era * 400;
+	int64_t month = (t->tm_mon + 10) % 12;
+	int64_t day_of_year = (153 * month + 2) / 5 + t->tm_mday - 1;
+	int64_t day = era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
+		      day_of_year - 719468;
+
+	return day * 86400 + t->tm_hour * 3600 + t->tm_min * 60 + t->tm_sec;
+}
+
 size_t
 clock_parse_time(const char *text, size_t len, int64_t *wall_ms, bool *has_zone)
 {
@@ -243,6 +264,6 @@ clock_parse_time(const char *text, size_t len, int64_t *wall_ms, bool *has_zone)
 	bool is_zoned = take_zone(&r, &minutes);
 	if (has_zone != NULL)
 		*has_zone = is_zoned;
-	*wall_ms = ((int64_t)timegm(&t) - (int64_t)minutes * 60) * 1000 + ms;
+	*wall_ms = (seconds_of(&t) - (int64_t)minutes * 60) * 1000 + ms;
 	return (size_t)(r.at - text);
 }

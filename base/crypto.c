@@ -21,6 +21,7 @@
 #include "base/ascii.h"
 
 #define DATA_MAX_BYTES ((size_t)INT_MAX / 2) /* EVP takes int lengths */
+#define ENTROPY_MAX    256u		     /* of one call of getentropy(3) */
 
 /* Filled once, before its first use, and never changed. */
 static struct {
@@ -70,13 +71,26 @@ bytes_of(struct str s)
 	return s.len == 0 ? none : (const unsigned char *)s.data;
 }
 
+/* Up to len bytes; how many, or -1. */
+static ssize_t
+draw_bytes(unsigned char *data, size_t len)
+{
+#ifdef __linux__
+	return getrandom(data, len, 0);
+#else
+	size_t piece = len < ENTROPY_MAX ? len : ENTROPY_MAX;
+
+	return getentropy(data, piece) == 0 ? (ssize_t)piece : -1;
+#endif
+}
+
 void
 crypto_random(void *data, size_t len)
 {
 	unsigned char *at = data;
 
 	while (len > 0) {
-		ssize_t got = getrandom(at, len, 0);
+		ssize_t got = draw_bytes(at, len);
 
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -8,10 +8,40 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/wipe.h"
+
 struct secret {
 	char *data;
 	size_t len;
 };
+
+/* Systems that can't keep pages out of core dumps get ordinary memory. NULL: none. */
+static void *
+take_pages(size_t len)
+{
+#ifdef MADV_DONTDUMP
+	void *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED)
+		return NULL;
+	/* Old kernels may refuse; the secret is usable all the same. */
+	(void)madvise(pages, len, MADV_DONTDUMP);
+	return pages;
+#else
+	return calloc(1, len);
+#endif
+}
+
+static void
+give_back(void *pages, size_t len)
+{
+	wipe_bytes(pages, len);
+#ifdef MADV_DONTDUMP
+	(void)munmap(pages, len);
+#else
+	free(pages);
+#endif
+}
 
 struct secret *
 secret_new(const void *data, size_t len)
@@ -24,13 +54,11 @@ secret_new(const void *data, size_t len)
 	s = malloc(sizeof(*s));
 	if (s == NULL)
 		return NULL;
-	pages = mmap(NULL, len + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED) {
+	pages = take_pages(len + 1);
+	if (pages == NULL) {
 		free(s);
 		return NULL;
 	}
-	/* Old kernels may refuse; the secret is usable all the same. */
-	(void)madvise(pages, len + 1, MADV_DONTDUMP);
 	if (len > 0)
 		memcpy(pages, data, len);
 	s->data = pages;
@@ -55,8 +83,7 @@ secret_free(struct secret *s)
 {
 	if (s == NULL)
 		return;
-	secret_wipe(s->data, s->len);
-	(void)munmap(s->data, s->len + 1);
+	give_back(s->data, s->len + 1);
 	secret_wipe(s, sizeof(*s));
 	free(s);
 }
@@ -86,6 +113,5 @@ secret_equal(const struct secret *a, const struct secret *b)
 void
 secret_wipe(void *data, size_t len)
 {
-	if (len > 0)
-		explicit_bzero(data, len);
+	wipe_bytes(data, len);
 }

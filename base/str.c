@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/wipe.h"
+
 #define BUF_FIRST_SIZE 64u
 
 bool
@@ -70,6 +72,24 @@ str_find_byte(struct str s, char byte)
 	return at == NULL ? SIZE_MAX : (size_t)(at - s.data);
 }
 
+static const char *
+find_bytes(const char *data, size_t len, const char *needle, size_t needle_len)
+{
+#ifdef _GNU_SOURCE
+	return memmem(data, len, needle, needle_len);
+#else
+	while (len >= needle_len) {
+		const char *at = memchr(data, needle[0], len - needle_len + 1);
+
+		if (at == NULL || memcmp(at, needle, needle_len) == 0)
+			return at;
+		len -= (size_t)(at + 1 - data);
+		data = at + 1;
+	}
+	return NULL;
+#endif
+}
+
 size_t
 str_find(struct str s, struct str needle)
 {
@@ -79,7 +99,7 @@ str_find(struct str s, struct str needle)
 		return 0;
 	if (s.len < needle.len)
 		return SIZE_MAX;
-	at = memmem(s.data, s.len, needle.data, needle.len);
+	at = find_bytes(s.data, s.len, needle.data, needle.len);
 	return at == NULL ? SIZE_MAX : (size_t)(at - s.data);
 }
 
@@ -217,7 +237,7 @@ void
 buf_wipe_fini(struct buf *b)
 {
 	if (b->data != NULL)
-		explicit_bzero(b->data, b->size);
+		wipe_bytes(b->data, b->size);
 	release(b);
 }
 
@@ -248,7 +268,7 @@ grow(struct buf *b, size_t size)
 		return false;
 	if (b->data != NULL) {
 		memcpy(data, b->data, b->len);
-		explicit_bzero(b->data, b->size);
+		wipe_bytes(b->data, b->size);
 		free(b->data);
 	}
 	b->data = data;

@@ -19,9 +19,9 @@ is_id(struct str id)
 	return id.len > 0 && id.len <= SSH_ID_MAX && ascii_all_alnum_or(id, STR("._-"));
 }
 
-/* Printable ASCII: it goes into header fields and onto terminals. */
-static bool
-is_sentence(struct str s)
+/* It goes into header fields and onto terminals. */
+bool
+ssh_sentence_is_valid(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (s.data[i] < 0x20 || s.data[i] >= 0x7f)
@@ -42,7 +42,7 @@ ssh_request_write(const struct ssh_request *r, struct buf *out)
 bool
 ssh_answer_write(const struct ssh_answer *a, struct buf *out)
 {
-	if (!is_sentence(a->sentence) || (!a->is_ok && str_is_empty(a->sentence)))
+	if (!ssh_sentence_is_valid(a->sentence) || (!a->is_ok && str_is_empty(a->sentence)))
 		return false;
 	if (!a->is_ok)
 		return buf_addf(out, "problem %.*s\n", STR_FMT(a->sentence));
@@ -87,7 +87,7 @@ ssh_answer_parse(struct str line, struct ssh_answer *a, struct err *e)
 		rest = str_skip(rest, a->host_key.type.len + 1 + a->host_key.base64.len + 1);
 		a->sentence = ok ? rest : STR_NONE;
 	}
-	if (!ok || !is_sentence(a->sentence))
+	if (!ok || !ssh_sentence_is_valid(a->sentence))
 		return err_set(e, ERR_PROTOCOL, "malformed answer");
 	return true;
 }

@@ -43,4 +43,7 @@ bool ssh_answer_parse(struct str line, struct ssh_answer *a, struct err *e) MUST
  * '_' and '-', the first of them no '-'. */
 bool ssh_user_is_valid(struct str user);
 
+/* Printable ASCII, at most SSH_SENTENCE_MAX bytes; also none. */
+bool ssh_sentence_is_valid(struct str s);
+
 #endif

@@ -149,8 +149,10 @@ def container():
 
 @pytest.fixture
 def make_computer(tmp_path, certificates):
-    """make_computer(proxy, name="laptop") -> ssh.Computer."""
-    return lambda proxy, name="laptop": ssh_module.Computer(tmp_path / name, proxy, certificates.ca)
+    """make_computer(proxy, name="laptop") -> ssh.Computer. program: of the client, workspace-proxy if none is given."""
+    return lambda proxy, name="laptop", program=None: ssh_module.Computer(
+        tmp_path / name, proxy, certificates.ca, program
+    )
 
 
 @pytest.fixture

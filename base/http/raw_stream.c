@@ -1,92 +1,150 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl connects (CURLOPT_CONNECT_ONLY) and encrypts; the caller speaks.
+ * OpenSSL on a socket of our own, behind a proxy's tunnel where there is a proxy.
  */
 #include "base/http/raw_stream.h"
 
-#include <curl/curl.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/http/fetch_library.h"
+#include "base/http/proxy_tunnel.h"
+#include "base/net/dial.h"
+#include "base/net/ip.h"
+#include "base/net/tls_error.h"
+
+#define HOST_MAX      255u
+#define RECEIVE_BYTES 65536u /* of one call of the kernel */
 
 struct raw_stream {
-	CURL *easy;
-	curl_socket_t fd;
-	char problem[CURL_ERROR_SIZE];
+	int fd;
+	SSL_CTX *context;
+	SSL *ssl;
+};
+
+/* Where systems have their authorities, besides where this OpenSSL was told that they are. */
+static const char *const bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
+	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
+	"/etc/ssl/ca-bundle.pem",	      /* SUSE */
+	"/etc/ssl/cert.pem",		      /* macOS, BSDs */
 };
 
 static bool
-set_options(struct raw_stream *s, const char *origin, const char *ca_file,
-	    uint64_t connect_timeout_ms)
+load_system_authorities(SSL_CTX *context)
 {
-	const struct {
-		CURLoption option;
-		long value;
-	} numbers[] = {
-		{CURLOPT_NOSIGNAL, 1},
-		{CURLOPT_CONNECT_ONLY, 1},
-		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-		{CURLOPT_SSL_VERIFYPEER, 1},
-		{CURLOPT_SSL_VERIFYHOST, 2},
-		{CURLOPT_TCP_NODELAY, 1},
-		{CURLOPT_TCP_KEEPALIVE, 1},
-		{CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms},
-	};
+	bool ok = SSL_CTX_set_default_verify_paths(context) == 1;
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (curl_easy_setopt(s->easy, numbers[i].option, numbers[i].value) != CURLE_OK)
-			return false;
-	return curl_easy_setopt(s->easy, CURLOPT_URL, origin) == CURLE_OK &&
-	       curl_easy_setopt(s->easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-	       curl_easy_setopt(s->easy, CURLOPT_ERRORBUFFER, s->problem) == CURLE_OK &&
-	       (ca_file == NULL || curl_easy_setopt(s->easy, CURLOPT_CAINFO, ca_file) == CURLE_OK);
+	if (getenv(X509_get_default_cert_file_env()) != NULL ||
+	    access(X509_get_default_cert_file(), R_OK) == 0)
+		return ok;
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0)
+			return SSL_CTX_load_verify_file(context, bundles[i]) == 1;
+	return ok;
 }
 
 static bool
-explain(const struct raw_stream *s, CURLcode code, const char *origin, struct err *e)
+configure(SSL_CTX *context)
 {
-	struct fetch_outcome outcome = {.easy = s->easy, .code = (int)code, .problem = s->problem};
-	char *host = NULL;
-	unsigned port;
-	bool is_proxy_error = false;
+	static const unsigned char protocols[] = "\x08http/1.1";
 
-	if (fetch_read_url(origin, &host, &port)) {
-		outcome.host = host;
-		is_proxy_error = fetch_is_proxy_error(&outcome, e);
-	}
-	curl_free(host);
-	if (is_proxy_error)
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(context,
+			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(context, 1);
+	SSL_CTX_set_default_read_buffer_len(context, RECEIVE_BYTES);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_alpn_protos(context, protocols, sizeof(protocols) - 1) == 0;
+}
+
+/* The certificate must be for the name, or for the numeric address. */
+static bool
+expect_host(SSL *ssl, const char *host)
+{
+	char name[HOST_MAX + 1]; /* OpenSSL's macro takes no const */
+	struct ip ip;
+
+	if (ip_parse(&ip, str_from(host)))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	if (strlen(host) > HOST_MAX)
 		return false;
-	return err_set(e, fetch_error_code((int)code), "%s: %s", origin,
-		       s->problem[0] != '\0' ? s->problem : curl_easy_strerror(code));
+	memcpy(name, host, strlen(host) + 1);
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+static bool
+prepare_tls(struct raw_stream *s, const struct raw_stream_target *target, struct err *e)
+{
+	ERR_clear_error();
+	s->context = SSL_CTX_new(TLS_client_method());
+	if (s->context == NULL || !configure(s->context))
+		return tls_error_set(e, ERR_TLS, "TLS can't be set up");
+	if (target->ca_file != NULL && SSL_CTX_load_verify_file(s->context, target->ca_file) != 1)
+		return tls_error_set(e, ERR_CONFIG, "no authorities") ||
+		       err_wrap(e, "%s", target->ca_file);
+	if (target->ca_file == NULL && !load_system_authorities(s->context))
+		return tls_error_set(e, ERR_TLS, "the system's authorities can't be read");
+	s->ssl = SSL_new(s->context);
+	return (s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1 &&
+		expect_host(s->ssl, target->host)) ||
+	       tls_error_set(e, ERR_TLS, "TLS can't be set up");
+}
+
+static bool
+explain_handshake(const struct raw_stream *s, struct err *e)
+{
+	long verified = SSL_get_verify_result(s->ssl);
+
+	if (verified != X509_V_OK)
+		return err_set(e, ERR_TLS, "certificate: %s",
+			       X509_verify_cert_error_string(verified));
+	if (ERR_peek_error() == 0)
+		return err_set(e, ERR_CONNECT, "the connection was closed in the TLS handshake");
+	return tls_error_set(e, ERR_TLS, "TLS");
+}
+
+static bool
+shake_hands(struct raw_stream *s, uint64_t deadline_ms, struct err *e)
+{
+	for (;;) {
+		ERR_clear_error();
+		int result = SSL_connect(s->ssl);
+		if (result == 1)
+			return true;
+		int reason = SSL_get_error(s->ssl, result);
+		if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE)
+			return explain_handshake(s, e);
+		if (!dial_wait(s->fd, reason == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms,
+			       e))
+			return err_wrap(e, "TLS");
+	}
 }
 
 struct raw_stream *
-raw_stream_connect(const char *origin, const char *ca_file, uint64_t connect_timeout_ms,
-		   struct err *e)
+raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms, struct err *e)
 {
-	struct raw_stream *s;
-	CURLcode code;
+	struct raw_stream *s = calloc(1, sizeof(*s));
 
-	if (!fetch_library_init(e))
-		return NULL;
-	s = calloc(1, sizeof(*s));
-	if (s != NULL)
-		s->easy = curl_easy_init();
-	if (s == NULL || s->easy == NULL || !set_options(s, origin, ca_file, connect_timeout_ms)) {
+	if (s == NULL) {
 		err_set(e, ERR_MEMORY, "no memory for a connection");
-		goto fail;
+		return NULL;
 	}
-	code = curl_easy_perform(s->easy);
-	if (code == CURLE_OK)
-		code = curl_easy_getinfo(s->easy, CURLINFO_ACTIVESOCKET, &s->fd);
-	if (code == CURLE_OK)
-		return s;
-	(void)explain(s, code, origin, e);
-fail:
-	if (s == NULL)
-		curl_global_cleanup();
+	s->fd = proxy_tunnel_dial(target, deadline_ms, e);
+	if (s->fd >= 0 && prepare_tls(s, target, e)) {
+		if (shake_hands(s, deadline_ms, e))
+			return s;
+		err_wrap(e, "%s", target->host);
+	}
 	raw_stream_free(s);
 	return NULL;
 }
@@ -96,9 +154,14 @@ raw_stream_free(struct raw_stream *s)
 {
 	if (s == NULL)
 		return;
-	curl_easy_cleanup(s->easy);
+	if (s->ssl != NULL && SSL_is_init_finished(s->ssl))
+		(void)SSL_shutdown(s->ssl);
+	ERR_clear_error();
+	SSL_free(s->ssl);
+	SSL_CTX_free(s->context);
+	if (s->fd >= 0)
+		(void)close(s->fd);
 	free(s);
-	curl_global_cleanup();
 }
 
 int
@@ -108,29 +171,36 @@ raw_stream_fd(const struct raw_stream *s)
 }
 
 static enum raw_stream_result
-result_of(const struct raw_stream *s, CURLcode code, struct err *e)
+result_of(const struct raw_stream *s, int result, struct err *e)
 {
-	if (code == CURLE_OK)
+	int error = errno;
+	int reason = result == 1 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, result);
+
+	if (reason == SSL_ERROR_NONE)
 		return RAW_STREAM_DONE;
-	if (code == CURLE_AGAIN)
+	if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE)
 		return RAW_STREAM_AGAIN;
-	err_set(e, ERR_CONNECT, "the connection broke: %s",
-		s->problem[0] != '\0' ? s->problem : curl_easy_strerror(code));
+	if (reason == SSL_ERROR_ZERO_RETURN)
+		return RAW_STREAM_END;
+	if (reason == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)
+		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection broke");
+	else
+		(void)tls_error_set(e, ERR_CONNECT, "the connection broke");
 	return RAW_STREAM_FAILED;
 }
 
 enum raw_stream_result
 raw_stream_receive(struct raw_stream *s, char *data, size_t size, size_t *len, struct err *e)
 {
-	CURLcode code = curl_easy_recv(s->easy, data, size, len);
-
-	if (code == CURLE_OK && *len == 0)
-		return RAW_STREAM_END;
-	return result_of(s, code, e);
+	ERR_clear_error();
+	errno = 0;
+	return result_of(s, SSL_read_ex(s->ssl, data, size, len), e);
 }
 
 enum raw_stream_result
 raw_stream_send(struct raw_stream *s, struct str data, size_t *len, struct err *e)
 {
-	return result_of(s, curl_easy_send(s->easy, data.data, data.len, len), e);
+	ERR_clear_error();
+	errno = 0;
+	return result_of(s, SSL_write_ex(s->ssl, data.data, data.len, len), e);
 }

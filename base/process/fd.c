@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes all of a buffer to a blocking descriptor.
+ * Small helpers of POSIX alone.
  */
 #include "base/process/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 bool
@@ -21,5 +22,29 @@ fd_write_all(int fd, struct str data)
 			return false;
 		data = str_skip(data, (size_t)n);
 	}
+	return true;
+}
+
+bool
+fd_set_private(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+bool
+fd_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+bool
+fd_pipe(int ends[2])
+{
+	if (pipe(ends) != 0)
+		return false;
+	(void)fd_set_private(ends[0]);
+	(void)fd_set_private(ends[1]);
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing to blocking descriptors.
+ * Descriptors: writing to blocking ones, and flags without the calls that only Linux has.
  */
 #ifndef BASE_PROCESS_FD_H
 #define BASE_PROCESS_FD_H
@@ -10,5 +10,14 @@
 /* Writes all of data; interrupted calls are repeated. False: errno says why,
  * and some of it may have been written. */
 bool fd_write_all(int fd, struct str data) MUST_CHECK;
+
+/* Closed on exec. */
+bool fd_set_private(int fd);
+
+bool fd_set_nonblocking(int fd) MUST_CHECK;
+
+/* A pipe whose ends are closed on exec. In a process with other threads that start programs, use
+ * pipe2(2). */
+bool fd_pipe(int ends[2]) MUST_CHECK;
 
 #endif

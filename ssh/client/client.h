@@ -14,4 +14,7 @@ int ssh_client_ssh(int argc, char **argv);
 int ssh_client_config(int argc, char **argv);
 int ssh_client_trust(int argc, char **argv);
 
+/* All of workspace-connect: argv as main has it. */
+int ssh_client_run(int argc, char **argv);
+
 #endif

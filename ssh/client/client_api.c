@@ -4,26 +4,38 @@
  */
 #include <stdio.h>
 
-#include "base/http/fetch_stream.h"
-#include "base/json.h"
-#include "ssh/client/client_private.h"
+#include "ssh/client/answer_head.h"
+#include "ssh/client/client_http.h"
 
-#define STALL_MS 15000u
 #define TOTAL_MS 30000u
 
 static bool
-read_body(struct fetch_stream *s, struct client_answer *a, struct err *e)
+write_request(struct buf *out, const struct client_host *h, const struct client_login *l,
+	      const char *path, const struct buf *form, bool with_token)
 {
-	char piece[2048];
-	size_t len;
+	buf_addf(out,
+		 "%s %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: " CLIENT_USER_AGENT "\r\n"
+		 "Accept: application/json\r\nConnection: close\r\n",
+		 form != NULL ? "POST" : "GET", l->prefix, path, h->key);
+	if (with_token)
+		buf_addf(out, "Authorization: Bearer %s\r\n", l->token);
+	if (form != NULL)
+		buf_addf(out,
+			 "Content-Type: application/x-www-form-urlencoded\r\n"
+			 "Content-Length: %zu\r\n",
+			 form->len);
+	buf_add_str(out, STR("\r\n"));
+	return form == NULL ? buf_is_ok(out) : buf_add_str(out, buf_view(form));
+}
 
-	do {
-		if (!fetch_stream_read(s, piece, sizeof(piece), &len, e))
-			return false;
-		if (!buf_add(&a->body, piece, len))
-			return err_set(e, ERR_LIMIT, "the answer is too long");
-	} while (len > 0);
-	a->json = json_doc_parse(buf_view(&a->body), NULL);
+static bool
+read_answer(struct client_http *c, struct client_answer *a, struct err *e)
+{
+	a->status = answer_head_status(client_http_head(c));
+	if (!client_http_read_body(c, &a->body, e))
+		return false;
+	if (!flat_json_parse(&a->json, a->body.data, a->body.len))
+		a->json.count = 0;
 	return true;
 }
 
@@ -31,35 +43,22 @@ bool
 client_ask(const struct client_host *h, const struct client_login *l, const char *path,
 	   const struct buf *form, bool with_token, struct client_answer *a, struct err *e)
 {
-	char url[sizeof(h->origin) + 2 * CLIENT_PREFIX_MAX];
-	const struct fetch_stream_options options = {
-		.ca_file = l->ca_file[0] != '\0' ? l->ca_file : NULL,
-		.user_agent = "workspace-proxy/" VERSION,
-		.connect_timeout_ms = CLIENT_DIAL_MS,
-		.stall_timeout_ms = STALL_MS,
-		.cancel_fd = -1,
-	};
-	struct fetch_stream *s = fetch_stream_new(&options, e);
-	struct secret *token = with_token ? secret_from_str(str_from(l->token)) : NULL;
-	struct fetch_stream_request request = {
-		.url = url,
-		.accept = "application/json",
-		.content_type = form != NULL ? "application/x-www-form-urlencoded" : NULL,
-		.body = form != NULL ? buf_view(form) : STR_NONE,
-		.bearer = token,
-		.total_timeout_ms = TOTAL_MS,
-	};
-	struct fetch_stream_head head;
+	struct client_http c;
+	struct buf request;
 	bool ok;
 
-	*a = (struct client_answer){.json = NULL};
+	*a = (struct client_answer){.status = 0};
 	buf_init(&a->body, CLIENT_TEXT_MAX);
-	(void)snprintf(url, sizeof(url), "%s%s%s", h->origin, l->prefix, path);
-	ok = s != NULL && fetch_stream_open(s, &request, &head, e) && read_body(s, a, e);
-	if (ok)
-		a->status = head.status;
-	secret_free(token);
-	fetch_stream_free(s);
+	buf_init(&request, 2 * CLIENT_TEXT_MAX);
+	ok = (buf_reserve(&request, request.max) &&
+	      write_request(&request, h, l, path, form, with_token)) ||
+	     err_set(e, ERR_MEMORY, "no memory");
+	if (ok) {
+		ok = client_http_connect(&c, h, l, TOTAL_MS, e) &&
+		     client_http_ask(&c, buf_view(&request), e) && read_answer(&c, a, e);
+		client_http_fini(&c);
+	}
+	buf_wipe_fini(&request);
 	if (!ok)
 		client_answer_fini(a);
 	return ok;
@@ -68,19 +67,14 @@ client_ask(const struct client_host *h, const struct client_login *l, const char
 void
 client_answer_fini(struct client_answer *a)
 {
-	json_doc_free(a->json);
-	a->json = NULL;
+	a->json.count = 0;
 	buf_wipe_fini(&a->body);
 }
 
 struct str
 client_answer_get(const struct client_answer *a, const char *name)
 {
-	struct str value = STR_NONE;
-
-	if (a->json == NULL || !json_get_opt_str(json_doc_root(a->json), name, &value, NULL))
-		return STR_NONE;
-	return value;
+	return flat_json_get(&a->json, name);
 }
 
 /* A server's text goes to the terminal: only printable ASCII. */
@@ -108,8 +102,8 @@ client_explain(const struct client_host *h, unsigned status, struct str message,
 	case 401:
 		return err_set(e, ERR_DENIED,
 			       "%s: not signed in, or the session has ended; run "
-			       "`workspace-proxy login %s`",
-			       h->key, h->key);
+			       "`%s login %s`",
+			       h->key, client_name(), h->key);
 	case 404:
 	case 426:
 		return err_set(e, ERR_NOT_FOUND, "%s: SSH is not turned on in this workspace",

@@ -23,26 +23,14 @@
 static int
 print_usage(FILE *out, int code)
 {
-	(void)fputs("usage: workspace-proxy ssh-config HOST|ZONE [--write]\n"
-		    "\n"
-		    "Prints ssh's configuration for a workspace, or for all below a zone such as\n"
-		    "ws.example.com. --write stores it and has ~/.ssh/config include it.\n",
-		    out);
+	(void)fprintf(
+		out,
+		"usage: %s ssh-config HOST|ZONE [--write]\n"
+		"\n"
+		"Prints ssh's configuration for a workspace, or for all below a zone such as\n"
+		"ws.example.com. --write stores it and has ~/.ssh/config include it.\n",
+		client_name());
 	return code;
-}
-
-bool
-client_program(char out[CLIENT_PATH_MAX], struct err *e)
-{
-	ssize_t len = readlink("/proc/self/exe", out, CLIENT_PATH_MAX - 1);
-
-	if (len <= 0 || (size_t)len == CLIENT_PATH_MAX - 1)
-		return err_set(e, ERR_SYSTEM, "the path of this program is not known");
-	out[len] = '\0';
-	if (out[strcspn(out, "'\"\\%\n ")] != '\0')
-		return err_set(e, ERR_CONFIG,
-			       "%s: a path with spaces, quotes or '%%' can't be given to ssh", out);
-	return true;
 }
 
 struct config {
@@ -129,7 +117,7 @@ write_locked(struct str zone, struct err *e)
 
 	buf_init(&zones, CLIENT_TEXT_MAX);
 	ok = begin(&c, e) && client_path(OUR_FILE, path, e) && read_zones(&zones, zone, e);
-	buf_add_str(&c.text, STR("# Written by workspace-proxy ssh-config.\n"));
+	buf_addf(&c.text, "# Written by %s ssh-config.\n", client_name());
 	client_login_each(add_host, &c);
 	rest = buf_view(&zones);
 	while (ok && rest.len > 0 && str_next(&rest, '\n', &line))

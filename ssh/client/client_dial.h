@@ -5,16 +5,14 @@
 #ifndef SSH_CLIENT_CLIENT_DIAL_H
 #define SSH_CLIENT_CLIENT_DIAL_H
 
-#include "ssh/client/client_private.h"
+#include "ssh/client/client_http.h"
 
-struct raw_stream;
-
-/* An open WebSocket. */
+/* An open WebSocket; frames that came with the head are client_http_rest. */
 struct client_tunnel {
-	struct raw_stream *stream;
+	struct client_http http;
 	char user[SSH_USER_MAX + 1];
 	char host_key[SSH_KEY_TEXT_MAX + 1];
-	struct buf early; /* frames that came with the head */
+	char notice[SSH_SENTENCE_MAX + 1]; /* what does not work; or "" */
 };
 
 /* Connects and sends the request for a tunnel. */

@@ -9,13 +9,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/process/fd.h"
 #include "ssh/client/client_private.h"
 
@@ -119,6 +117,7 @@ bool
 client_lock(int *fd, struct err *e)
 {
 	uint64_t deadline_ms = clock_monotonic_ms() + LOCK_MS;
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char path[CLIENT_PATH_MAX];
 
 	if (!client_path("lock", path, e))
@@ -126,14 +125,14 @@ client_lock(int *fd, struct err *e)
 	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd < 0)
 		return err_set_errno(e, errno, "%s", path);
-	while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR) {
+	while (fcntl(*fd, F_SETLK, &whole) != 0) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
 			err_set_errno(e, errno, "%s", path);
 		} else if (clock_monotonic_ms() < deadline_ms) {
 			(void)poll(NULL, 0, LOCK_PAUSE_MS);
 			continue;
 		} else {
-			err_set(e, ERR_TIMEOUT, "%s: another workspace-proxy holds it", path);
+			err_set(e, ERR_TIMEOUT, "%s: another %s holds it", path, client_name());
 		}
 		close(*fd);
 		return false;
@@ -157,12 +156,10 @@ login_path(const struct client_host *h, char out[CLIENT_PATH_MAX], struct err *e
 }
 
 static bool
-read_member(const struct json_doc *json, const char *name, char *out, size_t size, struct err *e)
+read_member(const struct flat_json *json, const char *name, char *out, size_t size, struct err *e)
 {
-	struct str value;
+	struct str value = flat_json_get(json, name);
 
-	if (!json_get_opt_str(json_doc_root(json), name, &value, e))
-		return false;
 	if (value.len >= size)
 		return err_set(e, ERR_INPUT, "%s: too long", name);
 	if (value.len > 0)
@@ -172,16 +169,16 @@ read_member(const struct json_doc *json, const char *name, char *out, size_t siz
 }
 
 static bool
-parse_login(struct client_login *l, struct str text, struct err *e)
+parse_login(struct client_login *l, struct buf *text, struct err *e)
 {
-	struct json_doc *json = json_doc_parse(text, e);
-	bool ok = json != NULL && read_member(json, "token", l->token, sizeof(l->token), e) &&
-		  read_member(json, "user", l->user, sizeof(l->user), e) &&
-		  read_member(json, "prefix", l->prefix, sizeof(l->prefix), e) &&
-		  read_member(json, "ca_file", l->ca_file, sizeof(l->ca_file), e);
+	struct flat_json json;
 
-	json_doc_free(json);
-	return ok;
+	if (!flat_json_parse(&json, text->data, text->len))
+		return err_set(e, ERR_INPUT, "it is no JSON object; log in again");
+	return read_member(&json, "token", l->token, sizeof(l->token), e) &&
+	       read_member(&json, "user", l->user, sizeof(l->user), e) &&
+	       read_member(&json, "prefix", l->prefix, sizeof(l->prefix), e) &&
+	       read_member(&json, "ca_file", l->ca_file, sizeof(l->ca_file), e);
 }
 
 bool
@@ -195,11 +192,11 @@ client_login_read(const struct client_host *h, struct client_login *l, struct er
 	if (!login_path(h, path, e))
 		return false;
 	buf_init(&text, CLIENT_TEXT_MAX);
-	ok = client_read(path, &text, e) && parse_login(l, buf_view(&text), e);
+	ok = client_read(path, &text, e) && (parse_login(l, &text, e) || err_wrap(e, "%s", path));
 	buf_wipe_fini(&text);
 	if (!ok && e != NULL && e->code == ERR_NOT_FOUND)
-		return err_set(e, ERR_NOT_FOUND,
-			       "%s: not signed in; run `workspace-proxy login %s`", h->key, h->key);
+		return err_set(e, ERR_NOT_FOUND, "%s: not signed in; run `%s login %s`", h->key,
+			       client_name(), h->key);
 	return ok;
 }
 
@@ -207,22 +204,21 @@ bool
 client_login_write(const struct client_host *h, const struct client_login *l, struct err *e)
 {
 	char path[CLIENT_PATH_MAX];
-	struct json_writer w;
+	const struct flat_json_member members[] = {
+		{STR("token"), str_from(l->token)},
+		{STR("user"), str_from(l->user)},
+		{STR("prefix"), str_from(l->prefix)},
+		{STR("ca_file"), str_from(l->ca_file)},
+	};
 	struct buf text;
 	bool ok;
 
 	if (!login_path(h, path, e))
 		return false;
 	buf_init(&text, CLIENT_TEXT_MAX);
-	json_write_begin(&w, &text);
-	json_write_object(&w, NULL);
-	json_write_str(&w, "token", str_from(l->token));
-	json_write_str(&w, "user", str_from(l->user));
-	json_write_str(&w, "prefix", str_from(l->prefix));
-	json_write_str(&w, "ca_file", str_from(l->ca_file));
-	json_write_close(&w, '}');
-	ok = json_write_end(&w) ? client_write(path, buf_view(&text), e)
-				: err_set(e, ERR_MEMORY, "no memory");
+	ok = flat_json_write(&text, members, sizeof(members) / sizeof(members[0]))
+		     ? client_write(path, buf_view(&text), e)
+		     : err_set(e, ERR_MEMORY, "no memory");
 	buf_wipe_fini(&text);
 	return ok;
 }

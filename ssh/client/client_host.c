@@ -10,13 +10,6 @@
 
 #define HTTPS_PORT 443
 
-int
-client_fail(const struct err *e, int code)
-{
-	(void)fprintf(stderr, "workspace-proxy: %s\n", e->text);
-	return code;
-}
-
 bool
 client_host_parse(struct client_host *h, struct str text, struct err *e)
 {

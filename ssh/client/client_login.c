@@ -40,14 +40,15 @@ struct login {
 static int
 print_usage(FILE *out, int code)
 {
-	(void)fputs("usage: workspace-proxy login HOST [--no-browser] [--ca-file FILE] "
-		    "[--prefix PATH]\n"
-		    "       workspace-proxy logout HOST\n"
-		    "\n"
-		    "Lets this computer connect to a workspace by SSH, as long as your session in\n"
-		    "the browser lasts. --no-browser prints a code to type into a page on another\n"
-		    "computer. FILE is a PEM bundle; PATH is the proxy's PROXY_PREFIX (/oauth2).\n",
-		    out);
+	(void)fprintf(
+		out,
+		"usage: %s login HOST [--no-browser] [--ca-file FILE] [--prefix PATH]\n"
+		"       %s logout HOST\n"
+		"\n"
+		"Lets this computer connect to a workspace by SSH, as long as your session in\n"
+		"the browser lasts. --no-browser prints a code to type into a page on another\n"
+		"computer. FILE is a PEM bundle; PATH is the proxy's PROXY_PREFIX (/oauth2).\n",
+		client_name(), client_name());
 	return code;
 }
 
@@ -200,7 +201,8 @@ redeem(struct login *g, const char *code, struct err *e)
 	if (!ok)
 		return REDEEM_FAILED;
 	token = client_answer_get(&a, "token");
-	if (a.status == 200 && token.len > 0 && token.len < sizeof(g->l.token)) {
+	if (a.status == 200 && token.len > 0 && token.len < sizeof(g->l.token) &&
+	    ascii_all_visible(token)) {
 		memcpy(g->l.token, token.data, token.len);
 		g->l.token[token.len] = '\0';
 		result = REDEEM_OK;
@@ -277,7 +279,7 @@ log_in(struct login *g, struct err *e)
 	look_at_workspace(g);
 	if (!client_login_write(&g->host, &g->l, e) || !client_config_refresh(e))
 		return false;
-	(void)fprintf(stderr, "Logged in. Try: workspace-proxy ssh %s\n", g->host.key);
+	(void)fprintf(stderr, "Logged in. Try: %s ssh %s\n", client_name(), g->host.key);
 	return true;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the client share. Calls go one way: login, ssh, config; tunnel,
- * dial; api; trust; token; files; host (each with client_ in front).
+ * dial; api; http; trust; token; files; host; program (each with client_ in front).
  */
 #ifndef SSH_CLIENT_CLIENT_PRIVATE_H
 #define SSH_CLIENT_CLIENT_PRIVATE_H
 
 #include "base/secret.h"
+#include "ssh/client/flat_json.h"
 #include "ssh/message.h"
 
 #define CLIENT_HOST_MAX	  256u
@@ -15,6 +16,21 @@
 #define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
 #define CLIENT_DIAL_MS	  15000u
 #define CLIENT_TOKEN_MAX  1024u
+
+#define CLIENT_USER_AGENT "workspace-connect/" VERSION
+
+/* client_program.c */
+
+/* How users call this program: "workspace-proxy", unless it was set. argument: argv[0] of main.
+ * Both are borrowed. */
+void client_program_set(const char *name, const char *argument);
+const char *client_name(void);
+
+/* Its path, for ssh's configuration. */
+bool client_program(char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
+
+/* Prints "<name of the program>: <message>" to standard error; returns code. */
+int client_fail(const struct err *e, int code);
 
 /* client_host.c */
 
@@ -75,7 +91,7 @@ bool client_note_host_key(const struct client_host *h, struct str host_key,
 struct client_answer {
 	unsigned status;
 	struct buf body;
-	struct json_doc *json; /* NULL: the body is no JSON */
+	struct flat_json json; /* of the body; empty if that is no JSON object */
 };
 
 /* form: of a POST; NULL: a GET. with_token: l->token goes with it. */
@@ -95,11 +111,5 @@ bool client_explain(const struct client_host *h, unsigned status, struct str mes
 
 /* Writes our ssh_config anew where there is one: hosts and their users have changed. */
 bool client_config_refresh(struct err *e) MUST_CHECK;
-
-/* The path of this program. */
-bool client_program(char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
-
-/* Prints "workspace-proxy: <message>" to standard error; returns code. */
-int client_fail(const struct err *e, int code);
 
 #endif

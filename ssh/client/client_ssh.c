@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "ssh/client/client.h"
 #include "ssh/client/client_token.h"
 #include "ssh/client/client_trust.h"
@@ -21,15 +20,17 @@
 static int
 print_usage(FILE *out, int code)
 {
-	(void)fputs("usage: workspace-proxy ssh [--token-command COMMAND] HOST [-- "
-		    "SSH-ARGUMENT...]\n"
-		    "       workspace-proxy ssh [--token-command COMMAND] --stdio HOST\n"
-		    "\n"
-		    "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
-		    "--stdio is for ProxyCommand: it carries one SSH connection.\n"
-		    "--token-command prints a GitLab token, for workspaces in a zone that\n"
-		    "`workspace-proxy trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n",
-		    out);
+	const char *name = client_name();
+
+	(void)fprintf(out,
+		      "usage: %s ssh [--token-command COMMAND] HOST [-- SSH-ARGUMENT...]\n"
+		      "       %s ssh [--token-command COMMAND] --stdio HOST\n"
+		      "\n"
+		      "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
+		      "--stdio is for ProxyCommand: it carries one SSH connection.\n"
+		      "--token-command prints a GitLab token, for workspaces in a zone that\n"
+		      "`%s trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n",
+		      name, name, name);
 	return code;
 }
 
@@ -63,6 +64,9 @@ run_stdio(const char *name)
 	secret_wipe(&l, sizeof(l));
 	if (!ok)
 		return client_fail(&e, EXIT_SSH);
+	/* Not into the output of programs that run ssh. */
+	if (tunnel.notice[0] != '\0' && isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "%s: %s: %s\n", client_name(), h.key, tunnel.notice);
 	/* Before ssh sees a byte: it reads the file when it has the server's key. */
 	ok = client_note_host_key(&h, str_from(tunnel.host_key), &e) &&
 	     client_tunnel_run(&tunnel, &e);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "ssh/client/client_token.h"
 
 #define COMMAND_MS 30000u
@@ -102,7 +103,7 @@ run_command(const char *command, struct buf *out, struct err *e)
 	pid_t pid;
 	bool ok;
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
+	if (!fd_pipe(fds))
 		return err_set_errno(e, errno, "token command");
 	pid = fork();
 	if (pid == 0)

@@ -20,14 +20,17 @@
 static int
 print_usage(FILE *out, int code)
 {
-	(void)fputs(
-		"usage: workspace-proxy trust ZONE [--ca-file FILE] [--prefix PATH]\n"
-		"       workspace-proxy trust --list\n"
-		"       workspace-proxy trust --remove ZONE\n"
+	const char *name = client_name();
+
+	(void)fprintf(
+		out,
+		"usage: %s trust ZONE [--ca-file FILE] [--prefix PATH]\n"
+		"       %s trust --list\n"
+		"       %s trust --remove ZONE\n"
 		"\n"
 		"Workspaces at and below the zone, such as ws.example.com, get the GitLab token\n"
 		"in WORKSPACE_PROXY_TOKEN or of --token-command; no others do.\n",
-		out);
+		name, name, name);
 	return code;
 }
 
@@ -131,8 +134,8 @@ client_credentials(const struct client_host *h, struct client_login *l, struct e
 		return client_login_read(h, l, NULL) ||
 		       err_set(e, ERR_NOT_FOUND,
 			       "%s: a GitLab token goes only to zones that are trusted; run "
-			       "`workspace-proxy trust ZONE`",
-			       h->key);
+			       "`%s trust ZONE`",
+			       h->key, client_name());
 	}
 	*l = (struct client_login){.is_gitlab_token = true};
 	(void)snprintf(l->prefix, sizeof(l->prefix), "%s", t.prefix);

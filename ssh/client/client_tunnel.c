@@ -127,7 +127,7 @@ receive(struct tunnel_loop *t)
 
 	if (t->unread.len > 0 || t->unwritten.len > 0)
 		return false;
-	switch (raw_stream_receive(t->tunnel->stream, t->in, sizeof(t->in), &len, t->e)) {
+	switch (raw_stream_receive(t->tunnel->http.stream, t->in, sizeof(t->in), &len, t->e)) {
 	case RAW_STREAM_DONE:
 		t->unread = (struct str){t->in, len};
 		t->heard_ms = clock_monotonic_ms();
@@ -186,7 +186,7 @@ send_frames(struct tunnel_loop *t)
 
 	if (t->unsent.len == 0)
 		return false;
-	switch (raw_stream_send(t->tunnel->stream, t->unsent, &len, t->e)) {
+	switch (raw_stream_send(t->tunnel->http.stream, t->unsent, &len, t->e)) {
 	case RAW_STREAM_DONE:
 		t->unsent = str_skip(t->unsent, len);
 		return true;
@@ -219,7 +219,7 @@ wait_for_events(const struct tunnel_loop *t)
 	short events =
 		(short)((t->unwritten.len == 0 ? POLLIN : 0) | (t->unsent.len > 0 ? POLLOUT : 0));
 	struct pollfd fds[] = {
-		{.fd = raw_stream_fd(t->tunnel->stream), .events = events},
+		{.fd = raw_stream_fd(t->tunnel->http.stream), .events = events},
 		{.fd = t->unsent.len == 0 ? STDIN_FILENO : -1, .events = POLLIN},
 		{.fd = t->unwritten.len > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
 	};
@@ -260,7 +260,7 @@ client_tunnel_run(struct client_tunnel *tunnel, struct err *e)
 	const int flags[] = {fcntl(STDIN_FILENO, F_GETFL), fcntl(STDOUT_FILENO, F_GETFL)};
 
 	t = (struct tunnel_loop){.tunnel = tunnel, .e = e};
-	t.unread = buf_view(&tunnel->early);
+	t.unread = client_http_rest(&tunnel->http);
 	t.heard_ms = t.pinged_ms = clock_monotonic_ms();
 	set_blocking((const int[]){flags[0] | O_NONBLOCK, flags[1] | O_NONBLOCK});
 	run_loop(&t);

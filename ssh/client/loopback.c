@@ -13,7 +13,12 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/process/fd.h"
 #include "base/url.h"
+
+#ifndef MSG_NOSIGNAL /* there, SIGPIPE is ignored */
+#define MSG_NOSIGNAL 0
+#endif
 
 #define REQUEST_MAX 8192u
 #define GUESTS_MAX  16u
@@ -31,10 +36,11 @@ loopback_open(struct loopback *l, struct err *e)
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 
-	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	l->fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (l->fd < 0)
 		return err_set_errno(e, errno, "socket");
-	if (bind(l->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+	if (!fd_set_private(l->fd) || !fd_set_nonblocking(l->fd) ||
+	    bind(l->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    listen(l->fd, 64) != 0 || getsockname(l->fd, (struct sockaddr *)&address, &len) != 0) {
 		err_set_errno(e, errno, "a port on 127.0.0.1");
 		loopback_close(l);
@@ -123,11 +129,15 @@ end_guest(struct guest *g)
 static void
 accept_guest(const struct loopback *l, struct guest guests[GUESTS_MAX])
 {
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept(l->fd, NULL, NULL);
 	struct guest *oldest = &guests[0];
 
 	if (fd < 0)
 		return;
+	if (!fd_set_private(fd) || !fd_set_nonblocking(fd)) {
+		close(fd);
+		return;
+	}
 	for (size_t i = 0; i < GUESTS_MAX && oldest->fd >= 0; i++)
 		if (guests[i].fd < 0 || guests[i].since_ms < oldest->since_ms)
 			oldest = &guests[i];

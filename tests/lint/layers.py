@@ -38,9 +38,14 @@ CURL = {
     "base/http/fetch_library.c",
     "base/http/fetch_private.h",
     "base/http/fetch_stream.c",
+}
+TLS = {
+    "base/net/tls_context.c",
+    "base/net/tls_private.h",
+    "base/net/tls_session.c",
+    "base/net/tls_self.c",
     "base/http/raw_stream.c",
 }
-TLS = {"base/net/tls_context.c", "base/net/tls_private.h", "base/net/tls_session.c", "base/net/tls_self.c"}
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [

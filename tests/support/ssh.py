@@ -26,6 +26,11 @@ def helper_binary():
     return os.path.join(os.path.dirname(binary()), "workspace-ssh")
 
 
+def connect_binary():
+    """The client as a program of its own."""
+    return os.path.join(os.path.dirname(binary()), "workspace-connect")
+
+
 def problem():
     """What SSH lacks on this machine, in a few words; or None."""
     if not os.access("/usr/sbin/sshd", os.X_OK):
@@ -185,8 +190,9 @@ class Sshd:
 class Computer:
     """A user's computer: a home, the client's commands, and real ssh."""
 
-    def __init__(self, home, proxy, ca_file):
+    def __init__(self, home, proxy, ca_file, program=None):
         self.home = home
+        self.program = program or binary()
         self.proxy = proxy
         self.ca_file = ca_file
         home.mkdir(exist_ok=True)
@@ -223,7 +229,7 @@ class Computer:
         return result
 
     def client(self, *arguments, **more):
-        return self.run(binary(), *arguments, **more)
+        return self.run(self.program, *arguments, **more)
 
     def ssh(self, *arguments, **more):
         return self.client("ssh", self.proxy.host, "--", *arguments, **more)
@@ -231,7 +237,7 @@ class Computer:
     def start_login(self, *options):
         """`workspace-proxy login`; (process, first matching line's address or code)."""
         return subprocess.Popen(
-            [binary(), "login", self.proxy.host, "--ca-file", self.ca_file, *options],
+            [self.program, "login", self.proxy.host, "--ca-file", self.ca_file, *options],
             env=self.environment,
             stderr=subprocess.PIPE,
             text=True,

@@ -27,7 +27,7 @@ test_switch(void **state)
 
 	(void)state;
 	assert_true(tunnel_answer_parse(STR(START ACCEPT PROTO USER KEY "\r\n"), NONCE, &a));
-	assert_int_equal(a.status, 101);
+	assert_true(str_is_empty(a.notice));
 	assert_true(str_equal(a.user, STR("coder")));
 	assert_true(str_equal(a.host_key.type, STR("ssh-ed25519")));
 	assert_true(str_equal(a.host_key.base64, STR(BASE64)));
@@ -42,6 +42,7 @@ test_malformed(void **state)
 		"HTTP/1.1 99 x\r\n\r\n",
 		"HTTP/1.1 1x1 x\r\n\r\n",
 		"HTTP/2 101\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" ACCEPT PROTO USER KEY "\r\n",
 		START "\r\n",
 		START PROTO USER KEY "\r\n",
 		START "Sec-WebSocket-Accept: x3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" PROTO USER KEY
@@ -66,20 +67,21 @@ test_malformed(void **state)
 					 STR("AAAAAAAAAAAAAAAAAAAAAA=="), &a));
 }
 
+/* It goes to a terminal. */
 static void
-test_refusal(void **state)
+test_notices(void **state)
 {
 	struct tunnel_answer a;
 
 	(void)state;
-	assert_true(tunnel_answer_parse(STR("HTTP/1.1 503 x\r\nCONTENT-LENGTH: 20\r\n\r\n"), NONCE,
-					&a));
-	assert_int_equal(a.status, 503);
-	assert_int_equal(a.body_len, 20);
-	assert_int_equal(a.user.len, 0);
-	assert_true(tunnel_answer_parse(STR("HTTP/1.1 401\r\nContent-Length: 99999999\r\n\r\n"),
-					NONCE, &a));
-	assert_int_equal(a.body_len, 0);
+	assert_true(tunnel_answer_parse(
+		STR(START ACCEPT PROTO USER KEY "Workspace-Ssh-Notice: no terminals\r\n\r\n"),
+		NONCE, &a));
+	assert_true(str_equal(a.notice, STR("no terminals")));
+	assert_true(tunnel_answer_parse(
+		STR(START ACCEPT PROTO USER KEY "Workspace-Ssh-Notice: \x1b[2J\r\n\r\n"), NONCE,
+		&a));
+	assert_true(str_is_empty(a.notice));
 }
 
 int
@@ -88,7 +90,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_notices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
