@@ -217,10 +217,11 @@ clone-compare: all ## compares clones of unusual repositories, and of 2,000 tree
 
 # Measures the proxy and its peers in turn on one core, with the load generator on the other. BENCH_ROUNDS,
 # BENCH_SECONDS, BENCH_CASES="small-* websocket-*" and BENCH_PEERS select what runs.
-BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream $(BUILD)/bench/relay
+BENCH_PROGRAMS := $(BUILD)/bench/load $(BUILD)/bench/upstream $(BUILD)/bench/relay $(BUILD)/bench/distance
 $(BUILD)/bench/load: $(BUILD)/tests/bench/load.o $(BUILD)/tests/bench/load_io.o
 $(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
 $(BUILD)/bench/relay: $(BUILD)/tests/bench/relay.o
+$(BUILD)/bench/distance: $(BUILD)/tests/bench/distance.o
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
@@ -232,7 +233,7 @@ $(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_a
 	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS) $(BUILD)/bench/unchecked
-bench: $(BUILD)/deps-bench ## compares speed and memory with nginx, HAProxy and mod_auth_openidc
+bench: $(BUILD)/deps-bench $(if $(BENCH_PAGES),$(BUILD)/deps-bench-pages) ## compares speed and memory with nginx, HAProxy and mod_auth_openidc
 	@$(MAKE) -j$(JOBS) all bench-programs
 	@WORKSPACE_PROXY_BINARY=$(abspath $(BUILD))/workspace-proxy \
 		exec $(PYTHON) -B tests/bench/run.py $(abspath $(BUILD))/bench

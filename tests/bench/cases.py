@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured, and what our own goal for it is. Ratios are above 1 where we are better."""
 
+import shutil
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
@@ -39,6 +40,8 @@ WEBSOCKET_MEMORY = Measure("KiB/WebSocket", value=lambda s: s["kib"], **COST)
 CLONE_TIME = Measure("s", value=lambda s: s["seconds"], **COST)
 CLONE_COST = Measure("s CPU", value=lambda s: s["cpu_seconds"], **COST)
 CLONE_MEMORY = Measure("MiB peak", value=lambda s: s["peak_kib"] / 1024, allowance=256, **COST)
+PAGE_LOAD = Measure("ms until usable", value=lambda s: s["seconds"] * 1e3, **COST)
+PAGE_BYTES = Measure("KB transferred", value=lambda s: s["bytes"] / 1e3, **COST)
 SOCKET_MEMORY = Measure("socket KiB/download", value=lambda s: s["kib"], **COST)
 REST_MEMORY = Measure("KiB resident", value=lambda s: s["kib"], **COST)
 REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **COST)
@@ -47,7 +50,7 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone"
+    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone", "page"
     measures: tuple
     peers: tuple
     tls: bool = False
@@ -56,6 +59,8 @@ class Case:
     size: int = 0  # of a request body or a message
     resumes: bool = False
     repository: str = ""  # see repositories.py
+    application: str = ""  # see page_loads.py
+    round_trip_ms: int = 0
     depth: int = 0
     opens: bool = False  # with the depth and its history behind it, until the IDE opens; git clones all
     goals: dict = field(default_factory=dict)  # (unit, peer) -> the ratio to reach
@@ -115,6 +120,23 @@ def make_opening():
         opens=True,
         goals={(CLONE_TIME.unit, "git"): 4.0},
     )
+
+
+PAGE_PEERS = ("uncompressed", "nginx-http1", "nginx-http2")
+
+
+def make_page_loads():
+    """What people wait for. They take long, and need a browser: see choose."""
+    for application, round_trip_ms in (("jupyter", 50), ("modules", 50), ("code-server", 150)):
+        yield Case(
+            name=f"page-{application}",
+            mode="page",
+            measures=(PAGE_LOAD, PAGE_BYTES),
+            peers=PAGE_PEERS,
+            application=application,
+            round_trip_ms=round_trip_ms,
+            goals={(PAGE_LOAD.unit, peer): 1.0 for peer in PAGE_PEERS},
+        )
 
 
 def make_all():
@@ -223,6 +245,7 @@ def make_all():
     )
     cases += make_clones()
     cases.append(make_opening())
+    cases += make_page_loads()
     cases += both(
         "slow-readers",
         mode="stall",
@@ -243,7 +266,16 @@ def make_all():
     )
 
 
-def choose(patterns):
-    """The cases whose names match one of these patterns; all for an empty text."""
-    wanted = patterns.replace(",", " ").split()
-    return [c for c in make_all() if not wanted or any(fnmatch(c.name, p) for p in wanted)]
+def is_there(case):
+    """Debian has no code-server."""
+    return case.application != "code-server" or shutil.which("code-server") is not None
+
+
+def choose(patterns, pages):
+    """The cases whose names match one of these patterns. Without any: all loads of pages if they are wanted, else
+    everything but these."""
+    named = patterns.replace(",", " ").split()
+    found = [c for c in make_all() if any(fnmatch(c.name, p) for p in named or ["*"])]
+    if not pages:
+        return [c for c in found if c.mode != "page"]
+    return [c for c in found if (is_there(c) if c.mode == "page" else named)]

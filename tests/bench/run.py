@@ -6,7 +6,8 @@ and the upstream have the other one. Prints a table of medians and ratios and wr
 
 BENCH_ROUNDS (5), BENCH_SECONDS (1) of each run, and BENCH_CASES (names or patterns, separated by
 spaces) bound it; BENCH_PEERS likewise. BENCH_EARLIER names another build of workspace-proxy, which
-becomes a peer in every case. Everything listens on loopback.
+becomes a peer in every case. BENCH_PAGES=1 loads pages in Chromium instead, seven times unless
+BENCH_ROUNDS says otherwise. Everything listens on loopback.
 """
 
 import contextlib
@@ -32,7 +33,8 @@ import certificates
 from gitlab import GitLab
 
 LOAD_CORE = "1"
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+PAGES = os.environ.get("BENCH_PAGES", "") not in ("", "0")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7" if PAGES else "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "1"))
 BESIDE_RATE = 2000  # requests/s while a clone runs
 HEAD = """{method} {path} HTTP/1.1
@@ -280,15 +282,26 @@ def run_proxies(cases, wanted, tools, samples):
     return versions
 
 
+def run_pages(cases, wanted, tools, samples):
+    import page_loads  # what it needs is installed for it alone
+
+    stage = Stage(tools)
+    try:
+        return page_loads.run(stage, cases, wanted, ROUNDS, samples)
+    finally:
+        stage.close()
+
+
 def main():
     tools = os.path.abspath(sys.argv[1])
-    chosen = cases_module.choose(os.environ.get("BENCH_CASES", ""))
+    chosen = cases_module.choose(os.environ.get("BENCH_CASES", ""), PAGES)
     if peers_module.Earlier.binary():
         chosen = [replace(c, peers=c.peers + (peers_module.Earlier.name,)) for c in chosen]
     clones = [c for c in chosen if c.mode == "clone"]
-    cases = [c for c in chosen if c not in clones]
+    pages = [c for c in chosen if c.mode == "page"]
+    cases = [c for c in chosen if c not in clones + pages]
     named = set(os.environ.get("BENCH_PEERS", "").replace(",", " ").split())
-    wanted = {p for c in cases for p in c.peers if not named or p in named}
+    wanted = {p for c in cases + pages for p in c.peers if not named or p in named}
     if not chosen:
         sys.exit("BENCH_CASES matches no case")
     if not {0, 1} <= os.sched_getaffinity(0):
@@ -299,6 +312,8 @@ def main():
     if clones:
         versions["git"] = peers_module.output_of("git", "--version").strip()
         run_clones(clones, tools, samples)
+    if pages:
+        versions.update(run_pages(pages, wanted, tools, samples))
     if cases:
         versions.update(run_proxies(cases, wanted, tools, samples))
     facts = machine() + [f"{name}: {version}" for name, version in versions.items()]
