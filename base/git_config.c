@@ -10,18 +10,30 @@ add(struct git_config *config, char *key, char *value)
 	config->pairs[config->count++] = (struct git_config_pair){key, value};
 }
 
+static void
+add_ssh_spellings(struct git_config *config, char *key, struct str host, struct arena *a)
+{
+	add(config, key, arena_printf(a, "git@%.*s:", STR_FMT(host)));
+	add(config, key, arena_printf(a, "ssh://git@%.*s/", STR_FMT(host)));
+}
+
 /* ssh paths lack GitLab's relative URL root. */
 static void
-add_spellings(struct git_config *config, const struct url *gitlab, const char *origin,
+add_spellings(struct git_config *config, const struct git_config_source *source, const char *origin,
 	      struct arena *a)
 {
+	const struct url *gitlab = source->gitlab;
+	const struct git_ssh_address *ssh = source->ssh;
 	char *key = arena_printf(a, "url.%s%.*s/.insteadOf", origin, STR_FMT(gitlab->path));
 	bool is_https = str_equal(gitlab->scheme, STR("https"));
 
-	if (!gitlab->host_is_ipv6) {
-		add(config, key, arena_printf(a, "git@%.*s:", STR_FMT(gitlab->host)));
-		add(config, key, arena_printf(a, "ssh://git@%.*s/", STR_FMT(gitlab->host)));
-	}
+	if (!gitlab->host_is_ipv6)
+		add_ssh_spellings(config, key, gitlab->host, a);
+	if (ssh->host.len > 0 && ssh->port != SSH_PORT)
+		add(config, key,
+		    arena_printf(a, "ssh://git@%.*s:%u/", STR_FMT(ssh->host), (unsigned)ssh->port));
+	else if (ssh->host.len > 0 && !str_equal(ssh->host, gitlab->host))
+		add_ssh_spellings(config, key, ssh->host, a);
 	if (is_https && gitlab->port == url_default_port(gitlab->scheme))
 		add(config, key,
 		    arena_printf(a, "http://%.*s%.*s/", STR_FMT(gitlab->host),
@@ -41,7 +53,7 @@ git_config_make(struct git_config *config, const struct git_config_source *sourc
 	/* An empty helper resets those of files, which might store the token. */
 	add(config, helper_key, arena_dup(a, STR("")));
 	add(config, helper_key, arena_dup(a, str_from(source->helper)));
-	add_spellings(config, source->gitlab, origin, a);
+	add_spellings(config, source, origin, a);
 	/* Git before 2.46 has no pattern for the folders below one, where submodules are. */
 	if (source->other_owner)
 		add(config, arena_dup(a, STR("safe.directory")), arena_dup(a, STR("*")));

@@ -10,6 +10,13 @@
 #include "base/url.h"
 
 #define GIT_CONFIG_MAX 8u
+#define SSH_PORT       22u
+
+/* Where GitLab's ssh server is, if not at the host of its URL. */
+struct git_ssh_address {
+	struct str host; /* lower case; empty: none */
+	uint16_t port;
+};
 
 struct git_config_pair {
 	char *key;
@@ -23,6 +30,7 @@ struct git_config {
 
 struct git_config_source {
 	const struct url *gitlab;
+	const struct git_ssh_address *ssh;
 	const char *helper; /* value of credential.helper */
 	bool other_owner;   /* repositories may belong to another user id than git's */
 };

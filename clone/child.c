@@ -83,15 +83,12 @@ add_limits(struct environment *env, const struct clone_settings *settings)
 
 /*
  * Sets the variables that the worker's settings are read from. GITLAB_API_URL carries the origin
- * because it may be plain http inside a cluster; GITLAB_URL is required but not used otherwise.
+ * because it may be plain http inside a cluster, and a relative URL root; GITLAB_URL is required
+ * but not used otherwise.
  */
 static bool
 set_environment(struct environment *env, const struct clone_settings *settings, struct err *e)
 {
-	struct url origin = settings->gitlab_url;
-
-	origin.path = STR_NONE;
-	origin.query = STR_NONE;
 	environment_init(env);
 	environment_inherit(env, PREFIX "LOG_LEVEL");
 	environment_inherit(env, PREFIX "LOG_FORMAT");
@@ -100,10 +97,15 @@ set_environment(struct environment *env, const struct clone_settings *settings, 
 	environment_add(env, PREFIX "CLONE_REF", settings->ref);
 	environment_add(env, PREFIX "CREDENTIAL_HELPER", settings->helper);
 	add_url(env, PREFIX "CLONE_URL", &settings->url, false);
-	if (!str_is_empty(origin.host)) {
-		add_url(env, PREFIX "GITLAB_URL", &origin, true);
-		add_url(env, PREFIX "GITLAB_API_URL", &origin, false);
+	if (!str_is_empty(settings->gitlab_url.host)) {
+		add_url(env, PREFIX "GITLAB_URL", &settings->gitlab_url, true);
+		add_url(env, PREFIX "GITLAB_API_URL", &settings->gitlab_url, false);
 	}
+	if (!str_is_empty(settings->gitlab_ssh.host))
+		environment_add_made(env, PREFIX "GITLAB_SSH_ADDRESS",
+				     arena_printf(&env->arena, "%.*s:%u",
+						  STR_FMT(settings->gitlab_ssh.host),
+						  (unsigned)settings->gitlab_ssh.port));
 	environment_add(env, PREFIX "CLONE_MARKER", settings->marker);
 	add_origins(env, PREFIX "CLONE_ORIGINS", &settings->origins);
 	add_origins(env, PREFIX "CLONE_LFS_ORIGINS", &settings->lfs_origins);

@@ -153,6 +153,16 @@ without_root(struct str path, struct str root)
 	return path;
 }
 
+/* Whether an ssh URL with this host leads to GitLab. Its port does not matter: the host is
+ * GitLab's. */
+static bool
+is_ssh_host(const struct clone_settings *settings, struct str host)
+{
+	return str_equal_nocase(host, settings->gitlab_url.host) ||
+	       (settings->gitlab_ssh.host.len > 0 &&
+		str_equal_nocase(host, settings->gitlab_ssh.host));
+}
+
 bool
 remote_url_append_gitlab(const struct clone_settings *settings, struct str url, struct buf *out)
 {
@@ -164,8 +174,9 @@ remote_url_append_gitlab(const struct clone_settings *settings, struct str url, 
 		return false;
 	snprintf(authority, sizeof(authority), "%.*s:%u", STR_FMT(gitlab->host),
 		 (unsigned)gitlab->port);
-	if (!str_equal_nocase(l.host, gitlab->host) &&
-	    (l.is_ssh || !str_equal_nocase(l.host, str_from(authority))))
+	if (l.is_ssh ? !is_ssh_host(settings, l.host)
+		     : !str_equal_nocase(l.host, gitlab->host) &&
+			       !str_equal_nocase(l.host, str_from(authority)))
 		return false;
 	/* ssh's paths lack GitLab's relative URL root. */
 	return url_add_origin(gitlab, out) && (!l.is_ssh || buf_add_str(out, gitlab->path)) &&
@@ -184,9 +195,11 @@ remote_url_is_same(const struct clone_settings *settings, const char *url)
 	ok = remote_url_append_text(&settings->url, &text) && split(buf_view(&text), &ours) &&
 	     split(str_from(url), &theirs);
 	if (ok && theirs.is_ssh) {
-		struct str host = settings->url.host;
+		bool is_host = remote_url_is_gitlab(settings)
+				       ? is_ssh_host(settings, theirs.host)
+				       : str_equal_nocase(settings->url.host, theirs.host);
 
-		ok = str_equal_nocase(host, theirs.host) &&
+		ok = is_host &&
 		     str_equal(without_root(ours.path, settings->gitlab_url.path), theirs.path);
 	} else if (ok) {
 		ok = str_equal_nocase(ours.host, theirs.host) && str_equal(ours.path, theirs.path);

@@ -32,8 +32,8 @@ bool remote_url_append(const struct clone_settings *settings, struct buf *out) M
 
 /*
  * Appends the address at GitLab's origin of a URL that names GitLab's host in another way:
- * "git@host:path", ssh://, http://, or with a user name. False for other hosts; a relative URL root
- * is added to ssh's paths.
+ * "git@host:path", ssh://, http://, or with a user name; for ssh also by GITLAB_SSH_ADDRESS. False
+ * for other hosts; a relative URL root is added to ssh's paths.
  */
 bool remote_url_append_gitlab(const struct clone_settings *settings, struct str url,
 			      struct buf *out) MUST_CHECK;

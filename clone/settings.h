@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/git_config.h"
 #include "base/secret.h"
 #include "base/url.h"
 
@@ -56,7 +57,8 @@ struct clone_settings {
 	/* Those that LFS files may come from. */
 	struct clone_origins lfs_origins;
 	struct url gitlab_url; /* credentials go to this origin only */
-	const char *helper;    /* git's credential.helper for that origin; NULL: none */
+	struct git_ssh_address gitlab_ssh;
+	const char *helper; /* git's credential.helper for that origin; NULL: none */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef CONTAINER_CONTAINER_SETTINGS_H
 #define CONTAINER_CONTAINER_SETTINGS_H
 
+#include "base/git_config.h"
 #include "base/net/address.h"
 #include "base/url.h"
 
@@ -44,6 +45,8 @@ struct container_settings {
 	const char *gitlab_url;
 	const struct url *gitlab; /* the same */
 	const char *gitlab_api_url;
+	struct git_ssh_address gitlab_ssh;
+	const char *gitlab_ssh_text; /* NULL: none */
 	const char *client_id;
 	const char *relay_url;
 	const char *authorization; /* the setting's text, and what it requires of a workspace: */

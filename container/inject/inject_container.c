@@ -137,6 +137,7 @@ add_environment(struct builder *b)
 	add_env(b, "IDE_PROBES", p->probes);
 	add_env_text(b, "GITLAB_URL", s->gitlab_url);
 	add_env_text(b, "GITLAB_API_URL", s->gitlab_api_url);
+	add_env_text(b, "GITLAB_SSH_ADDRESS", s->gitlab_ssh_text);
 	if (s->ca_config_map != NULL)
 		add_env_text(b, "GITLAB_CA_FILE", CA_PATH "/ca.crt");
 	add_env_text(b, "CLIENT_ID", s->client_id);

@@ -55,6 +55,7 @@ git_config_command_run(char **environment)
 	conf_print_problems(&problems, stderr);
 	if (s != NULL) {
 		const struct git_config_source source = {.gitlab = &s->auth.gitlab_url,
+							 .ssh = &s->clone.gitlab_ssh,
 							 .helper = s->clone.helper,
 							 .other_owner = s->clone.group.is_set};
 

@@ -143,6 +143,31 @@ def test_spellings_of_gitlab(settings, target, gitlab, url):
     assert git(target, "config", "submodule.lib.url") == gitlab.git_url(lib)
 
 
+def test_ssh_server_at_another_host(settings, target, gitlab):
+    """With an address in GITLAB_SSH_ADDRESS, which nothing connects to."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("lib", "lib", "ssh://git@ssh.gitlab.test:2222/group/lib.git", head(lib))])
+    result = by_hand({**settings, "GITLAB_SSH_ADDRESS": "SSH.gitlab.test:2222"})
+    assert result.returncode == 0 and "not cloned" not in result.stderr, result.stderr
+    assert git(target, "config", "submodule.lib.url") == gitlab.git_url(lib)
+    for wrong in ("git@ssh.gitlab.test", "ssh.gitlab.test:0", "[::1]:22", "a/b"):
+        result = by_hand({**settings, "GITLAB_SSH_ADDRESS": wrong})
+        assert result.returncode == 1 and "GITLAB_SSH_ADDRESS" in result.stderr, wrong
+
+
+@pytest.mark.parametrize("url", ["git@localhost:group/lib.git", "ssh://git@ssh.gitlab.test/group/lib.git"])
+def test_spellings_below_a_relative_url_root(make_gitlab, make_proxy, upstream, target, url):
+    """The worker of a sidecar knows the root, which ssh's paths lack, and the ssh server."""
+    gitlab = make_gitlab(root="/gitlab")
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("lib", "lib", url, head(lib))])
+    token = gitlab.add_token(gitlab.sasha, "read_repository").access
+    place = {"CLONE_URL": gitlab.git_url(gitlab.project), "CLONE_DIR": target, "CLONE_SUBMODULES": "1"}
+    proxy = make_proxy(gitlab, upstream, **place, CLONE_TOKEN=token, GITLAB_SSH_ADDRESS="ssh.gitlab.test")
+    proxy.wait_for_log(message="clone: phase", phase="done")
+    assert (target / "lib" / "README.md").is_file()
+
+
 def test_update_by_a_command(settings, target, gitlab, tmp_path):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     text = f'[submodule "lib"]\n\tpath = lib ; comment\n\turl = "../lib.git"\n\tupdate = !touch {tmp_path}/ran\n'

@@ -506,6 +506,17 @@ def test_profile_is_appended_once(in_profile):
     assert read["GIT_CONFIG_VALUE_1"] == "" and read["GIT_CONFIG_KEY_1"].startswith("credential.https://localhost:")
 
 
+def test_profile_knows_the_ssh_server(in_profile):
+    def spellings(**settings):
+        return [value for value in in_profile(**settings).values() if value.startswith(("git@", "ssh:"))]
+
+    own = ["git@localhost:", "ssh://git@localhost/"]
+    assert spellings() == own
+    assert spellings(GITLAB_SSH_ADDRESS="localhost:22") == own
+    assert spellings(GITLAB_SSH_ADDRESS="localhost:2222") == [*own, "ssh://git@localhost:2222/"]
+    assert spellings(GITLAB_SSH_ADDRESS="Ssh.test") == [*own, "git@ssh.test:", "ssh://git@ssh.test/"]
+
+
 def test_profile_needs_a_helper():
     for settings in ({"GITLAB_URL": "https://gitlab.example.com"}, {"CREDENTIAL_HELPER": "x"}):
         assert run(["git-config"], settings).returncode == 1

@@ -97,6 +97,7 @@ inject_git_config(struct inject *c)
 {
 	const struct git_config_source source = {
 		.gitlab = c->settings->gitlab,
+		.ssh = &c->settings->gitlab_ssh,
 		.helper = INJECT_GIT_HELPER,
 		.other_owner = c->params.clone_dir.len > 0 && users_may_differ(c),
 	};

@@ -19,6 +19,16 @@ text_of(struct settings *s, const struct url *u)
 }
 
 static const char *
+ssh_text_of(struct settings *s)
+{
+	const struct git_ssh_address *ssh = &s->clone.gitlab_ssh;
+
+	if (str_is_empty(ssh->host))
+		return NULL;
+	return arena_printf(&s->arena, "%.*s:%u", STR_FMT(ssh->host), (unsigned)ssh->port);
+}
+
+static const char *
 authorization_text(struct settings *s)
 {
 	struct buf text;
@@ -51,6 +61,8 @@ settings_check_container(struct settings_check *check)
 		    c->memory_limit);
 	c->gitlab_url = text_of(s, &s->auth.gitlab_url);
 	c->gitlab = &s->auth.gitlab_url;
+	c->gitlab_ssh = s->clone.gitlab_ssh;
+	c->gitlab_ssh_text = ssh_text_of(s);
 	c->gitlab_api_url = text_of(s, &s->auth.gitlab_api_url);
 	c->relay_url = text_of(s, &s->auth.relay_url);
 	c->client_id = s->auth.client_id;

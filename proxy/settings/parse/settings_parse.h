@@ -36,6 +36,7 @@ conf_parse_fn settings_parse_ssh_host_key;
 conf_parse_fn settings_parse_ssh_user;
 conf_parse_fn settings_parse_log_files; /* struct log_patterns */
 conf_parse_fn settings_parse_origins;	/* struct clone_origins */
+conf_parse_fn settings_parse_git_ssh;	/* struct git_ssh_address */
 conf_parse_fn settings_parse_umask;	/* struct clone_number */
 conf_parse_fn settings_parse_group;	/* struct clone_number */
 conf_parse_fn settings_parse_pull_policy;
@@ -58,6 +59,7 @@ conf_format_fn settings_format_relay_zones;
 conf_format_fn settings_format_authorization;
 conf_format_fn settings_format_log_files;
 conf_format_fn settings_format_origins;
+conf_format_fn settings_format_git_ssh;
 conf_format_fn settings_format_umask;
 conf_format_fn settings_format_group;
 conf_format_fn settings_format_text;

@@ -2,6 +2,7 @@
 /*
  * Parsers and formatters of the clone's settings that base/conf/conf has no type for.
  */
+#include "base/ascii.h"
 #include "clone/clone.h"
 #include "proxy/settings/parse/settings_parse.h"
 
@@ -38,6 +39,35 @@ settings_format_origins(const void *field, struct buf *out)
 		buf_add_str(out, i == 0 ? STR_NONE : STR(","));
 		(void)url_add_origin(&origins->items[i], out);
 	}
+}
+
+bool
+settings_parse_git_ssh(struct str value, void *field, struct arena *a, struct err *e)
+{
+	struct git_ssh_address *ssh = field;
+	struct str host;
+	char *copy;
+
+	if (!url_split_authority(value, &host, &ssh->port) || value.data[0] == '[')
+		return err_set(e, ERR_CONFIG, "it is no host name, with or without a port");
+	copy = arena_dup(a, host);
+	if (copy == NULL)
+		return err_set(e, ERR_MEMORY, "no memory");
+	for (size_t i = 0; i < host.len; i++)
+		copy[i] = ascii_to_lower(copy[i]);
+	ssh->host = str_from(copy);
+	if (ssh->port == 0)
+		ssh->port = SSH_PORT;
+	return true;
+}
+
+void
+settings_format_git_ssh(const void *field, struct buf *out)
+{
+	const struct git_ssh_address *ssh = field;
+
+	if (ssh->host.len > 0)
+		buf_addf(out, "%.*s:%u", STR_FMT(ssh->host), (unsigned)ssh->port);
 }
 
 bool

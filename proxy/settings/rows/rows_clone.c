@@ -26,6 +26,20 @@ static const struct conf_setting clone[] = {
 	 .text = "Origins other than GitLab's to clone from, without credentials; at most 16. "
 		 "Plain http is used only for an origin that is written with it. LFS files come "
 		 "from `CLONE_LFS_ORIGINS`."},
+	{.name = "GITLAB_SSH_ADDRESS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE | CLONE | INJECT | WEBHOOK | GIT_CONFIG,
+	 .offset = AT(clone.gitlab_ssh),
+	 .parse = settings_parse_git_ssh,
+	 .format = settings_format_git_ssh,
+	 .expected =
+		 "a host name, with a port where it is not 22, such as ssh.gitlab.example.com:2222",
+	 .unset = "the host of `GITLAB_URL`, port 22",
+	 .text = "GitLab's ssh server, as its addresses for cloning show it. Nothing connects to "
+		 "it: "
+		 "submodules and git in the workspace use https instead of such addresses, with "
+		 "the "
+		 "user's token."},
 	{.name = "CLONE_DIR",
 	 .type = CONF_PATH,
 	 .commands = SERVE | CLONE,

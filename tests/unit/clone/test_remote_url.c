@@ -209,6 +209,28 @@ test_remotes_of_the_same_repository(void **state)
 }
 
 static void
+test_ssh_server_at_another_host(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text;
+
+	set(f, "https://code.example.com/gitlab/group/demo.git", "https://code.example.com/gitlab");
+	assert_same(f, "ssh://git@ssh.example.com:2222/group/demo.git", false);
+	f->settings.gitlab_ssh = (struct git_ssh_address){STR("ssh.example.com"), 2222};
+	assert_same(f, "ssh://git@ssh.example.com:2222/group/demo.git", true);
+	assert_same(f, "git@ssh.example.com:group/demo.git", true);
+	assert_same(f, "git@code.example.com:group/demo.git", true);
+	assert_same(f, "https://ssh.example.com/gitlab/group/demo.git", false);
+	buf_init(&text, URL_MAX_BYTES);
+	assert_true(remote_url_append_gitlab(
+		&f->settings, STR("ssh://git@SSH.example.com:2222/group/lib.git"), &text));
+	assert_true(str_equal(buf_view(&text), STR("https://code.example.com/gitlab/group/lib")));
+	assert_false(remote_url_append_gitlab(&f->settings,
+					      STR("https://ssh.example.com/group/lib.git"), &text));
+	buf_fini(&text);
+}
+
+static void
 test_further_origins(void **state)
 {
 	struct fixture *f = *state;
@@ -273,6 +295,7 @@ main(void)
 		cmocka_unit_test(test_first_failure_stays),
 		cmocka_unit_test_setup_teardown(test_remotes_of_the_same_repository, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_ssh_server_at_another_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_further_origins, setup, teardown),
 		cmocka_unit_test(test_what_may_pass_by_itself),
 		cmocka_unit_test(test_pauses_grow_within_bounds),
