@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Token buckets, each kept as the time at which it is full again: a charge moves that time by what
- * one token takes to come back, and is refused where it would lie further ahead than a whole
- * bucket.
+ * The buckets of clients, the one of all, and which client may use how much of it.
  */
 #include "auth/client_rate.h"
 
 #include "auth/client_quota.h"
 #include "base/clock.h"
 #include "base/log/log.h"
+#include "base/token_bucket.h"
 
-#define MINUTE_MS    UINT64_C(60000)
 #define BLOCK_MS     UINT64_C(10000) /* where GitLab does not say */
-#define BLOCK_MAX_MS MINUTE_MS
-#define WARNING_MS   MINUTE_MS /* between two warnings */
-
-static uint64_t
-later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
+#define BLOCK_MAX_MS TOKEN_BUCKET_MINUTE_MS
+#define WARNING_MS   TOKEN_BUCKET_MINUTE_MS /* between two warnings */
 
 static struct client_rate_bucket *
 find_bucket(struct client_rate *r, uint64_t client)
@@ -42,24 +34,6 @@ take_bucket(struct client_rate *r, uint64_t client)
 	}
 	*least = (struct client_rate_bucket){.client = client};
 	return least;
-}
-
-/* How long one token takes to come back to a bucket of this size. */
-static uint64_t
-token_ms(uint64_t max)
-{
-	return MINUTE_MS / max;
-}
-
-/* How long until a bucket of this size takes one more charge, of which only `usable` tokens may be
- * used; 0: now. */
-static uint64_t
-wait_ms(uint64_t full_ms, uint64_t max, uint64_t usable, uint64_t now_ms)
-{
-	uint64_t charged_ms = later(full_ms, now_ms) + token_ms(max);
-	uint64_t limit_ms = now_ms + usable * token_ms(max);
-
-	return charged_ms > limit_ms ? charged_ms - limit_ms : 0;
 }
 
 /* How much of the common bucket this client may use; at least one token. */
@@ -90,12 +64,14 @@ client_rate_charge(struct client_rate *r, struct str client_ip, uint32_t *retry_
 	uint64_t client = client_key(client_ip);
 	struct client_rate_bucket *b = find_bucket(r, client);
 	bool owes = b != NULL && b->full_ms > now_ms;
-	uint64_t ms = wait_ms(r->full_ms, r->common_max, common_share(r, client, owes), now_ms);
+	uint64_t ms = token_bucket_wait_ms(r->full_ms, r->common_max, common_share(r, client, owes),
+					   now_ms);
 
 	if (owes)
-		ms = later(ms, wait_ms(b->full_ms, r->client_max, r->client_max, now_ms));
+		ms = token_bucket_later(
+			ms, token_bucket_wait_ms(b->full_ms, r->client_max, r->client_max, now_ms));
 	if (r->blocked_until_ms > now_ms)
-		ms = later(ms, r->blocked_until_ms - now_ms);
+		ms = token_bucket_later(ms, r->blocked_until_ms - now_ms);
 	if (ms > 0) {
 		*retry_after_s = (uint32_t)((ms + 999) / 1000);
 		r->refused++;
@@ -104,15 +80,9 @@ client_rate_charge(struct client_rate *r, struct str client_ip, uint32_t *retry_
 	}
 	if (b == NULL)
 		b = take_bucket(r, client);
-	b->full_ms = later(b->full_ms, now_ms) + token_ms(r->client_max);
-	r->full_ms = later(r->full_ms, now_ms) + token_ms(r->common_max);
+	token_bucket_charge(&b->full_ms, r->client_max, now_ms);
+	token_bucket_charge(&r->full_ms, r->common_max, now_ms);
 	return true;
-}
-
-static void
-give_back(uint64_t *full_ms, uint64_t max)
-{
-	*full_ms -= *full_ms < token_ms(max) ? *full_ms : token_ms(max);
 }
 
 /* Moves it to the front, in the place of itself or of the oldest. */
@@ -133,8 +103,8 @@ client_rate_note_success(struct client_rate *r, uint64_t client)
 	struct client_rate_bucket *b = find_bucket(r, client);
 
 	if (b != NULL)
-		give_back(&b->full_ms, r->client_max);
-	give_back(&r->full_ms, r->common_max);
+		token_bucket_refund(&b->full_ms, r->client_max);
+	token_bucket_refund(&r->full_ms, r->common_max);
 	remember_proven(r, client);
 }
 
@@ -154,5 +124,15 @@ client_rate_block(struct client_rate *r, uint32_t retry_after_s)
 	uint64_t ms = retry_after_s == 0 ? BLOCK_MS : UINT64_C(1000) * retry_after_s;
 	uint64_t until_ms = clock_monotonic_ms() + (ms < BLOCK_MAX_MS ? ms : BLOCK_MAX_MS);
 
-	r->blocked_until_ms = later(r->blocked_until_ms, until_ms);
+	r->blocked_until_ms = token_bucket_later(r->blocked_until_ms, until_ms);
+}
+
+uint32_t
+client_rate_blocked_s(const struct client_rate *r)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	return r->blocked_until_ms > now_ms
+		       ? (uint32_t)((r->blocked_until_ms - now_ms + 999) / 1000)
+		       : 0;
 }

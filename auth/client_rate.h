@@ -51,4 +51,7 @@ bool client_rate_is_proven(const struct client_rate *r, uint64_t client);
 /* GitLab answered 429. */
 void client_rate_block(struct client_rate *r, uint32_t retry_after_s);
 
+/* Seconds until that is over; 0: it is. */
+uint32_t client_rate_blocked_s(const struct client_rate *r);
+
 #endif

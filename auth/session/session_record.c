@@ -9,6 +9,7 @@
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
+#include "base/record.h"
 
 #define FLAG_REFRESH_LOST 1u
 #define FLAG_DEVICES	  2u /* a count and the devices follow the texts */
@@ -36,16 +37,13 @@ session_record_size(const struct auth_session *s)
 static void
 write_u64(struct buf *out, uint64_t value)
 {
-	for (int shift = 56; shift >= 0; shift -= 8)
-		buf_add_byte(out, (char)(uint8_t)(value >> shift));
+	record_write_number(out, value, sizeof(value));
 }
 
 static void
 write_text(struct buf *out, struct str text)
 {
-	buf_add_byte(out, (char)(uint8_t)(text.len >> 8));
-	buf_add_byte(out, (char)(uint8_t)text.len);
-	buf_add_str(out, text);
+	record_write_text(out, text, 2);
 }
 
 static void
@@ -89,47 +87,10 @@ session_record_write(const struct auth_session *s, struct buf *out)
 	return buf_is_ok(out);
 }
 
-struct record_reader {
-	struct str rest;
-	bool ok;
-};
-
-static struct str
-read_bytes(struct record_reader *r, size_t len)
-{
-	struct str bytes = str_take(r->rest, len);
-
-	if (bytes.len != len)
-		r->ok = false;
-	r->rest = str_skip(r->rest, len);
-	return bytes;
-}
-
-static uint64_t
-read_number(struct record_reader *r, size_t len)
-{
-	struct str bytes = read_bytes(r, len);
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes.len; i++)
-		value = value << 8 | (uint8_t)bytes.data[i];
-	return value;
-}
-
-static struct str
-read_text(struct record_reader *r, size_t max)
-{
-	size_t len = (size_t)read_number(r, 2);
-
-	if (len > max)
-		r->ok = false;
-	return read_bytes(r, len);
-}
-
 static void
 read_name(struct record_reader *r, char out[GITLAB_TEXT_MAX + 1])
 {
-	struct str text = read_text(r, GITLAB_TEXT_MAX);
+	struct str text = record_read_text(r, 2, GITLAB_TEXT_MAX);
 
 	if (!r->ok)
 		return;
@@ -140,7 +101,7 @@ read_name(struct record_reader *r, char out[GITLAB_TEXT_MAX + 1])
 static struct secret *
 read_token(struct record_reader *r)
 {
-	struct str text = read_text(r, GITLAB_TOKEN_MAX);
+	struct str text = record_read_text(r, 2, GITLAB_TOKEN_MAX);
 
 	return r->ok && text.len > 0 ? secret_from_str(text) : NULL;
 }
@@ -148,14 +109,14 @@ read_token(struct record_reader *r)
 static void
 read_devices(struct record_reader *r, struct session_record *record)
 {
-	size_t count = (size_t)read_number(r, 1);
+	size_t count = (size_t)record_read_number(r, 1);
 
 	r->ok = r->ok && count <= AUTH_DEVICES_MAX;
 	for (size_t i = 0; r->ok && i < count; i++) {
 		struct session_device *device = &record->devices[i];
-		struct str id = read_bytes(r, AUTH_DEVICE_ID_BYTES);
-		int64_t since_ms = (int64_t)read_number(r, 8);
-		struct str name = read_text(r, AUTH_DEVICE_NAME_MAX);
+		struct str id = record_read_bytes(r, AUTH_DEVICE_ID_BYTES);
+		int64_t since_ms = (int64_t)record_read_number(r, 8);
+		struct str name = record_read_text(r, 2, AUTH_DEVICE_NAME_MAX);
 
 		if (!r->ok)
 			return;
@@ -170,21 +131,21 @@ bool
 session_record_read(struct str *rest, struct session_record *record, struct err *e)
 {
 	struct record_reader r = {*rest, true};
-	struct str id = read_bytes(&r, SESSION_ID_BYTES);
+	struct str id = record_read_bytes(&r, SESSION_ID_BYTES);
 	uint64_t flags;
 
 	*record = (struct session_record){.user = {.is_active = true}};
 	if (r.ok)
 		memcpy(record->id, id.data, id.len);
-	record->user.id = read_number(&r, 8);
-	record->opened_ms = (int64_t)read_number(&r, 8);
-	record->used_ms = (int64_t)read_number(&r, 8);
-	record->allowed_ms = (int64_t)read_number(&r, 8);
-	record->token_expires_ms = (int64_t)read_number(&r, 8);
-	record->tokens.lifetime_ms = read_number(&r, 8);
-	flags = read_number(&r, 1);
+	record->user.id = record_read_number(&r, 8);
+	record->opened_ms = (int64_t)record_read_number(&r, 8);
+	record->used_ms = (int64_t)record_read_number(&r, 8);
+	record->allowed_ms = (int64_t)record_read_number(&r, 8);
+	record->token_expires_ms = (int64_t)record_read_number(&r, 8);
+	record->tokens.lifetime_ms = record_read_number(&r, 8);
+	flags = record_read_number(&r, 1);
 	record->refresh_lost = (flags & FLAG_REFRESH_LOST) != 0;
-	record->cookie = read_text(&r, SESSION_COOKIE_MAX);
+	record->cookie = record_read_text(&r, 2, SESSION_COOKIE_MAX);
 	read_name(&r, record->user.username);
 	read_name(&r, record->user.name);
 	read_name(&r, record->user.email);

@@ -195,7 +195,7 @@ read_all(int fd, struct buf *out, struct err *e)
 }
 
 bool
-conf_read_file(const char *path, struct buf *out, struct err *e)
+conf_read_text(const char *path, struct buf *out, struct err *e)
 {
 	struct stat st;
 	/* Not blocking, so that a FIFO is reported and not waited for. */
@@ -209,9 +209,14 @@ conf_read_file(const char *path, struct buf *out, struct err *e)
 	(void)close(fd);
 	while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
 		out->len--;
-	if (ok && out->len == 0)
-		ok = err_set(e, ERR_CONFIG, "it is empty");
 	return ok;
+}
+
+bool
+conf_read_file(const char *path, struct buf *out, struct err *e)
+{
+	return conf_read_text(path, out, e) &&
+	       (out->len > 0 || err_set(e, ERR_CONFIG, "it is empty"));
 }
 
 /* The text of one form into value. False after a problem was reported. */

@@ -100,6 +100,8 @@ bool conf_is_set(const struct conf_table *table, char **environment, const char 
  * from none. And what such a file holds, without the line ends behind it; out is bounded. */
 const char *conf_find_file(const struct conf_table *table, char **environment, const char *name);
 bool conf_read_file(const char *path, struct buf *out, struct err *e) MUST_CHECK;
+/* As conf_read_file, for what may be empty. */
+bool conf_read_text(const char *path, struct buf *out, struct err *e) MUST_CHECK;
 
 /* Overwrites the secrets' values in the environment, which then count as not set: neither
  * /proc/<pid>/environ nor a child has them any longer. */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Token buckets that hold what comes back in one minute, each kept as the time (monotonic) at which
+ * it is full again; 0 is a full bucket. A charge moves that time by what one token takes to come
+ * back, and has to wait where it would lie further ahead than the bucket's size.
+ */
+#ifndef BASE_TOKEN_BUCKET_H
+#define BASE_TOKEN_BUCKET_H
+
+#include <stdint.h>
+
+#define TOKEN_BUCKET_MINUTE_MS UINT64_C(60000)
+#define TOKEN_BUCKET_MAX       60000u
+
+static inline uint64_t
+token_bucket_later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* How long one token takes to come back to a bucket of this size, 1..TOKEN_BUCKET_MAX. */
+static inline uint64_t
+token_bucket_token_ms(uint64_t max)
+{
+	return TOKEN_BUCKET_MINUTE_MS / max;
+}
+
+/* How long until the bucket takes one more charge, of which only `usable` tokens may be used; 0:
+ * now. */
+static inline uint64_t
+token_bucket_wait_ms(uint64_t full_ms, uint64_t max, uint64_t usable, uint64_t now_ms)
+{
+	uint64_t charged_ms = token_bucket_later(full_ms, now_ms) + token_bucket_token_ms(max);
+	uint64_t limit_ms = now_ms + usable * token_bucket_token_ms(max);
+
+	return charged_ms > limit_ms ? charged_ms - limit_ms : 0;
+}
+
+static inline void
+token_bucket_charge(uint64_t *full_ms, uint64_t max, uint64_t now_ms)
+{
+	*full_ms = token_bucket_later(*full_ms, now_ms) + token_bucket_token_ms(max);
+}
+
+static inline void
+token_bucket_refund(uint64_t *full_ms, uint64_t max)
+{
+	*full_ms -= *full_ms < token_bucket_token_ms(max) ? *full_ms : token_bucket_token_ms(max);
+}
+
+#endif
