@@ -97,6 +97,12 @@ auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
 }
 
 void
+auth_reach_relay(struct auth *a, struct fetch *f)
+{
+	gitlab_reach_relay(a->gitlab, f);
+}
+
+void
 auth_free(struct auth *a)
 {
 	if (a == NULL)

@@ -43,6 +43,7 @@ struct auth_settings {
 	struct url redirect_url;      /* host is empty: the relay's callback, or our own */
 	struct url relay_url;	  /* its base, without a trailing '/' in path; host empty: none */
 	struct secret *relay_key; /* this workspace's; with relay_url */
+	bool broker;		  /* the relay redeems and refreshes for us */
 	const char *scope;
 	const char *prefix; /* of our endpoints: "/oauth2" */
 	struct auth_keys cookie_keys;

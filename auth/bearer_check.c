@@ -101,6 +101,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 		break;
 	case GITLAB_NO:
 	case GITLAB_FORBIDDEN:
+	case GITLAB_DENIED:
 		end_rejected(c, AUTH_PROBLEM_NO_ACCESS, &why);
 		return;
 	case GITLAB_REFUSES_US:

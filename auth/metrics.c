@@ -7,7 +7,7 @@
 #include "auth/auth_private.h"
 #include "auth/git_credential.h"
 
-_Static_assert(GITLAB_LOST + 1 == AUTH_METRICS_OUTCOMES, "every outcome has a name");
+_Static_assert(GITLAB_DENIED + 1 == AUTH_METRICS_OUTCOMES, "every outcome has a name");
 _Static_assert(AUTH_END_REFUSED + 1 == AUTH_METRICS_ENDS, "every end has a name");
 
 static const char *const sources[] = {"sidecar", NULL};
@@ -45,6 +45,7 @@ static const char *const outcomes[AUTH_METRICS_OUTCOMES] = {
 	[GITLAB_REFUSES_US] = "refuses_us",
 	[GITLAB_UNAVAILABLE] = "unavailable",
 	[GITLAB_LOST] = "lost",
+	[GITLAB_DENIED] = "denied",
 };
 static const char *const ends[AUTH_METRICS_ENDS] = {
 	[AUTH_END_SIGNED_OUT] = "signed_out",
@@ -92,7 +93,8 @@ static const struct metrics_family families[] = {
 	 .labels = {METRICS_LABEL("endpoint", questions), METRICS_LABEL("outcome", outcomes)},
 	 .help = "Requests to GitLab by what was asked and what came of it; refresh: new tokens "
 		 "for "
-		 "a session; lost: sent, and no answer came."},
+		 "a session; lost: sent, and no answer came; denied: by the relay's operator. With "
+		 "BROKER, token, refresh and revoke go by way of the relay."},
 	{.name = "workspace_proxy_gitlab_request_duration_seconds",
 	 .type = METRICS_HISTOGRAM,
 	 .unit = METRICS_MICROSECONDS,

@@ -49,6 +49,7 @@ struct container_settings {
 	const char *gitlab_ssh_text; /* NULL: none */
 	const char *client_id;
 	const char *relay_url;
+	bool has_broker;	   /* the relay has the client secret */
 	const char *authorization; /* the setting's text, and what it requires of a workspace: */
 	bool needs_workspace_id;
 	bool needs_project;

@@ -20,6 +20,7 @@ static const char *const routes[METRICS_ROUTES] = {
 	[METRICS_AUTH] = "auth",
 	[METRICS_WORKSPACE] = "workspace",
 	[METRICS_RELAY] = "relay",
+	[METRICS_BROKER] = "broker",
 	[METRICS_SSH] = "ssh",
 	[METRICS_NO_ROUTE] = "none",
 };
@@ -389,6 +390,8 @@ proxy_metrics_write(struct proxy *p, struct buf *out)
 	metrics_write(&state_table, &state, source, out);
 	if (p->auth != NULL)
 		auth_metrics_write(p->auth, out);
+	if (p->broker != NULL)
+		broker_metrics_write(p->broker, out);
 	metrics_process_write(&p->process, out);
 }
 
@@ -399,6 +402,7 @@ proxy_metrics_print_markdown(FILE *out)
 	metrics_print_markdown(&counted_table, out);
 	metrics_print_markdown(&state_table, out);
 	metrics_print_markdown(&auth_metrics_table, out);
+	metrics_print_markdown(&broker_metrics_table, out);
 	metrics_print_markdown(&metrics_process_table, out);
 	metrics_print_markdown(&webhook_metrics_table, out);
 }

@@ -7,9 +7,8 @@
 #define PROXY_PROXY_H
 
 #include "auth/auth.h"
-#include "auth/relay/relay.h"
+#include "auth/broker/broker.h"
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/net/deferred_free.h"
 #include "base/net/tls.h"
 #include "base/process/metrics_process.h"
@@ -37,7 +36,8 @@ struct proxy {
 	struct loop *loop;
 	struct passed_sockets sockets; /* of a service manager, until listeners take them */
 	struct deferred_free_queue deferred_frees;
-	struct relay *relay; /* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
+	struct relay *relay;   /* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
+	struct broker *broker; /* of a relay that has the client secret; or NULL */
 	struct auth *auth;
 	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;

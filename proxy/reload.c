@@ -27,6 +27,13 @@ reload_client_secret(struct reload *r, struct err *e)
 	return true;
 }
 
+static bool
+replace_master_keys(struct proxy *p, const struct auth_keys *keys, struct err *e)
+{
+	return (p->broker == NULL || broker_replace_keys(p->broker, keys, e)) &&
+	       relay_replace_keys(p->relay, keys, e);
+}
+
 /* A sidecar's cookie keys, or a relay's master keys. */
 static bool
 reload_keys(struct reload *r, struct err *e)
@@ -36,7 +43,7 @@ reload_keys(struct reload *r, struct err *e)
 	struct auth_keys *used = is_relay ? &s->relay.master_keys : &s->auth.cookie_keys;
 	struct auth_keys keys = {.count = 0};
 	bool ok = settings_read_keys(s->files.keys, &keys, e) &&
-		  (is_relay ? relay_replace_keys(r->proxy->relay, &keys, e)
+		  (is_relay ? replace_master_keys(r->proxy, &keys, e)
 			    : auth_replace_keys(r->proxy->auth, &keys, e));
 
 	if (!ok) {
@@ -66,7 +73,7 @@ reload_authorities(struct reload *r, struct err *e)
 {
 	if (!tls_check_authorities(r->settings->gitlab_ca_file, e))
 		return false;
-	fetch_reload_authorities(r->fetch);
+	fetch_reload_authorities(r->clients->gitlab);
 	return true;
 }
 
@@ -74,6 +81,21 @@ static bool
 has_own_certificate(const struct reload *r)
 {
 	return r->proxy->tls != NULL && r->settings->tls.source == SETTINGS_TLS_SELF;
+}
+
+static bool
+reload_relay_authorities(struct reload *r, struct err *e)
+{
+	if (!tls_check_authorities(r->settings->relay_ca_file, e))
+		return false;
+	fetch_reload_authorities(r->clients->relay);
+	return true;
+}
+
+static bool
+reload_deny_list(struct reload *r, struct err *e)
+{
+	return broker_reload_deny_list(r->proxy->broker, e);
 }
 
 static const struct reload_part {
@@ -85,6 +107,8 @@ static const struct reload_part {
 	{"keys", reload_keys},
 	{"GitLab's authorities", reload_authorities},
 	{"relay key", reload_relay_key},
+	{"relay's authorities", reload_relay_authorities},
+	{"deny list", reload_deny_list},
 };
 
 void
@@ -156,16 +180,19 @@ name_files(struct reload *r)
 		r->files[0][0].path = s->tls.cert_file;
 		r->files[0][1].path = s->tls.key_file;
 	}
-	r->files[1][0].path = r->fetch == NULL ? NULL : s->files.client_secret;
+	r->files[1][0].path = r->clients->gitlab == NULL ? NULL : s->files.client_secret;
 	r->files[2][0].path = s->files.keys;
-	r->files[3][0].path = r->fetch == NULL ? NULL : s->gitlab_ca_file;
+	r->files[3][0].path = r->clients->gitlab == NULL ? NULL : s->gitlab_ca_file;
 	r->files[4][0].path = s->files.relay_key;
+	r->files[5][0].path = r->clients->relay == NULL ? NULL : s->relay_ca_file;
+	r->files[6][0].path = r->proxy->broker == NULL ? NULL : s->relay.deny_file;
 }
 
 void
-reload_start(struct reload *r, struct proxy *p, struct settings *settings, struct fetch *fetch)
+reload_start(struct reload *r, struct proxy *p, struct settings *settings,
+	     const struct gitlab_clients *clients)
 {
-	*r = (struct reload){.proxy = p, .settings = settings, .fetch = fetch};
+	*r = (struct reload){.proxy = p, .settings = settings, .clients = clients};
 	name_files(r);
 	for (size_t i = 0; i < RELOAD_PARTS; i++)
 		file_watch_apply(r->files[i], RELOAD_PATHS);

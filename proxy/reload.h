@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is reloaded while the process runs: certificate, client secret, cookie keys, a workspace's
- * key for the relay, the relay's master keys and GitLab's authorities, if they come from files.
+ * key for the relay, the relay's master keys and deny list, and the authorities of GitLab and the
+ * relay, if they come from files.
  *
  * On SIGHUP at once, and without a signal when a file has changed and then stays unchanged for a
  * moment; a mounted secret that Kubernetes swaps counts as a changed file. If a file is invalid,
@@ -11,21 +12,21 @@
 #define PROXY_RELOAD_H
 
 #include "base/process/file_watch.h"
-#include "proxy/proxy.h"
+#include "proxy/gitlab_clients.h"
 
-#define RELOAD_PARTS 5
+#define RELOAD_PARTS 7
 #define RELOAD_PATHS 2
 
 struct reload {
 	struct proxy *proxy;
 	struct settings *settings; /* whose secrets are replaced */
-	struct fetch *fetch;	   /* NULL: a relay */
+	const struct gitlab_clients *clients;
 	struct loop_timer timer;
 	struct file_watch files[RELOAD_PARTS][RELOAD_PATHS];
 };
 
 void reload_start(struct reload *r, struct proxy *p, struct settings *settings,
-		  struct fetch *fetch);
+		  const struct gitlab_clients *clients);
 void reload_fini(struct reload *r); /* fine after no start */
 
 /* Says in the log which certificate is used from now on. */

@@ -14,23 +14,18 @@
 #include "base/process/trim_code.h"
 #include "proxy/admin.h"
 #include "proxy/git_credential_server.h"
+#include "proxy/gitlab_clients.h"
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
 #include "proxy/tunnel/ssh_probe.h"
 
-/* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
-#define GITLAB_CONNECT_TIMEOUT_MS   3000u
-#define GITLAB_STALL_TIMEOUT_MS	    5000u
-#define GITLAB_TOTAL_TIMEOUT_MS	    8000u
-#define GITLAB_CONNECTIONS_MAX	    12u
-#define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
-#define NAME_TIMEOUT_MS		    5000u
-#define NAME_INTERVAL_MS	    30000u
-#define NAME_RETRY_MS		    2000u
-#define NAME_STALE_MS		    300000u
-#define PORT_IDLE_MAX		    32u
-#define UPSTREAM_IDLE_MAX	    128u /* a page of an IDE asks for dozens of files at once */
+#define NAME_TIMEOUT_MS	  5000u
+#define NAME_INTERVAL_MS  30000u
+#define NAME_RETRY_MS	  2000u
+#define NAME_STALE_MS	  300000u
+#define PORT_IDLE_MAX	  32u
+#define UPSTREAM_IDLE_MAX 128u /* a page of an IDE asks for dozens of files at once */
 
 struct serve {
 	struct proxy proxy;
@@ -40,30 +35,13 @@ struct serve {
 	struct settings *settings; /* proxy reads them, reload replaces secrets */
 	struct reload reload;
 	struct tls_context *tls_client; /* to https upstreams; NULL: there are none */
-	struct fetch *fetch;
+	struct gitlab_clients clients;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: nobody asks */
 	struct ssh_server ssh_server;
 	struct loop_defer flush_log;
 	struct orphans orphans;
 };
-
-static struct fetch *
-make_fetch(const struct serve *s, struct err *e)
-{
-	const struct fetch_options options = {
-		.ca_file = s->proxy.settings->gitlab_ca_file,
-		.user_agent = "workspace-proxy/" VERSION,
-		.connect_timeout_ms = GITLAB_CONNECT_TIMEOUT_MS,
-		.stall_timeout_ms = GITLAB_STALL_TIMEOUT_MS,
-		.total_timeout_ms = GITLAB_TOTAL_TIMEOUT_MS,
-		.body_max_bytes = 256u * 1024,
-		.connections_max = GITLAB_CONNECTIONS_MAX,
-		.connections_reserved = GITLAB_CONNECTIONS_RESERVED,
-	};
-
-	return fetch_new(s->proxy.loop, &options, e);
-}
 
 static bool
 needs_tls_client(const struct settings *settings)
@@ -198,13 +176,6 @@ make_pages(const struct proxy *p, struct err *e)
 }
 
 static bool
-make_relay(struct serve *s, struct err *e)
-{
-	s->proxy.relay = relay_new(&s->proxy.settings->relay, e);
-	return s->proxy.relay != NULL;
-}
-
-static bool
 start_ssh(struct serve *s, struct err *e)
 {
 	struct proxy *p = &s->proxy;
@@ -237,11 +208,7 @@ make_sidecar(struct serve *s, struct err *e)
 	struct proxy *p = &s->proxy;
 	const struct settings *settings = p->settings;
 
-	s->fetch = make_fetch(s, e);
-	if (s->fetch == NULL)
-		return false;
-	p->auth = auth_new(&settings->auth, p->loop, s->fetch, e);
-	if (p->auth == NULL || !make_upstreams(s, e))
+	if (!gitlab_clients_start_auth(&s->clients, p, e) || !make_upstreams(s, e))
 		return false;
 	if (settings->credential_socket != NULL) {
 		s->credentials = git_credential_server_new(p, e);
@@ -347,9 +314,10 @@ start(struct serve *s, struct err *e)
 	if (address_is_set(&settings->https_address) && !make_tls(p, e))
 		return false;
 	p->pages = make_pages(p, e);
-	if (p->pages == NULL || !(s->is_relay ? make_relay(s, e) : make_sidecar(s, e)))
+	if (p->pages == NULL ||
+	    !(s->is_relay ? gitlab_clients_start_relay(&s->clients, p, e) : make_sidecar(s, e)))
 		return false;
-	reload_start(&s->reload, p, s->settings, s->fetch);
+	reload_start(&s->reload, p, s->settings, &s->clients);
 	p->reload = &s->reload;
 	if (!start_orphans(s, e) || !passed_sockets_receive(&p->sockets, e) || !start_admin(s, e) ||
 	    !lifecycle_start(&s->lifecycle, p, e) || !passed_sockets_are_taken(&p->sockets, e) ||
@@ -381,9 +349,10 @@ stop(struct serve *s)
 	if (p->loop != NULL)
 		deferred_free_fini(&p->deferred_frees);
 	auth_free(p->auth);
+	broker_free(p->broker);
 	relay_free(p->relay);
 	pages_free(p->pages);
-	fetch_free(s->fetch);
+	gitlab_clients_fini(&s->clients);
 	tls_context_free(p->tls);
 	tls_context_free(s->tls_client);
 	peers_fini(&p->peers);

@@ -8,46 +8,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "auth/gitlab/gitlab_read.h"
+#include "auth/gitlab/gitlab_broker.h"
+#include "auth/gitlab/gitlab_private.h"
 #include "base/clock.h"
 #include "base/json.h"
 
 #define FORM_MAX_BYTES 65536u
-
-/* A revocation in the background. Free when there is neither call nor token. */
-struct revocation {
-	struct gitlab *gitlab;
-	struct gitlab_call *call;
-	struct secret *token; /* NULL with a call: the token is still to come */
-};
-
-struct gitlab {
-	const struct auth_settings *settings;
-	const char *redirect_uri;
-	struct fetch *fetch;
-	struct arena arena;
-	const char *token_url;
-	const char *revoke_url;
-	const char *user_url;
-	const char *graphql_url;
-	const char *project_members_url; /* with a final '/', like the next */
-	const char *group_members_url;
-	const char *workspace_query;
-	struct auth_metrics metrics;
-	struct client_rate client_rate;
-	struct revocation revocations[GITLAB_REVOKES_MAX];
-};
-
-struct gitlab_call {
-	struct gitlab_expect expect;
-	struct gitlab *gitlab;
-	enum auth_metrics_question question;
-	uint64_t started_us;
-	struct fetch_call *fetch;
-	gitlab_read_fn *read;
-	gitlab_done_fn *done;
-	void *arg;
-};
 
 void
 gitlab_tokens_fini(struct gitlab_tokens *t)
@@ -123,12 +89,13 @@ gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struc
 	g->settings = settings;
 	g->redirect_uri = redirect_uri;
 	g->fetch = f;
+	g->relay_fetch = f;
 	g->client_rate = (struct client_rate){
 		.client_max = settings->sign_in_failures_per_address_max,
 		.common_max = settings->sign_in_failures_max,
 	};
 	arena_init(&g->arena, 65536);
-	if (!build_urls(g)) {
+	if (!build_urls(g) || (settings->broker && !gitlab_broker_build_address(g))) {
 		err_set(e, ERR_CONFIG, "GitLab's address is too long");
 		gitlab_free(g);
 		return NULL;
@@ -152,6 +119,12 @@ enum fetch_priority
 gitlab_client_priority(const struct gitlab *g, uint64_t client)
 {
 	return client_rate_is_proven(&g->client_rate, client) ? FETCH_NORMAL : FETCH_LOW;
+}
+
+void
+gitlab_reach_relay(struct gitlab *g, struct fetch *f)
+{
+	g->relay_fetch = f;
 }
 
 void
@@ -182,8 +155,24 @@ count_answer(const struct gitlab_call *call, enum gitlab_outcome outcome)
 static bool
 is_rate_limited(const struct gitlab_call *call, const struct fetch_response *response)
 {
-	return response != NULL && response->status == 429 &&
+	return response != NULL && response->status == 429 && call->ask == NULL &&
 	       (call->question == AUTH_ASKS_TOKEN || call->question == AUTH_ASKS_REFRESH);
+}
+
+static void on_response(const struct fetch_response *response, const struct err *e,
+			bool request_sent, void *arg);
+
+/* Whether the request, of which nothing was sent, is sent again: another replica may take it. */
+static bool
+restart_at_broker(struct gitlab_call *call, const struct err *why)
+{
+	struct fetch_request request;
+	struct err e = ERR_INIT;
+
+	if (call->ask == NULL || !broker_ask_again(call->ask, call->gitlab, why, &request))
+		return false;
+	call->fetch = fetch_start(call->gitlab->relay_fetch, &request, on_response, call, &e);
+	return call->fetch != NULL;
 }
 
 static void
@@ -191,9 +180,12 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	    void *arg)
 {
 	struct gitlab_call *call = arg;
-	struct gitlab_call copy = *call;
+	struct gitlab_call copy;
 	struct gitlab_answer answer = {.outcome = GITLAB_UNAVAILABLE, .err = ERR_INIT};
 
+	if (response == NULL && !request_sent && restart_at_broker(call, e))
+		return;
+	copy = *call;
 	free(call);
 	/* Of a plain http address; GitLab has no use for this status. */
 	if (response != NULL && response->status == 407) {
@@ -208,37 +200,36 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	count_answer(&copy, answer.outcome);
 	if (is_rate_limited(&copy, response))
 		client_rate_block(&copy.gitlab->client_rate, response->retry_after_s);
+	broker_ask_free(copy.ask);
 	copy.done(&answer, copy.arg);
 	gitlab_tokens_fini(&answer.tokens);
 }
 
-struct question {
-	enum auth_metrics_question kind;
-	struct fetch_request request;
-	gitlab_read_fn *read;
-	uint64_t user_id; /* that the answer must be about; 0: any */
-};
-
-static struct gitlab_call *
-start_question(struct gitlab *g, const struct question *q, gitlab_done_fn *done, void *arg)
+struct gitlab_call *
+gitlab_start(struct gitlab *g, const struct gitlab_question *q, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = calloc(1, sizeof(*call));
 	struct err e = ERR_INIT;
 
-	if (call == NULL)
+	if (call == NULL) {
+		broker_ask_free(q->ask);
 		return NULL;
+	}
 	*call = (struct gitlab_call){
-		.expect = {.settings = g->settings, .user_id = q->user_id},
+		.expect = {.settings = g->settings, .user_id = q->user_id, .ask = q->ask},
 		.gitlab = g,
 		.question = q->kind,
 		.started_us = clock_monotonic_us(),
+		.ask = q->ask,
 		.read = q->read,
 		.done = done,
 		.arg = arg,
 	};
-	call->fetch = fetch_start(g->fetch, &q->request, on_response, call, &e);
+	call->fetch = fetch_start(q->ask == NULL ? g->fetch : g->relay_fetch, &q->request,
+				  on_response, call, &e);
 	if (call->fetch == NULL) {
 		log_error(NULL, "request to GitLab not started", log_err(&e));
+		broker_ask_free(call->ask);
 		free(call);
 		return NULL;
 	}
@@ -251,6 +242,7 @@ gitlab_cancel(struct gitlab_call *call)
 	if (call == NULL)
 		return;
 	fetch_cancel(call->fetch);
+	broker_ask_free(call->ask);
 	free(call);
 }
 
@@ -284,8 +276,8 @@ form_init(struct buf *form)
 
 /* q says what is asked and with which priority. */
 static struct gitlab_call *
-start_form_question(struct gitlab *g, struct question *q, struct buf *form, gitlab_done_fn *done,
-		    void *arg)
+start_form_question(struct gitlab *g, struct gitlab_question *q, struct buf *form,
+		    gitlab_done_fn *done, void *arg)
 {
 	bool is_revoke = q->kind == AUTH_ASKS_REVOKE;
 	struct gitlab_call *call = NULL;
@@ -297,7 +289,7 @@ start_form_question(struct gitlab *g, struct question *q, struct buf *form, gitl
 	q->request.body = buf_view(form);
 	q->read = is_revoke ? gitlab_read_revoke : gitlab_read_tokens;
 	if (buf_is_ok(form))
-		call = start_question(g, q, done, arg);
+		call = gitlab_start(g, q, done, arg);
 	buf_wipe_fini(form);
 	return call;
 }
@@ -306,9 +298,12 @@ struct gitlab_call *
 gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_done_fn *done,
 		     void *arg)
 {
-	struct question q = {.kind = AUTH_ASKS_TOKEN, .request = {.priority = code->priority}};
+	struct gitlab_question q = {.kind = AUTH_ASKS_TOKEN,
+				    .request = {.priority = code->priority}};
 	struct buf form;
 
+	if (g->broker_url != NULL)
+		return gitlab_broker_redeem(g, code, done, arg);
 	form_init(&form);
 	add_field(&form, "grant_type", STR("authorization_code"));
 	add_client(g, &form);
@@ -322,9 +317,11 @@ struct gitlab_call *
 gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done_fn *done,
 	       void *arg)
 {
-	struct question q = {.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}};
+	struct gitlab_question q = {.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}};
 	struct buf form;
 
+	if (g->broker_url != NULL)
+		return gitlab_broker_send_token(g, q.kind, refresh_token, done, arg);
 	form_init(&form);
 	add_field(&form, "grant_type", STR("refresh_token"));
 	add_client(g, &form);
@@ -333,9 +330,24 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done
 	return start_form_question(g, &q, &form, done, arg);
 }
 
+struct gitlab_call *
+gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn *done, void *arg)
+{
+	struct gitlab_question q = {.kind = AUTH_ASKS_REVOKE,
+				    .request = {.priority = FETCH_NORMAL}};
+	struct buf form;
+
+	if (g->broker_url != NULL)
+		return gitlab_broker_send_token(g, q.kind, token, done, arg);
+	form_init(&form);
+	add_client(g, &form);
+	add_field(&form, "token", secret_view(token));
+	return start_form_question(g, &q, &form, done, arg);
+}
+
 /* q says what is asked: a GET unless it has a body. */
 static struct gitlab_call *
-start_api_question(struct gitlab *g, struct question *q, const struct gitlab_asker *who,
+start_api_question(struct gitlab *g, struct gitlab_question *q, const struct gitlab_asker *who,
 		   gitlab_done_fn *done, void *arg)
 {
 	bool has_body = !str_is_empty(q->request.body);
@@ -346,13 +358,13 @@ start_api_question(struct gitlab *g, struct question *q, const struct gitlab_ask
 	q->request.bearer = who->token;
 	q->request.priority = who->priority;
 	q->user_id = who->user_id;
-	return start_question(g, q, done, arg);
+	return gitlab_start(g, q, done, arg);
 }
 
 struct gitlab_call *
 gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
 {
-	struct question q = {
+	struct gitlab_question q = {
 		.kind = AUTH_ASKS_USER,
 		.request = {.url = g->user_url},
 		.read = gitlab_read_user,
@@ -365,7 +377,7 @@ struct gitlab_call *
 gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
 		       void *arg)
 {
-	struct question q = {
+	struct gitlab_question q = {
 		.kind = AUTH_ASKS_WORKSPACE,
 		.request = {.url = g->graphql_url, .body = str_from(g->workspace_query)},
 		.read = gitlab_read_workspace,
@@ -376,7 +388,7 @@ gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_
 
 /* q says what is asked, but for the address. */
 static struct gitlab_call *
-check_members(struct gitlab *g, struct question *q, const char *members_url,
+check_members(struct gitlab *g, struct gitlab_question *q, const char *members_url,
 	      const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = NULL;
@@ -395,7 +407,7 @@ struct gitlab_call *
 gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
 		     void *arg)
 {
-	struct question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_project_member};
+	struct gitlab_question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_project_member};
 
 	return check_members(g, &q, g->project_members_url, who, done, arg);
 }
@@ -404,91 +416,7 @@ struct gitlab_call *
 gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
 		   void *arg)
 {
-	struct question q = {.kind = AUTH_ASKS_GROUP, .read = gitlab_read_group_member};
+	struct gitlab_question q = {.kind = AUTH_ASKS_GROUP, .read = gitlab_read_group_member};
 
 	return check_members(g, &q, g->group_members_url, who, done, arg);
-}
-
-static void
-on_revoked(struct gitlab_answer *answer, void *arg)
-{
-	struct revocation *r = arg;
-
-	r->call = NULL;
-	secret_free(r->token);
-	r->token = NULL;
-	if (answer->outcome != GITLAB_OK)
-		log_warn(NULL, "token not revoked; it expires by itself", log_err(&answer->err));
-}
-
-static void
-start_revocation(struct revocation *r)
-{
-	struct question q = {.kind = AUTH_ASKS_REVOKE, .request = {.priority = FETCH_NORMAL}};
-	struct gitlab *g = r->gitlab;
-	struct buf form;
-
-	form_init(&form);
-	add_client(g, &form);
-	add_field(&form, "token", secret_view(r->token));
-	r->call = start_form_question(g, &q, &form, on_revoked, r);
-	if (r->call == NULL) {
-		secret_free(r->token);
-		r->token = NULL;
-	}
-}
-
-static struct revocation *
-find_free_revocation(struct gitlab *g)
-{
-	for (size_t i = 0; i < GITLAB_REVOKES_MAX; i++) {
-		struct revocation *r = &g->revocations[i];
-
-		if (r->token == NULL && r->call == NULL) {
-			r->gitlab = g;
-			return r;
-		}
-	}
-	log_warn(NULL, "too many revocations at once; a token is left to expire");
-	return NULL;
-}
-
-void
-gitlab_revoke(struct gitlab *g, struct gitlab_tokens *tokens)
-{
-	struct revocation *r = tokens->access == NULL ? NULL : find_free_revocation(g);
-
-	if (r != NULL) {
-		r->token = tokens->access;
-		tokens->access = NULL;
-		start_revocation(r);
-	}
-	gitlab_tokens_fini(tokens);
-}
-
-static void
-on_abandoned(struct gitlab_answer *answer, void *arg)
-{
-	struct revocation *r = arg;
-
-	r->call = NULL;
-	if (answer->outcome != GITLAB_OK || answer->tokens.access == NULL)
-		return;
-	r->token = answer->tokens.access;
-	answer->tokens.access = NULL;
-	start_revocation(r);
-}
-
-void
-gitlab_abandon(struct gitlab *g, struct gitlab_call *call)
-{
-	struct revocation *r = call == NULL ? NULL : find_free_revocation(g);
-
-	if (r == NULL) {
-		gitlab_cancel(call);
-		return;
-	}
-	r->call = call;
-	call->done = on_abandoned;
-	call->arg = r;
 }

@@ -7,47 +7,10 @@
 #define AUTH_GITLAB_GITLAB_H
 
 #include "auth/client_rate.h"
+#include "auth/gitlab/gitlab_answer.h"
 #include "auth/metrics.h"
 
-#define GITLAB_TEXT_MAX	    255u
-#define GITLAB_TOKEN_MAX    4096u
-#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
-#define GITLAB_REVOKES_MAX  32u	   /* running or waiting; further tokens are left to expire */
-
-enum gitlab_outcome {
-	GITLAB_OK,
-	GITLAB_NO,	      /* not found, not the owner, or not enough access */
-	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token is no longer valid */
-	GITLAB_FORBIDDEN,     /* 403 from the API: the account may not use it */
-	GITLAB_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
-	GITLAB_REFUSES_US,    /* client, secret, scope or address are wrong: an operator must act */
-	GITLAB_UNAVAILABLE,   /* not reached, overloaded, or an answer outside the contract */
-	GITLAB_LOST,	      /* the request may have arrived, its answer did not */
-};
-
-struct gitlab_tokens {
-	struct secret *access;
-	struct secret *refresh;	 /* NULL: none */
-	struct secret *id_token; /* NULL: none */
-	uint64_t lifetime_ms;	 /* of the access token; 0: not said */
-};
-
-struct gitlab_user {
-	uint64_t id;
-	char username[GITLAB_TEXT_MAX + 1];
-	char name[GITLAB_TEXT_MAX + 1];
-	char email[GITLAB_TEXT_MAX + 1];
-	bool is_active; /* neither blocked nor locked nor otherwise unable to sign in */
-};
-
-struct gitlab_answer {
-	enum gitlab_outcome outcome;
-	struct err err;		     /* why, unless OK */
-	uint32_t retry_after_s;	     /* 0: not said */
-	const char *missing_scope;   /* what the token lacks; NULL: nothing, or not known */
-	struct gitlab_tokens tokens; /* of exchange and refresh; the receiver may take them */
-	struct gitlab_user user;     /* of gitlab_get_user */
-};
+#define GITLAB_REVOKES_MAX 32u /* running or waiting; further tokens are left to expire */
 
 void gitlab_tokens_fini(struct gitlab_tokens *t);
 
@@ -61,6 +24,8 @@ struct gitlab_call;
 /* settings and redirect_uri outlive it. */
 struct gitlab *gitlab_new(const struct auth_settings *settings, const char *redirect_uri,
 			  struct fetch *f, struct err *e) MUST_CHECK;
+/* The client that verifies the relay's certificate; without it, the one for GitLab does. */
+void gitlab_reach_relay(struct gitlab *g, struct fetch *f);
 void gitlab_free(struct gitlab *g); /* after every call is done or cancelled */
 
 /* The counters of all of auth/. */
@@ -86,11 +51,18 @@ struct gitlab_asker {
 	enum fetch_priority priority; /* FETCH_HIGH for sessions */
 };
 
-/* NULL: nothing was sent. Strings and secrets are copied. */
+/*
+ * NULL: nothing was sent. Strings and secrets are copied.
+ *
+ * With BROKER the relay is asked for tokens, refreshes and revocations: see
+ * auth/gitlab/gitlab_broker.h. Refresh tokens are then wrapped by it.
+ */
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refresh_token,
 				   gitlab_done_fn *done, void *arg) MUST_CHECK;
+struct gitlab_call *gitlab_revoke_token(struct gitlab *g, const struct secret *token,
+					gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who,
 				    gitlab_done_fn *done, void *arg) MUST_CHECK;
 

@@ -61,10 +61,10 @@ set_unreadable(struct gitlab_answer *a, const char *what, const struct fetch_res
 	set_outcome(a, GITLAB_UNAVAILABLE, what, r);
 }
 
-static bool
-token_text_is_ok(struct str s, size_t max)
+bool
+gitlab_is_token(struct str text, size_t max)
 {
-	return s.len > 0 && s.len <= max && ascii_all_visible(s);
+	return text.len > 0 && text.len <= max && ascii_all_visible(text);
 }
 
 static bool
@@ -77,7 +77,7 @@ take_optional_secret(const struct json_node *root, const char *path, size_t max,
 		return false;
 	if (str_is_empty(text))
 		return true;
-	if (!token_text_is_ok(text, max))
+	if (!gitlab_is_token(text, max))
 		return false;
 	*out = secret_from_str(text);
 	return *out != NULL;
@@ -108,7 +108,7 @@ take_tokens(const struct json_node *root, struct gitlab_tokens *t)
 	    !str_equal_nocase(text, STR("bearer")))
 		return false;
 	if (!json_get_str(root, "access_token", &text, NULL) ||
-	    !token_text_is_ok(text, GITLAB_TOKEN_MAX))
+	    !gitlab_is_token(text, GITLAB_TOKEN_MAX))
 		return false;
 	t->access = secret_from_str(text);
 	return t->access != NULL && take_lifetime(root, &t->lifetime_ms) &&
@@ -144,14 +144,17 @@ token_error(struct str body, const struct fetch_response *r, struct gitlab_answe
 }
 
 /* GitLab may grant less than was asked for, and says what it granted (RFC 6749 section 5.1). */
-static const char *
-missing_scope(const struct json_node *root, const struct auth_settings *settings)
+static void
+take_scope(const struct json_node *root, const struct auth_settings *settings,
+	   struct gitlab_answer *a)
 {
 	struct str granted;
 
 	if (!json_get_opt_str(root, "scope", &granted, NULL) || str_is_empty(granted))
-		return NULL;
-	return gitlab_scope_missing(granted, settings->modes);
+		return;
+	a->missing_scope = gitlab_scope_missing(granted, settings->modes);
+	if (granted.len <= GITLAB_SCOPE_MAX)
+		memcpy(a->scope, granted.data, granted.len);
 }
 
 void
@@ -178,7 +181,7 @@ gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *e
 		set_unreadable(answer, "the response is not a token response", r);
 	} else {
 		answer->outcome = GITLAB_OK;
-		answer->missing_scope = missing_scope(json_doc_root(doc), expect->settings);
+		take_scope(json_doc_root(doc), expect->settings, answer);
 	}
 	json_doc_free(doc);
 }

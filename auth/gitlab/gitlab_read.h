@@ -8,10 +8,13 @@
 
 #include "auth/gitlab/gitlab.h"
 
+struct broker_ask;
+
 /* What a response must match. */
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
+	const struct broker_ask *ask; /* of gitlab_read_broker */
 };
 
 typedef void gitlab_read_fn(const struct fetch_response *r, const struct gitlab_expect *expect,
@@ -23,6 +26,9 @@ gitlab_read_fn gitlab_read_workspace;
 gitlab_read_fn gitlab_read_project_member; /* GET /api/v4/projects/:id/members/all/:user_id */
 gitlab_read_fn gitlab_read_group_member;   /* GET /api/v4/groups/:id/members/all/:user_id */
 gitlab_read_fn gitlab_read_revoke;
+
+/* Of a token's text: visible ASCII, not empty. */
+bool gitlab_is_token(struct str text, size_t max);
 
 #define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"
 #define GITLAB_USER_GID	     "gid://gitlab/User/"

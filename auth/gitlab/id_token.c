@@ -65,30 +65,49 @@ check_claims(const struct json_node *claims, const struct id_token_expect *x, st
 	return true;
 }
 
-bool
-id_token_check(const struct secret *token, const struct id_token_expect *expect, struct err *e)
+/* The claims, or NULL and the reason. */
+static struct json_doc *
+read_claims(const struct secret *token, struct err *e)
 {
 	struct str rest = secret_view(token);
 	struct str payload = STR_NONE;
 	struct str part;
 	struct json_doc *doc = NULL;
 	struct buf text;
-	bool ok = false;
 
 	buf_init(&text, PAYLOAD_MAX_BYTES);
 	if (!str_next(&rest, '.', &part) || !str_next(&rest, '.', &payload) ||
 	    !str_next(&rest, '.', &part) || rest.data != NULL ||
 	    !crypto_base64url_decode(&text, payload)) {
 		err_set(e, ERR_PROTOCOL, "id_token: it is not a JWT");
-		goto cleanup;
+	} else {
+		doc = json_doc_parse(buf_view(&text), NULL);
+		if (doc == NULL)
+			err_set(e, ERR_PROTOCOL,
+				"id_token: its claims are not JSON, or exceed our limits");
 	}
-	doc = json_doc_parse(buf_view(&text), NULL);
-	if (doc == NULL)
-		err_set(e, ERR_PROTOCOL, "id_token: its claims are not JSON, or exceed our limits");
-	else
-		ok = check_claims(json_doc_root(doc), expect, e);
-cleanup:
-	json_doc_free(doc);
 	buf_wipe_fini(&text);
+	return doc;
+}
+
+bool
+id_token_check(const struct secret *token, const struct id_token_expect *expect, struct err *e)
+{
+	struct json_doc *doc = read_claims(token, e);
+	bool ok = doc != NULL && check_claims(json_doc_root(doc), expect, e);
+
+	json_doc_free(doc);
+	return ok;
+}
+
+bool
+id_token_subject(const struct secret *token, uint64_t *user_id)
+{
+	struct json_doc *doc = read_claims(token, NULL);
+	struct str subject;
+	bool ok = doc != NULL && json_get_str(json_doc_root(doc), "sub", &subject, NULL) &&
+		  str_to_u64(subject, 1, INT64_MAX, user_id);
+
+	json_doc_free(doc);
 	return ok;
 }

@@ -23,4 +23,7 @@ struct id_token_expect {
 bool id_token_check(const struct secret *token, const struct id_token_expect *expect,
 		    struct err *e) MUST_CHECK;
 
+/* Whom it is about, by its subject alone. */
+bool id_token_subject(const struct secret *token, uint64_t *user_id) MUST_CHECK;
+
 #endif

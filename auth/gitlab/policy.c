@@ -73,6 +73,7 @@ verdict_of(enum gitlab_outcome outcome)
 		return POLICY_ALLOWED;
 	case GITLAB_NO:
 	case GITLAB_FORBIDDEN:
+	case GITLAB_DENIED:
 		return POLICY_REFUSED;
 	case GITLAB_TOKEN_INVALID:
 	case GITLAB_GRANT_INVALID:

@@ -141,6 +141,11 @@ end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, con
 	case GITLAB_GRANT_INVALID:
 		restart_login(l, &why);
 		return;
+	case GITLAB_DENIED:
+		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
+				 "The operator does not let this workspace or account sign in.",
+				 &why);
+		return;
 	case GITLAB_REFUSES_US:
 		end_misconfigured(l, answer->missing_scope, &why);
 		return;

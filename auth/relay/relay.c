@@ -85,6 +85,12 @@ relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e)
 	return true;
 }
 
+const char *
+relay_redirect_uri(const struct relay *r)
+{
+	return r->redirect_uri;
+}
+
 void
 relay_free(struct relay *r)
 {

@@ -21,6 +21,11 @@ struct relay_settings {
 	const char *scope;	      /* the most that a workspace may ask for */
 	struct auth_keys master_keys; /* workspace keys derive from each; the first seals */
 	struct relay_zones zones;
+
+	/* Of the token broker: see auth/broker/broker.h. */
+	const char *deny_file; /* NULL: nobody is denied */
+	uint64_t renew_max_ms; /* how long after a login its tokens are renewed */
+	uint64_t requests_max; /* of one workspace a minute */
 };
 
 struct relay;
@@ -28,6 +33,9 @@ struct relay;
 /* settings outlive it. */
 struct relay *relay_new(const struct relay_settings *settings, struct err *e) MUST_CHECK;
 void relay_free(struct relay *r); /* NULL is fine */
+
+/* As registered with GitLab; lives as long as r. */
+const char *relay_redirect_uri(const struct relay *r);
 
 /* Replaces the master keys; the caller puts them into settings. On failure nothing has changed. */
 bool relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e) MUST_CHECK;

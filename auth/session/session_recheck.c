@@ -112,7 +112,7 @@ on_refreshed(const struct session_refresh_result *result, void *arg)
 		return;
 	case SESSION_REFRESH_REFUSED:
 		log_info(NULL, "GitLab no longer renews the session",
-			 log_cstr("user", s->user.username));
+			 log_cstr("user", s->user.username), log_err(&why));
 		s->rechecked(s, SESSION_RECHECK_EXPIRED);
 		return;
 	case SESSION_REFRESH_LOST:

@@ -88,6 +88,7 @@ on_refreshed(struct gitlab_answer *answer, void *arg)
 		take_refreshed(t, &answer->tokens);
 		break;
 	case GITLAB_GRANT_INVALID:
+	case GITLAB_DENIED:
 		result.outcome = SESSION_REFRESH_REFUSED;
 		break;
 	case GITLAB_LOST:

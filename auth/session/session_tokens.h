@@ -20,7 +20,7 @@ enum session_tokens_state {
 
 enum session_refresh_outcome {
 	SESSION_REFRESH_OK,	     /* a new pair */
-	SESSION_REFRESH_REFUSED,     /* GitLab no longer accepts the refresh token */
+	SESSION_REFRESH_REFUSED,     /* GitLab or the relay no longer accept the refresh token */
 	SESSION_REFRESH_LOST,	     /* GitLab may have answered, so the refresh token is gone */
 	SESSION_REFRESH_UNAVAILABLE, /* try again later */
 };

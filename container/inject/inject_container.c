@@ -142,6 +142,7 @@ add_environment(struct builder *b)
 		add_env_text(b, "GITLAB_CA_FILE", CA_PATH "/ca.crt");
 	add_env_text(b, "CLIENT_ID", s->client_id);
 	add_env_text(b, "RELAY_URL", s->relay_url);
+	add_env_text(b, "BROKER", s->has_broker ? "on" : "");
 	add_env_text(b, "AUTHORIZATION", s->authorization);
 	add_env(b, "WORKSPACE_ID", p->workspace_id);
 	add_env(b, "PROJECT", p->project);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "proxy/exchange/events.h"
+#include "proxy/exchange/exchange_broker.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
@@ -76,9 +77,13 @@ gather_form(struct exchange *x)
 	struct stream *s = x->stream;
 	struct str expected;
 
+	uint64_t timeout_ms = x->proxy->settings->body_timeout_ms;
+
+	if (x->route.kind == ROUTE_BROKER && timeout_ms > EXCHANGE_BROKER_BODY_MS)
+		timeout_ms = EXCHANGE_BROKER_BODY_MS;
 	x->state = EXCHANGE_FORM;
 	loop_timer_init(&x->timer, x->proxy->loop, on_form_timer, x);
-	loop_timer_start(&x->timer, x->proxy->settings->body_timeout_ms);
+	loop_timer_start(&x->timer, timeout_ms);
 	if (expects_100(x, &expected))
 		s->ops->send_head(s, &continue_head);
 	s->ops->want_body(s, true);
@@ -170,7 +175,8 @@ find_facts(struct exchange *x)
 static bool
 wants_form(const struct exchange *x)
 {
-	return (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE) &&
+	return (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE ||
+		x->route.kind == ROUTE_BROKER) &&
 	       str_equal(x->request.method, STR("POST")) && !x->request_ended;
 }
 
@@ -232,6 +238,9 @@ route_request(struct exchange *x)
 	case ROUTE_RELAY:
 		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
 		break;
+	case ROUTE_BROKER:
+		exchange_broker_ask(x);
+		return;
 	case ROUTE_SSH:
 		if (exchange_ssh_is_from_browser(x)) {
 			reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);

@@ -7,7 +7,6 @@
 #define PROXY_EXCHANGE_EXCHANGE_H
 
 #include "auth/auth.h"
-#include "base/arena.h"
 #include "base/net/deferred_free.h"
 #include "proxy/downstream/stream.h"
 #include "proxy/exchange/route.h"
@@ -53,6 +52,7 @@ struct exchange {
 	struct buf form; /* of EXCHANGE_FORM */
 	struct auth_verdict verdict;
 	struct auth_call *auth_call;
+	struct broker_call *broker_call; /* of ROUTE_BROKER */
 	struct auth_watch watch;
 
 	struct port_upstream *port_upstream; /* NULL: the IDE, or not allowed yet */

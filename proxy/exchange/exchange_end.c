@@ -25,10 +25,15 @@ static void
 count_request(const struct exchange *x, uint64_t duration_us)
 {
 	static const enum metrics_route routes[] = {
-		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE, [ROUTE_AUTH] = METRICS_AUTH,
-		[ROUTE_RELAY] = METRICS_RELAY,		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
-		[ROUTE_LOG] = METRICS_WORKSPACE,	[ROUTE_SSH] = METRICS_SSH,
-		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,	[ROUTE_UPSTREAM] = METRICS_IDE,
+		[ROUTE_MISDIRECTED] = METRICS_NO_ROUTE,
+		[ROUTE_AUTH] = METRICS_AUTH,
+		[ROUTE_RELAY] = METRICS_RELAY,
+		[ROUTE_WORKSPACE] = METRICS_WORKSPACE,
+		[ROUTE_BROKER] = METRICS_BROKER,
+		[ROUTE_LOG] = METRICS_WORKSPACE,
+		[ROUTE_SSH] = METRICS_SSH,
+		[ROUTE_UNKNOWN] = METRICS_NO_ROUTE,
+		[ROUTE_UPSTREAM] = METRICS_IDE,
 	};
 	struct proxy_metrics *m = &x->proxy->metrics;
 	enum metrics_route route = routes[x->route.kind];
@@ -83,6 +88,8 @@ exchange_finish(struct exchange *x)
 	x->state = EXCHANGE_OVER;
 	if (x->auth_call != NULL)
 		auth_cancel(x->auth_call);
+	if (x->broker_call != NULL)
+		broker_cancel(x->broker_call);
 	auth_watch_stop(&x->watch);
 	loop_timer_fini(&x->timer);
 	x->proxy->websockets_count -= x->is_counted;
@@ -97,6 +104,7 @@ exchange_finish(struct exchange *x)
 	x->port_upstream = NULL;
 	x->upstream = NULL;
 	x->auth_call = NULL;
+	x->broker_call = NULL;
 	x->events = NULL;
 	x->ssh = NULL;
 	x->log_stream = NULL;

@@ -110,6 +110,8 @@ route_relay(const struct proxy *p, struct str path)
 		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_START};
 	if (str_equal(rest, STR("/callback")))
 		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_CALLBACK};
+	if (str_equal(rest, STR("/token")) && p->broker != NULL)
+		return (struct route){.kind = ROUTE_BROKER};
 	if (str_is_empty(rest) || str_equal(rest, STR("/")))
 		return (struct route){.kind = ROUTE_RELAY, .relay = RELAY_LANDING};
 	return (struct route){.kind = ROUTE_UNKNOWN};

@@ -12,7 +12,8 @@
 enum route_kind {
 	ROUTE_MISDIRECTED, /* unknown Host: 421 */
 	ROUTE_AUTH,	   /* an endpoint of auth */
-	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others */
+	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others but the next */
+	ROUTE_BROKER,	   /* the relay's token broker, for sidecars */
 	ROUTE_WORKSPACE,   /* <prefix>/workspace, after authentication */
 	ROUTE_SSH,	   /* <prefix>/ssh, after authentication, at the workspace's own host */
 	ROUTE_LOG,	   /* <prefix>/workspace/log, after authentication */

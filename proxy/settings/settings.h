@@ -8,7 +8,6 @@
 
 #include "auth/auth.h"
 #include "auth/relay/relay.h"
-#include "base/arena.h"
 #include "base/conf/conf.h"
 #include "base/log/log.h"
 #include "base/net/address.h"
@@ -48,6 +47,7 @@ struct settings {
 	struct relay_settings relay;	     /* of SETTINGS_RELAY */
 	struct container_settings container; /* of SETTINGS_INJECT and SETTINGS_WEBHOOK */
 	const char *gitlab_ca_file;
+	const char *relay_ca_file;	 /* with auth.broker */
 	const char *credential_socket;	 /* where git's helper asks; NULL: nowhere */
 	uint64_t credential_uid;	 /* who may */
 	struct clone_origins registries; /* container registries that get the token too */

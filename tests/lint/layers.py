@@ -23,6 +23,7 @@ FOLDERS = {
 # So have git's credentials, on both sides: neither login nor cloning knows of them.
 FRONT_DOORS = {
     "auth/auth.h",
+    "auth/broker/broker.h",
     "auth/git_credential.h",
     "auth/relay/relay.h",
     "clone/clone.h",

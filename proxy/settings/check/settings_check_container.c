@@ -72,8 +72,13 @@ settings_check_container(struct settings_check *check)
 	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;
 	c->needs_group = (s->auth.modes & AUTH_MODE_GROUP) != 0;
 	c->needs_users = (s->auth.modes & AUTH_MODE_USERS) != 0;
+	c->has_broker = s->auth.broker;
 	if (c->relay_url != NULL)
 		c->secret_keys |= CONTAINER_KEY_RELAY_KEY;
+	if (c->has_broker)
+		c->secret_keys &= ~(unsigned)CONTAINER_KEY_CLIENT_SECRET;
+	if (c->has_broker && c->relay_url == NULL)
+		conf_problem(check->problems, VAR("RELAY_URL"), "needed with BROKER, and not set");
 	c->tls_cert_file = s->tls.cert_file;
 	c->tls_key_file = s->tls.key_file;
 	c->drain_timeout_ms = s->drain_timeout_ms;

@@ -2,6 +2,7 @@
 /*
  * Checks of the relay's settings, in the relay and in sidecars that use it.
  */
+#include "base/net/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
 void
@@ -23,6 +24,28 @@ settings_check_relay_url(struct settings_check *c)
 			     STR_FMT(u->path));
 }
 
+/* With the broker the secret is the relay's alone. */
+static void
+check_broker(struct settings_check *c)
+{
+	struct settings *s = c->s;
+	struct err e = ERR_INIT;
+
+	if (s->relay_ca_file == NULL)
+		s->relay_ca_file = s->gitlab_ca_file;
+	else if (settings_check_file(c, VAR("RELAY_CA_FILE"), s->relay_ca_file) &&
+		 !tls_check_authorities(s->relay_ca_file, &e))
+		conf_problem(c->problems, VAR("RELAY_CA_FILE"),
+			     "%s; expected at least one certificate in PEM form", e.text);
+	if (!s->auth.broker)
+		return;
+	if (!settings_check_is_given(c, "RELAY_URL"))
+		conf_problem(c->problems, VAR("RELAY_URL"), "needed with BROKER, and not set");
+	if (settings_check_is_given(c, "CLIENT_SECRET"))
+		conf_problem(c->problems, VAR("CLIENT_SECRET"),
+			     "with BROKER it belongs to the relay alone; remove it here");
+}
+
 /* What a sidecar needs of the relay, and what it must not have. */
 void
 settings_check_relay_use(struct settings_check *c)
@@ -32,6 +55,7 @@ settings_check_relay_use(struct settings_check *c)
 	bool has_key = settings_check_is_given(c, "RELAY_KEY");
 
 	settings_check_relay_url(c);
+	check_broker(c);
 	if (has_relay && !has_key)
 		conf_problem(c->problems, VAR("RELAY_KEY"), "needed with RELAY_URL, and not set");
 	if (has_key && !has_relay)
@@ -55,6 +79,8 @@ settings_check_relay(struct settings_check *c)
 						VAR("RELAY_ZONES")};
 
 	settings_check_relay_url(c);
+	if (s->relay.deny_file != NULL)
+		(void)settings_check_file(c, VAR("RELAY_DENY_FILE"), s->relay.deny_file);
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!settings_check_is_given(c, needed[i]))
 			conf_problem(c->problems, variables[i], "needed by the relay, and not set");

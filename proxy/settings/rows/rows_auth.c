@@ -18,15 +18,16 @@ static const struct conf_setting gitlab[] = {
 		 "only, because login, code and tokens would travel in the clear."},
 	{.name = "GITLAB_API_URL",
 	 .type = CONF_URL,
-	 .commands = SERVE | CLONE | INJECT | WEBHOOK,
+	 .commands = SERVE | CLONE | RELAY | INJECT | WEBHOOK,
 	 .offset = AT(auth.gitlab_api_url),
 	 .expected = "a URL such as https://gitlab.example.com",
 	 .unset = "`GITLAB_URL`",
 	 .text = "GitLab's base URL as the pod reaches it, where that differs. Plain http is "
-		 "accepted with a warning, for clusters that encrypt below HTTP."},
+		 "accepted with a warning, for clusters that encrypt below HTTP. The relay uses it "
+		 "where it has `CLIENT_SECRET`."},
 	{.name = "GITLAB_CA_FILE",
 	 .type = CONF_PATH,
-	 .commands = SERVE | CLONE,
+	 .commands = SERVE | CLONE | RELAY,
 	 .offset = AT(gitlab_ca_file),
 	 .unset = "the system's",
 	 .alias = SETTINGS_FOREIGN "PROVIDER_CA_FILES",
@@ -41,12 +42,14 @@ static const struct conf_setting gitlab[] = {
 	 .text = "Id of the OAuth application in GitLab."},
 	{.name = "CLIENT_SECRET",
 	 .type = CONF_SECRET,
-	 .commands = SERVE,
+	 .commands = SERVE | RELAY,
 	 .offset = AT(auth.client_secret),
 	 .unset = "none: a public client",
 	 .alias = SETTINGS_FOREIGN "CLIENT_SECRET",
 	 .text = "Secret of the OAuth application in GitLab. Without it the login relies on PKCE "
-		 "alone, and the application must be registered as not confidential."},
+		 "alone, and the application must be registered as not confidential. In the relay "
+		 "it turns on the [token broker](broker.md), for sidecars with `BROKER=on`, which "
+		 "have no secret."},
 	{.name = "REDIRECT_URL",
 	 .type = CONF_URL,
 	 .commands = SERVE | ENV,
@@ -102,6 +105,22 @@ static const struct conf_setting relay[] = {
 	 .format = settings_format_relay_key,
 	 .expected = "what `workspace-proxy relay-key` prints for this workspace's host",
 	 .text = "Key that this workspace shares with the relay. Needed with `RELAY_URL`."},
+	{.name = "BROKER",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | INJECT | WEBHOOK,
+	 .offset = AT(auth.broker),
+	 .fallback = "off",
+	 .text = "Lets the relay exchange codes, renew tokens and revoke them, so that the sidecar "
+		 "needs no `CLIENT_SECRET` and keeps only [wrapped](broker.md) refresh tokens. "
+		 "Needs `RELAY_URL`, and `CLIENT_SECRET` in the relay. `inject` and `webhook` pass "
+		 "it on and mount no `client-secret`."},
+	{.name = "RELAY_CA_FILE",
+	 .type = CONF_PATH,
+	 .commands = SERVE,
+	 .offset = AT(relay_ca_file),
+	 .unset = "`GITLAB_CA_FILE`, or the system's",
+	 .text = "PEM bundle of the authorities that the relay's certificate is verified against, "
+		 "with `BROKER`."},
 	{.name = "RELAY_MASTER_KEY",
 	 .type = CONF_CUSTOM,
 	 .commands = RELAY | RELAY_KEY,
@@ -126,6 +145,32 @@ static const struct conf_setting relay[] = {
 		     "where workspaces have one",
 	 .text = "Zones that the relay may send browsers to; for `workspace-proxy relay` only. A "
 		 "workspace is exactly one label below a zone."},
+	{.name = "RELAY_DENY_FILE",
+	 .type = CONF_PATH,
+	 .commands = RELAY,
+	 .offset = AT(relay.deny_file),
+	 .unset = "nobody is denied",
+	 .text = "File with workspaces and users for which the relay neither exchanges codes nor "
+		 "renews tokens: lines `host kiwi.ws.example.com` and `user 1042` (an id in "
+		 "GitLab), `#` starts a comment, at most 1 MiB. It is read again when it changes."},
+	{.name = "RELAY_RENEW_MAX",
+	 .type = CONF_DURATION,
+	 .commands = RELAY,
+	 .offset = AT(relay.renew_max_ms),
+	 .fallback = "24h",
+	 .min = MINUTE,
+	 .max = 720 * HOUR,
+	 .text = "How long after a login the relay renews its tokens. Set it to the longest "
+		 "`COOKIE_EXPIRE` of the sidecars."},
+	{.name = "RELAY_REQUESTS_PER_WORKSPACE_MAX",
+	 .type = CONF_INT,
+	 .commands = RELAY,
+	 .offset = AT(relay.requests_max),
+	 .fallback = "30",
+	 .min = 1,
+	 .max = 60000,
+	 .text = "Requests of one workspace to the token broker per minute: logins, renewals and "
+		 "revocations. Further ones are told to wait, without a question to GitLab."},
 };
 const struct conf_group settings_relay = SETTINGS_GROUP("Relay", relay);
 

@@ -19,7 +19,7 @@ static const struct conf_setting injection[] = {
 	 .offset = AT(container.image),
 	 .text = "Image of the injected sidecars ([how they get into pods](injection.md)). "
 		 "`inject` and `webhook` pass their `GITLAB_URL`, `GITLAB_API_URL`, `CLIENT_ID`, "
-		 "`RELAY_URL` and `AUTHORIZATION` on to every sidecar."},
+		 "`RELAY_URL`, `BROKER` and `AUTHORIZATION` on to every sidecar."},
 	{.name = "WEBHOOK_ADDRESS",
 	 .type = CONF_ADDRESS,
 	 .commands = WEBHOOK,
@@ -84,7 +84,8 @@ static const struct conf_setting injection[] = {
 	 .expected =
 		 "some of cookie-secret, client-secret, relay-key, clone-token with commas between",
 	 .text = "Keys of the secret; each is mounted as the file of its setting. `relay-key` is "
-		 "included whenever `RELAY_URL` is set."},
+		 "included whenever `RELAY_URL` is set, and `client-secret` left out with "
+		 "`BROKER`."},
 	{.name = "INJECT_GIT_CREDENTIALS",
 	 .type = CONF_BOOL,
 	 .commands = INJECT | WEBHOOK,

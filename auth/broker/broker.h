@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The public interface of the relay's token broker: sealed requests of sidecars in, sealed answers
+ * out.
+ *
+ * The relay has the client secret and asks GitLab for the sidecars, which have none: it redeems
+ * codes, renews tokens and revokes them. A sidecar gets access tokens, and refresh tokens that are
+ * wrapped: only the relay can use them, for that workspace and user, until renew_max_ms after the
+ * login. Which tokens are whose is nowhere stored, so any replica can answer. All checks of users
+ * stay in the sidecar.
+ *
+ * Work and memory are bounded: in size, in the number of requests under way, in all and for each
+ * workspace, and in requests of a workspace per minute. GitLab is asked only for requests that are
+ * sealed by the workspace's key.
+ */
+#ifndef AUTH_BROKER_BROKER_H
+#define AUTH_BROKER_BROKER_H
+
+#include "auth/relay/relay.h"
+
+#define BROKER_BODY_MAX		  8192u /* of a request */
+#define BROKER_CALLS_MAX	  64u	/* under way, in all */
+#define BROKER_CALLS_PER_HOST_MAX 4u
+
+struct broker;
+struct broker_call;
+
+/* relay and gitlab (address and application) outlive it. */
+struct broker_options {
+	const struct relay_settings *relay;
+	const struct auth_settings *gitlab;
+	const char *redirect_uri;
+	struct fetch *fetch;
+};
+
+/* Reads the deny list. */
+struct broker *broker_new(const struct broker_options *options, struct err *e) MUST_CHECK;
+void broker_free(struct broker *b); /* after every call is done or cancelled; NULL is fine */
+
+/* Replaces the master keys; the caller puts them into settings. On failure nothing has changed. */
+bool broker_replace_keys(struct broker *b, const struct auth_keys *keys, struct err *e) MUST_CHECK;
+
+/* Reads the deny list again. On failure the old one stays. */
+bool broker_reload_deny_list(struct broker *b, struct err *e) MUST_CHECK;
+
+struct broker_reply {
+	unsigned status;
+	struct buf body; /* of status 200 */
+};
+typedef void broker_done_fn(const struct broker_reply *reply, void *arg);
+
+/*
+ * Processes one request. NULL: *reply is filled, the caller frees its body, and done will not run;
+ * otherwise done runs later, exactly once unless cancelled. log outlives the call.
+ */
+struct broker_call *broker_start(struct broker *b, struct str body, const struct log_context *log,
+				 struct broker_reply *reply, broker_done_fn *done, void *arg);
+
+/* The sidecar is gone: tokens that GitLab still issues are revoked. */
+void broker_cancel(struct broker_call *call);
+
+extern const struct metrics_table broker_metrics_table;
+void broker_metrics_write(const struct broker *b, struct buf *out);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a sidecar sends to the relay's token broker, and what it gets back.
+ *
+ * Both are sealed (AES-256-GCM) under a key that derives from the workspace's relay key, for this
+ * direction; an answer opens for the request that it answers only. Plain are the workspace's host,
+ * from which the relay derives the key, and the time.
+ */
+#ifndef AUTH_BROKER_BROKER_MESSAGE_H
+#define AUTH_BROKER_BROKER_MESSAGE_H
+
+#include "auth/relay/relay_state.h"
+#include "base/crypto.h"
+
+#define BROKER_REQUEST_MAX  8192u
+#define BROKER_ANSWER_MAX   98304u
+#define BROKER_SKEW_MS	    INT64_C(60000) /* how far the clocks may differ */
+#define BROKER_CONTENT_TYPE "application/octet-stream"
+
+enum broker_operation {
+	BROKER_REDEEM,	/* a code for tokens */
+	BROKER_REFRESH, /* a wrapped refresh token for new tokens */
+	BROKER_REVOKE,	/* an access token */
+	BROKER_OPERATIONS,
+};
+
+/* Views. */
+struct broker_request {
+	struct str authority; /* of the workspace */
+	int64_t sent_ms;      /* wall clock */
+	enum broker_operation operation;
+	struct str code;     /* REDEEM */
+	struct str verifier; /* REDEEM */
+	struct str token;    /* REFRESH, REVOKE */
+};
+
+enum broker_outcome {
+	BROKER_OK,
+	BROKER_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
+	BROKER_REFUSES_US,    /* GitLab does not accept the application */
+	BROKER_UNAVAILABLE,   /* not now: GitLab, or a limit of the relay */
+	BROKER_LOST,	      /* GitLab may have been asked, its answer was lost */
+	BROKER_DENIED,	      /* the operator denies this workspace or user */
+	BROKER_STALE,	      /* the clocks differ by more than BROKER_SKEW_MS */
+	BROKER_OUTCOMES,
+};
+
+/* Views. */
+struct broker_answer {
+	enum broker_outcome outcome;
+	uint32_t retry_after_s; /* 0: not said */
+	int64_t answered_ms;	/* wall clock of the relay */
+	uint64_t lifetime_ms;	/* of the access token; 0: not said */
+	struct str access;
+	struct str refresh; /* wrapped; empty: none */
+	struct str id_token;
+	struct str scope;  /* what GitLab granted; empty: not said */
+	struct str reason; /* why, for the log */
+};
+
+/* One request and its answer; the start is all zero. */
+struct broker_channel {
+	struct secret *key;
+	uint8_t nonce[CRYPTO_NONCE_BYTES]; /* of the request */
+};
+void broker_channel_fini(struct broker_channel *c);
+
+/* Appends the request, and sets up the channel for its answer. */
+bool broker_request_seal(const struct broker_request *r, const struct secret *workspace_key,
+			 struct buf *out, struct broker_channel *c, struct err *e) MUST_CHECK;
+
+/* Views of *r point into text and memory, which the caller has initialized and wipes. Only
+ * RELAY_GOOD and RELAY_STALE fill all of *r, and the channel. */
+enum relay_finding broker_request_open(struct broker_request *r, struct str text,
+				       const struct relay_settings *settings, int64_t now_ms,
+				       struct buf *memory, struct broker_channel *c) MUST_CHECK;
+
+bool broker_answer_seal(const struct broker_answer *a, const struct broker_channel *c,
+			struct buf *out, struct err *e) MUST_CHECK;
+
+/* As above: views point into memory. False for everything that is no answer to that request. */
+bool broker_answer_open(struct broker_answer *a, struct str text, const struct broker_channel *c,
+			struct buf *memory) MUST_CHECK;
+
+#endif

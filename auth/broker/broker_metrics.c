@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of the broker's metrics.
+ */
+#include "auth/broker/broker_metrics.h"
+
+#include "auth/broker/broker.h"
+
+static const char *const sources[] = {"relay", NULL};
+
+const char *const broker_operation_names[BROKER_OPERATIONS] = {
+	[BROKER_REDEEM] = "redeem",
+	[BROKER_REFRESH] = "refresh",
+	[BROKER_REVOKE] = "revoke",
+};
+const char *const broker_result_names[BROKER_RESULTS] = {
+	[BROKER_RESULT_OK] = "ok",
+	[BROKER_RESULT_GRANT_INVALID] = "grant_invalid",
+	[BROKER_RESULT_REFUSES_US] = "refuses_us",
+	[BROKER_RESULT_UNAVAILABLE] = "unavailable",
+	[BROKER_RESULT_LOST] = "lost",
+	[BROKER_RESULT_DENIED_WORKSPACE] = "denied_workspace",
+	[BROKER_RESULT_DENIED_USER] = "denied_user",
+	[BROKER_RESULT_STALE] = "stale",
+	[BROKER_RESULT_RATE_LIMITED] = "rate_limited",
+	[BROKER_RESULT_BUSY] = "busy",
+};
+static const char *const rejections[BROKER_REJECTIONS] = {
+	[BROKER_REJECTED_MALFORMED] = "malformed",
+	[BROKER_REJECTED_ZONE] = "zone",
+	[BROKER_REJECTED_KEY] = "key",
+};
+
+#define FIELD(field) METRICS_FIELD(struct broker_metrics, field)
+static const struct metrics_family families[] = {
+	{.name = "workspace_proxy_broker_requests_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(requests),
+	 .labels = {METRICS_LABEL("operation", broker_operation_names),
+		    METRICS_LABEL("outcome", broker_result_names)},
+	 .help = "Requests of workspaces, by what they asked for and what came of it; refuses_us: "
+		 "GitLab does not accept the application; denied: by RELAY_DENY_FILE; stale: the "
+		 "clocks differ; busy: too many requests at once."},
+	{.name = "workspace_proxy_broker_request_duration_seconds",
+	 .type = METRICS_HISTOGRAM,
+	 .unit = METRICS_MICROSECONDS,
+	 FIELD(duration),
+	 .labels = {METRICS_LABEL("operation", broker_operation_names)},
+	 .bounds = &metrics_latency_bounds,
+	 .help = "From such a request to its answer, where GitLab was asked."},
+	{.name = "workspace_proxy_broker_requests_rejected_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(rejected),
+	 .labels = {METRICS_LABEL("reason", rejections)},
+	 .help = "Requests that no workspace of ours sent; key: sealed with another key than that "
+		 "of their host."},
+	{.name = "workspace_proxy_broker_requests_in_flight",
+	 .type = METRICS_GAUGE,
+	 FIELD(in_flight),
+	 .help = "Requests for which GitLab is being asked."},
+	{.name = "workspace_proxy_broker_deny_entries",
+	 .type = METRICS_GAUGE,
+	 FIELD(deny_entries),
+	 .help = "Workspaces and users in RELAY_DENY_FILE."},
+};
+
+const struct metrics_table broker_metrics_table = {
+	.heading = "Token broker",
+	.families = families,
+	.count = sizeof(families) / sizeof(families[0]),
+	.sources = sources,
+};

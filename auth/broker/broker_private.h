@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker and its calls, shared by auth/broker/broker.c, which opens requests and checks limits,
+ * broker_call.c, which asks GitLab, and broker_reply.c, which seals answers.
+ */
+#ifndef AUTH_BROKER_BROKER_PRIVATE_H
+#define AUTH_BROKER_BROKER_PRIVATE_H
+
+#include "auth/broker/broker.h"
+#include "auth/broker/broker_metrics.h"
+#include "auth/broker/broker_rate.h"
+#include "auth/broker/deny_list.h"
+#include "auth/cookie.h"
+#include "auth/gitlab/gitlab.h"
+
+#define BROKER_BUSY_RETRY_S 1u
+
+struct broker {
+	const struct relay_settings *relay;
+	struct gitlab *gitlab;
+	struct cookie_box refresh_keys;
+	struct deny_list *deny_list; /* NULL: nobody is denied */
+	struct broker_rate rate;
+	LIST_HEAD(, broker_call) calls;
+	size_t calls_count;
+	struct broker_metrics metrics;
+};
+
+struct broker_call {
+	struct broker *broker;
+	LIST_ENTRY(broker_call) entry;
+	enum broker_operation operation;
+	struct buf authority;
+	struct broker_channel channel;
+	uint64_t started_us;
+	uint64_t user_id; /* REFRESH; 0: not known yet */
+	int64_t login_ms;
+	struct secret *refresh; /* REFRESH: GitLab's token, which stays where it gives no new one */
+	struct gitlab_call *asking;
+	const struct log_context *log;
+	broker_done_fn *done;
+	void *arg;
+};
+
+/* What became of a request. */
+struct broker_end {
+	enum broker_result result;
+	uint32_t retry_after_s;
+	const char *reason;
+};
+
+/* Fills what a has not: the outcome, and why; counts and logs it, and seals *reply. */
+void broker_reply_seal(struct broker *b, const struct broker_request *r,
+		       const struct broker_end *end, const struct broker_channel *channel,
+		       const struct log_context *log, struct broker_answer *a,
+		       struct broker_reply *reply);
+
+/* Asks GitLab. NULL: *end says why not. Takes the channel's key with it. */
+struct broker_call *broker_call_start(struct broker *b, const struct broker_request *r,
+				      struct broker_channel *channel,
+				      struct broker_end *end) MUST_CHECK;
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes of a question to GitLab.
+ */
+#ifndef AUTH_GITLAB_GITLAB_ANSWER_H
+#define AUTH_GITLAB_GITLAB_ANSWER_H
+
+#include "base/secret.h"
+
+#define GITLAB_TEXT_MAX	    255u
+#define GITLAB_TOKEN_MAX    4096u
+#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
+#define GITLAB_SCOPE_MAX    1024u
+
+enum gitlab_outcome {
+	GITLAB_OK,
+	GITLAB_NO,	      /* not found, not the owner, or not enough access */
+	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token is no longer valid */
+	GITLAB_FORBIDDEN,     /* 403 from the API: the account may not use it */
+	GITLAB_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
+	GITLAB_REFUSES_US,    /* client, secret, scope or address are wrong: an operator must act */
+	GITLAB_UNAVAILABLE,   /* not reached, overloaded, or an answer outside the contract */
+	GITLAB_LOST,	      /* the request may have arrived, its answer did not */
+	GITLAB_DENIED,	      /* the relay's operator denies this workspace or user */
+};
+
+struct gitlab_tokens {
+	struct secret *access;
+	struct secret *refresh;	 /* NULL: none */
+	struct secret *id_token; /* NULL: none */
+	uint64_t lifetime_ms;	 /* of the access token; 0: not said */
+};
+
+struct gitlab_user {
+	uint64_t id;
+	char username[GITLAB_TEXT_MAX + 1];
+	char name[GITLAB_TEXT_MAX + 1];
+	char email[GITLAB_TEXT_MAX + 1];
+	bool is_active; /* neither blocked nor locked nor otherwise unable to sign in */
+};
+
+struct gitlab_answer {
+	enum gitlab_outcome outcome;
+	struct err err;			  /* why, unless OK */
+	uint32_t retry_after_s;		  /* 0: not said */
+	const char *missing_scope;	  /* what the token lacks; NULL: nothing, or not known */
+	char scope[GITLAB_SCOPE_MAX + 1]; /* of tokens: what was granted; empty: not said */
+	struct gitlab_tokens tokens;	  /* of exchange and refresh; the receiver may take them */
+	struct gitlab_user user;	  /* of gitlab_get_user */
+};
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sealed request is kept until the answer comes, so that it can be sent to another replica of
+ * the relay where one does not take the connection. It is never sent twice.
+ */
+#include "auth/gitlab/gitlab_broker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "auth/broker/broker_message.h"
+#include "auth/gitlab/gitlab_scope.h"
+#include "base/clock.h"
+
+#define CONNECTS_MAX 3u
+
+struct broker_ask {
+	enum broker_operation operation;
+	struct broker_channel channel;
+	struct buf sealed;
+	enum fetch_priority priority;
+	unsigned connects;
+};
+
+void
+broker_ask_free(struct broker_ask *ask)
+{
+	if (ask == NULL)
+		return;
+	broker_channel_fini(&ask->channel);
+	buf_fini(&ask->sealed);
+	free(ask);
+}
+
+static void
+fill_request(const struct broker_ask *ask, const struct gitlab *g, struct fetch_request *request)
+{
+	*request = (struct fetch_request){
+		.priority = ask->priority,
+		.method = "POST",
+		.url = g->broker_url,
+		.accept = BROKER_CONTENT_TYPE,
+		.content_type = BROKER_CONTENT_TYPE,
+		.body = buf_view(&ask->sealed),
+	};
+}
+
+bool
+broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
+		 struct fetch_request *request)
+{
+	bool was_refused = why->code == ERR_CONNECT || why->code == ERR_TLS;
+
+	if (!was_refused || ++ask->connects >= CONNECTS_MAX)
+		return false;
+	log_info(NULL, "relay not reached; trying again", log_err(why));
+	fill_request(ask, g, request);
+	return true;
+}
+
+bool
+gitlab_broker_build_address(struct gitlab *g)
+{
+	const struct auth_settings *s = g->settings;
+	const char *relay = url_origin(&s->relay_url, &g->arena);
+	const char *own = url_origin(&s->external_url, &g->arena);
+
+	if (relay == NULL || own == NULL)
+		return false;
+	g->authority = str_skip(str_from(own), strlen("https://"));
+	g->broker_url = arena_printf(&g->arena, "%s%.*s/token", relay, STR_FMT(s->relay_url.path));
+	return g->broker_url != NULL;
+}
+
+/* Text of the answer that is no secret: the outcome, and what the relay says about it. */
+static void
+set_outcome(struct gitlab_answer *answer, enum gitlab_outcome outcome,
+	    const struct broker_answer *a)
+{
+	answer->outcome = outcome;
+	answer->retry_after_s = a->retry_after_s;
+	if (outcome != GITLAB_OK)
+		err_set(&answer->err, ERR_PROTOCOL, "relay: %.*s", STR_FMT(a->reason));
+}
+
+static bool
+take_token(struct str text, size_t max, struct secret **out)
+{
+	if (str_is_empty(text))
+		return true;
+	*out = gitlab_is_token(text, max) ? secret_from_str(text) : NULL;
+	return *out != NULL;
+}
+
+static void
+take_tokens(const struct broker_answer *a, const struct auth_settings *settings,
+	    struct gitlab_answer *answer)
+{
+	struct gitlab_tokens *t = &answer->tokens;
+
+	if (str_is_empty(a->access) || !take_token(a->access, GITLAB_TOKEN_MAX, &t->access) ||
+	    !take_token(a->refresh, GITLAB_TOKEN_MAX, &t->refresh) ||
+	    !take_token(a->id_token, GITLAB_ID_TOKEN_MAX, &t->id_token)) {
+		gitlab_tokens_fini(t);
+		answer->outcome = GITLAB_LOST;
+		err_set(&answer->err, ERR_PROTOCOL, "relay: its answer has no tokens");
+		return;
+	}
+	t->lifetime_ms = a->lifetime_ms;
+	if (!str_is_empty(a->scope))
+		answer->missing_scope = gitlab_scope_missing(a->scope, settings->modes);
+}
+
+static void
+set_stale(struct gitlab_answer *answer, const struct broker_answer *a)
+{
+	answer->outcome = GITLAB_REFUSES_US;
+	err_set(&answer->err, ERR_PROTOCOL,
+		"relay: our clock and its clock differ by %" PRId64 " s; at most %" PRId64
+		" s are accepted",
+		(clock_wall_ms() - a->answered_ms) / 1000, BROKER_SKEW_MS / 1000);
+}
+
+static void
+take_answer(const struct broker_answer *a, const struct gitlab_expect *expect,
+	    struct gitlab_answer *answer)
+{
+	static const enum gitlab_outcome outcomes[BROKER_OUTCOMES] = {
+		[BROKER_OK] = GITLAB_OK,
+		[BROKER_GRANT_INVALID] = GITLAB_GRANT_INVALID,
+		[BROKER_REFUSES_US] = GITLAB_REFUSES_US,
+		[BROKER_UNAVAILABLE] = GITLAB_UNAVAILABLE,
+		[BROKER_LOST] = GITLAB_LOST,
+		[BROKER_DENIED] = GITLAB_DENIED,
+		[BROKER_STALE] = GITLAB_REFUSES_US,
+	};
+
+	set_outcome(answer, outcomes[a->outcome], a);
+	if (a->outcome == BROKER_STALE)
+		set_stale(answer, a);
+	else if (a->outcome == BROKER_OK && expect->ask->operation != BROKER_REVOKE)
+		take_tokens(a, expect->settings, answer);
+}
+
+/* What is not the relay's sealed answer: it, or a proxy before it, did not process the request. */
+static void
+explain_status(const struct fetch_response *r, struct gitlab_answer *answer)
+{
+	const char *what = "unexpected response";
+
+	answer->outcome = GITLAB_REFUSES_US;
+	answer->retry_after_s = r->retry_after_s;
+	if (r->status == 403)
+		what = "it does not accept this workspace's RELAY_KEY and host";
+	else if (r->status == 404 || r->status == 405)
+		what = "it is no token broker: CLIENT_SECRET is not set there";
+	else if (r->status >= 300 && r->status < 400)
+		what = "it redirects: is RELAY_URL right?";
+	else if (r->status != 400 && r->status != 413)
+		answer->outcome = GITLAB_UNAVAILABLE;
+	err_set(&answer->err, ERR_PROTOCOL, "relay: %s (status %u)", what, r->status);
+}
+
+static void
+gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *expect,
+		   struct gitlab_answer *answer)
+{
+	struct broker_answer a;
+	struct buf memory;
+
+	if (r->status != 200) {
+		explain_status(r, answer);
+		return;
+	}
+	buf_init(&memory, BROKER_ANSWER_MAX);
+	if (broker_answer_open(&a, r->body, &expect->ask->channel, &memory)) {
+		take_answer(&a, expect, answer);
+	} else {
+		/* GitLab may have been asked. */
+		answer->outcome = GITLAB_LOST;
+		err_set(&answer->err, ERR_PROTOCOL,
+			"relay: what it sent is no answer to our request");
+	}
+	buf_wipe_fini(&memory);
+}
+
+static struct broker_ask *
+ask_new(const struct gitlab *g, struct broker_request *r, enum fetch_priority priority)
+{
+	struct broker_ask *ask = calloc(1, sizeof(*ask));
+	struct err e = ERR_INIT;
+
+	if (ask == NULL)
+		return NULL;
+	r->authority = g->authority;
+	r->sent_ms = clock_wall_ms();
+	ask->operation = r->operation;
+	ask->priority = priority;
+	buf_init(&ask->sealed, BROKER_REQUEST_MAX);
+	if (!broker_request_seal(r, g->settings->relay_key, &ask->sealed, &ask->channel, &e)) {
+		log_error(NULL, "request to the relay not started", log_err(&e));
+		broker_ask_free(ask);
+		return NULL;
+	}
+	return ask;
+}
+
+static struct gitlab_call *
+start(struct gitlab *g, enum auth_metrics_question kind, struct broker_request *r,
+      enum fetch_priority priority, gitlab_done_fn *done, void *arg)
+{
+	struct gitlab_question q = {.kind = kind, .read = gitlab_read_broker};
+
+	q.ask = ask_new(g, r, priority);
+	if (q.ask == NULL)
+		return NULL;
+	fill_request(q.ask, g, &q.request);
+	return gitlab_start(g, &q, done, arg);
+}
+
+struct gitlab_call *
+gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code, gitlab_done_fn *done,
+		     void *arg)
+{
+	struct broker_request r = {
+		.operation = BROKER_REDEEM,
+		.code = code->code,
+		.verifier = code->verifier,
+	};
+
+	return start(g, AUTH_ASKS_TOKEN, &r, code->priority, done, arg);
+}
+
+struct gitlab_call *
+gitlab_broker_send_token(struct gitlab *g, enum auth_metrics_question kind,
+			 const struct secret *token, gitlab_done_fn *done, void *arg)
+{
+	bool is_refresh = kind == AUTH_ASKS_REFRESH;
+	struct broker_request r = {
+		.operation = is_refresh ? BROKER_REFRESH : BROKER_REVOKE,
+		.token = secret_view(token),
+	};
+
+	return start(g, kind, &r, is_refresh ? FETCH_HIGH : FETCH_NORMAL, done, arg);
+}

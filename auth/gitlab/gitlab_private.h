@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client and its calls, shared by auth/gitlab/gitlab.c, which asks GitLab itself,
+ * gitlab_broker.c, which asks the relay instead, and gitlab_revoke.c.
+ */
+#ifndef AUTH_GITLAB_GITLAB_PRIVATE_H
+#define AUTH_GITLAB_GITLAB_PRIVATE_H
+
+#include "auth/gitlab/gitlab_read.h"
+
+struct broker_ask;
+
+/* A revocation in the background. Free when there is neither call nor token. */
+struct revocation {
+	struct gitlab *gitlab;
+	struct gitlab_call *call;
+	struct secret *token; /* NULL with a call: the token is still to come */
+};
+
+struct gitlab {
+	const struct auth_settings *settings;
+	const char *redirect_uri;
+	struct fetch *fetch;
+	struct fetch *relay_fetch; /* to the broker */
+	struct arena arena;
+	const char *token_url;
+	const char *revoke_url;
+	const char *user_url;
+	const char *graphql_url;
+	const char *project_members_url; /* with a final '/', like the next */
+	const char *group_members_url;
+	const char *workspace_query;
+	const char *broker_url; /* NULL: GitLab itself is asked for tokens */
+	struct str authority;	/* of the workspace, as the broker knows it */
+	struct auth_metrics metrics;
+	struct client_rate client_rate;
+	struct revocation revocations[GITLAB_REVOKES_MAX];
+};
+
+struct gitlab_call {
+	struct gitlab_expect expect;
+	struct gitlab *gitlab;
+	enum auth_metrics_question question;
+	uint64_t started_us;
+	struct fetch_call *fetch;
+	struct broker_ask *ask; /* NULL: GitLab itself is asked */
+	gitlab_read_fn *read;
+	gitlab_done_fn *done;
+	void *arg;
+};
+
+struct gitlab_question {
+	enum auth_metrics_question kind;
+	struct fetch_request request;
+	struct broker_ask *ask; /* the call takes it */
+	gitlab_read_fn *read;
+	uint64_t user_id; /* that the answer must be about; 0: any */
+};
+
+struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,
+				 gitlab_done_fn *done, void *arg) MUST_CHECK;
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deadlines are nested: the relay asks GitLab within those that a sidecar has for the relay.
+ */
+#include "proxy/gitlab_clients.h"
+
+/* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
+#define GITLAB_CONNECT_TIMEOUT_MS   3000u
+#define GITLAB_STALL_TIMEOUT_MS	    5000u
+#define GITLAB_TOTAL_TIMEOUT_MS	    8000u
+#define GITLAB_CONNECTIONS_MAX	    12u
+#define RELAY_STALL_TIMEOUT_MS	    9000u
+#define RELAY_TOTAL_TIMEOUT_MS	    9000u
+#define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
+
+static struct fetch_options
+fetch_options(const struct proxy *p)
+{
+	return (struct fetch_options){
+		.ca_file = p->settings->gitlab_ca_file,
+		.user_agent = "workspace-proxy/" VERSION,
+		.connect_timeout_ms = GITLAB_CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = GITLAB_STALL_TIMEOUT_MS,
+		.total_timeout_ms = GITLAB_TOTAL_TIMEOUT_MS,
+		.body_max_bytes = 256u * 1024,
+		.connections_max = GITLAB_CONNECTIONS_MAX,
+		.connections_reserved = GITLAB_CONNECTIONS_RESERVED,
+	};
+}
+
+static bool
+reach_relay(struct gitlab_clients *c, struct proxy *p, struct err *e)
+{
+	struct fetch_options options = fetch_options(p);
+
+	options.ca_file = p->settings->relay_ca_file;
+	options.stall_timeout_ms = RELAY_STALL_TIMEOUT_MS;
+	options.total_timeout_ms = RELAY_TOTAL_TIMEOUT_MS;
+	c->relay = fetch_new(p->loop, &options, e);
+	if (c->relay != NULL)
+		auth_reach_relay(p->auth, c->relay);
+	return c->relay != NULL;
+}
+
+bool
+gitlab_clients_start_auth(struct gitlab_clients *c, struct proxy *p, struct err *e)
+{
+	const struct fetch_options options = fetch_options(p);
+
+	c->gitlab = fetch_new(p->loop, &options, e);
+	if (c->gitlab == NULL)
+		return false;
+	p->auth = auth_new(&p->settings->auth, p->loop, c->gitlab, e);
+	return p->auth != NULL && (!p->settings->auth.broker || reach_relay(c, p, e));
+}
+
+static bool
+make_broker(struct gitlab_clients *c, struct proxy *p, struct err *e)
+{
+	struct fetch_options options = fetch_options(p);
+
+	options.connections_max = BROKER_CALLS_MAX;
+	options.connections_reserved = BROKER_CALLS_MAX / 2;
+	c->gitlab = fetch_new(p->loop, &options, e);
+	if (c->gitlab == NULL)
+		return false;
+	const struct broker_options broker = {
+		.relay = &p->settings->relay,
+		.gitlab = &p->settings->auth,
+		.redirect_uri = relay_redirect_uri(p->relay),
+		.fetch = c->gitlab,
+	};
+	p->broker = broker_new(&broker, e);
+	return p->broker != NULL;
+}
+
+bool
+gitlab_clients_start_relay(struct gitlab_clients *c, struct proxy *p, struct err *e)
+{
+	p->relay = relay_new(&p->settings->relay, e);
+	return p->relay != NULL &&
+	       (p->settings->auth.client_secret == NULL || make_broker(c, p, e));
+}
+
+void
+gitlab_clients_fini(struct gitlab_clients *c)
+{
+	fetch_free(c->relay);
+	fetch_free(c->gitlab);
+}
