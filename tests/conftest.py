@@ -225,7 +225,18 @@ class ProxyMaker:
             next_port = proxy_module.free_port
         return proxy_module.start_with_port(with_port, next_port)
 
-    def relay(self, gitlab, trusted=True, confidential=True, balancer=None, ports=(), path="", runner=None, **settings):
+    def relay(
+        self,
+        gitlab,
+        trusted=True,
+        confidential=True,
+        balancer=None,
+        ports=(),
+        path="",
+        runner=None,
+        broker=False,
+        **settings,
+    ):
         """A relay for workspaces under localhost, on ports that it keeps for them."""
 
         def with_port(port):
@@ -248,6 +259,9 @@ class ProxyMaker:
                 "DRAIN_DELAY": "0s",
                 "LOG_LEVEL": "debug",
             }
+            if broker:
+                values["CLIENT_SECRET"] = application.secret
+                values["GITLAB_CA_FILE"] = self._certificates.ca
             values.update({k: v for k, v in settings.items() if k != "application"})
             masters = proxy_module.master_keys(values)
             log = self._directory / f"relay-{len(self.started)}.log"
@@ -290,8 +304,8 @@ def make_proxy(request, tmp_path, certificates):
 
 @pytest.fixture
 def make_relay(make_proxy):
-    """make_relay(gitlab, path="", balancer=None, NAME=value …) -> proxy.Relay; goes into make_proxy
-    as relay=."""
+    """make_relay(gitlab, path="", balancer=None, broker=False, NAME=value …) -> proxy.Relay; goes into
+    make_proxy as relay=."""
     return make_proxy.relay
 
 

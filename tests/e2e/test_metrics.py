@@ -47,7 +47,8 @@ def families(text):
     return set(re.findall(r"^# TYPE (\S+)", text, re.M))
 
 
-def test_what_is_told_is_documented(stage, relay):
+def test_what_is_told_is_documented(stage, make_relay, gitlab):
+    relay = make_relay(gitlab, broker=True)
     sidecar, central = (families(ask(p, "/metrics").text) for p in (stage.proxy, relay))
     assert sidecar | central == documented()
     assert not {name for name in central if re.search("clone|upstream|websocket|gitlab|session", name)}
@@ -55,7 +56,8 @@ def test_what_is_told_is_documented(stage, relay):
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (package prometheus) is not installed")
-def test_promtool_finds_nothing(stage, relay):
+def test_promtool_finds_nothing(stage, make_relay, gitlab):
+    relay = make_relay(gitlab, broker=True)
     for proxy in (stage.proxy, relay):
         text = ask(proxy, "/metrics").text
         ran = subprocess.run(

@@ -359,13 +359,17 @@ class Relay(Proxy):
     def key_for(self, authority):
         return relay.derive_key(self.master, authority)
 
+    @property
+    def is_broker(self):
+        return bool(self.settings.get("CLIENT_SECRET") or self.settings.get("CLIENT_SECRET_FILE"))
+
     def settings_for(self, authority):
         """What a sidecar needs to use this relay."""
         return {
             "RELAY_URL": self.url,
             "RELAY_KEY": relay.encode(self.key_for(authority)),
             "CLIENT_ID": self.application.uid,
-            "CLIENT_SECRET": self.application.secret,
+            **({"BROKER": "on"} if self.is_broker else {"CLIENT_SECRET": self.application.secret}),
         }
 
 

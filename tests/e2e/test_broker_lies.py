@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sidecar whose relay lies, breaks, or lives in another time: no session begins, and the log says why."""
+
+import http.server
+import ssl
+import threading
+
+import broker as broker_module
+import pytest
+import relay as relay_module
+from proxy import is_sanitized, wait_until
+from test_assertion import MovedClock
+
+SIGN_IN = ("sasha", "sasha-password")
+
+
+class FalseRelay:
+    """Answers what `lie` says to a sidecar's POST: lie(channel, body) -> (status, headers, body)."""
+
+    def __init__(self, certificates):
+        self.lie = None
+        self.channel = None
+        self.bodies = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.bodies.append(body)
+                status, headers, answer = outer.lie(outer.channel, body)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.cert, certificates.key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def false_relay(certificates):
+    one = FalseRelay(certificates)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def balancer():
+    one = relay_module.Balancer()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def stage(make_relay, make_proxy, gitlab, upstream, false_relay, balancer):
+    """(proxy, relay): a true relay, until its address leads to the false one."""
+    relay = make_relay(gitlab, broker=True, balancer=balancer)
+    balancer.targets = [relay.address()]
+    proxy = make_proxy(gitlab, upstream, relay=relay, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="20s")
+    false_relay.channel = broker_module.Channel(relay.key_for(proxy.host), proxy.host)
+    return proxy, relay
+
+
+def callback_at(client, proxy, gitlab):
+    """Signs in as far as the address that leads the browser back to the sidecar."""
+    page = client.sign_in(client.open(f"{gitlab.url}/users/sign_in"), *SIGN_IN)
+    assert page.status == 200
+    at_gitlab = client.navigate(client.navigate(proxy.origin + "/").location).location
+    return client.navigate(client.navigate(at_gitlab).script_location()).location
+
+
+def garbage(channel, body):
+    return 200, {}, b"\x01" + bytes(200)
+
+
+def nothing(channel, body):
+    return 200, {}, b""
+
+
+def huge(channel, body):
+    return 200, {}, bytes(1 << 20)
+
+
+def other_key(channel, body):
+    other = broker_module.Channel(bytes(32), channel.authority)
+    return 200, {}, other.seal_answer(channel.open_request(body)[0], access="a" * 64)
+
+
+def another_request(channel, body):
+    return 200, {}, channel.seal_answer(bytes(12), access="a" * 64)
+
+
+def own_request(channel, body):
+    return 200, {}, body
+
+
+def no_tokens(channel, body):
+    return 200, {}, channel.seal_answer(channel.open_request(body)[0])
+
+
+def bad_token(channel, body):
+    return 200, {}, channel.seal_answer(channel.open_request(body)[0], access="a\r\nX: y")
+
+
+def redirect(channel, body):
+    return 307, {"Location": "https://evil.example/token"}, b""
+
+
+def refused(channel, body):
+    return 403, {}, b""
+
+
+def unavailable(channel, body):
+    return 503, {"Retry-After": "9"}, b""
+
+
+@pytest.mark.parametrize(
+    "lie, status, words",
+    [
+        (garbage, 503, "no answer to our request"),
+        (nothing, 503, "no answer to our request"),
+        (huge, 503, "too large"),
+        (other_key, 503, "no answer to our request"),
+        (another_request, 503, "no answer to our request"),
+        (own_request, 503, "no answer to our request"),
+        (no_tokens, 503, "no tokens"),
+        (bad_token, 503, "no tokens"),
+        (redirect, 502, "redirects"),
+        (refused, 502, "RELAY_KEY"),
+        (unavailable, 503, "status 503"),
+    ],
+)
+def test_lies_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, status, words):
+    proxy, _ = stage
+    callback = callback_at(client, proxy, gitlab)
+    false_relay.lie = lie
+    balancer.targets = [false_relay.server.server_address]
+    before = proxy.own_memory_kib()
+    reply = client.navigate(callback)
+    assert reply.status == status and not client.cookie("__Host-workspace-proxy"), reply.text[:500]
+    assert words in proxy.wait_for_log(message="login failed")["error"]
+    assert len(false_relay.bodies) == 1, "asked once"
+    assert proxy.own_memory_kib() - before < 2048
+
+
+def test_tokens_of_somebody_else(stage, gitlab, client, false_relay, balancer):
+    """A relay that has the key, and gives out robin's tokens: GitLab is asked who that is, and refuses."""
+    proxy, _ = stage
+    callback = callback_at(client, proxy, gitlab)
+    token = gitlab.add_token(gitlab.robin, "read_api read_user").access
+    false_relay.lie = lambda c, body: (200, {}, c.seal_answer(c.open_request(body)[0], access=token))
+    balancer.targets = [false_relay.server.server_address]
+    reply = client.navigate(callback)
+    assert reply.status == 403 and not client.cookie("__Host-workspace-proxy")
+
+
+def test_an_id_token_of_another_login(stage, gitlab, client, false_relay, balancer):
+    proxy, relay = stage
+    callback = callback_at(client, proxy, gitlab)
+    access = gitlab.add_token(gitlab.sasha, "read_api read_user").access
+    claims = {
+        "iss": gitlab.url,
+        "aud": relay.application.uid,
+        "sub": str(gitlab.sasha.id),
+        "exp": relay_module.now_ms() // 1000 + 120,
+        "nonce": "another",
+    }
+    from gitlab.keys import signing_key
+
+    jwt = signing_key().jwt(claims)
+    false_relay.lie = lambda c, b: (200, {}, c.seal_answer(c.open_request(b)[0], access=access, id_token=jwt))
+    balancer.targets = [false_relay.server.server_address]
+    reply = client.navigate(callback)
+    assert reply.status == 403 and not client.cookie("__Host-workspace-proxy")
+    assert "it belongs to another login" in proxy.wait_for_log(message="login failed")["error"]
+
+
+def test_lies_at_a_refresh(stage, gitlab, client, false_relay, balancer):
+    """What can't be opened counts as lost: the session goes on to its token's end, then a new login."""
+    proxy, relay = stage
+    gitlab.settings.token_lifetime_s = 3
+    assert client.login(proxy.origin + "/", *SIGN_IN).status == 200
+    gitlab.settings.token_lifetime_s = 7200
+    false_relay.lie = garbage
+    balancer.targets = [false_relay.server.server_address]
+    wait_until(lambda: client.navigate(proxy.origin + "/").status and false_relay.bodies, what="the refresh")
+    balancer.targets = [relay.address()]
+    wait_until(
+        lambda: client.open(proxy.origin + "/").status == 200
+        and gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 2,
+        what="a new login",
+    )
+    assert len(false_relay.bodies) == 1 and gitlab.requests.refreshes == 0
+
+
+@pytest.fixture
+def clock(tmp_path):
+    return MovedClock(tmp_path)
+
+
+@pytest.fixture
+def moved(make_relay, make_proxy, gitlab, upstream, clock):
+    """A sidecar whose clock the test moves."""
+    relay = make_relay(gitlab, broker=True)
+    return make_proxy(
+        gitlab, upstream, relay=relay, runner=clock, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="20s"
+    )
+
+
+needs_moved_clock = pytest.mark.skipif(is_sanitized(), reason="a sanitizer wants to be the first library")
+
+
+@needs_moved_clock
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+def test_a_sidecars_clock_is_an_hour_off(moved, gitlab, client, clock, ahead_s):
+    """Then a login does not even begin; nor is anything asked."""
+    clock.set(ahead_s)
+    reply = client.login(moved.origin + "/", *SIGN_IN)
+    assert reply.status == 403 and not gitlab.requests.count(endpoint="token")
+    clock.set(0)
+    client.cookies.clear()
+    assert client.login(moved.origin + "/", *SIGN_IN).status == 200
+
+
+@needs_moved_clock
+@pytest.mark.parametrize("ahead_s", [120, -120])
+def test_a_sidecars_clock_is_minutes_off(moved, gitlab, client, clock, ahead_s):
+    """The relay's pages bear that, its broker does not, and the log names both clocks."""
+    clock.set(ahead_s)
+    assert client.login(moved.origin + "/", *SIGN_IN).status == 502
+    error = moved.wait_for_log(message="login failed")["error"]
+    assert "our clock and its clock differ" in error and str(ahead_s)[:-1] in error, error
+    assert not gitlab.requests.count(endpoint="token")
+
+
+@needs_moved_clock
+def test_a_clock_that_jumps_while_a_session_runs(moved, gitlab, client, clock):
+    """No renewal meanwhile, and no end either; afterwards it is made up for."""
+    gitlab.settings.token_lifetime_s = 12
+    assert client.login(moved.origin + "/", *SIGN_IN).status == 200
+    clock.set(3600)
+
+    def refused():
+        assert client.fetch(moved.origin + "/").status == 200
+        return [
+            line
+            for line in moved.log_entries(message="authorization check failed")
+            if "our clock" in line["error"]
+        ]
+
+    wait_until(refused, what="a refresh that the relay refuses", interval_s=0.2)
+    clock.set(0)
+    wait_until(
+        lambda: client.fetch(moved.origin + "/").status == 200 and gitlab.requests.refreshes,
+        what="the refresh",
+        interval_s=0.2,
+    )
+    assert gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 1

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing worth stealing: all memory of a live pod is searched for what the token broker keeps out of it.
+
+Sign in, clone, renew, git, sign out, and a session that goes on: then the client secret, every refresh token
+that GitLab ever issued, and every code that was used, in whatever encoding they travel.
+"""
+
+import base64
+import urllib.parse
+
+import credential
+import memory
+import pytest
+from proxy import is_sanitized, wait_until
+
+SIGN_IN = ("sasha", "sasha-password")
+pytestmark = pytest.mark.skipif(is_sanitized(), reason="a sanitizer keeps what was freed")
+
+
+@pytest.fixture
+def broker(make_relay, gitlab):
+    return make_relay(gitlab, broker=True)
+
+
+@pytest.fixture
+def pod(broker, make_proxy, gitlab, upstream, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    gitlab.settings.token_lifetime_s = 4
+    proxy = make_proxy(
+        gitlab,
+        upstream,
+        relay=broker,
+        STATE_DIR=str(state),
+        CLONE_URL=gitlab.git_url(gitlab.project),
+        CLONE_DIR=str(tmp_path / "project"),
+        AUTHORIZATION_INTERVAL="1s",
+        AUTHORIZATION_GRACE="20s",
+        LOG_LEVEL="debug",
+    )
+    if not memory.can_read(proxy.process.pid):
+        pytest.skip("memory of other processes can't be read here")
+    proxy.state = state
+    return proxy
+
+
+def spellings(name, value):
+    raw = value.encode()
+    forms = {name: raw, f"{name}, quoted": urllib.parse.quote(value, safe="").encode()}
+    for shift in range(3):
+        encoded = base64.b64encode(b"x" * shift + raw)
+        forms[f"{name}, base64 {shift}"] = encoded[4 if shift else 0 : len(encoded) // 4 * 4 - 4]
+    return forms
+
+
+def refresh_tokens(gitlab):
+    with gitlab.state.lock:
+        tokens = [t.refresh for t in gitlab.state.tokens if t.refresh]
+    return {k: v for i, t in enumerate(tokens) for k, v in spellings(f"refresh token {i}", t).items()}
+
+
+def codes(gitlab):
+    with gitlab.state.lock:
+        used = list(gitlab.state.grants)
+    return {k: v for i, code in enumerate(used) for k, v in spellings(f"code {i}", code).items()}
+
+
+def live(proxy, gitlab, client, make_client):
+    """A day of a workspace, in a few seconds."""
+    other = make_client()
+    for one in (client, other):
+        page = one.login(proxy.origin + "/", *SIGN_IN)
+        assert page.status in (200, 503), page.status
+    proxy.wait_for_log(message="clone: phase", phase="done")
+
+    def renewed():
+        for one in (client, other):
+            assert one.fetch(proxy.origin + "/").status == 200
+        return gitlab.requests.refreshes >= 4
+
+    wait_until(renewed, what="renewals", interval_s=0.1)
+    asked = credential.helper(
+        "get", f"protocol=https\nhost={gitlab.url.partition('://')[2]}\n\n", proxy.state / "credential.sock"
+    )
+    assert asked.returncode == 0 and credential.parsed(asked.stdout)["password"]
+    reply = other.request(
+        "POST", f"{proxy.origin}/oauth2/sign_out", {"Origin": proxy.origin, "Sec-Fetch-Site": "same-origin"}
+    )
+    assert reply.status == 303
+    assert client.fetch(proxy.origin + "/").status == 200
+
+
+def found_in(process, needles):
+    found = {}
+    for pid in memory.children(process.process.pid):
+        for what, places in memory.search(pid, needles).items():
+            found.setdefault(what, []).extend(places)
+    return found
+
+
+def test_a_live_pod(pod, broker, gitlab, client, make_client):
+    live(pod, gitlab, client, make_client)
+    assert memory.search(pod.process.pid, {"host": pod.host.encode()}), "the search finds what is there"
+    secret = spellings("client secret", broker.application.secret)
+    assert not found_in(pod, secret | refresh_tokens(gitlab))
+
+
+def test_old_codes_in_a_live_pod(pod, gitlab, client, make_client):
+    live(pod, gitlab, client, make_client)
+    assert not found_in(pod, codes(gitlab))
+
+
+def test_the_state_file(pod, broker, gitlab, client, make_client):
+    """And with its key, as whoever has the whole pod would read it: see session_file.c for the form."""
+    live(pod, gitlab, client, make_client)
+    wrapped = refresh_tokens(gitlab)
+    for path in pod.state.iterdir():
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [name for name, needle in wrapped.items() if needle in content]
