@@ -76,6 +76,10 @@ class Cluster:
         finally:
             self.plane.stop()
 
+    def add_program(self, name, path):
+        """For the operator's commands."""
+        (self._programs / name).symlink_to(os.path.abspath(path))
+
     def run_steps(self, commands):
         environment = {
             "PATH": f"{self._programs}:{os.environ['PATH']}",
@@ -103,8 +107,8 @@ class Cluster:
 
     def _prepare_operator(self):
         self._programs.mkdir()
-        (self._programs / "kubectl").symlink_to(control_plane.program("KUBECTL"))
-        (self._programs / "workspace-proxy").symlink_to(os.path.abspath(binary()))
+        self.add_program("kubectl", control_plane.program("KUBECTL"))
+        self.add_program("workspace-proxy", binary())
         shutil.copytree(
             os.path.join(ROOT, "container", "kubernetes"), self.work / "container" / "kubernetes"
         )
