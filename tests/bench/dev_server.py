@@ -89,27 +89,33 @@ class Connection(asyncio.Protocol):
     def data_received(self, data):
         *heads, self._received = (self._received + data).split(b"\r\n\r\n")
         for head in heads:
-            path = head.split(b" ", 2)[1].decode()
+            path = head.split(b" ", 2)[1].partition(b"?")[0].decode()
             self._transport.write(self._responses.get(path, NOT_FOUND))
 
 
-class DevServer:
-    """On a port of the kernel's choice; ready when #root has data-modules."""
+class Server:
+    """On a port of the kernel's choice. responses: path -> bytes."""
+
+    def __init__(self, responses):
+        self._loop = asyncio.new_event_loop()
+        listening = self._loop.create_server(lambda: Connection(responses), "127.0.0.1", 0)
+        self._server = self._loop.run_until_complete(listening)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def stop(self):
+        self._loop.call_soon_threadsafe(self._server.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+class DevServer(Server):
+    """Its page can be used when #root has data-modules."""
 
     path = "/"
     ready = "#root[data-modules]"
 
     def __init__(self):
-        responses = {path: make_response(*file) for path, file in make_files().items()}
-        self._loop = asyncio.new_event_loop()
-        listening = self._loop.create_server(lambda: Connection(responses), "127.0.0.1", 0)
-        self._server = self._loop.run_until_complete(listening)
-        self.port = self._server.sockets[0].getsockname()[1]
+        super().__init__({path: make_response(*file) for path, file in make_files().items()})
         self.upstream = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-
-    def stop(self):
-        self._server.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()

@@ -60,7 +60,8 @@ Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
 class Stage:
     """What all proxies share: certificates, a GitLab to log in at, the upstream."""
 
-    def __init__(self, tools):
+    def __init__(self, tools, files=()):
+        """files: types and names, for the upstream."""
         self.tools = tools
         self.directory = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.directory, 0o755)  # Apache's worker has a user of its own
@@ -71,7 +72,7 @@ class Stage:
         user = self.gitlab.add_user("sasha", "sasha-password")
         self.workspace = self.gitlab.add_workspace(user, self.gitlab.add_project("group/demo", user))
         self.upstream = subprocess.Popen(
-            ["taskset", "-c", LOAD_CORE, os.path.join(tools, "upstream")], stdout=subprocess.PIPE, text=True
+            ["taskset", "-c", LOAD_CORE, os.path.join(tools, "upstream"), *files], stdout=subprocess.PIPE, text=True
         )
         self.upstream_port = int(self.upstream.stdout.readline())
 

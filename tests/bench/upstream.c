@@ -5,8 +5,10 @@
  *
  *	GET /bytes/N   N bytes        POST /sink   takes the body, then answers
  *	GET /ws        a WebSocket that echoes each frame
+ *	GET /file/N    the Nth file of the command line: upstream [TYPE FILE]...
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -21,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SMALL_MAX   4096u
@@ -31,6 +34,14 @@
 
 enum peer_state { PEER_HEAD, PEER_SENDING, PEER_SINK, PEER_ECHO };
 
+#define FILES_MAX 16
+
+struct file {
+	int fd;
+	uint64_t size;
+	const char *type;
+};
+
 struct peer {
 	int fd;
 	enum peer_state state;
@@ -38,8 +49,10 @@ struct peer {
 	char *in;
 	size_t in_len;
 	size_t in_size;
-	uint64_t body_left; /* to be sent or to be dropped */
-	size_t echo_at;	    /* bytes of in that are to be sent back */
+	uint64_t body_left;	 /* to be sent or to be dropped */
+	const struct file *file; /* that is sent; NULL: the block */
+	off_t file_at;
+	size_t echo_at; /* bytes of in that are to be sent back */
 	size_t echo_end;
 	size_t frame_end; /* where the frame that is echoed ends in in */
 };
@@ -47,6 +60,8 @@ struct peer {
 static int poll_fd;
 static int block_fd; /* a block of memory that sendfile takes bodies from */
 static char scratch[262144];
+static struct file files[FILES_MAX];
+static size_t files_count;
 
 static void
 close_peer(struct peer *p)
@@ -77,9 +92,10 @@ static bool
 send_body(struct peer *p)
 {
 	while (p->body_left > 0) {
-		off_t from = 0;
+		off_t start = 0;
 		size_t part = p->body_left < BLOCK_BYTES ? (size_t)p->body_left : BLOCK_BYTES;
-		ssize_t n = sendfile(p->fd, block_fd, &from, part);
+		ssize_t n = p->file != NULL ? sendfile(p->fd, p->file->fd, &p->file_at, part)
+					    : sendfile(p->fd, block_fd, &start, part);
 		if (n < 0 && errno == EAGAIN) {
 			want_write(p, true);
 			return true;
@@ -104,6 +120,7 @@ answer(struct peer *p, uint64_t length)
 
 	if (head < 0)
 		return false;
+	p->file = NULL;
 	if (length <= SMALL_MAX) {
 		memset(out + head, 'x', (size_t)length);
 		p->state = PEER_HEAD;
@@ -113,6 +130,24 @@ answer(struct peer *p, uint64_t length)
 		return false;
 	p->state = PEER_SENDING;
 	p->body_left = length;
+	return send_body(p);
+}
+
+static bool
+answer_file(struct peer *p, const struct file *file)
+{
+	char out[512];
+	int head = snprintf(out, sizeof(out),
+			    "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+			    "Content-Length: %llu\r\n\r\n",
+			    file->type, (unsigned long long)file->size);
+
+	if (head < 0 || (size_t)head >= sizeof(out) || !send_whole(p, out, (size_t)head))
+		return false;
+	p->state = PEER_SENDING;
+	p->body_left = file->size;
+	p->file = file;
+	p->file_at = 0;
 	return send_body(p);
 }
 
@@ -146,7 +181,12 @@ static bool
 take_request(struct peer *p, const char *head)
 {
 	const char *length;
+	size_t number;
 
+	if (strncmp(head, "GET /file/", 10) == 0) {
+		number = strtoull(head + 10, NULL, 10);
+		return number < files_count && answer_file(p, &files[number]);
+	}
 	if (strncmp(head, "GET /bytes/", 11) == 0)
 		return answer(p, strtoull(head + 11, NULL, 10));
 	if (strncmp(head, "GET /ws", 7) == 0)
@@ -333,13 +373,34 @@ listen_on_loopback(void)
 	return fd;
 }
 
+static void
+open_files(char **arguments)
+{
+	struct stat status;
+
+	for (; arguments[0] != NULL && arguments[1] != NULL && files_count < FILES_MAX;
+	     arguments += 2) {
+		struct file *file = &files[files_count++];
+
+		file->type = arguments[0];
+		file->fd = open(arguments[1], O_RDONLY | O_CLOEXEC);
+		if (file->fd < 0 || fstat(file->fd, &status) != 0) {
+			perror(arguments[1]);
+			exit(1);
+		}
+		file->size = (uint64_t)status.st_size;
+	}
+}
+
 /* Prints its port; runs until it is killed. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS];
 	int listener;
 
+	if (argc > 1)
+		open_files(argv + 1);
 	(void)signal(SIGPIPE, SIG_IGN); /* sendfile has no flag for that */
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	block_fd = memfd_create("block", MFD_CLOEXEC);
