@@ -402,9 +402,9 @@ crypto_base64url_encode(struct buf *out, struct str data)
 			     false);
 }
 
-/* The six bits of a base64url character, or -1. */
+/* The six bits of a character, or -1. The alphabets differ in the last two. */
 static int
-base64url_value(char c)
+base64_value(char c, const char last[2])
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -412,14 +412,14 @@ base64url_value(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '-')
+	if (c == last[0])
 		return 62;
-	return c == '_' ? 63 : -1;
+	return c == last[1] ? 63 : -1;
 }
 
 /* May leave a part of the bytes in out when it fails. */
 static bool
-decode_base64url(struct buf *out, struct str text)
+decode_base64(struct buf *out, struct str text, const char last[2])
 {
 	uint32_t bits = 0;
 	unsigned have = 0;
@@ -427,7 +427,7 @@ decode_base64url(struct buf *out, struct str text)
 	if (text.len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		int value = base64url_value(text.data[i]);
+		int value = base64_value(text.data[i], last);
 
 		if (value < 0)
 			return false;
@@ -448,7 +448,19 @@ crypto_base64url_decode(struct buf *out, struct str text)
 {
 	size_t before = out->len;
 
-	if (decode_base64url(out, text))
+	if (decode_base64(out, text, "-_"))
+		return true;
+	out->len = before;
+	return false;
+}
+
+bool
+crypto_base64_decode(struct buf *out, struct str text)
+{
+	size_t before = out->len;
+	size_t padding = str_ends_with(text, STR("==")) ? 2 : str_ends_with(text, STR("=")) ? 1 : 0;
+
+	if (text.len % 4 == 0 && decode_base64(out, str_take(text, text.len - padding), "+/"))
 		return true;
 	out->len = before;
 	return false;

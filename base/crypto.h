@@ -75,7 +75,9 @@ bool crypto_base64url_decode(struct buf *out, struct str text) MUST_CHECK;
 bool crypto_hex_encode(struct buf *out, struct str data);
 bool crypto_hex_decode(struct buf *out, struct str text) MUST_CHECK;
 
-/* base64 with padding (RFC 4648 section 4), for Basic credentials and WebSocket keys. */
+/* base64 with padding (RFC 4648 section 4), for Basic credentials, WebSocket keys and Kubernetes'
+ * secrets. Decoding is as strict as above, and requires the padding. */
 bool crypto_base64_encode(struct buf *out, struct str data);
+bool crypto_base64_decode(struct buf *out, struct str text) MUST_CHECK;
 
 #endif

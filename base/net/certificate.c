@@ -16,7 +16,6 @@
 #include "base/crypto.h"
 #include "base/net/ip.h"
 
-#define DAY_S		86400L
 #define CLOCK_S		300L
 #define SERIAL_BYTES	16
 #define NAMES_MAX_BYTES 16384u
@@ -56,12 +55,12 @@ set_serial(X509 *x509)
 }
 
 static bool
-set_validity(X509 *x509, unsigned days)
+set_validity(X509 *x509, uint64_t lifetime_s)
 {
 	time_t now = (time_t)clock_wall_s();
 
 	return X509_time_adj(X509_getm_notBefore(x509), -CLOCK_S, &now) != NULL &&
-	       X509_time_adj(X509_getm_notAfter(x509), (long)days * DAY_S, &now) != NULL;
+	       X509_time_adj(X509_getm_notAfter(x509), (long)lifetime_s, &now) != NULL;
 }
 
 static bool
@@ -99,7 +98,7 @@ add_extensions(struct certificate *c, const struct certificate *issuer,
 
 /* A key and a certificate with everything but issuer, extensions and signature. */
 static struct certificate *
-make(const char *name, unsigned days, struct err *e)
+make(const char *name, uint64_t lifetime_s, struct err *e)
 {
 	struct certificate *c = calloc(1, sizeof(*c));
 
@@ -108,12 +107,12 @@ make(const char *name, unsigned days, struct err *e)
 		err_set(e, ERR_MEMORY, "no memory for a certificate");
 		return NULL;
 	}
-	err_assert(days > 0 && days <= CERTIFICATE_DAYS_MAX);
+	err_assert(lifetime_s > 0 && lifetime_s <= CERTIFICATE_DAYS_MAX * CERTIFICATE_DAY_S);
 	c->key = EVP_EC_gen("P-256");
 	c->x509 = X509_new();
 	if (c->key == NULL || c->x509 == NULL || X509_set_version(c->x509, X509_VERSION_3) != 1 ||
-	    !set_serial(c->x509) || !set_validity(c->x509, days) || !set_subject(c->x509, name) ||
-	    X509_set_pubkey(c->x509, c->key) != 1) {
+	    !set_serial(c->x509) || !set_validity(c->x509, lifetime_s) ||
+	    !set_subject(c->x509, name) || X509_set_pubkey(c->x509, c->key) != 1) {
 		(void)failed(e, "certificate");
 		certificate_free(c);
 		return NULL;
@@ -131,14 +130,14 @@ sign(struct certificate *c, const struct certificate *issuer, const struct exten
 }
 
 struct certificate *
-certificate_new_authority(const char *name, unsigned days, struct err *e)
+certificate_new_authority(const char *name, uint64_t lifetime_s, struct err *e)
 {
 	static const struct extension extensions[] = {
 		{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
 		{NID_key_usage, "critical,keyCertSign,cRLSign"},
 		{NID_subject_key_identifier, "hash"},
 	};
-	struct certificate *c = make(name, days, e);
+	struct certificate *c = make(name, lifetime_s, e);
 
 	if (c == NULL || sign(c, c, extensions, sizeof(extensions) / sizeof(extensions[0])))
 		return c;
@@ -160,10 +159,10 @@ write_names(struct buf *out, const char *const *names, size_t count)
 
 struct certificate *
 certificate_new_server(const struct certificate *authority, const char *const *names, size_t count,
-		       unsigned days, struct err *e)
+		       uint64_t lifetime_s, struct err *e)
 {
 	bool fits = strlen(names[0]) <= SUBJECT_MAX;
-	struct certificate *c = make(fits ? names[0] : "workspace-proxy", days, e);
+	struct certificate *c = make(fits ? names[0] : "workspace-proxy", lifetime_s, e);
 	struct buf text;
 
 	if (c == NULL)

@@ -9,17 +9,19 @@
 #include "base/str.h"
 
 #define CERTIFICATE_DAYS_MAX 825u
+#define CERTIFICATE_DAY_S    UINT64_C(86400)
 
 struct certificate; /* with its private key */
 
-/* Valid from a few minutes ago, for clocks that differ, until `days` from now. Names are host names
- * and IP addresses that were checked; the first one is the subject too if it is short enough. A
- * server's certificate without an authority is signed with its own key. */
-struct certificate *certificate_new_authority(const char *name, unsigned days,
+/* Valid from a few minutes ago, for clocks that differ, until `lifetime_s` from now, which is at
+ * most CERTIFICATE_DAYS_MAX. Names are host names and IP addresses that were checked; the first one
+ * is the subject too if it is short enough. A server's certificate without an authority is signed
+ * with its own key. */
+struct certificate *certificate_new_authority(const char *name, uint64_t lifetime_s,
 					      struct err *e) MUST_CHECK;
 struct certificate *certificate_new_server(const struct certificate *authority,
-					   const char *const *names, size_t count, unsigned days,
-					   struct err *e) MUST_CHECK;
+					   const char *const *names, size_t count,
+					   uint64_t lifetime_s, struct err *e) MUST_CHECK;
 void certificate_free(struct certificate *c);
 
 /* For base/net/tls: as OpenSSL knows them, borrowed. */

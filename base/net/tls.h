@@ -10,6 +10,7 @@
 #ifndef BASE_NET_TLS_H
 #define BASE_NET_TLS_H
 
+#include "base/secret.h"
 #include "base/str.h"
 
 struct tls_context; /* certificate and key; shared by sessions, counted */
@@ -38,6 +39,12 @@ bool tls_context_is_due(const struct tls_context *c);
  * what it had. Sessions that exist are not touched. */
 bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
 void tls_context_free(struct tls_context *c);
+
+/* As the two above, with PEM texts instead of files. */
+struct tls_context *tls_context_new_pem(struct str certificate, const struct secret *key,
+					struct err *e) MUST_CHECK;
+bool tls_context_reload_pem(struct tls_context *c, struct str certificate, const struct secret *key,
+			    struct err *e) MUST_CHECK;
 
 /* For sessions with servers on loopback: the certificate is not verified, the name sent is
  * "localhost". Not for reload, lend, expires_at_s and names. */

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -87,6 +88,44 @@ load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err 
 	return true;
 }
 
+/* One certificate, without a chain: its issuer is what clients trust. */
+static bool
+use_certificate(SSL_CTX *ctx, struct str text)
+{
+	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+	X509 *x509 = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, on_password, NULL);
+	bool ok = x509 != NULL && SSL_CTX_use_certificate(ctx, x509) == 1;
+
+	X509_free(x509);
+	BIO_free(bio);
+	return ok;
+}
+
+static bool
+use_key(SSL_CTX *ctx, struct str text)
+{
+	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
+	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return ok;
+}
+
+static bool
+load_pem(SSL_CTX *ctx, const struct tls_pem *pem, struct err *e)
+{
+	struct str key = secret_view(pem->key);
+
+	ERR_clear_error();
+	if (pem->certificate.len == 0 || !use_certificate(ctx, pem->certificate))
+		return tls_error_set(e, ERR_CONFIG, "no certificate in PEM form");
+	if (key.len == 0 || !use_key(ctx, key) || SSL_CTX_check_private_key(ctx) != 1)
+		return tls_error_set(e, ERR_CONFIG, "no private key of the certificate");
+	return true;
+}
+
 static bool
 configure(SSL_CTX *ctx)
 {
@@ -109,6 +148,8 @@ configure(SSL_CTX *ctx)
 static bool
 load(SSL_CTX *ctx, const struct tls_context *c, struct err *e)
 {
+	if (c->pem != NULL)
+		return load_pem(ctx, c->pem, e);
 	return c->names != NULL ? tls_self_load(ctx, c->names, e)
 				: load_pair(ctx, c->cert_file, c->key_file, e);
 }
@@ -188,6 +229,23 @@ tls_context_new_self(const struct tls_names *names, struct err *e)
 	return start(c, e);
 }
 
+struct tls_context *
+tls_context_new_pem(struct str certificate, const struct secret *key, struct err *e)
+{
+	const struct tls_pem pem = {certificate, key};
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for TLS");
+		return NULL;
+	}
+	c->pem = &pem;
+	c = start(c, e);
+	if (c != NULL)
+		c->pem = NULL;
+	return c;
+}
+
 /* Tickets that are out there go on working. */
 static bool
 copy_ticket_keys(SSL_CTX *from, SSL_CTX *to)
@@ -216,6 +274,18 @@ tls_context_reload(struct tls_context *c, struct err *e)
 	c->ssl_ctx = fresh;
 	c->expires_at_s = expiry_of(fresh);
 	return true;
+}
+
+bool
+tls_context_reload_pem(struct tls_context *c, struct str certificate, const struct secret *key,
+		       struct err *e)
+{
+	const struct tls_pem pem = {certificate, key};
+
+	c->pem = &pem;
+	bool ok = tls_context_reload(c, e);
+	c->pem = NULL;
+	return ok;
 }
 
 void

@@ -10,13 +10,19 @@
 
 #include "base/net/tls.h"
 
+struct tls_pem {
+	struct str certificate;
+	const struct secret *key;
+};
+
 struct tls_context {
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio_method;
 	bool is_client;
-	char *cert_file; /* NULL where the certificate is our own */
+	char *cert_file; /* NULL where the certificate is our own, or comes as text */
 	char *key_file;
 	const struct tls_names *names; /* of our own certificate */
+	const struct tls_pem *pem;     /* only while it is loaded */
 	int64_t expires_at_s;
 };
 

@@ -10,14 +10,13 @@
 #include "base/net/tls_error.h"
 #include "base/net/tls_private.h"
 
-#define VALID_DAYS 1u
-#define VALID_S	   86400
+#define VALID_S 86400
 
 bool
 tls_self_load(SSL_CTX *ctx, const struct tls_names *names, struct err *e)
 {
 	struct certificate *made =
-		certificate_new_server(NULL, names->items, names->count, VALID_DAYS, e);
+		certificate_new_server(NULL, names->items, names->count, VALID_S, e);
 
 	if (made == NULL)
 		return false;

@@ -18,12 +18,12 @@
 #include "base/conf/conf.h"
 #include "base/crypto.h"
 #include "base/net/certificate.h"
-#include "container/inject/value/name_pattern.h"
+#include "base/net/certificate_pem.h"
+#include "container/webhook/service_certificate.h"
 
 #define PEM_MAX_BYTES 16384u
 #define DAYS_DEFAULT  365u
 #define PATH_BYTES    1024
-#define NAME_BYTES    256
 
 static const char usage[] =
 	"usage: workspace-proxy webhook-certs SERVICE.NAMESPACE DIR [--days N]\n"
@@ -48,12 +48,8 @@ parse_arguments(struct certs *c, int argc, char **argv)
 	if (argc != 3 && !(argc == 5 && strcmp(argv[3], "--days") == 0 &&
 			   str_to_u64(str_from(argv[4]), 1, CERTIFICATE_DAYS_MAX, &days)))
 		return false;
-	struct str service = str_from(argv[1]);
-	size_t dot = str_find_byte(service, '.');
 	*c = (struct certs){.service = argv[1], .dir = argv[2], .days = (unsigned)days};
-	return dot != SIZE_MAX && str_find_byte(str_skip(service, dot + 1), '.') == SIZE_MAX &&
-	       str_find_byte(service, '{') == SIZE_MAX && service.len <= 127 &&
-	       name_pattern_is_valid(service);
+	return service_certificate_is_name(str_from(argv[1]));
 }
 
 static bool
@@ -92,39 +88,24 @@ write_file(const struct certs *c, const char *name, mode_t mode, struct str text
 	return ok;
 }
 
-static bool
-write_certificate(const struct certs *c, const char *name, const struct certificate *certificate,
-		  struct err *e)
-{
-	struct buf text;
-
-	buf_init(&text, PEM_MAX_BYTES);
-	bool ok = certificate_write(certificate, &text, e) &&
-		  write_file(c, name, 0644, buf_view(&text), e);
-	buf_fini(&text);
-	return ok;
-}
-
 /* Appends the first certificate of ca.crt, which is the CA of the previous run, if there is one. */
 static bool
 add_previous_authority(const struct certs *c, struct buf *bundle, struct err *e)
 {
-	static const char begin[] = "-----BEGIN CERTIFICATE-----";
-	static const char end[] = "-----END CERTIFICATE-----";
 	char path[PATH_BYTES];
 	struct buf text;
+	struct str pem;
 
 	(void)snprintf(path, sizeof(path), "%s/ca.crt", c->dir);
 	if (access(path, F_OK) != 0)
 		return true;
 	buf_init(&text, PEM_MAX_BYTES);
 	bool ok = conf_read_file(path, &text, e);
-	struct str pem = str_skip(buf_view(&text), str_find(buf_view(&text), str_from(begin)));
-	size_t length = str_find(pem, str_from(end));
-	if (ok && length == SIZE_MAX)
+	struct str rest = buf_view(&text);
+	if (ok && !certificate_pem_next(&rest, &pem))
 		ok = err_set(e, ERR_CONFIG, "%.200s: no certificate", path);
 	if (ok) {
-		buf_add_str(bundle, str_take(pem, length + sizeof(end) - 1));
+		buf_add_str(bundle, pem);
 		buf_add_byte(bundle, '\n');
 	}
 	buf_fini(&text);
@@ -132,25 +113,12 @@ add_previous_authority(const struct certs *c, struct buf *bundle, struct err *e)
 }
 
 static bool
-write_bundle(const struct certs *c, const struct certificate *authority, struct buf *bundle,
-	     struct err *e)
+write_bundle(const struct certs *c, struct str authority, struct buf *bundle, struct err *e)
 {
-	return certificate_write(authority, bundle, e) && add_previous_authority(c, bundle, e) &&
+	buf_add_str(bundle, authority);
+	return add_previous_authority(c, bundle, e) &&
 	       (buf_is_ok(bundle) || err_set(e, ERR_LIMIT, "the bundle is too large")) &&
 	       write_file(c, "ca.crt", 0644, buf_view(bundle), e);
-}
-
-static bool
-write_key(const struct certs *c, const struct certificate *certificate, struct err *e)
-{
-	struct buf text;
-
-	buf_init(&text, PEM_MAX_BYTES);
-	bool ok = buf_reserve(&text, PEM_MAX_BYTES) &&
-		  certificate_write_key(certificate, &text, e) &&
-		  write_file(c, "tls.key", 0600, buf_view(&text), e);
-	buf_wipe_fini(&text);
-	return ok;
 }
 
 static bool
@@ -167,14 +135,15 @@ print_bundle(struct str bundle, struct err *e)
 }
 
 static bool
-write_all(const struct certs *c, const struct certificate *authority,
-	  const struct certificate *server, struct err *e)
+write_all(const struct certs *c, const struct service_certificate *made, struct err *e)
 {
 	struct buf bundle;
 
 	buf_init(&bundle, PEM_MAX_BYTES);
-	bool ok = write_bundle(c, authority, &bundle, e) && write_key(c, server, e) &&
-		  write_certificate(c, "tls.crt", server, e) && print_bundle(buf_view(&bundle), e);
+	bool ok = write_bundle(c, str_from(made->authority), &bundle, e) &&
+		  write_file(c, "tls.key", 0600, secret_view(made->key), e) &&
+		  write_file(c, "tls.crt", 0644, str_from(made->certificate), e) &&
+		  print_bundle(buf_view(&bundle), e);
 	buf_fini(&bundle);
 	return ok;
 }
@@ -182,20 +151,12 @@ write_all(const struct certs *c, const struct certificate *authority,
 static bool
 create_certificates(const struct certs *c, struct err *e)
 {
-	char names[3][NAME_BYTES];
-	const char *const list[3] = {names[0], names[1], names[2]};
-	struct certificate *server = NULL;
+	struct service_certificate made;
 
-	(void)snprintf(names[0], NAME_BYTES, "%s.svc", c->service);
-	(void)snprintf(names[1], NAME_BYTES, "%s.svc.cluster.local", c->service);
-	(void)snprintf(names[2], NAME_BYTES, "%s", c->service);
-	struct certificate *authority =
-		certificate_new_authority("workspace-proxy webhook", c->days, e);
-	if (authority != NULL)
-		server = certificate_new_server(authority, list, 3, c->days, e);
-	bool ok = server != NULL && write_all(c, authority, server, e);
-	certificate_free(server);
-	certificate_free(authority);
+	if (!service_certificate_make(&made, c->service, c->days * CERTIFICATE_DAY_S, e))
+		return false;
+	bool ok = write_all(c, &made, e);
+	service_certificate_fini(&made);
 	return ok;
 }
 

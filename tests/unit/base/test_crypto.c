@@ -338,6 +338,9 @@ test_base64(void **state)
 		assert_true(crypto_base64_encode(&out, str_from(pairs[i][0])));
 		assert_str(buf_view(&out), pairs[i][1]);
 		buf_clear(&out);
+		assert_true(crypto_base64_decode(&out, str_from(pairs[i][1])));
+		assert_str(buf_view(&out), pairs[i][0]);
+		buf_clear(&out);
 		assert_true(crypto_base64url_encode(&out, str_from(pairs[i][0])));
 		assert_str(buf_view(&out), pairs[i][2]);
 		buf_clear(&out);
@@ -368,6 +371,26 @@ test_base64url_decode_refuses(void **state)
 	assert_str(buf_view(&out), "keptfo");
 	assert_false(crypto_base64url_decode(&out, STR("Zg")));
 	assert_str(buf_view(&out), "keptfo");
+	buf_fini(&out);
+}
+
+static void
+test_base64_decode_refuses(void **state)
+{
+	static const char *const bad[] = {"Z",	  "Zg",	      "Zg=",   "Zg===",	  "Zh==",
+					  "Zm9=", "Zm9vYg=",  "-_-_",  "Zm9v\n",  "====",
+					  "=",	  "Zg==Zg==", "Z===",  "Zm 9vYg", "Zm9vY==="};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 6);
+	assert_true(buf_add_str(&out, STR("kept")));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (crypto_base64_decode(&out, str_from(bad[i])))
+			fail_msg("accepted: %s", bad[i]);
+		assert_str(buf_view(&out), "kept");
+	}
+	assert_false(crypto_base64_decode(&out, STR("Zm9v")));
 	buf_fini(&out);
 }
 
@@ -447,6 +470,7 @@ main(void)
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_base64url_decode_refuses),
+		cmocka_unit_test(test_base64_decode_refuses),
 		cmocka_unit_test(test_every_byte_comes_back),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_encoders_respect_the_buffer),
