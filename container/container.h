@@ -12,6 +12,7 @@
 #include "container/inject/value/quantity.h"
 #include "container/inject/value/tolerance.h"
 #include "container/webhook/certs_run.h"
+#include "container/webhook/service_certificate.h"
 #include "container/webhook/webhook.h"
 
 #endif

@@ -75,6 +75,14 @@ struct container_settings {
 	const char *tls_key_file;
 	uint64_t drain_timeout_ms;
 	uint64_t drain_delay_ms; /* not ready, and serving all the same */
+	/* For its own certificate, instead of those files; NULL: the files. */
+	const char *webhook_service; /* SERVICE.NAMESPACE */
+	const char *webhook_secret;
+	const char *webhook_configuration;
+	uint64_t certificate_lifetime_ms;
+	struct url cluster; /* as set; its text, or that of the environment: */
+	const char *cluster_url;
+	const char *account_dir;
 };
 
 #endif

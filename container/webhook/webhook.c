@@ -3,10 +3,10 @@
  * The admission webhook: an HTTPS server on base/http/service.
  *
  * /mutate and /validate answer AdmissionReviews; /ping, /ready and /metrics are on the same
- * listener. The certificate is reloaded when its files change (checked every second) and on SIGHUP;
- * an unusable pair is logged and the old one stays. On SIGTERM /ready fails first; requests are
- * served for DRAIN_DELAY more, then those in progress finish.
- * A second signal ends the process at once.
+ * listener. The certificate is the webhook's own (own_certificate.h), or comes from files, which
+ * are reloaded when they change (checked every second) and on SIGHUP; an unusable pair is logged
+ * and the old one stays. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more,
+ * then those in progress finish. A second signal ends the process at once.
  */
 #include "container/webhook/webhook.h"
 
@@ -20,6 +20,7 @@
 #include "base/process/file_watch.h"
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"
+#include "container/webhook/own_certificate.h"
 #include "container/webhook/review.h"
 
 #define IDLE_TIMEOUT_MS	 10000u /* the API server's default timeout */
@@ -34,6 +35,7 @@ struct webhook_metrics {
 	uint64_t reviews[REVIEW_KINDS][REVIEW_OUTCOMES];
 	struct metrics_histogram duration[REVIEW_KINDS];
 	uint64_t reloads[2]; /* done, failed */
+	uint64_t rounds[OWN_CERTIFICATE_OUTCOMES];
 	int64_t expires_at_s;
 	int64_t draining;
 };
@@ -48,7 +50,8 @@ struct webhook {
 	struct loop_timer file_check;
 	struct loop_timer linger;
 	struct loop_timer deadline;
-	struct file_watch files[2]; /* certificate and key */
+	struct file_watch files[2];  /* certificate and key */
+	struct own_certificate *own; /* instead of these files, or NULL */
 	struct webhook_metrics metrics;
 	struct metrics_process process;
 };
@@ -60,6 +63,10 @@ static const char *const outcomes[REVIEW_OUTCOMES] = {[REVIEW_ALLOWED] = "allowe
 						      [REVIEW_DENIED] = "denied",
 						      [REVIEW_MALFORMED] = "malformed"};
 static const char *const reload_outcomes[2] = {"done", "failed"};
+static const char *const round_outcomes[OWN_CERTIFICATE_OUTCOMES] = {
+	[OWN_CERTIFICATE_DONE] = "done",
+	[OWN_CERTIFICATE_CONFLICT] = "conflict",
+	[OWN_CERTIFICATE_FAILED] = "failed"};
 static const char *const sources[] = {"webhook", NULL};
 
 #define FIELD(field) METRICS_FIELD(struct webhook_metrics, field)
@@ -82,6 +89,12 @@ static const struct metrics_family families[] = {
 	 FIELD(reloads),
 	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
 	 .help = "Reloads of the webhook's certificate; failed: the old one stays in use."},
+	{.name = "workspace_proxy_webhook_certificate_checks_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(rounds),
+	 .labels = {METRICS_LABEL("outcome", round_outcomes)},
+	 .help = "Checks of the webhook's own certificate with the API server; conflict: another "
+		 "replica changed it at the same time, failed: see the log."},
 	{.name = "workspace_proxy_webhook_certificate_expires_timestamp_seconds",
 	 .type = METRICS_GAUGE,
 	 .omits_zero = true,
@@ -156,13 +169,20 @@ static void
 on_ready(const struct service_request *request, struct service_reply *reply, void *arg)
 {
 	const struct webhook *w = arg;
-	bool is_ready = w->metrics.draining == 0;
+	const char *reason = NULL;
 
 	(void)request;
-	reply->status = is_ready ? 200 : 503;
 	reply->content_type = "application/json";
-	buf_add_str(&reply->body, is_ready ? STR("{\"ready\":true}")
-					   : STR("{\"ready\":false,\"reason\":\"draining\"}"));
+	if (w->metrics.draining != 0)
+		reason = "draining";
+	else if (w->own != NULL && !own_certificate_is_served(w->own))
+		reason = "certificate";
+	if (reason == NULL) {
+		buf_add_str(&reply->body, STR("{\"ready\":true}"));
+		return;
+	}
+	reply->status = 503;
+	buf_addf(&reply->body, "{\"ready\":false,\"reason\":\"%s\"}", reason);
 }
 
 static void
@@ -178,10 +198,20 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 }
 
 static void
+renew_tls(struct webhook *w)
+{
+	service_renew_tls(w->service);
+	log_info(NULL, "certificate reloaded",
+		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
+}
+
+static void
 reload(struct webhook *w)
 {
 	struct err e = ERR_INIT;
 
+	if (w->own != NULL)
+		return;
 	file_watch_apply(w->files, 2);
 	bool ok = tls_context_reload(w->tls, &e);
 
@@ -190,9 +220,16 @@ reload(struct webhook *w)
 		log_error(NULL, "certificate reload failed", log_err(&e));
 		return;
 	}
-	service_renew_tls(w->service);
-	log_info(NULL, "certificate reloaded",
-		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
+	renew_tls(w);
+}
+
+static void
+on_own_certificate(void *arg)
+{
+	struct webhook *w = arg;
+
+	w->metrics.reloads[0]++;
+	renew_tls(w);
 }
 
 static void
@@ -262,25 +299,37 @@ add_signals(struct webhook *w, struct err *e)
 }
 
 static bool
-start(struct webhook *w, struct err *e)
+load_files(struct webhook *w, struct err *e)
+{
+	w->files[0].path = w->settings->tls_cert_file;
+	w->files[1].path = w->settings->tls_key_file;
+	file_watch_apply(w->files, 2);
+	w->tls = tls_context_new(w->settings->tls_cert_file, w->settings->tls_key_file, e);
+	loop_timer_start(&w->file_check, FILE_CHECK_MS);
+	return w->tls != NULL;
+}
+
+static bool
+start_own_certificate(struct webhook *w, struct err *e)
+{
+	const struct own_certificate_options options = {
+		.settings = w->settings,
+		.tls = w->tls,
+		.on_served = on_own_certificate,
+		.arg = w,
+		.rounds = w->metrics.rounds,
+	};
+
+	w->own = own_certificate_new(w->loop, &options, e);
+	return w->own != NULL;
+}
+
+static bool
+start_service(struct webhook *w, struct err *e)
 {
 	const struct container_settings *s = w->settings;
-	char text[ADDRESS_TEXT_MAX];
-
-	metrics_process_init(&w->process);
-	w->loop = loop_new(e);
-	if (w->loop == NULL)
-		return false;
-	loop_timer_init(&w->file_check, w->loop, on_file_check, w);
-	loop_timer_init(&w->linger, w->loop, on_lingered, w);
-	loop_timer_init(&w->deadline, w->loop, on_deadline, w);
-	w->files[0].path = s->tls_cert_file;
-	w->files[1].path = s->tls_key_file;
-	file_watch_apply(w->files, 2);
-	w->tls = tls_context_new(s->tls_cert_file, s->tls_key_file, e);
-	if (w->tls == NULL)
-		return false;
 	struct passed_sockets sockets;
+
 	if (!passed_sockets_receive(&sockets, e))
 		return false;
 	const struct service_options options = {
@@ -292,11 +341,31 @@ start(struct webhook *w, struct err *e)
 		.passed_fd = passed_sockets_take(&sockets, "webhook"),
 	};
 	w->service = service_new(w->loop, &s->webhook_address, &options, e);
-	bool is_taken = w->service != NULL && passed_sockets_are_taken(&sockets, e);
+	bool ok = w->service != NULL && passed_sockets_are_taken(&sockets, e);
 	passed_sockets_fini(&sockets);
-	if (!is_taken || !add_routes(w, e) || !add_signals(w, e))
+	return ok;
+}
+
+static bool
+start(struct webhook *w, struct err *e)
+{
+	bool is_own = w->settings->webhook_service != NULL;
+	char text[ADDRESS_TEXT_MAX];
+
+	metrics_process_init(&w->process);
+	w->loop = loop_new(e);
+	if (w->loop == NULL)
 		return false;
-	loop_timer_start(&w->file_check, FILE_CHECK_MS);
+	loop_timer_init(&w->file_check, w->loop, on_file_check, w);
+	loop_timer_init(&w->linger, w->loop, on_lingered, w);
+	loop_timer_init(&w->deadline, w->loop, on_deadline, w);
+	if (is_own)
+		w->tls = own_certificate_placeholder(w->settings, e);
+	else if (!load_files(w, e))
+		return false;
+	if (w->tls == NULL || !start_service(w, e) || !add_routes(w, e) || !add_signals(w, e) ||
+	    (is_own && !start_own_certificate(w, e)))
+		return false;
 	address_format(service_address(w->service), text, sizeof(text));
 	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));
 	return true;
@@ -312,6 +381,7 @@ stop(struct webhook *w)
 		loop_timer_fini(&w->linger);
 		loop_timer_fini(&w->deadline);
 	}
+	own_certificate_free(w->own);
 	service_free(w->service);
 	tls_context_free(w->tls);
 	loop_free(w->loop);

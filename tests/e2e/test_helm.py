@@ -29,7 +29,7 @@ def values():
         "image": {"repository": "registry.example.com/workspace-proxy", "tag": "0.1.0"},
         "gitlab": {"url": "https://gitlab.example.com", "clientId": "0123456789abcdef"},
         "relay": {"url": "https://relay.example.com", "zones": ["ws.example.com"]},
-        "webhook": {"caBundle": CA_BUNDLE, "zone": "ws.example.com"},
+        "webhook": {"zone": "ws.example.com"},
     }
 
 
@@ -74,7 +74,7 @@ def without_hash(name):
 
 def manifests(file):
     with open(os.path.join(ROOT, "container", "kubernetes", file)) as opened:
-        return list(yaml.safe_load_all(opened.read().replace(PLACEHOLDER, CA_BUNDLE)))
+        return list(yaml.safe_load_all(opened))
 
 
 @pytest.mark.parametrize("front", ["ingress", "gateway"])
@@ -87,6 +87,22 @@ def test_the_chart_makes_the_objects_of_the_manifests(front):
     assert sorted(ours) == sorted(theirs)
     for key, document in theirs.items():
         assert ours[key] == document, key
+
+
+def test_a_certificate_from_elsewhere():
+    given = values()
+    given["webhook"]["caBundle"] = CA_BUNDLE
+    found = by_name(template(given))
+    kinds = {kind for kind, _ in found}
+    assert not kinds & {"Secret", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    pod = found["Deployment", "workspace-proxy-webhook"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["volumes"][0]["secret"]["secretName"] == "workspace-proxy-webhook-tls"
+    names = {entry["name"] for entry in pod["containers"][0]["env"]}
+    assert "WORKSPACE_PROXY_TLS_CERT_FILE" in names and "WORKSPACE_PROXY_WEBHOOK_SERVICE" not in names
+    assert "egress" not in found["NetworkPolicy", "workspace-proxy-webhook"]["spec"]
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        assert found[kind, "workspace-proxy"]["webhooks"][0]["clientConfig"]["caBundle"] == CA_BUNDLE
 
 
 def test_nothing_in_front_unless_asked_for():
@@ -170,7 +186,6 @@ def test_optional_values():
         ("relay.settings", {"workers": "1"}, "workers"),
         ("relay.settings", {"WORKERS": 1}, "WORKERS"),
         ("webhook.zone", "", "zone"),
-        ("webhook.caBundle", "", "webhook.caBundle is required"),
         ("webhook.caBundle", PLACEHOLDER, "caBundle"),
         ("webhook.secretKeys", ["password"], "secretKeys"),
         ("gateway", {"enabled": True}, "gateway.className is required"),

@@ -60,15 +60,16 @@ def test_the_relay_understands_its_settings(overlay, certificates, tmp_path):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_webhook_understands_its_settings(overlay, tmp_path):
-    """With the certificates that docs/kubernetes.md has made for it."""
+def test_the_webhook_understands_its_settings(overlay):
     settings, container = settings_of(overlay, "webhook")
-    made = run(["webhook-certs", "workspace-proxy-webhook.workspace-proxy", str(tmp_path)])
-    assert made.returncode == 0, made.stderr
-    mounted = {f"/etc/workspace-proxy/tls/{name}": tmp_path / name for name in ("tls.crt", "tls.key")}
     assert container["args"] == ["webhook"]
-    checked = run(["check", "webhook"], with_files(settings, mounted))
+    checked = run(["check", "webhook"], {**settings, "WEBHOOK_API_URL": "https://10.0.0.1"})
     assert checked.returncode == 0 and checked.stderr == "", checked.stderr
+    service = settings["WORKSPACE_PROXY_WEBHOOK_SERVICE"]
+    for configuration in yaml.safe_load_all(rendered(overlay)):
+        for hook in configuration.get("webhooks", []):
+            named = hook["clientConfig"]["service"]
+            assert f"{named['name']}.{named['namespace']}" == service
 
 
 def test_the_example_becomes_a_workspace():
@@ -117,11 +118,11 @@ echo --- >>"$OBJECTS"
 
 
 def steps():
-    """The commands of the installation, and then those of the rotation."""
+    """The commands of the installation, and then those for certificates of webhook-certs and their rotation."""
     with open(os.path.join(ROOT, "docs", "kubernetes.md")) as file:
         text = file.read()
     blocks = re.findall(r"^```sh\n(.*?)^```$", text.partition("## Troubleshooting")[0], re.M | re.S)
-    assert len(blocks) == 8, "a step that this test does not know"
+    assert len(blocks) == 9, "a step that this test does not know"
     return blocks
 
 
@@ -149,14 +150,21 @@ def test_the_steps_as_they_are_printed(certificates, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     documents = [d for d in yaml.safe_load_all((tmp_path / "objects").read_text()) if d]
-    secrets = {d["metadata"]["name"]: set(d["data"]) for d in documents if d["kind"] == "Secret"}
+    secrets = {d["metadata"]["name"]: set(d["data"]) for d in documents if d["kind"] == "Secret" and "data" in d}
     with open(f"{HERE}/secrets.example.yaml") as file:
         expected = {s["metadata"]["name"]: set(s["stringData"]) for s in yaml.safe_load_all(file)}
     assert secrets == expected
     bundles = [
-        base64.b64decode(d["webhooks"][0]["clientConfig"]["caBundle"], validate=True).decode()
+        base64.b64decode(d["webhooks"][0]["clientConfig"].get("caBundle", ""), validate=True).decode()
         for d in documents
         if d["kind"] == "MutatingWebhookConfiguration"
     ]
-    assert [bundle.count("BEGIN CERTIFICATE") for bundle in bundles] == [1, 2]
-    assert bundles[1].endswith(bundles[0])
+    assert [bundle.count("BEGIN CERTIFICATE") for bundle in bundles] == [0, 1, 2]
+    assert bundles[2].endswith(bundles[1])
+    # With those certificates the webhook has no rights.
+    assert [d["kind"] for d in documents].count("ClusterRole") == 1
+    pods = [d["spec"]["template"]["spec"] for d in documents if d["metadata"]["name"] == "workspace-proxy-webhook" and d["kind"] == "Deployment"]
+    assert [pod["automountServiceAccountToken"] for pod in pods] == [True, False, False]
+    environment = {entry["name"] for entry in pods[1]["containers"][0]["env"]}
+    assert "WORKSPACE_PROXY_TLS_CERT_FILE" in environment and "WORKSPACE_PROXY_WEBHOOK_SERVICE" not in environment
+    assert not any(name.startswith("WORKSPACE_PROXY_WEBHOOK_SE") for name in environment)

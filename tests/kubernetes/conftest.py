@@ -23,11 +23,10 @@ from proxy import ROOT, binary  # noqa: E402
 
 
 def documented_steps():
-    """The commands of the installation, and those of the webhook's rotation."""
+    """The commands of the installation."""
     with open(os.path.join(ROOT, "docs", "kubernetes.md")) as file:
-        text = file.read().partition("## Troubleshooting")[0]
-    installation, _, rotation = text.partition("## Rotation")
-    return [re.findall(r"^```sh\n(.*?)^```$", part, re.M | re.S) for part in (installation, rotation)]
+        installation = file.read().partition("## Rotation")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", installation, re.M | re.S)
 
 
 def definition(group, version, kind, scope):
@@ -128,7 +127,7 @@ def cluster(tmp_path_factory):
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.start()
-        cluster.run_steps(documented_steps()[0])
+        cluster.run_steps(documented_steps())
         yield cluster
     finally:
         cluster.stop()

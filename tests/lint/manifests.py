@@ -35,6 +35,10 @@ KINDS = {
     ("v1", "ConfigMap"): "V1ConfigMap",
     ("v1", "Service"): "V1Service",
     ("v1", "ServiceAccount"): "V1ServiceAccount",
+    ("rbac.authorization.k8s.io/v1", "Role"): "V1Role",
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): "V1RoleBinding",
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"): "V1ClusterRole",
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): "V1ClusterRoleBinding",
     ("policy/v1", "PodDisruptionBudget"): "V1PodDisruptionBudget",
     ("autoscaling/v2", "HorizontalPodAutoscaler"): "V2beta2HorizontalPodAutoscaler",
     ("networking.k8s.io/v1", "NetworkPolicy"): "V1NetworkPolicy",
@@ -231,8 +235,6 @@ def check_pod(pod, path):
         yield f"{path}: runAsNonRoot is not set"
     if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield f"{path}: seccompProfile is not RuntimeDefault"
-    if pod.get("automountServiceAccountToken") is not False:
-        yield f"{path}: has a token"
     for volume in pod.get("volumes", []):
         if not set(volume) - {"name"} <= {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}:
             yield f"{path}: volume {volume['name']} is of a kind that the standard forbids"
@@ -314,6 +316,7 @@ def check_deployment(cluster, document):
     spec = document["spec"]
     pod = spec["template"]["spec"]
     yield from check_pod(pod, path)
+    yield from check_token(cluster, pod, path)
     if not spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items():
         yield f"{path}: does not select its own pods"
     account = pod.get("serviceAccountName")
@@ -333,6 +336,30 @@ def check_deployment(cluster, document):
                 yield f"{path}: there is no config map {source['configMapRef']['name']}"
     if account:
         yield from check_replicas(cluster, document)
+
+
+def check_token(cluster, pod, path):
+    """Who is allowed nothing has no token."""
+    bindings = cluster.of("RoleBinding", "ClusterRoleBinding")
+    bound = {subject["name"] for binding in bindings for subject in binding["subjects"]}
+    if pod.get("automountServiceAccountToken") is not (pod.get("serviceAccountName") in bound):
+        yield f"{path}: automountServiceAccountToken is {pod.get('automountServiceAccountToken')}"
+
+
+def check_role(_, document):
+    """Single objects by their names, and no more than to read and to patch them."""
+    for rule in document["rules"]:
+        if not rule.get("resourceNames") or not set(rule["verbs"]) <= {"get", "patch"} or "*" in rule["resources"]:
+            yield f"{describe(document)}: allows more than it should"
+
+
+def check_binding(cluster, document):
+    role, namespace = document["roleRef"], document["metadata"].get("namespace")
+    if not cluster.find(role["kind"], namespace, role["name"]):
+        yield f"{describe(document)}: there is no {role['kind']} {role['name']}"
+    for subject in document["subjects"]:
+        if not cluster.find("ServiceAccount", subject["namespace"], subject["name"]):
+            yield f"{describe(document)}: there is no service account {subject['name']}"
 
 
 def check_replicas(cluster, document):
@@ -479,6 +506,10 @@ CHECKS = {
     "NetworkPolicy": check_policy,
     "Ingress": check_ingress,
     "HTTPRoute": check_route,
+    "Role": check_role,
+    "ClusterRole": check_role,
+    "RoleBinding": check_binding,
+    "ClusterRoleBinding": check_binding,
     "Gateway": check_gateway,
     "PodMonitor": check_monitor,
     "MutatingWebhookConfiguration": check_webhooks,

@@ -93,8 +93,8 @@ readinessProbe:
 name: {{ .name }}
 admissionReviewVersions: [v1]
 clientConfig:
-  {{- if not .root.Values.webhook.certManager.injectCaFrom }}
-  caBundle: {{ required "webhook.caBundle is required: the output of `workspace-proxy webhook-certs`, unless webhook.certManager.injectCaFrom is set" .root.Values.webhook.caBundle }}
+  {{- with .root.Values.webhook.caBundle }}
+  caBundle: {{ . }}
   {{- end }}
   service:
     namespace: {{ .root.Release.Namespace }}
@@ -126,6 +126,11 @@ namespaceSelector:
     - key: kubernetes.io/metadata.name
       operator: NotIn
       values: {{ concat (list .root.Release.Namespace "kube-system") .root.Values.webhook.excludedNamespaces | toJson }}
+{{- end }}
+
+{{/* "true" where the webhook makes and renews its own certificate. */}}
+{{- define "workspace-proxy.ownCertificate" -}}
+{{- if not (or .Values.webhook.caBundle .Values.webhook.certManager.injectCaFrom) }}true{{ end }}
 {{- end }}
 
 {{/* cert-manager writes caBundle where this annotation names a certificate. */}}

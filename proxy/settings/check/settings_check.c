@@ -75,19 +75,6 @@ settings_check_file(struct settings_check *c, const char *variable, const char *
 }
 
 static void
-check_webhook(struct settings_check *c)
-{
-	if (!settings_check_is_given(c, "TLS_CERT_FILE") &&
-	    !settings_check_is_given(c, "TLS_KEY_FILE"))
-		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
-			     "needed by the webhook together with TLS_KEY_FILE, and not set");
-	settings_check_tls(c);
-	if (!address_is_set(&c->s->container.webhook_address) &&
-	    !settings_check_is_reported(c, "WEBHOOK_ADDRESS"))
-		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "there is no webhook without it");
-}
-
-static void
 check_relay_key(struct settings_check *c)
 {
 	if (!settings_check_is_given(c, "RELAY_MASTER_KEY"))
@@ -119,7 +106,7 @@ check_webhook_command(struct settings_check *c)
 {
 	settings_check_gitlab(c);
 	settings_check_relay_url(c);
-	check_webhook(c);
+	settings_check_webhook(c);
 	settings_check_container(c);
 }
 

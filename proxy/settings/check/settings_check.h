@@ -52,6 +52,7 @@ void settings_check_ssh(struct settings_check *c);
 
 /* settings_check_container.c */
 void settings_check_container(struct settings_check *c);
+void settings_check_webhook(struct settings_check *c);
 
 /* settings_check_gitlab.c */
 void settings_check_external_url(struct settings_check *c);

@@ -84,3 +84,69 @@ settings_check_container(struct settings_check *check)
 	c->drain_timeout_ms = s->drain_timeout_ms;
 	c->drain_delay_ms = s->drain_delay_ms;
 }
+
+/* A variable that Kubernetes sets in every container. */
+static struct str
+cluster_variable(const struct settings_check *c, struct str name)
+{
+	for (char **entry = c->environment; *entry != NULL; entry++) {
+		struct str variable = str_from(*entry);
+		size_t equals = str_find_byte(variable, '=');
+		if (equals != SIZE_MAX && str_equal(str_take(variable, equals), name))
+			return str_skip(variable, equals + 1);
+	}
+	return STR_NONE;
+}
+
+static const char *
+cluster_url(struct settings_check *check)
+{
+	struct container_settings *c = &check->s->container;
+	struct str host = cluster_variable(check, STR("KUBERNETES_SERVICE_HOST"));
+	struct str port = cluster_variable(check, STR("KUBERNETES_SERVICE_PORT"));
+	bool is_v6 = str_find_byte(host, ':') != SIZE_MAX;
+
+	if (!str_is_empty(c->cluster.host))
+		return url_origin(&c->cluster, &check->s->arena);
+	if (host.len == 0 || port.len == 0)
+		return NULL;
+	return arena_printf(&check->s->arena, "https://%s%.*s%s:%.*s", is_v6 ? "[" : "",
+			    STR_FMT(host), is_v6 ? "]" : "", STR_FMT(port));
+}
+
+static void
+check_own_certificate(struct settings_check *check)
+{
+	struct container_settings *c = &check->s->container;
+
+	if (settings_check_is_given(check, "TLS_CERT_FILE") ||
+	    settings_check_is_given(check, "TLS_KEY_FILE"))
+		conf_problem(check->problems, VAR("WEBHOOK_SERVICE"),
+			     "can't be combined with TLS_CERT_FILE and TLS_KEY_FILE: the webhook "
+			     "makes its own certificate for the service");
+	if (!str_is_empty(c->cluster.host) && !str_equal(c->cluster.scheme, STR("https")))
+		conf_problem(check->problems, VAR("WEBHOOK_API_URL"),
+			     "expected an https URL: the service account's token is sent to it");
+	c->cluster_url = cluster_url(check);
+	if (c->cluster_url == NULL && !settings_check_is_reported(check, "WEBHOOK_API_URL"))
+		conf_problem(check->problems, VAR("WEBHOOK_API_URL"),
+			     "needed by WEBHOOK_SERVICE outside of a cluster, which would set "
+			     "KUBERNETES_SERVICE_HOST");
+}
+
+void
+settings_check_webhook(struct settings_check *c)
+{
+	if (c->s->container.webhook_service != NULL)
+		check_own_certificate(c);
+	else if (!settings_check_is_given(c, "TLS_CERT_FILE") &&
+		 !settings_check_is_given(c, "TLS_KEY_FILE") &&
+		 !settings_check_is_reported(c, "WEBHOOK_SERVICE"))
+		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
+			     "needed by the webhook together with TLS_KEY_FILE, and not set; or "
+			     "set WEBHOOK_SERVICE");
+	settings_check_tls(c);
+	if (!address_is_set(&c->s->container.webhook_address) &&
+	    !settings_check_is_reported(c, "WEBHOOK_ADDRESS"))
+		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "there is no webhook without it");
+}

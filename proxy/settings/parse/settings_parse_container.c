@@ -128,6 +128,14 @@ settings_parse_object_name(struct str value, void *field, struct arena *a, struc
 }
 
 bool
+settings_parse_service_name(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!service_certificate_is_name(value))
+		return err_set(e, ERR_CONFIG, "no name of a service with its namespace");
+	return keep(value, field, a, e);
+}
+
+bool
 settings_parse_tolerance(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (!tolerance_is_valid(value))

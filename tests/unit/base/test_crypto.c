@@ -377,9 +377,9 @@ test_base64url_decode_refuses(void **state)
 static void
 test_base64_decode_refuses(void **state)
 {
-	static const char *const bad[] = {"Z",	  "Zg",	      "Zg=",   "Zg===",	  "Zh==",
-					  "Zm9=", "Zm9vYg=",  "-_-_",  "Zm9v\n",  "====",
-					  "=",	  "Zg==Zg==", "Z===",  "Zm 9vYg", "Zm9vY==="};
+	static const char *const bad[] = {
+		"Z",	  "Zg",	  "Zg=", "Zg===",    "Zh==", "Zm9=",	"Zm9vYg=", "-_-_",
+		"Zm9v\n", "====", "=",	 "Zg==Zg==", "Z===", "Zm 9vYg", "Zm9vY==="};
 	struct buf out;
 
 	(void)state;

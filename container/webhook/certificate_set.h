@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificates that the webhook's replicas share in a Secret, and what to do with them next.
+ *
+ * tls.crt and tls.key are what all replicas serve. next.crt and next.key are there during a
+ * rotation: they are served once clients trust their authority. ca.crt has the authorities that
+ * clients are to trust, the newest first; one is removed when it has expired.
+ */
+#ifndef CONTAINER_WEBHOOK_CERTIFICATE_SET_H
+#define CONTAINER_WEBHOOK_CERTIFICATE_SET_H
+
+#include "base/json.h"
+#include "container/webhook/service_certificate.h"
+
+struct certificate_pair {
+	struct buf certificate;
+	struct secret *key; /* NULL: none */
+};
+
+#define RESOURCE_VERSION_BYTES 64
+struct certificate_set {
+	char version[RESOURCE_VERSION_BYTES]; /* the Secret's resourceVersion */
+	struct buf authorities;
+	struct certificate_pair current;
+	struct certificate_pair next;
+	bool is_renewal_asked; /* by the annotation, whatever its value */
+};
+
+#define CERTIFICATE_RENEW "workspace-proxy.io/renew"
+
+/* Missing and malformed values are empty. fini after either result. */
+bool certificate_set_read(struct certificate_set *s, const struct json_node *secret,
+			  struct err *e) MUST_CHECK;
+void certificate_set_fini(struct certificate_set *s);
+
+struct certificate_terms {
+	const char *host; /* the name that certificates must have */
+	int64_t now_s;
+	uint64_t lifetime_s;
+	/* Clients have trusted all authorities for long enough. */
+	bool is_trusted;
+};
+
+enum certificate_step {
+	CERTIFICATE_KEEP,
+	CERTIFICATE_CREATE,  /* there is none that could be used: make one, to be served at once */
+	CERTIFICATE_PREPARE, /* the current one expires soon, or renewal is asked: make the next */
+	CERTIFICATE_PROMOTE, /* serve the next one */
+	CERTIFICATE_TRIM,    /* remove authorities that have expired */
+};
+enum certificate_step certificate_set_plan(const struct certificate_set *s,
+					   const struct certificate_terms *terms);
+
+/* Whether the current certificate can be served. */
+bool certificate_set_is_usable(const struct certificate_set *s,
+			       const struct certificate_terms *terms);
+
+/* Writes the merge patch of the Secret for a step; fresh is empty but for CREATE and PREPARE. It
+ * fails with a conflict when the Secret has changed. To be wiped. */
+bool certificate_set_patch(const struct certificate_set *s, enum certificate_step step,
+			   const struct service_certificate *fresh, int64_t now_s, struct buf *out,
+			   struct err *e) MUST_CHECK;
+
+#endif
