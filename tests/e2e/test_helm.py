@@ -135,6 +135,31 @@ def test_changed_settings_restart_the_pods():
     assert before["relay"] != after["relay"]
 
 
+def test_a_relay_without_broker():
+    """For a public application: no secret, no deny list, no egress."""
+    given = values()
+    given["relay"]["broker"] = False
+    found = by_name(template(given))
+    settings = found["ConfigMap", "workspace-proxy-relay"]["data"] | found["ConfigMap", "workspace-proxy-webhook"]["data"]
+    assert not [name for name in settings if "BROKER" in name or "SECRET_FILE" in name or "DENY" in name]
+    assert ("ConfigMap", "workspace-proxy-relay-deny-list") not in found
+    assert "egress" not in found["NetworkPolicy", "workspace-proxy-relay"]["spec"]
+
+
+def test_a_relay_that_denies():
+    given = values()
+    given["relay"].update(
+        denyList=["host kiwi.ws.example.com", "user 1042"], gitlabCidrs=["192.0.2.7/32"], gitlabPort=8443
+    )
+    found = by_name(template(given))
+    lines = found["ConfigMap", "workspace-proxy-relay-deny-list"]["data"]["deny-list"].splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["host kiwi.ws.example.com", "user 1042"]
+    assert found["NetworkPolicy", "workspace-proxy-relay"]["spec"]["egress"][1] == {
+        "ports": [{"protocol": "TCP", "port": 8443}],
+        "to": [{"ipBlock": {"cidr": "192.0.2.7/32"}}],
+    }
+
+
 def test_optional_values():
     given = values()
     digest = "sha256:" + "0" * 64
@@ -183,6 +208,7 @@ def test_optional_values():
         ("relay.url", "https://relay.example.com/callback", "url"),
         ("relay.zones", [], "zones"),
         ("relay.minReplicas", 1, "minReplicas"),
+        ("relay.denyList", ["kiwi.ws.example.com"], "denyList"),
         ("relay.settings", {"workers": "1"}, "workers"),
         ("relay.settings", {"WORKERS": 1}, "WORKERS"),
         ("webhook.zone", "", "zone"),

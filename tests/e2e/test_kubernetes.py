@@ -49,10 +49,13 @@ def with_files(settings, files):
 def test_the_relay_understands_its_settings(overlay, certificates, tmp_path):
     settings, container = settings_of(overlay, "relay")
     (tmp_path / "master-key").write_text(new_cookie_secret())
+    (tmp_path / "client-secret").write_text("gloas-1")
     mounted = {
         "/etc/workspace-proxy/tls/tls.crt": certificates.cert,
         "/etc/workspace-proxy/tls/tls.key": certificates.key,
         "/etc/workspace-proxy/secrets/master-key": tmp_path / "master-key",
+        "/etc/workspace-proxy/secrets/client-secret": tmp_path / "client-secret",
+        "/etc/workspace-proxy/deny-list/deny-list": f"{HERE}/overlays/{overlay}/deny-list",
     }
     assert container["args"] == ["relay"]
     checked = run(["check", "relay"], with_files(settings, mounted))
@@ -83,6 +86,7 @@ def test_the_example_becomes_a_workspace():
     environment = {entry["name"]: entry["value"] for entry in sidecar["env"]}
     assert environment["WORKSPACE_PROXY_EXTERNAL_URL"] == "https://kiwi.ws.example.com"
     assert environment["WORKSPACE_PROXY_UPSTREAM"] == "http://127.0.0.1:8080"
+    assert environment["WORKSPACE_PROXY_BROKER"] == "on", "the application's secret is in the relay only"
     assert documents["Service"]["spec"]["ports"][0]["targetPort"] == 8443
     # The secrets that it mounts, and their keys, are those that docs/kubernetes.md makes.
     with open(f"{HERE}/secrets.example.yaml") as file:

@@ -110,6 +110,13 @@ def test_old_codes_in_a_live_pod(pod, gitlab, client, make_client):
     assert not found_in(pod, codes(gitlab))
 
 
+def test_the_relay_keeps_nothing_of_users(pod, broker, gitlab, client, make_client):
+    """It has the secret, but neither tokens nor codes once they were passed on."""
+    live(pod, gitlab, client, make_client)
+    tokens = {f"access token {i}": t.access.encode() for i, t in enumerate(gitlab.state.tokens)}
+    assert not found_in(broker, refresh_tokens(gitlab) | tokens | codes(gitlab))
+
+
 def test_the_state_file(pod, broker, gitlab, client, make_client):
     """And with its key, as whoever has the whole pod would read it: see session_file.c for the form."""
     live(pod, gitlab, client, make_client)

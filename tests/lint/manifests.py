@@ -324,8 +324,10 @@ def check_deployment(cluster, document):
         yield f"{path}: there is no service account {account}"
     for volume in pod.get("volumes", []):
         if "secret" in volume:
-            keys = {item["key"] for item in volume["secret"].get("items", [])} or {"tls.crt", "tls.key"}
-            yield from check_secret(cluster, namespace, volume["secret"]["secretName"], keys, path)
+            secret = volume["secret"]["secretName"]
+            whole = cluster.secrets.get((namespace, secret), {"tls.crt", "tls.key"})
+            keys = {item["key"] for item in volume["secret"].get("items", [])} or whole
+            yield from check_secret(cluster, namespace, secret, keys, path)
         if "persistentVolumeClaim" in volume:
             claim = volume["persistentVolumeClaim"]["claimName"]
             if not cluster.find("PersistentVolumeClaim", namespace, claim):

@@ -32,12 +32,19 @@ WORKSPACE_PROXY_INJECT_ZONE: {{ .Values.webhook.zone | quote }}
 WORKSPACE_PROXY_INJECT_SECRET: {{ .Values.webhook.secret | quote }}
 WORKSPACE_PROXY_INJECT_TLS_SECRET: {{ .Values.webhook.workspaceTlsSecret | quote }}
 WORKSPACE_PROXY_INJECT_SECRET_KEYS: {{ join "," .Values.webhook.secretKeys | quote }}
+{{- if .Values.relay.broker }}
+WORKSPACE_PROXY_BROKER: "on"
+{{- end }}
 {{- include "workspace-proxy.settings" .Values.webhook.settings }}
 {{- end }}
 
 {{- define "workspace-proxy.relayConfig" -}}
 {{ include "workspace-proxy.gitlab" . }}
 WORKSPACE_PROXY_RELAY_ZONES: {{ join "," .Values.relay.zones | quote }}
+{{- if .Values.relay.broker }}
+WORKSPACE_PROXY_CLIENT_SECRET_FILE: /etc/workspace-proxy/secrets/client-secret
+WORKSPACE_PROXY_RELAY_DENY_FILE: /etc/workspace-proxy/deny-list/deny-list
+{{- end }}
 {{- include "workspace-proxy.settings" .Values.relay.settings }}
 {{- end }}
 

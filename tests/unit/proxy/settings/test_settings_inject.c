@@ -39,6 +39,13 @@ test_inject(void **state)
 	assert_string_equal(c->pull_policy, "IfNotPresent");
 	assert_null(c->gitlab_api_url);
 	assert_false(c->needs_group || c->needs_users);
+	assert_false(c->has_broker);
+	set(f, "BROKER=on");
+	load(f, SETTINGS_INJECT);
+	assert_fine(f);
+	assert_true(f->s->container.has_broker);
+	assert_int_equal(f->s->container.secret_keys,
+			 CONTAINER_KEY_COOKIE_SECRET | CONTAINER_KEY_RELAY_KEY);
 	set(f, "AUTHORIZATION=users+group");
 	load(f, SETTINGS_INJECT);
 	assert_fine(f);

@@ -101,6 +101,47 @@ test_sidecar_with_relay(void **state)
 	assert_problem(f, "RELAY_URL", "own host");
 }
 
+static void
+test_broker(void **state)
+{
+	struct fixture *f = *state;
+
+	reset_relay(f);
+	load(f, SETTINGS_RELAY);
+	assert_null(f->s->auth.client_secret);
+	assert_null(f->s->relay.deny_file);
+	set(f, "CLIENT_SECRET=" CANARY);
+	set(f, "RELAY_DENY_FILE=/dev/null");
+	load(f, SETTINGS_RELAY);
+	assert_problem(f, "RELAY_DENY_FILE", "no regular file");
+	set(f, "RELAY_DENY_FILE=");
+	load(f, SETTINGS_RELAY);
+	assert_fine(f);
+	assert_non_null(f->s->auth.client_secret);
+	assert_int_equal(f->s->relay.requests_max, 30);
+	assert_int_equal(f->s->relay.renew_max_ms, 24 * 3600 * 1000);
+}
+
+static void
+test_sidecar_with_broker(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "BROKER=on");
+	set(f, "CLIENT_SECRET=");
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "RELAY_URL", "needed with BROKER");
+	set(f, "RELAY_URL=https://relay.ws.example.com");
+	set(f, ("RELAY_KEY=" KEY_B));
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_true(f->s->auth.broker);
+	set(f, "CLIENT_SECRET=" CANARY);
+	load(f, SETTINGS_SERVE);
+	assert_problem(f, "CLIENT_SECRET", "belongs to the relay alone");
+	assert_null(strstr(f->problems.items[0].text, CANARY));
+}
+
 /* Keys are printed without all that the relay needs beside. */
 static void
 test_relay_key_scope(void **state)
@@ -122,6 +163,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_relay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relay_mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sidecar_with_relay, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broker, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sidecar_with_broker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relay_key_scope, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
