@@ -5,7 +5,7 @@
  *
  * A session reads from its socket itself (with read-ahead) and writes records into memory, which
  * the owner sends: so several records leave in one system call. No renegotiation, no compression,
- * session tickets with keys of this process, ALPN "http/1.1".
+ * session tickets with keys of this process, ALPN "http/1.1" and, where it is offered, "h2".
  */
 #ifndef BASE_NET_TLS_H
 #define BASE_NET_TLS_H
@@ -15,15 +15,13 @@
 
 struct tls_context; /* certificate and key; shared by sessions, counted */
 struct tls_session; /* one connection */
-
 /* PEM files: the chain with the leaf first, and its key. ERR_CONFIG names the file and what is
  * wrong with it. */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
 				    struct err *e) MUST_CHECK;
 
-/* A certificate that is signed with its own key. The key is only in memory. Names are host names,
- * which may have wildcards, and IP addresses; they stay the caller's, for as long as the context.
- */
+/* A certificate signed with its own key, which is only in memory. Names are host names, which may
+ * have wildcards, and IP addresses; they stay the caller's, for as long as the context. */
 #define TLS_NAMES_MAX 64u
 struct tls_names {
 	const char *items[TLS_NAMES_MAX];
@@ -45,6 +43,8 @@ struct tls_context *tls_context_new_pem(struct str certificate, const struct sec
 					struct err *e) MUST_CHECK;
 bool tls_context_reload_pem(struct tls_context *c, struct str certificate, const struct secret *key,
 			    struct err *e) MUST_CHECK;
+
+void tls_context_offer_http2(struct tls_context *c); /* by ALPN, from now on */
 
 /* For sessions with servers on loopback: the certificate is not verified, the name sent is
  * "localhost". Not for reload, lend, expires_at_s and names. */
@@ -99,20 +99,20 @@ bool tls_session_has_buffered(const struct tls_session *s);
 /* Whether the socket may hold more: the last receive filled the room that it had. */
 bool tls_session_may_receive(const struct tls_session *s);
 
-/* Encrypts all of data into the output. False only without memory or when the session has failed.
- */
+/* Encrypts all of data into the output. False: no memory, or the session has failed. */
 bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MUST_CHECK;
 
-/* Queues close_notify into the output. */
-void tls_session_close(struct tls_session *s);
+void tls_session_close(struct tls_session *s); /* queues close_notify into the output */
 
 /* Records to be sent; tls_session_sent drops the first len bytes of them. Call it with 0 as well
  * when they have to wait: what waits takes no more memory than it needs, and nothing none. */
 struct str tls_session_output(const struct tls_session *s);
 void tls_session_sent(struct tls_session *s, size_t len);
 
-/* Whether the client came with a session of an earlier connection. After the handshake. */
+/* After the handshake: whether the client came with a session of an earlier connection, and whether
+ * it chose HTTP/2. */
 bool tls_session_is_resumed(const struct tls_session *s);
+bool tls_session_is_http2(const struct tls_session *s);
 
 /* "TLSv1.3" and the cipher's name, for logs. */
 const char *tls_session_version(const struct tls_session *s);

@@ -22,22 +22,49 @@
 #define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TICKET_KEYS_BYTES 80
 
-/* A client that offers protocols must offer ours (RFC 7301 section 3.2). */
+/* Protocols of ours, the preferred one first. */
+#define ALPN_HTTP2  "\x02h2"
+#define ALPN_HTTP11 "\x08http/1.1"
+
+/* A client that offers protocols must offer one of ours (RFC 7301 section 3.2). */
+static int
+select_protocol(struct str ours, const unsigned char **chosen, unsigned char *chosen_len,
+		const unsigned char *offered, unsigned offered_len)
+{
+	unsigned char *found;
+
+	if (SSL_select_next_proto(&found, chosen_len, (const unsigned char *)ours.data,
+				  (unsigned)ours.len, offered,
+				  offered_len) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*chosen = found;
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static int
 on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
 	const unsigned char *offered, unsigned offered_len, void *arg)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
-	const unsigned ours_len = sizeof(ours) - 1;
-	unsigned char *found;
-
 	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto(&found, chosen_len, ours, ours_len, offered, offered_len) !=
-	    OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*chosen = found;
-	return SSL_TLSEXT_ERR_OK;
+	return select_protocol(STR(ALPN_HTTP11), chosen, chosen_len, offered, offered_len);
+}
+
+static int
+on_alpn_with_http2(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
+		   const unsigned char *offered, unsigned offered_len, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	return select_protocol(STR(ALPN_HTTP2 ALPN_HTTP11), chosen, chosen_len, offered,
+			       offered_len);
+}
+
+void
+tls_context_offer_http2(struct tls_context *c)
+{
+	c->offers_http2 = true;
+	SSL_CTX_set_alpn_select_cb(c->ssl_ctx, on_alpn_with_http2, NULL);
 }
 
 /* Encrypted keys are not supported; without this OpenSSL would ask on the terminal. */
@@ -272,6 +299,8 @@ tls_context_reload(struct tls_context *c, struct err *e)
 	}
 	SSL_CTX_free(c->ssl_ctx);
 	c->ssl_ctx = fresh;
+	if (c->offers_http2)
+		tls_context_offer_http2(c);
 	c->expires_at_s = expiry_of(fresh);
 	return true;
 }

@@ -19,6 +19,7 @@ struct tls_context {
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio_method;
 	bool is_client;
+	bool offers_http2;
 	char *cert_file; /* NULL where the certificate is our own, or comes as text */
 	char *key_file;
 	const struct tls_names *names; /* of our own certificate */

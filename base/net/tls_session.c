@@ -397,3 +397,13 @@ tls_session_is_resumed(const struct tls_session *s)
 {
 	return SSL_session_reused(s->ssl) == 1;
 }
+
+bool
+tls_session_is_http2(const struct tls_session *s)
+{
+	const unsigned char *protocol;
+	unsigned len;
+
+	SSL_get0_alpn_selected(s->ssl, &protocol, &len);
+	return str_equal((struct str){(const char *)protocol, len}, STR("h2"));
+}

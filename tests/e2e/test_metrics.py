@@ -33,7 +33,7 @@ def scrape(proxy):
 def documented():
     """Of sidecar and relay; the webhook's are compared in test_webhook.py."""
     with open(f"{ROOT}/docs/metrics.md") as file:
-        return set(re.findall(r"^\| `([a-z_]+)` .* \| (?!webhook \|)[^|]+ \| [^|]+ \|$", file.read(), re.M))
+        return set(re.findall(r"^\| `([a-z0-9_]+)` .* \| (?!webhook \|)[^|]+ \| [^|]+ \|$", file.read(), re.M))
 
 
 def until(proxy, condition, what):

@@ -83,6 +83,7 @@ test_alpn(void **state)
 	peers_open(&p, c, client_ctx);
 	assert_int_equal(handshake(&p), TLS_DONE);
 	SSL_get0_alpn_selected(p.client, &chosen, &len);
+	assert_false(tls_session_is_http2(p.session));
 	assert_int_equal(len, 8);
 	assert_memory_equal(chosen, "http/1.1", 8);
 	peers_close(&p);
@@ -94,6 +95,13 @@ test_alpn(void **state)
 	assert_int_not_equal(SSL_do_handshake(p.client), 1);
 	assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
 			 SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL);
+	peers_close(&p);
+
+	tls_context_offer_http2(c);
+	assert_true(tls_context_reload(c, &p.e));
+	peers_open(&p, c, client_ctx);
+	assert_int_equal(handshake(&p), TLS_DONE);
+	assert_true(tls_session_is_http2(p.session));
 	peers_close(&p);
 	SSL_CTX_free(client_ctx);
 	tls_context_free(c);
