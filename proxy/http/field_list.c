@@ -4,6 +4,26 @@
  */
 #include "proxy/http/field_list.h"
 
+#include "base/byte_scan.h"
+
+static inline bool
+is_value_char(unsigned char c)
+{
+	return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+static inline uint64_t
+candidates_value_char(uint64_t word)
+{
+	return byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f);
+}
+
+size_t
+field_value_run(struct str s)
+{
+	return byte_scan_prefix(s, candidates_value_char, is_value_char);
+}
+
 static bool
 take_byte(struct str *rest, char byte)
 {

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Syntax check of comma-separated field values (RFC 9110 section 5.6). Used for hop-by-hop fields,
- * which are not forwarded: what the proxy discards is checked all the same, so that no other
- * recipient in the chain reads it differently.
+ * Syntax checks of field values, and of comma-separated lists (RFC 9110 section 5.6) in hop-by-hop
+ * fields, which are not forwarded: what the proxy discards is checked all the same, so that no
+ * other recipient in the chain reads it differently.
  */
 #ifndef PROXY_HTTP_FIELD_LIST_H
 #define PROXY_HTTP_FIELD_LIST_H
 
 #include "proxy/http/headers.h"
+
+/* Length of the prefix that a field value may have: visible characters, SP, HTAB and obs-text, but
+ * no other control character (RFC 9110 section 5.5). */
+size_t field_value_run(struct str s);
 
 /* What may follow the token that each element begins with. */
 enum field_list_syntax {

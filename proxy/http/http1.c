@@ -4,13 +4,10 @@
  */
 #include "proxy/http/http1.h"
 
-#include "base/byte_scan.h"
-#include "base/url.h"
-#include "proxy/http/authority.h"
 #include "proxy/http/field_list.h"
+#include "proxy/http/request_parts.h"
 #include "proxy/http/trailers.h"
 
-#define METHOD_MAX	     32u
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
 #define SPARE_FIELDS	     12u  /* for fields that the proxy adds to a response */
 #define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
@@ -88,25 +85,6 @@ token_run(struct str s)
 	return n;
 }
 
-/* RFC 9110 section 5.5: visible characters, SP, HTAB and obs-text; no other control character. */
-static inline bool
-is_value_char(unsigned char c)
-{
-	return (c >= 0x20 && c != 0x7f) || c == '\t';
-}
-
-static inline uint64_t
-candidates_value_char(uint64_t word)
-{
-	return byte_scan_below(word, 0x20) | byte_scan_equal(word, 0x7f);
-}
-
-static size_t
-value_run(struct str s)
-{
-	return byte_scan_prefix(s, candidates_value_char, is_value_char);
-}
-
 /* Takes the next line, without its CRLF, off a head that was scanned. */
 static struct str
 next_line(struct str *rest)
@@ -139,7 +117,7 @@ parse_field(struct str *rest, struct headers *headers, struct err *e)
 {
 	struct str name = str_take(*rest, token_run(*rest));
 	struct str after = str_skip(*rest, name.len + 1);
-	struct str value = str_take(after, value_run(after));
+	struct str value = str_take(after, field_value_run(after));
 
 	err_assert(rest->len > name.len);
 	if (name.len == 0 || rest->data[name.len] != ':' ||
@@ -204,7 +182,7 @@ parse_framing(const struct headers *headers, bool is_http10, struct framing_fiel
 		return err_set(e, ERR_INPUT, "Content-Length is repeated");
 	if (lengths > 0 && codings > 0)
 		return err_set(e, ERR_INPUT, "Content-Length and Transfer-Encoding together");
-	if (lengths > 0 && (length.len > 19 || !str_to_u64(length, 0, INT64_MAX, &f->length)))
+	if (lengths > 0 && !request_is_length(length, &f->length))
 		return err_set(e, ERR_INPUT, "Content-Length is not a decimal number in range");
 	if (codings > 1 || (codings == 1 && !str_equal_nocase(coding, STR("chunked"))))
 		return err_set(e, ERR_INPUT, "Transfer-Encoding is not exactly chunked");
@@ -230,18 +208,6 @@ parse_version(struct str version, bool *is_http10, unsigned *status, struct err 
 	}
 	*is_http10 = minor == '0';
 	return true;
-}
-
-/* Visible ASCII only; '#' would start a fragment, which is not part of a request. */
-static bool
-is_target(struct str target)
-{
-	for (size_t i = 0; i < target.len; i++) {
-		unsigned char c = (unsigned char)target.data[i];
-		if (c <= 0x20 || c >= 0x7f || c == '#')
-			return false;
-	}
-	return target.len > 0;
 }
 
 /* RFC 9112 section 3.2.2: the authority of an absolute-form target replaces Host. */
@@ -277,7 +243,7 @@ parse_absolute_form(struct str target, struct request_head *r, struct arena *a, 
 static bool
 parse_target(struct str target, struct request_head *r, struct arena *a, struct err *e)
 {
-	if (!is_target(target))
+	if (!request_is_target(target))
 		return err_set(e, ERR_INPUT,
 			       "the request target is empty or has forbidden characters");
 	r->target = target;
@@ -286,10 +252,7 @@ parse_target(struct str target, struct request_head *r, struct arena *a, struct 
 		return false;
 	if (str_equal(target, STR("*")) && !str_equal(r->method, STR("OPTIONS")))
 		return err_set(e, ERR_INPUT, "the target * is only allowed with OPTIONS");
-
-	size_t question = str_find_byte(r->target, '?');
-	r->path = question == SIZE_MAX ? r->target : str_take(r->target, question);
-	r->query = question == SIZE_MAX ? STR_NONE : str_skip(r->target, question + 1);
+	request_split_target(r);
 	return true;
 }
 
@@ -298,7 +261,7 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 		   unsigned *status, struct err *e)
 {
 	size_t first = str_find_byte(line, ' ');
-	if (first == SIZE_MAX || first == 0 || first > METHOD_MAX || token_run(line) != first)
+	if (first == SIZE_MAX || !request_is_method(str_take(line, first)))
 		return err_set(e, ERR_INPUT, "the method is malformed");
 	r->method = str_take(line, first);
 
@@ -314,28 +277,6 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 	}
 	r->is_head = str_equal(r->method, STR("HEAD"));
 	return parse_target(str_take(rest, second), r, a, e);
-}
-
-static bool
-parse_host(struct request_head *r, struct arena *a, struct err *e)
-{
-	struct str host;
-	struct str name;
-	uint16_t port;
-
-	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
-		return err_set(e, ERR_INPUT, "Host is missing or repeated");
-	bool is_absolute_form = r->authority.data != NULL;
-	if (!authority_remove_dot(&host, &r->has_dot, a, e) ||
-	    (is_absolute_form && !authority_remove_dot(&r->authority, &r->has_dot, a, e)))
-		return false;
-	if (!url_split_authority(host, &name, &port))
-		return err_set(e, ERR_INPUT, "Host is not a valid host");
-	if (!is_absolute_form)
-		r->authority = host;
-	else if (!url_split_authority(r->authority, &name, &port))
-		return err_set(e, ERR_INPUT, "the request target's host is not valid");
-	return true;
 }
 
 /* RFC 6455 section 4.1, as far as it concerns a proxy. */
@@ -397,7 +338,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		return false;
 	}
 	*status = 400;
-	if (!parse_fields(head, &r->headers, e) || !parse_host(r, a, e) ||
+	if (!parse_fields(head, &r->headers, e) || !request_check_host(r, a, e) ||
 	    !parse_framing(&r->headers, p->is_http10, &framing, e) ||
 	    !field_list_check(&r->headers, true, e) || !field_list_check_single(&r->headers, e))
 		return false;
@@ -428,7 +369,7 @@ parse_status_line(struct str line, struct response_head *r, bool *is_http10, str
 	if (line.len < 12 || line.data[8] != ' ' || (line.len > 12 && line.data[12] != ' ') ||
 	    !parse_version(str_take(line, 8), is_http10, &unused, e) ||
 	    !str_to_u64(str_take(str_skip(line, 9), 3), 100, 599, &status) ||
-	    value_run(str_skip(line, 12)) < line.len - 12)
+	    field_value_run(str_skip(line, 12)) < line.len - 12)
 		return err_set(e, ERR_PROTOCOL, "the status line is malformed");
 	r->status = (unsigned)status;
 	return true;

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stricter than RFC 9110 where recipients differ.
+ */
+#include "proxy/http/request_parts.h"
+
+#include "base/url.h"
+#include "proxy/http/authority.h"
+
+#define METHOD_MAX	  32u
+#define LENGTH_DIGITS_MAX 19u
+
+bool
+request_is_method(struct str method)
+{
+	for (size_t i = 0; i < method.len; i++)
+		if (!header_is_token_char((unsigned char)method.data[i]))
+			return false;
+	return method.len > 0 && method.len <= METHOD_MAX;
+}
+
+bool
+request_is_target(struct str target)
+{
+	for (size_t i = 0; i < target.len; i++) {
+		unsigned char c = (unsigned char)target.data[i];
+		if (c <= 0x20 || c >= 0x7f || c == '#')
+			return false;
+	}
+	return target.len > 0;
+}
+
+void
+request_split_target(struct request_head *r)
+{
+	size_t question = str_find_byte(r->target, '?');
+
+	r->path = question == SIZE_MAX ? r->target : str_take(r->target, question);
+	r->query = question == SIZE_MAX ? STR_NONE : str_skip(r->target, question + 1);
+}
+
+bool
+request_check_host(struct request_head *r, struct arena *a, struct err *e)
+{
+	struct str host;
+	struct str name;
+	uint16_t port;
+
+	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
+		return err_set(e, ERR_INPUT, "Host is missing or repeated");
+	bool is_absolute_form = r->authority.data != NULL;
+	if (!authority_remove_dot(&host, &r->has_dot, a, e) ||
+	    (is_absolute_form && !authority_remove_dot(&r->authority, &r->has_dot, a, e)))
+		return false;
+	if (!url_split_authority(host, &name, &port))
+		return err_set(e, ERR_INPUT, "Host is not a valid host");
+	if (!is_absolute_form)
+		r->authority = host;
+	else if (!url_split_authority(r->authority, &name, &port))
+		return err_set(e, ERR_INPUT, "the request target's host is not valid");
+	return true;
+}
+
+bool
+request_is_length(struct str value, uint64_t *length)
+{
+	return value.len <= LENGTH_DIGITS_MAX && str_to_u64(value, 0, INT64_MAX, length);
+}
