@@ -61,6 +61,7 @@ LIBRARIES = [
     (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),
     (r"zlib\.h", {"base/compress.c", "clone/pack/pack_inflate.c"}),
     (r"zstd\.h", {"base/compress.c"}),
+    (r"nghttp2/.*", {"proxy/http/http2/http2_private.h"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a connection's codec, its memory, and frames that concern the connection.
+ */
+#include "proxy/http/http2/http2.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "proxy/http/http2/http2_private.h"
+
+/* Of nghttp2, besides what the head of a response may take. */
+#define MEMORY_MAX	  524288u
+#define ACKS_MAX	  64u
+#define SETTINGS_MAX	  16u
+#define FRAME_BYTES	  16384u
+#define CONNECTION_WINDOW 2097152 /* of a user */
+#define STREAM_WINDOW	  1048576
+#define RESETS_BURST	  200u
+#define RESETS_PER_S	  20u
+#define USER_RESETS_BURST 1000u
+#define USER_RESETS_PER_S 50u
+#define FRAMES_BURST	  1024u
+#define FRAMES_PER_S	  128u
+
+static bool
+count_memory(struct http2 *h, void *before, size_t size)
+{
+	size_t old = malloc_usable_size(before);
+
+	return h->memory_bytes - old + size <= h->memory_max;
+}
+
+static void *
+take(struct http2 *h, void *memory)
+{
+	h->memory_bytes += malloc_usable_size(memory);
+	return memory;
+}
+
+static void *
+on_malloc(size_t size, void *arg)
+{
+	return count_memory(arg, NULL, size) ? take(arg, malloc(size)) : NULL;
+}
+
+static void
+on_free(void *memory, void *arg)
+{
+	struct http2 *h = arg;
+
+	h->memory_bytes -= malloc_usable_size(memory);
+	free(memory);
+}
+
+static void *
+on_calloc(size_t count, size_t size, void *arg)
+{
+	if (size > 0 && count > SIZE_MAX / size)
+		return NULL;
+	return count_memory(arg, NULL, count * size) ? take(arg, calloc(count, size)) : NULL;
+}
+
+static void *
+on_realloc(void *before, size_t size, void *arg)
+{
+	struct http2 *h = arg;
+	size_t old = malloc_usable_size(before);
+
+	if (!count_memory(h, before, size))
+		return NULL;
+	void *memory = realloc(before, size);
+	if (memory == NULL)
+		return NULL;
+	h->memory_bytes -= old;
+	return take(h, memory);
+}
+
+static nghttp2_option *
+make_options(const struct http2_options *options)
+{
+	size_t frames = options->limits.large_head_max_bytes / FRAME_BYTES + 1;
+	nghttp2_option *o;
+
+	if (nghttp2_option_new(&o) != 0)
+		return NULL;
+	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
+	nghttp2_option_set_max_settings(o, SETTINGS_MAX);
+	nghttp2_option_set_max_continuations(o, frames);
+	nghttp2_option_set_max_send_header_block_length(o, 2 * options->response_head_max_bytes +
+								   FRAME_BYTES);
+	nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
+	return o;
+}
+
+static int
+create_session(struct http2 *h)
+{
+	nghttp2_mem memory = {h, on_malloc, on_free, on_calloc, on_realloc};
+	nghttp2_session_callbacks *callbacks = NULL;
+	nghttp2_option *options = make_options(&h->options);
+	int result = NGHTTP2_ERR_NOMEM;
+
+	if (options != NULL && nghttp2_session_callbacks_new(&callbacks) == 0) {
+		http2_set_receive_callbacks(callbacks);
+		http2_set_send_callbacks(callbacks);
+		result = nghttp2_session_server_new3(&h->session, callbacks, h, options, &memory);
+		nghttp2_session_callbacks_del(callbacks);
+	}
+	nghttp2_option_del(options);
+	return result;
+}
+
+static int
+submit_settings(struct http2 *h)
+{
+	const struct http2_options *o = &h->options;
+	nghttp2_settings_entry entries[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->limits.head_max_bytes},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+	};
+	size_t count = sizeof(entries) / sizeof(entries[0]) - !o->takes_websockets;
+
+	return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, entries, count);
+}
+
+struct http2 *
+http2_new(const struct http2_options *options, const struct http2_ops *ops, void *arg,
+	  struct err *e)
+{
+	struct http2 *h = calloc(1, sizeof(*h));
+
+	if (h == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		return NULL;
+	}
+	h->options = *options;
+	h->ops = ops;
+	h->arg = arg;
+	h->now_ms = options->now_ms;
+	h->memory_max = MEMORY_MAX + 4 * options->response_head_max_bytes;
+	TAILQ_INIT(&h->ready);
+	http2_bucket_init(&h->resets, RESETS_BURST, RESETS_PER_S, h->now_ms);
+	http2_bucket_init(&h->frames, FRAMES_BURST, FRAMES_PER_S, h->now_ms);
+	if (create_session(h) != 0 || submit_settings(h) != 0) {
+		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		http2_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void
+http2_free(struct http2 *h)
+{
+	if (h == NULL)
+		return;
+	nghttp2_session_del(h->session);
+	http2_fields_fini(&h->fields);
+	if (h->head.kind != HTTP2_EVENT_NONE)
+		arena_fini(&h->head.arena);
+	buf_fini(&h->told);
+	free(h->fields_out);
+	free(h);
+}
+
+int
+http2_fail(struct http2 *h, enum http2_error code, const char *reason)
+{
+	if (h->failure == NULL)
+		h->failure = reason;
+	http2_terminate(h, code);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+void
+http2_make_ready(struct http2_stream *s)
+{
+	if (s->is_ready)
+		return;
+	s->is_ready = true;
+	TAILQ_INSERT_TAIL(&s->codec->ready, s, ready);
+}
+
+void
+http2_trust(struct http2 *h)
+{
+	if (h->resets.burst >= USER_RESETS_BURST)
+		return;
+	http2_bucket_widen(&h->resets, USER_RESETS_BURST, USER_RESETS_PER_S);
+	(void)nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+						    CONNECTION_WINDOW);
+}
+
+/* RFC 9113 section 6.8: a notice, and a PING to learn that the peer has seen it. */
+void
+http2_announce_end(struct http2 *h)
+{
+	if (h->is_ending)
+		return;
+	h->is_ending = true;
+	(void)nghttp2_submit_shutdown_notice(h->session);
+	(void)nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
+}
+
+void
+http2_begin_end(struct http2 *h)
+{
+	if (h->has_ended)
+		return;
+	h->has_ended = true;
+	(void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+				    nghttp2_session_get_last_proc_stream_id(h->session),
+				    NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+void
+http2_terminate(struct http2 *h, enum http2_error code)
+{
+	h->is_ending = h->has_ended = true;
+	(void)nghttp2_session_terminate_session(h->session, code);
+}
+
+bool
+http2_is_over(const struct http2 *h)
+{
+	return (h->has_ended && h->streams_count == 0 &&
+		nghttp2_session_want_write(h->session) == 0) ||
+	       (nghttp2_session_want_read(h->session) == 0 &&
+		nghttp2_session_want_write(h->session) == 0);
+}
+
+bool
+http2_has_settings(const struct http2 *h)
+{
+	return h->has_settings;
+}
+
+bool
+http2_is_in_head(const struct http2 *h)
+{
+	return h->in_block;
+}
+
+size_t
+http2_streams_count(const struct http2 *h)
+{
+	return h->streams_count;
+}
+
+size_t
+http2_pending_bytes(const struct http2 *h)
+{
+	return h->pending_bytes;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server side of one HTTP/2 connection (RFC 9113) without sockets, on nghttp2: bytes in, events
+ * out; messages in, bytes out.
+ *
+ * http2_receive takes bytes, http2_next_event tells what they mean, and http2_pump writes frames
+ * until the owner is blocked. Nothing is told from within a call of the owner's, so that every
+ * function may be called at any time between events. What a stream can't send yet is held, and so
+ * is what it received while nobody wants it, within the windows of flow control; credit is given
+ * for what the owner took.
+ */
+#ifndef PROXY_HTTP_HTTP2_HTTP2_H
+#define PROXY_HTTP_HTTP2_HTTP2_H
+
+#include "proxy/http/http2/http2_request.h"
+#include "proxy/http/http2/http2_stream.h"
+
+#define HTTP2_PREFACE	   STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+#define HTTP2_STREAMS_MAX  128u
+#define HTTP2_RECEIVE_MAX  65536u   /* bytes at once, of which some may have to be held */
+#define HTTP2_PENDING_MAX  1048576u /* bytes of all streams that are held for a slow peer */
+#define HTTP2_WINDOW_BYTES 65535u
+
+struct http2_ops {
+	/* A stream was opened. NULL: refused. */
+	struct http2_stream *(*on_open)(void *arg);
+	/* Whether a head may pass head_max_bytes. */
+	bool (*may_be_large)(void *arg);
+	void (*write)(struct str data, void *arg);
+	bool (*is_blocked)(void *arg);
+};
+
+struct http2_options {
+	struct http2_request_limits limits;
+	size_t response_head_max_bytes;
+	bool takes_websockets;
+	uint64_t now_ms;
+};
+
+struct http2 *http2_new(const struct http2_options *options, const struct http2_ops *ops, void *arg,
+			struct err *e) MUST_CHECK;
+/* Streams are the owner's to free. */
+void http2_free(struct http2 *h);
+
+/* Takes *used bytes of data, which it may change. Take all events before the next call, which has
+ * to follow while bytes are left or http2_is_paused, then without any as well. False: the
+ * connection has failed, and what http2_pump writes tells the peer. */
+bool http2_receive(struct http2 *h, char *data, size_t len, size_t *used, uint64_t now_ms,
+		   struct err *e) MUST_CHECK;
+bool http2_is_paused(const struct http2 *h);
+
+enum http2_event_kind {
+	HTTP2_EVENT_NONE,
+	HTTP2_EVENT_HEAD,     /* request and arena are the owner's */
+	HTTP2_EVENT_REJECTED, /* the same, and an answer with this status is due */
+	HTTP2_EVENT_DATA,     /* data is valid until the next event; call http2_took_data */
+	HTTP2_EVENT_END,      /* of the request */
+	HTTP2_EVENT_CLOSED,   /* the stream is gone, and not used here any more */
+};
+
+struct http2_event {
+	enum http2_event_kind kind;
+	struct http2_stream *stream;
+	struct request_head request;
+	struct arena arena;
+	struct str data;
+	unsigned status;
+	struct err e;
+};
+
+bool http2_next_event(struct http2 *h, struct http2_event *event);
+
+/* Whether http2_next_event has something to tell. */
+bool http2_has_events(const struct http2 *h);
+
+/* Writes frames until there are none, or the owner is blocked. False: the connection has failed. */
+bool http2_pump(struct http2 *h);
+
+/* The peer has proven to be a user: larger windows and more patience. */
+void http2_trust(struct http2 *h);
+
+/* GOAWAY, first as a notice and later with the last stream that is served; or at once, with an
+ * error, after which nothing more is received. */
+void http2_announce_end(struct http2 *h);
+void http2_begin_end(struct http2 *h);
+void http2_terminate(struct http2 *h, enum http2_error code);
+
+/* Whether the connection can be closed: nothing is to be sent, and nothing may come. */
+bool http2_is_over(const struct http2 *h);
+
+bool http2_has_settings(const struct http2 *h); /* the peer's preface is whole */
+bool http2_is_in_head(const struct http2 *h);	/* some of a header block is here */
+size_t http2_streams_count(const struct http2 *h);
+size_t http2_pending_bytes(const struct http2 *h);
+
+#endif

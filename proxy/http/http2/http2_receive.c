@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From bytes to events. nghttp2's callbacks only take notes: of one head, of one run of bytes that
+ * belong to one stream, and of streams that ended. Where there would be a second one of the first
+ * two, nghttp2 pauses until they have been told.
+ */
+#include <stdlib.h>
+
+#include "proxy/http/http2/http2_private.h"
+
+#define FRAMES_PER_REQUEST 8u /* of the kind that carries nothing, which a request pays for */
+
+static struct http2_stream *
+find_stream(struct http2 *h, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(h->session, id);
+}
+
+static struct str
+view(nghttp2_rcbuf *text)
+{
+	nghttp2_vec v = nghttp2_rcbuf_get_buf(text);
+
+	return (struct str){(const char *)v.base, v.len};
+}
+
+static int
+charge_frame(struct http2 *h)
+{
+	if (http2_bucket_take(&h->frames, h->now_ms))
+		return 0;
+	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many frames that carry nothing");
+}
+
+static int
+charge_reset(struct http2 *h)
+{
+	if (http2_bucket_take(&h->resets, h->now_ms))
+		return 0;
+	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many streams without a whole answer");
+}
+
+/* Blocks that nghttp2 has found to be malformed are decompressed without a callback. */
+static int
+count_block(struct http2 *h, const nghttp2_frame_hd *frame)
+{
+	if (frame->type == NGHTTP2_HEADERS)
+		h->block_bytes = 0;
+	h->block_bytes += frame->length;
+	if (h->block_bytes <= h->options.limits.head_max_bytes || h->fields.may_be_large)
+		return 0;
+	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
+}
+
+/* Frames by which nothing gets on. */
+static int
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *arg)
+{
+	struct http2 *h = arg;
+
+	(void)session;
+	if (h->failure != NULL)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	if (frame->type == NGHTTP2_HEADERS || frame->type == NGHTTP2_CONTINUATION)
+		return count_block(h, frame);
+	if (frame->type == NGHTTP2_DATA &&
+	    (frame->length > 0 || (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0))
+		return 0;
+	return charge_frame(h);
+}
+
+static int
+open_stream(struct http2 *h, int32_t id)
+{
+	struct http2_stream *s = h->ops->on_open(h->arg);
+
+	if (s == NULL) {
+		h->in_block = false;
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	*s = (struct http2_stream){.id = id, .codec = h, .length_left = UINT64_MAX};
+	buf_init(&s->in, HTTP2_PENDING_MAX + HTTP2_WINDOW_BYTES);
+	buf_init(&s->out, HTTP2_PENDING_MAX);
+	(void)nghttp2_session_set_stream_user_data(h->session, id, s);
+	h->streams_count++;
+	h->head_stream = s;
+	http2_bucket_give(&h->frames, FRAMES_PER_REQUEST);
+	return 0;
+}
+
+/* Of a request, or of its trailers, which are checked, counted and discarded. */
+static int
+on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct http2 *h = arg;
+
+	(void)session;
+	h->in_block = true;
+	http2_fields_begin(&h->fields, &h->options.limits);
+	h->head_stream = NULL;
+	return frame->headers.cat == NGHTTP2_HCAT_REQUEST ? open_stream(h, frame->hd.stream_id) : 0;
+}
+
+static int
+take_pause(struct http2 *h)
+{
+	h->is_paused = true;
+	return NGHTTP2_ERR_PAUSE;
+}
+
+/* While another head waits to be told, the rest of this one waits in the input. */
+static int
+on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+	  nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+	struct http2 *h = arg;
+	struct http2_fields *f = &h->fields;
+
+	(void)session;
+	(void)frame;
+	(void)flags;
+	if (http2_fields_become_large(f, view(name), view(value)))
+		f->may_be_large = h->head_stream != NULL && h->ops->may_be_large(h->arg);
+	if (!http2_fields_add(f, view(name), view(value)))
+		return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
+	return h->head.kind == HTTP2_EVENT_NONE ? 0 : take_pause(h);
+}
+
+/* RFC 9113 section 8.1.1: nghttp2 would drop the field. */
+static int
+on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+		  nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+	struct http2 *h = arg;
+
+	(void)session;
+	(void)frame;
+	(void)flags;
+	if (!http2_fields_add(&h->fields, view(name), view(value)))
+		return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
+	h->fields.malformed = "a field has forbidden characters";
+	return 0;
+}
+
+static int
+refuse_malformed(struct http2 *h, int32_t id)
+{
+	return nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+}
+
+static int
+take_head(struct http2 *h, const nghttp2_frame *frame)
+{
+	struct http2_stream *s = h->head_stream;
+	struct http2_event *head = &h->head;
+	bool has_ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+	h->head_stream = NULL;
+	*head = (struct http2_event){.kind = HTTP2_EVENT_NONE, .stream = s};
+	switch (http2_request_parse(&h->fields, has_ended, h->options.takes_websockets,
+				    &head->request, &head->arena, &head->status, &head->e)) {
+	case HTTP2_ACCEPTED:
+		head->kind = HTTP2_EVENT_HEAD;
+		s->has_head = true;
+		s->is_connect = head->request.wants_websocket;
+		return 0;
+	case HTTP2_REJECTED:
+		head->kind = HTTP2_EVENT_REJECTED;
+		s->has_head = true;
+		return 0;
+	case HTTP2_MALFORMED:
+		break;
+	}
+	return refuse_malformed(h, s->id);
+}
+
+static void
+note_end(struct http2_stream *s)
+{
+	if (s == NULL || s->has_end)
+		return;
+	s->has_end = true;
+	http2_make_ready(s);
+}
+
+static int
+on_headers_received(struct http2 *h, const nghttp2_frame *frame)
+{
+	int result = 0;
+
+	if (!h->in_block)
+		return 0;
+	h->in_block = false;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && h->head_stream != NULL)
+		result = take_head(h, frame);
+	else if (h->fields.malformed != NULL || h->fields.status != 0)
+		result = refuse_malformed(h, frame->hd.stream_id);
+	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		note_end(find_stream(h, frame->hd.stream_id));
+	return result;
+}
+
+static int
+on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct http2 *h = arg;
+
+	(void)session;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		return on_headers_received(h, frame);
+	if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		note_end(find_stream(h, frame->hd.stream_id));
+	else if (frame->hd.type == NGHTTP2_SETTINGS)
+		h->has_settings = true;
+	else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+		 h->is_ending)
+		http2_begin_end(h);
+	return 0;
+}
+
+static int
+on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code, void *arg)
+{
+	struct http2 *h = arg;
+
+	(void)session;
+	(void)code;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		h->in_block = false;
+	return charge_frame(h);
+}
+
+/* Bytes that follow each other in the input: only frame headers were between them. */
+static bool
+join_run(struct http2_run *run, struct http2_stream *s, char *data, size_t len)
+{
+	if (run->stream == NULL)
+		*run = (struct http2_run){s, data, 0};
+	else if (run->stream != s)
+		return false;
+	if (data != run->data + run->len)
+		memmove(run->data + run->len, data, len);
+	run->len += len;
+	return true;
+}
+
+/* The input is the owner's, and writable: http2_receive. */
+static char *
+writable(const uint8_t *data)
+{
+	char *result;
+
+	memcpy(&result, &data, sizeof(result));
+	return result;
+}
+
+static int
+on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
+	void *arg)
+{
+	struct http2 *h = arg;
+	struct http2_stream *s = find_stream(h, id);
+
+	(void)session;
+	(void)flags;
+	if (s == NULL)
+		return nghttp2_session_consume_connection(h->session, len);
+	s->received_bytes += len;
+	if (s->discards) {
+		http2_give_credit(s, len);
+		return 0;
+	}
+	if (!s->wants_data || s->in.len > 0) {
+		if (!buf_add(&s->in, data, len))
+			return http2_fail(h, HTTP2_INTERNAL_ERROR, "no memory for a request body");
+		http2_make_ready(s);
+		return 0;
+	}
+	http2_make_ready(s);
+	if (join_run(&h->run, s, writable(data), len))
+		return 0;
+	(void)join_run(&h->next_run, s, writable(data), len);
+	return take_pause(h);
+}
+
+/* Of a head that was not told nothing else is. */
+static void
+forget_head(struct http2 *h, const struct http2_stream *s)
+{
+	if (h->head_stream == s) {
+		h->head_stream = NULL;
+		h->in_block = false;
+	}
+	if (h->head.kind == HTTP2_EVENT_NONE || h->head.stream != s)
+		return;
+	arena_fini(&h->head.arena);
+	h->head.kind = HTTP2_EVENT_NONE;
+}
+
+static int
+on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
+{
+	struct http2 *h = arg;
+	struct http2_stream *s = find_stream(h, id);
+
+	(void)session;
+	(void)code;
+	if (s == NULL)
+		return charge_reset(h);
+	forget_head(h, s);
+	h->pending_bytes -= s->out.len;
+	buf_fini(&s->out);
+	(void)nghttp2_session_consume_connection(h->session, s->in.len + s->taken);
+	buf_fini(&s->in);
+	free(s->trailers);
+	s->trailers = NULL;
+	s->taken = 0;
+	s->is_closed = true;
+	h->streams_count--;
+	http2_make_ready(s);
+	return s->answered ? 0 : charge_reset(h);
+}
+
+void
+http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+}
+
+static enum http2_error
+error_for(int failure)
+{
+	return failure == NGHTTP2_ERR_FLOODED || failure == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
+			       failure == NGHTTP2_ERR_TOO_MANY_SETTINGS
+		       ? HTTP2_ENHANCE_YOUR_CALM
+		       : HTTP2_INTERNAL_ERROR;
+}
+
+bool
+http2_receive(struct http2 *h, char *data, size_t len, size_t *used, uint64_t now_ms, struct err *e)
+{
+	h->now_ms = now_ms;
+	h->is_paused = false;
+	ssize_t n = h->is_failed ? NGHTTP2_ERR_CALLBACK_FAILURE
+				 : nghttp2_session_mem_recv(h->session, (uint8_t *)data, len);
+	if (n >= 0) {
+		*used = (size_t)n;
+		return true;
+	}
+	*used = len;
+	h->is_failed = true;
+	http2_terminate(h, error_for((int)n));
+	return err_set(e, n == NGHTTP2_ERR_NOMEM ? ERR_MEMORY : ERR_PROTOCOL, "HTTP/2: %s",
+		       h->failure != NULL ? h->failure : nghttp2_strerror((int)n));
+}
+
+static bool
+tell_run(struct http2 *h, struct http2_event *event)
+{
+	struct http2_run run = h->run;
+
+	if (run.stream == NULL)
+		return false;
+	h->run = h->next_run;
+	h->next_run = (struct http2_run){NULL, NULL, 0};
+	if (run.stream->is_closed) {
+		(void)nghttp2_session_consume_connection(h->session, run.len);
+		return tell_run(h, event);
+	}
+	if (!run.stream->wants_data && buf_add(&run.stream->in, run.data, run.len))
+		return tell_run(h, event);
+	*event = (struct http2_event){.kind = HTTP2_EVENT_DATA, .stream = run.stream};
+	event->data = (struct str){run.data, run.len};
+	return true;
+}
+
+static bool
+tell_held(struct http2 *h, struct http2_stream *s, struct http2_event *event)
+{
+	if (s->in.len == 0 || !s->wants_data)
+		return false;
+	h->told = s->in;
+	buf_init(&s->in, h->told.max);
+	*event = (struct http2_event){.kind = HTTP2_EVENT_DATA, .stream = s};
+	event->data = buf_view(&h->told);
+	return true;
+}
+
+/* What is next for a stream; false: nothing for now. */
+static bool
+tell_stream(struct http2 *h, struct http2_stream *s, struct http2_event *event)
+{
+	if (tell_held(h, s, event))
+		return true;
+	if (s->has_end && !s->end_told && s->in.len == 0 && !s->is_closed && s->has_head) {
+		s->end_told = true;
+		*event = (struct http2_event){.kind = HTTP2_EVENT_END, .stream = s};
+		return true;
+	}
+	TAILQ_REMOVE(&h->ready, s, ready);
+	s->is_ready = false;
+	if (!s->is_closed)
+		return false;
+	*event = (struct http2_event){.kind = HTTP2_EVENT_CLOSED, .stream = s};
+	return true;
+}
+
+bool
+http2_next_event(struct http2 *h, struct http2_event *event)
+{
+	buf_fini(&h->told);
+	if (h->head.kind != HTTP2_EVENT_NONE) {
+		*event = h->head;
+		h->head.kind = HTTP2_EVENT_NONE;
+		return true;
+	}
+	if (tell_run(h, event))
+		return true;
+	while (!TAILQ_EMPTY(&h->ready))
+		if (tell_stream(h, TAILQ_FIRST(&h->ready), event))
+			return true;
+	return false;
+}
+
+bool
+http2_is_paused(const struct http2 *h)
+{
+	return h->is_paused;
+}
+
+bool
+http2_has_events(const struct http2 *h)
+{
+	return h->head.kind != HTTP2_EVENT_NONE || h->run.stream != NULL || !TAILQ_EMPTY(&h->ready);
+}
