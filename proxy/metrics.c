@@ -31,6 +31,8 @@ static const char *const websocket_ends[METRICS_WEBSOCKET_ENDS] = {
 	[METRICS_WEBSOCKET_SESSION] = "session", [METRICS_WEBSOCKET_DRAIN] = "drain",
 	[METRICS_WEBSOCKET_FAILURE] = "failure",
 };
+static const char *const protocols[METRICS_PROTOCOLS] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2"};
+static const char *const http2_ends[METRICS_HTTP2_ENDS] = {"fault", "timeout"};
 static const char *const listeners[METRICS_LISTENERS] = {"https", "http"};
 static const char *const tls_versions[METRICS_TLS_VERSIONS] = {"TLSv1.2", "TLSv1.3"};
 static const char *const tls_failures[METRICS_TLS_FAILURES] = {"error", "timeout"};
@@ -64,6 +66,11 @@ static const struct metrics_family counted[] = {
 	 .type = METRICS_GAUGE,
 	 COUNTED(in_flight),
 	 .help = "Requests being served, open WebSockets and event streams among them."},
+	{.name = "workspace_proxy_http_requests_by_protocol_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(protocols),
+	 .labels = {METRICS_LABEL("protocol", protocols)},
+	 .help = "Requests that have ended, by the version of HTTP between browser and proxy."},
 	{.name = "workspace_proxy_http_request_body_bytes_total",
 	 .type = METRICS_COUNTER,
 	 COUNTED(request_bytes),
@@ -77,6 +84,17 @@ static const struct metrics_family counted[] = {
 	 COUNTED(accepted),
 	 .labels = {METRICS_LABEL("listener", listeners)},
 	 .help = "Public connections accepted."},
+	{.name = "workspace_proxy_http2_connections_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(http2_connections),
+	 .help = "Public connections that use HTTP/2."},
+	{.name = "workspace_proxy_http2_connections_ended_total",
+	 .type = METRICS_COUNTER,
+	 COUNTED(http2_ended),
+	 .labels = {METRICS_LABEL("reason", http2_ends)},
+	 .help = "HTTP/2 connections that the proxy ended: fault: the browser broke the protocol "
+		 "or a limit that protects from floods; timeout: nothing was taken, sent or asked "
+		 "for too long."},
 	{.name = "workspace_proxy_connections_limit_reached_total",
 	 .type = METRICS_COUNTER,
 	 COUNTED(limit_reached),

@@ -35,6 +35,11 @@ enum metrics_websocket_end {
 	METRICS_WEBSOCKET_ENDS,
 };
 
+/* Why an HTTP/2 connection ended by our decision. */
+enum metrics_http2_end { METRICS_HTTP2_FAULT, METRICS_HTTP2_TIMEOUT, METRICS_HTTP2_ENDS };
+
+#define METRICS_PROTOCOLS 3 /* enum stream_protocol */
+
 enum metrics_listener { METRICS_HTTPS, METRICS_HTTP, METRICS_LISTENERS };
 enum metrics_tls_version { METRICS_TLS_1_2, METRICS_TLS_1_3, METRICS_TLS_VERSIONS };
 enum metrics_tls_failure { METRICS_TLS_ERROR, METRICS_TLS_TIMEOUT, METRICS_TLS_FAILURES };
@@ -45,9 +50,12 @@ struct proxy_metrics {
 	uint64_t requests[METRICS_ROUTES][METRICS_STATUS_CLASSES];
 	struct metrics_histogram duration[METRICS_ROUTES];
 	int64_t in_flight;
+	uint64_t protocols[METRICS_PROTOCOLS];
 	uint64_t request_bytes;
 	uint64_t response_bytes;
 	uint64_t accepted[METRICS_LISTENERS];
+	uint64_t http2_connections;
+	uint64_t http2_ended[METRICS_HTTP2_ENDS];
 	uint64_t limit_reached;
 	uint64_t connections_evicted;
 	uint64_t websockets_opened;

@@ -287,6 +287,8 @@ make_tls(struct proxy *p, struct err *e)
 			 : tls_context_new(tls->cert_file, tls->key_file, e);
 	if (p->tls != NULL && tls->source == SETTINGS_TLS_SELF)
 		reload_log_certificate(p, "certificate made");
+	if (p->tls != NULL && p->settings->http2)
+		tls_context_offer_http2(p->tls);
 	return p->tls != NULL;
 }
 

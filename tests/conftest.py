@@ -413,13 +413,15 @@ def sign_in(proxy, gitlab, upstream, certificates):
 
 
 @pytest.fixture(scope="module")
-def shared_stage(tmp_path_factory, certificates):
+def shared_stage(request, tmp_path_factory, certificates):
+    """One for the tests of a module, with what its STAGE_SETTINGS say."""
+    settings = getattr(request.module, "STAGE_SETTINGS", {})
     upstream = Upstream()
     directory = tmp_path_factory.mktemp("stage")
     maker = ProxyMaker(directory, certificates)
     with making_gitlabs(certificates) as make:
         gitlab = make()
-        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http", DRAIN_TIMEOUT="1s")
+        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http", DRAIN_TIMEOUT="1s", **settings)
         yield sign_in(proxy, gitlab, upstream, certificates)
         maker.check_ends()
     upstream.stop()

@@ -80,11 +80,15 @@ attach_fd(struct conn *c, int fd, enum conn_state state)
 
 /* Unix sockets have a fixed buffer and refuse the option. */
 static void
-bound_unsent(int fd)
+bound_unsent(int fd, int max)
 {
-	static const int max = CONN_UNSENT_MAX;
-
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max, sizeof(max));
+}
+
+void
+conn_limit_unsent(const struct conn *c, int bytes)
+{
+	bound_unsent(c->fd, bytes);
 }
 
 bool
@@ -97,7 +101,7 @@ conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 			return false;
 		}
 	}
-	bound_unsent(fd);
+	bound_unsent(fd, CONN_UNSENT_MAX);
 	attach_fd(c, fd, tls == NULL ? CONN_OPEN : CONN_HANDSHAKING);
 	return true;
 }
@@ -114,7 +118,7 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 	if (!address_is_unix(address)) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &received_max, sizeof(received_max));
-		bound_unsent(fd);
+		bound_unsent(fd, CONN_UNSENT_MAX);
 	}
 	/* Unix sockets connect at once; on_open still comes from the event loop. */
 	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) != 0 &&

@@ -55,15 +55,13 @@ struct conn {
 /* Limit of out. Callers stop long before, when conn_is_blocked. */
 #define CONN_OUT_MAX (1024u * 1024u)
 
-/* Limit of what the kernel buffers for a slow receiver, besides what is in flight. Without it its
- * buffer grows to megabytes. */
+/* Limit of what the kernel buffers for a slow receiver, besides what is in flight. */
 #define CONN_UNSENT_MAX (512 * 1024)
 
 /* Initializes a closed conn. */
 void conn_init(struct conn *c, struct loop *l, const struct conn_ops *ops, void *arg);
 
-/* Takes ownership of an accepted descriptor, also on failure. With tls, on_open
- * follows the handshake; a plain conn is open at once. */
+/* Owns the accepted descriptor, also on failure. With tls, on_open follows; else it is open. */
 bool conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e) MUST_CHECK;
 
 /* Starts connecting. Data sent before on_open is buffered. */
@@ -79,7 +77,7 @@ void conn_close(struct conn *c);
 /* As conn_close, but the peer receives a reset. */
 void conn_reset(struct conn *c);
 
-/* Sends buffered data, then close_notify and FIN. Not while blocked: call again from on_drained. */
+/* Sends buffered data, then close_notify and FIN. Not while blocked: again from on_drained. */
 void conn_shutdown(struct conn *c);
 
 /* Enables or disables on_readable. Enabling also reports bytes that TLS has buffered. */
@@ -91,8 +89,7 @@ void conn_queue(struct conn *c, struct str data);
 /* The buffer of conn_queue, for writers. Call conn_flush afterwards. */
 struct buf *conn_out(struct conn *c);
 
-/* Sends the queue and then data, as far as the kernel takes it; buffers the
- * rest. */
+/* Sends the queue and then data, as far as the kernel takes it; buffers the rest. */
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
@@ -101,6 +98,9 @@ void conn_send_unencrypted(const struct conn *c, struct str data);
 
 /* Bytes buffered here or in the kernel that the peer has not acknowledged. */
 size_t conn_count_unsent(const struct conn *c);
+
+/* In place of CONN_UNSENT_MAX: what is sent later but is more urgent waits for these bytes. */
+void conn_limit_unsent(const struct conn *c, int bytes);
 
 /* Frees memory that an idle connection does not need. */
 void conn_trim(struct conn *c);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proxy/downstream/downstream_private.h"
+#include "proxy/downstream/http2/http2_connection.h"
 
 #define LINGER_MAX_BYTES  1048576u
 #define CLOSABLE_AFTER_MS 1000u /* so that new connections do not close each other */
@@ -33,14 +34,16 @@ static const struct conn_ops conn_ops = {
 };
 
 static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
-	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true},
-	[DOWNSTREAM_IDLE] = {[DOWNSTREAM_HEAD] = true, [DOWNSTREAM_EXCHANGE] = true},
-	[DOWNSTREAM_HEAD] = {[DOWNSTREAM_EXCHANGE] = true},
+	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true, [DOWNSTREAM_HTTP2] = true},
+	[DOWNSTREAM_IDLE] =
+		{[DOWNSTREAM_HEAD] = true, [DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
+	[DOWNSTREAM_HEAD] = {[DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
 	[DOWNSTREAM_EXCHANGE] = {[DOWNSTREAM_IDLE] = true,
 				 [DOWNSTREAM_TUNNEL] = true,
 				 [DOWNSTREAM_FLUSH] = true,
 				 [DOWNSTREAM_LINGER] = true},
 	[DOWNSTREAM_TUNNEL] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_HTTP2] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
 	[DOWNSTREAM_FLUSH] = {[DOWNSTREAM_LINGER] = true},
 	[DOWNSTREAM_LINGER] = {false},
 	[DOWNSTREAM_CLOSED] = {false},
@@ -59,6 +62,7 @@ free_downstream(struct deferred_free_entry *entry)
 {
 	struct downstream *d = (struct downstream *)(void *)entry; /* its first member */
 
+	http2_connection_free(d->http2);
 	buf_fini(&d->in);
 	free(d);
 }
@@ -74,6 +78,8 @@ downstream_close(struct downstream *d)
 	d->state = DOWNSTREAM_CLOSED;
 	if (d->stream.exchange != NULL)
 		exchange_on_lost(d->stream.exchange);
+	if (d->http2 != NULL)
+		http2_connection_stop(d->http2);
 	conn_close(&d->conn);
 	loop_timer_fini(&d->timer);
 	LIST_REMOVE(d, entry);
@@ -225,6 +231,10 @@ on_open(void *arg)
 	struct downstream *d = arg;
 
 	count_handshake(d);
+	if (tls_session_is_http2(d->conn.tls)) {
+		(void)http2_connection_start(d);
+		return;
+	}
 	downstream_change_state(d, DOWNSTREAM_IDLE);
 }
 
@@ -256,6 +266,13 @@ on_conn_failed(const struct err *e, void *arg)
 		conn_send_unencrypted(&d->conn, STR(HTTP_ON_TLS_RESPONSE));
 	log_debug(&d->log, "connection failed", log_err(e));
 	downstream_close(d);
+}
+
+void
+downstream_take_back(struct downstream *d)
+{
+	d->conn.ops = &conn_ops;
+	d->conn.arg = d;
 }
 
 /* Dead peers (a laptop that sleeps) are found within two minutes, where the kernel's own settings
@@ -340,7 +357,8 @@ waits_without_user(const struct downstream *d)
 {
 	return !d->stream.has_user &&
 	       (d->state == DOWNSTREAM_HANDSHAKE || d->state == DOWNSTREAM_IDLE ||
-		d->state == DOWNSTREAM_HEAD) &&
+		d->state == DOWNSTREAM_HEAD ||
+		(d->state == DOWNSTREAM_HTTP2 && http2_connection_is_idle(d->http2))) &&
 	       loop_now_ms(d->proxy->loop) - d->waits_since_ms >= CLOSABLE_AFTER_MS;
 }
 
@@ -391,6 +409,8 @@ downstream_drain_all(struct proxy *p)
 			downstream_close(d);
 		else if (d->state == DOWNSTREAM_IDLE)
 			downstream_arm(d);
+		else if (d->state == DOWNSTREAM_HTTP2)
+			http2_connection_drain(d->http2);
 		else if (d->stream.exchange != NULL)
 			exchange_close(d->stream.exchange, WEBSOCKET_GOING_AWAY);
 	}

@@ -4,54 +4,30 @@
  * held.
  */
 #include "proxy/downstream/downstream_private.h"
+#include "proxy/downstream/http2/http2_connection.h"
+#include "proxy/downstream/refusal.h"
 
 #define REQUESTS_PER_WAKE_UP 16
 #define TLS_HANDSHAKE	     0x16  /* first byte of a ClientHello's record */
 #define LARGE_HEADS_MAX	     16u   /* at the same time: they bound the memory of such heads */
 #define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
 
-/* Whether the response is for a person: as far as an incomplete head tells. */
-static bool
-takes_html(struct str head)
-{
-	return str_find(head, STR("text/html")) != SIZE_MAX;
-}
-
-static void
-write_page_fields(const struct pages *pages, bool is_html, struct buf *out)
-{
-	if (!is_html) {
-		buf_add_str(out, STR("Content-Type: application/json\r\nCache-Control: no-store\r\n"
-				     "X-Content-Type-Options: nosniff\r\n"));
-		return;
-	}
-	buf_add_str(out, STR("Content-Type: text/html; charset=utf-8\r\n"));
-	for (const struct page_header *f = pages_headers(pages, PAGE_ERROR); f->name != NULL; f++)
-		http1_write_field(out, str_from(f->name), str_from(f->value));
-}
-
 /* Written without an exchange: there is no request that one could belong to. */
 void
 downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e)
 {
-	const struct page page = {.kind = PAGE_ERROR, .status = status};
-	const struct pages *pages = d->proxy->pages;
 	struct buf *out = conn_out(&d->conn);
-	bool is_html = takes_html(head);
-	struct buf body;
+	struct refusal refusal;
 
 	log_info(&d->log, "request refused", log_int("status", status), log_err(e));
-	buf_init(&body, is_html ? PAGES_HTML_MAX : PAGES_JSON_MAX);
-	if (!(is_html ? pages_render_html(pages, &page, &body) : pages_render_json(&page, &body)))
-		buf_clear(&body);
+	refusal_init(&refusal, d->proxy, status, refusal_is_html(head));
 	http1_write_status_line(out, status);
-	http1_write_field(out, STR("Date"), str_from(proxy_date(d->proxy)));
-	write_page_fields(pages, is_html, out);
-	http1_write_field_u64(out, STR("Content-Length"), body.len);
+	http1_write_fields(out, &refusal.headers);
+	http1_write_field_u64(out, STR("Content-Length"), refusal.body.len);
 	buf_add_str(out, STR("Connection: close\r\n\r\n"));
 	if (!str_starts_with(head, STR("HEAD ")))
-		buf_add_str(out, buf_view(&body));
-	buf_fini(&body);
+		buf_add_str(out, buf_view(&refusal.body));
+	refusal_fini(&refusal);
 	if (d->state != DOWNSTREAM_EXCHANGE)
 		downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	downstream_close_when_sent(d);
@@ -74,6 +50,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	downstream_change_state(d, DOWNSTREAM_EXCHANGE);
 	/* After a whole request, reading goes on to see the browser leave. */
 	conn_want_read(&d->conn, d->body_ended);
+	d->stream.protocol = d->request.is_http10 ? STREAM_HTTP10 : STREAM_HTTP11;
 	if (exchange_start(d->proxy, &d->stream, arena, request) == NULL) {
 		err_set(&e, ERR_MEMORY, "no memory for a request");
 		downstream_refuse(d, 500, STR_NONE, &e);
@@ -87,16 +64,22 @@ downstream_release_large_head(struct downstream *d)
 	d->has_large_head = false;
 }
 
-static bool
-may_receive_more(struct downstream *d, size_t received)
+bool
+downstream_may_take_large_head(struct downstream *d)
 {
 	struct proxy *p = d->proxy;
 
-	if (received <= p->limits.head_max_bytes || d->has_large_head)
+	if (d->has_large_head)
 		return true;
 	d->has_large_head = p->large_heads_count < LARGE_HEADS_MAX;
 	p->large_heads_count += d->has_large_head;
 	return d->has_large_head;
+}
+
+static bool
+may_receive_more(struct downstream *d, size_t received)
+{
+	return received <= d->proxy->limits.head_max_bytes || downstream_may_take_large_head(d);
 }
 
 static enum http1_found
@@ -115,6 +98,32 @@ scan_head(struct downstream *d, struct str data, unsigned *status)
 		return HTTP1_BAD;
 	}
 	return found;
+}
+
+/* Prior knowledge (RFC 9113 section 3.3): proxies in front of us are configured to have it. */
+static bool
+is_http2_preface(const struct downstream *d, struct str data)
+{
+	struct str preface = HTTP2_PREFACE;
+
+	return data.data[0] == preface.data[0] && d->conn.received_bytes == data.len &&
+	       str_starts_with(preface, str_take(data, preface.len)) && d->proxy->settings->http2 &&
+	       !d->stream.is_tls &&
+	       cidr_contains_text(&d->proxy->settings->trusted_proxies, d->stream.peer_ip);
+}
+
+/* The connection goes on as HTTP/2, which takes the preface as well. Returns the bytes used. */
+static size_t
+take_preface(struct downstream *d, char *data, size_t len)
+{
+	if (len < HTTP2_PREFACE.len) {
+		if (d->state == DOWNSTREAM_IDLE)
+			downstream_change_state(d, DOWNSTREAM_HEAD);
+		return 0;
+	}
+	if (!http2_connection_start(d))
+		return 0;
+	return http2_connection_receive(d->http2, data, len);
 }
 
 /* Returns the bytes used, 0 when the head is not whole. */
@@ -221,6 +230,14 @@ downstream_on_moved(struct downstream *d, size_t len)
 	tell_body_end(d);
 }
 
+static size_t
+take_start(struct downstream *d, char *data, size_t len)
+{
+	struct str view = {data, len};
+
+	return is_http2_preface(d, view) ? take_preface(d, data, len) : take_head(d, view);
+}
+
 /* One step; returns how many bytes it used, 0 to wait. */
 static size_t
 take(struct downstream *d, char *data, size_t len)
@@ -230,9 +247,9 @@ take(struct downstream *d, char *data, size_t len)
 		/* Answers that nobody reads must not pile up. */
 		if (conn_is_blocked(&d->conn))
 			return 0;
-		return take_head(d, (struct str){data, len});
+		return take_start(d, data, len);
 	case DOWNSTREAM_HEAD:
-		return take_head(d, (struct str){data, len});
+		return take_start(d, data, len);
 	case DOWNSTREAM_EXCHANGE:
 		return d->body_wanted && !d->body_ended ? take_body(d, data, len) : 0;
 	case DOWNSTREAM_TUNNEL:
@@ -243,6 +260,8 @@ take(struct downstream *d, char *data, size_t len)
 	case DOWNSTREAM_LINGER:
 	case DOWNSTREAM_FLUSH:
 		return len;
+	case DOWNSTREAM_HTTP2:
+		return http2_connection_receive(d->http2, data, len);
 	case DOWNSTREAM_HANDSHAKE:
 	case DOWNSTREAM_CLOSED:
 		break;

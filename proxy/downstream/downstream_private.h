@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the four files of a downstream connection share: downstream.c (its life, reading),
- * downstream_timer.c (its deadlines), downstream_input.c (bytes to exchanges), downstream_stream.c
- * (exchanges to bytes).
+ * What the files of a connection share: downstream.c (its life, reading), downstream_timer.c (its
+ * deadlines), downstream_input.c (bytes to exchanges), downstream_stream.c (exchanges to bytes).
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
 #define PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
@@ -26,6 +25,7 @@ enum downstream_state {
 	DOWNSTREAM_HEAD,     /* some bytes of a request head are here */
 	DOWNSTREAM_EXCHANGE, /* a request is being served */
 	DOWNSTREAM_TUNNEL,
+	DOWNSTREAM_HTTP2,  /* many exchanges: http2/http2_connection.h */
 	DOWNSTREAM_FLUSH,  /* nothing follows but what is queued */
 	DOWNSTREAM_LINGER, /* our side is shut; what still comes is dropped */
 	DOWNSTREAM_CLOSED,
@@ -57,7 +57,8 @@ struct downstream {
 	struct rate send_rate;	 /* of bytes taken, while some wait */
 	struct peer *counted;	 /* among the connections of its address */
 	uint64_t lingered_bytes;
-	size_t unsent_bytes; /* when the deadline for sending was last looked at */
+	struct http2_connection *http2; /* of DOWNSTREAM_HTTP2 and after; NULL: HTTP/1.1 */
+	size_t unsent_bytes;		/* when the deadline for sending was last looked at */
 	struct log_context log;
 	char peer[PEER_SIZE];
 };
@@ -68,13 +69,18 @@ struct downstream {
 void downstream_arm(struct downstream *d);
 void downstream_on_timer(void *arg);
 
+/* Bytes that the browser has taken, about; and whether it took some since this was asked last. */
+uint64_t downstream_count_taken(const struct downstream *d);
+bool downstream_has_taken_some(struct downstream *d);
+
 /* downstream.c */
 
 /* The only way to another state; checks that it may follow. */
 void downstream_change_state(struct downstream *d, enum downstream_state state);
-
 /* From any state, once; freed when the stack is gone. */
 void downstream_close(struct downstream *d);
+
+void downstream_take_back(struct downstream *d); /* the conn's events, after HTTP/2 */
 
 /* Sends what is queued, says that no more comes, and reads on for a while so that it can arrive. */
 void downstream_close_when_sent(struct downstream *d);
@@ -85,13 +91,13 @@ extern const struct stream_ops downstream_stream_ops;
 
 /* Whether more bytes may be held for later. */
 bool downstream_may_read_ahead(const struct downstream *d);
-
 /* With the next request, once the answers before it have left. */
 void downstream_go_on(struct downstream *d);
 
 /* downstream_input.c */
 
-/* A head over the limit no longer takes memory. */
+/* Whether a head may pass the limit, as few may at a time; and that it no longer takes memory. */
+bool downstream_may_take_large_head(struct downstream *d);
 void downstream_release_large_head(struct downstream *d);
 
 /* Uses what it can of data; returns how much that was. */
@@ -99,7 +105,6 @@ size_t downstream_process(struct downstream *d, char *data, size_t len);
 
 /* Whether downstream_process could go on with what is held. */
 bool downstream_can_go_on(const struct downstream *d);
-
 /* New bytes, behind those that are held. What is left over is held. */
 void downstream_on_bytes(struct downstream *d, char *scratch, size_t len);
 void downstream_stop_reading_ahead(struct downstream *d);

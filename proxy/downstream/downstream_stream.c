@@ -13,13 +13,6 @@ of_stream(struct stream *s)
 	return (struct downstream *)(void *)((char *)s - offsetof(struct downstream, stream));
 }
 
-static const struct downstream *
-of_const_stream(const struct stream *s)
-{
-	return (const struct downstream *)(const void *)((const char *)s -
-							 offsetof(struct downstream, stream));
-}
-
 static void
 choose_framing(struct downstream *d, const struct response_head *head)
 {
@@ -204,9 +197,9 @@ abort_stream(struct stream *s)
 }
 
 static bool
-is_blocked(const struct stream *s)
+is_blocked(struct stream *s)
 {
-	return conn_is_blocked(&of_const_stream(s)->conn);
+	return conn_is_blocked(&of_stream(s)->conn);
 }
 
 static void

@@ -53,6 +53,7 @@ deadline_ms(const struct downstream *d)
 		return settings->send_timeout_ms;
 	case DOWNSTREAM_LINGER:
 		return LINGER_MS;
+	case DOWNSTREAM_HTTP2: /* has a timer of its own */
 	case DOWNSTREAM_CLOSED:
 		break;
 	}
@@ -69,7 +70,7 @@ static bool
 waits_for_sending(const struct downstream *d)
 {
 	return conn_is_blocked(&d->conn) && d->state != DOWNSTREAM_HANDSHAKE &&
-	       d->state != DOWNSTREAM_TUNNEL;
+	       d->state != DOWNSTREAM_TUNNEL && d->state != DOWNSTREAM_HTTP2;
 }
 
 /* The deadline, or the end of a period in which bytes are counted. */
@@ -105,10 +106,8 @@ downstream_arm(struct downstream *d)
 	start_timer(d);
 }
 
-/* The kernel holds megabytes, and says that there is room again only when much of it has gone: a
- * slow browser takes something all the same. */
-static bool
-has_taken_some(struct downstream *d)
+bool
+downstream_has_taken_some(struct downstream *d)
 {
 	size_t unsent = conn_count_unsent(&d->conn);
 	bool has_taken = unsent < d->unsent_bytes;
@@ -117,10 +116,9 @@ has_taken_some(struct downstream *d)
 	return has_taken;
 }
 
-/* Bytes that the browser has taken; under TLS about so many. What still waits in the connection is
- * not counted as sent either. */
-static uint64_t
-count_taken(const struct downstream *d)
+/* What still waits in the connection is not counted as sent either. */
+uint64_t
+downstream_count_taken(const struct downstream *d)
 {
 	uint64_t on_the_way = conn_count_unsent(&d->conn) - d->conn.out.len;
 
@@ -143,19 +141,6 @@ has_left(const struct downstream *d)
 	return end == CONN_END_BOTH || (end == CONN_END_PEER && !may_shut);
 }
 
-/* Where a period is over, looks at what moved in it and begins the next one. */
-static bool
-is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms, uint64_t bytes)
-{
-	if (rate_left_ms(r, limit, now_ms) > 0)
-		return false;
-	if (!rate_is_met(r, limit, bytes))
-		return true;
-	rate_begin(r, bytes);
-	rate_wait(r, now_ms, true);
-	return false;
-}
-
 /* What the timer was for, or "" where all is well and it runs on. */
 static const char *
 deadline_text(const struct downstream *d)
@@ -173,6 +158,7 @@ deadline_text(const struct downstream *d)
 	case DOWNSTREAM_TUNNEL:
 	case DOWNSTREAM_FLUSH:
 		return "timeout while sending";
+	case DOWNSTREAM_HTTP2:
 	case DOWNSTREAM_LINGER:
 	case DOWNSTREAM_CLOSED:
 		break;
@@ -188,16 +174,17 @@ find_lapse(struct downstream *d)
 	struct rate_limit sending = rate_limit(d, settings->send_min_rate);
 	uint64_t now_ms = loop_now_ms(d->proxy->loop);
 
-	if (is_too_slow(&d->send_rate, &sending, now_ms, count_taken(d)))
+	if (rate_is_too_slow(&d->send_rate, &sending, now_ms, downstream_count_taken(d)))
 		return "the response is received more slowly than SEND_MIN_RATE";
-	if (is_too_slow(&d->body_rate, &body, now_ms, d->conn.received_bytes))
+	if (rate_is_too_slow(&d->body_rate, &body, now_ms, d->conn.received_bytes))
 		return "the request body arrives more slowly than BODY_MIN_RATE";
 	if (deadline_ms(d) == 0 || now_ms - d->waits_since_ms < deadline_ms(d))
 		return "";
 	if (is_held_back(d))
 		return has_left(d) ? "the browser closed the connection while reading was paused"
 				   : "";
-	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) && has_taken_some(d))
+	if (d->state != DOWNSTREAM_HANDSHAKE && conn_is_blocked(&d->conn) &&
+	    downstream_has_taken_some(d))
 		return "";
 	return deadline_text(d);
 }

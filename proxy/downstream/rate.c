@@ -39,3 +39,15 @@ rate_is_met(const struct rate *r, const struct rate_limit *limit, uint64_t bytes
 	return bytes >= r->start_bytes &&
 	       bytes - r->start_bytes >= limit->bytes_per_s * limit->period_ms / 1000;
 }
+
+bool
+rate_is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms, uint64_t bytes)
+{
+	if (rate_left_ms(r, limit, now_ms) > 0)
+		return false;
+	if (!rate_is_met(r, limit, bytes))
+		return true;
+	rate_begin(r, bytes);
+	rate_wait(r, now_ms, true);
+	return false;
+}

@@ -33,4 +33,8 @@ uint64_t rate_left_ms(const struct rate *r, const struct rate_limit *limit, uint
 /* Whether enough bytes moved for a whole period of waiting. */
 bool rate_is_met(const struct rate *r, const struct rate_limit *limit, uint64_t bytes);
 
+/* Where a period is over, looks at what moved in it and begins the next one. */
+bool rate_is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms,
+		      uint64_t bytes);
+
 #endif

@@ -94,8 +94,8 @@ void exchange_on_moved(struct exchange *x, size_t len);
 /* All bytes of this wake-up were delivered: time to flush. */
 void exchange_on_round(struct exchange *x);
 
-/* The stream is no longer blocked. */
-void exchange_on_drained(struct exchange *x);
+void exchange_on_blocked(struct exchange *x); /* the stream, without having been sent anything */
+void exchange_on_drained(struct exchange *x); /* it is no longer blocked */
 
 /* The browser is gone: the stream is not used any more. */
 void exchange_on_lost(struct exchange *x);

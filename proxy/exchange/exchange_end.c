@@ -45,6 +45,7 @@ count_request(const struct exchange *x, uint64_t duration_us)
 	if (x->state == EXCHANGE_TUNNEL)
 		m->websockets_ended[websocket_end(x)]++;
 	m->in_flight--;
+	m->protocols[x->stream->protocol]++;
 	m->requests[route][x->status / 100 % METRICS_STATUS_CLASSES]++;
 	metrics_observe(&m->duration[route], &metrics_latency_bounds, duration_us);
 }
@@ -52,6 +53,7 @@ count_request(const struct exchange *x, uint64_t duration_us)
 static void
 log_access(const struct exchange *x, uint64_t duration_us)
 {
+	static const char *const protocols[STREAM_PROTOCOLS] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2"};
 	const struct request_head *r = &x->request;
 
 	if (!x->proxy->settings->access_log)
@@ -59,6 +61,7 @@ log_access(const struct exchange *x, uint64_t duration_us)
 	log_traffic(&x->log, "request", log_str("user", x->verdict.identity.username),
 		    log_str("method", r->method), log_str("path", r->path),
 		    log_int("status", x->status),
+		    log_cstr("protocol", protocols[x->stream->protocol]),
 		    log_int("request_bytes", (int64_t)x->request_bytes),
 		    log_int("response_bytes", (int64_t)x->response_bytes),
 		    log_int("duration_us", (int64_t)duration_us),

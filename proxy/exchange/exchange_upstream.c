@@ -43,6 +43,16 @@ can_be_repeated(const struct exchange *x)
 		str_equal(m, STR("PUT")) || str_equal(m, STR("DELETE")));
 }
 
+/* Reads no more of the response until exchange_on_drained. */
+void
+exchange_on_blocked(struct exchange *x)
+{
+	if (x->upstream == NULL || x->upstream_paused || !x->stream->ops->is_blocked(x->stream))
+		return;
+	x->upstream_paused = true;
+	upstream_want_read(x->upstream, false);
+}
+
 static void
 send_upstream(struct exchange *x, enum upstream_wish wish)
 {
@@ -67,6 +77,10 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 	}
 	response_coding_expect(x);
 	struct buf *out = upstream_begin(x->upstream, &x->request, x->request.wants_websocket);
+	if (s->read_max > 0) {
+		upstream_limit_reads(x->upstream, s->read_max);
+		exchange_on_blocked(x);
+	}
 	forward_write_request(&forward, out);
 	if (x->request_ended) {
 		upstream_send_end(x->upstream);
@@ -130,22 +144,13 @@ on_head(struct response_head *head, void *arg)
 }
 
 static void
-pause_when_blocked(struct exchange *x)
-{
-	if (x->upstream == NULL || x->upstream_paused || !x->stream->ops->is_blocked(x->stream))
-		return;
-	x->upstream_paused = true;
-	upstream_want_read(x->upstream, false);
-}
-
-static void
 on_body(struct str data, void *arg)
 {
 	struct exchange *x = arg;
 
 	if (x->compressor != NULL) {
 		if (response_coding_send(x, data))
-			pause_when_blocked(x);
+			exchange_on_blocked(x);
 		else
 			exchange_abort(x);
 		return;
@@ -156,7 +161,7 @@ on_body(struct str data, void *arg)
 	} else {
 		exchange_send_body(x, data);
 	}
-	pause_when_blocked(x);
+	exchange_on_blocked(x);
 }
 
 static struct conn *
@@ -174,7 +179,7 @@ on_moved(size_t len, void *arg)
 
 	exchange_count_response(x, len);
 	x->stream->ops->flush(x->stream);
-	pause_when_blocked(x);
+	exchange_on_blocked(x);
 }
 
 static void
@@ -201,7 +206,7 @@ on_round(void *arg)
 		return;
 	}
 	x->stream->ops->flush(x->stream);
-	pause_when_blocked(x);
+	exchange_on_blocked(x);
 }
 
 static void

@@ -35,6 +35,7 @@ struct settings {
 	struct address admin_address;
 	struct cidr_set trusted_proxies; /* whose X-Forwarded-For and PROXY header count */
 	bool proxy_protocol;
+	bool http2, http2_websockets;
 	const char *strict_transport_security; /* the field's value; "": not sent */
 	struct settings_tls tls;
 
@@ -77,8 +78,7 @@ struct settings {
 	uint64_t send_min_rate;	 /* bytes per second that the browser takes; 0: any */
 	uint64_t min_rate_period_ms;
 	bool compress;
-	/* Media types, separated by commas. */
-	const char *compress_types;
+	const char *compress_types; /* media types, separated by commas */
 	uint64_t websocket_ping_ms; /* nothing sent to the browser for this long; 0: no pings */
 
 	unsigned log_level;  /* enum log_level */

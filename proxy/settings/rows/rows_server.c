@@ -81,6 +81,20 @@ static const struct conf_setting listeners[] = {
 	 .text = "Expects a PROXY header, version 1 or 2 "
 		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
 		 "connections from `TRUSTED_PROXY_IPS`. Connections without one are closed."},
+	{.name = "HTTP2",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | RELAY,
+	 .offset = AT(http2),
+	 .fallback = "off",
+	 .text = "Offers [HTTP/2](http2.md) to browsers: on the TLS listener by ALPN, and on the "
+		 "plain one to `TRUSTED_PROXY_IPS` that begin with it (prior knowledge, `h2c`)."},
+	{.name = "HTTP2_WEBSOCKETS",
+	 .type = CONF_BOOL,
+	 .commands = SERVE,
+	 .offset = AT(http2_websockets),
+	 .fallback = "on",
+	 .text = "Takes WebSockets inside HTTP/2 connections (RFC 8441). Otherwise, browsers open "
+		 "an HTTP/1.1 connection for each."},
 	{.name = "STRICT_TRANSPORT_SECURITY",
 	 .type = CONF_CUSTOM,
 	 .commands = SERVE | RELAY,

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads and sends for all streams of a connection. Exchanges run outside of the codec, and what
+ * they do is sent at the end of a wake-up or at once where no bytes are being received.
+ */
+#include "proxy/downstream/http2/http2_connection.h"
+
+#include <stdlib.h>
+
+#include "proxy/downstream/http2/http2_connection_private.h"
+
+#define WRITE_MAX  65536u /* encrypted and sent at once */
+#define UNSENT_MAX 65536  /* in the kernel: small responses don't wait behind large ones */
+
+static void on_readable(void *arg);
+static void on_drained(void *arg);
+static void on_open(void *arg);
+static void on_failed(const struct err *e, void *arg);
+
+static const struct conn_ops conn_ops = {
+	.on_open = on_open,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_failed = on_failed,
+};
+
+static bool
+may_be_large(void *arg)
+{
+	const struct http2_connection *c = arg;
+
+	return downstream_may_take_large_head(c->downstream);
+}
+
+static void
+write_frames(struct str data, void *arg)
+{
+	const struct http2_connection *c = arg;
+	struct conn *conn = &c->downstream->conn;
+
+	conn_queue(conn, data);
+	if (conn_out(conn)->len >= WRITE_MAX)
+		conn_flush(conn);
+}
+
+static bool
+is_blocked(void *arg)
+{
+	const struct http2_connection *c = arg;
+
+	return conn_is_blocked(&c->downstream->conn) || !conn_is_usable(&c->downstream->conn);
+}
+
+static const struct http2_ops codec_ops = {
+	.on_open = http2_exchange_open,
+	.may_be_large = may_be_large,
+	.write = write_frames,
+	.is_blocked = is_blocked,
+};
+
+/* Has been opened before. */
+static void
+on_open(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_failed(const struct err *e, void *arg)
+{
+	const struct http2_connection *c = arg;
+
+	log_debug(&c->downstream->log, "connection failed", log_err(e));
+	downstream_close(c->downstream);
+}
+
+/* Back to a downstream that only sends what is queued. */
+static void
+close_when_sent(struct http2_connection *c)
+{
+	struct downstream *d = c->downstream;
+
+	http2_connection_stop(c);
+	downstream_close_when_sent(d);
+}
+
+void
+http2_connection_end(struct http2_connection *c, enum http2_error code,
+		     enum metrics_http2_end reason, const struct err *e)
+{
+	struct downstream *d = c->downstream;
+
+	if (reason == METRICS_HTTP2_TIMEOUT)
+		log_debug(&d->log, "HTTP/2 connection ended", log_err(e));
+	else
+		log_info(&d->log, "HTTP/2 connection ended", log_err(e));
+	d->proxy->metrics.http2_ended[reason]++;
+	http2_streams_lose_all(c);
+	http2_terminate(c->codec, code);
+	(void)http2_pump(c->codec);
+	close_when_sent(c);
+}
+
+void
+http2_connection_fail(struct http2_connection *c)
+{
+	c->has_failed = true;
+	http2_connection_settle_later(c);
+}
+
+void
+http2_connection_settle_later(struct http2_connection *c)
+{
+	if (!c->is_receiving && !c->is_stopped)
+		loop_defer_call(&c->settle);
+}
+
+static void
+end_failed(struct http2_connection *c)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_MEMORY, "HTTP/2: no memory");
+	http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
+}
+
+static void
+flush(struct http2_connection *c)
+{
+	struct conn *conn = &c->downstream->conn;
+
+	if (!http2_pump(c->codec))
+		http2_connection_fail(c);
+	conn_flush(conn);
+	if (!conn_is_blocked(conn))
+		conn_trim(conn);
+	http2_timer_note_connection(c);
+}
+
+void
+http2_connection_send(struct http2_connection *c)
+{
+	if (!c->is_receiving && !c->is_stopped)
+		flush(c);
+}
+
+/* At the end of a wake-up. */
+static void
+settle(struct http2_connection *c)
+{
+	do
+		http2_streams_tell_events(c);
+	while (http2_has_events(c->codec));
+	http2_streams_tell_rounds(c);
+	flush(c);
+	http2_streams_tell_drained(c);
+	if (c->has_failed)
+		end_failed(c);
+	else if (http2_is_over(c->codec))
+		close_when_sent(c);
+}
+
+static void
+on_settle(void *arg)
+{
+	settle(arg);
+}
+
+static bool
+receive(struct http2_connection *c, char *data, size_t len)
+{
+	uint64_t now_ms = loop_now_ms(c->downstream->proxy->loop);
+	struct err e = ERR_INIT;
+	size_t used;
+
+	do {
+		if (!http2_receive(c->codec, data, len, &used, now_ms, &e)) {
+			http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
+			return false;
+		}
+		http2_streams_tell_events(c);
+		data += used;
+		len -= used;
+	} while (len > 0 || http2_is_paused(c->codec));
+	return true;
+}
+
+size_t
+http2_connection_receive(struct http2_connection *c, char *data, size_t len)
+{
+	c->is_receiving = true;
+	bool ok = receive(c, data, len);
+	c->is_receiving = false;
+	if (ok)
+		settle(c);
+	return len;
+}
+
+static void
+on_readable(void *arg)
+{
+	struct http2_connection *c = arg;
+	struct downstream *d = c->downstream;
+	char *scratch = loop_scratch(d->proxy->loop);
+	struct err e = ERR_INIT;
+	size_t got = 0;
+
+	for (size_t total = 0; total < CONN_READ_ROUND; total += got) {
+		enum conn_read_result result =
+			conn_read(&d->conn, scratch, HTTP2_RECEIVE_MAX, &got, &e);
+		if (result == CONN_READ_AGAIN)
+			return;
+		if (result != CONN_READ_SOME) {
+			log_debug(&d->log, "connection lost", log_err(&e));
+			downstream_close(d);
+			return;
+		}
+		(void)http2_connection_receive(c, scratch, got);
+		if (d->state != DOWNSTREAM_HTTP2 || !d->conn.may_hold_bytes)
+			return;
+	}
+}
+
+static void
+on_drained(void *arg)
+{
+	struct http2_connection *c = arg;
+
+	c->downstream->unsent_bytes = SIZE_MAX;
+	settle(c);
+}
+
+static struct http2_connection *
+new_connection(struct downstream *d, struct err *e)
+{
+	const struct proxy *p = d->proxy;
+	struct http2_connection *c = calloc(1, sizeof(*c));
+	struct http2_options options = {
+		.limits = {.head_max_bytes = p->limits.head_max_bytes,
+			   .large_head_max_bytes = p->limits.head_max_bytes > DOWNSTREAM_HEAD_MAX
+							   ? p->limits.head_max_bytes
+							   : DOWNSTREAM_HEAD_MAX,
+			   .headers_max = p->limits.headers_max,
+			   .line_max_bytes = p->limits.line_max_bytes},
+		.response_head_max_bytes = p->settings->response_head_max_bytes,
+		.takes_websockets = p->settings->http2_websockets,
+		.now_ms = loop_now_ms(p->loop),
+	};
+
+	if (c == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		return NULL;
+	}
+	c->downstream = d;
+	c->codec = http2_new(&options, &codec_ops, c, e);
+	if (c->codec == NULL) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+bool
+http2_connection_start(struct downstream *d)
+{
+	struct err e = ERR_INIT;
+	struct http2_connection *c = new_connection(d, &e);
+
+	if (c == NULL) {
+		log_error(&d->log, "connection can't be served", log_err(&e));
+		downstream_close(d);
+		return false;
+	}
+	d->http2 = c;
+	d->proxy->metrics.http2_connections++;
+	d->conn.ops = &conn_ops;
+	d->conn.arg = c;
+	loop_defer_init(&c->settle, d->proxy->loop, on_settle, c);
+	http2_timer_init(c);
+	conn_limit_unsent(&d->conn, UNSENT_MAX);
+	downstream_change_state(d, DOWNSTREAM_HTTP2);
+	http2_connection_send(c);
+	return true;
+}
+
+bool
+http2_connection_is_idle(const struct http2_connection *c)
+{
+	return LIST_EMPTY(&c->all);
+}
+
+void
+http2_connection_drain(struct http2_connection *c)
+{
+	struct http2_exchange *x;
+	struct http2_exchange *next;
+
+	c->drain_ms = loop_now_ms(c->downstream->proxy->loop);
+	http2_announce_end(c->codec);
+	LIST_FOREACH_SAFE (x, &c->all, entry, next)
+		if (x->stream.exchange != NULL)
+			exchange_close(x->stream.exchange, WEBSOCKET_GOING_AWAY);
+	http2_timer_look_within(c, DOWNSTREAM_LAST_REQUEST_MS);
+	http2_connection_settle_later(c);
+}
+
+void
+http2_connection_stop(struct http2_connection *c)
+{
+	if (c->is_stopped)
+		return;
+	c->is_stopped = true;
+	http2_streams_lose_all(c);
+	loop_defer_fini(&c->settle);
+	loop_timer_fini(&c->timer);
+	downstream_take_back(c->downstream);
+}
+
+void
+http2_connection_free(struct http2_connection *c)
+{
+	struct http2_exchange *x;
+	struct http2_exchange *next;
+
+	if (c == NULL)
+		return;
+	http2_free(c->codec);
+	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
+		http2_stream_fini(&x->codec);
+		free(x);
+	}
+	free(c);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deadlines of an HTTP/2 connection and of its streams: those that HTTP/1.1 connections have. One
+ * timer looks at all of them, when the first that is known may have passed.
+ */
+#include "proxy/downstream/http2/http2_connection_private.h"
+
+/* The time until the next look. */
+struct look {
+	uint64_t now_ms;
+	uint64_t next_ms;
+};
+
+static uint64_t
+now_of(const struct http2_connection *c)
+{
+	return loop_now_ms(c->downstream->proxy->loop);
+}
+
+static const struct settings *
+settings_of(const struct http2_connection *c)
+{
+	return c->downstream->proxy->settings;
+}
+
+void
+http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms)
+{
+	if (c->is_stopped ||
+	    (loop_timer_is_running(&c->timer) && c->timer.due_ms <= now_of(c) + delay_ms))
+		return;
+	loop_timer_start(&c->timer, delay_ms);
+}
+
+static struct rate_limit
+limit_of(const struct http2_connection *c, uint64_t bytes_per_s)
+{
+	return (struct rate_limit){bytes_per_s, settings_of(c)->min_rate_period_ms};
+}
+
+/* The timeout, or the rest of a period in which bytes are counted. */
+static void
+look_for(struct http2_connection *c, uint64_t timeout_ms, const struct rate *r,
+	 struct rate_limit limit)
+{
+	uint64_t left_ms = rate_left_ms(r, &limit, now_of(c));
+
+	http2_timer_look_within(c, left_ms < timeout_ms ? left_ms : timeout_ms);
+}
+
+void
+http2_timer_note_body(struct http2_exchange *x)
+{
+	struct http2_connection *c = x->connection;
+	bool is_waiting = http2_exchange_waits_for_body(x);
+
+	x->body_since_ms = now_of(c);
+	rate_wait(&x->body_rate, x->body_since_ms, is_waiting);
+	if (is_waiting)
+		look_for(c, settings_of(c)->body_timeout_ms, &x->body_rate,
+			 limit_of(c, settings_of(c)->body_min_rate));
+}
+
+void
+http2_timer_note_sending(struct http2_exchange *x)
+{
+	struct http2_connection *c = x->connection;
+	bool is_waiting = x->codec.out.len > 0;
+
+	if (!is_waiting) {
+		rate_wait(&x->send_rate, now_of(c), false);
+		x->send_since_ms = 0;
+		return;
+	}
+	if (x->send_since_ms != 0)
+		return;
+	x->send_since_ms = now_of(c);
+	x->sent_bytes = x->codec.sent_bytes;
+	rate_wait(&x->send_rate, now_of(c), !x->is_tunnel);
+	look_for(c, settings_of(c)->send_timeout_ms, &x->send_rate,
+		 limit_of(c, settings_of(c)->send_min_rate));
+}
+
+static void
+note_socket(struct http2_connection *c)
+{
+	struct downstream *d = c->downstream;
+	bool is_waiting = conn_is_blocked(&d->conn);
+
+	if (is_waiting == (c->blocked_since_ms != 0))
+		return;
+	c->blocked_since_ms = is_waiting ? now_of(c) : 0;
+	d->unsent_bytes = SIZE_MAX;
+	rate_wait(&d->send_rate, now_of(c), is_waiting);
+	if (is_waiting)
+		look_for(c, settings_of(c)->send_timeout_ms, &d->send_rate,
+			 limit_of(c, settings_of(c)->send_min_rate));
+}
+
+void
+http2_timer_note_connection(struct http2_connection *c)
+{
+	bool is_in_head = http2_is_in_head(c->codec);
+
+	note_socket(c);
+	if (!is_in_head)
+		c->block_since_ms = 0;
+	if (!is_in_head || c->block_since_ms != 0)
+		return;
+	c->block_since_ms = now_of(c);
+	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+}
+
+/* Whether a time has passed; else it counts for the next look. */
+static bool
+has_passed(struct look *look, uint64_t since_ms, uint64_t timeout_ms)
+{
+	uint64_t passed_ms = look->now_ms - since_ms;
+
+	if (passed_ms >= timeout_ms)
+		return true;
+	if (timeout_ms - passed_ms < look->next_ms)
+		look->next_ms = timeout_ms - passed_ms;
+	return false;
+}
+
+static bool
+is_too_slow(struct look *look, struct rate *r, struct rate_limit limit, uint64_t bytes)
+{
+	if (rate_is_too_slow(r, &limit, look->now_ms, bytes))
+		return true;
+	uint64_t left_ms = rate_left_ms(r, &limit, look->now_ms);
+	if (left_ms < look->next_ms)
+		look->next_ms = left_ms;
+	return false;
+}
+
+/* While the socket takes nothing, that is no stream's fault. */
+static void
+excuse(struct http2_exchange *x, uint64_t now_ms)
+{
+	x->body_since_ms = now_ms;
+	rate_begin(&x->body_rate, x->codec.received_bytes);
+	rate_wait(&x->body_rate, now_ms, http2_exchange_waits_for_body(x));
+	rate_begin(&x->send_rate, x->codec.sent_bytes);
+	rate_wait(&x->send_rate, now_ms, x->send_since_ms != 0 && !x->is_tunnel);
+	if (x->send_since_ms != 0)
+		x->send_since_ms = now_ms;
+}
+
+static const char *
+find_sending_lapse(struct http2_exchange *x, struct look *look)
+{
+	const struct settings *settings = settings_of(x->connection);
+
+	if (x->send_since_ms == 0)
+		return NULL;
+	if (x->sent_bytes != x->codec.sent_bytes) {
+		x->sent_bytes = x->codec.sent_bytes;
+		x->send_since_ms = look->now_ms;
+	}
+	if (has_passed(look, x->send_since_ms, settings->send_timeout_ms))
+		return "timeout while sending the response";
+	return is_too_slow(look, &x->send_rate, limit_of(x->connection, settings->send_min_rate),
+			   x->codec.sent_bytes)
+		       ? "the response is received more slowly than SEND_MIN_RATE"
+		       : NULL;
+}
+
+/* Why a stream has to end, or NULL. */
+static const char *
+find_stream_lapse(struct http2_exchange *x, struct look *look)
+{
+	struct http2_connection *c = x->connection;
+	const struct settings *settings = settings_of(c);
+
+	if (x->linger_ms != 0 && has_passed(look, x->linger_ms, HTTP2_LINGER_MS))
+		return "timeout while closing";
+	if (conn_is_blocked(&c->downstream->conn)) {
+		excuse(x, look->now_ms);
+		return NULL;
+	}
+	if (http2_exchange_waits_for_body(x)) {
+		if (has_passed(look, x->body_since_ms, settings->body_timeout_ms))
+			return "timeout while reading the request body";
+		if (is_too_slow(look, &x->body_rate, limit_of(c, settings->body_min_rate),
+				x->codec.received_bytes))
+			return "the request body arrives more slowly than BODY_MIN_RATE";
+	}
+	return find_sending_lapse(x, look);
+}
+
+static bool
+carries_response(const struct http2_connection *c)
+{
+	const struct http2_exchange *x;
+
+	LIST_FOREACH (x, &c->all, entry)
+		if (!x->is_tunnel)
+			return true;
+	return false;
+}
+
+static const char *
+find_socket_lapse(struct http2_connection *c, struct look *look)
+{
+	struct downstream *d = c->downstream;
+	const struct settings *settings = settings_of(c);
+
+	if (c->blocked_since_ms == 0)
+		return NULL;
+	if (has_passed(look, c->blocked_since_ms, settings->send_timeout_ms)) {
+		if (!downstream_has_taken_some(d))
+			return "timeout while sending";
+		c->blocked_since_ms = look->now_ms;
+		(void)has_passed(look, c->blocked_since_ms, settings->send_timeout_ms);
+	}
+	if (!is_too_slow(look, &d->send_rate, limit_of(c, settings->send_min_rate),
+			 downstream_count_taken(d)))
+		return NULL;
+	return carries_response(c) ? "responses are received more slowly than SEND_MIN_RATE" : NULL;
+}
+
+/* Why the connection has to end, or NULL. */
+static const char *
+find_lapse(struct http2_connection *c, struct look *look)
+{
+	const struct settings *settings = settings_of(c);
+
+	if (!http2_has_settings(c->codec) &&
+	    has_passed(look, c->started_ms, settings->head_timeout_ms))
+		return "timeout while waiting for SETTINGS";
+	if (c->block_since_ms != 0 &&
+	    has_passed(look, c->block_since_ms, settings->head_timeout_ms))
+		return "timeout while reading a request head";
+	if (LIST_EMPTY(&c->all) && c->drain_ms == 0 &&
+	    has_passed(look, c->idle_since_ms, settings->idle_timeout_ms))
+		return "idle timeout";
+	return find_socket_lapse(c, look);
+}
+
+static void
+end_lapsed_streams(struct http2_connection *c, struct look *look)
+{
+	struct http2_exchange *x;
+	struct http2_exchange *next;
+
+	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
+		struct err e = ERR_INIT;
+		const char *lapse = find_stream_lapse(x, look);
+
+		if (lapse == NULL)
+			continue;
+		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+		http2_exchange_time_out(x, &e);
+	}
+}
+
+/* The peer did not answer the notice. */
+static void
+finish_drain(struct http2_connection *c, struct look *look)
+{
+	if (c->drain_ms == 0 || !has_passed(look, c->drain_ms, DOWNSTREAM_LAST_REQUEST_MS))
+		return;
+	http2_begin_end(c->codec);
+	http2_connection_settle_later(c);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct http2_connection *c = arg;
+	struct look look = {.now_ms = now_of(c), .next_ms = UINT64_MAX};
+	const char *lapse = find_lapse(c, &look);
+	struct err e = ERR_INIT;
+
+	if (lapse != NULL) {
+		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+		http2_connection_end(c, HTTP2_NO_ERROR, METRICS_HTTP2_TIMEOUT, &e);
+		return;
+	}
+	end_lapsed_streams(c, &look);
+	finish_drain(c, &look);
+	if (look.next_ms != UINT64_MAX)
+		http2_timer_look_within(c, look.next_ms > 0 ? look.next_ms : 1);
+}
+
+void
+http2_timer_init(struct http2_connection *c)
+{
+	loop_timer_init(&c->timer, c->downstream->proxy->loop, on_timer, c);
+	c->started_ms = c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
+	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+	http2_timer_look_within(c, settings_of(c)->idle_timeout_ms);
+}

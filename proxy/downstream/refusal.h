@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What answers a request that no exchange was made for, because it can't be parsed or did not
+ * arrive in time: fields and body, for every version of the protocol.
+ */
+#ifndef PROXY_DOWNSTREAM_REFUSAL_H
+#define PROXY_DOWNSTREAM_REFUSAL_H
+
+#include "proxy/proxy.h"
+
+#define REFUSAL_FIELDS 20u
+
+struct refusal {
+	struct header items[REFUSAL_FIELDS];
+	struct headers headers; /* without framing */
+	struct buf body;	/* empty where there was no memory */
+};
+
+/* Whether the answer is for a person: as far as an incomplete head, or its Accept field, tells. */
+bool refusal_is_html(struct str head);
+
+void refusal_init(struct refusal *r, struct proxy *p, unsigned status, bool is_html);
+void refusal_fini(struct refusal *r);
+
+#endif
