@@ -421,6 +421,8 @@ inject_git_container(struct inject *c)
 	add_image(&b, INJECT_GIT_CONTAINER);
 	struct node *args = node_set_list(d, b.container, "args");
 	node_append(args, node_new_str(d, STR("install")));
+	if (c->params.ssh.len > 0)
+		node_append(args, node_new_str(d, STR("--sshd")));
 	node_append(args, node_new_str(d, STR(INJECT_GIT_PATH)));
 	add_resources(&b);
 	b.mounts = node_set_list(d, b.container, "volumeMounts");

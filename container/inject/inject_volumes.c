@@ -43,6 +43,21 @@ add_memory_volume(struct doc *d, struct node *list, const char *name)
 	node_set_str(d, memory, "sizeLimit", STR("16Mi"));
 }
 
+/* Programs: with sshd and its libraries, they are too many for memory. */
+static void
+add_program_volume(struct inject *c, struct node *list)
+{
+	struct doc *d = c->doc;
+
+	if (c->params.ssh.len == 0) {
+		add_memory_volume(d, list, INJECT_VOLUME_GIT);
+		return;
+	}
+	struct node *volume = node_append_map(d, list);
+	node_set_str(d, volume, "name", STR(INJECT_VOLUME_GIT));
+	node_set_str(d, node_set_map(d, volume, "emptyDir"), "sizeLimit", STR("64Mi"));
+}
+
 /* A pod's own secret counts more than that sidecars make their certificates. */
 bool
 inject_has_tls_secret(const struct inject *c)
@@ -60,7 +75,7 @@ inject_volumes(struct inject *c, struct node *list)
 
 	add_memory_volume(d, list, INJECT_VOLUME_STATE);
 	if (s->has_git)
-		add_memory_volume(d, list, INJECT_VOLUME_GIT);
+		add_program_volume(c, list);
 	if (c->params.ssh.len > 0)
 		add_memory_volume(d, list, INJECT_VOLUME_SSH);
 	inject_add_log_volume(c, list);

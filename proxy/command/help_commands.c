@@ -21,8 +21,9 @@ const struct help_command help_commands[] = {
 	 "configure ssh, and so VS Code and others, for workspaces"},
 	{"trust ZONE", "name workspaces that may get a GitLab token, for automation"},
 	{"run -- COMMAND", "run the IDE, and keep its output in a file that users see as its log"},
-	{"install DIR", "copy git-credential-workspace, workspace-ssh and workspace-run, the "
-			"helpers without libraries, to DIR"},
+	{"install [--sshd] DIR",
+	 "copy git-credential-workspace, workspace-ssh and workspace-run, the "
+	 "helpers without libraries, to DIR; with sshd for images that have none"},
 	{"inject", "put the sidecar into Kubernetes manifests, as a filter"},
 	{"webhook", "the same as an admission webhook"},
 	{"webhook-certs SERVICE.NAMESPACE DIR", "make certificates for it"},

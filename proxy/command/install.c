@@ -5,6 +5,7 @@
  */
 #include "proxy/command/install.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,12 +19,15 @@
 #define PATH_BYTES 4096
 #define NAME_BYTES 64
 
+#define SSHD_SOURCE "../lib/workspace-proxy/sshd" /* of the container image */
+#define SSHD_TARGET "sshd"
+
 static const char *const programs[] = {"git-credential-workspace", "workspace-ssh",
 				       "workspace-run"};
 
-/* Beside the program that runs. */
+/* Of what stands at a path from the folder of the program that runs. */
 static int
-open_source(const char *program, struct err *e)
+open_source(const char *name, int flags, struct err *e)
 {
 	char path[PATH_BYTES + NAME_BYTES];
 	ssize_t len = readlink("/proc/self/exe", path, PATH_BYTES);
@@ -35,8 +39,8 @@ open_source(const char *program, struct err *e)
 	}
 	while (len > 0 && path[len - 1] != '/')
 		len--;
-	(void)snprintf(path + len, NAME_BYTES, "%s", program);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	(void)snprintf(path + len, NAME_BYTES, "%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | flags);
 	if (fd < 0)
 		err_set_errno(e, errno, "%s", path);
 	return fd;
@@ -84,7 +88,7 @@ copy_into(const char *program, int directory, int from, struct err *e)
 static bool
 install_one(const char *program, int directory, struct err *e)
 {
-	int from = open_source(program, e);
+	int from = open_source(program, 0, e);
 	bool ok = from >= 0 && copy_into(program, directory, from, e);
 
 	if (from >= 0)
@@ -102,8 +106,63 @@ link_one(const char *name, const char *program, int directory, struct err *e)
 	       err_set_errno(e, errno, "link %s", name);
 }
 
+/* Whether the entry is a file, or a link to one. */
 static bool
-install(const char *path, struct err *e)
+is_file(int folder, const char *name)
+{
+	struct stat st;
+
+	return fstatat(folder, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool
+copy_entry(int source, const char *name, int directory, struct err *e)
+{
+	int from = openat(source, name, O_RDONLY | O_CLOEXEC);
+	bool ok = from >= 0 ? copy_into(name, directory, from, e)
+			    : err_set_errno(e, errno, "open %s", name);
+
+	if (from >= 0)
+		close(from);
+	return ok;
+}
+
+static bool
+copy_folder(DIR *source, int directory, struct err *e)
+{
+	const struct dirent *entry;
+	bool ok = true;
+
+	while (ok && (entry = readdir(source)) != NULL)
+		if (is_file(dirfd(source), entry->d_name))
+			ok = copy_entry(dirfd(source), entry->d_name, directory, e);
+	return ok;
+}
+
+/* For images without a usable sshd: workspace-ssh looks for it beside itself. */
+static bool
+install_sshd(int directory, struct err *e)
+{
+	int fd = open_source(SSHD_SOURCE, O_DIRECTORY, e);
+	DIR *source = fd >= 0 ? fdopendir(fd) : NULL;
+	int target;
+	bool ok;
+
+	if (source == NULL)
+		return fd < 0 ? false : err_set_errno(e, errno, "open " SSHD_SOURCE);
+	(void)mkdirat(directory, SSHD_TARGET, 0755);
+	target = openat(directory, SSHD_TARGET, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	ok = target >= 0 && fchmod(target, 0755) == 0
+		     ? copy_folder(source, target, e)
+		     : err_set_errno(e, errno, "create " SSHD_TARGET);
+	if (target >= 0)
+		close(target);
+	(void)closedir(source);
+	return ok;
+}
+
+static bool
+install(const char *path, bool with_sshd, struct err *e)
 {
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok = true;
@@ -112,7 +171,8 @@ install(const char *path, struct err *e)
 		return err_set_errno(e, errno, "%s", path);
 	for (size_t i = 0; ok && i < sizeof(programs) / sizeof(programs[0]); i++)
 		ok = install_one(programs[i], directory, e);
-	ok = ok && link_one("docker-credential-workspace", programs[0], directory, e);
+	ok = ok && link_one("docker-credential-workspace", programs[0], directory, e) &&
+	     (!with_sshd || install_sshd(directory, e));
 	close(directory);
 	return ok;
 }
@@ -120,13 +180,14 @@ install(const char *path, struct err *e)
 int
 install_run(int argc, char **argv)
 {
+	bool with_sshd = argc == 3 && strcmp(argv[1], "--sshd") == 0;
 	struct err e = ERR_INIT;
 
-	if (argc != 2 || argv[1][0] == '-') {
-		(void)fputs("usage: workspace-proxy install DIR\n", stderr);
+	if (argc != 2 + with_sshd || argv[argc - 1][0] == '-') {
+		(void)fputs("usage: workspace-proxy install [--sshd] DIR\n", stderr);
 		return 2;
 	}
-	if (install(argv[1], &e))
+	if (install(argv[argc - 1], with_sshd, &e))
 		return 0;
 	(void)fprintf(stderr, "workspace-proxy: install: %s\n", e.text);
 	return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of workspace-ssh share. Calls go one way: helper.c, helper_serve.c,
- * helper_connection.c, helper_sshd.c, helper_account.c.
+ * helper_connection.c, helper_sshd.c, helper_account.c, helper_program.c.
  */
 #ifndef SSH_HELPER_HELPER_PRIVATE_H
 #define SSH_HELPER_HELPER_PRIVATE_H
@@ -14,6 +14,7 @@
 #define HELPER_CHILDREN	   512u /* connections at the same time; SSH_TUNNELS_MAX is the limit */
 #define HELPER_REQUEST_S   2	/* for the sidecar to send its request */
 #define HELPER_LOGIN_S	   20	/* for the client to log in; then its key is removed */
+#define HELPER_RUN_S	   10	/* for a program that is waited for */
 #define HELPER_LOG_MAX	   (1024 * 1024)
 #define HELPER_PUBLIC_KEY  "host_key.pub"
 #define HELPER_PRIVATE_KEY "host_key"
@@ -25,18 +26,48 @@ struct helper_account {
 	gid_t gid;
 };
 
+struct helper_program {
+	char path[HELPER_PATH_MAX];
+	bool is_shipped; /* not of the image */
+};
+
 struct ssh_helper {
 	const char *socket_path;
 	const char *directory; /* private: host key, keys of connections, log */
 	uid_t allowed_uid;     /* the sidecar's */
 	mode_t umask;	       /* of sessions; that of this process is stricter */
-	char sshd[HELPER_PATH_MAX];
-	char keygen[HELPER_PATH_MAX];
+	struct helper_program sshd;
+	struct helper_program keygen;
 	struct helper_account account;
 	char host_key[SSH_KEY_TEXT_MAX + 1]; /* public: "<type> <base64>" */
 	char problem[SSH_SENTENCE_MAX + 1];  /* why there can be no SSH; or "" */
 	char notice[SSH_SENTENCE_MAX + 1];   /* what does not work; or "" */
 };
+
+/* helper_program.c */
+
+/* Whether the image has this program. */
+bool helper_program_of_image(struct helper_program *p, const char *path) MUST_CHECK;
+
+/* Whether one of this name was installed beside us. */
+bool helper_program_shipped(struct helper_program *p, const char *name) MUST_CHECK;
+
+#define HELPER_WORDS_MAX 128u
+
+struct helper_command {
+	char *words[HELPER_WORDS_MAX]; /* ends with NULL; owned */
+	size_t count;
+	bool is_ok; /* nothing was left out */
+};
+
+/* The words that start the program; its arguments are added behind them. */
+void helper_command_begin(struct helper_command *c, const struct helper_program *p);
+void helper_command_add(struct helper_command *c, const char *word);
+void helper_command_free(struct helper_command *c);
+
+/* Runs it and waits, HELPER_RUN_S at most; its output goes to output_fd, or where ours goes if that
+ * is -1. Whether it succeeded. */
+bool helper_command_run(struct helper_command *c, int output_fd) MUST_CHECK;
 
 /* helper_account.c */
 

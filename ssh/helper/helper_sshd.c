@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ssh/helper/helper_private.h"
 
 #define ENVIRONMENT_MAX 16384u
-#define ARGUMENTS_MAX	64u
 
 extern char **environ;
 
@@ -56,18 +54,6 @@ static const char *const fixed_options[] = {
 /* Variables of the container that sessions get; everything else may be a secret. */
 static const char *const kept_variables[] = {"PATH", "LANG", "VSCODE_PROXY_URI"};
 
-static bool
-find_program(const char *const *paths, size_t count, char out[HELPER_PATH_MAX])
-{
-	for (size_t i = 0; i < count; i++) {
-		if (access(paths[i], X_OK) == 0) {
-			(void)snprintf(out, HELPER_PATH_MAX, "%s", paths[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
 static void
 set_problem(struct ssh_helper *h, const char *sentence)
 {
@@ -77,17 +63,17 @@ set_problem(struct ssh_helper *h, const char *sentence)
 static bool
 run_keygen(const struct ssh_helper *h, const char *path)
 {
-	int status = -1;
-	pid_t pid = fork();
+	const char *const words[] = {"-q", "-t",	"ed25519", "-N", "",
+				     "-C", "workspace", "-f",	   path};
+	struct helper_command c;
+	bool ok;
 
-	if (pid == 0) {
-		execl(h->keygen, h->keygen, "-q", "-t", "ed25519", "-N", "", "-C", "workspace",
-		      "-f", path, (char *)NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-	}
-	return pid > 0 && status == 0;
+	helper_command_begin(&c, &h->keygen);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		helper_command_add(&c, words[i]);
+	ok = helper_command_run(&c, -1);
+	helper_command_free(&c);
+	return ok;
 }
 
 /* The public key without its comment. */
@@ -129,30 +115,6 @@ make_host_key(struct ssh_helper *h)
 }
 
 void
-helper_sshd_prepare(struct ssh_helper *h)
-{
-	struct err e = ERR_INIT;
-
-	if (getuid() == 0)
-		set_problem(h, "the workspace runs as root; SSH needs a user of its own");
-	else if (!helper_account_find(&h->account, &e))
-		set_problem(h, e.text);
-	else if (!find_program(sshd_paths, sizeof(sshd_paths) / sizeof(sshd_paths[0]), h->sshd))
-		set_problem(h, "there is no sshd in the workspace's image; install "
-			       "openssh-server");
-	else if (!find_program(keygen_paths, sizeof(keygen_paths) / sizeof(keygen_paths[0]),
-			       h->keygen))
-		set_problem(h, "there is no ssh-keygen in the workspace's image; install "
-			       "openssh-client");
-	else if (!make_host_key(h))
-		set_problem(h, "no host key could be made for sshd");
-	else if (!helper_account_has_terminals(&h->account))
-		(void)snprintf(h->notice, sizeof(h->notice),
-			       "no terminals: /dev/pts is mounted without the group of ttys; "
-			       "commands, file transfers and IDEs work");
-}
-
-void
 helper_keys_path(const struct ssh_helper *h, pid_t pid, char out[HELPER_PATH_MAX])
 {
 	(void)snprintf(out, HELPER_PATH_MAX, "%s/keys-%ld", h->directory, (long)pid);
@@ -182,42 +144,50 @@ add_environment(struct buf *out)
 	}
 }
 
-struct arguments {
-	char *items[2 * ARGUMENTS_MAX];
-	size_t count;
-	bool ok;
-};
-
 static void
-add_argument(struct arguments *a, const char *text)
+add_option(struct helper_command *c, const char *option)
 {
-	if (a->count + 1 >= sizeof(a->items) / sizeof(a->items[0])) {
-		a->ok = false;
-		return;
-	}
-	a->items[a->count] = strdup(text);
-	a->ok = a->ok && a->items[a->count] != NULL;
-	a->count++;
+	helper_command_add(c, "-o");
+	helper_command_add(c, option);
 }
 
 static void
-add_option(struct arguments *a, const char *option)
-{
-	add_argument(a, "-o");
-	add_argument(a, option);
-}
-
-static void
-add_path_option(struct arguments *a, const char *name, const char *path)
+add_path_option(struct helper_command *c, const char *name, const char *path)
 {
 	char option[3 * HELPER_PATH_MAX];
 
 	(void)snprintf(option, sizeof(option), "%s=%s", name, path);
-	add_option(a, option);
+	add_option(c, option);
+}
+
+/* mode: sshd's first argument. */
+static void
+write_command(const struct ssh_helper *h, struct helper_command *c, const char *mode,
+	      const char *keys_path)
+{
+	char path[2 * HELPER_PATH_MAX];
+	struct buf environment;
+
+	buf_init(&environment, ENVIRONMENT_MAX);
+	add_environment(&environment);
+	buf_add_byte(&environment, '\0');
+	(void)snprintf(path, sizeof(path), "%s/" HELPER_PRIVATE_KEY, h->directory);
+	helper_command_begin(c, &h->sshd);
+	helper_command_add(c, mode);
+	helper_command_add(c, "-f");
+	helper_command_add(c, "/dev/null");
+	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++)
+		add_option(c, fixed_options[i]);
+	add_path_option(c, "HostKey", path);
+	add_path_option(c, "AuthorizedKeysFile", keys_path);
+	add_path_option(c, "AllowUsers", h->account.name);
+	if (buf_is_ok(&environment) && environment.len > sizeof("SetEnv="))
+		add_option(c, environment.data);
+	buf_fini(&environment);
 }
 
 /* What sshd reports goes to a file of bounded size. */
-static void
+static int
 open_log(const struct ssh_helper *h)
 {
 	char path[2 * HELPER_PATH_MAX];
@@ -228,36 +198,91 @@ open_log(const struct ssh_helper *h)
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) != 0 || st.st_size <= HELPER_LOG_MAX || ftruncate(fd, 0) == 0)
-		(void)dup2(fd, STDERR_FILENO);
+	/* One that can't be cut is not filled further. */
+	if (fd >= 0 &&
+	    (fstat(fd, &st) != 0 || (st.st_size > HELPER_LOG_MAX && ftruncate(fd, 0) != 0))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Whether sshd takes all that we ask of it: an old one lacks some of it. */
+static bool
+is_usable(const struct ssh_helper *h)
+{
+	struct helper_command c;
+	int log = open_log(h);
+	bool ok;
+
+	write_command(h, &c, "-t", "none");
+	ok = helper_command_run(&c, log);
+	helper_command_free(&c);
+	if (log >= 0)
+		close(log);
+	return ok;
+}
+
+/* That of the image, unless it can't be used. */
+static bool
+find_sshd(struct ssh_helper *h, bool *has_one)
+{
+	for (size_t i = 0; i < sizeof(sshd_paths) / sizeof(sshd_paths[0]); i++) {
+		if (!helper_program_of_image(&h->sshd, sshd_paths[i]))
+			continue;
+		*has_one = true;
+		if (is_usable(h))
+			return true;
+	}
+	return helper_program_shipped(&h->sshd, "sshd") && is_usable(h);
+}
+
+static bool
+find_keygen(struct ssh_helper *h)
+{
+	for (size_t i = 0; i < sizeof(keygen_paths) / sizeof(keygen_paths[0]); i++)
+		if (helper_program_of_image(&h->keygen, keygen_paths[i]))
+			return true;
+	return helper_program_shipped(&h->keygen, "ssh-keygen");
+}
+
+void
+helper_sshd_prepare(struct ssh_helper *h)
+{
+	struct err e = ERR_INIT;
+	bool has_sshd = false;
+
+	if (getuid() == 0)
+		set_problem(h, "the workspace runs as root; SSH needs a user of its own");
+	else if (!helper_account_find(&h->account, &e))
+		set_problem(h, e.text);
+	else if (!find_keygen(h))
+		set_problem(h, "there is no ssh-keygen in the workspace's image; install "
+			       "openssh-client");
+	else if (!make_host_key(h))
+		set_problem(h, "no host key could be made for sshd");
+	else if (!find_sshd(h, &has_sshd))
+		set_problem(h, has_sshd
+				       ? "the sshd in the workspace's image can't be used; install "
+					 "openssh-server 8.7 or later"
+				       : "there is no sshd in the workspace's image; install "
+					 "openssh-server");
+	else if (!helper_account_has_terminals(&h->account))
+		(void)snprintf(h->notice, sizeof(h->notice),
+			       "no terminals: /dev/pts is mounted without the group of ttys; "
+			       "commands, file transfers and IDEs work");
 }
 
 void
 helper_sshd_exec(const struct ssh_helper *h, int fd, const char *keys_path, struct err *e)
 {
-	struct arguments a = {.count = 0, .ok = true};
-	char path[2 * HELPER_PATH_MAX];
-	struct buf environment;
+	struct helper_command c;
+	int log = open_log(h);
 
-	buf_init(&environment, ENVIRONMENT_MAX);
-	add_environment(&environment);
-	buf_add_byte(&environment, '\0');
-	(void)snprintf(path, sizeof(path), "%s/" HELPER_PRIVATE_KEY, h->directory);
-	add_argument(&a, h->sshd);
-	add_argument(&a, "-ie");
-	add_argument(&a, "-f");
-	add_argument(&a, "/dev/null");
-	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++)
-		add_option(&a, fixed_options[i]);
-	add_path_option(&a, "HostKey", path);
-	add_path_option(&a, "AuthorizedKeysFile", keys_path);
-	add_path_option(&a, "AllowUsers", h->account.name);
-	if (buf_is_ok(&environment) && environment.len > sizeof("SetEnv="))
-		add_option(&a, environment.data);
-	open_log(h);
-	if (a.ok && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
-		execv(h->sshd, a.items);
-	err_set_errno(e, errno, "%s", h->sshd);
+	write_command(h, &c, "-ie", keys_path);
+	if (log >= 0)
+		(void)dup2(log, STDERR_FILENO);
+	if (c.is_ok && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
+		execv(c.words[0], c.words);
+	err_set_errno(e, errno, "%s", h->sshd.path);
 }

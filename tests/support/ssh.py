@@ -64,6 +64,8 @@ class Container:
         self.account = account
         self.password = password  # as in /etc/passwd
         self.process = None
+        self.helper = helper_binary()
+        self.hidden = {}  # path -> what is there instead
         os.mkdir(self.home)
         for path in (self.directory, self.home):
             os.chmod(path, 0o755)
@@ -78,11 +80,12 @@ class Container:
         if self.account:
             with open(passwd, "a") as file:
                 file.write(f"{USER}:{self.password}:{self.uid}:{self.uid}::{self.home}:/bin/bash\n")
-        script = NAMESPACE.format(uid=self.uid)
+        script = "".join(f"mount --bind {other} {path}\n" for path, other in self.hidden.items())
+        script += NAMESPACE.format(uid=self.uid)
         return ["unshare", "--mount", "sh", "-e", "-c", script, "sh", passwd, *arguments]
 
     def start(self, *options, **environment):
-        command = [helper_binary(), "serve", "--socket", self.socket, "--directory", self.private]
+        command = [self.helper, "serve", "--socket", self.socket, "--directory", self.private]
         self.process = subprocess.Popen(
             self.command(*command, "--uid", str(os.geteuid()), *options),
             env={"PATH": os.environ["PATH"], "HOME": self.home, **environment},
@@ -114,6 +117,38 @@ class Container:
             errors = self.process.communicate(timeout=PATIENCE_S)[1]
             assert not SANITIZER.search(errors), errors
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+# The same in a root that has a static busybox and nothing else: no C library, no sshd.
+BARE_ROOT = """
+root=$1
+mkdir $root $root/bin $root/etc $root/dev $root/tmp $root/proc
+cp {busybox} $root/bin/busybox
+for name in sh cat id tty; do ln -s busybox $root/bin/$name; done
+printf '{user}:x:{uid}:{uid}::{home}:/bin/sh\n' >$root/etc/passwd
+mkdir -p $root$2
+mount --bind /proc $root/proc
+mount --bind /dev $root/dev
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts $root/dev/pts
+mount --bind $root/dev/pts/ptmx $root/dev/ptmx
+printf 'tty:x:5:\n' >$root/etc/group
+mount --bind $2 $root$2
+shift 2
+exec /usr/sbin/chroot --userspec {uid}:{uid} $root "$@"
+"""
+
+
+class BareContainer(Container):
+    """A container whose image has neither sshd nor a C library. Needs root."""
+
+    def command(self, *arguments):
+        script = BARE_ROOT.format(busybox=shutil.which("busybox"), user=USER, uid=self.uid, home=self.home)
+        root = self.directory + "-root"
+        return ["unshare", "--mount", "sh", "-e", "-c", script, "sh", root, self.directory, *arguments]
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.directory + "-root", ignore_errors=True)
 
 
 def reaches(port):

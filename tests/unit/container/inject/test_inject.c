@@ -252,9 +252,18 @@ test_ssh(void **state)
 	while (node_next(word) != NULL)
 		word = node_next(word);
 	assert_true(str_equal(node_text(word), STR("1000")));
+	const struct node *install =
+		node_named(node_find(r.root, "spec.initContainers"), STR("workspace-proxy-git"));
+	assert_true(str_equal(node_text(node_next(node_first(node_get(install, "args")))),
+			      STR("--sshd")));
+	const struct node *volume =
+		node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-git"));
+	assert_null(node_find(volume, "emptyDir.medium"));
 	doc_fini(&r.doc);
 
 	run(&r, POD);
+	volume = node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-git"));
+	assert_non_null(node_find(volume, "emptyDir.medium"));
 	ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
 	assert_null(node_get(ide, "lifecycle"));
 	assert_null(node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-ssh")));
