@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 # Git sets these variables for hooks; with them, git commands in tests would use this repository.
 unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 
-PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib libzstd libnghttp2
+PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib libzstd libnghttp2 libseccomp
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
@@ -41,7 +41,7 @@ CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
 # For programs that are linked without link-time optimisation.
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
-LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lnghttp2 -lssl -lcrypto -lm -lpthread
+LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lnghttp2 -lseccomp -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container ssh proxy
 # Finds files at any depth.

@@ -92,6 +92,8 @@ set_environment(struct environment *env, const struct clone_settings *settings, 
 	environment_init(env);
 	environment_inherit(env, PREFIX "LOG_LEVEL");
 	environment_inherit(env, PREFIX "LOG_FORMAT");
+	environment_add(env, PREFIX "SECCOMP", settings->sandbox.seccomp ? "on" : "off");
+	environment_add(env, PREFIX "LANDLOCK", settings->sandbox.landlock ? "on" : "off");
 	environment_add(env, PREFIX "GITLAB_CA_FILE", settings->ca_file);
 	environment_add(env, PREFIX "CLONE_DIR", settings->dir);
 	environment_add(env, PREFIX "CLONE_REF", settings->ref);

@@ -22,7 +22,6 @@
 #include "base/clock.h"
 #include "base/log/log.h"
 #include "clone/child.h"
-#include "clone/confine.h"
 #include "clone/git/existing_repository.h"
 #include "clone/git_clone.h"
 #include "clone/history/history_run.h"
@@ -31,6 +30,7 @@
 #include "clone/target/marker.h"
 #include "clone/target/target.h"
 #include "clone/worker_log.h"
+#include "clone/worker_sandbox.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
@@ -281,11 +281,9 @@ confine(const struct worker *w)
 {
 	char *base = target_base(&w->target);
 	char *marker = w->settings->marker == NULL ? NULL : strdup(w->settings->marker);
-	const char *paths[] = {base, "/dev/null", marker == NULL ? NULL : dirname(marker), NULL};
-	struct err e = ERR_INIT;
 
-	if (base != NULL && !confine_changes(paths, &e))
-		log_info(NULL, "clone: Landlock confinement is not available", log_err(&e));
+	if (w->settings->sandbox.landlock && base != NULL)
+		worker_sandbox_keep(base, marker == NULL ? NULL : dirname(marker));
 	free(base);
 	free(marker);
 }
@@ -439,6 +437,7 @@ clone_run(const struct clone_settings *settings, int argc, char **argv)
 		return EXIT_SETUP;
 	}
 	w.token = is_child ? token : settings->token;
+	worker_sandbox_enter(settings);
 	report_init(&w.report, is_child ? CHILD_PROGRESS_FD : -1);
 	code = run_clone(&w);
 	fetch_history(&w);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/git_config.h"
+#include "base/process/sandbox.h"
 #include "base/secret.h"
 #include "base/url.h"
 
@@ -58,7 +59,8 @@ struct clone_settings {
 	struct clone_origins lfs_origins;
 	struct url gitlab_url; /* credentials go to this origin only */
 	struct git_ssh_address gitlab_ssh;
-	const char *helper; /* git's credential.helper for that origin; NULL: none */
+	struct sandbox_settings sandbox; /* of the worker */
+	const char *helper;		 /* git's credential.helper for that origin; NULL: none */
 };
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/git_config.h"
 #include "base/net/address.h"
+#include "base/process/sandbox.h"
 #include "base/url.h"
 
 /* What annotations may override (INJECT_ALLOW). */
@@ -83,6 +84,7 @@ struct container_settings {
 	struct url cluster; /* as set; its text, or that of the environment: */
 	const char *cluster_url;
 	const char *account_dir;
+	struct sandbox_settings sandbox;
 };
 
 #endif

@@ -18,6 +18,7 @@
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
+#include "proxy/serve_sandbox.h"
 #include "proxy/tunnel/ssh_probe.h"
 
 #define NAME_TIMEOUT_MS	  5000u
@@ -326,6 +327,7 @@ start(struct serve *s, struct err *e)
 	    !check_own_ports(s, e))
 		return false;
 	note_own_ports(s);
+	serve_sandbox_enter(p, s->clients.gitlab != NULL);
 	start_timeline_note_listening(&p->ide_status.timeline);
 	return true;
 }

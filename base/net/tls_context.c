@@ -5,6 +5,7 @@
  * Settings are made once per SSL_CTX; a reload makes a new one, and sessions keep theirs alive.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -78,11 +79,15 @@ on_password(char *buffer, int size, int for_writing, void *arg)
 	return -1;
 }
 
+/* access(2) knows nothing of Landlock. */
 static bool
 check_readable(const char *file, struct err *e)
 {
-	if (access(file, R_OK) != 0)
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
 		return err_set(e, ERR_CONFIG, "%s: %s", file, strerror(errno));
+	(void)close(fd);
 	return true;
 }
 

@@ -11,11 +11,11 @@
 
 #include "base/clock.h"
 #include "base/log/log.h"
-#include "clone/confine.h"
 #include "clone/git/existing_repository.h"
 #include "clone/history/git_history.h"
 #include "clone/history/history.h"
 #include "clone/remote_url.h"
+#include "clone/worker_sandbox.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u
@@ -153,14 +153,10 @@ static void
 confine(const struct clone_settings *settings)
 {
 	char *git = NULL;
-	const char *paths[2] = {NULL, NULL};
-	struct err e = ERR_INIT;
 
-	if (asprintf(&git, "%s/.git", settings->dir) < 0)
+	if (!settings->sandbox.landlock || asprintf(&git, "%s/.git", settings->dir) < 0)
 		return;
-	paths[0] = git;
-	if (!confine_changes(paths, &e))
-		log_info(NULL, "history: Landlock confinement is not available", log_err(&e));
+	worker_sandbox_keep(git, NULL);
 	free(git);
 }
 

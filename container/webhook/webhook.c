@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "base/http/service.h"
 #include "base/log/log.h"
 #include "base/metrics.h"
@@ -20,6 +21,7 @@
 #include "base/process/file_watch.h"
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"
+#include "base/process/sandbox.h"
 #include "container/webhook/own_certificate.h"
 #include "container/webhook/review.h"
 
@@ -27,6 +29,7 @@
 #define CONNECTIONS_MAX	 64u
 #define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
 #define FILE_CHECK_MS	 1000u
+#define PATHS_MAX_BYTES	 16384u
 #define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -298,6 +301,29 @@ add_signals(struct webhook *w, struct err *e)
 	return true;
 }
 
+/* Only a webhook that asks the API server connects to anybody. */
+static void
+restrict_process(const struct webhook *w, bool is_own)
+{
+	const struct container_settings *s = w->settings;
+	struct confine_rules rules = {.count = 0};
+	struct arena a;
+
+	arena_init(&a, PATHS_MAX_BYTES);
+	sandbox_add_system(&rules, SANDBOX_SYSTEM);
+	confine_add(&rules, is_own ? s->account_dir : NULL, CONFINE_READ);
+	bool ok = sandbox_add_file(&rules, s->tls_cert_file, &a) &&
+		  sandbox_add_file(&rules, s->tls_key_file, &a);
+	if (!ok)
+		log_warn(NULL, "no memory for the rules of Landlock");
+	sandbox_enter(&(struct sandbox_settings){.seccomp = s->sandbox.seccomp,
+						 .landlock = s->sandbox.landlock && ok},
+		      &rules,
+		      CONFINE_READ | CONFINE_WRITE | CONFINE_RUN | CONFINE_LISTEN | CONFINE_SIGNAL,
+		      SYSCALL_ACCEPT | (is_own ? SYSCALL_CONNECT : 0));
+	arena_fini(&a);
+}
+
 static bool
 load_files(struct webhook *w, struct err *e)
 {
@@ -363,8 +389,10 @@ start(struct webhook *w, struct err *e)
 		w->tls = own_certificate_placeholder(w->settings, e);
 	else if (!load_files(w, e))
 		return false;
-	if (w->tls == NULL || !start_service(w, e) || !add_routes(w, e) || !add_signals(w, e) ||
-	    (is_own && !start_own_certificate(w, e)))
+	if (w->tls == NULL || !start_service(w, e) || !add_routes(w, e) || !add_signals(w, e))
+		return false;
+	restrict_process(w, is_own);
+	if (is_own && !start_own_certificate(w, e))
 		return false;
 	address_format(service_address(w->service), text, sizeof(text));
 	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));

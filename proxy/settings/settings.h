@@ -91,6 +91,7 @@ struct settings {
 	uint64_t drain_delay_ms; /* not ready, and serving all the same */
 	uint64_t idle_shutdown_ms;
 	uint64_t reload_interval_ms;
+	struct sandbox_settings sandbox;
 	struct settings_files files;
 };
 
@@ -106,8 +107,7 @@ enum settings_command {
 	SETTINGS_ENV = 128,
 };
 
-/* Loads and cross-checks (command: which command asks). NULL when there are problems, which are
- * added. */
+/* Loads and cross-checks for the command. NULL when there are problems, which are added. */
 struct settings *settings_load(char **environment, enum settings_command command,
 			       struct conf_problems *problems) MUST_CHECK;
 void settings_free(struct settings *s);

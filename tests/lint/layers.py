@@ -62,6 +62,7 @@ LIBRARIES = [
     (r"zlib\.h", {"base/compress.c", "clone/pack/pack_inflate.c"}),
     (r"zstd\.h", {"base/compress.c"}),
     (r"nghttp2/.*", {"proxy/http/http2/http2_private.h"}),
+    (r"seccomp\.h", {"base/process/syscall_filter.c"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

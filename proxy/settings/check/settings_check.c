@@ -117,6 +117,7 @@ check_clone(struct settings_check *c, enum settings_command command)
 	settings_check_gitlab(c);
 	settings_check_credential(c, command);
 	settings_check_clone(c, command);
+	c->s->clone.sandbox = c->s->sandbox;
 }
 
 static void

@@ -83,6 +83,7 @@ settings_check_container(struct settings_check *check)
 	c->tls_key_file = s->tls.key_file;
 	c->drain_timeout_ms = s->drain_timeout_ms;
 	c->drain_delay_ms = s->drain_delay_ms;
+	c->sandbox = s->sandbox;
 }
 
 /* A variable that Kubernetes sets in every container. */

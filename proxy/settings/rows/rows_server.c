@@ -264,6 +264,20 @@ static const struct conf_setting process[] = {
 		 "activity; `0s` is never. Requests of signed-in users, what browsers send on "
 		 "WebSockets (other than empty pongs) and a clone are activity; health checks are "
 		 "not."},
+	{.name = "SECCOMP",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | CLONE | RELAY | WEBHOOK,
+	 .offset = AT(sandbox.seccomp),
+	 .fallback = "on",
+	 .text = "Whether the process gives up [system calls](security.md#the-process-itself) that "
+		 "it does not need, once it has started. `off` is for debugging."},
+	{.name = "LANDLOCK",
+	 .type = CONF_BOOL,
+	 .commands = SERVE | CLONE | RELAY | WEBHOOK,
+	 .offset = AT(sandbox.landlock),
+	 .fallback = "on",
+	 .text = "Whether the process gives up files and programs that it does not need, once it "
+		 "has started. `off` is for debugging."},
 	{.name = "RELOAD_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE | RELAY,

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A seccomp filter of the process's own: what it may still ask of the kernel once it has started.
+ *
+ * Calls that are not allowed fail with EPERM, so that a library which tries one goes on without it;
+ * calls that are newer than the filter fail with ENOSYS, so that the C library uses older ones.
+ * Calls that only an intruder makes (execve where no program is started, ptrace, mount, bpf,
+ * io_uring and the like) end the process at once. Memory can't be made writable and executable.
+ */
+#ifndef BASE_PROCESS_SYSCALL_FILTER_H
+#define BASE_PROCESS_SYSCALL_FILTER_H
+
+#include "base/err.h"
+
+/* What a process does, beyond reading files and using the descriptors that it has. */
+enum syscall_group {
+	SYSCALL_CONNECT = 1,   /* opens connections */
+	SYSCALL_ACCEPT = 2,    /* takes connections at listeners that it has; it gets no others */
+	SYSCALL_WRITE = 4,     /* creates, changes and removes files */
+	SYSCALL_PROGRAMS = 8,  /* starts programs and signals them */
+	SYSCALL_RESTRICT = 16, /* restricts and prioritises itself, and writes file systems out */
+	SYSCALL_WATCH = 32,    /* follows changes of files */
+};
+
+/* For all threads, and for programs that are started from here on; cannot be undone. False: not
+ * supported or not permitted, and nothing has changed. */
+bool syscall_filter_apply(unsigned groups, struct err *e) MUST_CHECK;
+
+#endif

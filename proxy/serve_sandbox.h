@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a sidecar or relay gives up before it serves its first request.
+ */
+#ifndef PROXY_SERVE_SANDBOX_H
+#define PROXY_SERVE_SANDBOX_H
+
+#include "proxy/proxy.h"
+
+/* After everything has been opened, and before the first thread. connects: whether the process
+ * opens connections. */
+void serve_sandbox_enter(const struct proxy *p, bool connects);
+
+#endif
