@@ -59,6 +59,7 @@ permit_files(const struct settings *s, struct confine_rules *rules, struct arena
 		s->tls.cert_file,   s->tls.key_file,
 		s->gitlab_ca_file,  s->files.client_secret,
 		s->files.keys,	    s->files.relay_key,
+		s->relay_ca_file,   s->relay.deny_file,
 		"/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt",
 	};
 	bool ok = true;
