@@ -10,10 +10,11 @@
 
 #define SYSCALL_NAME_MAX 32
 
+/* groups: bits of enum syscall_group, any of which allows the calls; 0: always allowed. Names have
+ * single spaces between. */
 struct syscall_list {
-	unsigned groups; /* bits of enum syscall_group, any of which allows them; 0: always allowed
-			  */
-	const char *names; /* with single spaces between */
+	unsigned groups;
+	const char *names;
 };
 
 /* Allowed whatever the arguments. Those that depend on them are in syscall_filter.c. */
