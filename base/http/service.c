@@ -4,7 +4,7 @@
  *
  * libevhtp's parser corrupts requests that arrive in several segments, and closes the connection on
  * errors without a response; hence the gate (service_gate.c). One request per connection is enough
- * for probes and scrapes.
+ * for probes and scrapes; the API server keeps its connections to webhooks.
  */
 #include "base/http/service.h"
 
@@ -27,8 +27,10 @@
 static evhtp_res
 on_pre_accept(evhtp_connection_t *connection, void *arg)
 {
-	const struct service *s = arg;
+	struct service *s = arg;
 
+	if (s->client_count >= s->options.connections_max)
+		(void)service_close_waiting(s);
 	if (s->client_count >= s->options.connections_max)
 		return EVHTP_RES_FATAL;
 	(void)fcntl(connection->sock, F_SETFD, FD_CLOEXEC);
@@ -42,7 +44,7 @@ add_header(evhtp_request_t *request, const char *name, const char *value)
 }
 
 static void
-send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_head)
+send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_head, bool is_kept)
 {
 	char length[24];
 	char date[DATE_SIZE];
@@ -57,7 +59,8 @@ send_reply(evhtp_request_t *request, const struct service_reply *reply, bool is_
 	if (!is_head && reply->body.len > 0)
 		(void)evbuffer_add(request->buffer_out, reply->body.data, reply->body.len);
 	/* evhtp_request_set_keepalive only ever sets the flag. */
-	request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
+	if (!is_kept)
+		request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
 	evhtp_send_reply(request, (evhtp_res)reply->status);
 }
 
@@ -90,7 +93,7 @@ on_request(evhtp_request_t *request, void *arg)
 	}
 	if (allowed.len > 0 && buf_add_byte(&allowed, '\0'))
 		add_header(request, "Allow", allowed.data);
-	send_reply(request, &reply, str_equal(s->current->method, STR("HEAD")));
+	send_reply(request, &reply, str_equal(s->current->method, STR("HEAD")), s->current_is_kept);
 	buf_fini(&allowed);
 	buf_fini(&reply.body);
 }
@@ -210,9 +213,18 @@ service_drain(struct service *s, loop_timer_fn *on_done, void *arg)
 {
 	err_assert(!s->is_draining);
 	s->is_draining = true;
+	s->is_closing = true;
 	loop_defer_init(&s->drained, s->loop, on_done, arg);
 	(void)evconnlistener_disable(s->evhtp->server);
+	while (service_close_waiting(s))
+		continue;
 	service_tell_when_drained(s);
+}
+
+void
+service_end_keep_alive(struct service *s)
+{
+	s->is_closing = true;
 }
 
 const struct address *

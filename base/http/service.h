@@ -3,8 +3,9 @@
  * A small HTTP service by libevhtp, plain or over TLS, for listeners that face the cluster (health,
  * metrics, admission), never browsers. Request bodies are bounded and drained; exact paths only;
  * everything else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or
- * 505. One request per connection. Every reply has Date, Cache-Control: no-store and
- * X-Content-Type-Options: nosniff, and Content-Length unless its body comes from a source.
+ * 505. One request per connection, unless keep_alive_ms is set. Every reply has Date,
+ * Cache-Control: no-store and X-Content-Type-Options: nosniff, and Content-Length unless its body
+ * comes from a source.
  */
 #ifndef BASE_HTTP_SERVICE_H
 #define BASE_HTTP_SERVICE_H
@@ -64,9 +65,13 @@ struct service_options {
 	size_t bodies_max_bytes;
 	/* A connection without a complete request for this long is closed. */
 	uint64_t idle_timeout_ms;
-	unsigned connections_max; /* more than these are closed at once */
-	struct tls_context *tls;  /* NULL: plain; outlives the service, and is its alone */
-	int passed_fd;		  /* a listening socket (listen_socket_adopt), or -1: bind one */
+	/* How long a connection waits for its next request; 0: it is closed after the first one.
+	 * Longer than clients keep idle connections, which would send into one that closes. */
+	uint64_t keep_alive_ms;
+	/* More than these are closed at once, unless one that waits can be closed instead. */
+	unsigned connections_max;
+	struct tls_context *tls; /* NULL: plain; outlives the service, and is its alone */
+	int passed_fd;		 /* a listening socket (listen_socket_adopt), or -1: bind one */
 };
 
 struct service *service_new(struct loop *l, const struct address *address,
@@ -89,7 +94,11 @@ bool service_route_later(struct service *s, const char *path, service_start_fn *
 /* To be called when the TLS context was reloaded: for connections from now on. */
 void service_renew_tls(struct service *s);
 
-/* Accepts no more; on_done runs from the loop, once, when the last connection is gone. */
+/* Connections end with their next answer. */
+void service_end_keep_alive(struct service *s);
+
+/* Accepts no more, closes connections that wait for a request; on_done runs from the loop, once,
+ * when the last connection is gone. */
 void service_drain(struct service *s, loop_timer_fn *on_done, void *arg);
 
 const struct address *service_address(const struct service *s);

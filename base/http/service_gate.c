@@ -12,6 +12,9 @@
 #include "base/http/service_head.h"
 #include "base/http/service_private.h"
 #include "base/http/service_stream.h"
+#include "base/net/tls.h"
+
+static void on_gate_read(struct bufferevent *bev, void *arg);
 
 #define HEAD_MAX_BYTES	16384u
 #define REPLY_MAX_BYTES 4194304u
@@ -40,6 +43,8 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	struct client *c = arg;
 
 	(void)connection;
+	if (c->is_gone != NULL)
+		*c->is_gone = true;
 	if (c->wait.work != NULL)
 		c->wait.route->cancel(c->wait.work);
 	LIST_REMOVE(c, entry);
@@ -66,10 +71,15 @@ on_drain_read(struct bufferevent *bev, void *arg)
 		service_close_client(c);
 }
 
+/* The client closes then. A socket that we closed first would belong to nobody, and be the first
+ * to go, with the answer in it, when the kernel lacks memory. */
 static void
 on_drain_written(struct bufferevent *bev, void *arg)
 {
-	(void)arg;
+	const struct client *c = arg;
+
+	if (c->connection->ssl != NULL)
+		tls_lent_say_close(c->connection->ssl);
 	(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
 
@@ -136,20 +146,79 @@ begin_wait(struct client *c, struct bufferevent *bev, const struct service_route
 	bufferevent_setcb(bev, on_drain_read, NULL, on_gate_event, c);
 }
 
+bool
+service_close_waiting(struct service *s)
+{
+	struct client *longest = NULL;
+	struct client *c;
+
+	LIST_FOREACH (c, &s->clients, entry)
+		if (c->is_waiting && (longest == NULL || c->since_ms < longest->since_ms))
+			longest = c;
+	if (longest != NULL)
+		service_close_client(longest);
+	return longest != NULL;
+}
+
+/* What comes before the answer is sent stays where it is. */
+static void
+on_passed_read(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	(void)arg;
+}
+
+static void
+await_next(struct client *c, struct bufferevent *bev)
+{
+	bool has_more = evbuffer_get_length(bufferevent_get_input(bev)) > 0;
+
+	c->has_continued = false;
+	c->is_waiting = true;
+	c->since_ms = loop_now_ms(c->service->loop);
+	loop_timer_start(&c->deadline, c->service->options.keep_alive_ms);
+	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
+	if (has_more)
+		on_gate_read(bev, c);
+}
+
+/* libevhtp frees the request, and gets ready for another one. */
+static void
+on_kept_written(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+	bool is_gone = false;
+
+	c->is_gone = &is_gone;
+	c->write_fn(bev, c->connection);
+	if (is_gone)
+		return;
+	c->is_gone = NULL;
+	if (c->connection->request == NULL)
+		await_next(c, bev);
+}
+
 /* libevhtp gets exactly one whole request, and calls on_request with it. */
 static void
 pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	struct service *s = c->service;
-	bufferevent_data_cb read_fn = c->read_fn;
-	evhtp_connection_t *connection = c->connection;
+	bool is_gone = false;
 
 	(void)account_bytes(c, 0);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
-	bufferevent_setcb(bev, c->read_fn, c->write_fn, c->event_fn, connection);
+	bufferevent_setcb(bev, on_passed_read, c->is_kept ? on_kept_written : on_drain_written,
+			  on_gate_event, c);
 	s->current = request;
-	read_fn(bev, connection);
+	s->current_is_kept = c->is_kept;
+	c->is_gone = &is_gone;
+	c->read_fn(bev, c->connection);
 	s->current = NULL;
+	if (is_gone)
+		return;
+	c->is_gone = NULL;
+	if (!c->is_kept)
+		bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 }
 
 /* The client has read all, or closes. */
@@ -212,6 +281,15 @@ send_continue(struct client *c, struct bufferevent *bev)
 	(void)bufferevent_write(bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }
 
+/* From its first byte on, a request has as long as the first one of a connection. */
+static void
+begin_request(struct client *c)
+{
+	if (c->is_waiting)
+		loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
+	c->is_waiting = false;
+}
+
 static void
 on_gate_read(struct bufferevent *bev, void *arg)
 {
@@ -223,6 +301,7 @@ on_gate_read(struct bufferevent *bev, void *arg)
 	size_t end = bytes.data == NULL ? SIZE_MAX : str_find(bytes, STR("\r\n\r\n"));
 	struct service_head head;
 
+	begin_request(c);
 	if (!account_bytes(c, len) && len > HEAD_MAX_BYTES) {
 		send_error(c, bev, 503);
 		return;
@@ -252,6 +331,8 @@ on_gate_read(struct bufferevent *bev, void *arg)
 		send_error(c, bev, 500);
 		return;
 	}
+	c->is_kept = c->service->options.keep_alive_ms > 0 && !c->service->is_closing &&
+		     !head.is_http10 && !head.wants_close;
 	const struct service_request request = {
 		.method = head.method,
 		.path = head.path,

@@ -88,6 +88,17 @@ is_value(struct str value)
 	return true;
 }
 
+static bool
+has_close(struct str options)
+{
+	struct str option;
+
+	while (str_next(&options, ',', &option))
+		if (str_equal_nocase(str_trim(option), STR("close")))
+			return true;
+	return false;
+}
+
 static unsigned
 read_field(struct str line, struct service_head *h, bool *has_length)
 {
@@ -100,6 +111,8 @@ read_field(struct str line, struct service_head *h, bool *has_length)
 		return 501;
 	if (str_equal_nocase(name, STR("Expect")))
 		h->expects_continue = str_equal_nocase(line, STR("100-continue"));
+	if (str_equal_nocase(name, STR("Connection")))
+		h->wants_close = h->wants_close || has_close(line);
 	if (!str_equal_nocase(name, STR("Content-Length")))
 		return 0;
 	if (*has_length || !str_to_u64(line, 0, INT64_MAX, &h->body_len))

@@ -20,6 +20,7 @@ struct service_head {
 	uint64_t body_len;
 	bool expects_continue;
 	bool is_http10;
+	bool wants_close; /* Connection: close */
 };
 
 /* head ends with its empty line. 0, or the status that refuses the request. */

@@ -20,9 +20,11 @@ struct service {
 	size_t client_count;
 	size_t held; /* bytes of unfinished requests, of all clients */
 	struct loop_timer accept_again;
+	bool is_closing; /* no connection is kept */
 	bool is_draining;
 	struct loop_defer drained;
 	const struct service_request *current; /* while libevhtp parses */
+	bool current_is_kept;
 };
 
 /* A request that is answered later. */
@@ -40,6 +42,10 @@ struct client {
 	evhtp_connection_t *connection;
 	struct loop_timer deadline;
 	bool has_continued;
+	bool is_waiting;   /* for its next request, not for the first one */
+	uint64_t since_ms; /* when that began */
+	bool is_kept;	   /* after the answer under way */
+	bool *is_gone;	   /* set when it is freed; NULL: nobody asks */
 	size_t held;
 	size_t drained;
 	struct service_stream *stream; /* of a reply with a source, or NULL */
@@ -58,6 +64,9 @@ service_close_client(struct client *c)
 {
 	evhtp_connection_free(c->connection); /* frees the client as well */
 }
+
+/* Closes the connection that has waited longest for its next request. False: none waits. */
+bool service_close_waiting(struct service *s);
 
 static inline void
 service_tell_when_drained(struct service *s)

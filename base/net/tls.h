@@ -5,7 +5,7 @@
  *
  * A session reads from its socket itself (with read-ahead) and writes records into memory, which
  * the owner sends: so several records leave in one system call. No renegotiation, no compression,
- * session tickets with keys of this process, ALPN "http/1.1" and, where it is offered, "h2".
+ * session tickets with keys of this process, ALPN "http/1.1" and "h2".
  */
 #ifndef BASE_NET_TLS_H
 #define BASE_NET_TLS_H
@@ -15,6 +15,8 @@
 
 struct tls_context; /* certificate and key; shared by sessions, counted */
 struct tls_session; /* one connection */
+struct ssl_ctx_st;
+struct ssl_st;
 /* PEM files: the chain with the leaf first, and its key. ERR_CONFIG names the file and what is
  * wrong with it. */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
@@ -37,8 +39,7 @@ bool tls_context_is_due(const struct tls_context *c);
  * what it had. Sessions that exist are not touched. */
 bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
 void tls_context_free(struct tls_context *c);
-
-/* As the two above, with PEM texts instead of files. */
+/* With PEM texts instead of files. */
 struct tls_context *tls_context_new_pem(struct str certificate, const struct secret *key,
 					struct err *e) MUST_CHECK;
 bool tls_context_reload_pem(struct tls_context *c, struct str certificate, const struct secret *key,
@@ -55,14 +56,14 @@ struct tls_context *tls_client_context_new(struct err *e) MUST_CHECK;
  * it, to be given back. It reads no further than it is asked to, as that library needs; do not use
  * the context for a tls_session then. After a reload it has to be taken again.
  */
-struct ssl_ctx_st;
 struct ssl_ctx_st *tls_context_lend(struct tls_context *c);
 void tls_context_give_back(struct ssl_ctx_st *lent);
+void tls_lent_say_close(struct ssl_st *session); /* close_notify */
 
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);
 
-/* SHA-256 of the leaf, as `openssl x509 -fingerprint` prints it; and the leaf as PEM. */
+/* SHA-256 of the leaf, as `openssl x509 -fingerprint` prints it; the leaf as PEM. */
 #define TLS_FINGERPRINT_SIZE 96u
 void tls_context_fingerprint(const struct tls_context *c, char out[TLS_FINGERPRINT_SIZE]);
 bool tls_context_write(const struct tls_context *c, struct buf *out) MUST_CHECK;
@@ -70,8 +71,7 @@ bool tls_context_write(const struct tls_context *c, struct buf *out) MUST_CHECK;
 /* Whether clients will find this host name in the leaf. */
 bool tls_context_names(const struct tls_context *c, const char *host);
 
-/* Whether a client can verify by this file: PEM, at least one certificate. ERR_CONFIG names the
- * file. */
+/* Whether a client can verify by this PEM file. ERR_CONFIG names it. */
 bool tls_check_authorities(const char *file, struct err *e) MUST_CHECK;
 
 enum tls_result {
@@ -104,8 +104,8 @@ bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MU
 
 void tls_session_close(struct tls_session *s); /* queues close_notify into the output */
 
-/* Records to be sent; tls_session_sent drops the first len bytes of them. Call it with 0 as well
- * when they have to wait: what waits takes no more memory than it needs, and nothing none. */
+/* Records to be sent; tls_session_sent drops the first len bytes. Call it with 0 as well when they
+ * have to wait: what waits takes no more memory than it needs. */
 struct str tls_session_output(const struct tls_session *s);
 void tls_session_sent(struct tls_session *s, size_t len);
 

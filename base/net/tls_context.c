@@ -348,6 +348,14 @@ tls_context_give_back(struct ssl_ctx_st *lent)
 	SSL_CTX_free(lent);
 }
 
+void
+tls_lent_say_close(struct ssl_st *session)
+{
+	ERR_clear_error();
+	(void)SSL_shutdown(session);
+	ERR_clear_error();
+}
+
 int64_t
 tls_context_expires_at_s(const struct tls_context *c)
 {

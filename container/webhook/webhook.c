@@ -25,8 +25,9 @@
 #include "container/webhook/own_certificate.h"
 #include "container/webhook/review.h"
 
-#define IDLE_TIMEOUT_MS	 10000u /* the API server's default timeout */
-#define CONNECTIONS_MAX	 64u
+#define IDLE_TIMEOUT_MS	 10000u	 /* the API server's default timeout */
+#define KEEP_ALIVE_MS	 150000u /* the API server closes after 90 seconds without a request */
+#define CONNECTIONS_MAX	 128u
 #define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
 #define FILE_CHECK_MS	 1000u
 #define PATHS_MAX_BYTES	 16384u
@@ -274,6 +275,7 @@ on_signal(void *arg, int signal_number)
 		return;
 	}
 	w->metrics.draining = 1;
+	service_end_keep_alive(w->service);
 	log_info(NULL, "draining", log_ms("delay_ms", (int64_t)w->settings->drain_delay_ms));
 	loop_timer_start(&w->linger, w->settings->drain_delay_ms);
 	loop_timer_start(&w->deadline, w->settings->drain_timeout_ms);
@@ -362,6 +364,7 @@ start_service(struct webhook *w, struct err *e)
 		.body_max_bytes = REVIEW_MAX_BYTES,
 		.bodies_max_bytes = BODIES_MAX_BYTES,
 		.idle_timeout_ms = IDLE_TIMEOUT_MS,
+		.keep_alive_ms = KEEP_ALIVE_MS,
 		.connections_max = CONNECTIONS_MAX,
 		.tls = w->tls,
 		.passed_fd = passed_sockets_take(&sockets, "webhook"),

@@ -41,6 +41,15 @@ test_facts(void **state)
 	assert_true(str_equal(h.path, STR("/")));
 	assert_int_equal(h.body_len, 0);
 	assert_false(h.expects_continue);
+	assert_false(h.wants_close);
+	assert_int_equal(service_head_read(STR("GET / HTTP/1.1\r\nConnection: keep-alive\r\n"
+					       "connection: x , CLOSE\r\nConnection: y\r\n\r\n"),
+					   &h),
+			 0);
+	assert_true(h.wants_close);
+	assert_int_equal(
+		service_head_read(STR("GET / HTTP/1.1\r\nConnection: closed,, x\r\n\r\n"), &h), 0);
+	assert_false(h.wants_close);
 }
 
 static void
