@@ -23,13 +23,6 @@ int64_t clock_wall_us(void);
 #define CLOCK_RFC3339_SIZE 32
 void clock_format_rfc3339(int64_t wall_ms, char *out, size_t size);
 
-/*
- * Reads a time at the beginning of text: a date and a time of RFC 3339 section 5.6, with a space
- * for the 'T', a comma for the point and no time zone (UTC then) allowed, as in many logs. Returns
- * how many bytes it took; 0: there is none. *has_zone may be NULL.
- */
-size_t clock_parse_time(const char *text, size_t len, int64_t *wall_ms, bool *has_zone);
-
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate, RFC 9110 section 5.6.7). */
 #define CLOCK_HTTP_DATE_SIZE 32
 void clock_format_http_date(int64_t wall_s, char *out, size_t size);

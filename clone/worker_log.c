@@ -4,7 +4,7 @@
  */
 #include "clone/worker_log.h"
 
-#include "base/clock.h"
+#include "base/clock_parse.h"
 #include "base/json.h"
 #include "base/log/log_escape.h"
 #include "base/process/fd.h"

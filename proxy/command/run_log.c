@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/clock_parse.h"
 #include "base/process/fd.h"
 #include "proxy/command/run.h"
 

@@ -4,7 +4,7 @@
  */
 #include "proxy/logs/log_query.h"
 
-#include "base/clock.h"
+#include "base/clock_parse.h"
 #include "base/url.h"
 
 #define VALUE_MAX_BYTES 64u /* decoded */

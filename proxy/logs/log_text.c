@@ -6,7 +6,7 @@
 #include "proxy/logs/log_text.h"
 
 #include "base/ascii.h"
-#include "base/clock.h"
+#include "base/clock_parse.h"
 #include "base/json.h"
 
 #define LEVEL_WITHIN_BYTES 64u /* behind the time */

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock_parse.h"
+
 static void
 assert_rfc3339(int64_t wall_ms, const char *expected)
 {
