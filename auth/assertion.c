@@ -17,9 +17,6 @@
 #define JWKS_MAX	1024u
 #define CLAIMS_MAX	2816u /* its base64url fits into ASSERTION_MAX with header and signature */
 
-/* What an assertion says of how its user was let in: by AUTHORIZATION. */
-#define LEVEL STR("owner")
-
 struct assertion_key {
 	struct crypto_p256 *pair;
 	char x[COORDINATE_TEXT];
@@ -186,7 +183,7 @@ write_claims(struct str issuer, const struct assertion_claims *c, struct buf *ou
 	json_write_str(&w, "workspace", c->workspace);
 	if (c->workspace_id != 0)
 		json_write_int(&w, "workspace_id", (int64_t)c->workspace_id);
-	json_write_str(&w, "level", LEVEL);
+	json_write_str(&w, "level", c->level);
 	if (!str_is_empty(c->session))
 		json_write_str(&w, "sid", c->session);
 	json_write_int(&w, "iat", c->now_s);

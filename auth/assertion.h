@@ -33,6 +33,7 @@ struct assertion_claims {
 	struct str workspace;  /* its name */
 	uint64_t workspace_id; /* 0: not known */
 	struct str session;    /* an opaque id; empty: an API token, without a session */
+	struct str level;      /* why the user was let in: the name of an audience */
 	int64_t now_s;
 };
 

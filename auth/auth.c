@@ -23,9 +23,37 @@
 #include "auth/login/port_ticket.h"
 #include "auth/session/session_assertion.h"
 #include "auth/session/session_devices.h"
+#include "auth/session/session_guest.h"
+#include "auth/share/port_shares.h"
+#include "auth/share/share_endpoint.h"
 #include "auth/verdict.h"
 
 #define SETTINGS_ARENA_MAX 65536u
+
+static void
+on_share_ended(struct port_share *p, void *arg)
+{
+	struct auth *a = arg;
+
+	session_end_guests(a->store, p);
+}
+
+static bool
+build_shares(struct auth *a, struct err *e)
+{
+	const struct port_shares_options options = {
+		.settings = a->settings,
+		.loop = a->loop,
+		.origin = a->origin,
+		.ended = on_share_ended,
+		.arg = a,
+	};
+
+	if (a->settings->ports.count == 0)
+		return true;
+	a->shares = port_shares_new(&options, e);
+	return a->shares != NULL;
+}
 
 static bool
 build_parts(struct auth *a, struct fetch *f, struct err *e)
@@ -38,7 +66,7 @@ build_parts(struct auth *a, struct fetch *f, struct err *e)
 	if (a->gitlab == NULL)
 		return false;
 	a->store = session_store_new(a->settings, a->loop, a->gitlab, &a->cookies, e);
-	if (a->store == NULL)
+	if (a->store == NULL || !build_shares(a, e))
 		return false;
 	if (a->settings->assertion) {
 		a->assertion_keys = assertion_keys_new(&a->settings->cookie_keys, a->origin, e);
@@ -83,7 +111,8 @@ auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
 	if (a->assertion_keys != NULL)
 		assertion_keys = assertion_keys_new(keys, a->origin, e);
 	if ((a->assertion_keys != NULL && assertion_keys == NULL) ||
-	    !session_store_replace_keys(a->store, keys, e)) {
+	    !session_store_replace_keys(a->store, keys, e) ||
+	    !port_shares_replace_keys(a->shares, keys, e)) {
 		assertion_keys_free(assertion_keys);
 		cookie_box_fini(&box);
 		return false;
@@ -113,6 +142,7 @@ auth_free(struct auth *a)
 		auth_credential_cancel(LIST_FIRST(&a->credentials));
 	bearer_cache_free(a->bearers);
 	session_store_free(a->store);
+	port_shares_free(a->shares);
 	gitlab_free(a->gitlab);
 	assertion_keys_free(a->assertion_keys);
 	cookie_box_fini(&a->cookies);
@@ -198,6 +228,7 @@ allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	v->problem = AUTH_PROBLEM_NONE;
 	verdict_set_identity(v, s);
 	v->session = s;
+	v->is_guest = session_is_guest(s);
 }
 
 /* Only pages of ports are shown in frames. */
@@ -225,9 +256,35 @@ require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 		refuse_without_login(a, facts, v);
 }
 
+/* Everybody means that nobody is looked at, whatever the request brings. */
+static void
+allow_everybody(struct auth_verdict *v)
+{
+	v->action = AUTH_ALLOW;
+	v->status = 200;
+	v->problem = AUTH_PROBLEM_NONE;
+}
+
 struct auth_call *
 auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	   auth_done_fn *done, void *arg)
+{
+	const struct gate g = {.pass = allow_request,
+			       .ask = require_login,
+			       .done = done,
+			       .arg = arg,
+			       .admits_guests = true};
+
+	if (facts->port != 0 && port_shares_find_public(a->shares, facts->port) != NULL) {
+		allow_everybody(v);
+		return NULL;
+	}
+	return gate_enter(a, &g, facts, v);
+}
+
+struct auth_call *
+auth_check_user(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		auth_done_fn *done, void *arg)
 {
 	const struct gate g = {
 		.pass = allow_request, .ask = require_login, .done = done, .arg = arg};
@@ -264,11 +321,9 @@ static const char *
 methods_of(enum auth_endpoint endpoint)
 {
 	static const char *const methods[] = {
-		[AUTH_ENDPOINT_SIGN_OUT] = "GET, HEAD, POST",
-		[AUTH_ENDPOINT_DEVICE] = "GET, HEAD, POST",
-		[AUTH_ENDPOINT_DEVICE_START] = "POST",
-		[AUTH_ENDPOINT_DEVICE_TOKEN] = "POST",
-		[AUTH_ENDPOINT_DEVICE_END] = "POST",
+		[AUTH_ENDPOINT_SIGN_OUT] = "GET, HEAD, POST", [AUTH_ENDPOINT_SHARE] = "POST",
+		[AUTH_ENDPOINT_DEVICE] = "GET, HEAD, POST",   [AUTH_ENDPOINT_DEVICE_START] = "POST",
+		[AUTH_ENDPOINT_DEVICE_TOKEN] = "POST",	      [AUTH_ENDPOINT_DEVICE_END] = "POST",
 	};
 	size_t count = sizeof(methods) / sizeof(methods[0]);
 
@@ -319,6 +374,8 @@ auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts
 		return endpoint_userinfo(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_PORT:
 		return port_ticket_issue(a, facts, v, done, arg);
+	case AUTH_ENDPOINT_SHARE:
+		return share_endpoint(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_DEVICE:
 		return device_login_page(a, facts, v, done, arg);
 	case AUTH_ENDPOINT_DEVICE_START:

@@ -11,8 +11,10 @@
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "auth/auth_endpoint.h"
 #include "auth/auth_origin.h"
 #include "auth/auth_settings.h"
+#include "auth/auth_share.h"
 #include "auth/auth_verdict.h"
 #include "base/http/fetch.h"
 #include "base/list.h"
@@ -43,31 +45,21 @@ bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err 
 typedef void auth_done_fn(struct auth_verdict *v, void *arg);
 
 /*
- * auth_check decides whether a request may pass; auth_answer answers one of our endpoints. Both
- * return NULL when *v is filled at once (the usual case for auth_check) and done will not run;
- * otherwise done runs later, and v must live until then, facts need not.
+ * auth_check decides whether a request may pass to the IDE or a port; auth_answer answers one of
+ * our endpoints. Both return NULL when *v is filled at once (the usual case for auth_check) and
+ * done will not run; otherwise done runs later, and v must live until then, facts need not.
  */
 struct auth_call *auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 			     auth_done_fn *done, void *arg);
 
-/* As auth_check, where a device's token counts as well. */
+/* As auth_check, for users of the workspace only: neither a port's guests nor everybody. */
+struct auth_call *auth_check_user(struct auth *a, const struct auth_facts *facts,
+				  struct auth_verdict *v, auth_done_fn *done, void *arg);
+
+/* As auth_check_user, where a device's token counts as well. */
 struct auth_call *auth_check_device(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);
 
-enum auth_endpoint {
-	AUTH_ENDPOINT_START,
-	AUTH_ENDPOINT_CALLBACK,
-	AUTH_ENDPOINT_SIGN_IN,
-	AUTH_ENDPOINT_SIGN_OUT,
-	AUTH_ENDPOINT_AUTH,
-	AUTH_ENDPOINT_USERINFO,
-	AUTH_ENDPOINT_PORT, /* at the workspace's own host: signs in to the host of a port */
-	/* At the workspace's own host: let a device in, by a person or for the device itself. */
-	AUTH_ENDPOINT_DEVICE,
-	AUTH_ENDPOINT_DEVICE_START,
-	AUTH_ENDPOINT_DEVICE_TOKEN,
-	AUTH_ENDPOINT_DEVICE_END,
-};
 struct auth_call *auth_answer(struct auth *a, enum auth_endpoint endpoint,
 			      const struct auth_facts *facts, struct auth_verdict *v,
 			      auth_done_fn *done, void *arg);

@@ -22,6 +22,7 @@
 struct assertion_keys;
 struct bearer_cache;
 struct device_grants;
+struct port_shares;
 LIST_HEAD(auth_credential_list, auth_credential_call);
 
 struct auth {
@@ -47,6 +48,7 @@ struct auth {
 	struct bearer_cache *bearers;	       /* NULL: API tokens are not accepted */
 	struct assertion_keys *assertion_keys; /* NULL: no assertions */
 	struct device_grants *grants;	       /* NULL: no device was let in yet */
+	struct port_shares *shares;	       /* NULL: there are no PORTS */
 	uint64_t login_timeout_ms;
 	uint64_t last_flow_id;
 	LIST_HEAD(, auth_call) calls; /* pending */

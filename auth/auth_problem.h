@@ -12,6 +12,8 @@ enum auth_problem {
 	AUTH_PROBLEM_LOGIN_REQUIRED,
 	/* 403: identity is who was refused */
 	AUTH_PROBLEM_NO_ACCESS,
+	/* 403: the port is shared, but not with identity */
+	AUTH_PROBLEM_NOT_SHARED,
 	/* 403: the user denied consent at GitLab */
 	AUTH_PROBLEM_CONSENT_DENIED,
 	/* 403: GitLab reported an error or its answer did not fit; detail says which */
@@ -32,6 +34,8 @@ enum auth_problem {
 	AUTH_PROBLEM_CROSS_SITE,
 	/* 400: repeated or malformed parameters; detail says which */
 	AUTH_PROBLEM_BAD_REQUEST,
+	/* 400: a port can't be shared so; detail says why */
+	AUTH_PROBLEM_SHARE,
 	/* 405: allow is the Allow header */
 	AUTH_PROBLEM_METHOD,
 

@@ -39,7 +39,12 @@ struct auth_session_times {
 	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
 };
 
-enum auth_end { AUTH_END_SIGNED_OUT, AUTH_END_EXPIRED, AUTH_END_REFUSED };
+enum auth_end {
+	AUTH_END_SIGNED_OUT,
+	AUTH_END_EXPIRED,
+	AUTH_END_REFUSED,
+	AUTH_END_UNSHARED, /* the port is no longer shared with its guests */
+};
 typedef void auth_ended_fn(enum auth_end reason, void *arg);
 
 /* Tells when the session ends. While watched (an open WebSocket, a long request) the session counts
@@ -51,6 +56,7 @@ struct auth_watch {
 	void *arg;
 	struct auth_device_id device; /* set before the start: of auth_verdict */
 };
+LIST_HEAD(auth_watch_list, auth_watch);
 
 /* What the page about a device shows. */
 enum auth_device_step {

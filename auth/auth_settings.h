@@ -31,7 +31,19 @@ enum auth_mode {
 	AUTH_MODE_OWNER = 4,
 	AUTH_MODE_GROUP = 8,
 	AUTH_MODE_USERS = 16,
+	AUTH_MODE_ANYBODY = 32, /* with an active account; for guests of ports only */
 };
+
+/* Who may open a port, the fewest first. */
+enum auth_audience {
+	AUTH_AUDIENCE_OWNER, /* who may open the workspace */
+	AUTH_AUDIENCE_PROJECT,
+	AUTH_AUDIENCE_GROUP,
+	AUTH_AUDIENCE_USERS,
+	AUTH_AUDIENCE_GITLAB, /* everybody with an account there */
+	AUTH_AUDIENCE_PUBLIC, /* everybody, without a login */
+};
+#define AUTH_AUDIENCES 6
 
 struct auth_settings {
 	struct url external_url;   /* the workspace's public origin */
@@ -60,6 +72,8 @@ struct auth_settings {
 	const char *group; /* id or full path */
 	uint64_t group_access_level;
 	const char *users; /* ids and usernames, with a comma between two */
+	enum auth_audience port_sharing_max;
+	uint16_t ide_ports[2]; /* that lead to the IDE, and are never shared; 0: none */
 	uint64_t owner_id;
 	/* Failed logins and API tokens a minute: see auth/client_rate.h. */
 	uint64_t sign_in_failures_per_address_max;

@@ -63,7 +63,9 @@ struct auth_verdict {
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* readable until auth_verdict_fini */
-	struct auth_session *session;  /* AUTH_ALLOW: valid until the loop runs again */
+	/* AUTH_ALLOW: valid until the loop runs again. NULL: the port is for everybody. */
+	struct auth_session *session;
+	bool is_guest; /* AUTH_ALLOW: the session is one of this port's host only */
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
 	/* The header (lower case) whose GitLab token must not be forwarded; or empty. */
@@ -71,6 +73,7 @@ struct auth_verdict {
 	struct auth_session *identity_session; /* a reference: its memory holds identity */
 	const struct port_ticket_request *ticket_request; /* of auth/login/port_ticket.c */
 	const struct device_request *device_request;	  /* of auth/device/device_login.c */
+	const struct share_request *share_request;	  /* of auth/share/share_endpoint.c */
 	const struct auth_device_page *device_page;	  /* AUTH_DEVICE_PAGE */
 	struct auth_device_id device;			  /* whose token the request brought */
 	struct arena arena;

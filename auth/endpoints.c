@@ -13,6 +13,7 @@
 #include "auth/gate.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_history.h"
+#include "auth/share/port_shares.h"
 #include "auth/verdict.h"
 #include "base/json.h"
 
@@ -152,9 +153,16 @@ struct auth_call *
 endpoint_auth(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	      auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = reply_accepted, .ask = reply_unauthorized, .done = done, .arg = arg};
+	const struct gate g = {.pass = reply_accepted,
+			       .ask = reply_unauthorized,
+			       .done = done,
+			       .arg = arg,
+			       .admits_guests = true};
 
+	if (facts->port != 0 && port_shares_find_public(a->shares, facts->port) != NULL) {
+		verdict_reply(v, 202, STR_NONE);
+		return NULL;
+	}
 	return gate_enter(a, &g, facts, v);
 }
 
@@ -199,8 +207,11 @@ struct auth_call *
 endpoint_userinfo(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = reply_userinfo, .ask = require_login, .done = done, .arg = arg};
+	const struct gate g = {.pass = reply_userinfo,
+			       .ask = require_login,
+			       .done = done,
+			       .arg = arg,
+			       .admits_guests = true};
 
 	return gate_enter(a, &g, facts, v);
 }

@@ -10,9 +10,11 @@
 #include "auth/bearer.h"
 #include "auth/facts.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_watch.h"
+#include "auth/share/port_share.h"
 #include "auth/verdict.h"
 
 struct gate_wait {
@@ -52,7 +54,8 @@ require_login_again(const struct gate_wait *w, struct auth_verdict *v)
 static void
 deny_access(const struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 {
-	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS, NULL);
+	verdict_problem(v, session_is_guest(s) ? AUTH_PROBLEM_NOT_SHARED : AUTH_PROBLEM_NO_ACCESS,
+			NULL);
 	verdict_set_identity(v, s);
 	v->location = w->start_url;
 	v->gitlab_url = w->call.auth->gitlab_url;
@@ -137,7 +140,20 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 		session_end(s, AUTH_END_EXPIRED);
 		return NULL;
 	}
+	if (s != NULL && session_is_guest(s) && port_share_is_over(session_share(s))) {
+		session_end(s, AUTH_END_UNSHARED);
+		return NULL;
+	}
 	return s;
+}
+
+static void
+refuse_guest(const struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS,
+			"This port is shared with you, all else is not.");
+	verdict_set_identity(v, s);
+	v->location = a->start_url;
 }
 
 struct auth_call *
@@ -146,6 +162,10 @@ gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 {
 	uint32_t retry_after_s;
 
+	if (session_is_guest(s) && !g->admits_guests) {
+		refuse_guest(a, s, v);
+		return NULL;
+	}
 	session_touch(s);
 	switch (session_check(s, &retry_after_s)) {
 	case SESSION_ALLOWED:

@@ -15,6 +15,7 @@ struct gate {
 	void (*ask)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 	auth_done_fn *done;
 	void *arg;
+	bool admits_guests; /* of the port whose host it is; else users of the workspace only */
 };
 
 /* As auth_check. */

@@ -8,7 +8,7 @@
 #include "auth/git_credential.h"
 
 _Static_assert(GITLAB_DENIED + 1 == AUTH_METRICS_OUTCOMES, "every outcome has a name");
-_Static_assert(AUTH_END_REFUSED + 1 == AUTH_METRICS_ENDS, "every end has a name");
+_Static_assert(AUTH_END_UNSHARED + 1 == AUTH_METRICS_ENDS, "every end has a name");
 
 static const char *const sources[] = {"sidecar", NULL};
 
@@ -51,6 +51,7 @@ static const char *const ends[AUTH_METRICS_ENDS] = {
 	[AUTH_END_SIGNED_OUT] = "signed_out",
 	[AUTH_END_EXPIRED] = "expired",
 	[AUTH_END_REFUSED] = "refused",
+	[AUTH_END_UNSHARED] = "unshared",
 };
 
 static const char *const loans[AUTH_METRICS_LOANS] = {
@@ -134,6 +135,7 @@ auth_metrics_login_of(enum auth_problem problem)
 {
 	switch (problem) {
 	case AUTH_PROBLEM_NO_ACCESS:
+	case AUTH_PROBLEM_NOT_SHARED:
 		return AUTH_LOGIN_NO_ACCESS;
 	case AUTH_PROBLEM_CONSENT_DENIED:
 		return AUTH_LOGIN_CONSENT_DENIED;
@@ -152,6 +154,7 @@ auth_metrics_login_of(enum auth_problem problem)
 	case AUTH_PROBLEM_LOGIN_REQUIRED:
 	case AUTH_PROBLEM_LOGIN_FAILED:
 	case AUTH_PROBLEM_CROSS_SITE:
+	case AUTH_PROBLEM_SHARE:
 	case AUTH_PROBLEM_METHOD:
 	case AUTH_PROBLEM_RELAY_REQUEST:
 	case AUTH_PROBLEM_RELAY_WORKSPACE:

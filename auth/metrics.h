@@ -8,7 +8,7 @@
 #include "auth/auth.h"
 
 #define AUTH_METRICS_OUTCOMES 9 /* enum gitlab_outcome */
-#define AUTH_METRICS_ENDS     3 /* enum auth_end */
+#define AUTH_METRICS_ENDS     4 /* enum auth_end */
 #define AUTH_METRICS_LOANS    3 /* enum auth_credential_outcome */
 
 enum auth_metrics_login {

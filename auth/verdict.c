@@ -4,11 +4,15 @@
  */
 #include "auth/verdict.h"
 
+#include <inttypes.h>
+
+#include "auth/gitlab/gitlab.h"
 #include "auth/session/session_lifetime.h"
 
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,	     [AUTH_PROBLEM_LOGIN_REQUIRED] = 401,
 	[AUTH_PROBLEM_NO_ACCESS] = 403,	     [AUTH_PROBLEM_CONSENT_DENIED] = 403,
+	[AUTH_PROBLEM_NOT_SHARED] = 403,     [AUTH_PROBLEM_SHARE] = 400,
 	[AUTH_PROBLEM_LOGIN_FAILED] = 403,   [AUTH_PROBLEM_GITLAB_UNAVAILABLE] = 503,
 	[AUTH_PROBLEM_OUTGOING_PROXY] = 503, [AUTH_PROBLEM_GITLAB_REFUSES_US] = 502,
 	[AUTH_PROBLEM_SCOPE] = 502,	     [AUTH_PROBLEM_TOKEN_SCOPE] = 403,
@@ -25,6 +29,19 @@ verdict_set_identity(struct auth_verdict *v, struct auth_session *s)
 	session_unref(v->identity_session);
 	v->identity_session = s;
 	v->identity = session_identity(s);
+}
+
+void
+verdict_copy_identity(struct auth_verdict *v, const struct gitlab_user *user)
+{
+	struct arena *a = &v->arena;
+
+	v->identity = (struct auth_identity){
+		.user_id = str_from(arena_printf(a, "%" PRIu64, user->id)),
+		.username = str_from(arena_dup(a, str_from(user->username))),
+		.name = str_from(arena_dup(a, str_from(user->name))),
+		.email = str_from(arena_dup(a, str_from(user->email))),
+	};
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include "auth/auth.h"
 
+struct gitlab_user;
+
 #define AUTH_RETRY_AFTER_S 5u	  /* where GitLab does not say */
 #define AUTH_VERDICT_MAX   32768u /* bytes of a verdict's arena */
 
@@ -21,6 +23,9 @@ void verdict_not_answered(struct auth_verdict *v, uint32_t retry_after_s, enum e
 /* location must live as long as the verdict. NULL, CR or LF in it make the verdict unavailable. */
 void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
 void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);
+
+/* The identity of somebody without a session. */
+void verdict_copy_identity(struct auth_verdict *v, const struct gitlab_user *user);
 
 /* The identity of the session, readable for as long as the verdict lives. */
 void verdict_set_identity(struct auth_verdict *v, struct auth_session *s);

@@ -126,17 +126,31 @@ port_watch_ask(struct port_watch *w)
 	return &w->list;
 }
 
+unsigned
+port_watch_version(const struct port_watch *w)
+{
+	return w->version + auth_shares_version(w->proxy->auth);
+}
+
 const struct page_ports *
-port_watch_describe(struct port_watch *w, uint16_t host_port, struct page_ports *ports)
+port_watch_describe(struct port_watch *w, uint16_t host_port, struct port_watch_page *page)
 {
 	const struct proxy *p = w->proxy;
-	bool is_for_members = p->settings->auth.modes == AUTH_MODE_PROJECT;
+	const struct auth_settings *auth = &p->settings->auth;
+	bool is_for_members = auth->modes == AUTH_MODE_PROJECT;
 
 	if (host_port != 0 || p->ports == NULL)
 		return NULL;
-	*ports = (struct page_ports){.list = port_watch_ask(w),
-				     .host = p->port_hosts[0],
-				     .audience = is_for_members ? "Members of the project"
-								: "Only you"};
-	return ports;
+	page->ports = (struct page_ports){
+		.list = port_watch_ask(w),
+		.host = p->port_hosts[0],
+		.audience = is_for_members ? "Members of the project" : "Only you",
+		.has_group = auth->group != NULL,
+		.has_users = auth->users != NULL,
+		.shares = page->shares,
+		.shares_count = auth_shares(p->auth, page->shares),
+	};
+	for (unsigned i = 0; i < AUTH_AUDIENCES; i++)
+		page->ports.may[i] = auth_may_share_with(p->auth, (enum auth_audience)i);
+	return &page->ports;
 }

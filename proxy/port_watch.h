@@ -7,9 +7,9 @@
 #define PROXY_PORT_WATCH_H
 
 #include "base/net/loop.h"
+#include "proxy/pages/pages.h"
 #include "proxy/start/port_scan.h"
 
-struct page_ports;
 struct proxy;
 
 struct port_watch {
@@ -28,9 +28,16 @@ void port_watch_fini(struct port_watch *w);
 /* NULL: there are no PORTS. Valid until the next call; recent, or of the last second. */
 const struct port_list *port_watch_ask(struct port_watch *w);
 
-/* The same for pages: ports, filled in. NULL also on the hosts of ports, whose users need not know
- * of the others. */
+/* The same for pages, with the shares: filled in. NULL also on the hosts of ports, whose users need
+ * not know of the others. */
+struct port_watch_page {
+	struct page_ports ports;
+	struct auth_share shares[AUTH_SHARES_MAX];
+};
 const struct page_ports *port_watch_describe(struct port_watch *w, uint16_t host_port,
-					     struct page_ports *ports);
+					     struct port_watch_page *page);
+
+/* Counts changes of the list and of shares. */
+unsigned port_watch_version(const struct port_watch *w);
 
 #endif

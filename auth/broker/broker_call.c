@@ -229,7 +229,7 @@ ask_gitlab(struct broker_call *c, const struct broker_request *r, struct broker_
 			end->reason = "denied by the operator";
 			return false;
 		}
-		c->asking = gitlab_refresh(g, c->refresh, on_tokens, c);
+		c->asking = gitlab_refresh(g, c->refresh, 0, on_tokens, c);
 		break;
 	case BROKER_REVOKE:
 		token = secret_from_str(r->token);

@@ -24,21 +24,6 @@ gitlab_tokens_fini(struct gitlab_tokens *t)
 	*t = (struct gitlab_tokens){0};
 }
 
-/* of: an id or a full path, which is one segment of the address; may be NULL. */
-static const char *
-build_members_url(struct gitlab *g, const char *base, const char *kind, const char *of)
-{
-	struct buf encoded;
-	const char *url = NULL;
-
-	buf_init(&encoded, URL_MAX_BYTES);
-	if (url_encode(&encoded, str_from(of)))
-		url = arena_printf(&g->arena, "%s/api/v4/%s/%.*s/members/all/", base, kind,
-				   STR_FMT(buf_view(&encoded)));
-	buf_fini(&encoded);
-	return url;
-}
-
 static const char *
 build_workspace_query(struct gitlab *g)
 {
@@ -68,12 +53,10 @@ build_urls(struct gitlab *g)
 	g->revoke_url = arena_printf(&g->arena, "%s/oauth/revoke", base);
 	g->user_url = arena_printf(&g->arena, "%s/api/v4/user", base);
 	g->graphql_url = arena_printf(&g->arena, "%s/api/graphql", base);
-	g->project_members_url = build_members_url(g, base, "projects", s->project);
-	g->group_members_url = build_members_url(g, base, "groups", s->group);
+	g->api_url = arena_printf(&g->arena, "%s/api/v4/", base);
 	g->workspace_query = build_workspace_query(g);
 	return g->token_url != NULL && g->revoke_url != NULL && g->user_url != NULL &&
-	       g->graphql_url != NULL && g->project_members_url != NULL &&
-	       g->group_members_url != NULL && g->workspace_query != NULL;
+	       g->graphql_url != NULL && g->api_url != NULL && g->workspace_query != NULL;
 }
 
 struct gitlab *
@@ -216,7 +199,10 @@ gitlab_start(struct gitlab *g, const struct gitlab_question *q, gitlab_done_fn *
 		return NULL;
 	}
 	*call = (struct gitlab_call){
-		.expect = {.settings = g->settings, .user_id = q->user_id, .ask = q->ask},
+		.expect = {.settings = g->settings,
+			   .user_id = q->user_id,
+			   .modes = q->modes,
+			   .ask = q->ask},
 		.gitlab = g,
 		.question = q->kind,
 		.started_us = clock_monotonic_us(),
@@ -299,7 +285,8 @@ gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_do
 		     void *arg)
 {
 	struct gitlab_question q = {.kind = AUTH_ASKS_TOKEN,
-				    .request = {.priority = code->priority}};
+				    .request = {.priority = code->priority},
+				    .modes = code->modes};
 	struct buf form;
 
 	if (g->broker_url != NULL)
@@ -314,14 +301,15 @@ gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_do
 }
 
 struct gitlab_call *
-gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, gitlab_done_fn *done,
-	       void *arg)
+gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, unsigned modes,
+	       gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}};
+	struct gitlab_question q = {
+		.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}, .modes = modes};
 	struct buf form;
 
 	if (g->broker_url != NULL)
-		return gitlab_broker_send_token(g, q.kind, refresh_token, done, arg);
+		return gitlab_broker_send_token(g, &q, refresh_token, done, arg);
 	form_init(&form);
 	add_field(&form, "grant_type", STR("refresh_token"));
 	add_client(g, &form);
@@ -338,7 +326,7 @@ gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn
 	struct buf form;
 
 	if (g->broker_url != NULL)
-		return gitlab_broker_send_token(g, q.kind, token, done, arg);
+		return gitlab_broker_send_token(g, &q, token, done, arg);
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(token));
@@ -386,16 +374,24 @@ gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_
 	return start_api_question(g, &q, who, done, arg);
 }
 
+/* What members are of: "projects" or "groups", and which. */
+struct membership_of {
+	const char *kind;
+	const char *which; /* an id or a full path, which is one segment of the address */
+};
+
 /* q says what is asked, but for the address. */
 static struct gitlab_call *
-check_members(struct gitlab *g, struct gitlab_question *q, const char *members_url,
+check_members(struct gitlab *g, struct gitlab_question *q, const struct membership_of *of,
 	      const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = NULL;
 	struct buf url;
 
 	buf_init(&url, URL_MAX_BYTES);
-	if (buf_addf(&url, "%s%" PRIu64, members_url, who->user_id) && buf_add_byte(&url, '\0')) {
+	buf_addf(&url, "%s%s/", g->api_url, of->kind);
+	if (url_encode(&url, str_from(of->which)) &&
+	    buf_addf(&url, "/members/all/%" PRIu64, who->user_id) && buf_add_byte(&url, '\0')) {
 		q->request.url = url.data;
 		call = start_api_question(g, q, who, done, arg);
 	}
@@ -408,15 +404,17 @@ gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_do
 		     void *arg)
 {
 	struct gitlab_question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_project_member};
+	const struct membership_of of = {"projects", g->settings->project};
 
-	return check_members(g, &q, g->project_members_url, who, done, arg);
+	return check_members(g, &q, &of, who, done, arg);
 }
 
 struct gitlab_call *
-gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
-		   void *arg)
+gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who, const char *group,
+		   gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_question q = {.kind = AUTH_ASKS_GROUP, .read = gitlab_read_group_member};
+	const struct membership_of of = {"groups", group};
 
-	return check_members(g, &q, g->group_members_url, who, done, arg);
+	return check_members(g, &q, &of, who, done, arg);
 }

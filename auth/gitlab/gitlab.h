@@ -41,6 +41,7 @@ enum fetch_priority gitlab_client_priority(const struct gitlab *g, uint64_t clie
 struct gitlab_code {
 	struct str code;
 	struct str verifier;
+	unsigned modes; /* enum auth_mode: what the tokens will be used for */
 	enum fetch_priority priority;
 };
 
@@ -60,7 +61,7 @@ struct gitlab_asker {
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refresh_token,
-				   gitlab_done_fn *done, void *arg) MUST_CHECK;
+				   unsigned modes, gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_revoke_token(struct gitlab *g, const struct secret *token,
 					gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who,
@@ -74,9 +75,10 @@ struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab
 struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/* The same of the configured group, where membership of a group above it counts. */
+/* The same of a group, where membership of a group above it counts. group: its id or full path. */
 struct gitlab_call *gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who,
-				       gitlab_done_fn *done, void *arg) MUST_CHECK;
+				       const char *group, gitlab_done_fn *done,
+				       void *arg) MUST_CHECK;
 void gitlab_cancel(struct gitlab_call *call); /* NULL is fine */
 
 /* Gives up on an exchange or refresh that GitLab may have answered already: the tokens that still

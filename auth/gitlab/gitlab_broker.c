@@ -93,8 +93,7 @@ take_token(struct str text, size_t max, struct secret **out)
 }
 
 static void
-take_tokens(const struct broker_answer *a, const struct auth_settings *settings,
-	    struct gitlab_answer *answer)
+take_tokens(const struct broker_answer *a, unsigned modes, struct gitlab_answer *answer)
 {
 	struct gitlab_tokens *t = &answer->tokens;
 
@@ -108,7 +107,7 @@ take_tokens(const struct broker_answer *a, const struct auth_settings *settings,
 	}
 	t->lifetime_ms = a->lifetime_ms;
 	if (!str_is_empty(a->scope))
-		answer->missing_scope = gitlab_scope_missing(a->scope, settings->modes);
+		answer->missing_scope = gitlab_scope_missing(a->scope, modes);
 }
 
 static void
@@ -139,7 +138,7 @@ take_answer(const struct broker_answer *a, const struct gitlab_expect *expect,
 	if (a->outcome == BROKER_STALE)
 		set_stale(answer, a);
 	else if (a->outcome == BROKER_OK && expect->ask->operation != BROKER_REVOKE)
-		take_tokens(a, expect->settings, answer);
+		take_tokens(a, expect->modes, answer);
 }
 
 /* What is not the relay's sealed answer: it, or a proxy before it, did not process the request. */
@@ -206,16 +205,15 @@ ask_new(const struct gitlab *g, struct broker_request *r, enum fetch_priority pr
 }
 
 static struct gitlab_call *
-start(struct gitlab *g, enum auth_metrics_question kind, struct broker_request *r,
+start(struct gitlab *g, struct gitlab_question *q, struct broker_request *r,
       enum fetch_priority priority, gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {.kind = kind, .read = gitlab_read_broker};
-
-	q.ask = ask_new(g, r, priority);
-	if (q.ask == NULL)
+	q->read = gitlab_read_broker;
+	q->ask = ask_new(g, r, priority);
+	if (q->ask == NULL)
 		return NULL;
-	fill_request(q.ask, g, &q.request);
-	return gitlab_start(g, &q, done, arg);
+	fill_request(q->ask, g, &q->request);
+	return gitlab_start(g, q, done, arg);
 }
 
 struct gitlab_call *
@@ -227,19 +225,21 @@ gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code, gitlab_do
 		.code = code->code,
 		.verifier = code->verifier,
 	};
+	struct gitlab_question q = {.kind = AUTH_ASKS_TOKEN, .modes = code->modes};
 
-	return start(g, AUTH_ASKS_TOKEN, &r, code->priority, done, arg);
+	return start(g, &q, &r, code->priority, done, arg);
 }
 
 struct gitlab_call *
-gitlab_broker_send_token(struct gitlab *g, enum auth_metrics_question kind,
+gitlab_broker_send_token(struct gitlab *g, const struct gitlab_question *what,
 			 const struct secret *token, gitlab_done_fn *done, void *arg)
 {
-	bool is_refresh = kind == AUTH_ASKS_REFRESH;
+	struct gitlab_question q = {.kind = what->kind, .modes = what->modes};
+	bool is_refresh = q.kind == AUTH_ASKS_REFRESH;
 	struct broker_request r = {
 		.operation = is_refresh ? BROKER_REFRESH : BROKER_REVOKE,
 		.token = secret_view(token),
 	};
 
-	return start(g, kind, &r, is_refresh ? FETCH_HIGH : FETCH_NORMAL, done, arg);
+	return start(g, &q, &r, is_refresh ? FETCH_HIGH : FETCH_NORMAL, done, arg);
 }

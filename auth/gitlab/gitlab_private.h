@@ -27,8 +27,7 @@ struct gitlab {
 	const char *revoke_url;
 	const char *user_url;
 	const char *graphql_url;
-	const char *project_members_url; /* with a final '/', like the next */
-	const char *group_members_url;
+	const char *api_url; /* of REST, with a final '/' */
 	const char *workspace_query;
 	const char *broker_url; /* NULL: GitLab itself is asked for tokens */
 	struct str authority;	/* of the workspace, as the broker knows it */
@@ -55,6 +54,7 @@ struct gitlab_question {
 	struct broker_ask *ask; /* the call takes it */
 	gitlab_read_fn *read;
 	uint64_t user_id; /* that the answer must be about; 0: any */
+	unsigned modes;	  /* of tokens: what they will be used for */
 };
 
 struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,

@@ -145,14 +145,13 @@ token_error(struct str body, const struct fetch_response *r, struct gitlab_answe
 
 /* GitLab may grant less than was asked for, and says what it granted (RFC 6749 section 5.1). */
 static void
-take_scope(const struct json_node *root, const struct auth_settings *settings,
-	   struct gitlab_answer *a)
+take_scope(const struct json_node *root, unsigned modes, struct gitlab_answer *a)
 {
 	struct str granted;
 
 	if (!json_get_opt_str(root, "scope", &granted, NULL) || str_is_empty(granted))
 		return;
-	a->missing_scope = gitlab_scope_missing(granted, settings->modes);
+	a->missing_scope = gitlab_scope_missing(granted, modes);
 	if (granted.len <= GITLAB_SCOPE_MAX)
 		memcpy(a->scope, granted.data, granted.len);
 }
@@ -181,7 +180,7 @@ gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *e
 		set_unreadable(answer, "the response is not a token response", r);
 	} else {
 		answer->outcome = GITLAB_OK;
-		take_scope(json_doc_root(doc), expect->settings, answer);
+		take_scope(json_doc_root(doc), expect->modes, answer);
 	}
 	json_doc_free(doc);
 }

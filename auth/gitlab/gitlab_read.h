@@ -14,6 +14,7 @@ struct broker_ask;
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
+	unsigned modes;		      /* of tokens: what they will be used for */
 	const struct broker_ask *ask; /* of gitlab_read_broker */
 };
 

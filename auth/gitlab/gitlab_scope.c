@@ -7,8 +7,8 @@
 
 #include "auth/auth_settings.h"
 
-static bool
-has_scope(struct str granted, struct str wanted)
+bool
+gitlab_has_scope(struct str granted, struct str wanted)
 {
 	struct str part;
 
@@ -22,9 +22,9 @@ has_scope(struct str granted, struct str wanted)
 const char *
 gitlab_scope_missing(struct str granted, unsigned modes)
 {
-	if (has_scope(granted, STR("api")) || has_scope(granted, STR("read_api")))
+	if (gitlab_has_scope(granted, STR("api")) || gitlab_has_scope(granted, STR("read_api")))
 		return NULL;
 	if ((modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_PROJECT | AUTH_MODE_GROUP)) != 0)
 		return "read_api";
-	return has_scope(granted, STR("read_user")) ? NULL : "read_user";
+	return gitlab_has_scope(granted, STR("read_user")) ? NULL : "read_user";
 }

@@ -21,11 +21,23 @@ set_verdict(struct policy_result *result, enum policy_verdict verdict, const cha
 	return verdict;
 }
 
+static struct policy_rule
+rule_of(const struct policy_check *c)
+{
+	const struct auth_settings *s = c->settings;
+
+	if (c->rule != NULL)
+		return *c->rule;
+	return (struct policy_rule){.modes = s->modes, .users = s->users, .group = s->group};
+}
+
 static enum policy_verdict
-refuse_unlisted(struct policy_result *result)
+refuse_unlisted(const struct policy_check *c, struct policy_result *result)
 {
 	result->detail = "It is open to a list of users, and you are not on it.";
-	return set_verdict(result, POLICY_REFUSED, "the user is not listed in USERS");
+	return set_verdict(result, POLICY_REFUSED,
+			   c->rule == NULL ? "the user is not listed in USERS"
+					   : "the port is not shared with the user");
 }
 
 /* A number is an id and never a name. GitLab's usernames are ASCII, whatever their case. */
@@ -58,7 +70,7 @@ ask_next(struct policy_check *c, struct policy_result *result)
 	else if (c->asked == ASK_PROJECT)
 		c->call = gitlab_check_project(c->gitlab, &c->who, on_answer, c);
 	else
-		c->call = gitlab_check_group(c->gitlab, &c->who, on_answer, c);
+		c->call = gitlab_check_group(c->gitlab, &c->who, rule_of(c).group, on_answer, c);
 	if (c->call == NULL)
 		return set_verdict(result, POLICY_UNKNOWN,
 				   "the authorization check could not be started");
@@ -109,11 +121,13 @@ static void
 check_user(const struct policy_check *c, const struct gitlab_user *user,
 	   struct policy_result *result)
 {
+	const struct policy_rule rule = rule_of(c);
+
 	if (user->id != c->who.user_id || !user->is_active)
 		set_verdict(result, POLICY_REFUSED, "the account is not active");
-	else if ((c->settings->modes & AUTH_MODE_USERS) != 0 &&
-		 !is_listed(c->settings->users, user->id, str_from(user->username)))
-		refuse_unlisted(result);
+	else if ((rule.modes & AUTH_MODE_USERS) != 0 &&
+		 !is_listed(rule.users, user->id, str_from(user->username)))
+		refuse_unlisted(c, result);
 }
 
 static void
@@ -143,16 +157,17 @@ static enum policy_verdict
 start_questions(struct policy_check *c, const struct policy_subject *subject,
 		struct policy_result *result)
 {
-	unsigned modes = c->settings->modes;
+	const struct policy_rule rule = rule_of(c);
+	unsigned modes = rule.modes;
 
 	if (modes == 0)
 		return set_verdict(result, POLICY_REFUSED, "no authorization mode is set");
 	if ((modes & AUTH_MODE_OWNER) != 0 && c->who.user_id != c->settings->owner_id)
 		return set_verdict(result, POLICY_REFUSED, "the user is not the owner");
 	if ((modes & AUTH_MODE_USERS) != 0 &&
-	    !is_listed(c->settings->users, c->who.user_id, str_from(subject->username))) {
+	    !is_listed(rule.users, c->who.user_id, str_from(subject->username))) {
 		if (subject->username != NULL)
-			return refuse_unlisted(result);
+			return refuse_unlisted(c, result);
 		c->left |= ASK_USER;
 	}
 	if ((modes & AUTH_MODE_WORKSPACE) != 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may use this workspace: all configured modes must hold, which GitLab is asked with the user's
- * own token. The same questions are asked at login and again while a session lives.
+ * Who may use this workspace, or one port of it: all modes of a rule must hold, which GitLab is
+ * asked with the user's own token. The same questions are asked at login and again while a session
+ * lives.
  */
 #ifndef AUTH_GITLAB_POLICY_H
 #define AUTH_GITLAB_POLICY_H
@@ -27,12 +28,20 @@ struct policy_result {
 
 typedef void policy_done_fn(const struct policy_result *result, void *arg);
 
+/* Who is let in as a guest of a port. Projects, levels and all else are those of the settings. */
+struct policy_rule {
+	unsigned modes;	   /* enum auth_mode */
+	const char *users; /* as in auth_settings */
+	const char *group; /* id or path */
+};
+
 struct policy_check {
 	struct gitlab *gitlab;
 	const struct auth_settings *settings;
-	struct gitlab_asker who; /* the token is borrowed while the check runs */
-	unsigned left;		 /* questions still to be asked */
-	unsigned asked;		 /* the one that runs */
+	const struct policy_rule *rule; /* NULL: the settings say who may use the workspace */
+	struct gitlab_asker who;	/* the token is borrowed while the check runs */
+	unsigned left;			/* questions still to be asked */
+	unsigned asked;			/* the one that runs */
 	uint64_t started_us;
 	struct gitlab_call *call;
 	policy_done_fn *done;

@@ -109,8 +109,8 @@ flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_na
 
 	buf_init(&plain, 2048);
 	ok = buf_reserve(&plain, 2048) &&
-	     buf_addf(&plain, "%s\n%s\n%s\n%lld\n%s", f->state, f->verifier, f->nonce,
-		      (long long)f->started_ms, is_short ? f->target : "");
+	     buf_addf(&plain, "%s\n%s\n%s\n%lld %u\n%s", f->state, f->verifier, f->nonce,
+		      (long long)f->started_ms, f->guest_port, is_short ? f->target : "");
 	if (ok)
 		ok = cookie_seal(b, &use, buf_view(&plain), out, e);
 	else
@@ -131,21 +131,37 @@ take_line(struct str *rest, char *out, size_t size)
 	return true;
 }
 
+/* A version without guests wrote the first number alone. */
+static bool
+parse_numbers(struct flow *f, struct str text)
+{
+	size_t space = str_find_byte(text, ' ');
+	uint64_t number;
+
+	if (!str_to_u64(str_take(text, space), 0, INT64_MAX, &number))
+		return false;
+	f->started_ms = (int64_t)number;
+	if (space == SIZE_MAX)
+		return true;
+	if (!str_to_u64(str_skip(text, space + 1), 0, UINT16_MAX, &number))
+		return false;
+	f->guest_port = (uint16_t)number;
+	return true;
+}
+
 static bool
 parse_plain(struct flow *f, struct str plain)
 {
 	struct str rest = plain;
-	struct str started;
-	uint64_t number;
+	struct str numbers;
 
 	memset(f, 0, sizeof(*f));
 	if (!take_line(&rest, f->state, sizeof(f->state)) ||
 	    !take_line(&rest, f->verifier, sizeof(f->verifier)) ||
 	    !take_line(&rest, f->nonce, sizeof(f->nonce)))
 		return false;
-	if (!str_next(&rest, '\n', &started) || !str_to_u64(started, 0, INT64_MAX, &number))
+	if (!str_next(&rest, '\n', &numbers) || !parse_numbers(f, numbers))
 		return false;
-	f->started_ms = (int64_t)number;
 	if (rest.len > FLOW_COOKIE_TARGET_MAX || str_find_byte(rest, '\n') != SIZE_MAX)
 		return false;
 	memcpy(f->target, rest.data, rest.len);

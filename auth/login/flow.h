@@ -31,7 +31,8 @@ struct flow {
 	char verifier[FLOW_RANDOM_LEN + 1];
 	char nonce[FLOW_RANDOM_LEN + 1];
 	char target[FLOW_TARGET_MAX + 1];
-	int64_t started_ms; /* wall clock */
+	int64_t started_ms;  /* wall clock */
+	uint16_t guest_port; /* a guest signs in to this shared port; 0: a user to the workspace */
 };
 
 /* A parsed state parameter; views into it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exchanges the code for tokens, asks for the user and for authorization, in this order, and only
- * then opens a session. Every earlier end revokes the tokens that were obtained. One timer bounds
- * the whole, and the number of exchanges is limited, in all and per client.
+ * Exchanges the code for tokens, asks for user and authorization, and only then opens a session.
+ * Every earlier end revokes the tokens. One timer bounds the whole, and the number of exchanges is
+ * limited, in all and per client.
  */
 #include "auth/login/login_exchange.h"
 
@@ -13,6 +13,7 @@
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
+#include "auth/login/port_guest_session.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_devices.h"
 #include "auth/session/session_history.h"
@@ -33,6 +34,7 @@ struct login_exchange {
 	bool has_old;
 	uint8_t old_id[SESSION_ID_BYTES];
 	struct session_history history;
+	struct port_share *share; /* whose guest signs in; or NULL */
 	struct gitlab_tokens tokens;
 	struct gitlab_user user;
 	struct gitlab_call *asking; /* tokens or user */
@@ -48,6 +50,7 @@ login_free(struct login_exchange *l)
 	gitlab_abandon(g, l->asking);
 	policy_cancel(&l->check);
 	gitlab_revoke(g, &l->tokens);
+	port_share_unref(l->share);
 	loop_timer_fini(&l->timer);
 	client_quota_remove(&l->call.auth->logins, &l->quota);
 	call_unlink(&l->call);
@@ -164,25 +167,36 @@ end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, con
 }
 
 static void
-copy_identity(struct login_exchange *l)
-{
-	struct auth_verdict *v = l->call.verdict;
-	struct arena *a = &v->arena;
-
-	v->identity = (struct auth_identity){
-		.user_id = str_from(arena_printf(a, "%" PRIu64, l->user.id)),
-		.username = str_from(arena_dup(a, str_from(l->user.username))),
-		.name = str_from(arena_dup(a, str_from(l->user.name))),
-		.email = str_from(arena_dup(a, str_from(l->user.email))),
-	};
-	v->gitlab_url = l->call.auth->gitlab_url;
-}
-
-static void
 end_without_access(struct login_exchange *l, const char *detail, const struct err *why)
 {
-	copy_identity(l);
-	end_with_problem(l, AUTH_PROBLEM_NO_ACCESS, detail, why);
+	verdict_copy_identity(l->call.verdict, &l->user);
+	l->call.verdict->gitlab_url = l->call.auth->gitlab_url;
+	end_with_problem(l, l->share == NULL ? AUTH_PROBLEM_NO_ACCESS : AUTH_PROBLEM_NOT_SHARED,
+			 detail, why);
+}
+
+/* The share may have ended while GitLab was asked. */
+static void
+open_guest_session(struct login_exchange *l)
+{
+	const struct port_guest_login login = {
+		.share = l->share,
+		.user = &l->user,
+		.tokens = &l->tokens,
+		.target = str_from(l->flow.target),
+	};
+	struct auth *a = l->call.auth;
+	struct err e = ERR_INIT;
+
+	if (port_guest_open(a, &login, l->call.verdict, &e)) {
+		client_rate_note_success(gitlab_client_rate(a->gitlab), l->quota.client);
+		login_count(a, AUTH_LOGIN_OK);
+		finish_call(l);
+	} else if (e.code == ERR_DENIED) {
+		end_without_access(l, "It is no longer shared.", &e);
+	} else {
+		end_unavailable(l, &e, 0);
+	}
 }
 
 static struct auth_session *
@@ -238,6 +252,10 @@ on_allowed(struct login_exchange *l)
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
 
+	if (l->share != NULL) {
+		open_guest_session(l);
+		return;
+	}
 	session_history_note_replaced(&l->history, find_old(l), l->flow.started_ms);
 	if (session_history_is_lost(&l->history, a->store, l->flow.started_ms)) {
 		err_set(&why, ERR_INPUT, "session cookies do not come back");
@@ -325,6 +343,12 @@ on_user(struct gitlab_answer *answer, void *arg)
 		end_without_access(l, "This account is not active in GitLab.", &why);
 		return;
 	}
+	if (l->share != NULL && l->user.id == l->share->by_id) {
+		port_guest_redirect_owner(l->call.auth, str_from(l->flow.target),
+					  str_from(l->client), l->call.verdict);
+		finish_call(l);
+		return;
+	}
 	subject = (struct policy_subject){.who = asker(l), .username = l->user.username};
 	if (policy_start(&l->check, &subject, &result, on_policy, l) != POLICY_PENDING)
 		on_policy(&result, l);
@@ -343,6 +367,11 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	}
 	l->tokens = answer->tokens;
 	answer->tokens = (struct gitlab_tokens){0};
+	if (answer->missing_scope != NULL && l->share != NULL) {
+		err_set(&why, ERR_DENIED, "the port is shared differently by now");
+		restart_login(l, &why);
+		return;
+	}
 	if (answer->missing_scope != NULL) {
 		err_set(&why, ERR_DENIED, "token exchange: GitLab granted no scope %s",
 			answer->missing_scope);
@@ -351,10 +380,10 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	}
 	const struct gitlab_asker who = asker(l);
 	l->asking = gitlab_get_user(l->call.auth->gitlab, &who, on_user, l);
-	if (l->asking == NULL) {
-		err_set(&why, ERR_MEMORY, "user could not be asked");
-		end_unavailable(l, &why, 0);
-	}
+	if (l->asking != NULL)
+		return;
+	err_set(&why, ERR_MEMORY, "user could not be asked");
+	end_unavailable(l, &why, 0);
 }
 
 static void
@@ -376,8 +405,20 @@ refuse_to_start(struct auth *a, const struct login_exchange_input *x, uint32_t r
 	v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
 }
 
+/* A guest's login does not replace the session of a user. */
+static void
+set_share(struct login_exchange *l, struct port_share *share)
+{
+	if (share == NULL)
+		return;
+	port_share_ref(share);
+	l->share = share;
+	l->check.rule = &share->rule;
+	l->has_old = false;
+}
+
 static struct login_exchange *
-login_new(struct auth *a, const struct login_exchange_input *x)
+login_new(struct auth *a, const struct login_exchange_input *x, struct port_share *share)
 {
 	struct login_exchange *l = calloc(1, sizeof(*l));
 
@@ -391,6 +432,7 @@ login_new(struct auth *a, const struct login_exchange_input *x)
 	l->has_old = x->old_session != NULL;
 	if (l->has_old)
 		memcpy(l->old_id, x->old_session, sizeof(l->old_id));
+	set_share(l, share);
 	l->check.gitlab = a->gitlab;
 	l->check.settings = a->settings;
 	l->call.cancel = on_cancel;
@@ -412,14 +454,20 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 		client_quota_has_room(&a->logins, x->client, max, AUTH_LOGINS_PER_CLIENT_MAX) &&
 		call_may_start(a);
 	uint32_t retry_after_s = 0;
+	uint16_t guest_port = x->flow->guest_port;
+	struct port_share *share = guest_port == 0 ? NULL : port_guest_find(a, guest_port);
 	struct login_exchange *l;
 
+	if (guest_port != 0 && share == NULL) {
+		port_guest_refuse(a, v);
+		return NULL;
+	}
 	if (has_room &&
 	    !client_rate_charge(gitlab_client_rate(a->gitlab), x->client, &retry_after_s)) {
 		refuse_to_start(a, x, retry_after_s, v);
 		return NULL;
 	}
-	l = has_room ? login_new(a, x) : NULL;
+	l = has_room ? login_new(a, x, share) : NULL;
 	if (l == NULL) {
 		log_warn(NULL, "too many logins at once");
 		refuse_to_start(a, x, 0, v);
@@ -429,7 +477,11 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 	l->call.done = done;
 	l->call.arg = arg;
 	const struct gitlab_code code = {
-		.code = x->code, .verifier = str_from(l->flow.verifier), .priority = l->priority};
+		.code = x->code,
+		.verifier = str_from(l->flow.verifier),
+		.modes = share == NULL ? a->settings->modes : share->rule.modes,
+		.priority = l->priority,
+	};
 	l->asking = gitlab_exchange_code(a->gitlab, &code, on_tokens, l);
 	if (l->asking == NULL) {
 		login_free(l);

@@ -12,8 +12,10 @@
 #include "auth/facts.h"
 #include "auth/gitlab/authorize_url.h"
 #include "auth/login/flow_cookie.h"
+#include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
 #include "auth/session/session_recheck.h"
+#include "auth/share/audience.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
 #include "base/url.h"
@@ -22,7 +24,7 @@
 #define START_TARGET_MAX 4096u
 
 static const char *
-relay_location(const struct auth *a, const struct flow *f, struct arena *arena)
+relay_location(const struct auth *a, const struct flow *f, const char *scope, struct arena *arena)
 {
 	char challenge[FLOW_RANDOM_LEN + 1];
 	const char *location = NULL;
@@ -34,7 +36,7 @@ relay_location(const struct auth *a, const struct flow *f, struct arena *arena)
 		.state = str_from(f->state),
 		.challenge = {challenge, FLOW_RANDOM_LEN},
 		.nonce = str_from(f->nonce),
-		.scope = str_from(a->settings->scope),
+		.scope = str_from(scope),
 		.issued_ms = f->started_ms,
 	};
 
@@ -50,14 +52,15 @@ relay_location(const struct auth *a, const struct flow *f, struct arena *arena)
 }
 
 static const char *
-authorize_location(const struct auth *a, const struct flow *f, struct arena *arena)
+authorize_location(const struct auth *a, const struct flow *f, const char *scope,
+		   struct arena *arena)
 {
 	char challenge[FLOW_RANDOM_LEN + 1];
 	const struct authorize_request request = {
 		.endpoint = str_from(a->authorize_url),
 		.client_id = str_from(a->settings->client_id),
 		.redirect_uri = str_from(a->redirect_uri),
-		.scope = str_from(a->settings->scope),
+		.scope = str_from(scope),
 		.state = str_from(f->state),
 		.nonce = str_from(f->nonce),
 		.challenge = {challenge, FLOW_RANDOM_LEN},
@@ -93,10 +96,27 @@ static const char *
 location_of(const struct auth *a, const struct auth_facts *facts, const struct flow *f,
 	    struct arena *arena)
 {
+	const struct port_share *share;
+	const char *scope = a->settings->scope;
+
 	if (!is_login(facts))
 		return port_location(a, facts->port, f, arena);
-	return a->relay_start_url == NULL ? authorize_location(a, f, arena)
-					  : relay_location(a, f, arena);
+	share = f->guest_port == 0 ? NULL : port_guest_find(a, f->guest_port);
+	if (share != NULL)
+		scope = audience_scope(a->settings, share->terms.audience, arena);
+	if (scope == NULL)
+		return NULL;
+	return a->relay_start_url == NULL ? authorize_location(a, f, scope, arena)
+					  : relay_location(a, f, scope, arena);
+}
+
+/* The port whose guest signs in; 0: none. */
+static uint16_t
+guest_port_of(const struct auth *a, const struct auth_facts *facts, struct str target)
+{
+	const struct port_share *share = is_login(facts) ? port_guest_share(a, target) : NULL;
+
+	return share == NULL ? 0 : share->terms.port;
 }
 
 static void
@@ -223,6 +243,7 @@ login_start(struct auth *a, const struct auth_facts *facts, const struct login_r
 	if (is_login(facts))
 		gitlab_metrics(a->gitlab)->logins_started++;
 	flow_init(&flow, flow_cookie_next_id(a), r.number, r.first_ms, r.target);
+	flow.guest_port = guest_port_of(a, facts, r.target);
 	return_targets_put(&a->targets, (struct str){flow.state + FLOW_ID_LEN + 1, FLOW_RANDOM_LEN},
 			   r.client, r.target);
 	verdict_redirect(v, 302, location_of(a, facts, &flow, &v->arena));

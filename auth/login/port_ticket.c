@@ -13,6 +13,7 @@
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/verdict.h"
 #include "base/clock.h"
@@ -83,7 +84,8 @@ ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, st
 			s = session_find_id(a->store, bytes);
 	}
 	buf_wipe_fini(&plain);
-	return s != NULL && !session_has_expired(s) ? s : NULL;
+	return s != NULL && !session_has_expired(s) && session_is_for_port(s, facts->port) ? s
+											   : NULL;
 }
 
 /* At the workspace's own host */
@@ -117,18 +119,14 @@ cleanup:
 }
 
 static void
-redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+send_ticket(struct auth *a, const struct port_ticket_request *q, struct auth_session *s,
+	    struct auth_verdict *v)
 {
-	const struct port_ticket_request *q = v->ticket_request;
 	struct err e = ERR_INIT;
 	struct buf ticket;
 
 	buf_init(&ticket, TICKET_TEXT_MAX);
-	if (str_is_empty(session_cookie(s))) { /* of an API token: there is no cookie */
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST,
-				"API tokens work at the port's host directly.");
-		v->location = a->start_url;
-	} else if (!ticket_seal(a, q, session_id(s), &ticket, &e)) {
+	if (!ticket_seal(a, q, session_id(s), &ticket, &e)) {
 		log_error(NULL, "port ticket not issued", log_err(&e));
 		verdict_unavailable(v, 0, NULL);
 	} else {
@@ -140,23 +138,25 @@ redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict
 	buf_wipe_fini(&ticket);
 }
 
-struct auth_call *
-port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
-		  auth_done_fn *done, void *arg)
+static void
+redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
-	bool is_embedded = !str_is_empty(embedding_find(a, facts));
-	const struct gate g = {.pass = redirect_with_ticket,
-			       .ask = is_embedded ? embedding_refuse : login_start_for_request,
-			       .done = done,
-			       .arg = arg};
+	if (str_is_empty(session_cookie(s))) { /* of an API token: there is no cookie */
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST,
+				"API tokens work at the port's host directly.");
+		v->location = a->start_url;
+		return;
+	}
+	send_ticket(a, v->ticket_request, s, v);
+}
+
+/* NULL, with the verdict filled, for a request that is no good. */
+static struct port_ticket_request *
+new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
 	struct port_ticket_request *q = arena_alloc(&v->arena, sizeof(*q));
 	const char *detail;
 
-	if (!facts_is_navigation(facts) && !is_embedded) {
-		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
-		v->location = a->start_url;
-		return NULL;
-	}
 	if (q == NULL) {
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
@@ -173,8 +173,41 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	v->ticket_request = q;
-	return gate_enter(a, &g, facts, v);
+	return q;
+}
+
+void
+port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str target,
+			    struct auth_verdict *v)
+{
+	const struct auth_facts facts = {.target = target};
+	const struct port_ticket_request *q = new_ticket_request(a, &facts, v);
+
+	if (q == NULL)
+		return;
+	if (session_is_for_port(s, q->port))
+		send_ticket(a, q, s, v);
+	else
+		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
+}
+
+struct auth_call *
+port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+		  auth_done_fn *done, void *arg)
+{
+	bool is_embedded = !str_is_empty(embedding_find(a, facts));
+	const struct gate g = {.pass = redirect_with_ticket,
+			       .ask = is_embedded ? embedding_refuse : login_start_for_request,
+			       .done = done,
+			       .arg = arg};
+
+	if (!facts_is_navigation(facts) && !is_embedded) {
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+		v->location = a->start_url;
+		return NULL;
+	}
+	v->ticket_request = new_ticket_request(a, facts, v);
+	return v->ticket_request == NULL ? NULL : gate_enter(a, &g, facts, v);
 }
 
 /* At the port's host */

@@ -19,6 +19,11 @@
 struct auth_call *port_ticket_issue(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);
 
+/* The same at the end of a guest's login, whose target was this endpoint: redirects with a ticket
+ * for the guest's session. */
+void port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str target,
+				 struct auth_verdict *v);
+
 /* The callback at a port's host, which redeems it. */
 void port_ticket_redeem(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 

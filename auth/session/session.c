@@ -11,6 +11,7 @@
 #include "auth/session/session_assertion.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_file.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_record.h"
@@ -68,7 +69,7 @@ allocate(struct session_store *st, const struct gitlab_user *user, struct err *e
 	s->user = *user;
 	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
 	s->rechecked = on_rechecked;
-	session_tokens_init(&s->tokens, st->gitlab);
+	session_tokens_init(&s->tokens, st->gitlab, st->settings->modes);
 	session_authorization_init(&s->authorization, st->gitlab, st->settings);
 	return s;
 }
@@ -100,6 +101,8 @@ leave_store(struct auth_session *s)
 		st->last = NULL;
 	if (st->last_port.session == s)
 		st->last_port.session = NULL;
+	if (st->last_guest.session == s)
+		st->last_guest.session = NULL;
 }
 
 static void
@@ -142,6 +145,22 @@ session_new_for_token(struct session_store *st, const struct gitlab_user *user,
 	crypto_random(s->id, sizeof(s->id));
 	s->is_api_token = true;
 	s->cookie_returned = true;
+	open_now(s, tokens);
+	return s;
+}
+
+struct auth_session *
+session_new_guest(struct session_store *st, const struct gitlab_user *user,
+		  struct gitlab_tokens *tokens, struct port_share *share, struct err *e)
+{
+	struct auth_session *s = allocate(st, user, e);
+
+	if (s == NULL)
+		return NULL;
+	crypto_random(s->id, sizeof(s->id));
+	session_guest_init(s, share);
+	if (session_guests_count(st) >= SESSION_GUESTS_MAX)
+		session_end(session_guests_least_recently_used(st), AUTH_END_EXPIRED);
 	open_now(s, tokens);
 	return s;
 }
@@ -264,7 +283,7 @@ dissolve(struct auth_session *s)
 	s->devices_count = 0;
 	s->has_ended = true;
 	if (s->refs == 0)
-		free(s);
+		session_free_memory(s);
 }
 
 void
@@ -274,6 +293,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 		[AUTH_END_SIGNED_OUT] = "signed out",
 		[AUTH_END_EXPIRED] = "expired",
 		[AUTH_END_REFUSED] = "refused",
+		[AUTH_END_UNSHARED] = "no longer shared",
 	};
 
 	log_info(NULL, "session ended", log_cstr("user", s->user.username),

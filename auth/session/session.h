@@ -17,7 +17,10 @@
 /* Of one user, without a request since they were opened: more make the oldest of them end, so that
  * nobody pushes out the sessions of others. */
 #define SESSIONS_UNUSED_MAX 16u
+/* Of guests of ports: more make the least recently used of them end. */
+#define SESSION_GUESTS_MAX 256u
 
+struct port_share;
 struct session_store;
 struct session_record;
 
@@ -32,6 +35,12 @@ struct auth_session *session_new(struct session_store *st, const struct gitlab_u
  * stored, nor lent to git. */
 struct auth_session *session_new_for_token(struct session_store *st, const struct gitlab_user *user,
 					   struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
+
+/* As session_new, for a guest of the port that this share opens: good for that port's host only,
+ * and ended with the share. Its tokens are neither stored nor lent to git. */
+struct auth_session *session_new_guest(struct session_store *st, const struct gitlab_user *user,
+				       struct gitlab_tokens *tokens, struct port_share *share,
+				       struct err *e) MUST_CHECK;
 
 /* Adds a session of an earlier process, unless it has expired meanwhile. Takes the tokens, unless
  * it fails. */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "auth/session/session_guest.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
 
@@ -82,6 +83,7 @@ session_assertion_sign(struct auth_session *s, const struct assertion_keys *k, u
 	claims->identity = session_identity(s);
 	claims->now_s = clock_wall_s();
 	claims->session = STR_NONE;
+	claims->level = str_from(session_level(s));
 	if (!s->is_api_token) {
 		assertion_session_name((struct str){(const char *)s->id, sizeof(s->id)}, name);
 		claims->session = str_from(name);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file is a head of eight bytes and AES-256-GCM of a digest of the authorization settings
- * followed by the sessions' records. The associated data is the head, workspace, GitLab and
- * application. Sealing a full store takes some milliseconds; base/process/statefile writes without
- * blocking the loop.
+ * The file is a sealed image (auth/sealed_image.h) of a digest of the authorization settings
+ * followed by the sessions' records. Sealing a full store takes some milliseconds;
+ * base/process/statefile writes without blocking the loop.
  */
 #include "auth/session/session_file.h"
 
@@ -11,6 +10,8 @@
 #include <stdlib.h>
 
 #include "auth/cookie.h"
+#include "auth/sealed_image.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_record.h"
@@ -21,24 +22,26 @@
 
 #define FILE_NAME	  "sessions"
 #define FILE_MAX	  (4u * 1024 * 1024) /* nine times the size of SESSIONS_MAX usual sessions */
-#define FILE_VERSION	  1
-#define HEAD_BYTES	  8u
-#define SPACING_MS	  200u	  /* between two writes */
-#define FAILED_SPACING_MS 10000u  /* the same while writing fails */
+#define SPACING_MS	  200u		     /* between two writes */
+#define FAILED_SPACING_MS 10000u	     /* the same while writing fails */
 #define USE_INTERVAL_MS	  60000u  /* how far the stored time of last use may lag behind */
 #define STORE_TIMEOUT_MS  2000u	  /* of a session that waits to be stored */
 #define WARNING_MS	  600000u /* between two warnings */
-#define ASSOCIATED_BYTES  8192u
 #define POLICY_BYTES	  32768u
 
-static const char head_start[HEAD_BYTES - 1] = {'W', 'P', 'S', 'E', 'S', 'S', '\n'};
+static const struct sealed_image_kind kind = {
+	.head = "WPSESS\n",
+	.version = 1,
+	.key_info = "workspace-proxy session file 1",
+	.wrong_kind = "not a session file",
+	.max_bytes = FILE_MAX,
+};
 
 struct session_file {
 	struct session_store *store;
 	struct session_file_events events;
 	struct statefile *file;
-	struct auth_keys keys; /* derived */
-	struct buf associated;
+	struct sealed_image image;
 	uint8_t policy[CRYPTO_SHA256_BYTES];
 	struct loop_timer write_timer;
 	struct loop_timer use_timer;
@@ -51,42 +54,12 @@ struct session_file {
 
 /* Sealing and opening */
 
-/* On failure keys is empty. */
 static bool
-derive_keys(const struct session_file *f, const struct auth_keys *masters, struct auth_keys *keys,
-	    struct err *e)
-{
-	uint8_t derived[CRYPTO_KEY_BYTES];
-
-	keys->count = 0;
-	for (size_t i = 0; i < masters->count; i++) {
-		bool ok = crypto_hkdf_sha256(
-			secret_view(masters->keys[i]), f->store->cookies->origin,
-			STR("workspace-proxy session file 1"), derived, sizeof(derived), e);
-		keys->keys[i] = ok ? secret_new(derived, sizeof(derived)) : NULL;
-		secret_wipe(derived, sizeof(derived));
-		if (keys->keys[i] == NULL) {
-			auth_keys_fini(keys);
-			return ok ? err_set(e, ERR_MEMORY, "key") : false;
-		}
-		keys->count++;
-	}
-	return true;
-}
-
-/* None of the parts holds a line end, which makes the joined text unambiguous. */
-static bool
-describe(struct session_file *f, struct err *e)
+digest_policy(struct session_file *f, struct err *e)
 {
 	const struct auth_settings *s = f->store->settings;
 	struct buf policy;
 
-	buf_init(&f->associated, ASSOCIATED_BYTES);
-	buf_add(&f->associated, head_start, sizeof(head_start));
-	buf_add_byte(&f->associated, FILE_VERSION);
-	buf_addf(&f->associated, "%.*s\n%" PRIu64 "\n%.*s:%u%.*s\n%s",
-		 STR_FMT(f->store->cookies->origin), s->workspace_id, STR_FMT(s->gitlab_url.host),
-		 s->gitlab_url.port, STR_FMT(s->gitlab_url.path), s->client_id);
 	buf_init(&policy, POLICY_BYTES);
 	buf_addf(&policy, "%u\n%" PRIu64 "\n%s\n%" PRIu64 "\n%" PRIu64, s->modes, s->workspace_id,
 		 s->project == NULL ? "" : s->project, s->project_access_level, s->owner_id);
@@ -95,7 +68,7 @@ describe(struct session_file *f, struct err *e)
 	if ((s->modes & AUTH_MODE_USERS) != 0)
 		buf_addf(&policy, "\nusers %s", s->users);
 	crypto_sha256(buf_view(&policy), f->policy);
-	bool ok = buf_is_ok(&f->associated) && buf_is_ok(&policy);
+	bool ok = buf_is_ok(&policy);
 	buf_fini(&policy);
 	return ok || err_set(e, ERR_LIMIT, "settings are too long");
 }
@@ -107,7 +80,7 @@ plain_size(const struct session_store *st)
 	const struct auth_session *s = NULL;
 
 	while ((s = session_table_next(&st->table, s)) != NULL)
-		size += s->is_api_token ? 0 : session_record_size(s);
+		size += session_is_stored(s) ? session_record_size(s) : 0;
 	return size;
 }
 
@@ -121,7 +94,7 @@ write_plain(struct session_file *f, struct buf *plain)
 	buf_add(plain, f->policy, sizeof(f->policy));
 	while ((s = session_table_next(&f->store->table, s)) != NULL) {
 		s->stored_used_ms = session_used_ms(s);
-		if (s->is_api_token)
+		if (!session_is_stored(s))
 			continue;
 		if (plain->len + session_record_size(s) > plain->max)
 			left_out++;
@@ -141,38 +114,14 @@ build_image(struct session_file *f, struct buf *image, struct err *e)
 	struct buf plain;
 	bool ok;
 
-	buf_init(&plain, FILE_MAX - HEAD_BYTES - CRYPTO_SEAL_OVERHEAD);
-	buf_init(image, FILE_MAX);
-	buf_add(image, f->associated.data, HEAD_BYTES);
+	buf_init(&plain, sealed_image_plain_max(&kind));
 	ok = (size > plain.max || buf_reserve(&plain, size)) && write_plain(f, &plain);
-	if (!ok)
+	if (ok)
+		ok = sealed_image_seal(&f->image, buf_view(&plain), image, e);
+	else
 		err_set(e, ERR_MEMORY, "session file");
-	ok = ok &&
-	     crypto_seal(f->keys.keys[0], buf_view(&plain), buf_view(&f->associated), image, e);
 	buf_wipe_fini(&plain);
-	if (!ok)
-		buf_fini(image);
 	return ok;
-}
-
-static bool
-open_image(const struct session_file *f, struct str image, struct buf *plain, struct err *e)
-{
-	struct str head = str_take(image, HEAD_BYTES);
-
-	if (!str_starts_with(head, (struct str){head_start, sizeof(head_start)}) ||
-	    head.len != HEAD_BYTES)
-		return err_set(e, ERR_PROTOCOL, "not a session file");
-	if (head.data[HEAD_BYTES - 1] != FILE_VERSION)
-		return err_set(e, ERR_PROTOCOL, "written by another version of this program");
-	for (size_t i = 0; i < f->keys.count; i++) {
-		if (crypto_open(f->keys.keys[i], str_skip(image, HEAD_BYTES),
-				buf_view(&f->associated), plain, NULL))
-			return true;
-		buf_clear(plain);
-	}
-	return err_set(e, ERR_CRYPTO,
-		       "damaged, or of another workspace, application or cookie secret");
 }
 
 /* Storing */
@@ -371,7 +320,7 @@ restore(struct session_file *f)
 	buf_init(&plain, FILE_MAX);
 	bool ok = statefile_read(f->file, &image, &e);
 	if (ok)
-		ok = open_image(f, buf_view(&image), &plain, &e) &&
+		ok = sealed_image_open(&f->image, buf_view(&image), &plain, &e) &&
 		     restore_all(f, buf_view(&plain), &e);
 	if (ok)
 		log_info(NULL, "sessions restored",
@@ -385,8 +334,7 @@ restore(struct session_file *f)
 static void
 free_all(struct session_file *f)
 {
-	auth_keys_fini(&f->keys);
-	buf_fini(&f->associated);
+	sealed_image_fini(&f->image);
 	free(f);
 }
 
@@ -407,7 +355,8 @@ session_file_open(struct session_store *st, const struct session_file_events *ev
 	}
 	f->store = st;
 	f->events = *events;
-	if (derive_keys(f, &st->settings->cookie_keys, &f->keys, e) && describe(f, e))
+	if (sealed_image_init(&f->image, &kind, st->settings, st->cookies->origin, e) &&
+	    digest_policy(f, e))
 		f->file = statefile_open(st->loop, &options, e);
 	if (f->file == NULL) {
 		err_wrap(e, "state directory");
@@ -441,12 +390,8 @@ session_file_close(struct session_file *f)
 bool
 session_file_replace_keys(struct session_file *f, const struct auth_keys *keys, struct err *e)
 {
-	struct auth_keys derived;
-
-	if (!derive_keys(f, keys, &derived, e))
+	if (!sealed_image_replace_keys(&f->image, keys, e))
 		return false;
-	auth_keys_fini(&f->keys);
-	f->keys = derived;
 	session_file_touch(f);
 	return true;
 }

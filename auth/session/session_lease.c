@@ -4,6 +4,7 @@
  */
 #include "auth/session/session_lease.h"
 
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
@@ -14,7 +15,7 @@
 static bool
 may_lend(const struct auth_session *s)
 {
-	return !s->is_api_token && !session_has_expired(s);
+	return !s->is_api_token && !session_is_guest(s) && !session_has_expired(s);
 }
 
 static bool

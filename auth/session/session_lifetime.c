@@ -59,6 +59,13 @@ session_arm_timer(struct auth_session *s)
 }
 
 void
+session_free_memory(struct auth_session *s)
+{
+	port_share_unref(s->share);
+	free(s);
+}
+
+void
 session_ref(struct auth_session *s)
 {
 	s->refs++;
@@ -72,5 +79,5 @@ session_unref(struct auth_session *s)
 	err_assert(s->refs > 0);
 	s->refs--;
 	if (s->has_ended && s->refs == 0)
-		free(s);
+		session_free_memory(s);
 }

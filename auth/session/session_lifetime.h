@@ -15,6 +15,8 @@ bool session_has_expired(const struct auth_session *s); /* by age or idleness */
 /* Arms the timer for the earliest deadline: expiry, and the next question while it is watched. */
 void session_arm_timer(struct auth_session *s);
 
+void session_free_memory(struct auth_session *s); /* that has ended, without references */
+
 /* Keeps the memory, and with it the identity, of a session that may end meanwhile. */
 void session_ref(struct auth_session *s);
 void session_unref(struct auth_session *s); /* NULL is fine */

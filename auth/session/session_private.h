@@ -6,7 +6,7 @@
  *	session, session_lease             opening and ending; tokens for git
  *	session_recheck                    refresh, then authorization
  *	session_file, session_record       the disk
- *	session_watch, session_table, session_cookie, session_lifetime
+ *	session_watch, session_table, session_cookie, session_lifetime, session_guest
  *	session_tokens, session_authorization, session_assertion
  *
  * What happens below is reported through callbacks, and only session.c ends a session.
@@ -20,6 +20,7 @@
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_tokens.h"
 #include "auth/session/session_watch.h"
+#include "auth/share/port_share.h"
 
 #define SESSION_BUCKETS		 256u
 #define SESSION_COOKIE_MAX	 160u
@@ -35,7 +36,6 @@ enum session_recheck_outcome {
 };
 typedef void session_rechecked_fn(struct auth_session *s, enum session_recheck_outcome outcome);
 
-LIST_HEAD(auth_watch_list, auth_watch);
 LIST_HEAD(session_wait_list, session_wait);
 LIST_HEAD(session_bucket, auth_session);
 
@@ -44,7 +44,8 @@ struct auth_session {
 	LIST_ENTRY(auth_session) entry; /* of its bucket */
 	unsigned refs;			/* keep the memory of a session that has ended */
 	bool has_ended;
-	bool is_api_token; /* the tokens belong to a program: see session_new_for_token */
+	bool is_api_token;	  /* the tokens belong to a program: see session_new_for_token */
+	struct port_share *share; /* that lets this guest in; NULL: a user of the workspace */
 	uint8_t id[SESSION_ID_BYTES];
 	char cookie[SESSION_COOKIE_MAX]; /* for the workspace's own host */
 	size_t cookie_len;
@@ -100,6 +101,7 @@ struct session_store {
 	struct session_table table;
 	struct auth_session *last; /* found last: most requests are of one session */
 	struct session_port_cookie last_port;
+	struct session_port_cookie last_guest; /* the same of guests: they do not push out others */
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include "auth/session/session_recheck.h"
 
 #include "auth/session/session_file.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
 
@@ -81,7 +82,7 @@ start_policy(struct auth_session *s, struct err *why)
 	const struct policy_subject subject = {
 		.who = {.token = s->tokens.pair.access,
 			.user_id = s->user.id,
-			.priority = FETCH_HIGH},
+			.priority = session_is_guest(s) ? FETCH_NORMAL : FETCH_HIGH},
 	};
 
 	return session_authorization_ask(&s->authorization, &subject, on_policy, s, why);
@@ -107,7 +108,7 @@ on_refreshed(const struct session_refresh_result *result, void *arg)
 	case SESSION_REFRESH_OK:
 		s->was_refreshed = true;
 		session_file_touch(s->store->file);
-		if (!session_file_await(s->store->file, s))
+		if (!session_is_stored(s) || !session_file_await(s->store->file, s))
 			session_recheck_resume(s);
 		return;
 	case SESSION_REFRESH_REFUSED:

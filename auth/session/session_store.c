@@ -11,6 +11,7 @@
 
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_file.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
@@ -94,28 +95,36 @@ session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES])
 	return session_table_find(&st->table, id);
 }
 
+static struct auth_session *
+find_port_cookie(const struct session_port_cookie *p, const struct auth_facts *facts,
+		 struct str text)
+{
+	return p->session != NULL && p->port == facts->port &&
+			       crypto_equal((struct str){p->text, p->len}, text)
+		       ? p->session
+		       : NULL;
+}
+
 /* The session whose cookie for this host came last, where this is that cookie. */
 static struct auth_session *
 find_last(struct session_store *st, const struct auth_facts *facts, struct str text)
 {
-	const struct session_port_cookie *p = &st->last_port;
-	struct auth_session *s = facts->port == 0 ? st->last : p->session;
+	struct auth_session *s = st->last;
 
-	if (s == NULL || (facts->port != 0 && p->port != facts->port))
-		return NULL;
-	return crypto_equal(facts->port == 0 ? session_cookie(s) : (struct str){p->text, p->len},
-			    text)
-		       ? s
-		       : NULL;
+	if (facts->port == 0)
+		return s != NULL && crypto_equal(session_cookie(s), text) ? s : NULL;
+	s = find_port_cookie(&st->last_port, facts, text);
+	return s != NULL ? s : find_port_cookie(&st->last_guest, facts, text);
 }
 
 static void
 remember_port_cookie(struct session_store *st, const struct auth_facts *facts, struct str text,
 		     struct auth_session *s)
 {
-	st->last_port =
-		(struct session_port_cookie){.session = s, .port = facts->port, .len = text.len};
-	memcpy(st->last_port.text, text.data, text.len);
+	struct session_port_cookie *p = session_is_guest(s) ? &st->last_guest : &st->last_port;
+
+	*p = (struct session_port_cookie){.session = s, .port = facts->port, .len = text.len};
+	memcpy(p->text, text.data, text.len);
 }
 
 static struct auth_session *
@@ -130,6 +139,8 @@ find_by_text(struct session_store *st, const struct auth_facts *facts, struct st
 	--*decryptions_left;
 	if (session_open_cookie(st, facts, text, id))
 		s = session_find_id(st, id);
+	if (s != NULL && !session_is_for_port(s, facts->port))
+		s = NULL;
 	if (s != NULL && facts->port != 0)
 		remember_port_cookie(st, facts, text, s);
 	secret_wipe(id, sizeof(id));
@@ -164,7 +175,8 @@ session_find_for_callback(struct session_store *st, const struct auth_facts *fac
 		s = find_by_text(st, facts, value, &decryptions_left);
 		if (s == NULL || session_has_expired(s))
 			continue;
-		st->last = s;
+		if (!session_is_guest(s))
+			st->last = s;
 		return s;
 	}
 	return NULL;

@@ -18,9 +18,9 @@
 #define REJECTED_REFRESH_SPACING_MS (30 * SECOND_MS)
 
 void
-session_tokens_init(struct session_tokens *t, struct gitlab *gitlab)
+session_tokens_init(struct session_tokens *t, struct gitlab *gitlab, unsigned modes)
 {
-	*t = (struct session_tokens){.gitlab = gitlab};
+	*t = (struct session_tokens){.gitlab = gitlab, .modes = modes};
 }
 
 void
@@ -110,7 +110,7 @@ session_tokens_refresh(struct session_tokens *t, session_refreshed_fn *refreshed
 {
 	t->refreshed = refreshed;
 	t->arg = arg;
-	t->refresh = gitlab_refresh(t->gitlab, t->pair.refresh, on_refreshed, t);
+	t->refresh = gitlab_refresh(t->gitlab, t->pair.refresh, t->modes, on_refreshed, t);
 	if (t->refresh == NULL)
 		return false;
 	session_tokens_set_state(t, SESSION_TOKENS_REFRESHING);

@@ -35,6 +35,7 @@ typedef void session_refreshed_fn(const struct session_refresh_result *result, v
 /* All times are monotonic. */
 struct session_tokens {
 	struct gitlab *gitlab;
+	unsigned modes; /* enum auth_mode: what the tokens must be good for */
 	struct gitlab_tokens pair;
 	uint64_t serial; /* counts the pairs */
 	uint64_t received_ms;
@@ -52,7 +53,7 @@ struct session_tokens {
 	uint64_t refresh_rejected_after_ms;
 };
 
-void session_tokens_init(struct session_tokens *t, struct gitlab *gitlab);
+void session_tokens_init(struct session_tokens *t, struct gitlab *gitlab, unsigned modes);
 void session_tokens_fini(struct session_tokens *t); /* after session_tokens_cancel */
 
 /* Takes the pair. Ends timed leases of the one before. */

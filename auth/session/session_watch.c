@@ -68,18 +68,39 @@ session_move_watches(struct auth_session *from, struct auth_session *to)
 }
 
 void
-session_tell_watches(struct auth_session *s, enum auth_end reason)
+auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, auth_ended_fn *fn,
+		 void *arg)
+{
+	*w = (struct auth_watch){.fn = fn, .arg = arg};
+	LIST_INSERT_HEAD(watches, w, entry);
+}
+
+void
+auth_watches_drop(struct auth_watch_list *watches)
+{
+	while (!LIST_EMPTY(watches))
+		unlink_watch(LIST_FIRST(watches));
+}
+
+void
+auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason)
 {
 	struct auth_watch_list list = LIST_HEAD_INITIALIZER(list);
 	struct auth_watch *w;
 
-	LIST_MOVE_ALL(&list, &s->watches, entry);
+	LIST_MOVE_ALL(&list, watches, entry);
 	LIST_FOREACH (w, &list, entry)
 		w->session = NULL;
 	while ((w = LIST_FIRST(&list)) != NULL) {
 		unlink_watch(w);
 		w->fn(reason, w->arg);
 	}
+}
+
+void
+session_tell_watches(struct auth_session *s, enum auth_end reason)
+{
+	auth_watches_tell(&s->watches, reason);
 }
 
 static struct auth_watch *
@@ -147,8 +168,7 @@ session_end_waits(struct auth_session *s, enum session_wait_result result)
 void
 session_drop_watches(struct auth_session *s)
 {
-	while (!LIST_EMPTY(&s->watches))
-		unlink_watch(LIST_FIRST(&s->watches));
+	auth_watches_drop(&s->watches);
 	while (!LIST_EMPTY(&s->waits))
 		session_wait_stop(LIST_FIRST(&s->waits));
 }

@@ -31,6 +31,14 @@ void session_wait_stop(struct session_wait *w); /* fine when not waiting */
 /* Moves the watches to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
+/* Of a session, or of a port that is shared with everybody: tells all that this has ended. Each may
+ * stop others. */
+void auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason);
+void auth_watches_drop(struct auth_watch_list *watches); /* nobody is told */
+/* Watches without a session. */
+void auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, auth_ended_fn *fn,
+		      void *arg);
+
 /* Each may end the session. */
 void session_tell_watches(struct auth_session *s, enum auth_end reason);
 /* Tells the watches of one device that it is signed out. */

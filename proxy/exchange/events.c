@@ -28,7 +28,7 @@ bool
 events_render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out)
 {
 	struct proxy *p = x->proxy;
-	struct page_ports ports;
+	struct port_watch_page ports;
 	const struct pages_state state = {
 		.clone = clone_control_progress(&p->clone_control),
 		.port = x->route.port,
@@ -57,7 +57,7 @@ have_ports_changed(const struct events *events)
 	struct port_watch *ports = &events->exchange->proxy->port_watch;
 
 	return events->exchange->route.port == 0 && port_watch_ask(ports) != NULL &&
-	       ports->version != events->ports_version;
+	       port_watch_version(ports) != events->ports_version;
 }
 
 static void
@@ -77,7 +77,7 @@ send_state(struct events *events)
 	buf_add_str(&line, STR("data: "));
 	if (events_render_state(x, events->was_ready, false, &line)) {
 		buf_add_str(&line, STR("\n\n"));
-		events->ports_version = x->proxy->port_watch.version;
+		events->ports_version = port_watch_version(&x->proxy->port_watch);
 		exchange_send_body(x, buf_view(&line));
 		s->ops->flush(s);
 	}

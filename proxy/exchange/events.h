@@ -8,7 +8,7 @@
 
 #include "proxy/exchange/exchange.h"
 
-#define EVENTS_STATE_MAX_BYTES 24576u
+#define EVENTS_STATE_MAX_BYTES 98304u /* of which lists of users may take two thirds */
 
 struct events;
 

@@ -251,6 +251,9 @@ route_request(struct exchange *x)
 		break;
 	case ROUTE_WORKSPACE:
 	case ROUTE_LOG:
+		x->auth_call =
+			auth_check_user(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
+		break;
 	case ROUTE_UPSTREAM:
 		x->auth_call = auth_check(x->proxy->auth, &facts, &x->verdict, on_auth_done, x);
 		break;
@@ -288,6 +291,8 @@ reject_body(struct exchange *x)
 static void
 note_use(struct exchange *x)
 {
+	if (x->verdict.session == NULL) /* everybody's use says nothing */
+		return;
 	proxy_note_activity(x->proxy);
 	auth_watch_note_use(&x->watch, x->proxy->active_ms);
 }

@@ -34,6 +34,16 @@ is_program(const struct exchange *x)
 	       headers_find(h, HEADER_COOKIE, &value) == 0;
 }
 
+/* Of a port that is for everybody: a program, which has no cookies that a page could abuse. */
+static bool
+is_public_program(const struct exchange *x)
+{
+	struct str origin;
+
+	return x->verdict.session == NULL &&
+	       headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0;
+}
+
 bool
 exchange_is_too_big(const struct exchange *x, uint64_t body_bytes)
 {
@@ -88,12 +98,15 @@ forward_within_limits(struct exchange *x)
 static void
 admit(struct exchange *x)
 {
-	if (x->request.wants_websocket && !has_own_origin(x) && !is_program(x)) {
+	if (x->request.wants_websocket && !has_own_origin(x) && !is_program(x) &&
+	    !is_public_program(x)) {
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}
-	x->proxy->active_ms = x->started_us / 1000; /* saves a clock read */
-	clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
+	if (x->verdict.session != NULL)
+		x->proxy->active_ms = x->started_us / 1000; /* saves a clock read */
+	if (exchange_is_of_user(x))
+		clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
 	if (!clone_control_is_open(&x->proxy->clone_control)) {
 		reply_waiting(x);
 		return;
@@ -115,7 +128,7 @@ exchange_act_on_verdict(struct exchange *x)
 	bool has_user = x->verdict.action == AUTH_ALLOW && x->verdict.session != NULL;
 
 	x->stream->has_user |= has_user;
-	if (has_user)
+	if (has_user && !x->verdict.is_guest)
 		start_timeline_note_sign_in(&x->proxy->ide_status.timeline, x->started_us / 1000);
 	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
 		reply_preflight(x);

@@ -11,6 +11,14 @@
 /* x->verdict is complete: answers, or forwards the request. */
 void exchange_act_on_verdict(struct exchange *x);
 
+/* Of an allowed request: whether it is of a user of the workspace, and neither of a guest of the
+ * port nor of anybody. */
+static inline bool
+exchange_is_of_user(const struct exchange *x)
+{
+	return x->verdict.session != NULL && !x->verdict.is_guest;
+}
+
 /* Whether a request body of this size is over the limit. */
 bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 
@@ -32,7 +40,7 @@ exchange_send_body(struct exchange *x, struct str data)
 	x->stream->ops->send_body(x->stream, data);
 }
 
-/* Ends the exchange when the session of x->verdict ends. */
+/* Ends the exchange when the session of x->verdict ends, or the share that lets everybody in. */
 void exchange_watch_session(struct exchange *x);
 
 /* The 101 response head was sent. */

@@ -41,6 +41,7 @@ on_session_ended(enum auth_end reason, void *arg)
 		[AUTH_END_SIGNED_OUT] = "signed out",
 		[AUTH_END_EXPIRED] = "expired",
 		[AUTH_END_REFUSED] = "refused",
+		[AUTH_END_UNSHARED] = "no longer shared",
 	};
 	struct exchange *x = arg;
 
@@ -57,5 +58,9 @@ void
 exchange_watch_session(struct exchange *x)
 {
 	x->watch.device = x->verdict.device;
-	auth_watch_start(&x->watch, x->verdict.session, on_session_ended, x);
+	if (x->verdict.session != NULL)
+		auth_watch_start(&x->watch, x->verdict.session, on_session_ended, x);
+	else
+		auth_watch_start_public(&x->watch, x->proxy->auth, x->route.port, on_session_ended,
+					x);
 }

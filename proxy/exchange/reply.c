@@ -308,9 +308,28 @@ reply_stream_head(struct exchange *x, const char *content_type)
 		&(struct response_head){.status = 200, .headers = h, .body = BODY_STREAM});
 }
 
+/* Others than users of the workspace do not learn how its clone is doing. */
+static void
+reply_port_waiting(struct exchange *x)
+{
+	struct page page = {
+		.kind = PAGE_ERROR,
+		.status = 503,
+		.problem = AUTH_PROBLEM_NONE,
+		.detail = "The server at this port does not answer yet.",
+		.retry_after_s = RETRY_AFTER_S,
+	};
+
+	send_page(x, &page);
+}
+
 void
 reply_waiting(struct exchange *x)
 {
+	if (!exchange_is_of_user(x)) {
+		reply_port_waiting(x);
+		return;
+	}
 	struct page page = {
 		.kind = PAGE_WORKSPACE,
 		.status = 503,
@@ -343,7 +362,7 @@ void
 reply_status_page(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
-	struct page_ports ports;
+	struct port_watch_page ports;
 	struct page_status status = {
 		.times = auth_session_times(x->verdict.session),
 		.repository = name_repository(x),

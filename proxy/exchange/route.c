@@ -26,6 +26,7 @@ static const struct endpoint_path endpoints[] = {
 	ENDPOINT("/userinfo", ROUTE_AUTH, AUTH_ENDPOINT_USERINFO),
 	ENDPOINT("/port", ROUTE_AUTH, AUTH_ENDPOINT_PORT),
 	ENDPOINT("/workspace", ROUTE_WORKSPACE, AUTH_ENDPOINT_AUTH),
+	ENDPOINT("/workspace/share", ROUTE_AUTH, AUTH_ENDPOINT_SHARE),
 	ENDPOINT("/ssh", ROUTE_SSH, AUTH_ENDPOINT_AUTH),
 	ENDPOINT("/device", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE),
 	ENDPOINT("/device/start", ROUTE_AUTH, AUTH_ENDPOINT_DEVICE_START),
@@ -70,19 +71,20 @@ is_for_ssh(const struct route *route)
 					      route->endpoint == AUTH_ENDPOINT_DEVICE_END));
 }
 
-/* Some endpoints exist at the workspace's own host only: that which redirects to a port's host, and
- * those for SSH, where it is turned on. The keys of assertions exist where
- * these are turned on. */
+/* Some endpoints exist at the workspace's own host only: those which redirect to a port's host or
+ * share one, where there are ports, and those for SSH, where it is turned on. The keys of
+ * assertions exist where these are turned on. */
 static bool
 is_elsewhere(const struct proxy *p, const struct route *route, uint16_t port)
 {
-	bool is_port_redirect = route->kind == ROUTE_AUTH && route->endpoint == AUTH_ENDPOINT_PORT;
+	bool is_of_ports = route->kind == ROUTE_AUTH && (route->endpoint == AUTH_ENDPOINT_PORT ||
+							 route->endpoint == AUTH_ENDPOINT_SHARE);
 
 	if (route->kind == ROUTE_JWKS)
 		return !p->settings->auth.assertion;
 	if (is_for_ssh(route))
 		return port != 0 || p->ssh_probe == NULL;
-	return port != 0 && is_port_redirect;
+	return is_of_ports && (port != 0 || p->ports == NULL);
 }
 
 static struct route

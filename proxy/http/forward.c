@@ -114,8 +114,10 @@ write_fields(const struct forward *f, struct buf *out)
 static void
 write_identity(const struct forward *f, struct buf *out)
 {
-	http1_write_field(out, STR("X-Forwarded-User"), f->identity.username);
-	http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
+	if (f->identity.username.len > 0) { /* else it is for everybody */
+		http1_write_field(out, STR("X-Forwarded-User"), f->identity.username);
+		http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
+	}
 	if (f->identity.email.len > 0)
 		http1_write_field(out, STR("X-Forwarded-Email"), f->identity.email);
 	if (f->assertion.len > 0)

@@ -279,14 +279,19 @@ static void
 add_notice(const struct pages *p, const struct page *page, const struct page_text *text,
 	   struct buf *out)
 {
-	bool names_user =
-		page->problem == AUTH_PROBLEM_NO_ACCESS && !str_is_empty(page->identity.username);
+	bool is_not_shared = page->problem == AUTH_PROBLEM_NOT_SHARED;
+	bool names_user = (page->problem == AUTH_PROBLEM_NO_ACCESS || is_not_shared) &&
+			  !str_is_empty(page->identity.username);
 
 	add_element(out, "<main>\n<h1>", text->title, "</h1>\n");
 	if (names_user) {
 		buf_add_str(out, STR("<p class=\"lead\">You are signed in as "));
 		pages_add_identity(out, &page->identity);
-		buf_add_str(out, STR(", but this account has no access to this workspace.</p>\n"));
+		buf_add_str(out,
+			    is_not_shared
+				    ? STR(", but the port is not shared with this account.</p>\n")
+				    : STR(", but this account has no access to this "
+					  "workspace.</p>\n"));
 	} else {
 		add_element(out, "<p class=\"lead\">", text->message, "</p>\n");
 	}

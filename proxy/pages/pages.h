@@ -12,11 +12,11 @@
 #include "auth/auth.h"
 #include "base/str.h"
 #include "clone/clone.h"
+#include "proxy/pages/page_ports.h"
 #include "proxy/start/ide_reason.h"
-#include "proxy/start/port_scan.h"
 #include "proxy/start/start_timeline.h"
 
-#define PAGES_HTML_MAX 65536u /* enough for any page */
+#define PAGES_HTML_MAX 196608u /* enough for any page: 32 shares may list 64 users each */
 #define PAGES_JSON_MAX 8192u
 
 enum page_kind {
@@ -29,13 +29,6 @@ enum page_kind {
 	PAGE_DEVICE,	  /* lets a computer connect by SSH */
 	PAGE_STATUS,	  /* session, clone and IDE, for the signed-in user */
 	PAGE_WORKSPACE,	  /* live progress of clone and IDE; opens the IDE when ready */
-};
-
-/* The servers on PORTS. */
-struct page_ports {
-	const struct port_list *list;
-	struct str host;      /* of each, after "<port>-" */
-	const char *audience; /* who may open them */
 };
 
 struct page_status {

@@ -7,7 +7,7 @@
 
 #include "proxy/pages/pages_private.h"
 
-#define ASSET_MAX_BYTES 32768u
+#define ASSET_MAX_BYTES 49152u
 
 static const char *const style_lines[] = {
 #include "proxy/pages/assets/page.css.inc"
@@ -17,6 +17,7 @@ static const char *const script_lines[] = {
 #include "proxy/pages/assets/log.js.inc"
 #include "proxy/pages/assets/page.js.inc"
 #include "proxy/pages/assets/ports.js.inc"
+#include "proxy/pages/assets/share.js.inc"
 };
 
 static char *

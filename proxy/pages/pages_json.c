@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "proxy/pages/pages_private.h"
 
@@ -49,18 +50,74 @@ add_start(const struct pages_state *state, struct buf *out)
 }
 
 static void
+write_terms(const struct auth_share *share, struct json_writer *w)
+{
+	char until[CLOCK_RFC3339_SIZE];
+
+	json_write_str(w, "audience", str_from(auth_audience_name(share->audience)));
+	if (share->until_ms == 0)
+		return;
+	clock_format_rfc3339(share->until_ms, until, sizeof(until));
+	json_write_str(w, "until", str_from(until));
+}
+
+static void
+write_audience(const struct page_ports *ports, uint16_t port, struct json_writer *w)
+{
+	const struct auth_share *share = pages_find_share(ports, port);
+
+	if (share == NULL)
+		json_write_str(w, "audience", STR("owner"));
+	else
+		write_terms(share, w);
+}
+
+static void
+write_port(const struct page_ports *ports, uint16_t port, struct json_writer *w)
+{
+	char url[URL_SIZE];
+
+	(void)snprintf(url, sizeof(url), "https://%u-%.*s/", port, STR_FMT(ports->host));
+	json_write_object(w, NULL);
+	json_write_int(w, "number", port);
+	json_write_str(w, "url", str_from(url));
+}
+
+static void
+write_shared_port(const struct page_ports *ports, const struct auth_share *share,
+		  struct json_writer *w)
+{
+	write_port(ports, share->port, w);
+	write_terms(share, w);
+	if (share->audience == AUTH_AUDIENCE_USERS && !str_is_empty(share->of))
+		json_write_str(w, "users", share->of);
+	if (share->audience == AUTH_AUDIENCE_GROUP && !str_is_empty(share->of))
+		json_write_str(w, "group", share->of);
+	json_write_str(w, "by", share->by);
+	json_write_close(w, '}');
+}
+
+/* Ports that are shared, whether or not a server listens there. */
+static void
+write_shared(const struct page_ports *ports, struct json_writer *w)
+{
+	if (ports->shares_count == 0)
+		return;
+	json_write_array(w, "shared");
+	for (size_t i = 0; i < ports->shares_count; i++)
+		write_shared_port(ports, &ports->shares[i], w);
+	json_write_close(w, ']');
+}
+
+static void
 write_listening(const struct page_ports *ports, struct json_writer *w)
 {
 	const struct port_list *list = ports->list;
-	char url[URL_SIZE];
 
 	json_write_array(w, "listening");
 	for (size_t i = 0; i < list->count; i++) {
-		(void)snprintf(url, sizeof(url), "https://%u-%.*s/", list->ports[i],
-			       STR_FMT(ports->host));
-		json_write_object(w, NULL);
-		json_write_int(w, "number", list->ports[i]);
-		json_write_str(w, "url", str_from(url));
+		write_port(ports, list->ports[i], w);
+		write_audience(ports, list->ports[i], w);
 		json_write_close(w, '}');
 	}
 	json_write_close(w, ']');
@@ -81,6 +138,7 @@ add_ports(const struct page_ports *ports, struct buf *out)
 		json_write_str(&w, "problem", str_from(ports->list->problem));
 	else
 		write_listening(ports, &w);
+	write_shared(ports, &w);
 	json_write_close(&w, '}');
 	return json_write_end(&w);
 }

@@ -65,6 +65,14 @@ void pages_add_reason(const struct ide_reason *reason, struct buf *out);
 /* The section with the servers on ports, which the script keeps current. */
 void pages_add_ports(const struct pages *p, const struct page_ports *ports, struct buf *out);
 
+/* NULL: it is not shared. */
+const struct auth_share *pages_find_share(const struct page_ports *ports, uint16_t port);
+/* Who may open a port, and until when. share: pages_find_share's. */
+void pages_add_audience(const struct page_ports *ports, const struct auth_share *share,
+			struct buf *out);
+/* Nothing where no port may be shared. */
+void pages_add_share_form(const struct pages *p, const struct page_ports *ports, struct buf *out);
+
 /* The section with the log, for pages that have the script. */
 void pages_add_log(const struct pages *p, struct buf *out);
 void pages_add_script(const struct pages *p, struct buf *out);

@@ -15,6 +15,12 @@ static const struct page_text problem_texts[] = {
 	 "If you have another account, sign in with that one. If GitLab signs you in as "
 	 "the same user again, sign out of GitLab first.",
 	 PAGE_ACTION_SWITCH},
+	{403, AUTH_PROBLEM_NOT_SHARED, "not_shared", "This port is not shared with you",
+	 "A port of this workspace is shared, but not with your GitLab account.",
+	 "Ask the person who sent you here to share it with you. If you have another account, "
+	 "sign in with that one. If you may open the workspace itself, open it first, and then "
+	 "come back.",
+	 PAGE_ACTION_SWITCH},
 	{403, AUTH_PROBLEM_CONSENT_DENIED, "consent_denied", "You declined the sign-in",
 	 "GitLab asked you to authorize this workspace, and the request was declined. "
 	 "Nothing was changed.",
@@ -58,6 +64,8 @@ static const struct page_text problem_texts[] = {
 	{400, AUTH_PROBLEM_BAD_REQUEST, "bad_request", "This address is not valid",
 	 "The address of the sign-in is incomplete or was changed.",
 	 "Please start again from the workspace's own address.", PAGE_ACTION_SIGN_IN},
+	{400, AUTH_PROBLEM_SHARE, "not_shareable", "The port was not shared",
+	 "Nothing was changed.", "Go back, correct it and try again.", PAGE_ACTION_NONE},
 	{405, AUTH_PROBLEM_METHOD, "method_not_allowed", "Method not allowed",
 	 "This address exists, but it does not support this kind of request.", NULL,
 	 PAGE_ACTION_NONE},

@@ -10,6 +10,7 @@
 	var list = document.getElementById('ports-list');
 	var note = document.getElementById('ports-note');
 	var news = document.getElementById('ports-news');
+	var menu = document.getElementById('share');
 	var stream = null;
 	var failures = 0;
 
@@ -40,33 +41,105 @@
 		});
 	}
 
-	function addButton(item) {
+	function buttonFor(text, label) {
 		var button = document.createElement('button');
-		var port = item.dataset.port;
 		button.type = 'button';
 		button.className = 'quiet';
-		button.textContent = 'Copy';
-		button.setAttribute('aria-label', 'Copy the address of port ' + port);
-		button.addEventListener('click', function () {
-			copy(item.querySelector('a'), button, port);
+		button.textContent = text;
+		button.setAttribute('aria-label', label);
+		return button;
+	}
+
+	function addButtons(item) {
+		var port = item.dataset.port;
+		var tools = document.createElement('div');
+		var copying = buttonFor('Copy', 'Copy the address of port ' + port);
+		var sharing = buttonFor('Share', 'Share port ' + port);
+		tools.className = 'row-tools';
+		copying.addEventListener('click', function () {
+			copy(item.querySelector('a'), copying, port);
 		});
-		item.appendChild(button);
+		tools.appendChild(copying);
+		if (menu) {
+			sharing.dataset.share = port;
+			sharing.setAttribute('aria-expanded', 'false');
+			tools.appendChild(sharing);
+		}
+		item.appendChild(tools);
 	}
 
 	function itemOf(port) {
 		var item = document.createElement('li');
 		var link = document.createElement('a');
-		var who = document.createElement('span');
 		item.dataset.port = String(port.number);
 		link.href = port.url;
 		link.textContent = link.host;
-		who.className = 'when';
-		who.textContent = section.dataset.audience;
 		item.appendChild(link);
-		item.appendChild(document.createTextNode(' '));
-		item.appendChild(who);
-		addButton(item);
+		addButtons(item);
 		return item;
+	}
+
+	function audienceOf(port) {
+		var choice = menu && menu.querySelector('input[value="' + port.audience + '"]');
+		var names = port.users || port.group || '';
+		if (!port.audience || port.audience === 'owner') {
+			return section.dataset.audience;
+		}
+		if (names) {
+			names = names.length > 80 ? names.slice(0, 80) + '…' : names;
+			return port.group ? 'Members of ' + names : names;
+		}
+		return choice ? choice.dataset.badge : port.audience;
+	}
+
+	function span(className, text) {
+		var one = document.createElement('span');
+		one.className = className;
+		one.textContent = text;
+		return one;
+	}
+
+	// Replaces what a row says of its port, between the link and the buttons.
+	function describe(item, port) {
+		var shared = port.audience && port.audience !== 'owner';
+		var parts = [span(shared ? 'badge' : 'when', audienceOf(port))];
+		parts[0].dataset.is = port.audience;
+		if (port.until) {
+			parts.push(span('when', 'until ' + port.until.slice(0, 10) + ' ' + port.until.slice(11, 16) + ' UTC'));
+		}
+		if (port.idle) {
+			parts.push(span('when', 'no server'));
+		}
+		item.dataset.audience = port.audience || 'owner';
+		item.dataset.names = port.users || port.group || '';
+		item.dataset.idle = port.idle ? '1' : '';
+		Array.prototype.slice.call(item.children).forEach(function (child) {
+			if (child.tagName === 'SPAN') {
+				item.removeChild(child);
+			}
+		});
+		parts.forEach(function (part) {
+			item.insertBefore(part, item.querySelector('.row-tools'));
+		});
+	}
+
+	// Ports that listen, and shared ones, in order; what is shared with whom is with the latter.
+	function rowsOf(ports) {
+		var rows = (ports.listening || []).slice();
+		(ports.shared || []).forEach(function (share) {
+			var same = rows.filter(function (row) {
+				return row.number === share.number;
+			})[0];
+			if (same) {
+				rows[rows.indexOf(same)] = share;
+			} else {
+				share.idle = true;
+				rows.push(share);
+			}
+		});
+		return rows.sort(function (a, b) {
+			return a.number - b.number;
+		});
 	}
 
 	function items() {
@@ -76,6 +149,9 @@
 	// Focus does not get lost with what is removed.
 	function remove(item) {
 		var hadFocus = item.contains(document.activeElement);
+		if (menu && item.contains(menu)) {
+			section.appendChild(menu);
+		}
 		list.removeChild(item);
 		if (hadFocus) {
 			document.getElementById('ports-title').focus();
@@ -126,27 +202,38 @@
 		}
 	}
 
+	function listensIn(rows) {
+		return rows.filter(function (row) {
+			return !row.idle;
+		}).map(function (row) {
+			return String(row.number);
+		});
+	}
+
 	function show(ports) {
-		var open = ports.listening || [];
-		var before = items().map(function (item) {
+		var rows = rowsOf(ports);
+		var before = items().filter(function (item) {
+			return !item.dataset.idle;
+		}).map(function (item) {
 			return item.dataset.port;
 		});
-		var after = open.map(function (port) {
-			return String(port.number);
+		var wanted = rows.map(function (row) {
+			return String(row.number);
 		});
 		var last = null;
 		items().forEach(function (item) {
-			if (after.indexOf(item.dataset.port) < 0) {
+			if (wanted.indexOf(item.dataset.port) < 0) {
 				remove(item);
 			}
 		});
-		open.forEach(function (port) {
-			last = place(port, last);
+		rows.forEach(function (row) {
+			last = place(row, last);
+			describe(last, row);
 		});
-		list.hidden = open.length === 0;
-		note.textContent = noteOf(ports, open.length);
+		list.hidden = rows.length === 0;
+		note.textContent = noteOf(ports, rows.length);
 		note.hidden = note.textContent === '';
-		announce(before, after, ports.problem);
+		announce(before, listensIn(rows), ports.problem);
 	}
 
 	function onState(event) {
@@ -195,7 +282,7 @@
 		}
 	});
 
-	items().forEach(addButton);
+	items().forEach(addButtons);
 	if (!document.hidden) {
 		open();
 	}

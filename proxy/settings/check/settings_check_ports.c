@@ -113,11 +113,34 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 	tls_context_free(tls);
 }
 
+/* Where PORTS have the IDE's port, it stays the IDE's: see auth_settings. */
+static void
+find_ide_ports(struct settings *s)
+{
+	const struct settings_upstream *ide = &s->upstream;
+	struct str rest;
+	struct ip ip;
+
+	if (ide->name == NULL && address_get_ip(&ide->addresses[0], &ip) && ip_is_loopback(&ip))
+		s->auth.ide_ports[0] = address_port(&ide->addresses[0]);
+	(void)!ports_split_host(s->auth.external_url.host, &s->auth.ide_ports[1], &rest);
+}
+
+static void
+check_sharing(struct settings_check *c)
+{
+	if (c->s->auth.port_sharing_max != AUTH_AUDIENCE_OWNER && c->s->auth.ports.count == 0)
+		conf_problem(c->problems, VAR("PORT_SHARING_MAX"),
+			     "without PORTS there is nothing to share; expected owner, or PORTS");
+}
+
 void
 settings_check_ports(struct settings_check *c)
 {
 	struct settings *s = c->s;
 
+	find_ide_ports(s);
+	check_sharing(c);
 	if (s->auth.ports.count == 0 || str_is_empty(s->auth.external_url.host))
 		return;
 	check_name(s, c->problems);

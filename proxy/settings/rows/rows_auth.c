@@ -250,6 +250,10 @@ static const struct conf_setting sessions[] = {
 };
 const struct conf_group settings_sessions = SETTINGS_GROUP("Sessions", sessions);
 
+/* In the order of enum auth_audience. */
+static const char *const audiences[] = {"owner",  "project", "group", "users",
+					"gitlab", "public",  NULL};
+
 static const struct conf_setting authorization[] = {
 	{.name = "AUTHORIZATION",
 	 .type = CONF_CUSTOM,
@@ -280,7 +284,8 @@ static const struct conf_setting authorization[] = {
 	 .parse = settings_parse_project,
 	 .format = settings_format_text,
 	 .expected = "a project's id or its full path such as group/project",
-	 .text = "Project whose members may enter. Needed by `project`."},
+	 .text = "Project whose members may enter. Needed by `project`, and for sharing ports with "
+		 "its members."},
 	{.name = "PROJECT_ACCESS_LEVEL",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -298,7 +303,9 @@ static const struct conf_setting authorization[] = {
 	 .format = settings_format_text,
 	 .expected = "a group's id or its full path such as company/team",
 	 .text = "Group whose members may enter, including members of the groups above it. One "
-		 "group. Needed by `group`."},
+		 "group. Needed by `group`; also the group that ports are shared with unless "
+		 "another "
+		 "one is named."},
 	{.name = "GROUP_ACCESS_LEVEL",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -317,7 +324,8 @@ static const struct conf_setting authorization[] = {
 	 .expected = "GitLab usernames or ids with commas between, at most 64",
 	 .text = "Users who may enter, such as `sasha,1042`. Needed by `users`. A number is an id; "
 		 "the case of names does not matter. Ids are safer: an account can be renamed, and "
-		 "its old name taken by somebody else."},
+		 "its old name taken by somebody else. Also the users that ports are shared with "
+		 "unless others are named."},
 	{.name = "OWNER_ID",
 	 .type = CONF_INT,
 	 .commands = SERVE,
@@ -326,6 +334,20 @@ static const struct conf_setting authorization[] = {
 	 .max = INT64_MAX,
 	 .text = "Id of the GitLab user who may enter. Needed by `owner`; in other modes only this "
 		 "user's token is given to git (`CREDENTIAL_SOCKET`)."},
+	{.name = "PORT_SHARING_MAX",
+	 .type = CONF_CHOICE,
+	 .commands = SERVE | INJECT | WEBHOOK,
+	 .offset = AT(auth.port_sharing_max),
+	 .fallback = "owner",
+	 .choices = audiences,
+	 .text = "With whom users of the workspace may [share its ports](ports.md#sharing) at "
+		 "most. "
+		 "From the fewest to the most: `owner` (nobody else); `project` (members of "
+		 "`PROJECT`), `group` and `users`, which are one step and allow each other; "
+		 "`gitlab` "
+		 "(everybody with an account in this GitLab); `public` (everybody, without a "
+		 "login). "
+		 "Shares of ports that go further end at the next start."},
 	{.name = "AUTHORIZATION_INTERVAL",
 	 .type = CONF_DURATION,
 	 .commands = SERVE,

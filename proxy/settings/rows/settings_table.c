@@ -10,8 +10,9 @@
 
 #define NO_OPEN_ROUTES                                                                             \
 	"no path is open without a session. Programs may send a GitLab token (API_TOKENS=on), "    \
-	"probes and monitoring have ADMIN_ADDRESS, and what is for everybody belongs at an "       \
-	"address that does not lead through this proxy."
+	"probes and monitoring have ADMIN_ADDRESS, and what is for everybody belongs on a port "   \
+	"of its own, which users of the workspace may make public with PORT_SHARING_MAX=public, "  \
+	"or at an address that does not lead through this proxy."
 #define REFUSED(suffix)                                                                            \
 	{                                                                                          \
 		.name = (suffix), .type = CONF_TEXT, .flags = CONF_REFUSED,                        \

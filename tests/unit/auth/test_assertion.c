@@ -85,6 +85,7 @@ all_claims(void)
 			     .name = STR("Sasha"),
 			     .email = STR("sasha@example.com")},
 		.workspace = STR("kiwi"),
+		.level = STR("owner"),
 		.workspace_id = 42,
 		.session = STR("sid"),
 		.now_s = 1700000000,

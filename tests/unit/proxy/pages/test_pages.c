@@ -356,8 +356,10 @@ test_ports_in_json(void **state)
 	buf_clear(&out);
 	assert_true(pages_render_state(&json, &out));
 	assert_true(has("\"ide\":{\"ready\":true},\"ports\":{\"listening\":["
-			"{\"number\":3000,\"url\":\"https://3000-kiwi.ws.example.com:8443/\"},"
-			"{\"number\":8080,\"url\":\"https://8080-kiwi.ws.example.com:8443/\"}]}}"));
+			"{\"number\":3000,\"url\":\"https://3000-kiwi.ws.example.com:8443/\","
+			"\"audience\":\"owner\"},"
+			"{\"number\":8080,\"url\":\"https://8080-kiwi.ws.example.com:8443/\","
+			"\"audience\":\"owner\"}]}}"));
 	list.more = 2;
 	buf_clear(&out);
 	assert_true(pages_render_state(&json, &out) && has("],\"more\":2}}"));

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What others may know of shares.
+ */
+#include "auth/auth_share.h"
+
+#include "auth/auth_private.h"
+#include "auth/session/session_watch.h"
+#include "auth/share/audience.h"
+#include "auth/share/port_shares.h"
+
+const char *
+auth_audience_name(enum auth_audience audience)
+{
+	return audience_name(audience);
+}
+
+bool
+auth_audience_parse(struct str name, enum auth_audience *audience)
+{
+	return audience_parse(name, audience);
+}
+
+bool
+auth_may_share_with(const struct auth *a, enum auth_audience audience)
+{
+	return audience_is_available(a->settings, audience);
+}
+
+size_t
+auth_shares(const struct auth *a, struct auth_share out[AUTH_SHARES_MAX])
+{
+	const struct port_share *p = NULL;
+	size_t count = 0;
+
+	while ((p = port_shares_next(a->shares, p)) != NULL)
+		out[count++] = (struct auth_share){
+			.port = p->terms.port,
+			.audience = p->terms.audience,
+			.of = str_from(p->terms.of),
+			.by = str_from(p->by),
+			.until_ms = p->terms.until_ms,
+		};
+	return count;
+}
+
+unsigned
+auth_shares_version(const struct auth *a)
+{
+	return port_shares_version(a->shares);
+}
+
+enum auth_audience
+auth_port_audience(const struct auth *a, uint16_t port)
+{
+	const struct port_share *p = port_shares_find(a->shares, port);
+
+	return p == NULL ? AUTH_AUDIENCE_OWNER : p->terms.audience;
+}
+
+void
+auth_watch_start_public(struct auth_watch *w, struct auth *a, uint16_t port, auth_ended_fn *fn,
+			void *arg)
+{
+	struct port_share *p = port_shares_find_public(a->shares, port);
+
+	err_assert(p != NULL);
+	auth_watches_add(&p->watches, w, fn, arg);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names of users, groups and projects in GitLab, as settings and shares of ports write them. GitLab
+ * takes a number for an id, never for a path or a name.
+ */
+#include "auth/auth_share.h"
+#include "base/ascii.h"
+
+#define USERNAME_MAX 255u
+
+bool
+auth_is_path(struct str text)
+{
+	struct str rest = text;
+	struct str part;
+
+	while (str_next(&rest, '/', &part))
+		if (str_is_empty(part) || part.data[0] == '.' || part.data[0] == '-' ||
+		    !ascii_all_alnum_or(part, STR("_-.")))
+			return false;
+	return true;
+}
+
+static bool
+is_number(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_digit(text.data[i]))
+			return false;
+	return true;
+}
+
+bool
+auth_is_id(struct str text)
+{
+	uint64_t id;
+
+	return str_to_u64(text, 1, INT64_MAX, &id);
+}
+
+bool
+auth_is_group(struct str text)
+{
+	return is_number(text) ? auth_is_id(text) : auth_is_path(text);
+}
+
+static bool
+is_user(struct str text)
+{
+	if (is_number(text))
+		return auth_is_id(text);
+	return text.len <= USERNAME_MAX && text.data[0] != '-' &&
+	       ascii_all_alnum_or(text, STR("_-."));
+}
+
+bool
+auth_parse_users(struct str text, struct buf *list, struct err *e)
+{
+	struct str rest = text;
+	struct str part;
+	size_t count = 0;
+
+	while (str_next(&rest, ',', &part)) {
+		part = str_trim(part);
+		if (++count > AUTH_SHARE_USERS)
+			return err_set(e, ERR_CONFIG, "more than %u users", AUTH_SHARE_USERS);
+		if (str_is_empty(part) || !is_user(part))
+			return err_set(e, ERR_CONFIG, "user %zu is no id and no username", count);
+		buf_add_str(list, count == 1 ? STR_NONE : STR(","));
+		buf_add_str(list, part);
+	}
+	return buf_is_ok(list) || err_set(e, ERR_CONFIG, "too long");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Logins of guests of a shared port. They lead to the endpoint that issues tickets for that port,
+ * ask GitLab for little more than the user's name, and open a session for that port's host alone:
+ * the workspace's own host gets no cookie.
+ */
+#ifndef AUTH_LOGIN_PORT_GUEST_H
+#define AUTH_LOGIN_PORT_GUEST_H
+
+#include "auth/auth_private.h"
+#include "auth/share/port_share.h"
+
+/* The share whose guest a login with this target signs in. NULL: it is a login to the workspace. */
+struct port_share *port_guest_share(const struct auth *a, struct str target);
+
+/* The same target, for a login to the workspace in any case. NULL without memory. */
+const char *port_guest_skip(struct str target, struct arena *arena);
+
+/* The share of this port, if it has guests who sign in. */
+struct port_share *port_guest_find(const struct auth *a, uint16_t port);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's session refers to the share, whose rule GitLab is asked by.
+ */
+#include "auth/session/session_guest.h"
+
+#include "auth/session/session_private.h"
+#include "auth/session/session_table.h"
+
+struct port_share *
+session_share(const struct auth_session *s)
+{
+	return s->share;
+}
+
+bool
+session_is_guest(const struct auth_session *s)
+{
+	return s->share != NULL;
+}
+
+bool
+session_is_for_port(const struct auth_session *s, uint16_t port)
+{
+	return s->share == NULL || (port != 0 && s->share->terms.port == port);
+}
+
+bool
+session_is_stored(const struct auth_session *s)
+{
+	return !s->is_api_token && s->share == NULL;
+}
+
+const char *
+session_level(const struct auth_session *s)
+{
+	return auth_audience_name(s->share == NULL ? AUTH_AUDIENCE_OWNER
+						   : s->share->terms.audience);
+}
+
+static struct auth_session *
+next_guest(const struct session_store *st, const struct auth_session *s)
+{
+	struct auth_session *next = session_table_next(&st->table, s);
+
+	while (next != NULL && next->share == NULL)
+		next = session_table_next(&st->table, next);
+	return next;
+}
+
+/* Callbacks may end other sessions, so each is looked up anew. */
+void
+session_end_guests(struct session_store *st, const struct port_share *share)
+{
+	struct auth_session *s = next_guest(st, NULL);
+
+	while (s != NULL) {
+		if (s->share != share) {
+			s = next_guest(st, s);
+			continue;
+		}
+		session_end(s, AUTH_END_UNSHARED);
+		s = next_guest(st, NULL);
+	}
+}
+
+/* Of a browser that does not keep cookies every visit opens another one: see
+ * session_note_port_cookie. */
+static void
+inherit_port_cookies(struct auth_session *s)
+{
+	const struct auth_session *other = NULL;
+
+	while ((other = next_guest(s->store, other)) != NULL) {
+		if (other->user.id != s->user.id || other->share != s->share ||
+		    other->cookie_returned || other->next_port_cookie < s->next_port_cookie)
+			continue;
+		memcpy(s->port_cookies_ms, other->port_cookies_ms, sizeof(s->port_cookies_ms));
+		s->next_port_cookie = other->next_port_cookie;
+	}
+}
+
+void
+session_guest_init(struct auth_session *s, struct port_share *share)
+{
+	port_share_ref(share);
+	s->share = share;
+	s->tokens.modes = share->rule.modes;
+	s->authorization.check.rule = &share->rule;
+	inherit_port_cookies(s);
+}
+
+size_t
+session_guests_count(const struct session_store *st)
+{
+	const struct auth_session *s = NULL;
+	size_t count = 0;
+
+	while ((s = next_guest(st, s)) != NULL)
+		count++;
+	return count;
+}
+
+struct auth_session *
+session_guests_least_recently_used(const struct session_store *st)
+{
+	struct auth_session *oldest = NULL;
+	struct auth_session *s = NULL;
+
+	while ((s = next_guest(st, s)) != NULL)
+		if (oldest == NULL || (int64_t)(s->used_ms - oldest->used_ms) < 0)
+			oldest = s;
+	return oldest;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One port that its workspace's users share with others: with whom, by whom and until when.
+ *
+ * What a share lets in ends with it: the sessions of guests refer to it, and requests that need no
+ * session watch it. Its terms never change, except for the time of its end.
+ */
+#ifndef AUTH_SHARE_PORT_SHARE_H
+#define AUTH_SHARE_PORT_SHARE_H
+
+#include "auth/auth_session.h"
+#include "auth/auth_share.h"
+#include "auth/gitlab/policy.h"
+
+struct port_share_terms {
+	uint16_t port;
+	enum auth_audience audience;
+	char of[AUTH_SHARE_OF_MAX + 1]; /* users or a group; empty: those of the settings */
+	int64_t until_ms;		/* wall clock; 0: until it is taken back */
+};
+
+struct port_share {
+	LIST_ENTRY(port_share) entry;
+	unsigned refs;
+	bool has_ended;
+	struct port_share_terms terms;
+	uint64_t by_id;
+	char by[GITLAB_TEXT_MAX + 1];
+	struct policy_rule rule;	/* of who is a guest */
+	struct auth_watch_list watches; /* of requests without a session */
+};
+
+/* With one reference. NULL without memory. settings outlive it. */
+struct port_share *port_share_new(const struct port_share_terms *terms, uint64_t by_id,
+				  const char *by, const struct auth_settings *settings);
+void port_share_ref(struct port_share *p);
+void port_share_unref(struct port_share *p); /* NULL is fine */
+
+/* Ended, or past its time, of which the owner of the list learns a moment later. */
+bool port_share_is_over(const struct port_share *p);
+
+/* Whether both let the same people in. */
+bool port_share_has_terms(const struct port_share *p, const struct port_share_terms *terms);
+
+/* Whether the settings allow these terms. NULL, or a sentence that says why not. */
+const char *port_share_refusal(const struct auth_settings *settings,
+			       const struct port_share_terms *terms);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A short list in the order of ports, and one timer for the share that ends first.
+ */
+#include "auth/share/port_shares.h"
+
+#include <stdlib.h>
+
+#include "auth/session/session_watch.h"
+#include "auth/share/share_file.h"
+#include "base/clock.h"
+#include "base/log/log.h"
+
+/* The wall clock may be set, which no timer notices. */
+#define LOOK_MS 30000u
+
+struct port_shares {
+	struct port_shares_options options;
+	LIST_HEAD(, port_share) list;
+	size_t count;
+	unsigned version;
+	struct loop_timer timer;
+	struct share_file *file; /* NULL: memory only */
+};
+
+static const struct port_share *
+first_to_end(const struct port_shares *all)
+{
+	const struct port_share *first = NULL;
+	const struct port_share *p;
+
+	LIST_FOREACH (p, &all->list, entry) {
+		if (p->terms.until_ms != 0 &&
+		    (first == NULL || p->terms.until_ms < first->terms.until_ms))
+			first = p;
+	}
+	return first;
+}
+
+static void
+arm_timer(struct port_shares *all)
+{
+	const struct port_share *p = first_to_end(all);
+	int64_t left_ms = p == NULL ? 0 : p->terms.until_ms - clock_wall_ms();
+
+	if (p == NULL)
+		loop_timer_stop(&all->timer);
+	else if (left_ms <= 0)
+		loop_timer_start(&all->timer, 1);
+	else
+		loop_timer_start(&all->timer, left_ms < LOOK_MS ? (uint64_t)left_ms : LOOK_MS);
+}
+
+static void
+note_change(struct port_shares *all)
+{
+	all->version++;
+	arm_timer(all);
+	share_file_store(all->file, all);
+}
+
+/* Fields without a value are left out. */
+static void
+log_share(const char *what, const struct port_share_terms *terms, const char *by, const char *why)
+{
+	char until[CLOCK_RFC3339_SIZE] = "";
+
+	if (terms->until_ms != 0)
+		clock_format_rfc3339(terms->until_ms, until, sizeof(until));
+	struct log_field fields[7] = {
+		log_int("port", terms->port),
+		log_cstr("audience", auth_audience_name(terms->audience)),
+	};
+	const struct log_field others[] = {
+		log_cstr("with", terms->of),
+		log_cstr("until", until),
+		log_cstr("user", by),
+		log_cstr("reason", why),
+	};
+	size_t count = 2;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].text.len > 0)
+			fields[count++] = others[i];
+	fields[count] = LOG_END;
+	if (log_is_enabled(LOG_INFO))
+		log_write(LOG_INFO, NULL, what, fields);
+}
+
+/* Ends it: unlinked first, so that nothing that runs meanwhile finds it. */
+static void
+end_share(struct port_shares *all, struct port_share *p, const char *by, const char *why)
+{
+	log_share("port no longer shared", &p->terms, by, why);
+	LIST_REMOVE(p, entry);
+	all->count--;
+	p->has_ended = true;
+	all->options.ended(p, all->options.arg);
+	auth_watches_tell(&p->watches, AUTH_END_UNSHARED);
+	port_share_unref(p);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct port_shares *all = arg;
+	struct port_share *p = LIST_FIRST(&all->list);
+	bool has_changed = false;
+
+	while (p != NULL) {
+		struct port_share *next = LIST_NEXT(p, entry);
+
+		if (port_share_is_over(p)) {
+			end_share(all, p, "", "its time is over");
+			has_changed = true;
+		}
+		p = next;
+	}
+	if (has_changed)
+		note_change(all);
+	else
+		arm_timer(all);
+}
+
+static void
+add(struct port_shares *all, struct port_share *p)
+{
+	struct port_share *before = NULL;
+	struct port_share *other;
+
+	LIST_FOREACH (other, &all->list, entry)
+		if (other->terms.port < p->terms.port)
+			before = other;
+	if (before == NULL)
+		LIST_INSERT_HEAD(&all->list, p, entry);
+	else
+		LIST_INSERT_AFTER(before, p, entry);
+	all->count++;
+}
+
+/* What the file has: dropped where the settings have changed. Nobody was let in by it yet. */
+static void
+restore(const struct share_file_entry *stored, void *arg)
+{
+	struct port_shares *all = arg;
+	const struct port_share_terms *terms = &stored->terms;
+	const char *refusal = port_share_refusal(all->options.settings, terms);
+	struct port_share *p;
+
+	if (refusal != NULL || all->count == AUTH_SHARES_MAX ||
+	    port_shares_find(all, terms->port) != NULL) {
+		log_share("port no longer shared", terms, "",
+			  refusal != NULL ? refusal : "there are too many shares");
+		all->version++;
+		return;
+	}
+	p = port_share_new(terms, stored->by_id, stored->by, all->options.settings);
+	if (p != NULL)
+		add(all, p);
+}
+
+static bool
+open_file(struct port_shares *all, struct err *e)
+{
+	const struct port_shares_options *o = &all->options;
+
+	if (o->settings->state_dir == NULL)
+		return true;
+	all->file = share_file_open(o, restore, all, e);
+	return all->file != NULL;
+}
+
+struct port_shares *
+port_shares_new(const struct port_shares_options *options, struct err *e)
+{
+	struct port_shares *all = calloc(1, sizeof(*all));
+
+	if (all == NULL) {
+		err_set(e, ERR_MEMORY, "shares of ports");
+		return NULL;
+	}
+	all->options = *options;
+	loop_timer_init(&all->timer, options->loop, on_timer, all);
+	if (!open_file(all, e)) {
+		port_shares_free(all);
+		return NULL;
+	}
+	if (all->version > 0)
+		note_change(all);
+	else
+		arm_timer(all);
+	return all;
+}
+
+void
+port_shares_free(struct port_shares *all)
+{
+	struct port_share *p;
+
+	if (all == NULL)
+		return;
+	share_file_close(all->file, all);
+	loop_timer_fini(&all->timer);
+	while ((p = LIST_FIRST(&all->list)) != NULL) {
+		LIST_REMOVE(p, entry);
+		p->has_ended = true;
+		auth_watches_drop(&p->watches);
+		port_share_unref(p);
+	}
+	free(all);
+}
+
+bool
+port_shares_replace_keys(struct port_shares *all, const struct auth_keys *keys, struct err *e)
+{
+	return all == NULL || share_file_replace_keys(all->file, all, keys, e);
+}
+
+struct port_share *
+port_shares_find(const struct port_shares *all, uint16_t port)
+{
+	struct port_share *p;
+
+	if (all == NULL || all->count == 0)
+		return NULL;
+	LIST_FOREACH (p, &all->list, entry) {
+		if (p->terms.port == port)
+			return port_share_is_over(p) ? NULL : p;
+	}
+	return NULL;
+}
+
+struct port_share *
+port_shares_find_public(const struct port_shares *all, uint16_t port)
+{
+	struct port_share *p = port_shares_find(all, port);
+
+	return p != NULL && p->terms.audience == AUTH_AUDIENCE_PUBLIC ? p : NULL;
+}
+
+struct port_share *
+port_shares_next(const struct port_shares *all, const struct port_share *p)
+{
+	if (all == NULL)
+		return NULL;
+	return p == NULL ? LIST_FIRST(&all->list) : LIST_NEXT(p, entry);
+}
+
+unsigned
+port_shares_version(const struct port_shares *all)
+{
+	return all == NULL ? 0 : all->version;
+}
+
+static struct port_share *
+find_any(const struct port_shares *all, uint16_t port)
+{
+	struct port_share *p;
+
+	LIST_FOREACH (p, &all->list, entry)
+		if (p->terms.port == port)
+			return p;
+	return NULL;
+}
+
+static const char *
+share_anew(struct port_shares *all, const struct port_share_terms *terms, uint64_t by_id,
+	   const char *by)
+{
+	struct port_share *old = find_any(all, terms->port);
+	struct port_share *p;
+
+	if (old == NULL && all->count == AUTH_SHARES_MAX)
+		return "Too many ports are shared: take one back first.";
+	p = port_share_new(terms, by_id, by, all->options.settings);
+	if (p == NULL)
+		return "There is no memory left.";
+	if (old != NULL)
+		end_share(all, old, by, "it is shared differently");
+	add(all, p);
+	log_share("port shared", terms, by, "");
+	return NULL;
+}
+
+const char *
+port_shares_set(struct port_shares *all, const struct port_share_terms *terms, uint64_t by_id,
+		const char *by)
+{
+	struct port_share *old = find_any(all, terms->port);
+	const char *refusal = NULL;
+
+	if (terms->audience == AUTH_AUDIENCE_OWNER) {
+		if (old == NULL)
+			return NULL;
+		end_share(all, old, by, "it was taken back");
+	} else if ((refusal = port_share_refusal(all->options.settings, terms)) != NULL) {
+		return refusal;
+	} else if (old != NULL && !port_share_is_over(old) && port_share_has_terms(old, terms)) {
+		old->terms.until_ms = terms->until_ms;
+		log_share("port shared", terms, by, "its end was changed");
+	} else if ((refusal = share_anew(all, terms, by_id, by)) != NULL) {
+		return refusal;
+	}
+	note_change(all);
+	return NULL;
+}

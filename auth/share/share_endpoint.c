@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The body is read before the session is looked at, which may take a question to GitLab: then the
+ * request is gone. Navigations (forms without script) return to the status page.
+ */
+#include "auth/share/share_endpoint.h"
+
+#include "auth/addresses.h"
+#include "auth/facts.h"
+#include "auth/gate.h"
+#include "auth/session/session_cookie.h"
+#include "auth/share/port_shares.h"
+#include "auth/share/share_request.h"
+#include "auth/verdict.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#define JSON_MAX 4096u
+
+struct share_request {
+	struct port_share_terms terms;
+	bool is_navigation;
+};
+
+static void
+refuse(struct auth_verdict *v, const char *detail)
+{
+	verdict_problem(v, AUTH_PROBLEM_SHARE, detail);
+}
+
+static void
+reply_json(struct auth *a, struct auth_verdict *v)
+{
+	const struct port_share_terms *terms = &v->share_request->terms;
+	const struct port_share *p = port_shares_find(a->shares, terms->port);
+	enum auth_audience audience = p == NULL ? AUTH_AUDIENCE_OWNER : p->terms.audience;
+	char until[CLOCK_RFC3339_SIZE];
+	const char *text = NULL;
+	struct json_writer w;
+	struct buf json;
+
+	buf_init(&json, JSON_MAX);
+	json_write_begin(&w, &json);
+	json_write_object(&w, NULL);
+	json_write_int(&w, "port", terms->port);
+	json_write_str(&w, "audience", str_from(auth_audience_name(audience)));
+	if (p != NULL && p->terms.until_ms != 0) {
+		clock_format_rfc3339(p->terms.until_ms, until, sizeof(until));
+		json_write_str(&w, "until", str_from(until));
+	}
+	json_write_close(&w, '}');
+	if (json_write_end(&w))
+		text = arena_dup(&v->arena, buf_view(&json));
+	buf_fini(&json);
+	if (text == NULL)
+		verdict_unavailable(v, 0, NULL);
+	else
+		verdict_reply(v, 200, str_from(text));
+}
+
+static void
+pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	const struct share_request *q = v->share_request;
+	struct auth_identity who = session_identity(s);
+	const char *refusal;
+	uint64_t id;
+
+	verdict_set_identity(v, s);
+	if (str_is_empty(session_cookie(s))) { /* of an API token */
+		refuse(v, "API tokens can't share ports.");
+		return;
+	}
+	if (!str_to_u64(who.user_id, 1, INT64_MAX, &id))
+		id = 0;
+	refusal = port_shares_set(a->shares, &q->terms, id, who.username.data);
+	if (refusal != NULL)
+		refuse(v, refusal);
+	else if (q->is_navigation)
+		verdict_redirect(
+			v, 303, arena_printf(&v->arena, "%s/workspace#ports", a->settings->prefix));
+	else
+		reply_json(a, v);
+}
+
+static void
+require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	(void)facts;
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location = a->start_url;
+}
+
+static bool
+is_json(const struct auth_facts *facts)
+{
+	struct str type;
+
+	return facts_header(facts, STR("content-type"), &type) == 1 &&
+	       str_equal_nocase(str_trim(str_take(type, str_find_byte(type, ';'))),
+				STR("application/json"));
+}
+
+static bool
+is_document(const struct auth_facts *facts)
+{
+	struct str dest;
+
+	return facts_header(facts, STR("sec-fetch-dest"), &dest) == 1 &&
+	       str_equal(dest, STR("document"));
+}
+
+struct auth_call *
+share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
+	       auth_done_fn *done, void *arg)
+{
+	const struct gate g = {.pass = pass, .ask = require_login, .done = done, .arg = arg};
+	struct share_request *q;
+	const char *detail;
+
+	if (!facts_is_same_origin(facts, addresses_own_origin(a, facts))) {
+		log_warn(facts->log, "sharing a port from another site refused");
+		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
+		return NULL;
+	}
+	q = a->shares == NULL ? NULL : arena_alloc(&v->arena, sizeof(*q));
+	if (q == NULL) {
+		verdict_unavailable(v, 0, NULL);
+		return NULL;
+	}
+	detail = share_request_read(facts->body, is_json(facts), &q->terms, &v->arena);
+	if (detail != NULL) {
+		refuse(v, detail);
+		return NULL;
+	}
+	q->is_navigation = is_document(facts);
+	v->share_request = q;
+	return gate_enter(a, &g, facts, v);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What pages show of ports.
+ */
+#ifndef PROXY_PAGES_PAGE_PORTS_H
+#define PROXY_PAGES_PAGE_PORTS_H
+
+#include "auth/auth.h"
+#include "proxy/start/port_scan.h"
+
+/* The servers on PORTS, and with whom ports are shared. */
+struct page_ports {
+	const struct port_list *list;
+	struct str host;	  /* of each, after "<port>-" */
+	const char *audience;	  /* who may open those that are not shared */
+	bool may[AUTH_AUDIENCES]; /* share with these */
+	bool has_group;		  /* where none is named */
+	bool has_users;		  /* the same */
+	const struct auth_share *shares;
+	size_t shares_count;
+};
+
+#endif
