@@ -171,7 +171,7 @@ def test_on_the_page(make_proxy, gitlab, upstream, servers, certificates):
         driver.execute_cdp_cmd(
             "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
         )
-        link, copy = driver.find_elements(By.CSS_SELECTOR, "#ports-list > li:first-child > :is(a, button)")
+        link, copy = driver.find_elements(By.CSS_SELECTOR, "#ports-list > li:first-child :is(a, button)")
         assert link.get_attribute("href") == PortHost(proxy, first.port).origin + "/"
         assert copy.accessible_name == f"Copy the address of port {first.port}"
         driver.execute_script("arguments[0].focus()", link)
