@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/crypto.h"
+#include "base/log/log.h"
 
 #define ASSOCIATED_BYTES 8192u
 
@@ -111,4 +112,15 @@ sealed_image_open(const struct sealed_image *s, struct str image, struct buf *pl
 	}
 	return err_set(e, ERR_CRYPTO,
 		       "damaged, or of another workspace, application or cookie secret");
+}
+
+void
+sealed_image_set_aside(const struct statefile *f, const char *message, const struct err *why)
+{
+	char name[STATEFILE_NAME_MAX + 40] = "";
+	struct err e = ERR_INIT;
+
+	if (!statefile_set_aside(f, name, sizeof(name), &e))
+		log_warn(NULL, "state file can't be set aside", log_err(&e));
+	log_warn(NULL, message, log_cstr("file", name), log_err(why));
 }

@@ -10,6 +10,7 @@
 
 #include "auth/auth_settings.h"
 #include "base/err.h"
+#include "base/process/statefile.h"
 #include "base/str.h"
 
 #define SEALED_IMAGE_HEAD_BYTES 8u
@@ -38,6 +39,9 @@ void sealed_image_fini(struct sealed_image *s);
 /* On failure nothing has changed. */
 bool sealed_image_replace_keys(struct sealed_image *s, const struct auth_keys *keys,
 			       struct err *e) MUST_CHECK;
+
+/* Of a file that does not open, or not as what it should hold: message is what to log. */
+void sealed_image_set_aside(const struct statefile *f, const char *message, const struct err *why);
 
 size_t sealed_image_plain_max(const struct sealed_image_kind *kind);
 

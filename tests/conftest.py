@@ -22,6 +22,7 @@ import certificates as certificates_module  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import ssh as ssh_module  # noqa: E402
 from gitlab import GitLab  # noqa: E402
+from sharing import Sharing  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from web_client import WebClient  # noqa: E402
 
@@ -137,6 +138,16 @@ def upstream():
     yield server
     server.stop()
     assert not server.errors, server.errors
+
+
+@pytest.fixture
+def servers():
+    """Two servers for development in the workspace."""
+    both = [Upstream(), Upstream()]
+    yield both
+    for server in both:
+        server.stop()
+        assert not server.errors, server.errors
 
 
 @pytest.fixture
@@ -360,6 +371,20 @@ def derive_settings(certificates, gitlab, upstream, port):
 def proxy(make_proxy, gitlab, upstream):
     """The proxy before `upstream`, with a trusted application at `gitlab`."""
     return make_proxy(gitlab, upstream)
+
+
+@pytest.fixture
+def make_sharing(make_proxy, gitlab, upstream, servers, client, make_client):
+    """make_sharing(NAME=value …) -> sharing.Sharing of the servers' ports; PORTS has the IDE's as well."""
+
+    def make(**settings):
+        ports = [server.port for server in servers]
+        listed = ",".join(map(str, [*ports, upstream.port]))
+        chosen = {"PORTS": listed, "PORT_SHARING_MAX": "public", **settings}
+        proxy = make_proxy(gitlab, upstream, name="kiwi.ws.localhost", **chosen)
+        return Sharing(proxy, client, ports, make_client)
+
+    return make
 
 
 @pytest.fixture

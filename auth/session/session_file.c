@@ -298,18 +298,6 @@ restore_all(struct session_file *f, struct str plain, struct err *e)
 }
 
 static void
-set_aside(const struct session_file *f, const struct err *why)
-{
-	char name[STATEFILE_NAME_MAX + 40] = "";
-	struct err e = ERR_INIT;
-
-	if (!statefile_set_aside(f->file, name, sizeof(name), &e))
-		log_warn(NULL, "session file can't be set aside", log_err(&e));
-	log_warn(NULL, "session file set aside; users have to sign in again",
-		 log_cstr("file", name), log_err(why));
-}
-
-static void
 restore(struct session_file *f)
 {
 	struct err e = ERR_INIT;
@@ -326,7 +314,8 @@ restore(struct session_file *f)
 		log_info(NULL, "sessions restored",
 			 log_int("sessions", (int64_t)f->store->table.count));
 	else if (e.code != ERR_NOT_FOUND)
-		set_aside(f, &e);
+		sealed_image_set_aside(f->file,
+				       "session file set aside; users have to sign in again", &e);
 	buf_wipe_fini(&plain);
 	buf_wipe_fini(&image);
 }

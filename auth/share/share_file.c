@@ -4,7 +4,6 @@
  */
 #include "auth/share/share_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "auth/sealed_image.h"
@@ -185,18 +184,6 @@ restore_all(struct str plain, share_file_restore_fn *restore, void *arg, struct 
 }
 
 static void
-set_aside(const struct share_file *f, const struct err *why)
-{
-	char name[STATEFILE_NAME_MAX + 40] = "";
-	struct err e = ERR_INIT;
-
-	if (!statefile_set_aside(f->file, name, sizeof(name), &e))
-		log_warn(NULL, "file of shares can't be set aside", log_err(&e));
-	log_warn(NULL, "file of shares set aside; ports have to be shared again",
-		 log_cstr("file", name), log_err(why));
-}
-
-static void
 read_all(struct share_file *f, share_file_restore_fn *restore, void *arg)
 {
 	struct err e = ERR_INIT;
@@ -211,7 +198,8 @@ read_all(struct share_file *f, share_file_restore_fn *restore, void *arg)
 		ok = sealed_image_open(&f->image, buf_view(&image), &plain, &e) &&
 		     restore_all(buf_view(&plain), restore, arg, &e);
 	if (!ok && e.code != ERR_NOT_FOUND)
-		set_aside(f, &e);
+		sealed_image_set_aside(
+			f->file, "file of shares set aside; ports have to be shared again", &e);
 	buf_fini(&plain);
 	buf_fini(&image);
 }

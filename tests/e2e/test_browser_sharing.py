@@ -9,7 +9,6 @@ from ports import PortHost
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_browser import SOCKET
-from upstream import Upstream
 
 WORKSPACE = "/oauth2/workspace"
 MENU = "#ports-list > li > #share"
@@ -21,15 +20,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def server():
-    server = Upstream()
-    yield server
-    server.stop()
-    assert not server.errors, server.errors
-
-
-@pytest.fixture
-def host(make_proxy, gitlab, upstream, server):
+def host(make_proxy, gitlab, upstream, servers):
+    server = servers[0]
     settings = {"PORTS": server.port, "PORT_SHARING_MAX": "public"}
     return PortHost(make_proxy(gitlab, upstream, name="kiwi.ws.localhost", **settings), server.port)
 
@@ -57,7 +49,7 @@ def choose(driver, audience, **fields):
     find(driver, f"{MENU} form button").click()
 
 
-def test_a_guest_comes_and_goes(host, server, certificates):
+def test_a_guest_comes_and_goes(host, servers, certificates):
     with chromium.browser(certificates.cert) as owner, chromium.browser(certificates.cert, size=(900, 700)) as guest:
         open_status(owner, host)
         choose(owner, "users", users="robin")
@@ -71,7 +63,7 @@ def test_a_guest_comes_and_goes(host, server, certificates):
         chromium.sign_in(guest, "robin", "robin-password")
         chromium.wait(guest, lambda d: "This is the IDE" in chromium.text_of(d), what="the page")
         print(f"from sign-in to the first page: {time.monotonic() - began:.2f} s")
-        assert server.requests[-1].get("X-Forwarded-User") == "robin"
+        assert servers[0].requests[-1].get("X-Forwarded-User") == "robin"
         began = time.monotonic()
         guest.get(host.origin + "/")
         print(f"again: {time.monotonic() - began:.3f} s")

@@ -20,16 +20,6 @@ PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-De
 
 
 @pytest.fixture
-def servers():
-    """Two servers for development in the workspace, and the port of one that does not run."""
-    both = [Upstream(), Upstream()]
-    yield both
-    for server in both:
-        server.stop()
-        assert not server.errors, server.errors
-
-
-@pytest.fixture
 def make_ports(make_proxy, gitlab, upstream, servers):
     """make_ports(NAME=value …) -> (proxy, the host of each server's port)."""
 

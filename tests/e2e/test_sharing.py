@@ -9,33 +9,9 @@ import websocket
 from ports import COOKIE
 from proxy import wait_until
 from sharing import SHARE, Sharing, cookies_at, program
-from upstream import Upstream
 
 GUEST_SCOPES = {"users": "openid read_user", "gitlab": "openid read_user"}
 GUEST_SCOPES |= {"project": "openid read_api", "group": "openid read_api"}
-
-
-@pytest.fixture
-def servers():
-    both = [Upstream(), Upstream()]
-    yield both
-    for server in both:
-        server.stop()
-        assert not server.errors, server.errors
-
-
-@pytest.fixture
-def make_sharing(make_proxy, gitlab, upstream, servers, client, make_client):
-    """make_sharing(NAME=value …) -> a Sharing of two servers' ports; PORT_SHARING_MAX is public."""
-
-    def make(**settings):
-        ports = [server.port for server in servers]
-        listed = ",".join(map(str, [*ports, upstream.port]))
-        chosen = {"PORTS": listed, "PORT_SHARING_MAX": "public", **settings}
-        proxy = make_proxy(gitlab, upstream, name="kiwi.ws.localhost", **chosen)
-        return Sharing(proxy, client, ports, make_client)
-
-    return make
 
 
 def test_a_guest_sees_the_page_and_the_server_sees_the_guest(make_sharing, servers, upstream, gitlab):
@@ -340,7 +316,9 @@ def test_a_lower_bound_ends_what_goes_further(make_sharing, tmp_path, make_clien
 
 
 @pytest.mark.parametrize(
-    "content", [b"WPSHAR\n\x00old", b"WPSHAR\n\x63new", b"WPSESS\n\x01", b"", b"x" * 200000, None]
+    "content",
+    [b"WPSHAR\n\x00old", b"WPSHAR\n\x63new", b"WPSESS\n\x01", b"", b"x" * 200000, None],
+    ids=["older", "newer", "sessions", "empty", "long", "altered"],
 )
 def test_a_file_of_another_version_shares_nothing(make_sharing, tmp_path, content):
     sharing = make_sharing(STATE_DIR=tmp_path)

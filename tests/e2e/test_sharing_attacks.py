@@ -12,28 +12,7 @@ from credential import helper
 from ports import COOKIE, ticket_of
 from proxy import wait_until
 from sharing import SHARE, Sharing, cookies_at, program
-from upstream import Upstream
 from web_client import NAVIGATION, PROGRAM
-
-
-@pytest.fixture
-def servers():
-    both = [Upstream(), Upstream()]
-    yield both
-    for server in both:
-        server.stop()
-        assert not server.errors, server.errors
-
-
-@pytest.fixture
-def make_sharing(make_proxy, gitlab, upstream, servers, client, make_client):
-    def make(**settings):
-        ports = [server.port for server in servers]
-        chosen = {"PORTS": ",".join(map(str, ports)), "PORT_SHARING_MAX": "public", **settings}
-        proxy = make_proxy(gitlab, upstream, name="kiwi.ws.localhost", **chosen)
-        return Sharing(proxy, client, ports, make_client)
-
-    return make
 
 
 @pytest.fixture
