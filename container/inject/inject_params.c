@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/dns_name.h"
+#include "base/net/address.h"
 #include "base/url.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/value/mount_path.h"
@@ -99,6 +100,38 @@ is_true(struct str text)
 }
 
 static bool
+is_loopback_address(struct str text)
+{
+	struct address a;
+	struct ip ip;
+
+	return is_value(text) && address_parse(&a, text, NULL) && address_get_ip(&a, &ip) &&
+	       ip_is_loopback(&ip) && address_port(&a) != 0;
+}
+
+/* By its form; the sidecar reads it in full. */
+static bool
+is_host_key(struct str text)
+{
+	struct str rest = text;
+	struct str type;
+	struct str base64;
+
+	return is_value(text) && str_next(&rest, ' ', &type) &&
+	       (str_equal(type, STR("ssh-ed25519")) ||
+		str_equal(type, STR("ecdsa-sha2-nistp256"))) &&
+	       str_next(&rest, ' ', &base64) && base64.len > 0 &&
+	       ascii_all_alnum_or(base64, STR("+/="));
+}
+
+static bool
+is_user_name(struct str text)
+{
+	return text.len > 0 && text.len <= 32 && text.data[0] != '-' &&
+	       ascii_all_alnum_or(text, STR("._-"));
+}
+
+static bool
 is_service_port(struct str text)
 {
 	uint64_t value;
@@ -134,6 +167,12 @@ static const struct param {
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("ssh", ssh, is_true, "true"),
+	ROW("ssh-upstream", ssh_upstream, is_loopback_address,
+	    "a loopback address with a port, such as 127.0.0.1:60022"),
+	ROW("ssh-upstream-host-key", ssh_upstream_host_key, is_host_key,
+	    "a public key, such as ssh-ed25519 AAAA…"),
+	ROW("ssh-upstream-user", ssh_upstream_user, is_user_name,
+	    "the name of the user in the workspace"),
 	ROW("ide-log", ide_log, is_true, "true"),
 	ROW("probes", probes, inject_probes_are_valid, "what injection has written"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
@@ -180,13 +219,20 @@ report_unknown(struct inject *c, struct str name)
 	}
 	if (nearest == NULL)
 		inject_problem(c, "annotation " INJECT_PREFIX "%.*s: there is no such annotation",
-			       STR_FMT(str_take(name, 64)));
+			       STR_FMT(str_take(name, 100)));
 	else
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX
 			       "%.*s: there is no such annotation; did you "
 			       "mean " INJECT_PREFIX "%s?",
-			       STR_FMT(str_take(name, 64)), nearest);
+			       STR_FMT(str_take(name, 100)), nearest);
+}
+
+/* Of a value that is refused. Some will put the private key there. */
+static struct str
+shown_text(const struct param *p, struct str value)
+{
+	return p->check == is_host_key ? STR("(not shown)") : str_take(value, 100);
 }
 
 static void
@@ -204,7 +250,7 @@ read_param(struct inject *c, const struct param *p, const struct node *value)
 			       p->name);
 	else if (!p->check(value->text))
 		inject_problem(c, "annotation " INJECT_PREFIX "%s: \"%.*s\": expected %s", p->name,
-			       STR_FMT(str_take(value->text, 100)), p->expected);
+			       STR_FMT(shown_text(p, value->text)), p->expected);
 	else
 		*field = value->text;
 }

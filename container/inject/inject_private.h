@@ -42,14 +42,14 @@ struct inject_params {
 	struct str ide_args;
 	struct str ide_user;
 	struct str ssh;
+	struct str ssh_upstream, ssh_upstream_host_key, ssh_upstream_user;
 	struct str ide_log;
 	struct str probes;
 	struct str clone_url;
 	struct str clone_dir;
 	struct str clone_ref;
 	struct str clone_depth;
-	struct str cpu_request;
-	struct str cpu_limit;
+	struct str cpu_request, cpu_limit;
 	struct str memory_request;
 	struct str memory_limit;
 	struct str image;
@@ -69,7 +69,7 @@ struct inject {
 	struct inject_params params;
 };
 
-/* Adds a sentence to the report, with control characters replaced. */
+/* Add a sentence to the report, with control characters replaced. */
 void inject_problem(struct inject *c, const char *format, ...) PRINTF_LIKE(2, 3);
 void inject_warn(struct inject *c, const char *format, ...) PRINTF_LIKE(2, 3);
 static inline bool

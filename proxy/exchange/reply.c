@@ -376,6 +376,7 @@ reply_status_page(struct exchange *x)
 	if (status.has_ssh) {
 		ssh_probe_ask(p->ssh_probe);
 		status.ssh_problem = ssh_probe_problem(p->ssh_probe);
+		status.ssh_user = ssh_probe_user(p->ssh_probe);
 	}
 	struct page page = {
 		.kind = PAGE_STATUS,

@@ -36,7 +36,7 @@ struct page_status {
 	struct str repository; /* its URL without credentials; or empty */
 	const char *directory; /* where it is cloned to; or NULL */
 	bool has_ssh;
-	const char *ssh_problem; /* in a sentence; or NULL */
+	const char *ssh_problem, *ssh_user; /* in a sentence; in the workspace; or NULL */
 	size_t devices_count;
 	struct auth_device devices[AUTH_DEVICES_MAX];
 	const struct start_timeline *timeline;

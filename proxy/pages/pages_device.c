@@ -3,6 +3,7 @@
  * The page that lets a computer connect by SSH, and the section of the status page about it.
  */
 #include "base/clock.h"
+#include "base/url.h"
 #include "proxy/pages/pages_private.h"
 
 static void
@@ -120,6 +121,32 @@ add_command(struct buf *out, const char *before, const char *host, const char *a
 	buf_addf(out, "%s</code><br>\n", after);
 }
 
+/* One parameter of the link's fragment; the ampersand is for HTML. */
+static void
+add_parameter(struct buf *out, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_addf(out, "&amp;%s=", name);
+	(void)url_encode(out, str_from(value));
+}
+
+/* Gateway reads ssh's configuration for the host, so the port does not matter. */
+static void
+add_links(const struct page_status *s, const char *host, struct buf *out)
+{
+	buf_add_str(out, STR("<a href=\"vscode://vscode-remote/ssh-remote+"));
+	pages_add_text(out, str_from(host));
+	if (s->directory != NULL)
+		pages_add_text(out, str_from(s->directory));
+	buf_add_str(out, STR("\">Open in VS Code</a> · <a href=\"jetbrains-gateway://connect#"
+			     "type=ssh&amp;deploy=true&amp;port=22"));
+	add_parameter(out, "host", host);
+	add_parameter(out, "user", s->ssh_user);
+	add_parameter(out, "projectPath", s->directory);
+	buf_add_str(out, STR("\">Open in JetBrains Gateway</a></p>\n"));
+}
+
 void
 pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out)
 {
@@ -136,11 +163,7 @@ pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf
 	add_command(out, "workspace-proxy ssh-config ", p->workspace, " --write");
 	buf_add_str(out, STR("</p>\n<p>After the last one, every program finds it: "));
 	add_command(out, "ssh ", name, "");
-	buf_add_str(out, STR("<a href=\"vscode://vscode-remote/ssh-remote+"));
-	pages_add_text(out, str_from(name));
-	if (s->directory != NULL)
-		pages_add_text(out, str_from(s->directory));
-	buf_add_str(out, STR("\">Open in VS Code</a></p>\n"));
+	add_links(s, name, out);
 	if (s->ssh_problem != NULL) {
 		buf_add_str(out, STR("<p class=\"soft\">At the moment: "));
 		pages_add_text(out, str_from(s->ssh_problem));

@@ -18,6 +18,7 @@ struct ssh_probe {
 	struct ssh_link *link; /* NULL: no question under way */
 	uint64_t asked_ms;
 	char problem[SSH_SENTENCE_MAX + 1];
+	char user[SSH_USER_MAX + 1];
 };
 
 static void
@@ -31,7 +32,11 @@ finish(struct ssh_probe *p, struct str problem)
 static void
 on_answer(const struct ssh_answer *a, void *arg)
 {
-	finish(arg, a->sentence);
+	struct ssh_probe *p = arg;
+
+	if (a->is_ok)
+		(void)snprintf(p->user, sizeof(p->user), "%.*s", STR_FMT(a->user));
+	finish(p, a->sentence);
 }
 
 static void
@@ -116,4 +121,10 @@ const char *
 ssh_probe_problem(const struct ssh_probe *p)
 {
 	return p->problem[0] == '\0' ? NULL : p->problem;
+}
+
+const char *
+ssh_probe_user(const struct ssh_probe *p)
+{
+	return p->user[0] == '\0' ? NULL : p->user;
 }

@@ -23,4 +23,8 @@ void ssh_probe_ask(struct ssh_probe *p);
  * again. */
 const char *ssh_probe_problem(const struct ssh_probe *p);
 
+/* The user's name in the workspace, by the last answer that had one; NULL: not known. Valid as
+ * long. */
+const char *ssh_probe_user(const struct ssh_probe *p);
+
 #endif

@@ -423,7 +423,10 @@ def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
     assert sentence in client.navigate(proxy.origin + "/oauth2/workspace").text
     container.start()
     wait_until(lambda: "ssh" not in problems())
-    assert sentence not in client.navigate(proxy.origin + "/oauth2/workspace").text
+    page = client.navigate(proxy.origin + "/oauth2/workspace").text
+    assert sentence not in page
+    link = re.search(r'href="(jetbrains-gateway:[^"]*)"', page).group(1)
+    assert f"&amp;host={proxy.name}&amp;user={container.user}" in link
 
 
 @pytest.mark.parametrize(

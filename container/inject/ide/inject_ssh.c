@@ -9,12 +9,32 @@
 
 #define PROGRAM INJECT_GIT_PATH "/workspace-ssh"
 
+static void
+check_upstream(struct inject *c)
+{
+	const struct inject_params *p = &c->params;
+
+	if (p->ssh_upstream.len > 0 && p->ssh.len > 0)
+		inject_problem(c, "annotation " INJECT_PREFIX "ssh-upstream: set together with "
+				  "ssh; expected one of the two");
+	else if (p->ssh_upstream.len > 0 && p->ssh_upstream_host_key.len == 0)
+		inject_problem(c, "annotation " INJECT_PREFIX "ssh-upstream: needs "
+				  "ssh-upstream-host-key, the public key that users' computers "
+				  "accept");
+	else if (p->ssh_upstream.len == 0 &&
+		 (p->ssh_upstream_host_key.len > 0 || p->ssh_upstream_user.len > 0))
+		inject_problem(c, "annotation " INJECT_PREFIX "%s: needs ssh-upstream",
+			       p->ssh_upstream_host_key.len > 0 ? "ssh-upstream-host-key"
+								: "ssh-upstream-user");
+}
+
 void
 inject_check_ssh(struct inject *c)
 {
 	int64_t own = node_int_at(c->ide, "securityContext.runAsUser");
 	int64_t pods = node_int_at(c->spec, "securityContext.runAsUser");
 
+	check_upstream(c);
 	if (c->params.ssh.len == 0)
 		return;
 	if (!c->settings->has_git)

@@ -285,6 +285,32 @@ test_status_page(void **state)
 		    has("None configured"));
 }
 
+/* Links that open desktop IDEs, from names that are not ours. */
+static void
+test_desktop_links(void **state)
+{
+	static const struct start_timeline timeline;
+	struct page_status status = {.has_ssh = true,
+				     .timeline = &timeline,
+				     .directory = "/projects/a&b \"c\"",
+				     .ssh_user = "coder"};
+	struct page page = {.kind = PAGE_STATUS, .status = 200, .session = &status};
+
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("<a href=\"jetbrains-gateway://connect#type=ssh&amp;deploy=true&amp;port=22"
+			"&amp;host="));
+	assert_true(has("&amp;user=coder&amp;projectPath=%2Fprojects%2Fa%26b%20%22c%22\">"));
+	assert_true(has("<a href=\"vscode://vscode-remote/ssh-remote+"));
+	assert_false(has("At the moment"));
+	status.ssh_user = status.directory = NULL;
+	status.ssh_problem = "sshd <is> down";
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_false(has("user=") || has("projectPath"));
+	assert_true(has("At the moment: sshd &lt;is&gt; down."));
+}
+
 static struct page_ports
 some_ports(struct port_list *list)
 {
@@ -654,6 +680,7 @@ main(void)
 		cmocka_unit_test(test_json_escapes_what_it_carries),
 		cmocka_unit_test(test_json_carries_the_state_of_the_workspace),
 		cmocka_unit_test(test_status_page),
+		cmocka_unit_test(test_desktop_links),
 		cmocka_unit_test(test_status_page_lists_ports),
 		cmocka_unit_test(test_every_list_of_ports_has_room),
 		cmocka_unit_test(test_ports_in_json),
