@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A day with the token broker in a real browser: sign in, clone, git, renewals, one of two relays killed, sign out."""
+
+import chromium
+import pytest
+import relay as relay_module
+from credential import Workspace
+from proxy import wait_until
+from selenium.webdriver.common.by import By
+from test_metrics import scrape
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not chromium.is_available(), reason="chromium and chromedriver are not installed"),
+]
+
+
+@pytest.fixture
+def replicas(make_relay, gitlab):
+    balancer = relay_module.Balancer()
+    first = make_relay(gitlab, broker=True, balancer=balancer)
+    same = {k: first.settings[k] for k in ("RELAY_MASTER_KEY", "RELAY_ZONES")}
+    second = make_relay(
+        gitlab, broker=True, balancer=balancer, application=first.application, ports=first.ports, **same
+    )
+    balancer.targets = [first.address(), second.address()]
+    yield first, second
+    balancer.stop()
+
+
+@pytest.fixture
+def driver(certificates):
+    with chromium.browser(certificates.cert) as driver:
+        driver.set_script_timeout(60)
+        yield driver
+
+
+def answered(relay, operation):
+    return scrape(relay).get("workspace_proxy_broker_requests_total", operation=operation, outcome="ok")
+
+
+def test_a_day(replicas, make_proxy, gitlab, upstream, driver, certificates, tmp_path):
+    first, second = replicas
+    state, project = tmp_path / "state", tmp_path / "project"
+    state.mkdir()
+    gitlab.settings.token_lifetime_s = 5
+    proxy = make_proxy(
+        gitlab,
+        upstream,
+        relay=first,
+        STATE_DIR=str(state),
+        CLONE_URL=gitlab.git_url(gitlab.project),
+        CLONE_DIR=str(project),
+        AUTHORIZATION_INTERVAL="1s",
+        AUTHORIZATION_GRACE="30s",
+    )
+    driver.get(proxy.origin + "/work")
+    chromium.sign_in(driver, "sasha", "sasha-password")
+    chromium.wait(driver, lambda d: "This is the IDE" in chromium.text_of(d), what="the IDE, after the clone")
+    assert driver.current_url == proxy.origin + "/work"
+    workspace = Workspace(tmp_path, certificates)
+
+    def lives(renewals):
+        """The page asks for something again and again, and git fetches and pushes."""
+        status = driver.execute_async_script(
+            "const done = arguments[arguments.length - 1]; fetch('/').then(r => done(r.status), e => done(`${e}`));"
+        )
+        assert status == 200
+        name = f"file-{len(list(project.iterdir()))}"
+        workspace.commit(project, name)
+        workspace.git_ok(project, "push", "-q", "origin", "HEAD")
+        workspace.git_ok(project, "fetch", "-q")
+        return gitlab.requests.refreshes >= renewals
+
+    wait_until(lambda: lives(2), what="renewals", interval_s=0.3)
+    second.kill()
+    second.exit_code = 0
+    wait_until(lambda: lives(5), what="renewals by the other replica", interval_s=0.3)
+    assert gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 1
+    assert gitlab.requests.count(endpoint="token", status=400) == 0 and workspace.asked.read_text() == ""
+
+    token, revoked = gitlab.state.tokens[-1], answered(first, "revoke")
+    driver.get(proxy.origin + "/oauth2/sign_out")
+    driver.find_element(By.CSS_SELECTOR, "form button").click()
+    chromium.wait(driver, lambda d: "signed out" in chromium.text_of(d).lower(), what="the end")
+    wait_until(lambda: token.revoked or gitlab.state.tokens[-1].revoked, what="the token to be revoked")
+    wait_until(lambda: answered(first, "revoke") == revoked + 1, what="the broker's count")
