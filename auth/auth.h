@@ -32,7 +32,8 @@ struct auth *auth_new(const struct auth_settings *settings, struct loop *l, stru
 		      struct err *e) MUST_CHECK;
 void auth_free(struct auth *a);
 
-void auth_reach_relay(struct auth *a, struct fetch *f); /* with BROKER; f outlives a */
+/* With BROKER: another client for the relay, which outlives a. */
+void auth_reach_relay(struct auth *a, struct fetch *f);
 
 /* The narrowest scope that `scope` lacks for these modes (enum auth_mode); NULL: none. */
 const char *auth_scope_missing(const char *scope, unsigned modes);

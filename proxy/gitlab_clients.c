@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadlines are nested: the relay asks GitLab within those that a sidecar has for the relay.
+ * Deadlines for GitLab are those of pages that people wait for.
  */
 #include "proxy/gitlab_clients.h"
 
@@ -9,8 +9,6 @@
 #define GITLAB_STALL_TIMEOUT_MS	    5000u
 #define GITLAB_TOTAL_TIMEOUT_MS	    8000u
 #define GITLAB_CONNECTIONS_MAX	    12u
-#define RELAY_STALL_TIMEOUT_MS	    9000u
-#define RELAY_TOTAL_TIMEOUT_MS	    9000u
 #define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
 
 static struct fetch_options
@@ -28,14 +26,22 @@ fetch_options(const struct proxy *p)
 	};
 }
 
+/* One client keeps one set of authorities, which takes memory: another file, another client. */
+static bool
+has_other_authorities(const struct settings *settings)
+{
+	const char *gitlab = settings->gitlab_ca_file;
+	const char *relay = settings->relay_ca_file;
+
+	return relay != NULL && (gitlab == NULL || strcmp(gitlab, relay) != 0);
+}
+
 static bool
 reach_relay(struct gitlab_clients *c, struct proxy *p, struct err *e)
 {
 	struct fetch_options options = fetch_options(p);
 
 	options.ca_file = p->settings->relay_ca_file;
-	options.stall_timeout_ms = RELAY_STALL_TIMEOUT_MS;
-	options.total_timeout_ms = RELAY_TOTAL_TIMEOUT_MS;
 	c->relay = fetch_new(p->loop, &options, e);
 	if (c->relay != NULL)
 		auth_reach_relay(p->auth, c->relay);
@@ -51,7 +57,10 @@ gitlab_clients_start_auth(struct gitlab_clients *c, struct proxy *p, struct err 
 	if (c->gitlab == NULL)
 		return false;
 	p->auth = auth_new(&p->settings->auth, p->loop, c->gitlab, e);
-	return p->auth != NULL && (!p->settings->auth.broker || reach_relay(c, p, e));
+	if (p->auth == NULL)
+		return false;
+	return !p->settings->auth.broker || !has_other_authorities(p->settings) ||
+	       reach_relay(c, p, e);
 }
 
 static bool

@@ -10,7 +10,7 @@
 
 struct gitlab_clients {
 	struct fetch *gitlab; /* NULL: a relay without client secret */
-	struct fetch *relay;  /* of a sidecar with BROKER; or NULL */
+	struct fetch *relay;  /* NULL: the one for GitLab does */
 };
 
 /* Fills p->auth. */

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 
 #define CONNECTS_MAX 3u
+/* The relay asks GitLab in turn, within the deadlines that GitLab has: these are longer. */
+#define TIMEOUT_MS 9000u
 
 struct broker_ask {
 	enum broker_operation operation;
@@ -42,6 +44,7 @@ fill_request(const struct broker_ask *ask, const struct gitlab *g, struct fetch_
 		.accept = BROKER_CONTENT_TYPE,
 		.content_type = BROKER_CONTENT_TYPE,
 		.body = buf_view(&ask->sealed),
+		.timeout_ms = TIMEOUT_MS,
 	};
 }
 

@@ -334,7 +334,10 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 		call_free(call);
 		return NULL;
 	}
-	loop_timer_start(&call->deadline, f->total_timeout_ms);
+	call->stall_timeout_ms =
+		request->timeout_ms == 0 ? f->stall_timeout_ms : request->timeout_ms;
+	loop_timer_start(&call->deadline,
+			 request->timeout_ms == 0 ? f->total_timeout_ms : request->timeout_ms);
 	call->priority = request->priority;
 	call->is_waiting = true;
 	TAILQ_INSERT_TAIL(&f->waiting[call->priority], call, waiting_entry);

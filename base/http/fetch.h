@@ -43,6 +43,8 @@ struct fetch_request {
 	/* Authorization: Bearer …, copied, wiped after the call; or NULL. */
 	const struct secret *bearer;
 	const char *header; /* one more "Name: value", or NULL */
+	/* In place of the client's stall and total timeouts; 0: those. */
+	uint64_t timeout_ms;
 };
 
 struct fetch_response {

@@ -34,7 +34,7 @@ on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 static void
 note_progress(struct fetch_call *call)
 {
-	loop_timer_start(&call->stall, call->fetch->stall_timeout_ms);
+	loop_timer_start(&call->stall, call->stall_timeout_ms);
 }
 
 /* The connection is established, and the request is about to be sent. */

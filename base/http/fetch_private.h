@@ -42,6 +42,7 @@ struct fetch_call {
 	struct curl_slist *headers;
 	struct loop_timer deadline; /* libcurl's own does not run while a call waits */
 	struct loop_timer stall;    /* libcurl's own averages over seconds */
+	uint64_t stall_timeout_ms;
 	fetch_done_fn *done;
 	void *arg;
 	char *url;

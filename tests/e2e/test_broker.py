@@ -2,7 +2,9 @@
 """Sidecars without the client secret: the relay exchanges codes, renews tokens and revokes them for them."""
 
 import os
+import shutil
 
+import certificates as certificates_module
 import proxy as proxy_module
 import pytest
 import relay as relay_module
@@ -302,6 +304,24 @@ def test_the_client_secret_rotates_in_the_relay_alone(make_relay, make_sidecar, 
     assert make_client().login(proxy.origin + "/", *SIGN_IN).status == 502
     rotate(broker, file, broker.application.secret + "\n", "client secret")
     sign_in(proxy, make_client())
+
+
+def test_the_relays_authorities_are_others(broker, make_sidecar, gitlab, make_client, certificates, tmp_path):
+    """RELAY_CA_FILE, and that it is read again."""
+    file, other = tmp_path / "relay-ca.pem", tmp_path / "other"
+    other.mkdir()
+    shutil.copyfile(certificates_module.Authority(other).file, file)
+    proxy = make_sidecar(RELAY_CA_FILE=str(file), RELOAD_INTERVAL="20ms")
+    assert make_client().login(proxy.origin + "/", *SIGN_IN).status == 503
+    assert "relay.localhost: TLS" in proxy.wait_for_log(message="login failed")["error"]
+    assert not gitlab.requests.count(endpoint="token")
+    with open(certificates.ca) as good:
+        rotate(proxy, file, good.read(), "relay's authorities")
+    wait_until(
+        lambda: make_client().login(proxy.origin + "/", *SIGN_IN).status == 200,
+        what="the new authority to count",
+        interval_s=0.2,
+    )
 
 
 # Settings
