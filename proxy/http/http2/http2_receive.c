@@ -69,9 +69,20 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *ar
 	return charge_frame(h);
 }
 
+/* GOAWAY, which may not have left yet, does not count this stream: it is not processed. */
+static int
+refuse_late_stream(struct http2 *h, int32_t id)
+{
+	h->in_block = false;
+	(void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 static int
 open_stream(struct http2 *h, int32_t id)
 {
+	if (h->has_ended)
+		return refuse_late_stream(h, id);
 	struct http2_stream *s = h->ops->on_open(h->arg);
 
 	if (s == NULL) {
