@@ -40,18 +40,12 @@ def streams(upstream):
     go_on.set()
 
 
-def speaks_http2(proxy):
-    with proxy.raw(alpn=["h2", "http/1.1"]) as raw:
-        return raw.socket.selected_alpn_protocol() == "h2"
-
-
 def wait_for_event(driver, number):
     chromium.wait(driver, lambda d: d.execute_script("return window.last") == str(number), what=f"event {number}")
 
 
-def test_eight_tabs_with_streams_and_a_ninth(proxy, streams, certificates):
-    if not speaks_http2(proxy):
-        pytest.skip("the proxy speaks HTTP/1.1 only")
+def test_eight_tabs_with_streams_and_a_ninth(make_proxy, gitlab, upstream, streams, certificates):
+    proxy = make_proxy(gitlab, upstream, HTTP2="on")
     with chromium.browser(certificates.cert) as driver:
         driver.get(proxy.origin + "/")
         chromium.sign_in(driver, "sasha", "sasha-password")
