@@ -36,6 +36,7 @@ LATENCY = Measure("us p99", value=lambda s: s["p99_us"], **COST)
 CONNECTIONS = Measure("connections/s", value=lambda s: s["count"] / s["seconds"], **PER_S)
 CONNECTION_COST = Measure("us CPU/connection", value=lambda s: s["cpu_seconds"] * 1e6 / s["count"], **COST)
 ADDED = Measure("us p99 added", value=lambda s: max(s["p99_us"] - s["direct_p99_us"], 1), **COST)
+CONNECTION_MEMORY = Measure("KiB/connection", value=lambda s: s["kib"], **COST)
 WEBSOCKET_MEMORY = Measure("KiB/WebSocket", value=lambda s: s["kib"], **COST)
 CLONE_TIME = Measure("s", value=lambda s: s["seconds"], **COST)
 CLONE_COST = Measure("s CPU", value=lambda s: s["cpu_seconds"], **COST)
@@ -50,13 +51,13 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone", "page"
+    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone", "page", "http2", "http2-idle"
     measures: tuple
     peers: tuple
     tls: bool = False
     path: str = "/bytes/200"
     connections: int = 64
-    size: int = 0  # of a request body or a message
+    size: int = 0  # of a request body or a message; with http2 the number of requests
     resumes: bool = False
     repository: str = ""  # see repositories.py
     application: str = ""  # see page_loads.py
@@ -119,6 +120,33 @@ def make_opening():
         depth=1,
         opens=True,
         goals={(CLONE_TIME.unit, "git"): 4.0},
+    )
+
+
+def make_http2():
+    """With h2load, which is no faster than the best of the proxies: CPU tells more than rates."""
+    peers = NGINX + HAPROXY + ("ours-http1",)
+    for name, path, count in (("small", "/bytes/200", 40000), ("64kb", "/bytes/64000", 8000)):
+        yield Case(
+            name=f"http2-{name}",
+            mode="http2",
+            tls=True,
+            path=path,
+            size=count,
+            peers=peers,
+            measures=(REQUEST_COST,),
+            goals={
+                **goals(peers, nginx=[(REQUEST_COST, 1.2)], haproxy=[(REQUEST_COST, 1.2)]),
+                (REQUEST_COST.unit, "ours-http1"): 0.87,
+            },
+        )
+    yield Case(
+        name="http2-idle",
+        mode="http2-idle",
+        tls=True,
+        connections=500,
+        peers=NGINX + HAPROXY,
+        measures=(CONNECTION_MEMORY,),
     )
 
 
@@ -246,6 +274,7 @@ def make_all():
     cases += make_clones()
     cases.append(make_opening())
     cases += make_page_loads()
+    cases += make_http2()
     cases += both(
         "slow-readers",
         mode="stall",

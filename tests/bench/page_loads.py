@@ -137,7 +137,7 @@ class Nginx(peers_module.Nginx):
             cert=self.stage.cert,
             key=self.stage.key,
         )
-        text = text.replace("server 127.0.0.1:0;", f"server {self.upstream.removeprefix('http://')};").replace(" ssl ", f" ssl {self.protocol} ")
+        text = text.replace("server 127.0.0.1:0;", f"server {self.upstream.removeprefix('http://')};").replace(" ssl http2 ", f" ssl {self.protocol} ")
         text = user + text.replace("map $http_upgrade", f"{self.gzip} map $http_upgrade")
         path = self.write("nginx.conf", text)
         return ["nginx", "-c", path, "-e", os.path.join(self.directory, "error.log")]

@@ -173,6 +173,7 @@ def output_of(*command):
 class Ours(Peer):
     name = "ours"
     has_login = True
+    http2 = "on"
 
     def command(self):
         return [proxy_module.binary()]
@@ -200,6 +201,7 @@ class Ours(Peer):
                 "COOKIE_SECRET": self.secret,
                 "WORKSPACE_ID": stage.workspace.id,
                 "CONNECTIONS_MAX": 10000,
+                "HTTP2": self.http2,
             }
         )
 
@@ -211,6 +213,7 @@ class Earlier(Ours):
     """Another build of ours, the file that BENCH_EARLIER names."""
 
     name = "earlier"
+    http2 = None  # it may not know the setting
 
     @staticmethod
     def binary():
@@ -224,6 +227,12 @@ class Earlier(Ours):
 
     def version(self):
         return output_of(self.binary(), "--version").strip()
+
+
+class OursHttp1(Ours):
+    """The same program; the load comes over HTTP/1.1."""
+
+    name = "ours-http1"
 
 
 class Unchecked(Ours):
@@ -269,7 +278,7 @@ http {{
     upstream ide {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
     ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:10m;
     server {{
-        listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl backlog=4096;
+        listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl http2 backlog=4096;
         ssl_certificate {cert}; ssl_certificate_key {key};
         location / {{
             proxy_pass http://ide; proxy_http_version 1.1; proxy_read_timeout 600s;
@@ -322,7 +331,7 @@ defaults
     timeout tunnel 600s
 frontend public
     bind 127.0.0.1:{plain} backlog 4096
-    bind 127.0.0.1:{tls} backlog 4096 ssl crt {pem} alpn http/1.1
+    bind 127.0.0.1:{tls} backlog 4096 ssl crt {pem} alpn h2,http/1.1
     default_backend ide
 backend ide
     server ide 127.0.0.1:{upstream} pool-max-conn -1
@@ -492,4 +501,4 @@ class OAuth2Proxy(Peer):
         return output_of("oauth2-proxy", "--version").strip()
 
 
-ALL = (Ours, Earlier, Unchecked, Asserting, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)
+ALL = (Ours, Earlier, OursHttp1, Unchecked, Asserting, Relay, Nginx, Haproxy, HaproxyLarge, Apache, OAuth2Proxy)

@@ -26,6 +26,7 @@ from dataclasses import replace
 
 import cases as cases_module
 import clones as clones_module
+import http2_loads
 import peers as peers_module
 import report
 
@@ -134,12 +135,20 @@ class Runner:
         return sample
 
     def sample(self, case, peer):
-        take = {"latency": self.latency, "beside": self.beside}.get(case.mode, self.load)
+        special = {"latency": self.latency, "beside": self.beside, "http2": self.http2}
+        take = special.get(case.mode, self.load)
         try:
             return take(case, peer)
         except LoadFailed as e:
             report.say(f"once more, because of {e}")
             return take(case, peer)
+
+    def http2(self, case, peer):
+        cookie = peer.cookie or self.cookie
+        return http2_loads.requests(case, peer, cookie, LOAD_CORE, http1=peer.name == "ours-http1")
+
+    def http2_idle(self, case, peer):
+        return http2_loads.idle(case, peer, peer.cookie or self.cookie)
 
     def latency(self, case, peer):
         """Half of what nginx can do, in this round: found once, when the first peer asks."""
@@ -207,7 +216,8 @@ class Runner:
             for peer in self.of(case):
                 peer.stop()
                 peer.start()
-                sample = {"rest": self.rest, "idle": self.idle, "stall": self.stall}[case.mode](case, peer)
+                modes = {"rest": self.rest, "idle": self.idle, "stall": self.stall, "http2-idle": self.http2_idle}
+                sample = modes[case.mode](case, peer)
                 samples.setdefault((case.name, peer.name), []).append(sample)
             report.say(f"memory: {case.name}")
 
@@ -275,7 +285,7 @@ def run_proxies(cases, wanted, tools, samples):
         with running(stage, wanted) as peers, cloning(cases, tools) as clones:
             versions = {name: peer.version() for name, peer in peers.items()}
             runner = Runner(stage, peers, clones)
-            memory = [c for c in cases if c.mode in ("rest", "idle", "stall")]
+            memory = [c for c in cases if c.mode in ("rest", "idle", "stall", "http2-idle")]
             runner.run_rounds([c for c in cases if c not in memory], samples)
             runner.run_memory(memory, samples)
     finally:
