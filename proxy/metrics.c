@@ -52,8 +52,9 @@ static const struct metrics_family counted[] = {
 	 COUNTED(requests),
 	 .labels = {METRICS_LABEL("route", routes), METRICS_LABEL("code", codes)},
 	 .help = "Requests that have ended, by what they were for and the class of their status; "
-		 "none: the browser left before an answer. WebSockets count when they close, those "
-		 "of ports as well."},
+		 "none: the browser left before an answer. WebSockets and other tunnels "
+		 "(UPGRADE_PROTOCOLS) "
+		 "count as websocket when they close, those of ports as well."},
 	{.name = "workspace_proxy_http_request_duration_seconds",
 	 .type = METRICS_HISTOGRAM,
 	 .unit = METRICS_MICROSECONDS,
@@ -108,13 +109,14 @@ static const struct metrics_family counted[] = {
 	 .type = METRICS_COUNTER,
 	 .sources = SIDECAR,
 	 COUNTED(websockets_opened),
-	 .help = "WebSockets that the IDE accepted."},
+	 .help = "WebSockets and other tunnels that the IDE or a port accepted."},
 	{.name = "workspace_proxy_websockets_closed_total",
 	 .type = METRICS_COUNTER,
 	 .sources = SIDECAR,
 	 COUNTED(websockets_ended),
 	 .labels = {METRICS_LABEL("reason", websocket_ends)},
-	 .help = "WebSockets that ended, by whose end it was: session: its user's session ended; "
+	 .help = "WebSockets and other tunnels that ended, by whose end it was: session: its "
+		 "user's session ended; "
 		 "drain: this process is ending."},
 	{.name = "workspace_proxy_ssh_tunnels_opened_total",
 	 .type = METRICS_COUNTER,
@@ -221,7 +223,7 @@ static const struct metrics_family states[] = {
 	 .type = METRICS_GAUGE,
 	 .sources = SIDECAR,
 	 STATE(websockets),
-	 .help = "WebSockets that are open or being opened."},
+	 .help = "WebSockets and other tunnels that are open or being opened."},
 	{.name = "workspace_proxy_last_activity_timestamp_seconds",
 	 .type = METRICS_GAUGE,
 	 .unit = METRICS_MICROSECONDS,

@@ -153,6 +153,7 @@ add_environment(struct builder *b)
 	add_certificate(b);
 	add_env_text(b, "UPSTREAM", upstream);
 	add_env(b, "PORTS", p->ports);
+	add_env(b, "UPGRADE_PROTOCOLS", p->upgrade_protocols);
 	add_env(b, "IDE_PROBES", p->probes);
 	add_env_text(b, "GITLAB_URL", s->gitlab_url);
 	add_env_text(b, "GITLAB_API_URL", s->gitlab_api_url);

@@ -87,6 +87,14 @@ is_ports(struct str text)
 	return text.len > 0 && text.len <= TEXT_MAX_BYTES;
 }
 
+/* The sidecar says itself which of them it passes. */
+static bool
+is_protocols(struct str text)
+{
+	return text.len > 0 && text.len <= TEXT_MAX_BYTES &&
+	       ascii_all_alnum_or(text, STR("-_./+, "));
+}
+
 static bool
 is_lines(struct str text)
 {
@@ -163,6 +171,7 @@ static const struct param {
 	ROW("upstream-port", upstream_port, is_port,
 	    "a port from 1 to 65535 other than 8443 and 9877"),
 	ROW("ports", ports, is_ports, "ports and ranges such as 3000,8000-8079"),
+	ROW("upgrade-protocols", upgrade_protocols, is_protocols, "protocols such as tcp,SPDY/3.1"),
 	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),

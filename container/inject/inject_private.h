@@ -6,6 +6,7 @@
 #define CONTAINER_INJECT_INJECT_PRIVATE_H
 
 #include "container/inject/inject.h"
+#include "container/inject/inject_params.h"
 
 #define INJECT_PORT_HTTPS    "wsp-https"
 #define INJECT_PORT_ADMIN    "wsp-admin"
@@ -25,38 +26,6 @@
 #define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
 #define INJECT_VOLUME_LOG INJECT_NAME "-log"
 #define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
-
-/* Values of the annotations; empty if not set. */
-struct inject_params {
-	struct str name;
-	struct str external_url;
-	struct str workspace_id;
-	struct str project;
-	struct str owner_id;
-	struct str group;
-	struct str users;
-	struct str container;
-	struct str upstream_port;
-	struct str ports;
-	struct str ide_env;
-	struct str ide_args;
-	struct str ide_user;
-	struct str ssh;
-	struct str ssh_upstream, ssh_upstream_host_key, ssh_upstream_user;
-	struct str ide_log;
-	struct str probes;
-	struct str clone_url;
-	struct str clone_dir;
-	struct str clone_ref;
-	struct str clone_depth;
-	struct str cpu_request, cpu_limit;
-	struct str memory_request;
-	struct str memory_limit;
-	struct str image;
-	struct str secret;
-	struct str tls_secret;
-	struct str service_port; /* of services only */
-};
 
 struct inject {
 	const struct container_settings *settings;
@@ -84,9 +53,6 @@ inject_name_of(const struct node *named)
 {
 	return str_take(node_text_at(named, "name"), 63);
 }
-
-/* Reads and checks our annotations of a pod or service. */
-void inject_params_read(struct inject *c, bool is_service);
 
 /* Change the service's port, and the pod. All fields of c but ide and params are set. */
 void inject_service(struct inject *c);

@@ -11,6 +11,7 @@
 
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
+#include "proxy/exchange/exchange_tunnel.h"
 
 #define LINGER_MAX_BYTES  1048576u
 #define CLOSABLE_AFTER_MS 1000u /* so that new connections do not close each other */
@@ -125,6 +126,8 @@ on_end_of_stream(struct downstream *d)
 	conn_want_read(&d->conn, false);
 	/* The answer is on its way; one that is gone makes the sending fail. */
 	if (d->state == DOWNSTREAM_FLUSH)
+		return;
+	if (d->state == DOWNSTREAM_TUNNEL && x != NULL && exchange_on_half_close(x))
 		return;
 	/* A client that said "close" may shut its side and still wait for the answer. */
 	if (x != NULL && d->state == DOWNSTREAM_EXCHANGE && d->body_ended &&
@@ -249,6 +252,8 @@ on_drained(void *arg)
 	}
 	d->unsent_bytes = SIZE_MAX;
 	downstream_arm(d);
+	if (d->is_half_closed)
+		conn_shutdown(&d->conn);
 	if (d->state == DOWNSTREAM_IDLE)
 		downstream_go_on(d);
 	else if (d->stream.exchange != NULL)

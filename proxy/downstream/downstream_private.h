@@ -14,8 +14,7 @@
 
 /* A head may be this large while its own page can be shown instead of the upstream's: cookies that
  * others have set must not lock users out. */
-#define DOWNSTREAM_HEAD_MAX 262144u
-
+#define DOWNSTREAM_HEAD_MAX    262144u
 #define PEER_SIZE	       64
 #define DOWNSTREAM_AHEAD_BYTES 65536u /* read at once where they may have to be held */
 
@@ -52,6 +51,7 @@ struct downstream {
 	bool has_large_head;	 /* counted in proxy.large_heads_count */
 	bool is_processing;	 /* process is on the stack: it goes on by itself */
 	bool saw_end;		 /* the browser sends nothing more */
+	bool is_half_closed;	 /* of a tunnel: we send nothing more */
 	uint64_t waits_since_ms; /* for what the deadline is about */
 	struct rate body_rate;	 /* of bytes received, while a body is waited for */
 	struct rate send_rate;	 /* of bytes taken, while some wait */

@@ -4,6 +4,7 @@
  * response and decides, once it has ended, what becomes of the connection.
  */
 #include "proxy/downstream/downstream_private.h"
+#include "proxy/http/upgrade.h"
 
 #define OWN_FIELDS_BYTES 192u /* the status line and what we add to a head, mostly */
 
@@ -29,6 +30,9 @@ choose_framing(struct downstream *d, const struct response_head *head)
 		d->response = d->request.is_http10 ? HTTP1_FRAMING_CLOSE : HTTP1_FRAMING_CHUNKED;
 		break;
 	}
+	/* A tunnel ends with its connection, unless it has frames that say so. */
+	if (head->status == 101 && !str_equal(head->upgrade, UPGRADE_WEBSOCKET))
+		d->response = HTTP1_FRAMING_CLOSE;
 	if (d->response == HTTP1_FRAMING_CLOSE)
 		d->keep_alive = false;
 }
@@ -39,7 +43,7 @@ write_framing(const struct downstream *d, const struct response_head *head, stru
 	struct str upgrade;
 
 	if (head->status == 101) {
-		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+		http1_write_upgrade(out, head->upgrade);
 		return;
 	}
 	if (d->response == HTTP1_FRAMING_CHUNKED)
@@ -172,6 +176,16 @@ send_end(struct stream *s, const struct headers *trailers)
 }
 
 static void
+half_close(struct stream *s)
+{
+	struct downstream *d = of_stream(s);
+
+	d->is_half_closed = true;
+	if (!conn_is_blocked(&d->conn))
+		conn_shutdown(&d->conn);
+}
+
+static void
 flush(struct stream *s)
 {
 	struct downstream *d = of_stream(s);
@@ -224,6 +238,7 @@ const struct stream_ops downstream_stream_ops = {
 	.send_body = send_body,
 	.sink = sink,
 	.send_end = send_end,
+	.half_close = half_close,
 	.flush = flush,
 	.abort = abort_stream,
 	.is_blocked = is_blocked,

@@ -25,6 +25,8 @@ struct stream_ops {
 	/* The exchange is over for the stream. trailers, or NULL, are sent where the framing has a
 	 * place for them. */
 	void (*send_end)(struct stream *s, const struct headers *trailers);
+	/* Sends nothing more into a tunnel, once what was sent before has left. */
+	void (*half_close)(struct stream *s);
 	void (*flush)(struct stream *s); /* what was sent leaves now */
 	void (*abort)(struct stream *s); /* over, and the browser must see that it broke */
 	/* Whether to send no more body until exchange_on_drained. */

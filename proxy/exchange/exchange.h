@@ -61,6 +61,7 @@ struct exchange {
 	bool body_started;  /* some of the body was sent upstream */
 	bool was_retried;
 	bool upstream_paused; /* not read, because the stream is blocked */
+	bool upstream_ended;  /* it sends nothing more into the tunnel */
 
 	struct websocket_tracker to_client; /* frames sent to the browser */
 	unsigned close_code;	 /* of the WebSocket, which is being closed; 0: it is not */
@@ -100,11 +101,10 @@ void exchange_on_drained(struct exchange *x); /* it is no longer blocked */
 /* The browser is gone: the stream is not used any more. */
 void exchange_on_lost(struct exchange *x);
 
-/* Ends a WebSocket with this close code between frames, or an event stream. */
+/* Ends a tunnel or an event stream; a WebSocket between frames, with this close code. */
 void exchange_close(struct exchange *x, unsigned close_code);
 
-/* Writes the access log line, releases everything, frees later. The response was ended before.
- * Further calls do nothing. */
+/* The response was ended before: logs, releases and later frees it. Further calls do nothing. */
 void exchange_finish(struct exchange *x);
 
 /* Finishes so that the browser notices an incomplete response. */

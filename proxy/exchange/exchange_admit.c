@@ -10,6 +10,7 @@
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
+#include "proxy/http/upgrade.h"
 
 /* Browsers send cookies with WebSocket upgrades from any page (cross-site WebSocket hijacking), so
  * an upgrade must name the origin of its own host, exactly once. */
@@ -42,6 +43,27 @@ is_public_program(const struct exchange *x)
 
 	return x->verdict.session == NULL &&
 	       headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0;
+}
+
+/* A setting allows other protocols than WebSocket on ports. */
+static void
+accept_offer(struct exchange *x)
+{
+	struct str listed = str_from(x->proxy->settings->upgrade_protocols);
+
+	if (x->route.port != 0 && !x->request.wants_websocket)
+		x->request.upgrade = upgrade_find_listed(listed, x->request.upgrade_offer);
+}
+
+/* No page can ask for another protocol than WebSocket: browsers reserve Upgrade for themselves. */
+static bool
+may_upgrade(const struct exchange *x)
+{
+	struct str origin;
+
+	if (x->request.wants_websocket)
+		return has_own_origin(x) || is_program(x) || is_public_program(x);
+	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0 || has_own_origin(x);
 }
 
 bool
@@ -86,7 +108,7 @@ forward_within_limits(struct exchange *x)
 		reply_body(x, 200, "text/plain", STR_NONE);
 	} else if (exchange_is_too_big(x, x->request.length)) {
 		reply_status(x, 413);
-	} else if (x->request.wants_websocket && !count_websocket(x)) {
+	} else if (x->request.upgrade.len > 0 && !count_websocket(x)) {
 		log_info(&x->log, "WebSocket limit reached");
 		reply_status(x, 429);
 	} else {
@@ -98,8 +120,8 @@ forward_within_limits(struct exchange *x)
 static void
 admit(struct exchange *x)
 {
-	if (x->request.wants_websocket && !has_own_origin(x) && !is_program(x) &&
-	    !is_public_program(x)) {
+	accept_offer(x);
+	if (x->request.upgrade.len > 0 && !may_upgrade(x)) {
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
 	}

@@ -38,7 +38,7 @@ count_request(const struct exchange *x, uint64_t duration_us)
 	struct proxy_metrics *m = &x->proxy->metrics;
 	enum metrics_route route = routes[x->route.kind];
 
-	if (route == METRICS_IDE && x->request.wants_websocket)
+	if (route == METRICS_IDE && x->request.upgrade.len > 0)
 		route = METRICS_WEBSOCKET;
 	else if (route == METRICS_IDE && x->route.port != 0)
 		route = METRICS_PORT;

@@ -50,9 +50,10 @@ void exchange_open_tunnel(struct exchange *x);
 void exchange_free_head(struct exchange *x);
 
 /* Bytes from the upstream's side of the tunnel. */
-void exchange_pass_frames(struct exchange *x, struct str data);
+void exchange_pass_to_client(struct exchange *x, struct str data);
 
-/* Sends a close frame at the next frame boundary. Only the first call counts. */
+/* Sends a close frame at the next frame boundary; cuts a tunnel that has no frames. Only the first
+ * call counts. */
 void exchange_close_tunnel(struct exchange *x, unsigned close_code);
 
 #endif

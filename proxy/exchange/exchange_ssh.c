@@ -12,6 +12,7 @@
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/exchange/reply.h"
+#include "proxy/http/upgrade.h"
 #include "proxy/tunnel/ssh_probe.h"
 
 #define PING_MS	     30000u
@@ -207,8 +208,9 @@ send_switch(struct exchange *x, const struct ssh_answer *a)
 	if (a->sentence.len > 0)
 		add_field(&h, "Workspace-Ssh-Notice", a->sentence);
 	x->status = 101;
-	x->stream->ops->send_head(x->stream,
-				  &(const struct response_head){.status = 101, .headers = h});
+	x->stream->ops->send_head(
+		x->stream, &(const struct response_head){
+				   .status = 101, .headers = h, .upgrade = UPGRADE_WEBSOCKET});
 	return true;
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open WebSocket: passes the upstream's bytes to the browser, sends pings while it is quiet, and
- * closes it between two frames.
+ * An open tunnel. A WebSocket gets pings while it is quiet, and is closed between two frames. In
+ * any other protocol the proxy can say nothing itself: it passes bytes and the end of each
+ * direction, and cuts the connection when the tunnel has to end.
  */
+#include "proxy/exchange/exchange_tunnel.h"
+
 #include <stdlib.h>
 
 #include "proxy/exchange/exchange_private.h"
@@ -11,6 +14,12 @@
 #define CLOSE_TIMEOUT_MS 1000
 
 static void restart_ping_timer(struct exchange *x);
+
+static bool
+is_websocket(const struct exchange *x)
+{
+	return x->request.wants_websocket;
+}
 
 static void
 send_ping(struct exchange *x)
@@ -56,14 +65,18 @@ void
 exchange_free_head(struct exchange *x)
 {
 	struct str path = str_take(x->request.path, LOG_VALUE_MAX);
-	char *text = malloc(path.len + x->client.len + 1);
+	struct str method = x->request.method;
+	char *text = malloc(path.len + x->client.len + method.len + 1);
 
 	if (text == NULL)
 		return;
 	memcpy(text, path.data, path.len);
 	memcpy(text + path.len, x->client.data, x->client.len);
-	x->request = (struct request_head){
-		.method = STR("GET"), .path = {text, path.len}, .wants_websocket = true};
+	memcpy(text + path.len + x->client.len, method.data, method.len);
+	x->request = (struct request_head){.method = {text + path.len + x->client.len, method.len},
+					   .path = {text, path.len},
+					   .upgrade = x->request.upgrade,
+					   .wants_websocket = x->request.wants_websocket};
 	x->client = (struct str){text + path.len, x->client.len};
 	if (x->log.fields[1].name.len > 0)
 		x->log.fields[1].text = x->client;
@@ -91,7 +104,9 @@ exchange_close_tunnel(struct exchange *x, unsigned close_code)
 	if (x->close_code != 0)
 		return;
 	x->close_code = close_code;
-	if (websocket_is_at_boundary(&x->to_client))
+	if (!is_websocket(x))
+		exchange_abort(x);
+	else if (websocket_is_at_boundary(&x->to_client))
 		send_close_frame(x);
 	else
 		start_timer(x, CLOSE_TIMEOUT_MS);
@@ -105,14 +120,50 @@ exchange_open_tunnel(struct exchange *x)
 	x->state = EXCHANGE_TUNNEL;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);
-	restart_ping_timer(x);
+	if (is_websocket(x))
+		restart_ping_timer(x);
 	if (x->proxy->draining)
 		exchange_close_tunnel(x, WEBSOCKET_GOING_AWAY);
 }
 
-void
-exchange_pass_frames(struct exchange *x, struct str data)
+/* Both directions have ended. */
+static void
+end_tunnel(struct exchange *x)
 {
+	x->stream->ops->send_end(x->stream, NULL);
+	exchange_finish(x);
+}
+
+bool
+exchange_on_half_close(struct exchange *x)
+{
+	if (x->state != EXCHANGE_TUNNEL || is_websocket(x))
+		return false;
+	x->request_ended = true;
+	if (x->upstream_ended)
+		end_tunnel(x);
+	else
+		upstream_half_close(x->upstream);
+	return true;
+}
+
+void
+exchange_on_upstream_half_close(struct exchange *x)
+{
+	x->upstream_ended = true;
+	if (x->request_ended)
+		end_tunnel(x);
+	else
+		x->stream->ops->half_close(x->stream);
+}
+
+void
+exchange_pass_to_client(struct exchange *x, struct str data)
+{
+	if (!is_websocket(x)) {
+		x->stream->ops->send_body(x->stream, data);
+		return;
+	}
 	if (x->close_code != 0)
 		data = str_take(data, websocket_until_boundary(&x->to_client, data));
 	websocket_track(&x->to_client, data);

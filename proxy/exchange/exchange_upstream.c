@@ -4,6 +4,7 @@
  * directions. forward.c decides which fields pass.
  */
 #include "proxy/exchange/exchange_private.h"
+#include "proxy/exchange/exchange_tunnel.h"
 #include "proxy/exchange/hsts.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/exchange/response_coding.h"
@@ -15,6 +16,7 @@ static void on_head(struct response_head *head, void *arg);
 static void on_body(struct str data, void *arg);
 static struct conn *sink(void *arg);
 static void on_moved(size_t len, void *arg);
+static void on_half_close(void *arg);
 static void on_end(struct headers *trailers, void *arg);
 static void on_round(void *arg);
 static void on_drained(void *arg);
@@ -25,6 +27,7 @@ static const struct upstream_handler upstream_handler = {
 	.on_body = on_body,
 	.sink = sink,
 	.on_moved = on_moved,
+	.on_half_close = on_half_close,
 	.on_end = on_end,
 	.on_round = on_round,
 	.on_drained = on_drained,
@@ -38,7 +41,7 @@ can_be_repeated(const struct exchange *x)
 {
 	struct str m = x->request.method;
 
-	return x->request.body == BODY_NONE && !x->request.wants_websocket &&
+	return x->request.body == BODY_NONE && x->request.upgrade.len == 0 &&
 	       (str_equal(m, STR("GET")) || x->request.is_head || str_equal(m, STR("OPTIONS")) ||
 		str_equal(m, STR("PUT")) || str_equal(m, STR("DELETE")));
 }
@@ -76,7 +79,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		return;
 	}
 	response_coding_expect(x);
-	struct buf *out = upstream_begin(x->upstream, &x->request, x->request.wants_websocket);
+	struct buf *out = upstream_begin(x->upstream, &x->request);
 	if (s->read_max > 0) {
 		upstream_limit_reads(x->upstream, s->read_max);
 		exchange_on_blocked(x);
@@ -157,7 +160,7 @@ on_body(struct str data, void *arg)
 	}
 	if (x->state == EXCHANGE_TUNNEL) {
 		exchange_count_response(x, data.len);
-		exchange_pass_frames(x, data);
+		exchange_pass_to_client(x, data);
 	} else {
 		exchange_send_body(x, data);
 	}
@@ -180,6 +183,12 @@ on_moved(size_t len, void *arg)
 	exchange_count_response(x, len);
 	x->stream->ops->flush(x->stream);
 	exchange_on_blocked(x);
+}
+
+static void
+on_half_close(void *arg)
+{
+	exchange_on_upstream_half_close(arg);
 }
 
 static void

@@ -233,8 +233,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 		http1_write_field(out, STR("TE"), STR("trailers"));
 	if (r->body != BODY_NONE)
 		return;
-	if (r->wants_websocket)
-		buf_add_str(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	if (r->upgrade.len > 0)
+		http1_write_upgrade(out, r->upgrade);
 	else if (r->accepts_trailers)
 		http1_write_field(out, STR("Connection"), STR("TE"));
 	http1_write_end(out);

@@ -7,6 +7,7 @@
 #include "proxy/http/field_list.h"
 #include "proxy/http/request_parts.h"
 #include "proxy/http/trailers.h"
+#include "proxy/http/upgrade.h"
 
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
 #define SPARE_FIELDS	     12u  /* for fields that the proxy adds to a response */
@@ -289,7 +290,7 @@ is_websocket_handshake(const struct request_head *r, bool is_http10)
 
 	return !is_http10 && str_equal(r->method, STR("GET")) && r->body == BODY_NONE &&
 	       headers_find(&r->headers, HEADER_UPGRADE, &upgrade) == 1 &&
-	       str_equal_nocase(upgrade, STR("websocket")) &&
+	       str_equal_nocase(upgrade, UPGRADE_WEBSOCKET) &&
 	       headers_has_token(&r->headers, HEADER_CONNECTION, STR("upgrade")) &&
 	       headers_find(&r->headers, HEADER_SEC_WEBSOCKET_KEY, &key) == 1 &&
 	       headers_find(&r->headers, HEADER_SEC_WEBSOCKET_VERSION, &version) == 1;
@@ -357,6 +358,10 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 	r->half_close_is_end = !p->keep_alive;
 	r->accepts_trailers = trailers_are_accepted(r, p->is_http10);
 	r->wants_websocket = is_websocket_handshake(r, p->is_http10);
+	if (r->wants_websocket)
+		r->upgrade = UPGRADE_WEBSOCKET;
+	else if (!p->is_http10)
+		r->upgrade_offer = upgrade_find(&r->headers);
 	return true;
 }
 
@@ -410,7 +415,6 @@ http1_parse_response(struct str head, const struct http1_scan *scan, bool to_hea
 		     struct err *e)
 {
 	struct framing_fields framing;
-	struct str upgrade;
 
 	*r = (struct response_head){.body = BODY_NONE};
 	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
@@ -428,9 +432,7 @@ http1_parse_response(struct str head, const struct http1_scan *scan, bool to_hea
 	}
 	p->keep_alive = says_keep_alive(&r->headers, p->is_http10);
 	set_response_framing(&framing, to_head, r, p);
-	r->upgrades = r->status == 101 &&
-		      headers_find(&r->headers, HEADER_UPGRADE, &upgrade) == 1 &&
-		      str_equal_nocase(upgrade, STR("websocket")) &&
-		      headers_has_token(&r->headers, HEADER_CONNECTION, STR("upgrade"));
+	if (r->status == 101)
+		r->upgrade = upgrade_find(&r->headers);
 	return true;
 }

@@ -93,7 +93,6 @@ enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len,
 				   size_t *produced);
 /* Whether decoding would not fail within data. */
 bool http1_body_is_well_formed(struct http1_body b, struct str data);
-
 bool http1_body_is_done(const struct http1_body *b);
 
 /* Bytes of the body that need no decoding; and that len of them were forwarded without it. */
@@ -109,6 +108,7 @@ void http1_write_status_line(struct buf *out, unsigned status);
 void http1_write_field(struct buf *out, struct str name, struct str value);
 void http1_write_fields(struct buf *out, const struct headers *fields);
 void http1_write_field_u64(struct buf *out, struct str name, uint64_t value);
+void http1_write_upgrade(struct buf *out, struct str protocol); /* with Connection */
 void http1_write_end(struct buf *out);
 
 /* Writes the line before a chunk of len > 0 bytes, which CRLF follows; returns its length. */

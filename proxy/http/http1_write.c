@@ -125,6 +125,13 @@ http1_write_field_u64(struct buf *out, struct str name, uint64_t value)
 }
 
 void
+http1_write_upgrade(struct buf *out, struct str protocol)
+{
+	buf_add_str(out, STR("Connection: Upgrade\r\n"));
+	http1_write_field(out, STR("Upgrade"), protocol);
+}
+
+void
 http1_write_end(struct buf *out)
 {
 	buf_add_str(out, STR("\r\n"));

@@ -27,8 +27,12 @@ struct request_head {
 	size_t head_bytes; /* as received, with start line and cookies */
 	bool has_dot;	   /* the host was written with a dot at its end, which authority lacks */
 	bool is_head;
-	bool accepts_trailers;	/* see trailers_are_accepted */
-	bool wants_websocket;	/* a well-formed RFC 6455 opening handshake */
+	bool accepts_trailers; /* see trailers_are_accepted */
+	bool wants_websocket;  /* a well-formed RFC 6455 opening handshake */
+	struct str upgrade;    /* what the upstream is asked to switch to; empty: nothing */
+	/* What the client asks for instead of a WebSocket, if it is one protocol. It is ignored
+	 * unless it becomes upgrade. */
+	struct str upgrade_offer;
 	bool half_close_is_end; /* Connection: close; the client may shut down its sending side */
 };
 
@@ -45,9 +49,9 @@ struct response_head {
 	unsigned status;
 	struct headers headers;
 	enum body_kind body;
-	uint64_t length; /* of BODY_LENGTH; also of HEAD and 304, which have no body */
-	bool has_length; /* send Content-Length */
-	bool upgrades;	 /* 101 to WebSocket */
+	uint64_t length;    /* of BODY_LENGTH; also of HEAD and 304, which have no body */
+	bool has_length;    /* send Content-Length */
+	struct str upgrade; /* of 101: what it switches to */
 };
 
 #endif

@@ -12,17 +12,17 @@
 #define RESPONSE_CHECK_INTERIM_MAX 32u /* 1xx responses to one request */
 
 struct response_check {
-	bool asks_upgrade;
+	struct str upgrade; /* that the request asks for; empty: none */
+	bool is_websocket;
 	char accept[WEBSOCKET_ACCEPT_BYTES]; /* expected in the response to an upgrade */
 	unsigned interim_count;
 };
 
-/* asks_upgrade: the request is forwarded as a WebSocket handshake. */
-void response_check_init(struct response_check *check, const struct request_head *r,
-			 bool asks_upgrade);
+/* r->upgrade outlives it. */
+void response_check_init(struct response_check *check, const struct request_head *r);
 
 /* For each response head in turn. Fails with ERR_PROTOCOL: too many interim responses (RFC 9110
- * section 15.2), or a 101 that nobody asked for or that lacks the right Sec-WebSocket-Accept
+ * section 15.2), or a 101 to what nobody asked for or that lacks the right Sec-WebSocket-Accept
  * (RFC 6455 section 4.1). */
 bool response_check_head(struct response_check *check, const struct response_head *head,
 			 struct err *e) MUST_CHECK;

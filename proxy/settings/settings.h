@@ -52,7 +52,6 @@ struct settings {
 	const char *credential_socket;	 /* where git's helper asks; NULL: nowhere */
 	uint64_t credential_uid;	 /* who may */
 	struct clone_origins registries; /* container registries that get the token too */
-
 	struct settings_ssh ssh;
 
 	uint64_t head_max_bytes; /* of a request head */
@@ -78,8 +77,9 @@ struct settings {
 	uint64_t send_min_rate;	 /* bytes per second that the browser takes; 0: any */
 	uint64_t min_rate_period_ms;
 	bool compress;
-	const char *compress_types; /* media types, separated by commas */
-	uint64_t websocket_ping_ms; /* nothing sent to the browser for this long; 0: no pings */
+	const char *compress_types;    /* media types, separated by commas */
+	const char *upgrade_protocols; /* on ports, besides WebSocket, with commas; or NULL */
+	uint64_t websocket_ping_ms;    /* nothing sent to the browser for this long; 0: no pings */
 
 	unsigned log_level;  /* enum log_level */
 	unsigned log_format; /* enum log_format */

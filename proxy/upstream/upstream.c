@@ -151,6 +151,7 @@ upstream_acquire(struct upstream *u, enum upstream_wish wish,
 	c->read_limit = LOOP_SCRATCH_BYTES;
 	c->state = UPSTREAM_BEGUN;
 	c->has_received = c->request_ended = c->keep_alive = c->is_head_open = false;
+	c->is_half_closed = c->has_ended = false;
 	c->scan = (struct http1_scan){0};
 	return c;
 }
@@ -177,7 +178,7 @@ upstream_release(struct upstream_conn *c)
 }
 
 struct buf *
-upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_upgrade)
+upstream_begin(struct upstream_conn *c, const struct request_head *r)
 {
 	struct str unused;
 
@@ -188,7 +189,7 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r, bool asks_
 	c->waits_for_body = c->body_length <= SHORT_BODY_BYTES &&
 			    headers_find(&r->headers, HEADER_EXPECT, &unused) == 0;
 	c->closes = false;
-	response_check_init(&c->check, r, asks_upgrade);
+	response_check_init(&c->check, r);
 	c->accepts_trailers = r->accepts_trailers;
 	c->sends_chunks = r->body == BODY_STREAM;
 	c->state = UPSTREAM_HEAD;
@@ -216,8 +217,10 @@ finish_head(struct upstream_conn *c, struct str data)
 	if (!c->is_head_open)
 		return;
 	c->is_head_open = false;
-	c->closes = c->has_stray_body || may_be_request(c, data);
-	if (c->closes || c->accepts_trailers)
+	c->closes = c->has_stray_body || may_be_request(c, data) || c->check.upgrade.len > 0;
+	if (c->check.upgrade.len > 0)
+		http1_write_upgrade(out, c->check.upgrade);
+	else if (c->closes || c->accepts_trailers)
 		http1_write_field(out, STR("Connection"),
 				  !c->accepts_trailers ? STR("close")
 				  : c->closes	       ? STR("close, TE")
@@ -272,6 +275,14 @@ upstream_send_end(struct upstream_conn *c)
 }
 
 void
+upstream_half_close(struct upstream_conn *c)
+{
+	c->is_half_closed = true;
+	if (!conn_is_blocked(&c->conn))
+		conn_shutdown(&c->conn);
+}
+
+void
 upstream_flush(struct upstream_conn *c)
 {
 	if (c->is_head_open && c->waits_for_body)
@@ -295,7 +306,7 @@ upstream_is_blocked(const struct upstream_conn *c)
 void
 upstream_want_read(struct upstream_conn *c, bool wanted)
 {
-	conn_want_read(&c->conn, wanted);
+	conn_want_read(&c->conn, wanted && !c->has_ended);
 	if (wanted)
 		upstream_touch(c);
 	else
@@ -369,6 +380,8 @@ on_drained(void *arg)
 	if (c->handler == NULL)
 		return;
 	upstream_touch(c);
+	if (c->is_half_closed)
+		conn_shutdown(&c->conn);
 	c->handler->on_drained(c->arg);
 }
 
@@ -422,7 +435,7 @@ on_timer(void *arg)
 		return;
 	}
 	/* Held back by a slow browser, whose own deadline runs. */
-	if (!c->conn.reading) {
+	if (!c->conn.reading && !c->has_ended) {
 		upstream_touch(c);
 		return;
 	}

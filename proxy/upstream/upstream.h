@@ -50,6 +50,7 @@ struct upstream_handler {
 	void (*on_body)(struct str data, void *arg);		/* also a tunnel's bytes */
 	struct conn *(*sink)(void *arg);	 /* where a body may go past on_body, or NULL */
 	void (*on_moved)(size_t len, void *arg); /* that many bytes went there */
+	void (*on_half_close)(void *arg); /* the server's, of a tunnel that is no WebSocket */
 	/* The response, or the tunnel, is over. trailers: empty unless the client accepts them. */
 	void (*on_end)(struct headers *trailers, void *arg);
 	void (*on_round)(void *arg);   /* all bytes of this wake-up were told: time to flush */
@@ -76,15 +77,15 @@ void upstream_release(struct upstream_conn *c);
 
 /*
  * One request: begin, write the head into the buffer with http1_write_*, then body, end.
- * asks_upgrade: a 101 is expected, after which bytes pass as they are. Where there is a body, the
+ * With r->upgrade a 101 may come, after which bytes pass as they are. Where there is a body, the
  * head is written without Connection and the empty line; the first piece of the body adds both, or
  * a flush if the body is long. The connection is kept only if that piece is the whole body and has
  * no line break.
  */
-struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r,
-			   bool asks_upgrade);
+struct buf *upstream_begin(struct upstream_conn *c, const struct request_head *r);
 void upstream_send_body(struct upstream_conn *c, struct str data);
 void upstream_send_end(struct upstream_conn *c);
+void upstream_half_close(struct upstream_conn *c); /* of a tunnel, once all has left */
 
 /* Where the request's body may go past upstream_send_body, or NULL: see conn_splice. */
 struct conn *upstream_sink(struct upstream_conn *c);
@@ -92,8 +93,7 @@ void upstream_flush(struct upstream_conn *c);
 
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
 
-/* Whether to send body now: not blocked, or a short one that waits with its head for a connection.
- */
+/* Whether to send body now: not blocked, or a short one that waits with its head. */
 bool upstream_wants_body(const struct upstream_conn *c);
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 

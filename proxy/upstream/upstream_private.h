@@ -47,7 +47,7 @@ struct upstream_conn {
 	bool has_stray_body;
 	bool is_head_open;   /* the request's head lacks Connection and its end */
 	bool waits_for_body; /* a short one: the head is sent with its first piece */
-	bool closes;	     /* the request says Connection: close */
+	bool closes;	     /* not kept: the request says Connection: close, or Upgrade */
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
@@ -55,6 +55,8 @@ struct upstream_conn {
 	bool sends_chunks;
 	bool request_ended;
 	bool keep_alive;
+	bool is_half_closed; /* of a tunnel: we send no more */
+	bool has_ended;	     /* of a tunnel: the server sends no more */
 };
 
 struct upstream {

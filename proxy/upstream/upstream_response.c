@@ -68,6 +68,13 @@ has_read_body(const struct upstream_conn *c, const struct response_head *head)
 	       (!c->closes && c->request_ended && !conn_is_blocked(&c->conn) && head->status < 400);
 }
 
+/* A server may answer with another status than 101, and take what follows for the protocol. */
+static bool
+may_have_switched(const struct upstream_conn *c)
+{
+	return c->check.upgrade.len > 0 && !c->check.is_websocket;
+}
+
 static void
 begin_body(struct upstream_conn *c, const struct response_head *head,
 	   const struct http1_persistence *p)
@@ -78,7 +85,7 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 		conn_trim(&c->conn);
 	} else if (head->status >= 200) {
 		c->state = UPSTREAM_BODY;
-		c->keep_alive = p->keep_alive && has_read_body(c, head);
+		c->keep_alive = p->keep_alive && has_read_body(c, head) && !may_have_switched(c);
 		read_keep_alive(c, &head->headers);
 		http1_body_init(&c->body, p->framing, head->length);
 		/* Connection may name trailers, too: then all are discarded. */
@@ -97,6 +104,14 @@ check_first_chunks(const struct response_head *head, const struct http1_persiste
 	http1_body_init(&body, persistence->framing, head->length);
 	return http1_body_is_well_formed(body, data) ||
 	       err_set(e, ERR_PROTOCOL, "the response body's chunks are malformed");
+}
+
+/* The rest of a request's body would become the first bytes in the tunnel. */
+static bool
+check_request_ended(const struct upstream_conn *c, const struct response_head *head, struct err *e)
+{
+	return head->status != 101 || c->request_ended ||
+	       err_set(e, ERR_PROTOCOL, "status 101 before the end of the request");
 }
 
 /* Tells a head when it is whole. Returns the bytes that it used; 0 when more are needed or it
@@ -122,7 +137,7 @@ take_head(struct upstream_conn *c, struct str data)
 	size_t used = c->scan.at;
 	if (!http1_parse_response(str_take(data, used), &c->scan, c->is_to_head, &head,
 				  &persistence, &u->arena, &e) ||
-	    !response_check_head(&c->check, &head, &e) ||
+	    !response_check_head(&c->check, &head, &e) || !check_request_ended(c, &head, &e) ||
 	    !check_first_chunks(&head, &persistence, str_skip(data, used), &e)) {
 		arena_reset(&u->arena);
 		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
@@ -259,6 +274,12 @@ on_end_of_stream(struct upstream_conn *c)
 {
 	struct err e = ERR_INIT;
 
+	if (c->state == UPSTREAM_TUNNEL && !c->check.is_websocket) {
+		c->has_ended = true;
+		conn_want_read(&c->conn, false);
+		c->handler->on_half_close(c->arg);
+		return;
+	}
 	if (c->state == UPSTREAM_TUNNEL ||
 	    (c->state == UPSTREAM_BODY && http1_body_may_end(&c->body))) {
 		c->keep_alive = false;

@@ -303,7 +303,7 @@ compare_response(const struct theirs *t, const struct response_head *r,
 		err_assert(t->length == r->length);
 	if (p->framing == HTTP1_FRAMING_CLOSE)
 		err_assert(!is_chunked && t->length == UINT64_MAX);
-	err_assert(!r->upgrades || t->parser.upgrade || has_odd_element(&r->headers));
+	err_assert(r->upgrade.len == 0 || t->parser.upgrade || has_odd_element(&r->headers));
 }
 
 /*

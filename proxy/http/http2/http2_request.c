@@ -11,6 +11,7 @@
 #include "proxy/http/field_list.h"
 #include "proxy/http/request_parts.h"
 #include "proxy/http/trailers.h"
+#include "proxy/http/upgrade.h"
 
 #define ITEMS_FIRST	  32u
 #define OWN_FIELDS	  3u	/* Host, Cookie, Sec-WebSocket-Key */
@@ -329,6 +330,7 @@ make_handshake(const struct http2_fields *f, struct request_head *r, bool has_en
 	r->method = STR("GET");
 	r->body = BODY_NONE;
 	r->wants_websocket = true;
+	r->upgrade = UPGRADE_WEBSOCKET;
 	return text != NULL || err_set(e, ERR_MEMORY, "no memory for a WebSocket handshake");
 }
 

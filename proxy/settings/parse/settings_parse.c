@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/crypto.h"
 #include "proxy/http/content_coding.h"
+#include "proxy/http/upgrade.h"
 #include "proxy/settings/settings.h"
 #include "ssh/message.h"
 
@@ -36,6 +37,16 @@ settings_parse_media_types(struct str value, void *field, struct arena *a, struc
 		return err_set(e, ERR_CONFIG,
 			       "text/event-stream and what is no media type can't be "
 			       "compressed");
+	return settings_keep_text(value, field, a, e);
+}
+
+bool
+settings_parse_upgrade_protocols(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!upgrade_check_list(value, e)) {
+		e->code = ERR_CONFIG;
+		return false;
+	}
 	return settings_keep_text(value, field, a, e);
 }
 

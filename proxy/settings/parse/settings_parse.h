@@ -29,6 +29,7 @@ conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_gitlab_group;
 conf_parse_fn settings_parse_users;
 conf_parse_fn settings_parse_media_types;
+conf_parse_fn settings_parse_upgrade_protocols;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_ssh_socket;

@@ -197,6 +197,18 @@ static const struct conf_setting ide[] = {
 		 "and ranges; ranges leave out the proxy's own listeners. DNS and certificate must "
 		 "cover these names, as "
 		 "`*.<zone>` does."},
+	{.name = "UPGRADE_PROTOCOLS",
+	 .type = CONF_CUSTOM,
+	 .commands = SERVE,
+	 .offset = AT(upgrade_protocols),
+	 .parse = settings_parse_upgrade_protocols,
+	 .format = settings_format_text,
+	 .expected = "protocols such as tcp,SPDY/3.1",
+	 .unset = "none",
+	 .text = "Protocols besides WebSocket to which a request to a port may switch its "
+		 "connection with `Upgrade`, such as `tcp` for Docker's API and `SPDY/3.1` for "
+		 "Kubernetes': see [ports](ports.md#other-protocols). At most 8. `h2c` and others "
+		 "in which a client could send requests past the sign-in are refused."},
 };
 const struct conf_group settings_ide = SETTINGS_GROUP("IDE", ide);
 

@@ -129,7 +129,7 @@ test_framing_of_responses(void **state)
 		assert_int_equal(p.response.has_length, cases[i].has_length);
 		assert_int_equal(p.response.length, cases[i].length);
 		assert_int_equal(p.persistence.keep_alive, cases[i].keeps);
-		assert_false(p.response.upgrades);
+		assert_int_equal(p.response.upgrade.len, 0);
 		/* room for what a gateway adds */
 		for (int added = 0; added < 8; added++)
 			headers_add_own(&p.response.headers, STR("Set-Cookie"), STR("a=b"));
@@ -142,23 +142,26 @@ test_responses_that_upgrade(void **state)
 {
 	static const struct {
 		const char *head;
-		bool upgrades;
+		const char *upgrade;
 	} cases[] = {
-		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", true},
-		{"HTTP/1.1 101 X\r\nUpgrade: WEBSOCKET\r\nConnection: a, upgrade\r\n\r\n", true},
-		{"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", false},
-		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", false},
+		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+		 "websocket"},
+		{"HTTP/1.1 101 X\r\nUpgrade: WEBSOCKET\r\nConnection: a, upgrade\r\n\r\n",
+		 "WEBSOCKET"},
+		{"HTTP/1.1 101 X\r\nUpgrade: a/1\r\nConnection: Upgrade\r\n\r\n", "a/1"},
+		{"HTTP/1.1 101 X\r\nUpgrade: a, b\r\nConnection: Upgrade\r\n\r\n", ""},
+		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", ""},
 		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nUpgrade: a\r\nConnection: upgrade\r\n"
 		 "\r\n",
-		 false},
-		{"HTTP/1.1 200 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", false},
+		 ""},
+		{"HTTP/1.1 200 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", ""},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct parsed p = parse_response(str_from(cases[i].head), false);
 		assert_true(p.ok);
-		assert_int_equal(p.response.upgrades, cases[i].upgrades);
+		assert_true(str_equal(p.response.upgrade, str_from(cases[i].upgrade)));
 		parsed_fini(&p);
 	}
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a stream tells an exchange that has become a tunnel, besides what exchange.h has.
+ */
+#ifndef PROXY_EXCHANGE_EXCHANGE_TUNNEL_H
+#define PROXY_EXCHANGE_EXCHANGE_TUNNEL_H
+
+#include "proxy/exchange/exchange.h"
+
+/* The browser sends nothing more into the tunnel, but may still receive. False for a WebSocket,
+ * which ends with that. */
+bool exchange_on_half_close(struct exchange *x);
+
+/* The upstream sends nothing more into a tunnel that is no WebSocket. */
+void exchange_on_upstream_half_close(struct exchange *x);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Protocols that a connection may be switched to (RFC 9110 section 7.8), besides WebSocket, which
+ * has rules of its own: http1.h.
+ */
+#ifndef PROXY_HTTP_UPGRADE_H
+#define PROXY_HTTP_UPGRADE_H
+
+#include "proxy/http/headers.h"
+
+#define UPGRADE_WEBSOCKET     STR("websocket")
+#define UPGRADE_PROTOCOLS_MAX 8u
+#define UPGRADE_NAME_MAX      32u
+
+/* The one protocol that a head asks for, or has switched to, with Connection: Upgrade; empty for
+ * none and for several. */
+struct str upgrade_find(const struct headers *h);
+
+/* Whether a list of protocols, separated by commas, may be passed on at all. h2c and others that
+ * would let the client send requests past the proxy are refused. */
+bool upgrade_check_list(struct str list, struct err *e) MUST_CHECK;
+
+/* The protocol as the list spells it; empty if it is not listed. Case does not matter. */
+struct str upgrade_find_listed(struct str list, struct str protocol);
+
+#endif
