@@ -8,8 +8,9 @@ import certificates as certificates_module
 import proxy as proxy_module
 import pytest
 import relay as relay_module
+from broker import REVOKE, Asker
 from proxy import wait_until
-from test_metrics import scrape
+from test_metrics import ask, scrape
 
 SESSION = "__Host-workspace-proxy"
 SIGN_IN = ("sasha", "sasha-password")
@@ -170,16 +171,8 @@ def test_a_relay_killed_with_a_refresh_under_way(broker, make_sidecar, gitlab, c
 
 @pytest.fixture
 def replicas(make_relay, gitlab):
-    """Two processes of one relay behind a balancer that takes them in turn."""
-    balancer = relay_module.Balancer()
-    first = make_relay(gitlab, broker=True, balancer=balancer)
-    same = {k: first.settings[k] for k in ("RELAY_MASTER_KEY", "RELAY_ZONES")}
-    second = make_relay(
-        gitlab, broker=True, balancer=balancer, application=first.application, ports=first.ports, **same
-    )
-    balancer.targets = [first.address(), second.address()]
-    yield balancer, first, second
-    balancer.stop()
+    with relay_module.replicas(make_relay, gitlab, broker=True) as three:
+        yield three
 
 
 def test_any_replica_renews_what_another_has_wrapped(replicas, make_sidecar, gitlab, make_client):
@@ -230,6 +223,14 @@ def test_without_relay_sessions_go_on(broker, make_sidecar, gitlab, client, make
         assert client.fetch(proxy.origin + "/").status == 200
     broker.start_again()
     sign_in(proxy, make_client())
+
+
+def test_the_relay_is_ready_without_gitlab(broker, gitlab):
+    """Its pages work, and a restart of all replicas would help nobody."""
+    gitlab.faults.add("*", status=503)
+    asker = Asker(broker, f"kiwi.localhost:{broker.ports[0]}")
+    assert asker.ask(REVOKE, token="t").outcome == "unavailable"
+    assert ask(broker, "/ready").status == 200 and not ask(broker, "/ready").json()["problems"]
 
 
 # Keys and secrets change

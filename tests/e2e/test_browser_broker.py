@@ -17,15 +17,8 @@ pytestmark = [
 
 @pytest.fixture
 def replicas(make_relay, gitlab):
-    balancer = relay_module.Balancer()
-    first = make_relay(gitlab, broker=True, balancer=balancer)
-    same = {k: first.settings[k] for k in ("RELAY_MASTER_KEY", "RELAY_ZONES")}
-    second = make_relay(
-        gitlab, broker=True, balancer=balancer, application=first.application, ports=first.ports, **same
-    )
-    balancer.targets = [first.address(), second.address()]
-    yield first, second
-    balancer.stop()
+    with relay_module.replicas(make_relay, gitlab, broker=True) as (_, first, second):
+        yield first, second
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import urllib.parse
 import credential
 import memory
 import pytest
+import relay
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from proxy import is_sanitized, wait_until
 
 SIGN_IN = ("sasha", "sasha-password")
@@ -117,11 +119,21 @@ def test_the_relay_keeps_nothing_of_users(pod, broker, gitlab, client, make_clie
     assert not found_in(broker, refresh_tokens(gitlab) | tokens | codes(gitlab))
 
 
+def open_state(proxy, image):
+    """The plain session file, as whoever has the whole pod can make it: see auth/sealed_image.c."""
+    settings = proxy.settings
+    origin = settings["EXTERNAL_URL"]
+    gitlab = urllib.parse.urlsplit(settings["GITLAB_URL"])
+    key = relay.hkdf(bytes.fromhex(settings["COOKIE_SECRET"]), origin.encode(), b"workspace-proxy session file 1", 32)
+    of = f"{origin}\n{settings['WORKSPACE_ID']}\n{gitlab.hostname}:{gitlab.port}{gitlab.path}\n{settings['CLIENT_ID']}"
+    return AESGCM(key).decrypt(image[8:20], image[20:], image[:8] + of.encode())
+
+
 def test_the_state_file(pod, broker, gitlab, client, make_client):
-    """And with its key, as whoever has the whole pod would read it: see session_file.c for the form."""
+    """Opened with the pod's own keys: an access token, and what the relay alone can use."""
     live(pod, gitlab, client, make_client)
-    wrapped = refresh_tokens(gitlab)
-    for path in pod.state.iterdir():
-        if path.is_file():
-            content = path.read_bytes()
-            assert not [name for name, needle in wrapped.items() if needle in content]
+    assert pod.stop() == 0
+    plain = open_state(pod, (pod.state / "sessions").read_bytes())
+    live_tokens = [t for t in gitlab.state.tokens if not t.revoked]
+    assert any(t.access.encode() in plain for t in live_tokens), "the file is what we take it for"
+    assert not [name for name, needle in refresh_tokens(gitlab).items() if needle in plain]

@@ -149,16 +149,8 @@ def test_denied_consent_reaches_the_workspace(make_relay, make_proxy, gitlab, up
 
 @pytest.fixture
 def replicas(make_relay, gitlab):
-    """Two relay processes behind a balancer that takes them in turn."""
-    balancer = relay_module.Balancer()
-    first = make_relay(gitlab, balancer=balancer)
-    same = {k: first.settings[k] for k in ("RELAY_MASTER_KEY", "RELAY_ZONES")}
-    second = make_relay(
-        gitlab, balancer=balancer, application=first.application, ports=first.ports, **same
-    )
-    balancer.targets = [first.address(), second.address()]
-    yield balancer, first, second
-    balancer.stop()
+    with relay_module.replicas(make_relay, gitlab) as three:
+        yield three
 
 
 def test_replicas_killed_in_the_middle_lose_nothing(replicas, make_proxy, gitlab, upstream, make_client):

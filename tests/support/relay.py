@@ -101,6 +101,20 @@ class StateBox:
         return state, name, self.seal("relay cookie", name, hashlib.sha256(state.encode()).digest())
 
 
+@contextlib.contextmanager
+def replicas(make_relay, gitlab, **settings):
+    """(balancer, first, second): two processes of one relay behind a balancer that takes them in turn."""
+    balancer = Balancer()
+    first = make_relay(gitlab, balancer=balancer, **settings)
+    same = {k: first.settings[k] for k in ("RELAY_MASTER_KEY", "RELAY_ZONES")}
+    second = make_relay(
+        gitlab, balancer=balancer, application=first.application, ports=first.ports, **same, **settings
+    )
+    balancer.targets = [first.address(), second.address()]
+    yield balancer, first, second
+    balancer.stop()
+
+
 class Balancer:
     """Passes each connection on to the next of its targets that listens, byte for byte."""
 

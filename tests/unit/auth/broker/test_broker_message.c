@@ -4,13 +4,7 @@
  * else does.
  */
 #include "auth/broker/broker_message.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/auth/broker/broker_support.h"
 
 #define HOST	 "kiwi.ws.example.com"
 #define NOW_MS	 INT64_C(1800000000000)
@@ -25,15 +19,6 @@ struct pair {
 	struct broker_channel theirs;
 	struct broker_request read;
 };
-
-static struct secret *
-master_key(char fill)
-{
-	char bytes[CRYPTO_KEY_BYTES];
-
-	memset(bytes, fill, sizeof(bytes));
-	return secret_new(bytes, sizeof(bytes));
-}
 
 static int
 setup(void **state)

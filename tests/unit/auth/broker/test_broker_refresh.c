@@ -4,15 +4,9 @@
  */
 #include "auth/broker/broker_refresh.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdlib.h>
 
-#include "base/crypto.h"
+#include "tests/unit/auth/broker/broker_support.h"
 
 #define HOST STR("kiwi.ws.example.com")
 
@@ -26,15 +20,6 @@ struct wrapping {
 
 static const struct broker_refresh sashas = {
 	.user_id = 42, .login_ms = INT64_C(1800000000000), .token = {"refresh-token-1", 15}};
-
-static struct secret *
-master_key(char fill)
-{
-	char bytes[CRYPTO_KEY_BYTES];
-
-	memset(bytes, fill, sizeof(bytes));
-	return secret_new(bytes, sizeof(bytes));
-}
 
 static void
 wrap(struct wrapping *w)
