@@ -28,7 +28,6 @@ def broker(make_relay, gitlab):
 def pod(broker, make_proxy, gitlab, upstream, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
-    gitlab.settings.token_lifetime_s = 4
     proxy = make_proxy(
         gitlab,
         upstream,
@@ -70,10 +69,11 @@ def codes(gitlab):
 def live(proxy, gitlab, client, make_client):
     """A day of a workspace, in a few seconds."""
     other = make_client()
-    for one in (client, other):
-        page = one.login(proxy.origin + "/", *SIGN_IN)
-        assert page.status in (200, 503), page.status
+    assert make_client().login(proxy.origin + "/", *SIGN_IN).status in (200, 503)
     proxy.wait_for_log(message="clone: phase", phase="done")
+    gitlab.settings.token_lifetime_s = 5
+    for one in (client, other):
+        assert one.login(proxy.origin + "/", *SIGN_IN).status == 200
 
     def renewed():
         for one in (client, other):
