@@ -35,11 +35,18 @@ enum container_tls {
 	CONTAINER_TLS_SELF, /* each makes its own */
 };
 
+/* The user id that sidecars run with. */
+enum container_user {
+	CONTAINER_USER_IDE, /* the IDE's */
+	CONTAINER_USER_OWN, /* one that no other container of the pod has */
+};
+
 /* Strings were validated when they were loaded; NULL means not set. */
 struct container_settings {
 	const char *image;
 	const char *pull_policy; /* a Kubernetes imagePullPolicy */
 	unsigned sidecar;	 /* enum container_sidecar */
+	unsigned user;		 /* enum container_user */
 	unsigned allowed;	 /* CONTAINER_ALLOW_… */
 	const char *zone;	 /* workspaces are one label below it; NULL: anywhere */
 	/* Passed on to every sidecar. */

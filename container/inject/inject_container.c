@@ -10,6 +10,7 @@
 
 #include "container/inject/ide/inject_git_config.h"
 #include "container/inject/ide/inject_log.h"
+#include "container/inject/inject_user.h"
 #include "container/inject/value/mount_path.h"
 #include "container/inject/value/quantity.h"
 
@@ -17,8 +18,7 @@
 #define TLS_PATH     "/etc/workspace-proxy/tls"
 #define CA_PATH	     "/etc/workspace-proxy/ca"
 #define STATE_PATH   "/run/workspace-proxy"
-#define USER_ID	     65532 /* if the IDE runs as root */
-#define GRACE_S	     30	   /* default of terminationGracePeriodSeconds */
+#define GRACE_S	     30 /* default of terminationGracePeriodSeconds */
 
 struct builder {
 	struct inject *c;
@@ -52,6 +52,15 @@ static void
 add_env_text(struct builder *b, const char *name, const char *value)
 {
 	add_env(b, name, str_from(value));
+}
+
+static void
+add_env_number(struct builder *b, const char *name, int64_t value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	add_env_text(b, name, text);
 }
 
 static void
@@ -92,8 +101,7 @@ static void
 add_git(struct builder *b)
 {
 	static const char socket[] = INJECT_GIT_PATH "/credential.sock";
-	int64_t own = node_int_at(b->c->ide, "securityContext.runAsUser");
-	int64_t pods = node_int_at(b->c->spec, "securityContext.runAsUser");
+	int64_t user = inject_ide_user(b->c);
 
 	if (!b->c->settings->has_git) {
 		add_env_text(b, "CREDENTIAL_SOCKET", "off");
@@ -102,8 +110,9 @@ add_git(struct builder *b)
 	}
 	add_env_text(b, "CREDENTIAL_SOCKET", socket);
 	add_env_text(b, "CREDENTIAL_HELPER", INJECT_GIT_HELPER);
-	if (own == 0 || (own < 0 && pods == 0))
-		add_env_text(b, "CREDENTIAL_UID", "0"); /* the sidecar itself never runs as root */
+	/* The sidecar itself never runs as root. */
+	if (user == 0 || (user > 0 && inject_has_own_user(b->c)))
+		add_env_number(b, "CREDENTIAL_UID", user);
 	if (b->c->params.ssh.len > 0)
 		add_env_text(b, "SSH_SOCKET", INJECT_SSH_SOCKET);
 }
@@ -136,6 +145,21 @@ add_certificate(struct builder *b)
 	}
 	add_env_text(b, "TLS_CERT_FILE", TLS_PATH "/tls.crt");
 	add_env_text(b, "TLS_KEY_FILE", TLS_PATH "/tls.key");
+}
+
+static void
+add_clone(struct builder *b)
+{
+	const struct inject_params *p = &b->c->params;
+
+	add_env(b, "CLONE_URL", p->clone_url);
+	add_env(b, "CLONE_DIR", p->clone_dir);
+	add_env(b, "CLONE_REF", p->clone_ref);
+	add_env(b, "CLONE_DEPTH", p->clone_depth);
+	if (p->clone_dir.len == 0 || !inject_has_own_user(b->c))
+		return;
+	add_env_number(b, "CLONE_GROUP", inject_shared_group(b->c));
+	add_env_text(b, "CLONE_UMASK", "0002");
 }
 
 static void
@@ -176,10 +200,7 @@ add_environment(struct builder *b)
 	add_drain_timeout(b);
 	if (p->ide_log.len > 0)
 		add_env_text(b, "LOG_FILES", INJECT_LOG_PATH "/*.log");
-	add_env(b, "CLONE_URL", p->clone_url);
-	add_env(b, "CLONE_DIR", p->clone_dir);
-	add_env(b, "CLONE_REF", p->clone_ref);
-	add_env(b, "CLONE_DEPTH", p->clone_depth);
+	add_clone(b);
 }
 
 static void
@@ -244,46 +265,6 @@ add_resources(struct builder *b)
 	node_set_str(d, limits, "memory", memory_limit);
 }
 
-/* The IDE's own user id, or that of the annotation; negative: neither is set. */
-static int64_t
-ide_user(const struct inject *c)
-{
-	int64_t user = node_int_at(c->ide, "securityContext.runAsUser");
-	uint64_t annotated;
-
-	if (user < 0 && str_to_u64(c->params.ide_user, 1, INT64_MAX, &annotated))
-		user = (int64_t)annotated;
-	return user;
-}
-
-int64_t
-inject_sidecar_user(const struct inject *c)
-{
-	int64_t user = ide_user(c);
-	int64_t pods = node_int_at(c->spec, "securityContext.runAsUser");
-
-	if (user > 0)
-		return user;
-	return pods > 0 ? pods : USER_ID;
-}
-
-/* Runs as the IDE's user, which owns the cloned files and may ask for git credentials, but never as
- * root. The pod's own securityContext applies to our container anyway. */
-static void
-add_user(struct builder *b, struct node *context)
-{
-	struct doc *d = b->c->doc;
-	int64_t user = ide_user(b->c);
-	int64_t group = node_int_at(b->c->ide, "securityContext.runAsGroup");
-
-	if (user > 0)
-		node_set_int(d, context, "runAsUser", user);
-	else if (node_int_at(b->c->spec, "securityContext.runAsUser") == 0)
-		node_set_int(d, context, "runAsUser", USER_ID);
-	if (user > 0 && group > 0)
-		node_set_int(d, context, "runAsGroup", group);
-}
-
 static void
 add_security_context(struct builder *b)
 {
@@ -296,7 +277,7 @@ add_security_context(struct builder *b)
 	node_set_bool(d, context, "privileged", false);
 	node_set_bool(d, context, "readOnlyRootFilesystem", true);
 	node_set_bool(d, context, "runAsNonRoot", true);
-	add_user(b, context);
+	inject_set_user(b->c, context);
 	node_set_str(d, node_set_map(d, context, "seccompProfile"), "type", STR("RuntimeDefault"));
 }
 

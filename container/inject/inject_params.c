@@ -140,6 +140,12 @@ is_user_name(struct str text)
 }
 
 static bool
+is_sidecar_user(struct str text)
+{
+	return str_equal(text, STR("own")) || str_equal(text, STR("ide"));
+}
+
+static bool
 is_service_port(struct str text)
 {
 	uint64_t value;
@@ -175,6 +181,7 @@ static const struct param {
 	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
+	ROW("sidecar-user", sidecar_user, is_sidecar_user, "own or ide"),
 	ROW("ssh", ssh, is_true, "true"),
 	ROW("ssh-upstream", ssh_upstream, is_loopback_address,
 	    "a loopback address with a port, such as 127.0.0.1:60022"),

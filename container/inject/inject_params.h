@@ -25,6 +25,7 @@ struct inject_params {
 	struct str ide_env;
 	struct str ide_args;
 	struct str ide_user;
+	struct str sidecar_user;
 	struct str ssh;
 	struct str ssh_upstream;
 	struct str ssh_upstream_host_key;

@@ -8,6 +8,7 @@
 #include "container/inject/ide/inject_log.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/ide/inject_ssh.h"
+#include "container/inject/inject_user.h"
 
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
@@ -337,8 +338,10 @@ change_pod(struct inject *c)
 {
 	struct node *volumes = node_new(c->doc, NODE_LIST);
 
+	inject_ensure_group(c);
 	inject_volumes(c, volumes);
 	inject_check_pod(c, volumes);
+	inject_check_users(c);
 	inject_check_ssh(c);
 	inject_check_log(c);
 	inject_plan_probes(c);

@@ -66,9 +66,6 @@ void inject_check_pod(struct inject *c, const struct node *ours);
 /* Adds a mount to the IDE's container; one of that volume that differs is a problem. */
 void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);
 
-/* The user id that the sidecar runs with, as far as the pod says. */
-int64_t inject_sidecar_user(const struct inject *c);
-
 /* The sidecar's container, the init container that installs git's helper, and their volumes. */
 struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);

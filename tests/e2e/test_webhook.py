@@ -206,8 +206,9 @@ def test_what_the_author_can_mend_is_said(webhook):
     assert "image: not allowed by the operator" in message and "did you mean" in message
     pod = manifests.pod(ide_env="HOST=127.0.0.1")
     pod["spec"]["containers"][0]["livenessProbe"] = {"grpc": {"port": 60001}}
-    (warning,) = webhook.review("/mutate", pod)["warnings"]
-    assert "livenessProbe" in warning
+    warnings = webhook.review("/mutate", pod)["warnings"]
+    assert any("livenessProbe" in warning for warning in warnings)
+    assert any("workspace-proxy.io/ide-user" in warning for warning in warnings)
 
 
 def test_probes_of_an_ide_on_loopback(webhook):

@@ -93,8 +93,9 @@ class InjectedPod(runners.Container):
 
     def _options(self, container):
         of_pod = self.spec["securityContext"]
-        user = container["securityContext"].get("runAsUser", of_pod["runAsUser"])
-        options = ["--user", f"{user}:{of_pod['runAsGroup']}", "--group-add", str(of_pod["fsGroup"])]
+        of_container = {**of_pod, **container["securityContext"]}
+        user = f"{of_container['runAsUser']}:{of_container['runAsGroup']}"
+        options = ["--user", user, "--group-add", str(of_pod["fsGroup"])]
         for mount in container["volumeMounts"]:
             mode = "ro" if mount.get("readOnly") else "rw"
             options += ["--volume", f"{self.folder(mount['name'])}:{mount['mountPath']}:{mode}"]

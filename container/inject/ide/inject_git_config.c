@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/git_config.h"
+#include "container/inject/inject_user.h"
 
 #define COUNT_NAME "GIT_CONFIG_COUNT"
 #define COUNT_MAX  1000u
@@ -18,14 +19,7 @@
 static bool
 users_may_differ(const struct inject *c)
 {
-	const struct node *user = node_find(c->ide, "securityContext.runAsUser");
-	uint64_t annotated;
-
-	if (!node_is(user, NODE_INT))
-		user = node_find(c->spec, "securityContext.runAsUser");
-	if (node_is(user, NODE_INT))
-		return user->integer <= 0;
-	return !str_to_u64(c->params.ide_user, 1, INT64_MAX, &annotated);
+	return inject_has_own_user(c) || inject_ide_user(c) <= 0;
 }
 
 static bool

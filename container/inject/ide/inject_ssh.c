@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "container/inject/inject_user.h"
+
 #define PROGRAM INJECT_GIT_PATH "/workspace-ssh"
 
 static void

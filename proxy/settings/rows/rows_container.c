@@ -11,6 +11,9 @@ static const char *const sidecars[] = {
 static const char *const certificates[] = {
 	[CONTAINER_TLS_SECRET] = "secret", [CONTAINER_TLS_SELF] = "self", NULL};
 
+static const char *const users[] = {
+	[CONTAINER_USER_IDE] = "ide", [CONTAINER_USER_OWN] = "own", NULL};
+
 static const struct conf_setting injection[] = {
 	{.name = "INJECT_IMAGE",
 	 .type = CONF_TEXT,
@@ -98,6 +101,16 @@ static const struct conf_setting injection[] = {
 	 .text = "Kind of container. `native`: an init container with `restartPolicy: Always` "
 		 "(Kubernetes 1.29), which starts before the IDE and ends after it. `classic`: an "
 		 "ordinary container."},
+	{.name = "INJECT_USER",
+	 .type = CONF_CHOICE,
+	 .commands = INJECT | WEBHOOK,
+	 .offset = AT(container.user),
+	 .fallback = "own",
+	 .choices = users,
+	 .text = "User id of sidecars. `own`: 65532, which no other container of the pod may have, "
+		 "so that code in the IDE can't reach the sidecar's sockets and files; a clone is "
+		 "shared by the pod's `fsGroup`. `ide`: the IDE's. "
+		 "[Injection](injection.md#user-ids) says when which is better."},
 	{.name = "INJECT_ALLOW",
 	 .type = CONF_CUSTOM,
 	 .commands = INJECT | WEBHOOK,

@@ -135,14 +135,17 @@ test_git_config_of_another_user(void **state)
 		{"securityContext: {runAsUser: 1000}", "5"},
 		{"securityContext: {runAsUser: 0}", "6"},
 		{"stdin: true", "6"},
+		{"securityContext: {runAsUser: 1000}", "6"}, /* the sidecar's is its own */
 	};
+	struct container_settings settings = operator_settings;
 	char yaml[2048];
 	struct injected r;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		snprintf(yaml, sizeof(yaml), "%s    %s\n", CLONE, cases[i].user);
-		try_inject(&r, &operator_settings, yaml);
+		settings.user = i == COUNT(cases) - 1 ? CONTAINER_USER_OWN : CONTAINER_USER_IDE;
+		try_inject(&r, &settings, yaml);
 		assert_true(r.is_ours);
 		assert_int_equal(r.report.problems.count, 0);
 		assert_variable(&r, "GIT_CONFIG_COUNT", cases[i].count);
