@@ -17,6 +17,10 @@ static const struct workload {
 	{"apps/", "StatefulSet", "spec.template", false},
 	{"apps/", "DaemonSet", "spec.template", false},
 	{"apps/", "ReplicaSet", "spec.template", false},
+	{"v1", "ReplicationController", "spec.template", false},
+	{"v1", "PodTemplate", "template", false},
+	{"argoproj.io/", "Rollout", "spec.template", false},
+	{"apps.openshift.io/", "DeploymentConfig", "spec.template", false},
 	{"batch/", "Job", "spec.template", true},
 	{"batch/", "CronJob", "spec.jobTemplate.spec.template", true},
 };

@@ -477,15 +477,21 @@ static const char *const refused[][2] = {
 	{"apiVersion: apps/v1\nkind: Deployment\nspec: {template: {metadata: {annotations: "
 	 "{workspace-proxy.io/inject: 'true'}}}}\n",
 	 "must be a label"},
-	{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {metadata: {labels: "
+	{"apiVersion: serving.knative.dev/v1\nkind: Service\nspec: {template: {metadata: {labels: "
+	 "{workspace-proxy.io/inject: 'true'}}}}\n",
+	 "kind Service is not supported"},
+	{"apiVersion: example.com/v1\nkind: Rollout\nspec: {template: {metadata: {labels: "
 	 "{workspace-proxy.io/inject: 'true'}}}}\n",
 	 "kind Rollout is not supported"},
+	{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {metadata: {labels: "
+	 "{workspace-proxy.io/inject: 'true'}}}}\n",
+	 "the pod has no spec"},
 	{"apiVersion: v1\nkind: PodList\nitems: [{metadata: {labels: {workspace-proxy.io/inject: "
 	 "'true'}}}]\n",
 	 "kind PodList is not supported"},
 	{"apiVersion: v1\nkind: PodTemplate\ntemplate: {metadata: {labels: "
 	 "{workspace-proxy.io/inject: 'yes'}}}\n",
-	 "kind PodTemplate is not supported"},
+	 "expected true or false"},
 	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: true}}\n",
 	 "must be a string"},
 	{"apiVersion: v1\nkind: Pod\nmetadata: {labels: {workspace-proxy.io/inject: \"yes\"}}\n",
@@ -532,12 +538,31 @@ test_allowed_by_the_operator(void **state)
 }
 
 static void
+test_pod_template(void **state)
+{
+	struct injected r;
+
+	(void)state;
+	run(&r, "{apiVersion: v1, kind: PodTemplate, template: {metadata: {labels: "
+		"{workspace-proxy.io/inject: 'true'}, annotations: {workspace-proxy.io/name: kiwi, "
+		"workspace-proxy.io/workspace-id: '7'}}, spec: {containers: "
+		"[{name: ide, ports: [{containerPort: 60001}]}]}}}");
+	assert_non_null(sidecar_of(&r, "template.spec.initContainers"));
+	doc_fini(&r.doc);
+}
+
+static void
 test_workloads(void **state)
 {
 	static const char *const kinds[][3] = {
-		{"apps/v1", "Deployment", "template"}, {"apps/v1", "StatefulSet", "template"},
-		{"apps/v1", "DaemonSet", "template"},  {"apps/v1", "ReplicaSet", "template"},
+		{"apps/v1", "Deployment", "template"},
+		{"apps/v1", "StatefulSet", "template"},
+		{"apps/v1", "DaemonSet", "template"},
+		{"apps/v1", "ReplicaSet", "template"},
 		{"batch/v1", "Job", "template"},
+		{"v1", "ReplicationController", "template"},
+		{"argoproj.io/v1alpha1", "Rollout", "template"},
+		{"apps.openshift.io/v1", "DeploymentConfig", "template"},
 	};
 
 	(void)state;
@@ -637,6 +662,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed_by_the_operator),
 		cmocka_unit_test(test_workloads),
+		cmocka_unit_test(test_pod_template),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_warnings),
