@@ -19,6 +19,9 @@ struct http2_run {
 	size_t len;
 };
 
+/* Streams that we have reset: the peer may not know it yet. */
+#define HTTP2_RESETS_KNOWN 128u
+
 struct http2 {
 	nghttp2_session *session;
 	const struct http2_ops *ops;
@@ -43,6 +46,9 @@ struct http2 {
 	size_t memory_max;
 	struct http2_bucket resets;
 	struct http2_bucket frames;
+	int32_t last_id; /* of the streams that the peer has opened */
+	int32_t reset_ids[HTTP2_RESETS_KNOWN];
+	size_t reset_at;
 	uint64_t now_ms;
 	bool has_settings;
 	bool is_paused; /* in the middle of a frame, which may be whole */

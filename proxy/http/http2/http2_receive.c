@@ -52,6 +52,32 @@ count_block(struct http2 *h, const nghttp2_frame_hd *frame)
 	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
 }
 
+static bool
+was_reset_by_us(const struct http2 *h, int32_t id)
+{
+	for (size_t i = 0; i < HTTP2_RESETS_KNOWN; i++)
+		if (h->reset_ids[i] == id)
+			return true;
+	return false;
+}
+
+/* RFC 9113 sections 5.1 and 5.1.1: what follows the end of a stream, or numbers that go back.
+ * nghttp2 ignores both, and what is wrong with PRIORITY, which it does not use. */
+static int
+check_stream(struct http2 *h, const nghttp2_frame_hd *frame)
+{
+	bool is_message = frame->type == NGHTTP2_HEADERS || frame->type == NGHTTP2_DATA;
+
+	if (frame->type == NGHTTP2_PRIORITY && frame->stream_id == 0)
+		return http2_fail(h, HTTP2_PROTOCOL_ERROR, "PRIORITY without a stream");
+	if (!is_message || frame->stream_id == 0 || frame->stream_id > h->last_id ||
+	    nghttp2_session_find_stream(h->session, frame->stream_id) != NULL)
+		return 0;
+	if (was_reset_by_us(h, frame->stream_id))
+		return charge_frame(h);
+	return http2_fail(h, HTTP2_STREAM_CLOSED, "a frame on a closed stream");
+}
+
 /* Frames by which nothing gets on. */
 static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *arg)
@@ -59,7 +85,7 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *ar
 	struct http2 *h = arg;
 
 	(void)session;
-	if (h->failure != NULL)
+	if (h->failure != NULL || check_stream(h, frame) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (frame->type == NGHTTP2_HEADERS || frame->type == NGHTTP2_CONTINUATION)
 		return count_block(h, frame);
@@ -95,6 +121,7 @@ open_stream(struct http2 *h, int32_t id)
 	(void)nghttp2_session_set_stream_user_data(h->session, id, s);
 	h->streams_count++;
 	h->head_stream = s;
+	h->last_id = id;
 	http2_bucket_give(&h->frames, FRAMES_PER_REQUEST);
 	return 0;
 }

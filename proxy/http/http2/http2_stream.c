@@ -92,9 +92,11 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 static int
 on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+	struct http2 *h = arg;
 	struct http2_stream *s;
 
-	(void)arg;
+	if (frame->hd.type == NGHTTP2_RST_STREAM)
+		h->reset_ids[h->reset_at++ % HTTP2_RESETS_KNOWN] = frame->hd.stream_id;
 	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;

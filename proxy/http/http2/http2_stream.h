@@ -15,7 +15,9 @@ struct http2;
 /* Error codes (RFC 9113 section 7) that the owner gives. */
 enum http2_error {
 	HTTP2_NO_ERROR = 0x0,
+	HTTP2_PROTOCOL_ERROR = 0x1,
 	HTTP2_INTERNAL_ERROR = 0x2,
+	HTTP2_STREAM_CLOSED = 0x5,
 	HTTP2_REFUSED_STREAM = 0x7,
 	HTTP2_CANCEL = 0x8,
 	HTTP2_ENHANCE_YOUR_CALM = 0xb,
