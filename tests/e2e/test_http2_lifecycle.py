@@ -53,9 +53,12 @@ def test_a_request_keeps_it(make, upstream):
         assert browser.read_to_end()[1] == NO_ERROR
 
 
-def test_a_preface_that_does_not_come(make):
-    proxy = make(HEAD_TIMEOUT="300ms")
+@pytest.mark.parametrize("sent, setting", [(0, "KEEPALIVE_TIMEOUT"), (1, "HEAD_TIMEOUT"), (24, "HEAD_TIMEOUT")])
+def test_a_preface_that_does_not_come(make, sent, setting):
+    """Browsers connect in advance, without a word."""
+    proxy = make(**{setting: "300ms"})
     with h2_client.connect(proxy) as s:
+        s.sendall(h2_client.PREFACE[:sent])
         while s.recv(4096):
             pass
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """WebSockets inside HTTP/2 (RFC 8441): Extended CONNECT becomes an upgrade towards the IDE."""
 
-import json
 import os
 import signal
 
 import pytest
 import websocket
 from h2_client import CANCEL, NO_ERROR, PROTOCOL_ERROR, H2Client
+from proxy import is_sanitized
 
 STAGE_SETTINGS = {"HTTP2": "on", "WEBSOCKETS_MAX": "4"}
 ENABLE_CONNECT_PROTOCOL = 8
@@ -96,6 +96,15 @@ def test_the_browser_closes(stage, browser):
     assert tunnel.response.reset is None
     stage.proxy.wait_for_log(message="request", path="/ws", status=101)
     assert browser.fetch("GET", "/", cookie=stage.cookie).status == 200
+
+
+def test_the_browser_closes_and_ends_its_stream(stage, browser):
+    """As Chromium does: the answer to its close frame must still arrive."""
+    tunnel = open_tunnel(browser, stage)
+    tunnel.send(websocket.CLOSE, b"\x03\xe8", end=True)
+    assert tunnel.read() == (websocket.CLOSE, b"\x03\xe8")
+    browser.wait(lambda: tunnel.response.ended)
+    assert tunnel.response.reset is None
 
 
 def test_the_browser_ends_its_stream(stage, browser):
@@ -262,7 +271,7 @@ def test_websockets_can_be_off(own):
 
 def test_one_more_websocket_costs_little(own):
     """Of an idle one, what the process holds for it besides what the kernel does."""
-    if "SANITIZED" in os.environ:
+    if is_sanitized():
         pytest.skip("sanitizers take memory")
     proxy = own(WEBSOCKET_PING_INTERVAL="0s")
     with H2Client(proxy) as browser:
@@ -272,5 +281,4 @@ def test_one_more_websocket_costs_little(own):
         tunnels += [open_tunnel(browser, proxy) for _ in range(100)]
         assert all(t.response.status == 200 for t in tunnels)
         each = (proxy.memory_kib() - before) / 100
-        print(json.dumps({"kib_each": each}))
         assert each <= 4

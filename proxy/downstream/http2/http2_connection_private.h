@@ -50,8 +50,8 @@ struct http2_connection {
 	bool is_receiving; /* sends when it is done */
 	bool has_failed;
 	bool is_stopped;
-	size_t head_bytes; /* of exchanges under way */
-	uint64_t started_ms;
+	size_t head_bytes;	   /* of exchanges under way */
+	uint64_t started_ms;	   /* when the peer began to speak; 0: it did not */
 	uint64_t block_since_ms;   /* of the head that is being received; 0: none */
 	uint64_t idle_since_ms;	   /* without exchanges */
 	uint64_t blocked_since_ms; /* the socket took nothing; 0: it is not blocked */

@@ -117,7 +117,14 @@ sink(struct stream *s)
 	return NULL;
 }
 
-/* A tunnel's other side may still answer the end, as it does with a WebSocket's close frame. */
+/* The other side may still answer an end, as it does with a WebSocket's close frame. */
+static void
+linger(struct http2_exchange *x)
+{
+	x->linger_ms = loop_now_ms(x->connection->downstream->proxy->loop);
+	http2_timer_look_within(x->connection, HTTP2_LINGER_MS);
+}
+
 static void
 send_end(struct stream *s, const struct headers *trailers)
 {
@@ -128,10 +135,8 @@ send_end(struct stream *s, const struct headers *trailers)
 	if (!http2_send_end(&x->codec, trailers))
 		http2_connection_fail(c);
 	http2_discard(&x->codec);
-	if (x->is_tunnel && !x->codec.has_end) {
-		x->linger_ms = loop_now_ms(c->downstream->proxy->loop);
-		http2_timer_look_within(c, HTTP2_LINGER_MS);
-	}
+	if (x->is_tunnel && !x->codec.has_end)
+		linger(x);
 	http2_connection_send(c);
 	http2_connection_settle_later(c);
 }
@@ -313,7 +318,7 @@ take_data(struct http2_exchange *x, struct str data)
 		add_to_round(x);
 }
 
-/* RFC 8441 section 5: the end of a stream is that of a WebSocket's connection. */
+/* Chromium ends its side of a tunnel together with its close frame. */
 static void
 take_end(struct http2_exchange *x)
 {
@@ -321,12 +326,8 @@ take_end(struct http2_exchange *x)
 
 	if (exchange == NULL)
 		return;
-	if (x->is_tunnel || x->codec.is_connect) {
-		lose(x);
-		if (x->is_tunnel)
-			send_end(&x->stream, NULL);
-		else
-			abort_stream(&x->stream);
+	if (x->codec.is_connect) {
+		linger(x);
 		return;
 	}
 	http2_want_data(&x->codec, false);
@@ -469,6 +470,9 @@ http2_exchange_time_out(struct http2_exchange *x, const struct err *e)
 		return;
 	}
 	http2_discard(&x->codec);
-	http2_reset(&x->codec, x->linger_ms != 0 ? HTTP2_NO_ERROR : HTTP2_CANCEL);
+	if (x->is_tunnel && x->codec.has_end)
+		send_end(&x->stream, NULL);
+	else
+		http2_reset(&x->codec, x->linger_ms != 0 ? HTTP2_NO_ERROR : HTTP2_CANCEL);
 	http2_connection_settle_later(x->connection);
 }

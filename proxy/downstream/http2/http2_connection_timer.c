@@ -97,12 +97,24 @@ note_socket(struct http2_connection *c)
 			 limit_of(c, settings_of(c)->send_min_rate));
 }
 
+/* Some bytes of the peer's preface. */
+static void
+note_start(struct http2_connection *c)
+{
+	if (c->started_ms != 0)
+		return;
+	c->started_ms = now_of(c);
+	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+}
+
 void
 http2_timer_note_connection(struct http2_connection *c)
 {
 	bool is_in_head = http2_is_in_head(c->codec);
 
 	note_socket(c);
+	if (!http2_has_settings(c->codec) && c->downstream->conn.received_bytes > 0)
+		note_start(c);
 	if (!is_in_head)
 		c->block_since_ms = 0;
 	if (!is_in_head || c->block_since_ms != 0)
@@ -227,7 +239,8 @@ find_lapse(struct http2_connection *c, struct look *look)
 {
 	const struct settings *settings = settings_of(c);
 
-	if (!http2_has_settings(c->codec) &&
+	/* Browsers connect in advance, and begin to speak when they have something to ask. */
+	if (!http2_has_settings(c->codec) && c->started_ms != 0 &&
 	    has_passed(look, c->started_ms, settings->head_timeout_ms))
 		return "timeout while waiting for SETTINGS";
 	if (c->block_since_ms != 0 &&
@@ -289,7 +302,6 @@ void
 http2_timer_init(struct http2_connection *c)
 {
 	loop_timer_init(&c->timer, c->downstream->proxy->loop, on_timer, c);
-	c->started_ms = c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
-	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
 	http2_timer_look_within(c, settings_of(c)->idle_timeout_ms);
 }
