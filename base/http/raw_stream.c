@@ -170,6 +170,12 @@ raw_stream_fd(const struct raw_stream *s)
 	return s->fd;
 }
 
+bool
+raw_stream_has_buffered(const struct raw_stream *s)
+{
+	return SSL_has_pending(s->ssl) == 1;
+}
+
 static enum raw_stream_result
 result_of(const struct raw_stream *s, int result, struct err *e)
 {

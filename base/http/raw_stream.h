@@ -27,6 +27,9 @@ void raw_stream_free(struct raw_stream *s); /* NULL is fine */
 /* For poll(2), after RAW_STREAM_AGAIN. */
 int raw_stream_fd(const struct raw_stream *s);
 
+/* Whether bytes of the socket wait here, which poll(2) does not tell. */
+bool raw_stream_has_buffered(const struct raw_stream *s);
+
 enum raw_stream_result { RAW_STREAM_DONE, RAW_STREAM_AGAIN, RAW_STREAM_END, RAW_STREAM_FAILED };
 
 /* Neither blocks; *len is the number of bytes with RAW_STREAM_DONE, at least one. Not all that was

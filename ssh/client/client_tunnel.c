@@ -14,11 +14,14 @@
 #include "base/http/websocket_frame.h"
 #include "ssh/client/client_tunnel.h"
 
-#define PIECE_BYTES  32768u
+/* A frame of that payload fills four TLS records. */
+#define PIECE_BYTES  (4u * 16384u - WEBSOCKET_HEADER_MAX)
 #define PING_MS	     30000u
 #define SILENCE_MS   90000u
 #define MASK_BYTES   4u
 #define CONTROL_SIZE (WEBSOCKET_HEADER_MAX + WEBSOCKET_CONTROL_MAX)
+#define LOOK_ROUNDS  16u /* without waiting, before the other descriptors are looked at again */
+#define MASKS_COUNT  64u
 
 enum tunnel_state { TUNNEL_OPEN, TUNNEL_ENDED, TUNNEL_FAILED };
 
@@ -30,13 +33,17 @@ struct tunnel_loop {
 	struct str unwritten; /* payload for standard output, in `payload` */
 	uint64_t heard_ms;
 	uint64_t pinged_ms;
+	bool is_readable;  /* the socket may have more */
+	bool has_input;	   /* so may standard input */
+	unsigned rounds;   /* since poll */
+	size_t masks_left; /* random bytes that no frame has had */
 	bool input_ended;
-	bool has_pong; /* of the last ping */
 	enum tunnel_state state;
 	struct err *e;
 	char in[PIECE_BYTES];
 	char out[PIECE_BYTES + WEBSOCKET_HEADER_MAX + 3 * CONTROL_SIZE];
 	char payload[PIECE_BYTES];
+	uint8_t masks[MASKS_COUNT][MASK_BYTES];
 };
 
 static void
@@ -46,17 +53,27 @@ fail(struct tunnel_loop *t, const char *sentence)
 	err_set(t->e, ERR_CONNECT, "%s", sentence);
 }
 
+/* Unpredictable for whoever sends data through us (RFC 6455 section 10.3). */
+static const uint8_t *
+draw_mask(struct tunnel_loop *t)
+{
+	if (t->masks_left == 0) {
+		crypto_random(t->masks, sizeof(t->masks));
+		t->masks_left = MASKS_COUNT;
+	}
+	return t->masks[--t->masks_left];
+}
+
 /* There must be room. Frames are not moved before they are sent: see raw_stream_send. */
 static void
 add_frame(struct tunnel_loop *t, enum websocket_opcode opcode, struct str payload)
 {
 	char *at = t->out;
-	uint8_t mask[MASK_BYTES];
+	const uint8_t *mask = draw_mask(t);
 
 	if (t->unsent.len == 0)
 		t->unsent.data = t->out;
 	at += (t->unsent.data - t->out) + (ptrdiff_t)t->unsent.len;
-	crypto_random(mask, sizeof(mask));
 	size_t header_len = websocket_write_header(at, opcode, payload.len, mask);
 	websocket_apply_mask(at + header_len, payload.data, payload.len, mask, 0);
 	t->unsent.len += header_len + payload.len;
@@ -119,29 +136,47 @@ read_frames(struct tunnel_loop *t)
 	}
 }
 
-/* Returns whether something moved. */
+/* Behind what was received in this round, which comes first where the connection has ended. Returns
+ * whether something moved. */
 static bool
-receive(struct tunnel_loop *t)
+receive_more(struct tunnel_loop *t)
 {
+	char *end = t->in + t->unread.len;
 	size_t len = 0;
 
-	if (t->unread.len > 0 || t->unwritten.len > 0)
-		return false;
-	switch (raw_stream_receive(t->tunnel->http.stream, t->in, sizeof(t->in), &len, t->e)) {
+	switch (raw_stream_receive(t->tunnel->http.stream, end, sizeof(t->in) - t->unread.len, &len,
+				   t->e)) {
 	case RAW_STREAM_DONE:
-		t->unread = (struct str){t->in, len};
-		t->heard_ms = clock_monotonic_ms();
+		t->unread = (struct str){t->in, t->unread.len + len};
 		return true;
 	case RAW_STREAM_AGAIN:
+		t->is_readable = false;
 		return false;
 	case RAW_STREAM_END:
-		fail(t, "the connection to the workspace was closed");
+		if (t->unread.len == 0)
+			fail(t, "the connection to the workspace was closed");
 		return false;
 	case RAW_STREAM_FAILED:
-		t->state = TUNNEL_FAILED;
+		if (t->unread.len == 0)
+			t->state = TUNNEL_FAILED;
 		return false;
 	}
 	return false;
+}
+
+/* Several records at once, so that standard output gets large pieces. */
+static bool
+receive(struct tunnel_loop *t)
+{
+	const struct raw_stream *s = t->tunnel->http.stream;
+
+	if (t->unread.len > 0 || t->unwritten.len > 0 ||
+	    (!t->is_readable && !raw_stream_has_buffered(s)) || !receive_more(t))
+		return false;
+	t->heard_ms = clock_monotonic_ms();
+	while (t->unread.len < sizeof(t->in) && raw_stream_has_buffered(s) && receive_more(t)) {
+	}
+	return true;
 }
 
 static bool
@@ -165,7 +200,7 @@ read_input(struct tunnel_loop *t)
 	char piece[PIECE_BYTES];
 	ssize_t n;
 
-	if (t->unsent.len > 0 || t->input_ended)
+	if (t->unsent.len > 0 || t->input_ended || !t->has_input)
 		return false;
 	n = read(STDIN_FILENO, piece, sizeof(piece));
 	if (n > 0) {
@@ -175,6 +210,8 @@ read_input(struct tunnel_loop *t)
 	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		t->input_ended = true;
 		t->state = TUNNEL_ENDED; /* ssh closes its side when it is done */
+	} else {
+		t->has_input = false;
 	}
 	return false;
 }
@@ -214,17 +251,21 @@ watch_peer(struct tunnel_loop *t)
 }
 
 static void
-wait_for_events(const struct tunnel_loop *t)
+wait_for_events(struct tunnel_loop *t, int timeout_ms)
 {
 	short events =
 		(short)((t->unwritten.len == 0 ? POLLIN : 0) | (t->unsent.len > 0 ? POLLOUT : 0));
 	struct pollfd fds[] = {
-		{.fd = raw_stream_fd(t->tunnel->http.stream), .events = events},
+		{.fd = events != 0 ? raw_stream_fd(t->tunnel->http.stream) : -1, .events = events},
 		{.fd = t->unsent.len == 0 ? STDIN_FILENO : -1, .events = POLLIN},
 		{.fd = t->unwritten.len > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
 	};
 
-	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), (int)PING_MS / 2);
+	t->rounds = 0;
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms) <= 0)
+		return;
+	t->is_readable = t->is_readable || (fds[0].revents & ~POLLOUT) != 0;
+	t->has_input = t->has_input || fds[1].revents != 0;
 }
 
 static void
@@ -240,8 +281,12 @@ run_loop(struct tunnel_loop *t)
 		if (t->state != TUNNEL_FAILED)
 			has_moved = send_frames(t) || has_moved;
 		watch_peer(t);
-		if (!has_moved && t->state == TUNNEL_OPEN)
-			wait_for_events(t);
+		if (t->state != TUNNEL_OPEN)
+			break;
+		if (!has_moved)
+			wait_for_events(t, (int)PING_MS / 2);
+		else if (++t->rounds == LOOK_ROUNDS)
+			wait_for_events(t, 0);
 	}
 }
 
@@ -259,7 +304,7 @@ client_tunnel_run(struct client_tunnel *tunnel, struct err *e)
 	static struct tunnel_loop t;
 	const int flags[] = {fcntl(STDIN_FILENO, F_GETFL), fcntl(STDOUT_FILENO, F_GETFL)};
 
-	t = (struct tunnel_loop){.tunnel = tunnel, .e = e};
+	t = (struct tunnel_loop){.tunnel = tunnel, .e = e, .is_readable = true, .has_input = true};
 	t.unread = client_http_rest(&tunnel->http);
 	t.heard_ms = t.pinged_ms = clock_monotonic_ms();
 	set_blocking((const int[]){flags[0] | O_NONBLOCK, flags[1] | O_NONBLOCK});

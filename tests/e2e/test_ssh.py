@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSH for desktops: real clients through the proxy to a real sshd, and who may not."""
 
+import hashlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from proxy import PATIENCE_S, binary, is_sanitized, wait_until
 from ssh import KEY, OK, SUBPROTOCOL, Container, LyingHelper, admin, ask
 
 POLICY_VIOLATION = 1008
+MUCH_MIB = int(os.environ.get("SSH_DATA_MIB", "100"))
 
 
 @pytest.fixture
@@ -660,13 +662,19 @@ def test_a_peer_that_stops_reading_costs_little(proxy, container, token):
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_much_data_in_bounded_memory(laptop, direction):
     before = laptop.proxy.memory_kib()
-    size = 200 << 20
+    size = MUCH_MIB << 20
+    line = "".join(chr(65 + i * 7 % 26) for i in range(9973))  # of no length that buffers have
+    digest = hashlib.sha256()
+    text = line.encode() + b"\n"
+    for _ in range(size // len(text)):
+        digest.update(text)
+    digest.update(text[: size % len(text)])
     if direction == "down":
-        command = f"{binary()} ssh {laptop.proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
+        command = f"{binary()} ssh {laptop.proxy.host} -- 'yes {line} | head -c {size}' | sha256sum"
     else:
-        command = f"head -c {size} /dev/zero | {binary()} ssh {laptop.proxy.host} -- 'wc -c'"
-    result = laptop.run("bash", "-c", command)
-    assert int(result.stdout) == size, result.stderr
+        command = f"yes {line} | head -c {size} | {binary()} ssh {laptop.proxy.host} -- sha256sum"
+    result = laptop.run("bash", "-c", command, timeout=PATIENCE_S * max(1, MUCH_MIB // 200))
+    assert result.stdout.decode().split()[0] == digest.hexdigest(), result.stderr
     if not is_sanitized():  # which keeps what was freed
         assert laptop.proxy.memory_kib() - before < 6144
 
