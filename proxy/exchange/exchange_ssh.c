@@ -220,14 +220,16 @@ on_ping_timer(void *arg)
 	struct exchange_ssh *ssh = arg;
 	struct exchange *x = ssh->exchange;
 	struct stream *s = x->stream;
+	uint64_t silent_ms = loop_now_ms(x->proxy->loop) - ssh->heard_ms;
 
-	if (loop_now_ms(x->proxy->loop) - ssh->heard_ms >= PONG_MAX_MS) {
+	if (silent_ms >= PONG_MAX_MS) {
 		log_info(&x->log, "SSH tunnel ended",
 			 log_cstr("reason", "the client answers no pings"));
 		exchange_abort(x);
 		return;
 	}
-	loop_timer_start(&ssh->timer, PING_MS);
+	loop_timer_start(&ssh->timer,
+			 PONG_MAX_MS - silent_ms < PING_MS ? PONG_MAX_MS - silent_ms : PING_MS);
 	if (!s->ops->is_blocked(s)) {
 		s->ops->send_body(s, PING_EMPTY);
 		s->ops->flush(s);

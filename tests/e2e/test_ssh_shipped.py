@@ -82,6 +82,33 @@ def test_an_image_with_nothing_in_it(make_container, start, tmp_path):
     forwarding.wait(PATIENCE_S)
 
 
+@pytest.mark.parametrize("mode", ["666", "644"])
+def test_a_user_id_that_has_no_name(make_container, start, mode):
+    """As OpenShift has it: the helper adds an entry where it may."""
+    container = make_container(lambda: ssh.BareContainer(account=False))
+    container.passwd_mode = mode
+    computer, said = start(container)
+    result = computer.ssh("id -u; id -un; echo $HOME")
+    if mode == "666":
+        assert result.stdout.decode() == f"{container.uid}\nworkspace\n{container.home}\n", (result.stderr, said)
+        assert "passwd" not in said
+    else:
+        sentence = f"the user id {container.uid} has no entry in /etc/passwd"
+        assert sentence in said and sentence in result.stderr.decode()
+
+
+def test_terminals_of_another_group(make_container, start, client):
+    container = make_container(ssh.BareContainer)
+    container.terminals = 0
+    computer, said = start(container)
+    sentence = "no terminals: /dev/pts is mounted without the group of ttys"
+    assert sentence in said
+    assert computer.ssh("echo in").stdout == b"in\n"
+    proxy = computer.proxy
+    wait_until(lambda: sentence in str(ssh.admin(proxy, "/ready")["problems"]))
+    assert sentence in client.navigate(proxy.origin + "/oauth2/workspace").text
+
+
 def test_an_image_without_sshd(make_container, start):
     container = make_container()
     container.hidden = {"/usr/sbin/sshd": "/dev/null", "/usr/bin/ssh-keygen": "/dev/null"}

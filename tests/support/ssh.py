@@ -125,11 +125,12 @@ root=$1
 mkdir $root $root/bin $root/etc $root/dev $root/tmp $root/proc
 cp {busybox} $root/bin/busybox
 for name in sh cat id tty; do ln -s busybox $root/bin/$name; done
-printf '{user}:x:{uid}:{uid}::{home}:/bin/sh\n' >$root/etc/passwd
+printf '{passwd}' >$root/etc/passwd
+chmod {passwd_mode} $root/etc/passwd
 mkdir -p $root$2
 mount --bind /proc $root/proc
 mount --bind /dev $root/dev
-mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts $root/dev/pts
+mount -t devpts -o newinstance,gid={terminals},mode=620,ptmxmode=666 devpts $root/dev/pts
 mount --bind $root/dev/pts/ptmx $root/dev/ptmx
 printf 'tty:x:5:\n' >$root/etc/group
 mount --bind $2 $root$2
@@ -141,8 +142,18 @@ exec /usr/sbin/chroot --userspec {uid}:{uid} $root "$@"
 class BareContainer(Container):
     """A container whose image has neither sshd nor a C library. Needs root."""
 
+    passwd_mode = "644"
+    terminals = 5  # the group of terminals
+
     def command(self, *arguments):
-        script = BARE_ROOT.format(busybox=shutil.which("busybox"), user=USER, uid=self.uid, home=self.home)
+        entry = f"{USER}:x:{self.uid}:{self.uid}::{self.home}:/bin/sh\\n" if self.account else ""
+        script = BARE_ROOT.format(
+            busybox=shutil.which("busybox"),
+            uid=self.uid,
+            passwd="root:x:0:0::/root:/bin/sh\\n" + entry,
+            passwd_mode=self.passwd_mode,
+            terminals=self.terminals,
+        )
         root = self.directory + "-root"
         return ["unshare", "--mount", "sh", "-e", "-c", script, "sh", root, self.directory, *arguments]
 
