@@ -101,7 +101,7 @@ add_processes(struct filter *f)
 		allow_if(f, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0));
 	else
 		allow_if(f, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-	allow_if(f, "prlimit64", SCMP_A0(SCMP_CMP_EQ, 0));
+	allow_if(f, "prlimit64", SCMP_A0(SCMP_CMP_EQ, 0, 0));
 }
 
 /* Nothing may be written and then executed. */
@@ -120,11 +120,11 @@ add_prctl(struct filter *f)
 	static const int options[] = {PR_SET_NAME,	PR_GET_NAME,	     PR_GET_DUMPABLE,
 				      PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
 				      PR_SET_SECCOMP,	PR_SET_VMA,	     PR_CAPBSET_READ};
-	const struct scmp_arg_cmp not_dumpable[] = {SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE),
-						    SCMP_A1(SCMP_CMP_EQ, 0)};
+	const struct scmp_arg_cmp not_dumpable[] = {SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE, 0),
+						    SCMP_A1(SCMP_CMP_EQ, 0, 0)};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		allow_if(f, "prctl", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)options[i]));
+		allow_if(f, "prctl", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)options[i], 0));
 	note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2, not_dumpable));
 }
 
@@ -147,14 +147,14 @@ add_sockets(struct filter *f)
 	static const int families[] = {AF_INET, AF_INET6};
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
 
-	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	if ((f->groups & SYSCALL_CONNECT) == 0)
 		return;
-	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
+	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0));
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		for (size_t j = 0; j < sizeof(types) / sizeof(types[0]); j++) {
 			const struct scmp_arg_cmp conditions[] = {
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
 				SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, (scmp_datum_t)types[j])};
 
 			note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
