@@ -8,7 +8,7 @@
 
 const struct help_command help_commands[] = {
 	{"serve", "the sidecar (default)"},
-	{"relay", "the callback address that all workspaces share"},
+	{"relay", "the callback address that all workspaces share, and their token broker"},
 	{"relay-key HOST", "print a workspace's key for the relay, from RELAY_MASTER_KEY"},
 	{"clone", "clone the repository and exit, for init containers"},
 	{"credential", "git's credential helper: asks the sidecar for the user's token"},
