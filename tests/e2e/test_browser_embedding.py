@@ -42,15 +42,6 @@ def browser(certificates):
         yield driver
 
 
-@pytest.fixture
-def servers():
-    both = [Upstream(), Upstream()]
-    yield both
-    for server in both:
-        server.stop()
-        assert not server.errors, server.errors
-
-
 def serve(server, page):
     """page, and an image at /pixel.gif."""
 

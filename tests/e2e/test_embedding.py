@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 from ports import COOKIE, PortHost, ticket_of
 from proxy import free_port
-from test_ports import ask, entered, make_ports, servers, sign_in  # noqa: F401
+from test_ports import make_ports, sign_in  # noqa: F401
 
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
 IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
@@ -40,7 +40,7 @@ def ancestors(reply):
 
 
 @pytest.fixture
-def stage(make_ports, client):  # noqa: F811
+def stage(make_ports, client):
     """Signed in at the workspace's own host, and nowhere else."""
     proxy, first, second = make_ports()
     sign_in(proxy, client)
@@ -57,7 +57,7 @@ def holds_no_session(client, host):
 
 
 @pytest.mark.parametrize("kind", [FRAME, {**FRAME, "Sec-Fetch-Dest": "frame"}, IMAGE, {**IMAGE, "Sec-Fetch-Dest": "script"}])
-def test_what_the_workspaces_page_embeds_gets_in(stage, client, servers, kind):  # noqa: F811
+def test_what_the_workspaces_page_embeds_gets_in(stage, client, servers, kind):
     proxy, first, _ = stage
     replies = embed(client, first.origin + "/app?x=1", proxy.origin, kind, referer=proxy.origin + "/?folder=/a")
     assert [r.status for r in replies] == [302, 302, 302, 200]
@@ -70,7 +70,7 @@ def test_what_the_workspaces_page_embeds_gets_in(stage, client, servers, kind): 
     assert cookie.secure and cookie.attributes["samesite"] == "Lax" and "domain" not in cookie.attributes
 
 
-def test_a_port_may_embed_another(stage, client, servers):  # noqa: F811
+def test_a_port_may_embed_another(stage, client, servers):
     """A dashboard on one port, in a frame of the IDE's page itself."""
     proxy, first, second = stage
     embed(client, first.origin + "/", proxy.origin)
@@ -105,7 +105,7 @@ STRANGERS = [
 
 @pytest.mark.parametrize("where", ["port", "own"])
 @pytest.mark.parametrize("kind", [FRAME, IMAGE])
-def test_what_a_neighbours_page_embeds_gets_nothing(stage, client, servers, kind, where):  # noqa: F811
+def test_what_a_neighbours_page_embeds_gets_nothing(stage, client, servers, kind, where):
     """Workspaces of one zone are the same site, so the browser sends both cookies and Sec-Fetch-Site: same-site."""
     proxy, first, _ = stage
     names = {"own": proxy.origin, "host": proxy.host, "upper": proxy.origin.upper(), "http": proxy.origin.replace("s", "", 1)}
@@ -136,7 +136,7 @@ def test_what_a_neighbours_page_embeds_gets_nothing(stage, client, servers, kind
         {"Sec-Fetch-Mode": ""},
     ],
 )
-def test_other_requests_get_no_ticket(stage, client, servers, change):  # noqa: F811
+def test_other_requests_get_no_ticket(stage, client, servers, change):
     """Above all none whose redirects a script could follow and read."""
     proxy, first, _ = stage
     ticket_url = client.navigate(first.origin + "/").location
@@ -146,7 +146,7 @@ def test_other_requests_get_no_ticket(stage, client, servers, change):  # noqa: 
     assert not servers[0].received
 
 
-def test_only_get_is_handed_over(stage, client, servers):  # noqa: F811
+def test_only_get_is_handed_over(stage, client, servers):
     proxy, first, _ = stage
     for method, kind in itertools.product(("POST", "PUT"), (FRAME, IMAGE)):
         headers = {**kind, "Sec-Fetch-Site": "same-site", "Referer": proxy.origin + "/", "Origin": proxy.origin}
@@ -154,7 +154,7 @@ def test_only_get_is_handed_over(stage, client, servers):  # noqa: F811
     assert not servers[0].received
 
 
-def test_a_neighbour_gains_nothing_from_a_state_of_its_own(stage, client, make_client, servers):  # noqa: F811
+def test_a_neighbour_gains_nothing_from_a_state_of_its_own(stage, client, make_client, servers):
     """It starts a flow by itself and has the victim's page finish it: the ticket is no use without the flow's cookie."""
     proxy, first, second = stage
     evil = make_client()
@@ -172,7 +172,7 @@ def test_a_neighbour_gains_nothing_from_a_state_of_its_own(stage, client, make_c
 # Without a session
 
 
-def test_never_a_login_in_a_frame(make_ports, client, servers):  # noqa: F811
+def test_never_a_login_in_a_frame(make_ports, client, servers):
     proxy, first, _ = make_ports()
     replies = embed(client, first.origin + "/app?x=<y>", proxy.origin)
     assert [r.status for r in replies] == [302, 401]
@@ -210,7 +210,7 @@ def test_pages_that_change_something_are_never_framed(stage, client):
                 assert ancestors(reply) <= {"'none'"}, (host.origin, path)
 
 
-def test_the_waiting_page_in_a_frame(make_ports, client, upstream):  # noqa: F811
+def test_the_waiting_page_in_a_frame(make_ports, client, upstream):
     """A server that is not up yet is waited for in the frame."""
     late = free_port()
     proxy, *_ = make_ports(PORTS=str(late))
@@ -221,3 +221,26 @@ def test_the_waiting_page_in_a_frame(make_ports, client, upstream):  # noqa: F81
     assert page.status == 503 and f"No server on port {late} yet" in page.text
     assert ancestors(page) == {"'self'", proxy.origin}
     assert page.get("X-Frame-Options") is None
+
+
+# Guests
+
+
+@pytest.mark.parametrize("audience", ["gitlab", "public"])
+def test_a_guest_of_one_port_gets_no_further_by_embedding(make_sharing, servers, audience):
+    """The page of a shared port may come from anybody who can write to it."""
+    sharing = make_sharing()
+    first, second = sharing.hosts
+    sharing.share(audience)
+    guest, page = sharing.visit("robin")
+    assert page.status == 200
+    servers[1].forget()
+    for kind in (FRAME, IMAGE):
+        for url in (second.origin + "/", sharing.proxy.origin + "/"):
+            reply = embed(guest, url, first.origin, kind)[-1]
+            assert reply.status == 401 and not reply.location, url
+    assert holds_no_session(guest, second) and not servers[1].received
+    # Signed out, the guest's own frame leads to a tab too.
+    guest.cookies.clear()
+    if audience == "gitlab":
+        assert embed(guest, first.origin + "/", sharing.proxy.origin)[-1].status == 401
