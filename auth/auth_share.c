@@ -22,6 +22,12 @@ auth_audience_parse(struct str name, enum auth_audience *audience)
 }
 
 bool
+auth_audience_is_wider(enum auth_audience audience, enum auth_audience than)
+{
+	return audience_is_wider(audience, than);
+}
+
+bool
 auth_may_share_with(const struct auth *a, enum auth_audience audience)
 {
 	return audience_is_available(a->settings, audience);

@@ -24,6 +24,9 @@ struct auth;
 const char *auth_audience_name(enum auth_audience audience);
 bool auth_audience_parse(struct str name, enum auth_audience *audience) MUST_CHECK;
 
+/* Whether one audience is of a higher rank than another. */
+bool auth_audience_is_wider(enum auth_audience audience, enum auth_audience than);
+
 /* Whether the bound allows this audience, and the settings have what it takes. */
 bool auth_may_share_with(const struct auth *a, enum auth_audience audience);
 

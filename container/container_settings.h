@@ -57,7 +57,9 @@ struct container_settings {
 	const char *gitlab_ssh_text; /* NULL: none */
 	const char *client_id;
 	const char *relay_url;
-	bool has_broker;	   /* the relay has the client secret */
+	bool has_broker;		  /* the relay has the client secret */
+	const char *port_sharing_max;	  /* the setting's text; NULL: no port is shared */
+	const char *port_sharing_allowed; /* what annotations may say, separated by spaces */
 	const char *authorization; /* the setting's text, and what it requires of a workspace: */
 	bool needs_workspace_id;
 	bool needs_project;

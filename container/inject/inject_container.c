@@ -147,6 +147,20 @@ add_certificate(struct builder *b)
 	add_env_text(b, "TLS_KEY_FILE", TLS_PATH "/tls.key");
 }
 
+/* The operator's bound on sharing holds where no annotation says less. */
+static void
+add_ports_settings(struct builder *b)
+{
+	const struct inject_params *p = &b->c->params;
+
+	add_env(b, "PORTS", p->ports);
+	add_env(b, "UPGRADE_PROTOCOLS", p->upgrade_protocols);
+	if (p->port_sharing_max.len > 0)
+		add_env(b, "PORT_SHARING_MAX", p->port_sharing_max);
+	else if (p->ports.len > 0)
+		add_env_text(b, "PORT_SHARING_MAX", b->c->settings->port_sharing_max);
+}
+
 static void
 add_clone(struct builder *b)
 {
@@ -176,8 +190,7 @@ add_environment(struct builder *b)
 	add_env_text(b, "ADMIN_ADDRESS", ":9877");
 	add_certificate(b);
 	add_env_text(b, "UPSTREAM", upstream);
-	add_env(b, "PORTS", p->ports);
-	add_env(b, "UPGRADE_PROTOCOLS", p->upgrade_protocols);
+	add_ports_settings(b);
 	add_env(b, "IDE_PROBES", p->probes);
 	add_env_text(b, "GITLAB_URL", s->gitlab_url);
 	add_env_text(b, "GITLAB_API_URL", s->gitlab_api_url);

@@ -96,6 +96,18 @@ is_protocols(struct str text)
 }
 
 static bool
+is_audience(struct str text)
+{
+	static const char *const names[] = {"owner", "project", "group",
+					    "users", "gitlab",	"public"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_equal(text, str_from(names[i])))
+			return true;
+	return false;
+}
+
+static bool
 is_lines(struct str text)
 {
 	return text.len > 0 && text.len <= TEXT_MAX_BYTES;
@@ -178,6 +190,8 @@ static const struct param {
 	    "a port from 1 to 65535 other than 8443 and 9877"),
 	ROW("ports", ports, is_ports, "ports and ranges such as 3000,8000-8079"),
 	ROW("upgrade-protocols", upgrade_protocols, is_protocols, "protocols such as tcp,SPDY/3.1"),
+	ROW("port-sharing-max", port_sharing_max, is_audience,
+	    "owner, project, group, users, gitlab or public"),
 	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
 	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
 	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
@@ -364,6 +378,25 @@ require_pair(struct inject *c, struct str a, const char *a_name, struct str b, c
 			       a_name, b_name);
 }
 
+/* The operator's PORT_SHARING_MAX is the bound. */
+static void
+check_sharing(struct inject *c)
+{
+	struct str wanted = c->params.port_sharing_max;
+	struct str rest = str_from(c->settings->port_sharing_allowed);
+	struct str one;
+
+	while (wanted.len > 0 && str_next(&rest, ' ', &one))
+		if (str_equal(one, wanted))
+			return;
+	if (wanted.len > 0 && !str_equal(wanted, STR("owner")))
+		inject_problem(c,
+			       "annotation " INJECT_PREFIX
+			       "port-sharing-max: \"%.*s\": more than the operator allows "
+			       "(PORT_SHARING_MAX)",
+			       STR_FMT(wanted));
+}
+
 static void
 check_pod_params(struct inject *c)
 {
@@ -381,6 +414,8 @@ check_pod_params(struct inject *c)
 	require_pair(c, p->clone_dir, "clone-dir", p->clone_url, "clone-url");
 	require_pair(c, p->clone_ref, "clone-ref", p->clone_url, "clone-url");
 	require_pair(c, p->clone_depth, "clone-depth", p->clone_url, "clone-url");
+	require_pair(c, p->port_sharing_max, "port-sharing-max", p->ports, "ports");
+	check_sharing(c);
 }
 
 void

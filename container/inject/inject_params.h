@@ -21,6 +21,7 @@ struct inject_params {
 	struct str container;
 	struct str upstream_port;
 	struct str ports;
+	struct str port_sharing_max;
 	struct str upgrade_protocols;
 	struct str ide_env;
 	struct str ide_args;

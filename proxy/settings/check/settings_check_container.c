@@ -40,6 +40,21 @@ authorization_text(struct settings *s)
 	return copy;
 }
 
+/* What the bound of the operator allows a workspace. */
+static const char *
+allowed_audiences(struct settings *s)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX_BYTES);
+	for (unsigned i = 0; i < AUTH_AUDIENCES; i++)
+		if (!auth_audience_is_wider((enum auth_audience)i, s->auth.port_sharing_max))
+			buf_addf(&text, " %s", auth_audience_name((enum auth_audience)i));
+	const char *copy = arena_dup(&s->arena, buf_view(&text));
+	buf_fini(&text);
+	return copy;
+}
+
 static void
 check_limit(struct conf_problems *problems, const char *variable, const char *request,
 	    const char *limit)
@@ -67,6 +82,9 @@ settings_check_container(struct settings_check *check)
 	c->relay_url = text_of(s, &s->auth.relay_url);
 	c->client_id = s->auth.client_id;
 	c->authorization = authorization_text(s);
+	if (s->auth.port_sharing_max != AUTH_AUDIENCE_OWNER)
+		c->port_sharing_max = auth_audience_name(s->auth.port_sharing_max);
+	c->port_sharing_allowed = allowed_audiences(s);
 	c->needs_workspace_id = (s->auth.modes & AUTH_MODE_WORKSPACE) != 0;
 	c->needs_project = (s->auth.modes & AUTH_MODE_PROJECT) != 0;
 	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;

@@ -130,8 +130,8 @@ static void
 check_sharing(struct settings_check *c)
 {
 	if (c->s->auth.port_sharing_max != AUTH_AUDIENCE_OWNER && c->s->auth.ports.count == 0)
-		conf_problem(c->problems, VAR("PORT_SHARING_MAX"),
-			     "without PORTS there is nothing to share; expected owner, or PORTS");
+		conf_note(c->problems, VAR("PORT_SHARING_MAX"),
+			  "without PORTS there is nothing to share");
 }
 
 void
