@@ -55,10 +55,10 @@ struct proxy {
 	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
 	size_t downstreams_count;		 /* in both lists */
 	struct peers peers;
-	size_t websockets_count;  /* open or being opened */
-	size_t ssh_tunnels_count; /* counted in websockets_count as well */
-	size_t compressors_count;
-	struct log_ring *log_ring; /* our own last lines */
+	size_t websockets_count;		/* open or being opened */
+	size_t ssh_tunnels_count;		/* counted in websockets_count as well */
+	size_t compressors_count, public_count; /* public: under way, of ports for everybody */
+	struct log_ring *log_ring;		/* our own last lines */
 	struct ide_status ide_status;
 	struct port_watch port_watch;
 	size_t log_viewers_count;

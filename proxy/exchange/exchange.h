@@ -64,9 +64,9 @@ struct exchange {
 	bool upstream_ended;  /* it sends nothing more into the tunnel */
 
 	struct websocket_tracker to_client; /* frames sent to the browser */
-	unsigned close_code;	 /* of the WebSocket, which is being closed; 0: it is not */
-	struct loop_timer timer; /* of a form or a tunnel */
-	bool is_counted;	 /* in proxy.websockets_count */
+	unsigned close_code;	    /* of the WebSocket, which is being closed; 0: it is not */
+	struct loop_timer timer;    /* of a form or a tunnel */
+	bool is_counted, is_public; /* in websockets_count and public_count of the proxy */
 
 	struct events *events;
 	struct log_stream *log_stream;

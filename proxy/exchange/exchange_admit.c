@@ -99,6 +99,21 @@ count_websocket(struct exchange *x)
 	return true;
 }
 
+/* Strangers on public ports leave half of the places to users. */
+static bool
+count_public(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+
+	if (x->verdict.session != NULL)
+		return true;
+	if (p->public_count >= (p->settings->websockets_max + 1) / 2)
+		return false;
+	p->public_count++;
+	x->is_public = true;
+	return true;
+}
+
 static void
 forward_within_limits(struct exchange *x)
 {
@@ -108,6 +123,9 @@ forward_within_limits(struct exchange *x)
 		reply_body(x, 200, "text/plain", STR_NONE);
 	} else if (exchange_is_too_big(x, x->request.length)) {
 		reply_status(x, 413);
+	} else if (!count_public(x)) {
+		log_info(&x->log, "limit of requests to public ports reached");
+		reply_status(x, 429);
 	} else if (x->request.upgrade.len > 0 && !count_websocket(x)) {
 		log_info(&x->log, "WebSocket limit reached");
 		reply_status(x, 429);

@@ -96,6 +96,7 @@ exchange_finish(struct exchange *x)
 	auth_watch_stop(&x->watch);
 	loop_timer_fini(&x->timer);
 	x->proxy->websockets_count -= x->is_counted;
+	x->proxy->public_count -= x->is_public;
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);

@@ -380,6 +380,23 @@ def test_strangers_are_still_limited_on_a_public_port(make_sharing):
         assert any(raw.is_closed() for raw in idle)
 
 
+def test_strangers_leave_places_to_users(make_sharing, servers):
+    sharing = make_sharing(WEBSOCKETS_MAX="4")
+    first = sharing.hosts[0]
+    sharing.share("public")
+    with contextlib.ExitStack() as stack:
+        strangers = [held_open(sharing, stack, first, None) for _ in range(2)]
+        more = stack.enter_context(sharing.proxy.raw())
+        assert more.upgrade("/ws", first.host, first.origin).status == 429
+        assert ask(sharing, first.host, "/x", PROGRAM.items()).status == 429
+        cookie = "; ".join(f"{c.name}={c.value}" for c in sharing.owner.cookies_of(sharing.proxy.name))
+        for _ in range(2):
+            raw = stack.enter_context(sharing.proxy.raw())
+            assert raw.upgrade("/ws", sharing.proxy.host, sharing.proxy.origin, [("Cookie", cookie)]).status == 101
+        strangers[0].close()
+        wait_until(lambda: ask(sharing, first.host, "/x", PROGRAM.items()).status == 200, what="a place")
+
+
 def test_strangers_use_keeps_no_workspace_awake(make_sharing, make_client):
     sharing = make_sharing()
     first = sharing.hosts[0]
