@@ -48,7 +48,7 @@ def make_rows(cases, peers, samples, median):
 def _text(row):
     goal, verdict = "", ""
     if row.goal:
-        goal, verdict = f"{row.goal:g}", "ok" if round(row.ratio, 2) >= row.goal else "below"
+        goal, verdict = f"{row.goal:.3g}", "ok" if round(row.ratio, 2) >= row.goal else "below"
     elif row.allowance:
         goal, verdict = f"+{row.allowance:g}", "ok" if row.ours <= row.theirs + row.allowance else "above"
     mark = "~" if row.is_limited else " "
