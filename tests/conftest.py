@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 
 import certificates as certificates_module  # noqa: E402
 import proxy as proxy_module  # noqa: E402
+import raw_http2  # noqa: E402
 import ssh as ssh_module  # noqa: E402
 from gitlab import GitLab  # noqa: E402
 from sharing import Sharing  # noqa: E402
@@ -32,6 +33,7 @@ WORKSPACE_NAME = "workspace.localhost"
 def pytest_configure(config):
     config.addinivalue_line("markers", "fast: no browser, no waiting; what to run while editing")
     config.addinivalue_line("markers", "browser: drives Chromium")
+    config.addinivalue_line("markers", "http1(what): uses what only HTTP/1.1 has; skipped with E2E_HTTP=2")
 
 
 # What takes longest begins first, so that no worker is left with one of these at the end.
@@ -47,6 +49,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" not in item.keywords:
             item.add_marker(pytest.mark.fast)
+        if raw_http2.IS_ON and (http1 := item.get_closest_marker("http1")):
+            item.add_marker(pytest.mark.skip(reason=f"uses HTTP/1.1: {http1.args[0]}"))
 
 
 def pytest_sessionfinish():
@@ -359,6 +363,7 @@ def derive_settings(certificates, gitlab, upstream, port):
         "ADMIN_LOGS": "on",
         "DRAIN_DELAY": "0s",
         "LOG_LEVEL": "debug",
+        "HTTP2": "on" if raw_http2.IS_ON else None,
     }
     if gitlab:
         values["GITLAB_URL"] = gitlab.url

@@ -43,6 +43,7 @@ def ask(stage, *arguments, **more):
 # Requests
 
 
+@pytest.mark.http1("the spelling of names")
 def test_a_request_as_the_upstream_sees_it(stage):
     headers = [
         ("User-Agent", "Test/1.0"),

@@ -17,6 +17,7 @@ def from_upstream(stage, answer, method="GET", request_headers=()):
 ADDED = ("Date", "Content-Length", "Strict-Transport-Security")
 
 
+@pytest.mark.http1("the spelling of names")
 def test_a_response_as_the_browser_sees_it(stage):
     response = from_upstream(
         stage,

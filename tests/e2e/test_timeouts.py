@@ -269,6 +269,7 @@ def test_pooled_connections_are_given_up(make_stage):
 # Limits
 
 
+@pytest.mark.http1("an answer to a head that is too large")
 def test_limits_of_heads_can_be_set(make_stage):
     stage = make_stage(HEAD_MAX_SIZE="2KiB", HEADERS_MAX=16, RESPONSE_HEAD_MAX_SIZE="2KiB")
     for data, status in (

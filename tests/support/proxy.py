@@ -19,6 +19,7 @@ import threading
 import time
 
 import raw_client
+import raw_http2
 import relay
 import runners
 
@@ -283,7 +284,9 @@ class Proxy:
         return self.host.partition(":")[0]
 
     def raw(self, listener="https", timeout=PATIENCE_S, **more):
-        """A RawClient connected to a listener; TLS on "https"."""
+        """A RawClient connected to a listener; TLS on "https". With E2E_HTTP=2 that one speaks HTTP/2."""
+        if raw_http2.IS_ON and listener == "https" and not more:
+            return raw_http2.RawHttp2(self, timeout)
         context = self.context if listener == "https" else None
         return raw_client.RawClient(
             self.address(listener), context, self.name if context else None, timeout=timeout, **more

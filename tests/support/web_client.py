@@ -9,8 +9,11 @@ import html.parser
 import http.client
 import json
 import re
+import ssl
 import urllib.parse
 from dataclasses import dataclass, field
+
+import raw_http2
 
 NAVIGATION = {
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
@@ -102,6 +105,8 @@ class Cookie:
 class WebClient:
     def __init__(self, context=None, timeout=60):
         self.context = context
+        if context and raw_http2.IS_ON:
+            context.set_alpn_protocols(["h2", "http/1.1"])
         self.timeout = timeout
         self.cookies = {}  # (host, path, name) -> Cookie
         self.history = []
@@ -167,9 +172,8 @@ class WebClient:
             sent["Cookie"] = value
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            connection.request(method, target, body=body, headers=sent)
-            response = connection.getresponse()
-            reply = Reply(method, url, response.status, response.getheaders(), response.read())
+            connection.connect()
+            reply = Reply(method, url, *_exchange(connection, method, target, sent, body))
         finally:
             connection.close()
         for text in reply.get_all("Set-Cookie"):
@@ -231,6 +235,19 @@ class WebClient:
     def login(self, url, username, password):
         """Opens url and goes all the way: sign-in, consent, callback, target. The last page."""
         return self.consent(self.sign_in(self.open(url), username, password))
+
+
+def _exchange(connection, method, target, headers, body):
+    """(status, fields, body)"""
+    if _is_http2(connection.sock):
+        return raw_http2.exchange(connection.sock, method, headers["Host"], target, headers, body)
+    connection.request(method, target, body=body, headers=headers)
+    response = connection.getresponse()
+    return response.status, response.getheaders(), response.read()
+
+
+def _is_http2(connected):
+    return isinstance(connected, ssl.SSLSocket) and connected.selected_alpn_protocol() == "h2"
 
 
 def _connect_tls(connection, server_name, context):
