@@ -2,12 +2,15 @@
 /*
  * A chain of blocks that are filled from their start. Text is packed without alignment; everything
  * else is aligned for any type. Padding counts as handed out, so that the maximum bounds memory.
+ * What was handed out is wiped when it is freed: heads of requests hold cookies.
  */
 #include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/wipe.h"
 
 /* With the header and malloc's own this makes one page. */
 #define BLOCK_BYTES (4096u - 64u)
@@ -33,6 +36,7 @@ free_blocks(struct arena_block *block)
 	while (block != NULL) {
 		struct arena_block *next = block->next;
 
+		wipe_bytes(block->data, block->used);
 		free(block);
 		block = next;
 	}
@@ -50,6 +54,7 @@ arena_reset(struct arena *a)
 {
 	if (a->blocks != NULL) {
 		free_blocks(a->blocks->next);
+		wipe_bytes(a->blocks->data, a->blocks->used);
 		a->blocks->next = NULL;
 		a->blocks->used = 0;
 	}

@@ -5,8 +5,14 @@
  */
 #include "base/secret.h"
 
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+#include <unistd.h>
 
 #include "base/wipe.h"
 
@@ -15,22 +21,70 @@ struct secret {
 	size_t len;
 };
 
+/* The weakest so far. */
+static atomic_uint protection = SECRET_HIDDEN;
+
+enum secret_protection
+secret_protection(void)
+{
+	return (enum secret_protection)atomic_load(&protection);
+}
+
+#ifdef MADV_DONTDUMP
+static void
+note(enum secret_protection got)
+{
+	unsigned before = atomic_load(&protection);
+
+	while (before < got && !atomic_compare_exchange_weak(&protection, &before, got))
+		;
+}
+
+/* Pages that the kernel itself does not map (memfd_secret(2), Linux 5.14, where it is enabled).
+ * They count as locked. */
+static void *
+map_hidden(size_t len)
+{
+	void *pages = MAP_FAILED;
+#ifdef SYS_memfd_secret
+	int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+
+	if (fd < 0)
+		return MAP_FAILED;
+	if (ftruncate(fd, (off_t)len) == 0)
+		pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void)close(fd);
+#else
+	(void)len;
+#endif
+	return pages;
+}
+
+/* NULL without memory. Locked as far as RLIMIT_MEMLOCK goes; old kernels may refuse more, and the
+ * secret is usable all the same. */
+static void *
+take_pages(size_t len)
+{
+	void *pages = secret_protection() == SECRET_HIDDEN ? map_hidden(len) : MAP_FAILED;
+
+	if (pages != MAP_FAILED)
+		return pages;
+	pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return NULL;
+	note(mlock(pages, len) == 0 ? SECRET_LOCKED : SECRET_PLAIN);
+	(void)madvise(pages, len, MADV_DONTDUMP);
+	return pages;
+}
+#else
 /* Systems that can't keep pages out of core dumps get ordinary memory. NULL: none. */
 static void *
 take_pages(size_t len)
 {
-#ifdef MADV_DONTDUMP
-	void *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (pages == MAP_FAILED)
-		return NULL;
-	/* Old kernels may refuse; the secret is usable all the same. */
-	(void)madvise(pages, len, MADV_DONTDUMP);
-	return pages;
-#else
+	atomic_store(&protection, SECRET_PLAIN);
 	return calloc(1, len);
-#endif
 }
+#endif
 
 static void
 give_back(void *pages, size_t len)

@@ -2,6 +2,7 @@
 /*
  * Bytes that must not leak: tokens, keys, the client secret.
  *
+ * In memory of the process alone where the kernel has such, else locked as far as limits allow.
  * Wiped when freed, kept out of core dumps where the kernel allows it, compared in constant time,
  * and without a printf or log form: base/log/log has log_secret, which prints a marker.
  */
@@ -18,6 +19,14 @@ struct secret *secret_new(const void *data, size_t len) MUST_CHECK;
 struct secret *secret_from_str(struct str s) MUST_CHECK;
 struct secret *secret_dup(const struct secret *s) MUST_CHECK; /* NULL for NULL */
 void secret_free(struct secret *s);			      /* NULL is fine */
+
+/* How well the least protected secret of the process is kept. */
+enum secret_protection {
+	SECRET_HIDDEN, /* memfd_secret: nobody else can read it, and it is never swapped */
+	SECRET_LOCKED, /* mlock: never swapped */
+	SECRET_PLAIN,  /* it may be swapped */
+};
+enum secret_protection secret_protection(void);
 
 /* The bytes, valid while the secret lives; a NUL follows them that is not counted. */
 struct str secret_view(const struct secret *s); /* the empty view for NULL */

@@ -331,6 +331,16 @@ buf_addf(struct buf *b, const char *format, ...)
 }
 
 void
+buf_wipe_consume(struct buf *b, size_t len)
+{
+	size_t before = b->len;
+
+	buf_consume(b, len);
+	if (b->len < before)
+		wipe_bytes(b->data + b->len, before - b->len);
+}
+
+void
 buf_consume(struct buf *b, size_t len)
 {
 	if (len > b->len)

@@ -104,7 +104,7 @@ bool buf_add_str(struct buf *b, struct str s);
 bool buf_add_byte(struct buf *b, char byte);
 bool buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_consume(struct buf *b, size_t len); /* drops the first len bytes */
-
+void buf_wipe_consume(struct buf *b, size_t len);
 static inline bool
 buf_is_ok(const struct buf *b)
 {

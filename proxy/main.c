@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/crypto_memory.h"
 #include "clone/credential/credential.h"
 #include "proxy/command/check.h"
 #include "proxy/command/env_command.h"
@@ -38,10 +39,23 @@ load(enum settings_command command)
 	return s;
 }
 
+/* Before the settings, whose checks read keys. */
+static struct settings *
+load_server(enum settings_command command)
+{
+	bool is_locked = crypto_memory_protect();
+	struct settings *s = load(command);
+
+	if (s != NULL && !is_locked)
+		log_warn(NULL,
+			 "private keys of TLS may be swapped: too little memory can be locked");
+	return s;
+}
+
 static int
 run_until_stopped(enum settings_command command)
 {
-	struct settings *s = load(command);
+	struct settings *s = load_server(command);
 	int code = s == NULL ? 1 : serve_run(s, command);
 	settings_free(s);
 	return code;
@@ -73,7 +87,7 @@ run_clone(int argc, char **argv)
 static int
 run_webhook(void)
 {
-	struct settings *s = load(SETTINGS_WEBHOOK);
+	struct settings *s = load_server(SETTINGS_WEBHOOK);
 	int code = s == NULL ? 1 : webhook_run(&s->container);
 	settings_free(s);
 	return code;

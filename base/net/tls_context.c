@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crypto_memory.h"
 #include "base/net/tls.h"
 #include "base/net/tls_error.h"
 #include "base/net/tls_private.h"
@@ -22,6 +23,7 @@
 #define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TICKET_KEYS_BYTES 80
+#define KEY_STEP	  4096u
 
 /* Protocols of ours, the preferred one first. */
 #define ALPN_HTTP2  "\x02h2"
@@ -91,12 +93,59 @@ check_readable(const char *file, struct err *e)
 	return true;
 }
 
+/* Not with stdio, whose buffer is not wiped. NULL is an error like text that is no key. */
+static struct secret *
+read_key(const char *file)
+{
+	struct secret *text = NULL;
+	struct buf bytes;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+
+	buf_init(&bytes, SECRET_MAX_BYTES);
+	while (fd >= 0 && n > 0 && buf_reserve(&bytes, KEY_STEP)) {
+		n = read(fd, bytes.data + bytes.len, KEY_STEP);
+		bytes.len += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (n == 0 && fd >= 0)
+		text = secret_from_str(buf_view(&bytes));
+	buf_wipe_fini(&bytes);
+	return text;
+}
+
 static bool
 report_mismatch(const char *cert_file, const char *key_file, struct err *e)
 {
 	ERR_clear_error();
 	return err_set(e, ERR_CONFIG, "%s: is not the key of the certificate in %s", key_file,
 		       cert_file);
+}
+
+static bool
+use_key(SSL_CTX *ctx, struct str text)
+{
+	crypto_memory_wipe_begin();
+	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
+	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	crypto_memory_wipe_end();
+	return ok;
+}
+
+static bool
+use_key_file(SSL_CTX *ctx, const char *file)
+{
+	struct secret *text = read_key(file);
+	struct str view = secret_view(text);
+	bool ok = view.len > 0 && use_key(ctx, view);
+
+	secret_free(text);
+	return ok;
 }
 
 static bool
@@ -109,7 +158,7 @@ load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err 
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
 		return tls_error_set(e, ERR_CONFIG, "no certificate chain in PEM form") ||
 		       err_wrap(e, "%s", cert_file);
-	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+	if (!use_key_file(ctx, key_file)) {
 		if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 			return report_mismatch(cert_file, key_file, e);
 		return tls_error_set(e, ERR_CONFIG, "no unencrypted private key in PEM form") ||
@@ -134,18 +183,6 @@ use_certificate(SSL_CTX *ctx, struct str text)
 }
 
 static bool
-use_key(SSL_CTX *ctx, struct str text)
-{
-	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
-	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
-	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
-
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	return ok;
-}
-
-static bool
 load_pem(SSL_CTX *ctx, const struct tls_pem *pem, struct err *e)
 {
 	struct str key = secret_view(pem->key);
@@ -163,9 +200,9 @@ configure(SSL_CTX *ctx)
 {
 	static const unsigned char id[] = "workspace-proxy";
 
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_options(
+		ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
+			     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

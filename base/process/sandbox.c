@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/log/log.h"
+#include "base/secret.h"
 #include "base/str.h"
 
 static void
@@ -138,6 +139,20 @@ report(const char *part, bool wanted, bool ok, const struct err *e)
 	return ok ? "on" : wanted ? "unavailable" : "off";
 }
 
+static const char *
+protection_of_secrets(void)
+{
+	switch (secret_protection()) {
+	case SECRET_HIDDEN:
+		return "hidden";
+	case SECRET_LOCKED:
+		return "locked";
+	case SECRET_PLAIN:
+		break;
+	}
+	return "not locked";
+}
+
 void
 sandbox_enter(const struct sandbox_settings *settings, const struct confine_rules *rules,
 	      unsigned restricted, unsigned groups)
@@ -150,5 +165,5 @@ sandbox_enter(const struct sandbox_settings *settings, const struct confine_rule
 	const char *seccomp = report("seccomp", settings->seccomp, ok, &e);
 
 	log_info(NULL, "process restricted", log_cstr("seccomp", seccomp),
-		 log_cstr("landlock", landlock));
+		 log_cstr("landlock", landlock), log_cstr("secrets", protection_of_secrets()));
 }

@@ -154,7 +154,7 @@ conn_close(struct conn *c)
 	c->fd = -1;
 	c->state = CONN_CLOSED;
 	c->blocked = false;
-	buf_fini(&c->out);
+	buf_wipe_fini(&c->out);
 }
 
 void
@@ -237,7 +237,7 @@ send_plain(struct conn *c, struct str data)
 	size_t sent = n < 0 ? 0 : (size_t)n;
 	size_t of_out = sent < c->out.len ? sent : c->out.len;
 	c->sent_bytes += sent;
-	buf_consume(&c->out, of_out);
+	buf_wipe_consume(&c->out, of_out);
 	struct str rest = str_skip(data, sent - of_out);
 	if (!buf_add_str(&c->out, rest)) {
 		fail_deferred(c, ERR_MEMORY);
@@ -266,7 +266,7 @@ encrypt(struct conn *c, struct str data)
 		return false;
 	}
 	c->sent_bytes += c->out.len + data.len;
-	buf_consume(&c->out, c->out.len);
+	buf_wipe_consume(&c->out, c->out.len);
 	return true;
 }
 

@@ -64,7 +64,7 @@ free_downstream(struct deferred_free_entry *entry)
 	struct downstream *d = (struct downstream *)(void *)entry; /* its first member */
 
 	http2_connection_free(d->http2);
-	buf_fini(&d->in);
+	buf_wipe_fini(&d->in);
 	free(d);
 }
 
@@ -102,7 +102,7 @@ linger(struct downstream *d)
 		downstream_close(d);
 		return;
 	}
-	buf_fini(&d->in);
+	buf_wipe_fini(&d->in);
 	downstream_change_state(d, DOWNSTREAM_LINGER);
 	conn_want_read(&d->conn, true);
 }

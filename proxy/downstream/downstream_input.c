@@ -3,6 +3,7 @@
  * From a browser's bytes to exchanges: heads, bodies, tunnels. Bytes that nobody wants yet are
  * held.
  */
+#include "base/wipe.h"
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
 #include "proxy/downstream/refusal.h"
@@ -308,13 +309,15 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	struct err e = ERR_INIT;
 	struct buf held = d->in;
 	char *data = scratch;
+	size_t received = len;
+	bool may_be_head = d->state == DOWNSTREAM_IDLE || d->state == DOWNSTREAM_HEAD;
 
 	buf_init(&d->in, held.max);
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
 			err_set(&e, ERR_LIMIT, "more was sent ahead than may wait");
 			log_info(&d->log, "connection cut", log_err(&e));
-			buf_fini(&held);
+			buf_wipe_fini(&held);
 			downstream_close(d);
 			return;
 		}
@@ -327,8 +330,10 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	} else {
 		if (used < len && !buf_add(&d->in, data + used, len - used))
 			downstream_close(d);
-		buf_fini(&held);
+		buf_wipe_fini(&held);
 	}
+	if (may_be_head) /* with cookies, in memory that all connections share */
+		wipe_bytes(scratch, received);
 	downstream_stop_reading_ahead(d);
 	if (used > 0 && d->in.len > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))
 		loop_io_poke(&d->conn.io);

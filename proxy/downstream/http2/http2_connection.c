@@ -4,6 +4,7 @@
  * they do is sent at the end of a wake-up or at once where no bytes are being received.
  */
 #include "proxy/downstream/http2/http2_connection.h"
+#include "base/wipe.h"
 
 #include <stdlib.h>
 
@@ -216,6 +217,7 @@ on_readable(void *arg)
 			return;
 		}
 		(void)http2_connection_receive(c, scratch, got);
+		wipe_bytes(scratch, got);
 		if (d->state != DOWNSTREAM_HTTP2 || !d->conn.may_hold_bytes)
 			return;
 	}

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "base/wipe.h"
 #include "proxy/http/http2/http2_private.h"
 
 /* Of nghttp2, besides what the head of a response may take. */
@@ -48,8 +49,11 @@ static void
 on_free(void *memory, void *arg)
 {
 	struct http2 *h = arg;
+	size_t size = malloc_usable_size(memory);
 
-	h->memory_bytes -= malloc_usable_size(memory);
+	h->memory_bytes -= size;
+	if (memory != NULL)
+		wipe_bytes(memory, size); /* heads of requests hold cookies */
 	free(memory);
 }
 
@@ -64,16 +68,19 @@ on_calloc(size_t count, size_t size, void *arg)
 static void *
 on_realloc(void *before, size_t size, void *arg)
 {
-	struct http2 *h = arg;
 	size_t old = malloc_usable_size(before);
 
-	if (!count_memory(h, before, size))
+	if (before != NULL && size != 0 && size <= old && size >= old / 2)
+		return before;
+	if (!count_memory(arg, before, size))
 		return NULL;
-	void *memory = realloc(before, size);
+	void *memory = malloc(size);
 	if (memory == NULL)
 		return NULL;
-	h->memory_bytes -= old;
-	return take(h, memory);
+	if (before != NULL)
+		memcpy(memory, before, old < size ? old : size);
+	on_free(before, arg);
+	return take(arg, memory);
 }
 
 static nghttp2_option *

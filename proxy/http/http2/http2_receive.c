@@ -349,7 +349,7 @@ on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 	h->pending_bytes -= s->out.len;
 	buf_fini(&s->out);
 	(void)nghttp2_session_consume_connection(h->session, s->in.len + s->taken);
-	buf_fini(&s->in);
+	buf_wipe_fini(&s->in);
 	free(s->trailers);
 	s->trailers = NULL;
 	s->taken = 0;

@@ -31,7 +31,7 @@ http2_fields_begin(struct http2_fields *f, const struct http2_request_limits *li
 	size_t size = f->size;
 
 	arena_fini(&f->arena);
-	buf_fini(&f->cookies);
+	buf_wipe_fini(&f->cookies);
 	*f = (struct http2_fields){.limits = limits, .items = items, .size = size};
 	arena_init(&f->arena, 2 * limits->large_head_max_bytes + ARENA_SPARE_BYTES);
 	buf_init(&f->cookies, limits->large_head_max_bytes);
@@ -41,7 +41,7 @@ void
 http2_fields_fini(struct http2_fields *f)
 {
 	arena_fini(&f->arena);
-	buf_fini(&f->cookies);
+	buf_wipe_fini(&f->cookies);
 	free(f->items);
 	*f = (struct http2_fields){.limits = NULL};
 }

@@ -400,7 +400,7 @@ http2_discard(struct http2_stream *s)
 
 	s->discards = true;
 	s->wants_data = false;
-	buf_fini(&s->in);
+	buf_wipe_fini(&s->in);
 	s->taken = 0;
 	if (len > 0)
 		http2_give_credit(s, len);
@@ -409,7 +409,7 @@ http2_discard(struct http2_stream *s)
 void
 http2_stream_fini(struct http2_stream *s)
 {
-	buf_fini(&s->in);
+	buf_wipe_fini(&s->in);
 	buf_fini(&s->out);
 	free(s->trailers);
 }

@@ -11,9 +11,13 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void
 test_holds_a_copy_with_a_nul_behind(void **state)
@@ -143,6 +147,57 @@ test_left_out_of_core_dumps(void **state)
 	secret_free(s);
 }
 
+/* What others read of the page: through /proc/self/mem, as a debugger does, and where it is locked.
+ */
+static void
+test_protection(void **state)
+{
+	struct secret *s = secret_from_str(STR("canary"));
+	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	char bytes[6] = "";
+
+	(void)state;
+	assert_non_null(s);
+	ssize_t n = fd < 0 ? -1
+			   : pread(fd, bytes, sizeof(bytes), (off_t)(uintptr_t)secret_view(s).data);
+	switch (secret_protection()) {
+	case SECRET_HIDDEN:
+		assert_true(n <= 0);
+		break;
+	case SECRET_LOCKED:
+	case SECRET_PLAIN:
+		assert_true(fd < 0 || n == sizeof(bytes));
+		break;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	secret_free(s);
+}
+
+/* Without a right to lock anything, secrets work all the same, and the process can say so. */
+static void
+test_no_locked_memory(void **state)
+{
+	const struct rlimit none = {0, 0};
+	pid_t pid = fork();
+	int status = -1;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+		    (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0))
+			_exit(2);
+		struct secret *s = secret_from_str(STR("canary"));
+		_exit(s != NULL && str_equal(secret_view(s), STR("canary")) &&
+				      secret_protection() == SECRET_PLAIN
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void
 test_wipe(void **state)
 {
@@ -164,6 +219,8 @@ main(void)
 		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_equal_looks_at_every_byte),
 		cmocka_unit_test(test_left_out_of_core_dumps),
+		cmocka_unit_test(test_protection),
+		cmocka_unit_test(test_no_locked_memory),
 		cmocka_unit_test(test_wipe),
 	};
 

@@ -258,6 +258,25 @@ test_buf_reserve_promises_room_only(void **state)
 }
 
 static void
+test_buf_wipe_consume(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_true(buf_add_str(&b, STR("Cookie: canary")));
+	buf_wipe_consume(&b, 8);
+	assert_true(str_equal(buf_view(&b), STR("canary")));
+	for (size_t i = 6; i < 14; i++)
+		assert_int_equal(b.data[i], 0);
+	buf_wipe_consume(&b, 100);
+	assert_int_equal(b.len, 0);
+	for (size_t i = 0; i < 14; i++)
+		assert_int_equal(b.data[i], 0);
+	buf_fini(&b);
+}
+
+static void
 test_buf_consume(void **state)
 {
 	struct buf b;
@@ -308,6 +327,7 @@ main(void)
 		cmocka_unit_test(test_buf_holds_a_prefix_after_a_failure),
 		cmocka_unit_test(test_buf_reserve_promises_room_only),
 		cmocka_unit_test(test_buf_consume),
+		cmocka_unit_test(test_buf_wipe_consume),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
