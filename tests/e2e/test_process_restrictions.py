@@ -23,6 +23,7 @@ def assert_restricted(process):
     entry = process.wait_for_log(message="process restricted")
     assert entry["seccomp"] == "on"
     assert entry["landlock"] in ("on", "unavailable")
+    assert entry["secrets"] in ("hidden", "locked", "not locked")
     about = status(process.process.pid)
     assert about["Seccomp"] == "2" and about["NoNewPrivs"] == "1"
 
