@@ -4,10 +4,10 @@
  * they do is sent at the end of a wake-up or at once where no bytes are being received.
  */
 #include "proxy/downstream/http2/http2_connection.h"
-#include "base/wipe.h"
 
 #include <stdlib.h>
 
+#include "base/wipe.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
 
 #define WRITE_MAX  65536u /* encrypted and sent at once */
