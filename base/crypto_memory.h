@@ -11,7 +11,8 @@
 /* Before OpenSSL is used at all. False: keys may be swapped, because less memory can be locked. */
 bool crypto_memory_protect(void);
 
-/* From now on and until it ends, what OpenSSL frees in this thread is wiped. It may not be nested. */
+/* From now on and until it ends, what OpenSSL frees in this thread is wiped. It may not be nested.
+ */
 void crypto_memory_wipe_begin(void);
 void crypto_memory_wipe_end(void);
 
