@@ -5,9 +5,11 @@ Needs Docker's client, Podman, a static busybox, and a mount namespace for names
 of them is missing.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -39,6 +41,16 @@ def make_image(podman, tmp_path):
     subprocess.run([*podman, "import", archive, "localhost/tiny:1"], check=True, capture_output=True)
 
 
+def end_monitors(store):
+    """Podman's monitors of exec sessions stay for minutes."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                command = file.read()
+            if b"conmon" in command.partition(b"\0")[0] and os.fsencode(store) in command:
+                os.kill(int(pid), signal.SIGTERM)
+
+
 @pytest.fixture
 def engine(tmp_path):
     """The port of Podman's API."""
@@ -56,6 +68,7 @@ def engine(tmp_path):
     service.terminate()
     service.wait(60)
     subprocess.run([*podman, "rm", "--all", "--force", "--time=0"], capture_output=True)
+    end_monitors(store[1])
     shutil.rmtree(short, ignore_errors=True)
 
 
