@@ -34,7 +34,8 @@ open_below(int parent, const char *name, size_t len, bool is_last)
 int
 log_directory_open(const char *path)
 {
-	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_root = path[strspn(path, "/")] == '\0';
+	int fd = open("/", (is_root ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC);
 
 	while (fd >= 0 && *(path += strspn(path, "/")) != '\0') {
 		size_t len = strcspn(path, "/");
