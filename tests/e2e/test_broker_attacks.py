@@ -300,6 +300,26 @@ def test_few_at_once_of_one_host(relay, gitlab):
         assert {f.result().outcome for f in waiting} <= {"ok", "lost"}
 
 
+def test_all_places_taken(relay, gitlab):
+    """Sixteen workspaces with four requests each while GitLab is slow: one more is told to wait, at once."""
+    gitlab.faults.add("token", delay_s=PATIENCE_S)
+    askers = [Asker(relay, host_of(relay, f"w{number // 4}")) for number in range(64)]
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        waiting = [pool.submit(a.ask, REDEEM, code="c", verifier=VERIFIER) for a in askers]
+        wait_until(
+            lambda: scrape(relay).get("workspace_proxy_broker_requests_in_flight") == 64 or any(w.done() for w in waiting),
+            what="all places to be taken",
+        )
+        if not any(w.done() for w in waiting):  # else the machine is too slow for this to be seen
+            answer = Asker(relay, host_of(relay)).ask(REDEEM, code="c", verifier=VERIFIER)
+            assert answer.outcome == "unavailable" and answer.reason == "too many requests at once"
+        gitlab.faults.released.set()
+        assert {w.result().outcome for w in waiting} <= {"lost", "unavailable", "grant_invalid"}
+    wait_until(
+        lambda: scrape(relay).get("workspace_proxy_broker_requests_in_flight") == 0, what="all of them to end"
+    )
+
+
 # GitLab's bad days
 
 
