@@ -188,10 +188,14 @@ result_of(const struct raw_stream *s, int result, struct err *e)
 		return RAW_STREAM_AGAIN;
 	if (reason == SSL_ERROR_ZERO_RETURN)
 		return RAW_STREAM_END;
-	if (reason == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+		ERR_clear_error();
+		(void)err_set(e, ERR_CONNECT, "the connection was cut off");
+	} else if (reason == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
 		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection broke");
-	else
+	} else {
 		(void)tls_error_set(e, ERR_CONNECT, "the connection broke");
+	}
 	return RAW_STREAM_FAILED;
 }
 

@@ -159,6 +159,8 @@ receive_more(struct tunnel_loop *t)
 	case RAW_STREAM_FAILED:
 		if (t->unread.len == 0)
 			t->state = TUNNEL_FAILED;
+		if (t->unread.len == 0 && clock_monotonic_ms() - t->heard_ms >= SILENCE_MS)
+			fail(t, "the connection ended while this computer was asleep or offline");
 		return false;
 	}
 	return false;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSH for desktops: real clients through the proxy to a real sshd, and who may not."""
 
-import hashlib
 import json
 import os
 import re
@@ -10,17 +9,14 @@ import socket
 import stat
 import subprocess
 import threading
-import time
 
-import proxy as proxy_module
 import pytest
 import ssh
 import websocket
 from proxy import PATIENCE_S, binary, is_sanitized, wait_until
-from ssh import KEY, OK, SUBPROTOCOL, Container, LyingHelper, admin, ask
+from ssh import KEY, SUBPROTOCOL, Container, admin, ask
 
 POLICY_VIOLATION = 1008
-MUCH_MIB = int(os.environ.get("SSH_DATA_MIB", "100"))
 
 
 @pytest.fixture
@@ -195,22 +191,9 @@ def test_wrong_command_lines(computer):
 # Ends
 
 
-def open_shell(laptop):
-    """A remote `cat`, connected: (process, its bytes so far)."""
-    process = subprocess.Popen(
-        [binary(), "ssh", laptop.proxy.host, "--", "echo ready; cat"],
-        env=laptop.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    ssh.read_until(process.stdout, rb"ready\n")
-    return process
-
-
 @pytest.mark.parametrize("how", ["sign out", "access withdrawn", "disconnect", "logout", "drain"])
 def test_everything_that_ends_the_session_ends_the_shell(laptop, container, gitlab, how):
-    process = open_shell(laptop)
+    process = ssh.open_shell(laptop)
     browser, proxy = laptop.browser, laptop.proxy
     if how == "sign out":
         page = browser.navigate(proxy.origin + "/oauth2/sign_out")
@@ -429,281 +412,3 @@ def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
     assert sentence not in page
     link = re.search(r'href="(jetbrains-gateway:[^"]*)"', page).group(1)
     assert f"&amp;host={proxy.name}&amp;user={container.user}" in link
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [None, b"\n", b"ok\n", b"ok a b c\n", b"x" * 5000, b"ok co:der " + KEY.encode() + b"\n", b"problem \n",
-     OK[:-1] + b" \x1b[31m\n", OK[:-1] + b"\r\nSet-Cookie: a=b\n"],
-)
-def test_a_helper_that_lies(proxy, container, token, answer):
-    LyingHelper(container.socket, answer)
-    reply = ask(proxy, token).response
-    assert reply.status == 503 and reply.json()["message"] == "the SSH helper gave no valid answer"
-
-
-def test_frames_and_their_ends(proxy, container, token):
-    helper = LyingHelper(container.socket, OK + b"SSH-2.0-x\r\n")
-
-    def opened():
-        raw = ask(proxy, token)
-        assert raw.response.status == 101 and raw.read_frame()[1] == b"SSH-2.0-x\r\n"
-        return raw
-
-    def close_code(raw):
-        while (frame := raw.read_frame())[0] != websocket.CLOSE:
-            pass
-        assert raw.is_closed()
-        return websocket.close_code(frame[1])
-
-    raw = opened()
-    peer = helper.connections[-1]
-    data = os.urandom(70_000)
-    whole = websocket.frame(websocket.BINARY, data[:10], mask=True, final=False)
-    whole += websocket.frame(websocket.PING, b"hi", mask=True)
-    whole += websocket.frame(websocket.CONTINUATION, data[10:], mask=True)
-    for at in range(0, len(whole), 7919):
-        raw.send(whole[at : at + 7919])
-    received = b""
-    while len(received) < len(data):
-        received += peer.recv(65536)
-    assert received == data and raw.read_frame() == (websocket.PONG, b"hi", True)
-    peer.close()
-    assert close_code(raw) == 1000
-    for code, bad in [
-        (1003, websocket.frame(websocket.TEXT, b"x", mask=True)),
-        (1002, websocket.frame(websocket.BINARY, b"x")),
-        (1002, websocket.frame(websocket.CONTINUATION, b"x", mask=True)),
-        (1002, b"\xc2\x80\0\0\0\0"),
-        (1002, b"\x83\x80\0\0\0\0"),
-        (1002, b"\x09\x80\0\0\0\0"),
-        (1002, websocket.frame(websocket.PING, b"x" * 126, mask=True)),
-        (1002, b"\x82\xff" + b"\xff" * 12),
-        (1002, b"\x82\xfe\0\x01" + b"\0" * 5),
-        (1000, websocket.close(1000, mask=True)),
-    ]:
-        raw = opened()
-        raw.send(bad)
-        assert close_code(raw) == code, bad
-        assert helper.connections[-1].recv(10) == b"", "the connection to the helper is closed"
-
-
-def test_the_limit(make_proxy, gitlab, upstream, container, token):
-    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on", SSH_TUNNELS_MAX="2")
-    LyingHelper(container.socket, OK)
-    first, second = ask(proxy, token), ask(proxy, token)
-    assert first.response.status == second.response.status == 101
-    assert ask(proxy, token).response.status == 429
-    first.close()
-    wait_until(lambda: ask(proxy, token).response.status == 101)
-
-
-def test_two_hundred_tunnels(make_proxy, gitlab, upstream, container, token):
-    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on", SSH_TUNNELS_MAX="200")
-    helper = LyingHelper(container.socket, OK)
-    tunnels = [ask(proxy, token) for _ in range(20)]  # what the first ones need, all have
-    before = proxy.memory_kib()
-    tunnels += [ask(proxy, token) for _ in range(180)]
-    assert {raw.response.status for raw in tunnels} == {101}
-    grown = (proxy.memory_kib() - before) / 180
-    assert is_sanitized() or grown <= 20, f"{grown:.1f} KiB for each tunnel"
-    for raw, peer in zip(tunnels, helper.connections):
-        peer.sendall(b"SSH-2.0-x\r\n")
-    assert all(raw.read_frame()[1] == b"SSH-2.0-x\r\n" for raw in tunnels)
-    assert ask(proxy, token).response.status == 429
-    for raw in tunnels:
-        raw.close()
-
-
-# Proxies in front
-
-
-NGINX = """
-daemon off; pid {directory}/pid; error_log {directory}/log; events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;
-    fastcgi_temp_path {directory}/c; uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_certificate {cert}; ssl_certificate_key {key};
-        location / {{
-            proxy_pass http://{upstream};
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection upgrade;
-        }}
-    }}
-}}
-"""
-HAPROXY = """
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 60s
-frontend f
-    bind 127.0.0.1:{port} ssl crt {directory}/both.pem
-    default_backend b
-backend b
-    server s {upstream}
-"""
-
-
-@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_a_balancer_in_front(make_proxy, make_computer, gitlab, upstream, container, certificates, client, tmp_path, kind):
-    """TLS ends there; the sidecar gets plain HTTP."""
-    port = proxy_module.free_port()
-    proxy = make_proxy(
-        gitlab,
-        upstream,
-        EXTERNAL_URL=f"https://workspace.localhost:{port}",
-        REDIRECT_URL=None,
-        HTTP_ADDRESS="127.0.0.1:0",
-        SSH_SOCKET=container.socket,
-    )
-    application = gitlab.add_application(f"https://workspace.localhost:{port}/oauth2/callback", trusted=True)
-    assert proxy.stop() == 0
-    proxy.settings["CLIENT_ID"], proxy.settings["CLIENT_SECRET"] = application.uid, application.secret
-    proxy.start_again()
-    host, plain = proxy.address("http")
-    with open(certificates.cert) as cert, open(certificates.key) as key:
-        (tmp_path / "both.pem").write_text(cert.read() + key.read())
-    text = (NGINX if kind == "nginx" else HAPROXY).format(
-        directory=tmp_path, port=port, cert=certificates.cert, key=certificates.key, upstream=f"{host}:{plain}"
-    )
-    (tmp_path / "conf").write_text(text)
-    command = {"nginx": ["nginx", "-p", tmp_path, "-c"], "haproxy": ["haproxy", "-db", "-f"]}[kind]
-    balancer = subprocess.Popen([*command, tmp_path / "conf"], stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: ssh.reaches(port))
-        container.start()
-        computer = make_computer(proxy)
-        computer.log_in(client)
-        size = 30 << 20
-        command = f"{binary()} ssh {proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
-        assert int(computer.run("bash", "-c", command).stdout) == size
-    finally:
-        balancer.terminate()
-        balancer.wait()
-
-
-def test_through_a_forward_proxy(laptop):
-    """HTTPS_PROXY, by CONNECT; a proxy that refuses is named."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    asked = []
-
-    def serve():
-        while True:
-            try:
-                connection = listener.accept()[0]
-            except OSError:
-                return
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += connection.recv(4096)
-            asked.append(head.split()[1].decode())
-            other = socket.create_connection(laptop.proxy.address())
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            for a, b in [(connection, other), (other, connection)]:
-                threading.Thread(target=pump, args=(a, b), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    environment = {**laptop.environment, "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}"}
-    command = [binary(), "ssh", laptop.proxy.host, "--", "echo through"]
-    result = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S)
-    assert result.stdout == b"through\n", result.stderr
-    assert asked and set(asked) == {laptop.proxy.host}
-    listener.close()
-
-
-def pump(source, sink):
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-    except OSError:
-        pass
-    sink.close()
-
-
-# Backpressure
-
-
-def test_a_peer_that_stops_reading_costs_little(proxy, container, token):
-    """Both ways: what one side does not take, the other is not asked for."""
-    helper = LyingHelper(container.socket, OK)
-    raw = ask(proxy, token)
-    peer = helper.connections[-1]
-    before = proxy.memory_kib()
-    peer.settimeout(2)
-    frame = websocket.frame(websocket.BINARY, bytes(1 << 16), mask=True)
-    sent = 0
-    raw.socket.settimeout(2)
-    with pytest.raises(OSError):
-        for _ in range(1000):
-            raw.socket.sendall(frame)
-            sent += len(frame)
-    assert sent < 30 << 20 and (is_sanitized() or proxy.memory_kib() - before < 4096)
-    other = ask(proxy, token)
-    peer = helper.connections[-1]
-    peer.settimeout(2)
-    sent = 0
-    with pytest.raises(OSError):
-        for _ in range(1000):
-            peer.sendall(bytes(1 << 16))
-            sent += 1 << 16
-    assert sent < 30 << 20 and (is_sanitized() or proxy.memory_kib() - before < 8192)
-    other.close()
-    raw.close()
-
-
-@pytest.mark.parametrize("direction", ["up", "down"])
-def test_much_data_in_bounded_memory(laptop, direction):
-    before = laptop.proxy.memory_kib()
-    size = MUCH_MIB << 20
-    line = "".join(chr(65 + i * 7 % 26) for i in range(9973))  # of no length that buffers have
-    digest = hashlib.sha256()
-    text = line.encode() + b"\n"
-    for _ in range(size // len(text)):
-        digest.update(text)
-    digest.update(text[: size % len(text)])
-    if direction == "down":
-        command = f"{binary()} ssh {laptop.proxy.host} -- 'yes {line} | head -c {size}' | sha256sum"
-    else:
-        command = f"yes {line} | head -c {size} | {binary()} ssh {laptop.proxy.host} -- sha256sum"
-    result = laptop.run("bash", "-c", command, timeout=PATIENCE_S * max(1, MUCH_MIB // 200))
-    assert result.stdout.decode().split()[0] == digest.hexdigest(), result.stderr
-    if not is_sanitized():  # which keeps what was freed
-        assert laptop.proxy.memory_kib() - before < 6144
-
-
-def test_a_stopped_client_goes_on(laptop, container):
-    process = open_shell(laptop)
-    (sshd, *_) = container.children()
-    for pid in (process.pid, sshd):
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.3)
-        os.kill(pid, signal.SIGCONT)
-    process.stdin.write(b"still here\n")
-    process.stdin.flush()
-    ssh.read_until(process.stdout, rb"still here\n")
-    process.stdin.close()
-    assert process.wait(PATIENCE_S) == 0
-
-
-def test_keep_alives_are_no_activity(proxy, container, token):
-    LyingHelper(container.socket, OK)
-    raw = ask(proxy, token)
-    idle = lambda: admin(proxy, "/activity")["idle_s"]  # noqa: E731
-    wait_until(lambda: idle() >= 1)
-    for _ in range(5):
-        raw.send(websocket.frame(websocket.BINARY, bytes(100), mask=True))
-    raw.send(websocket.frame(websocket.PING, b"1", mask=True))
-    assert raw.read_frame()[0] == websocket.PONG
-    assert idle() >= 1
-    raw.send(websocket.frame(websocket.BINARY, bytes(3000), mask=True))
-    wait_until(lambda: idle() == 0)
-    raw.close()
-

@@ -342,6 +342,19 @@ def admin(proxy, path):
         return json.loads(raw.request("GET", path, host="admin").read_response().text)
 
 
+def open_shell(laptop):
+    """A remote `cat`, connected: (process, its bytes so far)."""
+    process = subprocess.Popen(
+        [binary(), "ssh", laptop.proxy.host, "--", "echo ready; cat"],
+        env=laptop.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    read_until(process.stdout, rb"ready\n")
+    return process
+
+
 def read_until(stream, pattern, timeout=PATIENCE_S):
     """Reads a binary stream up to a match; all that was read."""
     seen, deadline = b"", time.monotonic() + timeout
