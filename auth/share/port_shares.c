@@ -282,25 +282,36 @@ share_anew(struct port_shares *all, const struct port_share_terms *terms, uint64
 	return NULL;
 }
 
+static void
+take_back(struct port_shares *all, struct port_share *old, const char *by)
+{
+	if (old == NULL)
+		return;
+	end_share(all, old, by, "it was taken back");
+	note_change(all);
+}
+
 const char *
 port_shares_set(struct port_shares *all, const struct port_share_terms *terms, uint64_t by_id,
 		const char *by)
 {
 	struct port_share *old = find_any(all, terms->port);
-	const char *refusal = NULL;
+	const char *refusal;
 
 	if (terms->audience == AUTH_AUDIENCE_OWNER) {
-		if (old == NULL)
-			return NULL;
-		end_share(all, old, by, "it was taken back");
-	} else if ((refusal = port_share_refusal(all->options.settings, terms)) != NULL) {
+		take_back(all, old, by);
+		return NULL;
+	}
+	refusal = port_share_refusal(all->options.settings, terms);
+	if (refusal != NULL)
 		return refusal;
-	} else if (old != NULL && !port_share_is_over(old) && port_share_has_terms(old, terms)) {
+	if (old != NULL && !port_share_is_over(old) && port_share_has_terms(old, terms)) {
 		old->terms.until_ms = terms->until_ms;
 		log_share("port shared", terms, by, "its end was changed");
-	} else if ((refusal = share_anew(all, terms, by_id, by)) != NULL) {
-		return refusal;
+	} else {
+		refusal = share_anew(all, terms, by_id, by);
 	}
-	note_change(all);
-	return NULL;
+	if (refusal == NULL)
+		note_change(all);
+	return refusal;
 }
