@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request that HTTP/1.1 accepts is the same request over HTTP/2: from its head the fields of a
+ * header block are made, as a browser would write them. Left out is what only HTTP/1.1 has.
+ */
+#include "proxy/http/http1.h"
+#include "proxy/http/http2/http2_request.h"
+#include "tests/fuzz/fuzz.h"
+
+const char *const fuzz_also[] = {"fuzz_request_head", "fuzz_differential", NULL};
+
+static const struct http1_limits limits = {.head_max_bytes = 16384, .headers_max = 100};
+static const struct http2_request_limits http2_limits = {
+	.head_max_bytes = 65536, .large_head_max_bytes = 65536, .headers_max = 100};
+
+static bool
+is_of_connection(const struct header *field)
+{
+	return field->id == HEADER_CONNECTION || field->id == HEADER_KEEP_ALIVE ||
+	       field->id == HEADER_PROXY_CONNECTION || field->id == HEADER_TRANSFER_ENCODING ||
+	       field->id == HEADER_UPGRADE || field->id == HEADER_HOST || field->id == HEADER_TE;
+}
+
+static bool
+is_cookie(const struct header *field)
+{
+	return field->id == HEADER_COOKIE;
+}
+
+static struct str
+lower(struct str text, struct arena *a)
+{
+	char *copy = arena_dup(a, text);
+
+	err_assert(copy != NULL);
+	for (size_t i = 0; i < text.len; i++)
+		if (copy[i] >= 'A' && copy[i] <= 'Z')
+			copy[i] = (char)(copy[i] - 'A' + 'a');
+	return (struct str){copy, text.len};
+}
+
+static void
+add(struct http2_fields *f, struct str name, struct str value)
+{
+	err_assert(http2_fields_add(f, name, value));
+}
+
+static void
+add_all(struct http2_fields *f, const struct request_head *r, struct arena *a)
+{
+	add(f, STR(":method"), r->method);
+	add(f, STR(":scheme"), STR("https"));
+	add(f, STR(":authority"), r->authority);
+	add(f, STR(":path"), r->target);
+	for (size_t i = 0; i < r->headers.count; i++)
+		if (!is_of_connection(&r->headers.items[i]))
+			add(f, lower(r->headers.items[i].name, a), r->headers.items[i].value);
+	if (r->accepts_trailers)
+		add(f, STR("te"), STR("trailers"));
+}
+
+/* Position of the next field that both versions have, from at on. */
+static size_t
+next_field(const struct headers *h, size_t at)
+{
+	while (at < h->count && (is_of_connection(&h->items[at]) || is_cookie(&h->items[at])))
+		at++;
+	return at;
+}
+
+static void
+compare_fields(const struct headers *one, const struct headers *two)
+{
+	size_t i = next_field(one, 0);
+	size_t n = next_field(two, 0);
+
+	for (; i < one->count && n < two->count;
+	     i = next_field(one, i + 1), n = next_field(two, n + 1)) {
+		err_assert(str_equal_nocase(one->items[i].name, two->items[n].name));
+		err_assert(str_equal(one->items[i].value, two->items[n].value));
+		err_assert(one->items[i].id == two->items[n].id);
+	}
+	err_assert(i == one->count && n == two->count);
+}
+
+/* All cookies, one after the other, without what joins them. */
+static void
+compare_cookies(const struct headers *one, const struct headers *two)
+{
+	struct buf joined;
+	struct str other;
+
+	buf_init(&joined, 65536);
+	for (size_t i = 0; i < one->count; i++) {
+		if (!is_cookie(&one->items[i]) || one->items[i].value.len == 0)
+			continue;
+		if (joined.len > 0)
+			buf_add_str(&joined, STR("; "));
+		buf_add_str(&joined, one->items[i].value);
+	}
+	(void)headers_find(two, HEADER_COOKIE, &other);
+	err_assert(str_equal(buf_view(&joined), other));
+	buf_fini(&joined);
+}
+
+static void
+compare(const struct request_head *one, const struct request_head *two)
+{
+	err_assert(str_equal(one->method, two->method) && str_equal(one->target, two->target));
+	err_assert(str_equal(one->path, two->path) && str_equal(one->query, two->query));
+	err_assert(str_equal(one->authority, two->authority) && one->is_head == two->is_head);
+	err_assert(one->body == two->body && one->length == two->length);
+	err_assert(one->accepts_trailers == two->accepts_trailers);
+	compare_fields(&one->headers, &two->headers);
+	compare_cookies(&one->headers, &two->headers);
+}
+
+static void
+check(const struct request_head *one)
+{
+	struct http2_fields fields = {.limits = NULL};
+	struct request_head two;
+	struct arena names;
+	struct arena arena;
+	struct err e = ERR_INIT;
+	unsigned status;
+
+	arena_init(&names, 1 << 20);
+	http2_fields_begin(&fields, &http2_limits);
+	add_all(&fields, one, &names);
+	err_assert(http2_request_parse(&fields, one->body == BODY_NONE, true, &two, &arena, &status,
+				       &e) == HTTP2_ACCEPTED);
+	compare(one, &two);
+	arena_fini(&arena);
+	arena_fini(&names);
+	http2_fields_fini(&fields);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct str input = fuzz_input(data, size);
+	struct http1_scan scan = {0};
+	struct http1_persistence persistence;
+	struct request_head request;
+	struct arena arena;
+	struct err e = ERR_INIT;
+	unsigned status;
+
+	(void)fuzz_take_byte(&input);
+	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_WHOLE)
+		return 0;
+	char *head = fuzz_copy(str_take(input, scan.at));
+	arena_init(&arena, 1 << 20);
+	if (http1_parse_request((struct str){head, scan.at}, &scan, &request, &persistence, &arena,
+				&status, &e) &&
+	    !persistence.is_http10)
+		check(&request);
+	arena_fini(&arena);
+	free(head);
+	return 0;
+}
