@@ -1,7 +1,20 @@
 # workspace-proxy. `make help` lists what there is.
 # BUILD, CC, SANITIZE=1, PREFIX and DESTDIR can be given on the command line.
 
-BUILD   ?= build
+# ARCH=arm64 builds for another architecture of Debian's, in build/arm64, with its cross compiler and a folder of its
+# packages, which tools/sysroot fills.
+ARCH    ?=
+BUILD   ?= build$(if $(ARCH),/$(ARCH))
+SYSROOT ?= $(abspath $(BUILD))/sysroot
+TRIPLET_arm64 := aarch64-linux-gnu
+TRIPLET := $(TRIPLET_$(ARCH))
+ifneq ($(ARCH),)
+$(if $(TRIPLET),,$(error ARCH=$(ARCH): expected arm64))
+CC      := $(TRIPLET)-gcc --sysroot=$(SYSROOT)
+AR      := $(TRIPLET)-gcc-ar
+export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig
+endif
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
@@ -15,10 +28,12 @@ PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
 	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
+# What the compiler builds for: with a cross compiler, not this machine.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 HARDENING_x86_64  := -fcf-protection=full
 HARDENING_aarch64 := -mbranch-protection=standard
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE -fvisibility=hidden \
-	-fno-common -fno-strict-overflow -fno-delete-null-pointer-checks $(HARDENING_$(shell uname -m))
+	-fno-common -fno-strict-overflow -fno-delete-null-pointer-checks $(HARDENING_$(MACHINE))
 ifeq ($(SANITIZE),1)
 MODE_CFLAGS  := -O1 -g -DSANITIZED -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
@@ -75,7 +90,8 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 # tenth of the size that they have with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
 	$(patsubst %,base/%.c,arena clock dns_name err net/ip process/fd secret str url wipe)
-HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(shell command -v musl-gcc),$(CC)))
+MUSL_CC := $(if $(ARCH),$(CC) -specs $(SYSROOT)/musl.specs,$(shell command -v musl-gcc))
+HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(MUSL_CC),$(CC)))
 # Not with mold, which makes static programs of musl crash at their start.
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack \
 	$(filter-out -fuse-ld=mold,$(LDFLAGS))
@@ -119,7 +135,7 @@ $(CONNECT): $(CONNECT_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
 	@rm -f $$@
-	@ar rcs $$@ $$^
+	@$(AR) rcs $$@ $$^
 endef
 $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
@@ -327,9 +343,16 @@ demo: $(DEMO_DEPS) ## a GitLab, an IDE and the proxy on this machine; prints the
 .PHONY: image image-tree image-test
 image-tree: all
 	@tools/image-tree $(abspath $(BUILD)) $(VERSION) $(abspath $(BUILD))/image
-image: $(BUILD)/deps-image ## builds the container image from this machine's packages, in build/image
+image: $(BUILD)/deps-image$(if $(ARCH),-cross) ## builds the container image from Debian's packages, in build/image (ARCH=arm64: in build/arm64/image)
+	@$(if $(ARCH),tools/sysroot $(ARCH) $(SYSROOT))
 	@$(MAKE) -j$(JOBS) all
-	@tools/build-image $(BUILD) $(VERSION)
+	@$(if $(ARCH),IMAGE_ROOT=$(SYSROOT) IMAGE_ARCH=$(ARCH) STRIP=$(TRIPLET)-strip) tools/build-image $(BUILD) $(VERSION)
+.PHONY: images
+images: ## builds the images of amd64 and arm64, and one archive with both, build/image/workspace-proxy-multi.tar
+	@$(MAKE) image
+	@$(MAKE) image ARCH=arm64 BUILD=$(BUILD)/arm64
+	@tools/build-image-list $(BUILD)/image/workspace-proxy-multi.tar $(VERSION) \
+		$(BUILD)/image/workspace-proxy.tar $(BUILD)/arm64/image/workspace-proxy.tar
 image-test: $(BUILD)/deps-image-test ## builds it and runs it, read-only and without rights, in podman
 	@$(MAKE) -j$(JOBS) all
 	@tools/run-image-tests $(BUILD) $(VERSION) $(PYTEST)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image for arm64, as far as an emulator of its processor on this kernel can tell.
+
+tools/run-image-tests builds it where Debian's cross compiler, mmdebstrap and qemu-user-static are installed.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import proxy as proxy_module
+import pytest
+
+BUILD = Path(os.environ.get("WORKSPACE_PROXY_ARM64", "build/arm64"))
+TREE, SYSROOT = BUILD / "image" / "tree", BUILD / "sysroot"
+QEMU = shutil.which("qemu-aarch64-static")
+TIMEOUT_S = 600
+# What an emulated process can't do, or the time that it has for it.
+NOT_EMULATED = {
+    "auth/test_cookie": "compares times of attacks",
+    "base/log/test_log": "a terminal that is stopped",
+    "base/process/test_sandbox": "seccomp and Landlock are those of the emulator",
+    "base/test_metrics": "/proc/self is the emulator's",
+    "clone/test_clone": "exec fails later than the call",
+    "proxy/logs/test_log_reader": "steps are bounded by time",
+    "proxy/start/test_last_words": "steps are bounded by time",
+}
+
+pytestmark = pytest.mark.skipif(
+    not (QEMU and TREE.is_dir()),
+    reason="NOT CHECKED, because qemu-user-static or the image is missing: arm64",
+)
+
+
+def unit_programs():
+    return sorted(str(p.relative_to(BUILD / "tests")) for p in (BUILD / "tests").rglob("test_*") if os.access(p, os.X_OK) and p.is_file())
+
+
+def test_programs_are_of_that_processor():
+    for program in (TREE / "usr/bin").iterdir():
+        header = subprocess.run(["readelf", "-h", program], capture_output=True, text=True, check=True).stdout
+        assert "AArch64" in header, program
+
+
+@pytest.mark.parametrize("name", unit_programs())
+def test_unit(name):
+    if name in NOT_EMULATED:
+        pytest.skip(f"not under an emulator: {NOT_EMULATED[name]}")
+    command = [QEMU, "-L", SYSROOT, BUILD / "tests" / name]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIMEOUT_S)
+    assert ran.returncode == 0, ran.stdout[-4000:]
+
+
+def test_sign_in(make_proxy, gitlab, upstream, client, tmp_path, monkeypatch):
+    """With the programs and libraries of the image alone."""
+    wrapper = tmp_path / "workspace-proxy"
+    wrapper.write_text(f'#!/bin/sh\nexec {QEMU} -L {TREE.resolve()} {TREE.resolve()}/usr/bin/workspace-proxy "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(proxy_module, "binary", lambda: str(wrapper))
+    proxy = make_proxy(gitlab, upstream)
+    page = client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert page.status == 200
+    assert upstream.requests[-1].get("X-Forwarded-User") == "sasha"
