@@ -37,7 +37,7 @@ permit_sockets(const struct settings *s, struct confine_rules *rules, struct are
 	permit_listener(&s->http_address, rules, a);
 	permit_listener(&s->admin_address, rules, a);
 	if (credentials != NULL)
-		confine_add(rules, dirname(credentials), CONFINE_REMOVE);
+		confine_add(rules, dirname(credentials), CONFINE_WRITE); /* made again */
 }
 
 /* The directory may come later, and again: its parent, unless that is the root directory. */
@@ -110,6 +110,7 @@ serve_sandbox_enter(const struct proxy *p, bool connects)
 			      CONFINE_SIGNAL,
 		      SYSCALL_ACCEPT | SYSCALL_WRITE | (connects ? SYSCALL_CONNECT : 0) |
 			      (has_clone(p) ? SYSCALL_PROGRAMS | SYSCALL_RESTRICT : 0) |
-			      (p->settings->log_files.count > 0 ? SYSCALL_WATCH : 0));
+			      (p->settings->log_files.count > 0 ? SYSCALL_WATCH : 0) |
+			      (p->settings->credential_socket != NULL ? SYSCALL_LISTEN : 0));
 	arena_fini(&a);
 }

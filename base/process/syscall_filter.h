@@ -20,6 +20,7 @@ enum syscall_group {
 	SYSCALL_PROGRAMS = 8,  /* starts programs and signals them */
 	SYSCALL_RESTRICT = 16, /* restricts and prioritises itself, and writes file systems out */
 	SYSCALL_WATCH = 32,    /* follows changes of files */
+	SYSCALL_LISTEN = 64,   /* makes a listener that has disappeared again */
 };
 
 /* For all threads, and for programs that are started from here on; cannot be undone. False: not

@@ -50,6 +50,7 @@ const struct syscall_list syscall_allowed[] = {
 	/* bind is for the netlink socket with which getaddrinfo asks for local addresses. */
 	{SYSCALL_CONNECT, "connect bind socketpair"},
 	{SYSCALL_ACCEPT, "accept accept4"},
+	{SYSCALL_LISTEN, "listen"},
 	{SYSCALL_WRITE, CHANGING},
 	{SYSCALL_WATCH, "inotify_init1 inotify_add_watch inotify_rm_watch"},
 	/* Process groups as well, for they are signalled as one. */

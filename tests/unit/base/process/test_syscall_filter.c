@@ -137,7 +137,7 @@ test_roles(void **state)
 		{"landlock_create_ruleset", SYSCALL_RESTRICT},
 		{"setpriority", SYSCALL_RESTRICT},
 		{"syncfs", SYSCALL_RESTRICT},
-		{"listen", 0},
+		{"listen", SYSCALL_LISTEN},
 		{"setsid", 0},
 		{"sethostname", 0},
 		{"shmget", 0},
