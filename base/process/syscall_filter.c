@@ -167,7 +167,8 @@ add_sockets(struct filter *f)
 static void
 add_sanitizers(struct filter *f)
 {
-	add_list(f, SCMP_ACT_ALLOW, "ptrace execve fork vfork kill personality getpgid socketpair");
+	add_list(f, SCMP_ACT_ALLOW,
+		 "ptrace execve fork vfork kill personality getpgid socketpair getdents");
 	allow_if(f, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0));
 }
 
