@@ -216,9 +216,16 @@ make_sidecar(struct serve *s, struct err *e)
 		if (s->credentials == NULL)
 			return false;
 	}
-	if (!start_ssh(s, e))
-		return false;
-	struct clone *clone = clone_new(p->loop, &settings->clone, "/proc/self/exe", e);
+	return start_ssh(s, e);
+}
+
+/* In the sandbox: otherwise the worker would be outside of it, where our signals don't reach. */
+static bool
+start_clone(struct serve *s, struct err *e)
+{
+	struct proxy *p = &s->proxy;
+	struct clone *clone = clone_new(p->loop, &p->settings->clone, "/proc/self/exe", e);
+
 	if (clone == NULL)
 		return false;
 	clone_control_init(&p->clone_control, clone, p->auth);
@@ -328,6 +335,8 @@ start(struct serve *s, struct err *e)
 		return false;
 	note_own_ports(s);
 	serve_sandbox_enter(p, s->clients.gitlab != NULL);
+	if (!s->is_relay && !start_clone(s, e))
+		return false;
 	start_timeline_note_listening(&p->ide_status.timeline);
 	return true;
 }

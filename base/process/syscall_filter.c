@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/ioctl.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -133,8 +134,9 @@ static void
 add_ioctl(struct filter *f)
 {
 	static const unsigned requests[] = {
-		FIONREAD,   FIONBIO,   FIOCLEX,		  TCGETS,
-		TIOCGWINSZ, TIOCGPGRP, _IOW(0x94, 9, int) /* FICLONE */};
+		FIONREAD,    FIONBIO,		FIOCLEX,  TCGETS,
+		TIOCGWINSZ,  TIOCGPGRP,		TIOCOUTQ, /* also SIOCOUTQ */
+		SIOCOUTQNSD, _IOW(0x94, 9, int) /* FICLONE */};
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		allow_if(f, "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));

@@ -25,8 +25,6 @@ import runners
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
-LEAK_REPORT = re.compile(r"==\d+==ERROR: LeakSanitizer.*?SUMMARY: AddressSanitizer[^\n]*", re.DOTALL)
-SUPPRESSIONS = os.path.join(ROOT, "tests", "support", "lsan.supp")
 PATIENCE_S = 60  # deadline of a wait that only a fault makes long, however busy the machine is
 PREFIX = "WORKSPACE_PROXY_"
 
@@ -74,7 +72,7 @@ def environment_for(settings):
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:abort_on_error=0")
     environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
-    environment.setdefault("LSAN_OPTIONS", f"suppressions={SUPPRESSIONS}:print_suppressions=0")
+    environment.setdefault("LSAN_OPTIONS", "print_suppressions=0")
     for name, value in settings.items():
         if value is not None:
             is_whole = name.startswith(("OAUTH2_PROXY_", PREFIX))
@@ -83,22 +81,8 @@ def environment_for(settings):
 
 
 def sanitizer_report(log):
-    """Where a sanitizer's report starts, or None.
-
-    A child of the program gets a clean environment and so knows no suppressions: leaks that lie in
-    a suppressed library alone are left out here.
-    """
-    with open(SUPPRESSIONS) as file:
-        libraries = [line.strip().partition(":")[2] for line in file if line.startswith("leak:")]
-
-    def is_suppressed(leak):
-        return any(library in leak for library in libraries)
-
-    def keep(match):
-        leaks = re.split(r"(?m)^(?=(?:Direct|Indirect) leak of)", match[0])[1:]
-        return "-" * len(match[0]) if leaks and all(map(is_suppressed, leaks)) else match[0]
-
-    report = SANITIZER.search(LEAK_REPORT.sub(keep, log))
+    """Where a sanitizer's report starts, or None."""
+    report = SANITIZER.search(log)
     return report and report.start()
 
 
