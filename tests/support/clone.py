@@ -44,11 +44,18 @@ def settings_for(gitlab, project, target, ca=None, **more):
     return {**values, **more}
 
 
+def environment_by_hand(settings):
+    """Sanitizers name functions by another program, which a restricted clone can't start, and say so."""
+    environment = environment_for(settings)
+    environment["ASAN_OPTIONS"] += ":external_symbolizer_path="
+    return environment
+
+
 def by_hand(settings, wrapper=(), arguments=(), **options):
     """Runs `workspace-proxy clone` to its end."""
     result = subprocess.run(
         [*wrapper, binary(), "clone", *arguments],
-        env=environment_for(settings),
+        env=environment_by_hand(settings),
         text=True,
         timeout=TIMEOUT_S,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},

@@ -25,6 +25,7 @@
 #include "base/log/log.h"
 #include "clone/clone.h"
 #include "clone/worker_sandbox.h"
+#include "tests/unit/remove_tree.h"
 
 static char root[64];
 static char dir[96];
@@ -82,11 +83,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	char command[96];
-
 	(void)state;
-	(void)snprintf(command, sizeof(command), "rm -rf %s", root);
-	return system(command);
+	return remove_tree(root);
 }
 
 static bool

@@ -15,6 +15,7 @@
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/process/confine.h"
+#include "tests/unit/remove_tree.h"
 
 #define CANT 77 /* the kernel has none of it */
 
@@ -46,10 +48,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	char command[96];
-
-	(void)snprintf(command, sizeof(command), "rm -rf %s", root);
-	return chdir("/") < 0 || system(command) != 0;
+	return chdir("/") < 0 || remove_tree(root) != 0;
 }
 
 static bool
@@ -209,13 +208,15 @@ test_reading(void **state)
 static int
 run_program(const char *path)
 {
-	pid_t pid = vfork();
+	char name[32];
+	char *const arguments[] = {name, NULL};
 	int status = -1;
+	pid_t pid;
 
-	if (pid == 0) {
-		execl(path, path, (char *)NULL);
-		_exit(errno == EACCES ? 9 : 8);
-	}
+	(void)snprintf(name, sizeof(name), "%s", path);
+	int code = posix_spawn(&pid, path, NULL, NULL, arguments, environ);
+	if (code != 0)
+		return code == EACCES ? 9 : 8;
 	(void)waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
