@@ -43,8 +43,8 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	struct client *c = arg;
 
 	(void)connection;
-	if (c->is_gone != NULL)
-		*c->is_gone = true;
+	if (c->service->in_libevhtp == c)
+		c->service->in_libevhtp = NULL;
 	if (c->wait.work != NULL)
 		c->wait.route->cancel(c->wait.work);
 	LIST_REMOVE(c, entry);
@@ -182,19 +182,26 @@ await_next(struct client *c, struct bufferevent *bev)
 		on_gate_read(bev, c);
 }
 
+/* Calls libevhtp, which may free the client. Returns whether that is still there. */
+static bool
+outlives(struct client *c, bufferevent_data_cb fn, struct bufferevent *bev)
+{
+	struct service *s = c->service;
+
+	s->in_libevhtp = c;
+	fn(bev, c->connection);
+	bool is_there = s->in_libevhtp == c;
+	s->in_libevhtp = NULL;
+	return is_there;
+}
+
 /* libevhtp frees the request, and gets ready for another one. */
 static void
 on_kept_written(struct bufferevent *bev, void *arg)
 {
 	struct client *c = arg;
-	bool is_gone = false;
 
-	c->is_gone = &is_gone;
-	c->write_fn(bev, c->connection);
-	if (is_gone)
-		return;
-	c->is_gone = NULL;
-	if (c->connection->request == NULL)
+	if (outlives(c, c->write_fn, bev) && c->connection->request == NULL)
 		await_next(c, bev);
 }
 
@@ -203,7 +210,6 @@ static void
 pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	struct service *s = c->service;
-	bool is_gone = false;
 
 	(void)account_bytes(c, 0);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
@@ -211,13 +217,9 @@ pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service
 			  on_gate_event, c);
 	s->current = request;
 	s->current_is_kept = c->is_kept;
-	c->is_gone = &is_gone;
-	c->read_fn(bev, c->connection);
+	bool is_there = outlives(c, c->read_fn, bev);
 	s->current = NULL;
-	if (is_gone)
-		return;
-	c->is_gone = NULL;
-	if (!c->is_kept)
+	if (is_there && !c->is_kept)
 		bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 }
 

@@ -25,6 +25,7 @@ struct service {
 	struct loop_defer drained;
 	const struct service_request *current; /* while libevhtp parses */
 	bool current_is_kept;
+	const struct client *in_libevhtp; /* NULL once it is freed */
 };
 
 /* A request that is answered later. */
@@ -45,7 +46,6 @@ struct client {
 	bool is_waiting;   /* for its next request, not for the first one */
 	uint64_t since_ms; /* when that began */
 	bool is_kept;	   /* after the answer under way */
-	bool *is_gone;	   /* set when it is freed; NULL: nobody asks */
 	size_t held;
 	size_t drained;
 	struct service_stream *stream; /* of a reply with a source, or NULL */
