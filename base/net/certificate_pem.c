@@ -25,9 +25,8 @@ certificate_pem_next(struct str *rest, struct str *pem)
 	return true;
 }
 
-/* Encrypted keys are not supported; without this OpenSSL would ask on the terminal. */
-static int
-on_password(char *buffer, int size, int for_writing, void *arg)
+int
+certificate_pem_refuse_password(char *buffer, int size, int for_writing, void *arg)
 {
 	(void)buffer;
 	(void)size;
@@ -47,7 +46,9 @@ static X509 *
 read_certificate(struct str pem)
 {
 	BIO *bio = open_text(pem);
-	X509 *x509 = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, on_password, NULL);
+	X509 *x509 = bio == NULL
+			     ? NULL
+			     : PEM_read_bio_X509(bio, NULL, certificate_pem_refuse_password, NULL);
 
 	BIO_free(bio);
 	ERR_clear_error();
@@ -105,7 +106,10 @@ certificate_pem_has_key(struct str pem, const struct secret *key)
 {
 	X509 *x509 = read_certificate(pem);
 	BIO *bio = open_text(secret_view(key));
-	EVP_PKEY *own = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
+	EVP_PKEY *own =
+		bio == NULL
+			? NULL
+			: PEM_read_bio_PrivateKey(bio, NULL, certificate_pem_refuse_password, NULL);
 	bool ok = x509 != NULL && own != NULL && X509_check_private_key(x509, own) == 1;
 
 	EVP_PKEY_free(own);

@@ -23,4 +23,8 @@ bool certificate_pem_is_signed_by(struct str pem, struct str authority) MUST_CHE
 bool certificate_pem_names(struct str pem, const char *host) MUST_CHECK;
 bool certificate_pem_has_key(struct str pem, const struct secret *key) MUST_CHECK;
 
+/* For OpenSSL's readers: encrypted keys are not supported, and without it OpenSSL would ask on the
+ * terminal. */
+int certificate_pem_refuse_password(char *buffer, int size, int for_writing, void *arg);
+
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/crypto_memory.h"
+#include "base/net/certificate_pem.h"
 #include "base/net/tls.h"
 #include "base/net/tls_error.h"
 #include "base/net/tls_private.h"
@@ -70,17 +71,6 @@ tls_context_offer_http2(struct tls_context *c)
 	SSL_CTX_set_alpn_select_cb(c->ssl_ctx, on_alpn_with_http2, NULL);
 }
 
-/* Encrypted keys are not supported; without this OpenSSL would ask on the terminal. */
-static int
-on_password(char *buffer, int size, int for_writing, void *arg)
-{
-	(void)buffer;
-	(void)size;
-	(void)for_writing;
-	(void)arg;
-	return -1;
-}
-
 /* access(2) knows nothing of Landlock. */
 static bool
 check_readable(const char *file, struct err *e)
@@ -128,7 +118,10 @@ use_key(SSL_CTX *ctx, struct str text)
 {
 	crypto_memory_wipe_begin();
 	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
-	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
+	EVP_PKEY *key =
+		bio == NULL
+			? NULL
+			: PEM_read_bio_PrivateKey(bio, NULL, certificate_pem_refuse_password, NULL);
 	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
 
 	EVP_PKEY_free(key);
@@ -174,7 +167,9 @@ static bool
 use_certificate(SSL_CTX *ctx, struct str text)
 {
 	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
-	X509 *x509 = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, on_password, NULL);
+	X509 *x509 = bio == NULL
+			     ? NULL
+			     : PEM_read_bio_X509(bio, NULL, certificate_pem_refuse_password, NULL);
 	bool ok = x509 != NULL && SSL_CTX_use_certificate(ctx, x509) == 1;
 
 	X509_free(x509);
@@ -206,7 +201,7 @@ configure(SSL_CTX *ctx)
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_default_passwd_cb(ctx, on_password);
+	SSL_CTX_set_default_passwd_cb(ctx, certificate_pem_refuse_password);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERSUITES) == 1 &&

@@ -201,6 +201,16 @@ static const struct broker_answer tokens = {
 	.reason = {"none", 4},
 };
 
+/* A request is sealed and opened, and the tokens are sealed as its answer. */
+static void
+exchange(struct pair *p, struct buf *answer)
+{
+	seal(p, &redeem);
+	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+	buf_init(answer, BROKER_ANSWER_MAX);
+	assert_true(broker_answer_seal(&tokens, &p->theirs, answer, NULL));
+}
+
 static void
 test_answers_are_read_as_written(void **state)
 {
@@ -208,10 +218,7 @@ test_answers_are_read_as_written(void **state)
 	struct broker_answer a;
 	struct buf answer;
 
-	seal(p, &redeem);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
-	buf_init(&answer, BROKER_ANSWER_MAX);
-	assert_true(broker_answer_seal(&tokens, &p->theirs, &answer, NULL));
+	exchange(p, &answer);
 	buf_clear(&p->memory);
 	assert_true(broker_answer_open(&a, buf_view(&answer), &p->ours, &p->memory));
 	assert_int_equal(a.outcome, BROKER_OK);
@@ -230,10 +237,7 @@ test_answers_are_for_one_request(void **state)
 	struct broker_answer a;
 	struct buf answer;
 
-	seal(p, &redeem);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
-	buf_init(&answer, BROKER_ANSWER_MAX);
-	assert_true(broker_answer_seal(&tokens, &p->theirs, &answer, NULL));
+	exchange(p, &answer);
 	/* Neither the request itself nor the answer to the one before. */
 	buf_clear(&p->memory);
 	assert_false(broker_answer_open(&a, buf_view(&p->text), &p->ours, &p->memory));
@@ -250,10 +254,7 @@ test_every_changed_bit_of_an_answer(void **state)
 	struct broker_answer a;
 	struct buf answer;
 
-	seal(p, &redeem);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
-	buf_init(&answer, BROKER_ANSWER_MAX);
-	assert_true(broker_answer_seal(&tokens, &p->theirs, &answer, NULL));
+	exchange(p, &answer);
 	for (size_t i = 0; i < answer.len * 8; i++) {
 		answer.data[i / 8] = (char)(answer.data[i / 8] ^ 1 << i % 8);
 		buf_clear(&p->memory);
