@@ -9,12 +9,13 @@
 
 #include "auth/addresses.h"
 #include "auth/assertion.h"
-#include "auth/bearer.h"
 #include "auth/device/device_login.h"
 #include "auth/device/device_token.h"
 #include "auth/endpoints.h"
-#include "auth/facts.h"
-#include "auth/gate.h"
+#include "auth/gate/bearer.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/gate.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/git_credential.h"
 #include "auth/gitlab/gitlab_scope.h"
 #include "auth/login/embedding.h"
@@ -26,7 +27,6 @@
 #include "auth/session/session_guest.h"
 #include "auth/share/port_shares.h"
 #include "auth/share/share_endpoint.h"
-#include "auth/verdict.h"
 
 #define SETTINGS_ARENA_MAX 65536u
 

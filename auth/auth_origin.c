@@ -5,7 +5,7 @@
 #include "auth/auth_origin.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
 #include "auth/login/embedding.h"
 
 bool

@@ -6,10 +6,10 @@
 #define AUTH_AUTH_PRIVATE_H
 
 #include "auth/auth.h"
-#include "auth/call.h"
-#include "auth/client_quota.h"
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
+#include "auth/gate/call.h"
 #include "auth/gitlab/gitlab.h"
+#include "auth/limits/client_quota.h"
 #include "auth/login/flow.h"
 #include "auth/login/return_target.h"
 #include "auth/session/session_store.h"

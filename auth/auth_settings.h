@@ -75,7 +75,7 @@ struct auth_settings {
 	enum auth_audience port_sharing_max;
 	uint16_t ide_ports[2]; /* that lead to the IDE, and are never shared; 0: none */
 	uint64_t owner_id;
-	/* Failed logins and API tokens a minute: see auth/client_rate.h. */
+	/* Failed logins and API tokens a minute: see auth/limits/client_rate.h. */
 	uint64_t sign_in_failures_per_address_max;
 	uint64_t sign_in_failures_max;
 	uint64_t authorization_interval_ms;

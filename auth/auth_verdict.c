@@ -4,8 +4,8 @@
  */
 #include "auth/auth_verdict.h"
 
+#include "auth/gate/verdict_fill.h"
 #include "auth/session/session_lifetime.h"
-#include "auth/verdict.h"
 
 void
 auth_verdict_init(struct auth_verdict *v)

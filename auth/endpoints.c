@@ -9,12 +9,12 @@
 #include "auth/endpoints.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
-#include "auth/gate.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/gate.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_history.h"
 #include "auth/share/port_shares.h"
-#include "auth/verdict.h"
 #include "base/json.h"
 
 #define JSON_ANSWER_MAX 4096u

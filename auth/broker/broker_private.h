@@ -10,7 +10,7 @@
 #include "auth/broker/broker_metrics.h"
 #include "auth/broker/broker_rate.h"
 #include "auth/broker/deny_list.h"
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "auth/gitlab/gitlab.h"
 
 #define BROKER_BUSY_RETRY_S 1u

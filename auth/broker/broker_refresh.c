@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealed by auth/cookie, whose associated data names the purpose, the workspace and the key.
+ * Sealed by auth/cookie/cookie, whose associated data names the purpose, the workspace and the key.
  */
 #include "auth/broker/broker_refresh.h"
 

@@ -6,7 +6,7 @@
 #ifndef AUTH_BROKER_BROKER_REFRESH_H
 #define AUTH_BROKER_BROKER_REFRESH_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 
 /* GitLab's have 64. */
 #define BROKER_REFRESH_TOKEN_MAX 1024u

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "auth/client_quota.h"
+#include "auth/limits/client_quota.h"
 #include "auth/login/flow.h"
 #include "base/ascii.h"
 #include "base/clock.h"

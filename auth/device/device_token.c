@@ -4,7 +4,7 @@
  */
 #include "auth/device/device_token.h"
 
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
 #include "auth/session/session_devices.h"
 #include "auth/session/session_lifetime.h"
 

@@ -7,7 +7,7 @@
 #define AUTH_DEVICE_DEVICE_TOKEN_H
 
 #include "auth/auth_private.h"
-#include "auth/gate.h"
+#include "auth/gate/gate.h"
 
 #define DEVICE_TOKEN_MAX 256u
 

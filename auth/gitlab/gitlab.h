@@ -6,8 +6,8 @@
 #ifndef AUTH_GITLAB_GITLAB_H
 #define AUTH_GITLAB_GITLAB_H
 
-#include "auth/client_rate.h"
 #include "auth/gitlab/gitlab_answer.h"
+#include "auth/limits/client_rate.h"
 #include "auth/metrics.h"
 
 #define GITLAB_REVOKES_MAX 32u /* running or waiting; further tokens are left to expire */

@@ -6,9 +6,9 @@
 #include "auth/login/embedding.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/login_start.h"
-#include "auth/verdict.h"
 
 static bool
 has_value(const struct auth_facts *facts, struct str lower_name, struct str wanted)

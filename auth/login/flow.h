@@ -11,7 +11,7 @@
 #define AUTH_LOGIN_FLOW_H
 
 #include "auth/auth.h"
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "base/url.h"
 
 #define FLOW_ID_LEN	       12u

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "auth/flow_jar.h"
+#include "auth/cookie/flow_jar.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 

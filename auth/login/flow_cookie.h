@@ -7,7 +7,7 @@
 
 #include "auth/auth_private.h"
 
-/* Grows with time: see auth/flow_jar.h. */
+/* Grows with time: see auth/cookie/flow_jar.h. */
 uint64_t flow_cookie_next_id(struct auth *a);
 
 /* Adds the flow's cookie to the verdict, for the host that facts name, and lets the oldest ones

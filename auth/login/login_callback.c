@@ -8,11 +8,11 @@
  */
 #include "auth/login/login_callback.h"
 
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_exchange.h"
 #include "auth/login/login_start.h"
-#include "auth/verdict.h"
 #include "base/ascii.h"
 
 #define CODE_MAX_BYTES	512u

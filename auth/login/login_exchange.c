@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
@@ -18,7 +19,6 @@
 #include "auth/session/session_devices.h"
 #include "auth/session/session_history.h"
 #include "auth/session/session_watch.h"
-#include "auth/verdict.h"
 #include "base/clock.h"
 #include "base/net/ip.h"
 

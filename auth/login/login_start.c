@@ -9,14 +9,14 @@
 #include "auth/login/login_start.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
 #include "auth/session/session_recheck.h"
 #include "auth/share/audience.h"
-#include "auth/verdict.h"
 #include "base/clock.h"
 #include "base/url.h"
 

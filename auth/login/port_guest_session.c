@@ -4,9 +4,9 @@
  */
 #include "auth/login/port_guest_session.h"
 
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
-#include "auth/verdict.h"
 
 bool
 port_guest_open(struct auth *a, const struct port_guest_login *login, struct auth_verdict *v,

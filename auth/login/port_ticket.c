@@ -7,15 +7,15 @@
 #include "auth/login/port_ticket.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
-#include "auth/gate.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/gate.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/embedding.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
-#include "auth/verdict.h"
 #include "base/clock.h"
 
 #define PORT_TEXT_MAX	 5u

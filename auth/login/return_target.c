@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "auth/client_quota.h"
+#include "auth/limits/client_quota.h"
 #include "base/clock.h"
 
 #define KEPT_MS (3600 * UINT64_C(1000))

@@ -11,11 +11,11 @@
 
 #include <stdlib.h>
 
-#include "auth/facts.h"
-#include "auth/flow_jar.h"
+#include "auth/cookie/flow_jar.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
 #include "auth/relay/relay_state.h"
-#include "auth/verdict.h"
 #include "base/clock.h"
 
 #define COOKIE_PREFIX	"__Host-workspace-relay-"

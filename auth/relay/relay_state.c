@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A request is "1.<payload>.<mac>", both base64url: the payload has one field per line, the MAC is
- * HMAC-SHA-256 under the workspace's key. State and cookie are sealed by auth/cookie under keys
- * that derive from the master keys for the relay's own address.
+ * HMAC-SHA-256 under the workspace's key. State and cookie are sealed by auth/cookie/cookie under
+ * keys that derive from the master keys for the relay's own address.
  *
  * No field can hold a line end: each is checked against the characters that it may consist of.
  */
@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "auth/flow_jar.h"
+#include "auth/cookie/flow_jar.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -8,7 +8,7 @@
 #ifndef AUTH_RELAY_RELAY_STATE_H
 #define AUTH_RELAY_RELAY_STATE_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "auth/relay/relay.h"
 
 #define RELAY_REQUEST_MAX 4096u			/* bytes of a request's text */

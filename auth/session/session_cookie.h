@@ -6,7 +6,7 @@
 #ifndef AUTH_SESSION_SESSION_COOKIE_H
 #define AUTH_SESSION_SESSION_COOKIE_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "auth/session/session.h"
 
 /* The text of the cookie for the workspace's own host: the same as long as its key counts. */

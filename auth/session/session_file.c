@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file is a sealed image (auth/sealed_image.h) of a digest of the authorization settings
+ * The file is a sealed image (auth/cookie/sealed_image.h) of a digest of the authorization settings
  * followed by the sessions' records. Sealing a full store takes some milliseconds;
  * base/process/statefile writes without blocking the loop.
  */
@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "auth/cookie.h"
-#include "auth/sealed_image.h"
+#include "auth/cookie/cookie.h"
+#include "auth/cookie/sealed_image.h"
 #include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"

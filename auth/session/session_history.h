@@ -6,7 +6,7 @@
 #ifndef AUTH_SESSION_SESSION_HISTORY_H
 #define AUTH_SESSION_SESSION_HISTORY_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "auth/session/session.h"
 
 #define SESSION_HISTORY_MAX   3u

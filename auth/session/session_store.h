@@ -6,7 +6,7 @@
 #ifndef AUTH_SESSION_SESSION_STORE_H
 #define AUTH_SESSION_SESSION_STORE_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "auth/session/session.h"
 
 /* settings, gitlab and cookies outlive it. */

@@ -6,12 +6,12 @@
 #include "auth/share/share_endpoint.h"
 
 #include "auth/addresses.h"
-#include "auth/facts.h"
-#include "auth/gate.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/gate.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/session/session_cookie.h"
 #include "auth/share/port_shares.h"
 #include "auth/share/share_request.h"
-#include "auth/verdict.h"
 #include "base/clock.h"
 #include "base/json.h"
 

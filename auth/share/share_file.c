@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shares as JSON in a sealed image (auth/sealed_image.h). A write that fails is tried again.
+ * Shares as JSON in a sealed image (auth/cookie/sealed_image.h). A write that fails is tried again.
  */
 #include "auth/share/share_file.h"
 
 #include <stdlib.h>
 
-#include "auth/sealed_image.h"
+#include "auth/cookie/sealed_image.h"
 #include "base/json.h"
 #include "base/log/log.h"
 #include "base/process/statefile.h"

@@ -120,7 +120,7 @@ def test_the_relay_keeps_nothing_of_users(pod, broker, gitlab, client, make_clie
 
 
 def open_state(proxy, image):
-    """The plain session file, as whoever has the whole pod can make it: see auth/sealed_image.c."""
+    """The plain session file, as whoever has the whole pod can make it: see auth/cookie/sealed_image.c."""
     settings = proxy.settings
     origin = settings["EXTERNAL_URL"]
     gitlab = urllib.parse.urlsplit(settings["GITLAB_URL"])

@@ -3,7 +3,7 @@
  * Cookie headers (one per line of the input): the scan is bounded and stays within the bytes, and
  * no value opens that we did not seal.
  */
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct str

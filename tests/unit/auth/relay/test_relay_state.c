@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "auth/flow_jar.h"
+#include "auth/cookie/flow_jar.h"
 #include "base/crypto.h"
 
 #define NOW_MS	  INT64_C(1800000000000)

@@ -2,7 +2,7 @@
 /*
  * The associated data is the head, workspace, GitLab and application.
  */
-#include "auth/sealed_image.h"
+#include "auth/cookie/sealed_image.h"
 
 #include <inttypes.h>
 

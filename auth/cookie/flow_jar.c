@@ -2,9 +2,9 @@
 /*
  * Finds, sets and removes cookies by their names; what they hold is sealed and opened elsewhere.
  */
-#include "auth/flow_jar.h"
+#include "auth/cookie/flow_jar.h"
 
-#include "auth/verdict.h"
+#include "auth/gate/verdict_fill.h"
 #include "base/ascii.h"
 
 #define SEARCH_MAX 4u /* of one request's cookies of one name */

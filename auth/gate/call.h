@@ -2,8 +2,8 @@
 /*
  * Pending verdicts: the base struct of each, in a list that limits their number and cancels them.
  */
-#ifndef AUTH_CALL_H
-#define AUTH_CALL_H
+#ifndef AUTH_GATE_CALL_H
+#define AUTH_GATE_CALL_H
 
 #include "auth/auth.h"
 

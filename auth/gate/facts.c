@@ -4,7 +4,7 @@
  * site sent the request. Headers that scripts can't set (Origin, Sec-Fetch-*) are trusted; nothing
  * here reads X-Forwarded-* or Host.
  */
-#include "auth/facts.h"
+#include "auth/gate/facts.h"
 
 size_t
 facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value)

@@ -5,8 +5,8 @@
  * A sealed cookie opens only under one of our keys, for the purpose, the cookie name and the origin
  * that it was sealed for, and only if no bit of it was changed.
  */
-#ifndef AUTH_COOKIE_H
-#define AUTH_COOKIE_H
+#ifndef AUTH_COOKIE_COOKIE_H
+#define AUTH_COOKIE_COOKIE_H
 
 #include "auth/auth.h"
 

@@ -3,8 +3,8 @@
  * Reads the facts of a request: single headers, query parameters, and what the browser says about
  * the page that sent it.
  */
-#ifndef AUTH_FACTS_H
-#define AUTH_FACTS_H
+#ifndef AUTH_GATE_FACTS_H
+#define AUTH_GATE_FACTS_H
 
 #include "auth/auth.h"
 

@@ -3,8 +3,8 @@
  * Verifies one API token: asks GitLab who its user is, then whether that user may use the
  * workspace.
  */
-#ifndef AUTH_BEARER_CHECK_H
-#define AUTH_BEARER_CHECK_H
+#ifndef AUTH_GATE_BEARER_CHECK_H
+#define AUTH_GATE_BEARER_CHECK_H
 
 #include "auth/auth.h"
 #include "auth/gitlab/policy.h"

@@ -4,10 +4,10 @@
  * asked who the token's user is, and the user is authorized as at login. Then the token has a
  * session of its own, in memory only, until SESSION_IDLE. The token is never revoked or stored.
  */
-#ifndef AUTH_BEARER_H
-#define AUTH_BEARER_H
+#ifndef AUTH_GATE_BEARER_H
+#define AUTH_GATE_BEARER_H
 
-#include "auth/gate.h"
+#include "auth/gate/gate.h"
 
 struct bearer_cache;
 

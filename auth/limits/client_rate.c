@@ -2,9 +2,9 @@
 /*
  * The buckets of clients, the one of all, and which client may use how much of it.
  */
-#include "auth/client_rate.h"
+#include "auth/limits/client_rate.h"
 
-#include "auth/client_quota.h"
+#include "auth/limits/client_quota.h"
 #include "base/clock.h"
 #include "base/log/log.h"
 #include "base/token_bucket.h"

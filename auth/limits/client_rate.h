@@ -11,8 +11,8 @@
  * answered 429, nothing is asked for clients without a session until its Retry-After has passed.
  * Questions about sessions are never limited here.
  */
-#ifndef AUTH_CLIENT_RATE_H
-#define AUTH_CLIENT_RATE_H
+#ifndef AUTH_LIMITS_CLIENT_RATE_H
+#define AUTH_LIMITS_CLIENT_RATE_H
 
 #include "base/str.h"
 

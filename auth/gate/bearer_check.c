@@ -2,7 +2,7 @@
 /*
  * The questions about one API token, and what each answer of GitLab means for it.
  */
-#include "auth/bearer_check.h"
+#include "auth/gate/bearer_check.h"
 
 #include "auth/gitlab/gitlab_scope.h"
 

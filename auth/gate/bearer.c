@@ -8,15 +8,15 @@
  * answer, and about few tokens at a time. A refused token is refused for some seconds without
  * asking again.
  */
-#include "auth/bearer.h"
+#include "auth/gate/bearer.h"
 
 #include <stdlib.h>
 
-#include "auth/bearer_check.h"
-#include "auth/facts.h"
+#include "auth/gate/bearer_check.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
-#include "auth/verdict.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto.h"

@@ -2,7 +2,7 @@
 /*
  * Counts the running questions of each client. The limits are small, so a list is enough.
  */
-#include "auth/client_quota.h"
+#include "auth/limits/client_quota.h"
 
 #include "base/net/address.h"
 

@@ -6,8 +6,8 @@
  * A client is an IPv4 address or an IPv6 /64 network. All whose address is not known (a unix
  * socket, an address that does not parse) are one client.
  */
-#ifndef AUTH_CLIENT_QUOTA_H
-#define AUTH_CLIENT_QUOTA_H
+#ifndef AUTH_LIMITS_CLIENT_QUOTA_H
+#define AUTH_LIMITS_CLIENT_QUOTA_H
 
 #include "base/list.h"
 #include "base/str.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth/client_quota: a limit in all, and of it a share for each client.
+ * auth/limits/client_quota: a limit in all, and of it a share for each client.
  */
-#include "auth/client_quota.h"
+#include "auth/limits/client_quota.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

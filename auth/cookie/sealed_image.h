@@ -5,8 +5,8 @@
  * An image opens under any of the cookie secrets (the first one seals), for the same workspace,
  * GitLab and application only.
  */
-#ifndef AUTH_SEALED_IMAGE_H
-#define AUTH_SEALED_IMAGE_H
+#ifndef AUTH_COOKIE_SEALED_IMAGE_H
+#define AUTH_COOKIE_SEALED_IMAGE_H
 
 #include "auth/auth_settings.h"
 #include "base/err.h"

@@ -2,7 +2,7 @@
 /*
  * Filling verdicts: each kind of answer sets its action, status and what goes with it.
  */
-#include "auth/verdict.h"
+#include "auth/gate/verdict_fill.h"
 
 #include <inttypes.h>
 

@@ -3,19 +3,19 @@
  * Runs for every request: usually without an allocation and without decrypting a cookie again. A
  * request that waits for GitLab keeps only the sign-in address.
  */
-#include "auth/gate.h"
+#include "auth/gate/gate.h"
 
 #include <stdlib.h>
 
-#include "auth/bearer.h"
-#include "auth/facts.h"
+#include "auth/gate/bearer.h"
+#include "auth/gate/facts.h"
+#include "auth/gate/verdict_fill.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_guest.h"
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_watch.h"
 #include "auth/share/port_share.h"
-#include "auth/verdict.h"
 
 struct gate_wait {
 	struct auth_call call;

@@ -3,8 +3,8 @@
  * Filling verdicts. A verdict's arena holds addresses, sealed cookies and names; never a token or a
  * verifier, and an authorization code only in the address that the relay sends a browser to.
  */
-#ifndef AUTH_VERDICT_H
-#define AUTH_VERDICT_H
+#ifndef AUTH_GATE_VERDICT_FILL_H
+#define AUTH_GATE_VERDICT_FILL_H
 
 #include "auth/auth.h"
 

@@ -2,7 +2,7 @@
 /*
  * The list of pending verdicts.
  */
-#include "auth/call.h"
+#include "auth/gate/call.h"
 
 #include "auth/auth_private.h"
 

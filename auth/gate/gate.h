@@ -3,8 +3,8 @@
  * The gate that every request passes: it needs a session whose authorization is current. Decided at
  * once in the usual case; where the last authorization is too old, after GitLab has answered.
  */
-#ifndef AUTH_GATE_H
-#define AUTH_GATE_H
+#ifndef AUTH_GATE_GATE_H
+#define AUTH_GATE_GATE_H
 
 #include "auth/auth_private.h"
 

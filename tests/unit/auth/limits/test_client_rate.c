@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth/client_rate: what failures cost, what is kept back for others, and how fast it comes back.
+ * auth/limits/client_rate: what failures cost, what is kept back for others, and how fast it comes
+ * back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/client_quota.h"
-#include "auth/client_rate.h"
+#include "auth/limits/client_quota.h"
+#include "auth/limits/client_rate.h"
 #include "base/clock.h"
 #include "base/log/log.h"
 

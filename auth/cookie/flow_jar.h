@@ -6,10 +6,10 @@
  * An id is lower-case hexadecimal, of a fixed length, and grows with time: which cookie is the
  * oldest is known without opening any.
  */
-#ifndef AUTH_FLOW_JAR_H
-#define AUTH_FLOW_JAR_H
+#ifndef AUTH_COOKIE_FLOW_JAR_H
+#define AUTH_COOKIE_FLOW_JAR_H
 
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 
 #define FLOW_JAR_NAME_MAX 256u
 

@@ -4,7 +4,7 @@
  * version, key id, purpose, cookie name and origin, so that a cookie sealed for one use does not
  * open for another. Callers choose the keys and check the age.
  */
-#include "auth/cookie.h"
+#include "auth/cookie/cookie.h"
 
 #include "base/crypto.h"
 
