@@ -283,6 +283,24 @@ def test_orphans_are_collected(start):
     assert proxy.stop() == 0
 
 
+def check_the_clone_is_shared(pod):
+    """The sidecar owns what it has cloned, and the IDE's user works with it by the group."""
+    group = pod.spec["securityContext"]["fsGroup"]
+    sidecar, ide = (pod.container(name)["securityContext"].get("runAsUser") for name in (SIDECAR, "ide"))
+    assert sidecar != (ide or pod.spec["securityContext"]["runAsUser"])
+    clone = pod.folder("projects") / "project"
+    for path in (clone, *clone.rglob("*")):
+        status = path.lstat()
+        assert (status.st_uid, status.st_gid) == (sidecar, group), path
+        # Objects are read-only for everyone, as git itself leaves them.
+        assert status.st_mode & stat.S_IWGRP or path.is_relative_to(clone / ".git/objects") and path.is_file(), path
+    tracked = next(path.name for path in clone.iterdir() if path.is_file())
+    git = "git -c user.name=Sasha -c user.email=sasha@example.com"
+    work = f"cd project && echo more >>{tracked} && echo new >new && git add . && {git} commit -q -m more && git gc -q"
+    did = pod.run_as_ide("projects", "sh", "-ec", f"id -u && {work} && git status --porcelain && git fsck")
+    assert did.returncode == 0 and did.stdout.split() == ["1000"], did.stdout + did.stderr
+
+
 def test_an_injected_pod(make_proxy, gitlab, upstream, client, tmp_path):
     """The example of container/kubernetes: probes, login, clone, git's credentials in the IDE, and the end."""
     if NO_CONTAINERS:
@@ -298,7 +316,7 @@ def test_an_injected_pod(make_proxy, gitlab, upstream, client, tmp_path):
         proxy.wait_for_log(message="clone: phase", phase="done")
         assert client.navigate(proxy.origin + "/").status == 200
         assert upstream.requests[-1].get("X-Forwarded-User") == "sasha"
-        assert (pod.folder("projects") / "project/.git/HEAD").stat().st_uid == 1000
+        check_the_clone_is_shared(pod)
         path = next(m["mountPath"] for m in pod.container("ide")["volumeMounts"] if m["name"] == GIT)
         asked = gitlab.url.partition("://")[2]
         told = pod.run_in_ide(

@@ -81,6 +81,22 @@ class InjectedPod(runners.Container):
         options = [*self._options(self.container("ide")), "--interactive", "--entrypoint", program]
         return self.run(options, arguments, input)
 
+    def run_as_ide(self, volume, *command):
+        """Runs a program of this machine with the user, groups and variables of the IDE's container, in a volume,
+        which is at /mnt: folders above that of the test are not everyone's."""
+        ide = self.container("ide")
+        of_pod = {**self.spec["securityContext"], **ide["securityContext"]}
+        user = ["setpriv", f"--reuid={of_pod['runAsUser']}", f"--regid={of_pod['runAsGroup']}"]
+        user += [f"--groups={of_pod['fsGroup']}", "--inh-caps=-all", "--no-new-privs"]
+        script = 'mount --bind "$0" /mnt && cd /mnt && exec "$@"'
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script, self.folder(volume), *user, *command],
+            env={"PATH": os.environ["PATH"]} | {e["name"]: e["value"] for e in ide["env"]} | {"HOME": "/mnt"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
     def run(self, options, arguments, input=""):
         command = self._command(options, arguments)
         return subprocess.run(command, input=input, capture_output=True, text=True, timeout=60)
