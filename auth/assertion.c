@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "base/crypto.h"
-#include "base/crypto_p256.h"
+#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_p256.h"
 #include "base/json.h"
 
 #define KEY_INFO	"workspace-proxy assertion 1"

@@ -37,11 +37,4 @@ void child_end(struct child *c, uint64_t grace_ms);
 /* Closes the descriptors. */
 void child_fini(struct child *c);
 
-/* Called in the worker (child_worker.c). Ends the worker with its parent and lowers its priority
- * below the IDE's. */
-void child_settle(void);
-
-/* Reads the token until end of file. No token at all is not an error. */
-bool child_read_token(struct secret **token) MUST_CHECK;
-
 #endif

@@ -16,7 +16,7 @@
 #include "base/log/log.h"
 #include "clone/child.h"
 #include "clone/progress.h"
-#include "clone/worker_log.h"
+#include "clone/worker/worker_log.h"
 
 #define TERM_GRACE_MS  3000u
 #define FREE_GRACE_MS  2000u

@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "base/crypto_memory.h"
+#include "base/crypto/crypto_memory.h"
 #include "clone/credential/credential.h"
 #include "proxy/command/check.h"
 #include "proxy/command/env_command.h"

@@ -10,7 +10,7 @@
 #include "auth/broker/broker.h"
 #include "base/clock.h"
 #include "base/net/deferred_free.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"
 #include "proxy/clone_control.h"

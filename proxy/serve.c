@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/log/log_observer.h"
 #include "base/log/log_ring.h"
 #include "base/process/orphans.h"

@@ -10,7 +10,7 @@
 #define AUTH_BROKER_BROKER_MESSAGE_H
 
 #include "auth/relay/relay_state.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define BROKER_REQUEST_MAX  8192u
 #define BROKER_ANSWER_MAX   98304u

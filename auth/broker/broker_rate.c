@@ -5,7 +5,7 @@
 #include "auth/broker/broker_rate.h"
 
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/token_bucket.h"
 
 static uint64_t

@@ -6,7 +6,7 @@
  */
 #include "auth/cookie/cookie.h"
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define COOKIE_VERSION	   1
 #define COOKIE_HEAD_BYTES  (1 + COOKIE_KEY_ID_LEN)

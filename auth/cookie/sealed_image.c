@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/log/log.h"
 
 #define ASSOCIATED_BYTES 8192u

@@ -11,7 +11,7 @@
 #include "auth/login/flow.h"
 #include "base/ascii.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 /* Consonants: no words, and nothing that looks alike (RFC 8628 section 6.1). */
 static const char letters[] = "BCDFGHJKLMNPQRSTVWXZ";

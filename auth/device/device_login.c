@@ -19,7 +19,7 @@
 #include "auth/session/session_devices.h"
 #include "auth/session/session_lifetime.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/json.h"
 
 #define JSON_MAX 2048u

@@ -19,7 +19,7 @@
 #include "auth/session/session_recheck.h"
 #include "base/ascii.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define KNOWN_MAX	      64u
 #define REFUSED_MAX	      64u

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "auth/gitlab/gitlab.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/json.h"
 
 #define PAYLOAD_MAX_BYTES (GITLAB_ID_TOKEN_MAX / 4 * 3)

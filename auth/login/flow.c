@@ -10,7 +10,7 @@
 #include "auth/cookie/flow_jar.h"
 #include "base/ascii.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 static const char flow_purpose[] = "flow";
 

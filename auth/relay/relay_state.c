@@ -14,7 +14,7 @@
 #include "auth/cookie/flow_jar.h"
 #include "base/ascii.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/url.h"
 
 #define REQUEST_VERSION "1"

@@ -6,7 +6,7 @@
 #include "auth/relay/relay_zone.h"
 
 #include "base/ascii.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/dns_name.h"
 
 #define KEY_LABEL "workspace-proxy relay workspace 1\n"

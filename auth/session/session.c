@@ -18,7 +18,7 @@
 #include "auth/session/session_table.h"
 #include "auth/session/session_watch.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 static void
 on_timer(void *arg)

@@ -5,7 +5,7 @@
 #include "auth/session/session_authorization.h"
 
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define RETRY_MS	  UINT64_C(10000) /* after no answer, unless the interval is shorter */
 #define RETRY_AFTER_S_MAX 60u

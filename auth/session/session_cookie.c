@@ -7,7 +7,7 @@
 #include "auth/login/flow.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 static const char session_purpose[] = "session";
 

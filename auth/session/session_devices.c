@@ -11,7 +11,7 @@
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 static bool
 is_id(const struct auth_device_id *a, const struct auth_device_id *b)

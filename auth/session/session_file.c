@@ -17,7 +17,7 @@
 #include "auth/session/session_record.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/process/statefile.h"
 
 #define FILE_NAME	  "sessions"

@@ -17,7 +17,7 @@
 #include "base/http/proxy_tunnel.h"
 #include "base/net/dial.h"
 #include "base/net/ip.h"
-#include "base/net/tls_error.h"
+#include "base/net/tls/tls_error.h"
 
 #define HOST_MAX      255u
 #define RECEIVE_BYTES 65536u /* of one call of the kernel */

@@ -18,7 +18,7 @@
 #include "base/http/service_private.h"
 #include "base/log/log.h"
 #include "base/net/listen.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 
 #define REPLY_MAX_BYTES 4194304u
 #define DATE_SIZE	32

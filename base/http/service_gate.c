@@ -12,7 +12,7 @@
 #include "base/http/service_head.h"
 #include "base/http/service_private.h"
 #include "base/http/service_stream.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 
 static void on_gate_read(struct bufferevent *bev, void *arg);
 

@@ -5,7 +5,7 @@
  */
 #include "base/http/websocket_frame.h"
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define FINAL_BIT  0x80u
 #define RSV_BITS   0x70u

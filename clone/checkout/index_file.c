@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define HEAD_BYTES	12u
 #define ENTRY_BYTES	62u /* before the path */

@@ -15,7 +15,7 @@
 #include "clone/history/git_history.h"
 #include "clone/history/history.h"
 #include "clone/remote_url.h"
-#include "clone/worker_sandbox.h"
+#include "clone/worker/worker_sandbox.h"
 
 #define REPORT_EVERY_MS 100u
 #define WAIT_REPORT_MS	1000u

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/process/fd.h"
 #include "clone/pack/pack_index.h"
 #include "clone/pack/pack_links.h"

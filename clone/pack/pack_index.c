@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/process/fd.h"
 
 #define BUCKETS	       65536u

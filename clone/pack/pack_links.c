@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define SHARDS	     64u
 #define SHARD_BITS   6u

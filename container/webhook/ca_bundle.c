@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define BUNDLE_MAX_BYTES 131072u
 

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "base/crypto.h"
-#include "base/net/certificate_pem.h"
+#include "base/crypto/crypto.h"
+#include "base/net/tls/certificate_pem.h"
 
 #define VALUE_MAX_BYTES	  65536u
 #define PATCH_VALUE_BYTES 8192u /* for one key, without copies of it */

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/conf/conf.h"
-#include "base/crypto.h"
-#include "base/net/certificate.h"
-#include "base/net/certificate_pem.h"
+#include "base/crypto/crypto.h"
+#include "base/net/tls/certificate.h"
+#include "base/net/tls/certificate_pem.h"
 #include "container/webhook/service_certificate.h"
 
 #define PEM_MAX_BYTES 16384u

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/log/log.h"
 #include "container/webhook/ca_bundle.h"
 #include "container/webhook/certificate_set.h"

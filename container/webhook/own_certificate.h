@@ -11,7 +11,7 @@
 #define CONTAINER_WEBHOOK_OWN_CERTIFICATE_H
 
 #include "base/net/loop.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "container/container_settings.h"
 
 struct own_certificate;

@@ -5,7 +5,7 @@
  */
 #include "container/webhook/review.h"
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "container/webhook/patch.h"
 
 #define REVIEW_VERSION	  "admission.k8s.io/v1"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes the pair with base/net/certificate and keeps it as PEM.
+ * Makes the pair with base/net/tls/certificate and keeps it as PEM.
  */
 #include "container/webhook/service_certificate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/net/certificate.h"
+#include "base/net/tls/certificate.h"
 #include "container/inject/value/name_pattern.h"
 
 #define PEM_MAX_BYTES	16384u

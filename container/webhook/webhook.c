@@ -17,7 +17,7 @@
 #include "base/http/service.h"
 #include "base/log/log.h"
 #include "base/metrics.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "base/process/file_watch.h"
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"

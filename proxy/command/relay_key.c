@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "proxy/settings/settings.h"
 
 #define KEY_TEXT_MAX 64u

@@ -13,7 +13,7 @@
 
 #include "base/net/address.h"
 #include "base/net/loop.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "base/str.h"
 
 enum conn_state {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 struct peer {
 	SLIST_ENTRY(peer) entry;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 
 #define TICK_MS		500
 #define HEARTBEAT_TICKS 30

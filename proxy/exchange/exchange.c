@@ -12,7 +12,7 @@
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 #include "proxy/http/forward.h"
 
 static void route_request(struct exchange *x);

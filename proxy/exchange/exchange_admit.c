@@ -3,11 +3,11 @@
  * Acts on the verdict of authentication: answers, or checks the limits and forwards the request to
  * the IDE or a port.
  */
-#include "proxy/exchange/cors.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/cors.h"
+#include "proxy/exchange/response/reply.h"
 #include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/upgrade.h"

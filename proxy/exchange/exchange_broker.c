@@ -5,7 +5,7 @@
 #include "proxy/exchange/exchange_broker.h"
 
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 
 _Static_assert(BROKER_BODY_MAX <= AUTH_BODY_MAX, "a form takes a whole request");
 

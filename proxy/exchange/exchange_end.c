@@ -8,7 +8,7 @@
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
-#include "proxy/exchange/response_coding.h"
+#include "proxy/exchange/response/response_coding.h"
 
 static enum metrics_websocket_end
 websocket_end(const struct exchange *x)

@@ -10,8 +10,8 @@
 #include "base/http/websocket_frame.h"
 #include "base/json.h"
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/hsts.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/hsts.h"
+#include "proxy/exchange/response/reply.h"
 #include "proxy/http/upgrade.h"
 #include "proxy/tunnel/ssh_probe.h"
 

@@ -5,9 +5,9 @@
  */
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_tunnel.h"
-#include "proxy/exchange/hsts.h"
-#include "proxy/exchange/reply.h"
-#include "proxy/exchange/response_coding.h"
+#include "proxy/exchange/response/hsts.h"
+#include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/response/response_coding.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/set_cookie.h"
 #include "proxy/http/trailers.h"

@@ -6,7 +6,7 @@
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 
 void
 exchange_close(struct exchange *x, unsigned close_code)

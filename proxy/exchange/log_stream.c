@@ -9,7 +9,7 @@
 
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 

@@ -8,7 +8,7 @@
 #include "base/url.h"
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/reply.h"
+#include "proxy/exchange/response/reply.h"
 
 static void
 answer_json(struct exchange *x)

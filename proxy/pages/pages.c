@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/json.h"
 #include "proxy/pages/pages_private.h"
 

@@ -5,7 +5,7 @@
 #ifndef PROXY_SETTINGS_SETTINGS_TLS_H
 #define PROXY_SETTINGS_SETTINGS_TLS_H
 
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 
 enum settings_tls_source {
 	SETTINGS_TLS_FILES,

@@ -4,8 +4,8 @@
  */
 #include <stdio.h>
 
-#include "ssh/client/answer_head.h"
-#include "ssh/client/client_http.h"
+#include "ssh/client/http/answer_head.h"
+#include "ssh/client/http/client_http.h"
 
 #define TOTAL_MS 30000u
 

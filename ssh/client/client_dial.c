@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/http/raw_stream.h"
-#include "ssh/client/answer_head.h"
-#include "ssh/client/tunnel_answer.h"
+#include "ssh/client/http/answer_head.h"
+#include "ssh/client/http/tunnel_answer.h"
 
 #define NONCE_BYTES 16u
 #define REQUEST_MAX 8192u

@@ -5,7 +5,7 @@
 #ifndef SSH_CLIENT_CLIENT_DIAL_H
 #define SSH_CLIENT_CLIENT_DIAL_H
 
-#include "ssh/client/client_http.h"
+#include "ssh/client/http/client_http.h"
 
 /* An open WebSocket; frames that came with the head are client_http_rest. */
 struct client_tunnel {

@@ -15,7 +15,7 @@
 
 #include "base/ascii.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/url.h"
 #include "ssh/client/client.h"
 #include "ssh/client/client_private.h"

@@ -7,7 +7,7 @@
 #define SSH_CLIENT_CLIENT_PRIVATE_H
 
 #include "base/secret.h"
-#include "ssh/client/flat_json.h"
+#include "ssh/client/http/flat_json.h"
 #include "ssh/message.h"
 
 #define CLIENT_HOST_MAX	  256u

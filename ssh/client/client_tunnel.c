@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/http/raw_stream.h"
 #include "base/http/websocket_frame.h"
 #include "ssh/client/client_tunnel.h"

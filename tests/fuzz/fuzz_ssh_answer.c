@@ -4,8 +4,8 @@
  * arrives whole or byte by byte, and strings of JSON hold no NUL and read back when they are
  * written.
  */
-#include "ssh/client/answer_head.h"
-#include "ssh/client/flat_json.h"
+#include "ssh/client/http/answer_head.h"
+#include "ssh/client/http/flat_json.h"
 #include "tests/fuzz/fuzz.h"
 
 #define BODY_MAX 4096u

@@ -5,7 +5,7 @@
  */
 #include "base/ascii.h"
 #include "base/http/websocket_frame.h"
-#include "ssh/client/tunnel_answer.h"
+#include "ssh/client/http/tunnel_answer.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NONCE STR("dGhlIHNhbXBsZSBub25jZQ==")

@@ -41,10 +41,10 @@ CURL = {
     "base/http/fetch_stream.c",
 }
 TLS = {
-    "base/net/tls_context.c",
-    "base/net/tls_private.h",
-    "base/net/tls_session.c",
-    "base/net/tls_self.c",
+    "base/net/tls/tls_context.c",
+    "base/net/tls/tls_private.h",
+    "base/net/tls/tls_session.c",
+    "base/net/tls/tls_self.c",
     "base/http/raw_stream.c",
 }
 
@@ -55,7 +55,7 @@ LIBRARIES = [
     (r"evhtp.*", {"base/net/listen.c", "base/http/service_private.h"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
-    (r"openssl/.*", TLS | {"base/net/certificate.c", "base/net/certificate_pem.c", "base/net/tls_error.c", "base/crypto.c", "base/crypto_memory.c", "base/crypto_p256.c"}),
+    (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/git/existing_repository.c", "clone/git/git_steps.h", "clone/git/git_object.h", "clone/pack/indexer.c", "clone/pack/pack_hash.c", "clone/git/transport.c"}),
     (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),

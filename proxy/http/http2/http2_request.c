@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "proxy/http/field_list.h"
 #include "proxy/http/request_parts.h"
 #include "proxy/http/trailers.h"

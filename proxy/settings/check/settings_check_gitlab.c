@@ -4,7 +4,7 @@
  */
 #include <inttypes.h>
 
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
 /* As oauth2-proxy's configurations have it: the callback's origin is the workspace's. */

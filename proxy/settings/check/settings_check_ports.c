@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "base/dns_name.h"
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
 /* What follows "<port>-": the workspace's host, without a port of its own in front. */

@@ -2,7 +2,7 @@
 /*
  * Checks of the relay's settings, in the relay and in sidecars that use it.
  */
-#include "base/net/tls.h"
+#include "base/net/tls/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
 void

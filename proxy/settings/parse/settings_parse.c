@@ -6,7 +6,7 @@
 #include "proxy/settings/parse/settings_parse.h"
 
 #include "base/ascii.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "proxy/http/content_coding.h"
 #include "proxy/http/upgrade.h"
 #include "proxy/settings/settings.h"

@@ -24,7 +24,7 @@
 #include "auth/login/login_start.h"
 #include "auth/session/session_lease.h"
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define UNUSED __attribute__((unused)) static
 

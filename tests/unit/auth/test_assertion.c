@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/json.h"
 
 static const struct str issuer = {"https://kiwi.ws.example.com", 27};

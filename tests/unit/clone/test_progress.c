@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "clone/progress.h"
-#include "clone/report.h"
+#include "clone/worker/report.h"
 
 static const struct clone_settings settings = {
 	.url = {.scheme = {"https", 5},

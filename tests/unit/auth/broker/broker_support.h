@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 static struct secret *
 master_key(char fill)

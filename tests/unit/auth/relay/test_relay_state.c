@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "auth/cookie/flow_jar.h"
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define NOW_MS	  INT64_C(1800000000000)
 #define AUTHORITY STR("kiwi.ws.example.com")

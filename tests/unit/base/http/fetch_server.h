@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/base/net/certs.h"
+#include "tests/unit/base/net/tls/certs.h"
 
 static struct certs certs;
 static unsigned plain_port;

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 #include "base/err.h"
 
 #define CONSTANT_BYTES 1048576u

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "base/crypto.h"
+#include "base/crypto/crypto.h"
 
 #define PACK_MAX (32u * 1024u * 1024u)
 #define PLENTY	 (256u * 1024u * 1024u)

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
-#include "base/net/certificate_pem.h"
+#include "base/crypto/crypto.h"
+#include "base/net/tls/certificate_pem.h"
 #include "container/webhook/ca_bundle.h"
 
 #define SERVICE	     "webhook.operators"

@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "proxy/conn/conn.h"
 #include "proxy/conn/conn_read.h"
-#include "tests/unit/base/net/certs.h"
+#include "tests/unit/base/net/tls/certs.h"
 
 #define PATIENCE_MS 20000u
 #define PIECE_BYTES 65536u

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The few primitives we build on; with crypto_p256, the only module that includes libcrypto.
+ * Failures of the library itself (no entropy, no memory) are fatal for the call and reported, never
+ * ignored.
+ */
+#ifndef BASE_CRYPTO_CRYPTO_H
+#define BASE_CRYPTO_CRYPTO_H
+
+#include "base/secret.h"
+#include "base/str.h"
+
+#define CRYPTO_KEY_BYTES    32
+#define CRYPTO_NONCE_BYTES  12
+#define CRYPTO_TAG_BYTES    16
+#define CRYPTO_SHA256_BYTES 32
+#define CRYPTO_SHA1_BYTES   20
+/* What sealing adds to the plaintext. */
+#define CRYPTO_SEAL_OVERHEAD (CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
+
+/* Fills data from the system's generator; aborts when there is none: nothing of ours may go on
+ * without. */
+void crypto_random(void *data, size_t len);
+
+/* SHA-256 (FIPS 180-4). */
+void crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES]);
+
+/*
+ * SHA-1 (FIPS 180-4) piece by piece, for checksums against accidents: it does not withstand attacks
+ * and must not decide what something is.
+ */
+struct crypto_sha1;
+struct crypto_sha1 *crypto_sha1_new(void) MUST_CHECK; /* NULL: no memory */
+void crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len);
+/* Starts anew afterwards. */
+void crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES]);
+void crypto_sha1_free(struct crypto_sha1 *s);
+
+/* SHA-256 piece by piece. */
+struct crypto_sha256;
+struct crypto_sha256 *crypto_sha256_new(void) MUST_CHECK; /* NULL: no memory */
+void crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t len);
+/* Starts anew afterwards. */
+void crypto_sha256_end(struct crypto_sha256 *s, uint8_t digest[CRYPTO_SHA256_BYTES]);
+void crypto_sha256_free(struct crypto_sha256 *s);
+
+/* HMAC-SHA-256 (RFC 2104). */
+bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA256_BYTES],
+			struct err *e) MUST_CHECK;
+
+/* HKDF-SHA-256, extract and expand (RFC 5869), to a key of out_len bytes (at most 255*32). */
+bool crypto_hkdf_sha256(struct str key, struct str salt, struct str info, void *out, size_t out_len,
+			struct err *e) MUST_CHECK;
+
+/*
+ * AES-256-GCM (NIST SP 800-38D) with a fresh random nonce; appends nonce || ciphertext || tag to
+ * out. The associated data says what the seal is for and must be the same when it is opened.
+ */
+bool crypto_seal(const struct secret *key, struct str plain, struct str associated, struct buf *out,
+		 struct err *e) MUST_CHECK;
+
+/* Appends the plaintext to out. ERR_CRYPTO when the key is wrong or a bit anywhere was changed. */
+bool crypto_open(const struct secret *key, struct str sealed, struct str associated,
+		 struct buf *out, struct err *e) MUST_CHECK;
+
+/* Constant time for equal lengths. */
+bool crypto_equal(struct str a, struct str b);
+
+/* base64url without padding (RFC 4648 section 5). Decoding refuses padding, white space,
+ * non-canonical ends. */
+bool crypto_base64url_encode(struct buf *out, struct str data);
+bool crypto_base64url_decode(struct buf *out, struct str text) MUST_CHECK;
+
+/* Lower-case hexadecimal; decoding takes both cases. */
+bool crypto_hex_encode(struct buf *out, struct str data);
+bool crypto_hex_decode(struct buf *out, struct str text) MUST_CHECK;
+
+/* base64 with padding (RFC 4648 section 4), for Basic credentials, WebSocket keys and Kubernetes'
+ * secrets. Decoding is as strict as above, and requires the padding. */
+bool crypto_base64_encode(struct buf *out, struct str data);
+bool crypto_base64_decode(struct buf *out, struct str text) MUST_CHECK;
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenSSL's secure heap, where it puts the numbers of private keys by itself, and allocation
+ * functions for everything else: its decoders free what they have read of a key as it is.
+ */
+#include "base/crypto/crypto_memory.h"
+
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+
+/* As much as may be locked everywhere; a power of two. A key on P-256 takes a tenth of a kilobyte,
+ * one of RSA with 4096 bits three. A key that has no room is refused. */
+#define HEAP_BYTES  65536u
+#define LEAST_BYTES 32
+
+static _Thread_local bool wipes;
+
+static void *
+on_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(size);
+}
+
+static void
+on_free(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (wipes && memory != NULL)
+		wipe_bytes(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+static void *
+on_realloc(void *before, size_t size, const char *file, int line)
+{
+	size_t old = malloc_usable_size(before);
+	void *memory;
+
+	if (!wipes || before == NULL)
+		return realloc(before, size);
+	memory = malloc(size);
+	if (memory == NULL)
+		return NULL;
+	memcpy(memory, before, old < size ? old : size);
+	on_free(before, file, line);
+	return memory;
+}
+
+bool
+crypto_memory_protect(void)
+{
+	if (CRYPTO_secure_malloc_initialized() != 0)
+		return true;
+	(void)CRYPTO_set_mem_functions(on_malloc, on_realloc, on_free);
+	return CRYPTO_secure_malloc_init(HEAP_BYTES, LEAST_BYTES) == 1;
+}
+
+void
+crypto_memory_wipe_begin(void)
+{
+	wipes = true;
+}
+
+void
+crypto_memory_wipe_end(void)
+{
+	wipes = false;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of OpenSSL for private keys: locked, so that it is never swapped, and not in dumps. What
+ * OpenSSL copies elsewhere while it reads a key is wiped.
+ */
+#ifndef BASE_CRYPTO_CRYPTO_MEMORY_H
+#define BASE_CRYPTO_CRYPTO_MEMORY_H
+
+#include <stdbool.h>
+
+/* Before OpenSSL is used at all. False: keys may be swapped, because less memory can be locked. */
+bool crypto_memory_protect(void);
+
+/* From now on and until it ends, what OpenSSL frees in this thread is wiped. It may not be nested.
+ */
+void crypto_memory_wipe_begin(void);
+void crypto_memory_wipe_end(void);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.2 and 1.3 for connections to clients and to servers in the same pod; the only module that
+ * includes libssl.
+ *
+ * A session reads from its socket itself (with read-ahead) and writes records into memory, which
+ * the owner sends: so several records leave in one system call. No renegotiation, no compression,
+ * session tickets with keys of this process, ALPN "http/1.1" and "h2".
+ */
+#ifndef BASE_NET_TLS_TLS_H
+#define BASE_NET_TLS_TLS_H
+
+#include "base/secret.h"
+#include "base/str.h"
+
+struct tls_context; /* certificate and key; shared by sessions, counted */
+struct tls_session; /* one connection */
+struct ssl_ctx_st;
+struct ssl_st;
+/* PEM files: the chain with the leaf first, and its key. ERR_CONFIG names the file and what is
+ * wrong with it. */
+struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
+				    struct err *e) MUST_CHECK;
+
+/* A certificate signed with its own key, which is only in memory. Names are host names, which may
+ * have wildcards, and IP addresses; they stay the caller's, for as long as the context. */
+#define TLS_NAMES_MAX 64u
+struct tls_names {
+	const char *items[TLS_NAMES_MAX];
+	size_t count; /* 0: the certificate is in files */
+};
+struct tls_context *tls_context_new_self(const struct tls_names *names, struct err *e) MUST_CHECK;
+
+/* Whether a certificate of our own has to be replaced: half of its day has passed, or the clock was
+ * set back. False for files. */
+bool tls_context_is_due(const struct tls_context *c);
+
+/* Reads the files again, or makes another key and certificate. On failure the context goes on with
+ * what it had. Sessions that exist are not touched. */
+bool tls_context_reload(struct tls_context *c, struct err *e) MUST_CHECK;
+void tls_context_free(struct tls_context *c);
+/* With PEM texts instead of files. */
+struct tls_context *tls_context_new_pem(struct str certificate, const struct secret *key,
+					struct err *e) MUST_CHECK;
+bool tls_context_reload_pem(struct tls_context *c, struct str certificate, const struct secret *key,
+			    struct err *e) MUST_CHECK;
+
+void tls_context_offer_http2(struct tls_context *c); /* by ALPN, from now on */
+
+/* For sessions with servers on loopback: the certificate is not verified, the name sent is
+ * "localhost". Not for reload, lend, expires_at_s and names. */
+struct tls_context *tls_client_context_new(struct err *e) MUST_CHECK;
+
+/*
+ * For base/http/service, whose library makes the sessions by itself: the context as libssl knows
+ * it, to be given back. It reads no further than it is asked to, as that library needs; do not use
+ * the context for a tls_session then. After a reload it has to be taken again.
+ */
+struct ssl_ctx_st *tls_context_lend(struct tls_context *c);
+void tls_context_give_back(struct ssl_ctx_st *lent);
+void tls_lent_say_close(struct ssl_st *session); /* close_notify */
+
+/* notAfter of the leaf, seconds since 1970 UTC. */
+int64_t tls_context_expires_at_s(const struct tls_context *c);
+
+/* SHA-256 of the leaf, as `openssl x509 -fingerprint` prints it; the leaf as PEM. */
+#define TLS_FINGERPRINT_SIZE 96u
+void tls_context_fingerprint(const struct tls_context *c, char out[TLS_FINGERPRINT_SIZE]);
+bool tls_context_write(const struct tls_context *c, struct buf *out) MUST_CHECK;
+
+/* Whether clients will find this host name in the leaf. */
+bool tls_context_names(const struct tls_context *c, const char *host);
+
+/* Whether a client can verify by this PEM file. ERR_CONFIG names it. */
+bool tls_check_authorities(const char *file, struct err *e) MUST_CHECK;
+
+enum tls_result {
+	TLS_DONE,      /* what was asked for happened */
+	TLS_WANT_READ, /* needs the socket to become readable; output may be waiting as well */
+	TLS_CLOSED,    /* close_notify from the peer */
+	TLS_ABORTED,   /* the peer's socket closed without close_notify */
+	TLS_FAILED,    /* fatal; e says why */
+};
+
+struct tls_session *tls_session_new(struct tls_context *c, int fd, struct err *e) MUST_CHECK;
+void tls_session_free(struct tls_session *s);
+
+/* ERR_INPUT where the client speaks HTTP without TLS, ERR_TLS where a server does. Until TLS_DONE,
+ * before any read or write. Send tls_session_output after every call, whatever it returned. */
+enum tls_result tls_session_handshake(struct tls_session *s, struct err *e) MUST_CHECK;
+
+/* Reads what fits; TLS_DONE with *got > 0. */
+enum tls_result tls_session_read(struct tls_session *s, char *data, size_t size, size_t *got,
+				 struct err *e) MUST_CHECK;
+
+/* Whether a read would yield bytes or an end without the socket becoming readable again. */
+bool tls_session_has_buffered(const struct tls_session *s);
+
+/* Whether the socket may hold more: the last receive filled the room that it had. */
+bool tls_session_may_receive(const struct tls_session *s);
+
+/* Encrypts all of data into the output. False: no memory, or the session has failed. */
+bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MUST_CHECK;
+
+void tls_session_close(struct tls_session *s); /* queues close_notify into the output */
+
+/* Records to be sent; tls_session_sent drops the first len bytes. Call it with 0 as well when they
+ * have to wait: what waits takes no more memory than it needs. */
+struct str tls_session_output(const struct tls_session *s);
+void tls_session_sent(struct tls_session *s, size_t len);
+
+/* After the handshake: whether the client came with a session of an earlier connection, and whether
+ * it chose HTTP/2. */
+bool tls_session_is_resumed(const struct tls_session *s);
+bool tls_session_is_http2(const struct tls_session *s);
+
+/* "TLSv1.3" and the cipher's name, for logs. */
+const char *tls_session_version(const struct tls_session *s);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log lines of the worker on their way to the observer of its parent's log: each is a line of JSON
+ * on the progress pipe, beside standard error.
+ */
+#ifndef CLONE_WORKER_WORKER_LOG_H
+#define CLONE_WORKER_WORKER_LOG_H
+
+#include "base/log/log_observer.h"
+
+/* In the worker, for log_observe: arg points to the pipe's descriptor. Lines over
+ * CLONE_PROGRESS_LINE_MAX lose their fields. Any thread. */
+log_observer_fn worker_log_send;
+
+/* In the parent: whether the line from the pipe is one of the log. */
+bool worker_log_is_line(struct str line);
+
+/* Checks such a line and shows it to the observer. ERR_PROTOCOL if it is malformed. */
+bool worker_log_receive(struct str line, struct err *e) MUST_CHECK;
+
+#endif

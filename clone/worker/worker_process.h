@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the worker process does for itself before it clones: how it ends, its priorities, its token.
+ */
+#ifndef CLONE_WORKER_WORKER_PROCESS_H
+#define CLONE_WORKER_WORKER_PROCESS_H
+
+#include "base/err.h"
+#include "base/secret.h"
+
+/* Ends the worker with its parent and lowers its priority below the IDE's. */
+void worker_process_setup(void);
+
+/* Reads the token until end of file. No token at all is not an error. */
+bool worker_process_read_token(struct secret **token) MUST_CHECK;
+
+#endif

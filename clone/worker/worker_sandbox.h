@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the worker may still do: it reads what strangers have written, so it gives up the rest of
+ * the system before, and all but its target once that is known.
+ */
+#ifndef CLONE_WORKER_WORKER_SANDBOX_H
+#define CLONE_WORKER_WORKER_SANDBOX_H
+
+#include "base/err.h"
+#include "clone/settings.h"
+
+/* At the start: no programs, no listeners, no files but the system's, the target's surroundings
+ * and GitLab's authorities. Files of secrets are not among them. */
+void worker_sandbox_enter(const struct clone_settings *settings);
+
+/* Changes only below these directories; NULL is skipped. */
+void worker_sandbox_keep(const char *directory, const char *other);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compression of an upstream's response on its way to the browser: chosen when the head comes, then
+ * applied to each piece of the body. Every piece can be decoded as soon as it was sent.
+ */
+#ifndef PROXY_EXCHANGE_RESPONSE_RESPONSE_CODING_H
+#define PROXY_EXCHANGE_RESPONSE_RESPONSE_CODING_H
+
+#include "proxy/exchange/exchange.h"
+
+/* Compressors at the same time in the whole process, each up to COMPRESSOR_BYTES_MAX; responses
+ * beyond that are sent as they are. */
+#define RESPONSE_CODING_MAX 8u
+
+/* Bytes of a compressed response that are read in one go: what a compressor may take of the event
+ * loop's time before other connections have their turn. */
+#define RESPONSE_CODING_READ_MAX 32768u
+
+/* Before the response comes, which may be compressed: bounds what is read together with its head.
+ */
+void response_coding_expect(struct exchange *x);
+
+/* Compresses this response where it may and can be: edits its head. */
+void response_coding_start(struct exchange *x, struct response_head *head);
+
+/* Sends a piece of the body, compressed. False: the response can't go on. */
+bool response_coding_send(struct exchange *x, struct str data) MUST_CHECK;
+
+/* Makes all that was sent decodable. False as above. */
+bool response_coding_flush(struct exchange *x) MUST_CHECK;
+
+/* Sends what is left, at the end of the body. False as above. */
+bool response_coding_end(struct exchange *x) MUST_CHECK;
+
+/* Frees the compressor, at any time. */
+void response_coding_stop(struct exchange *x);
+
+#endif

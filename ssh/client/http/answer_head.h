@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heads of HTTP/1 responses, and bodies of bounded length: as much of RFC 9112 as answers to our
+ * own requests need.
+ */
+#ifndef SSH_CLIENT_HTTP_ANSWER_HEAD_H
+#define SSH_CLIENT_HTTP_ANSWER_HEAD_H
+
+#include "base/str.h"
+
+/* The status, 100 to 599; or 0 where this is no head of HTTP/1. */
+unsigned answer_head_status(struct str head);
+
+/* The first field of a name, which is in lower case; or the empty view. */
+struct str answer_head_field(struct str head, struct str name);
+
+enum answer_body_state { ANSWER_BODY_MORE, ANSWER_BODY_WHOLE, ANSWER_BODY_BAD };
+
+/* Looks at what has come behind a head: once the body is whole, it is in body. has_ended: nothing
+ * more will come. */
+enum answer_body_state answer_body_read(struct str head, struct str bytes, bool has_ended,
+					struct buf *body);
+
+#endif
