@@ -161,7 +161,7 @@ static bool
 is_own_container(const struct inject *c, struct str name)
 {
 	return str_equal(name, STR(INJECT_NAME)) ||
-	       (c->settings->has_git && str_equal(name, STR(INJECT_GIT_CONTAINER)));
+	       (inject_has_git(c) && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
 /* Reports rights that lead to the node. */

@@ -103,7 +103,7 @@ add_git(struct builder *b)
 	static const char socket[] = INJECT_GIT_PATH "/credential.sock";
 	int64_t user = inject_ide_user(b->c);
 
-	if (!b->c->settings->has_git) {
+	if (!inject_has_git(b->c)) {
 		add_env_text(b, "CREDENTIAL_SOCKET", "off");
 		add_env_text(b, "CREDENTIAL_HELPER", "off");
 		return;
@@ -370,7 +370,7 @@ add_mounts(struct builder *b)
 		(void)add_mount(b, INJECT_VOLUME_TLS, TLS_PATH, true);
 	if (b->c->settings->ca_config_map != NULL)
 		(void)add_mount(b, INJECT_VOLUME_CA, CA_PATH, true);
-	if (b->c->settings->has_git)
+	if (inject_has_git(b->c))
 		(void)add_mount(b, INJECT_VOLUME_GIT, INJECT_GIT_PATH, false);
 	if (b->c->params.ssh.len > 0)
 		(void)add_mount(b, INJECT_VOLUME_SSH, INJECT_SSH_PATH, true);

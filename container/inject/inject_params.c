@@ -11,12 +11,12 @@
 #include "base/net/address.h"
 #include "base/url.h"
 #include "container/inject/ide/inject_probes.h"
+#include "container/inject/inject_gitlab.h"
 #include "container/inject/value/mount_path.h"
 #include "container/inject/value/quantity.h"
 
-#define TEXT_MAX_BYTES	2048u
-#define GITLAB_IDE_PORT 60001u
-#define STATUS		"status" /* written by us, ignored on reading */
+#define TEXT_MAX_BYTES 2048u
+#define STATUS	       "status" /* written by us, ignored on reading */
 
 typedef bool check_fn(struct str text);
 
@@ -285,31 +285,29 @@ read_param(struct inject *c, const struct param *p, const struct node *value)
 		*field = value->text;
 }
 
-/* The first label of external-url's host; empty if the URL has a problem, which is reported. */
+/* The first label of external-url's host; empty if the URL has a problem, which is reported.
+ * annotation is where the URL comes from. */
 static struct str
-name_of_url(struct inject *c)
+name_of_url(struct inject *c, const char *annotation)
 {
 	struct str zone = str_from(c->settings->zone);
 	struct err e = ERR_INIT;
 	struct url url;
 
 	if (!url_parse(&url, c->params.external_url, &c->doc->arena, &e)) {
-		inject_problem(c, "annotation " INJECT_PREFIX "external-url: %s", e.text);
+		inject_problem(c, "annotation %s: %s", annotation, e.text);
 		return STR_NONE;
 	}
 	struct str name = str_take(url.host, str_find_byte(url.host, '.'));
 	if (url.path.len > 1 || url.query.len > 0 || !is_label(name)) {
-		inject_problem(c,
-			       "annotation " INJECT_PREFIX "external-url: expected an origin such "
-			       "as https://name.zone");
+		inject_problem(c, "annotation %s: expected an origin such as https://name.zone",
+			       annotation);
 		return STR_NONE;
 	}
 	if (zone.len > 0 &&
 	    !(str_equal(str_skip(url.host, name.len + 1), zone) && url.port == 443)) {
-		inject_problem(c,
-			       "annotation " INJECT_PREFIX "external-url: is not one label below "
-			       "%.*s (INJECT_ZONE)",
-			       STR_FMT(zone));
+		inject_problem(c, "annotation %s: is not one label below %.*s (INJECT_ZONE)",
+			       annotation, STR_FMT(zone));
 		return STR_NONE;
 	}
 	return name;
@@ -322,7 +320,7 @@ complete_name(struct inject *c)
 	struct inject_params *p = &c->params;
 
 	if (p->external_url.len > 0) {
-		struct str name = name_of_url(c);
+		struct str name = name_of_url(c, inject_gitlab_url_annotation(c));
 		if (p->name.len == 0)
 			p->name = name;
 		else if (c->settings->zone != NULL && !str_equal(p->name, name))
@@ -355,7 +353,7 @@ check_name(struct inject *c)
 	uint64_t port = 0;
 
 	if (hyphen != SIZE_MAX && str_to_u64(str_take(name, hyphen), 1, UINT16_MAX, &port) &&
-	    port != GITLAB_IDE_PORT)
+	    port != INJECT_GITLAB_PORT)
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX
 			       "name: \"%.*s\" is the host of port %u of "
@@ -432,12 +430,10 @@ inject_params_read(struct inject *c, bool is_service)
 			continue;
 		if (p == NULL)
 			report_unknown(c, name);
-		else if (p->is_service != is_service)
-			inject_problem(c, "annotation " INJECT_PREFIX "%s: is for %s", p->name,
-				       p->is_service ? "services" : "pods");
-		else
+		else if (p->is_service == is_service)
 			read_param(c, p, a);
 	}
+	inject_gitlab_complete(c, is_service);
 	if (!is_service && inject_has_no_problem(c))
 		check_pod_params(c);
 }

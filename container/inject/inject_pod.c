@@ -8,6 +8,7 @@
 #include "container/inject/ide/inject_log.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/ide/inject_ssh.h"
+#include "container/inject/inject_gitlab.h"
 #include "container/inject/inject_user.h"
 
 #define PATH_MAX_BYTES 512u
@@ -25,6 +26,8 @@ find_ide(struct inject *c)
 	if (wanted.len == 0)
 		wanted = node_text(node_get(node_get(c->metadata, "annotations"),
 					    "kubectl.kubernetes.io/default-container"));
+	if (wanted.len == 0 && inject_gitlab_container(c, containers) != NULL)
+		return inject_gitlab_container(c, containers);
 	if (wanted.len > 0) {
 		struct node *named = node_named(containers, wanted);
 		if (named == NULL)
@@ -175,7 +178,7 @@ ensure_git(struct inject *c)
 	struct node *list;
 	const struct node *there;
 
-	if (!c->settings->has_git || !is_unique(c, INJECT_GIT_CONTAINER, true))
+	if (!inject_has_git(c) || !is_unique(c, INJECT_GIT_CONTAINER, true))
 		return;
 	struct node *wanted = inject_git_container(c);
 	list = list_at(c, c->spec, "initContainers");
@@ -355,7 +358,7 @@ change_pod(struct inject *c)
 	inject_ensure_log(c);
 	ensure_ide_env(c);
 	ensure_port_address(c);
-	if (c->settings->has_git)
+	if (inject_has_git(c))
 		inject_git_config(c);
 	ensure_ide_args(c);
 	inject_ensure_probes(c);

@@ -32,6 +32,7 @@ struct inject {
 	struct doc *doc;
 	struct inject_report *report;
 	bool is_job;
+	bool is_gitlab;	       /* of GitLab's workspaces: see inject_gitlab.h */
 	struct node *metadata; /* of the pod or service */
 	struct node *spec;
 	struct node *ide; /* the IDE's container */
@@ -71,6 +72,14 @@ struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);
 void inject_volumes(struct inject *c, struct node *list);
 bool inject_has_tls_secret(const struct inject *c);
+
+/* Whether git in the IDE's container gets its tokens from the sidecar. GitLab's workspaces bring a
+ * token and a configuration of their own, which ours would replace. */
+static inline bool
+inject_has_git(const struct inject *c)
+{
+	return c->settings->has_git && !c->is_gitlab;
+}
 
 /* Sets an environment variable of the IDE's container. */
 void inject_set_variable(struct inject *c, struct str name, struct str value);

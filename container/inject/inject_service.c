@@ -2,10 +2,10 @@
 /*
  * Points a service's port at the sidecar instead of the IDE.
  */
-#include "container/inject/inject_private.h"
+#include "container/inject/inject_gitlab.h"
 
-/* The port that leads to the IDE: that of the annotation, the one named "workspace", or the only
- * one. */
+/* The port that leads to the IDE: that of the annotation, the one named "workspace", GitLab's, or
+ * the only one. */
 static struct node *
 find_service_port(struct inject *c)
 {
@@ -15,6 +15,8 @@ find_service_port(struct inject *c)
 
 	if (wanted.len == 0 && node_named(ports, STR("workspace")) != NULL)
 		return node_named(ports, STR("workspace"));
+	if (wanted.len == 0 && inject_gitlab_service_port(c, ports) != NULL)
+		return inject_gitlab_service_port(c, ports);
 	if (wanted.len == 0 && ports != NULL && ports->count == 1)
 		return node_first(ports);
 	bool has_number = str_to_u64(wanted, 1, UINT16_MAX, &number);

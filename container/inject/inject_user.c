@@ -109,7 +109,7 @@ inject_check_users(struct inject *c)
 	if (str_to_u64(c->params.ide_user, USER_ID, USER_ID, &annotated))
 		inject_problem(c, "annotation " INJECT_PREFIX "ide-user: %d is the sidecar's",
 			       USER_ID);
-	if (c->settings->has_git && inject_ide_user(c) < 0)
+	if (inject_has_git(c) && inject_ide_user(c) < 0)
 		inject_warn(c,
 			    "container %.*s: its user id is not known, so git there gets no token: "
 			    "set runAsUser, or the annotation " INJECT_PREFIX "ide-user",

@@ -74,7 +74,7 @@ inject_volumes(struct inject *c, struct node *list)
 	struct str tls_secret = c->params.tls_secret;
 
 	add_memory_volume(d, list, INJECT_VOLUME_STATE);
-	if (s->has_git)
+	if (inject_has_git(c))
 		add_program_volume(c, list);
 	if (c->params.ssh.len > 0)
 		add_memory_volume(d, list, INJECT_VOLUME_SSH);

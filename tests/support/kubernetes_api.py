@@ -45,6 +45,10 @@ def apply(target, operations):
         place = result
         for part in parents:
             place = place[int(part) if isinstance(place, list) else part]
+        if isinstance(place, list):
+            assert operation["op"] == "add"
+            place.insert(int(last), operation["value"])
+            continue
         assert operation["op"] == "add" or last in place
         place[last] = operation["value"]
     return result

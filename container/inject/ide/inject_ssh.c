@@ -39,7 +39,7 @@ inject_check_ssh(struct inject *c)
 	check_upstream(c);
 	if (c->params.ssh.len == 0)
 		return;
-	if (!c->settings->has_git)
+	if (!inject_has_git(c))
 		inject_problem(c, "annotation " INJECT_PREFIX "ssh: needs the operator's "
 				  "INJECT_GIT_CREDENTIALS=on, which installs the program");
 	if (own == 0 || (own < 0 && pods == 0))

@@ -384,7 +384,6 @@ static const char *const refused[][2] = {
 	{WITH("upstream-port: 60001"), "must be a string"},
 	{WITH("upstream-port: \"8443\""), "upstream-port"},
 	{WITH("upstream-port: \"0\""), "upstream-port"},
-	{WITH("service-port: http"), "is for services"},
 	{WITH("container: other"), "there is no container other"},
 	{WITH("clone-url: https://gitlab.example.com/a.git"), "clone-dir"},
 	{WITH("clone-dir: /projects/a"), "clone-url"},

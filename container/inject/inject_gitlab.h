@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pods and services that GitLab's agent makes for a workspace (remote development). It writes the
+ * same labels and annotations on all objects of all workspaces, so what one workspace needs comes
+ * from GitLab's own annotations:
+ *
+ *   workspaces.gitlab.com/id: "993"
+ *   workspaces.gitlab.com/host-template: "{{.port}}-<name>.<zone>"
+ *
+ * Our annotations win where they say otherwise.
+ */
+#ifndef CONTAINER_INJECT_INJECT_GITLAB_H
+#define CONTAINER_INJECT_INJECT_GITLAB_H
+
+#include "container/inject/inject_private.h"
+
+#define INJECT_GITLAB_PORT     60001 /* of the editor, in all workspaces */
+#define INJECT_GITLAB_TEMPLATE "workspaces.gitlab.com/host-template"
+
+/* Sets is_gitlab, and adds to the parameters of a pod what our annotations don't say. */
+void inject_gitlab_complete(struct inject *c, bool is_service);
+
+/* The annotation that the pod's external URL comes from. */
+const char *inject_gitlab_url_annotation(const struct inject *c);
+
+/* The container with the editor, or NULL: there is none, or the pod is not GitLab's. */
+struct node *inject_gitlab_container(const struct inject *c, struct node *containers);
+
+/* The port of a service that leads to the editor, or NULL. */
+struct node *inject_gitlab_service_port(const struct inject *c, struct node *ports);
+
+#endif
