@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define ESTIMATE_AFTER_MS 1000u
+/* Percent for the search for LFS files, at the start of their phase. */
+#define LFS_SEARCH 3u
 
 /* Percentage at which each phase begins; it ends where the next one begins. */
 static const unsigned phase_begins[] = {
@@ -69,8 +71,11 @@ progress_update_percent(struct clone_progress *p)
 		percent += share(p->counters.objects_done, p->counters.objects_total, span);
 	else if (p->phase == CLONE_RESOLVING)
 		percent += share(p->counters.deltas_done, p->counters.deltas_total, span);
+	else if (p->phase == CLONE_LFS && p->lfs.objects_total == 0)
+		percent += share(p->counters.files_done, p->counters.files_total, LFS_SEARCH);
 	else if (p->phase == CLONE_LFS)
-		percent += share(p->lfs.bytes_done, p->lfs.bytes_total, span);
+		percent += LFS_SEARCH +
+			   share(p->lfs.bytes_done, p->lfs.bytes_total, span - LFS_SEARCH);
 	else if (p->phase == CLONE_CHECKOUT)
 		percent += share(p->counters.files_done, p->counters.files_total, span - 1);
 	if (percent > p->percent)

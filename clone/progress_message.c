@@ -99,8 +99,11 @@ describe_phase(struct clone_progress *p, const struct message_parts *m)
 		snprintf(out, size, "Unpacking the received data.");
 		break;
 	case CLONE_LFS:
-		snprintf(out, size, "Fetching %llu LFS files.",
-			 (unsigned long long)p->lfs.objects_total);
+		if (p->lfs.objects_total == 0)
+			snprintf(out, size, "Looking for LFS files.");
+		else
+			snprintf(out, size, "Fetching %llu LFS files.",
+				 (unsigned long long)p->lfs.objects_total);
 		break;
 	case CLONE_CHECKOUT:
 		snprintf(out, size, "Writing the files.");

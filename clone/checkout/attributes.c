@@ -13,6 +13,8 @@
 #include "clone/checkout/wildmatch.h"
 
 #define ARENA_MIN_BYTES 4096u
+/* Reading a byte takes about as long as that many steps of matching. */
+#define STEPS_PER_BYTE 4u
 
 struct rule {
 	struct attribute_pattern pattern; /* of a macro: unused */
@@ -27,7 +29,7 @@ struct assignment {
 
 struct attribute_file {
 	struct str folder;
-	size_t bytes;	    /* as counted in the total */
+	size_t bytes;	    /* of memory, as counted in the sum */
 	struct arena arena; /* for all text */
 	struct str text;
 	struct rule *rules;
@@ -45,7 +47,8 @@ struct expansion {
 struct attributes {
 	struct attribute_file *files;
 	size_t files_count, files_size;
-	size_t bytes;
+	size_t bytes; /* sum of the files' */
+	uint64_t steps_left;
 	struct str *macros; /* names, sorted */
 	size_t macros_count;
 	/* By number; count 0: the attribute is no macro. */
@@ -93,26 +96,58 @@ find_number(const struct attributes *a, struct str name)
 	return macro == NULL ? SIZE_MAX : ATTRIBUTES + (size_t)(macro - a->macros);
 }
 
+static bool
+count_bytes(struct attributes *a, struct attribute_file *f, size_t bytes, struct err *e)
+{
+	f->bytes += bytes;
+	a->bytes += bytes;
+	return a->bytes <= ATTRIBUTES_MEMORY_MAX_BYTES ||
+	       err_set(e, ERR_LIMIT, "attributes that need more than %u bytes of memory",
+		       ATTRIBUTES_MEMORY_MAX_BYTES);
+}
+
+static bool
+take_steps(struct attributes *a, uint64_t steps, struct err *e)
+{
+	a->steps_left -= steps < a->steps_left ? steps : a->steps_left;
+	return a->steps_left > 0 || err_set(e, ERR_LIMIT, "attributes take too long to match");
+}
+
+static bool
+no_memory(struct err *e)
+{
+	return err_set(e, ERR_MEMORY, "no memory for attributes");
+}
+
+struct growing {
+	void **array;
+	size_t count;
+	size_t *size;
+	size_t element;
+};
+
 /* Room for one more element. */
 static bool
-grow(void **array, size_t count, size_t *size, size_t element)
+grow(struct attributes *a, struct attribute_file *f, const struct growing *g, struct err *e)
 {
-	size_t larger = *size == 0 ? 16 : 2 * *size;
+	size_t larger = *g->size == 0 ? 16 : 2 * *g->size;
 	void *grown;
 
-	if (count < *size)
+	if (g->count < *g->size)
 		return true;
-	grown = reallocarray(*array, larger, element);
-	if (grown == NULL)
+	if (!count_bytes(a, f, (larger - *g->size) * g->element, e))
 		return false;
-	*array = grown;
-	*size = larger;
+	grown = reallocarray(*g->array, larger, g->element);
+	if (grown == NULL)
+		return no_memory(e);
+	*g->array = grown;
+	*g->size = larger;
 	return true;
 }
 
 static bool
-add_assignments(const struct attributes *a, struct attribute_file *f, struct str states,
-		struct rule *rule)
+add_assignments(struct attributes *a, struct attribute_file *f, struct str states,
+		struct rule *rule, struct err *e)
 {
 	struct str name;
 	struct attribute_value value;
@@ -123,8 +158,10 @@ add_assignments(const struct attributes *a, struct attribute_file *f, struct str
 
 		if (number == SIZE_MAX)
 			continue;
-		if (!grow((void **)&f->assignments, f->assignments_count, &f->assignments_size,
-			  sizeof(*f->assignments)))
+		if (!grow(a, f,
+			  &(struct growing){(void **)&f->assignments, f->assignments_count,
+					    &f->assignments_size, sizeof(*f->assignments)},
+			  e))
 			return false;
 		f->assignments[f->assignments_count++] = (struct assignment){number, value};
 		rule->count++;
@@ -134,34 +171,39 @@ add_assignments(const struct attributes *a, struct attribute_file *f, struct str
 
 /* Of two definitions of a macro the later one counts, as a whole. */
 static bool
-add_macro(struct attributes *a, struct attribute_file *f, const struct attributes_line *line)
+add_macro(struct attributes *a, struct attribute_file *f, const struct attributes_line *line,
+	  struct err *e)
 {
 	size_t number = find_number(a, line->macro);
 	struct rule rule = {.count = 0};
 
-	if (!add_assignments(a, f, line->states, &rule))
+	if (!add_assignments(a, f, line->states, &rule, e))
 		return false;
 	a->definitions[number] = rule;
 	return true;
 }
 
 static bool
-add_rule(const struct attributes *a, struct attribute_file *f, const struct attributes_line *line)
+add_rule(struct attributes *a, struct attribute_file *f, const struct attributes_line *line,
+	 struct err *e)
 {
 	struct rule rule = {.pattern = line->pattern};
 
-	if (!add_assignments(a, f, line->states, &rule))
+	if (!add_assignments(a, f, line->states, &rule, e))
 		return false;
 	if (rule.count == 0)
 		return true;
-	if (!grow((void **)&f->rules, f->rules_count, &f->rules_size, sizeof(*f->rules)))
+	if (!grow(a, f,
+		  &(struct growing){(void **)&f->rules, f->rules_count, &f->rules_size,
+				    sizeof(*f->rules)},
+		  e))
 		return false;
 	f->rules[f->rules_count++] = rule;
 	return true;
 }
 
 static bool
-add_lines(struct attributes *a, struct attribute_file *f)
+add_lines(struct attributes *a, struct attribute_file *f, struct err *e)
 {
 	struct arena *arena = &f->arena;
 	struct str text = f->text;
@@ -171,25 +213,44 @@ add_lines(struct attributes *a, struct attribute_file *f)
 
 	while (ok && attributes_line_read(&text, &line, arena)) {
 		if (line.kind == ATTRIBUTES_LINE_MACRO)
-			ok = !is_root || add_macro(a, f, &line);
+			ok = !is_root || add_macro(a, f, &line, e);
 		else if (line.kind == ATTRIBUTES_LINE_RULE)
-			ok = add_rule(a, f, &line);
+			ok = add_rule(a, f, &line, e);
 	}
 	return ok;
 }
 
+/* Arrays by the number of an attribute. */
+static bool
+make_tables(struct attributes *a, struct attribute_file *f, struct err *e)
+{
+	size_t count = ATTRIBUTES + a->macros_count;
+
+	if (!count_bytes(a, f,
+			 count * (sizeof(*a->definitions) + sizeof(*a->values) + sizeof(*a->stack)),
+			 e))
+		return false;
+	a->definitions = calloc(count, sizeof(*a->definitions));
+	a->values = calloc(count, sizeof(*a->values));
+	a->stack = calloc(count + 1, sizeof(*a->stack));
+	return (a->definitions != NULL && a->values != NULL && a->stack != NULL) || no_memory(e);
+}
+
 /* Numbers for all macros that are defined, which have to be known before they are used. */
 static bool
-number_macros(struct attributes *a, struct str text, struct arena *arena)
+number_macros(struct attributes *a, struct attribute_file *f, struct err *e)
 {
+	struct str text = f->text;
 	struct attributes_line line;
 	size_t size = 0;
 	size_t kept = 0;
 
-	while (attributes_line_read(&text, &line, arena)) {
+	while (attributes_line_read(&text, &line, &f->arena)) {
 		if (line.kind != ATTRIBUTES_LINE_MACRO || find_number(a, line.macro) < ATTRIBUTES)
 			continue;
-		if (!grow((void **)&a->macros, kept, &size, sizeof(*a->macros)))
+		if (!grow(a, f,
+			  &(struct growing){(void **)&a->macros, kept, &size, sizeof(*a->macros)},
+			  e))
 			return false;
 		a->macros[kept++] = line.macro;
 	}
@@ -199,10 +260,7 @@ number_macros(struct attributes *a, struct str text, struct arena *arena)
 		if (i == 0 || !str_equal(a->macros[i], a->macros[a->macros_count - 1]))
 			a->macros[a->macros_count++] = a->macros[i];
 	}
-	a->definitions = calloc(ATTRIBUTES + a->macros_count, sizeof(*a->definitions));
-	a->values = calloc(ATTRIBUTES + a->macros_count, sizeof(*a->values));
-	a->stack = calloc(ATTRIBUTES + a->macros_count + 1, sizeof(*a->stack));
-	return a->definitions != NULL && a->values != NULL && a->stack != NULL;
+	return make_tables(a, f, e);
 }
 
 static void
@@ -214,9 +272,13 @@ file_free(struct attribute_file *f)
 }
 
 struct attributes *
-attributes_new(void)
+attributes_new(uint64_t steps)
 {
-	return calloc(1, sizeof(struct attributes));
+	struct attributes *a = calloc(1, sizeof(*a));
+
+	if (a != NULL)
+		a->steps_left = steps;
+	return a;
 }
 
 void
@@ -252,32 +314,39 @@ copy_text(struct attribute_file *f, struct str folder, struct str text, bool is_
 }
 
 static bool
-add_file(struct attributes *a, struct str folder, struct str text)
+add_file(struct attributes *a, struct str folder, struct str text, struct err *e)
 {
 	bool is_root = a->files_count == 0;
+	size_t larger = a->files_size == 0 ? 16 : 2 * a->files_size;
 	struct attribute_file *f;
 
-	if (!grow((void **)&a->files, a->files_count, &a->files_size, sizeof(*a->files)))
-		return false;
+	if (a->files_count == a->files_size) {
+		f = reallocarray(a->files, larger, sizeof(*f));
+		if (f == NULL)
+			return no_memory(e);
+		a->files = f;
+		a->files_size = larger;
+	}
 	f = &a->files[a->files_count++];
-	*f = (struct attribute_file){.bytes = text.len};
-	a->bytes += text.len;
-	return copy_text(f, folder, text, is_root) &&
-	       (!is_root || number_macros(a, f->text, &f->arena)) && add_lines(a, f);
+	*f = (struct attribute_file){.bytes = 0};
+	if (!take_steps(a, STEPS_PER_BYTE * (uint64_t)text.len, e))
+		return false;
+	if (!copy_text(f, folder, text, is_root))
+		return no_memory(e);
+	return (!is_root || number_macros(a, f, e)) && add_lines(a, f, e) &&
+	       count_bytes(a, f, f->arena.used, e);
 }
 
 bool
 attributes_push(struct attributes *a, struct str folder, struct str text, struct err *e)
 {
-	if (text.len > ATTRIBUTES_FILE_MAX_BYTES ||
-	    a->bytes + text.len > ATTRIBUTES_TOTAL_MAX_BYTES)
+	if (text.len > ATTRIBUTES_FILE_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, "attributes of more than %u bytes",
-			       text.len > ATTRIBUTES_FILE_MAX_BYTES ? ATTRIBUTES_FILE_MAX_BYTES
-								    : ATTRIBUTES_TOTAL_MAX_BYTES);
+			       ATTRIBUTES_FILE_MAX_BYTES);
 	/* Macros are numbered with the root's file, even if there is none. */
-	if (a->files_count == 0 && !str_is_empty(folder) && !add_file(a, STR_NONE, STR_NONE))
-		return err_set(e, ERR_MEMORY, "no memory for attributes");
-	return add_file(a, folder, text) || err_set(e, ERR_MEMORY, "no memory for attributes");
+	if (a->files_count == 0 && !str_is_empty(folder) && !add_file(a, STR_NONE, STR_NONE, e))
+		return false;
+	return add_file(a, folder, text, e);
 }
 
 void
@@ -310,6 +379,7 @@ apply(struct attributes *a, const struct attribute_file *f, const struct rule *r
 			depth--;
 			continue;
 		}
+		a->steps_left -= a->steps_left > 0 ? 1 : 0;
 		next = &top->assignments[--top->left];
 		if (a->values[next->attribute].state != ATTRIBUTE_UNKNOWN)
 			continue;
@@ -332,21 +402,44 @@ is_decided(const struct attributes *a)
 	return true;
 }
 
-void
-attributes_find(struct attributes *a, struct str path, struct attribute_value values[ATTRIBUTES])
+/* Looks in one file. False: out of steps. */
+static bool
+find_in(struct attributes *a, const struct attribute_file *f, struct str path, struct str name,
+	struct err *e)
 {
+	struct str inner = str_skip(path, f->folder.len);
+
+	for (size_t i = f->rules_count; i-- > 0;) {
+		const struct rule *rule = &f->rules[i];
+
+		if (!attributes_line_matches(&rule->pattern, inner, name, &a->steps_left))
+			continue;
+		apply(a, f, rule);
+		if (a->steps_left == 0)
+			break;
+	}
+	return take_steps(a, f->rules_count, e);
+}
+
+bool
+attributes_find(struct attributes *a, struct str path, struct attribute_value values[ATTRIBUTES],
+		struct err *e)
+{
+	struct str name = path;
+	size_t count = ATTRIBUTES + a->macros_count;
+
 	memset(values, 0, ATTRIBUTES * sizeof(*values));
 	if (a->files_count == 0)
-		return;
-	memset(a->values, 0, (ATTRIBUTES + a->macros_count) * sizeof(*a->values));
+		return true;
+	for (size_t slash; (slash = str_find_byte(name, '/')) != SIZE_MAX;)
+		name = str_skip(name, slash + 1);
+	memset(a->values, 0, count * sizeof(*a->values));
+	if (!take_steps(a, count, e))
+		return false;
 	for (size_t i = a->files_count; i-- > 0 && !is_decided(a);) {
-		const struct attribute_file *f = &a->files[i];
-
-		for (size_t j = f->rules_count; j-- > 0;) {
-			if (attributes_line_matches(&f->rules[j].pattern,
-						    str_skip(path, f->folder.len)))
-				apply(a, f, &f->rules[j]);
-		}
+		if (!find_in(a, &a->files[i], path, name, e))
+			return false;
 	}
 	memcpy(values, a->values, ATTRIBUTES * sizeof(*values));
+	return true;
 }

@@ -9,9 +9,12 @@
 
 #include "base/str.h"
 
-/* Limit of one file, and of all files that apply to a path. */
-#define ATTRIBUTES_FILE_MAX_BYTES  (16u * 1024u * 1024u)
-#define ATTRIBUTES_TOTAL_MAX_BYTES (64u * 1024u * 1024u)
+/* Limit of one file, and of the memory for all files that apply to a path. */
+#define ATTRIBUTES_FILE_MAX_BYTES   (16u * 1024u * 1024u)
+#define ATTRIBUTES_MEMORY_MAX_BYTES (128u * 1024u * 1024u)
+/* For reading and matching in a whole tree: some ten seconds, enough for a million files with a
+ * thousand patterns each. */
+#define ATTRIBUTES_STEPS (1ull << 32)
 
 /* Those that decide about the content of files. */
 enum attribute {
@@ -39,14 +42,14 @@ struct attribute_value {
 
 struct attributes;
 
-/* NULL: no memory. */
-struct attributes *attributes_new(void);
+/* NULL: no memory. What is found later may take `steps`: ATTRIBUTES_STEPS, or less in tests. */
+struct attributes *attributes_new(uint64_t steps);
 void attributes_free(struct attributes *a);
 
 /*
  * Adds the .gitattributes of a folder ("" or "a/b/"), which has to lie below the folder of the file
  * added before; only the first file, that of the root, defines macros. Lines that git ignores are
- * ignored. ERR_LIMIT: too large.
+ * ignored. ERR_LIMIT: too large, or out of steps.
  */
 bool attributes_push(struct attributes *a, struct str folder, struct str text,
 		     struct err *e) MUST_CHECK;
@@ -54,8 +57,9 @@ bool attributes_push(struct attributes *a, struct str folder, struct str text,
 /* Drops the files of folders that the path does not lie in. */
 void attributes_leave(struct attributes *a, struct str path);
 
-/* The values for a file; its folders' .gitattributes must have been pushed. */
-void attributes_find(struct attributes *a, struct str path,
-		     struct attribute_value values[ATTRIBUTES]);
+/* The values for a file; its folders' .gitattributes must have been pushed. ERR_LIMIT: out of
+ * steps. */
+bool attributes_find(struct attributes *a, struct str path,
+		     struct attribute_value values[ATTRIBUTES], struct err *e) MUST_CHECK;
 
 #endif

@@ -197,27 +197,24 @@ attributes_line_read(struct str *text, struct attributes_line *line, struct aren
 }
 
 static bool
-matches_name(const struct attribute_pattern *p, struct str name)
+matches_name(const struct attribute_pattern *p, struct str name, uint64_t *steps_left)
 {
 	if (p->literal_len == p->text.len)
 		return str_equal(p->text, name);
 	if (p->is_suffix)
 		return str_ends_with(name, str_skip(p->text, 1));
-	return wildmatch(p->text, name, false);
+	return wildmatch_within(p->text, name, false, steps_left);
 }
 
 bool
-attributes_line_matches(const struct attribute_pattern *p, struct str path)
+attributes_line_matches(const struct attribute_pattern *p, struct str path, struct str name,
+			uint64_t *steps_left)
 {
 	struct str pattern = p->text;
 	size_t literal = p->literal_len;
-	size_t slash;
 
-	if (p->is_name) {
-		while ((slash = str_find_byte(path, '/')) != SIZE_MAX)
-			path = str_skip(path, slash + 1);
-		return matches_name(p, path);
-	}
+	if (p->is_name)
+		return matches_name(p, name, steps_left);
 	if (pattern.data[0] == '/') {
 		pattern = str_skip(pattern, 1);
 		literal--;
@@ -228,5 +225,6 @@ attributes_line_matches(const struct attribute_pattern *p, struct str path)
 	 * counts as a component. */
 	pattern = str_skip(pattern, literal);
 	path = str_skip(path, literal);
-	return str_is_empty(pattern) ? str_is_empty(path) : wildmatch(pattern, path, true);
+	return str_is_empty(pattern) ? str_is_empty(path)
+				     : wildmatch_within(pattern, path, true, steps_left);
 }

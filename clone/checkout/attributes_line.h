@@ -40,7 +40,9 @@ bool attributes_line_read(struct str *text, struct attributes_line *line,
 bool attributes_line_next(struct str *states, struct str *name,
 			  struct attribute_value *value) MUST_CHECK;
 
-/* path: of a file, relative to the folder of the .gitattributes. */
-bool attributes_line_matches(const struct attribute_pattern *p, struct str path);
+/* path: of a file, relative to the folder of the .gitattributes; name: its last part. Takes steps
+ * as wildmatch_within does. */
+bool attributes_line_matches(const struct attribute_pattern *p, struct str path, struct str name,
+			     uint64_t *steps_left);
 
 #endif

@@ -150,8 +150,8 @@ convert(struct checkout *c, struct file *f, struct blob *b)
 	struct conversion conversion;
 	char id[GIT_OID_HEXSZ + 1];
 
-	attributes_leave(c->attributes, str_from(f->path));
-	attributes_find(c->attributes, str_from(f->path), values);
+	if (!tree_attributes_find(c->transfer, c->attributes, f->path, values))
+		return false;
 	if (lfs_applies(values)) {
 		b->source = lfs_find(c->transfer->lfs, f->path, content);
 		f->source = b->source;
@@ -254,7 +254,7 @@ start_attributes(struct checkout *c)
 {
 	if (!c->transfer->has_attributes)
 		return true;
-	c->attributes = attributes_new();
+	c->attributes = attributes_new(ATTRIBUTES_STEPS);
 	if (c->attributes == NULL)
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	return tree_attributes_push(c->transfer, c->attributes, c->tree, STR_NONE);

@@ -16,4 +16,8 @@ bool tree_attributes_push(struct transfer *t, struct attributes *a, const git_tr
 bool tree_attributes_enter(struct transfer *t, struct attributes *a, const char *parent,
 			   const git_tree_entry *entry) MUST_CHECK;
 
+/* The values for a file, in the tree's order. False: t->failure, such as out of steps. */
+bool tree_attributes_find(struct transfer *t, struct attributes *a, const char *path,
+			  struct attribute_value values[ATTRIBUTES]) MUST_CHECK;
+
 #endif

@@ -5,14 +5,18 @@
  */
 #include "clone/checkout/tree_check.h"
 
+#include "clone/checkout/attributes.h"
 #include "clone/checkout/path_check.h"
 #include "clone/git/git_object.h"
 #include "clone/git/gitmodules.h"
 
 /* A few hundred objects can describe billions of files, or unlimited depth. */
-#define PATH_BYTES_MAX	     4000u
-#define FOLDERS_MAX	     (PATH_BYTES_MAX / 2)
-#define ATTRIBUTES_MAX_BYTES (1024u * 1024u)
+#define PATH_BYTES_MAX 4000u
+#define FOLDERS_MAX    (PATH_BYTES_MAX / 2)
+/* Sum of the files whose content is looked at here: one blob may be in every folder. */
+#define READ_MAX_BYTES (512u * 1024u * 1024u)
+/* Reads of the clock are rarer than entries. */
+#define REPORT_ENTRIES 1024u
 
 struct folder {
 	git_tree *tree;
@@ -25,7 +29,8 @@ struct walk {
 	git_odb *odb;
 	struct folder folders[FOLDERS_MAX]; /* from the root to the current folder */
 	size_t depth;
-	size_t files;
+	size_t entries;
+	size_t bytes_left; /* of READ_MAX_BYTES */
 	struct buf path;
 };
 
@@ -37,17 +42,32 @@ set_entry_failure(struct walk *w, const git_tree_entry *entry, const char *why)
 			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), why);
 }
 
-/* Detects the use of git-lfs in a .gitattributes. */
+/* Reads a file. False: it is larger, or too much was read; *blob is NULL then. */
+static bool
+read_small(struct walk *w, const git_tree_entry *entry, size_t max_bytes, git_blob **blob)
+{
+	size_t size;
+	git_object_t type;
+
+	*blob = NULL;
+	if (git_odb_read_header(&size, &type, w->odb, git_tree_entry_id(entry)) < 0 ||
+	    size > max_bytes || size > w->bytes_left)
+		return false;
+	w->bytes_left -= size;
+	return git_blob_lookup(blob, w->transfer->repository, git_tree_entry_id(entry)) == 0;
+}
+
+/* Detects the use of git-lfs in a .gitattributes. What is not read may use it: the search for LFS
+ * files has limits of its own. */
 static void
 note_attributes(struct walk *w, const git_tree_entry *entry)
 {
-	git_blob *blob = NULL;
+	git_blob *blob;
 
 	if (w->transfer->progress.notes & CLONE_NOTE_LFS ||
-	    git_tree_entry_type(entry) != GIT_OBJECT_BLOB ||
-	    git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
+	    git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
 		return;
-	if (git_blob_rawsize(blob) <= ATTRIBUTES_MAX_BYTES &&
+	if (!read_small(w, entry, ATTRIBUTES_FILE_MAX_BYTES, &blob) ||
 	    str_find((struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)},
 		     STR("filter=lfs")) != SIZE_MAX)
 		w->transfer->progress.notes |= CLONE_NOTE_LFS;
@@ -59,15 +79,13 @@ note_attributes(struct walk *w, const git_tree_entry *entry)
 static bool
 check_gitmodules(struct walk *w, const git_tree_entry *entry)
 {
-	git_blob *blob = NULL;
+	git_blob *blob;
 
 	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
 		return set_entry_failure(w, entry, "is a symbolic link");
 	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
 		return true;
-	if (git_blob_lookup(&blob, w->transfer->repository, git_tree_entry_id(entry)) < 0)
-		return set_entry_failure(w, entry, "cannot be read");
-	if (git_blob_rawsize(blob) > GITMODULES_MAX_BYTES ||
+	if (!read_small(w, entry, GITMODULES_MAX_BYTES, &blob) ||
 	    gitmodules_has_include(
 		    (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}))
 		w->transfer->has_includes = true;
@@ -211,7 +229,9 @@ walk_all(struct walk *w)
 			leave(w);
 			continue;
 		}
-		if (!check_entry(w, last->tree, entry))
+		if (!check_entry(w, last->tree, entry) ||
+		    (++w->entries % REPORT_ENTRIES == 0 &&
+		     !git_steps_report(w->transfer, CLONE_RESOLVING)))
 			return false;
 		if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
 			continue;
@@ -226,7 +246,7 @@ walk_all(struct walk *w)
 bool
 tree_check(struct transfer *t)
 {
-	struct walk w = {.transfer = t};
+	struct walk w = {.transfer = t, .bytes_left = READ_MAX_BYTES};
 	git_tree *tree = NULL;
 	int code = git_object_head_tree(t->repository, &tree);
 	bool ok;

@@ -91,3 +91,16 @@ git_object_head_tree(git_repository *repository, git_tree **tree)
 	git_odb_free(odb);
 	return code;
 }
+
+int
+git_object_size(git_repository *repository, const git_oid *id, size_t *size)
+{
+	git_odb *odb = NULL;
+	git_object_t type;
+	int code = git_repository_odb(&odb, repository);
+
+	if (code == 0)
+		code = git_odb_read_header(size, &type, odb, id);
+	git_odb_free(odb);
+	return code;
+}

@@ -14,4 +14,7 @@ int git_object_follow_tags(git_odb *odb, const git_oid *id, git_oid *found, git_
 /* The tree of the commit that HEAD names; freed with git_tree_free. */
 int git_object_head_tree(git_repository *repository, git_tree **tree);
 
+/* The size of an object, which is not read. 0, or an error code of libgit2. */
+int git_object_size(git_repository *repository, const git_oid *id, size_t *size);
+
 #endif

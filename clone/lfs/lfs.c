@@ -91,10 +91,11 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 		return true;
 	if (asprintf(&path, "%s%s", folder, git_tree_entry_name(entry)) < 0)
 		return failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
-	attributes_leave(s->attributes, str_from(path));
-	attributes_find(s->attributes, str_from(path), values);
-	is_wanted = lfs_applies(values) && lfs_filter_wants(&s->lfs->filter, str_from(path));
+	ok = tree_attributes_find(s->transfer, s->attributes, path, values);
+	is_wanted = ok && lfs_applies(values) && lfs_filter_wants(&s->lfs->filter, str_from(path));
 	free(path);
+	if (!ok)
+		return false;
 	if (!is_wanted || git_odb_read(&object, s->odb, git_tree_entry_id(entry)) < 0)
 		return true;
 	if (lfs_pointer_parse(&pointer, (struct str){git_odb_object_data(object),
@@ -111,13 +112,14 @@ static int
 on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 {
 	struct scan *s = arg;
-	bool ok = true;
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
-		ok = tree_attributes_enter(s->transfer, s->attributes, folder, entry);
-	else if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB)
-		ok = scan_file(s, folder, entry);
-	return ok ? 0 : GIT_EUSER;
+		return tree_attributes_enter(s->transfer, s->attributes, folder, entry) ? 0
+											: GIT_EUSER;
+	s->transfer->progress.counters.files_done++;
+	if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB && !scan_file(s, folder, entry))
+		return GIT_EUSER;
+	return git_steps_report(s->transfer, CLONE_LFS) ? 0 : GIT_EUSER;
 }
 
 static void
@@ -138,12 +140,13 @@ read_filter(struct transfer *t, struct lfs *lfs, const git_tree *tree)
 static bool
 scan(struct transfer *t, struct lfs *lfs)
 {
-	struct scan s = {.transfer = t, .lfs = lfs, .attributes = attributes_new()};
+	struct scan s = {.transfer = t, .lfs = lfs, .attributes = attributes_new(ATTRIBUTES_STEPS)};
 	git_tree *tree = NULL;
 	bool ok = s.attributes != NULL ||
 		  failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	int code = 0;
 
+	t->progress.counters.files_total = t->files;
 	if (ok)
 		code = git_repository_odb(&s.odb, t->repository);
 	if (ok && code == 0)
@@ -153,8 +156,12 @@ scan(struct transfer *t, struct lfs *lfs)
 		read_filter(t, lfs, tree);
 	if (ok)
 		code = git_tree_walk(tree, GIT_TREEWALK_PRE, on_entry, &s);
+	/* GIT_EUSER: our callback has recorded the reason, or was told to stop. */
 	if (code < 0)
-		ok = git_steps_fail(t, code, "find LFS files");
+		ok = code != GIT_EUSER && git_steps_fail(t, code, "find LFS files");
+	/* They count what the checkout writes from here on. */
+	t->progress.counters.files_done = 0;
+	t->progress.counters.files_total = 0;
 	git_tree_free(tree);
 	git_odb_free(s.odb);
 	attributes_free(s.attributes);

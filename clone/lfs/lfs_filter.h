@@ -11,7 +11,7 @@
 #define LFS_FILTER_MAX_BYTES	 65536u
 #define LFS_FILTER_PATTERN_BYTES 1024u /* longer ones match nothing */
 /* For all files of a tree: some seconds, enough for a million files and a dozen patterns. */
-#define LFS_FILTER_STEPS (1ull << 31)
+#define LFS_FILTER_STEPS (1ull << 30)
 
 struct lfs_filter {
 	/* Patterns of .gitignore, separated by commas; empty: no restriction. */

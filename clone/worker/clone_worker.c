@@ -135,7 +135,8 @@ on_git_progress(const struct clone_progress *p, void *arg)
 {
 	struct worker *w = arg;
 	uint64_t now_ms = clock_monotonic_ms();
-	bool is_new = p->phase != w->progress.phase;
+	bool is_new = p->phase != w->progress.phase ||
+		      (w->progress.lfs.objects_total == 0 && p->lfs.objects_total > 0);
 
 	if (must_stop(w) && p->phase == CLONE_CHECKOUT && !p->can_stop) {
 		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "stopped");

@@ -70,7 +70,11 @@ show_bar(struct report *r, const struct clone_progress *p)
 		snprintf(left, sizeof(left), ", %llu:%02llu left",
 			 (unsigned long long)(p->rate.left_s / 60),
 			 (unsigned long long)(p->rate.left_s % 60));
-	if (p->phase == CLONE_LFS)
+	if (p->phase == CLONE_LFS && p->lfs.objects_total == 0)
+		snprintf(objects, sizeof(objects), ", %llu of %llu files searched",
+			 (unsigned long long)p->counters.files_done,
+			 (unsigned long long)p->counters.files_total);
+	else if (p->phase == CLONE_LFS)
 		snprintf(objects, sizeof(objects), ", %llu of %llu files",
 			 (unsigned long long)p->lfs.objects_done,
 			 (unsigned long long)p->lfs.objects_total);
@@ -89,12 +93,15 @@ show_message(struct report *r, const struct clone_progress *p)
 bool
 report_show(struct report *r, const struct clone_progress *p)
 {
-	bool is_new = !r->has_shown || r->shown != p->phase || r->attempt != p->attempt;
+	bool has_lfs = p->phase == CLONE_LFS && p->lfs.objects_total > 0;
+	bool is_new = !r->has_shown || r->shown != p->phase || r->attempt != p->attempt ||
+		      r->has_lfs != has_lfs;
 	bool is_end = !progress_is_running(p->phase);
 
 	r->has_shown = true;
 	r->shown = p->phase;
 	r->attempt = p->attempt;
+	r->has_lfs = has_lfs;
 	switch (r->form) {
 	case REPORT_LINES:
 		return show_line(r, p);

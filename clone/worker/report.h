@@ -16,6 +16,7 @@ struct report {
 	enum clone_phase shown; /* phase of the last report */
 	unsigned attempt;	/* attempt of the last report */
 	bool has_shown;
+	bool has_lfs; /* the last report had LFS files to fetch */
 };
 
 /* worker_fd: pipe to the parent; -1: standard error. */

@@ -135,6 +135,9 @@ add_figures(struct buf *out, enum progress_step step, const struct clone_progres
 			  "objects");
 	else if (step == STEP_RESOLVE)
 		add_ratio(out, clone->counters.deltas_done, clone->counters.deltas_total, "deltas");
+	else if (step == STEP_LFS && clone->phase == CLONE_LFS && clone->lfs.objects_total == 0)
+		add_ratio(out, clone->counters.files_done, clone->counters.files_total,
+			  "files searched");
 	else if (step == STEP_LFS)
 		add_ratio(out, clone->lfs.objects_done, clone->lfs.objects_total, "files");
 	else if (step == STEP_CHECKOUT)
@@ -158,7 +161,8 @@ add_step(struct buf *out, const struct page *page, enum progress_step step,
 	}
 	buf_addf(out, "<li id=\"step-%s\" data-state=\"%s\"%s%s><span><span class=\"mark\"></span>",
 		 steps[step].id, state, step == current && !failed ? " aria-current=\"step\"" : "",
-		 step == STEP_LFS && clone->lfs.objects_total == 0 ? " hidden" : "");
+		 step == STEP_LFS && step != current && clone->lfs.objects_total == 0 ? " hidden"
+										      : "");
 	buf_addf(out,
 		 "<span class=\"name\" id=\"name-%s\">%s</span>"
 		 "<span class=\"off-screen\" id=\"word-%s\">, %s</span></span>",

@@ -119,9 +119,55 @@ def test_encodings_without_a_value_stay_and_are_named(gitlab, certificates, targ
     assert (target / "a.txt").read_bytes() == TEXT
 
 
-def test_attributes_without_bound_are_refused(gitlab, certificates, target):
+CRLF = {"x.txt": (0o100644, b"a\n"), "x.c": (0o100644, b"a\n"), "d/x.txt": (0o100644, b"a\n")}
+CRLF_RULE = b"*.txt text eol=crlf\n"
+
+
+def test_many_and_deep_attribute_files(compare):
+    """A file in each of 100 nested folders and of 200 beside each other."""
+    deep, files = "", dict(CRLF)
+    for n in range(300):
+        deep += f"n{n}/" if n < 100 else ""
+        folder = deep if n < 100 else f"f{n}/"
+        files[folder + ".gitattributes"] = (0o100644, b"*.txt text eol=" + (b"crlf\n" if n % 3 else b"lf\n"))
+        files[folder + "x.txt"] = (0o100644, b"a\n")
+    compare(files)
+
+
+@pytest.mark.parametrize("pattern", [b"*a*a*a*a*a*a*a*a*b", b"/**/a*/**/*a*/**/b", b"[a-z]*[!b]*[[:alpha:]]*b", b"**/a/**/a/**/b"])
+def test_patterns_that_backtrack(compare, pattern):
+    """Matchers that try all combinations take for ever on these names."""
+    names = ["a" * 60, "a" * 60 + "b", "/".join(["a"] * 20) + "/" + "a" * 30 + "b"]
+    files = {name: (0o100644, b"x\n") for name in names}
+    compare({".gitattributes": (0o100644, (pattern + b" text eol=crlf\n") * 50), **files})
+
+
+def clone_of(gitlab, certificates, target, files):
     project = gitlab.add_project("group/attributes", gitlab.sasha, visibility="public")
-    files = {"a/.gitattributes": (0o100644, b"x text\n" * 2_500_000), "a/b": (0o100644, b"")}
     subprocess.run(["git", "-C", project.repository, "fast-import", "--quiet", "--force"], input=fast_import(files), check=True)
-    result = by_hand(settings_for(gitlab, project, target, certificates.ca))
-    assert result.returncode == CODES["refused"] and "a/.gitattributes" in result.stderr
+    return by_hand(settings_for(gitlab, project, target, certificates.ca))
+
+
+def test_attributes_that_git_ignores(gitlab, certificates, target):
+    """From 100 MiB on."""
+    files = {".gitattributes": (0o100644, CRLF_RULE + b"#\n" * (50 * 1024 * 1024)), **CRLF}
+    result = clone_of(gitlab, certificates, target, files)
+    assert result.returncode == 0 and "attributes of a folder ignored: the file is too large" in result.stderr, result.stderr
+    assert (target / "x.txt").read_bytes() == b"a\n"
+
+
+def refused(*arguments):
+    result = clone_of(*arguments)
+    assert result.returncode == CODES["refused"], result.stderr
+    return result.stderr
+
+
+def test_attributes_without_bound_are_refused(gitlab, certificates, target):
+    files = {"a/.gitattributes": (0o100644, b"x text\n" * 2_500_000), "a/b": (0o100644, b"")}
+    assert "a/.gitattributes: attributes of more than" in refused(gitlab, certificates, target, files)
+
+
+def test_rules_without_bound_are_refused(gitlab, certificates, target):
+    """A few bytes of text become many in memory."""
+    files = {"a/.gitattributes": (0o100644, b"x -text\n" * 1_060_000), "a/b": (0o100644, b"")}
+    assert "a/.gitattributes: attributes that need more than" in refused(gitlab, certificates, target, files)

@@ -91,6 +91,20 @@ def test_more_than_one_batch(settings, target, gitlab, project):
     assert [len(batch) for batch in gitlab.lfs_batches] == [100, 100, 52]
 
 
+def test_the_search_reports_progress(settings, token):
+    """Otherwise a large tree would look like a stall."""
+    worker = Worker({**settings, "CLONE_TOKEN": None}, token)
+    worker.wait_for(lambda line: line["phase"] == "done")
+    assert worker.finish() == 0
+    searching, *fetching = [line for line in worker.lines if line and line["phase"] == "lfs"]
+    assert searching["files_total"] > searching["files_done"] >= 1 and searching["lfs"]["objects_total"] == 0
+    assert searching["message"] == "Looking for LFS files."
+    assert fetching[0]["message"] == "Fetching 2 LFS files."
+    assert worker.last["files_done"] == worker.last["files_total"] > 0
+    percents = [line["percent"] for line in worker.lines if line]
+    assert percents == sorted(percents)
+
+
 def test_public_without_a_token(settings, target, project):
     project.visibility = "public"
     assert_fetched(by_hand({**settings, "CLONE_TOKEN": None}), target)

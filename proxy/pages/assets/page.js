@@ -61,7 +61,9 @@
 			connecting: clone.notes.indexOf('waits') >= 0 ? 'waiting for a writable directory' : '',
 			receiving: ratio(clone.objects_done, clone.objects_total, 'objects'),
 			resolving: ratio(clone.deltas_done, clone.deltas_total, 'deltas'),
-			lfs: ratio(clone.lfs.objects_done, clone.lfs.objects_total, 'files'),
+			lfs: clone.phase === 'lfs' && clone.lfs.objects_total === 0 ?
+				ratio(clone.files_done, clone.files_total, 'files searched') :
+				ratio(clone.lfs.objects_done, clone.lfs.objects_total, 'files'),
 			checkout: ratio(clone.files_done, clone.files_total, 'files')
 		};
 	}
@@ -193,7 +195,7 @@
 		setText('title', failed ? 'The repository could not be cloned' :
 			(active === 'ide' ? last : 'Preparing your workspace'));
 		setHidden('lead', failed);
-		setHidden('step-lfs', !(clone.lfs.objects_total > 0));
+		setHidden('step-lfs', !(clone.lfs.objects_total > 0 || clone.phase === 'lfs'));
 		showSteps(clone, failed);
 		showReason(state.ide);
 		showBar(clone, failed);

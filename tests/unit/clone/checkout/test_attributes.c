@@ -28,8 +28,9 @@ expect(struct attributes *a, const char *path, enum attribute which, const char 
 	static const char *const states[] = {"?", "T", "F", "-"};
 	struct attribute_value values[ATTRIBUTES];
 	struct str found;
+	struct err e = ERR_INIT;
 
-	attributes_find(a, str_from(path), values);
+	assert_true(attributes_find(a, str_from(path), values, &e));
 	found = values[which].state == ATTRIBUTE_VALUE ? values[which].text
 						       : str_from(states[values[which].state]);
 	if (!str_equal(found, str_from(wanted)))
@@ -74,7 +75,7 @@ test_lines(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct attributes *a = attributes_new();
+		struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 
 		push(a, "", cases[i].line);
 		expect(a, cases[i].path, ATTRIBUTE_TEXT, cases[i].text);
@@ -85,7 +86,7 @@ test_lines(void **state)
 static void
 test_long_lines_and_nul(void **state)
 {
-	struct attributes *a = attributes_new();
+	struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 	char line[2100];
 	struct err e = ERR_INIT;
 
@@ -97,7 +98,7 @@ test_long_lines_and_nul(void **state)
 	expect(a, "a", ATTRIBUTE_TEXT, "?");
 	assert_true(attributes_push(a, STR("x/"), (struct str){line + 1, 2047}, &e));
 	attributes_free(a);
-	a = attributes_new();
+	a = attributes_new(ATTRIBUTES_STEPS);
 	assert_true(attributes_push(a, STR_NONE, STR("a text\n\0a -text\n"), &e));
 	expect(a, "a", ATTRIBUTE_TEXT, "T");
 	attributes_free(a);
@@ -106,7 +107,7 @@ test_long_lines_and_nul(void **state)
 static void
 test_macros(void **state)
 {
-	struct attributes *a = attributes_new();
+	struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 
 	(void)state;
 	push(a, "",
@@ -130,7 +131,7 @@ test_macros(void **state)
 static void
 test_folders(void **state)
 {
-	struct attributes *a = attributes_new();
+	struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 
 	(void)state;
 	push(a, "x/", "* text\n/a eol=lf\n");
@@ -149,22 +150,24 @@ test_folders(void **state)
 static void
 test_limits(void **state)
 {
-	struct attributes *a = attributes_new();
+	struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 	size_t len = ATTRIBUTES_FILE_MAX_BYTES + 1;
 	char *text = calloc(1, len);
-	static const char *const folders[] = {"a/", "a/a/", "a/a/a/", "a/a/a/a/", "a/a/a/a/a/"};
+	static const char *const folders[] = {
+		"a/", "a/a/", "a/a/a/", "a/a/a/a/", "a/a/a/a/a/", "a/a/a/a/a/a/", "a/a/a/a/a/a/a/"};
 	struct err e = ERR_INIT;
 
 	(void)state;
 	memset(text, '\n', len);
 	assert_false(attributes_push(a, STR_NONE, (struct str){text, len}, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		err_clear(&e);
 		assert_true(
 			attributes_push(a, str_from(folders[i]), (struct str){text, len - 1}, &e));
 	}
-	assert_false(attributes_push(a, str_from(folders[4]), (struct str){text, 1}, &e));
+	assert_false(attributes_push(a, STR("a/a/a/a/a/a/a/a/"), (struct str){text, len - 1}, &e));
+	assert_int_equal(e.code, ERR_LIMIT);
 	/* What was left is free again. */
 	attributes_leave(a, STR("b"));
 	err_clear(&e);
@@ -173,13 +176,80 @@ test_limits(void **state)
 	free(text);
 }
 
+/* Many short lines, whose rules need more memory than their text. */
+static void
+test_memory_limit(void **state)
+{
+	static const char *const lines[] = {"a -text\n", "[attr]", "\"a\" text\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
+		struct err e = ERR_INIT;
+		struct buf text;
+
+		buf_init(&text, ATTRIBUTES_FILE_MAX_BYTES);
+		for (size_t n = 0; buf_reserve(&text, 32) && text.len + 32 <= text.max; n++) {
+			if (i == 1)
+				assert_true(buf_addf(&text, "[attr]%zu\n", n));
+			else
+				assert_true(buf_add_str(&text, str_from(lines[i])));
+		}
+		assert_false(attributes_push(a, STR_NONE, buf_view(&text), &e));
+		assert_int_equal(e.code, ERR_LIMIT);
+		attributes_free(a);
+		buf_fini(&text);
+	}
+}
+
+/* Finds a file until it takes too long; returns how often that worked. */
+static size_t
+count_finds(const char *line, size_t lines, struct str path, uint64_t steps)
+{
+	struct attributes *a = attributes_new(steps);
+	struct attribute_value values[ATTRIBUTES];
+	struct err e = ERR_INIT;
+	struct buf text;
+	size_t found = 0;
+
+	buf_init(&text, ATTRIBUTES_FILE_MAX_BYTES);
+	for (size_t i = 0; i < lines; i++)
+		assert_true(buf_add_str(&text, str_from(line)));
+	if (attributes_push(a, STR_NONE, buf_view(&text), &e)) {
+		while (found < 1000000 && attributes_find(a, path, values, &e))
+			found++;
+	}
+	if (found < 1000000)
+		assert_int_equal(e.code, ERR_LIMIT);
+	attributes_free(a);
+	buf_fini(&text);
+	return found;
+}
+
+static void
+test_steps_limit(void **state)
+{
+	struct str path = STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+
+	(void)state;
+	/* Ordinary files cost what they have rules. */
+	assert_int_equal(count_finds("*.c text\n", 10, path, 1000000000), 1000000);
+	assert_in_range(count_finds("*.c text\n", 1000, path, 1000000), 900, 1000);
+	assert_in_range(count_finds("*a*a*a*a*a*a*a*b text\n", 1000, path, 10000000), 1, 200);
+	assert_in_range(count_finds("/**/a*/**/a*/**/b text\n", 1000, path, 10000000), 1, 200);
+	/* Reading costs as well, as do many macros. */
+	assert_int_equal(count_finds("# comment\n", 1000, path, 30000), 0);
+	assert_in_range(count_finds("[attr]m text\n* m -m !m m\n", 1000, path, 1000000), 1, 1000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),  cmocka_unit_test(test_long_lines_and_nul),
-		cmocka_unit_test(test_macros), cmocka_unit_test(test_folders),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_lines),	    cmocka_unit_test(test_long_lines_and_nul),
+		cmocka_unit_test(test_macros),	    cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_memory_limit),
+		cmocka_unit_test(test_steps_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 static void
 expect_of(const char *line, struct str in, enum convert_result result, struct str wanted)
 {
-	struct attributes *a = attributes_new();
+	struct attributes *a = attributes_new(ATTRIBUTES_STEPS);
 	struct attribute_value values[ATTRIBUTES];
 	struct conversion c;
 	struct err e = ERR_INIT;
@@ -27,7 +27,7 @@ expect_of(const char *line, struct str in, enum convert_result result, struct st
 
 	snprintf(text, sizeof(text), "* %s", line);
 	assert_true(attributes_push(a, STR_NONE, str_from(text), &e));
-	attributes_find(a, STR("a"), values);
+	assert_true(attributes_find(a, STR("a"), values, &e));
 	conversion_init(&c, values);
 	buf_init(&out, 65536);
 	assert_int_equal(convert_to_worktree(&c, in, ID, &out), result);

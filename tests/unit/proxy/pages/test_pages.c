@@ -419,6 +419,12 @@ test_waiting_page_shows_progress(void **state)
 	assert_true(has("id=\"trouble\" role=\"alert\" hidden"));
 	assert_true(has("id=\"step-lfs\" data-state=\"next\" hidden>"));
 	clone.phase = CLONE_LFS;
+	clone.counters.files_done = 1500;
+	clone.counters.files_total = 20000;
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("id=\"step-lfs\" data-state=\"active\" aria-current=\"step\">"));
+	assert_true(has("1,500 of 20,000 files searched"));
 	clone.lfs = (struct clone_lfs){3, 1200, 5, 10};
 	render(*state, &page);
 	assert_page_is_sound();
