@@ -203,12 +203,30 @@ is_variable_name(struct str name)
 	return name.len > 0;
 }
 
+bool
+inject_variable_is_unique(struct inject *c, struct str name)
+{
+	const struct node *there = node_named(node_get(c->ide, "env"), name);
+
+	while (there != NULL && (there = node_next(there)) != NULL) {
+		if (str_equal(node_text_at(there, "name"), name)) {
+			inject_problem(c, "container %.*s: env has %.*s twice",
+				       STR_FMT(inject_name_of(c->ide)),
+				       STR_FMT(str_take(name, 100)));
+			return false;
+		}
+	}
+	return true;
+}
+
 void
 inject_set_variable(struct inject *c, struct str name, struct str value)
 {
 	struct node *env = list_at(c, c->ide, "env");
 	struct node *there = node_named(env, name);
 
+	if (!inject_variable_is_unique(c, name))
+		return;
 	if (there == NULL) {
 		there = node_append_map(c->doc, env);
 		node_set_str(c->doc, there, "name", name);

@@ -81,8 +81,10 @@ inject_has_git(const struct inject *c)
 	return c->settings->has_git && !c->is_gitlab;
 }
 
-/* Sets an environment variable of the IDE's container. */
+/* Sets an environment variable of the IDE's container. One that its author has twice is a problem:
+ * the last value would count, and tools that merge manifests keep one or the other. */
 void inject_set_variable(struct inject *c, struct str name, struct str value);
+bool inject_variable_is_unique(struct inject *c, struct str name);
 
 /* Whether actual equals wanted, apart from what the cluster may add. If not, path names the first
  * difference, such as "env.3.value". */

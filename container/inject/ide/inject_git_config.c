@@ -76,6 +76,12 @@ read_count(struct inject *c, const struct node *env, uint64_t *count)
 	*count = 0;
 	if (variable == NULL)
 		return true;
+	if (!inject_variable_is_unique(c, STR(COUNT_NAME)))
+		return false;
+	/* git takes an empty value for 0. */
+	if (node_get(variable, "valueFrom") == NULL &&
+	    str_is_empty(node_text_at(variable, "value")))
+		return true;
 	if (node_get(variable, "valueFrom") == NULL &&
 	    str_to_u64(node_text_at(variable, "value"), 0, COUNT_MAX, count))
 		return true;

@@ -124,6 +124,85 @@ test_git_config_that_can_not_be_appended(void **state)
 	}
 }
 
+static size_t
+count_named(const struct injected *r, const char *name)
+{
+	size_t count = 0;
+
+	for (const struct node *v = node_first(node_get(ide_of(r), "env")); v != NULL;
+	     v = node_next(v))
+		count += str_equal(node_text_at(v, "name"), str_from(name));
+	return count;
+}
+
+/* What the author has behind the count, or from elsewhere, has no effect on git. */
+static void
+test_git_config_replaces_what_is_not_counted(void **state)
+{
+	static const char *const envs[] = {
+		"env: [{name: GIT_CONFIG_KEY_0, value: a.b}, {name: GIT_CONFIG_VALUE_1, value: x}]",
+		"env: [{name: GIT_CONFIG_VALUE_0, valueFrom: {fieldRef: {fieldPath: x}}}]",
+		"env: [{name: GIT_CONFIG_COUNT}]",
+		"env: [{name: GIT_CONFIG_COUNT, value: \"\"}, {name: GIT_CONFIG_KEY_4, value: x}]",
+		"env: [{name: GIT_CONFIG_COUNT, value: \"0\"}]",
+	};
+	static const char *const names[] = {"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0",
+					    "GIT_CONFIG_VALUE_0", "GIT_CONFIG_VALUE_1",
+					    "GIT_CONFIG_KEY_4"};
+	char yaml[2048];
+	struct injected r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(envs); i++) {
+		snprintf(yaml, sizeof(yaml), "%s    %s\n", POD, envs[i]);
+		try_inject(&r, &operator_settings, yaml);
+		assert_true(r.is_ours);
+		assert_int_equal(r.report.problems.count, 0);
+		assert_variable(&r, "GIT_CONFIG_COUNT", "5");
+		assert_variable(&r, "GIT_CONFIG_KEY_0",
+				"credential.https://gitlab.example.com.helper");
+		assert_variable(&r, "GIT_CONFIG_VALUE_0", "");
+		assert_null(
+			node_get(node_named(node_get(ide_of(&r), "env"), STR("GIT_CONFIG_VALUE_0")),
+				 "valueFrom"));
+		for (size_t j = 0; j < COUNT(names); j++)
+			assert_int_equal(count_named(&r, names[j]), 1);
+		assert_again_the_same(&r);
+		doc_fini(&r.doc);
+	}
+}
+
+/* The last of them would count, or none: by name. */
+static void
+test_git_config_that_is_there_twice(void **state)
+{
+	static const struct {
+		const char *env;
+		const char *name;
+	} cases[] = {
+		{"env: [{name: GIT_CONFIG_COUNT, value: \"0\"}, {name: GIT_CONFIG_COUNT, value: "
+		 "\"1\"}]",
+		 "env has GIT_CONFIG_COUNT twice"},
+		{"env: [{name: GIT_CONFIG_KEY_3, value: a}, {name: GIT_CONFIG_KEY_3, value: a}]",
+		 "env has GIT_CONFIG_KEY_3 twice"},
+		{"env: [{name: GIT_CONFIG_COUNT, value: \"1\"}, {name: GIT_CONFIG_VALUE_1, value: "
+		 "a}, {name: GIT_CONFIG_VALUE_1, valueFrom: {fieldRef: {fieldPath: x}}}]",
+		 "env has GIT_CONFIG_VALUE_1 twice"},
+	};
+	char yaml[2048];
+	struct injected r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(yaml, sizeof(yaml), "%s    %s\n", POD, cases[i].env);
+		try_inject(&r, &operator_settings, yaml);
+		assert_true(r.is_ours);
+		assert_int_equal(r.report.problems.count, 1);
+		assert_non_null(strstr(r.report.problems.items[0], cases[i].name));
+		doc_fini(&r.doc);
+	}
+}
+
 /* The clone belongs to the sidecar's user. */
 static void
 test_git_config_of_another_user(void **state)
@@ -161,6 +240,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_git_config),
 		cmocka_unit_test(test_git_config_that_can_not_be_appended),
+		cmocka_unit_test(test_git_config_replaces_what_is_not_counted),
+		cmocka_unit_test(test_git_config_that_is_there_twice),
 		cmocka_unit_test(test_git_config_of_another_user),
 	};
 
