@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Container tools in the workspace with the signed-in user's token: skopeo, podman and buildah, through
+"""Container tools in the workspace with the signed-in user's token: skopeo, podman, buildah and docker, through
 docker-credential-workspace, at a registry that asks for tokens as GitLab's does."""
 
 import hashlib
@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
-from proxy import binary, environment_for, run
+from proxy import binary, environment_for, run, wait_until
 from registry import Registry
 
 pytestmark = pytest.mark.skipif(
@@ -86,7 +86,7 @@ def container_tool(registry, certificates, place, tmp_path):
     }
     (image / "manifest.json").write_text(json.dumps(manifest))
 
-    def call(program, *arguments):
+    def call(program, *arguments, **options):
         environment = {
             "PATH": f"{place}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
@@ -94,7 +94,7 @@ def container_tool(registry, certificates, place, tmp_path):
             "SSL_CERT_FILE": str(certificates.ca),
         }
         words = [argument.format(image=image, registry=f"docker://{registry.host}", certs=certs, out=tmp_path / "out") for argument in arguments]
-        return subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=60, **options)
 
     return call
 
@@ -146,6 +146,51 @@ def test_push_and_pull_with_a_store(sidecar, client, registry, skopeo, image_sto
         done = image_store(operation, *image, target)
         assert done.returncode == 0, done.stderr
     assert set(registry.tokens.asked) == {("oauth2", gitlab.state.tokens[-1].access)}
+
+
+@pytest.fixture
+def docker(container_tool, certificates, registry, place, tmp_path):
+    """Docker's own client. It asks the registry itself, or hands the token to an engine, which is Podman's here."""
+    missing = [name for name in ("docker", "podman") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    config = tmp_path / "docker"
+    config.mkdir()
+    (config / "config.json").write_text(json.dumps({"credHelpers": {registry.host: "workspace"}}))
+    address = f"unix://{place}/engine.sock"
+    # The engine has neither the helper nor a file with credentials.
+    engine = subprocess.Popen(
+        ["podman", f"--root={tmp_path}/store", f"--runroot={place}/run", "--storage-driver=vfs", "system", "service", "--time=0", address],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SSL_CERT_FILE": str(certificates.ca)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((place / "engine.sock").exists, what="Podman's socket")
+
+    def call(*arguments, **options):
+        return container_tool("docker", f"--config={config}", f"--host={address}", *arguments, **options)
+
+    yield call
+    engine.terminate()
+    engine.wait(60)
+
+
+def test_docker(sidecar, client, registry, skopeo, docker, gitlab):
+    sign_in(sidecar, client)
+    assert skopeo(*PUSH).returncode == 0
+    expected = {("oauth2", gitlab.state.tokens[-1].access)}
+    image, other = f"{registry.host}/group/demo:latest", f"{registry.host}/group/demo:other"
+    for command in (("manifest", "inspect", image), ("pull", image), ("tag", image, other), ("push", other)):
+        registry.tokens.asked.clear()
+        done = docker(*command)
+        assert done.returncode == 0, (command, done.stderr)
+        assert set(registry.tokens.asked) == (set() if command[0] == "tag" else expected)
+
+
+def test_docker_login_is_refused(sidecar, client, registry, docker, gitlab):
+    sign_in(sidecar, client)
+    asked = docker("login", "--username", "x", "--password-stdin", registry.host, input=gitlab.state.tokens[-1].access)
+    assert asked.returncode != 0, asked.stdout
 
 
 def test_scopes_are_the_operators(make_sidecar, client, registry, skopeo, gitlab):
