@@ -221,13 +221,16 @@ e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 clone-kills: all ## kills 200 clones with submodules and LFS files at random moments
 	@CLONE_KILLS=200 tools/run-e2e-tests $(BUILD) $(JOBS) -k test_clone_killed -v -s
 
-# CLONE_COMPARE_SEED repeats from a seed.
+# CLONE_COMPARE_SEED repeats from a seed. GIT=/path/to/git is for another version of git, which then also is that of the
+# workspace in the tests of the credential helper.
+OTHER_GIT := $(abspath $(BUILD))/other-git
 .PHONY: clone-compare
-clone-compare: all ## compares clones of unusual repositories, and of 2,000 trees with attributes, with git's
-	@rm -f $(BUILD)/clone-compare.txt
-	@CLONE_COMPARE_TREES=2000 CLONE_COMPARE_SEED=$${CLONE_COMPARE_SEED:-$$(date +%s)} \
+clone-compare: all ## compares clones of unusual repositories, and of 2,000 trees with attributes, with those of git, or GIT=path
+	@rm -rf $(BUILD)/clone-compare.txt $(OTHER_GIT)
+	@if [ -n "$(GIT)" ]; then mkdir -p $(OTHER_GIT) && ln -s "$(abspath $(GIT))" $(OTHER_GIT)/git; fi
+	@PATH="$(OTHER_GIT):$$PATH"; git --version; CLONE_COMPARE_TREES=2000 CLONE_COMPARE_SEED=$${CLONE_COMPARE_SEED:-$$(date +%s)} \
 		CLONE_COMPARE_REPORT=$(abspath $(BUILD))/clone-compare.txt \
-		tools/run-e2e-tests $(BUILD) $(JOBS) -k "test_clone_attributes or test_clone_like_git" -v; code=$$?; \
+		tools/run-e2e-tests $(BUILD) $(JOBS) -k "test_clone_attributes or test_clone_like_git$(if $(GIT), or test_credential)" -v; code=$$?; \
 		echo "clones of unusual repositories, compared with git's (build/clone-compare.txt):"; \
 		cut -d: -f1 $(BUILD)/clone-compare.txt | sort | uniq -c; exit $$code
 
