@@ -56,6 +56,9 @@ CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LDFLAGS) $(LDFLAGS)
 # For programs that are linked without link-time optimisation.
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
+# For the many test programs: mold is several times as fast.
+MOLD         := $(shell command -v mold)
+LDFLAGS_TEST  = $(LDFLAGS_PLAIN) $(if $(ARCH),,$(if $(MOLD),-fuse-ld=mold))
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lnghttp2 -lseccomp -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container ssh proxy
@@ -176,7 +179,7 @@ define unit_rule
 $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	@$(CC) $(LDFLAGS_PLAIN) -o $$@ $$^ -lcmocka $(LIBS)
+	@$(CC) $(LDFLAGS_TEST) -o $$@ $$^ -lcmocka $(LIBS)
 endef
 $(foreach t,$(UNIT_TESTS:$(BUILD)/tests/%=%),$(eval $(call unit_rule,$(t))))
 
@@ -188,7 +191,7 @@ LIBS_fuzz_differential := -lhttp_parser
 $(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ $(LIBS) $(LIBS_$*)
+	@$(CC) $(LDFLAGS_TEST) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS) $(REPLAYS)
@@ -259,7 +262,7 @@ bench: $(BUILD)/deps-bench $(if $(BENCH_PAGES),$(BUILD)/deps-bench-pages) ## com
 
 # The whole suite. The run with sanitizers uses clang, so that both compilers see all of the code.
 .PHONY: test
-test: ## installs what is missing, builds, runs all tests, again with sanitizers, and lints
+test: ## installs what is missing, builds, runs all tests, again with sanitizers, and lints beside them
 	@tools/run-all $(MAKE) BUILD=$(BUILD)
 
 SANITIZED := BUILD=$(BUILD)/sanitize SANITIZE=1 CC=clang
