@@ -203,7 +203,8 @@ def test_clone_with_progress(make_proxy, gitlab, upstream, browser, tmp_path):
 
 def test_failed_clone_and_retry(make_proxy, gitlab, upstream, browser, tmp_path):
     directory = tmp_path / "demo"
-    proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=str(directory))
+    clone = {"CLONE_URL": gitlab.git_url(gitlab.project), "CLONE_DIR": str(directory), "CLONE_RETRIES": "0"}
+    proxy = make_proxy(gitlab, upstream, **clone)
     fault = gitlab.faults.add("git", status=503)
     sign_in(browser, proxy)
 
