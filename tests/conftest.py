@@ -38,7 +38,7 @@ def pytest_configure(config):
 
 # What takes longest begins first, so that no worker is left with one of these at the end.
 LONG_FILES = """
-    test_browser_logins test_return_targets test_browser test_clone_history test_login test_framing test_clone_killed test_clone_ended
+    test_browser_logins test_return_targets test_browser test_clone_history test_login test_framing test_clone_killed test_clone_ended test_login_gitlab_trouble test_sessions
     test_bad_input test_ports test_relay test_clone_hostile test_revocation test_limits test_restart test_api_tokens
 """.split()
 

@@ -27,6 +27,7 @@ from dataclasses import replace
 import cases as cases_module
 import clones as clones_module
 import http2_loads
+import peer as peer_module
 import peers as peers_module
 import report
 
@@ -194,7 +195,7 @@ class Runner:
             sizes = [-1, 0]
             while sizes[-1] != sizes[-2]:
                 time.sleep(0.3)
-                sizes.append(peers_module.socket_memory_kib(peer.pids()))
+                sizes.append(peer_module.socket_memory_kib(peer.pids()))
             load.stdin.close()
         return {"kib": sizes[-1] / case.connections}
 
@@ -264,7 +265,7 @@ def machine():
     return [
         f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory} GiB",
         f"{system[1] if system else 'Linux'}, kernel {platform.release()}",
-        peers_module.output_of("openssl", "version").strip(),
+        peer_module.output_of("openssl", "version").strip(),
     ]
 
 
@@ -321,7 +322,7 @@ def main():
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     samples, versions = {}, {}
     if clones:
-        versions["git"] = peers_module.output_of("git", "--version").strip()
+        versions["git"] = peer_module.output_of("git", "--version").strip()
         run_clones(clones, tools, samples)
     if pages:
         versions.update(run_pages(pages, wanted, tools, samples))

@@ -13,6 +13,7 @@ import socket
 
 import raw_client
 import test_framing as framing
+import test_framing_bodies as bodies
 from proxy import is_sanitized, wait_until
 
 COUNT = int(os.environ.get("HOSTILE_REQUESTS", "2000"))
@@ -34,7 +35,7 @@ PIECES = [
 
 def corpus():
     requests = [data for _, data in framing.BAD.values()] + [data for data, _, _ in framing.ODD.values()]
-    for chunks in (*framing.CHUNKS, *framing.EXTENSIONS, *framing.TRAILERS):
+    for chunks in (*bodies.CHUNKS, *bodies.EXTENSIONS, *bodies.TRAILERS):
         requests.append(framing.post(framing.TE, body=b"3\r\nabc\r\n" + chunks))
     return requests
 

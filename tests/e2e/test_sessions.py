@@ -1,223 +1,184 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions that outlive the process: SIGKILL, restarts, renewed tokens, full and foreign files."""
+"""What happens while a session lives: sign out, repeated checks, refreshes, its end."""
 
-import glob
-import os
-import shutil
-import signal
-import subprocess
+import concurrent.futures
 import time
+import urllib.parse
 
 import pytest
-from proxy import StartFailed, new_cookie_secret, wait_until
-
-SESSION = "__Host-workspace-proxy"
+from test_login import SESSION, assert_page
 
 
-@pytest.fixture
-def state_dir(tmp_path):
-    path = tmp_path / "state"
-    path.mkdir(mode=0o700)
-    return path
+def test_userinfo_and_auth(proxy, signed_in, make_client):
+    document = signed_in.fetch(proxy.origin + "/oauth2/userinfo").json()
+    assert "sasha" in document.values() and "sasha@example.com" in document.values()
+    assert signed_in.fetch(proxy.origin + "/oauth2/auth").status == 202
+    stranger = make_client()
+    assert stranger.fetch(proxy.origin + "/oauth2/userinfo").status == 401
+    assert stranger.fetch(proxy.origin + "/oauth2/auth").status == 401
 
 
-@pytest.fixture
-def lasting(make_proxy, gitlab, upstream, state_dir):
-    """A proxy with a state directory that asks GitLab again after a second."""
-    return make_proxy(
-        gitlab, upstream, STATE_DIR=state_dir, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="3s"
+def test_no_endpoint_returns_a_secret(proxy, gitlab, signed_in):
+    for path in ("start", "callback", "sign_in", "sign_out", "auth", "userinfo", "workspace"):
+        for reply in (
+            signed_in.fetch(f"{proxy.origin}/oauth2/{path}"),
+            signed_in.navigate(f"{proxy.origin}/oauth2/{path}"),
+        ):
+            shown = reply.text + str(
+                [h for h in reply.headers if h[0].lower() not in ("set-cookie", "location")]
+            )
+            assert not [s for s in gitlab.secrets() if s in shown], path
+
+
+def sign_out(client, proxy, **headers):
+    page = client.navigate(proxy.origin + "/oauth2/sign_out")
+    assert page.status == 200 and client.cookie(SESSION), "only a POST signs out"
+    parts = {"Origin": proxy.origin, "Sec-Fetch-Site": "same-origin", **headers}
+    form = page.forms()[0]
+    body = urllib.parse.urlencode(form.fields)
+    url = urllib.parse.urljoin(page.url, form.action)
+    return client.request(
+        "POST",
+        url,
+        {**parts, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"},
+        body,
     )
 
 
-def sessions_of(state_dir):
-    try:
-        return (state_dir / "sessions").read_bytes()
-    except FileNotFoundError:
-        return b""
+def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
+    cookie = f"{SESSION}={signed_in.cookie(SESSION).value}"
+    reply = signed_in.follow(sign_out(signed_in, proxy))
+    assert_page(reply, 200, "signed out")
+    assert signed_in.cookie(SESSION) is None
+    gitlab.requests.wait(endpoint="revoke", status=200)
+    assert signed_in.request("GET", proxy.origin + "/", {"Cookie": cookie}, cookies=False).status == 401
 
 
-def login(proxy, client, state_dir=None):
-    before = state_dir and sessions_of(state_dir)
-    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
-    proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
-    if state_dir:
-        wait_until(lambda: sessions_of(state_dir) != before, what="the session to be stored")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.localhost:1", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://sibling.localhost:1", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_sign_out_from_elsewhere_is_refused(proxy, gitlab, signed_in, headers):
+    reply = sign_out(signed_in, proxy, **headers)
+    assert reply.status == 403
+    assert (
+        signed_in.navigate(proxy.origin + "/").status == 200 and gitlab.requests.count(endpoint="revoke") == 0
+    )
 
 
-def logins(gitlab):
-    return gitlab.requests.count(endpoint="token", grant_type="authorization_code")
+def test_sign_out_closes_websockets(proxy, signed_in, session_cookie):
+    import websocket
+
+    with proxy.raw() as raw:
+        assert raw.upgrade("/ws", proxy.host, proxy.origin, [("Cookie", session_cookie)]).status == 101
+        raw.send_frame(websocket.TEXT, b"hello")
+        assert raw.read_frame()[:2] == (websocket.TEXT, b"hello")
+        sign_out(signed_in, proxy)
+        opcode, payload, _ = raw.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload) in (1008, 4001, 3000), payload
 
 
-def test_a_kill_signs_nobody_out(lasting, gitlab, client, state_dir):
-    login(lasting, client, state_dir)
-    assert oct((state_dir / "sessions").stat().st_mode & 0o777) == "0o600"
-    for secret in [*gitlab.secrets(), "sasha"]:
-        assert secret.encode() not in sessions_of(state_dir)
-    for _ in range(3):
-        lasting.kill()
-        lasting.start_again()
-        asked = gitlab.requests.count(endpoint="graphql")
-        assert client.fetch(lasting.origin + "/").status == 200, "no navigation, no login: signed in"
-        assert gitlab.requests.count(endpoint="graphql") > asked, "a file's word alone lets nobody in"
-    assert logins(gitlab) == 1
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.example", "http://{host}", "https://x.{host}", "https://{name}"]
+)
+def test_websockets_need_our_own_origin(proxy, signed_in, session_cookie, upstream, origin):
+    count = len(upstream.requests)
+    value = origin and origin.format(host=proxy.host, name=proxy.name)
+    with proxy.raw() as raw:
+        assert raw.upgrade("/ws", proxy.host, value, [("Cookie", session_cookie)]).status == 403
+    assert len(upstream.requests) == count
 
 
-def test_an_orderly_restart_signs_nobody_out(lasting, gitlab, client):
-    login(lasting, client)
-    assert lasting.stop() == 0
-    lasting.start_again()
-    assert client.fetch(lasting.origin + "/").status == 200 and logins(gitlab) == 1
+# Asking again
 
 
-def test_killed_right_after_the_login(lasting, gitlab, client):
-    """Whatever was stored by then: signed in, or a silent new login. Never a dead end."""
-    for _ in range(5):
-        client.login(lasting.origin + "/", "sasha", "sasha-password")
-        lasting.kill()
-        lasting.start_again()
-        assert client.open(lasting.origin + "/").status == 200
-        client.cookies.clear()
-    assert not glob.glob(lasting.settings["STATE_DIR"].__str__() + "/sessions.corrupt*")
+@pytest.fixture
+def impatient(make_proxy, gitlab, upstream):
+    """Asks GitLab again after a second."""
+    return make_proxy(gitlab, upstream, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="3s")
 
 
-def test_killed_after_a_refresh(make_proxy, gitlab, upstream, client, state_dir):
-    """The new pair is on the disk before it is used, so the old one's death does no harm."""
-    proxy = make_proxy(gitlab, upstream, STATE_DIR=state_dir, AUTHORIZATION_INTERVAL="200ms")
+def eventually(condition, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def test_lost_access_ends_the_session(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.workspace.owner = gitlab.alex
+    eventually(lambda: client.fetch(impatient.origin + "/").status in (401, 403))
+
+
+def test_lost_access_closes_websockets(impatient, gitlab, client):
+    import websocket
+
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    cookie = f"{SESSION}={client.cookie(SESSION).value}"
+    with impatient.raw() as raw:
+        assert raw.upgrade("/ws", impatient.host, impatient.origin, [("Cookie", cookie)]).status == 101
+        gitlab.sasha.blocked = True
+        opcode, payload, _ = raw.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload)
+
+
+def test_an_unreachable_gitlab_is_forgiven_for_a_while(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.faults.add("graphql", status=503)
+    while not gitlab.requests.count(endpoint="graphql", status=503):
+        assert client.navigate(impatient.origin + "/").status == 200
+    eventually(lambda: client.navigate(impatient.origin + "/").status == 503)
+    gitlab.faults.clear()
+    eventually(lambda: client.navigate(impatient.origin + "/").status == 200)
+
+
+# Refreshing
+
+
+def test_expiring_tokens_are_refreshed_once(impatient, gitlab, client, make_client):
     gitlab.settings.token_lifetime_s = 2
-    login(proxy, client, state_dir)
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
     gitlab.settings.token_lifetime_s = 7200
-    asked = None
-    while not gitlab.requests.refreshes:
-        assert client.fetch(proxy.origin + "/").status == 200
-        asked = gitlab.requests.count(endpoint="graphql")
-    wait_until(lambda: gitlab.requests.count(endpoint="graphql") > asked, what="the first use")
-    proxy.kill()
-    proxy.start_again()
-    assert client.fetch(proxy.origin + "/").status == 200
-    assert gitlab.requests.refreshes == 1 and logins(gitlab) == 1
+    value = f"{SESSION}={client.cookie(SESSION).value}"
+
+    def knock(_):
+        return make_client().request("GET", impatient.origin + "/", {"Cookie": value}, cookies=False).status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            assert set(pool.map(knock, range(16))) == {200}
+    assert gitlab.requests.refreshes == 1
+    assert gitlab.requests.count(endpoint="token", status=400) == 0
 
 
-def test_killed_with_a_refresh_under_way(make_proxy, gitlab, upstream, client, state_dir):
-    """GitLab has replaced the pair, its answer found nobody: a new login, without a word of error."""
-    proxy = make_proxy(gitlab, upstream, STATE_DIR=state_dir, AUTHORIZATION_INTERVAL="200ms")
+def test_a_lost_refresh_leads_to_a_new_login(impatient, gitlab, client):
     gitlab.settings.token_lifetime_s = 2
-    login(proxy, client, state_dir)
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
     gitlab.settings.token_lifetime_s = 7200
     gitlab.faults.add("token", cut_after=0, times=1)
-    while not gitlab.requests.refreshes:
-        client.fetch(proxy.origin + "/")
-    proxy.kill()
-    proxy.start_again()
-    page = client.open(proxy.origin + "/")
-    while logins(gitlab) < 2:
-        assert page.status in (200, 503), page.text[:300]
-        page = client.open(proxy.origin + "/")
-    assert page.status == 200 and logins(gitlab) == 2
+    eventually(lambda: client.navigate(impatient.origin + "/").status and gitlab.requests.refreshes)
+    eventually(lambda: client.open(impatient.origin + "/").status == 200)
+    assert gitlab.requests.refreshes == 1, "a refresh whose answer was lost is never sent again"
+    eventually(
+        lambda: gitlab.requests.count(endpoint="token", grant_type="authorization_code") == 2
+        or not client.open(impatient.origin + "/")
+    )
 
 
-def test_lost_access_counts_after_a_restart(lasting, gitlab, client, upstream, state_dir):
-    login(lasting, client, state_dir)
-    lasting.kill()
-    gitlab.workspace.owner = gitlab.alex
-    upstream.forget()
-    lasting.start_again()
-    assert client.fetch(lasting.origin + "/").status == 403 and not upstream.received
+def test_revoked_tokens_lead_to_a_new_login(impatient, gitlab, client):
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    gitlab.revoke_tokens("sasha")
+    eventually(lambda: client.fetch(impatient.origin + "/").status == 401)
+    assert client.open(impatient.origin + "/").status == 200
 
 
-def test_grace_goes_on_after_a_restart(lasting, gitlab, client, state_dir):
-    login(lasting, client, state_dir)
-    gitlab.faults.add("graphql", status=503)
-    lasting.kill()
-    lasting.start_again()
-    assert client.fetch(lasting.origin + "/").status == 200
-    deadline = time.monotonic() + 60
-    while client.fetch(lasting.origin + "/").status == 200:
-        assert time.monotonic() < deadline, "the grace does not end"
-        time.sleep(0.05)
-    assert client.fetch(lasting.origin + "/").status == 503
-    gitlab.faults.clear()
-    wait_until(lambda: client.fetch(lasting.origin + "/").status == 200)
-
-
-def test_sign_out_lasts(lasting, gitlab, client, state_dir):
-    login(lasting, client, state_dir)
-    cookie = f"{SESSION}={client.cookie(SESSION).value}"
-    before = sessions_of(state_dir)
-    page = client.open(lasting.origin + "/oauth2/sign_out")
-    client.submit(page, page.form())
-    wait_until(lambda: sessions_of(state_dir) != before, what="the sign-out to be stored")
-    lasting.kill()
-    lasting.start_again()
-    assert client.request("GET", lasting.origin + "/", {"Cookie": cookie}, cookies=False).status == 401
-
-
-def test_cookie_keys_rotate_over_a_restart(lasting, client, gitlab, state_dir):
-    login(lasting, client, state_dir)
-    lasting.kill()
-    old = lasting.settings["COOKIE_SECRET"]
-    lasting.settings["COOKIE_SECRET"] = new_cookie_secret() + "," + old
-    lasting.start_again()
-    assert client.fetch(lasting.origin + "/").status == 200 and logins(gitlab) == 1
-
-
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "newer", "foreign", "huge"])
-def test_files_that_do_not_fit_are_set_aside(lasting, gitlab, client, state_dir, damage):
-    login(lasting, client, state_dir)
-    lasting.kill()
-    data = bytearray(sessions_of(state_dir))
-    if damage == "flip":
-        data[len(data) // 2] ^= 1
-    elif damage == "newer":
-        data[7] += 1
-    elif damage == "foreign":
-        lasting.settings["COOKIE_SECRET"] = new_cookie_secret()
-    elif damage == "huge":
-        data += bytes(8 << 20)
-    else:
-        del data[0 if damage == "empty" else 40 :]
-    (state_dir / "sessions").write_bytes(data)
-    lasting.start_again()
-    lasting.wait_for_log(level="warn", message="session file set aside; users have to sign in again")
-    (aside,) = glob.glob(f"{state_dir}/sessions.corrupt-*")
-    with open(aside, "rb") as file:
-        assert file.read() == data
-    assert client.open(lasting.origin + "/").status == 200 and logins(gitlab) == 2
-
-
-def test_two_processes_do_not_share_a_directory(lasting, make_proxy, gitlab, upstream, state_dir):
-    with pytest.raises(StartFailed, match="another process uses"):
-        make_proxy(gitlab, upstream, STATE_DIR=state_dir)
-
-
-def test_a_full_disk_signs_nobody_out(make_proxy, gitlab, upstream, client, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(
-            "mounting a small file system is not possible here; the unit test has an obstacle instead"
-        )
-    try:
-        proxy = make_proxy(gitlab, upstream, STATE_DIR=small, AUTHORIZATION_INTERVAL="200ms")
-        login(proxy, client, small)
-        before = sessions_of(small)
-        with open(small / "ballast", "wb", buffering=0) as file:
-            while True:
-                try:
-                    file.write(bytes(1024))
-                except OSError:
-                    break
-        for _ in range(10):
-            client.open(proxy.origin + "/oauth2/start")
-        proxy.wait_for_log(level="warn", message="sessions can't be stored; they stay in memory only")
-        assert client.fetch(proxy.origin + "/").status == 200
-        assert sessions_of(small) == before
-        assert len(proxy.log_entries(message="sessions can't be stored; they stay in memory only")) == 1
-        os.unlink(small / "ballast")
-        assert proxy.stop(signal.SIGTERM) == 0
-        proxy.start_again()
-        assert client.fetch(proxy.origin + "/").status == 200
-        assert proxy.stop() == 0
-    finally:
-        subprocess.run(["umount", small], check=True)
-        shutil.rmtree(small, ignore_errors=True)
+def test_sessions_end_by_age(make_proxy, gitlab, upstream, client):
+    proxy = make_proxy(gitlab, upstream, COOKIE_EXPIRE="60s", SESSION_IDLE="60s")
+    client.login(proxy.origin + "/", "sasha", "sasha-password")
+    assert client.cookie(SESSION).attributes["max-age"] == "60"
