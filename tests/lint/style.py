@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
 FILE_LINES_MAX = 500
-TEST_LINES_MAX = 700
+TEST_LINES_MAX = 500
 HEADER_LINES_MAX = 120
 FUNCTION_LINES_MAX = 60
 TEST_FUNCTION_LINES_MAX = 80

@@ -2,27 +2,9 @@
 /*
  * Our own endpoints: start, sign-in, sign-out, auth, userinfo; their methods, and other sites.
  */
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #include "base/json.h"
-
-static struct world world;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	world_setup(&world);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
-	return 0;
-}
 
 static void
 ask(enum auth_endpoint endpoint, const char *method, const char *target)
@@ -278,7 +260,7 @@ test_methods(void **state)
 	assert_string_equal(world.verdict.allow, "GET, HEAD, POST");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_world, teardown_world)
 
 int
 main(void)

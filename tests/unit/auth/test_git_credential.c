@@ -5,12 +5,11 @@
  */
 #include "auth/git_credential.h"
 
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
 
-static struct world world;
 static struct auth_credential last; /* its views are dead after the callback */
 static char token[512];
 static unsigned told;
@@ -21,14 +20,6 @@ setup(void **state)
 	(void)state;
 	world_setup(&world);
 	told = 0;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
 	return 0;
 }
 
@@ -472,23 +463,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_given_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_withdrawn, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gitlab_does_not_answer, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_asking_is_no_use, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renewed_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lease, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_short_lived, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_renewal_for_all, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renewal_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rejected, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_while_cloning, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lease_that_is_rejected, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_api_tokens_are_not_lent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_last_used_session, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_only_the_owners, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_last_used_of_open_sessions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_at_once, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_withdrawn, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_gitlab_does_not_answer, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_asking_is_no_use, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_renewed_first, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_lease, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_short_lived, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_one_renewal_for_all, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_renewal_fails, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_rejected, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_while_cloning, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_lease_that_is_rejected, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_api_tokens_are_not_lent, setup,
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_last_used_session, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_only_the_owners, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_last_used_of_open_sessions, setup,
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 static void
 test_read_and_written(void **state)

@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ED25519	     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
+#include "tests/unit/count.h"
+
+#define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHbeY0dNWvcmLqPSJ0J1Nw4ZqRbEBhA9ZBAfB4xGqFq"
 #define NISTP256                                                                                   \
 	"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBLWaxFx7"         \
 	"wSJpybwi2bR6Zoto8FXKwk2G1pVdGOcn/ATYEInXTiGYpgiRvyi6Nj+y8dtvR+40lfe934Ghp3jPlUM="

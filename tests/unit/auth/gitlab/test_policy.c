@@ -2,11 +2,10 @@
 /*
  * Who is let in: each mode, modes joined, and every answer of GitLab that is no plain yes.
  */
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #include "auth/gitlab/policy.h"
 
-static struct world world;
 static struct policy_check check;
 static struct policy_result last;
 static bool has_answer;

@@ -6,25 +6,7 @@
 #ifndef TESTS_UNIT_AUTH_LOGIN_LOGIN_SUPPORT_H
 #define TESTS_UNIT_AUTH_LOGIN_LOGIN_SUPPORT_H
 
-#include "tests/unit/auth/auth_support.h"
-
-static struct world world;
-
-static inline int
-setup(void **state)
-{
-	(void)state;
-	world_setup(&world);
-	return 0;
-}
-
-static inline int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
-	return 0;
-}
+#include "tests/unit/auth/auth_fixture.h"
 
 /* The waiting request to this address, left where it is. */
 static inline const struct fetch_call *
@@ -72,6 +54,6 @@ assert_no_session(void)
 #define REFUSES_US  AUTH_PROBLEM_GITLAB_REFUSES_US, 502
 #define FAILED	    AUTH_PROBLEM_LOGIN_FAILED, 403
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_world, teardown_world)
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * auth/login/embedding: whose pages may embed a port, by the headers that browsers send.
  */
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #define OWN "https://kiwi.ws.example.com"
 
@@ -50,8 +50,6 @@ static const struct sample samples[] = {
 	{"websocket", "empty", "same-site", OWN "/", NULL},
 };
 
-static struct world world;
-
 static int
 setup(void **state)
 {
@@ -61,14 +59,6 @@ setup(void **state)
 	world_setup_settings(&world);
 	assert_true(ports_parse(&world.settings.ports, STR("3000,8080"), &e));
 	world_start(&world);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
 	return 0;
 }
 
@@ -131,8 +121,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_embedders, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_repeated_fields_and_upgrades, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_embedders, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_repeated_fields_and_upgrades, setup,
+						teardown_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,14 +3,13 @@
  * auth/login/port_ticket: from a session at the workspace's own host to a cookie at the host of a
  * port, and what a ticket is not good for.
  */
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #include "auth/login/port_ticket.h"
 
 #define ORIGIN_3000 "https://3000-kiwi.ws.example.com"
 #define ORIGIN_8080 "https://8080-kiwi.ws.example.com"
 
-static struct world world;
 static struct browser at_home; /* cookies of the workspace's own host */
 static struct browser at_port; /* of the port's */
 
@@ -28,14 +27,6 @@ setup(void **state)
 	assert_true(browser_has_session(&world.browser));
 	at_home = world.browser;
 	memset(&at_port, 0, sizeof(at_port));
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
 	return 0;
 }
 
@@ -314,22 +305,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_the_way_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_way_in, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_cookies_count_on_their_own_host, setup,
-						teardown),
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_needs_its_flows_cookie, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_a_ticket_counts_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_ticket_ends_after_a_minute, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_ticket_that_is_too_old, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_ticket_counts_for_its_port, setup, teardown),
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_a_ticket_counts_once, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_a_ticket_ends_after_a_minute, setup,
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_a_ticket_that_is_too_old, setup,
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_a_ticket_counts_for_its_port, setup,
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_ends_with_its_session, setup,
-						teardown),
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_no_bit_of_a_ticket_can_change, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_requests_for_tickets, setup, teardown),
+						teardown_world),
+		cmocka_unit_test_setup_teardown(test_requests_for_tickets, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_login_in_between_leads_back, setup,
-						teardown),
+						teardown_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,143 +4,7 @@
  * later, with cookies of other flows; and that nothing but the way back to the workspace carries a
  * code.
  */
-#include "tests/unit/auth/auth_support.h"
-
-#include "auth/relay/relay_state.h"
-
-#define RELAY_COOKIE "__Host-workspace-relay-"
-
-struct stage {
-	struct world world; /* the sidecar of kiwi.ws.example.com */
-	struct relay_settings settings;
-	struct relay *relay;
-	struct relay *replica;	/* another process with the same settings */
-	struct browser browser; /* what it keeps for the relay */
-	struct auth_verdict verdict;
-	char state[COOKIE_TEXT_MAX + 1]; /* that GitLab was last given */
-};
-
-static int
-setup(void **state)
-{
-	struct stage *s = calloc(1, sizeof(*s));
-	struct auth_settings *sidecar = &s->world.settings;
-	struct err e = ERR_INIT;
-
-	assert_non_null(s);
-	world_setup_settings(&s->world);
-	assert_true(url_parse(&sidecar->relay_url, STR("https://relay.ws.example.com/base"),
-			      &s->world.arena, &e));
-	s->settings.url = sidecar->relay_url;
-	s->settings.gitlab_url = sidecar->gitlab_url;
-	s->settings.client_id = sidecar->client_id;
-	s->settings.scope = sidecar->scope;
-	s->settings.master_keys.keys[0] = secret_from_str(STR("master key of thirty-two bytes!!"));
-	s->settings.master_keys.count = 1;
-	s->settings.zones.items[0] = STR("ws.example.com");
-	s->settings.zones.count = 1;
-	sidecar->relay_key =
-		relay_derive_key(s->settings.master_keys.keys[0], STR("kiwi.ws.example.com"), &e);
-	assert_non_null(sidecar->relay_key);
-	world_start(&s->world);
-	s->relay = relay_new(&s->settings, &e);
-	s->replica = relay_new(&s->settings, &e);
-	assert_true(s->relay != NULL && s->replica != NULL);
-	auth_verdict_init(&s->verdict);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct stage *s = *state;
-
-	auth_verdict_fini(&s->verdict);
-	relay_free(s->replica);
-	relay_free(s->relay);
-	secret_free(s->settings.master_keys.keys[0]);
-	secret_free(s->world.settings.relay_key);
-	world_teardown(&s->world);
-	free(s);
-	return 0;
-}
-
-/* A navigation of this browser; its cookies are kept. */
-static void
-ask(struct stage *s, const struct relay *relay, struct browser *b, enum relay_endpoint endpoint,
-    const char *query)
-{
-	static const struct log_context log = {.parent = NULL};
-	struct test_request r;
-	char target[8192];
-
-	(void)snprintf(target, sizeof(target), "/base/x?%s", query);
-	request_init(&r, "GET", target);
-	request_as_navigation(&r);
-	r.facts.log = &log;
-	browser_send(b, &r);
-	auth_verdict_fini(&s->verdict);
-	auth_verdict_init(&s->verdict);
-	relay_answer(relay, endpoint, &r.facts, &s->verdict);
-	for (size_t i = 0; i < s->verdict.set_cookies_count; i++)
-		browser_take(b, s->verdict.set_cookies[i]);
-}
-
-static void
-assert_refused(const struct stage *s, enum auth_problem problem, unsigned status)
-{
-	assert_int_equal(s->verdict.action, AUTH_PROBLEM);
-	assert_int_equal(s->verdict.problem, problem);
-	assert_int_equal(s->verdict.status, status);
-	if (s->verdict.location != NULL)
-		assert_string_equal(s->verdict.location, "https://kiwi.ws.example.com/");
-}
-
-/* The query that the sidecar sends its browser to the relay with. */
-static const char *
-sidecar_query(struct stage *s)
-{
-	static const char start[] = "https://relay.ws.example.com/base/start?";
-
-	assert_int_equal(world_navigate(&s->world, "/lab"), AUTH_REDIRECT);
-	assert_true(str_starts_with(str_from(s->world.verdict.location), str_from(start)));
-	return s->world.verdict.location + strlen(start);
-}
-
-static void
-query_value(const char *location, const char *name, char *out, size_t size)
-{
-	const char *mark = strchr(location, '?');
-	struct str raw = STR_NONE;
-	struct buf value;
-
-	assert_non_null(mark);
-	assert_int_equal(url_query_find(str_from(mark + 1), str_from(name), &raw), 1);
-	buf_init(&value, size - 1);
-	assert_true(url_decode(&value, raw, true));
-	(void)snprintf(out, size, "%.*s", STR_FMT(buf_view(&value)));
-	buf_fini(&value);
-}
-
-/* Sidecar, relay, and on to GitLab. */
-static void
-begin(struct stage *s, const struct relay *relay, struct browser *b)
-{
-	ask(s, relay, b, RELAY_START, sidecar_query(s));
-	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
-	assert_int_equal(s->verdict.status, 302);
-	query_value(s->verdict.location, "state", s->state, sizeof(s->state));
-}
-
-static void
-come_back(struct stage *s, const struct relay *relay, struct browser *b, const char *answer_text)
-{
-	char query[8192];
-
-	(void)snprintf(query, sizeof(query), "%s&state=%s", answer_text, s->state);
-	ask(s, relay, b, RELAY_CALLBACK, query);
-}
+#include "tests/unit/auth/relay/relay_support.h"
 
 static void
 test_way_to_gitlab(void **state)
@@ -220,38 +84,6 @@ test_way_back(void **state)
 	assert_non_null(strstr(fetch_queue->body, "code_verifier="));
 	answer_sign_in();
 	assert_true(browser_has_session(&s->world.browser));
-}
-
-static void
-test_another_browser(void **state)
-{
-	struct stage *s = *state;
-	struct browser victim = {.count = 0};
-
-	begin(s, s->relay, &s->browser);
-	come_back(s, s->relay, &victim, "code=" TEST_CODE);
-	assert_refused(s, AUTH_PROBLEM_RELAY_FOREIGN, 403);
-	come_back(s, s->relay, &victim, "error=access_denied");
-	assert_refused(s, AUTH_PROBLEM_RELAY_FOREIGN, 403);
-}
-
-/* The cookie of a flow of one's own opens no other flow, under its name nor under the other's. */
-static void
-test_cookie_of_another_flow(void **state)
-{
-	struct stage *s = *state;
-	struct browser victim = {.count = 0};
-	char state_of_attacker[COOKIE_TEXT_MAX + 1];
-
-	begin(s, s->relay, &s->browser);
-	(void)snprintf(state_of_attacker, sizeof(state_of_attacker), "%s", s->state);
-	begin(s, s->relay, &victim);
-	(void)snprintf(s->state, sizeof(s->state), "%s", state_of_attacker);
-	come_back(s, s->relay, &victim, "code=" TEST_CODE);
-	assert_refused(s, AUTH_PROBLEM_RELAY_FOREIGN, 403);
-	(void)snprintf(victim.names[0], sizeof(victim.names[0]), "%s", s->browser.names[0]);
-	come_back(s, s->relay, &victim, "code=" TEST_CODE);
-	assert_refused(s, AUTH_PROBLEM_RELAY_FOREIGN, 403);
 }
 
 static void
@@ -417,47 +249,6 @@ test_the_relay_is_no_workspace(void **state)
 }
 
 static void
-test_cookies_are_bounded(void **state)
-{
-	struct stage *s = *state;
-	char oldest[96];
-
-	for (unsigned i = 0; i < 12; i++) {
-		clock_ahead_ms += 2000;
-		begin(s, s->relay, &s->browser);
-		assert_true(s->browser.count <= 5);
-	}
-	assert_int_equal(s->browser.count, 5);
-	/* The newest flow is alive. */
-	come_back(s, s->relay, &s->browser, "code=" TEST_CODE);
-	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
-	assert_int_equal(s->browser.count, 4);
-	/* Names that only look like ours are left alone. */
-	(void)snprintf(oldest, sizeof(oldest), RELAY_COOKIE "ZZZZ");
-	(void)snprintf(s->browser.names[4], sizeof(oldest), "%s", oldest);
-	(void)snprintf(s->browser.values[4], sizeof(s->browser.values[4]), "x");
-	s->browser.count = 5;
-	begin(s, s->relay, &s->browser);
-	assert_int_equal(s->browser.count, 6);
-}
-
-/* A planted cookie of the same name does not hide the real one. */
-static void
-test_two_cookies_of_one_name(void **state)
-{
-	struct stage *s = *state;
-	struct browser *b = &s->browser;
-
-	begin(s, s->relay, b);
-	b->count = 2;
-	(void)snprintf(b->names[1], sizeof(b->names[1]), "%s", b->names[0]);
-	(void)snprintf(b->values[1], sizeof(b->values[1]), "%s", b->values[0]);
-	(void)snprintf(b->values[0], sizeof(b->values[0]), "planted");
-	come_back(s, s->relay, b, "code=" TEST_CODE);
-	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
-}
-
-static void
 test_requests_that_are_no_navigation(void **state)
 {
 	struct stage *s = *state;
@@ -479,8 +270,6 @@ test_requests_that_are_no_navigation(void **state)
 	assert_int_equal(s->verdict.status, 200);
 }
 
-#define RELAY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
@@ -488,8 +277,6 @@ main(void)
 		RELAY_TEST(test_way_to_gitlab),
 		RELAY_TEST(test_master_keys_rotate),
 		RELAY_TEST(test_way_back),
-		RELAY_TEST(test_another_browser),
-		RELAY_TEST(test_cookie_of_another_flow),
 		RELAY_TEST(test_second_time),
 		RELAY_TEST(test_too_late),
 		RELAY_TEST(test_errors_of_gitlab),
@@ -498,8 +285,6 @@ main(void)
 		RELAY_TEST(test_malformed_starts),
 		RELAY_TEST(test_bounds_of_the_operator),
 		RELAY_TEST(test_the_relay_is_no_workspace),
-		RELAY_TEST(test_cookies_are_bounded),
-		RELAY_TEST(test_two_cookies_of_one_name),
 		RELAY_TEST(test_requests_that_are_no_navigation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,13 @@
 #ifndef TESTS_UNIT_AUTH_SESSION_SESSION_SUPPORT_H
 #define TESTS_UNIT_AUTH_SESSION_SESSION_SUPPORT_H
 
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #define SECOND	    UINT64_C(1000)
 #define MINUTE	    (60 * SECOND)
 #define HOUR	    (60 * MINUTE)
 #define WATCHES_MAX 4
 
-static struct world world;
 static struct auth_watch watches[WATCHES_MAX];
 static int ended[WATCHES_MAX]; /* -1: not told */
 
@@ -25,14 +24,6 @@ setup(void **state)
 	memset(watches, 0, sizeof(watches));
 	for (size_t i = 0; i < WATCHES_MAX; i++)
 		ended[i] = -1;
-	return 0;
-}
-
-static inline int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
 	return 0;
 }
 
@@ -80,6 +71,6 @@ first_is_told(void)
 	return ended[0] != -1;
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_world)
 
 #endif

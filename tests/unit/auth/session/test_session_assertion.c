@@ -120,7 +120,8 @@ test_without_the_setting_there_is_none(void **state)
 	assert_int_equal(auth_jwks(world.auth).len, 0);
 }
 
-#define WITH_ASSERTIONS(name) cmocka_unit_test_setup_teardown(name, setup_with_assertions, teardown)
+#define WITH_ASSERTIONS(name)                                                                      \
+	cmocka_unit_test_setup_teardown(name, setup_with_assertions, teardown_world)
 
 int
 main(void)

@@ -3,7 +3,7 @@
  * auth/session/session_guest and auth/share: what lets a guest in, what their session is good for,
  * and what ends it.
  */
-#include "tests/unit/auth/auth_support.h"
+#include "tests/unit/auth/auth_fixture.h"
 
 #include "auth/login/port_ticket.h"
 #include "auth/session/session_guest.h"
@@ -20,7 +20,6 @@ static const char guest_tokens_json[] =
 	"{\"access_token\":\"" TEST_TOKEN "\",\"token_type\":\"Bearer\",\"expires_in\":7200,"
 	"\"refresh_token\":\"" TEST_REFRESH "\",\"scope\":\"openid read_user\"}";
 
-static struct world world;
 static struct browser at_home;
 static struct browser at_port;
 static int told;
@@ -39,14 +38,6 @@ setup(void **state)
 	memset(&at_home, 0, sizeof(at_home));
 	memset(&at_port, 0, sizeof(at_port));
 	told = -1;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	world_teardown(&world);
 	return 0;
 }
 
@@ -321,7 +312,7 @@ test_as_many_as_there_may_be(void **state)
 	assert_non_null(strstr(port_shares_set(world.auth->shares, &terms, 42, "sasha"), "port"));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_world)
 
 int
 main(void)

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 static const uint8_t mask[] = {0x81, 0xfe, 0x00, 0x7f};
 

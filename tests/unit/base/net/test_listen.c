@@ -4,127 +4,9 @@
  * and nothing leaks over many connections; families, unix sockets, pausing, and want of
  * descriptors.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "base/net/listen.h"
-#include "base/net/listen_socket.h"
+#include "tests/unit/base/net/listen_support.h"
 
 #define CLIENTS_MAX 64
-
-struct fixture {
-	struct loop *loop;
-	struct loop_timer guard;
-	struct loop_timer pause;
-	struct listen *listen;
-	unsigned accepted;
-	unsigned stop_after;
-	int fd; /* the last one accepted, when kept */
-	bool keep;
-	bool free_in_callback;
-	struct address peer;
-};
-
-static void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
-
-static void
-on_pause(void *arg)
-{
-	struct fixture *f = arg;
-
-	loop_stop(f->loop);
-}
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct err e;
-
-	f->loop = loop_new(&e);
-	assert_non_null(f->loop);
-	f->fd = -1;
-	f->stop_after = 1;
-	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
-	loop_timer_init(&f->pause, f->loop, on_pause, f);
-	loop_timer_start(&f->guard, 20000);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->fd >= 0)
-		close(f->fd);
-	listen_free(f->listen);
-	loop_timer_fini(&f->guard);
-	loop_timer_fini(&f->pause);
-	loop_free(f->loop);
-	free(f);
-	return 0;
-}
-
-static void
-on_accept(int fd, const struct address *peer, void *arg)
-{
-	struct fixture *f = arg;
-
-	f->peer = *peer;
-	if (f->keep)
-		f->fd = fd;
-	else
-		close(fd);
-	if (f->free_in_callback) {
-		listen_free(f->listen);
-		f->listen = NULL;
-	}
-	if (++f->accepted == f->stop_after)
-		loop_stop(f->loop);
-}
-
-static void
-listen_on_address(struct fixture *f, const char *text)
-{
-	struct address a;
-	struct err e = ERR_INIT;
-
-	assert_true(address_parse(&a, str_from(text), &e));
-	f->listen = listen_new(f->loop, &a, on_accept, f, &e);
-	if (f->listen == NULL)
-		fail_msg("%s", e.text);
-}
-
-static int
-connect_to(const struct address *a)
-{
-	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&a->sa, a->len), 0);
-	return fd;
-}
 
 static int
 connect_to_text(const char *host, uint16_t port)
@@ -134,14 +16,6 @@ connect_to_text(const char *host, uint16_t port)
 
 	assert_true(address_from_host(&a, str_from(host), port, &e));
 	return connect_to(&a);
-}
-
-static void
-run(struct fixture *f)
-{
-	struct err e;
-
-	assert_true(loop_run(f->loop, &e));
 }
 
 static void
@@ -293,78 +167,6 @@ test_address_in_use(void **state)
 	close(taken);
 }
 
-struct socket_file {
-	char dir[64];
-	char path[80];
-	char text[96];
-};
-
-static void
-socket_file_make(struct socket_file *s)
-{
-	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/workspace-proxy-listen-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	(void)snprintf(s->path, sizeof(s->path), "%s/s", s->dir);
-	(void)snprintf(s->text, sizeof(s->text), "unix:%s", s->path);
-}
-
-static void
-test_unix(void **state)
-{
-	struct fixture *f = *state;
-	struct socket_file s;
-	struct stat st;
-
-	socket_file_make(&s);
-	listen_on_address(f, s.text);
-	assert_true(address_is_unix(listen_address(f->listen)));
-	int client = connect_to(listen_address(f->listen));
-	run(f);
-	assert_true(address_is_unix(&f->peer));
-	assert_int_equal(f->accepted, 1);
-	assert_true(listen_can_be_reached(f->listen));
-	close(client);
-	listen_free(f->listen);
-	f->listen = NULL;
-	assert_int_equal(lstat(s.path, &st), -1);
-	assert_int_equal(rmdir(s.dir), 0);
-}
-
-static void
-test_unix_stale_file_is_replaced(void **state)
-{
-	struct fixture *f = *state;
-	struct socket_file s;
-	struct address a;
-	struct err e = ERR_INIT;
-
-	socket_file_make(&s);
-	assert_true(address_parse(&a, str_from(s.text), &e));
-	int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(dead, (struct sockaddr *)&a.sa, a.len), 0);
-	close(dead);
-	listen_on_address(f, s.text);
-
-	/* One that is in use is not. */
-	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
-	assert_non_null(strstr(e.text, "listens there already"));
-	close(connect_to(&a));
-	run(f);
-
-	/* And a file that replaced ours is not ours to remove. */
-	assert_int_equal(unlink(s.path), 0);
-	assert_false(listen_can_be_reached(f->listen));
-	int other = open(s.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	close(other);
-	assert_false(listen_can_be_reached(f->listen));
-	listen_free(f->listen);
-	f->listen = NULL;
-	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
-	assert_non_null(strstr(e.text, "is no socket"));
-	assert_int_equal(unlink(s.path), 0);
-	assert_int_equal(rmdir(s.dir), 0);
-}
-
 static void
 test_pause_and_resume(void **state)
 {
@@ -453,130 +255,16 @@ test_no_descriptors_left(void **state)
 	close(client);
 }
 
-static int
-bind_as_thief(const char *host, uint16_t port)
-{
-	static const int on = 1;
-	struct address a;
-	struct err e = ERR_INIT;
-
-	assert_true(address_from_host(&a, str_from(host), port, &e));
-	int fd = socket(a.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
-	int result = bind(fd, (const struct sockaddr *)&a.sa, a.len) == 0 ? listen(fd, 1) : -1;
-	int errno_value = errno;
-	close(fd);
-	errno = errno_value;
-	return result;
-}
-
-/* Another process of our user asks for the same port with all options that may share one, for the
- * same address and for more specific ones. */
-static void
-test_port_can_not_be_shared(void **state)
-{
-	static const struct {
-		const char *listener;
-		const char *thief;
-	} cases[] = {
-		{":0", "127.0.0.1"},
-		{":0", "0.0.0.0"},
-		{":0", "::"},
-		{":0", "::1"},
-		{":0", "127.0.0.9"},
-		{"127.0.0.1:0", "127.0.0.1"},
-		{"127.0.0.1:0", "0.0.0.0"},
-		{"127.0.0.1:0", "::"},
-		{"[::1]:0", "::1"},
-		{"[::1]:0", "::"},
-	};
-	struct fixture *f = *state;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		listen_on_address(f, cases[i].listener);
-		if (bind_as_thief(cases[i].thief, address_port(listen_address(f->listen))) == 0)
-			fail_msg("%s beside %s", cases[i].thief, cases[i].listener);
-		assert_int_equal(errno, EADDRINUSE);
-		listen_free(f->listen);
-		f->listen = NULL;
-	}
-}
-
-/* What waits in a passed socket stays there for the next process. */
-static void
-test_passed_socket(void **state)
-{
-	struct fixture *f = *state;
-	struct address a;
-	struct err e = ERR_INIT;
-
-	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
-	int kept = listen_socket_bind(&a, &e);
-	assert_true(kept >= 0);
-	assert_false(listen_socket_adopt(kept, &e));
-	assert_int_equal(listen(kept, 8), 0);
-	assert_true(listen_socket_adopt(kept, &e));
-	for (unsigned round = 1; round <= 2; round++) {
-		f->listen = listen_new_passed(f->loop, dup(kept), on_accept, f, &e);
-		assert_non_null(f->listen);
-		f->stop_after = round;
-		int client = connect_to(listen_address(f->listen));
-		run(f);
-		assert_int_equal(f->accepted, round);
-		int waiting = connect_to(listen_address(f->listen));
-		listen_free_gently(f->listen);
-		f->listen = NULL;
-		assert_int_equal(f->accepted, round);
-		int accepted = accept4(kept, NULL, NULL, SOCK_CLOEXEC);
-		assert_true(accepted >= 0);
-		close(accepted);
-		close(waiting);
-		close(client);
-	}
-	close(kept);
-}
-
-static void
-test_file_of_a_passed_socket_stays(void **state)
-{
-	struct fixture *f = *state;
-	struct socket_file s;
-	struct address a;
-	struct err e = ERR_INIT;
-
-	socket_file_make(&s);
-	assert_true(address_parse(&a, str_from(s.text), &e));
-	int fd = listen_socket_bind(&a, &e);
-	assert_true(fd >= 0);
-	f->listen = listen_new_passed(f->loop, fd, on_accept, f, &e);
-	assert_non_null(f->listen);
-	assert_true(address_is_unix(listen_address(f->listen)));
-	close(connect_to(&a));
-	run(f);
-	listen_free(f->listen);
-	f->listen = NULL;
-	assert_int_equal(unlink(s.path), 0);
-	assert_int_equal(rmdir(s.dir), 0);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_port_can_not_be_shared, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_passed_socket, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_file_of_a_passed_socket_stays, setup,
-						teardown),
 		cmocka_unit_test_setup_teardown(test_descriptor_is_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_connections_leak_nothing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wildcard_takes_both_families, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address_in_use, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unix, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unix_stale_file_is_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_and_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_waits_is_taken_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_in_callback, setup, teardown),

@@ -14,8 +14,7 @@
 
 #include "container/inject/inject.h"
 #include "container/yaml/yaml.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 /* The start of a pod, up to its annotations, and one more of those. */
 #define INJECT_POD_HEAD                                                                            \

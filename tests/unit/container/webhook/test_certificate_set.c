@@ -16,12 +16,11 @@
 #include "base/crypto/crypto.h"
 #include "base/net/tls/certificate_pem.h"
 #include "container/webhook/ca_bundle.h"
+#include "tests/unit/count.h"
 
-#define SERVICE	     "webhook.operators"
-#define HOUR	     3600
-#define LIFETIME_S   UINT64_C(30 * 24 * 3600)
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
+#define SERVICE	   "webhook.operators"
+#define HOUR	   3600
+#define LIFETIME_S UINT64_C(30 * 24 * 3600)
 static struct service_certificate one;
 static struct service_certificate two;
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 static const struct container_settings operator_settings = {
 	.image = "proxy:1",

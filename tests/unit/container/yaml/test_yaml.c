@@ -15,8 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define OUT_MAX	     ((size_t)16 * 1024 * 1024)
+#include "tests/unit/count.h"
+
+#define OUT_MAX ((size_t)16 * 1024 * 1024)
 
 /* The first document of the text as JSON, or what is wrong with it. */
 static void

@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define STRING	     NULL
+#include "tests/unit/count.h"
+
+#define STRING NULL
 
 static const struct {
 	const char *text;

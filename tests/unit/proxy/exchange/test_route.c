@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 static const struct proxy sidecar = {
 	.hosts = {{"ws.example", 10}, {"ws.example:443", 14}},

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 
 #include "proxy/http/http1.h"
+#include "tests/unit/count.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define HOST	     "Host: ws.example\r\n"
-#define HEAD_MAX     1024u
-#define FIELDS_MAX   16u
+#define HOST	   "Host: ws.example\r\n"
+#define HEAD_MAX   1024u
+#define FIELDS_MAX 16u
 
 static const struct http1_limits limits = {.head_max_bytes = HEAD_MAX, .headers_max = FIELDS_MAX};
 

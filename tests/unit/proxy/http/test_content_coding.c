@@ -11,8 +11,7 @@
 #include <cmocka.h>
 
 #include "proxy/http/content_coding.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 struct message {
 	struct arena arena;

@@ -13,7 +13,8 @@
 
 #include <stdlib.h>
 
-#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
+
 #define LIST_TOKEN	FIELD_LIST_TOKEN
 #define LIST_VERSION	FIELD_LIST_VERSION
 #define LIST_VALUE	FIELD_LIST_VALUE

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "tests/unit/count.h"
 
 static void
 parse(struct headers *h, struct arena *a, const char *lines, size_t count)

@@ -14,8 +14,9 @@
 
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define FRAMES_MAX   32
+#include "tests/unit/count.h"
+
+#define FRAMES_MAX 32
 
 struct frames {
 	struct buf bytes;

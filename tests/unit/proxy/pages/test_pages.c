@@ -3,64 +3,7 @@
  * Pages: what comes from outside is escaped, the policy names exactly the inline blocks that are
  * sent, every problem has words, and the JSON form is JSON.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include "base/clock.h"
-#include "base/crypto/crypto.h"
-#include "base/json.h"
-#include "proxy/pages/pages.h"
-
-static struct buf out;
-
-static int
-set_up(void **state)
-{
-	struct err e = ERR_INIT;
-
-	*state = pages_new("/oauth2", "ada.ws.example.com", &e);
-	buf_init(&out, PAGES_HTML_MAX);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-tear_down(void **state)
-{
-	pages_free(*state);
-	buf_fini(&out);
-	return 0;
-}
-
-static bool
-has(const char *text)
-{
-	return str_find(buf_view(&out), str_from(text)) != SIZE_MAX;
-}
-
-static size_t
-count(const char *text)
-{
-	struct str rest = buf_view(&out);
-	size_t n = 0, at;
-
-	while ((at = str_find(rest, str_from(text))) != SIZE_MAX) {
-		rest = str_skip(rest, at + 1);
-		n++;
-	}
-	return n;
-}
-
-static void
-render(const struct pages *p, const struct page *page)
-{
-	buf_clear(&out);
-	assert_true(pages_render_html(p, page, &out));
-}
+#include "tests/unit/proxy/pages/pages_support.h"
 
 /* The hash source (CSP level 3) of what stands between two tags of the rendered page. */
 static void
@@ -122,24 +65,6 @@ test_headers_forbid_caching_and_framing(void **state)
 			found += strcmp(h->value, "same-origin") == 0;
 	}
 	assert_int_equal(found, 4);
-}
-
-/* Inline handlers and style attributes would be dead under the policy, or call for a weaker one. */
-static void
-assert_page_is_sound(void)
-{
-	assert_int_equal(count("<!DOCTYPE html>"), 1);
-	assert_int_equal(count("<html lang=\"en\">"), 1);
-	assert_int_equal(count("<title>"), 1);
-	assert_int_equal(count("<h1"), 1);
-	assert_int_equal(count("<main"), 1);
-	assert_int_equal(count("<style>"), 1);
-	assert_int_equal(count("</html>"), 1);
-	assert_false(has(" style="));
-	assert_false(has(" onclick="));
-	assert_false(has("javascript:"));
-	assert_false(has("src=\"http"));
-	assert_false(has("(null)"));
 }
 
 static const enum auth_problem problems[] = {
@@ -311,13 +236,6 @@ test_desktop_links(void **state)
 	assert_true(has("At the moment: sshd &lt;is&gt; down."));
 }
 
-static struct page_ports
-some_ports(struct port_list *list)
-{
-	*list = (struct port_list){.ports = {3000, 8080}, .count = 2};
-	return (struct page_ports){.list = list, .host = STR("a\"<b>"), .audience = "Only <you>"};
-}
-
 static void
 render_ports(const struct pages *p, const struct page_ports *ports)
 {
@@ -368,31 +286,6 @@ test_every_list_of_ports_has_room(void **state)
 	buf_clear(&out);
 	assert_true(pages_render_state(&json, &out));
 	assert_in_range(out.len, 1, 16384);
-}
-
-static void
-test_ports_in_json(void **state)
-{
-	struct port_list list;
-	struct page_ports ports = some_ports(&list);
-	const struct pages_state json = {.is_ready = true, .ports = &ports};
-
-	(void)state;
-	ports.host = STR("kiwi.ws.example.com:8443");
-	buf_clear(&out);
-	assert_true(pages_render_state(&json, &out));
-	assert_true(has("\"ide\":{\"ready\":true},\"ports\":{\"listening\":["
-			"{\"number\":3000,\"url\":\"https://3000-kiwi.ws.example.com:8443/\","
-			"\"audience\":\"owner\"},"
-			"{\"number\":8080,\"url\":\"https://8080-kiwi.ws.example.com:8443/\","
-			"\"audience\":\"owner\"}]}}"));
-	list.more = 2;
-	buf_clear(&out);
-	assert_true(pages_render_state(&json, &out) && has("],\"more\":2}}"));
-	(void)snprintf(list.problem, sizeof(list.problem), "no \"table\"");
-	buf_clear(&out);
-	assert_true(pages_render_state(&json, &out));
-	assert_true(has("\"ports\":{\"problem\":\"no \\\"table\\\"\"}}") && !has("listening"));
 }
 
 static void
@@ -483,167 +376,6 @@ test_small_buffer_is_an_error(void **state)
 }
 
 static void
-assert_member(const struct json_node *root, const char *path, const char *value)
-{
-	struct err e = ERR_INIT;
-	struct str got = STR_NONE;
-
-	assert_true(json_get_str(root, path, &got, &e));
-	assert_true(str_equal(got, str_from(value)));
-}
-
-static void
-test_json_names_the_login(void **state)
-{
-	struct page page = {.status = 401,
-			    .problem = AUTH_PROBLEM_LOGIN_REQUIRED,
-			    .request_id = "r-2",
-			    .sign_in_location = "https://ada.ws.example.com/oauth2/start"};
-	struct err e = ERR_INIT;
-	struct json_doc *doc;
-	int64_t status = 0;
-
-	(void)state;
-	buf_clear(&out);
-	assert_true(pages_render_json(&page, &out));
-	doc = json_doc_parse(buf_view(&out), &e);
-	assert_non_null(doc);
-	assert_member(json_doc_root(doc), "error", "login_required");
-	assert_member(json_doc_root(doc), "request_id", "r-2");
-	assert_member(json_doc_root(doc), "login_url", "https://ada.ws.example.com/oauth2/start");
-	assert_true(json_get_int(json_doc_root(doc), "status", &status, &e));
-	assert_int_equal(status, 401);
-	json_doc_free(doc);
-}
-
-static void
-test_json_escapes_what_it_carries(void **state)
-{
-	struct page page = {.status = 403,
-			    .problem = AUTH_PROBLEM_NO_ACCESS,
-			    .identity = {.username = STR("a\"b\n")},
-			    .detail = "quote \" and \\"};
-	struct err e = ERR_INIT;
-	struct json_doc *doc;
-
-	(void)state;
-	buf_clear(&out);
-	assert_true(pages_render_json(&page, &out));
-	doc = json_doc_parse(buf_view(&out), &e);
-	assert_non_null(doc);
-	assert_member(json_doc_root(doc), "user", "a\"b\n");
-	assert_member(json_doc_root(doc), "detail", "quote \" and \\");
-	json_doc_free(doc);
-}
-
-static void
-test_json_carries_the_state_of_the_workspace(void **state)
-{
-	struct clone_progress clone = {.phase = CLONE_CHECKOUT, .percent = 91, .message = "x"};
-	struct page page = {
-		.kind = PAGE_WORKSPACE, .status = 503, .retry_after_s = 2, .clone = &clone};
-	struct err e = ERR_INIT;
-	struct json_doc *doc;
-	bool ready = true;
-
-	(void)state;
-	buf_clear(&out);
-	assert_true(pages_render_json(&page, &out));
-	doc = json_doc_parse(buf_view(&out), &e);
-	assert_non_null(doc);
-	assert_member(json_doc_root(doc), "error", "workspace_starting");
-	assert_member(json_doc_root(doc), "clone.phase", "checkout");
-	assert_true(json_get_bool(json_doc_root(doc), "ide.ready", &ready, &e));
-	assert_false(ready);
-	json_doc_free(doc);
-}
-
-static void
-test_state_is_one_line(void **state)
-{
-	struct clone_progress clone = {.phase = CLONE_RECEIVING, .message = "two\nlines"};
-	struct err e = ERR_INIT;
-	struct json_doc *doc;
-
-	(void)state;
-	buf_clear(&out);
-	assert_true(
-		pages_render_state(&(struct pages_state){.clone = &clone, .is_ready = true}, &out));
-	assert_int_equal(str_find_byte(buf_view(&out), '\n'), SIZE_MAX);
-	doc = json_doc_parse(buf_view(&out), &e);
-	assert_non_null(doc);
-	assert_member(json_doc_root(doc), "clone.message", "two\nlines");
-	json_doc_free(doc);
-	buf_clear(&out);
-	assert_true(pages_render_state(&(struct pages_state){.is_ready = false}, &out));
-	assert_true(has("\"phase\":\"off\""));
-}
-
-static void
-test_why_the_ide_does_not_answer(void **state)
-{
-	const struct ide_reason reason = {.code = IDE_REASON_EXITED,
-					  .message = "It exited with <code> 1.",
-					  .hint = "Look & see.",
-					  .line = "<b>exit</b>"};
-	struct page page = {.kind = PAGE_WORKSPACE, .status = 503, .reason = &reason};
-	struct err e = ERR_INIT;
-	struct json_doc *doc;
-
-	render(*state, &page);
-	assert_page_is_sound();
-	assert_true(has("id=\"known\" role=\"status\">"));
-	assert_true(has("It exited with &lt;code&gt; 1."));
-	assert_true(has("Look &amp; see."));
-	assert_true(has("&lt;b&gt;exit&lt;/b&gt;"));
-	buf_clear(&out);
-	assert_true(pages_render_json(&page, &out));
-	doc = json_doc_parse(buf_view(&out), &e);
-	assert_member(json_doc_root(doc), "ide.reason.code", "exited");
-	assert_member(json_doc_root(doc), "ide.reason.line", "<b>exit</b>");
-	json_doc_free(doc);
-	page.reason = NULL;
-	render(*state, &page);
-	assert_true(has("id=\"known\" role=\"status\" hidden>"));
-}
-
-static void
-test_start_of_the_workspace(void **state)
-{
-	struct start_timeline timeline = {.began_wall_ms = INT64_C(1769860800123),
-					  .began_ms = 1000,
-					  .listens_ms = 1020,
-					  .signed_in_ms = 13020,
-					  .phase = CLONE_DONE};
-	struct page_status status = {.timeline = &timeline, .answered_ms = 4500};
-	struct page page = {.kind = PAGE_STATUS, .status = 200, .session = &status};
-	struct err e = ERR_INIT;
-
-	timeline.phase_us[START_RECEIVING] = 2500000;
-	render(*state, &page);
-	assert_page_is_sound();
-	assert_true(has("Sidecar <span class=\"when\">20 ms</span>"));
-	assert_true(has("Waiting for a sign-in <span class=\"when\">12.0 s</span>"));
-	assert_true(has("Clone: receiving <span class=\"when\">2.5 s</span>"));
-	assert_true(has("IDE answers after <span class=\"when\">3.5 s</span>"));
-	assert_false(has("checking out"));
-	buf_clear(&out);
-	assert_true(pages_render_state(&(struct pages_state){.timeline = &timeline}, &out));
-	struct json_doc *doc = json_doc_parse(buf_view(&out), &e);
-	assert_non_null(doc);
-	assert_member(json_doc_root(doc), "start.began_at", "2026-01-31T12:00:00.123Z");
-	assert_int_equal(json_array_len(json_find(json_doc_root(doc), "start.steps")), 4);
-	assert_true(has("{\"step\":\"sign_in\",\"seconds\":12,\"done\":true}"));
-	assert_true(has("\"step\":\"ide\""));
-	json_doc_free(doc);
-	timeline.phase = CLONE_CHECKOUT;
-	timeline.phase_began_ms = 1;
-	render(*state, &page);
-	assert_true(has("Clone: checking out"));
-	assert_true(has(" s so far</span>"));
-}
-
-static void
 test_waiting_page_of_a_port(void **state)
 {
 	struct clone_progress clone = {.phase = CLONE_RECEIVING};
@@ -676,21 +408,14 @@ main(void)
 		cmocka_unit_test(test_links_lead_nowhere_strange),
 		cmocka_unit_test(test_sign_out_posts_to_our_endpoint),
 		cmocka_unit_test(test_waiting_page_shows_progress),
-		cmocka_unit_test(test_why_the_ide_does_not_answer),
-		cmocka_unit_test(test_start_of_the_workspace),
 		cmocka_unit_test(test_waiting_page_of_a_port),
 		cmocka_unit_test(test_waiting_page_says_what_went_wrong),
 		cmocka_unit_test(test_waiting_page_without_clone_has_no_steps),
 		cmocka_unit_test(test_small_buffer_is_an_error),
-		cmocka_unit_test(test_json_names_the_login),
-		cmocka_unit_test(test_json_escapes_what_it_carries),
-		cmocka_unit_test(test_json_carries_the_state_of_the_workspace),
 		cmocka_unit_test(test_status_page),
 		cmocka_unit_test(test_desktop_links),
 		cmocka_unit_test(test_status_page_lists_ports),
 		cmocka_unit_test(test_every_list_of_ports_has_room),
-		cmocka_unit_test(test_ports_in_json),
-		cmocka_unit_test(test_state_is_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "proxy/http/http2/http2_request.h"
+#include "tests/unit/count.h"
 
-#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
 #define FIELDS_OF_ONE 12
 #define USUAL                                                                                      \
 	{":method", "GET"}, {":scheme", "https"},                                                  \
