@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A sidecar whose relay lies, breaks, or lives in another time: no session begins, and the log says why."""
 
-import http.server
 import re
-import ssl
-import threading
 
 import broker as broker_module
+import http_server
 import pytest
 import relay as relay_module
 from proxy import is_sanitized, wait_until
@@ -24,37 +22,20 @@ class FalseRelay:
         self.bodies = []
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(http_server.Handler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.bodies.append(body)
-                status, headers, answer = outer.lie(outer.channel, body)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                self.answer(*outer.lie(outer.channel, body))
 
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.cert, certificates.key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server = http_server.Server(Handler, certificates)
 
 
 @pytest.fixture
 def false_relay(certificates):
     one = FalseRelay(certificates)
     yield one
-    one.stop()
+    one.server.stop()
 
 
 @pytest.fixture
@@ -147,7 +128,7 @@ def test_lies_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, stat
     proxy, _ = stage
     callback = callback_at(client, proxy, gitlab)
     false_relay.lie = lie
-    balancer.targets = [false_relay.server.server_address]
+    balancer.targets = [false_relay.server.address]
     before = proxy.own_memory_kib()
     reply = client.navigate(callback)
     assert reply.status == status and not client.cookie("__Host-workspace-proxy"), reply.text[:500]
@@ -162,7 +143,7 @@ def test_tokens_of_somebody_else(stage, gitlab, client, false_relay, balancer):
     callback = callback_at(client, proxy, gitlab)
     token = gitlab.add_token(gitlab.robin, "read_api read_user").access
     false_relay.lie = lambda c, body: (200, {}, c.seal_answer(c.open_request(body)[0], access=token))
-    balancer.targets = [false_relay.server.server_address]
+    balancer.targets = [false_relay.server.address]
     reply = client.navigate(callback)
     assert reply.status == 403 and not client.cookie("__Host-workspace-proxy")
 
@@ -182,7 +163,7 @@ def test_an_id_token_of_another_login(stage, gitlab, client, false_relay, balanc
 
     jwt = signing_key().jwt(claims)
     false_relay.lie = lambda c, b: (200, {}, c.seal_answer(c.open_request(b)[0], access=access, id_token=jwt))
-    balancer.targets = [false_relay.server.server_address]
+    balancer.targets = [false_relay.server.address]
     reply = client.navigate(callback)
     assert reply.status == 403 and not client.cookie("__Host-workspace-proxy")
     assert "it belongs to another login" in proxy.wait_for_log(message="login failed")["error"]
@@ -195,7 +176,7 @@ def test_lies_at_a_refresh(stage, gitlab, client, false_relay, balancer):
     assert client.login(proxy.origin + "/", *SIGN_IN).status == 200
     gitlab.settings.token_lifetime_s = 7200
     false_relay.lie = garbage
-    balancer.targets = [false_relay.server.server_address]
+    balancer.targets = [false_relay.server.address]
     wait_until(lambda: client.navigate(proxy.origin + "/").status and false_relay.bodies, what="the refresh")
     balancer.targets = [relay.address()]
     wait_until(

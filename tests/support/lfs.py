@@ -2,11 +2,10 @@
 """Repositories with LFS files, object storage beside GitLab, and git-lfs to compare with."""
 
 import hashlib
-import http.server
 import os
 import subprocess
-import threading
 
+import http_server
 from clone import TIMEOUT_S, git
 from gitlab.lfs import part_of
 
@@ -52,40 +51,21 @@ class Storage:
         self.statuses = []  # answers to come before objects are served
         storage = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(http_server.Handler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
                 storage.requests.append((self.path, dict(self.headers)))
                 content = storage.objects.get(self.path.split("?")[0].rsplit("/", 1)[1])
                 status = storage.statuses.pop(0) if storage.statuses else 200
-                answer = part_of(content or b"", self.headers.get("Range", ""))
-                self.send_response(status if status != 200 else 404 if content is None else answer.status)
-                for name, value in answer.headers:
-                    self.send_header(name, value)
-                self.send_header("Content-Length", len(answer.body))
-                self.end_headers()
-                self.wfile.write(answer.body)
+                part = part_of(content or b"", self.headers.get("Range", ""))
+                self.answer(status if status != 200 else 404 if content is None else part.status, part.headers, part.body)
 
-            def log_message(self, format, *args):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        scheme = "http"
-        if certificates:
-            import ssl
-
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificates.cert, certificates.key)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-            scheme = "https"
-        self.url = f"{scheme}://localhost:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = http_server.Server(Handler, certificates)
+        self.url = f"{'https' if certificates else 'http'}://localhost:{self._server.port}"
 
     def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
 
 def real_git(directory, *arguments, **variables):

@@ -3,16 +3,14 @@
 (distribution/docs/spec/auth/token.md): Basic credentials in, a signed token for the registry out."""
 
 import base64
-import http.server
 import json
 import secrets
 import socket
-import ssl
 import subprocess
-import threading
 import time
 import urllib.parse
 
+import http_server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,26 +36,14 @@ class TokenService:
             self._der = x509.load_pem_x509_certificate(file.read()).public_bytes(serialization.Encoding.DER)
         service = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(http_server.Handler):
             def do_GET(self):
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 status, body = service.answer(self.headers.get("Authorization", ""), query)
-                text = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.cert, certificates.key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://localhost:{self.server.server_port}/jwt/auth"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = http_server.Server(Handler, certificates)
+        self.url = f"https://localhost:{self.server.port}/jwt/auth"
 
     def answer(self, authorization, query):
         user, _, password = base64.b64decode(authorization.partition(" ")[2]).decode().partition(":")
@@ -81,8 +67,7 @@ class TokenService:
         return (text + b"." + _encoded(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.stop()
 
 
 class Registry:
