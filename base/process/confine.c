@@ -13,13 +13,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ABI versions: moves between directories, truncate(2), TCP ports, scopes. */
+/* ABI versions: moves between directories, truncate(2), TCP ports, ioctl(2) of devices, scopes. */
 #define VERSION_MOVES	 2
 #define VERSION_TRUNCATE 3
 #define VERSION_NET	 4
+#define VERSION_IOCTL	 5
 #define VERSION_SCOPES	 6
 #define FS_TRUNCATE	 (1ull << 14)
+#define FS_IOCTL_DEVICE	 (1ull << 15)
 #define NET_BIND_TCP	 (1ull << 0)
+#define SCOPE_ABSTRACT	 (1ull << 0)
 #define SCOPE_SIGNAL	 (1ull << 1)
 
 #define WRITE_FILE ((uint64_t)LANDLOCK_ACCESS_FS_WRITE_FILE)
@@ -75,11 +78,13 @@ restriction_of(unsigned restricted, long version)
 	struct restriction r = {.fs = bits_of(restricted, true, version)};
 
 	if ((restricted & CONFINE_WRITE) != 0)
-		r.fs |= WRITE_NEVER;
+		r.fs |= WRITE_NEVER | (version >= VERSION_IOCTL ? FS_IOCTL_DEVICE : 0);
 	if ((restricted & CONFINE_LISTEN) != 0 && version >= VERSION_NET)
 		r.net = NET_BIND_TCP;
 	if ((restricted & CONFINE_SIGNAL) != 0 && version >= VERSION_SCOPES)
-		r.scoped = SCOPE_SIGNAL;
+		r.scoped |= SCOPE_SIGNAL;
+	if ((restricted & CONFINE_ABSTRACT) != 0 && version >= VERSION_SCOPES)
+		r.scoped |= SCOPE_ABSTRACT;
 	return r;
 }
 

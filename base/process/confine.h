@@ -21,6 +21,8 @@ enum confine_access {
 	 * the same way (Linux 6.12). No rule permits them. */
 	CONFINE_LISTEN = 16,
 	CONFINE_SIGNAL = 32,
+	/* Connections to abstract unix sockets of such processes (Linux 6.12). */
+	CONFINE_ABSTRACT = 64,
 };
 
 struct confine_rule {

@@ -2,13 +2,18 @@
 /*
  * Makes the filter with libseccomp: what the table allows, what depends on arguments, what is
  * fatal, and what is newer than libseccomp, whose names end with Linux 5.17. The rest is refused.
+ *
+ * A child does that, and sends the program through a pipe, because libseccomp takes half a megabyte
+ * of small pieces for it, which would leave our heap full of holes.
  */
 #include "base/process/syscall_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/ioctl.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
-#include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -17,7 +22,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/process/fd.h"
 #include "base/process/syscall_table.h"
 #include "base/str.h"
 
@@ -31,6 +40,11 @@
 #else
 #define IS_SANITIZED false
 #endif
+
+struct syscall_filter {
+	size_t count;
+	struct sock_filter items[BPF_MAXINSNS];
+};
 
 struct filter {
 	scmp_filter_ctx ctx;
@@ -149,7 +163,8 @@ add_sockets(struct filter *f)
 	static const int families[] = {AF_INET, AF_INET6};
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
 
-	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+	if ((f->groups & (SYSCALL_CONNECT | SYSCALL_ACCEPT)) != 0)
+		allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	if ((f->groups & SYSCALL_CONNECT) == 0)
 		return;
 	allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0));
@@ -214,24 +229,120 @@ add_newer(struct filter *f)
 static void
 set_up(struct filter *f)
 {
-	note(f, seccomp_attr_set(f->ctx, SCMP_FLTATR_CTL_TSYNC, 1));
 	note(f, seccomp_attr_set(f->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
 	note(f, seccomp_attr_set(f->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
 	add_allowed(f);
 	add_newer(f);
-	if (f->error == 0)
-		note(f, seccomp_load(f->ctx));
+}
+
+/* In the child: an errno and, if that is 0, the program. */
+static void
+write_program(unsigned groups, int fd)
+{
+	struct filter f = {.groups = groups, .ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+
+	if (f.ctx == NULL)
+		f.error = ENOMEM;
+	else
+		set_up(&f);
+	if (fd_write_all(fd, (struct str){(const char *)&f.error, sizeof(f.error)}) && f.error == 0)
+		(void)seccomp_export_bpf(f.ctx, fd);
+	_exit(0);
+}
+
+/* Up to the end of file. The number of bytes; -1: failed, or there are more. */
+static ssize_t
+read_all(int fd, void *out, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, (char *)out + len, size - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return -1;
+		len += n < 0 ? 0 : (size_t)n;
+	}
+	return len < size ? (ssize_t)len : -1;
+}
+
+static bool
+read_program(struct syscall_filter *f, int fd, struct err *e)
+{
+	int error = 0;
+	ssize_t len = -1;
+
+	if (read(fd, &error, sizeof(error)) == sizeof(error) && error == 0)
+		len = read_all(fd, f->items, sizeof(f->items));
+	if (error != 0)
+		return err_set_errno(e, error, "seccomp: make the filter");
+	f->count = len <= 0 ? 0 : (size_t)len / sizeof(f->items[0]);
+	return f->count > 0 || err_set(e, ERR_SYSTEM, "seccomp: the filter was not made");
+}
+
+static bool
+make_program(struct syscall_filter *f, unsigned groups, struct err *e)
+{
+	int ends[2];
+	pid_t child;
+	bool ok;
+
+	f->count = 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "seccomp: pipe");
+	child = fork();
+	if (child == 0)
+		write_program(groups, ends[1]);
+	ok = child > 0 || err_set_errno(e, errno, "seccomp: fork");
+	close(ends[1]);
+	ok = ok && read_program(f, ends[0], e);
+	close(ends[0]);
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	return ok;
+}
+
+struct syscall_filter *
+syscall_filter_new(unsigned groups, struct err *e)
+{
+	struct syscall_filter *f = malloc(sizeof(*f));
+	struct syscall_filter *whole;
+
+	if (f == NULL || !make_program(f, groups, e)) {
+		if (f == NULL)
+			(void)err_set(e, ERR_MEMORY, "seccomp: no memory");
+		free(f);
+		return NULL;
+	}
+	whole = realloc(f, sizeof(*f) - sizeof(f->items) + f->count * sizeof(f->items[0]));
+	return whole == NULL ? f : whole;
+}
+
+void
+syscall_filter_free(struct syscall_filter *f)
+{
+	free(f);
+}
+
+bool
+syscall_filter_load(struct syscall_filter *f, struct err *e)
+{
+	struct sock_fprog program = {.len = (unsigned short)f->count, .filter = f->items};
+	long result;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set_errno(e, errno, "seccomp: no_new_privs");
+	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+	if (result > 0)
+		return err_set(e, ERR_SYSTEM, "seccomp: thread %ld has another filter", result);
+	return result == 0 || err_set_errno(e, errno, "seccomp");
 }
 
 bool
 syscall_filter_apply(unsigned groups, struct err *e)
 {
-	struct filter f = {.groups = groups, .ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+	struct syscall_filter *f = syscall_filter_new(groups, e);
+	bool ok = f != NULL && syscall_filter_load(f, e);
 
-	if (f.ctx == NULL)
-		return err_set(e, ERR_MEMORY, "seccomp: no memory, or no such kernel");
-	set_up(&f);
-	seccomp_release(f.ctx);
-	(void)malloc_trim(0); /* half a megabyte */
-	return f.error == 0 || err_set_errno(e, f.error, "seccomp");
+	syscall_filter_free(f);
+	return ok;
 }

@@ -12,7 +12,8 @@
 
 #include "base/err.h"
 
-/* What a process does, beyond reading files and using the descriptors that it has. */
+/* What a process does, beyond reading files and using the descriptors that it has. Without the
+ * first two it uses no sockets. */
 enum syscall_group {
 	SYSCALL_CONNECT = 1,   /* opens connections */
 	SYSCALL_ACCEPT = 2,    /* takes connections at listeners that it has; it gets no others */
@@ -23,8 +24,16 @@ enum syscall_group {
 	SYSCALL_LISTEN = 64,   /* makes a listener that has disappeared again */
 };
 
-/* For all threads, and for programs that are started from here on; cannot be undone. False: not
- * supported or not permitted, and nothing has changed. */
+/* A filter to load later, perhaps when no other process may be started: one makes it. */
+struct syscall_filter;
+struct syscall_filter *syscall_filter_new(unsigned groups, struct err *e) MUST_CHECK;
+void syscall_filter_free(struct syscall_filter *f);
+
+/* For all threads, and for programs that are started from here on; cannot be undone. Several apply
+ * together. False: not supported or not permitted, and nothing has changed. */
+bool syscall_filter_load(struct syscall_filter *f, struct err *e) MUST_CHECK;
+
+/* Both. */
 bool syscall_filter_apply(unsigned groups, struct err *e) MUST_CHECK;
 
 #endif

@@ -43,7 +43,7 @@
 const struct syscall_list syscall_allowed[] = {
 	{0, READING},
 	{0, WAITING},
-	{0, SOCKETS},
+	{SYSCALL_CONNECT | SYSCALL_ACCEPT, SOCKETS},
 	{0, MEMORY},
 	{0, SIGNALS},
 	{0, QUESTIONS},

@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 
+import intruder
 import pytest
 import runners
-from proxy import PATIENCE_S, ROOT, is_sanitized, wait_until
+from proxy import PATIENCE_S, is_sanitized, wait_until
 from test_lifecycle import own_pair, subject  # noqa: F401  (own_pair is a fixture)
 
 
@@ -97,17 +98,12 @@ class Intruded(runners.Plain):
     """Starts the program with code of an intruder in it: see tests/support/intruder.c."""
 
     def __init__(self, folder):
-        self.library, self.file = folder / "intruder.so", folder / "elsewhere" / "secret"
+        self.library, self.file = intruder.library(folder), folder / "elsewhere" / "secret"
         self.file.parent.mkdir()
         self.file.write_text("secret")
-        source = os.path.join(ROOT, "tests", "support", "intruder.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.library, source], check=True)
 
     def command(self, program, arguments, settings):
-        return [
-            *("/usr/bin/env", f"LD_PRELOAD={self.library}", f"INTRUDER_FILE={self.file}"),
-            *(program, *arguments),
-        ]
+        return intruder.command(self.library, [program, *arguments], INTRUDER_FILE=self.file)
 
     def outcomes(self, process):
         """What came of each attempt, and of the process."""

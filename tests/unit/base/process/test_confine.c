@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -19,9 +21,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,6 +283,122 @@ test_no_signals(void **state)
 	run_with(&rules, CONFINE_SIGNAL, signal_others);
 }
 
+static int
+connect_abstract(const void *name, socklen_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result = connect(fd, name, len) == 0 ? 0 : errno;
+
+	close(fd);
+	return result;
+}
+
+static struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0test-confine"};
+
+static int
+reach_others(void)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u);
+	int result = connect_abstract(&abstract, sizeof(abstract));
+
+	return result == (version >= 6 ? EPERM : 0) ? 0 : 1;
+}
+
+static void
+test_no_abstract_sockets_of_others(void **state)
+{
+	struct confine_rules rules = {.count = 0};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	(void)snprintf(abstract.sun_path + 1, sizeof(abstract.sun_path) - 1, "test-confine-%d",
+		       (int)getpid());
+	assert_int_equal(bind(listener, (const struct sockaddr *)&abstract, sizeof(abstract)), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(connect_abstract(&abstract, sizeof(abstract)), 0);
+	run_with(&rules, CONFINE_ABSTRACT, reach_others);
+	close(listener);
+}
+
+/* Devices that are opened from here on. BLKGETSIZE is one that /dev/null does not know. */
+static int
+control_devices(void)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u);
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	unsigned long size;
+	int result = ioctl(fd, BLKGETSIZE, &size) == 0 ? 0 : errno;
+
+	close(fd);
+	return result == (version >= 5 ? EACCES : ENOTTY) ? 0 : 1;
+}
+
+static void
+test_no_control_of_devices(void **state)
+{
+	(void)state;
+	run_confined(control_devices);
+}
+
+/* Profilers see everybody's memory maps. Root remains who may trace others. */
+static void
+stop_being_a_profiler(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[2];
+
+	(void)syscall(SYS_capget, &head, sets);
+	sets[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	sets[1].effective &= ~(1u << (CAP_PERFMON - 32));
+	(void)syscall(SYS_capset, &head, sets);
+}
+
+/* What the kernel shows of a process to those that may trace it: no longer to us, of others. */
+static int
+look_at_parent(void)
+{
+	static const char *const names[] = {"environ", "mem", "maps", "fd", "syscall"};
+	char path[64];
+	int failed = 0;
+
+	stop_being_a_profiler();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)getppid(), names[i]);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		char byte;
+
+		failed |= fd >= 0 && read(fd, &byte, 1) == 1 ? 1 << i : 0;
+	}
+	return failed | (can_read("/proc/self/environ") ? 0 : 1 << 6);
+}
+
+static void
+test_nothing_of_neighbours(void **state)
+{
+	struct confine_rules rules = {.count = 0};
+
+	(void)state;
+	confine_add(&rules, "/proc", CONFINE_READ);
+	run_with(&rules, CONFINE_READ | CONFINE_WRITE, look_at_parent);
+}
+
+/* Memory that can't be written would be written that way. */
+static int
+write_own_memory(void)
+{
+	return can_write("/proc/self/mem", 0) ? 1 : 0;
+}
+
+static void
+test_own_memory_is_no_file(void **state)
+{
+	struct confine_rules rules = {.count = 0};
+
+	(void)state;
+	confine_add(&rules, "/proc", CONFINE_READ);
+	run_with(&rules, CONFINE_READ | CONFINE_WRITE, write_own_memory);
+}
+
 int
 main(void)
 {
@@ -291,6 +411,10 @@ main(void)
 		cmocka_unit_test(test_no_programs),
 		cmocka_unit_test(test_no_listeners),
 		cmocka_unit_test(test_no_signals),
+		cmocka_unit_test(test_no_abstract_sockets_of_others),
+		cmocka_unit_test_setup_teardown(test_no_control_of_devices, setup, teardown),
+		cmocka_unit_test(test_nothing_of_neighbours),
+		cmocka_unit_test(test_own_memory_is_no_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
