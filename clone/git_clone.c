@@ -66,12 +66,14 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	if (git_libgit2_init() < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 initialization failed");
 	ok = git_steps_set_options(&t) && make_repository(&t) && git_fetch_connect(&t) &&
-	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t) &&
-	     (request->is_bare || git_checkout_run(&t));
+	     git_refs_choose(&t) && git_fetch_run(&t) && git_refs_set(&t);
+	git_remote_free(t.remote); /* and its connection */
+	ok = ok && (request->is_bare || git_checkout_run(&t));
 	if (ok && !request->is_bare)
 		git_submodules_run(&t);
+	if (ok)
+		git_steps_leave_network(&t);
 	lfs_free(t.lfs);
-	git_remote_free(t.remote);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();
 	buf_fini(&t.shallow);

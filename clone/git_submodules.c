@@ -29,6 +29,7 @@ struct submodule {
 	struct transfer *parent;
 	const struct gitmodule *entry;
 	struct arena *arena;
+	bool is_last;
 	char commit[GIT_OID_HEXSZ + 1];
 	struct clone_settings settings; /* with the submodule's URL */
 	struct buf url;
@@ -194,6 +195,7 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	request.submodules = above->submodules - 1;
 	request.on_progress = on_progress;
 	request.arg = s;
+	request.on_fetched = s->is_last ? above->on_fetched : NULL;
 	ok = git_clone_run(&request, f);
 	add_received(&s->parent->progress, &s->last);
 	return ok;
@@ -241,10 +243,13 @@ clone_and_note(struct submodule *s, struct clone_failure *f)
 }
 
 static void
-run_one(struct transfer *t, const struct gitmodule *entry, struct arena *arena)
+run_one(struct transfer *t, const struct gitmodule *entry, bool is_last, struct arena *arena)
 {
-	struct submodule s = {
-		.parent = t, .entry = entry, .arena = arena, .settings = *t->request->settings};
+	struct submodule s = {.parent = t,
+			      .entry = entry,
+			      .arena = arena,
+			      .is_last = is_last,
+			      .settings = *t->request->settings};
 	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
 
 	if (!find_commit(&s))
@@ -332,6 +337,19 @@ is_overridden(const struct gitmodules *m, size_t index)
 	return false;
 }
 
+static void
+run_all(struct transfer *t, const struct gitmodules *m, struct arena *arena)
+{
+	size_t last = m->count;
+
+	while (last > 0 && is_overridden(m, last - 1))
+		last--;
+	for (size_t i = 0; i < m->count; i++) {
+		if (!is_overridden(m, i))
+			run_one(t, &m->items[i], i + 1 == last, arena);
+	}
+}
+
 void
 git_submodules_run(struct transfer *t)
 {
@@ -341,12 +359,8 @@ git_submodules_run(struct transfer *t)
 	if (t->request->submodules == 0 || git_repository_head_unborn(t->repository) == 1)
 		return;
 	arena_init(&arena, ARENA_MAX_BYTES);
-	if (read_modules(t, &modules, &arena)) {
-		for (size_t i = 0; i < modules.count; i++) {
-			if (!is_overridden(&modules, i))
-				run_one(t, &modules.items[i], &arena);
-		}
-	}
+	if (read_modules(t, &modules, &arena))
+		run_all(t, &modules, &arena);
 	arena_fini(&arena);
 	(void)t->request->on_progress(&t->progress, t->request->arg);
 }

@@ -32,6 +32,8 @@ git_checkout_run(struct transfer *t)
 		return true;
 	if (!tree_check(t) || !lfs_fetch(t))
 		return false;
+	if (!t->has_submodules || t->request->submodules == 0)
+		git_steps_leave_network(t);
 	if (git_files_can_write(t))
 		return git_files_write(t);
 	if (t->has_includes)

@@ -43,6 +43,9 @@ struct git_request {
 	int cancel_fd;		   /* readable: cancel */
 	git_progress_fn *on_progress;
 	void *arg;
+	/* Called once no connection is needed any more, before the last checkout; NULL: something
+	 * is fetched afterwards. */
+	void (*on_fetched)(void);
 };
 
 #endif

@@ -80,6 +80,13 @@ git_steps_report(struct transfer *t, enum clone_phase phase)
 	return t->request->on_progress(&t->progress, t->request->arg);
 }
 
+void
+git_steps_leave_network(const struct transfer *t)
+{
+	if (t->request->on_fetched != NULL)
+		t->request->on_fetched();
+}
+
 bool
 git_steps_set_options(struct transfer *t)
 {

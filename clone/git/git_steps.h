@@ -53,6 +53,9 @@ bool git_steps_set_options(struct transfer *t);
 /* Reports progress; the phase never goes back. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
+/* Nothing more is fetched for the request; connections are closed. */
+void git_steps_leave_network(const struct transfer *t);
+
 /* The class of a libgit2 error from its class (git_error_t) and its message. */
 enum clone_problem git_steps_problem(int class, const char *message);
 

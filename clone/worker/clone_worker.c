@@ -53,6 +53,7 @@ struct worker {
 	uint64_t reported_at_ms;
 	bool is_abandoned; /* the progress pipe is closed */
 	bool waits;	   /* for the target to become writable */
+	bool is_child;
 };
 
 /* Set by the signal handler; the eventfd wakes up network waits. */
@@ -162,6 +163,7 @@ run_git(struct worker *w)
 	const struct clone_settings *settings = w->settings;
 	unsigned submodules_left = SUBMODULES_MAX;
 	uint64_t files_left = settings->files_max;
+	bool fetches_history = w->is_child && settings->depth > 0 && settings->unshallow;
 	struct buf url;
 	bool ok;
 
@@ -192,6 +194,7 @@ run_git(struct worker *w)
 			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
 			.arg = w,
+			.on_fetched = fetches_history ? NULL : worker_sandbox_leave_network,
 		};
 		ok = git_clone_run(&request, &w->failure);
 	}
@@ -413,34 +416,35 @@ print_usage(FILE *out, int code)
 int
 clone_run(const struct clone_settings *settings, int argc, char **argv)
 {
-	struct worker w = {.settings = settings, .target = {.lock_fd = -1}};
+	struct worker w = {.settings = settings,
+			   .target = {.lock_fd = -1},
+			   .is_child = argc >= 2 && strcmp(argv[1], "--worker") == 0};
 	static int progress_fd = CHILD_PROGRESS_FD;
-	bool is_child = argc >= 2 && strcmp(argv[1], "--worker") == 0;
 	const struct rlimit no_core = {0, 0};
 	struct secret *token = NULL;
 	int code;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return print_usage(stdout, EXIT_DONE);
-	w.waits = is_child && argc == 3 && strcmp(argv[2], "--wait") == 0;
-	if (argc > (is_child ? 2 : 1) && !w.waits)
+	w.waits = w.is_child && argc == 3 && strcmp(argv[2], "--wait") == 0;
+	if (argc > (w.is_child ? 2 : 1) && !w.waits)
 		return print_usage(stderr, EXIT_USAGE);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	if (!set_signals())
 		return EXIT_SETUP;
 	if (settings->umask.is_set)
 		(void)umask(settings->umask.value);
-	if (is_child) {
+	if (w.is_child) {
 		worker_process_setup();
 		log_observe(worker_log_send, &progress_fd);
 	}
-	if (is_child && !worker_process_read_token(&token)) {
+	if (w.is_child && !worker_process_read_token(&token)) {
 		log_error(NULL, "clone worker: cannot read the token");
 		return EXIT_SETUP;
 	}
-	w.token = is_child ? token : settings->token;
+	w.token = w.is_child ? token : settings->token;
 	worker_sandbox_enter(settings);
-	report_init(&w.report, is_child ? CHILD_PROGRESS_FD : -1);
+	report_init(&w.report, w.is_child ? CHILD_PROGRESS_FD : -1);
 	code = run_clone(&w);
 	fetch_history(&w);
 	secret_free(token);

@@ -13,6 +13,9 @@
 
 #define PATHS_MAX_BYTES 32768u
 
+/* Made at the start, for later no process can be started that would make it. */
+static struct syscall_filter *without_network;
+
 void
 clone_permit(const struct clone_settings *settings, struct confine_rules *rules, struct arena *a)
 {
@@ -29,16 +32,36 @@ void
 worker_sandbox_enter(const struct clone_settings *settings)
 {
 	struct confine_rules rules = {.count = 0};
+	struct err e = ERR_INIT;
 	struct arena a;
 
+	if (settings->sandbox.seccomp) {
+		without_network = syscall_filter_new(SYSCALL_WRITE | SYSCALL_RESTRICT, &e);
+		if (without_network == NULL)
+			log_warn(NULL, "clone: the network can't be given up", log_err(&e));
+	}
 	arena_init(&a, PATHS_MAX_BYTES);
 	sandbox_add_system(&rules, SANDBOX_NO_SECRETS);
 	confine_add(&rules, settings->ca_file, CONFINE_READ);
 	clone_permit(settings, &rules, &a);
 	sandbox_enter(&settings->sandbox, &rules,
-		      CONFINE_READ | CONFINE_WRITE | CONFINE_RUN | CONFINE_LISTEN | CONFINE_SIGNAL,
+		      CONFINE_READ | CONFINE_WRITE | CONFINE_RUN | CONFINE_LISTEN | CONFINE_SIGNAL |
+			      CONFINE_ABSTRACT,
 		      SYSCALL_CONNECT | SYSCALL_WRITE | SYSCALL_RESTRICT);
 	arena_fini(&a);
+}
+
+void
+worker_sandbox_leave_network(void)
+{
+	struct err e = ERR_INIT;
+
+	if (without_network == NULL)
+		return;
+	if (!syscall_filter_load(without_network, &e))
+		log_warn(NULL, "clone: the network can't be given up", log_err(&e));
+	syscall_filter_free(without_network);
+	without_network = NULL;
 }
 
 void

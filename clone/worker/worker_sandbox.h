@@ -13,6 +13,9 @@
  * and GitLab's authorities. Files of secrets are not among them. */
 void worker_sandbox_enter(const struct clone_settings *settings);
 
+/* Once nothing more is fetched, and connections are closed: no sockets. May be called again. */
+void worker_sandbox_leave_network(void);
+
 /* Changes only below these directories; NULL is skipped. */
 void worker_sandbox_keep(const char *directory, const char *other);
 
