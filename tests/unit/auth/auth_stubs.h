@@ -78,7 +78,8 @@ struct fetch_call {
 	struct fetch_call *next;
 	char method[8];
 	char url[1024];
-	char body[4096];
+	char body[4096]; /* with a NUL behind it */
+	size_t body_len;
 	char bearer[512];
 	enum fetch_priority priority;
 	fetch_done_fn *done;
@@ -106,7 +107,10 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 	call->priority = request->priority;
 	(void)snprintf(call->method, sizeof(call->method), "%s", request->method);
 	(void)snprintf(call->url, sizeof(call->url), "%s", request->url);
-	(void)snprintf(call->body, sizeof(call->body), "%.*s", STR_FMT(request->body));
+	assert_true(request->body.len < sizeof(call->body));
+	call->body_len = request->body.len;
+	if (call->body_len > 0)
+		memcpy(call->body, request->body.data, call->body_len);
 	(void)snprintf(call->bearer, sizeof(call->bearer), "%.*s",
 		       STR_FMT(secret_view(request->bearer)));
 	call->done = done;
