@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the token broker costs, for docs/performance.md: CPU of the relay for a login and a renewal with and without
-it, what it adds to a login, and memory and CPU per request of a sidecar with and without it.
+it, what it adds to a login, and memory and CPU per request of a sidecar with and without it. The last two also for
+what a process gives up after its start (SECCOMP, LANDLOCK).
 
 	tests/bench/broker_figures.py [COUNT]
 
@@ -102,8 +103,8 @@ class Figures:
 
     # The sidecar
 
-    def sidecar(self, relay):
-        return self.maker(self.gitlab, self.upstream, relay=relay, **self.quiet)
+    def sidecar(self, relay, **more):
+        return self.maker(self.gitlab, self.upstream, relay=relay, **self.quiet, **more)
 
     def callback_ms(self, proxy):
         """From the callback to the session, as the browser sees it."""
@@ -148,14 +149,25 @@ class Figures:
                 logins[name].append(took_ms)
         medians = {name: statistics.median(took) for name, took in logins.items()}
         print(f"login, callback to session: with / without = {medians['with'] / medians['without']:.2f}  {medians}")
+        self.compare("broker", sidecars, clients)
+        sidecars = {
+            "without": self.sidecar(plain, SECCOMP="off", LANDLOCK="off"),
+            "with": self.sidecar(plain),
+        }
+        self.compare("restrictions", sidecars, {name: self.callback_ms(proxy)[1] for name, proxy in sidecars.items()})
+
+    def compare(self, what, sidecars, clients):
+        """What the sidecar pays for something, in requests and in memory."""
         costs = {name: [] for name in sidecars}
         for _ in range(5):
             for name, proxy in sidecars.items():
                 costs[name].append(self.request_us(proxy, clients[name], 4000))
         least = {name: min(cost) for name, cost in costs.items()}
-        print(f"sidecar, CPU of a request (microseconds, least of 5): {least}  ratio {least['with'] / least['without']:.3f}")
+        ratio = least["with"] / least["without"]
+        print(f"sidecar and {what}, CPU of a request (microseconds, least of 5): {least}  ratio {ratio:.3f}")
         memory = {name: proxy.own_memory_kib() for name, proxy in sidecars.items()}
-        print(f"sidecar, memory of its own (KiB): {memory}")
+        ratio = memory["with"] / memory["without"]
+        print(f"sidecar and {what}, memory of its own (KiB): {memory}  ratio {ratio:.3f}")
 
 
 def main():
