@@ -74,6 +74,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	if (ok)
 		git_steps_leave_network(&t);
 	lfs_free(t.lfs);
+	odd_trees_fini(&t.odd_trees);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();
 	buf_fini(&t.shallow);

@@ -160,12 +160,14 @@ static bool
 write_link(int folder, const char *name, struct file *f, struct clone_failure *failure)
 {
 	char target[PATH_MAX];
+	/* As git: up to the first NUL. */
+	size_t len = f->len == 0 ? 0 : strnlen(f->data, f->len);
 
-	if (f->len == 0 || f->len >= sizeof(target) || memchr(f->data, '\0', f->len) != NULL)
+	if (len == 0 || len >= sizeof(target))
 		return failure_set(failure, CLONE_PROBLEM_REFUSED,
 				   "%.200s is a symbolic link with an invalid target", f->path);
-	memcpy(target, f->data, f->len);
-	target[f->len] = '\0';
+	memcpy(target, f->data, len);
+	target[len] = '\0';
 	return symlinkat(target, folder, name) == 0 &&
 	       fstatat(folder, name, &f->stat, AT_SYMLINK_NOFOLLOW) == 0;
 }

@@ -141,6 +141,30 @@ warn_not_encoded(struct checkout *c, const char *path, const struct conversion *
 			 log_cstr("path", path), log_cstr("encoding", conversion->encoding));
 }
 
+/* Limit of a converted file, in memory as the file itself. */
+static size_t
+converted_max(const struct checkout *c, size_t len)
+{
+	uint64_t enough = CONVERTED_MAX_FACTOR * (uint64_t)len + CONVERTED_MIN_BYTES;
+	uint64_t max = c->transfer->request->file_bytes_max;
+
+	return (size_t)(enough < max ? enough : max);
+}
+
+static bool
+set_conversion_failure(struct checkout *c, const struct file *f, const struct blob *b)
+{
+	uint64_t max = c->transfer->request->file_bytes_max;
+
+	if (b->converted.max < max)
+		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
+				   "no memory to convert %.200s", f->path);
+	return failure_set(c->transfer->failure, CLONE_PROBLEM_REFUSED,
+			   "with its attributes \"%.200s\" has more than CLONE_FILE_BYTES_MAX "
+			   "(%llu) bytes",
+			   f->path, (unsigned long long)max);
+}
+
 /* Applies the file's attributes; *f is what is to be written. */
 static bool
 convert(struct checkout *c, struct file *f, struct blob *b)
@@ -159,7 +183,7 @@ convert(struct checkout *c, struct file *f, struct blob *b)
 	conversion_init(&conversion, values);
 	if (f->source != NULL || !conversion_is_needed(&conversion))
 		return true;
-	buf_init(&b->converted, CONVERTED_MAX_FACTOR * f->len + CONVERTED_MIN_BYTES);
+	buf_init(&b->converted, converted_max(c, f->len));
 	switch (convert_to_worktree(&conversion, content, git_oid_tostr(id, sizeof(id), &b->id),
 				    &b->converted)) {
 	case CONVERT_UNCHANGED:
@@ -170,8 +194,7 @@ convert(struct checkout *c, struct file *f, struct blob *b)
 	case CONVERT_CHANGED:
 		break;
 	case CONVERT_FAILED:
-		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
-				   "no memory to convert %.200s", f->path);
+		return set_conversion_failure(c, f, b);
 	}
 	f->data = b->converted.data;
 	f->len = b->converted.len;
@@ -207,7 +230,7 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	}
 	b->id = *git_tree_entry_id(entry);
-	b->mode = git_tree_entry_filemode(entry);
+	b->mode = git_object_entry_mode(entry);
 	f.mode = b->mode == GIT_FILEMODE_COMMIT ? S_IFDIR : (mode_t)b->mode;
 	if (!create_folders(c, path) || (b->mode != GIT_FILEMODE_COMMIT && !read_blob(c, &f, b))) {
 		blob_free(b);
@@ -215,6 +238,13 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 		return false;
 	}
 	return files_writer_add(c->writer, &f, t->failure) && git_steps_report(t, CLONE_CHECKOUT);
+}
+
+/* NULL: git would write another tree for the same files. */
+static const uint8_t *
+tree_id_for_cache(const struct checkout *c, const git_oid *id)
+{
+	return odd_trees_has(&c->transfer->odd_trees, id->id) ? NULL : id->id;
 }
 
 /* Negative ends the walk. */
@@ -226,7 +256,7 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
 		tree_cache_add_folder(c->cache, folder, git_tree_entry_name(entry),
-				      git_tree_entry_id(entry)->id);
+				      tree_id_for_cache(c, git_tree_entry_id(entry)));
 	else
 		tree_cache_add_file(c->cache, folder);
 	if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
@@ -282,7 +312,7 @@ start(struct checkout *c)
 	free(path);
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
-	c->cache = tree_cache_new(git_tree_id(c->tree)->id);
+	c->cache = tree_cache_new(tree_id_for_cache(c, git_tree_id(c->tree)));
 	if (c->cache == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
 	/* One core is for this thread. */

@@ -106,6 +106,12 @@ path_check_name(struct str name)
 bool
 path_check_is_gitmodules(struct str name)
 {
-	return is_spelled(name, STR(".gitmodules")) || is_short_name(name, STR("gitmod~")) ||
-	       is_short_name(name, STR("gi7eba~"));
+	struct str part;
+
+	while (str_next(&name, '\\', &part)) {
+		if (is_spelled(part, STR(".gitmodules")) || is_short_name(part, STR("gitmod~")) ||
+		    is_short_name(part, STR("gi7eba~")))
+			return true;
+	}
+	return false;
 }

@@ -16,7 +16,8 @@
  */
 const char *path_check_name(struct str name);
 
-/* Whether the name is ".gitmodules" in one of those spellings: as a link it is refused. */
+/* Whether the name is ".gitmodules" in one of those spellings, or has it after a backslash: as a
+ * link it is refused. */
 bool path_check_is_gitmodules(struct str name);
 
 #endif

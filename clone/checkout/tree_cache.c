@@ -16,7 +16,9 @@ struct cached_tree {
 	uint32_t folders; /* in it, that hold files */
 	uint32_t first;	  /* of its children in the sorted order */
 	uint32_t name_at, name_len;
-	bool is_invalid; /* has an empty folder, which an index can't express */
+	/* Its id is not that of the tree that git would write, as below an empty folder, which an
+	 * index can't express. */
+	bool is_invalid;
 };
 
 struct tree_cache {
@@ -55,13 +57,15 @@ add_node(struct tree_cache *c, uint32_t parent, struct str name, const uint8_t *
 	n = &c->nodes[c->count++];
 	*n = (struct cached_tree){.parent = parent,
 				  .name_at = (uint32_t)c->names.len,
-				  .name_len = (uint32_t)name.len};
-	memcpy(n->id, id, sizeof(n->id));
+				  .name_len = (uint32_t)name.len,
+				  .is_invalid = id == NULL};
+	if (id != NULL)
+		memcpy(n->id, id, sizeof(n->id));
 	c->failed = !buf_add_str(&c->names, name) || c->failed;
 }
 
 struct tree_cache *
-tree_cache_new(const uint8_t id[TREE_CACHE_ID_BYTES])
+tree_cache_new(const uint8_t *id)
 {
 	struct tree_cache *c = calloc(1, sizeof(*c));
 
@@ -96,8 +100,7 @@ depth_of(const char *folder)
 }
 
 void
-tree_cache_add_folder(struct tree_cache *c, const char *folder, const char *name,
-		      const uint8_t id[TREE_CACHE_ID_BYTES])
+tree_cache_add_folder(struct tree_cache *c, const char *folder, const char *name, const uint8_t *id)
 {
 	size_t depth = depth_of(folder);
 

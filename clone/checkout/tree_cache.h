@@ -15,14 +15,15 @@
 
 struct tree_cache;
 
-/* With the id of the root's tree. NULL: no memory. */
-struct tree_cache *tree_cache_new(const uint8_t id[TREE_CACHE_ID_BYTES]) MUST_CHECK;
+/* With the id of the root's tree, or NULL if git would write another tree for the same files. NULL:
+ * no memory. */
+struct tree_cache *tree_cache_new(const uint8_t *id) MUST_CHECK;
 void tree_cache_free(struct tree_cache *c);
 
 /* An entry of `folder` ("" or "a/b/"); all entries in the order of the walk, folders before what is
- * in them. */
+ * in them. id: as above. */
 void tree_cache_add_folder(struct tree_cache *c, const char *folder, const char *name,
-			   const uint8_t id[TREE_CACHE_ID_BYTES]);
+			   const uint8_t *id);
 void tree_cache_add_file(struct tree_cache *c, const char *folder);
 
 /* Appends the extension's content. False: too large, or no memory; the index goes without. */

@@ -20,8 +20,10 @@
 
 struct folder {
 	git_tree *tree;
-	size_t next; /* entry */
-	size_t path; /* length of the parent's path */
+	size_t next;  /* entry */
+	size_t path;  /* length of the parent's path */
+	size_t bytes; /* of its entries, as git writes them */
+	bool is_odd;  /* git would write another tree */
 };
 
 struct walk {
@@ -81,7 +83,7 @@ check_gitmodules(struct walk *w, const git_tree_entry *entry)
 {
 	git_blob *blob;
 
-	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+	if (git_object_entry_mode(entry) == GIT_FILEMODE_LINK)
 		return set_entry_failure(w, entry, "is a symbolic link");
 	if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB)
 		return true;
@@ -136,6 +138,20 @@ check_size(struct walk *w, const git_tree_entry *entry)
 			   (unsigned long long)t->request->file_bytes_max);
 }
 
+/* Sums what git would write. False: an entry of another kind than git knows. */
+static bool
+check_mode(struct walk *w, const git_tree_entry *entry)
+{
+	struct folder *folder = &w->folders[w->depth - 1];
+	git_filemode_t mode = git_object_entry_mode(entry);
+	size_t digits = mode == GIT_FILEMODE_TREE ? 5 : 6;
+
+	folder->bytes += digits + strlen(git_tree_entry_name(entry)) + 2 + GIT_OID_RAWSZ;
+	if (git_tree_entry_filemode_raw(entry) != mode)
+		folder->is_odd = true;
+	return mode != GIT_FILEMODE_UNREADABLE || set_entry_failure(w, entry, "has no valid mode");
+}
+
 /* Records properties that decide how the tree is checked out. */
 static void
 note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
@@ -178,7 +194,7 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 	found = git_tree_entry_byname(tree, name);
 	if (found != NULL && found != entry)
 		return set_entry_failure(w, entry, "is a duplicate entry");
-	if (!check_size(w, entry))
+	if (!check_mode(w, entry) || !check_size(w, entry))
 		return false;
 	if (path_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
 		return false;
@@ -218,6 +234,26 @@ leave(struct walk *w)
 	w->path.len = last->path;
 }
 
+/* Notes a tree that is complete and was not written as git does. Zeros before a mode are in its
+ * size alone. */
+static bool
+note_odd(struct walk *w)
+{
+	const struct folder *last = &w->folders[w->depth - 1];
+	const git_oid *id = git_tree_id(last->tree);
+	git_object_t type;
+	size_t size;
+	int code = 0;
+
+	if (!last->is_odd)
+		code = git_odb_read_header(&size, &type, w->odb, id);
+	if (code < 0)
+		return git_steps_fail(w->transfer, code, "read a tree's size");
+	return (!last->is_odd && size == last->bytes) ||
+	       odd_trees_add(&w->transfer->odd_trees, id->id) ||
+	       failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+}
+
 static bool
 walk_all(struct walk *w)
 {
@@ -226,6 +262,8 @@ walk_all(struct walk *w)
 		const git_tree_entry *entry = git_tree_entry_byindex(last->tree, last->next++);
 
 		if (entry == NULL) {
+			if (!note_odd(w))
+				return false;
 			leave(w);
 			continue;
 		}
@@ -263,6 +301,7 @@ tree_check(struct transfer *t)
 	ok = enter(&w, git_tree_id(tree), "") && walk_all(&w);
 	while (w.depth > 0)
 		leave(&w);
+	odd_trees_sort(&t->odd_trees);
 	buf_fini(&w.path);
 	git_odb_free(w.odb);
 	git_tree_free(tree);

@@ -4,6 +4,8 @@
  */
 #include "clone/git/git_object.h"
 
+#include <sys/stat.h>
+
 #include "base/str.h"
 
 #define TAGS_MAX 64u /* tags of tags */
@@ -103,4 +105,23 @@ git_object_size(git_repository *repository, const git_oid *id, size_t *size)
 		code = git_odb_read_header(size, &type, odb, id);
 	git_odb_free(odb);
 	return code;
+}
+
+git_filemode_t
+git_object_entry_mode(const git_tree_entry *entry)
+{
+	unsigned mode = (unsigned)git_tree_entry_filemode_raw(entry);
+
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return (mode & S_IXUSR) != 0 ? GIT_FILEMODE_BLOB_EXECUTABLE : GIT_FILEMODE_BLOB;
+	case S_IFLNK:
+		return GIT_FILEMODE_LINK;
+	case S_IFDIR:
+		return GIT_FILEMODE_TREE;
+	case GIT_FILEMODE_COMMIT:
+		return GIT_FILEMODE_COMMIT;
+	default:
+		return GIT_FILEMODE_UNREADABLE;
+	}
 }

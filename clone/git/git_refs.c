@@ -342,10 +342,13 @@ set_remote_head(struct transfer *t)
 	return code;
 }
 
-/* With a depth only one branch was fetched. */
+/* With a depth only one branch was fetched. A branch "HEAD" is its own remote's HEAD: git makes
+ * that a symbolic ref to itself, with which its commands fail. */
 static bool
 has_default_branch(const struct transfer *t)
 {
+	if (strcmp(t->default_branch, HEADS "HEAD") == 0)
+		return false;
 	return t->request->depth == 0 ||
 	       (t->branch != NULL && strcmp(t->branch, t->default_branch + 11) == 0);
 }

@@ -85,7 +85,7 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 	bool is_wanted;
 	bool ok = true;
 
-	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK ||
+	if (git_object_entry_mode(entry) == GIT_FILEMODE_LINK ||
 	    git_odb_read_header(&size, &type, s->odb, git_tree_entry_id(entry)) < 0 ||
 	    size > LFS_POINTER_MAX_BYTES)
 		return true;

@@ -142,10 +142,10 @@ def test_patterns_that_backtrack(compare, pattern):
     compare({".gitattributes": (0o100644, (pattern + b" text eol=crlf\n") * 50), **files})
 
 
-def clone_of(gitlab, certificates, target, files):
+def clone_of(gitlab, certificates, target, files, **more):
     project = gitlab.add_project("group/attributes", gitlab.sasha, visibility="public")
     subprocess.run(["git", "-C", project.repository, "fast-import", "--quiet", "--force"], input=fast_import(files), check=True)
-    return by_hand(settings_for(gitlab, project, target, certificates.ca))
+    return by_hand(settings_for(gitlab, project, target, certificates.ca, **more))
 
 
 def test_attributes_that_git_ignores(gitlab, certificates, target):
@@ -156,8 +156,8 @@ def test_attributes_that_git_ignores(gitlab, certificates, target):
     assert (target / "x.txt").read_bytes() == b"a\n"
 
 
-def refused(*arguments):
-    result = clone_of(*arguments)
+def refused(*arguments, **more):
+    result = clone_of(*arguments, **more)
     assert result.returncode == CODES["refused"], result.stderr
     return result.stderr
 
@@ -171,3 +171,10 @@ def test_rules_without_bound_are_refused(gitlab, certificates, target):
     """A few bytes of text become many in memory."""
     files = {"a/.gitattributes": (0o100644, b"x -text\n" * 1_060_000), "a/b": (0o100644, b"")}
     assert "a/.gitattributes: attributes that need more than" in refused(gitlab, certificates, target, files)
+
+
+@pytest.mark.parametrize("attributes", ["ident", "text eol=crlf", "working-tree-encoding=UTF-32"])
+def test_files_that_grow_beyond_the_limit_are_refused(gitlab, certificates, target, attributes):
+    """They are in memory while they are written."""
+    files = {".gitattributes": (0o100644, f"a {attributes}\n".encode()), "a": (0o100644, b"$Id$\n\n\n\n" * 4000)}
+    assert 'a\\" has more than CLONE_FILE_BYTES_MAX' in refused(gitlab, certificates, target, files, CLONE_FILE_BYTES_MAX="40KiB")

@@ -99,7 +99,7 @@ def test_umask_holds(clone, target, mask):
     assert stat.S_IMODE((target / "a/file").stat().st_mode) == 0o644 & ~mask
 
 
-@pytest.mark.parametrize("link", ["", "a\0b"], ids=["empty", "nul"])
+@pytest.mark.parametrize("link", ["", "\0b"], ids=["empty", "nul"])
 def test_links_to_nowhere_are_refused(clone, target, link):
     result = clone({"file": (0o100644, "x"), "link": (0o120000, link)})
     assert result.returncode == CODES["refused"], result.stderr

@@ -94,6 +94,80 @@ def octopus(bare):
     commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "a", "b", "c"))
 
 
+def written_tree(bare, entries):
+    """A tree as it is said to be: (mode, id, name), in this order."""
+    lines = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(oid) for mode, oid, name in entries)
+    return object_of(bare, "tree", lines)
+
+
+def modes(*modes):
+    """A file with each of them, in the folder "old", beside a folder that is written as today."""
+
+    def change(bare):
+        oid = blob(bare, b"x")
+        old = written_tree(bare, [(mode, oid, b"f%02d" % n) for n, mode in enumerate(modes)])
+        plain = tree(bare, [("100644", "blob", oid, b"file")])
+        commit(bare, tree(bare, [("040000", "tree", old, b"old"), ("040000", "tree", plain, b"plain")]))
+
+    return change
+
+
+def padded_modes(bare):
+    """The zeros that old programs wrote before the modes of folders."""
+    inner = tree(bare, [("100644", "blob", blob(bare), b"x")])
+    commit(bare, written_tree(bare, [(b"040000", inner, b"folder"), (b"0100644", blob(bare), b"z")]))
+
+
+def lines(text):
+    """A commit of these lines; TREE and PARENT are those of main."""
+
+    def change(bare):
+        ids = {name: git(bare, "rev-parse", f"main{suffix}") for name, suffix in (("TREE", "^{tree}"), ("PARENT", ""))}
+        git(bare, "update-ref", "refs/heads/main", object_of(bare, "commit", text.replace("TREE", ids["TREE"]).replace("PARENT", ids["PARENT"])))
+
+    return change
+
+
+def with_attributes(text, contents):
+    def change(bare):
+        entries = [("100644", "blob", blob(bare, content), name) for name, content in contents.items()]
+        commit(bare, tree(bare, [("100644", "blob", blob(bare, text), b".gitattributes"), *entries]))
+
+    return change
+
+
+def attributes_as(mode, kind):
+    """.gitattributes is something else than a file."""
+
+    def change(bare):
+        oid = blob(bare, b"* text eol=crlf\n")
+        oid = {"tree": tree(bare, [("100644", "blob", oid, b"x")]), "commit": "1" * 40}.get(kind, oid)
+        commit(bare, tree(bare, [(mode, kind, oid, b".gitattributes"), ("100644", "blob", blob(bare, b"a\n"), b"x.txt")]))
+
+    return change
+
+
+def head_of(ref):
+    """The remote's HEAD names this ref."""
+
+    def change(bare):
+        git(bare, "update-ref", ref, "main")
+        git(bare, "symbolic-ref", "HEAD", ref)
+
+    return change
+
+
+def ref_of_tag(ref):
+    """A branch that is an annotated tag, as nothing but a file can make it."""
+
+    def change(bare):
+        oid = object_of(bare, "tag", f"object {git(bare, 'rev-parse', 'main')}\ntype commit\ntag t\ntagger {WHO}\n\nm\n")
+        with open(f"{bare}/{ref}", "w", encoding="ascii") as file:
+            file.write(oid + "\n")
+
+    return change
+
+
 def several_roots(bare):
     commit(bare, tree(bare, []), parents=(), ref="refs/heads/root", message="Root\n")
     commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "root"))
@@ -197,4 +271,44 @@ SHAPES = {
     "gitlink with an include": gitlinks(b"[include]\n\tpath = /dev/zero\n"),
     "gitlink with a broken .gitmodules": gitlinks(b"[submodule \"x\n"),
     "gitlink with a BOM": gitlinks(b"\xef\xbb\xbf[submodule \"lib\"] path = lib\n\turl = ../li\\\nb.git\n"),
+    # Trees of old programs
+    "zeros before modes": padded_modes,
+    "modes of old versions": modes(b"100664", b"100600", b"100711", b"100755", b"100777"),
+    "links with other bits": modes(b"120777", b"120644"),
+    # Attributes and encodings
+    "attributes that are a folder": attributes_as("040000", "tree"),
+    "attributes that are executable": attributes_as("100755", "blob"),
+    "attributes that are a commit": attributes_as("160000", "commit"),
+    "attributes in capitals": files(b".GITATTRIBUTES", b"x.txt", content=b"* text eol=crlf\n"),
+    "macro of git's own name": with_attributes(b"[attr]binary text eol=crlf\n*.t binary\n*.u -binary\n", {b"a.t": b"x\n", b"a.u": b"x\n"}),
+    "filter that nobody has": with_attributes(b"*.t filter=nothere eol=crlf\n*.u filter\n", {b"a.t": b"x\n", b"a.u": b"y\n"}),
+    "attributes of links": lambda bare: [with_attributes(b"* eol=crlf ident\n", {})(bare), link(b"$Id$\n")(bare)],
+    "long idents": with_attributes(b"* ident\n", {b"a": b"$Id: " + b"x" * 70000 + b" $ $Id$", b"b": b"$Id$" * 9000}),
+    **{
+        f"encoded as {name}": with_attributes(b"*.t working-tree-encoding=" + name.encode() + b"\n", {b"a.t": text, b"e.t": b"", b"l.t": text * 9000})
+        for name, text in {
+            "ASCII//TRANSLIT": "grüße\n".encode(),
+            "ISO-8859-1//IGNORE": "grüße ☃\n".encode(),
+            "SHIFT-JIS eol=crlf": "日本語\n".encode(),
+            "ISO-2022-JP": "日本語".encode(),
+            "UTF-7": "日本語\n".encode(),
+            "UTF-32LE-BOM": "日本語\n".encode(),
+            "UCS-2": "😀\n".encode(),
+            "windows-1252 text=auto eol=crlf": "€\n".encode(),
+            "UTF-16LE-BOM ident": b"\xef\xbb\xbfx $Id$\n",
+            "utf-16 eol=crlf": b"x\r\ny\n",
+        }.items()
+    },
+    # Commits, tags and refs that git does not write
+    "commit without a committer": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\n\nx\n"),
+    "commit without an empty line": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\ncommitter {WHO}"),
+    "commit with CRLF": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\r\ncommitter {WHO}\r\n\r\nx\r\n"),
+    "commit with a NUL": head_lines("", message="a\0b\n"),
+    "tag with a NUL": tag(f"tagger {WHO}\n\na\0b\n"),
+    "tag with CRLF": tag(f"tagger {WHO}\r\n\r\nm\r\n"),
+    "branch that is a tag": ref_of_tag("refs/heads/odd"),
+    "HEAD of a merge request": head_of("refs/merge-requests/1/head"),
+    "HEAD of another remote": head_of("refs/remotes/origin/main"),
+    "link with a NUL": link(b"a\0b"),
+    "links to themselves": lambda bare: [link(b"self", b"self")(bare), link(b".", b"dot")(bare), link(b".git", b"g")(bare)],
 }

@@ -97,6 +97,9 @@ test_gitmodules(void **state)
 	assert_true(path_check_is_gitmodules(STR("GI7EBA~1")));
 	assert_true(path_check_is_gitmodules(
 		STR(".gitmodules...................................................... ")));
+	assert_true(path_check_is_gitmodules(STR("x\\.gitmodules")));
+	assert_true(path_check_is_gitmodules(STR("GITMOD~4:x\\y")));
+	assert_false(path_check_is_gitmodules(STR("x\\y.gitmodules")));
 	assert_false(path_check_is_gitmodules(STR("gitmodules")));
 	assert_false(path_check_is_gitmodules(STR(".gitmodules2")));
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trees that git would write otherwise: old versions of git and other programs put zeros before
+ * modes, or left more of them than whether a file may be executed. The index must not name such a
+ * tree for its files.
+ */
+#ifndef CLONE_CHECKOUT_ODD_TREES_H
+#define CLONE_CHECKOUT_ODD_TREES_H
+
+#include "base/str.h"
+
+#define ODD_TREES_ID_BYTES 20u
+
+struct odd_trees { /* initially zeroed */
+	uint8_t (*ids)[ODD_TREES_ID_BYTES];
+	size_t count, size;
+};
+
+/* False: no memory. */
+bool odd_trees_add(struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES]) MUST_CHECK;
+
+/* Needed before odd_trees_has. */
+void odd_trees_sort(struct odd_trees *o);
+
+bool odd_trees_has(const struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES]);
+void odd_trees_fini(struct odd_trees *o);
+
+#endif
