@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from clone import CODES, by_hand, git, settings_for
-from clone_compare import compare
+from clone_compare import compare, differences, run_git, state_of
 from clone_fixtures import target
 from lfs import add_files, pointer_to
 
@@ -276,6 +276,36 @@ def test_entries_without_a_gitlink_are_silent(like_git, gitlab):
     add(gitlab.project.repository, [("lib", "lib", "", head(lib))], text)
     result = like_git()
     assert "WARN" not in result.stderr and "missing" not in result.stderr, result.stderr
+
+
+SPELLINGS = {
+    "old section": "[submodule.lib]\n\tpath = lib\n\turl = ../lib.git\n",
+    "CRLF": '[submodule "lib"]\r\n\tpath = lib\r\n\turl = ../lib.git\r\n',
+    "two sections": '[submodule "lib"]\n\tpath = x\n[core]\n\tbare\n[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n',
+    "partly quoted": '[submodule "lib"]\n\tpath = "l"i"b" # x\n\turl = ../l"ib.git";x\n',
+    "no final line feed": '[submodule "lib"] path=lib\nurl=../lib.git',
+    "blanks": ' [submodule\t"lib"]\n\n \t path \t=\t lib \t \n\t;\n#\n\tURL\t= ../lib.git\t\n',
+    "odd name": '[submodule "a.b]c=d \\"é\\\\"]\n\tpath = lib\n\turl = ../lib.git\n',
+    "other values": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n\tbranch = .\n\tignore = all\n\tfetchRecurseSubmodules = false\n\tx\n',
+    "slash behind the address": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git/\n',
+    "slash behind the path": '[submodule "lib"]\n\tpath = lib/\n\turl = ../lib.git\n',
+    "dot before the path": '[submodule "lib"]\n\tpath = ./lib\n\turl = ../lib.git\n',
+    "address from the root": '[submodule "lib"]\n\tpath = lib\n\turl = ../../group/lib.git\n',
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_spellings_of_gitmodules(settings, certificates, target, gitlab, tmp_path, spelling):
+    """What git clones of it, and nothing that git does not clone."""
+    lib = gitlab.add_project("group/lib", gitlab.sasha)
+    add(gitlab.project.repository, [("lib", "lib", "", head(lib))], SPELLINGS[spelling])
+    result = by_hand(settings)
+    theirs = run_git(certificates.ca, "clone", settings["CLONE_URL"], tmp_path / "theirs", token=settings["CLONE_TOKEN"])
+    updated = run_git(certificates.ca, "-C", tmp_path / "theirs", *UPDATE, token=settings["CLONE_TOKEN"])
+    assert result.returncode == theirs.returncode == 0, (result.stderr, theirs.stderr)
+    assert "missing" not in result.stderr and (updated.returncode == 0) == (os.listdir(target / "lib") != []), updated.stderr
+    found = differences(state_of(target), state_of(tmp_path / "theirs"))
+    assert not found, pprint.pformat(found, width=160)
 
 
 def test_one_odd_entry_costs_itself(settings, target, gitlab):

@@ -311,6 +311,12 @@ test_waiting_page_shows_progress(void **state)
 	assert_true(has("<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>"));
 	assert_true(has("id=\"trouble\" role=\"alert\" hidden"));
 	assert_true(has("id=\"step-lfs\" data-state=\"next\" hidden>"));
+	clone.phase = CLONE_CONNECTING;
+	clone.notes = CLONE_NOTE_WAITS;
+	render(*state, &page);
+	assert_page_is_sound();
+	assert_true(has("waiting for a writable directory"));
+	clone.notes = 0;
 	clone.phase = CLONE_LFS;
 	clone.counters.files_done = 1500;
 	clone.counters.files_total = 20000;
