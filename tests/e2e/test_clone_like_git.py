@@ -128,6 +128,20 @@ def test_head_without_its_branch(like_git, project, head, arguments, more):
     assert "HEAD" in result.stderr
 
 
+@pytest.mark.parametrize("depth", [None, "1"])
+def test_default_branch_called_head(gitlab, project, certificates, target, depth):
+    """Git would leave refs/remotes/origin/HEAD as a ref to itself."""
+    bare = project.repository
+    git(bare, "update-ref", "refs/heads/HEAD", "main")
+    git(bare, "symbolic-ref", "HEAD", "refs/heads/HEAD")
+    result = by_hand(settings_for(gitlab, project, target, certificates.ca, CLONE_DEPTH=depth))
+    assert result.returncode == 0, result.stderr
+    assert git(target, "symbolic-ref", "HEAD") == "refs/heads/HEAD"
+    assert git(target, "rev-parse", "refs/remotes/origin/HEAD", "refs/heads/HEAD").split() == [git(bare, "rev-parse", "main")] * 2
+    assert git(target, "status", "--porcelain", "--branch").startswith("## HEAD...origin/HEAD") and git(target, "fsck") == ""
+    git(target, "-c", f"http.sslCAInfo={certificates.ca}", "fetch", "-q")
+
+
 @pytest.mark.parametrize("head", ["main", "trunk", "feature/x"])
 @depths
 def test_empty(like_git, gitlab, project, head, arguments, more):
