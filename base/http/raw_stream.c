@@ -15,40 +15,21 @@
 #include <unistd.h>
 
 #include "base/http/proxy_tunnel.h"
+#include "base/http/system_authorities.h"
 #include "base/net/dial.h"
 #include "base/net/ip.h"
 #include "base/net/tls/tls_error.h"
 
 #define HOST_MAX      255u
-#define RECEIVE_BYTES 65536u /* of one call of the kernel */
+#define RECEIVE_BYTES 131072u			 /* of one call of the kernel */
+#define SEND_BYTES    (RAW_STREAM_PIECE + 4096u) /* likewise, with what records add */
 
 struct raw_stream {
 	int fd;
 	SSL_CTX *context;
 	SSL *ssl;
+	size_t unflushed; /* bytes of a send whose records are not all with the kernel */
 };
-
-/* Where systems have their authorities, besides where this OpenSSL was told that they are. */
-static const char *const bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
-	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
-	"/etc/ssl/ca-bundle.pem",	      /* SUSE */
-	"/etc/ssl/cert.pem",		      /* macOS, BSDs */
-};
-
-static bool
-load_system_authorities(SSL_CTX *context)
-{
-	bool ok = SSL_CTX_set_default_verify_paths(context) == 1;
-
-	if (getenv(X509_get_default_cert_file_env()) != NULL ||
-	    access(X509_get_default_cert_file(), R_OK) == 0)
-		return ok;
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (access(bundles[i], R_OK) == 0)
-			return SSL_CTX_load_verify_file(context, bundles[i]) == 1;
-	return ok;
-}
 
 static bool
 configure(SSL_CTX *context)
@@ -56,8 +37,7 @@ configure(SSL_CTX *context)
 	static const unsigned char protocols[] = "\x08http/1.1";
 
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(context,
-			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_default_read_buffer_len(context, RECEIVE_BYTES);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -92,7 +72,7 @@ prepare_tls(struct raw_stream *s, const struct raw_stream_target *target, struct
 	if (target->ca_file != NULL && SSL_CTX_load_verify_file(s->context, target->ca_file) != 1)
 		return tls_error_set(e, ERR_CONFIG, "no authorities") ||
 		       err_wrap(e, "%s", target->ca_file);
-	if (target->ca_file == NULL && !load_system_authorities(s->context))
+	if (target->ca_file == NULL && !system_authorities_use(s->context))
 		return tls_error_set(e, ERR_TLS, "the system's authorities can't be read");
 	s->ssl = SSL_new(s->context);
 	return (s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1 &&
@@ -130,6 +110,22 @@ shake_hands(struct raw_stream *s, uint64_t deadline_ms, struct err *e)
 	}
 }
 
+/* From now on records are gathered, and leave when they are flushed. */
+static bool
+gather_records(const struct raw_stream *s, struct err *e)
+{
+	BIO *to_socket = SSL_get_wbio(s->ssl);
+	BIO *gathered = BIO_new(BIO_f_buffer());
+
+	if (gathered == NULL || BIO_set_write_buffer_size(gathered, SEND_BYTES) != 1 ||
+	    BIO_up_ref(to_socket) != 1) {
+		BIO_free(gathered);
+		return tls_error_set(e, ERR_MEMORY, "no memory for TLS");
+	}
+	SSL_set0_wbio(s->ssl, BIO_push(gathered, to_socket));
+	return true;
+}
+
 struct raw_stream *
 raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms, struct err *e)
 {
@@ -141,7 +137,7 @@ raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms,
 	}
 	s->fd = proxy_tunnel_dial(target, deadline_ms, e);
 	if (s->fd >= 0 && prepare_tls(s, target, e)) {
-		if (shake_hands(s, deadline_ms, e))
+		if (shake_hands(s, deadline_ms, e) && gather_records(s, e))
 			return s;
 		err_wrap(e, "%s", target->host);
 	}
@@ -199,18 +195,43 @@ result_of(const struct raw_stream *s, int result, struct err *e)
 	return RAW_STREAM_FAILED;
 }
 
+/* Looking is cheaper than clearing, which reads and writes of small records would notice. */
+static void
+clear_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+	errno = 0;
+}
+
 enum raw_stream_result
 raw_stream_receive(struct raw_stream *s, char *data, size_t size, size_t *len, struct err *e)
 {
-	ERR_clear_error();
-	errno = 0;
+	clear_errors();
 	return result_of(s, SSL_read_ex(s->ssl, data, size, len), e);
 }
 
 enum raw_stream_result
 raw_stream_send(struct raw_stream *s, struct str data, size_t *len, struct err *e)
 {
-	ERR_clear_error();
-	errno = 0;
-	return result_of(s, SSL_write_ex(s->ssl, data.data, data.len, len), e);
+	BIO *gathered = SSL_get_wbio(s->ssl);
+
+	clear_errors();
+	*len = 0;
+	if (s->unflushed == 0) {
+		enum raw_stream_result result =
+			result_of(s, SSL_write_ex(s->ssl, data.data, data.len, &s->unflushed), e);
+		if (result != RAW_STREAM_DONE)
+			return result;
+	}
+	if (BIO_flush(gathered) != 1) {
+		int error = errno;
+		if (BIO_should_retry(gathered))
+			return RAW_STREAM_AGAIN;
+		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection broke");
+		return RAW_STREAM_FAILED;
+	}
+	*len = s->unflushed;
+	s->unflushed = 0;
+	return RAW_STREAM_DONE;
 }

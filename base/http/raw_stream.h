@@ -32,8 +32,13 @@ bool raw_stream_has_buffered(const struct raw_stream *s);
 
 enum raw_stream_result { RAW_STREAM_DONE, RAW_STREAM_AGAIN, RAW_STREAM_END, RAW_STREAM_FAILED };
 
-/* Neither blocks; *len is the number of bytes with RAW_STREAM_DONE, at least one. Not all that was
- * received may be passed on by one call: poll only after RAW_STREAM_AGAIN. */
+/*
+ * Neither blocks; *len is the number of bytes with RAW_STREAM_DONE, at least one. Not all that was
+ * received may be passed on by one call: poll only after RAW_STREAM_AGAIN. What was not sent is to
+ * be given again, with or without more behind it. Pieces of up to RAW_STREAM_PIECE bytes, eight
+ * records, leave in one call of the kernel.
+ */
+#define RAW_STREAM_PIECE 131072u
 enum raw_stream_result raw_stream_receive(struct raw_stream *s, char *data, size_t size,
 					  size_t *len, struct err *e) MUST_CHECK;
 enum raw_stream_result raw_stream_send(struct raw_stream *s, struct str data, size_t *len,

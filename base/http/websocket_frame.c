@@ -112,7 +112,7 @@ take_payload(struct websocket_reader *r, struct str *in, char *out, size_t size,
 		len = (size_t)r->data_left;
 	if (r->from_client)
 		websocket_apply_mask(out, in->data, len, mask_of(r), r->mask_at);
-	else
+	else if (out != NULL)
 		memcpy(out, in->data, len);
 	r->mask_at = (uint8_t)((r->mask_at + len) % MASK_BYTES);
 	r->data_left -= len;
@@ -165,6 +165,17 @@ websocket_read(struct websocket_reader *r, struct str *in, char *out, size_t out
 		if (in->len == 0)
 			return WEBSOCKET_EVENT_MORE;
 	}
+}
+
+enum websocket_event
+websocket_view(struct websocket_reader *r, struct str *in, struct str *payload)
+{
+	size_t len;
+
+	err_assert(!r->from_client);
+	enum websocket_event event = websocket_read(r, in, NULL, SIZE_MAX, &len);
+	*payload = (struct str){in->data - len, len};
+	return event;
 }
 
 struct str

@@ -61,6 +61,10 @@ enum websocket_event {
 enum websocket_event websocket_read(struct websocket_reader *r, struct str *in, char *out,
 				    size_t out_size, size_t *out_len);
 
+/* The same for frames of servers, which are not masked: payload is where it was, in *in. */
+enum websocket_event websocket_view(struct websocket_reader *r, struct str *in,
+				    struct str *payload);
+
 /* Payload of the control frame that was read last. */
 struct str websocket_control(const struct websocket_reader *r);
 

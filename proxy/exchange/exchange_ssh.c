@@ -7,21 +7,20 @@
 
 #include <stdlib.h>
 
-#include "base/http/websocket_frame.h"
 #include "base/json.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/hsts.h"
 #include "proxy/exchange/response/reply.h"
 #include "proxy/http/upgrade.h"
+#include "proxy/http/websocket.h"
 #include "proxy/tunnel/ssh_probe.h"
 
 #define PING_MS	     30000u
 #define PONG_MAX_MS  90000u
-#define PIECE_BYTES  16384u
+#define PIECE_BYTES  65536u
 #define JSON_MAX     2048u
 #define FIELDS_MAX   10u
 #define HOST_KEY_MAX (SSH_KEY_TEXT_MAX + 1)
-#define PING_EMPTY   STR("\x89\0")
 
 /* Keep-alives and the chatter of an idle IDE stay below this; a person who types does not. */
 #define ACTIVITY_BYTES	   2048u
@@ -231,7 +230,7 @@ on_ping_timer(void *arg)
 	loop_timer_start(&ssh->timer,
 			 PONG_MAX_MS - silent_ms < PING_MS ? PONG_MAX_MS - silent_ms : PING_MS);
 	if (!s->ops->is_blocked(s)) {
-		s->ops->send_body(s, PING_EMPTY);
+		s->ops->send_body(s, WEBSOCKET_PING);
 		s->ops->flush(s);
 	}
 }
@@ -450,16 +449,15 @@ send_bytes(struct exchange_ssh *ssh, struct str data)
 
 /* False: the tunnel has ended. */
 static bool
-take_event(struct exchange_ssh *ssh, enum websocket_event event, struct str data)
+take_control(struct exchange_ssh *ssh, enum websocket_event event)
 {
 	switch (event) {
+	case WEBSOCKET_EVENT_MORE:
 	case WEBSOCKET_EVENT_DATA:
-		send_bytes(ssh, data);
+	case WEBSOCKET_EVENT_PONG:
 		return true;
 	case WEBSOCKET_EVENT_PING:
 		send_pong(ssh);
-		return true;
-	case WEBSOCKET_EVENT_PONG:
 		return true;
 	case WEBSOCKET_EVENT_CLOSE:
 		end_tunnel(ssh, WEBSOCKET_NORMAL_END, "the client has closed the connection");
@@ -470,29 +468,33 @@ take_event(struct exchange_ssh *ssh, enum websocket_event event, struct str data
 	case WEBSOCKET_EVENT_REFUSED:
 		end_tunnel(ssh, WEBSOCKET_UNSUPPORTED_DATA, "the client sent a text message");
 		return false;
-	case WEBSOCKET_EVENT_MORE:
-		break;
 	}
 	return false;
 }
 
+/* Payload of several frames goes to sshd at once. */
 void
 exchange_ssh_on_frames(struct exchange *x, struct str data)
 {
 	struct exchange_ssh *ssh = x->ssh;
+	enum websocket_event event;
 	char piece[PIECE_BYTES];
+	size_t gathered = 0;
 
 	ssh->heard_ms = loop_now_ms(x->proxy->loop);
-	for (;;) {
+	do {
 		size_t len;
-		enum websocket_event event =
-			websocket_read(&ssh->reader, &data, piece, sizeof(piece), &len);
 
-		if (event == WEBSOCKET_EVENT_MORE)
-			break;
-		if (!take_event(ssh, event, (struct str){piece, len}))
+		event = websocket_read(&ssh->reader, &data, piece + gathered,
+				       sizeof(piece) - gathered, &len);
+		gathered += len;
+		if (gathered > 0 && (event != WEBSOCKET_EVENT_DATA || gathered == sizeof(piece))) {
+			send_bytes(ssh, (struct str){piece, gathered});
+			gathered = 0;
+		}
+		if (!take_control(ssh, event))
 			return;
-	}
+	} while (event != WEBSOCKET_EVENT_MORE);
 	if (ssh_link_is_blocked(ssh->link))
 		x->stream->ops->want_body(x->stream, false);
 }

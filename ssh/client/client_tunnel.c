@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ssh's ProxyCommand: one poll loop between the WebSocket and standard input and output, with
- * bounded buffers. A side is read only when what came from it before was passed on.
+ * bounded buffers. A side is read only when what came from it before was passed on. Bytes stay in
+ * the buffer that they were read into.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,8 +16,11 @@
 #include "base/http/websocket_frame.h"
 #include "ssh/client/client_tunnel.h"
 
-/* A frame of that payload fills four TLS records. */
-#define PIECE_BYTES  (4u * 16384u - WEBSOCKET_HEADER_MAX)
+#define FRAME_BYTES  RAW_STREAM_PIECE
+#define PAYLOAD_MAX  (FRAME_BYTES - WEBSOCKET_HEADER_MAX)
+#define IN_BYTES     131072u
+#define PIPE_BYTES   131072
+#define PARTS_MAX    16u /* what every system's writev takes */
 #define PING_MS	     30000u
 #define SILENCE_MS   90000u
 #define MASK_BYTES   4u
@@ -23,26 +28,33 @@
 #define LOOK_ROUNDS  16u /* without waiting, before the other descriptors are looked at again */
 #define MASKS_COUNT  64u
 
+#if defined(__linux__) && !defined(F_SETPIPE_SZ) /* hidden from programs that say POSIX */
+#define F_SETPIPE_SZ 1031
+#endif
+
 enum tunnel_state { TUNNEL_OPEN, TUNNEL_ENDED, TUNNEL_FAILED };
 
 struct tunnel_loop {
 	struct client_tunnel *tunnel;
 	struct websocket_reader reader;
-	struct str unread;    /* received frames, in `in` */
-	struct str unsent;    /* frames, in `out` */
-	struct str unwritten; /* payload for standard output, in `payload` */
+	struct str unread;	       /* received frames, in `in` */
+	struct str unsent;	       /* frames, in `out` */
+	struct iovec parts[PARTS_MAX]; /* payload for standard output, in `in` */
+	size_t parts_count;
+	size_t parts_at;	  /* those before are written */
+	enum websocket_event end; /* of the connection, when all before it is written; or DATA */
 	uint64_t heard_ms;
 	uint64_t pinged_ms;
 	bool is_readable;  /* the socket may have more */
 	bool has_input;	   /* so may standard input */
+	bool is_full;	   /* standard output took less than it was given */
 	unsigned rounds;   /* since poll */
 	size_t masks_left; /* random bytes that no frame has had */
 	bool input_ended;
 	enum tunnel_state state;
 	struct err *e;
-	char in[PIECE_BYTES];
-	char out[PIECE_BYTES + WEBSOCKET_HEADER_MAX + 3 * CONTROL_SIZE];
-	char payload[PIECE_BYTES];
+	char in[IN_BYTES];
+	char out[FRAME_BYTES + 3 * CONTROL_SIZE];
 	uint8_t masks[MASKS_COUNT][MASK_BYTES];
 };
 
@@ -66,7 +78,7 @@ draw_mask(struct tunnel_loop *t)
 
 /* There must be room. Frames are not moved before they are sent: see raw_stream_send. */
 static void
-add_frame(struct tunnel_loop *t, enum websocket_opcode opcode, struct str payload)
+add_control(struct tunnel_loop *t, enum websocket_opcode opcode, struct str payload)
 {
 	char *at = t->out;
 	const uint8_t *mask = draw_mask(t);
@@ -77,6 +89,20 @@ add_frame(struct tunnel_loop *t, enum websocket_opcode opcode, struct str payloa
 	size_t header_len = websocket_write_header(at, opcode, payload.len, mask);
 	websocket_apply_mask(at + header_len, payload.data, payload.len, mask, 0);
 	t->unsent.len += header_len + payload.len;
+}
+
+/* Of the bytes in `out` behind the room for a header; nothing else is there. */
+static void
+frame_input(struct tunnel_loop *t, size_t len)
+{
+	char header[WEBSOCKET_HEADER_MAX];
+	char *payload = t->out + WEBSOCKET_HEADER_MAX;
+	const uint8_t *mask = draw_mask(t);
+	size_t header_len = websocket_write_header(header, WEBSOCKET_OP_BINARY, len, mask);
+
+	websocket_apply_mask(payload, payload, len, mask, 0);
+	memcpy(payload - header_len, header, header_len);
+	t->unsent = (struct str){payload - header_len, header_len + len};
 }
 
 /* Whether a control frame fits behind what waits. */
@@ -105,35 +131,46 @@ take_close(struct tunnel_loop *t)
 	fail(t, len > 0 ? text : "the workspace has closed the connection");
 }
 
-/* Payload goes to standard output as soon as it is read; the next event waits for that. */
+static bool
+has_unwritten(const struct tunnel_loop *t)
+{
+	return t->parts_at < t->parts_count;
+}
+
+static void
+take_end(struct tunnel_loop *t)
+{
+	if (t->end == WEBSOCKET_EVENT_CLOSE)
+		take_close(t);
+	else
+		fail(t, "the workspace sent a malformed frame");
+}
+
+/* Gathers payload for one call of the kernel. The connection's end waits for what was before it. */
 static void
 read_frames(struct tunnel_loop *t)
 {
-	while (t->unwritten.len == 0 && t->state == TUNNEL_OPEN) {
-		size_t len;
+	enum websocket_event event;
+	struct str payload;
 
-		switch (websocket_read(&t->reader, &t->unread, t->payload, sizeof(t->payload),
-				       &len)) {
-		case WEBSOCKET_EVENT_MORE:
-			return;
-		case WEBSOCKET_EVENT_DATA:
-			t->unwritten = (struct str){t->payload, len};
-			break;
-		case WEBSOCKET_EVENT_PING:
+	if (has_unwritten(t))
+		return;
+	t->parts_at = t->parts_count = 0;
+	while (t->end == WEBSOCKET_EVENT_DATA && t->parts_count < PARTS_MAX &&
+	       (event = websocket_view(&t->reader, &t->unread, &payload)) != WEBSOCKET_EVENT_MORE) {
+		if (event == WEBSOCKET_EVENT_DATA) {
+			struct iovec *part = &t->parts[t->parts_count++];
+			part->iov_base = t->in + (payload.data - t->in);
+			part->iov_len = payload.len;
+		} else if (event == WEBSOCKET_EVENT_PING) {
 			if (has_room(t))
-				add_frame(t, WEBSOCKET_OP_PONG, websocket_control(&t->reader));
-			break;
-		case WEBSOCKET_EVENT_PONG:
-			break;
-		case WEBSOCKET_EVENT_CLOSE:
-			take_close(t);
-			break;
-		case WEBSOCKET_EVENT_BAD:
-		case WEBSOCKET_EVENT_REFUSED:
-			fail(t, "the workspace sent a malformed frame");
-			break;
+				add_control(t, WEBSOCKET_OP_PONG, websocket_control(&t->reader));
+		} else if (event != WEBSOCKET_EVENT_PONG) {
+			t->end = event;
 		}
 	}
+	if (t->end != WEBSOCKET_EVENT_DATA && !has_unwritten(t))
+		take_end(t);
 }
 
 /* Behind what was received in this round, which comes first where the connection has ended. Returns
@@ -172,7 +209,7 @@ receive(struct tunnel_loop *t)
 {
 	const struct raw_stream *s = t->tunnel->http.stream;
 
-	if (t->unread.len > 0 || t->unwritten.len > 0 ||
+	if (t->unread.len > 0 || has_unwritten(t) || t->end != WEBSOCKET_EVENT_DATA ||
 	    (!t->is_readable && !raw_stream_has_buffered(s)) || !receive_more(t))
 		return false;
 	t->heard_ms = clock_monotonic_ms();
@@ -181,32 +218,45 @@ receive(struct tunnel_loop *t)
 	return true;
 }
 
+static void
+skip_written(struct tunnel_loop *t, size_t len)
+{
+	while (has_unwritten(t) && len >= t->parts[t->parts_at].iov_len)
+		len -= t->parts[t->parts_at++].iov_len;
+	if (len > 0) {
+		struct iovec *part = &t->parts[t->parts_at];
+		part->iov_base = (char *)part->iov_base + len;
+		part->iov_len -= len;
+	}
+}
+
 static bool
 write_output(struct tunnel_loop *t)
 {
 	ssize_t n;
 
-	if (t->unwritten.len == 0)
+	if (!has_unwritten(t) || t->is_full)
 		return false;
-	n = write(STDOUT_FILENO, t->unwritten.data, t->unwritten.len);
+	n = writev(STDOUT_FILENO, t->parts + t->parts_at, (int)(t->parts_count - t->parts_at));
 	if (n > 0)
-		t->unwritten = str_skip(t->unwritten, (size_t)n);
+		skip_written(t, (size_t)n);
 	else if (n < 0 && errno != EAGAIN && errno != EINTR)
 		t->state = TUNNEL_ENDED; /* ssh is gone */
+	t->is_full = has_unwritten(t);
 	return n > 0;
 }
 
 static bool
 read_input(struct tunnel_loop *t)
 {
-	char piece[PIECE_BYTES];
 	ssize_t n;
 
 	if (t->unsent.len > 0 || t->input_ended || !t->has_input)
 		return false;
-	n = read(STDIN_FILENO, piece, sizeof(piece));
+	n = read(STDIN_FILENO, t->out + WEBSOCKET_HEADER_MAX, PAYLOAD_MAX);
 	if (n > 0) {
-		add_frame(t, WEBSOCKET_OP_BINARY, (struct str){piece, (size_t)n});
+		frame_input(t, (size_t)n);
+		t->has_input = n == (ssize_t)PAYLOAD_MAX;
 		return true;
 	}
 	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -244,23 +294,22 @@ watch_peer(struct tunnel_loop *t)
 {
 	uint64_t now_ms = clock_monotonic_ms();
 
-	if (now_ms - t->heard_ms >= SILENCE_MS && t->unwritten.len == 0) {
+	if (now_ms - t->heard_ms >= SILENCE_MS && !has_unwritten(t)) {
 		fail(t, "the workspace answers no more");
 	} else if (now_ms - t->pinged_ms >= PING_MS && has_room(t)) {
 		t->pinged_ms = now_ms;
-		add_frame(t, WEBSOCKET_OP_PING, STR_NONE);
+		add_control(t, WEBSOCKET_OP_PING, STR_NONE);
 	}
 }
 
 static void
 wait_for_events(struct tunnel_loop *t, int timeout_ms)
 {
-	short events =
-		(short)((t->unwritten.len == 0 ? POLLIN : 0) | (t->unsent.len > 0 ? POLLOUT : 0));
+	short events = (short)((has_unwritten(t) ? 0 : POLLIN) | (t->unsent.len > 0 ? POLLOUT : 0));
 	struct pollfd fds[] = {
 		{.fd = events != 0 ? raw_stream_fd(t->tunnel->http.stream) : -1, .events = events},
 		{.fd = t->unsent.len == 0 ? STDIN_FILENO : -1, .events = POLLIN},
-		{.fd = t->unwritten.len > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
+		{.fd = has_unwritten(t) ? STDOUT_FILENO : -1, .events = POLLOUT},
 	};
 
 	t->rounds = 0;
@@ -268,6 +317,7 @@ wait_for_events(struct tunnel_loop *t, int timeout_ms)
 		return;
 	t->is_readable = t->is_readable || (fds[0].revents & ~POLLOUT) != 0;
 	t->has_input = t->has_input || fds[1].revents != 0;
+	t->is_full = t->is_full && fds[2].revents == 0;
 }
 
 static void
@@ -300,14 +350,38 @@ set_blocking(const int flags[2])
 	(void)fcntl(STDOUT_FILENO, F_SETFL, flags[1]);
 }
 
+/* ssh and we wake each other less often then. The other pipe stays as it is: ssh spends more on
+ * large reads than they save. */
+static void
+widen_input(void)
+{
+#ifdef __linux__
+	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
+#endif
+}
+
+/* What came behind the answer's head. */
+static void
+take_rest(struct tunnel_loop *t, struct str rest)
+{
+	err_assert(rest.len <= sizeof(t->in));
+	memcpy(t->in, rest.data, rest.len);
+	t->unread = (struct str){t->in, rest.len};
+}
+
 bool
 client_tunnel_run(struct client_tunnel *tunnel, struct err *e)
 {
 	static struct tunnel_loop t;
 	const int flags[] = {fcntl(STDIN_FILENO, F_GETFL), fcntl(STDOUT_FILENO, F_GETFL)};
 
-	t = (struct tunnel_loop){.tunnel = tunnel, .e = e, .is_readable = true, .has_input = true};
-	t.unread = client_http_rest(&tunnel->http);
+	t = (struct tunnel_loop){.tunnel = tunnel,
+				 .e = e,
+				 .is_readable = true,
+				 .has_input = true,
+				 .end = WEBSOCKET_EVENT_DATA};
+	widen_input();
+	take_rest(&t, client_http_rest(&tunnel->http));
 	t.heard_ms = t.pinged_ms = clock_monotonic_ms();
 	set_blocking((const int[]){flags[0] | O_NONBLOCK, flags[1] | O_NONBLOCK});
 	run_loop(&t);

@@ -46,6 +46,7 @@ TLS = {
     "base/net/tls/tls_session.c",
     "base/net/tls/tls_self.c",
     "base/http/raw_stream.c",
+    "base/http/system_authorities.c",
 }
 
 # Headers of a library: the only files that may include them.

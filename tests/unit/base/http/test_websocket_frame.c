@@ -117,6 +117,37 @@ test_control_frames_between_fragments(void **state)
 	buf_fini(&out);
 }
 
+/* Payload stays where it is, and the rest of the input is behind it. */
+static void
+test_views(void **state)
+{
+	struct websocket_reader r = {.from_client = false};
+	struct str payload;
+	struct buf frames;
+	struct str rest;
+
+	(void)state;
+	buf_init(&frames, 1000);
+	add_frame(&frames, WEBSOCKET_OP_BINARY, "abcdef", 6, false);
+	add_frame(&frames, WEBSOCKET_OP_PING, "hi", 2, false);
+	add_frame(&frames, WEBSOCKET_OP_BINARY, "gh", 2, false);
+	rest = str_take(buf_view(&frames), 5);
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_DATA);
+	assert_ptr_equal(payload.data, frames.data + 2);
+	assert_int_equal(payload.len, 3);
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_MORE);
+	rest = str_skip(buf_view(&frames), 5);
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_DATA);
+	assert_ptr_equal(payload.data, frames.data + 5);
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_PING);
+	assert_int_equal(payload.len, 0);
+	assert_true(str_equal(websocket_control(&r), STR("hi")));
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_DATA);
+	assert_true(str_equal(payload, STR("gh")));
+	assert_int_equal(websocket_view(&r, &rest, &payload), WEBSOCKET_EVENT_MORE);
+	buf_fini(&frames);
+}
+
 static void
 test_malformed_frames(void **state)
 {
@@ -156,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip_in_every_split),
 		cmocka_unit_test(test_control_frames_between_fragments),
+		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_malformed_frames),
 	};
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where systems have the authorities that their programs trust. Reading all of them takes longer
+ * than a TLS handshake, so it is left undone where the one that is needed can be found alone.
+ */
+#ifndef BASE_HTTP_SYSTEM_AUTHORITIES_H
+#define BASE_HTTP_SYSTEM_AUTHORITIES_H
+
+#include "base/str.h"
+
+struct ssl_ctx_st;
+
+/* Has the context verify by them. SSL_CERT_FILE and SSL_CERT_DIR mean what they do in OpenSSL. */
+bool system_authorities_use(struct ssl_ctx_st *context) MUST_CHECK;
+
+#endif
