@@ -5,6 +5,7 @@
 #include "ssh/client/client_dial.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/crypto/crypto.h"
 #include "base/http/raw_stream.h"
@@ -67,21 +68,39 @@ write_request(const struct client_host *h, const struct client_login *l, const c
 	       buf_is_ok(nonce);
 }
 
+/* For networks on which connecting takes long. */
+static bool
+read_timeout(uint64_t *timeout_ms, struct err *e)
+{
+	const char *text = getenv(CLIENT_DIAL_VARIABLE);
+	uint64_t seconds = CLIENT_DIAL_S;
+
+	if (text != NULL && text[0] != '\0' &&
+	    !str_to_u64(str_from(text), 1, CLIENT_DIAL_MAX_S, &seconds))
+		return err_set(e, ERR_CONFIG, CLIENT_DIAL_VARIABLE ": expected 1 to %u seconds",
+			       CLIENT_DIAL_MAX_S);
+	*timeout_ms = seconds * 1000;
+	return true;
+}
+
 bool
 client_dial(const struct client_host *h, const struct client_login *l, const char *key,
 	    struct client_tunnel *t, struct err *e)
 {
 	struct buf nonce;
 	struct buf out;
+	uint64_t timeout_ms = 0;
 	bool ok;
 
 	*t = (struct client_tunnel){.user = ""};
+	if (!read_timeout(&timeout_ms, e))
+		return false;
 	buf_init(&nonce, 64);
 	buf_init(&out, REQUEST_MAX);
 	ok = (buf_reserve(&out, out.max) && write_request(h, l, key, &nonce, &out)) ||
 	     err_set(e, ERR_MEMORY, "no memory");
 	if (ok) {
-		ok = client_http_connect(&t->http, h, l, CLIENT_DIAL_MS, e) &&
+		ok = client_http_connect(&t->http, h, l, timeout_ms, e) &&
 		     client_http_ask(&t->http, buf_view(&out), e) &&
 		     take_answer(t, buf_view(&nonce), e);
 		if (!ok)

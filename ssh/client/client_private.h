@@ -14,7 +14,6 @@
 #define CLIENT_PATH_MAX	  1024u
 #define CLIENT_PREFIX_MAX 64u
 #define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
-#define CLIENT_DIAL_MS	  15000u
 #define CLIENT_TOKEN_MAX  1024u
 
 #define CLIENT_USER_AGENT "workspace-connect/" VERSION

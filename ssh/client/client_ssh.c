@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ssh/client/client.h"
+#include "ssh/client/client_dial.h"
 #include "ssh/client/client_token.h"
 #include "ssh/client/client_trust.h"
 #include "ssh/client/client_tunnel.h"
@@ -29,8 +30,10 @@ print_usage(FILE *out, int code)
 		      "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
 		      "--stdio is for ProxyCommand: it carries one SSH connection.\n"
 		      "--token-command prints a GitLab token, for workspaces in a zone that\n"
-		      "`%s trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n",
-		      name, name, name);
+		      "`%s trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n"
+		      "Connecting may take %u seconds, or what " CLIENT_DIAL_VARIABLE "\n"
+		      "says.\n",
+		      name, name, name, CLIENT_DIAL_S);
 	return code;
 }
 
@@ -43,6 +46,25 @@ explain_token(const struct client_host *h, const struct client_login *l, struct 
 			"%s: the GitLab token was refused; is API_TOKENS on there, and is the "
 			"token valid, with the scope read_api?",
 			h->key);
+}
+
+/* ssh was started with the name that was stored. */
+static void
+note_user(const struct client_host *h, const struct client_login *used, const char *user)
+{
+	struct client_login l;
+	struct err e = ERR_INIT;
+
+	if (used->is_gitlab_token || used->user[0] == '\0' || strcmp(used->user, user) == 0)
+		return;
+	if (client_login_read(h, &l, NULL)) {
+		(void)snprintf(l.user, sizeof(l.user), "%s", user);
+		if (!client_login_write(h, &l, &e) || !client_config_refresh(&e))
+			(void)client_fail(&e, EXIT_SSH);
+	}
+	secret_wipe(&l, sizeof(l));
+	(void)fprintf(stderr, "%s: %s: the user there is now %s: connect again\n", client_name(),
+		      h->key, user);
 }
 
 static int
@@ -61,6 +83,8 @@ run_stdio(const char *name)
 		explain_token(&h, &l, &e);
 		ok = false;
 	}
+	if (ok)
+		note_user(&h, &l, tunnel.user);
 	secret_wipe(&l, sizeof(l));
 	if (!ok)
 		return client_fail(&e, EXIT_SSH);
@@ -98,7 +122,8 @@ add_option(struct options *o, const char *name, const char *value)
 	add_item(o, text);
 }
 
-/* Asks for the user's name there, and tells what does not work. */
+/* Asks for the user's name there, where no login has stored it; otherwise that would take as long
+ * as connecting does. */
 static bool
 ask_user(const struct client_host *h, struct client_login *l, struct err *e)
 {
@@ -107,6 +132,8 @@ ask_user(const struct client_host *h, struct client_login *l, struct err *e)
 	struct str problem;
 	bool ok;
 
+	if (l->user[0] != '\0')
+		return true;
 	if (!client_ask(h, l, "/ssh", NULL, true, &a, e))
 		return false;
 	user = client_answer_get(&a, "user");

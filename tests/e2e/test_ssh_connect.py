@@ -10,13 +10,13 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from proxy import PATIENCE_S, is_sanitized
 from ssh import KEY, OK, LyingHelper, connect_binary
 
 LIBRARIES = {"linux-vdso.so", "libssl.so", "libcrypto.so", "libc.so", "ld-linux-x86-64.so", "ld-linux-aarch64.so"}
-SECONDS_TO_DIAL = 15
 
 
 @pytest.fixture
@@ -87,6 +87,31 @@ def test_its_name_is_in_what_it_says(computer):
         assert result.returncode == 2 and b"workspace-connect" in result.stderr, words
     result = computer.client("ssh", "--stdio", "kiwi.example.com")
     assert result.returncode == 255 and b"run `workspace-connect login kiwi.example.com`" in result.stderr
+
+
+def test_one_request_for_each_connection(container, computer, proxy, client):
+    """Who the user is there was stored by the login."""
+    container.start()
+    computer.log_in(client)
+    requests = lambda: len(proxy.log_entries(message="request", path="/oauth2/ssh"))  # noqa: E731
+    before = requests()
+    assert computer.ssh("true").returncode == 0
+    proxy.wait_for_log(message="request", path="/oauth2/ssh", status=101)
+    assert requests() == before + 1
+
+
+def test_the_user_there_has_changed(container, computer, proxy, client):
+    """Said once, and known from then on, also to ssh's configuration."""
+    container.start()
+    computer.log_in(client)
+    computer.write_config()
+    (stored,) = (computer.configuration / "hosts").iterdir()
+    stored.write_text(stored.read_text().replace(f'"user":"{container.user}"', '"user":"before"'))
+    result = computer.ssh("true")
+    assert result.returncode == 255 and f"the user there is now {container.user}: ".encode() in result.stderr
+    assert computer.user == container.user and stored.stat().st_mode & 0o777 == 0o600
+    result = computer.tool("ssh", proxy.name, "id -un")
+    assert result.stdout.decode().strip() == container.user and b"is now" not in result.stderr, result.stderr
 
 
 def test_a_notice_is_for_terminals(proxy, container, computer, client):
@@ -197,11 +222,22 @@ def test_whose_certificate_it_is(computer, certificates):
 
 
 def test_nobody_answers(computer, certificates):
+    """In the time that the user may set; another one is set here so that it passes soon."""
     listener = socket.create_server(("127.0.0.1", 0))
     host = f"other.localhost:{listener.getsockname()[1]}"
     write_login(computer, host, certificates)
-    result = computer.client("ssh", "--stdio", host, stdin=subprocess.DEVNULL, timeout=SECONDS_TO_DIAL + PATIENCE_S)
-    assert result.returncode == 255 and b"no answer in time" in result.stderr, result.stderr
+    command = [computer.program, "ssh", "--stdio", host]
+    for value, sentence in [
+        ("1", b"no answer in time"),
+        ("0", b"WORKSPACE_PROXY_CONNECT_TIMEOUT: expected 1 to 300 seconds"),
+        ("1s", b"WORKSPACE_PROXY_CONNECT_TIMEOUT: expected 1 to 300 seconds"),
+    ]:
+        environment = {**computer.environment, "WORKSPACE_PROXY_CONNECT_TIMEOUT": value}
+        started = time.monotonic()
+        result = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+        assert result.returncode == 255 and sentence in result.stderr, result.stderr
+        assert value != "1" or time.monotonic() - started >= 1
+    assert b"Connecting may take 15 seconds" in computer.client("ssh", "--help").stdout
     listener.close()
     result = computer.client("ssh", "--stdio", host, stdin=subprocess.DEVNULL)
     assert result.returncode == 255 and b"refused" in result.stderr, result.stderr
@@ -225,9 +261,9 @@ def test_an_outgoing_proxy_that_refuses(computer, certificates, answer, sentence
     def serve():
         connection = listener.accept()[0]
         asked.append(connection.recv(4096))
-        connection.sendall(answer)
-        connection.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # who has read enough leaves
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
             while connection.recv(4096):
                 pass
 

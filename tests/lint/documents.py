@@ -12,7 +12,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
 MODULE = re.compile(r"`((?:base|auth|clone|container|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
 SETTING = re.compile(r"\bWORKSPACE_PROXY_([A-Z0-9_]+)\b")
 # Variables of the commands for users' computers, which are no settings.
-CLIENT = {"TOKEN", "TOKEN_COMMAND"}
+CLIENT = {"TOKEN", "TOKEN_COMMAND", "CONNECT_TIMEOUT"}
 TARGET = re.compile(r"(?:^|`)make ([a-z][a-z0-9-]*)", re.M)
 
 
