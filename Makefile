@@ -277,8 +277,8 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 C_FILES := $(SOURCES) $(TEST_SOURCES)
 H_FILES := $(call find,$(FOLDERS) tests/unit tests/fuzz tests/bench,*.h)
 
-.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints
-lint: lint-layers lint-lints lint-format lint-headers lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints lint-posix
+lint: lint-layers lint-lints lint-format lint-headers lint-posix lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
@@ -296,6 +296,9 @@ lint-format:
 lint-headers: | $(BUILD)/packages
 	@printf '%s\n' $(filter-out tests/%,$(H_FILES)) | xargs -P $(JOBS) -I{} $(CC) $(CPPFLAGS_ALL) -std=c17 $(WARNINGS) \
 		-fsyntax-only -x c {}
+# The client for users' computers builds where there is no Linux.
+lint-posix: | $(BUILD)/packages
+	@$(PYTHON) tests/lint/posix_client.py "$(CC)" $(CONNECT_SOURCES)
 GENERATED_DOCS := configuration metrics
 lint-docs: $(BUILD)/workspace-proxy
 	@for d in $(GENERATED_DOCS); do $(BUILD)/workspace-proxy docs $$d | diff -u docs/$$d.md - || \

@@ -222,6 +222,20 @@ def test_headers_stand_alone(tree):
     tree.expect_failure(tree.run("make", "-k", "lint-headers"))
 
 
+def test_the_client_needs_posix_alone(tree):
+    cases = [
+        ("#include <sys/epoll.h>\n", "sys/epoll.h"),
+        ("#include <sys/socket.h>\nint planted(int fd);\nint\nplanted(int fd)\n{\n\treturn accept4(fd, 0, 0, 0);\n}\n", "accept4"),
+        ("int sched_yield(void);\nint planted(void);\nint\nplanted(void)\n{\n\treturn sched_yield();\n}\n", "sched_yield"),
+    ]
+    for text, expected in cases:
+        tree.plant("ssh/client/planted.c", HEAD + text)
+        tree.expect_failure(tree.run("make", "lint-posix"), [("ssh/client/planted.c", expected)])
+    tree.plant("ssh/client/planted.c", HEAD + "#ifdef __linux__\n#include <sys/epoll.h>\n#endif\nint planted(void);\n")
+    ran = tree.run("make", "lint-posix")
+    assert ran.returncode == 0, ran.stdout
+
+
 def test_analyzers_see_every_file(tree):
     for room in ALL_ROOMS:
         tree.plant(f"{room}/planted.c", HEAD)

@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that workspace-connect needs nothing but C, POSIX and OpenSSL: what macOS has as well.
+
+    tests/lint/posix_client.py COMPILER SOURCE...
+
+Each source is compiled as on a system that is not Linux and declares POSIX alone; then its headers and the functions
+that it calls have to be in the lists below. Before adding one, look it up in POSIX.1-2008 with XSI.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FLAGS = "-std=c17 -pedantic -Wall -Wextra -Werror -I. -D_XOPEN_SOURCE=700 -DVERSION=\"x\" -U_FORTIFY_SOURCE".split()
+NO_LINUX = ["-U__linux__", "-U__linux", "-Ulinux", "-U__gnu_linux__"]
+
+HEADERS = set(
+    """
+    arpa/inet.h dirent.h errno.h fcntl.h limits.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h signal.h stdalign.h
+    stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h sys/mman.h sys/socket.h sys/stat.h
+    sys/time.h sys/types.h sys/uio.h sys/un.h sys/wait.h time.h unistd.h
+    """.split()
+)
+# getentropy is in POSIX.1-2024; systems declared it here before.
+HEADERS.add("sys/random.h")
+
+FUNCTIONS = set(
+    """
+    _exit abort accept access bind calloc clock_gettime close closedir connect dup2 errno execl execlp execvp fcntl fdopendir
+    fork fprintf free freeaddrinfo fsync fwrite gai_strerror getaddrinfo getentropy getenv getpid getsockname getsockopt
+    gethostname gmtime_r in6addr_any inet_ntop inet_pton isatty kill listen malloc memchr memcmp memcpy memmove memset
+    mkdir mmap munmap nanosleep open opendir pipe poll pthread_create pthread_detach pthread_join pthread_once puts read readdir readlink realpath recv
+    rename send setenv setsid setsockopt shutdown signal snprintf socket stat stderr stdout strchr strcmp strcspn strdup
+    strerror strlen strncmp strnlen unlink unsetenv vsnprintf waitpid write writev
+    """.split()
+)
+OPENSSL = re.compile(r"(SSL|X509|BIO|ERR|EVP|RAND|CRYPTO|OPENSSL|TLS|OSSL)_\w+")
+# What glibc's headers make of functions, and what compilers call on their own.
+ALIASES = {"__errno_location": "errno", "__sysv_signal": "signal"}
+OF_COMPILERS = re.compile(r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__(asan|ubsan|sanitizer|gcov|llvm)_\w+")
+
+
+def included(compiler, source):
+    """Headers that the source and ours include on such a system."""
+    command = [*compiler, *FLAGS, *NO_LINUX, "-E", "-dI", source]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    place = source
+    for line in text.splitlines():
+        if marker := re.match(r'# \d+ "([^"]*)"', line):
+            place = marker[1]
+        elif (name := re.match(r"#include <([^>]+)>", line)) and not place.startswith(("/", "<")):
+            yield place, name[1]
+
+
+def symbols(objects):
+    """(undefined ones by object, all that are defined)."""
+    undefined, defined = {}, set()
+    for source, file in objects:
+        for line in subprocess.run(["nm", "-g", file], capture_output=True, text=True, check=True).stdout.splitlines():
+            *_, kind, name = line.split()
+            if kind == "U":
+                undefined.setdefault(name, source)
+            else:
+                defined.add(name)
+    return undefined, defined
+
+
+def check(compiler, sources, folder):
+    def build(source):
+        file = Path(folder) / (source.replace("/", "_") + ".o")
+        ran = subprocess.run([*compiler, *FLAGS, *NO_LINUX, "-O1", "-c", "-o", file, source], capture_output=True, text=True)
+        return source, file, ran.stderr, set(included(compiler, source)) if ran.returncode == 0 else set()
+
+    with ThreadPoolExecutor() as pool:
+        built = list(pool.map(build, sources))
+    for source, _, errors, _ in built:
+        if errors:
+            yield f"{source}: does not compile with POSIX alone:\n{errors}"
+    if any(errors for _, _, errors, _ in built):
+        return
+    for place, header in sorted(set().union(*(headers for *_, headers in built))):
+        if header not in HEADERS and not header.startswith("openssl/"):
+            yield f"{place}: <{header}> is no header of POSIX"
+    undefined, defined = symbols([(source, file) for source, file, *_ in built])
+    for name, source in sorted(undefined.items()):
+        known = ALIASES.get(name, name) in FUNCTIONS or OPENSSL.fullmatch(name) or OF_COMPILERS.fullmatch(name)
+        if name not in defined and not known:
+            yield f"{source}: {name} is no function of POSIX or OpenSSL"
+
+
+def main():
+    compiler, sources = sys.argv[1].split(), sys.argv[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = list(check(compiler, sources, folder))
+    print("\n".join(wrong), end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
