@@ -3,15 +3,16 @@
 
     /usr/bin/python3 -m pytest -s -q -p no:cacheprovider tests/bench/ssh_figures.py
 
-Prints throughput each way, the echo of a keystroke, the time to the first byte of a command, and the sidecar's
-memory for idle tunnels. BENCH_MIB and BENCH_ROUNDS select how much. Needs root, for the container's user.
+Prints, for each way: throughput, and CPU seconds per GiB of every process on the path; then the echo of a keystroke,
+time and CPU until the first byte of a command, and the sidecar's memory for idle tunnels. Ratios of time are medians
+over the pairs of neighbouring runs. On a busy machine, and where there are fewer cores than processes, time tells how
+the machine shared them: then the CPU is what to compare. BENCH_MIB, BENCH_ROUNDS and BENCH_TUNNELS select how much.
+Needs root, for the container's user.
 """
 
 import os
-import resource
 import statistics
 import subprocess
-import sys
 import time
 
 import pytest
@@ -21,28 +22,117 @@ from ssh import Sshd
 
 MIB = int(os.environ.get("BENCH_MIB", "500"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+TUNNELS = int(os.environ.get("BENCH_TUNNELS", "200"))
+LOGINS = 5  # of a round
 KEYSTROKES = 2000
-TUNNELS = 200
-
-
-def seconds(environment, command, **more):
-    started = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300, **more)
-    return time.perf_counter() - started
+PIECE = 1 << 16
+GIB = 1 << 30
+DOWN = f"echo ready; read go; head -c {MIB << 20} /dev/zero; read go"
+UP = f"echo ready; head -c {MIB << 20} > /dev/null; echo done; read go"
 
 
 def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of all its threads, to the nanosecond; 0 when it has ended."""
+    total = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return total / 1e9
 
 
-def echoes(environment, command):
-    """Milliseconds until each keystroke came back."""
-    process = subprocess.Popen(
-        [*command, "echo ready; cat"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    )
-    ssh.read_until(process.stdout, rb"ready\n")
+def descendants(pid):
+    """(process id, name) of all."""
+    found = []
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    for child in children:
+        try:
+            with open(f"/proc/{child}/comm") as file:
+                found += [(int(child), file.read().strip()), *descendants(child)]
+        except FileNotFoundError:
+            continue
+    return found
+
+
+class Path:
+    """One of the two ways to the workspace."""
+
+    def __init__(self, name, command, environment, server, sidecar=None):
+        self.name, self.command, self.environment = name, command, environment
+        self.server, self.sidecar = server, sidecar
+
+    def open(self, command):
+        process = subprocess.Popen(
+            [*self.command, command], env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        assert os.read(process.stdout.fileno(), 6) == b"ready\n"
+        return process
+
+    def cpu(self, process):
+        """CPU seconds so far, by the names of the programs on the path."""
+        used = {"ssh": cpu_seconds(process.pid)}
+        used["sshd"] = sum(cpu_seconds(pid) for pid, name in descendants(self.server.pid) if name == "sshd")
+        if self.sidecar:
+            used["client"] = sum(cpu_seconds(pid) for pid, _ in descendants(process.pid))
+            used["sidecar"] = cpu_seconds(self.sidecar.pid)
+        return used
+
+
+def close(process):
+    process.stdin.close()
+    process.stdout.close()
+    process.wait(PATIENCE_S)
+
+
+def receive(process):
+    """Reads what the command writes and throws it away."""
+    process.stdin.write(b"\n")
+    left = MIB << 20
+    while left > 0:
+        got = len(os.read(process.stdout.fileno(), PIECE))
+        assert got > 0
+        left -= got
+
+
+def send(process):
+    zeros = bytes(PIECE)
+    left = MIB << 20
+    while left > 0:
+        left -= os.write(process.stdin.fileno(), zeros[: min(PIECE, left)])
+    assert process.stdout.read(5) == b"done\n"
+
+
+def move(path, command, transfer):
+    """(MiB/s, CPU seconds per GiB of each program)."""
+    process = path.open(command)
+    before, started = path.cpu(process), time.perf_counter()
+    transfer(process)
+    rate = MIB / (time.perf_counter() - started)
+    after = path.cpu(process)
+    close(process)
+    return rate, {name: (after[name] - before[name]) * GIB / (MIB << 20) for name in after}
+
+
+def log_in(path):
+    """(milliseconds until the first byte, CPU milliseconds until then of each program)."""
+    sidecar = cpu_seconds(path.sidecar.pid) if path.sidecar else 0
+    started = time.perf_counter()
+    process = path.open("echo ready; read go")
+    taken = time.perf_counter() - started
+    cpu = path.cpu(process)
+    if path.sidecar:
+        cpu["sidecar"] -= sidecar
+    close(process)
+    wait_until(lambda: not descendants(path.server.pid))
+    return taken * 1000, {name: used * 1000 for name, used in cpu.items()}
+
+
+def echoes(path):
+    """Milliseconds until each keystroke came back, sorted."""
+    process = path.open("echo ready; cat")
     times = []
     for _ in range(KEYSTROKES):
         started = time.perf_counter()
@@ -51,58 +141,81 @@ def echoes(environment, command):
         while b"\n" not in got:
             got += process.stdout.read(16)
         times.append((time.perf_counter() - started) * 1000)
-    process.stdin.close()
-    process.wait(PATIENCE_S)
+    close(process)
     return sorted(times)
 
 
-def test_figures(make_proxy, gitlab, upstream, container, make_computer, client, tmp_path):
-    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, SSH_TUNNELS_MAX="300", ACCESS_LOG="off")
+def print_pairs(title, unit, pairs):
+    direct, through = (statistics.median(values) for values in zip(*pairs))
+    ratio = statistics.median(b / a for a, b in pairs)
+    print(f"{title}: direct {direct:.1f} {unit}, through the proxy {through:.1f} {unit}, ratio {ratio:.2f}")
+
+
+def print_cpu(unit, paths, pairs):
+    """Medians of each program; pairs of what they used on each path."""
+    sums = []
+    for path, runs in zip(paths, zip(*pairs)):
+        medians = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in medians.items())
+        sums.append(sum(medians.values()))
+        print(f"  CPU {unit}, {path.name}: {parts}; together {sums[-1]:.2f}")
+    print(f"  CPU ratio {sums[1] / sums[0]:.2f}")
+
+
+def test_throughput(paths):
+    for title, command, transfer in [("down", DOWN, receive), ("up", UP, send)]:
+        pairs = [[move(path, command, transfer) for path in paths] for _ in range(ROUNDS)]
+        print()
+        print_pairs(title, "MiB/s", [[rate for rate, _ in pair] for pair in pairs])
+        print_cpu("s/GiB", paths, [[used for _, used in pair] for pair in pairs])
+
+
+def test_time_to_prompt(paths):
+    pairs = [[log_in(path) for path in paths] for _ in range(ROUNDS * LOGINS)]
+    print()
+    print_pairs("time to the first byte", "ms", [[taken for taken, _ in pair] for pair in pairs])
+    print_cpu("ms", paths, [[used for _, used in pair] for pair in pairs])
+
+
+def test_echo(paths):
+    pairs = [[echoes(path) for path in paths] for _ in range(ROUNDS)]
+    print()
+    for share in (50, 99):
+        both = [[times[len(times) * share // 100] for times in pair] for pair in pairs]
+        added = statistics.median(b - a for a, b in both)
+        direct, through = (statistics.median(values) for values in zip(*both))
+        print(f"echo p{share}: direct {direct:.3f} ms, through the proxy {through:.3f} ms, added {added:.3f} ms")
+
+
+def test_memory(paths, proxy):
+    through = paths[1]
+    close(through.open("echo ready"))  # what the first one needs, all have
+    before = proxy.memory_kib()
+    idle = [through.open("echo ready; cat") for _ in range(TUNNELS)]
+    grown = proxy.memory_kib() - before
+    print(f"\nmemory: {grown / TUNNELS:.1f} KiB of the sidecar for each of {TUNNELS} idle tunnels")
+    for process in idle:
+        close(process)
+
+
+@pytest.fixture
+def proxy(make_proxy, gitlab, upstream, container):
+    return make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, SSH_TUNNELS_MAX="300", ACCESS_LOG="off")
+
+
+@pytest.fixture
+def paths(proxy, container, make_computer, client):
     container.start()
-    computer = make_computer(proxy)
+    computer = make_computer(proxy, program=ssh.connect_binary())
     computer.log_in(client)
     computer.write_config()
-    direct = Sshd(container, computer)
-    direct_command = [*direct.command, "-i", str(computer.configuration / "id_ed25519")]
-    through = ["ssh", "-F", str(computer.home / ".ssh/config"), proxy.name]
     environment = computer.environment
-    wait_until(lambda: subprocess.run([*direct_command, "true"], env=environment).returncode == 0)
-    results = {"down": ([], []), "up": ([], []), "first byte": ([], []), "echo": ([], [])}
-    zeros = open(tmp_path / "zeros", "w+b")
-    zeros.truncate(MIB << 20)
-    for _ in range(ROUNDS):
-        for i, command in enumerate([direct_command, through]):
-            down = seconds(environment, [*command, f"head -c {MIB << 20} /dev/zero"])
-            results["down"][i].append(MIB / down)
-            zeros.seek(0)
-            results["up"][i].append(MIB / seconds(environment, [*command, "cat >/dev/null"], stdin=zeros))
-            results["first byte"][i].extend([seconds(environment, [*command, "true"]) * 1000 for _ in range(5)])
-            results["echo"][i].append(echoes(environment, command))
-    out = sys.stdout
-    used = cpu_seconds(proxy.process.pid)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds(environment, [*through, f"head -c {MIB << 20} /dev/zero"])
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime
-    print(f"\nCPU for {MIB} MiB down: sidecar {cpu_seconds(proxy.process.pid) - used:.2f} s, ssh and client {spent:.2f} s")
-    for name in ("down", "up"):
-        a, b = (statistics.median(r) for r in results[name])
-        print(f"\n{name}: direct {a:.0f} MiB/s, through the proxy {b:.0f} MiB/s, ratio {b / a:.2f}", file=out)
-    a, b = (statistics.median(r) for r in results["first byte"])
-    print(f"login and command: direct {a:.0f} ms, through the proxy {b:.0f} ms, ratio {b / a:.2f}")
-    for share in (50, 99):
-        a, b = (statistics.median(t[len(t) * share // 100] for t in r) for r in results["echo"])
-        print(f"echo p{share}: direct {a:.3f} ms, through the proxy {b:.3f} ms, added {b - a:.3f} ms")
-    before = proxy.memory_kib()
-    idle = [
-        subprocess.Popen([*through, "echo ready; cat"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for _ in range(60)
+    sshd = Sshd(container, computer)
+    direct = [*sshd.command, "-i", str(computer.configuration / "id_ed25519")]
+    through = ["ssh", "-F", str(computer.home / ".ssh/config"), proxy.name]
+    wait_until(lambda: subprocess.run([*direct, "true"], env=environment).returncode == 0)
+    yield [
+        Path("direct", direct, environment, sshd.process),
+        Path("through the proxy", through, environment, container.process, proxy.process),
     ]
-    for process in idle:
-        ssh.read_until(process.stdout, rb"ready\n")
-    grown = proxy.memory_kib() - before
-    print(f"memory: {grown / len(idle):.1f} KiB for each of {len(idle)} idle tunnels")
-    for process in idle:
-        process.kill()
-        process.wait()
-    direct.stop()
+    sshd.stop()
