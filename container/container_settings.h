@@ -84,7 +84,8 @@ struct container_settings {
 	const char *tls_cert_file;
 	const char *tls_key_file;
 	uint64_t drain_timeout_ms;
-	uint64_t drain_delay_ms; /* not ready, and serving all the same */
+	uint64_t drain_delay_ms;	  /* not ready, and serving all the same */
+	const char *namespace_config_map; /* with settings of namespaces; NULL: there are none */
 	/* For its own certificate, instead of those files; NULL: the files. */
 	const char *webhook_service; /* SERVICE.NAMESPACE */
 	const char *webhook_secret;

@@ -59,6 +59,17 @@ typedef void service_cancel_fn(void *work);
 /* Once for each work that was not cancelled. The wait and the request are gone afterwards. */
 void service_answer(struct service_wait *wait, unsigned status, struct str text);
 
+/* Asks for what a handler needs: the request waits, within idle_timeout_ms, for service_resume, and
+ * is then prepared again. Returns the work, as start does; NULL: all is there. */
+typedef void *service_prepare_fn(struct service_wait *wait, const struct service_request *request,
+				 void *arg);
+struct service_prepared {
+	service_prepare_fn *prepare;
+	service_cancel_fn *cancel;
+	service_handler_fn *handler;
+};
+void service_resume(struct service_wait *wait); /* as service_answer */
+
 struct service_options {
 	size_t body_max_bytes;
 	/* Of all unfinished requests; those that exceed it get 503. 0: connections_max bodies. */
@@ -91,11 +102,14 @@ bool service_route_long(struct service *s, const char *path, service_handler_fn 
 bool service_route_later(struct service *s, const char *path, service_start_fn *start,
 			 service_cancel_fn *cancel, void *arg, struct err *e) MUST_CHECK;
 
+/* With POST, and a handler that is prepared. */
+bool service_route_prepared(struct service *s, const char *path, const struct service_prepared *p,
+			    void *arg, struct err *e) MUST_CHECK;
+
 /* To be called when the TLS context was reloaded: for connections from now on. */
 void service_renew_tls(struct service *s);
 
-/* Connections end with their next answer. */
-void service_end_keep_alive(struct service *s);
+void service_end_keep_alive(struct service *s); /* connections end with their next answer */
 
 /* Accepts no more, closes connections that wait for a request; on_done runs from the loop, once,
  * when the last connection is gone. */

@@ -260,12 +260,40 @@ start_stream(struct client *c, struct bufferevent *bev, const struct service_rou
 		send_error(c, bev, 500);
 }
 
+/* Until then the request stays in the buffer. False: there is nothing to wait for. */
+static bool
+waits_for_preparation(struct client *c, struct bufferevent *bev, const struct service_route *r,
+		      const struct service_request *request)
+{
+	if (r->prepare == NULL)
+		return false;
+	c->wait = (struct service_wait){.client = c, .route = r};
+	c->wait.work = r->prepare(&c->wait, request, r->arg);
+	if (c->wait.work == NULL)
+		return false;
+	bufferevent_setcb(bev, on_passed_read, NULL, on_gate_event, c);
+	return true;
+}
+
+void
+service_resume(struct service_wait *wait)
+{
+	struct client *c = wait->client;
+	struct bufferevent *bev = c->connection->bev;
+
+	wait->work = NULL;
+	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
+	on_gate_read(bev, c);
+}
+
 /* Only replies that are whole at once need libevhtp. */
 static void
 pass_on(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	const struct service_route *r = service_routes_find(&c->service->routes, request, NULL);
 
+	if (r != NULL && waits_for_preparation(c, bev, r, request))
+		return;
 	if (r != NULL && r->start != NULL)
 		begin_wait(c, bev, r, str_equal(request->method, STR("HEAD")));
 	else if (r != NULL && r->has_source)

@@ -53,6 +53,16 @@ inject_is_workload(const struct node *object)
 	return find_workload(object) != NULL;
 }
 
+struct node *
+inject_find_pod(struct node *object)
+{
+	const struct workload *w = find_workload(object);
+
+	if (w == NULL || w->pod[0] == '\0')
+		return w == NULL ? NULL : object;
+	return node_find(object, w->pod);
+}
+
 static bool
 is_service(const struct node *object)
 {
@@ -88,6 +98,24 @@ bool
 inject_is_labelled(const struct node *pod)
 {
 	return has_request(node_find(pod, "metadata.labels"));
+}
+
+void
+inject_label(struct doc *d, struct node *object)
+{
+	struct node *metadata = node_get(object, "metadata");
+	struct node *labels = node_get(metadata, "labels");
+	bool is_workspace = inject_is_workload(object) ||
+			    (is_service(object) &&
+			     node_named(node_find(object, "spec.ports"), STR("workspace")) != NULL);
+
+	if (!is_workspace || node_get(labels, INJECT_LABEL) != NULL)
+		return;
+	if (!node_is(metadata, NODE_MAP))
+		metadata = node_set_map(d, object, "metadata");
+	if (!node_is(labels, NODE_MAP))
+		labels = node_set_map(d, metadata, "labels");
+	node_set_str(d, labels, INJECT_LABEL, STR("true"));
 }
 
 bool

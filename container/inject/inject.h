@@ -21,6 +21,15 @@
 bool inject_object(const struct container_settings *settings, struct doc *d, struct node *object,
 		   struct inject_report *report);
 
+/* Writes what a namespace sets for its workspaces, as names and texts of annotations, where the pod
+ * has no such annotation. Those that a namespace may not set are problems. */
+void inject_apply_defaults(struct doc *d, struct node *pod, const struct node *data,
+			   struct inject_report *report);
+
+/* Labels what a namespace with injection has without a label: pods, and services with a port named
+ * "workspace". */
+void inject_label(struct doc *d, struct node *object);
+
 /* Whether a pod has the label with a value other than "false"; false for NULL. */
 bool inject_is_labelled(const struct node *pod);
 

@@ -171,11 +171,16 @@ static const struct param {
 	check_fn *check;
 	const char *expected;
 	bool is_service;
-	unsigned needs; /* CONTAINER_ALLOW_… */
+	unsigned needs;	 /* CONTAINER_ALLOW_… */
+	bool is_default; /* namespaces may set it for all of their workspaces */
 } params[] = {
 #define ROW(name, field, check, expected)                                                          \
 	{                                                                                          \
-		name, offsetof(struct inject_params, field), check, expected, false, 0             \
+		name, offsetof(struct inject_params, field), check, expected, false, 0, false      \
+	}
+#define DEFAULT(name, field, check, expected)                                                      \
+	{                                                                                          \
+		name, offsetof(struct inject_params, field), check, expected, false, 0, true       \
 	}
 	ROW("name", name, is_label, "one label of a host name, in lower case"),
 	ROW("external-url", external_url, is_https_url,
@@ -185,43 +190,45 @@ static const struct param {
 	ROW("owner-id", owner_id, is_positive, "a positive number"),
 	ROW("group", group, is_value, "a group's id or its full path such as company/team"),
 	ROW("users", users, is_value, "GitLab usernames or ids with commas between"),
-	ROW("container", container, is_label, "the name of a container of the pod"),
-	ROW("upstream-port", upstream_port, is_port,
-	    "a port from 1 to 65535 other than 8443 and 9877"),
-	ROW("ports", ports, is_ports, "ports and ranges such as 3000,8000-8079"),
-	ROW("upgrade-protocols", upgrade_protocols, is_protocols, "protocols such as tcp,SPDY/3.1"),
-	ROW("port-sharing-max", port_sharing_max, is_audience,
-	    "owner, project, group, users, gitlab or public"),
-	ROW("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
-	ROW("ide-args", ide_args, is_lines, "arguments with white space between"),
-	ROW("ide-user", ide_user, is_positive, "a user id other than root's"),
+	DEFAULT("container", container, is_label, "the name of a container of the pod"),
+	DEFAULT("upstream-port", upstream_port, is_port,
+		"a port from 1 to 65535 other than 8443 and 9877"),
+	DEFAULT("ports", ports, is_ports, "ports and ranges such as 3000,8000-8079"),
+	DEFAULT("upgrade-protocols", upgrade_protocols, is_protocols,
+		"protocols such as tcp,SPDY/3.1"),
+	DEFAULT("port-sharing-max", port_sharing_max, is_audience,
+		"owner, project, group, users, gitlab or public"),
+	DEFAULT("ide-env", ide_env, is_lines, "NAME=value, several of them one a line"),
+	DEFAULT("ide-args", ide_args, is_lines, "arguments with white space between"),
+	DEFAULT("ide-user", ide_user, is_positive, "a user id other than root's"),
 	ROW("sidecar-user", sidecar_user, is_sidecar_user, "own or ide"),
-	ROW("ssh", ssh, is_true, "true"),
+	DEFAULT("ssh", ssh, is_true, "true"),
 	ROW("ssh-upstream", ssh_upstream, is_loopback_address,
 	    "a loopback address with a port, such as 127.0.0.1:60022"),
 	ROW("ssh-upstream-host-key", ssh_upstream_host_key, is_host_key,
 	    "a public key, such as ssh-ed25519 AAAA…"),
 	ROW("ssh-upstream-user", ssh_upstream_user, is_user_name,
 	    "the name of the user in the workspace"),
-	ROW("ide-log", ide_log, is_true, "true"),
+	DEFAULT("ide-log", ide_log, is_true, "true"),
 	ROW("probes", probes, inject_probes_are_valid, "what injection has written"),
 	ROW("clone-url", clone_url, is_https_url, "an https URL"),
 	ROW("clone-dir", clone_dir, is_path, "an absolute path other than /, without . and .."),
 	ROW("clone-ref", clone_ref, is_value, "the name of a branch or tag, a ref or a commit id"),
-	ROW("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
-	ROW("cpu-request", cpu_request, quantity_is_valid, "a quantity such as 100m"),
-	ROW("cpu-limit", cpu_limit, quantity_is_valid, "a quantity such as 1"),
-	ROW("memory-request", memory_request, quantity_is_valid, "a quantity such as 64Mi"),
-	ROW("memory-limit", memory_limit, quantity_is_valid, "a quantity such as 512Mi"),
+	DEFAULT("clone-depth", clone_depth, is_depth, "a number from 0 to 1000000"),
+	DEFAULT("cpu-request", cpu_request, quantity_is_valid, "a quantity such as 100m"),
+	DEFAULT("cpu-limit", cpu_limit, quantity_is_valid, "a quantity such as 1"),
+	DEFAULT("memory-request", memory_request, quantity_is_valid, "a quantity such as 64Mi"),
+	DEFAULT("memory-limit", memory_limit, quantity_is_valid, "a quantity such as 512Mi"),
 #undef ROW
+#undef DEFAULT
 	{"image", offsetof(struct inject_params, image), is_value, "the reference of an image",
-	 false, CONTAINER_ALLOW_IMAGE},
+	 false, CONTAINER_ALLOW_IMAGE, false},
 	{"secret", offsetof(struct inject_params, secret), is_subdomain, "the name of a secret",
-	 false, CONTAINER_ALLOW_SECRETS},
+	 false, CONTAINER_ALLOW_SECRETS, false},
 	{"tls-secret", offsetof(struct inject_params, tls_secret), is_subdomain,
-	 "the name of a secret", false, CONTAINER_ALLOW_SECRETS},
+	 "the name of a secret", false, CONTAINER_ALLOW_SECRETS, false},
 	{"service-port", offsetof(struct inject_params, service_port), is_service_port,
-	 "the name or number of one of the service's ports", true, 0},
+	 "the name or number of one of the service's ports", true, 0, false},
 };
 #define PARAM_COUNT (sizeof(params) / sizeof(params[0]))
 
@@ -436,4 +443,37 @@ inject_params_read(struct inject *c, bool is_service)
 	inject_gitlab_complete(c, is_service);
 	if (!is_service && inject_has_no_problem(c))
 		check_pod_params(c);
+}
+
+static void
+apply_default(struct inject *c, struct node *annotations, const struct node *value)
+{
+	const struct param *p = find_param(value->key);
+	char *key = arena_printf(&c->doc->arena, INJECT_PREFIX "%.*s", STR_FMT(value->key));
+
+	c->doc->failed = c->doc->failed || key == NULL;
+	if (p == NULL || !p->is_default)
+		inject_problem(c, "settings of the namespace: %.*s: there is no such setting",
+			       STR_FMT(str_take(value->key, 100)));
+	else if (!p->check(node_text(value)))
+		inject_problem(c, "settings of the namespace: %s: \"%.*s\": expected %s", p->name,
+			       STR_FMT(str_take(node_text(value), 100)), p->expected);
+	else if (key != NULL && node_get(annotations, key) == NULL)
+		node_set_str(c->doc, annotations, key, node_text(value));
+}
+
+void
+inject_apply_defaults(struct doc *d, struct node *pod, const struct node *data,
+		      struct inject_report *report)
+{
+	struct node *metadata = node_get(pod, "metadata");
+	struct node *annotations = node_get(metadata, "annotations");
+	struct inject c = {.doc = d, .report = report};
+
+	if (node_first(data) == NULL || !node_is(metadata, NODE_MAP))
+		return;
+	if (!node_is(annotations, NODE_MAP))
+		annotations = node_set_map(d, metadata, "annotations");
+	for (const struct node *v = node_first(data); v != NULL; v = node_next(v))
+		apply_default(&c, annotations, v);
 }

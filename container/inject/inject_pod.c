@@ -14,32 +14,45 @@
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
 
-/* The container named by our annotation or by kubectl's, or the first one. */
-static struct node *
-find_ide(struct inject *c)
+/* That of our annotation, or kubectl's. */
+static struct str
+ide_name(const struct inject *c)
+{
+	if (c->params.container.len > 0)
+		return c->params.container;
+	return node_text(node_get(node_get(c->metadata, "annotations"),
+				  "kubectl.kubernetes.io/default-container"));
+}
+
+struct node *
+inject_find_ide(const struct inject *c)
 {
 	struct node *containers = node_get(c->spec, "containers");
-	struct str wanted = c->params.container;
+	struct str wanted = ide_name(c);
 
 	if (!node_is(containers, NODE_LIST))
-		containers = NULL;
-	if (wanted.len == 0)
-		wanted = node_text(node_get(node_get(c->metadata, "annotations"),
-					    "kubectl.kubernetes.io/default-container"));
-	if (wanted.len == 0 && inject_gitlab_container(c, containers) != NULL)
+		return NULL;
+	if (wanted.len > 0)
+		return node_named(containers, wanted);
+	if (inject_gitlab_container(c, containers) != NULL)
 		return inject_gitlab_container(c, containers);
-	if (wanted.len > 0) {
-		struct node *named = node_named(containers, wanted);
-		if (named == NULL)
-			inject_problem(c, "there is no container %.*s",
-				       STR_FMT(str_take(wanted, 63)));
-		return named;
-	}
 	for (struct node *n = node_first(containers); n != NULL; n = node_next(n))
 		if (!str_equal(inject_name_of(n), STR(INJECT_NAME)))
 			return n;
-	inject_problem(c, "the pod has no container for the IDE");
 	return NULL;
+}
+
+static struct node *
+find_ide(struct inject *c)
+{
+	struct node *found = inject_find_ide(c);
+	struct str wanted = ide_name(c);
+
+	if (found == NULL && wanted.len > 0)
+		inject_problem(c, "there is no container %.*s", STR_FMT(str_take(wanted, 63)));
+	else if (found == NULL)
+		inject_problem(c, "the pod has no container for the IDE");
+	return found;
 }
 
 /* Without an annotation, the only port of the IDE's container. */
@@ -314,6 +327,15 @@ ends_with_words(const struct node *args, const struct str *words, size_t count)
 		if (n->kind != NODE_STR || !str_equal(n->text, words[i]))
 			return false;
 	return true;
+}
+
+size_t
+inject_ide_args(const struct node *args, struct str text)
+{
+	struct str words[ARGS_MAX];
+	size_t count = split_words(text, words, ARGS_MAX);
+
+	return count > 0 && count <= ARGS_MAX && ends_with_words(args, words, count) ? count : 0;
 }
 
 static void

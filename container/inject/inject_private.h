@@ -25,6 +25,7 @@
 #define INJECT_SSH_PATH	  "/run/workspace-proxy-ssh"
 #define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
 #define INJECT_VOLUME_LOG INJECT_NAME "-log"
+#define INJECT_GROUP_ID	  65532 /* of the sidecar, and of a clone in a pod without fsGroup */
 #define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
 
 struct inject {
@@ -80,6 +81,15 @@ inject_has_git(const struct inject *c)
 {
 	return c->settings->has_git && !c->is_gitlab;
 }
+
+/* The pod or the pod template of an object, or NULL. */
+struct node *inject_find_pod(struct node *object);
+
+/* The IDE's container as annotations name it, or the first one that is not ours; or NULL. */
+struct node *inject_find_ide(const struct inject *c);
+
+/* How many of args, at their end, are those of the annotation ide-args. */
+size_t inject_ide_args(const struct node *args, struct str text);
 
 /* Sets an environment variable of the IDE's container. One that its author has twice is a problem:
  * the last value would count, and tools that merge manifests keep one or the other. */

@@ -10,6 +10,7 @@
 
 #define INJECT_PREFIX	 "workspace-proxy.io/"
 #define INJECT_LABEL	 INJECT_PREFIX "inject"
+#define INJECT_ENABLED	 "enabled"	   /* the label's value on namespaces */
 #define INJECT_NAME	 "workspace-proxy" /* of the container and the network policy */
 #define INJECT_NOTES_MAX 16
 

@@ -6,8 +6,7 @@
  */
 #include "container/inject/inject_user.h"
 
-#define USER_ID	 65532 /* that of the image */
-#define GROUP_ID 65532
+#define USER_ID 65532 /* that of the image */
 
 static const char user_path[] = "securityContext.runAsUser";
 
@@ -77,7 +76,7 @@ inject_ensure_group(struct inject *c)
 		return;
 	if (!node_is(context, NODE_MAP))
 		context = node_set_map(c->doc, c->spec, "securityContext");
-	node_set_int(c->doc, context, "fsGroup", GROUP_ID);
+	node_set_int(c->doc, context, "fsGroup", INJECT_GROUP_ID);
 	if (node_get(context, "fsGroupChangePolicy") == NULL)
 		node_set_str(c->doc, context, "fsGroupChangePolicy", STR("OnRootMismatch"));
 }
@@ -140,5 +139,5 @@ inject_set_user(struct inject *c, struct node *context)
 		return;
 	}
 	node_set_int(c->doc, context, "runAsUser", USER_ID);
-	node_set_int(c->doc, context, "runAsGroup", GROUP_ID);
+	node_set_int(c->doc, context, "runAsGroup", INJECT_GROUP_ID);
 }

@@ -27,6 +27,7 @@ struct cluster_api {
 	struct fetch_call *call;
 	cluster_done_fn *done;
 	void *arg;
+	uint64_t timeout_ms;
 	char *url;
 	char token_file[PATH_BYTES];
 	char ca_file[PATH_BYTES];
@@ -183,6 +184,7 @@ cluster_api_new(struct loop *l, const struct cluster_api_options *options, struc
 		cluster_api_free(a);
 		return NULL;
 	}
+	a->timeout_ms = options->timeout_ms;
 	a->ca_seen = file_watch_stat(a->ca_file);
 	a->fetch = new_fetch(l, a, e);
 	if (a->fetch == NULL) {
@@ -239,6 +241,7 @@ cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
 		.content_type = content_type_of(request->patch),
 		.body = request->body,
 		.bearer = a->token,
+		.timeout_ms = a->timeout_ms,
 	};
 	a->done = done;
 	a->arg = arg;

@@ -16,6 +16,7 @@ struct cluster_api;
 struct cluster_api_options {
 	const char *url;	 /* the server's origin */
 	const char *account_dir; /* as /var/run/secrets/kubernetes.io/serviceaccount */
+	uint64_t timeout_ms;	 /* of a request; 0: a few seconds */
 };
 
 enum cluster_patch {

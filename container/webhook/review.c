@@ -16,6 +16,7 @@
 
 struct review {
 	const struct container_settings *settings;
+	const struct review_space *space; /* or NULL */
 	struct doc doc;
 	struct buf *out;
 	const struct node *request;
@@ -125,6 +126,30 @@ deny_problems(struct review *r)
 		deny(r, r->report.problems.items[i]);
 }
 
+/* Pods and services of a namespace with injection become labelled ones, and pods get its settings.
+ */
+static bool
+join_namespace(struct review *r, struct err *e)
+{
+	const struct node *data = NULL;
+
+	inject_label(&r->doc, r->object);
+	if (!is_pod(r->object) || !inject_is_labelled(r->object))
+		return true;
+	if (r->space->e->code != ERR_NONE) {
+		deny(r, "the settings of the namespace can't be read");
+		deny(r, r->space->e->text);
+		return true;
+	}
+	if (r->space->data.len > 0)
+		data = node_read_json(&r->doc, r->space->data, REVIEW_MAX_BYTES, e);
+	if (r->space->data.len > 0 && data == NULL)
+		return false;
+	inject_apply_defaults(&r->doc, r->object, data, &r->report);
+	deny_problems(r);
+	return true;
+}
+
 /* Only at creation: the containers of an existing pod can't be changed. */
 static bool
 mutate_object(struct review *r, struct err *e)
@@ -132,10 +157,17 @@ mutate_object(struct review *r, struct err *e)
 	if (is_pod(r->object) && !is_operation(r, "CREATE"))
 		return true;
 	const struct node *before = node_copy(&r->doc, r->object);
+	if (r->space != NULL && !join_namespace(r, e))
+		return false;
+	if (r->message.len > 0)
+		return true;
 	bool is_ours = inject_object(r->settings, &r->doc, r->object, &r->report);
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
+	if (r->space != NULL && r->message.len > 0 && is_pod(r->object))
+		deny(r, "the namespace has injection enabled: label pods that are no workspaces "
+			"with " INJECT_LABEL "=false");
 	if (!is_ours || r->report.problems.count > 0 || node_equal(before, r->object))
 		return true;
 	return patch_write(before, r->object, &r->patch) ||
@@ -152,6 +184,10 @@ validate_whole(struct review *r, struct err *e)
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
+	if (r->space != NULL && !is_ours &&
+	    node_get(node_find(r->object, "metadata.labels"), INJECT_LABEL) == NULL)
+		deny(r, "the namespace has injection enabled, but the pod has no "
+			"label " INJECT_LABEL "; the mutating webhook adds it");
 	if (is_ours && r->report.problems.count == 0 && !node_equal(before, r->object))
 		deny(r, "label " INJECT_LABEL ": the pod does not have the sidecar; the mutating "
 			"webhook adds it when a pod is created");
@@ -269,17 +305,29 @@ answer_review(struct review *r, enum review_kind kind, struct str body, struct e
 	return write_response(r, e);
 }
 
-enum review_outcome
-review_answer(const struct container_settings *settings, enum review_kind kind, struct str body,
-	      struct buf *out, struct err *e)
+bool
+review_namespace(struct str body, struct buf *name)
 {
-	struct review r = {.settings = settings, .out = out};
+	struct err e = ERR_INIT;
+	struct doc d;
+
+	doc_init(&d);
+	const struct node *root = node_read_json(&d, body, REVIEW_MAX_BYTES, &e);
+	bool ok = buf_add_str(name, node_text_at(root, "request.namespace")) && name->len > 0;
+	doc_fini(&d);
+	return ok;
+}
+
+enum review_outcome
+review_answer(const struct review_question *question, struct buf *out, struct err *e)
+{
+	struct review r = {.settings = question->settings, .space = question->space, .out = out};
 	enum review_outcome outcome = REVIEW_ALLOWED;
 
 	doc_init(&r.doc);
 	buf_init(&r.patch, PATCH_MAX_BYTES);
 	buf_init(&r.message, MESSAGE_MAX_BYTES);
-	if (!answer_review(&r, kind, body, e))
+	if (!answer_review(&r, question->kind, question->body, e))
 		outcome = REVIEW_MALFORMED;
 	else if (r.message.len > 0)
 		outcome = REVIEW_DENIED;

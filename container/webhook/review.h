@@ -23,7 +23,23 @@ enum review_outcome {
 	REVIEW_OUTCOMES,
 };
 
-enum review_outcome review_answer(const struct container_settings *settings, enum review_kind kind,
-				  struct str body, struct buf *out, struct err *e) MUST_CHECK;
+/* A namespace in which all pods get the sidecar that don't say otherwise. */
+struct review_space {
+	struct str data;     /* its settings: a JSON object, or empty */
+	const struct err *e; /* why they are not known; its code is ERR_NONE if they are */
+};
+
+struct review_question {
+	const struct container_settings *settings;
+	enum review_kind kind;
+	struct str body;
+	const struct review_space *space; /* NULL: only what is labelled gets the sidecar */
+};
+
+enum review_outcome review_answer(const struct review_question *question, struct buf *out,
+				  struct err *e) MUST_CHECK;
+
+/* The namespace of a review's object. False: it has none, or is no review. */
+bool review_namespace(struct str body, struct buf *name);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The admission webhook: an HTTPS server on base/http/service.
  *
- * /mutate and /validate answer AdmissionReviews; /ping, /ready and /metrics are on the same
+ * /mutate and /validate answer AdmissionReviews, those below them of namespaces in which all pods
+ * are injected (namespace_settings.h); /ping, /ready and /metrics are on the same
  * listener. The certificate is the webhook's own (own_certificate.h), or comes from files, which
  * are reloaded when they change (checked every second) and on SIGHUP; an unusable pair is logged
  * and the old one stays. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more,
@@ -16,33 +17,23 @@
 #include "base/arena.h"
 #include "base/http/service.h"
 #include "base/log/log.h"
-#include "base/metrics.h"
 #include "base/net/tls/tls.h"
 #include "base/process/file_watch.h"
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"
 #include "base/process/sandbox.h"
-#include "container/webhook/own_certificate.h"
-#include "container/webhook/review.h"
+#include "container/webhook/webhook_metrics.h"
 
-#define IDLE_TIMEOUT_MS	 10000u	 /* the API server's default timeout */
-#define KEEP_ALIVE_MS	 150000u /* the API server closes after 90 seconds without a request */
-#define CONNECTIONS_MAX	 128u
-#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
-#define FILE_CHECK_MS	 1000u
-#define PATHS_MAX_BYTES	 16384u
-#define SIGNALS		 3
+#define IDLE_TIMEOUT_MS	    10000u  /* the API server's default timeout */
+#define KEEP_ALIVE_MS	    150000u /* the API server closes after 90 seconds without a request */
+#define CONNECTIONS_MAX	    128u
+#define BODIES_MAX_BYTES    (5 * REVIEW_MAX_BYTES) /* of all connections together */
+#define FILE_CHECK_MS	    1000u
+#define PATHS_MAX_BYTES	    16384u
+#define SIGNALS		    3
+#define NAMESPACE_MAX_BYTES 64u
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
-struct webhook_metrics {
-	uint64_t reviews[REVIEW_KINDS][REVIEW_OUTCOMES];
-	struct metrics_histogram duration[REVIEW_KINDS];
-	uint64_t reloads[2]; /* done, failed */
-	uint64_t rounds[OWN_CERTIFICATE_OUTCOMES];
-	int64_t expires_at_s;
-	int64_t draining;
-};
 
 struct webhook {
 	const struct container_settings *settings;
@@ -54,67 +45,11 @@ struct webhook {
 	struct loop_timer file_check;
 	struct loop_timer linger;
 	struct loop_timer deadline;
-	struct file_watch files[2];  /* certificate and key */
-	struct own_certificate *own; /* instead of these files, or NULL */
+	struct file_watch files[2];	   /* certificate and key */
+	struct own_certificate *own;	   /* instead of these files, or NULL */
+	struct namespace_settings *spaces; /* or NULL */
 	struct webhook_metrics metrics;
 	struct metrics_process process;
-};
-
-static const char *const kinds[REVIEW_KINDS] = {
-	[REVIEW_MUTATE] = "mutate", [REVIEW_VALIDATE] = "validate"};
-static const char *const outcomes[REVIEW_OUTCOMES] = {[REVIEW_ALLOWED] = "allowed",
-						      [REVIEW_PATCHED] = "patched",
-						      [REVIEW_DENIED] = "denied",
-						      [REVIEW_MALFORMED] = "malformed"};
-static const char *const reload_outcomes[2] = {"done", "failed"};
-static const char *const round_outcomes[OWN_CERTIFICATE_OUTCOMES] = {
-	[OWN_CERTIFICATE_DONE] = "done",
-	[OWN_CERTIFICATE_CONFLICT] = "conflict",
-	[OWN_CERTIFICATE_FAILED] = "failed"};
-static const char *const sources[] = {"webhook", NULL};
-
-#define FIELD(field) METRICS_FIELD(struct webhook_metrics, field)
-
-static const struct metrics_family families[] = {
-	{.name = "workspace_proxy_webhook_reviews_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(reviews),
-	 .labels = {METRICS_LABEL("webhook", kinds), METRICS_LABEL("outcome", outcomes)},
-	 .help = "AdmissionReviews answered."},
-	{.name = "workspace_proxy_webhook_review_duration_seconds",
-	 .type = METRICS_HISTOGRAM,
-	 .unit = METRICS_MICROSECONDS,
-	 FIELD(duration),
-	 .labels = {METRICS_LABEL("webhook", kinds)},
-	 .bounds = &metrics_latency_bounds,
-	 .help = "Time to answer an AdmissionReview."},
-	{.name = "workspace_proxy_webhook_reloads_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(reloads),
-	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
-	 .help = "Reloads of the webhook's certificate; failed: the old one stays in use."},
-	{.name = "workspace_proxy_webhook_certificate_checks_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(rounds),
-	 .labels = {METRICS_LABEL("outcome", round_outcomes)},
-	 .help = "Checks of the webhook's own certificate with the API server; conflict: another "
-		 "replica changed it at the same time, failed: see the log."},
-	{.name = "workspace_proxy_webhook_certificate_expires_timestamp_seconds",
-	 .type = METRICS_GAUGE,
-	 .omits_zero = true,
-	 FIELD(expires_at_s),
-	 .help = "When the webhook's certificate expires (Unix time)."},
-	{.name = "workspace_proxy_webhook_draining",
-	 .type = METRICS_GAUGE,
-	 FIELD(draining),
-	 .help = "1 while the process shuts down."},
-};
-
-const struct metrics_table webhook_metrics_table = {
-	.heading = "Admission webhook",
-	.families = families,
-	.count = sizeof(families) / sizeof(families[0]),
-	.sources = sources,
 };
 
 static uint64_t
@@ -127,17 +62,18 @@ now_us(void)
 }
 
 static void
-answer_review(struct webhook *w, enum review_kind kind, const struct service_request *request,
+answer_review(struct webhook *w, const struct review_question *question,
 	      struct service_reply *reply)
 {
 	uint64_t begin_us = now_us();
+	enum review_kind kind = question->kind;
 	struct err e = ERR_INIT;
-	enum review_outcome outcome =
-		review_answer(w->settings, kind, request->body, &reply->body, &e);
+	enum review_outcome outcome = review_answer(question, &reply->body, &e);
 
 	reply->content_type = "application/json";
 	if (outcome == REVIEW_MALFORMED) {
-		log_warn(NULL, "malformed review", log_cstr("webhook", kinds[kind]), log_err(&e));
+		log_warn(NULL, "malformed review", log_cstr("webhook", webhook_kinds[kind]),
+			 log_err(&e));
 		buf_clear(&reply->body);
 		reply->status = 400;
 		reply->content_type = "text/plain; charset=utf-8";
@@ -145,20 +81,87 @@ answer_review(struct webhook *w, enum review_kind kind, const struct service_req
 	}
 	w->metrics.reviews[kind][outcome]++;
 	metrics_observe(&w->metrics.duration[kind], &metrics_latency_bounds, now_us() - begin_us);
-	log_info(NULL, "review", log_cstr("webhook", kinds[kind]),
-		 log_cstr("outcome", outcomes[outcome]));
+	log_info(NULL, "review", log_cstr("webhook", webhook_kinds[kind]),
+		 log_cstr("outcome", webhook_outcomes[outcome]));
 }
 
 static void
 on_mutate(const struct service_request *request, struct service_reply *reply, void *arg)
 {
-	answer_review(arg, REVIEW_MUTATE, request, reply);
+	const struct webhook *w = arg;
+	const struct review_question question = {
+		.settings = w->settings, .kind = REVIEW_MUTATE, .body = request->body};
+
+	answer_review(arg, &question, reply);
 }
 
 static void
 on_validate(const struct service_request *request, struct service_reply *reply, void *arg)
 {
-	answer_review(arg, REVIEW_VALIDATE, request, reply);
+	const struct webhook *w = arg;
+	const struct review_question question = {
+		.settings = w->settings, .kind = REVIEW_VALIDATE, .body = request->body};
+
+	answer_review(arg, &question, reply);
+}
+
+static void
+on_settings_known(void *wait)
+{
+	service_resume(wait);
+}
+
+static void *
+prepare_settings(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	const struct webhook *w = arg;
+	struct namespace_wait *asked = NULL;
+	struct buf name;
+
+	buf_init(&name, NAMESPACE_MAX_BYTES);
+	if (w->spaces != NULL && review_namespace(request->body, &name))
+		asked = namespace_settings_ask(w->spaces, buf_view(&name), on_settings_known, wait);
+	buf_fini(&name);
+	return asked;
+}
+
+static void
+cancel_settings(void *asked)
+{
+	namespace_settings_cancel(asked);
+}
+
+static void
+on_mutate_namespace(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct webhook *w = arg;
+	struct err e = ERR_INIT;
+	struct review_space space = {.e = &e};
+	const struct review_question question = {.settings = w->settings,
+						 .kind = REVIEW_MUTATE,
+						 .body = request->body,
+						 .space = &space};
+	struct buf name;
+
+	buf_init(&name, NAMESPACE_MAX_BYTES);
+	if (w->spaces != NULL && review_namespace(request->body, &name) &&
+	    !namespace_settings_get(w->spaces, buf_view(&name), &space.data, &e))
+		(void)err_wrap(&e, "ConfigMap %s", w->settings->namespace_config_map);
+	buf_fini(&name);
+	answer_review(arg, &question, reply);
+}
+
+static void
+on_validate_namespace(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	const struct webhook *w = arg;
+	const struct review_space space = {.data = STR_NONE};
+	const struct review_question question = {.settings = w->settings,
+						 .kind = REVIEW_VALIDATE,
+						 .body = request->body,
+						 .space = &space};
+
+	answer_review(arg, &question, reply);
 }
 
 static void
@@ -284,10 +287,14 @@ on_signal(void *arg, int signal_number)
 static bool
 add_routes(struct webhook *w, struct err *e)
 {
+	static const struct service_prepared of_namespace = {prepare_settings, cancel_settings,
+							     on_mutate_namespace};
 	struct service *s = w->service;
 
 	return service_route(s, "POST", "/mutate", on_mutate, w, e) &&
 	       service_route(s, "POST", "/validate", on_validate, w, e) &&
+	       service_route_prepared(s, "/mutate/namespace", &of_namespace, w, e) &&
+	       service_route(s, "POST", "/validate/namespace", on_validate_namespace, w, e) &&
 	       service_route(s, "GET", "/ping", on_ping, w, e) &&
 	       service_route(s, "GET", "/ready", on_ready, w, e) &&
 	       service_route(s, "GET", "/metrics", on_metrics, w, e);
@@ -305,7 +312,7 @@ add_signals(struct webhook *w, struct err *e)
 
 /* Only a webhook that asks the API server connects to anybody. */
 static void
-restrict_process(const struct webhook *w, bool is_own)
+restrict_process(const struct webhook *w, bool has_api)
 {
 	const struct container_settings *s = w->settings;
 	struct confine_rules rules = {.count = 0};
@@ -313,7 +320,7 @@ restrict_process(const struct webhook *w, bool is_own)
 
 	arena_init(&a, PATHS_MAX_BYTES);
 	sandbox_add_system(&rules, SANDBOX_SYSTEM);
-	confine_add(&rules, is_own ? s->account_dir : NULL, CONFINE_READ);
+	confine_add(&rules, has_api ? s->account_dir : NULL, CONFINE_READ);
 	bool ok = sandbox_add_file(&rules, s->tls_cert_file, &a) &&
 		  sandbox_add_file(&rules, s->tls_key_file, &a);
 	if (!ok)
@@ -322,7 +329,7 @@ restrict_process(const struct webhook *w, bool is_own)
 						 .landlock = s->sandbox.landlock && ok},
 		      &rules,
 		      CONFINE_READ | CONFINE_WRITE | CONFINE_RUN | CONFINE_LISTEN | CONFINE_SIGNAL,
-		      SYSCALL_ACCEPT | (is_own ? SYSCALL_CONNECT : 0));
+		      SYSCALL_ACCEPT | (has_api ? SYSCALL_CONNECT : 0));
 	arena_fini(&a);
 }
 
@@ -350,6 +357,15 @@ start_own_certificate(struct webhook *w, struct err *e)
 
 	w->own = own_certificate_new(w->loop, &options, e);
 	return w->own != NULL;
+}
+
+static bool
+start_spaces(struct webhook *w, struct err *e)
+{
+	if (w->settings->namespace_config_map == NULL)
+		return true;
+	w->spaces = namespace_settings_new(w->loop, w->settings, w->metrics.namespace_reads, e);
+	return w->spaces != NULL;
 }
 
 static bool
@@ -394,8 +410,8 @@ start(struct webhook *w, struct err *e)
 		return false;
 	if (w->tls == NULL || !start_service(w, e) || !add_routes(w, e) || !add_signals(w, e))
 		return false;
-	restrict_process(w, is_own);
-	if (is_own && !start_own_certificate(w, e))
+	restrict_process(w, is_own || w->settings->namespace_config_map != NULL);
+	if ((is_own && !start_own_certificate(w, e)) || !start_spaces(w, e))
 		return false;
 	address_format(service_address(w->service), text, sizeof(text));
 	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));
@@ -414,6 +430,7 @@ stop(struct webhook *w)
 	}
 	own_certificate_free(w->own);
 	service_free(w->service);
+	namespace_settings_free(w->spaces);
 	tls_context_free(w->tls);
 	loop_free(w->loop);
 }

@@ -107,14 +107,19 @@ node_set(struct doc *d, struct node *map, const char *key, struct node *child)
 }
 
 void
+node_unlink(struct node *parent, struct node *child)
+{
+	STAILQ_REMOVE(&parent->children, child, node, entry);
+	parent->count--;
+}
+
+void
 node_remove(struct node *map, const char *key)
 {
 	struct node *old = node_get(map, key);
 
-	if (old == NULL)
-		return;
-	STAILQ_REMOVE(&map->children, old, node, entry);
-	map->count--;
+	if (old != NULL)
+		node_unlink(map, old);
 }
 
 void

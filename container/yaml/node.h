@@ -72,6 +72,7 @@ struct node *node_set_list(struct doc *d, struct node *map, const char *key);
 struct node *node_append_map(struct doc *d, struct node *list);
 
 void node_remove(struct node *map, const char *key); /* no-op without such a member */
+void node_unlink(struct node *parent, struct node *child);
 
 /* NULL if there is none, or n is NULL or not a map. node_find takes a path: "spec.template". */
 struct node *node_get(const struct node *n, const char *key);

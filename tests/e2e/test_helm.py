@@ -102,7 +102,8 @@ def test_a_certificate_from_elsewhere():
     assert "WORKSPACE_PROXY_TLS_CERT_FILE" in names and "WORKSPACE_PROXY_WEBHOOK_SERVICE" not in names
     assert "egress" not in found["NetworkPolicy", "workspace-proxy-webhook"]["spec"]
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        assert found[kind, "workspace-proxy"]["webhooks"][0]["clientConfig"]["caBundle"] == CA_BUNDLE
+        bundles = [hook["clientConfig"]["caBundle"] for hook in found[kind, "workspace-proxy"]["webhooks"]]
+        assert bundles == [CA_BUNDLE, CA_BUNDLE]
 
 
 def test_nothing_in_front_unless_asked_for():
@@ -116,7 +117,7 @@ def test_another_namespace_is_everywhere():
     spaces = {d["metadata"].get("namespace") for d in documents}
     assert spaces == {"elsewhere", None}
     hooks = [hook for d in documents for hook in d.get("webhooks", [])]
-    assert len(hooks) == 2
+    assert len(hooks) == 4
     for hook in hooks:
         assert hook["clientConfig"]["service"]["namespace"] == "elsewhere"
         assert hook["namespaceSelector"]["matchExpressions"][0]["values"] == ["elsewhere", "kube-system"]
@@ -184,9 +185,9 @@ def test_optional_values():
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         configuration = found[kind, "workspace-proxy"]
         assert configuration["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "workspace-proxy/webhook"}
-        hook = configuration["webhooks"][0]
-        assert "caBundle" not in hook["clientConfig"]
-        assert "mine" in hook["namespaceSelector"]["matchExpressions"][0]["values"]
+        for hook in configuration["webhooks"]:
+            assert "caBundle" not in hook["clientConfig"]
+            assert "mine" in hook["namespaceSelector"]["matchExpressions"][0]["values"]
     assert [rule["host"] for rule in found["Ingress", "workspace-proxy-zone"]["spec"]["rules"]] == [
         "*.a.example.com",
         "*.b.example.com",

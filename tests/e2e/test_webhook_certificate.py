@@ -64,12 +64,16 @@ class Replica(proxy_module.Proxy):
     def port(self):
         return int(self.listeners["webhook"].rpartition(":")[2])
 
-    def ask(self, method, path, body=None, bundle=None):
-        """(status, text), verified by the bundle, if one is given."""
+    def raw_tls(self, bundle=None):
+        """Verified by the bundle, if one is given."""
         context = ssl.create_default_context(cadata=bundle) if bundle else ssl._create_unverified_context()
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=proxy_module.PATIENCE_S)
+        return context.wrap_socket(plain, server_hostname=HOST)
+
+    def ask(self, method, path, body=None, bundle=None):
+        """(status, text)"""
         connection = http.client.HTTPConnection(HOST)
-        connection.sock = context.wrap_socket(plain, server_hostname=HOST)
+        connection.sock = self.raw_tls(bundle)
         with contextlib.closing(connection):
             connection.request(method, path, body)
             reply = connection.getresponse()
@@ -197,7 +201,8 @@ def test_the_first_certificate_needs_nobody(api, make_replica):
     wait_until(lambda: api.count(method="GET", path=VALIDATING) > rounds + 4, what="more rounds")
     assert [api.get(path) for path in (SECRET, MUTATING, VALIDATING)] == before
     (original,) = shipped("MutatingWebhookConfiguration")
-    original["webhooks"][0]["clientConfig"]["caBundle"] = before[1]["webhooks"][0]["clientConfig"]["caBundle"]
+    for hook in original["webhooks"]:
+        hook["clientConfig"]["caBundle"] = before[1]["webhooks"][0]["clientConfig"]["caBundle"]
     assert before[1]["webhooks"] == original["webhooks"]
 
 

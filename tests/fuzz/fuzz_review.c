@@ -26,13 +26,15 @@ check_answer(enum review_outcome outcome, struct str text)
 }
 
 static enum review_outcome
-review(enum review_kind kind, struct str text)
+review(enum review_kind kind, struct str text, const struct review_space *space)
 {
 	struct err e = ERR_INIT;
 	struct buf out;
 
 	buf_init(&out, ANSWER_MAX_BYTES);
-	enum review_outcome outcome = review_answer(&fuzz_operator, kind, text, &out, &e);
+	const struct review_question question = {
+		.settings = &fuzz_operator, .kind = kind, .body = text, .space = space};
+	enum review_outcome outcome = review_answer(&question, &out, &e);
 	if (outcome == REVIEW_MALFORMED)
 		err_assert(e.code != ERR_NONE);
 	else
@@ -44,7 +46,7 @@ review(enum review_kind kind, struct str text)
 
 /* The input is an object, or two in a row with a zero byte between: after and before. */
 static void
-review_object(unsigned how, struct str input)
+review_object(unsigned how, struct str input, const struct review_space *space)
 {
 	static const char *const operations[] = {"CREATE", "UPDATE", "UPDATE", "DELETE"};
 	static const char *const parts[] = {"", "", "ephemeralcontainers", "resize"};
@@ -62,8 +64,8 @@ review_object(unsigned how, struct str input)
 	buf_add_str(&text, STR(",\"oldObject\":"));
 	buf_add_str(&text, end == SIZE_MAX ? STR("null") : str_skip(input, end + 1));
 	buf_add_str(&text, STR("}}"));
-	enum review_outcome made = review(REVIEW_MUTATE, buf_view(&text));
-	enum review_outcome judged = review(REVIEW_VALIDATE, buf_view(&text));
+	enum review_outcome made = review(REVIEW_MUTATE, buf_view(&text), space);
+	enum review_outcome judged = review(REVIEW_VALIDATE, buf_view(&text), space);
 	if (is_creation && judged == REVIEW_DENIED)
 		err_assert(made == REVIEW_PATCHED || made == REVIEW_DENIED);
 	buf_fini(&text);
@@ -76,12 +78,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned how = fuzz_take_byte(&input);
 	char *copy = fuzz_copy(input);
 	struct str text = {copy, input.len};
+	const struct err none = ERR_INIT;
+	const struct review_space enabled = {
+		.data = STR("{\"container\":\"ide\",\"ports\":\"3000\",\"cpu-limit\":\"2\"}"),
+		.e = &none};
+	const struct review_space *space = (how & 2u) != 0 ? &enabled : NULL;
 
 	if ((how & 1u) != 0) {
-		(void)review(REVIEW_MUTATE, text);
-		(void)review(REVIEW_VALIDATE, text);
+		(void)review(REVIEW_MUTATE, text, space);
+		(void)review(REVIEW_VALIDATE, text, space);
 	} else {
-		review_object(how, text);
+		review_object(how, text, space);
 	}
 	free(copy);
 	return 0;

@@ -161,3 +161,37 @@ def test_updates_that_change_nothing_need_no_webhook(cluster, namespace):
     finally:
         cluster.kubectl("-n", "workspace-proxy", "scale", "deployment/workspace-proxy-webhook", "--replicas=2")
         cluster.roll_out("workspace-proxy-webhook")
+
+
+def test_a_namespace_with_injection(cluster, namespace):
+    """One label switches it on, one config map sets what its pods don't say, and a pod's own label opts out."""
+    path = f"/api/v1/namespaces/{namespace}"
+    settings = {"metadata": {"name": "workspace-proxy-inject"}, "data": {"cpu-limit": "3"}}
+    cluster.api.create(f"{path}/configmaps", settings)
+    cluster.api.patch(path, {"metadata": {"labels": {manifests.LABEL: "enabled"}}})
+    pod = labelled_pod("kiwi", namespace)
+    del pod["metadata"]["labels"][manifests.LABEL]
+
+    def create(name, document):
+        document["metadata"]["name"] = name
+        return cluster.api.ask("POST", f"{path}/pods", document)
+
+    # API servers learn of a namespace's label a moment later.
+    names = (f"kiwi-{i}" for i in range(1000))
+    made = wait_until(lambda: "labels" in (m := create(next(names), pod)[1])["metadata"] and manifests.LABEL in m["metadata"]["labels"] and m, 30)
+    assert sidecar_of(made)["resources"]["limits"]["cpu"] == "3"
+    named = manifests.pod("kiwi")
+    for labels in ({manifests.LABEL: "true"}, {}):
+        pod["metadata"]["labels"] = labels
+        status, made = create(next(names), pod)
+        assert status == 201 and sidecar_of(made)["resources"]["limits"]["cpu"] == "3", made
+    pod["metadata"]["labels"] = {manifests.LABEL: "false"}
+    status, made = create(next(names), pod)
+    assert status == 201 and "workspace-proxy" not in json.dumps(made["spec"]), made
+    pod["metadata"] = {"labels": {}, "annotations": {}}
+    status, refused = create(next(names), pod)
+    assert status == 422 and f"with {manifests.LABEL}=false" in refused["message"], refused
+    cluster.api.patch(f"{path}/configmaps/workspace-proxy-inject", {"data": {"image": "mine"}})
+    pod["metadata"] = named["metadata"] | {"labels": {}, "namespace": namespace}
+    refused = wait_until(lambda: (answer := create(next(names), pod))[0] == 422 and answer[1], 30)
+    assert "settings of the namespace: image: there is no such setting" in refused["message"]

@@ -24,8 +24,14 @@ LABEL_IS_SET = [
     {"key": LABEL, "operator": "Exists"},
     {"key": LABEL, "operator": "NotIn", "values": ["false"]},
 ]
+LABEL_IS_NOT_FALSE = LABEL_IS_SET[1:]
 COMPONENTS = ["certificates/issuers.yaml", "podmonitors/podmonitors.yaml", "policy/validatingadmissionpolicy.yaml"]  # not in the overlays
-VALIDATED = {"pods", "pods/ephemeralcontainers", "pods/resize"}  # ways to change a pod
+REVIEWED = {
+    "/mutate": {"pods", "services"},
+    "/mutate/namespace": {"pods", "services"},
+    "/validate": {"pods", "pods/ephemeralcontainers", "pods/resize"},  # ways to change a pod
+    "/validate/namespace": {"pods"},
+}
 
 
 # What pods must be
@@ -281,31 +287,42 @@ def check_monitor(cluster, document):
 
 def check_webhooks(cluster, document):
     path = "/mutate" if document["kind"].startswith("Mutating") else "/validate"
-    for hook in document["webhooks"]:
-        service = hook["clientConfig"]["service"]
-        found = cluster.find("Service", service["namespace"], service["name"])
-        if not found or service["port"] not in [port["port"] for port in found["spec"]["ports"]]:
-            yield f"{describe(document)}: there is no such service"
-        expressions = hook["namespaceSelector"]["matchExpressions"]
-        expected = {
-            "path": (service["path"], path),
-            "failurePolicy": (hook["failurePolicy"], "Fail"),
-            "sideEffects": (hook["sideEffects"], "None"),
-            "admissionReviewVersions": (hook["admissionReviewVersions"], ["v1"]),
-            "objectSelector": (hook["objectSelector"], {"matchExpressions": LABEL_IS_SET}),
-            "own namespace": (expressions[0]["operator"], "NotIn"),
-            "reinvocationPolicy": (hook.get("reinvocationPolicy", "IfNeeded"), "IfNeeded"),
-        }
-        for name, (actual, wanted) in expected.items():
-            if actual != wanted:
-                yield f"{describe(document)}: {name} is {actual!r}, not {wanted!r}"
-        if service["namespace"] not in expressions[0]["values"]:
-            yield f"{describe(document)}: our own pods wait for themselves"
-        if not 1 <= hook["timeoutSeconds"] <= 10:
-            yield f"{describe(document)}: timeoutSeconds"
-        reviewed = {resource for rule in hook["rules"] for resource in rule["resources"]}
-        if missing := ({"pods", "services"} if path == "/mutate" else VALIDATED) - reviewed:
-            yield f"{describe(document)}: does not review {', '.join(sorted(missing))}"
+    labelled, of_namespace = document["webhooks"]
+    yield from check_webhook(cluster, document, labelled, path, LABEL_IS_SET)
+    unlabelled = LABEL_IS_NOT_FALSE if path == "/mutate" else [{"key": LABEL, "operator": "DoesNotExist"}]
+    yield from check_webhook(cluster, document, of_namespace, f"{path}/namespace", unlabelled)
+    enabled = {"key": LABEL, "operator": "In", "values": ["enabled"]}
+    if enabled not in of_namespace["namespaceSelector"]["matchExpressions"]:
+        yield f"{describe(document)}: namespaces without the label are selected"
+    if path == "/mutate" and enabled | {"operator": "NotIn"} not in labelled["namespaceSelector"]["matchExpressions"]:
+        yield f"{describe(document)}: pods of namespaces with the label are injected before these get their settings"
+
+
+def check_webhook(cluster, document, hook, path, objects):
+    service = hook["clientConfig"]["service"]
+    found = cluster.find("Service", service["namespace"], service["name"])
+    if not found or service["port"] not in [port["port"] for port in found["spec"]["ports"]]:
+        yield f"{describe(document)}: there is no such service"
+    expressions = hook["namespaceSelector"]["matchExpressions"]
+    expected = {
+        "path": (service["path"], path),
+        "failurePolicy": (hook["failurePolicy"], "Fail"),
+        "sideEffects": (hook["sideEffects"], "None"),
+        "admissionReviewVersions": (hook["admissionReviewVersions"], ["v1"]),
+        "objectSelector": (hook["objectSelector"], {"matchExpressions": objects}),
+        "own namespace": (expressions[0]["operator"], "NotIn"),
+        "reinvocationPolicy": (hook.get("reinvocationPolicy", "IfNeeded"), "IfNeeded"),
+    }
+    for name, (actual, wanted) in expected.items():
+        if actual != wanted:
+            yield f"{describe(document)}: {name} is {actual!r}, not {wanted!r}"
+    if service["namespace"] not in expressions[0]["values"]:
+        yield f"{describe(document)}: our own pods wait for themselves"
+    if not 1 <= hook["timeoutSeconds"] <= 10:
+        yield f"{describe(document)}: timeoutSeconds"
+    reviewed = {resource for rule in hook["rules"] for resource in rule["resources"]}
+    if missing := REVIEWED[path] - reviewed:
+        yield f"{describe(document)}: does not review {', '.join(sorted(missing))}"
 
 
 CHECKS = {

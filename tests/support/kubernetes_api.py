@@ -61,7 +61,9 @@ class KubernetesApi:
         self.objects = {}  # by path
         self.rules = list(rules)
         self.requests = []  # (method, path, status)
-        self.faults = []  # each ends one request of its method: (method, status) or (method, "hang")
+        # Each ends one request of its method: (method, status) or (method, "hang"), and maybe of one path.
+        self.faults = []
+        self.waiting = 0  # requests that are paused
         self.paused = threading.Event()  # cleared: requests wait
         self.paused.set()
         self.account = directory / "account"
@@ -120,10 +122,10 @@ class KubernetesApi:
 
     # Requests
 
-    def take_fault(self, method):
+    def take_fault(self, method, path):
         with self._lock:
             for fault in self.faults:
-                if fault[0] == method:
+                if fault[0] == method and fault[2:] in ((), (path,)):
                     self.faults.remove(fault)
                     return fault[1]
         return None
@@ -190,8 +192,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self):
         api = self.server.api
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with api._lock:
+            api.waiting += 1
         api.paused.wait()
-        fault = api.take_fault(self.command)
+        with api._lock:
+            api.waiting -= 1
+        fault = api.take_fault(self.command, self.path)
         if fault == "hang":
             api.hang()
             return

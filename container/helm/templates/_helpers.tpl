@@ -113,14 +113,19 @@ failurePolicy: Fail
 matchPolicy: Equivalent
 sideEffects: None
 timeoutSeconds: 5
-# Values other than "true" and "false" are refused rather than ignored.
 objectSelector:
   matchExpressions:
+    {{- if has .objects (list "labelled" "unlabelled") }}
     - key: workspace-proxy.io/inject
-      operator: Exists
+      operator: {{ eq .objects "labelled" | ternary "Exists" "DoesNotExist" }}
+    {{- end }}
+    {{- if ne .objects "unlabelled" }}
+    # Values other than "true" and "false" are refused rather than ignored.
     - key: workspace-proxy.io/inject
       operator: NotIn
       values: ["false"]
+    {{- end }}
+{{- if ne .objects "unlabelled" }}
 # Updates that change neither spec nor labels don't need the webhook: annotations, finalizers.
 matchConditions:
   - name: spec-or-labels-change
@@ -128,11 +133,17 @@ matchConditions:
       request.operation != 'UPDATE' || object.spec != oldObject.spec ||
       (has(object.metadata.labels) ? object.metadata.labels : {}) !=
       (has(oldObject.metadata.labels) ? oldObject.metadata.labels : {})
+{{- end }}
 namespaceSelector:
   matchExpressions:
     - key: kubernetes.io/metadata.name
       operator: NotIn
       values: {{ concat (list .root.Release.Namespace "kube-system") .root.Values.webhook.excludedNamespaces | toJson }}
+    {{- with .namespaces }}
+    - key: workspace-proxy.io/inject
+      operator: {{ . }}
+      values: [enabled]
+    {{- end }}
 {{- end }}
 
 {{/* "true" where the webhook makes and renews its own certificate. */}}

@@ -205,3 +205,29 @@ inject_ensure_probes(struct inject *c)
 	}
 	ensure_annotation(c);
 }
+
+/* A probe of a port without a path was one for TCP. */
+static void
+restore(struct doc *d, struct node *probe, const struct health_check *check)
+{
+	node_remove(probe, "httpGet");
+	struct node *target = node_set_map(d, probe, check->path.len > 0 ? "httpGet" : "tcpSocket");
+	if (check->path.len > 0)
+		node_set_str(d, target, "path", check->path);
+	node_set_int(d, target, "port", check->port);
+}
+
+void
+inject_restore_probes(struct doc *d, struct node *ide, struct str text)
+{
+	struct health_checks checks;
+	struct err e = ERR_INIT;
+
+	if (!health_checks_parse(&checks, text, &e))
+		return;
+	for (size_t i = 0; i < HEALTH_CHECK_KINDS; i++) {
+		struct node *probe = node_get(ide, probes[i].name);
+		if (checks.items[i].port != 0 && is_rewritten(probe, i))
+			restore(d, probe, &checks.items[i]);
+	}
+}

@@ -18,4 +18,8 @@ void inject_plan_probes(struct inject *c);
 /* Points the probes to the sidecar, and writes the annotation. */
 void inject_ensure_probes(struct inject *c);
 
+/* Points the probes of an IDE's container back to what the annotation's text says that they asked.
+ */
+void inject_restore_probes(struct doc *d, struct node *ide, struct str text);
+
 #endif

@@ -136,26 +136,37 @@ cluster_url(struct settings_check *check)
 static void
 check_own_certificate(struct settings_check *check)
 {
-	struct container_settings *c = &check->s->container;
-
 	if (settings_check_is_given(check, "TLS_CERT_FILE") ||
 	    settings_check_is_given(check, "TLS_KEY_FILE"))
 		conf_problem(check->problems, VAR("WEBHOOK_SERVICE"),
 			     "can't be combined with TLS_CERT_FILE and TLS_KEY_FILE: the webhook "
 			     "makes its own certificate for the service");
+}
+
+/* What asks the API server. */
+static void
+check_cluster(struct settings_check *check, const char *setting)
+{
+	struct container_settings *c = &check->s->container;
+
 	if (!str_is_empty(c->cluster.host) && !str_equal(c->cluster.scheme, STR("https")))
 		conf_problem(check->problems, VAR("WEBHOOK_API_URL"),
 			     "expected an https URL: the service account's token is sent to it");
 	c->cluster_url = cluster_url(check);
 	if (c->cluster_url == NULL && !settings_check_is_reported(check, "WEBHOOK_API_URL"))
 		conf_problem(check->problems, VAR("WEBHOOK_API_URL"),
-			     "needed by WEBHOOK_SERVICE outside of a cluster, which would set "
-			     "KUBERNETES_SERVICE_HOST");
+			     "needed by %s outside of a cluster, which would set "
+			     "KUBERNETES_SERVICE_HOST",
+			     setting);
 }
 
 void
 settings_check_webhook(struct settings_check *c)
 {
+	if (c->s->container.webhook_service != NULL)
+		check_cluster(c, "WEBHOOK_SERVICE");
+	else if (c->s->container.namespace_config_map != NULL)
+		check_cluster(c, "WEBHOOK_NAMESPACE_CONFIG_MAP");
 	if (c->s->container.webhook_service != NULL)
 		check_own_certificate(c);
 	else if (!settings_check_is_given(c, "TLS_CERT_FILE") &&

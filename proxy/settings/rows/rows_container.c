@@ -71,6 +71,18 @@ static const struct conf_setting injection[] = {
 	 .min = 10000,
 	 .max = UINT64_C(19800) * HOUR,
 	 .text = "Lifetime of that certificate. It is renewed when a third of it is left."},
+	{.name = "WEBHOOK_NAMESPACE_CONFIG_MAP",
+	 .type = CONF_CUSTOM,
+	 .commands = WEBHOOK,
+	 .offset = AT(container.namespace_config_map),
+	 .parse = settings_parse_object_name,
+	 .format = settings_format_text,
+	 .expected = "the name of a config map",
+	 .unset = "namespaces have no settings",
+	 .text = "ConfigMap in which namespaces with the label `workspace-proxy.io/inject: "
+		 "enabled` "
+		 "may have [settings of their own](injection.md#namespaces). The webhook reads it "
+		 "through the API server, with the pod's service account."},
 	{.name = "WEBHOOK_API_URL",
 	 .type = CONF_URL,
 	 .commands = WEBHOOK,

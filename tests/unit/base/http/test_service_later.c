@@ -18,13 +18,17 @@
 #define HEAD(path) "HEAD " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define POST(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
+#define WHOLE(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nwhole"
+
 struct fixture {
 	struct loop *loop;
 	struct loop_timer guard;
 	struct loop_defer answer;
+	struct loop_defer resume;
 	struct service *service;
 	struct service_wait *wait;
 	unsigned cancelled;
+	unsigned prepared;
 	int fd;
 	struct loop_io io;
 	char received[4096];
@@ -84,12 +88,55 @@ on_cancel(void *work)
 	loop_stop(f->loop);
 }
 
+/* What the handler of /prepared needs is there at the second look. */
+static void *
+on_prepare(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	struct fixture *f = arg;
+
+	assert_true(str_equal(request->body, STR("whole")));
+	if (f->prepared++ > 0)
+		return NULL;
+	f->wait = wait;
+	loop_defer_call(&f->resume);
+	return f;
+}
+
+static void *
+on_prepare_never(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)request;
+	return on_never(wait, arg);
+}
+
+static void
+on_resume_due(void *arg)
+{
+	struct fixture *f = arg;
+
+	service_resume(f->wait);
+}
+
+static void
+on_prepared(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	(void)arg;
+	buf_add_str(&reply->body, request->body);
+}
+
+static const struct service_prepared prepared = {on_prepare, on_cancel, on_prepared};
+static const struct service_prepared unprepared = {on_prepare_never, on_cancel, on_prepared};
+
 static int
 setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct service_options options = {
-		.passed_fd = -1, .idle_timeout_ms = 15000, .connections_max = 10};
+		.passed_fd = -1,
+		.idle_timeout_ms = 15000,
+		.connections_max = 10,
+		.body_max_bytes = 100,
+	};
 	struct address a;
 	struct err e = ERR_INIT;
 
@@ -98,12 +145,15 @@ setup(void **state)
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
 	loop_timer_start(&f->guard, 20000);
 	loop_defer_init(&f->answer, f->loop, on_answer_due, f);
+	loop_defer_init(&f->resume, f->loop, on_resume_due, f);
 	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
 	f->service = service_new(f->loop, &a, &options, &e);
 	assert_non_null(f->service);
 	assert_true(service_route_later(f->service, "/later", on_later, on_cancel, f, &e));
 	assert_true(service_route_later(f->service, "/never", on_never, on_cancel, f, &e));
 	assert_true(service_route_later(f->service, "/no-work", on_no_work, on_cancel, f, &e));
+	assert_true(service_route_prepared(f->service, "/prepared", &prepared, f, &e));
+	assert_true(service_route_prepared(f->service, "/unprepared", &unprepared, f, &e));
 	*state = f;
 	return 0;
 }
@@ -115,6 +165,7 @@ teardown(void **state)
 
 	service_free(f->service);
 	loop_defer_fini(&f->answer);
+	loop_defer_fini(&f->resume);
 	loop_timer_fini(&f->guard);
 	loop_free(f->loop);
 	free(f);
@@ -194,6 +245,30 @@ test_a_client_who_goes(void **state)
 	assert_int_equal(f->cancelled, 1);
 }
 
+static void
+test_a_prepared_request(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_said(ask(f, WHOLE("/prepared")), "200", "\r\n\r\nwhole");
+	assert_int_equal(f->prepared, 2);
+	assert_said(ask(f, WHOLE("/prepared")), "200", "\r\n\r\nwhole");
+	assert_int_equal(f->prepared, 3);
+	assert_said(ask(f, GET("/prepared")), "405", "\r\n\r\nMethod Not Allowed\n");
+}
+
+static void
+test_a_client_who_goes_unprepared(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+
+	(void)ask(f, WHOLE("/unprepared"));
+	while (f->cancelled == 0)
+		assert_true(loop_run(f->loop, &e));
+	assert_int_equal(f->cancelled, 1);
+}
+
 int
 main(void)
 {
@@ -201,6 +276,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_work, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_who_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_prepared_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_who_goes_unprepared, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

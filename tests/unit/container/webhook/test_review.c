@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -50,6 +51,9 @@ static const struct container_settings operator_settings = {
 			   "{\"name\":\"f\"," fields "}]"))                                        \
 	PART("ephemeralcontainers")
 
+/* Of the namespace, in the tests that have one. */
+static const struct review_space *space;
+
 static enum review_outcome
 review(enum review_kind kind, const char *body, char *said, size_t said_size)
 {
@@ -57,8 +61,11 @@ review(enum review_kind kind, const char *body, char *said, size_t said_size)
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
-	enum review_outcome outcome =
-		review_answer(&operator_settings, kind, str_from(body), &out, &e);
+	const struct review_question question = {.settings = &operator_settings,
+						 .kind = kind,
+						 .body = str_from(body),
+						 .space = space};
+	enum review_outcome outcome = review_answer(&question, &out, &e);
 	struct str text = outcome == REVIEW_MALFORMED ? str_from(e.text) : buf_view(&out);
 	assert_true(text.len < said_size);
 	memcpy(said, text.data, text.len);
@@ -186,6 +193,124 @@ test_mutation_of_parts(void **state)
 	check_all(REVIEW_MUTATE, cases, COUNT(cases));
 }
 
+/* In a namespace with injection, whose settings are these. */
+static void
+check_in_space(const char *data, enum review_kind kind, const struct expected *cases, size_t count)
+{
+	const struct err none = ERR_INIT;
+	const struct review_space enabled = {.data = str_from(data), .e = &none};
+
+	space = &enabled;
+	check_all(kind, cases, count);
+	space = NULL;
+}
+
+#define MADE(object) REQUEST(CREATE(object))
+#define NAMED(labels)                                                                              \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{" labels "\"annotations\":{"        \
+	"\"workspace-proxy.io/name\":\"kiwi\"}},\"spec\":{\"containers\":[{\"name\":\"ide\","      \
+	"\"image\":\"i\"}]}}"
+#define SERVICE(port)                                                                              \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{},\"spec\":{\"ports\":[{"       \
+	"\"name\":\"" port "\",\"port\":80}]}}"
+
+static void
+test_a_namespace_with_injection(void **state)
+{
+	static const struct expected made[] = {
+		{MADE(NAMED("")), REVIEW_PATCHED, "patch"},
+		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"true\"},")),
+		 REVIEW_PATCHED, "patch"},
+		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"false\"},")),
+		 REVIEW_ALLOWED, "true"},
+		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"no\"},")), REVIEW_DENIED,
+		 "expected true or false"},
+		{MADE("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{}}"), REVIEW_DENIED,
+		 "label pods that are no workspaces with workspace-proxy.io/inject=false"},
+		{MADE(SERVICE("workspace")), REVIEW_PATCHED, "patch"},
+		{MADE(SERVICE("database")), REVIEW_ALLOWED, "true"},
+	};
+	static const struct expected judged[] = {
+		{MADE(NAMED("")), REVIEW_DENIED, "the pod has no label"},
+		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"false\"},")),
+		 REVIEW_ALLOWED, "true"},
+	};
+
+	(void)state;
+	check_in_space("{\"upstream-port\":\"60001\"}", REVIEW_MUTATE, made, COUNT(made));
+	check_in_space("", REVIEW_VALIDATE, judged, COUNT(judged));
+}
+
+/* Nothing of the operator's, no secret, and not who may enter. */
+static void
+test_settings_of_a_namespace(void **state)
+{
+	static const char *const refused[] = {
+		"image",
+		"secret",
+		"tls-secret",
+		"users",
+		"group",
+		"project",
+		"owner-id",
+		"name",
+		"external-url",
+		"workspace-id",
+		"sidecar-user",
+		"service-port",
+		"probes",
+		"status",
+		"INJECT_ZONE",
+		"GITLAB_URL",
+		"authorization",
+		"clone-url",
+		"",
+	};
+	static const struct expected denied[] = {
+		{MADE(NAMED("")), REVIEW_DENIED, "settings of the namespace: "},
+	};
+	static const struct expected invalid[] = {
+		{MADE(NAMED("")), REVIEW_DENIED,
+		 "settings of the namespace: cpu-limit: \\\"lots\\\": expected a quantity"},
+	};
+	static const struct expected own[] = {
+		{MADE("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"annotations\":{"
+		      "\"workspace-proxy.io/name\":\"kiwi\",\"workspace-proxy.io/"
+		      "container\":\"x\"}},"
+		      "\"spec\":{\"containers\":[{\"name\":\"ide\",\"image\":\"i\"}]}}"),
+		 REVIEW_DENIED, "there is no container x"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		char data[128];
+		(void)snprintf(data, sizeof(data), "{\"%s\":\"1\"}", refused[i]);
+		check_in_space(data, REVIEW_MUTATE, denied, COUNT(denied));
+	}
+	check_in_space("{\"cpu-limit\":\"lots\"}", REVIEW_MUTATE, invalid, COUNT(invalid));
+	check_in_space("{\"container\":\"ide\"}", REVIEW_MUTATE, own, COUNT(own));
+}
+
+/* Unknown settings admit nothing, but what has opted out. */
+static void
+test_unknown_settings(void **state)
+{
+	static const struct expected cases[] = {
+		{MADE(NAMED("")), REVIEW_DENIED, "can't be read; timed out"},
+		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"false\"},")),
+		 REVIEW_ALLOWED, "true"},
+		{MADE(SERVICE("workspace")), REVIEW_PATCHED, "patch"},
+	};
+	struct err e = ERR_INIT;
+	const struct review_space unknown = {.e = &e};
+
+	(void)state;
+	err_set(&e, ERR_TIMEOUT, "timed out");
+	space = &unknown;
+	check_all(REVIEW_MUTATE, cases, COUNT(cases));
+	space = NULL;
+}
+
 int
 main(void)
 {
@@ -194,6 +319,9 @@ main(void)
 		cmocka_unit_test(test_ephemeral_containers),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_mutation_of_parts),
+		cmocka_unit_test(test_a_namespace_with_injection),
+		cmocka_unit_test(test_settings_of_a_namespace),
+		cmocka_unit_test(test_unknown_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What namespaces set for their workspaces: the data of one ConfigMap in each of them, read through
+ * the API server and kept for a few seconds. How reviews apply it, and which settings there are, is
+ * inject_defaults.h's.
+ */
+#ifndef CONTAINER_WEBHOOK_NAMESPACE_SETTINGS_H
+#define CONTAINER_WEBHOOK_NAMESPACE_SETTINGS_H
+
+#include "base/net/loop.h"
+#include "container/container_settings.h"
+
+struct namespace_settings;
+struct namespace_wait;
+
+enum namespace_outcome {
+	NAMESPACE_FOUND,
+	NAMESPACE_NONE, /* there is no such ConfigMap */
+	NAMESPACE_FAILED,
+	NAMESPACE_OUTCOMES,
+};
+
+/* reads: counters, by outcome. */
+struct namespace_settings *namespace_settings_new(struct loop *l,
+						  const struct container_settings *settings,
+						  uint64_t *reads, struct err *e) MUST_CHECK;
+void namespace_settings_free(struct namespace_settings *n); /* nobody waits any more */
+
+/* Reads them, if need be: then on_known runs from the loop, once, and get has them. NULL: it has
+ * them now. */
+struct namespace_wait *namespace_settings_ask(struct namespace_settings *n, struct str name,
+					      void (*on_known)(void *arg), void *arg);
+/* on_known will not run. */
+void namespace_settings_cancel(struct namespace_wait *wait);
+
+/* A JSON object, valid until the loop goes on; empty: the namespace has none. False with e set:
+ * they are not known, and no pod may be admitted. */
+bool namespace_settings_get(const struct namespace_settings *n, struct str name, struct str *data,
+			    struct err *e) MUST_CHECK;
+
+#endif
