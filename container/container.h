@@ -6,6 +6,7 @@
 #ifndef CONTAINER_CONTAINER_H
 #define CONTAINER_CONTAINER_H
 
+#include "container/cluster/cluster_run.h"
 #include "container/container_settings.h"
 #include "container/inject/inject_run.h"
 #include "container/inject/value/name_pattern.h"

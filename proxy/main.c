@@ -172,7 +172,8 @@ static const struct {
 	{"ssh", ssh_client_ssh},      {"ssh-config", ssh_client_config},
 	{"trust", ssh_client_trust},  {"run", run_main},
 	{"install", install_run},     {"webhook-certs", certs_run},
-	{"inject", run_inject},	      {"check", run_check},
+	{"inject", run_inject},	      {"uninject", uninject_run},
+	{"check", run_check},	      {"cluster-check", cluster_run},
 	{"relay-key", run_relay_key}, {"docs", help_print_docs},
 };
 

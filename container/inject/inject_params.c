@@ -12,6 +12,7 @@
 #include "base/url.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/inject_gitlab.h"
+#include "container/inject/uninject.h"
 #include "container/inject/value/mount_path.h"
 #include "container/inject/value/quantity.h"
 
@@ -433,7 +434,7 @@ inject_params_read(struct inject *c, bool is_service)
 			continue;
 		struct str name = str_skip(a->key, strlen(INJECT_PREFIX));
 		const struct param *p = find_param(name);
-		if (str_equal(name, STR(STATUS)))
+		if (str_equal(name, STR(STATUS)) || str_equal(name, STR(UNINJECT_RECORD)))
 			continue;
 		if (p == NULL)
 			report_unknown(c, name);

@@ -5,15 +5,12 @@
  */
 #include "container/inject/inject_run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "container/inject/input.h"
 #include "container/inject/manifest.h"
 
 #define EXIT_WOULD_CHANGE 3
-#define READ_BYTES	  65536u
 
 static const char usage[] =
 	"usage: workspace-proxy inject [-f FILE] [--patch | --check] [--no-network-policy]\n"
@@ -93,37 +90,6 @@ on_note(enum manifest_note note, const char *object, const char *text, void *arg
 }
 
 static bool
-read_all(int fd, struct buf *in, struct err *e)
-{
-	for (;;) {
-		if (!buf_reserve(in, READ_BYTES))
-			return err_set(e, ERR_LIMIT, "more than %zu bytes", MANIFEST_MAX_BYTES);
-		ssize_t got = read(fd, in->data + in->len, READ_BYTES);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_set_errno(e, errno, "read");
-		if (got == 0)
-			return true;
-		in->len += (size_t)got;
-	}
-}
-
-static bool
-read_input(const struct inject_options *r, struct buf *in, struct err *e)
-{
-	bool is_stdin = r->file == NULL || strcmp(r->file, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(r->file, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set_errno(e, errno, "%.200s", r->file);
-	bool ok = read_all(fd, in, e);
-	if (!is_stdin)
-		(void)close(fd);
-	return ok || err_wrap(e, "%.200s", is_stdin ? "standard input" : r->file);
-}
-
-static bool
 print_result(struct str text, struct err *e)
 {
 	if ((text.len == 0 || fwrite(text.data, text.len, 1, stdout) == 1) && fflush(stdout) == 0)
@@ -132,22 +98,36 @@ print_result(struct str text, struct err *e)
 }
 
 static int
-exit_code(const struct inject_options *r, bool ok, const struct err *e)
+exit_code(const struct inject_options *r, const char *command, bool ok, const struct err *e)
 {
 	if (!ok)
-		(void)fprintf(stderr, "workspace-proxy: inject: %s\n", e->text);
+		(void)fprintf(stderr, "workspace-proxy: %s: %s\n", command, e->text);
 	if (!ok || r->problems > 0)
 		return 1;
 	return r->is_check && r->changes > 0 ? EXIT_WOULD_CHANGE : 0;
+}
+
+static int
+run_filter(struct inject_options *r, const struct manifest *m)
+{
+	struct err e = ERR_INIT;
+	struct buf in;
+	struct buf out;
+
+	buf_init(&in, MANIFEST_MAX_BYTES);
+	buf_init(&out, MANIFEST_OUT_BYTES);
+	bool ok = input_read(r->file, &in, &e) && manifest_inject(m, buf_view(&in), &out, &e);
+	if (ok && r->problems == 0 && !r->is_check)
+		ok = print_result(buf_view(&out), &e);
+	buf_fini(&in);
+	buf_fini(&out);
+	return exit_code(r, m->is_reverse ? "uninject" : "inject", ok, &e);
 }
 
 int
 inject_run(const struct container_settings *settings, int argc, char **argv)
 {
 	struct inject_options r = {.file = NULL};
-	struct err e = ERR_INIT;
-	struct buf in;
-	struct buf out;
 
 	if (!parse_options(&r, argc, argv))
 		return 2;
@@ -158,12 +138,28 @@ inject_run(const struct container_settings *settings, int argc, char **argv)
 		.on_note = on_note,
 		.arg = &r,
 	};
-	buf_init(&in, MANIFEST_MAX_BYTES);
-	buf_init(&out, MANIFEST_OUT_BYTES);
-	bool ok = read_input(&r, &in, &e) && manifest_inject(&m, buf_view(&in), &out, &e);
-	if (ok && r.problems == 0 && !r.is_check)
-		ok = print_result(buf_view(&out), &e);
-	buf_fini(&in);
-	buf_fini(&out);
-	return exit_code(&r, ok, &e);
+	return run_filter(&r, &m);
+}
+
+static const char reverse_usage[] =
+	"usage: workspace-proxy uninject [-f FILE]\n"
+	"\n"
+	"Reads Kubernetes manifests that `workspace-proxy inject` has written, and prints them as "
+	"they\n"
+	"were before. Labels and annotations that ask for the sidecar stay.\n"
+	"\n"
+	"  -f FILE  read FILE instead of standard input\n";
+
+int
+uninject_run(int argc, char **argv)
+{
+	bool is_help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+	bool has_file = argc == 3 && strcmp(argv[1], "-f") == 0;
+	struct inject_options r = {.file = has_file ? argv[2] : NULL};
+	const struct manifest m = {.is_reverse = true, .on_note = on_note, .arg = &r};
+
+	if (argc == 1 || has_file)
+		return run_filter(&r, &m);
+	(void)fputs(reverse_usage, is_help ? stdout : stderr);
+	return is_help ? 0 : 2;
 }

@@ -14,4 +14,7 @@ int inject_run(const struct container_settings *settings, int argc, char **argv)
 /* Handles --help and wrong arguments, which need no settings: true with the exit code in *code. */
 bool inject_run_is_usage(int argc, char **argv, int *code);
 
+/* `workspace-proxy uninject`, which needs no settings. Exit codes: 0, 1 problems, 2 usage. */
+int uninject_run(int argc, char **argv);
+
 #endif

@@ -6,6 +6,7 @@
 #include "container/inject/manifest.h"
 
 #include "container/inject/network_policy.h"
+#include "container/inject/uninject.h"
 #include "container/webhook/patch.h"
 #include "container/yaml/yaml.h"
 
@@ -85,7 +86,11 @@ change_object(struct manifest_stream *s, struct doc *d, struct node *object, boo
 {
 	struct inject_report report;
 	struct node *before = node_copy(d, object);
-	bool is_ours = inject_object(s->manifest->settings, d, object, &report);
+	bool is_reverse = s->manifest->is_reverse;
+	bool is_ours = is_reverse ? uninject_object(d, object, &report)
+				  : inject_object(s->manifest->settings, d, object, &report);
+	if (is_ours && !is_reverse && report.problems.count == 0)
+		uninject_record(d, before, object);
 	const char *name = inject_report_subject(d, object);
 
 	if (d->failed)
@@ -107,15 +112,30 @@ is_list(const struct node *root)
 	       node_is(node_get(root, "items"), NODE_LIST);
 }
 
+/* The reverse of what follows the objects of a manifest. */
+static bool
+is_to_be_removed(const struct manifest_stream *s, const struct node *object)
+{
+	return s->manifest->is_reverse && network_policy_is_added(object);
+}
+
 static bool
 change_root(struct manifest_stream *s, struct doc *d, struct node *root, bool *has_changed)
 {
+	struct node *items = node_get(root, "items");
+	struct node *next;
+
 	if (!is_list(root))
 		return change_object(s, d, root, has_changed);
-	for (struct node *item = node_first(node_get(root, "items")); item != NULL;
-	     item = node_next(item))
-		if (!change_object(s, d, item, has_changed))
+	for (struct node *item = node_first(items); item != NULL; item = next) {
+		next = node_next(item);
+		if (is_to_be_removed(s, item)) {
+			node_unlink(items, item);
+			*has_changed = true;
+		} else if (!change_object(s, d, item, has_changed)) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -164,6 +184,17 @@ make_list(struct doc *d, struct node *root)
 	return list;
 }
 
+/* The reverse of make_list; lists of others have metadata. */
+static struct node *
+unmake_list(const struct manifest_stream *s, struct node *root, bool has_changed)
+{
+	const struct node *items = node_get(root, "items");
+	bool is_made = s->manifest->is_reverse && has_changed && is_list(root) &&
+		       root->count == 3 && items->count == 1;
+
+	return is_made ? node_first(items) : root;
+}
+
 static bool
 inject_json(struct manifest_stream *s, struct doc *d, struct str text)
 {
@@ -184,7 +215,7 @@ inject_json(struct manifest_stream *s, struct doc *d, struct str text)
 	if (d->failed)
 		return err_set(s->e, ERR_LIMIT, "the document is too large");
 	if (has_changed)
-		return write_json(s, root);
+		return write_json(s, unmake_list(s, root, has_changed));
 	return buf_add_str(s->out, text) || err_set(s->e, ERR_LIMIT, "the result is too large");
 }
 
@@ -229,6 +260,8 @@ inject_document(struct manifest_stream *s, struct yaml_reader *r, struct doc *d,
 	if (*is_end)
 		return true;
 	s->documents++;
+	if (is_to_be_removed(s, root))
+		return true;
 	if (!change_root(s, d, root, &has_changed))
 		return err_wrap(s->e, "document %zu", s->documents);
 	/* A line break appended to a text without one could become part of its last value. */

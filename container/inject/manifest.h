@@ -25,6 +25,7 @@ typedef void manifest_note_fn(enum manifest_note note, const char *object, const
 struct manifest {
 	const struct container_settings *settings;
 	bool adds_network_policy; /* to each namespace with a workload, unless it has ours */
+	bool is_reverse;	  /* remove the sidecar, and the policy that was added */
 	bool is_patch;		  /* write a JSON Patch of the only object instead */
 	manifest_note_fn *on_note;
 	void *arg;

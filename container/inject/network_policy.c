@@ -17,6 +17,8 @@ network_policy_new(struct doc *d, struct str namespace)
 	node_set_str(d, metadata, "name", STR(INJECT_NAME));
 	if (namespace.len > 0)
 		node_set_str(d, metadata, "namespace", namespace);
+	node_set_str(d, node_set_map(d, metadata, "annotations"), INJECT_PREFIX "status",
+		     STR("injected"));
 	struct node *spec = node_set_map(d, policy, "spec");
 	struct node *selector = node_set_map(d, spec, "podSelector");
 	node_set_str(d, node_set_map(d, selector, "matchLabels"), INJECT_LABEL, STR("true"));
@@ -34,4 +36,13 @@ network_policy_is(const struct node *object, struct str namespace)
 	return str_equal(node_text_at(object, "kind"), STR("NetworkPolicy")) &&
 	       str_equal(node_text_at(object, "metadata.name"), STR(INJECT_NAME)) &&
 	       str_equal(node_text_at(object, "metadata.namespace"), namespace);
+}
+
+bool
+network_policy_is_added(const struct node *object)
+{
+	const struct node *annotations = node_find(object, "metadata.annotations");
+
+	return network_policy_is(object, node_text_at(object, "metadata.namespace")) &&
+	       str_equal(node_text(node_get(annotations, INJECT_PREFIX "status")), STR("injected"));
 }

@@ -11,4 +11,7 @@
 struct node *network_policy_new(struct doc *d, struct str namespace);
 bool network_policy_is(const struct node *object, struct str namespace);
 
+/* Whether injection has added it to a manifest. */
+bool network_policy_is_added(const struct node *object);
+
 #endif

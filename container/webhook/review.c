@@ -6,6 +6,7 @@
 #include "container/webhook/review.h"
 
 #include "base/crypto/crypto.h"
+#include "container/inject/uninject.h"
 #include "container/webhook/patch.h"
 
 #define REVIEW_VERSION	  "admission.k8s.io/v1"
@@ -170,6 +171,8 @@ mutate_object(struct review *r, struct err *e)
 			"with " INJECT_LABEL "=false");
 	if (!is_ours || r->report.problems.count > 0 || node_equal(before, r->object))
 		return true;
+	if (!is_pod(r->object))
+		uninject_record(&r->doc, before, r->object);
 	return patch_write(before, r->object, &r->patch) ||
 	       err_set(e, ERR_LIMIT, "AdmissionReview: the patch is too large");
 }

@@ -25,8 +25,10 @@ const struct help_command help_commands[] = {
 	 "copy git-credential-workspace, workspace-ssh and workspace-run, the "
 	 "helpers without libraries, to DIR; with sshd for images that have none"},
 	{"inject", "put the sidecar into Kubernetes manifests, as a filter"},
+	{"uninject", "take it out again"},
 	{"webhook", "the same as an admission webhook"},
 	{"webhook-certs SERVICE.NAMESPACE DIR", "make certificates for it"},
+	{"cluster-check", "print what is wrong with a cluster, and which pods have an old sidecar"},
 	{"check [relay|inject|webhook]",
 	 "read the configuration; print what it means, or all that is wrong with it"},
 	{"help", "this text"},

@@ -125,7 +125,7 @@ def steps():
     """The commands of the installation, and then those for certificates of webhook-certs and their rotation."""
     with open(os.path.join(ROOT, "docs", "kubernetes.md")) as file:
         text = file.read()
-    blocks = re.findall(r"^```sh\n(.*?)^```$", text.partition("## Troubleshooting")[0], re.M | re.S)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text.partition("## Check the cluster")[0], re.M | re.S)
     assert len(blocks) == 9, "a step that this test does not know"
     return blocks
 

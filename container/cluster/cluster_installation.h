@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Versions of the cluster, webhook and relay.
+ */
+#ifndef CONTAINER_CLUSTER_CLUSTER_INSTALLATION_H
+#define CONTAINER_CLUSTER_CLUSTER_INSTALLATION_H
+
+#include "container/cluster/cluster_rules.h"
+
+void cluster_check_installation(const struct cluster_check *c);
+
+/* A setting of the webhook, from its Deployment and config map; empty: not known. */
+struct str cluster_webhook_setting(const struct cluster_check *c, const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects of a cluster, as the API server or `kubectl get -o json` tells them: lists and single
+ * objects, of any kind.
+ */
+#ifndef CONTAINER_CLUSTER_CLUSTER_OBJECTS_H
+#define CONTAINER_CLUSTER_CLUSTER_OBJECTS_H
+
+#include "base/json.h"
+
+#define CLUSTER_TEXT_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
+/* Views into the objects' text. */
+struct cluster_object {
+	struct str kind;
+	struct str space; /* empty for objects without a namespace */
+	struct str name;
+	const struct json_node *node;
+};
+
+struct cluster_objects {
+	struct json_doc **docs;
+	size_t doc_count;
+	struct cluster_object *items;
+	size_t count;
+	struct str version; /* the API server's, such as v1.36.3; empty: not told */
+};
+
+/* Adds what a text holds. fini also after a failure. */
+bool cluster_objects_add(struct cluster_objects *o, struct str text, struct err *e) MUST_CHECK;
+void cluster_objects_fini(struct cluster_objects *o);
+
+/* The next one of a kind after another one; NULL: the first one, or there is none. */
+const struct cluster_object *cluster_objects_next(const struct cluster_objects *o, const char *kind,
+						  const struct cluster_object *after);
+const struct cluster_object *cluster_objects_find(const struct cluster_objects *o, const char *kind,
+						  struct str space, struct str name);
+
+/* A text at a path, or empty; of a label or annotation as well, whose names contain dots. */
+struct str cluster_text(const struct json_node *n, const char *path);
+struct str cluster_member(const struct json_node *map, const char *key);
+int64_t cluster_int(const struct json_node *n, const char *path); /* 0: none */
+
+#endif

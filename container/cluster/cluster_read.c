@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests by base/http/fetch, each of which runs the loop until it is done.
+ */
+#include "container/cluster/cluster_read.h"
+
+#include <stdlib.h>
+
+#include "base/crypto/crypto.h"
+#include "base/http/fetch.h"
+#include "base/url.h"
+#include "container/cluster/cluster_installation.h"
+#include "container/cluster/cluster_workspaces.h"
+
+#define CONNECT_TIMEOUT_MS 10000u
+#define STALL_TIMEOUT_MS   15000u
+#define TOTAL_TIMEOUT_MS   60000u
+#define URL_BYTES	   1024
+#define LABEL		   "?labelSelector=workspace-proxy.io%2Finject"
+
+struct cluster_reader {
+	struct loop *loop;
+	struct fetch *fetch;
+	const char *api;
+	/* Of the last request */
+	unsigned status; /* 0: no answer, and e says why */
+	struct buf body;
+	struct err e;
+};
+
+static void
+on_fetched(const struct fetch_response *response, const struct err *e, bool request_sent, void *arg)
+{
+	struct cluster_reader *r = arg;
+
+	(void)request_sent;
+	r->e = *e;
+	r->status = response == NULL ? 0 : response->status;
+	if (response != NULL && !buf_add_str(&r->body, response->body))
+		err_set(&r->e, ERR_MEMORY, "no memory");
+	loop_stop(r->loop);
+}
+
+/* False with r->e set: there was no answer. */
+static bool
+ask(struct cluster_reader *r, const char *url, const char *body)
+{
+	const struct fetch_request request = {
+		.priority = FETCH_NORMAL,
+		.method = body == NULL ? "GET" : "POST",
+		.url = url,
+		.accept = "application/json",
+		.content_type = body == NULL ? NULL : "application/json",
+		.body = str_from(body),
+	};
+
+	buf_clear(&r->body);
+	r->status = 0;
+	err_clear(&r->e);
+	if (fetch_start(r->fetch, &request, on_fetched, r, &r->e) == NULL)
+		return false;
+	return loop_run(r->loop, &r->e) && r->status != 0 && r->e.code == ERR_NONE;
+}
+
+static bool
+ask_api(struct cluster_reader *r, const char *path, const char *body)
+{
+	char url[URL_BYTES];
+
+	if (snprintf(url, sizeof(url), "%s%s", r->api, path) >= (int)sizeof(url))
+		return err_set(&r->e, ERR_CONFIG, "the path is too long");
+	return ask(r, url, body);
+}
+
+/* False: the API server gave no answer. */
+static bool
+read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
+	  struct cluster_report *report)
+{
+	struct err e = ERR_INIT;
+
+	if (!ask_api(r, path, NULL))
+		return false;
+	if (r->status == 403)
+		cluster_unchecked(report, "%s: you may not read it", path);
+	else if (r->status != 200 && r->status != 404)
+		cluster_unchecked(report, "%s: the API server answers with status %u", path,
+				  r->status);
+	else if (r->status == 200 && !cluster_objects_add(o, buf_view(&r->body), &e))
+		cluster_unchecked(report, "%s: %s", path, e.text);
+	return true;
+}
+
+struct secret_reader {
+	struct cluster_reader *reader;
+	struct cluster_objects *objects;
+	struct cluster_report *report;
+	bool failed;
+};
+
+static void
+read_secret(const struct cluster_object *user, struct str space, struct str name, void *arg)
+{
+	struct secret_reader *s = arg;
+	char path[URL_BYTES];
+
+	(void)user;
+	if (s->failed || cluster_objects_find(s->objects, "Secret", space, name) != NULL)
+		return;
+	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%.*s/secrets/%.*s",
+		       STR_FMT(str_take(space, 253)), STR_FMT(str_take(name, 253)));
+	s->failed = !read_path(s->reader, path, s->objects, s->report);
+}
+
+bool
+cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
+		 struct cluster_report *report, struct err *e)
+{
+	static const char *const paths[] = {
+		"/version",
+		"/api/v1/nodes",
+		"/api/v1/namespaces",
+		"/api/v1/pods" LABEL,
+		"/apis/apps/v1/replicasets" LABEL,
+		"/apis/networking.k8s.io/v1/networkpolicies",
+		"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+		"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+		"/apis/apps/v1/namespaces/%.*s/deployments",
+		"/api/v1/namespaces/%.*s/services",
+		"/api/v1/namespaces/%.*s/configmaps",
+		"/apis/discovery.k8s.io/v1/namespaces/%.*s/endpointslices",
+	};
+	struct secret_reader secrets = {.reader = r, .objects = o, .report = report};
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct str path = str_from(paths[i]);
+		size_t at = str_find(path, STR("%.*s"));
+		char filled[URL_BYTES];
+		(void)snprintf(filled, sizeof(filled), "%.*s%.*s%.*s", STR_FMT(str_take(path, at)),
+			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_take(space, 253)),
+			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_skip(path, at + 4)));
+		ok = read_path(r, filled, o, report);
+	}
+	if (ok)
+		cluster_each_secret(o, space, read_secret, &secrets);
+	if (ok && !secrets.failed)
+		return true;
+	*e = r->e;
+	return err_wrap(e, "%.200s", r->api);
+}
+
+void
+cluster_check_reach(struct cluster_reader *r, struct cluster_report *report)
+{
+	static const char pod[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"workspace-proxy-"
+		"check\","
+		"\"labels\":{\"workspace-proxy.io/inject\":\"true\"}},\"spec\":{\"containers\":[{"
+		"\"name\":\"ide\",\"image\":\"none\"}]}}";
+	const struct cluster_object webhook =
+		cluster_named("webhook", STR_NONE, STR("workspace-proxy"));
+	struct err e = ERR_INIT;
+	struct json_doc *doc;
+
+	if (!ask_api(r, "/api/v1/namespaces/default/pods?dryRun=All", pod)) {
+		cluster_unchecked(report, "whether the API server reaches the webhook: %s",
+				  r->e.text);
+		return;
+	}
+	doc = json_doc_parse(buf_view(&r->body), &e);
+	struct str message = doc == NULL ? STR_NONE : cluster_text(json_doc_root(doc), "message");
+	if (str_find(message, STR("denied the request: workspace-proxy: ")) != SIZE_MAX)
+		;
+	else if (r->status == 403 && str_find(message, STR("webhook")) == SIZE_MAX)
+		cluster_unchecked(report, "whether the API server reaches the webhook: you may not "
+					  "create pods in the namespace default");
+	else if (r->status == 201)
+		cluster_problem(report, &webhook,
+				"the API server does not ask it: a labelled pod would "
+				"have been made without the sidecar");
+	else
+		cluster_problem(report, &webhook, "%.*s", STR_FMT(str_take(message, 600)));
+	json_doc_free(doc);
+}
+
+static void
+check_site(struct cluster_reader *r, struct cluster_report *report, const char *host)
+{
+	const struct cluster_object site = cluster_named("https:", STR_NONE, str_from(host));
+	char url[URL_BYTES];
+
+	(void)snprintf(url, sizeof(url), "https://%s/ping", host);
+	if (!ask(r, url, NULL))
+		cluster_problem(report, &site, "%s", r->e.text);
+}
+
+/* The relay's, and that of any workspace: a name that nobody has. */
+void
+cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c)
+{
+	struct str zone = cluster_webhook_setting(c, "INJECT_ZONE");
+	struct str relay = cluster_webhook_setting(c, "RELAY_URL");
+	struct err e = ERR_INIT;
+	struct arena a;
+	struct url url;
+	char host[512];
+	uint32_t number;
+
+	arena_init(&a, 8192);
+	if (relay.len > 0 && url_parse(&url, relay, &a, &e)) {
+		(void)snprintf(host, sizeof(host), "%.*s:%u", STR_FMT(str_take(url.host, 253)),
+			       (unsigned)url.port);
+		check_site(r, c->report, host);
+	} else {
+		cluster_unchecked(c->report,
+				  "address and certificate of the relay: RELAY_URL is not known");
+	}
+	if (zone.len > 0) {
+		crypto_random(&number, sizeof(number));
+		(void)snprintf(host, sizeof(host), "check-%u.%.*s", (unsigned)number,
+			       STR_FMT(str_take(zone, 253)));
+		check_site(r, c->report, host);
+	} else {
+		cluster_unchecked(
+			c->report,
+			"address and certificate of workspaces: INJECT_ZONE is not known");
+	}
+	arena_fini(&a);
+}
+
+struct cluster_reader *
+cluster_reader_new(const char *api, struct err *e)
+{
+	const struct fetch_options options = {
+		.user_agent = "workspace-proxy",
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = STALL_TIMEOUT_MS,
+		.total_timeout_ms = TOTAL_TIMEOUT_MS,
+		.body_max_bytes = CLUSTER_TEXT_MAX_BYTES,
+		.connections_max = 1,
+	};
+	struct cluster_reader *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		err_set(e, ERR_MEMORY, "no memory");
+		return NULL;
+	}
+	buf_init(&r->body, CLUSTER_TEXT_MAX_BYTES);
+	r->api = api;
+	r->loop = loop_new(e);
+	r->fetch = r->loop == NULL ? NULL : fetch_new(r->loop, &options, e);
+	if (r->fetch != NULL)
+		return r;
+	cluster_reader_free(r);
+	return NULL;
+}
+
+void
+cluster_reader_free(struct cluster_reader *r)
+{
+	if (r == NULL)
+		return;
+	if (r->fetch != NULL)
+		fetch_free(r->fetch);
+	loop_free(r->loop);
+	buf_fini(&r->body);
+	free(r);
+}

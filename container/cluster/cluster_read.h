@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads what a check looks at through the API server, and asks other servers; one request after the
+ * other, each with a timeout.
+ */
+#ifndef CONTAINER_CLUSTER_CLUSTER_READ_H
+#define CONTAINER_CLUSTER_CLUSTER_READ_H
+
+#include "container/cluster/cluster_rules.h"
+
+struct cluster_reader;
+
+/* api: the API server's origin, as `kubectl proxy` offers it without a token; NULL: none. */
+struct cluster_reader *cluster_reader_new(const char *api, struct err *e) MUST_CHECK;
+void cluster_reader_free(struct cluster_reader *r);
+
+/* Adds all objects. What may not be read is reported as unchecked. False: the API server can't be
+ * reached. */
+bool cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
+		      struct cluster_report *report, struct err *e) MUST_CHECK;
+
+/* Whether the API server asks the webhook: by a pod that is refused, and not made in any case. */
+void cluster_check_reach(struct cluster_reader *r, struct cluster_report *report);
+
+/* Whether the relay and a workspace have addresses, and certificates that browsers accept. */
+void cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a check of a cluster finds, one line each: the object, and what is wrong with it.
+ */
+#ifndef CONTAINER_CLUSTER_CLUSTER_REPORT_H
+#define CONTAINER_CLUSTER_CLUSTER_REPORT_H
+
+#include <stdio.h>
+
+#include "container/cluster/cluster_objects.h"
+
+struct cluster_report {
+	FILE *out;
+	size_t problems;
+	size_t notes;
+	size_t unchecked; /* what could not be seen */
+};
+
+/* subject is an object, or a name; with control characters replaced. */
+void cluster_problem(struct cluster_report *r, const struct cluster_object *subject,
+		     const char *format, ...) PRINTF_LIKE(3, 4);
+void cluster_note(struct cluster_report *r, const struct cluster_object *subject,
+		  const char *format, ...) PRINTF_LIKE(3, 4);
+void cluster_unchecked(struct cluster_report *r, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* For what is no object: a host, a kind. */
+static inline struct cluster_object
+cluster_named(const char *kind, struct str space, struct str name)
+{
+	return (struct cluster_object){.kind = str_from(kind), .space = space, .name = name};
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects come from files, or through `kubectl proxy`, which knows how to sign in.
+ */
+#include "container/cluster/cluster_run.h"
+
+#include "base/clock.h"
+#include "container/cluster/cluster_installation.h"
+#include "container/cluster/cluster_read.h"
+#include "container/cluster/cluster_workspaces.h"
+#include "container/inject/input.h"
+
+#define FILES_MAX     64u
+#define EXIT_NOT_READ 3
+#define KUBECTL_PROXY "http://127.0.0.1:8001"
+
+static const char usage[] =
+	"usage: workspace-proxy cluster-check [--api URL | -f FILE ...] [--namespace NAME]\n"
+	"                                     [--offline] [--old-sidecars]\n"
+	"\n"
+	"Looks at a cluster, and prints what keeps workspaces from getting their sidecars, or "
+	"users\n"
+	"from reaching them. Changes nothing.\n"
+	"\n"
+	"  --api URL         read through the API server at this origin; without -f that of\n"
+	"                    `kubectl proxy`, " KUBECTL_PROXY "\n"
+	"  -f FILE           read what `kubectl get ... -o json` printed; - is standard input\n"
+	"  --namespace NAME  that of webhook and relay (" CLUSTER_SPACE ")\n"
+	"  --offline         don't ask name servers and the relay's and workspaces' addresses\n"
+	"  --old-sidecars    print nothing but pods whose sidecar is not the current one\n"
+	"\n"
+	"Exit codes: 0 nothing is wrong, 1 problems, 2 wrong usage, 3 the cluster can't be read.\n";
+
+struct cluster_run_options {
+	const char *api;
+	const char *files[FILES_MAX];
+	size_t file_count;
+	const char *space;
+	bool is_offline;
+	bool is_list;
+};
+
+static bool
+parse_options(struct cluster_run_options *o, int argc, char **argv)
+{
+	*o = (struct cluster_run_options){.space = CLUSTER_SPACE};
+	for (int i = 1; i < argc; i++) {
+		bool has_value = i + 1 < argc;
+		if (strcmp(argv[i], "--api") == 0 && has_value)
+			o->api = argv[++i];
+		else if (strcmp(argv[i], "-f") == 0 && has_value && o->file_count < FILES_MAX)
+			o->files[o->file_count++] = argv[++i];
+		else if (strcmp(argv[i], "--namespace") == 0 && has_value)
+			o->space = argv[++i];
+		else if (strcmp(argv[i], "--offline") == 0)
+			o->is_offline = true;
+		else if (strcmp(argv[i], "--old-sidecars") == 0)
+			o->is_list = true;
+		else
+			return false;
+	}
+	if (o->api == NULL && o->file_count == 0)
+		o->api = KUBECTL_PROXY;
+	return o->api == NULL || o->file_count == 0;
+}
+
+static bool
+read_files(const struct cluster_run_options *options, struct cluster_objects *o, struct err *e)
+{
+	for (size_t i = 0; i < options->file_count; i++) {
+		struct buf text;
+		buf_init(&text, CLUSTER_TEXT_MAX_BYTES);
+		bool ok = input_read(options->files[i], &text, e) &&
+			  (cluster_objects_add(o, buf_view(&text), e) ||
+			   err_wrap(e, "%.200s", options->files[i]));
+		buf_fini(&text);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static void
+check_all(const struct cluster_run_options *options, struct cluster_reader *r,
+	  const struct cluster_check *c)
+{
+	cluster_check_installation(c);
+	cluster_check_workspaces(c);
+	if (options->api != NULL)
+		cluster_check_reach(r, c->report);
+	if (!options->is_offline)
+		cluster_check_sites(r, c);
+	(void)printf("%zu problem%s, %zu note%s, %zu not checked\n", c->report->problems,
+		     c->report->problems == 1 ? "" : "s", c->report->notes,
+		     c->report->notes == 1 ? "" : "s", c->report->unchecked);
+}
+
+static int
+run(const struct cluster_run_options *options, struct cluster_reader *r, struct cluster_objects *o)
+{
+	struct cluster_report report = {.out = stdout};
+	struct err e = ERR_INIT;
+	struct str space = str_from(options->space);
+	const struct cluster_check c = {
+		.objects = o, .report = &report, .space = space, .now_s = clock_wall_s()};
+	bool ok = options->api != NULL ? cluster_read_all(r, space, o, &report, &e)
+				       : read_files(options, o, &e);
+
+	if (!ok) {
+		(void)fprintf(stderr, "workspace-proxy: cluster-check: %s\n", e.text);
+		return EXIT_NOT_READ;
+	}
+	if (options->is_list)
+		cluster_list_old(&c);
+	else
+		check_all(options, r, &c);
+	return report.problems > 0 ? 1 : 0;
+}
+
+int
+cluster_run(int argc, char **argv)
+{
+	bool is_help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+	struct cluster_objects o = {.count = 0};
+	struct err e = ERR_INIT;
+	struct cluster_run_options options;
+
+	if (is_help || !parse_options(&options, argc, argv)) {
+		(void)fputs(usage, is_help ? stdout : stderr);
+		return is_help ? 0 : 2;
+	}
+	struct cluster_reader *r = cluster_reader_new(options.api, &e);
+	if (r == NULL) {
+		(void)fprintf(stderr, "workspace-proxy: cluster-check: %s\n", e.text);
+		return EXIT_NOT_READ;
+	}
+	int code = run(&options, r, &o);
+	cluster_reader_free(r);
+	cluster_objects_fini(&o);
+	return code;
+}

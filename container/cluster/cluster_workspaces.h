@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Namespaces, pods with a sidecar, their secrets and policies.
+ */
+#ifndef CONTAINER_CLUSTER_CLUSTER_WORKSPACES_H
+#define CONTAINER_CLUSTER_CLUSTER_WORKSPACES_H
+
+#include "container/cluster/cluster_rules.h"
+
+void cluster_check_workspaces(const struct cluster_check *c);
+
+/* Pods whose sidecar has not the image that new ones get: "namespace/name", a tab, the image. */
+void cluster_list_old(const struct cluster_check *c);
+
+/* Runs found for each secret that is looked at: those of pods with a sidecar, and of Deployments in
+ * the namespace space. */
+void cluster_each_secret(const struct cluster_objects *o, struct str space,
+			 void (*found)(const struct cluster_object *user, struct str space,
+				       struct str name, void *arg),
+			 void *arg);
+
+#endif

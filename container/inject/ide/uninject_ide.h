@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes away what injection does to the IDE's container, but volume mounts.
+ */
+#ifndef CONTAINER_INJECT_IDE_UNINJECT_IDE_H
+#define CONTAINER_INJECT_IDE_UNINJECT_IDE_H
+
+#include "container/inject/inject_private.h"
+
+void uninject_ide(struct doc *d, struct node *metadata, struct node *spec);
+
+#endif

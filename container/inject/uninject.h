@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reverse of injection: what it added is known by its names and by the annotations that asked
+ * for it. What can't be known in this way is written into an annotation when a manifest is
+ * injected, as a JSON Patch, so that the reverse is exact.
+ */
+#ifndef CONTAINER_INJECT_UNINJECT_H
+#define CONTAINER_INJECT_UNINJECT_H
+
+#include "container/inject/inject_report.h"
+
+/* The annotation's name, without our prefix. */
+#define UNINJECT_RECORD "original"
+
+/* Writes that annotation into an object that injection has just changed, if it is needed. before:
+ * the object as it was. */
+void uninject_record(struct doc *d, const struct node *before, struct node *object);
+
+/* Removes the sidecar. False: the object has none. With problems reported the object may be half
+ * changed and must not be used. */
+bool uninject_object(struct doc *d, struct node *object, struct inject_report *report);
+
+#endif
