@@ -47,7 +47,7 @@ def check(expression, known):
                     yield f"{name} has no {label}={one}"
     for labels in GROUPING.findall(expression):
         for label in re.split(r"\s*,\s*", labels.strip()):
-            if label not in used and label not in OURS:
+            if label and label not in used and label not in OURS:
                 yield f"no such label in {expression!r}: {label}"
 
 
