@@ -58,8 +58,8 @@ def installed(machine, make_proxy, gitlab, upstream):
     for name, setting in SECRETS.items():
         machine.write(f"/etc/workspace-proxy/{name}", settings.pop(setting))
     with open(settings["GITLAB_CA_FILE"]) as file:
-        machine.write("/etc/workspace-proxy/gitlab-ca.crt", file.read(), 0o644)
-    settings["GITLAB_CA_FILE"] = "/etc/workspace-proxy/gitlab-ca.crt"
+        machine.write("/etc/ssl/gitlab-ca.crt", file.read(), 0o644)
+    settings["GITLAB_CA_FILE"] = "/etc/ssl/gitlab-ca.crt"
     settings["HTTP_ADDRESS"] = f"127.0.0.1:{port}"
     machine.write(
         "/etc/workspace-proxy/settings.env",
@@ -162,6 +162,7 @@ def test_removal_and_the_steps_without_a_package(machine, installed):
     for unit in (UNIT, SOCKET):
         machine.write(f"/src/container/systemd/{unit}", (Path("container/systemd") / unit).read_text(), 0o644)
     script = "set -eu; cd /src; make() { test \"$1\" = install; }\n" + commands()["make install"]
-    machine.run("bash", "-c", script)
+    ran = machine.ask("bash", "-c", script)
+    assert ran.returncode == 0, ran.stderr + "\n".join(map(str, machine.journal(UNIT)[-20:]))
     assert machine.show(UNIT, "ActiveState") == "active" and machine.show(UNIT, "UnitFileState") == "enabled"
     assert machine.show(UNIT, "FragmentPath") == f"/etc/systemd/system/{UNIT}"
