@@ -98,10 +98,11 @@ def test_the_search_reports_progress(settings, token):
     worker = Worker({**settings, "CLONE_TOKEN": None}, token)
     worker.wait_for(lambda line: line["phase"] == "done")
     assert worker.finish() == 0
-    searching, *fetching = [line for line in worker.lines if line and line["phase"] == "lfs"]
-    assert searching["files_total"] > searching["files_done"] >= 1 and searching["lfs"]["objects_total"] == 0
-    assert searching["message"] == "Looking for LFS files."
-    assert fetching[0]["message"] == "Fetching 2 LFS files."
+    lines = [line for line in worker.lines if line and line["phase"] == "lfs"]
+    searching = [line for line in lines if line["lfs"]["objects_total"] == 0]
+    assert lines[0] in searching and lines[0]["files_total"] > lines[0]["files_done"] >= 1
+    assert {line["message"] for line in searching} == {"Looking for LFS files."}
+    assert {line["message"] for line in lines[len(searching) :]} == {"Fetching 2 LFS files."}
     assert worker.last["files_done"] == worker.last["files_total"] > 0
     percents = [line["percent"] for line in worker.lines if line]
     assert percents == sorted(percents)
