@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A sidecar whose relay lies, breaks, or lives in another time: no session begins, and the log says why."""
 
+import concurrent.futures
 import re
+import threading
 
 import broker as broker_module
 import http_server
 import pytest
 import relay as relay_module
-from proxy import is_sanitized, wait_until
+from proxy import PATIENCE_S, is_sanitized, wait_until
 from test_assertion import MovedClock
 
 SIGN_IN = ("sasha", "sasha-password")
@@ -51,7 +53,9 @@ def stage(make_relay, make_proxy, gitlab, upstream, false_relay, balancer):
     relay = make_relay(gitlab, broker=True, balancer=balancer)
     balancer.targets = [relay.address()]
     proxy = make_proxy(gitlab, upstream, relay=relay, AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="20s")
+    mango = "mango." + proxy.host.partition(".")[2]
     false_relay.channel = broker_module.Channel(relay.key_for(proxy.host), proxy.host)
+    false_relay.channel.neighbour = broker_module.Channel(relay.key_for(mango), mango)
     return proxy, relay
 
 
@@ -82,6 +86,18 @@ def other_key(channel, body):
 
 def another_request(channel, body):
     return 200, {}, channel.seal_answer(bytes(12), access="a" * 64)
+
+
+def another_host(channel, body):
+    return 200, {}, channel.neighbour.seal_answer(channel.open_request(body)[0], access="a" * 64)
+
+
+def earlier_version(channel, body):
+    return 200, {}, b"\0" + channel.seal_answer(channel.open_request(body)[0], access="a" * 64)[1:]
+
+
+def later_version(channel, body):
+    return 200, {}, b"\2" + channel.seal_answer(channel.open_request(body)[0], access="a" * 64)[1:]
 
 
 def own_request(channel, body):
@@ -116,6 +132,9 @@ def unavailable(channel, body):
         (huge, 503, "too large"),
         (other_key, 503, "no answer to our request"),
         (another_request, 503, "no answer to our request"),
+        (another_host, 503, "no answer to our request"),
+        (earlier_version, 503, "no answer to our request"),
+        (later_version, 503, "no answer to our request"),
         (own_request, 503, "no answer to our request"),
         (no_tokens, 503, "no tokens"),
         (bad_token, 503, "no tokens"),
@@ -135,6 +154,48 @@ def test_lies_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, stat
     assert words in proxy.wait_for_log(message="login failed")["error"]
     assert len(false_relay.bodies) == 1, "asked once"
     assert proxy.own_memory_kib() - before < 2048
+
+
+def test_answers_that_were_swapped(stage, gitlab, client, make_client, false_relay, balancer):
+    """Two logins of one workspace at once: each gets the other's answer, sealed by the relay itself."""
+    proxy, _ = stage
+    callbacks = [(one, callback_at(one, proxy, gitlab)) for one in (client, make_client())]
+    both = threading.Barrier(2)
+    nonces = {}
+
+    def swapped(channel, body):
+        nonce = channel.open_request(body)[0]
+        nonces[nonce] = body
+        both.wait(PATIENCE_S)
+        (other,) = set(nonces) - {nonce}
+        return 200, {}, channel.seal_answer(other, access="a" * 64)
+
+    false_relay.lie = swapped
+    balancer.targets = [false_relay.server.address]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda pair: pair[0].navigate(pair[1]), callbacks))
+    assert [reply.status for reply in replies] == [503, 503]
+    assert not any(one.cookie("__Host-workspace-proxy") for one, _ in callbacks)
+    assert len(proxy.log_entries(message="login failed")) == 2
+
+
+def test_an_answer_that_was_recorded(stage, gitlab, client, make_client, false_relay, balancer):
+    """A true relay's answer, given to the next request of the same workspace."""
+    proxy, relay = stage
+    true = broker_module.Asker(relay, proxy.host)
+    recorded = []
+
+    def passed_on(channel, body):
+        recorded.append(recorded[0] if recorded else true.post(body)[2])
+        return 200, {}, recorded[-1]
+
+    false_relay.lie = passed_on
+    other = make_client()
+    first, second = (callback_at(one, proxy, gitlab) for one in (client, other))
+    balancer.targets = [false_relay.server.address]
+    assert client.navigate(first).status == 302 and client.cookie("__Host-workspace-proxy")
+    assert other.navigate(second).status == 503 and not other.cookie("__Host-workspace-proxy")
+    assert "no answer to our request" in proxy.wait_for_log(message="login failed")["error"]
 
 
 def test_tokens_of_somebody_else(stage, gitlab, client, false_relay, balancer):
