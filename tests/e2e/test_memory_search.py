@@ -14,6 +14,7 @@ import pytest
 import relay
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from proxy import is_sanitized, wait_until
+from test_metrics import scrape
 
 SIGN_IN = ("sasha", "sasha-password")
 pytestmark = pytest.mark.skipif(is_sanitized(), reason="a sanitizer keeps what was freed")
@@ -24,8 +25,8 @@ def broker(make_relay, gitlab):
     return make_relay(gitlab, broker=True)
 
 
-@pytest.fixture
-def pod(broker, make_proxy, gitlab, upstream, tmp_path):
+@pytest.fixture(params=["as it is", "with all that signs and multiplexes"])
+def pod(broker, make_proxy, gitlab, upstream, tmp_path, request):
     state = tmp_path / "state"
     state.mkdir()
     proxy = make_proxy(
@@ -38,6 +39,7 @@ def pod(broker, make_proxy, gitlab, upstream, tmp_path):
         AUTHORIZATION_INTERVAL="1s",
         AUTHORIZATION_GRACE="20s",
         LOG_LEVEL="debug",
+        **({"ASSERTION": "on", "HTTP2": "on"} if request.param.startswith("with") else {}),
     )
     if not memory.can_read(proxy.process.pid):
         pytest.skip("memory of other processes can't be read here")
@@ -107,6 +109,19 @@ def test_a_live_pod(pod, broker, gitlab, client, make_client):
     assert not found_in(pod, secret | refresh_tokens(gitlab))
 
 
+def test_the_worker_while_it_clones(pod, broker, gitlab, client):
+    """It has the access token that it clones with, and nothing else."""
+    gitlab.faults.add("git-upload-pack", stall_after=600)
+    assert client.login(pod.origin + "/", *SIGN_IN).status in (200, 503)
+    gitlab.requests.wait(endpoint="git-upload-pack")
+    _, worker = memory.children(pod.process.pid)
+    assert memory.search(worker, {"project": b"group/demo"}), "the search finds what is there"
+    secrets = spellings("client secret", broker.application.secret)
+    secrets |= spellings("cookie secret", pod.settings["COOKIE_SECRET"])
+    secrets |= {"cookie": client.cookie("__Host-workspace-proxy").value.encode()}
+    assert not memory.search(worker, secrets | refresh_tokens(gitlab) | codes(gitlab))
+
+
 def test_old_codes_in_a_live_pod(pod, gitlab, client, make_client):
     live(pod, gitlab, client, make_client)
     assert not found_in(pod, codes(gitlab))
@@ -115,6 +130,11 @@ def test_old_codes_in_a_live_pod(pod, gitlab, client, make_client):
 def test_the_relay_keeps_nothing_of_users(pod, broker, gitlab, client, make_client):
     """It has the secret, but neither tokens nor codes once they were passed on."""
     live(pod, gitlab, client, make_client)
+    wait_until(
+        lambda: scrape(broker).get("workspace_proxy_broker_requests_total", operation="revoke", outcome="ok") == 1
+        and not scrape(broker).get("workspace_proxy_broker_requests_in_flight"),
+        what="the end of the revocation",
+    )
     tokens = {f"access token {i}": t.access.encode() for i, t in enumerate(gitlab.state.tokens)}
     assert not found_in(broker, refresh_tokens(gitlab) | tokens | codes(gitlab))
 

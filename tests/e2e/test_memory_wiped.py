@@ -9,6 +9,7 @@ import subprocess
 
 import memory
 import pytest
+import ssh
 from h2_client import H2Client
 from proxy import is_sanitized, wait_until
 from test_metrics import ask
@@ -97,6 +98,44 @@ def test_heads_of_http2(make_stage):
             assert browser.fetch("GET", "/", cookie=f"{stage.cookie}; app={cookies.new()}").status == 200
     wait_until(lambda: ask(stage.proxy, "/activity").json()["connections"] == 0, what="connections to end")
     assert_gone(stage.proxy, cookies)
+
+
+def test_heads_of_a_connection_that_stays(make_stage):
+    """HTTP/2 lets browsers refer to what they sent: the last 4 KiB of that are kept, and no more."""
+    stage = make_stage(HTTP2="on")
+    if not memory.can_read(stage.proxy.process.pid):
+        pytest.skip("memory of other processes can't be read here")
+    cookies, credentials = Canaries("cookie"), Canaries("credentials")
+    with H2Client(stage.proxy) as browser:
+        for _ in range(REQUESTS):
+            fields = [("authorization", f"Bearer {credentials.new()}")]
+            cookie = f"{stage.cookie}; app={cookies.new()}{'x' * 200}"
+            assert browser.fetch("GET", "/", fields, cookie=cookie).status == 200
+        kept = 4096 // 200
+        for kind in (cookies, credentials):
+            del kind.values[-kept:]
+        assert_gone(stage.proxy, cookies, credentials)
+
+
+def test_credentials_of_a_tunnel(make_proxy, gitlab, upstream, container):
+    """While it is open the token is kept, to ask GitLab again, where the other secrets are; then nowhere."""
+    proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
+    pid = proxy.process.pid
+    if not memory.can_read(pid):
+        pytest.skip("memory of other processes can't be read here")
+    ssh.LyingHelper(container.socket, ssh.OK + b"SSH-2.0-x\r\n")
+    needles = {}
+    for number in range(4):
+        token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
+        needles[f"token {number}"] = token.encode()
+        raw = ssh.ask(proxy, token)
+        assert raw.response.status == 101 and raw.read_frame()[1] == b"SSH-2.0-x\r\n"
+        found = memory.search(pid, needles)
+        outside = {
+            what: [place for place in places if not is_protected(pid, int(place[1], 16))] for what, places in found.items()
+        }
+        assert not any(outside.values()), outside
+        raw.close()
 
 
 def private_numbers(key_file):
