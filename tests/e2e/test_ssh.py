@@ -5,10 +5,7 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
-import subprocess
-import threading
 
 import pytest
 import ssh
@@ -93,52 +90,6 @@ def test_sftp_scp_rsync_and_git_by_ssh_config(laptop, container, tmp_path):
         "git", "-c", f"core.sshCommand=ssh -F {config}", "clone", "-q", f"{name}:repo", tmp_path / "clone"
     )
     assert clone.returncode == 0, clone.stderr
-
-
-def test_forwarding_as_vs_code_uses_it(laptop):
-    """`ssh -T -D PORT HOST bash`, the server over a forwarded port; -L and -R as well."""
-    laptop.write_config()
-    script = (
-        "import http.server, sys, threading\n"
-        "s = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
-        "threading.Thread(target=s.serve_forever, daemon=True).start()\n"
-        "print('port', s.server_port, flush=True)\n"
-        "sys.stdin.read()\n"  # until the connection ends
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        ["ssh", "-F", laptop.home / ".ssh" / "config", "-T", "-D", str(port), laptop.proxy.name, "bash"],
-        env=laptop.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        process.stdin.write(f"exec /usr/bin/python3 -c \"{script}\" 2>/dev/null\n".encode())
-        process.stdin.flush()
-        served = re.search(rb"port (\d+)", ssh.read_until(process.stdout, rb"port \d+\n"))[1].decode()
-        result = laptop.run("curl", "-s", "--socks5-hostname", f"127.0.0.1:{port}", f"http://127.0.0.1:{served}/")
-        assert b"Directory listing" in result.stdout
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_paramiko(laptop):
-    laptop.write_config()
-    script = f"""
-import paramiko
-proxy = paramiko.ProxyCommand({f"{binary()} ssh --stdio {laptop.proxy.host}"!r})
-client = paramiko.SSHClient()
-client.load_host_keys({str(laptop.configuration / "known_hosts")!r})
-client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-client.connect({laptop.proxy.name!r}, username={laptop.user!r}, sock=proxy,
-               key_filename={str(laptop.configuration / "id_ed25519")!r})
-print(client.exec_command("echo hello")[1].read().decode())
-"""
-    result = laptop.run("/usr/bin/python3", "-c", script)
-    assert "hello" in result.stdout.decode(), result.stderr
 
 
 def test_the_host_key_is_never_trusted_on_first_use(laptop, container):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""More real clients of SSH: asyncssh, ansible, forwarded ports both ways, the agent."""
+"""Real clients of SSH, directly and with nginx and HAProxy in front: VS Code's way, Gateway's, paramiko, asyncssh, ansible,
+forwarded ports both ways, the agent."""
 
 import contextlib
 import os
@@ -11,17 +12,26 @@ import threading
 
 import pytest
 import ssh
+from balancers import balanced
 from proxy import PATIENCE_S, binary, free_port, wait_until
 
 
-@pytest.fixture
-def laptop(make_proxy, make_computer, gitlab, upstream, container, client):
+@pytest.fixture(params=["direct", "nginx", "haproxy"])
+def laptop(request, make_proxy, make_computer, gitlab, upstream, container, certificates, client, tmp_path):
     """A computer that was let in, with ssh's configuration written."""
-    container.start()
-    one = make_computer(make_proxy(gitlab, upstream, SSH_SOCKET=container.socket))
-    one.log_in(client)
-    one.write_config()
-    return one
+    with contextlib.ExitStack() as stack:
+        if request.param == "direct":
+            proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket)
+        else:
+            front = balanced(
+                request.param, make_proxy, gitlab, upstream, certificates, tmp_path, SSH_SOCKET=container.socket
+            )
+            proxy = stack.enter_context(front)
+        container.start()
+        one = make_computer(proxy)
+        one.log_in(client)
+        one.write_config()
+        yield one
 
 
 @pytest.fixture
@@ -98,6 +108,84 @@ def test_a_forwarded_agent(laptop, tmp_path):
         assert b"from-the-laptop" in result.stdout, result.stderr
     finally:
         os.kill(int(agent[2]), 15)
+
+
+def test_a_download(laptop):
+    size = 30 << 20
+    command = f"{binary()} ssh {laptop.proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
+    assert int(laptop.run("bash", "-c", command).stdout) == size
+
+
+def test_forwarding_as_vs_code_uses_it(laptop):
+    """`ssh -T -D PORT HOST bash`, the server over a forwarded port."""
+    script = (
+        "import http.server, sys, threading\n"
+        "s = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n"
+        "threading.Thread(target=s.serve_forever, daemon=True).start()\n"
+        "print('port', s.server_port, flush=True)\n"
+        "sys.stdin.read()\n"  # until the connection ends
+    )
+    port = free_port()
+    process = subprocess.Popen(
+        ["ssh", "-F", laptop.home / ".ssh" / "config", "-T", "-D", str(port), laptop.proxy.name, "bash"],
+        env=laptop.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        process.stdin.write(f"exec /usr/bin/python3 -c \"{script}\" 2>/dev/null\n".encode())
+        process.stdin.flush()
+        served = re.search(rb"port (\d+)", ssh.read_until(process.stdout, rb"port \d+\n"))[1].decode()
+        result = laptop.run("curl", "-s", "--socks5-hostname", f"127.0.0.1:{port}", f"http://127.0.0.1:{served}/")
+        assert b"Directory listing" in result.stdout
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_paramiko(laptop):
+    script = f"""
+import paramiko
+proxy = paramiko.ProxyCommand({f"{binary()} ssh --stdio {laptop.proxy.host}"!r})
+client = paramiko.SSHClient()
+client.load_host_keys({str(laptop.configuration / "known_hosts")!r})
+client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+client.connect({laptop.proxy.name!r}, username={laptop.user!r}, sock=proxy,
+               key_filename={str(laptop.configuration / "id_ed25519")!r})
+print(client.exec_command("echo hello")[1].read().decode())
+"""
+    result = laptop.run("/usr/bin/python3", "-c", script)
+    assert "hello" in result.stdout.decode(), result.stderr
+
+
+WORKER = """#!/usr/bin/python3
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print("join link", server.getsockname()[1], flush=True)
+while True:
+    with server.accept()[0] as connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+"""
+
+
+def test_what_jetbrains_gateway_does(laptop, tmp_path):
+    """A probe of the system, the backend's launcher by SFTP, its run in a login shell, and a port forwarded to it."""
+    assert laptop.tool("ssh", "-T", laptop.proxy.name, "uname -sm && echo $HOME").stdout.startswith(b"Linux ")
+    (tmp_path / "worker").write_text(WORKER)
+    commands = f"-mkdir .cache\n-mkdir .cache/JetBrains\nput {tmp_path}/worker .cache/JetBrains/worker\nchmod 755 .cache/JetBrains/worker\n"
+    uploaded = laptop.tool("sftp", "-b", "-", laptop.proxy.name, input=commands.encode())
+    assert uploaded.returncode == 0, uploaded.stderr
+    command = ["ssh", "-F", laptop.home / ".ssh" / "config", "-T", laptop.proxy.name, "bash -lc ~/.cache/JetBrains/worker"]
+    backend = subprocess.Popen(command, env=laptop.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        remote = re.search(rb"link (\d+)", ssh.read_until(backend.stdout, rb"link \d+\n"))[1].decode()
+        port = free_port()
+        with connected(laptop, "-L", f"127.0.0.1:{port}:127.0.0.1:{remote}"):
+            check_echo(port)
+    finally:
+        backend.kill()
+        backend.wait()
 
 
 ASYNCSSH = """

@@ -3,13 +3,13 @@
 
 import hashlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import threading
 import time
 
-import proxy as proxy_module
 import pytest
 import ssh
 import websocket
@@ -42,6 +42,28 @@ def test_a_helper_that_lies(proxy, container, token, answer):
     LyingHelper(container.socket, answer)
     reply = ask(proxy, token).response
     assert reply.status == 503 and reply.json()["message"] == "the SSH helper gave no valid answer"
+
+
+def test_a_helper_that_hangs(proxy, container, token):
+    """Its place is free again when the time for its answer is over."""
+    helper = LyingHelper(container.socket, b"")
+    raw = ask(proxy, token)
+    assert raw.response.status == 503 and raw.response.json()["message"] == "the SSH helper did not answer in time"
+    assert helper.connections[-1].recv(10) == b"", "the connection to the helper is closed"
+
+
+def test_an_sshd_that_dies(proxy, container, token):
+    """Its socket is reset, with bytes on the way."""
+    helper = LyingHelper(container.socket, OK)
+    raw = ask(proxy, token)
+    assert raw.response.status == 101
+    raw.send(websocket.frame(websocket.BINARY, bytes(1000), mask=True))
+    peer = helper.connections[-1]
+    select.select([peer], [], [], PATIENCE_S)
+    peer.close()  # with unread bytes: a reset
+    opcode, payload, _ = raw.read_frame()
+    assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1011
+    assert raw.is_closed()
 
 
 def test_frames_and_their_ends(proxy, container, token):
@@ -118,78 +140,6 @@ def test_two_hundred_tunnels(make_proxy, gitlab, upstream, container, token):
 
 
 # Proxies in front
-
-
-NGINX = """
-daemon off; pid {directory}/pid; error_log {directory}/log; events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;
-    fastcgi_temp_path {directory}/c; uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_certificate {cert}; ssl_certificate_key {key};
-        location / {{
-            proxy_pass http://{upstream};
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection upgrade;
-        }}
-    }}
-}}
-"""
-HAPROXY = """
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 60s
-frontend f
-    bind 127.0.0.1:{port} ssl crt {directory}/both.pem
-    default_backend b
-backend b
-    server s {upstream}
-"""
-
-
-@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_a_balancer_in_front(make_proxy, make_computer, gitlab, upstream, container, certificates, client, tmp_path, kind):
-    """TLS ends there; the sidecar gets plain HTTP."""
-    port = proxy_module.free_port()
-    proxy = make_proxy(
-        gitlab,
-        upstream,
-        EXTERNAL_URL=f"https://workspace.localhost:{port}",
-        REDIRECT_URL=None,
-        HTTP_ADDRESS="127.0.0.1:0",
-        SSH_SOCKET=container.socket,
-    )
-    application = gitlab.add_application(f"https://workspace.localhost:{port}/oauth2/callback", trusted=True)
-    assert proxy.stop() == 0
-    proxy.settings["CLIENT_ID"], proxy.settings["CLIENT_SECRET"] = application.uid, application.secret
-    proxy.start_again()
-    host, plain = proxy.address("http")
-    with open(certificates.cert) as cert, open(certificates.key) as key:
-        (tmp_path / "both.pem").write_text(cert.read() + key.read())
-    text = (NGINX if kind == "nginx" else HAPROXY).format(
-        directory=tmp_path, port=port, cert=certificates.cert, key=certificates.key, upstream=f"{host}:{plain}"
-    )
-    (tmp_path / "conf").write_text(text)
-    command = {"nginx": ["nginx", "-p", tmp_path, "-c"], "haproxy": ["haproxy", "-db", "-f"]}[kind]
-    balancer = subprocess.Popen([*command, tmp_path / "conf"], stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: ssh.reaches(port))
-        container.start()
-        computer = make_computer(proxy)
-        computer.log_in(client)
-        size = 30 << 20
-        command = f"{binary()} ssh {proxy.host} -- 'head -c {size} /dev/zero' | wc -c"
-        assert int(computer.run("bash", "-c", command).stdout) == size
-    finally:
-        balancer.terminate()
-        balancer.wait()
 
 
 def test_through_a_forward_proxy(laptop):
