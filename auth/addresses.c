@@ -81,17 +81,25 @@ addresses_build(struct auth *a)
 }
 
 bool
-addresses_are_ours(const struct auth *a, struct str origin)
+addresses_find_port(const struct auth *a, struct str origin, uint16_t *port)
 {
 	struct str scheme = STR("https://");
 	struct str rest;
-	uint16_t port;
 
+	*port = 0;
 	if (str_equal(origin, a->origin))
 		return true;
 	return str_starts_with(origin, scheme) &&
-	       ports_split_host(str_skip(origin, scheme.len), &port, &rest) &&
-	       ports_contain(&a->settings->ports, port) && str_equal(rest, a->port_hosts);
+	       ports_split_host(str_skip(origin, scheme.len), port, &rest) &&
+	       ports_contain(&a->settings->ports, *port) && str_equal(rest, a->port_hosts);
+}
+
+bool
+addresses_are_ours(const struct auth *a, struct str origin)
+{
+	uint16_t port;
+
+	return addresses_find_port(a, origin, &port);
 }
 
 struct str

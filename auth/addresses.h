@@ -16,6 +16,9 @@ struct str addresses_own_origin(const struct auth *a, const struct auth_facts *f
 /* Whether it is the serialized origin of one of the workspace's hosts: its own, or of a port. */
 bool addresses_are_ours(const struct auth *a, struct str origin);
 
+/* The same, and which port's host it is; 0: the workspace's own. */
+bool addresses_find_port(const struct auth *a, struct str origin, uint16_t *port) MUST_CHECK;
+
 /* See auth_port_origin. */
 const char *addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 

@@ -243,14 +243,16 @@ refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth
 	v->location = a->start_url;
 }
 
-/* Navigations are redirected to GitLab, and what the workspace's pages embed of a port to the
- * workspace's own host; everything else gets 401. */
+/* Navigations are redirected to GitLab, and what the workspace's pages embed of a port or ask of it
+ * to the workspace's own host; everything else gets 401. */
 static void
 require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	bool is_navigation = facts_is_navigation(facts) && facts_is_get(facts);
 
-	if (is_navigation || (facts->port != 0 && !str_is_empty(embedding_find(a, facts))))
+	if (is_navigation ||
+	    (facts->port != 0 && (!str_is_empty(embedding_find(a, facts)) ||
+				  embedding_find_cors(a, facts) != CORS_PAGE_NONE)))
 		login_start_for_request(a, facts, v);
 	else
 		refuse_without_login(a, facts, v);
@@ -343,11 +345,22 @@ is_allowed(const char *methods, struct str method)
 	return false;
 }
 
+/* Requests of scripts pass through the hand-over to a port with the method that they have. */
+static bool
+is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts)
+{
+	bool is_on_the_way = facts->port == 0 ? endpoint == AUTH_ENDPOINT_PORT
+					      : endpoint == AUTH_ENDPOINT_CALLBACK;
+
+	return is_on_the_way && !str_equal(facts->method, STR("OPTIONS")) &&
+	       embedding_is_handed_on(a, facts);
+}
+
 struct auth_call *
 auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,
 	    struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
-	if (!is_allowed(methods_of(endpoint), facts->method)) {
+	if (!is_allowed(methods_of(endpoint), facts->method) && !is_handed_on(a, endpoint, facts)) {
 		verdict_problem(v, AUTH_PROBLEM_METHOD, NULL);
 		v->allow = methods_of(endpoint);
 		return NULL;

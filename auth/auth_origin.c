@@ -27,6 +27,35 @@ auth_embedder(const struct auth *a, const struct auth_facts *facts)
 }
 
 bool
+auth_is_handed_on(const struct auth *a, const struct auth_facts *facts)
+{
+	return embedding_is_handed_on(a, facts);
+}
+
+bool
+auth_expects_return(const struct auth *a, const struct auth_facts *facts, struct str method)
+{
+	return embedding_is_handed_on(a, facts) &&
+	       cors_returns_has(&a->cors_returns, facts->port, method, facts->target);
+}
+
+struct str
+auth_take_return(struct auth *a, const struct auth_facts *facts, const struct auth_verdict *v,
+		 struct arena *arena)
+{
+	uint32_t page = CORS_PAGE_NONE;
+
+	if (v->session != NULL && embedding_is_handed_on(a, facts))
+		page = cors_returns_take(&a->cors_returns, v->session, facts->port, facts->method,
+					 facts->target);
+	if (page == CORS_PAGE_NONE)
+		return STR_NONE;
+	if (page == CORS_PAGE_OF(0))
+		return a->origin;
+	return str_from(addresses_port_origin(a, (uint16_t)(page - CORS_PAGE_OF(0)), arena));
+}
+
+bool
 auth_is_own_origin(const struct auth *a, struct str origin)
 {
 	return addresses_are_ours(a, origin);

@@ -10,6 +10,7 @@
 #include "auth/gate/call.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/limits/client_quota.h"
+#include "auth/login/cors_returns.h"
 #include "auth/login/flow.h"
 #include "auth/login/return_target.h"
 #include "auth/session/session_store.h"
@@ -45,6 +46,7 @@ struct auth {
 	struct return_targets targets;
 	struct flow_ring used_flows;
 	struct flow_ring used_tickets;
+	struct cors_returns cors_returns;
 	struct bearer_cache *bearers;	       /* NULL: API tokens are not accepted */
 	struct assertion_keys *assertion_keys; /* NULL: no assertions */
 	struct device_grants *grants;	       /* NULL: no device was let in yet */

@@ -31,7 +31,7 @@ struct auth_facts {
 
 enum auth_action {
 	AUTH_ALLOW,    /* go on, as identity */
-	AUTH_REDIRECT, /* status 302 or 303 to location */
+	AUTH_REDIRECT, /* status 302, 303 or 307 to location */
 	/* A page or a JSON error that explains `problem`; the request goes no further. */
 	AUTH_PROBLEM,
 	AUTH_REPLY, /* an endpoint's own answer: status and JSON body (may be empty) */
@@ -66,6 +66,9 @@ struct auth_verdict {
 	/* AUTH_ALLOW: valid until the loop runs again. NULL: the port is for everybody. */
 	struct auth_session *session;
 	bool is_guest; /* AUTH_ALLOW: the session is one of this port's host only */
+	/* Of a request with CORS: the answer names its Origin as one that may read it, also "null".
+	 */
+	bool allows_origin;
 	const char *set_cookies[AUTH_SET_COOKIES_MAX]; /* whole Set-Cookie values */
 	size_t set_cookies_count;
 	/* The header (lower case) whose GitLab token must not be forwarded; or empty. */

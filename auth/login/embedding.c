@@ -48,17 +48,55 @@ take_origin(struct str url)
 	return str_take(url, scheme.len + slash);
 }
 
-struct str
-embedding_find(const struct auth *a, const struct auth_facts *facts)
+/* The origin of the workspace's page that Referer names; empty: none. */
+static struct str
+find_page(const struct auth *a, const struct auth_facts *facts)
 {
 	struct str referer;
 	struct str origin;
 
-	if (!facts_is_get(facts) || !(facts_is_frame(facts) || is_subresource(facts)) ||
-	    !is_of_same_site(facts) || facts_header(facts, STR("referer"), &referer) != 1)
+	if (facts_header(facts, STR("referer"), &referer) != 1)
 		return STR_NONE;
 	origin = take_origin(referer);
 	return addresses_are_ours(a, origin) ? origin : STR_NONE;
+}
+
+struct str
+embedding_find(const struct auth *a, const struct auth_facts *facts)
+{
+	if (!facts_is_get(facts) || !(facts_is_frame(facts) || is_subresource(facts)) ||
+	    !is_of_same_site(facts))
+		return STR_NONE;
+	return find_page(a, facts);
+}
+
+static bool
+is_cors(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str value;
+
+	return has_value(facts, STR("sec-fetch-mode"), STR("cors")) && is_of_same_site(facts) &&
+	       facts_header(facts, STR("upgrade"), &value) == 0 &&
+	       !str_is_empty(find_page(a, facts));
+}
+
+uint32_t
+embedding_find_cors(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str origin;
+	uint16_t port;
+
+	if (facts->port == 0 || str_equal(facts->method, STR("OPTIONS")) || !is_cors(a, facts) ||
+	    facts_header(facts, STR("origin"), &origin) != 1 || str_equal(origin, facts->origin) ||
+	    !addresses_find_port(a, origin, &port))
+		return CORS_PAGE_NONE;
+	return CORS_PAGE_OF(port);
+}
+
+bool
+embedding_is_handed_on(const struct auth *a, const struct auth_facts *facts)
+{
+	return has_value(facts, STR("origin"), STR("null")) && is_cors(a, facts);
 }
 
 void

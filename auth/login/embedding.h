@@ -14,10 +14,20 @@
 
 /*
  * The origin of the page of this workspace that embeds what is requested: in a frame, or as a
- * sub-resource fetched without CORS. Empty where no page does, or one of somebody else. Requests
- * with CORS are not among them: after a redirect to another host their Origin is "null".
+ * sub-resource fetched without CORS. Empty where no page does, or one of somebody else.
  */
 struct str embedding_find(const struct auth *a, const struct auth_facts *facts);
+
+/* The page of this workspace that sends a request with CORS to the host of a port (see
+ * auth/login/cors_returns.h); CORS_PAGE_NONE for all other requests, preflights among them. */
+uint32_t embedding_find_cors(const struct auth *a, const struct auth_facts *facts);
+
+/*
+ * Whether such a request comes from another of our hosts by a redirect (or is the preflight of
+ * one): its Origin is "null" then (Fetch Standard, HTTP-redirect fetch), but Referer still names
+ * the page. Pages that have no origin from the start, such as sandboxed frames, send no Referer.
+ */
+bool embedding_is_handed_on(const struct auth *a, const struct auth_facts *facts);
 
 /* Fills v for a request without a session that nobody navigated to: 401, with the address that
  * signs in; in a frame, that leads back to what was requested. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "auth/cookie/flow_jar.h"
+#include "auth/login/cors_returns.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
@@ -103,14 +104,17 @@ flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_na
 	  struct err *e)
 {
 	const struct cookie_use use = {flow_purpose, cookie_name};
-	bool is_short = strlen(f->target) <= FLOW_COOKIE_TARGET_MAX;
+	/* Many cookies at once must not make a head too large. */
+	bool is_short =
+		f->cors_page == CORS_PAGE_NONE && strlen(f->target) <= FLOW_COOKIE_TARGET_MAX;
 	struct buf plain;
 	bool ok;
 
 	buf_init(&plain, 2048);
 	ok = buf_reserve(&plain, 2048) &&
-	     buf_addf(&plain, "%s\n%s\n%s\n%lld %u\n%s", f->state, f->verifier, f->nonce,
-		      (long long)f->started_ms, f->guest_port, is_short ? f->target : "");
+	     buf_addf(&plain, "%s\n%s\n%s\n%lld %u %u\n%s", f->state, f->verifier, f->nonce,
+		      (long long)f->started_ms, f->guest_port, f->cors_page,
+		      is_short ? f->target : "");
 	if (ok)
 		ok = cookie_seal(b, &use, buf_view(&plain), out, e);
 	else
@@ -131,22 +135,25 @@ take_line(struct str *rest, char *out, size_t size)
 	return true;
 }
 
-/* A version without guests wrote the first number alone. */
+/* Earlier versions wrote the first of these numbers alone, or the first two. */
 static bool
 parse_numbers(struct flow *f, struct str text)
 {
-	size_t space = str_find_byte(text, ' ');
-	uint64_t number;
+	static const uint64_t max[] = {INT64_MAX, UINT16_MAX, CORS_PAGE_MAX};
+	uint64_t numbers[] = {0, 0, 0};
+	size_t count = 0;
+	struct str part;
 
-	if (!str_to_u64(str_take(text, space), 0, INT64_MAX, &number))
-		return false;
-	f->started_ms = (int64_t)number;
-	if (space == SIZE_MAX)
-		return true;
-	if (!str_to_u64(str_skip(text, space + 1), 0, UINT16_MAX, &number))
-		return false;
-	f->guest_port = (uint16_t)number;
-	return true;
+	while (str_next(&text, ' ', &part)) {
+		if (count == sizeof(max) / sizeof(max[0]) ||
+		    !str_to_u64(part, 0, max[count], &numbers[count]))
+			return false;
+		count++;
+	}
+	f->started_ms = (int64_t)numbers[0];
+	f->guest_port = (uint16_t)numbers[1];
+	f->cors_page = (uint32_t)numbers[2];
+	return count > 0;
 }
 
 static bool

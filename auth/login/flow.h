@@ -21,7 +21,10 @@
 #define FLOW_COOKIE_TARGET_MAX 256u /* longer ones are kept in memory only */
 #define FLOW_AGE_MAX_MS	       (3600 * INT64_C(1000))
 #define FLOW_ALIVE_MAX	       8u /* cookies that one browser keeps */
-#define FLOW_ROUNDS_MAX	       3u /* restarts within FLOW_ROUNDS_MS before the user is told why */
+/* Requests with CORS come in bunches and are soon over. */
+#define FLOW_CORS_ALIVE_MAX  16u
+#define FLOW_CORS_AGE_MAX_MS (60 * INT64_C(1000))
+#define FLOW_ROUNDS_MAX	     3u /* restarts within FLOW_ROUNDS_MS before the user is told why */
 /* The same where other flows' cookies came back: many tabs push out each other's. */
 #define FLOW_ROUNDS_PARALLEL_MAX 10u
 #define FLOW_ROUNDS_MS		 INT64_C(60000)
@@ -33,6 +36,7 @@ struct flow {
 	char target[FLOW_TARGET_MAX + 1];
 	int64_t started_ms;  /* wall clock */
 	uint16_t guest_port; /* a guest signs in to this shared port; 0: a user to the workspace */
+	uint32_t cors_page;  /* whose script waits for it: see cors_returns.h; or CORS_PAGE_NONE */
 };
 
 /* A parsed state parameter; views into it. */

@@ -12,6 +12,12 @@
 
 #define CLOCK_SKEW_MS (300 * INT64_C(1000))
 
+static int64_t
+age_max_ms(const struct flow *f)
+{
+	return f->cors_page == CORS_PAGE_NONE ? FLOW_AGE_MAX_MS : FLOW_CORS_AGE_MAX_MS;
+}
+
 static struct flow_jar
 jar_of(const struct auth *a)
 {
@@ -45,11 +51,13 @@ flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flo
 		struct auth_verdict *v, struct err *e)
 {
 	const struct cookie_box box = cookie_box_for(&a->cookies, facts);
-	const struct flow_jar jar = jar_of(a);
+	struct flow_jar jar = jar_of(a);
 	struct buf name;
 	struct buf text;
 	bool ok;
 
+	if (f->cors_page != CORS_PAGE_NONE)
+		jar.alive_max = FLOW_CORS_ALIVE_MAX;
 	buf_init(&name, FLOW_JAR_NAME_MAX);
 	buf_init(&text, COOKIE_TEXT_MAX);
 	ok = flow_jar_name(&jar, str_take(str_from(f->state), FLOW_ID_LEN), &name) ||
@@ -58,7 +66,8 @@ flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flo
 	if (ok && facts != NULL)
 		flow_jar_make_room(&jar, facts, v);
 	if (ok)
-		flow_jar_set(&jar, buf_view(&name), buf_view(&text), FLOW_AGE_MAX_MS / 1000, v);
+		flow_jar_set(&jar, buf_view(&name), buf_view(&text), (uint64_t)age_max_ms(f) / 1000,
+			     v);
 	buf_fini(&text);
 	buf_fini(&name);
 	return ok;
@@ -90,7 +99,7 @@ flow_is_current(const struct flow *f)
 {
 	int64_t age_ms = clock_wall_ms() - f->started_ms;
 
-	return age_ms > -CLOCK_SKEW_MS && age_ms < FLOW_AGE_MAX_MS;
+	return age_ms > -CLOCK_SKEW_MS && age_ms < age_max_ms(f);
 }
 
 bool

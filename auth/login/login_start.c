@@ -12,6 +12,7 @@
 #include "auth/gate/facts.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
+#include "auth/login/embedding.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
@@ -209,7 +210,10 @@ login_start_for_request(struct auth *a, const struct auth_facts *facts, struct a
 
 	login_start_take_target(a, facts, target);
 	login_start(a, facts,
-		    &(struct login_round){.target = str_from(target), .client = facts->client}, v);
+		    &(struct login_round){.target = str_from(target),
+					  .client = facts->client,
+					  .cors_page = embedding_find_cors(a, facts)},
+		    v);
 }
 
 /* How many rounds there may be: see FLOW_ROUNDS_PARALLEL_MAX. */
@@ -244,9 +248,11 @@ login_start(struct auth *a, const struct auth_facts *facts, const struct login_r
 		gitlab_metrics(a->gitlab)->logins_started++;
 	flow_init(&flow, flow_cookie_next_id(a), r.number, r.first_ms, r.target);
 	flow.guest_port = guest_port_of(a, facts, r.target);
+	flow.cors_page = r.cors_page;
+	v->allows_origin = r.cors_page != CORS_PAGE_NONE;
 	return_targets_put(&a->targets, (struct str){flow.state + FLOW_ID_LEN + 1, FLOW_RANDOM_LEN},
 			   r.client, r.target);
-	verdict_redirect(v, 302, location_of(a, facts, &flow, &v->arena));
+	verdict_redirect(v, v->allows_origin ? 307 : 302, location_of(a, facts, &flow, &v->arena));
 	if (!flow_cookie_add(a, facts, &flow, v, &e)) {
 		log_error(NULL, "login not started", log_err(&e));
 		verdict_unavailable(v, 0, "A login could not be started.");

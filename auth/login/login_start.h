@@ -9,10 +9,11 @@
 #include "auth/metrics.h"
 
 struct login_round {
-	struct str target; /* where to go afterwards: see flow_set_target */
-	struct str client; /* see auth_facts */
-	unsigned number;   /* 0: not a restart */
-	int64_t first_ms;  /* when round 0 started, wall clock; 0: now */
+	struct str target;  /* where to go afterwards: see flow_set_target */
+	struct str client;  /* see auth_facts */
+	unsigned number;    /* 0: not a restart */
+	int64_t first_ms;   /* when round 0 started, wall clock; 0: now */
+	uint32_t cors_page; /* whose script's request it is for; or CORS_PAGE_NONE */
 };
 
 /* The address that starts a login that leads to this target. Long ones are kept for the client. */

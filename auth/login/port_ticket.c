@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A ticket's plaintext is the session's id and the time of issue; the state, port and origin that
- * it is for are its associated data. Tickets are given to navigations and to what the workspace's
- * pages embed, never to requests whose redirects a script can see.
+ * it is for are its associated data. Tickets are given to navigations, to what the workspace's
+ * pages embed, and to requests of their scripts to ports. Scripts do not see redirects, only where
+ * the last one led: an answer at an address with a ticket is never theirs to read.
  */
 #include "auth/login/port_ticket.h"
 
@@ -30,6 +31,7 @@ struct port_ticket_request {
 	uint16_t port;
 	struct str origin; /* the port's */
 	const char *state;
+	unsigned status; /* of the redirect: 307 keeps the method */
 };
 
 /* The box and the use of a ticket for this port and state. */
@@ -130,7 +132,7 @@ send_ticket(struct auth *a, const struct port_ticket_request *q, struct auth_ses
 		log_error(NULL, "port ticket not issued", log_err(&e));
 		verdict_unavailable(v, 0, NULL);
 	} else {
-		verdict_redirect(v, 302,
+		verdict_redirect(v, q->status,
 				 arena_printf(&v->arena, "%.*s%s/callback?state=%s&ticket=%.*s",
 					      STR_FMT(q->origin), a->settings->prefix, q->state,
 					      STR_FMT(buf_view(&ticket))));
@@ -161,7 +163,7 @@ new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_v
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
 	}
-	*q = (struct port_ticket_request){.port = 0};
+	*q = (struct port_ticket_request){.status = 302};
 	detail = read_ticket_request(a, facts, q, &v->arena);
 	if (detail != NULL) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
@@ -174,6 +176,16 @@ new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_v
 		return NULL;
 	}
 	return q;
+}
+
+/* Programs find the port's own address in the answer, as without a detour. */
+static void
+refuse_script(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	(void)facts;
+	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	v->location =
+		arena_printf(&v->arena, "%.*s%s", STR_FMT(v->ticket_request->origin), a->start_url);
 }
 
 void
@@ -196,18 +208,27 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		  auth_done_fn *done, void *arg)
 {
 	bool is_embedded = !str_is_empty(embedding_find(a, facts));
-	const struct gate g = {.pass = redirect_with_ticket,
-			       .ask = is_embedded ? embedding_refuse : login_start_for_request,
-			       .done = done,
-			       .arg = arg};
+	struct port_ticket_request *q;
+	struct gate g = {.pass = redirect_with_ticket,
+			 .ask = is_embedded ? embedding_refuse : login_start_for_request,
+			 .done = done,
+			 .arg = arg};
 
-	if (!facts_is_navigation(facts) && !is_embedded) {
+	v->allows_origin = embedding_is_handed_on(a, facts);
+	if (!facts_is_navigation(facts) && !is_embedded && !v->allows_origin) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		v->location = a->start_url;
 		return NULL;
 	}
-	v->ticket_request = new_ticket_request(a, facts, v);
-	return v->ticket_request == NULL ? NULL : gate_enter(a, &g, facts, v);
+	q = new_ticket_request(a, facts, v);
+	v->ticket_request = q;
+	if (q == NULL)
+		return NULL;
+	if (v->allows_origin) {
+		q->status = 307;
+		g.ask = refuse_script;
+	}
+	return gate_enter(a, &g, facts, v);
 }
 
 /* At the port's host */
@@ -220,7 +241,7 @@ set_session_cookie(struct auth *a, const struct auth_facts *facts, const struct 
 	struct buf text;
 
 	buf_init(&text, COOKIE_TEXT_MAX);
-	verdict_redirect(v, 302,
+	verdict_redirect(v, v->allows_origin ? 307 : 302,
 			 flow_target_location(str_from(f->target), facts->origin, &v->arena));
 	if (session_seal_cookie(s, facts, &text, &e)) {
 		verdict_add_cookie(v, cookie_format(&a->cookies, &v->arena,
@@ -236,25 +257,52 @@ set_session_cookie(struct auth *a, const struct auth_facts *facts, const struct 
 	buf_fini(&text);
 }
 
+/* A flow of a script's request is for such a request, and leads nowhere without its target. */
+static bool
+is_flow_for(const struct auth *a, const struct flow *f, bool is_script)
+{
+	if (!is_script)
+		return f->cors_page == CORS_PAGE_NONE;
+	return f->cors_page != CORS_PAGE_NONE &&
+	       !str_equal(str_from(f->target), str_from(a->target_lost_url));
+}
+
+/* Nothing that a script may read: the address has a ticket in it. */
+static void
+recover(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
+	const struct flow *f, bool is_script, struct auth_verdict *v)
+{
+	if (is_script)
+		verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	else
+		login_recover(a, facts, state, f, v);
+}
+
 /* The order matters: only a good ticket with its flow's cookie marks the state as used. */
 static void
 accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	      struct str ticket, struct auth_verdict *v)
 {
+	bool is_script = embedding_is_handed_on(a, facts);
 	struct flow flow = {.target = ""};
 	struct auth_session *s = NULL;
 
-	if (flow_cookie_find(a, facts, state, &flow))
+	if (flow_cookie_find(a, facts, state, &flow) && is_flow_for(a, &flow, is_script))
 		s = ticket_open(a, facts, state->whole, ticket);
 	if (s == NULL || !flow_ring_take(&a->used_tickets, state)) {
-		login_recover(a, facts, state, &flow, v);
+		recover(a, facts, state, &flow, is_script, v);
 	} else if (!session_note_port_cookie(s, flow.started_ms)) {
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
 				"Signing in succeeds, and is forgotten at once.");
 		v->location = login_start_url(a, str_from(flow.target), facts->client, &v->arena);
 	} else {
+		v->allows_origin = is_script;
+		if (is_script)
+			cors_returns_put(&a->cors_returns, s, facts->port, flow.cors_page,
+					 facts->method, str_from(flow.target));
 		set_session_cookie(a, facts, &flow, s, v);
 		flow_cookie_clear(a, state->id, v);
+		v->allows_origin = is_script && v->action == AUTH_REDIRECT;
 	}
 	flow_wipe(&flow);
 }

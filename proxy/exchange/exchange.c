@@ -172,12 +172,20 @@ find_facts(struct exchange *x)
 	return true;
 }
 
+/* What a script posts to a port comes by on the way, and is redirected as it is. */
+static bool
+is_passing(const struct exchange *x)
+{
+	return x->route.kind == ROUTE_AUTH && (x->route.endpoint == AUTH_ENDPOINT_PORT ||
+					       x->route.endpoint == AUTH_ENDPOINT_CALLBACK);
+}
+
 static bool
 wants_form(const struct exchange *x)
 {
 	return (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE ||
 		x->route.kind == ROUTE_BROKER) &&
-	       str_equal(x->request.method, STR("POST")) && !x->request_ended;
+	       !is_passing(x) && str_equal(x->request.method, STR("POST")) && !x->request_ended;
 }
 
 /* The status that rejects the request, or 0. */

@@ -43,7 +43,8 @@ struct exchange {
 	char *log_text; /* of a tunnel: path and client for the access log */
 	struct request_head request;
 	struct route route;
-	struct str origin;	   /* of the requested host */
+	struct str origin;	/* of the requested host */
+	struct str page_origin; /* shown to the upstream in place of none: see cors.h; or empty */
 	char id[EXCHANGE_ID_SIZE]; /* of the request: ours, or that of a trusted proxy */
 	struct log_context log;
 	struct str client;	  /* the browser's IP, by the word of trusted proxies */
@@ -67,7 +68,6 @@ struct exchange {
 	unsigned close_code;	    /* of the WebSocket, which is being closed; 0: it is not */
 	struct loop_timer timer;    /* of a form or a tunnel */
 	bool is_counted, is_public; /* in websockets_count and public_count of the proxy */
-
 	struct events *events;
 	struct log_stream *log_stream;
 	struct exchange_ssh *ssh;      /* of EXCHANGE_SSH */

@@ -139,6 +139,7 @@ static void
 admit(struct exchange *x)
 {
 	accept_offer(x);
+	cors_find_page(x);
 	if (x->request.upgrade.len > 0 && !may_upgrade(x)) {
 		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
 		return;
@@ -170,7 +171,9 @@ exchange_act_on_verdict(struct exchange *x)
 	x->stream->has_user |= has_user;
 	if (has_user && !x->verdict.is_guest)
 		start_timeline_note_sign_in(&x->proxy->ide_status.timeline, x->started_us / 1000);
-	if (x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED && cors_is_preflight(x))
+	if ((x->verdict.problem == AUTH_PROBLEM_LOGIN_REQUIRED ||
+	     x->verdict.problem == AUTH_PROBLEM_METHOD) &&
+	    cors_is_preflight(x))
 		reply_preflight(x);
 	else if (x->verdict.action != AUTH_ALLOW)
 		reply_verdict(x);

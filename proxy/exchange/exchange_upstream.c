@@ -5,6 +5,7 @@
  */
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_tunnel.h"
+#include "proxy/exchange/response/cors.h"
 #include "proxy/exchange/response/hsts.h"
 #include "proxy/exchange/response/reply.h"
 #include "proxy/exchange/response/response_coding.h"
@@ -67,6 +68,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		.identity = x->verdict.identity,
 		.assertion = auth_assertion(x->proxy->auth, &x->verdict, x->route.port),
 		.token_header = x->verdict.token_header,
+		.page_origin = x->page_origin,
 		.forwarded_for = x->forwarded_for,
 		.request_id = str_from(x->id),
 	};
@@ -137,6 +139,8 @@ on_head(struct response_head *head, void *arg)
 		for (size_t i = 0; i < x->verdict.set_cookies_count; i++)
 			headers_add_own(&head->headers, STR("Set-Cookie"),
 					str_from(x->verdict.set_cookies[i]));
+		if (!str_is_empty(x->page_origin))
+			cors_pass_response(x, &head->headers);
 		add_date(x, &head->headers);
 		hsts_set(x, &head->headers);
 		response_coding_start(x, head);

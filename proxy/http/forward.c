@@ -104,6 +104,8 @@ write_fields(const struct forward *f, struct buf *out)
 			continue;
 		if (field->id == HEADER_COOKIE)
 			write_cookie(f->auth, field, out);
+		else if (field->id == HEADER_ORIGIN && !str_is_empty(f->page_origin))
+			http1_write_field(out, field->name, f->page_origin);
 		else if (field->id == HEADER_MAX_FORWARDS)
 			write_max_forwards(f, field, out);
 		else

@@ -21,6 +21,7 @@ struct forward {
 	struct str request_id;
 	struct str assertion;	 /* X-Workspace-Assertion; or empty */
 	struct str token_header; /* removed from the request; or empty */
+	struct str page_origin;	 /* in place of Origin; or empty */
 };
 
 /*

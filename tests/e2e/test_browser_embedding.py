@@ -6,7 +6,6 @@ import pytest
 from ports import COOKIE, PortHost
 from selenium.webdriver.common.by import By
 from test_browser import wait_for_ide
-from test_browser_ports import ASK, open_to
 from upstream import Upstream
 
 pytestmark = [
@@ -114,27 +113,6 @@ def test_an_image_and_a_script_of_a_port(make_proxy, gitlab, upstream, servers, 
     assert browser.execute_async_script(LOAD_IMAGES, second.origin + "/pixel.gif?", 24) == ["loaded"] * 24
     assert browser.execute_async_script(LOAD_SCRIPT, second.origin + "/script.js") == 1
     assert keep_cookies(browser, proxy) == {proxy.name, first.name, second.name}
-
-
-def test_an_api_on_another_port(make_proxy, gitlab, upstream, servers, browser):
-    """A front end prepares it with a request that it can't read the answer of; docs/ports.md."""
-    proxy, front, api = make_workspace(make_proxy, gitlab, upstream, servers)
-    serve(servers[0], "<!DOCTYPE html><h1>This is the IDE</h1> of a port")
-    servers[1].answer = open_to(front.origin)
-    browser.get(front.origin + "/")
-    chromium.sign_in(browser, "sasha", "sasha-password")
-    wait_for_ide(browser)
-
-    def ask(**how):
-        return browser.execute_async_script(ASK, api.origin + "/open", {"credentials": "include", **how})
-
-    assert ask()["status"] == 401 and not servers[1].requests
-    assert ask(mode="no-cors")["status"] == 0, "opaque"
-    assert ask()["status"] == 200
-    as_json = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": "{}"}
-    assert ask(**as_json)["status"] == 200
-    assert [r.method for r in servers[1].requests] == ["GET", "GET", "POST"]
-    keep_cookies(browser, proxy)
 
 
 def test_a_frame_when_nobody_is_signed_in(make_proxy, gitlab, upstream, servers, browser, certificates):

@@ -127,17 +127,16 @@ def test_what_a_neighbours_page_embeds_gets_nothing(stage, client, servers, kind
     "change",
     [
         {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
-        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Origin": "null"},
         {"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Dest": "worker"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "object"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "embed"},
-        {"Sec-Fetch-Mode": "no-cors", "Upgrade": "websocket"},
+        pytest.param({"Sec-Fetch-Mode": "no-cors", "Upgrade": "websocket"}, marks=pytest.mark.http1("Upgrade")),
         {"Sec-Fetch-Mode": "websocket"},
         {"Sec-Fetch-Mode": ""},
     ],
 )
 def test_other_requests_get_no_ticket(stage, client, servers, change):
-    """Above all none whose redirects a script could follow and read."""
+    """Scripts' requests have a way of their own: test_cross_port.py."""
     proxy, first, _ = stage
     ticket_url = client.navigate(first.origin + "/").location
     for url in (first.origin + "/app", ticket_url):

@@ -80,7 +80,8 @@ frame_add_page_headers(struct exchange *x, const struct page_header *fields, boo
 void
 frame_add_redirect_headers(struct exchange *x, struct headers *h)
 {
-	const char *policy = str_is_empty(find_embedder(x)) ? "no-referrer" : "strict-origin";
+	bool shows_page = x->verdict.allows_origin || !str_is_empty(find_embedder(x));
+	const char *policy = shows_page ? "strict-origin" : "no-referrer";
 	const char *ancestors = is_for_frame(x) ? format_ancestors(x) : NULL;
 
 	headers_add_own(h, STR("Referrer-Policy"), str_from(policy));

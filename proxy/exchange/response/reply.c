@@ -188,6 +188,8 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 	add(&h, "Location", location);
 	add(&h, "Cache-Control", "no-store");
 	frame_add_redirect_headers(x, &h);
+	if (x->verdict.allows_origin)
+		cors_add(x, &h);
 	send_reply(x, status, &h, STR_NONE);
 }
 

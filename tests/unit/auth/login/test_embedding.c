@@ -2,6 +2,7 @@
 /*
  * auth/login/embedding: whose pages may embed a port, by the headers that browsers send.
  */
+#include "auth/login/embedding.h"
 #include "tests/unit/auth/auth_fixture.h"
 
 #define OWN "https://kiwi.ws.example.com"
@@ -117,6 +118,86 @@ test_repeated_fields_and_upgrades(void **state)
 	}
 }
 
+/* Of scripts: from which page, or handed on. */
+struct script_sample {
+	const char *mode;
+	const char *site;
+	const char *origin;
+	const char *referer;
+	uint32_t page;
+	bool is_handed_on;
+};
+
+#define PORT_3000  "https://3000-kiwi.ws.example.com"
+#define PAGE_OWN   CORS_PAGE_OF(0)
+#define PAGE_PORT  CORS_PAGE_OF(3000)
+#define PAGE_OTHER CORS_PAGE_NONE
+
+static const struct script_sample scripts[] = {
+	{"cors", "same-site", OWN, OWN "/lab", PAGE_OWN, false},
+	{"cors", "same-site", PORT_3000, PORT_3000 "/", PAGE_PORT, false},
+	/* a module of one port that imports from another */
+	{"cors", "same-site", OWN, PORT_3000 "/main.js", PAGE_OWN, false},
+	{"cors", "same-site", "null", OWN "/", PAGE_OTHER, true},
+	{"cors", "same-origin", "null", OWN "/", PAGE_OTHER, true},
+	/* no page that may */
+	{"cors", "same-site", "https://8080-kiwi.ws.example.com", OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", "https://plum.ws.example.com", OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", OWN, "https://plum.ws.example.com/", PAGE_OTHER, false},
+	{"cors", "same-site", "null", "https://plum.ws.example.com/", PAGE_OTHER, false},
+	{"cors", "same-site", "https://3001-kiwi.ws.example.com", OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", "https://0-kiwi.ws.example.com", OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", OWN "/", OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", NULL, OWN "/", PAGE_OTHER, false},
+	{"cors", "same-site", "null", NULL, PAGE_OTHER, false},
+	{"cors", "same-site", OWN, NULL, PAGE_OTHER, false},
+	{"cors", "cross-site", OWN, OWN "/", PAGE_OTHER, false},
+	{"cors", "cross-site", "null", OWN "/", PAGE_OTHER, false},
+	{"cors", NULL, "null", OWN "/", PAGE_OTHER, false},
+	{"no-cors", "same-site", OWN, OWN "/", PAGE_OTHER, false},
+	{"navigate", "same-site", "null", OWN "/", PAGE_OTHER, false},
+	{"websocket", "same-site", OWN, OWN "/", PAGE_OTHER, false},
+	{NULL, "same-site", "null", OWN "/", PAGE_OTHER, false},
+};
+
+static void
+fill_script(struct test_request *r, const char *method, const struct script_sample *s)
+{
+	request_init(r, method, "/items");
+	r->facts.port = 8080;
+	r->facts.origin = STR("https://8080-kiwi.ws.example.com");
+	add(r, "sec-fetch-mode", s->mode);
+	add(r, "sec-fetch-site", s->site);
+	add(r, "origin", s->origin);
+	add(r, "referer", s->referer);
+}
+
+static void
+test_scripts(void **state)
+{
+	struct test_request r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		const struct script_sample *s = &scripts[i];
+
+		fill_script(&r, "POST", s);
+		if (embedding_find_cors(world.auth, &r.facts) != s->page ||
+		    embedding_is_handed_on(world.auth, &r.facts) != s->is_handed_on)
+			fail_msg("script %zu", i);
+		fill_script(&r, "OPTIONS", s);
+		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
+		assert_int_equal(embedding_is_handed_on(world.auth, &r.facts), s->is_handed_on);
+		fill_script(&r, "POST", s);
+		r.facts.port = 0;
+		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
+		fill_script(&r, "POST", s);
+		request_add(&r, "upgrade", "websocket");
+		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
+		assert_false(embedding_is_handed_on(world.auth, &r.facts));
+	}
+}
+
 int
 main(void)
 {
@@ -124,6 +205,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_embedders, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_repeated_fields_and_upgrades, setup,
 						teardown_world),
+		cmocka_unit_test_setup_teardown(test_scripts, setup, teardown_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests with CORS on their way back from the hand-over to a port
+ * (docs/decisions/0008-hand-over-to-ports.md).
+ *
+ * The redirects of a hand-over take such a request's origin from it: it arrives with "Origin: null"
+ * where it started with that of a page of the workspace. What arrives for the same session, with
+ * the same method and target, and soon, is taken for it, once. Everything else without an origin
+ * stays without one: another server may have sent it here.
+ */
+#ifndef AUTH_LOGIN_CORS_RETURNS_H
+#define AUTH_LOGIN_CORS_RETURNS_H
+
+#include "auth/session/session.h"
+#include "base/crypto/crypto.h"
+
+/* The page that sent the request, as the port of its host: 0 is the workspace's own. */
+#define CORS_PAGE_NONE	   0u
+#define CORS_PAGE_OF(port) ((uint32_t)(port) + 1u)
+#define CORS_PAGE_MAX	   CORS_PAGE_OF(UINT16_MAX)
+
+#define CORS_RETURNS_SIZE   64u /* the oldest are dropped */
+#define CORS_RETURNS_AGE_MS 30000u
+
+struct cors_return {
+	uint8_t session[SESSION_ID_BYTES];
+	uint8_t request[CRYPTO_SHA256_BYTES]; /* of method and target */
+	uint64_t until_ms;		      /* monotonic clock; 0: no entry */
+	uint32_t page;
+	uint16_t port;
+};
+
+/* All zeros: none. */
+struct cors_returns {
+	struct cors_return items[CORS_RETURNS_SIZE];
+	size_t next;
+};
+
+void cors_returns_put(struct cors_returns *all, const struct auth_session *s, uint16_t port,
+		      uint32_t page, struct str method, struct str target);
+
+/* Whether such a request is on its way to this port, of whichever session: preflights bring no
+ * cookie. */
+bool cors_returns_has(const struct cors_returns *all, uint16_t port, struct str method,
+		      struct str target);
+
+/* The page whose request this is, at most once; CORS_PAGE_NONE: none. */
+uint32_t cors_returns_take(struct cors_returns *all, const struct auth_session *s, uint16_t port,
+			   struct str method, struct str target);
+
+#endif
