@@ -182,6 +182,7 @@ tell(struct known_space *x)
 
 	LIST_MOVE_ALL(&told, &x->waits, entry);
 	while ((wait = LIST_FIRST(&told)) != NULL) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed has left the list */
 		const struct namespace_wait copy = *wait;
 		LIST_REMOVE(wait, entry);
 		free(wait);
@@ -323,6 +324,7 @@ namespace_settings_free(struct namespace_settings *n)
 	cluster_api_free(n->api);
 	loop_defer_fini(&n->next);
 	while (!LIST_EMPTY(&n->entries))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
 		free_entry(n, LIST_FIRST(&n->entries));
 	free(n);
 }
