@@ -40,16 +40,24 @@ worker_process_read_token(struct secret **token)
 	return n == 0 && (len == 0 || *token != NULL);
 }
 
-void
-worker_process_setup(void)
+/* Threads inherit both. A SCHED_IDLE thread yields the core at once to any other; the cgroup's
+ * share is unaffected. */
+static void
+lower_priority(void)
 {
 	const struct sched_param none = {.sched_priority = 0};
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* Threads inherit both. A SCHED_IDLE thread yields the core at once to any other; the
-	 * cgroup's share is unaffected. */
+	if (sched_getscheduler(0) != SCHED_OTHER) /* what the operator chose for the sidecar */
+		return;
 	(void)sched_setscheduler(0, SCHED_IDLE, &none);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+}
+
+void
+worker_process_setup(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	lower_priority();
 	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_BE_LOWEST);
 	(void)fcntl(CHILD_PROGRESS_FD, F_SETFD, FD_CLOEXEC);
 }

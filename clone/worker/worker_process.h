@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-/* Ends the worker with its parent and lowers its priority below the IDE's. */
+/* Ends the worker with its parent and lowers its priority below the IDE's, unless the sidecar was
+ * started with a scheduling policy other than the usual one. */
 void worker_process_setup(void);
 
 /* Reads the token until end of file. No token at all is not an error. */

@@ -276,15 +276,15 @@ def test_a_clone_that_stalls(make_proxy, client, gitlab, upstream, target):
 
 def test_no_refresh_while_a_clone_uses_the_token(make_proxy, client, make_client, gitlab, upstream, target):
     project = gitlab.add_project("group/large", gitlab.sasha, files=300, commits=20)
-    began = time.monotonic()
-    make_client().login(make_proxy(gitlab, upstream).origin + "/", "sasha", "sasha-password")
-    # Long enough for a login and the start of a clone, however slow the machine is.
-    lifetime_s = max(3, math.ceil(10 * (time.monotonic() - began)))
-    gitlab.settings.git_bytes_per_s = 300_000 / lifetime_s
+    # Long enough for a login and the start of a clone, however slow this machine is: the worker has the lowest priority.
+    began, other = time.monotonic(), make_client()
+    assert clone_end(other, start_clone(make_proxy, other, gitlab, upstream, target.parent / "small"))["phase"] == "done"
+    lifetime_s = max(3, math.ceil(3 * (time.monotonic() - began)))
+    gitlab.settings.git_bytes_per_s = 300_000 // lifetime_s
     gitlab.settings.token_lifetime_s = lifetime_s
     proxy = start_clone(make_proxy, client, gitlab, upstream, target, project, AUTHORIZATION_INTERVAL="1s")
-    clone = clone_end(client, proxy)
-    assert clone["phase"] == "done", clone
+    done = wait_until(lambda: workspace_state(client, proxy)["clone"]["phase"] == "done", interval_s=0.1)
+    assert done, "with the first token, or on a busy machine with the next one"
     fetch = gitlab.requests.all(endpoint="git-upload-pack", status=200)[-1]
     assert fetch.ended_at - fetch.started_at > lifetime_s, "the clone must outlive the token, or this shows nothing"
     # On a busy machine the first token may be replaced before the clone begins.

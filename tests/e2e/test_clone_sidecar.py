@@ -14,6 +14,15 @@ from raw_client import RawClient
 
 
 @pytest.fixture
+def policy(request):
+    """The scheduling policy of what the test starts."""
+    before = os.sched_getscheduler(0)
+    os.sched_setscheduler(0, request.param, os.sched_param(0))
+    yield request.param
+    os.sched_setscheduler(0, before, os.sched_param(0))
+
+
+@pytest.fixture
 def cloning(make_proxy, gitlab, upstream, target):
     """A sidecar in the middle of a clone with CLONE_TOKEN: the proxy, with .token and .worker."""
     project = gitlab.add_project("group/large", gitlab.sasha, files=2000)
@@ -34,6 +43,13 @@ def is_gone(pid):
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def stat_of_threads(pid):
+    """The fields of proc(5) from the state on."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat") as file:
+            yield file.read().rpartition(")")[2].split()
 
 
 def leftovers(path):
@@ -80,11 +96,16 @@ def test_worker_holds_what_it_needs(cloning):
     with open(f"{folder}/net/tcp") as tcp, open(f"{folder}/net/tcp6") as tcp6:
         connections = {f"socket:[{line.split()[9]}]" for line in [*tcp, *tcp6]}
     assert len([link for link in links.values() if link in connections]) == 1
-    for thread in os.listdir(f"{folder}/task"):
-        with open(f"{folder}/task/{thread}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+    for fields in stat_of_threads(cloning.worker):
         assert int(fields[2]) == cloning.worker  # process group
-        assert int(fields[16]) == 10 and int(fields[38]) == os.SCHED_IDLE
+
+
+@pytest.mark.parametrize("policy", [os.SCHED_OTHER, os.SCHED_BATCH], indirect=True)
+def test_priority_of_the_worker(policy, cloning):
+    lowered = (10, os.SCHED_IDLE)
+    kept = (os.getpriority(os.PRIO_PROCESS, 0), policy)
+    for fields in stat_of_threads(cloning.worker):
+        assert (int(fields[16]), int(fields[38])) == (lowered if policy == os.SCHED_OTHER else kept)
 
 
 def test_retry_after_the_worker_died(cloning, target):
