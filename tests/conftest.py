@@ -31,6 +31,8 @@ WORKSPACE_NAME = "workspace.localhost"
 
 
 def pytest_configure(config):
+    # Clone workers would otherwise wait until no other process of the machine wants a core.
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     config.addinivalue_line("markers", "fast: no browser, no waiting; what to run while editing")
     config.addinivalue_line("markers", "browser: drives Chromium")
     config.addinivalue_line("markers", "http1(what): uses what only HTTP/1.1 has; skipped with E2E_HTTP=2")
@@ -68,24 +70,9 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"log of the proxy at {started.external_url}", started.log[-20000:]))
 
 
-class Certificates:
-    """authority: a client trusts it; cert, key: for every name that tests use."""
-
-    def __init__(self, directory):
-        self.authority = certificates_module.Authority(directory)
-        self.ca = self.authority.file
-        self.cert, self.key = self.authority.issue()
-
-    def context(self):
-        return self.authority.client_context()
-
-    def issue(self, stem, **more):
-        return self.authority.issue(stem, **more)
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+    return certificates_module.Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @contextlib.contextmanager
@@ -135,23 +122,44 @@ def gitlab(make_gitlab):
     return make_gitlab()
 
 
+@contextlib.contextmanager
+def serving(count):
+    servers = [Upstream() for _ in range(count)]
+    yield servers
+    for one in servers:
+        one.stop()
+        assert not one.errors, one.errors
+
+
 @pytest.fixture
 def upstream():
     """Where the IDE would be; see support/upstream.py."""
-    server = Upstream()
-    yield server
-    server.stop()
-    assert not server.errors, server.errors
+    with serving(1) as (one,):
+        yield one
+
+
+@pytest.fixture
+def server():
+    """A server for development in the workspace."""
+    with serving(1) as (one,):
+        yield one
 
 
 @pytest.fixture
 def servers():
-    """Two servers for development in the workspace."""
-    both = [Upstream(), Upstream()]
-    yield both
-    for server in both:
-        server.stop()
-        assert not server.errors, server.errors
+    """Two of them."""
+    with serving(2) as both:
+        yield both
+
+
+@pytest.fixture
+def browser(certificates):
+    """Chromium."""
+    import chromium
+
+    with chromium.browser(certificates.cert) as driver:
+        driver.set_script_timeout(60)
+        yield driver
 
 
 @pytest.fixture
@@ -168,6 +176,15 @@ def make_computer(tmp_path, certificates):
     return lambda proxy, name="laptop", program=None: ssh_module.Computer(
         tmp_path / name, proxy, certificates.ca, program
     )
+
+
+@pytest.fixture
+def laptop(make_computer, proxy, container, client):
+    """A computer that was let in."""
+    container.start()
+    one = make_computer(proxy)
+    one.log_in(client)
+    return one
 
 
 @pytest.fixture

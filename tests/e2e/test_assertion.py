@@ -15,7 +15,6 @@ import pytest
 import runners
 from ports import PortHost
 from proxy import ROOT, is_sanitized, new_cookie_secret, wait_until
-from upstream import Upstream
 from web_client import WebClient
 
 NAME = "kiwi.ws.localhost"
@@ -34,15 +33,6 @@ const options = {issuer, audience, algorithms: ["ES256"]};
 jose.jwtVerify(token, jose.createLocalJWKSet(jwks), options).then(
   ({payload}) => console.log(JSON.stringify({payload})), (e) => console.log(JSON.stringify({error: e.code})));
 """
-
-
-@pytest.fixture
-def server():
-    """A server for development in the workspace."""
-    server = Upstream()
-    yield server
-    server.stop()
-    assert not server.errors, server.errors
 
 
 @pytest.fixture

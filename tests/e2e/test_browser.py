@@ -30,13 +30,6 @@ s.onclose = e => { window.socketEnd = {code: e.code, clean: e.wasClean}; done('c
 """
 
 
-@pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(60)
-        yield driver
-
-
 def sign_in(driver, proxy, user="sasha", path="/"):
     driver.get(proxy.origin + path)
     chromium.sign_in(driver, user, f"{user}-password")

@@ -35,13 +35,6 @@ document.body.append(script);
 """
 
 
-@pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(60)
-        yield driver
-
-
 def serve(server, page):
     """page, and an image at /pixel.gif."""
 

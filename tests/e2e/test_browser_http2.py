@@ -49,13 +49,6 @@ fetch('/echo', {method: 'POST', body: new Uint8Array(arguments[0])}).then(r => r
 
 
 @pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(60)
-        yield driver
-
-
-@pytest.fixture
 def signed_in(make_proxy, gitlab, upstream, browser):
     def make(**settings):
         proxy = make_proxy(gitlab, upstream, **{"HTTP2": "on", **settings})

@@ -19,12 +19,6 @@ pytestmark = [
 PICTURES = os.environ.get("LOG_PICTURES")
 
 
-@pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        yield driver
-
-
 def sign_in(driver, proxy, path="/"):
     driver.get(proxy.origin + path)
     chromium.sign_in(driver, "sasha", "sasha-password")

@@ -20,13 +20,6 @@ MARKER = "a-body-that-is-nobodys-business"
 
 
 @pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(60)
-        yield driver
-
-
-@pytest.fixture
 def asking(make_proxy, gitlab, upstream):
     """A proxy whose application is not trusted: GitLab shows a consent page each time."""
     return make_proxy(gitlab, upstream, trusted=False)

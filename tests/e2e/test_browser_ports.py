@@ -21,21 +21,6 @@ fetch(arguments[0], arguments[1])
 """
 
 
-@pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        driver.set_script_timeout(60)
-        yield driver
-
-
-@pytest.fixture
-def server():
-    server = Upstream()
-    yield server
-    server.stop()
-    assert not server.errors, server.errors
-
-
 def open_to(origin):
     """A server that lets pages of one origin read what it answers."""
 

@@ -14,12 +14,6 @@ pytestmark = [
 
 
 @pytest.fixture
-def browser(certificates):
-    with chromium.browser(certificates.cert) as driver:
-        yield driver
-
-
-@pytest.fixture
 def proxy(make_proxy, gitlab, upstream, container):
     container.start()
     return make_proxy(gitlab, upstream, SSH_SOCKET=container.socket)

@@ -176,14 +176,6 @@ def test_a_device_that_ends_while_gitlab_is_asked(make_proxy, gitlab, upstream, 
 # In the IDE's container
 
 
-@pytest.fixture
-def laptop(make_computer, proxy, container, client):
-    container.start()
-    one = make_computer(proxy)
-    one.log_in(client)
-    return one
-
-
 def test_sessions_have_the_usual_umask(laptop):
     """The helper's own protects its keys; what users write is for others as well, such as the clone."""
     old = os.umask(0o022)

@@ -24,15 +24,6 @@ def proxy(make_proxy, gitlab, upstream, container):
     return make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on")
 
 
-@pytest.fixture
-def laptop(make_computer, proxy, container, client):
-    """A computer that was let in."""
-    container.start()
-    one = make_computer(proxy)
-    one.log_in(client)
-    return one
-
-
 @pytest.mark.parametrize(
     "answer",
     [None, b"\n", b"ok\n", b"ok a b c\n", b"x" * 5000, b"ok co:der " + KEY.encode() + b"\n", b"problem \n",

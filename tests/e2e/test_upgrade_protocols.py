@@ -11,18 +11,9 @@ from ports import PortHost
 from proxy import run, wait_until
 from test_metrics import scrape
 from test_ports import sign_in
-from upstream import Upstream
 
 SWITCH = "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"
 BULK = 8 << 20
-
-
-@pytest.fixture
-def server():
-    server = Upstream()
-    yield server
-    server.stop()
-    assert not server.errors, server.errors
 
 
 @pytest.fixture

@@ -74,3 +74,18 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(self.file)
         return context
+
+
+class Certificates:
+    """authority: a client trusts it; cert, key: for every name that tests use."""
+
+    def __init__(self, directory):
+        self.authority = Authority(directory)
+        self.ca = self.authority.file
+        self.cert, self.key = self.authority.issue()
+
+    def context(self):
+        return self.authority.client_context()
+
+    def issue(self, stem, **more):
+        return self.authority.issue(stem, **more)

@@ -13,10 +13,11 @@ import time
 from dataclasses import dataclass, field
 
 import websocket
+from response import Readable
 
 
 @dataclass
-class RawResponse:
+class RawResponse(Readable):
     status: int
     reason: str
     headers: list = field(default_factory=list)  # (name as sent, value)
@@ -24,21 +25,6 @@ class RawResponse:
     interim: list = field(default_factory=list)  # 1xx answers before it
     head: bytes = b""
     trailers: list = field(default_factory=list)  # (name as sent, value)
-
-    def get(self, name, default=None):
-        return next((v for n, v in self.headers if n.lower() == name.lower()), default)
-
-    def get_all(self, name):
-        return [v for n, v in self.headers if n.lower() == name.lower()]
-
-    @property
-    def text(self):
-        return self.body.decode("utf-8", "replace")
-
-    def json(self):
-        import json
-
-        return json.loads(self.body)
 
 
 class RawClient:

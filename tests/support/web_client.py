@@ -14,6 +14,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 import raw_http2
+from response import Readable
 
 NAVIGATION = {
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
@@ -32,25 +33,12 @@ PROGRAM = {
 
 
 @dataclass
-class Reply:
+class Reply(Readable):
     method: str
     url: str
     status: int
     headers: list
     body: bytes
-
-    def get(self, name, default=None):
-        return next((v for n, v in self.headers if n.lower() == name.lower()), default)
-
-    def get_all(self, name):
-        return [v for n, v in self.headers if n.lower() == name.lower()]
-
-    @property
-    def text(self):
-        return self.body.decode("utf-8", "replace")
-
-    def json(self):
-        return json.loads(self.body)
 
     @property
     def location(self):

@@ -23,6 +23,7 @@
 
 #include "base/http/fetch.h"
 #include "tests/unit/base/http/fetch_server.h"
+#include "tests/unit/loop_guard.h"
 
 #define BODY_MAX 65536u
 
@@ -89,13 +90,6 @@ struct outcome {
 	bool starts_again;
 	bool stops; /* the loop, whatever else is under way */
 };
-
-static inline void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
 
 static const struct fetch_options usual_options = {
 	.user_agent = "test/1",

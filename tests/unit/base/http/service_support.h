@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/http/service.h"
+#include "tests/unit/loop_guard.h"
 
 #define ANSWER_MAX 65536u
 
@@ -48,13 +49,6 @@ struct client {
 	size_t answer_len;
 	bool was_reset;
 };
-
-static inline void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
 
 static inline void
 on_echo(const struct service_request *request, struct service_reply *reply, void *arg)

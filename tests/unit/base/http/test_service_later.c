@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/http/service.h"
+#include "tests/unit/loop_guard.h"
 
 #define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HEAD(path) "HEAD " path " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -34,13 +35,6 @@ struct fixture {
 	char received[4096];
 	size_t len;
 };
-
-static void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
 
 static void
 on_answer_due(void *arg)

@@ -3,6 +3,7 @@
  * base/http/service: maxima of heads, bodies and connections, timeouts, and that nothing leaks.
  */
 #include "tests/unit/base/http/service_support.h"
+#include "tests/unit/loop_guard.h"
 
 /* The whole answer arrives, although much of the request was never wanted. */
 static void
@@ -102,16 +103,6 @@ test_bodies_of_all(void **state)
 	assert_int_equal(f->handled, 0);
 	buf_fini(&request);
 	assert_status(ask(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), 200);
-}
-
-static size_t
-count_descriptors(void)
-{
-	size_t count = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
 }
 
 static void

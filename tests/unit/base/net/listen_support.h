@@ -24,6 +24,7 @@
 
 #include "base/net/listen.h"
 #include "base/net/listen_socket.h"
+#include "tests/unit/loop_guard.h"
 
 struct fixture {
 	struct loop *loop;
@@ -37,13 +38,6 @@ struct fixture {
 	bool free_in_callback;
 	struct address peer;
 };
-
-static inline void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
 
 static inline void
 on_pause(void *arg)

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/net/loop.h"
+#include "tests/unit/loop_guard.h"
 
 struct fixture {
 	struct loop *loop;
@@ -25,13 +26,6 @@ struct fixture {
 	int pair[2];
 	unsigned calls;
 };
-
-static inline void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
-}
 
 static inline int
 setup(void **state)

@@ -5,6 +5,7 @@
  * descriptors.
  */
 #include "tests/unit/base/net/listen_support.h"
+#include "tests/unit/loop_guard.h"
 
 #define CLIENTS_MAX 64
 
@@ -63,16 +64,6 @@ test_descriptor_is_ours(void **state)
 	assert_int_equal(read(client, &byte, 1), 1);
 	assert_int_equal(byte, 'y');
 	close(client);
-}
-
-static size_t
-count_descriptors(void)
-{
-	size_t count = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
 }
 
 static void

@@ -20,6 +20,7 @@
 
 #include "base/log/log.h"
 #include "proxy/upstream/upstream_name.h"
+#include "tests/unit/loop_guard.h"
 
 /* --- name servers --- */
 
@@ -99,13 +100,6 @@ on_named(const struct address *addresses, size_t count, void *arg)
 	}
 	if (++told == awaited)
 		loop_stop(loop);
-}
-
-static void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("the loop waited for something that did not happen");
 }
 
 static void
