@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
-MODULE = re.compile(r"`((?:base|auth|clone|container|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
+FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
+MODULE = re.compile(r"`((?:base|auth|clone|container|ssh|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
 SETTING = re.compile(r"\bWORKSPACE_PROXY_([A-Z0-9_]+)\b")
 # Variables of the commands for users' computers, which are no settings.
 CLIENT = {"TOKEN", "TOKEN_COMMAND", "CONNECT_TIMEOUT"}
@@ -28,6 +29,16 @@ def check_modules(root, text):
     for name in MODULE.findall(text):
         if not any(root.glob(name)) and not any(root.glob(name + ".[ch]")):
             yield f"no such module or file: {name}"
+
+
+def check_folders(root):
+    """docs/architecture.md has a row for every folder of sources, or names it in its parent's row."""
+    rows = [line for line in (root / "docs/architecture.md").read_text().splitlines() if line.startswith("| `")]
+    for folder in sorted({path.parent for name in FOLDERS for path in (root / name).rglob("*.c")}):
+        name = folder.relative_to(root)
+        own = any(row.startswith(f"| `{name}/`") for row in rows)
+        if not own and not any(row.startswith(f"| `{name.parent}/`") and f"`{name.name}/`" in row for row in rows):
+            yield f"no row for the folder {name}/"
 
 
 def check_settings(known, text):
@@ -68,6 +79,7 @@ def main():
         ]
         problems += [f"{path.relative_to(root)}: {problem}" for problem in found]
     problems += [f"docs/from-oauth2-proxy.md: {problem}" for problem in check_aliases(root)]
+    problems += [f"docs/architecture.md: {problem}" for problem in check_folders(root)]
     print("\n".join(problems + [f"documents: {len(documents)} files, {len(problems)} problems"]))
     return 1 if problems else 0
 

@@ -174,6 +174,8 @@ def test_documents(tree):
         expected = ("file: nowhere.md", "file: proxy/no", "file: tests/e2e/test_n", "setting: NO_SUCH", "target: nothing")
         tree.plant(name, text, *expected)
     tree.change("docs/from-oauth2-proxy.md", "| `OAUTH2_PROXY_", "| `OAUTH2_PROXY_NO", "OAUTH2_PROXY_NO[A-Z_]*: ")
+    tree.plant("base/planted/planted.c", HEAD)
+    tree.planted.append(("docs/architecture.md", "no row for the folder base/planted/"))
     tree.expect_failure(tree.lint("documents"))
 
 
