@@ -23,6 +23,7 @@
 #define PARTS_MAX    16u /* what every system's writev takes */
 #define PING_MS	     30000u
 #define SILENCE_MS   90000u
+#define SLEEP_MS     (2u * PING_MS) /* the workspace pings as well: longer gaps are of this side */
 #define MASK_BYTES   4u
 #define CONTROL_SIZE (WEBSOCKET_HEADER_MAX + WEBSOCKET_CONTROL_MAX)
 #define LOOK_ROUNDS  16u /* without waiting, before the other descriptors are looked at again */
@@ -51,6 +52,7 @@ struct tunnel_loop {
 	unsigned rounds;   /* since poll */
 	size_t masks_left; /* random bytes that no frame has had */
 	bool input_ended;
+	bool has_slept; /* for so long that what came then may be from before */
 	enum tunnel_state state;
 	struct err *e;
 	char in[IN_BYTES];
@@ -196,7 +198,8 @@ receive_more(struct tunnel_loop *t)
 	case RAW_STREAM_FAILED:
 		if (t->unread.len == 0)
 			t->state = TUNNEL_FAILED;
-		if (t->unread.len == 0 && clock_monotonic_ms() - t->heard_ms >= SILENCE_MS)
+		if (t->unread.len == 0 &&
+		    (t->has_slept || clock_monotonic_ms() - t->heard_ms >= SLEEP_MS))
 			fail(t, "the connection ended while this computer was asleep or offline");
 		return false;
 	}
@@ -212,7 +215,9 @@ receive(struct tunnel_loop *t)
 	if (t->unread.len > 0 || has_unwritten(t) || t->end != WEBSOCKET_EVENT_DATA ||
 	    (!t->is_readable && !raw_stream_has_buffered(s)) || !receive_more(t))
 		return false;
-	t->heard_ms = clock_monotonic_ms();
+	uint64_t now_ms = clock_monotonic_ms();
+	t->has_slept = now_ms - t->heard_ms >= SLEEP_MS;
+	t->heard_ms = now_ms;
 	while (t->unread.len < sizeof(t->in) && raw_stream_has_buffered(s) && receive_more(t)) {
 	}
 	return true;
