@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads and sends for all streams of a connection. Exchanges run outside of the codec, and what
- * they do is sent at the end of a wake-up or at once where no bytes are being received.
+ * they do is sent together, at the end of a wake-up or of a round of the loop.
  */
 #include "proxy/downstream/http2/http2_connection.h"
 
@@ -136,13 +136,6 @@ flush(struct http2_connection *c)
 	if (!conn_is_blocked(conn))
 		conn_trim(conn);
 	http2_timer_note_connection(c);
-}
-
-void
-http2_connection_send(struct http2_connection *c)
-{
-	if (!c->is_receiving && !c->is_stopped)
-		flush(c);
 }
 
 /* At the end of a wake-up. */
@@ -281,7 +274,7 @@ http2_connection_start(struct downstream *d)
 	http2_timer_init(c);
 	conn_limit_unsent(&d->conn, UNSENT_MAX);
 	downstream_change_state(d, DOWNSTREAM_HTTP2);
-	http2_connection_send(c);
+	flush(c);
 	return true;
 }
 

@@ -60,14 +60,12 @@ struct http2_connection {
 
 /* http2_connection.c */
 
-/* Later, from the loop: tells events, sends, and closes a connection that is over. */
+/* When what the loop has found ready is done: tells events, sends, and closes a connection that is
+ * over. So frames of many streams share records and system calls. */
 void http2_connection_settle_later(struct http2_connection *c);
 
 /* The codec said that the connection can't go on. */
 void http2_connection_fail(struct http2_connection *c);
-
-/* Sends all frames and flushes, unless that is about to happen. */
-void http2_connection_send(struct http2_connection *c);
 
 /* GOAWAY with this error, then closes. */
 void http2_connection_end(struct http2_connection *c, enum http2_error code,

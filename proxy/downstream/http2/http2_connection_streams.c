@@ -95,7 +95,7 @@ send_head(struct stream *s, const struct response_head *head)
 		http2_timer_note_body(x);
 	}
 	if (is_interim || x->is_tunnel)
-		http2_connection_send(c);
+		http2_connection_settle_later(c);
 }
 
 static void
@@ -137,14 +137,13 @@ send_end(struct stream *s, const struct headers *trailers)
 	http2_discard(&x->codec);
 	if (x->is_tunnel && !x->codec.has_end)
 		linger(x);
-	http2_connection_send(c);
 	http2_connection_settle_later(c);
 }
 
 static void
 flush(struct stream *s)
 {
-	http2_connection_send(of_stream(s)->connection);
+	http2_connection_settle_later(of_stream(s)->connection);
 }
 
 static void
@@ -155,7 +154,6 @@ abort_stream(struct stream *s)
 	s->exchange = NULL;
 	http2_discard(&x->codec);
 	http2_reset(&x->codec, HTTP2_INTERNAL_ERROR);
-	http2_connection_send(x->connection);
 	http2_connection_settle_later(x->connection);
 }
 
