@@ -150,9 +150,12 @@ read_size(const struct downstream *d)
 {
 	uint64_t body = d->body_wanted ? http1_body_bytes_left(&d->body) : 0;
 
-	if (d->state == DOWNSTREAM_TUNNEL || body > LOOP_SCRATCH_BYTES)
+	if (d->state == DOWNSTREAM_TUNNEL || d->state == DOWNSTREAM_LINGER ||
+	    body > LOOP_SCRATCH_BYTES)
 		return LOOP_SCRATCH_BYTES;
-	return body > DOWNSTREAM_AHEAD_BYTES ? (size_t)body : DOWNSTREAM_AHEAD_BYTES;
+	if (!d->body_wanted)
+		return DOWNSTREAM_AHEAD_BYTES;
+	return body > DOWNSTREAM_READ_BYTES ? (size_t)body : DOWNSTREAM_READ_BYTES;
 }
 
 static void
@@ -337,7 +340,7 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	d->stream.peer_ip = str_from(d->peer);
 	d->log.fields[0] = log_cstr("peer", d->peer);
 	buf_init(&d->in,
-		 p->limits.head_max_bytes + DOWNSTREAM_HEAD_MAX + 2 * DOWNSTREAM_AHEAD_BYTES);
+		 p->limits.head_max_bytes + DOWNSTREAM_HEAD_MAX + 2 * DOWNSTREAM_READ_BYTES);
 	conn_init(&d->conn, p->loop, &conn_ops, d);
 	keep_alive_probes(fd);
 	if (!conn_accept(&d->conn, fd, tls, &e)) {

@@ -8,7 +8,8 @@
 #include "proxy/downstream/http2/http2_connection.h"
 #include "proxy/downstream/refusal.h"
 
-#define REQUESTS_PER_WAKE_UP 16
+#define STEPS_PER_WAKE_UP    64
+#define REQUESTS_PER_WAKE_UP 4	   /* what they leave behind is freed when all wake-ups are over */
 #define TLS_HANDSHAKE	     0x16  /* first byte of a ClientHello's record */
 #define LARGE_HEADS_MAX	     16u   /* at the same time: they bound the memory of such heads */
 #define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
@@ -273,11 +274,13 @@ take(struct downstream *d, char *data, size_t len)
 size_t
 downstream_process(struct downstream *d, char *data, size_t len)
 {
+	int requests = 0;
 	size_t at = 0;
 
 	d->is_processing = true;
-	for (int i = 0; at < len; i++) {
-		size_t used = i < 4 * REQUESTS_PER_WAKE_UP ? take(d, data + at, len - at) : 0;
+	for (int i = 0; i < STEPS_PER_WAKE_UP && requests < REQUESTS_PER_WAKE_UP && at < len; i++) {
+		requests += d->state == DOWNSTREAM_IDLE || d->state == DOWNSTREAM_HEAD;
+		size_t used = take(d, data + at, len - at);
 		if (used == 0)
 			break;
 		at += used;

@@ -12,11 +12,11 @@
 #include "proxy/downstream/stream.h"
 #include "proxy/exchange/exchange.h"
 
-/* A head may be this large while its own page can be shown instead of the upstream's: cookies that
- * others have set must not lock users out. */
+/* Of a head for which a page of our own may be shown: others' cookies must not lock users out. */
 #define DOWNSTREAM_HEAD_MAX    262144u
 #define PEER_SIZE	       64
-#define DOWNSTREAM_AHEAD_BYTES 65536u /* read at once where they may have to be held */
+#define DOWNSTREAM_READ_BYTES  65536u /* at once, of a body */
+#define DOWNSTREAM_AHEAD_BYTES 16384u /* the same where they may have to be held */
 
 enum downstream_state {
 	DOWNSTREAM_HANDSHAKE,

@@ -72,7 +72,7 @@ CASES = {
     "uploads that stall": (slow_body, COUNT, "http", 16 << 10),
     "forms of strangers that stall": (form_without_a_session, COUNT, "http", 16 << 10),
     "downloads that nobody reads": (stalled_download, COUNT, "http", 64 << 10),
-    "connections with 500 requests and unread answers": (pipelined_requests, COUNT, "http", 192 << 10),
+    "connections with 500 requests and unread answers": (pipelined_requests, COUNT, "http", 48 << 10),
     "failed logins": (failed_login, COUNT, "http", 16 << 10),
 }
 

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from h2_client import CANCEL, NO_ERROR, H2Client
+from h2_client import CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM, NO_ERROR, H2Client
 
 STAGE_SETTINGS = {"HTTP2": "on", "BODY_MAX_SIZE": "16MiB"}
 BIG = 5 * 1024 * 1024
@@ -32,6 +32,7 @@ def test_a_request_becomes_http11(stage):
     assert request.head.startswith(b"GET /some/page?a=b HTTP/1.1\r\n")
 
 
+@pytest.mark.http1("both versions")
 def test_the_access_log_and_metrics_know_the_version(stage):
     fetch(stage, "GET", "/logged")
     assert stage.proxy.wait_for_log(message="request", path="/logged")["protocol"] == "HTTP/2"
@@ -300,3 +301,30 @@ def test_curl(curl_stage, tmp_path):
     echo = json.loads(curl(stage, "--data-binary", f"@{body}", f"{stage.proxy.origin}/echo"))
     assert echo["body_sha256"] == hashlib.sha256(body.read_bytes()).hexdigest()
     assert len(curl(stage, f"{stage.proxy.origin}/stream/{BIG}")) == BIG
+
+
+@pytest.mark.parametrize("cookies", [["a" * 60000, "b" * 30000], ["Z" * 6000 + str(n) for n in range(30)]])
+def test_cookies_that_are_too_large_are_answered(stage, cookies):
+    """More than HEAD_MAX_SIZE, so that CONTINUATION frames follow: the page may be shown, the IDE is not asked."""
+    crumbs = [("cookie", cookie) for cookie in cookies]
+    with H2Client(stage.proxy) as browser:
+        assert browser.fetch("GET", "/", crumbs, stage.cookie).status == 431
+        assert browser.fetch("GET", "/", cookie=stage.cookie).status == 200
+    assert len(stage.upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "field, error, reason",
+    [
+        (("cookie", "Z" * 70000), COMPRESSION_ERROR, "COMPRESSION_ERROR"),
+        (("cookie", "a" * 60000), ENHANCE_YOUR_CALM, "a header block is too large"),
+    ],
+)
+def test_heads_that_no_page_takes_end_the_connection(stage, field, error, reason):
+    """A field that HPACK does not decode, or more than there may be for pages of our own."""
+    with H2Client(stage.proxy) as browser:
+        browser.send_fields(browser.head("GET", "/", [field] * 6, stage.cookie))
+        browser.read_to_end()
+    assert browser.goaway[1] == error
+    assert stage.proxy.wait_for_log(message="HTTP/2 connection ended", error=f"HTTP/2: {reason}")
+    assert not stage.upstream.requests

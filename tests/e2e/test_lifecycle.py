@@ -62,6 +62,7 @@ def test_weak_ciphers_are_refused(stage, certificates):
             connect(stage, context)
 
 
+@pytest.mark.http1("ALPN where HTTP2 is off")
 @pytest.mark.parametrize(
     "offered, chosen", [(None, None), (["http/1.1"], "http/1.1"), (["h2", "http/1.1"], "http/1.1")]
 )
@@ -71,6 +72,7 @@ def test_alpn(stage, certificates, offered, chosen):
         assert raw.send(stage.head()).read_response().status == 200
 
 
+@pytest.mark.http1("ALPN where HTTP2 is off")
 def test_alpn_without_anything_that_we_speak(stage, certificates):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         RawClient(stage.proxy.address(), certificates.context(), "workspace.localhost", alpn=["h2", "spdy/3"])

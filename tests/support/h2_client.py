@@ -63,7 +63,7 @@ def connect(proxy, listener="https", source=None):
         s = socket.create_connection(address, 20, (source, 0) if source else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if listener == "https":
-        context = ssl.create_default_context(cafile=proxy.settings["TLS_CERT_FILE"])
+        context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_alpn_protocols(["h2"])
         s = context.wrap_socket(s, server_hostname=proxy.name)

@@ -269,7 +269,7 @@ class Proxy:
 
     def raw(self, listener="https", timeout=PATIENCE_S, **more):
         """A RawClient connected to a listener; TLS on "https". With E2E_HTTP=2 that one speaks HTTP/2."""
-        if raw_http2.IS_ON and listener == "https" and not more:
+        if raw_http2.IS_ON and self.settings.get("HTTP2") == "on" and listener == "https" and not more:
             return raw_http2.RawHttp2(self, timeout)
         context = self.context if listener == "https" else None
         return raw_client.RawClient(

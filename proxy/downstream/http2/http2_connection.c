@@ -11,6 +11,7 @@
 #include "proxy/downstream/http2/http2_connection_private.h"
 
 #define WRITE_MAX  65536u /* encrypted and sent at once */
+#define LARGE	   16384u /* not gathered */
 #define UNSENT_MAX 65536  /* in the kernel: small responses don't wait behind large ones */
 
 static void on_readable(void *arg);
@@ -117,6 +118,23 @@ http2_connection_settle_later(struct http2_connection *c)
 }
 
 static void
+send_gathered(struct conn *conn)
+{
+	conn_flush(conn);
+	if (!conn_is_blocked(conn))
+		conn_trim(conn);
+}
+
+void
+http2_connection_send_large(struct http2_connection *c)
+{
+	struct conn *conn = &c->downstream->conn;
+
+	if (conn_out(conn)->len >= LARGE)
+		send_gathered(conn);
+}
+
+static void
 end_failed(struct http2_connection *c)
 {
 	struct err e = ERR_INIT;
@@ -128,14 +146,26 @@ end_failed(struct http2_connection *c)
 static void
 flush(struct http2_connection *c)
 {
-	struct conn *conn = &c->downstream->conn;
-
 	if (!http2_pump(c->codec))
 		http2_connection_fail(c);
-	conn_flush(conn);
-	if (!conn_is_blocked(conn))
-		conn_trim(conn);
+	send_gathered(&c->downstream->conn);
 	http2_timer_note_connection(c);
+}
+
+/* By GOAWAY; with an error where the codec has found one by itself. */
+static void
+end_over(struct http2_connection *c)
+{
+	const char *fault = http2_find_fault(c->codec);
+	struct downstream *d = c->downstream;
+	struct err e = ERR_INIT;
+
+	if (fault != NULL) {
+		err_set(&e, ERR_PROTOCOL, "HTTP/2: %s", fault);
+		log_info(&d->log, "HTTP/2 connection ended", log_err(&e));
+		d->proxy->metrics.http2_ended[METRICS_HTTP2_FAULT]++;
+	}
+	close_when_sent(c);
 }
 
 /* At the end of a wake-up. */
@@ -151,7 +181,7 @@ settle(struct http2_connection *c)
 	if (c->has_failed)
 		end_failed(c);
 	else if (http2_is_over(c->codec))
-		close_when_sent(c);
+		end_over(c);
 }
 
 static void

@@ -64,6 +64,9 @@ struct http2_connection {
  * over. So frames of many streams share records and system calls. */
 void http2_connection_settle_later(struct http2_connection *c);
 
+/* Sends what is gathered, if it is enough for a record of TLS: more would not make it cheaper. */
+void http2_connection_send_large(struct http2_connection *c);
+
 /* The codec said that the connection can't go on. */
 void http2_connection_fail(struct http2_connection *c);
 

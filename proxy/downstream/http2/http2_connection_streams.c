@@ -106,6 +106,7 @@ send_body(struct stream *s, struct str data)
 
 	if (!http2_send(&x->codec, data))
 		http2_connection_fail(c);
+	http2_connection_send_large(c);
 	http2_timer_note_sending(x);
 	stop_others(c);
 }

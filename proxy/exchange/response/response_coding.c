@@ -76,7 +76,8 @@ response_coding_start(struct exchange *x, struct response_head *head)
 	content_coding_revalidate(&x->request, head, &x->arena);
 	choose_coding(x, head);
 	if (x->compressor == NULL)
-		upstream_limit_reads(x->upstream, LOOP_SCRATCH_BYTES);
+		upstream_limit_reads(x->upstream, x->stream->read_max > 0 ? x->stream->read_max
+									  : LOOP_SCRATCH_BYTES);
 }
 
 bool

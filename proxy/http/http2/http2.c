@@ -23,6 +23,14 @@
 #define USER_RESETS_PER_S 50u
 #define FRAMES_BURST	  1024u
 #define FRAMES_PER_S	  128u
+#define FRAME_BUFFER	  (9u + 1u + 16384u) /* where nghttp2 makes a frame, for as long as it lives */
+
+/*
+ * One for all connections of a thread, because it is most of what an idle one would hold. Between
+ * two calls of nghttp2_session_mem_send nothing in it is needed: http2_pump has copied what it was
+ * given, and frames of DATA, which are made in it, are written before the call returns.
+ */
+static _Thread_local char frame_buffer[FRAME_BUFFER];
 
 static bool
 count_memory(struct http2 *h, void *before, size_t size)
@@ -49,8 +57,11 @@ static void
 on_free(void *memory, void *arg)
 {
 	struct http2 *h = arg;
-	size_t size = malloc_usable_size(memory);
+	size_t size;
 
+	if (memory == frame_buffer)
+		return;
+	size = malloc_usable_size(memory);
 	h->memory_bytes -= size;
 	if (memory != NULL)
 		wipe_bytes(memory, size); /* heads of requests hold cookies */
@@ -68,8 +79,14 @@ on_calloc(size_t count, size_t size, void *arg)
 static void *
 on_realloc(void *before, size_t size, void *arg)
 {
-	size_t old = malloc_usable_size(before);
+	struct http2 *h = arg;
+	size_t old;
 
+	if (before == NULL && size == FRAME_BUFFER && h->is_new) {
+		h->is_new = false;
+		return frame_buffer;
+	}
+	old = malloc_usable_size(before);
 	if (before != NULL && size != 0 && size <= old && size >= old / 2)
 		return before;
 	if (!count_memory(arg, before, size))
@@ -110,12 +127,14 @@ create_session(struct http2 *h)
 	nghttp2_option *options = make_options(&h->options);
 	int result = NGHTTP2_ERR_NOMEM;
 
+	h->is_new = true;
 	if (options != NULL && nghttp2_session_callbacks_new(&callbacks) == 0) {
 		http2_set_receive_callbacks(callbacks);
 		http2_set_send_callbacks(callbacks);
 		result = nghttp2_session_server_new3(&h->session, callbacks, h, options, &memory);
 		nghttp2_session_callbacks_del(callbacks);
 	}
+	h->is_new = false;
 	nghttp2_option_del(options);
 	return result;
 }
@@ -172,7 +191,20 @@ http2_free(struct http2 *h)
 		arena_fini(&h->head.arena);
 	buf_fini(&h->told);
 	free(h->fields_out);
+	free(h->reset_ids);
 	free(h);
+}
+
+/* What was received and sent is over: the next request finds memory again. */
+void
+http2_trim(struct http2 *h)
+{
+	if (h->streams_count > 0 || h->in_block || h->head.kind != HTTP2_EVENT_NONE)
+		return;
+	http2_fields_fini(&h->fields);
+	free(h->fields_out);
+	h->fields_out = NULL;
+	h->fields_out_size = 0;
 }
 
 int
@@ -239,6 +271,12 @@ http2_is_over(const struct http2 *h)
 		nghttp2_session_want_write(h->session) == 0) ||
 	       (nghttp2_session_want_read(h->session) == 0 &&
 		nghttp2_session_want_write(h->session) == 0);
+}
+
+const char *
+http2_find_fault(const struct http2 *h)
+{
+	return h->goaway_code != NGHTTP2_NO_ERROR ? nghttp2_http2_strerror(h->goaway_code) : NULL;
 }
 
 bool

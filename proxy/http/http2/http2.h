@@ -88,6 +88,9 @@ void http2_terminate(struct http2 *h, enum http2_error code);
 /* Whether the connection can be closed: nothing is to be sent, and nothing may come. */
 bool http2_is_over(const struct http2 *h);
 
+/* The error that GOAWAY has told the peer, in words; NULL: none. */
+const char *http2_find_fault(const struct http2 *h);
+
 bool http2_has_settings(const struct http2 *h); /* the peer's preface is whole */
 bool http2_is_in_head(const struct http2 *h);	/* some of a header block is here */
 size_t http2_streams_count(const struct http2 *h);

@@ -46,20 +46,25 @@ struct http2 {
 	size_t memory_max;
 	struct http2_bucket resets;
 	struct http2_bucket frames;
-	int32_t last_id; /* of the streams that the peer has opened */
-	int32_t reset_ids[HTTP2_RESETS_KNOWN];
+	int32_t last_id;    /* of the streams that the peer has opened */
+	int32_t *reset_ids; /* the last HTTP2_RESETS_KNOWN; NULL: none, or no memory */
 	size_t reset_at;
 	uint64_t now_ms;
+	bool is_new; /* nghttp2 is making its session */
 	bool has_settings;
 	bool is_paused; /* in the middle of a frame, which may be whole */
 	bool is_ending; /* the first GOAWAY was sent */
 	bool has_ended; /* the last one */
 	bool is_failed;
 	const char *failure;
+	uint32_t goaway_code; /* that was sent */
 };
 
 /* Something is to be told of the stream. */
 void http2_make_ready(struct http2_stream *s);
+
+/* Frees what an idle connection does not need. */
+void http2_trim(struct http2 *h);
 
 /* Ends the connection with an error, from a callback, whose result is that of this function. */
 int http2_fail(struct http2 *h, enum http2_error code, const char *reason);

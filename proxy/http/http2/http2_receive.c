@@ -8,7 +8,8 @@
 
 #include "proxy/http/http2/http2_private.h"
 
-#define FRAMES_PER_REQUEST 8u /* of the kind that carries nothing, which a request pays for */
+#define FRAMES_PER_REQUEST 8u	  /* of the kind that carries nothing, which a request pays for */
+#define FIELD_MAX_BYTES	   65536u /* nghttp2's own limit */
 
 static struct http2_stream *
 find_stream(struct http2 *h, int32_t id)
@@ -40,14 +41,20 @@ charge_reset(struct http2 *h)
 	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many streams without a whole answer");
 }
 
-/* Blocks that nghttp2 has found to be malformed are decompressed without a callback. */
+/* What is too large is taken to its end, as far as it may, so that it can be answered. But blocks
+ * that nghttp2 has found to be malformed are decompressed without a callback: so bytes have to be
+ * those of fields that were told, or of the one that is next. */
 static int
 count_block(struct http2 *h, const nghttp2_frame_hd *frame)
 {
+	const struct http2_request_limits *limits = &h->options.limits;
+	size_t most = h->fields.bytes + FIELD_MAX_BYTES;
+
 	if (frame->type == NGHTTP2_HEADERS)
 		h->block_bytes = 0;
 	h->block_bytes += frame->length;
-	if (h->block_bytes <= h->options.limits.head_max_bytes || h->fields.may_be_large)
+	if (h->block_bytes <= limits->head_max_bytes || h->fields.may_be_large ||
+	    (h->block_bytes <= most && h->block_bytes <= limits->large_head_max_bytes))
 		return 0;
 	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
 }
@@ -55,7 +62,7 @@ count_block(struct http2 *h, const nghttp2_frame_hd *frame)
 static bool
 was_reset_by_us(const struct http2 *h, int32_t id)
 {
-	for (size_t i = 0; i < HTTP2_RESETS_KNOWN; i++)
+	for (size_t i = 0; h->reset_ids != NULL && i < HTTP2_RESETS_KNOWN; i++)
 		if (h->reset_ids[i] == id)
 			return true;
 	return false;
@@ -464,6 +471,7 @@ http2_next_event(struct http2 *h, struct http2_event *event)
 	while (!TAILQ_EMPTY(&h->ready))
 		if (tell_stream(h, TAILQ_FIRST(&h->ready), event))
 			return true;
+	http2_trim(h);
 	return false;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/wipe.h"
 #include "proxy/http/http2/http2_private.h"
 
 #define FRAME_HEADER_BYTES 9u
@@ -80,12 +81,19 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 
 	(void)session;
 	(void)frame;
-	if (h->ops->is_blocked(h->arg))
-		return NGHTTP2_ERR_WOULDBLOCK;
 	http2_bucket_give(&h->frames, FRAMES_PER_DATA);
 	h->ops->write((struct str){(const char *)header, FRAME_HEADER_BYTES}, h->arg);
 	write_bytes(source->ptr, len);
-	return 0;
+	return h->ops->is_blocked(h->arg) ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+static void
+note_reset(struct http2 *h, int32_t id)
+{
+	if (h->reset_ids == NULL)
+		h->reset_ids = calloc(HTTP2_RESETS_KNOWN, sizeof(*h->reset_ids));
+	if (h->reset_ids != NULL)
+		h->reset_ids[h->reset_at++ % HTTP2_RESETS_KNOWN] = id;
 }
 
 /* Whoever has the whole answer need not send the rest of the request (RFC 9113 section 8.1). */
@@ -96,7 +104,9 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 	struct http2_stream *s;
 
 	if (frame->hd.type == NGHTTP2_RST_STREAM)
-		h->reset_ids[h->reset_at++ % HTTP2_RESETS_KNOWN] = frame->hd.stream_id;
+		note_reset(h, frame->hd.stream_id);
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		h->goaway_code = frame->goaway.error_code;
 	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
@@ -129,6 +139,16 @@ http2_set_send_callbacks(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 }
 
+/* Heads hold cookies, and the memory that frames are made in is used again by others. */
+static void
+wipe_frame(const uint8_t *data, size_t len)
+{
+	char *frame;
+
+	memcpy(&frame, &data, sizeof(frame));
+	wipe_bytes(frame, len);
+}
+
 bool
 http2_pump(struct http2 *h)
 {
@@ -143,6 +163,7 @@ http2_pump(struct http2 *h)
 		if (len == 0)
 			break;
 		h->ops->write((struct str){(const char *)data, (size_t)len}, h->arg);
+		wipe_frame(data, (size_t)len);
 	}
 	return true;
 }

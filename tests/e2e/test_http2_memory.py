@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What HTTP/2 connections hold: those that do nothing, and streams whose responses nobody reads."""
+
+import contextlib
+import struct
+
+import pytest
+from h2_attacker import Attacker
+from h2_client import PING, WINDOW_UPDATE, frame, settings_frame
+from proxy import is_sanitized, wait_until
+
+pytestmark = pytest.mark.skipif(is_sanitized(), reason="sanitizers take memory of their own")
+
+STAGE_SETTINGS = {"HTTP2": "on", "CONNECTIONS_MAX": "1000"}
+DOWNLOAD = 10**8
+STREAMS = 400
+SAMPLES_ALIKE = 10
+IDLE_KIB = 32  # OpenSSL's 14 are part of it
+DOWNLOADS_KIB = 64 << 10
+WIDE = 0x7FFF0000
+
+
+class Growth:
+    def __init__(self, proxy):
+        self._proxy = proxy
+        self.first = proxy.own_memory_kib()
+
+    def when_settled(self):
+        samples = []
+
+        def is_settled():
+            samples.append(self._proxy.own_memory_kib())
+            return len(samples) >= SAMPLES_ALIKE and len(set(samples[-SAMPLES_ALIKE:])) == 1
+
+        wait_until(is_settled, what="no more changes of memory")
+        return samples[-1] - self.first
+
+
+def answered(attacker):
+    """All that was sent before has been received."""
+    before = attacker.frames[PING]
+    attacker.send(frame(PING, 0, 0, b"12345678"))
+    attacker.read_until(lambda: attacker.frames[PING] > before)
+    return not attacker.closed
+
+
+def test_idle_connections(stage):
+    count = 200
+    with contextlib.ExitStack() as stack:
+        for warm_up in range(2):
+            growth = Growth(stage.proxy)
+            for _ in range(count):
+                a = stack.enter_context(Attacker(stage))
+                a.send(a.request(path="/oauth2/nothing", cookie=False))
+                assert answered(a)
+        each = growth.when_settled() / count
+    print(f"{each:.1f} KiB each")
+    assert each < IDLE_KIB
+
+
+@pytest.mark.parametrize("connections", [STREAMS, 40, 4])
+@pytest.mark.parametrize("kind", ["zero window", "initial window", "unread socket"])
+def test_downloads_that_nobody_reads(make_stage, connections, kind):
+    stage = make_stage(**STAGE_SETTINGS)
+    window = {"zero window": 0, "initial window": 65535, "unread socket": WIDE}[kind]
+    growth = Growth(stage.proxy)
+    with contextlib.ExitStack() as stack:
+        for _ in range(connections):
+            a = stack.enter_context(Attacker(stage, settings_frame(initial_window_size=window)))
+            a.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", WIDE)))
+            for _ in range(STREAMS // connections):
+                assert a.send(a.request(path=f"/stream/{DOWNLOAD}"))
+        stage.upstream.wait_for_requests(STREAMS)
+        held = growth.when_settled()
+        print(f"{held / 1024:.1f} MiB for {STREAMS} downloads")
+        assert held < DOWNLOADS_KIB
+    wait_until(lambda: growth.when_settled() < DOWNLOADS_KIB / 4, what="memory that is given back")
