@@ -127,6 +127,10 @@ def main():
             problems += [f"{path}:{n}: {what}" for n, what in check_file(path, text)]
             lengths = [length for _, _, length in functions(text.splitlines())]
             sizes.setdefault(folder, []).append((text.count("\n"), lengths))
+    for absolute in sorted((root / "tests").rglob("*.py")):
+        lines = absolute.read_text().count("\n")
+        if lines > TEST_LINES_MAX:
+            problems.append(f"{absolute.relative_to(root)}:{lines}: {lines} lines, at most {TEST_LINES_MAX}")
     print("\n".join(problems + [f"style: {len(problems)} problems"]))
     report(sizes)
     return 1 if problems else 0
