@@ -11,7 +11,7 @@
 #include "auth/gate/facts.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/login/flow_cookie.h"
-#include "auth/login/login_exchange.h"
+#include "auth/login/login_finish.h"
 #include "auth/login/login_start.h"
 #include "base/ascii.h"
 
@@ -72,7 +72,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 		struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
 	const char *detail = read_callback(c, facts);
-	struct login_exchange_input x = {.flow = &c->flow, .client = facts->client};
+	struct login_finish_input x = {.flow = &c->flow, .client = facts->client};
 	const struct auth_session *old;
 	struct session_history history;
 
@@ -99,7 +99,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 	x.history = &history;
 	x.state = c->parts;
 	x.code = buf_view(&c->code);
-	return login_exchange_start(a, &x, v, done, arg);
+	return login_finish_start(a, &x, v, done, arg);
 }
 
 struct auth_call *

@@ -4,7 +4,7 @@
  * Every earlier end revokes the tokens. One timer bounds the whole, and the number of exchanges is
  * limited, in all and per client.
  */
-#include "auth/login/login_exchange.h"
+#include "auth/login/login_finish.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/net/ip.h"
 
-struct login_exchange {
+struct login_finish {
 	struct auth_call call;
 	struct client_quota_entry quota;
 	char client[IP_TEXT_MAX];
@@ -43,7 +43,7 @@ struct login_exchange {
 };
 
 static void
-login_free(struct login_exchange *l)
+login_free(struct login_finish *l)
 {
 	struct gitlab *g = l->call.auth->gitlab;
 
@@ -61,12 +61,12 @@ login_free(struct login_exchange *l)
 static void
 on_cancel(struct auth_call *call)
 {
-	login_free((struct login_exchange *)call);
+	login_free((struct login_finish *)call);
 }
 
 /* The verdict is filled: frees l, then calls done. */
 static void
-finish_call(struct login_exchange *l)
+finish_call(struct login_finish *l)
 {
 	struct auth_call call = l->call;
 
@@ -75,7 +75,7 @@ finish_call(struct login_exchange *l)
 }
 
 static void
-end_with_problem(struct login_exchange *l, enum auth_problem problem, const char *detail,
+end_with_problem(struct login_finish *l, enum auth_problem problem, const char *detail,
 		 const struct err *why)
 {
 	struct auth_verdict *v = l->call.verdict;
@@ -89,7 +89,7 @@ end_with_problem(struct login_exchange *l, enum auth_problem problem, const char
 }
 
 static void
-end_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_after_s)
+end_unavailable(struct login_finish *l, const struct err *why, uint32_t retry_after_s)
 {
 	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
 
@@ -101,7 +101,7 @@ end_unavailable(struct login_exchange *l, const struct err *why, uint32_t retry_
 
 /* missing_scope: what the token lacks; NULL: GitLab does not accept the application. */
 static void
-end_misconfigured(struct login_exchange *l, const char *missing_scope, const struct err *why)
+end_misconfigured(struct login_finish *l, const char *missing_scope, const struct err *why)
 {
 	struct arena *arena = &l->call.verdict->arena;
 
@@ -114,7 +114,7 @@ end_misconfigured(struct login_exchange *l, const char *missing_scope, const str
 }
 
 static void
-restart_login(struct login_exchange *l, const struct err *why)
+restart_login(struct login_finish *l, const struct err *why)
 {
 	const struct login_round round = {
 		.target = str_from(l->flow.target),
@@ -135,7 +135,7 @@ restart_login(struct login_exchange *l, const struct err *why)
 
 /* Ends the login after an outcome other than OK, of any question. */
 static void
-end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, const char *question)
+end_by_outcome(struct login_finish *l, const struct gitlab_answer *answer, const char *question)
 {
 	struct err why = answer->err;
 
@@ -167,7 +167,7 @@ end_by_outcome(struct login_exchange *l, const struct gitlab_answer *answer, con
 }
 
 static void
-end_without_access(struct login_exchange *l, const char *detail, const struct err *why)
+end_without_access(struct login_finish *l, const char *detail, const struct err *why)
 {
 	verdict_copy_identity(l->call.verdict, &l->user);
 	l->call.verdict->gitlab_url = l->call.auth->gitlab_url;
@@ -177,7 +177,7 @@ end_without_access(struct login_exchange *l, const char *detail, const struct er
 
 /* The share may have ended while GitLab was asked. */
 static void
-open_guest_session(struct login_exchange *l)
+open_guest_session(struct login_finish *l)
 {
 	const struct port_guest_login login = {
 		.share = l->share,
@@ -200,14 +200,14 @@ open_guest_session(struct login_exchange *l)
 }
 
 static struct auth_session *
-find_old(const struct login_exchange *l)
+find_old(const struct login_finish *l)
 {
 	return l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
 }
 
 /* Ends the browser's previous session; its open connections go on under the new one. */
 static void
-replace_old(struct login_exchange *l, struct auth_session *s)
+replace_old(struct login_finish *l, struct auth_session *s)
 {
 	struct auth_session *old = find_old(l);
 
@@ -221,7 +221,7 @@ replace_old(struct login_exchange *l, struct auth_session *s)
 }
 
 static void
-open_session(struct login_exchange *l)
+open_session(struct login_finish *l)
 {
 	struct auth *a = l->call.auth;
 	struct auth_verdict *v = l->call.verdict;
@@ -247,7 +247,7 @@ open_session(struct login_exchange *l)
 }
 
 static void
-on_allowed(struct login_exchange *l)
+on_allowed(struct login_finish *l)
 {
 	const struct auth *a = l->call.auth;
 	struct err why = ERR_INIT;
@@ -269,7 +269,7 @@ on_allowed(struct login_exchange *l)
 static void
 on_policy(const struct policy_result *result, void *arg)
 {
-	struct login_exchange *l = arg;
+	struct login_finish *l = arg;
 	struct err why = result->err;
 
 	err_wrap(&why, "authorization");
@@ -295,7 +295,7 @@ on_policy(const struct policy_result *result, void *arg)
 }
 
 static bool
-check_id_token(const struct login_exchange *l, struct err *e)
+check_id_token(const struct login_finish *l, struct err *e)
 {
 	const struct auth *a = l->call.auth;
 	const struct id_token_expect expect = {
@@ -310,7 +310,7 @@ check_id_token(const struct login_exchange *l, struct err *e)
 }
 
 static struct gitlab_asker
-asker(const struct login_exchange *l)
+asker(const struct login_finish *l)
 {
 	return (struct gitlab_asker){
 		.token = l->tokens.access,
@@ -322,7 +322,7 @@ asker(const struct login_exchange *l)
 static void
 on_user(struct gitlab_answer *answer, void *arg)
 {
-	struct login_exchange *l = arg;
+	struct login_finish *l = arg;
 	struct policy_subject subject;
 	struct policy_result result;
 	struct err why = ERR_INIT;
@@ -357,7 +357,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 static void
 on_tokens(struct gitlab_answer *answer, void *arg)
 {
-	struct login_exchange *l = arg;
+	struct login_finish *l = arg;
 	struct err why = ERR_INIT;
 
 	l->asking = NULL;
@@ -389,7 +389,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 static void
 on_timeout(void *arg)
 {
-	struct login_exchange *l = arg;
+	struct login_finish *l = arg;
 	struct err why = ERR_INIT;
 
 	err_set(&why, ERR_TIMEOUT, "GitLab did not answer in time");
@@ -397,7 +397,7 @@ on_timeout(void *arg)
 }
 
 static void
-refuse_to_start(struct auth *a, const struct login_exchange_input *x, uint32_t retry_after_s,
+refuse_to_start(struct auth *a, const struct login_finish_input *x, uint32_t retry_after_s,
 		struct auth_verdict *v)
 {
 	login_count(a, AUTH_LOGIN_UNAVAILABLE);
@@ -407,7 +407,7 @@ refuse_to_start(struct auth *a, const struct login_exchange_input *x, uint32_t r
 
 /* A guest's login does not replace the session of a user. */
 static void
-set_share(struct login_exchange *l, struct port_share *share)
+set_share(struct login_finish *l, struct port_share *share)
 {
 	if (share == NULL)
 		return;
@@ -417,10 +417,10 @@ set_share(struct login_exchange *l, struct port_share *share)
 	l->has_old = false;
 }
 
-static struct login_exchange *
-login_new(struct auth *a, const struct login_exchange_input *x, struct port_share *share)
+static struct login_finish *
+login_new(struct auth *a, const struct login_finish_input *x, struct port_share *share)
 {
-	struct login_exchange *l = calloc(1, sizeof(*l));
+	struct login_finish *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
@@ -445,8 +445,8 @@ login_new(struct auth *a, const struct login_exchange_input *x, struct port_shar
 }
 
 struct auth_call *
-login_exchange_start(struct auth *a, const struct login_exchange_input *x, struct auth_verdict *v,
-		     auth_done_fn *done, void *arg)
+login_finish_start(struct auth *a, const struct login_finish_input *x, struct auth_verdict *v,
+		   auth_done_fn *done, void *arg)
 {
 	bool is_known = gitlab_client_priority(a->gitlab, client_key(x->client)) == FETCH_NORMAL;
 	size_t max = is_known ? AUTH_LOGINS_MAX : AUTH_LOGINS_MAX - AUTH_LOGINS_RESERVED;
@@ -456,7 +456,7 @@ login_exchange_start(struct auth *a, const struct login_exchange_input *x, struc
 	uint32_t retry_after_s = 0;
 	uint16_t guest_port = x->flow->guest_port;
 	struct port_share *share = guest_port == 0 ? NULL : port_guest_find(a, guest_port);
-	struct login_exchange *l;
+	struct login_finish *l;
 
 	if (guest_port != 0 && share == NULL) {
 		port_guest_refuse(a, v);

@@ -3,13 +3,13 @@
  * The part of a login after its callback was found genuine: from an authorization code to tokens,
  * user, authorization and session.
  */
-#ifndef AUTH_LOGIN_LOGIN_EXCHANGE_H
-#define AUTH_LOGIN_LOGIN_EXCHANGE_H
+#ifndef AUTH_LOGIN_LOGIN_FINISH_H
+#define AUTH_LOGIN_LOGIN_FINISH_H
 
 #include "auth/auth_private.h"
 #include "auth/session/session_history.h"
 
-struct login_exchange_input {
+struct login_finish_input {
 	struct flow *flow; /* copied */
 	struct flow_state state;
 	struct str code;
@@ -19,7 +19,7 @@ struct login_exchange_input {
 };
 
 /* As auth_answer. */
-struct auth_call *login_exchange_start(struct auth *a, const struct login_exchange_input *x,
-				       struct auth_verdict *v, auth_done_fn *done, void *arg);
+struct auth_call *login_finish_start(struct auth *a, const struct login_finish_input *x,
+				     struct auth_verdict *v, auth_done_fn *done, void *arg);
 
 #endif
