@@ -93,38 +93,6 @@ err_clear(struct err *e)
 		*e = ERR_INIT;
 }
 
-unsigned
-err_http_status(enum err_code code)
-{
-	switch (code) {
-	case ERR_NONE:
-		return 0;
-	case ERR_INPUT:
-	case ERR_CRYPTO:
-		return 400;
-	case ERR_DENIED:
-		return 403;
-	case ERR_NOT_FOUND:
-		return 404;
-	case ERR_LIMIT:
-		return 413;
-	case ERR_SYSTEM:
-	case ERR_CONFIG:
-		return 500;
-	case ERR_CONNECT:
-	case ERR_PROXY:
-	case ERR_TLS:
-	case ERR_PROTOCOL:
-		return 502;
-	case ERR_MEMORY:
-	case ERR_CANCELLED:
-		return 503;
-	case ERR_TIMEOUT:
-		return 504;
-	}
-	return 500;
-}
-
 const char *
 err_code_name(enum err_code code)
 {

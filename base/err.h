@@ -54,9 +54,6 @@ bool err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Puts back the empty error. */
 void err_clear(struct err *e);
 
-/* The HTTP status (RFC 9110 section 15) that a client sees for this code; 0 for ERR_NONE. */
-unsigned err_http_status(enum err_code code);
-
 /* Short stable name for logs and JSON, such as "timeout". */
 const char *err_code_name(enum err_code code);
 

@@ -126,12 +126,6 @@ secret_from_str(struct str s)
 	return secret_new(s.data, s.len);
 }
 
-struct secret *
-secret_dup(const struct secret *s)
-{
-	return s == NULL ? NULL : secret_new(s->data, s->len);
-}
-
 void
 secret_free(struct secret *s)
 {

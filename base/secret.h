@@ -17,8 +17,7 @@ struct secret;
 #define SECRET_MAX_BYTES 65536u
 struct secret *secret_new(const void *data, size_t len) MUST_CHECK;
 struct secret *secret_from_str(struct str s) MUST_CHECK;
-struct secret *secret_dup(const struct secret *s) MUST_CHECK; /* NULL for NULL */
-void secret_free(struct secret *s);			      /* NULL is fine */
+void secret_free(struct secret *s); /* NULL is fine */
 
 /* How well the least protected secret of the process is kept. */
 enum secret_protection {

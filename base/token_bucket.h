@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #define TOKEN_BUCKET_MINUTE_MS UINT64_C(60000)
-#define TOKEN_BUCKET_MAX       60000u
 
 static inline uint64_t
 token_bucket_later(uint64_t a, uint64_t b)
@@ -18,7 +17,7 @@ token_bucket_later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* How long one token takes to come back to a bucket of this size, 1..TOKEN_BUCKET_MAX. */
+/* How long one token takes to come back to a bucket of this size, 1..60000. */
 static inline uint64_t
 token_bucket_token_ms(uint64_t max)
 {

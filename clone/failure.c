@@ -14,8 +14,8 @@
 #define DELAY_MAX_MS	   30000u
 #define RETRY_AFTER_MAX_MS 120000u
 
-enum clone_problem
-failure_problem_of_errno(int errno_value)
+static enum clone_problem
+problem_of_errno(int errno_value)
 {
 	switch (errno_value) {
 	case ENOSPC:
@@ -39,13 +39,13 @@ failure_problem_of_text(const char *message)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strstr(message, strerror_r(known[i], text, sizeof(text))) != NULL)
-			return failure_problem_of_errno(known[i]);
+			return problem_of_errno(known[i]);
 	}
 	return CLONE_PROBLEM_NONE;
 }
 
-enum clone_problem
-failure_problem_of_status(long status)
+static enum clone_problem
+problem_of_status(long status)
 {
 	switch (status) {
 	case 401:
@@ -81,8 +81,7 @@ failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms
 {
 	if (f->problem != CLONE_PROBLEM_NONE)
 		return false;
-	failure_set(f, failure_problem_of_status(status), "server answered with status %ld",
-		    status);
+	failure_set(f, problem_of_status(status), "server answered with status %ld", status);
 	f->is_transient = status == 408 || status == 429 || (status >= 500 && status != 501);
 	f->retry_after_ms = retry_after_ms;
 	return false;
@@ -148,6 +147,6 @@ failure_set_errno(struct clone_failure *f, int errno_value, const char *format, 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	f->problem = failure_problem_of_errno(errno_value);
+	f->problem = problem_of_errno(errno_value);
 	return err_set_errno(&f->detail, errno_value, "%s", text);
 }

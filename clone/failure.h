@@ -24,14 +24,9 @@ bool failure_set(struct clone_failure *f, enum clone_problem problem, const char
 bool failure_set_errno(struct clone_failure *f, int errno_value, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-enum clone_problem failure_problem_of_errno(int errno_value);
-
 /* The same from a message that contains strerror's text; CLONE_PROBLEM_NONE if there is no class
  * for it. */
 enum clone_problem failure_problem_of_text(const char *message);
-
-/* The class of an HTTP status other than 200. */
-enum clone_problem failure_problem_of_status(long status);
 
 /* Records the status and whether a retry makes sense. */
 bool failure_set_status(struct clone_failure *f, long status, uint64_t retry_after_ms);

@@ -16,7 +16,7 @@ struct broker_rate_bucket {
 	uint64_t full_ms;
 };
 
-/* Set max, 1..TOKEN_BUCKET_MAX; the rest is zero. */
+/* Set max, 1..60000; the rest is zero. */
 struct broker_rate {
 	uint64_t max; /* requests of one workspace a minute */
 	struct broker_rate_bucket buckets[BROKER_RATE_SETS][BROKER_RATE_WAYS];

@@ -15,8 +15,9 @@ flow_jar_is_id(struct str s, size_t id_len)
 	return s.len == id_len && ascii_all_lower_hex(s);
 }
 
-bool
-flow_jar_owns(const struct flow_jar *j, struct str name, struct str *id)
+/* Whether a cookie of this name belongs to a login under way; *id is a view into name. */
+static bool
+is_owned(const struct flow_jar *j, struct str name, struct str *id)
 {
 	if (!str_starts_with(name, j->prefix))
 		return false;
@@ -68,7 +69,7 @@ find_oldest(const struct flow_jar *j, const struct auth_facts *facts, struct str
 
 	cookie_scan_init(&scan, facts);
 	while (cookie_scan_next(&scan, &name, &value)) {
-		if (!flow_jar_owns(j, name, &id) || (after.len > 0 && compare_ids(id, after) <= 0))
+		if (!is_owned(j, name, &id) || (after.len > 0 && compare_ids(id, after) <= 0))
 			continue;
 		if (count++ == 0 || compare_ids(id, *oldest) < 0)
 			*oldest = id;
@@ -111,7 +112,7 @@ flow_jar_search_next(struct flow_jar_search *s, struct str *name, struct str *va
 	struct str id;
 
 	while (s->left > 0 && cookie_scan_next(&s->scan, name, value)) {
-		if (!flow_jar_owns(s->jar, *name, &id) || !str_equal(id, s->id))
+		if (!is_owned(s->jar, *name, &id) || !str_equal(id, s->id))
 			continue;
 		s->left--;
 		return true;

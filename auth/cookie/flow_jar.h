@@ -23,9 +23,6 @@ struct flow_jar {
 /* Whether s is an id of this length. */
 bool flow_jar_is_id(struct str s, size_t id_len);
 
-/* Whether a cookie of this name belongs to a login under way; *id is a view into name. */
-bool flow_jar_owns(const struct flow_jar *j, struct str name, struct str *id);
-
 /* Appends the name of the cookie of this id. */
 bool flow_jar_name(const struct flow_jar *j, struct str id, struct buf *out) MUST_CHECK;
 

@@ -19,10 +19,9 @@
 #include "auth/session/session_lifetime.h"
 #include "base/clock.h"
 
-#define PORT_TEXT_MAX	 5u
-#define TICKET_BYTES	 (SESSION_ID_BYTES + 8u)
-#define TICKET_TEXT_MAX	 160u
-#define TICKET_URL_BYTES 1024u
+#define PORT_TEXT_MAX	5u
+#define TICKET_BYTES	(SESSION_ID_BYTES + 8u)
+#define TICKET_TEXT_MAX 160u
 
 static const char ticket_purpose[] = "port ticket";
 

@@ -108,13 +108,6 @@ session_devices_move(struct auth_session *from, struct auth_session *to)
 	session_file_touch(to->store->file);
 }
 
-const struct session_device *
-session_devices(const struct auth_session *s, size_t *count)
-{
-	*count = s->devices_count;
-	return s->devices;
-}
-
 size_t
 auth_session_devices(const struct auth_session *s, struct auth_device out[AUTH_DEVICES_MAX])
 {

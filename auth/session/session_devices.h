@@ -31,6 +31,4 @@ void session_device_end(struct auth_session *s, const struct auth_device_id *id)
 /* Another session of the same user takes them over. */
 void session_devices_move(struct auth_session *from, struct auth_session *to);
 
-const struct session_device *session_devices(const struct auth_session *s, size_t *count);
-
 #endif

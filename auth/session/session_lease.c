@@ -13,13 +13,13 @@
 
 /* The gate for every token that git or the clone worker gets. */
 static bool
-may_lend(const struct auth_session *s)
+is_eligible(const struct auth_session *s)
 {
 	return !s->is_api_token && !session_is_guest(s) && !session_has_expired(s);
 }
 
 static bool
-can_lend(const struct auth_session *s)
+has_usable_token(const struct auth_session *s)
 {
 	return session_tokens_work(&s->tokens) || session_tokens_can_refresh(&s->tokens);
 }
@@ -47,7 +47,7 @@ session_find_lender(struct session_store *st)
 	struct auth_session *s = NULL;
 
 	while ((s = session_table_next(&st->table, s)) != NULL) {
-		if (may_lend(s) && is_of_owner(s) && can_lend(s) &&
+		if (is_eligible(s) && is_of_owner(s) && has_usable_token(s) &&
 		    (best == NULL || was_used_later(s, best)))
 			best = s;
 	}
@@ -100,7 +100,7 @@ session_hold_token(struct auth_session *s)
 {
 	struct session_tokens *t = &s->tokens;
 
-	if (!may_lend(s) || t->state != SESSION_TOKENS_READY || session_tokens_left_ms(t) == 0)
+	if (!is_eligible(s) || t->state != SESSION_TOKENS_READY || session_tokens_left_ms(t) == 0)
 		return false;
 	t->holders++;
 	session_ref(s);

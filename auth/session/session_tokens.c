@@ -163,8 +163,8 @@ lease_left_min_ms(const struct session_tokens *t)
 	return ms < LEASE_LEFT_MS ? ms : LEASE_LEFT_MS;
 }
 
-bool
-session_tokens_are_leased(const struct session_tokens *t)
+static bool
+are_leased(const struct session_tokens *t)
 {
 	return is_held(t) || (session_tokens_work(t) && clock_monotonic_ms() < t->leased_until_ms &&
 			      session_tokens_left_ms(t) >= lease_left_min_ms(t));
@@ -177,16 +177,15 @@ session_tokens_need_refresh(const struct session_tokens *t)
 
 	if (margin_ms > REFRESH_MARGIN_MS)
 		margin_ms = REFRESH_MARGIN_MS;
-	return t->expires_ms != 0 && session_tokens_can_refresh(t) &&
-	       !session_tokens_are_leased(t) && session_tokens_left_ms(t) <= margin_ms;
+	return t->expires_ms != 0 && session_tokens_can_refresh(t) && !are_leased(t) &&
+	       session_tokens_left_ms(t) <= margin_ms;
 }
 
 bool
 session_tokens_suffice(const struct session_tokens *t, uint64_t asked_ms)
 {
-	return session_tokens_work(t) &&
-	       (session_tokens_left_ms(t) >= GIT_LEFT_MS || t->received_ms >= asked_ms ||
-		session_tokens_are_leased(t));
+	return session_tokens_work(t) && (session_tokens_left_ms(t) >= GIT_LEFT_MS ||
+					  t->received_ms >= asked_ms || are_leased(t));
 }
 
 bool

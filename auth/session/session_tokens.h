@@ -83,6 +83,5 @@ void session_tokens_note_refresh_for_git(struct session_tokens *t);
 /* No refresh for git before this. */
 void session_tokens_delay_refresh(struct session_tokens *t, uint64_t until_ms);
 void session_tokens_lease(struct session_tokens *t);
-bool session_tokens_are_leased(const struct session_tokens *t);
 
 #endif

@@ -22,12 +22,6 @@ log_level_name(enum log_level level)
 	return levels[level];
 }
 
-const char *
-log_source_name(enum log_source source)
-{
-	return sources[source];
-}
-
 bool
 log_level_parse(struct str name, enum log_level *level)
 {

@@ -26,9 +26,6 @@ struct log_record {
 /* "debug", "info", "warn", "error"; "off" for LOG_OFF. */
 const char *log_level_name(enum log_level level);
 
-/* "proxy", "clone", "ide". */
-const char *log_source_name(enum log_source source);
-
 /* False for other names, and for "off". */
 bool log_level_parse(struct str name, enum log_level *level) MUST_CHECK;
 bool log_source_parse(struct str name, enum log_source *source) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include "clone/checkout/tree_check.h"
 
 #include "clone/checkout/attributes.h"
-#include "clone/checkout/path_check.h"
+#include "clone/checkout/name_check.h"
 #include "clone/git/git_object.h"
 #include "clone/git/gitmodules.h"
 
@@ -184,7 +184,7 @@ static bool
 check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
 	const char *name = git_tree_entry_name(entry);
-	const char *wrong = path_check_name(str_from(name));
+	const char *wrong = name_check_entry(str_from(name));
 	const git_tree_entry *found;
 
 	if (wrong != NULL)
@@ -196,7 +196,7 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 		return set_entry_failure(w, entry, "is a duplicate entry");
 	if (!check_mode(w, entry) || !check_size(w, entry))
 		return false;
-	if (path_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
+	if (name_check_is_gitmodules(str_from(name)) && !check_gitmodules(w, entry))
 		return false;
 	if (!take_file(w))
 		return false;

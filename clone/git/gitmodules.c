@@ -4,7 +4,7 @@
  */
 #include "clone/git/gitmodules.h"
 
-#include "clone/checkout/path_check.h"
+#include "clone/checkout/name_check.h"
 #include "clone/git/config_text.h"
 
 struct parse {
@@ -54,7 +54,7 @@ name_is_plain(struct str name)
 	if (str_is_empty(name) || has_parent_part(name))
 		return false;
 	while (str_next(&rest, '/', &part)) {
-		if (path_check_name(part) != NULL)
+		if (name_check_entry(part) != NULL)
 			return false;
 	}
 	return !str_ends_with(name, STR("/"));

@@ -22,7 +22,6 @@
 #define SHALLOW		"shallow"
 #define TEXT_MAX_BYTES	(1024u * 1024u * 1024u)
 #define INDEX_MAX_BYTES 8192u
-#define PACK_DIGITS	40u
 
 struct names {
 	char **items;

@@ -67,6 +67,13 @@ read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	return CONN_READ_FAILED;
 }
 
+static void
+grow_read_size(struct conn *c, size_t got)
+{
+	if (got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
+		c->read_max += READ_STEP;
+}
+
 enum conn_read_result
 conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 {
@@ -79,7 +86,7 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	enum conn_read_result result = c->tls != NULL ? read_tls(c, data, most, got, e)
 						      : read_plain(c, data, most, got, e);
 	c->received_bytes += *got;
-	conn_read_grow(c, *got);
+	grow_read_size(c, *got);
 	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
 		conn_flush(c);
 	/* Bytes buffered by TLS do not make the socket readable. */
@@ -87,13 +94,6 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	    result == CONN_READ_SOME)
 		loop_io_poke(&c->io);
 	return result;
-}
-
-void
-conn_read_grow(struct conn *c, size_t got)
-{
-	if (got == c->read_max && c->read_max < LOOP_SCRATCH_BYTES)
-		c->read_max += READ_STEP;
 }
 
 void

@@ -27,7 +27,6 @@ enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t 
 /* The read size: halved when the receiver is blocked, grown a little after each read that used it
  * all, and reset for a new message. */
 void conn_read_shrink(struct conn *c);
-void conn_read_grow(struct conn *c, size_t got);
 void conn_read_reset(struct conn *c);
 
 /* Whether the peer has shut down its sending side, or the whole connection, which reading would

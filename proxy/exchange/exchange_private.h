@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions between the files of an exchange. Calls go one way: exchange.c, exchange_admit.c,
- * exchange_upstream.c, exchange_watch.c, exchange_tunnel.c, exchange_end.c.
+ * exchange_upstream.c, exchange_close.c, exchange_tunnel.c, exchange_end.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H

@@ -26,9 +26,6 @@ struct page_text {
 	enum page_action action;
 };
 
-/* Whether the page only waits for the server on a port. */
-bool pages_waits_for_port(const struct page *page);
-
 /* Never NULL: a status without a row gets the text of its class (4xx, 5xx). */
 const struct page_text *pages_text_find(const struct page *page);
 

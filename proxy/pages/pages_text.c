@@ -248,8 +248,8 @@ find_error(const struct page *page)
 	return page->status >= 400 && page->status < 500 ? &client_text : &server_text;
 }
 
-bool
-pages_waits_for_port(const struct page *page)
+static bool
+waits_for_port(const struct page *page)
 {
 	return page->kind == PAGE_WORKSPACE && page->port != 0 &&
 	       (page->clone == NULL || page->clone->phase == CLONE_DONE);
@@ -258,7 +258,7 @@ pages_waits_for_port(const struct page *page)
 const struct page_text *
 pages_text_find(const struct page *page)
 {
-	if (pages_waits_for_port(page))
+	if (waits_for_port(page))
 		return &port_text;
 	return page->kind == PAGE_ERROR ? find_error(page) : &kind_texts[page->kind];
 }

@@ -35,8 +35,8 @@ struct port_scan {
 	char block[BLOCK_BYTES];
 };
 
-void
-port_set_add(struct port_set *set, uint16_t port)
+static void
+add_port(struct port_set *set, uint16_t port)
 {
 	set->words[port / 64] |= UINT64_C(1) << port % 64;
 }
@@ -52,7 +52,7 @@ port_set_add_ranges(struct port_set *set, const struct ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		for (uint32_t port = ports->ranges[i].first; port <= ports->ranges[i].last; port++)
-			port_set_add(set, (uint16_t)port);
+			add_port(set, (uint16_t)port);
 }
 
 struct port_scan *
@@ -95,7 +95,7 @@ take_line(struct port_scan *scan, struct str line)
 	scan->others = 0;
 	for (size_t i = 0; i < FILES; i++)
 		if (listening_covers(&ip, &scan->loopbacks[i]))
-			port_set_add(&scan->found, port);
+			add_port(&scan->found, port);
 }
 
 /* Takes the lines in block, and keeps the start of one that is not complete. */

@@ -16,7 +16,6 @@ struct port_set {
 	uint64_t words[PORT_SET_WORDS];
 };
 
-void port_set_add(struct port_set *set, uint16_t port);
 void port_set_add_ranges(struct port_set *set, const struct ports *ports);
 void port_set_remove(struct port_set *set, uint16_t port);
 

@@ -3,7 +3,7 @@
  * .gitmodules: a name that is accepted stays below .git/modules, and what an address is resolved to
  * stays at the origin that it is relative to.
  */
-#include "clone/checkout/path_check.h"
+#include "clone/checkout/name_check.h"
 #include "clone/git/gitmodules.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -16,7 +16,7 @@ check_name(struct str name)
 
 	err_assert(name.len > 0 && name.data[0] != '/');
 	while (str_next(&name, '/', &part))
-		err_assert(path_check_name(part) == NULL);
+		err_assert(name_check_entry(part) == NULL);
 }
 
 static void

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What no compiler and no formatter checks: file heads, include order, banned calls and words,
+"""What no compiler and no formatter checks: file heads and guards, include order, banned calls and words,
 and sizes. Prints every violation, then how large files and functions are.
 """
 
@@ -60,6 +60,14 @@ def check_includes(path, lines):
     return None
 
 
+def check_guard(path, text):
+    """A header's guard is its path."""
+    guard = re.sub(r"\W", "_", str(path)).upper()
+    if path.suffix == ".h" and f"\n#ifndef {guard}\n#define {guard}\n" not in text:
+        return f"its guard is not {guard}"
+    return None
+
+
 def check_calls(code):
     for number, line in enumerate(code.splitlines(), 1):
         match = BANNED_CALLS.search(line)
@@ -94,7 +102,7 @@ def check_file(path, text):
     is_test = path.parts[0] == "tests"
     limit = HEADER_LINES_MAX if path.suffix == ".h" else FILE_LINES_MAX
     limit = TEST_LINES_MAX if is_test else limit
-    for problem in (check_head(text), check_includes(path, lines)):
+    for problem in (check_head(text), check_includes(path, lines), check_guard(path, text)):
         if problem:
             yield 1, problem
     if len(lines) > limit:

@@ -120,7 +120,8 @@ def test_style(tree):
         text = HEAD + "".join(f"int x = {call}(y);\n" for call in calls)
         tree.plant(f"{room}/planted_call.c", text, *(f"{call} is not used here" for call in calls))
         tree.plant(f"{room}/planted_file.c", HEAD + "int x;\n" * 497, "501 lines, at most 500")
-        tree.plant(f"{room}/planted_header.h", HEAD + "int x;\n" * 137, "141 lines, at most")
+        text = HEAD + "int x;\n" * 137
+        tree.plant(f"{room}/planted_header.h", text, "141 lines, at most", "its guard is not [A-Z0-9_]*PLANTED_HEADER_H")
     for folder in ("e2e", "support", "lint"):
         tree.plant(f"tests/{folder}/planted_long.py", "x = 1\n" * 501, "501 lines, at most 500")
     tree.expect_failure(tree.lint("style"))

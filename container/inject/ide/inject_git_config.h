@@ -2,8 +2,8 @@
 /*
  * Git's configuration in the environment of the IDE's container.
  */
-#ifndef CONTAINER_INJECT_INJECT_GIT_CONFIG_H
-#define CONTAINER_INJECT_INJECT_GIT_CONFIG_H
+#ifndef CONTAINER_INJECT_IDE_INJECT_GIT_CONFIG_H
+#define CONTAINER_INJECT_IDE_INJECT_GIT_CONFIG_H
 
 #include "container/inject/inject_private.h"
 

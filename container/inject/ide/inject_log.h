@@ -3,8 +3,8 @@
  * The annotation ide-log: a directory for log files, which the IDE's container writes and the
  * sidecar reads. Does nothing without the annotation.
  */
-#ifndef CONTAINER_INJECT_INJECT_LOG_H
-#define CONTAINER_INJECT_INJECT_LOG_H
+#ifndef CONTAINER_INJECT_IDE_INJECT_LOG_H
+#define CONTAINER_INJECT_IDE_INJECT_LOG_H
 
 #include "container/inject/inject_private.h"
 

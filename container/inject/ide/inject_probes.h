@@ -4,8 +4,8 @@
  * sidecar, which asks the IDE (setting IDE_PROBES). What they asked is kept in the annotation
  * probes.
  */
-#ifndef CONTAINER_INJECT_INJECT_PROBES_H
-#define CONTAINER_INJECT_INJECT_PROBES_H
+#ifndef CONTAINER_INJECT_IDE_INJECT_PROBES_H
+#define CONTAINER_INJECT_IDE_INJECT_PROBES_H
 
 #include "container/inject/inject_private.h"
 

@@ -3,8 +3,8 @@
  * The annotation ssh: the mount and the hook of workspace-ssh in the IDE's container. Does nothing
  * without the annotation.
  */
-#ifndef CONTAINER_INJECT_INJECT_SSH_H
-#define CONTAINER_INJECT_INJECT_SSH_H
+#ifndef CONTAINER_INJECT_IDE_INJECT_SSH_H
+#define CONTAINER_INJECT_IDE_INJECT_SSH_H
 
 #include "container/inject/inject_private.h"
 

@@ -2,8 +2,8 @@
 /*
  * Paths at which volumes are mounted.
  */
-#ifndef CONTAINER_INJECT_MOUNT_PATH_H
-#define CONTAINER_INJECT_MOUNT_PATH_H
+#ifndef CONTAINER_INJECT_VALUE_MOUNT_PATH_H
+#define CONTAINER_INJECT_VALUE_MOUNT_PATH_H
 
 #include "base/str.h"
 

@@ -2,8 +2,8 @@
 /*
  * Names of Kubernetes objects in which "{name}" stands for the workspace's name.
  */
-#ifndef CONTAINER_INJECT_NAME_PATTERN_H
-#define CONTAINER_INJECT_NAME_PATTERN_H
+#ifndef CONTAINER_INJECT_VALUE_NAME_PATTERN_H
+#define CONTAINER_INJECT_VALUE_NAME_PATTERN_H
 
 #include "base/arena.h"
 

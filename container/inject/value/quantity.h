@@ -3,8 +3,8 @@
  * Kubernetes resource quantities ("100m", "64Mi", "1.5"):
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
-#ifndef CONTAINER_INJECT_QUANTITY_H
-#define CONTAINER_INJECT_QUANTITY_H
+#ifndef CONTAINER_INJECT_VALUE_QUANTITY_H
+#define CONTAINER_INJECT_VALUE_QUANTITY_H
 
 #include "base/str.h"
 

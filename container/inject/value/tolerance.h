@@ -3,8 +3,8 @@
  * What other webhooks of the operator may add to our containers (INJECT_TOLERATE): a list with
  * commas of environment variables, whose names may end in "*", and of mount paths.
  */
-#ifndef CONTAINER_INJECT_TOLERANCE_H
-#define CONTAINER_INJECT_TOLERANCE_H
+#ifndef CONTAINER_INJECT_VALUE_TOLERANCE_H
+#define CONTAINER_INJECT_VALUE_TOLERANCE_H
 
 #include "base/str.h"
 

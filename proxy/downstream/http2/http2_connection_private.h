@@ -92,7 +92,6 @@ void http2_streams_lose_all(struct http2_connection *c);
 void http2_exchange_time_out(struct http2_exchange *x, const struct err *e);
 
 bool http2_exchange_waits_for_body(const struct http2_exchange *x);
-bool http2_exchange_is_blocked(const struct http2_exchange *x);
 
 /* http2_connection_timer.c */
 

@@ -31,8 +31,8 @@ pending_max(const struct http2_connection *c)
 	return c->downstream->stream.has_user ? HTTP2_PENDING_MAX : UNSENT_NO_USER;
 }
 
-bool
-http2_exchange_is_blocked(const struct http2_exchange *x)
+static bool
+exchange_is_blocked(const struct http2_exchange *x)
 {
 	const struct http2_connection *c = x->connection;
 
@@ -162,7 +162,7 @@ static bool
 is_blocked(struct stream *s)
 {
 	struct http2_exchange *x = of_stream(s);
-	bool blocked = http2_exchange_is_blocked(x);
+	bool blocked = exchange_is_blocked(x);
 
 	if (blocked && !LIST_IS_LINKED(x, blocked))
 		LIST_INSERT_HEAD(&x->connection->blocked, x, blocked);
@@ -430,7 +430,7 @@ tell_drained(struct http2_exchange *x)
 {
 	LIST_UNLINK(x, blocked);
 	http2_timer_note_sending(x);
-	if (http2_exchange_is_blocked(x))
+	if (exchange_is_blocked(x))
 		LIST_INSERT_HEAD(&x->connection->blocked, x, blocked);
 	else if (x->stream.exchange != NULL)
 		exchange_on_drained(x->stream.exchange);

@@ -16,7 +16,6 @@
 #define SETTINGS_MAX	  16u
 #define FRAME_BYTES	  16384u
 #define CONNECTION_WINDOW 2097152 /* of a user */
-#define STREAM_WINDOW	  1048576
 #define RESETS_BURST	  200u
 #define RESETS_PER_S	  20u
 #define USER_RESETS_BURST 1000u

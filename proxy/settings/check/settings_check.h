@@ -3,8 +3,8 @@
  * The checks between settings, by what they are about, and what they share. Private to
  * proxy/settings/check/settings_check*.c.
  */
-#ifndef PROXY_SETTINGS_SETTINGS_CHECK_H
-#define PROXY_SETTINGS_SETTINGS_CHECK_H
+#ifndef PROXY_SETTINGS_CHECK_SETTINGS_CHECK_H
+#define PROXY_SETTINGS_CHECK_SETTINGS_CHECK_H
 
 #include "proxy/settings/settings.h"
 

@@ -3,8 +3,8 @@
  * Parsers and formatters of the settings whose values base/conf/conf has no type for. See
  * conf_parse_fn and conf_format_fn; private to the settings modules.
  */
-#ifndef PROXY_SETTINGS_SETTINGS_PARSE_H
-#define PROXY_SETTINGS_SETTINGS_PARSE_H
+#ifndef PROXY_SETTINGS_PARSE_SETTINGS_PARSE_H
+#define PROXY_SETTINGS_PARSE_SETTINGS_PARSE_H
 
 #include "base/conf/conf.h"
 

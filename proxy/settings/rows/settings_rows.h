@@ -3,8 +3,8 @@
  * What the rows of the table of settings are written with, and the groups that they form. For
  * proxy/settings/rows/rows_*.c and settings_table.c only.
  */
-#ifndef PROXY_SETTINGS_SETTINGS_ROWS_H
-#define PROXY_SETTINGS_SETTINGS_ROWS_H
+#ifndef PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H
+#define PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H
 
 #include "proxy/settings/settings.h"
 

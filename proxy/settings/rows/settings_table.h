@@ -2,8 +2,8 @@
 /*
  * The table of all settings, of which each command reads a part.
  */
-#ifndef PROXY_SETTINGS_SETTINGS_TABLE_H
-#define PROXY_SETTINGS_SETTINGS_TABLE_H
+#ifndef PROXY_SETTINGS_ROWS_SETTINGS_TABLE_H
+#define PROXY_SETTINGS_ROWS_SETTINGS_TABLE_H
 
 #include "base/conf/conf.h"
 

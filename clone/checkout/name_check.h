@@ -3,8 +3,8 @@
  * Checks names in trees before they become files: names that some file system treats as ".git",
  * however they are spelled, and names that lead elsewhere. Pure functions.
  */
-#ifndef CLONE_CHECKOUT_PATH_CHECK_H
-#define CLONE_CHECKOUT_PATH_CHECK_H
+#ifndef CLONE_CHECKOUT_NAME_CHECK_H
+#define CLONE_CHECKOUT_NAME_CHECK_H
 
 #include "base/str.h"
 
@@ -14,10 +14,10 @@
  * also with dots, spaces or a stream (":…") behind it or after a backslash. So are spellings that
  * HFS+ takes for ".git", since a volume may be of any kind.
  */
-const char *path_check_name(struct str name);
+const char *name_check_entry(struct str name);
 
 /* Whether the name is ".gitmodules" in one of those spellings, or has it after a backslash: as a
  * link it is refused. */
-bool path_check_is_gitmodules(struct str name);
+bool name_check_is_gitmodules(struct str name);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Compares names as the file systems in question do: without case, and without what they ignore.
  */
-#include "clone/checkout/path_check.h"
+#include "clone/checkout/name_check.h"
 
 /* The code points that HFS+ leaves out when it compares names (Apple TN1150), in UTF-8. */
 static bool
@@ -84,7 +84,7 @@ is_git(struct str part)
 }
 
 const char *
-path_check_name(struct str name)
+name_check_entry(struct str name)
 {
 	struct str rest = name;
 	struct str part;
@@ -104,7 +104,7 @@ path_check_name(struct str name)
 }
 
 bool
-path_check_is_gitmodules(struct str name)
+name_check_is_gitmodules(struct str name)
 {
 	struct str part;
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "clone/checkout/path_check.h"
+#include "clone/checkout/name_check.h"
 
 static void
 test_names_that_are_refused(void **state)
@@ -45,7 +45,7 @@ test_names_that_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (path_check_name(str_from(names[i])) == NULL)
+		if (name_check_entry(str_from(names[i])) == NULL)
 			fail_msg("\"%s\" passed", names[i]);
 	}
 }
@@ -81,7 +81,7 @@ test_names_that_may_be_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (path_check_name(str_from(names[i])) != NULL)
+		if (name_check_entry(str_from(names[i])) != NULL)
 			fail_msg("\"%s\" was refused", names[i]);
 	}
 }
@@ -90,18 +90,18 @@ static void
 test_gitmodules(void **state)
 {
 	(void)state;
-	assert_true(path_check_is_gitmodules(STR(".gitmodules")));
-	assert_true(path_check_is_gitmodules(STR(".GITmodules .")));
-	assert_true(path_check_is_gitmodules(STR(".git\xe2\x80\x8dmodules")));
-	assert_true(path_check_is_gitmodules(STR("gitmod~1")));
-	assert_true(path_check_is_gitmodules(STR("GI7EBA~1")));
-	assert_true(path_check_is_gitmodules(
+	assert_true(name_check_is_gitmodules(STR(".gitmodules")));
+	assert_true(name_check_is_gitmodules(STR(".GITmodules .")));
+	assert_true(name_check_is_gitmodules(STR(".git\xe2\x80\x8dmodules")));
+	assert_true(name_check_is_gitmodules(STR("gitmod~1")));
+	assert_true(name_check_is_gitmodules(STR("GI7EBA~1")));
+	assert_true(name_check_is_gitmodules(
 		STR(".gitmodules...................................................... ")));
-	assert_true(path_check_is_gitmodules(STR("x\\.gitmodules")));
-	assert_true(path_check_is_gitmodules(STR("GITMOD~4:x\\y")));
-	assert_false(path_check_is_gitmodules(STR("x\\y.gitmodules")));
-	assert_false(path_check_is_gitmodules(STR("gitmodules")));
-	assert_false(path_check_is_gitmodules(STR(".gitmodules2")));
+	assert_true(name_check_is_gitmodules(STR("x\\.gitmodules")));
+	assert_true(name_check_is_gitmodules(STR("GITMOD~4:x\\y")));
+	assert_false(name_check_is_gitmodules(STR("x\\y.gitmodules")));
+	assert_false(name_check_is_gitmodules(STR("gitmodules")));
+	assert_false(name_check_is_gitmodules(STR(".gitmodules2")));
 }
 
 int
