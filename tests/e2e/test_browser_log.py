@@ -2,10 +2,10 @@
 """The log on the waiting and status pages, and why an IDE does not answer, in Chromium."""
 
 import contextlib
-import os
 import socket
 
 import chromium
+import pictures
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -14,9 +14,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not chromium.is_available(), reason="chromium and chromedriver are not installed"),
 ]
-
-# Where to put pictures of each reason in each form, for people to look at; nowhere by default.
-PICTURES = os.environ.get("LOG_PICTURES")
 
 
 def sign_in(driver, proxy, path="/"):
@@ -203,17 +200,6 @@ def out_of_memory(logs):
 REASONS = [nothing_listens, another_port, another_address, not_accepting, exited, out_of_memory]
 
 
-def take_pictures(certificates, proxy, name):
-    forms = {"light": {}, "dark": {"dark": True}, "narrow": {"size": (500, 900)}}
-    for form, options in forms.items():
-        with chromium.browser(certificates.cert, **options) as driver:
-            sign_in(driver, proxy)
-            chromium.wait(driver, lambda d: text_at(d, "known-message") and lines(d), what="the reason")
-            height = driver.execute_script("return document.documentElement.scrollHeight")
-            driver.set_window_size(options.get("size", (1200, 0))[0], height + 150)
-            driver.save_screenshot(os.path.join(PICTURES, f"{name}-{form}.png"))
-
-
 @pytest.mark.parametrize("situation", REASONS, ids=lambda s: s.__name__)
 def test_reasons(make_logging_proxy, gitlab, browser, certificates, logs, situation):
     with situation(logs) as (upstream, sentence, code):
@@ -228,5 +214,9 @@ def test_reasons(make_logging_proxy, gitlab, browser, certificates, logs, situat
         assert state["ide"]["reason"]["code"] == code and not state["ide"]["ready"]
         assert [s["step"] for s in state["start"]["steps"]] == ["sidecar", "sign_in", "ide"]
         assert not severe(browser)
-        if PICTURES:
-            take_pictures(certificates, proxy, situation.__name__)
+
+        def show(driver, name):
+            sign_in(driver, proxy)
+            chromium.wait(driver, lambda d: text_at(d, "known-message") and lines(d), what="the reason")
+
+        pictures.take_forms(certificates.cert, [situation.__name__], show)
