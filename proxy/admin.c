@@ -207,7 +207,7 @@ static const char *const probe_paths[HEALTH_CHECK_KINDS] = {"/probe/startup", "/
 static void
 on_checked(unsigned status, struct str text, void *arg)
 {
-	service_answer(arg, status, text);
+	service_answer(arg, status, "text/plain; charset=utf-8", text);
 }
 
 /* What the kubelet asks of the IDE, which only we can reach. */
@@ -218,20 +218,23 @@ start_check(struct service_wait *wait, const struct proxy *p, size_t index)
 }
 
 static void *
-on_startup_probe(struct service_wait *wait, void *arg)
+on_startup_probe(struct service_wait *wait, const struct service_request *request, void *arg)
 {
+	(void)request;
 	return start_check(wait, arg, 0);
 }
 
 static void *
-on_liveness_probe(struct service_wait *wait, void *arg)
+on_liveness_probe(struct service_wait *wait, const struct service_request *request, void *arg)
 {
+	(void)request;
 	return start_check(wait, arg, 1);
 }
 
 static void *
-on_readiness_probe(struct service_wait *wait, void *arg)
+on_readiness_probe(struct service_wait *wait, const struct service_request *request, void *arg)
 {
+	(void)request;
 	return start_check(wait, arg, 2);
 }
 
@@ -250,7 +253,7 @@ route_probes(struct service *s, struct proxy *p, struct err *e)
 
 	for (size_t i = 0; i < HEALTH_CHECK_KINDS; i++)
 		if (p->settings->ide_probes.items[i].port != 0 &&
-		    !service_route_later(s, probe_paths[i], starts[i], cancel_check, p, e))
+		    !service_route_later(s, "GET", probe_paths[i], starts[i], cancel_check, p, e))
 			return false;
 	return true;
 }

@@ -190,11 +190,11 @@ service_route_long(struct service *s, const char *path, service_handler_fn *hand
 }
 
 bool
-service_route_later(struct service *s, const char *path, service_start_fn *start,
-		    service_cancel_fn *cancel, void *arg, struct err *e)
+service_route_later(struct service *s, const char *method, const char *path,
+		    service_start_fn *start, service_cancel_fn *cancel, void *arg, struct err *e)
 {
 	const struct service_route route = {
-		.method = "GET", .path = path, .arg = arg, .start = start, .cancel = cancel};
+		.method = method, .path = path, .arg = arg, .start = start, .cancel = cancel};
 
 	return service_routes_add(&s->routes, &route, e);
 }

@@ -49,15 +49,19 @@ typedef void service_handler_fn(const struct service_request *request, struct se
 				void *arg);
 
 /*
- * A request that is answered later. start returns the work under way, which cancel ends when the
- * client has gone before the answer; NULL: 503. It does not answer before it has returned.
+ * A request that may be answered later. start returns the work under way, which cancel ends when
+ * the client has gone before the answer. NULL: start has answered, or the client gets 503. The
+ * request is there only until start returns.
  */
 struct service_wait;
-typedef void *service_start_fn(struct service_wait *wait, void *arg);
+typedef void *service_start_fn(struct service_wait *wait, const struct service_request *request,
+			       void *arg);
 typedef void service_cancel_fn(void *work);
 
-/* Once for each work that was not cancelled. The wait and the request are gone afterwards. */
-void service_answer(struct service_wait *wait, unsigned status, struct str text);
+/* Once for each work that was not cancelled, or within start. The wait is gone afterwards. The
+ * content type is a literal. */
+void service_answer(struct service_wait *wait, unsigned status, const char *content_type,
+		    struct str text);
 
 /* Asks for what a handler needs: the request waits, within idle_timeout_ms, for service_resume, and
  * is then prepared again. Returns the work, as start does; NULL: all is there. */
@@ -98,9 +102,10 @@ bool service_route(struct service *s, const char *method, const char *path,
 bool service_route_long(struct service *s, const char *path, service_handler_fn *handler, void *arg,
 			struct err *e) MUST_CHECK;
 
-/* As service_route, with GET. The service sets no deadline for the work. */
-bool service_route_later(struct service *s, const char *path, service_start_fn *start,
-			 service_cancel_fn *cancel, void *arg, struct err *e) MUST_CHECK;
+/* As service_route. The service sets no deadline for the work. */
+bool service_route_later(struct service *s, const char *method, const char *path,
+			 service_start_fn *start, service_cancel_fn *cancel, void *arg,
+			 struct err *e) MUST_CHECK;
 
 /* With POST, and a handler that is prepared. */
 bool service_route_prepared(struct service *s, const char *path, const struct service_prepared *p,

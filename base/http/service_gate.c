@@ -93,9 +93,20 @@ on_gate_event(struct bufferevent *bev, short what, void *arg)
 
 /* HEAD gets the length of the text only. */
 static void
-send_text(struct client *c, struct bufferevent *bev, unsigned status, struct str text, bool is_head)
+write_text(struct client *c, unsigned status, const char *content_type, struct str text)
 {
-	struct evbuffer *output = bufferevent_get_output(bev);
+	struct evbuffer *output = bufferevent_get_output(c->connection->bev);
+
+	service_write_head(output, status, content_type, !c->is_kept);
+	(void)evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n", text.len);
+	if (!c->wait.is_head && text.len > 0)
+		(void)evbuffer_add(output, text.data, text.len);
+}
+
+/* What still arrives is discarded. */
+static void
+end_connection(struct client *c, struct bufferevent *bev)
+{
 	struct evbuffer *input = bufferevent_get_input(bev);
 
 	(void)evbuffer_drain(input, evbuffer_get_length(input));
@@ -103,9 +114,6 @@ send_text(struct client *c, struct bufferevent *bev, unsigned status, struct str
 	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
-	service_write_head(output, status, "text/plain; charset=utf-8");
-	(void)evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n%.*s", text.len,
-				  STR_FMT(is_head ? STR_NONE : text));
 }
 
 static void
@@ -114,36 +122,9 @@ send_error(struct client *c, struct bufferevent *bev, unsigned status)
 	char text[64];
 	int len = snprintf(text, sizeof(text), "%s\n", service_head_reason(status));
 
-	send_text(c, bev, status, (struct str){text, (size_t)len}, false);
-}
-
-void
-service_answer(struct service_wait *wait, unsigned status, struct str text)
-{
-	struct client *c = wait->client;
-
-	wait->work = NULL;
-	send_text(c, c->connection->bev, status, text, wait->is_head);
-}
-
-/* Until the answer, what still arrives is discarded, and only the work has a deadline. */
-static void
-begin_wait(struct client *c, struct bufferevent *bev, const struct service_route *route,
-	   bool is_head)
-{
-	struct evbuffer *input = bufferevent_get_input(bev);
-
-	(void)evbuffer_drain(input, evbuffer_get_length(input));
-	(void)account_bytes(c, 0);
-	c->wait = (struct service_wait){.client = c, .route = route, .is_head = is_head};
-	c->wait.work = route->start(&c->wait, route->arg);
-	if (c->wait.work == NULL) {
-		send_error(c, bev, 503);
-		return;
-	}
-	loop_timer_stop(&c->deadline);
-	bufferevent_setwatermark(bev, EV_READ, 0, 0);
-	bufferevent_setcb(bev, on_drain_read, NULL, on_gate_event, c);
+	c->is_kept = false;
+	write_text(c, status, "text/plain; charset=utf-8", (struct str){text, (size_t)len});
+	end_connection(c, bev);
 }
 
 bool
@@ -174,12 +155,75 @@ await_next(struct client *c, struct bufferevent *bev)
 	bool has_more = evbuffer_get_length(bufferevent_get_input(bev)) > 0;
 
 	c->has_continued = false;
+	c->wait = (struct service_wait){.client = NULL};
 	c->is_waiting = true;
 	c->since_ms = loop_now_ms(c->service->loop);
 	loop_timer_start(&c->deadline, c->service->options.keep_alive_ms);
 	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
 	if (has_more)
 		on_gate_read(bev, c);
+}
+
+static void
+on_answer_written(struct bufferevent *bev, void *arg)
+{
+	await_next(arg, bev);
+}
+
+/* The answer is in the output. */
+static void
+end_wait(struct client *c, struct bufferevent *bev)
+{
+	if (!c->is_kept) {
+		end_connection(c, bev);
+		return;
+	}
+	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
+	bufferevent_setcb(bev, on_passed_read, on_answer_written, on_gate_event, c);
+}
+
+void
+service_answer(struct service_wait *wait, unsigned status, const char *content_type,
+	       struct str text)
+{
+	struct client *c = wait->client;
+
+	wait->work = NULL;
+	wait->is_answered = true;
+	c->is_kept = c->is_kept && !c->service->is_closing;
+	write_text(c, status, content_type, text);
+	if (!wait->is_starting)
+		end_wait(c, c->connection->bev);
+}
+
+/* Until the answer, only the work has a deadline. */
+static void
+begin_wait(struct client *c, struct bufferevent *bev, const struct service_route *route,
+	   const struct service_request *request)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	c->wait = (struct service_wait){.client = c,
+					.route = route,
+					.is_head = str_equal(request->method, STR("HEAD")),
+					.is_starting = true};
+	void *work = route->start(&c->wait, request, route->arg);
+	c->wait.is_starting = false;
+	(void)evbuffer_drain(input, evbuffer_get_length(input));
+	(void)account_bytes(c, 0);
+	if (c->wait.is_answered) {
+		end_wait(c, bev);
+		return;
+	}
+	c->wait.work = work;
+	if (work == NULL) {
+		send_error(c, bev, 503);
+		return;
+	}
+	loop_timer_stop(&c->deadline);
+	if (!c->is_kept)
+		bufferevent_setwatermark(bev, EV_READ, 0, 0);
+	bufferevent_setcb(bev, c->is_kept ? on_passed_read : on_drain_read, NULL, on_gate_event, c);
 }
 
 /* Calls libevhtp, which may free the client. Returns whether that is still there. */
@@ -295,7 +339,7 @@ pass_on(struct client *c, struct bufferevent *bev, const struct service_request 
 	if (r != NULL && waits_for_preparation(c, bev, r, request))
 		return;
 	if (r != NULL && r->start != NULL)
-		begin_wait(c, bev, r, str_equal(request->method, STR("HEAD")));
+		begin_wait(c, bev, r, request);
 	else if (r != NULL && r->has_source)
 		start_stream(c, bev, r, request);
 	else

@@ -34,6 +34,8 @@ struct service_wait {
 	const struct service_route *route; /* NULL: there is none */
 	void *work;
 	bool is_head;
+	bool is_starting; /* an answer is sent once start has returned */
+	bool is_answered;
 };
 
 /* One connection. */

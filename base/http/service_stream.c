@@ -24,7 +24,7 @@ struct service_stream {
 };
 
 void
-service_write_head(struct evbuffer *out, unsigned status, const char *content_type)
+service_write_head(struct evbuffer *out, unsigned status, const char *content_type, bool closes)
 {
 	char date[DATE_SIZE];
 
@@ -32,8 +32,9 @@ service_write_head(struct evbuffer *out, unsigned status, const char *content_ty
 	(void)evbuffer_add_printf(out,
 				  "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\n"
 				  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-				  "Connection: close\r\n",
-				  status, service_head_reason(status), date, content_type);
+				  "%s",
+				  status, service_head_reason(status), date, content_type,
+				  closes ? "Connection: close\r\n" : "");
 }
 
 static void
@@ -144,7 +145,7 @@ service_stream_new(const struct service_stream_options *options, const struct se
 	buf_init(&s->piece, PIECE_MAX_BYTES);
 	loop_timer_init(&s->next, options->loop, on_next, s);
 	bufferevent_setcb(options->bev, on_read, on_written, on_event, s);
-	service_write_head(out, reply->status, reply->content_type);
+	service_write_head(out, reply->status, reply->content_type, true);
 	(void)evbuffer_add_printf(out, "%s\r\n",
 				  s->is_chunked ? "Transfer-Encoding: chunked\r\n" : "");
 	if (is_head) {

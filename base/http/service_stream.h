@@ -32,7 +32,9 @@ struct service_stream *service_stream_new(const struct service_stream_options *o
 					  const struct service_request *request) MUST_CHECK;
 void service_stream_free(struct service_stream *s); /* closes the source; NULL is fine */
 
-/* "HTTP/1.1 200 OK" and the fields that all replies have, without the empty line. */
-void service_write_head(struct evbuffer *out, unsigned status, const char *content_type);
+/* "HTTP/1.1 200 OK" and the fields that all replies have, without the empty line. closes: says that
+ * the connection ends. */
+void service_write_head(struct evbuffer *out, unsigned status, const char *content_type,
+			bool closes);
 
 #endif

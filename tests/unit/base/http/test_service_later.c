@@ -15,11 +15,13 @@
 #include "base/http/service.h"
 #include "tests/unit/loop_guard.h"
 
-#define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define HEAD(path) "HEAD " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define POST(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+#define GET(path)  "GET " path " HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n"
+#define HEAD(path) "HEAD " path " HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n"
+#define POST(path, more)                                                                           \
+	"POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n" more "\r\nbody"
+#define CLOSE "Connection: close\r\n"
 
-#define WHOLE(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nwhole"
+#define WHOLE(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" CLOSE "\r\nwhole"
 
 struct fixture {
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct fixture {
 	struct loop_io io;
 	char received[4096];
 	size_t len;
+	const char *next; /* is sent after the first answer */
 };
 
 static void
@@ -41,14 +44,15 @@ on_answer_due(void *arg)
 {
 	struct fixture *f = arg;
 
-	service_answer(f->wait, 200, STR("later\n"));
+	service_answer(f->wait, 200, "text/plain", STR("later\n"));
 }
 
 static void *
-on_later(struct service_wait *wait, void *arg)
+on_later(struct service_wait *wait, const struct service_request *request, void *arg)
 {
 	struct fixture *f = arg;
 
+	(void)request;
 	f->wait = wait;
 	loop_defer_call(&f->answer);
 	return f;
@@ -56,20 +60,30 @@ on_later(struct service_wait *wait, void *arg)
 
 /* The client gives up. */
 static void *
-on_never(struct service_wait *wait, void *arg)
+on_never(struct service_wait *wait, const struct service_request *request, void *arg)
 {
 	struct fixture *f = arg;
 
 	(void)wait;
+	(void)request;
 	(void)shutdown(f->fd, SHUT_RDWR);
 	return f;
 }
 
 static void *
-on_no_work(struct service_wait *wait, void *arg)
+on_no_work(struct service_wait *wait, const struct service_request *request, void *arg)
 {
+	(void)request;
 	(void)wait;
 	(void)arg;
+	return NULL;
+}
+
+static void *
+on_now(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)arg;
+	service_answer(wait, 200, "application/json", request->body);
 	return NULL;
 }
 
@@ -99,8 +113,7 @@ on_prepare(struct service_wait *wait, const struct service_request *request, voi
 static void *
 on_prepare_never(struct service_wait *wait, const struct service_request *request, void *arg)
 {
-	(void)request;
-	return on_never(wait, arg);
+	return on_never(wait, request, arg);
 }
 
 static void
@@ -125,12 +138,11 @@ static int
 setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct service_options options = {
-		.passed_fd = -1,
-		.idle_timeout_ms = 15000,
-		.connections_max = 10,
-		.body_max_bytes = 100,
-	};
+	const struct service_options options = {.passed_fd = -1,
+						.idle_timeout_ms = 15000,
+						.keep_alive_ms = 15000,
+						.body_max_bytes = 100,
+						.connections_max = 10};
 	struct address a;
 	struct err e = ERR_INIT;
 
@@ -143,9 +155,11 @@ setup(void **state)
 	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
 	f->service = service_new(f->loop, &a, &options, &e);
 	assert_non_null(f->service);
-	assert_true(service_route_later(f->service, "/later", on_later, on_cancel, f, &e));
-	assert_true(service_route_later(f->service, "/never", on_never, on_cancel, f, &e));
-	assert_true(service_route_later(f->service, "/no-work", on_no_work, on_cancel, f, &e));
+	assert_true(service_route_later(f->service, "GET", "/later", on_later, on_cancel, f, &e));
+	assert_true(service_route_later(f->service, "GET", "/never", on_never, on_cancel, f, &e));
+	assert_true(
+		service_route_later(f->service, "GET", "/no-work", on_no_work, on_cancel, f, &e));
+	assert_true(service_route_later(f->service, "POST", "/now", on_now, on_cancel, f, &e));
 	assert_true(service_route_prepared(f->service, "/prepared", &prepared, f, &e));
 	assert_true(service_route_prepared(f->service, "/unprepared", &unprepared, f, &e));
 	*state = f;
@@ -178,6 +192,12 @@ on_bytes(void *arg, unsigned ready)
 		loop_stop(f->loop);
 	} else {
 		f->len += (size_t)n;
+		f->received[f->len] = '\0';
+		if (f->next != NULL && strstr(f->received, "\r\n\r\n") != NULL) {
+			assert_int_equal(send(f->fd, f->next, strlen(f->next), MSG_NOSIGNAL),
+					 strlen(f->next));
+			f->next = NULL;
+		}
 	}
 }
 
@@ -216,7 +236,30 @@ test_answers(void **state)
 
 	assert_said(ask(f, GET("/later")), "200", "Content-Length: 6\r\n\r\nlater\n");
 	assert_said(ask(f, HEAD("/later")), "200", "Content-Length: 6\r\n\r\n");
-	assert_said(ask(f, POST("/later")), "405", "\r\n\r\nMethod Not Allowed\n");
+	assert_said(ask(f, POST("/later", CLOSE)), "405", "\r\n\r\nMethod Not Allowed\n");
+	assert_int_equal(f->cancelled, 0);
+}
+
+/* Also within start, and with a body. The connection is kept. */
+static void
+test_kept_connections(void **state)
+{
+	struct fixture *f = *state;
+	const char *said;
+
+	f->next = GET("/later");
+	said = ask(f, POST("/now", ""));
+	assert_said(said, "200", "Content-Length: 6\r\n\r\nlater\n");
+	assert_non_null(strstr(said, "application/json"));
+	assert_non_null(strstr(said, "Content-Length: 4\r\n\r\nbodyHTTP/1.1 200"));
+	f->next = POST("/now", CLOSE);
+	said = ask(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_said(said, "200", "Content-Length: 4\r\n\r\nbody");
+	assert_non_null(strstr(said, "\r\n\r\nlater\nHTTP/1.1 200"));
+	/* Nothing of an answer stays for the next one. */
+	f->next = GET("/no-work");
+	assert_said(ask(f, "HEAD /later HTTP/1.1\r\nHost: x\r\n\r\n"), "200",
+		    "\r\n\r\nService Unavailable\n");
 	assert_int_equal(f->cancelled, 0);
 }
 
@@ -268,6 +311,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_work, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_who_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_prepared_request, setup, teardown),
