@@ -10,6 +10,7 @@
 #include "container/container_settings.h"
 #include "container/inject/inject_run.h"
 #include "container/inject/value/name_pattern.h"
+#include "container/inject/value/namespace_pattern.h"
 #include "container/inject/value/quantity.h"
 #include "container/inject/value/tolerance.h"
 #include "container/webhook/certs_run.h"

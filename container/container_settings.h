@@ -8,6 +8,7 @@
 #include "base/git_config.h"
 #include "base/net/address.h"
 #include "base/process/sandbox.h"
+#include "base/secret.h"
 #include "base/url.h"
 
 /* What annotations may override (INJECT_ALLOW). */
@@ -33,6 +34,12 @@ enum container_sidecar {
 enum container_tls {
 	CONTAINER_TLS_SECRET,
 	CONTAINER_TLS_SELF, /* each makes its own */
+};
+
+/* Where the secrets of workspaces come from. */
+enum container_secrets {
+	CONTAINER_SECRETS_EXIST,
+	CONTAINER_SECRETS_CREATE, /* the webhook makes those that are missing */
 };
 
 /* The user id that sidecars run with. */
@@ -91,6 +98,13 @@ struct container_settings {
 	const char *webhook_secret;
 	const char *webhook_configuration;
 	uint64_t certificate_lifetime_ms;
+	/* For secrets that it makes. */
+	unsigned secrets;	       /* enum container_secrets */
+	const char *secrets_namespace; /* see namespace_pattern.h */
+	const struct secret *relay_master_key;
+	/* A workspace's key for the relay, from that: of auth/relay. */
+	struct secret *(*derive_relay_key)(const struct secret *master, struct str authority,
+					   struct err *e);
 	struct url cluster; /* as set; its text, or that of the environment: */
 	const char *cluster_url;
 	const char *account_dir;

@@ -199,20 +199,6 @@ service_route_later(struct service *s, const char *method, const char *path,
 	return service_routes_add(&s->routes, &route, e);
 }
 
-bool
-service_route_prepared(struct service *s, const char *path, const struct service_prepared *p,
-		       void *arg, struct err *e)
-{
-	const struct service_route route = {.method = "POST",
-					    .path = path,
-					    .arg = arg,
-					    .handler = p->handler,
-					    .prepare = p->prepare,
-					    .cancel = p->cancel};
-
-	return service_routes_add(&s->routes, &route, e);
-}
-
 void
 service_renew_tls(struct service *s)
 {

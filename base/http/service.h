@@ -50,29 +50,19 @@ typedef void service_handler_fn(const struct service_request *request, struct se
 
 /*
  * A request that may be answered later. start returns the work under way, which cancel ends when
- * the client has gone before the answer. NULL: start has answered, or the client gets 503. The
- * request is there only until start returns.
+ * the client has gone before the answer. NULL: start has answered, or the client gets 503. Of the
+ * request only the body stays, until the answer.
  */
 struct service_wait;
 typedef void *service_start_fn(struct service_wait *wait, const struct service_request *request,
 			       void *arg);
 typedef void service_cancel_fn(void *work);
+struct str service_wait_body(struct service_wait *wait); /* a view, until the loop goes on */
 
 /* Once for each work that was not cancelled, or within start. The wait is gone afterwards. The
  * content type is a literal. */
 void service_answer(struct service_wait *wait, unsigned status, const char *content_type,
 		    struct str text);
-
-/* Asks for what a handler needs: the request waits, within idle_timeout_ms, for service_resume, and
- * is then prepared again. Returns the work, as start does; NULL: all is there. */
-typedef void *service_prepare_fn(struct service_wait *wait, const struct service_request *request,
-				 void *arg);
-struct service_prepared {
-	service_prepare_fn *prepare;
-	service_cancel_fn *cancel;
-	service_handler_fn *handler;
-};
-void service_resume(struct service_wait *wait); /* as service_answer */
 
 struct service_options {
 	size_t body_max_bytes;
@@ -106,10 +96,6 @@ bool service_route_long(struct service *s, const char *path, service_handler_fn 
 bool service_route_later(struct service *s, const char *method, const char *path,
 			 service_start_fn *start, service_cancel_fn *cancel, void *arg,
 			 struct err *e) MUST_CHECK;
-
-/* With POST, and a handler that is prepared. */
-bool service_route_prepared(struct service *s, const char *path, const struct service_prepared *p,
-			    void *arg, struct err *e) MUST_CHECK;
 
 /* To be called when the TLS context was reloaded: for connections from now on. */
 void service_renew_tls(struct service *s);

@@ -178,8 +178,21 @@ end_wait(struct client *c, struct bufferevent *bev)
 		end_connection(c, bev);
 		return;
 	}
+	(void)evbuffer_drain(bufferevent_get_input(bev), c->held);
+	(void)account_bytes(c, 0);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
 	bufferevent_setcb(bev, on_passed_read, on_answer_written, on_gate_event, c);
+}
+
+struct str
+service_wait_body(struct service_wait *wait)
+{
+	struct client *c = wait->client;
+	struct evbuffer *input = bufferevent_get_input(c->connection->bev);
+	const char *whole = (const char *)evbuffer_pullup(input, (ssize_t)c->held);
+
+	return whole != NULL ? (struct str){whole + c->held - wait->body_len, wait->body_len}
+			     : STR_NONE;
 }
 
 void
@@ -196,21 +209,18 @@ service_answer(struct service_wait *wait, unsigned status, const char *content_t
 		end_wait(c, c->connection->bev);
 }
 
-/* Until the answer, only the work has a deadline. */
+/* Until the answer the request stays in the buffer, and only the work has a deadline. */
 static void
 begin_wait(struct client *c, struct bufferevent *bev, const struct service_route *route,
 	   const struct service_request *request)
 {
-	struct evbuffer *input = bufferevent_get_input(bev);
-
 	c->wait = (struct service_wait){.client = c,
 					.route = route,
+					.body_len = request->body.len,
 					.is_head = str_equal(request->method, STR("HEAD")),
 					.is_starting = true};
 	void *work = route->start(&c->wait, request, route->arg);
 	c->wait.is_starting = false;
-	(void)evbuffer_drain(input, evbuffer_get_length(input));
-	(void)account_bytes(c, 0);
 	if (c->wait.is_answered) {
 		end_wait(c, bev);
 		return;
@@ -221,9 +231,7 @@ begin_wait(struct client *c, struct bufferevent *bev, const struct service_route
 		return;
 	}
 	loop_timer_stop(&c->deadline);
-	if (!c->is_kept)
-		bufferevent_setwatermark(bev, EV_READ, 0, 0);
-	bufferevent_setcb(bev, c->is_kept ? on_passed_read : on_drain_read, NULL, on_gate_event, c);
+	bufferevent_setcb(bev, on_passed_read, NULL, on_gate_event, c);
 }
 
 /* Calls libevhtp, which may free the client. Returns whether that is still there. */
@@ -304,40 +312,12 @@ start_stream(struct client *c, struct bufferevent *bev, const struct service_rou
 		send_error(c, bev, 500);
 }
 
-/* Until then the request stays in the buffer. False: there is nothing to wait for. */
-static bool
-waits_for_preparation(struct client *c, struct bufferevent *bev, const struct service_route *r,
-		      const struct service_request *request)
-{
-	if (r->prepare == NULL)
-		return false;
-	c->wait = (struct service_wait){.client = c, .route = r};
-	c->wait.work = r->prepare(&c->wait, request, r->arg);
-	if (c->wait.work == NULL)
-		return false;
-	bufferevent_setcb(bev, on_passed_read, NULL, on_gate_event, c);
-	return true;
-}
-
-void
-service_resume(struct service_wait *wait)
-{
-	struct client *c = wait->client;
-	struct bufferevent *bev = c->connection->bev;
-
-	wait->work = NULL;
-	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
-	on_gate_read(bev, c);
-}
-
 /* Only replies that are whole at once need libevhtp. */
 static void
 pass_on(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	const struct service_route *r = service_routes_find(&c->service->routes, request, NULL);
 
-	if (r != NULL && waits_for_preparation(c, bev, r, request))
-		return;
 	if (r != NULL && r->start != NULL)
 		begin_wait(c, bev, r, request);
 	else if (r != NULL && r->has_source)

@@ -33,6 +33,7 @@ struct service_wait {
 	struct client *client;
 	const struct service_route *route; /* NULL: there is none */
 	void *work;
+	size_t body_len;
 	bool is_head;
 	bool is_starting; /* an answer is sent once start has returned */
 	bool is_answered;

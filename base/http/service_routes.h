@@ -16,7 +16,6 @@ struct service_route {
 	void *arg;
 	bool has_source; /* its replies may have one */
 	service_start_fn *start;
-	service_prepare_fn *prepare; /* NULL: nothing to prepare */
 	service_cancel_fn *cancel;
 };
 

@@ -306,6 +306,7 @@ name_of_url(struct inject *c, const char *annotation)
 		inject_problem(c, "annotation %s: %s", annotation, e.text);
 		return STR_NONE;
 	}
+	c->report->host = url.host;
 	struct str name = str_take(url.host, str_find_byte(url.host, '.'));
 	if (url.path.len > 1 || url.query.len > 0 || !is_label(name)) {
 		inject_problem(c, "annotation %s: expected an origin such as https://name.zone",
@@ -350,6 +351,7 @@ complete_name(struct inject *c)
 				 c->settings->zone);
 	c->doc->failed = c->doc->failed || url == NULL;
 	p->external_url = str_from(url);
+	c->report->host = str_skip(p->external_url, strlen("https://"));
 }
 
 /* "3000-kiwi" is the host of port 3000 of workspace kiwi; GitLab calls IDEs "60001-kiwi". */

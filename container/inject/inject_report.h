@@ -23,6 +23,9 @@ struct inject_notes {
 struct inject_report {
 	struct inject_notes problems;
 	struct inject_notes warnings;
+	/* Of a pod, in its document or arena. */
+	struct str secret; /* its name, if it follows from INJECT_SECRET; empty: an annotation's */
+	struct str host;   /* of the workspace */
 };
 
 /* "Deployment/name", or as much as is known; in the document's arena. */

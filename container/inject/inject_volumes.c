@@ -79,8 +79,9 @@ inject_volumes(struct inject *c, struct node *list)
 	if (c->params.ssh.len > 0)
 		add_memory_volume(d, list, INJECT_VOLUME_SSH);
 	inject_add_log_volume(c, list);
-	add_secret_volume(c, list, INJECT_VOLUME_SECRET,
-			  secret.len > 0 ? secret : fill_pattern(c, s->secret));
+	if (secret.len == 0)
+		secret = c->report->secret = fill_pattern(c, s->secret);
+	add_secret_volume(c, list, INJECT_VOLUME_SECRET, secret);
 	if (inject_has_tls_secret(c))
 		add_secret_volume(c, list, INJECT_VOLUME_TLS,
 				  tls_secret.len > 0 ? tls_secret : fill_pattern(c, s->tls_secret));

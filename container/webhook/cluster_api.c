@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/conf/conf.h"
 #include "base/http/fetch.h"
+#include "base/list.h"
 #include "base/process/file_watch.h"
 
 #define CONNECT_TIMEOUT_MS 3000u
@@ -22,12 +23,16 @@
 #define URL_BYTES	   2048
 #define REASON_MAX_BYTES   200u
 
-struct cluster_api {
-	struct fetch *fetch;
-	struct fetch_call *call;
+struct cluster_call {
+	LIST_ENTRY(cluster_call) entry;
+	struct fetch_call *fetch;
 	cluster_done_fn *done;
 	void *arg;
-	uint64_t timeout_ms;
+};
+
+struct cluster_api {
+	struct fetch *fetch;
+	LIST_HEAD(, cluster_call) calls;
 	char *url;
 	char token_file[PATH_BYTES];
 	char ca_file[PATH_BYTES];
@@ -88,7 +93,7 @@ set_refusal(struct err *e, enum err_code code, const char *what, struct str body
 	json_doc_free(doc);
 }
 
-/* False for 200 only. */
+/* False for 200 and 201 only. */
 static bool
 explain_status(unsigned status, struct str body, struct err *e)
 {
@@ -96,6 +101,7 @@ explain_status(unsigned status, struct str body, struct err *e)
 
 	switch (status) {
 	case 200:
+	case 201:
 		return false;
 	case 401:
 		set_refusal(e, ERR_DENIED, "does not accept the service account's token", body);
@@ -126,33 +132,55 @@ parse_object(struct str body, struct err *e)
 	return doc;
 }
 
+/* Both have status 409. */
+static enum cluster_outcome
+conflict_of(struct str body)
+{
+	struct json_doc *doc =
+		json_doc_parse_within(body, ANSWER_MAX_BYTES, ANSWER_MAX_DEPTH, NULL);
+	struct str reason = STR_NONE;
+	bool exists = doc != NULL &&
+		      json_get_opt_str(json_doc_root(doc), "reason", &reason, NULL) &&
+		      str_equal(reason, STR("AlreadyExists"));
+
+	json_doc_free(doc);
+	return exists ? CLUSTER_EXISTS : CLUSTER_CONFLICT;
+}
+
+static void
+free_call(struct cluster_call *call)
+{
+	LIST_REMOVE(call, entry);
+	free(call);
+}
+
 static void
 on_fetched(const struct fetch_response *response, const struct err *error, bool request_sent,
 	   void *arg)
 {
-	struct cluster_api *a = arg;
+	struct cluster_call *call = arg;
+	cluster_done_fn *done = call->done;
+	void *done_arg = call->arg;
 	struct json_doc *doc = NULL;
 	struct err e = *error;
-	bool is_conflict = response != NULL && response->status == 409;
+	struct cluster_answer answer = {.outcome = CLUSTER_FAILED, .e = &e};
 
 	(void)request_sent;
-	a->call = NULL;
-	if (response != NULL && !is_conflict &&
-	    !explain_status(response->status, response->body, &e))
+	free_call(call);
+	if (response != NULL && response->status == 409)
+		answer.outcome = conflict_of(response->body);
+	else if (response != NULL && !explain_status(response->status, response->body, &e))
 		doc = parse_object(response->body, &e);
-	const struct cluster_answer answer = {
-		.outcome = is_conflict	 ? CLUSTER_CONFLICT
-			   : doc != NULL ? CLUSTER_DONE
-					 : CLUSTER_FAILED,
-		.object = doc == NULL ? NULL : json_doc_root(doc),
-		.e = &e,
-	};
-	a->done(&answer, a->arg);
+	if (doc != NULL) {
+		answer.outcome = CLUSTER_DONE;
+		answer.object = json_doc_root(doc);
+	}
+	done(&answer, done_arg);
 	json_doc_free(doc);
 }
 
 static struct fetch *
-new_fetch(struct loop *l, const struct cluster_api *a, struct err *e)
+new_fetch(struct loop *l, const struct cluster_api *a, unsigned connections_max, struct err *e)
 {
 	const struct fetch_options options = {
 		.ca_file = a->ca_file,
@@ -161,7 +189,7 @@ new_fetch(struct loop *l, const struct cluster_api *a, struct err *e)
 		.stall_timeout_ms = STALL_TIMEOUT_MS,
 		.total_timeout_ms = TOTAL_TIMEOUT_MS,
 		.body_max_bytes = ANSWER_MAX_BYTES,
-		.connections_max = 1,
+		.connections_max = connections_max,
 	};
 
 	return fetch_new(l, &options, e);
@@ -184,9 +212,8 @@ cluster_api_new(struct loop *l, const struct cluster_api_options *options, struc
 		cluster_api_free(a);
 		return NULL;
 	}
-	a->timeout_ms = options->timeout_ms;
 	a->ca_seen = file_watch_stat(a->ca_file);
-	a->fetch = new_fetch(l, a, e);
+	a->fetch = new_fetch(l, a, options->connections_max, e);
 	if (a->fetch == NULL) {
 		(void)err_wrap(e, "service account");
 		cluster_api_free(a);
@@ -198,53 +225,73 @@ cluster_api_new(struct loop *l, const struct cluster_api_options *options, struc
 void
 cluster_api_free(struct cluster_api *a)
 {
+	struct cluster_call *call;
+	struct cluster_call *next;
+
 	if (a == NULL)
 		return;
 	if (a->fetch != NULL)
 		fetch_free(a->fetch);
+	LIST_FOREACH_SAFE (call, &a->calls, entry, next)
+		free(call);
 	secret_free(a->token);
 	free(a->url);
 	free(a);
 }
 
-static const char *
-content_type_of(enum cluster_patch patch)
+static const struct {
+	const char *method;
+	const char *content_type;
+} methods[] = {
+	[CLUSTER_READ] = {"GET", NULL},
+	[CLUSTER_MERGE_PATCH] = {"PATCH", "application/merge-patch+json"},
+	[CLUSTER_JSON_PATCH] = {"PATCH", "application/json-patch+json"},
+	[CLUSTER_CREATE] = {"POST", "application/json"},
+};
+
+static bool
+set_url(const struct cluster_api *a, const char *path, char url[URL_BYTES], struct err *e)
 {
-	switch (patch) {
-	case CLUSTER_NO_PATCH:
-		return NULL;
-	case CLUSTER_MERGE_PATCH:
-		return "application/merge-patch+json";
-	case CLUSTER_JSON_PATCH:
-		return "application/json-patch+json";
-	}
-	return NULL;
+	return snprintf(url, URL_BYTES, "%s%s", a->url, path) < URL_BYTES ||
+	       err_set(e, ERR_CONFIG, "the object's path is too long");
 }
 
-bool
+struct cluster_call *
 cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
 		  cluster_done_fn *done, void *arg, struct err *e)
 {
 	char url[URL_BYTES];
 
-	err_assert(a->call == NULL);
-	if (snprintf(url, sizeof(url), "%s%s", a->url, request->path) >= (int)sizeof(url))
-		return err_set(e, ERR_CONFIG, "the object's path is too long");
-	if (!read_token(a, e))
-		return false;
+	if (!set_url(a, request->path, url, e) || !read_token(a, e))
+		return NULL;
 	check_authorities(a);
+	struct cluster_call *call = calloc(1, sizeof(*call));
+	if (call == NULL) {
+		err_set(e, ERR_MEMORY, "no memory for a request");
+		return NULL;
+	}
 	const struct fetch_request fetched = {
 		.priority = FETCH_NORMAL,
-		.method = request->patch == CLUSTER_NO_PATCH ? "GET" : "PATCH",
+		.method = methods[request->method].method,
 		.url = url,
 		.accept = "application/json",
-		.content_type = content_type_of(request->patch),
+		.content_type = methods[request->method].content_type,
 		.body = request->body,
 		.bearer = a->token,
-		.timeout_ms = a->timeout_ms,
+		.timeout_ms = request->timeout_ms,
 	};
-	a->done = done;
-	a->arg = arg;
-	a->call = fetch_start(a->fetch, &fetched, on_fetched, a, e);
-	return a->call != NULL;
+	*call = (struct cluster_call){.done = done, .arg = arg};
+	LIST_INSERT_HEAD(&a->calls, call, entry);
+	call->fetch = fetch_start(a->fetch, &fetched, on_fetched, call, e);
+	if (call->fetch != NULL)
+		return call;
+	free_call(call);
+	return NULL;
+}
+
+void
+cluster_call_cancel(struct cluster_call *call)
+{
+	fetch_cancel(call->fetch);
+	free_call(call);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests to the cluster's API server with the pod's service account, one after the other.
+ * Requests to the cluster's API server with the pod's service account.
  *
  * The account's directory has the files token and ca.crt, which the kubelet replaces: both are read
- * again when they have changed. A request ends within a few seconds, with or without an answer.
+ * again when they have changed. A request ends within a few seconds, with or without an answer;
+ * those that wait for a connection included.
  */
 #ifndef CONTAINER_WEBHOOK_CLUSTER_API_H
 #define CONTAINER_WEBHOOK_CLUSTER_API_H
@@ -12,28 +13,32 @@
 #include "base/net/loop.h"
 
 struct cluster_api;
+struct cluster_call; /* a request under way */
 
 struct cluster_api_options {
-	const char *url;	 /* the server's origin */
-	const char *account_dir; /* as /var/run/secrets/kubernetes.io/serviceaccount */
-	uint64_t timeout_ms;	 /* of a request; 0: a few seconds */
+	const char *url;	  /* the server's origin */
+	const char *account_dir;  /* as /var/run/secrets/kubernetes.io/serviceaccount */
+	unsigned connections_max; /* requests at the same time; others wait */
 };
 
-enum cluster_patch {
-	CLUSTER_NO_PATCH,    /* read the object */
+enum cluster_method {
+	CLUSTER_READ,
 	CLUSTER_MERGE_PATCH, /* RFC 7386 */
 	CLUSTER_JSON_PATCH,  /* RFC 6902 */
+	CLUSTER_CREATE,
 };
 
 struct cluster_request {
-	const char *path; /* of one object */
-	enum cluster_patch patch;
-	struct str body; /* the patch; copied, wiped after the call */
+	const char *path; /* of one object, or of the collection that it is created in */
+	enum cluster_method method;
+	struct str body;     /* the patch or the new object; copied, wiped after the call */
+	uint64_t timeout_ms; /* 0: a few seconds */
 };
 
 enum cluster_outcome {
 	CLUSTER_DONE,	  /* object is as it is now */
-	CLUSTER_CONFLICT, /* someone else has changed it: read it again */
+	CLUSTER_CONFLICT, /* someone else has changed it: read it again, or repeat the request */
+	CLUSTER_EXISTS,	  /* not created, because there is one of that name */
 	CLUSTER_FAILED,	  /* e says why, in words for an operator */
 };
 
@@ -50,8 +55,9 @@ struct cluster_api *cluster_api_new(struct loop *l, const struct cluster_api_opt
 				    struct err *e) MUST_CHECK;
 void cluster_api_free(struct cluster_api *a); /* cancels what is under way */
 
-/* One at a time. False: nothing was started, done will not run. */
-bool cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
-		       cluster_done_fn *done, void *arg, struct err *e) MUST_CHECK;
+/* NULL: nothing was started, done will not run. */
+struct cluster_call *cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
+				       cluster_done_fn *done, void *arg, struct err *e) MUST_CHECK;
+void cluster_call_cancel(struct cluster_call *call); /* done will not run */
 
 #endif

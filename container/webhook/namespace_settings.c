@@ -162,7 +162,7 @@ take_answer(struct namespace_settings *n, struct known_space *x,
 
 	if (is_none)
 		buf_clear(&x->data);
-	else if (answer->outcome == CLUSTER_CONFLICT)
+	else if (answer->outcome == CLUSTER_CONFLICT || answer->outcome == CLUSTER_EXISTS)
 		err_set(&e, ERR_PROTOCOL, "the API server reports a conflict");
 	if (!is_none && (answer->outcome != CLUSTER_DONE || !copy_data(x, answer->object, &e))) {
 		set_failed(n, x, &e);
@@ -217,8 +217,9 @@ on_next(void *arg)
 	TAILQ_REMOVE(&n->queue, x, queued);
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%s/configmaps/%s", x->name,
 		       n->config_map);
-	const struct cluster_request request = {.path = path};
-	if (cluster_api_start(n->api, &request, on_answer, n, &e)) {
+	const struct cluster_request request = {
+		.path = path, .method = CLUSTER_READ, .timeout_ms = TIMEOUT_MS};
+	if (cluster_api_start(n->api, &request, on_answer, n, &e) != NULL) {
 		n->current = x;
 		return;
 	}
@@ -279,6 +280,8 @@ namespace_settings_get(const struct namespace_settings *n, struct str name, stru
 
 	if (x == NULL)
 		return err_set(e, ERR_LIMIT, "too many namespaces are asked for at once");
+	if (x->state == ENTRY_ASKED)
+		return err_set(e, ERR_TIMEOUT, "the API server takes too long");
 	if (x->state != ENTRY_KNOWN) {
 		*e = x->error;
 		return x->error.code == ERR_NONE ? err_set(e, ERR_MEMORY, "no memory") : false;
@@ -296,7 +299,7 @@ namespace_settings_new(struct loop *l, const struct container_settings *settings
 	const struct cluster_api_options api = {
 		.url = settings->cluster_url,
 		.account_dir = settings->account_dir,
-		.timeout_ms = TIMEOUT_MS,
+		.connections_max = 1,
 	};
 	struct namespace_settings *n = calloc(1, sizeof(*n));
 

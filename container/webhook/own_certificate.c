@@ -105,6 +105,7 @@ take_answer(struct own_certificate *o, const struct cluster_answer *answer, cons
 	switch (answer->outcome) {
 	case CLUSTER_DONE:
 		break;
+	case CLUSTER_EXISTS:
 	case CLUSTER_CONFLICT:
 		end_round(o, OWN_CERTIFICATE_CONFLICT,
 			  CONFLICT_MIN_MS + random_below(CONFLICT_SPREAD_MS));
@@ -126,7 +127,7 @@ ask(struct own_certificate *o, const struct cluster_request *request, cluster_do
 {
 	struct err e = ERR_INIT;
 
-	if (!cluster_api_start(o->api, request, done, o, &e))
+	if (cluster_api_start(o->api, request, done, o, &e) == NULL)
 		fail(o, request->path, &e);
 }
 
@@ -157,7 +158,7 @@ write_configuration(struct own_certificate *o, struct str patch)
 {
 	const struct cluster_request request = {
 		.path = o->configuration_paths[o->configuration],
-		.patch = CLUSTER_JSON_PATCH,
+		.method = CLUSTER_JSON_PATCH,
 		.body = patch,
 	};
 
@@ -264,7 +265,7 @@ take_step(struct own_certificate *o, enum certificate_step step)
 	log_info(NULL, "certificate rotation", log_cstr("step", describe(step)));
 	bool ok = buf_reserve(&patch, PATCH_MAX_BYTES / 2) && write_step(o, step, &patch, &e);
 	const struct cluster_request request = {
-		.path = o->secret_path, .patch = CLUSTER_MERGE_PATCH, .body = buf_view(&patch)};
+		.path = o->secret_path, .method = CLUSTER_MERGE_PATCH, .body = buf_view(&patch)};
 	if (ok)
 		ask(o, &request, on_secret);
 	else
@@ -371,6 +372,7 @@ own_certificate_new(struct loop *l, const struct own_certificate_options *option
 	const struct cluster_api_options api = {
 		.url = options->settings->cluster_url,
 		.account_dir = options->settings->account_dir,
+		.connections_max = 1,
 	};
 	struct own_certificate *o = calloc(1, sizeof(*o));
 

@@ -6,11 +6,12 @@
 #include "container/webhook/review.h"
 
 #include "base/crypto/crypto.h"
+#include "base/dns_name.h"
 #include "container/inject/uninject.h"
+#include "container/inject/value/namespace_pattern.h"
 #include "container/webhook/patch.h"
 
 #define REVIEW_VERSION	  "admission.k8s.io/v1"
-#define UID_MAX_BYTES	  256u
 #define PATCH_MAX_BYTES	  ((size_t)2 * 1024 * 1024)
 #define MESSAGE_MAX_BYTES 8192u
 #define WARNING_MAX_BYTES 200u /* the API server cuts longer ones */
@@ -23,6 +24,7 @@ struct review {
 	const struct node *request;
 	struct node *object;
 	struct inject_report report;
+	struct review_secret *secret;
 	struct buf patch;   /* may be empty */
 	struct buf message; /* why the request is denied; empty: it is allowed */
 };
@@ -70,7 +72,7 @@ read_request(struct review *r, struct str body, struct err *e)
 		return set_malformed(e, "unexpected kind or apiVersion: expected " REVIEW_VERSION);
 	r->request = node_get(root, "request");
 	struct str uid = node_text_at(r->request, "uid");
-	if (uid.len == 0 || uid.len > UID_MAX_BYTES)
+	if (uid.len == 0 || uid.len > REVIEW_UID_MAX_BYTES)
 		return set_malformed(e, "request.uid is missing");
 	if (node_text_at(r->request, "operation").len == 0)
 		return set_malformed(e, "request.operation is missing");
@@ -151,6 +153,46 @@ join_namespace(struct review *r, struct err *e)
 	return true;
 }
 
+static bool
+copy_name(char to[WORKSPACE_SECRET_TEXT_BYTES], struct str name)
+{
+	bool fits = name.len < WORKSPACE_SECRET_TEXT_BYTES && dns_is_name(name, DNS_CANONICAL);
+
+	if (fits)
+		memcpy(to, name.data, name.len);
+	to[fits ? name.len : 0] = '\0';
+	return fits;
+}
+
+static bool
+is_dry_run(const struct review *r)
+{
+	const struct node *dry_run = node_get(r->request, "dryRun");
+
+	return node_is(dry_run, NODE_BOOL) && dry_run->integer != 0;
+}
+
+/* The pod of a namespace whose secrets are ours to make. The API server says the namespace. */
+static void
+order_secret(struct review *r)
+{
+	struct workspace_secret_order *order = &r->secret->order;
+	struct str namespace = node_text_at(r->request, "namespace");
+	struct str uid = node_text_at(r->request, "uid");
+
+	if (r->settings->secrets != CONTAINER_SECRETS_CREATE || r->report.secret.len == 0 ||
+	    is_dry_run(r) || !namespace_pattern_matches(r->settings->secrets_namespace, namespace))
+		return;
+	if (!copy_name(order->namespace, namespace) || !copy_name(order->name, r->report.secret) ||
+	    !copy_name(order->host, r->report.host)) {
+		deny(r, "the names of workspace and secret are too long");
+		return;
+	}
+	memcpy(r->secret->uid, uid.data, uid.len);
+	r->secret->uid[uid.len] = '\0';
+	r->secret->is_needed = true;
+}
+
 /* Only at creation: the containers of an existing pod can't be changed. */
 static bool
 mutate_object(struct review *r, struct err *e)
@@ -169,6 +211,8 @@ mutate_object(struct review *r, struct err *e)
 	if (r->space != NULL && r->message.len > 0 && is_pod(r->object))
 		deny(r, "the namespace has injection enabled: label pods that are no workspaces "
 			"with " INJECT_LABEL "=false");
+	if (is_ours && is_pod(r->object) && r->report.problems.count == 0)
+		order_secret(r);
 	if (!is_ours || r->report.problems.count > 0 || node_equal(before, r->object))
 		return true;
 	if (!is_pod(r->object))
@@ -264,13 +308,33 @@ write_patch(const struct review *r, struct json_writer *w)
 }
 
 static void
-write_denial(const struct review *r, struct json_writer *w)
+write_denial(struct json_writer *w, int code, const char *reason, struct str message)
 {
 	json_write_object(w, "status");
-	json_write_int(w, "code", 422);
-	json_write_str(w, "reason", STR("Invalid"));
-	json_write_str(w, "message", buf_view(&r->message));
+	json_write_int(w, "code", code);
+	json_write_str(w, "reason", str_from(reason));
+	json_write_str(w, "message", message);
 	json_write_close(w, '}');
+}
+
+static void
+begin_response(struct json_writer *w, struct buf *out, struct str uid, bool is_allowed)
+{
+	json_write_begin(w, out);
+	json_write_object(w, NULL);
+	json_write_str(w, "apiVersion", STR(REVIEW_VERSION));
+	json_write_str(w, "kind", STR("AdmissionReview"));
+	json_write_object(w, "response");
+	json_write_str(w, "uid", uid);
+	json_write_bool(w, "allowed", is_allowed);
+}
+
+static bool
+end_response(struct json_writer *w)
+{
+	json_write_close(w, '}');
+	json_write_close(w, '}');
+	return json_write_end(w);
 }
 
 static bool
@@ -279,22 +343,30 @@ write_response(const struct review *r, struct err *e)
 	struct json_writer w;
 	bool ok = true;
 
-	json_write_begin(&w, r->out);
-	json_write_object(&w, NULL);
-	json_write_str(&w, "apiVersion", STR(REVIEW_VERSION));
-	json_write_str(&w, "kind", STR("AdmissionReview"));
-	json_write_object(&w, "response");
-	json_write_str(&w, "uid", node_text_at(r->request, "uid"));
-	json_write_bool(&w, "allowed", r->message.len == 0);
+	begin_response(&w, r->out, node_text_at(r->request, "uid"), r->message.len == 0);
 	if (r->message.len > 0)
-		write_denial(r, &w);
+		write_denial(&w, 422, "Invalid", buf_view(&r->message));
 	else if (r->patch.len > 0)
 		ok = write_patch(r, &w);
 	write_warnings(r, &w);
-	json_write_close(&w, '}');
-	json_write_close(&w, '}');
-	return (json_write_end(&w) && ok) ||
+	return (end_response(&w) && ok) ||
 	       err_set(e, ERR_LIMIT, "AdmissionReview: the answer is too large");
+}
+
+bool
+review_refuse(const struct review_secret *secret, const struct err *why, struct buf *out)
+{
+	const struct workspace_secret_order *order = &secret->order;
+	struct json_writer w;
+	struct buf message;
+
+	buf_init(&message, MESSAGE_MAX_BYTES);
+	buf_addf(&message, "workspace-proxy: secret %s/%s can't be created (INJECT_SECRETS): %s",
+		 order->namespace, order->name, why->text);
+	begin_response(&w, out, str_from(secret->uid), false);
+	write_denial(&w, 500, "InternalError", buf_view(&message));
+	buf_fini(&message);
+	return end_response(&w);
 }
 
 static bool
@@ -322,11 +394,16 @@ review_namespace(struct str body, struct buf *name)
 }
 
 enum review_outcome
-review_answer(const struct review_question *question, struct buf *out, struct err *e)
+review_answer(const struct review_question *question, struct buf *out, struct review_secret *secret,
+	      struct err *e)
 {
-	struct review r = {.settings = question->settings, .space = question->space, .out = out};
+	struct review r = {.settings = question->settings,
+			   .space = question->space,
+			   .out = out,
+			   .secret = secret};
 	enum review_outcome outcome = REVIEW_ALLOWED;
 
+	secret->is_needed = false;
 	doc_init(&r.doc);
 	buf_init(&r.patch, PATCH_MAX_BYTES);
 	buf_init(&r.message, MESSAGE_MAX_BYTES);

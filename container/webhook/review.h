@@ -6,6 +6,7 @@
 #define CONTAINER_WEBHOOK_REVIEW_H
 
 #include "container/inject/inject.h"
+#include "container/webhook/workspace_secret.h"
 
 #define REVIEW_MAX_BYTES ((size_t)6 * 1024 * 1024)
 
@@ -23,6 +24,15 @@ enum review_outcome {
 	REVIEW_OUTCOMES,
 };
 
+#define REVIEW_UID_MAX_BYTES 256u
+
+/* A secret that must exist before the answer is given. */
+struct review_secret {
+	bool is_needed;
+	struct workspace_secret_order order;
+	char uid[REVIEW_UID_MAX_BYTES + 1]; /* of the request */
+};
+
 /* A namespace in which all pods get the sidecar that don't say otherwise. */
 struct review_space {
 	struct str data;     /* its settings: a JSON object, or empty */
@@ -36,8 +46,13 @@ struct review_question {
 	const struct review_space *space; /* NULL: only what is labelled gets the sidecar */
 };
 
+/* secret says whether the pod needs one that the webhook makes (INJECT_SECRETS). */
 enum review_outcome review_answer(const struct review_question *question, struct buf *out,
-				  struct err *e) MUST_CHECK;
+				  struct review_secret *secret, struct err *e) MUST_CHECK;
+
+/* The answer, if the secret could not be made. */
+bool review_refuse(const struct review_secret *secret, const struct err *why,
+		   struct buf *out) MUST_CHECK;
 
 /* The namespace of a review's object. False: it has none, or is no review. */
 bool review_namespace(struct str body, struct buf *name);

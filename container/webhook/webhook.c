@@ -2,17 +2,15 @@
 /*
  * The admission webhook: an HTTPS server on base/http/service.
  *
- * /mutate and /validate answer AdmissionReviews, those below them of namespaces in which all pods
- * are injected (namespace_settings.h); /ping, /ready and /metrics are on the same
- * listener. The certificate is the webhook's own (own_certificate.h), or comes from files, which
- * are reloaded when they change (checked every second) and on SIGHUP; an unusable pair is logged
- * and the old one stays. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more,
- * then those in progress finish. A second signal ends the process at once.
+ * Reviews are answered by reviews.h; /ping, /ready and /metrics are on the same listener. The
+ * certificate is the webhook's own (own_certificate.h), or comes from files, which are reloaded
+ * when they change (checked every second) and on SIGHUP; an unusable pair is logged and the old one
+ * stays. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more, then those in
+ * progress finish. A second signal ends the process at once.
  */
 #include "container/webhook/webhook.h"
 
 #include <signal.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/http/service.h"
@@ -22,16 +20,15 @@
 #include "base/process/metrics_process.h"
 #include "base/process/passed_sockets.h"
 #include "base/process/sandbox.h"
-#include "container/webhook/webhook_metrics.h"
+#include "container/webhook/reviews.h"
 
-#define IDLE_TIMEOUT_MS	    10000u  /* the API server's default timeout */
-#define KEEP_ALIVE_MS	    150000u /* the API server closes after 90 seconds without a request */
-#define CONNECTIONS_MAX	    128u
-#define BODIES_MAX_BYTES    (5 * REVIEW_MAX_BYTES) /* of all connections together */
-#define FILE_CHECK_MS	    1000u
-#define PATHS_MAX_BYTES	    16384u
-#define SIGNALS		    3
-#define NAMESPACE_MAX_BYTES 64u
+#define IDLE_TIMEOUT_MS	 10000u	 /* the API server's default timeout */
+#define KEEP_ALIVE_MS	 150000u /* the API server closes after 90 seconds without a request */
+#define CONNECTIONS_MAX	 128u
+#define BODIES_MAX_BYTES (5 * REVIEW_MAX_BYTES) /* of all connections together */
+#define FILE_CHECK_MS	 1000u
+#define PATHS_MAX_BYTES	 16384u
+#define SIGNALS		 3
 
 static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -45,124 +42,12 @@ struct webhook {
 	struct loop_timer file_check;
 	struct loop_timer linger;
 	struct loop_timer deadline;
-	struct file_watch files[2];	   /* certificate and key */
-	struct own_certificate *own;	   /* instead of these files, or NULL */
-	struct namespace_settings *spaces; /* or NULL */
+	struct file_watch files[2];  /* certificate and key */
+	struct own_certificate *own; /* instead of these files, or NULL */
+	struct reviews reviews;
 	struct webhook_metrics metrics;
 	struct metrics_process process;
 };
-
-static uint64_t
-now_us(void)
-{
-	struct timespec now;
-
-	err_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-static void
-answer_review(struct webhook *w, const struct review_question *question,
-	      struct service_reply *reply)
-{
-	uint64_t begin_us = now_us();
-	enum review_kind kind = question->kind;
-	struct err e = ERR_INIT;
-	enum review_outcome outcome = review_answer(question, &reply->body, &e);
-
-	reply->content_type = "application/json";
-	if (outcome == REVIEW_MALFORMED) {
-		log_warn(NULL, "malformed review", log_cstr("webhook", webhook_kinds[kind]),
-			 log_err(&e));
-		buf_clear(&reply->body);
-		reply->status = 400;
-		reply->content_type = "text/plain; charset=utf-8";
-		buf_addf(&reply->body, "%s\n", e.text);
-	}
-	w->metrics.reviews[kind][outcome]++;
-	metrics_observe(&w->metrics.duration[kind], &metrics_latency_bounds, now_us() - begin_us);
-	log_info(NULL, "review", log_cstr("webhook", webhook_kinds[kind]),
-		 log_cstr("outcome", webhook_outcomes[outcome]));
-}
-
-static void
-on_mutate(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	const struct webhook *w = arg;
-	const struct review_question question = {
-		.settings = w->settings, .kind = REVIEW_MUTATE, .body = request->body};
-
-	answer_review(arg, &question, reply);
-}
-
-static void
-on_validate(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	const struct webhook *w = arg;
-	const struct review_question question = {
-		.settings = w->settings, .kind = REVIEW_VALIDATE, .body = request->body};
-
-	answer_review(arg, &question, reply);
-}
-
-static void
-on_settings_known(void *wait)
-{
-	service_resume(wait);
-}
-
-static void *
-prepare_settings(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	const struct webhook *w = arg;
-	struct namespace_wait *asked = NULL;
-	struct buf name;
-
-	buf_init(&name, NAMESPACE_MAX_BYTES);
-	if (w->spaces != NULL && review_namespace(request->body, &name))
-		asked = namespace_settings_ask(w->spaces, buf_view(&name), on_settings_known, wait);
-	buf_fini(&name);
-	return asked;
-}
-
-static void
-cancel_settings(void *asked)
-{
-	namespace_settings_cancel(asked);
-}
-
-static void
-on_mutate_namespace(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	const struct webhook *w = arg;
-	struct err e = ERR_INIT;
-	struct review_space space = {.e = &e};
-	const struct review_question question = {.settings = w->settings,
-						 .kind = REVIEW_MUTATE,
-						 .body = request->body,
-						 .space = &space};
-	struct buf name;
-
-	buf_init(&name, NAMESPACE_MAX_BYTES);
-	if (w->spaces != NULL && review_namespace(request->body, &name) &&
-	    !namespace_settings_get(w->spaces, buf_view(&name), &space.data, &e))
-		(void)err_wrap(&e, "ConfigMap %s", w->settings->namespace_config_map);
-	buf_fini(&name);
-	answer_review(arg, &question, reply);
-}
-
-static void
-on_validate_namespace(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	const struct webhook *w = arg;
-	const struct review_space space = {.data = STR_NONE};
-	const struct review_question question = {.settings = w->settings,
-						 .kind = REVIEW_VALIDATE,
-						 .body = request->body,
-						 .space = &space};
-
-	answer_review(arg, &question, reply);
-}
 
 static void
 on_ping(const struct service_request *request, struct service_reply *reply, void *arg)
@@ -287,14 +172,9 @@ on_signal(void *arg, int signal_number)
 static bool
 add_routes(struct webhook *w, struct err *e)
 {
-	static const struct service_prepared of_namespace = {prepare_settings, cancel_settings,
-							     on_mutate_namespace};
 	struct service *s = w->service;
 
-	return service_route(s, "POST", "/mutate", on_mutate, w, e) &&
-	       service_route(s, "POST", "/validate", on_validate, w, e) &&
-	       service_route_prepared(s, "/mutate/namespace", &of_namespace, w, e) &&
-	       service_route(s, "POST", "/validate/namespace", on_validate_namespace, w, e) &&
+	return reviews_route(&w->reviews, s, e) &&
 	       service_route(s, "GET", "/ping", on_ping, w, e) &&
 	       service_route(s, "GET", "/ready", on_ready, w, e) &&
 	       service_route(s, "GET", "/metrics", on_metrics, w, e);
@@ -360,12 +240,26 @@ start_own_certificate(struct webhook *w, struct err *e)
 }
 
 static bool
-start_spaces(struct webhook *w, struct err *e)
+makes_secrets(const struct webhook *w)
 {
-	if (w->settings->namespace_config_map == NULL)
-		return true;
-	w->spaces = namespace_settings_new(w->loop, w->settings, w->metrics.namespace_reads, e);
-	return w->spaces != NULL;
+	return w->settings->secrets == CONTAINER_SECRETS_CREATE;
+}
+
+/* What reviews ask the API server. */
+static bool
+start_questions(struct webhook *w, struct err *e)
+{
+	struct reviews *r = &w->reviews;
+	bool has_spaces = w->settings->namespace_config_map != NULL;
+
+	if (has_spaces)
+		r->spaces =
+			namespace_settings_new(w->loop, w->settings, w->metrics.namespace_reads, e);
+	if (has_spaces && r->spaces == NULL)
+		return false;
+	if (makes_secrets(w))
+		r->secrets = workspace_secrets_new(w->loop, w->settings, e);
+	return !makes_secrets(w) || r->secrets != NULL;
 }
 
 static bool
@@ -401,6 +295,7 @@ start(struct webhook *w, struct err *e)
 	w->loop = loop_new(e);
 	if (w->loop == NULL)
 		return false;
+	w->reviews.loop = w->loop;
 	loop_timer_init(&w->file_check, w->loop, on_file_check, w);
 	loop_timer_init(&w->linger, w->loop, on_lingered, w);
 	loop_timer_init(&w->deadline, w->loop, on_deadline, w);
@@ -410,8 +305,9 @@ start(struct webhook *w, struct err *e)
 		return false;
 	if (w->tls == NULL || !start_service(w, e) || !add_routes(w, e) || !add_signals(w, e))
 		return false;
-	restrict_process(w, is_own || w->settings->namespace_config_map != NULL);
-	if ((is_own && !start_own_certificate(w, e)) || !start_spaces(w, e))
+	restrict_process(w,
+			 is_own || w->settings->namespace_config_map != NULL || makes_secrets(w));
+	if ((is_own && !start_own_certificate(w, e)) || !start_questions(w, e))
 		return false;
 	address_format(service_address(w->service), text, sizeof(text));
 	log_info(NULL, "listening", log_cstr("listener", "webhook"), log_cstr("address", text));
@@ -429,8 +325,9 @@ stop(struct webhook *w)
 		loop_timer_fini(&w->deadline);
 	}
 	own_certificate_free(w->own);
-	service_free(w->service);
-	namespace_settings_free(w->spaces);
+	service_free(w->service); /* cancels what reviews wait for */
+	namespace_settings_free(w->reviews.spaces);
+	workspace_secrets_free(w->reviews.secrets);
 	tls_context_free(w->tls);
 	loop_free(w->loop);
 }
@@ -440,6 +337,8 @@ webhook_run(const struct container_settings *settings)
 {
 	struct webhook w = {.settings = settings};
 	struct err e = ERR_INIT;
+
+	w.reviews = (struct reviews){.settings = settings, .metrics = &w.metrics};
 	bool ok = start(&w, &e) && loop_run(w.loop, &e);
 
 	if (ok)

@@ -19,6 +19,10 @@ static const char *const round_outcomes[OWN_CERTIFICATE_OUTCOMES] = {
 	[OWN_CERTIFICATE_FAILED] = "failed"};
 static const char *const namespace_outcomes[NAMESPACE_OUTCOMES] = {
 	[NAMESPACE_FOUND] = "found", [NAMESPACE_NONE] = "none", [NAMESPACE_FAILED] = "failed"};
+static const char *const secret_outcomes[WORKSPACE_SECRET_OUTCOMES] = {
+	[WORKSPACE_SECRET_CREATED] = "created",
+	[WORKSPACE_SECRET_EXISTING] = "existing",
+	[WORKSPACE_SECRET_FAILED] = "failed"};
 static const char *const sources[] = {"webhook", NULL};
 
 #define FIELD(field) METRICS_FIELD(struct webhook_metrics, field)
@@ -37,6 +41,12 @@ static const struct metrics_family families[] = {
 	 .labels = {METRICS_LABEL("webhook", webhook_kinds)},
 	 .bounds = &metrics_latency_bounds,
 	 .help = "Time to answer an AdmissionReview."},
+	{.name = "workspace_proxy_webhook_secrets_total",
+	 .type = METRICS_COUNTER,
+	 FIELD(secrets),
+	 .labels = {METRICS_LABEL("outcome", secret_outcomes)},
+	 .help = "Secrets of workspaces (INJECT_SECRETS); existing: there was one, failed: the pod "
+		 "was refused, see the log."},
 	{.name = "workspace_proxy_webhook_reloads_total",
 	 .type = METRICS_COUNTER,
 	 FIELD(reloads),

@@ -16,6 +16,7 @@ struct webhook_metrics {
 	uint64_t reloads[2]; /* done, failed */
 	uint64_t rounds[OWN_CERTIFICATE_OUTCOMES];
 	uint64_t namespace_reads[NAMESPACE_OUTCOMES];
+	uint64_t secrets[WORKSPACE_SECRET_OUTCOMES];
 	int64_t expires_at_s;
 	int64_t draining;
 };

@@ -28,13 +28,14 @@ check_answer(enum review_outcome outcome, struct str text)
 static enum review_outcome
 review(enum review_kind kind, struct str text, const struct review_space *space)
 {
+	struct review_secret secret;
 	struct err e = ERR_INIT;
 	struct buf out;
 
 	buf_init(&out, ANSWER_MAX_BYTES);
 	const struct review_question question = {
 		.settings = &fuzz_operator, .kind = kind, .body = text, .space = space};
-	enum review_outcome outcome = review_answer(&question, &out, &e);
+	enum review_outcome outcome = review_answer(&question, &out, &secret, &e);
 	if (outcome == REVIEW_MALFORMED)
 		err_assert(e.code != ERR_NONE);
 	else

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for Kubernetes' API server: reads and patches of single objects, for a service account with rights.
+"""A stand-in for Kubernetes' API server: reads, patches and creation of single objects, for an account with rights.
 
 Objects are as a real server has them as far as the webhook looks: resourceVersion, conflicts, Status of refusals.
 Faults are switched on by a test.
@@ -15,7 +15,7 @@ import ssl
 import threading
 
 OPENED = re.compile(
-    r"^/(?:api/v1/namespaces/(?P<namespace>[^/]+)|apis/(?P<group>[^/]+)/v1)/(?P<resource>[^/]+)/(?P<name>[^/]+)$"
+    r"^/(?:api/v1/namespaces/(?P<namespace>[^/]+)|apis/(?P<group>[^/]+)/v1)/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
 )
 MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 
@@ -138,21 +138,23 @@ class KubernetesApi:
             verb in rule["verbs"]
             and (match["group"] or "") in rule["apiGroups"]
             and match["resource"] in rule["resources"]
-            and match["name"] in rule["resourceNames"]
+            and ("resourceNames" not in rule or match["name"] in rule["resourceNames"])
             for rule in self.rules
         )
 
     def answer(self, method, path, token, content_type, body):
         """(status, document)"""
         match = OPENED.match(path)
-        verb = {"GET": "get", "PATCH": "patch"}.get(method)
+        verb = {"GET": "get", "PATCH": "patch", "POST": "create"}.get(method)
         if token != f"Bearer {self.token}":
             return 401, status_of(401, "Unauthorized")
-        if not match or not verb:
+        if not match or not verb or (verb == "create") == bool(match["name"]):
             return 404, status_of(404, "the server could not find the requested resource")
         kind, name = match["resource"], match["name"]
         if not self.is_allowed(verb, match):
             return 403, status_of(403, f'{kind} "{name}" is forbidden: User "webhook" cannot {verb} resource "{kind}"')
+        if verb == "create":
+            return self._create(path, json.loads(body))
         with self._lock:
             if path not in self.objects:
                 return 404, status_of(404, f'{kind} "{name}" not found')
@@ -163,6 +165,14 @@ class KubernetesApi:
                     return 409, status_of(409, f'Operation cannot be fulfilled on {kind} "{name}"')
             return 200, self.get(path)
 
+    def _create(self, path, document):
+        name = document["metadata"]["name"]
+        with self._lock:
+            if f"{path}/{name}" in self.objects:
+                return 409, status_of(409, f'"{name}" already exists', "AlreadyExists")
+            self.put(f"{path}/{name}", document)
+            return 201, self.get(f"{path}/{name}")
+
     def _patch(self, path, content_type, patch):
         before = self.objects[path]
         after = {MERGE_PATCH: merge, JSON_PATCH: apply}[content_type](before, patch)
@@ -171,8 +181,15 @@ class KubernetesApi:
         self.put(path, after)
 
 
-def status_of(code, message):
-    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+def status_of(code, message, reason="Conflict"):
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
 
 
 class _Server(http.server.ThreadingHTTPServer):

@@ -65,6 +65,33 @@ check_limit(struct conf_problems *problems, const char *variable, const char *re
 			     request, limit);
 }
 
+/* The sidecar gets what the webhook can make, and all of it. */
+static void
+check_secrets(struct settings_check *check)
+{
+	struct settings *s = check->s;
+	struct container_settings *c = &s->container;
+	unsigned made = CONTAINER_KEY_COOKIE_SECRET | CONTAINER_KEY_RELAY_KEY;
+
+	if (s->relay.master_keys.count == 0 &&
+	    !settings_check_is_reported(check, "RELAY_MASTER_KEY"))
+		conf_problem(check->problems, VAR("RELAY_MASTER_KEY"),
+			     "needed with INJECT_SECRETS=create, and not set");
+	if (c->relay_url == NULL && !settings_check_is_reported(check, "RELAY_URL"))
+		conf_problem(check->problems, VAR("RELAY_URL"),
+			     "needed with INJECT_SECRETS=create, and not set");
+	if (c->zone == NULL && !settings_check_is_reported(check, "INJECT_ZONE"))
+		conf_problem(check->problems, VAR("INJECT_ZONE"),
+			     "needed with INJECT_SECRETS=create, which makes keys for no other "
+			     "hosts, and not set");
+	if ((c->secret_keys & ~made) != 0)
+		conf_problem(check->problems, VAR("INJECT_SECRET_KEYS"),
+			     "INJECT_SECRETS=create makes cookie-secret and relay-key only; set "
+			     "BROKER=on, so that no sidecar needs client-secret");
+	c->relay_master_key = s->relay.master_keys.count > 0 ? s->relay.master_keys.keys[0] : NULL;
+	c->derive_relay_key = relay_derive_key;
+}
+
 void
 settings_check_container(struct settings_check *check)
 {
@@ -102,6 +129,8 @@ settings_check_container(struct settings_check *check)
 	c->drain_timeout_ms = s->drain_timeout_ms;
 	c->drain_delay_ms = s->drain_delay_ms;
 	c->sandbox = s->sandbox;
+	if (c->secrets == CONTAINER_SECRETS_CREATE)
+		check_secrets(check);
 }
 
 /* A variable that Kubernetes sets in every container. */
@@ -167,6 +196,8 @@ settings_check_webhook(struct settings_check *c)
 		check_cluster(c, "WEBHOOK_SERVICE");
 	else if (c->s->container.namespace_config_map != NULL)
 		check_cluster(c, "WEBHOOK_NAMESPACE_CONFIG_MAP");
+	else if (c->s->container.secrets == CONTAINER_SECRETS_CREATE)
+		check_cluster(c, "INJECT_SECRETS");
 	if (c->s->container.webhook_service != NULL)
 		check_own_certificate(c);
 	else if (!settings_check_is_given(c, "TLS_CERT_FILE") &&

@@ -46,6 +46,7 @@ conf_parse_fn settings_parse_tolerance;
 conf_parse_fn settings_parse_name_pattern;
 conf_parse_fn settings_parse_object_name;
 conf_parse_fn settings_parse_service_name;
+conf_parse_fn settings_parse_namespace_pattern; /* const char * */
 conf_parse_fn settings_parse_quantity;
 conf_parse_fn settings_parse_inject_allow; /* unsigned, CONTAINER_ALLOW_… bits */
 conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits */

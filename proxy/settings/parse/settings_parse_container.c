@@ -144,6 +144,14 @@ settings_parse_tolerance(struct str value, void *field, struct arena *a, struct 
 }
 
 bool
+settings_parse_namespace_pattern(struct str value, void *field, struct arena *a, struct err *e)
+{
+	if (!namespace_pattern_is_valid(value))
+		return err_set(e, ERR_CONFIG, "no name of a namespace");
+	return keep(value, field, a, e);
+}
+
+bool
 settings_parse_quantity(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (!quantity_is_valid(value))

@@ -123,7 +123,7 @@ static const struct conf_setting relay[] = {
 		 "with `BROKER`."},
 	{.name = "RELAY_MASTER_KEY",
 	 .type = CONF_CUSTOM,
-	 .commands = RELAY | RELAY_KEY,
+	 .commands = RELAY | RELAY_KEY | WEBHOOK,
 	 .flags = CONF_HIDDEN,
 	 .offset = AT(relay.master_keys),
 	 .parse = settings_parse_keys,
@@ -131,8 +131,9 @@ static const struct conf_setting relay[] = {
 	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
 		     "hexadecimal digits, or two such keys with a comma between",
 	 .text = "Key that the workspaces' keys are derived from, such as `openssl rand -hex 32` "
-		 "prints; for `workspace-proxy relay` and `relay-key` only. Of two keys both are "
-		 "accepted and the first one seals. To rotate: add a new key as the second one on "
+		 "prints; for `workspace-proxy relay`, `relay-key`, and `webhook` with "
+		 "`INJECT_SECRETS`. Of two keys both are accepted and the first one seals. To "
+		 "rotate: add a new key as the second one on "
 		 "every replica, then put it first, give the workspaces their new keys, and remove "
 		 "the old one."},
 	{.name = "RELAY_ZONES",

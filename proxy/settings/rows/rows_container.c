@@ -11,6 +11,9 @@ static const char *const sidecars[] = {
 static const char *const certificates[] = {
 	[CONTAINER_TLS_SECRET] = "secret", [CONTAINER_TLS_SELF] = "self", NULL};
 
+static const char *const secrets[] = {
+	[CONTAINER_SECRETS_EXIST] = "existing", [CONTAINER_SECRETS_CREATE] = "create", NULL};
+
 static const char *const users[] = {
 	[CONTAINER_USER_IDE] = "ide", [CONTAINER_USER_OWN] = "own", NULL};
 
@@ -164,6 +167,27 @@ static const struct conf_setting injection[] = {
 	 .text = "Keys of the secret; each is mounted as the file of its setting. `relay-key` is "
 		 "included whenever `RELAY_URL` is set, and `client-secret` left out with "
 		 "`BROKER`."},
+	{.name = "INJECT_SECRETS",
+	 .type = CONF_CHOICE,
+	 .commands = WEBHOOK,
+	 .offset = AT(container.secrets),
+	 .fallback = "existing",
+	 .choices = secrets,
+	 .text = "`create`: the webhook makes `INJECT_SECRET` of workspaces in "
+		 "`INJECT_SECRETS_NAMESPACE`, with `cookie-secret` and `relay-key`, when a pod is "
+		 "created and there is none ([GitLab workspaces](gitlab-workspaces.md)). It needs "
+		 "`RELAY_MASTER_KEY`, `RELAY_URL`, `INJECT_ZONE`, and a service account that may "
+		 "create secrets."},
+	{.name = "INJECT_SECRETS_NAMESPACE",
+	 .type = CONF_CUSTOM,
+	 .commands = WEBHOOK,
+	 .offset = AT(container.secrets_namespace),
+	 .fallback = "gl-rd-ns-*",
+	 .parse = settings_parse_namespace_pattern,
+	 .format = settings_format_text,
+	 .expected = "the name of a namespace, or at least three characters of names and *",
+	 .text = "Namespaces in which the webhook makes secrets. Whoever may create labelled pods "
+		 "there gets the key of any workspace's host, so list no others than the agent's."},
 	{.name = "INJECT_GIT_CREDENTIALS",
 	 .type = CONF_BOOL,
 	 .commands = INJECT | WEBHOOK,

@@ -21,22 +21,20 @@
 	"POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n" more "\r\nbody"
 #define CLOSE "Connection: close\r\n"
 
-#define WHOLE(path) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" CLOSE "\r\nwhole"
-
 struct fixture {
 	struct loop *loop;
 	struct loop_timer guard;
 	struct loop_defer answer;
-	struct loop_defer resume;
 	struct service *service;
 	struct service_wait *wait;
 	unsigned cancelled;
-	unsigned prepared;
 	int fd;
 	struct loop_io io;
 	char received[4096];
 	size_t len;
-	const char *next; /* is sent after the first answer */
+	const char *next;   /* is sent after the first answer */
+	const char *behind; /* is sent before it */
+	struct loop_timer echo;
 };
 
 static void
@@ -96,43 +94,30 @@ on_cancel(void *work)
 	loop_stop(f->loop);
 }
 
-/* What the handler of /prepared needs is there at the second look. */
+/* The body stays until the answer, whatever comes behind the request. */
 static void *
-on_prepare(struct service_wait *wait, const struct service_request *request, void *arg)
+on_echo(struct service_wait *wait, const struct service_request *request, void *arg)
 {
 	struct fixture *f = arg;
 
-	assert_true(str_equal(request->body, STR("whole")));
-	if (f->prepared++ > 0)
-		return NULL;
+	assert_true(str_equal(request->body, service_wait_body(wait)));
 	f->wait = wait;
-	loop_defer_call(&f->resume);
+	if (f->behind != NULL) {
+		assert_int_equal(send(f->fd, f->behind, strlen(f->behind), MSG_NOSIGNAL),
+				 strlen(f->behind));
+		f->behind = NULL;
+	}
+	loop_timer_start(&f->echo, 20);
 	return f;
 }
 
-static void *
-on_prepare_never(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	return on_never(wait, request, arg);
-}
-
 static void
-on_resume_due(void *arg)
+on_echo_due(void *arg)
 {
 	struct fixture *f = arg;
 
-	service_resume(f->wait);
+	service_answer(f->wait, 200, "text/plain", service_wait_body(f->wait));
 }
-
-static void
-on_prepared(const struct service_request *request, struct service_reply *reply, void *arg)
-{
-	(void)arg;
-	buf_add_str(&reply->body, request->body);
-}
-
-static const struct service_prepared prepared = {on_prepare, on_cancel, on_prepared};
-static const struct service_prepared unprepared = {on_prepare_never, on_cancel, on_prepared};
 
 static int
 setup(void **state)
@@ -151,7 +136,7 @@ setup(void **state)
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
 	loop_timer_start(&f->guard, 20000);
 	loop_defer_init(&f->answer, f->loop, on_answer_due, f);
-	loop_defer_init(&f->resume, f->loop, on_resume_due, f);
+	loop_timer_init(&f->echo, f->loop, on_echo_due, f);
 	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));
 	f->service = service_new(f->loop, &a, &options, &e);
 	assert_non_null(f->service);
@@ -160,8 +145,7 @@ setup(void **state)
 	assert_true(
 		service_route_later(f->service, "GET", "/no-work", on_no_work, on_cancel, f, &e));
 	assert_true(service_route_later(f->service, "POST", "/now", on_now, on_cancel, f, &e));
-	assert_true(service_route_prepared(f->service, "/prepared", &prepared, f, &e));
-	assert_true(service_route_prepared(f->service, "/unprepared", &unprepared, f, &e));
+	assert_true(service_route_later(f->service, "POST", "/echo", on_echo, on_cancel, f, &e));
 	*state = f;
 	return 0;
 }
@@ -173,7 +157,7 @@ teardown(void **state)
 
 	service_free(f->service);
 	loop_defer_fini(&f->answer);
-	loop_defer_fini(&f->resume);
+	loop_timer_fini(&f->echo);
 	loop_timer_fini(&f->guard);
 	loop_free(f->loop);
 	free(f);
@@ -283,27 +267,18 @@ test_a_client_who_goes(void **state)
 }
 
 static void
-test_a_prepared_request(void **state)
+test_bodies_stay(void **state)
 {
 	struct fixture *f = *state;
+	const char *said;
 
-	assert_said(ask(f, WHOLE("/prepared")), "200", "\r\n\r\nwhole");
-	assert_int_equal(f->prepared, 2);
-	assert_said(ask(f, WHOLE("/prepared")), "200", "\r\n\r\nwhole");
-	assert_int_equal(f->prepared, 3);
-	assert_said(ask(f, GET("/prepared")), "405", "\r\n\r\nMethod Not Allowed\n");
-}
-
-static void
-test_a_client_who_goes_unprepared(void **state)
-{
-	struct fixture *f = *state;
-	struct err e = ERR_INIT;
-
-	(void)ask(f, WHOLE("/unprepared"));
-	while (f->cancelled == 0)
-		assert_true(loop_run(f->loop, &e));
-	assert_int_equal(f->cancelled, 1);
+	f->behind = GET("/later");
+	said = ask(f, POST("/echo", ""));
+	assert_said(said, "200", "Content-Length: 6\r\n\r\nlater\n");
+	assert_non_null(strstr(said, "Content-Length: 4\r\n\r\nbodyHTTP/1.1 200"));
+	f->behind = GET("/later");
+	assert_said(ask(f, POST("/echo", CLOSE)), "200", "Content-Length: 4\r\n\r\nbody");
+	assert_int_equal(f->cancelled, 0);
 }
 
 int
@@ -314,8 +289,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_kept_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_work, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_who_goes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_prepared_request, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_client_who_goes_unprepared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bodies_stay, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static const struct review_space *space;
 static enum review_outcome
 review(enum review_kind kind, const char *body, char *said, size_t said_size)
 {
+	struct review_secret secret;
 	struct err e = ERR_INIT;
 	struct buf out;
 
@@ -65,7 +66,7 @@ review(enum review_kind kind, const char *body, char *said, size_t said_size)
 						 .kind = kind,
 						 .body = str_from(body),
 						 .space = space};
-	enum review_outcome outcome = review_answer(&question, &out, &e);
+	enum review_outcome outcome = review_answer(&question, &out, &secret, &e);
 	struct str text = outcome == REVIEW_MALFORMED ? str_from(e.text) : buf_view(&out);
 	assert_true(text.len < said_size);
 	memcpy(said, text.data, text.len);

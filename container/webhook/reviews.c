@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers reviews on the loop. What the API server is asked meanwhile must be answered within the
+ * time that it waits for us itself; if it is not, the pod is refused.
+ */
+#include "container/webhook/reviews.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log/log.h"
+
+#define ANSWER_MAX_BYTES    4194304u
+#define NAMESPACE_MAX_BYTES 64u
+#define PATIENCE_MS	    4000u /* the configuration's timeoutSeconds is 5 */
+
+struct pending {
+	struct reviews *reviews;
+	struct service_wait *wait;
+	enum review_kind kind;
+	bool is_of_space; /* a namespace with injection */
+	struct buf namespace;
+	struct namespace_wait *asked;  /* for its settings, or NULL */
+	struct loop_timer patience;    /* with that */
+	struct workspace_secret *work; /* or NULL */
+	enum review_outcome outcome;
+	struct review_secret secret;
+	struct buf answer;
+	uint64_t begin_us;
+	uint64_t deadline_ms;
+};
+
+static uint64_t
+now_us(void)
+{
+	struct timespec now;
+
+	err_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static struct pending *
+new_pending(struct reviews *r, struct service_wait *wait)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct pending){.reviews = r, .wait = wait, .begin_us = now_us()};
+	p->deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+	buf_init(&p->namespace, NAMESPACE_MAX_BYTES);
+	buf_init(&p->answer, ANSWER_MAX_BYTES);
+	return p;
+}
+
+static void
+free_pending(struct pending *p)
+{
+	if (p->asked != NULL)
+		namespace_settings_cancel(p->asked);
+	if (p->is_of_space)
+		loop_timer_fini(&p->patience);
+	if (p->work != NULL)
+		workspace_secret_cancel(p->work);
+	buf_fini(&p->namespace);
+	buf_fini(&p->answer);
+	free(p);
+}
+
+/* Answers */
+
+static void
+answer_malformed(struct pending *p, const struct err *e)
+{
+	log_warn(NULL, "malformed review", log_cstr("webhook", webhook_kinds[p->kind]), log_err(e));
+	buf_clear(&p->answer);
+	buf_addf(&p->answer, "%s\n", e->text);
+	service_answer(p->wait, 400, "text/plain; charset=utf-8", buf_view(&p->answer));
+}
+
+/* Answers, and frees what was pending. */
+static void
+finish(struct pending *p, const struct err *e)
+{
+	struct webhook_metrics *m = p->reviews->metrics;
+
+	if (p->outcome == REVIEW_MALFORMED)
+		answer_malformed(p, e);
+	else
+		service_answer(p->wait, 200, "application/json", buf_view(&p->answer));
+	m->reviews[p->kind][p->outcome]++;
+	metrics_observe(&m->duration[p->kind], &metrics_latency_bounds, now_us() - p->begin_us);
+	log_info(NULL, "review", log_cstr("webhook", webhook_kinds[p->kind]),
+		 log_cstr("outcome", webhook_outcomes[p->outcome]));
+	free_pending(p);
+}
+
+/* Secrets */
+
+/* Without its secret the sidecar would not start. */
+static void
+refuse(struct pending *p, const struct err *why)
+{
+	struct err e = ERR_INIT;
+
+	log_warn(NULL, "secret can't be created", log_cstr("namespace", p->secret.order.namespace),
+		 log_cstr("secret", p->secret.order.name), log_err(why));
+	buf_clear(&p->answer);
+	p->outcome = REVIEW_DENIED;
+	if (!review_refuse(&p->secret, why, &p->answer)) {
+		err_set(&e, ERR_MEMORY, "no memory");
+		p->outcome = REVIEW_MALFORMED;
+	}
+	finish(p, &e);
+}
+
+static void
+on_secret(enum workspace_secret_outcome outcome, const struct err *e, void *arg)
+{
+	struct pending *p = arg;
+
+	p->work = NULL;
+	p->reviews->metrics->secrets[outcome]++;
+	if (outcome == WORKSPACE_SECRET_FAILED) {
+		refuse(p, e);
+		return;
+	}
+	if (outcome == WORKSPACE_SECRET_CREATED)
+		log_info(NULL, "secret created", log_cstr("namespace", p->secret.order.namespace),
+			 log_cstr("secret", p->secret.order.name));
+	finish(p, e);
+}
+
+/* NULL: refused. */
+static struct pending *
+make_secret(struct pending *p)
+{
+	struct err e = ERR_INIT;
+
+	p->secret.order.deadline_ms = p->deadline_ms;
+	p->work = workspace_secret_start(p->reviews->secrets, &p->secret.order, on_secret, p, &e);
+	if (p->work != NULL)
+		return p;
+	p->reviews->metrics->secrets[WORKSPACE_SECRET_FAILED]++;
+	refuse(p, &e);
+	return NULL;
+}
+
+/* Reviews */
+
+static void
+get_settings(struct pending *p, struct review_space *space, struct err *e)
+{
+	const struct reviews *r = p->reviews;
+
+	space->e = e;
+	if (p->kind == REVIEW_MUTATE && r->spaces != NULL && p->namespace.len > 0 &&
+	    !namespace_settings_get(r->spaces, buf_view(&p->namespace), &space->data, e))
+		(void)err_wrap(e, "ConfigMap %s", r->settings->namespace_config_map);
+}
+
+/* NULL: answered. */
+static struct pending *
+review(struct pending *p)
+{
+	struct reviews *r = p->reviews;
+	struct review_space space = {.data = STR_NONE};
+	struct err no_settings = ERR_INIT;
+	struct err e = ERR_INIT;
+
+	get_settings(p, &space, &no_settings);
+	const struct review_question question = {
+		.settings = r->settings,
+		.kind = p->kind,
+		.body = service_wait_body(p->wait),
+		.space = p->is_of_space ? &space : NULL,
+	};
+	p->outcome = review_answer(&question, &p->answer, &p->secret, &e);
+	if (p->secret.is_needed && (p->outcome == REVIEW_ALLOWED || p->outcome == REVIEW_PATCHED))
+		return make_secret(p);
+	finish(p, &e);
+	return NULL;
+}
+
+/* Settings of namespaces */
+
+static void
+on_settings_known(void *arg)
+{
+	struct pending *p = arg;
+
+	p->asked = NULL;
+	loop_timer_stop(&p->patience);
+	(void)review(p);
+}
+
+/* They are as good as unreadable. */
+static void
+on_no_patience(void *arg)
+{
+	struct pending *p = arg;
+
+	namespace_settings_cancel(p->asked);
+	p->asked = NULL;
+	(void)review(p);
+}
+
+/* False: they are there, or can't be. */
+static bool
+waits_for_settings(struct pending *p)
+{
+	struct namespace_settings *spaces = p->reviews->spaces;
+
+	if (p->kind != REVIEW_MUTATE || spaces == NULL ||
+	    !review_namespace(service_wait_body(p->wait), &p->namespace))
+		return false;
+	p->asked = namespace_settings_ask(spaces, buf_view(&p->namespace), on_settings_known, p);
+	if (p->asked == NULL)
+		return false;
+	loop_timer_start(&p->patience, PATIENCE_MS);
+	return true;
+}
+
+static void *
+start_review(struct reviews *r, enum review_kind kind, struct service_wait *wait)
+{
+	struct pending *p = new_pending(r, wait);
+
+	if (p == NULL)
+		return NULL;
+	p->kind = kind;
+	return review(p);
+}
+
+static void *
+start_review_of_space(struct reviews *r, enum review_kind kind, struct service_wait *wait)
+{
+	struct pending *p = new_pending(r, wait);
+
+	if (p == NULL)
+		return NULL;
+	p->kind = kind;
+	p->is_of_space = true;
+	loop_timer_init(&p->patience, r->loop, on_no_patience, p);
+	return waits_for_settings(p) ? p : review(p);
+}
+
+/* Routes */
+
+static void *
+on_mutate(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)request;
+	return start_review(arg, REVIEW_MUTATE, wait);
+}
+
+static void *
+on_validate(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)request;
+	return start_review(arg, REVIEW_VALIDATE, wait);
+}
+
+static void *
+on_mutate_of_space(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)request;
+	return start_review_of_space(arg, REVIEW_MUTATE, wait);
+}
+
+static void *
+on_validate_of_space(struct service_wait *wait, const struct service_request *request, void *arg)
+{
+	(void)request;
+	return start_review_of_space(arg, REVIEW_VALIDATE, wait);
+}
+
+static void
+cancel(void *work)
+{
+	free_pending(work);
+}
+
+bool
+reviews_route(struct reviews *r, struct service *s, struct err *e)
+{
+	static const struct {
+		const char *path;
+		service_start_fn *start;
+	} routes[] = {
+		{"/mutate", on_mutate},
+		{"/validate", on_validate},
+		{"/mutate/namespace", on_mutate_of_space},
+		{"/validate/namespace", on_validate_of_space},
+	};
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (!service_route_later(s, "POST", routes[i].path, routes[i].start, cancel, r, e))
+			return false;
+	return true;
+}

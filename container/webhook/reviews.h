@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /mutate and /validate of the webhook, and those below them of namespaces in which all pods are
+ * injected: reviews come from the API server. Answers wait for the settings of the pod's namespace
+ * (namespace_settings.h), then for the workspace's secret where one has to be made
+ * (workspace_secret.h).
+ */
+#ifndef CONTAINER_WEBHOOK_REVIEWS_H
+#define CONTAINER_WEBHOOK_REVIEWS_H
+
+#include "base/http/service.h"
+#include "container/webhook/webhook_metrics.h"
+
+/* Outlives the service. */
+struct reviews {
+	const struct container_settings *settings;
+	struct loop *loop;
+	struct namespace_settings *spaces; /* NULL unless WEBHOOK_NAMESPACE_CONFIG_MAP is set */
+	struct workspace_secrets *secrets; /* NULL unless INJECT_SECRETS says create */
+	struct webhook_metrics *metrics;
+};
+
+bool reviews_route(struct reviews *r, struct service *s, struct err *e) MUST_CHECK;
+
+#endif

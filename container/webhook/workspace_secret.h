@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes the secret of a workspace whose namespace nobody knew before, as GitLab's agent makes them:
+ * a cookie key and the key for the relay, which derives from the relay's master key.
+ *
+ * The service account may create secrets and nothing else, so one that exists is neither read nor
+ * changed.
+ */
+#ifndef CONTAINER_WEBHOOK_WORKSPACE_SECRET_H
+#define CONTAINER_WEBHOOK_WORKSPACE_SECRET_H
+
+#include "base/net/loop.h"
+#include "container/container_settings.h"
+
+struct workspace_secrets; /* the maker */
+struct workspace_secret;  /* one that is being made */
+
+#define WORKSPACE_SECRET_TEXT_BYTES 254
+
+/* The names are checked. */
+struct workspace_secret_order {
+	char namespace[WORKSPACE_SECRET_TEXT_BYTES];
+	char name[WORKSPACE_SECRET_TEXT_BYTES];
+	char host[WORKSPACE_SECRET_TEXT_BYTES]; /* of the workspace */
+	uint64_t deadline_ms;			/* of the monotonic clock */
+};
+
+enum workspace_secret_outcome {
+	WORKSPACE_SECRET_CREATED,
+	WORKSPACE_SECRET_EXISTING,
+	WORKSPACE_SECRET_FAILED, /* e says why */
+	WORKSPACE_SECRET_OUTCOMES,
+};
+
+/* Once for each order that is not cancelled, from the loop. */
+typedef void workspace_secret_fn(enum workspace_secret_outcome outcome, const struct err *e,
+				 void *arg);
+
+struct workspace_secrets *workspace_secrets_new(struct loop *l,
+						const struct container_settings *settings,
+						struct err *e) MUST_CHECK;
+void workspace_secrets_free(struct workspace_secrets *s); /* no done runs any more */
+
+/* NULL: nothing was started, done will not run. */
+struct workspace_secret *workspace_secret_start(struct workspace_secrets *s,
+						const struct workspace_secret_order *order,
+						workspace_secret_fn *done, void *arg,
+						struct err *e) MUST_CHECK;
+void workspace_secret_cancel(struct workspace_secret *w);
+
+#endif
