@@ -4,11 +4,12 @@
 import time
 
 import chromium
+import pictures
 import pytest
 from ports import PortHost
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_browser import SOCKET
+from test_browser import SOCKET, wait_for_ide
 
 WORKSPACE = "/oauth2/workspace"
 MENU = "#ports-list > li > #share"
@@ -49,24 +50,51 @@ def choose(driver, audience, **fields):
     find(driver, f"{MENU} form button").click()
 
 
+def first_page(driver, url, name):
+    """How long it takes from the address to the first page, with a login on the way."""
+    began = time.monotonic()
+    driver.get(url)
+    chromium.sign_in(driver, name, f"{name}-password")
+    wait_for_ide(driver)
+    return time.monotonic() - began
+
+
+def take_pictures(certificates, host):
+    def show(driver, name):
+        if name.startswith("guest"):
+            driver.get(host.origin + ("/oauth2/sign_in" if name == "guest-sign-in" else "/"))
+            if name == "guest-refused":
+                chromium.sign_in(driver, "alex", "alex-password")
+                chromium.wait(driver, lambda d: "not shared with you" in d.title, what="the refusal")
+        elif name == "share-list":
+            open_status(driver, host)
+            chromium.wait(driver, badge, what="the badge")
+        else:
+            find(driver, "#ports-list button[data-share]").click()
+            chromium.wait(driver, lambda d: find(d, MENU).is_displayed(), what="the menu")
+
+    pictures.take_forms(certificates.cert, ["guest-sign-in", "guest-refused"], show)
+    pictures.take_forms(certificates.cert, ["share-list", "share-menu"], show)
+
+
 def test_a_guest_comes_and_goes(host, servers, certificates):
     with chromium.browser(certificates.cert) as owner, chromium.browser(certificates.cert, size=(900, 700)) as guest:
-        open_status(owner, host)
+        owners = first_page(owner, host.proxy.origin + "/", "sasha")
+        owner.get(host.proxy.origin + WORKSPACE)
+        chromium.wait(owner, lambda d: find(d, "#ports-list button[data-share]"), what="the list")
+        began = time.monotonic()
         choose(owner, "users", users="robin")
         chromium.wait(owner, lambda d: badge(d) == "robin", what="the badge")
+        shared = time.monotonic() - began
         assert not owner.find_elements(By.CSS_SELECTOR, MENU)
         assert find(owner, "#ports-news").get_attribute("textContent") == f"Port {host.port} is shared."
         assert owner.switch_to.active_element.text == "Share"
 
-        guest.get(host.origin + "/")
-        began = time.monotonic()
-        chromium.sign_in(guest, "robin", "robin-password")
-        chromium.wait(guest, lambda d: "This is the IDE" in chromium.text_of(d), what="the page")
-        print(f"from sign-in to the first page: {time.monotonic() - began:.2f} s")
+        guests = first_page(guest, host.origin + "/", "robin")
         assert servers[0].requests[-1].get("X-Forwarded-User") == "robin"
-        began = time.monotonic()
-        guest.get(host.origin + "/")
-        print(f"again: {time.monotonic() - began:.3f} s")
+        print(f"first page with a login: owner {owners:.2f} s, guest {guests:.2f} s, {guests / owners:.2f} times as long")
+        print(f"from Share to the guest's first page: {(shared + guests) / owners:.2f} times the owner's first page")
+        take_pictures(certificates, host)
 
         # Taken back: the guest's socket closes by itself.
         guest.set_script_timeout(60)
