@@ -198,7 +198,8 @@ set_limits(const struct fetch *f, CURL *easy)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (curl_easy_setopt(easy, numbers[i].option, numbers[i].value) != CURLE_OK)
 			return false;
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	return fetch_wipe_reads(easy) &&
+	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max_bytes) ==
 		       CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, f->user_agent) == CURLE_OK &&

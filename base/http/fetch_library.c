@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/net/address.h"
+#include "base/net/tls/tls_foreign.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -45,6 +46,21 @@ fetch_library_init(struct err *e)
 	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
 				    calloc) == CURLE_OK ||
 	       err_set(e, ERR_MEMORY, "the HTTP client can't be set up");
+}
+
+static CURLcode
+on_tls_context(CURL *easy, void *ctx, void *data)
+{
+	(void)easy;
+	(void)data;
+	tls_foreign_context_wipe_reads(ctx);
+	return CURLE_OK;
+}
+
+bool
+fetch_wipe_reads(void *easy)
+{
+	return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK;
 }
 
 bool

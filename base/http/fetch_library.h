@@ -12,6 +12,9 @@
 /* libcurl, so that all it frees is wiped. Each call is undone by curl_global_cleanup. */
 bool fetch_library_init(struct err *e) MUST_CHECK;
 
+/* For a handle of libcurl: an idle connection's buffer of OpenSSL would keep the last answer. */
+bool fetch_wipe_reads(void *easy) MUST_CHECK;
+
 /* Host (curl_free) and port of an http or https URL without a user; false for anything else. */
 bool fetch_read_url(const char *url, char **host, unsigned *port) MUST_CHECK;
 

@@ -269,7 +269,8 @@ set_callbacks(struct fetch_stream *s)
 {
 	CURL *easy = s->easy;
 
-	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+	return fetch_wipe_reads(easy) &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, s) == CURLE_OK &&

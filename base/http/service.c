@@ -19,6 +19,7 @@
 #include "base/log/log.h"
 #include "base/net/listen.h"
 #include "base/net/tls/tls.h"
+#include "base/net/tls/tls_foreign.h"
 
 #define REPLY_MAX_BYTES 4194304u
 #define DATE_SIZE	32

@@ -13,6 +13,7 @@
 #include "base/http/service_private.h"
 #include "base/http/service_stream.h"
 #include "base/net/tls/tls.h"
+#include "base/net/tls/tls_foreign.h"
 
 static void on_gate_read(struct bufferevent *bev, void *arg);
 

@@ -144,6 +144,7 @@ def test_a_lost_answer_of_gitlab_leads_to_a_new_login(broker, make_sidecar, gitl
     wait_until(
         lambda: client.navigate(proxy.origin + "/").status and gitlab.requests.refreshes, what="the refresh"
     )
+    wait_until(lambda: requests_of(broker, "refresh", "lost"), what="the lost answer")
     wait_until(lambda: client.open(proxy.origin + "/").status == 200, what="a new login")
     assert gitlab.requests.refreshes == 1, "a refresh whose answer was lost is never sent again"
     assert requests_of(broker, "refresh", "lost") == 1

@@ -56,7 +56,7 @@ LIBRARIES = [
     (r"evhtp.*", {"base/net/listen.c", "base/http/service_private.h"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
-    (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),
+    (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/net/tls/tls_foreign.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/git/existing_repository.c", "clone/git/git_steps.h", "clone/git/git_object.h", "clone/pack/indexer.c", "clone/pack/pack_hash.c", "clone/git/transport.c"}),
     (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),

@@ -15,8 +15,7 @@
 
 struct tls_context; /* certificate and key; shared by sessions, counted */
 struct tls_session; /* one connection */
-struct ssl_ctx_st;
-struct ssl_st;
+
 /* PEM files: the chain with the leaf first, and its key. ERR_CONFIG names the file and what is
  * wrong with it. */
 struct tls_context *tls_context_new(const char *cert_file, const char *key_file,
@@ -50,15 +49,6 @@ void tls_context_offer_http2(struct tls_context *c); /* by ALPN, from now on */
 /* For sessions with servers on loopback: the certificate is not verified, the name sent is
  * "localhost". Not for reload, lend, expires_at_s and names. */
 struct tls_context *tls_client_context_new(struct err *e) MUST_CHECK;
-
-/*
- * For base/http/service, whose library makes the sessions by itself: the context as libssl knows
- * it, to be given back. It reads no further than it is asked to, as that library needs; do not use
- * the context for a tls_session then. After a reload it has to be taken again.
- */
-struct ssl_ctx_st *tls_context_lend(struct tls_context *c);
-void tls_context_give_back(struct ssl_ctx_st *lent);
-void tls_lent_say_close(struct ssl_st *session); /* close_notify */
 
 /* notAfter of the leaf, seconds since 1970 UTC. */
 int64_t tls_context_expires_at_s(const struct tls_context *c);

@@ -366,28 +366,6 @@ tls_context_free(struct tls_context *c)
 	free(c);
 }
 
-struct ssl_ctx_st *
-tls_context_lend(struct tls_context *c)
-{
-	SSL_CTX_set_read_ahead(c->ssl_ctx, 0);
-	err_assert(SSL_CTX_up_ref(c->ssl_ctx) == 1);
-	return c->ssl_ctx;
-}
-
-void
-tls_context_give_back(struct ssl_ctx_st *lent)
-{
-	SSL_CTX_free(lent);
-}
-
-void
-tls_lent_say_close(struct ssl_st *session)
-{
-	ERR_clear_error();
-	(void)SSL_shutdown(session);
-	ERR_clear_error();
-}
-
 int64_t
 tls_context_expires_at_s(const struct tls_context *c)
 {
