@@ -2,7 +2,9 @@
 /*
  * Replaces a file atomically: a new file beside the old one, fsync, rename, fsync of the directory.
  * Each replacement runs in its own thread. The thread touches only the file's bytes, its
- * descriptors and its own result, allocates nothing, and wakes the loop through an eventfd.
+ * descriptors and its own result, allocates nothing, and wakes the loop through an eventfd. The
+ * loop starts it, because a process must have no threads until it is restricted
+ * (base/process/sandbox).
  */
 #include "base/process/statefile.h"
 
@@ -35,6 +37,7 @@ struct statefile {
 	statefile_done_fn *done;
 	void *arg;
 	bool is_busy;
+	bool is_asked; /* the loop has not begun yet */
 	bool has_thread;
 	pthread_t thread;
 	struct buf content; /* of the replacement under way */
@@ -118,6 +121,15 @@ start_thread(struct statefile *f)
 }
 
 static void
+begin(struct statefile *f)
+{
+	f->is_asked = false;
+	f->has_thread = start_thread(f);
+	if (!f->has_thread)
+		(void)run_thread(f); /* slow is better than not at all */
+}
+
+static void
 join(struct statefile *f)
 {
 	if (f->has_thread)
@@ -138,6 +150,10 @@ on_wake(void *arg, unsigned ready)
 	(void)ready;
 	if (read(f->wake, &count, sizeof(count)) < 0 || !f->is_busy)
 		return;
+	if (f->is_asked) {
+		begin(f);
+		return;
+	}
 	join(f);
 	e = f->result;
 	ok = f->ok;
@@ -151,10 +167,9 @@ statefile_replace(struct statefile *f, struct buf *content)
 	f->content = *content;
 	buf_init(content, content->max);
 	f->is_busy = true;
+	f->is_asked = true;
 	err_clear(&f->result);
-	f->has_thread = start_thread(f);
-	if (!f->has_thread)
-		(void)run_thread(f); /* slow is better than not at all */
+	wake_up(f);
 }
 
 bool
@@ -234,6 +249,8 @@ statefile_close(struct statefile *f, struct buf *last)
 
 	if (f == NULL)
 		return;
+	if (f->is_asked)
+		(void)run_thread(f);
 	join(f);
 	loop_io_fini(&f->io);
 	if (last != NULL && last->len > 0) {

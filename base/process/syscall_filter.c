@@ -14,8 +14,10 @@
 #include <linux/ioctl.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -30,7 +32,8 @@
 #include "base/process/syscall_table.h"
 #include "base/str.h"
 
-#define CALLS_MAX 640 /* above the number of every call */
+#define CALLS_MAX	 640   /* above the number of every call */
+#define CHILD_TIMEOUT_MS 20000 /* for some milliseconds of work */
 #define NEW_NAMESPACES                                                                             \
 	((scmp_datum_t)CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |               \
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -250,6 +253,18 @@ write_program(unsigned groups, int fd)
 	_exit(0);
 }
 
+/* As read; -1 with ETIMEDOUT when the child is stuck. */
+static ssize_t
+read_in_time(int fd, void *out, size_t size)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int ready = poll(&p, 1, CHILD_TIMEOUT_MS);
+
+	if (ready == 0)
+		errno = ETIMEDOUT;
+	return ready <= 0 ? -1 : read(fd, out, size);
+}
+
 /* Up to the end of file. The number of bytes; -1: failed, or there are more. */
 static ssize_t
 read_all(int fd, void *out, size_t size)
@@ -257,7 +272,7 @@ read_all(int fd, void *out, size_t size)
 	size_t len = 0;
 	ssize_t n;
 
-	while ((n = read(fd, (char *)out + len, size - len)) != 0) {
+	while ((n = read_in_time(fd, (char *)out + len, size - len)) != 0) {
 		if (n < 0 && errno != EINTR)
 			return -1;
 		len += n < 0 ? 0 : (size_t)n;
@@ -270,8 +285,11 @@ read_program(struct syscall_filter *f, int fd, struct err *e)
 {
 	int error = 0;
 	ssize_t len = -1;
+	ssize_t n;
 
-	if (read(fd, &error, sizeof(error)) == sizeof(error) && error == 0)
+	while ((n = read_in_time(fd, &error, sizeof(error))) < 0 && errno == EINTR)
+		continue;
+	if (n == sizeof(error) && error == 0)
 		len = read_all(fd, f->items, sizeof(f->items));
 	if (error != 0)
 		return err_set_errno(e, error, "seccomp: make the filter");
@@ -296,6 +314,8 @@ make_program(struct syscall_filter *f, unsigned groups, struct err *e)
 	close(ends[1]);
 	ok = ok && read_program(f, ends[0], e);
 	close(ends[0]);
+	if (child > 0 && !ok)
+		(void)kill(child, SIGKILL);
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	return ok;

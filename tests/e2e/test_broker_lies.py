@@ -9,6 +9,7 @@ import broker as broker_module
 import http_server
 import pytest
 import relay as relay_module
+from broker_fixtures import grew_by_less_than
 from proxy import PATIENCE_S, is_sanitized, wait_until
 from test_assertion import MovedClock
 
@@ -153,7 +154,7 @@ def test_lies_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, stat
     assert reply.status == status and not client.cookie("__Host-workspace-proxy"), reply.text[:500]
     assert words in proxy.wait_for_log(message="login failed")["error"]
     assert len(false_relay.bodies) == 1, "asked once"
-    assert proxy.own_memory_kib() - before < 2048
+    assert grew_by_less_than(proxy, before, 2048)
 
 
 def test_answers_that_were_swapped(stage, gitlab, client, make_client, false_relay, balancer):

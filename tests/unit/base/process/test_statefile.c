@@ -277,6 +277,18 @@ test_close_waits_and_writes_last(void **state)
 	assert_int_equal(f->done, 0);
 }
 
+/* A process must have no threads until it is restricted, which is before its loop runs. */
+static void
+test_no_thread_before_the_loop(void **state)
+{
+	struct fixture *f = *state;
+	struct stat tasks;
+
+	begin(f, "early");
+	assert_int_equal(stat("/proc/self/task", &tasks), 0);
+	assert_int_equal(tasks.st_nlink, 2 + 1);
+}
+
 /* Writes long contents of one letter each until it is killed. */
 _Noreturn static void
 write_forever(struct fixture *f, int ready)
@@ -358,6 +370,7 @@ main(void)
 		T(test_set_aside),
 		T(test_one_process_only),
 		T(test_close_waits_and_writes_last),
+		T(test_no_thread_before_the_loop),
 		T(test_killed_at_any_moment),
 	};
 
