@@ -325,7 +325,8 @@ struct syscall_filter *
 syscall_filter_new(unsigned groups, struct err *e)
 {
 	struct syscall_filter *f = malloc(sizeof(*f));
-	struct syscall_filter *whole;
+	size_t bytes = sizeof(*f) - sizeof(f->items);
+	struct syscall_filter *smaller;
 
 	if (f == NULL || !make_program(f, groups, e)) {
 		if (f == NULL)
@@ -333,8 +334,10 @@ syscall_filter_new(unsigned groups, struct err *e)
 		free(f);
 		return NULL;
 	}
-	whole = realloc(f, sizeof(*f) - sizeof(f->items) + f->count * sizeof(f->items[0]));
-	return whole == NULL ? f : whole;
+	smaller = realloc(f, bytes + f->count * sizeof(f->items[0]));
+	if (smaller != NULL)
+		return smaller;
+	return f;
 }
 
 void

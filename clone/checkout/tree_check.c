@@ -242,7 +242,7 @@ note_odd(struct walk *w)
 	const struct folder *last = &w->folders[w->depth - 1];
 	const git_oid *id = git_tree_id(last->tree);
 	git_object_t type;
-	size_t size;
+	size_t size = 0;
 	int code = 0;
 
 	if (!last->is_odd)
