@@ -23,7 +23,8 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests")]
 
 import broker as broker_module  # noqa: E402
 import relay as relay_module  # noqa: E402
-from conftest import Certificates, ProxyMaker, making_gitlabs  # noqa: E402
+from certificates import Certificates  # noqa: E402
+from conftest import ProxyMaker, making_gitlabs  # noqa: E402
 from raw_client import RawClient  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from web_client import WebClient  # noqa: E402

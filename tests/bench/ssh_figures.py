@@ -46,13 +46,16 @@ def cpu_seconds(pid):
 def descendants(pid):
     """(process id, name) of all."""
     found = []
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = file.read().split()
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = file.read().split()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return found
     for child in children:
         try:
             with open(f"/proc/{child}/comm") as file:
                 found += [(int(child), file.read().strip()), *descendants(child)]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
     return found
 
