@@ -210,6 +210,27 @@ class RawHttp2:
         return response
 
 
+def send_some(connection, body):
+    """What windows allow of a body on stream 1; returns the rest."""
+    while body and (size := min(connection.local_flow_control_window(1), connection.max_outbound_frame_size)) > 0:
+        connection.send_data(1, body[:size], end_stream=len(body) <= size)
+        body = body[size:]
+    return body
+
+
+def take(connection, event, response):
+    """Whether the response is whole."""
+    if isinstance(event, h2.events.ResponseReceived):
+        response.headers = [(spell(n), v) for n, v in event.headers if n != ":status"]
+        response.status = int(dict(event.headers)[":status"])
+    elif isinstance(event, h2.events.DataReceived):
+        response.body += event.data
+        connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+    elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
+        raise ConnectionError(f"the stream ended with {event.error_code}")
+    return isinstance(event, h2.events.StreamEnded)
+
+
 def exchange(connected, method, host, target, headers, body):
     """One request on a TLS connection that speaks HTTP/2: (status, fields, body)."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
@@ -218,22 +239,13 @@ def exchange(connected, method, host, target, headers, body):
     fields += [(name.lower(), str(value)) for name, value in headers.items() if name.lower() != "host"]
     body = body.encode() if isinstance(body, str) else body
     connection.send_headers(1, fields + ([("content-length", str(len(body)))] if body else []), end_stream=not body)
-    if body:
-        connection.send_data(1, body, end_stream=True)  # short ones, as forms are
     response = Response(0, "")
     while True:
+        body = send_some(connection, body)
         connected.sendall(connection.data_to_send())
         data = connected.recv(65536)
         if not data:
             raise ConnectionError("the connection ended before the response")
         for event in connection.receive_data(data):
-            if isinstance(event, h2.events.ResponseReceived):
-                response.headers = [(spell(n), v) for n, v in event.headers if n != ":status"]
-                response.status = int(dict(event.headers)[":status"])
-            elif isinstance(event, h2.events.DataReceived):
-                response.body += event.data
-                connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            elif isinstance(event, h2.events.StreamEnded):
+            if take(connection, event, response):
                 return response.status, response.headers, response.body
-            elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
-                raise ConnectionError(f"the stream ended with {event.error_code}")
