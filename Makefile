@@ -337,7 +337,7 @@ docs: $(BUILD)/workspace-proxy ## writes docs/configuration.md, docs/metrics.md 
 
 .PHONY: manifests
 manifests: ## renders container/kubernetes with kubectl
-	@set -e; for d in overlays/ingress overlays/gateway example; do \
+	@set -e; for d in overlays/ingress overlays/gateway overlays/gitlab-ingress overlays/gitlab-gateway example; do \
 		kubectl kustomize container/kubernetes/$$d >$(BUILD)/manifest.yaml; \
 		mv $(BUILD)/manifest.yaml container/kubernetes/rendered/$${d##*/}.yaml; done
 

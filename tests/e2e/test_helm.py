@@ -33,9 +33,9 @@ def values():
     }
 
 
-def helm(*args, given=None):
+def helm(*args, given=None, kubernetes="1.30.0"):
     return subprocess.run(
-        [HELM, *args, CHART, "--values", "-", "--kube-version", "1.29.0"],
+        [HELM, *args, CHART, "--values", "-", "--kube-version", kubernetes],
         input=yaml.safe_dump(values() if given is None else given),
         capture_output=True,
         text=True,
@@ -57,11 +57,16 @@ def by_name(documents):
         template_of = document.get("spec", {}).get("template", {})
         template_of.get("metadata", {}).pop("annotations", None)
         for container in template_of.get("spec", {}).get("containers", []):
-            for source in container["envFrom"]:
+            for source in container.get("envFrom", []):
                 source["configMapRef"]["name"] = without_hash(source["configMapRef"]["name"])
+            container.get("env", []).sort(key=lambda entry: entry["name"])  # patches of kustomize come first
+        for volume in template_of.get("spec", {}).get("volumes", []):
+            if "configMap" in volume:
+                volume["configMap"]["name"] = without_hash(volume["configMap"]["name"])
         name = document["metadata"]["name"]
         if document["kind"] == "ConfigMap":
             name = document["metadata"]["name"] = without_hash(name)
+            document["data"] = {key: without_comments(key, text) for key, text in document["data"].items()}
         assert (document["kind"], name) not in named
         named[document["kind"], name] = document
     named.pop(("Namespace", NAMESPACE), None)
@@ -72,18 +77,25 @@ def without_hash(name):
     return re.sub(r"-[a-z0-9]{10}$", "", name)
 
 
+def without_comments(key, text):
+    """The manifests' configuration of nginx says where to write what the chart has values for."""
+    return re.sub(r"^\s*#.*\n", "", text, flags=re.M) if key == "nginx.conf" else text
+
+
 def manifests(file):
     with open(os.path.join(ROOT, "container", "kubernetes", file)) as opened:
         return list(yaml.safe_load_all(opened))
 
 
+@pytest.mark.parametrize("prefix", ["", "gitlab-"])
 @pytest.mark.parametrize("front", ["ingress", "gateway"])
-def test_the_chart_makes_the_objects_of_the_manifests(front):
+def test_the_chart_makes_the_objects_of_the_manifests(front, prefix):
     given = values()
+    given["gitlabWorkspaces"] = {"enabled": bool(prefix)}
     given[front] = {"enabled": True, **({"className": "example"} if front == "gateway" else {})}
     given["monitoring"] = {"podMonitors": True}
     ours = by_name(template(given))
-    theirs = by_name(manifests(f"rendered/{front}.yaml") + manifests("podmonitors/podmonitors.yaml"))
+    theirs = by_name(manifests(f"rendered/{prefix}{front}.yaml") + manifests("podmonitors/podmonitors.yaml"))
     assert sorted(ours) == sorted(theirs)
     for key, document in theirs.items():
         assert ours[key] == document, key
@@ -104,6 +116,77 @@ def test_a_certificate_from_elsewhere():
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         bundles = [hook["clientConfig"]["caBundle"] for hook in found[kind, "workspace-proxy"]["webhooks"]]
         assert bundles == [CA_BUNDLE, CA_BUNDLE]
+
+
+def gitlab_values(**more):
+    return values() | {"gitlabWorkspaces": {"enabled": True, **more}}
+
+
+def test_gitlabs_workspaces_with_a_certificate_from_elsewhere():
+    """The webhook still makes secrets: it has a token, and reaches the API server."""
+    given = gitlab_values()
+    given["webhook"]["caBundle"] = CA_BUNDLE
+    found = by_name(template(given))
+    assert {name for kind, name in found if kind.startswith("ClusterRole")} == {"workspace-proxy-webhook-secrets"}
+    pod = found["Deployment", "workspace-proxy-webhook"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is True
+    mounted = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {"tls": "/etc/workspace-proxy/tls", "master-key": "/etc/workspace-proxy/relay"}
+    assert {volume["name"] for volume in pod["volumes"]} == set(mounted)
+    assert found["NetworkPolicy", "workspace-proxy-webhook"]["spec"]["egress"]
+
+
+def test_gitlabs_workspaces_in_one_namespace():
+    given = gitlab_values(
+        sharedNamespace="workspaces", resolver="dns-default.openshift-dns.svc.example", clusterDomain="example"
+    )
+    given["webhook"].update(zone="w-s.example.com", secret="ours-{name}")
+    given["relay"]["zones"] = ["ws.example.com", "w-s.example.com"]
+    given["relay"]["masterKeySecret"] = "keys"
+    documents = template(given, namespace="elsewhere")
+    assert {d["metadata"].get("namespace") for d in documents} == {"elsewhere", None}
+    found = by_name(documents)
+    lines = found["ConfigMap", "workspace-proxy-router"]["data"]["nginx.conf"].splitlines()
+    (resolver,) = (line.split() for line in lines if line.strip().startswith("resolver "))
+    assert resolver[1] == "dns-default.openshift-dns.svc.example"
+    maps = [line.split()[-1] for line in lines if r"\.w-s\.example\.com$" in line]
+    assert maps == ["workspace-$numbers.workspaces;", "$name.workspaces;"]
+    assert [line.strip() for line in lines if "proxy_pass" in line] == ["proxy_pass https://$workspace.svc.example:60001;"]
+    assert found["ConfigMap", "workspace-proxy-webhook"]["data"]["WORKSPACE_PROXY_INJECT_SECRETS_NAMESPACE"] == "workspaces"
+    policy = found["ValidatingAdmissionPolicy", "workspace-proxy-webhook-secrets"]["spec"]
+    assert ":elsewhere:" in policy["matchConditions"][0]["expression"]
+    expression = policy["validations"][0]["expression"]
+    assert "request.namespace == 'workspaces' && object.metadata.name.startsWith('ours-') &&" in expression
+    volumes = found["Deployment", "workspace-proxy-webhook"]["spec"]["template"]["spec"]["volumes"]
+    assert [volume["secret"]["secretName"] for volume in volumes] == ["keys"]
+
+
+@pytest.mark.parametrize("front", ["ingress", "gateway"])
+def test_only_the_zone_of_gitlabs_workspaces_goes_to_the_router(front):
+    given = gitlab_values()
+    given["relay"]["zones"] = ["other.example.com", "ws.example.com", "third.example.com"]
+    given[front] = {"enabled": True, **({"className": "example"} if front == "gateway" else {})}
+    found = by_name(template(given))
+    if front == "ingress":
+        rules = found["Ingress", "workspace-proxy-zone"]["spec"]["rules"]
+        backends = {rule["host"]: rule["http"]["paths"][0]["backend"]["service"]["name"] for rule in rules}
+        sections = None
+    else:
+        routes = [found["HTTPRoute", f"workspace-proxy-zone{s}"]["spec"] for s in ("", "s")]
+        backends = {h: r["rules"][0]["backendRefs"][0]["name"] for r in routes for h in r["hostnames"]}
+        sections = [[parent["sectionName"] for parent in route["parentRefs"]] for route in routes]
+    assert backends == {
+        "*.other.example.com": "workspace-proxy-relay",
+        "*.ws.example.com": "workspace-proxy-router",
+        "*.third.example.com": "workspace-proxy-relay",
+    }
+    assert sections in (None, [["workspaces-2"], ["workspaces", "workspaces-3"]])
+
+
+def test_gitlabs_workspaces_need_a_policy_for_the_webhook():
+    ran = helm("template", "ours", given=gitlab_values(), kubernetes="1.29.0")
+    assert ran.returncode != 0 and "gitlabWorkspaces.enabled needs Kubernetes 1.30" in ran.stderr
+    assert helm("template", "ours", kubernetes="1.29.0").returncode == 0
 
 
 def test_nothing_in_front_unless_asked_for():
@@ -217,6 +300,9 @@ def test_optional_values():
         ("webhook.secretKeys", ["password"], "secretKeys"),
         ("gateway", {"enabled": True}, "gateway.className is required"),
         ("webhooks", {}, "webhooks"),
+        ("gitlabWorkspaces", {"enabled": True, "sharedNamespace": "Gl_x"}, "sharedNamespace"),
+        ("gitlabWorkspaces", {"enabled": True, "resolver": "kube dns;"}, "resolver"),
+        ("gitlabWorkspaces", {"enabled": True, "replicas": 1}, "replicas"),
     ],
 )
 def test_wrong_values_are_named(path, value, named):
@@ -231,6 +317,14 @@ def test_wrong_values_are_named(path, value, named):
     assert named in ran.stderr
 
 
-def test_helm_lint():
-    ran = helm("lint", "--strict", "--namespace", NAMESPACE)
+def test_gitlabs_zone_must_be_one_of_the_relays():
+    given = gitlab_values()
+    given["webhook"]["zone"] = "elsewhere.example.com"
+    ran = helm("template", "ours", given=given)
+    assert ran.returncode != 0 and "relay.zones must contain webhook.zone" in ran.stderr
+
+
+@pytest.mark.parametrize("given", [values(), gitlab_values()])
+def test_helm_lint(given):
+    ran = helm("lint", "--strict", "--namespace", NAMESPACE, given=given)
     assert ran.returncode == 0, ran.stdout + ran.stderr

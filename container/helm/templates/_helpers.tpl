@@ -35,6 +35,11 @@ WORKSPACE_PROXY_INJECT_SECRET_KEYS: {{ join "," .Values.webhook.secretKeys | quo
 {{- if .Values.relay.broker }}
 WORKSPACE_PROXY_BROKER: "on"
 {{- end }}
+{{- with .Values.gitlabWorkspaces }}
+{{- if and .enabled .sharedNamespace }}
+WORKSPACE_PROXY_INJECT_SECRETS_NAMESPACE: {{ .sharedNamespace | quote }}
+{{- end }}
+{{- end }}
 {{- include "workspace-proxy.settings" .Values.webhook.settings }}
 {{- end }}
 
@@ -48,17 +53,23 @@ WORKSPACE_PROXY_RELAY_DENY_FILE: /etc/workspace-proxy/deny-list/deny-list
 {{- include "workspace-proxy.settings" .Values.relay.settings }}
 {{- end }}
 
-{{/* Where pods run: over zones and nodes, and where the operator says. Arguments: root, component. */}}
+{{/* Labels of the router's objects: GitLab's policy admits pods with the name of GitLab's proxy. */}}
+{{- define "workspace-proxy.routerLabels" -}}
+app.kubernetes.io/name: gitlab-workspaces-proxy
+app.kubernetes.io/component: router
+{{- end }}
+
+{{/* Where pods run: over zones and nodes, and where the operator says. Arguments: root, labels of the pods. */}}
 {{- define "workspace-proxy.scheduling" -}}
 topologySpreadConstraints:
-{{- $component := .component }}
+{{- $labels := .labels }}
 {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - topologyKey: {{ . }}
     maxSkew: 1
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
-        {{- include "workspace-proxy.labels" $component | nindent 8 }}
+        {{- $labels | nindent 8 }}
 {{- end }}
 {{- with .root.Values.nodeSelector }}
 nodeSelector:
@@ -111,7 +122,7 @@ clientConfig:
 # Without the sidecar the IDE of a labelled pod would be open to everyone.
 failurePolicy: Fail
 matchPolicy: Equivalent
-sideEffects: None
+sideEffects: {{ and .root.Values.gitlabWorkspaces.enabled (hasPrefix "/mutate" .path) | ternary "NoneOnDryRun" "None" }}
 timeoutSeconds: 5
 objectSelector:
   matchExpressions:
@@ -151,10 +162,21 @@ namespaceSelector:
 {{- if not (or .Values.webhook.caBundle .Values.webhook.certManager.injectCaFrom) }}true{{ end }}
 {{- end }}
 
+{{/* "true" where the webhook has a token: for its certificate, or for the secrets of GitLab's workspaces. */}}
+{{- define "workspace-proxy.asksApiServer" -}}
+{{- if or (include "workspace-proxy.ownCertificate" .) .Values.gitlabWorkspaces.enabled }}true{{ end }}
+{{- end }}
+
 {{/* cert-manager writes caBundle where this annotation names a certificate. */}}
 {{- define "workspace-proxy.caAnnotation" -}}
 {{- with .Values.webhook.certManager.injectCaFrom }}
 annotations:
   cert-manager.io/inject-ca-from: {{ . }}
 {{- end }}
+{{- end }}
+
+{{/* Where a front sends a host: "router" for the zone of GitLab's workspaces, else "relay". Arguments: root, host. */}}
+{{- define "workspace-proxy.backend" -}}
+{{- $values := .root.Values }}
+{{- and $values.gitlabWorkspaces.enabled (eq .host (printf "*.%s" $values.webhook.zone)) | ternary "router" "relay" }}
 {{- end }}
