@@ -146,6 +146,7 @@ conn_close(struct conn *c)
 {
 	if (c->state != CONN_CLOSED) {
 		loop_io_fini(&c->io);
+		conn_warm_forget(c);
 		tls_session_free(c->tls);
 		close(c->fd);
 	}

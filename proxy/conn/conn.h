@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A byte stream on a socket, plain or TLS, accepted or connected. Sends at once
- * and buffers only what the kernel did not take; conn_read.h receives.
+ * A byte stream on a socket, plain or TLS, accepted or connected. Sends at once and buffers only
+ * what the kernel did not take; conn_read.h receives.
  *
- * Flow control is up to the owner: while conn_is_blocked, send no more.
- * Failures are reported by on_failed, from the event loop, never from within a
- * call; after that the conn can only be closed. The owner sets timeouts as
- * well.
+ * Flow control is up to the owner: while conn_is_blocked, send no more. Failures are reported by
+ * on_failed, from the event loop, never from within a call; after that the conn can only be closed.
+ * The owner sets timeouts as well.
  */
 #ifndef PROXY_CONN_CONN_H
 #define PROXY_CONN_CONN_H
@@ -15,6 +14,7 @@
 #include "base/net/loop.h"
 #include "base/net/tls/tls.h"
 #include "base/str.h"
+#include "proxy/conn/conn_warm.h"
 
 enum conn_state {
 	CONN_CLOSED,
@@ -50,10 +50,10 @@ struct conn {
 	uint32_t read_max;	 /* bytes per read */
 	uint64_t received_bytes; /* application bytes */
 	uint64_t sent_bytes;
+	struct conn_warm warm; /* with TLS */
 };
 
-/* Limit of out. Callers stop long before, when conn_is_blocked. */
-#define CONN_OUT_MAX (1024u * 1024u)
+#define CONN_OUT_MAX (1024u * 1024u) /* of out; callers stop long before: conn_is_blocked */
 
 /* Limit of what the kernel buffers for a slow receiver, besides what is in flight. */
 #define CONN_UNSENT_MAX (512 * 1024)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "proxy/conn/conn_read.h"
+#include "proxy/conn/conn_warm.h"
 
 #define READ_STEP 1024u
 
@@ -87,6 +88,8 @@ conn_read(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 						      : read_plain(c, data, most, got, e);
 	c->received_bytes += *got;
 	grow_read_size(c, *got);
+	if (c->tls != NULL && *got > 0)
+		conn_warm_note_read(c);
 	if (c->tls != NULL && tls_session_output(c->tls).len > 0)
 		conn_flush(c);
 	/* Bytes buffered by TLS do not make the socket readable. */

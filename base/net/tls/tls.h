@@ -89,6 +89,11 @@ bool tls_session_has_buffered(const struct tls_session *s);
 /* Whether the socket may hold more: the last receive filled the room that it had. */
 bool tls_session_may_receive(const struct tls_session *s);
 
+/* Whether the record buffers stay when they are empty, about 34 KiB; else they come and go with
+ * each read and write. The latter at first. */
+void tls_session_keep_buffers(struct tls_session *s, bool keep);
+bool tls_session_keeps_buffers(const struct tls_session *s);
+
 /* Encrypts all of data into the output. False: no memory, or the session has failed. */
 bool tls_session_write(struct tls_session *s, struct str data, struct err *e) MUST_CHECK;
 

@@ -333,6 +333,23 @@ tls_session_may_receive(const struct tls_session *s)
 	return s->was_filled;
 }
 
+void
+tls_session_keep_buffers(struct tls_session *s, bool keep)
+{
+	if (keep) {
+		(void)SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+		return;
+	}
+	(void)SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_free_buffers(s->ssl); /* not while a record is incomplete: then the next read */
+}
+
+bool
+tls_session_keeps_buffers(const struct tls_session *s)
+{
+	return (SSL_get_mode(s->ssl) & SSL_MODE_RELEASE_BUFFERS) == 0;
+}
+
 bool
 tls_session_write(struct tls_session *s, struct str data, struct err *e)
 {
