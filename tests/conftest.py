@@ -23,7 +23,7 @@ import proxy as proxy_module  # noqa: E402
 import raw_http2  # noqa: E402
 import ssh as ssh_module  # noqa: E402
 from gitlab import GitLab  # noqa: E402
-from sharing import Sharing  # noqa: E402
+from sharing import Guest, Sharing  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from web_client import WebClient  # noqa: E402
 
@@ -407,6 +407,12 @@ def make_sharing(make_proxy, gitlab, upstream, servers, client, make_client):
         return Sharing(proxy, client, ports, make_client)
 
     return make
+
+
+@pytest.fixture(params=["gitlab", "public"])
+def guest(request, make_sharing, servers):
+    """Somebody whom one port is open to, by either audience, and nothing else; see sharing.Guest."""
+    return Guest(make_sharing(), request.param, servers[1])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import urllib.parse
 import pytest
 from ports import COOKIE, PortHost, ticket_of
 from proxy import free_port
+from sharing import holds_no_session
 from test_ports import make_ports, sign_in  # noqa: F401
 
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
@@ -47,10 +48,6 @@ def stage(make_ports, client):
     yield proxy, first, second
     first.keep_secrets(client)
     second.keep_secrets(client)
-
-
-def holds_no_session(client, host):
-    return client.cookie(COOKIE, host=host.name) is None
 
 
 # Who gets in
@@ -225,21 +222,15 @@ def test_the_waiting_page_in_a_frame(make_ports, client, upstream):
 # Guests
 
 
-@pytest.mark.parametrize("audience", ["gitlab", "public"])
-def test_a_guest_of_one_port_gets_no_further_by_embedding(make_sharing, servers, audience):
+def test_a_guest_of_one_port_gets_no_further_by_embedding(guest):
     """The page of a shared port may come from anybody who can write to it."""
-    sharing = make_sharing()
-    first, second = sharing.hosts
-    sharing.share(audience)
-    guest, page = sharing.visit("robin")
-    assert page.status == 200
-    servers[1].forget()
+    shared, own = guest.shared, guest.sharing.proxy.origin
     for kind in (FRAME, IMAGE):
-        for url in (second.origin + "/", sharing.proxy.origin + "/"):
-            reply = embed(guest, url, first.origin, kind)[-1]
+        for url in (guest.private.origin + "/", own + "/"):
+            reply = embed(guest.browser, url, shared.origin, kind)[-1]
             assert reply.status == 401 and not reply.location, url
-    assert holds_no_session(guest, second) and not servers[1].received
+    assert guest.got_no_further()
     # Signed out, the guest's own frame leads to a tab too.
-    guest.cookies.clear()
-    if audience == "gitlab":
-        assert embed(guest, first.origin + "/", sharing.proxy.origin)[-1].status == 401
+    guest.browser.cookies.clear()
+    if guest.audience == "gitlab":
+        assert embed(guest.browser, shared.origin + "/", own)[-1].status == 401

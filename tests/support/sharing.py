@@ -56,6 +56,25 @@ class Sharing:
         return client, page
 
 
+class Guest:
+    """robin in front of the first of two ports, which is shared with `audience`. The second, at `server`, is not."""
+
+    def __init__(self, sharing, audience, server):
+        self.sharing, self.audience, self._server = sharing, audience, server
+        self.shared, self.private = sharing.hosts
+        sharing.share(audience)
+        self.browser, page = sharing.visit("robin")
+        assert page.status == 200, (page.url, page.status, page.text[:500])
+        server.forget()
+
+    def got_no_further(self):
+        return holds_no_session(self.browser, self.private) and not self._server.received
+
+
+def holds_no_session(client, host):
+    return client.cookie(COOKIE, host=host.name) is None
+
+
 def program(client, host, path="/api", **headers):
     """What a script of the port's page gets."""
     return client.fetch(host.origin + path, headers={**PROGRAM, **headers})
