@@ -16,7 +16,7 @@ OWN = {"TLS": "self", "TLS_CERT_FILE": None, "TLS_KEY_FILE": None}
 
 
 def unverified():
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 

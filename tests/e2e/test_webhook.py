@@ -321,7 +321,7 @@ def test_connections_that_are_no_use(webhook):
 
 
 def served_certificate(webhook):
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
         with context.wrap_socket(plain) as connection:
