@@ -105,9 +105,8 @@ device_fields_read(struct str text, struct device_request *q, struct arena *aren
 		return "The parameter \"state\" is malformed.";
 	if (!read_field(text, "name", is_name, &q->name, arena))
 		return "The parameter \"name\" is malformed.";
-	/* A person may send the empty form. */
-	if (!read_field(text, "code", is_code, &q->code, arena) && !str_is_empty(q->code))
-		return "The parameter \"code\" is malformed.";
+	/* A person types it: what can't be a code is a wrong one, and none is asked for. */
+	(void)read_field(text, "code", is_code, &q->code, arena);
 	if (!read_field(text, "verifier", is_verifier, &q->verifier, arena))
 		return "The parameter \"verifier\" is malformed.";
 	if (!read_field(text, "token", is_token, &q->token, arena))

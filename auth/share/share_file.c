@@ -164,21 +164,32 @@ read_share(const struct json_node *node, struct share_file_entry *out)
 	       read_text(node, "by", out->by, sizeof(out->by));
 }
 
+/* restore may be NULL: then it only tells whether all are well-formed. */
+static bool
+read_shares(const struct json_node *shares, share_file_restore_fn *restore, void *arg,
+	    struct err *e)
+{
+	struct share_file_entry stored;
+
+	for (size_t i = 0; i < json_array_len(shares); i++) {
+		if (!read_share(json_array_at(shares, i), &stored))
+			return err_set(e, ERR_PROTOCOL, "malformed share");
+		if (restore != NULL)
+			restore(&stored, arg);
+	}
+	return true;
+}
+
+/* All of them, or none. */
 static bool
 restore_all(struct str plain, share_file_restore_fn *restore, void *arg, struct err *e)
 {
 	struct json_doc *doc = json_doc_parse_within(plain, FILE_MAX, JSON_DEPTH, e);
 	const struct json_node *shares =
 		doc == NULL ? NULL : json_find(json_doc_root(doc), "shares");
-	struct share_file_entry stored;
-	bool ok = doc != NULL;
+	bool ok = doc != NULL && read_shares(shares, NULL, NULL, e) &&
+		  read_shares(shares, restore, arg, e);
 
-	for (size_t i = 0; ok && i < json_array_len(shares); i++) {
-		ok = read_share(json_array_at(shares, i), &stored) ||
-		     err_set(e, ERR_PROTOCOL, "malformed share");
-		if (ok)
-			restore(&stored, arg);
-	}
 	json_doc_free(doc);
 	return ok;
 }
