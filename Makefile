@@ -222,7 +222,7 @@ e2e: all ## builds and runs the whole-process tests (PYTEST="-k name" for some)
 
 .PHONY: clone-kills
 clone-kills: all ## kills 200 clones with submodules and LFS files at random moments
-	@CLONE_KILLS=200 tools/run-e2e-tests $(BUILD) $(JOBS) -k test_clone_killed -v -s
+	@CLONE_KILLS=200 tools/run-e2e-tests $(BUILD) $(JOBS) -n 0 -k test_clone_killed -v -s
 
 # CLONE_COMPARE_SEED repeats from a seed. GIT=/path/to/git is for another version of git, which then also is that of the
 # workspace in the tests of the credential helper.
@@ -277,8 +277,8 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 C_FILES := $(SOURCES) $(TEST_SOURCES)
 H_FILES := $(call find,$(FOLDERS) tests/unit tests/fuzz tests/bench,*.h)
 
-.PHONY: lint lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints lint-posix
-lint: lint-layers lint-lints lint-format lint-headers lint-posix lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+.PHONY: lint lint-bench lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints lint-posix
+lint: lint-layers lint-bench lint-lints lint-format lint-headers lint-posix lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
@@ -287,6 +287,9 @@ lint-layers:
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
 	@$(PYTHON) tests/lint/monitoring.py
+# No test runs the benchmarks: here they are imported.
+lint-bench: | $(BUILD)/packages
+	@$(PYTHON) -B tests/lint/bench_scripts.py
 # Tests that every lint rule fails on a violation.
 lint-lints: | $(BUILD)/packages
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/lint

@@ -166,6 +166,20 @@ def test_log_fields(tree):
     tree.expect_failure(tree.lint("log_fields"))
 
 
+def test_bench_scripts(tree):
+    """They are imported as they are run: those that begin with #! find their modules themselves."""
+    assert tree.lint("bench_scripts").returncode == 0
+    tree.plant("tests/bench/planted_module.py", "import no_such_module\n", "No module named 'no_such_module'")
+    tree.plant("tests/bench/planted_name.py", "from proxy import no_such_name\n", "cannot import name 'no_such_name'")
+    tree.plant("tests/bench/planted_use.py", "import os\nimport proxy as p\n\ndef f():\n    return p.no_such_use(os.sep)\n", ":5: proxy has no")
+    tree.plant("tests/bench/planted_path.py", "#!/usr/bin/python3\nimport proxy\n", "No module named 'proxy'")
+    tree.plant("tests/bench/planted_end.py", "import sys\nsys.exit(2)\n", "SystemExit: 2")
+    tree.plant("tests/bench/planted_text.py", "def\n", "SyntaxError")
+    ran = tree.lint("bench_scripts")
+    tree.expect_failure(ran)
+    assert "planted_use.py:1" not in ran.stdout and "6 failed" in ran.stdout
+
+
 def test_documents(tree):
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     assert len(documents) > 10
