@@ -20,9 +20,15 @@ SIGN_IN = ("sasha", "sasha-password")
 pytestmark = pytest.mark.skipif(is_sanitized(), reason="a sanitizer keeps what was freed")
 
 
+REGISTRY = "registry.example.com"
+SCOPES = "openid read_user read_api write_repository read_registry write_registry"
+
+
 @pytest.fixture
 def broker(make_relay, gitlab):
-    return make_relay(gitlab, broker=True)
+    relay = make_relay(gitlab, broker=True, SCOPE=SCOPES)
+    relay.application.scopes += ["read_registry", "write_registry"]
+    return relay
 
 
 @pytest.fixture(params=["as it is", "with all that signs and multiplexes"])
@@ -38,6 +44,7 @@ def pod(broker, make_proxy, gitlab, upstream, tmp_path, request):
         CLONE_DIR=str(tmp_path / "project"),
         AUTHORIZATION_INTERVAL="1s",
         AUTHORIZATION_GRACE="20s",
+        REGISTRY_ORIGINS=f"https://{REGISTRY}",
         LOG_LEVEL="debug",
         **({"ASSERTION": "on", "HTTP2": "on"} if request.param.startswith("with") else {}),
     )
@@ -120,6 +127,33 @@ def test_the_worker_while_it_clones(pod, broker, gitlab, client):
     secrets |= spellings("cookie secret", pod.settings["COOKIE_SECRET"])
     secrets |= {"cookie": client.cookie("__Host-workspace-proxy").value.encode()}
     assert not memory.search(worker, secrets | refresh_tokens(gitlab) | codes(gitlab))
+
+
+@pytest.mark.parametrize("name", credential.HELPERS)
+def test_the_helpers_of_git_and_docker(pod, broker, gitlab, client, make_client, name):
+    """As they pass on the access token: what they hold is that, and nothing else."""
+    live(pod, gitlab, client, make_client)
+    gitlab.settings.token_lifetime_s = 7200
+    assert client.login(pod.origin + "/", *SIGN_IN).status == 200
+    host = gitlab.url.partition("://")[2]
+    asked = f"https://{REGISTRY}" if name.startswith("docker") else f"protocol=https\nhost={host}\n\n"
+    with credential.held(name, asked, pod.state / "credential.sock") as helper:
+        found = set()
+
+        def has_token():
+            """Which may be renewed before it is given."""
+            assert helper.poll() is None
+            with gitlab.state.lock:
+                tokens = {f"access token {i}": t.access.encode() for i, t in enumerate(gitlab.state.tokens)}
+            found.update(memory.search(helper.pid, tokens))
+            return found
+
+        wait_until(has_token, what="the access token", interval_s=0.1)
+        secrets = spellings("client secret", broker.application.secret)
+        secrets |= spellings("cookie secret", pod.settings["COOKIE_SECRET"])
+        secrets |= {"relay key": pod.settings["RELAY_KEY"].encode()}
+        secrets |= {"cookie": client.cookie("__Host-workspace-proxy").value.encode()}
+        assert len(found) == 1 and not memory.search(helper.pid, secrets | refresh_tokens(gitlab) | codes(gitlab))
 
 
 def test_old_codes_in_a_live_pod(pod, gitlab, client, make_client):

@@ -96,10 +96,11 @@ class Webhook(proxy_module.Proxy):
 def make_webhook(tmp_path):
     started = []
 
-    def make(**settings):
+    def make(runner=None, **settings):
         directory = tmp_path / f"certificates-{len(started)}"
         make_certificates(directory)
         one = Webhook(directory, tmp_path / f"webhook-{len(started)}.log", **settings)
+        one.runner = runner or one.runner
         started.append(one)
         return one.start()
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Git in a workspace that asks the sidecar for credentials: the helper, real git, the bare socket."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -25,6 +27,34 @@ def helper(operation, text="", socket_path=None, wrapper=(), environment=None):
     )
     assert not SANITIZER.search(result.stderr), result.stderr
     return result
+
+
+HELPERS = ("git-credential-workspace", "docker-credential-workspace", "workspace-proxy credential")
+
+
+@contextlib.contextmanager
+def held(name, text, socket_path, wrapper=()):
+    """Runs `HELPER get`; its answer does not fit into the pipe that it writes to, so that it stays. The Popen."""
+    folder = os.path.dirname(binary())
+    program = {
+        # As `workspace-proxy install` links it.
+        "docker-credential-workspace": ["bash", "-c", f"exec -a {name} '{folder}/git-credential-workspace' get"],
+        "git-credential-workspace": [f"{folder}/git-credential-workspace", "get"],
+        "workspace-proxy credential": [binary(), "credential", "get"],
+    }[name]
+    out, into = os.pipe()
+    os.write(into, bytes(fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 4096)))
+    environment = environment_for({"CREDENTIAL_SOCKET": socket_path})
+    process = subprocess.Popen([*wrapper, *program], env=environment, stdin=subprocess.PIPE, stdout=into)
+    os.close(into)
+    try:
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        os.close(out)
 
 
 def parsed(text):

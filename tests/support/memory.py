@@ -50,6 +50,8 @@ def search(pid, needles):
                     at += 4096
                     tail = b""
                     continue
+                if not data:  # the program has ended, or become another one
+                    return found
                 window = tail + data
                 for what, needle in needles.items():
                     place = window.find(needle)
