@@ -47,7 +47,7 @@ add_options(struct config *c)
 		 "    IdentityFile \"%s\"\n    IdentitiesOnly yes\n"
 		 "    UserKnownHostsFile \"%s\"\n"
 		 "    StrictHostKeyChecking yes\n    CheckHostIP no\n    UpdateHostKeys no\n"
-		 "    ServerAliveInterval 30\n",
+		 "    ServerAliveInterval 30\n    Ciphers " CLIENT_CIPHERS "\n",
 		 c->identity, c->known_hosts);
 }
 

@@ -16,6 +16,11 @@
 #define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
 #define CLIENT_TOKEN_MAX  1024u
 
+/* For ssh: those that cost least first, because TLS encrypts all of it once more. Names that every
+ * ssh knows, also one that is restricted to FIPS 140: an unknown one would be an error. */
+#define CLIENT_CIPHERS                                                                             \
+	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"
+
 #define CLIENT_USER_AGENT "workspace-connect/" VERSION
 
 /* client_program.c */

@@ -176,6 +176,7 @@ set_options(struct options *o, const struct client_host *h, const struct client_
 	add_option(o, "StrictHostKeyChecking", "yes");
 	add_option(o, "UpdateHostKeys", "no");
 	add_option(o, "ServerAliveInterval", "30");
+	add_option(o, "Ciphers", CLIENT_CIPHERS);
 	add_item(o, h->name);
 	return true;
 }

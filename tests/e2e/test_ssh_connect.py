@@ -52,6 +52,18 @@ def test_all_of_it(container, computer, proxy, client, tmp_path):
     assert result.returncode == 255 and b"run `workspace-connect login " in result.stderr
 
 
+def test_the_cipher_is_the_cheapest_and_may_be_another(container, computer, proxy, client):
+    """TLS is around it already. What the user sets before our lines, or on the command line, counts."""
+    container.start()
+    computer.log_in(client)
+    config = computer.write_config()
+    for words, cipher in [((), b"aes128-gcm@openssh.com"), (("-c", "aes256-ctr"), b"aes256-ctr")]:
+        for result in (computer.ssh("-v", *words, "true"), computer.tool("ssh", "-v", *words, proxy.name, "true")):
+            assert result.returncode == 0 and b"server->client cipher: " + cipher in result.stderr, result.stderr
+    config.write_text(f"Host {proxy.name}\n    Ciphers aes256-ctr\nHost *\n{config.read_text()}")
+    assert b"server->client cipher: aes256-ctr" in computer.tool("ssh", "-v", proxy.name, "true").stderr
+
+
 def test_both_programs_use_the_same_login(container, computer, make_computer, proxy, client):
     container.start()
     make_computer(proxy).log_in(client)
