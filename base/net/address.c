@@ -50,7 +50,7 @@ address_get_ip(const struct address *a, struct ip *ip)
 static bool
 has_ipv6(void)
 {
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET6, SOCK_STREAM, 0); /* macOS has no SOCK_CLOEXEC */
 
 	if (fd < 0)
 		return false;

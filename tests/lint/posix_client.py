@@ -5,7 +5,8 @@
     tests/lint/posix_client.py COMPILER SOURCE...
 
 Each source is compiled as on a system that is not Linux and declares POSIX alone; then its headers and the functions
-that it calls have to be in the lists below. Before adding one, look it up in POSIX.1-2008 with XSI.
+that it calls have to be in the lists below. Before adding one, look it up in POSIX.1-2008 with XSI. glibc's headers
+declare constants and members that macOS lacks all the same; a file that names one has to say what it is elsewhere.
 """
 
 import re
@@ -42,18 +43,41 @@ OPENSSL = re.compile(r"(SSL|X509|BIO|ERR|EVP|RAND|CRYPTO|OPENSSL|TLS|OSSL)_\w+")
 # What glibc's headers make of functions, and what compilers call on their own.
 ALIASES = {"__errno_location": "errno", "__sysv_signal": "signal"}
 OF_COMPILERS = re.compile(r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__(asan|ubsan|sanitizer|gcov|llvm)_\w+")
+NOT_ON_MACOS = re.compile(
+    r"\b((?:SOCK|MSG_CMSG)_(?:CLOEXEC|NONBLOCK)|MSG_(?:NOSIGNAL|MORE)|O_(?:PATH|TMPFILE|DIRECT)|POLLRDHUP"
+    r"|CLOCK_(?:BOOTTIME|MONOTONIC_COARSE|REALTIME_COARSE)|TCP_(?:USER_TIMEOUT|KEEPIDLE)|SO_(?:PEERCRED|BINDTODEVICE)"
+    r"|MAP_POPULATE|MADV_DONT(?:DUMP|FORK)|st_[acm]tim)\b"
+)
 
 
-def included(compiler, source):
-    """Headers that the source and ours include on such a system."""
-    command = [*compiler, *FLAGS, *NO_LINUX, "-E", "-dI", source]
+def of_ours(compiler, option, source):
+    """(file, line) of the source and our headers, as such a system's compiler sees them."""
+    command = [*compiler, *FLAGS, *NO_LINUX, "-E", option, source]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     place = source
     for line in text.splitlines():
         if marker := re.match(r'# \d+ "([^"]*)"', line):
             place = marker[1]
-        elif (name := re.match(r"#include <([^>]+)>", line)) and not place.startswith(("/", "<")):
+        elif not place.startswith(("/", "<")):
+            yield place, line
+
+
+def included(compiler, source):
+    """Headers that the source and ours include."""
+    for place, line in of_ours(compiler, "-dI", source):
+        if name := re.match(r"#include <([^>]+)>", line):
             yield place, name[1]
+
+
+def missing_on_macos(compiler, source):
+    """Names in code that is not left out there, without `#ifndef NAME` in the same file."""
+    for place, line in of_ours(compiler, "-fdirectives-only", source):
+        if line.startswith("#"):
+            continue
+        for name in NOT_ON_MACOS.findall(re.sub(r"/\*.*?\*/", "", line)):
+            # COARSE: of all clocks at once
+            if not re.search(rf"^#ifndef {name.replace('REALTIME', 'MONOTONIC')}\b", Path(place).read_text(), re.M):
+                yield place, name
 
 
 def symbols(objects):
@@ -73,18 +97,22 @@ def check(compiler, sources, folder):
     def build(source):
         file = Path(folder) / (source.replace("/", "_") + ".o")
         ran = subprocess.run([*compiler, *FLAGS, *NO_LINUX, "-O1", "-c", "-o", file, source], capture_output=True, text=True)
-        return source, file, ran.stderr, set(included(compiler, source)) if ran.returncode == 0 else set()
+        if ran.returncode != 0:
+            return source, file, ran.stderr, set(), set()
+        return source, file, "", set(included(compiler, source)), set(missing_on_macos(compiler, source))
 
     with ThreadPoolExecutor() as pool:
         built = list(pool.map(build, sources))
-    for source, _, errors, _ in built:
+    for source, _, errors, _, _ in built:
         if errors:
             yield f"{source}: does not compile with POSIX alone:\n{errors}"
-    if any(errors for _, _, errors, _ in built):
+    if any(errors for _, _, errors, _, _ in built):
         return
-    for place, header in sorted(set().union(*(headers for *_, headers in built))):
+    for place, header in sorted(set().union(*(headers for *_, headers, _ in built))):
         if header not in HEADERS and not header.startswith("openssl/"):
             yield f"{place}: <{header}> is no header of POSIX"
+    for place, name in sorted(set().union(*(names for *_, names in built))):
+        yield f"{place}: macOS has no {name}"
     undefined, defined = symbols([(source, file) for source, file, *_ in built])
     for name, source in sorted(undefined.items()):
         known = ALIASES.get(name, name) in FUNCTIONS or OPENSSL.fullmatch(name) or OF_COMPILERS.fullmatch(name)

@@ -246,6 +246,7 @@ def test_the_client_needs_posix_alone(tree):
         ("#include <sys/epoll.h>\n", "sys/epoll.h"),
         ("#include <sys/socket.h>\nint planted(int fd);\nint\nplanted(int fd)\n{\n\treturn accept4(fd, 0, 0, 0);\n}\n", "accept4"),
         ("int sched_yield(void);\nint planted(void);\nint\nplanted(void)\n{\n\treturn sched_yield();\n}\n", "sched_yield"),
+        ("#include <sys/socket.h>\nint planted(void);\nint\nplanted(void)\n{\n\treturn SOCK_CLOEXEC;\n}\n", "SOCK_CLOEXEC"),
     ]
     for text, expected in cases:
         tree.plant("ssh/client/planted.c", HEAD + text)
