@@ -143,7 +143,8 @@ on_failed(const struct err *e, void *arg)
 
 	log_warn(&ssh->exchange->log, "SSH failed", log_err(e));
 	if (ssh->is_open)
-		end_tunnel(ssh, WEBSOCKET_INTERNAL_ERROR, "the connection to sshd broke");
+		end_tunnel(ssh, WEBSOCKET_INTERNAL_ERROR,
+			   e->code == ERR_TIMEOUT ? e->text : "the connection to sshd broke");
 	else
 		reply_sentence(ssh->exchange, 503, "ssh_unavailable", str_from(e->text));
 }
@@ -177,12 +178,6 @@ reply_availability(struct exchange *x, const struct ssh_answer *a)
 	buf_fini(&body);
 }
 
-static void
-add_field(struct headers *h, const char *name, struct str value)
-{
-	headers_add_own(h, str_from(name), value);
-}
-
 static bool
 send_switch(struct exchange *x, const struct ssh_answer *a)
 {
@@ -197,15 +192,15 @@ send_switch(struct exchange *x, const struct ssh_answer *a)
 		return false;
 	(void)snprintf(host_key, sizeof(host_key), "%.*s %.*s", STR_FMT(a->host_key.type),
 		       STR_FMT(a->host_key.base64));
-	add_field(&h, "Date", str_from(proxy_date(x->proxy)));
+	headers_add_own(&h, STR("Date"), str_from(proxy_date(x->proxy)));
 	hsts_set(x, &h);
-	add_field(&h, "X-Request-Id", str_from(x->id));
-	add_field(&h, "Sec-WebSocket-Accept", (struct str){accept, sizeof(accept)});
-	add_field(&h, "Sec-WebSocket-Protocol", STR(SSH_SUBPROTOCOL));
-	add_field(&h, "Workspace-Ssh-User", a->user);
-	add_field(&h, "Workspace-Ssh-Host-Key", str_from(host_key));
+	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
+	headers_add_own(&h, STR("Sec-WebSocket-Accept"), (struct str){accept, sizeof(accept)});
+	headers_add_own(&h, STR("Sec-WebSocket-Protocol"), STR(SSH_SUBPROTOCOL));
+	headers_add_own(&h, STR("Workspace-Ssh-User"), a->user);
+	headers_add_own(&h, STR("Workspace-Ssh-Host-Key"), str_from(host_key));
 	if (a->sentence.len > 0)
-		add_field(&h, "Workspace-Ssh-Notice", a->sentence);
+		headers_add_own(&h, STR("Workspace-Ssh-Notice"), a->sentence);
 	x->status = 101;
 	x->stream->ops->send_head(
 		x->stream, &(const struct response_head){

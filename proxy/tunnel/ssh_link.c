@@ -66,7 +66,11 @@ on_conn_failed(const struct err *e, void *arg)
 static void
 on_timer(void *arg)
 {
-	fail_by_server(arg, ERR_TIMEOUT, SSH_LINK_LATE_ANSWER, SSH_LINK_LATE_SSHD);
+	struct ssh_link *link = arg;
+
+	fail_by_server(link, ERR_TIMEOUT,
+		       link->has_answer ? SSH_LINK_LATE_SSHD : SSH_LINK_LATE_ANSWER,
+		       SSH_LINK_LATE_SSHD);
 }
 
 /* Returns the bytes used: up to the end of the line. */
@@ -88,7 +92,10 @@ take_answer(struct ssh_link *link, struct str data)
 		return used;
 	}
 	link->has_answer = true;
-	loop_timer_stop(&link->timer);
+	if (link->is_connect && answer.is_ok)
+		loop_timer_start(&link->timer, SSH_LINK_GREETING_MS);
+	else
+		loop_timer_stop(&link->timer);
 	link->handler->on_answer(&answer, link->arg);
 	return used;
 }
@@ -121,6 +128,13 @@ on_end(struct ssh_link *link)
 }
 
 static void
+pass_bytes(struct ssh_link *link, char *data, size_t len)
+{
+	loop_timer_stop(&link->timer); /* it has greeted */
+	link->handler->on_bytes(data, len, link->arg);
+}
+
+static void
 take_bytes(struct ssh_link *link, char *data, size_t len)
 {
 	size_t used = 0;
@@ -134,7 +148,7 @@ take_bytes(struct ssh_link *link, char *data, size_t len)
 	if (!link->is_connect)
 		fail_with(link, ERR_PROTOCOL, SSH_LINK_BAD_ANSWER);
 	else
-		link->handler->on_bytes(data + used, len - used, link->arg);
+		pass_bytes(link, data + used, len - used);
 }
 
 static void

@@ -15,6 +15,7 @@
 struct ssh_link;
 
 #define SSH_LINK_ANSWER_MS   10000u /* from connecting to the helper's answer */
+#define SSH_LINK_GREETING_MS 20000u /* from that to sshd's first byte: its LoginGraceTime */
 #define SSH_LINK_HEADROOM    16u
 #define SSH_LINK_BYTES_MAX   (8u * 16384u - SSH_LINK_HEADROOM) /* given to on_bytes at once */
 #define SSH_LINK_NO_HELPER   "the SSH helper does not run in the workspace"

@@ -24,7 +24,7 @@ print_usage(FILE *out, int code)
 	const char *name = client_name();
 
 	(void)fprintf(out,
-		      "usage: %s ssh [--token-command COMMAND] HOST [-- SSH-ARGUMENT...]\n"
+		      "usage: %s ssh [--token-command COMMAND] HOST [SSH-ARGUMENT...]\n"
 		      "       %s ssh [--token-command COMMAND] --stdio HOST\n"
 		      "\n"
 		      "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
@@ -219,9 +219,9 @@ ssh_client_ssh(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "--stdio") == 0)
 		return run_stdio(argv[2]);
-	if (argc == 2 && argv[1][0] != '-')
-		return run_ssh(argv[1], 0, NULL);
-	if (argc > 2 && argc < ARGUMENTS_MAX / 2 && argv[1][0] != '-' && strcmp(argv[2], "--") == 0)
-		return run_ssh(argv[1], argc - 3, argv + 3);
+	if (argc >= 2 && argc < ARGUMENTS_MAX / 2 && argv[1][0] != '-') {
+		int used = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;
+		return run_ssh(argv[1], argc - used, argv + used);
+	}
 	return print_usage(stderr, 2);
 }

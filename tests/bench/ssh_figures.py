@@ -190,15 +190,22 @@ def test_echo(paths):
         print(f"echo p{share}: direct {direct:.3f} ms, through the proxy {through:.3f} ms, added {added:.3f} ms")
 
 
-def test_memory(paths, proxy):
+def test_memory(paths, proxy, container):
+    """All of them work, and leave nothing behind."""
     through = paths[1]
+    files = len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
     close(through.open("echo ready"))  # what the first one needs, all have
     before = proxy.memory_kib()
     idle = [through.open("echo ready; cat") for _ in range(TUNNELS)]
     grown = proxy.memory_kib() - before
     print(f"\nmemory: {grown / TUNNELS:.1f} KiB of the sidecar for each of {TUNNELS} idle tunnels")
     for process in idle:
+        process.stdin.write(b"x\n")
+    assert all(process.stdout.read(2) == b"x\n" for process in idle)
+    for process in idle:
         close(process)
+    wait_until(lambda: not container.children() and not container.keys())
+    wait_until(lambda: len(os.listdir(f"/proc/{proxy.process.pid}/fd")) <= files + 8)  # kept connections to others
 
 
 @pytest.fixture

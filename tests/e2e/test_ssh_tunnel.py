@@ -43,6 +43,17 @@ def test_a_helper_that_hangs(proxy, container, token):
     assert helper.connections[-1].recv(10) == b"", "the connection to the helper is closed"
 
 
+def test_an_sshd_that_never_greets(proxy, container, token):
+    """Stopped, say: pings are answered without it, so that ssh would wait for ever."""
+    helper = LyingHelper(container.socket, OK)
+    raw = ask(proxy, token)
+    opcode, payload, _ = raw.read_frame()
+    assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1011
+    assert payload[2:] == b"sshd did not answer in time" and raw.is_closed()
+    assert proxy.wait_for_log(message="SSH tunnel ended", reason="sshd did not answer in time")
+    assert helper.connections[-1].recv(10) == b"", "the connection to the helper is closed"
+
+
 def test_an_sshd_that_dies(proxy, container, token):
     """Its socket is reset, with bytes on the way."""
     helper = LyingHelper(container.socket, OK)
@@ -115,15 +126,13 @@ def test_the_limit(make_proxy, gitlab, upstream, container, token):
 
 def test_two_hundred_tunnels(make_proxy, gitlab, upstream, container, token):
     proxy = make_proxy(gitlab, upstream, SSH_SOCKET=container.socket, API_TOKENS="on", SSH_TUNNELS_MAX="200")
-    helper = LyingHelper(container.socket, OK)
+    LyingHelper(container.socket, OK + b"SSH-2.0-x\r\n")
     tunnels = [ask(proxy, token) for _ in range(20)]  # what the first ones need, all have
     before = proxy.memory_kib()
     tunnels += [ask(proxy, token) for _ in range(180)]
     assert {raw.response.status for raw in tunnels} == {101}
     grown = (proxy.memory_kib() - before) / 180
     assert is_sanitized() or grown <= 20, f"{grown:.1f} KiB for each tunnel"
-    for raw, peer in zip(tunnels, helper.connections):
-        peer.sendall(b"SSH-2.0-x\r\n")
     assert all(raw.read_frame()[1] == b"SSH-2.0-x\r\n" for raw in tunnels)
     assert ask(proxy, token).response.status == 429
     for raw in tunnels:
@@ -176,7 +185,7 @@ def pump(source, sink):
 
 def test_a_peer_that_stops_reading_costs_little(proxy, container, token):
     """Both ways: what one side does not take, the other is not asked for."""
-    helper = LyingHelper(container.socket, OK)
+    helper = LyingHelper(container.socket, OK + b"SSH-2.0-x\r\n")
     raw = ask(proxy, token)
     peer = helper.connections[-1]
     before = proxy.memory_kib()
