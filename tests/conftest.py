@@ -40,8 +40,9 @@ def pytest_configure(config):
 
 # What takes longest begins first, so that no worker is left with one of these at the end.
 LONG_FILES = """
-    test_browser_logins test_return_targets test_browser test_clone_history test_login test_framing test_clone_killed test_clone_ended test_login_gitlab_trouble test_sessions
-    test_bad_input test_ports test_relay test_clone_hostile test_revocation test_limits test_restart test_api_tokens
+    test_clone_like_git test_clone_submodules test_framing test_ssh_clients test_browser_cross_port test_upstream_reuse test_clone_lfs
+    test_return_targets test_browser_logins test_broker test_clone_history test_login test_clone_attributes test_browser_log test_credential
+    test_browser test_memory_search test_broker_lies test_clone_killed test_clone_ended test_sessions test_restart test_revocation
 """.split()
 
 
