@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/conf/conf.h"
 #include "base/crypto/crypto.h"
 #include "base/http/fetch.h"
 #include "base/url.h"
@@ -16,12 +17,16 @@
 #define STALL_TIMEOUT_MS   15000u
 #define TOTAL_TIMEOUT_MS   60000u
 #define URL_BYTES	   1024
+#define PATH_BYTES	   1024
+#define TOKEN_MAX_BYTES	   16384u
 #define LABEL		   "?labelSelector=workspace-proxy.io%2Finject"
 
 struct cluster_reader {
 	struct loop *loop;
-	struct fetch *fetch;
+	struct fetch *fetch; /* of the API server */
+	struct fetch *sites; /* of others, with the system's authorities */
 	const char *api;
+	struct secret *token; /* or NULL */
 	/* Of the last request */
 	unsigned status; /* 0: no answer, and e says why */
 	struct buf body;
@@ -43,7 +48,7 @@ on_fetched(const struct fetch_response *response, const struct err *e, bool requ
 
 /* False with r->e set: there was no answer. */
 static bool
-ask(struct cluster_reader *r, const char *url, const char *body)
+ask(struct cluster_reader *r, struct fetch *fetch, const char *url, const char *body)
 {
 	const struct fetch_request request = {
 		.priority = FETCH_NORMAL,
@@ -52,12 +57,13 @@ ask(struct cluster_reader *r, const char *url, const char *body)
 		.accept = "application/json",
 		.content_type = body == NULL ? NULL : "application/json",
 		.body = str_from(body),
+		.bearer = fetch == r->fetch ? r->token : NULL,
 	};
 
 	buf_clear(&r->body);
 	r->status = 0;
 	err_clear(&r->e);
-	if (fetch_start(r->fetch, &request, on_fetched, r, &r->e) == NULL)
+	if (fetch_start(fetch, &request, on_fetched, r, &r->e) == NULL)
 		return false;
 	return loop_run(r->loop, &r->e) && r->status != 0 && r->e.code == ERR_NONE;
 }
@@ -69,7 +75,7 @@ ask_api(struct cluster_reader *r, const char *path, const char *body)
 
 	if (snprintf(url, sizeof(url), "%s%s", r->api, path) >= (int)sizeof(url))
 		return err_set(&r->e, ERR_CONFIG, "the path is too long");
-	return ask(r, url, body);
+	return ask(r, r->fetch, url, body);
 }
 
 /* False: the API server gave no answer. */
@@ -81,6 +87,8 @@ read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
 
 	if (!ask_api(r, path, NULL))
 		return false;
+	if (r->status == 401)
+		return err_set(&r->e, ERR_DENIED, "the API server does not know you (status 401)");
 	if (r->status == 403)
 		cluster_unchecked(report, "%s: you may not read it", path);
 	else if (r->status != 200 && r->status != 404)
@@ -191,7 +199,7 @@ check_site(struct cluster_reader *r, struct cluster_report *report, const char *
 	char url[URL_BYTES];
 
 	(void)snprintf(url, sizeof(url), "https://%s/ping", host);
-	if (!ask(r, url, NULL))
+	if (!ask(r, r->sites, url, NULL))
 		cluster_problem(report, &site, "%s", r->e.text);
 }
 
@@ -229,10 +237,28 @@ cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c)
 	arena_fini(&a);
 }
 
-struct cluster_reader *
-cluster_reader_new(const char *api, struct err *e)
+static bool
+read_token(struct cluster_reader *r, const char *directory, struct err *e)
+{
+	char path[PATH_BYTES];
+	struct buf text;
+
+	if (snprintf(path, sizeof(path), "%s/token", directory) >= (int)sizeof(path))
+		return err_set(e, ERR_CONFIG, "the account's directory has too long a name");
+	buf_init(&text, TOKEN_MAX_BYTES);
+	bool ok = buf_reserve(&text, TOKEN_MAX_BYTES) && conf_read_file(path, &text, e);
+	r->token = ok && text.len > 0 ? secret_from_str(buf_view(&text)) : NULL;
+	buf_wipe_fini(&text);
+	if (ok && r->token == NULL)
+		ok = err_set(e, ERR_CONFIG, "no token");
+	return ok || err_wrap(e, "%.200s", path);
+}
+
+static struct fetch *
+new_fetch(struct loop *l, const char *ca_file, struct err *e)
 {
 	const struct fetch_options options = {
+		.ca_file = ca_file,
 		.user_agent = "workspace-proxy",
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.stall_timeout_ms = STALL_TIMEOUT_MS,
@@ -240,6 +266,30 @@ cluster_reader_new(const char *api, struct err *e)
 		.body_max_bytes = CLUSTER_TEXT_MAX_BYTES,
 		.connections_max = 1,
 	};
+
+	return fetch_new(l, &options, e);
+}
+
+static bool
+connect_to(struct cluster_reader *r, const struct cluster_server *server, struct err *e)
+{
+	char ca_file[PATH_BYTES];
+
+	if (server->account_dir != NULL && !read_token(r, server->account_dir, e))
+		return false;
+	(void)snprintf(ca_file, sizeof(ca_file), "%s/ca.crt",
+		       server->account_dir == NULL ? "" : server->account_dir);
+	r->loop = loop_new(e);
+	r->fetch = r->loop == NULL
+			   ? NULL
+			   : new_fetch(r->loop, server->account_dir == NULL ? NULL : ca_file, e);
+	r->sites = r->fetch == NULL ? NULL : new_fetch(r->loop, NULL, e);
+	return r->sites != NULL;
+}
+
+struct cluster_reader *
+cluster_reader_new(const struct cluster_server *server, struct err *e)
+{
 	struct cluster_reader *r = calloc(1, sizeof(*r));
 
 	if (r == NULL) {
@@ -247,10 +297,8 @@ cluster_reader_new(const char *api, struct err *e)
 		return NULL;
 	}
 	buf_init(&r->body, CLUSTER_TEXT_MAX_BYTES);
-	r->api = api;
-	r->loop = loop_new(e);
-	r->fetch = r->loop == NULL ? NULL : fetch_new(r->loop, &options, e);
-	if (r->fetch != NULL)
+	r->api = server->url;
+	if (connect_to(r, server, e))
 		return r;
 	cluster_reader_free(r);
 	return NULL;
@@ -263,7 +311,10 @@ cluster_reader_free(struct cluster_reader *r)
 		return;
 	if (r->fetch != NULL)
 		fetch_free(r->fetch);
+	if (r->sites != NULL)
+		fetch_free(r->sites);
 	loop_free(r->loop);
+	secret_free(r->token);
 	buf_fini(&r->body);
 	free(r);
 }

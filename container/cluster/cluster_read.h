@@ -10,8 +10,16 @@
 
 struct cluster_reader;
 
-/* api: the API server's origin, as `kubectl proxy` offers it without a token; NULL: none. */
-struct cluster_reader *cluster_reader_new(const char *api, struct err *e) MUST_CHECK;
+/* Strings live as long as the reader. */
+struct cluster_server {
+	const char *url; /* the API server's origin; NULL: none */
+	/* Directory with a service account's token and ca.crt; NULL: as `kubectl proxy`, without.
+	 */
+	const char *account_dir;
+};
+
+struct cluster_reader *cluster_reader_new(const struct cluster_server *server,
+					  struct err *e) MUST_CHECK;
 void cluster_reader_free(struct cluster_reader *r);
 
 /* Adds all objects. What may not be read is reported as unchecked. False: the API server can't be

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects come from files, or through `kubectl proxy`, which knows how to sign in.
+ * Objects come from files, through `kubectl proxy`, which knows how to sign in, or in a pod from
+ * the API server with the pod's service account.
  */
 #include "container/cluster/cluster_run.h"
+
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "container/cluster/cluster_installation.h"
@@ -13,17 +16,21 @@
 #define FILES_MAX     64u
 #define EXIT_NOT_READ 3
 #define KUBECTL_PROXY "http://127.0.0.1:8001"
+#define ACCOUNT_DIR   "/var/run/secrets/kubernetes.io/serviceaccount"
+#define HOST_BYTES    254
 
 static const char usage[] =
-	"usage: workspace-proxy cluster-check [--api URL | -f FILE ...] [--namespace NAME]\n"
-	"                                     [--offline] [--old-sidecars]\n"
+	"usage: workspace-proxy cluster-check [--api URL [--account DIR] | -f FILE ...]\n"
+	"                                     [--namespace NAME] [--offline] [--old-sidecars]\n"
 	"\n"
 	"Looks at a cluster, and prints what keeps workspaces from getting their sidecars, or "
 	"users\n"
 	"from reaching them. Changes nothing.\n"
 	"\n"
-	"  --api URL         read through the API server at this origin; without -f that of\n"
-	"                    `kubectl proxy`, " KUBECTL_PROXY "\n"
+	"  --api URL         read through the API server at this origin. Without it and -f, in a\n"
+	"                    pod its cluster's, elsewhere `kubectl proxy`, " KUBECTL_PROXY "\n"
+	"  --account DIR     with the token and ca.crt in this directory. In a pod, that of its\n"
+	"                    service account\n"
 	"  -f FILE           read what `kubectl get ... -o json` printed; - is standard input\n"
 	"  --namespace NAME  that of webhook and relay (" CLUSTER_SPACE ")\n"
 	"  --offline         don't ask name servers and the relay's and workspaces' addresses\n"
@@ -32,13 +39,35 @@ static const char usage[] =
 	"Exit codes: 0 nothing is wrong, 1 problems, 2 wrong usage, 3 the cluster can't be read.\n";
 
 struct cluster_run_options {
-	const char *api;
+	struct cluster_server server;
+	char pod_url[sizeof("https://[]:65535") + HOST_BYTES]; /* url, in a pod */
 	const char *files[FILES_MAX];
 	size_t file_count;
 	const char *space;
 	bool is_offline;
 	bool is_list;
 };
+
+/* In a pod the kubelet names the API server, and mounts the service account unless that is switched
+ * off. */
+static void
+choose_server(struct cluster_run_options *o)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+
+	if (host == NULL || *host == '\0' || strlen(host) > HOST_BYTES || port == NULL ||
+	    *port == '\0' || strlen(port) > 5) {
+		o->server.url = KUBECTL_PROXY;
+		return;
+	}
+	bool is_v6 = strchr(host, ':') != NULL;
+	(void)snprintf(o->pod_url, sizeof(o->pod_url), "https://%s%s%s:%s", is_v6 ? "[" : "", host,
+		       is_v6 ? "]" : "", port);
+	o->server.url = o->pod_url;
+	if (o->server.account_dir == NULL)
+		o->server.account_dir = ACCOUNT_DIR;
+}
 
 static bool
 parse_options(struct cluster_run_options *o, int argc, char **argv)
@@ -47,7 +76,9 @@ parse_options(struct cluster_run_options *o, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		bool has_value = i + 1 < argc;
 		if (strcmp(argv[i], "--api") == 0 && has_value)
-			o->api = argv[++i];
+			o->server.url = argv[++i];
+		else if (strcmp(argv[i], "--account") == 0 && has_value)
+			o->server.account_dir = argv[++i];
 		else if (strcmp(argv[i], "-f") == 0 && has_value && o->file_count < FILES_MAX)
 			o->files[o->file_count++] = argv[++i];
 		else if (strcmp(argv[i], "--namespace") == 0 && has_value)
@@ -59,9 +90,11 @@ parse_options(struct cluster_run_options *o, int argc, char **argv)
 		else
 			return false;
 	}
-	if (o->api == NULL && o->file_count == 0)
-		o->api = KUBECTL_PROXY;
-	return o->api == NULL || o->file_count == 0;
+	if (o->file_count > 0)
+		return o->server.url == NULL && o->server.account_dir == NULL;
+	if (o->server.url == NULL)
+		choose_server(o);
+	return true;
 }
 
 static bool
@@ -86,7 +119,7 @@ check_all(const struct cluster_run_options *options, struct cluster_reader *r,
 {
 	cluster_check_installation(c);
 	cluster_check_workspaces(c);
-	if (options->api != NULL)
+	if (options->server.url != NULL)
 		cluster_check_reach(r, c->report);
 	if (!options->is_offline)
 		cluster_check_sites(r, c);
@@ -103,8 +136,8 @@ run(const struct cluster_run_options *options, struct cluster_reader *r, struct 
 	struct str space = str_from(options->space);
 	const struct cluster_check c = {
 		.objects = o, .report = &report, .space = space, .now_s = clock_wall_s()};
-	bool ok = options->api != NULL ? cluster_read_all(r, space, o, &report, &e)
-				       : read_files(options, o, &e);
+	bool ok = options->server.url != NULL ? cluster_read_all(r, space, o, &report, &e)
+					      : read_files(options, o, &e);
 
 	if (!ok) {
 		(void)fprintf(stderr, "workspace-proxy: cluster-check: %s\n", e.text);
@@ -129,7 +162,7 @@ cluster_run(int argc, char **argv)
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : 2;
 	}
-	struct cluster_reader *r = cluster_reader_new(options.api, &e);
+	struct cluster_reader *r = cluster_reader_new(&options.server, &e);
 	if (r == NULL) {
 		(void)fprintf(stderr, "workspace-proxy: cluster-check: %s\n", e.text);
 		return EXIT_NOT_READ;

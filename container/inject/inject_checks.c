@@ -142,11 +142,27 @@ check_uses(struct inject *c, const struct node *container, const char *list, con
 				STR_FMT(inject_name_of(container)), STR_FMT(secret));
 }
 
+/* Variables can come from a file in a volume that the container does not mount. */
+static void
+check_file_variables(struct inject *c, const struct node *container, const struct node *ours)
+{
+	for (const struct node *n = node_first(node_get(container, "env")); n != NULL;
+	     n = node_next(n)) {
+		struct str volume = node_text_at(n, "valueFrom.fileKeyRef.volumeName");
+		if (node_named(ours, volume) != NULL)
+			inject_problem(
+				c,
+				"container %.*s: reads volume %.*s, which belongs to the sidecar",
+				STR_FMT(inject_name_of(container)), STR_FMT(volume));
+	}
+}
+
 /* Reports uses of our volumes, and of the secrets in them. */
 static void
 check_secrets(struct inject *c, const struct node *container, const struct node *ours)
 {
 	check_mounts(c, container, ours);
+	check_file_variables(c, container, ours);
 	for (const struct node *v = node_first(ours); v != NULL; v = node_next(v)) {
 		struct str secret = node_text_at(v, "secret.secretName");
 		if (secret.len == 0)
@@ -164,7 +180,8 @@ is_own_container(const struct inject *c, struct str name)
 	       (inject_has_git(c) && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
-/* Reports rights that lead to the node. */
+/* Reports rights that lead to the node. Container runtimes take names of capabilities in any case.
+ */
 static void
 check_privileges(struct inject *c, const struct node *container)
 {
@@ -178,9 +195,9 @@ check_privileges(struct inject *c, const struct node *container)
 			       STR_FMT(inject_name_of(container)));
 	for (const struct node *n = node_first(added); n != NULL; n = node_next(n)) {
 		struct str name = node_text(n);
-		name = str_skip(name, str_starts_with(name, STR("CAP_")) ? 4 : 0);
+		name = str_skip(name, str_starts_with_nocase(name, STR("CAP_")) ? 4 : 0);
 		for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
-			if (str_equal(name, str_from(capabilities[i])))
+			if (str_equal_nocase(name, str_from(capabilities[i])))
 				inject_problem(c, "container %.*s: capability %s: " NODE_HINT,
 					       STR_FMT(inject_name_of(container)), capabilities[i]);
 	}
@@ -212,16 +229,32 @@ holds_secret(const struct node *volume, struct str secret)
 	return false;
 }
 
-/* Reports directories of the node that contain volumes or sockets of container runtimes, or are
- * above them. */
+/* Reports directories of the node that contain volumes, secrets of the control plane, disks or
+ * sockets of container runtimes, also those of k3s, RKE2, k0s and MicroK8s, or are above them. */
 static void
 check_host_path(struct inject *c, const struct node *volume)
 {
-	static const char *const places[] = {"/etc/kubernetes",	    "/proc",
-					     "/run/containerd",	    "/run/crio",
-					     "/run/docker.sock",    "/var/lib/containerd",
-					     "/var/lib/containers", "/var/lib/docker",
-					     "/var/lib/kubelet",    "/var/run"};
+	static const char *const places[] = {"/dev",
+					     "/etc/kubernetes",
+					     "/etc/rancher",
+					     "/proc",
+					     "/run/containerd",
+					     "/run/cri-dockerd.sock",
+					     "/run/crio",
+					     "/run/docker.sock",
+					     "/run/k0s",
+					     "/run/k3s",
+					     "/run/podman",
+					     "/var/lib/containerd",
+					     "/var/lib/containers",
+					     "/var/lib/docker",
+					     "/var/lib/etcd",
+					     "/var/lib/k0s",
+					     "/var/lib/kubelet",
+					     "/var/lib/minikube",
+					     "/var/lib/rancher",
+					     "/var/run",
+					     "/var/snap"};
 	struct str path = node_text_at(volume, "hostPath.path");
 
 	if (node_get(volume, "hostPath") == NULL)
@@ -293,6 +326,31 @@ find_our_volumes(struct inject *c)
 	return ours;
 }
 
+/* The user id of our own, if the sidecar runs as it; negative: it has the IDE's. */
+static int64_t
+own_user_of(const struct inject *c)
+{
+	const struct node *sidecar =
+		node_named(node_get(c->spec, "initContainers"), STR(INJECT_NAME));
+
+	if (sidecar == NULL)
+		sidecar = node_named(node_get(c->spec, "containers"), STR(INJECT_NAME));
+	int64_t user = node_int_at(sidecar, "securityContext.runAsUser");
+	return user == INJECT_USER_ID ? user : -1;
+}
+
+static void
+check_ephemeral_user(struct inject *c, const struct node *container)
+{
+	int64_t user = own_user_of(c);
+
+	if (user >= 0 && node_int_at(container, "securityContext.runAsUser") == user)
+		inject_problem(c,
+			       "container %.*s: runs as user id %d, which is the sidecar's: use "
+			       "another one",
+			       STR_FMT(inject_name_of(container)), (int)user);
+}
+
 void
 inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report)
 {
@@ -304,6 +362,7 @@ inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *re
 		struct str target = node_text_at(n, "targetContainerName");
 		check_privileges(&c, n);
 		check_secrets(&c, n, ours);
+		check_ephemeral_user(&c, n);
 		if (str_equal(target, STR(INJECT_NAME)) ||
 		    str_equal(target, STR(INJECT_GIT_CONTAINER)))
 			inject_problem(&c, "container %.*s: targetContainerName: " PROCESS_HINT,

@@ -25,6 +25,7 @@
 #define INJECT_SSH_PATH	  "/run/workspace-proxy-ssh"
 #define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
 #define INJECT_VOLUME_LOG INJECT_NAME "-log"
+#define INJECT_USER_ID	  65532 /* of the sidecar, unless it is the IDE's; that of the image */
 #define INJECT_GROUP_ID	  65532 /* of the sidecar, and of a clone in a pod without fsGroup */
 #define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
 

@@ -6,8 +6,6 @@
  */
 #include "container/inject/inject_user.h"
 
-#define USER_ID 65532 /* that of the image */
-
 static const char user_path[] = "securityContext.runAsUser";
 
 bool
@@ -53,10 +51,10 @@ inject_sidecar_user(const struct inject *c)
 	int64_t user = explicit_user(c);
 
 	if (inject_has_own_user(c))
-		return USER_ID;
+		return INJECT_USER_ID;
 	if (user <= 0)
 		user = node_int_at(c->spec, user_path);
-	return user > 0 ? user : USER_ID;
+	return user > 0 ? user : INJECT_USER_ID;
 }
 
 int64_t
@@ -87,12 +85,12 @@ check_neighbours(struct inject *c, const struct node *list)
 	for (const struct node *n = node_first(list); n != NULL; n = node_next(n)) {
 		struct str name = inject_name_of(n);
 		if (str_equal(name, STR(INJECT_NAME)) ||
-		    str_equal(name, STR(INJECT_GIT_CONTAINER)) || user_of(c, n) != USER_ID)
+		    str_equal(name, STR(INJECT_GIT_CONTAINER)) || user_of(c, n) != INJECT_USER_ID)
 			continue;
 		inject_problem(c,
 			       "container %.*s: runs as user id %d, which is the sidecar's: use "
 			       "another one, or the annotation " INJECT_PREFIX "sidecar-user: ide",
-			       STR_FMT(name), USER_ID);
+			       STR_FMT(name), INJECT_USER_ID);
 	}
 }
 
@@ -105,9 +103,9 @@ inject_check_users(struct inject *c)
 		return;
 	check_neighbours(c, node_get(c->spec, "containers"));
 	check_neighbours(c, node_get(c->spec, "initContainers"));
-	if (str_to_u64(c->params.ide_user, USER_ID, USER_ID, &annotated))
+	if (str_to_u64(c->params.ide_user, INJECT_USER_ID, INJECT_USER_ID, &annotated))
 		inject_problem(c, "annotation " INJECT_PREFIX "ide-user: %d is the sidecar's",
-			       USER_ID);
+			       INJECT_USER_ID);
 	if (inject_has_git(c) && inject_ide_user(c) < 0)
 		inject_warn(c,
 			    "container %.*s: its user id is not known, so git there gets no token: "
@@ -126,7 +124,7 @@ set_ide_user(struct inject *c, struct node *context)
 	if (own > 0)
 		node_set_int(c->doc, context, "runAsUser", own);
 	else if (node_int_at(c->spec, user_path) == 0)
-		node_set_int(c->doc, context, "runAsUser", USER_ID);
+		node_set_int(c->doc, context, "runAsUser", INJECT_USER_ID);
 	if (own > 0 && group > 0)
 		node_set_int(c->doc, context, "runAsGroup", group);
 }
@@ -138,6 +136,6 @@ inject_set_user(struct inject *c, struct node *context)
 		set_ide_user(c, context);
 		return;
 	}
-	node_set_int(c->doc, context, "runAsUser", USER_ID);
+	node_set_int(c->doc, context, "runAsUser", INJECT_USER_ID);
 	node_set_int(c->doc, context, "runAsGroup", INJECT_GROUP_ID);
 }

@@ -7,12 +7,15 @@ import copy
 import http.server
 import json
 import os
+import shutil
+import ssl
+import subprocess
 import threading
 
 import manifests
 import pytest
 import yaml
-from proxy import ROOT, run, sanitizer_report
+from proxy import PATIENCE_S, ROOT, binary, environment_for, run, sanitizer_report
 
 SERVICE = "workspace-proxy-webhook.workspace-proxy"
 IMAGE = "registry.example.com/workspace-proxy:0.1.0"
@@ -232,7 +235,7 @@ def test_what_is_not_seen_is_said(cluster):
 
 
 def test_usage(tmp_path):
-    for arguments in (["--api"], ["-f"], ["x"], ["--api", "http://127.0.0.1:1", "-f", "-"]):
+    for arguments in (["--api"], ["-f"], ["x"], ["--api", "http://127.0.0.1:1", "-f", "-"], ["--account", "/", "-f", "-"]):
         assert run(["cluster-check", *arguments]).returncode == 2, arguments
     assert "Exit codes" in run(["cluster-check", "--help"]).stdout
     for text in ("", "[]", "{}", "{", '{"kind":"List","items":[7]}'):
@@ -248,8 +251,9 @@ def test_usage(tmp_path):
 
 
 @contextlib.contextmanager
-def api_server(cluster, answer):
-    """As `kubectl proxy`. answer: (status, message) for a pod with the label."""
+def api_server(cluster, answer, certificates=None, token=None):
+    """As `kubectl proxy`; with certificates and a token, as API servers are in a pod. answer: (status, message) for a pod
+    with the label."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -265,6 +269,9 @@ def api_server(cluster, answer):
 
         def do_GET(self):
             asked.append(self.path)
+            if token and self.headers["Authorization"] != f"Bearer {token}":
+                self._reply(401, {"kind": "Status"})
+                return
             parts = self.path.partition("?")[0].split("/")
             if self.path == "/version":
                 self._reply(200, {"gitVersion": "v1.36.3"})
@@ -285,10 +292,14 @@ def api_server(cluster, answer):
             self._reply(answer[0], {"kind": "Status", "message": answer[1]})
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificates:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.cert, certificates.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield f"http{'s' if certificates else ''}://127.0.0.1:{server.server_address[1]}", asked
     finally:
         server.shutdown()
         server.server_close()
@@ -314,6 +325,50 @@ def test_through_the_api(cluster, answer, code, expected):
     assert "/api/v1/nodes: you may not read it" in ran.stdout
     assert "/api/v1/namespaces/workspaces/secrets/workspace-proxy-kiwi" in asked
     assert "/api/v1/namespaces/default/pods?dryRun=All" in asked
+
+
+DENIED = (422, "admission webhook denied the request: workspace-proxy: annotation …")
+
+
+@pytest.fixture
+def account(tmp_path, certificates):
+    (tmp_path / "token").write_text("a-token\n")
+    shutil.copy(certificates.ca, tmp_path / "ca.crt")
+    return tmp_path
+
+
+def run_with(variables, *arguments):
+    """Variables without our prefix."""
+    return subprocess.run(
+        [binary(), *arguments], env=environment_for({}) | variables, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+
+def test_in_a_pod(cluster, certificates, account):
+    """The kubelet's variables name the API server; the account's token and authority are used there."""
+    with api_server(cluster, DENIED, certificates, "a-token") as (url, _):
+        host, _, port = url.removeprefix("https://").partition(":")
+        pod = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+        command = ["cluster-check", "--account", str(account), "--offline"]
+        ran = run_with(pod, *command)
+        assert ran.returncode == 0 and "0 problems, 0 notes, 2 not checked" in ran.stdout, (ran.stdout, ran.stderr)
+        named = run([*command, "--api", url])
+        assert named.stdout == ran.stdout
+        without = run_with(pod, "cluster-check", "--offline")
+    assert without.returncode == 3 and "/var/run/secrets/kubernetes.io/serviceaccount/token" in without.stderr
+
+
+def test_an_account_that_is_not_known(cluster, certificates, account):
+    (account / "token").write_text("another")
+    with api_server(cluster, DENIED, certificates, "a-token") as (url, asked):
+        ran = run(["cluster-check", "--api", url, "--account", str(account), "--offline"])
+        assert ran.returncode == 3 and "does not know you (status 401)" in ran.stderr and ran.stdout == "", ran.stderr
+        assert asked == ["/version"]
+        (account / "ca.crt").write_text("")
+        assert run(["cluster-check", "--api", url, "--account", str(account), "--offline"]).returncode == 3
+    (account / "token").write_text("")
+    ran = run(["cluster-check", "--api", url, "--account", str(account), "--offline"])
+    assert ran.returncode == 3 and str(account / "token") in ran.stderr
 
 
 def test_sites(cluster):

@@ -187,7 +187,10 @@ def test_containers_for_debugging(webhook):
     refused = {
         "mounts volume": {"volumeMounts": [{"name": kept, "mountPath": "/x"}]},
         "reads secret": {"envFrom": [{"secretRef": {"name": "workspace-proxy"}}]},
+        "reads volume": {"env": [{"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": kept, "path": "a", "key": "A"}}}]},
         "targetContainerName": {"targetContainerName": manifests.SIDECAR},
+        "runs as user id 65532": {"securityContext": {"runAsUser": 65532}},
+        "capability SYS_PTRACE": {"securityContext": {"capabilities": {"add": ["sys_ptrace"]}}},
         "": {"targetContainerName": "ide", "volumeMounts": [{"name": "projects", "mountPath": "/x"}]},
     }
     for said, fields in refused.items():

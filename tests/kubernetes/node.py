@@ -2,7 +2,8 @@
 """A node that starts our containers as processes, each in a network and mount namespace of its own.
 
 What a kubelet does that matters here: environment, config maps, secrets and tokens as files that follow their
-objects, readiness probes, status with the pod's address, SIGTERM and the end. Pods of other images stay pending, and end at once.
+objects, readiness probes, status with the pod's address, how a Job's
+container ended, SIGTERM and the end. Pods of other images stay pending, and end at once.
 """
 
 import contextlib
@@ -100,13 +101,20 @@ class Running:
         (self._spec,) = pod["spec"]["containers"]
         self.container = Container(self._spec, number, self._volumes, f"{directory}/container")
         self._was_ready = None
-        self._ended = False
+        self._is_job = pod["spec"]["restartPolicy"] == "Never"
+        self._has_ended = False
 
     def step(self, pod):
         """Brings process, files and status up to date; whether the pod is gone."""
         if "deletionTimestamp" in pod["metadata"]:
             self._end()
             return True
+        if self._has_ended:
+            return False
+        if self._is_job and (exit_code := self.container.process.poll()) is not None:
+            self._has_ended = True
+            self._report(False, exit_code)
+            return False
         self._volumes.refresh()
         ready = self.container.is_ready()
         if ready != self._was_ready:
@@ -116,10 +124,14 @@ class Running:
 
     def _end(self):
         exit_status = self.container.stop(40)
-        assert exit_status == 0, (exit_status, self.container.log.read_text()[-4000:])
+        assert exit_status == 0 or self._is_job, (exit_status, self.container.log.read_text()[-4000:])
         self._api.ask("DELETE", self._path, {"gracePeriodSeconds": 0})
 
-    def _report(self, ready):
+    def _report(self, ready, exit_code=None):
+        phase = "Running" if exit_code is None else "Failed" if exit_code else "Succeeded"
+        state = {"running": {"startedAt": self._started}}
+        if exit_code is not None:
+            state = {"terminated": {"exitCode": exit_code, "startedAt": self._started, "finishedAt": self._started}}
         text = "True" if ready else "False"
         container = {
             "name": self._spec["name"],
@@ -127,10 +139,10 @@ class Running:
             "imageID": "",
             "ready": ready,
             "restartCount": 0,
-            "state": {"running": {"startedAt": self._started}},
+            "state": state,
         }
         status = {
-            "phase": "Running",
+            "phase": phase,
             "podIP": self.container.address,
             "podIPs": [{"ip": self.container.address}],
             "conditions": [{"type": kind, "status": text} for kind in ("Ready", "ContainersReady")],

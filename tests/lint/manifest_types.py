@@ -7,6 +7,7 @@ from kubernetes import client
 
 KINDS = {
     ("apps/v1", "Deployment"): "V1Deployment",
+    ("batch/v1", "Job"): "V1Job",
     ("v1", "Namespace"): "V1Namespace",
     ("v1", "PersistentVolumeClaim"): "V1PersistentVolumeClaim",
     ("v1", "Secret"): "V1Secret",

@@ -130,12 +130,28 @@ static const char *const refused[][2] = {
 	{IDE("securityContext: {privileged: true}"), "container ide: privileged"},
 	{IDE("securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}}"), "capability SYS_ADMIN"},
 	{IDE("securityContext: {capabilities: {add: [ALL]}}"), "capability ALL"},
+	/* Container runtimes take names of capabilities in any case. */
+	{IDE("securityContext: {capabilities: {add: [sys_admin]}}"), "capability SYS_ADMIN"},
+	{IDE("securityContext: {capabilities: {add: [cap_Sys_Ptrace]}}"), "capability SYS_PTRACE"},
+	{IDE("securityContext: {capabilities: {add: [all]}}"), "capability ALL"},
+	{IDE("env: [{name: A, valueFrom: {fileKeyRef: {volumeName: workspace-proxy-state, path: "
+	     "sessions, key: A}}}]"),
+	 "container ide: reads volume workspace-proxy-state"},
 	{SPEC("securityContext: {seLinuxOptions: {type: spc_t}}"), "spc_t is not confined"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var/lib/kubelet/pods}}]\n",
 	 "volume x: hostPath"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var}}]\n",
 	 "volume x: hostPath"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /}}]\n", "volume x: hostPath"},
+	{POD_HEAD POD_TAIL
+	 "  volumes: [{name: x, hostPath: {path: /run/k3s/containerd/containerd.sock}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var/lib/rancher/k3s/agent}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /var/lib/etcd}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /dev/sda}}]\n",
+	 "volume x: hostPath"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /run/docker.sock}}]\n",
 	 "volume x: hostPath"},
 	{POD_HEAD
