@@ -18,6 +18,7 @@ import cert_manager  # noqa: E402
 import certificates  # noqa: E402
 import control_plane  # noqa: E402
 import network  # noqa: E402
+import outside  # noqa: E402
 from node import Node  # noqa: E402
 from proxy import ROOT, binary  # noqa: E402
 
@@ -54,7 +55,9 @@ class Cluster:
         self.api = self.plane.api
         self.kubectl = self.plane.kubectl
         self.work = directory / "work"
-        self.node = Node(self.plane, directory / "node")
+        self.sites = certificates.Authority(directory / "sites", "Sites")  # whose certificates browsers see
+        outside.write_etc(directory / "etc", self.sites.file)
+        self.node = Node(self.plane, directory / "node", directory / "etc")
         self.cert_manager = cert_manager.CertManager(self.plane, directory / "issuer")
         self._programs = directory / "bin"
 
@@ -111,9 +114,8 @@ class Cluster:
         shutil.copytree(
             os.path.join(ROOT, "container", "kubernetes"), self.work / "container" / "kubernetes"
         )
-        authority = certificates.Authority(self.work / "authority", "Sites")
         for name, host in (("relay", "relay.example.com"), ("zone", "*.ws.example.com")):
-            certificate, key = authority.issue(name, names=f"DNS:{host}")
+            certificate, key = self.sites.issue(name, names=f"DNS:{host}")
             shutil.copy(certificate, self.work / f"{name}.crt")
             shutil.copy(key, self.work / f"{name}.key")
 

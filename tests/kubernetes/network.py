@@ -6,6 +6,7 @@ import subprocess
 
 CLONE_NEWNET = 0x40000000
 CONTROL_PLANE = "10.250.0.1"
+OUTSIDE = "10.250.0.0/24"  # the control plane, and what the tests stand in for: GitLab, fronts, Services
 
 
 def ip(*arguments):
@@ -23,6 +24,11 @@ def enter_new_network():
     ip("address", "add", f"{CONTROL_PLANE}/32", "dev", "lo")
 
 
+def add_address(address):
+    """Of something outside, for a listener of the tests."""
+    ip("address", "add", f"{address}/32", "dev", "lo")
+
+
 def connect_pod(number, pid):
     """Gives the network namespace of pid an address, and a route to the control plane; the address."""
     address, name = f"10.244.{number // 250}.{number % 250 + 1}", f"pod{number}"
@@ -34,7 +40,7 @@ def connect_pod(number, pid):
         ["link", "set", "lo", "up"],
         ["address", "add", f"{address}/32", "dev", "eth0"],
         ["link", "set", "eth0", "up"],
-        ["route", "add", CONTROL_PLANE, "dev", "eth0"],
+        ["route", "add", OUTSIDE, "dev", "eth0"],
     ):
         subprocess.run([*inside, *arguments], check=True, capture_output=True)
     return address

@@ -9,6 +9,7 @@ container ended, SIGTERM and the end. Pods of other images stay pending, and end
 import contextlib
 import os
 import pathlib
+import shutil
 import ssl
 import subprocess
 import threading
@@ -20,8 +21,10 @@ from volumes import Volumes
 
 NAME = "node"
 OUR_IMAGE = "registry.example.com/workspace-proxy:"
+ROUTER_IMAGE = "nginxinc/nginx-unprivileged:"
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 POLL_S = 0.2
-# Binds volumes ("from:to" lines of $1), waits for the network, and becomes the container's process. The overlays
+# Binds volumes ("from:to:mode" lines of $1), waits for the network, and becomes the container's process. The overlays
 # are where mount points can be made.
 START = """
 set -eu
@@ -30,30 +33,46 @@ for top in etc run; do
 	mkdir -p "$directory/work/$top" "$directory/upper/$top"
 	mount -t overlay overlay -o "lowerdir=/$top,upperdir=$directory/upper/$top,workdir=$directory/work/$top" "/$top"
 done
-while IFS=: read -r from to; do
+while IFS=: read -r from to mode; do
 	mkdir -p "$to"
-	mount --bind -o ro "$from" "$to"
+	mount --bind -o "$mode" "$from" "$to"
 done <<<"$volumes"
 read -r _
 exec setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 """
-USER = "65532"
+USER = 65532
+
+
+def program_of(spec):
+    if spec["image"].startswith(ROUTER_IMAGE):
+        return [NGINX, *spec["command"][1:]]
+    return [binary(), *spec.get("args", [])]
+
+
+def is_runnable(pod):
+    images = [c["image"] for c in pod["spec"]["containers"]]
+    return all(image.startswith(OUR_IMAGE) or (NGINX and image.startswith(ROUTER_IMAGE)) for image in images)
 
 
 class Container:
-    """A process of our image; volumes are its pod's."""
+    """A process of our image, or nginx; volumes are its pod's. etc: a folder whose files appear in /etc."""
 
-    def __init__(self, spec, number, volumes, directory):
+    def __init__(self, spec, number, volumes, directory, etc, user=USER):
         self._probe = spec.get("readinessProbe")
         self._ports = {p["name"]: p["containerPort"] for p in spec.get("ports", [])}
         self.log = pathlib.Path(f"{directory}.log")
-        os.makedirs(directory, exist_ok=True)
-        mounts = [f"{volumes.path(m['name'])}:{m['mountPath']}" for m in spec.get("volumeMounts", [])]
-        command = ["unshare", "--net", "--mount", "bash", "-c", START, "bash", "\n".join(mounts), str(directory), USER]
+        shutil.copytree(etc, f"{directory}/upper/etc")
+        mounts = [
+            f"{volumes.path(m['name'])}:{m['mountPath']}:{'ro' if m.get('readOnly') else 'rw'}"
+            for m in spec.get("volumeMounts", [])
+        ]
+        arguments = ["bash", "\n".join(mounts), str(directory), str(user)]
+        command = ["unshare", "--net", "--mount", "bash", "-c", START, *arguments]
         environment = {"PATH": os.environ["PATH"], **volumes.environment(spec)}
         with open(self.log, "wb") as log:
+            os.chmod(self.log, 0o666)  # nginx opens it by /dev/stderr
             self.process = subprocess.Popen(
-                [*command, binary(), *spec.get("args", [])],
+                [*command, *program_of(spec)],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -92,14 +111,15 @@ class Container:
 class Running:
     """A pod of ours on this node."""
 
-    def __init__(self, api, pod, number, directory):
+    def __init__(self, api, pod, number, directory, etc):
         self._api, self.name = api, pod["metadata"]["name"]
         self._path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{self.name}"
         self._started = pod["metadata"]["creationTimestamp"]
         self._volumes = Volumes(api, pod, f"{directory}/volumes")
         self._volumes.refresh()
         (self._spec,) = pod["spec"]["containers"]
-        self.container = Container(self._spec, number, self._volumes, f"{directory}/container")
+        user = pod["spec"]["securityContext"].get("runAsUser", USER)
+        self.container = Container(self._spec, number, self._volumes, f"{directory}/container", etc, user)
         self._was_ready = None
         self._is_job = pod["spec"]["restartPolicy"] == "Never"
         self._has_ended = False
@@ -154,8 +174,8 @@ class Running:
 class Node:
     """Registers itself, and runs what the scheduler binds to it, in a thread of its own."""
 
-    def __init__(self, plane, directory):
-        self._api, self._directory = plane.api, directory
+    def __init__(self, plane, directory, etc):
+        self._api, self._directory, self.directory_of_etc = plane.api, directory, etc
         self.pods, self.fault = {}, None
         self._count = 0
         self._stopped = threading.Event()
@@ -195,6 +215,7 @@ class Node:
             elif is_ending:
                 path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
                 self._api.ask("DELETE", path, {"gracePeriodSeconds": 0})
-            elif all(c["image"].startswith(OUR_IMAGE) for c in pod["spec"]["containers"]):
+            elif is_runnable(pod):
                 self._count += 1
-                self.pods[uid] = Running(self._api, pod, self._count, f"{self._directory}/{pod['metadata']['name']}")
+                directory = f"{self._directory}/{pod['metadata']['name']}"
+                self.pods[uid] = Running(self._api, pod, self._count, directory, self.directory_of_etc)

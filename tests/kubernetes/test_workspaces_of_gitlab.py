@@ -2,14 +2,26 @@
 """docs/gitlab-workspaces.md on a real control plane, with objects as GitLab's agent applies them."""
 
 import base64
+import contextlib
 import json
 import os
 import re
+import socket
+import subprocess
+import sys
 
 import manifests
+import network
+import outside
 import pytest
-from gitlab_workspace import Workspace
-from proxy import ROOT, wait_until
+import websocket
+from gitlab import GitLab
+from gitlab_workspace import EDITOR, Workspace
+from names import NameServer
+from node import NGINX, Container
+from proxy import PATIENCE_S, ROOT, wait_until
+from volumes import Volumes
+from web_client import WebClient
 
 ANNOTATIONS = {"workspace-proxy.io/ports": "3000"}
 APPLY = "application/apply-patch+yaml"
@@ -24,7 +36,14 @@ def documented_commands():
 @pytest.fixture(scope="module")
 def installed(cluster):
     cluster.run_steps(documented_commands())
+    wait_until(lambda: not ending(cluster, "webhook"), 60, "the end of the webhook with the earlier settings")
     return cluster
+
+
+def ending(cluster, component):
+    """Pods that still answer on connections that API servers keep."""
+    pods = cluster.pods("workspace-proxy", f"app.kubernetes.io/component={component}")
+    return [pod for pod in pods if "deletionTimestamp" in pod["metadata"]]
 
 
 def path_of(document):
@@ -144,3 +163,110 @@ def test_policies_close_the_editor(installed):
     assert policy["podSelector"]["matchLabels"].items() <= labels.items()
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert ports == {53, 8443} and "Egress" in policy["policyTypes"]
+
+
+# A browser's way: router, sidecar, editor
+
+
+@pytest.fixture
+def gitlab(installed):
+    """With the application and the secret that the documents' steps name."""
+    network.add_address(outside.GITLAB)
+    cert, key = installed.sites.issue("gitlab", names="DNS:gitlab.example.com")
+    gitlab = GitLab(host=outside.GITLAB, port=443, tls_cert=cert, tls_key=key)
+    gitlab.origin = gitlab.url = "https://gitlab.example.com"
+    application = gitlab.add_application("https://relay.example.com/callback")
+    del gitlab.state.applications[application.uid]
+    application.uid, application.secret = "0123456789abcdef", "the secret"
+    gitlab.state.applications[application.uid] = application
+    for name in ("sasha", "robin"):
+        gitlab.add_user(name, f"{name}-password")
+    with gitlab:
+        yield gitlab
+
+
+def started_pod(cluster, component):
+    """The first container of the component that is ready: its address."""
+
+    def find():
+        for pod in cluster.pods("workspace-proxy", f"app.kubernetes.io/component={component}"):
+            running = cluster.node.pods.get(pod["metadata"]["uid"])
+            if running and "deletionTimestamp" not in pod["metadata"] and running.container.is_ready():
+                return running.container.address
+        return None
+
+    return wait_until(find, 60, f"a pod of the {component}", interval_s=0.2)
+
+
+@pytest.fixture
+def way(installed, make_workspace, gitlab, tmp_path, monkeypatch):
+    """A workspace whose sidecar runs with an editor, and all that is between it and a browser; its origin."""
+    if not NGINX:
+        pytest.skip("NOT CHECKED, because there is no nginx: the router in a control plane")
+    number = gitlab.add_workspace(gitlab.state.users["sasha"]).id
+    workspace = make_workspace("plum-newt-grey", number=number)
+    apply_all(installed, workspace)
+    (pod,) = wait_until(lambda: pods_of(installed, workspace), 60, "the workspace's pod")
+    (sidecar,) = (c for c in pod["spec"]["initContainers"] if c["name"] == manifests.SIDECAR)
+    volumes = Volumes(installed.api, pod, tmp_path / "volumes")
+    volumes.refresh()
+    container = Container(sidecar, 900, volumes, tmp_path / "sidecar", installed.node.directory_of_etc)
+    editor = subprocess.Popen(
+        ["nsenter", "--net", f"--target={container.process.pid}", sys.executable, "tests/kubernetes/editor.py"], cwd=ROOT
+    )
+    service = installed.api.get(f"/api/v1/namespaces/{workspace.namespace}/services/{workspace.name}")
+    (target,) = (p["targetPort"] for p in service["spec"]["ports"] if p["port"] == EDITOR)
+    for address in (outside.RELAY, outside.ROUTER, outside.SERVICES):
+        network.add_address(address)
+    name = f"{workspace.name}.{workspace.namespace}.svc.cluster.local"
+    opened = [
+        NameServer(name, address=outside.SERVICES, listen=(network.CONTROL_PLANE, 53)),
+        outside.Forward(outside.SERVICES, EDITOR, (container.address, target)),
+        outside.Forward(outside.RELAY, 443, (started_pod(installed, "relay"), 8443)),
+        outside.Forward(outside.ROUTER, 443, (started_pod(installed, "router"), 8443)),
+    ]
+    wait_until(container.is_ready, 60, "the sidecar")
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve(outside.address_of(host) or host, *rest, **more))
+    yield f"https://{workspace.host}"
+    for one in opened:
+        one.close()
+    editor.kill()
+    editor.wait()
+    assert container.stop(40) == 0, container.log.read_text()
+
+
+def test_signing_in_through_the_router(installed, way):
+    """With the secret that the webhook made, and the relay as the token broker."""
+    client = WebClient(installed.sites.client_context())
+    page = client.login(f"{way}/", "sasha", "sasha-password")
+    page = wait_until(lambda: (p := client.navigate(f"{way}/")).status == 200 and p, PATIENCE_S, "the editor")
+    assert page.text == "This is the editor" and page.url == f"{way}/"
+    other = WebClient(installed.sites.client_context())
+    assert other.login(f"{way}/", "robin", "robin-password").status == 403
+    assert greeting_of(installed, way, client) == [b"hello", b"and back"]
+
+
+def greeting_of(cluster, way, client):
+    """What the editor says by its WebSocket."""
+    host = way.removeprefix("https://")
+    head = {
+        "Host": host,
+        "Origin": way,
+        "Cookie": "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(host)),
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": websocket.new_key(),
+    }
+    plain = socket.create_connection((host, 443), PATIENCE_S)
+    with contextlib.closing(cluster.sites.client_context().wrap_socket(plain, server_hostname=host)) as connection:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        connection.sendall(f"GET /ws HTTP/1.1\r\n{lines}\r\n".encode())
+        file = connection.makefile("rb")
+        assert file.readline().startswith(b"HTTP/1.1 101 ")
+        while file.readline() != b"\r\n":
+            pass
+        said = [websocket.read_frame(file.read)[1]]
+        connection.sendall(websocket.frame(websocket.TEXT, b"and back", mask=True))
+        return [*said, websocket.read_frame(file.read)[1]]

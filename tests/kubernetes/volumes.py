@@ -38,7 +38,10 @@ class Volumes:
 
     def path(self, name):
         path = self._directory / name
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.mkdir(parents=True)
+            if "emptyDir" in self._specs[name]:
+                path.chmod(0o1777)
         return path
 
     def refresh(self):
