@@ -13,6 +13,7 @@ import pytest
 import runners
 from proxy import PATIENCE_S, is_sanitized, wait_until
 from test_lifecycle import own_pair, subject  # noqa: F401  (own_pair is a fixture)
+from test_webhook import make_webhook  # noqa: F401
 
 
 def status(pid):
@@ -124,10 +125,14 @@ def kernel_has_scopes():
 
 @NOT_SANITIZED
 @pytest.mark.skipif(not kernel_has_scopes(), reason="an older kernel refuses less")
-@pytest.mark.parametrize("role", ["sidecar", "relay"])
-def test_an_intruder_gets_nowhere(make_proxy, make_relay, gitlab, upstream, tmp_path, role):
+@pytest.mark.parametrize("role", ["sidecar", "relay", "webhook"])
+def test_an_intruder_gets_nowhere(make_proxy, make_relay, make_webhook, gitlab, upstream, tmp_path, role):  # noqa: F811
     intruded = Intruded(tmp_path)
-    make = {"sidecar": lambda **more: make_proxy(gitlab, upstream, **more), "relay": lambda **more: make_relay(gitlab, **more)}
+    make = {
+        "sidecar": lambda **more: make_proxy(gitlab, upstream, **more),
+        "relay": lambda **more: make_relay(gitlab, **more),
+        "webhook": make_webhook,
+    }
     process = make[role](runner=intruded)
     if process.wait_for_log(message="process restricted")["landlock"] != "on":
         pytest.skip("no Landlock")
