@@ -2,6 +2,7 @@
 """Clones a repository with git and with us, and compares everything that git can see of the two."""
 
 import os
+import re
 import stat
 import subprocess
 
@@ -71,8 +72,13 @@ def logs_of(top):
     return found
 
 
+def says_nothing(extension):
+    """Whether all entries are invalid (-1), as git writes it for trees that are not sorted."""
+    return re.fullmatch(rb"([^\0]*\0-1 \d+\n)+", extension) is not None
+
+
 def tree_extension_of(top):
-    """The TREE extension of the index (gitformat-index, version 2); None: there is no such thing."""
+    """The TREE extension of the index (gitformat-index, version 2); None: there is no such thing, or it says nothing."""
     path = os.path.join(git(top, "rev-parse", "--absolute-git-dir"), "index")
     if not os.path.exists(path):
         return None
@@ -85,7 +91,8 @@ def tree_extension_of(top):
     while at < len(data) - 20:
         size = int.from_bytes(data[at + 4 : at + 8], "big")
         if data[at : at + 4] == b"TREE":
-            return data[at + 8 : at + 8 + size]
+            extension = data[at + 8 : at + 8 + size]
+            return None if says_nothing(extension) else extension
         at += 8 + size
     return None
 

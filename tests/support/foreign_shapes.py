@@ -136,6 +136,10 @@ def with_attributes(text, contents):
     return change
 
 
+def texts(*names):
+    return {name.encode("latin-1"): b"x\n" for name in names}
+
+
 def attributes_as(mode, kind):
     """.gitattributes is something else than a file."""
 
@@ -207,6 +211,46 @@ def many_files(bare):
     commit(bare, tree(bare, [("040000", "tree", inner, b"d%02d" % n) for n in range(20)]))
 
 
+def alias(name, target, head=None):
+    """A branch that is a symbolic ref, and HEAD if it should be that one."""
+
+    def change(bare):
+        git(bare, "symbolic-ref", name, target)
+        if head:
+            git(bare, "symbolic-ref", "HEAD", head)
+
+    return change
+
+
+def tags_elsewhere(bare):
+    """A tag of a commit that no branch has, and one of another root."""
+    plain = git(bare, "rev-parse", "main^{tree}")
+    commit(bare, plain, parents=("main~2",), ref="refs/tags/aside", message="Aside\n")
+    root = commit(bare, plain, parents=(), ref="refs/tags/root", message="Root\n")
+    git(bare, "tag", "-a", "-m", "annotated", "root-annotated", root)
+
+
+def neighbours(bare):
+    """Names that sort otherwise once one of them is a folder."""
+    inner = tree(bare, [("100644", "blob", blob(bare), name) for name in (b"a", b"a-", b"a.b")])
+    files = [("100644", "blob", blob(bare), name) for name in (b"a-b", b"a.b", b"a0", b"a.", b"a ", b"ab")]
+    commit(bare, tree(bare, [("040000", "tree", inner, b"a"), ("040000", "tree", inner, b"a-"), *files]))
+
+
+def unsorted_tree(bare):
+    oid = blob(bare, b"x")
+    inner = written_tree(bare, [(b"100644", oid, name) for name in (b"b", b"a", b"c")])
+    commit(bare, tree(bare, [("040000", "tree", inner, b"folder"), ("100644", "blob", oid, b"z")]))
+
+
+def many_parents(bare):
+    parents = []
+    for number in range(40):
+        commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main~3",), ref=f"refs/heads/p{number}", message=f"{number}\n")
+        parents.append(f"p{number}")
+    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", *parents))
+
+
 SHAPES = {
     "plain": lambda bare: None,
     "packed": packed,
@@ -239,7 +283,17 @@ SHAPES = {
     "branch of a tag's prefix": refs("refs/heads/a-b", "refs/heads/a/b", "refs/heads/a0"),
     "branch called HEAD": refs("refs/heads/HEAD"),
     "branch like an id": refs("refs/heads/" + "a" * 40),
+    "branch that is an alias": alias("refs/heads/alias", "refs/heads/main"),
+    "HEAD of an alias": alias("refs/heads/alias", "refs/heads/main", head="refs/heads/alias"),
+    "alias of a tag": lambda bare: [git(bare, "tag", "v1", "main~1"), alias("refs/heads/alias", "refs/tags/v1")(bare)],
+    "alias of nothing": alias("refs/heads/alias", "refs/heads/gone"),
+    "tags elsewhere": tags_elsewhere,
+    "refs named like refs": refs("refs/heads/refs/heads/main", "refs/heads/origin/main", "refs/tags/HEAD", "refs/tags/origin", "refs/heads/-x", "refs/heads/heads"),
+    "refs that Windows forbids": refs("refs/heads/con", "refs/heads/a|b", "refs/heads/a<b", "refs/heads/A", "refs/heads/a"),
+    "many parents": many_parents,
     # Names
+    "neighbours of folders": neighbours,
+    "folders that are not UTF-8": folder(b"\xff", b"\xe9t\xe9", name=b"\xfe"),
     "backslashes": files(b"..\\out.txt", b"dir\\.\\x", b"\\", b"a\\b"),
     "git~2": files(b"git~2", b"GIT~10", b"git~", b".git~1", b"x.git"),
     "windows devices": files(b"CON", b"aux.txt", b"nul", b"com1", b"a:b", b"what?", b"star*", b"<>|"),
@@ -274,12 +328,33 @@ SHAPES = {
     # Trees of old programs
     "zeros before modes": padded_modes,
     "modes of old versions": modes(b"100664", b"100600", b"100711", b"100755", b"100777"),
+    "unsorted": unsorted_tree,
     "links with other bits": modes(b"120777", b"120644"),
     # Attributes and encodings
     "attributes that are a folder": attributes_as("040000", "tree"),
     "attributes that are executable": attributes_as("100755", "blob"),
     "attributes that are a commit": attributes_as("160000", "commit"),
     "attributes in capitals": files(b".GITATTRIBUTES", b"x.txt", content=b"* text eol=crlf\n"),
+    "attributes that are encoded themselves": with_attributes(b".gitattributes working-tree-encoding=UTF-16\n*.t text eol=crlf\n", {b"a.t": b"x\n"}),
+    "attributes of names that are not UTF-8": with_attributes(
+        b'caf\xe9.* eol=crlf\n"\\347a.*" eol=crlf\n[\xe0-\xe8].t eol=crlf\n',
+        texts("caf\xe9.t", "\xe7a.t", "\xe5.t", "\xe9.t"),
+    ),
+    "attributes behind blanks": with_attributes(
+        b" *.t eol=crlf\n\t*.u eol=crlf\n*.v\teol=crlf\n*.w  \t eol=crlf   \n*.x\veol=crlf\n*.y\feol=crlf\n",
+        texts("a.t", "a.u", "a.v", "a.w", "a.x", "a.y"),
+    ),
+    "attributes with CR": with_attributes(b"*.t eol=crlf\r*.u eol=crlf\r\n*.v eol=crlf \r\n*.w text\r eol=crlf\n", texts("a.t", "a.u", "a.v", "a.w")),
+    "attributes with NUL": with_attributes(b"*.t eol=crlf\n*.u text\0 eol=crlf\n*.v eol=crlf\n", texts("a.t", "a.u", "a.v")),
+    "attributes for archives": with_attributes(b"* export-subst export-ignore\n*.t text eol=crlf delta whitespace=-all\n", {b"a.t": b"$Format:%H$\n"}),
+    "macros of macros": with_attributes(
+        b"[attr]one two\n[attr]two three eol=crlf\n[attr]three one text\n*.t one\n*.u two\n*.u -two\n*.v one !eol\n",
+        texts("a.t", "a.u", "a.v"),
+    ),
+    "attributes said twice": with_attributes(
+        b"*.t eol=lf eol=crlf text -text text\n*.u text=auto -text\n*.v -text eol=crlf\n*.w binary eol=crlf text\n",
+        texts("a.t", "a.u", "a.v", "a.w"),
+    ),
     "macro of git's own name": with_attributes(b"[attr]binary text eol=crlf\n*.t binary\n*.u -binary\n", {b"a.t": b"x\n", b"a.u": b"x\n"}),
     "filter that nobody has": with_attributes(b"*.t filter=nothere eol=crlf\n*.u filter\n", {b"a.t": b"x\n", b"a.u": b"y\n"}),
     "attributes of links": lambda bare: [with_attributes(b"* eol=crlf ident\n", {})(bare), link(b"$Id$\n")(bare)],
@@ -297,9 +372,33 @@ SHAPES = {
             "windows-1252 text=auto eol=crlf": "€\n".encode(),
             "UTF-16LE-BOM ident": b"\xef\xbb\xbfx $Id$\n",
             "utf-16 eol=crlf": b"x\r\ny\n",
+            "UTF-16 -text": "grüße\n".encode(),
+            "UTF-16BE-BOM text=auto eol=crlf": "a\nb\n".encode(),
+            "UTF-16LE": b"\xef\xbb\xbfx\n",
+            "GB18030": "汉字\n".encode(),
+            "EUC-JP": "日本語\n".encode(),
+            "KOI8-R": "привет\n".encode(),
+            "IBM437": "é½\n".encode(),
+            "UTF-16 filter=none": "x\n".encode(),
+            "ASCII": "é\n".encode(),
+            "EUC-KR": "한국\n".encode() + b"\xff",
+            "UTF-32BE": "a\0b\n".encode(),
+            "ISO-2022-KR": "한국\n".encode(),
+            "HZ": "汉字~\n".encode(),
+            "BIG5-HKSCS": "Ê̌\n".encode(),
         }.items()
     },
     # Commits, tags and refs that git does not write
+    "merged tag": head_lines("mergetag object " + "1" * 40 + "\n type commit\n tag x\n tagger A <a> 1 +0000\n \n x\n"),
+    "large message": head_lines("", message="x" * 2_000_000 + "\n"),
+    "large header": head_lines("x-large " + "y" * 300_000 + "\n"),
+    "header without a value": head_lines("x-empty\n"),
+    "message that begins with empty lines": head_lines("", message="\n\n\nx\n"),
+    "author with control characters": head_lines("", author="A\tB\x01 <a\x7f@b> 1 +0000"),
+    "zones out of range": head_lines("", author="A <a> 1 +9999", committer="A <a> 1 -0001"),
+    "tag of another name": lambda bare: [tag(f"tagger {WHO}\n\nm\n", name="a")(bare), git(bare, "update-ref", "refs/tags/b", "refs/tags/a")],
+    "signed tag": tag(f"tagger {WHO}\n\nm\n-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n"),
+    "tag of a blob": tag(f"tagger {WHO}\n\nmessage\n", "blob", "main:README.md"),
     "commit without a committer": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\n\nx\n"),
     "commit without an empty line": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\ncommitter {WHO}"),
     "commit with CRLF": lines(f"tree TREE\nparent PARENT\nauthor {WHO}\r\ncommitter {WHO}\r\n\r\nx\r\n"),
