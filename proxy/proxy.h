@@ -61,9 +61,9 @@ struct proxy {
 	struct log_ring *log_ring;		/* our own last lines */
 	struct ide_status ide_status;
 	struct port_watch port_watch;
-	size_t log_viewers_count;
-	size_t admin_log_readers_count;
+	size_t log_viewers_count, admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head over the limit */
+	size_t http2_held[2];	  /* bytes, see http2_connection_held.c: without a user, of users */
 	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
 	bool draining;	 /* after that: no new connections */
 	struct reload *reload;

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from h2_attacker import Attacker
-from h2_client import PING, WINDOW_UPDATE, frame, settings_frame
+from h2_client import PING, RST_STREAM, WINDOW_UPDATE, H2Client, frame, settings_frame
 from proxy import is_sanitized, wait_until
 
 pytestmark = pytest.mark.skipif(is_sanitized(), reason="sanitizers take memory of their own")
@@ -17,6 +17,7 @@ STREAMS = 400
 SAMPLES_ALIKE = 10
 IDLE_KIB = 32  # OpenSSL's 14 are part of it
 DOWNLOADS_KIB = 64 << 10
+PAGES_KIB = 24 << 10
 WIDE = 0x7FFF0000
 
 
@@ -75,3 +76,22 @@ def test_downloads_that_nobody_reads(make_stage, connections, kind):
         print(f"{held / 1024:.1f} MiB for {STREAMS} downloads")
         assert held < DOWNLOADS_KIB
     wait_until(lambda: growth.when_settled() < DOWNLOADS_KIB / 4, what="memory that is given back")
+
+
+def test_pages_that_nobody_reads(make_stage):
+    """On many connections, without a session: each holds less the more of them there are, and others are served."""
+    stage = make_stage(**STAGE_SETTINGS)
+    with contextlib.ExitStack() as stack:
+        settings = settings_frame(initial_window_size=0)
+        attackers = [stack.enter_context(Attacker(stage, settings)) for _ in range(100)]
+        assert all(answered(a) for a in attackers)
+        growth = Growth(stage.proxy)
+        for a in attackers:
+            a.send(b"".join(a.request(path="/oauth2/sign_in", cookie=False) for _ in range(100)))
+        assert all(answered(a) for a in attackers)
+        held = growth.when_settled()
+        print(f"{held} KiB for 10,000 pages")
+        assert held < PAGES_KIB
+        browser = stack.enter_context(H2Client(stage.proxy))
+        assert [browser.fetch("GET", "/oauth2/sign_in").status for _ in range(3)] == [200] * 3
+        assert any(a.frames[RST_STREAM] for a in attackers)

@@ -35,7 +35,7 @@ class Load:
                 if response.status != 200:
                     raise ValueError(f"status {response.status}")
                 self.done += 1
-                if not keeps or response.get("Connection") == "close":
+                if not keeps or raw.ends_with(response):
                     raw.close()
                     raw = None
             except (ConnectionResetError, EOFError) as e:

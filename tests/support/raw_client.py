@@ -137,6 +137,10 @@ class RawClient:
             if trailers is not None:
                 trailers.append((name, value.strip()))
 
+    def ends_with(self, response):
+        """Whether no more requests are taken behind it."""
+        return response.get("Connection") == "close"
+
     def read_response(self, method="GET"):
         """The next final response, whole."""
         interim = []

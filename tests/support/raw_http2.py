@@ -201,6 +201,10 @@ class RawHttp2:
         if trailers is not None:
             trailers += [(spell(n), v) for n, v in self._reading.trailers]
 
+    def ends_with(self, response):
+        """Whether no more requests are taken behind it."""
+        return self._client.goaway is not None
+
     def read_response(self, method="GET"):
         interim = []
         while (response := self.read_head()).status < 200:

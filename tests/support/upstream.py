@@ -166,9 +166,10 @@ class UpstreamConnection:
 
     def answer_events(self, count):
         """Server-sent events, each written when upstream.release_event() is called."""
+        event = self.upstream.event  # forget() makes another one, for the next test
         self.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         for number in range(count):
-            if not self.upstream.event.acquire(timeout=60):
+            if not event.acquire(timeout=60):
                 return
             data = f"data: {number}\n\n".encode()
             self.send(b"%x\r\n%b\r\n" % (len(data), data))

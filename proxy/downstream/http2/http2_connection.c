@@ -178,6 +178,7 @@ settle(struct http2_connection *c)
 	http2_streams_tell_rounds(c);
 	flush(c);
 	http2_streams_tell_drained(c);
+	http2_held_note(c);
 	if (c->has_failed)
 		end_failed(c);
 	else if (http2_is_over(c->codec))
@@ -336,6 +337,7 @@ http2_connection_stop(struct http2_connection *c)
 		return;
 	c->is_stopped = true;
 	http2_streams_lose_all(c);
+	http2_held_note(c);
 	loop_defer_fini(&c->settle);
 	loop_timer_fini(&c->timer);
 	downstream_take_back(c->downstream);

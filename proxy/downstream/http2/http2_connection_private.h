@@ -2,16 +2,13 @@
 /*
  * What the files of an HTTP/2 connection share: http2_connection.c (its life, reading and sending),
  * http2_connection_streams.c (events to exchanges, exchanges to messages), http2_connection_timer.c
- * (deadlines).
+ * (deadlines), http2_connection_held.c (what may be held).
  */
 #ifndef PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H
 #define PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H
 
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
-
-/* Heads and unsent bytes of a connection on which no user was seen yet. */
-#define HTTP2_HELD_WITHOUT_USER 262144u
 
 /* For the other side of a tunnel to close it as well. */
 #define HTTP2_LINGER_MS 2000u
@@ -51,6 +48,8 @@ struct http2_connection {
 	bool has_failed;
 	bool is_stopped;
 	size_t head_bytes;	   /* of exchanges under way */
+	size_t held_bytes;	   /* counted in proxy.http2_held */
+	bool is_held_as_user;	   /* in the second of them */
 	uint64_t started_ms;	   /* when the peer began to speak; 0: it did not */
 	uint64_t block_since_ms;   /* of the head that is being received; 0: none */
 	uint64_t idle_since_ms;	   /* without exchanges */
@@ -92,6 +91,17 @@ void http2_streams_lose_all(struct http2_connection *c);
 void http2_exchange_time_out(struct http2_exchange *x, const struct err *e);
 
 bool http2_exchange_waits_for_body(const struct http2_exchange *x);
+
+/* http2_connection_held.c */
+
+/* Heads and unsent bytes have changed. */
+void http2_held_note(struct http2_connection *c);
+
+/* For one more request with such a head. */
+bool http2_held_has_room(struct http2_connection *c, size_t head_bytes);
+
+/* So many bytes of responses are unsent that their exchanges have to wait. */
+bool http2_held_is_full(const struct http2_connection *c);
 
 /* http2_connection_timer.c */
 

@@ -8,9 +8,6 @@
 #include "proxy/downstream/http2/http2_connection_private.h"
 #include "proxy/downstream/refusal.h"
 
-#define HELD_MAX       (4u * HTTP2_PENDING_MAX) /* heads and unsent bytes of a user's connection */
-#define UNSENT_NO_USER 131072u
-
 static struct http2_exchange *
 of_stream(struct stream *s)
 {
@@ -25,19 +22,13 @@ of_codec(struct http2_stream *s)
 						 offsetof(struct http2_exchange, codec));
 }
 
-static size_t
-pending_max(const struct http2_connection *c)
-{
-	return c->downstream->stream.has_user ? HTTP2_PENDING_MAX : UNSENT_NO_USER;
-}
-
 static bool
 exchange_is_blocked(const struct http2_exchange *x)
 {
 	const struct http2_connection *c = x->connection;
 
 	return conn_is_blocked(&c->downstream->conn) || x->codec.out.len > 0 ||
-	       http2_pending_bytes(c->codec) > pending_max(c);
+	       http2_held_is_full(c);
 }
 
 bool
@@ -65,7 +56,8 @@ stop_others(struct http2_connection *c)
 {
 	struct http2_exchange *x;
 
-	if (http2_pending_bytes(c->codec) <= pending_max(c))
+	http2_held_note(c);
+	if (!http2_held_is_full(c))
 		return;
 	LIST_FOREACH (x, &c->all, entry)
 		if (x->stream.exchange != NULL)
@@ -247,27 +239,31 @@ refuse(struct http2_exchange *x, unsigned status, bool is_html, bool is_head)
 	refusal_fini(&refusal);
 }
 
+/* A browser repeats what is refused like this. */
+static bool
+take_room(struct http2_exchange *x, struct http2_event *event)
+{
+	if (http2_held_has_room(x->connection, event->request.head_bytes))
+		return true;
+	arena_fini(&event->arena);
+	http2_discard(&x->codec);
+	http2_reset(&x->codec, HTTP2_REFUSED_STREAM);
+	return false;
+}
+
 static void
 reject(struct http2_exchange *x, struct http2_event *event)
 {
 	const struct request_head *r = &event->request;
 	struct str accept;
 
+	if (!take_room(x, event))
+		return;
 	(void)headers_find(&r->headers, HEADER_ACCEPT, &accept);
 	log_info(&x->connection->downstream->log, "request refused",
 		 log_int("status", event->status), log_err(&event->e));
 	refuse(x, event->status, refusal_is_html(accept), str_equal(r->method, STR("HEAD")));
 	arena_fini(&event->arena);
-}
-
-/* A browser repeats what is refused like this. */
-static bool
-has_room(const struct http2_connection *c, size_t head_bytes)
-{
-	size_t held = c->head_bytes + http2_pending_bytes(c->codec);
-	size_t max = c->downstream->stream.has_user ? HELD_MAX : HTTP2_HELD_WITHOUT_USER;
-
-	return held == 0 || held + head_bytes <= max;
 }
 
 /* Its upstream is flushed at the end of this wake-up. */
@@ -285,12 +281,8 @@ begin(struct http2_exchange *x, struct http2_event *event)
 	const struct request_head *r = &event->request;
 	struct str unused;
 
-	if (!has_room(c, r->head_bytes)) {
-		arena_fini(&event->arena);
-		http2_discard(&x->codec);
-		http2_reset(&x->codec, HTTP2_REFUSED_STREAM);
+	if (!take_room(x, event))
 		return;
-	}
 	x->head_bytes = r->head_bytes;
 	c->head_bytes += x->head_bytes;
 	x->has_body = r->body != BODY_NONE;

@@ -22,6 +22,7 @@
 #define USER_RESETS_PER_S 50u
 #define FRAMES_BURST	  1024u
 #define FRAMES_PER_S	  128u
+#define SKIPPED_BYTES	  4096u		     /* that count like a frame that carries nothing */
 #define FRAME_BUFFER	  (9u + 1u + 16384u) /* where nghttp2 makes a frame, for as long as it lives */
 
 /*
@@ -213,6 +214,21 @@ http2_fail(struct http2 *h, enum http2_error code, const char *reason)
 		h->failure = reason;
 	http2_terminate(h, code);
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+bool
+http2_charge_skipped(struct http2 *h, size_t received)
+{
+	h->received_bytes += received;
+	while (h->received_bytes > h->seen_bytes + SKIPPED_BYTES) {
+		h->seen_bytes += SKIPPED_BYTES;
+		if (!http2_bucket_take(&h->frames, h->now_ms)) {
+			(void)http2_fail(h, HTTP2_ENHANCE_YOUR_CALM,
+					 "too many frames on closed streams or of unknown types");
+			return false;
+		}
+	}
+	return true;
 }
 
 void

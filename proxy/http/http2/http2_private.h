@@ -19,6 +19,8 @@ struct http2_run {
 	size_t len;
 };
 
+#define FRAME_HEADER_BYTES 9u
+
 /* Streams that we have reset: the peer may not know it yet. */
 #define HTTP2_RESETS_KNOWN 128u
 
@@ -49,6 +51,8 @@ struct http2 {
 	int32_t last_id;    /* of the streams that the peer has opened */
 	int32_t *reset_ids; /* the last HTTP2_RESETS_KNOWN; NULL: none, or no memory */
 	size_t reset_at;
+	uint64_t received_bytes;
+	uint64_t seen_bytes; /* of frames that were told, or paid for */
 	uint64_t now_ms;
 	bool is_new; /* nghttp2 is making its session */
 	bool has_settings;
@@ -68,6 +72,10 @@ void http2_trim(struct http2 *h);
 
 /* Ends the connection with an error, from a callback, whose result is that of this function. */
 int http2_fail(struct http2 *h, enum http2_error code, const char *reason);
+
+/* Counts bytes that were received, and charges for frames that nghttp2 skipped without telling:
+ * DATA on closed streams, and unknown types. False: too many. */
+bool http2_charge_skipped(struct http2 *h, size_t received);
 
 /* Callbacks of http2_receive.c and http2_stream.c. */
 void http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);

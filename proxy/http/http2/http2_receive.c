@@ -92,6 +92,7 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *ar
 	struct http2 *h = arg;
 
 	(void)session;
+	h->seen_bytes += FRAME_HEADER_BYTES + frame->length;
 	if (h->failure != NULL || check_stream(h, frame) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (frame->type == NGHTTP2_HEADERS || frame->type == NGHTTP2_CONTINUATION)
@@ -395,7 +396,7 @@ http2_receive(struct http2 *h, char *data, size_t len, size_t *used, uint64_t no
 	h->is_paused = false;
 	ssize_t n = h->is_failed ? NGHTTP2_ERR_CALLBACK_FAILURE
 				 : nghttp2_session_mem_recv(h->session, (uint8_t *)data, len);
-	if (n >= 0) {
+	if (n >= 0 && http2_charge_skipped(h, (size_t)n)) {
 		*used = (size_t)n;
 		return true;
 	}

@@ -11,12 +11,11 @@
 #include "base/wipe.h"
 #include "proxy/http/http2/http2_private.h"
 
-#define FRAME_HEADER_BYTES 9u
-#define FRAMES_PER_DATA	   2u /* WINDOW_UPDATEs that a frame of DATA may cause */
-#define OWN_FIELDS	   2u /* :status, content-length */
-#define STATUS_DIGITS	   3u
-#define LENGTH_DIGITS	   20u
-#define USER_WINDOW	   1048576
+#define FRAMES_PER_DATA 2u /* WINDOW_UPDATEs that a frame of DATA may cause */
+#define OWN_FIELDS	2u /* :status, content-length */
+#define STATUS_DIGITS	3u
+#define LENGTH_DIGITS	20u
+#define USER_WINDOW	1048576
 
 static size_t
 available(const struct http2_stream *s)

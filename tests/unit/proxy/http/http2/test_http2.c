@@ -257,6 +257,27 @@ test_floods(void **state)
 	assert_true(http2_is_over(f->codec));
 }
 
+/* Of a type that nobody knows, without a callback of nghttp2: what their bytes would be as others.
+ */
+static void
+test_skipped_frames(void **state)
+{
+	static const char frame[9 + 255] = "\0\0\xff\x50\0\0\0\0";
+	struct fixture *f = *state;
+	char frames[15 * sizeof(frame)];
+	struct http2_event events[8];
+	size_t count;
+	size_t fed = 0;
+
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frame); i++)
+		memcpy(frames + i * sizeof(frame), frame, sizeof(frame));
+	while (feed(f, (struct str){frames, sizeof(frames)}, events, &count))
+		assert_true(++fed <= 2048);
+	assert_in_range(fed, 1000, 1100);
+	assert_true(http2_pump(f->codec));
+	assert_true(str_ends_with(buf_view(&f->out), STR("\0\0\0\x0b")));
+}
+
 static void
 test_drain(void **state)
 {
@@ -283,6 +304,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_response, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closed_streams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_floods, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_skipped_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
