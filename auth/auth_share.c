@@ -68,8 +68,8 @@ void
 auth_watch_start_public(struct auth_watch *w, struct auth *a, uint16_t port, auth_ended_fn *fn,
 			void *arg)
 {
-	struct port_share *p = port_shares_find_public(a->shares, port);
+	struct port_share *p = port_shares_find_any(a->shares, port);
 
-	err_assert(p != NULL);
+	err_assert(p != NULL && p->terms.audience == AUTH_AUDIENCE_PUBLIC);
 	auth_watches_add(&p->watches, w, fn, arg);
 }

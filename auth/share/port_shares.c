@@ -217,17 +217,25 @@ port_shares_replace_keys(struct port_shares *all, const struct auth_keys *keys, 
 }
 
 struct port_share *
+port_shares_find_any(const struct port_shares *all, uint16_t port)
+{
+	struct port_share *p;
+
+	LIST_FOREACH (p, &all->list, entry)
+		if (p->terms.port == port)
+			return p;
+	return NULL;
+}
+
+struct port_share *
 port_shares_find(const struct port_shares *all, uint16_t port)
 {
 	struct port_share *p;
 
 	if (all == NULL || all->count == 0)
 		return NULL;
-	LIST_FOREACH (p, &all->list, entry) {
-		if (p->terms.port == port)
-			return port_share_is_over(p) ? NULL : p;
-	}
-	return NULL;
+	p = port_shares_find_any(all, port);
+	return p != NULL && !port_share_is_over(p) ? p : NULL;
 }
 
 struct port_share *
@@ -252,22 +260,11 @@ port_shares_version(const struct port_shares *all)
 	return all == NULL ? 0 : all->version;
 }
 
-static struct port_share *
-find_any(const struct port_shares *all, uint16_t port)
-{
-	struct port_share *p;
-
-	LIST_FOREACH (p, &all->list, entry)
-		if (p->terms.port == port)
-			return p;
-	return NULL;
-}
-
 static const char *
 share_anew(struct port_shares *all, const struct port_share_terms *terms, uint64_t by_id,
 	   const char *by)
 {
-	struct port_share *old = find_any(all, terms->port);
+	struct port_share *old = port_shares_find_any(all, terms->port);
 	struct port_share *p;
 
 	if (old == NULL && all->count == AUTH_SHARES_MAX)
@@ -295,7 +292,7 @@ const char *
 port_shares_set(struct port_shares *all, const struct port_share_terms *terms, uint64_t by_id,
 		const char *by)
 {
-	struct port_share *old = find_any(all, terms->port);
+	struct port_share *old = port_shares_find_any(all, terms->port);
 	const char *refusal;
 
 	if (terms->audience == AUTH_AUDIENCE_OWNER) {

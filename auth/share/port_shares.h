@@ -34,6 +34,8 @@ bool port_shares_replace_keys(struct port_shares *all, const struct auth_keys *k
 /* NULL: the port is not shared. all may be NULL. */
 struct port_share *port_shares_find(const struct port_shares *all, uint16_t port);
 struct port_share *port_shares_find_public(const struct port_shares *all, uint16_t port);
+/* Also one whose time is over, until the timer has ended it. */
+struct port_share *port_shares_find_any(const struct port_shares *all, uint16_t port);
 
 /* Iteration, by port: the first one for p NULL. */
 struct port_share *port_shares_next(const struct port_shares *all, const struct port_share *p);

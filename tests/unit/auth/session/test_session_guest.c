@@ -293,6 +293,25 @@ test_ends_at_its_time(void **state)
 	clock_ahead_ms = 0;
 }
 
+/* Its time may come between the verdict on a request and the watch. */
+static void
+test_ends_right_after_a_request_was_allowed(void **state)
+{
+	struct port_share_terms terms = {.port = 3000, .audience = AUTH_AUDIENCE_PUBLIC};
+	struct auth_watch watch = {0};
+
+	(void)state;
+	terms.until_ms = clock_wall_ms() + 50;
+	assert_null(port_shares_set(world.auth->shares, &terms, 42, "sasha"));
+	ask_port("/a");
+	assert_int_equal(world.verdict.action, AUTH_ALLOW);
+	clock_ahead_ms += 50;
+	auth_watch_start_public(&watch, world.auth, 3000, on_ended, &told);
+	world_run_until(&world, has_ended);
+	assert_int_equal(told, AUTH_END_UNSHARED);
+	clock_ahead_ms = 0;
+}
+
 static void
 test_as_many_as_there_may_be(void **state)
 {
@@ -326,6 +345,7 @@ main(void)
 		T(test_the_sharing_user_is_no_guest),
 		T(test_public),
 		T(test_ends_at_its_time),
+		T(test_ends_right_after_a_request_was_allowed),
 		T(test_as_many_as_there_may_be),
 	};
 
