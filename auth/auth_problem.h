@@ -36,6 +36,8 @@ enum auth_problem {
 	AUTH_PROBLEM_BAD_REQUEST,
 	/* 400: a port can't be shared so; detail says why */
 	AUTH_PROBLEM_SHARE,
+	/* 421: the host is of a port that PORTS does not have */
+	AUTH_PROBLEM_NO_PORT,
 	/* 405: allow is the Allow header */
 	AUTH_PROBLEM_METHOD,
 

@@ -65,7 +65,7 @@ struct auth_verdict {
 	struct auth_identity identity; /* readable until auth_verdict_fini */
 	/* AUTH_ALLOW: valid until the loop runs again. NULL: the port is for everybody. */
 	struct auth_session *session;
-	bool is_guest; /* AUTH_ALLOW: the session is one of this port's host only */
+	bool is_guest; /* AUTH_ALLOW, our pages: the session is one of this port's host only */
 	/* Of a request with CORS: the answer names its Origin as one that may read it, also "null".
 	 */
 	bool allows_origin;

@@ -13,6 +13,7 @@
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/login/login_start.h"
+#include "auth/session/session_guest.h"
 #include "auth/session/session_history.h"
 #include "auth/share/port_shares.h"
 #include "base/json.h"
@@ -61,8 +62,10 @@ show_page(struct auth *a, const struct auth_facts *facts, enum auth_action page,
 	v->action = page;
 	v->status = 200;
 	v->gitlab_url = a->gitlab_url;
-	if (s != NULL)
+	if (s != NULL) {
 		verdict_set_identity(v, s);
+		v->is_guest = session_is_guest(s);
+	}
 }
 
 static bool

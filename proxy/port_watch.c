@@ -132,19 +132,33 @@ port_watch_version(const struct port_watch *w)
 	return w->version + auth_shares_version(w->proxy->auth);
 }
 
+/* Modes that are joined have to apply all. */
+static const char *
+name_users(unsigned modes)
+{
+	if ((modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_OWNER)) != 0)
+		return "Only you";
+	if (modes == AUTH_MODE_PROJECT)
+		return "Members of the project";
+	if (modes == AUTH_MODE_GROUP)
+		return "Members of the group";
+	if (modes == AUTH_MODE_USERS)
+		return "Users on the operator's list";
+	return "Users of the workspace";
+}
+
 const struct page_ports *
 port_watch_describe(struct port_watch *w, uint16_t host_port, struct port_watch_page *page)
 {
 	const struct proxy *p = w->proxy;
 	const struct auth_settings *auth = &p->settings->auth;
-	bool is_for_members = auth->modes == AUTH_MODE_PROJECT;
 
 	if (host_port != 0 || p->ports == NULL)
 		return NULL;
 	page->ports = (struct page_ports){
 		.list = port_watch_ask(w),
 		.host = p->port_hosts[0],
-		.audience = is_for_members ? "Members of the project" : "Only you",
+		.audience = name_users(auth->modes),
 		.has_group = auth->group != NULL,
 		.has_users = auth->users != NULL,
 		.shares = page->shares,

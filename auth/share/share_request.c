@@ -72,7 +72,7 @@ add_scalar(const struct json_node *node, struct buf *out)
 	return json_get_int(node, "", &number, NULL) && buf_addf(out, "%lld", (long long)number);
 }
 
-/* A list of users may be an array. */
+/* A list of users may be an array. An empty one does not mean those of the settings. */
 static bool
 add_value(const struct json_node *node, enum share_field field, struct buf *out)
 {
@@ -84,7 +84,7 @@ add_value(const struct json_node *node, enum share_field field, struct buf *out)
 		return add_scalar(node, out);
 	for (size_t i = 0; ok && i < json_array_len(node); i++)
 		ok = (i == 0 || buf_add_byte(out, ',')) && add_scalar(json_array_at(node, i), out);
-	return ok;
+	return ok && str_trim(buf_view(out)).len > 0;
 }
 
 static const char *
@@ -101,7 +101,7 @@ read_members(const struct json_node *root, struct share_fields *f, struct arena 
 			return "The JSON has a field that there is not; there are port, audience, "
 			       "users, group, until and seconds.";
 		if (!add_value(m.value, (enum share_field)i, &f->values[i]))
-			return refuse(arena, (enum share_field)i, "a shorter text or number");
+			return refuse(arena, (enum share_field)i, "a text or number, not too long");
 	}
 	return NULL;
 }

@@ -233,6 +233,9 @@ route_request(struct exchange *x)
 	case ROUTE_MISDIRECTED:
 		reply_status(x, 421);
 		return;
+	case ROUTE_NO_PORT:
+		reply_problem(x, 421, AUTH_PROBLEM_NO_PORT);
+		return;
 	case ROUTE_UNKNOWN:
 		reply_status(x, 404);
 		return;

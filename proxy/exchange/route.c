@@ -45,20 +45,25 @@ is_our_host(const struct proxy *p, struct str authority)
 	return false;
 }
 
-/* 0: not the host of a configured port. */
+/* 0: not the host of a port. */
 static uint16_t
 find_port(const struct proxy *p, struct str authority)
 {
 	struct str rest;
 	uint16_t port;
 
-	if (p->ports == NULL || !ports_split_host(authority, &port, &rest) ||
-	    !ports_contain(p->ports, port))
+	if (p->relay != NULL || !ports_split_host(authority, &port, &rest))
 		return 0;
 	for (size_t i = 0; i < PROXY_HOSTS; i++)
 		if (str_equal_nocase(p->port_hosts[i], rest))
 			return port;
 	return 0;
+}
+
+static bool
+has_port(const struct proxy *p, uint16_t port)
+{
+	return p->ports != NULL && ports_contain(p->ports, port);
 }
 
 static bool
@@ -128,6 +133,8 @@ route_find(const struct proxy *p, const struct request_head *r)
 		route.port = find_port(p, r->authority);
 		if (route.port == 0)
 			return (struct route){.kind = ROUTE_MISDIRECTED};
+		if (!has_port(p, route.port))
+			return (struct route){.kind = ROUTE_NO_PORT};
 	}
 	if (p->relay != NULL)
 		return route_relay(p, r->path);

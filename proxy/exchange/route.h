@@ -11,6 +11,7 @@
 
 enum route_kind {
 	ROUTE_MISDIRECTED, /* unknown Host: 421 */
+	ROUTE_NO_PORT,	   /* that of a port of ours which PORTS does not have: 421 */
 	ROUTE_AUTH,	   /* an endpoint of auth */
 	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others but the next */
 	ROUTE_BROKER,	   /* the relay's token broker, for sidecars */

@@ -222,7 +222,8 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 	else if (action == PAGE_ACTION_SWITCH)
 		add_sign_in_link(page, "Sign in with another account", out);
 	else if (action == PAGE_ACTION_OPEN)
-		add_sign_in_link(page, "Open the workspace", out);
+		add_sign_in_link(
+			page, page->port == 0 ? "Open the workspace" : "Open the start page", out);
 	else if (action == PAGE_ACTION_TAB)
 		add_link(page, "\" target=\"_blank\" rel=\"noopener\">", "Open in a new tab", out);
 	else if (page->sign_in_location != NULL)
@@ -235,12 +236,12 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 }
 
 static void
-add_sign_out_form(const struct pages *p, struct buf *out)
+add_sign_out_form(const struct pages *p, const struct page *page, struct buf *out)
 {
 	add_element(out, "<form class=\"actions\" method=\"post\" action=\"", p->prefix,
 		    "/sign_out\">\n<button>Sign out</button>\n"
-		    "<button name=\"all\" value=\"1\">Sign out on all devices</button>\n<a "
-		    "href=\"/\">Back to the workspace"
+		    "<button name=\"all\" value=\"1\">Sign out on all devices</button>\n");
+	add_element(out, "<a href=\"/\">", page->port == 0 ? "Back to the workspace" : "Back",
 		    "</a>\n</form>\n");
 }
 
@@ -256,7 +257,7 @@ add_actions(const struct pages *p, const struct page *page, enum page_action act
 		add_error_action(page, PAGE_ACTION_SIGN_IN, out);
 		break;
 	case PAGE_SIGN_OUT:
-		add_sign_out_form(p, out);
+		add_sign_out_form(p, page, out);
 		break;
 	case PAGE_SIGNED_OUT:
 		buf_add_str(out, STR("<div class=\"actions\">\n"));

@@ -55,7 +55,8 @@ struct page {
 	const char *detail;		    /* an additional sentence; or NULL */
 	uint32_t retry_after_s;		    /* 0: not shown */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	uint16_t port;	/* PAGE_WORKSPACE, PAGE_STATUS: the server's port; 0: the IDE */
+	uint16_t port;	/* at whose host it is shown; 0: the workspace's own, of the IDE */
+	bool is_guest;	/* identity is of a guest of that port */
 	bool is_framed; /* shown inside of another page */
 	bool is_ready;	/* whether that server or the IDE answers */
 	const struct ide_reason *reason;       /* PAGE_WORKSPACE, PAGE_STATUS: why not; or NULL */

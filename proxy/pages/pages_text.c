@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The texts of our pages, as one table: by authentication problem, otherwise by status.
+ * The texts of our pages, as tables: by authentication problem, otherwise by status. Some have
+ * others at the hosts of ports.
  *
  * They tell users in plain words what happened and what to do. Details for operators are in the
  * log, under the request id that the page shows.
@@ -22,10 +23,9 @@ static const struct page_text problem_texts[] = {
 	 "come back.",
 	 PAGE_ACTION_SWITCH},
 	{403, AUTH_PROBLEM_CONSENT_DENIED, "consent_denied", "You declined the sign-in",
-	 "GitLab asked you to authorize this workspace, and the request was declined. "
+	 "GitLab asked you to authorize the sign-in, and the request was declined. "
 	 "Nothing was changed.",
-	 "The workspace can't be opened without that permission. You can try again and "
-	 "authorize it.",
+	 "Without that permission you can't be signed in. You can try again and authorize it.",
 	 PAGE_ACTION_SIGN_IN},
 	{403, AUTH_PROBLEM_LOGIN_FAILED, "login_failed", "The sign-in failed",
 	 "GitLab's response to the sign-in was not valid.",
@@ -60,12 +60,19 @@ static const struct page_text problem_texts[] = {
 	 PAGE_ACTION_SIGN_IN},
 	{403, AUTH_PROBLEM_CROSS_SITE, "cross_site", "This request came from another site",
 	 "Another website tried to perform an action here on your behalf, and was blocked.",
-	 "If this was you, open the workspace directly and try again there.", PAGE_ACTION_NONE},
+	 "If this was you, open the page that you wanted directly and try again there.",
+	 PAGE_ACTION_NONE},
 	{400, AUTH_PROBLEM_BAD_REQUEST, "bad_request", "This address is not valid",
 	 "The address of the sign-in is incomplete or was changed.",
 	 "Please start again from the workspace's own address.", PAGE_ACTION_SIGN_IN},
 	{400, AUTH_PROBLEM_SHARE, "not_shareable", "The port was not shared",
 	 "Nothing was changed.", "Go back, correct it and try again.", PAGE_ACTION_NONE},
+	{421, AUTH_PROBLEM_NO_PORT, "no_such_port", "This port has no address",
+	 "The number at the beginning of this address is none of the ports that can be opened by "
+	 "address here.",
+	 "Start the server on another port. Which ones have addresses is the operator's setting "
+	 "PORTS.",
+	 PAGE_ACTION_NONE},
 	{405, AUTH_PROBLEM_METHOD, "method_not_allowed", "Method not allowed",
 	 "This address exists, but it does not support this kind of request.", NULL,
 	 PAGE_ACTION_NONE},
@@ -112,7 +119,7 @@ static const struct page_text status_texts[] = {
 	{413, AUTH_PROBLEM_NONE, "content_too_large", "Too much data",
 	 "The request contains more data than this address accepts.", NULL, PAGE_ACTION_NONE},
 	{414, AUTH_PROBLEM_NONE, "uri_too_long", "The address is too long",
-	 "The workspace does not accept addresses of this length.", NULL, PAGE_ACTION_NONE},
+	 "Addresses of this length are not accepted.", NULL, PAGE_ACTION_NONE},
 	{417, AUTH_PROBLEM_NONE, "expectation_failed", "Expectation failed",
 	 "The request has an Expect header that this service does not support.", NULL,
 	 PAGE_ACTION_NONE},
@@ -219,6 +226,86 @@ static const struct page_text kind_texts[] = {
 			    PAGE_ACTION_NONE},
 };
 
+/* At the host of a port. Most who see these are guests, who know of nothing but that port. */
+
+static const struct page_text port_problem_texts[] = {
+	{401, AUTH_PROBLEM_LOGIN_REQUIRED, "login_required", "Please sign in",
+	 "You need to sign in with GitLab to open this page.", NULL, PAGE_ACTION_SIGN_IN},
+	{503, AUTH_PROBLEM_GITLAB_UNAVAILABLE, "gitlab_unavailable", "GitLab can't be reached",
+	 "GitLab says who may open this page, and it is not responding.",
+	 "Please try again shortly.", PAGE_ACTION_AGAIN},
+	{503, AUTH_PROBLEM_OUTGOING_PROXY, "outgoing_proxy_failed",
+	 "The network's proxy does not let us reach GitLab",
+	 "GitLab says who may open this page. It is reached through an outgoing proxy, which "
+	 "refused or did not respond.",
+	 "Please try again shortly. If the problem persists, contact the administrator and include "
+	 "the request id below.",
+	 PAGE_ACTION_AGAIN},
+	{400, AUTH_PROBLEM_BAD_REQUEST, "bad_request", "This address is not valid",
+	 "The address of the sign-in is incomplete or was changed.",
+	 "Please open the page that you wanted by its own address.", PAGE_ACTION_SIGN_IN},
+};
+
+static const struct page_text port_status_texts[] = {
+	{401, AUTH_PROBLEM_NONE, "login_required", "Please sign in",
+	 "You need to sign in with GitLab to open this page.", NULL, PAGE_ACTION_SIGN_IN},
+	{404, AUTH_PROBLEM_NONE, "not_found", "Page not found",
+	 "The sign-in service has no page at this address.", "Go to the start page instead.",
+	 PAGE_ACTION_OPEN},
+	{429, AUTH_PROBLEM_NONE, "too_many_requests", "Too many requests",
+	 "This request could not be accepted.", "Please wait a moment and try again.",
+	 PAGE_ACTION_AGAIN},
+	{502, AUTH_PROBLEM_NONE, "bad_gateway", "The server did not respond correctly",
+	 "The server on this port closed the connection or sent an invalid response.",
+	 "It may be restarting. Please try again shortly.", PAGE_ACTION_AGAIN},
+	{503, AUTH_PROBLEM_NONE, "unavailable", "This page is not available",
+	 "It can't be shown at the moment.", "Please try again shortly.", PAGE_ACTION_AGAIN},
+	{504, AUTH_PROBLEM_NONE, "gateway_timeout", "The server is not responding",
+	 "The server on this port did not answer in time.",
+	 "It may be busy. Please try again shortly.", PAGE_ACTION_AGAIN},
+};
+
+static const struct page_text port_sign_in_text = {
+	0,
+	AUTH_PROBLEM_NONE,
+	"login_required",
+	"Sign in to open this page",
+	"You sign in at GitLab and return here automatically.",
+	NULL,
+	PAGE_ACTION_NONE,
+};
+
+static const struct page_text port_sign_out_text = {
+	0,
+	AUTH_PROBLEM_NONE,
+	"sign_out",
+	"Sign out of this page?",
+	"Its connections are closed. To open it again you have to sign in.",
+	"You stay signed in to GitLab itself.",
+	PAGE_ACTION_NONE,
+};
+
+static const struct page_text port_signed_out_text = {
+	0,
+	AUTH_PROBLEM_NONE,
+	"signed_out",
+	"You are signed out",
+	"This browser no longer has access to this page.",
+	"You may still be signed in to GitLab. On a shared computer, sign out there as well.",
+	PAGE_ACTION_NONE,
+};
+
+static const struct page_text port_target_lost_text = {
+	0,
+	AUTH_PROBLEM_NONE,
+	"page_not_kept",
+	"You are signed in, but the page you requested was lost",
+	"Its address could not be stored during the sign-in: it was too long, or the sign-in took "
+	"more than an hour.",
+	"Open the page again by its address or bookmark, or go to the start page.",
+	PAGE_ACTION_OPEN,
+};
+
 /* PAGE_WORKSPACE on the host of a port, once everything else is ready. */
 static const struct page_text port_text = {
 	0,
@@ -231,34 +318,81 @@ static const struct page_text port_text = {
 };
 
 static const struct page_text *
+find_problem(const struct page_text *rows, size_t count, enum auth_problem problem)
+{
+	for (size_t i = 0; problem != AUTH_PROBLEM_NONE && i < count; i++)
+		if (rows[i].problem == problem)
+			return &rows[i];
+	return NULL;
+}
+
+static const struct page_text *
+find_status(const struct page_text *rows, size_t count, unsigned status)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].status == status)
+			return &rows[i];
+	return NULL;
+}
+
+#define FIND(rows, by) find_##by(rows, sizeof(rows) / sizeof((rows)[0]), page->by)
+
+static const struct page_text *
 find_error(const struct page *page)
 {
-	size_t i;
+	bool is_port = page->port != 0;
+	const struct page_text *text = is_port ? FIND(port_problem_texts, problem) : NULL;
 
 	if (page->is_framed && page->problem == AUTH_PROBLEM_LOGIN_REQUIRED)
 		return &framed_text;
-	for (i = 0; i < sizeof(problem_texts) / sizeof(problem_texts[0]); i++) {
-		if (page->problem != AUTH_PROBLEM_NONE && problem_texts[i].problem == page->problem)
-			return &problem_texts[i];
-	}
-	for (i = 0; i < sizeof(status_texts) / sizeof(status_texts[0]); i++) {
-		if (status_texts[i].status == page->status)
-			return &status_texts[i];
-	}
-	return page->status >= 400 && page->status < 500 ? &client_text : &server_text;
+	if (text == NULL)
+		text = FIND(problem_texts, problem);
+	if (text == NULL && is_port)
+		text = FIND(port_status_texts, status);
+	if (text == NULL)
+		text = FIND(status_texts, status);
+	if (text == NULL)
+		text = page->status >= 400 && page->status < 500 ? &client_text : &server_text;
+	return text;
 }
 
 static bool
 waits_for_port(const struct page *page)
 {
-	return page->kind == PAGE_WORKSPACE && page->port != 0 &&
-	       (page->clone == NULL || page->clone->phase == CLONE_DONE);
+	return page->clone == NULL || page->clone->phase == CLONE_DONE;
+}
+
+/* NULL: as at the workspace's own host. A user of the workspace signs out of all of it. */
+static const struct page_text *
+find_of_port(const struct page *page)
+{
+	switch (page->kind) {
+	case PAGE_WORKSPACE:
+		return waits_for_port(page) ? &port_text : NULL;
+	case PAGE_SIGN_IN:
+		return &port_sign_in_text;
+	case PAGE_SIGN_OUT:
+		return page->is_guest || str_is_empty(page->identity.username) ? &port_sign_out_text
+									       : NULL;
+	case PAGE_SIGNED_OUT:
+		return &port_signed_out_text;
+	case PAGE_TARGET_LOST:
+		return &port_target_lost_text;
+	case PAGE_ERROR:
+	case PAGE_RELAY:
+	case PAGE_DEVICE:
+	case PAGE_STATUS:
+		break;
+	}
+	return NULL;
 }
 
 const struct page_text *
 pages_text_find(const struct page *page)
 {
-	if (waits_for_port(page))
-		return &port_text;
+	const struct page_text *text = page->port == 0 ? NULL : find_of_port(page);
+
+	if (text != NULL)
+		return text;
 	return page->kind == PAGE_ERROR ? find_error(page) : &kind_texts[page->kind];
 }

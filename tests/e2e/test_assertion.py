@@ -15,6 +15,7 @@ import pytest
 import runners
 from ports import PortHost
 from proxy import ROOT, is_sanitized, new_cookie_secret, wait_until
+from test_metrics import scrape
 from web_client import WebClient
 
 NAME = "kiwi.ws.localhost"
@@ -218,6 +219,8 @@ def test_the_keys_are_public(make_workspace, client):
     assert stranger.request("HEAD", proxy.origin + "/oauth2/jwks").status == 200
     refused = stranger.request("POST", proxy.origin + "/oauth2/jwks")
     assert (refused.status, refused.get("Allow")) == (405, "GET, HEAD")
+    counted = scrape(proxy)
+    assert counted.get("workspace_proxy_http_requests_total", route="auth", code="4xx") == 1
 
 
 def test_without_the_setting_there_is_nothing(make_workspace, upstream, client):

@@ -61,11 +61,16 @@ def first_page(driver, url, name):
 
 def take_pictures(certificates, host):
     def show(driver, name):
-        if name.startswith("guest"):
-            driver.get(host.origin + ("/oauth2/sign_in" if name == "guest-sign-in" else "/"))
-            if name == "guest-refused":
-                chromium.sign_in(driver, "alex", "alex-password")
-                chromium.wait(driver, lambda d: "not shared with you" in d.title, what="the refusal")
+        if name == "guest-sign-in":
+            driver.get(host.origin + "/oauth2/sign_in")
+        elif name == "guest-sign-out":
+            first_page(driver, host.origin + "/", "robin")
+            driver.get(host.origin + "/oauth2/sign_out")
+        elif name == "guest-refused":
+            driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+            driver.get(host.origin + "/")
+            chromium.sign_in(driver, "alex", "alex-password")
+            chromium.wait(driver, lambda d: "not shared with you" in d.title, what="the refusal")
         elif name == "share-list":
             open_status(driver, host)
             chromium.wait(driver, badge, what="the badge")
@@ -73,7 +78,7 @@ def take_pictures(certificates, host):
             find(driver, "#ports-list button[data-share]").click()
             chromium.wait(driver, lambda d: find(d, MENU).is_displayed(), what="the menu")
 
-    pictures.take_forms(certificates.cert, ["guest-sign-in", "guest-refused"], show)
+    pictures.take_forms(certificates.cert, ["guest-sign-in", "guest-sign-out", "guest-refused"], show)
     pictures.take_forms(certificates.cert, ["share-list", "share-menu"], show)
 
 

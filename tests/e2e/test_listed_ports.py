@@ -2,6 +2,7 @@
 """The servers on PORTS, as JSON, the event stream and the status page list them while they come and go."""
 
 import contextlib
+import html
 import json
 import socket
 
@@ -124,6 +125,32 @@ def test_on_the_page_without_script(make_listed, client, servers):
     origin = PortHost(proxy, server.port).origin
     wait_until(lambda: f'<a href="{origin}/">' in client.navigate(proxy.origin + WORKSPACE).text, what="the link")
     assert "Only you" in client.navigate(proxy.origin + WORKSPACE).text
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"AUTHORIZATION": "project", "PROJECT": "group/demo"}, "Members of the project"),
+        ({"AUTHORIZATION": "group", "GROUP": "company"}, "Members of the group"),
+        ({"AUTHORIZATION": "users", "USERS": "sasha,robin"}, "Users on the operator's list"),
+        ({"AUTHORIZATION": "group+users", "GROUP": "company", "USERS": "sasha,robin"}, "Users of the workspace"),
+        ({"AUTHORIZATION": "workspace+project", "PROJECT": "group/demo"}, "Only you"),
+    ],
+)
+def test_who_may_open_them(make_listed, gitlab, client, servers, settings, said):
+    gitlab.add_group("company", members={gitlab.sasha.id: 50})
+    server = servers()
+    server.start()
+    proxy = make_listed(server, **settings)
+
+    origin = PortHost(proxy, server.port).origin
+
+    def page():
+        text = client.navigate(proxy.origin + WORKSPACE).text
+        return text if f'<a href="{origin}/">' in text else None
+
+    item = wait_until(page, what="the port").partition("data-port=")[2].partition("</li>")[0]
+    assert said in html.unescape(item)
 
 
 FAKE_STREAM = """

@@ -12,6 +12,7 @@ from ports import COOKIE, PortHost, ticket_of
 from proxy import run, wait_until
 from test_metrics import scrape
 from upstream import Upstream
+from web_client import NAVIGATION
 
 NAME = "kiwi.ws.localhost"
 PORTS_AT_ONCE = 32
@@ -193,6 +194,17 @@ def test_every_other_host_is_misdirected(stage_of_ports, servers, make_authority
     first, cookie = stage_of_ports
     reply = ask(first, cookie=cookie, authority=make_authority(first))
     assert reply.status in (400, 421)
+    assert not servers[0].received
+
+
+def test_a_port_without_an_address(stage_of_ports, servers):
+    """As the Ports view of an IDE may list it: the page says why it can't be opened."""
+    first, cookie = stage_of_ports
+    host = first.host.replace(str(first.port), "1", 1)
+    reply = ask(first, cookie=cookie, authority=host, headers=[*NAVIGATION.items()])
+    assert reply.status == 421 and "PORTS" in reply.body.decode()
+    reply = ask(first, cookie=cookie, authority=host)
+    assert (reply.status, json.loads(reply.body)["error"]) == (421, "no_such_port")
     assert not servers[0].received
 
 

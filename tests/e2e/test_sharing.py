@@ -35,6 +35,31 @@ def test_a_guest_sees_the_page_and_the_server_sees_the_guest(make_sharing, serve
     assert servers[0].requests[-1].get("X-Forwarded-User") == "sasha"
 
 
+def test_pages_for_guests_speak_of_no_workspace(make_sharing, servers, make_client):
+    sharing = make_sharing()
+    first = sharing.hosts[0]
+    sharing.share("gitlab")
+    guest, _ = sharing.visit("robin")
+
+    def said(page):
+        return re.search("<main.*</main>", page.text, re.S)[0]
+
+    sign_out = guest.navigate(first.origin + "/oauth2/sign_out")
+    signed_out = guest.follow(guest.submit(sign_out, sign_out.forms()[0]))
+    sign_in = make_client().navigate(first.origin + "/oauth2/sign_in")
+    for page, title in (
+        (sign_in, "Sign in to open this page"),
+        (sign_out, "Sign out of this page?"),
+        (signed_out, "You are signed out"),
+    ):
+        assert title in said(page) and "orkspace" not in said(page), page.text
+    reply = program(guest, first)
+    assert reply.status == 401 and "orkspace" not in reply.json()["message"]
+    # Its users sign out of all of it, wherever they do.
+    first.enter(sharing.owner)
+    assert "Sign out of this workspace?" in said(sharing.owner.navigate(first.origin + "/oauth2/sign_out"))
+
+
 @pytest.mark.parametrize("audience", ["users", "gitlab", "project", "group"])
 def test_guests_are_asked_for_no_more_than_it_takes(make_sharing, gitlab, audience):
     gitlab.add_group("company", members={gitlab.robin.id: 40})

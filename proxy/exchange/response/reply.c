@@ -272,6 +272,7 @@ reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 			    .status = status,
 			    .problem = problem,
 			    .identity = x->verdict.identity,
+			    .port = x->route.port,
 			    .sign_in_location =
 				    is_for_workspace(x, status) ? absolute(x, "/") : NULL,
 			    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
@@ -286,6 +287,7 @@ reply_detail(struct exchange *x, unsigned status, const char *detail)
 			    .status = status,
 			    .problem = AUTH_PROBLEM_NONE,
 			    .identity = x->verdict.identity,
+			    .port = x->route.port,
 			    .detail = detail};
 
 	send_page(x, &page);
@@ -318,6 +320,7 @@ reply_port_waiting(struct exchange *x)
 		.kind = PAGE_ERROR,
 		.status = 503,
 		.problem = AUTH_PROBLEM_NONE,
+		.port = x->route.port,
 		.detail = "The server at this port does not answer yet.",
 		.retry_after_s = RETRY_AFTER_S,
 	};
@@ -403,6 +406,8 @@ reply_auth_page(struct exchange *x, enum page_kind kind)
 		.status = v->status,
 		.problem = v->problem,
 		.identity = v->identity,
+		.port = x->route.port,
+		.is_guest = v->is_guest,
 		.sign_in_location = absolute(x, v->location),
 		.gitlab_url = v->gitlab_url,
 		.detail = v->detail,

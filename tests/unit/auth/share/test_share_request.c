@@ -86,6 +86,16 @@ test_bad(void **state)
 		{"{\"port\":3000,\"audience\":true}", "\"audience\""},
 		{"{\"port\":3000,\"audience\":\"users\",\"users\":[[]]}", "\"users\""},
 		{"{\"port\":3000,\"audience\":\"users\",\"users\":[\"a,b\",null]}", "\"users\""},
+		{"{\"port\":3000,\"audience\":\"users\",\"users\":[]}", "\"users\""},
+		{"{\"port\":3000,\"audience\":\"users\",\"users\":[\" \"]}", "\"users\""},
+		{"{\"port\":3000,\"port\":3000,\"audience\":\"gitlab\"}", "JSON"},
+		{"{\"port\":3000,\"audience\":\"gitlab\",\"audience\":\"public\"}", "JSON"},
+		{"{\"port\":3000,\"audience\":\"public\\u0000\"}", "\"audience\""},
+		{"{\"port\":3000,\"audience\":\" public\"}", "\"audience\""},
+		{"{\"port\":3000,\"audience\":\"gitlab\",\"until\":\"2001-01-01T00:00:00Z\"}",
+		 "\"until\""},
+		{"{\"port\":3000,\"audience\":\"gitlab\",\"until\":\"2999-03-29T02:30:00\"}",
+		 "\"until\""},
 	};
 
 	(void)state;

@@ -154,14 +154,24 @@ test_hosts_of_ports(void **state)
 		    {"8999-a-b.ws.example", 8999},
 		    {"a-b.ws.example", 0}};
 	static const char *const others[] = {
-		"3001-a-b.ws.example",	  "03000-a-b.ws.example",     "9000-a-b.ws.example",
+		"03000-a-b.ws.example",	  "+3000-a-b.ws.example",     "0-a-b.ws.example",
 		"3000--a-b.ws.example",	  "3000-3000-a-b.ws.example", "-a-b.ws.example",
 		"3000-a-b.ws.example:80", "3000-b.ws.example",	      "3000.a-b.ws.example",
 		"3000-a-b.ws.example.",	  "68536-a-b.ws.example",     "3000-",
 		"x.3000-a-b.ws.example",  "3000a-b.ws.example",
 	};
 
+	static const char *const unlisted[] = {"3001-a-b.ws.example", "9000-A-b.ws.example:443"};
+
 	(void)state;
+	for (size_t i = 0; i < COUNT(unlisted); i++) {
+		const struct request_head r = {.authority = str_from(unlisted[i]),
+					       .path = STR("/oauth2/start")};
+		const struct route route = route_find(&with_ports, &r);
+
+		assert_int_equal(route.kind, ROUTE_NO_PORT);
+		assert_int_equal(route.port, 0);
+	}
 	for (size_t i = 0; i < COUNT(ours); i++) {
 		struct request_head r = {.authority = str_from(ours[i].authority),
 					 .path = STR("/")};

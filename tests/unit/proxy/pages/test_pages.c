@@ -402,6 +402,75 @@ test_waiting_page_of_a_port(void **state)
 	assert_true(has("\"error\":\"workspace_starting\""));
 }
 
+static bool
+speaks_of_the_workspace(struct str text)
+{
+	return str_find(text, STR("orkspace")) != SIZE_MAX ||
+	       str_find(text, STR("IDE")) != SIZE_MAX;
+}
+
+static void
+assert_fit_for_guests(const struct pages *p, const struct page *page)
+{
+	size_t begin;
+	struct str text;
+
+	render(p, page);
+	assert_page_is_sound();
+	begin = str_find(buf_view(&out), STR("<main"));
+	text = str_skip(buf_view(&out), begin);
+	text = str_take(text, str_find(text, STR("</main>")));
+	if (speaks_of_the_workspace(text))
+		fail_msg("kind %d, status %u, problem %d: %.*s", (int)page->kind, page->status,
+			 (int)page->problem, STR_FMT(text));
+	buf_clear(&out);
+	assert_true(pages_render_json(page, &out));
+	assert_false(speaks_of_the_workspace(buf_view(&out)));
+}
+
+/* Guests know of one port, and not of what it is a part. */
+static void
+test_pages_at_the_host_of_a_port(void **state)
+{
+	static const unsigned statuses[] = {401, 404, 413, 414, 429, 431, 500, 502, 503, 504};
+	static const enum auth_problem of_guests[] = {
+		AUTH_PROBLEM_LOGIN_REQUIRED, AUTH_PROBLEM_GITLAB_UNAVAILABLE,
+		AUTH_PROBLEM_OUTGOING_PROXY, AUTH_PROBLEM_BAD_REQUEST,
+		AUTH_PROBLEM_CROSS_SITE,     AUTH_PROBLEM_LOGIN_FAILED,
+		AUTH_PROBLEM_LOGIN_LOOP,     AUTH_PROBLEM_CONSENT_DENIED,
+	};
+	static const enum page_kind kinds[] = {PAGE_SIGN_IN, PAGE_SIGN_OUT, PAGE_SIGNED_OUT,
+					       PAGE_TARGET_LOST};
+	struct page page = {.status = 200, .port = 3000, .sign_in_location = "/x"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		page.kind = kinds[i];
+		assert_fit_for_guests(*state, &page);
+	}
+	page.kind = PAGE_ERROR;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		page.status = statuses[i];
+		assert_fit_for_guests(*state, &page);
+	}
+	for (size_t i = 0; i < sizeof(of_guests) / sizeof(of_guests[0]); i++) {
+		page.problem = of_guests[i];
+		assert_fit_for_guests(*state, &page);
+	}
+}
+
+/* There a user of the workspace signs out of all of it. */
+static void
+test_signing_out_at_the_host_of_a_port(void **state)
+{
+	struct page page = {.kind = PAGE_SIGN_OUT, .status = 200, .port = 3000};
+
+	page.identity.username = STR("ada");
+	render(*state, &page);
+	assert_true(has("<h1>Sign out of this workspace?</h1>"));
+	page.is_guest = true;
+	assert_fit_for_guests(*state, &page);
+}
+
 int
 main(void)
 {
@@ -422,6 +491,8 @@ main(void)
 		cmocka_unit_test(test_desktop_links),
 		cmocka_unit_test(test_status_page_lists_ports),
 		cmocka_unit_test(test_every_list_of_ports_has_room),
+		cmocka_unit_test(test_pages_at_the_host_of_a_port),
+		cmocka_unit_test(test_signing_out_at_the_host_of_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
