@@ -44,6 +44,7 @@ enum auth_audience {
 	AUTH_AUDIENCE_PUBLIC, /* everybody, without a login */
 };
 #define AUTH_AUDIENCES 6
+#define AUTH_IDE_PORTS 2
 
 struct auth_settings {
 	struct url external_url;   /* the workspace's public origin */
@@ -73,7 +74,8 @@ struct auth_settings {
 	uint64_t group_access_level;
 	const char *users; /* ids and usernames, with a comma between two */
 	enum auth_audience port_sharing_max;
-	uint16_t ide_ports[2]; /* that lead to the IDE, and are never shared; 0: none */
+	/* That lead to the IDE, and are never shared; 0: none. */
+	uint16_t ide_ports[AUTH_IDE_PORTS];
 	uint64_t owner_id;
 	/* Failed logins and API tokens a minute: see auth/limits/client_rate.h. */
 	uint64_t sign_in_failures_per_address_max;

@@ -19,19 +19,14 @@ static const char *const tables[2] = {"/proc/net/tcp", "/proc/net/tcp6"};
 static void
 find_wanted(const struct proxy *p, struct port_set *wanted)
 {
-	const struct settings_upstream *ide = &p->settings->upstream;
-	struct ip ip;
-	struct str rest;
-	uint16_t port;
+	const uint16_t *ide_ports = p->settings->auth.ide_ports;
 
 	memset(wanted, 0, sizeof(*wanted));
 	port_set_add_ranges(wanted, p->ports);
 	for (size_t i = 0; i < IDE_REASON_OWN_MAX; i++)
 		port_set_remove(wanted, p->ide_status.own_ports[i]);
-	if (ide->name == NULL && address_get_ip(&ide->addresses[0], &ip) && ip_is_loopback(&ip))
-		port_set_remove(wanted, address_port(&ide->addresses[0]));
-	if (ports_split_host(p->hosts[0], &port, &rest))
-		port_set_remove(wanted, port);
+	for (size_t i = 0; i < AUTH_IDE_PORTS; i++)
+		port_set_remove(wanted, ide_ports[i]);
 }
 
 static void

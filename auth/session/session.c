@@ -160,7 +160,7 @@ session_new_guest(struct session_store *st, const struct gitlab_user *user,
 	crypto_random(s->id, sizeof(s->id));
 	session_guest_init(s, share);
 	if (session_guests_count(st) >= SESSION_GUESTS_MAX)
-		session_end(session_guests_least_recently_used(st), AUTH_END_EXPIRED);
+		session_end(session_guests_first_to_end(st), AUTH_END_EXPIRED);
 	open_now(s, tokens);
 	return s;
 }

@@ -17,7 +17,7 @@
 /* Of one user, without a request since they were opened: more make the oldest of them end, so that
  * nobody pushes out the sessions of others. */
 #define SESSIONS_UNUSED_MAX 16u
-/* Of guests of ports: more make the least recently used of them end. */
+/* Of guests of ports: with one more, one ends of the guest who has most. */
 #define SESSION_GUESTS_MAX 256u
 
 struct port_share;

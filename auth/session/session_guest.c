@@ -101,14 +101,33 @@ session_guests_count(const struct session_store *st)
 	return count;
 }
 
-struct auth_session *
-session_guests_least_recently_used(const struct session_store *st)
+static size_t
+count_of_user(const struct session_store *st, uint64_t user_id)
 {
-	struct auth_session *oldest = NULL;
-	struct auth_session *s = NULL;
+	const struct auth_session *s = NULL;
+	size_t count = 0;
 
 	while ((s = next_guest(st, s)) != NULL)
-		if (oldest == NULL || (int64_t)(s->used_ms - oldest->used_ms) < 0)
-			oldest = s;
-	return oldest;
+		count += s->user.id == user_id;
+	return count;
+}
+
+/* Looks at each pair, but only where there are as many guests as there may be. */
+struct auth_session *
+session_guests_first_to_end(const struct session_store *st)
+{
+	struct auth_session *first = NULL;
+	struct auth_session *s = NULL;
+	size_t most = 0;
+
+	while ((s = next_guest(st, s)) != NULL) {
+		size_t count = count_of_user(st, s->user.id);
+		bool is_older = first != NULL && (int64_t)(s->used_ms - first->used_ms) < 0;
+
+		if (count > most || (count == most && is_older)) {
+			first = s;
+			most = count;
+		}
+	}
+	return first;
 }

@@ -59,7 +59,10 @@ port_share_has_terms(const struct port_share *p, const struct port_share_terms *
 static bool
 leads_to_ide(const struct auth_settings *settings, uint16_t port)
 {
-	return port == settings->ide_ports[0] || port == settings->ide_ports[1];
+	for (size_t i = 0; i < AUTH_IDE_PORTS; i++)
+		if (port == settings->ide_ports[i])
+			return true;
+	return false;
 }
 
 static const char *

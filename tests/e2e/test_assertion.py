@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ import urllib.request
 import jwt
 import pytest
 import runners
+from h2_client import H2Client
 from ports import PortHost
 from proxy import ROOT, is_sanitized, new_cookie_secret, wait_until
 from test_metrics import scrape
@@ -194,6 +196,27 @@ def test_no_spelling_passes_from_outside(make_workspace, upstream, client, asser
         assert b"spoofed" not in request.head, spelling
         fields = [n for n, _ in request.headers if re.sub("[^a-z]", "-", n.lower()) == FIELD.lower()]
         assert fields == ([FIELD] if assertion == "on" else [])
+
+
+def test_no_spelling_passes_in_trailers(make_workspace, server, client):
+    """Applications that are given trailers as fields can't tell who wrote them."""
+    proxy, port = make_workspace(HTTP2="on")
+    port.enter(client)
+    cookie = port.cookie(client)
+    spoofed = [(name, "spoofed") for name in [*SPELLINGS, "X-Forwarded-User", "X_Forwarded_User"]]
+    server.forget()
+    with socket.create_connection(proxy.address("https"), 20) as plain:
+        with proxy.context.wrap_socket(plain, server_hostname=port.name) as s:
+            head = f"POST /1 HTTP/1.1\r\nHost: {port.host}\r\nCookie: {cookie}\r\nConnection: close\r\n"
+            trailers = "".join(f"{name}: {value}\r\n" for name, value in spoofed)
+            s.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n{trailers}\r\n".encode())
+            assert s.recv(12) == b"HTTP/1.1 200"
+    with H2Client(proxy) as browser:
+        stream = browser.request("POST", "/2", authority=port.host, cookie=cookie, body=b"hello", end=False)
+        browser.h2.send_headers(stream, [(n.lower(), v) for n, v in spoofed], end_stream=True)
+        browser.flush()
+        assert browser.response(stream).status == 200
+    assert [r.target for r in server.requests] == ["/1", "/2"] and b"spoofed" not in server.received
 
 
 def test_connection_cannot_remove_it(make_workspace, upstream, client):

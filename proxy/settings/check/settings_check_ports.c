@@ -113,7 +113,8 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 	tls_context_free(tls);
 }
 
-/* Where PORTS have the IDE's port, it stays the IDE's: see auth_settings. */
+/* Where PORTS have the IDE's port, it stays the IDE's: see auth_settings. An address that is not
+ * loopback may be one of the pod's own, where the IDE listens at all of them. */
 static void
 find_ide_ports(struct settings *s)
 {
@@ -121,7 +122,7 @@ find_ide_ports(struct settings *s)
 	struct str rest;
 	struct ip ip;
 
-	if (ide->name == NULL && address_get_ip(&ide->addresses[0], &ip) && ip_is_loopback(&ip))
+	if (ide->name == NULL && address_get_ip(&ide->addresses[0], &ip))
 		s->auth.ide_ports[0] = address_port(&ide->addresses[0]);
 	(void)!ports_split_host(s->auth.external_url.host, &s->auth.ide_ports[1], &rest);
 }

@@ -7,6 +7,7 @@
 
 #include "auth/login/port_ticket.h"
 #include "auth/session/session_guest.h"
+#include "auth/session/session_private.h"
 #include "auth/share/port_shares.h"
 
 #define ORIGIN_3000 "https://3000-kiwi.ws.example.com"
@@ -331,6 +332,34 @@ test_as_many_as_there_may_be(void **state)
 	assert_non_null(strstr(port_shares_set(world.auth->shares, &terms, 42, "sasha"), "port"));
 }
 
+/* Whoever signs in again and again pushes out nobody else. */
+static void
+test_as_many_guests_as_there_may_be(void **state)
+{
+	const struct gitlab_user alex = {.id = 44, .username = "alex", .is_active = true};
+	struct session_store *store = world.auth->store;
+	struct auth_watch watch = {0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	share(3000, AUTH_AUDIENCE_GITLAB, "");
+	enter_as_robin();
+	auth_watch_start(&watch, world.verdict.session, on_ended, &told);
+	for (unsigned i = 0; i < SESSION_GUESTS_MAX + 10; i++) {
+		struct gitlab_tokens tokens = {.access = secret_from_str(STR("x"))};
+		struct auth_session *s = session_new_guest(
+			store, &alex, &tokens, port_shares_find(world.auth->shares, 3000), &e);
+
+		assert_non_null(s);
+		s->cookie_returned = true;
+		clock_ahead_ms++;
+	}
+	assert_int_equal(session_guests_count(store), SESSION_GUESTS_MAX);
+	assert_int_equal(told, -1);
+	auth_watch_stop(&watch);
+	clock_ahead_ms = 0;
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_world)
 
 int
@@ -347,6 +376,7 @@ main(void)
 		T(test_ends_at_its_time),
 		T(test_ends_right_after_a_request_was_allowed),
 		T(test_as_many_as_there_may_be),
+		T(test_as_many_guests_as_there_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

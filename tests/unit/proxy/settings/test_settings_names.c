@@ -201,6 +201,33 @@ test_oauth2_proxy_values(void **state)
 	assert_problem(f, "EXTERNAL_URL", "required, and not set");
 }
 
+/* No port that leads to the IDE is shared, by whatever address of the pod it is reached. */
+static void
+test_ports_of_the_ide(void **state)
+{
+	static const struct {
+		const char *upstream;
+		uint16_t port;
+	} samples[] = {
+		{"UPSTREAM=http://127.0.0.1:60001", 60001},
+		{"UPSTREAM=http://localhost:60002", 60002},
+		{"UPSTREAM=http://[::1]:60003", 60003},
+		{"UPSTREAM=https://127.0.0.1:60004", 60004},
+		{"UPSTREAM=http://10.1.2.3:60005", 60005},
+		{"UPSTREAM=unix:/run/ide", 0},
+	};
+	struct fixture *f = *state;
+
+	set(f, "EXTERNAL_URL=https://3000-kiwi.ws.example.com");
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		set(f, samples[i].upstream);
+		load(f, SETTINGS_SERVE);
+		assert_fine(f);
+		assert_int_equal(f->s->auth.ide_ports[0], samples[i].port);
+		assert_int_equal(f->s->auth.ide_ports[1], 3000);
+	}
+}
+
 int
 main(void)
 {
@@ -210,6 +237,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_project, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_upstream_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ports_of_the_ide, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_names, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
