@@ -6,6 +6,7 @@ Neither has capabilities. Root's processes are then like those of any user.
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -90,8 +91,9 @@ print(json.dumps([sorted(attempts), done]))
 
 
 def command(words):
-    """The words' program without capabilities, and with core dumps allowed."""
-    return ["prlimit", "--core=unlimited", *WITHOUT_CAPABILITIES, *words]
+    """The words' program without capabilities, and with core dumps as far as we may allow them."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    return ["prlimit", f"--core={most}:{most}", *WITHOUT_CAPABILITIES, *words]
 
 
 class Plain(runners.Plain):
