@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 
+import browser_marks  # noqa: E402
 import certificates as certificates_module  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import raw_http2  # noqa: E402
@@ -49,13 +50,8 @@ LONG_FILES = """
 def pytest_collection_modifyitems(items):
     order = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
-    in_chromium = [item for item in items if "browser" in item.keywords]
-    skips_chromium = in_chromium and proxy_module.is_sanitized() and not os.environ.get("E2E_BROWSER")
+    browser_marks.apply(items)
     for item in items:
-        if item not in in_chromium:
-            item.add_marker(pytest.mark.fast)
-        elif skips_chromium:
-            item.add_marker(pytest.mark.skip(reason="Chromium's requests are like others to our code: E2E_BROWSER=1"))
         if raw_http2.IS_ON and (http1 := item.get_closest_marker("http1")):
             item.add_marker(pytest.mark.skip(reason=f"uses HTTP/1.1: {http1.args[0]}"))
 
