@@ -52,7 +52,7 @@ def stalled_download(stage, raw):
 
 
 def pipelined_requests(stage, raw):
-    """Answers that nobody reads."""
+    """Responses that are not read."""
     with contextlib.suppress(OSError):
         raw.socket.setblocking(False)
         raw.send(stage.head(target="/oauth2/nothing", signed_in=False) * 500)
@@ -66,13 +66,13 @@ def failed_login(stage, raw):
 CASES = {
     "silent connections": (silence, COUNT, "http", 8 << 10),
     "TLS connections without a handshake": (silence, COUNT, "https", 48 << 10),
-    "request heads without an end": (half_a_head, COUNT, "http", 16 << 10),
+    "incomplete request heads": (half_a_head, COUNT, "http", 16 << 10),
     "idle connections": (idle, COUNT, "http", 16 << 10),
-    "heads of 200 KB without an end": (large_head, COUNT, "http", 48 << 10),
+    "incomplete heads of 200 KB": (large_head, COUNT, "http", 48 << 10),
     "uploads that stall": (slow_body, COUNT, "http", 16 << 10),
-    "forms of strangers that stall": (form_without_a_session, COUNT, "http", 16 << 10),
-    "downloads that nobody reads": (stalled_download, COUNT, "http", 64 << 10),
-    "connections with 500 requests and unread answers": (pipelined_requests, COUNT, "http", 48 << 10),
+    "stalled forms without a session": (form_without_a_session, COUNT, "http", 16 << 10),
+    "downloads that are not read": (stalled_download, COUNT, "http", 64 << 10),
+    "connections with 500 requests and unread responses": (pipelined_requests, COUNT, "http", 48 << 10),
     "failed logins": (failed_login, COUNT, "http", 16 << 10),
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Documents must not speak of what is not there: links between files, paths of modules, names of
-settings and of make targets are looked up. Prints what is missing and exits with 1.
+"""Checks that documents name only what exists: the files and sections that links lead to, paths of modules, names of
+settings and of make targets. Prints what is missing and exits with 1.
 """
 
 import re
@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
+SECTION_LINK = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.M)
+CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
 MODULE = re.compile(r"`((?:base|auth|clone|container|ssh|proxy|tests|tools|docs)/[A-Za-z0-9_./*-]+)`")
 SETTING = re.compile(r"\bWORKSPACE_PROXY_([A-Z0-9_]+)\b")
@@ -22,6 +25,19 @@ def check_links(path, text):
         link = match[1] or match[2]
         if "://" not in link and not (path.parent / link).exists():
             yield f"no such file: {link}"
+
+
+def sections(text):
+    """The names that GitLab and GitHub give to the sections of a document."""
+    titles = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(CODE_BLOCK.sub("", text)))
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def check_sections(path, text):
+    for name, section in SECTION_LINK.findall(text):
+        target = path.parent / name if name else path
+        if "://" not in name and target.suffix == ".md" and target.exists() and section not in sections(target.read_text()):
+            yield f"no such section: {name}#{section}"
 
 
 def check_modules(root, text):
@@ -54,7 +70,7 @@ def check_targets(known, text):
 
 
 def check_aliases(root):
-    """Whoever comes from elsewhere finds every name that is understood, and no other."""
+    """docs/from-oauth2-proxy.md lists every variable of oauth2-proxy that is accepted, and no other."""
     row = re.compile(r"^\| `(OAUTH2_PROXY_[A-Z0-9_]+)` \| `(?:WORKSPACE_PROXY_)?([A-Z0-9_]+)` \|", re.M)
     known = dict(row.findall((root / "docs/configuration.md").read_text()))
     told = dict(row.findall((root / "docs/from-oauth2-proxy.md").read_text()))
@@ -73,6 +89,7 @@ def main():
         text = path.read_text()
         found = [
             *check_links(path, text),
+            *check_sections(path, text),
             *check_modules(root, text),
             *check_settings(settings, text),
             *check_targets(targets, text),

@@ -186,9 +186,10 @@ def test_documents(tree):
     for path in documents:
         name = str(path.relative_to(ROOT))
         text = path.read_text() + (
-            "\n[link](nowhere.md) `proxy/no/such_module` `tests/e2e/test_none.py` `WORKSPACE_PROXY_NO_SUCH` `make nothing`\n"
+            "\n[link](nowhere.md) [section](#planted-section) `proxy/no/such_module` `tests/e2e/test_none.py` `WORKSPACE_PROXY_NO_SUCH` `make nothing`\n"
         )
-        expected = ("file: nowhere.md", "file: proxy/no", "file: tests/e2e/test_n", "setting: NO_SUCH", "target: nothing")
+        expected = ("file: nowhere.md", "section: #planted", "file: proxy/no", "file: tests/e2e/test_n", "setting: NO_SUCH")
+        expected += ("target: nothing",)
         tree.plant(name, text, *expected)
     tree.change("docs/from-oauth2-proxy.md", "| `OAUTH2_PROXY_", "| `OAUTH2_PROXY_NO", "OAUTH2_PROXY_NO[A-Z_]*: ")
     tree.plant("base/planted/planted.c", HEAD)

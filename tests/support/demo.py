@@ -154,17 +154,17 @@ INSTRUCTIONS = """
   Sign in   {sasha}  password  {sasha_password}   owns the workspace
             {robin}  password  {robin_password}   has no access
 
-  Try       Sign in as sasha, allow the application, and watch the repository arrive.
+  Try       Sign in as sasha, allow the application, and watch the progress of the clone.
             {try_ide}
-            {origin}/oauth2/userinfo    who you are
+            {origin}/oauth2/userinfo    the signed-in user
             {origin}/oauth2/sign_out    sign out
-            Sign in as robin in a private window: the workspace stays closed.
+            Sign in as robin in a private window: robin gets "You have no access to this workspace".
 
   SSH       {ssh}
 
-  Your browser will warn about the certificates, made a moment ago: accept them once for the
-  workspace and once for GitLab ({gitlab}), or trust {ca} while you try.
-  The names lead to this machine only; elsewhere: ssh -L {port}:127.0.0.1:{port} -L {gitlab_port}:127.0.0.1:{gitlab_port} …
+  Your browser will warn about the certificates, because their authority is new: accept them once
+  for the workspace and once for GitLab ({gitlab}), or trust {ca} for as long as you need it.
+  The names resolve to this machine only. To use a browser on another machine: ssh -L {port}:127.0.0.1:{port} -L {gitlab_port}:127.0.0.1:{gitlab_port} …
 
   Logs      {output}/proxy.log, ide.log        Ctrl-C stops everything.
 """
