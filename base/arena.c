@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/spares.h"
 #include "base/wipe.h"
 
 /* With the header and malloc's own this makes one page. */
 #define BLOCK_BYTES (4096u - 64u)
 /* What is larger gets a block of its own, so that the rest of the current one isn't lost. */
 #define LARGE_BYTES (BLOCK_BYTES / 4)
+#define SPARES_MAX  32
 
 struct arena_block {
 	struct arena_block *next;
@@ -23,6 +25,10 @@ struct arena_block {
 	size_t used;
 	alignas(max_align_t) char data[];
 };
+
+/* Of BLOCK_BYTES each. */
+static _Thread_local struct spares spares =
+	SPARES_INIT(sizeof(struct arena_block) + BLOCK_BYTES, SPARES_MAX);
 
 void
 arena_init(struct arena *a, size_t max_bytes)
@@ -37,7 +43,10 @@ free_blocks(struct arena_block *block)
 		struct arena_block *next = block->next;
 
 		wipe_bytes(block->data, block->used);
-		free(block);
+		if (block->size == BLOCK_BYTES)
+			spares_give(&spares, block);
+		else
+			free(block);
 		block = next;
 	}
 }
@@ -71,7 +80,7 @@ add_block(struct arena *a, size_t size)
 
 	if (bytes > SIZE_MAX - sizeof(*block))
 		return NULL;
-	block = malloc(sizeof(*block) + bytes);
+	block = is_large ? malloc(sizeof(*block) + bytes) : spares_take(&spares);
 	if (block == NULL)
 		return NULL;
 	block->size = bytes;

@@ -34,6 +34,15 @@ byte_scan_high(uint64_t word)
 	return word & BYTE_SCAN_REPEAT(0x80);
 }
 
+static inline uint64_t
+byte_scan_load(const char *data)
+{
+	uint64_t word;
+
+	memcpy(&word, data, sizeof(word));
+	return le64toh(word);
+}
+
 /*
  * Length of the prefix of s for whose bytes is_fine holds. candidates marks the bytes of a word
  * that may be special: at least all those for which is_fine fails. is_fine decides about the marked
@@ -42,15 +51,14 @@ byte_scan_high(uint64_t word)
 static inline size_t
 byte_scan_prefix(struct str s, uint64_t candidates(uint64_t word), bool is_fine(unsigned char byte))
 {
+	const size_t step = sizeof(uint64_t);
 	size_t n = 0;
-	uint64_t word;
 	uint64_t found;
 
-	while (s.len - n >= sizeof(word)) {
-		memcpy(&word, s.data + n, sizeof(word));
-		found = candidates(le64toh(word));
+	while (s.len - n >= step) {
+		found = candidates(byte_scan_load(s.data + n));
 		if (found == 0) {
-			n += sizeof(word);
+			n += step;
 			continue;
 		}
 		n += (size_t)__builtin_ctzll(found) / 8;
@@ -58,6 +66,9 @@ byte_scan_prefix(struct str s, uint64_t candidates(uint64_t word), bool is_fine(
 			return n;
 		n++;
 	}
+	/* The last word once more, as far as it is needed, instead of byte by byte. */
+	if (s.len >= step && candidates(byte_scan_load(s.data + s.len - step)) == 0)
+		return s.len;
 	while (n < s.len && is_fine((unsigned char)s.data[n]))
 		n++;
 	return n;

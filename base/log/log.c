@@ -19,23 +19,21 @@
 #include "base/log/log_line.h"
 #include "base/log/log_observer.h"
 
+/* What waits for log_flush is at most what a pipe takes whole, so that no line is torn or mixed
+ * with another process's. A file takes more in one write. */
+#define HELD_MAX      PIPE_BUF
+#define HELD_FILE_MAX 32768
+
 static struct {
 	enum log_level level;
 	enum log_format format;
 	int fd;
 	bool is_socket;
+	size_t held_max;
 	atomic_uint_fast64_t dropped; /* lines lost since the last one that got through */
 	atomic_uint_fast64_t lost;    /* since the start */
 	atomic_bool is_torn;	      /* the sink took a part of a line: end it first */
-} sink = {.level = LOG_INFO, .format = LOG_JSON, .fd = STDERR_FILENO};
-
-static bool
-is_socket(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
+} sink = {.level = LOG_INFO, .format = LOG_JSON, .fd = STDERR_FILENO, .held_max = HELD_MAX};
 
 /* As write(2). A socket's flags are shared with others who write to it, so each call says that it
  * must not block. */
@@ -67,10 +65,14 @@ log_lines_lost(void)
 void
 log_configure(enum log_level level, enum log_format format, int fd)
 {
+	struct stat st = {.st_mode = 0};
+
+	(void)fstat(fd, &st);
 	sink.level = level;
 	sink.format = format;
 	sink.fd = fd;
-	sink.is_socket = is_socket(fd);
+	sink.is_socket = S_ISSOCK(st.st_mode);
+	sink.held_max = S_ISREG(st.st_mode) ? HELD_FILE_MAX : HELD_MAX;
 	atomic_store(&sink.dropped, 0);
 	atomic_store(&sink.is_torn, false);
 }
@@ -117,15 +119,12 @@ log_is_enabled(enum log_level level)
 	return level >= sink.level && level < LOG_OFF;
 }
 
-/* What waits for log_flush; of the one thread that holds lines. As much as a pipe takes whole, so
- * that no line is torn or mixed with another process's. */
-#define HELD_MAX PIPE_BUF
-
+/* What waits for log_flush; of the one thread that holds lines. */
 static struct {
 	void (*on_held)(void *arg); /* NULL: nothing is held */
 	void *arg;
 	size_t len;
-	char data[HELD_MAX];
+	char data[HELD_FILE_MAX];
 } held;
 static _Thread_local bool holds;
 static struct log_limit repeats; /* of the same thread */
@@ -186,9 +185,9 @@ hold_line(enum log_level level, const struct log_line *l, uint64_t dropped)
 
 	if (!holds)
 		return false;
-	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data) - held.len)
+	if (level >= LOG_WARN || dropped > 0 || held.len + len > sink.held_max)
 		log_flush();
-	if (level >= LOG_WARN || dropped > 0 || len > sizeof(held.data))
+	if (level >= LOG_WARN || dropped > 0 || len > sink.held_max)
 		return false;
 	memcpy(held.data + held.len, l->data + 1, len);
 	held.len += len;

@@ -11,8 +11,9 @@
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
 #define PARENTS_MAX   8			  /* contexts above one another that are printed */
 #define TAIL_RESERVED 64		  /* room for what closes a line */
+#define NAME_AROUND   4			  /* a comma, two quotes and a colon */
 
-static void
+static inline void
 add(struct log_line *l, const char *data, size_t len)
 {
 	if (l->is_full || len > (size_t)(l->end - l->at)) {
@@ -150,21 +151,39 @@ add_value(struct log_line *l, const struct log_field *field)
 	}
 }
 
+static void
+add_name(struct log_line *l, struct str name)
+{
+	char *at = l->at;
+
+	if (l->is_full || name.len + NAME_AROUND > (size_t)(l->end - at)) {
+		l->is_full = true;
+		return;
+	}
+	if (l->format == LOG_JSON) {
+		*at++ = ',';
+		*at++ = '"';
+	} else {
+		*at++ = ' ';
+	}
+	memcpy(at, name.data, name.len);
+	at += name.len;
+	if (l->format == LOG_JSON) {
+		*at++ = '"';
+		*at++ = ':';
+	} else {
+		*at++ = '=';
+	}
+	l->at = at;
+}
+
 /* A field that does not fit leaves no trace of itself. */
 static void
 add_field(struct log_line *l, const struct log_field *field)
 {
 	char *before = l->at;
 
-	if (l->format == LOG_JSON) {
-		add(l, ",\"", 2);
-		add(l, field->name.data, field->name.len);
-		add(l, "\":", 2);
-	} else {
-		add(l, " ", 1);
-		add(l, field->name.data, field->name.len);
-		add(l, "=", 1);
-	}
+	add_name(l, field->name);
 	add_value(l, field);
 	if (l->is_full)
 		l->at = before;

@@ -133,7 +133,7 @@ static struct exchange *
 new_exchange(struct proxy *p, struct stream *s, struct arena *arena,
 	     const struct request_head *request)
 {
-	struct exchange *x = calloc(1, sizeof(*x));
+	struct exchange *x = exchange_alloc();
 
 	if (x == NULL) {
 		arena_fini(arena);

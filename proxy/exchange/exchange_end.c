@@ -4,11 +4,24 @@
  */
 #include <stdlib.h>
 
+#include "base/spares.h"
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/response_coding.h"
+
+#define SPARES_MAX 64
+
+static _Thread_local struct spares spares = SPARES_INIT(sizeof(struct exchange), SPARES_MAX);
+
+struct exchange *
+exchange_alloc(void)
+{
+	struct exchange *x = spares_take(&spares);
+
+	return x == NULL ? NULL : memset(x, 0, sizeof(*x));
+}
 
 static enum metrics_websocket_end
 websocket_end(const struct exchange *x)
@@ -79,7 +92,7 @@ free_exchange(struct deferred_free_entry *entry)
 	buf_wipe_fini(&x->form);
 	arena_fini(&x->arena);
 	free(x->log_text);
-	free(x);
+	spares_give(&spares, x);
 }
 
 void

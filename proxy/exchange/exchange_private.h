@@ -8,6 +8,9 @@
 
 #include "proxy/exchange/exchange.h"
 
+/* All zero; exchange_finish frees it. NULL: no memory. */
+struct exchange *exchange_alloc(void) MUST_CHECK;
+
 /* x->verdict is complete: answers, or forwards the request. */
 void exchange_act_on_verdict(struct exchange *x);
 

@@ -8,6 +8,7 @@
 #include "proxy/http/authority.h"
 
 #define METHOD_MAX	  32u
+#define HOST_KEPT_MAX	  128u
 #define LENGTH_DIGITS_MAX 19u
 
 bool
@@ -39,12 +40,30 @@ request_split_target(struct request_head *r)
 	r->query = question == SIZE_MAX ? STR_NONE : str_skip(r->target, question + 1);
 }
 
+/* Most requests name the host that the one before them named. */
+static bool
+is_valid_host(struct str host)
+{
+	static _Thread_local char valid[HOST_KEPT_MAX];
+	static _Thread_local size_t valid_len;
+	struct str name;
+	uint16_t port;
+
+	if (valid_len > 0 && str_equal(host, (struct str){valid, valid_len}))
+		return true;
+	if (!url_split_authority(host, &name, &port))
+		return false;
+	if (host.len <= sizeof(valid)) {
+		memcpy(valid, host.data, host.len);
+		valid_len = host.len;
+	}
+	return true;
+}
+
 bool
 request_check_host(struct request_head *r, struct arena *a, struct err *e)
 {
 	struct str host;
-	struct str name;
-	uint16_t port;
 
 	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
 		return err_set(e, ERR_INPUT, "Host is missing or repeated");
@@ -52,11 +71,11 @@ request_check_host(struct request_head *r, struct arena *a, struct err *e)
 	if (!authority_remove_dot(&host, &r->has_dot, a, e) ||
 	    (is_absolute_form && !authority_remove_dot(&r->authority, &r->has_dot, a, e)))
 		return false;
-	if (!url_split_authority(host, &name, &port))
+	if (!is_valid_host(host))
 		return err_set(e, ERR_INPUT, "Host is not a valid host");
 	if (!is_absolute_form)
 		r->authority = host;
-	else if (!url_split_authority(r->authority, &name, &port))
+	else if (!is_valid_host(r->authority))
 		return err_set(e, ERR_INPUT, "the request target's host is not valid");
 	return true;
 }

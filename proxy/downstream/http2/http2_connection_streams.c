@@ -3,10 +3,13 @@
  * Between the codec's streams and exchanges: events start, feed and end exchanges, whose answers
  * become messages. See stream.h for what an exchange expects.
  */
-#include <stdlib.h>
-
+#include "base/spares.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
 #include "proxy/downstream/refusal.h"
+
+#define SPARES_MAX 64
+
+static _Thread_local struct spares spares = SPARES_INIT(sizeof(struct http2_exchange), SPARES_MAX);
 
 static struct http2_exchange *
 of_stream(struct stream *s)
@@ -191,10 +194,11 @@ http2_exchange_open(void *arg)
 {
 	struct http2_connection *c = arg;
 	struct downstream *d = c->downstream;
-	struct http2_exchange *x = calloc(1, sizeof(*x));
+	struct http2_exchange *x = spares_take(&spares);
 
 	if (x == NULL)
 		return NULL;
+	memset(x, 0, sizeof(*x));
 	x->connection = c;
 	x->stream.ops = &stream_ops;
 	x->stream.log = &d->log;
@@ -332,7 +336,7 @@ take_end(struct http2_exchange *x)
 static void
 free_exchange(struct deferred_free_entry *entry)
 {
-	free((struct http2_exchange *)(void *)entry); /* its first member */
+	spares_give(&spares, (struct http2_exchange *)(void *)entry); /* its first member */
 }
 
 static void

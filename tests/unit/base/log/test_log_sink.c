@@ -160,6 +160,33 @@ test_held_lines_are_bounded(void **state)
 	log_hold(NULL, NULL);
 }
 
+/* A file takes in one write what would be too much for a pipe. */
+static void
+test_a_file_gets_more_at_once(void **state)
+{
+	char value[LOG_VALUE_MAX + 1];
+	FILE *file = tmpfile();
+	unsigned calls = 0;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(file);
+	memset(value, 'v', LOG_VALUE_MAX);
+	value[LOG_VALUE_MAX] = '\0';
+	log_configure(LOG_INFO, LOG_TEXT, fileno(file));
+	log_hold(count_call, &calls);
+	for (int i = 0; i < 8; i++)
+		log_info(NULL, "many", log_cstr("value", value));
+	assert_int_equal(fstat(fileno(file), &st), 0);
+	assert_int_equal(st.st_size, 0);
+	log_flush();
+	assert_int_equal(fstat(fileno(file), &st), 0);
+	assert_true(st.st_size > 8 * LOG_VALUE_MAX);
+	log_hold(NULL, NULL);
+	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void
 test_held_lines_that_are_lost_are_counted(void **state)
 {
@@ -294,6 +321,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_warnings_take_held_lines_along, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_held_lines_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_file_gets_more_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_lines_that_are_lost_are_counted, setup,
 						teardown),
 		cmocka_unit_test(test_pipe_that_nobody_reads),
