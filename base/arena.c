@@ -95,10 +95,11 @@ add_block(struct arena *a, size_t size)
 	return block;
 }
 
+/* alignment is a power of two. */
 static size_t
 padding(const struct arena_block *block, size_t alignment)
 {
-	return (alignment - block->used % alignment) % alignment;
+	return (0 - block->used) & (alignment - 1);
 }
 
 /* The bytes are not zeroed. */
@@ -156,6 +157,25 @@ arena_dup(struct arena *a, struct str s)
 	if (s.len > 0)
 		memcpy(copy, s.data, s.len);
 	copy[s.len] = '\0';
+	return copy;
+}
+
+char *
+arena_dup_two(struct arena *a, struct str first, struct str second)
+{
+	size_t len;
+	char *copy;
+
+	if (__builtin_add_overflow(first.len, second.len, &len) || len == SIZE_MAX)
+		return NULL;
+	copy = take(a, len + 1, 1);
+	if (copy == NULL)
+		return NULL;
+	if (first.len > 0)
+		memcpy(copy, first.data, first.len);
+	if (second.len > 0)
+		memcpy(copy + first.len, second.data, second.len);
+	copy[len] = '\0';
 	return copy;
 }
 

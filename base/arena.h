@@ -30,6 +30,7 @@ void *arena_alloc_array(struct arena *a, size_t count, size_t size) MUST_CHECK;
 
 /* NUL-terminated copies. */
 char *arena_dup(struct arena *a, struct str s) MUST_CHECK;
+char *arena_dup_two(struct arena *a, struct str first, struct str second) MUST_CHECK; /* joined */
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 /* Consonants: no words, and nothing that looks alike (RFC 8628 section 6.1). */
 static const char letters[] = "BCDFGHJKLMNPQRSTVWXZ";

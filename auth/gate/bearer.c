@@ -20,6 +20,7 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 #define KNOWN_MAX	      64u
 #define REFUSED_MAX	      64u

@@ -10,6 +10,7 @@
 
 #include "auth/gitlab/gitlab.h"
 #include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 #include "base/json.h"
 
 #define PAYLOAD_MAX_BYTES (GITLAB_ID_TOKEN_MAX / 4 * 3)

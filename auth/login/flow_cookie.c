@@ -8,7 +8,7 @@
 
 #include "auth/cookie/flow_jar.h"
 #include "base/clock.h"
-#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 #define CLOCK_SKEW_MS (300 * INT64_C(1000))
 

@@ -15,6 +15,7 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 #include "base/url.h"
 
 #define REQUEST_VERSION "1"

@@ -12,6 +12,7 @@
 #include "auth/session/session_table.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 static bool
 is_id(const struct auth_device_id *a, const struct auth_device_id *b)

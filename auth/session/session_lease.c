@@ -9,7 +9,7 @@
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
 #include "base/clock.h"
-#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 /* The gate for every token that git or the clone worker gets. */
 static bool

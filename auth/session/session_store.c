@@ -15,7 +15,7 @@
 #include "auth/session/session_lifetime.h"
 #include "auth/session/session_private.h"
 #include "auth/session/session_table.h"
-#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 #define DECRYPTIONS_MAX 4u /* of one request's cookies of our name */
 

@@ -6,7 +6,7 @@
 
 #include "auth/session/session_private.h"
 #include "base/clock.h"
-#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 
 static size_t
 bucket_of(const uint8_t id[SESSION_ID_BYTES])

@@ -357,12 +357,6 @@ crypto_open(const struct secret *key, struct str sealed, struct str associated, 
 	return true;
 }
 
-bool
-crypto_equal(struct str a, struct str b)
-{
-	return a.len == b.len && CRYPTO_memcmp(bytes_of(a), bytes_of(b), a.len) == 0;
-}
-
 static bool
 encode_base64(struct buf *out, struct str data, const char alphabet[65], bool has_padding)
 {

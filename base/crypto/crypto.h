@@ -63,9 +63,6 @@ bool crypto_seal(const struct secret *key, struct str plain, struct str associat
 bool crypto_open(const struct secret *key, struct str sealed, struct str associated,
 		 struct buf *out, struct err *e) MUST_CHECK;
 
-/* Constant time for equal lengths. */
-bool crypto_equal(struct str a, struct str b);
-
 /* base64url without padding (RFC 4648 section 5). Decoding refuses padding, white space,
  * non-canonical ends. */
 bool crypto_base64url_encode(struct buf *out, struct str data);

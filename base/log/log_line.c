@@ -25,7 +25,7 @@ add(struct log_line *l, const char *data, size_t len)
 	l->at += len;
 }
 
-static void
+static inline void
 add_literal(struct log_line *l, const char *text)
 {
 	add(l, text, strlen(text));

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crypto/crypto.h"
+#include "base/crypto/crypto_equal.h"
 #include "base/process/fd.h"
 #include "base/url.h"
 

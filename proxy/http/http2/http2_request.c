@@ -134,6 +134,18 @@ has_room(struct http2_fields *f)
 	return true;
 }
 
+static struct http2_name_value
+copy_field(struct http2_fields *f, struct str name, struct str value)
+{
+	char *text = arena_dup_two(&f->arena, name, value);
+
+	if (text == NULL) {
+		set_status(f, 500);
+		return (struct http2_name_value){STR_NONE, STR_NONE};
+	}
+	return (struct http2_name_value){{text, name.len}, {text + name.len, value.len}};
+}
+
 static void
 add_field(struct http2_fields *f, struct str name, struct str value)
 {
@@ -145,7 +157,7 @@ add_field(struct http2_fields *f, struct str name, struct str value)
 		set_status(f, 500);
 		return;
 	}
-	f->items[f->count++] = (struct http2_name_value){copy(f, name), copy(f, value)};
+	f->items[f->count++] = copy_field(f, name, value);
 }
 
 static bool

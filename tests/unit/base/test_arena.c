@@ -117,6 +117,10 @@ test_text(void **state)
 	longest[sizeof(longest) - 1] = '\0';
 	assert_string_equal(arena_dup(&a, str_take(STR("hello"), 4)), "hell");
 	assert_string_equal(arena_dup(&a, STR_NONE), "");
+	assert_string_equal(arena_dup_two(&a, STR("Host"), STR("example")), "Hostexample");
+	assert_string_equal(arena_dup_two(&a, STR_NONE, STR("example")), "example");
+	assert_string_equal(arena_dup_two(&a, STR("Host"), STR_NONE), "Host");
+	assert_null(arena_dup_two(&a, STR("Host"), (struct str){"x", SIZE_MAX}));
 	assert_string_equal(arena_printf(&a, "%s:%d", "port", 80), "port:80");
 	assert_string_equal(arena_printf(&a, "%s", longest), longest);
 	assert_string_equal(arena_dup(&a, str_from(longest)), longest);

@@ -304,17 +304,6 @@ test_random(void **state)
 	crypto_random(NULL, 0);
 }
 
-static void
-test_equal(void **state)
-{
-	(void)state;
-	assert_true(crypto_equal(STR("abc"), STR("abc")));
-	assert_false(crypto_equal(STR("abc"), STR("abd")));
-	assert_false(crypto_equal(STR("bbc"), STR("abc")));
-	assert_false(crypto_equal(STR("abc"), STR("ab")));
-	assert_true(crypto_equal(STR_NONE, STR("")));
-}
-
 /* RFC 4648, section 10 */
 static void
 test_base64(void **state)
@@ -467,7 +456,6 @@ main(void)
 		cmocka_unit_test(test_any_changed_bit_keeps_it_closed),
 		cmocka_unit_test(test_unusable_keys_and_full_buffers),
 		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_base64url_decode_refuses),
 		cmocka_unit_test(test_base64_decode_refuses),
