@@ -47,6 +47,7 @@ struct http2_connection {
 	bool is_receiving; /* sends when it is done */
 	bool has_failed;
 	bool is_stopped;
+	bool is_at_rest;	   /* has given back what it needs for requests only */
 	size_t head_bytes;	   /* of exchanges under way */
 	size_t held_bytes;	   /* counted in proxy.http2_held */
 	bool is_held_as_user;	   /* in the second of them */
@@ -109,7 +110,8 @@ bool http2_held_is_full(const struct http2_connection *c);
 void http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms);
 void http2_timer_init(struct http2_connection *c);
 
-/* Note what is waited for. */
+/* Note what is waited for; idle: for a request. */
+void http2_timer_note_idle(struct http2_connection *c);
 void http2_timer_note_body(struct http2_exchange *x);
 void http2_timer_note_sending(struct http2_exchange *x);
 void http2_timer_note_connection(struct http2_connection *c);

@@ -207,6 +207,7 @@ http2_exchange_open(void *arg)
 	x->stream.protocol = STREAM_HTTP2;
 	x->stream.read_max = HTTP2_RECEIVE_MAX;
 	LIST_INSERT_HEAD(&c->all, x, entry);
+	c->is_at_rest = false;
 	return &x->codec;
 }
 
@@ -360,8 +361,7 @@ end_stream(struct http2_exchange *x)
 	deferred_free_add(&d->proxy->deferred_frees, &x->deferred_free, free_exchange);
 	if (!LIST_EMPTY(&c->all))
 		return;
-	d->waits_since_ms = c->idle_since_ms = loop_now_ms(d->proxy->loop);
-	http2_timer_look_within(c, d->proxy->settings->idle_timeout_ms);
+	http2_timer_note_idle(c);
 }
 
 static void

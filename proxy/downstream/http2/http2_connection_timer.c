@@ -5,6 +5,8 @@
  */
 #include "proxy/downstream/http2/http2_connection_private.h"
 
+#define REST_MS 250u /* without exchanges */
+
 /* The time until the next look. */
 struct look {
 	uint64_t now_ms;
@@ -280,6 +282,15 @@ finish_drain(struct http2_connection *c, struct look *look)
 }
 
 static void
+rest_when_idle(struct http2_connection *c, struct look *look)
+{
+	if (!LIST_EMPTY(&c->all) || c->is_at_rest || !has_passed(look, c->idle_since_ms, REST_MS))
+		return;
+	c->is_at_rest = true;
+	http2_rest(c->codec);
+}
+
+static void
 on_timer(void *arg)
 {
 	struct http2_connection *c = arg;
@@ -294,14 +305,23 @@ on_timer(void *arg)
 	}
 	end_lapsed_streams(c, &look);
 	finish_drain(c, &look);
+	rest_when_idle(c, &look);
 	if (look.next_ms != UINT64_MAX)
 		http2_timer_look_within(c, look.next_ms > 0 ? look.next_ms : 1);
+}
+
+void
+http2_timer_note_idle(struct http2_connection *c)
+{
+	uint64_t timeout_ms = settings_of(c)->idle_timeout_ms;
+
+	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
+	http2_timer_look_within(c, timeout_ms < REST_MS ? timeout_ms : REST_MS);
 }
 
 void
 http2_timer_init(struct http2_connection *c)
 {
 	loop_timer_init(&c->timer, c->downstream->proxy->loop, on_timer, c);
-	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
-	http2_timer_look_within(c, settings_of(c)->idle_timeout_ms);
+	http2_timer_note_idle(c);
 }

@@ -9,6 +9,7 @@
 
 #include "base/wipe.h"
 #include "proxy/http/http2/http2_private.h"
+#include "proxy/http/http2/http2_table.h"
 
 /* Of nghttp2, besides what the head of a response may take. */
 #define MEMORY_MAX	  524288u
@@ -61,6 +62,8 @@ on_free(void *memory, void *arg)
 
 	if (memory == frame_buffer)
 		return;
+	if (memory == h->streams_table)
+		h->streams_table = NULL;
 	size = malloc_usable_size(memory);
 	h->memory_bytes -= size;
 	if (memory != NULL)
@@ -71,9 +74,15 @@ on_free(void *memory, void *arg)
 static void *
 on_calloc(size_t count, size_t size, void *arg)
 {
+	struct http2 *h = arg;
+
 	if (size > 0 && count > SIZE_MAX / size)
 		return NULL;
-	return count_memory(arg, NULL, count * size) ? take(arg, calloc(count, size)) : NULL;
+	if (!count_memory(arg, NULL, count * size))
+		return NULL;
+	if (h->is_new && h->streams_table == NULL && count * size == http2_table_size())
+		return take(h, h->streams_table = http2_table_new());
+	return take(h, calloc(count, size));
 }
 
 static void *
@@ -205,6 +214,14 @@ http2_trim(struct http2 *h)
 	free(h->fields_out);
 	h->fields_out = NULL;
 	h->fields_out_size = 0;
+}
+
+void
+http2_rest(struct http2 *h)
+{
+	http2_trim(h);
+	if (h->streams_count == 0 && h->streams_table != NULL)
+		http2_table_rest(h->streams_table);
 }
 
 int

@@ -76,6 +76,10 @@ bool http2_has_events(const struct http2 *h);
 /* Writes frames until there are none, or the owner is blocked. False: the connection has failed. */
 bool http2_pump(struct http2 *h);
 
+/* Nothing has come for a while: gives back what the next request makes again, at the cost of a
+ * system call and a page fault. */
+void http2_rest(struct http2 *h);
+
 /* The peer has proven to be a user: larger windows and more patience. */
 void http2_trust(struct http2 *h);
 

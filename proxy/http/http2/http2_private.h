@@ -46,6 +46,7 @@ struct http2 {
 	size_t pending_bytes;
 	size_t memory_bytes; /* of nghttp2 */
 	size_t memory_max;
+	void *streams_table; /* nghttp2's: http2_table.h; NULL: an ordinary one */
 	struct http2_bucket resets;
 	struct http2_bucket frames;
 	int32_t last_id;    /* of the streams that the peer has opened */

@@ -221,6 +221,30 @@ test_response(void **state)
 	assert_int_equal(events[0].kind, HTTP2_EVENT_CLOSED);
 }
 
+/* With a stream that is open, and without one; requests go on. */
+static void
+test_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct http2_event events[8];
+	size_t count;
+	const struct response_head head = {.status = 204, .body = BODY_NONE};
+
+	http2_rest(f->codec);
+	assert_true(feed(f, STR(FRAME("\6", "\1", "\5", "\1") GET_BLOCK), events, &count));
+	arena_fini(&events[0].arena);
+	http2_rest(f->codec);
+	assert_true(http2_send_head(&f->streams[0], &head));
+	assert_true(http2_send_end(&f->streams[0], NULL));
+	assert_true(http2_next_event(f->codec, &events[0]));
+	assert_int_equal(events[0].kind, HTTP2_EVENT_CLOSED);
+	http2_rest(f->codec);
+	assert_true(feed(f, STR(FRAME("\6", "\1", "\5", "\3") GET_BLOCK), events, &count));
+	assert_int_equal(events[0].kind, HTTP2_EVENT_HEAD);
+	assert_int_equal(events[0].stream->id, 3);
+	arena_fini(&events[0].arena);
+}
+
 static void
 test_closed_streams(void **state)
 {
@@ -302,6 +326,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_data_is_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_data_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closed_streams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_floods, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_skipped_frames, setup, teardown),
