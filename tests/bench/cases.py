@@ -51,7 +51,7 @@ REST_ANONYMOUS = Measure("KiB anonymous", value=lambda s: s["anonymous_kib"], **
 @dataclass(frozen=True)
 class Case:
     name: str
-    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone", "page", "http2", "http2-idle"
+    mode: str  # of the load generator, or "latency", "beside", "idle", "stall", "rest", "clone", "page", "http2", "http2-idle", "http2-websockets"
     measures: tuple
     peers: tuple
     tls: bool = False
@@ -147,6 +147,14 @@ def make_http2():
         connections=500,
         peers=NGINX + HAPROXY,
         measures=(CONNECTION_MEMORY,),
+    )
+    yield Case(
+        name="http2-websockets",
+        mode="http2-websockets",
+        tls=True,
+        connections=1000,
+        peers=HAPROXY,
+        measures=(WEBSOCKET_MEMORY,),
     )
 
 

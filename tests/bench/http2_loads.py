@@ -10,10 +10,14 @@ import time
 
 import peers as peers_module
 
+import websocket
+
 CLIENTS, STREAMS = 8, 16
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-DATA, HEADERS, SETTINGS = 0, 1, 4
+DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
+STATUS_200 = 0x88  # HPACK's static table
+WEBSOCKETS_EACH = 50  # on a connection
 
 
 def cpu_seconds(pids):
@@ -60,7 +64,7 @@ def _literal(name, value):
 
 
 class Connection:
-    """One that has had one answer."""
+    """One that has had one answer, and has WebSockets if it is told to open some."""
 
     def __init__(self, peer, cookie):
         context = ssl.create_default_context()
@@ -70,9 +74,11 @@ class Connection:
             socket.create_connection(("127.0.0.1", peer.tls), 20), server_hostname=peers_module.NAME
         )
         fields = {":method": "GET", ":scheme": "https", ":authority": peer.host, ":path": "/bytes/200"}
-        head = b"".join(_literal(n, v) for n, v in {**fields, "cookie": cookie}.items())
-        self._socket.sendall(PREFACE + _frame(SETTINGS, 0, 0, b"") + _frame(HEADERS, END_STREAM | END_HEADERS, 1, head))
-        self._read_answer()
+        self._fields = {"cookie": cookie}
+        self._stream = -1
+        self._socket.sendall(PREFACE + _frame(SETTINGS, 0, 0, b""))
+        self._send_head(fields, END_STREAM)
+        self._read_until(lambda kind, flags, _: kind in (DATA, HEADERS) and flags & END_STREAM)
 
     def _read_exactly(self, size):
         data = b""
@@ -83,15 +89,34 @@ class Connection:
             data += part
         return data
 
-    def _read_answer(self):
-        ended = False
-        while not ended:
+    def _send_head(self, fields, flags=0):
+        self._stream += 2
+        head = b"".join(_literal(n, v) for n, v in {**fields, **self._fields}.items())
+        self._socket.sendall(_frame(HEADERS, flags | END_HEADERS, self._stream, head))
+
+    def _read_until(self, is_it):
+        """Returns the first frame's payload for which is_it(kind, flags, payload)."""
+        while True:
             head = self._read_exactly(9)
-            self._read_exactly(int.from_bytes(head[:3], "big"))
+            payload = self._read_exactly(int.from_bytes(head[:3], "big"))
             kind, flags = head[3], head[4]
             if kind == SETTINGS and not flags & ACK:
                 self._socket.sendall(_frame(SETTINGS, ACK, 0, b""))
-            ended = kind in (DATA, HEADERS) and bool(flags & END_STREAM)
+            if kind in (RST_STREAM, GOAWAY):
+                raise RuntimeError(f"frame of type {kind}: {payload!r}")
+            if is_it(kind, flags, payload):
+                return payload
+
+    def open_websocket(self, origin, host):
+        """By Extended CONNECT (RFC 8441); one message has been there and back."""
+        fields = {":method": "CONNECT", ":protocol": "websocket", ":scheme": "https", ":authority": host, ":path": "/ws"}
+        self._send_head({**fields, "origin": origin, "sec-websocket-version": "13"})
+        answer = self._read_until(lambda kind, *_: kind == HEADERS)
+        if answer[0] != STATUS_200:
+            raise RuntimeError(f"no WebSocket: {answer!r}")
+        message = websocket.frame(websocket.TEXT, b"a message", mask=True)
+        self._socket.sendall(_frame(DATA, 0, self._stream, message))
+        self._read_until(lambda kind, _, payload: kind == DATA and payload.endswith(b"a message"))
 
     def close(self):
         self._socket.close()
@@ -105,5 +130,21 @@ def idle(case, peer, cookie):
     time.sleep(0.3)
     _, after = peer.memory_kib()
     for connection in [first, *connections]:
+        connection.close()
+    return {"kib": (after - before) / case.connections}
+
+
+def websockets(case, peer, cookie):
+    """Anonymous memory for each WebSocket on connections that were there before."""
+    connections = [Connection(peer, cookie) for _ in range(case.connections // WEBSOCKETS_EACH)]
+    connections[0].open_websocket(peer.origin, peer.host)
+    time.sleep(1)
+    _, before = peer.memory_kib()
+    for connection in connections:
+        for _ in range(WEBSOCKETS_EACH):
+            connection.open_websocket(peer.origin, peer.host)
+    time.sleep(1)
+    _, after = peer.memory_kib()
+    for connection in connections:
         connection.close()
     return {"kib": (after - before) / case.connections}

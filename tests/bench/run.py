@@ -95,6 +95,13 @@ class Runner:
         self.clones = clones
         self.peers = peers  # by name
         self.cookie = peers["ours"].cookie
+        self.memory_modes = {
+            "rest": self.rest,
+            "idle": self.idle,
+            "stall": self.stall,
+            "http2-idle": self.http2_idle,
+            "http2-websockets": self.http2_websockets,
+        }
 
     def head_file(self, case, peer):
         """The same head for everyone; who asks for a session gets its own cookie."""
@@ -150,6 +157,9 @@ class Runner:
 
     def http2_idle(self, case, peer):
         return http2_loads.idle(case, peer, peer.cookie or self.cookie)
+
+    def http2_websockets(self, case, peer):
+        return http2_loads.websockets(case, peer, peer.cookie or self.cookie)
 
     def latency(self, case, peer):
         """Half of what nginx can do, in this round: found once, when the first peer asks."""
@@ -217,8 +227,7 @@ class Runner:
             for peer in self.of(case):
                 peer.stop()
                 peer.start()
-                modes = {"rest": self.rest, "idle": self.idle, "stall": self.stall, "http2-idle": self.http2_idle}
-                sample = modes[case.mode](case, peer)
+                sample = self.memory_modes[case.mode](case, peer)
                 samples.setdefault((case.name, peer.name), []).append(sample)
             report.say(f"memory: {case.name}")
 
@@ -286,7 +295,7 @@ def run_proxies(cases, wanted, tools, samples):
         with running(stage, wanted) as peers, cloning(cases, tools) as clones:
             versions = {name: peer.version() for name, peer in peers.items()}
             runner = Runner(stage, peers, clones)
-            memory = [c for c in cases if c.mode in ("rest", "idle", "stall", "http2-idle")]
+            memory = [c for c in cases if c.mode in runner.memory_modes]
             runner.run_rounds([c for c in cases if c not in memory], samples)
             runner.run_memory(memory, samples)
     finally:

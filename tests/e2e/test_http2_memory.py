@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What HTTP/2 connections hold: those that do nothing, and streams whose responses nobody reads."""
+"""What HTTP/2 connections hold: those that do nothing, WebSockets at rest, and streams whose responses nobody reads."""
 
 import contextlib
+import os
 import struct
 
 import pytest
+import websocket
 from h2_attacker import Attacker
 from h2_client import HEADERS, PING, RST_STREAM, WINDOW_UPDATE, H2Client, frame, settings_frame
+from h2_tunnel import open_tunnel
 from proxy import is_sanitized, wait_until
 
 pytestmark = pytest.mark.skipif(is_sanitized(), reason="sanitizers take memory of their own")
@@ -18,6 +21,7 @@ SAMPLES_ALIKE = 10
 IDLE_KIB = 24  # OpenSSL's 14 are part of it
 DOWNLOADS_KIB = 64 << 10
 PAGES_KIB = 24 << 10
+WEBSOCKET_KIB = 5  # 3.2 by itself; a message that stayed would be 64
 WIDE = 0x7FFF0000
 
 
@@ -61,6 +65,22 @@ def test_idle_connections(stage):
             before = a.frames[HEADERS]
             a.send(a.request(path="/oauth2/nothing", cookie=False))
             assert answered(a) and a.frames[HEADERS] == before + 1
+
+
+def test_websockets_at_rest(stage):
+    """Large messages went both ways, and nothing of them is left."""
+    message = os.urandom(65536)
+    with contextlib.ExitStack() as stack:
+        browsers = [stack.enter_context(H2Client(stage.proxy)) for _ in range(4)]
+        for browser in browsers:
+            open_tunnel(browser, stage).echo(message, websocket.BINARY)
+        growth = Growth(stage.proxy)
+        tunnels = [open_tunnel(browser, stage) for browser in browsers for _ in range(50)]
+        for tunnel in tunnels:
+            tunnel.echo(message, websocket.BINARY)
+        each = growth.when_settled() / len(tunnels)
+        print(f"{each:.1f} KiB each")
+        assert each < WEBSOCKET_KIB
 
 
 @pytest.mark.parametrize("connections", [STREAMS, 40, 4])

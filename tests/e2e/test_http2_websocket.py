@@ -7,51 +7,11 @@ import signal
 import pytest
 import websocket
 from h2_client import CANCEL, NO_ERROR, PROTOCOL_ERROR, H2Client
-from proxy import is_sanitized
+from h2_tunnel import Tunnel, connect_fields, open_tunnel
 
 STAGE_SETTINGS = {"HTTP2": "on", "WEBSOCKETS_MAX": "4"}
 ENABLE_CONNECT_PROTOCOL = 8
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008
-
-
-class Tunnel:
-    """A WebSocket on a stream of browser."""
-
-    def __init__(self, browser, stream):
-        self.browser, self.stream = browser, stream
-        self.response = browser.responses[stream]
-        self.taken = 0
-
-    def send(self, opcode, data, end=False):
-        self.browser.send(self.stream, websocket.frame(opcode, data, mask=True), end)
-
-    def _read_exactly(self, size):
-        self.browser.wait(lambda: len(self.response.body) >= self.taken + size or self.response.ended)
-        if len(self.response.body) < self.taken + size:
-            raise EOFError
-        self.taken += size
-        return bytes(self.response.body[self.taken - size : self.taken])
-
-    def read(self):
-        return websocket.read_frame(self._read_exactly)[:2]
-
-    def echo(self, data, opcode=websocket.TEXT):
-        self.send(opcode, data)
-        assert self.read() == (opcode, data)
-
-
-def connect_fields(stage, path="/ws", origin=None, protocol="websocket", cookie=True, **more):
-    fields = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"), (":path", path)]
-    fields += [(":authority", stage.host), ("sec-websocket-version", "13")]
-    fields += [("origin", origin or stage.proxy.origin)] if origin != "" else []
-    fields += [(name.replace("_", "-"), value) for name, value in more.items()]
-    return fields + ([("cookie", stage.cookie)] if cookie else [])
-
-
-def open_tunnel(browser, stage, **more):
-    tunnel = Tunnel(browser, browser.send_fields(connect_fields(stage, **more), end=False))
-    browser.wait(lambda: tunnel.response.status)
-    return tunnel
 
 
 @pytest.fixture
@@ -267,18 +227,3 @@ def test_websockets_can_be_off(own):
         assert ENABLE_CONNECT_PROTOCOL not in browser.remote_settings
         refused = browser.response(browser.send_fields(connect_fields(proxy), end=False))
         assert refused.reset == PROTOCOL_ERROR
-
-
-def test_one_more_websocket_costs_little(own):
-    """Of an idle one, what the process holds for it besides what the kernel does."""
-    if is_sanitized():
-        pytest.skip("sanitizers take memory")
-    proxy = own(WEBSOCKET_PING_INTERVAL="0s")
-    with H2Client(proxy) as browser:
-        browser.ping()
-        tunnels = [open_tunnel(browser, proxy) for _ in range(20)]
-        before = proxy.memory_kib()
-        tunnels += [open_tunnel(browser, proxy) for _ in range(100)]
-        assert all(t.response.status == 200 for t in tunnels)
-        each = (proxy.memory_kib() - before) / 100
-        assert each <= 4
