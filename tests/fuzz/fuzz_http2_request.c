@@ -6,26 +6,13 @@
 #include "proxy/http/http1.h"
 #include "proxy/http/http2/http2_request.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/same_request.h"
 
 const char *const fuzz_also[] = {"fuzz_request_head", "fuzz_differential", NULL};
 
 static const struct http1_limits limits = {.head_max_bytes = 16384, .headers_max = 100};
 static const struct http2_request_limits http2_limits = {
 	.head_max_bytes = 65536, .large_head_max_bytes = 65536, .headers_max = 100};
-
-static bool
-is_of_connection(const struct header *field)
-{
-	return field->id == HEADER_CONNECTION || field->id == HEADER_KEEP_ALIVE ||
-	       field->id == HEADER_PROXY_CONNECTION || field->id == HEADER_TRANSFER_ENCODING ||
-	       field->id == HEADER_UPGRADE || field->id == HEADER_HOST || field->id == HEADER_TE;
-}
-
-static bool
-is_cookie(const struct header *field)
-{
-	return field->id == HEADER_COOKIE;
-}
 
 static struct str
 lower(struct str text, struct arena *a)
@@ -53,66 +40,10 @@ add_all(struct http2_fields *f, const struct request_head *r, struct arena *a)
 	add(f, STR(":authority"), r->authority);
 	add(f, STR(":path"), r->target);
 	for (size_t i = 0; i < r->headers.count; i++)
-		if (!is_of_connection(&r->headers.items[i]))
+		if (!same_request_omits(&r->headers.items[i]))
 			add(f, lower(r->headers.items[i].name, a), r->headers.items[i].value);
 	if (r->accepts_trailers)
 		add(f, STR("te"), STR("trailers"));
-}
-
-/* Position of the next field that both versions have, from at on. */
-static size_t
-next_field(const struct headers *h, size_t at)
-{
-	while (at < h->count && (is_of_connection(&h->items[at]) || is_cookie(&h->items[at])))
-		at++;
-	return at;
-}
-
-static void
-compare_fields(const struct headers *one, const struct headers *two)
-{
-	size_t i = next_field(one, 0);
-	size_t n = next_field(two, 0);
-
-	for (; i < one->count && n < two->count;
-	     i = next_field(one, i + 1), n = next_field(two, n + 1)) {
-		err_assert(str_equal_nocase(one->items[i].name, two->items[n].name));
-		err_assert(str_equal(one->items[i].value, two->items[n].value));
-		err_assert(one->items[i].id == two->items[n].id);
-	}
-	err_assert(i == one->count && n == two->count);
-}
-
-/* All cookies, one after the other, without what joins them. */
-static void
-compare_cookies(const struct headers *one, const struct headers *two)
-{
-	struct buf joined;
-	struct str other;
-
-	buf_init(&joined, 65536);
-	for (size_t i = 0; i < one->count; i++) {
-		if (!is_cookie(&one->items[i]) || one->items[i].value.len == 0)
-			continue;
-		if (joined.len > 0)
-			buf_add_str(&joined, STR("; "));
-		buf_add_str(&joined, one->items[i].value);
-	}
-	(void)headers_find(two, HEADER_COOKIE, &other);
-	err_assert(str_equal(buf_view(&joined), other));
-	buf_fini(&joined);
-}
-
-static void
-compare(const struct request_head *one, const struct request_head *two)
-{
-	err_assert(str_equal(one->method, two->method) && str_equal(one->target, two->target));
-	err_assert(str_equal(one->path, two->path) && str_equal(one->query, two->query));
-	err_assert(str_equal(one->authority, two->authority) && one->is_head == two->is_head);
-	err_assert(one->body == two->body && one->length == two->length);
-	err_assert(one->accepts_trailers == two->accepts_trailers);
-	compare_fields(&one->headers, &two->headers);
-	compare_cookies(&one->headers, &two->headers);
 }
 
 static void
@@ -130,7 +61,7 @@ check(const struct request_head *one)
 	add_all(&fields, one, &names);
 	err_assert(http2_request_parse(&fields, one->body == BODY_NONE, true, &two, &arena, &status,
 				       &e) == HTTP2_ACCEPTED);
-	compare(one, &two);
+	same_request_check(one, &two);
 	arena_fini(&arena);
 	arena_fini(&names);
 	http2_fields_fini(&fields);
