@@ -24,7 +24,7 @@ enum syscall_group {
 	SYSCALL_LISTEN = 64,   /* makes a listener that has disappeared again */
 };
 
-/* A filter to load later, perhaps when no other process may be started: one makes it. */
+/* A filter to load later. */
 struct syscall_filter;
 struct syscall_filter *syscall_filter_new(unsigned groups, struct err *e) MUST_CHECK;
 void syscall_filter_free(struct syscall_filter *f);

@@ -5,6 +5,14 @@
  */
 #include "base/process/syscall_table.h"
 
+#include <linux/ioctl.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
 #include "base/process/syscall_filter.h"
 
 /* Descriptors, and files that are read; which files is up to Landlock. */
@@ -56,8 +64,65 @@ const struct syscall_list syscall_allowed[] = {
 	/* Process groups as well, for they are signalled as one. */
 	{SYSCALL_PROGRAMS, "execve vfork kill pidfd_open setpgid"},
 	{SYSCALL_RESTRICT, RESTRICTING},
+#ifdef SANITIZED
+	/* Leak checkers stop the process from a tracer that shares its memory, and name functions
+	 * with a program. */
+	{0, "ptrace execve fork vfork kill personality getpgid socketpair getdents"},
+#endif
 };
 const size_t syscall_allowed_count = sizeof(syscall_allowed) / sizeof(syscall_allowed[0]);
+
+#define NEW_NAMESPACES                                                                             \
+	((uint64_t)CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |   \
+	 CLONE_NEWPID | CLONE_NEWNET)
+#define ALL_BITS    UINT64_MAX
+#define SOCKET_TYPE 0xfu /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
+
+/* An element of the last field is the condition for the argument with its index. */
+const struct syscall_rule syscall_rules[] = {
+	/* Threads always, other processes only for programs; never in namespaces of their own. */
+	{0, "clone", {[0] = {CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}}},
+	{SYSCALL_PROGRAMS, "clone", {[0] = {NEW_NAMESPACES, 0}}},
+#ifdef SANITIZED
+	{0, "clone", {[0] = {NEW_NAMESPACES, 0}}},
+#endif
+	{0, "prlimit64", {[0] = {ALL_BITS, 0}}},
+	/* Nothing may be written and then executed. */
+	{0, "mmap", {[2] = {PROT_EXEC, 0}}},
+	{0, "mmap", {[2] = {PROT_WRITE, 0}}},
+	{0, "mprotect", {[2] = {PROT_EXEC, 0}}},
+	/* The process may become less readable for others, not more. */
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_DUMPABLE}, [1] = {ALL_BITS, 0}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_NAME}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_GET_NAME}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_GET_DUMPABLE}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_PDEATHSIG}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_NO_NEW_PRIVS}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_GET_NO_NEW_PRIVS}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_SECCOMP}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_SET_VMA}}},
+	{0, "prctl", {[0] = {ALL_BITS, PR_CAPBSET_READ}}},
+	/* No terminal's input may be written (TIOCSTI). TIOCOUTQ is SIOCOUTQ as well, the last one
+	 * FICLONE. The kernel reads 32 bits of a request. */
+	{0, "ioctl", {[1] = {UINT32_MAX, FIONREAD}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, FIONBIO}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, FIOCLEX}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, TCGETS}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, TIOCGWINSZ}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, TIOCGPGRP}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, TIOCOUTQ}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, SIOCOUTQNSD}}},
+	{0, "ioctl", {[1] = {UINT32_MAX, _IOW(0x94, 9, int)}}},
+	/* Datagrams are for DNS, netlink for getaddrinfo. A service manager's socket is a unix one.
+	 */
+	{SYSCALL_CONNECT | SYSCALL_ACCEPT, "socket", {[0] = {ALL_BITS, AF_UNIX}}},
+	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_NETLINK}}},
+	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_INET}, [1] = {SOCKET_TYPE, SOCK_STREAM}}},
+	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_INET}, [1] = {SOCKET_TYPE, SOCK_DGRAM}}},
+	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_INET6}, [1] = {SOCKET_TYPE, SOCK_STREAM}}},
+	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_INET6}, [1] = {SOCKET_TYPE, SOCK_DGRAM}}},
+};
+const size_t syscall_rules_count = sizeof(syscall_rules) / sizeof(syscall_rules[0]);
 
 /* Other programs and processes; other users, namespaces and file systems; large parts of the kernel
  * that nothing here uses. */

@@ -13,8 +13,7 @@
 
 #define PATHS_MAX_BYTES 32768u
 
-/* Made at the start, for later no process can be started that would make it. */
-static struct syscall_filter *without_network;
+static bool filters_calls;
 
 void
 clone_permit(const struct clone_settings *settings, struct confine_rules *rules, struct arena *a)
@@ -32,14 +31,9 @@ void
 worker_sandbox_enter(const struct clone_settings *settings)
 {
 	struct confine_rules rules = {.count = 0};
-	struct err e = ERR_INIT;
 	struct arena a;
 
-	if (settings->sandbox.seccomp) {
-		without_network = syscall_filter_new(SYSCALL_WRITE | SYSCALL_RESTRICT, &e);
-		if (without_network == NULL)
-			log_warn(NULL, "clone: the network can't be given up", log_err(&e));
-	}
+	filters_calls = settings->sandbox.seccomp;
 	arena_init(&a, PATHS_MAX_BYTES);
 	sandbox_add_system(&rules, SANDBOX_NO_SECRETS);
 	confine_add(&rules, settings->ca_file, CONFINE_READ);
@@ -56,12 +50,9 @@ worker_sandbox_leave_network(void)
 {
 	struct err e = ERR_INIT;
 
-	if (without_network == NULL)
-		return;
-	if (!syscall_filter_load(without_network, &e))
+	if (filters_calls && !syscall_filter_apply(SYSCALL_WRITE | SYSCALL_RESTRICT, &e))
 		log_warn(NULL, "clone: the network can't be given up", log_err(&e));
-	syscall_filter_free(without_network);
-	without_network = NULL;
+	filters_calls = false;
 }
 
 void

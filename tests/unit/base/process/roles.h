@@ -31,7 +31,7 @@ static const struct role {
 static struct syscall_filter *filters[ROLES];
 
 /* Runs the function in a process with the role's filter; what waitpid says. */
-static int
+static inline int
 run(const struct role *role, int (*fn)(const void *arg), const void *arg)
 {
 	struct syscall_filter **filter = &filters[role - roles];

@@ -113,9 +113,11 @@ call_clone(const void *flags)
 static void
 test_namespaces(void **state)
 {
-	static const unsigned long flags[] = {CLONE_NEWUSER,  CLONE_NEWNS,  CLONE_NEWPID,
-					      CLONE_NEWNET,   CLONE_NEWIPC, CLONE_NEWUTS,
-					      CLONE_NEWCGROUP};
+	static const unsigned long flags[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID,
+					      CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+					      CLONE_NEWCGROUP,
+					      /* The kernel would say EINVAL of it. */
+					      CLONE_THREAD | CLONE_NEWNET};
 
 	(void)state;
 	for (size_t j = 0; j < sizeof(flags) / sizeof(flags[0]); j++)

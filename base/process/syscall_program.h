@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes a seccomp filter as a program of classic BPF: what the answer to each system call is, as
+ * instructions for the kernel.
+ *
+ * A binary search finds the call, so that each takes about ten instructions. Where an answer
+ * depends on the number alone, the program reads nothing but number and architecture: the kernel
+ * then knows which calls are always allowed, and does not run the program for these.
+ */
+#ifndef BASE_PROCESS_SYSCALL_PROGRAM_H
+#define BASE_PROCESS_SYSCALL_PROGRAM_H
+
+#include <linux/filter.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process/syscall_table.h"
+
+#define SYSCALL_NUMBERS	    640u /* above the number of every call */
+#define SYSCALL_RULES_MAX   64u
+#define SYSCALL_PROGRAM_MAX 1024u /* instructions */
+
+enum syscall_answer {
+	SYSCALL_REFUSED, /* EPERM */
+	SYSCALL_ALLOWED,
+	SYSCALL_FATAL,	 /* ends the process */
+	SYSCALL_UNKNOWN, /* ENOSYS */
+	SYSCALL_CHECKED, /* allowed if a rule of it holds, otherwise refused */
+};
+
+/* Numbers above are unknown; those of x32, and calls of another architecture, are fatal. */
+struct syscall_plan {
+	uint32_t architecture;			/* AUDIT_ARCH_… */
+	unsigned char answers[SYSCALL_NUMBERS]; /* enum syscall_answer */
+	size_t rule_count;
+	struct {
+		unsigned number;
+		const struct syscall_condition *conditions; /* SYSCALL_ARGUMENTS of them */
+	} rules[SYSCALL_RULES_MAX];
+};
+
+struct syscall_filter {
+	size_t count;
+	struct sock_filter items[SYSCALL_PROGRAM_MAX];
+};
+
+/* The plan's answers may change about 250 times from one number to the next. */
+void syscall_program_write(struct syscall_filter *f, const struct syscall_plan *plan);
+
+#endif
