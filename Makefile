@@ -118,7 +118,7 @@ $(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/co
 # tools/musl-openssl builds. Debian's own libssl.a is for glibc, whose getaddrinfo(3) can't be linked statically for
 # other machines.
 CONNECT_SOURCES := proxy/command/main_connect.c ssh/key.c ssh/message.c $(call find,ssh/client,*.c) \
-	$(patsubst %,base/%.c,arena clock crypto/crypto dns_name err process/fd secret str url wipe) \
+	$(patsubst %,base/%.c,arena clock crypto/crypto crypto/crypto_equal dns_name err process/fd secret str url wipe) \
 	$(patsubst %,base/net/%.c,address cidr dial ip tls/tls_error) \
 	$(patsubst %,base/http/%.c,proxy_environment proxy_tunnel raw_stream system_authorities websocket_frame)
 IS_LINUX := $(filter Linux,$(shell uname -s))
