@@ -71,7 +71,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	ok = ok && (request->is_bare || git_checkout_run(&t));
 	if (ok && !request->is_bare)
 		git_submodules_run(&t);
-	if (ok)
+	if (ok && !request->fetches_later)
 		git_steps_leave_network(&t);
 	lfs_free(t.lfs);
 	odd_trees_fini(&t.odd_trees);

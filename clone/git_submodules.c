@@ -195,7 +195,7 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	request.submodules = above->submodules - 1;
 	request.on_progress = on_progress;
 	request.arg = s;
-	request.on_fetched = s->is_last ? above->on_fetched : NULL;
+	request.fetches_later = above->fetches_later || !s->is_last;
 	ok = git_clone_run(&request, f);
 	add_received(&s->parent->progress, &s->last);
 	return ok;

@@ -22,6 +22,7 @@ enum syscall_group {
 	SYSCALL_RESTRICT = 16, /* restricts and prioritises itself, and writes file systems out */
 	SYSCALL_WATCH = 32,    /* follows changes of files */
 	SYSCALL_LISTEN = 64,   /* makes a listener that has disappeared again */
+	SYSCALL_FORK = 128,    /* forks processes of its own program, under the same filter */
 };
 
 /* A filter to load later. */

@@ -80,9 +80,9 @@ const size_t syscall_allowed_count = sizeof(syscall_allowed) / sizeof(syscall_al
 
 /* An element of the last field is the condition for the argument with its index. */
 const struct syscall_rule syscall_rules[] = {
-	/* Threads always, other processes only for programs; never in namespaces of their own. */
+	/* Threads always, other processes for roles that have some; never in own namespaces. */
 	{0, "clone", {[0] = {CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}}},
-	{SYSCALL_PROGRAMS, "clone", {[0] = {NEW_NAMESPACES, 0}}},
+	{SYSCALL_PROGRAMS | SYSCALL_FORK, "clone", {[0] = {NEW_NAMESPACES, 0}}},
 #ifdef SANITIZED
 	{0, "clone", {[0] = {NEW_NAMESPACES, 0}}},
 #endif

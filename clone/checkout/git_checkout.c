@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks out HEAD with git_files.c, or with libgit2 if attributes, submodules or the file system
- * require it.
+ * require it. Without the network: in this process, or in a child if more is fetched afterwards.
  */
 #include "clone/checkout/git_checkout.h"
 
+#include "clone/checkout/checkout_process.h"
 #include "clone/checkout/git_files.h"
 #include "clone/checkout/tree_check.h"
 #include "clone/git/git_object.h"
@@ -21,19 +22,13 @@ on_checkout(const char *path, size_t done, size_t total, void *arg)
 	(void)git_steps_report(t, CLONE_CHECKOUT);
 }
 
-bool
-git_checkout_run(struct transfer *t)
+static bool
+write_tree(struct transfer *t)
 {
 	git_checkout_options options;
 	git_tree *tree = NULL;
 	int code;
 
-	if (git_repository_head_unborn(t->repository) == 1)
-		return true;
-	if (!tree_check(t) || !lfs_fetch(t))
-		return false;
-	if (!t->has_submodules || t->request->submodules == 0)
-		git_steps_leave_network(t);
 	if (git_files_can_write(t))
 		return git_files_write(t);
 	if (t->has_includes)
@@ -52,4 +47,19 @@ git_checkout_run(struct transfer *t)
 		code = git_checkout_tree(t->repository, (const git_object *)tree, &options);
 	git_tree_free(tree);
 	return code == 0 || git_steps_fail(t, code, "checkout");
+}
+
+bool
+git_checkout_run(struct transfer *t)
+{
+	const struct git_request *request = t->request;
+
+	if (git_repository_head_unborn(t->repository) == 1)
+		return true;
+	if (!tree_check(t) || !lfs_fetch(t))
+		return false;
+	if (request->fetches_later || (t->has_submodules && request->submodules > 0))
+		return checkout_process_run(t, write_tree);
+	git_steps_leave_network(t);
+	return write_tree(t);
 }

@@ -43,9 +43,10 @@ struct git_request {
 	int cancel_fd;		   /* readable: cancel */
 	git_progress_fn *on_progress;
 	void *arg;
-	/* Called once no connection is needed any more, before the last checkout; NULL: something
-	 * is fetched afterwards. */
-	void (*on_fetched)(void);
+	bool fetches_later; /* something is fetched after this request as well */
+	/* Gives up the network, in the process that calls it: before it writes files, and once
+	 * nothing more is fetched. NULL: nothing is given up. */
+	void (*leave_network)(void);
 };
 
 #endif

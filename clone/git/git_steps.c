@@ -83,8 +83,8 @@ git_steps_report(struct transfer *t, enum clone_phase phase)
 void
 git_steps_leave_network(const struct transfer *t)
 {
-	if (t->request->on_fetched != NULL)
-		t->request->on_fetched();
+	if (t->request->leave_network != NULL)
+		t->request->leave_network();
 }
 
 bool

@@ -55,7 +55,7 @@ bool git_steps_set_options(struct transfer *t);
 /* Reports progress; the phase never goes back. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
-/* Nothing more is fetched for the request; connections are closed. */
+/* Gives up the network, if the request says how; connections are closed. */
 void git_steps_leave_network(const struct transfer *t);
 
 /* The class of a libgit2 error from its class (git_error_t) and its message. */

@@ -221,7 +221,7 @@ receive(const struct git_request *request, struct history *h, struct clone_failu
 
 	own.into = h->repository;
 	own.is_bare = true;
-	own.on_fetched = NULL; /* until its end is noted */
+	own.leave_network = NULL; /* until its end is noted */
 	return history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f);
 }
 
@@ -256,8 +256,8 @@ git_history_run(const struct git_request *request, struct clone_failure *f)
 	struct history h;
 	bool ok = history_init(&h, request->into, f) && (h.is_received || receive(request, &h, f));
 
-	if (ok && request->on_fetched != NULL)
-		request->on_fetched();
+	if (ok && request->leave_network != NULL)
+		request->leave_network();
 	if (ok && git_libgit2_init() < 0) {
 		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "libgit2 does not start");
 	} else if (ok) {

@@ -111,7 +111,7 @@ run_once(struct history_attempt *r)
 			.cancel_fd = r->how->cancel_fd,
 			.on_progress = on_progress,
 			.arg = r,
-			.on_fetched = worker_sandbox_leave_network,
+			.leave_network = worker_sandbox_leave_network,
 		};
 		ok = git_history_run(&request, &r->failure);
 	}

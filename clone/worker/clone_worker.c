@@ -163,7 +163,6 @@ run_git(struct worker *w)
 	const struct clone_settings *settings = w->settings;
 	unsigned submodules_left = SUBMODULES_MAX;
 	uint64_t files_left = settings->files_max;
-	bool fetches_history = w->is_child && settings->depth > 0 && settings->unshallow;
 	struct buf url;
 	bool ok;
 
@@ -194,7 +193,8 @@ run_git(struct worker *w)
 			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
 			.arg = w,
-			.on_fetched = fetches_history ? NULL : worker_sandbox_leave_network,
+			.fetches_later = w->is_child && settings->depth > 0 && settings->unshallow,
+			.leave_network = worker_sandbox_leave_network,
 		};
 		ok = git_clone_run(&request, &w->failure);
 	}

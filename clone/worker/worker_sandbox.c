@@ -27,6 +27,13 @@ clone_permit(const struct clone_settings *settings, struct confine_rules *rules,
 		confine_add(rules, dirname(marker), CONFINE_READ | CONFINE_WRITE);
 }
 
+/* Files are written in processes without network while something is still to be fetched. */
+static bool
+forks(const struct clone_settings *settings)
+{
+	return settings->submodules > 0 || (settings->depth > 0 && settings->unshallow);
+}
+
 void
 worker_sandbox_enter(const struct clone_settings *settings)
 {
@@ -41,7 +48,8 @@ worker_sandbox_enter(const struct clone_settings *settings)
 	sandbox_enter(&settings->sandbox, &rules,
 		      CONFINE_READ | CONFINE_WRITE | CONFINE_RUN | CONFINE_LISTEN | CONFINE_SIGNAL |
 			      CONFINE_ABSTRACT,
-		      SYSCALL_CONNECT | SYSCALL_WRITE | SYSCALL_RESTRICT);
+		      SYSCALL_CONNECT | SYSCALL_WRITE | SYSCALL_RESTRICT |
+			      (forks(settings) ? SYSCALL_FORK : 0));
 	arena_fini(&a);
 }
 

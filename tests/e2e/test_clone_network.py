@@ -52,7 +52,7 @@ def test_without_the_filter_there_is_one(gitlab, certificates, target, token, in
 
 
 def test_submodules(gitlab, certificates, target, token, intruded):
-    """Until the last one is fetched, connections are possible; then they are not."""
+    """Files of one are written while the next are still to be fetched, by a process that can't connect."""
     projects = [gitlab.add_project(f"group/{name}", gitlab.sasha, files={f"intrude_{name}": "x"}) for name in ("one", "inner", "two")]
     one, inner, two = projects
     add(two.repository, [("inner", "inner", "../inner.git", head(inner))])
@@ -61,8 +61,19 @@ def test_submodules(gitlab, certificates, target, token, intruded):
     result = by_hand(settings, wrapper=intruded([]))
     assert result.returncode == 0 and "not cloned" not in result.stderr, result.stderr
     found = outcomes(result.stderr)
-    assert found["intrude_inner"] == NOTHING
-    assert {found[name]["tcp"] for name in ("intrude_one", "intrude_two")} == {"done"}
+    assert found == dict.fromkeys(("intrude_one", "intrude_inner", "intrude_two"), NOTHING)
+    assert {(target / path).read_text() for path in ("one/intrude_one", "two/intrude_two", "two/inner/intrude_inner")} == {"x"}
+
+
+def test_files_before_the_history(gitlab, certificates, target, token, intruded, workers):
+    """Written first, while the history is still to be fetched."""
+    project = gitlab.add_project("group/deep", gitlab.sasha, files={"intrude_main": "x"}, commits=4)
+    settings = settings_for(gitlab, project, target, certificates.ca, CLONE_DEPTH="1", CLONE_UNSHALLOW="on")
+    worker = Worker(settings, token, command=intruded([binary()]))
+    workers.append(worker)
+    assert worker.finish() == 0, worker.log
+    assert worker.last["history"]["state"] == "complete", worker.log
+    assert outcomes(worker.log) == {"intrude_main": NOTHING}
 
 
 def test_the_history_that_comes_later(gitlab, certificates, target, token, intruded, workers):

@@ -24,6 +24,8 @@ static const struct role {
 	{"relay", SYSCALL_ACCEPT | SYSCALL_WRITE},
 	{"webhook", SYSCALL_ACCEPT},
 	{"worker", SYSCALL_CONNECT | SYSCALL_WRITE | SYSCALL_RESTRICT},
+	{"worker with submodules",
+	 SYSCALL_CONNECT | SYSCALL_WRITE | SYSCALL_RESTRICT | SYSCALL_FORK},
 	{"worker that has fetched all", SYSCALL_WRITE | SYSCALL_RESTRICT},
 };
 #define ROLES (sizeof(roles) / sizeof(roles[0]))
