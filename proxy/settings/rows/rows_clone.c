@@ -7,214 +7,122 @@
 #include "proxy/settings/rows/settings_rows.h"
 
 static const struct conf_setting clone[] = {
-	{.name = "CLONE_URL",
-	 .type = CONF_URL,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.url),
+	{SETTING("CLONE_URL", CONF_URL, clone.url), .commands = SERVE | CLONE,
 	 .expected = "the https URL of a repository at GITLAB_URL's origin, without credentials",
 	 .unset = "off",
 	 .text = "Repository to clone. Its origin must be that of `GITLAB_URL` or "
 		 "`GITLAB_API_URL`, or one of `CLONE_ORIGINS`; the token is sent to GitLab only."},
-	{.name = "CLONE_ORIGINS",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.origins),
-	 .parse = settings_parse_origins,
-	 .format = settings_format_origins,
+	{SETTING("CLONE_ORIGINS", CONF_CUSTOM, clone.origins), .commands = SERVE | CLONE,
+	 .parse = settings_parse_origins, .format = settings_format_origins,
 	 .expected = "origins, such as https://code.example.com, separated by commas",
 	 .unset = "none but GitLab's",
 	 .text = "Origins other than GitLab's to clone from, without credentials; at most 16. "
 		 "Plain http is used only for an origin that is written with it. LFS files come "
 		 "from `CLONE_LFS_ORIGINS`."},
-	{.name = "GITLAB_SSH_ADDRESS",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE | INJECT | WEBHOOK | GIT_CONFIG,
-	 .offset = AT(clone.gitlab_ssh),
-	 .parse = settings_parse_git_ssh,
+	{SETTING("GITLAB_SSH_ADDRESS", CONF_CUSTOM, clone.gitlab_ssh),
+	 .commands = SERVE | CLONE | INJECT | WEBHOOK | GIT_CONFIG, .parse = settings_parse_git_ssh,
 	 .format = settings_format_git_ssh,
 	 .expected =
 		 "a host name, with a port where it is not 22, such as ssh.gitlab.example.com:2222",
 	 .unset = "the host of `GITLAB_URL`, port 22",
 	 .text = "GitLab's ssh server, as its addresses for cloning show it. Nothing connects to "
-		 "it: "
-		 "submodules and git in the workspace use https instead of such addresses, with "
-		 "the "
-		 "user's token."},
-	{.name = "CLONE_DIR",
-	 .type = CONF_PATH,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.dir),
+		 "it: submodules and git in the workspace use https instead of such addresses, "
+		 "with the user's token."},
+	{SETTING("CLONE_DIR", CONF_PATH, clone.dir), .commands = SERVE | CLONE,
 	 .expected = "an absolute path other than /",
 	 .text = "Directory to clone into. An existing repository is left alone. Needed with "
 		 "`CLONE_URL`."},
-	{.name = "CLONE_REF",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.ref),
-	 .parse = settings_parse_ref,
-	 .format = settings_format_text,
-	 .expected = "the name of a branch or tag, a ref such as refs/merge-requests/7/head, or "
-		     "a commit id",
+	{SETTING("CLONE_REF", CONF_CUSTOM, clone.ref), .commands = SERVE | CLONE,
+	 .parse = settings_parse_ref, .format = settings_format_text,
+	 .expected = "the name of a branch or tag, a ref such as refs/merge-requests/7/head, or a "
+		     "commit id",
 	 .unset = "the repository's default branch",
 	 .text = "What to check out: a branch or tag, another ref such as "
 		 "`refs/merge-requests/7/head`, or a commit by its whole id, 40 hexadecimal "
-		 "digits. "
-		 "The last two leave HEAD detached."},
-	{.name = "CLONE_DEPTH",
-	 .type = CONF_INT,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.depth),
-	 .fallback = "0",
-	 .min = 0,
-	 .max = 1000000,
+		 "digits. The last two leave HEAD detached."},
+	{SETTING("CLONE_DEPTH", CONF_INT, clone.depth), .commands = SERVE | CLONE, .fallback = "0",
+	 RANGE(0, 1000000),
 	 .text = "Number of commits of one branch or tag to clone, as with `git clone --depth`; "
 		 "`0` is all. `CLONE_UNSHALLOW` or `git fetch --unshallow` fetches the rest."},
-	{.name = "CLONE_UNSHALLOW",
-	 .type = CONF_BOOL,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.unshallow),
+	{SETTING("CLONE_UNSHALLOW", CONF_BOOL, clone.unshallow), .commands = SERVE | CLONE,
 	 .fallback = "off",
 	 .text = "With `CLONE_DEPTH`: fetches the rest of the history, with all branches and tags, "
 		 "after the checkout and while users work. What fails is tried again at the next "
 		 "start. `workspace-proxy clone` on the command line leaves it to the sidecar."},
-	{.name = "CLONE_MEMORY",
-	 .type = CONF_SIZE,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.memory_bytes),
-	 .fallback = "256MiB",
-	 .min = 16 * 1024 * KIB,
-	 .max = 64LL * 1024 * 1024 * KIB,
+	{SETTING("CLONE_MEMORY", CONF_SIZE, clone.memory_bytes), .commands = SERVE | CLONE,
+	 .fallback = "256MiB", RANGE(16 * 1024 * KIB, 64LL * 1024 * 1024 * KIB),
 	 .text = "Memory for objects while a clone is indexed, whatever the repository's size; the "
 		 "rest is in unlinked files beside the pack. Afterwards at most this much of the "
 		 "pack is mapped at a time. Add about 100 bytes for each object and, at checkout, "
 		 "the size of the file that is being written."},
-	{.name = "CLONE_SUBMODULES",
-	 .type = CONF_INT,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.submodules),
-	 .fallback = "0",
-	 .min = 0,
-	 .max = 10,
+	{SETTING("CLONE_SUBMODULES", CONF_INT, clone.submodules), .commands = SERVE | CLONE,
+	 .fallback = "0", RANGE(0, 10),
 	 .text = "Levels of submodules to clone; `0` is none. They come from GitLab or "
 		 "`CLONE_ORIGINS`, at most 256 in all. One that fails is a warning."},
-	{.name = "CLONE_LFS",
-	 .type = CONF_BOOL,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.lfs),
-	 .fallback = "on",
+	{SETTING("CLONE_LFS", CONF_BOOL, clone.lfs), .commands = SERVE | CLONE, .fallback = "on",
 	 .text = "Fetches Git LFS files with a clone, of submodules as well, from GitLab and the "
 		 "object storage that it names, and configures git-lfs's filters in the clone. To "
 		 "work with these files git needs git-lfs in the workspace. Files that can't be "
 		 "fetched remain pointers, which is reported; `git lfs pull` fetches them later."},
-	{.name = "CLONE_LFS_ORIGINS",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.lfs_origins),
-	 .parse = settings_parse_origins,
-	 .format = settings_format_origins,
+	{SETTING("CLONE_LFS_ORIGINS", CONF_CUSTOM, clone.lfs_origins), .commands = SERVE | CLONE,
+	 .parse = settings_parse_origins, .format = settings_format_origins,
 	 .expected = "origins, such as https://code.example.com, separated by commas",
 	 .unset = "none but GitLab's",
 	 .text = "Origins other than GitLab's that LFS files may come from, without credentials, "
 		 "at most 16: those of `CLONE_ORIGINS` whose LFS files are wanted, and the origins "
 		 "of their object storage."},
-	{.name = "CLONE_RETRIES",
-	 .type = CONF_INT,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.retries),
-	 .fallback = "5",
-	 .min = 0,
-	 .max = 20,
+	{SETTING("CLONE_RETRIES", CONF_INT, clone.retries), .commands = SERVE | CLONE,
+	 .fallback = "5", RANGE(0, 20),
 	 .text = "Number of retries when GitLab can't be reached, the connection breaks or stalls, "
 		 "or the answer is 408, 429 or 5xx; the delay grows from half a second to 30 s. "
 		 "Refusals (401, 403, 404, certificates, a full disk) are not retried."},
-	{.name = "CLONE_BYTES_MAX",
-	 .type = CONF_SIZE,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.bytes_max),
-	 .fallback = "64GiB",
-	 .min = 1024,
-	 .max = 1024ull * 1024 * 1024 * 1024,
+	{SETTING("CLONE_BYTES_MAX", CONF_SIZE, clone.bytes_max), .commands = SERVE | CLONE,
+	 .fallback = "64GiB", RANGE(1024, 1024ull * 1024 * 1024 * 1024),
 	 .text = "Maximum number of bytes to receive for a repository and its submodules together; "
 		 "a larger one is refused, a submodule that does not fit is left out. LFS files "
 		 "count at their size in the work tree: if those of a repository exceed what is "
 		 "left, none of them is fetched."},
-	{.name = "CLONE_FILES_MAX",
-	 .type = CONF_INT,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.files_max),
-	 .fallback = "1000000",
-	 .min = 1,
-	 .max = 100000000,
+	{SETTING("CLONE_FILES_MAX", CONF_INT, clone.files_max), .commands = SERVE | CLONE,
+	 .fallback = "1000000", RANGE(1, 100000000),
 	 .text = "Maximum number of files and folders to check out for a repository and its "
-		 "submodules "
-		 "together; a tree with more is refused, a submodule that does not fit is left "
-		 "out."},
-	{.name = "CLONE_FILE_BYTES_MAX",
-	 .type = CONF_SIZE,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.file_bytes_max),
-	 .fallback = "1GiB",
-	 .min = 1024,
-	 .max = 1024ull * 1024 * 1024 * 1024,
+		 "submodules together; a tree with more is refused, a submodule that does not fit "
+		 "is left out."},
+	{SETTING("CLONE_FILE_BYTES_MAX", CONF_SIZE, clone.file_bytes_max),
+	 .commands = SERVE | CLONE, .fallback = "1GiB", RANGE(1024, 1024ull * 1024 * 1024 * 1024),
 	 .text = "Maximum size of one file to check out, which is in memory while it is written. A "
 		 "tree with a larger one is refused before the first file is written. LFS files "
 		 "are not kept in memory; they count towards `CLONE_BYTES_MAX` only."},
-	{.name = "CLONE_UMASK",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.umask),
-	 .parse = settings_parse_umask,
-	 .format = settings_format_umask,
-	 .expected = "an octal number such as 0002",
-	 .unset = "as it is found",
+	{SETTING("CLONE_UMASK", CONF_CUSTOM, clone.umask), .commands = SERVE | CLONE,
+	 .parse = settings_parse_umask, .format = settings_format_umask,
+	 .expected = "an octal number such as 0002", .unset = "as it is found",
 	 .text = "Permissions to remove from files that the clone writes. `0002` with "
 		 "`CLONE_GROUP` lets other user ids of the group write, as on OpenShift."},
-	{.name = "CLONE_GROUP",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE | GIT_CONFIG,
-	 .offset = AT(clone.group),
-	 .parse = settings_parse_group,
-	 .format = settings_format_group,
-	 .expected = "a group id that the process belongs to",
-	 .unset = "that of the process",
+	{SETTING("CLONE_GROUP", CONF_CUSTOM, clone.group), .commands = SERVE | CLONE | GIT_CONFIG,
+	 .parse = settings_parse_group, .format = settings_format_group,
+	 .expected = "a group id that the process belongs to", .unset = "that of the process",
 	 .text = "Group of files and folders that the clone writes. Folders pass it on to what is "
 		 "created in them."},
-	{.name = "CLONE_MARKER",
-	 .type = CONF_PATH,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.marker),
-	 .expected = "an absolute path",
-	 .unset = "none",
+	{SETTING("CLONE_MARKER", CONF_PATH, clone.marker), .commands = SERVE | CLONE,
+	 .expected = "an absolute path", .unset = "none",
 	 .text = "File that marks the clone as done: it is created after a clone, and nothing is "
 		 "cloned where it exists. GitLab's own workspaces use "
 		 "`/projects/.gl_project_cloning_successful`."},
-	{.name = "CLONE_TOKEN",
-	 .type = CONF_SECRET,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.token),
+	{SETTING("CLONE_TOKEN", CONF_SECRET, clone.token), .commands = SERVE | CLONE,
 	 .unset = "the first authorized user's token",
 	 .text = "Token to clone with at start. Without it the clone waits for the first "
 		 "authorized user and uses their token. With it a `CLONE_DIR` that is not writable "
 		 "yet is waited for, a minute at most: init containers that start after the "
 		 "sidecar may correct permissions."},
-	{.name = "CLONE_STALL_TIMEOUT",
-	 .type = CONF_DURATION,
-	 .commands = SERVE | CLONE,
-	 .offset = AT(clone.stall_timeout_ms),
-	 .fallback = "60s",
-	 .min = 100,
-	 .max = HOUR,
+	{SETTING("CLONE_STALL_TIMEOUT", CONF_DURATION, clone.stall_timeout_ms),
+	 .commands = SERVE | CLONE, .fallback = "60s", RANGE(100, HOUR),
 	 .text = "A clone without progress for this long is ended. One whose server sends progress "
 		 "messages only, and no data, is ended after 30 times as long."},
 };
 const struct conf_group settings_clone = SETTINGS_GROUP("Clone", clone);
 
 static const struct conf_setting git[] = {
-	{.name = "CREDENTIAL_SOCKET",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE | CLONE | GIT_CONFIG,
-	 .offset = AT(credential_socket),
-	 .parse = settings_parse_socket,
+	{SETTING("CREDENTIAL_SOCKET", CONF_CUSTOM, credential_socket),
+	 .commands = SERVE | CLONE | GIT_CONFIG, .parse = settings_parse_socket,
 	 .format = settings_format_text,
 	 .unset = "`" CREDENTIAL_SOCKET_NAME "` in `STATE_DIR`; without both none",
 	 .expected = "an absolute path in an existing directory, or off",
@@ -224,30 +132,19 @@ static const struct conf_setting git[] = {
 		 "most 107 bytes. With `AUTHORIZATION=project` it is the token of the member who "
 		 "used the workspace last, and other members control code that can ask for it: set "
 		 "`OWNER_ID`, or `off`."},
-	{.name = "CREDENTIAL_UID",
-	 .type = CONF_INT,
-	 .commands = SERVE,
-	 .offset = AT(credential_uid),
-	 .unset = "the sidecar's own",
-	 .min = 0,
-	 .max = UINT32_MAX - 1,
+	{SETTING("CREDENTIAL_UID", CONF_INT, credential_uid), .commands = SERVE,
+	 .unset = "the sidecar's own", RANGE(0, UINT32_MAX - 1),
 	 .text = "User id that may use `CREDENTIAL_SOCKET`. The socket has mode 0600 for the "
 		 "sidecar's own user id, else 0666, and the kernel tells who connects."},
-	{.name = "CREDENTIAL_HELPER",
-	 .type = CONF_TEXT,
+	{SETTING("CREDENTIAL_HELPER", CONF_TEXT, clone.helper),
 	 .commands = SERVE | CLONE | GIT_CONFIG,
-	 .offset = AT(clone.helper),
 	 .unset = "`!'<this program>' credential --socket '<CREDENTIAL_SOCKET>'` where there is a "
 		  "socket",
 	 .text = "Value of git's `credential.helper` that a clone configures for GitLab's address, "
 		 "in place of other helpers; `off` configures nothing. Set it where the workspace "
 		 "sees the program or the socket at another path, as in a container of its own."},
-	{.name = "REGISTRY_ORIGINS",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
-	 .offset = AT(registries),
-	 .parse = settings_parse_origins,
-	 .format = settings_format_origins,
+	{SETTING("REGISTRY_ORIGINS", CONF_CUSTOM, registries), .commands = SERVE,
+	 .parse = settings_parse_origins, .format = settings_format_origins,
 	 .expected = "origins, such as https://registry.example.com, separated by commas",
 	 .unset = "none",
 	 .text = "Origins of GitLab's container registry, exactly; at most 16. "
@@ -258,53 +155,30 @@ static const struct conf_setting git[] = {
 const struct conf_group settings_git = SETTINGS_GROUP("Git in the workspace", git);
 
 static const struct conf_setting ssh[] = {
-	{.name = "SSH_SOCKET",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
-	 .offset = AT(ssh.socket),
-	 .parse = settings_parse_ssh_socket,
-	 .format = settings_format_ssh_socket,
-	 .unset = "off",
+	{SETTING("SSH_SOCKET", CONF_CUSTOM, ssh.socket), .commands = SERVE,
+	 .parse = settings_parse_ssh_socket, .format = settings_format_ssh_socket, .unset = "off",
 	 .expected = "an absolute path of at most 107 bytes",
 	 .text = "Unix socket of `workspace-ssh`, the helper in the IDE's container that starts "
 		 "sshd for one connection at a time. Turns on SSH for desktop IDEs and terminals: "
 		 "see [ssh.md](ssh.md)."},
-	{.name = "SSH_UPSTREAM",
-	 .type = CONF_ADDRESS,
-	 .commands = SERVE,
-	 .offset = AT(ssh.upstream),
-	 .unset = "off",
+	{SETTING("SSH_UPSTREAM", CONF_ADDRESS, ssh.upstream), .commands = SERVE, .unset = "off",
 	 .text = "In place of `SSH_SOCKET`: the loopback address of an sshd that the image runs, "
 		 "such as `127.0.0.1:60022`. That sshd decides whom it accepts."},
-	{.name = "SSH_UPSTREAM_HOST_KEY",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
+	{SETTING("SSH_UPSTREAM_HOST_KEY", CONF_CUSTOM, ssh.upstream_host_key), .commands = SERVE,
 	 .flags = CONF_HIDDEN, /* some will put the private key here */
-	 .offset = AT(ssh.upstream_host_key),
-	 .parse = settings_parse_ssh_host_key,
-	 .format = settings_format_text,
+	 .parse = settings_parse_ssh_host_key, .format = settings_format_text,
 	 .expected = "a public key, such as ssh-ed25519 AAAA…",
 	 .unset = "**required** with `SSH_UPSTREAM`",
 	 .text = "Public host key of the sshd at `SSH_UPSTREAM`, of type `ssh-ed25519` or "
 		 "`ecdsa-sha2-nistp256`: the content of `/etc/ssh/ssh_host_ed25519_key.pub`, or "
-		 "with "
-		 "`_FILE` its path. Users' computers accept no other key."},
-	{.name = "SSH_UPSTREAM_USER",
-	 .type = CONF_CUSTOM,
-	 .commands = SERVE,
-	 .offset = AT(ssh.upstream_user),
-	 .fallback = "gitlab-workspaces",
-	 .parse = settings_parse_ssh_user,
+		 "with `_FILE` its path. Users' computers accept no other key."},
+	{SETTING("SSH_UPSTREAM_USER", CONF_CUSTOM, ssh.upstream_user), .commands = SERVE,
+	 .fallback = "gitlab-workspaces", .parse = settings_parse_ssh_user,
 	 .format = settings_format_text,
 	 .expected = "a user name of at most 32 letters, digits, '.', '_' and '-'",
 	 .text = "User that users' computers log in as at `SSH_UPSTREAM`."},
-	{.name = "SSH_TUNNELS_MAX",
-	 .type = CONF_INT,
-	 .commands = SERVE,
-	 .offset = AT(ssh.tunnels_max),
-	 .fallback = "64",
-	 .min = 1,
-	 .max = 10000,
+	{SETTING("SSH_TUNNELS_MAX", CONF_INT, ssh.tunnels_max), .commands = SERVE, .fallback = "64",
+	 RANGE(1, 10000),
 	 .text = "SSH connections at the same time; further ones get 429. They count in "
 		 "`WEBSOCKETS_MAX` as well."},
 };

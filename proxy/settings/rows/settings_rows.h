@@ -13,7 +13,10 @@
 #define HOUR   (60 * MINUTE)
 #define KIB    1024u
 
-#define AT(field) offsetof(struct settings, field)
+/* How a row begins, and the values that a number of it may have. */
+#define SETTING(setting, kind, field)                                                              \
+	.name = (setting), .type = (kind), .offset = offsetof(struct settings, field)
+#define RANGE(from, to) .min = (from), .max = (to)
 
 /* Short names for .commands and .required. */
 #define SERVE	   SETTINGS_SERVE
