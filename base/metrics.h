@@ -82,6 +82,9 @@ struct metrics_family {
 };
 #define METRICS_FIELD(type, field)                                                                 \
 	.offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+/* How a row begins. */
+#define METRICS_ROW(family, kind, structure, field)                                                \
+	.name = (family), .type = (kind), METRICS_FIELD(structure, field)
 
 struct metrics_table {
 	const char *heading; /* of its part of the documentation */

@@ -31,36 +31,26 @@ static const char *const rejections[BROKER_REJECTIONS] = {
 	[BROKER_REJECTED_KEY] = "key",
 };
 
-#define FIELD(field) METRICS_FIELD(struct broker_metrics, field)
+#define ROW(family, kind, field) METRICS_ROW(family, kind, struct broker_metrics, field)
 static const struct metrics_family families[] = {
-	{.name = "workspace_proxy_broker_requests_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(requests),
+	{ROW("workspace_proxy_broker_requests_total", METRICS_COUNTER, requests),
 	 .labels = {METRICS_LABEL("operation", broker_operation_names),
 		    METRICS_LABEL("outcome", broker_result_names)},
 	 .help = "Requests of workspaces, by what they asked for and what came of it; refuses_us: "
 		 "GitLab does not accept the application; denied: by RELAY_DENY_FILE; stale: the "
 		 "clocks differ; busy: too many requests at once."},
-	{.name = "workspace_proxy_broker_request_duration_seconds",
-	 .type = METRICS_HISTOGRAM,
+	{ROW("workspace_proxy_broker_request_duration_seconds", METRICS_HISTOGRAM, duration),
 	 .unit = METRICS_MICROSECONDS,
-	 FIELD(duration),
 	 .labels = {METRICS_LABEL("operation", broker_operation_names)},
 	 .bounds = &metrics_latency_bounds,
 	 .help = "From such a request to its answer, where GitLab was asked."},
-	{.name = "workspace_proxy_broker_requests_rejected_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(rejected),
+	{ROW("workspace_proxy_broker_requests_rejected_total", METRICS_COUNTER, rejected),
 	 .labels = {METRICS_LABEL("reason", rejections)},
 	 .help = "Requests that no workspace of ours sent; key: sealed with another key than that "
 		 "of their host."},
-	{.name = "workspace_proxy_broker_requests_in_flight",
-	 .type = METRICS_GAUGE,
-	 FIELD(in_flight),
+	{ROW("workspace_proxy_broker_requests_in_flight", METRICS_GAUGE, in_flight),
 	 .help = "Requests for which GitLab is being asked."},
-	{.name = "workspace_proxy_broker_deny_entries",
-	 .type = METRICS_GAUGE,
-	 FIELD(deny_entries),
+	{ROW("workspace_proxy_broker_deny_entries", METRICS_GAUGE, deny_entries),
 	 .help = "Workspaces and users in RELAY_DENY_FILE."},
 };
 

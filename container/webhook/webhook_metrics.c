@@ -25,53 +25,35 @@ static const char *const secret_outcomes[WORKSPACE_SECRET_OUTCOMES] = {
 	[WORKSPACE_SECRET_FAILED] = "failed"};
 static const char *const sources[] = {"webhook", NULL};
 
-#define FIELD(field) METRICS_FIELD(struct webhook_metrics, field)
+#define ROW(family, kind, field) METRICS_ROW(family, kind, struct webhook_metrics, field)
 
 static const struct metrics_family families[] = {
-	{.name = "workspace_proxy_webhook_reviews_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(reviews),
+	{ROW("workspace_proxy_webhook_reviews_total", METRICS_COUNTER, reviews),
 	 .labels = {METRICS_LABEL("webhook", webhook_kinds),
 		    METRICS_LABEL("outcome", webhook_outcomes)},
 	 .help = "AdmissionReviews answered."},
-	{.name = "workspace_proxy_webhook_review_duration_seconds",
-	 .type = METRICS_HISTOGRAM,
-	 .unit = METRICS_MICROSECONDS,
-	 FIELD(duration),
-	 .labels = {METRICS_LABEL("webhook", webhook_kinds)},
-	 .bounds = &metrics_latency_bounds,
-	 .help = "Time to answer an AdmissionReview."},
-	{.name = "workspace_proxy_webhook_secrets_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(secrets),
+	{ROW("workspace_proxy_webhook_review_duration_seconds", METRICS_HISTOGRAM, duration),
+	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("webhook", webhook_kinds)},
+	 .bounds = &metrics_latency_bounds, .help = "Time to answer an AdmissionReview."},
+	{ROW("workspace_proxy_webhook_secrets_total", METRICS_COUNTER, secrets),
 	 .labels = {METRICS_LABEL("outcome", secret_outcomes)},
 	 .help = "Secrets of workspaces (INJECT_SECRETS); existing: there was one, failed: the pod "
 		 "was refused, see the log."},
-	{.name = "workspace_proxy_webhook_reloads_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(reloads),
+	{ROW("workspace_proxy_webhook_reloads_total", METRICS_COUNTER, reloads),
 	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
 	 .help = "Reloads of the webhook's certificate; failed: the old one stays in use."},
-	{.name = "workspace_proxy_webhook_certificate_checks_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(rounds),
+	{ROW("workspace_proxy_webhook_certificate_checks_total", METRICS_COUNTER, rounds),
 	 .labels = {METRICS_LABEL("outcome", round_outcomes)},
 	 .help = "Checks of the webhook's own certificate with the API server; conflict: another "
 		 "replica changed it at the same time, failed: see the log."},
-	{.name = "workspace_proxy_webhook_namespace_reads_total",
-	 .type = METRICS_COUNTER,
-	 FIELD(namespace_reads),
+	{ROW("workspace_proxy_webhook_namespace_reads_total", METRICS_COUNTER, namespace_reads),
 	 .labels = {METRICS_LABEL("outcome", namespace_outcomes)},
 	 .help = "Settings of namespaces read from the API server; failed: pods of the namespace "
 		 "are refused, see the log."},
-	{.name = "workspace_proxy_webhook_certificate_expires_timestamp_seconds",
-	 .type = METRICS_GAUGE,
-	 .omits_zero = true,
-	 FIELD(expires_at_s),
-	 .help = "When the webhook's certificate expires (Unix time)."},
-	{.name = "workspace_proxy_webhook_draining",
-	 .type = METRICS_GAUGE,
-	 FIELD(draining),
+	{ROW("workspace_proxy_webhook_certificate_expires_timestamp_seconds", METRICS_GAUGE,
+	     expires_at_s),
+	 .omits_zero = true, .help = "When the webhook's certificate expires (Unix time)."},
+	{ROW("workspace_proxy_webhook_draining", METRICS_GAUGE, draining),
 	 .help = "1 while the process shuts down."},
 };
 
