@@ -53,13 +53,14 @@ struct conf_setting {
 	const char *fallback; /* text as a user would write it, or NULL */
 	uint64_t min;
 	uint64_t max;
-	const char *const *choices; /* NULL-terminated, for CONF_CHOICE */
-	conf_parse_fn *parse;	    /* for CONF_CUSTOM */
-	conf_format_fn *format;	    /* for CONF_CUSTOM */
-	const char *expected;	    /* for CONF_CUSTOM: what a value looks like */
-	const char *unset;	    /* what holds when it is not set, for the docs, or NULL */
-	const char *alias;	    /* whole name of an accepted foreign variable, or NULL */
-	const char *text;	    /* one or two sentences, Markdown */
+	const char *const *choices;   /* NULL-terminated, for CONF_CHOICE */
+	bool (*is_valid)(struct str); /* for CONF_TEXT, or NULL */
+	conf_parse_fn *parse;	      /* for CONF_CUSTOM */
+	conf_format_fn *format;	      /* for CONF_CUSTOM */
+	const char *expected; /* what a value looks like; for CONF_CUSTOM, and with is_valid */
+	const char *unset;    /* what holds when it is not set, for the docs, or NULL */
+	const char *alias;    /* whole name of an accepted foreign variable, or NULL */
+	const char *text;     /* one or two sentences, Markdown */
 };
 
 /* Settings under one heading of help and docs; refused ones are a group of their own. */

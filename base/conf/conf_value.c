@@ -179,7 +179,8 @@ conf_value_parse(const struct conf_setting *row, struct str text, void *field, s
 	err_set(e, ERR_CONFIG, "%s", "");
 	switch (row->type) {
 	case CONF_TEXT:
-		return parse_text(text, field, a, e);
+		return (row->is_valid == NULL || row->is_valid(text)) &&
+		       parse_text(text, field, a, e);
 	case CONF_PATH:
 		return parse_path(text, field, a, e);
 	case CONF_SECRET:

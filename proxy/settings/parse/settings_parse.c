@@ -7,7 +7,6 @@
 
 #include "base/ascii.h"
 #include "base/crypto/crypto.h"
-#include "proxy/http/content_coding.h"
 #include "proxy/http/upgrade.h"
 #include "proxy/settings/settings.h"
 #include "ssh/message.h"
@@ -28,16 +27,6 @@ void
 settings_format_text(const void *field, struct buf *out)
 {
 	buf_add_str(out, str_from(*(const char *const *)field));
-}
-
-bool
-settings_parse_media_types(struct str value, void *field, struct arena *a, struct err *e)
-{
-	if (!content_coding_types_are_valid(value))
-		return err_set(e, ERR_CONFIG,
-			       "text/event-stream and what is no media type can't be "
-			       "compressed");
-	return settings_keep_text(value, field, a, e);
 }
 
 bool
@@ -84,14 +73,6 @@ settings_parse_ssh_host_key(struct str value, void *field, struct arena *a, stru
 		return false;
 	*text = arena_printf(a, "%.*s %.*s", STR_FMT(key.type), STR_FMT(key.base64));
 	return *text != NULL || err_set(e, ERR_MEMORY, "too long");
-}
-
-bool
-settings_parse_ssh_user(struct str value, void *field, struct arena *a, struct err *e)
-{
-	if (!ssh_user_is_valid(value))
-		return err_set(e, ERR_CONFIG, "no user name");
-	return settings_keep_text(value, field, a, e);
 }
 
 bool

@@ -28,28 +28,32 @@ conf_parse_fn settings_parse_scope;
 conf_parse_fn settings_parse_project;
 conf_parse_fn settings_parse_gitlab_group;
 conf_parse_fn settings_parse_users;
-conf_parse_fn settings_parse_media_types;
 conf_parse_fn settings_parse_upgrade_protocols;
 conf_parse_fn settings_parse_ref;
 conf_parse_fn settings_parse_socket;
 conf_parse_fn settings_parse_ssh_socket;
 conf_parse_fn settings_parse_ssh_host_key;
-conf_parse_fn settings_parse_ssh_user;
-conf_parse_fn settings_parse_log_files; /* struct log_patterns */
-conf_parse_fn settings_parse_origins;	/* struct clone_origins */
-conf_parse_fn settings_parse_git_ssh;	/* struct git_ssh_address */
-conf_parse_fn settings_parse_umask;	/* struct clone_number */
-conf_parse_fn settings_parse_group;	/* struct clone_number */
-conf_parse_fn settings_parse_pull_policy;
-conf_parse_fn settings_parse_zone;
-conf_parse_fn settings_parse_tolerance;
-conf_parse_fn settings_parse_name_pattern;
-conf_parse_fn settings_parse_object_name;
-conf_parse_fn settings_parse_service_name;
-conf_parse_fn settings_parse_namespace_pattern; /* const char * */
-conf_parse_fn settings_parse_quantity;
+conf_parse_fn settings_parse_log_files;	   /* struct log_patterns */
+conf_parse_fn settings_parse_origins;	   /* struct clone_origins */
+conf_parse_fn settings_parse_git_ssh;	   /* struct git_ssh_address */
+conf_parse_fn settings_parse_umask;	   /* struct clone_number */
+conf_parse_fn settings_parse_group;	   /* struct clone_number */
 conf_parse_fn settings_parse_inject_allow; /* unsigned, CONTAINER_ALLOW_… bits */
 conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits */
+
+/* A set of words, as bits. False: a word that is none of these, which end with {NULL, 0}. */
+struct settings_word {
+	const char *name;
+	unsigned bit;
+};
+bool settings_parse_words(struct str text, char separator, const struct settings_word *words,
+			  unsigned *bits);
+void settings_format_words(const unsigned *bits, char separator, const struct settings_word *words,
+			   struct buf *out);
+
+bool settings_is_pull_policy(struct str value);
+bool settings_is_zone(struct str value);	/* a host name in lower case, with a dot */
+bool settings_is_object_name(struct str value); /* of Kubernetes, without placeholders */
 
 conf_format_fn settings_format_upstream;
 conf_format_fn settings_format_hosts;

@@ -7,47 +7,59 @@
 
 #define USERS_TEXT_MAX 8192u
 
-static const struct {
-	const char *name;
-	unsigned bit;
-} modes[] = {
+static const struct settings_word modes[] = {
 	{"workspace", AUTH_MODE_WORKSPACE}, {"project", AUTH_MODE_PROJECT},
 	{"owner", AUTH_MODE_OWNER},	    {"group", AUTH_MODE_GROUP},
-	{"users", AUTH_MODE_USERS},
+	{"users", AUTH_MODE_USERS},	    {NULL, 0},
 };
-#define MODES (sizeof(modes) / sizeof(modes[0]))
+
+bool
+settings_parse_words(struct str text, char separator, const struct settings_word *words,
+		     unsigned *bits)
+{
+	struct str part;
+
+	*bits = 0;
+	while (str_next(&text, separator, &part)) {
+		const struct settings_word *w = words;
+
+		while (w->name != NULL && !str_equal(str_trim(part), str_from(w->name)))
+			w++;
+		if (w->name == NULL)
+			return false;
+		*bits |= w->bit;
+	}
+	return true;
+}
+
+void
+settings_format_words(const unsigned *bits, char separator, const struct settings_word *words,
+		      struct buf *out)
+{
+	bool is_first = true;
+
+	for (; words->name != NULL; words++) {
+		if ((*bits & words->bit) == 0)
+			continue;
+		if (!is_first)
+			buf_add_byte(out, separator);
+		buf_add_str(out, str_from(words->name));
+		is_first = false;
+	}
+}
 
 bool
 settings_parse_authorization(struct str value, void *field, struct arena *a, struct err *e)
 {
-	unsigned bits = 0;
-	struct str rest = value;
-	struct str part;
 	(void)a;
-
-	while (str_next(&rest, '+', &part)) {
-		size_t i = 0;
-		while (i < MODES && !str_equal(str_trim(part), str_from(modes[i].name)))
-			i++;
-		if (i == MODES)
-			return err_set(e, ERR_CONFIG, "a mode that there is not");
-		bits |= modes[i].bit;
-	}
-	*(unsigned *)field = bits;
-	return true;
+	return settings_parse_words(value, '+', modes, field) ||
+	       err_set(e, ERR_CONFIG, "a mode that there is not");
 }
 
 void
 settings_format_authorization(const void *field, struct buf *out)
 {
-	unsigned bits = *(const unsigned *)field;
-	const char *separator = "";
-	for (size_t i = 0; i < MODES; i++) {
-		if ((bits & modes[i].bit) == 0)
-			continue;
-		buf_addf(out, "%s%s", separator, modes[i].name);
-		separator = "+";
-	}
+	settings_format_words(field, '+', modes, out);
 }
 
 bool

@@ -5,6 +5,7 @@
 #include "clone/credential/credential.h"
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/rows/settings_rows.h"
+#include "ssh/message.h"
 
 static const struct conf_setting clone[] = {
 	{SETTING("CLONE_URL", CONF_URL, clone.url), .commands = SERVE | CLONE,
@@ -172,9 +173,8 @@ static const struct conf_setting ssh[] = {
 	 .text = "Public host key of the sshd at `SSH_UPSTREAM`, of type `ssh-ed25519` or "
 		 "`ecdsa-sha2-nistp256`: the content of `/etc/ssh/ssh_host_ed25519_key.pub`, or "
 		 "with `_FILE` its path. Users' computers accept no other key."},
-	{SETTING("SSH_UPSTREAM_USER", CONF_CUSTOM, ssh.upstream_user), .commands = SERVE,
-	 .fallback = "gitlab-workspaces", .parse = settings_parse_ssh_user,
-	 .format = settings_format_text,
+	{SETTING("SSH_UPSTREAM_USER", CONF_TEXT, ssh.upstream_user), .commands = SERVE,
+	 .fallback = "gitlab-workspaces", .is_valid = ssh_user_is_valid,
 	 .expected = "a user name of at most 32 letters, digits, '.', '_' and '-'",
 	 .text = "User that users' computers log in as at `SSH_UPSTREAM`."},
 	{SETTING("SSH_TUNNELS_MAX", CONF_INT, ssh.tunnels_max), .commands = SERVE, .fallback = "64",

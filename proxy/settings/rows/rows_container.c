@@ -2,6 +2,7 @@
 /*
  * Settings that only `workspace-proxy inject` and `webhook` read.
  */
+#include "container/container.h"
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/rows/settings_rows.h"
 
@@ -28,27 +29,27 @@ static const struct conf_setting injection[] = {
 	 .text = "TLS listener of `workspace-proxy webhook`: `/mutate`, `/validate`, `/ping`, "
 		 "`/ready` and `/metrics`. Its certificate is the webhook's own "
 		 "(`WEBHOOK_SERVICE`) or that of `TLS_CERT_FILE` and `TLS_KEY_FILE`."},
-	{SETTING("WEBHOOK_SERVICE", CONF_CUSTOM, container.webhook_service), .commands = WEBHOOK,
-	 .parse = settings_parse_service_name, .format = settings_format_text,
-	 .expected = "SERVICE.NAMESPACE", .unset = "the certificate is that of `TLS_CERT_FILE`",
+	{SETTING("WEBHOOK_SERVICE", CONF_TEXT, container.webhook_service), .commands = WEBHOOK,
+	 .is_valid = service_certificate_is_name, .expected = "SERVICE.NAMESPACE",
+	 .unset = "the certificate is that of `TLS_CERT_FILE`",
 	 .text = "The webhook's Service, as `SERVICE.NAMESPACE`. The webhook then makes and renews "
 		 "its own certificate for it, with the API server and the pod's service account "
 		 "([Kubernetes](kubernetes.md#the-webhooks-certificate))."},
-	{SETTING("WEBHOOK_SECRET", CONF_CUSTOM, container.webhook_secret), .commands = WEBHOOK,
-	 .fallback = "workspace-proxy-webhook-tls", .parse = settings_parse_object_name,
-	 .format = settings_format_text, .expected = "the name of a secret",
+	{SETTING("WEBHOOK_SECRET", CONF_TEXT, container.webhook_secret), .commands = WEBHOOK,
+	 .fallback = "workspace-proxy-webhook-tls", .is_valid = settings_is_object_name,
+	 .expected = "the name of a secret",
 	 .text = "Secret in the Service's namespace in which all replicas keep that certificate. "
 		 "It must exist, and may be empty."},
-	{SETTING("WEBHOOK_CONFIGURATION", CONF_CUSTOM, container.webhook_configuration),
-	 .commands = WEBHOOK, .fallback = "workspace-proxy", .parse = settings_parse_object_name,
-	 .format = settings_format_text, .expected = "the name of an object",
+	{SETTING("WEBHOOK_CONFIGURATION", CONF_TEXT, container.webhook_configuration),
+	 .commands = WEBHOOK, .fallback = "workspace-proxy", .is_valid = settings_is_object_name,
+	 .expected = "the name of an object",
 	 .text = "Name of the MutatingWebhookConfiguration and of the "
 		 "ValidatingWebhookConfiguration whose `caBundle` is kept up to date."},
 	{SETTING("WEBHOOK_CERTIFICATE_LIFETIME", CONF_DURATION, container.certificate_lifetime_ms),
 	 .commands = WEBHOOK, .fallback = "2160h", RANGE(10000, UINT64_C(19800) * HOUR),
 	 .text = "Lifetime of that certificate. It is renewed when a third of it is left."},
-	{SETTING("WEBHOOK_NAMESPACE_CONFIG_MAP", CONF_CUSTOM, container.namespace_config_map),
-	 .commands = WEBHOOK, .parse = settings_parse_object_name, .format = settings_format_text,
+	{SETTING("WEBHOOK_NAMESPACE_CONFIG_MAP", CONF_TEXT, container.namespace_config_map),
+	 .commands = WEBHOOK, .is_valid = settings_is_object_name,
 	 .expected = "the name of a config map", .unset = "namespaces have no settings",
 	 .text = "ConfigMap in which namespaces with the label `workspace-proxy.io/inject: "
 		 "enabled` may have [settings of their own](injection.md#namespaces). The webhook "
@@ -59,10 +60,10 @@ static const struct conf_setting injection[] = {
 	{SETTING("WEBHOOK_ACCOUNT_DIR", CONF_PATH, container.account_dir), .commands = WEBHOOK,
 	 .fallback = "/var/run/secrets/kubernetes.io/serviceaccount",
 	 .text = "Directory with the service account's `token` and `ca.crt`."},
-	{SETTING("INJECT_PULL_POLICY", CONF_CUSTOM, container.pull_policy),
+	{SETTING("INJECT_PULL_POLICY", CONF_TEXT, container.pull_policy),
 	 .commands = INJECT | WEBHOOK, .fallback = "IfNotPresent",
-	 .parse = settings_parse_pull_policy, .format = settings_format_text,
-	 .expected = "Always, IfNotPresent or Never", .text = "Pull policy of the image."},
+	 .is_valid = settings_is_pull_policy, .expected = "Always, IfNotPresent or Never",
+	 .text = "Pull policy of the image."},
 	{SETTING("INJECT_SIDECAR", CONF_CHOICE, container.sidecar), .commands = INJECT | WEBHOOK,
 	 .fallback = "native", .choices = sidecars,
 	 .text = "Kind of container. `native`: an init container with `restartPolicy: Always` "
@@ -79,15 +80,13 @@ static const struct conf_setting injection[] = {
 	 .expected = "image, secrets, or both with a comma between", .unset = "none",
 	 .text = "What a pod's annotations may override: the sidecar's image, the names of its "
 		 "secrets."},
-	{SETTING("INJECT_ZONE", CONF_CUSTOM, container.zone), .commands = INJECT | WEBHOOK,
-	 .parse = settings_parse_zone, .format = settings_format_text,
-	 .expected = "a host name such as ws.example.com",
+	{SETTING("INJECT_ZONE", CONF_TEXT, container.zone), .commands = INJECT | WEBHOOK,
+	 .is_valid = settings_is_zone, .expected = "a host name such as ws.example.com",
 	 .unset = "workspaces say their `external-url`",
 	 .text = "Zone of the workspaces: `https://<name>.<zone>`, with the name from the "
 		 "annotation `name`. Other hosts are refused."},
-	{SETTING("INJECT_SECRET", CONF_CUSTOM, container.secret), .commands = INJECT | WEBHOOK,
-	 .fallback = "workspace-proxy", .parse = settings_parse_name_pattern,
-	 .format = settings_format_text,
+	{SETTING("INJECT_SECRET", CONF_TEXT, container.secret), .commands = INJECT | WEBHOOK,
+	 .fallback = "workspace-proxy", .is_valid = name_pattern_is_valid,
 	 .expected = "the name of a secret, in which {name} stands for the workspace's name",
 	 .text = "Secret in the workspace's namespace whose keys are mounted into the sidecar."},
 	{SETTING("INJECT_SECRET_KEYS", CONF_CUSTOM, container.secret_keys),
@@ -105,9 +104,8 @@ static const struct conf_setting injection[] = {
 		 "created and there is none ([GitLab workspaces](gitlab-workspaces.md)). It needs "
 		 "`RELAY_MASTER_KEY`, `RELAY_URL`, `INJECT_ZONE`, and a service account that may "
 		 "create secrets."},
-	{SETTING("INJECT_SECRETS_NAMESPACE", CONF_CUSTOM, container.secrets_namespace),
-	 .commands = WEBHOOK, .fallback = "gl-rd-ns-*", .parse = settings_parse_namespace_pattern,
-	 .format = settings_format_text,
+	{SETTING("INJECT_SECRETS_NAMESPACE", CONF_TEXT, container.secrets_namespace),
+	 .commands = WEBHOOK, .fallback = "gl-rd-ns-*", .is_valid = namespace_pattern_is_valid,
 	 .expected = "the name of a namespace, or at least three characters of names and *",
 	 .text = "Namespaces in which the webhook makes secrets. Whoever may create labelled pods "
 		 "there gets the key of any workspace's host, so list no others than the agent's."},
@@ -120,24 +118,23 @@ static const struct conf_setting injection[] = {
 	 .text = "Certificates of sidecars: `secret` for `INJECT_TLS_SECRET`, `self` if each makes "
 		 "its own (`TLS=self`), which [ingresses can't "
 		 "verify](kubernetes.md#certificates-of-workspaces)."},
-	{SETTING("INJECT_TLS_SECRET", CONF_CUSTOM, container.tls_secret),
+	{SETTING("INJECT_TLS_SECRET", CONF_TEXT, container.tls_secret),
 	 .commands = INJECT | WEBHOOK, .fallback = "workspace-proxy-tls",
-	 .parse = settings_parse_name_pattern, .format = settings_format_text,
+	 .is_valid = name_pattern_is_valid,
 	 .expected = "the name of a secret, in which {name} stands for the workspace's name",
 	 .text = "Secret with the sidecar's `tls.crt` and `tls.key`."},
-	{SETTING("INJECT_CONFIG_MAP", CONF_CUSTOM, container.config_map),
-	 .commands = INJECT | WEBHOOK, .parse = settings_parse_object_name,
-	 .format = settings_format_text, .expected = "the name of a config map", .unset = "none",
+	{SETTING("INJECT_CONFIG_MAP", CONF_TEXT, container.config_map),
+	 .commands = INJECT | WEBHOOK, .is_valid = settings_is_object_name,
+	 .expected = "the name of a config map", .unset = "none",
 	 .text = "Config map in the workspace's namespace with further settings for the sidecar, "
 		 "as `WORKSPACE_PROXY_<NAME>`. It must exist."},
-	{SETTING("INJECT_CA_CONFIG_MAP", CONF_CUSTOM, container.ca_config_map),
-	 .commands = INJECT | WEBHOOK, .parse = settings_parse_object_name,
-	 .format = settings_format_text, .expected = "the name of a config map",
-	 .unset = "the image's authorities",
+	{SETTING("INJECT_CA_CONFIG_MAP", CONF_TEXT, container.ca_config_map),
+	 .commands = INJECT | WEBHOOK, .is_valid = settings_is_object_name,
+	 .expected = "the name of a config map", .unset = "the image's authorities",
 	 .text = "Config map in the workspace's namespace whose `ca.crt` GitLab's certificate is "
 		 "verified against."},
-	{SETTING("INJECT_TOLERATE", CONF_CUSTOM, container.tolerated), .commands = INJECT | WEBHOOK,
-	 .parse = settings_parse_tolerance, .format = settings_format_text,
+	{SETTING("INJECT_TOLERATE", CONF_TEXT, container.tolerated), .commands = INJECT | WEBHOOK,
+	 .is_valid = tolerance_is_valid,
 	 .expected = "names of environment variables, which may end in *, and mount paths, with "
 		     "commas in between",
 	 .unset = "nothing",
@@ -145,21 +142,18 @@ static const struct conf_setting injection[] = {
 		 "variables such as `AWS_*`, and read-only mounts such as "
 		 "`/var/run/secrets/eks.amazonaws.com/serviceaccount`. [Injection](injection.md) "
 		 "has examples."},
-	{SETTING("INJECT_CPU_REQUEST", CONF_CUSTOM, container.cpu_request),
-	 .commands = INJECT | WEBHOOK, .fallback = "50m", .parse = settings_parse_quantity,
-	 .format = settings_format_text, .expected = "a quantity such as 100m or 1",
-	 .text = "CPU request of a sidecar."},
-	{SETTING("INJECT_CPU_LIMIT", CONF_CUSTOM, container.cpu_limit),
-	 .commands = INJECT | WEBHOOK, .fallback = "2", .parse = settings_parse_quantity,
-	 .format = settings_format_text, .expected = "a quantity such as 100m or 1",
+	{SETTING("INJECT_CPU_REQUEST", CONF_TEXT, container.cpu_request),
+	 .commands = INJECT | WEBHOOK, .fallback = "50m", .is_valid = quantity_is_valid,
+	 .expected = "a quantity such as 100m or 1", .text = "CPU request of a sidecar."},
+	{SETTING("INJECT_CPU_LIMIT", CONF_TEXT, container.cpu_limit), .commands = INJECT | WEBHOOK,
+	 .fallback = "2", .is_valid = quantity_is_valid, .expected = "a quantity such as 100m or 1",
 	 .text = "CPU limit of a sidecar. A clone uses all of it."},
-	{SETTING("INJECT_MEMORY_REQUEST", CONF_CUSTOM, container.memory_request),
-	 .commands = INJECT | WEBHOOK, .fallback = "64Mi", .parse = settings_parse_quantity,
-	 .format = settings_format_text, .expected = "a quantity such as 64Mi",
-	 .text = "Memory request of a sidecar."},
-	{SETTING("INJECT_MEMORY_LIMIT", CONF_CUSTOM, container.memory_limit),
-	 .commands = INJECT | WEBHOOK, .fallback = "768Mi", .parse = settings_parse_quantity,
-	 .format = settings_format_text, .expected = "a quantity such as 512Mi",
+	{SETTING("INJECT_MEMORY_REQUEST", CONF_TEXT, container.memory_request),
+	 .commands = INJECT | WEBHOOK, .fallback = "64Mi", .is_valid = quantity_is_valid,
+	 .expected = "a quantity such as 64Mi", .text = "Memory request of a sidecar."},
+	{SETTING("INJECT_MEMORY_LIMIT", CONF_TEXT, container.memory_limit),
+	 .commands = INJECT | WEBHOOK, .fallback = "768Mi", .is_valid = quantity_is_valid,
+	 .expected = "a quantity such as 512Mi",
 	 .text = "Memory limit of a sidecar, including a clone."},
 };
 const struct conf_group settings_injection = SETTINGS_GROUP("Injection", injection);

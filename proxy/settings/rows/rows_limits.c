@@ -117,9 +117,8 @@ static const struct conf_setting compression[] = {
 		 "JSON only with `Cache-Control: public`, because the length of a compressed page "
 		 "can give away secrets in it (BREACH); source maps (`*.map`) always. Turn it off "
 		 "behind an ingress that compresses."},
-	{SETTING("COMPRESS_TYPES", CONF_CUSTOM, compress_types), .commands = SERVE,
-	 .fallback = CONTENT_CODING_TYPES, .parse = settings_parse_media_types,
-	 .format = settings_format_text,
+	{SETTING("COMPRESS_TYPES", CONF_TEXT, compress_types), .commands = SERVE,
+	 .fallback = CONTENT_CODING_TYPES, .is_valid = content_coding_types_are_valid,
 	 .expected = "media types such as text/css,application/wasm",
 	 .text = "The media types that are compressed, separated by commas: types that carry code "
 		 "or graphics, never what holds secrets beside text of an attacker's choice."},
