@@ -197,7 +197,7 @@ sign_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port)
 		text = session_assertion_sign(v->identity_session, a->assertion_keys, port, &claims,
 					      &e);
 	if (str_is_empty(text))
-		log_error(NULL, "request goes on without an assertion", log_err(&e));
+		log_error(NULL, "request forwarded without an assertion", log_err(&e));
 	arena_fini(&arena);
 	return text;
 }

@@ -65,7 +65,8 @@ auth_parse_users(struct str text, struct buf *list, struct err *e)
 		if (++count > AUTH_SHARE_USERS)
 			return err_set(e, ERR_CONFIG, "more than %u users", AUTH_SHARE_USERS);
 		if (str_is_empty(part) || !is_user(part))
-			return err_set(e, ERR_CONFIG, "user %zu is no id and no username", count);
+			return err_set(e, ERR_CONFIG, "user %zu is neither an id nor a username",
+				       count);
 		buf_add_str(list, count == 1 ? STR_NONE : STR(","));
 		buf_add_str(list, part);
 	}

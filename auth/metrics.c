@@ -63,38 +63,38 @@ static const char *const loans[AUTH_METRICS_LOANS] = {
 #define ROW(family, kind, field) METRICS_ROW(family, kind, struct auth_metrics, field)
 static const struct metrics_family families[] = {
 	{ROW("workspace_proxy_logins_started_total", METRICS_COUNTER, logins_started),
-	 .help = "How often a browser was sent to GitLab to sign in."},
+	 .help = "Browsers redirected to GitLab to sign in."},
 	{ROW("workspace_proxy_logins_total", METRICS_COUNTER, logins),
 	 .labels = {METRICS_LABEL("outcome", logins)},
-	 .help = "Logins that came back from GitLab, by how they ended."},
+	 .help = "Logins that returned from GitLab, by outcome."},
 	{ROW("workspace_proxy_sign_ins_rate_limited_total", METRICS_COUNTER, rate_limited),
 	 .help = "Logins and API tokens refused without asking GitLab, because too many failed or "
 		 "GitLab answered 429."},
 	{ROW("workspace_proxy_authorization_checks_total", METRICS_COUNTER, checks),
 	 .labels = {METRICS_LABEL("outcome", checks)},
-	 .help = "How often it was found out whether a user may use this workspace: at login, and "
-		 "again while a session is used."},
+	 .help = "Checks with GitLab whether a user may use this workspace: at login, and again "
+		 "while a session is used."},
 	{ROW("workspace_proxy_authorization_check_duration_seconds", METRICS_HISTOGRAM,
 	     check_duration),
 	 .unit = METRICS_MICROSECONDS, .bounds = &metrics_latency_bounds,
-	 .help = "How long that took."},
+	 .help = "Duration of authorization checks."},
 	{ROW("workspace_proxy_gitlab_requests_total", METRICS_COUNTER, questions),
 	 .labels = {METRICS_LABEL("endpoint", questions), METRICS_LABEL("outcome", outcomes)},
-	 .help = "Requests to GitLab by what was asked and what came of it; refresh: new tokens "
-		 "for a session; lost: sent, and no answer came; denied: by the relay's operator. "
-		 "With BROKER, token, refresh and revoke go by way of the relay."},
+	 .help = "Requests to GitLab by endpoint and outcome; refresh: new tokens for a session; "
+		 "lost: sent, but no response arrived; denied: by the relay's operator. With "
+		 "BROKER, token, refresh and revoke are sent to the relay."},
 	{ROW("workspace_proxy_gitlab_request_duration_seconds", METRICS_HISTOGRAM,
 	     question_duration),
 	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("endpoint", questions)},
-	 .bounds = &metrics_latency_bounds, .help = "How long GitLab took."},
-	{ROW("workspace_proxy_sessions", METRICS_GAUGE, sessions),
-	 .help = "Sessions that have not ended."},
+	 .bounds = &metrics_latency_bounds, .help = "Duration of requests to GitLab."},
+	{ROW("workspace_proxy_sessions", METRICS_GAUGE, sessions), .help = "Current sessions."},
 	{ROW("workspace_proxy_sessions_ended_total", METRICS_COUNTER, sessions_ended),
 	 .labels = {METRICS_LABEL("reason", ends)},
-	 .help = "Sessions that ended; refused: GitLab no longer allows it."},
+	 .help = "Sessions that ended; refused: GitLab withdrew access; unshared: the guest's port "
+		 "is no longer shared."},
 	{ROW("workspace_proxy_git_credentials_total", METRICS_COUNTER, credentials),
 	 .labels = {METRICS_LABEL("outcome", loans)},
-	 .help = "Requests of git in the workspace for a token; sign_in: nobody was signed in."},
+	 .help = "Requests of git in the workspace for a token; sign_in: no user was signed in."},
 	{ROW("workspace_proxy_git_credentials_rejected_total", METRICS_COUNTER,
 	     credentials_rejected),
 	 .help = "Tokens of sessions that GitLab rejected from git or the clone."},

@@ -189,7 +189,7 @@ compressor_write(struct compressor *c, struct str data, compress_output_fn *outp
 		return true;
 	c->is_dirty = true;
 	return run_codec(c, OPERATION_WRITE, data, output, arg) ||
-	       err_set(e, ERR_MEMORY, "no memory for compression");
+	       err_set(e, ERR_MEMORY, "out of memory for compression");
 }
 
 bool
@@ -199,7 +199,7 @@ compressor_flush(struct compressor *c, compress_output_fn *output, void *arg, st
 		return true;
 	c->is_dirty = false;
 	return run_codec(c, OPERATION_FLUSH, STR_NONE, output, arg) ||
-	       err_set(e, ERR_MEMORY, "no memory for compression");
+	       err_set(e, ERR_MEMORY, "out of memory for compression");
 }
 
 bool
@@ -208,5 +208,5 @@ compressor_finish(struct compressor *c, compress_output_fn *output, void *arg, s
 	err_assert(!c->has_ended);
 	c->has_ended = true;
 	return run_codec(c, OPERATION_FINISH, STR_NONE, output, arg) ||
-	       err_set(e, ERR_MEMORY, "no memory for compression");
+	       err_set(e, ERR_MEMORY, "out of memory for compression");
 }

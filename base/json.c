@@ -73,7 +73,7 @@ json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth, str
 	}
 	doc = malloc(sizeof(*doc));
 	if (doc == NULL) {
-		err_set(e, ERR_MEMORY, "JSON: no memory");
+		err_set(e, ERR_MEMORY, "JSON: out of memory");
 		return NULL;
 	}
 	/* Escaped NULs are let in here and refused where a string is read. */
@@ -185,7 +185,7 @@ read_str(const struct json_node *node, const char *path, struct str *value, stru
 	struct str text;
 
 	if (!is_type(node, JSON_STRING))
-		return err_set(e, ERR_PROTOCOL, "JSON: %s is no string", path);
+		return err_set(e, ERR_PROTOCOL, "JSON: %s is not a string", path);
 	text = (struct str){json_string_value(value_of(node)), json_string_length(value_of(node))};
 	if (str_find_byte(text, '\0') != SIZE_MAX)
 		return err_set(e, ERR_PROTOCOL, "JSON: %s contains a NUL", path);
@@ -218,7 +218,7 @@ json_get_int(const struct json_node *node, const char *path, int64_t *value, str
 	if (node == NULL)
 		return false;
 	if (!is_type(node, JSON_INTEGER))
-		return err_set(e, ERR_PROTOCOL, "JSON: %s is no integer", path);
+		return err_set(e, ERR_PROTOCOL, "JSON: %s is not an integer", path);
 	*value = json_integer_value(value_of(node));
 	return true;
 }
@@ -230,7 +230,7 @@ json_get_bool(const struct json_node *node, const char *path, bool *value, struc
 	if (node == NULL)
 		return false;
 	if (!is_type(node, JSON_TRUE) && !is_type(node, JSON_FALSE))
-		return err_set(e, ERR_PROTOCOL, "JSON: %s is no boolean", path);
+		return err_set(e, ERR_PROTOCOL, "JSON: %s is not a boolean", path);
 	*value = is_type(node, JSON_TRUE);
 	return true;
 }

@@ -190,7 +190,7 @@ url_parse(struct url *u, struct str text, struct arena *a, struct err *e)
 	u->host = copy_lower(u->host, a);
 	copy = arena_dup(a, rest);
 	if (u->host.data == NULL || copy == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for the URL");
+		return err_set(e, ERR_MEMORY, "out of memory for the URL");
 	rest.data = copy;
 	end = str_find_byte(rest, '?');
 	u->path = str_take(rest, end);

@@ -458,7 +458,7 @@ clone_new(struct loop *l, const struct clone_settings *settings, const char *pro
 
 	if (c == NULL || (c->program = strdup(program)) == NULL) {
 		free(c);
-		(void)err_set(e, ERR_MEMORY, "clone: no memory");
+		(void)err_set(e, ERR_MEMORY, "clone: out of memory");
 		return NULL;
 	}
 	c->loop = l;

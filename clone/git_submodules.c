@@ -108,7 +108,7 @@ find_address(struct submodule *s, struct clone_failure *f)
 				   "its URL is neither on GitLab nor in CLONE_ORIGINS");
 	return remote_url_check(&s->settings, f) &&
 	       ((remote_url_append(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
-		failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory"));
+		failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory"));
 }
 
 /* Fails if another submodule's git directory is at or above its own, which would be overwritten. */

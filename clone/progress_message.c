@@ -57,8 +57,8 @@ describe_done(struct clone_progress *p, const struct message_parts *m)
 	else if ((p->notes & CLONE_NOTE_LFS) != 0)
 		more = " Some LFS files are missing: \"git lfs pull\" fetches them.";
 	else if ((p->notes & CLONE_NOTE_NO_HEAD) != 0)
-		more = " Nothing is checked out: the repository's HEAD names no branch that "
-		       "exists. \"git switch\" checks a branch out.";
+		more = " Nothing is checked out: the repository's HEAD names a branch that does "
+		       "not exist. \"git switch\" checks a branch out.";
 	else if (p->history.state == CLONE_HISTORY_COMING)
 		more = " Its history is still being fetched.";
 	else if (p->history.state == CLONE_HISTORY_MISSING)
@@ -122,7 +122,7 @@ describe_answer(struct clone_progress *p, const struct message_parts *m)
 {
 	if (p->problem == CLONE_PROBLEM_NO_ACCESS)
 		snprintf(p->message, sizeof(p->message),
-			 "%.*s refused to let %.*s be cloned: \"%s\" Do what it asks for, or ask "
+			 "%.*s refused to let %.*s be cloned: \"%s\" Follow this message, or ask "
 			 "an owner of the project, then retry.",
 			 STR_FMT(m->host), STR_FMT(m->repository), p->remote_text);
 	else
@@ -185,7 +185,7 @@ describe_local_problem(struct clone_progress *p, const struct message_parts *m)
 
 	if (p->problem == CLONE_PROBLEM_DISK_FULL)
 		snprintf(out, size,
-			 "The disk is full: %.*s needs more room than there is. Free some space or "
+			 "The disk is full: %.*s needs more space than is free. Free some space or "
 			 "enlarge the volume, then retry.",
 			 STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_NOT_EMPTY)
@@ -200,7 +200,8 @@ describe_local_problem(struct clone_progress *p, const struct message_parts *m)
 			 STR_FMT(m->dir), STR_FMT(m->repository));
 	else if (p->problem == CLONE_PROBLEM_PERMISSION)
 		snprintf(out, size,
-			 "%.*s is not writable for the user that clones. An administrator needs to "
+			 "%.*s is not writable for the user that runs the clone. An administrator "
+			 "needs to "
 			 "correct the volume's permissions.",
 			 STR_FMT(m->dir));
 	else if (p->problem == CLONE_PROBLEM_REFUSED)

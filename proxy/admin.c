@@ -76,7 +76,7 @@ name_problems(struct json_writer *w, const struct proxy *p)
 		name_problem(w, "certificate", "expired");
 	if (p->relay == NULL) {
 		if (!upstream_is_ready(p->upstream))
-			name_problem(w, "ide", "takes no connections");
+			name_problem(w, "ide", "does not accept connections");
 		name_clone(w, clone_progress(p->clone_control.clone));
 		if (p->ssh_probe != NULL && ssh_probe_problem(p->ssh_probe) != NULL)
 			name_problem(w, "ssh", ssh_probe_problem(p->ssh_probe));

@@ -96,7 +96,7 @@ admin_logs_answer(const struct service_request *request, struct service_reply *r
 		refuse(reply, 400, "bad_request", e.text);
 	else if (p->admin_log_readers_count >= ADMIN_LOGS_READERS_MAX)
 		refuse(reply, 503, "too_many_readers",
-		       "the log is being read by two clients already: try again later");
+		       "two clients are already reading the log: try again later");
 	else if (!open_log(p, &query, &reply->source))
-		refuse(reply, 500, "internal_error", "no memory for reading the log");
+		refuse(reply, 500, "internal_error", "out of memory for reading the log");
 }

@@ -246,7 +246,7 @@ is_allowed_uid(struct git_credential_server *s, int fd)
 		return true;
 	if (s->warned_ms == 0 || now_ms - s->warned_ms >= WARN_EVERY_MS) {
 		s->warned_ms = now_ms;
-		log_warn(NULL, "credential request from a foreign user id",
+		log_warn(NULL, "credential request of another user id refused",
 			 log_int("uid", who.uid));
 	}
 	return false;
@@ -257,7 +257,8 @@ on_accept(int fd, const struct address *address, void *arg)
 {
 	const struct credential_answer refusal = {
 		.status = CREDENTIAL_REFUSED,
-		.message = STR("this user id may not ask the workspace's sidecar for credentials"),
+		.message = STR(
+			"this user id may not request credentials from the workspace's sidecar"),
 	};
 	struct git_credential_server *s = arg;
 	struct caller *caller;
@@ -355,7 +356,7 @@ git_credential_server_new(struct proxy *p, struct err *e)
 	struct git_credential_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for the credential socket");
+		err_set(e, ERR_MEMORY, "out of memory for the credential socket");
 		return NULL;
 	}
 	s->proxy = p;

@@ -147,7 +147,7 @@ end_now(void *arg)
 	struct lifecycle *l = arg;
 
 	if (l->proxy->downstreams_count > 0)
-		log_warn(NULL, "connections are cut",
+		log_warn(NULL, "closing connections that remain",
 			 log_int("connections", (int64_t)l->proxy->downstreams_count));
 	loop_stop(l->proxy->loop);
 }
@@ -185,7 +185,7 @@ leave(struct lifecycle *l)
 		drain(l);
 		return;
 	}
-	log_info(NULL, "leaving", log_ms("delay_ms", (int64_t)delay_ms));
+	log_info(NULL, "shutting down", log_ms("delay_ms", (int64_t)delay_ms));
 	loop_timer_start(&l->delay_timer, delay_ms);
 }
 
@@ -204,7 +204,8 @@ on_idle_timer(void *arg)
 		loop_timer_start(&l->idle_timer, limit_ms - idle_ms);
 		return;
 	}
-	log_info(NULL, "nobody is working here", log_ms("idle_ms", (int64_t)idle_ms));
+	log_info(NULL, "no activity for IDLE_SHUTDOWN, shutting down",
+		 log_ms("idle_ms", (int64_t)idle_ms));
 	leave(l);
 }
 
@@ -237,7 +238,7 @@ toggle_debug(struct lifecycle *l)
 	enum log_level other = usual == LOG_DEBUG ? LOG_INFO : usual;
 
 	log_set_level(LOG_DEBUG);
-	log_info(NULL, "debug lines switched", log_bool("on", !is_on));
+	log_info(NULL, "debug logging switched", log_bool("on", !is_on));
 	log_set_level(is_on ? other : LOG_DEBUG);
 }
 
@@ -283,7 +284,7 @@ meet_service_manager(struct lifecycle *l)
 	struct err e = ERR_INIT;
 
 	if (!notify_init(&l->notify, l->proxy->loop, &environment, &e))
-		log_warn(NULL, "service manager not told", log_err(&e));
+		log_warn(NULL, "service manager not notified", log_err(&e));
 }
 
 bool

@@ -49,32 +49,32 @@ static const char *const upstream_states[] = {"idle", "in_use"};
 static const struct metrics_family counted[] = {
 	{COUNTED("workspace_proxy_http_requests_total", METRICS_COUNTER, requests),
 	 .labels = {METRICS_LABEL("route", routes), METRICS_LABEL("code", codes)},
-	 .help = "Requests that have ended, by what they were for and the class of their status; "
-		 "none: the browser left before an answer. WebSockets and other tunnels "
-		 "(UPGRADE_PROTOCOLS) count as websocket when they close, those of ports as well."},
+	 .help = "Completed requests by route and class of status; none: the browser disconnected "
+		 "before the response. WebSockets and other tunnels (UPGRADE_PROTOCOLS), also "
+		 "those of ports, count as websocket when they close."},
 	{COUNTED("workspace_proxy_http_request_duration_seconds", METRICS_HISTOGRAM, duration),
 	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("route", routes)},
 	 .bounds = &metrics_latency_bounds,
-	 .help = "From the whole request head to the end of the response; of WebSockets, how long "
-		 "they were open."},
+	 .help = "Time from the complete request head to the end of the response; for WebSockets, "
+		 "how long they were open."},
 	{COUNTED("workspace_proxy_http_requests_in_flight", METRICS_GAUGE, in_flight),
-	 .help = "Requests being served, open WebSockets and event streams among them."},
+	 .help = "Requests being served, including open WebSockets and event streams."},
 	{COUNTED("workspace_proxy_http_requests_by_protocol_total", METRICS_COUNTER, protocols),
 	 .labels = {METRICS_LABEL("protocol", protocols)},
-	 .help = "Requests that have ended, by the version of HTTP between browser and proxy."},
+	 .help = "Completed requests, by HTTP version between browser and proxy."},
 	{COUNTED("workspace_proxy_http_request_body_bytes_total", METRICS_COUNTER, request_bytes),
 	 .help = "Bytes of bodies and WebSockets received from browsers."},
 	{COUNTED("workspace_proxy_http_response_body_bytes_total", METRICS_COUNTER, response_bytes),
-	 .help = "Bytes of bodies and WebSockets passed on to browsers."},
+	 .help = "Bytes of bodies and WebSockets sent to browsers."},
 	{COUNTED("workspace_proxy_connections_accepted_total", METRICS_COUNTER, accepted),
 	 .labels = {METRICS_LABEL("listener", listeners)}, .help = "Public connections accepted."},
 	{COUNTED("workspace_proxy_http2_connections_total", METRICS_COUNTER, http2_connections),
 	 .help = "Public connections that use HTTP/2."},
 	{COUNTED("workspace_proxy_http2_connections_ended_total", METRICS_COUNTER, http2_ended),
 	 .labels = {METRICS_LABEL("reason", http2_ends)},
-	 .help = "HTTP/2 connections that the proxy ended: fault: the browser broke the protocol "
-		 "or a limit that protects from floods; timeout: nothing was taken, sent or asked "
-		 "for too long."},
+	 .help = "HTTP/2 connections that the proxy ended; fault: the browser violated the "
+		 "protocol or a limit against floods; timeout: idle, or a send or receive "
+		 "timeout."},
 	{COUNTED("workspace_proxy_connections_limit_reached_total", METRICS_COUNTER, limit_reached),
 	 .help = "How often accepting paused because CONNECTIONS_MAX was reached."},
 	{COUNTED("workspace_proxy_connections_evicted_total", METRICS_COUNTER, connections_evicted),
@@ -85,8 +85,8 @@ static const struct metrics_family counted[] = {
 	 .help = "WebSockets and other tunnels that the IDE or a port accepted."},
 	{COUNTED("workspace_proxy_websockets_closed_total", METRICS_COUNTER, websockets_ended),
 	 .sources = SIDECAR, .labels = {METRICS_LABEL("reason", websocket_ends)},
-	 .help = "WebSockets and other tunnels that ended, by whose end it was: session: its "
-		 "user's session ended; drain: this process is ending."},
+	 .help = "WebSockets and other tunnels that ended, by cause; session: the user's session "
+		 "ended; drain: the process is shutting down."},
 	{COUNTED("workspace_proxy_ssh_tunnels_opened_total", METRICS_COUNTER, ssh_tunnels_opened),
 	 .sources = SIDECAR, .help = "SSH connections that reached sshd in the workspace."},
 	{COUNTED("workspace_proxy_tls_handshakes_total", METRICS_COUNTER, tls_handshakes),
@@ -94,17 +94,18 @@ static const struct metrics_family counted[] = {
 	 .help = "TLS handshakes with browsers that succeeded."},
 	{COUNTED("workspace_proxy_tls_handshakes_failed_total", METRICS_COUNTER, tls_failures),
 	 .labels = {METRICS_LABEL("reason", tls_failures)},
-	 .help = "TLS handshakes that failed, those that the browser gave up among them."},
+	 .help = "TLS handshakes that failed, including those that the browser aborted."},
 	{COUNTED("workspace_proxy_reloads_total", METRICS_COUNTER, reloads),
 	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
-	 .help = "How often certificates and secrets were read again; failed: the old ones stay."},
+	 .help = "Reloads of certificates and secrets; failed: the old ones remain in use."},
 	{COUNTED("workspace_proxy_upstream_failures_total", METRICS_COUNTER, upstream_failures),
 	 .sources = SIDECAR, .labels = {METRICS_LABEL("reason", upstream_failures)},
-	 .help = "Requests that the IDE did not answer as it should; stale: a kept connection was "
-		 "just closing."},
+	 .help = "Requests for which the IDE sent no valid response; stale: an idle connection was "
+		 "closed at the same moment."},
 	{COUNTED("workspace_proxy_upstream_repeats_total", METRICS_COUNTER, upstream_repeats),
 	 .sources = SIDECAR,
-	 .help = "Requests sent a second time, after a kept connection turned out to be stale."},
+	 .help = "Requests sent a second time, because an idle connection turned out to be "
+		 "closed."},
 	{COUNTED("workspace_proxy_compressed_responses_total", METRICS_COUNTER, compressions),
 	 .sources = SIDECAR, .help = "Responses that were compressed for the browser."},
 	{COUNTED("workspace_proxy_compressions_skipped_total", METRICS_COUNTER,
@@ -151,37 +152,36 @@ struct state {
 #define STATE(family, kind, field) METRICS_ROW(family, kind, struct state, field)
 static const struct metrics_family states[] = {
 	{STATE("workspace_proxy_ready", METRICS_GAUGE, ready),
-	 .help = "1 while /ready answers 200."},
+	 .help = "1 while /ready responds with 200."},
 	{STATE("workspace_proxy_draining", METRICS_GAUGE, draining),
-	 .help = "1 once the process has been asked to end."},
+	 .help = "1 while the process is shutting down."},
 	{STATE("workspace_proxy_connections", METRICS_GAUGE, connections),
-	 .help = "Public connections that are open."},
+	 .help = "Open public connections."},
 	{STATE("workspace_proxy_ssh_tunnels", METRICS_GAUGE, ssh_tunnels), .sources = SIDECAR,
 	 .help = "SSH tunnels open or being opened, WebSockets as well."},
 	{STATE("workspace_proxy_websockets", METRICS_GAUGE, websockets), .sources = SIDECAR,
 	 .help = "WebSockets and other tunnels that are open or being opened."},
 	{STATE("workspace_proxy_last_activity_timestamp_seconds", METRICS_GAUGE, last_activity_us),
 	 .unit = METRICS_MICROSECONDS, .sources = SIDECAR,
-	 .help = "When a signed-in user last asked for something of the IDE, or a browser last "
-		 "sent something on a WebSocket; before that, the start of the process. Since 1970 "
-		 "UTC."},
+	 .help = "Time of the last request of a signed-in user to the IDE, or of the last message "
+		 "of a browser on a WebSocket; until then, the start of the process. Unix time."},
 	{STATE("workspace_proxy_certificate_expires_timestamp_seconds", METRICS_GAUGE,
 	       certificate_expires_s),
 	 .omits_zero = true,
-	 .help = "When the certificate of the HTTPS listener expires, since 1970 UTC."},
+	 .help = "When the certificate of the HTTPS listener expires (Unix time)."},
 	{STATE("workspace_proxy_upstream_ready", METRICS_GAUGE, upstream_ready), .sources = SIDECAR,
-	 .help = "1 while the IDE takes connections."},
+	 .help = "1 while the IDE accepts connections."},
 	{STATE("workspace_proxy_upstream_connections", METRICS_GAUGE, upstream_connections),
 	 .sources = SIDECAR, .labels = {METRICS_LABEL("state", upstream_states)},
 	 .help = "Connections to the IDE."},
 	{STATE("workspace_proxy_upstream_connects_total", METRICS_COUNTER, upstream_connects),
-	 .sources = SIDECAR, .help = "Connections to the IDE that were begun."},
+	 .sources = SIDECAR, .help = "Connection attempts to the IDE."},
 	{STATE("workspace_proxy_clone_phase", METRICS_GAUGE, clone_phase), .sources = SIDECAR,
 	 .labels = {METRICS_LABEL("phase", clone_phase_names)},
-	 .help = "1 for the phase that the clone is in."},
+	 .help = "1 for the current phase of the clone."},
 	{STATE("workspace_proxy_clone_progress_ratio", METRICS_GAUGE, clone_percent_us),
 	 .unit = METRICS_MICROSECONDS, .sources = SIDECAR,
-	 .help = "How much of the clone is done, from 0 to 1."},
+	 .help = "Progress of the clone, from 0 to 1."},
 	{STATE("workspace_proxy_clone_received_bytes", METRICS_GAUGE, clone_bytes),
 	 .sources = SIDECAR, .help = "Bytes that the clone has received so far."},
 	{STATE("workspace_proxy_clone_lfs_objects_done", METRICS_GAUGE, clone_lfs_objects),
@@ -196,23 +196,24 @@ static const struct metrics_family states[] = {
 	 .sources = SIDECAR, .help = "Bytes of the LFS objects that the clone needs."},
 	{STATE("workspace_proxy_clone_history", METRICS_GAUGE, clone_history), .sources = SIDECAR,
 	 .labels = {METRICS_LABEL("state", clone_history_names)},
-	 .help = "1 for the state of the history that comes after a clone with a depth."},
+	 .help = "1 for the state of the history that is fetched after a clone with a depth."},
 	{STATE("workspace_proxy_clone_history_received_bytes", METRICS_GAUGE, clone_history_bytes),
 	 .sources = SIDECAR, .help = "Bytes of that history that have been received so far."},
 	{STATE("workspace_proxy_clone_started_timestamp_seconds", METRICS_GAUGE, clone_started_s),
-	 .sources = SIDECAR, .omits_zero = true, .help = "When the clone began, since 1970 UTC."},
+	 .sources = SIDECAR, .omits_zero = true, .help = "When the clone began (Unix time)."},
 	{STATE("workspace_proxy_clone_ended_timestamp_seconds", METRICS_GAUGE, clone_ended_s),
 	 .sources = SIDECAR, .omits_zero = true,
-	 .help = "When the clone was done or failed, since 1970 UTC."},
+	 .help = "When the clone was done or failed (Unix time)."},
 	{STATE("workspace_proxy_start_seconds", METRICS_GAUGE, start_us),
 	 .unit = METRICS_MICROSECONDS, .sources = SIDECAR, .omits_zero = true,
 	 .labels = {METRICS_LABEL("step", start_step_names)},
-	 .help = "Duration of each step of the start that has begun; grows until it is over. "
+	 .help = "Duration of each step of the start that has begun; grows until the step is "
+		 "complete. "
 		 "sidecar: until it listens; sign_in: from then until the first user is signed in; "
 		 "ide: from the start of the process until the IDE is first seen to accept "
 		 "connections."},
 	{STATE("workspace_proxy_log_lines_lost_total", METRICS_COUNTER, log_lines_lost),
-	 .help = "Log lines that were dropped because standard error did not take them."},
+	 .help = "Log lines that were dropped because standard error was blocked."},
 };
 static const struct metrics_table state_table = {
 	.heading = "State",
@@ -224,12 +225,11 @@ static const struct metrics_table state_table = {
 static const char intro[] =
 	"# Metrics\n"
 	"\n"
-	"What `/metrics` on the admin listener says, in Prometheus' text format. Generated from "
-	"the "
-	"tables\n"
-	"in the code by `make docs`; don't edit. Labels have the values named here and no others; "
-	"none of\n"
-	"them holds a user's name, a path or anything else from a request.\n";
+	"The metrics at `/metrics` of the admin listener, in Prometheus' text format. Generated "
+	"from\n"
+	"the tables in the code by `make docs`; do not edit. Labels have only the values listed "
+	"here.\n"
+	"None of them contains a user's name, a path or anything else from a request.\n";
 
 static void
 read_start(const struct proxy *p, struct state *s)

@@ -79,7 +79,7 @@ begin_scan(struct port_watch *w)
 
 	w->scan = port_scan_new(tables);
 	if (w->scan == NULL) {
-		set_problem(w, "The ports in use can't be listed: there is no memory left.");
+		set_problem(w, "The ports in use can't be listed: the process is out of memory.");
 		return;
 	}
 	bool goes_on = true;

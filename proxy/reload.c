@@ -133,9 +133,9 @@ report(struct reload *r, size_t part, bool ok, const struct err *e)
 	else if (ok)
 		log_info(NULL, "reloaded", log_cstr("part", parts[part].name));
 	else if (is_certificate)
-		log_error(NULL, "certificate not reloaded; the old one stays", log_err(e));
+		log_error(NULL, "certificate not reloaded; the old one remains in use", log_err(e));
 	else
-		log_error(NULL, "not reloaded; the old one stays",
+		log_error(NULL, "not reloaded; the old one remains in use",
 			  log_cstr("part", parts[part].name), log_err(e));
 }
 

@@ -125,7 +125,7 @@ set_names(struct serve *s, struct err *e)
 		with_port = arena_printf(&s->arena, "%s%.*s%s:%u", open, STR_FMT(url->host), close,
 					 url->port);
 	if (with_port == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for our names");
+		return err_set(e, ERR_MEMORY, "out of memory for our names");
 	p->origin = str_from(origin);
 	p->hosts[0] = str_skip(p->origin, strlen("https://"));
 	p->hosts[1] = str_from(with_port);
@@ -254,7 +254,8 @@ check_own_port(const struct proxy *p, const struct address *own, struct err *e)
 {
 	if (p->ports == NULL || !ports_contain(p->ports, address_port(own)))
 		return true;
-	return err_set(e, ERR_CONFIG, SETTINGS_PREFIX "PORTS: %u is a listener of our own",
+	return err_set(e, ERR_CONFIG,
+		       SETTINGS_PREFIX "PORTS: %u is one of the proxy's own listeners",
 		       address_port(own));
 }
 

@@ -102,7 +102,7 @@ serve_sandbox_enter(const struct proxy *p, bool connects)
 
 	arena_init(&a, PATHS_MAX_BYTES);
 	if (!make_rules(p, &rules, &a)) {
-		log_warn(NULL, "no memory for the rules of Landlock");
+		log_warn(NULL, "out of memory for the rules of Landlock");
 		wanted.landlock = false;
 	}
 	sandbox_enter(&wanted, &rules,

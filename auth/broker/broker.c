@@ -86,7 +86,7 @@ may_ask(struct broker *b, const struct broker_request *r, struct broker_end *end
 {
 	uint32_t blocked_s = client_rate_blocked_s(gitlab_client_rate(b->gitlab));
 
-	*end = (struct broker_end){BROKER_RESULT_RATE_LIMITED, 0, "too many requests a minute"};
+	*end = (struct broker_end){BROKER_RESULT_RATE_LIMITED, 0, "too many requests per minute"};
 	if (r->operation != BROKER_REVOKE && deny_list_has_host(b->deny_list, r->authority)) {
 		*end = (struct broker_end){BROKER_RESULT_DENIED_WORKSPACE, 0,
 					   "denied by the operator"};
@@ -96,7 +96,7 @@ may_ask(struct broker *b, const struct broker_request *r, struct broker_end *end
 		return false;
 	if (blocked_s > 0) {
 		*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, blocked_s,
-					   "GitLab limits our requests"};
+					   "rate limited by GitLab"};
 		return false;
 	}
 	if (b->calls_count >= BROKER_CALLS_MAX ||
@@ -155,8 +155,7 @@ broker_start(struct broker *b, struct str body, const struct log_context *log,
 		reject(b, BROKER_REJECTED_MALFORMED, 400, "it is malformed", log, reply);
 		break;
 	case RELAY_OUTSIDE_ZONES:
-		reject(b, BROKER_REJECTED_ZONE, 403, "its host is in none of our zones", log,
-		       reply);
+		reject(b, BROKER_REJECTED_ZONE, 403, "its host is not in RELAY_ZONES", log, reply);
 		break;
 	case RELAY_FORGED:
 		reject(b, BROKER_REJECTED_KEY, 403, "it is not sealed with that workspace's key",

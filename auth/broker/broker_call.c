@@ -239,7 +239,7 @@ ask_gitlab(struct broker_call *c, const struct broker_request *r, struct broker_
 	case BROKER_OPERATIONS:
 		break;
 	}
-	*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S, "no memory"};
+	*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S, "out of memory"};
 	return c->asking != NULL;
 }
 
@@ -271,7 +271,7 @@ broker_call_start(struct broker *b, const struct broker_request *r, struct broke
 
 	if (c == NULL) {
 		*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S,
-					   "no memory"};
+					   "out of memory"};
 		return NULL;
 	}
 	if (!ask_gitlab(c, r, end)) {

@@ -36,20 +36,20 @@ static const struct metrics_family families[] = {
 	{ROW("workspace_proxy_broker_requests_total", METRICS_COUNTER, requests),
 	 .labels = {METRICS_LABEL("operation", broker_operation_names),
 		    METRICS_LABEL("outcome", broker_result_names)},
-	 .help = "Requests of workspaces, by what they asked for and what came of it; refuses_us: "
-		 "GitLab does not accept the application; denied: by RELAY_DENY_FILE; stale: the "
-		 "clocks differ; busy: too many requests at once."},
+	 .help = "Requests of workspaces by operation and outcome; refuses_us: GitLab does not "
+		 "accept the application; denied_workspace, denied_user: by RELAY_DENY_FILE; "
+		 "stale: the clocks differ; busy: too many requests at once."},
 	{ROW("workspace_proxy_broker_request_duration_seconds", METRICS_HISTOGRAM, duration),
 	 .unit = METRICS_MICROSECONDS,
 	 .labels = {METRICS_LABEL("operation", broker_operation_names)},
 	 .bounds = &metrics_latency_bounds,
-	 .help = "From such a request to its answer, where GitLab was asked."},
+	 .help = "Duration of requests of workspaces that were sent to GitLab."},
 	{ROW("workspace_proxy_broker_requests_rejected_total", METRICS_COUNTER, rejected),
 	 .labels = {METRICS_LABEL("reason", rejections)},
-	 .help = "Requests that no workspace of ours sent; key: sealed with another key than that "
-		 "of their host."},
+	 .help = "Invalid requests, not from a workspace of this relay; zone: their host is not in "
+		 "RELAY_ZONES; key: not encrypted with the key of their host."},
 	{ROW("workspace_proxy_broker_requests_in_flight", METRICS_GAUGE, in_flight),
-	 .help = "Requests for which GitLab is being asked."},
+	 .help = "Requests that wait for GitLab."},
 	{ROW("workspace_proxy_broker_deny_entries", METRICS_GAUGE, deny_entries),
 	 .help = "Workspaces and users in RELAY_DENY_FILE."},
 };

@@ -54,7 +54,7 @@ add_user(struct deny_list *l, struct str id, struct err *e)
 	uint64_t user_id;
 
 	if (!str_to_u64(id, 1, INT64_MAX, &user_id))
-		return err_set(e, ERR_CONFIG, "it is no user's id");
+		return err_set(e, ERR_CONFIG, "it is not a user's id");
 	l->users[l->users_count++] = user_id;
 	return true;
 }
@@ -118,7 +118,7 @@ deny_list_parse(struct str text, struct err *e)
 	struct deny_list *l = calloc(1, sizeof(*l));
 
 	if (l == NULL || !reserve(l, text)) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		deny_list_free(l);
 		return NULL;
 	}

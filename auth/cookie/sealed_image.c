@@ -121,6 +121,6 @@ sealed_image_set_aside(const struct statefile *f, const char *message, const str
 	struct err e = ERR_INIT;
 
 	if (!statefile_set_aside(f, name, sizeof(name), &e))
-		log_warn(NULL, "state file can't be set aside", log_err(&e));
+		log_warn(NULL, "unusable state file can't be renamed", log_err(&e));
 	log_warn(NULL, message, log_cstr("file", name), log_err(why));
 }

@@ -104,7 +104,7 @@ redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_ver
 	struct device_grant *grant = device_grants_add(a->grants, false, STR_NONE, secret);
 
 	if (grant == NULL) {
-		verdict_unavailable(v, 0, "Too many devices are being let in at the moment.");
+		verdict_unavailable(v, 0, "Too many devices are being authorized at the moment.");
 		return;
 	}
 	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
@@ -265,7 +265,7 @@ device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_v
 	grant = device_grants_add(a->grants, true, facts->client, secret);
 	if (grant == NULL) {
 		verdict_unavailable(v, DEVICE_TYPED_MS / 1000,
-				    "Too many devices are being let in at the moment.");
+				    "Too many devices are being authorized at the moment.");
 		return;
 	}
 	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
@@ -303,7 +303,7 @@ issue_token(struct auth *a, struct auth_session *s, const struct device_grant *g
 		log_error(NULL, "device token not issued", log_err(&e));
 		verdict_unavailable(v, 0, NULL);
 	} else {
-		log_info(NULL, "device let in", log_str("user", session_identity(s).username),
+		log_info(NULL, "device authorized", log_str("user", session_identity(s).username),
 			 log_cstr("device", grant->name));
 		json_write_begin(&w, &json);
 		json_write_object(&w, NULL);

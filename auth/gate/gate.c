@@ -151,7 +151,7 @@ static void
 refuse_guest(const struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
 	verdict_problem(v, AUTH_PROBLEM_NO_ACCESS,
-			"This port is shared with you, all else is not.");
+			"Only this port of the workspace is shared with you.");
 	verdict_set_identity(v, s);
 	v->location = a->start_url;
 }

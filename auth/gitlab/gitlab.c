@@ -173,7 +173,7 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	/* Of a plain http address; GitLab has no use for this status. */
 	if (response != NULL && response->status == 407) {
 		err_set(&answer.err, ERR_PROXY,
-			"outgoing proxy: it wants a user and password (status 407)");
+			"outgoing proxy: it requires a user and password (status 407)");
 	} else if (response != NULL) {
 		copy.read(response, &copy.expect, &answer);
 	} else {

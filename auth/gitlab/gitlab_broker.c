@@ -155,9 +155,9 @@ explain_status(const struct fetch_response *r, struct gitlab_answer *answer)
 	if (r->status == 403)
 		what = "it does not accept this workspace's RELAY_KEY and host";
 	else if (r->status == 404 || r->status == 405)
-		what = "it is no token broker: CLIENT_SECRET is not set there";
+		what = "it is not a token broker: CLIENT_SECRET is not set there";
 	else if (r->status >= 300 && r->status < 400)
-		what = "it redirects: is RELAY_URL right?";
+		what = "it responds with a redirect: check RELAY_URL";
 	else if (r->status != 400 && r->status != 413)
 		answer->outcome = GITLAB_UNAVAILABLE;
 	err_set(&answer->err, ERR_PROTOCOL, "relay: %s (status %u)", what, r->status);
@@ -181,7 +181,7 @@ gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *e
 		/* GitLab may have been asked. */
 		answer->outcome = GITLAB_LOST;
 		err_set(&answer->err, ERR_PROTOCOL,
-			"relay: what it sent is no answer to our request");
+			"relay: its response does not belong to our request");
 	}
 	buf_wipe_fini(&memory);
 }

@@ -44,11 +44,10 @@ api_is_ok(const struct fetch_response *r, const char *scope, struct gitlab_answe
 	else if (r->status == 403 && str_find(r->body, STR("insufficient_scope")) != SIZE_MAX)
 		set_scope_missing(a, scope, r);
 	else if (r->status == 403)
-		set_outcome(a, GITLAB_FORBIDDEN, "GitLab forbids this account the use of its API",
-			    r);
+		set_outcome(a, GITLAB_FORBIDDEN, "GitLab does not let this account use its API", r);
 	else if (r->status >= 300 && r->status < 400)
-		set_outcome(a, GITLAB_REFUSES_US, "GitLab redirects its API: is its address right?",
-			    r);
+		set_outcome(a, GITLAB_REFUSES_US,
+			    "GitLab's API responds with a redirect: check GITLAB_URL", r);
 	else
 		set_outcome(a, GITLAB_UNAVAILABLE, "unexpected response", r);
 	return false;
@@ -166,7 +165,7 @@ gitlab_read_tokens(const struct fetch_response *r, const struct gitlab_expect *e
 	    token_error(r->body, r, answer))
 		return;
 	if (r->status == 401 || r->status == 404 || (r->status >= 300 && r->status < 400)) {
-		set_outcome(answer, GITLAB_REFUSES_US, "GitLab's token endpoint refuses the client",
+		set_outcome(answer, GITLAB_REFUSES_US, "GitLab's token endpoint rejects the client",
 			    r);
 		return;
 	}
@@ -286,10 +285,10 @@ read_graphql_errors(const struct json_node *errors, const struct fetch_response 
 	(void)!json_get_opt_str(first, "message", &message, NULL);
 	(void)!json_get_opt_str(first, "extensions.code", &code, NULL);
 	if (str_find(message, STR("does not exist or you don't have permission")) != SIZE_MAX)
-		set_outcome(a, GITLAB_NO, "GitLab does not show this user the workspace", r);
+		set_outcome(a, GITLAB_NO, "GitLab does not let this user see the workspace", r);
 	else if (str_equal(code, STR("undefinedField")) || str_equal(code, STR("undefinedType")) ||
 		 str_find(message, STR("doesn't exist on type")) != SIZE_MAX)
-		set_outcome(a, GITLAB_REFUSES_US, "this GitLab has no workspaces", r);
+		set_outcome(a, GITLAB_REFUSES_US, "this GitLab does not support workspaces", r);
 	else
 		set_outcome(a, GITLAB_UNAVAILABLE, "GraphQL reports errors", r);
 }
@@ -321,13 +320,13 @@ read_ownership(const struct json_node *root, const struct fetch_response *r,
 	else if (!gid_equals(root, "data.currentUser.id", GITLAB_USER_GID, expect->user_id))
 		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another user", r);
 	else if (workspace != NULL && json_is_null(workspace))
-		set_outcome(a, GITLAB_NO, "GitLab does not show this user the workspace", r);
+		set_outcome(a, GITLAB_NO, "GitLab does not let this user see the workspace", r);
 	else if (!gid_equals(workspace, "id", GITLAB_WORKSPACE_GID,
 			     expect->settings->workspace_id) ||
 		 !json_get_str(workspace, "user.id", &owner, NULL))
 		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another workspace", r);
 	else if (!gid_equals(workspace, "user.id", GITLAB_USER_GID, expect->user_id))
-		set_outcome(a, GITLAB_NO, "the workspace belongs to somebody else", r);
+		set_outcome(a, GITLAB_NO, "the workspace belongs to another user", r);
 	else
 		a->outcome = GITLAB_OK;
 }

@@ -14,7 +14,8 @@ on_revoked(struct gitlab_answer *answer, void *arg)
 	secret_free(r->token);
 	r->token = NULL;
 	if (answer->outcome != GITLAB_OK)
-		log_warn(NULL, "token not revoked; it expires by itself", log_err(&answer->err));
+		log_warn(NULL, "token not revoked; it is valid until it expires",
+			 log_err(&answer->err));
 }
 
 static void
@@ -38,7 +39,7 @@ find_free_revocation(struct gitlab *g)
 			return r;
 		}
 	}
-	log_warn(NULL, "too many revocations at once; a token is left to expire");
+	log_warn(NULL, "too many revocations at once; token not revoked");
 	return NULL;
 }
 

@@ -53,7 +53,7 @@ warn(struct client_rate *r, struct str client_ip, uint64_t now_ms)
 	if (r->warned_ms != 0 && now_ms - r->warned_ms < WARNING_MS)
 		return;
 	r->warned_ms = now_ms;
-	log_warn(NULL, "sign-in rate limit exceeded; GitLab is not asked",
+	log_warn(NULL, "sign-in rate limit exceeded; no request to GitLab",
 		 log_str("client", client_ip));
 }
 

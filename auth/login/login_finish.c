@@ -129,7 +129,7 @@ restart_login(struct login_finish *l, const struct err *why)
 	login_start(l->call.auth, NULL, &round, v);
 	if (v->problem == AUTH_PROBLEM_LOGIN_LOOP)
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_FAILED,
-				"GitLab did not accept its own authorization code.");
+				"GitLab rejected the authorization code that it had issued.");
 	finish_call(l);
 }
 
@@ -258,9 +258,10 @@ on_allowed(struct login_finish *l)
 	}
 	session_history_note_replaced(&l->history, find_old(l), l->flow.started_ms);
 	if (session_history_is_lost(&l->history, a->store, l->flow.started_ms)) {
-		err_set(&why, ERR_INPUT, "session cookies do not come back");
+		err_set(&why, ERR_INPUT, "the browser does not return the session cookie");
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
-				 "Signing in succeeds, and is forgotten at once.", &why);
+				 "Signing in succeeds, but the browser does not keep the session.",
+				 &why);
 		return;
 	}
 	open_session(l);
@@ -282,7 +283,7 @@ on_policy(const struct policy_result *result, void *arg)
 		return;
 	case POLICY_TOKEN_INVALID:
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
-				 "GitLab did not accept its own token.", &why);
+				 "GitLab rejected the token that it had issued.", &why);
 		return;
 	case POLICY_MISCONFIGURED:
 		end_misconfigured(l, result->missing_scope, &why);
@@ -335,7 +336,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 	l->user = answer->user;
 	if (!check_id_token(l, &why)) {
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_FAILED,
-				 "GitLab's answer does not fit this login.", &why);
+				 "GitLab's response does not match this login.", &why);
 		return;
 	}
 	if (!l->user.is_active) {
@@ -368,7 +369,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	l->tokens = answer->tokens;
 	answer->tokens = (struct gitlab_tokens){0};
 	if (answer->missing_scope != NULL && l->share != NULL) {
-		err_set(&why, ERR_DENIED, "the port is shared differently by now");
+		err_set(&why, ERR_DENIED, "the share of the port was changed during the login");
 		restart_login(l, &why);
 		return;
 	}
@@ -382,7 +383,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 	l->asking = gitlab_get_user(l->call.auth->gitlab, &who, on_user, l);
 	if (l->asking != NULL)
 		return;
-	err_set(&why, ERR_MEMORY, "user could not be asked");
+	err_set(&why, ERR_MEMORY, "the request for the user could not be sent");
 	end_unavailable(l, &why, 0);
 }
 
@@ -401,7 +402,7 @@ refuse_to_start(struct auth *a, const struct login_finish_input *x, uint32_t ret
 		struct auth_verdict *v)
 {
 	login_count(a, AUTH_LOGIN_UNAVAILABLE);
-	verdict_unavailable(v, retry_after_s, "Too many people are signing in at once.");
+	verdict_unavailable(v, retry_after_s, "Too many users are signing in at once.");
 	v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
 }
 

@@ -292,7 +292,7 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 		recover(a, facts, state, &flow, is_script, v);
 	} else if (!session_note_port_cookie(s, flow.started_ms)) {
 		verdict_problem(v, AUTH_PROBLEM_LOGIN_LOOP,
-				"Signing in succeeds, and is forgotten at once.");
+				"Signing in succeeds, but the browser does not keep the session.");
 		v->location = login_start_url(a, str_from(flow.target), facts->client, &v->arena);
 	} else {
 		v->allows_origin = is_script;

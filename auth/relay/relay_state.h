@@ -31,7 +31,7 @@ struct relay_request {
 enum relay_finding {
 	RELAY_GOOD,
 	RELAY_MALFORMED,
-	RELAY_OUTSIDE_ZONES, /* its host is in none of our zones */
+	RELAY_OUTSIDE_ZONES, /* its host is not in RELAY_ZONES */
 	RELAY_FORGED,	     /* not signed by that workspace's key */
 	RELAY_STALE,
 };

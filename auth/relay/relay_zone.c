@@ -82,7 +82,7 @@ relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err 
 		ok = err_set(e, ERR_INPUT, "it is a whole top-level domain");
 	if (ok) {
 		*zone = str_from(arena_dup(a, buf_view(&folded)));
-		ok = zone->data != NULL || err_set(e, ERR_MEMORY, "no memory");
+		ok = zone->data != NULL || err_set(e, ERR_MEMORY, "out of memory");
 	}
 	buf_fini(&folded);
 	return ok;

@@ -111,7 +111,7 @@ on_timer(void *arg)
 		struct port_share *next = LIST_NEXT(p, entry);
 
 		if (port_share_is_over(p)) {
-			end_share(all, p, "", "its time is over");
+			end_share(all, p, "", "it has expired");
 			has_changed = true;
 		}
 		p = next;
@@ -268,12 +268,12 @@ share_anew(struct port_shares *all, const struct port_share_terms *terms, uint64
 	struct port_share *p;
 
 	if (old == NULL && all->count == AUTH_SHARES_MAX)
-		return "Too many ports are shared: take one back first.";
+		return "Too many ports are shared: stop sharing one of them first.";
 	p = port_share_new(terms, by_id, by, all->options.settings);
 	if (p == NULL)
-		return "There is no memory left.";
+		return "The process is out of memory.";
 	if (old != NULL)
-		end_share(all, old, by, "it is shared differently");
+		end_share(all, old, by, "its audience was changed");
 	add(all, p);
 	log_share("port shared", terms, by, "");
 	return NULL;
@@ -284,7 +284,7 @@ take_back(struct port_shares *all, struct port_share *old, const char *by)
 {
 	if (old == NULL)
 		return;
-	end_share(all, old, by, "it was taken back");
+	end_share(all, old, by, "it was revoked");
 	note_change(all);
 }
 
@@ -304,7 +304,7 @@ port_shares_set(struct port_shares *all, const struct port_share_terms *terms, u
 		return refusal;
 	if (old != NULL && !port_share_is_over(old) && port_share_has_terms(old, terms)) {
 		old->terms.until_ms = terms->until_ms;
-		log_share("port shared", terms, by, "its end was changed");
+		log_share("port shared", terms, by, "its end time was changed");
 	} else {
 		refusal = share_anew(all, terms, by_id, by);
 	}

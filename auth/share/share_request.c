@@ -56,7 +56,7 @@ read_form(struct str body, struct share_fields *f, struct arena *arena)
 		if (count > 1)
 			return refuse(arena, (enum share_field)i, "it once");
 		if (count == 1 && !url_decode(&f->values[i], raw, true))
-			return refuse(arena, (enum share_field)i, "less text, well encoded");
+			return refuse(arena, (enum share_field)i, "shorter text in valid UTF-8");
 	}
 	return NULL;
 }
@@ -98,10 +98,10 @@ read_members(const struct json_node *root, struct share_fields *f, struct arena 
 		while (i < FIELDS && !str_equal(m.key, str_from(fields[i].name)))
 			i++;
 		if (i == FIELDS)
-			return "The JSON has a field that there is not; there are port, audience, "
+			return "The JSON has an unknown field; the fields are port, audience, "
 			       "users, group, until and seconds.";
 		if (!add_value(m.value, (enum share_field)i, &f->values[i]))
-			return refuse(arena, (enum share_field)i, "a text or number, not too long");
+			return refuse(arena, (enum share_field)i, "a short string or a number");
 	}
 	return NULL;
 }
@@ -128,7 +128,7 @@ take_end(const struct share_fields *f, struct port_share_terms *terms, struct ar
 	bool has_zone = false;
 
 	if (until.len > 0 && text.len > 0)
-		return refuse(arena, FIELD_SECONDS, "it only without \"until\"");
+		return refuse(arena, FIELD_SECONDS, "no \"until\" beside it");
 	if (text.len > 0) {
 		if (!str_to_u64(text, SECONDS_MIN, AUTH_SHARE_LONGEST_S, &seconds))
 			return refuse(arena, FIELD_SECONDS, "60 to 31622400");
@@ -140,7 +140,7 @@ take_end(const struct share_fields *f, struct port_share_terms *terms, struct ar
 	    !has_zone)
 		return refuse(arena, FIELD_UNTIL, "a time such as 2026-01-31T18:00:00Z");
 	if (terms->until_ms <= now_ms || terms->until_ms > now_ms + AUTH_SHARE_LONGEST_S * 1000)
-		return refuse(arena, FIELD_UNTIL, "a time to come, within 366 days");
+		return refuse(arena, FIELD_UNTIL, "a time in the future, within 366 days");
 	return NULL;
 }
 
@@ -163,7 +163,7 @@ take_names(const struct share_fields *f, struct port_share_terms *terms, struct 
 	} else if (terms->audience == AUTH_AUDIENCE_USERS && str_trim(users).len > 0) {
 		if (!auth_parse_users(users, &list, &e))
 			detail = refuse(arena, FIELD_USERS,
-					"usernames or ids with commas between, at most 64");
+					"usernames or ids, separated by commas, at most 64");
 	}
 	if (detail == NULL) {
 		memcpy(terms->of, list.len == 0 ? "" : list.data, list.len);

@@ -186,7 +186,7 @@ read_all(int fd, struct buf *out, struct err *e)
 	while (ok && (got = read(fd, block, sizeof(block))) != 0) {
 		if (got > 0)
 			ok = buf_add(out, block, (size_t)got) ||
-			     err_set(e, ERR_CONFIG, "it is bigger than %d bytes", VALUE_MAX_BYTES);
+			     err_set(e, ERR_CONFIG, "it is larger than %d bytes", VALUE_MAX_BYTES);
 		else if (errno != EINTR)
 			ok = err_set(e, ERR_CONFIG, "%s", strerror(errno));
 	}
@@ -204,7 +204,7 @@ conf_read_text(const char *path, struct buf *out, struct err *e)
 		return err_set(e, ERR_CONFIG, "%s", strerror(errno));
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (!ok)
-		err_set(e, ERR_CONFIG, "it is no regular file");
+		err_set(e, ERR_CONFIG, "it is not a regular file");
 	ok = ok && read_all(fd, out, e);
 	(void)close(fd);
 	while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
@@ -268,7 +268,7 @@ collect_form(struct loader *l, const struct conf_setting *row, unsigned form, st
 		buf_init(&value, VALUE_MAX_BYTES);
 	} else if (!str_equal(buf_view(&f->value), buf_view(&value))) {
 		conf_problem(l->problems, f->variable,
-			     "set together with %s, and to something else; expected one of them",
+			     "set together with %s, to a different value; expected one of them",
 			     variable);
 		f->broken = true;
 	}

@@ -106,7 +106,7 @@ static bool
 parse_text(struct str text, const char **field, struct arena *a, struct err *e)
 {
 	if (ascii_has_control(text))
-		return err_set(e, ERR_CONFIG, "it holds control characters");
+		return err_set(e, ERR_CONFIG, "it contains control characters");
 	const char *copy = arena_dup(a, text);
 	if (copy == NULL)
 		return err_set(e, ERR_MEMORY, "too long");
@@ -126,7 +126,7 @@ static bool
 parse_secret(struct str text, struct secret **field, struct err *e)
 {
 	if (ascii_has_control(text))
-		return err_set(e, ERR_CONFIG, "it holds control characters or several lines");
+		return err_set(e, ERR_CONFIG, "it contains control characters or several lines");
 	*field = secret_from_str(text);
 	return *field != NULL || err_set(e, ERR_MEMORY, "too long");
 }

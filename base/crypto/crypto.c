@@ -261,7 +261,7 @@ check_seal_input(const struct secret *key, struct str data, struct str associate
 	if (secret_view(key).len != CRYPTO_KEY_BYTES)
 		return err_set(e, ERR_CRYPTO, "the key does not have %d bytes", CRYPTO_KEY_BYTES);
 	if (data.len > DATA_MAX_BYTES || associated.len > DATA_MAX_BYTES)
-		return err_set(e, ERR_LIMIT, "too much to seal at once");
+		return err_set(e, ERR_LIMIT, "too much data to encrypt at once");
 	return true;
 }
 
@@ -292,14 +292,14 @@ crypto_seal(const struct secret *key, struct str plain, struct str associated, s
 	if (!check_seal_input(key, plain, associated, e))
 		return false;
 	if (!buf_is_ok(out) || !buf_reserve(out, plain.len + CRYPTO_SEAL_OVERHEAD))
-		return err_set(e, ERR_MEMORY, "no room for a seal");
+		return err_set(e, ERR_MEMORY, "no room for the encrypted data");
 	need_algorithms();
 	context = EVP_CIPHER_CTX_new();
 	is_done = context != NULL &&
 		  encrypt(context, key, plain, associated, (unsigned char *)out->data + out->len);
 	EVP_CIPHER_CTX_free(context);
 	if (!is_done)
-		return err_set(e, ERR_CRYPTO, "sealing failed");
+		return err_set(e, ERR_CRYPTO, "encryption failed");
 	out->len += plain.len + CRYPTO_SEAL_OVERHEAD;
 	return true;
 }
@@ -339,10 +339,10 @@ crypto_open(const struct secret *key, struct str sealed, struct str associated, 
 	if (!check_seal_input(key, sealed, associated, e))
 		return false;
 	if (sealed.len < CRYPTO_SEAL_OVERHEAD)
-		return err_set(e, ERR_CRYPTO, "the seal is too short");
+		return err_set(e, ERR_CRYPTO, "the encrypted data is too short");
 	text_len = sealed.len - CRYPTO_SEAL_OVERHEAD;
 	if (!buf_is_ok(out) || !buf_reserve(out, text_len))
-		return err_set(e, ERR_MEMORY, "no room for what is sealed");
+		return err_set(e, ERR_MEMORY, "no room for the decrypted data");
 	need_algorithms();
 	context = EVP_CIPHER_CTX_new();
 	/* A buffer may have no memory yet when the text is empty. */
@@ -351,7 +351,7 @@ crypto_open(const struct secret *key, struct str sealed, struct str associated, 
 	EVP_CIPHER_CTX_free(context);
 	if (!is_open) {
 		secret_wipe(text, text_len);
-		return err_set(e, ERR_CRYPTO, "the seal does not open");
+		return err_set(e, ERR_CRYPTO, "decryption failed: wrong key or changed data");
 	}
 	out->len += text_len;
 	return true;

@@ -265,7 +265,7 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 	struct fetch *f = calloc(1, sizeof(*f));
 	if (f == NULL) {
 		curl_global_cleanup();
-		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		err_set(e, ERR_MEMORY, "out of memory for the HTTP client");
 		return NULL;
 	}
 	f->loop = l;
@@ -283,7 +283,7 @@ fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 	f->ca_file = options->ca_file == NULL ? NULL : strdup(options->ca_file);
 	if (f->multi == NULL || f->user_agent == NULL ||
 	    (f->ca_file == NULL && options->ca_file != NULL)) {
-		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		err_set(e, ERR_MEMORY, "out of memory for the HTTP client");
 		fetch_destroy(f);
 		return NULL;
 	}
@@ -321,7 +321,7 @@ fetch_start(struct fetch *f, const struct fetch_request *request, fetch_done_fn 
 	struct fetch_call *call = f->is_freed ? NULL : calloc(1, sizeof(*call));
 
 	if (call == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a request");
+		err_set(e, ERR_MEMORY, "out of memory for a request");
 		return NULL;
 	}
 	call->fetch = f;

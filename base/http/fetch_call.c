@@ -90,7 +90,7 @@ add_header(struct fetch_call *call, const char *name, struct str value, struct e
 		longer = curl_slist_append(call->headers, line.data);
 	buf_wipe_fini(&line);
 	if (longer == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for a request");
+		return err_set(e, ERR_MEMORY, "out of memory for a request");
 	call->headers = longer;
 	return true;
 }
@@ -111,9 +111,9 @@ static bool
 read_url(struct fetch_call *call, const char *url, struct err *e)
 {
 	if (!fetch_read_url(url, &call->host, &call->port))
-		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
+		return err_set(e, ERR_PROTOCOL, "the address is not an http or https URL");
 	call->url = strdup(url);
-	return call->url != NULL || err_set(e, ERR_MEMORY, "no memory for a request");
+	return call->url != NULL || err_set(e, ERR_MEMORY, "out of memory for a request");
 }
 
 static bool

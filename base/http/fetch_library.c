@@ -103,7 +103,7 @@ names_other_host(const char *problem, const char *host)
 static const char *
 explain_status(long status)
 {
-	return status == 407 ? " (it wants a user and password)" : "";
+	return status == 407 ? " (it requires a user and password)" : "";
 }
 
 /* Of a timeout before the request was sent, on the way through a proxy. */

@@ -193,7 +193,7 @@ fetch_stream_new(const struct fetch_stream_options *options, struct err *e)
 	s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		curl_global_cleanup();
-		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		err_set(e, ERR_MEMORY, "out of memory for the HTTP client");
 		return NULL;
 	}
 	s->options = *options;
@@ -202,7 +202,7 @@ fetch_stream_new(const struct fetch_stream_options *options, struct err *e)
 	s->buffer = malloc(BUFFER_BYTES);
 	if (s->multi == NULL || s->easy == NULL || s->buffer == NULL) {
 		fetch_stream_free(s);
-		err_set(e, ERR_MEMORY, "no memory for the HTTP client");
+		err_set(e, ERR_MEMORY, "out of memory for the HTTP client");
 		return NULL;
 	}
 	return s;
@@ -340,7 +340,7 @@ start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *
 {
 	stop(s);
 	if (!fetch_read_url(r->url, &s->host, &s->port))
-		return err_set(e, ERR_PROTOCOL, "the address is no http or https URL");
+		return err_set(e, ERR_PROTOCOL, "the address is not an http or https URL");
 	if (!set_numbers(s) || !set_callbacks(s) || !set_texts(s, r) || !set_method(s, r) ||
 	    !set_range(s, r) ||
 	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) != CURLE_OK ||

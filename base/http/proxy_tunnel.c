@@ -84,9 +84,9 @@ check_head(struct str head, struct err *e)
 
 	if (!str_starts_with(head, STR("HTTP/1.")) ||
 	    !str_to_u64(str_take(str_skip(head, strlen("HTTP/1.1 ")), 3), 100, 599, &status))
-		return err_set(e, ERR_PROXY, "it does not answer in HTTP");
+		return err_set(e, ERR_PROXY, "its response is not HTTP");
 	if (status == 407)
-		return err_set(e, ERR_PROXY, "it wants another user or password (status 407)");
+		return err_set(e, ERR_PROXY, "it rejects the user or password (status 407)");
 	return (status >= 200 && status < 300) ||
 	       err_set(e, ERR_PROXY, "it refused the connection (status %u)", (unsigned)status);
 }
@@ -103,7 +103,7 @@ ask_proxy(int fd, const struct raw_stream_target *target, const struct outgoing_
 	buf_init(&head, HEAD_MAX);
 	ok = buf_reserve(&request, HEAD_MAX) && write_request(target, p, &request);
 	if (!ok)
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 	ok = ok && send_all(fd, buf_view(&request), deadline_ms, e) &&
 	     receive_head(fd, &head, deadline_ms, e) && check_head(buf_view(&head), e);
 	buf_wipe_fini(&request);

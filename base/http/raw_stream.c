@@ -70,7 +70,7 @@ prepare_tls(struct raw_stream *s, const struct raw_stream_target *target, struct
 	if (s->context == NULL || !configure(s->context))
 		return tls_error_set(e, ERR_TLS, "TLS can't be set up");
 	if (target->ca_file != NULL && SSL_CTX_load_verify_file(s->context, target->ca_file) != 1)
-		return tls_error_set(e, ERR_CONFIG, "no authorities") ||
+		return tls_error_set(e, ERR_CONFIG, "no certificate authorities") ||
 		       err_wrap(e, "%s", target->ca_file);
 	if (target->ca_file == NULL && !system_authorities_use(s->context))
 		return tls_error_set(e, ERR_TLS, "the system's authorities can't be read");
@@ -120,7 +120,7 @@ gather_records(const struct raw_stream *s, struct err *e)
 	if (gathered == NULL || BIO_set_write_buffer_size(gathered, SEND_BYTES) != 1 ||
 	    BIO_up_ref(to_socket) != 1) {
 		BIO_free(gathered);
-		return tls_error_set(e, ERR_MEMORY, "no memory for TLS");
+		return tls_error_set(e, ERR_MEMORY, "out of memory for TLS");
 	}
 	SSL_set0_wbio(s->ssl, BIO_push(gathered, to_socket));
 	return true;
@@ -132,7 +132,7 @@ raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms,
 	struct raw_stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a connection");
+		err_set(e, ERR_MEMORY, "out of memory for a connection");
 		return NULL;
 	}
 	s->fd = proxy_tunnel_dial(target, deadline_ms, e);
@@ -186,11 +186,11 @@ result_of(const struct raw_stream *s, int result, struct err *e)
 		return RAW_STREAM_END;
 	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 		ERR_clear_error();
-		(void)err_set(e, ERR_CONNECT, "the connection was cut off");
+		(void)err_set(e, ERR_CONNECT, "the connection was closed without close_notify");
 	} else if (reason == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
-		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection broke");
+		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection failed");
 	} else {
-		(void)tls_error_set(e, ERR_CONNECT, "the connection broke");
+		(void)tls_error_set(e, ERR_CONNECT, "the connection failed");
 	}
 	return RAW_STREAM_FAILED;
 }
@@ -228,7 +228,7 @@ raw_stream_send(struct raw_stream *s, struct str data, size_t *len, struct err *
 		int error = errno;
 		if (BIO_should_retry(gathered))
 			return RAW_STREAM_AGAIN;
-		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection broke");
+		(void)err_set_errno(e, error != 0 ? error : ECONNRESET, "the connection failed");
 		return RAW_STREAM_FAILED;
 	}
 	*len = s->unflushed;

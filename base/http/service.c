@@ -127,7 +127,7 @@ service_new(struct loop *l, const struct address *address, const struct service_
 	struct service *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a service");
+		err_set(e, ERR_MEMORY, "out of memory for a service");
 		return NULL;
 	}
 	s->loop = l;
@@ -135,7 +135,7 @@ service_new(struct loop *l, const struct address *address, const struct service_
 	loop_timer_init(&s->accept_again, l, on_accept_again, s);
 	s->evhtp = evhtp_new(loop_event_base(l), s);
 	if (s->evhtp == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a service");
+		err_set(e, ERR_MEMORY, "out of memory for a service");
 		service_free(s);
 		return NULL;
 	}

@@ -63,7 +63,7 @@ lookup_method(void)
 	static X509_LOOKUP_METHOD *method;
 
 	if (method == NULL) {
-		method = X509_LOOKUP_meth_new("the file of all authorities");
+		method = X509_LOOKUP_meth_new("file of all certificate authorities");
 		if (method != NULL)
 			(void)X509_LOOKUP_meth_set_get_by_subject(method, on_lookup);
 	}

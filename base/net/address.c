@@ -129,14 +129,14 @@ address_parse(struct address *a, struct str text, struct err *e)
 	host = str_take(text, colon);
 	port_text = str_skip(text, colon + 1);
 	if (port_text.len > 5 || !str_to_u64(port_text, 0, 65535, &port))
-		return err_set(e, ERR_CONFIG, "the port is no number from 0 to 65535");
+		return err_set(e, ERR_CONFIG, "the port is not a number from 0 to 65535");
 	if (host.len == 0) {
 		set_any(a, (uint16_t)port);
 		return true;
 	}
 	if (set_host(a, without_brackets(host), !is_bracketed(host), (uint16_t)port))
 		return true;
-	return err_set(e, ERR_CONFIG, "the host is no address");
+	return err_set(e, ERR_CONFIG, "the host is not an IP address");
 }
 
 bool

@@ -26,12 +26,12 @@ parse_network(struct cidr_network *n, struct str text, struct err *e)
 	uint64_t prefix;
 
 	if (!ip_parse(&ip, str_take(text, slash)))
-		return err_set(e, ERR_CONFIG, "\"%.*s\" is no IP address or network",
+		return err_set(e, ERR_CONFIG, "\"%.*s\" is not an IP address or network",
 			       STR_FMT(text));
 	uint64_t max = ip.is_ipv4 ? 32 : 128;
 	prefix = max;
 	if (slash != SIZE_MAX && !str_to_u64(str_skip(text, slash + 1), 0, max, &prefix))
-		return err_set(e, ERR_CONFIG, "\"%.*s\" has no prefix of 0 to %u bits",
+		return err_set(e, ERR_CONFIG, "\"%.*s\" has no prefix length of 0 to %u bits",
 			       STR_FMT(text), (unsigned)max);
 	n->prefix = (unsigned)prefix + (ip.is_ipv4 ? IPV4_PREFIX : 0);
 	memcpy(n->bytes, ip.bytes, sizeof(n->bytes));
@@ -41,7 +41,7 @@ parse_network(struct cidr_network *n, struct str text, struct err *e)
 	for (unsigned bit = 0; bit < n->prefix; bit++)
 		behind[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 	if (memcmp(behind, zero, sizeof(zero)) != 0)
-		return err_set(e, ERR_CONFIG, "\"%.*s\" has bits set behind its prefix",
+		return err_set(e, ERR_CONFIG, "\"%.*s\" has bits set after its prefix",
 			       STR_FMT(text));
 	return true;
 }

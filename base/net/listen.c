@@ -156,7 +156,7 @@ listen_start(struct loop *l, const struct address *address, int passed_fd,
 	struct listen *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a listener");
+		err_set(e, ERR_MEMORY, "out of memory for a listener");
 		return NULL;
 	}
 	s->is_passed = passed_fd >= 0;
@@ -165,7 +165,7 @@ listen_start(struct loop *l, const struct address *address, int passed_fd,
 	loop_timer_init(&s->accept_again, l, on_accept_again, s);
 	s->evhtp = evhtp_new(loop_event_base(l), s);
 	if (s->evhtp == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a listener");
+		err_set(e, ERR_MEMORY, "out of memory for a listener");
 		goto failed;
 	}
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);

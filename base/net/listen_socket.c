@@ -28,7 +28,7 @@ remove_stale_file(const struct address *a, struct err *e)
 	if (lstat(un.sun_path, &st) != 0)
 		return errno == ENOENT ? true : err_set_errno(e, errno, "%s", un.sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, ERR_SYSTEM, "%s: exists and is no socket", un.sun_path);
+		return err_set(e, ERR_SYSTEM, "%s: exists and is not a socket", un.sun_path);
 
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -36,7 +36,7 @@ remove_stale_file(const struct address *a, struct err *e)
 	bool is_stale = connect(fd, sockaddr_of(a), a->len) != 0 && errno == ECONNREFUSED;
 	close(fd);
 	if (!is_stale)
-		return err_set(e, ERR_SYSTEM, "%s: somebody listens there already", un.sun_path);
+		return err_set(e, ERR_SYSTEM, "%s: another process listens there", un.sun_path);
 	if (unlink(un.sun_path) != 0)
 		return err_set_errno(e, errno, "%s: remove", un.sun_path);
 	return true;
@@ -117,7 +117,7 @@ listen_socket_adopt(int fd, struct err *e)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len) != 0)
 		return err_set_errno(e, errno, "descriptor %d", fd);
 	if (value != SOCK_STREAM)
-		return err_set(e, ERR_CONFIG, "descriptor %d is no stream socket", fd);
+		return err_set(e, ERR_CONFIG, "descriptor %d is not a stream socket", fd);
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) != 0 || value == 0)
 		return err_set(e, ERR_CONFIG, "descriptor %d does not listen", fd);
 	int flags = fcntl(fd, F_GETFL);

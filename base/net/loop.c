@@ -170,7 +170,7 @@ static void
 add_event(struct event *event, const struct timeval *delay)
 {
 	if (event_add(event, delay) != 0)
-		log_error(NULL, "no memory for an event", log_int("fd", event_get_fd(event)));
+		log_error(NULL, "out of memory for an event", log_int("fd", event_get_fd(event)));
 }
 
 static void

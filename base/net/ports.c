@@ -27,12 +27,12 @@ parse_range(struct ports_range *r, struct str text, struct err *e)
 		text = str_trim(str_skip(text, https.len));
 	size_t hyphen = str_find_byte(text, '-');
 	if (!ports_parse_one(str_trim(str_take(text, hyphen)), &r->first))
-		return err_set(e, ERR_CONFIG, "it is no port");
+		return err_set(e, ERR_CONFIG, "it is not a port");
 	r->last = r->first;
 	if (hyphen != SIZE_MAX && !ports_parse_one(str_trim(str_skip(text, hyphen + 1)), &r->last))
-		return err_set(e, ERR_CONFIG, "it ends with no port");
+		return err_set(e, ERR_CONFIG, "its end is not a port");
 	if (r->last < r->first)
-		return err_set(e, ERR_CONFIG, "it ends before it begins");
+		return err_set(e, ERR_CONFIG, "its end is below its start");
 	return true;
 }
 

@@ -166,7 +166,7 @@ resolver_new(struct loop *l, const char *name, uint64_t timeout_ms, resolver_don
 
 	if (r == NULL || (r->name = strdup(name)) == NULL) {
 		free(r);
-		err_set(e, ERR_MEMORY, "no memory to resolve names");
+		err_set(e, ERR_MEMORY, "out of memory to resolve names");
 		return NULL;
 	}
 	r->loop = l;

@@ -31,7 +31,7 @@ static const char *const sources[] = {"all", NULL};
 static const struct metrics_family families[] = {
 	{ROW("workspace_proxy_build_info", METRICS_GAUGE, build_info),
 	 .labels = {METRICS_LABEL("version", version_values)},
-	 .help = "Always 1; its label says which version runs."},
+	 .help = "Always 1; the label has the version."},
 	{ROW("process_cpu_seconds_total", METRICS_COUNTER, cpu_us), .unit = METRICS_MICROSECONDS,
 	 .help = "User and system CPU time spent, in seconds."},
 	{ROW("process_resident_memory_bytes", METRICS_GAUGE, resident_bytes), .omits_zero = true,

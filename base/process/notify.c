@@ -63,7 +63,7 @@ tell(struct notify *n, const char *message)
 		return;
 	n->failed = true;
 	err_set_errno(&e, errno, "NOTIFY_SOCKET");
-	log_warn(NULL, "service manager not told", log_err(&e));
+	log_warn(NULL, "service manager not notified", log_err(&e));
 }
 
 static void

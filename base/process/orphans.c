@@ -44,7 +44,7 @@ collect(void *arg)
 		}
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			o->collected++;
-		log_debug(NULL, "orphan collected", log_int("pid", pid));
+		log_debug(NULL, "orphaned process reaped", log_int("pid", pid));
 	}
 	loop_timer_start(&o->again, 0);
 }

@@ -270,7 +270,7 @@ read_all(int fd, struct buf *out, struct err *e)
 		ssize_t n;
 
 		if (out->max - out->len < READ_BYTES || !buf_reserve(out, READ_BYTES))
-			return err_set(e, ERR_LIMIT, "bigger than allowed");
+			return err_set(e, ERR_LIMIT, "larger than allowed");
 		n = read(fd, out->data + out->len, READ_BYTES);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -294,7 +294,7 @@ statefile_read(const struct statefile *f, struct buf *out, struct err *e)
 	if (fd < 0)
 		return err_set_errno(e, errno, "open %s", f->name);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		ok = err_set(e, ERR_PROTOCOL, "%s is no regular file", f->name);
+		ok = err_set(e, ERR_PROTOCOL, "%s is not a regular file", f->name);
 	else
 		ok = read_all(fd, out, e);
 	(void)close(fd);

@@ -105,7 +105,7 @@ syscall_filter_new(unsigned groups, struct err *e)
 	struct syscall_plan plan;
 
 	if (f == NULL) {
-		(void)err_set(e, ERR_MEMORY, "seccomp: no memory");
+		(void)err_set(e, ERR_MEMORY, "seccomp: out of memory");
 		return NULL;
 	}
 	make_plan(&plan, groups);

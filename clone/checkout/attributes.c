@@ -116,7 +116,7 @@ take_steps(struct attributes *a, uint64_t steps, struct err *e)
 static bool
 no_memory(struct err *e)
 {
-	return err_set(e, ERR_MEMORY, "no memory for attributes");
+	return err_set(e, ERR_MEMORY, "out of memory for attributes");
 }
 
 struct growing {

@@ -123,7 +123,7 @@ create_folders(struct checkout *c, const char *path)
 		c->folder.len = at;
 		if (!buf_add(&c->folder, path + at, part) || !buf_add_byte(&c->folder, '\0'))
 			return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
-					   "no memory");
+					   "out of memory");
 		if (mkdirat(c->root, c->folder.data, 0777) < 0)
 			return failure_set_errno(c->transfer->failure, errno, "create %.200s",
 						 c->folder.data);
@@ -158,7 +158,7 @@ set_conversion_failure(struct checkout *c, const struct file *f, const struct bl
 
 	if (b->converted.max < max)
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
-				   "no memory to convert %.200s", f->path);
+				   "out of memory to convert %.200s", f->path);
 	return failure_set(c->transfer->failure, CLONE_PROBLEM_REFUSED,
 			   "with its attributes \"%.200s\" has more than CLONE_FILE_BYTES_MAX "
 			   "(%llu) bytes",
@@ -227,7 +227,7 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 
 	if (b == NULL) {
 		free(path);
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	}
 	b->id = *git_tree_entry_id(entry);
 	b->mode = git_object_entry_mode(entry);
@@ -265,7 +265,7 @@ on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 			       ? 0
 			       : GIT_EUSER;
 	if (asprintf(&path, "%s%s", folder, git_tree_entry_name(entry)) < 0) {
-		failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 		return GIT_EUSER;
 	}
 	return add_file(c, path, entry) ? 0 : GIT_EUSER;
@@ -286,7 +286,7 @@ start_attributes(struct checkout *c)
 		return true;
 	c->attributes = attributes_new(ATTRIBUTES_STEPS);
 	if (c->attributes == NULL)
-		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	return tree_attributes_push(c->transfer, c->attributes, c->tree, STR_NONE);
 }
 
@@ -307,18 +307,18 @@ start(struct checkout *c)
 	if (c->root < 0)
 		return failure_set_errno(t->failure, errno, "open %s", workdir);
 	if (asprintf(&path, "%sindex", git_repository_path(t->repository)) < 0)
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	c->index = index_file_new(path, (uint32_t)t->progress.counters.files_total, &e);
 	free(path);
 	if (c->index == NULL)
 		return git_steps_fail_err(t, &e);
 	c->cache = tree_cache_new(tree_id_for_cache(c, git_tree_id(c->tree)));
 	if (c->cache == NULL)
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	/* One core is for this thread. */
 	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, on_tick, c);
 	if (c->writer == NULL)
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	return start_attributes(c);
 }
 

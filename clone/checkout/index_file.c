@@ -50,7 +50,7 @@ index_file_new(const char *path, uint32_t count, struct err *e)
 		x->sha1 = crypto_sha1_new();
 	if (x == NULL || x->sha1 == NULL) {
 		index_file_free(x);
-		err_set(e, ERR_MEMORY, "no memory for the index");
+		err_set(e, ERR_MEMORY, "out of memory for the index");
 		return NULL;
 	}
 	x->file = fopen(path, "wxe");

@@ -86,7 +86,7 @@ tree_attributes_enter(struct transfer *t, struct attributes *a, const char *pare
 		return git_steps_fail(t, code, "read a tree");
 	buf_init(&path, FOLDER_MAX_BYTES);
 	ok = (buf_addf(&path, "%s%s/", parent, git_tree_entry_name(entry)) ||
-	      failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory")) &&
+	      failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory")) &&
 	     tree_attributes_push(t, a, tree, buf_view(&path));
 	buf_fini(&path);
 	git_tree_free(tree);

@@ -221,7 +221,7 @@ enter(struct walk *w, const git_oid *id, const char *name)
 		return git_steps_fail(w->transfer, code, "read a tree");
 	w->folders[w->depth++] = (struct folder){.tree = tree, .path = w->path.len};
 	if (name[0] != '\0' && !buf_addf(&w->path, "%s/", name))
-		return failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	return true;
 }
 
@@ -251,7 +251,7 @@ note_odd(struct walk *w)
 		return git_steps_fail(w->transfer, code, "read a tree's size");
 	return (!last->is_odd && size == last->bytes) ||
 	       odd_trees_add(&w->transfer->odd_trees, id->id) ||
-	       failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	       failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 }
 
 static bool

@@ -48,7 +48,7 @@ print_usage(FILE *out, int code)
 		"usage: workspace-proxy credential [--socket PATH] get|store|erase\n"
 		"\n"
 		"A git credential helper (gitcredentials(7)) that asks the workspace's sidecar\n"
-		"for an access token of whoever is signed in. PATH is the sidecar's\n"
+		"for an access token of the signed-in user. PATH is the sidecar's\n"
 		"CREDENTIAL_SOCKET; without it " PREFIX "CREDENTIAL_SOCKET counts, then\n"
 		"credential.sock in " PREFIX "STATE_DIR.\n"
 		"\n"
@@ -272,7 +272,7 @@ ask(struct helper *h, const struct credential_request *r)
 	if (fd < 0 && h->is_docker)
 		return quit(h, STR("the workspace's sidecar can't be reached"));
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
-		tell(STR("this user id may not ask the workspace's sidecar for credentials"));
+		tell(STR("this user id may not request credentials from the workspace's sidecar"));
 		return EXIT_NOT_ASKED;
 	}
 	if (fd < 0)
@@ -298,7 +298,7 @@ serve_git(struct helper *h)
 	if (h->operation == CREDENTIAL_STORE || h->operation == CREDENTIAL_OTHER)
 		return EXIT_DONE;
 	if (!credential_parse_request(buf_view(&h->input), &r, NULL)) {
-		tell(STR("what git says is no credential"));
+		tell(STR("git's request is not a valid credential"));
 		return EXIT_NOT_ASKED;
 	}
 	r.operation = h->operation;
@@ -327,7 +327,7 @@ credential_run(int argc, char **argv)
 		return print_usage(stderr, EXIT_USAGE);
 	h.operation = credential_operation_from(str_from(argv[1]));
 	if (!find_socket(&h, socket_path)) {
-		tell(STR("no socket to ask at, or its path is too long; give --socket PATH"));
+		tell(STR("no socket is configured, or its path is too long; use --socket PATH"));
 		return EXIT_NOT_ASKED;
 	}
 	buf_init(&h.input, INPUT_MAX);
@@ -387,11 +387,11 @@ credential_run_docker(int argc, char **argv)
 	if (strcmp(argv[1], "erase") == 0)
 		return EXIT_DONE;
 	if (strcmp(argv[1], "get") != 0)
-		return print_reason(
-			STR("credentials come from whoever is signed in to the workspace "
-			    "and are not stored"));
+		return print_reason(STR("credentials are those of the user who is signed in to the "
+					"workspace, and are not stored"));
 	if (!find_socket(&h, NULL))
-		return print_reason(STR("no socket to ask at; set " PREFIX "CREDENTIAL_SOCKET"));
+		return print_reason(
+			STR("no socket is configured; set " PREFIX "CREDENTIAL_SOCKET"));
 	buf_init(&h.input, INPUT_MAX);
 	buf_init(&h.line, CREDENTIAL_MESSAGE_MAX);
 	code = get_for_docker(&h);

@@ -208,7 +208,7 @@ fetch_one(struct transfer *t)
 	else if (t->tag != NULL)
 		ok = buf_addf(&spec, "+%s:%s", t->tag, t->tag);
 	ok = (ok && buf_add_byte(&spec, '\0')) ||
-	     failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	     failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (ok && spec.len > 1)
 		specs[list.count++] = spec.data;
 	if (ok && t->extra != NULL)

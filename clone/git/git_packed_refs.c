@@ -92,11 +92,11 @@ collect(struct transfer *t, git_odb *odb, struct packed_refs *list)
 		return git_steps_fail(t, code, "list refs");
 	list->refs = calloc(count + 1, sizeof(*list->refs));
 	if (list->refs == NULL)
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory for refs");
 	for (size_t i = 0; i < count; i++) {
 		if (is_wanted(t, odb, heads[i]) && !add_ref(list, heads[i]))
 			return failure_set(t->failure, CLONE_PROBLEM_INTERNAL,
-					   "no memory for refs");
+					   "out of memory for refs");
 	}
 	qsort(list->refs, list->count, sizeof(*list->refs), compare);
 	return true;
@@ -173,7 +173,7 @@ format_refs(struct transfer *t, git_odb *odb, const struct packed_refs *list, st
 		if (code != 0)
 			return git_steps_fail(t, code, "read the object of a ref");
 	}
-	return ok || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory for refs");
+	return ok || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory for refs");
 }
 
 static bool

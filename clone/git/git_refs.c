@@ -39,7 +39,7 @@ set_text(struct transfer *t, char **field, const char *text)
 {
 	free(*field);
 	*field = strdup(text);
-	return *field != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+	return *field != NULL || failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 }
 
 static bool
@@ -176,7 +176,7 @@ choose_unborn(struct transfer *t, const struct head_list *heads)
 		if (heads->count > 0) {
 			t->progress.notes |= CLONE_NOTE_NO_HEAD;
 			log_warn(NULL,
-				 "clone: HEAD of the remote names no branch that exists; "
+				 "clone: the remote's HEAD names a branch that does not exist; "
 				 "nothing is checked out",
 				 log_cstr("head", name));
 		}

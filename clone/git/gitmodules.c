@@ -80,7 +80,7 @@ find_or_add(struct parse *p, const struct config_text_entry *entry, struct str n
 			return &m->items[i];
 	}
 	if (!name_is_plain(name)) {
-		tell(p, entry, name, "its name is not accepted", true);
+		tell(p, entry, name, "its name is invalid", true);
 		return NULL;
 	}
 	if (m->count == GITMODULES_MAX) {
@@ -154,10 +154,10 @@ set_variable(struct parse *p, struct gitmodule *module, const struct config_text
 		return set_text(p, entry, &module->url);
 	if (str_equal(variable, STR("update"))) {
 		module->update = update_from(entry->value);
-		return module->update == NULL ? "its update is not accepted" : NULL;
+		return module->update == NULL ? "its update value is invalid" : NULL;
 	}
 	if (str_equal(variable, STR("shallow")) && !read_bool(entry, &module->is_shallow))
-		return "shallow is no boolean";
+		return "shallow is not a boolean";
 	return NULL;
 }
 
@@ -172,7 +172,7 @@ on_entry(const struct config_text_entry *entry, void *arg)
 	const char *why;
 
 	if (str_is_empty(entry->name)) {
-		tell(p, entry, STR_NONE, "this line can't be read", true);
+		tell(p, entry, STR_NONE, "syntax error", true);
 		return;
 	}
 	if (!config_text_split(entry->name, &section, &name, &variable) ||
@@ -194,7 +194,7 @@ gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a, gitmodu
 	if (text.len > GITMODULES_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, ".gitmodules is too large");
 	config_text_read(text, on_entry, &p);
-	return !p.no_memory || err_set(e, ERR_MEMORY, "no memory for .gitmodules");
+	return !p.no_memory || err_set(e, ERR_MEMORY, "out of memory for .gitmodules");
 }
 
 bool
@@ -240,7 +240,7 @@ gitmodules_resolve_url(struct str base, struct str url, struct buf *out, struct 
 	struct str path = str_skip(base, origin);
 
 	if (str_is_empty(url) || url.data[0] == '-')
-		return err_set(e, ERR_PROTOCOL, "it is no address");
+		return err_set(e, ERR_PROTOCOL, "it is not a URL");
 	if (!str_starts_with(url, STR("./")) && !str_starts_with(url, STR("../")))
 		return buf_add_str(out, url) || err_set(e, ERR_LIMIT, "it is too long");
 	while (path.len > 0 && path.data[path.len - 1] == '/')

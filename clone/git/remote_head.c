@@ -50,7 +50,7 @@ ask(struct head_query *q, const char *path, const char *type, struct err *e)
 
 	buf_clear(&q->url);
 	if (!buf_addf(&q->url, "%s%s", q->options->url, path) || !buf_add_byte(&q->url, '\0'))
-		return err_set(e, ERR_MEMORY, "no memory");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	request.url = q->url.data;
 	if (!fetch_stream_open(q->client, &request, &head, e))
 		return false;

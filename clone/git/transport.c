@@ -222,7 +222,7 @@ move_base(struct transport *t, struct str location, struct err *e)
 		return false;
 	location.len -= sizeof(LISTING_SUFFIX) - 1;
 	buf_clear(&t->base);
-	return buf_add_str(&t->base, location) || err_set(e, ERR_MEMORY, "no memory");
+	return buf_add_str(&t->base, location) || err_set(e, ERR_MEMORY, "out of memory");
 }
 
 static bool
@@ -246,7 +246,7 @@ open_once(struct transport_call *x, struct fetch_stream_head *head, struct err *
 	     buf_add_byte(&url, '\0');
 	request.url = url.data;
 	ok = ok ? fetch_stream_open(t->client, &request, head, e)
-		: err_set(e, ERR_MEMORY, "no memory");
+		: err_set(e, ERR_MEMORY, "out of memory");
 	buf_fini(&url);
 	return ok;
 }
@@ -311,7 +311,7 @@ receive_listing(struct transport_call *x)
 		return set_failure_err(x->transport, &e);
 	if (!ref_listing_add(&x->listing, (struct str){piece, len}, o->shallow))
 		return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
-				   "no memory, or too many shallow commits");
+				   "out of memory, or too many shallow commits");
 	/* libgit2 1.5 would only say that the listing is malformed. */
 	if (x->listing.is_sha256)
 		return set_failure(
@@ -407,7 +407,7 @@ on_action(git_smart_subtransport_stream **out, git_smart_subtransport *parent, c
 		return set_failure(t, CLONE_PROBLEM_INTERNAL, "push is not supported");
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
-		return set_failure(t, CLONE_PROBLEM_INTERNAL, "no memory");
+		return set_failure(t, CLONE_PROBLEM_INTERNAL, "out of memory");
 	x->parent.subtransport = parent;
 	x->parent.read = on_read;
 	x->parent.write = on_write;

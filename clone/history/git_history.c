@@ -198,12 +198,12 @@ unshallow(const struct history *h, struct clone_failure *f)
 	ok = (odb != NULL || fail_git(f, "open the received packs")) &&
 	     history_read(h->git_fd, SHALLOW, &text, f);
 	if (ok && !keep_others(odb, buf_view(&text), &rest))
-		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	/* Where the server's own history ends. */
 	ok = ok && history_read(h->mark_fd, "repository/" SHALLOW, &rest, f);
 	if (ok && rest.len > 0)
-		log_warn(NULL, "history: some commits stay shallow, the server no longer has their "
-			       "parents");
+		log_warn(NULL, "history: some commits remain shallow, because the server no longer "
+			       "has their parents");
 	if (ok)
 		ok = history_replace(h, SHALLOW, lock, buf_view(&rest), f);
 	else

@@ -89,7 +89,7 @@ history_init(struct history *h, const char *dir, struct clone_failure *f)
 	buf_init(&h->packs, PACKS_MAX_BYTES);
 	if (asprintf(&h->git, "%s/.git", dir) < 0 ||
 	    asprintf(&h->repository, "%s/" MARK "/" REPOSITORY, h->git) < 0)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (!open_directories(h))
 		return failure_set_errno(f, errno, "open %s/" MARK, h->git);
 	if (flock(h->mark_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)

@@ -33,7 +33,7 @@ history_run_announce(const struct clone_settings *settings, const char *tree)
 	struct clone_failure f = {.problem = CLONE_PROBLEM_NONE};
 
 	if (settings->depth > 0 && settings->unshallow && !history_mark(tree, &f))
-		log_warn(NULL, "history: could not mark the clone, it stays shallow",
+		log_warn(NULL, "history: could not mark the clone; it remains shallow",
 			 log_err(&f.detail));
 }
 
@@ -95,7 +95,7 @@ run_once(struct history_attempt *r)
 	buf_init(&url, URL_MAX_BYTES);
 	ok = remote_url_append(settings, &url) && buf_add_byte(&url, '\0');
 	if (!ok)
-		failure_set(&r->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		failure_set(&r->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (ok) {
 		const struct git_request request = {
 			.url = url.data,

@@ -152,7 +152,7 @@ parse_line(struct refs *refs, struct str line, bool may_peel, struct err *e)
 	if (!starts_with_id(text) || text.len < ID_DIGITS + 2 || text.data[ID_DIGITS] != ' ')
 		return err_set(e, ERR_PROTOCOL, "packed-refs: malformed line");
 	return add(refs, str_skip(text, ID_DIGITS + 1), line) ||
-	       err_set(e, ERR_MEMORY, "no memory for refs");
+	       err_set(e, ERR_MEMORY, "out of memory for refs");
 }
 
 /* Appends the parsed lines to refs. */
@@ -215,7 +215,7 @@ ref_merge(struct str old, struct str fresh, const struct ref_names *taken, struc
 		buf_add_str(out, head);
 		for (size_t i = 0; i < refs.count; i++)
 			buf_add_str(out, refs.items[i].lines);
-		ok = buf_is_ok(out) || err_set(e, ERR_MEMORY, "no memory for refs");
+		ok = buf_is_ok(out) || err_set(e, ERR_MEMORY, "out of memory for refs");
 	}
 	free(refs.items);
 	return ok;

@@ -90,7 +90,7 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 	    size > LFS_POINTER_MAX_BYTES)
 		return true;
 	if (asprintf(&path, "%s%s", folder, git_tree_entry_name(entry)) < 0)
-		return failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	ok = tree_attributes_find(s->transfer, s->attributes, path, values);
 	is_wanted = ok && lfs_applies(values) && lfs_filter_wants(&s->lfs->filter, str_from(path));
 	free(path);
@@ -102,7 +102,7 @@ scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 						     git_odb_object_size(object)})) {
 		s->lfs->files_bytes = lfs_objects_sum(s->lfs->files_bytes, pointer.size);
 		ok = lfs_objects_add(&s->lfs->objects, &pointer) ||
-		     failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		     failure_set(s->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	}
 	git_odb_object_free(object);
 	return ok;
@@ -143,7 +143,7 @@ scan(struct transfer *t, struct lfs *lfs)
 	struct scan s = {.transfer = t, .lfs = lfs, .attributes = attributes_new(ATTRIBUTES_STEPS)};
 	git_tree *tree = NULL;
 	bool ok = s.attributes != NULL ||
-		  failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		  failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	int code = 0;
 
 	t->progress.counters.files_total = t->files;
@@ -205,7 +205,7 @@ open_folders(struct transfer *t, struct lfs *lfs)
 	if (!ok)
 		failure_set_errno(t->failure, errno, "create the folder of LFS objects");
 	else if (asprintf(&lfs->dir, "%slfs/objects", git_repository_path(t->repository)) < 0)
-		ok = failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		ok = failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (git_dir >= 0)
 		close(git_dir);
 	if (!ok && dir >= 0) {
@@ -275,7 +275,7 @@ lfs_fetch(struct transfer *t)
 	t->progress.notes &= ~(unsigned)CLONE_NOTE_LFS;
 	t->lfs = calloc(1, sizeof(*t->lfs));
 	if (t->lfs == NULL)
-		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	lfs_filter_init(&t->lfs->filter);
 	if (!scan(t, t->lfs))
 		return false;

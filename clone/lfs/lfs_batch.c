@@ -65,7 +65,7 @@ read_authorization(const struct json_node *header, struct lfs_action *action, st
 		if (value.len > AUTHORIZATION_MAX_BYTES || ascii_has_control(value))
 			return err_set(e, ERR_PROTOCOL, "its Authorization field is invalid");
 		action->authorization = arena_dup(arena, value);
-		return action->authorization != NULL || err_set(e, ERR_MEMORY, "no memory");
+		return action->authorization != NULL || err_set(e, ERR_MEMORY, "out of memory");
 	}
 	return true;
 }
@@ -88,7 +88,7 @@ read_object(const struct json_node *node, struct lfs_action *action, struct aren
 		if (!json_get_opt_str(node, "error.message", &text, e))
 			return false;
 		action->problem = copy_message(text, arena);
-		return action->problem != NULL || err_set(e, ERR_MEMORY, "no memory");
+		return action->problem != NULL || err_set(e, ERR_MEMORY, "out of memory");
 	}
 	if (download == NULL)
 		return true;
@@ -96,7 +96,7 @@ read_object(const struct json_node *node, struct lfs_action *action, struct aren
 		return false;
 	action->href = arena_dup(arena, text);
 	if (action->href == NULL)
-		return err_set(e, ERR_MEMORY, "no memory");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	return read_authorization(json_find(download, "header"), action, arena, e);
 }
 

@@ -181,7 +181,7 @@ lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job
 		clock_monotonic_ms() +
 		(r->stall_timeout_ms < BATCH_TOTAL_MS ? r->stall_timeout_ms : BATCH_TOTAL_MS);
 	ok = (x.request.url != NULL && lfs_batch_write(&request, objects, count)) ||
-	     err_set(&e, ERR_MEMORY, "no memory");
+	     err_set(&e, ERR_MEMORY, "out of memory");
 	x.request.body = buf_view(&request);
 	ok = ok && open_call(&x, &e) && read_all(client, &answer, &e);
 	ok = ok ? read_batch(&x, buf_view(&answer), jobs, count, arena, f) : set_failure_err(f, &e);
@@ -223,7 +223,7 @@ open_partial(struct partial *p, const struct lfs_pointer *pointer, struct clone_
 	snprintf(p->name, sizeof(p->name), "tmp/%s-%llu", oid, (unsigned long long)pointer->size);
 	p->sha256 = crypto_sha256_new();
 	if (p->sha256 == NULL)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	p->fd = openat(p->lfs_dir, p->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (p->fd < 0)
 		return failure_set_errno(f, errno, "create an LFS object");

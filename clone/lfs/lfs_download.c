@@ -293,7 +293,7 @@ lfs_download(struct transfer *t, struct lfs_remote *r, struct lfs_objects *objec
 	struct err e = ERR_INIT;
 
 	if (p == NULL)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	p->transfer = t;
 	p->remote = r;
 	p->objects = objects;

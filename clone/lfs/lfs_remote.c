@@ -94,7 +94,7 @@ lfs_remote_append_address(const struct lfs_remote *r, struct str href, const str
 	    str_ends_with(str_take(u.path, u.path.len - LFS_OID_DIGITS),
 			  STR(".git/gitlab-lfs/objects/")))
 		ok = (url_add_origin(&r->server, out) && buf_add_str(out, u.path)) ||
-		     err_set(e, ERR_MEMORY, "no memory");
+		     err_set(e, ERR_MEMORY, "out of memory");
 	else if (ok)
 		ok = buf_add_str(out, href) || err_set(e, ERR_LIMIT, "its address is too long");
 	arena_fini(&arena);

@@ -401,7 +401,7 @@ start(struct indexer *x, struct err *e)
 
 	x->sha1 = crypto_sha1_new();
 	if (x->sha1 == NULL)
-		return err_set(e, ERR_MEMORY, "no memory");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	pack_memory_init(&x->memory, x->backend->directory, o->memory_max_bytes);
 	if (!pack_table_init(&x->table, e) || !open_file(x, e))
 		return false;

@@ -10,7 +10,7 @@ bool
 pack_table_init(struct pack_table *t, struct err *e)
 {
 	*t = (struct pack_table){.segments = calloc(PACK_SEGMENTS, sizeof(struct pack_entry *))};
-	return t->segments != NULL || err_set(e, ERR_MEMORY, "no memory for the pack's table");
+	return t->segments != NULL || err_set(e, ERR_MEMORY, "out of memory for the pack's table");
 }
 
 void
@@ -36,7 +36,7 @@ pack_table_add(struct pack_table *t, struct err *e)
 	if (*segment == NULL)
 		*segment = calloc(PACK_SEGMENT_ENTRIES, sizeof(**segment));
 	if (*segment == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for the pack's table");
+		err_set(e, ERR_MEMORY, "out of memory for the pack's table");
 		return NULL;
 	}
 	entry = pack_at(t, t->count++);

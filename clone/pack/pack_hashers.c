@@ -86,7 +86,7 @@ run(void *arg)
 
 	while (take(h, &job)) {
 		if (links == NULL) {
-			err_set(&error, ERR_MEMORY, "no memory to hash objects");
+			err_set(&error, ERR_MEMORY, "out of memory to hash objects");
 			pack_block_free(h->memory, &job.object);
 			fail(h, &error);
 		} else if (!hash_one(h, links, &job, &error)) {
@@ -118,7 +118,7 @@ pack_hashers_new(struct pack_table *table, struct pack_memory *memory, unsigned 
 		h->links = pack_links_writer_new(table->links);
 	if (h == NULL || h->links == NULL) {
 		free(h);
-		err_set(e, ERR_MEMORY, "no memory to hash objects");
+		err_set(e, ERR_MEMORY, "out of memory to hash objects");
 		return NULL;
 	}
 	h->table = table;

@@ -160,7 +160,7 @@ pack_index_write(const struct pack_table *t, int fd, struct err *e)
 		o->sha1 = crypto_sha1_new();
 	}
 	if (order == NULL || ends == NULL || o == NULL || o->sha1 == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for the pack's index");
+		err_set(e, ERR_MEMORY, "out of memory for the pack's index");
 	} else if (!sort(t, order, ends)) {
 		err_set(e, ERR_PROTOCOL, "duplicate object in the pack");
 		result = PACK_INDEX_DUPLICATE;

@@ -55,7 +55,7 @@ pack_links_new(const struct pack_table *table, struct err *e)
 	struct pack_links *l = calloc(1, sizeof(*l));
 
 	if (l == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for object references");
+		err_set(e, ERR_MEMORY, "out of memory for object references");
 		return NULL;
 	}
 	l->table = table;
@@ -107,7 +107,7 @@ pack_links_set_shallow(struct pack_links *l, struct str lines, struct err *e)
 	l->shallow_count = 0;
 	l->shallow = calloc(count + 1, PACK_ID_BYTES);
 	if (l->shallow == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for shallow commits");
+		return err_set(e, ERR_MEMORY, "out of memory for shallow commits");
 	for (size_t i = 0; i < count; i++) {
 		const char *line = lines.data + i * (HEX_DIGITS + 1);
 
@@ -229,7 +229,7 @@ note(struct pack_links_writer *w, const uint8_t *id, struct err *e)
 	ok = insert_locked(l, s, h, id);
 	pthread_mutex_unlock(&s->lock);
 	if (!ok)
-		return err_set(e, ERR_MEMORY, "no memory for object references");
+		return err_set(e, ERR_MEMORY, "out of memory for object references");
 	/* Bounds the set by the size of the pack. */
 	return atomic_load_explicit(&l->count, memory_order_relaxed) <= l->table->declared ||
 	       err_set(e, ERR_PROTOCOL,

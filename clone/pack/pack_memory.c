@@ -58,7 +58,7 @@ pack_block_alloc(struct pack_memory *m, struct pack_block *b, size_t size, struc
 		return alloc_file(m, b, size == 0 ? 1 : size, e);
 	b->data = malloc(size == 0 ? 1 : size);
 	if (b->data == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for an object of %zu bytes", size);
+		return err_set(e, ERR_MEMORY, "out of memory for an object of %zu bytes", size);
 	atomic_fetch_add_explicit(&m->used_bytes, size + OVERHEAD, memory_order_relaxed);
 	return true;
 }

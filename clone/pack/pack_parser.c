@@ -106,7 +106,7 @@ pack_parser_new(int fd, struct pack_table *table, struct pack_memory *memory, un
 	struct pack_parser *p = calloc(1, sizeof(*p));
 
 	if (p == NULL) {
-		err_set(e, ERR_MEMORY, "no memory to read a pack");
+		err_set(e, ERR_MEMORY, "out of memory to read a pack");
 		return NULL;
 	}
 	p->fd = fd;

@@ -124,7 +124,7 @@ fail_locked(struct pack_resolve *r, const struct err *e)
 static struct delta_base *
 next_root_locked(struct pack_resolve *r)
 {
-	static const struct err no_memory = {ERR_MEMORY, "no memory to resolve deltas"};
+	static const struct err no_memory = {ERR_MEMORY, "out of memory to resolve deltas"};
 	struct delta_base *n;
 
 	while (r->next_root < r->table->count) {
@@ -250,7 +250,7 @@ make_object(struct pack_resolve *r, struct pack_reader *reader, uint32_t index,
 	bool ok;
 
 	if (chain == NULL)
-		return err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+		return err_set(e, ERR_MEMORY, "out of memory to resolve deltas");
 	while (pack_at(r->table, index)->base != PACK_NONE) {
 		chain[depth++] = index;
 		index = pack_at(r->table, index)->base;
@@ -317,7 +317,7 @@ run_apply(struct pack_resolve *r, const struct tools *tools, const struct task *
 
 	if (ok && entry->first_child != PACK_NONE) {
 		made = node_new(r, task->child);
-		ok = made != NULL || err_set(&error, ERR_MEMORY, "no memory to resolve deltas");
+		ok = made != NULL || err_set(&error, ERR_MEMORY, "out of memory to resolve deltas");
 	}
 	if (made != NULL)
 		made->object = object;
@@ -355,7 +355,7 @@ run(void *arg)
 
 	pthread_mutex_lock(&r->lock);
 	if (!ok) {
-		err_set(&error, ERR_MEMORY, "no memory to resolve deltas");
+		err_set(&error, ERR_MEMORY, "out of memory to resolve deltas");
 		fail_locked(r, &error);
 	}
 	while (ok && take_locked(r, &task)) {
@@ -380,7 +380,7 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 	bool ok = true;
 
 	if (r == NULL) {
-		err_set(e, ERR_MEMORY, "no memory to resolve deltas");
+		err_set(e, ERR_MEMORY, "out of memory to resolve deltas");
 		return NULL;
 	}
 	r->fd = fd;

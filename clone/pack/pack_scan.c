@@ -59,7 +59,7 @@ pack_scan_new(struct pack_table *table, struct pack_memory *memory, pack_scan_ob
 	}
 	if (s == NULL || s->inflate == NULL || s->stream == NULL) {
 		pack_scan_free(s);
-		err_set(e, ERR_MEMORY, "no memory to read a pack");
+		err_set(e, ERR_MEMORY, "out of memory to read a pack");
 		return NULL;
 	}
 	return s;

@@ -216,7 +216,7 @@ make_temporary(struct target *t, struct clone_failure *f)
 
 	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX", strcmp(t->holder, "/") == 0 ? "" : t->holder,
 		     NAME_PART_MAX, name_of(t->dir)) < 0)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (mkdtemp(path) == NULL) {
 		failure_set_errno(f, errno, "create a directory in %s", t->holder);
 		free(path);
@@ -225,7 +225,7 @@ make_temporary(struct target *t, struct clone_failure *f)
 	t->temporary = path;
 	t->temporary_fd = tree_open(AT_FDCWD, path);
 	if (asprintf(&t->tree, "%s/" TARGET_MOVE_TREE, path) < 0)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	t->lock_fd = openat(t->temporary_fd, MARKER,
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (t->lock_fd < 0 || mkdirat(t->temporary_fd, TARGET_MOVE_TREE, 0777) < 0)
@@ -248,13 +248,13 @@ set_paths(struct target *t, const char *dir, struct clone_failure *f)
 				   "\"%s\" is not usable as a clone directory", dir);
 	t->dir = str_dup(path);
 	if (t->dir == NULL)
-		return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	name = name_of(t->dir);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
 				   "\"%s\" is not usable as a clone directory", dir);
 	t->holder = str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
-	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 }
 
 bool
@@ -274,7 +274,7 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 		free(t->holder);
 		t->holder = str_dup(str_from(t->dir));
 		if (t->holder == NULL)
-			return failure_set(f, CLONE_PROBLEM_INTERNAL, "no memory");
+			return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	}
 	return make_temporary(t, f);
 }

@@ -169,7 +169,7 @@ run_git(struct worker *w)
 	buf_init(&url, URL_MAX_BYTES);
 	ok = remote_url_append(settings, &url) && buf_add_byte(&url, '\0');
 	if (!ok)
-		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "no memory");
+		failure_set(&w->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (ok) {
 		const struct git_request request = {
 			.url = url.data,

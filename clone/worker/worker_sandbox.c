@@ -59,7 +59,7 @@ worker_sandbox_leave_network(void)
 	struct err e = ERR_INIT;
 
 	if (filters_calls && !syscall_filter_apply(SYSCALL_WRITE | SYSCALL_RESTRICT, &e))
-		log_warn(NULL, "clone: the network can't be given up", log_err(&e));
+		log_warn(NULL, "clone: network access can't be dropped", log_err(&e));
 	filters_calls = false;
 }
 

@@ -25,7 +25,7 @@ check_dates(const struct cluster_check *c, const struct cluster_object *x, const
 	int64_t ends_s;
 
 	if (!certificate_pem_dates(pem, &begins_s, &ends_s))
-		cluster_problem(c->report, x, "%s: is no certificate", what);
+		cluster_problem(c->report, x, "%s: is not a certificate", what);
 	else if (begins_s > c->now_s)
 		cluster_problem(c->report, x, "%s: the certificate is not valid yet", what);
 	else if (ends_s <= c->now_s)
@@ -162,7 +162,7 @@ check_configuration(const struct cluster_check *c, const char *kind)
 	const struct json_node *hooks = x == NULL ? NULL : json_find(x->node, "webhooks");
 
 	if (x == NULL) {
-		cluster_problem(c->report, &wanted, "is not there, so nothing is injected");
+		cluster_problem(c->report, &wanted, "does not exist, so nothing is injected");
 		return;
 	}
 	for (size_t i = 0; i < json_array_len(hooks); i++)

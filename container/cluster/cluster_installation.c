@@ -70,9 +70,9 @@ check_deployment(const struct cluster_check *c, const char *name)
 
 	if (x == NULL) {
 		if (cluster_objects_next(c->objects, "Deployment", NULL) == NULL)
-			cluster_unchecked(c->report, "%s: there is no Deployment to look at", name);
+			cluster_unchecked(c->report, "%s: no Deployment found", name);
 		else
-			cluster_problem(c->report, &wanted, "is not there");
+			cluster_problem(c->report, &wanted, "does not exist");
 		return;
 	}
 	int64_t available = cluster_int(x->node, "status.availableReplicas");

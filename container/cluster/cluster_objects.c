@@ -41,14 +41,14 @@ static bool
 add_object(struct cluster_objects *o, const struct json_node *node, struct str kind, struct err *e)
 {
 	if (!json_is_object(node))
-		return err_set(e, ERR_INPUT, "a list has an item that is no object");
+		return err_set(e, ERR_INPUT, "a list has an item that is not an object");
 	if (o->count == OBJECTS_MAX)
 		return err_set(e, ERR_LIMIT, "more than %u objects", OBJECTS_MAX);
 	if ((o->count & (o->count - 1)) == 0) {
 		size_t room = o->count == 0 ? 1 : 2 * o->count;
 		struct cluster_object *items = reallocarray(o->items, room, sizeof(*items));
 		if (items == NULL)
-			return err_set(e, ERR_MEMORY, "no memory");
+			return err_set(e, ERR_MEMORY, "out of memory");
 		o->items = items;
 	}
 	struct str own = cluster_text(node, "kind");
@@ -76,7 +76,7 @@ add_root(struct cluster_objects *o, const struct json_node *root, struct err *e)
 		return true;
 	}
 	if (kind.len == 0)
-		return err_set(e, ERR_INPUT, "this is no object of Kubernetes: it has no kind");
+		return err_set(e, ERR_INPUT, "this is not a Kubernetes object: it has no kind");
 	if (!str_ends_with(kind, suffix))
 		return add_object(o, root, kind, e);
 	for (size_t i = 0; i < json_array_len(items); i++)

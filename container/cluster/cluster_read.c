@@ -42,7 +42,7 @@ on_fetched(const struct fetch_response *response, const struct err *e, bool requ
 	r->e = *e;
 	r->status = response == NULL ? 0 : response->status;
 	if (response != NULL && !buf_add_str(&r->body, response->body))
-		err_set(&r->e, ERR_MEMORY, "no memory");
+		err_set(&r->e, ERR_MEMORY, "out of memory");
 	loop_stop(r->loop);
 }
 
@@ -88,9 +88,10 @@ read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
 	if (!ask_api(r, path, NULL))
 		return false;
 	if (r->status == 401)
-		return err_set(&r->e, ERR_DENIED, "the API server does not know you (status 401)");
+		return err_set(&r->e, ERR_DENIED,
+			       "the API server rejects the credentials (status 401)");
 	if (r->status == 403)
-		cluster_unchecked(report, "%s: you may not read it", path);
+		cluster_unchecked(report, "%s: no permission to read it", path);
 	else if (r->status != 200 && r->status != 404)
 		cluster_unchecked(report, "%s: the API server answers with status %u", path,
 				  r->status);
@@ -185,8 +186,8 @@ cluster_check_reach(struct cluster_reader *r, struct cluster_report *report)
 					  "create pods in the namespace default");
 	else if (r->status == 201)
 		cluster_problem(report, &webhook,
-				"the API server does not ask it: a labelled pod would "
-				"have been made without the sidecar");
+				"the API server does not call it: a labelled pod would have been "
+				"created without the sidecar");
 	else
 		cluster_problem(report, &webhook, "%.*s", STR_FMT(str_take(message, 600)));
 	json_doc_free(doc);
@@ -293,7 +294,7 @@ cluster_reader_new(const struct cluster_server *server, struct err *e)
 	struct cluster_reader *r = calloc(1, sizeof(*r));
 
 	if (r == NULL) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	buf_init(&r->body, CLUSTER_TEXT_MAX_BYTES);

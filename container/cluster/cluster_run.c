@@ -23,7 +23,7 @@ static const char usage[] =
 	"usage: workspace-proxy cluster-check [--api URL [--account DIR] | -f FILE ...]\n"
 	"                                     [--namespace NAME] [--offline] [--old-sidecars]\n"
 	"\n"
-	"Looks at a cluster, and prints what keeps workspaces from getting their sidecars, or "
+	"Checks a cluster, and prints what prevents workspaces from getting their sidecars, or "
 	"users\n"
 	"from reaching them. Changes nothing.\n"
 	"\n"

@@ -145,7 +145,7 @@ check_pod(const struct cluster_check *c, const struct cluster_object *pod)
 	struct str image = cluster_text(sidecar, "image");
 
 	if (sidecar == NULL) {
-		cluster_problem(c->report, pod, "has the label, but no sidecar: create it anew");
+		cluster_problem(c->report, pod, "has the label, but no sidecar: recreate it");
 		return;
 	}
 	if (wanted.len > 0 && !is_current(image, wanted))

@@ -295,7 +295,7 @@ inject_yaml(struct manifest_stream *s, struct str text)
 {
 	struct yaml_reader *r = yaml_reader_new(text);
 	bool is_end = false;
-	bool ok = r != NULL || err_set(s->e, ERR_MEMORY, "no memory");
+	bool ok = r != NULL || err_set(s->e, ERR_MEMORY, "out of memory");
 
 	while (ok && !is_end) {
 		struct doc d;
@@ -332,7 +332,7 @@ read_single_object(struct doc *d, struct str text, struct node **root, struct er
 	}
 	r = yaml_reader_new(text);
 	bool ok =
-		(r != NULL || err_set(e, ERR_MEMORY, "no memory")) &&
+		(r != NULL || err_set(e, ERR_MEMORY, "out of memory")) &&
 		yaml_read_document(r, d, root, &source, e) &&
 		(*root != NULL || err_set(e, ERR_INPUT, "the input contains no object")) &&
 		yaml_read_document(r, d, &more, &source, e) &&

@@ -203,7 +203,7 @@ cluster_api_new(struct loop *l, const struct cluster_api_options *options, struc
 
 	if (a == NULL || (a->url = strdup(options->url)) == NULL) {
 		free(a);
-		err_set(e, ERR_MEMORY, "no memory for the API client");
+		err_set(e, ERR_MEMORY, "out of memory for the API client");
 		return NULL;
 	}
 	if (snprintf(a->token_file, PATH_BYTES, "%s/token", dir) >= PATH_BYTES ||
@@ -267,7 +267,7 @@ cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
 	check_authorities(a);
 	struct cluster_call *call = calloc(1, sizeof(*call));
 	if (call == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a request");
+		err_set(e, ERR_MEMORY, "out of memory for a request");
 		return NULL;
 	}
 	const struct fetch_request fetched = {

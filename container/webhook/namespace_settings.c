@@ -284,7 +284,7 @@ namespace_settings_get(const struct namespace_settings *n, struct str name, stru
 		return err_set(e, ERR_TIMEOUT, "the API server takes too long");
 	if (x->state != ENTRY_KNOWN) {
 		*e = x->error;
-		return x->error.code == ERR_NONE ? err_set(e, ERR_MEMORY, "no memory") : false;
+		return x->error.code == ERR_NONE ? err_set(e, ERR_MEMORY, "out of memory") : false;
 	}
 	*data = buf_view(&x->data);
 	return true;
@@ -304,7 +304,7 @@ namespace_settings_new(struct loop *l, const struct container_settings *settings
 	struct namespace_settings *n = calloc(1, sizeof(*n));
 
 	if (n == NULL) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	n->config_map = settings->namespace_config_map;

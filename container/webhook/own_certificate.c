@@ -377,7 +377,7 @@ own_certificate_new(struct loop *l, const struct own_certificate_options *option
 	struct own_certificate *o = calloc(1, sizeof(*o));
 
 	if (o == NULL) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	o->options = *options;

@@ -48,7 +48,7 @@ set_kind(struct review *r, struct err *e)
 					 group.len > 0 ? "/" : "", STR_FMT(version));
 
 	if (whole == NULL)
-		return err_set(e, ERR_MEMORY, "no memory");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	if (kind.len == 0)
 		return (own_kind.len > 0 && own_version.len > 0) ||
 		       set_malformed(e, "request.kind is missing");
@@ -209,7 +209,7 @@ mutate_object(struct review *r, struct err *e)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
 	if (r->space != NULL && r->message.len > 0 && is_pod(r->object))
-		deny(r, "the namespace has injection enabled: label pods that are no workspaces "
+		deny(r, "the namespace has injection enabled: label pods that are not workspaces "
 			"with " INJECT_LABEL "=false");
 	if (is_ours && is_pod(r->object) && r->report.problems.count == 0)
 		order_secret(r);

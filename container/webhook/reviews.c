@@ -109,7 +109,7 @@ refuse(struct pending *p, const struct err *why)
 	buf_clear(&p->answer);
 	p->outcome = REVIEW_DENIED;
 	if (!review_refuse(&p->secret, why, &p->answer)) {
-		err_set(&e, ERR_MEMORY, "no memory");
+		err_set(&e, ERR_MEMORY, "out of memory");
 		p->outcome = REVIEW_MALFORMED;
 	}
 	finish(p, &e);

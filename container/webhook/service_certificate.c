@@ -39,7 +39,7 @@ keep_certificate(const struct certificate *certificate, char **copy, struct err 
 	bool ok = certificate_write(certificate, &text, e);
 	*copy = ok ? str_dup(buf_view(&text)) : NULL;
 	buf_fini(&text);
-	return *copy != NULL || (ok && err_set(e, ERR_MEMORY, "no memory"));
+	return *copy != NULL || (ok && err_set(e, ERR_MEMORY, "out of memory"));
 }
 
 static bool
@@ -51,7 +51,7 @@ keep_key(const struct certificate *certificate, struct secret **copy, struct err
 	bool ok = buf_reserve(&text, PEM_MAX_BYTES) && certificate_write_key(certificate, &text, e);
 	*copy = ok ? secret_from_str(buf_view(&text)) : NULL;
 	buf_wipe_fini(&text);
-	return *copy != NULL || (ok && err_set(e, ERR_MEMORY, "no memory"));
+	return *copy != NULL || (ok && err_set(e, ERR_MEMORY, "out of memory"));
 }
 
 bool

@@ -204,7 +204,7 @@ restrict_process(const struct webhook *w, bool has_api)
 	bool ok = sandbox_add_file(&rules, s->tls_cert_file, &a) &&
 		  sandbox_add_file(&rules, s->tls_key_file, &a);
 	if (!ok)
-		log_warn(NULL, "no memory for the rules of Landlock");
+		log_warn(NULL, "out of memory for the rules of Landlock");
 	sandbox_enter(&(struct sandbox_settings){.seccomp = s->sandbox.seccomp,
 						 .landlock = s->sandbox.landlock && ok},
 		      &rules,

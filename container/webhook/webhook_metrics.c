@@ -37,11 +37,11 @@ static const struct metrics_family families[] = {
 	 .bounds = &metrics_latency_bounds, .help = "Time to answer an AdmissionReview."},
 	{ROW("workspace_proxy_webhook_secrets_total", METRICS_COUNTER, secrets),
 	 .labels = {METRICS_LABEL("outcome", secret_outcomes)},
-	 .help = "Secrets of workspaces (INJECT_SECRETS); existing: there was one, failed: the pod "
-		 "was refused, see the log."},
+	 .help = "Secrets of workspaces (INJECT_SECRETS); existing: it existed already, failed: "
+		 "the pod was refused, see the log."},
 	{ROW("workspace_proxy_webhook_reloads_total", METRICS_COUNTER, reloads),
 	 .labels = {METRICS_LABEL("outcome", reload_outcomes)},
-	 .help = "Reloads of the webhook's certificate; failed: the old one stays in use."},
+	 .help = "Reloads of the webhook's certificate; failed: the old one remains in use."},
 	{ROW("workspace_proxy_webhook_certificate_checks_total", METRICS_COUNTER, rounds),
 	 .labels = {METRICS_LABEL("outcome", round_outcomes)},
 	 .help = "Checks of the webhook's own certificate with the API server; conflict: another "

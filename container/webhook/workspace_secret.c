@@ -73,7 +73,7 @@ write_relay_key(struct json_writer *w, const struct container_settings *s, struc
 		return false;
 	bool ok = write_key(w, "relay-key", secret_view(key));
 	secret_free(key);
-	return ok || err_set(e, ERR_MEMORY, "no memory");
+	return ok || err_set(e, ERR_MEMORY, "out of memory");
 }
 
 static void
@@ -108,7 +108,7 @@ write_secret(const struct container_settings *s, const struct workspace_secret_o
 		return err_wrap(e, "keys");
 	json_write_close(&w, '}');
 	json_write_close(&w, '}');
-	return json_write_end(&w) || err_set(e, ERR_MEMORY, "no memory");
+	return json_write_end(&w) || err_set(e, ERR_MEMORY, "out of memory");
 }
 
 static void
@@ -177,7 +177,7 @@ workspace_secrets_new(struct loop *l, const struct container_settings *settings,
 	struct workspace_secrets *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	s->settings = settings;
@@ -211,7 +211,7 @@ workspace_secret_start(struct workspace_secrets *s, const struct workspace_secre
 	struct workspace_secret *w = calloc(1, sizeof(*w));
 
 	if (w == NULL) {
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	*w = (struct workspace_secret){.maker = s, .done = done, .arg = arg};
@@ -221,7 +221,7 @@ workspace_secret_start(struct workspace_secrets *s, const struct workspace_secre
 	(void)snprintf(w->path, sizeof(w->path), "/api/v1/namespaces/%s/secrets", order->namespace);
 	/* Reserved, so that keys are not left behind in memory that grew. */
 	if (!buf_reserve(&w->body, BODY_MAX_BYTES / 2))
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 	else if (write_secret(s->settings, order, &w->body, e) && send_request(w, e))
 		return w;
 	free_secret(w);

@@ -69,7 +69,7 @@ next_event(struct yaml_reader *r)
 		return true;
 	const char *problem = r->parser.problem == NULL ? "malformed" : r->parser.problem;
 	if (r->parser.error == YAML_MEMORY_ERROR)
-		return err_set(r->e, ERR_MEMORY, "no memory");
+		return err_set(r->e, ERR_MEMORY, "out of memory");
 	if (r->parser.error == YAML_READER_ERROR)
 		return err_set(r->e, ERR_INPUT, "byte %zu: %s", r->parser.problem_offset, problem);
 	return err_set(r->e, ERR_INPUT, "line %zu: %s", r->parser.problem_mark.line + 1, problem);
@@ -97,7 +97,7 @@ open_anchor(struct yaml_reader *r, const yaml_char_t *name, bool *ok)
 	struct anchor *a = &r->anchors[r->anchor_count];
 	*a = (struct anchor){.name = strdup((const char *)name)};
 	if (a->name == NULL) {
-		err_set(r->e, ERR_MEMORY, "no memory");
+		err_set(r->e, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	r->anchor_count++;

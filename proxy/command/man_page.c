@@ -27,10 +27,9 @@ man_page_print_commands(FILE *out)
 		    ".SH DESCRIPTION\n",
 		    out);
 	conf_man_print_text(
-		STR("Stands in front of a browser IDE, signs users in at GitLab, asks "
-		    "whether they may enter the workspace, and forwards their requests. "
-		    "It is configured by environment variables only, which "
-		    "workspace-proxy(5) lists."),
+		STR("Runs in front of a browser IDE, signs users in with GitLab, checks that they "
+		    "may use the workspace, and forwards their requests. It is configured by "
+		    "environment variables only, which workspace-proxy(5) lists."),
 		out);
 	(void)fputs(".SH COMMANDS\n", out);
 	for (const struct help_command *c = help_commands; c->name != NULL; c++) {
@@ -51,8 +50,8 @@ man_page_print_settings(FILE *out)
 	conf_man_print_text(
 		STR("Settings are environment variables. Each can also be given with the suffix "
 		    "_FILE: the path of a file that holds the value. `workspace-proxy check` reads "
-		    "them as the sidecar would, and prints what they mean or all that is wrong "
-		    "with them. Durations are numbers with ms, s, m or h; sizes are bytes or "
+		    "them as the sidecar would, and prints the effective settings or all errors. "
+		    "Durations are numbers with ms, s, m or h; sizes are bytes or "
 		    "numbers with KiB, MiB or GiB."),
 		out);
 	conf_print_man(&settings_table, out);

@@ -394,7 +394,7 @@ downstream_close_idle(struct proxy *p)
 	if (longest == NULL)
 		return false;
 	p->metrics.connections_evicted++;
-	log_debug(&longest->log, "connection closed for a new one");
+	log_debug(&longest->log, "idle connection closed to accept a new one");
 	downstream_close(longest);
 	return true;
 }

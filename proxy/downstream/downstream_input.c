@@ -54,7 +54,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	conn_want_read(&d->conn, d->body_ended);
 	d->stream.protocol = d->request.is_http10 ? STREAM_HTTP10 : STREAM_HTTP11;
 	if (exchange_start(d->proxy, &d->stream, arena, request) == NULL) {
-		err_set(&e, ERR_MEMORY, "no memory for a request");
+		err_set(&e, ERR_MEMORY, "out of memory for a request");
 		downstream_refuse(d, 500, STR_NONE, &e);
 	}
 }
@@ -157,7 +157,8 @@ take_head(struct downstream *d, struct str data)
 	arena_init(&arena, 4 * used + d->scan.lines * sizeof(struct header) + ARENA_SPARE_BYTES);
 	char *head = arena_dup(&arena, str_take(data, used));
 	if (head == NULL)
-		status = (unsigned)err_set(&e, ERR_MEMORY, "no memory for a request head") + 500;
+		status =
+			(unsigned)err_set(&e, ERR_MEMORY, "out of memory for a request head") + 500;
 	if (head == NULL || !http1_parse_request((struct str){head, used}, &d->scan, &request,
 						 &d->request, &arena, &status, &e)) {
 		arena_fini(&arena);
@@ -318,7 +319,7 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	buf_init(&d->in, held.max);
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
-			err_set(&e, ERR_LIMIT, "more was sent ahead than may wait");
+			err_set(&e, ERR_LIMIT, "too much data was sent before the response");
 			log_info(&d->log, "connection cut", log_err(&e));
 			buf_wipe_fini(&held);
 			downstream_close(d);

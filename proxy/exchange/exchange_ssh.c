@@ -144,7 +144,7 @@ on_failed(const struct err *e, void *arg)
 	log_warn(&ssh->exchange->log, "SSH failed", log_err(e));
 	if (ssh->is_open)
 		end_tunnel(ssh, WEBSOCKET_INTERNAL_ERROR,
-			   e->code == ERR_TIMEOUT ? e->text : "the connection to sshd broke");
+			   e->code == ERR_TIMEOUT ? e->text : "the connection to sshd failed");
 	else
 		reply_sentence(ssh->exchange, 503, "ssh_unavailable", str_from(e->text));
 }
@@ -218,7 +218,7 @@ on_ping_timer(void *arg)
 
 	if (silent_ms >= PONG_MAX_MS) {
 		log_info(&x->log, "SSH tunnel ended",
-			 log_cstr("reason", "the client answers no pings"));
+			 log_cstr("reason", "the client does not answer pings"));
 		exchange_abort(x);
 		return;
 	}
@@ -283,10 +283,10 @@ read_key(const struct exchange *x, struct ssh_key *key)
 	struct str text = headers_get(&x->request.headers, name, 0);
 
 	if (text.data == NULL || headers_get(&x->request.headers, name, 1).data != NULL)
-		return "Workspace-Ssh-Key must be there once";
-	return ssh_key_parse(text, key, NULL)
-		       ? NULL
-		       : "Workspace-Ssh-Key is no ssh-ed25519 or ecdsa-sha2-nistp256 public key";
+		return "exactly one Workspace-Ssh-Key is required";
+	return ssh_key_parse(text, key, NULL) ? NULL
+					      : "Workspace-Ssh-Key is not an ssh-ed25519 or "
+						"ecdsa-sha2-nistp256 public key";
 }
 
 static bool

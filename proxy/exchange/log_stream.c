@@ -288,8 +288,8 @@ log_stream_answer(struct exchange *x)
 	}
 	if (p->log_viewers_count >= LOG_STREAM_VIEWERS_MAX) {
 		reply_detail(x, 429,
-			     "four viewers read the log already: close one of their pages, or try "
-			     "again later");
+			     "four viewers are already connected to the log: close one of their "
+			     "pages, or try again later");
 		return;
 	}
 	l = p->log_ring == NULL ? NULL : log_stream_new(x, &query);

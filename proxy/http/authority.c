@@ -15,7 +15,7 @@ authority_remove_dot(struct str *authority, bool *has_dot, struct arena *a, stru
 	char *text = arena_printf(a, "%.*s%.*s", STR_FMT(str_take(host, host.len - 1)),
 				  STR_FMT(str_skip(*authority, host.len)));
 	if (text == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for a host");
+		return err_set(e, ERR_MEMORY, "out of memory for a host");
 	*authority = str_from(text);
 	return true;
 }

@@ -236,7 +236,7 @@ parse_absolute_form(struct str target, struct request_head *r, struct arena *a, 
 	}
 	char *with_slash = arena_printf(a, "/%.*s", STR_FMT(r->target));
 	if (with_slash == NULL)
-		return err_set(e, ERR_MEMORY, "no memory for a request target");
+		return err_set(e, ERR_MEMORY, "out of memory for a request target");
 	r->target = str_from(with_slash);
 	return true;
 }
@@ -331,7 +331,7 @@ http1_parse_request(struct str head, const struct http1_scan *scan, struct reque
 		head = str_skip(head, 2);
 	if (!headers_init(&r->headers, scan->lines - 1, a)) {
 		*status = 500;
-		return err_set(e, ERR_MEMORY, "no memory for a request head");
+		return err_set(e, ERR_MEMORY, "out of memory for a request head");
 	}
 	if (!parse_request_line(next_line(&head), r, &p->is_http10, a, status, e)) {
 		if (e->code == ERR_MEMORY)
@@ -419,7 +419,7 @@ http1_parse_response(struct str head, const struct http1_scan *scan, bool to_hea
 	*r = (struct response_head){.body = BODY_NONE};
 	*p = (struct http1_persistence){.framing = HTTP1_FRAMING_NONE};
 	if (!headers_init(&r->headers, scan->lines - 1 + SPARE_FIELDS, a))
-		return err_set(e, ERR_MEMORY, "no memory for a response head");
+		return err_set(e, ERR_MEMORY, "out of memory for a response head");
 	if (str_starts_with(head, STR("\r\n")))
 		return err_set(e, ERR_PROTOCOL, "an empty line before the status line");
 	if (!parse_status_line(next_line(&head), r, &p->is_http10, e))

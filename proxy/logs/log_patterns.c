@@ -47,12 +47,12 @@ add(struct log_patterns *p, struct str path, struct arena *a, struct err *e)
 	if (p->count == LOG_PATTERNS_MAX)
 		return err_set(e, ERR_CONFIG, "more than %d patterns", LOG_PATTERNS_MAX);
 	if (!is_plain_path(path) || ascii_has_control(path))
-		return err_set(e, ERR_CONFIG, "a pattern that is no plain absolute path");
+		return err_set(e, ERR_CONFIG, "a pattern that is not a plain absolute path");
 	size_t slash = find_last_slash(path);
 	struct str directory = slash == 0 ? STR("/") : str_take(path, slash);
 	if (has_wildcards(directory))
 		return err_set(e, ERR_CONFIG,
-			       "wildcards may stand in the last part of a path only");
+			       "wildcards are allowed in the last part of a path only");
 	p->items[p->count].directory = arena_dup(a, directory);
 	p->items[p->count].name = arena_dup(a, str_skip(path, slash + 1));
 	if (p->items[p->count].directory == NULL || p->items[p->count].name == NULL)

@@ -54,12 +54,15 @@ add_question(const struct pages *p, const struct auth_device_page *d, struct buf
 	if (!str_is_empty(d->address)) {
 		buf_add_str(out, STR("<p>The request came from the address <code>"));
 		pages_add_text(out, d->address);
-		buf_add_str(out, STR("</code>. Go on only if you started it yourself, a moment "
-				     "ago.</p>\n"));
+		buf_add_str(
+			out,
+			STR("</code>. Continue only if you have just started it yourself.</p>\n"));
 	} else {
-		buf_add_str(out, STR("<p>Go on only if you ran <code>workspace-proxy login "));
+		buf_add_str(
+			out,
+			STR("<p>Continue only if you have just run <code>workspace-proxy login "));
 		pages_add_text(out, str_from(p->workspace));
-		buf_add_str(out, STR("</code> a moment ago.</p>\n"));
+		buf_add_str(out, STR("</code>.</p>\n"));
 	}
 	begin_form(p, out);
 	add_hidden(out, "name", d->name);
@@ -67,7 +70,7 @@ add_question(const struct pages *p, const struct auth_device_page *d, struct buf
 	add_hidden(out, "port", d->port);
 	add_hidden(out, "challenge", d->challenge);
 	add_hidden(out, "state", d->state);
-	buf_add_str(out, STR("<button>Let it connect</button>\n<a href=\"/\">Cancel</a>\n"
+	buf_add_str(out, STR("<button>Allow</button>\n<a href=\"/\">Cancel</a>\n"
 			     "</form>\n"));
 }
 
@@ -106,7 +109,7 @@ add_device(const struct pages *p, const struct auth_device *d, struct buf *out)
 	clock_format_rfc3339(d->since_ms, date, sizeof(date));
 	buf_add_str(out, STR("<div><dt>"));
 	pages_add_text(out, d->name);
-	buf_addf(out, "</dt><dd>let in <span class=\"when\">%.10s %.5s UTC</span>\n", date,
+	buf_addf(out, "</dt><dd>authorized <span class=\"when\">%.10s %.5s UTC</span>\n", date,
 		 date + 11);
 	begin_form(p, out);
 	add_hidden(out, "end", str_from(d->id));
@@ -161,7 +164,8 @@ pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf
 	add_command(out, "workspace-proxy login ", p->workspace, "");
 	add_command(out, "workspace-proxy ssh ", p->workspace, "");
 	add_command(out, "workspace-proxy ssh-config ", p->workspace, " --write");
-	buf_add_str(out, STR("</p>\n<p>After the last one, every program finds it: "));
+	buf_add_str(out,
+		    STR("</p>\n<p>After the last command, other programs can connect as well: "));
 	add_command(out, "ssh ", name, "");
 	add_links(s, name, out);
 	if (s->ssh_problem != NULL) {

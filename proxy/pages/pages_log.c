@@ -15,7 +15,7 @@ pages_add_reason(const struct ide_reason *reason, struct buf *out)
 {
 	buf_addf(out,
 		 "<div class=\"trouble\" id=\"known\" role=\"status\"%s>\n"
-		 "<h2>Why the IDE does not answer</h2>\n<p id=\"known-message\">",
+		 "<h2>Why the IDE does not respond</h2>\n<p id=\"known-message\">",
 		 reason == NULL ? " hidden" : "");
 	if (reason != NULL)
 		pages_add_text(out, str_from(reason->message));
@@ -80,7 +80,7 @@ pages_add_start(const struct page_status *s, struct buf *out)
 		[START_RESOLVING] = "Clone: unpacking",
 		[START_LFS] = "Clone: fetching large files",
 		[START_CHECKOUT] = "Clone: checking out",
-		[START_IDE] = "IDE answers after",
+		[START_IDE] = "IDE responds after",
 	};
 	uint64_t durations_us[START_STEPS];
 	const char *separator = "";

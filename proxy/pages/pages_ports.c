@@ -70,7 +70,7 @@ add_note(const struct port_list *list, struct buf *out)
 	else if (list->more > 0)
 		buf_addf(out, "And %zu more.", list->more);
 	else
-		buf_add_str(out, STR("No server listens on a port that has an address."));
+		buf_add_str(out, STR("No server is running on a published port."));
 	buf_add_str(out, STR("</p>\n"));
 }
 

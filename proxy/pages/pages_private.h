@@ -56,7 +56,7 @@ void pages_add_device(const struct pages *p, const struct page *page, struct buf
 /* How to connect from a desktop, and which devices may: for PAGE_STATUS. */
 void pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out);
 
-/* Why the IDE does not answer; hidden for NULL, so that the script can fill it in. */
+/* Why the IDE does not respond; hidden for NULL, so that the script can fill it in. */
 void pages_add_reason(const struct ide_reason *reason, struct buf *out);
 
 /* The section with the servers on ports, which the script keeps current. */

@@ -22,7 +22,7 @@ static const struct choice choices[AUTH_AUDIENCES] = {
 	[AUTH_AUDIENCE_GITLAB] = {"Everybody in GitLab", "Everybody with an account in GitLab",
 				  NULL},
 	[AUTH_AUDIENCE_PUBLIC] = {"Public", "Everybody, without signing in",
-				  "Whoever knows the address can open it."},
+				  "Anyone who knows the address can open it."},
 };
 
 /* In the order of the form. */
@@ -82,7 +82,8 @@ add_name_field(const char *name, const char *label, bool is_optional, struct buf
 		 "<input class=\"names\" name=\"%s\" aria-label=\"%s\" placeholder=\"%s%s\" "
 		 "maxlength=\"2048\" autocomplete=\"off\" autocapitalize=\"off\" "
 		 "spellcheck=\"false\">\n",
-		 name, label, label, is_optional ? " (or nothing: as the operator chose)" : "");
+		 name, label, label,
+		 is_optional ? " (empty: as the administrator configured)" : "");
 }
 
 static void
@@ -101,7 +102,7 @@ add_choice(const struct page_ports *ports, enum auth_audience audience, struct b
 		buf_addf(out, " <span class=\"soft\">%s</span>", c->hint);
 	buf_add_str(out, STR("</label>\n"));
 	if (audience == AUTH_AUDIENCE_USERS)
-		add_name_field("users", "Usernames, with commas between", ports->has_users, out);
+		add_name_field("users", "Usernames, separated by commas", ports->has_users, out);
 	else if (audience == AUTH_AUDIENCE_GROUP)
 		add_name_field("group", "Path of the group", ports->has_group, out);
 	buf_add_str(out, STR("</div>\n"));
@@ -126,7 +127,7 @@ add_end_field(struct buf *out)
 	buf_add_str(out,
 		    STR("<p class=\"field\"><label for=\"share-seconds\">For how long</label>\n"
 			"<select id=\"share-seconds\" name=\"seconds\">\n"
-			"<option value=\"\">Until you take it back</option>\n"
+			"<option value=\"\">Until you stop sharing it</option>\n"
 			"<option value=\"3600\">One hour</option>\n"
 			"<option value=\"28800\">Eight hours</option>\n"
 			"<option value=\"86400\">One day</option>\n"
@@ -161,9 +162,9 @@ pages_add_share_form(const struct pages *p, const struct page_ports *ports, stru
 	buf_add_str(out, STR("</fieldset>\n"));
 	add_end_field(out);
 	buf_add_str(out,
-		    STR("<p class=\"soft\">Guests see what the server at this port shows them, and "
-			"nothing else of the workspace. Sharing with fewer people, or taking it "
-			"back, signs guests out at once.</p>\n"
+		    STR("<p class=\"soft\">Guests see what the server on this port shows them, and "
+			"nothing else of the workspace. If you share it with fewer people, or stop "
+			"sharing it, guests are signed out immediately.</p>\n"
 			"<p class=\"problem\" id=\"share-problem\" role=\"alert\" hidden></p>\n"
 			"<div class=\"actions\"><button>Save</button>\n<button type=\"button\" "
 			"class=\"quiet\" id=\"share-cancel\" hidden>Cancel</button></div>\n"

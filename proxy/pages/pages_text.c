@@ -34,7 +34,7 @@ static const struct page_text problem_texts[] = {
 	 "This workspace uses GitLab to check who you are, and GitLab is not responding.",
 	 "Your workspace and your files are not affected.", PAGE_ACTION_AGAIN},
 	{503, AUTH_PROBLEM_OUTGOING_PROXY, "outgoing_proxy_failed",
-	 "The network's proxy does not let us reach GitLab",
+	 "GitLab can't be reached through the network's proxy",
 	 "This workspace reaches GitLab through an outgoing proxy, and that proxy refused or did "
 	 "not respond.",
 	 "GitLab itself may be fine, and your workspace and your files are not affected. If the "
@@ -68,10 +68,10 @@ static const struct page_text problem_texts[] = {
 	{400, AUTH_PROBLEM_SHARE, "not_shareable", "The port was not shared",
 	 "Nothing was changed.", "Go back, correct it and try again.", PAGE_ACTION_NONE},
 	{421, AUTH_PROBLEM_NO_PORT, "no_such_port", "This port has no address",
-	 "The number at the beginning of this address is none of the ports that can be opened by "
-	 "address here.",
-	 "Start the server on another port. Which ones have addresses is the operator's setting "
-	 "PORTS.",
+	 "The port number at the beginning of this address is not one of the ports that this "
+	 "workspace publishes.",
+	 "Start the server on another port, or ask the administrator to add this port to the "
+	 "setting PORTS.",
 	 PAGE_ACTION_NONE},
 	{405, AUTH_PROBLEM_METHOD, "method_not_allowed", "Method not allowed",
 	 "This address exists, but it does not support this kind of request.", NULL,
@@ -152,7 +152,7 @@ static const struct page_text status_texts[] = {
 	{503, AUTH_PROBLEM_NONE, "unavailable", "The workspace is not available",
 	 "It can't accept requests at the moment.", "Please try again shortly.", PAGE_ACTION_AGAIN},
 	{504, AUTH_PROBLEM_NONE, "gateway_timeout", "The IDE is not responding",
-	 "The workspace is running, but its IDE did not answer in time.",
+	 "The workspace is running, but its IDE did not respond in time.",
 	 "It may be busy. Please try again shortly.", PAGE_ACTION_AGAIN},
 	{505, AUTH_PROBLEM_NONE, "http_version", "Unsupported HTTP version",
 	 "This service supports HTTP/1.1.", NULL, PAGE_ACTION_NONE},
@@ -232,12 +232,12 @@ static const struct page_text port_problem_texts[] = {
 	{401, AUTH_PROBLEM_LOGIN_REQUIRED, "login_required", "Please sign in",
 	 "You need to sign in with GitLab to open this page.", NULL, PAGE_ACTION_SIGN_IN},
 	{503, AUTH_PROBLEM_GITLAB_UNAVAILABLE, "gitlab_unavailable", "GitLab can't be reached",
-	 "GitLab says who may open this page, and it is not responding.",
+	 "GitLab is needed to check who may open this page, and it is not responding.",
 	 "Please try again shortly.", PAGE_ACTION_AGAIN},
 	{503, AUTH_PROBLEM_OUTGOING_PROXY, "outgoing_proxy_failed",
-	 "The network's proxy does not let us reach GitLab",
-	 "GitLab says who may open this page. It is reached through an outgoing proxy, which "
-	 "refused or did not respond.",
+	 "GitLab can't be reached through the network's proxy",
+	 "GitLab is needed to check who may open this page. It is reached through an outgoing "
+	 "proxy, which refused or did not respond.",
 	 "Please try again shortly. If the problem persists, contact the administrator and include "
 	 "the request id below.",
 	 PAGE_ACTION_AGAIN},
@@ -261,7 +261,7 @@ static const struct page_text port_status_texts[] = {
 	{503, AUTH_PROBLEM_NONE, "unavailable", "This page is not available",
 	 "It can't be shown at the moment.", "Please try again shortly.", PAGE_ACTION_AGAIN},
 	{504, AUTH_PROBLEM_NONE, "gateway_timeout", "The server is not responding",
-	 "The server on this port did not answer in time.",
+	 "The server on this port did not respond in time.",
 	 "It may be busy. Please try again shortly.", PAGE_ACTION_AGAIN},
 };
 

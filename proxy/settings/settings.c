@@ -48,11 +48,11 @@ settings_read_secret(const char *path, struct secret **secret, struct err *e)
 	buf_init(&text, SECRET_FILE_MAX_BYTES);
 	bool ok = buf_reserve(&text, SECRET_FILE_MAX_BYTES) && conf_read_file(path, &text, e) &&
 		  (!ascii_has_control(buf_view(&text)) ||
-		   err_set(e, ERR_CONFIG, "it holds control characters or several lines"));
+		   err_set(e, ERR_CONFIG, "it contains control characters or several lines"));
 	*secret = ok ? secret_new(text.data, text.len) : NULL;
 	buf_wipe_fini(&text);
 	if (ok && *secret == NULL)
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 	return *secret != NULL || err_wrap(e, "%s", path);
 }
 
@@ -105,7 +105,7 @@ settings_load(char **environment, enum settings_command command, struct conf_pro
 	return NULL;
 
 no_memory:
-	conf_problem(problems, "settings", "no memory");
+	conf_problem(problems, "settings", "out of memory");
 	settings_free(s);
 	return NULL;
 }

@@ -137,7 +137,8 @@ check_variable(struct str name, struct str value, const char *variable,
 	       struct conf_problems *problems)
 {
 	if (str_equal(name, STR("OIDC_ISSUER_URL")) && is_other_issuer(value))
-		conf_problem(problems, variable, "this issuer is no GitLab; expected GitLab's URL");
+		conf_problem(problems, variable,
+			     "this issuer is not GitLab; expected GitLab's URL");
 	if (str_equal(name, STR("PROVIDER"))) {
 		if (!str_equal(value, STR("gitlab")) && !str_equal(value, STR("oidc")))
 			conf_problem(problems, variable,
@@ -148,7 +149,7 @@ check_variable(struct str name, struct str value, const char *variable,
 	if (find_rule(name) != NULL)
 		return;
 	if (!check_restriction(name, value, variable, problems) && !is_alias(str_from(variable)))
-		conf_note(problems, variable, "ignored: there is no setting of this meaning");
+		conf_note(problems, variable, "ignored: there is no corresponding setting");
 }
 
 /* "group/project=accesslevel", or a group. False: not one of them, or no such level. */

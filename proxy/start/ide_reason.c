@@ -211,7 +211,7 @@ set_unreachable(struct ide_reason *r, const struct ide_reason_facts *facts)
 
 	if (facts->upstream_name == NULL)
 		address_format(facts->upstream, address, sizeof(address));
-	(void)snprintf(message, sizeof(message), "%.200s takes no connections yet.",
+	(void)snprintf(message, sizeof(message), "%.200s does not accept connections yet.",
 		       facts->upstream_name != NULL ? facts->upstream_name : address);
 	set(r, IDE_REASON_NOTHING_LISTENS, message,
 	    "The IDE is still starting, or its process has ended. If this page stays, ask an "
@@ -258,7 +258,7 @@ set_not_accepting(struct ide_reason *r, const char *upstream)
 	char message[256];
 
 	(void)snprintf(message, sizeof(message),
-		       "A server listens at %s, but takes no connections.", upstream);
+		       "A server listens at %s, but does not accept connections.", upstream);
 	set(r, IDE_REASON_NOT_ACCEPTING, message,
 	    "It may be overloaded or stopped. If this page stays, restart the workspace.");
 }

@@ -13,7 +13,7 @@ enum ide_reason_code {
 	IDE_REASON_NOTHING_LISTENS,
 	IDE_REASON_OTHER_PORT,
 	IDE_REASON_OTHER_ADDRESS,
-	IDE_REASON_NOT_ACCEPTING, /* something listens, but takes no connections */
+	IDE_REASON_NOT_ACCEPTING, /* something listens, but does not accept connections */
 	IDE_REASON_EXITED,
 	IDE_REASON_OUT_OF_MEMORY,
 };

@@ -23,7 +23,7 @@ struct ssh_link;
 #define SSH_LINK_LATE_ANSWER "the SSH helper did not answer in time"
 #define SSH_LINK_STRANGER    "another user than the workspace's listens at SSH_SOCKET"
 #define SSH_LINK_NO_SSHD     "sshd does not run in the workspace"
-#define SSH_LINK_NOT_SSHD    "what listens at SSH_UPSTREAM is no sshd, or is too busy"
+#define SSH_LINK_NOT_SSHD    "the server at SSH_UPSTREAM is not an sshd, or is too busy"
 #define SSH_LINK_LATE_SSHD   "sshd did not answer in time"
 
 /* Where SSH is served. */

@@ -56,8 +56,8 @@ on_deadline(void *arg)
 	struct ide_check *c = arg;
 
 	if (!conn_is_usable(&c->conn))
-		finish(c, 503, "the IDE takes no connections at port %u: %s\n", c->check->port,
-		       c->failure.text);
+		finish(c, 503, "the IDE does not accept connections at port %u: %s\n",
+		       c->check->port, c->failure.text);
 	else
 		finish(c, 504, "the IDE did not answer within %u s\n", c->check->timeout_s);
 }
@@ -86,7 +86,7 @@ on_failed(const struct err *e, void *arg)
 		c->failure = *e;
 	conn_close(&c->conn);
 	if (was_open) {
-		finish(c, 503, "the IDE broke the connection off: %s\n", e->text);
+		finish(c, 503, "the IDE closed the connection: %s\n", e->text);
 	} else if (!c->tries_ipv6) {
 		c->tries_ipv6 = true;
 		begin(c);
@@ -102,7 +102,7 @@ on_open(void *arg)
 	char host[32];
 
 	if (c->check->path.len == 0) {
-		finish(c, 200, "the IDE takes connections\n");
+		finish(c, 200, "the IDE accepts connections\n");
 		return;
 	}
 	(void)snprintf(host, sizeof(host), "%s:%u", c->tries_ipv6 ? "[::1]" : "127.0.0.1",
@@ -165,7 +165,7 @@ on_readable(void *arg)
 		finish(c, 503, "the IDE closed the connection without an answer\n");
 		return;
 	case CONN_READ_FAILED:
-		finish(c, 503, "the IDE broke the connection off: %s\n", e.text);
+		finish(c, 503, "the IDE closed the connection: %s\n", e.text);
 		return;
 	case CONN_READ_SOME:
 		break;

@@ -31,7 +31,7 @@ port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	struct port_upstreams *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for ports");
+		err_set(e, ERR_MEMORY, "out of memory for ports");
 		return NULL;
 	}
 	t->loop = l;

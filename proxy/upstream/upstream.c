@@ -33,7 +33,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	struct upstream *u = calloc(1, sizeof(*u));
 
 	if (u == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for the upstream");
+		err_set(e, ERR_MEMORY, "out of memory for the upstream");
 		return NULL;
 	}
 	u->loop = l;
@@ -114,7 +114,7 @@ connect_new(struct upstream *u, struct err *e)
 	struct upstream_conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for an upstream connection");
+		err_set(e, ERR_MEMORY, "out of memory for an upstream connection");
 		return NULL;
 	}
 	u->connects++;
@@ -439,7 +439,7 @@ on_timer(void *arg)
 		upstream_touch(c);
 		return;
 	}
-	err_set(&e, ERR_TIMEOUT, "nothing moved for too long");
+	err_set(&e, ERR_TIMEOUT, "idle timeout");
 	if (c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL)
 		upstream_fail(c, UPSTREAM_BROKEN, &e);
 	else

@@ -90,8 +90,8 @@ on_found(struct upstream_name *n, const struct resolver_result *result)
 
 	if (count == 0) {
 		err_set(&why, ERR_DENIED,
-			"it has only addresses that no name may lead to; UPSTREAM_HOSTS can list "
-			"them");
+			"it resolves only to addresses that are not allowed; UPSTREAM_HOSTS can "
+			"list them");
 		warn_once(n, &why);
 		forget_addresses(n);
 		return;
@@ -147,7 +147,7 @@ upstream_name_new(struct loop *l, const struct upstream_name_options *options,
 	struct upstream_name *n = calloc(1, sizeof(*n));
 
 	if (n == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for the upstream's name");
+		err_set(e, ERR_MEMORY, "out of memory for the upstream's name");
 		return NULL;
 	}
 	n->loop = l;

@@ -231,7 +231,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
 			struct err e = ERR_INIT;
-			err_set(&e, ERR_MEMORY, "no memory for a response head");
+			err_set(&e, ERR_MEMORY, "out of memory for a response head");
 			upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
 			buf_fini(&held);
 			return;
@@ -246,7 +246,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 	}
 	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used)) {
 		struct err e = ERR_INIT;
-		err_set(&e, ERR_MEMORY, "no memory for a response head");
+		err_set(&e, ERR_MEMORY, "out of memory for a response head");
 		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
 	}
 	if (used < len && (c->state == UPSTREAM_WHOLE || c->state == UPSTREAM_IDLE))

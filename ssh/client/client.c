@@ -25,7 +25,7 @@ static const struct {
 	{"ssh-config", ssh_client_config,
 	 "HOST|ZONE   configure ssh, and so VS Code and others, for workspaces"},
 	{"trust", ssh_client_trust,
-	 "ZONE             name workspaces that may get a GitLab token, for automation"},
+	 "ZONE             choose workspaces that may get a GitLab token, for automation"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

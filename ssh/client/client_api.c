@@ -52,7 +52,7 @@ client_ask(const struct client_host *h, const struct client_login *l, const char
 	buf_init(&request, 2 * CLIENT_TEXT_MAX);
 	ok = (buf_reserve(&request, request.max) &&
 	      write_request(&request, h, l, path, form, with_token)) ||
-	     err_set(e, ERR_MEMORY, "no memory");
+	     err_set(e, ERR_MEMORY, "out of memory");
 	if (ok) {
 		ok = client_http_connect(&c, h, l, TOTAL_MS, e) &&
 		     client_http_ask(&c, buf_view(&request), e) && read_answer(&c, a, e);

@@ -98,7 +98,7 @@ client_dial(const struct client_host *h, const struct client_login *l, const cha
 	buf_init(&nonce, 64);
 	buf_init(&out, REQUEST_MAX);
 	ok = (buf_reserve(&out, out.max) && write_request(h, l, key, &nonce, &out)) ||
-	     err_set(e, ERR_MEMORY, "no memory");
+	     err_set(e, ERR_MEMORY, "out of memory");
 	if (ok) {
 		ok = client_http_connect(&t->http, h, l, timeout_ms, e) &&
 		     client_http_ask(&t->http, buf_view(&out), e) &&

@@ -87,7 +87,7 @@ client_read(const char *path, struct buf *out, struct err *e)
 	close(fd);
 	if (n < 0)
 		return err_set_errno(e, errno, "%s", path);
-	return n == 0 || err_set(e, ERR_LIMIT, "%s: too long", path);
+	return n == 0 || err_set(e, ERR_LIMIT, "%s: path too long", path);
 }
 
 bool
@@ -161,7 +161,7 @@ read_member(const struct flat_json *json, const char *name, char *out, size_t si
 	struct str value = flat_json_get(json, name);
 
 	if (value.len >= size)
-		return err_set(e, ERR_INPUT, "%s: too long", name);
+		return err_set(e, ERR_INPUT, "%s: path too long", name);
 	if (value.len > 0)
 		memcpy(out, value.data, value.len);
 	out[value.len] = '\0';
@@ -174,7 +174,7 @@ parse_login(struct client_login *l, struct buf *text, struct err *e)
 	struct flat_json json;
 
 	if (!flat_json_parse(&json, text->data, text->len))
-		return err_set(e, ERR_INPUT, "it is no JSON object; log in again");
+		return err_set(e, ERR_INPUT, "it is not a JSON object; log in again");
 	return read_member(&json, "token", l->token, sizeof(l->token), e) &&
 	       read_member(&json, "user", l->user, sizeof(l->user), e) &&
 	       read_member(&json, "prefix", l->prefix, sizeof(l->prefix), e) &&
@@ -218,7 +218,7 @@ client_login_write(const struct client_host *h, const struct client_login *l, st
 	buf_init(&text, CLIENT_TEXT_MAX);
 	ok = flat_json_write(&text, members, sizeof(members) / sizeof(members[0]))
 		     ? client_write(path, buf_view(&text), e)
-		     : err_set(e, ERR_MEMORY, "no memory");
+		     : err_set(e, ERR_MEMORY, "out of memory");
 	buf_wipe_fini(&text);
 	return ok;
 }

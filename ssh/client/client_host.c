@@ -23,7 +23,7 @@ client_host_parse(struct client_host *h, struct str text, struct err *e)
 	if (!url_split_authority(rest, &name, &h->port) || name.len >= sizeof(h->name) - 8 ||
 	    str_find_byte(name, ':') != SIZE_MAX || name.data[0] == '-')
 		return err_set(e, ERR_CONFIG,
-			       "\"%.100s\" is no workspace; expected its host, such as "
+			       "\"%.100s\" is not a workspace; expected its host, such as "
 			       "kiwi.ws.example.com",
 			       text.data);
 	for (size_t i = 0; i < name.len; i++)

@@ -229,7 +229,7 @@ get_token(struct login *g, struct err *e)
 		return false;
 	while ((result = redeem(g, code, e)) == REDEEM_PENDING) {
 		if (clock_monotonic_ms() >= g->deadline_ms)
-			return err_set(e, ERR_TIMEOUT, "%s: nobody typed the code in time",
+			return err_set(e, ERR_TIMEOUT, "%s: the code was not entered in time",
 				       g->host.key);
 		(void)nanosleep(&pause, NULL);
 	}
@@ -295,7 +295,7 @@ read_options(struct login *g, int argc, char **argv, struct err *e)
 			if (realpath(argv[++i], absolute) == NULL)
 				return err_set_errno(e, errno, "%.200s", argv[i]);
 			if (strlen(absolute) >= sizeof(g->l.ca_file))
-				return err_set(e, ERR_CONFIG, "--ca-file: too long a path");
+				return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
 			memcpy(g->l.ca_file, absolute, strlen(absolute) + 1);
 		} else if (i + 1 < argc && strcmp(argv[i], "--prefix") == 0 &&
 			   url_is_plain_path(str_from(argv[i + 1])) &&

@@ -125,11 +125,13 @@ take_token(struct str text, const char *source, char token[CLIENT_TOKEN_MAX], st
 		value = str_take(value, value.len - 1);
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] <= 0x20 || value.data[i] >= 0x7f)
-			return err_set(e, ERR_CONFIG, "%s gives no token: it has spaces or others",
-				       source);
+			return err_set(
+				e, ERR_CONFIG,
+				"%s does not print a token, but spaces or other invalid characters",
+				source);
 	if (value.len == 0 || value.len >= CLIENT_TOKEN_MAX)
-		return err_set(e, ERR_CONFIG, "%s gives no token of 1 to %u characters", source,
-			       CLIENT_TOKEN_MAX - 1);
+		return err_set(e, ERR_CONFIG, "%s does not print a token of 1 to %u characters",
+			       source, CLIENT_TOKEN_MAX - 1);
 	memcpy(token, value.data, value.len);
 	token[value.len] = '\0';
 	return true;

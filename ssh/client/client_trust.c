@@ -49,8 +49,8 @@ parse_zone(struct client_host *zone, struct str text, struct err *e)
 		return false;
 	return (dns_is_name(str_from(zone->name), DNS_LENIENT) &&
 		strchr(zone->name, '.') != NULL) ||
-	       err_set(e, ERR_CONFIG, "\"%.100s\" is no zone; expected one such as ws.example.com",
-		       zone->name);
+	       err_set(e, ERR_CONFIG,
+		       "\"%.100s\" is not a zone; expected one such as ws.example.com", zone->name);
 }
 
 static bool
@@ -216,7 +216,7 @@ read_options(struct trusted *t, int argc, char **argv, struct err *e)
 			if (realpath(argv[++i], absolute) == NULL)
 				return err_set_errno(e, errno, "%.200s", argv[i]);
 			if (strlen(absolute) >= sizeof(t->ca_file) || strchr(absolute, '\n'))
-				return err_set(e, ERR_CONFIG, "--ca-file: too long a path");
+				return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
 			(void)snprintf(t->ca_file, sizeof(t->ca_file), "%.1023s", absolute);
 		} else if (i + 1 < argc && strcmp(argv[i], "--prefix") == 0 &&
 			   url_is_plain_path(str_from(argv[i + 1])) &&

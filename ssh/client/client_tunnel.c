@@ -300,7 +300,7 @@ watch_peer(struct tunnel_loop *t)
 	uint64_t now_ms = clock_monotonic_ms();
 
 	if (now_ms - t->heard_ms >= SILENCE_MS && !has_unwritten(t)) {
-		fail(t, "the workspace answers no more");
+		fail(t, "the workspace no longer responds");
 	} else if (now_ms - t->pinged_ms >= PING_MS && has_room(t)) {
 		t->pinged_ms = now_ms;
 		add_control(t, WEBSOCKET_OP_PING, STR_NONE);

@@ -101,7 +101,7 @@ reply(int fd, bool ok)
 {
 	static const char good[] = PAGE("200 OK", "You can close this page and go back to the "
 						  "terminal.");
-	static const char bad[] = PAGE("400 Bad Request", "This is not what was waited for.");
+	static const char bad[] = PAGE("400 Bad Request", "This is not the expected response.");
 
 	(void)send(fd, ok ? good : bad, ok ? sizeof(good) - 1 : sizeof(bad) - 1,
 		   MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -203,9 +203,9 @@ loopback_wait(const struct loopback *l, uint64_t deadline_ms, char *code, size_t
 	for (size_t i = 0; i < GUESTS_MAX; i++)
 		end_guest(&guests[i]);
 	if (result == RESULT_BAD)
-		return err_set(e, ERR_TIMEOUT, "nobody let this computer in in time");
+		return err_set(e, ERR_TIMEOUT,
+			       "the request was not confirmed in the browser in time");
 	return result == RESULT_CODE ||
-	       err_set(e, ERR_DENIED,
-		       "%s: another workspace let this computer in, whose code was not used",
+	       err_set(e, ERR_DENIED, "%s: another workspace sent the code, so it was not used",
 		       l->issuer);
 }

@@ -141,7 +141,7 @@ may_read(const struct end *e, uint64_t now)
 	       line_has_room(e->line, now);
 }
 
-/* False: the connection broke. */
+/* False: the connection failed. */
 static bool
 receive(struct end *e, uint64_t now)
 {
@@ -170,7 +170,7 @@ receive(struct end *e, uint64_t now)
 	return true;
 }
 
-/* False: the connection broke, or both directions have ended. */
+/* False: the connection failed, or both directions have ended. */
 static bool
 deliver(struct end *e, uint64_t now)
 {

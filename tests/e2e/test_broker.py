@@ -340,7 +340,7 @@ def test_a_relay_without_secret_is_no_broker(relay, make_proxy, gitlab, upstream
     proxy = make_proxy(gitlab, upstream, relay=relay, BROKER="on", CLIENT_SECRET=None)
     assert client.login(proxy.origin + "/", *SIGN_IN).status == 502
     line = proxy.wait_for_log(message="login failed")
-    assert "no token broker" in line["error"] and "CLIENT_SECRET" in line["error"]
+    assert "not a token broker" in line["error"] and "CLIENT_SECRET" in line["error"]
 
 
 def test_old_state_files_lead_to_a_new_login(broker, make_relay, make_proxy, gitlab, upstream, client, tmp_path):

@@ -83,7 +83,7 @@ def test_a_list_that_is_wrong_changes_nothing(listed, gitlab, deny, content):
     mine = redeem(kiwi, gitlab)
     change(listed, deny, f"host {host_of(listed)}\n")
     write(deny, f"# one\n{content}\n")
-    line = listed.wait_for_log(message="not reloaded; the old one stays", part="deny list")
+    line = listed.wait_for_log(message="not reloaded; the old one remains in use", part="deny list")
     assert "line 2" in line["error"]
     deny.unlink()
     assert kiwi.ask(REFRESH, token=mine.refresh).outcome == "denied"

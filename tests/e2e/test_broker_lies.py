@@ -128,15 +128,15 @@ def unavailable(channel, body):
 @pytest.mark.parametrize(
     "lie, status, words",
     [
-        (garbage, 503, "no answer to our request"),
-        (nothing, 503, "no answer to our request"),
+        (garbage, 503, "does not belong to our request"),
+        (nothing, 503, "does not belong to our request"),
         (huge, 503, "too large"),
-        (other_key, 503, "no answer to our request"),
-        (another_request, 503, "no answer to our request"),
-        (another_host, 503, "no answer to our request"),
-        (earlier_version, 503, "no answer to our request"),
-        (later_version, 503, "no answer to our request"),
-        (own_request, 503, "no answer to our request"),
+        (other_key, 503, "does not belong to our request"),
+        (another_request, 503, "does not belong to our request"),
+        (another_host, 503, "does not belong to our request"),
+        (earlier_version, 503, "does not belong to our request"),
+        (later_version, 503, "does not belong to our request"),
+        (own_request, 503, "does not belong to our request"),
         (no_tokens, 503, "no tokens"),
         (bad_token, 503, "no tokens"),
         (redirect, 502, "redirects"),
@@ -196,7 +196,7 @@ def test_an_answer_that_was_recorded(stage, gitlab, client, make_client, false_r
     balancer.targets = [false_relay.server.address]
     assert client.navigate(first).status == 302 and client.cookie("__Host-workspace-proxy")
     assert other.navigate(second).status == 503 and not other.cookie("__Host-workspace-proxy")
-    assert "no answer to our request" in proxy.wait_for_log(message="login failed")["error"]
+    assert "does not belong to our request" in proxy.wait_for_log(message="login failed")["error"]
 
 
 def test_tokens_of_somebody_else(stage, gitlab, client, false_relay, balancer):

@@ -109,7 +109,7 @@ def test_the_log_on_the_status_page(make_logging_proxy, gitlab, upstream, browse
     proxy = make_logging_proxy(gitlab, upstream)
     sign_in(browser, proxy, "/oauth2/workspace")
     wait_for_line(browser, "from the IDE")
-    assert "IDE answers after" in chromium.text_of(browser)
+    assert "IDE responds after" in chromium.text_of(browser)
     assert not severe(browser)
     browser.get(proxy.origin + "/oauth2/workspace/log")
     assert "from the IDE" in chromium.text_of(browser)
@@ -176,7 +176,7 @@ def not_accepting(logs):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
-        yield f"http://127.0.0.1:{port}", "takes no connections", "not_accepting"
+        yield f"http://127.0.0.1:{port}", "does not accept connections", "not_accepting"
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ def test_a_computer_with_a_browser(proxy, browser, make_computer):
     browser.get(process.stderr.readline().strip())
     chromium.sign_in(browser, "sasha", "sasha-password")
     chromium.wait(browser, lambda d: "connect by SSH?" in chromium.text_of(d))
-    click(browser, "Let it connect")
+    click(browser, "Allow")
     chromium.wait(browser, lambda d: "go back to the terminal" in chromium.text_of(d))
     assert browser.current_url.startswith("http://127.0.0.1:")
     errors = process.communicate(timeout=PATIENCE_S)[1]
@@ -54,7 +54,7 @@ def test_a_computer_without_a_browser(proxy, browser, make_computer):
     browser.find_element("css selector", "input[name=code]").send_keys(code)
     click(browser, "Continue")
     chromium.wait(browser, lambda d: "connect by SSH?" in chromium.text_of(d))
-    click(browser, "Let it connect")
+    click(browser, "Allow")
     chromium.wait(browser, lambda d: "may connect" in chromium.text_of(d))
     assert process.wait(PATIENCE_S) == 0
     process.stderr.close()

@@ -313,7 +313,7 @@ def api_server(cluster, answer, certificates=None, token=None):
             0,
             "0 problems, 0 notes, 2 not checked",
         ),
-        ((201, ""), 1, "the API server does not ask it"),
+        ((201, ""), 1, "the API server does not call it"),
         ((500, 'failed calling webhook "inject.workspace-proxy.io": context deadline exceeded'), 1, "deadline exceeded"),
         ((403, 'pods is forbidden: User "x" cannot create resource "pods"'), 0, "3 not checked"),
     ],
@@ -362,7 +362,7 @@ def test_an_account_that_is_not_known(cluster, certificates, account):
     (account / "token").write_text("another")
     with api_server(cluster, DENIED, certificates, "a-token") as (url, asked):
         ran = run(["cluster-check", "--api", url, "--account", str(account), "--offline"])
-        assert ran.returncode == 3 and "does not know you (status 401)" in ran.stderr and ran.stdout == "", ran.stderr
+        assert ran.returncode == 3 and "rejects the credentials (status 401)" in ran.stderr and ran.stdout == "", ran.stderr
         assert asked == ["/version"]
         (account / "ca.crt").write_text("")
         assert run(["cluster-check", "--api", url, "--account", str(account), "--offline"]).returncode == 3

@@ -333,8 +333,8 @@ def test_user_ids(make_proxy, gitlab, upstream, client, state_dir):
     assert "password=" in ask_as(54321, other).stdout
     for uid, path in ((54321, own), (0, other), (54322, other)):
         result = ask_as(uid, path)
-        assert result.stdout == "" and "may not ask" in result.stderr and result.returncode == 1
-    assert proxy.log_entries(message="credential request from a foreign user id")[0]["uid"] in (0, 54322)
+        assert result.stdout == "" and "may not request" in result.stderr and result.returncode == 1
+    assert proxy.log_entries(message="credential request of another user id refused")[0]["uid"] in (0, 54322)
 
 
 INSTALLED = ["docker-credential-workspace", "git-credential-workspace", "s", "workspace-run", "workspace-ssh"]
@@ -391,12 +391,12 @@ def test_the_sidecar_ends_and_comes_back(cloned, gitlab, workspace, target, path
 
 
 def test_two_sidecars_do_not_share_a_socket(cloned, make_proxy, gitlab, upstream, path):
-    with pytest.raises(StartFailed, match="somebody listens there already"):
+    with pytest.raises(StartFailed, match="another process listens there"):
         make_proxy(gitlab, upstream, CREDENTIAL_SOCKET=path)
     assert "password=" in helper("get", request_for(gitlab), path).stdout
     path_of_a_file = path.parent / "file"
     path_of_a_file.write_text("mine")
-    with pytest.raises(StartFailed, match="exists and is no socket"):
+    with pytest.raises(StartFailed, match="exists and is not a socket"):
         make_proxy(gitlab, upstream, CREDENTIAL_SOCKET=path_of_a_file)
     assert path_of_a_file.read_text() == "mine"
 

@@ -174,7 +174,7 @@ def test_leaving_is_announced(make):
     with H2Client(proxy) as browser:
         assert browser.fetch("GET", "/").status == 401
         proxy.process.terminate()
-        proxy.wait_for_log(message="leaving")
+        proxy.wait_for_log(message="shutting down")
         stream = browser.request("GET", "/", cookie=proxy.cookie)
         browser.wait(lambda: browser.responses[stream].ended)
         assert browser.responses[stream].status == 200

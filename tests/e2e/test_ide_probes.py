@@ -116,7 +116,7 @@ def test_nobody_listens(make_proxy):
     proxy = make_proxy(IDE_PROBES=f"liveness=30s,http:{free_port()}/ startup=30s,tcp:{free_port()}")
     for path in ("/probe/liveness", "/probe/startup"):
         response = ask(proxy, path)
-        assert response.status == 503 and "takes no connections" in response.text, response.text
+        assert response.status == 503 and "does not accept connections" in response.text, response.text
         assert "refused" in response.text
 
 
@@ -124,7 +124,7 @@ def test_tcp(make_proxy, make_port):
     port = make_port(b"", hangs=True)
     proxy = make_proxy(IDE_PROBES=f"startup=30s,tcp:{port.number}")
     response = ask(proxy, "/probe/startup")
-    assert response.status == 200 and "takes connections" in response.text
+    assert response.status == 200 and "accepts connections" in response.text
 
 
 def test_an_ide_on_ipv6_alone(make_proxy, make_port):

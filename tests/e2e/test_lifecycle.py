@@ -159,7 +159,7 @@ def test_a_bad_pair_keeps_the_old_one(make_stage, certificates, own_pair, damage
     else:
         os.unlink(key)
     stage.proxy.process.send_signal(signal.SIGHUP)
-    stage.proxy.wait_for_log(message="certificate not reloaded; the old one stays")
+    stage.proxy.wait_for_log(message="certificate not reloaded; the old one remains in use")
     assert subject(stage, certificates) == "first"
     put("fourth")
     stage.proxy.process.send_signal(signal.SIGHUP)

@@ -120,7 +120,7 @@ def test_in_the_event_stream(make_listed, client, servers):
 def test_on_the_page_without_script(make_listed, client, servers):
     server = servers()
     proxy = make_listed(server)
-    assert "No server listens on a port" in client.navigate(proxy.origin + WORKSPACE).text
+    assert "No server is running on a published port" in client.navigate(proxy.origin + WORKSPACE).text
     server.start()
     origin = PortHost(proxy, server.port).origin
     wait_until(lambda: f'<a href="{origin}/">' in client.navigate(proxy.origin + WORKSPACE).text, what="the link")
@@ -220,7 +220,7 @@ def test_on_the_page(make_proxy, gitlab, upstream, servers, certificates):
         second.stop()
         note = driver.find_element(By.ID, "ports-note")
         chromium.wait(driver, lambda d: note.is_displayed(), what="the note")
-        assert note.text == "No server listens on a port that has an address." and not items(driver)
+        assert note.text == "No server is running on a published port." and not items(driver)
 
         # What the stream carries is text.
         driver.execute_script(FAKE_STREAM)

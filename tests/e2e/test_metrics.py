@@ -200,7 +200,7 @@ def test_an_ide_that_is_not_there(make_proxy, gitlab, client):
     assert m.get("workspace_proxy_upstream_ready") == 0
     ready = ask(proxy, "/ready")
     assert ready.status == 200 and ready.json()["ready"] is True, "browsers get the waiting page"
-    assert ready.json()["problems"] == [{"part": "ide", "why": "takes no connections"}]
+    assert ready.json()["problems"] == [{"part": "ide", "why": "does not accept connections"}]
 
 
 def test_the_process(stage):

@@ -106,7 +106,7 @@ def assert_names_the_proxy(proxy, client, reply, reason):
 
 @pytest.mark.parametrize(
     "status, reason",
-    [(407, "it wants a user and password"), (403, "status 403"), (502, "status 502"), (None, "no connection to localhost in time")],
+    [(407, "it requires a user and password"), (403, "status 403"), (502, "status 502"), (None, "no connection to localhost in time")],
 )
 def test_a_proxy_that_refuses(start, stand_in, gitlab, client, status, reason):
     proxy = start(stand_in.url)

@@ -90,7 +90,7 @@ def test_a_file_elsewhere_is_refused_and_said(make_stage, certificates, own_pair
         os.unlink(path)
         path.symlink_to(outside / path.name)
     stage.proxy.process.send_signal(signal.SIGHUP)
-    entry = stage.proxy.wait_for_log(message="certificate not reloaded; the old one stays")
+    entry = stage.proxy.wait_for_log(message="certificate not reloaded; the old one remains in use")
     assert "Permission denied" in entry["error"]
     assert subject(stage, certificates) == "first"
 

@@ -227,7 +227,7 @@ def test_keys_rotate_without_a_restart(make_relay, make_proxy, gitlab, upstream,
     rotate(proxy, own, key_of(old), "relay key")
     assert signs_in()
     write(own, "damaged")
-    proxy.wait_for_log(message="not reloaded; the old one stays", part="relay key")
+    proxy.wait_for_log(message="not reloaded; the old one remains in use", part="relay key")
     rotate(relay, master, f"{old},{new}", "keys")
     assert signs_in()
     rotate(relay, master, f"{new},{old}", "keys")

@@ -62,7 +62,7 @@ def test_no_request_fails_when_one_process_replaces_another(make_stage, tmp_path
         ({"web": "listening"}, 'no listener that is on is named "web"'),
         ({"http": "listening"}, 'no listener that is on is named "http"'),
         ({"https": "bound"}, 'LISTEN_FDS: "https": descriptor 3 does not listen'),
-        ({"https": "datagram"}, "is no stream socket"),
+        ({"https": "datagram"}, "is not a stream socket"),
         ({"https": "listening", "": "listening"}, "descriptor 4 has no name"),
     ],
 )
@@ -113,7 +113,7 @@ def test_while_leaving_it_serves_and_is_not_ready(make_stage):
         busy.send(stage.head()).read_head()
         started = time.monotonic()
         stage.proxy.process.send_signal(signal.SIGTERM)
-        stage.proxy.wait_for_log(message="leaving")
+        stage.proxy.wait_for_log(message="shutting down")
         ready = ask(stage.proxy, "/ready")
         assert ready.status == 503 and ready.json()["problems"][0] == {"part": "process", "why": "draining"}
         assert ask(stage.proxy, "/ping").status == 200
@@ -211,7 +211,7 @@ def test_files_that_change_are_noticed(make_stage, certificates, tmp_path):
     stage.proxy.wait_for_log(message="certificate reloaded")
     assert subject(stage, certificates) == "second"
     swap("third", damaged=True)
-    entry = stage.proxy.wait_for_log(message="certificate not reloaded; the old one stays")
+    entry = stage.proxy.wait_for_log(message="certificate not reloaded; the old one remains in use")
     assert "tls.key" in entry["error"]
     assert subject(stage, certificates) == "second"
     swap("fourth")
@@ -242,7 +242,7 @@ def test_cookie_keys_rotate_and_sessions_survive(make_proxy, gitlab, upstream, m
     before, after = make_client(), make_client()
     assert before.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
     write(file, "too short")
-    proxy.wait_for_log(message="not reloaded; the old one stays", part="keys")
+    proxy.wait_for_log(message="not reloaded; the old one remains in use", part="keys")
     assert before.fetch(proxy.origin + "/").status == 200
     write(file, f"{keys[1]},{keys[0]}")
     proxy.wait_for_log(message="reloaded", part="keys")
@@ -308,7 +308,7 @@ def test_the_end_after_idleness(make_stage):
             break
         time.sleep(0.05)
     assert stage.proxy.process.wait(60) == 0 and time.monotonic() - last > 2.5
-    assert stage.proxy.log_entries(message="nobody is working here")
+    assert stage.proxy.log_entries(message="no activity for IDLE_SHUTDOWN, shutting down")
 
 
 # The log
@@ -341,13 +341,13 @@ def test_debug_lines_are_switched_by_a_signal(make_stage):
 
     def switch(count):
         stage.proxy.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: len(stage.proxy.log_entries(message="debug lines switched")) == count)
+        wait_until(lambda: len(stage.proxy.log_entries(message="debug logging switched")) == count)
 
     ask_once()
     assert not stage.proxy.log_entries(level="debug")
     switch(1)
     ask_once()
-    wait_until(lambda: stage.proxy.log_entries(level="debug"), what="debug lines")
+    wait_until(lambda: stage.proxy.log_entries(level="debug"), what="debug logging")
     switch(2)
     count = len(stage.proxy.log_entries(level="debug"))
     ask_once()

@@ -67,7 +67,7 @@ def test_a_relay_tells_as_well(make_relay, gitlab, tmp_path):
 @pytest.mark.parametrize("name", ["/nonexistent/notify", "nonsense", "@" + "x" * 200])
 def test_a_manager_that_is_not_there_is_no_reason_not_to_serve(make_proxy, gitlab, upstream, client, name):
     proxy = make_proxy(gitlab, upstream, runner=Managed(NOTIFY_SOCKET=name))
-    assert "NOTIFY_SOCKET: " in proxy.wait_for_log(message="service manager not told")["error"]
+    assert "NOTIFY_SOCKET: " in proxy.wait_for_log(message="service manager not notified")["error"]
     assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
 
 
@@ -95,7 +95,7 @@ def test_process_1_collects_orphans(make_proxy, gitlab, upstream):
     for end in ends:
         end.close()
     wait_until(lambda: not children_of(pid), what="orphans to be collected")
-    wait_until(lambda: len(proxy.log_entries(message="orphan collected")) >= 3, what="the log to say so")
+    wait_until(lambda: len(proxy.log_entries(message="orphaned process reaped")) >= 3, what="the log to say so")
 
 
 @needs_namespaces

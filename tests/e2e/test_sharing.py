@@ -200,7 +200,7 @@ def test_it_is_in_the_log(make_sharing):
     assert re.fullmatch(r"\d{4}-.*Z", entry["until"])
     sharing.take_back()
     entry = sharing.proxy.wait_for_log(message="port no longer shared", port=port)
-    assert (entry["user"], entry["reason"]) == ("sasha", "it was taken back")
+    assert (entry["user"], entry["reason"]) == ("sasha", "it was revoked")
 
 
 def test_as_a_form(make_sharing):
@@ -293,7 +293,7 @@ def test_its_end_cuts_everything(make_sharing, servers):
         opcode, payload = raw.read_frame()[:2]
         assert (opcode, websocket.close_code(payload)) == (8, 1008)
     assert program(guest, first).status == 401
-    assert sharing.proxy.wait_for_log(message="port no longer shared")["reason"] == "its time is over"
+    assert sharing.proxy.wait_for_log(message="port no longer shared")["reason"] == "it has expired"
     assert "shared" not in sharing.state()
 
 

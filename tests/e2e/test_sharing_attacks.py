@@ -125,7 +125,7 @@ def test_a_guest_starts_no_clone(make_proxy, gitlab, upstream, servers, client, 
     proxy.settings["CLONE_DIR"] = str(tmp_path / "clone")
     proxy.start_again()
     guest, page = sharing.visit("robin")
-    assert page.status == 503 and "does not answer yet" in page.text
+    assert page.status == 503 and "does not respond yet" in page.text
     for page in (guest.fetch(sharing.hosts[0].origin + "/"), make_client().fetch(sharing.hosts[1].origin + "/")):
         assert page.status == 503 and "group/demo" not in page.text and "clone" not in page.text
     assert not (tmp_path / "clone").exists()

@@ -66,7 +66,7 @@ def test_bad_callbacks_of_one_client(proxy, gitlab):
     assert exchanges(gitlab) == before + 1, "another client is asked about"
     figures = ask(proxy, "/metrics").text
     assert "\nworkspace_proxy_sign_ins_rate_limited_total 0\n" not in figures
-    assert len(proxy.log_entries(message="sign-in rate limit exceeded; GitLab is not asked")) == 1
+    assert len(proxy.log_entries(message="sign-in rate limit exceeded; no request to GitLab")) == 1
 
 
 def test_bad_api_tokens_of_one_client(proxy, gitlab, client):

@@ -201,8 +201,8 @@ def write_login(computer, host, certificates):
         ([b"HTTP/1.1 101 x\r\n\r\n"], b"malformed answer"),
         ([b"SSH-2.0-OpenSSH\r\n\r\n"], b"malformed answer"),
         ([b"HTTP/1.1 200 OK\r\n"], b"closed too early"),
-        ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70000], b"too long an answer"),
-        ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], b"too long an answer"),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70000], b"the response is too long"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], b"the response is too long"),
         ([], b"closed too early"),
     ],
     ids=["length", "chunked", "interim", "no length", "401", "404", "421", "cut", "101", "no HTTP", "cut head", "long",
@@ -258,9 +258,9 @@ def test_nobody_answers(computer, certificates):
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (b"HTTP/1.1 407 no\r\n\r\n", b"it wants another user or password (status 407)"),
+        (b"HTTP/1.1 407 no\r\n\r\n", b"it rejects the user or password (status 407)"),
         (b"HTTP/1.1 403 no\r\n\r\n", b"it refused the connection (status 403)"),
-        (b"SSH-2.0-x\r\n\r\n", b"it does not answer in HTTP"),
+        (b"SSH-2.0-x\r\n\r\n", b"its response is not HTTP"),
         (b"HTTP/1.1 200", b"it closed the connection"),
         (b"HTTP/1.1 200 OK\r\n" + b"x" * 9000, b"its answer is too long"),
     ],

@@ -125,7 +125,7 @@ def test_what_listens_is_no_sshd(start, token, greeting, closes):
     proxy = start(Listener(greeting, closes).address)
     reply = ask(proxy, token).response
     assert reply.status == 503
-    assert reply.json()["message"] == "what listens at SSH_UPSTREAM is no sshd, or is too busy"
+    assert reply.json()["message"] == "the server at SSH_UPSTREAM is not an sshd, or is too busy"
 
 
 def test_bytes_and_ends(start, token):

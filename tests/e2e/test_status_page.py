@@ -78,7 +78,7 @@ def test_what_the_start_was_made_of(make_proxy, gitlab, upstream, client, tmp_pa
     assert {"sidecar", "sign_in", "clone_connecting", "clone_receiving", "ide"} <= set(steps)
     assert steps["ide"]["seconds"] >= steps["sidecar"]["seconds"]
     told = " ".join(facts(page_of(client, proxy))["Start"])
-    assert "Sidecar" in told and "Clone: receiving" in told and "IDE answers after" in told
+    assert "Sidecar" in told and "Clone: receiving" in told and "IDE responds after" in told
     with proxy.raw("admin") as raw:
         text = raw.request("GET", "/metrics", host="admin").read_response().text
     measured = dict(re.findall(r'workspace_proxy_start_seconds\{step="(\w+)"\} (\S+)', text))

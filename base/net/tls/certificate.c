@@ -104,7 +104,7 @@ make(const char *name, uint64_t lifetime_s, struct err *e)
 
 	ERR_clear_error();
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a certificate");
+		err_set(e, ERR_MEMORY, "out of memory for a certificate");
 		return NULL;
 	}
 	err_assert(lifetime_s > 0 && lifetime_s <= CERTIFICATE_DAYS_MAX * CERTIFICATE_DAY_S);

@@ -30,7 +30,7 @@ tls_client_context_new(struct err *e)
 	struct tls_context *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for TLS");
+		err_set(e, ERR_MEMORY, "out of memory for TLS");
 		return NULL;
 	}
 	c->is_client = true;

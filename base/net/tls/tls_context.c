@@ -252,7 +252,7 @@ start(struct tls_context *c, struct err *e)
 {
 	c->bio_method = tls_session_bio_method_new();
 	if (c->bio_method == NULL)
-		err_set(e, ERR_MEMORY, "no memory for TLS");
+		err_set(e, ERR_MEMORY, "out of memory for TLS");
 	else
 		c->ssl_ctx = ssl_ctx_new(c, e);
 	if (c->ssl_ctx == NULL) {
@@ -273,7 +273,7 @@ tls_context_new(const char *cert_file, const char *key_file, struct err *e)
 		c->key_file = strdup(key_file);
 	}
 	if (c == NULL || c->cert_file == NULL || c->key_file == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for TLS");
+		err_set(e, ERR_MEMORY, "out of memory for TLS");
 		tls_context_free(c);
 		return NULL;
 	}
@@ -286,7 +286,7 @@ tls_context_new_self(const struct tls_names *names, struct err *e)
 	struct tls_context *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for TLS");
+		err_set(e, ERR_MEMORY, "out of memory for TLS");
 		return NULL;
 	}
 	c->names = names;
@@ -300,7 +300,7 @@ tls_context_new_pem(struct str certificate, const struct secret *key, struct err
 	struct tls_context *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for TLS");
+		err_set(e, ERR_MEMORY, "out of memory for TLS");
 		return NULL;
 	}
 	c->pem = &pem;
@@ -332,7 +332,7 @@ tls_context_reload(struct tls_context *c, struct err *e)
 		return false;
 	if (!copy_ticket_keys(c->ssl_ctx, fresh)) {
 		SSL_CTX_free(fresh);
-		return err_set(e, ERR_MEMORY, "session ticket keys can't be kept");
+		return err_set(e, ERR_MEMORY, "session ticket keys can't be stored");
 	}
 	SSL_CTX_free(c->ssl_ctx);
 	c->ssl_ctx = fresh;
@@ -388,7 +388,8 @@ tls_check_authorities(const char *file, struct err *e)
 	bool ok = ctx != NULL && SSL_CTX_load_verify_file(ctx, file) == 1;
 
 	if (!ok)
-		(void)(tls_error_set(e, ERR_CONFIG, "no authorities") || err_wrap(e, "%s", file));
+		(void)(tls_error_set(e, ERR_CONFIG, "no certificate authorities") ||
+		       err_wrap(e, "%s", file));
 	SSL_CTX_free(ctx);
 	return ok;
 }

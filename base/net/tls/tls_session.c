@@ -210,7 +210,7 @@ tls_session_new(struct tls_context *c, int fd, struct err *e)
 
 	ERR_clear_error();
 	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for a TLS session");
+		err_set(e, ERR_MEMORY, "out of memory for a TLS session");
 		return NULL;
 	}
 	s->fd = fd;
@@ -274,7 +274,7 @@ explain(struct tls_session *s, int returned, const char *what, struct err *e)
 	s->has_failed = true;
 	if (s->output.failed) {
 		ERR_clear_error();
-		err_set(e, ERR_MEMORY, "%s: too much output waits", what);
+		err_set(e, ERR_MEMORY, "%s: send buffer limit exceeded", what);
 	} else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
 		tls_error_set(e, ERR_INPUT, what);
 	} else if (is_no_tls(s)) {

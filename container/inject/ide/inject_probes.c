@@ -11,7 +11,7 @@
 
 #define TEXT_MAX_BYTES 2048u
 #define HINT                                                                                       \
-	"an IDE that listens on loopback does not answer there, and the sidecar can ask for it "   \
+	"an IDE that listens on loopback does not respond there, and the sidecar can probe it "    \
 	"only with plain HTTP without headers, or TCP"
 
 /* In the order of health_check_names. */

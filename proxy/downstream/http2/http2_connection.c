@@ -139,7 +139,7 @@ end_failed(struct http2_connection *c)
 {
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_MEMORY, "HTTP/2: no memory");
+	err_set(&e, ERR_MEMORY, "HTTP/2: out of memory");
 	http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
 }
 
@@ -274,7 +274,7 @@ new_connection(struct downstream *d, struct err *e)
 	};
 
 	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
 		return NULL;
 	}
 	c->downstream = d;

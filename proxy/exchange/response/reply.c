@@ -321,7 +321,7 @@ reply_port_waiting(struct exchange *x)
 		.status = 503,
 		.problem = AUTH_PROBLEM_NONE,
 		.port = x->route.port,
-		.detail = "The server at this port does not answer yet.",
+		.detail = "The server on this port does not respond yet.",
 		.retry_after_s = RETRY_AFTER_S,
 	};
 

@@ -170,7 +170,7 @@ http2_new(const struct http2_options *options, const struct http2_ops *ops, void
 	struct http2 *h = calloc(1, sizeof(*h));
 
 	if (h == NULL) {
-		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
 		return NULL;
 	}
 	h->options = *options;
@@ -182,7 +182,7 @@ http2_new(const struct http2_options *options, const struct http2_ops *ops, void
 	http2_bucket_init(&h->resets, RESETS_BURST, RESETS_PER_S, h->now_ms);
 	http2_bucket_init(&h->frames, FRAMES_BURST, FRAMES_PER_S, h->now_ms);
 	if (create_session(h) != 0 || submit_settings(h) != 0) {
-		err_set(e, ERR_MEMORY, "no memory for HTTP/2");
+		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
 		http2_free(h);
 		return NULL;
 	}

@@ -30,7 +30,7 @@ charge_frame(struct http2 *h)
 {
 	if (http2_bucket_take(&h->frames, h->now_ms))
 		return 0;
-	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many frames that carry nothing");
+	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many frames without content");
 }
 
 static int
@@ -38,7 +38,8 @@ charge_reset(struct http2 *h)
 {
 	if (http2_bucket_take(&h->resets, h->now_ms))
 		return 0;
-	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many streams without a whole answer");
+	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM,
+			  "too many streams reset before their response was complete");
 }
 
 /* What is too large is taken to its end, as far as it may, so that it can be answered. But blocks
@@ -318,7 +319,8 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data
 	}
 	if (!s->wants_data || s->in.len > 0) {
 		if (!buf_add(&s->in, data, len))
-			return http2_fail(h, HTTP2_INTERNAL_ERROR, "no memory for a request body");
+			return http2_fail(h, HTTP2_INTERNAL_ERROR,
+					  "out of memory for a request body");
 		http2_make_ready(s);
 		return 0;
 	}

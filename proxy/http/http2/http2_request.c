@@ -270,7 +270,7 @@ check_target(const struct http2_fields *f, struct request_head *r, unsigned *sta
 		return err_set(e, ERR_INPUT, "the scheme is neither https nor http");
 	if (!request_is_target(r->target) ||
 	    (r->target.data[0] != '/' && !str_equal(r->target, STR("*"))))
-		return err_set(e, ERR_INPUT, "the path is no path");
+		return err_set(e, ERR_INPUT, "the path is malformed");
 	if (str_equal(r->target, STR("*")) && !str_equal(r->method, STR("OPTIONS")))
 		return err_set(e, ERR_INPUT, "the target * is only allowed with OPTIONS");
 	request_split_target(r);
@@ -306,7 +306,7 @@ set_body(struct request_head *r, bool has_ended, struct err *e)
 	if (lengths == 0)
 		return true;
 	if (lengths > 1 || !request_is_length(length, &r->length))
-		return err_set(e, ERR_INPUT, "Content-Length is repeated or no number in range");
+		return err_set(e, ERR_INPUT, "Content-Length is repeated or not a number in range");
 	if (has_ended && r->length > 0)
 		return err_set(e, ERR_INPUT, "Content-Length without a body");
 	if (!has_ended)
@@ -329,7 +329,7 @@ make_handshake(const struct http2_fields *f, struct request_head *r, bool has_en
 	}
 	if (has_ended || r->length > 0 ||
 	    headers_find(&r->headers, HEADER_SEC_WEBSOCKET_VERSION, &version) != 1)
-		return err_set(e, ERR_INPUT, "no WebSocket handshake");
+		return err_set(e, ERR_INPUT, "not a WebSocket handshake");
 	crypto_random(random, sizeof(random));
 	buf_init(&key, 2 * KEY_BYTES);
 	(void)crypto_base64_encode(&key, (struct str){(const char *)random, sizeof(random)});
@@ -343,7 +343,7 @@ make_handshake(const struct http2_fields *f, struct request_head *r, bool has_en
 	r->body = BODY_NONE;
 	r->wants_websocket = true;
 	r->upgrade = UPGRADE_WEBSOCKET;
-	return text != NULL || err_set(e, ERR_MEMORY, "no memory for a WebSocket handshake");
+	return text != NULL || err_set(e, ERR_MEMORY, "out of memory for a WebSocket handshake");
 }
 
 static bool

@@ -150,7 +150,7 @@
 				close();
 				setNote(box.hidden ?
 					'The log is not available at the moment. Reload the page to try again.' :
-					'The log is no longer followed. Reload the page to go on.');
+					'The log is no longer updated. Reload the page to continue.');
 			}
 		};
 	}

@@ -176,7 +176,7 @@
 		if (ports.more > 0) {
 			return 'And ' + ports.more + ' more.';
 		}
-		return count > 0 ? '' : 'No server listens on a port that has an address.';
+		return count > 0 ? '' : 'No server is running on a published port.';
 	}
 
 	function announce(before, after, problem) {
@@ -266,7 +266,7 @@
 			failures += 1;
 			if (stream && (stream.readyState === 2 || failures > 5)) {
 				close();
-				note.textContent = 'The ports are no longer followed. Reload the page to go on.';
+				note.textContent = 'The list is no longer updated. Reload the page to continue.';
 				note.hidden = false;
 			}
 		};

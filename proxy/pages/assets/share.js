@@ -67,7 +67,7 @@
 
 	function onAnswer(ok, answer) {
 		if (!ok) {
-			complain(answer.detail || answer.message || 'It did not work.');
+			complain(answer.detail || answer.message || 'The port could not be shared.');
 			return;
 		}
 		close();
@@ -102,7 +102,7 @@
 				onAnswer(response.ok, answer);
 			});
 		}).catch(function () {
-			complain('The workspace did not answer. Please try again.');
+			complain('The workspace did not respond. Please try again.');
 		}).then(function () {
 			button.disabled = false;
 		});

@@ -69,7 +69,8 @@ settings_check_file(struct settings_check *c, const char *variable, const char *
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (!ok)
 		conf_problem(c->problems, variable,
-			     "got \"%s\": it is no regular file; expected a readable file", path);
+			     "got \"%s\": it is not a regular file; expected a readable file",
+			     path);
 	(void)close(fd);
 	return ok;
 }

@@ -55,7 +55,7 @@ settings_check_clone(struct settings_check *c, enum settings_command command)
 		conf_problem(c->problems, VAR("CLONE_URL"),
 			     "it has no path; expected the URL of a repository");
 	if (!str_is_empty(clone->url.query))
-		conf_problem(c->problems, VAR("CLONE_URL"), "a query has no place in it");
+		conf_problem(c->problems, VAR("CLONE_URL"), "it must not have a query");
 	check_clone_origin(c);
 }
 
@@ -73,7 +73,7 @@ settings_check_state_dir(struct settings_check *c)
 			     strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		conf_problem(c->problems, VAR("STATE_DIR"),
-			     "got \"%s\": it is no directory; expected one", path);
+			     "got \"%s\": it is not a directory; expected one", path);
 	else if (access(path, W_OK | X_OK) != 0)
 		conf_problem(c->problems, VAR("STATE_DIR"),
 			     "got \"%s\": %s; expected a directory to write to", path,
@@ -135,12 +135,11 @@ check_lent_tokens(struct settings_check *c)
 
 	if (s->credential_socket != NULL && s->auth.owner_id == 0 &&
 	    (s->auth.modes & (AUTH_MODE_WORKSPACE | AUTH_MODE_OWNER)) == 0)
-		conf_note(
-			c->problems, VAR("AUTHORIZATION"),
-			"with neither workspace nor owner, git in the workspace gets the access "
-			"token of the user who used it last: each can act at GitLab as the others; "
-			"set OWNER_ID to lend the token of one user only, or "
-			"CREDENTIAL_SOCKET=off");
+		conf_note(c->problems, VAR("AUTHORIZATION"),
+			  "without workspace or owner, git in the workspace gets the access token "
+			  "of the user who used it last, so each user can act at GitLab as the "
+			  "others; set OWNER_ID to provide the token of one user only, or "
+			  "CREDENTIAL_SOCKET=off");
 }
 
 /* As this program is found here; elsewhere it may lie elsewhere. */

@@ -209,5 +209,5 @@ settings_check_webhook(struct settings_check *c)
 	settings_check_tls(c);
 	if (!address_is_set(&c->s->container.webhook_address) &&
 	    !settings_check_is_reported(c, "WEBHOOK_ADDRESS"))
-		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "there is no webhook without it");
+		conf_problem(c->problems, VAR("WEBHOOK_ADDRESS"), "required by the webhook");
 }

@@ -62,7 +62,7 @@ check_gitlab_base(struct settings_check *c, const char *variable, struct url *u)
 	if (!settings_check_has_url(u))
 		return;
 	if (!str_is_empty(u->query))
-		conf_problem(c->problems, variable, "a query has no place in it");
+		conf_problem(c->problems, variable, "it must not have a query");
 	while (str_ends_with(u->path, STR("/")))
 		u->path.len--;
 }
@@ -148,7 +148,7 @@ settings_check_redirect_url(struct settings_check *c)
 		conf_problem(c->problems, VAR("REDIRECT_URL"), "got \"%s…\"; expected https",
 			     settings_check_origin(c, u));
 	if (!str_is_empty(u->query))
-		conf_problem(c->problems, VAR("REDIRECT_URL"), "a query has no place in it");
+		conf_problem(c->problems, VAR("REDIRECT_URL"), "it must not have a query");
 	if (!settings_check_has_url(&a->external_url))
 		return;
 	if (!url_is_same_origin(u, &a->external_url))

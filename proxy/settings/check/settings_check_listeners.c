@@ -74,11 +74,11 @@ settings_check_clashes(struct settings_check *c)
 		for (size_t j = 0; j < i; j++)
 			if (is_clash(all[i].address, all[j].address))
 				conf_problem(c->problems, all[i].variable,
-					     "\"%s\" is in the way of %s; expected another port",
+					     "\"%s\" conflicts with %s; expected another port",
 					     text, all[j].variable);
 		if (is_clash(all[i].address, &s->upstream.addresses[0]))
 			conf_problem(c->problems, VAR("UPSTREAM"),
-				     "it is our own %s; expected where the IDE listens",
+				     "it is the proxy's own %s; expected the address of the IDE",
 				     all[i].variable);
 	}
 }

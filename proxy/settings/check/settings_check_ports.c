@@ -85,7 +85,7 @@ exclude_own_ports(struct settings *s, struct conf_problems *problems)
 
 		if (port != 0 && !ports_exclude(&s->auth.ports, port))
 			conf_problem(problems, VAR("PORTS"),
-				     "%u is our own " SETTINGS_PREFIX
+				     "%u is the proxy's own " SETTINGS_PREFIX
 				     "%s; expected ports and ranges without it",
 				     port, own[i].name);
 	}
@@ -171,7 +171,7 @@ settings_check_ide_probes(struct settings_check *c)
 		for (size_t j = 0; j < HEALTH_CHECK_KINDS; j++)
 			if (own[i].port != 0 && c->s->ide_probes.items[j].port == own[i].port)
 				conf_problem(c->problems, VAR("IDE_PROBES"),
-					     "%s: %u is our own " SETTINGS_PREFIX
+					     "%s: %u is the proxy's own " SETTINGS_PREFIX
 					     "%s; expected a port of the IDE",
 					     health_check_names[j], own[i].port, own[i].name);
 }

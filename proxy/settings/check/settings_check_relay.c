@@ -15,7 +15,7 @@ settings_check_relay_url(struct settings_check *c)
 		conf_problem(c->problems, VAR("RELAY_URL"), "got \"%s…\"; expected https",
 			     settings_check_origin(c, u));
 	if (!str_is_empty(u->query))
-		conf_problem(c->problems, VAR("RELAY_URL"), "a query has no place in it");
+		conf_problem(c->problems, VAR("RELAY_URL"), "it must not have a query");
 	while (str_ends_with(u->path, STR("/")))
 		u->path.len--;
 	if (u->path.len > 0 && !url_is_plain_path(u->path))
@@ -67,7 +67,7 @@ settings_check_relay_use(struct settings_check *c)
 	if (settings_check_has_url(&a->relay_url) && settings_check_has_url(&a->external_url) &&
 	    str_equal(a->relay_url.host, a->external_url.host))
 		conf_problem(c->problems, VAR("RELAY_URL"),
-			     "it is the workspace's own host; expected the relay's");
+			     "it is the workspace's host; expected that of the relay");
 }
 
 void

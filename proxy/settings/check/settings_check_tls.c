@@ -53,7 +53,7 @@ add_name(struct settings_check *c, const char *name)
 	if (name != NULL)
 		names->items[names->count++] = name;
 	else
-		conf_problem(c->problems, VAR("TLS"), "no memory for the certificate's names");
+		conf_problem(c->problems, VAR("TLS"), "out of memory for the certificate's names");
 }
 
 /* True with the number of ports, if each can be a name in the certificate. */

@@ -47,7 +47,7 @@ settings_parse_ssh_socket(struct str value, void *field, struct arena *a, struct
 
 	(void)a;
 	if (!str_starts_with(value, STR("/")) || len < 0 || (size_t)len >= sizeof(text))
-		return err_set(e, ERR_CONFIG, "no absolute path, or too long");
+		return err_set(e, ERR_CONFIG, "not an absolute path, or too long");
 	return address_parse(field, (struct str){text, (size_t)len}, e);
 }
 
@@ -181,11 +181,11 @@ parse_key(struct str text, struct err *e)
 	bool ok = text.len == (size_t)2 * CRYPTO_KEY_BYTES ? crypto_hex_decode(&bytes, text)
 							   : decode_base64(text, &bytes);
 	if (!ok || bytes.len != CRYPTO_KEY_BYTES)
-		err_set(e, ERR_CONFIG, "%zu characters that are no such key", text.len);
+		err_set(e, ERR_CONFIG, "%zu characters that are not such a key", text.len);
 	else if (is_placeholder(buf_view(&bytes)))
 		err_set(e, ERR_CONFIG, "all bytes of the key are the same");
 	else if ((key = secret_from_str(buf_view(&bytes))) == NULL)
-		err_set(e, ERR_MEMORY, "no memory");
+		err_set(e, ERR_MEMORY, "out of memory");
 	buf_wipe_fini(&bytes);
 	return key;
 }
@@ -223,7 +223,7 @@ settings_parse_cookie_secret(struct str value, void *field, struct arena *a, str
 			return err_set(e, ERR_CONFIG, "all bytes of the key are the same");
 		keys->keys[0] = secret_from_str(value);
 		keys->count = keys->keys[0] != NULL;
-		return keys->count == 1 || err_set(e, ERR_MEMORY, "no memory");
+		return keys->count == 1 || err_set(e, ERR_MEMORY, "out of memory");
 	}
 	return settings_parse_keys(value, field, a, e);
 }
@@ -285,7 +285,7 @@ bool
 settings_parse_prefix(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (value.len < 2 || value.len > PREFIX_MAX || value.data[0] != '/')
-		return err_set(e, ERR_CONFIG, "it is no path");
+		return err_set(e, ERR_CONFIG, "it is not a path");
 	if (!url_is_plain_path(value))
 		return err_set(e, ERR_CONFIG, "one of its segments is not plain");
 	return settings_keep_text(value, field, a, e);
@@ -334,12 +334,13 @@ settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 		if (c <= 0x20 || c == 0x7f || strchr("~^:?*[\\", c) != NULL)
-			return err_set(e, ERR_CONFIG, "it holds characters that no ref has");
+			return err_set(e, ERR_CONFIG,
+				       "it contains characters that refs can't have");
 	}
 	if (value.data[0] == '-' || value.data[0] == '/' || str_ends_with(value, STR("/")) ||
 	    str_ends_with(value, STR(".lock")) || str_find(value, STR("..")) != SIZE_MAX ||
 	    str_find(value, STR("//")) != SIZE_MAX || str_find(value, STR("@{")) != SIZE_MAX)
-		return err_set(e, ERR_CONFIG, "it is no name of a ref");
+		return err_set(e, ERR_CONFIG, "it is not the name of a ref");
 	return settings_keep_text(value, field, a, e);
 }
 
@@ -347,9 +348,9 @@ bool
 settings_parse_socket(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (ascii_has_control(value))
-		return err_set(e, ERR_CONFIG, "it holds control characters");
+		return err_set(e, ERR_CONFIG, "it contains control characters");
 	if (!str_equal(value, STR("off")) && value.data[0] != '/')
-		return err_set(e, ERR_CONFIG, "it is no absolute path");
+		return err_set(e, ERR_CONFIG, "it is not an absolute path");
 	return settings_keep_text(value, field, a, e);
 }
 

@@ -53,7 +53,7 @@ settings_parse_authorization(struct str value, void *field, struct arena *a, str
 {
 	(void)a;
 	return settings_parse_words(value, '+', modes, field) ||
-	       err_set(e, ERR_CONFIG, "a mode that there is not");
+	       err_set(e, ERR_CONFIG, "unknown mode");
 }
 
 void
@@ -67,7 +67,7 @@ settings_parse_project(struct str value, void *field, struct arena *a, struct er
 {
 	if (!auth_is_id(value)) {
 		if (!auth_is_path(value))
-			return err_set(e, ERR_CONFIG, "it is no id and no path");
+			return err_set(e, ERR_CONFIG, "it is neither an id nor a path");
 		if (str_find_byte(value, '/') == SIZE_MAX)
 			return err_set(e, ERR_CONFIG, "the path has no group");
 	}
@@ -79,7 +79,7 @@ bool
 settings_parse_gitlab_group(struct str value, void *field, struct arena *a, struct err *e)
 {
 	if (!auth_is_group(value))
-		return err_set(e, ERR_CONFIG, "it is no id and no path of one group");
+		return err_set(e, ERR_CONFIG, "it is neither an id nor a path of one group");
 	return settings_keep_text(value, field, a, e);
 }
 

@@ -23,7 +23,7 @@ settings_parse_origins(struct str value, void *field, struct arena *a, struct er
 		if (!url_parse(u, str_trim(part), a, e))
 			return err_wrap(e, "origin %zu", origins->count + 1);
 		if (u->path.len > 1 || !str_is_empty(u->query))
-			return err_set(e, ERR_CONFIG, "origin %zu: a path has no place in it",
+			return err_set(e, ERR_CONFIG, "origin %zu: it must not have a path",
 				       origins->count + 1);
 		origins->count++;
 	}
@@ -49,10 +49,10 @@ settings_parse_git_ssh(struct str value, void *field, struct arena *a, struct er
 	char *copy;
 
 	if (!url_split_authority(value, &host, &ssh->port) || value.data[0] == '[')
-		return err_set(e, ERR_CONFIG, "it is no host name, with or without a port");
+		return err_set(e, ERR_CONFIG, "it is not a host name, with or without a port");
 	copy = arena_dup(a, host);
 	if (copy == NULL)
-		return err_set(e, ERR_MEMORY, "no memory");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < host.len; i++)
 		copy[i] = ascii_to_lower(copy[i]);
 	ssh->host = str_from(copy);
@@ -79,7 +79,8 @@ settings_parse_umask(struct str value, void *field, struct arena *a, struct err 
 	(void)a;
 	for (size_t i = 0; i < value.len; i++) {
 		if (value.data[i] < '0' || value.data[i] > '7' || i >= 4)
-			return err_set(e, ERR_CONFIG, "it is no octal number of up to 4 digits");
+			return err_set(e, ERR_CONFIG,
+				       "it is not an octal number of up to 4 digits");
 		bits = bits << 3 | (unsigned)(value.data[i] - '0');
 	}
 	if (bits > 0777 || (bits & 0700) != 0)
@@ -107,7 +108,7 @@ settings_parse_group(struct str value, void *field, struct arena *a, struct err 
 
 	(void)a;
 	if (!str_to_u64(value, 0, GROUP_MAX, &id))
-		return err_set(e, ERR_CONFIG, "it is no group id");
+		return err_set(e, ERR_CONFIG, "it is not a group id");
 	*group = (struct clone_number){true, (unsigned)id};
 	return true;
 }

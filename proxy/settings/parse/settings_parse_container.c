@@ -24,7 +24,7 @@ settings_parse_inject_allow(struct str value, void *field, struct arena *a, stru
 {
 	(void)a;
 	return settings_parse_words(value, ',', allowances, field) ||
-	       err_set(e, ERR_CONFIG, "a word that there is not");
+	       err_set(e, ERR_CONFIG, "unknown word");
 }
 
 void
@@ -38,7 +38,7 @@ settings_parse_secret_keys(struct str value, void *field, struct arena *a, struc
 {
 	(void)a;
 	return settings_parse_words(value, ',', keys, field) ||
-	       err_set(e, ERR_CONFIG, "a key that there is not");
+	       err_set(e, ERR_CONFIG, "unknown key");
 }
 
 void

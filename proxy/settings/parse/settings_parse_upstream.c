@@ -9,7 +9,7 @@
 
 /* Elsewhere somebody else could answer. */
 #define HTTPS_ON_LOOPBACK                                                                          \
-	"https is spoken on loopback only, because the server's certificate is not verified"
+	"https is supported on loopback only, because the server's certificate is not verified"
 
 /* A name in the one spelling that url_parse gives to those of UPSTREAM. */
 static bool
@@ -89,7 +89,7 @@ settings_parse_upstream(struct str value, void *field, struct arena *a, struct e
 		return false;
 	bool is_https = str_equal(url.scheme, STR("https"));
 	if (url.path.len > 1 || !str_is_empty(url.query))
-		return err_set(e, ERR_CONFIG, "a path or a query has no place in it");
+		return err_set(e, ERR_CONFIG, "it must not have a path or query");
 	if (!url.host_is_ipv6 &&
 	    !address_from_host(&upstream->addresses[0], url.host, url.port, &no_address)) {
 		if (is_https)

@@ -195,7 +195,7 @@ static const struct conf_setting authorization[] = {
 		 "is minimal access."},
 	{SETTING("USERS", CONF_CUSTOM, auth.users), .commands = SERVE,
 	 .parse = settings_parse_users, .format = settings_format_text,
-	 .expected = "GitLab usernames or ids with commas between, at most 64",
+	 .expected = "GitLab usernames or ids, separated by commas, at most 64",
 	 .text = "Users who may enter, such as `sasha,1042`. Needed by `users`. A number is an id; "
 		 "the case of names does not matter. Ids are safer: an account can be renamed, and "
 		 "its old name taken by somebody else. Also the users that ports are shared with "

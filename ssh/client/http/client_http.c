@@ -79,7 +79,7 @@ receive(struct client_http *c, bool *has_ended, struct err *e)
 		switch (raw_stream_receive(c->stream, piece, sizeof(piece), &len, e)) {
 		case RAW_STREAM_DONE:
 			return buf_add(&c->in, piece, len) ||
-			       err_set(e, ERR_LIMIT, "%s: too long an answer", c->host->key);
+			       err_set(e, ERR_LIMIT, "%s: the response is too long", c->host->key);
 		case RAW_STREAM_AGAIN:
 			if (!wait_for(c, POLLIN, e))
 				return false;

@@ -308,9 +308,9 @@ test_statuses(void **state)
 		const char *says;
 	} cases[] = {
 		{403, GITLAB_REFUSES_US, "RELAY_KEY"},
-		{404, GITLAB_REFUSES_US, "no token broker"},
-		{405, GITLAB_REFUSES_US, "no token broker"},
-		{302, GITLAB_REFUSES_US, "redirects"},
+		{404, GITLAB_REFUSES_US, "not a token broker"},
+		{405, GITLAB_REFUSES_US, "not a token broker"},
+		{302, GITLAB_REFUSES_US, "redirect"},
 		{400, GITLAB_REFUSES_US, "status 400"},
 		{413, GITLAB_REFUSES_US, "status 413"},
 		{429, GITLAB_UNAVAILABLE, "status 429"},

@@ -118,8 +118,9 @@ test_problem_texts(void **state)
 		{"T_CHOICE=blue", "T_CHOICE: got \"blue\"; expected one of red, green"},
 		{"T_CUSTOM=8", "T_CUSTOM: got \"8\": unlucky; expected seven"},
 		{"T_TEXT=  ", "T_TEXT: got \"  \": only white space; expected text"},
-		{"T_TEXT=a\nb\x1b", "T_TEXT: got \"a?b?\": it holds control characters; expected "
-				    "text"},
+		{"T_TEXT=a\nb\x1b",
+		 "T_TEXT: got \"a?b?\": it contains control characters; expected "
+		 "text"},
 		{"T_LATER=x", "T_LATER: there is no such setting: Not yet."},
 		{"THEIR_LATER=x", "THEIR_LATER: there is no such setting: Not yet."},
 	};

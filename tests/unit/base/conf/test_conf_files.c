@@ -39,8 +39,9 @@ test_files(void **state)
 	load_file(f, "T_SECRET_FILE", "\n", 1);
 	assert_problem(f, "T_SECRET_FILE: can't read the file: it is empty");
 	load_file(f, "T_SECRET_FILE", CANARY "\n" CANARY, sizeof(CANARY "\n" CANARY) - 1);
-	assert_problem(f, "T_SECRET_FILE: it holds control characters or several lines; expected "
-			  "a secret");
+	assert_problem(f,
+		       "T_SECRET_FILE: it contains control characters or several lines; expected "
+		       "a secret");
 	load_file(f, "T_TEXT_FILE", "a\0b", 3);
 	assert_int_equal(f->problems.count, 1);
 
@@ -48,7 +49,7 @@ test_files(void **state)
 	assert_non_null(big);
 	memset(big, 'x', 20000);
 	load_file(f, "T_SECRET_FILE", big, 20000);
-	assert_problem(f, "T_SECRET_FILE: can't read the file: it is bigger than 16384 bytes");
+	assert_problem(f, "T_SECRET_FILE: can't read the file: it is larger than 16384 bytes");
 	free(big);
 }
 
@@ -59,7 +60,7 @@ test_unreadable_files(void **state)
 	load(f, "T_TEXT_FILE=/nonexistent/x", NULL, NULL);
 	assert_problem(f, "T_TEXT_FILE: can't read \"/nonexistent/x\": No such file or directory");
 	load(f, "T_TEXT_FILE=/tmp", NULL, NULL);
-	assert_problem(f, "T_TEXT_FILE: can't read \"/tmp\": it is no regular file");
+	assert_problem(f, "T_TEXT_FILE: can't read \"/tmp\": it is not a regular file");
 	load(f, "T_TEXT_FILE=x", NULL, NULL);
 	assert_problem(f, "T_TEXT_FILE: got \"x\"; expected an absolute file name");
 	/* Somebody may have put the secret where its path belongs. */
@@ -97,10 +98,10 @@ test_several_forms(void **state)
 	load(f, "THEIR_TEXT=x", "T_TEXT=x", NULL);
 	assert_true(f->ok);
 	load(f, "THEIR_TEXT=x", "T_TEXT=y", NULL);
-	assert_problem(f, "T_TEXT: set together with THEIR_TEXT, and to something else; expected "
+	assert_problem(f, "T_TEXT: set together with THEIR_TEXT, to a different value; expected "
 			  "one of them");
 	load(f, "THEIR_TEXT=a\tb", NULL, NULL);
-	assert_problem(f, "THEIR_TEXT: got \"a?b\": it holds control characters; expected text");
+	assert_problem(f, "THEIR_TEXT: got \"a?b\": it contains control characters; expected text");
 }
 
 int

@@ -208,7 +208,7 @@ test_proxies_of_the_environment(void **state)
 	o = get(f, "https://needs-password.test/?canary");
 	assert_false(o->request_sent);
 	assert_string_equal(o->e.text, "outgoing proxy: needs-password.test refused with status "
-				       "407 (it wants a user and password)");
+				       "407 (it requires a user and password)");
 	free(o);
 	setenv("no_proxy", "missing.test", 1);
 	assert_fails(f, "https://missing.test/", ERR_CONNECT,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/http/system_authorities: the file of all authorities is read only for one that the directory
- * lacks. Uses what this machine trusts.
+ * base/http/system_authorities: file of all certificate authorities is read only for one that the
+ * directory lacks. Uses what this machine trusts.
  */
 #include "base/http/system_authorities.h"
 

@@ -58,7 +58,7 @@ test_unix_stale_file_is_replaced(void **state)
 
 	/* One that is in use is not. */
 	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
-	assert_non_null(strstr(e.text, "listens there already"));
+	assert_non_null(strstr(e.text, "another process listens there"));
 	close(connect_to(&a));
 	run(f);
 
@@ -71,7 +71,7 @@ test_unix_stale_file_is_replaced(void **state)
 	listen_free(f->listen);
 	f->listen = NULL;
 	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
-	assert_non_null(strstr(e.text, "is no socket"));
+	assert_non_null(strstr(e.text, "is not a socket"));
 	assert_int_equal(unlink(s.path), 0);
 	assert_int_equal(rmdir(s.dir), 0);
 }

@@ -135,7 +135,7 @@ test_no_sockets(void **state)
 
 	place(0, SOCK_DGRAM, false);
 	assert_false(passed_sockets_parse(&f->sockets, "1", "https", FIRST, &e));
-	assert_non_null(strstr(e.text, "no stream socket"));
+	assert_non_null(strstr(e.text, "not a stream socket"));
 	(void)close(FIRST);
 	e = ERR_INIT;
 	assert_false(passed_sockets_parse(&f->sockets, "1", "https", FIRST, &e));

@@ -227,7 +227,7 @@ test_a_namespace_with_injection(void **state)
 		{MADE(NAMED("\"labels\":{\"workspace-proxy.io/inject\":\"no\"},")), REVIEW_DENIED,
 		 "expected true or false"},
 		{MADE("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{}}"), REVIEW_DENIED,
-		 "label pods that are no workspaces with workspace-proxy.io/inject=false"},
+		 "label pods that are not workspaces with workspace-proxy.io/inject=false"},
 		{MADE(SERVICE("workspace")), REVIEW_PATCHED, "patch"},
 		{MADE(SERVICE("database")), REVIEW_ALLOWED, "true"},
 	};

@@ -199,7 +199,7 @@ test_values(void **state)
 			fail_msg("%s: %s", cases[i].text, e.text);
 		if (cases[i].json == STRING) {
 			if (value.kind != NODE_STR)
-				fail_msg("%s is no string", cases[i].text);
+				fail_msg("%s is not a string", cases[i].text);
 			continue;
 		}
 		if (value.kind == NODE_STR)

@@ -263,10 +263,10 @@ test_status_page_lists_ports(void **state)
 	list = (struct port_list){.count = 0};
 	render_ports(*state, &ports);
 	assert_true(has("<ul id=\"ports-list\" role=\"list\" hidden>") &&
-		    has(">No server listens"));
+		    has(">No server is running"));
 	(void)snprintf(list.problem, sizeof(list.problem), "no <b>");
 	render_ports(*state, &ports);
-	assert_true(has("id=\"ports-note\">no &lt;b&gt;<") && !has(">No server listens"));
+	assert_true(has("id=\"ports-note\">no &lt;b&gt;<") && !has(">No server is running"));
 }
 
 /* As many as there can be, with a host as long as there can be. */

@@ -172,7 +172,7 @@ test_start_of_the_workspace(void **state)
 	assert_true(has("Sidecar <span class=\"when\">20 ms</span>"));
 	assert_true(has("Waiting for a sign-in <span class=\"when\">12.0 s</span>"));
 	assert_true(has("Clone: receiving <span class=\"when\">2.5 s</span>"));
-	assert_true(has("IDE answers after <span class=\"when\">3.5 s</span>"));
+	assert_true(has("IDE responds after <span class=\"when\">3.5 s</span>"));
 	assert_false(has("checking out"));
 	buf_clear(&out);
 	assert_true(pages_render_state(&(struct pages_state){.timeline = &timeline}, &out));

@@ -126,7 +126,7 @@ test_lent_tokens_are_warned_of(void **state)
 	load(f, SETTINGS_SERVE);
 	assert_fine(f);
 	assert_int_equal(f->problems.notes_count, 1);
-	assert_non_null(strstr(f->problems.notes[0].text, "each can act"));
+	assert_non_null(strstr(f->problems.notes[0].text, "each user can act"));
 	set(f, "OWNER_ID=42");
 	load(f, SETTINGS_SERVE);
 	assert_int_equal(f->problems.notes_count, 0);

@@ -36,9 +36,9 @@ test_oauth2_proxy_names(void **state)
 	set_variable(f, "OAUTH2_PROXY_", "COOKIE_REFRESH=1h");
 	load(f, SETTINGS_SERVE);
 	assert_fine(f);
-	assert_string_equal(f->problems.notes[f->problems.notes_count - 1].text,
-			    "OAUTH2_PROXY_COOKIE_REFRESH: ignored: there is no setting of this "
-			    "meaning");
+	assert_string_equal(
+		f->problems.notes[f->problems.notes_count - 1].text,
+		"OAUTH2_PROXY_COOKIE_REFRESH: ignored: there is no corresponding setting");
 	set_variable(f, "OAUTH2_PROXY_", "SKIP_AUTH_ROUTES=GET=^/x");
 	set_variable(f, "OAUTH2_PROXY_", "SKIP_AUTH_REGEX=^/x");
 	load(f, SETTINGS_SERVE);
@@ -64,8 +64,8 @@ test_foreign_restrictions(void **state)
 		{"HTPASSWD_FILE=/etc/htpasswd", "AUTHORIZATION"},
 		{"CONFIG=/etc/oauth2-proxy.cfg", "environment variables"},
 		{"PROVIDER=github", "no other provider"},
-		{"OIDC_ISSUER_URL=https://accounts.google.com", "no GitLab"},
-		{"OIDC_ISSUER_URL=https://sso.example.com/realms/main", "no GitLab"},
+		{"OIDC_ISSUER_URL=https://accounts.google.com", "not GitLab"},
+		{"OIDC_ISSUER_URL=https://sso.example.com/realms/main", "not GitLab"},
 	};
 	static const char *const fine[] = {"EMAIL_DOMAINS=*", "PROVIDER=gitlab", "PROVIDER=oidc",
 					   "GITLAB_GROUPS="};

@@ -50,7 +50,7 @@ static const char *const relay_mistakes[][3] = {
 	{"RELAY_URL=https://relay.example.com/a%2fb", "RELAY_URL", "letters, digits"},
 	{"RELAY_URL=https://relay.example.com/a//b", "RELAY_URL", "letters, digits"},
 	{"RELAY_MASTER_KEY=", "RELAY_MASTER_KEY", "needed by the relay"},
-	{("RELAY_MASTER_KEY=" CANARY), "RELAY_MASTER_KEY", "no such key"},
+	{("RELAY_MASTER_KEY=" CANARY), "RELAY_MASTER_KEY", "not such a key"},
 	{"RELAY_ZONES=", "RELAY_ZONES", "needed by the relay"},
 	{"RELAY_ZONES=\x01", "RELAY_ZONES", ""},
 	{"RELAY_ZONES=ws.example.com,", "RELAY_ZONES", "zone 2: it is not a host name"},
@@ -98,7 +98,7 @@ test_sidecar_with_relay(void **state)
 	set(f, "REDIRECT_URL=");
 	set(f, "RELAY_URL=https://kiwi.ws.example.com:8443");
 	load(f, SETTINGS_SERVE);
-	assert_problem(f, "RELAY_URL", "own host");
+	assert_problem(f, "RELAY_URL", "workspace's host");
 }
 
 static void
@@ -113,7 +113,7 @@ test_broker(void **state)
 	set(f, "CLIENT_SECRET=" CANARY);
 	set(f, "RELAY_DENY_FILE=/dev/null");
 	load(f, SETTINGS_RELAY);
-	assert_problem(f, "RELAY_DENY_FILE", "no regular file");
+	assert_problem(f, "RELAY_DENY_FILE", "not a regular file");
 	set(f, "RELAY_DENY_FILE=");
 	load(f, SETTINGS_RELAY);
 	assert_fine(f);

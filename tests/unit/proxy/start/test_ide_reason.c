@@ -102,16 +102,16 @@ test_a_server_that_takes_no_connections(void **state)
 {
 	(void)state;
 	find(HEAD "  0: 0100007F:EA61 00000000:0000 0A" REST, "");
-	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 	find(HEAD "  0: 00000000:EA61 00000000:0000 0A" REST, "");
-	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 	find("", HEAD "  0: 00000000000000000000000000000000:EA61 "
 		      "00000000000000000000000000000000:0000 0A" REST);
-	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 	facts.upstream_count = 2; /* UPSTREAM=http://localhost:60001 */
 	find("", HEAD "  0: 00000000000000000000000001000000:EA61 "
 		      "00000000000000000000000000000000:0000 0A" REST);
-	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 }
 
 static void
@@ -219,11 +219,11 @@ test_an_ide_elsewhere(void **state)
 	(void)state;
 	facts.upstream_name = "ide";
 	ide_reason_find(&reason, &facts);
-	assert_says(IDE_REASON_NOTHING_LISTENS, "ide takes no connections yet");
+	assert_says(IDE_REASON_NOTHING_LISTENS, "ide does not accept connections yet");
 	facts.upstream_name = NULL;
 	assert_true(address_parse(&upstream[0], STR("192.0.2.1:8080"), &e));
 	ide_reason_find(&reason, &facts);
-	assert_says(IDE_REASON_NOTHING_LISTENS, "192.0.2.1:8080 takes no connections yet");
+	assert_says(IDE_REASON_NOTHING_LISTENS, "192.0.2.1:8080 does not accept connections yet");
 }
 
 /* What listens at the IDE's port was started after an exit that the log tells of, or is another
@@ -244,7 +244,7 @@ test_what_listens_has_not_exited(void **state)
 	facts.last_words = &last_words;
 	assert_true(ide_reason_from_line(&last_words, STR("setup: git exited with code 1")));
 	ide_reason_find(&reason, &facts);
-	assert_says(IDE_REASON_NOT_ACCEPTING, "takes no connections");
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 	assert_true(ide_reason_from_line(&last_words, STR("out of memory")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_OUT_OF_MEMORY, "ran out of memory");
