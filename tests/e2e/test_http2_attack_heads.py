@@ -2,10 +2,11 @@
 """Attacks by header blocks: see test_http2_attacks.py."""
 
 import pytest
-from h2_attacker import AT_ONCE, CONNECTIONS, FRAMES, Attacker, Cost, assert_others_are_served, run
+from h2_attacker import AT_ONCE, CONNECTIONS, FRAMES, Attacker, Cost, assert_others_are_served, run, small_quarantine
 from h2_client import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PADDED, frame, settings_frame
 
 STAGE_SETTINGS = {"HTTP2": "on"}
+pytestmark = pytest.mark.usefixtures("small_quarantine")
 
 
 def continuations(a, size=16):

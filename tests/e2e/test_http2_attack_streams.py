@@ -4,7 +4,7 @@
 import struct
 
 import pytest
-from h2_attacker import CONNECTIONS, Attacker, Cost, assert_others_are_served, run
+from h2_attacker import CONNECTIONS, Attacker, Cost, assert_others_are_served, run, small_quarantine
 from h2_client import (
     DATA,
     END_HEADERS,
@@ -19,6 +19,7 @@ from h2_client import (
 )
 
 STAGE_SETTINGS = {"HTTP2": "on"}
+pytestmark = pytest.mark.usefixtures("small_quarantine")
 
 
 @pytest.mark.parametrize("window", [0, 1])

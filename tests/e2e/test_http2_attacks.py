@@ -5,7 +5,7 @@ each costs the proxy little memory and CPU time, and nobody else anything."""
 import struct
 
 import pytest
-from h2_attacker import CONNECTIONS, Attacker, Cost, assert_others_are_served, in_batches, run
+from h2_attacker import CONNECTIONS, Attacker, Cost, assert_others_are_served, in_batches, run, small_quarantine
 from h2_client import (
     ACK,
     DATA,
@@ -25,6 +25,7 @@ from h2_client import (
 )
 
 STAGE_SETTINGS = {"HTTP2": "on"}
+pytestmark = pytest.mark.usefixtures("small_quarantine")
 PRIORITY_UPDATE, UNKNOWN = 16, 200
 
 
