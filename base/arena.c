@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A chain of blocks that are filled from their start. Text is packed without alignment; everything
- * else is aligned for any type. Padding counts as handed out, so that the maximum bounds memory.
- * What was handed out is wiped when it is freed: heads of requests hold cookies.
+ * else is aligned for any type. Padding counts as allocated, so that the maximum bounds memory.
+ * Allocated memory is wiped when it is freed, because request heads contain cookies.
  */
 #include "base/arena.h"
 

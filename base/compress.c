@@ -3,9 +3,9 @@
  * The only file that includes zstd.h, and that compresses with zlib. Both codecs are driven by one
  * loop: feed input, hand over each full output buffer, until the codec has nothing left to do.
  *
- * Levels were chosen by measurement (docs/performance.md): the least CPU per byte that still takes
- * off most of what a higher level would. The windows are small, because a compressor is held for as
- * long as its response runs.
+ * Levels were chosen by measurement (docs/performance.md): the least CPU per byte with most of the
+ * reduction of a higher level. The windows are small, because a compressor lives as long as its
+ * response.
  */
 #include "base/compress.h"
 

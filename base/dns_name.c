@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one checker of DNS labels and names.
+ * Checks DNS labels and names, for all modules.
  */
 #include "base/dns_name.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths hold printable ASCII without spaces, so that spaces can separate the checks; and no "$(",
- * which Kubernetes would expand in an environment variable.
+ * Paths contain printable ASCII without spaces, because spaces separate the checks, and without
+ * "$(", which Kubernetes would expand in an environment variable.
  */
 #include "base/health_check.h"
 

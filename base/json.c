@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jansson behind limits. Its own bound on nesting is 2048 recursive calls, so the depth is counted
- * before it sees the text. A struct json_node is a json_t that nobody else can name.
+ * Calls jansson with limits. jansson allows 2048 levels of recursion, so the depth is checked
+ * before it parses the text. struct json_node is an opaque json_t.
  */
 #include "base/json.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers byte by byte, the highest first.
+ * Reads and writes numbers byte by byte, the highest first.
  */
 #include "base/record.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loads a table of settings from the environment: finds each setting in any of its forms, reads
- * _FILE forms, reports everything that is wrong at once.
+ * _FILE forms, and reports all problems at once.
  *
- * A value is shown in a problem only where it is no secret and without what looks like credentials
- * in a URL. How a value is parsed is conf_value.c; the documentation is conf_docs.c.
+ * Problems show a value only if it is not a secret, and without anything that looks like
+ * credentials in a URL. conf_value.c parses values, conf_docs.c prints the documentation.
  */
 #include "base/conf/conf.h"
 

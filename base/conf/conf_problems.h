@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wrong with a configuration, collected so that all of it is reported at once.
+ * Collects the problems of a configuration, so that all of them are reported at once.
  */
 #ifndef BASE_CONF_CONF_PROBLEMS_H
 #define BASE_CONF_CONF_PROBLEMS_H

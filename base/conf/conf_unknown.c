@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells mistyped settings from variables that Kubernetes makes.
+ * Distinguishes mistyped settings from variables that Kubernetes sets for Services.
  */
 #include "base/conf/conf_unknown.h"
 

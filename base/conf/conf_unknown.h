@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Variables with the prefix of a table of settings that are none of its settings. Private to the
- * conf modules.
+ * Finds variables that have the prefix of a table of settings but are not in the table. Private to
+ * the conf modules.
  */
 #ifndef BASE_CONF_CONF_UNKNOWN_H
 #define BASE_CONF_CONF_UNKNOWN_H

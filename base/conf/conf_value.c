@@ -2,7 +2,7 @@
 /*
  * Values of settings: parsing by type, formatting them back, and describing what a row takes.
  *
- * Messages never repeat the value: whether it may be shown is for the loader to decide.
+ * Messages never contain the value: the loader decides whether it may be shown.
  */
 #include "base/conf/conf_value.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One value of the table of settings: text into a field by the row's type, and words for what a
- * row expects. Private to the conf modules; others use base/conf/conf.h.
+ * One value of the table of settings: parses text into a field by the row's type, and describes
+ * what a row expects. Private to the conf modules; others use base/conf/conf.h.
  */
 #ifndef BASE_CONF_CONF_VALUE_H
 #define BASE_CONF_CONF_VALUE_H

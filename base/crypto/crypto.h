@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The few primitives we build on; with crypto_p256, the only module that includes libcrypto.
- * Failures of the library itself (no entropy, no memory) are fatal for the call and reported, never
- * ignored.
+ * The cryptographic primitives of the program. Besides crypto_p256, the only module that includes
+ * libcrypto. Failures of the library itself (no entropy, no memory) are fatal for the call and
+ * reported, never ignored.
  */
 #ifndef BASE_CRYPTO_CRYPTO_H
 #define BASE_CRYPTO_CRYPTO_H

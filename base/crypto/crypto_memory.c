@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenSSL's secure heap, where it puts the numbers of private keys by itself, and allocation
- * functions for everything else: its decoders free what they have read of a key as it is.
+ * Sets up OpenSSL's secure heap, where OpenSSL stores the numbers of private keys, and allocation
+ * functions that wipe all other memory: its decoders free buffers with key material unwiped.
  */
 #include "base/crypto/crypto_memory.h"
 

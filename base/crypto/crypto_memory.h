@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory of OpenSSL for private keys: locked, so that it is never swapped, and not in dumps. What
- * OpenSSL copies elsewhere while it reads a key is wiped.
+ * Memory of OpenSSL for private keys: locked, so that it is never swapped, and excluded from core
+ * dumps. Copies that OpenSSL makes elsewhere while it reads a key are wiped.
  */
 #ifndef BASE_CRYPTO_CRYPTO_MEMORY_H
 #define BASE_CRYPTO_CRYPTO_MEMORY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The private key is computed with OpenSSL's numbers in constant time, and lives in OpenSSL's key
- * object alone, which wipes it when it is freed.
+ * Computes the private key with OpenSSL's bignums in constant time. Only OpenSSL's key object
+ * holds it, and wipes it when it is freed.
  */
 #include "base/crypto/crypto_p256.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ECDSA on the curve P-256 with SHA-256 (FIPS 186-5), by keys that are derived from a secret: the
- * same secret gives the same key in every process, and nothing has to be stored.
+ * ECDSA on the curve P-256 with SHA-256 (FIPS 186-5), with keys that are derived from a secret:
+ * the same secret gives the same key in every process, so no key has to be stored.
  */
 #ifndef BASE_CRYPTO_CRYPTO_P256_H
 #define BASE_CRYPTO_CRYPTO_P256_H

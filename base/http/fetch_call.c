@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request with libcurl: its options and limits, its response, and its error messages, which
- * name the host and nothing else of the request.
+ * contain only the host of the request.
  *
  * HTTP/1.1 only. Requests other than GET and HEAD use a new connection: on a reused one that the
  * server has closed, libcurl would silently send them again, and a refresh token must not be sent

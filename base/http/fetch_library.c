@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl itself, for both HTTP clients: its memory, which is wiped when freed because it copies
- * tokens and bodies, and its error codes in ours.
+ * Initializes libcurl for both HTTP clients, makes it wipe memory that it frees, because it copies
+ * tokens and bodies, and translates its error codes.
  */
 #include "base/http/fetch_library.h"
 

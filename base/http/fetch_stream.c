@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One easy handle on a multi handle of its own, driven while somebody waits. What arrives beyond
- * the buffer pauses the transfer, and so the sender.
+ * One easy handle on a separate multi handle, driven while the caller waits. When the buffer is
+ * full, the transfer is paused, so TCP slows down the sender.
  */
 #include "base/http/fetch_stream.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocking HTTP(S) client for answers of any length, read piece by piece; for processes of their
- * own that have nothing else to do.
+ * Blocking HTTP(S) client for answers of any length, read piece by piece, for child processes that
+ * may block.
  *
  * One request at a time, the connection is kept between them; HTTP/2 where the server offers it.
- * What is not read is not received. Certificates and host names (IP addresses too) are always
- * verified; redirects are never followed, but told. Proxies of the environment (HTTPS_PROXY,
- * NO_PROXY) are used as curl does. Nothing of a request is logged.
+ * Data is received only as fast as it is read. Certificates and host names (also IP addresses) are
+ * always verified; redirects are reported, never followed. Proxies of the environment
+ * (HTTPS_PROXY, NO_PROXY) are used as curl does. Nothing of a request is logged.
  */
 #ifndef BASE_HTTP_FETCH_STREAM_H
 #define BASE_HTTP_FETCH_STREAM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CONNECT (RFC 9110 section 9.3.6). The proxy's answer is read byte by byte: what follows it is the
- * target's.
+ * CONNECT (RFC 9110 section 9.3.6). The proxy's response is read byte by byte, because the bytes
+ * after it belong to the target.
  */
 #include "base/http/proxy_tunnel.h"
 

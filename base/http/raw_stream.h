@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TLS connection to an https host for programs of users, as bytes: they speak HTTP/1.1 by
- * themselves. Certificates and host names are always verified; proxies of the environment are used
- * (base/http/proxy_environment). POSIX and OpenSSL are all it needs.
+ * A TLS connection to an https host as a byte stream, for programs on users' computers, which
+ * implement HTTP/1.1 themselves. Certificates and host names are always verified; proxies of the
+ * environment are used (base/http/proxy_environment). Needs only POSIX and OpenSSL.
  */
 #ifndef BASE_HTTP_RAW_STREAM_H
 #define BASE_HTTP_RAW_STREAM_H

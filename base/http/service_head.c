@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A strict parser of request heads for the listeners that face the cluster: as much of RFC 9112 as
- * finding the end of a request without ambiguity takes.
+ * A strict parser of request heads for the listeners that face the cluster: the part of RFC 9112
+ * that is needed to find the end of a request unambiguously.
  */
 #include "base/http/service_head.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A route for GET takes HEAD as well.
+ * Looks up routes. A route for GET also accepts HEAD.
  */
 #include "base/http/service_routes.h"
 

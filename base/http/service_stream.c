@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Works on the connection itself: libevhtp has not seen the request.
+ * Writes to the connection directly, because libevhtp has not seen the request.
  */
 #include "base/http/service_stream.h"
 

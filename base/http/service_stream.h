@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reply of base/http/service whose body comes from a source, piece by piece: the next one is
- * asked for when the client has taken the last. For HTTP/1.1 the body is chunked, so that its end
- * is known; before that the connection's end is the body's.
+ * A reply of base/http/service whose body comes from a source, piece by piece: the next piece is
+ * requested when the client has taken the last one. With HTTP/1.1 the body is chunked; with
+ * HTTP/1.0 it ends with the connection.
  */
 #ifndef BASE_HTTP_SERVICE_STREAM_H
 #define BASE_HTTP_SERVICE_STREAM_H

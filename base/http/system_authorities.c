@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directory in which authorities are found by a hash of their names comes first; the file that
- * has them all is read when one is not there.
+ * First searches the directory in which authorities are found by a hash of their names. The file
+ * with all authorities is read only if one is not found there.
  */
 #include "base/http/system_authorities.h"
 

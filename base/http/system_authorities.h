@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where systems have the authorities that their programs trust. Reading all of them takes longer
- * than a TLS handshake, so it is left undone where the one that is needed can be found alone.
+ * The system's trusted certificate authorities. Reading all of them takes longer than a TLS
+ * handshake, so only the required one is read where the system allows it.
  */
 #ifndef BASE_HTTP_SYSTEM_AUTHORITIES_H
 #define BASE_HTTP_SYSTEM_AUTHORITIES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where lines of the log go: each leaves in one write, or waits with others for log_flush. A sink
- * that takes nothing more costs lines, which are counted, and never waits.
+ * Writes log lines: each with one write, or together with others at log_flush. Writing never
+ * blocks: if the sink is full, lines are dropped and counted.
  */
 #include "base/log/log.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rate limit for repeated warnings: a number of lines of each message in a period, then one line
- * that says how many were left out. Messages are literals and are told apart by their address.
+ * Rate limit for repeated warnings: a maximum number of lines of each message in a period, then
+ * one line with the number of suppressed lines. Messages are string literals, identified by their
+ * address.
  */
 #ifndef BASE_LOG_LOG_LIMIT_H
 #define BASE_LOG_LOG_LIMIT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a line of the log looks, as JSON and as text. No malloc and no printf: every request logs.
+ * Formats a log line as JSON or text. Without malloc and printf, because every request is logged.
  */
 #include "base/log/log_line.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A part of the log's one mutable global.
+ * Stores the observer, which is part of the log's global state.
  */
 #include "base/log/log_observer.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One observer of the log, besides the sink: it sees every line as a record, but those of traffic.
+ * One observer of the log, besides the sink: it gets every line as a record, except access log
+ * lines.
  */
 #ifndef BASE_LOG_LOG_OBSERVER_H
 #define BASE_LOG_LOG_OBSERVER_H

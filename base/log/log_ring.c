@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records lie one behind the other, each with a head; none wraps around the end of the memory.
+ * Records are stored one after the other, each with a header; no record wraps around the end of
+ * the memory.
  */
 #include "base/log/log_ring.h"
 

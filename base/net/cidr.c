@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of networks. All are kept as IPv6 (struct ip), so that one comparison serves both families.
+ * Sets of networks. All are stored as IPv6 (struct ip), so that one comparison works for both
+ * families.
  */
 #include "base/net/cidr.h"
 

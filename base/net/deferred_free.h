@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Frees objects after the current callback has returned, so that every function on the stack may
- * still look at an object that was given up below it.
+ * still access an object that a function below it has released.
  */
 #ifndef BASE_NET_DEFERRED_FREE_H
 #define BASE_NET_DEFERRED_FREE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * getaddrinfo(3) can't be given a deadline: it runs in a thread, which is left alone when it takes
- * too long. The thread's end of a pipe tells that it is done.
+ * getaddrinfo(3) has no timeout, so it runs in a thread, which is abandoned when it takes too
+ * long. The thread closes its end of a pipe when it is done.
  */
 #include "base/net/dial.h"
 

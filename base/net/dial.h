@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connects to a host by name and waits for it: for programs of users, on POSIX alone. Addresses are
- * tried side by side (RFC 8305), so that one that does not answer holds nobody up.
+ * Blocking connect to a host by name, for programs on users' computers; needs only POSIX.
+ * Addresses are tried in parallel (RFC 8305), so that one that does not respond causes no delay.
  */
 #ifndef BASE_NET_DIAL_H
 #define BASE_NET_DIAL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one reader and writer of numeric IP addresses, on inet_pton and inet_ntop.
+ * Parses and formats numeric IP addresses with inet_pton and inet_ntop, for all modules.
  */
 #include "base/net/ip.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numeric IP addresses and their text. Both families share one form, so that one comparison serves
- * them; the family of the text is kept beside it.
+ * Numeric IP addresses and their text. Both families share one form, so that one comparison works
+ * for both; the family of the text is stored beside it.
  */
 #ifndef BASE_NET_IP_H
 #define BASE_NET_IP_H

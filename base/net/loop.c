@@ -3,9 +3,9 @@
  * The event loop on libevent: one base without locks, changes to epoll batched per round.
  *
  * Promises what base/net/loop.h says: callbacks may free their objects, so nothing here is touched
- * after a callback was called; timers that move later cost nothing. Leaves descriptors to their
- * owners, and priorities to nobody: at most CALLBACKS_PER_POLL callbacks run before the kernel is
- * asked again, so that deferred calls that defer again can't starve descriptors.
+ * after a callback was called; timers that move later cost nothing. Descriptors belong to the
+ * callers. There are no priorities: at most CALLBACKS_PER_POLL callbacks run before the next
+ * epoll_wait, so that deferred calls that defer again can't starve descriptors.
  */
 #include "base/net/loop.h"
 

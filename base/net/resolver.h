@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Look-ups of one host name (getaddrinfo), each in a thread of its own, so that a name server that
- * does not answer never blocks the loop.
+ * Look-ups of one host name (getaddrinfo), each in a separate thread, so that a name server that
+ * does not respond never blocks the loop.
  *
- * One look-up at a time: after a timeout the next one starts only when the thread of the one before
- * has ended, so that threads do not pile up.
+ * One look-up at a time: after a timeout the next one starts only when the previous thread has
+ * ended, so that threads do not accumulate.
  */
 #ifndef BASE_NET_RESOLVER_H
 #define BASE_NET_RESOLVER_H

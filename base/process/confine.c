@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Landlock ruleset. glibc has no wrappers for the system calls, and the headers of Linux 6.1 lack
- * what came later: those constants are ours.
+ * A Landlock ruleset. glibc has no wrappers for the system calls, and the headers of Linux 6.1
+ * lack later additions, so those constants are defined here.
  */
 #include "base/process/confine.h"
 

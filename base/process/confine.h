@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Restricts the calling process, and those that it starts, to files below given paths (Landlock,
- * Linux 5.19). Another user of a volume may replace a folder by a link between two steps of a
- * library that works with paths; what leads out through such a link then fails.
+ * Linux 5.19). Another user of a volume may replace a directory by a symbolic link while a library
+ * works with paths; accesses that such a link would lead outside then fail.
  */
 #ifndef BASE_PROCESS_CONFINE_H
 #define BASE_PROCESS_CONFINE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares what stat(2) says of files with what it said before.
+ * Compares the results of stat(2) with earlier ones.
  */
 #include "base/process/file_watch.h"
 

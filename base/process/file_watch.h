@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notices changes of files that are to be read again. Symbolic links are followed, because
- * Kubernetes swaps them.
+ * Detects changes of files that are reloaded. Symbolic links are followed, because Kubernetes
+ * updates mounted secrets by replacing links.
  */
 #ifndef BASE_PROCESS_FILE_WATCH_H
 #define BASE_PROCESS_FILE_WATCH_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells a service manager how the process is: ready, reloading, stopping, still alive. The protocol
- * is systemd's (sd_notify(3)): datagrams to the unix socket that NOTIFY_SOCKET names, which is a
- * path or, with @ in front, an abstract name.
+ * Notifies a service manager of the state of the process: ready, reloading, stopping, watchdog.
+ * The protocol is systemd's (sd_notify(3)): datagrams to the unix socket that NOTIFY_SOCKET names,
+ * which is a path or, with @ in front, an abstract name.
  *
- * Nothing here waits, and a manager that does not listen is no error but a line in the log.
+ * Notifications never block. If the manager does not listen, this is logged and not treated as an
+ * error.
  */
 #ifndef BASE_PROCESS_NOTIFY_H
 #define BASE_PROCESS_NOTIFY_H

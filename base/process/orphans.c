@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Collects zombies on SIGCHLD, which says neither which child ended nor how many: each time the
- * kernel is asked until there are no more, at most BATCH in a row. It reports them in a fixed
- * order, so those behind a child of our own wait until that one has been collected.
+ * Reaps zombies on SIGCHLD. The signal does not say which children ended, so each time the kernel
+ * is asked until there are no more, at most BATCH times. The kernel reports them in a fixed order,
+ * so those after a child of our own wait until its owner has reaped it.
  */
 #include "base/process/orphans.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Collects children that nobody here has started. Process 1 of a container inherits every process
- * whose parent ended, and one that nobody collects stays as a zombie and takes a process id.
+ * Reaps child processes that this program has not started. Process 1 of a container inherits every
+ * process whose parent has ended; a zombie that is not reaped keeps its process id.
  *
- * Children of our own are left to whoever started them: how they ended must not get lost.
+ * Children that this program has started are left to the module that started them, because it
+ * needs their exit status.
  */
 #ifndef BASE_PROCESS_ORPHANS_H
 #define BASE_PROCESS_ORPHANS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts the two parts together and says in the log what came of them.
+ * Applies both restrictions and logs the result.
  */
 #include "base/process/sandbox.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a process gives up once it has started: system calls (base/process/syscall_filter) and files
- * (base/process/confine). Where the kernel has none of it, the log says so and the process goes on.
+ * Restricts a process once it has started: system calls (base/process/syscall_filter) and files
+ * (base/process/confine). If the kernel does not support a restriction, this is logged and the
+ * process continues.
  */
 #ifndef BASE_PROCESS_SANDBOX_H
 #define BASE_PROCESS_SANDBOX_H

@@ -2,9 +2,8 @@
 /*
  * One small file of state in a directory, replaced as a whole.
  *
- * Whoever reads it finds the old content or the new one, whatever happens in between: a killed
- * process, a full disk, a power cut. What the bytes mean, and that nobody else reads them, is the
- * caller's business.
+ * A reader finds either the old or the new content, also after a kill, a full disk or a power
+ * failure. The caller is responsible for format and encryption.
  */
 #ifndef BASE_PROCESS_STATEFILE_H
 #define BASE_PROCESS_STATEFILE_H

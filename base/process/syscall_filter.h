@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A seccomp filter of the process's own: what it may still ask of the kernel once it has started.
+ * A seccomp filter that the process installs for itself: the system calls that it may use once it
+ * has started.
  *
- * Calls that are not allowed fail with EPERM, so that a library which tries one goes on without it;
- * calls that are newer than the filter fail with ENOSYS, so that the C library uses older ones.
- * Calls that only an intruder makes (execve where no program is started, ptrace, mount, bpf,
- * io_uring and the like) end the process at once. Memory can't be made writable and executable.
+ * Calls that are not allowed fail with EPERM, so that a library which tries one goes on without
+ * it; calls that are newer than the filter fail with ENOSYS, so that the C library uses older
+ * ones. Calls that only an attacker would use (execve if the process starts no programs, ptrace,
+ * mount, bpf, io_uring and others) end the process. Memory can't be made writable and executable.
  */
 #ifndef BASE_PROCESS_SYSCALL_FILTER_H
 #define BASE_PROCESS_SYSCALL_FILTER_H

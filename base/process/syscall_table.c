@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which system calls a process needs for what. Older and newer forms of one call stand together,
+ * The system calls that each purpose needs. Older and newer forms of a call are listed together,
  * because C libraries differ in which they use.
  */
 #include "base/process/syscall_table.h"

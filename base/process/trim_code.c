@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drops pages of read-only file mappings, found in smaps(5). Mappings with private pages are left
- * alone: a debugger, a tracer or the loader has written there, and the file does not have them.
+ * Drops pages of read-only file mappings, found in smaps(5). Mappings with private pages are not
+ * changed: a debugger, a tracer or the loader has written to them, so the file does not have this
+ * content.
  */
 #include "base/process/trim_code.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What certificates say that others made, or that we made before: PEM in, dates, names and issuers
- * out. Nothing here decides whether a peer is trusted; base/net/tls/tls and base/http/fetch do.
+ * Reads dates, names and issuers of existing certificates in PEM form. Does not decide whether a
+ * peer is trusted; base/net/tls/tls and base/http/fetch do.
  */
 #ifndef BASE_NET_TLS_CERTIFICATE_PEM_H
 #define BASE_NET_TLS_CERTIFICATE_PEM_H

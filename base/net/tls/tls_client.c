@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The context of TLS clients. Servers for development have certificates that nobody signed, and old
- * versions of everything: whatever OpenSSL still speaks from TLS 1.2 on will do.
+ * The context of TLS clients. Development servers have self-signed certificates and old TLS
+ * libraries, so everything that OpenSSL supports from TLS 1.2 on is accepted.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What TLS sessions have in common: certificate, key and settings, in an SSL_CTX by OpenSSL.
+ * Creates OpenSSL's SSL_CTX: the certificate, key and settings that TLS sessions share.
  *
- * Settings are made once per SSL_CTX; a reload makes a new one, and sessions keep theirs alive.
+ * A reload creates a new SSL_CTX; existing sessions keep a reference to the old one.
  */
 #include <errno.h>
 #include <fcntl.h>

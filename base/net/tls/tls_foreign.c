@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS for libraries that make their sessions by themselves.
+ * Gives libraries that create their own TLS sessions access to a context.
  */
 #include "base/net/tls/tls_foreign.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS for libraries that make their sessions by themselves: for base/http only.
+ * Access to TLS contexts for libraries that create their own sessions; for base/http only.
  */
 #ifndef BASE_NET_TLS_TLS_FOREIGN_H
 #define BASE_NET_TLS_TLS_FOREIGN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Certificates that we make ourselves: each has a key of its own, which is never written anywhere,
- * and is valid for a day. Also what others are told of a certificate so that they can recognise it.
+ * Self-made certificates: each has a new key, which is never written to disk, and is valid for a
+ * day. Also computes the fingerprint by which others recognise a certificate.
  */
 #include <openssl/pem.h>
 

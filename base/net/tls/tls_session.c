@@ -2,9 +2,9 @@
 /*
  * TLS sessions by OpenSSL.
  *
- * One BIO per session stands on both sides: it receives from the socket and appends what is to be
- * sent to a buffer that is freed when it was sent. Together with SSL_MODE_RELEASE_BUFFERS an idle
- * session holds no record buffers. Sending is left to the owner.
+ * Each session has one BIO for both directions: it reads from the socket, and appends output to a
+ * buffer that is freed once it was sent. Together with SSL_MODE_RELEASE_BUFFERS an idle session
+ * holds no record buffers. Sending is left to the owner.
  */
 #include <errno.h>
 #include <openssl/bio.h>
