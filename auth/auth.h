@@ -5,8 +5,7 @@
  *
  * Uses no sockets. Login through GitLab's OAuth2 code flow (RFC 6749, PKCE: RFC 7636), sessions in
  * memory with a sealed (encrypted and authenticated) cookie in the browser, authorization by
- * questions to GitLab. How verdicts look to a browser (pages, status lines) is the caller's
- * business.
+ * requests to GitLab. The caller turns verdicts into pages and status lines.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Part of the front door: passes on to the files that read what browsers say.
+ * Part of the public interface: calls the modules that evaluate Origin, Referer and Sec-Fetch-*.
  */
 #include "auth/auth_origin.h"
 

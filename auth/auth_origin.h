@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a browser says about the page that a request comes from. Part of the public interface:
- * include auth/auth.h.
+ * What a request's headers say about the page that sent it. Part of the public interface: include
+ * auth/auth.h.
  */
 #ifndef AUTH_AUTH_ORIGIN_H
 #define AUTH_AUTH_ORIGIN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct auth, shared by the modules behind auth.h, and the limits that hold for all of them.
+ * struct auth, shared by the modules behind auth.h, and their common limits.
  */
 #ifndef AUTH_AUTH_PRIVATE_H
 #define AUTH_AUTH_PRIVATE_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions as others see them: their times, who watches them, and their devices. Part of the front
- * door: include auth/auth.h.
+ * Sessions as seen from outside of auth/: times, watches and devices. Part of the front door:
+ * include auth/auth.h.
  *
- * Devices are computers whose user let them connect by SSH from a signed-in browser. A device has a
- * token of its own, which is good for the workspace's SSH endpoint only and ends with the browser's
+ * Devices are computers that a user has authorized for SSH in a signed-in browser. A device has
+ * its own token, which is valid for the workspace's SSH endpoint only and ends with the browser's
  * session.
  */
 #ifndef AUTH_AUTH_SESSION_H

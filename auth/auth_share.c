@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What others may know of shares.
+ * The public interface to shares of ports.
  */
 #include "auth/auth_share.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sharing of ports: whoever may open the workspace lets others open one of its ports, within the
- * operator's bound. Part of the front door: include auth/auth.h.
+ * Sharing of ports: users of the workspace give others access to one of its ports, up to the
+ * operator's limit. Part of the front door: include auth/auth.h.
  *
- * Audiences have ranks: owner, then project, group and users (one step, people that somebody
- * named), then gitlab, then public. The bound allows its own rank and those below.
+ * Audiences have ranks: owner, then project, group and users (one rank), then gitlab, then public.
+ * The limit allows its own rank and lower ones.
  */
 #ifndef AUTH_AUTH_SHARE_H
 #define AUTH_AUTH_SHARE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of users, groups and projects in GitLab, as settings and shares of ports write them. GitLab
- * takes a number for an id, never for a path or a name.
+ * Names of users, groups and projects in GitLab, as settings and shares of ports write them.
+ * GitLab interprets a number as an id, never as a path or a name.
  */
 #include "auth/auth_share.h"
 #include "base/ascii.h"

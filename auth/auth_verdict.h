@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What auth gets of a request, and its answer. Part of the public interface: include auth/auth.h.
+ * The facts about a request that auth needs, and its verdict. Part of the public interface:
+ * include auth/auth.h.
  */
 #ifndef AUTH_AUTH_VERDICT_H
 #define AUTH_AUTH_VERDICT_H

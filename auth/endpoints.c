@@ -2,9 +2,9 @@
 /*
  * The endpoints start, sign-in, sign-out, auth (for nginx's auth_request) and userinfo.
  *
- * Starting a login only sets a cookie, and signs in whoever is signed in to GitLab in this browser:
- * so links from any site may lead to it, but frames, images and scripts of other sites may not.
- * Signing out takes a POST from our own page.
+ * Starting a login only sets a cookie, and signs in the user who is signed in to GitLab in this
+ * browser. So links from any site may lead to it, but not frames, images and scripts of other
+ * sites. Signing out needs a POST from our own page.
  */
 #include "auth/endpoints.h"
 

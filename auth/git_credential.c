@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding a session's token for git, step by step: a question to GitLab, a refresh, or both in
+ * Finds a session's token for git, step by step: an authorization check, a refresh, or both in
  * turn.
  *
- * Each step looks for the session anew, since what is waited for may end it. Asking for a token is
- * no use of the session: a program that polls keeps nobody signed in.
+ * Each step looks up the session again, because it may have ended meanwhile. A request for a token
+ * does not count as use of the session, so a program that polls does not extend it.
  */
 #include "auth/git_credential.h"
 

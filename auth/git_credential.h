@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A second public interface of auth/: access tokens of sessions for git in the workspace and for
- * the clone worker. The only way for a session's token to leave auth/; API tokens never do.
+ * the clone worker. The only interface by which a session's token leaves auth/; API tokens never
+ * do.
  *
  * A token is leased: it is not refreshed for a while, as GitLab revokes the old token with a
  * refresh (docs/decisions/0007-tokens-for-git-are-leased.md).

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of authentication's metrics, and what each outcome is called in it.
+ * The table of authentication's metrics, and the label of each outcome.
  */
 #include "auth/metrics.h"
 

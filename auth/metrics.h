@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What authentication counts. Its figures are read through auth_metrics_write in auth.h.
+ * The counters of authentication. They are read through auth_metrics_write in auth.h.
  */
 #ifndef AUTH_METRICS_H
 #define AUTH_METRICS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens requests, checks the operator's list and the limits, and passes on what is left.
+ * Decrypts requests, checks the deny list and the limits, and forwards the accepted ones.
  */
 #include <stdlib.h>
 

@@ -6,12 +6,11 @@
  * The relay has the client secret and asks GitLab for the sidecars, which have none: it redeems
  * codes, renews tokens and revokes them. A sidecar gets access tokens, and refresh tokens that are
  * wrapped: only the relay can use them, for that workspace and user, until renew_max_ms after the
- * login. Which tokens are whose is nowhere stored, so any replica can answer. All checks of users
- * stay in the sidecar.
+ * login. Nothing is stored, so any replica can answer. The sidecar still does all checks of users.
  *
- * Work and memory are bounded: in size, in the number of requests under way, in all and for each
- * workspace, and in requests of a workspace per minute. GitLab is asked only for requests that are
- * sealed by the workspace's key.
+ * Work and memory are bounded: the size of requests, the number of concurrent requests, in total
+ * and per workspace, and requests per workspace and minute. Only requests that are sealed with the
+ * workspace's key cause a request to GitLab.
  */
 #ifndef AUTH_BROKER_BROKER_H
 #define AUTH_BROKER_BROKER_H

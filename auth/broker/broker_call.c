@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question to GitLab for a workspace, and its answer. What GitLab issues for a workspace or
- * user that the operator denies is revoked.
+ * One request to GitLab for a workspace, and its response. Tokens that GitLab issues for a denied
+ * workspace or user are revoked.
  */
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a sidecar sends to the relay's token broker, and what it gets back.
+ * Messages between a sidecar and the relay's token broker.
  *
- * Both are sealed (AES-256-GCM) under a key that derives from the workspace's relay key, for this
- * direction; an answer opens for the request that it answers only. Plain are the workspace's host,
- * from which the relay derives the key, and the time.
+ * Requests and answers are sealed (AES-256-GCM) under a key per direction that is derived from the
+ * workspace's relay key; an answer is valid for its request only. Not encrypted are the
+ * workspace's host, from which the relay derives the key, and the time.
  */
 #ifndef AUTH_BROKER_BROKER_MESSAGE_H
 #define AUTH_BROKER_BROKER_MESSAGE_H

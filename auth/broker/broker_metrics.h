@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the token broker counts. Its figures are read through broker_metrics_write in
+ * The counters of the token broker. They are read through broker_metrics_write in
  * auth/broker/broker.h.
  */
 #ifndef AUTH_BROKER_BROKER_METRICS_H

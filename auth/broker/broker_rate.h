@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many requests of one workspace a minute the broker passes on to GitLab. Memory is constant:
- * where many workspaces owe something, one more replaces one that owes little.
+ * Rate limit for requests of one workspace to GitLab, per minute. Memory is constant: when the
+ * table is full, a new workspace replaces one with few recent requests.
  */
 #ifndef AUTH_BROKER_BROKER_RATE_H
 #define AUTH_BROKER_BROKER_RATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wrapped refresh tokens: what a pod keeps of GitLab's refresh token. Sealed under a key that only
- * the relay has, for one workspace and one user; the sidecar can store it and send it back.
+ * Wrapped refresh tokens: GitLab's refresh token, sealed under a key that only the relay has, for
+ * one workspace and one user. The sidecar can only store it and send it back.
  */
 #ifndef AUTH_BROKER_BROKER_REFRESH_H
 #define AUTH_BROKER_BROKER_REFRESH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a request of a workspace, whatever became of it.
+ * Ends a request of a workspace: seals the answer or the error, counts and logs it.
  */
 #include "auth/broker/broker_private.h"
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two sorted arrays. Hosts are kept in the form that requests name them in.
+ * Two sorted arrays. Hosts are stored in the form that requests use.
  */
 #include "auth/broker/deny_list.h"
 

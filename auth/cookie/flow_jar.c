@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds, sets and removes cookies by their names; what they hold is sealed and opened elsewhere.
+ * Finds, sets and removes cookies by their names; their values are sealed and opened elsewhere.
  */
 #include "auth/cookie/flow_jar.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cookies of one browser's logins under way: one for each login, named by a prefix and an id.
- * A bounded number is kept; the oldest make room.
+ * The cookies of one browser's pending logins: one for each login, named by a prefix and an id.
+ * Their number is bounded; a new one replaces the oldest.
  *
- * An id is lower-case hexadecimal, of a fixed length, and grows with time: which cookie is the
- * oldest is known without opening any.
+ * An id is lower-case hexadecimal, of a fixed length, and increases with time, so that the oldest
+ * cookie is found without decrypting any.
  */
 #ifndef AUTH_COOKIE_FLOW_JAR_H
 #define AUTH_COOKIE_FLOW_JAR_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every field has a grammar; what does not match it is refused before anything looks at it.
+ * Every field has a grammar; a request with a field that does not match it is refused before it is
+ * processed.
  */
 #include "auth/device/device_fields.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fixed table. Secrets are kept as digests, so that neither memory nor the time of a comparison
- * tells one.
+ * A fixed table. Secrets are stored as digests, so that neither memory nor the time of a
+ * comparison reveals one.
  */
 #include "auth/device/device_grants.h"
 

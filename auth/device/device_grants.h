@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices that are about to be let in, in memory: codes on their way from a browser to the device
+ * Pending authorizations of devices, in memory: codes on their way from a browser to the device
  * (as in RFC 6749 section 4.1, with a challenge as in RFC 7636), and codes that a device shows and
- * its user types into a page (as in RFC 8628). Each counts once, for a short time, and there are
- * few.
+ * its user types into a page (as in RFC 8628). Each is valid once, for a short time; their number
+ * is limited.
  */
 #ifndef AUTH_DEVICE_DEVICE_GRANTS_H
 #define AUTH_DEVICE_DEVICE_GRANTS_H

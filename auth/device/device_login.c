@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The browser's side takes navigations and forms of our own page only, with a session; the
- * device's side refuses what browsers send, and knows its caller by secrets.
+ * The endpoints for browsers accept only navigations and forms of our own page, with a session.
+ * The endpoints for devices refuse requests of browsers, and authenticate the device by secrets.
  */
 #include "auth/device/device_login.h"
 

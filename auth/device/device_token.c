@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing tokens, and the gate for requests that bring one.
+ * Seals tokens, and checks requests that have one.
  */
 #include "auth/device/device_token.h"
 

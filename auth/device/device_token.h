@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens of devices: "wsd1." and the device's id, sealed under the cookie keys for this workspace's
- * origin. A token is worth what its device's session is: see session_devices.h.
+ * Tokens of devices: "wsd1." and the device's id, sealed under the cookie keys for this
+ * workspace's origin. A token is valid as long as its device's session: see session_devices.h.
  */
 #ifndef AUTH_DEVICE_DEVICE_TOKEN_H
 #define AUTH_DEVICE_DEVICE_TOKEN_H

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache of API tokens: which session a token has, which tokens were refused lately, and which
- * GitLab is being asked about.
+ * The cache of API tokens: the session of each token, recently refused tokens, and pending checks.
  *
  * Tokens are compared by their HMAC under a key of this process, so that neither memory nor the
- * time of a look-up reveals one. GitLab is asked once per token, however many requests wait for the
- * answer, and about few tokens at a time. A refused token is refused for some seconds without
- * asking again.
+ * time of a look-up reveals one. Each token is checked once, however many requests wait for the
+ * result, and the number of concurrent checks is limited. A refused token is refused for some
+ * seconds without another check.
  */
 #include "auth/gate/bearer.h"
 

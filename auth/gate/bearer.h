@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * API tokens (API_TOKENS): programs send a GitLab token instead of a session cookie. GitLab is
- * asked who the token's user is, and the user is authorized as at login. Then the token has a
- * session of its own, in memory only, until SESSION_IDLE. The token is never revoked or stored.
+ * API tokens (API_TOKENS): programs send a GitLab token instead of a session cookie. The token's
+ * user is looked up in GitLab and authorized as at login. Then the token has its own session, in
+ * memory only, until SESSION_IDLE. The token is never revoked or stored.
  */
 #ifndef AUTH_GATE_BEARER_H
 #define AUTH_GATE_BEARER_H

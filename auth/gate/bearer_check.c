@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The questions about one API token, and what each answer of GitLab means for it.
+ * Sends the requests about one API token to GitLab, and evaluates the responses.
  */
 #include "auth/gate/bearer_check.h"
 

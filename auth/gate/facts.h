@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the facts of a request: single headers, query parameters, and what the browser says about
+ * Reads the facts of a request: single headers, query parameters, and what its headers say about
  * the page that sent it.
  */
 #ifndef AUTH_GATE_FACTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs for every request: usually without an allocation and without decrypting a cookie again. A
- * request that waits for GitLab keeps only the sign-in address.
+ * Runs for every request, usually without an allocation and without decrypting a cookie again. A
+ * request that waits for GitLab stores only the sign-in address.
  */
 #include "auth/gate/gate.h"
 

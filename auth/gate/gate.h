@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate that every request passes: it needs a session whose authorization is current. Decided at
- * once in the usual case; where the last authorization is too old, after GitLab has answered.
+ * The gate that every request passes: it needs a session whose authorization is current. Usually
+ * decided immediately; if the last authorization is too old, after GitLab has responded.
  */
 #ifndef AUTH_GATE_GATE_H
 #define AUTH_GATE_GATE_H

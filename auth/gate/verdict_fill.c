@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filling verdicts: each kind of answer sets its action, status and what goes with it.
+ * Fills verdicts: sets action, status and the fields that belong to them.
  */
 #include "auth/gate/verdict_fill.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client of GitLab's OAuth, REST and GraphQL endpoints: one request per question, and strictly
- * parsed answers. What an answer means for a login or a session is decided elsewhere.
+ * The client of GitLab's OAuth, REST and GraphQL endpoints: one request per function, with
+ * strictly parsed responses. The callers decide what a response means for a login or a session.
  */
 #ifndef AUTH_GITLAB_GITLAB_H
 #define AUTH_GITLAB_GITLAB_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes of a question to GitLab.
+ * The outcome and the parsed response of a request to GitLab.
  */
 #ifndef AUTH_GITLAB_GITLAB_ANSWER_H
 #define AUTH_GITLAB_GITLAB_ANSWER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sealed request is kept until the answer comes, so that it can be sent to another replica of
- * the relay where one does not take the connection. It is never sent twice.
+ * The sealed request is kept until the response arrives, so that it can be sent to another replica
+ * of the relay if the first one does not accept the connection. It is never sent twice.
  */
 #include "auth/gitlab/gitlab_broker.h"
 

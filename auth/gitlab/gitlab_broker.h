@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Codes, refresh tokens and revocations by way of the relay's token broker, for a sidecar that has
- * no client secret: seals a request, and reads the sealed answer. See auth/broker/broker_message.h.
+ * Redeems codes, refreshes and revokes tokens through the relay's token broker, for a sidecar that
+ * has no client secret: seals the requests and opens the answers. See
+ * auth/broker/broker_message.h.
  */
 #ifndef AUTH_GITLAB_GITLAB_BROKER_H
 #define AUTH_GITLAB_GITLAB_BROKER_H

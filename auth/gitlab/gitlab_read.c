@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks the status first, then the members of the body by name and type. The text of a token
- * response never enters an error message: it holds secrets.
+ * Checks the status first, then the members of the body by name and type. Error messages never
+ * contain the text of a token response, because it has secrets.
  */
 #include "auth/gitlab/gitlab_read.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parses GitLab's responses: one function per kind, without I/O. Each fills an answer from a
- * complete response; one that is not what it should be is GITLAB_UNAVAILABLE.
+ * complete response; an invalid one is GITLAB_UNAVAILABLE.
  */
 #ifndef AUTH_GITLAB_GITLAB_READ_H
 #define AUTH_GITLAB_GITLAB_READ_H

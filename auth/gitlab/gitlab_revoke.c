@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Revocations in the background: of tokens that a login or session gives up, and of those that are
- * still to come.
+ * Revokes tokens in the background: those that a login or session no longer needs, and those of
+ * token requests that are still running.
  */
 #include "auth/gitlab/gitlab_private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /api/v4/user takes read_user, read_api or api; GraphQL and the members of a project or
- * a group take read_api or api.
+ * GET /api/v4/user needs read_user, read_api or api; GraphQL and the members of a project or a
+ * group need read_api or api.
  */
 #include "auth/gitlab/gitlab_scope.h"
 

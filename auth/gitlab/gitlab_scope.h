@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which scopes a token needs for the questions that we ask of GitLab.
+ * Which scopes a token needs for our requests to GitLab.
  */
 #ifndef AUTH_GITLAB_GITLAB_SCOPE_H
 #define AUTH_GITLAB_GITLAB_SCOPE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks one question after the other and stops at the first answer that is not yes. If no
- * authorization mode is configured, everyone is refused.
+ * Sends one request after the other and stops at the first response that does not allow access. If
+ * no authorization mode is configured, everyone is refused.
  */
 #include "auth/gitlab/policy.h"
 

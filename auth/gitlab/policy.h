@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may use this workspace, or one port of it: all modes of a rule must hold, which GitLab is
- * asked with the user's own token. The same questions are asked at login and again while a session
- * lives.
+ * Decides who may use this workspace, or one port of it: all modes of a rule must hold, and are
+ * checked with GitLab with the user's own token. The same checks run at login and repeatedly
+ * during a session.
  */
 #ifndef AUTH_GITLAB_POLICY_H
 #define AUTH_GITLAB_POLICY_H

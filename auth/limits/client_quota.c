@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counts the running questions of each client. The limits are small, so a list is enough.
+ * Counts the running requests to GitLab of each client. The limits are small, so a list is enough.
  */
 #include "auth/limits/client_quota.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A concurrency limit for questions to GitLab, in all and for each client, so that one client with
- * many bad codes or tokens does not keep the others out.
+ * A concurrency limit for requests to GitLab, in total and per client, so that one client with
+ * many invalid codes or tokens does not block the others.
  *
- * A client is an IPv4 address or an IPv6 /64 network. All whose address is not known (a unix
- * socket, an address that does not parse) are one client.
+ * A client is an IPv4 address or an IPv6 /64 network. All clients without a known address (a unix
+ * socket, an address that does not parse) count as one.
  */
 #ifndef AUTH_LIMITS_CLIENT_QUOTA_H
 #define AUTH_LIMITS_CLIENT_QUOTA_H

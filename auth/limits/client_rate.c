@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The buckets of clients, the one of all, and which client may use how much of it.
+ * The buckets of clients, the common bucket, and each client's share of it.
  */
 #include "auth/limits/client_rate.h"
 

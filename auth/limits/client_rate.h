@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A rate limit for questions that clients without a session make us ask GitLab: callbacks with a
- * code, and API tokens that are not known. GitLab limits our requests as a whole, so without it one
- * client could use up what the refreshes of signed-in users need.
+ * A rate limit for requests to GitLab that clients without a session cause: callbacks with a code,
+ * and unknown API tokens. GitLab has one limit for all our requests, so without this one client
+ * could exhaust what token refreshes of signed-in users need.
  *
  * Token buckets, one for each client (see client_quota.h) and one for all, are charged when a
- * question begins and refunded when it succeeds: only failures cost. A bucket holds the failures of
- * one minute. The common one is shared out: clients with failures may use half of it, unknown
- * clients three quarters, and the rest is for clients that have signed in before. After GitLab has
- * answered 429, nothing is asked for clients without a session until its Retry-After has passed.
- * Questions about sessions are never limited here.
+ * request begins and refunded when it succeeds: only failures count. A bucket holds the failures
+ * of one minute. The common bucket is divided: clients with failures may use half of it, unknown
+ * clients three quarters, and the rest is reserved for clients that have signed in before. After
+ * GitLab has responded 429, no requests are sent for clients without a session until its
+ * Retry-After has passed. Requests for sessions are never limited here.
  */
 #ifndef AUTH_LIMITS_CLIENT_RATE_H
 #define AUTH_LIMITS_CLIENT_RATE_H

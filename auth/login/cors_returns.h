@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests with CORS on their way back from the hand-over to a port
+ * CORS requests that return from the redirects of a hand-over to a port
  * (docs/decisions/0008-hand-over-to-ports.md).
  *
- * The redirects of a hand-over take such a request's origin from it: it arrives with "Origin: null"
- * where it started with that of a page of the workspace. What arrives for the same session, with
- * the same method and target, and soon, is taken for it, once. Everything else without an origin
- * stays without one: another server may have sent it here.
+ * Because of these redirects the browser replaces such a request's origin by "Origin: null". A
+ * request that arrives soon afterwards for the same session, with the same method and target, is
+ * treated as the redirected one, once. Other requests keep "Origin: null", because another server
+ * may have redirected them here.
  */
 #ifndef AUTH_LOGIN_CORS_RETURNS_H
 #define AUTH_LOGIN_CORS_RETURNS_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides by the headers that scripts can't set; a browser that sends no Sec-Fetch-* embeds
- * nothing.
+ * Decides by headers that scripts can't set; requests without Sec-Fetch-* never count as embedded.
  */
 #include "auth/login/embedding.h"
 

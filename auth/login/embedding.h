@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests that a page of this workspace makes by itself: for a frame, or for an image, script or
- * other sub-resource on another of the workspace's hosts. They are signed in to a port without
- * anybody navigating there (docs/decisions/0008-hand-over-to-ports.md).
+ * other sub-resource on another of the workspace's hosts. They are signed in to a port without a
+ * navigation (docs/decisions/0008-hand-over-to-ports.md).
  *
  * Workspaces of one zone are the same site to browsers, so neither SameSite nor Sec-Fetch-Site
  * tells their pages apart. Referer does: a page can leave it out, but not forge it.

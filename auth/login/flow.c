@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Flows as text: the state parameter, and the sealed cookie, which holds one field per line. No
- * field can hold a line end: the random parts are base64url and targets are checked.
+ * field can contain a line end: the random parts are base64url and targets are checked.
  */
 #include "auth/login/flow.h"
 

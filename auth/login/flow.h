@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One login under way: what its sealed cookie holds (state, PKCE verifier, nonce, return target),
- * and the state parameter.
+ * One pending login: the content of its sealed cookie (state, PKCE verifier, nonce, return
+ * target), and the state parameter.
  *
  * The state is "<flow id>.<random>.<round>.<first>": the random part authenticates, the flow id
  * names the cookie; round and first count restarts, so that a browser which returns no cookies is
- * noticed. Both are hints: forged ones can only cause an explanation to be shown.
+ * detected. Both are only hints: if they are forged, the user gets a page with an explanation.
  */
 #ifndef AUTH_LOGIN_FLOW_H
 #define AUTH_LOGIN_FLOW_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sealed cookies in which a browser keeps its logins: set, and found again by their state.
+ * Sets the sealed cookies of a browser's pending logins, and finds them by their state.
  */
 #ifndef AUTH_LOGIN_FLOW_COOKIE_H
 #define AUTH_LOGIN_FLOW_COOKIE_H

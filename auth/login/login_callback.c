@@ -3,8 +3,8 @@
  * Reads the authorization response (RFC 6749 section 4.1.2) and checks that it belongs to a login
  * of this browser, each of which may come back once; then the code is exchanged.
  *
- * Never a dead end: a callback whose flow is unknown leads into the workspace where there is a
- * session, and to a new login where there is none.
+ * A callback of an unknown flow redirects to the workspace if there is a session, and otherwise to
+ * a new login.
  */
 #include "auth/login/login_callback.h"
 

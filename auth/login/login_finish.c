@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exchanges the code for tokens, asks for user and authorization, and only then opens a session.
- * Every earlier end revokes the tokens. One timer bounds the whole, and the number of exchanges is
- * limited, in all and per client.
+ * Exchanges the code for tokens, requests the user, checks authorization, and only then opens a
+ * session. If it ends earlier, the tokens are revoked. One timer limits the total time, and the
+ * number of concurrent exchanges is limited, in total and per client.
  */
 #include "auth/login/login_finish.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of a login after its callback was found genuine: from an authorization code to tokens,
+ * The part of a login after its callback was validated: from the authorization code to tokens,
  * user, authorization and session.
  */
 #ifndef AUTH_LOGIN_LOGIN_FINISH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A target of the form "<prefix>/port?port=3000&state=…" is one of a guest where that port is
- * shared, unless it says "guest=0" as well: who shared the port is no guest there.
+ * A target of the form "<prefix>/port?port=3000&state=…" is a guest's if that port is shared,
+ * unless it has "guest=0" as well: the user who shared the port is not a guest there.
  */
 #include "auth/login/port_guest.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Logins of guests of a shared port. They lead to the endpoint that issues tickets for that port,
- * ask GitLab for little more than the user's name, and open a session for that port's host alone:
- * the workspace's own host gets no cookie.
+ * request only scopes to identify the user and check membership, and open a session for that
+ * port's host only: no cookie is set for the workspace's own host.
  */
 #ifndef AUTH_LOGIN_PORT_GUEST_H
 #define AUTH_LOGIN_PORT_GUEST_H

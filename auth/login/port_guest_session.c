@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens the session of a guest, which no browser has a cookie of before the ticket was redeemed.
+ * Opens the session of a guest. The browser gets its cookie when it redeems the ticket.
  */
 #include "auth/login/port_guest_session.h"
 

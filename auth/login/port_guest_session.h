@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a guest's login: GitLab has said who it is, and that the share lets them in.
+ * The end of a guest's login, after GitLab has identified the user and the share allows them.
  */
 #ifndef AUTH_LOGIN_PORT_GUEST_SESSION_H
 #define AUTH_LOGIN_PORT_GUEST_SESSION_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A ticket's plaintext is the session's id and the time of issue; the state, port and origin that
- * it is for are its associated data. Tickets are given to navigations, to what the workspace's
- * pages embed, and to requests of their scripts to ports. Scripts do not see redirects, only where
- * the last one led: an answer at an address with a ticket is never theirs to read.
+ * it is for are its associated data. Tickets are issued for navigations, for resources that the
+ * workspace's pages embed, and for requests of their scripts to ports. Scripts see only the last
+ * address of a chain of redirects, so a response at an address with a ticket is never readable for
+ * them.
  */
 #include "auth/login/port_ticket.h"
 

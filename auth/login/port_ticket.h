@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signs a browser that has a session at the workspace's own host in to the host of a port, which
- * GitLab knows nothing about (docs/decisions/0008-hand-over-to-ports.md).
+ * Signs a browser that has a session at the workspace's own host in to the host of a port, for
+ * which no redirect URI is registered with GitLab (docs/decisions/0008-hand-over-to-ports.md).
  *
  * The port's host starts a flow as for a login, sets its cookie, and redirects to the workspace's
  * own host. That requires a session (or a login first) and redirects back with a ticket, sealed for

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where logins lead: the pages that were asked for, kept in memory until their login has returned
- * from GitLab. Unlike cookies they may be long and many; they are lost with the process.
+ * Return targets of logins: the requested pages, kept in memory until the login has returned from
+ * GitLab. Unlike cookies they may be long and numerous; a restart loses them.
  *
- * Bounded in bytes, in all and per client: the oldest are dropped.
+ * Their size is bounded, in total and per client: the oldest are dropped.
  */
 #ifndef AUTH_LOGIN_RETURN_TARGET_H
 #define AUTH_LOGIN_RETURN_TARGET_H

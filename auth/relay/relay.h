@@ -4,9 +4,9 @@
  * workspaces.
  *
  * A workspace's sidecar redirects the browser here with a request signed by its own key; the relay
- * redirects to GitLab, and passes GitLab's response on to that workspace, in the same browser only.
- * It keeps nothing between requests, sees neither tokens nor verifiers, and uses no sockets: facts
- * in, a verdict out, at once.
+ * redirects to GitLab, and passes GitLab's response on to that workspace, in the same browser
+ * only. It has no state between requests, sees neither tokens nor verifiers, and uses no sockets:
+ * facts in, a verdict out, synchronously.
  */
 #ifndef AUTH_RELAY_RELAY_H
 #define AUTH_RELAY_RELAY_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The texts that a browser carries between sidecar, relay and GitLab, written and read: the request
+ * Writes and reads the texts that a browser carries between sidecar, relay and GitLab: the request
  * that a sidecar signs, and the state that tells the relay where GitLab's response belongs.
  *
  * They hold everything that is needed, so relay processes share nothing but their settings.

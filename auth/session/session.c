@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of one session: opening it, acting on its deadlines and on GitLab's answers, ending it.
+ * The life cycle of a session: opens it, handles its deadlines and GitLab's responses, and ends
+ * it.
  */
 #include "auth/session/session.h"
 

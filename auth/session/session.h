@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions: who signed in, with which tokens, until when.
+ * Sessions: the user, the tokens and the lifetime.
  *
  * A session ends by age, by idleness, by sign-out, or when GitLab refuses its user or its tokens;
- * watches and waiting requests are told. Finding one: session_store.h. Whether it may still be
+ * watches and waiting requests are notified. Finding one: session_store.h. Whether it may still be
  * used: session_recheck.h. Tokens for git: session_lease.h.
  */
 #ifndef AUTH_SESSION_SESSION_H

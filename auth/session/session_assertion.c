@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small table in the session, made with the first assertion: a session that needs none has none.
+ * A small table in the session, allocated with the first assertion.
  */
 #include "auth/session/session_assertion.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The assertions of a session: one is signed for each host and minute and used for all requests of
- * that minute.
+ * The assertions of a session: one is signed for each host and minute, and used for all requests
+ * within that minute.
  */
 #ifndef AUTH_SESSION_SESSION_ASSERTION_H
 #define AUTH_SESSION_SESSION_ASSERTION_H

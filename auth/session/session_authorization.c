@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When GitLab is asked about a session, and how long its answer counts.
+ * Decides when a session is checked with GitLab, and how long the result is valid.
  */
 #include "auth/session/session_authorization.h"
 

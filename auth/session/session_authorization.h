@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authorization of one session: when GitLab last allowed it, how long that answer counts, and
- * when GitLab is asked again. Answers are reported to the caller; nothing here ends a session.
+ * The authorization of one session: when GitLab last allowed it, how long that result is valid,
+ * and when the next check is due. Results are reported to the caller; this module never ends a
+ * session.
  */
 #ifndef AUTH_SESSION_SESSION_AUTHORIZATION_H
 #define AUTH_SESSION_SESSION_AUTHORIZATION_H

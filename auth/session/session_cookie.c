@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing and opening session cookies, and noticing browsers that do not keep those of ports.
+ * Seals and opens session cookies, and detects browsers that do not keep those of ports.
  */
 #include "auth/session/session_cookie.h"
 

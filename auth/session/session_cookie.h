@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a browser holds of a session: its id, sealed for the host that set the cookie. Where facts
- * are NULL, that is the workspace's own host.
+ * Session cookies: the session's id, sealed for the host that sets the cookie. If facts are NULL,
+ * that is the workspace's own host.
  */
 #ifndef AUTH_SESSION_SESSION_COOKIE_H
 #define AUTH_SESSION_SESSION_COOKIE_H

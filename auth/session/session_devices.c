@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A short array, made for the first device: most sessions have none.
+ * A short array, allocated with the first device, because most sessions have none.
  */
 #include "auth/session/session_devices.h"
 

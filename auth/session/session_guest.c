@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's session refers to the share, whose rule GitLab is asked by.
+ * A guest's session refers to the share, whose rule its authorization checks use.
  */
 #include "auth/session/session_guest.h"
 

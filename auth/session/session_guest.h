@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions of guests: users of GitLab whom the share of a port lets in there, and nowhere else.
+ * Sessions of guests: GitLab users who have access to one shared port only.
  */
 #ifndef AUTH_SESSION_SESSION_GUEST_H
 #define AUTH_SESSION_SESSION_GUEST_H

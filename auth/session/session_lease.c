@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which session lends its access token to git, and when the token is refreshed first.
+ * Selects the session whose access token git gets, and refreshes the token first if necessary.
  */
 #include "auth/session/session_lease.h"
 

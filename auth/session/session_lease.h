@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Leases of a session's access token for git: one with a deadline for git in the workspace, which
- * does not say when it is done, and one with an end for the clone.
+ * Leases of a session's access token for git: with a deadline for git in the workspace, because
+ * git does not report when it is done, and with an explicit end for the clone.
  */
 #ifndef AUTH_SESSION_SESSION_LEASE_H
 #define AUTH_SESSION_SESSION_LEASE_H

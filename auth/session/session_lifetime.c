@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a session expires, and how long its memory stays. Use moves the idle deadline without
- * touching the timer, which finds nothing due then and is armed again.
+ * When a session expires, and when its memory is freed. Use of the session moves the idle deadline
+ * without changing the timer; when the timer fires too early, it is started again.
  */
 #include "auth/session/session_lifetime.h"
 

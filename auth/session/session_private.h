@@ -9,7 +9,7 @@
  *	session_watch, session_table, session_cookie, session_lifetime, session_guest
  *	session_tokens, session_authorization, session_assertion
  *
- * What happens below is reported through callbacks, and only session.c ends a session.
+ * Lower layers report through callbacks, and only session.c ends a session.
  */
 #ifndef AUTH_SESSION_SESSION_PRIVATE_H
 #define AUTH_SESSION_SESSION_PRIVATE_H

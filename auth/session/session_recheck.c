@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question about a session: a refresh first where the access token is about to end, or where
+ * One authorization check of a session: first a refresh if the access token is about to expire or
  * GitLab does not accept it, then storing the new tokens, then the authorization policy.
  *
- * The outcome goes to the session's `rechecked`; nothing here ends a session.
+ * The outcome goes to the session's `rechecked`; this module never ends a session.
  */
 #include "auth/session/session_recheck.h"
 

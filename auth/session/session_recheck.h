@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a session may still be used: while it is, GitLab is asked again at intervals, one
- * question at a time, after a refresh where the access token is about to end.
+ * Repeated authorization: while a session is used, it is checked with GitLab at intervals, one
+ * check at a time, after a refresh if the access token is about to expire.
  */
 #ifndef AUTH_SESSION_SESSION_RECHECK_H
 #define AUTH_SESSION_SESSION_RECHECK_H

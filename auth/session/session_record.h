@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One session as bytes, and back: what outlives a restart. All times are of the wall clock, the
+ * Serializes a session for the session file, and parses it. All times are of the wall clock, the
  * only one that a restart does not reset. Neither sealed nor checked for age here.
  */
 #ifndef AUTH_SESSION_SESSION_RECORD_H
