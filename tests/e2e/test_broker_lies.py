@@ -139,7 +139,7 @@ def unavailable(channel, body):
         (own_request, 503, "does not belong to our request"),
         (no_tokens, 503, "no tokens"),
         (bad_token, 503, "no tokens"),
-        (redirect, 502, "redirects"),
+        (redirect, 502, "redirect"),
         (refused, 502, "RELAY_KEY"),
         (unavailable, 503, "status 503"),
     ],

@@ -144,7 +144,7 @@ FAULTS = {
         change("Deployment", "workspace-proxy-relay", lambda d: d.update(status={})),
         "Deployment/workspace-proxy/workspace-proxy-relay: no replica is available",
     ),
-    "no relay": (remove("Deployment", "workspace-proxy-relay"), "workspace-proxy-relay: is not there"),
+    "no relay": (remove("Deployment", "workspace-proxy-relay"), "workspace-proxy-relay: does not exist"),
     "a label that means nothing": (
         change("Namespace", "workspaces", lambda n: n["metadata"].update(labels={manifests.LABEL: "true"})),
         'Namespace/workspaces: label workspace-proxy.io/inject: "true" has no effect: expected enabled',
@@ -322,7 +322,7 @@ def test_through_the_api(cluster, answer, code, expected):
     with api_server(cluster, answer) as (url, asked):
         ran = run(["cluster-check", "--api", url, "--offline"])
     assert ran.returncode == code and expected in ran.stdout, (ran.stdout, ran.stderr)
-    assert "/api/v1/nodes: you may not read it" in ran.stdout
+    assert "/api/v1/nodes: no permission to read it" in ran.stdout
     assert "/api/v1/namespaces/workspaces/secrets/workspace-proxy-kiwi" in asked
     assert "/api/v1/namespaces/default/pods?dryRun=All" in asked
 

@@ -67,7 +67,7 @@ def test_in_a_pod(cluster):
     # Its account reads no secrets, and makes no pods, not even in a dry run.
     for line in lines_of(said, "not checked: "):
         assert "/secrets/" in line or "whether" in line, said
-    assert f"/{SPACE}/secrets/workspace-proxy-webhook-tls: you may not read it" in said
+    assert f"/{SPACE}/secrets/workspace-proxy-webhook-tls: no permission to read it" in said
     cluster.kubectl("-n", SPACE, "wait", "--for=condition=complete", "job/workspace-proxy-check", "--timeout=60s")
     cluster.run_steps([f"kubectl delete -f {JOB}"])
 
