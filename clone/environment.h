@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The environment of a child process: only what is added here, bounded.
+ * The environment of a child process: only variables that are added explicitly, bounded in size.
  */
 #ifndef CLONE_ENVIRONMENT_H
 #define CLONE_ENVIRONMENT_H

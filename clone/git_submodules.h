@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clones the submodules of what was checked out.
+ * Clones the submodules of the checked-out commit.
  */
 #ifndef CLONE_GIT_SUBMODULES_H
 #define CLONE_GIT_SUBMODULES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages for users: what happens, or what went wrong and what to do about it. Built from our own
- * settings; of the server only what it says about a refusal, quoted.
+ * Messages for users: the current step, or the error and its remedy. They contain only our own
+ * settings and, quoted, the server's message about a refusal.
  */
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps the rules of the files from the root to the current folder. Only what can decide about one
- * of our attributes is kept: attributes have numbers, first those of the enum, then the macros of
+ * Keeps the rules of the files from the root to the current folder. Only rules that affect one of
+ * our attributes are kept: attributes have numbers, first those of the enum, then the macros of
  * the root's file in the order of their names; other attributes are dropped while reading.
  */
 #include "clone/checkout/attributes.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads lines as git does, to the point of which malformed lines are ignored, and matches patterns.
+ * Parses lines exactly as git does, including which malformed lines are ignored, and matches
+ * patterns.
  */
 #include "clone/checkout/attributes_line.h"
 

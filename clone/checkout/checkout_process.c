@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child reports over a pipe. It has read what strangers wrote, so nothing is believed of a
- * report but numbers and a text. It ends when its parent has ended or no longer reads.
+ * The child reports over a pipe. It has parsed untrusted data, so the parent accepts only numbers
+ * and one text from a report. It ends when its parent has ended or no longer reads.
  */
 #include "clone/checkout/checkout_process.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks out in a child process, for a worker that fetches more afterwards: files are never written
- * by a process that can connect.
+ * Checks out in a child process, for a worker that fetches more afterwards, so that files are
+ * never written by a process with network access.
  */
 #ifndef CLONE_CHECKOUT_CHECKOUT_PROCESS_H
 #define CLONE_CHECKOUT_CHECKOUT_PROCESS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Expansion of $Id$ (gitattributes(5), "ident"). git has two implementations that agree on plain
- * keywords and differ on odd ones; both are followed to the letter, as content has to be git's.
+ * keywords and differ on malformed ones. Both are reproduced exactly, because the content has to
+ * be the same as git's.
  */
 #ifndef CLONE_CHECKOUT_CONVERT_IDENT_H
 #define CLONE_CHECKOUT_CONVERT_IDENT_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks out HEAD with git_files.c, or with libgit2 if attributes, submodules or the file system
- * require it. Without the network: in this process, or in a child if more is fetched afterwards.
+ * require it. Runs without network access: in this process, or in a child if more is fetched
+ * afterwards.
  */
 #include "clone/checkout/git_checkout.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares names as the file systems in question do: without case, and without what they ignore.
+ * Compares names as these file systems do: without case, and without the characters that they
+ * ignore.
  */
 #include "clone/checkout/name_check.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks names in trees before they become files: names that some file system treats as ".git",
- * however they are spelled, and names that lead elsewhere. Pure functions.
+ * Checks names in trees before they become files: names that some file system treats as ".git", in
+ * any spelling, and names that lead out of their directory. Pure functions.
  */
 #ifndef CLONE_CHECKOUT_NAME_CHECK_H
 #define CLONE_CHECKOUT_NAME_CHECK_H

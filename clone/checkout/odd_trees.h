@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trees that git would write otherwise: old versions of git and other programs put zeros before
- * modes, or left more of them than whether a file may be executed. The index must not name such a
+ * Trees that git would write differently: old versions of git and other programs wrote modes with
+ * leading zeros, or with other permission bits than executable. The index must not name such a
  * tree for its files.
  */
 #ifndef CLONE_CHECKOUT_ODD_TREES_H

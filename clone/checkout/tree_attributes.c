@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the files from the repository, not from the work tree, which is incomplete meanwhile.
+ * Reads the files from the repository, not from the work tree, which is incomplete during the
+ * checkout.
  */
 #include "clone/checkout/tree_attributes.h"
 

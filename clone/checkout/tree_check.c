@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks the tree before the first file is written: number and depth of entries, and names that
- * would become something else than a file of the repository.
+ * would not become a file of the repository.
  */
 #include "clone/checkout/tree_check.h"
 

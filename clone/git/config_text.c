@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One character after the other, as git's own reader does it, so that odd input means the same.
+ * Reads one character at a time, as git's own parser does, so that unusual input has the same
+ * meaning.
  */
 #include "clone/git/config_text.h"
 

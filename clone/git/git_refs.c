@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chooses the ref to check out, and writes the refs and configuration that `git clone` leaves.
+ * Chooses the ref to check out, and writes the same refs and configuration as `git clone`.
  */
 #include "clone/git/git_refs.h"
 

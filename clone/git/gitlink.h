@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two paths that tie a submodule's work tree to its git directory.
+ * The two paths that link a submodule's work tree and its git directory.
  */
 #ifndef CLONE_GIT_GITLINK_H
 #define CLONE_GIT_GITLINK_H

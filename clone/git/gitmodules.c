@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes the variables of submodules out of a .gitmodules.
+ * Reads the variables of submodules from a .gitmodules file.
  */
 #include "clone/git/gitmodules.h"
 

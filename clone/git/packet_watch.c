@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libgit2 1.5 passes errors among pack data off as a truncated pack.
+ * Needed because libgit2 1.5 reports a server's error among pack data as a truncated pack.
  */
 #include "clone/git/packet_watch.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds a server's error among the packet lines of a response (gitprotocol-pack), and tells pack
- * data from what only keeps the connection busy.
+ * Finds a server's error among the packet lines of a response (gitprotocol-pack), and
+ * distinguishes pack data from keep-alive packets.
  */
 #ifndef CLONE_GIT_PACKET_WATCH_H
 #define CLONE_GIT_PACKET_WATCH_H

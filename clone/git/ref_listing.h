@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The listing of refs on its way from the server to libgit2 (gitprotocol-pack, "Reference
- * Discovery"): notes capabilities that libgit2 does not tell, and takes out the shallow commits of
- * a server that is a shallow clone itself, which libgit2 1.5 does not understand.
+ * Discovery"): records capabilities that libgit2 does not expose, and removes the shallow commits
+ * of a server that is itself a shallow clone, which libgit2 1.5 can't parse.
  */
 #ifndef CLONE_GIT_REF_LISTING_H
 #define CLONE_GIT_REF_LISTING_H

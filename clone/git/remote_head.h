@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The branch that a remote's HEAD names though it does not exist (gitprotocol-v2, ls-refs,
+ * The branch that a remote's HEAD names but that does not exist (gitprotocol-v2, ls-refs,
  * "unborn"): the default branch of an empty repository. Versions 0 and 1 of the protocol, which
- * libgit2 speaks, do not tell it.
+ * libgit2 uses, do not send it.
  */
 #ifndef CLONE_GIT_REMOTE_HEAD_H
 #define CLONE_GIT_REMOTE_HEAD_H

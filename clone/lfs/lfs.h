@@ -4,8 +4,8 @@
  * the repository's lfs/objects, as git-lfs does, and configures git-lfs's filters. git-lfs itself
  * is not needed.
  *
- * Nothing is fetched if the files exceed CLONE_BYTES_MAX; what is fetched never exceeds the sizes
- * in the pointers.
+ * Nothing is fetched if the files exceed CLONE_BYTES_MAX; a download never exceeds the size in its
+ * pointer.
  */
 #ifndef CLONE_LFS_LFS_H
 #define CLONE_LFS_LFS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP to an LFS server: asking for addresses (batch API) and downloading one object. Blocks.
+ * HTTP requests to an LFS server: gets addresses (batch API) and downloads one object, checking
+ * its size and SHA-256. Blocks.
  */
 #ifndef CLONE_LFS_LFS_CLIENT_H
 #define CLONE_LFS_LFS_CLIENT_H

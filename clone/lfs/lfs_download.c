@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calling thread asks for addresses and reports; other threads, each with a connection of its
- * own, take one job after the other.
+ * The calling thread requests addresses and reports progress; other threads, each with its own
+ * connection, take one job after the other.
  */
 #include "clone/lfs/lfs_download.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Downloads all objects of a tree: addresses in batches, several objects at a time, again after
- * failures that may pass.
+ * Downloads all objects of a tree: addresses in batches, several objects at a time, with retries
+ * after temporary failures.
  */
 #ifndef CLONE_LFS_LFS_DOWNLOAD_H
 #define CLONE_LFS_LFS_DOWNLOAD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Accepts what git-lfs accepts: keys in the order of the specification, empty lines, CRLF, and the
- * names that the format had before.
+ * earlier names of the format.
  */
 #include "clone/lfs/lfs_pointer.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares origins.
+ * Compares origins of addresses and redirects with the allowed ones.
  */
 #include "clone/lfs/lfs_remote.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where LFS objects may come from, and who gets which credentials.
+ * Decides from which origins LFS objects may be fetched, and which origins get credentials.
  *
- * Nothing of the repository decides, such as lfs.url in .lfsconfig. GitLab's
- * batch answers may name other origins (its object storage), those of other servers only origins
- * of CLONE_LFS_ORIGINS. Credentials go to the origin that was asked and to no other.
+ * Settings in the repository, such as lfs.url in .lfsconfig, are ignored. GitLab's batch answers
+ * may name other origins (its object storage), those of other servers only origins of
+ * CLONE_LFS_ORIGINS. Credentials are sent only to the origin of the batch request.
  */
 #ifndef CLONE_LFS_LFS_REMOTE_H
 #define CLONE_LFS_LFS_REMOTE_H

@@ -2,8 +2,8 @@
 /*
  * A libgit2 object database backend that only writes packs.
  *
- * A pack with features that our parser lacks is handed over to libgit2's own indexer: first the
- * part of the file written so far, then everything that follows.
+ * A pack with features that our parser does not support is passed to libgit2's own indexer: first
+ * the part that was already written, then all following data.
  */
 #include "clone/pack/indexer.h"
 

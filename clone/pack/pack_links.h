@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The connectivity check: records which objects trees, commits and tags refer to (but for submodule
+ * The connectivity check: records which objects trees, commits and tags refer to (except submodule
  * commits) while they are in memory, and checks at the end that all of them are in the pack.
  */
 #ifndef CLONE_PACK_PACK_LINKS_H

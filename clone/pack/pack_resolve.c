@@ -3,8 +3,8 @@
  * A stack of bases with unapplied deltas. Threads always take the next delta of its top; when the
  * stack is empty, they push the next base that is not a delta itself.
  *
- * A base leaves the stack with its last delta and is freed once that is applied. When the budget is
- * exhausted, bases at the bottom of the stack give up their bytes and are rebuilt later.
+ * A base leaves the stack with its last delta and is freed once that is applied. When the budget
+ * is exhausted, the data of bases at the bottom of the stack is freed and rebuilt later.
  */
 #include "clone/pack/pack_resolve.h"
 

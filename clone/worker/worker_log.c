@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker parses hostile data, so that its lines are checked and escaped anew by the parent.
+ * The worker parses untrusted data, so the parent checks and escapes its lines again.
  */
 #include "clone/worker/worker_log.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log lines of the worker on their way to the observer of its parent's log: each is a line of JSON
- * on the progress pipe, beside standard error.
+ * Sends log lines of the worker to the observer of its parent's log: each is a line of JSON on the
+ * progress pipe, beside standard error.
  */
 #ifndef CLONE_WORKER_WORKER_LOG_H
 #define CLONE_WORKER_WORKER_LOG_H

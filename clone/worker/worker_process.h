@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the worker process does for itself before it clones: how it ends, its priorities, its token.
+ * Setup of the worker process before it clones: termination with the parent, priorities, token.
  */
 #ifndef CLONE_WORKER_WORKER_PROCESS_H
 #define CLONE_WORKER_WORKER_PROCESS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The restrictions of the worker, and those for the sidecar that it starts under.
+ * The restrictions of the worker, and the paths that the sidecar's own restrictions must allow for
+ * it.
  */
 #include "clone/worker/worker_sandbox.h"
 

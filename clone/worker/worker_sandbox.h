@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the worker may still do: it reads what strangers have written, so it gives up the rest of
- * the system before, and all but its target once that is known.
+ * Restrictions of the worker, which parses untrusted data: it gives up most system calls first,
+ * and all files except its target once that is known.
  */
 #ifndef CLONE_WORKER_WORKER_SANDBOX_H
 #define CLONE_WORKER_WORKER_SANDBOX_H
