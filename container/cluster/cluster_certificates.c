@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The webhook configurations: that the API server asks the webhook, and trusts what it serves.
+ * Checks the webhook configurations: whether the API server calls the webhook and trusts its
+ * certificate.
  */
 #include "container/cluster/cluster_certificates.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items of lists that the API server answers with have no kind of their own: it is the list's.
+ * Items of lists from the API server have no kind; it follows from the list's kind.
  */
 #include "container/cluster/cluster_objects.h"
 

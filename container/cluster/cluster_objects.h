@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects of a cluster, as the API server or `kubectl get -o json` tells them: lists and single
+ * Objects of a cluster, as the API server or `kubectl get -o json` returns them: lists and single
  * objects, of any kind.
  */
 #ifndef CONTAINER_CLUSTER_CLUSTER_OBJECTS_H

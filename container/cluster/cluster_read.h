@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads what a check looks at through the API server, and asks other servers; one request after the
- * other, each with a timeout.
+ * Reads objects through the API server, and connects to the relay and to workspaces; one request
+ * after the other, each with a timeout.
  */
 #ifndef CONTAINER_CLUSTER_CLUSTER_READ_H
 #define CONTAINER_CLUSTER_CLUSTER_READ_H

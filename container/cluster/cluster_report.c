@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects are untrusted, and lines are printed on terminals.
+ * Prints the findings. Text of objects is untrusted and goes to terminals, so it is escaped.
  */
 #include "container/cluster/cluster_report.h"
 

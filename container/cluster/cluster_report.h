@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a check of a cluster finds, one line each: the object, and what is wrong with it.
+ * The findings of a cluster check, one line each: the object and its problem.
  */
 #ifndef CONTAINER_CLUSTER_CLUSTER_REPORT_H
 #define CONTAINER_CLUSTER_CLUSTER_REPORT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the checks of a cluster share: what must hold for workspaces to get their sidecars, and
+ * Shared by the checks of a cluster: the conditions for workspaces to get their sidecars, and for
  * users to reach them.
  */
 #ifndef CONTAINER_CLUSTER_CLUSTER_RULES_H

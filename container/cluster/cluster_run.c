@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects come from files, through `kubectl proxy`, which knows how to sign in, or in a pod from
- * the API server with the pod's service account.
+ * Reads objects from files, through `kubectl proxy`, which authenticates with the user's
+ * kubeconfig, or in a pod from the API server with the pod's service account.
  */
 #include "container/cluster/cluster_run.h"
 

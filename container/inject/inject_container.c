@@ -3,8 +3,8 @@
  * Builds the sidecar's container from the operator's settings and the pod's annotations; its
  * volumes are in inject_volumes.c.
  *
- * Values that the API server would default are written out, so that a container can be compared
- * with what it should be.
+ * Values that the API server would set by default are written explicitly, so that a container can
+ * be compared with the expected one.
  */
 #include <stdio.h>
 

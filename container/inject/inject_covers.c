@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares our containers and volumes with what they should be. Known additions of the API server,
+ * Compares our containers and volumes with the expected ones. Known additions of the API server,
  * its admission plugins and the operator's own webhooks are accepted at exactly the paths where
- * they occur; everything else is a difference. What is accepted can neither read our secrets nor
+ * they occur; everything else is a difference. Accepted additions can neither read our secrets nor
  * change our program.
  */
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Defaults for GitLab's workspaces, as its remote development module makes them.
+ * Defaults for GitLab's workspaces, as its remote development module creates them.
  */
 #include "container/inject/inject_gitlab.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods and services that GitLab's agent makes for a workspace (remote development). It writes the
- * same labels and annotations on all objects of all workspaces, so what one workspace needs comes
- * from GitLab's own annotations:
+ * Pods and services that GitLab's agent creates for a workspace (remote development). The agent
+ * writes the same labels and annotations on all objects of all workspaces, so the values of one
+ * workspace are derived from GitLab's own annotations:
  *
  *   workspaces.gitlab.com/id: "993"
  *   workspaces.gitlab.com/host-template: "{{.port}}-<name>.<zone>"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Changes one pod, step by step: volumes, the sidecar, git's helper, the IDE's environment and
- * arguments. Each step leaves what is already there and correct; what is there and differs is a
- * problem.
+ * arguments. Each step accepts what is already present and correct; anything that is present and
+ * differs is a problem.
  */
 #include "container/inject/ide/inject_git_config.h"
 #include "container/inject/ide/inject_log.h"

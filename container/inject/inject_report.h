@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What injection reports about an object: problems, with which it can't be used, and warnings.
- * Also the names that the sidecar uses in Kubernetes objects.
+ * What injection reports about an object: problems, which prevent its use, and warnings. Also the
+ * names that the sidecar uses in Kubernetes objects.
  */
 #ifndef CONTAINER_INJECT_INJECT_REPORT_H
 #define CONTAINER_INJECT_INJECT_REPORT_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is who in the pod. Code in the IDE's container shares the sidecar's network, and with the
- * same user id it could reach for its sockets and files as well. So a sidecar has a user id that
- * nobody else has, unless the operator or the pod says otherwise; a clone is shared by a group.
+ * User ids of the containers in a pod. Code in the IDE's container shares the sidecar's network,
+ * and with the same user id it could access its sockets and files as well. So the sidecar has a
+ * user id that no other container has, unless the operator or the pod says otherwise; a clone is
+ * shared through a group.
  */
 #include "container/inject/inject_user.h"
 

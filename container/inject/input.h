@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a filter reads: a file, or standard input.
+ * Reads the input of a filter: a file or standard input.
  */
 #ifndef CONTAINER_INJECT_INPUT_H
 #define CONTAINER_INJECT_INPUT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The NetworkPolicy that admits nothing but the sidecar's HTTPS port into labelled pods.
+ * The NetworkPolicy that admits only connections to the sidecar's HTTPS port into labelled pods.
  */
 #ifndef CONTAINER_INJECT_NETWORK_POLICY_H
 #define CONTAINER_INJECT_NETWORK_POLICY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes away what injection adds, and then puts back what it replaced. The order of steps is that
- * of inject_pod.c.
+ * Removes what injection has added, and then restores what it has replaced. The order of steps is
+ * that of inject_pod.c.
  */
 #include "container/inject/uninject.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reverse of injection: what it added is known by its names and by the annotations that asked
- * for it. What can't be known in this way is written into an annotation when a manifest is
- * injected, as a JSON Patch, so that the reverse is exact.
+ * The reverse of injection: its additions are recognised by their names and by the annotations
+ * that requested them. Everything else is stored in an annotation at injection, as a JSON Patch,
+ * so that the reverse is exact.
  */
 #ifndef CONTAINER_INJECT_UNINJECT_H
 #define CONTAINER_INJECT_UNINJECT_H

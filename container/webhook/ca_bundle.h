@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caBundle in a MutatingWebhookConfiguration or ValidatingWebhookConfiguration: what the API server
- * verifies the webhook's certificate with.
+ * caBundle in a MutatingWebhookConfiguration or ValidatingWebhookConfiguration: the authorities
+ * with which the API server verifies the webhook's certificate.
  */
 #ifndef CONTAINER_WEBHOOK_CA_BUNDLE_H
 #define CONTAINER_WEBHOOK_CA_BUNDLE_H

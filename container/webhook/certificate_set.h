@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates that the webhook's replicas share in a Secret, and what to do with them next.
+ * The certificates that the webhook's replicas share in a Secret, and the next step of their
+ * rotation.
  *
- * tls.crt and tls.key are what all replicas serve. next.crt and next.key are there during a
- * rotation: they are served once clients trust their authority. ca.crt has the authorities that
- * clients are to trust, the newest first; one is removed when it has expired.
+ * tls.crt and tls.key are served by all replicas. next.crt and next.key exist during a rotation:
+ * they are served once clients trust their authority. ca.crt has the authorities for clients, the
+ * newest first; one is removed when it has expired.
  */
 #ifndef CONTAINER_WEBHOOK_CERTIFICATE_SET_H
 #define CONTAINER_WEBHOOK_CERTIFICATE_SET_H

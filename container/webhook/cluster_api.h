@@ -2,9 +2,9 @@
 /*
  * Requests to the cluster's API server with the pod's service account.
  *
- * The account's directory has the files token and ca.crt, which the kubelet replaces: both are read
- * again when they have changed. A request ends within a few seconds, with or without an answer;
- * those that wait for a connection included.
+ * The account's directory has the files token and ca.crt, which the kubelet replaces: both are
+ * read again when they have changed. A request ends within a few seconds, with or without a
+ * response, including the time that it waits for a connection.
  */
 #ifndef CONTAINER_WEBHOOK_CLUSTER_API_H
 #define CONTAINER_WEBHOOK_CLUSTER_API_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request after the other, on a connection that is kept. A namespace's answer, or why there is
- * none, is kept for some seconds. Names and sizes are bounded, so that no tenant can fill the cache
- * for others: the one that nobody asked for longest makes room.
+ * One request after the other, on a persistent connection. A namespace's settings, or the error,
+ * are cached for some seconds. Names and sizes are bounded, so that no tenant can fill the cache:
+ * the least recently used entry is replaced.
  */
 #include "container/webhook/namespace_settings.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What namespaces set for their workspaces: the data of one ConfigMap in each of them, read through
- * the API server and kept for a few seconds. How reviews apply it, and which settings there are, is
+ * Settings of namespaces: the data of one ConfigMap in each namespace, read through the API server
+ * and cached for a few seconds. How reviews apply it, and which settings there are, is
  * inject_defaults.h's.
  */
 #ifndef CONTAINER_WEBHOOK_NAMESPACE_SETTINGS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A round reads the Secret, takes the steps that are due, and compares both configurations with it.
- * Everything that follows from an answer happens in the order of the functions below.
+ * A round reads the Secret, does the steps that are due, and compares both configurations with it.
+ * The functions below are in the order in which they run.
  */
 #include "container/webhook/own_certificate.h"
 

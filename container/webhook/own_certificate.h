@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The webhook's own certificate: made, renewed and passed to the API server without an operator.
+ * The webhook's own certificate: created, renewed and passed to the API server automatically.
  *
  * All replicas look at the same Secret and configurations every few seconds, and each of them may
- * take the next step (certificate_set.h); the API server lets only one win. A new authority is in
- * the caBundle of both configurations for a while before a certificate that it has signed is
- * served, and the previous one stays there until it expires: so no review fails.
+ * do the next step (certificate_set.h); the API server accepts only one of concurrent updates. A
+ * new authority is in the caBundle of both configurations for a while before a certificate that it
+ * has signed is served, and the previous one stays there until it expires: so no review fails.
  */
 #ifndef CONTAINER_WEBHOOK_OWN_CERTIFICATE_H
 #define CONTAINER_WEBHOOK_OWN_CERTIFICATE_H

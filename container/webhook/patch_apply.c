@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * As much of RFC 6902 as patch_write makes use of: add, remove and replace below the root.
+ * The part of RFC 6902 that patch_write uses: add, remove and replace below the root.
  */
 #include "container/webhook/patch.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers reviews on the loop. What the API server is asked meanwhile must be answered within the
- * time that it waits for us itself; if it is not, the pod is refused.
+ * Answers reviews on the loop. Our own requests to the API server must finish within the time that
+ * it waits for the review; otherwise the pod is refused.
  */
 #include "container/webhook/reviews.h"
 

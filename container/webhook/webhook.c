@@ -4,9 +4,9 @@
  *
  * Reviews are answered by reviews.h; /ping, /ready and /metrics are on the same listener. The
  * certificate is the webhook's own (own_certificate.h), or comes from files, which are reloaded
- * when they change (checked every second) and on SIGHUP; an unusable pair is logged and the old one
- * stays. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more, then those in
- * progress finish. A second signal ends the process at once.
+ * when they change (checked every second) and on SIGHUP; an unusable pair is logged and the old
+ * one remains in use. On SIGTERM /ready fails first; requests are served for DRAIN_DELAY more,
+ * then those in progress finish. A second signal ends the process at once.
  */
 #include "container/webhook/webhook.h"
 

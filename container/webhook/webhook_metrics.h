@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the webhook counts.
+ * The counters of the webhook.
  */
 #ifndef CONTAINER_WEBHOOK_WEBHOOK_METRICS_H
 #define CONTAINER_WEBHOOK_WEBHOOK_METRICS_H

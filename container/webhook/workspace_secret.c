@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request per secret; those that a quota's controller refuses for the moment are repeated.
+ * One request per secret; a request is repeated if a quota's controller refuses it temporarily.
  */
 #include "container/webhook/workspace_secret.h"
 

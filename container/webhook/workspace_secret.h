@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes the secret of a workspace whose namespace nobody knew before, as GitLab's agent makes them:
- * a cookie key and the key for the relay, which derives from the relay's master key.
+ * Creates the secret of a workspace in a new namespace, as GitLab's agent creates them: a cookie
+ * key and the key for the relay, which is derived from the relay's master key.
  *
- * The service account may create secrets and nothing else, so one that exists is neither read nor
- * changed.
+ * The service account may only create secrets, so an existing one is neither read nor changed.
  */
 #ifndef CONTAINER_WEBHOOK_WORKSPACE_SECRET_H
 #define CONTAINER_WEBHOOK_WORKSPACE_SECRET_H

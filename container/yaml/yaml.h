@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and writes YAML with libyaml; scalars mean what they mean to Kubernetes (yaml_scalar.h).
+ * Reads and writes YAML with libyaml; scalars are interpreted as by Kubernetes (yaml_scalar.h).
  *
- * Aliases are expanded and merge keys applied, within the document's limit on nodes. What parsers
- * interpret differently is an error that names the line: duplicate keys, keys that are not strings,
- * unknown tags, a merge key after a key that it contains. The text of !!binary is not decoded: see
- * doc.binary_line.
+ * Aliases are expanded and merge keys applied, within the document's limit on nodes. Constructs
+ * that parsers interpret differently are errors with the line number: duplicate keys, keys that
+ * are not strings, unknown tags, a merge key after a key that it contains. The text of !!binary is
+ * not decoded: see doc.binary_line.
  */
 #ifndef CONTAINER_YAML_YAML_H
 #define CONTAINER_YAML_YAML_H

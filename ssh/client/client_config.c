@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration for the system's ssh, and with it for every program that runs ssh: a file of our
- * own, which ~/.ssh/config includes. Hosts with a login come first, because ssh takes the first
+ * Configuration for the system's ssh, and with it for every program that runs ssh: a separate
+ * file, which ~/.ssh/config includes. Hosts with a login come first, because ssh takes the first
  * value it finds.
  */
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `workspace-proxy login` and `logout`. The browser brings a code to a loopback port (RFC 8252),
- * which only we can redeem (RFC 7636); or a code is typed into the page (as in RFC 8628). What is
- * stored is a token for this workspace's SSH alone.
+ * which only this process can redeem (RFC 7636); or a code is typed into the page (as in RFC
+ * 8628). The stored token is valid for this workspace's SSH only.
  */
 #include <errno.h>
 #include <limits.h>

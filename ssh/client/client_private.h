@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the client share. Calls go one way: login, ssh, config; tunnel,
- * dial; api; http; trust; token; files; host; program (each with client_ in front).
+ * Shared by the files of the client. Calls go one way: login, ssh, config; tunnel, dial; api;
+ * http; trust; token; files; host; program (each with client_ in front).
  */
 #ifndef SSH_CLIENT_CLIENT_PRIVATE_H
 #define SSH_CLIENT_CLIENT_PRIVATE_H

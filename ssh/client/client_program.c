@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this program is called, and where it is. The name is set once, by workspace-connect.
+ * The program's name and path. workspace-connect sets the name once.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The zones whose workspaces may get a GitLab token, which is good for more than SSH: ssh's
- * configuration and the addresses of git repositories would otherwise choose who gets it. One line
- * for each: zone, prefix, file of certificates.
+ * The zones whose workspaces may get a GitLab token, which gives access to more than SSH: without
+ * this list, ssh's configuration or the address of a git repository could choose who gets it. One
+ * line per zone: zone, prefix, CA file.
  */
 #include <errno.h>
 #include <limits.h>

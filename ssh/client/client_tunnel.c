@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ssh's ProxyCommand: one poll loop between the WebSocket and standard input and output, with
- * bounded buffers. A side is read only when what came from it before was passed on. Bytes stay in
- * the buffer that they were read into.
+ * bounded buffers. A side is read only when its earlier bytes were forwarded. Bytes are not copied
+ * between buffers.
  */
 #include <errno.h>
 #include <fcntl.h>

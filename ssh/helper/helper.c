@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of workspace-ssh, its private directory, and going into the background.
+ * The command line of workspace-ssh, its private directory, and its start in the background.
  */
 #include "ssh/helper/helper.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection of the sidecar, in a process of its own, which becomes sshd. The listening
- * process removes the key's file when the time for logging in is over.
+ * One connection of the sidecar, in a separate process, which becomes sshd. The listening process
+ * removes the key's file after the login timeout.
  */
 #include <errno.h>
 #include <fcntl.h>

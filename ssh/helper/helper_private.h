@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of workspace-ssh share. Calls go one way: helper.c, helper_serve.c,
+ * Shared by the files of workspace-ssh. Calls go one way: helper.c, helper_serve.c,
  * helper_connection.c, helper_sshd.c, helper_account.c, helper_program.c.
  */
 #ifndef SSH_HELPER_HELPER_PRIVATE_H

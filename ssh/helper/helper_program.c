@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sshd and ssh-keygen: those of the image, or those that `workspace-proxy install --sshd` puts
- * beside this program. The latter are started by a dynamic loader of their own and find libraries
- * only there, so that they run in images of any C library.
+ * beside this program. The latter are started with their own dynamic loader and find libraries
+ * only there, so that they run in images with any C library.
  */
 #include <errno.h>
 #include <libgen.h>

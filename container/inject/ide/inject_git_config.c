@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Git's configuration in the environment of the IDE's container, appended to what its author has
- * there: GIT_CONFIG_COUNT, GIT_CONFIG_KEY_<n>, GIT_CONFIG_VALUE_<n> (git-config(1)).
+ * Git's configuration in the environment of the IDE's container, appended to existing variables:
+ * GIT_CONFIG_COUNT, GIT_CONFIG_KEY_<n>, GIT_CONFIG_VALUE_<n> (git-config(1)).
  */
 #include "container/inject/ide/inject_git_config.h"
 

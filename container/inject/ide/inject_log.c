@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log of the IDE: a directory that the IDE's container writes to and the sidecar only reads. An
- * author who mounts a volume there already keeps it; otherwise there is one of ours.
+ * The log of the IDE: a directory that the IDE's container writes to and the sidecar only reads.
+ * If the pod already mounts a volume there, that one is used; otherwise a volume is added.
  */
 #include "container/inject/ide/inject_log.h"
 

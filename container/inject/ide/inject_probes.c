@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A probe that has been rewritten is known by its path and port, and by the annotation. Only what
- * the sidecar can ask in the same way is rewritten; other probes get a warning.
+ * A rewritten probe is recognised by its path and port, and by the annotation. Only probes that
+ * the sidecar can do in the same way are rewritten; others get a warning.
  */
 #include "container/inject/ide/inject_probes.h"
 

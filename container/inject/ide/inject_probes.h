@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes of an IDE that listens on loopback, where the kubelet can't reach it: they ask the
- * sidecar, which asks the IDE (setting IDE_PROBES). What they asked is kept in the annotation
- * probes.
+ * Probes of an IDE that listens on loopback, where the kubelet can't reach it: they are rewritten
+ * to ask the sidecar, which probes the IDE (setting IDE_PROBES). The original probes are stored in
+ * the annotation probes.
  */
 #ifndef CONTAINER_INJECT_IDE_INJECT_PROBES_H
 #define CONTAINER_INJECT_IDE_INJECT_PROBES_H

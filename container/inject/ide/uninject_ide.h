@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes away what injection does to the IDE's container, but volume mounts.
+ * Removes what injection has added to the IDE's container, except volume mounts.
  */
 #ifndef CONTAINER_INJECT_IDE_UNINJECT_IDE_H
 #define CONTAINER_INJECT_IDE_UNINJECT_IDE_H

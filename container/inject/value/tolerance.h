@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What other webhooks of the operator may add to our containers (INJECT_TOLERATE): a list with
- * commas of environment variables, whose names may end in "*", and of mount paths.
+ * What other webhooks of the operator may add to our containers (INJECT_TOLERATE): a
+ * comma-separated list of environment variables, whose names may end in "*", and of mount paths.
  */
 #ifndef CONTAINER_INJECT_VALUE_TOLERANCE_H
 #define CONTAINER_INJECT_VALUE_TOLERANCE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A body is looked at anew when more of it has come: it is short, and its buffer has a maximum.
+ * A body is parsed again from its start when more bytes arrive; it is short, and its buffer is
+ * bounded.
  */
 #include "ssh/client/http/answer_head.h"
 

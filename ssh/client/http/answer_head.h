@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads of HTTP/1 responses, and bodies of bounded length: as much of RFC 9112 as answers to our
- * own requests need.
+ * Heads of HTTP/1 responses, and bodies of bounded length: the part of RFC 9112 that responses to
+ * our own requests need.
  */
 #ifndef SSH_CLIENT_HTTP_ANSWER_HEAD_H
 #define SSH_CLIENT_HTTP_ANSWER_HEAD_H

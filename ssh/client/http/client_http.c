@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All that comes is kept until the connection is released, in a buffer that holds what an honest
- * answer needs.
+ * All received bytes are kept until the connection is released, in a buffer that is large enough
+ * for valid responses.
  */
 #include "ssh/client/http/client_http.h"
 

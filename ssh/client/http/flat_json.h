@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The strings of a JSON object (RFC 8259), read where the text lies and written in one go: enough
- * for the sidecar's short answers and for our own files, without a library.
+ * Reads the strings of a JSON object (RFC 8259) in place, and writes such an object in one step:
+ * enough for the sidecar's short responses and for our own files, without a library.
  */
 #ifndef SSH_CLIENT_HTTP_FLAT_JSON_H
 #define SSH_CLIENT_HTTP_FLAT_JSON_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes what the client needs of a head, by the names of fields; the first of a name counts.
+ * Reads the fields that the client needs from a head; of several fields with one name the first
+ * counts.
  */
 #include "ssh/client/http/tunnel_answer.h"
 
