@@ -107,7 +107,8 @@ static const struct conf_setting relay[] = {
 	{SETTING("RELAY_REQUESTS_PER_WORKSPACE_MAX", CONF_INT, relay.requests_max),
 	 .commands = RELAY, .fallback = "30", RANGE(1, 60000),
 	 .text = "Requests of one workspace to the token broker per minute: logins, renewals and "
-		 "revocations. Further ones are told to wait, without a question to GitLab."},
+		 "revocations. Further ones are refused with a time to wait, without a request to "
+		 "GitLab."},
 };
 const struct conf_group settings_relay = SETTINGS_GROUP("Relay", relay);
 
@@ -205,17 +206,19 @@ static const struct conf_setting authorization[] = {
 		 "user's token is given to git (`CREDENTIAL_SOCKET`)."},
 	{SETTING("PORT_SHARING_MAX", CONF_CHOICE, auth.port_sharing_max),
 	 .commands = SERVE | INJECT | WEBHOOK, .fallback = "owner", .choices = audiences,
-	 .text = "With whom users of the workspace may [share its ports](ports.md#sharing) at "
-		 "most. From the fewest to the most: `owner` (nobody else); `project` (members of "
+	 .text = "The widest audience with which users of the workspace may [share its "
+		 "ports](ports.md#sharing). From the fewest to the most: `owner` (nobody else); "
+		 "`project` (members of "
 		 "`PROJECT`), `group` and `users`, which are one step and allow each other; "
 		 "`gitlab` (everybody with an account in this GitLab); `public` (everybody, "
-		 "without a login). Shares of ports that go further end at the next start."},
+		 "without a login). Shares with a wider audience end at the next start."},
 	{SETTING("AUTHORIZATION_INTERVAL", CONF_DURATION, auth.authorization_interval_ms),
 	 .commands = SERVE, .fallback = "60s", RANGE(100, HOUR),
-	 .text = "Interval at which GitLab is asked again while a session is in use."},
+	 .text = "Interval at which access is checked with GitLab again while a session is in "
+		 "use."},
 	{SETTING("AUTHORIZATION_GRACE", CONF_DURATION, auth.authorization_grace_ms),
 	 .commands = SERVE, .fallback = "10m", RANGE(0, 24 * HOUR),
-	 .text = "How long the last answer remains valid while GitLab can't be reached. Afterwards "
+	 .text = "How long the last result remains valid while GitLab can't be reached. Afterwards "
 		 "access is refused."},
 };
 const struct conf_group settings_authorization = SETTINGS_GROUP("Authorization", authorization);

@@ -48,8 +48,8 @@ static const struct conf_setting clone[] = {
 	{SETTING("CLONE_UNSHALLOW", CONF_BOOL, clone.unshallow), .commands = SERVE | CLONE,
 	 .fallback = "off",
 	 .text = "With `CLONE_DEPTH`: fetches the rest of the history, with all branches and tags, "
-		 "after the checkout and while users work. What fails is tried again at the next "
-		 "start. `workspace-proxy clone` on the command line leaves it to the sidecar."},
+		 "after the checkout and while users work. If this fails, it is tried again at the "
+		 "next start. `workspace-proxy clone` on the command line does not do it."},
 	{SETTING("CLONE_MEMORY", CONF_SIZE, clone.memory_bytes), .commands = SERVE | CLONE,
 	 .fallback = "256MiB", RANGE(16 * 1024 * KIB, 64LL * 1024 * 1024 * KIB),
 	 .text = "Memory for objects while a clone is indexed, whatever the repository's size; the "
@@ -111,8 +111,8 @@ static const struct conf_setting clone[] = {
 	{SETTING("CLONE_TOKEN", CONF_SECRET, clone.token), .commands = SERVE | CLONE,
 	 .unset = "the first authorized user's token",
 	 .text = "Token to clone with at start. Without it the clone waits for the first "
-		 "authorized user and uses their token. With it a `CLONE_DIR` that is not writable "
-		 "yet is waited for, a minute at most: init containers that start after the "
+		 "authorized user and uses their token. With it the clone waits up to a minute for "
+		 "`CLONE_DIR` to become writable, because init containers that start after the "
 		 "sidecar may correct permissions."},
 	{SETTING("CLONE_STALL_TIMEOUT", CONF_DURATION, clone.stall_timeout_ms),
 	 .commands = SERVE | CLONE, .fallback = "60s", RANGE(100, HOUR),
@@ -129,21 +129,23 @@ static const struct conf_setting git[] = {
 	 .expected = "an absolute path in an existing directory, or off",
 	 .text = "Unix socket at which `workspace-proxy credential`, git's credential helper, gets "
 		 "an access token of the signed-in user, for GitLab's own address only. The "
-		 "workspace must be able to reach it, which `STATE_DIR` often should not be. At "
+		 "workspace must be able to reach it, so it is often better not in `STATE_DIR`. At "
 		 "most 107 bytes. With `AUTHORIZATION=project` it is the token of the member who "
 		 "used the workspace last, and other members control code that can ask for it: set "
 		 "`OWNER_ID`, or `off`."},
 	{SETTING("CREDENTIAL_UID", CONF_INT, credential_uid), .commands = SERVE,
 	 .unset = "the sidecar's own", RANGE(0, UINT32_MAX - 1),
 	 .text = "User id that may use `CREDENTIAL_SOCKET`. The socket has mode 0600 for the "
-		 "sidecar's own user id, else 0666, and the kernel tells who connects."},
+		 "sidecar's own user id, else 0666, and the sidecar checks the user id of each "
+		 "connection."},
 	{SETTING("CREDENTIAL_HELPER", CONF_TEXT, clone.helper),
 	 .commands = SERVE | CLONE | GIT_CONFIG,
 	 .unset = "`!'<this program>' credential --socket '<CREDENTIAL_SOCKET>'` where there is a "
 		  "socket",
 	 .text = "Value of git's `credential.helper` that a clone configures for GitLab's address, "
-		 "in place of other helpers; `off` configures nothing. Set it where the workspace "
-		 "sees the program or the socket at another path, as in a container of its own."},
+		 "in place of other helpers; `off` configures nothing. Set it if the program or "
+		 "the socket has another path in the workspace, for example in a separate "
+		 "container."},
 	{SETTING("REGISTRY_ORIGINS", CONF_CUSTOM, registries), .commands = SERVE,
 	 .parse = settings_parse_origins, .format = settings_format_origins,
 	 .expected = "origins, such as https://registry.example.com, separated by commas",
@@ -164,7 +166,7 @@ static const struct conf_setting ssh[] = {
 		 "see [ssh.md](ssh.md)."},
 	{SETTING("SSH_UPSTREAM", CONF_ADDRESS, ssh.upstream), .commands = SERVE, .unset = "off",
 	 .text = "In place of `SSH_SOCKET`: the loopback address of an sshd that the image runs, "
-		 "such as `127.0.0.1:60022`. That sshd decides whom it accepts."},
+		 "such as `127.0.0.1:60022`. That sshd authenticates users itself."},
 	{SETTING("SSH_UPSTREAM_HOST_KEY", CONF_CUSTOM, ssh.upstream_host_key), .commands = SERVE,
 	 .flags = CONF_HIDDEN, /* some will put the private key here */
 	 .parse = settings_parse_ssh_host_key, .format = settings_format_text,

@@ -21,13 +21,14 @@ static const struct conf_setting limits[] = {
 		 auth.sign_in_failures_per_address_max),
 	 .commands = SERVE, .fallback = "20", RANGE(1, 60000),
 	 .text = "Failed logins and API tokens of one client address (IPv6: one /64) per minute. "
-		 "Further ones get 503 with `Retry-After`, without a question to GitLab. Set it "
-		 "higher where many people or programs share an address, as behind NAT, or where "
-		 "`TRUSTED_PROXY_IPS` is not set behind an ingress: then all share the ingress's."},
+		 "Further ones get 503 with `Retry-After`, without a request to GitLab. Set it "
+		 "higher if many users or programs share an address, as behind NAT, or behind an "
+		 "ingress without `TRUSTED_PROXY_IPS`, where all users have the ingress's "
+		 "address."},
 	{SETTING("SIGN_IN_FAILURES_MAX", CONF_INT, auth.sign_in_failures_max), .commands = SERVE,
 	 .fallback = "120", RANGE(1, 60000),
-	 .text = "The same for all client addresses together. A quarter of it is kept for "
-		 "addresses from which somebody signed in before, and another quarter for "
+	 .text = "The same for all client addresses together. A quarter of it is reserved for "
+		 "addresses from which users have signed in before, and another quarter for "
 		 "addresses without failures. Keep it well below GitLab's own limit for the pod's "
 		 "address."},
 	{SETTING("WEBSOCKETS_MAX", CONF_INT, websockets_max), .commands = SERVE, .fallback = "1024",
@@ -39,23 +40,24 @@ static const struct conf_setting limits[] = {
 		 "414, as do those that fill `HEAD_MAX_SIZE`."},
 	{SETTING("HEAD_MAX_SIZE", CONF_SIZE, head_max_bytes), .commands = SERVE | RELAY,
 	 .fallback = "32KiB", RANGE(KIB, 1024 * KIB),
-	 .text = "Biggest head of a request: request line and header fields. Bigger ones are "
-		 "answered with 431."},
+	 .text = "Maximum size of a request head: request line and header fields. Larger ones get "
+		 "431."},
 	{SETTING("HEADERS_MAX", CONF_INT, headers_max), .commands = SERVE | RELAY,
 	 .fallback = "100", RANGE(8, 1000),
-	 .text = "Most header fields of a request. More are answered with 431."},
+	 .text = "Maximum number of header fields of a request. Requests with more get 431."},
 	{SETTING("RESPONSE_HEAD_MAX_SIZE", CONF_SIZE, response_head_max_bytes), .commands = SERVE,
 	 .fallback = "64KiB", RANGE(KIB, 1024 * KIB),
-	 .text = "Biggest head of a response of the IDE or a port: status line and header fields. "
-		 "Bigger ones are answered with 502."},
+	 .text = "Maximum size of a response head of the IDE or a port: status line and header "
+		 "fields. For larger ones the browser gets 502."},
 	{SETTING("RESPONSE_HEADERS_MAX", CONF_INT, response_headers_max), .commands = SERVE,
 	 .fallback = "200", RANGE(8, 1000),
-	 .text = "Most header fields of such a response. More are answered with 502."},
+	 .text = "Maximum number of header fields of such a response. For more the browser gets "
+		 "502."},
 	{SETTING("BODY_MAX_SIZE", CONF_SIZE, body_max_bytes), .commands = SERVE, .fallback = "0",
 	 RANGE(0, INT64_MAX),
 	 .text = "Maximum size of a request body for the IDE; `0` is any. Larger ones get 413: "
-		 "before the IDE sees a byte where their length is declared, else in the middle, "
-		 "and the IDE sees the request break off."},
+		 "before the request is sent to the IDE if their length is declared, otherwise "
+		 "while the body is sent, and the request to the IDE is aborted."},
 	{SETTING("HANDSHAKE_TIMEOUT", CONF_DURATION, handshake_timeout_ms),
 	 .commands = SERVE | RELAY, .fallback = "15s", RANGE(100, HOUR),
 	 .text = "Time from accepting a connection to the end of its TLS handshake."},
@@ -76,13 +78,13 @@ static const struct conf_setting limits[] = {
 	{SETTING("BODY_MIN_RATE", CONF_SIZE, body_min_rate), .commands = SERVE | RELAY,
 	 .fallback = "256", RANGE(0, 1024 * 1024 * KIB),
 	 .text = "Minimum rate of a request body in bytes per second, over `MIN_RATE_PERIOD`; `0` "
-		 "is any. Slower requests get 408, or are cut where the response has begun. Time "
-		 "in which the IDE takes nothing does not count."},
+		 "is any. Slower requests get 408, or are aborted if the response has begun. Time "
+		 "during which the IDE does not read does not count."},
 	{SETTING("SEND_MIN_RATE", CONF_SIZE, send_min_rate), .commands = SERVE | RELAY,
 	 .fallback = "256", RANGE(0, 1024 * 1024 * KIB),
 	 .text = "Minimum rate in bytes per second at which a browser takes its response, over "
-		 "`MIN_RATE_PERIOD`; `0` is any. Slower connections are cut. WebSockets are "
-		 "exempt, and time in which nothing is to be sent does not count."},
+		 "`MIN_RATE_PERIOD`; `0` is any. Slower connections are closed. WebSockets are "
+		 "exempt, and time without data to send does not count."},
 	{SETTING("MIN_RATE_PERIOD", CONF_DURATION, min_rate_period_ms), .commands = SERVE | RELAY,
 	 .fallback = "60s", RANGE(100, HOUR),
 	 .text = "Period over which the minimum rates are measured; only time spent waiting for "

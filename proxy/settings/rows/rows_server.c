@@ -118,7 +118,7 @@ static const struct conf_setting ide[] = {
 		 "`EXTERNAL_URL=https://kiwi.ws.example.com`, port 3000 is at "
 		 "`https://3000-kiwi.ws.example.com`. `https:` before a port or range is for "
 		 "servers that speak TLS (`https:8443,https:9000-9010`); their certificates are "
-		 "not verified. Of two parts that hold a port the last one counts. At most 64 "
+		 "not verified. If two entries contain a port, the last one counts. At most 64 "
 		 "ports and ranges; ranges leave out the proxy's own listeners. DNS and "
 		 "certificate must cover these names, as `*.<zone>` does."},
 	{SETTING("UPGRADE_PROTOCOLS", CONF_CUSTOM, upgrade_protocols), .commands = SERVE,
@@ -150,7 +150,7 @@ static const struct conf_setting process[] = {
 		 "files that changed last. Links are not followed; use a local file system."},
 	{SETTING("DRAIN_TIMEOUT", CONF_DURATION, drain_timeout_ms),
 	 .commands = SERVE | RELAY | WEBHOOK, .fallback = "30s", RANGE(0, HOUR),
-	 .text = "On SIGTERM: how long requests under way may take before they are cut."},
+	 .text = "On SIGTERM: how long running requests may take before they are aborted."},
 	{SETTING("DRAIN_DELAY", CONF_DURATION, drain_delay_ms), .commands = SERVE | RELAY | WEBHOOK,
 	 .fallback = "2s", RANGE(0, HOUR),
 	 .text = "On SIGTERM: how long new connections are still served after `/ready` has begun "
