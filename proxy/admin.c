@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ready means that browsers get a response. While the IDE starts or the repository is cloned that
- * is the waiting page, so neither makes the pod unready; /ready names both.
+ * Ready means that browsers get a response. While the IDE starts or the repository is cloned they
+ * get the waiting page, so neither makes the pod unready; /ready lists both as problems.
  */
 #include "proxy/admin.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reader for each reply, which is asked for more when the client has taken what it had. It reads
- * at most LOG_FILES_STEP bytes of files for a piece.
+ * Each reply has a reader, which supplies the next piece when the client has taken the previous
+ * one. It reads at most LOG_FILES_STEP bytes of files per piece.
  */
 #include "proxy/admin_logs.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Starts, restarts and skips the clone of the repository on behalf of signed-in users, and keeps
- * the access token that it works with valid meanwhile.
+ * its access token valid meanwhile.
  */
 #ifndef PROXY_CLONE_CONTROL_H
 #define PROXY_CLONE_CONTROL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadlines for GitLab are those of pages that people wait for.
+ * Creates the clients. Deadlines for GitLab are short, because users wait for the pages.
  */
 #include "proxy/gitlab_clients.h"
 

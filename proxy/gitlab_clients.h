@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whom a process asks: GitLab, and with BROKER the relay. Creates the HTTP clients, and what uses
- * them: a sidecar's authentication, or the relay with its token broker.
+ * The clients of a process for GitLab, and with BROKER for the relay. Creates the HTTP clients and
+ * the modules that use them: a sidecar's authentication, or the relay with its token broker.
  */
 #ifndef PROXY_GITLAB_CLIENTS_H
 #define PROXY_GITLAB_CLIENTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wait begins when the workspace is open: before that the IDE is not asked for.
+ * The time is counted from the end of the clone, because the IDE is not needed before.
  */
 #include "proxy/ide_status.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the IDE answers, and once it should have, why it does not. Nothing is looked at unless
- * somebody asks.
+ * Whether the IDE responds, and the likely reason if it does not within EXPLAIN_AFTER. Checked
+ * only on request.
  */
 #ifndef PROXY_IDE_STATUS_H
 #define PROXY_IDE_STATUS_H

@@ -6,8 +6,8 @@
  * SIGTERM and SIGINT shut down in order: not ready, but serving for DRAIN_DELAY; then no new
  * connections are accepted, running requests may finish, and WebSockets are closed with 1001. A
  * second signal, or DRAIN_TIMEOUT, ends the process at once. The same happens after IDLE_SHUTDOWN
- * without activity. SIGHUP reloads certificates and secrets, SIGUSR1 turns debug lines on and off.
- * The service manager (NOTIFY_SOCKET) is notified.
+ * without activity. SIGHUP reloads certificates and secrets, SIGUSR1 turns debug logging on and
+ * off. The service manager (NOTIFY_SOCKET) is notified.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first step is done at once, which is all there is to do in a usual workspace; a scan that is
- * longer goes on by timer while the list before it stays.
+ * The first step is done immediately, which is usually the whole scan; a longer scan continues by
+ * timer, and until its end the previous list is used.
  */
 #include "proxy/port_watch.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of PORTS have a server, for the status page, its JSON and its events. Nothing is looked at
- * unless somebody asks, and then at most once a second, however many ask.
+ * Which of PORTS have a server, for the status page, its JSON and its events. Scanned only on
+ * request, and at most once a second for all viewers together.
  */
 #ifndef PROXY_PORT_WATCH_H
 #define PROXY_PORT_WATCH_H

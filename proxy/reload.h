@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is reloaded while the process runs: certificate, client secret, cookie keys, a workspace's
- * key for the relay, the relay's master keys and deny list, and the authorities of GitLab and the
+ * Reloads files while the process runs: certificate, client secret, cookie keys, a workspace's key
+ * for the relay, the relay's master keys and deny list, and the authorities of GitLab and the
  * relay, if they come from files.
  *
- * On SIGHUP at once, and without a signal when a file has changed and then stays unchanged for a
- * moment; a mounted secret that Kubernetes swaps counts as a changed file. If a file is invalid,
- * the old contents stay in use, the error is logged, and the next change is tried again.
+ * On SIGHUP immediately, and without a signal when a file has changed and then remains unchanged
+ * for an interval; this includes mounted secrets that Kubernetes replaces. If a file is invalid,
+ * the old contents remain in use, the error is logged, and the next change is tried again.
  */
 #ifndef PROXY_RELOAD_H
 #define PROXY_RELOAD_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules follow from the settings: files that are read again, directories of state and sockets,
- * and what the clone's worker needs, which starts under them.
+ * Derives the rules from the settings: files that are reloaded, directories of state and sockets,
+ * and the files of the clone worker, which inherits the rules.
  *
  * Connections are not restricted to certain ports: GitLab, LFS storage, registries and PORTS may
- * have any, and a port says nothing about whose it is.
+ * use any port, so such a rule would not restrict much.
  */
 #include "proxy/serve_sandbox.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a sidecar or relay gives up before it serves its first request.
+ * Restricts a sidecar or relay before it serves its first request (seccomp, Landlock).
  */
 #ifndef PROXY_SERVE_SANDBOX_H
 #define PROXY_SERVE_SANDBOX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints settings as they were understood: from the parsed values, not from the environment's text,
- * so that what is shown is what the sidecar would use.
+ * Prints the parsed values of settings, not the environment's text, so that the output is what the
+ * sidecar would use.
  */
 #include "proxy/command/check.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy check`: says what the configuration means, or everything that is wrong with it.
+ * `workspace-proxy check`: prints the effective configuration, or all its problems.
  */
 #ifndef PROXY_COMMAND_CHECK_H
 #define PROXY_COMMAND_CHECK_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints the address of ports, as VS Code and code-server want it, unless the shell has one.
+ * Prints the address of ports in the form of VS Code and code-server, for shells that do not have
+ * one yet.
  */
 #include "proxy/command/env_command.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the program says about itself on standard output: help, version, generated documentation.
- * Each returns an exit code.
+ * Prints help, version and generated documentation to standard output. Each returns an exit code.
  */
 #ifndef PROXY_COMMAND_HELP_H
 #define PROXY_COMMAND_HELP_H

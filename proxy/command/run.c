@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Passes the command's output on as it is, and writes it to the log with a time before each line.
- * Passes signals on to the command. As process 1 of a container it collects orphaned processes.
+ * Passes signals on to the command. As process 1 of a container it reaps orphaned processes.
  *
- * The command comes first: whatever is wrong with the log is said once and costs log lines only.
+ * The command has priority: a problem with the log is reported once and only loses log lines.
  */
 #include "proxy/command/run.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `workspace-proxy run`, also the program workspace-run: runs the IDE and keeps what it says in a
+ * `workspace-proxy run`, also the program workspace-run: runs the IDE and writes its output to a
  * file that the sidecar shows (LOG_FILES).
  */
 #ifndef PROXY_COMMAND_RUN_H

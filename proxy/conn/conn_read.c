@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receiving side of a conn. Large reads forward large bodies in few system calls, but what the
- * receiver does not take is buffered. So the read size halves when the receiver is blocked and
- * grows again slowly: between two stops a kernel takes a megabyte or more.
+ * Receiving side of a conn. Large reads forward large bodies in few system calls, but bytes that
+ * the receiver does not take are buffered. So the read size halves when the receiver is blocked
+ * and grows again slowly: between two stops a kernel takes a megabyte or more.
  */
 #include <errno.h>
 #include <poll.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Splices from socket to socket through the event loop's pipe, which all
- * connections share: it is empty again before conn_splice returns. Bytes that
- * the receiver did not take are read from the pipe into its send buffer.
+ * Splices from socket to socket through one pipe of the event loop, which all connections share:
+ * it is always empty when conn_splice returns. Bytes that the receiver did not take are read from
+ * the pipe into its send buffer.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which TLS connections keep their record buffers: one list and one timer per thread. The timer
- * runs while there are any.
+ * Decides which TLS connections keep their record buffers: one list and one timer per thread. The
+ * timer runs while the list is not empty.
  */
 #include "proxy/conn/conn_warm.h"
 

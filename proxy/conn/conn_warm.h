@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Busy TLS connections keep OpenSSL's record buffers. All others give them back after each read and
- * write, which costs memory that comes and goes, and wiping all of it: some percent of the CPU
- * time of a small request.
+ * Busy TLS connections keep OpenSSL's record buffers. All others free them after each read and
+ * write. Allocating and wiping them again costs some percent of the CPU time of a small request.
  *
- * A connection is busy after more than WARM_READS reads within a quarter of a second, until nothing
- * has come for a quarter to half a second. At most WARM_MAX of a thread's connections keep their
- * buffers, about 34 KiB each.
+ * A connection is busy after more than WARM_READS reads within a quarter of a second, until
+ * nothing has arrived for a quarter to half a second. At most WARM_MAX of a thread's connections
+ * keep their buffers, about 34 KiB each.
  */
 #ifndef PROXY_CONN_CONN_WARM_H
 #define PROXY_CONN_CONN_WARM_H

@@ -2,8 +2,8 @@
 /*
  * A browser's connection: TLS, then HTTP/1.1, one exchange at a time, pipelined requests in order.
  *
- * Every state has a deadline. Bytes that are not needed yet wait in a bounded buffer, and beyond it
- * in the kernel.
+ * Every state has a deadline. Bytes that are not needed yet wait in a bounded buffer; beyond it
+ * the socket is not read.
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_H
 #define PROXY_DOWNSTREAM_DOWNSTREAM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a browser's bytes to exchanges: heads, bodies, tunnels. Bytes that nobody wants yet are
- * held.
+ * Turns a browser's bytes into exchanges: heads, bodies, tunnels. Bytes that are not needed yet
+ * are buffered.
  */
 #include "base/wipe.h"
 #include "proxy/downstream/downstream_private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of a connection share: downstream.c (its life, reading), downstream_timer.c (its
+ * Shared by the files of a connection: downstream.c (its life, reading), downstream_timer.c (its
  * deadlines), downstream_input.c (bytes to exchanges), downstream_stream.c (exchanges to bytes).
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a browser's HTTP/1.1 connection offers to the exchange on it: see stream.h. Frames the
- * response and decides, once it has ended, what becomes of the connection.
+ * The stream interface (stream.h) of a browser's HTTP/1.1 connection. Frames the response and
+ * decides after its end whether the connection is kept.
  */
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/http/upgrade.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a browser may take, and how slow it may be: one timer for the deadline of the state, for
- * the least rates, and to see that a browser left whose body can't be read.
+ * Timeouts and minimum rates of a browser's connection: one timer for the state's deadline, for
+ * the minimum rates, and to detect a browser that disconnects while reading its body is paused.
  */
 #include "proxy/downstream/downstream_private.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a peer transfers enough bytes: checked once per period, in which only the time counts
- * that was spent waiting for that peer. While the other side causes the delay, the peer is not
- * charged.
+ * Whether a peer transfers enough bytes: checked once per period, where only time spent waiting
+ * for that peer counts. Delays caused by the other side do not count.
  */
 #ifndef PROXY_DOWNSTREAM_RATE_H
 #define PROXY_DOWNSTREAM_RATE_H

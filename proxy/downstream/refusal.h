@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What answers a request that no exchange was made for, because it can't be parsed or did not
- * arrive in time: fields and body, for every version of the protocol.
+ * The error response to a request without an exchange, because it could not be parsed or did not
+ * arrive in time: fields and body, for every protocol version.
  */
 #ifndef PROXY_DOWNSTREAM_REFUSAL_H
 #define PROXY_DOWNSTREAM_REFUSAL_H

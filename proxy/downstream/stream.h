@@ -2,7 +2,7 @@
 /*
  * What an exchange needs of the connection that carries it: one request in, one response out, in
  * messages. An HTTP/1.1 connection has one stream at a time (downstream_stream.c), an HTTP/2
- * connection many (http2/http2_connection_streams.c); nothing here says so.
+ * connection many (http2/http2_connection_streams.c); the interface does not depend on it.
  */
 #ifndef PROXY_DOWNSTREAM_STREAM_H
 #define PROXY_DOWNSTREAM_STREAM_H

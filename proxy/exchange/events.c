@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sends the state when the clone, the server's readiness or the ports in use change, and a comment
- * now and then, so that intermediaries do not close an idle stream.
+ * at intervals, so that intermediaries do not close an idle stream.
  */
 #include "proxy/exchange/events.h"
 

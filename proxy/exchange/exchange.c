@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts an exchange, gathers the form of an endpoint of ours, asks for the verdict, and takes the
- * request's body from the stream.
+ * Starts an exchange, collects the form of one of our endpoints, requests the verdict, and
+ * receives the request's body from the stream.
  */
 #include "proxy/exchange/exchange.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ends exchanges early: those of a session that has ended, and those that would last while the
- * process drains.
+ * Ends exchanges early: WebSockets and other requests of a session that has ended, and long-lived
+ * ones when the process drains.
  */
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An open tunnel. A WebSocket gets pings while it is quiet, and is closed between two frames. In
- * any other protocol the proxy can say nothing itself: it passes bytes and the end of each
- * direction, and cuts the connection when the tunnel has to end.
+ * any other protocol the proxy can't send messages of its own: it forwards bytes and the end of
+ * each direction, and closes the connection when the tunnel has to end.
  */
 #include "proxy/exchange/exchange_tunnel.h"
 

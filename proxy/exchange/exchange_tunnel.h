@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a stream tells an exchange that has become a tunnel, besides what exchange.h has.
+ * Calls from a stream to an exchange that has become a tunnel, in addition to those of exchange.h.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_TUNNEL_H
 #define PROXY_EXCHANGE_EXCHANGE_TUNNEL_H

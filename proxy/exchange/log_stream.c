@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves records from a reader to the browser: at most so many bytes a second, in pieces, and none
- * while the browser does not take them. Timers run only while somebody watches.
+ * Moves records from a reader to the browser: at a limited rate, in pieces, and only as fast as
+ * the browser reads. Timers run only while a viewer is connected.
  */
 #include "proxy/exchange/log_stream.h"
 

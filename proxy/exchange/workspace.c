@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the request for <prefix>/workspace, checks where a POST comes from, and picks the answer's
- * form: page, JSON or event stream.
+ * Reads the request for <prefix>/workspace, checks the origin of a POST, and selects the form of
+ * the response: page, JSON or event stream.
  */
 #include "proxy/exchange/workspace.h"
 

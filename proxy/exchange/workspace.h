@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The endpoint <prefix>/workspace: shows the state of the clone and of the IDE as a page, JSON or
- * event stream; takes a user's wish to retry or to skip a clone that failed.
+ * event stream; accepts a user's request to retry or to skip a failed clone.
  */
 #ifndef PROXY_EXCHANGE_WORKSPACE_H
 #define PROXY_EXCHANGE_WORKSPACE_H

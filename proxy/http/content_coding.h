@@ -5,8 +5,8 @@
  * head. Knows no compressor.
  *
  * A compressed response that reflects a request beside a secret lets an attacker guess the secret
- * by its length (BREACH). So only types that carry code are compressed; HTML and JSON only where
- * "Cache-Control: public" says that they hold nothing personal.
+ * by its length (BREACH). So only types that carry code are compressed; HTML and JSON only with
+ * "Cache-Control: public", which means that they contain nothing personal.
  */
 #ifndef PROXY_HTTP_CONTENT_CODING_H
 #define PROXY_HTTP_CONTENT_CODING_H

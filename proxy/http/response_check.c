@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The expected Sec-WebSocket-Accept is computed once, with the request.
+ * Computes the expected Sec-WebSocket-Accept once, with the request.
  */
 #include "proxy/http/response_check.h"
 

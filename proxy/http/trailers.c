@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names are compared in their folded spelling, as everywhere: an application behind CGI can't tell
- * "Set-Cookie" from "Set.Cookie".
+ * Names are compared in their folded spelling, as in proxy/http/headers: an application behind CGI
+ * can't tell "Set-Cookie" from "Set.Cookie".
  */
 #include "proxy/http/trailers.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After a switch the proxy sees bytes without a meaning. A protocol in which the client can send
- * further requests would carry them to the server unauthorized, with whatever identity headers the
- * client writes: that is request smuggling by h2c.
+ * After a switch of protocols the proxy only forwards bytes. A protocol in which the client can
+ * send further requests would carry them to the server unauthorized, with whatever identity
+ * headers the client writes: that is request smuggling by h2c.
  */
 #include "proxy/http/upgrade.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens step by step with O_NOFOLLOW, as openat2(2) with RESOLVE_NO_SYMLINKS does where it is
- * allowed: the last look and the opening are one. Directories on the way are opened with O_PATH,
- * which needs no right to list them.
+ * Opens paths component by component with O_NOFOLLOW, as openat2(2) with RESOLVE_NO_SYMLINKS does
+ * where it is allowed, so that a path can't change between check and open. Directories on the way
+ * are opened with O_PATH, which needs no read permission.
  */
 #include "proxy/logs/log_directory.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots of open files. A file whose name is gone or belongs to another one is read to its end, and
- * then its slot is free. One block of memory serves all of them: lines are read again when they are
- * taken, which costs less than memory for each.
+ * Slots of open files. A file that was deleted or rotated is read to its end, and then its slot is
+ * free. All files share one buffer: lines are read again when they are taken, which costs less
+ * than a buffer for each.
  */
 #include "proxy/logs/log_files.h"
 

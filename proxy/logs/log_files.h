@@ -2,7 +2,7 @@
 /*
  * The files that LOG_FILES matches, read line by line for one viewer.
  *
- * The workspace's user writes in their directories, so that nothing there is trusted: no link is
+ * The workspace's user can write to their directories, so nothing there is trusted: no link is
  * followed, only regular files are opened, every step reads a bounded piece. Rotation (a new file
  * under the name) and truncation are noticed by log_files_look.
  */

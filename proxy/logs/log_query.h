@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a viewer of the log asks for, from the query of its request.
+ * The parameters of a viewer of the log, from the query of its request.
  */
 #ifndef PROXY_LOGS_LOG_QUERY_H
 #define PROXY_LOGS_LOG_QUERY_H

@@ -2,8 +2,8 @@
 /*
  * Streams (the ring, and a slot for each file) that are merged by the time of their next record.
  *
- * A first pass finds where the last lines of each stream begin that the query matches, so that
- * nothing but a place is kept of each stream.
+ * A first pass finds the position of the last matching lines of each stream, so that only a
+ * position is stored per stream.
  */
 #include "proxy/logs/log_reader.h"
 

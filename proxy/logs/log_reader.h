@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log as one viewer sees it: our own lines and those of the workspace's files, filtered and in
- * the order of their times; first the last lines that there are, then, for a follower, new ones.
+ * the order of their times; first the last existing lines, then, if requested, new ones.
  *
- * Work is done in bounded steps and nothing happens between them: without viewers nothing is read.
+ * Work is done in bounded steps on request of the caller: without viewers nothing is read.
  */
 #ifndef PROXY_LOGS_LOG_READER_H
 #define PROXY_LOGS_LOG_READER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Understands one line of a log that some program wrote: removes what is meant for a terminal, and
- * finds time, level, message and fields where it has them. Anything at all is accepted.
+ * Parses one line of a log in any format: removes terminal escapes, and finds time, level, message
+ * and fields if present. Any input is accepted.
  */
 #ifndef PROXY_LOGS_LOG_TEXT_H
 #define PROXY_LOGS_LOG_TEXT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What pages show of ports.
+ * The data about ports that pages show.
  */
 #ifndef PROXY_PAGES_PAGE_PORTS_H
 #define PROXY_PAGES_PAGE_PORTS_H

@@ -2,9 +2,10 @@
 /*
  * Our own HTML pages, and the JSON that API clients get instead.
  *
- * A page never repeats anything from the request, but has our own sentences and escaped values (the
- * user's name, the request id, the clone's progress). Style and script are inline constants whose
- * hashes are in the Content-Security-Policy. The caller decides which page to show.
+ * A page never repeats anything from the request. It contains only our own sentences and escaped
+ * values (the user's name, the request id, the clone's progress). Style and script are inline
+ * constants whose hashes are in the Content-Security-Policy. The caller decides which page to
+ * show.
  */
 #ifndef PROXY_PAGES_PAGES_H
 #define PROXY_PAGES_PAGES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The servers on ports: their addresses and who may open them, and ports that are shared though no
- * server listens there. The script (assets/ports.js) adds buttons, and what comes and goes; without
- * it this is a snapshot.
+ * server listens there. The script (assets/ports.js) adds buttons and keeps the list up to date;
+ * without it the list is a snapshot.
  */
 #include "proxy/pages/pages_private.h"
 

@@ -2,7 +2,7 @@
 /*
  * The status page: user, session times, repository, whether the IDE answers, and sign-out.
  *
- * A snapshot but for ports and log. Times are shown relative to now, which needs no time zone, and
+ * A snapshot, except ports and log. Times are shown relative to now, which needs no time zone, and
  * in UTC.
  */
 #include <inttypes.h>

@@ -2,8 +2,8 @@
 /*
  * Loads all settings into one immutable struct: the table's rows, then the checks between them.
  *
- * A command reads the rows that name it; the others are known names, so that commands can share an
- * environment.
+ * A command reads the rows that name it; the names of the others are accepted, so that commands
+ * can share an environment.
  */
 #include "proxy/settings/settings.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * oauth2-proxy's settings without a counterpart of the same value: a restriction is never ignored.
+ * oauth2-proxy's settings that can't be taken over unchanged. Those that restrict access are
+ * translated or refused, never ignored.
  */
 #include "proxy/settings/settings_foreign.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Last words come first, unless something listens at the IDE's port: a program that has ended does
- * not. Then what listens, from the most to the least specific.
+ * The last lines of the log are considered first, unless something listens at the IDE's port,
+ * because a program that has ended does not. Then the listening sockets, from the most to the
+ * least specific finding.
  */
 #include "proxy/start/ide_reason.h"
 

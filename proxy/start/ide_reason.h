@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why the IDE does not answer, as far as can be known from outside its container: which sockets
- * listen, and what the last lines of its log say.
+ * Why the IDE does not answer, as far as this is visible from outside its container: listening
+ * sockets, and the last lines of its log.
  */
 #ifndef PROXY_START_IDE_REASON_H
 #define PROXY_START_IDE_REASON_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goes through the files one after the other. In each the last end counts, unless many lines came
- * after it; of several files, one that tells of memory.
+ * Searches the files one after the other. In each file the last matching line counts, unless many
+ * lines follow it; of several files, one that mentions memory is preferred.
  */
 #include "proxy/start/last_words.h"
 

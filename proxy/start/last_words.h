@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A search of the workspace's log files for a line that tells of the IDE's end, in steps that are
- * bounded whatever the files hold.
+ * Searches the workspace's log files for a line that reports the end of the IDE, in bounded steps.
  */
 #ifndef PROXY_START_LAST_WORDS_H
 #define PROXY_START_LAST_WORDS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Linux lists listening sockets before all others (proc_net_tcp.txt), which may be many more. Other
- * kernels (gVisor) do not sort, which is why the first connection is not the end.
+ * Linux lists listening sockets before all others (proc_net_tcp.txt), which may be many more.
+ * Other kernels (gVisor) do not sort, so the scan does not stop at the first connection.
  */
 #include "proxy/start/port_scan.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of some ports have a server that the sidecar reaches, which it does at 127.0.0.1 or ::1.
+ * Finds which of given ports have a server that the sidecar can reach, on 127.0.0.1 or ::1.
  *
- * The files may be long: with 30,000 listening sockets they have megabytes. They are read in steps
- * of about a millisecond, so that the caller can serve others in between.
+ * The files may be long: with 30,000 listening sockets they have several megabytes. They are read
+ * in steps of about a millisecond, so that the caller can serve others in between.
  */
 #ifndef PROXY_START_PORT_SCAN_H
 #define PROXY_START_PORT_SCAN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notes moments when they pass; durations are computed when somebody asks.
+ * Records times; durations are computed on request.
  */
 #include "proxy/start/start_timeline.h"
 

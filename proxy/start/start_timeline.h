@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the start of a workspace is made of: the sidecar, the first sign-in, the clone's phases, the
- * IDE, each with its duration; and since when the IDE is waited for.
+ * The steps of a workspace's start: the sidecar, the first sign-in, the clone's phases, the IDE,
+ * each with its duration; and since when the IDE is expected to respond.
  */
 #ifndef PROXY_START_START_TIMELINE_H
 #define PROXY_START_START_TIMELINE_H

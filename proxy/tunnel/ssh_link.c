@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answer is gathered in a bounded buffer; what follows it in the same read is SSH already.
+ * The answer is collected in a bounded buffer; bytes after it in the same read are already SSH.
  */
 #include "proxy/tunnel/ssh_link.h"
 

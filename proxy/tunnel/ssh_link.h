@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection to workspace-ssh, the helper in the IDE's container: sends a request, receives the
- * answer, and then carries the bytes of one SSH connection. Or one to an sshd, whose answer is
- * known beforehand and is given when it has greeted. Knows neither HTTP nor more of SSH.
+ * One connection to workspace-ssh, the helper in the IDE's container: sends a request, receives
+ * the answer, and then carries the bytes of one SSH connection. Or a connection to an sshd, whose
+ * answer follows from the settings and is reported after its SSH banner. Does not parse HTTP, or
+ * SSH beyond the banner.
  */
 #ifndef PROXY_TUNNEL_SSH_LINK_H
 #define PROXY_TUNNEL_SSH_LINK_H

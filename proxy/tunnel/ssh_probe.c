@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question at a time, on a connection of its own.
+ * One probe at a time, each on a new connection.
  */
 #include "proxy/tunnel/ssh_probe.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks workspace-ssh, or an sshd, now and then whether SSH works, for /ready and the status page.
+ * Probes workspace-ssh, or an sshd, at intervals, for /ready and the status page.
  */
 #ifndef PROXY_TUNNEL_SSH_PROBE_H
 #define PROXY_TUNNEL_SSH_PROBE_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks a port on loopback what the kubelet would have asked at the pod's address: whether it
- * accepts a connection, and for HTTP the status of one response. Each question has a connection of
- * its own.
+ * Does a kubelet's probe on loopback instead of at the pod's address: connects to a port and, for
+ * HTTP, checks the status of one response. Each probe uses a new connection.
  */
 #ifndef PROXY_UPSTREAM_IDE_CHECK_H
 #define PROXY_UPSTREAM_IDE_CHECK_H

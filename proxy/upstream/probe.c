@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connects to one address after the other until one accepts. A probe has no deadline of its own:
- * the next probe ends it.
+ * Connects to one address after the other until one accepts. A probe has no timeout: the next
+ * probe ends it.
  */
 #include "proxy/upstream/probe.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The IDE as a server: a pool of connections (the most recently used first) and the HTTP/1.1 client
- * side of one exchange on each. Responses are read as strictly as requests: a bad one fails the
- * exchange and never looks like a clean end.
+ * The IDE as a server: a pool of connections (the most recently used first) and the HTTP/1.1
+ * client side of one exchange on each. Responses are read as strictly as requests: an invalid one
+ * fails the exchange and is never treated as a complete response.
  */
 #ifndef PROXY_UPSTREAM_UPSTREAM_H
 #define PROXY_UPSTREAM_UPSTREAM_H

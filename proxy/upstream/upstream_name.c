@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides when a name is looked up again, what the answer permits, and for how long the last one
- * counts.
+ * Decides when a name is resolved again, which addresses are allowed, and how long the last result
+ * is used.
  */
 #include "proxy/upstream/upstream_name.h"
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addresses of an upstream that is configured by name (UPSTREAM=http://ide:8080), looked up
- * again and again.
+ * The addresses of an upstream that is configured by name (UPSTREAM=http://ide:8080), resolved
+ * repeatedly.
  *
- * Addresses that no name may lead to are left out: loopback, link-local, the metadata services of
- * clouds, multicast and everything else that is no host's own address, unless UPSTREAM_HOSTS lists
- * them.
+ * Some addresses are ignored, unless UPSTREAM_HOSTS lists them: loopback, link-local, metadata
+ * services of clouds, multicast and other addresses that are not those of a host.
  */
 #ifndef PROXY_UPSTREAM_UPSTREAM_NAME_H
 #define PROXY_UPSTREAM_UPSTREAM_NAME_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool of idle connections, the most recently used first, and the end of any connection. A
- * connection is freed after the current callback, so that loops may look at it.
+ * connection is freed after the current callback, so that callers may still access it.
  */
 #include "proxy/upstream/upstream_pool.h"
 

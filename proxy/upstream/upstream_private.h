@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the upstream share: upstream.c, upstream_pool.c and upstream_response.c.
+ * Shared by the files of the upstream: upstream.c, upstream_pool.c and upstream_response.c.
  */
 #ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H

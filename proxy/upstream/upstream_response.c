@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The response's way in: bytes to heads, bodies and a tunnel's data, told to whoever uses the
- * connection. What is malformed fails the exchange, and what comes unasked ends the connection.
+ * Receives responses: turns bytes into heads, bodies and a tunnel's data, and reports them to the
+ * user of the connection. A malformed response fails the exchange; unexpected bytes end the
+ * connection.
  */
 #include "proxy/http/trailers.h"
 #include "proxy/upstream/upstream_pool.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and sends for all streams of a connection. Exchanges run outside of the codec, and what
- * they do is sent together, at the end of a wake-up or of a round of the loop.
+ * Reads and sends for all streams of a connection. Exchanges run outside of the codec. Their
+ * output is sent together, at the end of an event or of an iteration of the loop.
  */
 #include "proxy/downstream/http2/http2_connection.h"
 

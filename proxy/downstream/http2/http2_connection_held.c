@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What connections hold for requests under way: their heads, and bytes of responses that the peer
- * does not take. Connections without a user share one pool, those of users another one, and each
- * may hold a part of what the others have left of it. So many connections with a few streams hold
- * no more than a few with many, and whoever fills a pool leaves the others some small requests.
+ * Limits the memory of running requests: their heads, and bytes of responses that the peer does
+ * not take. Connections without a user share one pool, those of users another one, and each may
+ * use a part of what is free. So many connections with few streams use no more than few with many,
+ * and a connection that fills a pool leaves room for small requests of the others.
  */
 #include "proxy/downstream/http2/http2_connection_private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of an HTTP/2 connection share: http2_connection.c (its life, reading and sending),
- * http2_connection_streams.c (events to exchanges, exchanges to messages), http2_connection_timer.c
- * (deadlines), http2_connection_held.c (what may be held).
+ * Shared by the files of an HTTP/2 connection: http2_connection.c (its life, reading and sending),
+ * http2_connection_streams.c (events to exchanges, exchanges to messages),
+ * http2_connection_timer.c (deadlines), http2_connection_held.c (what may be held).
  */
 #ifndef PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H
 #define PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the codec's streams and exchanges: events start, feed and end exchanges, whose answers
- * become messages. See stream.h for what an exchange expects.
+ * Between the codec's streams and exchanges: events start, feed and end exchanges, and their
+ * responses become messages of the codec. See stream.h for the interface.
  */
 #include "base/spares.h"
 #include "proxy/downstream/http2/http2_connection_private.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadlines of an HTTP/2 connection and of its streams: those that HTTP/1.1 connections have. One
- * timer looks at all of them, when the first that is known may have passed.
+ * Deadlines of an HTTP/2 connection and of its streams, the same as those of HTTP/1.1 connections.
+ * One timer checks all of them when the earliest may have passed.
  */
 #include "proxy/downstream/http2/http2_connection_private.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cross-origin requests among the hosts of one workspace (Fetch Standard, section 3.2): pages on
- * these hosts may read responses of the proxy itself, and preflights to hosts of ports are answered
- * here. Other origins get no CORS fields. Responses of servers behind the proxy are not changed,
- * but for that to a request which comes back from the hand-over to its port: the browser holds it
- * to have no origin, and the server sees that of the page.
+ * these hosts may read responses of the proxy itself, and preflights to hosts of ports are
+ * answered here. Other origins get no CORS fields. Responses of servers behind the proxy are not
+ * changed, except the response to a request that returns from the hand-over to its port: the
+ * browser treats its origin as "null", while the server sees the page's.
  */
 #ifndef PROXY_EXCHANGE_RESPONSE_CORS_H
 #define PROXY_EXCHANGE_RESPONSE_CORS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Our own responses inside of other pages: which may be shown in a frame, and by whom. Only the
+ * Decides which of our own responses may be shown in a frame, and by which pages. Only the
  * workspace's own pages may embed those of its ports.
  */
 #ifndef PROXY_EXCHANGE_RESPONSE_FRAME_H

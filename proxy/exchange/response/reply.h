@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Responses of our own: pages for people, JSON for programs, redirects. Each call ends the
+ * Responses of the proxy itself: pages for users, JSON for programs, redirects. Each call ends the
  * exchange.
  */
 #ifndef PROXY_EXCHANGE_RESPONSE_REPLY_H

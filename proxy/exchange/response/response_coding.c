@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The link between the rules (proxy/http/content_coding), the codecs (base/compress) and the stream
- * that carries the response.
+ * Connects the rules (proxy/http/content_coding), the codecs (base/compress) and the stream of the
+ * response.
  */
 #include "proxy/exchange/response/response_coding.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compression of an upstream's response on its way to the browser: chosen when the head comes, then
- * applied to each piece of the body. Every piece can be decoded as soon as it was sent.
+ * Compression of an upstream's response on its way to the browser: chosen when the head arrives,
+ * then applied to each piece of the body. The browser can decode every piece as soon as it
+ * arrives.
  */
 #ifndef PROXY_EXCHANGE_RESPONSE_RESPONSE_CODING_H
 #define PROXY_EXCHANGE_RESPONSE_RESPONSE_CODING_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a connection's codec, its memory, and frames that concern the connection.
+ * Creates and frees a connection's codec, and handles its memory and frames of the connection as a
+ * whole.
  */
 #include "proxy/http/http2/http2.h"
 

@@ -3,11 +3,11 @@
  * The server side of one HTTP/2 connection (RFC 9113) without sockets, on nghttp2: bytes in, events
  * out; messages in, bytes out.
  *
- * http2_receive takes bytes, http2_next_event tells what they mean, and http2_pump writes frames
- * until the owner is blocked. Nothing is told from within a call of the owner's, so that every
- * function may be called at any time between events. What a stream can't send yet is held, and so
- * is what it received while nobody wants it, within the windows of flow control; credit is given
- * for what the owner took.
+ * http2_receive takes bytes, http2_next_event returns the events that follow from them, and
+ * http2_pump writes frames until the owner is blocked. There are no callbacks, so every function
+ * may be called at any time between events. Data that a stream can't send yet is buffered, as is
+ * received data until the owner takes it, within the windows of flow control; the window is
+ * extended for data that was taken.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_H
 #define PROXY_HTTP_HTTP2_HTTP2_H

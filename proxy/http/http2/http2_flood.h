@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much useless work a peer may cause on one HTTP/2 connection: token buckets for streams that
- * end without a whole answer, whoever reset them, and for frames that carry nothing.
+ * Limits useless work that a peer causes on one HTTP/2 connection, such as rapid reset: token
+ * buckets for streams that either side resets before their response is complete, and for frames
+ * without content.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_FLOOD_H
 #define PROXY_HTTP_HTTP2_HTTP2_FLOOD_H

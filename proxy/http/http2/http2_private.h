@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the HTTP/2 codec share: http2.c (its life, frames that concern the connection),
+ * Shared by the files of the HTTP/2 codec: http2.c (its life, frames that concern the connection),
  * http2_receive.c (bytes to events), http2_stream.c (messages to bytes). The only ones that know
  * nghttp2.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From bytes to events. nghttp2's callbacks only take notes: of one head, of one run of bytes that
- * belong to one stream, and of streams that ended. Where there would be a second one of the first
- * two, nghttp2 pauses until they have been told.
+ * Turns bytes into events. nghttp2's callbacks only record them: one head, one run of body bytes
+ * of one stream, and streams that ended. Before a second head or run, nghttp2 pauses until the
+ * first was returned as an event.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fields are copied into an arena one by one, and become a list of fields when their number is
- * known.
+ * Copies fields into an arena one by one, and makes a list of them when their number is known.
  */
 #include "proxy/http/http2/http2_request.h"
 

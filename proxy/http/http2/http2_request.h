@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the fields of an HTTP/2 request (RFC 9113 section 8) to the same request_head that HTTP/1.1
- * yields. Every field is counted before it is copied, so that compressed header blocks can't cost
- * more memory than the limits say.
+ * Turns the fields of an HTTP/2 request (RFC 9113 section 8) into the same request_head as
+ * HTTP/1.1. Every field is counted before it is copied, so that compressed header blocks can't
+ * cost more memory than the limits say.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_REQUEST_H
 #define PROXY_HTTP_HTTP2_HTTP2_REQUEST_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credit for what arrives, and from messages to bytes: nghttp2 asks for the bytes of a stream when
- * flow control and priorities (RFC 9218) let it send them, and they are written straight from where
- * they are.
+ * Extends receive windows, and turns messages into bytes: nghttp2 requests the bytes of a stream
+ * when flow control and priorities (RFC 9218) allow it to send them. They are written without a
+ * copy.
  */
 #include "proxy/http/http2/http2_stream.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One stream of an HTTP/2 connection's codec (http2.h): a request that arrives and the answer to
- * it. Functions that send write frames at once, as far as the owner and flow control let them, and
- * return false where the connection has failed or there is no memory.
+ * One stream of an HTTP/2 connection's codec (http2.h): a request and its response. Functions that
+ * send write frames at once, as far as the owner and flow control let them, and return false where
+ * the connection has failed or there is no memory.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_STREAM_H
 #define PROXY_HTTP_HTTP2_HTTP2_STREAM_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must hold between settings, and what follows from one for another.
+ * Checks conditions between settings, and derives defaults of one from another.
  *
  * Runs after loading, also when that found problems: a setting that did not load is skipped here,
- * so that one mistake is reported once. "Is it given" therefore asks the environment, not the
- * field.
+ * so that one mistake is reported once. Whether a setting is given is therefore read from the
+ * environment, not from the field.
  */
 #include "proxy/settings/check/settings_check.h"
 

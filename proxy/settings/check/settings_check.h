@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks between settings, by what they are about, and what they share. Private to
+ * The checks between settings, by subject, and their shared helpers. Private to
  * proxy/settings/check/settings_check*.c.
  */
 #ifndef PROXY_SETTINGS_CHECK_SETTINGS_CHECK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of what is cloned from where, and of git's credentials afterwards.
+ * Checks of the settings of the clone and of git's credentials.
  */
 #include <errno.h>
 #include <sys/stat.h>

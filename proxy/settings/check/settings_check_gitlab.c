@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of the workspace's own address, of GitLab's, and of who may enter.
+ * Checks of the addresses of the workspace and of GitLab, and of authorization.
  */
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of where we listen, and of whom we believe there.
+ * Checks of listeners, trusted proxies and the upstream's address.
  */
 #include "proxy/settings/check/settings_check.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of PORTS and IDE_PROBES: names that can exist, ports that are not our own, a certificate
- * for them.
+ * Checks of PORTS and IDE_PROBES: valid host names, no ports of our own listeners, and a
+ * certificate that covers the names.
  */
 #include <inttypes.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of SSH_UPSTREAM: bytes for an sshd stay on this machine, and users' computers must know
- * its host key.
+ * Checks of SSH_UPSTREAM: the sshd must be on loopback, and its host key must be given.
  */
 #include "proxy/settings/check/settings_check.h"
 

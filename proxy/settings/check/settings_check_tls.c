@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of the certificate: files that belong together, or the names for one of our own.
+ * Checks of the certificate: files that belong together, or the names of a self-made certificate.
  */
 #include "proxy/settings/check/settings_check.h"
 

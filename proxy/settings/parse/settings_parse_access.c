@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of who may enter: authorization modes, and what each of them names in GitLab.
+ * Settings of authorization: its modes, and the projects, groups and users in GitLab.
  */
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/settings.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the rows of the table of settings are written with, and the groups that they form. For
- * proxy/settings/rows/rows_*.c and settings_table.c only.
+ * Macros and groups of the rows of the table of settings. For proxy/settings/rows/rows_*.c and
+ * settings_table.c only.
  */
 #ifndef PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H
 #define PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H

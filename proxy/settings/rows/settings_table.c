@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one table with every setting, of all commands. Values, defaults, ranges, help, `check` and
- * docs/configuration.md all come from its rows, which are in rows_*.c; what must hold between
- * settings is in settings_check*.c.
+ * docs/configuration.md all come from its rows, which are in rows_*.c; conditions between settings
+ * are checked in settings_check*.c.
  */
 #include "proxy/settings/rows/settings_table.h"
 
