@@ -304,7 +304,8 @@ def test_spellings_of_gitmodules(settings, certificates, target, gitlab, tmp_pat
     updated = run_git(certificates.ca, "-C", tmp_path / "theirs", *UPDATE, token=settings["CLONE_TOKEN"])
     assert result.returncode == theirs.returncode == 0, (result.stderr, theirs.stderr)
     assert "missing" not in result.stderr and (updated.returncode == 0) == (os.listdir(target / "lib") != []), updated.stderr
-    found = differences(state_of(target), state_of(tmp_path / "theirs"))
+    ours = state_of(target)
+    found = differences(ours, state_of(tmp_path / "theirs", ours))
     assert not found, pprint.pformat(found, width=160)
 
 

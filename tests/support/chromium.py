@@ -90,14 +90,18 @@ class _Kept:
         return self.driver
 
     def reset(self):
-        """Closes all windows but a new one, and forgets cookies, stored data, caches and messages."""
-        driver, old = self.driver, self.driver.window_handles
-        driver.switch_to.new_window("window")
-        fresh = driver.current_window_handle
-        for handle in old:
+        """Empties one window and closes all others, and forgets cookies, stored data, caches and messages. A new
+        window would take half a second of CPU time."""
+        driver = self.driver
+        *others, last = driver.window_handles
+        for handle in others:
             driver.switch_to.window(handle)
             driver.close()
-        driver.switch_to.window(fresh)
+        driver.switch_to.window(last)
+        with contextlib.suppress(WebDriverException):  # a page without an origin has none
+            driver.execute_script("sessionStorage.clear()")
+        driver.get("about:blank")
+        driver.execute_cdp_cmd("Page.resetNavigationHistory", {})
         driver.set_window_rect(0, 0, 1200, 800)
         driver.set_script_timeout(30)
         driver.execute_cdp_cmd("Network.clearBrowserCookies", {})

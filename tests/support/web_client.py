@@ -2,13 +2,16 @@
 """A person's browser without a screen: cookies, navigations, forms, and the way through a login.
 
 Keeps cookies as browsers do where it matters here: per host (never per port), Secure, Path,
-`__Host-` rules, deletion. Every hop is kept in `history`.
+`__Host-` rules, deletion. Every hop is kept in `history`. Connections are used again where the server says
+Keep-Alive, as the stand-in GitLab does: most of what a login costs is TLS handshakes. The proxy does not, and gets a
+new connection for each request.
 """
 
 import html.parser
 import http.client
 import json
 import re
+import select
 import ssl
 import urllib.parse
 from dataclasses import dataclass, field
@@ -98,6 +101,7 @@ class WebClient:
         self.timeout = timeout
         self.cookies = {}  # (host, path, name) -> Cookie
         self.history = []
+        self._idle = {}  # (scheme, authority) -> connections
 
     # Cookies
 
@@ -144,26 +148,38 @@ class WebClient:
 
     # Requests
 
+    def _connection(self, parts):
+        """One that is idle, or a new one."""
+        while idle := self._idle.get(parts[:2]):
+            connection = idle.pop()
+            poll = select.poll()
+            poll.register(connection.sock, select.POLLIN)
+            if not poll.poll(0):
+                return connection
+            connection.close()  # by the server as well, or it has sent what nobody asked for
+        host = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
+        connection = http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
+        connection.connect()
+        if parts.scheme == "https":
+            connection.sock = self.context.wrap_socket(connection.sock, server_hostname=parts.hostname)
+        return connection
+
     def request(self, method, url, headers=None, body=None, cookies=True):
         """One request, no redirects. Names under .localhost lead to 127.0.0.1."""
         parts = urllib.parse.urlsplit(url)
-        host = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
-        if parts.scheme == "https":
-            connection = http.client.HTTPSConnection(
-                host, parts.port, timeout=self.timeout, context=self.context
-            )
-            connection.connect = lambda: _connect_tls(connection, parts.hostname, self.context)
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
         sent = {"Host": parts.netloc, **(headers or {})}
         if cookies and (value := self._cookie_header(url)):
             sent["Cookie"] = value
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = self._connection(parts)
         try:
-            connection.connect()
             reply = Reply(method, url, *_exchange(connection, method, target, sent, body))
+            if connection.sock and reply.get("Keep-Alive"):
+                self._idle.setdefault(parts[:2], []).append(connection)
+                connection = None
         finally:
-            connection.close()
+            if connection:
+                connection.close()
         for text in reply.get_all("Set-Cookie"):
             self._store_cookie(url, text)
         self.history.append(reply)
@@ -236,8 +252,3 @@ def _exchange(connection, method, target, headers, body):
 
 def _is_http2(connected):
     return isinstance(connected, ssl.SSLSocket) and connected.selected_alpn_protocol() == "h2"
-
-
-def _connect_tls(connection, server_name, context):
-    http.client.HTTPConnection.connect(connection)
-    connection.sock = context.wrap_socket(connection.sock, server_hostname=server_name)

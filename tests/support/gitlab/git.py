@@ -4,6 +4,7 @@
 Bodies stream through both ways; gzip request bodies are http-backend's to unpack.
 """
 
+import functools
 import os
 import re
 import subprocess
@@ -114,7 +115,7 @@ class Git:
 
     def _backend(self, request, project, rest):
         process = subprocess.Popen(
-            ["git", "http-backend"],
+            [_http_backend()],
             env=self._environment(request, project, rest),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -124,6 +125,13 @@ class Git:
         feeder.start()
         status, headers = _read_cgi_head(process.stdout)
         return Answer(status, headers, _Output(process, feeder))
+
+
+@functools.cache
+def _http_backend():
+    """Its path: `git http-backend` would be a process more for each request."""
+    folder = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
+    return os.path.join(folder, "git-http-backend")
 
 
 def _feed(body, stdin):

@@ -300,6 +300,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         head = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('Status',))[0]}"]
         head += [f"{name}: {value}" for name, value in answer.headers]
         head.append(f"Date: {self.date_time_string()}")
+        head.append(f"Keep-Alive: timeout={self.timeout}")
         if is_stream:
             head.append("Transfer-Encoding: chunked")
         elif answer.status not in (204, 304):

@@ -8,6 +8,7 @@ wins. Answers in HTTP are other modules' business.
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 DEVELOPER = 30
@@ -47,10 +48,21 @@ class Application:
 class Project:
     id: int
     path: str  # "group/name"
-    repository: str  # directory of the bare repository
+    directory: str  # of the bare repository, once that is made
+    make: Callable | None  # makes it there; None: that was done
     visibility: str = "private"  # or "public"
     members: dict = field(default_factory=dict)  # user id -> access level
     lfs: dict = field(default_factory=dict)  # id -> content
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def repository(self):
+        """The directory of the bare repository. Most tests never ask for it."""
+        with self._lock:
+            if self.make:
+                self.make(self.directory)
+                self.make = None
+            return self.directory
 
     def level(self, user):
         return self.members.get(user.id, 0)

@@ -104,7 +104,8 @@ def _made(files, commits):
     }
     init = ["git", "init", "-q", "--bare", "-b", "main", "--template=", directory]
     subprocess.run(init, check=True, env=environment)
-    command = ["git", "-C", directory, "fast-import", "--quiet"]
+    # A pack, however few objects there are: copies share it.
+    command = ["git", "-C", directory, "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
         for piece in _stream(dict(files), commits, rng):
             process.stdin.write(piece)

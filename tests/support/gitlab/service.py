@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stand-in as a whole: its settings, what to put into it, its routes, its life."""
 
+import functools
 import itertools
 import os
 import re
@@ -159,11 +160,13 @@ class GitLab:
         """A project with a repository; files: {path: content}, or a number of made-up ones."""
         number = next(self._ids)
         directory = os.path.join(self.directory, f"{number}.git")
-        repository.make(directory, files, commits)
-        project = Project(id=number, path=path, repository=directory, visibility=visibility)
+        make = functools.partial(repository.make, files=files, commits=commits)
+        project = Project(id=number, path=path, directory=directory, make=make, visibility=visibility)
         if owner:
             project.members[owner.id] = OWNER
         self.state.projects[path] = project
+        if files or commits > 1:
+            project.repository  # takes long enough that nobody should have to wait for it later
         return project
 
     def add_group(self, path, **more):
