@@ -446,20 +446,31 @@ ODD = {
 def test_odd_requests_mean_the_same_however_they_come(stage, name):
     data, target, body = ODD[name]
     data = fill_in(stage, data)
-    after = fill_in(stage, get(b"Connection: close\r\n", target=b"/after"))
-    splits = [[data + after], [*bytewise(data), after]]
-    splits += [[data[:at], data[at:] + after] for at in range(1, len(data))]
+    after, keeping = (fill_in(stage, get(field, target=b"/after")) for field in (b"Connection: close\r\n", PAD))
     seen = set()
-    for pieces in splits:
-        stage.upstream.forget()
-        answer = send_in_pieces(stage, pieces)
-        assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"200"], answer
+
+    def check():
         first, second = sorted(stage.upstream.requests, key=lambda r: r.target == "/after")
         assert (first.target, first.body, first.complete) == (target, body, True)
         assert second.target == "/after"
         assert first.get("Host") == stage.host and b"evil" not in first.head.replace(target.encode(), b"")
         # The one field that may depend on it: see upstream_begin.
         seen.add(re.sub(rb"X-Request-Id: [^\r]*|Connection: close\r\n", b"", first.head))
+        stage.upstream.forget()
+
+    for pieces in [data + after], [*bytewise(data), after], [data[:1], data[1:] + after]:
+        answer = send_in_pieces(stage, pieces)
+        assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"200"], answer
+        check()
+    with stage.raw(listener="http") as raw:  # on one connection: to open one takes longer than all else
+        for at in range(2, len(data)):
+            raw.send_and_wait(data[:at])
+            raw.send(data[at:] + (after if at + 1 == len(data) else keeping))
+            for method in data.split()[0].decode(), "GET":
+                response = raw.read_response(method)
+                assert response.status == 200 and not response.interim
+            check()
+        assert raw.read_until_close() == b""
     assert len(seen) == 1, seen
 
 

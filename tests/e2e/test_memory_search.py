@@ -89,7 +89,7 @@ def live(proxy, gitlab, client, make_client):
             assert one.fetch(proxy.origin + "/").status == 200
         return gitlab.requests.refreshes >= 4
 
-    wait_until(renewed, what="renewals", interval_s=0.1)
+    wait_until(renewed, what="renewals", interval_s=0.4)
     asked = credential.helper(
         "get", f"protocol=https\nhost={gitlab.url.partition('://')[2]}\n\n", proxy.state / "credential.sock"
     )

@@ -3,6 +3,8 @@
 that hangs up may have left in an unknown state."""
 
 import contextlib
+import functools
+import http.client
 import importlib.util
 import json
 import os
@@ -14,6 +16,7 @@ import threading
 import time
 
 import pytest
+from proxy import PATIENCE_S, wait_until
 from upstream import Upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -144,10 +147,36 @@ class RealServer:
         for line in self.process.stdout:
             self.seen.append(json.loads(line))
 
+    def wait_until_all_is_seen(self):
+        """Until a request of our own is, which comes behind all others."""
+        with contextlib.closing(http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE_S)) as connection:
+            connection.request("GET", "/last", headers={"X-Forwarded-User": "sasha"})
+            connection.getresponse().read()
+        wait_until(lambda: ["/last", "sasha"] in self.seen, what="the last request")
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
         self._reader.join()
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory):
+    """real_server(kind): one server of each kind for all tests of this file, to which nothing has come yet."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(kind):
+            server = RealServer(command_for(kind, tmp_path_factory.mktemp(kind)))
+            stack.callback(server.stop)
+            return server
+
+        def of(kind):
+            server = start(kind)
+            server.seen.clear()
+            return server
+
+        yield of
 
 
 FORGED = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
@@ -155,44 +184,38 @@ FORGED = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
 
 @pytest.mark.parametrize("kind", ["python", "node", "tornado", "gunicorn", "go"])
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
-def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, client, tmp_path, kind, method):
-    server = RealServer(command_for(kind, tmp_path))
-    try:
-        proxy = make_proxy(gitlab, server)
-        assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
-        for number in range(5):
-            client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, FORGED)
-            assert client.fetch(proxy.origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
-    finally:
-        server.stop()
+def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, client, real_server, kind, method):
+    server = real_server(kind)
+    proxy = make_proxy(gitlab, server)
+    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+    for number in range(5):
+        client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, FORGED)
+        assert client.fetch(proxy.origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
+    server.wait_until_all_is_seen()
     assert {user for _, user in server.seen} == {"sasha"}
     assert "/forged" not in [path for path, _ in server.seen]
 
 
 @pytest.mark.parametrize("coding", ["length", "chunked", "bare-lf", "with-a-prefix"])
 @pytest.mark.parametrize("pieces", [1, 2, 5])
-def test_no_split_and_no_coding_makes_a_request_of_a_body(
-    make_stage, gitlab, tmp_path, coding, pieces
-):
+def test_no_split_and_no_coding_makes_a_request_of_a_body(make_stage, gitlab, real_server, coding, pieces):
     """By the one server of those here that takes unread bodies for requests."""
-    server = RealServer(command_for("python", tmp_path))
+    server = real_server("python")
     body = {"bare-lf": FORGED.replace(b"\r", b""), "with-a-prefix": b"{}" + FORGED}.get(coding, FORGED)
     framing = ("Transfer-Encoding", "chunked") if coding == "chunked" else ("Content-Length", str(len(body)))
-    try:
-        stage = make_stage(UPSTREAM=server.url)
-        for number in range(3):
-            head = stage.head("POST", f"/{number}", [framing, ("Expect", "100-continue")][: 1 + number % 2])
-            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if coding == "chunked" else body
-            cuts = [len(data) * n // pieces for n in range(pieces + 1)]
-            with stage.raw() as raw:
-                raw.send(head + data) if pieces == 1 else raw.send(head)
-                for start, end in zip(cuts, cuts[1:]) if pieces > 1 else ():
-                    raw.send(data[start:end])
-                assert raw.read_response().json() == [f"/{number}", "sasha"]
-            with stage.raw() as raw:
-                assert raw.send(stage.head(target="/after")).read_response().json() == ["/after", "sasha"]
-    finally:
-        server.stop()
+    stage = make_stage(UPSTREAM=server.url)
+    for number in range(3):
+        head = stage.head("POST", f"/{number}", [framing, ("Expect", "100-continue")][: 1 + number % 2])
+        data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if coding == "chunked" else body
+        cuts = [len(data) * n // pieces for n in range(pieces + 1)]
+        with stage.raw() as raw:
+            raw.send(head + data) if pieces == 1 else raw.send(head)
+            for start, end in zip(cuts, cuts[1:]) if pieces > 1 else ():
+                raw.send(data[start:end])
+            assert raw.read_response().json() == [f"/{number}", "sasha"]
+        with stage.raw() as raw:
+            assert raw.send(stage.head(target="/after")).read_response().json() == ["/after", "sasha"]
+    server.wait_until_all_is_seen()
     assert {user for _, user in server.seen} == {"sasha"}
 
 

@@ -32,7 +32,7 @@ def object_of(bare, kind, text):
 
 def commit(bare, tree_id, head="", parents=("main",), ref="refs/heads/main", author=WHO, committer=WHO, message="Shape\n"):
     """A commit with any lines; the ref is set to it."""
-    lines = "".join(f"parent {git(bare, 'rev-parse', parent)}\n" for parent in parents)
+    lines = "".join(f"parent {oid}\n" for oid in git(bare, "rev-parse", *parents).split()) if parents else ""
     oid = object_of(bare, "commit", f"tree {tree_id}\n{lines}author {author}\ncommitter {committer}\n{head}\n{message}")
     git(bare, "update-ref", ref, oid)
     return oid

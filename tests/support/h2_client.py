@@ -90,6 +90,8 @@ class H2Client:
         )
         self.h2.local_settings.update({h2.settings.SettingCodes[n.upper()]: v for n, v in settings.items()})
         self.h2.local_settings.acknowledge()
+        huffman = self.h2.encoder.huffman_coder
+        huffman.encode = functools.cache(huffman.encode)  # takes long for long values
         self.h2.initiate_connection()
         self.responses = {}
         self._buffer = b""
