@@ -109,10 +109,34 @@ conf_print_markdown(const struct conf_table *table, FILE *out)
 	print_refused(table, out);
 }
 
+/* In "[text](address)", everything but the text is markup. A text may be split into words, so the
+ * end of a link may be missing; "[v6]:port" is none. */
+static bool
+opens_link(struct str text, size_t at)
+{
+	struct str rest = str_skip(text, at);
+	size_t end = str_find_byte(rest, ']');
+
+	return rest.data[0] == '[' &&
+	       (end >= rest.len || str_starts_with(str_skip(rest, end), STR("](")));
+}
+
+static bool
+is_link_address(struct str text, size_t at)
+{
+	for (size_t i = at + 1; i-- > 0;) {
+		if (i < at && text.data[i] == ')')
+			return false;
+		if (str_starts_with(str_skip(text, i), STR("](")))
+			return true;
+	}
+	return false;
+}
+
 bool
 conf_is_markup(struct str text, size_t at)
 {
-	return text.data[at] == '`' ||
+	return text.data[at] == '`' || opens_link(text, at) || is_link_address(text, at) ||
 	       (text.data[at] == '*' && ((at > 0 && text.data[at - 1] == '*') ||
 					 (at + 1 < text.len && text.data[at + 1] == '*')));
 }

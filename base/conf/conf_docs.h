@@ -11,7 +11,8 @@
 void conf_print_markdown(const struct conf_table *table, FILE *out);
 void conf_print_help(const struct conf_table *table, FILE *out);
 
-/* Whether the byte is markup: a backtick, or one of two asterisks. */
+/* Whether the byte is markup: a backtick, one of two asterisks, or the brackets and address of a
+ * link. */
 bool conf_is_markup(struct str text, size_t at);
 
 /* Prints Markdown text as plain text, wrapped and indented; the first line is at `column`

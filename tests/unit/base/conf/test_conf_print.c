@@ -2,6 +2,7 @@
 /*
  * What conf prints: the settings of a process with their sources, and their documentation.
  */
+#include "base/conf/conf_man.h"
 #include "tests/unit/base/conf/conf_support.h"
 
 static void
@@ -89,6 +90,35 @@ test_documents(void **state)
 	free(help);
 }
 
+static void
+print_linked(const struct conf_table *unused, FILE *out)
+{
+	(void)unused;
+	conf_print_wrapped("A `listener` ([what it protects](a.md#b)), see [a](b.md): [v6]:port", 0,
+			   0, out);
+}
+
+static void
+print_linked_man(const struct conf_table *unused, FILE *out)
+{
+	(void)unused;
+	conf_man_print_text(str_from("**See** [what it is](a.md#b)) [v6]:port"), out);
+}
+
+/* Help and manual pages have the text of a link, without its address. */
+static void
+test_links(void **state)
+{
+	(void)state;
+	char *wrapped = print(print_linked);
+	char *man = print(print_linked_man);
+
+	assert_string_equal(wrapped, "A listener (what it protects), see a: [v6]:port\n");
+	assert_string_equal(man, "See what it is) [v6]:port\n");
+	free(wrapped);
+	free(man);
+}
+
 int
 main(void)
 {
@@ -96,6 +126,7 @@ main(void)
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
 		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_links),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
