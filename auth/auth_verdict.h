@@ -60,7 +60,7 @@ struct auth_verdict {
 	const char *detail;   /* a sentence for the page, without data of the request; or NULL */
 	const char *allow;
 	const char *challenge;	/* more for WWW-Authenticate (RFC 6750 section 3.1), or NULL */
-	const char *gitlab_url; /* its front page, to sign in as somebody else; or NULL */
+	const char *gitlab_url; /* its front page, to sign in as another user; or NULL */
 	uint32_t retry_after_s;
 	struct str json;	       /* AUTH_REPLY */
 	struct auth_identity identity; /* readable until auth_verdict_fini */

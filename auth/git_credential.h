@@ -14,7 +14,7 @@
 
 enum auth_credential_outcome {
 	AUTH_CREDENTIAL_GIVEN,
-	AUTH_CREDENTIAL_SIGN_IN,     /* nobody is signed in who may enter */
+	AUTH_CREDENTIAL_SIGN_IN,     /* no authorized user is signed in */
 	AUTH_CREDENTIAL_UNAVAILABLE, /* GitLab does not answer, or took no new token lately */
 };
 

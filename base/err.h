@@ -3,8 +3,8 @@
  * Errors as values: a code and a bounded message, carried by the caller.
  *
  * Functions that can fail return bool and fill a struct err. Wrapping adds context on the left
- * ("token exchange: connect: timed out"). Whoever handles an error logs it, once. A fault of the
- * program itself is not an error but a failed assertion: see err_assert.
+ * ("token exchange: connect: timed out"). The function that handles an error logs it, once. A
+ * fault of the program itself is not an error but a failed assertion: see err_assert.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

@@ -21,7 +21,7 @@ void secret_free(struct secret *s); /* NULL is fine */
 
 /* How well the least protected secret of the process is kept. */
 enum secret_protection {
-	SECRET_HIDDEN, /* memfd_secret: nobody else can read it, and it is never swapped */
+	SECRET_HIDDEN, /* memfd_secret: not readable by other processes, never swapped */
 	SECRET_LOCKED, /* mlock: never swapped */
 	SECRET_PLAIN,  /* it may be swapped */
 };

@@ -19,7 +19,7 @@ struct broker {
 	const struct relay_settings *relay;
 	struct gitlab *gitlab;
 	struct cookie_box refresh_keys;
-	struct deny_list *deny_list; /* NULL: nobody is denied */
+	struct deny_list *deny_list; /* NULL: no deny list */
 	struct broker_rate rate;
 	LIST_HEAD(, broker_call) calls;
 	size_t calls_count;

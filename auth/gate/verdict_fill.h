@@ -24,7 +24,7 @@ void verdict_not_answered(struct auth_verdict *v, uint32_t retry_after_s, enum e
 void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
 void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);
 
-/* The identity of somebody without a session. */
+/* The identity of a user without a session. */
 void verdict_copy_identity(struct auth_verdict *v, const struct gitlab_user *user);
 
 /* The identity of the session, readable for as long as the verdict lives. */

@@ -14,7 +14,8 @@
 
 /*
  * The origin of the page of this workspace that embeds what is requested: in a frame, or as a
- * sub-resource fetched without CORS. Empty where no page does, or one of somebody else.
+ * sub-resource fetched without CORS. Empty if no page embeds it, or a page of another workspace or
+ * site.
  */
 struct str embedding_find(const struct auth *a, const struct auth_facts *facts);
 
@@ -29,7 +30,7 @@ uint32_t embedding_find_cors(const struct auth *a, const struct auth_facts *fact
  */
 bool embedding_is_handed_on(const struct auth *a, const struct auth_facts *facts);
 
-/* Fills v for a request without a session that nobody navigated to: 401, with the address that
+/* Fills v for a request without a session that is not a navigation: 401, with the address that
  * signs in; in a frame, that leads back to what was requested. */
 void embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 

@@ -23,7 +23,7 @@ struct relay_settings {
 	struct relay_zones zones;
 
 	/* Of the token broker: see auth/broker/broker.h. */
-	const char *deny_file; /* NULL: nobody is denied */
+	const char *deny_file; /* NULL: no deny list */
 	uint64_t renew_max_ms; /* how long after a login its tokens are renewed */
 	uint64_t requests_max; /* of one workspace a minute */
 };

@@ -15,7 +15,7 @@
 #define SESSION_ID_BYTES 24u
 #define SESSIONS_MAX	 1000u
 /* Of one user, without a request since they were opened: more make the oldest of them end, so that
- * nobody pushes out the sessions of others. */
+ * no user can evict the sessions of others. */
 #define SESSIONS_UNUSED_MAX 16u
 /* Of guests of ports: with one more, one ends of the guest who has most. */
 #define SESSION_GUESTS_MAX 256u
@@ -52,7 +52,7 @@ void session_end(struct auth_session *s, enum auth_end reason);
 /* Signs out every session of s's user, s too. */
 void session_end_all_of_user(struct session_store *st, const struct auth_session *s);
 
-/* At the end of the process: tells nobody and revokes nothing. */
+/* At the end of the process: notifies no watches and revokes no tokens. */
 void session_free(struct auth_session *s);
 
 const uint8_t *session_id(const struct auth_session *s);

@@ -25,7 +25,7 @@ struct auth_session *session_device_find(struct session_store *st, const struct 
 
 bool session_has_device(const struct auth_session *s, const struct auth_device_id *id);
 
-/* Removes it and ends its connections: their watches are told. */
+/* Removes it and ends its connections: their watches are notified. */
 void session_device_end(struct auth_session *s, const struct auth_device_id *id);
 
 /* Another session of the same user takes them over. */

@@ -26,7 +26,8 @@ void session_end_guests(struct session_store *st, const struct port_share *share
 
 void session_guest_init(struct auth_session *s, struct port_share *share);
 size_t session_guests_count(const struct session_store *st);
-/* Of the guest with most sessions, so that nobody pushes out others, the least recently used one.
+/* The least recently used session of the guest with the most sessions, so that no guest can evict
+ * others.
  */
 struct auth_session *session_guests_first_to_end(const struct session_store *st);
 

@@ -34,7 +34,7 @@ void session_move_watches(struct auth_session *from, struct auth_session *to);
 /* Of a session, or of a port that is shared with everybody: tells all that this has ended. Each may
  * stop others. */
 void auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason);
-void auth_watches_drop(struct auth_watch_list *watches); /* nobody is told */
+void auth_watches_drop(struct auth_watch_list *watches); /* without notification */
 /* Watches without a session. */
 void auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, auth_ended_fn *fn,
 		      void *arg);
@@ -46,6 +46,6 @@ void session_tell_device(struct auth_session *s, const struct auth_device_id *id
 void session_tell_waits(struct auth_session *s); /* that the question under way has ended */
 
 void session_end_waits(struct auth_session *s, enum session_wait_result result);
-void session_drop_watches(struct auth_session *s); /* and waits: nobody is told */
+void session_drop_watches(struct auth_session *s); /* and waits, without notification */
 
 #endif

@@ -42,8 +42,8 @@ struct port_share *port_shares_next(const struct port_shares *all, const struct 
 unsigned port_shares_version(const struct port_shares *all); /* counts changes */
 
 /*
- * Shares the port, shares it differently, or takes it back (AUTH_AUDIENCE_OWNER). Whoever was let
- * in by other terms is no longer. NULL, or a sentence that says why nothing has changed.
+ * Shares the port, changes its share, or revokes it (AUTH_AUDIENCE_OWNER). Sessions of guests
+ * under other terms end. NULL, or a sentence that says why nothing was changed.
  */
 const char *port_shares_set(struct port_shares *all, const struct port_share_terms *terms,
 			    uint64_t by_id, const char *by);

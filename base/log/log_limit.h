@@ -13,7 +13,7 @@
 
 #define LOG_LIMIT_PERIOD_MS 10000u
 #define LOG_LIMIT_LINES	    100u /* of one message in a period */
-#define LOG_LIMIT_MESSAGES  64u	 /* that are told apart; further ones are not limited */
+#define LOG_LIMIT_MESSAGES  64u	 /* limited separately; further ones are not limited */
 
 struct log_limit {
 	struct log_limit_entry {

@@ -10,8 +10,9 @@
 
 #define CIDR_NETWORKS_MAX 32
 
-/* Where no name that somebody else chooses may lead: addresses of the machine and its link, and no
- * unicast ones (RFC 6890); metadata and platform services of AWS, Google, Alibaba and Azure. */
+/* Addresses to which names of untrusted origin must not resolve: addresses of the machine and its
+ * link, and no unicast ones (RFC 6890); metadata and platform services of AWS, Google, Alibaba and
+ * Azure. */
 #define CIDR_LOCAL                                                                                 \
 	"0.0.0.0/8,127.0.0.0/8,169.254.0.0/16,224.0.0.0/4,240.0.0.0/4,100.100.100.200,"            \
 	"168.63.129.16,::/96,fe80::/10,fec0::/10,ff00::/8,fd00:ec2::/32,fd20:ce::254"

@@ -34,7 +34,7 @@ void listen_free_gently(struct listen *s);
 void listen_pause(struct listen *s);
 void listen_resume(struct listen *s);
 
-/* False: the unix socket's file was removed or replaced, so nobody can come any more. */
+/* False: the unix socket's file was removed or replaced, so clients can no longer connect. */
 bool listen_can_be_reached(const struct listen *s);
 
 /* What is bound, with the port that the kernel chose. */

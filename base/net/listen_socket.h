@@ -9,7 +9,7 @@
 
 /*
  * Binds a non-blocking stream socket that does not listen yet; -1 with *e set. Wildcard IPv6 takes
- * IPv4 as well. A unix socket's file that nobody listens on is replaced.
+ * IPv4 as well. A unix socket's file without a listener is replaced.
  *
  * Never sets SO_REUSEPORT: with it any process of our user could bind the same port or a more
  * specific address of it, and get our connections.

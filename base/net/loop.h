@@ -37,8 +37,8 @@ uint64_t loop_now_ms(const struct loop *l);
 char *loop_scratch(struct loop *l);
 
 /*
- * The two ends of one pipe, for splice: whoever uses it leaves it empty before it returns. NULL
- * where there is none, or where it was given up because the kernel does not splice here.
+ * The two ends of one pipe, for splice: users must leave it empty when they return. NULL where
+ * there is none, or where it was given up because the kernel does not splice here.
  */
 #define LOOP_PIPE_BYTES 524288u
 const int *loop_pipe(struct loop *l);

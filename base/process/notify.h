@@ -18,7 +18,7 @@
 struct notify {
 	struct sockaddr_un address;
 	socklen_t address_len;
-	int fd; /* -1: nobody wants to know */
+	int fd; /* -1: no service manager */
 	bool failed;
 	uint64_t alive_every_ms; /* 0: no watchdog */
 	struct loop_timer alive;
@@ -31,7 +31,7 @@ struct notify_environment {
 	const char *watchdog_pid; /* WATCHDOG_PID: of this process */
 };
 
-/* On error nobody is told anything, and n can be used all the same. */
+/* On error no notifications are sent; n can be used nevertheless. */
 bool notify_init(struct notify *n, struct loop *l, const struct notify_environment *environment,
 		 struct err *e) MUST_CHECK;
 void notify_fini(struct notify *n);

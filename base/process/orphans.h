@@ -13,7 +13,7 @@
 
 #include "base/net/loop.h"
 
-/* Whether somebody here has started pid and is going to collect it. */
+/* Whether a module has started pid and will reap it. */
 typedef bool orphans_is_ours_fn(pid_t pid, void *arg);
 
 struct orphans {

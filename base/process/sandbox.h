@@ -39,7 +39,8 @@ bool sandbox_add_file(struct confine_rules *rules, const char *path, struct aren
 const char *sandbox_surroundings(const char *path, struct arena *a) MUST_CHECK;
 bool sandbox_is_mount_point(const char *path);
 
-/* Enters both, as far as the settings say. Without threads of the process, for good. */
+/* Applies both restrictions, as far as the settings say, permanently. The process must have no
+ * other threads. */
 void sandbox_enter(const struct sandbox_settings *settings, const struct confine_rules *rules,
 		   unsigned restricted, unsigned groups);
 

@@ -24,7 +24,7 @@ enum namespace_outcome {
 struct namespace_settings *namespace_settings_new(struct loop *l,
 						  const struct container_settings *settings,
 						  uint64_t *reads, struct err *e) MUST_CHECK;
-void namespace_settings_free(struct namespace_settings *n); /* nobody waits any more */
+void namespace_settings_free(struct namespace_settings *n); /* no request may be pending */
 
 /* Reads them, if need be: then on_known runs from the loop, once, and get has them. NULL: it has
  * them now. */

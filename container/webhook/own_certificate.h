@@ -31,7 +31,7 @@ struct own_certificate_options {
 	uint64_t *rounds; /* counters, by outcome */
 };
 
-/* Of the service, for nobody: to listen before the first round. */
+/* A placeholder certificate of the service, to listen before the first round. */
 struct tls_context *own_certificate_placeholder(const struct container_settings *settings,
 						struct err *e) MUST_CHECK;
 

@@ -17,7 +17,7 @@ struct rate_limit {
 struct rate {
 	uint64_t start_bytes; /* of the count at the beginning of the period */
 	uint64_t waited_ms;   /* of it, up to since_ms */
-	uint64_t since_ms;    /* when waiting began; 0: nobody waits */
+	uint64_t since_ms;    /* when waiting began; 0: not waiting */
 };
 
 /* A new period. bytes is any count that grows with what the peer moves. */
@@ -26,7 +26,7 @@ void rate_begin(struct rate *r, uint64_t bytes);
 /* From now on the peer is waited for, or not. */
 void rate_wait(struct rate *r, uint64_t now_ms, bool is_waiting);
 
-/* How much waiting is left of the period; UINT64_MAX when nobody waits or there is no limit. */
+/* Remaining waiting time of the period; UINT64_MAX when not waiting or without a limit. */
 uint64_t rate_left_ms(const struct rate *r, const struct rate_limit *limit, uint64_t now_ms);
 
 /* Whether enough bytes moved for a whole period of waiting. */

@@ -20,7 +20,7 @@ void log_stream_free(struct log_stream *l); /* NULL is fine */
 /* The stream is no longer blocked. */
 void log_stream_on_drained(struct log_stream *l);
 
-/* Whether it goes on until somebody ends it. */
+/* Whether it continues until it is ended. */
 bool log_stream_follows(const struct log_stream *l);
 
 #endif

@@ -22,8 +22,8 @@ struct response_check {
 void response_check_init(struct response_check *check, const struct request_head *r);
 
 /* For each response head in turn. Fails with ERR_PROTOCOL: too many interim responses (RFC 9110
- * section 15.2), or a 101 to what nobody asked for or that lacks the right Sec-WebSocket-Accept
- * (RFC 6455 section 4.1). */
+ * section 15.2), or a 101 that was not requested or that lacks the right Sec-WebSocket-Accept (RFC
+ * 6455 section 4.1). */
 bool response_check_head(struct response_check *check, const struct response_head *head,
 			 struct err *e) MUST_CHECK;
 

@@ -50,7 +50,7 @@ struct page {
 	unsigned status;		    /* of the response that carries the page */
 	enum auth_problem problem;	    /* PAGE_ERROR */
 	const char *request_id;		    /* shown on errors; or NULL */
-	struct auth_identity identity;	    /* an empty username: nobody is signed in */
+	struct auth_identity identity;	    /* an empty username: no user is signed in */
 	const char *sign_in_location;	    /* starts a login; or NULL */
 	const char *gitlab_url;		    /* to sign out of GitLab itself; or NULL */
 	const char *detail;		    /* an additional sentence; or NULL */

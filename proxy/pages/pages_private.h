@@ -47,7 +47,7 @@ struct pages {
 /* Appends text for element content or a quoted attribute; control characters become spaces. */
 void pages_add_text(struct buf *out, struct str text);
 
-/* "Name @user" of the signed-in user; nothing if nobody is signed in. */
+/* "Name @user" of the signed-in user; nothing if no user is signed in. */
 void pages_add_identity(struct buf *out, const struct auth_identity *identity);
 
 /* The <main> of PAGE_DEVICE. */

@@ -16,9 +16,9 @@
 void settings_take_foreign(struct settings *s, char **environment, struct conf_problems *problems);
 
 /*
- * Looks through the environment of somebody who comes from oauth2-proxy. What restricts access
- * there and has no meaning here is a problem that names our setting; so are another provider, an
- * issuer that is no GitLab, and a configuration file. Whatever else is ignored becomes a note.
+ * Handles variables of oauth2-proxy in the environment. What restricts access there and has no
+ * meaning here is a problem that names our setting; so are another provider, an issuer that is no
+ * GitLab, and a configuration file. Whatever else is ignored becomes a note.
  */
 void settings_check_foreign(char **environment, struct conf_problems *problems);
 

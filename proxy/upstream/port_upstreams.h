@@ -27,7 +27,7 @@ void port_upstreams_release(struct port_upstreams *t, struct port_upstream *one)
 
 struct upstream *port_upstream_pool(const struct port_upstream *one);
 
-/* Those used lately: asks in the background whether somebody listens, and tells what is known. */
+/* The recently used ports: starts probes in the background, and returns the last results. */
 typedef void port_upstreams_each_fn(uint16_t port, bool is_ready, void *arg);
 void port_upstreams_probe(struct port_upstreams *t, port_upstreams_each_fn *tell, void *arg);
 

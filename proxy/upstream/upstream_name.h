@@ -33,8 +33,8 @@ struct upstream_name *upstream_name_new(struct loop *l, const struct upstream_na
 					struct err *e) MUST_CHECK;
 void upstream_name_free(struct upstream_name *n); /* NULL is fine */
 
-/* Somebody needs the upstream, and no known address accepts connections: looks the name up in the
- * background, unless it was looked up a moment ago. */
+/* Called when the upstream is needed and no known address accepts connections: looks the name up
+ * in the background, unless it was looked up a moment ago. */
 void upstream_name_hurry(struct upstream_name *n);
 
 #endif

@@ -11,7 +11,7 @@
  * where there is none. */
 struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_wish wish);
 
-/* Puts a connection that nobody uses any more into the pool, for as long as it may stay there. */
+/* Puts an unused connection into the pool, until its idle timeout. */
 void upstream_put_idle(struct upstream_conn *c);
 
 /* Takes it out of the pool, if it is there. */

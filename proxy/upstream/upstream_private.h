@@ -28,7 +28,7 @@ struct upstream_conn {
 	struct conn conn;
 	size_t place; /* index of its address */
 	struct loop_timer timer;
-	const struct upstream_handler *handler; /* NULL: nobody uses it */
+	const struct upstream_handler *handler; /* NULL: not in use */
 	void *arg;
 	enum upstream_state state;
 	struct buf in; /* an incomplete response head */
@@ -74,7 +74,8 @@ struct upstream {
 	struct upstream_name *name; /* NULL: the addresses are configured */
 };
 
-/* Tells whoever uses the connection, who gives it back; an idle one goes at once. */
+/* Reports the failure to the user of the connection, who releases it; an idle one is closed
+ * immediately. */
 void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e);
 
 /* Something ended the connection: what that means depends on how far the exchange came. */

@@ -19,7 +19,7 @@ struct http2_exchange {
 	struct stream stream;
 	struct http2_connection *connection;
 	LIST_ENTRY(http2_exchange) entry;
-	LIST_ENTRY(http2_exchange) blocked; /* linked: is told when it no longer is */
+	LIST_ENTRY(http2_exchange) blocked; /* linked: is notified when it is no longer blocked */
 	LIST_ENTRY(http2_exchange) round;   /* linked: bytes were told in this wake-up */
 	size_t head_bytes;
 	bool has_body; /* of the request */

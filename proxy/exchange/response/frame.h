@@ -9,7 +9,7 @@
 #include "proxy/exchange/exchange.h"
 
 /* Whether the response goes to a frame that may show such a page: on the host of a port, or on the
- * way there. Pages with buttons that sign out or let somebody in are never framed. */
+ * way there. Pages with buttons that sign out or authorize a device are never framed. */
 bool frame_may_show(const struct exchange *x, enum page_kind kind);
 
 /* Adds the fields of a page as pages_headers lists them; in a frame with who may embed it. False

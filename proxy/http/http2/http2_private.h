@@ -82,7 +82,7 @@ bool http2_charge_skipped(struct http2 *h, size_t received);
 void http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);
 void http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* Gives the peer credit for bytes that were taken, or that nobody will take. */
+/* Extends the peer's window for bytes that were taken or are discarded. */
 void http2_give_credit(struct http2_stream *s, size_t len);
 
 #endif

@@ -32,7 +32,7 @@ struct http2_stream {
 	bool has_end;  /* the peer sends no more: to be told, or told */
 	bool end_told;
 	bool wants_data;
-	bool discards; /* nobody takes what comes */
+	bool discards; /* received data is discarded */
 	bool is_closed;
 	bool out_ended;	      /* all of the answer is here */
 	bool is_deferred;     /* nothing to send for now */
@@ -50,7 +50,8 @@ struct http2_stream {
 	struct http2 *codec;
 };
 
-/* Whether DATA events are told. What was held is told then, and credit given for what was taken. */
+/* Whether DATA events are reported. Buffered data is then reported, and the window extended for
+ * data that was taken. */
 void http2_want_data(struct http2_stream *s, bool wanted);
 void http2_took_data(struct http2_stream *s, size_t len);
 
