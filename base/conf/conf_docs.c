@@ -60,8 +60,8 @@ static void
 print_aliases(const struct conf_table *table, FILE *out)
 {
 	(void)fputs("\n## Names of others\n\n"
-		    "Accepted with a note in the log; setting one together with ours to another "
-		    "value is an error.\n\n"
+		    "These are accepted, with a note in the log. Setting one together with ours, "
+		    "to a different value, is an error.\n\n"
 		    "| variable | taken as |\n|---|---|\n",
 		    out);
 	struct conf_cursor at = {0};

@@ -58,7 +58,7 @@ static const struct parameter {
 	read_fn *read;
 	const char *expected;
 } parameters[] = {
-	{{"source", 6}, read_sources, "some of proxy, clone and ide with commas between"},
+	{{"source", 6}, read_sources, "some of proxy, clone and ide, separated by commas"},
 	{{"since", 5}, read_since, "a time with its zone such as 2026-01-31T12:00:00Z (RFC 3339)"},
 	{{"level", 5}, read_level, "debug, info, warn or error"},
 	{{"lines", 5}, read_lines, "a number from 0 to 1000"},

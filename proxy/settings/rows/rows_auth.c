@@ -42,7 +42,7 @@ static const struct conf_setting gitlab[] = {
 	{SETTING("SCOPE", CONF_CUSTOM, auth.scope), .commands = SERVE | RELAY,
 	 .fallback = "openid read_user read_api write_repository", .parse = settings_parse_scope,
 	 .format = settings_format_text,
-	 .expected = "scopes with single spaces between, openid among them",
+	 .expected = "scopes, separated by single spaces, including openid",
 	 .alias = SETTINGS_FOREIGN "SCOPE",
 	 .text = "Scopes requested at login. `read_user` identifies the user, `read_api` is for "
 		 "authorization, `write_repository` to clone and push. For the relay: all that a "
@@ -83,7 +83,7 @@ static const struct conf_setting relay[] = {
 	 .commands = RELAY | RELAY_KEY | WEBHOOK, .flags = CONF_HIDDEN,
 	 .parse = settings_parse_keys, .format = settings_format_cookie_secret,
 	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
-		     "hexadecimal digits, or two such keys with a comma between",
+		     "hexadecimal digits, or two such keys, separated by a comma",
 	 .text = "Key that the workspaces' keys are derived from, such as `openssl rand -hex 32` "
 		 "prints; for `workspace-proxy relay`, `relay-key`, and `webhook` with "
 		 "`INJECT_SECRETS`. Of two keys both are accepted and the first one seals. To "
@@ -91,12 +91,12 @@ static const struct conf_setting relay[] = {
 		 "give the workspaces their new keys, and remove the old one."},
 	{SETTING("RELAY_ZONES", CONF_CUSTOM, relay.zones), .commands = RELAY | RELAY_KEY,
 	 .parse = settings_parse_relay_zones, .format = settings_format_relay_zones,
-	 .expected = "host names with commas between, such as ws.example.com, each with a port "
+	 .expected = "host names, separated by commas, such as ws.example.com, each with a port "
 		     "where workspaces have one",
 	 .text = "Zones that the relay may send browsers to; for `workspace-proxy relay` only. A "
 		 "workspace is exactly one label below a zone."},
 	{SETTING("RELAY_DENY_FILE", CONF_PATH, relay.deny_file), .commands = RELAY,
-	 .unset = "nobody is denied",
+	 .unset = "no deny list",
 	 .text = "File with workspaces and users for which the relay neither exchanges codes nor "
 		 "renews tokens: lines `host kiwi.ws.example.com` and `user 1042` (an id in "
 		 "GitLab), `#` starts a comment, at most 1 MiB. It is read again when it changes."},
@@ -117,7 +117,7 @@ static const struct conf_setting sessions[] = {
 	 .required = SERVE, .flags = CONF_HIDDEN, .parse = settings_parse_cookie_secret,
 	 .format = settings_format_cookie_secret,
 	 .expected = "32 random bytes as 43 characters of base64url (or 44 of base64) or 64 "
-		     "hexadecimal digits, or two such keys with a comma between; or 32 characters "
+		     "hexadecimal digits, or two such keys, separated by a comma; or 32 characters "
 		     "as they are",
 	 .alias = SETTINGS_FOREIGN "COOKIE_SECRET",
 	 .text = "Key that session cookies are sealed with, such as `openssl rand -hex 32` prints. "

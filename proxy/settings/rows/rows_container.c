@@ -77,7 +77,7 @@ static const struct conf_setting injection[] = {
 		 "[Injection](injection.md#user-ids) says when which is better."},
 	{SETTING("INJECT_ALLOW", CONF_CUSTOM, container.allowed), .commands = INJECT | WEBHOOK,
 	 .parse = settings_parse_inject_allow, .format = settings_format_inject_allow,
-	 .expected = "image, secrets, or both with a comma between", .unset = "none",
+	 .expected = "image, secrets, or both, separated by a comma", .unset = "none",
 	 .text = "What a pod's annotations may override: the sidecar's image, the names of its "
 		 "secrets."},
 	{SETTING("INJECT_ZONE", CONF_TEXT, container.zone), .commands = INJECT | WEBHOOK,
@@ -92,8 +92,8 @@ static const struct conf_setting injection[] = {
 	{SETTING("INJECT_SECRET_KEYS", CONF_CUSTOM, container.secret_keys),
 	 .commands = INJECT | WEBHOOK, .fallback = "cookie-secret,client-secret",
 	 .parse = settings_parse_secret_keys, .format = settings_format_secret_keys,
-	 .expected =
-		 "some of cookie-secret, client-secret, relay-key, clone-token with commas between",
+	 .expected = "some of cookie-secret, client-secret, relay-key, clone-token, separated by "
+		     "commas",
 	 .text = "Keys of the secret; each is mounted as the file of its setting. `relay-key` is "
 		 "included whenever `RELAY_URL` is set, and `client-secret` left out with "
 		 "`BROKER`."},
@@ -107,8 +107,8 @@ static const struct conf_setting injection[] = {
 	{SETTING("INJECT_SECRETS_NAMESPACE", CONF_TEXT, container.secrets_namespace),
 	 .commands = WEBHOOK, .fallback = "gl-rd-ns-*", .is_valid = namespace_pattern_is_valid,
 	 .expected = "the name of a namespace, or at least three characters of names and *",
-	 .text = "Namespaces in which the webhook makes secrets. Whoever may create labelled pods "
-		 "there gets the key of any workspace's host, so list no others than the agent's."},
+	 .text = "Namespaces in which the webhook makes secrets. Users who may create labelled "
+		 "pods there can get the key of any workspace's host, so list only the agent's."},
 	{SETTING("INJECT_GIT_CREDENTIALS", CONF_BOOL, container.has_git),
 	 .commands = INJECT | WEBHOOK, .fallback = "on",
 	 .text = "Gives git in the IDE's container the user's token from the sidecar "
@@ -135,8 +135,8 @@ static const struct conf_setting injection[] = {
 		 "verified against."},
 	{SETTING("INJECT_TOLERATE", CONF_TEXT, container.tolerated), .commands = INJECT | WEBHOOK,
 	 .is_valid = tolerance_is_valid,
-	 .expected = "names of environment variables, which may end in *, and mount paths, with "
-		     "commas in between",
+	 .expected = "names of environment variables, which may end in *, and mount paths, "
+		     "separated by commas",
 	 .unset = "nothing",
 	 .text = "What other webhooks of yours may add to the sidecar's containers: environment "
 		 "variables such as `AWS_*`, and read-only mounts such as "

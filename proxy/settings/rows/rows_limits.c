@@ -15,7 +15,8 @@ static const struct conf_setting limits[] = {
 	{SETTING("CONNECTIONS_PER_ADDRESS_MAX", CONF_INT, connections_per_address_max),
 	 .commands = SERVE | RELAY, .fallback = "1024", RANGE(1, 1000000),
 	 .text = "Maximum number of connections of one client address (IPv6: one /64); further "
-		 "ones are closed at once. The address is that of the PROXY header where there is "
+		 "ones are closed immediately. The address is that of the PROXY header where there "
+		 "is "
 		 "one. Peers in `TRUSTED_PROXY_IPS` are exempt: they forward for many clients."},
 	{SETTING("SIGN_IN_FAILURES_PER_ADDRESS_MAX", CONF_INT,
 		 auth.sign_in_failures_per_address_max),

@@ -95,10 +95,11 @@ static const struct conf_setting ide[] = {
 		 "timeout, and say 200 or 503. [Injection](injection.md#probes) sets it."},
 	{SETTING("UPSTREAM_HOSTS", CONF_CUSTOM, upstream_hosts), .commands = SERVE,
 	 .parse = settings_parse_hosts, .format = settings_format_hosts,
-	 .expected = "host names with commas between, such as ide", .unset = "none",
+	 .expected = "host names, separated by commas, such as ide", .unset = "none",
 	 .text = "Host names that `UPSTREAM` may have, exactly, for an IDE in another container "
-		 "(Docker Compose). Traffic to it is not encrypted, and whoever controls the name "
-		 "receives it. Names are resolved again every 30 seconds while they are used. "
+		 "(Docker Compose). Traffic to it is not encrypted, and goes to whichever server "
+		 "the name resolves to. Names are resolved again every 30 seconds while they are "
+		 "used. "
 		 "Addresses of loopback, link-local and metadata services are refused unless they "
 		 "are listed here as well. At most 16 names and 32 addresses."},
 	{SETTING("UPSTREAM_PARENT_COOKIES", CONF_BOOL, upstream_parent_cookies), .commands = SERVE,
@@ -143,7 +144,7 @@ static const struct conf_setting process[] = {
 	{SETTING("LOG_FILES", CONF_CUSTOM, log_files), .commands = SERVE,
 	 .parse = settings_parse_log_files, .format = settings_format_log_files,
 	 .expected = "absolute paths with wildcards in their last parts, such as "
-		     "/tmp/workspace-logs/*.log, with commas between",
+		     "/tmp/workspace-logs/*.log, separated by commas",
 	 .unset = "none",
 	 .text = "Files of the workspace that its users see as its [log](logs.md): at most 8 "
 		 "patterns such as `/tmp/workspace-logs/*.log`, and of what they match the 16 "
