@@ -19,6 +19,7 @@ from h2_client import (
 )
 
 STAGE_SETTINGS = {"HTTP2": "on"}
+WIDE = 0x7FFF0000
 pytestmark = pytest.mark.usefixtures("small_quarantine")
 
 
@@ -37,11 +38,26 @@ def test_responses_that_are_not_taken(stage, window):
             a.socket.close()
 
 
+def test_windows_that_open_by_an_octet(stage):
+    """Large responses on many streams, each of which may send one more octet with each SETTINGS."""
+    with Cost(stage.proxy):
+        for _ in range(CONNECTIONS):
+            with Attacker(stage, settings_frame(initial_window_size=0)) as a:
+                a.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", WIDE)))
+                a.send(b"".join(a.request(path="/stream/10000000") for _ in range(16)))
+                a.read_until(lambda: a.frames[HEADERS] == 16)
+                for window in range(1, 300):
+                    a.send(settings_frame(initial_window_size=window))
+                    a.read_until(lambda: a.frames[DATA] >= 16 * window)
+                assert not a.closed
+    assert_others_are_served(stage)
+
+
 def test_a_socket_that_is_not_read(stage):
     """With windows that would let everything through."""
     with Cost(stage.proxy):
         a = Attacker(stage, settings_frame(initial_window_size=0x7FFFFFFF))
-        a.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7FFF0000)))
+        a.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", WIDE)))
         run(a, (a.request(path="/stream/10000000") for _ in range(100)), reads=False)
         stage.upstream.wait_for_requests(50)
         assert_others_are_served(stage)

@@ -30,7 +30,7 @@ exchange_is_blocked(const struct http2_exchange *x)
 {
 	const struct http2_connection *c = x->connection;
 
-	return conn_is_blocked(&c->downstream->conn) || x->codec.out.len > 0 ||
+	return conn_is_blocked(&c->downstream->conn) || http2_stream_waiting(&x->codec) > 0 ||
 	       http2_held_is_full(c);
 }
 

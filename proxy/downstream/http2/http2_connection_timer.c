@@ -67,7 +67,7 @@ void
 http2_timer_note_sending(struct http2_exchange *x)
 {
 	struct http2_connection *c = x->connection;
-	bool is_waiting = x->codec.out.len > 0;
+	bool is_waiting = http2_stream_waiting(&x->codec) > 0;
 
 	if (!is_waiting) {
 		rate_wait(&x->send_rate, now_of(c), false);

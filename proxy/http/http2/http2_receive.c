@@ -356,8 +356,9 @@ on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 	if (s == NULL)
 		return charge_reset(h);
 	forget_head(h, s);
-	h->pending_bytes -= s->out.len;
+	h->pending_bytes -= http2_stream_waiting(s);
 	buf_fini(&s->out);
+	s->out_sent = 0;
 	(void)nghttp2_session_consume_connection(h->session, s->in.len + s->taken);
 	buf_wipe_fini(&s->in);
 	free(s->trailers);

@@ -20,7 +20,7 @@
 static size_t
 available(const struct http2_stream *s)
 {
-	return s->out.len > 0 ? s->out.len + s->direct.len : s->direct.len;
+	return http2_stream_waiting(s) + s->direct.len;
 }
 
 static int submit_trailers(struct http2_stream *s);
@@ -52,23 +52,36 @@ on_read(nghttp2_session *session, int32_t id, uint8_t *unused, size_t max, uint3
 	return (ssize_t)len;
 }
 
+/* With a small window a byte leaves at a time: the rest is moved only when at least as much has
+ * been sent. */
+static void
+drop_sent(struct http2_stream *s, size_t len)
+{
+	s->out_sent += len;
+	s->codec->pending_bytes -= len;
+	if (s->out_sent < s->out.len / 2)
+		return;
+	buf_consume(&s->out, s->out_sent);
+	s->out_sent = 0;
+	if (s->out.len == 0)
+		buf_fini(&s->out);
+}
+
 static void
 write_bytes(struct http2_stream *s, size_t len)
 {
 	struct http2 *h = s->codec;
-	size_t held = s->out.len < len ? s->out.len : len;
+	size_t waiting = http2_stream_waiting(s);
+	size_t held = waiting < len ? waiting : len;
 
 	if (held > 0) {
-		h->ops->write(str_take(buf_view(&s->out), held), h->arg);
-		buf_consume(&s->out, held);
-		h->pending_bytes -= held;
+		h->ops->write(str_take(str_skip(buf_view(&s->out), s->out_sent), held), h->arg);
+		drop_sent(s, held);
 	}
 	if (len > held) {
 		h->ops->write(str_take(s->direct, len - held), h->arg);
 		s->direct = str_skip(s->direct, len - held);
 	}
-	if (s->out.len == 0)
-		buf_fini(&s->out);
 	s->sent_bytes += len;
 }
 
@@ -290,6 +303,8 @@ hold(struct http2_stream *s)
 	s->direct = STR_NONE;
 	if (s->is_closed || rest.len == 0)
 		return true;
+	buf_consume(&s->out, s->out_sent);
+	s->out_sent = 0;
 	if (!buf_add_str(&s->out, rest))
 		return false;
 	s->codec->pending_bytes += rest.len;

@@ -42,6 +42,7 @@ struct http2_stream {
 	struct buf in;	      /* received, not wanted yet */
 	size_t taken;	      /* by the owner, without credit yet */
 	struct buf out;	      /* to be sent */
+	size_t out_sent;      /* leading bytes of out that are sent already */
 	struct str direct;    /* the same, in the caller's memory, during http2_send */
 	uint64_t length_left; /* of the answer; UINT64_MAX: not known */
 	uint64_t received_bytes;
@@ -49,6 +50,13 @@ struct http2_stream {
 	struct headers *trailers;
 	struct http2 *codec;
 };
+
+/* Buffered bytes that are not sent yet. */
+static inline size_t
+http2_stream_waiting(const struct http2_stream *s)
+{
+	return s->out.len - s->out_sent;
+}
 
 /* Whether DATA events are reported. Buffered data is then reported, and the window extended for
  * data that was taken. */

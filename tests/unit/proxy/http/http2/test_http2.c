@@ -221,6 +221,36 @@ test_response(void **state)
 	assert_int_equal(events[0].kind, HTTP2_EVENT_CLOSED);
 }
 
+/* The peer takes an octet at a time. */
+static void
+test_small_windows(void **state)
+{
+	struct fixture *f = *state;
+	struct http2_event events[8];
+	size_t count;
+	const struct response_head head = {.status = 200, .body = BODY_LENGTH, .length = 6};
+	static const char data[] = "abcdef";
+
+	assert_true(feed(f,
+			 STR(FRAME("\6", "\4", "\0", "\0") "\0\4\0\0\0\0" FRAME("\6", "\1", "\5",
+										"\1") GET_BLOCK),
+			 events, &count));
+	arena_fini(&events[0].arena);
+	assert_true(http2_send_head(&f->streams[0], &head));
+	assert_true(http2_send(&f->streams[0], STR("abcd")));
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(http2_pending_bytes(f->codec), i < 2 ? 4 - i : 6 - i);
+		assert_int_equal(http2_stream_waiting(&f->streams[0]), i < 2 ? 4 - i : 6 - i);
+		assert_true(
+			feed(f, STR(FRAME("\4", "\x08", "\0", "\1") "\0\0\0\1"), events, &count));
+		assert_true(http2_pump(f->codec));
+		assert_int_equal(f->out.data[f->out.len - 1], data[i]);
+		if (i == 1)
+			assert_true(http2_send(&f->streams[0], STR("ef")));
+	}
+	assert_int_equal(http2_streams_count(f->codec), 0);
+}
+
 /* With a stream that is open, and without one; requests go on. */
 static void
 test_rest(void **state)
@@ -326,6 +356,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_data_is_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_data_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_windows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_closed_streams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_floods, setup, teardown),
