@@ -258,7 +258,7 @@ require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 		refuse_without_login(a, facts, v);
 }
 
-/* Everybody means that nobody is looked at, whatever the request brings. */
+/* A public port needs no check of users, whatever the request contains. */
 static void
 allow_everybody(struct auth_verdict *v)
 {

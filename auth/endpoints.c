@@ -44,7 +44,7 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 		v->location = a->start_url;
 		return;
 	}
-	/* Whoever starts a login in spite of a session does so on purpose: no login loop. */
+	/* A login that is started in spite of a session is intended, so it is not a login loop. */
 	(void)session_find(a->store, facts);
 	if (read_target(a, facts, target, v))
 		login_start(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each secret has pages of its own, because the kernel leaves whole pages out of core dumps. The
- * small handle beside them is on the heap, so that leak checkers see a secret nobody freed.
+ * small handle beside them is on the heap, so that leak checkers detect a secret that was not
+ * freed.
  */
 #include "base/secret.h"
 

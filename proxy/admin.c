@@ -130,7 +130,7 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		reply->status = 500;
 }
 
-/* For whoever stops idle workspaces. */
+/* For controllers that stop idle workspaces. */
 static void
 on_activity(const struct service_request *request, struct service_reply *reply, void *arg)
 {

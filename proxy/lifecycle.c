@@ -169,8 +169,8 @@ drain(void *arg)
 	resume_when_possible(l);
 }
 
-/* Whoever routes to us hears that we are not ready, and takes a moment to act on it. All of it
- * stays within DRAIN_TIMEOUT. */
+/* Load balancers see that we are not ready, and need some time to act on it. All of it stays
+ * within DRAIN_TIMEOUT. */
 static void
 leave(struct lifecycle *l)
 {

@@ -38,7 +38,7 @@ struct serve {
 	struct tls_context *tls_client; /* to https upstreams; NULL: there are none */
 	struct gitlab_clients clients;
 	struct service *admin;
-	struct git_credential_server *credentials; /* NULL: nobody asks */
+	struct git_credential_server *credentials; /* NULL: no socket */
 	struct ssh_server ssh_server;
 	struct loop_defer flush_log;
 	struct orphans orphans;
@@ -242,7 +242,7 @@ is_our_child(pid_t pid, void *arg)
 	return clone != NULL && clone_has_child(clone, pid);
 }
 
-/* Process 1 inherits whoever loses its parent. */
+/* Process 1 inherits orphaned processes. */
 static bool
 start_orphans(struct serve *s, struct err *e)
 {

@@ -82,8 +82,8 @@ finish_without_tokens(struct broker_call *c, enum broker_result result, uint32_t
 
 /* GitLab's answer */
 
-/* Whose tokens they are: by the ID token, which a refresh may lack. False: they are of somebody
- * else than the refresh token was, or nobody knows. */
+/* The user of the tokens, from the ID token, which a refresh may lack. False: the user differs from
+ * that of the refresh token, or is unknown. */
 static bool
 find_user(struct broker_call *c, const struct gitlab_tokens *t)
 {

@@ -75,7 +75,8 @@ device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 			grant = &g->items[i];
 	if (grant == NULL || (is_typed && !may_add_typed(g, client, now_ms)))
 		return NULL;
-	/* Not after a right code: whoever guesses can have a code of their own. */
+	/* Not reset after a correct code, because an attacker who guesses can have a correct one as
+	 * well. */
 	if (count_typed(g, NULL, now_ms) == 0)
 		g->wrong_codes = 0;
 	*grant = (struct device_grant){

@@ -95,7 +95,7 @@ allow(struct device_grant *grant, const struct auth_session *s)
 	memcpy(grant->session_id, session_id(s), sizeof(grant->session_id));
 }
 
-/* With its issuer (RFC 9207), so that the device gives the code to nobody else. */
+/* With its issuer (RFC 9207), so that the device sends the code to no other workspace. */
 static void
 redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
 {

@@ -138,7 +138,7 @@ add(struct port_shares *all, struct port_share *p)
 	all->count++;
 }
 
-/* What the file has: dropped where the settings have changed. Nobody was let in by it yet. */
+/* What the file has: dropped where the settings have changed. No guest has a session by it yet. */
 static void
 restore(const struct share_file_entry *stored, void *arg)
 {

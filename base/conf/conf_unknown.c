@@ -54,10 +54,10 @@ is_port_of_link(struct str s)
 }
 
 /*
- * Variables that Kubernetes makes for a Service whose name is the prefix's or starts with it, which
- * nobody wrote for us: NAME_SERVICE_HOST, NAME_SERVICE_PORT, NAME_SERVICE_PORT_<port's name>,
- * NAME_PORT with an address, and NAME_PORT_80_TCP with nothing, _PROTO, _PORT or _ADDR behind. NAME
- * is anything, "PORT" and "SERVICE" included.
+ * Variables that Kubernetes makes for a Service whose name is the prefix's or starts with it,
+ * which are not meant for us: NAME_SERVICE_HOST, NAME_SERVICE_PORT, NAME_SERVICE_PORT_<port's
+ * name>, NAME_PORT with an address, and NAME_PORT_80_TCP with nothing, _PROTO, _PORT or _ADDR
+ * behind. NAME is anything, "PORT" and "SERVICE" included.
  */
 static bool
 is_service_link(struct str rest, struct str value)

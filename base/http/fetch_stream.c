@@ -36,7 +36,7 @@ struct fetch_stream {
 	char *buffer;
 	size_t start, end; /* what was received and not read */
 	size_t head_bytes;
-	uint64_t moved_at_ms; /* when bytes last came, or somebody began to wait */
+	uint64_t moved_at_ms; /* when bytes last arrived, or the wait began */
 	uint64_t deadline_ms; /* 0: none */
 	CURLcode code;	      /* once is_done */
 	bool is_added;

@@ -5,7 +5,7 @@
 #include "base/log/log_observer.h"
 
 static struct {
-	log_observer_fn *fn; /* NULL: nobody observes */
+	log_observer_fn *fn; /* NULL: no observer */
 	void *arg;
 } observer;
 

@@ -17,7 +17,7 @@ sockaddr_of(const struct address *a)
 	return (const struct sockaddr *)&a->sa;
 }
 
-/* Removes a socket file that nobody listens on any more. What is no socket is left alone. */
+/* Removes a socket file without a listener. Other files are not removed. */
 static bool
 remove_stale_file(const struct address *a, struct err *e)
 {

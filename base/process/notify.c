@@ -75,7 +75,7 @@ on_alive(void *arg)
 	loop_timer_start(&n->alive, n->alive_every_ms);
 }
 
-/* How often to say that we are alive; 0 where nobody asks this process for it. */
+/* Interval of watchdog notifications; 0 if the manager does not request them from this process. */
 static uint64_t
 alive_every_ms(const struct notify_environment *environment)
 {

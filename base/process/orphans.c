@@ -15,7 +15,7 @@
 #define BATCH	      64u
 #define OURS_DELAY_MS 100u
 
-/* Somebody who has ended and was not collected, or 0. */
+/* A child that has ended and was not reaped, or 0. */
 static pid_t
 next_ended(void)
 {

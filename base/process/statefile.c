@@ -51,7 +51,7 @@ write_fresh(struct statefile *f, struct err *e)
 	int fd;
 	bool ok;
 
-	/* Left behind by a process that was killed, or put there by somebody else. */
+	/* Left behind by a killed process, or created by another user. */
 	(void)unlinkat(f->directory, f->fresh, 0);
 	fd = openat(f->directory, f->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);

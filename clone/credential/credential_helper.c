@@ -4,8 +4,8 @@
  * prints its answer. It only knows the socket's path; tokens pass through one buffer, which is
  * wiped.
  *
- * Where prompting would be useless (nobody is signed in, the sidecar does not answer) it prints the
- * reason and tells git to quit. For other hosts it prints nothing, so that git tries its other
+ * Where prompting would be useless (no user is signed in, the sidecar does not respond) it prints
+ * the reason and tells git to quit. For other hosts it prints nothing, so that git tries its other
  * helpers.
  */
 #include <errno.h>

@@ -110,7 +110,7 @@ merge_refs(const struct history *h, const struct names *names, struct buf *out,
 	return ok;
 }
 
-/* Refs are read under the lock, so that nobody packs or removes one meanwhile. */
+/* Refs are read under the lock, so that no other process packs or removes one meanwhile. */
 static bool
 add_refs(const struct history *h, git_repository *repository, struct clone_failure *f)
 {

@@ -139,7 +139,7 @@ pack_links_writer_free(struct pack_links_writer *w)
 	free(w);
 }
 
-/* Multilinear hash: without the keys nobody can construct colliding ids. */
+/* Multilinear hash: without the keys an attacker can't construct colliding ids. */
 static uint64_t
 hash(const struct pack_links *l, const uint8_t *id)
 {

@@ -204,7 +204,7 @@ check_site(struct cluster_reader *r, struct cluster_report *report, const char *
 		cluster_problem(report, &site, "%s", r->e.text);
 }
 
-/* The relay's, and that of any workspace: a name that nobody has. */
+/* The relay's, and that of any workspace: a name that does not exist. */
 void
 cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c)
 {

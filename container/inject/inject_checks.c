@@ -6,7 +6,7 @@
 #include "container/inject/inject_private.h"
 #include "container/inject/value/mount_path.h"
 
-/* Our process is not dumpable, but whoever can kill it can win the race when it restarts. */
+/* Our process is not dumpable, but a process that can kill it can win the race when it restarts. */
 #define PROCESS_HINT                                                                               \
 	"other containers could reach the sidecar's process and the files of its secrets"
 

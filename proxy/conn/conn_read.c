@@ -121,7 +121,7 @@ conn_find_end(const struct conn *c)
 	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
 }
 
-/* Read from the socket already, and told to nobody. */
+/* Already read from the socket, but not reported yet. */
 static bool
 holds_decrypted(const struct conn *c)
 {

@@ -399,7 +399,7 @@ downstream_close_idle(struct proxy *p)
 	return true;
 }
 
-/* Nobody connects without a request in mind, and one may have arrived that was not read yet. */
+/* A new connection usually has a request, which may have arrived but not been read yet. */
 static bool
 expects_request(const struct downstream *d)
 {

@@ -247,7 +247,7 @@ take(struct downstream *d, char *data, size_t len)
 {
 	switch (d->state) {
 	case DOWNSTREAM_IDLE:
-		/* Answers that nobody reads must not pile up. */
+		/* Unread responses must not accumulate. */
 		if (conn_is_blocked(&d->conn))
 			return 0;
 		return take_start(d, data, len);

@@ -269,7 +269,7 @@ content_coding_choose(const struct headers *request)
 				return CONTENT_CODING_IDENTITY;
 			note_element(&p, element);
 		}
-	/* "*" means gzip: whoever sends it need not know zstd. */
+	/* "*" means gzip, because clients that send it may not support zstd. */
 	if (!p.names_gzip)
 		p.gzip = p.any;
 	if (p.names_zstd && p.zstd > 0 && p.zstd >= p.gzip && p.zstd >= p.identity)

@@ -158,7 +158,7 @@ static const struct page_text status_texts[] = {
 	 "This service supports HTTP/1.1.", NULL, PAGE_ACTION_NONE},
 };
 
-/* AUTH_PROBLEM_LOGIN_REQUIRED in a frame, where nobody can sign in. */
+/* AUTH_PROBLEM_LOGIN_REQUIRED in a frame, where a sign-in is not possible. */
 static const struct page_text framed_text = {
 	401,
 	AUTH_PROBLEM_LOGIN_REQUIRED,

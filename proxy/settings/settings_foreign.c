@@ -11,7 +11,7 @@
 #define PAGE	     "docs/from-oauth2-proxy.md"
 #define VARIABLE_MAX 96
 #define ISSUER_MAX   4096u
-#define GUEST	     10 /* whoever is a member: oauth2-proxy has no levels of groups */
+#define GUEST	     10 /* every member: oauth2-proxy has no access levels for groups */
 #define REPORTER     20 /* oauth2-proxy's level where the configuration has none */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -207,7 +207,8 @@ take_rule(const struct foreign_rule *rule, struct settings *s, char **environmen
 			     rule->example, rule->mode_name, rule->setting, rule->level_setting);
 		return;
 	}
-	/* Whoever names a workspace means its owner as well: never less strict than either. */
+	/* A configured workspace also restricts access to its owner: never less strict than either
+	 * rule. */
 	bool has_workspace = is_given(environment, "WORKSPACE_ID");
 	s->auth.modes = rule->mode | (has_workspace ? AUTH_MODE_WORKSPACE : 0u);
 	conf_note(problems, variable, "taken as AUTHORIZATION=%s%s, %s=%.*s, %s=%u",

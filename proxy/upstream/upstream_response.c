@@ -193,7 +193,7 @@ take(struct upstream_conn *c, char *data, size_t len)
 	return 0;
 }
 
-/* Returns how many bytes were used; the rest is an incomplete head, or nobody's. */
+/* Returns how many bytes were used; the rest is an incomplete head, or unexpected. */
 static size_t
 process(struct upstream_conn *c, char *data, size_t len)
 {
@@ -208,7 +208,7 @@ process(struct upstream_conn *c, char *data, size_t len)
 	return at;
 }
 
-/* Bytes that nobody waits for: the connection can't be trusted any more. */
+/* Unexpected bytes: the connection can't be trusted any more. */
 static void
 on_surplus(struct upstream_conn *c)
 {

@@ -111,7 +111,7 @@ open_browser(const char *url)
 		}
 		return;
 	}
-	/* Twice, so that nobody waits for the browser. */
+	/* Twice, so that the user does not have to wait for the browser. */
 	if (fork() != 0)
 		_exit(0);
 	(void)signal(SIGPIPE, SIG_DFL);

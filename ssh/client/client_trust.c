@@ -41,7 +41,7 @@ struct trusted {
 	char ca_file[CLIENT_PATH_MAX]; /* or "" */
 };
 
-/* A name with a dot: nobody is trusted with a whole top-level domain. */
+/* A name with a dot: a whole top-level domain can't be trusted. */
 static bool
 parse_zone(struct client_host *zone, struct str text, struct err *e)
 {

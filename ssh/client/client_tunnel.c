@@ -67,7 +67,7 @@ fail(struct tunnel_loop *t, const char *sentence)
 	err_set(t->e, ERR_CONNECT, "%s", sentence);
 }
 
-/* Unpredictable for whoever sends data through us (RFC 6455 section 10.3). */
+/* Unpredictable for senders of data through the tunnel (RFC 6455 section 10.3). */
 static const uint8_t *
 draw_mask(struct tunnel_loop *t)
 {

@@ -103,7 +103,7 @@ serve(struct ssh_helper *h, int ready_fd)
 	return helper_serve(h, ready_fd, &e) ? EXIT_DONE : report(&e);
 }
 
-/* No descriptor of the caller's stays open: whoever started us may wait for their end. */
+/* Closes the caller's descriptors, because the caller may wait for their end. */
 static void
 detach(void)
 {

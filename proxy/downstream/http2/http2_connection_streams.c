@@ -41,7 +41,7 @@ http2_exchange_waits_for_body(const struct http2_exchange *x)
 	       !x->is_tunnel;
 }
 
-/* Whoever has proven to be a user gets larger windows. */
+/* Connections with a signed-in user get larger windows. */
 static void
 note_user(struct http2_exchange *x)
 {

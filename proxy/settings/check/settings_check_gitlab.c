@@ -153,7 +153,7 @@ settings_check_redirect_url(struct settings_check *c)
 		return;
 	if (!url_is_same_origin(u, &a->external_url))
 		conf_note(c->problems, VAR("REDIRECT_URL"),
-			  "not at EXTERNAL_URL: whoever answers there must send browsers on to "
+			  "not at EXTERNAL_URL: the server there must redirect browsers to "
 			  "%s%s",
 			  settings_check_origin(c, &a->external_url), path);
 	else if (!str_equal(u->path, str_from(path)))

@@ -72,8 +72,8 @@ find_own(const struct settings *s, struct own_listener own[OWN_LISTENERS])
 	}
 }
 
-/* Whoever may use the workspace may reach its ports: none of them is the sidecar. A range goes
- * around it, a port that is asked for by itself is a mistake. */
+/* Users of the workspace may reach its ports: none of them is the sidecar. A range goes around it,
+ * a port that is asked for by itself is a mistake. */
 static void
 exclude_own_ports(struct settings *s, struct conf_problems *problems)
 {

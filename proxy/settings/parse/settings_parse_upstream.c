@@ -7,7 +7,7 @@
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/settings.h"
 
-/* Elsewhere somebody else could answer. */
+/* On other addresses another machine could respond. */
 #define HTTPS_ON_LOOPBACK                                                                          \
 	"https is supported on loopback only, because the server's certificate is not verified"
 
