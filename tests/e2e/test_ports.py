@@ -459,7 +459,7 @@ def test_our_own_listeners_are_no_targets(make_ports, name):
     settings = {k: v for k, v in proxy.settings.items() if v is not None}
     settings.update({name: "127.0.0.1:8443", "PORTS": "3000,8443"})
     result = run(["check"], settings)
-    assert result.returncode == 1 and "WORKSPACE_PROXY_PORTS: 8443 is our own" in result.stderr, result.stderr
+    assert result.returncode == 1 and "WORKSPACE_PROXY_PORTS: 8443 is the proxy's own" in result.stderr, result.stderr
 
 
 def test_check_says_when_the_certificate_does_not_cover_ports(make_ports):

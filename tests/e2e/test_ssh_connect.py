@@ -229,7 +229,7 @@ def test_whose_certificate_it_is(computer, certificates):
         assert result.returncode == 255 and sentence in result.stderr, result.stderr
     login.write_text(login.read_text().replace('"ca_file":""', '"ca_file":"/nonexistent"'))
     result = computer.client("ssh", "--stdio", server.host, stdin=subprocess.DEVNULL)
-    assert result.returncode == 255 and b"/nonexistent: no authorities" in result.stderr, result.stderr
+    assert result.returncode == 255 and b"/nonexistent: no certificate authorities" in result.stderr, result.stderr
     assert not server.asked  # no token went anywhere
 
 
