@@ -41,9 +41,6 @@ make_repository(struct transfer *t)
 		return git_steps_fail(t, code, "init");
 	if (t->request->git_dir != NULL && !gitlink_tidy(t))
 		return false;
-	code = indexer_install(t->repository, &t->indexer);
-	if (code < 0)
-		return git_steps_fail(t, code, "set up the indexer");
 	code = git_remote_create(&t->remote, t->repository, "origin", t->request->url);
 	return (code == 0 || git_steps_fail(t, code, "create origin")) &&
 	       git_credential_configure(t);

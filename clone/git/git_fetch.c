@@ -178,6 +178,19 @@ write_shallow(struct transfer *t)
 	return ok;
 }
 
+/* A new repository has no objects that the server need not send. */
+static int
+receive(struct transfer *t, const git_strarray *specs, const git_fetch_options *options)
+{
+	git_odb *former;
+	int code = indexer_install(t->repository, &t->indexer, &former);
+
+	if (code == 0)
+		code = git_remote_download(t->remote, specs, options);
+	indexer_remove(t->repository, former);
+	return code;
+}
+
 /* Refs are written afterwards, all at once: see git_packed_refs.c. */
 static bool
 download(struct transfer *t, const git_strarray *specs, git_remote_autotag_option_t tags)
@@ -188,7 +201,7 @@ download(struct transfer *t, const git_strarray *specs, git_remote_autotag_optio
 	git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
 	set_callbacks(&options.callbacks, t);
 	options.download_tags = tags;
-	code = git_remote_download(t->remote, specs, &options);
+	code = receive(t, specs, &options);
 	(void)git_remote_disconnect(t->remote);
 	return code == 0 || git_steps_fail(t, code, "fetch");
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <git2.h>
 #include <git2/sys/odb_backend.h>
+#include <git2/sys/repository.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,7 +25,7 @@
 #include "clone/pack/pack_resolve.h"
 #include "clone/thread.h"
 
-#define PRIORITY	100 /* above libgit2's own backends */
+#define PRIORITY	1 /* there is no other backend */
 #define PATH_BYTES	4096
 #define REPLAY_BYTES	65536u
 #define RESOLVE_POLL_MS 90u
@@ -445,29 +446,52 @@ on_backend_free(git_odb_backend *backend)
 	free(backend);
 }
 
+static int
+replace_odb(struct git_repository *repository, struct backend *b)
+{
+	git_odb *odb = NULL;
+	int code = git_odb_new(&odb);
+
+	if (code == 0)
+		code = git_odb_add_backend(odb, &b->parent, PRIORITY);
+	if (code != 0)
+		free(b);
+	else
+		code = git_repository_set_odb(repository, odb);
+	git_odb_free(odb);
+	return code;
+}
+
 int
-indexer_install(struct git_repository *repository, const struct indexer_options *options)
+indexer_install(struct git_repository *repository, const struct indexer_options *options,
+		struct git_odb **former)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	git_odb *odb = NULL;
 	int code;
 
+	*former = NULL;
 	if (b == NULL) {
 		git_error_set_oom();
 		return GIT_ERROR;
 	}
-	code = git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
+	(void)git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
 	b->parent.writepack = on_writepack;
 	b->parent.free = on_backend_free;
 	b->options = options;
 	snprintf(b->directory, sizeof(b->directory), "%sobjects/pack",
 		 git_repository_path(repository));
-	if (code == 0)
-		code = git_repository_odb(&odb, repository);
-	if (code == 0)
-		code = git_odb_add_backend(odb, &b->parent, PRIORITY);
-	if (code != 0)
+	code = git_repository_odb(former, repository);
+	if (code != 0) {
 		free(b);
-	git_odb_free(odb);
-	return code;
+		return code;
+	}
+	return replace_odb(repository, b);
+}
+
+void
+indexer_remove(struct git_repository *repository, struct git_odb *former)
+{
+	if (former != NULL)
+		(void)git_repository_set_odb(repository, former);
+	git_odb_free(former);
 }

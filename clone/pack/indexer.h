@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 
+struct git_odb;
 struct git_repository;
 
 struct indexer_options {
@@ -24,8 +25,14 @@ struct indexer_options {
 	const struct buf *shallow;
 };
 
-/* Installs the indexer in the repository's object database; options must outlive it. Returns 0 or
- * an error code of libgit2. */
-int indexer_install(struct git_repository *repository, const struct indexer_options *options);
+/*
+ * Until it is removed, the repository has an object database that takes packs and has no objects:
+ * libgit2 asks for each ref of the server whether its object is there, and would search the disk
+ * each time. options must outlive it. Returns 0 or an error code of libgit2; *former is for
+ * indexer_remove, which does nothing for NULL.
+ */
+int indexer_install(struct git_repository *repository, const struct indexer_options *options,
+		    struct git_odb **former);
+void indexer_remove(struct git_repository *repository, struct git_odb *former);
 
 #endif

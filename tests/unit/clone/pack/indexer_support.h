@@ -134,6 +134,7 @@ static inline void
 index_pack(struct str pack, size_t piece, const struct indexer_options *options, struct outcome *o)
 {
 	git_repository *repository = NULL;
+	git_odb *former = NULL;
 	git_odb *odb = NULL;
 	git_odb_writepack *writer = NULL;
 	const git_error *last;
@@ -142,7 +143,7 @@ index_pack(struct str pack, size_t piece, const struct indexer_options *options,
 	run("rm -rf '%s/r'", folder);
 	snprintf(path, sizeof(path), "%s/r", folder);
 	assert_int_equal(git_repository_init(&repository, path, 1), 0);
-	assert_int_equal(indexer_install(repository, options), 0);
+	assert_int_equal(indexer_install(repository, options, &former), 0);
 	assert_int_equal(git_repository_odb(&odb, repository), 0);
 	assert_int_equal(git_odb_write_pack(&writer, odb, on_progress, o), 0);
 	o->code = 0;
@@ -159,6 +160,7 @@ index_pack(struct str pack, size_t piece, const struct indexer_options *options,
 		snprintf(o->message, sizeof(o->message), "%s", last->message);
 	writer->free(writer);
 	git_odb_free(odb);
+	indexer_remove(repository, former);
 	git_repository_free(repository);
 	look_at_files(path, o);
 }

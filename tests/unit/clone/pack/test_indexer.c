@@ -212,6 +212,40 @@ test_stopped_by_progress(void **state)
 
 /* Packs made by hand. */
 
+static bool
+has_object(git_repository *repository, const git_oid *id)
+{
+	git_odb *odb = NULL;
+
+	assert_int_equal(git_repository_odb(&odb, repository), 0);
+	bool has = git_odb_exists(odb, id) == 1;
+	git_odb_free(odb);
+	return has;
+}
+
+/* An object of each ref is looked for before a pack is asked for: 20,000 refs would mean 20,000
+ * searches of the disk. */
+static void
+test_disk_is_not_searched(void **state)
+{
+	const struct indexer_options options = {PLENTY, 1, true, NULL};
+	git_repository *repository = NULL;
+	git_odb *former = NULL;
+	char path[128];
+	git_oid id;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/on-disk", folder);
+	assert_int_equal(git_repository_init(&repository, path, 1), 0);
+	assert_int_equal(git_blob_create_from_buffer(&id, repository, "x", 1), 0);
+	assert_true(has_object(repository, &id));
+	assert_int_equal(indexer_install(repository, &options, &former), 0);
+	assert_false(has_object(repository, &id));
+	indexer_remove(repository, former);
+	assert_true(has_object(repository, &id));
+	git_repository_free(repository);
+}
+
 int
 main(void)
 {
@@ -225,6 +259,7 @@ main(void)
 		cmocka_unit_test(test_cut_packs),
 		cmocka_unit_test(test_damaged_packs),
 		cmocka_unit_test(test_stopped_by_progress),
+		cmocka_unit_test(test_disk_is_not_searched),
 	};
 
 	return cmocka_run_group_tests(tests, make_packs, remove_packs);
