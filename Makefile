@@ -379,10 +379,11 @@ kubernetes-test: $(BUILD)/deps-kubernetes-test ## runs webhook and relay in a re
 deb: $(BUILD)/deps-deb ## builds a Debian package of the last commit, in build/deb; lintian checks it
 	@tools/build-deb $(abspath $(BUILD)) $(VERSION)
 
-.PHONY: deps deps-test deps-image-test deps-demo deps-bench
+.PHONY: deps deps-test deps-image-test deps-suite deps-demo deps-bench
 deps: $(BUILD)/deps-build ## installs missing Debian packages for the build
 deps-test: $(BUILD)/deps-test ## … for the tests
 deps-image-test: $(BUILD)/deps-image-test ## … for the tests of the image
+deps-suite: $(BUILD)/deps-suite ## … for all that `make test` does
 deps-demo: $(BUILD)/deps-demo ## … for the demo
 deps-bench: $(BUILD)/deps-bench ## … for the benchmark
 $(BUILD)/deps-%: tools/dependencies
