@@ -22,6 +22,14 @@ def test_interrupted_by_hand(gitlab, large, token, target, tmp_path):
     assert leftovers(tmp_path) == [] and not target.parent.exists()
 
 
+# Where files are written by a process of their own, while more is to be fetched, as well.
+PHASES = pytest.mark.parametrize(
+    "phase, more",
+    [("receiving", {}), ("checkout", {}), ("checkout", {"CLONE_DEPTH": "1", "CLONE_UNSHALLOW": "on"})],
+    ids=["receiving", "checkout", "checkout-before-history"],
+)
+
+
 def start_slow(gitlab, settings, token, workers, phase):
     """A worker that is in the middle of `phase`."""
     if phase == "receiving":
@@ -32,9 +40,10 @@ def start_slow(gitlab, settings, token, workers, phase):
     return worker
 
 
-@pytest.mark.parametrize("phase", ["receiving", "checkout"])
+@PHASES
 @pytest.mark.parametrize("inside", [False, True])
-def test_killed_and_run_again(gitlab, large, token, target, tmp_path, workers, phase, inside):
+def test_killed_and_run_again(gitlab, large, token, target, tmp_path, workers, phase, more, inside):
+    large = {**large, **more}
     if inside:
         (target / "lost+found").mkdir(parents=True)
     worker = start_slow(gitlab, large, token, workers, phase)
@@ -49,9 +58,10 @@ def test_killed_and_run_again(gitlab, large, token, target, tmp_path, workers, p
     assert git(target, "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("phase", ["receiving", "checkout"])
+@PHASES
 @pytest.mark.parametrize("inside", [False, True])
-def test_told_to_stop(gitlab, large, token, target, tmp_path, workers, phase, inside):
+def test_told_to_stop(gitlab, large, token, target, tmp_path, workers, phase, more, inside):
+    large = {**large, **more}
     if inside:
         (target / "lost+found").mkdir(parents=True)
     worker = start_slow(gitlab, large, token, workers, phase)
