@@ -239,8 +239,7 @@ refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth
 		embedding_refuse(a, facts, v);
 		return;
 	}
-	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 /* Navigations are redirected to GitLab, and what the workspace's pages embed of a port or ask of it
@@ -304,8 +303,7 @@ allow_device(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 		allow_request(a, s, v);
 		return;
 	}
-	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 struct auth_call *

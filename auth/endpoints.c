@@ -29,8 +29,7 @@ read_target(struct auth *a, const struct auth_facts *facts, char target[FLOW_TAR
 
 	if (login_start_read_target(a, facts, target, &detail))
 		return true;
-	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 	return false;
 }
 
@@ -40,8 +39,7 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 	char target[FLOW_TARGET_MAX + 1];
 
 	if (facts_is_cross_site_subrequest(facts)) {
-		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;
 	}
 	/* A login that is started in spite of a session is intended, so it is not a login loop. */
@@ -121,8 +119,7 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	}
 	if (!facts_is_same_origin(facts, addresses_own_origin(a, facts))) {
 		log_warn(facts->log, "sign-out from another site refused");
-		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;
 	}
 	if (wants_all(facts) && (s = session_find(a->store, facts)) != NULL)
@@ -202,8 +199,7 @@ static void
 require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	(void)facts;
-	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 struct auth_call *

@@ -46,8 +46,7 @@ read_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict
 	detail = device_fields_read(q->is_post ? facts->body : facts_query(facts), q, &v->arena);
 	if (detail == NULL)
 		return q;
-	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 	return NULL;
 }
 
@@ -158,8 +157,7 @@ pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 
 	verdict_set_identity(v, s);
 	if (str_is_empty(session_cookie(s))) { /* of an API token */
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "API tokens work for SSH directly.");
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, "API tokens work for SSH directly.");
 	} else if (q->is_post && q->end.len > 0) {
 		end_device(a, s, v);
 	} else if (q->is_post && q->port.len > 0) {

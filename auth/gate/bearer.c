@@ -171,8 +171,7 @@ wait_start(struct bearer_pending *p, const struct gate *g, struct auth_verdict *
 static void
 fill_refusal(const struct auth *a, const struct bearer_refusal *why, struct auth_verdict *v)
 {
-	verdict_problem(v, why->problem, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, why->problem, NULL);
 	if (why->problem == AUTH_PROBLEM_LOGIN_REQUIRED)
 		v->challenge = "error=\"invalid_token\"";
 	if (why->missing_scope == NULL)

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "auth/auth_private.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/session/session_lifetime.h"
 
@@ -62,6 +63,14 @@ verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *d
 	v->problem = problem;
 	v->status = problem_statuses[problem];
 	v->detail = detail;
+}
+
+void
+verdict_refuse(const struct auth *a, struct auth_verdict *v, enum auth_problem problem,
+	       const char *detail)
+{
+	verdict_problem(v, problem, detail);
+	v->location = a->start_url;
 }
 
 void

@@ -14,6 +14,9 @@ struct gitlab_user;
 #define AUTH_VERDICT_MAX   32768u /* bytes of a verdict's arena */
 
 void verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *detail);
+/* The same, with a way to sign in. */
+void verdict_refuse(const struct auth *a, struct auth_verdict *v, enum auth_problem problem,
+		    const char *detail);
 void verdict_unavailable(struct auth_verdict *v, uint32_t retry_after_s, const char *detail);
 
 /* The problem of a question that GitLab did not answer because of this error; both are 503. */

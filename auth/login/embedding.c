@@ -103,8 +103,7 @@ embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_ver
 {
 	char target[FLOW_TARGET_MAX + 1];
 
-	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 	if (!facts_is_frame(facts) || !facts_is_get(facts))
 		return;
 	login_start_take_target(a, facts, target);

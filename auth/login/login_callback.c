@@ -78,8 +78,7 @@ answer_callback(struct auth *a, const struct auth_facts *facts, struct login_res
 
 	if (detail != NULL) {
 		login_count(a, AUTH_LOGIN_BAD_REQUEST);
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		return NULL;
 	}
 	if (!flow_cookie_find(a, facts, &c->parts, &c->flow) ||

@@ -42,6 +42,5 @@ void
 port_guest_refuse(struct auth *a, struct auth_verdict *v)
 {
 	login_count(a, AUTH_LOGIN_NO_ACCESS);
-	verdict_problem(v, AUTH_PROBLEM_NOT_SHARED, "It is no longer shared.");
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_NOT_SHARED, "It is no longer shared.");
 }

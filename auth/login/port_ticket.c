@@ -144,9 +144,8 @@ static void
 redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
 	if (str_is_empty(session_cookie(s))) { /* of an API token: there is no cookie */
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST,
-				"API tokens work at the port's host directly.");
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST,
+			       "API tokens work at the port's host directly.");
 		return;
 	}
 	send_ticket(a, v->ticket_request, s, v);
@@ -166,8 +165,7 @@ new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_v
 	*q = (struct port_ticket_request){.status = 302};
 	detail = read_ticket_request(a, facts, q, &v->arena);
 	if (detail != NULL) {
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		return NULL;
 	}
 	q->origin = str_from(addresses_port_origin(a, q->port, &v->arena));
@@ -216,8 +214,7 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 
 	v->allows_origin = embedding_is_handed_on(a, facts);
 	if (!facts_is_navigation(facts) && !is_embedded && !v->allows_origin) {
-		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;
 	}
 	q = new_ticket_request(a, facts, v);
@@ -327,8 +324,7 @@ port_ticket_redeem(struct auth *a, const struct auth_facts *facts, struct auth_v
 	if (detail == NULL) {
 		accept_ticket(a, facts, &parts, buf_view(&ticket), v);
 	} else {
-		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, detail);
-		v->location = a->start_url;
+		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 	}
 	buf_wipe_fini(&ticket);
 	buf_fini(&state);

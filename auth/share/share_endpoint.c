@@ -87,8 +87,7 @@ static void
 require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	(void)facts;
-	verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	v->location = a->start_url;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 static bool
