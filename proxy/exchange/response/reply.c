@@ -108,10 +108,22 @@ send_without_memory(struct exchange *x)
 	send_reply(x, 500, &h, STR_NONE);
 }
 
+/* False: the answer is 500, for want of memory. */
 static bool
 begin(struct exchange *x, struct headers *h)
 {
-	return headers_init(h, REPLY_FIELDS, &x->arena);
+	if (headers_init(h, REPLY_FIELDS, &x->arena))
+		return true;
+	send_without_memory(x);
+	return false;
+}
+
+static void
+add_content(struct headers *h, const char *type, const char *cache_control)
+{
+	add(h, "Content-Type", type);
+	add(h, "Cache-Control", cache_control);
+	add(h, "X-Content-Type-Options", "nosniff");
 }
 
 static void
@@ -128,13 +140,9 @@ reply_body(struct exchange *x, unsigned status, const char *content_type, struct
 {
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
-	add(&h, "Content-Type", content_type);
-	add(&h, "Cache-Control", "no-store");
-	add(&h, "X-Content-Type-Options", "nosniff");
+	add_content(&h, content_type, "no-store");
 	send_reply(x, status, &h, body);
 }
 
@@ -144,19 +152,15 @@ reply_jwks(struct exchange *x)
 	struct str method = x->request.method;
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
 	if (!x->request.is_head && !str_equal(method, STR("GET"))) {
 		add(&h, "Allow", "GET, HEAD");
 		add(&h, "Cache-Control", "no-store");
 		send_reply(x, 405, &h, STR_NONE);
 		return;
 	}
-	add(&h, "Content-Type", "application/jwk-set+json");
-	add(&h, "Cache-Control", "public, max-age=300");
-	add(&h, "X-Content-Type-Options", "nosniff");
+	add_content(&h, "application/jwk-set+json", "public, max-age=300");
 	send_reply(x, 200, &h, auth_jwks(x->proxy->auth));
 }
 
@@ -165,10 +169,8 @@ reply_upgrade_required(struct exchange *x, const char *subprotocol)
 {
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
 	add(&h, "Upgrade", "websocket");
 	add(&h, "Sec-WebSocket-Version", "13");
 	add(&h, "Sec-WebSocket-Protocol", subprotocol);
@@ -181,10 +183,8 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 {
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
 	add(&h, "Location", location);
 	add(&h, "Cache-Control", "no-store");
 	frame_add_redirect_headers(x, &h);
@@ -206,8 +206,9 @@ send_page(struct exchange *x, struct page *page)
 	page->request_id = x->id;
 	page->is_framed = is_framed;
 	buf_init(&body, is_html ? PAGES_HTML_MAX : PAGES_JSON_MAX);
-	bool ok = begin(x, &h) && (is_html ? pages_render_html(pages, page, &body)
-					   : pages_render_json(page, &body));
+	bool ok =
+		headers_init(&h, REPLY_FIELDS, &x->arena) &&
+		(is_html ? pages_render_html(pages, page, &body) : pages_render_json(page, &body));
 	if (ok && is_html)
 		ok = frame_add_page_headers(x, pages_headers(pages, page->kind), is_framed, &h);
 	if (!ok) {
@@ -215,10 +216,10 @@ send_page(struct exchange *x, struct page *page)
 		send_without_memory(x);
 		return;
 	}
-	add(&h, "Content-Type", is_html ? "text/html; charset=utf-8" : "application/json");
-	if (!is_html) {
-		add(&h, "Cache-Control", "no-store");
-		add(&h, "X-Content-Type-Options", "nosniff");
+	if (is_html) {
+		add(&h, "Content-Type", "text/html; charset=utf-8");
+	} else {
+		add_content(&h, "application/json", "no-store");
 		cors_add(x, &h);
 	}
 	if (page->retry_after_s > 0)
@@ -234,10 +235,8 @@ reply_preflight(struct exchange *x)
 {
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
 	cors_add_preflight(x, &h);
 	send_reply(x, 204, &h, STR_NONE);
 }
@@ -433,13 +432,9 @@ reply_endpoint(struct exchange *x)
 	const struct auth_verdict *v = &x->verdict;
 	struct headers h;
 
-	if (!begin(x, &h)) {
-		send_without_memory(x);
+	if (!begin(x, &h))
 		return;
-	}
-	add(&h, "Content-Type", "application/json");
-	add(&h, "Cache-Control", "no-store");
-	add(&h, "X-Content-Type-Options", "nosniff");
+	add_content(&h, "application/json", "no-store");
 	if (x->route.kind == ROUTE_AUTH && x->route.endpoint == AUTH_ENDPOINT_AUTH) {
 		add_view(&h, "X-Auth-Request-User", v->identity.username);
 		add_view(&h, "X-Auth-Request-Preferred-Username", v->identity.username);
