@@ -26,241 +26,167 @@ repository_name(const struct clone_settings *settings)
 	return str_take(name, 120);
 }
 
-struct message_parts {
-	struct str repository;
-	struct str host;
-	struct str dir;
-	struct str ref;
+static const char *const problems[] = {
+	[CLONE_PROBLEM_NONE] = "",
+	[CLONE_PROBLEM_TOKEN] = "GitLab did not accept the credentials for {repository}. Sign out, "
+				"sign in again and retry; a token from the settings may have "
+				"expired or lack the read_repository scope.",
+	[CLONE_PROBLEM_NO_ACCESS] = "You do not have access to the code of {repository}. Ask an "
+				    "owner of the project for access, then retry.",
+	[CLONE_PROBLEM_NOT_FOUND] = "There is no project {repository} on {host}, or it is hidden "
+				    "from you. Check the URL and your access, then retry.",
+	[CLONE_PROBLEM_REF] = "{repository} has no branch, tag or commit named \"{ref}\". Create "
+			      "it or change the workspace's settings, then retry.",
+	[CLONE_PROBLEM_UNREACHABLE] =
+		"{host} could not be reached or closed the connection. Retry in a moment; if the "
+		"problem persists, contact its administrator.",
+	[CLONE_PROBLEM_TLS] =
+		"The secure connection to {host} failed: its certificate could not be verified. An "
+		"administrator needs to check the certificate, and the CA file of the workspace.",
+	[CLONE_PROBLEM_STALLED] =
+		"{host} stopped sending data, and the clone was cancelled. Retry in a moment.",
+	[CLONE_PROBLEM_DISK_FULL] = "The disk is full: {repository} needs more space than is free. "
+				    "Free some space or enlarge the volume, then retry.",
+	[CLONE_PROBLEM_NOT_EMPTY] = "{dir} contains files but no repository. They were not "
+				    "changed; move them away, then retry.",
+	[CLONE_PROBLEM_PERMISSION] = "{dir} is not writable for the user that runs the clone. An "
+				     "administrator needs to correct the volume's permissions.",
+	[CLONE_PROBLEM_REFUSED] =
+		"{repository} on {host} was not cloned: its URL or its content is not accepted. An "
+		"administrator can find the reason in the log.",
+	[CLONE_PROBLEM_INTERNAL] = "The clone failed unexpectedly. Retry; if it happens again, an "
+				   "administrator can find the reason in the log.",
+	[CLONE_PROBLEM_OTHER_REPOSITORY] =
+		"{dir} is a clone of another repository than {repository}. It was not changed: "
+		"open the IDE to work with it, or move it away and retry.",
 };
 
-static void
-describe_done(struct clone_progress *p, const struct message_parts *m)
+static const char *
+describe_problem(const struct clone_progress *p)
 {
-	const char *more = "";
-
-	if ((p->notes & CLONE_NOTE_CLOSED) != 0) {
-		snprintf(p->message, sizeof(p->message),
-			 "%.*s contains a repository that cannot be opened: it belongs to another "
-			 "user or has an unknown format. It was not changed.",
-			 STR_FMT(m->dir));
-		return;
-	}
-	if ((p->notes & CLONE_NOTE_MARKED) != 0) {
-		snprintf(p->message, sizeof(p->message),
-			 "The repository was cloned before; %.*s was not changed.",
-			 STR_FMT(m->dir));
-		return;
-	}
-	if ((p->notes & CLONE_NOTE_SUBMODULES) != 0)
-		more = " Some submodules are missing: \"git submodule update --init\" fetches "
-		       "them.";
-	else if ((p->notes & CLONE_NOTE_LFS) != 0)
-		more = " Some LFS files are missing: \"git lfs pull\" fetches them.";
-	else if ((p->notes & CLONE_NOTE_NO_HEAD) != 0)
-		more = " Nothing is checked out: the repository's HEAD names a branch that does "
-		       "not exist. \"git switch\" checks a branch out.";
-	else if (p->history.state == CLONE_HISTORY_COMING)
-		more = " Its history is still being fetched.";
-	else if (p->history.state == CLONE_HISTORY_MISSING)
-		more = " Its history could not be fetched: run \"git fetch --unshallow\", or "
-		       "restart the workspace.";
-	snprintf(p->message, sizeof(p->message), "The repository is ready in %.*s.%s",
-		 STR_FMT(m->dir), more);
+	/* The server's own words say more than ours. */
+	if (p->remote_text[0] != '\0' && p->problem == CLONE_PROBLEM_NO_ACCESS)
+		return "{host} refused to let {repository} be cloned: \"{answer}\" Follow this "
+		       "message, or ask an owner of the project, then retry.";
+	if (p->remote_text[0] != '\0' && p->problem == CLONE_PROBLEM_UNREACHABLE)
+		return "{host} could not serve {repository}: \"{answer}\" Retry in a moment.";
+	return problems[p->problem];
 }
 
-static void
-describe_phase(struct clone_progress *p, const struct message_parts *m)
+static const char *
+describe_done(const struct clone_progress *p)
 {
-	char *out = p->message;
-	size_t size = sizeof(p->message);
+	if ((p->notes & CLONE_NOTE_CLOSED) != 0)
+		return "{dir} contains a repository that cannot be opened: it belongs to another "
+		       "user or has an unknown format. It was not changed.";
+	if ((p->notes & CLONE_NOTE_MARKED) != 0)
+		return "The repository was cloned before; {dir} was not changed.";
+	if ((p->notes & CLONE_NOTE_SUBMODULES) != 0)
+		return "The repository is ready in {dir}. Some submodules are missing: \"git "
+		       "submodule update --init\" fetches them.";
+	if ((p->notes & CLONE_NOTE_LFS) != 0)
+		return "The repository is ready in {dir}. Some LFS files are missing: \"git lfs "
+		       "pull\" fetches them.";
+	if ((p->notes & CLONE_NOTE_NO_HEAD) != 0)
+		return "The repository is ready in {dir}. Nothing is checked out: the repository's "
+		       "HEAD names a branch that does not exist. \"git switch\" checks a branch "
+		       "out.";
+	if (p->history.state == CLONE_HISTORY_COMING)
+		return "The repository is ready in {dir}. Its history is still being fetched.";
+	if (p->history.state == CLONE_HISTORY_MISSING)
+		return "The repository is ready in {dir}. Its history could not be fetched: run "
+		       "\"git fetch --unshallow\", or restart the workspace.";
+	return "The repository is ready in {dir}.";
+}
 
+static const char *
+describe_phase(const struct clone_progress *p)
+{
 	switch (p->phase) {
 	case CLONE_OFF:
-		snprintf(out, size, "Nothing to clone.");
-		break;
+		return "Nothing to clone.";
 	case CLONE_WAITING:
-		snprintf(out, size, "Waiting for someone to sign in.");
-		break;
+		return "Waiting for someone to sign in.";
 	case CLONE_CONNECTING:
 		if ((p->notes & CLONE_NOTE_WAITS) != 0)
-			snprintf(out, size, "Waiting until %.*s is writable.", STR_FMT(m->dir));
-		else if (p->attempt == 0)
-			snprintf(out, size, "Connecting to %.*s for %.*s.", STR_FMT(m->host),
-				 STR_FMT(m->repository));
-		else
-			snprintf(out, size,
-				 "%.*s could not be reached or closed the connection. Attempt %u.",
-				 STR_FMT(m->host), p->attempt + 1);
-		break;
+			return "Waiting until {dir} is writable.";
+		return p->attempt == 0 ? "Connecting to {host} for {repository}."
+				       : "{host} could not be reached or closed the connection. "
+					 "Attempt {attempt}.";
 	case CLONE_RECEIVING:
-		snprintf(out, size, "Receiving %.*s.", STR_FMT(m->repository));
-		break;
+		return "Receiving {repository}.";
 	case CLONE_RESOLVING:
-		snprintf(out, size, "Unpacking the received data.");
-		break;
+		return "Unpacking the received data.";
 	case CLONE_LFS:
-		if (p->lfs.objects_total == 0)
-			snprintf(out, size, "Looking for LFS files.");
-		else
-			snprintf(out, size, "Fetching %llu LFS files.",
-				 (unsigned long long)p->lfs.objects_total);
-		break;
+		return p->lfs.objects_total == 0 ? "Looking for LFS files."
+						 : "Fetching {files} LFS files.";
 	case CLONE_CHECKOUT:
-		snprintf(out, size, "Writing the files.");
-		break;
+		return "Writing the files.";
 	case CLONE_DONE:
-		describe_done(p, m);
-		break;
+		return describe_done(p);
 	case CLONE_FAILED:
-		break;
+		return describe_problem(p);
 	}
+	return "";
 }
 
-/* The server's own words say more than ours. */
-static void
-describe_answer(struct clone_progress *p, const struct message_parts *m)
+#define COUNT_TEXT_BYTES 24u
+
+static struct str
+format_count(uint64_t count, char text[COUNT_TEXT_BYTES])
 {
-	if (p->problem == CLONE_PROBLEM_NO_ACCESS)
-		snprintf(p->message, sizeof(p->message),
-			 "%.*s refused to let %.*s be cloned: \"%s\" Follow this message, or ask "
-			 "an owner of the project, then retry.",
-			 STR_FMT(m->host), STR_FMT(m->repository), p->remote_text);
-	else
-		snprintf(p->message, sizeof(p->message),
-			 "%.*s could not serve %.*s: \"%s\" Retry in a moment.", STR_FMT(m->host),
-			 STR_FMT(m->repository), p->remote_text);
+	snprintf(text, COUNT_TEXT_BYTES, "%llu", (unsigned long long)count);
+	return str_from(text);
 }
 
-static void
-describe_remote_problem(struct clone_progress *p, const struct message_parts *m)
-{
-	char *out = p->message;
-	size_t size = sizeof(p->message);
+struct part {
+	const char *name;
+	struct str value;
+};
 
-	if (p->problem == CLONE_PROBLEM_TOKEN)
-		snprintf(out, size,
-			 "GitLab did not accept the credentials for %.*s. Sign out, sign in again "
-			 "and retry; a token from the settings may have expired or lack the "
-			 "read_repository scope.",
-			 STR_FMT(m->repository));
-	else if (p->problem == CLONE_PROBLEM_NO_ACCESS)
-		snprintf(out, size,
-			 "You do not have access to the code of %.*s. Ask an owner of the project "
-			 "for access, then retry.",
-			 STR_FMT(m->repository));
-	else if (p->problem == CLONE_PROBLEM_NOT_FOUND)
-		snprintf(out, size,
-			 "There is no project %.*s on %.*s, or it is hidden from you. Check the "
-			 "URL and your access, then retry.",
-			 STR_FMT(m->repository), STR_FMT(m->host));
-	else if (p->problem == CLONE_PROBLEM_REF)
-		snprintf(
-			out, size,
-			"%.*s has no branch, tag or commit named \"%.*s\". Create it or change the "
-			"workspace's settings, then retry.",
-			STR_FMT(m->repository), STR_FMT(m->ref));
-	else if (p->problem == CLONE_PROBLEM_UNREACHABLE)
-		snprintf(out, size,
-			 "%.*s could not be reached or closed the connection. Retry in a moment; "
-			 "if the problem persists, contact its administrator.",
-			 STR_FMT(m->host));
-	else if (p->problem == CLONE_PROBLEM_TLS)
-		snprintf(out, size,
-			 "The secure connection to %.*s failed: its certificate could not be "
-			 "verified. An administrator needs to check the certificate, and the CA "
-			 "file of the workspace.",
-			 STR_FMT(m->host));
-	else
-		snprintf(out, size,
-			 "%.*s stopped sending data, and the clone was cancelled. Retry in a "
-			 "moment.",
-			 STR_FMT(m->host));
+static struct str
+part_value(const struct part *parts, struct str name)
+{
+	while (!str_equal(name, str_from(parts->name)))
+		parts++;
+	return parts->value;
 }
 
+/* Copies the text with its {parts} filled in. */
 static void
-describe_local_problem(struct clone_progress *p, const struct message_parts *m)
+fill(struct str text, const struct part *parts, char *out, size_t size)
 {
-	char *out = p->message;
-	size_t size = sizeof(p->message);
+	size_t len = 0;
 
-	if (p->problem == CLONE_PROBLEM_DISK_FULL)
-		snprintf(out, size,
-			 "The disk is full: %.*s needs more space than is free. Free some space or "
-			 "enlarge the volume, then retry.",
-			 STR_FMT(m->repository));
-	else if (p->problem == CLONE_PROBLEM_NOT_EMPTY)
-		snprintf(out, size,
-			 "%.*s contains files but no repository. They were not changed; move them "
-			 "away, then retry.",
-			 STR_FMT(m->dir));
-	else if (p->problem == CLONE_PROBLEM_OTHER_REPOSITORY)
-		snprintf(out, size,
-			 "%.*s is a clone of another repository than %.*s. It was not changed: "
-			 "open the IDE to work with it, or move it away and retry.",
-			 STR_FMT(m->dir), STR_FMT(m->repository));
-	else if (p->problem == CLONE_PROBLEM_PERMISSION)
-		snprintf(out, size,
-			 "%.*s is not writable for the user that runs the clone. An administrator "
-			 "needs to "
-			 "correct the volume's permissions.",
-			 STR_FMT(m->dir));
-	else if (p->problem == CLONE_PROBLEM_REFUSED)
-		snprintf(out, size,
-			 "%.*s on %.*s was not cloned: its URL or its content is not accepted. An "
-			 "administrator can find the reason in the log.",
-			 STR_FMT(m->repository), STR_FMT(m->host));
-	else
-		snprintf(out, size,
-			 "The clone failed unexpectedly. Retry; if it happens again, an "
-			 "administrator can find the reason in the log.");
-}
+	out[0] = '\0';
+	while (!str_is_empty(text) && len < size) {
+		bool is_part = text.data[0] == '{';
+		size_t end = str_find_byte(text, is_part ? '}' : '{');
+		struct str piece = str_take(text, end);
 
-static void
-describe_problem(struct clone_progress *p, const struct message_parts *m)
-{
-	switch (p->problem) {
-	case CLONE_PROBLEM_NONE:
-		break;
-	case CLONE_PROBLEM_NO_ACCESS:
-	case CLONE_PROBLEM_UNREACHABLE:
-		if (p->remote_text[0] != '\0')
-			describe_answer(p, m);
-		else
-			describe_remote_problem(p, m);
-		break;
-	case CLONE_PROBLEM_TOKEN:
-	case CLONE_PROBLEM_NOT_FOUND:
-	case CLONE_PROBLEM_REF:
-	case CLONE_PROBLEM_TLS:
-	case CLONE_PROBLEM_STALLED:
-		describe_remote_problem(p, m);
-		break;
-	case CLONE_PROBLEM_DISK_FULL:
-	case CLONE_PROBLEM_NOT_EMPTY:
-	case CLONE_PROBLEM_PERMISSION:
-	case CLONE_PROBLEM_REFUSED:
-	case CLONE_PROBLEM_INTERNAL:
-	case CLONE_PROBLEM_OTHER_REPOSITORY:
-		describe_local_problem(p, m);
-		break;
+		if (is_part)
+			piece = part_value(parts, str_skip(piece, 1));
+		len += (size_t)snprintf(out + len, size - len, "%.*s", STR_FMT(piece));
+		text = str_skip(text, is_part ? end + 1 : end);
 	}
 }
 
 void
 progress_describe(struct clone_progress *p, const struct clone_settings *settings)
 {
-	const struct message_parts m = {
-		.repository = repository_name(settings),
-		.host = str_take(settings->url.host, 100),
-		.dir = str_take(str_from(settings->dir), 160),
-		.ref = str_take(str_from(settings->ref), 120),
+	char attempt[COUNT_TEXT_BYTES];
+	char files[COUNT_TEXT_BYTES];
+	const struct part parts[] = {
+		{"repository", repository_name(settings)},
+		{"host", str_take(settings->url.host, 100)},
+		{"dir", str_take(str_from(settings->dir), 160)},
+		{"ref", str_take(str_from(settings->ref), 120)},
+		{"answer", str_from(p->remote_text)},
+		{"attempt", format_count(p->attempt + 1, attempt)},
+		{"files", format_count(p->lfs.objects_total, files)},
 	};
 
-	p->message[0] = '\0';
-	if (p->phase == CLONE_FAILED)
-		describe_problem(p, &m);
-	else
-		describe_phase(p, &m);
+	fill(str_from(describe_phase(p)), parts, p->message, sizeof(p->message));
 	/* A refusal is permanent; all other problems can be fixed from outside. */
 	p->can_retry = p->phase == CLONE_FAILED && p->problem != CLONE_PROBLEM_REFUSED;
 }
