@@ -104,7 +104,7 @@ $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(HELPER_SOURCES)
 
 SSH_HELPER_SOURCES := proxy/command/main_ssh.c ssh/key.c ssh/message.c $(call find,ssh/helper,*.c) \
-	$(patsubst %,base/%.c,clock err secret str wipe)
+	$(patsubst %,base/%.c,clock err process/fd secret str wipe)
 $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)

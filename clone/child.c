@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "clone/environment.h"
 #include "clone/remote_url.h"
 
@@ -137,14 +138,6 @@ pipe_open(int ends[2], struct err *e)
 	return err_set_errno(e, saved, "pipe");
 }
 
-static void
-fd_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static int
 set_descriptors(posix_spawn_file_actions_t *actions, int token_fd, int progress_fd)
 {
@@ -246,10 +239,10 @@ child_spawn(struct child *c, const char *program, const struct clone_settings *s
 		c->progress_fd = progress_pipe[0];
 		progress_pipe[0] = -1;
 	}
-	fd_close(&token_pipe[0]);
-	fd_close(&token_pipe[1]);
-	fd_close(&progress_pipe[0]);
-	fd_close(&progress_pipe[1]);
+	fd_close(token_pipe[0]);
+	fd_close(token_pipe[1]);
+	fd_close(progress_pipe[0]);
+	fd_close(progress_pipe[1]);
 	environment_fini(&env);
 	return ok || err_wrap(e, "clone worker");
 }
@@ -312,6 +305,7 @@ child_end(struct child *c, uint64_t grace_ms)
 void
 child_fini(struct child *c)
 {
-	fd_close(&c->progress_fd);
-	fd_close(&c->pidfd);
+	fd_close(c->progress_fd);
+	fd_close(c->pidfd);
+	c->progress_fd = c->pidfd = -1;
 }

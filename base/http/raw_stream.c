@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/http/proxy_tunnel.h"
 #include "base/http/system_authorities.h"
 #include "base/net/dial.h"
 #include "base/net/ip.h"
 #include "base/net/tls/tls_error.h"
+#include "base/process/fd.h"
 
 #define HOST_MAX      255u
 #define RECEIVE_BYTES 131072u			 /* of one call of the kernel */
@@ -155,8 +155,7 @@ raw_stream_free(struct raw_stream *s)
 	ERR_clear_error();
 	SSL_free(s->ssl);
 	SSL_CTX_free(s->context);
-	if (s->fd >= 0)
-		(void)close(s->fd);
+	fd_close(s->fd);
 	free(s);
 }
 

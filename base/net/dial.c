@@ -233,8 +233,7 @@ connect_one(struct attempts *a, uint64_t deadline_ms)
 			fd = take_connected(a);
 	}
 	for (size_t i = 0; i < a->started; i++)
-		if (a->fds[i].fd >= 0)
-			(void)close(a->fds[i].fd);
+		fd_close(a->fds[i].fd);
 	return fd;
 }
 

@@ -25,6 +25,16 @@ fd_write_all(int fd, struct str data)
 	return true;
 }
 
+void
+fd_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		(void)close(fd);
+	errno = saved;
+}
+
 bool
 fd_set_private(int fd)
 {

@@ -11,6 +11,9 @@
  * and some of it may have been written. */
 bool fd_write_all(int fd, struct str data) MUST_CHECK;
 
+/* Does nothing for -1. Keeps errno. */
+void fd_close(int fd);
+
 /* Closed on exec. */
 bool fd_set_private(int fd);
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log/log.h"
+#include "base/process/fd.h"
 #include "base/str.h"
 
 #define MESSAGE_MAX	512
@@ -111,8 +112,7 @@ void
 notify_fini(struct notify *n)
 {
 	loop_timer_fini(&n->alive);
-	if (n->fd >= 0)
-		close(n->fd);
+	fd_close(n->fd);
 	n->fd = -1;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/net/listen_socket.h"
+#include "base/process/fd.h"
 #include "base/str.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
@@ -115,7 +116,6 @@ void
 passed_sockets_fini(struct passed_sockets *p)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (p->items[i].fd >= 0)
-			(void)close(p->items[i].fd);
+		fd_close(p->items[i].fd);
 	p->count = 0;
 }

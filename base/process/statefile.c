@@ -212,8 +212,7 @@ close_all(struct statefile *f)
 	const int fds[] = {f->directory, f->wake, f->lock};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		if (fds[i] >= 0)
-			(void)close(fds[i]);
+		fd_close(fds[i]);
 	}
 	free(f);
 }

@@ -134,8 +134,7 @@ copy_source(int fd, struct file *f, struct files_writer *adder)
 			n = -1;
 		}
 	}
-	if (from >= 0)
-		close(from);
+	fd_close(from);
 	clock_gettime(CLOCK_REALTIME, &times[1]);
 	times[1].tv_sec -= 2;
 	return n == 0 && futimens(fd, times) == 0;

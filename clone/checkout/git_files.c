@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log/log.h"
+#include "base/process/fd.h"
 #include "clone/checkout/attributes.h"
 #include "clone/checkout/convert.h"
 #include "clone/checkout/files_writer.h"
@@ -367,8 +367,7 @@ git_files_write(struct transfer *t)
 	buf_fini(&c.folder);
 	index_file_free(c.index);
 	tree_cache_free(c.cache);
-	if (c.root >= 0)
-		close(c.root);
+	fd_close(c.root);
 	git_tree_free(c.tree);
 	git_odb_free(c.odb);
 	t->progress.can_stop = false;

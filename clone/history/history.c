@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "clone/history/history_private.h"
 #include "clone/target/tree.h"
 
@@ -47,10 +48,9 @@ history_mark(const char *dir, struct clone_failure *f)
 	}
 	if (ok)
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd >= 0)
-		close(fd);
-	else
+	if (fd < 0)
 		failure_set_errno(f, errno, "mark the history as pending");
+	fd_close(fd);
 	free(path);
 	return fd >= 0;
 }
@@ -104,10 +104,8 @@ history_init(struct history *h, const char *dir, struct clone_failure *f)
 void
 history_fini(struct history *h)
 {
-	if (h->mark_fd >= 0)
-		close(h->mark_fd);
-	if (h->git_fd >= 0)
-		close(h->git_fd);
+	fd_close(h->mark_fd);
+	fd_close(h->git_fd);
 	buf_fini(&h->packs);
 	free(h->repository);
 	free(h->git);
@@ -201,8 +199,7 @@ drop_keeps(const struct history *h)
 
 	while (folder >= 0 && next_pack(&rest, &name))
 		drop_keep(folder, name);
-	if (folder >= 0)
-		close(folder);
+	fd_close(folder);
 }
 
 bool
@@ -261,8 +258,7 @@ sync_file(int directory, const char *name)
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	bool ok = fd >= 0 && fsync(fd) == 0;
 
-	if (fd >= 0)
-		close(fd);
+	fd_close(fd);
 	return ok;
 }
 
@@ -295,8 +291,7 @@ history_set_received(struct history *h, struct clone_failure *f)
 	     renameat(h->mark_fd, PACKS ".new", h->mark_fd, PACKS) == 0 && fsync(h->mark_fd) == 0;
 	if (!ok)
 		failure_set_errno(f, errno, "record the received packs");
-	if (folder >= 0)
-		close(folder);
+	fd_close(folder);
 	h->is_received = ok;
 	return ok;
 }
@@ -346,10 +341,8 @@ history_publish(struct history *h, struct clone_failure *f)
 		failure_set_errno(f, errno, "move the packs into place");
 		f->is_transient = !h->is_received;
 	}
-	if (from >= 0)
-		close(from);
-	if (to >= 0)
-		close(to);
+	fd_close(from);
+	fd_close(to);
 	return ok;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log/log.h"
+#include "base/process/fd.h"
 #include "clone/checkout/git_files.h"
 #include "clone/checkout/tree_attributes.h"
 #include "clone/git/git_object.h"
@@ -206,8 +207,7 @@ open_folders(struct transfer *t, struct lfs *lfs)
 		failure_set_errno(t->failure, errno, "create the folder of LFS objects");
 	else if (asprintf(&lfs->dir, "%slfs/objects", git_repository_path(t->repository)) < 0)
 		ok = failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
-	if (git_dir >= 0)
-		close(git_dir);
+	fd_close(git_dir);
 	if (!ok && dir >= 0) {
 		close(dir);
 		dir = -1;
@@ -251,8 +251,7 @@ download(struct transfer *t, struct lfs_remote *r)
 	int dir = open_folders(t, t->lfs);
 
 	if (dir < 0 || !configure_filters(t)) {
-		if (dir >= 0)
-			close(dir);
+		fd_close(dir);
 		return false;
 	}
 	if (!lfs_download(t, r, &t->lfs->objects, dir, &f) &&

@@ -378,8 +378,7 @@ lfs_client_download(struct fetch_stream *client, struct lfs_remote *r, int lfs_d
 	if (!ok && p.fd >= 0 &&
 	    (!job->failure.is_transient || job->failure.problem == CLONE_PROBLEM_REFUSED))
 		(void)unlinkat(lfs_dir, p.name, 0);
-	if (p.fd >= 0)
-		close(p.fd);
+	fd_close(p.fd);
 	crypto_sha256_free(p.sha256);
 	arena_fini(&x.arena);
 	return ok;

@@ -77,8 +77,7 @@ fail_errno(const char *what)
 static void
 drop_file(struct indexer *x)
 {
-	if (x->fd >= 0)
-		close(x->fd);
+	fd_close(x->fd);
 	x->fd = -1;
 	if (x->path[0] != '\0')
 		(void)unlink(x->path);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
+
 /* Overhead of an allocation. */
 #define OVERHEAD 16u
 
@@ -42,8 +44,7 @@ alloc_file(struct pack_memory *m, struct pack_block *b, size_t size, struct err 
 		data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		error = data == MAP_FAILED ? errno : 0;
 	}
-	if (fd >= 0)
-		close(fd);
+	fd_close(fd);
 	if (error != 0)
 		return err_set_errno(e, error, "allocate an object of %zu bytes", size);
 	*b = (struct pack_block){.data = data, .size = size, .is_file = true};

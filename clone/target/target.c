@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "clone/target/target_move.h"
 #include "clone/target/tree.h"
 
@@ -135,10 +136,8 @@ sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
 	if (ok)
 		remove_temporary(holder, name, fd);
 cleanup:
-	if (marker >= 0)
-		close(marker);
-	if (fd >= 0)
-		close(fd);
+	fd_close(marker);
+	fd_close(fd);
 	return ok;
 }
 
@@ -301,8 +300,7 @@ target_set_group(struct target *t, gid_t group, struct clone_failure *f)
 
 	if (!ok)
 		failure_set_errno(f, errno, "give the clone to group %u", (unsigned)group);
-	if (tree >= 0)
-		close(tree);
+	fd_close(tree);
 	t->has_group = ok;
 	return ok;
 }
@@ -327,8 +325,7 @@ target_clear(struct target *t, struct clone_failure *f)
 		tree = tree_open(t->temporary_fd, TARGET_MOVE_TREE);
 		ok = tree >= 0 && fchown(tree, (uid_t)-1, st.st_gid) == 0 &&
 		     fchmod(tree, st.st_mode & 07777) == 0;
-		if (tree >= 0)
-			close(tree);
+		fd_close(tree);
 	}
 	return ok || failure_set_errno(f, errno, "empty %s", t->tree);
 }
@@ -416,8 +413,7 @@ target_fini(struct target *t)
 	}
 	if (t->holder != NULL)
 		remove_parents(t);
-	if (t->lock_fd >= 0)
-		close(t->lock_fd);
+	fd_close(t->lock_fd);
 	free(t->tree);
 	free(t->temporary);
 	free(t->holder);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "clone/target/tree.h"
 
 #define ENTRIES_MAX 1000000u
@@ -271,8 +272,7 @@ resume_back(int temporary, int to, struct clone_failure *f)
 
 	if (!ok)
 		failure_set_errno(f, errno, "roll back the move of an earlier run");
-	if (tree >= 0)
-		close(tree);
+	fd_close(tree);
 	entries_fini(&n);
 	return ok;
 }

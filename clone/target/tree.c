@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
+
 /* Each level needs two descriptors. Deeper directories are first moved up to the top. */
 #define DEPTH_MAX 16u
 
@@ -174,8 +176,7 @@ tree_share(int at, const char *name, mode_t mask)
 
 	if (before >= 0 && fchdir(before) < 0)
 		ok = false;
-	if (before >= 0)
-		close(before);
+	fd_close(before);
 	errno = saved;
 	return ok;
 }

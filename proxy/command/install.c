@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "base/str.h"
 
 #define FRESH	   ".workspace-proxy.new"
@@ -91,8 +92,7 @@ install_one(const char *program, int directory, struct err *e)
 	int from = open_source(program, 0, e);
 	bool ok = from >= 0 && copy_into(program, directory, from, e);
 
-	if (from >= 0)
-		close(from);
+	fd_close(from);
 	return ok;
 }
 
@@ -122,8 +122,7 @@ copy_entry(int source, const char *name, int directory, struct err *e)
 	bool ok = from >= 0 ? copy_into(name, directory, from, e)
 			    : err_set_errno(e, errno, "open %s", name);
 
-	if (from >= 0)
-		close(from);
+	fd_close(from);
 	return ok;
 }
 
@@ -155,8 +154,7 @@ install_sshd(int directory, struct err *e)
 	ok = target >= 0 && fchmod(target, 0755) == 0
 		     ? copy_folder(source, target, e)
 		     : err_set_errno(e, errno, "create " SSHD_TARGET);
-	if (target >= 0)
-		close(target);
+	fd_close(target);
 	(void)closedir(source);
 	return ok;
 }

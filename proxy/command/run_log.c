@@ -44,8 +44,7 @@ run_log_open(struct run_log *l, const char *path)
 void
 run_log_close(struct run_log *l)
 {
-	if (l->fd >= 0)
-		(void)close(l->fd);
+	fd_close(l->fd);
 	l->fd = -1;
 }
 

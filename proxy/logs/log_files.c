@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "proxy/logs/log_directory.h"
 #include "proxy/logs/log_text.h"
 
@@ -83,8 +84,7 @@ log_files_new(const struct log_patterns *patterns, uint64_t window_bytes)
 static void
 close_file(struct log_files *f, struct log_file *file)
 {
-	if (file->fd >= 0)
-		(void)close(file->fd);
+	fd_close(file->fd);
 	file->fd = -1;
 	f->block_slot = LOG_FILES_MAX;
 }
@@ -98,8 +98,7 @@ log_files_free(struct log_files *f)
 		close_file(f, &f->files[i]);
 	if (f->directory != NULL)
 		(void)closedir(f->directory);
-	if (f->inotify >= 0)
-		(void)close(f->inotify);
+	fd_close(f->inotify);
 	free(f);
 }
 
@@ -158,8 +157,7 @@ open_candidate(struct log_files *f, struct log_file *file, const struct log_cand
 	int fd = directory < 0 ? -1 : log_directory_open_file(directory, c->name);
 	struct stat st;
 
-	if (directory >= 0)
-		(void)close(directory);
+	fd_close(directory);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) != 0) {
@@ -239,8 +237,7 @@ look_at_directory(struct log_files *f, size_t pattern)
 
 	if (fd >= 0 && fstat(fd, &st) == 0)
 		watch_directory(f, pattern, fd);
-	if (fd >= 0)
-		(void)close(fd);
+	fd_close(fd);
 	if (st.st_mtim.tv_sec != f->listed[pattern].tv_sec ||
 	    st.st_mtim.tv_nsec != f->listed[pattern].tv_nsec)
 		f->must_list = true;

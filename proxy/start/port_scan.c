@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "proxy/start/listening.h"
 
 #define STEP_BYTES     (64u * 1024u)
@@ -78,8 +79,7 @@ port_scan_free(struct port_scan *scan)
 {
 	if (scan == NULL)
 		return;
-	if (scan->fd >= 0)
-		(void)close(scan->fd);
+	fd_close(scan->fd);
 	free(scan);
 }
 
@@ -134,8 +134,7 @@ note_error(struct port_scan *scan, int error)
 static void
 end_file(struct port_scan *scan)
 {
-	if (scan->fd >= 0)
-		(void)close(scan->fd);
+	fd_close(scan->fd);
 	scan->fd = -1;
 	scan->file++;
 	scan->read = 0;

@@ -53,8 +53,7 @@ loopback_open(struct loopback *l, struct err *e)
 void
 loopback_close(struct loopback *l)
 {
-	if (l->fd >= 0)
-		close(l->fd);
+	fd_close(l->fd);
 	l->fd = -1;
 }
 

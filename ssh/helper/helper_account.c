@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "ssh/helper/helper_private.h"
 
 #define PASSWD_FILE "/etc/passwd"
@@ -52,8 +53,7 @@ add_entry(struct err *e)
 	fd = open(PASSWD_FILE, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
 	ok = fd >= 0 && len > 0 && (size_t)len < sizeof(line) &&
 	     write(fd, line, (size_t)len) == len;
-	if (fd >= 0)
-		close(fd);
+	fd_close(fd);
 	return ok || err_set(e, ERR_CONFIG,
 			     "the user id %u has no entry in " PASSWD_FILE
 			     ", which sshd needs, and that file is not writable",

@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "ssh/helper/helper_private.h"
 
 /* Byte by byte: what follows the line is for sshd. */
@@ -57,8 +58,7 @@ write_key(const char *path, const struct ssh_key *key)
 	bool ok = fd >= 0 && len > 0 && (size_t)len < sizeof(text) &&
 		  write(fd, text, (size_t)len) == len;
 
-	if (fd >= 0)
-		close(fd);
+	fd_close(fd);
 	return ok;
 }
 

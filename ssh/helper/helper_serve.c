@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "ssh/helper/helper_private.h"
 
 #define BACKLOG	   64
@@ -96,8 +97,7 @@ check_socket(struct server *s)
 	if (s->fd >= 0 && lstat(s->helper->socket_path, &st) == 0 && st.st_dev == s->device &&
 	    st.st_ino == s->inode)
 		return;
-	if (s->fd >= 0)
-		close(s->fd);
+	fd_close(s->fd);
 	s->fd = -1;
 	if (!open_socket(s, &e) && s->fd >= 0) {
 		close(s->fd);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "ssh/helper/helper_private.h"
 
 #define ENVIRONMENT_MAX 16384u
@@ -218,8 +219,7 @@ is_usable(const struct ssh_helper *h)
 	write_command(h, &c, "-t", "none");
 	ok = helper_command_run(&c, log);
 	helper_command_free(&c);
-	if (log >= 0)
-		close(log);
+	fd_close(log);
 	return ok;
 }
 

@@ -19,6 +19,7 @@
 #include "base/net/tls/tls.h"
 #include "base/net/tls/tls_error.h"
 #include "base/net/tls/tls_private.h"
+#include "base/process/fd.h"
 
 /* AES-128 first, as browsers have it: no less safe here, and cheaper than AES-256. */
 #define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -97,8 +98,7 @@ read_key(const char *file)
 		n = read(fd, bytes.data + bytes.len, KEY_STEP);
 		bytes.len += n > 0 ? (size_t)n : 0;
 	}
-	if (fd >= 0)
-		(void)close(fd);
+	fd_close(fd);
 	if (n == 0 && fd >= 0)
 		text = secret_from_str(buf_view(&bytes));
 	buf_wipe_fini(&bytes);
