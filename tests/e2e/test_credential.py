@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import pathlib
 import pty
+import select
 import shlex
 import shutil
 import subprocess
@@ -221,11 +222,11 @@ def test_nobody_is_signed_in(sidecar, gitlab, workspace, path, tmp_path):
         os.execvpe("git", ["git", "-C", str(here), "ls-remote", gitlab.git_url(gitlab.project)], workspace.environment)
     output = b""
     try:
-        while block := os.read(terminal, 4096):
+        while select.select([terminal], [], [], TIMEOUT_S)[0] and (block := os.read(terminal, 4096)):
             output += block
     except OSError:  # the terminal is gone with its last process
         pass
-    os.close(terminal)
+    os.close(terminal)  # ends a git that asks after all
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128
     text = output.decode()
     assert f"nobody is signed in to this workspace: open {sidecar.origin} in a browser" in text
