@@ -135,6 +135,16 @@ on_event(struct server *server, struct http2_event *event)
 	}
 }
 
+static void
+check_pending(const struct server *server)
+{
+	size_t waiting = 0;
+
+	for (const struct owned_stream *s = server->streams; s != NULL; s = s->next)
+		waiting += http2_stream_waiting(&s->codec);
+	err_assert(waiting == http2_pending_bytes(server->codec));
+}
+
 static bool
 receive(struct server *server, struct str bytes, uint64_t now_ms)
 {
@@ -155,7 +165,12 @@ receive(struct server *server, struct str bytes, uint64_t now_ms)
 		left -= used;
 	} while (ok && (left > 0 || http2_is_paused(server->codec)));
 	free(copy);
-	return http2_pump(server->codec) && ok && !server->failed;
+	ok = http2_pump(server->codec) && ok && !server->failed;
+	if ((server->habits & 64u) != 0)
+		http2_rest(server->codec);
+	if (ok)
+		check_pending(server);
+	return ok;
 }
 
 static void
