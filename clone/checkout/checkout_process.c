@@ -67,13 +67,14 @@ on_progress(const struct clone_progress *p, void *arg)
 static _Noreturn void
 run_child(struct transfer *t, pid_t parent, int fd, bool (*check_out)(struct transfer *t))
 {
+	static struct git_request request; /* t has it as long as this process lives */
 	struct sender sender = {.fd = fd};
-	struct git_request request = *t->request;
 	bool ok;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
+	request = *t->request;
 	request.on_progress = on_progress;
 	request.arg = &sender;
 	t->request = &request;
