@@ -148,19 +148,6 @@ arena_alloc_array(struct arena *a, size_t count, size_t size)
 }
 
 char *
-arena_dup(struct arena *a, struct str s)
-{
-	char *copy = s.len == SIZE_MAX ? NULL : take(a, s.len + 1, 1);
-
-	if (copy == NULL)
-		return NULL;
-	if (s.len > 0)
-		memcpy(copy, s.data, s.len);
-	copy[s.len] = '\0';
-	return copy;
-}
-
-char *
 arena_dup_two(struct arena *a, struct str first, struct str second)
 {
 	size_t len;
@@ -177,6 +164,12 @@ arena_dup_two(struct arena *a, struct str first, struct str second)
 		memcpy(copy + first.len, second.data, second.len);
 	copy[len] = '\0';
 	return copy;
+}
+
+char *
+arena_dup(struct arena *a, struct str s)
+{
+	return arena_dup_two(a, s, STR_NONE);
 }
 
 char *

@@ -108,8 +108,7 @@ note_reset(struct http2 *h, int32_t id)
 		h->reset_ids[h->reset_at++ % HTTP2_RESETS_KNOWN] = id;
 }
 
-/* A client with the complete response need not send the rest of the request (RFC 9113 section 8.1).
- */
+/* A client that has the whole response need not send the rest (RFC 9113 section 8.1). */
 static int
 on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
