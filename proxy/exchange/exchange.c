@@ -13,6 +13,7 @@
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/response/response_coding.h"
 #include "proxy/http/forward.h"
 
 static void route_request(struct exchange *x);
@@ -391,6 +392,7 @@ exchange_on_drained(struct exchange *x)
 {
 	if (x->upstream_paused) {
 		x->upstream_paused = false;
+		response_coding_limit_reads(x);
 		upstream_want_read(x->upstream, true);
 	}
 	if (x->events != NULL)

@@ -47,12 +47,17 @@ can_be_repeated(const struct exchange *x)
 		str_equal(m, STR("PUT")) || str_equal(m, STR("DELETE")));
 }
 
-/* Reads no more of the response until exchange_on_drained. */
+/* Reads no more of the response than the stream can take; nothing until exchange_on_drained where
+ * it is blocked. */
 void
 exchange_on_blocked(struct exchange *x)
 {
-	if (x->upstream == NULL || x->upstream_paused || !x->stream->ops->is_blocked(x->stream))
+	if (x->upstream == NULL || x->upstream_paused)
 		return;
+	if (!x->stream->ops->is_blocked(x->stream)) {
+		response_coding_limit_reads(x);
+		return;
+	}
 	x->upstream_paused = true;
 	upstream_want_read(x->upstream, false);
 }
@@ -80,12 +85,10 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		reply_waiting(x);
 		return;
 	}
-	response_coding_expect(x);
 	struct buf *out = upstream_begin(x->upstream, &x->request);
-	if (s->read_max > 0) {
-		upstream_limit_reads(x->upstream, s->read_max);
+	response_coding_limit_reads(x);
+	if (s->read_max > 0)
 		exchange_on_blocked(x);
-	}
 	forward_write_request(&forward, out);
 	if (x->request_ended) {
 		upstream_send_end(x->upstream);

@@ -187,19 +187,20 @@ def test_a_hundred_at_once(stage):
         assert [len(browser.response(s).body) for s in streams] == [1000 + n for n in range(100)]
 
 
-def test_a_stream_that_is_not_read_stops_only_its_upstream(stage):
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_stream_that_is_not_read_stops_only_its_upstream(stage, count):
     """Flow control is backpressure: what the browser does not take stays with the IDE."""
+    window = 65535
     with H2Client(stage.proxy, consumes=False) as browser:
-        stalled = browser.request("GET", "/stream/30000000", cookie=stage.cookie)
-        browser.wait(lambda: len(browser.responses[stalled].body) >= 65535)
-        browser.h2.increment_flow_control_window(1 << 24)
-        browser.flush()
+        browser.h2.increment_flow_control_window(1 << 30)
+        stalled = [browser.request("GET", "/stream/30000000", cookie=stage.cookie) for _ in range(count)]
+        browser.wait(lambda: all(len(browser.responses[one].body) >= window for one in stalled))
         browser.consumes = True
         assert len(browser.fetch("GET", "/stream/1000000", cookie=stage.cookie).body) == 1000000
-        assert len(browser.responses[stalled].body) == 65535
-        browser.h2.increment_flow_control_window(1 << 25, stalled)
+        assert all(len(browser.responses[one].body) == window for one in stalled)
+        browser.h2.increment_flow_control_window(1 << 25, stalled[0])
         browser.flush()
-        assert len(browser.response(stalled).body) == 30000000
+        assert len(browser.response(stalled[0]).body) == 30000000
 
 
 def test_a_body_that_the_ide_does_not_read_stops_only_its_stream(stage):

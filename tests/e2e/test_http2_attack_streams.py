@@ -23,7 +23,7 @@ WIDE = 0x7FFF0000
 pytestmark = pytest.mark.usefixtures("small_quarantine")
 
 
-@pytest.mark.parametrize("window", [0, 1])
+@pytest.mark.parametrize("window", [0, 1, 5000, 65535])
 def test_responses_that_are_not_taken(stage, window):
     """Large ones, on as many streams as there may be: what waits is bounded, and the IDE waits as well."""
     with Cost(stage.proxy):

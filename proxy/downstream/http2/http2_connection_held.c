@@ -18,7 +18,7 @@ struct share {
 
 static const struct share shares[] = {
 	{2097152u, 262144u, 131072u, 8192u},
-	{33554432u, 4u * HTTP2_PENDING_MAX, HTTP2_PENDING_MAX, 65536u},
+	{33554432u, 8u * HTTP2_PENDING_MAX, HTTP2_PENDING_MAX, 65536u},
 };
 
 static const struct share *

@@ -9,6 +9,10 @@
 
 #define SPARES_MAX 64
 
+/* Bytes of a response that are read at once. */
+#define READ_MIN 4096u
+#define READ_MAX 65536u
+
 static _Thread_local struct spares spares = SPARES_INIT(sizeof(struct http2_exchange), SPARES_MAX);
 
 static struct http2_exchange *
@@ -39,6 +43,15 @@ http2_exchange_waits_for_body(const struct http2_exchange *x)
 {
 	return x->has_body && x->codec.wants_data && !x->codec.has_end && !x->awaits_100 &&
 	       !x->is_tunnel;
+}
+
+/* Little is read for a stream that could not send more. */
+static void
+note_window(struct http2_exchange *x)
+{
+	size_t window = http2_stream_window(&x->codec);
+
+	x->stream.read_max = window < READ_MIN ? READ_MIN : window < READ_MAX ? window : READ_MAX;
 }
 
 /* Connections with a signed-in user get larger windows. */
@@ -102,6 +115,8 @@ send_body(struct stream *s, struct str data)
 	if (!http2_send(&x->codec, data))
 		http2_connection_fail(c);
 	http2_connection_send_large(c);
+	if (x->codec.length_left > 0)
+		note_window(x);
 	http2_timer_note_sending(x);
 	stop_others(c);
 }
@@ -205,7 +220,6 @@ http2_exchange_open(void *arg)
 	x->stream.peer_ip = d->stream.peer_ip;
 	x->stream.is_tls = d->stream.is_tls;
 	x->stream.protocol = STREAM_HTTP2;
-	x->stream.read_max = HTTP2_RECEIVE_MAX;
 	LIST_INSERT_HEAD(&c->all, x, entry);
 	c->is_at_rest = false;
 	return &x->codec;
@@ -288,6 +302,7 @@ begin(struct http2_exchange *x, struct http2_event *event)
 
 	if (!take_room(x, event))
 		return;
+	note_window(x);
 	x->head_bytes = r->head_bytes;
 	c->head_bytes += x->head_bytes;
 	x->has_body = r->body != BODY_NONE;
@@ -428,8 +443,10 @@ tell_drained(struct http2_exchange *x)
 	http2_timer_note_sending(x);
 	if (exchange_is_blocked(x))
 		LIST_INSERT_HEAD(&x->connection->blocked, x, blocked);
-	else if (x->stream.exchange != NULL)
+	else if (x->stream.exchange != NULL) {
+		note_window(x);
 		exchange_on_drained(x->stream.exchange);
+	}
 }
 
 void

@@ -38,10 +38,14 @@ take_compressor(struct proxy *p, enum content_coding coding)
 }
 
 void
-response_coding_expect(struct exchange *x)
+response_coding_limit_reads(struct exchange *x)
 {
-	if (x->proxy->settings->compress)
-		upstream_limit_reads(x->upstream, RESPONSE_CODING_READ_MAX);
+	bool may_compress = x->compressor != NULL ||
+			    (x->proxy->settings->compress && x->state == EXCHANGE_FORWARD);
+	size_t coding_max = may_compress ? RESPONSE_CODING_READ_MAX : LOOP_SCRATCH_BYTES;
+	size_t stream_max = x->stream->read_max > 0 ? x->stream->read_max : LOOP_SCRATCH_BYTES;
+
+	upstream_limit_reads(x->upstream, coding_max < stream_max ? coding_max : stream_max);
 }
 
 /* Edits the head, and takes a compressor where the response is compressed and has a body. */
@@ -75,9 +79,7 @@ response_coding_start(struct exchange *x, struct response_head *head)
 		return;
 	content_coding_revalidate(&x->request, head, &x->arena);
 	choose_coding(x, head);
-	if (x->compressor == NULL)
-		upstream_limit_reads(x->upstream, x->stream->read_max > 0 ? x->stream->read_max
-									  : LOOP_SCRATCH_BYTES);
+	response_coding_limit_reads(x);
 }
 
 bool

@@ -17,9 +17,9 @@
  * loop's time before other connections have their turn. */
 #define RESPONSE_CODING_READ_MAX 32768u
 
-/* Before the response comes, which may be compressed: bounds what is read together with its head.
- */
-void response_coding_expect(struct exchange *x);
+/* Bounds what is read from the upstream at once: for a response that is or may be compressed, and
+ * to what the stream may have to hold. */
+void response_coding_limit_reads(struct exchange *x);
 
 /* Compresses this response where it may and can be: edits its head. */
 void response_coding_start(struct exchange *x, struct response_head *head);

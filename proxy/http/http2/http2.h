@@ -15,11 +15,18 @@
 #include "proxy/http/http2/http2_request.h"
 #include "proxy/http/http2/http2_stream.h"
 
-#define HTTP2_PREFACE	   STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-#define HTTP2_STREAMS_MAX  128u
-#define HTTP2_RECEIVE_MAX  65536u   /* bytes at once, of which some may have to be held */
-#define HTTP2_PENDING_MAX  1048576u /* bytes of all streams that are held for a slow peer */
-#define HTTP2_WINDOW_BYTES 65535u
+#define HTTP2_PREFACE	  STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+#define HTTP2_STREAMS_MAX 128u
+#define HTTP2_RECEIVE_MAX 65536u /* bytes at once, of which some may have to be held */
+
+/* Bytes to be sent that are held for a slow peer. The owner has to see to the first limit; sending
+ * beyond the second fails. */
+#define HTTP2_PENDING_MAX	 524288u  /* of all streams */
+#define HTTP2_STREAM_PENDING_MAX 1048576u /* of one */
+
+/* Received bytes of a stream that may be held. */
+#define HTTP2_WINDOW_BYTES	65535u
+#define HTTP2_USER_WINDOW_BYTES 1048576u /* after http2_trust */
 
 struct http2_ops {
 	/* A stream was opened. NULL: refused. */

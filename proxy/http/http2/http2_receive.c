@@ -125,8 +125,8 @@ open_stream(struct http2 *h, int32_t id)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
 	*s = (struct http2_stream){.id = id, .codec = h, .length_left = UINT64_MAX};
-	buf_init(&s->in, HTTP2_PENDING_MAX + HTTP2_WINDOW_BYTES);
-	buf_init(&s->out, HTTP2_PENDING_MAX);
+	buf_init(&s->in, HTTP2_USER_WINDOW_BYTES + HTTP2_WINDOW_BYTES);
+	buf_init(&s->out, HTTP2_STREAM_PENDING_MAX);
 	(void)nghttp2_session_set_stream_user_data(h->session, id, s);
 	h->streams_count++;
 	h->head_stream = s;

@@ -15,7 +15,6 @@
 #define OWN_FIELDS	2u /* :status, content-length */
 #define STATUS_DIGITS	3u
 #define LENGTH_DIGITS	20u
-#define USER_WINDOW	1048576
 
 static size_t
 available(const struct http2_stream *s)
@@ -387,10 +386,10 @@ http2_widen_stream(struct http2_stream *s)
 {
 	nghttp2_session *session = s->codec->session;
 
-	if (!s->is_closed &&
-	    nghttp2_session_get_stream_effective_local_window_size(session, s->id) < USER_WINDOW)
+	if (!s->is_closed && nghttp2_session_get_stream_effective_local_window_size(
+				     session, s->id) < (int32_t)HTTP2_USER_WINDOW_BYTES)
 		(void)nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, s->id,
-							    USER_WINDOW);
+							    (int32_t)HTTP2_USER_WINDOW_BYTES);
 }
 
 void
@@ -404,6 +403,14 @@ http2_give_credit(struct http2_stream *s, size_t len)
 		(void)nghttp2_session_consume_connection(session, len);
 	else
 		(void)nghttp2_session_consume(session, s->id, len);
+}
+
+size_t
+http2_stream_window(const struct http2_stream *s)
+{
+	int32_t window = nghttp2_session_get_stream_remote_window_size(s->codec->session, s->id);
+
+	return window > 0 ? (size_t)window : 0;
 }
 
 void

@@ -58,6 +58,9 @@ http2_stream_waiting(const struct http2_stream *s)
 	return s->out.len - s->out_sent;
 }
 
+/* Bytes that the peer lets this stream send by now, whatever the connection's window is. */
+size_t http2_stream_window(const struct http2_stream *s);
+
 /* Whether DATA events are reported. Buffered data is then reported, and the window extended for
  * data that was taken. */
 void http2_want_data(struct http2_stream *s, bool wanted);

@@ -269,7 +269,7 @@ test_bytes_of_responses(void **state)
 	f->proxy.http2_held[1] += USER_POOL;
 	assert_true(http2_held_is_full(c));
 	f->proxy.http2_held[1] -= USER_POOL;
-	hold(o, MIB - 128 * KIB - 1);
+	hold(o, 512 * KIB - 128 * KIB - 1);
 	assert_false(http2_held_is_full(c));
 }
 
