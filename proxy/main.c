@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Picks the subcommand, loads its settings and hands them over.
- *
- * Promises the exit codes: 0 done, 1 the configuration or the run failed, 2 the command line is
- * wrong. What a command does is its module's affair.
+ * Selects the subcommand, loads its settings and runs it. Exit codes: 0 for success, 1 for an
+ * invalid configuration or a failure, 2 for a wrong command line.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -12,17 +10,12 @@
 
 #include "base/crypto/crypto_memory.h"
 #include "clone/credential/credential.h"
-#include "proxy/command/check.h"
-#include "proxy/command/env_command.h"
-#include "proxy/command/git_config_command.h"
-#include "proxy/command/help.h"
-#include "proxy/command/install.h"
-#include "proxy/command/relay_key.h"
+#include "proxy/command/command.h"
 #include "proxy/command/run.h"
 #include "proxy/serve.h"
 #include "ssh/client/client.h"
 
-/* Loads, reports, and sets the log up. */
+/* Loads the settings, prints their problems, and configures the log. NULL if there are problems. */
 static struct settings *
 load(enum settings_command command)
 {
@@ -39,7 +32,7 @@ load(enum settings_command command)
 	return s;
 }
 
-/* Before the settings, whose checks read keys. */
+/* Protects memory before the settings are loaded, because their checks read private keys. */
 static struct settings *
 load_server(enum settings_command command)
 {
@@ -76,7 +69,8 @@ run_relay(void)
 static int
 run_clone(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--worker") != 0) /* its usage needs no settings */
+	/* Prints its usage, for which settings are not needed. */
+	if (argc > 1 && strcmp(argv[1], "--worker") != 0)
 		return clone_run(&(struct clone_settings){.dir = NULL}, argc, argv);
 	struct settings *s = load(SETTINGS_CLONE);
 	int code = s == NULL ? 1 : clone_run(&s->clone, argc, argv);
@@ -106,75 +100,39 @@ run_inject(int argc, char **argv)
 	return code;
 }
 
-static int
-refuse(const char *what, const char *word)
-{
-	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see its help\n", what, word);
-	return 2;
-}
-
-static int
-run_check(int argc, char **argv)
-{
-	if (argc == 1)
-		return check_run(environ, SETTINGS_SERVE, stdout, stderr);
-	if (argc == 2 && strcmp(argv[1], "relay") == 0)
-		return check_run(environ, SETTINGS_RELAY, stdout, stderr);
-	if (argc == 2 && strcmp(argv[1], "inject") == 0)
-		return check_run(environ, SETTINGS_INJECT, stdout, stderr);
-	if (argc == 2 && strcmp(argv[1], "webhook") == 0)
-		return check_run(environ, SETTINGS_WEBHOOK, stdout, stderr);
-	return refuse("unexpected argument", argv[argc - 1]);
-}
-
-static int
-run_git_config(void)
-{
-	return git_config_command_run(environ);
-}
-
-static int
-run_env(void)
-{
-	return env_command_run(environ);
-}
-
 /* Commands that take no arguments. */
 static const struct {
 	const char *name;
 	int (*run)(void);
 } commands[] = {
-	{"serve", run_serve},
-	{"relay", run_relay},
-	{"webhook", run_webhook},
-	{"git-config", run_git_config},
-	{"env", run_env},
-	{"help", help_print},
-	{"--help", help_print},
-	{"-h", help_print},
-	{"version", help_print_version},
-	{"--version", help_print_version},
+	{"serve", run_serve},	      {"relay", run_relay},
+	{"webhook", run_webhook},     {"git-config", command_git_config},
+	{"env", command_env},	      {"help", command_help},
+	{"--help", command_help},     {"-h", command_help},
+	{"version", command_version}, {"--version", command_version},
 };
-
-static int
-run_relay_key(int argc, char **argv)
-{
-	return relay_key_run(argc, argv, environ);
-}
 
 /* Commands that take arguments. */
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands_with_arguments[] = {
-	{"clone", run_clone},	      {"credential", credential_run},
-	{"login", ssh_client_login},  {"logout", ssh_client_logout},
-	{"ssh", ssh_client_ssh},      {"ssh-config", ssh_client_config},
-	{"trust", ssh_client_trust},  {"run", run_main},
-	{"install", install_run},     {"webhook-certs", certs_run},
-	{"inject", run_inject},	      {"uninject", uninject_run},
-	{"check", run_check},	      {"cluster-check", cluster_run},
-	{"relay-key", run_relay_key}, {"docs", help_print_docs},
+	{"clone", run_clone},
+	{"credential", credential_run},
+	{"login", ssh_client_login},
+	{"logout", ssh_client_logout},
+	{"ssh", ssh_client_ssh},
+	{"ssh-config", ssh_client_config},
+	{"trust", ssh_client_trust},
+	{"run", run_main},
+	{"install", command_install},
+	{"webhook-certs", certs_run},
+	{"inject", run_inject},
+	{"uninject", uninject_run},
+	{"check", command_check},
+	{"cluster-check", cluster_run},
+	{"relay-key", command_relay_key},
+	{"docs", command_docs},
 };
 
 /* argv[0] is the command. */
@@ -189,7 +147,7 @@ run_command(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[0], commands[i].name) == 0)
 			return argc == 1 ? commands[i].run()
-					 : refuse("unexpected argument", argv[1]);
+					 : command_refuse("unexpected argument", argv[1]);
 	if (argv[0][0] == '-') {
 		(void)fprintf(stderr,
 			      "workspace-proxy: unknown option \"%.64s\": settings are environment "
@@ -198,25 +156,26 @@ run_command(int argc, char **argv)
 			      argv[0]);
 		return 2;
 	}
-	return refuse("unknown command", argv[0]);
+	return command_refuse("unknown command", argv[0]);
 }
 
 static void
-end_at_once(int signal_number)
+exit_immediately(int signal_number)
 {
 	_exit(128 + signal_number);
 }
 
-/* Before any thread exists. Code in the IDE's container usually runs as our uid and may read
- * neither memory nor descriptors of ours. Leak checkers have to, so their builds stay open. Process
- * 1 gets no signal that it has not asked for; whoever serves asks again, for an end in order. */
+/* Must run before any thread exists. Code in the IDE's container usually runs with our user id:
+ * PR_SET_DUMPABLE keeps it from reading our memory and descriptors, except in sanitized builds,
+ * whose leak checker has to. The kernel delivers a signal to process 1 only if there is a handler;
+ * the server later replaces these handlers for its graceful shutdown. */
 static void
 prepare_process(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (getpid() == 1) {
-		(void)signal(SIGTERM, end_at_once);
-		(void)signal(SIGINT, end_at_once);
+		(void)signal(SIGTERM, exit_immediately);
+		(void)signal(SIGINT, exit_immediately);
 	}
 #ifndef SANITIZED
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

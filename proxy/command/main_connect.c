@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workspace-connect: the client's commands as a small program for users' computers, on POSIX and
- * OpenSSL alone.
+ * workspace-connect: the client's commands as a small program for users' computers. Needs only
+ * POSIX and OpenSSL.
  */
 #include "ssh/client/client.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git-credential-workspace: `workspace-proxy credential` alone, linked statically, for containers
- * without our shared libraries. git finds it as `credential.helper = workspace` if it is on the
- * path. As docker-credential-workspace it is the helper of container tools.
+ * git-credential-workspace: only `workspace-proxy credential`, statically linked for containers
+ * without our shared libraries. If it is on the PATH, git finds it by `credential.helper =
+ * workspace`. Called as docker-credential-workspace it is the helper of container tools.
  */
 #include <signal.h>
 #include <sys/prctl.h>

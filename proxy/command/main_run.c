@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workspace-run: `workspace-proxy run` alone, linked without shared libraries, for containers that
- * have none of ours.
+ * workspace-run: only `workspace-proxy run`, statically linked for containers without our shared
+ * libraries.
  */
 #include "proxy/command/run.h"
 

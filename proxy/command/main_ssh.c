@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workspace-ssh: starts sshd in the IDE's container for the sidecar, linked without shared
- * libraries, for containers that have none of ours.
+ * workspace-ssh: starts sshd in the IDE's container for the sidecar. Statically linked, for
+ * containers without our shared libraries.
  */
 #include "ssh/helper/helper.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Passes the command's output on as it is, and writes it to the log with a time before each line.
- * Passes signals on to the command. As process 1 of a container it reaps orphaned processes.
+ * Copies the command's output unchanged to its own output, and to the log with a timestamp before
+ * each line. Forwards signals to the command. As process 1 of a container it reaps orphans.
  *
  * The command has priority: a problem with the log is reported once and only loses log lines.
  */
@@ -30,13 +30,13 @@ enum { EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
 struct runner {
 	pid_t pid;
 	int signals;  /* signalfd */
-	int pipes[2]; /* of standard output and standard error; -1 at their ends */
+	int pipes[2]; /* standard output and standard error of the command; -1 after end of file */
 	bool has_ended;
 	int status;
 	struct run_log log;
 };
 
-static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
 static int
 print_usage(void)
@@ -85,8 +85,8 @@ start(struct runner *r, char **command)
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGCHLD);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
-		sigaddset(&blocked, passed_on[i]);
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		sigaddset(&blocked, forwarded[i]);
 	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -107,7 +107,8 @@ start(struct runner *r, char **command)
 	return true;
 }
 
-/* False at the end. A reader of ours that is gone costs nothing but its copy. */
+/* Copies what one pipe holds. False at end of file. Errors of our own output are ignored: the log
+ * continues if the reader of our output is gone. */
 static bool
 copy_block(struct runner *r, size_t index)
 {
@@ -124,9 +125,9 @@ copy_block(struct runner *r, size_t index)
 	return true;
 }
 
-/* All children that have ended, of which others were orphans. */
+/* Reaps all children that have exited; those other than the command are orphans. */
 static void
-collect(struct runner *r)
+reap_children(struct runner *r)
 {
 	int status;
 	pid_t pid;
@@ -139,21 +140,23 @@ collect(struct runner *r)
 	}
 }
 
-/* Signals of a terminal reach the command by themselves. */
+/* Forwards signals to the command, except those of the terminal (SI_KERNEL), which the kernel sends
+ * to the whole process group. */
 static void
-take_signals(struct runner *r)
+handle_signals(struct runner *r)
 {
 	struct signalfd_siginfo info;
 
 	while (read(r->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
-			collect(r);
+			reap_children(r);
 		else if (info.ssi_code != SI_KERNEL && !r->has_ended)
 			(void)kill(r->pid, (int)info.ssi_signo);
 	}
 }
 
-/* Waits at most so long. Returns whether there was output. */
+/* Waits for output or signals, at most for timeout_ms (-1: forever). Returns whether there was
+ * output. */
 static bool
 wait_and_copy(struct runner *r, int timeout_ms)
 {
@@ -176,13 +179,14 @@ wait_and_copy(struct runner *r, int timeout_ms)
 		r->pipes[i] = -1;
 	}
 	if (polled[2].revents != 0)
-		take_signals(r);
+		handle_signals(r);
 	return has_output;
 }
 
-/* Processes that the command left behind may keep the pipes open: what is there is copied. */
+/* After the command has exited, processes that it left behind may keep the pipes open: copies only
+ * what the pipes hold then. */
 static void
-copy_until_end(struct runner *r)
+copy_until_exit(struct runner *r)
 {
 	unsigned rounds = DRAIN_ROUNDS;
 
@@ -209,9 +213,9 @@ signal_name(int number)
 	return "another one";
 }
 
-/* Says how it ended, where users see it. */
+/* Logs how the command ended. Returns our exit code. */
 static int
-tell_end(struct runner *r, const char *name)
+log_exit(struct runner *r, const char *name)
 {
 	char text[256];
 	int code = WEXITSTATUS(r->status);
@@ -246,8 +250,8 @@ run(char **command, const char *log_path)
 		complain("cannot start", command[0]);
 		return EXIT_NOT_STARTED;
 	}
-	copy_until_end(&r);
-	int code = tell_end(&r, name);
+	copy_until_exit(&r);
+	int code = log_exit(&r, name);
 	run_log_close(&r.log);
 	return code;
 }

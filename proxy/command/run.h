@@ -10,7 +10,8 @@
 #define RUN_ROTATE_BYTES (10u * 1024u * 1024u)
 
 /* argv: "run [--log FILE] [--] COMMAND [ARGUMENT…]". Returns the command's exit code, 128 plus the
- * number of the signal that ended it, 127 or 126 if it can't be started, 2 for bad usage. */
+ * number of the signal that killed it, 127 if it is not found, 126 if it can't be started, or 2 for
+ * a wrong command line. */
 int run_main(int argc, char **argv);
 
 #endif

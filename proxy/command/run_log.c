@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rotates at the beginning of a line, and inside one that goes on for too long. Only one older file
- * is kept: the sidecar shows the last megabyte, and the disk of a workspace is small.
+ * Rotates at the start of a line, or within a line that is too long. Keeps one older file only: the
+ * sidecar shows the last megabyte, and the disk of a workspace is small.
  */
 #include "proxy/command/run_log.h"
 
@@ -17,7 +17,7 @@
 #include "proxy/command/run.h"
 
 #define PATH_BYTES	4096
-#define LINE_END_WITHIN 65536u /* beyond RUN_ROTATE_BYTES a line may end; then it is cut */
+#define LINE_END_WITHIN 65536u /* bytes beyond RUN_ROTATE_BYTES at which a line is cut */
 
 bool
 run_log_open(struct run_log *l, const char *path)
@@ -48,7 +48,8 @@ run_log_close(struct run_log *l)
 	l->fd = -1;
 }
 
-/* If the file can't be renamed, it goes on growing no further: it is emptied. */
+/* Renames the file and opens a new one. If that fails, truncates it, so that it can't grow without
+ * limit. */
 static void
 rotate(struct run_log *l)
 {
@@ -66,14 +67,15 @@ rotate(struct run_log *l)
 	l->bytes = fresh.bytes;
 }
 
-/* A disk that is full costs lines. */
+/* Lines are lost while the disk is full. */
 static void
-put(struct run_log *l, struct str data)
+write_log(struct run_log *l, struct str data)
 {
 	if (fd_write_all(l->fd, data))
 		l->bytes += data.len;
 }
 
+/* Writes a timestamp, unless the line begins with one ("2026-…" or "[2026-…"). */
 static void
 begin_line(struct run_log *l, struct str line)
 {
@@ -86,15 +88,15 @@ begin_line(struct run_log *l, struct str line)
 	if (clock_parse_time(text.data, text.len, &ignored, NULL) > 0)
 		return;
 	clock_format_rfc3339(clock_wall_us() / 1000, time, sizeof(time));
-	put(l, str_from(time));
-	put(l, STR(" "));
+	write_log(l, str_from(time));
+	write_log(l, STR(" "));
 }
 
 void
 run_log_end_line(struct run_log *l)
 {
 	if (l->fd >= 0 && l->is_inside[l->last])
-		put(l, STR("\n"));
+		write_log(l, STR("\n"));
 	l->is_inside[l->last] = false;
 }
 
@@ -114,7 +116,7 @@ run_log_add(struct run_log *l, size_t stream, struct str data)
 			run_log_end_line(l);
 		if (!l->is_inside[stream])
 			begin_line(l, line);
-		put(l, line);
+		write_log(l, line);
 		l->is_inside[stream] = end == SIZE_MAX;
 		data = str_skip(data, line.len);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log file that is renamed when it is large enough, with the time before each line.
+ * A log file with a timestamp before each line, renamed when it reaches RUN_ROTATE_BYTES.
  */
 #ifndef PROXY_COMMAND_RUN_LOG_H
 #define PROXY_COMMAND_RUN_LOG_H
@@ -11,19 +11,21 @@
 
 struct run_log {
 	const char *path;
-	int fd; /* -1: there is none, and nothing is written */
-	uint64_t bytes;
-	/* Of a stream of output: its last line has not ended. */
-	bool is_inside[RUN_LOG_STREAMS];
-	size_t last; /* stream that wrote last */
+	int fd;				 /* -1: no log, nothing is written */
+	uint64_t bytes;			 /* size of the file */
+	bool is_inside[RUN_LOG_STREAMS]; /* the last line of this stream is incomplete */
+	size_t last;			 /* index of the stream that wrote last */
 };
 
-/* Appends to a regular file, or creates it; links are not followed. False: errno says why. */
+/* Opens a regular file for appending, or creates it; does not follow links. False with errno. */
 bool run_log_open(struct run_log *l, const char *path) MUST_CHECK;
 void run_log_close(struct run_log *l);
 
-/* Adds output of one stream. Lines of two streams are not mixed; a line under way is ended. */
+/* Appends output of a stream, 0 or 1. Ends the incomplete line of the other stream first, so that
+ * lines do not mix. */
 void run_log_add(struct run_log *l, size_t stream, struct str data);
+
+/* Ends the last line if it is incomplete. */
 void run_log_end_line(struct run_log *l);
 
 #endif

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/conf/conf_value.h"
-#include "proxy/command/check.h"
+#include "proxy/command/command.h"
 #include "tests/unit/proxy/settings/settings_support.h"
 
 static void
@@ -345,7 +345,7 @@ check(struct fixture *f, int code)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 	assert_non_null(out);
-	assert_int_equal(check_run(f->environment, SETTINGS_SERVE, out, out), code);
+	assert_int_equal(command_check_settings(f->environment, SETTINGS_SERVE, out, out), code);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/conf/conf_value.h"
-#include "proxy/command/check.h"
+#include "proxy/command/command.h"
 #include "tests/unit/proxy/settings/settings_support.h"
 
 static void

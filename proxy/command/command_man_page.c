@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manual pages: their frame; commands and settings come from their tables.
+ * The manual pages. Commands and settings come from their tables.
  */
-#include "proxy/command/man_page.h"
-
 #include "base/conf/conf_man.h"
-#include "proxy/command/help_commands.h"
+#include "proxy/command/command_private.h"
 #include "proxy/settings/settings.h"
 
 static void
@@ -20,7 +18,7 @@ print_head(const char *section, const char *summary, FILE *out)
 }
 
 void
-man_page_print_commands(FILE *out)
+command_print_man_page(FILE *out)
 {
 	print_head("1", "authenticating sidecar reverse proxy for GitLab workspaces", out);
 	(void)fputs(".SH SYNOPSIS\n.B workspace\\-proxy\n.RI [ command ]\n"
@@ -32,7 +30,7 @@ man_page_print_commands(FILE *out)
 		    "environment variables only, which workspace-proxy(5) lists."),
 		out);
 	(void)fputs(".SH COMMANDS\n", out);
-	for (const struct help_command *c = help_commands; c->name != NULL; c++) {
+	for (const struct command_text *c = command_texts; c->name != NULL; c++) {
 		(void)fputs(".TP\n.B ", out);
 		conf_man_print_text(str_from(c->name), out);
 		conf_man_print_text(str_from(c->text), out);
@@ -43,7 +41,7 @@ man_page_print_commands(FILE *out)
 }
 
 void
-man_page_print_settings(FILE *out)
+command_print_settings_man_page(FILE *out)
 {
 	print_head("5", "settings of workspace-proxy", out);
 	(void)fputs(".SH DESCRIPTION\n", out);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints the parsed values of settings, not the environment's text, so that the output is what the
- * sidecar would use.
+ * Prints the parsed values of settings rather than the text of the environment: what the sidecar
+ * would use.
  */
-#include "proxy/command/check.h"
-
 #include <inttypes.h>
+#include <unistd.h>
+
+#include "proxy/command/command.h"
 
 #define LINE_MAX_BYTES 16384
 
-/* Words written as Markdown, without the backticks. */
+/* Prints Markdown without its backticks. */
 static void
 print_plain(const char *text, FILE *out)
 {
@@ -35,7 +36,7 @@ print_setting(const struct conf_setting *row, const struct settings *s, FILE *ou
 	buf_fini(&value);
 }
 
-/* Returns whether the command reads any of the group. */
+/* Prints the settings of the group that the command reads. Returns whether there are any. */
 static bool
 print_group(const struct conf_group *group, const struct settings *s, unsigned command,
 	    bool is_first, FILE *out)
@@ -69,7 +70,7 @@ print_membership(const char *kind, const char *of, uint64_t level, FILE *out)
 	buf_fini(&encoded);
 }
 
-/* The questions behind AUTHORIZATION, in the order in which they are asked. */
+/* Prints the requests by which AUTHORIZATION is checked, in their order. */
 static void
 print_questions(const struct auth_settings *a, FILE *out)
 {
@@ -92,7 +93,7 @@ print_questions(const struct auth_settings *a, FILE *out)
 }
 
 int
-check_run(char **environment, enum settings_command command, FILE *out, FILE *errors)
+command_check_settings(char **environment, enum settings_command command, FILE *out, FILE *errors)
 {
 	struct conf_problems problems = {.count = 0, .notes_count = 0};
 	struct settings *s = settings_load(environment, command, &problems);
@@ -109,4 +110,24 @@ check_run(char **environment, enum settings_command command, FILE *out, FILE *er
 		print_questions(&s->auth, out);
 	settings_free(s);
 	return 0;
+}
+
+int
+command_check(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		enum settings_command command;
+	} commands[] = {
+		{"relay", SETTINGS_RELAY},
+		{"inject", SETTINGS_INJECT},
+		{"webhook", SETTINGS_WEBHOOK},
+	};
+
+	if (argc == 1)
+		return command_check_settings(environ, SETTINGS_SERVE, stdout, stderr);
+	for (size_t i = 0; argc == 2 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return command_check_settings(environ, commands[i].command, stdout, stderr);
+	return command_refuse("unexpected argument", argv[argc - 1]);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies each helper to a temporary file and renames it, so that it appears whole or not at all,
- * and replaces an older one even while that runs.
+ * Copies each helper program to a temporary file and renames it, so that it appears whole or not
+ * at all, and so that a running older version can be replaced.
  */
-#include "proxy/command/install.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +12,19 @@
 #include <unistd.h>
 
 #include "base/process/fd.h"
-#include "base/str.h"
+#include "proxy/command/command.h"
 
 #define FRESH	   ".workspace-proxy.new"
 #define PATH_BYTES 4096
 #define NAME_BYTES 64
 
-#define SSHD_SOURCE "../lib/workspace-proxy/sshd" /* of the container image */
+#define SSHD_SOURCE "../lib/workspace-proxy/sshd" /* in our container image */
 #define SSHD_TARGET "sshd"
 
 static const char *const programs[] = {"git-credential-workspace", "workspace-ssh",
 				       "workspace-run"};
 
-/* Of what stands at a path from the folder of the program that runs. */
+/* Opens a path relative to the directory of the running program. -1 on failure. */
 static int
 open_source(const char *name, int flags, struct err *e)
 {
@@ -72,7 +70,7 @@ copy_into(const char *program, int directory, int from, struct err *e)
 	int to;
 	bool ok;
 
-	(void)unlinkat(directory, FRESH, 0); /* of a process that was killed */
+	(void)unlinkat(directory, FRESH, 0); /* left by a killed process */
 	to = openat(directory, FRESH, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
 	if (to < 0)
 		return err_set_errno(e, errno, "create " FRESH);
@@ -96,7 +94,7 @@ install_one(const char *program, int directory, struct err *e)
 	return ok;
 }
 
-/* A second name, under which the program is another helper. */
+/* Installs a second name of the program, under which it acts as another helper. */
 static bool
 link_one(const char *name, const char *program, int directory, struct err *e)
 {
@@ -106,7 +104,7 @@ link_one(const char *name, const char *program, int directory, struct err *e)
 	       err_set_errno(e, errno, "link %s", name);
 }
 
-/* Whether the entry is a file, or a link to one. */
+/* Whether the entry is a regular file or a link to one. */
 static bool
 is_file(int folder, const char *name)
 {
@@ -138,7 +136,7 @@ copy_folder(DIR *source, int directory, struct err *e)
 	return ok;
 }
 
-/* For images without a usable sshd: workspace-ssh looks for it beside itself. */
+/* For images without a usable sshd: workspace-ssh looks for one in its own directory. */
 static bool
 install_sshd(int directory, struct err *e)
 {
@@ -176,7 +174,7 @@ install(const char *path, bool with_sshd, struct err *e)
 }
 
 int
-install_run(int argc, char **argv)
+command_install(int argc, char **argv)
 {
 	bool with_sshd = argc == 3 && strcmp(argv[1], "--sshd") == 0;
 	struct err e = ERR_INIT;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints git's configuration as assignments to its own environment, appended to what is there when
- * the shell reads them; once, however many shells start each other.
+ * Prints git's configuration as shell commands that append to GIT_CONFIG_COUNT, GIT_CONFIG_KEY_<n>
+ * and GIT_CONFIG_VALUE_<n>. The variable GUARD keeps nested shells from appending it again.
  */
-#include "proxy/command/git_config_command.h"
-
-#include <stdio.h>
-
 #include "base/git_config.h"
-#include "proxy/settings/settings.h"
+#include "proxy/command/command.h"
 
 #define GUARD "GIT_CONFIG_WORKSPACE_PROXY"
 
@@ -44,15 +40,12 @@ print_config(const struct git_config *config)
 }
 
 int
-git_config_command_run(char **environment)
+command_git_config(void)
 {
-	struct conf_problems problems = {.count = 0, .notes_count = 0};
+	struct settings *s = command_load_settings(SETTINGS_GIT_CONFIG);
 	struct git_config config;
-	struct settings *s;
 	bool ok = false;
 
-	s = settings_load(environment, SETTINGS_GIT_CONFIG, &problems);
-	conf_print_problems(&problems, stderr);
 	if (s != NULL) {
 		const struct git_config_source source = {.gitlab = &s->auth.gitlab_url,
 							 .ssh = &s->clone.gitlab_ssh,

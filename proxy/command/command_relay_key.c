@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Derives a workspace's relay key from the master key and the host, for those who provision
- * workspaces: the same input always gives the same key, so none has to be stored.
+ * Derives a workspace's relay key from the master key and the host, for provisioning workspaces.
+ * The same input always gives the same key, so keys need not be stored.
  */
-#include "proxy/command/relay_key.h"
-
-#include <stdio.h>
-
 #include "base/crypto/crypto.h"
-#include "proxy/settings/settings.h"
+#include "proxy/command/command.h"
 
 #define KEY_TEXT_MAX 64u
 
@@ -42,9 +38,8 @@ print_key(const struct settings *s, struct str host, struct err *e)
 }
 
 int
-relay_key_run(int argc, char **argv, char **environment)
+command_relay_key(int argc, char **argv)
 {
-	struct conf_problems problems = {.count = 0, .notes_count = 0};
 	struct err e = ERR_INIT;
 	struct settings *s;
 	struct buf host;
@@ -54,8 +49,7 @@ relay_key_run(int argc, char **argv, char **environment)
 		(void)fputs("usage: workspace-proxy relay-key HOST\n", stderr);
 		return 2;
 	}
-	s = settings_load(environment, SETTINGS_RELAY_KEY, &problems);
-	conf_print_problems(&problems, stderr);
+	s = command_load_settings(SETTINGS_RELAY_KEY);
 	if (s == NULL)
 		return 1;
 	buf_init(&host, RELAY_AUTHORITY_MAX);

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints the address of ports in the form of VS Code and code-server, for shells that do not have
- * one yet.
+ * Prints VSCODE_PROXY_URI, the address of ports as VS Code and code-server expect it, unless the
+ * shell has it already.
  */
-#include "proxy/command/env_command.h"
+#include "proxy/command/command.h"
 
-#include <stdio.h>
-
-#include "proxy/settings/settings.h"
-
-/* Host names and ports have no character that a shell would interpret. */
+/* Needs no quoting: host names and ports have no characters that a shell interprets. */
 static bool
 print_address(struct settings *s)
 {
@@ -31,14 +27,11 @@ print_address(struct settings *s)
 }
 
 int
-env_command_run(char **environment)
+command_env(void)
 {
-	struct conf_problems problems = {.count = 0, .notes_count = 0};
-	struct settings *s = settings_load(environment, SETTINGS_ENV, &problems);
-	bool ok;
+	struct settings *s = command_load_settings(SETTINGS_ENV);
+	bool ok = s != NULL && print_address(s);
 
-	conf_print_problems(&problems, stderr);
-	ok = s != NULL && print_address(s);
 	settings_free(s);
 	return ok ? 0 : 1;
 }
