@@ -68,7 +68,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.failed:
         for started in getattr(item, "started_proxies", []):
-            report.sections.append((f"log of the proxy at {started.external_url}", started.log[-20000:]))
+            report.sections.append((f"log of the proxy at {started.external_url}", started.log_so_far[-20000:]))
 
 
 @pytest.fixture(scope="session")

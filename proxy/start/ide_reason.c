@@ -326,7 +326,7 @@ void
 ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
 	const struct ide_reason *last_words = facts->last_words;
-	struct listening listening = {.count = 0};
+	struct listening listening = {.port = address_port(facts->upstream)};
 
 	if (is_here(facts)) {
 		(void)listening_read(&listening);

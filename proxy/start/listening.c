@@ -11,8 +11,8 @@
 
 #include "base/ascii.h"
 
-#define FILE_BYTES_MAX (64u * 1024u)
-#define STATE_LISTEN   "0A"
+#define BLOCK_BYTES  (64u * 1024u)
+#define STATE_LISTEN "0A"
 
 static struct str
 next_word(struct str *line)
@@ -73,45 +73,82 @@ listening_parse_line(struct str line, bool is_ipv4, struct ip *ip, uint16_t *por
 	       read_address(local, is_ipv4, ip, port);
 }
 
-void
+static bool
+is_listed(const struct listening *l, const struct ip *ip, uint16_t port)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->items[i].port == port && l->items[i].ip.is_ipv4 == ip->is_ipv4 &&
+		    memcmp(l->items[i].ip.bytes, ip->bytes, IP_BYTES) == 0)
+			return true;
+	return false;
+}
+
+static void
+add(struct listening *l, const struct ip *ip, uint16_t port)
+{
+	bool is_other = port != l->port;
+
+	if (l->count == LISTENING_MAX || (is_other && l->others == LISTENING_OTHERS_MAX) ||
+	    is_listed(l, ip, port))
+		return;
+	l->items[l->count].ip = *ip;
+	l->items[l->count].port = port;
+	l->count++;
+	l->others += is_other;
+}
+
+bool
 listening_parse(struct listening *l, struct str text, bool is_ipv4)
 {
+	bool is_found = false;
 	struct str line;
 	struct ip ip;
 	uint16_t port;
 
-	while (l->count < LISTENING_MAX && str_next(&text, '\n', &line)) {
+	while (str_next(&text, '\n', &line)) {
 		if (!listening_parse_line(line, is_ipv4, &ip, &port))
 			continue;
-		l->items[l->count].ip = ip;
-		l->items[l->count].port = port;
-		l->count++;
+		is_found = true;
+		add(l, &ip, port);
 	}
+	return is_found;
 }
 
-/* The kernel gives whole lines, as many as fit a page. */
+/* Linux lists listening sockets before all others; other kernels (gVisor) do not sort, so that some
+ * is read in any case. */
 static bool
 read_file(struct listening *l, const char *path, bool is_ipv4, char *block)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
+	bool is_found = true;
+	size_t held = 0; /* bytes of a line whose end is not read yet */
+	size_t done = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return false;
-	while (len < FILE_BYTES_MAX && (n = read(fd, block + len, FILE_BYTES_MAX - len)) > 0)
-		len += (size_t)n;
+	while ((is_found || done < BLOCK_BYTES) && done < LISTENING_FILE_MAX &&
+	       (n = read(fd, block + held, BLOCK_BYTES - held)) > 0) {
+		size_t len = held + (size_t)n;
+		const char *end = memrchr(block, '\n', len);
+		size_t whole = end == NULL ? 0 : (size_t)(end - block) + 1;
+
+		done += (size_t)n;
+		is_found = listening_parse(l, (struct str){block, whole}, is_ipv4);
+		held = len - whole;
+		memmove(block, block + whole, held);
+	}
 	(void)close(fd);
-	listening_parse(l, (struct str){block, len}, is_ipv4);
 	return true;
 }
 
 bool
 listening_read(struct listening *l)
 {
-	char *block = malloc(FILE_BYTES_MAX);
+	char *block = malloc(BLOCK_BYTES);
 
 	l->count = 0;
+	l->others = 0;
 	if (block == NULL)
 		return false;
 	bool has_ipv4 = read_file(l, "/proc/net/tcp", true, block);

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -104,7 +105,7 @@ class Proxy:
         self.listeners = {}  # "https", "http", "admin" -> address text
         self.runner = runners.Plain()
         self.log_file = str(log_file)
-        self.lines = []
+        self._lines = []
         self._entries = []  # the lines that are JSON, read
         self._entries_of = collections.defaultdict(list)  # by message
         self.process = None
@@ -113,6 +114,7 @@ class Proxy:
         self._changed = threading.Condition()
         self._reader = None
         self._ended = False
+        self._rest = b""  # of the log: a line whose end was not read yet
 
     # Life
 
@@ -128,33 +130,49 @@ class Proxy:
             pass_fds=self.runner.pass_fds,
             start_new_session=True,  # a terminal's Ctrl-C is for us, who then end it in order
         )
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        os.set_blocking(self.process.stderr.fileno(), False)
+        self._reader = threading.Thread(target=self._read_log, args=(self.process,), daemon=True)
         self._reader.start()
         wanted = {name for name in ("https", "http", "admin") if self._wants(name)}
         with self._changed:
             self._changed.wait_for(lambda: self._ended or wanted <= set(self.listeners), PATIENCE_S)
         if not wanted <= set(self.listeners):
             self.kill()
-            raise StartFailed(f"not listening on {wanted - set(self.listeners)}:\n{self.log}")
+            raise StartFailed(f"not listening on {wanted - set(self.listeners)}:\n{self.log_so_far}")
         return self
 
     def _wants(self, listener):
         address = self.settings.get(f"{listener.upper()}_ADDRESS")
         return bool(address) and address != "off"
 
-    def _read_log(self):
-        with open(self.log_file, "ab") as copy:
-            for line in self.process.stderr:
-                copy.write(line)
-                copy.flush()
-                self._note(line.decode("utf-8", "replace").rstrip("\n"))
+    def _read_log(self, process):
+        readable = select.poll()
+        readable.register(process.stderr, select.POLLIN)
+        while self._take_log(process):
+            readable.poll()
         with self._changed:
-            self._ended = True
+            self._ended |= process is self.process
             self._changed.notify_all()
+
+    def _take_log(self, process):
+        """Takes all that the pipe holds. False: nothing more comes."""
+        with self._changed, open(self.log_file, "ab") as copy:
+            while process is self.process and not self._ended:
+                try:
+                    block = os.read(process.stderr.fileno(), 65536)
+                except BlockingIOError:
+                    return True
+                copy.write(block)
+                *lines, self._rest = (self._rest + (block or b"\n" * bool(self._rest))).split(b"\n")
+                for line in lines:
+                    self._note(line.decode("utf-8", "replace"))
+                if not block:
+                    return False
+        return False
 
     def _note(self, line):
         with self._changed:
-            self.lines.append(line)
+            self._lines.append(line)
             if entry := _as_json(line):
                 self._entries.append(entry)
                 self._entries_of[entry.get("message")].append(entry)
@@ -172,7 +190,7 @@ class Proxy:
             self.exit_code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            text = f"still running {PATIENCE_S} s after signal {signal_number}:\n{self.log}"
+            text = f"still running {PATIENCE_S} s after signal {signal_number}:\n{self.log_so_far}"
             raise AssertionError(text) from None
         self._reader.join(5)
         return self.exit_code
@@ -210,15 +228,43 @@ class Proxy:
             for secret in self.secrets:
                 assert secret not in kept, "a secret is in the log that is kept"
 
-    # The log
+    # The log. The program writes lines below "warn" once for all that it did since it was woken, so after the
+    # responses that they are about: whoever looks at what is there waits until it sleeps again.
+
+    def _settle(self):
+        """Waits until all is read that belongs to what the program has sent so far."""
+        if self.process and self.exit_code is None:
+            wait_until(lambda: not self._is_at_work(), what="the program to wait for something", interval_s=0.001)
+        if self.process:
+            self._take_log(self.process)
+
+    def _is_at_work(self):
+        """Whether it runs, wants to, or waits for a disk: not when it has ended, or was stopped."""
+        try:
+            with open(f"/proc/{self.runner.pid(self.process)}/stat") as stat:
+                return stat.read().rpartition(")")[2].split()[0] in "RD"
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            return False
+
+    @property
+    def lines(self):
+        self._settle()
+        with self._changed:
+            return list(self._lines)
 
     @property
     def log(self):
+        return "\n".join(self.lines)
+
+    @property
+    def log_so_far(self):
+        """For messages: waits for nothing."""
         with self._changed:
-            return "\n".join(self.lines)
+            return "\n".join(self._lines)
 
     def log_entries(self, **criteria):
         """The lines that have these fields. Cheap enough to be polled where a message is among them."""
+        self._settle()
         with self._changed:
             return list(self._find(criteria))
 
@@ -241,7 +287,7 @@ class Proxy:
         with self._changed:
             if found := self._changed.wait_for(first, timeout_s):
                 return found
-            raise TimeoutError(f"no log line with {criteria} in {timeout_s} s:\n{self.log[-4000:]}")
+            raise TimeoutError(f"no log line with {criteria} in {timeout_s} s:\n{self.log_so_far[-4000:]}")
 
     # Reaching it
 

@@ -40,10 +40,10 @@ setup(void **state)
 static void
 find(const char *tcp, const char *tcp6)
 {
-	struct listening l = {.count = 0};
+	struct listening l = {.port = address_port(&upstream[0])};
 
-	listening_parse(&l, str_from(tcp), true);
-	listening_parse(&l, str_from(tcp6), false);
+	(void)listening_parse(&l, str_from(tcp), true);
+	(void)listening_parse(&l, str_from(tcp6), false);
 	ide_reason_from_sockets(&reason, &facts, &l);
 }
 
@@ -114,6 +114,32 @@ test_a_server_that_takes_no_connections(void **state)
 	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 }
 
+/* They may be many, and at many ports: those at the IDE's port are found behind all others. */
+static void
+test_many_others(void **state)
+{
+	static const char ide[] = "  0: 0500000A:EA61 00000000:0000 0A" REST
+				  "  1: 0100007F:EA61 00000000:0000 0A" REST;
+	struct listening l = {.port = 60001};
+	char line[128];
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(line, sizeof(line), "  0: %08X:%04X 00000000:0000 0A" REST,
+			       0x7F + (i << 24), 1000 + i);
+		assert_true(listening_parse(&l, str_from(line), true));
+		assert_true(listening_parse(&l, str_from(line), true));
+	}
+	assert_int_equal(l.count, LISTENING_OTHERS_MAX);
+	for (unsigned i = 0; i < LISTENING_MAX; i++)
+		assert_true(listening_parse(&l, str_from(ide), true));
+	assert_int_equal(l.count, LISTENING_OTHERS_MAX + 2);
+	ide_reason_from_sockets(&reason, &facts, &l);
+	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
+	assert_false(
+		listening_parse(&l, STR(HEAD "  2: 0100007F:1F90 0100007F:EA61 01" REST), true));
+}
+
 static void
 test_garbage(void **state)
 {
@@ -123,29 +149,40 @@ test_garbage(void **state)
 	assert_says(IDE_REASON_NOTHING_LISTENS, "60001");
 }
 
-/* The kernel's own files. */
+#define MANY 600 /* more than 64 KiB of the file */
+
+/* The kernel's own files, with more sockets than are listed. Each finds itself. */
 static void
 test_what_listens_here(void **state)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct address own = {.len = 0};
+	static int fds[MANY];
+	static struct address own[MANY];
+	static struct listening l;
 	struct err e = ERR_INIT;
-	struct listening l;
 	struct ip loopback;
-	bool is_found = false;
 
 	(void)state;
-	assert_true(address_parse(&own, STR("127.0.0.1:0"), &e));
-	assert_int_equal(bind(fd, (struct sockaddr *)&own.sa, own.len), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&own.sa, &own.len), 0);
-	assert_true(address_get_ip(&own, &loopback));
-	assert_true(listening_read(&l));
-	for (size_t i = 0; i < l.count; i++)
-		is_found |= l.items[i].port == address_port(&own) &&
-			    memcmp(l.items[i].ip.bytes, loopback.bytes, IP_BYTES) == 0;
-	close(fd);
-	assert_true(is_found || l.count == LISTENING_MAX);
+	for (size_t i = 0; i < MANY; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(address_parse(&own[i], STR("127.0.0.1:0"), &e));
+		assert_int_equal(bind(fds[i], (struct sockaddr *)&own[i].sa, own[i].len), 0);
+		assert_int_equal(listen(fds[i], 1), 0);
+		assert_int_equal(getsockname(fds[i], (struct sockaddr *)&own[i].sa, &own[i].len),
+				 0);
+	}
+	for (size_t i = 0; i < MANY; i += MANY / 10) {
+		bool is_found = false;
+
+		assert_true(address_get_ip(&own[i], &loopback));
+		l.port = address_port(&own[i]);
+		assert_true(listening_read(&l));
+		for (size_t k = 0; k < l.count; k++)
+			is_found |= l.items[k].port == l.port &&
+				    memcmp(l.items[k].ip.bytes, loopback.bytes, IP_BYTES) == 0;
+		assert_true(is_found);
+	}
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(close(fds[i]), 0);
 }
 
 static void
@@ -259,17 +296,12 @@ main(void)
 {
 #define CASE(test) cmocka_unit_test_setup(test, setup)
 	const struct CMUnitTest tests[] = {
-		CASE(test_nothing_listens),
-		CASE(test_another_port),
-		CASE(test_another_address),
-		CASE(test_a_server_that_takes_no_connections),
-		CASE(test_garbage),
-		CASE(test_what_listens_here),
-		CASE(test_last_words),
-		CASE(test_the_line_is_text),
-		CASE(test_hints_for_commands_that_are_not_there),
-		CASE(test_an_ide_elsewhere),
-		CASE(test_what_listens_has_not_exited),
+		CASE(test_nothing_listens),   CASE(test_another_port),
+		CASE(test_another_address),   CASE(test_a_server_that_takes_no_connections),
+		CASE(test_many_others),	      CASE(test_garbage),
+		CASE(test_what_listens_here), CASE(test_last_words),
+		CASE(test_the_line_is_text),  CASE(test_hints_for_commands_that_are_not_there),
+		CASE(test_an_ide_elsewhere),  CASE(test_what_listens_has_not_exited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
