@@ -13,6 +13,7 @@ import pytest
 from proxy import ROOT, is_sanitized, wait_until
 from workspace_log import LOG, Follower, messages, records
 
+
 def sign_in(client, proxy, user="sasha"):
     page = client.login(proxy.origin + "/", user, f"{user}-password")
     proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
@@ -37,6 +38,13 @@ def test_our_own_lines(signed_in, proxy):
     assert not [r for r in lines if r["message"] == "request"], "the access log is not kept"
     logged = [(e["time"], e["message"]) for e in proxy.log_entries() if e["message"] != "request"]
     assert [(r["time"], r["message"]) for r in lines] == logged[: len(lines)]
+
+
+def test_lines_are_written_before_the_process_waits_again(proxy):
+    for i in range(100):
+        with proxy.raw() as raw:
+            raw.request("GET", f"/{i}", host=proxy.host).read_response()
+        assert len(proxy.log_entries(message="request", path=f"/{i}")) == 1
 
 
 def test_text_log_format_is_the_same_here(make_proxy, gitlab, upstream, client):
