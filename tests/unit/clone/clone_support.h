@@ -146,7 +146,7 @@ run_until(struct fixture *f, enum clone_phase phase)
 	struct err e = ERR_INIT;
 
 	f->until = phase;
-	loop_timer_start(&f->deadline, 20000);
+	loop_timer_start(&f->deadline, 60000);
 	assert_true(loop_run(f->loop, &e));
 	assert_false(f->is_late);
 	return clone_progress(f->clone);

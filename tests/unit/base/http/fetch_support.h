@@ -27,6 +27,8 @@
 
 #define BODY_MAX 65536u
 
+#define PATIENCE_MS 60000 /* for what only a fault makes long */
+
 static int slow_names[2]; /* closing the writing end lets slow.test answer */
 
 __attribute__((visibility("default"))) int
@@ -39,7 +41,7 @@ getaddrinfo(const char *restrict node, const char *restrict service,
 
 	memcpy(&real, &symbol, sizeof(real));
 	if (node != NULL && strcmp(node, "slow.test") == 0)
-		(void)poll(&wait, 1, 20000);
+		(void)poll(&wait, 1, 2 * PATIENCE_MS);
 	if (node != NULL && strcmp(node, "missing.test") == 0)
 		return EAI_NONAME;
 	if (node != NULL && strstr(node, ".test") != NULL)
@@ -93,9 +95,9 @@ struct outcome {
 
 static const struct fetch_options usual_options = {
 	.user_agent = "test/1",
-	.connect_timeout_ms = 5000,
-	.stall_timeout_ms = 5000,
-	.total_timeout_ms = 10000,
+	.connect_timeout_ms = PATIENCE_MS,
+	.stall_timeout_ms = PATIENCE_MS,
+	.total_timeout_ms = PATIENCE_MS,
 	.body_max_bytes = BODY_MAX,
 	.connections_max = 8,
 };
@@ -123,7 +125,7 @@ setup(void **state)
 	f->loop = loop_new(&e);
 	assert_non_null(f->loop);
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
-	loop_timer_start(&f->guard, 25000);
+	loop_timer_start(&f->guard, 2 * PATIENCE_MS);
 	open_client(f, usual_options);
 	*state = f;
 	return 0;

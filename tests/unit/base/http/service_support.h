@@ -167,7 +167,7 @@ setup(void **state)
 	assert_non_null(f->loop);
 	buf_init(&f->seen, 1u << 20);
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
-	loop_timer_start(&f->guard, 20000);
+	loop_timer_start(&f->guard, 60000);
 	open_service(f, &usual_options);
 	*state = f;
 	return 0;

@@ -127,13 +127,13 @@ test_broken_answers(void **state)
 }
 
 static void
-assert_timeout(struct fixture *f, const char *path, uint64_t least_ms, uint64_t most_ms)
+assert_timeout(struct fixture *f, const char *path, uint64_t least_ms)
 {
 	uint64_t start_ms = clock_monotonic_ms();
 
 	assert_fails(f, plain(path), ERR_TIMEOUT, "127.0.0.1: no complete answer in time");
 	assert_true(clock_monotonic_ms() - start_ms >= least_ms);
-	assert_true(clock_monotonic_ms() - start_ms <= most_ms);
+	assert_true(clock_monotonic_ms() - start_ms < PATIENCE_MS / 2);
 }
 
 static void
@@ -144,8 +144,8 @@ test_total_timeout(void **state)
 
 	options.total_timeout_ms = 300;
 	open_client(f, options);
-	assert_timeout(f, "/silent?canary", 300, 3000);
-	assert_timeout(f, "/drip", 300, 3000);
+	assert_timeout(f, "/silent?canary", 300);
+	assert_timeout(f, "/drip", 300);
 }
 
 static void
@@ -155,10 +155,9 @@ test_stall_timeout(void **state)
 	struct fetch_options options = usual_options;
 
 	options.stall_timeout_ms = 400;
-	options.total_timeout_ms = 20000;
 	open_client(f, options);
-	assert_timeout(f, "/stall", 400, 3000);
-	assert_timeout(f, "/silent", 400, 3000);
+	assert_timeout(f, "/stall", 400);
+	assert_timeout(f, "/silent", 400);
 }
 
 static void

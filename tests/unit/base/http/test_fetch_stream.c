@@ -39,12 +39,14 @@ teardown_all(void **state)
 	return 0;
 }
 
+#define PATIENCE_MS 60000 /* for what only a fault makes long */
+
 static struct fetch_stream *
 new_stream(uint64_t stall_timeout_ms, int cancel_fd)
 {
 	static struct certs_path ca;
 	struct fetch_stream_options options = {.user_agent = "test/1",
-					       .connect_timeout_ms = 5000,
+					       .connect_timeout_ms = PATIENCE_MS,
 					       .stall_timeout_ms = stall_timeout_ms,
 					       .cancel_fd = cancel_fd};
 	struct err e = ERR_INIT;
@@ -103,7 +105,7 @@ expect_body(struct fetch_stream *s, const char *text)
 static void
 test_answers(void **state)
 {
-	struct fetch_stream *s = new_stream(2000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct fetch_stream_head head;
 	struct err e;
 	char location[64];
@@ -135,7 +137,7 @@ test_answers(void **state)
 static void
 test_what_is_sent(void **state)
 {
-	struct fetch_stream *s = new_stream(2000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct secret *password = secret_from_str(STR("pass:word"));
 	struct fetch_stream_head head;
 	struct err e = ERR_INIT;
@@ -178,7 +180,7 @@ test_what_is_sent(void **state)
 static void
 test_connection_is_kept(void **state)
 {
-	struct fetch_stream *s = new_stream(2000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct fetch_stream_head head;
 	struct buf first;
 	struct buf second;
@@ -199,7 +201,7 @@ test_connection_is_kept(void **state)
 static void
 test_long_answer_in_pieces(void **state)
 {
-	struct fetch_stream *s = new_stream(2000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct fetch_stream_head head;
 	struct buf body;
 	struct err e;
@@ -216,9 +218,10 @@ test_long_answer_in_pieces(void **state)
 }
 
 static void
-expect_failure(const char *path, bool in_body, enum err_code code, const char *text)
+expect_failure(const char *path, uint64_t stall_timeout_ms, bool in_body, enum err_code code,
+	       const char *text)
 {
-	struct fetch_stream *s = new_stream(150, -1);
+	struct fetch_stream *s = new_stream(stall_timeout_ms, -1);
 	struct fetch_stream_head head;
 	struct buf body = {.data = NULL};
 	struct err e;
@@ -241,24 +244,26 @@ test_failures(void **state)
 	static const char closed[] = "127.0.0.1: the connection was closed too early";
 
 	(void)state;
-	expect_failure("/silent", false, ERR_TIMEOUT, "no byte from 127.0.0.1 for 150 ms");
-	expect_failure("/stall", true, ERR_TIMEOUT, "no byte from 127.0.0.1 for 150 ms");
-	expect_failure("/cut", true, ERR_CONNECT, closed);
-	expect_failure("/reset", true, ERR_CONNECT, closed);
-	expect_failure("/vanish", false, ERR_CONNECT, closed);
-	expect_failure("/heads", false, ERR_LIMIT, "127.0.0.1: the answer's head is too large");
-	expect_failure("/garbage", false, ERR_PROTOCOL, "127.0.0.1: Unsupported protocol");
+	expect_failure("/silent", 150, false, ERR_TIMEOUT, "no byte from 127.0.0.1 for 150 ms");
+	expect_failure("/stall", 2000, true, ERR_TIMEOUT, "no byte from 127.0.0.1 for 2000 ms");
+	expect_failure("/cut", PATIENCE_MS, true, ERR_CONNECT, closed);
+	expect_failure("/reset", PATIENCE_MS, true, ERR_CONNECT, closed);
+	expect_failure("/vanish", PATIENCE_MS, false, ERR_CONNECT, closed);
+	expect_failure("/heads", PATIENCE_MS, false, ERR_LIMIT,
+		       "127.0.0.1: the answer's head is too large");
+	expect_failure("/garbage", PATIENCE_MS, false, ERR_PROTOCOL,
+		       "127.0.0.1: Unsupported protocol");
 }
 
 static void
 test_total_deadline(void **state)
 {
-	struct fetch_stream *s = new_stream(10000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct fetch_stream_head head;
 	struct buf body;
 	struct err e = ERR_INIT;
 	char url[64];
-	const struct fetch_stream_request request = {.url = url, .total_timeout_ms = 200};
+	const struct fetch_stream_request request = {.url = url, .total_timeout_ms = 2000};
 
 	(void)state;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/drip", plain_port);
@@ -288,7 +293,7 @@ test_cancelled(void **state)
 static void
 test_connections_that_fail(void **state)
 {
-	struct fetch_stream *s = new_stream(2000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	const struct fetch_stream_options wrong = {.ca_file = "/nonexistent", .cancel_fd = -1};
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
@@ -328,7 +333,7 @@ static void
 test_refused_addresses(void **state)
 {
 	static const char *const hosts[] = {"localhost", "127.0.0.1"};
-	struct fetch_stream *s = new_stream(10000, -1);
+	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct fetch_stream_head head;
 	struct cidr_set refused;
 	struct err e = ERR_INIT;
@@ -361,7 +366,7 @@ test_proxy_of_the_environment(void **state)
 	(void)state;
 	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", plain_port);
 	setenv("http_proxy", proxy, 1);
-	s = new_stream(2000, -1);
+	s = new_stream(PATIENCE_MS, -1);
 	assert_true(fetch_stream_open(s, &request, &head, &e));
 	assert_true(read_all(s, 30, &body, &e));
 	assert_memory_equal(body.data, "GET http://name.invalid/echo ", 29);

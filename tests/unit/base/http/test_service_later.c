@@ -134,7 +134,7 @@ setup(void **state)
 	f->loop = loop_new(&e);
 	assert_non_null(f->loop);
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
-	loop_timer_start(&f->guard, 20000);
+	loop_timer_start(&f->guard, 60000);
 	loop_defer_init(&f->answer, f->loop, on_answer_due, f);
 	loop_timer_init(&f->echo, f->loop, on_echo_due, f);
 	assert_true(address_parse(&a, STR("127.0.0.1:0"), &e));

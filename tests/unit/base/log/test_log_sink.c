@@ -253,7 +253,7 @@ test_socket_that_nobody_reads(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	assert_int_equal(log_open_sink(ends[1]), ends[1]);
 	log_configure(LOG_INFO, LOG_TEXT, ends[1]);
-	(void)alarm(20);
+	(void)alarm(60);
 	for (size_t i = 0; log_lines_lost() < lost + 10; i++)
 		log_info(NULL, "a line that nobody reads");
 	(void)alarm(0);
@@ -287,7 +287,7 @@ test_terminal_that_is_stopped(void **state)
 	assert_int_not_equal(sink, shared);
 	assert_int_equal(fcntl(shared, F_GETFL) & O_NONBLOCK, 0);
 	log_configure(LOG_INFO, LOG_TEXT, sink);
-	(void)alarm(20);
+	(void)alarm(60);
 	while (log_lines_lost() < lost + 10)
 		log_info(NULL, "a line that nobody reads");
 	(void)alarm(0);

@@ -59,7 +59,7 @@ setup(void **state)
 	f->stop_after = 1;
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
 	loop_timer_init(&f->pause, f->loop, on_pause, f);
-	loop_timer_start(&f->guard, 20000);
+	loop_timer_start(&f->guard, 60000);
 	*state = f;
 	return 0;
 }

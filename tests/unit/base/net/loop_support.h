@@ -38,7 +38,7 @@ setup(void **state)
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, f->pair), 0);
 	loop_timer_init(&f->guard, f->loop, on_guard, NULL);
-	loop_timer_start(&f->guard, 20000);
+	loop_timer_start(&f->guard, 60000);
 	*state = f;
 	return 0;
 }

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 
-#define PATIENCE_MS 20000u
+#define PATIENCE_MS 60000u
 
 static int
 listen_on_loopback(uint16_t *port)

@@ -261,7 +261,7 @@ test_signs_of_life_come_from_the_loop(void **state)
 	begin(f, &(struct notify_environment){f->name, "20000", NULL});
 	notify_ready(&f->notify, "x");
 	loop_timer_init(&guard, f->loop, on_enough, f);
-	loop_timer_start(&guard, 20000);
+	loop_timer_start(&guard, 60000);
 	loop_io_init(&io, f->loop, f->manager, on_heard, f);
 	loop_io_want(&io, LOOP_READ);
 	assert_true(loop_run(f->loop, &e));

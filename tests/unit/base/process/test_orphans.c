@@ -64,7 +64,7 @@ setup(void **state)
 	f->loop = loop_new(&e);
 	assert_non_null(f->loop);
 	loop_timer_init(&f->guard, f->loop, on_guard, f);
-	loop_timer_start(&f->guard, 20000);
+	loop_timer_start(&f->guard, 60000);
 	loop_timer_init(&f->look, f->loop, on_look, f);
 	*state = f;
 	return 0;

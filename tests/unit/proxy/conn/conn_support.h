@@ -26,7 +26,7 @@
 #include "proxy/conn/conn_read.h"
 #include "tests/unit/base/net/tls/certs.h"
 
-#define PATIENCE_MS 20000u
+#define PATIENCE_MS 60000u
 #define PIECE_BYTES 65536u
 
 static struct certs certs;

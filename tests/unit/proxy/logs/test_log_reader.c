@@ -93,7 +93,7 @@ test_last_line_without_an_end(void **state)
 	assert_string_equal(read_all(), ", really\n");
 	append("a.log", "hanging");
 	assert_string_equal(read_all(), "");
-	for (int i = 0; i < 200 && strlen(read_all()) == 0; i++)
+	for (int i = 0; i < 3000 && strlen(read_all()) == 0; i++)
 		(void)usleep(20000);
 	assert_string_equal(seen.data, "hanging\n");
 }

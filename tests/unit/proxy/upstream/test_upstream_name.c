@@ -44,7 +44,7 @@ getaddrinfo(const char *restrict node, const char *restrict service,
 	atomic_fetch_add(&lookups, 1);
 	atomic_fetch_add(&running, 1);
 	if (wait.fd >= 0)
-		(void)poll(&wait, 1, 20000);
+		(void)poll(&wait, 1, 120000);
 	atomic_fetch_sub(&running, 1);
 	if (answer == NULL)
 		return error;
@@ -125,7 +125,7 @@ static void
 run_until_told(unsigned count)
 {
 	awaited = told + count;
-	run(on_guard, 15000);
+	run(on_guard, 60000);
 }
 
 static void
@@ -275,14 +275,14 @@ test_failing_name_servers(void **state)
 
 	(void)state;
 	answer = "192.0.2.1";
-	open_name(400);
+	open_name(2000);
 	run_until_told(1);
 	before = atomic_load(&lookups);
 	answer = NULL;
 	error = EAI_AGAIN;
-	run(on_stop, 150);
+	while (atomic_load(&lookups) <= before + 1)
+		run(on_stop, 5);
 	assert_string_equal(known, "192.0.2.1:8080");
-	assert_true(atomic_load(&lookups) > before);
 	run_until_told(1);
 	assert_string_equal(known, "");
 }
