@@ -285,7 +285,7 @@ def test_no_refresh_while_a_clone_uses_the_token(make_proxy, client, make_client
     proxy = start_clone(make_proxy, client, gitlab, upstream, target, project, AUTHORIZATION_INTERVAL="1s")
     done = wait_until(lambda: workspace_state(client, proxy)["clone"]["phase"] == "done", interval_s=0.1)
     assert done, "with the first token, or on a busy machine with the next one"
-    fetch = gitlab.requests.all(endpoint="git-upload-pack", status=200)[-1]
+    fetch = gitlab.requests.wait(ended=True, endpoint="git-upload-pack", status=200)[-1]
     assert fetch.ended_at - fetch.started_at > lifetime_s, "the clone must outlive the token, or this shows nothing"
     # On a busy machine the first token may be replaced before the clone begins.
     used = next(t for t in gitlab.state.tokens if digest(t.access) == fetch.credential)

@@ -215,7 +215,7 @@ def test_bytes_behind_a_response_are_nobodys(stage, answer, later):
         connection = next(c for c in stage.upstream.connections if c.requests)
         if later:
             stage.upstream.release_event()
-        stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the connection's end")
+        stage.upstream.wait(lambda: connection.closed_by_peer, what="the connection's end")
         stage.upstream.answer = stage.upstream.default_answer
         for _ in range(3):
             assert b"the IDE" in raw.send(stage.head()).read_response().body

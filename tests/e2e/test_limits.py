@@ -184,7 +184,7 @@ def test_a_body_that_drips_is_refused(make_stage, chunked, listener):
         assert answer.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in answer
         assert PERIOD_S * 0.9 < time.monotonic() - started < PERIOD_S + 9
     connection = next(c for c in stage.upstream.connections if c.requests)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, what="the upload's end")
     assert not connection.requests[0].complete
 
 
@@ -343,7 +343,7 @@ def test_a_chunked_body_that_grows_too_big_never_ends_for_the_ide(make_stage, pi
     first, second = stage.upstream.requests
     assert first.complete and first.body_length == 1000
     connection = next(c for c in stage.upstream.connections if second in c.requests)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, what="the upload's end")
     assert not second.complete and second.body_length <= 1000
     assert len(stage.upstream.requests) == 2
 
@@ -434,9 +434,9 @@ def test_a_browser_leaves_while_its_upload_is_held_back(make_stage, listener, ho
     if how == "reset":
         raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.close()
-    stage.proxy.wait_for_log(timeout_s=20, message="request", path="/x")
+    stage.proxy.wait_for_log(message="request", path="/x")
     stage.upstream.release_event(1000)
-    stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the upload's end")
+    stage.upstream.wait(lambda: connection.closed_by_peer, what="the upload's end")
 
 
 @pytest.mark.parametrize("listener", ["https", "http"])
@@ -461,5 +461,5 @@ def test_a_websocket_is_reset_while_it_is_held_back(make_stage, listener):
             raw.socket.sendall(PIECE)
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.close()
-    stage.proxy.wait_for_log(timeout_s=20, message="request", path="/ws")
+    stage.proxy.wait_for_log(message="request", path="/ws")
     stage.upstream.release_event()

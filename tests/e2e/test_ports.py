@@ -16,7 +16,7 @@ from web_client import NAVIGATION
 
 NAME = "kiwi.ws.localhost"
 PORTS_AT_ONCE = 32
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
 

@@ -398,7 +398,7 @@ def test_landing_page_and_what_is_not_there(make_relay, gitlab, client):
 
 def test_admin_and_logs(relay, client):
     for path, word in (("/ping", b"OK"), ("/ready", b'"ready":true')):
-        connection = http.client.HTTPConnection(*relay.address("admin"), timeout=10)
+        connection = http.client.HTTPConnection(*relay.address("admin"), timeout=60)
         connection.request("GET", path)
         response = connection.getresponse()
         assert response.status == 200 and word in response.read()

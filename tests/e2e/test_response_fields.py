@@ -81,7 +81,7 @@ def test_tls_on_the_plain_listener_is_refused_at_its_first_byte(stage):
 
 
 def test_http_on_the_tls_listener_is_told_so(stage):
-    with socket.create_connection(stage.proxy.address("https"), timeout=10) as raw:
+    with socket.create_connection(stage.proxy.address("https"), timeout=60) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = b"".join(iter(lambda: raw.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -77,7 +77,7 @@ def test_a_body_that_stops(make_stage):
             assert (response.status, response.get("Connection")) == (408, "close")
             assert raw.is_closed()
         connection = next(c for c in stage.upstream.connections if c.requests)
-        stage.upstream.wait(lambda c=connection: c.closed_by_peer, 20, "the upload's end")
+        stage.upstream.wait(lambda c=connection: c.closed_by_peer, what="the upload's end")
         assert not connection.requests[0].complete
 
 
@@ -118,7 +118,7 @@ def test_a_browser_that_takes_nothing(make_stage):
         raw.send(stage.head("GET", "/stream/1000000000"))
         raw.read_head()
         connection = next(c for c in stage.upstream.connections if c.requests)
-        stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the end of what nobody reads")
+        stage.upstream.wait(lambda: connection.closed_by_peer, what="the end of what nobody reads")
 
 
 def test_a_browser_that_takes_little(make_stage):
@@ -262,7 +262,7 @@ def test_pooled_connections_are_given_up(make_stage):
         raw.send(stage.head()).read_response()
         connection = next(c for c in stage.upstream.connections if c.requests)
         with within():
-            stage.upstream.wait(lambda: connection.closed_by_peer, 20, "the pooled connection's end")
+            stage.upstream.wait(lambda: connection.closed_by_peer, what="the pooled connection's end")
         assert raw.send(stage.head()).read_response().status == 200
 
 

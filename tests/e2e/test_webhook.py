@@ -20,7 +20,7 @@ import subprocess
 import manifests
 import proxy as proxy_module
 import pytest
-from proxy import run, wait_until
+from proxy import PATIENCE_S, run, wait_until
 
 SERVICE = "workspace-proxy.operators"
 NAME = f"{SERVICE}.svc"
@@ -60,7 +60,7 @@ class Webhook(proxy_module.Proxy):
     def connect(self, ca=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(str(ca or self.directory / "ca.crt"))
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
         return context.wrap_socket(plain, server_hostname=NAME)
 
     def ask(self, path, body=None, method=None, ca=None):
@@ -308,7 +308,7 @@ def test_memory_is_bounded_whatever_is_sent(webhook):
 
 
 def test_connections_that_are_no_use(webhook):
-    with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", webhook.port), timeout=PATIENCE_S) as plain:
         plain.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             assert not plain.recv(1000).startswith(b"HTTP")
@@ -327,7 +327,7 @@ def test_connections_that_are_no_use(webhook):
 def served_certificate(webhook):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", webhook.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", webhook.port), timeout=PATIENCE_S) as plain:
         with context.wrap_socket(plain) as connection:
             return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
 
@@ -394,7 +394,7 @@ def test_new_requests_are_answered_for_the_delay(make_webhook):
 
 
 def test_end(make_webhook):
-    webhook = make_webhook(DRAIN_TIMEOUT="10s")
+    webhook = make_webhook(DRAIN_TIMEOUT="10m")
     half = webhook.connect()
     half.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
     assert json.loads(webhook.ask("/ready")[1]) == {"ready": True}
@@ -406,7 +406,7 @@ def test_end(make_webhook):
     half.sendall(b"}")
     assert half.recv(1000).startswith(b"HTTP/1.1 400 ")
     half.close()
-    assert webhook.process.wait(9) == 0
+    assert webhook.process.wait(PATIENCE_S) == 0
 
 
 def test_certificates_for_the_service(tmp_path):

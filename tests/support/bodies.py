@@ -22,7 +22,7 @@ class Counter:
     def __init__(self):
         self.value = 0
 
-    def settled(self, quiet_s=0.3, timeout_s=20):
+    def settled(self, quiet_s=0.3, timeout_s=60):
         """The value once it has stood still."""
         deadline = time.monotonic() + timeout_s
         last, since = self.value, time.monotonic()

@@ -10,7 +10,7 @@ import time
 from proxy import free_port
 
 ATTEMPTS = 5
-READY_S = 10
+READY_S = 60
 CONFIGURATION = """daemon off;
 master_process off;
 worker_processes 1;

@@ -23,7 +23,7 @@ class Load:
     def __exit__(self, *exception):
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(60)
 
     def _run(self, keeps):
         raw = None

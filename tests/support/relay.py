@@ -137,7 +137,7 @@ class Balancer:
             target = self.targets[self._next % len(self.targets)]
             self._next += 1
             with contextlib.suppress(OSError):
-                connection = socket.create_connection(target, timeout=10)
+                connection = socket.create_connection(target, timeout=60)
                 self.served.append(target)
                 return connection
         return None

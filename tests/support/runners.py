@@ -94,7 +94,7 @@ def leave_orphan(pid):
     left = subprocess.Popen(
         ["nsenter", f"--pid=/proc/{pid}/ns/pid", "/usr/bin/python3", "-c", ORPHAN], stdin=subprocess.PIPE
     )
-    assert left.wait(10) == 0
+    assert left.wait(60) == 0
     return left.stdin
 
 
