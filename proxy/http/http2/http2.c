@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creates and frees a connection's codec, and handles its memory and frames of the connection as a
- * whole.
+ * Creates and frees a connection's codec, and handles frames of the connection as a whole.
  */
 #include "proxy/http/http2/http2.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
-#include "base/wipe.h"
+#include "proxy/http/http2/http2_memory.h"
 #include "proxy/http/http2/http2_private.h"
 #include "proxy/http/http2/http2_table.h"
 
@@ -24,91 +22,7 @@
 #define USER_RESETS_PER_S 50u
 #define FRAMES_BURST	  1024u
 #define FRAMES_PER_S	  128u
-#define SKIPPED_BYTES	  4096u		     /* that count like a frame that carries nothing */
-#define FRAME_BUFFER	  (9u + 1u + 16384u) /* where nghttp2 makes a frame, for as long as it lives */
-
-/*
- * One for all connections of a thread, because it is most of what an idle one would hold. Between
- * two calls of nghttp2_session_mem_send nothing in it is needed: http2_pump has copied what it was
- * given, and frames of DATA, which are made in it, are written before the call returns.
- */
-static _Thread_local char frame_buffer[FRAME_BUFFER];
-
-static bool
-count_memory(struct http2 *h, void *before, size_t size)
-{
-	size_t old = malloc_usable_size(before);
-
-	return h->memory_bytes - old + size <= h->memory_max;
-}
-
-static void *
-take(struct http2 *h, void *memory)
-{
-	h->memory_bytes += malloc_usable_size(memory);
-	return memory;
-}
-
-static void *
-on_malloc(size_t size, void *arg)
-{
-	return count_memory(arg, NULL, size) ? take(arg, malloc(size)) : NULL;
-}
-
-static void
-on_free(void *memory, void *arg)
-{
-	struct http2 *h = arg;
-	size_t size;
-
-	if (memory == frame_buffer)
-		return;
-	if (memory == h->streams_table)
-		h->streams_table = NULL;
-	size = malloc_usable_size(memory);
-	h->memory_bytes -= size;
-	if (memory != NULL)
-		wipe_bytes(memory, size); /* heads of requests hold cookies */
-	free(memory);
-}
-
-static void *
-on_calloc(size_t count, size_t size, void *arg)
-{
-	struct http2 *h = arg;
-
-	if (size > 0 && count > SIZE_MAX / size)
-		return NULL;
-	if (!count_memory(arg, NULL, count * size))
-		return NULL;
-	if (h->is_new && h->streams_table == NULL && count * size == http2_table_size())
-		return take(h, h->streams_table = http2_table_new());
-	return take(h, calloc(count, size));
-}
-
-static void *
-on_realloc(void *before, size_t size, void *arg)
-{
-	struct http2 *h = arg;
-	size_t old;
-
-	if (before == NULL && size == FRAME_BUFFER && h->is_new) {
-		h->is_new = false;
-		return frame_buffer;
-	}
-	old = malloc_usable_size(before);
-	if (before != NULL && size != 0 && size <= old && size >= old / 2)
-		return before;
-	if (!count_memory(arg, before, size))
-		return NULL;
-	void *memory = malloc(size);
-	if (memory == NULL)
-		return NULL;
-	if (before != NULL)
-		memcpy(memory, before, old < size ? old : size);
-	on_free(before, arg);
-	return take(arg, memory);
-}
+#define SKIPPED_BYTES	  4096u /* that count like a frame that carries nothing */
 
 static nghttp2_option *
 make_options(const struct http2_options *options)
@@ -132,7 +46,7 @@ make_options(const struct http2_options *options)
 static int
 create_session(struct http2 *h)
 {
-	nghttp2_mem memory = {h, on_malloc, on_free, on_calloc, on_realloc};
+	nghttp2_mem memory = http2_memory(h);
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *options = make_options(&h->options);
 	int result = NGHTTP2_ERR_NOMEM;
