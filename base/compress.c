@@ -22,9 +22,9 @@
 /* 15 bits of window, and 16 more ask zlib for gzip's header and trailer. */
 #define GZIP_WINDOW_BITS (15 + 16)
 
-#define ZSTD_LEVEL	 3
-#define ZSTD_WINDOW_BITS 17
-#define ZSTD_TABLE_BITS	 14
+#define ZSTD_LEVEL	 5
+#define ZSTD_WINDOW_BITS 16
+#define ZSTD_TABLE_BITS	 15
 
 enum operation { OPERATION_WRITE, OPERATION_FLUSH, OPERATION_FINISH };
 
@@ -64,7 +64,6 @@ open_zstd(struct compressor *c)
 		{ZSTD_c_compressionLevel, ZSTD_LEVEL},
 		{ZSTD_c_windowLog, ZSTD_WINDOW_BITS},
 		{ZSTD_c_hashLog, ZSTD_TABLE_BITS},
-		{ZSTD_c_chainLog, ZSTD_TABLE_BITS},
 	};
 
 	c->zstd = ZSTD_createCCtx();

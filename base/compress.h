@@ -12,7 +12,7 @@
 
 enum compress_coding { COMPRESS_GZIP, COMPRESS_ZSTD };
 
-#define COMPRESSOR_BYTES_MAX (1024u * 1024u)
+#define COMPRESSOR_BYTES_MAX (768u * 1024u)
 
 struct compressor;
 
