@@ -13,9 +13,11 @@
 #include "base/spares.h"
 #include "base/wipe.h"
 
-/* With the header and malloc's own this makes one page. */
+/* The block header, the block and malloc's own header fill one page. */
 #define BLOCK_BYTES (4096u - 64u)
-/* What is larger gets a block of its own, so that the rest of the current one isn't lost. */
+/*
+ * Larger allocations get a block of their own, so that the rest of the current block is not lost.
+ */
 #define LARGE_BYTES (BLOCK_BYTES / 4)
 #define SPARES_MAX  32
 
@@ -26,7 +28,7 @@ struct arena_block {
 	alignas(max_align_t) char data[];
 };
 
-/* Of BLOCK_BYTES each. */
+/* Freed blocks of BLOCK_BYTES, kept for the next arenas of this thread. */
 static _Thread_local struct spares spares =
 	SPARES_INIT(sizeof(struct arena_block) + BLOCK_BYTES, SPARES_MAX);
 
@@ -70,7 +72,8 @@ arena_reset(struct arena *a)
 	a->used = 0;
 }
 
-/* Puts a block with room for size bytes into the chain: large ones behind the current block. */
+/* Adds a block with room for size bytes to the chain: a large one behind the current block, any
+ * other in front of it. */
 static struct arena_block *
 add_block(struct arena *a, size_t size)
 {
@@ -95,14 +98,14 @@ add_block(struct arena *a, size_t size)
 	return block;
 }
 
-/* alignment is a power of two. */
+/* Returns the bytes to skip so that the next allocation is aligned; alignment is a power of two. */
 static size_t
 padding(const struct arena_block *block, size_t alignment)
 {
 	return (0 - block->used) & (alignment - 1);
 }
 
-/* The bytes are not zeroed. */
+/* Allocates size bytes, which are not zeroed. NULL: out of memory, or the arena's maximum. */
 static char *
 take(struct arena *a, size_t size, size_t alignment)
 {

@@ -24,11 +24,11 @@ void arena_fini(struct arena *a);
 /* Frees everything but one block, which is kept for the next use. */
 void arena_reset(struct arena *a);
 
-/* NULL when memory is short or the maximum would be passed. */
+/* Returns zeroed memory. NULL: out of memory, or the arena's maximum is reached. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;
 void *arena_alloc_array(struct arena *a, size_t count, size_t size) MUST_CHECK;
 
-/* NUL-terminated copies. */
+/* Return NUL-terminated copies. arena_dup_two joins two texts. */
 char *arena_dup(struct arena *a, struct str s) MUST_CHECK;
 char *arena_dup_two(struct arena *a, struct str first, struct str second) MUST_CHECK; /* joined */
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;

@@ -43,7 +43,7 @@ ascii_to_lower(char c)
 	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-/* The value of a hexadecimal digit of either case, or -1. */
+/* Returns the value of a hexadecimal digit of either case, or -1. */
 static inline int
 ascii_hex_value(char c)
 {
@@ -53,7 +53,8 @@ ascii_hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The same for lower case only, where a value has one spelling. */
+/* Returns the value of a lower-case hexadecimal digit, or -1: for values that must have one
+ * spelling. */
 static inline int
 ascii_lower_hex_value(char c)
 {
@@ -99,7 +100,7 @@ ascii_all_visible(struct str s)
 	return true;
 }
 
-/* tchar of RFC 9110 section 5.6.2 besides letters and digits. */
+/* The characters of tchar (RFC 9110 section 5.6.2) other than letters and digits. */
 #define ASCII_TOKEN_OTHERS STR("!#$%&'*+-.^_`|~")
 
 #endif

@@ -15,7 +15,7 @@
 
 #define BYTE_SCAN_REPEAT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Bytes below limit, which is at most 0x80. */
+/* Marks the bytes of the word that are below limit, which is at most 0x80. */
 static inline uint64_t
 byte_scan_below(uint64_t word, uint64_t limit)
 {
@@ -44,9 +44,9 @@ byte_scan_load(const char *data)
 }
 
 /*
- * Length of the prefix of s for whose bytes is_fine holds. candidates marks the bytes of a word
- * that may be special: at least all those for which is_fine fails. is_fine decides about the marked
- * ones.
+ * Returns the length of the prefix of s for whose bytes is_fine holds. candidates marks the bytes
+ * of a word that may be special, at least all for which is_fine fails; is_fine is called for these
+ * only.
  */
 static inline size_t
 byte_scan_prefix(struct str s, uint64_t candidates(uint64_t word), bool is_fine(unsigned char byte))
@@ -66,7 +66,7 @@ byte_scan_prefix(struct str s, uint64_t candidates(uint64_t word), bool is_fine(
 			return n;
 		n++;
 	}
-	/* The last word once more, as far as it is needed, instead of byte by byte. */
+	/* Reads the last full word again, overlapping the one before, instead of byte by byte. */
 	if (s.len >= step && candidates(byte_scan_load(s.data + s.len - step)) == 0)
 		return s.len;
 	while (n < s.len && is_fine((unsigned char)s.data[n]))

@@ -19,11 +19,11 @@ int64_t clock_wall_s(void); /* seconds since 1970 UTC */
 int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);
 
-/* "2026-01-31T12:00:00.123Z" (RFC 3339); size must be at least CLOCK_RFC3339_SIZE. */
+/* Formats as RFC 3339: "2026-01-31T12:00:00.123Z". size is at least CLOCK_RFC3339_SIZE. */
 #define CLOCK_RFC3339_SIZE 32
 void clock_format_rfc3339(int64_t wall_ms, char *out, size_t size);
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate, RFC 9110 section 5.6.7). */
+/* Formats as IMF-fixdate (RFC 9110 section 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT". */
 #define CLOCK_HTTP_DATE_SIZE 32
 void clock_format_http_date(int64_t wall_s, char *out, size_t size);
 

@@ -35,7 +35,7 @@ take_number(struct time_reader *r, int width, int min, int max, int *value)
 	return *value >= min && *value <= max;
 }
 
-/* Digits beyond milliseconds are dropped. */
+/* Reads the fraction of a second, in milliseconds; drops further digits. */
 static int
 take_milliseconds(struct time_reader *r)
 {
@@ -47,7 +47,7 @@ take_milliseconds(struct time_reader *r)
 	return ms;
 }
 
-/* Minutes east of UTC. False: what follows is no time zone. */
+/* Reads a time zone in minutes east of UTC. False: the text is no time zone. */
 static bool
 take_zone(struct time_reader *r, int *minutes)
 {
@@ -87,8 +87,8 @@ take_date_and_time(struct time_reader *r, struct tm *t)
 	return ok;
 }
 
-/* Seconds since 1970 UTC: timegm(3) is not in POSIX. Months are counted from March, so that the day
- * of a leap year is the last of its year. */
+/* Returns seconds since 1970 UTC; timegm(3) is not in POSIX. Counts months from March, so that the
+ * leap day is the last day of a year. */
 static int64_t
 seconds_of(const struct tm *t)
 {

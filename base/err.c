@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void __attribute__((format(printf, 2, 0)))
-format_text(char out[ERR_TEXT_MAX], const char *format, va_list args)
-{
-	if (vsnprintf(out, ERR_TEXT_MAX, format, args) < 0)
-		out[0] = '\0';
-}
-
 /* Appends as much of text as fits. */
 static void
 append_text(char out[ERR_TEXT_MAX], const char *text)
@@ -30,9 +23,18 @@ append_text(char out[ERR_TEXT_MAX], const char *text)
 	out[used + more] = '\0';
 }
 
-static void
-store(struct err *e, enum err_code code, const char *text)
+/* Sets code and message; a cause that is not NULL follows the message. */
+static void __attribute__((format(printf, 4, 0)))
+set(struct err *e, enum err_code code, const char *cause, const char *format, va_list args)
 {
+	char text[ERR_TEXT_MAX];
+
+	if (vsnprintf(text, ERR_TEXT_MAX, format, args) < 0)
+		text[0] = '\0';
+	if (cause != NULL) {
+		append_text(text, ": ");
+		append_text(text, cause);
+	}
 	e->code = code;
 	memcpy(e->text, text, strlen(text) + 1);
 }
@@ -40,49 +42,40 @@ store(struct err *e, enum err_code code, const char *text)
 bool
 err_set(struct err *e, enum err_code code, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list args;
 
 	if (e == NULL)
 		return false;
 	va_start(args, format);
-	format_text(text, format, args);
+	set(e, code, NULL, format, args);
 	va_end(args);
-	store(e, code, text);
 	return false;
 }
 
 bool
 err_set_errno(struct err *e, int errno_value, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list args;
 
 	if (e == NULL)
 		return false;
 	va_start(args, format);
-	format_text(text, format, args);
+	/* strerror(3) returns a constant or a buffer of this thread. */
+	set(e, ERR_SYSTEM, strerror(errno_value), format, args);
 	va_end(args);
-	append_text(text, ": ");
-	append_text(text, strerror(errno_value)); /* a text of this thread, or a constant */
-	store(e, ERR_SYSTEM, text);
 	return false;
 }
 
 bool
 err_wrap(struct err *e, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list args;
 
 	if (e == NULL)
 		return false;
 	va_start(args, format);
-	format_text(text, format, args);
+	set(e, e->code, e->text, format, args);
 	va_end(args);
-	append_text(text, ": ");
-	append_text(text, e->text);
-	store(e, e->code, text);
 	return false;
 }
 
@@ -91,44 +84,6 @@ err_clear(struct err *e)
 {
 	if (e != NULL)
 		*e = ERR_INIT;
-}
-
-const char *
-err_code_name(enum err_code code)
-{
-	switch (code) {
-	case ERR_NONE:
-		return "none";
-	case ERR_MEMORY:
-		return "memory";
-	case ERR_SYSTEM:
-		return "system";
-	case ERR_CONFIG:
-		return "config";
-	case ERR_INPUT:
-		return "input";
-	case ERR_LIMIT:
-		return "limit";
-	case ERR_TIMEOUT:
-		return "timeout";
-	case ERR_CONNECT:
-		return "connect";
-	case ERR_PROXY:
-		return "proxy";
-	case ERR_TLS:
-		return "tls";
-	case ERR_PROTOCOL:
-		return "protocol";
-	case ERR_CRYPTO:
-		return "crypto";
-	case ERR_DENIED:
-		return "denied";
-	case ERR_NOT_FOUND:
-		return "not_found";
-	case ERR_CANCELLED:
-		return "cancelled";
-	}
-	return "unknown";
 }
 
 void

@@ -54,9 +54,6 @@ bool err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Puts back the empty error. */
 void err_clear(struct err *e);
 
-/* Short stable name for logs and JSON, such as "timeout". */
-const char *err_code_name(enum err_code code);
-
 /* An invariant of ours that stays on in release builds: prints the place and aborts. */
 #define err_assert(condition)                                                                      \
 	((condition) ? (void)0 : err_assert_failed(#condition, __FILE__, __LINE__))

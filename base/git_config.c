@@ -17,7 +17,8 @@ add_ssh_spellings(struct git_config *config, char *key, struct str host, struct 
 	add(config, key, arena_printf(a, "ssh://git@%.*s/", STR_FMT(host)));
 }
 
-/* ssh paths lack GitLab's relative URL root. */
+/* Adds rewrite rules for the spellings of GitLab's ssh URLs, whose paths lack its relative URL
+ * root. */
 static void
 add_spellings(struct git_config *config, const struct git_config_source *source, const char *origin,
 	      struct arena *a)
@@ -50,11 +51,11 @@ git_config_make(struct git_config *config, const struct git_config_source *sourc
 	if (origin == NULL)
 		return false;
 	helper_key = arena_printf(a, "credential.%s.helper", origin);
-	/* An empty helper resets those of files, which might store the token. */
+	/* An empty value discards helpers of configuration files, which might store the token. */
 	add(config, helper_key, arena_dup(a, STR("")));
 	add(config, helper_key, arena_dup(a, str_from(source->helper)));
 	add_spellings(config, source, origin, a);
-	/* Git before 2.46 has no pattern for the folders below one, where submodules are. */
+	/* Git before 2.46 has no pattern for the subfolders of a folder, where submodules are. */
 	if (source->other_owner)
 		add(config, arena_dup(a, STR("safe.directory")), arena_dup(a, STR("*")));
 	for (size_t i = 0; i < config->count; i++) {

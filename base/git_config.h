@@ -12,7 +12,7 @@
 #define GIT_CONFIG_MAX 8u
 #define SSH_PORT       22u
 
-/* Where GitLab's ssh server is, if not at the host of its URL. */
+/* Address of GitLab's ssh server if it differs from the host of GitLab's URL. */
 struct git_ssh_address {
 	struct str host; /* lower case; empty: none */
 	uint16_t port;
@@ -32,10 +32,10 @@ struct git_config_source {
 	const struct url *gitlab;
 	const struct git_ssh_address *ssh;
 	const char *helper; /* value of credential.helper */
-	bool other_owner;   /* repositories may belong to another user id than git's */
+	bool other_owner;   /* repositories may belong to another user id than that of git */
 };
 
-/* Fills `config`; strings live in the arena. False: no memory. */
+/* Fills config; its strings are in the arena. False: out of memory. */
 bool git_config_make(struct git_config *config, const struct git_config_source *source,
 		     struct arena *a) MUST_CHECK;
 

@@ -28,7 +28,7 @@ find(struct health_checks *checks, struct str name)
 	return NULL;
 }
 
-/* What follows "http:" or "tcp:". */
+/* Parses what follows "http:" or "tcp:". */
 static bool
 parse_target(struct health_check *check, struct str text, bool is_http)
 {

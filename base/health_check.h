@@ -16,20 +16,20 @@
 extern const char *const health_check_names[HEALTH_CHECK_KINDS];
 
 struct health_check {
-	uint16_t port; /* 0: there is none */
+	uint16_t port; /* 0: the check is not configured */
 	uint16_t timeout_s;
-	struct str path; /* with its query; empty: only whether the port accepts a connection */
+	struct str path; /* with its query; empty: the check only connects to the port */
 };
 
 struct health_checks {
 	struct health_check items[HEALTH_CHECK_KINDS];
 };
 
-/* Paths point into the text. */
+/* Parses all checks. Their paths are views into text. */
 bool health_checks_parse(struct health_checks *checks, struct str text, struct err *e) MUST_CHECK;
 void health_checks_format(const struct health_checks *checks, struct buf *out);
 
-/* What a request line and an environment variable can carry. */
+/* Whether the path is safe in a request line and in an environment variable. */
 bool health_check_path_is_valid(struct str path);
 
 #endif

@@ -21,7 +21,7 @@ struct json_doc {
 	json_t *root;
 };
 
-/* Whether brackets nest deeper than allowed; everything else about them is left to the parser. */
+/* Whether brackets are nested too deeply. Everything else about them is the parser's task. */
 static bool
 is_too_deep(struct str text, unsigned max_depth)
 {
@@ -62,7 +62,7 @@ json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth, str
 		err_set(e, ERR_PROTOCOL, "JSON: more than %zu bytes", max_bytes);
 		return NULL;
 	}
-	/* The parser skips a NUL behind a number. */
+	/* jansson accepts a NUL after a number. */
 	if (str_find_byte(text, '\0') != SIZE_MAX) {
 		err_set(e, ERR_PROTOCOL, "JSON: contains a NUL");
 		return NULL;
@@ -76,11 +76,11 @@ json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth, str
 		err_set(e, ERR_MEMORY, "JSON: out of memory");
 		return NULL;
 	}
-	/* Escaped NULs are let in here and refused where a string is read. */
+	/* Allows escaped NULs, which reading a string refuses. */
 	doc->root = json_loadb(text.len == 0 ? "" : text.data, text.len,
 			       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	if (doc->root == NULL) {
-		/* The parser's own message quotes the text, which may hold a token. */
+		/* jansson's message quotes the text, which may contain a token. */
 		err_set(e, ERR_PROTOCOL, "JSON: malformed at byte %d", why.position);
 		free(doc);
 		return NULL;
@@ -169,7 +169,7 @@ json_is_object(const struct json_node *node)
 	return is_type(node, JSON_OBJECT);
 }
 
-/* Finds the value at path; says so when it is missing. */
+/* Finds the value at path, and sets the error when it is missing. */
 static const struct json_node *
 need(const struct json_node *node, const char *path, struct err *e)
 {
@@ -253,7 +253,7 @@ json_array_at(const struct json_node *node, size_t index)
 	return is_type(node, JSON_ARRAY) ? node_of(json_array_get(value_of(node), index)) : NULL;
 }
 
-/* The iterator wants a json_t that it could change, and does not. */
+/* The iterator takes a json_t that is not const, but does not change it. */
 static json_t *
 writable(const struct json_node *node)
 {
@@ -285,7 +285,7 @@ json_write_begin(struct json_writer *w, struct buf *out)
 	*w = (struct json_writer){.out = out};
 }
 
-/* Places the comma and the key that a value needs. */
+/* Writes the comma and the key before a value. */
 static void
 start_value(struct json_writer *w, const char *key)
 {
@@ -358,7 +358,7 @@ json_write_real(struct json_writer *w, const char *key, double value)
 	char text[32];
 
 	start_value(w, key);
-	/* The shortest form that reads back the same. */
+	/* Use the fewest digits that are read back as the same number. */
 	for (int digits = 15; digits <= 17; digits++) {
 		(void)snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)

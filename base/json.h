@@ -10,25 +10,23 @@
 
 #define JSON_MAX_BYTES 262144u /* of one document */
 #define JSON_MAX_DEPTH 16u     /* nested arrays and objects */
-/* Arrays and objects in each other that documents with limits of their own, and writers, may have.
- */
+/* Nesting limit of documents with their own limits, and of writers. */
 #define JSON_MAX_DEPTH_EVER 128u
 
 struct json_doc;  /* a parsed document, owned by the caller */
 struct json_node; /* a value inside it, valid while the document lives */
 
-/* The whole text must be one object or array, valid UTF-8, without duplicate keys. ERR_PROTOCOL
- * otherwise. */
+/* Parses one object or array: valid UTF-8 without duplicate keys. ERR_PROTOCOL otherwise. */
 struct json_doc *json_doc_parse(struct str text, struct err *e) MUST_CHECK;
-/* As json_doc_parse, with the caller's limits; depth is at most JSON_MAX_DEPTH_EVER. */
+/* As json_doc_parse, with the caller's limits. depth is at most JSON_MAX_DEPTH_EVER. */
 struct json_doc *json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth,
 				       struct err *e) MUST_CHECK;
-/* Wipes nothing: copy secrets out and keep documents short-lived. */
+/* Does not wipe memory: copy secrets and free the document soon. */
 void json_doc_free(struct json_doc *doc);
 const struct json_node *json_doc_root(const struct json_doc *doc);
 
-/* Follows object keys ("data.workspace.user.id"); "" is the node itself. NULL where a key is
- * missing or its parent is no object. */
+/* Follows object keys such as "data.workspace.user.id"; "" is the node itself. NULL: a key is
+ * missing, or a parent is no object. */
 const struct json_node *json_find(const struct json_node *node, const char *path);
 
 enum json_kind {
@@ -45,11 +43,8 @@ enum json_kind json_kind_of(const struct json_node *node);
 bool json_is_null(const struct json_node *node); /* a JSON null, not a missing node */
 bool json_is_object(const struct json_node *node);
 
-/*
- * Typed look-ups by path: false with ERR_PROTOCOL and the path in the message when the value is
- * missing or of another type. Strings are views into the document; a string with a NUL inside is
- * refused.
- */
+/* Look up a value of one type by path. False: missing or of another type (ERR_PROTOCOL with the
+ * path). Strings are views into the document; a string that contains a NUL is refused. */
 bool json_get_str(const struct json_node *node, const char *path, struct str *value,
 		  struct err *e) MUST_CHECK;
 bool json_get_int(const struct json_node *node, const char *path, int64_t *value,
@@ -58,17 +53,16 @@ bool json_get_bool(const struct json_node *node, const char *path, bool *value,
 		   struct err *e) MUST_CHECK;
 double json_real_of(const struct json_node *node); /* of a JSON_KIND_REAL; 0 for others */
 
-/* As json_get_str, but a missing or null value yields the empty view; only another type is an
- * error. */
+/* As json_get_str, but a missing or null value gives the empty view. */
 bool json_get_opt_str(const struct json_node *node, const char *path, struct str *value,
 		      struct err *e) MUST_CHECK;
 
-/* Elements of an array: count (0 for no array) and access. */
+/* The elements of an array: their number (0 for other nodes), and one of them. */
 size_t json_array_len(const struct json_node *node);
 const struct json_node *json_array_at(const struct json_node *node, size_t index);
 
-/* A member of an object: starts zeroed; json_next_member steps to the next one, in the text's
- * order. */
+/* A member of an object. Start with a zeroed one; json_next_member steps through them in the order
+ * of the text. */
 struct json_member {
 	struct str key;
 	const struct json_node *value;
@@ -77,10 +71,9 @@ struct json_member {
 bool json_next_member(const struct json_node *object, struct json_member *m);
 
 /*
- * A writer that appends to a bounded buffer and places the commas. Depth is at most
- * JSON_MAX_DEPTH_EVER.
- * key is NULL inside arrays and for the root. Check json_write_end's result, which is buf_is_ok and
- * "all closed".
+ * Writes JSON to a bounded buffer, with the commas. Nesting is at most JSON_MAX_DEPTH_EVER. key is
+ * NULL inside arrays and for the root. Check the result of json_write_end: whether everything did
+ * fit and every bracket is closed.
  */
 struct json_writer {
 	struct buf *out;
@@ -94,7 +87,7 @@ void json_write_array(struct json_writer *w, const char *key);
 void json_write_close(struct json_writer *w, char bracket); /* '}' or ']' */
 void json_write_str(struct json_writer *w, const char *key, struct str value);
 void json_write_int(struct json_writer *w, const char *key, int64_t value);
-void json_write_real(struct json_writer *w, const char *key, double value); /* finite */
+void json_write_real(struct json_writer *w, const char *key, double value); /* must be finite */
 void json_write_bool(struct json_writer *w, const char *key, bool value);
 void json_write_null(struct json_writer *w, const char *key);
 bool json_write_end(struct json_writer *w) MUST_CHECK;

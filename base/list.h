@@ -17,7 +17,7 @@
 /* Valid for entries that were zeroed, inserted, or removed with LIST_UNLINK (not LIST_REMOVE). */
 #define LIST_IS_LINKED(element, field) ((element)->field.le_prev != NULL)
 
-/* Removes an element that may be on no list. */
+/* Removes an element if it is on a list. */
 #define LIST_UNLINK(element, field)                                                                \
 	do {                                                                                       \
 		if (LIST_IS_LINKED(element, field)) {                                              \
@@ -27,13 +27,13 @@
 		}                                                                                  \
 	} while (0)
 
-/* The body may remove and free the current element, but no other one. */
+/* As LIST_FOREACH. The body may remove and free the current element, but no other. */
 #define LIST_FOREACH_SAFE(var, head, field, next)                                                  \
 	for ((var) = LIST_FIRST(head); (var) != NULL && ((next) = LIST_NEXT(var, field), 1);       \
 	     (var) = (next))
 
-/* Moves all elements to the list `to`, which must be empty, in order: for loops over a list that
- * the loop's body changes. */
+/* Moves all elements in order to the list `to`, which must be empty: for loops whose body changes
+ * the list. */
 #define LIST_MOVE_ALL(to, from, field)                                                             \
 	do {                                                                                       \
 		LIST_FIRST(to) = LIST_FIRST(from);                                                 \

@@ -21,7 +21,7 @@ static const char *const type_names[] = {
 	[METRICS_HISTOGRAM] = "histogram",
 };
 
-/* The same for all values of a family. */
+/* Returns the number of labels, which all values of a family share. */
 static size_t
 count_labels(const struct metrics_family *f)
 {
@@ -64,8 +64,8 @@ write_unsigned(const struct metrics_family *f, uint64_t value, struct buf *out)
 		buf_addf(out, "%" PRIu64, value);
 }
 
-/* The labels of the index-th value, the last label's values next to each other. A histogram's
- * buckets have one more: "le", the bound, or +Inf past the last. */
+/* Writes the labels of the index-th value; the last label varies fastest. A histogram's buckets
+ * also have "le": the bound, or +Inf after the last one. */
 static void
 write_labels(const struct metrics_family *f, size_t index, const size_t *bound, struct buf *out)
 {
@@ -133,7 +133,7 @@ write_family(const struct metrics_family *f, const void *field, struct buf *out)
 {
 	size_t count = count_values(f);
 	const struct metrics_histogram *histograms = field;
-	const uint64_t *numbers = field; /* an int64_t may be read as this */
+	const uint64_t *numbers = field; /* reads an int64_t as a uint64_t, which C allows */
 	bool is_histogram = f->type == METRICS_HISTOGRAM;
 
 	err_assert(f->size == count * (is_histogram ? sizeof(*histograms) : sizeof(*numbers)));

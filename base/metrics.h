@@ -25,20 +25,20 @@ enum metrics_type {
 	METRICS_HISTOGRAM,
 };
 
-/* What the integers are, and so how they are printed. */
+/* The unit of the integers, which determines how they are printed. */
 enum metrics_unit {
 	METRICS_PLAIN,	      /* a count, bytes, whole seconds */
 	METRICS_MICROSECONDS, /* printed as seconds: the name says _seconds */
 };
 
-/* Upper bounds, ascending; a value above the last one counts towards +Inf. */
+/* Ascending upper bounds. A value above the last one counts as +Inf. */
 #define METRICS_BOUNDS_MAX 16
 struct metrics_bounds {
 	size_t count;
 	uint64_t upper[METRICS_BOUNDS_MAX];
 };
 
-/* Of durations in microseconds: half a millisecond to a minute. */
+/* Bounds for durations in microseconds, from half a millisecond to a minute. */
 extern const struct metrics_bounds metrics_latency_bounds;
 
 struct metrics_histogram {
@@ -59,7 +59,7 @@ metrics_observe(struct metrics_histogram *h, const struct metrics_bounds *bounds
 
 struct metrics_label {
 	const char *name;
-	const char *const *values; /* by enum; none of them needs escapes */
+	const char *const *values; /* indexed by an enum; none needs escapes */
 	size_t count;
 };
 #define METRICS_LABEL(name, values)                                                                \
@@ -69,12 +69,12 @@ struct metrics_label {
 
 #define METRICS_LABELS_MAX 3
 struct metrics_family {
-	const char *name; /* whole: "workspace_proxy_logins_total" */
+	const char *name; /* the whole name, such as "workspace_proxy_logins_total" */
 	enum metrics_type type;
 	enum metrics_unit unit;
-	unsigned sources; /* which of the table's sources have it: bits; 0: all */
-	bool omits_zero;  /* for gauges whose 0 means that nothing is known */
-	size_t offset;	  /* of the field: an array with one dimension for each label, in order */
+	unsigned sources; /* bits of the table's sources that have it; 0: all */
+	bool omits_zero;  /* for gauges that are unknown when 0 */
+	size_t offset;	  /* of the field: an array with a dimension for each label, in order */
 	size_t size;
 	struct metrics_label labels[METRICS_LABELS_MAX];
 	const struct metrics_bounds *bounds; /* of a histogram */
@@ -82,7 +82,7 @@ struct metrics_family {
 };
 #define METRICS_FIELD(type, field)                                                                 \
 	.offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
-/* How a row begins. */
+/* Starts a row. */
 #define METRICS_ROW(family, kind, structure, field)                                                \
 	.name = (family), .type = (kind), METRICS_FIELD(structure, field)
 
@@ -90,15 +90,15 @@ struct metrics_table {
 	const char *heading; /* of its part of the documentation */
 	const struct metrics_family *families;
 	size_t count;
-	/* Names of the bits of metrics_family.sources, for the documentation; NULL-terminated. */
+	/* Names of the bits of metrics_family.sources for the documentation, NULL-terminated. */
 	const char *const *sources;
 };
 
-/* Appends what the one source has. What does not fit fails the buffer. */
+/* Appends the families of one source. If they do not fit, the buffer fails. */
 void metrics_write(const struct metrics_table *table, const void *values, unsigned source,
 		   struct buf *out);
 
-/* One part of docs/metrics.md. */
+/* Prints one section of docs/metrics.md. */
 void metrics_print_markdown(const struct metrics_table *table, FILE *out);
 
 #endif

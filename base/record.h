@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-/* What does not fit fails the buffer. */
+/* If it does not fit, the buffer fails. */
 void record_write_number(struct buf *out, uint64_t value, size_t number_bytes);
 void record_write_text(struct buf *out, struct str text, size_t length_bytes);
 
@@ -18,7 +18,7 @@ struct record_reader {
 	bool ok; /* true at the start */
 };
 
-/* What is missing reads as 0 and as short views. */
+/* Returns missing bytes as 0 and as shorter views. */
 struct str record_read_bytes(struct record_reader *r, size_t len);
 uint64_t record_read_number(struct record_reader *r, size_t number_bytes);
 struct str record_read_text(struct record_reader *r, size_t length_bytes, size_t max);

@@ -22,7 +22,7 @@ struct secret {
 	size_t len;
 };
 
-/* The weakest so far. */
+/* The weakest protection so far. */
 static atomic_uint protection = SECRET_HIDDEN;
 
 enum secret_protection
@@ -41,8 +41,8 @@ note(enum secret_protection got)
 		;
 }
 
-/* Pages that the kernel itself does not map (memfd_secret(2), Linux 5.14, where it is enabled).
- * They count as locked. */
+/* Maps pages that the kernel itself does not map (memfd_secret(2), Linux 5.14 where enabled). They
+ * count as locked. */
 static void *
 map_hidden(size_t len)
 {
@@ -61,8 +61,8 @@ map_hidden(size_t len)
 	return pages;
 }
 
-/* NULL without memory. Locked as far as RLIMIT_MEMLOCK goes; old kernels may refuse more, and the
- * secret is usable all the same. */
+/* NULL: out of memory. Locks the pages as far as RLIMIT_MEMLOCK allows, and returns them in any
+ * case. */
 static void *
 take_pages(size_t len)
 {
@@ -78,7 +78,9 @@ take_pages(size_t len)
 	return pages;
 }
 #else
-/* Systems that can't keep pages out of core dumps get ordinary memory. NULL: none. */
+/*
+ * Returns ordinary memory on systems that can't exclude pages from core dumps. NULL: out of memory.
+ */
 static void *
 take_pages(size_t len)
 {

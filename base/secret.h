@@ -13,27 +13,27 @@
 
 struct secret;
 
-/* Copies len bytes (at most SECRET_MAX_BYTES). NULL without memory or past the maximum. */
+/* Copies len bytes. NULL: out of memory, or more than SECRET_MAX_BYTES. */
 #define SECRET_MAX_BYTES 65536u
 struct secret *secret_new(const void *data, size_t len) MUST_CHECK;
 struct secret *secret_from_str(struct str s) MUST_CHECK;
 void secret_free(struct secret *s); /* NULL is fine */
 
-/* How well the least protected secret of the process is kept. */
+/* The protection of the process's least protected secret. */
 enum secret_protection {
 	SECRET_HIDDEN, /* memfd_secret: not readable by other processes, never swapped */
 	SECRET_LOCKED, /* mlock: never swapped */
-	SECRET_PLAIN,  /* it may be swapped */
+	SECRET_PLAIN,  /* may be swapped */
 };
 enum secret_protection secret_protection(void);
 
-/* The bytes, valid while the secret lives; a NUL follows them that is not counted. */
+/* The bytes, valid as long as the secret, and followed by a NUL that is not counted. */
 struct str secret_view(const struct secret *s); /* the empty view for NULL */
 
-/* Constant time for equal lengths. NULL equals nothing. */
+/* Compares in constant time; returns early only when the lengths differ. NULL equals nothing. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 
-/* Overwrites memory in a way that the compiler keeps. */
+/* Overwrites memory; the compiler does not remove this. */
 void secret_wipe(void *data, size_t len);
 
 #endif

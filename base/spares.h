@@ -18,7 +18,7 @@ struct spare {
 
 struct spares {
 	struct spare *first;
-	size_t size; /* of each block, in bytes */
+	size_t size; /* bytes of each block */
 	unsigned count;
 	unsigned max; /* that are kept */
 };
@@ -35,7 +35,7 @@ struct spares {
 	}
 #endif
 
-/* Not zeroed. NULL: no memory. */
+/* Returns a block, which is not zeroed. NULL: out of memory. */
 static inline void *MUST_CHECK
 spares_take(struct spares *s)
 {
@@ -48,7 +48,7 @@ spares_take(struct spares *s)
 	return spare;
 }
 
-/* Of spares_take, without secrets in it. */
+/* Returns a block of spares_take, which must not contain secrets. */
 static inline void
 spares_give(struct spares *s, void *block)
 {

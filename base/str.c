@@ -248,7 +248,7 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
-/* Makes `size` bytes available, at least, where there are fewer; size is at most max + 1. */
+/* Makes the buffer at least `size` bytes large; size is at most max + 1. */
 static bool
 grow(struct buf *b, size_t size)
 {
@@ -316,7 +316,7 @@ buf_addf(struct buf *b, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	/* vsnprintf needs room for a NUL that is not counted. */
+	/* vsnprintf needs room for its NUL, which is not counted. */
 	if (b->failed || len < 0 || (size_t)len > b->max - b->len ||
 	    b->len + (size_t)len == SIZE_MAX ||
 	    ((size_t)len >= b->size - b->len && !grow(b, b->len + (size_t)len + 1))) {

@@ -23,7 +23,7 @@ struct str {
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NONE     ((struct str){NULL, 0})
-/* For "%.*s"; the view must be shorter than INT_MAX, which every bounded view of ours is. */
+/* Arguments for "%.*s". The view must be shorter than INT_MAX, as all bounded views are. */
 #define STR_FMT(view) (int)(view).len, (view).data == NULL ? "" : (view).data
 
 static inline struct str
@@ -50,16 +50,16 @@ bool str_starts_with_nocase(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 bool str_ends_with_nocase(struct str s, struct str suffix);
 
-/* Offset of the first byte or needle, or SIZE_MAX. */
+/* Return the offset of the first match, or SIZE_MAX. */
 size_t str_find_byte(struct str s, char byte);
 size_t str_find(struct str s, struct str needle);
 
-/* The part from offset on / the first len bytes; both clamp to the view. */
+/* Return the part from offset on, and the first len bytes. Both are clamped to the view. */
 struct str str_skip(struct str s, size_t offset);
 struct str str_take(struct str s, size_t len);
 
-/* Without leading and trailing SP and HTAB (the OWS of RFC 9110 section 5.6.3). Most values have
- * none, which is decided without a call. */
+/* Removes leading and trailing SP and HTAB (OWS, RFC 9110 section 5.6.3). Most values have none,
+ * which the inline part checks without a call. */
 struct str str_trim_ends(struct str s);
 static inline struct str
 str_trim(struct str s)
@@ -69,21 +69,19 @@ str_trim(struct str s)
 	return is_trimmed ? s : str_trim_ends(s);
 }
 
-/*
- * Takes the part before the next separator off *rest, which is left after it. False when *rest is
- * spent (its data is NULL then). "a,,b" yields "a", "", "b"; an empty view yields one empty part.
- */
+/* Removes the part before the next separator from *rest. False: there is no part left, and the data
+ * of *rest is NULL. "a,,b" gives "a", "", "b"; an empty view gives one empty part. */
 bool str_next(struct str *rest, char separator, struct str *part);
 
-/* Decimal digits only (no sign, space or prefix) within min..max inclusive. */
+/* Parses decimal digits without sign, space or prefix; the value is in min..max inclusive. */
 bool str_to_u64(struct str s, uint64_t min, uint64_t max, uint64_t *value) MUST_CHECK;
 
-/* Insertions, deletions and substitutions of single bytes from a to b (Levenshtein), to name what
- * was meant; SIZE_MAX for more than STR_DISTANCE_MAX bytes. */
+/* Returns the Levenshtein distance, to find the name that was meant; SIZE_MAX: a text has more than
+ * STR_DISTANCE_MAX bytes. */
 #define STR_DISTANCE_MAX 128
 size_t str_distance(struct str a, struct str b);
 
-/* A NUL-terminated copy for free(); NULL without memory or with a NUL inside. */
+/* Returns a NUL-terminated copy for free(3). NULL: out of memory, or s contains a NUL. */
 char *str_dup(struct str s) MUST_CHECK;
 
 struct buf {
@@ -91,14 +89,14 @@ struct buf {
 	size_t len;
 	size_t size; /* allocated bytes */
 	size_t max;  /* len never exceeds this */
-	bool failed; /* an addition did not fit or had no memory; it added nothing */
+	bool failed; /* an addition did not fit, or memory was short; nothing was added */
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_fini(struct buf *b);		      /* frees; the buffer may be used again and is empty */
+void buf_fini(struct buf *b);		      /* frees; the buffer is empty and may be used again */
 void buf_wipe_fini(struct buf *b);	      /* as buf_fini, after overwriting the bytes */
 void buf_clear(struct buf *b);		      /* empty, failure forgotten, memory kept */
-bool buf_reserve(struct buf *b, size_t more); /* room for `more` bytes after len */
+bool buf_reserve(struct buf *b, size_t more); /* makes room for `more` bytes after len */
 bool buf_add(struct buf *b, const void *data, size_t len);
 bool buf_add_str(struct buf *b, struct str s);
 bool buf_add_byte(struct buf *b, char byte);

@@ -17,15 +17,14 @@ token_bucket_later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* How long one token takes to come back to a bucket of this size, 1..60000. */
+/* Milliseconds until a bucket of this size regains one token, 1..60000. */
 static inline uint64_t
 token_bucket_token_ms(uint64_t max)
 {
 	return TOKEN_BUCKET_MINUTE_MS / max;
 }
 
-/* How long until the bucket takes one more charge, of which only `usable` tokens may be used; 0:
- * now. */
+/* Milliseconds until one more charge is possible when only `usable` tokens may be used; 0: now. */
 static inline uint64_t
 token_bucket_wait_ms(uint64_t full_ms, uint64_t max, uint64_t usable, uint64_t now_ms)
 {

@@ -18,7 +18,7 @@ is_unreserved(char c)
 	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* The byte that the three characters at the start of s encode, or -1. */
+/* Decodes the three characters at the start of s ("%41"), or returns -1. */
 static int
 decode_triplet(struct str s)
 {
@@ -31,7 +31,7 @@ decode_triplet(struct str s)
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-/* Whether browsers take a host that ends in this label for an IPv4 address ("1", "0x7f"). */
+/* Whether browsers read a host with this last label as an IPv4 address ("1", "0x7f"). */
 static bool
 is_number_label(struct str label)
 {
@@ -111,7 +111,7 @@ url_default_port(struct str scheme)
 	return str_equal_nocase(scheme, STR("http")) ? 80 : 0;
 }
 
-/* Looks for bytes that no part of a URL may hold (RFC 3986 appendix A). */
+/* Finds a byte that is not allowed in any part of a URL (RFC 3986 appendix A). */
 static const char *
 find_bad_byte(struct str text)
 {
@@ -146,7 +146,7 @@ copy_lower(struct str s, struct arena *a)
 	return (struct str){copy, s.len};
 }
 
-/* Takes "scheme://" off the text; the scheme is a literal of ours. */
+/* Removes "scheme://" from the text; scheme is a literal. */
 static bool
 take_scheme(struct str *text, struct str *scheme)
 {
@@ -253,7 +253,9 @@ url_encode(struct buf *out, struct str s)
 	return buf_is_ok(out);
 }
 
-/* Takes one character, decoded, off the text, which is not empty; -1 for malformed encoding. */
+/*
+ * Removes one character from the text, which is not empty, and decodes it; -1: malformed encoding.
+ */
 static int
 next_decoded(struct str *s, bool plus_is_space)
 {
@@ -333,10 +335,8 @@ has_bad_character(struct str s, unsigned char first_allowed, unsigned char last_
 	return false;
 }
 
-/*
- * Browsers take '\' for '/', and dot segments away: "/.//host" becomes "//host", which is harmless
- * as a path and not as somebody's next redirect. A browser never sends either.
- */
+/* Browsers read '\' as '/' and remove dot segments, so "/.//host" becomes "//host": harmless as a
+ * path, but not as the target of a later redirect. Browsers send neither. */
 static bool
 is_plain_path(struct str path)
 {
@@ -353,7 +353,7 @@ is_plain_path(struct str path)
 	return true;
 }
 
-/* Decodes what is well-formed and leaves the rest; in and out may be the same memory. */
+/* Decodes well-formed escapes and keeps the rest. in and out may be the same memory. */
 static struct str
 decode_leniently(struct str s, char *out)
 {
@@ -368,8 +368,9 @@ decode_leniently(struct str s, char *out)
 	return (struct str){out, len};
 }
 
-/* Checks the text as it is, decoded, and decoded twice. A space may come of the first decoding
- * only. */
+/*
+ * Checks the text as it is, decoded, and decoded twice. Only the first decoding may produce spaces.
+ */
 static bool
 is_clean_when_decoded(struct str s, bool is_path)
 {

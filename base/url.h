@@ -21,56 +21,51 @@ struct url {
 };
 
 /*
- * Parses an absolute URL (RFC 3986) of scheme http or https. Refused with a message that says what
- * is wrong: other schemes, userinfo, empty or malformed hosts, ports outside 1..65535, fragments,
- * control characters, spaces, backslashes, bytes above 0x7e, malformed percent-encoding. Parts are
- * copies in the arena.
+ * Parses an absolute http or https URL (RFC 3986) into copies in the arena. The error says what is
+ * wrong: another scheme, userinfo, an empty or malformed host, a port outside 1..65535, a fragment,
+ * control characters, spaces, backslashes, bytes above 0x7e, malformed percent-encoding.
  */
 bool url_parse(struct url *u, struct str text, struct arena *a, struct err *e) MUST_CHECK;
 
-/* "https://host[:port]", the port only where it is not the default (RFC 6454 section 6.1). */
+/* Returns "https://host[:port]", without the default port (RFC 6454 section 6.1). */
 char *url_origin(const struct url *u, struct arena *a) MUST_CHECK;
 
-/* The same, appended. */
+/* Appends what url_origin returns. */
 bool url_add_origin(const struct url *u, struct buf *out);
 
-/* Scheme, host and port (RFC 6454 section 5). */
+/* Compares scheme, host and port (RFC 6454 section 5). */
 bool url_is_same_origin(const struct url *a, const struct url *b);
 
 uint16_t url_default_port(struct str scheme);
 
 /*
- * Splits an authority "host", "host:port", "[v6]:port" (RFC 9110 section 7.2) and validates it:
- * reg-name of letters, digits, '-', '.', '_' ; dotted quad; or bracketed IPv6. *port is 0 when
- * absent. The views point into text; the case is kept, the brackets of IPv6 are not part of *host.
- * Empty labels, a dot at the end and numbers that are no dotted quad ("127.1", "0x7f.1") are
- * refused.
+ * Splits and validates an authority "host", "host:port" or "[v6]:port" (RFC 9110 section 7.2). The
+ * host is a name of letters, digits, '-', '.' and '_', a dotted quad, or IPv6 in brackets. *port is
+ * 0 when there is none. The views point into text and keep its case; *host has no brackets. Refused
+ * are empty labels, a trailing dot, and numbers that are no dotted quad ("127.1", "0x7f.1").
  */
 bool url_split_authority(struct str text, struct str *host, uint16_t *port) MUST_CHECK;
 
-/* "/a/b": segments of unreserved characters that don't start with '.', which need no encoding and
- * mean the same to every parser; no '/' at the end. */
+/* Whether path is like "/a/b": segments of unreserved characters that do not start with '.', so
+ * that all parsers agree on it without encoding; no trailing '/'. */
 bool url_is_plain_path(struct str path);
 
-/* Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3). */
+/* Percent-encodes all but unreserved characters (RFC 3986 section 2.3). */
 bool url_encode(struct buf *out, struct str s);
 
-/* Decodes %XX, and '+' as a space where plus_is_space. False for malformed or NUL results. */
+/* Decodes %XX, and '+' as a space if plus_is_space. False: malformed, or a NUL. */
 bool url_decode(struct buf *out, struct str s, bool plus_is_space) MUST_CHECK;
 
-/*
- * Looks a parameter up in a query or an application/x-www-form-urlencoded body. Returns how often
- * the name stands there (names are compared decoded); *value is the first one's raw text.
- */
+/* Finds a parameter in a query or an application/x-www-form-urlencoded body. Compares names
+ * decoded. Returns how often the name occurs; *value is the raw text of the first one. */
 size_t url_query_find(struct str query, struct str name, struct str *value);
 
 /*
- * Whether a browser that is sent to `target` stays on our origin: one '/', then neither '/' nor
- * '\', no control or white-space character raw or percent-encoded (once or twice), no bytes above
- * 0x7e, at most URL_MAX_BYTES. Before '?' and '#' no '\' and no dot segment either, as neither
- * comes from a browser; raw or encoded like the rest. Names of files hold spaces, so "%20", encoded
- * once, is fine where it is not beside a '/' of the path. '+' is a byte like others: no browser
- * takes it for a space.
+ * Whether a browser that is redirected to `target` stays on our origin. Requires one '/', then
+ * neither '/' nor '\'; no control or white-space character, raw or percent-encoded once or twice;
+ * no byte above 0x7e; at most URL_MAX_BYTES. Before '?' and '#' also no '\' and no dot segment, raw
+ * or encoded, which browsers never send. File names contain spaces, so "%20" is allowed unless it
+ * is next to a '/' of the path. '+' is an ordinary byte, which browsers do not read as a space.
  */
 bool url_is_local_target(struct str target);
 

@@ -312,7 +312,7 @@ open_socket(struct git_credential_server *s, struct err *e)
 	if (!ok)
 		return false;
 	old = umask(hidden);
-	s->listen = listen_new(s->proxy->loop, &address, on_accept, s, e);
+	s->listen = listen_new(s->proxy->loop, &address, -1, on_accept, s, e);
 	(void)umask(old);
 	return s->listen != NULL;
 }

@@ -123,8 +123,7 @@ open_listener(struct lifecycle *l, size_t index, const struct address *address, 
 	int fd = passed_sockets_take(&l->proxy->sockets, name);
 	listener->lifecycle = l;
 	listener->tls = index == 0 ? l->proxy->tls : NULL;
-	listener->listen = fd >= 0 ? listen_new_passed(l->proxy->loop, fd, on_accept, listener, e)
-				   : listen_new(l->proxy->loop, address, on_accept, listener, e);
+	listener->listen = listen_new(l->proxy->loop, address, fd, on_accept, listener, e);
 	if (listener->listen == NULL)
 		return err_wrap(e, "%s listener", name);
 	address_format(listen_address(listener->listen), text, sizeof(text));

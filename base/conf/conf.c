@@ -17,7 +17,7 @@
 #include "base/conf/conf_value.h"
 #include "base/secret.h"
 
-#define NAME_MAX_BYTES	96    /* of a variable */
+#define NAME_MAX_BYTES	96    /* of a variable's name */
 #define VALUE_MAX_BYTES 16384 /* of a value */
 #define SHOWN_MAX_BYTES 96    /* of a value in a message */
 #define FILE_SUFFIX	"_FILE"
@@ -31,11 +31,11 @@ struct loader {
 	struct conf_problems *problems;
 };
 
-/* A setting's value as it was found. */
+/* The value of one setting and the variable that it comes from. */
 struct found {
-	char variable[NAME_MAX_BYTES]; /* which gave it; empty: none did */
+	char variable[NAME_MAX_BYTES]; /* empty: no variable is set */
 	struct buf value;
-	bool broken; /* a form of it was reported already */
+	bool broken; /* one of the setting's variables was reported as a problem */
 };
 
 static char *
@@ -74,7 +74,8 @@ find_setting(const struct conf_table *table, const char *name)
 	return NULL;
 }
 
-/* Forms in order of precedence: NAME, NAME_FILE, alias, alias_FILE. False for what a row lacks. */
+/* Writes the name of a setting's variable. Forms in order of precedence: NAME, NAME_FILE, alias,
+ * alias_FILE. False: the setting has no alias. */
 #define FORMS 4
 static bool
 name_form(const struct conf_table *table, const struct conf_setting *row, unsigned form,
@@ -87,7 +88,7 @@ name_form(const struct conf_table *table, const struct conf_setting *row, unsign
 	return true;
 }
 
-/* The form's text in the environment, NULL where it is not set or empty. */
+/* Returns the value of one form's variable; NULL when it is not set or empty. */
 static char *
 find_form(const struct conf_table *table, char **environment, const struct conf_setting *row,
 	  unsigned form, char variable[NAME_MAX_BYTES])
@@ -139,7 +140,7 @@ conf_wipe_environment(const struct conf_table *table, char **environment)
 	}
 }
 
-/* Copies what may be shown: bounded, credentials and queries of URLs masked. */
+/* Copies the value for a message: shortened, with credentials and queries of URLs masked. */
 static void
 mask_value(struct str value, char out[SHOWN_MAX_BYTES])
 {
@@ -198,7 +199,7 @@ bool
 conf_read_text(const char *path, struct buf *out, struct err *e)
 {
 	struct stat st;
-	/* Not blocking, so that a FIFO is reported and not waited for. */
+	/* O_NONBLOCK: a FIFO is reported instead of waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return err_set(e, ERR_CONFIG, "%s", strerror(errno));
@@ -219,7 +220,7 @@ conf_read_file(const char *path, struct buf *out, struct err *e)
 	       (out->len > 0 || err_set(e, ERR_CONFIG, "it is empty"));
 }
 
-/* The text of one form into value. False after a problem was reported. */
+/* Reads the value of one form. Returns false after it has reported a problem. */
 static bool
 read_form(struct loader *l, const struct conf_setting *row, const char *variable, const char *text,
 	  bool is_file, struct buf *value)
@@ -247,7 +248,7 @@ read_form(struct loader *l, const struct conf_setting *row, const char *variable
 	return false;
 }
 
-/* Looks one form up; the first that is set wins, another one must agree with it. */
+/* Reads one form. The first form that is set gives the value; others must have the same one. */
 static void
 collect_form(struct loader *l, const struct conf_setting *row, unsigned form, struct found *f)
 {

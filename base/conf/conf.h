@@ -32,21 +32,21 @@ enum conf_type {
 enum conf_flag {
 	/* The value may be secret and is never printed. CONF_SECRET implies it. */
 	CONF_HIDDEN = 1,
-	/* There is no such setting, but people look for it: setting it is an error, whose text says
-	 * what to do instead. */
+	/* Not a setting, but users look for it. Setting it is an error; the row's text says what to
+	 * use. */
 	CONF_REFUSED = 2,
 };
 
-/* Writes the field. On failure e says what was expected, without the value. */
+/* Parses text into the field. On failure e says what was expected, without the value. */
 typedef bool conf_parse_fn(struct str value, void *field, struct arena *a, struct err *e);
 
-/* Appends the field as a user would write it; nothing where it is not set; no secrets. */
+/* Appends the field as a user would write it; nothing when it is not set. Never appends secrets. */
 typedef void conf_format_fn(const void *field, struct buf *out);
 
 struct conf_setting {
 	const char *name; /* without the prefix, such as "COOKIE_EXPIRE" */
 	enum conf_type type;
-	unsigned commands; /* bits of those that read it; the table's owner gives them meaning */
+	unsigned commands; /* bits of the commands that read it; the table's owner defines them */
 	unsigned required; /* the commands that fail where it is not set */
 	unsigned flags;
 	size_t offset;
@@ -63,7 +63,7 @@ struct conf_setting {
 	const char *text;     /* one or two sentences, Markdown */
 };
 
-/* Settings under one heading of help and docs; refused ones are a group of their own. */
+/* Settings under one heading of help and docs. Refused settings are in a group of their own. */
 struct conf_group {
 	const char *title;
 	const struct conf_setting *settings;
@@ -76,7 +76,7 @@ struct conf_table {
 	const struct conf_group *const *groups; /* NULL-terminated */
 };
 
-/* For loops over all settings: start with a zeroed cursor, end at NULL. */
+/* Iterates over all settings: start with a zeroed cursor; NULL is the end. */
 struct conf_cursor {
 	size_t group;
 	size_t setting;
@@ -85,33 +85,33 @@ const struct conf_setting *conf_next(const struct conf_table *table, struct conf
 
 /*
  * Reads the settings of one command (a bit of conf_setting.commands) from environment (as environ)
- * into target; those of other commands are known names, but not read. Each problem names the
- * variable, the value (never a secret's) and what is expected; unknown names with the prefix are
- * problems that name the nearest known one; a name set together with its _FILE or alias form to
- * different values is a problem. The use of an alias is a note. True when no problem was added.
+ * into target, and returns true when it added no problem. Settings of other commands are known but
+ * not read. A problem names the variable, the value (never of a secret) and what is expected.
+ * Problems are also unknown names with the prefix, for which the nearest known name is given, and a
+ * setting whose NAME, _FILE and alias forms have different values. Using an alias adds a note.
  */
 bool conf_load(const struct conf_table *table, unsigned command, char **environment, void *target,
 	       struct arena *a, struct conf_problems *problems) MUST_CHECK;
 void conf_free_secrets(const struct conf_table *table, void *target);
 
-/* Whether the setting is given in any of its forms, well or badly. */
+/* Whether any form of the setting is set, valid or not. */
 bool conf_is_set(const struct conf_table *table, char **environment, const char *name);
 
-/* The name of the file that the setting's value comes from, in the environment; NULL where it comes
- * from none. And what such a file holds, without the line ends behind it; out is bounded. */
+/* Returns the path of the file that the setting's value comes from; NULL: not from a file. */
 const char *conf_find_file(const struct conf_table *table, char **environment, const char *name);
+/* Reads such a file without trailing line ends; out is bounded. */
 bool conf_read_file(const char *path, struct buf *out, struct err *e) MUST_CHECK;
-/* As conf_read_file, for what may be empty. */
+/* As conf_read_file, but the file may be empty. */
 bool conf_read_text(const char *path, struct buf *out, struct err *e) MUST_CHECK;
 
-/* Overwrites the secrets' values in the environment, which then count as not set: neither
- * /proc/<pid>/environ nor a child has them any longer. */
+/* Overwrites the values of secrets in the environment, which then count as not set. Neither
+ * /proc/<pid>/environ nor a child process contains them afterwards. */
 void conf_wipe_environment(const struct conf_table *table, char **environment);
 
 /* Appends a setting's value as a user would write it, "set" for secrets; nothing when not set. */
 void conf_format_value(const struct conf_setting *setting, const void *target, struct buf *out);
 
-/* Values and ranges as users write them: "30s", "64KiB". */
+/* Format values as users write them: "30s", "64KiB". */
 void conf_format_duration(uint64_t ms, char *out, size_t size);
 void conf_format_size(uint64_t bytes, char *out, size_t size);
 

@@ -12,7 +12,7 @@
 #define HELP_COLUMNS 88
 #define HELP_INDENT  6
 
-/* A cell of a Markdown table: '|' would end it. */
+/* Prints a cell of a Markdown table; escapes '|', which would end the cell. */
 static void
 print_cell(const char *text, FILE *out)
 {
@@ -109,8 +109,8 @@ conf_print_markdown(const struct conf_table *table, FILE *out)
 	print_refused(table, out);
 }
 
-/* In "[text](address)", everything but the text is markup. A text may be split into words, so the
- * end of a link may be missing; "[v6]:port" is none. */
+/* In "[text](address)" everything but the text is markup. The text may be cut within a link, so its
+ * end may be missing. "[v6]:port" is no link. */
 static bool
 opens_link(struct str text, size_t at)
 {

@@ -7,7 +7,7 @@
 
 #include "base/conf/conf.h"
 
-/* docs/configuration.md, and the settings part of --help. */
+/* Print docs/configuration.md, and the settings section of --help. */
 void conf_print_markdown(const struct conf_table *table, FILE *out);
 void conf_print_help(const struct conf_table *table, FILE *out);
 
@@ -15,8 +15,9 @@ void conf_print_help(const struct conf_table *table, FILE *out);
  * link. */
 bool conf_is_markup(struct str text, size_t at);
 
-/* Prints Markdown text as plain text, wrapped and indented; the first line is at `column`
- * already. */
+/*
+ * Prints Markdown as plain text, wrapped and indented. The cursor is at `column` of the first line.
+ */
 void conf_print_wrapped(const char *text, int column, int indent, FILE *out);
 
 #endif

@@ -7,11 +7,12 @@
 
 #include "base/conf/conf.h"
 
-/* A line of text: what man(7) would take for a request or an escape is quoted, markup is left
- * out. */
+/*
+ * Prints a line of text without Markdown; escapes what man(7) would read as a request or an escape.
+ */
 void conf_man_print_text(struct str text, FILE *out);
 
-/* A section for each group of settings, without the refused ones. */
+/* Prints a section for each group of settings, without refused ones. */
 void conf_print_man(const struct conf_table *table, FILE *out);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 
-/* What is wrong with a configuration, in order, and what is only worth saying; at most the maxima,
- * then counted only. */
+/* Problems of a configuration, and notes about it, in order. Beyond these maxima they are only
+ * counted. */
 #define CONF_PROBLEMS_MAX 64
 #define CONF_NOTES_MAX	  32
 struct conf_problems {
@@ -20,7 +20,7 @@ struct conf_problems {
 	size_t notes_count;
 };
 
-/* "<name>: <message>", with control characters replaced: a line is one line. */
+/* Adds "<name>: <message>". Control characters are replaced, so that it is one line. */
 void conf_problem(struct conf_problems *p, const char *name, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 void conf_note(struct conf_problems *p, const char *name, const char *format, ...)

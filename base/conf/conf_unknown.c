@@ -7,7 +7,7 @@
 #define NAME_MAX_BYTES 96 /* of a variable */
 #define FILE_SUFFIX    "_FILE"
 
-/* The environment's entry split at its first '='; false for entries without one. */
+/* Splits an entry of the environment at its first '='. False: it has none. */
 static bool
 split_entry(const char *entry, struct str *name, struct str *value)
 {
@@ -20,7 +20,7 @@ split_entry(const char *entry, struct str *name, struct str *value)
 	return true;
 }
 
-/* Whether word stands in s at `at`, with nothing or '_' on both sides. */
+/* Whether word is in s at `at`, delimited by '_' or the ends of s. */
 static bool
 is_word_at(struct str s, size_t at, struct str word)
 {
@@ -30,7 +30,7 @@ is_word_at(struct str s, size_t at, struct str word)
 	       (end == s.len || s.data[end] == '_');
 }
 
-/* "_80_TCP", and the same with "_PROTO", "_PORT" or "_ADDR". */
+/* Whether s is "_<port>_<protocol>" as in "_80_TCP", alone or with "_PROTO", "_PORT" or "_ADDR". */
 static bool
 is_port_of_link(struct str s)
 {
@@ -54,10 +54,10 @@ is_port_of_link(struct str s)
 }
 
 /*
- * Variables that Kubernetes makes for a Service whose name is the prefix's or starts with it,
- * which are not meant for us: NAME_SERVICE_HOST, NAME_SERVICE_PORT, NAME_SERVICE_PORT_<port's
- * name>, NAME_PORT with an address, and NAME_PORT_80_TCP with nothing, _PROTO, _PORT or _ADDR
- * behind. NAME is anything, "PORT" and "SERVICE" included.
+ * Whether Kubernetes set this variable for a Service whose name begins like our prefix:
+ * NAME_SERVICE_HOST, NAME_SERVICE_PORT, NAME_SERVICE_PORT_<port's name>, NAME_PORT with an address,
+ * or NAME_PORT_80_TCP, alone or followed by _PROTO, _PORT or _ADDR. NAME may contain "PORT" and
+ * "SERVICE" itself.
  */
 static bool
 is_service_link(struct str rest, struct str value)
@@ -84,7 +84,7 @@ find_nearest(const struct conf_table *table, struct str rest)
 {
 	if (str_ends_with(rest, STR(FILE_SUFFIX)))
 		rest = str_take(rest, rest.len - (sizeof(FILE_SUFFIX) - 1));
-	size_t nearest = 2 + rest.len / 4; /* further away it would be a guess */
+	size_t nearest = 2 + rest.len / 4; /* a name at a greater distance would be a guess */
 	const char *name = NULL;
 	struct conf_cursor at = {0};
 	const struct conf_setting *row;

@@ -8,8 +8,8 @@
 
 #include "base/conf/conf.h"
 
-/* Adds a problem that names the nearest setting, where this entry of the environment is an unknown
- * one. Variables that Kubernetes makes for Services are ignored. */
+/* Adds a problem that names the nearest setting if this entry of the environment is unknown.
+ * Ignores variables that Kubernetes sets for Services. */
 void conf_check_unknown(const struct conf_table *table, const char *entry,
 			struct conf_problems *problems);
 

@@ -16,7 +16,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* The biggest last. */
+/* In ascending order. */
 static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
 static const struct unit size_units[] = {
 	{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
@@ -32,7 +32,7 @@ span_digits(struct str s)
 	return n;
 }
 
-/* The factor of a unit's name, 0 when there is none. */
+/* Returns the factor of a unit, or 0 when there is no such unit. */
 static uint64_t
 find_factor(const struct unit *units, size_t count, struct str name)
 {
@@ -42,7 +42,7 @@ find_factor(const struct unit *units, size_t count, struct str name)
 	return 0;
 }
 
-/* Takes one number with its unit off *rest and adds it to *sum. */
+/* Removes one number with its unit from the start of *rest and adds it to *sum. */
 static bool
 add_quantity(struct str *rest, const struct unit *units, size_t count, uint64_t *sum)
 {
@@ -62,7 +62,7 @@ add_quantity(struct str *rest, const struct unit *units, size_t count, uint64_t 
 	       !__builtin_add_overflow(*sum, number, sum);
 }
 
-/* "90s", and "1h30m" as Go programs write it. */
+/* Parses a duration such as "90s", or "1h30m", which is Go's format. */
 static bool
 parse_duration(struct str text, uint64_t *ms)
 {
@@ -156,7 +156,8 @@ parse_choice(const struct conf_setting *row, struct str text, unsigned *field)
 	return false;
 }
 
-/* Others write listeners as "http://host:port"; the scheme says nothing that the name does not. */
+/* Accepts "http://host:port" too, as other programs write listeners. The setting decides whether
+ * TLS is used, so the scheme is ignored. */
 static bool
 parse_address(struct str text, struct address *field, struct err *e)
 {

@@ -10,17 +10,15 @@
 
 #define CONF_EXPECTED_MAX 256
 
-/*
- * Writes the field; text in the arena, secrets on the heap. On failure e holds a reason, without
- * the value, or nothing but the code where conf_value_describe says it all.
- */
+/* Parses text into the field: texts are copied to the arena, secrets to the heap. On failure e has
+ * a reason, without the value, or only a code when conf_value_describe says everything. */
 bool conf_value_parse(const struct conf_setting *row, struct str text, void *field, struct arena *a,
 		      struct err *e) MUST_CHECK;
 
-/* "a duration from 1s to 24h", "one of json, text". */
+/* Describes the values that the setting takes: "a duration from 1s to 24h", "one of json, text". */
 void conf_value_describe(const struct conf_setting *row, char *out, size_t size);
 
-/* Whether the value may never be shown. */
+/* Whether the value is never shown. */
 bool conf_value_is_secret(const struct conf_setting *row);
 
 #endif

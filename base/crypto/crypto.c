@@ -108,103 +108,57 @@ crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES])
 		   1);
 }
 
-struct crypto_sha1 {
+struct crypto_digest {
 	EVP_MD_CTX *context;
 };
 
-struct crypto_sha256 {
-	EVP_MD_CTX *context;
-};
-
-static EVP_MD_CTX *
+static struct crypto_digest *
 digest_new(const EVP_MD *type)
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	struct crypto_digest *d = calloc(1, sizeof(*d));
 
-	if (context != NULL && EVP_DigestInit_ex(context, type, NULL) != 1) {
-		EVP_MD_CTX_free(context);
+	if (d == NULL)
+		return NULL;
+	d->context = EVP_MD_CTX_new();
+	if (d->context == NULL || EVP_DigestInit_ex(d->context, type, NULL) != 1) {
+		crypto_digest_free(d);
 		return NULL;
 	}
-	return context;
+	return d;
 }
 
-static void
-digest_add(EVP_MD_CTX *context, const void *data, size_t len)
-{
-	err_assert(EVP_DigestUpdate(context, data, len) == 1);
-}
-
-static void
-digest_end(EVP_MD_CTX *context, uint8_t *digest)
-{
-	err_assert(EVP_DigestFinal_ex(context, digest, NULL) == 1);
-	err_assert(EVP_DigestInit_ex(context, NULL, NULL) == 1);
-}
-
-struct crypto_sha1 *
+struct crypto_digest *
 crypto_sha1_new(void)
 {
-	struct crypto_sha1 *s = calloc(1, sizeof(*s));
-
-	if (s != NULL && (s->context = digest_new(EVP_sha1())) == NULL) {
-		free(s);
-		return NULL;
-	}
-	return s;
+	return digest_new(EVP_sha1());
 }
 
-void
-crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len)
-{
-	digest_add(s->context, data, len);
-}
-
-void
-crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES])
-{
-	digest_end(s->context, digest);
-}
-
-void
-crypto_sha1_free(struct crypto_sha1 *s)
-{
-	if (s == NULL)
-		return;
-	EVP_MD_CTX_free(s->context);
-	free(s);
-}
-
-struct crypto_sha256 *
+struct crypto_digest *
 crypto_sha256_new(void)
 {
-	struct crypto_sha256 *s = calloc(1, sizeof(*s));
-
-	if (s != NULL && (s->context = digest_new(EVP_sha256())) == NULL) {
-		free(s);
-		return NULL;
-	}
-	return s;
+	return digest_new(EVP_sha256());
 }
 
 void
-crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t len)
+crypto_digest_add(struct crypto_digest *d, const void *data, size_t len)
 {
-	digest_add(s->context, data, len);
+	err_assert(EVP_DigestUpdate(d->context, data, len) == 1);
 }
 
 void
-crypto_sha256_end(struct crypto_sha256 *s, uint8_t digest[CRYPTO_SHA256_BYTES])
+crypto_digest_end(struct crypto_digest *d, uint8_t *digest)
 {
-	digest_end(s->context, digest);
+	err_assert(EVP_DigestFinal_ex(d->context, digest, NULL) == 1);
+	err_assert(EVP_DigestInit_ex(d->context, NULL, NULL) == 1);
 }
 
 void
-crypto_sha256_free(struct crypto_sha256 *s)
+crypto_digest_free(struct crypto_digest *d)
 {
-	if (s == NULL)
+	if (d == NULL)
 		return;
-	EVP_MD_CTX_free(s->context);
-	free(s);
+	EVP_MD_CTX_free(d->context);
+	free(d);
 }
 
 bool

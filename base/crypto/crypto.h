@@ -25,24 +25,15 @@ void crypto_random(void *data, size_t len);
 /* SHA-256 (FIPS 180-4). */
 void crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES]);
 
-/*
- * SHA-1 (FIPS 180-4) piece by piece, for checksums against accidents: it does not withstand attacks
- * and must not decide what something is.
- */
-struct crypto_sha1;
-struct crypto_sha1 *crypto_sha1_new(void) MUST_CHECK; /* NULL: no memory */
-void crypto_sha1_add(struct crypto_sha1 *s, const void *data, size_t len);
-/* Starts anew afterwards. */
-void crypto_sha1_end(struct crypto_sha1 *s, uint8_t digest[CRYPTO_SHA1_BYTES]);
-void crypto_sha1_free(struct crypto_sha1 *s);
-
-/* SHA-256 piece by piece. */
-struct crypto_sha256;
-struct crypto_sha256 *crypto_sha256_new(void) MUST_CHECK; /* NULL: no memory */
-void crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t len);
-/* Starts anew afterwards. */
-void crypto_sha256_end(struct crypto_sha256 *s, uint8_t digest[CRYPTO_SHA256_BYTES]);
-void crypto_sha256_free(struct crypto_sha256 *s);
+/* A digest (FIPS 180-4) of data that comes in pieces. SHA-1 is for checksums against accidents
+ * only: it does not withstand attacks and must not decide what something is. */
+struct crypto_digest;
+struct crypto_digest *crypto_sha1_new(void) MUST_CHECK;	  /* NULL: out of memory */
+struct crypto_digest *crypto_sha256_new(void) MUST_CHECK; /* NULL: out of memory */
+void crypto_digest_add(struct crypto_digest *d, const void *data, size_t len);
+/* Writes CRYPTO_SHA1_BYTES or CRYPTO_SHA256_BYTES, and starts a new digest. */
+void crypto_digest_end(struct crypto_digest *d, uint8_t *digest);
+void crypto_digest_free(struct crypto_digest *d); /* does nothing for NULL */
 
 /* HMAC-SHA-256 (RFC 2104). */
 bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA256_BYTES],
@@ -52,10 +43,8 @@ bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA2
 bool crypto_hkdf_sha256(struct str key, struct str salt, struct str info, void *out, size_t out_len,
 			struct err *e) MUST_CHECK;
 
-/*
- * AES-256-GCM (NIST SP 800-38D) with a fresh random nonce; appends nonce || ciphertext || tag to
- * out. The associated data says what the seal is for and must be the same when it is opened.
- */
+/* AES-256-GCM (NIST SP 800-38D) with a fresh random nonce; appends nonce || ciphertext || tag to
+ * out. The associated data says what the seal is for and must be the same when it is opened. */
 bool crypto_seal(const struct secret *key, struct str plain, struct str associated, struct buf *out,
 		 struct err *e) MUST_CHECK;
 

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-/* Constant time for equal lengths. */
+/* Compares in constant time; returns early only when the lengths differ. */
 bool crypto_equal(struct str a, struct str b);
 
 #endif

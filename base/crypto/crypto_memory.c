@@ -12,8 +12,8 @@
 
 #include "base/wipe.h"
 
-/* As much as may be locked everywhere; a power of two. A key on P-256 takes a tenth of a kilobyte,
- * one of RSA with 4096 bits three. A key that has no room is refused. */
+/* The default limit of locked memory on all systems; a power of two. A P-256 key takes about 100
+ * bytes, an RSA key of 4096 bits three KiB. A key that does not fit is refused. */
 #define HEAP_BYTES  65536u
 #define LEAST_BYTES 32
 

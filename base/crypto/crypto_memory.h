@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 
-/* Before OpenSSL is used at all. False: keys may be swapped, because less memory can be locked. */
+/* Call it before any other use of OpenSSL. False: keys may be swapped, because the limit of locked
+ * memory is too low. */
 bool crypto_memory_protect(void);
 
-/* From now on and until it ends, what OpenSSL frees in this thread is wiped. It may not be nested.
+/*
+ * Between these calls, memory that OpenSSL frees in this thread is wiped. Calls may not be nested.
  */
 void crypto_memory_wipe_begin(void);
 void crypto_memory_wipe_end(void);

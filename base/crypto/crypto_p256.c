@@ -15,8 +15,8 @@
 #include "base/crypto/crypto.h"
 
 #define COORDINATE_BYTES CRYPTO_P256_COORDINATE_BYTES
-#define POINT_BYTES	 (1 + 2 * COORDINATE_BYTES) /* uncompressed: 4, x, y */
-#define WIDE_BYTES	 48			    /* 128 bits more than the order has */
+#define POINT_BYTES	 (1 + 2 * COORDINATE_BYTES) /* uncompressed point: the byte 4, x, y */
+#define WIDE_BYTES	 48			    /* 128 bits more than the group's order n */
 #define DER_MAX_BYTES	 80
 
 struct crypto_p256 {
@@ -24,7 +24,7 @@ struct crypto_p256 {
 	unsigned char point[POINT_BYTES];
 };
 
-/* wide mod (n - 1) + 1, which is in 1 to n - 1. */
+/* Returns wide mod (n - 1) + 1, a number from 1 to n - 1. */
 static BIGNUM *
 reduce(const EC_GROUP *group, const unsigned char wide[WIDE_BYTES], BN_CTX *c)
 {

@@ -14,19 +14,19 @@
 struct crypto_p256; /* a key pair */
 
 /*
- * The key pair that follows from secret, salt and info: HKDF-SHA-256 (RFC 5869), whose output is
- * reduced to a private key with 128 bits more than the key has (FIPS 186-5, A.2.1), so that all
- * keys are as likely. NULL on failure.
+ * Derives a key pair from secret, salt and info with HKDF-SHA-256 (RFC 5869). Its output has 128
+ * bits more than a private key, so that reducing it leaves no measurable bias (FIPS 186-5, A.2.1).
+ * NULL on failure.
  */
 struct crypto_p256 *crypto_p256_derive(struct str secret, struct str salt, struct str info,
 				       struct err *e) MUST_CHECK;
-void crypto_p256_free(struct crypto_p256 *key); /* NULL is fine */
+void crypto_p256_free(struct crypto_p256 *key); /* does nothing for NULL */
 
-/* The public key as affine coordinates, big-endian. Valid while the key lives. */
+/* The public key's affine coordinates, big-endian, valid as long as the key. */
 struct str crypto_p256_x(const struct crypto_p256 *key);
 struct str crypto_p256_y(const struct crypto_p256 *key);
 
-/* The signature is r and s, big-endian, as JWS has it (RFC 7518 section 3.4). */
+/* Signs; the signature is r and s, big-endian, as in JWS (RFC 7518 section 3.4). */
 bool crypto_p256_sign(const struct crypto_p256 *key, struct str data,
 		      uint8_t signature[CRYPTO_P256_SIGNATURE_BYTES], struct err *e) MUST_CHECK;
 

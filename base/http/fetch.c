@@ -134,17 +134,15 @@ finish_call(struct fetch_call *call, CURLcode code)
 
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	fetch_call_response(call, &response);
-	/* libcurl counts what the proxy was asked as well. */
-	at_proxy = fetch_call_is_proxy_error(call, code, &e);
-	if (code != CURLE_OK)
-		(void)fetch_call_explain(call, code, &e);
-	else if (response.status < 100 || response.status > 599)
+	at_proxy = code != CURLE_OK && fetch_call_explain(call, code, &e);
+	if (code == CURLE_OK && (response.status < 100 || response.status > 599))
 		(void)err_set(&e, ERR_PROTOCOL, "%s: unknown status", call->host);
 	log_debug(NULL, "fetch done", log_cstr("host", call->host),
 		  log_int("status", response.status), log_err(&e));
 
 	call_unlink(call);
 	f->is_calling = true;
+	/* libcurl's count of request bytes includes what it sent to the proxy. */
 	call->done(e.code == ERR_NONE ? &response : NULL, &e, request_bytes > 0 && !at_proxy,
 		   call->arg);
 	f->is_calling = false;

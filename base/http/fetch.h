@@ -23,13 +23,15 @@ struct fetch_options {
 	uint64_t connect_timeout_ms; /* resolve, connect and TLS together */
 	uint64_t stall_timeout_ms;   /* connected, and no byte for this long */
 	uint64_t total_timeout_ms;
-	size_t body_max_bytes; /* of an answer */
-	/* Calls at the same time; further ones wait, within their total deadline. */
+	size_t body_max_bytes; /* of a response */
+	/* Calls that run at the same time. Further ones wait, which counts towards their total
+	 * timeout. */
 	unsigned connections_max;
-	unsigned connections_reserved; /* of these, for calls of FETCH_HIGH only */
+	unsigned connections_reserved; /* of these, reserved for calls of FETCH_HIGH */
 };
 
-/* Which of several waiting calls starts first; those of one priority start in their order. */
+/* Among waiting calls, those of the highest priority start first, and those of one priority in
+ * order. */
 enum fetch_priority { FETCH_LOW, FETCH_NORMAL, FETCH_HIGH };
 #define FETCH_PRIORITIES 3
 
@@ -40,10 +42,10 @@ struct fetch_request {
 	const char *accept;	  /* Accept header, or NULL */
 	const char *content_type; /* with a body */
 	struct str body;	  /* copied, wiped after the call */
-	/* Authorization: Bearer …, copied, wiped after the call; or NULL. */
+	/* For "Authorization: Bearer"; copied, wiped after the call; or NULL. */
 	const struct secret *bearer;
-	const char *header; /* one more "Name: value", or NULL */
-	/* In place of the client's stall and total timeouts; 0: those. */
+	const char *header; /* one more line "Name: value", or NULL */
+	/* Replaces the client's stall and total timeouts; 0: it does not. */
 	uint64_t timeout_ms;
 };
 
@@ -51,28 +53,29 @@ struct fetch_response {
 	unsigned status; /* 100..599 */
 	struct str body; /* valid during the callback; wiped afterwards */
 	struct str content_type;
-	uint32_t retry_after_s; /* delta-seconds form of Retry-After, at most 86400; 0: none */
+	uint32_t retry_after_s; /* Retry-After in seconds, at most 86400; 0: not given */
 };
 
 /*
- * Exactly once per call that is not cancelled, from the loop: response, or NULL and the error
- * (ERR_TIMEOUT, ERR_CONNECT, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT). request_sent says whether GitLab
- * may have seen the request, which decides whether a POST can be repeated.
+ * Called from the loop exactly once per call that is not cancelled, with the response, or NULL and
+ * the error (ERR_TIMEOUT, ERR_CONNECT, ERR_PROXY, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT). request_sent:
+ * the server may have received the request, so a POST may not be repeated blindly.
  */
 typedef void fetch_done_fn(const struct fetch_response *response, const struct err *e,
 			   bool request_sent, void *arg);
 
 struct fetch *fetch_new(struct loop *l, const struct fetch_options *options,
 			struct err *e) MUST_CHECK;
-/* The file of authorities has changed: connections that begin from now on look at it again. */
+/* The file of certificate authorities has changed: new connections use its current content. */
 void fetch_reload_authorities(struct fetch *f);
-void fetch_free(struct fetch *f); /* cancels what is under way */
+void fetch_free(struct fetch *f); /* cancels all calls */
 
-/* done never runs before this returns. NULL: nothing was started, done will not run. */
+/* Starts a request. done runs later, never before this returns. NULL: not started, done does not
+ * run. */
 struct fetch_call *fetch_start(struct fetch *f, const struct fetch_request *request,
 			       fetch_done_fn *done, void *arg, struct err *e) MUST_CHECK;
 
-/* done will not run. Not to be called from within done for the same call. */
+/* Cancels the call; done does not run. Not allowed within done of the same call. */
 void fetch_cancel(struct fetch_call *call);
 
 #endif

@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/http/fetch_library.h"
 #include "base/http/fetch_private.h"
 
-#define HEAD_MAX_BYTES	  65536u /* of all heads of an answer together */
+#define HEAD_MAX_BYTES	  65536u /* of all response heads of a request together */
 #define IDLE_MAX_S	  60
 #define CA_CACHE_S	  3600
 #define RETRY_AFTER_MAX_S 86400
 
-/* libcurl's own sockets would be inherited by children. */
+/* Opens sockets close-on-exec: children would inherit those that libcurl opens itself. */
 static curl_socket_t
 on_curl_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -37,7 +36,7 @@ note_progress(struct fetch_call *call)
 	loop_timer_start(&call->stall, call->stall_timeout_ms);
 }
 
-/* The connection is established, and the request is about to be sent. */
+/* libcurl has connected and is about to send the request. */
 static int
 on_curl_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_port)
 {
@@ -73,59 +72,18 @@ on_curl_body(char *data, size_t size, size_t count, void *arg)
 	return 0;
 }
 
-/* Adds one header line. A control character could start another line. */
-static bool
-add_header(struct fetch_call *call, const char *name, struct str value, struct err *e)
-{
-	struct buf line;
-	struct curl_slist *longer = NULL;
-
-	if (ascii_has_control(value))
-		return err_set(e, ERR_INPUT, "control character in a request header");
-	buf_init(&line, HEAD_MAX_BYTES);
-	buf_add_str(&line, str_from(name));
-	buf_add_str(&line, value);
-	buf_add_byte(&line, '\0');
-	if (buf_is_ok(&line))
-		longer = curl_slist_append(call->headers, line.data);
-	buf_wipe_fini(&line);
-	if (longer == NULL)
-		return err_set(e, ERR_MEMORY, "out of memory for a request");
-	call->headers = longer;
-	return true;
-}
-
 static bool
 add_headers(struct fetch_call *call, const struct fetch_request *r, struct err *e)
 {
-	return add_header(call, "Expect:", STR_NONE, e) &&
-	       (r->accept == NULL || add_header(call, "Accept: ", str_from(r->accept), e)) &&
+	struct curl_slist **to = &call->headers;
+
+	return fetch_add_header(to, "Expect:", STR_NONE, e) &&
+	       (r->accept == NULL || fetch_add_header(to, "Accept: ", str_from(r->accept), e)) &&
 	       (r->content_type == NULL ||
-		add_header(call, "Content-Type: ", str_from(r->content_type), e)) &&
+		fetch_add_header(to, "Content-Type: ", str_from(r->content_type), e)) &&
 	       (r->bearer == NULL ||
-		add_header(call, "Authorization: Bearer ", secret_view(r->bearer), e)) &&
-	       (r->header == NULL || add_header(call, "", str_from(r->header), e));
-}
-
-static bool
-read_url(struct fetch_call *call, const char *url, struct err *e)
-{
-	if (!fetch_read_url(url, &call->host, &call->port))
-		return err_set(e, ERR_PROTOCOL, "the address is not an http or https URL");
-	call->url = strdup(url);
-	return call->url != NULL || err_set(e, ERR_MEMORY, "out of memory for a request");
-}
-
-static bool
-copy_body(struct fetch_call *call, struct str body)
-{
-	call->request_body = malloc(body.len + 1);
-	if (call->request_body == NULL)
-		return false;
-	if (body.len > 0)
-		memcpy(call->request_body, body.data, body.len);
-	call->request_body_len = body.len;
-	return true;
+		fetch_add_header(to, "Authorization: Bearer ", secret_view(r->bearer), e)) &&
+	       (r->header == NULL || fetch_add_header(to, "", str_from(r->header), e));
 }
 
 static bool
@@ -137,10 +95,12 @@ set_method(struct fetch_call *call, const struct fetch_request *r)
 		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
 	if (strcmp(r->method, "HEAD") == 0)
 		return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
-	return copy_body(call, r->body) && curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				(curl_off_t)call->request_body_len) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->request_body) == CURLE_OK &&
+	/* libcurl copies the body, and wipes the copy with the handle: see fetch_library_init. */
+	return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
+				r->body.len == 0 ? "" : r->body.data) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
 }
@@ -162,8 +122,8 @@ set_callbacks(struct fetch_call *call)
 	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem) == CURLE_OK;
 }
 
-/* libcurl caches authorities for as long as each request says. Less than the time since they
- * changed makes it read them again. */
+/* Returns the maximum age of libcurl's cached authorities for a request. An age below the time
+ * since the file changed makes libcurl read it again. */
 static long
 authorities_age_s(const struct fetch *f)
 {
@@ -174,61 +134,37 @@ authorities_age_s(const struct fetch *f)
 	return passed_s == 0 ? 1 : (long)passed_s;
 }
 
-/* Sets every option that bounds or verifies a transfer, unless it is the default of libcurl. */
 static bool
 set_limits(const struct fetch *f, CURL *easy)
 {
-	const struct {
-		CURLoption option;
-		long value;
-	} numbers[] = {
-		{CURLOPT_NOSIGNAL, 1},
-		{CURLOPT_QUICK_EXIT, 1}, /* never waits for the thread that resolves a name */
-		{CURLOPT_FOLLOWLOCATION, 0},
+	const struct fetch_number numbers[] = {
 		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-		{CURLOPT_SSL_VERIFYPEER, 1},
-		{CURLOPT_SSL_VERIFYHOST, 2},
 		{CURLOPT_CA_CACHE_TIMEOUT, authorities_age_s(f)},
 		{CURLOPT_MAXAGE_CONN, IDLE_MAX_S},
-		{CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_timeout_ms},
 		{CURLOPT_UPLOAD_BUFFERSIZE, 16384},
 	};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (curl_easy_setopt(easy, numbers[i].option, numbers[i].value) != CURLE_OK)
-			return false;
-	return fetch_wipe_reads(easy) &&
-	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	return fetch_set_options(easy, f->ca_file, f->user_agent, f->connect_timeout_ms) &&
+	       fetch_set_numbers(easy, numbers, sizeof(numbers) / sizeof(numbers[0])) &&
 	       curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body_max_bytes) ==
 		       CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_USERAGENT, f->user_agent) == CURLE_OK &&
 	       /* With a directory of certificates libcurl would not cache them. */
-	       curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-	       (f->ca_file == NULL ||
-		curl_easy_setopt(easy, CURLOPT_CAINFO, f->ca_file) == CURLE_OK);
+	       curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
 bool
 fetch_call_prepare(struct fetch_call *call, const struct fetch_request *r, struct err *e)
 {
-	if (!read_url(call, r->url, e) || !add_headers(call, r, e))
+	if (!fetch_read_url(r->url, &call->host, &call->port))
+		return err_set(e, ERR_PROTOCOL, "the address is not an http or https URL");
+	if (!add_headers(call, r, e))
 		return false;
 	call->easy = curl_easy_init();
 	if (call->easy == NULL || !set_limits(call->fetch, call->easy) || !set_callbacks(call) ||
-	    !set_method(call, r) ||
-	    curl_easy_setopt(call->easy, CURLOPT_URL, call->url) != CURLE_OK ||
+	    !set_method(call, r) || curl_easy_setopt(call->easy, CURLOPT_URL, r->url) != CURLE_OK ||
 	    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers) != CURLE_OK)
 		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", call->host);
 	return true;
-}
-
-static void
-free_string_wiped(char *text)
-{
-	if (text != NULL)
-		secret_wipe(text, strlen(text));
-	free(text);
 }
 
 void
@@ -237,15 +173,10 @@ fetch_call_fini(struct fetch_call *call)
 	if (call->easy != NULL)
 		curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
-	free_string_wiped(call->url);
 	curl_free(call->host);
-	if (call->request_body != NULL)
-		secret_wipe(call->request_body, call->request_body_len);
-	free(call->request_body);
 	buf_wipe_fini(&call->body);
 }
 
-/* Waiting for a connection, or for the answer on one. */
 static bool
 explain_timeout(const struct fetch_call *call, struct err *e)
 {
@@ -257,27 +188,14 @@ explain_timeout(const struct fetch_call *call, struct err *e)
 }
 
 static bool
-explain_connect(const struct fetch_call *call, CURLcode code, struct err *e)
+is_closed_early(CURLcode code)
 {
-	long errno_value = 0;
-
-	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &errno_value);
-	if (code == CURLE_COULDNT_CONNECT && errno_value != 0)
-		return err_set(e, ERR_CONNECT, "%s: connect: %s", call->host,
-			       strerror((int)errno_value));
-	if (code == CURLE_COULDNT_RESOLVE_HOST)
-		return err_set(e, ERR_CONNECT, "%s: the name can't be resolved", call->host);
-	if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
-	    code == CURLE_SEND_ERROR)
-		return err_set(e, ERR_CONNECT,
-			       "%s: the connection was closed before the answer "
-			       "was complete",
-			       call->host);
-	return err_set(e, ERR_CONNECT, "%s: %s", call->host, curl_easy_strerror(code));
+	return code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING ||
+	       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
 }
 
 bool
-fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct err *e)
+fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e)
 {
 	const struct fetch_outcome outcome = {
 		.easy = call->easy,
@@ -286,27 +204,19 @@ fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct e
 		.host = call->host,
 		.uses_proxy = call->uses_proxy,
 	};
-
-	return fetch_is_proxy_error(&outcome, e);
-}
-
-bool
-fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e)
-{
 	enum err_code ours = call->is_too_large ? ERR_LIMIT : fetch_error_code((int)code);
 
-	if (fetch_call_is_proxy_error(call, code, e))
-		return false;
+	if (fetch_is_proxy_error(&outcome, e))
+		return true;
 	if (ours == ERR_TIMEOUT)
 		return explain_timeout(call, e);
-	if (ours == ERR_CONNECT)
-		return explain_connect(call, code, e);
 	if (ours == ERR_LIMIT)
 		return err_set(e, ours, "%s: the answer is too large", call->host);
-	/* libcurl's messages about TLS name hosts and certificates, nothing of the request. */
-	if (ours == ERR_TLS && call->problem[0] != '\0')
-		return err_set(e, ours, "%s: TLS: %s", call->host, call->problem);
-	return err_set(e, ours, "%s: %s", call->host, curl_easy_strerror(code));
+	if (is_closed_early(code))
+		return err_set(e, ours,
+			       "%s: the connection was closed before the answer was complete",
+			       call->host);
+	return fetch_explain(&outcome, e);
 }
 
 void

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/net/address.h"
 #include "base/net/tls/tls_foreign.h"
 #include "base/secret.h"
-#include "base/str.h"
+
+#define HEADER_MAX_BYTES 65536u
 
 static void
 free_wiped(void *data)
@@ -58,9 +60,55 @@ on_tls_context(CURL *easy, void *ctx, void *data)
 }
 
 bool
-fetch_wipe_reads(void *easy)
+fetch_set_numbers(void *easy, const struct fetch_number *numbers, size_t count)
 {
-	return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK;
+	for (size_t i = 0; i < count; i++)
+		if (curl_easy_setopt(easy, (CURLoption)numbers[i].option, numbers[i].value) !=
+		    CURLE_OK)
+			return false;
+	return true;
+}
+
+bool
+fetch_set_options(void *easy, const char *ca_file, const char *user_agent,
+		  uint64_t connect_timeout_ms)
+{
+	const struct fetch_number numbers[] = {
+		{CURLOPT_NOSIGNAL, 1},
+		{CURLOPT_QUICK_EXIT, 1}, /* never waits for the thread that resolves a name */
+		{CURLOPT_FOLLOWLOCATION, 0},
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+		{CURLOPT_SSL_VERIFYPEER, 1},
+		{CURLOPT_SSL_VERIFYHOST, 2},
+		{CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms},
+	};
+
+	return fetch_set_numbers(easy, numbers, sizeof(numbers) / sizeof(numbers[0])) &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) == CURLE_OK &&
+	       (ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK);
+}
+
+bool
+fetch_add_header(struct curl_slist **headers, const char *name, struct str value, struct err *e)
+{
+	struct buf line;
+	struct curl_slist *longer = NULL;
+
+	/* A control character could start another line. */
+	if (ascii_has_control(value))
+		return err_set(e, ERR_INPUT, "control character in a request header");
+	buf_init(&line, HEADER_MAX_BYTES);
+	buf_add_str(&line, str_from(name));
+	buf_add_str(&line, value);
+	if (buf_add_byte(&line, '\0'))
+		longer = curl_slist_append(*headers, line.data);
+	buf_wipe_fini(&line);
+	if (longer == NULL)
+		return err_set(e, ERR_MEMORY, "out of memory for a request");
+	*headers = longer;
+	return true;
 }
 
 bool
@@ -85,7 +133,7 @@ fetch_read_url(const char *url, char **host, unsigned *port)
 	return ok;
 }
 
-/* libcurl names the host that it could not connect to: the proxy's, where there is one. */
+/* Whether libcurl's message names another host that it could not connect to: that of the proxy. */
 static bool
 names_other_host(const char *problem, const char *host)
 {
@@ -106,7 +154,7 @@ explain_status(long status)
 	return status == 407 ? " (it requires a user and password)" : "";
 }
 
-/* Of a timeout before the request was sent, on the way through a proxy. */
+/* Whether the transfer timed out on the way through a proxy, before the request was sent. */
 static bool
 is_timeout_at_proxy(CURL *easy, CURLcode code, bool uses_proxy)
 {
@@ -143,7 +191,7 @@ fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e)
 	return true;
 }
 
-/* libcurl 7.88 does not say whether it uses a proxy, but where it connects to. */
+/* libcurl 7.88 does not report whether it uses a proxy, but the address that it connects to. */
 bool
 fetch_is_other_port(const struct sockaddr *address, socklen_t len, unsigned port)
 {
@@ -154,6 +202,24 @@ fetch_is_other_port(const struct sockaddr *address, socklen_t len, unsigned port
 	memcpy(&a.sa, address, len);
 	a.len = len;
 	return address_port(&a) != port;
+}
+
+bool
+fetch_explain(const struct fetch_outcome *o, struct err *e)
+{
+	CURLcode code = (CURLcode)o->code;
+	enum err_code ours = fetch_error_code(o->code);
+	long errno_value = 0;
+
+	(void)curl_easy_getinfo(o->easy, CURLINFO_OS_ERRNO, &errno_value);
+	if (code == CURLE_COULDNT_CONNECT && errno_value != 0)
+		return err_set(e, ours, "%s: connect: %s", o->host, strerror((int)errno_value));
+	if (code == CURLE_COULDNT_RESOLVE_HOST)
+		return err_set(e, ours, "%s: the name can't be resolved", o->host);
+	/* libcurl's messages about TLS name hosts and certificates, nothing of the request. */
+	if (ours == ERR_TLS && o->problem[0] != '\0')
+		return err_set(e, ours, "%s: TLS: %s", o->host, o->problem);
+	return err_set(e, ours, "%s: %s", o->host, curl_easy_strerror(code));
 }
 
 enum err_code

@@ -7,15 +7,36 @@
 
 #include <sys/socket.h>
 
-#include "base/err.h"
+#include "base/str.h"
 
-/* libcurl, so that all it frees is wiped. Each call is undone by curl_global_cleanup. */
+struct curl_slist;
+
+/* Initializes libcurl and makes it wipe all memory that it frees. Undo each call with
+ * curl_global_cleanup. */
 bool fetch_library_init(struct err *e) MUST_CHECK;
 
-/* For a handle of libcurl: an idle connection's buffer of OpenSSL would keep the last answer. */
-bool fetch_wipe_reads(void *easy) MUST_CHECK;
+struct fetch_number {
+	int option; /* a CURLoption that takes a long */
+	long value;
+};
 
-/* Host (curl_free) and port of an http or https URL without a user; false for anything else. */
+/* Sets options of an easy handle. False: out of memory. */
+bool fetch_set_numbers(void *easy, const struct fetch_number *numbers, size_t count) MUST_CHECK;
+
+/*
+ * Sets the options of both clients: http and https only, no redirects, TLS 1.2 or newer with a
+ * verified certificate. What OpenSSL has read is wiped from its buffers, which idle connections
+ * keep. ca_file may be NULL. False: out of memory.
+ */
+bool fetch_set_options(void *easy, const char *ca_file, const char *user_agent,
+		       uint64_t connect_timeout_ms) MUST_CHECK;
+
+/* Appends the line name + value; name ends in ": ". ERR_INPUT: control character in the value. */
+bool fetch_add_header(struct curl_slist **headers, const char *name, struct str value,
+		      struct err *e) MUST_CHECK;
+
+/* Reads host (to be freed with curl_free) and port of an http or https URL. False for other URLs,
+ * and for those that contain a user. */
 bool fetch_read_url(const char *url, char **host, unsigned *port) MUST_CHECK;
 
 /* How a transfer ended. */
@@ -27,14 +48,17 @@ struct fetch_outcome {
 	bool uses_proxy; /* see fetch_is_other_port */
 };
 
-/* Whether it failed at the proxy of the environment (https_proxy), before anything of the request
- * was sent; then e is ERR_PROXY. */
+/* Whether the transfer failed at the proxy of the environment (https_proxy), before any byte of the
+ * request was sent. Then sets ERR_PROXY. */
 bool fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e);
 
-/* Whether libcurl connects to another port than that of the URL: then it is a proxy's. */
+/* Sets the error of a transfer that failed at the host itself. Returns false. */
+bool fetch_explain(const struct fetch_outcome *o, struct err *e);
+
+/* Whether libcurl connects to another port than that of the URL, so to a proxy. */
 bool fetch_is_other_port(const struct sockaddr *address, socklen_t len, unsigned port);
 
-/* Our code for a CURLcode. */
+/* Maps a CURLcode to an error code. */
 enum err_code fetch_error_code(int code);
 
 #endif

@@ -29,7 +29,7 @@ struct fetch {
 	uint64_t total_timeout_ms;
 	size_t body_max_bytes;
 	bool is_calling; /* a done function runs */
-	bool is_freed;	 /* by that function: goes away when it has returned */
+	bool is_freed;	 /* a done function freed the client: destroy it once that has returned */
 };
 
 struct fetch_call {
@@ -45,29 +45,25 @@ struct fetch_call {
 	uint64_t stall_timeout_ms;
 	fetch_done_fn *done;
 	void *arg;
-	char *url;
 	char *host;
 	unsigned port;
 	bool uses_proxy;
-	char *request_body;
-	size_t request_body_len;
 	struct buf body;
 	size_t head_bytes;
 	bool is_too_large;
 	char problem[CURL_ERROR_SIZE];
 };
 
-/* An easy handle for the request, not started yet. After an error the call is only good for
- * fetch_call_fini. */
+/* Sets up the call's easy handle, which libcurl does not know yet. After an error only
+ * fetch_call_fini may be called. */
 bool fetch_call_prepare(struct fetch_call *call, const struct fetch_request *r,
 			struct err *e) MUST_CHECK;
-/* The handle must not be with libcurl's multi interface any more. */
+/* Remove the handle from libcurl's multi handle first. */
 void fetch_call_fini(struct fetch_call *call);
 
-/* After the end: the response, valid as long as the call; and why it failed, unless CURLE_OK, which
- * always returns false. */
+/* Reads the response of a transfer that has ended. Its views are valid as long as the call. */
 void fetch_call_response(const struct fetch_call *call, struct fetch_response *r);
-bool fetch_call_is_proxy_error(const struct fetch_call *call, CURLcode code, struct err *e);
+/* Sets the error of a failed transfer. Returns whether it failed at the outgoing proxy. */
 bool fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *e);
 
 #endif

@@ -20,7 +20,6 @@
 #define BUFFER_BYTES	  (1024u * 1024u)
 #define RECEIVE_BYTES	  (256l * 1024l)
 #define HEAD_MAX_BYTES	  65536u
-#define LINE_MAX_BYTES	  8192u
 
 struct fetch_stream {
 	struct fetch_stream_options options;
@@ -30,13 +29,13 @@ struct fetch_stream {
 	char *host; /* for messages */
 	unsigned port;
 	bool uses_proxy;
-	const struct cidr_set *refused; /* of the request */
-	bool is_refused;		/* an address was */
-	char *location;			/* of the last answer */
+	const struct cidr_set *refused; /* addresses that the request may not connect to */
+	bool is_refused;		/* an address of the host is among them */
+	char *location;			/* of the last response */
 	char *buffer;
-	size_t start, end; /* what was received and not read */
+	size_t start, end; /* received bytes that the caller has not read */
 	size_t head_bytes;
-	uint64_t moved_at_ms; /* when bytes last arrived, or the wait began */
+	uint64_t moved_at_ms; /* when bytes last arrived or the caller began to wait */
 	uint64_t deadline_ms; /* 0: none */
 	CURLcode code;	      /* once is_done */
 	bool is_added;
@@ -58,9 +57,7 @@ explain_code(const struct fetch_stream *s, struct err *e)
 		.host = s->host,
 		.uses_proxy = s->uses_proxy,
 	};
-	long errno_value = 0;
 
-	(void)curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &errno_value);
 	if (s->is_refused && !s->is_connected)
 		return err_set(e, ERR_DENIED, "%s: it has a local or reserved address", s->host);
 	if (s->head_bytes > HEAD_MAX_BYTES)
@@ -69,16 +66,10 @@ explain_code(const struct fetch_stream *s, struct err *e)
 		return false;
 	if (ours == ERR_TIMEOUT)
 		return err_set(e, ERR_CONNECT, "%s: no connection in time", s->host);
-	if (s->code == CURLE_COULDNT_CONNECT && errno_value != 0)
-		return err_set(e, ours, "%s: connect: %s", s->host, strerror((int)errno_value));
-	if (s->code == CURLE_COULDNT_RESOLVE_HOST)
-		return err_set(e, ours, "%s: the name can't be resolved", s->host);
-	/* A broken connection is one, whatever layer notices it. */
+	/* Report a lost connection as such, whether the socket or TLS failed. */
 	if (s->is_connected && (ours == ERR_CONNECT || ours == ERR_TLS))
 		return err_set(e, ERR_CONNECT, "%s: the connection was closed too early", s->host);
-	if (ours == ERR_TLS && s->problem[0] != '\0')
-		return err_set(e, ours, "%s: TLS: %s", s->host, s->problem);
-	return err_set(e, ours, "%s: %s", s->host, curl_easy_strerror(s->code));
+	return fetch_explain(&outcome, e);
 }
 
 static bool
@@ -114,7 +105,7 @@ on_connected(void *arg, char *peer_ip, char *local_ip, int peer_port, int local_
 
 	(void)local_ip;
 	(void)local_port;
-	/* A connection of an earlier request, for which no socket is opened. */
+	/* libcurl may reuse a connection of an earlier request, for which on_open does not run. */
 	if (s->refused != NULL && (unsigned)peer_port == s->port &&
 	    cidr_contains_text(s->refused, str_from(peer_ip))) {
 		s->is_refused = true;
@@ -226,42 +217,7 @@ fetch_stream_free(struct fetch_stream *s)
 static bool
 add_header(struct fetch_stream *s, const char *name, const char *value)
 {
-	struct buf line;
-	struct curl_slist *longer = NULL;
-
-	buf_init(&line, LINE_MAX_BYTES);
-	if (buf_addf(&line, "%s%s", name, value) && buf_add_byte(&line, '\0'))
-		longer = curl_slist_append(s->headers, line.data);
-	buf_fini(&line);
-	if (longer != NULL)
-		s->headers = longer;
-	return longer != NULL;
-}
-
-static bool
-set_numbers(struct fetch_stream *s)
-{
-	const struct {
-		CURLoption option;
-		long value;
-	} numbers[] = {
-		{CURLOPT_NOSIGNAL, 1},
-		{CURLOPT_QUICK_EXIT, 1},
-		{CURLOPT_FOLLOWLOCATION, 0},
-		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
-		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-		{CURLOPT_SSL_VERIFYPEER, 1},
-		{CURLOPT_SSL_VERIFYHOST, 2},
-		{CURLOPT_HTTPAUTH, CURLAUTH_BASIC},
-		{CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
-		{CURLOPT_BUFFERSIZE, RECEIVE_BYTES},
-		{CURLOPT_CONNECTTIMEOUT_MS, (long)s->options.connect_timeout_ms},
-	};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (curl_easy_setopt(s->easy, numbers[i].option, numbers[i].value) != CURLE_OK)
-			return false;
-	return true;
+	return fetch_add_header(&s->headers, name, str_from(value), NULL);
 }
 
 static bool
@@ -269,8 +225,7 @@ set_callbacks(struct fetch_stream *s)
 {
 	CURL *easy = s->easy;
 
-	return fetch_wipe_reads(easy) &&
-	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, s) == CURLE_OK &&
@@ -282,7 +237,22 @@ set_callbacks(struct fetch_stream *s)
 }
 
 static bool
-set_texts(struct fetch_stream *s, const struct fetch_stream_request *r)
+set_options(struct fetch_stream *s)
+{
+	static const struct fetch_number numbers[] = {
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+		{CURLOPT_HTTPAUTH, CURLAUTH_BASIC},
+		{CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+		{CURLOPT_BUFFERSIZE, RECEIVE_BYTES},
+	};
+	const struct fetch_stream_options *o = &s->options;
+
+	return fetch_set_options(s->easy, o->ca_file, o->user_agent, o->connect_timeout_ms) &&
+	       fetch_set_numbers(s->easy, numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+static bool
+set_credentials(struct fetch_stream *s, const struct fetch_stream_request *r)
 {
 	CURL *easy = s->easy;
 
@@ -291,11 +261,7 @@ set_texts(struct fetch_stream *s, const struct fetch_stream_request *r)
 	     curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, secret_view(r->bearer).data) !=
 		     CURLE_OK))
 		return false;
-	return curl_easy_setopt(easy, CURLOPT_URL, r->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_USERAGENT, s->options.user_agent) == CURLE_OK &&
-	       (s->options.ca_file == NULL ||
-		curl_easy_setopt(easy, CURLOPT_CAINFO, s->options.ca_file) == CURLE_OK) &&
+	return (r->authorization == NULL || add_header(s, "Authorization: ", r->authorization)) &&
 	       (r->user == NULL || (curl_easy_setopt(easy, CURLOPT_USERNAME, r->user) == CURLE_OK &&
 				    curl_easy_setopt(easy, CURLOPT_PASSWORD,
 						     secret_view(r->password).data) == CURLE_OK));
@@ -306,7 +272,7 @@ set_method(struct fetch_stream *s, const struct fetch_stream_request *r)
 {
 	CURL *easy = s->easy;
 
-	/* Nothing is asked for compressed, but some servers and proxies send it. */
+	/* Some servers and proxies compress responses although the request does not ask for it. */
 	if (!add_header(s, "Expect:", "") || !add_header(s, "Accept-Encoding:", "") ||
 	    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") != CURLE_OK ||
 	    (r->accept != NULL && !add_header(s, "Accept: ", r->accept)) ||
@@ -327,8 +293,6 @@ set_range(struct fetch_stream *s, const struct fetch_stream_request *r)
 {
 	char range[32];
 
-	if (r->authorization != NULL && !add_header(s, "Authorization: ", r->authorization))
-		return false;
 	if (r->range_from == 0)
 		return true;
 	snprintf(range, sizeof(range), "%llu-", (unsigned long long)r->range_from);
@@ -341,8 +305,8 @@ start(struct fetch_stream *s, const struct fetch_stream_request *r, struct err *
 	stop(s);
 	if (!fetch_read_url(r->url, &s->host, &s->port))
 		return err_set(e, ERR_PROTOCOL, "the address is not an http or https URL");
-	if (!set_numbers(s) || !set_callbacks(s) || !set_texts(s, r) || !set_method(s, r) ||
-	    !set_range(s, r) ||
+	if (!set_options(s) || !set_callbacks(s) || !set_credentials(s, r) || !set_method(s, r) ||
+	    !set_range(s, r) || curl_easy_setopt(s->easy, CURLOPT_URL, r->url) != CURLE_OK ||
 	    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) != CURLE_OK ||
 	    curl_multi_add_handle(s->multi, s->easy) != CURLM_OK)
 		return err_set(e, ERR_MEMORY, "%s: the request can't be set up", s->host);
@@ -368,7 +332,8 @@ perform(struct fetch_stream *s)
 	}
 }
 
-/* How long it may still take until something moves. The wait for a connection is libcurl's. */
+/* Sets how long to wait for the next bytes, at most a second. libcurl itself limits the time to
+ * connect. ERR_TIMEOUT: a timeout has passed. */
 static bool
 time_left(const struct fetch_stream *s, int *left_ms, struct err *e)
 {
@@ -388,7 +353,8 @@ time_left(const struct fetch_stream *s, int *left_ms, struct err *e)
 	return true;
 }
 
-/* Goes on until there is a head and, unless the answer has ended, a byte. */
+/* Runs the transfer until the response head is complete and, with wants_byte, a byte of the body is
+ * there or the body has ended. */
 static bool
 wait_for(struct fetch_stream *s, bool wants_byte, struct err *e)
 {
@@ -412,7 +378,8 @@ wait_for(struct fetch_stream *s, bool wants_byte, struct err *e)
 	}
 }
 
-/* Absolute. libcurl itself says where it would go only once all of the answer is there. */
+/* Reads the absolute URL of a redirect. libcurl's own CURLINFO_REDIRECT_URL is set only at the end
+ * of the transfer. */
 static void
 read_location(struct fetch_stream *s, const char *url)
 {

@@ -20,55 +20,58 @@ struct fetch_stream;
 struct fetch_stream_options {
 	const char *ca_file; /* PEM bundle; NULL: the system's */
 	const char *user_agent;
-	uint64_t connect_timeout_ms; /* resolve, connect and TLS together */
-	uint64_t stall_timeout_ms;   /* no byte moves for this long while we wait */
-	int cancel_fd;		     /* readable: give up (ERR_CANCELLED); -1: none */
+	uint64_t connect_timeout_ms; /* for resolving, connecting and TLS together */
+	uint64_t stall_timeout_ms;   /* for the next byte while the caller waits */
+	int cancel_fd;		     /* ERR_CANCELLED once it is readable; -1: none */
 };
 
-/* A GET, or with a content_type a POST. The body is borrowed until the next request. */
+/* A GET, or a POST if content_type is set. The body is borrowed until the next request. */
 struct fetch_stream_request {
 	const char *url;
 	const char *accept;
 	const char *content_type;
-	const char *git_protocol; /* Git-Protocol (gitprotocol-http); NULL: none */
+	const char *git_protocol; /* Git-Protocol header (gitprotocol-http); NULL: none */
 	struct str body;
-	const char *user; /* with password: Basic credentials; NULL: none */
+	const char *user; /* Basic credentials, together with user; NULL: none */
 	const struct secret *password;
-	const struct secret *bearer; /* a token for Authorization (RFC 6750); NULL: none */
-	const char *authorization;   /* in place of both: value of the Authorization field */
-	uint64_t range_from;	     /* first byte to ask for (RFC 9110 section 14.2); 0: all */
-	uint64_t total_timeout_ms;   /* 0: none */
-	/* Addresses that are not connected to, whatever the host's name resolves to (ERR_DENIED);
-	 * NULL: none. A proxy of the environment resolves names itself. */
+	const struct secret *bearer; /* Bearer token (RFC 6750); NULL: none */
+	const char *authorization;   /* value of Authorization, instead of user and bearer */
+	uint64_t range_from; /* first byte of the Range (RFC 9110 section 14.2); 0: no range */
+	uint64_t total_timeout_ms; /* 0: none */
+	/* Addresses that the client does not connect to, even if the host's name resolves to them
+	 * (ERR_DENIED); NULL: none. Not checked when an outgoing proxy resolves the name. */
 	const struct cidr_set *refused;
 };
 
-/* Whether the status is of a redirect that names its target (RFC 9110 section 15.4). */
+/* Whether this is a redirect that has a Location (RFC 9110 section 15.4). */
 static inline bool
 fetch_stream_is_redirect(unsigned status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* Valid until the next request. */
+/* Its views are valid until the next request. */
 struct fetch_stream_head {
 	unsigned status;	 /* 100..599 */
 	struct str content_type; /* without parameters */
-	struct str location;	 /* of a redirect, made absolute; else empty */
-	uint64_t retry_after_ms; /* 0: not said */
+	struct str location;	 /* absolute URL of a redirect; empty: no redirect */
+	uint64_t retry_after_ms; /* 0: not given */
 };
 
-/* What options point to outlives it. */
+/* Everything that options point to must outlive the client. */
 struct fetch_stream *fetch_stream_new(const struct fetch_stream_options *options,
 				      struct err *e) MUST_CHECK;
 void fetch_stream_free(struct fetch_stream *s);
 
-/* Sends a request and waits for the head of its answer. Ends an answer that is not read whole.
- * ERR_TIMEOUT, ERR_CONNECT, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT, ERR_DENIED, ERR_CANCELLED. */
+/*
+ * Sends a request and waits for the head of its response. Aborts an earlier response that was not
+ * read to its end. Errors: ERR_TIMEOUT, ERR_CONNECT, ERR_PROXY, ERR_TLS, ERR_PROTOCOL, ERR_LIMIT,
+ * ERR_DENIED, ERR_CANCELLED.
+ */
 bool fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *request,
 		       struct fetch_stream_head *head, struct err *e) MUST_CHECK;
 
-/* The next bytes of the answer, at least one; *len is 0 at its end. */
+/* Waits for the next bytes of the body, at least one; *len is 0 at its end. */
 bool fetch_stream_read(struct fetch_stream *s, void *data, size_t size, size_t *len,
 		       struct err *e) MUST_CHECK;
 

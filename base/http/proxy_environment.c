@@ -15,7 +15,7 @@ static const char *const proxy_variables[] = {"https_proxy", "HTTPS_PROXY", "all
 					      "ALL_PROXY"};
 static const char *const exception_variables[] = {"no_proxy", "NO_PROXY"};
 
-/* The first variable that is set and not empty; *name is its name. */
+/* Finds the first variable that is set and not empty, and its name. */
 static struct str
 first_of(const char *const *names, size_t count, const char **name)
 {
@@ -30,7 +30,8 @@ first_of(const char *const *names, size_t count, const char **name)
 	return STR_NONE;
 }
 
-/* A name stands for itself and all below it; an address may have the length of a prefix. */
+/* Whether an entry of no_proxy matches the host: a domain with its subdomains, or an address, which
+ * may have a prefix length. */
 static bool
 is_exception(struct str entry, struct str host)
 {
@@ -123,7 +124,7 @@ proxy_environment_find(const char *host, struct outgoing_proxy *p, struct err *e
 	*p = (struct outgoing_proxy){.port = 0};
 	if (text.len == 0 || is_excepted(str_from(host)) || parse(p, text))
 		return true;
-	/* Not its value, which may hold a password. */
+	/* The message leaves out the value, which may contain a password. */
 	return err_set(e, ERR_PROXY, "%s: expected a proxy such as http://proxy.example.com:3128",
 		       name);
 }

@@ -12,13 +12,13 @@
 #define PROXY_LOGIN_MAX 512u
 
 struct outgoing_proxy {
-	char host[PROXY_HOST_MAX]; /* "": none, connect to the host itself */
+	char host[PROXY_HOST_MAX]; /* empty: no proxy */
 	uint16_t port;
-	char login[PROXY_LOGIN_MAX]; /* "user:password", or "" */
+	char login[PROXY_LOGIN_MAX]; /* "user:password"; empty: none */
 };
 
-/* For connections to a host, in lower case or numeric. ERR_PROXY: what the environment says can't
- * be used. */
+/* Finds the outgoing proxy for connections to a host, which is in lower case or numeric. ERR_PROXY:
+ * the environment names an unusable proxy. */
 bool proxy_environment_find(const char *host, struct outgoing_proxy *p, struct err *e) MUST_CHECK;
 
 #endif

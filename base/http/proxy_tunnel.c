@@ -16,7 +16,7 @@
 
 #define HEAD_MAX 8192u
 
-#ifndef MSG_NOSIGNAL /* there, the caller ignores SIGPIPE */
+#ifndef MSG_NOSIGNAL /* without it the caller ignores SIGPIPE */
 #define MSG_NOSIGNAL 0
 #endif
 

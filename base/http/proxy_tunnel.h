@@ -7,7 +7,8 @@
 
 #include "base/http/raw_stream.h"
 
-/* A non-blocking socket that leads to the target; or -1. Errors as raw_stream_connect has them. */
+/* Returns a non-blocking socket connected to the target through the outgoing proxy, if there is
+ * one; or -1. Errors are those of raw_stream_connect. */
 int proxy_tunnel_dial(const struct raw_stream_target *target, uint64_t deadline_ms,
 		      struct err *e) MUST_CHECK;
 

@@ -21,14 +21,15 @@
 #include "base/process/fd.h"
 
 #define HOST_MAX      255u
-#define RECEIVE_BYTES 131072u			 /* of one call of the kernel */
-#define SEND_BYTES    (RAW_STREAM_PIECE + 4096u) /* likewise, with what records add */
+#define RECEIVE_BYTES 131072u /* of one receive call */
+/* Of one send call, with the overhead of records. */
+#define SEND_BYTES (RAW_STREAM_PIECE + 4096u)
 
 struct raw_stream {
 	int fd;
 	SSL_CTX *context;
 	SSL *ssl;
-	size_t unflushed; /* bytes of a send whose records are not all with the kernel */
+	size_t unflushed; /* bytes of a write that the kernel has only partly taken */
 };
 
 static bool
@@ -46,11 +47,11 @@ configure(SSL_CTX *context)
 	       SSL_CTX_set_alpn_protos(context, protocols, sizeof(protocols) - 1) == 0;
 }
 
-/* The certificate must be for the name, or for the numeric address. */
+/* Requires a certificate for the host name or the numeric address. */
 static bool
 expect_host(SSL *ssl, const char *host)
 {
-	char name[HOST_MAX + 1]; /* OpenSSL's macro takes no const */
+	char name[HOST_MAX + 1]; /* OpenSSL's macro takes a pointer that is not const */
 	struct ip ip;
 
 	if (ip_parse(&ip, str_from(host)))
@@ -110,7 +111,7 @@ shake_hands(struct raw_stream *s, uint64_t deadline_ms, struct err *e)
 	}
 }
 
-/* From now on records are gathered, and leave when they are flushed. */
+/* From here on records are collected and sent when they are flushed. */
 static bool
 gather_records(const struct raw_stream *s, struct err *e)
 {
@@ -194,7 +195,8 @@ result_of(const struct raw_stream *s, int result, struct err *e)
 	return RAW_STREAM_FAILED;
 }
 
-/* Looking is cheaper than clearing, which reads and writes of small records would notice. */
+/* Clears OpenSSL's error queue only if it is not empty: checking is cheaper than clearing, which
+ * small reads and writes would notice. */
 static void
 clear_errors(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small HTTP service by libevhtp, plain or over TLS, for listeners that face the cluster (health,
+ * A small HTTP service, plain or over TLS, for listeners that face the cluster (health,
  * metrics, admission), never browsers. Request bodies are bounded and drained; exact paths only;
  * everything else is 404, 405 or 413, and what is malformed 400, 431, 501 (chunked bodies, too) or
  * 505. One request per connection, unless keep_alive_ms is set. Every reply has Date,
@@ -25,85 +25,90 @@ struct service_request {
 };
 
 enum service_piece {
-	SERVICE_MORE, /* ask again once this is sent; where nothing was added, a moment later */
-	SERVICE_END,  /* nothing comes behind this */
+	SERVICE_MORE, /* ask again once this is sent; a moment later if nothing was added */
+	SERVICE_END,  /* the end of the body */
 };
 
-/* The rest of a long body. */
+/* A source of the rest of a long body. */
 struct service_source {
-	/* Adds the next piece, of which the source chooses the size. */
+	/* Adds the next piece, whose size it chooses. */
 	enum service_piece (*fill)(void *arg, struct buf *out);
-	void (*close)(void *arg); /* exactly once, also when the client is gone */
+	void (*close)(void *arg); /* called exactly once, also if the client has disconnected */
 	void *arg;
 };
 
 struct service_reply {
 	unsigned status;
-	const char *content_type;     /* literal */
-	struct buf body;	      /* initialised by the service; the handler fills it */
-	struct service_source source; /* only for service_route_long; fill may stay NULL */
+	const char *content_type;     /* a literal */
+	struct buf body;	      /* initialized by the service, filled by the handler */
+	struct service_source source; /* for service_route_long only; fill may be NULL */
 };
 
-/* Answers at once. */
+/* Answers a request before it returns. */
 typedef void service_handler_fn(const struct service_request *request, struct service_reply *reply,
 				void *arg);
 
 /*
- * A request that may be answered later. start returns the work under way, which cancel ends when
- * the client has gone before the answer. NULL: start has answered, or the client gets 503. Of the
- * request only the body stays, until the answer.
+ * Answers a request later. start returns the work in progress; cancel ends it if the client
+ * disconnects before the answer. NULL: start has called service_answer, or the client gets 503.
+ * Only the request's body stays valid until the answer.
  */
 struct service_wait;
 typedef void *service_start_fn(struct service_wait *wait, const struct service_request *request,
 			       void *arg);
 typedef void service_cancel_fn(void *work);
-struct str service_wait_body(struct service_wait *wait); /* a view, until the loop goes on */
+/* A view, valid until the loop runs again. */
+struct str service_wait_body(struct service_wait *wait);
 
-/* Once for each work that was not cancelled, or within start. The wait is gone afterwards. The
- * content type is a literal. */
+/* Answers a waiting request, from the loop or within start; once, and not after cancel. The wait is
+ * invalid afterwards. content_type is a literal. */
 void service_answer(struct service_wait *wait, unsigned status, const char *content_type,
 		    struct str text);
 
 struct service_options {
 	size_t body_max_bytes;
-	/* Of all unfinished requests; those that exceed it get 503. 0: connections_max bodies. */
+	/* Sum over all unfinished requests; one that exceeds it gets 503. 0: no limit but
+	 * connections_max. */
 	size_t bodies_max_bytes;
-	/* A connection without a complete request for this long is closed. */
+	/* Closes connections that have not sent a complete request for this long. */
 	uint64_t idle_timeout_ms;
-	/* How long a connection waits for its next request; 0: it is closed after the first one.
-	 * Longer than clients keep idle connections, which would send into one that closes. */
+	/*
+	 * How long a connection may wait for its next request; 0: it is closed after the first one.
+	 * Must be longer than the keep-alive time of clients, which otherwise send requests into a
+	 * closing connection.
+	 */
 	uint64_t keep_alive_ms;
-	/* More than these are closed at once, unless one that waits can be closed instead. */
+	/* Beyond this, closes a connection that waits for its next request, or else the new
+	 * connection. */
 	unsigned connections_max;
-	struct tls_context *tls; /* NULL: plain; outlives the service, and is its alone */
-	int passed_fd;		 /* a listening socket (listen_socket_adopt), or -1: bind one */
+	/* NULL: plain HTTP; must outlive the service and have no other user. */
+	struct tls_context *tls;
+	int passed_fd; /* a listening socket (listen_socket_adopt), or -1: bind one */
 };
 
 struct service *service_new(struct loop *l, const struct address *address,
 			    const struct service_options *options, struct err *e) MUST_CHECK;
 void service_free(struct service *s);
 
-/* path is exact and outlives the service; GET routes answer HEAD as well. Before the loop runs. */
+/* Adds a route, before the loop runs. path is matched exactly and outlives the service. Routes for
+ * GET also answer HEAD. */
 bool service_route(struct service *s, const char *method, const char *path,
 		   service_handler_fn *handler, void *arg, struct err *e) MUST_CHECK;
 
-/* GET, with replies that may have a source: it is asked for more when the client has taken what it
- * had. A client who takes nothing for idle_timeout_ms is cut off. */
+/* Adds a GET route whose replies may have a source, which is asked for more when the client has
+ * read what was sent. A client who reads nothing for idle_timeout_ms is disconnected. */
 bool service_route_long(struct service *s, const char *path, service_handler_fn *handler, void *arg,
 			struct err *e) MUST_CHECK;
 
-/* As service_route. The service sets no deadline for the work. */
+/* Adds a route that answers later. The service sets no timeout for the work. */
 bool service_route_later(struct service *s, const char *method, const char *path,
 			 service_start_fn *start, service_cancel_fn *cancel, void *arg,
 			 struct err *e) MUST_CHECK;
 
-/* To be called when the TLS context was reloaded: for connections from now on. */
-void service_renew_tls(struct service *s);
+void service_end_keep_alive(struct service *s); /* closes connections after their next answer */
 
-void service_end_keep_alive(struct service *s); /* connections end with their next answer */
-
-/* Accepts no more, closes connections that wait for a request; on_done runs from the loop, once,
- * when the last connection is gone. */
+/* Stops accepting and closes connections that wait for a request. on_done runs once, from the loop,
+ * after the last connection has closed. */
 void service_drain(struct service *s, loop_timer_fn *on_done, void *arg);
 
 const struct address *service_address(const struct service *s);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate in front of libevhtp: buffers one whole request, within limits, and passes it on only
- * after base/http/service_head has checked it. Errors are answered here; the rest of such a request
- * is read and discarded, because closing with unread bytes would reset the connection and lose the
- * response. Requests that are answered later or with a source never reach libevhtp.
+ * The connections of the service: buffers one whole request, within limits, and calls its route's
+ * handler only after base/http/service_head has checked it. After an error response the rest of the
+ * request is read and discarded, because closing with unread bytes would reset the connection and
+ * lose the response.
  */
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,7 +14,6 @@
 #include "base/http/service_head.h"
 #include "base/http/service_private.h"
 #include "base/http/service_stream.h"
-#include "base/net/tls/tls.h"
 #include "base/net/tls/tls_foreign.h"
 
 static void on_gate_read(struct bufferevent *bev, void *arg);
@@ -20,6 +21,7 @@ static void on_gate_read(struct bufferevent *bev, void *arg);
 #define HEAD_MAX_BYTES	16384u
 #define REPLY_MAX_BYTES 4194304u
 #define DRAIN_MAX_BYTES 8388608u
+#define ALLOW_MAX_BYTES 256u
 
 /* Records how many bytes of a request are buffered. False when all clients exceed the limit. */
 static bool
@@ -32,20 +34,9 @@ account_bytes(struct client *c, size_t bytes)
 	return s->options.bodies_max_bytes == 0 || s->held <= s->options.bodies_max_bytes;
 }
 
-static void
-on_deadline(void *arg)
+void
+service_close_client(struct client *c)
 {
-	service_close_client(arg);
-}
-
-static evhtp_res
-on_connection_fini(evhtp_connection_t *connection, void *arg)
-{
-	struct client *c = arg;
-
-	(void)connection;
-	if (c->service->in_libevhtp == c)
-		c->service->in_libevhtp = NULL;
 	if (c->wait.work != NULL)
 		c->wait.route->cancel(c->wait.work);
 	LIST_REMOVE(c, entry);
@@ -54,8 +45,16 @@ on_connection_fini(evhtp_connection_t *connection, void *arg)
 	service_tell_when_drained(c->service);
 	service_stream_free(c->stream);
 	loop_timer_fini(&c->deadline);
+	if (c->tls != NULL)
+		tls_foreign_session_say_close(c->tls);
+	bufferevent_free(c->bev);
 	free(c);
-	return EVHTP_RES_OK;
+}
+
+static void
+on_deadline(void *arg)
+{
+	service_close_client(arg);
 }
 
 /* After an error response: discards what still arrives, up to a limit. */
@@ -79,8 +78,8 @@ on_drain_written(struct bufferevent *bev, void *arg)
 {
 	const struct client *c = arg;
 
-	if (c->connection->ssl != NULL)
-		tls_lent_say_close(c->connection->ssl);
+	if (c->tls != NULL)
+		tls_foreign_session_say_close(c->tls);
 	(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
 
@@ -92,19 +91,32 @@ on_gate_event(struct bufferevent *bev, short what, void *arg)
 		service_close_client(arg);
 }
 
-/* HEAD gets the length of the text only. */
+/* Writes a response. HEAD requests get the length of the text only. allow: the methods of the path,
+ * or empty. */
 static void
-write_text(struct client *c, unsigned status, const char *content_type, struct str text)
+write_text(struct client *c, unsigned status, const char *content_type, struct str allow,
+	   struct str text)
 {
-	struct evbuffer *output = bufferevent_get_output(c->connection->bev);
+	struct evbuffer *output = bufferevent_get_output(c->bev);
 
 	service_write_head(output, status, content_type, !c->is_kept);
+	if (allow.len > 0)
+		(void)evbuffer_add_printf(output, "Allow: %.*s\r\n", STR_FMT(allow));
 	(void)evbuffer_add_printf(output, "Content-Length: %zu\r\n\r\n", text.len);
 	if (!c->wait.is_head && text.len > 0)
 		(void)evbuffer_add(output, text.data, text.len);
 }
 
-/* What still arrives is discarded. */
+static void
+write_problem(struct client *c, unsigned status, struct str allow)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%s\n", service_head_reason(status));
+
+	write_text(c, status, "text/plain; charset=utf-8", allow, (struct str){text, (size_t)len});
+}
+
+/* Ends the connection once its output is sent. Input that still arrives is discarded. */
 static void
 end_connection(struct client *c, struct bufferevent *bev)
 {
@@ -120,11 +132,8 @@ end_connection(struct client *c, struct bufferevent *bev)
 static void
 send_error(struct client *c, struct bufferevent *bev, unsigned status)
 {
-	char text[64];
-	int len = snprintf(text, sizeof(text), "%s\n", service_head_reason(status));
-
 	c->is_kept = false;
-	write_text(c, status, "text/plain; charset=utf-8", (struct str){text, (size_t)len});
+	write_problem(c, status, STR_NONE);
 	end_connection(c, bev);
 }
 
@@ -142,9 +151,9 @@ service_close_waiting(struct service *s)
 	return longest != NULL;
 }
 
-/* What comes before the answer is sent stays where it is. */
+/* Leaves input that arrives before the response is sent in the buffer. */
 static void
-on_passed_read(struct bufferevent *bev, void *arg)
+on_early_read(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
 	(void)arg;
@@ -171,9 +180,9 @@ on_answer_written(struct bufferevent *bev, void *arg)
 	await_next(arg, bev);
 }
 
-/* The answer is in the output. */
+/* Ends a request whose response is in the output. */
 static void
-end_wait(struct client *c, struct bufferevent *bev)
+end_request(struct client *c, struct bufferevent *bev)
 {
 	if (!c->is_kept) {
 		end_connection(c, bev);
@@ -182,14 +191,14 @@ end_wait(struct client *c, struct bufferevent *bev)
 	(void)evbuffer_drain(bufferevent_get_input(bev), c->held);
 	(void)account_bytes(c, 0);
 	loop_timer_start(&c->deadline, c->service->options.idle_timeout_ms);
-	bufferevent_setcb(bev, on_passed_read, on_answer_written, on_gate_event, c);
+	bufferevent_setcb(bev, on_early_read, on_answer_written, on_gate_event, c);
 }
 
 struct str
 service_wait_body(struct service_wait *wait)
 {
 	struct client *c = wait->client;
-	struct evbuffer *input = bufferevent_get_input(c->connection->bev);
+	struct evbuffer *input = bufferevent_get_input(c->bev);
 	const char *whole = (const char *)evbuffer_pullup(input, (ssize_t)c->held);
 
 	return whole != NULL ? (struct str){whole + c->held - wait->body_len, wait->body_len}
@@ -205,25 +214,25 @@ service_answer(struct service_wait *wait, unsigned status, const char *content_t
 	wait->work = NULL;
 	wait->is_answered = true;
 	c->is_kept = c->is_kept && !c->service->is_closing;
-	write_text(c, status, content_type, text);
+	write_text(c, status, content_type, STR_NONE, text);
 	if (!wait->is_starting)
-		end_wait(c, c->connection->bev);
+		end_request(c, c->bev);
 }
 
-/* Until the answer the request stays in the buffer, and only the work has a deadline. */
+/* Starts work that answers later. Until then the request stays in the buffer, and the service sets
+ * no deadline. */
 static void
 begin_wait(struct client *c, struct bufferevent *bev, const struct service_route *route,
 	   const struct service_request *request)
 {
-	c->wait = (struct service_wait){.client = c,
-					.route = route,
-					.body_len = request->body.len,
-					.is_head = str_equal(request->method, STR("HEAD")),
-					.is_starting = true};
+	c->wait.client = c;
+	c->wait.route = route;
+	c->wait.body_len = request->body.len;
+	c->wait.is_starting = true;
 	void *work = route->start(&c->wait, request, route->arg);
 	c->wait.is_starting = false;
 	if (c->wait.is_answered) {
-		end_wait(c, bev);
+		end_request(c, bev);
 		return;
 	}
 	c->wait.work = work;
@@ -232,48 +241,7 @@ begin_wait(struct client *c, struct bufferevent *bev, const struct service_route
 		return;
 	}
 	loop_timer_stop(&c->deadline);
-	bufferevent_setcb(bev, on_passed_read, NULL, on_gate_event, c);
-}
-
-/* Calls libevhtp, which may free the client. Returns whether that is still there. */
-static bool
-outlives(struct client *c, bufferevent_data_cb fn, struct bufferevent *bev)
-{
-	struct service *s = c->service;
-
-	s->in_libevhtp = c;
-	fn(bev, c->connection);
-	bool is_there = s->in_libevhtp == c;
-	s->in_libevhtp = NULL;
-	return is_there;
-}
-
-/* libevhtp frees the request, and gets ready for another one. */
-static void
-on_kept_written(struct bufferevent *bev, void *arg)
-{
-	struct client *c = arg;
-
-	if (outlives(c, c->write_fn, bev) && c->connection->request == NULL)
-		await_next(c, bev);
-}
-
-/* libevhtp gets exactly one whole request, and calls on_request with it. */
-static void
-pass_to_libevhtp(struct client *c, struct bufferevent *bev, const struct service_request *request)
-{
-	struct service *s = c->service;
-
-	(void)account_bytes(c, 0);
-	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
-	bufferevent_setcb(bev, on_passed_read, c->is_kept ? on_kept_written : on_drain_written,
-			  on_gate_event, c);
-	s->current = request;
-	s->current_is_kept = c->is_kept;
-	bool is_there = outlives(c, c->read_fn, bev);
-	s->current = NULL;
-	if (is_there && !c->is_kept)
-		bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
+	bufferevent_setcb(bev, on_early_read, NULL, on_gate_event, c);
 }
 
 /* The client has read all, or closes. */
@@ -281,14 +249,13 @@ static void
 on_stream_end(void *arg)
 {
 	struct client *c = arg;
-	struct bufferevent *bev = c->connection->bev;
+	struct bufferevent *bev = c->bev;
 
 	bufferevent_setcb(bev, on_drain_read, on_drain_written, on_gate_event, c);
 	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
 		on_drain_written(bev, c);
 }
 
-/* Replies that may be long are sent without libevhtp. */
 static void
 start_stream(struct client *c, struct bufferevent *bev, const struct service_route *r,
 	     const struct service_request *request)
@@ -313,18 +280,42 @@ start_stream(struct client *c, struct bufferevent *bev, const struct service_rou
 		send_error(c, bev, 500);
 }
 
-/* Only replies that are whole at once need libevhtp. */
 static void
-pass_on(struct client *c, struct bufferevent *bev, const struct service_request *request)
+run_handler(struct client *c, struct bufferevent *bev, const struct service_route *r,
+	    const struct service_request *request)
 {
-	const struct service_route *r = service_routes_find(&c->service->routes, request, NULL);
+	struct service_reply reply = {.status = 200, .content_type = "text/plain; charset=utf-8"};
 
-	if (r != NULL && r->start != NULL)
+	buf_init(&reply.body, REPLY_MAX_BYTES);
+	r->handler(request, &reply, r->arg);
+	if (buf_is_ok(&reply.body)) {
+		write_text(c, reply.status, reply.content_type, STR_NONE, buf_view(&reply.body));
+		end_request(c, bev);
+	} else {
+		send_error(c, bev, 500);
+	}
+	buf_fini(&reply.body);
+}
+
+static void
+answer(struct client *c, struct bufferevent *bev, const struct service_request *request)
+{
+	struct buf allowed;
+
+	buf_init(&allowed, ALLOW_MAX_BYTES);
+	const struct service_route *r = service_find_route(c->service, request, &allowed);
+	c->wait = (struct service_wait){.is_head = str_equal(request->method, STR("HEAD"))};
+	if (r == NULL) {
+		write_problem(c, allowed.len > 0 ? 405 : 404, buf_view(&allowed));
+		end_request(c, bev);
+	} else if (r->start != NULL) {
 		begin_wait(c, bev, r, request);
-	else if (r != NULL && r->has_source)
+	} else if (r->has_source) {
 		start_stream(c, bev, r, request);
-	else
-		pass_to_libevhtp(c, bev, request);
+	} else {
+		run_handler(c, bev, r, request);
+	}
+	buf_fini(&allowed);
 }
 
 static void
@@ -395,46 +386,45 @@ on_gate_read(struct bufferevent *bev, void *arg)
 		.body = str_skip(bytes, end + 4),
 		.is_http10 = head.is_http10,
 	};
-	pass_on(c, bev, &request);
+	answer(c, bev, &request);
 }
 
-/* The body was read by the gate. libevhtp would parse forms in it. */
-static evhtp_res
-on_body(evhtp_request_t *request, struct evbuffer *body, void *arg)
+/* Creates the bufferevent, which owns fd and the TLS session. NULL: out of memory. */
+static struct bufferevent *
+open_bufferevent(struct client *c, int fd)
 {
-	(void)request;
-	(void)arg;
-	(void)evbuffer_drain(body, evbuffer_get_length(body));
-	return EVHTP_RES_OK;
+	struct event_base *base = loop_event_base(c->service->loop);
+	struct tls_context *tls = c->service->options.tls;
+
+	if (tls == NULL)
+		return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->tls = tls_foreign_session_new(tls);
+	return c->tls == NULL
+		       ? NULL
+		       : bufferevent_openssl_socket_new(base, fd, c->tls, BUFFEREVENT_SSL_ACCEPTING,
+							BEV_OPT_CLOSE_ON_FREE);
 }
 
-/* Installs the gate in front of libevhtp's parser. */
-evhtp_res
-service_gate_accept(evhtp_connection_t *connection, void *arg)
+bool
+service_gate_accept(struct service *s, int fd)
 {
-	struct service *s = arg;
 	struct client *c = calloc(1, sizeof(*c));
-	struct bufferevent *bev = connection->bev;
-	void *unused;
 
 	if (c == NULL)
-		return EVHTP_RES_FATAL;
-	/* Only the first one can fail, for want of memory. */
-	if (evhtp_connection_set_hook(connection, evhtp_hook_on_read, (evhtp_hook)on_body, NULL) !=
-		    0 ||
-	    evhtp_connection_set_hook(connection, evhtp_hook_on_connection_fini,
-				      (evhtp_hook)on_connection_fini, c) != 0) {
-		free(c);
-		return EVHTP_RES_FATAL;
-	}
+		return false;
 	c->service = s;
-	c->connection = connection;
+	c->bev = open_bufferevent(c, fd);
+	if (c->bev == NULL) {
+		free(c);
+		return false;
+	}
 	LIST_INSERT_HEAD(&s->clients, c, entry);
 	s->client_count++;
 	loop_timer_init(&c->deadline, s->loop, on_deadline, c);
 	loop_timer_start(&c->deadline, s->options.idle_timeout_ms);
-	bufferevent_getcb(bev, &c->read_fn, &c->write_fn, &c->event_fn, &unused);
-	bufferevent_setcb(bev, on_gate_read, NULL, on_gate_event, c);
-	bufferevent_setwatermark(bev, EV_READ, 0, HEAD_MAX_BYTES + s->options.body_max_bytes + 1);
-	return EVHTP_RES_OK;
+	bufferevent_setcb(c->bev, on_gate_read, NULL, on_gate_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0,
+				 HEAD_MAX_BYTES + s->options.body_max_bytes + 1);
+	(void)bufferevent_enable(c->bev, EV_READ);
+	return true;
 }

@@ -7,7 +7,8 @@
 
 #include "base/ascii.h"
 
-/* Takes a line without its CRLF. Bare CR and LF stay in it and are rejected later. */
+/* Removes a line and its CRLF from the start of *rest. Bare CR and LF stay in it and are rejected
+ * later. */
 static bool
 next_line(struct str *rest, struct str *line)
 {
@@ -38,7 +39,7 @@ is_known_method(struct str method)
 	return false;
 }
 
-/* Visible ASCII only, and no fragment. */
+/* Whether the target is origin-form of visible ASCII without a fragment. */
 static bool
 is_target(struct str target)
 {
@@ -76,7 +77,7 @@ read_request_line(struct str line, struct service_head *h)
 	return 0;
 }
 
-/* Field values: no control characters but HTAB. */
+/* Whether a field value has no control characters other than HTAB. */
 static bool
 is_value(struct str value)
 {

@@ -23,10 +23,12 @@ struct service_head {
 	bool wants_close; /* Connection: close */
 };
 
-/* head ends with its empty line. 0, or the status that refuses the request. */
+/*
+ * Parses a head that ends with its empty line. Returns 0, or the status that refuses the request.
+ */
 unsigned service_head_read(struct str head, struct service_head *h) MUST_CHECK;
 
-/* The reason phrase of a status that this service sends. */
+/* Returns the reason phrase of a status. */
 const char *service_head_reason(unsigned status);
 
 #endif

@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the listener and the gate in front of libevhtp share.
+ * What the listener (service.c) and the connections (service_gate.c) share.
  */
 #ifndef BASE_HTTP_SERVICE_PRIVATE_H
 #define BASE_HTTP_SERVICE_PRIVATE_H
 
-#include <evhtp/evhtp.h>
+#include <event2/bufferevent.h>
 
-#include "base/http/service_routes.h"
+#include "base/http/service.h"
 #include "base/list.h"
+#include "base/net/listen.h"
+
+struct ssl_st;
+
+#define SERVICE_ROUTES_MAX 16
+
+struct service_route {
+	const char *method;
+	const char *path;
+	service_handler_fn *handler; /* NULL: answered later */
+	void *arg;
+	bool has_source; /* its replies may have one */
+	service_start_fn *start;
+	service_cancel_fn *cancel;
+};
 
 struct service {
 	struct loop *loop;
-	evhtp_t *evhtp;
-	struct address address;
+	struct listen *listen;
 	struct service_options options;
-	struct service_routes routes;
+	struct service_route routes[SERVICE_ROUTES_MAX];
+	size_t routes_count;
 	LIST_HEAD(, client) clients;
 	size_t client_count;
-	size_t held; /* bytes of unfinished requests, of all clients */
-	struct loop_timer accept_again;
+	size_t held;	 /* bytes of unfinished requests, of all clients */
 	bool is_closing; /* no connection is kept */
 	bool is_draining;
 	struct loop_defer drained;
-	const struct service_request *current; /* while libevhtp parses */
-	bool current_is_kept;
-	const struct client *in_libevhtp; /* NULL once it is freed */
 };
 
 /* A request that is answered later. */
@@ -43,7 +54,8 @@ struct service_wait {
 struct client {
 	struct service *service;
 	LIST_ENTRY(client) entry;
-	evhtp_connection_t *connection;
+	struct bufferevent *bev;
+	struct ssl_st *tls; /* owned by bev; NULL: plain HTTP */
 	struct loop_timer deadline;
 	bool has_continued;
 	bool is_waiting;   /* for its next request, not for the first one */
@@ -53,20 +65,13 @@ struct client {
 	size_t drained;
 	struct service_stream *stream; /* of a reply with a source, or NULL */
 	struct service_wait wait;
-	/* libevhtp's callbacks, restored when the request is passed on */
-	bufferevent_data_cb read_fn;
-	bufferevent_data_cb write_fn;
-	bufferevent_event_cb event_fn;
 };
 
-/* libevhtp's hook for new connections: installs the gate. arg is the service. */
-evhtp_res service_gate_accept(evhtp_connection_t *connection, void *arg);
+/* Serves a new connection. False: out of memory; the descriptor is still the caller's. */
+bool service_gate_accept(struct service *s, int fd) MUST_CHECK;
 
-static inline void
-service_close_client(struct client *c)
-{
-	evhtp_connection_free(c->connection); /* frees the client as well */
-}
+/* Closes the connection and frees the client. */
+void service_close_client(struct client *c);
 
 /* Closes the connection that has waited longest for its next request. False: none waits. */
 bool service_close_waiting(struct service *s);
@@ -77,5 +82,10 @@ service_tell_when_drained(struct service *s)
 	if (s->is_draining && s->client_count == 0)
 		loop_defer_call(&s->drained);
 }
+
+/* Returns the route, or NULL and appends the methods that the path has to allowed. */
+const struct service_route *service_find_route(const struct service *s,
+					       const struct service_request *request,
+					       struct buf *allowed);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes to the connection directly, because libevhtp has not seen the request.
+ * Sends a response piece by piece: asks the source for more when the client has taken what it had.
  */
 #include "base/http/service_stream.h"
 
@@ -13,14 +13,14 @@
 
 #define PIECE_MAX_BYTES (1024u * 1024u)
 #define DATE_SIZE	32
-#define WAIT_MS		1u /* others have their turn while a source has nothing yet */
+#define WAIT_MS		1u /* lets other connections run while a source has nothing yet */
 
 struct service_stream {
 	struct service_stream_options options;
 	struct service_source source;
 	bool is_chunked;
 	struct buf piece;
-	struct loop_timer next; /* the source is asked again */
+	struct loop_timer next; /* fires when to ask the source again */
 };
 
 void
@@ -59,7 +59,7 @@ send_piece(struct service_stream *s, struct str piece)
 		(void)evbuffer_add(out, "\r\n", 2);
 }
 
-/* The last call of a step: the stream may be gone behind it. */
+/* Ends the body. Must be the last call of a step, because on_end may free the stream. */
 static void
 end(struct service_stream *s)
 {
@@ -79,7 +79,8 @@ send_next(struct service_stream *s)
 	if (s->source.fill != NULL)
 		result = s->source.fill(s->source.arg, &s->piece);
 	if (!buf_is_ok(&s->piece)) {
-		s->options.on_close(s->options.arg); /* the client sees that the end is missing */
+		/* The client notices that the last chunk is missing. */
+		s->options.on_close(s->options.arg);
 		return;
 	}
 	send_piece(s, buf_view(&s->piece));
@@ -95,7 +96,7 @@ on_next(void *arg)
 	send_next(arg);
 }
 
-/* The client has taken everything. */
+/* Asks the source for more when the client has read everything. */
 static void
 on_written(struct bufferevent *bev, void *arg)
 {
@@ -106,7 +107,7 @@ on_written(struct bufferevent *bev, void *arg)
 		send_next(s);
 }
 
-/* Nothing more is expected of the client: a request was read whole. */
+/* Discards input: the whole request was read, and pipelining is not supported. */
 static void
 on_read(struct bufferevent *bev, void *arg)
 {

@@ -17,23 +17,23 @@ typedef void service_stream_fn(void *arg);
 
 struct service_stream_options {
 	struct loop *loop;
-	struct bufferevent *bev; /* the stream takes its callbacks */
+	struct bufferevent *bev; /* its callbacks are replaced by the stream's */
 	struct loop_timer *deadline;
-	uint64_t idle_timeout_ms;    /* the deadline, after each piece */
-	service_stream_fn *on_end;   /* all was written, or handed to bev */
-	service_stream_fn *on_close; /* the connection has ended */
+	uint64_t idle_timeout_ms;    /* restarted after each piece */
+	service_stream_fn *on_end;   /* all was written or passed to bev */
+	service_stream_fn *on_close; /* the client has disconnected */
 	void *arg;
 };
 
-/* Sends the head and the reply's body, then what its source has, if any. NULL without memory: the
- * source is closed. The stream is alive until it is freed. */
+/* Sends the head and the reply's body, then what its source has, if any. NULL: out of memory; the
+ * source is closed. Valid until it is freed. */
 struct service_stream *service_stream_new(const struct service_stream_options *options,
 					  const struct service_reply *reply,
 					  const struct service_request *request) MUST_CHECK;
-void service_stream_free(struct service_stream *s); /* closes the source; NULL is fine */
+void service_stream_free(struct service_stream *s); /* closes the source; does nothing for NULL */
 
-/* "HTTP/1.1 200 OK" and the fields that all replies have, without the empty line. closes: says that
- * the connection ends. */
+/* Writes the status line and the fields that all replies have, without the empty line. closes: adds
+ * "Connection: close". */
 void service_write_head(struct evbuffer *out, unsigned status, const char *content_type,
 			bool closes);
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Where this OpenSSL was told that the file is comes before these. */
+/* Tried after the file that this OpenSSL was built or told to use. */
 static const char *const bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
 	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
@@ -33,7 +33,8 @@ find_bundle(void)
 	return NULL;
 }
 
-/* What was not found elsewhere. The certificate stays the store's, as with OpenSSL's own. */
+/* Called for an issuer that was not found elsewhere. The store keeps the certificate, as with
+ * OpenSSL's own look-ups. */
 static int
 on_lookup(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, const X509_NAME *name, X509_OBJECT *result)
 {
@@ -56,7 +57,7 @@ on_lookup(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, const X509_NAME *name, X50
 	return 1;
 }
 
-/* Lives as long as the program. */
+/* Created once, and valid as long as the program runs. */
 static X509_LOOKUP_METHOD *
 lookup_method(void)
 {

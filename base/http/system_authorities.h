@@ -10,7 +10,8 @@
 
 struct ssl_ctx_st;
 
-/* Has the context verify by them. SSL_CERT_FILE and SSL_CERT_DIR mean what they do in OpenSSL. */
+/* Makes the context verify servers by the system's certificate authorities. SSL_CERT_FILE and
+ * SSL_CERT_DIR work as in OpenSSL. */
 bool system_authorities_use(struct ssl_ctx_st *context) MUST_CHECK;
 
 #endif

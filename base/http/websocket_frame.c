@@ -42,7 +42,7 @@ header_size(const struct websocket_reader *r)
 	return 2 + length_bytes(r) + ((r->header[1] & MASK_BIT) != 0 ? MASK_BYTES : 0);
 }
 
-/* False where the length is not in its shortest form or above 2^63. */
+/* Reads the payload length. False: it is not in its shortest form, or above 2^63 - 1. */
 static bool
 read_length(struct websocket_reader *r)
 {
@@ -58,7 +58,7 @@ read_length(struct websocket_reader *r)
 	       (bytes == 8 && length > UINT16_MAX && length <= INT64_MAX);
 }
 
-/* The header is complete. */
+/* Handles a complete frame header. */
 static enum websocket_event
 check_header(struct websocket_reader *r)
 {
@@ -234,16 +234,16 @@ bool
 websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES])
 {
 	static const struct str guid = {"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36};
-	struct crypto_sha1 *sha1 = crypto_sha1_new();
+	struct crypto_digest *sha1 = crypto_sha1_new();
 	uint8_t digest[CRYPTO_SHA1_BYTES];
 	struct buf text;
 
 	if (sha1 == NULL)
 		return false;
-	crypto_sha1_add(sha1, key.data, key.len);
-	crypto_sha1_add(sha1, guid.data, guid.len);
-	crypto_sha1_end(sha1, digest);
-	crypto_sha1_free(sha1);
+	crypto_digest_add(sha1, key.data, key.len);
+	crypto_digest_add(sha1, guid.data, guid.len);
+	crypto_digest_end(sha1, digest);
+	crypto_digest_free(sha1);
 	buf_init(&text, WEBSOCKET_ACCEPT_BYTES);
 	bool ok = crypto_base64_encode(&text, (struct str){(const char *)digest, sizeof(digest)}) &&
 		  text.len == WEBSOCKET_ACCEPT_BYTES;

@@ -24,7 +24,7 @@ enum websocket_close_code {
 	WEBSOCKET_GOING_AWAY = 1001,
 	WEBSOCKET_PROTOCOL_ERROR = 1002,
 	WEBSOCKET_UNSUPPORTED_DATA = 1003,
-	WEBSOCKET_NO_CODE = 1005, /* a close frame without a code; never sent */
+	WEBSOCKET_NO_CODE = 1005, /* the close frame has no code; never sent */
 	WEBSOCKET_POLICY_VIOLATION = 1008,
 	WEBSOCKET_INTERNAL_ERROR = 1011,
 };
@@ -32,54 +32,52 @@ enum websocket_close_code {
 #define WEBSOCKET_HEADER_MAX  14u
 #define WEBSOCKET_CONTROL_MAX 125u
 
-/* Zeroed, but for from_client. */
+/* Zero all fields but from_client. */
 struct websocket_reader {
-	bool from_client; /* frames must be masked; otherwise they must not be */
-	bool in_message;  /* a message is not finished */
+	bool from_client; /* frames must be masked, otherwise they must not be */
+	bool in_message;  /* a message is incomplete */
 	uint8_t header_len;
 	uint8_t control_len;
-	uint8_t mask_at;    /* of the next payload byte */
-	uint64_t data_left; /* of the payload of the current frame */
+	uint8_t mask_at;    /* counts payload bytes for the mask */
+	uint64_t data_left; /* payload bytes of the current frame still to come */
 	uint8_t header[WEBSOCKET_HEADER_MAX];
 	char control[WEBSOCKET_CONTROL_MAX]; /* payload of a control frame */
 };
 
 enum websocket_event {
-	WEBSOCKET_EVENT_MORE,	/* everything was used */
+	WEBSOCKET_EVENT_MORE,	/* all input was read */
 	WEBSOCKET_EVENT_DATA,	/* bytes of a binary message are in out */
 	WEBSOCKET_EVENT_PING,	/* payload: websocket_control */
 	WEBSOCKET_EVENT_PONG,	/* likewise */
 	WEBSOCKET_EVENT_CLOSE,	/* websocket_close_code_of */
-	WEBSOCKET_EVENT_BAD,	/* malformed: to be closed with 1002; no more calls */
-	WEBSOCKET_EVENT_REFUSED /* a text message: to be closed with 1003; no more calls */
+	WEBSOCKET_EVENT_BAD,	/* malformed: close with 1002, and call no more */
+	WEBSOCKET_EVENT_REFUSED /* a text message: close with 1003, and call no more */
 };
 
-/*
- * Takes bytes off *in up to the next event. At most out_size bytes of payload go to out, their
- * number to *out_len. Call it until WEBSOCKET_EVENT_MORE.
- */
+/* Reads from the start of *in up to the next event. Writes at most out_size bytes of payload to
+ * out, and their number to *out_len. Call it until WEBSOCKET_EVENT_MORE. */
 enum websocket_event websocket_read(struct websocket_reader *r, struct str *in, char *out,
 				    size_t out_size, size_t *out_len);
 
-/* The same for frames of servers, which are not masked: payload is where it was, in *in. */
+/* As websocket_read for frames of servers, which are not masked: payload is a view into *in. */
 enum websocket_event websocket_view(struct websocket_reader *r, struct str *in,
 				    struct str *payload);
 
-/* Payload of the control frame that was read last. */
+/* The payload of the last control frame. */
 struct str websocket_control(const struct websocket_reader *r);
 
-/* Code of the close frame that was read last; WEBSOCKET_NO_CODE when it has none. */
+/* The code of the last close frame; WEBSOCKET_NO_CODE when it has none. */
 unsigned websocket_close_code_of(const struct websocket_reader *r);
 
-/* Writes the header of a final frame; mask is NULL for servers. Returns its length. */
+/* Writes the header of a final frame and returns its length. mask is NULL for servers. */
 size_t websocket_write_header(char out[WEBSOCKET_HEADER_MAX], enum websocket_opcode opcode,
 			      uint64_t payload_len, const uint8_t mask[4]);
 
-/* XORs len bytes with the mask, whose first byte to use is mask[at % 4]; out may be in. */
+/* XORs len bytes with the mask, starting at mask[at % 4]. out and in may be the same memory. */
 void websocket_apply_mask(char *out, const char *in, size_t len, const uint8_t mask[4],
 			  unsigned at);
 
-/* The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
+/* Computes Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
 #define WEBSOCKET_ACCEPT_BYTES 28
 bool websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES]) MUST_CHECK;
 

@@ -19,8 +19,8 @@
 #include "base/log/log_line.h"
 #include "base/log/log_observer.h"
 
-/* What waits for log_flush is at most what a pipe takes whole, so that no line is torn or mixed
- * with another process's. A file takes more in one write. */
+/* The kernel writes up to this much to a pipe atomically, so that no line is split or mixed with
+ * those of another process. Files take more per write. */
 #define HELD_MAX      PIPE_BUF
 #define HELD_FILE_MAX 32768
 
@@ -30,13 +30,13 @@ static struct {
 	int fd;
 	bool is_socket;
 	size_t held_max;
-	atomic_uint_fast64_t dropped; /* lines lost since the last one that got through */
-	atomic_uint_fast64_t lost;    /* since the start */
-	atomic_bool is_torn;	      /* the sink took a part of a line: end it first */
+	atomic_uint_fast64_t dropped; /* lines lost since the last one that was written */
+	atomic_uint_fast64_t lost;    /* since the start of the process */
+	atomic_bool is_torn;	      /* the last write was partial: end that line first */
 } sink = {.level = LOG_INFO, .format = LOG_JSON, .fd = STDERR_FILENO, .held_max = HELD_MAX};
 
-/* As write(2). A socket's flags are shared with others who write to it, so each call says that it
- * must not block. */
+/* As write(2), but never blocks. MSG_DONTWAIT affects one call only; other processes may share a
+ * socket's flags. */
 static ssize_t
 write_to_sink(const char *data, size_t len)
 {
@@ -83,7 +83,9 @@ log_set_level(enum log_level level)
 	sink.level = level;
 }
 
-/* The same pipe or terminal with flags of our own; -1 where the system does not allow it. */
+/*
+ * Opens the same pipe or terminal again, with flags of our own. -1: the system does not allow it.
+ */
 static int
 open_anew(int fd)
 {
@@ -105,8 +107,8 @@ log_open_sink(int fd)
 	int own = open_anew(fd);
 	if (own >= 0)
 		return own;
-	/* O_NONBLOCK would reach all who have this terminal, a shell perhaps. A container's pipe
-	 * belongs to who started it, and only our own processes write to it. */
+	/* Set the flag on a pipe, which only our own processes write to. On a terminal O_NONBLOCK
+	 * would affect every process that uses it, such as a shell. */
 	int flags = S_ISFIFO(st.st_mode) ? fcntl(fd, F_GETFL) : -1;
 	if (flags >= 0)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -119,15 +121,15 @@ log_is_enabled(enum log_level level)
 	return level >= sink.level && level < LOG_OFF;
 }
 
-/* What waits for log_flush; of the one thread that holds lines. */
+/* Lines that wait for log_flush, of the one thread that holds lines. */
 static struct {
-	void (*on_held)(void *arg); /* NULL: nothing is held */
+	void (*on_held)(void *arg); /* NULL: lines are not held */
 	void *arg;
 	size_t len;
 	char data[HELD_FILE_MAX];
 } held;
 static _Thread_local bool holds;
-static struct log_limit repeats; /* of the same thread */
+static struct log_limit repeats; /* belongs to the same thread */
 
 static void tell_repeats(bool all);
 
@@ -151,7 +153,7 @@ log_flush(void)
 		return;
 	held.len = 0;
 	if (atomic_load(&sink.is_torn)) {
-		/* Rare: the newline for the torn line goes ahead on its own. */
+		/* Rare: the newline that ends the partial line is written on its own. */
 		if (write_to_sink("\n", 1) != 1) {
 			count_dropped(count_lines(held.data, len));
 			return;
@@ -177,7 +179,7 @@ log_hold(void (*on_held)(void *arg), void *arg)
 	holds = on_held != NULL;
 }
 
-/* False: the line has to be written at once. */
+/* Holds the line. False: write it at once. */
 static bool
 hold_line(enum log_level level, const struct log_line *l, uint64_t dropped)
 {
@@ -203,7 +205,8 @@ write_line(const struct log_line *l, uint64_t dropped)
 	ssize_t written;
 	size_t len;
 
-	/* The line starts with a newline of its own, which is for a torn line before it. */
+	/* The text starts with a newline, which ends a partial line before it; skip it if there is
+	 * none. */
 	if (!atomic_load(&sink.is_torn))
 		start++;
 	len = (size_t)(l->at - start);
@@ -249,7 +252,8 @@ build_line(struct log_line *l, enum log_format format, const struct event *event
 	log_line_end(l, dropped);
 }
 
-/* The sink's lines are text: the observer's is built again. */
+/* Formats the line again for the observer when the sink's format is text, because observers get
+ * JSON. */
 static __attribute__((noinline)) void
 show_as_json(const struct event *event)
 {
@@ -276,7 +280,7 @@ write_event(const struct event *event, bool is_observed)
 		show_as_json(event);
 }
 
-/* How many lines of which warning were left out, where its period is over. */
+/* Logs how many lines of each repeated warning were suppressed, once its period is over. */
 static void
 tell_repeats(bool all)
 {

@@ -15,29 +15,28 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 enum log_format { LOG_JSON, LOG_TEXT };
 
-#define LOG_VALUE_MAX 1024  /* bytes of one value before escaping; the rest is cut and marked */
-#define LOG_LINE_MAX  16384 /* bytes of one line; further fields are left out and marked */
+#define LOG_VALUE_MAX 1024 /* bytes of one value before escaping; the rest is cut and marked */
+/* Bytes of one line; further fields are left out, which the line says. */
+#define LOG_LINE_MAX 16384
 
 enum log_type { LOG_TYPE_NONE, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_BOOL, LOG_TYPE_MS };
 
 struct log_field {
-	struct str name; /* lower_snake_case, stable: operators write queries against it */
+	struct str name; /* lower_snake_case and stable: operators write queries for it */
 	enum log_type type;
 	struct str text;
 	int64_t number;
 };
 
-/* Fields that every line logged with this context carries, and a parent context's before them. */
+/* Fields of every line logged with this context, after those of its parent. */
 #define LOG_CONTEXT_FIELDS 3
 struct log_context {
 	const struct log_context *parent; /* may be NULL; must outlive this */
 	struct log_field fields[LOG_CONTEXT_FIELDS];
 };
 
-/*
- * A name is a literal, and of letters that need no escapes. log_ms is a duration in milliseconds;
- * log_secret prints "[redacted]": that there is a value without saying it.
- */
+/* Names are literals of letters that need no escapes. log_ms is a duration in milliseconds.
+ * log_secret prints "[redacted]": it shows that there is a value. */
 #define log_str(name, ...)    log_text_field(STR(name), __VA_ARGS__)
 #define log_cstr(name, value) log_text_field(STR(name), str_from(value))
 #define log_secret(name)      log_text_field(STR(name), STR("[redacted]"))
@@ -57,7 +56,7 @@ log_number_field(struct str name, enum log_type type, int64_t value)
 	return (struct log_field){.name = name, .type = type, .number = value};
 }
 
-/* The error's message, as "error", is what log_error lines should carry. */
+/* The error's message as the field "error". */
 static inline struct log_field
 log_err(const struct err *e)
 {
@@ -68,7 +67,7 @@ log_err(const struct err *e)
 #define LOG_FIRST(first, ...) first
 #define LOG_REST(first, ...)  __VA_ARGS__
 
-/* context may be NULL; then a message (a literal), then any number of fields. */
+/* Logs a message (a literal) and any number of fields. context may be NULL. */
 #define log_through(writer, level, context, ...)                                                   \
 	do {                                                                                       \
 		if (log_is_enabled(level))                                                         \
@@ -80,32 +79,33 @@ log_err(const struct err *e)
 #define log_info(...)	   log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)	   log_at(LOG_WARN, __VA_ARGS__)
 #define log_error(...)	   log_at(LOG_ERROR, __VA_ARGS__)
-/* As log_info, for what every request leaves: observers (base/log/log_observer.h) don't see it. */
+/* As log_info, for lines that every request causes: observers (base/log/log_observer.h) do not get
+ * them. */
 #define log_traffic(...) log_through(log_write_unobserved, LOG_INFO, __VA_ARGS__)
 
-/* Lines go to fd (standard error by default). A line that the sink can't take is dropped, counted.
- */
+/* Sets level, format and descriptor (default: standard error). Lines that the sink does not take
+ * are dropped and counted. */
 void log_configure(enum log_level level, enum log_format format, int fd);
 
 void log_set_level(enum log_level level);
 
-/* Lines that the sink did not take since the start. */
+/* The number of lines that the sink did not take since the start of the process. */
 uint64_t log_lines_lost(void);
 
 /*
- * A descriptor for log_configure that does not block its writer, whatever its reader does: pipes
- * and terminals are opened anew with O_NONBLOCK; a pipe that can't be is set not to block. A pipe
- * gets room for LOG_PIPE_BYTES. Others are given back as they are: sockets are written to with
- * MSG_DONTWAIT, files wait for the disk only.
+ * Returns a descriptor for log_configure that never blocks the writer: pipes and terminals are
+ * opened again with O_NONBLOCK; if a pipe can't be, the flag is set on it. Pipes get a buffer of
+ * LOG_PIPE_BYTES. Other descriptors are returned unchanged: sockets are written with MSG_DONTWAIT,
+ * and files block on the disk only.
  */
 #define LOG_PIPE_BYTES (1024 * 1024)
 int log_open_sink(int fd);
 
 /*
- * From now on warnings of this thread that repeat are limited (see base/log/log_limit.h), and lines
- * below "warn" wait for log_flush, so that many leave in one
- * write. on_held is called when the first one waits. A line at "warn" or above takes them along,
- * and so does one that has no room. NULL ends it.
+ * Limits repeated warnings of this thread from now on (base/log/log_limit.h), and holds lines below
+ * "warn" until log_flush, so that many are written at once. on_held is called when the first line
+ * is held. Held lines are also written before a line at "warn" or above, and when the buffer is
+ * full. NULL ends both.
  */
 void log_hold(void (*on_held)(void *arg), void *arg);
 void log_flush(void);

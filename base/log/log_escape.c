@@ -42,8 +42,8 @@ decode_utf8(struct str s, uint32_t *code)
 	return len;
 }
 
-/* C0, DEL and C1 controls, line and paragraph separators, and what changes the reading direction.
- */
+/* Whether the character is a control character (C0, DEL, C1), a line or paragraph separator, or
+ * changes the reading direction. */
 static bool
 is_dangerous(uint32_t code)
 {

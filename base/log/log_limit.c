@@ -29,7 +29,7 @@ log_limit_admit(struct log_limit *r, const char *message, uint64_t now_ms)
 
 	if (item == NULL)
 		return true;
-	/* One that is limited begins anew once it has been taken. */
+	/* A limited message starts a new period only after log_limit_take has reported it. */
 	if (item->lines <= LOG_LIMIT_LINES && is_over(item, now_ms)) {
 		item->since_ms = now_ms;
 		item->lines = 0;

@@ -13,7 +13,7 @@
 
 #define LOG_LIMIT_PERIOD_MS 10000u
 #define LOG_LIMIT_LINES	    100u /* of one message in a period */
-#define LOG_LIMIT_MESSAGES  64u	 /* limited separately; further ones are not limited */
+#define LOG_LIMIT_MESSAGES  64u	 /* limited separately; further messages are not limited */
 
 struct log_limit {
 	struct log_limit_entry {
@@ -22,14 +22,14 @@ struct log_limit {
 		uint64_t lines;
 	} items[LOG_LIMIT_MESSAGES];
 	size_t count;
-	size_t limited; /* messages of which lines are being left out */
+	size_t limited; /* messages with suppressed lines */
 };
 
-/* Whether this line may be written. */
+/* Whether to write this line. */
 bool log_limit_admit(struct log_limit *r, const char *message, uint64_t now_ms);
 
-/* Takes one message whose period is over, and how many lines of it were left out; NULL when there
- * is none. all: also where the period is not over. */
+/* Removes a message whose period is over, with the number of suppressed lines; NULL: there is none.
+ * all: includes messages whose period is not over. */
 const char *log_limit_take(struct log_limit *r, uint64_t now_ms, bool all, uint64_t *left_out);
 
 #endif

@@ -9,9 +9,9 @@
 #include "base/log/log_record.h"
 
 #define CUT_MARK      "\xe2\x80\xa6[cut]" /* follows a value that was cut */
-#define PARENTS_MAX   8			  /* contexts above one another that are printed */
-#define TAIL_RESERVED 64		  /* room for what closes a line */
-#define NAME_AROUND   4			  /* a comma, two quotes and a colon */
+#define PARENTS_MAX   8			  /* nested contexts that are printed */
+#define TAIL_RESERVED 64		  /* reserved for the end of a line */
+#define NAME_AROUND   4			  /* of a name: a comma, two quotes and a colon */
 
 static inline void
 add(struct log_line *l, const char *data, size_t len)
@@ -49,7 +49,7 @@ add_escaped(struct log_line *l, struct str value)
 	}
 }
 
-/* At most LOG_VALUE_MAX bytes, without splitting a character. */
+/* Returns at most LOG_VALUE_MAX bytes, without splitting a character. */
 static struct str
 cut_value(struct str value)
 {
@@ -88,7 +88,7 @@ add_number(struct log_line *l, int64_t number)
 	add(l, digits + at, sizeof(digits) - at);
 }
 
-/* Only the milliseconds change from one line to most others. */
+/* Formats the time; in most lines only the milliseconds differ from the line before. */
 static void
 add_time(struct log_line *l)
 {
@@ -109,7 +109,7 @@ add_time(struct log_line *l)
 	add(l, cached, 24);
 }
 
-/* Whether a value can stand in a text line without quotes. */
+/* Whether a value needs no quotes in a text line. */
 static bool
 is_bare(struct str value)
 {
@@ -177,7 +177,7 @@ add_name(struct log_line *l, struct str name)
 	l->at = at;
 }
 
-/* A field that does not fit leaves no trace of itself. */
+/* Adds a field, or nothing if it does not fit. */
 static void
 add_field(struct log_line *l, const struct log_field *field)
 {
@@ -251,7 +251,7 @@ log_line_add_fields(struct log_line *l, const struct log_field *fields)
 		add_field(l, fields);
 }
 
-/* Uses the reserved room; says what is missing. */
+/* Ends the line within the reserved bytes; says if fields are missing. */
 void
 log_line_end(struct log_line *l, uint64_t dropped)
 {

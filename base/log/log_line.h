@@ -13,18 +13,19 @@
 
 struct log_line {
 	char *at;
-	char *end; /* additions stop here */
+	char *end; /* nothing more is added */
 	bool is_full;
 	enum log_format format;
 	int64_t time_ms;
-	/* In JSON: where the escaped message begins and ends, and what is behind it. */
+	/* In JSON: where the escaped message begins and ends, and the end of the fields. */
 	const char *message;
 	const char *message_end;
-	const char *fields;	 /* NULL in text */
-	char data[LOG_LINE_MAX]; /* the first byte is a newline, for a torn line before this one */
+	const char *fields; /* NULL in text */
+	/* The first byte is a newline, which ends a partial line before it. */
+	char data[LOG_LINE_MAX];
 };
 
-/* In this order: the head first, then contexts and fields, the tail last. */
+/* Call in this order: log_line_begin, then contexts and fields, log_line_end last. */
 void log_line_begin(struct log_line *l, enum log_format format, enum log_level level,
 		    const char *message);
 void log_line_add_context(struct log_line *l, const struct log_context *context);

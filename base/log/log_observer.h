@@ -9,16 +9,16 @@
 #include "base/log/log_record.h"
 
 /*
- * From now on fn is called with every line that is written, or that the sink did not take, on the
- * thread that logs, which must not log in it. The record's views are valid until it returns. NULL
- * ends it. Before other threads log.
+ * Calls fn from now on for every line, whether or not the sink takes it, on the thread that logs.
+ * fn must not log. The record's views are valid until fn returns. NULL removes the observer. Call
+ * it before other threads log.
  */
 typedef void log_observer_fn(const struct log_record *record, void *arg);
 void log_observe(log_observer_fn *fn, void *arg);
 
 bool log_is_observed(void);
 
-/* Shows it a line: of the log, or one that another process wrote. */
+/* Passes a line to the observer: one of the log, or one that another process wrote. */
 void log_show_observer(const struct log_record *record);
 
 #endif

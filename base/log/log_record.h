@@ -14,7 +14,7 @@ enum log_source {
 	LOG_SOURCES,
 };
 
-/* The views are JSON text already (RFC 8259), escaped as base/log/log_escape.h does it. */
+/* A log line. Its views are JSON text (RFC 8259), escaped as in base/log/log_escape.h. */
 struct log_record {
 	int64_t time_ms; /* wall clock */
 	enum log_level level;
@@ -26,18 +26,16 @@ struct log_record {
 /* "debug", "info", "warn", "error"; "off" for LOG_OFF. */
 const char *log_level_name(enum log_level level);
 
-/* False for other names, and for "off". */
+/* False for unknown names, and for "off". */
 bool log_level_parse(struct str name, enum log_level *level) MUST_CHECK;
 bool log_source_parse(struct str name, enum log_source *source) MUST_CHECK;
 
-/*
- * {"time":"2026-01-31T12:00:00.123Z","level":"warn","source":"ide","message":"…","fields":{…}}
- * without a newline. False when it does not fit.
- */
+/* Appends the record as JSON without a newline. False: it does not fit.
+ * {"time":"2026-01-31T12:00:00.123Z","level":"warn","source":"ide","message":"…","fields":{…}} */
 bool log_record_write_json(const struct log_record *r, struct buf *out);
 
-/* "2026-01-31T12:00:00.123Z WARN  ide    message {"name":"value"}" without a newline. Escapes stay,
- * so that it is safe on a terminal. */
+/* Appends "2026-01-31T12:00:00.123Z WARN  ide    message {"name":"value"}" without a newline.
+ * Escapes remain, so that a terminal shows it safely. */
 bool log_record_write_text(const struct log_record *r, struct buf *out);
 
 #endif

@@ -7,7 +7,8 @@
 
 struct head {
 	int64_t time_ms;
-	uint16_t size; /* with this head, a multiple of the head's; 0: nothing until the end */
+	/* With this header, padded to its alignment; 0: unused until the end of the ring. */
+	uint16_t size;
 	uint16_t message_bytes;
 	uint16_t fields_bytes;
 	uint8_t level;
@@ -30,7 +31,7 @@ round_up(size_t bytes)
 	return (bytes + sizeof(struct head) - 1) / sizeof(struct head) * sizeof(struct head);
 }
 
-/* Behind the record at position, or behind the gap at the end of the memory. */
+/* Returns the position after the record, or after the unused end of the ring. */
 static uint64_t
 skip(const struct log_ring *r, uint64_t position, struct head *h)
 {
@@ -51,7 +52,7 @@ make_room(struct log_ring *r, size_t bytes)
 	}
 }
 
-/* So that what follows has this much room in one piece. */
+/* Skips the rest of the memory if it is shorter than this many bytes. */
 static void
 leave_gap(struct log_ring *r, size_t bytes)
 {

@@ -9,21 +9,21 @@
 
 #define LOG_RING_BYTES (256u * 1024u)
 
-/* All zero: empty. Positions count bytes since the beginning and never go back. */
+/* Zeroed: empty. Positions count bytes since the start and never decrease. */
 struct log_ring {
-	uint64_t begin;	   /* of the oldest record */
-	uint64_t end;	   /* behind the newest */
-	uint64_t replaced; /* records that are gone: the number of the oldest one */
+	uint64_t begin;	   /* position of the oldest record */
+	uint64_t end;	   /* position after the newest record */
+	uint64_t replaced; /* number of removed records */
 	_Alignas(8) char data[LOG_RING_BYTES];
 };
 
-/* Copies the record. One longer than LOG_LINE_MAX is left out. */
+/* Copies the record. Ignores one longer than LOG_LINE_MAX. */
 void log_ring_add(struct log_ring *r, const struct log_record *record);
 
 /*
- * Reads the record at *position and moves *position behind it; false at the end. A position whose
- * record was replaced moves to the oldest one first. 0 is the position of the first record ever.
- * The views are valid until the next log_ring_add.
+ * Reads the record at *position and moves *position to the next one; false at the end. If the
+ * record was replaced, reads the oldest one. 0 is the position of the first record ever. The views
+ * are valid until the next log_ring_add.
  */
 bool log_ring_read(const struct log_ring *r, uint64_t *position, struct log_record *record);
 

@@ -67,7 +67,7 @@ set_any(struct address *a, uint16_t port)
 	address_set_ip(a, &any, port);
 }
 
-/* A host without brackets: "localhost" is 127.0.0.1. */
+/* Parses a host without brackets; "localhost" is 127.0.0.1. */
 static bool
 set_host(struct address *a, struct str host, bool is_ipv4, uint16_t port)
 {
@@ -162,7 +162,7 @@ address_is_unix(const struct address *a)
 	return a->len > 0 && a->sa.ss_family == AF_UNIX;
 }
 
-/* The path ends at the address's length or at a NUL; an unnamed peer has none. */
+/* Formats the path, which ends at the address's length or at a NUL. Unnamed peers have none. */
 static void
 format_unix(const struct address *a, char *out, size_t size)
 {
@@ -224,8 +224,8 @@ address_port(const struct address *a)
 	return 0;
 }
 
-/* Keys of both families can't be equal: no IPv6 network in use begins with 32 zero bits, ::/8 is
- * reserved (RFC 4291 section 4). */
+/* Keys of the two families never collide: no IPv6 network in use begins with 32 zero bits, because
+ * ::/8 is reserved (RFC 4291 section 4). */
 uint64_t
 address_client_key(const struct address *a)
 {
@@ -238,6 +238,6 @@ address_client_key(const struct address *a)
 	const uint8_t *bytes = ip_own_bytes(&ip);
 	for (size_t i = 0; i < (ip.is_ipv4 ? 4 : 8); i++)
 		key = key << 8 | bytes[i];
-	/* Loopback "::1" has an empty network. */
+	/* "::1" would have the key 0, which means unknown. */
 	return key == 0 ? 1 : key;
 }

@@ -23,24 +23,25 @@ bool address_parse(struct address *a, struct str text, struct err *e) MUST_CHECK
 bool address_is_set(const struct address *a);
 bool address_is_unix(const struct address *a);
 
-/* IPv4 and IPv6 addresses as struct ip; false for all others. */
+/* Converts an IPv4 or IPv6 address; false for others. */
 bool address_get_ip(const struct address *a, struct ip *ip);
 void address_set_ip(struct address *a, const struct ip *ip, uint16_t port);
 
-/* From host and port of a URL; host as address_parse takes it. */
+/* Builds an address from host and port of a URL. host as in address_parse. */
 bool address_from_host(struct address *a, struct str host, uint16_t port, struct err *e) MUST_CHECK;
 
-/* "127.0.0.1:80", "[::1]:80", "unix:/path"; always NUL-terminated. */
+/* Formats as "127.0.0.1:80", "[::1]:80" or "unix:/path"; always NUL-terminated. */
 void address_format(const struct address *a, char *out, size_t size);
 
-/* The IP alone ("127.0.0.1", "::1"), "unix" for unix sockets; IPv4-mapped IPv6 as IPv4. */
+/* Formats the IP alone ("127.0.0.1", "::1"); "unix" for unix sockets. IPv4-mapped IPv6 is formatted
+ * as IPv4. */
 void address_format_ip(const struct address *a, char *out, size_t size);
 
-/* Equal for addresses that are one client: an IPv4 address, also mapped into IPv6, or an IPv6 /64.
- * 0 for everything else. */
+/* Returns the same key for all addresses of one client: an IPv4 address, also mapped into IPv6, or
+ * an IPv6 /64. 0: neither. */
 uint64_t address_client_key(const struct address *a);
 
-/* 0 for unix sockets. */
+/* Returns 0 for unix sockets. */
 uint16_t address_port(const struct address *a);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "base/net/cidr.h"
 
-#define IPV4_PREFIX 96u /* bits of ::ffff:0:0/96 */
+#define IPV4_PREFIX 96u /* prefix length of ::ffff:0:0/96 */
 
 static bool
 matches(const uint8_t a[16], const uint8_t b[16], unsigned prefix)
@@ -37,7 +37,7 @@ parse_network(struct cidr_network *n, struct str text, struct err *e)
 	n->prefix = (unsigned)prefix + (ip.is_ipv4 ? IPV4_PREFIX : 0);
 	memcpy(n->bytes, ip.bytes, sizeof(n->bytes));
 
-	/* 10.1.2.3/8 is more likely a slip than a network. */
+	/* Refuse 10.1.2.3/8: it is more likely a mistake than a network. */
 	memcpy(behind, n->bytes, sizeof(behind));
 	for (unsigned bit = 0; bit < n->prefix; bit++)
 		behind[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);

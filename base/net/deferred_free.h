@@ -11,7 +11,7 @@
 
 struct deferred_free_entry {
 	SLIST_ENTRY(deferred_free_entry) entry;
-	void (*free_fn)(struct deferred_free_entry *entry); /* NULL: not given up */
+	void (*free_fn)(struct deferred_free_entry *entry); /* NULL: not waiting */
 };
 
 struct deferred_free_queue {
@@ -20,9 +20,9 @@ struct deferred_free_queue {
 };
 
 void deferred_free_init(struct deferred_free_queue *r, struct loop *l);
-void deferred_free_fini(struct deferred_free_queue *r); /* frees what waits */
+void deferred_free_fini(struct deferred_free_queue *r); /* frees all that wait */
 
-/* Once per entry: free_fn runs from the loop, or from deferred_free_fini. */
+/* Frees an object later, once: free_fn runs from the loop, or from deferred_free_fini. */
 void deferred_free_add(struct deferred_free_queue *r, struct deferred_free_entry *entry,
 		       void (*free_fn)(struct deferred_free_entry *));
 

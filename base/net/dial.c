@@ -21,7 +21,7 @@
 
 #define NAME_MAX_BYTES	256
 #define ADDRESSES_MAX	16u
-#define NEXT_ADDRESS_MS 250u /* after which another address is tried as well */
+#define NEXT_ADDRESS_MS 250u /* time until the next address is tried in parallel */
 #define WAIT_MAX_MS	60000u
 
 /* Owned by the thread while it runs. */
@@ -29,7 +29,7 @@ struct name_lookup {
 	char host[NAME_MAX_BYTES];
 	char port[8];
 	struct addrinfo *found;
-	int error; /* of getaddrinfo */
+	int error; /* error of getaddrinfo */
 	int done_fd;
 	pthread_t thread;
 };
@@ -82,7 +82,7 @@ start_thread(struct name_lookup *q, int *fd, struct err *e)
 	return err_set_errno(e, error, "thread");
 }
 
-/* Takes q, and frees it unless its thread goes on. NULL: e says why. */
+/* Takes ownership of q, and frees it unless its thread still runs. NULL: see e. */
 static struct addrinfo *
 find_addresses(struct name_lookup *q, uint64_t deadline_ms, struct err *e)
 {
@@ -119,8 +119,8 @@ resolve(const char *host, uint16_t port, uint64_t deadline_ms, struct err *e)
 		err_set(e, ERR_CONNECT, "%.100s: too long a name", host);
 		return NULL;
 	}
-	/* Names below localhost are this machine (RFC 6761 section 6.3), also where no resolver
-	 * knows that. */
+	/* Names below localhost are this machine (RFC 6761 section 6.3), even if the resolver does
+	 * not know it. */
 	if (str_ends_with_nocase(str_from(host), STR(".localhost")))
 		host = "localhost";
 	memcpy(q->host, host, strlen(host));
@@ -130,15 +130,15 @@ resolve(const char *host, uint16_t port, uint64_t deadline_ms, struct err *e)
 
 struct attempts {
 	const struct addrinfo *addresses[ADDRESSES_MAX];
-	struct pollfd fds[ADDRESSES_MAX]; /* fd is -1 where one has failed */
+	struct pollfd fds[ADDRESSES_MAX]; /* fd is -1 where an attempt has failed */
 	size_t count;
 	size_t started;
 	size_t open;
-	uint64_t next_ms; /* when the next one starts, whatever the others do */
-	int error;	  /* of the one that failed last */
+	uint64_t next_ms; /* when the next attempt starts, even if others are still in progress */
+	int error;	  /* errno of the last failed attempt */
 };
 
-/* The resolver's order, but with IPv6 and IPv4 in turn as long as there are both. */
+/* Keeps the resolver's order, but alternates IPv6 and IPv4 as long as there are both. */
 static void
 order_addresses(struct attempts *a, const struct addrinfo *list)
 {
@@ -189,7 +189,7 @@ start_attempt(struct attempts *a)
 	a->started++;
 }
 
-/* The first that is connected; or -1. */
+/* Returns the first connected socket, or -1. */
 static int
 take_connected(struct attempts *a)
 {
@@ -210,7 +210,8 @@ take_connected(struct attempts *a)
 	return -1;
 }
 
-/* -1: a->error is set where all have failed, and 0 where the time is over. */
+/* Returns a connected socket, or -1 with a->error: 0 on timeout, else the errno of the last
+ * attempt. */
 static int
 connect_one(struct attempts *a, uint64_t deadline_ms)
 {

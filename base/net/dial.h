@@ -8,12 +8,12 @@
 
 #include "base/str.h"
 
-/* A non-blocking TCP socket; or -1, with ERR_CONNECT or ERR_TIMEOUT, which names the host. The name
- * may be a numeric address. The deadline (monotonic) includes the look-up of the name. */
+/* Returns a non-blocking TCP socket, or -1 with ERR_CONNECT or ERR_TIMEOUT, which names the host.
+ * host is a name or a numeric address. The deadline (monotonic clock) includes name resolution. */
 int dial_tcp(const char *host, uint16_t port, uint64_t deadline_ms, struct err *e) MUST_CHECK;
 
-/* Waits until poll(2) reports one of the events, or an error of the descriptor. False: ERR_TIMEOUT
- * after the deadline. */
+/* Waits until poll(2) reports one of the events or an error. False: the deadline has passed
+ * (ERR_TIMEOUT). */
 bool dial_wait(int fd, short events, uint64_t deadline_ms, struct err *e) MUST_CHECK;
 
 #endif

@@ -16,22 +16,22 @@ struct ip {
 	bool is_ipv4;		 /* false also for IPv6 text such as "::ffff:10.0.0.1" */
 };
 
-/* Dotted quad or IPv6 without brackets and zone; false for anything else. */
+/* Parses a dotted quad, or IPv6 without brackets and zone. */
 bool ip_parse(struct ip *ip, struct str text) MUST_CHECK;
 
-/* From the 4 or 16 bytes of a packet or socket address. */
+/* Reads the 4 or 16 bytes of a packet or socket address. */
 void ip_from_bytes(struct ip *ip, const void *bytes, bool is_ipv4);
 
-/* The 4 or 16 bytes of its family, as inet_ntop takes them. */
+/* Returns the 4 or 16 bytes of the address's family, as for inet_ntop(3). */
 const uint8_t *ip_own_bytes(const struct ip *ip);
 
-/* In its own family's text; NUL-terminated. */
+/* Formats the address in its own family's notation, NUL-terminated. */
 void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]);
 
-/* Whether an IPv6 address stands for an IPv4 one (RFC 4291 section 2.5.5.2); true for IPv4. */
+/* Whether an IPv6 address maps an IPv4 one (RFC 4291 section 2.5.5.2); true for IPv4. */
 bool ip_is_mapped(const struct ip *ip);
 
-/* 127.0.0.0/8, also mapped into IPv6, and ::1. */
+/* Whether the address is in 127.0.0.0/8, also mapped into IPv6, or is ::1. */
 bool ip_is_loopback(const struct ip *ip);
 
 #endif

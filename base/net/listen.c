@@ -33,24 +33,23 @@ struct listen {
 	ino_t file_ino;
 };
 
-bool
-listen_on(struct evhtp *evhtp, const struct address *wanted, int passed_fd, struct address *bound,
-	  struct err *e)
+static bool
+bind_listener(struct listen *s, const struct address *wanted, int passed_fd, struct err *e)
 {
 	int fd = passed_fd >= 0 ? passed_fd : listen_socket_bind(wanted, e);
 
 	if (fd < 0)
 		return false;
-	if (evhtp_accept_socket(evhtp, fd, BACKLOG) != 0) {
+	if (evhtp_accept_socket(s->evhtp, fd, BACKLOG) != 0) {
 		err_set_errno(e, errno, "listen");
 		close(fd);
 		return false;
 	}
-	if (!listen_socket_address(fd, bound, e))
+	if (!listen_socket_address(fd, &s->address, e))
 		return false;
 	/* The kernel counts a unix socket's path without its NUL. */
 	if (address_is_unix(wanted) && passed_fd < 0)
-		*bound = *wanted;
+		s->address = *wanted;
 	return true;
 }
 
@@ -69,10 +68,8 @@ peer_of(const evhtp_connection_t *connection)
 	return peer;
 }
 
-/*
- * Not OK makes evhtp close connection->sock and free the connection; with -1 in its place the
- * descriptor is ours. After on_accept the listener may be gone.
- */
+/* Not OK makes evhtp close connection->sock and free the connection; with -1 in its place the
+ * descriptor is ours. After on_accept the listener may be gone. */
 static evhtp_res
 on_pre_accept(evhtp_connection_t *connection, void *arg)
 {
@@ -149,9 +146,9 @@ remove_file(const struct listen *s)
 	(void)unlink(un.sun_path);
 }
 
-static struct listen *
-listen_start(struct loop *l, const struct address *address, int passed_fd,
-	     listen_accept_fn *on_accept, void *arg, struct err *e)
+struct listen *
+listen_new(struct loop *l, const struct address *address, int passed_fd,
+	   listen_accept_fn *on_accept, void *arg, struct err *e)
 {
 	struct listen *s = calloc(1, sizeof(*s));
 
@@ -169,7 +166,7 @@ listen_start(struct loop *l, const struct address *address, int passed_fd,
 		goto failed;
 	}
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
-	if (!listen_on(s->evhtp, address, passed_fd, &s->address, e))
+	if (!bind_listener(s, address, passed_fd, e))
 		goto failed;
 	remember_file(s);
 	evconnlistener_set_error_cb(s->evhtp->server, on_accept_error);
@@ -178,21 +175,6 @@ listen_start(struct loop *l, const struct address *address, int passed_fd,
 failed:
 	listen_free(s);
 	return NULL;
-}
-
-struct listen *
-listen_new(struct loop *l, const struct address *address, listen_accept_fn *on_accept, void *arg,
-	   struct err *e)
-{
-	return listen_start(l, address, -1, on_accept, arg, e);
-}
-
-struct listen *
-listen_new_passed(struct loop *l, int fd, listen_accept_fn *on_accept, void *arg, struct err *e)
-{
-	const struct address none = {.len = 0};
-
-	return listen_start(l, &none, fd, on_accept, arg, e);
 }
 
 static void
@@ -227,7 +209,7 @@ listen_free(struct listen *s)
 	free(s);
 }
 
-/* Nothing else stands between the last accept and the close: what comes in this moment is lost. */
+/* Closes at once after the last accept: a connection that arrives between the two is lost. */
 void
 listen_free_gently(struct listen *s)
 {

@@ -16,13 +16,14 @@ struct listen;
 /* The callee owns fd. peer is the remote address. */
 typedef void listen_accept_fn(int fd, const struct address *peer, void *arg);
 
-/* Port 0 takes one from the kernel: see listen_address. A stale unix socket file is replaced. */
-struct listen *listen_new(struct loop *l, const struct address *address,
+/*
+ * Listens on address: port 0 lets the kernel choose one (see listen_address), and a stale unix
+ * socket file is replaced. With passed_fd >= 0, listens on that socket instead, which another
+ * process has bound and keeps (see listen_socket_adopt); owns the descriptor, also on failure.
+ * Returns NULL on failure.
+ */
+struct listen *listen_new(struct loop *l, const struct address *address, int passed_fd,
 			  listen_accept_fn *on_accept, void *arg, struct err *e) MUST_CHECK;
-/* A listening socket that another process has bound and keeps (listen_socket_adopt). Takes fd over,
- * also on failure. */
-struct listen *listen_new_passed(struct loop *l, int fd, listen_accept_fn *on_accept, void *arg,
-				 struct err *e) MUST_CHECK;
 /* Closes the listening socket and removes the file of a unix socket that was bound here. */
 void listen_free(struct listen *s);
 
@@ -39,14 +40,5 @@ bool listen_can_be_reached(const struct listen *s);
 
 /* What is bound, with the port that the kernel chose. */
 const struct address *listen_address(const struct listen *s);
-
-/*
- * Binds and listens for a libevhtp object of a sibling module, with everything that is promised
- * above; passed_fd is a socket to listen on instead, or -1. bound is what is bound, with the
- * kernel's port.
- */
-struct evhtp;
-bool listen_on(struct evhtp *evhtp, const struct address *wanted, int passed_fd,
-	       struct address *bound, struct err *e) MUST_CHECK;
 
 #endif

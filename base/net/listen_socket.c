@@ -63,7 +63,7 @@ set_tcp_options(int fd, const struct ip *ip)
 	       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
 }
 
-/* A bound socket, or -1 with errno set. */
+/* Returns a bound socket, or -1 with errno. */
 static int
 try_bind(const struct address *a)
 {
@@ -92,7 +92,7 @@ listen_socket_bind(const struct address *wanted, struct err *e)
 	if (address_is_unix(&a) && !remove_stale_file(&a, e))
 		return -1;
 	int fd = try_bind(&a);
-	/* The kernel may have no IPv6. */
+	/* Use IPv4 if the kernel has no IPv6. */
 	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) &&
 	    address_get_ip(&a, &ip) && !ip.is_ipv4 && is_wildcard(&ip)) {
 		ip_from_bytes(&ip, ipv4_wildcard, true);

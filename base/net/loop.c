@@ -19,7 +19,7 @@
 
 #define CALLBACKS_PER_POLL 128
 
-/* The clock is read once per round; libevent's cached time tells one round from the next. */
+/* Reads the clock once per round; libevent's cached time tells whether a new round has begun. */
 struct loop_clock {
 	struct timeval round;
 	uint64_t now_ms;
@@ -27,10 +27,10 @@ struct loop_clock {
 
 struct loop {
 	struct event_base *base;
-	struct loop_clock *clock; /* apart, so that reading the time leaves the loop const */
+	struct loop_clock *clock; /* separate, so that reading the time takes a const loop */
 	bool stopping;
 	bool pipe_failed;
-	int pipe[2]; /* -1: not made yet */
+	int pipe[2]; /* -1: not created yet */
 	char scratch[LOOP_SCRATCH_BYTES];
 };
 
@@ -52,7 +52,7 @@ base_new(void)
 struct loop *
 loop_new(struct err *e)
 {
-	/* A peer that went away is seen by the call that writes to it. */
+	/* Without SIGPIPE, the write to a closed connection fails instead. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		err_set(e, ERR_SYSTEM, "SIGPIPE can't be ignored");
 		return NULL;
@@ -81,7 +81,8 @@ make_pipe(struct loop *l)
 		l->pipe[0] = l->pipe[1] = -1;
 		return false;
 	}
-	/* A smaller one only takes more calls; what a user's pipes may hold together has an end. */
+	/* Try smaller sizes: the kernel limits the pipe memory of a user. A smaller pipe only costs
+	 * more calls. */
 	for (unsigned size = LOOP_PIPE_BYTES; size > 65536u; size /= 2)
 		if (fcntl(l->pipe[1], F_SETPIPE_SZ, (int)size) >= 0)
 			break;
@@ -112,7 +113,7 @@ loop_free(struct loop *l)
 {
 	if (l == NULL)
 		return;
-	/* Bufferevents (libevhtp's) that were freed are really freed from the loop. */
+	/* libevent frees bufferevents from the loop. */
 	(void)event_base_loop(l->base, EVLOOP_NONBLOCK);
 	event_base_free(l->base);
 	loop_pipe_give_up(l);
@@ -165,7 +166,7 @@ loop_scratch(struct loop *l)
 	return l->scratch;
 }
 
-/* Without memory the event stays out of the loop; the deadline that its owner has ends the wait. */
+/* Out of memory, the event is not added; its owner's timeout ends the wait. */
 static void
 add_event(struct event *event, const struct timeval *delay)
 {
@@ -301,7 +302,8 @@ loop_timer_fini(struct loop_timer *t)
 void
 loop_timer_start(struct loop_timer *t, uint64_t delay_ms)
 {
-	/* Longer than any deadline of ours, and short enough that sums and struct timeval hold. */
+	/* Longer than any timeout here, and short enough that sums and struct timeval do not
+	 * overflow. */
 	const uint64_t longest_ms = UINT64_C(1000) * 60 * 60 * 24 * 365 * 10;
 	uint64_t now_ms = loop_now_ms(t->loop);
 

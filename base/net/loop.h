@@ -15,31 +15,27 @@
 
 struct loop;
 
-/* Also ignores SIGPIPE for the process. */
+/* Creates the loop; also ignores SIGPIPE for the process. */
 struct loop *loop_new(struct err *e) MUST_CHECK;
 void loop_free(struct loop *l);
 
-/* Runs until loop_stop. False when the loop itself fails. */
+/* Runs until loop_stop. False: the loop itself failed. */
 bool loop_run(struct loop *l, struct err *e) MUST_CHECK;
 void loop_stop(struct loop *l);
 
-/* For libraries that bring their own events (libevhtp). */
+/* For libraries that add their own events (libevhtp). */
 struct event_base *loop_event_base(struct loop *l);
 
-/* Monotonic milliseconds, read once per round of the loop. */
+/* Milliseconds of the monotonic clock, read once per round. */
 uint64_t loop_now_ms(const struct loop *l);
 
-/*
- * One block of scratch memory that a callback may use until it returns; never two users at once.
- * Fifteen whole records of TLS. The kernel backs only what is used of it.
- */
+/* Returns a block of memory for the current callback, which must not keep it. Fifteen TLS records
+ * of maximum size; the kernel allocates only the pages that are used. */
 #define LOOP_SCRATCH_BYTES (15u * 16384u)
 char *loop_scratch(struct loop *l);
 
-/*
- * The two ends of one pipe, for splice: users must leave it empty when they return. NULL where
- * there is none, or where it was given up because the kernel does not splice here.
- */
+/* Returns the two ends of a pipe for splice(2), which users must leave empty. NULL: there is none,
+ * or the kernel does not splice here. */
 #define LOOP_PIPE_BYTES 524288u
 const int *loop_pipe(struct loop *l);
 void loop_pipe_give_up(struct loop *l);
@@ -47,7 +43,7 @@ void loop_pipe_give_up(struct loop *l);
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_io_fn(void *arg, unsigned ready);
 
-/* Readiness of one descriptor, level-triggered. Does not own the descriptor. */
+/* Waits for readiness of a descriptor, level-triggered. Does not own it. */
 struct loop_io {
 	struct event read_event;
 	struct event write_event;
@@ -57,22 +53,21 @@ struct loop_io {
 };
 
 void loop_io_init(struct loop_io *io, struct loop *l, int fd, loop_io_fn *fn, void *arg);
-void loop_io_fini(struct loop_io *io); /* before the descriptor is closed; twice is fine */
+/* Call before the descriptor is closed; may be called twice. */
+void loop_io_fini(struct loop_io *io);
 void loop_io_want(struct loop_io *io, unsigned wanted);
 
-/* Whether the loop's last wait reported the descriptor as readable and fn has not run since. */
+/* Whether the loop's last wait found the descriptor readable and fn has not run since. */
 bool loop_io_is_readable(const struct loop_io *io);
 
-/* Calls fn with LOOP_READ from the loop as if the descriptor were readable: for bytes that wait
- * above it. */
+/* Calls fn with LOOP_READ from the loop as if the descriptor were readable: for bytes that a layer
+ * above has buffered. */
 void loop_io_poke(struct loop_io *io);
 
 typedef void loop_timer_fn(void *arg);
 
-/*
- * One deadline. Moving it later or stopping it costs no call into libevent: the event that is armed
- * fires, sees that its time has not come, and is armed again.
- */
+/* A timer. Moving it later or stopping it costs no call into libevent: the armed event fires early,
+ * and is then armed again or ignored. */
 struct loop_timer {
 	struct event event;
 	struct loop *loop;
@@ -84,11 +79,11 @@ struct loop_timer {
 
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn *fn, void *arg);
 void loop_timer_fini(struct loop_timer *t);
-void loop_timer_start(struct loop_timer *t, uint64_t delay_ms); /* replaces the deadline */
+void loop_timer_start(struct loop_timer *t, uint64_t delay_ms); /* replaces a running deadline */
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_is_running(const struct loop_timer *t);
 
-/* Calls fn from the loop, after the current callback has returned. */
+/* Calls fn from the loop after the current callback has returned. */
 struct loop_defer {
 	struct event event;
 	loop_timer_fn *fn;
@@ -96,7 +91,7 @@ struct loop_defer {
 };
 
 void loop_defer_init(struct loop_defer *d, struct loop *l, loop_timer_fn *fn, void *arg);
-void loop_defer_fini(struct loop_defer *d); /* a call that is due is dropped */
+void loop_defer_fini(struct loop_defer *d); /* drops a pending call */
 void loop_defer_call(struct loop_defer *d);
 
 typedef void loop_signal_fn(void *arg, int signal_number);

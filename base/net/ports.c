@@ -87,7 +87,7 @@ ports_are_https(const struct ports *p, uint16_t port)
 	return is_https;
 }
 
-/* Ranges may overlap, so each is asked. */
+/* Ranges may overlap, so check each one. */
 static bool
 can_exclude(const struct ports *p, uint16_t port)
 {

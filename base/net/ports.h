@@ -18,24 +18,24 @@ struct ports_range {
 
 struct ports {
 	struct ports_range ranges[PORTS_RANGES_MAX];
-	size_t count; /* 0: none */
+	size_t count; /* 0: no ports */
 };
 
-/* Adds to none. */
+/* Appends to the ports that are already there; leaves them unchanged on failure. */
 bool ports_parse(struct ports *p, struct str text, struct err *e) MUST_CHECK;
 void ports_format(const struct ports *p, struct buf *out);
 bool ports_contain(const struct ports *p, uint16_t port);
 
-/* As the last range says that contains the port. */
+/* What the last range that contains the port says. */
 bool ports_are_https(const struct ports *p, uint16_t port);
 
-/* Takes port out of the ranges that hold others as well. False, and nothing changed, when it is
- * listed by itself or the ranges would become too many. */
+/* Removes port from the ranges that contain others too. False: the port is listed by itself, or
+ * there would be too many ranges; nothing changed. */
 bool ports_exclude(struct ports *p, uint16_t port) MUST_CHECK;
 
 bool ports_parse_one(struct str text, uint16_t *port) MUST_CHECK;
 
-/* Splits at the first hyphen only. False when what is before it is no port, or nothing follows. */
+/* Splits "<port>-<rest>" at the first hyphen. False: no port before it, or nothing after it. */
 bool ports_split_host(struct str host, uint16_t *port, struct str *rest) MUST_CHECK;
 
 #endif

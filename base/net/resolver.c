@@ -18,7 +18,7 @@ struct lookup {
 	atomic_uint refs;
 	int done_fd; /* the thread's end of the pipe */
 	char *name;
-	int error; /* of getaddrinfo; valid when the pipe is closed, as are the addresses */
+	int error; /* of getaddrinfo; like the addresses, valid once the pipe is closed */
 	struct ip ips[RESOLVER_IPS_MAX];
 	size_t count;
 };
@@ -30,10 +30,10 @@ struct resolver {
 	resolver_done_fn *done;
 	void *arg;
 	struct lookup *lookup; /* NULL: no thread runs */
-	int fd;		       /* our end of the pipe, with a lookup */
+	int fd;		       /* our end of the pipe, while there is a lookup */
 	struct loop_io io;
 	struct loop_timer timer;
-	bool is_awaited; /* done has not run yet */
+	bool is_awaited; /* done has not been called yet */
 };
 
 static void
@@ -85,7 +85,7 @@ run_lookup(void *arg)
 	return NULL;
 }
 
-/* Signals are for the loop's thread. */
+/* Starts a detached thread with all signals blocked, so that the loop's thread receives them. */
 static bool
 start_thread(struct lookup *q)
 {
@@ -105,7 +105,7 @@ start_thread(struct lookup *q)
 	return ok;
 }
 
-/* Lets go of the look-up, whose thread may still run. */
+/* Releases the look-up, whose thread may still run. */
 static void
 drop_lookup(struct resolver *r)
 {

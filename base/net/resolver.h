@@ -18,13 +18,14 @@ struct resolver;
 
 enum resolver_outcome {
 	RESOLVER_FOUND,
-	RESOLVER_NO_SUCH_NAME, /* name servers say so, or that it has no address */
-	RESOLVER_FAILED,       /* no answer, or an error that may pass */
+	RESOLVER_NO_SUCH_NAME, /* the name does not exist or has no address */
+	RESOLVER_FAILED,       /* no answer, or a temporary error */
 };
 
 struct resolver_result {
 	enum resolver_outcome outcome;
-	struct ip ips[RESOLVER_IPS_MAX]; /* in the order of RFC 6724; further ones are left out */
+	/* In the order of RFC 6724; further addresses are dropped. */
+	struct ip ips[RESOLVER_IPS_MAX];
 	size_t count;
 	struct err err; /* unless found */
 };
@@ -33,11 +34,11 @@ typedef void resolver_done_fn(const struct resolver_result *result, void *arg);
 
 struct resolver *resolver_new(struct loop *l, const char *name, uint64_t timeout_ms,
 			      resolver_done_fn *done, void *arg, struct err *e) MUST_CHECK;
-/* A thread that still runs ends by itself; done does not run. NULL is fine. */
+/* The thread of a running look-up ends by itself; done does not run. Does nothing for NULL. */
 void resolver_free(struct resolver *r);
 
-/* Starts a look-up: done runs later from the loop, once. False: one is under way, or its thread has
- * not ended, or there is no thread or descriptor to be had; done does not run. */
+/* Starts a look-up; done runs once, later, from the loop. False: a look-up or its thread is still
+ * running, or no thread or descriptor is available; done does not run. */
 bool resolver_start(struct resolver *r);
 
 #endif

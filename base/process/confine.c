@@ -13,7 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ABI versions: moves between directories, truncate(2), TCP ports, ioctl(2) of devices, scopes. */
+/* Landlock ABI versions: renames between directories, truncate(2), TCP ports, ioctl(2) on devices,
+ * scopes. */
 #define VERSION_MOVES	 2
 #define VERSION_TRUNCATE 3
 #define VERSION_NET	 4
@@ -37,8 +38,7 @@
 #define READ_FOLDER ((uint64_t)LANDLOCK_ACCESS_FS_READ_DIR)
 #define RUN	    ((uint64_t)LANDLOCK_ACCESS_FS_EXECUTE)
 
-/* landlock_ruleset_attr as of VERSION_SCOPES. Older kernels take what they don't know if it is 0.
- */
+/* landlock_ruleset_attr as of VERSION_SCOPES. Older kernels accept unknown fields that are 0. */
 struct restriction {
 	uint64_t fs;
 	uint64_t net;
@@ -54,7 +54,7 @@ confine_add(struct confine_rules *rules, const char *path, unsigned access)
 	rules->items[rules->count++] = (struct confine_rule){.path = path, .access = access};
 }
 
-/* What the access means for a file, or for a directory and all in it. */
+/* Returns Landlock's rights for the access to a file, or to a directory and all below it. */
 static uint64_t
 bits_of(unsigned access, bool is_folder, long version)
 {

@@ -11,22 +11,22 @@
 
 #include "base/err.h"
 
-/* What is restricted, and what a rule permits. */
+/* What can be restricted, and what rules can permit. */
 enum confine_access {
-	CONFINE_READ = 1,   /* files and lists of directories; metadata are never restricted */
-	CONFINE_WRITE = 2,  /* changes; modes and owners are not restricted */
-	CONFINE_REMOVE = 4, /* of files alone; part of CONFINE_WRITE */
-	CONFINE_RUN = 8,    /* as a program */
-	/* Listening on TCP ports (Linux 6.7) and signals to processes that are not restricted in
-	 * the same way (Linux 6.12). No rule permits them. */
+	CONFINE_READ = 1,   /* of files and directory lists; reading metadata is never restricted */
+	CONFINE_WRITE = 2,  /* changing files; modes and owners are not restricted */
+	CONFINE_REMOVE = 4, /* removing files, without other changes; part of CONFINE_WRITE */
+	CONFINE_RUN = 8,    /* executing as a program */
+	/* Listening on TCP ports (Linux 6.7), and signals to processes outside the sandbox (Linux
+	 * 6.12). No rule permits them. */
 	CONFINE_LISTEN = 16,
 	CONFINE_SIGNAL = 32,
-	/* Connections to abstract unix sockets of such processes (Linux 6.12). */
+	/* Connections to abstract unix sockets of processes outside the sandbox (Linux 6.12). */
 	CONFINE_ABSTRACT = 64,
 };
 
 struct confine_rule {
-	const char *path; /* all below it; a file is itself */
+	const char *path; /* a directory includes all below it */
 	unsigned access;
 };
 
@@ -36,14 +36,14 @@ struct confine_rules {
 	size_t count;
 };
 
-/* Nothing happens for NULL. The path must live as long as the rules, of which there are few enough.
- */
+/* Adds a rule; does nothing for NULL. The path must live as long as the rules. Asserts that there
+ * is room. */
 void confine_add(struct confine_rules *rules, const char *path, unsigned access);
 
 /*
- * Permits what the rules say, and of the rest what is not among restricted; missing paths are
- * skipped. Must be called before the first thread is started; cannot be undone. False: not
- * supported or not permitted, and nothing has changed.
+ * Restricts the process for good to what the rules permit, and to all access that is not in
+ * restricted. Skips missing paths. Call it before the first thread starts. False: not supported or
+ * not permitted, and nothing changed.
  */
 bool confine_process(const struct confine_rules *rules, unsigned restricted,
 		     struct err *e) MUST_CHECK;

@@ -17,7 +17,7 @@ fd_write_all(int fd, struct str data)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
-			errno = ENOSPC; /* where a call that takes nothing sets none */
+			errno = ENOSPC; /* write(2) that returns 0 sets no errno */
 		if (n <= 0)
 			return false;
 		data = str_skip(data, (size_t)n);

@@ -7,20 +7,18 @@
 
 #include "base/str.h"
 
-/* Writes all of data; interrupted calls are repeated. False: errno says why,
- * and some of it may have been written. */
+/* Writes all of data; repeats interrupted calls. False: see errno; a part may have been written. */
 bool fd_write_all(int fd, struct str data) MUST_CHECK;
 
 /* Does nothing for -1. Keeps errno. */
 void fd_close(int fd);
 
-/* Closed on exec. */
+/* Sets close-on-exec. */
 bool fd_set_private(int fd);
 
 bool fd_set_nonblocking(int fd) MUST_CHECK;
 
-/* A pipe whose ends are closed on exec. In a process with other threads that start programs, use
- * pipe2(2). */
+/* Creates a pipe that is closed on exec. If other threads start programs, use pipe2(2) instead. */
 bool fd_pipe(int ends[2]) MUST_CHECK;
 
 #endif

@@ -28,7 +28,7 @@ file_state_is_same(const struct file_state *a, const struct file_state *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-/* True when it is not as it was, or not there. */
+/* Whether the file has changed since the last look, or is missing. */
 static bool
 look(struct file_watch *f)
 {

@@ -74,7 +74,7 @@ read_usage(struct process_metrics *m)
 		m->max_fds = limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
 }
 
-/* proc_pid_stat(5): fields from the third one on, behind the name in parentheses. */
+/* Parses proc_pid_stat(5): the fields after the name in parentheses. */
 static void
 read_stat_fields(struct str fields, struct process_metrics *m)
 {
@@ -105,7 +105,7 @@ read_stat(struct process_metrics *m)
 		return;
 	got = read(fd, text, sizeof(text));
 	(void)close(fd);
-	for (ssize_t i = got - 1; i > 0; i--) /* a name may hold parentheses, too */
+	for (ssize_t i = got - 1; i > 0; i--) /* the name may contain parentheses */
 		if (text[i] == ')') {
 			struct str all = {text, (size_t)got};
 			read_stat_fields(str_trim(str_skip(all, (size_t)i + 1)), m);
@@ -121,7 +121,7 @@ count_descriptors(struct process_metrics *m)
 
 	if (d == NULL)
 		return;
-	m->open_fds = -1;		     /* the one that reads */
+	m->open_fds = -1;		     /* excludes readdir's own descriptor */
 	while ((entry = readdir(d)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
 		m->open_fds += entry->d_name[0] != '.';
 	(void)closedir(d);

@@ -10,13 +10,13 @@
 
 extern const struct metrics_table metrics_process_table;
 
-/* Taken once, so that the start does not move with corrections of the clock. */
+/* Read once at the start, so that clock corrections do not change the start time. */
 struct metrics_process {
 	int64_t started_us; /* since 1970 UTC */
 };
 void metrics_process_init(struct metrics_process *p);
 
-/* Appends the figures of this moment. What can't be read (no /proc) is left out. */
+/* Appends the current values. Leaves out those that can't be read (no /proc). */
 void metrics_process_write(const struct metrics_process *p, struct buf *out);
 
 #endif

@@ -17,8 +17,8 @@
 #include "base/str.h"
 
 #define MESSAGE_MAX	512
-#define STOP_MARGIN_MS	5000u /* between the deadline that we keep and the manager's */
-#define SIGNS_PER_ALARM 2u    /* of life, within the time that the manager waits for one */
+#define STOP_MARGIN_MS	5000u /* margin between our deadline and the manager's */
+#define SIGNS_PER_ALARM 2u    /* watchdog notifications in each period that the manager allows */
 
 static bool
 set_address(struct notify *n, const char *socket_name, struct err *e)
@@ -29,7 +29,7 @@ set_address(struct notify *n, const char *socket_name, struct err *e)
 	if (!is_abstract && socket_name[0] != '/')
 		return err_set(e, ERR_CONFIG, "neither a path nor an abstract name: \"%.64s\"",
 			       socket_name);
-	/* An abstract name is counted; a path needs its NUL. */
+	/* Abstract names have an explicit length; paths need room for their NUL. */
 	if (len < 2 || len + (is_abstract ? 0 : 1) > sizeof(n->address.sun_path))
 		return err_set(e, ERR_CONFIG, "its name has %zu bytes; 2 to %zu can be used", len,
 			       sizeof(n->address.sun_path) - 1);
@@ -51,7 +51,7 @@ open_socket(struct notify *n, const char *socket_name, struct err *e)
 	return n->fd >= 0 || err_set_errno(e, errno, "socket");
 }
 
-/* One datagram. Said once when it does not arrive: a manager that is busy gets the next one. */
+/* Sends one datagram. Logs only the first failure: a busy manager may receive the next one. */
 static void
 tell(struct notify *n, const char *message)
 {
@@ -76,7 +76,7 @@ on_alive(void *arg)
 	loop_timer_start(&n->alive, n->alive_every_ms);
 }
 
-/* Interval of watchdog notifications; 0 if the manager does not request them from this process. */
+/* Interval of watchdog notifications; 0: the manager does not request them from this process. */
 static uint64_t
 alive_every_ms(const struct notify_environment *environment)
 {

@@ -24,25 +24,25 @@ struct notify {
 	struct loop_timer alive;
 };
 
-/* What the manager put into our environment; any may be NULL. */
+/* Variables that the service manager sets; any may be NULL. */
 struct notify_environment {
 	const char *socket;	  /* NOTIFY_SOCKET */
-	const char *watchdog_us;  /* WATCHDOG_USEC: it wants a sign of life this often */
-	const char *watchdog_pid; /* WATCHDOG_PID: of this process */
+	const char *watchdog_us;  /* WATCHDOG_USEC: the watchdog's period in microseconds */
+	const char *watchdog_pid; /* WATCHDOG_PID: the process that should send notifications */
 };
 
-/* On error no notifications are sent; n can be used nevertheless. */
+/* On failure sends no notifications; the other functions may still be called. */
 bool notify_init(struct notify *n, struct loop *l, const struct notify_environment *environment,
 		 struct err *e) MUST_CHECK;
 void notify_fini(struct notify *n);
 
-/* Also says status, one line for people, and starts the signs of life. */
+/* Also sends status, one line for people, and starts watchdog notifications. */
 void notify_ready(struct notify *n, const char *status);
 
-/* To be followed by notify_ready. */
+/* Call notify_ready afterwards. */
 void notify_reloading(struct notify *n);
 
-/* The end has begun and takes at most timeout_ms. */
+/* The process is shutting down, which takes at most timeout_ms. */
 void notify_stopping(struct notify *n, uint64_t timeout_ms);
 
 #endif

@@ -15,7 +15,7 @@
 #define BATCH	      64u
 #define OURS_DELAY_MS 100u
 
-/* A child that has ended and was not reaped, or 0. */
+/* Returns a child that has exited and was not reaped, or 0. */
 static pid_t
 next_ended(void)
 {
@@ -64,7 +64,7 @@ orphans_start(struct orphans *o, struct loop *l, orphans_is_ours_fn *is_ours, vo
 	loop_timer_init(&o->again, l, collect, o);
 	if (!loop_signal_init(&o->signal, l, SIGCHLD, on_child_ended, o, e))
 		return false;
-	/* Who ended before. */
+	/* Reaps children that exited before. */
 	loop_timer_start(&o->again, 0);
 	return true;
 }

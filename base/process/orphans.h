@@ -13,7 +13,7 @@
 
 #include "base/net/loop.h"
 
-/* Whether a module has started pid and will reap it. */
+/* Whether a module has started pid and reaps it itself. */
 typedef bool orphans_is_ours_fn(pid_t pid, void *arg);
 
 struct orphans {
@@ -21,11 +21,11 @@ struct orphans {
 	struct loop_timer again;
 	orphans_is_ours_fn *is_ours;
 	void *arg;
-	uint64_t collected; /* so far */
+	uint64_t collected; /* reaped so far */
 };
 
 bool orphans_start(struct orphans *o, struct loop *l, orphans_is_ours_fn *is_ours, void *arg,
 		   struct err *e) MUST_CHECK;
-void orphans_fini(struct orphans *o); /* fine without a start, when all is zero */
+void orphans_fini(struct orphans *o); /* fine if it was never started and all is zero */
 
 #endif

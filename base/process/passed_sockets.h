@@ -22,24 +22,25 @@ struct passed_sockets {
 };
 
 /*
- * Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and removes them from the environment. Without
- * them, or where they are for another process, there are no sockets. ERR_CONFIG: a number that is
- * none, too many, a name that is missing or stands there twice, a descriptor that is no listening
- * stream socket.
+ * Reads and removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of the environment. No sockets if
+ * they are missing or meant for another process. ERR_CONFIG: not a number, too many, a missing or
+ * repeated name, or a descriptor that is no listening stream socket.
  */
 bool passed_sockets_receive(struct passed_sockets *p, struct err *e) MUST_CHECK;
 
-/* The same for texts as in these variables; the descriptors begin at first_fd. */
+/*
+ * As passed_sockets_receive, from the texts of these variables. The descriptors start at first_fd.
+ */
 bool passed_sockets_parse(struct passed_sockets *p, const char *fds, const char *names,
 			  int first_fd, struct err *e) MUST_CHECK;
 
-/* Gives the socket of this name to the caller; -1 where there is none. */
+/* Returns the socket of this name, which the caller then owns; -1: there is none. */
 int passed_sockets_take(struct passed_sockets *p, const char *name);
 
-/* Whether each was taken. ERR_CONFIG names one that was not. */
+/* Whether all sockets were taken. ERR_CONFIG names one that was not. */
 bool passed_sockets_are_taken(const struct passed_sockets *p, struct err *e) MUST_CHECK;
 
-/* Closes those that were not taken. */
+/* Closes the sockets that were not taken. */
 void passed_sockets_fini(struct passed_sockets *p);
 
 #endif

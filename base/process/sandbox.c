@@ -28,8 +28,8 @@ add_all(struct confine_rules *rules, const char *const *paths, size_t count)
 void
 sandbox_add_system(struct confine_rules *rules, enum sandbox_files files)
 {
-	/* Where distributions have libraries, authorities, and what resolv.conf may point to; the
-	 * process's own state; the number of processors. */
+	/* Libraries, certificate authorities and targets of resolv.conf in common distributions,
+	 * the process's own state, and the number of processors. */
 	static const char *const everywhere[] = {
 		"/usr/lib",
 		"/usr/lib64",
@@ -60,7 +60,7 @@ sandbox_add_system(struct confine_rules *rules, enum sandbox_files files)
 		add_all(rules, etc, sizeof(etc) / sizeof(etc[0]));
 }
 
-/* The first object is the program. */
+/* Finds the address of the loader's name. Stops after the first object, which is the program. */
 static int
 find_loader(struct dl_phdr_info *info, size_t size, void *loader)
 {

@@ -15,32 +15,35 @@ struct sandbox_settings {
 	bool landlock;
 };
 
-/* The files that name resolution, TLS, libraries and our own accounting read. In /etc the whole
- * directory, because files there are replaced; SANDBOX_NO_SECRETS: just the files, as they are now,
- * because secrets may be beside them. */
+/*
+ * The files that name resolution, TLS, libraries and our own metrics read. All of /etc, because
+ * files there are replaced; SANDBOX_NO_SECRETS: only these files as they are now, because secrets
+ * may be next to them.
+ */
 enum sandbox_files {
 	SANDBOX_SYSTEM,
 	SANDBOX_NO_SECRETS,
 };
 void sandbox_add_system(struct confine_rules *rules, enum sandbox_files files);
 
-/* The program that runs, and its loader: what it takes to start another process of it. */
+/* Permits what is needed to start another process of this program: its file and loader. */
 void sandbox_add_own_program(struct confine_rules *rules);
 
 /*
- * A configured file, and its directory, because it is replaced by renaming: also the one that it is
- * in if the path leads through links. Nothing happens for NULL. Paths are copied into the arena.
+ * Permits a configured file and its directory, because updates replace the file by renaming. If the
+ * path contains links, also the directory that the file is really in. Does nothing for NULL. Paths
+ * are copied into the arena.
  */
 struct arena;
 bool sandbox_add_file(struct confine_rules *rules, const char *path, struct arena *a) MUST_CHECK;
 
-/* The path's parent, or the nearest directory above that exists; the path itself where that would
- * be the root directory and something is mounted at the path. NULL without memory. */
+/* Returns the path's parent, or its nearest existing ancestor. Returns the path itself if that
+ * would be the root directory and something is mounted at the path. NULL: out of memory. */
 const char *sandbox_surroundings(const char *path, struct arena *a) MUST_CHECK;
 bool sandbox_is_mount_point(const char *path);
 
-/* Applies both restrictions, as far as the settings say, permanently. The process must have no
- * other threads. */
+/* Applies both sandboxes permanently, as far as the settings say. The process must have a single
+ * thread. */
 void sandbox_enter(const struct sandbox_settings *settings, const struct confine_rules *rules,
 		   unsigned restricted, unsigned groups);
 

@@ -37,10 +37,10 @@ struct statefile {
 	statefile_done_fn *done;
 	void *arg;
 	bool is_busy;
-	bool is_asked; /* the loop has not begun yet */
+	bool is_asked; /* the loop has not been told yet */
 	bool has_thread;
 	pthread_t thread;
-	struct buf content; /* of the replacement under way */
+	struct buf content; /* result of the current replacement */
 	bool ok;
 	struct err result;
 };
@@ -51,7 +51,7 @@ write_fresh(struct statefile *f, struct err *e)
 	int fd;
 	bool ok;
 
-	/* Left behind by a killed process, or created by another user. */
+	/* A killed process may have left this file behind, or another user created it. */
 	(void)unlinkat(f->directory, f->fresh, 0);
 	fd = openat(f->directory, f->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
@@ -76,7 +76,7 @@ replace(struct statefile *f, struct err *e)
 		(void)unlinkat(f->directory, f->fresh, 0);
 		return false;
 	}
-	/* Some file systems can't do it; the rename holds all the same. */
+	/* Some file systems can't sync a directory; the rename works anyway. */
 	(void)fsync(f->directory);
 	return true;
 }
@@ -100,7 +100,7 @@ run_thread(void *arg)
 	return NULL;
 }
 
-/* Signals are for the loop's thread. */
+/* Starts the thread with all signals blocked, so that the loop's thread receives them. */
 static bool
 start_thread(struct statefile *f)
 {
@@ -126,7 +126,7 @@ begin(struct statefile *f)
 	f->is_asked = false;
 	f->has_thread = start_thread(f);
 	if (!f->has_thread)
-		(void)run_thread(f); /* slow is better than not at all */
+		(void)run_thread(f); /* write in this thread: slow is better than not at all */
 }
 
 static void
@@ -178,7 +178,7 @@ statefile_is_busy(const struct statefile *f)
 	return f->is_busy;
 }
 
-/* Two processes with one file would undo each other's changes. */
+/* Locks the file: two processes that use it would overwrite each other's changes. */
 static bool
 take_lock(struct statefile *f, struct err *e)
 {
@@ -188,7 +188,7 @@ take_lock(struct statefile *f, struct err *e)
 	f->lock = openat(f->directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f->lock < 0)
 		return err_set_errno(e, errno, "create %s", name);
-	/* Network file systems without locks: better without than not at all. */
+	/* Some network file systems have no locks; continue without one. */
 	if (flock(f->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		return err_set(e, ERR_CONFIG, "another process uses %s", f->name);
 	return true;

@@ -15,7 +15,7 @@
 
 struct statefile;
 
-/* From the loop, once for every statefile_replace. NULL: the new content is on the disk. */
+/* Called from the loop once for every statefile_replace. NULL: the new content is on the disk. */
 typedef void statefile_done_fn(const struct err *e, void *arg);
 
 struct statefile_options {
@@ -25,25 +25,26 @@ struct statefile_options {
 	void *arg;
 };
 
-/* ERR_CONFIG when another process has it open. The directory must exist. */
+/* Opens the file in an existing directory. ERR_CONFIG: another process has it open. */
 struct statefile *statefile_open(struct loop *l, const struct statefile_options *options,
 				 struct err *e) MUST_CHECK;
 
-/* Waits for a replacement under way, then replaces the content once more by *last (wiped) unless
- * that is NULL or empty; done does not run. */
+/* Waits for a replacement in progress. Then replaces the content by *last (wiped) unless it is NULL
+ * or empty; done does not run. */
 void statefile_close(struct statefile *f, struct buf *last);
 
-/* Appends the content to out, whose maximum bounds it (ERR_LIMIT). ERR_NOT_FOUND: no such file. */
+/* Appends the content to out, whose maximum limits it (ERR_LIMIT). ERR_NOT_FOUND: no such file. */
 bool statefile_read(const struct statefile *f, struct buf *out, struct err *e) MUST_CHECK;
 
-/* Renames the file to "<name>.corrupt-<seconds since 1970>" (aside, when given, gets that name). */
+/* Renames the file to "<name>.corrupt-<seconds since 1970>" and copies that name to aside unless it
+ * is NULL. */
 bool statefile_set_aside(const struct statefile *f, char *aside, size_t size,
 			 struct err *e) MUST_CHECK;
 
 /*
- * Takes the bytes, which are wiped afterwards; mode 0600. One at a time: not while it is busy.
- * Returns at once: a helper thread writes, as an fsync may take long on a cluster's volumes, and
- * every WebSocket of the workspace would stand still meanwhile.
+ * Replaces the content and wipes *content; mode 0600. Not while a replacement is in progress.
+ * Returns at once: a thread writes, because an fsync may take long on network volumes and would
+ * block all connections meanwhile.
  */
 void statefile_replace(struct statefile *f, struct buf *content);
 bool statefile_is_busy(const struct statefile *f);

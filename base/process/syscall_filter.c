@@ -19,7 +19,7 @@
 #include "base/process/syscall_table.h"
 #include "base/str.h"
 
-/* The call's number, or -1 where this architecture does not have it. */
+/* Returns the call's number, or -1: this architecture does not have it. */
 static int
 number_of(const char *name)
 {
@@ -37,7 +37,7 @@ is_known(unsigned number)
 	return name != NULL;
 }
 
-/* A call that something was decided about keeps it. */
+/* Sets the answer for a call that has none yet. */
 static void
 decide(struct syscall_plan *plan, enum syscall_answer answer, const char *names)
 {
@@ -73,8 +73,8 @@ applies(unsigned to, unsigned groups)
 	return to == 0 || (to & groups) != 0;
 }
 
-/* The C library then uses older calls. clone3 has its flags in memory, where a filter can't see
- * them. */
+/* Makes the C library use older calls. clone3 passes its flags in memory, which a filter can't
+ * read. */
 static void
 decide_newer(struct syscall_plan *plan)
 {

@@ -13,29 +13,30 @@
 
 #include "base/err.h"
 
-/* What a process does, beyond reading files and using the descriptors that it has. Without the
- * first two it uses no sockets. */
+/* What a process does besides reading files and using its open descriptors. Without the first two
+ * it uses no sockets. */
 enum syscall_group {
-	SYSCALL_CONNECT = 1,   /* opens connections */
-	SYSCALL_ACCEPT = 2,    /* takes connections at listeners that it has; it gets no others */
-	SYSCALL_WRITE = 4,     /* creates, changes and removes files */
-	SYSCALL_PROGRAMS = 8,  /* starts programs and signals them */
-	SYSCALL_RESTRICT = 16, /* restricts and prioritises itself, and writes file systems out */
-	SYSCALL_WATCH = 32,    /* follows changes of files */
-	SYSCALL_LISTEN = 64,   /* makes a listener that has disappeared again */
-	SYSCALL_FORK = 128,    /* forks processes of its own program, under the same filter */
+	SYSCALL_CONNECT = 1,  /* opens connections */
+	SYSCALL_ACCEPT = 2,   /* accepts connections on listeners that it has; opens no listener */
+	SYSCALL_WRITE = 4,    /* creates, changes and removes files */
+	SYSCALL_PROGRAMS = 8, /* starts programs and sends them signals */
+	/* Restricts itself further, lowers its priority, and syncs file systems. */
+	SYSCALL_RESTRICT = 16,
+	SYSCALL_WATCH = 32,  /* follows changes of files */
+	SYSCALL_LISTEN = 64, /* opens a listener again whose file has disappeared */
+	SYSCALL_FORK = 128,  /* forks, without starting programs; children have the same filter */
 };
 
-/* A filter to load later. */
+/* A filter that is built first and loaded later. */
 struct syscall_filter;
 struct syscall_filter *syscall_filter_new(unsigned groups, struct err *e) MUST_CHECK;
 void syscall_filter_free(struct syscall_filter *f);
 
-/* For all threads, and for programs that are started from here on; cannot be undone. Several apply
- * together. False: not supported or not permitted, and nothing has changed. */
+/* Applies to all threads and to programs started later, for good. Several filters apply together.
+ * False: not supported or not permitted, and nothing changed. */
 bool syscall_filter_load(struct syscall_filter *f, struct err *e) MUST_CHECK;
 
-/* Both. */
+/* Builds and loads a filter. */
 bool syscall_filter_apply(unsigned groups, struct err *e) MUST_CHECK;
 
 #endif

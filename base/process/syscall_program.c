@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 #define X32_BIT	     0x40000000u
-#define RANGES_MAX   256u /* of which one half fits into a jump of 255 instructions */
+#define RANGES_MAX   256u /* half of it must fit into a jump of 255 instructions */
 #define LOAD(field)  BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field)
 #define TEST(op)     (BPF_JMP | BPF_K | (op))
 #define JUMP	     (BPF_JMP | BPF_JA)
@@ -22,7 +22,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "the low half of an argument comes first");
 
-/* Ends where the next one begins. */
+/* A range of numbers with the same answer, up to the start of the next range. */
 struct range {
 	uint32_t first;
 	enum syscall_answer answer;
@@ -41,7 +41,7 @@ emit(struct syscall_filter *f, unsigned code, uint32_t k)
 	return f->count++;
 }
 
-/* From the instruction to the next one that is written. */
+/* Returns the jump distance from the instruction to the next one that is written. */
 static uint8_t
 distance_from(const struct syscall_filter *f, size_t at)
 {
@@ -71,7 +71,7 @@ add_range(struct ranges *r, uint32_t first, enum syscall_answer answer)
 	r->items[r->count++] = (struct range){first, answer};
 }
 
-/* Calls whose arguments are checked have a range each. */
+/* Calls with checked arguments each have a range of their own. */
 static void
 find_ranges(const struct syscall_plan *plan, struct ranges *r)
 {
@@ -82,12 +82,12 @@ find_ranges(const struct syscall_plan *plan, struct ranges *r)
 	add_range(r, SYSCALL_NUMBERS, SYSCALL_UNKNOWN);
 #ifdef __x86_64__
 	add_range(r, X32_BIT, SYSCALL_FATAL);
-	add_range(r, UINT32_MAX, SYSCALL_UNKNOWN); /* a tracer's way to skip a call */
+	add_range(r, UINT32_MAX, SYSCALL_UNKNOWN); /* how tracers skip a call */
 #endif
 }
 
-/* A leaf is one instruction: a jump to checks has the call's number for its distance until
- * link_checks writes them. */
+/* Emits a binary search for the range. A leaf is one instruction; a jump to checks has the call's
+ * number in place of its distance until link_checks replaces it. */
 static void
 emit_search(struct syscall_filter *f, const struct range *ranges, size_t count)
 {
@@ -117,7 +117,7 @@ emit_half(struct syscall_filter *f, size_t offset, uint32_t mask, uint32_t value
 	(void)emit(f, TEST(BPF_JEQ), value);
 }
 
-/* Where a condition does not hold, what follows the rule is next. */
+/* If a condition fails, continues with the next rule. */
 static void
 emit_rule(struct syscall_filter *f, const struct syscall_condition *conditions)
 {

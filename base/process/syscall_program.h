@@ -16,7 +16,7 @@
 
 #include "base/process/syscall_table.h"
 
-#define SYSCALL_NUMBERS	    640u /* above the number of every call */
+#define SYSCALL_NUMBERS	    640u /* above all call numbers */
 #define SYSCALL_RULES_MAX   64u
 #define SYSCALL_PROGRAM_MAX 1024u /* instructions */
 
@@ -25,10 +25,10 @@ enum syscall_answer {
 	SYSCALL_ALLOWED,
 	SYSCALL_FATAL,	 /* ends the process */
 	SYSCALL_UNKNOWN, /* ENOSYS */
-	SYSCALL_CHECKED, /* allowed if a rule of it holds, otherwise refused */
+	SYSCALL_CHECKED, /* allowed if one of its rules matches, otherwise refused */
 };
 
-/* Numbers above are unknown; those of x32, and calls of another architecture, are fatal. */
+/* Numbers above the table are unknown. Calls of x32 and of other architectures are fatal. */
 struct syscall_plan {
 	uint32_t architecture;			/* AUDIT_ARCH_… */
 	unsigned char answers[SYSCALL_NUMBERS]; /* enum syscall_answer */
@@ -44,7 +44,7 @@ struct syscall_filter {
 	struct sock_filter items[SYSCALL_PROGRAM_MAX];
 };
 
-/* The plan's answers may change about 250 times from one number to the next. */
+/* Writes the program. It supports about 250 changes of the answer from one number to the next. */
 void syscall_program_write(struct syscall_filter *f, const struct syscall_plan *plan);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "base/process/syscall_filter.h"
 
-/* Descriptors, and files that are read; which files is up to Landlock. */
+/* Using descriptors, and reading files; Landlock restricts which ones. */
 #define READING                                                                                    \
 	"read readv pread64 preadv write writev pwrite64 pwritev splice close close_range lseek "  \
 	"open openat openat2 stat fstat lstat newfstatat statx statfs fstatfs access faccessat "   \
@@ -24,7 +24,7 @@
 #define WAITING                                                                                    \
 	"poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "  \
 	"timerfd_create timerfd_settime nanosleep clock_nanosleep restart_syscall wait4 waitid"
-/* Of sockets that there are. */
+/* Using sockets that are already open. */
 #define SOCKETS                                                                                    \
 	"recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg shutdown getsockname getpeername "      \
 	"getsockopt setsockopt"
@@ -43,7 +43,7 @@
 	"symlinkat truncate ftruncate fallocate chmod fchmod fchmodat fchmodat2 chown fchown "     \
 	"fchownat lchown utime utimes utimensat flock fsync fdatasync chdir fchdir "               \
 	"copy_file_range sendfile"
-/* A clone's worker, which starts under the sidecar's filter. */
+/* For the clone worker, which starts under the sidecar's filter. */
 #define RESTRICTING                                                                                \
 	"seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self setpriority "    \
 	"ioprio_set sched_setscheduler sched_getscheduler sched_getparam syncfs sync_file_range"
@@ -55,18 +55,18 @@ const struct syscall_list syscall_allowed[] = {
 	{0, MEMORY},
 	{0, SIGNALS},
 	{0, QUESTIONS},
-	/* bind is for the netlink socket with which getaddrinfo asks for local addresses. */
+	/* getaddrinfo binds a netlink socket to read the local addresses. */
 	{SYSCALL_CONNECT, "connect bind socketpair"},
 	{SYSCALL_ACCEPT, "accept accept4"},
 	{SYSCALL_LISTEN, "listen"},
 	{SYSCALL_WRITE, CHANGING},
 	{SYSCALL_WATCH, "inotify_init1 inotify_add_watch inotify_rm_watch"},
-	/* Process groups as well, for they are signalled as one. */
+	/* setpgid: programs are signalled as a group. */
 	{SYSCALL_PROGRAMS, "execve vfork kill pidfd_open setpgid"},
 	{SYSCALL_RESTRICT, RESTRICTING},
 #ifdef SANITIZED
-	/* Leak checkers stop the process from a tracer that shares its memory, and name functions
-	 * with a program. */
+	/* Leak checkers stop the process from a tracer that shares its memory, and start a program
+	 * to find function names. */
 	{0, "ptrace execve fork vfork kill personality getpgid socketpair getdents"},
 #endif
 };
@@ -78,20 +78,20 @@ const size_t syscall_allowed_count = sizeof(syscall_allowed) / sizeof(syscall_al
 #define ALL_BITS    UINT64_MAX
 #define SOCKET_TYPE 0xfu /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
 
-/* An element of the last field is the condition for the argument with its index. */
+/* The index of a condition is that of the argument. */
 const struct syscall_rule syscall_rules[] = {
-	/* Threads always, other processes for roles that have some; never in own namespaces. */
+	/* Threads always; processes for roles that fork; never new namespaces. */
 	{0, "clone", {[0] = {CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD}}},
 	{SYSCALL_PROGRAMS | SYSCALL_FORK, "clone", {[0] = {NEW_NAMESPACES, 0}}},
 #ifdef SANITIZED
 	{0, "clone", {[0] = {NEW_NAMESPACES, 0}}},
 #endif
 	{0, "prlimit64", {[0] = {ALL_BITS, 0}}},
-	/* Nothing may be written and then executed. */
+	/* Memory is never writable and executable. */
 	{0, "mmap", {[2] = {PROT_EXEC, 0}}},
 	{0, "mmap", {[2] = {PROT_WRITE, 0}}},
 	{0, "mprotect", {[2] = {PROT_EXEC, 0}}},
-	/* The process may become less readable for others, not more. */
+	/* The process may make itself less readable for others, but not more. */
 	{0, "prctl", {[0] = {ALL_BITS, PR_SET_DUMPABLE}, [1] = {ALL_BITS, 0}}},
 	{0, "prctl", {[0] = {ALL_BITS, PR_SET_NAME}}},
 	{0, "prctl", {[0] = {ALL_BITS, PR_GET_NAME}}},
@@ -102,8 +102,8 @@ const struct syscall_rule syscall_rules[] = {
 	{0, "prctl", {[0] = {ALL_BITS, PR_SET_SECCOMP}}},
 	{0, "prctl", {[0] = {ALL_BITS, PR_SET_VMA}}},
 	{0, "prctl", {[0] = {ALL_BITS, PR_CAPBSET_READ}}},
-	/* No terminal's input may be written (TIOCSTI). TIOCOUTQ is SIOCOUTQ as well, the last one
-	 * FICLONE. The kernel reads 32 bits of a request. */
+	/* Writing to a terminal's input (TIOCSTI) is not allowed. TIOCOUTQ is the same number as
+	 * SIOCOUTQ; the last one is FICLONE. The kernel reads 32 bits of a request. */
 	{0, "ioctl", {[1] = {UINT32_MAX, FIONREAD}}},
 	{0, "ioctl", {[1] = {UINT32_MAX, FIONBIO}}},
 	{0, "ioctl", {[1] = {UINT32_MAX, FIOCLEX}}},
@@ -113,8 +113,8 @@ const struct syscall_rule syscall_rules[] = {
 	{0, "ioctl", {[1] = {UINT32_MAX, TIOCOUTQ}}},
 	{0, "ioctl", {[1] = {UINT32_MAX, SIOCOUTQNSD}}},
 	{0, "ioctl", {[1] = {UINT32_MAX, _IOW(0x94, 9, int)}}},
-	/* Datagrams are for DNS, netlink for getaddrinfo. A service manager's socket is a unix one.
-	 */
+	/* Datagrams are for DNS, netlink is for getaddrinfo, unix sockets are for the service
+	 * manager. */
 	{SYSCALL_CONNECT | SYSCALL_ACCEPT, "socket", {[0] = {ALL_BITS, AF_UNIX}}},
 	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_NETLINK}}},
 	{SYSCALL_CONNECT, "socket", {[0] = {ALL_BITS, AF_INET}, [1] = {SOCKET_TYPE, SOCK_STREAM}}},
@@ -124,8 +124,8 @@ const struct syscall_rule syscall_rules[] = {
 };
 const size_t syscall_rules_count = sizeof(syscall_rules) / sizeof(syscall_rules[0]);
 
-/* Other programs and processes; other users, namespaces and file systems; large parts of the kernel
- * that nothing here uses. */
+/* Calls that affect other programs, processes, users, namespaces or file systems, and kernel
+ * features that are not used here. */
 const char syscall_fatal[] =
 	"execve execveat fork vfork ptrace process_vm_readv process_vm_writev process_madvise "
 	"pidfd_getfd kcmp setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid "

@@ -12,25 +12,25 @@
 #define SYSCALL_NAME_MAX  32
 #define SYSCALL_ARGUMENTS 3 /* the first ones, which conditions can be about */
 
-/* groups: bits of enum syscall_group, any of which allows the calls; 0: always allowed. Names have
- * single spaces between. */
+/* Names of calls, separated by single spaces. groups: bits of enum syscall_group; each of these
+ * groups allows the calls. 0: always allowed. */
 struct syscall_list {
 	unsigned groups;
 	const char *names;
 };
 
-/* Allowed whatever the arguments. */
+/* Allowed with any arguments. */
 extern const struct syscall_list syscall_allowed[];
 extern const size_t syscall_allowed_count;
 
-/* (argument & mask) == value, in all 64 bits; two zeroes: always. */
+/* Holds if (argument & mask) == value, in all 64 bits. Both zero: always. */
 struct syscall_condition {
 	uint64_t mask;
 	uint64_t value;
 };
 
-/* Allowed where the conditions of all arguments hold; with several rules, where those of any rule
- * do. A call that has rules for a process fails otherwise, also where it would be fatal. */
+/* Allowed if the conditions of all arguments hold. If a call has several rules, one must match. A
+ * call with rules for a process fails if none matches, even if the call is fatal otherwise. */
 struct syscall_rule {
 	unsigned groups; /* as in struct syscall_list */
 	const char *name;
@@ -39,7 +39,7 @@ struct syscall_rule {
 extern const struct syscall_rule syscall_rules[];
 extern const size_t syscall_rules_count;
 
-/* Not to be tried: they end the process unless they are allowed. */
+/* Calls that end the process unless they are allowed. */
 extern const char syscall_fatal[];
 
 #endif

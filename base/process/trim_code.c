@@ -18,10 +18,10 @@
 struct mapping {
 	uintptr_t start;
 	uintptr_t end;
-	bool is_code; /* or constants: a file's, not to be written to */
+	bool is_code; /* or constants: mapped from a file, and not writable */
 };
 
-/* False, and *m as it was, for any line but that which a mapping begins with. */
+/* Parses a line that starts a mapping. False: any other line; *m is unchanged. */
 static bool
 read_mapping(const char *line, struct mapping *m)
 {

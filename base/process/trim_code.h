@@ -8,11 +8,10 @@
 #include <stddef.h>
 
 /*
- * Lets go of the pages of code and constants that only starting needed: those of libraries that
- * initialise themselves when they are loaded and are then never called are most of them. They are
- * the page cache's; what is used again comes back from there. Where something was written to a
- * mapping, as by a debugger, it is left alone. Returns how many bytes of mappings were let go; 0
- * where /proc can't be read.
+ * Releases pages of code and constants that only the start of the process needed, mostly of
+ * libraries that initialize themselves and are never called. The page cache keeps them, and returns
+ * them on use. Skips mappings that were written to, for example by a debugger. Returns the number
+ * of released bytes; 0: /proc can't be read.
  */
 size_t trim_code(void);
 

@@ -18,20 +18,20 @@
 
 struct index_file {
 	FILE *file;
-	struct crypto_sha1 *sha1;
-	uint32_t left; /* entries to come */
+	struct crypto_digest *sha1;
+	uint32_t left; /* number of entries still to come */
 	int error;     /* errno; 0: none */
 };
 
 static void
 put(struct index_file *x, const void *data, size_t len)
 {
-	crypto_sha1_add(x->sha1, data, len);
+	crypto_digest_add(x->sha1, data, len);
 	if (x->error == 0 && fwrite(data, 1, len, x->file) != len)
 		x->error = errno;
 }
 
-/* Big endian; longer values are truncated, as the format specifies. */
+/* Writes big-endian. Truncates longer values, as the format specifies. */
 static uint8_t *
 add_u32(uint8_t *out, uint64_t value)
 {
@@ -72,7 +72,7 @@ index_file_free(struct index_file *x)
 		return;
 	if (x->file != NULL)
 		(void)fclose(x->file);
-	crypto_sha1_free(x->sha1);
+	crypto_digest_free(x->sha1);
 	free(x);
 }
 
@@ -124,7 +124,7 @@ index_file_end(struct index_file *x, struct str tree, struct err *e)
 		put(x, size, sizeof(size));
 		put(x, tree.data, tree.len);
 	}
-	crypto_sha1_end(x->sha1, digest);
+	crypto_digest_end(x->sha1, digest);
 	if (x->error == 0 && fwrite(digest, 1, sizeof(digest), file) != sizeof(digest))
 		x->error = errno;
 	x->file = NULL;

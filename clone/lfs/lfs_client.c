@@ -84,7 +84,7 @@ open_once(struct lfs_call *x, struct err *e)
 	return fetch_stream_open(x->client, &x->request, &x->head, e);
 }
 
-/* Whether the answer asks for a token that was not sent yet. */
+/* Whether the answer asks for a token that was not sent. */
 static bool
 wants_token(const struct lfs_call *x)
 {
@@ -191,12 +191,12 @@ lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job
 	return ok;
 }
 
-/* A download on the disk. */
+/* A partial download on the disk. */
 struct partial {
 	int lfs_dir;
 	int fd;
 	char name[NAME_MAX_BYTES]; /* in lfs_dir */
-	struct crypto_sha256 *sha256;
+	struct crypto_digest *sha256;
 	uint64_t len;
 };
 
@@ -205,13 +205,13 @@ restart(struct partial *p, struct clone_failure *f)
 {
 	uint8_t unused[CRYPTO_SHA256_BYTES];
 
-	crypto_sha256_end(p->sha256, unused);
+	crypto_digest_end(p->sha256, unused);
 	p->len = 0;
 	return (ftruncate(p->fd, 0) == 0 && lseek(p->fd, 0, SEEK_SET) == 0) ||
 	       failure_set_errno(f, errno, "write an LFS object");
 }
 
-/* Hashes what an earlier attempt left. */
+/* Opens the file and hashes the part that an earlier attempt has left. */
 static bool
 open_partial(struct partial *p, const struct lfs_pointer *pointer, struct clone_failure *f)
 {
@@ -228,7 +228,7 @@ open_partial(struct partial *p, const struct lfs_pointer *pointer, struct clone_
 	if (p->fd < 0)
 		return failure_set_errno(f, errno, "create an LFS object");
 	while ((n = read(p->fd, piece, sizeof(piece))) > 0) {
-		crypto_sha256_add(p->sha256, piece, (size_t)n);
+		crypto_digest_add(p->sha256, piece, (size_t)n);
 		p->len += (uint64_t)n;
 	}
 	if (n < 0)
@@ -258,7 +258,7 @@ receive(struct lfs_call *x, struct partial *p, struct lfs_job *job)
 					   (unsigned long long)size);
 		if (!fd_write_all(p->fd, (struct str){piece, len}))
 			return failure_set_errno(f, errno, "write an LFS object");
-		crypto_sha256_add(p->sha256, piece, len);
+		crypto_digest_add(p->sha256, piece, len);
 		p->len += len;
 	}
 	return p->len == size ||
@@ -266,8 +266,8 @@ receive(struct lfs_call *x, struct partial *p, struct lfs_job *job)
 			   (unsigned long long)p->len, (unsigned long long)size);
 }
 
-/* Object storage answers 400 or 403 once a signed address has expired: the next attempt asks for a
- * new one. */
+/* Object storage answers 400 or 403 once a signed URL has expired: the next attempt requests a new
+ * one. */
 static bool
 set_failure_status(const struct lfs_call *x, struct clone_failure *f)
 {
@@ -330,7 +330,7 @@ check_and_keep(struct partial *p, const struct lfs_job *job, bool was_continued,
 	const struct lfs_pointer *pointer = &job->object->pointer;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 
-	crypto_sha256_end(p->sha256, digest);
+	crypto_digest_end(p->sha256, digest);
 	if (memcmp(digest, pointer->oid, sizeof(digest)) == 0)
 		return keep(p, pointer, f);
 	failure_set(f, CLONE_PROBLEM_REFUSED, "its content has another SHA-256");
@@ -374,12 +374,12 @@ lfs_client_download(struct fetch_stream *client, struct lfs_remote *r, int lfs_d
 
 	arena_init(&x.arena, ARENA_MAX_BYTES);
 	ok = download(&x, &p, job);
-	/* A broken connection's part is continued. */
+	/* A download that was interrupted continues later. */
 	if (!ok && p.fd >= 0 &&
 	    (!job->failure.is_transient || job->failure.problem == CLONE_PROBLEM_REFUSED))
 		(void)unlinkat(lfs_dir, p.name, 0);
 	fd_close(p.fd);
-	crypto_sha256_free(p.sha256);
+	crypto_digest_free(p.sha256);
 	arena_fini(&x.arena);
 	return ok;
 }

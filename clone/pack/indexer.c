@@ -46,7 +46,7 @@ struct indexer {
 	int fd;
 	char path[PATH_BYTES]; /* of the current pack; "": none */
 	uint64_t size;
-	struct crypto_sha1 *sha1; /* of all bytes but the last 20, which may be the trailer */
+	struct crypto_digest *sha1; /* of all bytes but the last 20, which may be the trailer */
 	uint8_t tail[PACK_TRAILER_BYTES];
 	size_t tail_len;
 	struct pack_memory memory;
@@ -142,8 +142,8 @@ add_to_checksum(struct indexer *x, const uint8_t *data, size_t len)
 	if (kept > x->tail_len)
 		kept = x->tail_len;
 	spent = x->tail_len - kept;
-	crypto_sha1_add(x->sha1, x->tail, spent);
-	crypto_sha1_add(x->sha1, data, len - fresh);
+	crypto_digest_add(x->sha1, x->tail, spent);
+	crypto_digest_add(x->sha1, data, len - fresh);
 	memmove(x->tail, x->tail + spent, kept);
 	memcpy(x->tail + kept, data + (len - fresh), fresh);
 	x->tail_len = kept + fresh;
@@ -183,7 +183,7 @@ broken(struct indexer *x)
 	return fail(&e);
 }
 
-/* The shallow commits are known when the pack begins, and not earlier. */
+/* The shallow commits are known only when the pack begins. */
 static bool
 set_shallow(struct indexer *x, struct err *e)
 {
@@ -229,7 +229,7 @@ check_trailer(struct indexer *x)
 	uint8_t digest[CRYPTO_SHA1_BYTES];
 	struct err e = ERR_INIT;
 
-	crypto_sha1_end(x->sha1, digest);
+	crypto_digest_end(x->sha1, digest);
 	if (x->tail_len == sizeof(digest) && memcmp(digest, x->tail, sizeof(digest)) == 0)
 		return 0;
 	err_set(&e, ERR_PROTOCOL, "the pack's checksum does not match: it was damaged in transit");
@@ -271,7 +271,7 @@ resolve(struct indexer *x, unsigned threads, git_indexer_progress *stats)
 	return code;
 }
 
-/* Final paths of pack and index, named by the pack's checksum as git does. */
+/* Returns the final paths of pack and index, named by the pack's checksum as in git. */
 static bool
 name_file(const struct indexer *x, char *path, const char *suffix)
 {
@@ -372,7 +372,7 @@ on_free(git_odb_writepack *parent)
 	git_indexer_free(x->stock);
 	pack_links_free(x->table.links);
 	pack_table_fini(&x->table);
-	crypto_sha1_free(x->sha1);
+	crypto_digest_free(x->sha1);
 	drop_file(x);
 	free(x);
 }

@@ -20,7 +20,7 @@
 
 struct index_output {
 	int fd;
-	struct crypto_sha1 *sha1;
+	struct crypto_digest *sha1;
 	struct err *error;
 	bool failed;
 	size_t len;
@@ -32,7 +32,7 @@ flush(struct index_output *o)
 {
 	struct str bytes = {(const char *)o->data, o->len};
 
-	crypto_sha1_add(o->sha1, o->data, o->len);
+	crypto_digest_add(o->sha1, o->data, o->len);
 	if (!o->failed && !fd_write_all(o->fd, bytes)) {
 		o->failed = true;
 		err_set_errno(o->error, errno, "write the pack's index");
@@ -141,7 +141,7 @@ write_all(struct index_output *o, const struct pack_table *t, const uint32_t *or
 	add_offsets(o, t, order);
 	add(o, t->trailer, PACK_TRAILER_BYTES);
 	flush(o);
-	crypto_sha1_end(o->sha1, digest);
+	crypto_digest_end(o->sha1, digest);
 	add(o, digest, sizeof(digest));
 	flush(o);
 }
@@ -170,7 +170,7 @@ pack_index_write(const struct pack_table *t, int fd, struct err *e)
 			result = PACK_INDEX_WRITTEN;
 	}
 	if (o != NULL)
-		crypto_sha1_free(o->sha1);
+		crypto_digest_free(o->sha1);
 	free(o);
 	free(ends);
 	free(order);

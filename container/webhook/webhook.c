@@ -90,9 +90,8 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 }
 
 static void
-renew_tls(struct webhook *w)
+log_reload(struct webhook *w)
 {
-	service_renew_tls(w->service);
 	log_info(NULL, "certificate reloaded",
 		 log_int("expires_at", tls_context_expires_at_s(w->tls)));
 }
@@ -112,7 +111,7 @@ reload(struct webhook *w)
 		log_error(NULL, "certificate reload failed", log_err(&e));
 		return;
 	}
-	renew_tls(w);
+	log_reload(w);
 }
 
 static void
@@ -121,7 +120,7 @@ on_own_certificate(void *arg)
 	struct webhook *w = arg;
 
 	w->metrics.reloads[0]++;
-	renew_tls(w);
+	log_reload(w);
 }
 
 static void
@@ -190,7 +189,7 @@ add_signals(struct webhook *w, struct err *e)
 	return true;
 }
 
-/* Only a webhook that asks the API server connects to anybody. */
+/* Permits connections only if the webhook uses the API server. */
 static void
 restrict_process(const struct webhook *w, bool has_api)
 {
@@ -245,7 +244,7 @@ makes_secrets(const struct webhook *w)
 	return w->settings->secrets == CONTAINER_SECRETS_CREATE;
 }
 
-/* What reviews ask the API server. */
+/* Creates what reviews need from the API server. */
 static bool
 start_questions(struct webhook *w, struct err *e)
 {
@@ -325,7 +324,7 @@ stop(struct webhook *w)
 		loop_timer_fini(&w->deadline);
 	}
 	own_certificate_free(w->own);
-	service_free(w->service); /* cancels what reviews wait for */
+	service_free(w->service); /* cancels requests that reviews wait for */
 	namespace_settings_free(w->reviews.spaces);
 	workspace_secrets_free(w->reviews.secrets);
 	tls_context_free(w->tls);

@@ -51,9 +51,9 @@ TLS = {
 
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
-    (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c", "base/http/service.c",
-                                "base/http/service_stream.c"}),
-    (r"evhtp.*", {"base/net/listen.c", "base/http/service_private.h"}),
+    (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c",
+                                "base/http/service_private.h", "base/http/service_gate.c", "base/http/service_stream.c"}),
+    (r"evhtp.*", {"base/net/listen.c"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
     (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/net/tls/tls_foreign.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),

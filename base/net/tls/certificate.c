@@ -47,7 +47,8 @@ set_serial(X509 *x509)
 	unsigned char bytes[SERIAL_BYTES];
 
 	crypto_random(bytes, sizeof(bytes));
-	bytes[0] = (unsigned char)((bytes[0] & 0x3fu) | 0x40u); /* positive, and of this length */
+	/* A positive number of exactly this length. */
+	bytes[0] = (unsigned char)((bytes[0] & 0x3fu) | 0x40u);
 	BIGNUM *number = BN_bin2bn(bytes, sizeof(bytes), NULL);
 	bool ok = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509)) != NULL;
 	BN_free(number);
@@ -96,7 +97,7 @@ add_extensions(struct certificate *c, const struct certificate *issuer,
 	return true;
 }
 
-/* A key and a certificate with everything but issuer, extensions and signature. */
+/* Creates a key, and a certificate with all but issuer, extensions and signature. */
 static struct certificate *
 make(const char *name, uint64_t lifetime_s, struct err *e)
 {

@@ -13,10 +13,11 @@
 
 struct certificate; /* with its private key */
 
-/* Valid from a few minutes ago, for clocks that differ, until `lifetime_s` from now, which is at
- * most CERTIFICATE_DAYS_MAX. Names are host names and IP addresses that were checked; the first one
- * is the subject too if it is short enough. A server's certificate without an authority is signed
- * with its own key. */
+/*
+ * Valid from a few minutes ago, because clocks differ, until `lifetime_s` from now, at most
+ * CERTIFICATE_DAYS_MAX. names are checked host names and IP addresses; the first one is also the
+ * subject if it is short enough. A server's certificate without an authority is self-signed.
+ */
 struct certificate *certificate_new_authority(const char *name, uint64_t lifetime_s,
 					      struct err *e) MUST_CHECK;
 struct certificate *certificate_new_server(const struct certificate *authority,
@@ -24,11 +25,11 @@ struct certificate *certificate_new_server(const struct certificate *authority,
 					   uint64_t lifetime_s, struct err *e) MUST_CHECK;
 void certificate_free(struct certificate *c);
 
-/* For base/net/tls/tls: as OpenSSL knows them, borrowed. */
+/* For base/net/tls/tls: OpenSSL's objects, borrowed. */
 struct x509_st *certificate_x509(const struct certificate *c);
 struct evp_pkey_st *certificate_key(const struct certificate *c);
 
-/* PEM. The key's buffer is to be wiped. */
+/* Writes PEM. Wipe the buffer of the key afterwards. */
 bool certificate_write(const struct certificate *c, struct buf *out, struct err *e) MUST_CHECK;
 bool certificate_write_key(const struct certificate *c, struct buf *out, struct err *e) MUST_CHECK;
 

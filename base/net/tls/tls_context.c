@@ -21,17 +21,19 @@
 #include "base/net/tls/tls_private.h"
 #include "base/process/fd.h"
 
-/* AES-128 first, as browsers have it: no less safe here, and cheaper than AES-256. */
+/* AES-128 first, as in browsers: secure enough, and cheaper than AES-256. */
 #define CIPHERSUITES	  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS		  "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TICKET_KEYS_BYTES 80
 #define KEY_STEP	  4096u
 
-/* Protocols of ours, the preferred one first. */
+/* ALPN protocols, the preferred one first. */
 #define ALPN_HTTP2  "\x02h2"
 #define ALPN_HTTP11 "\x08http/1.1"
 
-/* A client that offers protocols must offer one of ours (RFC 7301 section 3.2). */
+/*
+ * Selects a protocol. A client that offers protocols must offer one of ours (RFC 7301 section 3.2).
+ */
 static int
 select_protocol(struct str ours, const unsigned char **chosen, unsigned char *chosen_len,
 		const unsigned char *offered, unsigned offered_len)
@@ -72,7 +74,7 @@ tls_context_offer_http2(struct tls_context *c)
 	SSL_CTX_set_alpn_select_cb(c->ssl_ctx, on_alpn_with_http2, NULL);
 }
 
-/* access(2) knows nothing of Landlock. */
+/* Opens the file, because access(2) does not consider Landlock. */
 static bool
 check_readable(const char *file, struct err *e)
 {
@@ -84,7 +86,9 @@ check_readable(const char *file, struct err *e)
 	return true;
 }
 
-/* Not with stdio, whose buffer is not wiped. NULL is an error like text that is no key. */
+/*
+ * Reads a key without stdio, whose buffer is not wiped. NULL is handled like text that is no key.
+ */
 static struct secret *
 read_key(const char *file)
 {
@@ -162,7 +166,7 @@ load_pair(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct err 
 	return true;
 }
 
-/* One certificate, without a chain: its issuer is what clients trust. */
+/* Sets a single certificate without a chain: clients trust its issuer. */
 static bool
 use_certificate(SSL_CTX *ctx, struct str text)
 {
@@ -246,7 +250,7 @@ expiry_of(SSL_CTX *ctx)
 	return (int64_t)timegm(&end);
 }
 
-/* From what c says where the certificate comes from; frees c on failure. */
+/* Loads the certificate that c's fields name; frees c on failure. */
 static struct tls_context *
 start(struct tls_context *c, struct err *e)
 {
@@ -310,7 +314,7 @@ tls_context_new_pem(struct str certificate, const struct secret *key, struct err
 	return c;
 }
 
-/* Tickets that are out there go on working. */
+/* Keeps the ticket keys, so that clients can resume their sessions. */
 static bool
 copy_ticket_keys(SSL_CTX *from, SSL_CTX *to)
 {

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 
-/* "<what>: <reason of the last OpenSSL error of this thread>", whose queue is cleared. Returns
- * false. */
+/* Sets "<what>: <reason of the thread's last OpenSSL error>" and clears OpenSSL's error queue.
+ * Returns false. */
 bool tls_error_set(struct err *e, enum err_code code, const char *what);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gives libraries that create their own TLS sessions access to a context.
+ * Creates TLS sessions for other libraries, and sets options of their contexts.
  */
 #include "base/net/tls/tls_foreign.h"
 
@@ -8,22 +8,19 @@
 
 #include "base/net/tls/tls_private.h"
 
-struct ssl_ctx_st *
-tls_context_lend(struct tls_context *c)
+struct ssl_st *
+tls_foreign_session_new(const struct tls_context *c)
 {
-	SSL_CTX_set_read_ahead(c->ssl_ctx, 0);
-	err_assert(SSL_CTX_up_ref(c->ssl_ctx) == 1);
-	return c->ssl_ctx;
+	SSL *session = SSL_new(c->ssl_ctx);
+
+	if (session != NULL)
+		SSL_set_read_ahead(session, 0);
+	ERR_clear_error();
+	return session;
 }
 
 void
-tls_context_give_back(struct ssl_ctx_st *lent)
-{
-	SSL_CTX_free(lent);
-}
-
-void
-tls_lent_say_close(struct ssl_st *session)
+tls_foreign_session_say_close(struct ssl_st *session)
 {
 	ERR_clear_error();
 	(void)SSL_shutdown(session);

@@ -20,17 +20,17 @@ struct tls_context {
 	BIO_METHOD *bio_method;
 	bool is_client;
 	bool offers_http2;
-	char *cert_file; /* NULL where the certificate is our own, or comes as text */
+	char *cert_file; /* NULL: self-signed, or from PEM text */
 	char *key_file;
 	const struct tls_names *names; /* of our own certificate */
-	const struct tls_pem *pem;     /* only while it is loaded */
+	const struct tls_pem *pem;     /* set only during loading */
 	int64_t expires_at_s;
 };
 
-/* Makes a key and a certificate for the names and lets ctx use them. */
+/* Creates a key and a certificate for the names, and sets both in ctx. */
 bool tls_self_load(SSL_CTX *ctx, const struct tls_names *names, struct err *e) MUST_CHECK;
 
-/* How sessions receive and send. NULL without memory; BIO_meth_free frees it. */
+/* The BIO through which sessions send and receive. NULL: out of memory. Free with BIO_meth_free. */
 BIO_METHOD *tls_session_bio_method_new(void) MUST_CHECK;
 
 #endif

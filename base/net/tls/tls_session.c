@@ -17,41 +17,42 @@
 #include "base/net/tls/tls_error.h"
 #include "base/net/tls/tls_private.h"
 
-/* Owners stop writing while output waits; past this something is wrong. */
+/* Owners stop writing while output waits. A longer output is an error. */
 #define OUTPUT_MAX	 4194304u
 #define RECORD_MAX_PLAIN 16384u
 #define RECORD_OVERHEAD	 64u
 #define VERSION_MAX	 48 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 
-/* Holds a whole scratch buffer of the loop's as records. */
+/* Holds the records of a whole scratch buffer of the loop. */
 #define SPARE_BYTES 262144u
 
-/* What sessions of this thread encrypt into, one after the other, as long as the kernel takes it
- * all: no memory comes and goes with each record. NULL: none yet, or a session has it. */
+/* The output buffer that sessions of this thread use in turn while the kernel takes everything, so
+ * that records need no allocation. NULL: not allocated yet, or in use. */
 static _Thread_local char *spare;
 
-/* Records to be sent: in the spare, or sized exactly where some wait for a slow peer. */
+/* Records to send: in the shared buffer, or, for a slow peer, in a buffer of exactly their size. */
 struct output {
 	char *data;
 	size_t len;
 	size_t size;
-	size_t sent; /* bytes of len that are sent already */
+	size_t sent; /* bytes of len that were sent */
 	bool failed;
 };
 
 struct tls_session {
 	SSL *ssl;
 	int fd;
-	bool is_starved; /* the last read found no whole record */
-	bool was_filled; /* the last receive took all that it could */
-	bool has_end;	 /* data came together with an end that no read has told yet */
-	bool saw_end;	 /* the socket was closed or reset by the peer */
+	bool is_starved; /* the last read found no complete record */
+	bool was_filled; /* the last receive filled the buffer */
+	bool has_end;	 /* the input ended together with data; no read has reported the end yet */
+	bool saw_end;	 /* the peer closed or reset the connection */
 	bool has_failed;
 	struct output output;
 	char version[VERSION_MAX];
 };
 
-/* Looking is ten times as cheap as clearing, and reads and writes of small records would notice. */
+/* Clears OpenSSL's error queue only if it is not empty: checking costs a tenth of clearing, which
+ * small reads and writes would notice. */
 static void
 clear_errors(void)
 {
@@ -91,7 +92,7 @@ give_back(char *data, size_t size)
 		free(data);
 }
 
-/* *size becomes what there is. NULL: no memory. */
+/* Allocates a buffer, and sets *size to what it holds. NULL: out of memory. */
 static char *
 take_room(size_t *size)
 {
@@ -104,7 +105,7 @@ take_room(size_t *size)
 	return data != NULL ? data : malloc(SPARE_BYTES);
 }
 
-/* Room for more bytes, without those that are sent. */
+/* Makes room for more bytes; drops those that were sent. */
 static bool
 output_reserve(struct output *o, size_t more)
 {
@@ -139,7 +140,7 @@ output_release(struct output *o)
 	*o = (struct output){.failed = o->failed};
 }
 
-/* What waits keeps no more memory than it needs, roughly. */
+/* Shrinks the buffer to roughly what waits in it. */
 static void
 output_shrink(struct output *o)
 {
@@ -247,7 +248,7 @@ tls_session_free(struct tls_session *s)
 	free(s);
 }
 
-/* Whether the first bytes of a server were no record. */
+/* Whether the first bytes of a server are no TLS record. */
 static bool
 is_no_tls(const struct tls_session *s)
 {
@@ -256,7 +257,7 @@ is_no_tls(const struct tls_session *s)
 	       ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER;
 }
 
-/* What a call that did not succeed means; returned is what it returned. */
+/* Maps the result of a call that did not succeed to a tls_result. */
 static enum tls_result
 explain(struct tls_session *s, int returned, const char *what, struct err *e)
 {
@@ -341,7 +342,8 @@ tls_session_keep_buffers(struct tls_session *s, bool keep)
 		return;
 	}
 	(void)SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_free_buffers(s->ssl); /* not while a record is incomplete: then the next read */
+	/* Not while a record is incomplete, which the next read continues. */
+	(void)SSL_free_buffers(s->ssl);
 }
 
 bool

@@ -83,7 +83,7 @@ test_many_small_allocations_stay_within_the_maximum(void **state)
 	arena_init(&a, 64000);
 	while (arena_alloc(&a, 1) != NULL)
 		count++;
-	assert_in_range(count, 4000, 4100); /* each takes its padding along */
+	assert_in_range(count, 4000, 4100); /* each one counts its padding */
 	assert_true(a.used <= a.max);
 	arena_fini(&a);
 }
@@ -169,7 +169,7 @@ test_a_large_piece_does_not_cost_the_current_block(void **state)
 	assert_non_null(arena_alloc(&a, 16));
 	assert_ptr_equal(a.blocks, current);
 	arena_fini(&a);
-	/* And as the first of all it is no trouble either. */
+	/* It may also be the first allocation. */
 	memset(arena_alloc(&a, 100000), 1, 100000);
 	memset(arena_alloc(&a, 100), 1, 100);
 	arena_reset(&a);

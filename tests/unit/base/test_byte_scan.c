@@ -14,7 +14,7 @@
 
 #define LENGTHS 28u
 
-/* Suspects more than it refuses: a tab is fine after all. */
+/* Marks more bytes than is_fine refuses: tabs are fine. */
 static uint64_t
 suspects(uint64_t word)
 {
@@ -28,7 +28,7 @@ is_fine(unsigned char c)
 	return (c >= 0x20 && c < 0x7f && c != '"') || c == '\t';
 }
 
-/* A copy that ends where the text does, so that a read past it is seen. */
+/* Copies the text to the end of an allocation, so that a read beyond it is detected. */
 static void
 assert_run(const char *text, size_t len)
 {
@@ -60,7 +60,7 @@ test_every_byte_at_every_place(void **state)
 	}
 }
 
-/* Borrowing from one byte to the next one makes suspects of innocent ones. */
+/* Borrows between bytes mark harmless bytes as suspects. */
 static void
 test_pairs_of_neighbours(void **state)
 {
@@ -81,7 +81,7 @@ test_pairs_of_neighbours(void **state)
 }
 
 static void
-test_nothing(void **state)
+test_empty_text(void **state)
 {
 	(void)state;
 	assert_int_equal(byte_scan_prefix(STR_NONE, suspects, is_fine), 0);
@@ -94,7 +94,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_byte_at_every_place),
 		cmocka_unit_test(test_pairs_of_neighbours),
-		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_empty_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,7 +119,7 @@ test_every_day_agrees_with_strftime(void **state)
 	}
 }
 
-/* Milliseconds may be as old as the last tick of a machine that was paused. */
+/* Milliseconds may be as old as the last tick before the machine was paused. */
 static void
 test_readings_agree(void **state)
 {

@@ -116,7 +116,7 @@ test_pieces_of_any_size_come_out_whole(void **state)
 }
 
 static void
-test_a_flush_holds_no_byte_back(void **state)
+test_flush_outputs_every_byte(void **state)
 {
 	char *text = make_text(20000);
 
@@ -158,7 +158,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces_of_any_size_come_out_whole),
-		cmocka_unit_test(test_a_flush_holds_no_byte_back),
+		cmocka_unit_test(test_flush_outputs_every_byte),
 		cmocka_unit_test(test_a_second_flush_adds_nothing),
 	};
 

@@ -102,19 +102,6 @@ test_long_messages_are_cut(void **state)
 }
 
 static void
-test_every_code_has_a_name(void **state)
-{
-	(void)state;
-	assert_string_equal(err_code_name(ERR_NONE), "none");
-	for (enum err_code c = ERR_MEMORY; c <= ERR_CANCELLED; c++) {
-		assert_string_not_equal(err_code_name(c), "unknown");
-		for (enum err_code d = ERR_NONE; d < c; d++)
-			assert_string_not_equal(err_code_name(c), err_code_name(d));
-	}
-	assert_string_equal(err_code_name(ERR_TIMEOUT), "timeout");
-}
-
-static void
 test_a_broken_invariant_aborts(void **state)
 {
 	char text[256] = "";
@@ -153,7 +140,6 @@ main(void)
 		cmocka_unit_test(test_wrap_adds_context_on_the_left),
 		cmocka_unit_test(test_own_text_may_be_an_argument),
 		cmocka_unit_test(test_long_messages_are_cut),
-		cmocka_unit_test(test_every_code_has_a_name),
 		cmocka_unit_test(test_a_broken_invariant_aborts),
 	};
 

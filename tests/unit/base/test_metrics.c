@@ -139,7 +139,7 @@ test_a_histogram_adds_up(void **state)
 }
 
 static void
-test_what_is_not_known_is_left_out(void **state)
+test_unknown_values_are_left_out(void **state)
 {
 	struct values v = {.expires_at = 0};
 
@@ -232,7 +232,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_value_of_a_label_is_there),
 		cmocka_unit_test(test_a_histogram_adds_up),
-		cmocka_unit_test(test_what_is_not_known_is_left_out),
+		cmocka_unit_test(test_unknown_values_are_left_out),
 		cmocka_unit_test(test_bounds_ascend),
 		cmocka_unit_test(test_a_full_buffer_fails),
 		cmocka_unit_test(test_documentation),

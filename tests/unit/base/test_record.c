@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 static void
-test_what_is_written_is_read(void **state)
+test_round_trip(void **state)
 {
 	struct record_reader r = {STR_NONE, true};
 	struct buf out;
@@ -49,7 +49,7 @@ test_big_endian(void **state)
 }
 
 static void
-test_what_does_not_fit_fails_the_buffer(void **state)
+test_overflow_fails_the_buffer(void **state)
 {
 	struct buf out;
 
@@ -63,9 +63,9 @@ test_what_does_not_fit_fails_the_buffer(void **state)
 	buf_fini(&out);
 }
 
-/* Each record that is cut short, and one whose text is longer than the reader takes. */
+/* Every record that is cut, and one whose text is longer than allowed. */
 static void
-test_what_is_missing_is_noticed(void **state)
+test_missing_bytes_are_noticed(void **state)
 {
 	const struct str whole = STR("\0\3abc\7");
 
@@ -86,10 +86,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_written_is_read),
+		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_big_endian),
-		cmocka_unit_test(test_what_does_not_fit_fails_the_buffer),
-		cmocka_unit_test(test_what_is_missing_is_noticed),
+		cmocka_unit_test(test_overflow_fails_the_buffer),
+		cmocka_unit_test(test_missing_bytes_are_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

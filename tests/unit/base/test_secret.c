@@ -142,8 +142,8 @@ test_left_out_of_core_dumps(void **state)
 	secret_free(s);
 }
 
-/* What others read of the page: through /proc/self/mem, as a debugger does, and where it is locked.
- */
+/* What other processes read of the page: through /proc/self/mem, as a debugger does; and whether it
+ * is locked. */
 static void
 test_protection(void **state)
 {
@@ -170,7 +170,7 @@ test_protection(void **state)
 }
 
 #ifndef SANITIZED /* which make mlock(2) do nothing */
-/* Without a right to lock anything, secrets work all the same, and the process can say so. */
+/* Without permission to lock memory, secrets still work, and the process reports the protection. */
 static void
 test_no_locked_memory(void **state)
 {

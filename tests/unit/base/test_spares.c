@@ -25,7 +25,7 @@ test_freed_blocks_are_used_again(void **state)
 	assert_non_null(block);
 	memset(block, 'x', 64);
 	spares_give(&s, block);
-	assert_int_equal(s.count, s.max > 0 ? 1 : 0); /* with sanitizers nothing is kept */
+	assert_int_equal(s.count, s.max > 0 ? 1 : 0); /* with sanitizers no block is kept */
 	if (s.max > 0)
 		assert_ptr_equal(spares_take(&s), block);
 	else

@@ -66,7 +66,7 @@ static const char *const bad_targets[] = {
 	"\\\\evil.example",
 	"/\\\\evil.example",
 	"//\\evil.example",
-	/* what browsers take out: tab, newline, leading controls and spaces */
+	/* what browsers remove: tab, newline, leading controls and spaces */
 	" /a",
 	"\t/a",
 	"/\t/evil.example",
@@ -98,7 +98,7 @@ static const char *const bad_targets[] = {
 	"/?q=%0d%0ax",
 	"/?q=%250ax",
 	"/#%09",
-	/* spaces beside slashes: who trims them sees other segments; and encoded twice */
+	/* spaces next to slashes: parsers that trim them see other segments; and encoded twice */
 	"/%20",
 	"/%20a",
 	"/%20//evil.example",
@@ -137,7 +137,7 @@ static const char *const bad_targets[] = {
 	"/%255cevil.example",
 	"/%2%66evil.example",
 	"%2f%2fevil.example",
-	/* dot segments that become one when they are resolved */
+	/* dot segments that form one when they are resolved */
 	"/.//evil.example",
 	"/..//evil.example",
 	"/a/..//evil.example",

@@ -159,7 +159,7 @@ test_service_links(void **state)
 	assert_int_equal(f->problems.count, 2);
 }
 
-/* All eight forms, whatever the Service is named; and names that only look like one. */
+/* All eight forms for Services of any name; and names that only resemble them. */
 static void
 test_service_links_of_any_name(void **state)
 {

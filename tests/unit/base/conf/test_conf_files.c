@@ -4,7 +4,7 @@
  */
 #include "tests/unit/base/conf/conf_support.h"
 
-/* A file with this content; the caller unlinks it. */
+/* Creates a file with this content; the caller unlinks it. */
 static void
 make_file(char path[32], const char *content, size_t len)
 {
@@ -63,7 +63,7 @@ test_unreadable_files(void **state)
 	assert_problem(f, "T_TEXT_FILE: can't read \"/tmp\": it is not a regular file");
 	load(f, "T_TEXT_FILE=x", NULL, NULL);
 	assert_problem(f, "T_TEXT_FILE: got \"x\"; expected an absolute file name");
-	/* Somebody may have put the secret where its path belongs. */
+	/* The secret itself was given in place of its path. */
 	load(f, "T_SECRET_FILE=" CANARY, NULL, NULL);
 	assert_problem(f, "T_SECRET_FILE: expected an absolute file name");
 	load(f, "T_SECRET_FILE=/" CANARY, NULL, NULL);

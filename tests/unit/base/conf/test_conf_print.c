@@ -105,7 +105,7 @@ print_linked_man(const struct conf_table *unused, FILE *out)
 	conf_man_print_text(str_from("**See** [what it is](a.md#b)) [v6]:port"), out);
 }
 
-/* Help and manual pages have the text of a link, without its address. */
+/* Help and manual pages show the text of a link without its URL. */
 static void
 test_links(void **state)
 {

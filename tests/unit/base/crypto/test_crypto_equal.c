@@ -22,7 +22,7 @@ test_equal(void **state)
 	assert_true(crypto_equal(STR_NONE, STR("")));
 }
 
-/* Words and what is left of them. */
+/* Compares whole words and remainders. */
 static void
 test_equal_looks_at_every_byte(void **state)
 {

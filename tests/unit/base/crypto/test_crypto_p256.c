@@ -91,7 +91,7 @@ test_an_empty_secret_gives_no_key(void **state)
 	assert_int_equal(e.code, ERR_CRYPTO);
 }
 
-/* One number in 256 begins with a zero byte, which has to stay. */
+/* One number in 256 begins with a zero byte, which must be kept. */
 static void
 test_numbers_are_padded(void **state)
 {

@@ -58,7 +58,7 @@ start_server(void)
 	assert_int_equal(sscanf(line, "%u %u %u", &plain_port, &tls_port, &other_port), 3);
 }
 
-/* The names that the two certificates are for, as subjectAltName takes them. */
+/* subjectAltName of the two certificates. */
 static void
 server_setup(const char *good_names, const char *foreign_names)
 {

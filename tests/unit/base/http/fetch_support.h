@@ -74,7 +74,7 @@ struct fixture {
 	unsigned waiting;
 };
 
-/* What became of a call. */
+/* The result of a call. */
 struct outcome {
 	struct fixture *f;
 	struct fetch_call *call;

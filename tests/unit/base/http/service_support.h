@@ -35,7 +35,7 @@ struct fixture {
 	struct buf seen; /* method, path and body of the last request */
 };
 
-/* One connection by a thread: sends the bytes, reads until the end. */
+/* A connection of a thread: sends the bytes, then reads until the end. */
 struct client {
 	struct address address;
 	struct str bytes;

@@ -28,7 +28,7 @@ test_cancel(void **state)
 	free(ok);
 }
 
-/* Two that end at about the same time; the first one cancels the other. */
+/* Two calls end at about the same time; the first one cancels the other. */
 static void
 test_cancel_each_other(void **state)
 {
@@ -114,8 +114,8 @@ test_many_at_once(void **state)
 	assert_int_equal(ask_number(f, "/peak"), 3);
 }
 
-/* Reserved connections and the order of priorities: with slow calls of low priority under way, one
- * of high priority starts at once, and those that wait start by priority. */
+/* Reserved connections and priorities: while slow calls of low priority run, one of high priority
+ * starts at once, and waiting calls start by priority. */
 static void
 test_priorities(void **state)
 {
@@ -161,7 +161,7 @@ test_priorities(void **state)
 	free(other);
 }
 
-/* A call that waits for a connection has its deadline all the same. */
+/* A call that waits for a connection times out too. */
 static void
 test_deadline_of_waiting_calls(void **state)
 {
@@ -208,7 +208,7 @@ test_post_is_sent_once(void **state)
 	free(o);
 }
 
-/* A name server that does not answer holds up neither the loop nor the end. */
+/* A name server that does not answer blocks neither the loop nor the end. */
 static void
 test_slow_name_does_not_block(void **state)
 {

@@ -74,7 +74,7 @@ open_path(struct fetch_stream *s, unsigned port, const char *path, struct fetch_
 	return fetch_stream_open(s, &request, head, e);
 }
 
-/* Reads to the end, or to so many bytes; what came is the caller's. */
+/* Reads to the end, or this many bytes; the caller frees them. */
 static bool
 read_all(struct fetch_stream *s, size_t max, struct buf *out, struct err *e)
 {
@@ -126,7 +126,7 @@ test_answers(void **state)
 	assert_int_equal(head.status, 302);
 	snprintf(location, sizeof(location), "http://127.0.0.1:%u/ok", plain_port);
 	assert_true(str_equal(head.location, str_from(location)));
-	/* Before its body has come, as over HTTP/2. */
+	/* The redirect is handled before its body has arrived, as over HTTP/2. */
 	assert_true(open_path(s, plain_port, "/redirect-late", &head, &e));
 	assert_int_equal(head.status, 302);
 	snprintf(location, sizeof(location), "http://127.0.0.1:%u/ok?a=b", plain_port);
@@ -135,7 +135,7 @@ test_answers(void **state)
 }
 
 static void
-test_what_is_sent(void **state)
+test_request_headers(void **state)
 {
 	struct fetch_stream *s = new_stream(PATIENCE_MS, -1);
 	struct secret *password = secret_from_str(STR("pass:word"));
@@ -165,7 +165,7 @@ test_what_is_sent(void **state)
 	assert_null(strstr(body.data, "Expect"));
 	assert_non_null(strstr(body.data, "\r\n\r\nthe body"));
 	buf_fini(&body);
-	/* The next request knows nothing of it. */
+	/* Nothing is left for the next request. */
 	assert_true(open_path(s, plain_port, "/echo", &head, &e));
 	assert_true(read_all(s, SIZE_MAX, &body, &e));
 	buf_add_byte(&body, '\0');
@@ -197,7 +197,7 @@ test_connection_is_kept(void **state)
 	fetch_stream_free(s);
 }
 
-/* Much more than is buffered, and then something else before its end. */
+/* Reads more than is buffered, and starts another request before the end. */
 static void
 test_long_answer_in_pieces(void **state)
 {
@@ -310,7 +310,7 @@ test_connections_that_fail(void **state)
 	snprintf(url, sizeof(url), "https://localhost:%u/ok", tls_port);
 	assert_false(fetch_stream_open(s, &request, &head, &e));
 	assert_int_equal(e.code, ERR_TLS);
-	/* A port that is taken, and where nobody listens. */
+	/* The port is bound, but no process listens. */
 	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/ok",
@@ -327,8 +327,8 @@ test_connections_that_fail(void **state)
 	assert_null(fetch_stream_new(&wrong, &e));
 }
 
-/* As operators set it, for http by the lower-case name only. */
-/* Whatever name leads there. */
+/* Operators set these variables; for http only the lower-case name counts. */
+/* A host is refused by its address, whatever its name is. */
 static void
 test_refused_addresses(void **state)
 {
@@ -380,7 +380,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_what_is_sent),
+		cmocka_unit_test(test_request_headers),
 		cmocka_unit_test(test_connection_is_kept),
 		cmocka_unit_test(test_long_answer_in_pieces),
 		cmocka_unit_test(test_failures),

@@ -90,7 +90,9 @@ test_long_bodies(void **state)
 	assert_has(answer, "\r\nAllow: GET, HEAD\r\n");
 }
 
-/* The source is not asked for what nobody reads, and the connection ends at its deadline. */
+/*
+ * The source is not asked for pieces that the client does not read, and the connection times out.
+ */
 static void
 test_a_client_who_does_not_read_a_long_body(void **state)
 {
@@ -109,7 +111,7 @@ test_a_client_who_does_not_read_a_long_body(void **state)
 	assert_true(long_body.asked > 1);
 	assert_true(long_body.bytes < (size_t)32 * 1024 * 1024);
 	close(fd);
-	/* The service ends while a body goes on. */
+	/* The service is freed while a body is being sent. */
 	long_body = (struct long_body){.loop = f->loop};
 	fd = connect_to(service_address(f->service));
 	assert_int_equal(send(fd, request.data, request.len, 0), request.len);

@@ -56,7 +56,7 @@ on_later(struct service_wait *wait, const struct service_request *request, void 
 	return f;
 }
 
-/* The client gives up. */
+/* The client disconnects. */
 static void *
 on_never(struct service_wait *wait, const struct service_request *request, void *arg)
 {
@@ -94,7 +94,7 @@ on_cancel(void *work)
 	loop_stop(f->loop);
 }
 
-/* The body stays until the answer, whatever comes behind the request. */
+/* The body stays valid until the answer, even if more bytes follow the request. */
 static void *
 on_echo(struct service_wait *wait, const struct service_request *request, void *arg)
 {
@@ -185,7 +185,7 @@ on_bytes(void *arg, unsigned ready)
 	}
 }
 
-/* What the service says until it closes. */
+/* Returns what the service sends until it closes. */
 static const char *
 ask(struct fixture *f, const char *request)
 {
@@ -224,7 +224,7 @@ test_answers(void **state)
 	assert_int_equal(f->cancelled, 0);
 }
 
-/* Also within start, and with a body. The connection is kept. */
+/* Answers within start, and with a body. The connection is kept. */
 static void
 test_kept_connections(void **state)
 {
@@ -240,7 +240,10 @@ test_kept_connections(void **state)
 	said = ask(f, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_said(said, "200", "Content-Length: 4\r\n\r\nbody");
 	assert_non_null(strstr(said, "\r\n\r\nlater\nHTTP/1.1 200"));
-	/* Nothing of an answer stays for the next one. */
+	f->next = GET("/later");
+	said = ask(f, "GET /unknown HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_said(said, "404", "Content-Length: 6\r\n\r\nlater\n");
+	/* Nothing of an answer is left for the next one. */
 	f->next = GET("/no-work");
 	assert_said(ask(f, "HEAD /later HTTP/1.1\r\nHost: x\r\n\r\n"), "200",
 		    "\r\n\r\nService Unavailable\n");
@@ -253,9 +256,9 @@ test_no_work(void **state)
 	assert_said(ask(*state, GET("/no-work")), "503", "\r\n\r\nService Unavailable\n");
 }
 
-/* Again until the work is cancelled: the client may notice its own end first. */
+/* Repeats until the work is cancelled: the client may notice its own end first. */
 static void
-test_a_client_who_goes(void **state)
+test_client_disconnects(void **state)
 {
 	struct fixture *f = *state;
 	struct err e = ERR_INIT;
@@ -288,7 +291,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_work, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_client_who_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_client_disconnects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bodies_stay, setup, teardown),
 	};
 

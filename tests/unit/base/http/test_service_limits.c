@@ -5,7 +5,7 @@
 #include "tests/unit/base/http/service_support.h"
 #include "tests/unit/loop_guard.h"
 
-/* The whole answer arrives, although much of the request was never wanted. */
+/* The whole response arrives although most of the request is discarded. */
 static void
 test_bodies_past_the_maximum(void **state)
 {
@@ -76,7 +76,7 @@ test_connections_max(void **state)
 		idle[i] = connect_to(service_address(f->service));
 	assert_string_equal(ask(f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"), "");
 	close(idle[0]);
-	/* The end of that one may be seen after the next is accepted. */
+	/* The next connection may be accepted before the end of that one is noticed. */
 	const char *answer = "";
 	for (size_t i = 0; i < 100 && answer[0] == '\0'; i++)
 		answer = ask(f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -84,9 +84,9 @@ test_connections_max(void **state)
 	close(idle[1]);
 }
 
-/* What all have sent so far is bounded, and what fits is still served. */
+/* The sum of received bytes is bounded, and requests that fit are still served. */
 static void
-test_bodies_of_all(void **state)
+test_sum_of_unfinished_bodies(void **state)
 {
 	struct fixture *f = *state;
 	struct service_options options = usual_options;
@@ -160,7 +160,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_head_past_the_maximum, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_requests_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connections_max, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bodies_of_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sum_of_unfinished_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_requests_leak_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_with_open_connections, setup, teardown),
 	};

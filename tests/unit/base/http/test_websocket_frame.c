@@ -117,7 +117,7 @@ test_control_frames_between_fragments(void **state)
 	buf_fini(&out);
 }
 
-/* Payload stays where it is, and the rest of the input is behind it. */
+/* The payload is not copied, and the rest of the input follows it. */
 static void
 test_views(void **state)
 {

@@ -45,7 +45,7 @@ teardown(void **state)
 	return close(pipe_ends[0]) + close(pipe_ends[1]);
 }
 
-/* What one read takes is what one write gave. */
+/* One read returns the bytes of one write. */
 static inline size_t
 read_line(void)
 {

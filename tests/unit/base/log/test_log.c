@@ -180,9 +180,9 @@ test_escape_respects_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-/* Whatever a value or a message holds, the line is one line and valid JSON. */
+/* Whatever values or message contain, the line is one line and valid JSON. */
 static void
-test_any_byte_keeps_the_line_whole(void **state)
+test_any_byte_keeps_one_line(void **state)
 {
 	struct err e = ERR_INIT;
 
@@ -228,7 +228,7 @@ test_long_values_are_cut_and_marked(void **state)
 	assert_true(read_line() > LOG_VALUE_MAX);
 	assert_non_null(strstr(line, "xx\xe2\x80\xa6[cut]\"}\n"));
 
-	/* A character of three bytes across the limit goes as a whole. */
+	/* A character of three bytes across the limit is removed as a whole. */
 	memcpy(value + LOG_VALUE_MAX - 1, "\xe2\x82\xac", 3);
 	log_info(NULL, "m", log_str("v", (struct str){value, sizeof(value)}));
 	doc = json_doc_parse((struct str){line, read_line()}, &e);
@@ -237,7 +237,7 @@ test_long_values_are_cut_and_marked(void **state)
 	assert_int_equal(kept.len, LOG_VALUE_MAX - 1 + strlen("\xe2\x80\xa6[cut]"));
 	json_doc_free(doc);
 
-	/* Nothing but continuations has no boundary to look for. */
+	/* A value of continuation bytes only has no character boundary. */
 	memset(value, '\x80', sizeof(value));
 	log_info(NULL, "m", log_str("v", (struct str){value, sizeof(value)}));
 	assert_true(read_line() > 0);
@@ -298,8 +298,7 @@ main(void)
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_bad_utf8_is_replaced),
 		cmocka_unit_test(test_escape_respects_the_buffer),
-		cmocka_unit_test_setup_teardown(test_any_byte_keeps_the_line_whole, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_any_byte_keeps_one_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_values_are_cut_and_marked, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_long_lines_leave_fields_out, setup, teardown),

@@ -25,7 +25,7 @@ count_admitted(struct log_limit *r, const char *message, uint64_t now_ms, unsign
 }
 
 static void
-test_so_many_pass_and_the_rest_is_told(void **state)
+test_limit_and_report_of_suppressed_lines(void **state)
 {
 	struct log_limit r = {.count = 0};
 	uint64_t left_out = 0;
@@ -43,7 +43,7 @@ test_so_many_pass_and_the_rest_is_told(void **state)
 }
 
 static void
-test_slow_ones_are_never_limited(void **state)
+test_slow_repetitions_are_never_limited(void **state)
 {
 	struct log_limit r = {.count = 0};
 
@@ -54,7 +54,7 @@ test_slow_ones_are_never_limited(void **state)
 }
 
 static void
-test_all_are_told_at_the_end(void **state)
+test_all_are_notified_at_the_end(void **state)
 {
 	struct log_limit r = {.count = 0};
 	uint64_t left_out = 0;
@@ -85,9 +85,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_so_many_pass_and_the_rest_is_told),
-		cmocka_unit_test(test_slow_ones_are_never_limited),
-		cmocka_unit_test(test_all_are_told_at_the_end),
+		cmocka_unit_test(test_limit_and_report_of_suppressed_lines),
+		cmocka_unit_test(test_slow_repetitions_are_never_limited),
+		cmocka_unit_test(test_all_are_notified_at_the_end),
 		cmocka_unit_test(test_messages_beyond_the_table_pass),
 	};
 

@@ -67,7 +67,7 @@ add(uint64_t number, size_t fields_bytes)
 }
 
 static void
-test_an_empty_ring_has_nothing(void **state)
+test_empty_ring(void **state)
 {
 	struct log_record record;
 	uint64_t position = 0;
@@ -77,7 +77,8 @@ test_an_empty_ring_has_nothing(void **state)
 	assert_int_equal(ring.replaced, 0);
 }
 
-/* Sizes of all kinds, many times around: what is read is the newest, whole and in order. */
+/* Records of many sizes, many times around the ring: those that are read are the newest, whole and
+ * in order. */
 static void
 test_the_newest_records_stay(void **state)
 {
@@ -218,7 +219,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_an_empty_ring_has_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_newest_records_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_loses_the_oldest, setup,
 						teardown),

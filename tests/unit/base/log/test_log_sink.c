@@ -37,7 +37,7 @@ test_dropped_lines_are_counted(void **state)
 }
 
 static void
-test_a_torn_line_is_ended(void **state)
+test_partial_line_is_ended(void **state)
 {
 	char value[LOG_VALUE_MAX];
 	struct log_field fields[10];
@@ -50,7 +50,7 @@ test_a_torn_line_is_ended(void **state)
 	fields[9] = LOG_END;
 	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
 	fill_pipe();
-	/* Room for one page: a line that is longer goes in partly. */
+	/* Room for one page: only a part of a longer line is written. */
 	assert_int_equal(read(pipe_ends[0], line, 4096), 4096);
 	log_write(LOG_INFO, NULL, "torn", fields);
 	drain_pipe();
@@ -93,7 +93,7 @@ lines_read(void)
 }
 
 static void
-test_held_lines_leave_together(void **state)
+test_held_lines_are_written_together(void **state)
 {
 	unsigned calls = 0;
 
@@ -133,7 +133,7 @@ test_warnings_take_held_lines_along(void **state)
 	log_hold(NULL, NULL);
 }
 
-/* No write is larger than what a pipe takes whole. */
+/* No write is larger than what a pipe writes atomically. */
 static void
 test_held_lines_are_bounded(void **state)
 {
@@ -160,9 +160,9 @@ test_held_lines_are_bounded(void **state)
 	log_hold(NULL, NULL);
 }
 
-/* A file takes in one write what would be too much for a pipe. */
+/* A file gets more in one write than a pipe. */
 static void
-test_a_file_gets_more_at_once(void **state)
+test_files_take_larger_writes(void **state)
 {
 	char value[LOG_VALUE_MAX + 1];
 	FILE *file = tmpfile();
@@ -208,7 +208,7 @@ test_held_lines_that_are_lost_are_counted(void **state)
 	assert_int_equal(lines_read(), 1);
 }
 
-/* Who reads our log may stop reading; what we serve must not. */
+/* The reader of our log may stop reading; the process must not block. */
 static void
 test_pipe_that_nobody_reads(void **state)
 {
@@ -241,7 +241,7 @@ test_pipe_that_nobody_reads(void **state)
 	close(ends[0]);
 }
 
-/* systemd gives a socket; its flags are shared, and stay. */
+/* systemd passes a socket; its flags are shared, so they must not change. */
 static void
 test_socket_that_nobody_reads(void **state)
 {
@@ -270,7 +270,7 @@ test_socket_that_nobody_reads(void **state)
 	close(ends[1]);
 }
 
-/* Output of a terminal that was stopped (Ctrl-S) waits; we do not. */
+/* Output of a stopped terminal (Ctrl-S) waits; the process must not block. */
 static void
 test_terminal_that_is_stopped(void **state)
 {
@@ -315,13 +315,14 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_socket_that_nobody_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_terminal_that_is_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_lines_are_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_torn_line_is_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_partial_line_is_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errno_is_left_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_held_lines_leave_together, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_lines_are_written_together, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_warnings_take_held_lines_along, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_held_lines_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_file_gets_more_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files_take_larger_writes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_lines_that_are_lost_are_counted, setup,
 						teardown),
 		cmocka_unit_test(test_pipe_that_nobody_reads),

@@ -104,7 +104,7 @@ listen_on_address(struct fixture *f, const char *text)
 	struct err e = ERR_INIT;
 
 	assert_true(address_parse(&a, str_from(text), &e));
-	f->listen = listen_new(f->loop, &a, on_accept, f, &e);
+	f->listen = listen_new(f->loop, &a, -1, on_accept, f, &e);
 	if (f->listen == NULL)
 		fail_msg("%s", e.text);
 }

@@ -102,7 +102,7 @@ test_freed_from_the_loop(void **state)
 }
 
 static void
-test_freeing_gives_up_another(void **state)
+test_free_function_adds_another(void **state)
 {
 	struct fixture *f = *state;
 	struct object *a = object_new(f);
@@ -131,7 +131,7 @@ test_the_end_frees_what_waits(void **state)
 }
 
 static void
-test_an_empty_reaper_ends(void **state)
+test_empty_queue_ends(void **state)
 {
 	struct fixture *f = *state;
 
@@ -145,9 +145,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_freed_from_the_loop, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_freeing_gives_up_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_function_adds_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_end_frees_what_waits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_an_empty_reaper_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_queue_ends, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ test_descriptor_is_ours(void **state)
 	assert_string_equal(ip, "127.0.0.1");
 	assert_int_not_equal(address_port(&f->peer), 0);
 
-	/* Nobody else reads from it or closes it. */
+	/* No other code reads from it or closes it. */
 	run_for(f, 10);
 	assert_int_equal(recv(f->fd, &byte, 1, 0), 1);
 	assert_int_equal(send(f->fd, "y", 1, 0), 1);
@@ -151,7 +151,7 @@ test_address_in_use(void **state)
 	a.len = sizeof(a.sa);
 	assert_int_equal(getsockname(taken, (struct sockaddr *)&a.sa, &a.len), 0);
 	assert_int_equal(listen(taken, 1), 0);
-	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
+	assert_null(listen_new(f->loop, &a, -1, on_accept, f, &e));
 	assert_int_equal(e.code, ERR_SYSTEM);
 	assert_non_null(strstr(e.text, "127.0.0.1:"));
 	assert_non_null(strstr(e.text, strerror(EADDRINUSE)));
@@ -175,7 +175,7 @@ test_pause_and_resume(void **state)
 }
 
 static void
-test_what_waits_is_taken_at_once(void **state)
+test_waiting_connections_are_accepted_first(void **state)
 {
 	struct fixture *f = *state;
 	int clients[3];
@@ -220,7 +220,7 @@ cpu_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Without a descriptor to accept with: no spinning, and on with it when there are some again. */
+/* Without free descriptors accepting pauses instead of spinning, and continues later. */
 static void
 test_no_descriptors_left(void **state)
 {
@@ -232,7 +232,7 @@ test_no_descriptors_left(void **state)
 	int client = connect_to(listen_address(f->listen));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
 	low = usual;
-	low.rlim_cur = 3; /* those in use stay, no new one comes */
+	low.rlim_cur = 3; /* open descriptors stay; no new ones are possible */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	uint64_t cpu_before_ms = cpu_ms();
 	run_for(f, 300);
@@ -257,7 +257,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_wildcard_takes_both_families, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_and_resume, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_waits_is_taken_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waiting_connections_are_accepted_first, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_free_in_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptors_left, setup, teardown),
 	};

@@ -56,13 +56,13 @@ test_unix_stale_file_is_replaced(void **state)
 	close(dead);
 	listen_on_address(f, s.text);
 
-	/* One that is in use is not. */
-	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
+	/* A socket file in use is not removed. */
+	assert_null(listen_new(f->loop, &a, -1, on_accept, f, &e));
 	assert_non_null(strstr(e.text, "another process listens there"));
 	close(connect_to(&a));
 	run(f);
 
-	/* And a file that replaced ours is not ours to remove. */
+	/* A file that has replaced ours is not removed. */
 	assert_int_equal(unlink(s.path), 0);
 	assert_false(listen_can_be_reached(f->listen));
 	int other = open(s.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -70,7 +70,7 @@ test_unix_stale_file_is_replaced(void **state)
 	assert_false(listen_can_be_reached(f->listen));
 	listen_free(f->listen);
 	f->listen = NULL;
-	assert_null(listen_new(f->loop, &a, on_accept, f, &e));
+	assert_null(listen_new(f->loop, &a, -1, on_accept, f, &e));
 	assert_non_null(strstr(e.text, "is not a socket"));
 	assert_int_equal(unlink(s.path), 0);
 	assert_int_equal(rmdir(s.dir), 0);
@@ -95,8 +95,8 @@ bind_as_thief(const char *host, uint16_t port)
 	return result;
 }
 
-/* Another process of our user asks for the same port with all options that may share one, for the
- * same address and for more specific ones. */
+/* Another process of our user can't bind the same port, or a more specific address of it, with any
+ * option for sharing. */
 static void
 test_port_can_not_be_shared(void **state)
 {
@@ -127,7 +127,7 @@ test_port_can_not_be_shared(void **state)
 	}
 }
 
-/* What waits in a passed socket stays there for the next process. */
+/* Connections that wait in a passed socket stay there for the next process. */
 static void
 test_passed_socket(void **state)
 {
@@ -142,7 +142,7 @@ test_passed_socket(void **state)
 	assert_int_equal(listen(kept, 8), 0);
 	assert_true(listen_socket_adopt(kept, &e));
 	for (unsigned round = 1; round <= 2; round++) {
-		f->listen = listen_new_passed(f->loop, dup(kept), on_accept, f, &e);
+		f->listen = listen_new(f->loop, &a, dup(kept), on_accept, f, &e);
 		assert_non_null(f->listen);
 		f->stop_after = round;
 		int client = connect_to(listen_address(f->listen));
@@ -173,7 +173,7 @@ test_file_of_a_passed_socket_stays(void **state)
 	assert_true(address_parse(&a, str_from(s.text), &e));
 	int fd = listen_socket_bind(&a, &e);
 	assert_true(fd >= 0);
-	f->listen = listen_new_passed(f->loop, fd, on_accept, f, &e);
+	f->listen = listen_new(f->loop, &a, fd, on_accept, f, &e);
 	assert_non_null(f->listen);
 	assert_true(address_is_unix(listen_address(f->listen)));
 	close(connect_to(&a));

@@ -37,7 +37,7 @@ test_io_callback_frees_its_object(void **state)
 	run(f);
 }
 
-/* Readable and writable in the same round, and the first of the two callbacks frees both. */
+/* The descriptor is readable and writable in the same round; the first callback frees both. */
 static void
 on_any_free(void *arg, unsigned ready)
 {
@@ -69,7 +69,7 @@ struct two_readers {
 	struct fixture *f;
 };
 
-/* Whichever runs first sees that the other's callback is still due. */
+/* The callback that runs first sees that the other one is still pending. */
 static void
 on_first_of_two(void *arg, unsigned ready)
 {

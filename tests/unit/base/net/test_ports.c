@@ -212,7 +212,7 @@ test_hosts(void **state)
 	assert_true(ports_split_host(STR("3000-kiwi.ws.example"), &port, &rest));
 	assert_int_equal(port, 3000);
 	assert_true(str_equal(rest, STR("kiwi.ws.example")));
-	/* Names hold hyphens and digits of their own. */
+	/* Names may contain hyphens and digits. */
 	assert_true(ports_split_host(STR("80-8080-plum-red.ws:8443"), &port, &rest));
 	assert_int_equal(port, 80);
 	assert_true(str_equal(rest, STR("8080-plum-red.ws:8443")));

@@ -32,7 +32,7 @@ static const struct role {
 
 static struct syscall_filter *filters[ROLES];
 
-/* Runs the function in a process with the role's filter; what waitpid says. */
+/* Runs the function in a process with the role's filter; returns waitpid's status. */
 static inline int
 run(const struct role *role, int (*fn)(const void *arg), const void *arg)
 {

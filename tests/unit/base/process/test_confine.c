@@ -65,7 +65,7 @@ can_write(const char *path, int flags)
 	return fd >= 0;
 }
 
-/* Each step has a bit, so that the exit code says which went wrong. */
+/* Each step has a bit, so that the exit code tells which one failed. */
 static int
 change_inside(void)
 {
@@ -136,14 +136,14 @@ run_confined(int (*change)(void))
 }
 
 static void
-test_inside_all_goes_on(void **state)
+test_access_within_the_rules(void **state)
 {
 	(void)state;
 	run_confined(change_inside);
 }
 
 static void
-test_nothing_changes_behind_a_link(void **state)
+test_links_to_outside_are_not_changed(void **state)
 {
 	struct stat st;
 
@@ -153,7 +153,7 @@ test_nothing_changes_behind_a_link(void **state)
 	assert_int_equal(st.st_size, 0);
 }
 
-/* Others who call it go on as before. */
+/* Other processes that change the directory are not affected. */
 static void
 test_refused_paths_change_nothing(void **state)
 {
@@ -179,7 +179,7 @@ can_read(const char *path)
 	return ok;
 }
 
-/* Removing is no way to write, and writing none to read. */
+/* Permission to remove is none to write, and permission to write is none to read. */
 static int
 read_outside(void)
 {
@@ -240,7 +240,7 @@ test_no_programs(void **state)
 	run_with(&rules, CONFINE_RUN, run_programs);
 }
 
-/* TCP: no other port can be bound (on kernels that know of it), sockets that listen go on. */
+/* TCP: no other port can be bound (on kernels that support it); listening sockets still work. */
 static int
 listen_anew(void)
 {
@@ -265,7 +265,7 @@ test_no_listeners(void **state)
 	run_with(&rules, CONFINE_LISTEN, listen_anew);
 }
 
-/* The parent is outside. */
+/* The parent is outside the sandbox. */
 static int
 signal_others(void)
 {
@@ -320,7 +320,7 @@ test_no_abstract_sockets_of_others(void **state)
 	close(listener);
 }
 
-/* Devices that are opened from here on. BLKGETSIZE is one that /dev/null does not know. */
+/* Devices opened from here on. BLKGETSIZE is an ioctl that /dev/null does not know. */
 static int
 control_devices(void)
 {
@@ -340,7 +340,7 @@ test_no_control_of_devices(void **state)
 	run_confined(control_devices);
 }
 
-/* Profilers see everybody's memory maps. Root remains who may trace others. */
+/* Profilers see the memory maps of all processes. Root may still trace others. */
 static void
 stop_being_a_profiler(void)
 {
@@ -373,7 +373,7 @@ look_at_parent(void)
 }
 
 static void
-test_nothing_of_neighbours(void **state)
+test_no_access_to_other_processes(void **state)
 {
 	struct confine_rules rules = {.count = 0};
 
@@ -382,7 +382,7 @@ test_nothing_of_neighbours(void **state)
 	run_with(&rules, CONFINE_READ | CONFINE_WRITE, look_at_parent);
 }
 
-/* Memory that can't be written would be written that way. */
+/* Read-only memory could be written in this way. */
 static int
 write_own_memory(void)
 {
@@ -390,7 +390,7 @@ write_own_memory(void)
 }
 
 static void
-test_own_memory_is_no_file(void **state)
+test_own_memory_is_not_accessible_as_a_file(void **state)
 {
 	struct confine_rules rules = {.count = 0};
 
@@ -403,8 +403,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_inside_all_goes_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_changes_behind_a_link, setup,
+		cmocka_unit_test_setup_teardown(test_access_within_the_rules, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links_to_outside_are_not_changed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_refused_paths_change_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reading, setup, teardown),
@@ -413,8 +413,8 @@ main(void)
 		cmocka_unit_test(test_no_signals),
 		cmocka_unit_test(test_no_abstract_sockets_of_others),
 		cmocka_unit_test_setup_teardown(test_no_control_of_devices, setup, teardown),
-		cmocka_unit_test(test_nothing_of_neighbours),
-		cmocka_unit_test(test_own_memory_is_no_file),
+		cmocka_unit_test(test_no_access_to_other_processes),
+		cmocka_unit_test(test_own_memory_is_not_accessible_as_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,17 +70,17 @@ test_watch(void **state)
 	put("key", "one", 3);
 	file_watch_apply(files, 3);
 	assert_false(file_watch_check(files, 3));
-	/* Not while one of them still changes. */
+	/* Not while one of the files still changes. */
 	put("cert", "second", 6);
 	assert_false(file_watch_check(files, 3));
 	put("key", "second", 6);
 	assert_false(file_watch_check(files, 3));
 	assert_true(file_watch_check(files, 3));
-	/* Until they are read. */
+	/* Reported until they are applied. */
 	assert_true(file_watch_check(files, 3));
 	file_watch_apply(files, 3);
 	assert_false(file_watch_check(files, 3));
-	/* One that is gone is waited for. */
+	/* A missing file is waited for. */
 	assert_int_equal(unlink("key"), 0);
 	assert_false(file_watch_check(files, 3));
 	assert_false(file_watch_check(files, 3));

@@ -58,7 +58,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A manager that listens; its name as it would be in the environment is in f->name. */
+/* Starts a manager that listens; f->name is its name as in the environment. */
 static void
 listen_at(struct fixture *f, bool is_abstract)
 {
@@ -87,7 +87,7 @@ begin(struct fixture *f, const struct notify_environment *environment)
 		fail_msg("%s", e.text);
 }
 
-/* The next datagram, which is there already; "" where there is none. */
+/* Returns the next datagram, which has already arrived; "": there is none. */
 static const char *
 heard(const struct fixture *f)
 {
@@ -193,7 +193,7 @@ test_names_that_are_none(void **state)
 		notify_ready(&f->notify, "x");
 		notify_fini(&f->notify);
 	}
-	/* The longest ones that there can be. */
+	/* Paths of maximum length. */
 	text[107] = '\0';
 	begin(f, &(struct notify_environment){.socket = text});
 	notify_fini(&f->notify);
@@ -212,7 +212,7 @@ expect_watchdog(struct fixture *f, const char *us, const char *pid, uint64_t eve
 }
 
 static void
-test_when_signs_of_life_are_wanted(void **state)
+test_watchdog_period(void **state)
 {
 	struct fixture *f = *state;
 	char own[32];
@@ -250,7 +250,7 @@ on_heard(void *arg, unsigned ready)
 }
 
 static void
-test_signs_of_life_come_from_the_loop(void **state)
+test_watchdog_notifications_come_from_the_loop(void **state)
 {
 	struct fixture *f = *state;
 	struct loop_timer guard;
@@ -280,10 +280,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_nobody_listens, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_queue_does_not_block, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_that_are_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_when_signs_of_life_are_wanted, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_signs_of_life_come_from_the_loop, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_watchdog_period, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watchdog_notifications_come_from_the_loop,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ child_that_ends(int code)
 	return pid;
 }
 
-/* Waits without collecting it. */
+/* Waits for the end without reaping. */
 static void
 wait_for_end(pid_t pid)
 {
@@ -131,7 +131,7 @@ expect_nobody_left(void)
 }
 
 static void
-test_who_ends_is_collected(void **state)
+test_orphans_are_reaped(void **state)
 {
 	struct fixture *f = *state;
 
@@ -145,7 +145,7 @@ test_who_ends_is_collected(void **state)
 }
 
 static void
-test_who_ended_before_is_collected(void **state)
+test_children_that_exited_before_are_reaped(void **state)
 {
 	struct fixture *f = *state;
 
@@ -155,7 +155,7 @@ test_who_ended_before_is_collected(void **state)
 	expect_nobody_left();
 }
 
-/* Many ends make few signals. */
+/* Many children may cause few signals. */
 static void
 test_many_at_once(void **state)
 {
@@ -180,7 +180,7 @@ on_owner_collects(void *arg)
 	f->ours = 0;
 }
 
-/* The kernel names ours first; its owner takes its time, and then comes the other one's turn. */
+/* The kernel reports our child first, whose owner reaps it later; then the orphan is reaped. */
 static void
 test_our_own_are_left_to_their_owner(void **state)
 {
@@ -211,8 +211,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_who_ends_is_collected, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_who_ended_before_is_collected, setup,
+		cmocka_unit_test_setup_teardown(test_orphans_are_reaped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_children_that_exited_before_are_reaped, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_our_own_are_left_to_their_owner, setup,

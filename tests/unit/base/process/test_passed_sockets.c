@@ -142,7 +142,7 @@ test_no_sockets(void **state)
 	assert_non_null(strstr(e.text, strerror(EBADF)));
 }
 
-/* Variables for another process are left over from its start: ours has no sockets. */
+/* Variables for another process: we have no sockets. */
 static void
 test_environment(void **state)
 {

@@ -147,7 +147,7 @@ test_replaced(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/* The old content stays when the new one can't be written; works for root as well. */
+/* The old content remains if the new one can't be written; works for root too. */
 static void
 test_failure_keeps_the_old(void **state)
 {
@@ -169,7 +169,7 @@ test_failure_keeps_the_old(void **state)
 	assert_content(f, "new");
 }
 
-/* What somebody put where the new file goes is neither followed nor written to. */
+/* A file or link in the place of the new file is neither followed nor written to. */
 static void
 test_links_are_not_followed(void **state)
 {
@@ -291,7 +291,7 @@ test_no_thread_before_the_loop(void **state)
 	assert_int_equal(before.st_nlink, after.st_nlink);
 }
 
-/* Writes long contents of one letter each until it is killed. */
+/* Writes long contents, of one letter each, until it is killed. */
 _Noreturn static void
 write_forever(struct fixture *f, int ready)
 {

@@ -22,7 +22,7 @@
 
 #include "tests/unit/base/process/roles.h"
 
-/* Each step has a bit, so that the exit code says which went wrong. */
+/* Each step has a bit, so that the exit code tells which one failed. */
 static int
 failed_steps(const bool *steps, size_t count)
 {
@@ -55,7 +55,7 @@ call_x32(const void *arg)
 	return 0;
 }
 
-/* i386's getpid: where the kernel has no such calls, the process faults. */
+/* i386's getpid: on kernels without such calls the process faults. */
 static int
 call_i386(const void *arg)
 {
@@ -116,7 +116,7 @@ test_namespaces(void **state)
 	static const unsigned long flags[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID,
 					      CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
 					      CLONE_NEWCGROUP,
-					      /* The kernel would say EINVAL of it. */
+					      /* The kernel itself would return EINVAL. */
 					      CLONE_THREAD | CLONE_NEWNET};
 
 	(void)state;
@@ -159,7 +159,9 @@ is_refused(void *mapped)
 	return mapped == MAP_FAILED && errno == EPERM;
 }
 
-/* Neither what was written, nor a file that could be changed, nor in place of another. */
+/*
+ * Neither written memory, nor a writable file, nor mapping one over another gives executable code.
+ */
 static int
 make_code(const void *arg)
 {
@@ -185,7 +187,7 @@ test_code(void **state)
 	assert_all_succeed(make_code, NULL);
 }
 
-/* The kernel does not look at the upper half of a request, so it must not hide one. */
+/* The kernel ignores the upper half of a request, so it must not hide a forbidden one. */
 static int
 control_terminal(const void *arg)
 {
@@ -229,7 +231,7 @@ receive_descriptor(const void *arg)
 	return recvmsg(pair[0], &message, MSG_DONTWAIT) < 0 && errno == EPERM ? 0 : 1;
 }
 
-/* Another process passes one on: who has no sockets does not get it. */
+/* Another process passes a socket: a process without sockets can't receive it. */
 static void
 test_descriptors_of_others(void **state)
 {

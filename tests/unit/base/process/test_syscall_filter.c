@@ -33,7 +33,7 @@
 
 #define CALLS 470
 
-/* With arguments that would do no harm. */
+/* The arguments would do no harm. */
 static int
 try_call(const void *number)
 {
@@ -64,7 +64,7 @@ assert_refused(const struct role *role, const char *name)
 		fail_msg("%s: %s ends with status %x", role->name, name, (unsigned)status);
 }
 
-/* What each role may not do beside what nobody may. */
+/* Calls that a role may not use, besides those that are fatal for all. */
 static void
 test_roles(void **state)
 {
@@ -131,7 +131,7 @@ test_roles(void **state)
 				assert_refused(&roles[i], calls[j].name);
 }
 
-/* A program can be started where one is, and nowhere else. */
+/* Only roles that start programs can start one. */
 static void
 test_programs(void **state)
 {
@@ -216,7 +216,7 @@ has_socket(int family, int type, int protocol)
 	return fd >= 0;
 }
 
-/* What the kernel has of a slow receiver's data: without it slow browsers would go unnoticed. */
+/* Bytes that the kernel queues for a slow receiver, which the detection of slow browsers needs. */
 static bool
 can_count_unsent(void)
 {
@@ -229,7 +229,8 @@ can_count_unsent(void)
 	return ok;
 }
 
-/* What depends on arguments. Each step has a bit, so that the exit code says which went wrong. */
+/* Calls whose arguments are checked. Each step has a bit, so that the exit code tells which one
+ * failed. */
 static int
 use_arguments(const void *arg)
 {
@@ -274,7 +275,7 @@ test_arguments(void **state)
 	}
 }
 
-/* Threads, names and files: what libraries do on their own. */
+/* Threads, names and files: what libraries use. */
 static int
 work(const void *arg)
 {
@@ -293,11 +294,11 @@ work(const void *arg)
 	if (fd < 0 || read(fd, &byte, 1) != 1)
 		return 3;
 	free(malloc((size_t)64 << 20));
-	return syscall(470L) == -1 && errno == ENOSYS ? 0 : 4; /* a call of later kernels */
+	return syscall(470L) == -1 && errno == ENOSYS ? 0 : 4; /* a call of newer kernels */
 }
 
 static void
-test_what_goes_on(void **state)
+test_permitted_calls(void **state)
 {
 	(void)state;
 	assert_int_equal(run(&roles[0], work, NULL), 0);
@@ -325,7 +326,7 @@ test_sidecar_starts_its_worker(void **state)
 	assert_int_equal(run(&roles[1], start_a_program, NULL), 0);
 }
 
-/* The worker's filter comes on top of the sidecar's. */
+/* The worker's filter is added to that of the sidecar. */
 static int
 restrict_more(const void *arg)
 {
@@ -357,7 +358,7 @@ main(void)
 #endif
 		cmocka_unit_test(test_fatal),
 		cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_what_goes_on),
+		cmocka_unit_test(test_permitted_calls),
 		cmocka_unit_test(test_sidecar_starts_its_worker),
 		cmocka_unit_test(test_worker_restricts_itself),
 	};

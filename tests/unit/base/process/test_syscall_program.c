@@ -49,8 +49,8 @@ holds(unsigned code, uint32_t a, uint32_t k)
 	return BPF_OP(code) == BPF_JEQ ? a == k : a >= k;
 }
 
-/* What the program returns. *constant: whether the kernel would know it from the number alone,
- * which it finds out as seccomp_is_const_allow in its kernel/seccomp.c does. */
+/* Returns what the program returns. *constant: whether the kernel can determine it from the number
+ * alone, as seccomp_is_const_allow in kernel/seccomp.c does. */
 static uint32_t
 answer_to(const struct syscall_filter *f, const struct seccomp_data *data, bool *constant)
 {
@@ -90,7 +90,8 @@ answer_of(const struct syscall_filter *f, uint32_t number, uint64_t first, uint6
 	return answer_to(f, &data, &constant);
 }
 
-/* For these the kernel's table of calls that are always allowed saves the program's time. */
+/* For these calls the kernel skips the program, because its table of always allowed calls contains
+ * them. */
 static void
 test_hot_calls(void **state)
 {
@@ -119,7 +120,7 @@ test_hot_calls(void **state)
 	}
 }
 
-/* Each number has an answer; later kernels' calls are unknown, and other architectures fatal. */
+/* Every number has an answer; calls of newer kernels are unknown, and other architectures fatal. */
 static void
 test_each_role(void **state)
 {
@@ -148,7 +149,7 @@ next(uint64_t *seed)
 	return *seed >> 33;
 }
 
-/* As many changes of the answer as a plan may have, at random places. */
+/* The maximum number of changes of the answer, at random places. */
 static void
 fill(struct syscall_plan *plan, uint64_t *seed)
 {
@@ -187,8 +188,8 @@ test_every_number(void **state)
 	}
 }
 
-/* Both halves of an argument count; rules of one call are alternatives, and those of its neighbour
- * are not its own. */
+/* Both halves of an argument count; rules of one call are alternatives, and do not apply to its
+ * neighbour. */
 static void
 test_rules(void **state)
 {

@@ -36,7 +36,7 @@ sum_of_constant(void)
 	return sum;
 }
 
-/* Resident pages that files back, statm(5). */
+/* Number of resident file-backed pages (statm(5)). */
 static size_t
 file_bytes(void)
 {

@@ -43,17 +43,17 @@ pack_start(unsigned objects)
 static void
 pack_end(struct buf *b)
 {
-	struct crypto_sha1 *sha1 = crypto_sha1_new();
+	struct crypto_digest *sha1 = crypto_sha1_new();
 	uint8_t digest[CRYPTO_SHA1_BYTES];
 
 	assert_non_null(sha1);
-	crypto_sha1_add(sha1, b->data, b->len);
-	crypto_sha1_end(sha1, digest);
-	crypto_sha1_free(sha1);
+	crypto_digest_add(sha1, b->data, b->len);
+	crypto_digest_end(sha1, digest);
+	crypto_digest_free(sha1);
 	assert_true(buf_add(b, digest, sizeof(digest)));
 }
 
-/* Ends the pack, indexes it, expects this failure; "": success. */
+/* Ends the pack, indexes it, and expects this failure; "": success. */
 static void
 expect(struct buf *pack, const char *message)
 {
@@ -68,7 +68,7 @@ expect(struct buf *pack, const char *message)
 	buf_fini(pack);
 }
 
-/* A blob, and a delta (its bytes given) upon it. */
+/* Adds a blob, and a delta of it with these bytes. */
 static void
 expect_delta(struct str delta, uint64_t declared, unsigned distance_add, const char *message)
 {
@@ -108,9 +108,9 @@ test_deltas_are_checked(void **state)
 		     "delta result of 34359738367 bytes is too large");
 }
 
-/* Sizes that are claimed cost nothing before the bytes are there. */
+/* Declared sizes allocate nothing before the bytes arrive. */
 static void
-test_claims_are_not_believed(void **state)
+test_declared_sizes_are_not_trusted(void **state)
 {
 	struct buf huge = pack_start(1);
 	struct buf impossible = pack_start(1);
@@ -136,7 +136,7 @@ test_claims_are_not_believed(void **state)
 }
 
 static void
-test_nothing_is_a_pack(void **state)
+test_data_that_is_no_pack(void **state)
 {
 	struct buf pack = pack_start(1);
 
@@ -145,10 +145,9 @@ test_nothing_is_a_pack(void **state)
 	expect(&pack, "not a pack");
 }
 
-/* libgit2's indexer decides about an object that is a duplicate entry, and about what git calls
- * deep. */
+/* libgit2's indexer handles duplicate objects, and chains that git calls deep. */
 static void
-test_odd_but_whole(void **state)
+test_unusual_but_complete(void **state)
 {
 	const struct indexer_options options = {PLENTY, 2, false, NULL};
 	struct buf twice = pack_start(2);
@@ -190,9 +189,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deltas_are_checked),
-		cmocka_unit_test(test_claims_are_not_believed),
-		cmocka_unit_test(test_nothing_is_a_pack),
-		cmocka_unit_test(test_odd_but_whole),
+		cmocka_unit_test(test_declared_sizes_are_not_trusted),
+		cmocka_unit_test(test_data_that_is_no_pack),
+		cmocka_unit_test(test_unusual_but_complete),
 	};
 
 	return cmocka_run_group_tests(tests, make_packs, remove_packs);

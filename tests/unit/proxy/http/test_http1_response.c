@@ -67,8 +67,7 @@ test_refused_responses(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct parsed p = parse_response(bad[i].head, false);
 		if (p.ok || p.e.code != ERR_PROTOCOL)
-			fail_msg("%s: %.*s", p.ok ? "accepted" : err_code_name(p.e.code),
-				 STR_FMT(bad[i].head));
+			fail_msg("%s: %.*s", p.ok ? "accepted" : p.e.text, STR_FMT(bad[i].head));
 		parsed_fini(&p);
 	}
 }

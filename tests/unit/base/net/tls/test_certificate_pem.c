@@ -55,7 +55,7 @@ unmake(struct made *m)
 }
 
 static void
-test_what_was_made(void **state)
+test_dates_of_a_new_certificate(void **state)
 {
 	struct made a;
 	struct made b;
@@ -85,7 +85,7 @@ test_what_was_made(void **state)
 }
 
 static void
-test_what_is_no_certificate(void **state)
+test_malformed_certificates(void **state)
 {
 	static const char *const texts[] = {
 		"", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
@@ -181,8 +181,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_was_made),
-		cmocka_unit_test(test_what_is_no_certificate),
+		cmocka_unit_test(test_dates_of_a_new_certificate),
+		cmocka_unit_test(test_malformed_certificates),
 		cmocka_unit_test(test_keys_are_not_asked_for_on_the_terminal),
 		cmocka_unit_test(test_several_in_one_text),
 		cmocka_unit_test(test_tls_from_memory),

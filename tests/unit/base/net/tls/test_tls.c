@@ -17,7 +17,7 @@ static void
 test_versions(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	/* Though OpenSSL's client would rather have AES-256. */
+	/* OpenSSL's client prefers AES-256. */
 	static const char *const names[] = {"-AES128-GCM-SHA256", "TLSv1.3 TLS_AES_128_GCM_SHA256"};
 	struct tls_context *c = context_of("one.pem", "one.key");
 
@@ -185,7 +185,7 @@ test_bulk_both_ways(void **state)
 	free(bulk);
 }
 
-/* More than a small reader takes: what is left needs no readable socket. */
+/* More than a small reader takes: the rest needs no readable socket. */
 static void
 test_has_buffered(void **state)
 {
@@ -217,7 +217,7 @@ test_has_buffered(void **state)
 	tls_context_free(c);
 }
 
-/* Half a record is no reason to read again before the socket is readable. */
+/* A partial record causes no read before the socket is readable again. */
 static void
 test_partial_record_is_not_buffered(void **state)
 {
@@ -349,7 +349,7 @@ test_no_renegotiation(void **state)
 #define IDLE_SESSIONS  100
 #define IDLE_MAX_BYTES 16000u
 
-/* Clients in a process of their own, so that only our side's memory counts. */
+/* Clients run in another process, so that only our side's memory counts. */
 static _Noreturn void
 run_clients(int fds[][2])
 {
@@ -418,7 +418,7 @@ test_memory_of_idle_sessions(void **state)
 		assert_non_null(sessions[i]);
 		assert_int_equal(fcntl(fds[i][0], F_SETFL, O_NONBLOCK), 0);
 		serve_one(sessions[i], fds[i][0]);
-		if (i == 0) /* what the library makes once is in here */
+		if (i == 0) /* includes what the library allocates once */
 			before = mallinfo2().uordblks;
 	}
 	size_t each = (mallinfo2().uordblks - before) / (IDLE_SESSIONS - 1);

@@ -30,7 +30,7 @@ teardown_server(void **state)
 	return teardown_certs(state);
 }
 
-/* Our session, and a server in the place of peers' client. */
+/* Our session is the client, and the peer is the server. */
 static void
 open_client(struct peers *p, struct tls_context *c, int version)
 {
@@ -86,7 +86,7 @@ test_versions_name_and_protocol(void **state)
 	tls_context_free(c);
 }
 
-/* Runs our side after bytes in place of a server's hello. */
+/* Runs our side with bytes in place of a server's hello. */
 static void
 assert_no_tls(const char *bytes)
 {
@@ -140,7 +140,7 @@ test_no_server_renegotiates(void **state)
 	(void)SSL_do_handshake(p.client);
 	assert_int_equal(tls_session_read(p.session, data, sizeof(data), &got, &p.e),
 			 TLS_WANT_READ);
-	/* The answer is a warning, which servers of OpenSSL take for an error. */
+	/* The answer is a warning, which OpenSSL's servers treat as an error. */
 	flush(&p);
 	ERR_clear_error();
 	assert_true(SSL_read(p.client, data, sizeof(data)) < 0);

@@ -97,7 +97,7 @@ test_addresses_and_long_names(void **state)
 	tls_context_free(c);
 }
 
-/* As many names as there can be, each as long as a name can be. */
+/* The maximum number of names, each of maximum length. */
 static void
 test_most_names(void **state)
 {
@@ -131,9 +131,9 @@ test_due(void **state)
 	assert_false(tls_context_is_due(c));
 	now_s = start_s + 13 * 3600;
 	assert_true(tls_context_is_due(c));
-	now_s = start_s + 30 * 86400; /* a machine that slept */
+	now_s = start_s + 30 * 86400; /* after the machine has slept */
 	assert_true(tls_context_is_due(c));
-	now_s = start_s - 3600; /* not valid yet for whoever has the right time */
+	now_s = start_s - 3600; /* not valid yet for clients with the correct time */
 	assert_true(tls_context_is_due(c));
 	tls_context_free(c);
 
@@ -173,7 +173,7 @@ test_renewal(void **state)
 	tls_context_free(c);
 }
 
-/* The form of openssl's own tool, and of the very certificate that clients see. */
+/* The format of openssl's tool, and the certificate that clients see. */
 static void
 test_fingerprint(void **state)
 {

@@ -97,7 +97,7 @@ peers_close(struct peers *p)
 	ERR_clear_error();
 }
 
-/* Sends what fits of what waits. */
+/* Sends as much of the output as fits. */
 static inline void
 flush(struct peers *p)
 {
@@ -113,7 +113,7 @@ flush(struct peers *p)
 	assert_null(out.data);
 }
 
-/* Turns both sides until ours is done or failed, or nothing moves any more. */
+/* Runs both sides until ours is done or has failed, or nothing happens any more. */
 static inline enum tls_result
 handshake(struct peers *p)
 {
