@@ -4,7 +4,7 @@
  */
 #include "auth/addresses.h"
 
-/* A URL without query as text: origin and path, without a trailing '/'. */
+/* Formats origin and path of a URL, without a query and a trailing '/'. */
 static const char *
 format_base(const struct url *u, struct arena *arena)
 {
@@ -16,7 +16,7 @@ format_base(const struct url *u, struct arena *arena)
 	return origin == NULL ? NULL : arena_printf(arena, "%s%.*s", origin, STR_FMT(path));
 }
 
-/* Exactly as registered with GitLab, so the path stays as it was written. */
+/* Keeps the path as it is written, because it must equal the one registered with GitLab. */
 static const char *
 format_redirect_uri(struct auth *a, const char *relay)
 {
@@ -34,7 +34,7 @@ format_redirect_uri(struct auth *a, const char *relay)
 					     str_is_empty(u->query) ? "" : "?", STR_FMT(u->query));
 }
 
-/* GitLab's own hosts begin with the IDE's port. */
+/* GitLab's host names of workspaces begin with the IDE's port. */
 static void
 set_port_hosts(struct auth *a)
 {

@@ -7,16 +7,17 @@
 
 #include "auth/auth_private.h"
 
-/* Fills the address fields of a from its settings; false without memory. */
+/* Fills the address fields of a from its settings. False: out of memory. */
 bool addresses_build(struct auth *a) MUST_CHECK;
 
-/* The origin of the host that the request was sent to. */
+/* Returns the origin of the host that the request was sent to. */
 struct str addresses_own_origin(const struct auth *a, const struct auth_facts *facts);
 
-/* Whether it is the serialized origin of one of the workspace's hosts: its own, or of a port. */
+/* Whether origin is the serialized origin of one of the workspace's hosts: its own, or that of a
+ * port. */
 bool addresses_are_ours(const struct auth *a, struct str origin);
 
-/* The same, and which port's host it is; 0: the workspace's own. */
+/* As addresses_are_ours. Sets the port of that host; 0: the workspace's own. */
 bool addresses_find_port(const struct auth *a, struct str origin, uint16_t *port) MUST_CHECK;
 
 /* See auth_port_origin. */

@@ -15,7 +15,8 @@
 #define COORDINATE_TEXT 44u /* base64url of 32 bytes, with its NUL */
 #define HEADER_TEXT_MAX 160u
 #define JWKS_MAX	1024u
-#define CLAIMS_MAX	2816u /* its base64url fits into ASSERTION_MAX with header and signature */
+/* Its base64url fits into ASSERTION_MAX together with header and signature. */
+#define CLAIMS_MAX 2816u
 
 struct assertion_key {
 	struct crypto_p256 *pair;
@@ -33,7 +34,7 @@ struct assertion_keys {
 	struct buf jwks;
 };
 
-/* The text fits. */
+/* Appends text that is known to fit. */
 static void
 encode(struct str data, char *out, size_t size)
 {
@@ -46,7 +47,8 @@ encode(struct str data, char *out, size_t size)
 	buf_fini(&text);
 }
 
-/* RFC 7638 section 3.2: required members only, in this order. */
+/* Sets the key's id, the JWK thumbprint (RFC 7638 section 3.2): required members only, in this
+ * order. */
 static bool
 set_id(struct assertion_key *key)
 {
@@ -193,7 +195,7 @@ write_claims(struct str issuer, const struct assertion_claims *c, struct buf *ou
 	return json_write_end(&w);
 }
 
-/* text ends with what is to be signed, from start on. */
+/* Signs the end of text, from start on, and appends the signature. */
 static bool
 add_signature(const struct assertion_key *key, size_t start, struct buf *text, struct err *e)
 {
@@ -231,8 +233,8 @@ assertion_write(const struct assertion_keys *k, const struct assertion_claims *c
 	return ok;
 }
 
-/* The id is 192 random bits, so its digest tells nothing about it; the purpose keeps the digest
- * apart from others of the id. */
+/* The digest reveals nothing about the id, which is 192 random bits. The purpose keeps it apart
+ * from other digests of the id. */
 void
 assertion_session_name(struct str session_id, char out[ASSERTION_SID_TEXT])
 {

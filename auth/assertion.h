@@ -13,18 +13,18 @@
 #define ASSERTION_SID_BYTES  16u
 #define ASSERTION_SID_TEXT   23u /* as text, with its NUL */
 
-/* Keys that follow from the cookie keys: see crypto_p256_derive. */
+/* Keys that are derived from the cookie keys: see crypto_p256_derive. */
 struct assertion_keys;
 
-/* issuer is the workspace's origin and outlives it; every origin has keys of its own. */
+/* issuer is the workspace's origin and outlives the keys. Every origin has its own keys. */
 struct assertion_keys *assertion_keys_new(const struct auth_keys *keys, struct str issuer,
 					  struct err *e) MUST_CHECK;
 void assertion_keys_free(struct assertion_keys *k); /* NULL is fine */
 
-/* Different for every set of keys in this process. */
+/* A number that differs for every set of keys in this process. */
 uint64_t assertion_keys_serial(const struct assertion_keys *k);
 
-/* All public keys, as JSON. */
+/* Returns all public keys as JSON (RFC 7517). */
 struct str assertion_keys_jwks(const struct assertion_keys *k);
 
 struct assertion_claims {
@@ -32,8 +32,8 @@ struct assertion_claims {
 	struct auth_identity identity;
 	struct str workspace;  /* its name */
 	uint64_t workspace_id; /* 0: not known */
-	struct str session;    /* an opaque id; empty: an API token, without a session */
-	struct str level;      /* why the user was let in: the name of an audience */
+	struct str session;    /* an opaque id; empty: an API token, which has no session */
+	struct str level;      /* why access is allowed: the name of an audience */
 	int64_t now_s;
 };
 
@@ -41,7 +41,7 @@ struct assertion_claims {
 bool assertion_write(const struct assertion_keys *k, const struct assertion_claims *claims,
 		     struct buf *out, struct err *e) MUST_CHECK;
 
-/* The name of a session: nothing that is secret follows from it. */
+/* Derives the public name of a session, which reveals nothing secret. */
 void assertion_session_name(struct str session_id, char out[ASSERTION_SID_TEXT]);
 
 #endif

@@ -231,7 +231,7 @@ allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	v->is_guest = session_is_guest(s);
 }
 
-/* Only pages of ports are shown in frames. */
+/* Answers a frame: only pages of ports may be shown in frames. */
 static void
 refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -242,12 +242,12 @@ refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth
 	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
-/* Navigations are redirected to GitLab, and what the workspace's pages embed of a port or ask of it
- * to the workspace's own host; everything else gets 401. */
+/* Redirects navigations to GitLab, and what the workspace's pages embed or request of a port to the
+ * workspace's own host. Everything else gets 401. */
 static void
 require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	bool is_navigation = facts_is_navigation(facts) && facts_is_get(facts);
+	bool is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
 
 	if (is_navigation ||
 	    (facts->port != 0 && (!str_is_empty(embedding_find(a, facts)) ||
@@ -257,7 +257,7 @@ require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 		refuse_without_login(a, facts, v);
 }
 
-/* A public port needs no check of users, whatever the request contains. */
+/* Allows a request to a public port, which needs no check of the user. */
 static void
 allow_everybody(struct auth_verdict *v)
 {
@@ -293,7 +293,7 @@ auth_check_user(struct auth *a, const struct auth_facts *facts, struct auth_verd
 	return gate_enter(a, &g, facts, v);
 }
 
-/* A device may have been signed out while GitLab was asked. */
+/* The device may have been signed out while GitLab was asked. */
 static void
 allow_device(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
@@ -316,7 +316,7 @@ auth_check_device(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	return device_gate_enter(a, &g, facts, v);
 }
 
-/* The methods of an endpoint, as the Allow field names them. */
+/* Returns the methods of an endpoint for the Allow field. */
 static const char *
 methods_of(enum auth_endpoint endpoint)
 {
@@ -343,7 +343,8 @@ is_allowed(const char *methods, struct str method)
 	return false;
 }
 
-/* Requests of scripts pass through the hand-over to a port with the method that they have. */
+/* Whether this is a script's request within the hand-over to a port. It keeps its method, so any
+ * method is accepted. */
 static bool
 is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts)
 {

@@ -31,32 +31,32 @@ struct auth *auth_new(const struct auth_settings *settings, struct loop *l, stru
 		      struct err *e) MUST_CHECK;
 void auth_free(struct auth *a);
 
-/* With BROKER: another client for the relay, which outlives a. */
+/* With BROKER: uses another HTTP client for the relay. The client must outlive a. */
 void auth_reach_relay(struct auth *a, struct fetch *f);
 
-/* The narrowest scope that `scope` lacks for these modes (enum auth_mode); NULL: none. */
+/* Returns the narrowest scope that `scope` lacks for these modes (enum auth_mode); NULL: none. */
 const char *auth_scope_missing(const char *scope, unsigned modes);
 
-/* Replaces the cookie keys; the caller puts them into settings. What was sealed under one of the
- * new keys still opens, everything else does not. On failure nothing has changed. */
+/* Replaces the cookie keys; the caller puts them into settings. What was sealed with one of the new
+ * keys still opens, everything else does not. On failure nothing has changed. */
 bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
-/* The pending verdict v has been filled. Runs exactly once unless cancelled. */
+/* Called once the pending verdict v is filled, exactly once unless cancelled. */
 typedef void auth_done_fn(struct auth_verdict *v, void *arg);
 
 /*
  * auth_check decides whether a request may pass to the IDE or a port; auth_answer answers one of
- * our endpoints. Both return NULL when *v is filled at once (the usual case for auth_check) and
- * done will not run; otherwise done runs later, and v must live until then, facts need not.
+ * our endpoints. NULL: *v is filled, and done does not run; this is the usual case for auth_check.
+ * Otherwise done runs later. v must live until then; facts need not.
  */
 struct auth_call *auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 			     auth_done_fn *done, void *arg);
 
-/* As auth_check, for users of the workspace only: neither a port's guests nor everybody. */
+/* As auth_check, for users of the workspace only: no guests of a port, no public access. */
 struct auth_call *auth_check_user(struct auth *a, const struct auth_facts *facts,
 				  struct auth_verdict *v, auth_done_fn *done, void *arg);
 
-/* As auth_check_user, where a device's token counts as well. */
+/* As auth_check_user; also accepts the token of a device. */
 struct auth_call *auth_check_device(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);
 
@@ -73,36 +73,37 @@ void auth_metrics_write(const struct auth *a, struct buf *out);
 bool auth_gitlab_answers(const struct auth *a);
 
 /*
- * "https://<port>-<name>.<zone>", where the workspace's own host is <name>.<zone> or, in GitLab's
- * form, <port>-<name>.<zone>. A port's host shares sessions with the workspace's and has cookies of
- * its own: see auth/login/port_ticket.h. NULL without memory.
+ * Returns "https://<port>-<name>.<zone>" where the workspace's own host is <name>.<zone> or, in
+ * GitLab's form, <port>-<name>.<zone>. The hosts share sessions, but each has its own cookie: see
+ * auth/login/port_ticket.h. NULL: out of memory.
  */
 const char *auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
 /*
- * The signed assertion of who sent an allowed request to this port's host (0: the workspace's own),
- * for the upstream. Empty without ASSERTION, and where signing fails, which is logged. Valid until
- * the next call.
+ * Returns the signed assertion, for the upstream, of who sent an allowed request to the host of
+ * this port (0: the workspace's own). Empty without ASSERTION, and when signing failed, which is
+ * logged. Valid until the next call.
  */
 struct str auth_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port);
 
-/* Their public keys (RFC 7517); empty without ASSERTION. Valid until the keys are replaced. */
+/* Returns the public keys of assertions (RFC 7517); empty without ASSERTION. Valid until the keys
+ * are replaced. */
 struct str auth_jwks(const struct auth *a);
 
-/* Whether a cookie of this name is ours: it never reaches the upstream, nor may the upstream set
- * it. */
+/* Whether we use a cookie of this name. Such cookies are not forwarded to the upstream, and the
+ * upstream may not set them. */
 bool auth_owns_cookie(const struct auth *a, struct str name);
 
 struct auth_session_times auth_session_times(const struct auth_session *s);
 
-/* Fills out; returns how many there are. */
+/* Lists the session's devices; returns their number. */
 size_t auth_session_devices(const struct auth_session *s, struct auth_device out[AUTH_DEVICES_MAX]);
 
-/* See struct auth_watch. */
+/* Starts to watch: see struct auth_watch. */
 void auth_watch_start(struct auth_watch *w, struct auth_session *s, auth_ended_fn *fn, void *arg);
-void auth_watch_stop(struct auth_watch *w); /* fine when not watching */
-/* Something was done over the watched connection, at now_ms of the monotonic clock: says which
- * session was used last. Fine when not watching. */
+void auth_watch_stop(struct auth_watch *w); /* does nothing when not watching */
+/* Notes activity on the watched connection, at now_ms of the monotonic clock, which decides which
+ * session was used last. Does nothing when not watching. */
 void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
 #endif

@@ -14,8 +14,8 @@ enum auth_endpoint {
 	AUTH_ENDPOINT_AUTH,
 	AUTH_ENDPOINT_USERINFO,
 	AUTH_ENDPOINT_PORT,  /* at the workspace's own host: signs in to the host of a port */
-	AUTH_ENDPOINT_SHARE, /* the same: shares a port */
-	/* At the workspace's own host: let a device in, by a person or for the device itself. */
+	AUTH_ENDPOINT_SHARE, /* at the workspace's own host: shares a port */
+	/* At the workspace's own host: authorizes a device, called by its user or by the device. */
 	AUTH_ENDPOINT_DEVICE,
 	AUTH_ENDPOINT_DEVICE_START,
 	AUTH_ENDPOINT_DEVICE_TOKEN,

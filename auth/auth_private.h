@@ -15,7 +15,7 @@
 #include "auth/login/return_target.h"
 #include "auth/session/session_store.h"
 
-#define AUTH_LOGINS_MAX		   64u /* between callback and session, in all */
+#define AUTH_LOGINS_MAX		   64u /* between callback and session, of all clients */
 #define AUTH_LOGINS_RESERVED	   16u /* of these, for clients that have signed in before */
 #define AUTH_LOGINS_PER_CLIENT_MAX 16u
 #define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
@@ -31,15 +31,15 @@ struct auth {
 	struct loop *loop;
 	struct arena arena;
 	struct str origin;	   /* the workspace's: "https://name.zone" */
-	struct str port_hosts;	   /* what follows "<port>-" in the authority of a port */
+	struct str port_hosts;	   /* what follows "<port>-" in the host and port of a port's URL */
 	const char *redirect_uri;  /* as registered with GitLab */
 	const char *authorize_url; /* as browsers see it, without a query */
 	const char *gitlab_url;	   /* as browsers see it */
 	const char *start_url;
 	const char *sign_in_url;
-	const char *target_lost_url;   /* says that the page that was asked for was not kept */
+	const char *target_lost_url;   /* tells the user that the requested page is unknown */
 	struct str flow_cookie_prefix; /* "<cookie name>-flow-" */
-	const char *relay_start_url;   /* where logins begin instead of authorize_url; or NULL */
+	const char *relay_start_url;   /* logins start here instead of at authorize_url; or NULL */
 	struct cookie_box cookies;
 	struct gitlab *gitlab;
 	struct session_store *store;
@@ -49,13 +49,13 @@ struct auth {
 	struct cors_returns cors_returns;
 	struct bearer_cache *bearers;	       /* NULL: API tokens are not accepted */
 	struct assertion_keys *assertion_keys; /* NULL: no assertions */
-	struct device_grants *grants;	       /* NULL: no device was let in yet */
-	struct port_shares *shares;	       /* NULL: there are no PORTS */
+	struct device_grants *grants;	       /* NULL: no device was authorized yet */
+	struct port_shares *shares;	       /* NULL: PORTS is not set */
 	uint64_t login_timeout_ms;
 	uint64_t last_flow_id;
 	LIST_HEAD(, auth_call) calls; /* pending */
 	size_t calls_count;
-	struct auth_credential_list credentials; /* pending requests of git for a token */
+	struct auth_credential_list credentials; /* requests of git for a token that wait */
 	struct client_quota logins;
 };
 

@@ -15,7 +15,7 @@
 #include "base/list.h"
 #include "base/str.h"
 
-#define AUTH_DEVICES_MAX     8u /* of a session; one more replaces the oldest */
+#define AUTH_DEVICES_MAX     8u /* devices of a session; a further one replaces the oldest */
 #define AUTH_DEVICE_NAME_MAX 64u
 #define AUTH_DEVICE_ID_BYTES 16u
 
@@ -26,17 +26,17 @@ struct auth_device_id {
 };
 
 struct auth_device {
-	char id[2 * AUTH_DEVICE_ID_BYTES + 1]; /* hexadecimal, for forms: it opens nothing */
-	struct str name;		       /* printable ASCII; as long as the session */
+	char id[2 * AUTH_DEVICE_ID_BYTES + 1]; /* hexadecimal, for forms; it authorizes nothing */
+	struct str name;		       /* printable ASCII; valid as long as the session */
 	int64_t since_ms;		       /* wall clock */
 };
 
 /* Wall clock, milliseconds since 1970 UTC. */
 struct auth_session_times {
 	int64_t opened_ms;
-	int64_t answered_ms; /* when GitLab last allowed it */
+	int64_t answered_ms; /* when GitLab last confirmed access */
 	int64_t expires_ms;
-	int64_t idle_limit_ms; /* it ends earlier when it is not used for this long */
+	int64_t idle_limit_ms; /* earlier if the session is not used for this long */
 };
 
 enum auth_end {
@@ -47,29 +47,29 @@ enum auth_end {
 };
 typedef void auth_ended_fn(enum auth_end reason, void *arg);
 
-/* Tells when the session ends. While watched (an open WebSocket, a long request) the session counts
- * as used. */
+/* Reports the end of a session. A watched session (an open WebSocket, a long request) counts as
+ * used. */
 struct auth_watch {
 	struct auth_session *session; /* NULL: not watching */
 	LIST_ENTRY(auth_watch) entry;
 	auth_ended_fn *fn;
 	void *arg;
-	struct auth_device_id device; /* set before the start: of auth_verdict */
+	struct auth_device_id device; /* copied from auth_verdict; set before the start */
 };
 LIST_HEAD(auth_watch_list, auth_watch);
 
 /* What the page about a device shows. */
 enum auth_device_step {
 	AUTH_DEVICE_TYPE_CODE,	/* a form for the code that the device shows */
-	AUTH_DEVICE_WRONG_CODE, /* the same, after a code that is not known */
+	AUTH_DEVICE_WRONG_CODE, /* the form again, after an unknown code */
 	AUTH_DEVICE_ASK,	/* "Let <name> connect by SSH?" */
-	AUTH_DEVICE_DONE,	/* let in: the device goes on by itself */
+	AUTH_DEVICE_DONE,	/* authorized: the device continues by itself */
 };
 struct auth_device_page { /* views into the verdict's arena */
 	enum auth_device_step step;
 	struct str name;
-	struct str address; /* of a device that shows a code; else empty */
-	/* Fields of the form, which come back with its POST; unused ones are empty. */
+	struct str address; /* of a device that shows a code; otherwise empty */
+	/* Hidden fields of the form, which its POST sends back; unused ones are empty. */
 	struct str code;
 	struct str port;
 	struct str challenge;

@@ -24,7 +24,7 @@ auth_keys_fini(struct auth_keys *keys)
 	keys->count = 0;
 }
 
-/* Bits; all that are set must hold. */
+/* Bits; all modes that are set must allow the user. */
 enum auth_mode {
 	AUTH_MODE_WORKSPACE = 1,
 	AUTH_MODE_PROJECT = 2,
@@ -34,7 +34,7 @@ enum auth_mode {
 	AUTH_MODE_ANYBODY = 32, /* with an active account; for guests of ports only */
 };
 
-/* Who may open a port, the fewest first. */
+/* Who may open a port, in ascending order. */
 enum auth_audience {
 	AUTH_AUDIENCE_OWNER, /* who may open the workspace */
 	AUTH_AUDIENCE_PROJECT,
@@ -48,7 +48,7 @@ enum auth_audience {
 
 struct auth_settings {
 	struct url external_url;   /* the workspace's public origin */
-	struct ports ports;	   /* with hosts of their own: see auth_port_origin */
+	struct ports ports;	   /* ports that have their own hosts: see auth_port_origin */
 	struct url gitlab_url;	   /* as browsers see it, without a trailing '/' in path */
 	struct url gitlab_api_url; /* as the pod reaches it; host is empty when it is the same */
 	const char *client_id;
@@ -56,7 +56,7 @@ struct auth_settings {
 	struct url redirect_url;      /* host is empty: the relay's callback, or our own */
 	struct url relay_url;	  /* its base, without a trailing '/' in path; host empty: none */
 	struct secret *relay_key; /* this workspace's; with relay_url */
-	bool broker;		  /* the relay redeems and refreshes for us */
+	bool broker;		  /* the relay redeems codes and refreshes tokens for us */
 	const char *scope;
 	const char *prefix; /* of our endpoints: "/oauth2" */
 	struct auth_keys cookie_keys;
@@ -64,7 +64,7 @@ struct auth_settings {
 	uint64_t cookie_expire_ms; /* absolute lifetime of a session */
 	uint64_t session_idle_ms;
 	bool api_tokens;       /* programs may send a GitLab token instead of a session cookie */
-	bool assertion;	       /* requests go on with a signed assertion of who sent them */
+	bool assertion;	       /* forwarded requests carry a signed assertion of who sent them */
 	const char *state_dir; /* where sessions are stored across restarts; NULL: nowhere */
 	unsigned modes;	       /* enum auth_mode bits */
 	uint64_t workspace_id;
@@ -74,10 +74,10 @@ struct auth_settings {
 	uint64_t group_access_level;
 	const char *users; /* ids and usernames, with a comma between two */
 	enum auth_audience port_sharing_max;
-	/* That lead to the IDE, and are never shared; 0: none. */
+	/* Ports of the IDE, which are never shared; 0: none. */
 	uint16_t ide_ports[AUTH_IDE_PORTS];
 	uint64_t owner_id;
-	/* Failed logins and API tokens a minute: see auth/limits/client_rate.h. */
+	/* Failed logins and API tokens per minute: see auth/limits/client_rate.h. */
 	uint64_t sign_in_failures_per_address_max;
 	uint64_t sign_in_failures_max;
 	uint64_t authorization_interval_ms;

@@ -9,24 +9,6 @@
 #include "auth/share/audience.h"
 #include "auth/share/port_shares.h"
 
-const char *
-auth_audience_name(enum auth_audience audience)
-{
-	return audience_name(audience);
-}
-
-bool
-auth_audience_parse(struct str name, enum auth_audience *audience)
-{
-	return audience_parse(name, audience);
-}
-
-bool
-auth_audience_is_wider(enum auth_audience audience, enum auth_audience than)
-{
-	return audience_is_wider(audience, than);
-}
-
 bool
 auth_may_share_with(const struct auth *a, enum auth_audience audience)
 {
@@ -54,14 +36,6 @@ unsigned
 auth_shares_version(const struct auth *a)
 {
 	return port_shares_version(a->shares);
-}
-
-enum auth_audience
-auth_port_audience(const struct auth *a, uint16_t port)
-{
-	const struct port_share *p = port_shares_find(a->shares, port);
-
-	return p == NULL ? AUTH_AUDIENCE_OWNER : p->terms.audience;
 }
 
 void

@@ -20,39 +20,37 @@
 
 struct auth;
 
-/* How settings, forms and JSON name it. */
+/* The name of an audience in settings, forms and JSON. */
 const char *auth_audience_name(enum auth_audience audience);
 bool auth_audience_parse(struct str name, enum auth_audience *audience) MUST_CHECK;
 
-/* Whether one audience is of a higher rank than another. */
+/* Whether `audience` has a higher rank than `than`. */
 bool auth_audience_is_wider(enum auth_audience audience, enum auth_audience than);
 
-/* Whether the bound allows this audience, and the settings have what it takes. */
+/* Whether the limit allows this audience, and the settings suffice for checking its members. */
 bool auth_may_share_with(const struct auth *a, enum auth_audience audience);
 
 struct auth_share { /* views that are valid until shares change */
 	uint16_t port;
 	enum auth_audience audience;
 	struct str of;	  /* users or a group; empty: those of the settings */
-	struct str by;	  /* username of who shared it */
-	int64_t until_ms; /* wall clock; 0: until it is taken back */
+	struct str by;	  /* username of the user who shared the port */
+	int64_t until_ms; /* wall clock; 0: until it is revoked */
 };
 
-/* All shares, by port; returns how many there are. */
+/* Lists all shares by port; returns their number. */
 size_t auth_shares(const struct auth *a, struct auth_share out[AUTH_SHARES_MAX]);
-/* Counts changes of shares. */
+/* A number that changes with every change of shares. */
 unsigned auth_shares_version(const struct auth *a);
-/* AUTH_AUDIENCE_OWNER for a port that is not shared. */
-enum auth_audience auth_port_audience(const struct auth *a, uint16_t port);
 
-/* As auth_watch_start, for a port that is for everybody: at once after a request was allowed
- * because it is. */
+/* As auth_watch_start, for a public port. Call it directly after a request was allowed because the
+ * port is public. */
 void auth_watch_start_public(struct auth_watch *w, struct auth *a, uint16_t port, auth_ended_fn *fn,
 			     void *arg);
 
-/* A GitLab group's id or full path. */
+/* Whether text is the id or full path of a GitLab group. */
 bool auth_is_group(struct str text);
-/* Appends a list of usernames and ids, with a comma between two, without spaces. */
+/* Appends a list of usernames and ids, separated by commas without spaces. */
 bool auth_parse_users(struct str text, struct buf *list, struct err *e) MUST_CHECK;
 bool auth_is_path(struct str text); /* of a project or group */
 bool auth_is_id(struct str text);

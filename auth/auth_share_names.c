@@ -1,12 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of users, groups and projects in GitLab, as settings and shares of ports write them.
+ * Names in settings and in shares of ports: audiences, and GitLab's users, groups and projects.
  * GitLab interprets a number as an id, never as a path or a name.
  */
 #include "auth/auth_share.h"
 #include "base/ascii.h"
 
 #define USERNAME_MAX 255u
+
+static const struct {
+	const char *name;
+	unsigned rank;
+} audiences[AUTH_AUDIENCES] = {
+	[AUTH_AUDIENCE_OWNER] = {"owner", 0},	[AUTH_AUDIENCE_PROJECT] = {"project", 1},
+	[AUTH_AUDIENCE_GROUP] = {"group", 1},	[AUTH_AUDIENCE_USERS] = {"users", 1},
+	[AUTH_AUDIENCE_GITLAB] = {"gitlab", 2}, [AUTH_AUDIENCE_PUBLIC] = {"public", 3},
+};
+
+const char *
+auth_audience_name(enum auth_audience audience)
+{
+	return audiences[audience].name;
+}
+
+bool
+auth_audience_parse(struct str name, enum auth_audience *audience)
+{
+	for (unsigned i = 0; i < AUTH_AUDIENCES; i++) {
+		if (str_equal(name, str_from(audiences[i].name))) {
+			*audience = (enum auth_audience)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+auth_audience_is_wider(enum auth_audience a, enum auth_audience than)
+{
+	return audiences[a].rank > audiences[than].rank;
+}
 
 bool
 auth_is_path(struct str text)

@@ -20,7 +20,7 @@
 
 #define JSON_ANSWER_MAX 4096u
 
-/* False, with the problem, when the parameters are malformed. */
+/* Reads the parameters. False: they are malformed, and the verdict says so. */
 static bool
 read_target(struct auth *a, const struct auth_facts *facts, char target[FLOW_TARGET_MAX + 1],
 	    struct auth_verdict *v)
@@ -42,7 +42,7 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;
 	}
-	/* A login that is started in spite of a session is intended, so it is not a login loop. */
+	/* The user signs in again on purpose, so this is no login loop. */
 	(void)session_find(a->store, facts);
 	if (read_target(a, facts, target, v))
 		login_start(
@@ -74,7 +74,7 @@ has_parameter(const struct auth_facts *facts, struct str name)
 	return url_query_find(facts_query(facts), name, &value) > 0;
 }
 
-/* A login whose target is not known leads here: see auth_private.h. */
+/* Shown after a login whose target is unknown: see auth_private.h. */
 static void
 explain_lost_target(struct auth_verdict *v)
 {
@@ -98,7 +98,7 @@ endpoint_sign_in(struct auth *a, const struct auth_facts *facts, struct auth_ver
 		explain_lost_target(v);
 }
 
-/* Whether the button "sign out everywhere" was pressed. */
+/* Whether the user pressed "sign out everywhere". */
 static bool
 wants_all(const struct auth_facts *facts)
 {
@@ -117,7 +117,7 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		v->location = a->start_url;
 		return;
 	}
-	if (!facts_is_same_origin(facts, addresses_own_origin(a, facts))) {
+	if (!auth_is_same_origin(a, facts)) {
 		log_warn(facts->log, "sign-out from another site refused");
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;

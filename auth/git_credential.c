@@ -16,7 +16,7 @@
 #include "auth/session/session_watch.h"
 #include "base/clock.h"
 
-#define STEPS_MAX 8u /* sessions tried and answers awaited before giving up */
+#define STEPS_MAX 8u /* sessions to try and answers to wait for before giving up */
 
 struct auth_credential_call {
 	struct auth *auth;
@@ -59,7 +59,7 @@ lease(struct auth_session *s, uint64_t asked_ms, struct auth_credential *c)
 	return settle(c, AUTH_CREDENTIAL_UNAVAILABLE);
 }
 
-/* Checks the session as gate.c does for a request. STEP_WAIT: for *s. */
+/* Checks the session as gate.c does for a request. STEP_WAIT: wait for *s. */
 static enum credential_step
 try_once(struct auth *a, uint64_t asked_ms, struct auth_credential *c, struct auth_session **s)
 {
@@ -107,7 +107,7 @@ call_free(struct auth_credential_call *call)
 	free(call);
 }
 
-/* Deferred, because the caller walks through the list of waits, and the next step may add to it. */
+/* Deferred, because the caller iterates over the list of waits, and the next step may add to it. */
 static void
 on_answered(struct auth_session *s, enum session_wait_result result, void *arg)
 {

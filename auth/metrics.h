@@ -55,11 +55,11 @@ struct auth_metrics {
 	uint64_t sessions_ended[AUTH_METRICS_ENDS];
 	uint64_t credentials[AUTH_METRICS_LOANS];
 	uint64_t credentials_rejected;
-	bool gitlab_is_silent; /* the last question was not answered */
-	int64_t sessions;      /* read off when asked for */
+	bool gitlab_is_silent; /* the last request was not answered */
+	int64_t sessions;      /* updated when metrics are written */
 };
 
-/* Which outcome a login with this problem has. */
+/* Returns the outcome to count for a login that ends with this problem. */
 enum auth_metrics_login auth_metrics_login_of(enum auth_problem problem);
 
 #endif

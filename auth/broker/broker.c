@@ -80,7 +80,7 @@ count_calls(const struct broker *b, struct str authority)
 	return count;
 }
 
-/* Limits, in the order of what they cost. False: *end says why. */
+/* Checks the limits, the cheapest first. False: *end says why. */
 static bool
 may_ask(struct broker *b, const struct broker_request *r, struct broker_end *end)
 {
@@ -108,7 +108,7 @@ may_ask(struct broker *b, const struct broker_request *r, struct broker_end *end
 	return true;
 }
 
-/* A request of a workspace of ours: the call, or NULL and the reply. */
+/* Handles a request of a known workspace. NULL: *reply is filled. */
 static struct broker_call *
 process(struct broker *b, const struct broker_request *r, bool is_stale,
 	struct broker_channel *channel, const struct log_context *log, struct broker_reply *reply)

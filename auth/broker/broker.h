@@ -18,13 +18,13 @@
 #include "auth/relay/relay.h"
 
 #define BROKER_BODY_MAX		  8192u /* of a request */
-#define BROKER_CALLS_MAX	  64u	/* under way, in all */
+#define BROKER_CALLS_MAX	  64u	/* at the same time, of all workspaces */
 #define BROKER_CALLS_PER_HOST_MAX 4u
 
 struct broker;
 struct broker_call;
 
-/* relay and gitlab (address and application) outlive it. */
+/* relay and gitlab (address and application) must outlive the broker. */
 struct broker_options {
 	const struct relay_settings *relay;
 	const struct auth_settings *gitlab;
@@ -32,30 +32,29 @@ struct broker_options {
 	struct fetch *fetch;
 };
 
-/* Reads the deny list. */
+/* Creates the broker and reads the deny list. */
 struct broker *broker_new(const struct broker_options *options, struct err *e) MUST_CHECK;
-void broker_free(struct broker *b); /* after every call is done or cancelled; NULL is fine */
+/* Call it after every call is done or cancelled; does nothing for NULL. */
+void broker_free(struct broker *b);
 
 /* Replaces the master keys; the caller puts them into settings. On failure nothing has changed. */
 bool broker_replace_keys(struct broker *b, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
-/* Reads the deny list again. On failure the old one stays. */
+/* Reads the deny list again. On failure the old one remains in use. */
 bool broker_reload_deny_list(struct broker *b, struct err *e) MUST_CHECK;
 
 struct broker_reply {
 	unsigned status;
-	struct buf body; /* of status 200 */
+	struct buf body; /* with status 200 */
 };
 typedef void broker_done_fn(const struct broker_reply *reply, void *arg);
 
-/*
- * Processes one request. NULL: *reply is filled, the caller frees its body, and done will not run;
- * otherwise done runs later, exactly once unless cancelled. log outlives the call.
- */
+/* Processes one request. NULL: *reply is filled, the caller frees its body, and done does not run.
+ * Otherwise done runs later, exactly once unless cancelled. log must outlive the call. */
 struct broker_call *broker_start(struct broker *b, struct str body, const struct log_context *log,
 				 struct broker_reply *reply, broker_done_fn *done, void *arg);
 
-/* The sidecar is gone: tokens that GitLab still issues are revoked. */
+/* The sidecar has disconnected: revokes tokens that GitLab still issues. */
 void broker_cancel(struct broker_call *call);
 
 extern const struct metrics_table broker_metrics_table;

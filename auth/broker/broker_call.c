@@ -50,7 +50,7 @@ broker_cancel(struct broker_call *c)
 	call_free(c);
 }
 
-/* a: what the sidecar gets, but for the outcome. Frees c. */
+/* Ends the call with the answer a, which has everything but the outcome. Frees c. */
 static void
 finish(struct broker_call *c, const struct broker_end *end, struct broker_answer *a)
 {
@@ -82,8 +82,8 @@ finish_without_tokens(struct broker_call *c, enum broker_result result, uint32_t
 
 /* GitLab's answer */
 
-/* The user of the tokens, from the ID token, which a refresh may lack. False: the user differs from
- * that of the refresh token, or is unknown. */
+/* Reads the user from the ID token, which may be missing after a refresh. False: the user is
+ * unknown, or not the one of the refresh token. */
 static bool
 find_user(struct broker_call *c, const struct gitlab_tokens *t)
 {
@@ -107,7 +107,7 @@ is_denied(const struct broker_call *c, enum broker_result *result)
 	return *result == BROKER_RESULT_DENIED_WORKSPACE || deny_list_has_user(list, c->user_id);
 }
 
-/* An answer without a refresh token leaves the one that there is (RFC 6749 section 6). */
+/* Keeps the old refresh token if GitLab issued no new one (RFC 6749 section 6). */
 static bool
 wrap_refresh(const struct broker_call *c, const struct gitlab_tokens *t, struct buf *out,
 	     struct err *e)
@@ -181,7 +181,7 @@ on_revoked(struct gitlab_answer *answer, void *arg)
 			      answer->err.text);
 }
 
-/* A refresh token of another workspace, or one that is too old, is as good as none. */
+/* Treats a refresh token of another workspace, or one that is too old, as invalid. */
 static bool
 unwrap_refresh(struct broker_call *c, struct str token, struct broker_end *end)
 {

@@ -59,7 +59,7 @@ answer_associated(struct buf *out, const struct broker_channel *c)
 	return buf_add(out, c->nonce, sizeof(c->nonce));
 }
 
-/* All of it is reserved at once, so that no part is left behind by a buffer that moves. */
+/* Reserves the whole message at once, so that no part is left in memory that was reallocated. */
 static bool
 plain_init(struct buf *plain, size_t max, struct err *e)
 {
@@ -151,7 +151,7 @@ is_visible(struct str s, size_t min, size_t max)
 	return s.len >= min && s.len <= max && ascii_all_visible(s);
 }
 
-/* Exactly the fields of the operation. */
+/* Whether the request has exactly the fields of its operation. */
 static bool
 fits_operation(const struct broker_request *r)
 {

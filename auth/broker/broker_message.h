@@ -14,7 +14,7 @@
 
 #define BROKER_REQUEST_MAX  8192u
 #define BROKER_ANSWER_MAX   98304u
-#define BROKER_SKEW_MS	    INT64_C(60000) /* how far the clocks may differ */
+#define BROKER_SKEW_MS	    INT64_C(60000) /* maximum difference of the clocks */
 #define BROKER_CONTENT_TYPE "application/octet-stream"
 
 enum broker_operation {
@@ -24,7 +24,7 @@ enum broker_operation {
 	BROKER_OPERATIONS,
 };
 
-/* Views. */
+/* Its fields are views. */
 struct broker_request {
 	struct str authority; /* of the workspace */
 	int64_t sent_ms;      /* wall clock */
@@ -39,38 +39,38 @@ enum broker_outcome {
 	BROKER_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
 	BROKER_REFUSES_US,    /* GitLab does not accept the application */
 	BROKER_UNAVAILABLE,   /* not now: GitLab, or a limit of the relay */
-	BROKER_LOST,	      /* GitLab may have been asked, its answer was lost */
+	BROKER_LOST,	      /* GitLab may have processed the request, but its answer was lost */
 	BROKER_DENIED,	      /* the operator denies this workspace or user */
 	BROKER_STALE,	      /* the clocks differ by more than BROKER_SKEW_MS */
 	BROKER_OUTCOMES,
 };
 
-/* Views. */
+/* Its fields are views. */
 struct broker_answer {
 	enum broker_outcome outcome;
-	uint32_t retry_after_s; /* 0: not said */
+	uint32_t retry_after_s; /* 0: not given */
 	int64_t answered_ms;	/* wall clock of the relay */
-	uint64_t lifetime_ms;	/* of the access token; 0: not said */
+	uint64_t lifetime_ms;	/* of the access token; 0: not given */
 	struct str access;
 	struct str refresh; /* wrapped; empty: none */
 	struct str id_token;
-	struct str scope;  /* what GitLab granted; empty: not said */
+	struct str scope;  /* granted by GitLab; empty: not given */
 	struct str reason; /* why, for the log */
 };
 
-/* One request and its answer; the start is all zero. */
+/* The state for one request and its answer; initially zeroed. */
 struct broker_channel {
 	struct secret *key;
 	uint8_t nonce[CRYPTO_NONCE_BYTES]; /* of the request */
 };
 void broker_channel_fini(struct broker_channel *c);
 
-/* Appends the request, and sets up the channel for its answer. */
+/* Appends the sealed request, and prepares the channel for its answer. */
 bool broker_request_seal(const struct broker_request *r, const struct secret *workspace_key,
 			 struct buf *out, struct broker_channel *c, struct err *e) MUST_CHECK;
 
-/* Views of *r point into text and memory, which the caller has initialized and wipes. Only
- * RELAY_GOOD and RELAY_STALE fill all of *r, and the channel. */
+/* Opens a request. Views of *r point into text and memory, which the caller initializes before and
+ * wipes after. Only RELAY_GOOD and RELAY_STALE fill all of *r, and the channel. */
 enum relay_finding broker_request_open(struct broker_request *r, struct str text,
 				       const struct relay_settings *settings, int64_t now_ms,
 				       struct buf *memory, struct broker_channel *c) MUST_CHECK;
@@ -78,7 +78,7 @@ enum relay_finding broker_request_open(struct broker_request *r, struct str text
 bool broker_answer_seal(const struct broker_answer *a, const struct broker_channel *c,
 			struct buf *out, struct err *e) MUST_CHECK;
 
-/* As above: views point into memory. False for everything that is no answer to that request. */
+/* Opens an answer; views point into memory. False: not an answer to that request. */
 bool broker_answer_open(struct broker_answer *a, struct str text, const struct broker_channel *c,
 			struct buf *memory) MUST_CHECK;
 

@@ -24,7 +24,7 @@ enum broker_result {
 	BROKER_RESULTS,
 };
 
-/* Why a request was taken for none of a workspace. */
+/* Why a request is not accepted as one of a workspace. */
 enum broker_rejection {
 	BROKER_REJECTED_MALFORMED,
 	BROKER_REJECTED_ZONE,
@@ -36,7 +36,7 @@ struct broker_metrics {
 	uint64_t requests[BROKER_OPERATIONS][BROKER_RESULTS];
 	struct metrics_histogram duration[BROKER_OPERATIONS];
 	uint64_t rejected[BROKER_REJECTIONS];
-	int64_t in_flight; /* read off when asked for, as the next */
+	int64_t in_flight; /* updated when metrics are written, like the next one */
 	int64_t deny_entries;
 };
 

@@ -33,29 +33,30 @@ struct broker_call {
 	struct buf authority;
 	struct broker_channel channel;
 	uint64_t started_us;
-	uint64_t user_id; /* REFRESH; 0: not known yet */
+	uint64_t user_id; /* REFRESH; 0: unknown yet */
 	int64_t login_ms;
-	struct secret *refresh; /* REFRESH: GitLab's token, which stays where it gives no new one */
+	/* REFRESH: GitLab's token, which stays valid if GitLab issues no new one. */
+	struct secret *refresh;
 	struct gitlab_call *asking;
 	const struct log_context *log;
 	broker_done_fn *done;
 	void *arg;
 };
 
-/* What became of a request. */
+/* How a request ended. */
 struct broker_end {
 	enum broker_result result;
 	uint32_t retry_after_s;
 	const char *reason;
 };
 
-/* Fills what a has not: the outcome, and why; counts and logs it, and seals *reply. */
+/* Completes a with outcome and reason, counts and logs it, and seals *reply. */
 void broker_reply_seal(struct broker *b, const struct broker_request *r,
 		       const struct broker_end *end, const struct broker_channel *channel,
 		       const struct log_context *log, struct broker_answer *a,
 		       struct broker_reply *reply);
 
-/* Asks GitLab. NULL: *end says why not. Takes the channel's key with it. */
+/* Sends the request to GitLab. NULL: *end says why not. Moves the channel's key into the call. */
 struct broker_call *broker_call_start(struct broker *b, const struct broker_request *r,
 				      struct broker_channel *channel,
 				      struct broker_end *end) MUST_CHECK;

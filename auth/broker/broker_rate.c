@@ -19,7 +19,7 @@ digest_of(struct str authority)
 	return value;
 }
 
-/* That of the workspace, or the one that owes least. */
+/* Returns the workspace's bucket, or the fullest one of its set to reuse. */
 static struct broker_rate_bucket *
 take_bucket(struct broker_rate *r, uint64_t workspace)
 {

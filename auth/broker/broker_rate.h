@@ -18,11 +18,11 @@ struct broker_rate_bucket {
 
 /* Set max, 1..60000; the rest is zero. */
 struct broker_rate {
-	uint64_t max; /* requests of one workspace a minute */
+	uint64_t max; /* requests of one workspace per minute */
 	struct broker_rate_bucket buckets[BROKER_RATE_SETS][BROKER_RATE_WAYS];
 };
 
-/* False: not now, but after *retry_after_s. */
+/* False: the limit is exceeded; try again after *retry_after_s. */
 bool broker_rate_charge(struct broker_rate *r, struct str authority,
 			uint32_t *retry_after_s) MUST_CHECK;
 

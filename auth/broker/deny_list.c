@@ -90,7 +90,7 @@ reserve(struct deny_list *l, struct str text)
 {
 	size_t lines = count_lines(text);
 
-	/* The views of hosts point into it, so it must not move. */
+	/* The views in hosts point into names, so it must not be reallocated. */
 	buf_init(&l->names, text.len + RELAY_AUTHORITY_MAX);
 	l->hosts = calloc(lines, sizeof(*l->hosts));
 	l->users = calloc(lines, sizeof(*l->users));

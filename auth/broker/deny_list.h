@@ -13,13 +13,13 @@
 
 struct deny_list;
 
-/* NULL, with the number of the line, where the file can't be read or holds something else. Blocks
- * as long as reading does. */
+/* Blocks while it reads the file. NULL: the file can't be read or is malformed; the error has the
+ * line's number. */
 struct deny_list *deny_list_read(const char *path, struct err *e) MUST_CHECK;
 struct deny_list *deny_list_parse(struct str text, struct err *e) MUST_CHECK;
 void deny_list_free(struct deny_list *l); /* NULL is fine */
 
-/* NULL is an empty list. The authority is in the form of relay_parse_host. */
+/* NULL is an empty list. authority is as relay_parse_host returns it. */
 bool deny_list_has_host(const struct deny_list *l, struct str authority);
 bool deny_list_has_user(const struct deny_list *l, uint64_t user_id);
 size_t deny_list_count(const struct deny_list *l);

@@ -22,26 +22,26 @@ struct cookie_box {
 	uint8_t ids[AUTH_KEYS_MAX][COOKIE_KEY_ID_LEN];
 };
 
-/* Derives this origin's keys (HKDF), so that one secret shared by workspaces gives each its own. */
+/* Derives this origin's keys (HKDF), so that workspaces that share a secret have different keys. */
 bool cookie_box_init(struct cookie_box *b, const struct auth_keys *keys, struct str origin,
 		     struct err *e) MUST_CHECK;
 
-/* The same keys for the host that facts name: nothing sealed for one host opens on another. facts
- * may be NULL: b's own. A view: cookie_box_fini is for b only. */
+/* Returns a view of the box for the host that facts name: what is sealed for one host opens on no
+ * other. facts may be NULL: b itself. Call cookie_box_fini for b only. */
 struct cookie_box cookie_box_for(const struct cookie_box *b, const struct auth_facts *facts);
 void cookie_box_fini(struct cookie_box *b);
 
-/* What a cookie is sealed for. */
+/* What a cookie is for; it opens for the same use only. */
 struct cookie_use {
 	const char *purpose; /* literal */
 	struct str name;     /* of the cookie */
 };
 
-/* Appends the cookie's text to out; ERR_LIMIT when it would pass COOKIE_TEXT_MAX. */
+/* Appends the cookie's text to out. ERR_LIMIT: longer than COOKIE_TEXT_MAX. */
 bool cookie_seal(const struct cookie_box *b, const struct cookie_use *use, struct str plain,
 		 struct buf *out, struct err *e) MUST_CHECK;
 
-/* Appends the plaintext to out. False for everything that we did not seal for this use. */
+/* Appends the plaintext to out. False: not sealed by us for this use. */
 bool cookie_open(const struct cookie_box *b, const struct cookie_use *use, struct str text,
 		 struct buf *out) MUST_CHECK;
 
@@ -55,11 +55,11 @@ struct cookie_scan {
 
 void cookie_scan_init(struct cookie_scan *s, const struct auth_facts *facts);
 
-/* The next name=value pair of the request, in order; views into the header. */
+/* Returns the next name=value pair of the request, in order; views into the header. */
 bool cookie_scan_next(struct cookie_scan *s, struct str *name, struct str *value);
 
-/* A Set-Cookie value: host-only, Path=/, HttpOnly, SameSite=Lax, and Secure unless the origin is
- * plain http and the name allows it. max_age_s 0 removes the cookie. */
+/* Formats a Set-Cookie value: host-only, Path=/, HttpOnly, SameSite=Lax, and Secure unless the
+ * origin is plain http and the name allows it. max_age_s 0 removes the cookie. */
 const char *cookie_format(const struct cookie_box *b, struct arena *a, struct str name,
 			  struct str text, uint64_t max_age_s);
 

@@ -15,7 +15,7 @@ flow_jar_is_id(struct str s, size_t id_len)
 	return s.len == id_len && ascii_all_lower_hex(s);
 }
 
-/* Whether a cookie of this name belongs to a login under way; *id is a view into name. */
+/* Whether the name is that of a flow's cookie; *id is a view into it. */
 static bool
 is_owned(const struct flow_jar *j, struct str name, struct str *id)
 {
@@ -56,7 +56,7 @@ compare_ids(struct str a, struct str b)
 	return memcmp(a.data, b.data, a.len);
 }
 
-/* The oldest login that is younger than `after` (empty: of all); counts those. */
+/* Finds the oldest flow that is younger than `after` (empty: of all), and counts those flows. */
 static size_t
 find_oldest(const struct flow_jar *j, const struct auth_facts *facts, struct str after,
 	    struct str *oldest)

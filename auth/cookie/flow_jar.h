@@ -17,29 +17,29 @@ struct flow_jar {
 	const struct cookie_box *box; /* of the host that the cookies are for */
 	struct str prefix;	      /* of the cookies' names */
 	size_t id_len;
-	size_t alive_max; /* cookies that one browser keeps */
+	size_t alive_max; /* maximum number of cookies in one browser */
 };
 
 /* Whether s is an id of this length. */
 bool flow_jar_is_id(struct str s, size_t id_len);
 
-/* Appends the name of the cookie of this id. */
+/* Appends the name of the cookie with this id. */
 bool flow_jar_name(const struct flow_jar *j, struct str id, struct buf *out) MUST_CHECK;
 
-/* Adds Set-Cookie values to the verdict: a login's cookie, and its removal. */
+/* Add Set-Cookie values to the verdict: the cookie of a flow, and its removal. */
 void flow_jar_set(const struct flow_jar *j, struct str name, struct str text, uint64_t max_age_s,
 		  struct auth_verdict *v);
 void flow_jar_clear(const struct flow_jar *j, struct str id, struct auth_verdict *v);
 
-/* Removes the oldest cookies until there is room for one more, as far as one answer can. */
+/* Removes the oldest cookies until there is room for one more, as far as one response can. */
 void flow_jar_make_room(const struct flow_jar *j, const struct auth_facts *facts,
 			struct auth_verdict *v);
 
-/* Whether the browser sent the cookie of any login under way. */
+/* Whether the browser sent the cookie of any flow. */
 bool flow_jar_has_any(const struct flow_jar *j, const struct auth_facts *facts);
 
-/* The cookies of one id, of which a few are offered: other sites of the domain may have set more.
- */
+/* Iterates over the cookies with one id, up to a limit: other sites of the domain may have set
+ * more. */
 struct flow_jar_search {
 	const struct flow_jar *jar;
 	struct str id;

@@ -34,7 +34,7 @@ derive_keys(const struct sealed_image *s, const struct auth_keys *masters, struc
 	return true;
 }
 
-/* None of the parts holds a line end, which makes the joined text unambiguous. */
+/* No part contains a line end, so the joined text is unambiguous. */
 static bool
 describe(struct sealed_image *s, const struct auth_settings *x, struct err *e)
 {

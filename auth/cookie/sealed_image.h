@@ -16,11 +16,11 @@
 #define SEALED_IMAGE_HEAD_BYTES 8u
 
 struct sealed_image_kind {
-	const char *head;	/* seven bytes */
-	uint8_t version;	/* the eighth */
-	const char *key_info;	/* derives keys that no other kind has */
-	const char *wrong_kind; /* "not a session file" */
-	size_t max_bytes;	/* of an image */
+	const char *head;	/* the first seven bytes */
+	uint8_t version;	/* the eighth byte */
+	const char *key_info;	/* HKDF info, different for every kind */
+	const char *wrong_kind; /* the error for another kind, such as "not a session file" */
+	size_t max_bytes;	/* maximum size of an image */
 };
 
 struct sealed_image {
@@ -30,7 +30,7 @@ struct sealed_image {
 	struct buf associated;
 };
 
-/* settings and origin (the workspace's) outlive it. On failure nothing is left to be freed. */
+/* settings and origin (the workspace's) must outlive s. On failure there is nothing to free. */
 bool sealed_image_init(struct sealed_image *s, const struct sealed_image_kind *kind,
 		       const struct auth_settings *settings, struct str origin,
 		       struct err *e) MUST_CHECK;
@@ -40,15 +40,15 @@ void sealed_image_fini(struct sealed_image *s);
 bool sealed_image_replace_keys(struct sealed_image *s, const struct auth_keys *keys,
 			       struct err *e) MUST_CHECK;
 
-/* Of a file that does not open, or not as what it should hold: message is what to log. */
+/* Renames a file that can't be opened or has wrong content, and logs message. */
 void sealed_image_set_aside(const struct statefile *f, const char *message, const struct err *why);
 
 size_t sealed_image_plain_max(const struct sealed_image_kind *kind);
 
-/* Initializes image and fills it; after a failure it is empty. */
+/* Initializes and fills image; on failure it is empty. */
 bool sealed_image_seal(const struct sealed_image *s, struct str plain, struct buf *image,
 		       struct err *e) MUST_CHECK;
-/* Appends to plain. */
+/* Appends the content to plain. */
 bool sealed_image_open(const struct sealed_image *s, struct str image, struct buf *plain,
 		       struct err *e) MUST_CHECK;
 

@@ -38,7 +38,7 @@ is_state(struct str s)
 	return s.len <= STATE_MAX && is_base64url(s);
 }
 
-/* Shown to a person: printable ASCII. */
+/* Device names are shown to users, so only printable ASCII. */
 static bool
 is_name(struct str s)
 {
@@ -54,7 +54,7 @@ is_code(struct str s)
 	return s.len <= DEVICE_SECRET_LEN && ascii_all_alnum_or(s, STR("-_ "));
 }
 
-/* RFC 7636 section 4.1. */
+/* A code verifier (RFC 7636 section 4.1). */
 static bool
 is_verifier(struct str s)
 {
@@ -73,7 +73,7 @@ is_device_id(struct str s)
 	return s.len == 2 * AUTH_DEVICE_ID_BYTES && ascii_all_lower_hex(s);
 }
 
-/* False: repeated, malformed, or empty though it is there. */
+/* Reads one field. False: it is repeated, malformed, or present but empty. */
 static bool
 read_field(struct str text, const char *name, bool (*is_valid)(struct str), struct str *value,
 	   struct arena *arena)
@@ -106,7 +106,8 @@ device_fields_read(struct str text, struct device_request *q, struct arena *aren
 		return "The parameter \"state\" is malformed.";
 	if (!read_field(text, "name", is_name, &q->name, arena))
 		return "The parameter \"name\" is malformed.";
-	/* A person types it: what can't be a code is a wrong one, and none is asked for. */
+	/* Users type the code, so a malformed one is handled like a wrong one, and an empty one
+	 * like none. */
 	(void)read_field(text, "code", is_code, &q->code, arena);
 	if (!read_field(text, "verifier", is_verifier, &q->verifier, arena))
 		return "The parameter \"verifier\" is malformed.";

@@ -14,7 +14,7 @@
 #include "base/crypto/crypto.h"
 #include "base/crypto/crypto_equal.h"
 
-/* Consonants: no words, and nothing that looks alike (RFC 8628 section 6.1). */
+/* Consonants, so that codes form no words and no two letters look alike (RFC 8628 section 6.1). */
 static const char letters[] = "BCDFGHJKLMNPQRSTVWXZ";
 
 _Static_assert(DEVICE_SECRET_LEN == FLOW_RANDOM_LEN, "secrets are drawn as flows' random parts");
@@ -25,7 +25,7 @@ is_used(const struct device_grant *grant, uint64_t now_ms)
 	return grant->until_ms > now_ms;
 }
 
-/* Grants that show a code: all, or those of one client. */
+/* Counts grants that show a code: all, or those of one client. */
 static size_t
 count_typed(const struct device_grants *g, const uint64_t *client, uint64_t now_ms)
 {
@@ -75,8 +75,8 @@ device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 			grant = &g->items[i];
 	if (grant == NULL || (is_typed && !may_add_typed(g, client, now_ms)))
 		return NULL;
-	/* Not reset after a correct code, because an attacker who guesses can have a correct one as
-	 * well. */
+	/* A correct code does not reset the count, because an attacker who guesses may have a
+	 * correct code too. */
 	if (count_typed(g, NULL, now_ms) == 0)
 		g->wrong_codes = 0;
 	*grant = (struct device_grant){
@@ -101,7 +101,7 @@ end_typed(struct device_grants *g)
 	g->wrong_codes = 0;
 }
 
-/* False: longer than a code. */
+/* Removes separators and upper-cases the text. False: longer than a code. */
 static bool
 normalize(struct str text, char out[DEVICE_USER_CODE_LEN + 1])
 {

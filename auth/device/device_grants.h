@@ -16,17 +16,17 @@
 #define DEVICE_ADDRESS_MAX     63u
 #define DEVICE_CODE_MS	       60000u
 #define DEVICE_TYPED_MS	       300000u
-#define DEVICE_INTERVAL_S      2 /* between a device's questions */
+#define DEVICE_INTERVAL_S      2 /* minimum interval between a device's polls */
 #define DEVICE_GRANTS_MAX      32u
-#define DEVICE_TYPED_MAX       16u /* of those, that show a code */
-#define DEVICE_PER_CLIENT_MAX  4u  /* of those, from one address */
-#define DEVICE_WRONG_CODES_MAX 5u  /* then all codes that are shown end */
+#define DEVICE_TYPED_MAX       16u /* grants that show a code */
+#define DEVICE_PER_CLIENT_MAX  4u  /* grants that show a code, from one address */
+#define DEVICE_WRONG_CODES_MAX 5u  /* after that, all codes that are shown become invalid */
 
 struct device_grant {
 	uint64_t until_ms; /* monotonic; 0: free */
 	bool is_typed;
-	bool is_allowed;    /* session_id says by whom */
-	uint8_t digest[32]; /* of the secret that redeems it */
+	bool is_allowed;    /* the user `session_id` has typed the code */
+	uint8_t digest[32]; /* SHA-256 of the secret that redeems it */
 	char user_code[DEVICE_USER_CODE_LEN + 1];
 	char challenge[DEVICE_CHALLENGE_LEN + 1];
 	char name[AUTH_DEVICE_NAME_MAX + 1];
@@ -40,19 +40,22 @@ struct device_grants {
 	unsigned wrong_codes;
 };
 
-/* Adds a grant and draws its secret; typed ones get a user code. NULL: there are too many. */
+/* Adds a grant and draws its secret; grants to be typed also get a user code. NULL: too many
+ * grants. */
 struct device_grant *device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 				       char secret[DEVICE_SECRET_LEN + 1]);
 
-/* The grant that shows this code, while it is not allowed yet. Spaces, '-' and case do not matter.
- * NULL: there is none; too many wrong codes, counted while any code is shown, end all grants that
- * show one. */
+/*
+ * Finds the grant with this user code that is not allowed yet. Ignores spaces, '-' and case. NULL:
+ * there is none. Counts wrong codes while any code is shown; too many of them remove all grants
+ * that show one.
+ */
 struct device_grant *device_grants_find_typed(struct device_grants *g, struct str user_code);
 
 enum device_redeem { DEVICE_REDEEM_OK, DEVICE_REDEEM_PENDING, DEVICE_REDEEM_INVALID };
 
-/* Whether secret and verifier fit. OK: the grant has ended, out is a copy. A wrong verifier ends it
- * as well. */
+/* Checks secret and verifier. OK: the grant is removed, out is a copy. A wrong verifier removes it
+ * too. */
 enum device_redeem device_grants_redeem(struct device_grants *g, struct str secret,
 					struct str verifier, struct device_grant *out);
 

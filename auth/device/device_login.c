@@ -50,7 +50,7 @@ read_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict
 	return NULL;
 }
 
-/* In the browser */
+/* Requests of browsers */
 
 static void
 show(struct auth_verdict *v, const struct auth_device_page *page)
@@ -86,7 +86,7 @@ ask_for_loopback(struct auth_verdict *v)
 						 .state = q->state});
 }
 
-/* The session that lets the device in. */
+/* Records the session that authorizes the device. */
 static void
 allow(struct device_grant *grant, const struct auth_session *s)
 {
@@ -94,7 +94,7 @@ allow(struct device_grant *grant, const struct auth_session *s)
 	memcpy(grant->session_id, session_id(s), sizeof(grant->session_id));
 }
 
-/* With its issuer (RFC 9207), so that the device sends the code to no other workspace. */
+/* Redirects with the issuer (RFC 9207), so that the device sends the code to no other workspace. */
 static void
 redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
 {
@@ -116,7 +116,8 @@ redirect_to_device(struct auth *a, const struct auth_session *s, struct auth_ver
 	secret_wipe(secret, sizeof(secret));
 }
 
-/* First the code is looked up and the page asks; the second form has the name as well. */
+/* The first form has the code only: looks it up and asks for confirmation. The second one has the
+ * name too. */
 static void
 take_typed_code(struct auth *a, const struct auth_session *s, struct auth_verdict *v)
 {
@@ -171,16 +172,16 @@ pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	}
 }
 
-/* Not by a script of the IDE's pages or in a frame: the user sees the answer. Older browsers do not
- * tell. */
+/* Whether our own page posted the form in a top-level navigation: not a script of the IDE's pages,
+ * and not a frame, so that the user sees the answer. Older browsers send no Sec-Fetch-Mode. */
 static bool
 is_own_form(const struct auth *a, const struct auth_facts *facts)
 {
 	struct str mode;
 
-	return facts_is_same_origin(facts, addresses_own_origin(a, facts)) &&
+	return auth_is_same_origin(a, facts) &&
 	       (facts_header(facts, STR("sec-fetch-mode"), &mode) == 0 ||
-		facts_is_navigation(facts));
+		auth_is_navigation(facts));
 }
 
 struct auth_call *
@@ -194,7 +195,7 @@ device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	if (q == NULL)
 		return NULL;
 	v->device_request = q;
-	if (q->is_post ? !is_own_form(a, facts) : !facts_is_navigation(facts)) {
+	if (q->is_post ? !is_own_form(a, facts) : !auth_is_navigation(facts)) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 	} else if (q->port.len > 0 && !is_loopback(q)) {
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, "A parameter is missing.");
@@ -207,9 +208,9 @@ device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	return NULL;
 }
 
-/* For the device */
+/* Requests of devices */
 
-/* As in RFC 6749 section 5.2. */
+/* Errors have the form of RFC 6749 section 5.2. */
 static void
 reply_error(struct auth_verdict *v, const char *error)
 {
@@ -218,7 +219,7 @@ reply_error(struct auth_verdict *v, const char *error)
 		str_from(arena_printf(&v->arena, "{\"error\":\"%s\",\"status\":400}", error)));
 }
 
-/* No browser: pages of any site could make it send this. NULL: refused. */
+/* Rejects requests of browsers, which pages of any site can trigger. NULL: rejected. */
 static struct device_request *
 read_device_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -283,7 +284,7 @@ device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_v
 	secret_wipe(secret, sizeof(secret));
 }
 
-/* The session that let it in is still there. */
+/* Called when the session that authorized the device still exists. */
 static void
 issue_token(struct auth *a, struct auth_session *s, const struct device_grant *grant,
 	    struct auth_verdict *v)
@@ -356,6 +357,6 @@ device_login_end(struct auth *a, const struct auth_facts *facts, struct auth_ver
 		s = session_device_find(a->store, &id);
 	if (s != NULL)
 		session_device_end(s, &id);
-	/* A token that is not known has ended as well. */
+	/* An unknown token has already ended. */
 	verdict_reply(v, 200, STR("{}"));
 }

@@ -14,14 +14,11 @@
 bool device_token_seal(const struct auth *a, const struct auth_device_id *id, struct buf *out,
 		       struct err *e) MUST_CHECK;
 
-/* False for everything that we did not seal. */
+/* Opens the token's text. False: not sealed by us. */
 bool device_token_open(const struct auth *a, struct str token,
 		       struct auth_device_id *id) MUST_CHECK;
 
-/*
- * Lets a request pass that has a device's token in Authorization. As gate_enter; requests without
- * such a token go to gate_enter itself.
- */
+/* Allows a request that has a device's token in Authorization; otherwise works as gate_enter. */
 struct auth_call *device_gate_enter(struct auth *a, const struct gate *g,
 				    const struct auth_facts *facts, struct auth_verdict *v);
 

@@ -24,7 +24,7 @@
 #define KNOWN_MAX	      64u
 #define REFUSED_MAX	      64u
 #define CHECKS_MAX	      8u
-#define CHECKS_RESERVED	      2u /* of these, for clients that have signed in before */
+#define CHECKS_RESERVED	      2u /* reserved for clients that have signed in before */
 #define CHECKS_PER_CLIENT_MAX 4u
 #define REFUSED_FOR_MS	      5000u
 
@@ -40,7 +40,7 @@ struct bearer_known {
 	uint64_t used_ms; /* 0: free */
 };
 
-/* One token that GitLab is asked about. */
+/* A token that is being checked with GitLab. */
 struct bearer_pending {
 	struct bearer_cache *cache;
 	LIST_ENTRY(bearer_pending) entry;
@@ -50,7 +50,7 @@ struct bearer_pending {
 	LIST_HEAD(, bearer_wait) waits;
 };
 
-/* One request that waits for it. */
+/* A request that waits for this check. */
 struct bearer_wait {
 	struct auth_call call;
 	struct gate gate;
@@ -64,7 +64,7 @@ struct bearer_cache {
 	struct bearer_refused refused[REFUSED_MAX];
 	size_t next_refused;
 	LIST_HEAD(, bearer_pending) pending;
-	struct client_quota quota; /* of the pending tokens */
+	struct client_quota quota; /* waiting requests of the pending tokens */
 };
 
 struct bearer_cache *
@@ -127,14 +127,15 @@ wait_free(struct bearer_wait *w)
 	free(w);
 }
 
-/* The check goes on: the next request with this token finds its result. */
+/* Cancels a request. The check continues, so that the next request with this token finds its
+ * result. */
 static void
 on_cancel(struct auth_call *call)
 {
 	wait_free((struct bearer_wait *)call);
 }
 
-/* Copies the first waiting request and frees it. False: none is left. */
+/* Copies the first waiting request and frees it. False: there is none. */
 static bool
 take_first(struct bearer_pending *p, struct bearer_wait *copy)
 {
@@ -181,9 +182,9 @@ fill_refusal(const struct auth *a, const struct bearer_refusal *why, struct auth
 				    why->missing_scope);
 }
 
-/* Answers */
+/* Answers to waiting requests */
 
-/* The session is looked up again each time: a callback may end it. */
+/* Looks the session up for each request, because a callback may end it. */
 static void
 answer_with_session(struct bearer_pending *p, const uint8_t id[SESSION_ID_BYTES])
 {
@@ -231,7 +232,7 @@ report_unverified(struct bearer_pending *p, const struct err *why, uint32_t retr
 	}
 }
 
-/* A free entry, or that of the least recently used token, whose session ends. */
+/* Returns a free entry, or that of the least recently used token, whose session ends. */
 static struct bearer_known *
 make_room(struct bearer_cache *c)
 {
@@ -289,9 +290,9 @@ on_checked(const struct bearer_answer *answer, void *arg)
 	pending_free(p);
 }
 
-/* Look-up */
+/* Finding tokens */
 
-/* A token that nothing is known about. */
+/* A token without an entry. */
 struct bearer_question {
 	struct str token;
 	struct str client;
@@ -341,7 +342,7 @@ is_token(struct str s)
 	return s.len > 0 && s.len <= GITLAB_TOKEN_MAX && ascii_all_visible(s);
 }
 
-/* The token of a request that has exactly one, and the header that holds it. */
+/* Finds the token of a request that has exactly one, and the header that contains it. */
 static bool
 read_token(const struct auth_facts *facts, struct str *token, struct str *header)
 {
@@ -409,7 +410,7 @@ find_pending(const struct bearer_cache *c, const uint8_t digest[CRYPTO_SHA256_BY
 	return NULL;
 }
 
-/* Waits for the check of this token, which begins unless it is under way. */
+/* Waits for the check of this token; starts it unless it is running. */
 static struct bearer_result
 wait_for_check(struct bearer_cache *c, const struct gate *g, const struct bearer_question *q,
 	       struct auth_verdict *v)

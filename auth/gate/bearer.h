@@ -12,13 +12,14 @@
 struct bearer_cache;
 
 struct bearer_cache *bearer_cache_new(struct auth *a, struct err *e) MUST_CHECK;
-void bearer_cache_free(struct bearer_cache *c); /* after all calls; NULL is fine */
+/* Call it after all calls have ended; does nothing for NULL. */
+void bearer_cache_free(struct bearer_cache *c);
 
 enum bearer_state {
 	BEARER_NONE,	/* the request has no token, or several */
 	BEARER_KNOWN,	/* the token has a session */
 	BEARER_REFUSED, /* *v is the answer */
-	BEARER_ASKING,	/* the gate's done runs later */
+	BEARER_ASKING,	/* GitLab is being asked; the gate's done runs later */
 };
 
 struct bearer_result {
@@ -27,8 +28,8 @@ struct bearer_result {
 	struct auth_call *call;	      /* BEARER_ASKING */
 };
 
-/* Looks up the request's token, or begins to ask GitLab about it. Sets v->token_header where there
- * is a token. */
+/* Looks up the request's token, or starts to check it with GitLab. Sets v->token_header if there is
+ * a token. */
 struct bearer_result bearer_find(struct auth *a, const struct gate *g,
 				 const struct auth_facts *facts, struct auth_verdict *v);
 

@@ -15,7 +15,7 @@ end_rejected(struct bearer_check *c, enum auth_problem problem, const struct err
 	c->done(&answer, c->arg);
 }
 
-/* missing_scope: what the token lacks; NULL: GitLab rejects the question, whatever the token. */
+/* missing_scope: what the token lacks; NULL: GitLab rejects the request whatever the token is. */
 static void
 end_misconfigured(struct bearer_check *c, const char *missing_scope, const struct err *why)
 {
@@ -55,8 +55,8 @@ on_policy(const struct policy_result *result, void *arg)
 	case POLICY_MISCONFIGURED:
 		end_misconfigured(c, result->missing_scope, &result->err);
 		return;
-	/* GitLab has just named the token's user. Its GraphQL endpoint answers 401 to a token
-	 * without the scope. */
+	/* GitLab has just accepted the token for REST. Its GraphQL endpoint answers 401 if a token
+	 * lacks the scope. */
 	case POLICY_TOKEN_INVALID:
 		end_misconfigured(c,
 				  gitlab_scope_missing(STR("read_user"), c->policy.settings->modes),

@@ -9,7 +9,7 @@
 #include "auth/auth.h"
 #include "auth/gitlab/policy.h"
 
-/* Why a token is refused. */
+/* Why the token is refused. */
 struct bearer_refusal {
 	enum auth_problem problem;
 	const char *missing_scope; /* AUTH_PROBLEM_TOKEN_SCOPE, else NULL */
@@ -17,16 +17,17 @@ struct bearer_refusal {
 
 struct bearer_answer {
 	enum { BEARER_ACCEPTED, BEARER_REJECTED, BEARER_UNVERIFIED } outcome;
-	struct bearer_refusal refusal; /* BEARER_REJECTED */
-	uint32_t retry_after_s;	       /* BEARER_UNVERIFIED: GitLab did not answer; 0: not said */
+	struct bearer_refusal refusal; /* BEARER_REJECTED: why */
+	uint32_t retry_after_s;	       /* BEARER_UNVERIFIED: GitLab did not answer; 0: not given */
 	struct err err;		       /* unless accepted */
 };
 
-/* Exactly once unless cancelled, never before bearer_check_start returns. May free the check. */
+/* Called exactly once unless cancelled, never before bearer_check_start returns. May free the
+ * check. */
 typedef void bearer_checked_fn(const struct bearer_answer *answer, void *arg);
 
 struct bearer_check {
-	struct gitlab_tokens tokens; /* only the access token */
+	struct gitlab_tokens tokens; /* has only an access token */
 	struct gitlab_user user;     /* BEARER_ACCEPTED */
 	enum fetch_priority priority;
 	struct gitlab_call *user_call;
@@ -35,8 +36,8 @@ struct bearer_check {
 	void *arg;
 };
 
-/* c is zero, but for done, arg, priority, and gitlab and settings of policy. Copies the token.
- * False: out of memory; then only bearer_check_fini may follow. */
+/* Copies the token and starts the check. Set done, arg, priority, and gitlab and settings of policy
+ * before; the rest of c is zero. False: out of memory; call bearer_check_fini. */
 bool bearer_check_start(struct bearer_check *c, struct str token) MUST_CHECK;
 void bearer_check_fini(struct bearer_check *c); /* cancels; done does not run */
 

@@ -7,9 +7,9 @@
 
 #include "auth/auth.h"
 
-#define AUTH_CALLS_MAX 4096u /* a page's burst of requests may wait for one answer of GitLab */
+#define AUTH_CALLS_MAX 4096u /* requests of one page may wait for the same answer of GitLab */
 
-/* The first member of whatever cancel frees. */
+/* The first member of every structure that cancel frees. */
 struct auth_call {
 	struct auth *auth;
 	LIST_ENTRY(auth_call) entry;
@@ -19,7 +19,7 @@ struct auth_call {
 	void (*cancel)(struct auth_call *call); /* unlinks and frees; done does not run */
 };
 
-/* Whether there is room for one more. */
+/* Whether there is room for another pending call. */
 bool call_may_start(const struct auth *a);
 void call_link(struct auth_call *c, struct auth *a);
 void call_unlink(struct auth_call *c);

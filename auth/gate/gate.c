@@ -39,7 +39,7 @@ on_cancel(struct auth_call *call)
 	gate_wait_free((struct gate_wait *)call);
 }
 
-/* The session ended while the request waited. */
+/* Called when the session ended while the request waited. */
 static void
 require_login_again(const struct gate_wait *w, struct auth_verdict *v)
 {
@@ -113,7 +113,7 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 		return NULL;
 	}
 	w->gate = *g;
-	w->is_navigation = facts_is_navigation(facts) && facts_is_get(facts);
+	w->is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
 	w->start_url = a->start_url;
 	if (w->is_navigation) {
 		char target[FLOW_TARGET_MAX + 1];
@@ -136,7 +136,7 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 	struct auth_session *s = session_find(a->store, facts);
 
 	if (s != NULL && session_wants_login(s) && facts_is_get(facts) &&
-	    facts_is_navigation(facts)) {
+	    auth_is_navigation(facts)) {
 		session_end(s, AUTH_END_EXPIRED);
 		return NULL;
 	}
@@ -184,8 +184,7 @@ gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 	return NULL;
 }
 
-/* The session cookie comes first: the Authorization header of a browser may be meant for the IDE.
- */
+/* Checks the session cookie first, because a browser may send Authorization for the IDE. */
 struct auth_call *
 gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 	   struct auth_verdict *v)

@@ -9,20 +9,21 @@
 #include "auth/auth_private.h"
 
 struct gate {
-	/* Fills v for a request that passes. */
+	/* Fills v for a request that is allowed. */
 	void (*pass)(struct auth *a, struct auth_session *s, struct auth_verdict *v);
 	/* Fills v for a request without a session. */
 	void (*ask)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 	auth_done_fn *done;
 	void *arg;
-	bool admits_guests; /* of the port whose host it is; else users of the workspace only */
+	/* Guests of the port whose host it is may pass; otherwise only users of the workspace. */
+	bool admits_guests;
 };
 
-/* As auth_check. */
+/* Decides about a request; returns as auth_check. */
 struct auth_call *gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 			     struct auth_verdict *v);
 
-/* As gate_enter, for a session that was found by other means than a cookie. */
+/* As gate_enter, for a session that was not found by its cookie. */
 struct auth_call *gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 				     const struct auth_facts *facts, struct auth_verdict *v);
 

@@ -18,7 +18,7 @@ struct authorize_request {
 	struct str challenge; /* S256 */
 };
 
-/* NULL without memory, or when it would be longer than URL_MAX_BYTES. */
+/* NULL: out of memory, or longer than URL_MAX_BYTES. */
 const char *authorize_url_format(const struct authorize_request *q, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -134,7 +134,7 @@ count_answer(const struct gitlab_call *call, enum gitlab_outcome outcome)
 			clock_monotonic_us() - call->started_us);
 }
 
-/* GitLab limits requests for tokens by our address, but those to its API by user. */
+/* GitLab limits token requests by our address, but API requests by user. */
 static bool
 is_rate_limited(const struct gitlab_call *call, const struct fetch_response *response)
 {
@@ -145,7 +145,8 @@ is_rate_limited(const struct gitlab_call *call, const struct fetch_response *res
 static void on_response(const struct fetch_response *response, const struct err *e,
 			bool request_sent, void *arg);
 
-/* Whether the request, of which nothing was sent, is sent again: another replica may take it. */
+/* Whether to send the request again. Nothing of it was sent, and another replica may accept the
+ * connection. */
 static bool
 restart_at_broker(struct gitlab_call *call, const struct err *why)
 {
@@ -170,7 +171,7 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 		return;
 	copy = *call;
 	free(call);
-	/* Of a plain http address; GitLab has no use for this status. */
+	/* A 407 comes from an outgoing proxy of a plain http address; GitLab never sends it. */
 	if (response != NULL && response->status == 407) {
 		err_set(&answer.err, ERR_PROXY,
 			"outgoing proxy: it requires a user and password (status 407)");
@@ -239,7 +240,7 @@ add_field(struct buf *form, const char *name, struct str value)
 		buf_add_byte(form, '&');
 	buf_add_str(form, str_from(name));
 	buf_add_byte(form, '=');
-	/* Room first, so that a secret is not left behind by a buffer that moves. */
+	/* Reserve first, so that no part of a secret is left in memory that was reallocated. */
 	if (buf_reserve(form, value.len * 3))
 		url_encode(form, value);
 }
@@ -252,7 +253,7 @@ add_client(struct gitlab *g, struct buf *form)
 		add_field(form, "client_secret", secret_view(g->settings->client_secret));
 }
 
-/* The whole of a form is reserved at once: see add_field. */
+/* Reserves the whole form at once: see add_field. */
 static void
 form_init(struct buf *form)
 {
@@ -260,7 +261,7 @@ form_init(struct buf *form)
 	(void)buf_reserve(form, FORM_MAX_BYTES / 2);
 }
 
-/* q says what is asked and with which priority. */
+/* Sends a form; q has the kind of the request and its priority. */
 static struct gitlab_call *
 start_form_question(struct gitlab *g, struct gitlab_question *q, struct buf *form,
 		    gitlab_done_fn *done, void *arg)
@@ -333,7 +334,7 @@ gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn
 	return start_form_question(g, &q, &form, done, arg);
 }
 
-/* q says what is asked: a GET unless it has a body. */
+/* Sends a request to the API; q has its kind. It is a GET unless it has a body. */
 static struct gitlab_call *
 start_api_question(struct gitlab *g, struct gitlab_question *q, const struct gitlab_asker *who,
 		   gitlab_done_fn *done, void *arg)
@@ -374,13 +375,13 @@ gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_
 	return start_api_question(g, &q, who, done, arg);
 }
 
-/* What members are of: "projects" or "groups", and which. */
+/* The path of a membership: "projects" or "groups", and which one. */
 struct membership_of {
 	const char *kind;
-	const char *which; /* an id or a full path, which is one segment of the address */
+	const char *which; /* an id, or a full path, which is encoded as one segment */
 };
 
-/* q says what is asked, but for the address. */
+/* Requests a membership; q has everything but the address. */
 static struct gitlab_call *
 check_members(struct gitlab *g, struct gitlab_question *q, const struct membership_of *of,
 	      const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)

@@ -9,26 +9,26 @@
 
 #define GITLAB_TEXT_MAX	    255u
 #define GITLAB_TOKEN_MAX    4096u
-#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the groups of its user, which may be hundreds */
+#define GITLAB_ID_TOKEN_MAX 65536u /* it lists the user's groups, which may be hundreds */
 #define GITLAB_SCOPE_MAX    1024u
 
 enum gitlab_outcome {
 	GITLAB_OK,
 	GITLAB_NO,	      /* not found, not the owner, or not enough access */
 	GITLAB_TOKEN_INVALID, /* 401 from the API: the access token is no longer valid */
-	GITLAB_FORBIDDEN,     /* 403 from the API: the account may not use it */
+	GITLAB_FORBIDDEN,     /* 403 from the API: the account may not use the API */
 	GITLAB_GRANT_INVALID, /* code or refresh token: bad, expired, used or revoked */
-	GITLAB_REFUSES_US,    /* client, secret, scope or address are wrong: an operator must act */
-	GITLAB_UNAVAILABLE,   /* not reached, overloaded, or an answer outside the contract */
-	GITLAB_LOST,	      /* the request may have arrived, its answer did not */
-	GITLAB_DENIED,	      /* the relay's operator denies this workspace or user */
+	GITLAB_REFUSES_US, /* client, secret, scope or address are wrong: an operator must fix it */
+	GITLAB_UNAVAILABLE, /* not reached, overloaded, or an unexpected answer */
+	GITLAB_LOST,	    /* the request may have arrived, its answer was lost */
+	GITLAB_DENIED,	    /* the relay's operator denies this workspace or user */
 };
 
 struct gitlab_tokens {
 	struct secret *access;
 	struct secret *refresh;	 /* NULL: none */
 	struct secret *id_token; /* NULL: none */
-	uint64_t lifetime_ms;	 /* of the access token; 0: not said */
+	uint64_t lifetime_ms;	 /* of the access token; 0: not given */
 };
 
 struct gitlab_user {
@@ -41,10 +41,10 @@ struct gitlab_user {
 
 struct gitlab_answer {
 	enum gitlab_outcome outcome;
-	struct err err;			  /* why, unless OK */
-	uint32_t retry_after_s;		  /* 0: not said */
-	const char *missing_scope;	  /* what the token lacks; NULL: nothing, or not known */
-	char scope[GITLAB_SCOPE_MAX + 1]; /* of tokens: what was granted; empty: not said */
+	struct err err;		   /* the reason, unless OK */
+	uint32_t retry_after_s;	   /* 0: not given */
+	const char *missing_scope; /* the scope that the token lacks; NULL: none, or unknown */
+	char scope[GITLAB_SCOPE_MAX + 1]; /* of tokens: the granted scopes; empty: not given */
 	struct gitlab_tokens tokens;	  /* of exchange and refresh; the receiver may take them */
 	struct gitlab_user user;	  /* of gitlab_get_user */
 };

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 
 #define CONNECTS_MAX 3u
-/* The relay asks GitLab in turn, within the deadlines that GitLab has: these are longer. */
+/* Longer than GitLab's timeouts, because the relay asks GitLab in turn. */
 #define TIMEOUT_MS 9000u
 
 struct broker_ask {
@@ -75,7 +75,7 @@ gitlab_broker_build_address(struct gitlab *g)
 	return g->broker_url != NULL;
 }
 
-/* Text of the answer that is no secret: the outcome, and what the relay says about it. */
+/* Sets the outcome and the relay's explanation, which contains no secret. */
 static void
 set_outcome(struct gitlab_answer *answer, enum gitlab_outcome outcome,
 	    const struct broker_answer *a)
@@ -144,7 +144,8 @@ take_answer(const struct broker_answer *a, const struct gitlab_expect *expect,
 		take_tokens(a, expect->modes, answer);
 }
 
-/* What is not the relay's sealed answer: it, or a proxy before it, did not process the request. */
+/* Explains a response without the relay's seal: the relay, or a proxy before it, did not process
+ * the request. */
 static void
 explain_status(const struct fetch_response *r, struct gitlab_answer *answer)
 {
@@ -178,7 +179,7 @@ gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *e
 	if (broker_answer_open(&a, r->body, &expect->ask->channel, &memory)) {
 		take_answer(&a, expect, answer);
 	} else {
-		/* GitLab may have been asked. */
+		/* GitLab may have processed the request. */
 		answer->outcome = GITLAB_LOST;
 		err_set(&answer->err, ERR_PROTOCOL,
 			"relay: its response does not belong to our request");

@@ -10,11 +10,11 @@
 
 struct broker_ask;
 
-/* A revocation in the background. Free when there is neither call nor token. */
+/* A revocation in the background. Without call and token the entry is free. */
 struct revocation {
 	struct gitlab *gitlab;
 	struct gitlab_call *call;
-	struct secret *token; /* NULL with a call: the token is still to come */
+	struct secret *token; /* NULL with a call: the token is still to arrive */
 };
 
 struct gitlab {
@@ -27,9 +27,9 @@ struct gitlab {
 	const char *revoke_url;
 	const char *user_url;
 	const char *graphql_url;
-	const char *api_url; /* of REST, with a final '/' */
+	const char *api_url; /* of the REST API, with a final '/' */
 	const char *workspace_query;
-	const char *broker_url; /* NULL: GitLab itself is asked for tokens */
+	const char *broker_url; /* NULL: tokens are requested from GitLab itself */
 	struct str authority;	/* of the workspace, as the broker knows it */
 	struct auth_metrics metrics;
 	struct client_rate client_rate;
@@ -42,7 +42,7 @@ struct gitlab_call {
 	enum auth_metrics_question question;
 	uint64_t started_us;
 	struct fetch_call *fetch;
-	struct broker_ask *ask; /* NULL: GitLab itself is asked */
+	struct broker_ask *ask; /* NULL: sent to GitLab itself */
 	gitlab_read_fn *read;
 	gitlab_done_fn *done;
 	void *arg;
@@ -51,10 +51,10 @@ struct gitlab_call {
 struct gitlab_question {
 	enum auth_metrics_question kind;
 	struct fetch_request request;
-	struct broker_ask *ask; /* the call takes it */
+	struct broker_ask *ask; /* moved into the call */
 	gitlab_read_fn *read;
-	uint64_t user_id; /* that the answer must be about; 0: any */
-	unsigned modes;	  /* of tokens: what they will be used for */
+	uint64_t user_id; /* the user that the answer must be about; 0: any */
+	unsigned modes;	  /* of tokens: what they are for */
 };
 
 struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,

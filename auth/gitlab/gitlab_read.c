@@ -31,8 +31,8 @@ set_scope_missing(struct gitlab_answer *a, const char *scope, const struct fetch
 	a->missing_scope = scope;
 }
 
-/* Whether an API response is a 200, whose body is to be parsed; otherwise fills the answer. scope
- * is the narrowest that the endpoint accepts. */
+/* Whether an API response has status 200, so that its body can be parsed; otherwise fills the
+ * answer. scope is the narrowest that the endpoint accepts. */
 static bool
 api_is_ok(const struct fetch_response *r, const char *scope, struct gitlab_answer *a)
 {
@@ -53,7 +53,7 @@ api_is_ok(const struct fetch_response *r, const char *scope, struct gitlab_answe
 	return false;
 }
 
-/* The body can't be parsed. The parser's message is not used: it may quote secrets. */
+/* Reports a body that can't be parsed, without the parser's message, which may quote secrets. */
 static void
 set_unreadable(struct gitlab_answer *a, const char *what, const struct fetch_response *r)
 {
@@ -115,7 +115,8 @@ take_tokens(const struct json_node *root, struct gitlab_tokens *t)
 	       take_optional_secret(root, "id_token", GITLAB_ID_TOKEN_MAX, &t->id_token);
 }
 
-/* Whether the body holds a known error code of RFC 6749 section 5.2; then the answer is filled. */
+/* Whether the body has a known error code of RFC 6749 section 5.2, by which the answer is then
+ * filled. */
 static bool
 token_error(struct str body, const struct fetch_response *r, struct gitlab_answer *a)
 {
@@ -142,7 +143,7 @@ token_error(struct str body, const struct fetch_response *r, struct gitlab_answe
 	return is_known;
 }
 
-/* GitLab may grant less than was asked for, and says what it granted (RFC 6749 section 5.1). */
+/* Reads the granted scopes: GitLab may grant fewer than requested (RFC 6749 section 5.1). */
 static void
 take_scope(const struct json_node *root, unsigned modes, struct gitlab_answer *a)
 {
@@ -196,8 +197,8 @@ take_username(const struct json_node *root, struct gitlab_user *u)
 	return true;
 }
 
-/* Copies free text: control characters become spaces, what is too long is cut between characters.
- */
+/* Copies free text: control characters become spaces, and text that is too long is cut between
+ * characters. */
 static void
 copy_text(char out[GITLAB_TEXT_MAX + 1], struct str text)
 {
@@ -273,7 +274,7 @@ gitlab_read_user(const struct fetch_response *r, const struct gitlab_expect *exp
 	json_doc_free(doc);
 }
 
-/* GraphQL reports errors with status 200, in graphql-ruby's shapes. */
+/* GraphQL reports errors with status 200, in the format of graphql-ruby. */
 static void
 read_graphql_errors(const struct json_node *errors, const struct fetch_response *r,
 		    struct gitlab_answer *a)
@@ -360,7 +361,7 @@ is_active_state(const struct json_node *root, const char *path)
 	       (str_is_empty(state) || str_equal(state, STR("active")));
 }
 
-/* What a membership is of, in messages, and the level that it needs. */
+/* Messages about a kind of membership, and the level that it requires. */
 struct membership {
 	const char *absent;
 	const char *too_low;

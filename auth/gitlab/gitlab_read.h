@@ -14,7 +14,7 @@ struct broker_ask;
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
-	unsigned modes;		      /* of tokens: what they will be used for */
+	unsigned modes;		      /* of tokens: what they are for */
 	const struct broker_ask *ask; /* of gitlab_read_broker */
 };
 
@@ -28,7 +28,7 @@ gitlab_read_fn gitlab_read_project_member; /* GET /api/v4/projects/:id/members/a
 gitlab_read_fn gitlab_read_group_member;   /* GET /api/v4/groups/:id/members/all/:user_id */
 gitlab_read_fn gitlab_read_revoke;
 
-/* Of a token's text: visible ASCII, not empty. */
+/* Whether text is visible ASCII and not empty. */
 bool gitlab_is_token(struct str text, size_t max);
 
 #define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"

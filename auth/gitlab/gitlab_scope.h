@@ -7,11 +7,11 @@
 
 #include "base/str.h"
 
-/* Whether this scope is among the granted ones (separated by spaces). */
+/* Whether `wanted` is among the granted scopes, which are separated by spaces. */
 bool gitlab_has_scope(struct str granted, struct str wanted);
 
-/* The narrowest scope that is missing among the granted ones (separated by spaces) for these
- * authorization modes (enum auth_mode); NULL: they suffice. */
+/* Returns the narrowest scope that these authorization modes (enum auth_mode) need and that is not
+ * granted (separated by spaces); NULL: the scopes suffice. */
 const char *gitlab_scope_missing(struct str granted, unsigned modes);
 
 #endif

@@ -32,7 +32,7 @@ has_audience(const struct json_node *claims, struct str client_id)
 
 	if (count == 0)
 		return claim_is(claims, "aud", client_id);
-	/* Several would require "azp", which GitLab does not send. */
+	/* Several audiences would require "azp", which GitLab does not send. */
 	if (count != 1)
 		return false;
 	for (size_t i = 0; i < count; i++) {
@@ -66,7 +66,7 @@ check_claims(const struct json_node *claims, const struct id_token_expect *x, st
 	return true;
 }
 
-/* The claims, or NULL and the reason. */
+/* Returns the claims, or NULL with an error. */
 static struct json_doc *
 read_claims(const struct secret *token, struct err *e)
 {

@@ -12,18 +12,18 @@
 #define ID_TOKEN_SKEW_S 300
 
 struct id_token_expect {
-	struct str issuer; /* GitLab as browsers see it, without a trailing '/' */
+	struct str issuer; /* GitLab's URL as browsers see it, without a trailing '/' */
 	struct str client_id;
 	struct str nonce;
 	uint64_t user_id;
 	int64_t now_s;
 };
 
-/* The error names the claim that does not match, never its value. */
+/* Verifies the claims. The error names a claim that does not match, never its value. */
 bool id_token_check(const struct secret *token, const struct id_token_expect *expect,
 		    struct err *e) MUST_CHECK;
 
-/* Whom it is about, by its subject alone. */
+/* Reads only the subject: the user's id. */
 bool id_token_subject(const struct secret *token, uint64_t *user_id) MUST_CHECK;
 
 #endif

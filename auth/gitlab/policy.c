@@ -40,7 +40,7 @@ refuse_unlisted(const struct policy_check *c, struct policy_result *result)
 					   : "the port is not shared with the user");
 }
 
-/* A number is an id and never a name. GitLab's usernames are ASCII, whatever their case. */
+/* A number is always an id, never a name. GitLab's usernames are ASCII and not case-sensitive. */
 static bool
 is_listed(const char *users, uint64_t user_id, struct str username)
 {
@@ -116,7 +116,7 @@ count_check(const struct policy_check *c, enum policy_verdict verdict)
 			clock_monotonic_us() - c->started_us);
 }
 
-/* The answer to ASK_USER: the account as it is now. */
+/* Handles the answer to ASK_USER, with the account's current state. */
 static void
 check_user(const struct policy_check *c, const struct gitlab_user *user,
 	   struct policy_result *result)

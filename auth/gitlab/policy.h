@@ -14,21 +14,22 @@ enum policy_verdict {
 	POLICY_ALLOWED,
 	POLICY_REFUSED,
 	POLICY_TOKEN_INVALID,
-	POLICY_MISCONFIGURED, /* GitLab refuses the question: an operator must act */
+	POLICY_MISCONFIGURED, /* GitLab refuses the request: an operator must fix it */
 	POLICY_UNKNOWN,	      /* GitLab did not answer */
 };
 
 struct policy_result {
 	enum policy_verdict verdict;
 	uint32_t retry_after_s;
-	const char *missing_scope; /* POLICY_MISCONFIGURED: what the token lacks, or NULL */
-	struct err err;		   /* why, unless allowed */
-	const char *detail;	   /* the same for the user, or NULL */
+	/* POLICY_MISCONFIGURED: the scope that the token lacks, or NULL. */
+	const char *missing_scope;
+	struct err err;	    /* the reason, unless allowed */
+	const char *detail; /* the reason for the user, or NULL */
 };
 
 typedef void policy_done_fn(const struct policy_result *result, void *arg);
 
-/* Who is let in as a guest of a port. Projects, levels and all else are those of the settings. */
+/* Who is a guest of a port. Projects, levels and all else come from the settings. */
 struct policy_rule {
 	unsigned modes;	   /* enum auth_mode */
 	const char *users; /* as in auth_settings */
@@ -40,8 +41,8 @@ struct policy_check {
 	const struct auth_settings *settings;
 	const struct policy_rule *rule; /* NULL: the settings say who may use the workspace */
 	struct gitlab_asker who;	/* the token is borrowed while the check runs */
-	unsigned left;			/* questions still to be asked */
-	unsigned asked;			/* the one that runs */
+	unsigned left;			/* questions still to ask */
+	unsigned asked;			/* the question in progress */
 	uint64_t started_us;
 	struct gitlab_call *call;
 	policy_done_fn *done;
@@ -50,17 +51,15 @@ struct policy_check {
 
 struct policy_subject {
 	struct gitlab_asker who;
-	/* As GitLab has just said it, of a user who is active; NULL: it has not been asked. */
+	/* As GitLab has just reported it for an active user; NULL: GitLab was not asked. */
 	const char *username;
 };
 
-/*
- * POLICY_PENDING: done runs later, once. Anything else is the answer at once (in *result as well)
- * and done will not run.
- */
+/* POLICY_PENDING: done runs later, once. Otherwise returns the answer, also in *result, and done
+ * does not run. */
 enum policy_verdict policy_start(struct policy_check *c, const struct policy_subject *subject,
 				 struct policy_result *result, policy_done_fn *done,
 				 void *arg) MUST_CHECK;
-void policy_cancel(struct policy_check *c); /* fine when nothing runs */
+void policy_cancel(struct policy_check *c); /* does nothing when no check is running */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/net/address.h"
 
-/* The key of unknown addresses; also that of ::/64 and 0.0.0.1 (see address_client_key). */
+/* The key of unknown addresses, also of ::/64 and 0.0.0.1 (see address_client_key). */
 #define CLIENT_UNKNOWN UINT64_C(1)
 
 uint64_t

@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "base/str.h"
 
-/* Embedded in what is limited. */
+/* A member of whatever is limited. */
 struct client_quota_entry {
 	LIST_ENTRY(client_quota_entry) entry;
 	uint64_t client;
@@ -24,15 +24,15 @@ struct client_quota {
 	size_t count;
 };
 
-/* Identifies the client of this IP. Never 0. */
+/* Returns a number that identifies the client with this IP. Never 0. */
 uint64_t client_key(struct str client_ip);
 
-/* Whether another question of this client may begin. */
+/* Whether the client may start another one. */
 bool client_quota_has_room(const struct client_quota *q, struct str client_ip, size_t max,
 			   size_t per_client_max);
 
 void client_quota_add(struct client_quota *q, struct client_quota_entry *e, struct str client_ip);
-/* Twice is fine. */
+/* May be called twice. */
 void client_quota_remove(struct client_quota *q, struct client_quota_entry *e);
 
 #endif

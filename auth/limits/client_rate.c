@@ -9,9 +9,9 @@
 #include "base/log/log.h"
 #include "base/token_bucket.h"
 
-#define BLOCK_MS     UINT64_C(10000) /* where GitLab does not say */
+#define BLOCK_MS     UINT64_C(10000) /* when GitLab sends no Retry-After */
 #define BLOCK_MAX_MS TOKEN_BUCKET_MINUTE_MS
-#define WARNING_MS   TOKEN_BUCKET_MINUTE_MS /* between two warnings */
+#define WARNING_MS   TOKEN_BUCKET_MINUTE_MS /* minimum interval of warnings */
 
 static struct client_rate_bucket *
 find_bucket(struct client_rate *r, uint64_t client)
@@ -36,7 +36,7 @@ take_bucket(struct client_rate *r, uint64_t client)
 	return least;
 }
 
-/* How much of the common bucket this client may use; at least one token. */
+/* Returns how much of the common bucket this client may use, at least one token. */
 static uint64_t
 common_share(const struct client_rate *r, uint64_t client, bool owes)
 {
@@ -85,7 +85,7 @@ client_rate_charge(struct client_rate *r, struct str client_ip, uint32_t *retry_
 	return true;
 }
 
-/* Moves it to the front, in the place of itself or of the oldest. */
+/* Moves the client to the front, and removes its previous entry or the oldest one. */
 static void
 remember_proven(struct client_rate *r, uint64_t client)
 {

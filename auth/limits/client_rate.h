@@ -16,42 +16,45 @@
 
 #include "base/str.h"
 
-#define CLIENT_RATE_CLIENTS 256u /* remembered; one more replaces the one that owes least */
-#define CLIENT_RATE_PROVEN  64u	 /* remembered after a success; one more replaces the oldest */
-#define CLIENT_RATE_MAX	    60000u
+/* Remembered clients; a further one replaces the one with the fullest bucket. */
+#define CLIENT_RATE_CLIENTS 256u
+/* Remembered clients with a success; a further one replaces the oldest. */
+#define CLIENT_RATE_PROVEN 64u
+#define CLIENT_RATE_MAX	   60000u
 
-/* A client that owes something: its bucket is full again at full_ms (monotonic). */
+/* A client whose bucket is not full. It will be full at full_ms (monotonic clock). */
 struct client_rate_bucket {
 	uint64_t client; /* 0: unused */
 	uint64_t full_ms;
 };
 
-/* Set the two limits, the rest is zero: every bucket is full. */
+/* Set the two limits; the rest is zero, so every bucket is full. */
 struct client_rate {
-	uint64_t client_max; /* failures of one client a minute, 1..CLIENT_RATE_MAX */
-	uint64_t common_max; /* failures of all clients a minute, the same */
+	uint64_t client_max; /* failures of one client per minute, 1..CLIENT_RATE_MAX */
+	uint64_t common_max; /* failures of all clients per minute, 1..CLIENT_RATE_MAX */
 	struct client_rate_bucket clients[CLIENT_RATE_CLIENTS];
 	uint64_t proven[CLIENT_RATE_PROVEN]; /* the latest success first; 0: unused */
 	uint64_t full_ms;		     /* of the common bucket */
 	uint64_t blocked_until_ms;
 	uint64_t warned_ms;
-	uint64_t refused; /* counts */
+	uint64_t refused; /* number of refused requests */
 };
 
-/* Charges one question. False: not now, but after *retry_after_s; logged once a minute. */
+/* Charges one request. False: the limit is exceeded; try again after *retry_after_s. Logs that once
+ * a minute. */
 bool client_rate_charge(struct client_rate *r, struct str client_ip,
 			uint32_t *retry_after_s) MUST_CHECK;
 
-/* The question of this client (client_key) succeeded: takes the charge back. */
+/* The request of this client (client_key) succeeded: refunds its charge. */
 void client_rate_note_success(struct client_rate *r, uint64_t client);
 
-/* Whether a question of this client (client_key) succeeded before. */
+/* Whether a request of this client (client_key) succeeded before. */
 bool client_rate_is_proven(const struct client_rate *r, uint64_t client);
 
-/* GitLab answered 429. */
+/* GitLab answered 429: blocks all requests for this time. */
 void client_rate_block(struct client_rate *r, uint32_t retry_after_s);
 
-/* Seconds until that is over; 0: it is. */
+/* Returns the seconds until the block ends; 0: there is none. */
 uint32_t client_rate_blocked_s(const struct client_rate *r);
 
 #endif

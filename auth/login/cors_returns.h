@@ -14,12 +14,12 @@
 #include "auth/session/session.h"
 #include "base/crypto/crypto.h"
 
-/* The page that sent the request, as the port of its host: 0 is the workspace's own. */
+/* The page that sent the request, by the port of its host; 0 is the workspace's own host. */
 #define CORS_PAGE_NONE	   0u
 #define CORS_PAGE_OF(port) ((uint32_t)(port) + 1u)
 #define CORS_PAGE_MAX	   CORS_PAGE_OF(UINT16_MAX)
 
-#define CORS_RETURNS_SIZE   64u /* the oldest are dropped */
+#define CORS_RETURNS_SIZE   64u /* a further one replaces the oldest */
 #define CORS_RETURNS_AGE_MS 30000u
 
 struct cors_return {
@@ -30,7 +30,7 @@ struct cors_return {
 	uint16_t port;
 };
 
-/* All zeros: none. */
+/* Zeroed: no entries. */
 struct cors_returns {
 	struct cors_return items[CORS_RETURNS_SIZE];
 	size_t next;
@@ -39,12 +39,12 @@ struct cors_returns {
 void cors_returns_put(struct cors_returns *all, const struct auth_session *s, uint16_t port,
 		      uint32_t page, struct str method, struct str target);
 
-/* Whether such a request is on its way to this port, of whichever session: preflights bring no
- * cookie. */
+/* Whether such a request is about to be redirected to this port, in any session: preflights have no
+ * cookies. */
 bool cors_returns_has(const struct cors_returns *all, uint16_t port, struct str method,
 		      struct str target);
 
-/* The page whose request this is, at most once; CORS_PAGE_NONE: none. */
+/* Removes an entry and returns the page that sent the request; CORS_PAGE_NONE: there is none. */
 uint32_t cors_returns_take(struct cors_returns *all, const struct auth_session *s, uint16_t port,
 			   struct str method, struct str target);
 

@@ -17,7 +17,7 @@ has_value(const struct auth_facts *facts, struct str lower_name, struct str want
 	return facts_header(facts, lower_name, &value) == 1 && str_equal(value, wanted);
 }
 
-/* An image, script, style sheet …, or what a script fetches without looking at it. */
+/* Whether the request is for an image, script, style sheet …, or a fetch in mode "no-cors". */
 static bool
 is_subresource(const struct auth_facts *facts)
 {
@@ -35,7 +35,7 @@ is_of_same_site(const struct auth_facts *facts)
 	       has_value(facts, STR("sec-fetch-site"), STR("same-origin"));
 }
 
-/* The origin of an https URL; empty for anything else. */
+/* Returns the origin of an https URL; empty for other URLs. */
 static struct str
 take_origin(struct str url)
 {
@@ -47,7 +47,7 @@ take_origin(struct str url)
 	return str_take(url, scheme.len + slash);
 }
 
-/* The origin of the workspace's page that Referer names; empty: none. */
+/* Returns the origin of the workspace's page that Referer names; empty: none. */
 static struct str
 find_page(const struct auth *a, const struct auth_facts *facts)
 {
@@ -63,7 +63,7 @@ find_page(const struct auth *a, const struct auth_facts *facts)
 struct str
 embedding_find(const struct auth *a, const struct auth_facts *facts)
 {
-	if (!facts_is_get(facts) || !(facts_is_frame(facts) || is_subresource(facts)) ||
+	if (!facts_is_get(facts) || !(auth_is_frame(facts) || is_subresource(facts)) ||
 	    !is_of_same_site(facts))
 		return STR_NONE;
 	return find_page(a, facts);
@@ -104,7 +104,7 @@ embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_ver
 	char target[FLOW_TARGET_MAX + 1];
 
 	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-	if (!facts_is_frame(facts) || !facts_is_get(facts))
+	if (!auth_is_frame(facts) || !facts_is_get(facts))
 		return;
 	login_start_take_target(a, facts, target);
 	v->location = login_start_url(a, str_from(target), facts->client, &v->arena);

@@ -13,25 +13,25 @@
 #include "auth/auth_private.h"
 
 /*
- * The origin of the page of this workspace that embeds what is requested: in a frame, or as a
- * sub-resource fetched without CORS. Empty if no page embeds it, or a page of another workspace or
- * site.
+ * Returns the origin of the page of this workspace that embeds the requested resource: in a frame,
+ * or as a sub-resource that is fetched without CORS. Empty: no page, or a page of another workspace
+ * or site.
  */
 struct str embedding_find(const struct auth *a, const struct auth_facts *facts);
 
-/* The page of this workspace that sends a request with CORS to the host of a port (see
- * auth/login/cors_returns.h); CORS_PAGE_NONE for all other requests, preflights among them. */
+/* Returns the page of this workspace that sends a CORS request to the host of a port (see
+ * auth/login/cors_returns.h); CORS_PAGE_NONE: another kind of request, such as a preflight. */
 uint32_t embedding_find_cors(const struct auth *a, const struct auth_facts *facts);
 
 /*
- * Whether such a request comes from another of our hosts by a redirect (or is the preflight of
- * one): its Origin is "null" then (Fetch Standard, HTTP-redirect fetch), but Referer still names
- * the page. Pages that have no origin from the start, such as sandboxed frames, send no Referer.
+ * Whether such a request, or its preflight, was redirected from another of our hosts. Browsers then
+ * send "Origin: null" (Fetch Standard, HTTP-redirect fetch), but Referer still names the page.
+ * Pages without an origin, such as sandboxed frames, send no Referer.
  */
 bool embedding_is_handed_on(const struct auth *a, const struct auth_facts *facts);
 
-/* Fills v for a request without a session that is not a navigation: 401, with the address that
- * signs in; in a frame, that leads back to what was requested. */
+/* Fills v for a request without a session that is not a navigation: 401, with the URL to sign in.
+ * In a frame that URL leads back to the requested resource. */
 void embedding_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 
 #endif

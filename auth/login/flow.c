@@ -104,7 +104,7 @@ flow_seal(const struct flow *f, const struct cookie_box *b, struct str cookie_na
 	  struct err *e)
 {
 	const struct cookie_use use = {flow_purpose, cookie_name};
-	/* Many cookies at once must not make a head too large. */
+	/* Uses short cookies when there are many, to limit the size of request heads. */
 	bool is_short =
 		f->cors_page == CORS_PAGE_NONE && strlen(f->target) <= FLOW_COOKIE_TARGET_MAX;
 	struct buf plain;
@@ -135,7 +135,7 @@ take_line(struct str *rest, char *out, size_t size)
 	return true;
 }
 
-/* Earlier versions wrote the first of these numbers alone, or the first two. */
+/* Earlier versions wrote only the first one or two of these numbers. */
 static bool
 parse_numbers(struct flow *f, struct str text)
 {
@@ -198,8 +198,8 @@ is_own_endpoint(struct str target, struct str prefix)
 	       (path.len == prefix.len || path.data[prefix.len] == '/');
 }
 
-/* The endpoints that a login may lead to: one redirects to the host of a port, the other asks
- * before it does something. */
+/* Whether the path is one of the endpoints that a login may lead to: one redirects to the host of a
+ * port, the other asks before it changes anything. */
 static bool
 is_page_endpoint(struct str target, struct str prefix)
 {

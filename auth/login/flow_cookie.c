@@ -73,7 +73,7 @@ flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flo
 	return ok;
 }
 
-/* States are compared as a whole, so that nothing of one can have been altered. */
+/* Compares whole states, so that no part can have been changed. */
 static bool
 find_flow(const struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	  struct flow *flow)

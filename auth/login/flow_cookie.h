@@ -7,11 +7,11 @@
 
 #include "auth/auth_private.h"
 
-/* Grows with time: see auth/cookie/flow_jar.h. */
+/* Ids increase with time: see auth/cookie/flow_jar.h. */
 uint64_t flow_cookie_next_id(struct auth *a);
 
-/* Adds the flow's cookie to the verdict, for the host that facts name, and lets the oldest ones
- * expire. facts NULL: for the workspace's own host, and older ones are left alone. */
+/* Adds the flow's cookie for the host that facts name to the verdict, and removes the oldest ones.
+ * facts NULL: for the workspace's own host, without removing others. */
 bool flow_cookie_add(struct auth *a, const struct auth_facts *facts, const struct flow *f,
 		     struct auth_verdict *v, struct err *e) MUST_CHECK;
 void flow_cookie_clear(struct auth *a, struct str id, struct auth_verdict *v);
@@ -20,9 +20,9 @@ void flow_cookie_clear(struct auth *a, struct str id, struct auth_verdict *v);
 bool flow_cookie_has_any(const struct auth *a, const struct auth_facts *facts);
 
 /*
- * The flow of this state whose cookie this browser sent. False where there is none (the flow's
- * state is empty then), or it is too old to go on. In every case the flow's target says where the
- * login should lead: as far as it is still known, else to a page that says that it is not.
+ * Finds the flow of this state by the cookie that the browser sent. False: there is no such cookie
+ * (the flow's state is empty), or it is too old. In every case the flow's target is where the login
+ * should lead, or a page that says that the target is unknown.
  */
 bool flow_cookie_find(const struct auth *a, const struct auth_facts *facts,
 		      const struct flow_state *state, struct flow *flow) MUST_CHECK;

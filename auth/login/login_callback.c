@@ -18,12 +18,12 @@
 #define CODE_MAX_BYTES	512u
 #define ERROR_MAX_BYTES 512u
 
-/* The parameters of a callback, decoded, and the flow that they belong to. */
+/* The decoded parameters of a callback, and their flow. */
 struct login_response {
 	struct buf code;
 	struct buf state;
 	struct buf error;
-	struct flow_state parts; /* of state */
+	struct flow_state parts; /* parsed from state */
 	struct flow flow;
 };
 

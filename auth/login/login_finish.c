@@ -34,10 +34,10 @@ struct login_finish {
 	bool has_old;
 	uint8_t old_id[SESSION_ID_BYTES];
 	struct session_history history;
-	struct port_share *share; /* whose guest signs in; or NULL */
+	struct port_share *share; /* the share whose guest signs in; or NULL */
 	struct gitlab_tokens tokens;
 	struct gitlab_user user;
-	struct gitlab_call *asking; /* tokens or user */
+	struct gitlab_call *asking; /* request for tokens or user */
 	struct policy_check check;
 	struct loop_timer timer;
 };
@@ -64,7 +64,7 @@ on_cancel(struct auth_call *call)
 	login_free((struct login_finish *)call);
 }
 
-/* The verdict is filled: frees l, then calls done. */
+/* Frees l, then calls done. The verdict must be filled. */
 static void
 finish_call(struct login_finish *l)
 {
@@ -93,7 +93,7 @@ end_unavailable(struct login_finish *l, const struct err *why, uint32_t retry_af
 {
 	uint32_t wait_s = retry_after_s == 0 ? AUTH_RETRY_AFTER_S : retry_after_s;
 
-	/* The flow's cookie stays, so that reloading the page starts again for the same target. */
+	/* Keeps the flow's cookie, so that reloading the page starts again with the same target. */
 	l->call.verdict->set_cookies_count = 0;
 	l->call.verdict->retry_after_s = wait_s;
 	end_with_problem(l, verdict_problem_of(why->code), NULL, why);
@@ -133,7 +133,7 @@ restart_login(struct login_finish *l, const struct err *why)
 	finish_call(l);
 }
 
-/* Ends the login after an outcome other than OK, of any question. */
+/* Ends the login after any request that failed. */
 static void
 end_by_outcome(struct login_finish *l, const struct gitlab_answer *answer, const char *question)
 {
@@ -205,7 +205,7 @@ find_old(const struct login_finish *l)
 	return l->has_old ? session_find_id(l->call.auth->store, l->old_id) : NULL;
 }
 
-/* Ends the browser's previous session; its open connections go on under the new one. */
+/* Ends the browser's previous session; moves its open connections to the new one. */
 static void
 replace_old(struct login_finish *l, struct auth_session *s)
 {
@@ -406,7 +406,7 @@ refuse_to_start(struct auth *a, const struct login_finish_input *x, uint32_t ret
 	v->location = login_start_url(a, str_from(x->flow->target), x->client, &v->arena);
 }
 
-/* A guest's login does not replace the session of a user. */
+/* Signs in a guest, which does not replace the session of a user. */
 static void
 set_share(struct login_finish *l, struct port_share *share)
 {

@@ -14,11 +14,11 @@ struct login_finish_input {
 	struct flow_state state;
 	struct str code;
 	struct str client;	    /* see auth_facts */
-	const uint8_t *old_session; /* id of the browser's session so far (copied), or NULL */
+	const uint8_t *old_session; /* id of the browser's current session (copied), or NULL */
 	const struct session_history *history; /* of the browser; copied */
 };
 
-/* As auth_answer. */
+/* Starts to exchange the code; returns as auth_answer. */
 struct auth_call *login_finish_start(struct auth *a, const struct login_finish_input *x,
 				     struct auth_verdict *v, auth_done_fn *done, void *arg);
 

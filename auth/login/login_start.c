@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/url.h"
 
-/* Bytes of a percent-encoded target in an address of ours: proxies limit request lines. */
+/* Maximum bytes of a percent-encoded target in our URLs, because proxies limit request lines. */
 #define START_TARGET_MAX 4096u
 
 static const char *
@@ -71,7 +71,7 @@ authorize_location(const struct auth *a, const struct flow *f, const char *scope
 	return authorize_url_format(&request, arena);
 }
 
-/* See port_ticket.h. A state needs no encoding. */
+/* Returns the URL for a ticket: see port_ticket.h. A state needs no encoding. */
 static const char *
 port_location(const struct auth *a, uint16_t port, const struct flow *f, struct arena *arena)
 {
@@ -85,14 +85,14 @@ login_count(struct auth *a, enum auth_metrics_login outcome)
 	gitlab_metrics(a->gitlab)->logins[outcome]++;
 }
 
-/* Whether this goes to GitLab: a port's host is signed in to at the workspace's own. */
+/* Whether the login goes to GitLab. For a port's host users sign in at the workspace's own host. */
 static bool
 is_login(const struct auth_facts *facts)
 {
 	return facts == NULL || facts->port == 0;
 }
 
-/* Where the browser is sent: for a port's host to the workspace's own, else to GitLab. */
+/* Returns where to redirect: for a port's host to the workspace's own host, otherwise to GitLab. */
 static const char *
 location_of(const struct auth *a, const struct auth_facts *facts, const struct flow *f,
 	    struct arena *arena)
@@ -111,7 +111,7 @@ location_of(const struct auth *a, const struct auth_facts *facts, const struct f
 					  : relay_location(a, f, scope, arena);
 }
 
-/* The port whose guest signs in; 0: none. */
+/* Returns the port whose guest signs in; 0: none. */
 static uint16_t
 guest_port_of(const struct auth *a, const struct auth_facts *facts, struct str target)
 {
@@ -127,7 +127,9 @@ count_login(struct auth *a, const struct auth_facts *facts, enum auth_metrics_lo
 		login_count(a, outcome);
 }
 
-/* Percent-encoded for the parameter "rd"; NULL where that takes too long an address. */
+/*
+ * Formats the URL with the percent-encoded target in "rd". NULL: the target is too long for a URL.
+ */
 static const char *
 format_start_url(const struct auth *a, struct str target, struct arena *arena)
 {
@@ -169,7 +171,7 @@ copy_target(char out[FLOW_TARGET_MAX + 1], struct str target)
 	out[target.len] = '\0';
 }
 
-/* "kept" is the key of a target that was too long for an address. */
+/* "kept" is the key of a target that was too long for a URL. */
 bool
 login_start_read_target(const struct auth *a, const struct auth_facts *facts,
 			char target[FLOW_TARGET_MAX + 1], const char **detail)
@@ -216,7 +218,7 @@ login_start_for_request(struct auth *a, const struct auth_facts *facts, struct a
 		    v);
 }
 
-/* How many rounds there may be: see FLOW_ROUNDS_PARALLEL_MAX. */
+/* Returns the maximum number of rounds: see FLOW_ROUNDS_PARALLEL_MAX. */
 static unsigned
 rounds_max(const struct auth *a, const struct auth_facts *facts)
 {

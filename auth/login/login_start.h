@@ -9,41 +9,40 @@
 #include "auth/metrics.h"
 
 struct login_round {
-	struct str target;  /* where to go afterwards: see flow_set_target */
+	struct str target;  /* where the login leads: see flow_set_target */
 	struct str client;  /* see auth_facts */
-	unsigned number;    /* 0: not a restart */
+	unsigned number;    /* round of a restarted login; 0: first round */
 	int64_t first_ms;   /* when round 0 started, wall clock; 0: now */
-	uint32_t cors_page; /* whose script's request it is for; or CORS_PAGE_NONE */
+	uint32_t cors_page; /* the page whose script waits for the login; or CORS_PAGE_NONE */
 };
 
-/* The address that starts a login that leads to this target. Long ones are kept for the client. */
+/* Returns the URL that starts a login with this target. Long targets are kept for the client. */
 const char *login_start_url(struct auth *a, struct str target, struct str client,
 			    struct arena *arena);
 
-/* Appends the target that such an address carries. False, with a sentence in *detail, when it is
- * malformed. */
+/* Appends the target of such a URL. False, with a sentence in *detail: it is malformed. */
 bool login_start_read_target(const struct auth *a, const struct auth_facts *facts,
 			     char target[FLOW_TARGET_MAX + 1], const char **detail) MUST_CHECK;
 
-/* Where a login leads that this request made necessary. */
+/* Sets where a login leads that this request requires. */
 void login_start_take_target(const struct auth *a, const struct auth_facts *facts,
 			     char target[FLOW_TARGET_MAX + 1]);
 
-/* Sends the browser to sign in and back to what it asked for. */
+/* Redirects the browser to sign in, and then back to the requested page. */
 void login_start_for_request(struct auth *a, const struct auth_facts *facts,
 			     struct auth_verdict *v);
 
-/* Fills v with the redirect and the flow's cookie, or LOGIN_LOOP after too many rounds. facts may
- * be NULL: then old flow cookies are left alone. */
+/* Fills v with the redirect and the flow's cookie, or with LOGIN_LOOP after too many rounds. facts
+ * may be NULL: then old flow cookies are kept. */
 void login_start(struct auth *a, const struct auth_facts *facts, const struct login_round *round,
 		 struct auth_verdict *v);
 
-/* A callback without a flow that could go on: to the flow's target where there is a session, else
- * the next round of a login. */
+/* Handles a callback whose flow can't continue: redirects to the flow's target if there is a
+ * session, otherwise starts the next round. */
 void login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 		   const struct flow *flow, struct auth_verdict *v);
 
-/* Once for each login that ends. */
+/* Call it once for each login that ends. */
 void login_count(struct auth *a, enum auth_metrics_login outcome);
 
 #endif

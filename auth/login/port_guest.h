@@ -10,13 +10,14 @@
 #include "auth/auth_private.h"
 #include "auth/share/port_share.h"
 
-/* The share whose guest a login with this target signs in. NULL: it is a login to the workspace. */
+/* Returns the share whose guest a login with this target signs in. NULL: it is a login to the
+ * workspace. */
 struct port_share *port_guest_share(const struct auth *a, struct str target);
 
-/* The same target, for a login to the workspace in any case. NULL without memory. */
+/* Returns the target marked as a login to the workspace. NULL: out of memory. */
 const char *port_guest_skip(struct str target, struct arena *arena);
 
-/* The share of this port, if it has guests who sign in. */
+/* Returns the share of this port if it has guests who sign in; or NULL. */
 struct port_share *port_guest_find(const struct auth *a, uint16_t port);
 
 #endif

@@ -26,15 +26,15 @@
 
 static const char ticket_purpose[] = "port ticket";
 
-/* A port's host's request for a ticket; in the verdict's arena. */
+/* A request for a ticket from a port's host; in the verdict's arena. */
 struct port_ticket_request {
 	uint16_t port;
 	struct str origin; /* the port's */
 	const char *state;
-	unsigned status; /* of the redirect: 307 keeps the method */
+	unsigned status; /* status of the redirect: 307 keeps the method */
 };
 
-/* The box and the use of a ticket for this port and state. */
+/* Returns the cookie box, and the use of a ticket for this port and state. */
 static struct cookie_box
 ticket_box(const struct auth *a, uint16_t port, struct str origin)
 {
@@ -69,7 +69,8 @@ is_current(const uint8_t issued[8])
 	return age_ms >= 0 && age_ms < PORT_TICKET_AGE_MAX_MS;
 }
 
-/* The live session that the ticket names, when it was issued for this host and state. */
+/* Returns the session that the ticket names, if it is alive and the ticket is for this host and
+ * state. */
 static struct auth_session *
 ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, struct str text)
 {
@@ -92,7 +93,7 @@ ticket_open(struct auth *a, const struct auth_facts *facts, struct str state, st
 
 /* At the workspace's own host */
 
-/* NULL, or a sentence that says what is wrong. */
+/* Returns NULL, or a sentence that says what is wrong. */
 static const char *
 read_ticket_request(const struct auth *a, const struct auth_facts *facts,
 		    struct port_ticket_request *q, struct arena *arena)
@@ -151,7 +152,7 @@ redirect_with_ticket(struct auth *a, struct auth_session *s, struct auth_verdict
 	send_ticket(a, v->ticket_request, s, v);
 }
 
-/* NULL, with the verdict filled, for a request that is no good. */
+/* Parses the request. NULL: it is invalid, and the verdict is filled. */
 static struct port_ticket_request *
 new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -176,7 +177,8 @@ new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_v
 	return q;
 }
 
-/* Programs find the port's own address in the answer, as without a detour. */
+/* Programs other than browsers find the port's own URL in the 401, as they would without the
+ * redirect. */
 static void
 refuse_script(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -213,7 +215,7 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 			 .arg = arg};
 
 	v->allows_origin = embedding_is_handed_on(a, facts);
-	if (!facts_is_navigation(facts) && !is_embedded && !v->allows_origin) {
+	if (!auth_is_navigation(facts) && !is_embedded && !v->allows_origin) {
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;
 	}
@@ -254,7 +256,7 @@ set_session_cookie(struct auth *a, const struct auth_facts *facts, const struct 
 	buf_fini(&text);
 }
 
-/* A flow of a script's request is for such a request, and leads nowhere without its target. */
+/* A flow that a script's request started needs its target, and accepts only such requests. */
 static bool
 is_flow_for(const struct auth *a, const struct flow *f, bool is_script)
 {
@@ -264,7 +266,7 @@ is_flow_for(const struct auth *a, const struct flow *f, bool is_script)
 	       !str_equal(str_from(f->target), str_from(a->target_lost_url));
 }
 
-/* Nothing that a script may read: the address has a ticket in it. */
+/* Scripts may not read the answer: its URL contains a ticket. */
 static void
 recover(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	const struct flow *f, bool is_script, struct auth_verdict *v)
@@ -275,7 +277,7 @@ recover(struct auth *a, const struct auth_facts *facts, const struct flow_state 
 		login_recover(a, facts, state, f, v);
 }
 
-/* The order matters: only a good ticket with its flow's cookie marks the state as used. */
+/* The order matters: a state is marked as used only for a valid ticket with its flow's cookie. */
 static void
 accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	      struct str ticket, struct auth_verdict *v)

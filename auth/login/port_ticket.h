@@ -15,16 +15,16 @@
 
 #define PORT_TICKET_AGE_MAX_MS (60 * INT64_C(1000))
 
-/* The endpoint at the workspace's own host that issues a ticket. As auth_answer. */
+/* Handles the endpoint at the workspace's own host that issues tickets. Returns as auth_answer. */
 struct auth_call *port_ticket_issue(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);
 
-/* The same at the end of a guest's login, whose target was this endpoint: redirects with a ticket
- * for the guest's session. */
+/* Issues a ticket at the end of a guest's login, whose target was this endpoint, for the guest's
+ * session. */
 void port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str target,
 				 struct auth_verdict *v);
 
-/* The callback at a port's host, which redeems it. */
+/* Handles the callback at a port's host: redeems the ticket. */
 void port_ticket_redeem(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 
 #endif

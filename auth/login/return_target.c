@@ -57,7 +57,7 @@ is_expired(const struct return_target *t)
 	return clock_monotonic_ms() - t->added_ms > KEPT_MS;
 }
 
-/* Drops the client's oldest targets until it has room for size bytes. */
+/* Removes the client's oldest targets until it has room for size bytes. */
 static void
 make_client_room(struct return_targets *all, uint64_t client, size_t size)
 {

@@ -29,12 +29,12 @@ struct return_targets {
 void return_targets_init(struct return_targets *all);
 void return_targets_fini(struct return_targets *all);
 
-/* Copies the target for a client (see client_quota.h). Without memory nothing is kept. */
+/* Copies the target for a client (see client_quota.h). Out of memory, nothing is kept. */
 void return_targets_put(struct return_targets *all, struct str key, struct str client_ip,
 			struct str target);
 
-/* Valid until the next change; STR_NONE when it is not kept for this client: the key is in an
- * address that others may come to know. */
+/* Finds the target of this client; valid until the next change. STR_NONE: there is none. The key
+ * alone is not enough, because others may see the URL that contains it. */
 struct str return_targets_find(const struct return_targets *all, struct str key,
 			       struct str client_ip);
 

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 
 #define COOKIE_PREFIX	"__Host-workspace-relay-"
-#define FLOWS_ALIVE_MAX 5u /* cookies that one browser keeps */
+#define FLOWS_ALIVE_MAX 5u /* maximum number of cookies in one browser */
 #define CODE_MAX_BYTES	512u
 #define ERROR_MAX_BYTES 64u
 #define RELAY_ARENA_MAX 16384u
@@ -30,7 +30,7 @@ struct relay {
 	struct arena arena;
 	struct cookie_box box;
 	const char *origin;
-	struct str authority; /* our own, which no workspace may have */
+	struct str authority; /* our own host, which no workspace may have */
 	const char *redirect_uri;
 	const char *authorize_url;
 };
@@ -122,7 +122,7 @@ clear_cookie(const struct relay *r, struct str id, struct auth_verdict *v)
 	flow_jar_clear(&jar, id, v);
 }
 
-/* Binds the state to this browser; the oldest logins make room. */
+/* Binds the state to this browser; removes the oldest flows to make room. */
 static bool
 add_cookie(const struct relay *r, const struct auth_facts *facts, struct str id, struct str state,
 	   struct auth_verdict *v, struct err *e)
@@ -145,7 +145,7 @@ add_cookie(const struct relay *r, const struct auth_facts *facts, struct str id,
 	return ok;
 }
 
-/* Whether this browser is the one that started the flow of this state. */
+/* Whether this browser has started the flow of this state. */
 static bool
 is_same_browser(const struct relay *r, const struct auth_facts *facts, struct str id,
 		struct str state)
@@ -315,8 +315,8 @@ struct relay_response {
 	struct buf error;
 };
 
-/* RFC 6749 section 4.1.2.1 and OpenID Connect Core 3.1.2.6; any other code would tell a sidecar
- * nothing that it could act on. */
+/* Returns a known error of RFC 6749 section 4.1.2.1 or OpenID Connect Core 3.1.2.6. Sidecars can't
+ * handle others, which become "invalid_request". */
 static struct str
 known_error(struct str error)
 {
@@ -333,7 +333,7 @@ known_error(struct str error)
 	return STR("invalid_request");
 }
 
-/* What is sent on is a code, or one of the known errors. */
+/* Sends the code or a known error on to the workspace. */
 static void
 redirect_to_workspace(const struct relay_return *ret, const struct relay_response *a,
 		      struct auth_verdict *v)
@@ -371,8 +371,8 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 		break;
 	}
 	v->location = arena_printf(&v->arena, "https://%.*s/", STR_FMT(ret->authority));
-	/* Checked first: a stale flow's cookie has expired too, and this is the better explanation.
-	 */
+	/* Check this first: the cookie of a stale flow has expired too, but staleness explains
+	 * more. */
 	if (finding == RELAY_STALE) {
 		clear_cookie(r, ret->id, v);
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_STALE,

@@ -15,33 +15,34 @@
 #include "auth/relay/relay_zone.h"
 
 struct relay_settings {
-	struct url url;	       /* our own base, without a trailing '/' in path */
+	struct url url;	       /* the relay's base URL, without a trailing '/' in path */
 	struct url gitlab_url; /* as browsers see it, without a trailing '/' in path */
 	const char *client_id;
-	const char *scope;	      /* the most that a workspace may ask for */
-	struct auth_keys master_keys; /* workspace keys derive from each; the first seals */
+	const char *scope; /* the scopes that workspaces may request */
+	/* Workspace keys derive from each of them; the first one seals. */
+	struct auth_keys master_keys;
 	struct relay_zones zones;
 
-	/* Of the token broker: see auth/broker/broker.h. */
+	/* Settings of the token broker: see auth/broker/broker.h. */
 	const char *deny_file; /* NULL: no deny list */
-	uint64_t renew_max_ms; /* how long after a login its tokens are renewed */
-	uint64_t requests_max; /* of one workspace a minute */
+	uint64_t renew_max_ms; /* how long after a login its tokens may be refreshed */
+	uint64_t requests_max; /* of one workspace per minute */
 };
 
 struct relay;
 
-/* settings outlive it. */
+/* settings must outlive it. */
 struct relay *relay_new(const struct relay_settings *settings, struct err *e) MUST_CHECK;
-void relay_free(struct relay *r); /* NULL is fine */
+void relay_free(struct relay *r); /* does nothing for NULL */
 
-/* As registered with GitLab; lives as long as r. */
+/* Returns the URL that is registered with GitLab; valid as long as r. */
 const char *relay_redirect_uri(const struct relay *r);
 
 /* Replaces the master keys; the caller puts them into settings. On failure nothing has changed. */
 bool relay_replace_keys(struct relay *r, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 enum relay_endpoint {
-	RELAY_LANDING,	/* a page for people who open the address */
+	RELAY_LANDING,	/* a page for people who open the URL */
 	RELAY_START,	/* redirects from a sidecar to GitLab */
 	RELAY_CALLBACK, /* redirects from GitLab to the workspace */
 };

@@ -28,7 +28,7 @@
 
 static const char state_purpose[] = "relay state";
 static const char cookie_purpose[] = "relay cookie";
-#define STATE_NAME STR("state") /* in place of a cookie's name */
+#define STATE_NAME STR("state") /* used instead of a cookie's name */
 
 static bool
 consists_of(struct str s, size_t min, size_t max, struct str more)
@@ -36,7 +36,7 @@ consists_of(struct str s, size_t min, size_t max, struct str more)
 	return s.len >= min && s.len <= max && ascii_all_alnum_or(s, more);
 }
 
-/* As PROXY_PREFIX. */
+/* Whether s is a valid PROXY_PREFIX. */
 static bool
 is_prefix(struct str s)
 {
@@ -69,7 +69,7 @@ judge_age(int64_t since_ms, int64_t now_ms)
 	return age_ms >= -RELAY_SKEW_MS && age_ms <= RELAY_AGE_MAX_MS ? RELAY_GOOD : RELAY_STALE;
 }
 
-/* The label separates these signatures from any other use of the key. */
+/* Signs with a label that separates these signatures from other uses of the key. */
 static bool
 sign_payload(struct str key, struct str payload, uint8_t mac[CRYPTO_SHA256_BYTES], struct err *e)
 {
@@ -133,7 +133,7 @@ is_signed(const struct auth_keys *masters, struct str authority, struct str payl
 	return ok;
 }
 
-/* Splits a request into payload and MAC, both decoded into memory, in this order. */
+/* Splits a request into payload and MAC, and decodes both into memory, in this order. */
 static bool
 split_request(struct str text, struct buf *memory, struct str *payload, struct str *mac)
 {
@@ -159,7 +159,7 @@ split_request(struct str text, struct buf *memory, struct str *payload, struct s
 	return mac->len == CRYPTO_SHA256_BYTES;
 }
 
-/* Parses what follows the authority; the signature has been verified. */
+/* Parses what follows the authority. The signature has been verified. */
 static bool
 parse_request(struct relay_request *q, struct str rest)
 {

@@ -11,14 +11,14 @@
 
 #define KEY_LABEL "workspace-proxy relay workspace 1\n"
 
-/* The last label starts with a letter: what starts with a digit could be an address. */
+/* Requires a letter at the start of the last label: with a digit it could be an address. */
 static bool
 is_host(struct str s)
 {
 	return dns_is_name(s, DNS_CANONICAL) && !ascii_is_digit(dns_last_label(s).data[0]);
 }
 
-/* ":8443" in canonical decimal, not the default port; or nothing. */
+/* Whether s is empty, or ":8443": a port in canonical decimal that is not the default. */
 static bool
 is_port_suffix(struct str s)
 {
@@ -38,7 +38,7 @@ is_canonical(struct str authority)
 	return is_host(str_take(authority, colon)) && is_port_suffix(str_skip(authority, colon));
 }
 
-/* Appends the canonical form: lower case, and without the default port. */
+/* Appends the canonical form: lower case, without the default port. */
 static bool
 canonicalize(struct str text, struct buf *out, struct err *e)
 {
@@ -67,7 +67,7 @@ relay_parse_host(struct str text, struct buf *out, struct err *e)
 	return true;
 }
 
-/* A zone of one label would be a top-level domain; only localhost is not (RFC 6761 section 6.3). */
+/* A zone of one label would be a top-level domain, except localhost (RFC 6761 section 6.3). */
 bool
 relay_parse_zone(struct str text, struct arena *a, struct str *zone, struct err *e)
 {
@@ -95,7 +95,8 @@ relay_zones_contain(const struct relay_zones *zones, struct str authority)
 	struct str label = str_take(authority, dot);
 	struct str rest = dot == SIZE_MAX ? STR_NONE : str_skip(authority, dot + 1);
 
-	/* No workspace has an internationalized name, and such names can look like others. */
+	/* Refuse internationalized names, which workspaces never have and which can look like
+	 * others. */
 	if (!dns_is_label(label, DNS_CANONICAL) || str_starts_with(label, STR("xn--")) ||
 	    authority.len > RELAY_AUTHORITY_MAX)
 		return false;

@@ -56,7 +56,7 @@ on_rechecked(struct auth_session *s, enum session_recheck_outcome outcome)
 	}
 }
 
-/* Everything but the cookie and the times. */
+/* Creates a session without cookie and times. */
 static struct auth_session *
 allocate(struct session_store *st, const struct gitlab_user *user, struct err *e)
 {
@@ -166,8 +166,8 @@ session_new_guest(struct session_store *st, const struct gitlab_user *user,
 	return s;
 }
 
-/* Keeps the text that the browser has, where it still opens: it is recognized without decrypting
- * it. */
+/* Keeps the text that the browser has if it still opens, so that it is recognized without
+ * decryption. */
 static bool
 restore_cookie(struct auth_session *s, const struct session_record *r, struct err *e)
 {
@@ -181,7 +181,7 @@ restore_cookie(struct auth_session *s, const struct session_record *r, struct er
 	return true;
 }
 
-/* Of a time on the wall clock; 0 where that clock was set back. */
+/* Returns the age of a time on the wall clock; 0 if that clock was set back. */
 static uint64_t
 age_of(int64_t then_ms)
 {
@@ -229,11 +229,11 @@ session_restore(struct session_store *st, struct session_record *r, struct err *
 	}
 	session_tokens_set(&s->tokens, &r->tokens);
 	restore_times(s, r);
-	s->cookie_returned = true; /* not known */
+	s->cookie_returned = true; /* unknown */
 	s->tokens.refresh_lost = r->refresh_lost;
 	for (size_t i = 0; i < r->devices_count; i++)
 		if (!session_device_restore(s, &r->devices[i]))
-			break; /* no memory: these devices have to log in again */
+			break; /* out of memory: these devices have to log in again */
 	enter_store(s);
 	return true;
 }
@@ -272,7 +272,7 @@ auth_session_times(const struct auth_session *s)
 	};
 }
 
-/* All but the identity, which references may still read. */
+/* Wipes a session that has ended, but not its identity, which references may still use. */
 static void
 dissolve(struct auth_session *s)
 {
@@ -306,7 +306,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 	loop_timer_fini(&s->timer);
 	if (s->is_api_token)
 		session_tokens_fini(&s->tokens);
-	else if (s->tokens.holders == 0) /* else see session_release_token */
+	else if (s->tokens.holders == 0) /* otherwise session_release_token revokes it */
 		gitlab_revoke(s->store->gitlab, &s->tokens.pair);
 	session_tell_watches(s, reason);
 	session_end_waits(s,
@@ -314,7 +314,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 	dissolve(s);
 }
 
-/* Callbacks may end other sessions, so each is looked up anew. */
+/* Starts over for each session, because callbacks may end others. */
 void
 session_end_all_of_user(struct session_store *st, const struct auth_session *s)
 {

@@ -14,49 +14,47 @@
 
 #define SESSION_ID_BYTES 24u
 #define SESSIONS_MAX	 1000u
-/* Of one user, without a request since they were opened: more make the oldest of them end, so that
- * no user can evict the sessions of others. */
+/* Limit per user of sessions without a request since they were opened. A further one ends the
+ * oldest, so that no user can evict sessions of others. */
 #define SESSIONS_UNUSED_MAX 16u
-/* Of guests of ports: with one more, one ends of the guest who has most. */
+/* Limit of sessions of guests. A further one ends a session of the guest who has most. */
 #define SESSION_GUESTS_MAX 256u
 
 struct port_share;
 struct session_store;
 struct session_record;
 
-/*
- * A new session under a fresh id, just authorized. Takes the tokens. When the store is full, the
- * least recently used session ends. NULL: the tokens are still the caller's.
- */
+/* Creates a session under a fresh id that was just authorized. Takes the tokens. When the store is
+ * full, the least recently used session ends. NULL: the caller keeps the tokens. */
 struct auth_session *session_new(struct session_store *st, const struct gitlab_user *user,
 				 struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
 
-/* As session_new, for the API token of a program: found by id only; its token is never revoked,
- * stored, nor lent to git. */
+/* As session_new, for the API token of a program: found by id only. The token is never revoked,
+ * stored, or lent to git. */
 struct auth_session *session_new_for_token(struct session_store *st, const struct gitlab_user *user,
 					   struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
 
-/* As session_new, for a guest of the port that this share opens: good for that port's host only,
- * and ended with the share. Its tokens are neither stored nor lent to git. */
+/* As session_new, for a guest of the port of this share: valid for that port's host only, and ends
+ * with the share. Its tokens are neither stored nor lent to git. */
 struct auth_session *session_new_guest(struct session_store *st, const struct gitlab_user *user,
 				       struct gitlab_tokens *tokens, struct port_share *share,
 				       struct err *e) MUST_CHECK;
 
-/* Adds a session of an earlier process, unless it has expired meanwhile. Takes the tokens, unless
- * it fails. */
+/* Adds a session of an earlier process unless it has expired. Takes the tokens unless it fails. */
 bool session_restore(struct session_store *st, struct session_record *r, struct err *e) MUST_CHECK;
 
-/* Ends it: tells watches and waiting requests, revokes the tokens, frees it unless referenced. */
+/* Ends the session: notifies watches and waiting requests, revokes the tokens, and frees it unless
+ * it is referenced. */
 void session_end(struct auth_session *s, enum auth_end reason);
 
-/* Signs out every session of s's user, s too. */
+/* Ends every session of s's user, including s. */
 void session_end_all_of_user(struct session_store *st, const struct auth_session *s);
 
-/* At the end of the process: notifies no watches and revokes no tokens. */
+/* Call it when the process exits: notifies no watches and revokes no tokens. */
 void session_free(struct auth_session *s);
 
 const uint8_t *session_id(const struct auth_session *s);
-struct auth_identity session_identity(const struct auth_session *s); /* views into it */
+struct auth_identity session_identity(const struct auth_session *s); /* views into the session */
 bool session_is_of_same_user(const struct auth_session *a, const struct auth_session *b);
 
 #endif

@@ -17,7 +17,7 @@ struct session_assertion {
 	struct buf text;
 };
 
-/* Also when the clock was set back, an assertion is not sent before its time. */
+/* Also checks the start: if the clock was set back, an assertion is not sent before its time. */
 static bool
 is_current(const struct session_assertion *a, int64_t now_s)
 {
@@ -38,7 +38,7 @@ session_assertion_find(const struct auth_session *s, const struct assertion_keys
 	return STR_NONE;
 }
 
-/* That of the same port, a free one, or the one that was signed first. */
+/* Returns the entry of the same port, a free one, or the one that was signed first. */
 static struct session_assertion *
 make_room(struct auth_session *s, uint16_t port)
 {

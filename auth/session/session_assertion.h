@@ -9,25 +9,24 @@
 #include "auth/assertion.h"
 #include "auth/session/session.h"
 
-/* An assertion is at least this long before its expiry when it is sent. */
+/* Minimum remaining lifetime of an assertion when it is sent. */
 #define SESSION_ASSERTION_USE_S 60
 
-/* Hosts for which a session keeps its assertion; the least recently signed one makes room. */
+/* Number of hosts for which a session keeps its assertion. A further one replaces the one that was
+ * signed first. */
 #define SESSION_ASSERTIONS_MAX 8u
 
-/* The assertion for the host of this port (0: the workspace's own) if there is one of the last
- * minute under these keys; else the empty view. */
+/* Returns the assertion for the host of this port (0: the workspace's own) if it was signed with
+ * these keys within the last minute; otherwise the empty view. */
 struct str session_assertion_find(const struct auth_session *s, const struct assertion_keys *k,
 				  uint16_t port);
 
-/*
- * Signs one and keeps it. claims: audience and workspace; the rest is filled in. The empty view,
- * with the error, when that fails or the session has ended. Views are valid until the next call.
- */
+/* Signs an assertion and keeps it. Set audience and workspace of claims; the rest is filled in. The
+ * empty view: an error, or the session has ended. Views are valid until the next call. */
 struct str session_assertion_sign(struct auth_session *s, const struct assertion_keys *k,
 				  uint16_t port, struct assertion_claims *claims, struct err *e);
 
-/* When the session ends. */
+/* Call it when the session ends. */
 void session_assertions_fini(struct auth_session *s);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
 
-#define RETRY_MS	  UINT64_C(10000) /* after no answer, unless the interval is shorter */
+#define RETRY_MS	  UINT64_C(10000) /* after a failure, unless the interval is shorter */
 #define RETRY_AFTER_S_MAX 60u
 
 void
@@ -20,8 +20,8 @@ session_authorization_init(struct session_authorization *a, struct gitlab *gitla
 	};
 }
 
-/* Up to a tenth less, so that sessions do not ask at the same time. Never more: with a grace of 0
- * the last answer would no longer count before the next question. */
+/* Shortens the interval by up to a tenth, so that sessions do not ask at the same time. Never
+ * lengthens it: with a grace of 0 the last answer would expire before the next request. */
 static uint64_t
 jittered(uint64_t ms)
 {

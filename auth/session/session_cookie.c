@@ -43,7 +43,8 @@ session_set_cookie(struct auth_session *s, struct err *e)
 	return ok;
 }
 
-/* No browser has the new text; what matters is that the old one is no longer accepted. */
+/* The new text is given to no browser; it only replaces the old one, which must no longer be
+ * accepted. */
 void
 session_review_cookie(struct auth_session *s)
 {
@@ -74,8 +75,7 @@ session_open_cookie(const struct session_store *st, const struct auth_facts *fac
 	return ok;
 }
 
-/* Cookies that were given after the flow had started say nothing about it: several tabs open at
- * once. */
+/* Cookies given after the flow had started prove nothing: several tabs may be open at once. */
 bool
 session_note_port_cookie(struct auth_session *s, int64_t flow_started_ms)
 {

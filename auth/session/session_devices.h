@@ -13,22 +13,23 @@ struct session_device {
 	char name[AUTH_DEVICE_NAME_MAX + 1];
 };
 
-/* Adds a device under a fresh id; the oldest one makes room. False without memory. */
+/* Adds a device under a fresh id; replaces the oldest one if there are too many. False: out of
+ * memory. */
 bool session_device_add(struct auth_session *s, struct str name,
 			struct auth_device_id *id) MUST_CHECK;
 
-/* As it was stored. */
+/* Adds a stored device. */
 bool session_device_restore(struct auth_session *s, const struct session_device *device) MUST_CHECK;
 
-/* The session that has this device, or NULL. */
+/* Returns the session that has this device, or NULL. */
 struct auth_session *session_device_find(struct session_store *st, const struct auth_device_id *id);
 
 bool session_has_device(const struct auth_session *s, const struct auth_device_id *id);
 
-/* Removes it and ends its connections: their watches are notified. */
+/* Removes the device and notifies the watches of its connections, so that they end. */
 void session_device_end(struct auth_session *s, const struct auth_device_id *id);
 
-/* Another session of the same user takes them over. */
+/* Moves all devices to another session of the same user. */
 void session_devices_move(struct auth_session *from, struct auth_session *to);
 
 #endif

@@ -20,13 +20,14 @@
 #include "base/crypto/crypto.h"
 #include "base/process/statefile.h"
 
-#define FILE_NAME	  "sessions"
-#define FILE_MAX	  (4u * 1024 * 1024) /* nine times the size of SESSIONS_MAX usual sessions */
-#define SPACING_MS	  200u		     /* between two writes */
-#define FAILED_SPACING_MS 10000u	     /* the same while writing fails */
-#define USE_INTERVAL_MS	  60000u  /* how far the stored time of last use may lag behind */
-#define STORE_TIMEOUT_MS  2000u	  /* of a session that waits to be stored */
-#define WARNING_MS	  600000u /* between two warnings */
+#define FILE_NAME "sessions"
+/* Nine times the size of SESSIONS_MAX usual sessions. */
+#define FILE_MAX	  (4u * 1024 * 1024)
+#define SPACING_MS	  200u	  /* minimum interval of writes */
+#define FAILED_SPACING_MS 10000u  /* minimum interval while writing fails */
+#define USE_INTERVAL_MS	  60000u  /* maximum age of the stored time of last use */
+#define STORE_TIMEOUT_MS  2000u	  /* how long a session waits to be stored */
+#define WARNING_MS	  600000u /* minimum interval of warnings */
 #define POLICY_BYTES	  32768u
 
 static const struct sealed_image_kind kind = {
@@ -84,7 +85,7 @@ plain_size(const struct session_store *st)
 	return size;
 }
 
-/* Sessions that do not fit are left out: they end with the process. */
+/* Leaves out sessions that do not fit; they end with the process. */
 static bool
 write_plain(struct session_file *f, struct buf *plain)
 {
@@ -126,7 +127,7 @@ build_image(struct session_file *f, struct buf *image, struct err *e)
 
 /* Storing */
 
-/* While a write is under way the next one follows it: see on_stored. */
+/* Does nothing while a write is in progress: on_stored schedules the next one. */
 static void
 schedule(struct session_file *f)
 {
@@ -182,7 +183,7 @@ begin_write(struct session_file *f)
 	return true;
 }
 
-/* Resuming may end sessions, so each is looked up anew. */
+/* Starts over for each session, because resuming may end others. */
 static void
 resume_all(struct session_file *f, enum session_tokens_state state)
 {
@@ -286,7 +287,7 @@ restore_all(struct session_file *f, struct str plain, struct err *e)
 		struct session_record record;
 		bool ok = session_record_read(&plain, &record, e);
 
-		/* The modes were others: GitLab has not answered the present question. */
+		/* The settings had other modes, which GitLab has not confirmed. */
 		if (!same_policy)
 			record.allowed_ms = 0;
 		ok = ok && f->events.restore(f->store, &record, e);

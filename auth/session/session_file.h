@@ -14,29 +14,30 @@
 struct session_file;
 
 struct session_file_events {
-	/* Adds a session that was read. Takes the record's tokens, unless it fails. */
+	/* Adds a session that was read. Takes the record's tokens unless it fails. */
 	bool (*restore)(struct session_store *st, struct session_record *r, struct err *e);
-	/* What session_file_await promised. May end the session. */
+	/* Called after session_file_await. May end the session. */
 	void (*stored)(struct auth_session *s);
 };
 
-/* Restores the sessions in it to st, which outlives it. NULL: STATE_DIR can't be used. */
+/* Opens the file and restores its sessions to st, which must outlive it. NULL: STATE_DIR can't be
+ * used. */
 struct session_file *session_file_open(struct session_store *st,
 				       const struct session_file_events *events,
 				       struct err *e) MUST_CHECK;
 
-/* Stores all sessions once more, before they are freed. NULL is fine. */
+/* Stores all sessions again; call it before they are freed. Does nothing for NULL. */
 void session_file_close(struct session_file *f);
 
-/* Seals with the first of these from now on, and stores. On failure nothing has changed. */
+/* Seals with the first of these keys from now on, and stores. On failure nothing has changed. */
 bool session_file_replace_keys(struct session_file *f, const struct auth_keys *keys,
 			       struct err *e) MUST_CHECK;
 
-/* Notes a change that is to be stored. NULL is fine. */
+/* Schedules a write after a change. Does nothing for NULL. */
 void session_file_touch(struct session_file *f);
 
-/* Stores now, and calls `stored` once the session is on the disk, or the disk takes too long.
- * False: there is nothing to wait for. f may be NULL. */
+/* Stores now, and calls `stored` once the session is on the disk, or after a timeout. False: no
+ * need to wait. f may be NULL. */
 bool session_file_await(struct session_file *f, struct auth_session *s) MUST_CHECK;
 
 #endif

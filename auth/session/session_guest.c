@@ -48,7 +48,7 @@ next_guest(const struct session_store *st, const struct auth_session *s)
 	return next;
 }
 
-/* Callbacks may end other sessions, so each is looked up anew. */
+/* Starts over after each session, because callbacks may end others. */
 void
 session_end_guests(struct session_store *st, const struct port_share *share)
 {
@@ -64,7 +64,7 @@ session_end_guests(struct session_store *st, const struct port_share *share)
 	}
 }
 
-/* Of a browser that does not keep cookies every visit opens another one: see
+/* For browsers that do not keep cookies, so that every visit opens another session: see
  * session_note_port_cookie. */
 static void
 inherit_port_cookies(struct auth_session *s)
@@ -112,7 +112,7 @@ count_of_user(const struct session_store *st, uint64_t user_id)
 	return count;
 }
 
-/* Looks at each pair, but only where there are as many guests as there may be. */
+/* Quadratic, but called only when the number of guests is at its limit. */
 struct auth_session *
 session_guests_first_to_end(const struct session_store *st)
 {

@@ -18,26 +18,31 @@ struct session_history {
 	unsigned unused_in_row; /* see session_history_note_replaced */
 };
 
-/* Of the browser that sent the request; empty where it sent none that opens. */
+/* Reads the history from the browser's cookie; empty if it sent none that opens. */
 void session_history_read(struct session_history *h, const struct session_store *st,
 			  const struct auth_facts *facts);
 
-/* The login replaces this session, or none. It counts when it was opened before the login began and
- * no request but callbacks brought its cookie: then the browser has the cookie, and does not use
- * it. */
+/*
+ * The login replaces this session (NULL: none). A replaced session counts if it was opened before
+ * the login began and only callbacks brought its cookie: the browser has the cookie, but does not
+ * send it.
+ */
 void session_history_note_replaced(struct session_history *h, const struct auth_session *old,
 				   int64_t login_started_ms);
 
-/* Whether SESSION_HISTORY_MAX sessions in a row were replaced so, or none of its last
- * SESSION_HISTORY_MAX came back with a request, which were opened before this point of the wall
- * clock and have not ended. Later ones say nothing: several tabs sign in at once. */
+/*
+ * Whether the browser does not keep cookies: SESSION_HISTORY_MAX sessions in a row were replaced
+ * this way, or none of its last SESSION_HISTORY_MAX sessions that were opened before this time
+ * (wall clock) and have not ended came back with a request. Later ones prove nothing, because
+ * several tabs may sign in at once.
+ */
 bool session_history_is_lost(const struct session_history *h, const struct session_store *st,
 			     int64_t before_ms);
 
-/* The Set-Cookie value of a history to which s is added; NULL without memory. */
+/* Returns the Set-Cookie value of a history with s added; NULL: out of memory. */
 const char *session_history_add(const struct session_history *h, struct auth_session *s,
 				struct arena *arena);
-/* The one that removes it, for a user who signs out. */
+/* Returns the Set-Cookie value that removes the cookie, for a user who signs out. */
 const char *session_history_clear(const struct session_store *st, struct arena *arena);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto_equal.h"
 
-/* The gate for every token that git or the clone worker gets. */
+/* Whether git or the clone worker may get the session's token. */
 static bool
 is_eligible(const struct auth_session *s)
 {
@@ -24,14 +24,16 @@ has_usable_token(const struct auth_session *s)
 	return session_tokens_work(&s->tokens) || session_tokens_can_refresh(&s->tokens);
 }
 
-/* Not by session_used_ms, which is now for all that are watched. Times may wrap around. */
+/* Does not use session_used_ms, which is the current time for all watched sessions. Times may wrap
+ * around. */
 static bool
 was_used_later(const struct auth_session *a, const struct auth_session *b)
 {
 	return (int64_t)(a->used_ms - b->used_ms) > 0;
 }
 
-/* Other users control code in the workspace that can ask for the token. */
+/* With a configured owner only that user's token is lent: other users run code in the workspace
+ * that could ask for it. */
 static bool
 is_of_owner(const struct auth_session *s)
 {
@@ -68,7 +70,7 @@ session_lease(struct auth_session *s, uint64_t asked_ms)
 {
 	struct session_tokens *t = &s->tokens;
 
-	/* The token that we have is the one that ends, or is not on the disk yet. */
+	/* The token is about to be replaced, or is not stored yet. */
 	if (t->state != SESSION_TOKENS_READY)
 		return SESSION_LEASE_PENDING;
 	if (!session_tokens_suffice(t, asked_ms) && start_refresh(s))

@@ -37,8 +37,8 @@ session_has_expired(const struct auth_session *s)
 	       (LIST_EMPTY(&s->watches) && now_ms >= idle_deadline_ms(s));
 }
 
-/* While it is watched it does not idle, and GitLab is asked without a request. A question under
- * way arms the timer when it ends. */
+/* A watched session does not become idle, and GitLab is asked without a request. If a check is in
+ * progress, its end arms the timer. */
 static uint64_t
 other_deadline_ms(const struct auth_session *s)
 {

@@ -24,15 +24,15 @@
 
 #define SESSION_BUCKETS		 256u
 #define SESSION_COOKIE_MAX	 160u
-#define SESSION_PORT_COOKIES_MAX 3u /* that may get lost before we explain */
+#define SESSION_PORT_COOKIES_MAX 3u /* cookies that may get lost before an explanation is shown */
 
 struct session_assertion;
 struct session_file;
 
 enum session_recheck_outcome {
-	SESSION_RECHECK_DONE,	 /* allowed, or not answered: the session goes on */
+	SESSION_RECHECK_DONE,	 /* allowed, or no answer: the session continues */
 	SESSION_RECHECK_REFUSED, /* GitLab no longer allows the user */
-	SESSION_RECHECK_EXPIRED, /* the tokens are of no more use */
+	SESSION_RECHECK_EXPIRED, /* the tokens are no longer valid */
 };
 typedef void session_rechecked_fn(struct auth_session *s, enum session_recheck_outcome outcome);
 
@@ -41,11 +41,11 @@ LIST_HEAD(session_bucket, auth_session);
 
 struct auth_session {
 	struct session_store *store;
-	LIST_ENTRY(auth_session) entry; /* of its bucket */
-	unsigned refs;			/* keep the memory of a session that has ended */
+	LIST_ENTRY(auth_session) entry; /* in its hash bucket */
+	unsigned refs; /* references that keep the memory of a session that has ended */
 	bool has_ended;
 	bool is_api_token;	  /* the tokens belong to a program: see session_new_for_token */
-	struct port_share *share; /* that lets this guest in; NULL: a user of the workspace */
+	struct port_share *share; /* the share whose guest this is; NULL: a user of the workspace */
 	uint8_t id[SESSION_ID_BYTES];
 	char cookie[SESSION_COOKIE_MAX]; /* for the workspace's own host */
 	size_t cookie_len;
@@ -56,25 +56,25 @@ struct auth_session {
 	int64_t opened_wall_ms;
 	uint64_t expires_ms;
 	uint64_t used_ms;
-	uint64_t stored_used_ms; /* as the file has it */
-	bool cookie_returned;	 /* a request came with its cookie */
-	/* See session_note_port_cookie; 0: none. */
+	uint64_t stored_used_ms; /* as stored in the file */
+	bool cookie_returned;	 /* a request brought its cookie */
+	/* See session_note_port_cookie; 0: unused. */
 	int64_t port_cookies_ms[SESSION_PORT_COOKIES_MAX];
 	size_t next_port_cookie;
 
 	struct session_tokens tokens;
 	struct session_authorization authorization;
-	bool was_refreshed; /* for the question under way */
-	/* How many sessions in a row before it the browser replaced without a request. */
+	bool was_refreshed; /* for the check in progress */
+	/* How many sessions in a row the browser replaced before this one without a request. */
 	unsigned unused_in_row;
-	/* Of the last question that was not answered. */
+	/* Of the last check that failed. */
 	enum err_code failure;
 	session_rechecked_fn *rechecked;
 
 	struct loop_timer timer;
 	struct session_device *devices; /* NULL: none yet */
 	size_t devices_count;
-	struct session_assertion *assertions; /* SESSION_ASSERTIONS_MAX; NULL: none yet */
+	struct session_assertion *assertions; /* SESSION_ASSERTIONS_MAX elements; NULL: none yet */
 	struct auth_watch_list watches;
 	struct session_wait_list waits;
 };
@@ -99,9 +99,10 @@ struct session_store {
 	const struct cookie_box *cookies;
 	struct session_file *file; /* NULL: memory only */
 	struct session_table table;
-	struct auth_session *last; /* found last: most requests are of one session */
+	struct auth_session *last; /* found last: most requests belong to one session */
 	struct session_port_cookie last_port;
-	struct session_port_cookie last_guest; /* the same of guests: they do not push out others */
+	/* Last_port of guests, separate so that they do not replace that of users. */
+	struct session_port_cookie last_guest;
 };
 
 #endif

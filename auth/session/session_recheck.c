@@ -97,7 +97,7 @@ session_recheck_resume(struct auth_session *s)
 		end_unanswered(s, &why, 0);
 }
 
-/* GitLab has ended the old pair, so the new one is on the disk before it is used. */
+/* GitLab has ended the old pair, so the new one is stored before it is used. */
 static void
 on_refreshed(const struct session_refresh_result *result, void *arg)
 {
@@ -177,7 +177,7 @@ session_check(struct auth_session *s, uint32_t *retry_after_s)
 
 	*retry_after_s = 0;
 	session_recheck(s);
-	/* Then the last answer counts only where GitLab does not give a new one. */
+	/* The last answer counts until GitLab gives a new one. */
 	if (a->answer_required && a->is_pending)
 		return SESSION_PENDING;
 	if (session_authorization_counts(a))

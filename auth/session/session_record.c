@@ -12,7 +12,7 @@
 #include "base/record.h"
 
 #define FLAG_REFRESH_LOST 1u
-#define FLAG_DEVICES	  2u /* a count and the devices follow the texts */
+#define FLAG_DEVICES	  2u /* the texts are followed by the number of devices and the devices */
 /* Id, user id, five times, flags, and the lengths of six texts. */
 #define FIXED_BYTES (SESSION_ID_BYTES + 8 + 5 * 8 + 1 + 6 * 2)
 

@@ -16,18 +16,18 @@ struct session_record {
 	struct gitlab_tokens tokens;
 	int64_t opened_ms;
 	int64_t used_ms;
-	int64_t allowed_ms;	  /* GitLab's last yes */
-	int64_t token_expires_ms; /* 0: not said */
+	int64_t allowed_ms;	  /* GitLab's last confirmation */
+	int64_t token_expires_ms; /* 0: not given */
 	bool refresh_lost;
 	struct session_device devices[AUTH_DEVICES_MAX];
 	size_t devices_count;
 };
 
-/* How many bytes session_record_write will add. */
+/* Returns the number of bytes that session_record_write adds. */
 size_t session_record_size(const struct auth_session *s);
 bool session_record_write(const struct auth_session *s, struct buf *out);
 
-/* Takes the next record off *rest. The tokens are the caller's, also after a failure. */
+/* Removes the next record from *rest. The caller owns the tokens, even on failure. */
 bool session_record_read(struct str *rest, struct session_record *r, struct err *e) MUST_CHECK;
 
 #endif

@@ -17,7 +17,7 @@
 #include "auth/session/session_table.h"
 #include "base/crypto/crypto_equal.h"
 
-#define DECRYPTIONS_MAX 4u /* of one request's cookies of our name */
+#define DECRYPTIONS_MAX 4u /* cookies of our name in one request */
 
 static bool
 open_file(struct session_store *st, struct err *e)
@@ -105,7 +105,7 @@ find_port_cookie(const struct session_port_cookie *p, const struct auth_facts *f
 		       : NULL;
 }
 
-/* The session whose cookie for this host came last, where this is that cookie. */
+/* Returns the session whose cookie for this host came last, if the text is that cookie. */
 static struct auth_session *
 find_last(struct session_store *st, const struct auth_facts *facts, struct str text)
 {

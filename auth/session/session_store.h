@@ -9,28 +9,29 @@
 #include "auth/cookie/cookie.h"
 #include "auth/session/session.h"
 
-/* settings, gitlab and cookies outlive it. */
+/* settings, gitlab and cookies must outlive it. */
 struct session_store *session_store_new(const struct auth_settings *settings, struct loop *l,
 					struct gitlab *gitlab, const struct cookie_box *cookies,
 					struct err *e) MUST_CHECK;
-void session_store_free(struct session_store *st); /* ends all without revoking or telling */
+/* Ends all sessions without revoking tokens or notifying watches. */
+void session_store_free(struct session_store *st);
 
-/* Keys of the file: see auth_replace_keys. */
+/* Replaces the keys of the file: see auth_replace_keys. */
 bool session_store_replace_keys(struct session_store *st, const struct auth_keys *keys,
 				struct err *e) MUST_CHECK;
-/* After the keys of the cookies were replaced. */
+/* Call it after the keys of the cookies were replaced. */
 void session_store_review_cookies(struct session_store *st);
 size_t session_store_count(const struct session_store *st);
 
-/* The session that a request's cookie names, unless it has expired; else NULL. */
+/* Returns the session that a request's cookie names, unless it has expired; or NULL. */
 struct auth_session *session_find(struct session_store *st, const struct auth_facts *facts);
 
-/* The same for a callback, which does not show that the browser keeps the cookie: something between
- * may pass cookies to our endpoints only. */
+/* As session_find, for a callback. It does not prove that the browser keeps the cookie: a proxy may
+ * pass cookies to our endpoints only. */
 struct auth_session *session_find_for_callback(struct session_store *st,
 					       const struct auth_facts *facts);
 
-/* By id, as session_id gave it; NULL when it has ended. */
+/* Finds a session by id, as returned by session_id; NULL: it has ended. */
 struct auth_session *session_find_id(struct session_store *st, const uint8_t id[SESSION_ID_BYTES]);
 
 #endif

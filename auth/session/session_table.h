@@ -13,21 +13,21 @@ struct session_table;
 void session_table_add(struct session_table *t, struct auth_session *s);
 void session_table_remove(struct session_table *t, struct auth_session *s);
 
-/* NULL: none of this id. Compares in constant time. */
+/* Compares ids in constant time. NULL: there is none. */
 struct auth_session *session_table_find(const struct session_table *t,
 					const uint8_t id[SESSION_ID_BYTES]);
 
-/* Iteration: the first one for s NULL, NULL after the last. Only s itself may be removed between
- * two calls, and not before its successor was read. */
+/* Iterates: s NULL gives the first session, NULL is the end. Between two calls only s itself may be
+ * removed, after its successor was read. */
 struct auth_session *session_table_next(const struct session_table *t,
 					const struct auth_session *s);
 
 struct auth_session *session_table_find_user(const struct session_table *t, uint64_t user_id);
-/* The oldest session of the user whose cookie never came back, and how many there are. NULL: none.
- */
+/* Returns the user's oldest session whose cookie never came back, and the number of such sessions.
+ * NULL: none. */
 struct auth_session *session_table_find_unused(const struct session_table *t, uint64_t user_id,
 					       size_t *count);
-/* A watched one only if all are watched. */
+/* Returns a watched one only if all are watched. */
 struct auth_session *session_table_least_recently_used(const struct session_table *t);
 
 #endif

@@ -59,7 +59,7 @@ session_tokens_set(struct session_tokens *t, struct gitlab_tokens *pair)
 	t->is_rejected = false;
 }
 
-/* An answer without a refresh token leaves the one that we have (RFC 6749 section 6). */
+/* Keeps the old refresh token if GitLab issued no new one (RFC 6749 section 6). */
 static void
 take_refreshed(struct session_tokens *t, struct gitlab_tokens *pair)
 {
@@ -154,7 +154,7 @@ is_held(const struct session_tokens *t)
 	return t->holders > 0 && session_tokens_left_ms(t) > 0;
 }
 
-/* An eighth of the lifetime where tokens are short-lived. */
+/* An eighth of the lifetime if tokens are short-lived. */
 static uint64_t
 lease_left_min_ms(const struct session_tokens *t)
 {

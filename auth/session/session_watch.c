@@ -40,7 +40,7 @@ auth_watch_stop(struct auth_watch *w)
 	struct auth_session *s = w->session;
 
 	unlink_watch(w);
-	/* NULL: not watching, or its turn to be told of the end has not come. */
+	/* NULL: not watching, or the watch is about to be notified of the end. */
 	if (s == NULL)
 		return;
 	session_touch(s);

@@ -10,15 +10,15 @@
 #include "base/list.h"
 
 enum session_wait_result {
-	SESSION_WAIT_ANSWERED, /* or not answered: see session_check */
-	SESSION_WAIT_REFUSED,  /* GitLab refused the user; the session is ending */
+	SESSION_WAIT_ANSWERED, /* or no answer: see session_check */
+	SESSION_WAIT_REFUSED,  /* GitLab refused access; the session is ending */
 	SESSION_WAIT_ENDED,
 };
 
-/* The session may be read in every case, and lives on only in the first. */
+/* s may be read in every case; it has ended unless the result is the first one. */
 typedef void session_wait_fn(struct auth_session *s, enum session_wait_result result, void *arg);
 
-/* Waits for the question under way. Told once, from the loop. */
+/* Waits for the end of the check in progress. Called once, from the loop. */
 struct session_wait {
 	LIST_ENTRY(session_wait) entry;
 	session_wait_fn *fn;
@@ -26,26 +26,28 @@ struct session_wait {
 };
 void session_wait_start(struct session_wait *w, struct auth_session *s, session_wait_fn *fn,
 			void *arg);
-void session_wait_stop(struct session_wait *w); /* fine when not waiting */
+void session_wait_stop(struct session_wait *w); /* does nothing when not waiting */
 
 /* Moves the watches to another session of the same user. */
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
-/* Of a session, or of a port that is shared with everybody: tells all that this has ended. Each may
- * stop others. */
+/* Notifies all watches of a session, or of a public port, that it has ended. A callback may stop
+ * others. */
 void auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason);
-void auth_watches_drop(struct auth_watch_list *watches); /* without notification */
-/* Watches without a session. */
+/* Stops all watches without notification. */
+void auth_watches_drop(struct auth_watch_list *watches);
+/* For watches without a session. */
 void auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, auth_ended_fn *fn,
 		      void *arg);
 
-/* Each may end the session. */
+/* A callback may end the session. */
 void session_tell_watches(struct auth_session *s, enum auth_end reason);
-/* Tells the watches of one device that it is signed out. */
+/* Notifies the watches of one device that it is signed out. */
 void session_tell_device(struct auth_session *s, const struct auth_device_id *id);
-void session_tell_waits(struct auth_session *s); /* that the question under way has ended */
+void session_tell_waits(struct auth_session *s); /* reports the end of the check in progress */
 
 void session_end_waits(struct auth_session *s, enum session_wait_result result);
-void session_drop_watches(struct auth_session *s); /* and waits, without notification */
+/* Stops watches and waits, without notification. */
+void session_drop_watches(struct auth_session *s);
 
 #endif

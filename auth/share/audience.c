@@ -1,70 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table of audiences: name, rank, and the question to GitLab that decides who belongs to it.
+ * The authorization mode by which GitLab is asked who belongs to an audience.
  */
 #include "auth/share/audience.h"
 
 #include "auth/gitlab/gitlab_scope.h"
 #include "base/arena.h"
 
-struct audience {
-	const char *name;
-	unsigned rank;
-	unsigned mode;
+static const unsigned modes[AUTH_AUDIENCES] = {
+	[AUTH_AUDIENCE_PROJECT] = AUTH_MODE_PROJECT,
+	[AUTH_AUDIENCE_GROUP] = AUTH_MODE_GROUP,
+	[AUTH_AUDIENCE_USERS] = AUTH_MODE_USERS,
+	[AUTH_AUDIENCE_GITLAB] = AUTH_MODE_ANYBODY,
 };
-
-static const struct audience audiences[AUTH_AUDIENCES] = {
-	[AUTH_AUDIENCE_OWNER] = {"owner", 0, 0},
-	[AUTH_AUDIENCE_PROJECT] = {"project", 1, AUTH_MODE_PROJECT},
-	[AUTH_AUDIENCE_GROUP] = {"group", 1, AUTH_MODE_GROUP},
-	[AUTH_AUDIENCE_USERS] = {"users", 1, AUTH_MODE_USERS},
-	[AUTH_AUDIENCE_GITLAB] = {"gitlab", 2, AUTH_MODE_ANYBODY},
-	[AUTH_AUDIENCE_PUBLIC] = {"public", 3, 0},
-};
-
-const char *
-audience_name(enum auth_audience audience)
-{
-	return audiences[audience].name;
-}
-
-bool
-audience_parse(struct str name, enum auth_audience *audience)
-{
-	for (unsigned i = 0; i < AUTH_AUDIENCES; i++) {
-		if (str_equal(name, str_from(audiences[i].name))) {
-			*audience = (enum auth_audience)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-bool
-audience_is_wider(enum auth_audience a, enum auth_audience than)
-{
-	return audiences[a].rank > audiences[than].rank;
-}
 
 unsigned
 audience_mode(enum auth_audience audience)
 {
-	return audiences[audience].mode;
+	return modes[audience];
 }
 
 bool
 audience_is_available(const struct auth_settings *settings, enum auth_audience audience)
 {
-	unsigned mode = audiences[audience].mode;
+	unsigned mode = modes[audience];
 
-	if (audience_is_wider(audience, settings->port_sharing_max))
+	if (auth_audience_is_wider(audience, settings->port_sharing_max))
 		return false;
 	if (audience == AUTH_AUDIENCE_PROJECT && settings->project == NULL)
 		return false;
 	return mode == 0 || gitlab_scope_missing(str_from(settings->scope), mode) == NULL;
 }
 
-/* The narrowest scope of the settings with which GitLab answers for this mode. */
+/* Returns the narrowest scope of the settings that is enough for this mode. */
 static struct str
 find_scope(struct str scopes, unsigned mode)
 {
@@ -84,7 +52,7 @@ audience_scope(const struct auth_settings *settings, enum auth_audience audience
 	       struct arena *arena)
 {
 	struct str scopes = str_from(settings->scope);
-	struct str found = find_scope(scopes, audiences[audience].mode);
+	struct str found = find_scope(scopes, modes[audience]);
 
 	return arena_printf(arena, "%s%.*s",
 			    gitlab_has_scope(scopes, STR("openid")) ? "openid " : "",

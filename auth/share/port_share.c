@@ -70,7 +70,7 @@ refuse_audience(const struct auth_settings *settings, const struct port_share_te
 {
 	bool names_somebody = terms->of[0] != '\0';
 
-	if (audience_is_wider(terms->audience, settings->port_sharing_max))
+	if (auth_audience_is_wider(terms->audience, settings->port_sharing_max))
 		return "The operator does not allow sharing with so many people "
 		       "(PORT_SHARING_MAX).";
 	if (!audience_is_available(settings, terms->audience))

@@ -16,7 +16,7 @@ struct port_share_terms {
 	uint16_t port;
 	enum auth_audience audience;
 	char of[AUTH_SHARE_OF_MAX + 1]; /* users or a group; empty: those of the settings */
-	int64_t until_ms;		/* wall clock; 0: until it is taken back */
+	int64_t until_ms;		/* wall clock; 0: until it is revoked */
 };
 
 struct port_share {
@@ -26,23 +26,23 @@ struct port_share {
 	struct port_share_terms terms;
 	uint64_t by_id;
 	char by[GITLAB_TEXT_MAX + 1];
-	struct policy_rule rule;	/* of who is a guest */
-	struct auth_watch_list watches; /* of requests without a session */
+	struct policy_rule rule;	/* who is a guest */
+	struct auth_watch_list watches; /* watches of requests without a session */
 };
 
-/* With one reference. NULL without memory. settings outlive it. */
+/* Has one reference. NULL: out of memory. settings must outlive it. */
 struct port_share *port_share_new(const struct port_share_terms *terms, uint64_t by_id,
 				  const char *by, const struct auth_settings *settings);
 void port_share_ref(struct port_share *p);
-void port_share_unref(struct port_share *p); /* NULL is fine */
+void port_share_unref(struct port_share *p); /* does nothing for NULL */
 
-/* Ended, or past its time, of which the owner of the list learns a moment later. */
+/* Whether it has ended or expired. The list notices its expiry a moment later. */
 bool port_share_is_over(const struct port_share *p);
 
-/* Whether both let the same people in. */
+/* Whether these terms give access to the same people. */
 bool port_share_has_terms(const struct port_share *p, const struct port_share_terms *terms);
 
-/* Whether the settings allow these terms. NULL, or a sentence that says why not. */
+/* Returns NULL, or a sentence that says why the settings do not allow these terms. */
 const char *port_share_refusal(const struct auth_settings *settings,
 			       const struct port_share_terms *terms);
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log/log.h"
 
-/* The wall clock may be set, which no timer notices. */
+/* Interval for checking the wall clock, which may be set without a timer noticing. */
 #define LOOK_MS 30000u
 
 struct port_shares {
@@ -87,7 +87,7 @@ log_share(const char *what, const struct port_share_terms *terms, const char *by
 		log_write(LOG_INFO, NULL, what, fields);
 }
 
-/* Ends it: unlinked first, so that nothing that runs meanwhile finds it. */
+/* Ends the share. Unlinks it first, so that callbacks do not find it. */
 static void
 end_share(struct port_shares *all, struct port_share *p, const char *by, const char *why)
 {
@@ -138,7 +138,7 @@ add(struct port_shares *all, struct port_share *p)
 	all->count++;
 }
 
-/* What the file has: dropped where the settings have changed. No guest has a session by it yet. */
+/* Restores a share of the file if the settings still allow it. No guest has a session yet. */
 static void
 restore(const struct share_file_entry *stored, void *arg)
 {

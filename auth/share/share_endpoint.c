@@ -117,7 +117,7 @@ share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 	struct share_request *q;
 	const char *detail;
 
-	if (!facts_is_same_origin(facts, addresses_own_origin(a, facts))) {
+	if (!auth_is_same_origin(a, facts)) {
 		log_warn(facts->log, "sharing a port from another site refused");
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;

@@ -8,7 +8,7 @@
 
 #include "auth/auth_private.h"
 
-/* As auth_answer. */
+/* Shares a port; returns as auth_answer. */
 struct auth_call *share_endpoint(struct auth *a, const struct auth_facts *facts,
 				 struct auth_verdict *v, auth_done_fn *done, void *arg);
 

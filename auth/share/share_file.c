@@ -12,7 +12,7 @@
 #include "base/process/statefile.h"
 
 #define FILE_NAME  "shares"
-#define FILE_MAX   (128u * 1024) /* AUTH_SHARES_MAX of the longest */
+#define FILE_MAX   (128u * 1024) /* enough for AUTH_SHARES_MAX shares of maximum size */
 #define RETRY_MS   10000u
 #define JSON_DEPTH 8u
 
@@ -27,10 +27,10 @@ static const struct sealed_image_kind kind = {
 struct share_file {
 	struct statefile *file;
 	struct sealed_image image;
-	const struct port_shares *all; /* to be stored; NULL: nothing is */
+	const struct port_shares *all; /* to be stored; NULL: nothing to store */
 	struct loop_timer retry;
 	bool is_failing;
-	bool is_used; /* without shares there is no file */
+	bool is_used; /* false: no file is created, because there were never shares */
 };
 
 static void
@@ -82,7 +82,7 @@ note_failure(struct share_file *f, const struct err *e)
 	loop_timer_start(&f->retry, RETRY_MS);
 }
 
-/* While a write is under way the next one follows it. */
+/* Does nothing while a write is in progress: on_stored continues. */
 static void
 store(struct share_file *f)
 {
@@ -164,7 +164,7 @@ read_share(const struct json_node *node, struct share_file_entry *out)
 	       read_text(node, "by", out->by, sizeof(out->by));
 }
 
-/* restore may be NULL: then it only tells whether all are well-formed. */
+/* restore may be NULL: then only checks that all shares are well-formed. */
 static bool
 read_shares(const struct json_node *shares, share_file_restore_fn *restore, void *arg,
 	    struct err *e)
@@ -180,7 +180,7 @@ read_shares(const struct json_node *shares, share_file_restore_fn *restore, void
 	return true;
 }
 
-/* All of them, or none. */
+/* Restores all shares, or none if one is malformed. */
 static bool
 restore_all(struct str plain, share_file_restore_fn *restore, void *arg, struct err *e)
 {

@@ -18,13 +18,13 @@ struct share_file_entry {
 };
 typedef void share_file_restore_fn(const struct share_file_entry *stored, void *arg);
 
-/* Calls restore for each share in it. NULL: STATE_DIR can't be used. */
+/* Opens the file and calls restore for each share. NULL: STATE_DIR can't be used. */
 struct share_file *share_file_open(const struct port_shares_options *options,
 				   share_file_restore_fn *restore, void *arg,
 				   struct err *e) MUST_CHECK;
 
 /* f may be NULL in all of these. */
-void share_file_close(struct share_file *f, const struct port_shares *all); /* stores once more */
+void share_file_close(struct share_file *f, const struct port_shares *all); /* stores again */
 void share_file_store(struct share_file *f, const struct port_shares *all);
 bool share_file_replace_keys(struct share_file *f, const struct port_shares *all,
 			     const struct auth_keys *keys, struct err *e) MUST_CHECK;

@@ -45,7 +45,7 @@ refuse(struct arena *arena, enum share_field field, const char *expected)
 	return text == NULL ? "A field is not valid." : text;
 }
 
-/* Forms: unknown fields are those of other buttons, and ignored. */
+/* Reads a form. Ignores unknown fields, which belong to other buttons. */
 static const char *
 read_form(struct str body, struct share_fields *f, struct arena *arena)
 {
@@ -72,7 +72,9 @@ add_scalar(const struct json_node *node, struct buf *out)
 	return json_get_int(node, "", &number, NULL) && buf_addf(out, "%lld", (long long)number);
 }
 
-/* A list of users may be an array. An empty one does not mean those of the settings. */
+/*
+ * Adds a value of users, which may be an array. An empty list does not mean those of the settings.
+ */
 static bool
 add_value(const struct json_node *node, enum share_field field, struct buf *out)
 {
@@ -144,7 +146,7 @@ take_end(const struct share_fields *f, struct port_share_terms *terms, struct ar
 	return NULL;
 }
 
-/* The users or the group, where the audience has one. */
+/* Reads the users or the group if the audience has one. */
 static const char *
 take_names(const struct share_fields *f, struct port_share_terms *terms, struct arena *arena)
 {

@@ -9,8 +9,8 @@
 #include "auth/share/port_share.h"
 #include "base/arena.h"
 
-/* NULL, or a sentence that names the field that is wrong, in the arena or a literal. Whether the
- * settings allow the terms is not checked. */
+/* Reads a request. Returns NULL, or a sentence, a literal or in the arena, that names the wrong
+ * field. Does not check whether the settings allow the terms. */
 const char *share_request_read(struct str body, bool is_json, struct port_share_terms *terms,
 			       struct arena *arena);
 

@@ -144,7 +144,7 @@ fetch_waiting(void)
 	return count;
 }
 
-/* The oldest request whose address ends so. */
+/* Returns the oldest request whose URL ends like this. */
 static struct fetch_call *
 take_request(const char *url_end)
 {

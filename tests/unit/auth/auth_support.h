@@ -140,7 +140,7 @@ world_fill_settings(struct world *w)
 	s->authorization_grace_ms = 600000;
 }
 
-/* world_setup_settings, then whatever a test changes, then world_start. */
+/* Call world_setup_settings, change settings for the test, then call world_start. */
 UNUSED void
 world_setup_settings(struct world *w)
 {
@@ -174,7 +174,7 @@ world_setup(struct world *w)
 	world_start(w);
 }
 
-/* Nothing that is secret may have been logged. */
+/* Checks that the log contains no secret. */
 static void
 world_check_log(struct world *w)
 {
@@ -211,7 +211,9 @@ browser_drop(struct browser *b, size_t i)
 	memmove(b->values[i], b->values[b->count], sizeof(b->values[i]));
 }
 
-/* As a browser takes a Set-Cookie, and checks what every one of ours must say. */
+/*
+ * Stores a Set-Cookie as a browser does, and checks the attributes that all our cookies must have.
+ */
 static void
 browser_take(struct browser *b, const char *set_cookie)
 {
@@ -256,7 +258,7 @@ browser_has_session(const struct browser *b)
 	return false;
 }
 
-/* As a browser does that keeps all cookies but this one. */
+/* Returns the Cookie header of a browser that has lost this cookie. */
 UNUSED void
 browser_forget_session(struct browser *b)
 {
@@ -301,7 +303,7 @@ world_fresh_verdict(struct world *w)
 	auth_verdict_init(&w->verdict);
 }
 
-/* The gate, as this browser. NULL: w->verdict is filled. */
+/* Sends a request of this browser through the gate. NULL: w->verdict is filled. */
 UNUSED struct auth_call *
 world_check(struct world *w, struct test_request *r)
 {
@@ -341,7 +343,7 @@ world_navigate(struct world *w, const char *target)
 	return w->verdict.action;
 }
 
-/* A script's request. */
+/* Sends a request of a script. */
 UNUSED enum auth_action
 world_script(struct world *w, const char *target)
 {
@@ -354,7 +356,7 @@ world_script(struct world *w, const char *target)
 	return w->verdict.action;
 }
 
-/* A parameter of the verdict's location, decoded. */
+/* Decodes a parameter of the verdict's location. */
 UNUSED void
 location_parameter(const struct world *w, const char *name, char *out, size_t size)
 {
@@ -372,7 +374,7 @@ location_parameter(const struct world *w, const char *name, char *out, size_t si
 	buf_fini(&decoded);
 }
 
-/* GitLab's redirect back with the state of the verdict that sent us there. */
+/* Redirects back from GitLab with the state of the verdict. */
 UNUSED struct auth_call *
 world_callback(struct world *w, const char *state, const char *rest)
 {
@@ -400,7 +402,7 @@ world_callback(struct world *w, const char *state, const char *rest)
 	"{\"id\":\"gid://gitlab/RemoteDevelopment::Workspace/7\","                                 \
 	"\"user\":{\"id\":\"gid://gitlab/User/43\"}}}}"
 
-/* From a navigation to the callback's first request: what GitLab is asked is up to the test. */
+/* Runs a login from a navigation to the first request to GitLab, which the test answers. */
 UNUSED void
 world_come_back(struct world *w, const char *target)
 {
@@ -411,7 +413,7 @@ world_come_back(struct world *w, const char *target)
 	assert_non_null(world_callback(w, state, "&code=" TEST_CODE));
 }
 
-/* To a sign-in under way: GitLab knows the user, who may enter. */
+/* Runs a login until GitLab has confirmed the user and their access. */
 UNUSED void
 answer_sign_in(void)
 {
@@ -473,7 +475,7 @@ world_run_rounds(struct world *w, bool (*is_true)(void), unsigned rounds)
 	return is_true != NULL && is_true();
 }
 
-/* Runs the loop until what should happen has happened. */
+/* Runs the loop until the condition holds. */
 UNUSED void
 world_run_until(struct world *w, bool (*is_true)(void))
 {
@@ -481,7 +483,7 @@ world_run_until(struct world *w, bool (*is_true)(void))
 		fail_msg("it did not happen within ten seconds");
 }
 
-/* Runs the loop for a while in which something should not happen. */
+/* Runs the loop for a while in which the condition must not become true. */
 UNUSED void
 world_run_for(struct world *w, unsigned ms)
 {

@@ -14,7 +14,7 @@
 
 #include <unistd.h>
 
-/* All of it, valid until the next call. */
+/* Returns the whole log, valid until the next call. */
 static inline const char *
 log_text(int fd)
 {

@@ -52,7 +52,7 @@ assert_str(struct str s, const char *expected)
 		fail_msg("'%.*s' is not '%s'", STR_FMT(s), expected);
 }
 
-/* The decoded part of an assertion; the caller frees it. */
+/* Decodes a part of an assertion; the caller frees it. */
 static struct buf
 decode_part(struct str text, unsigned index)
 {
@@ -142,7 +142,7 @@ test_claims(void **state)
 }
 
 static void
-test_claims_that_are_not_known_are_absent(void **state)
+test_unknown_claims_are_absent(void **state)
 {
 	struct assertion_keys *k = make_keys(secret_a, NULL);
 	struct assertion_claims claims = all_claims();
@@ -160,7 +160,7 @@ test_claims_that_are_not_known_are_absent(void **state)
 	assertion_keys_free(k);
 }
 
-/* Names of GitLab have at most 255 bytes, which may be escaped in JSON. */
+/* GitLab's names have at most 255 bytes, which JSON may escape. */
 static void
 test_long_claims(void **state)
 {
@@ -206,7 +206,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_public_keys),
 		cmocka_unit_test(test_claims),
-		cmocka_unit_test(test_claims_that_are_not_known_are_absent),
+		cmocka_unit_test(test_unknown_claims_are_absent),
 		cmocka_unit_test(test_long_claims),
 		cmocka_unit_test(test_session_names),
 	};

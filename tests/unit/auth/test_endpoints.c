@@ -28,7 +28,7 @@ test_start(void **state)
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	answer_sign_in();
 	assert_string_equal(world.verdict.location, "/lab?a=b");
-	/* Always a new login, session or not. */
+	/* Always starts a login, with or without a session. */
 	ask(AUTH_ENDPOINT_START, "HEAD", "/oauth2/start");
 	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 	assert_int_equal(world.verdict.status, 302);
@@ -56,7 +56,7 @@ test_start_targets(void **state)
 	assert_problem(&world, AUTH_PROBLEM_BAD_REQUEST, 400);
 }
 
-/* A link on another site may lead to a login; what that site embeds may not start one. */
+/* A link on another site may start a login; a resource embedded there may not. */
 static void
 test_cross_site_start(void **state)
 {

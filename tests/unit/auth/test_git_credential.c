@@ -69,7 +69,7 @@ assert_given(const char *wanted)
 	"{\"access_token\":\"" access "\",\"token_type\":\"bearer\",\"expires_in\":" lifetime ","  \
 	"\"refresh_token\":\"" access "-refresh\"}"
 
-/* A credential that comes after a renewal and GitLab's yes. */
+/* A credential after a refresh and a check. */
 static void
 ask_and_renew(const char *answer_json)
 {
@@ -81,7 +81,7 @@ ask_and_renew(const char *answer_json)
 }
 
 static void
-test_given_at_once(void **state)
+test_credential_without_waiting(void **state)
 {
 	(void)state;
 	assert_null(ask());
@@ -95,7 +95,7 @@ test_given_at_once(void **state)
 	assert_int_equal(fetch_started, before);
 }
 
-/* Old answers of GitLab count for git no longer than for a browser. */
+/* The last answer of GitLab is valid for git as long as for a browser. */
 static void
 test_withdrawn(void **state)
 {
@@ -123,9 +123,9 @@ test_gitlab_does_not_answer(void **state)
 	assert_int_equal(last.outcome, AUTH_CREDENTIAL_UNAVAILABLE);
 }
 
-/* Asking is no use: git in a loop keeps nobody signed in. */
+/* Requests of git do not keep a session alive. */
 static void
-test_asking_is_no_use(void **state)
+test_git_requests_do_not_count_as_use(void **state)
 {
 	(void)state;
 	world_sign_in(&world, "/");
@@ -150,7 +150,7 @@ test_asking_is_no_use(void **state)
 	assert_int_equal(last.outcome, AUTH_CREDENTIAL_SIGN_IN);
 }
 
-/* Lets GitLab confirm while the token is not due, so that only its age decides from then on. */
+/* Runs a check while the token needs no refresh, so that only its age matters afterwards. */
 static void
 pass_to(uint64_t minutes)
 {
@@ -181,7 +181,7 @@ test_renewed_first(void **state)
 	assert_given(SECOND_TOKEN);
 }
 
-/* While git may work with a token, neither git nor the browser's requests make it end. */
+/* While git may use a token, neither git nor requests of the browser end it. */
 static void
 test_lease(void **state)
 {
@@ -191,23 +191,23 @@ test_lease(void **state)
 	world_sign_in(&world, "/");
 	pass_to(114);
 	assert_null(ask());
-	clock_ahead_ms += 115 * SECOND; /* four minutes left: time to renew */
+	clock_ahead_ms += 115 * SECOND; /* four minutes left: time to refresh */
 	request_init(&r, "GET", "/x");
 	assert_null(world_check(&world, &r));
 	answer("/api/graphql", 200, WORKSPACE_JSON); /* not /oauth/token */
 	assert_int_equal(fetch_waiting(), 0);
-	assert_null(ask()); /* and the lease goes on */
+	assert_null(ask()); /* the lease continues */
 	assert_given(TEST_TOKEN);
 	clock_ahead_ms += 110 * SECOND;
 	assert_null(ask());
 	assert_given(TEST_TOKEN);
 	answer("/api/graphql", 200, WORKSPACE_JSON);
-	clock_ahead_ms += 85 * SECOND; /* less than a minute left: leased or not */
+	clock_ahead_ms += 85 * SECOND; /* less than a minute left, leased or not */
 	ask_and_renew(RENEWED(SECOND_TOKEN, "7200"));
 	assert_given(SECOND_TOKEN);
 }
 
-/* Tokens that live five seconds: each serves whoever comes while it is leased. */
+/* Tokens live five seconds: each is given to everyone who asks while it is leased. */
 static void
 test_short_lived(void **state)
 {
@@ -219,7 +219,7 @@ test_short_lived(void **state)
 	clock_ahead_ms += 3 * SECOND;
 	assert_null(ask());
 	assert_given(SECOND_TOKEN);
-	clock_ahead_ms += SECOND + 500; /* half a second is of no use to anybody */
+	clock_ahead_ms += SECOND + 500; /* half a second is too short */
 	ask_and_renew(RENEWED(THIRD_TOKEN, "5"));
 	assert_given(THIRD_TOKEN);
 }
@@ -249,7 +249,7 @@ test_one_renewal_for_all(void **state)
 	assert_int_equal(fetch_started, before + 2);
 }
 
-/* A token that still works is better than none; nobody asks again at once. */
+/* A valid token is better than none, and no refresh follows at once. */
 static void
 test_renewal_fails(void **state)
 {
@@ -287,7 +287,7 @@ test_rejected(void **state)
 	assert_given(SECOND_TOKEN);
 	assert_int_equal(gitlab_metrics(world.auth->gitlab)->credentials_rejected, 1);
 	assert_int_equal(gitlab_metrics(world.auth->gitlab)->credentials[AUTH_CREDENTIAL_GIVEN], 3);
-	/* In a loop it costs GitLab two questions in thirty seconds. */
+	/* A loop causes two requests to GitLab in thirty seconds. */
 	unsigned before = fetch_started;
 	for (unsigned i = 0; i < 20; i++) {
 		auth_credential_reject(world.auth, STR(SECOND_TOKEN));
@@ -300,7 +300,7 @@ test_rejected(void **state)
 	assert_given(THIRD_TOKEN);
 }
 
-/* A clone works with the token until it ends by itself. */
+/* A clone uses the token until the clone ends. */
 static void
 test_while_cloning(void **state)
 {
@@ -340,7 +340,7 @@ test_lease_that_is_rejected(void **state)
 	assert_null(lease.session);
 	ask_and_renew(RENEWED(SECOND_TOKEN, "7200"));
 	assert_given(SECOND_TOKEN);
-	/* That very token is meant, not the one that came since. */
+	/* The rejected token is meant, not the one that was received since. */
 	assert_true(auth_lease_start(&lease, last.session));
 	lease.token_serial = older.token_serial;
 	auth_lease_end_rejected(&lease);
@@ -349,7 +349,7 @@ test_lease_that_is_rejected(void **state)
 	auth_lease_end_rejected(&lease);
 }
 
-/* API tokens stay with the requests that brought them, whoever asks. */
+/* API tokens are used only for the requests that contained them. */
 static void
 test_api_tokens_are_not_lent(void **state)
 {
@@ -393,7 +393,8 @@ test_last_used_session(void **state)
 	assert_given(TEST_TOKEN);
 }
 
-/* Other members' code in the workspace can ask, too: where there is an owner, only the owner's. */
+/* Code of other members in the workspace can ask too: with an owner, only the owner's token is
+ * given. */
 static void
 test_only_the_owners(void **state)
 {
@@ -414,7 +415,7 @@ on_ended(enum auth_end reason, void *arg)
 	(void)arg;
 }
 
-/* Two people with an open IDE each: whoever does something there is the last one. */
+/* Two users have an open IDE each: the one with the last activity counts. */
 static void
 test_last_used_of_open_sessions(void **state)
 {
@@ -452,7 +453,7 @@ test_cancel(void **state)
 	clock_ahead_ms += 119 * MINUTE;
 	call = ask();
 	assert_non_null(call);
-	assert_non_null(ask()); /* freed with the whole */
+	assert_non_null(ask()); /* freed with the store */
 	auth_credential_cancel(call);
 	auth_credential_cancel(NULL);
 	world_run_for(&world, 10);
@@ -463,10 +464,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_given_at_once, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_credential_without_waiting, setup,
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_withdrawn, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_gitlab_does_not_answer, setup, teardown_world),
-		cmocka_unit_test_setup_teardown(test_asking_is_no_use, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_git_requests_do_not_count_as_use, setup,
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_renewed_first, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_lease, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_short_lived, setup, teardown_world),

@@ -27,7 +27,7 @@ static struct relay_settings relay;
 static struct broker *broker;
 static char deny_file[64];
 
-/* Of the last request. */
+/* The channel of the last request. */
 static struct broker_channel channel;
 static struct broker_answer last;
 static struct buf memory;
@@ -106,7 +106,7 @@ read_reply(const struct broker_reply *reply, void *arg)
 	assert_true(broker_answer_open(&last, buf_view(&reply->body), &channel, &memory));
 }
 
-/* NULL: it is answered already. */
+/* Starts a request. NULL: it is already answered. */
 static struct broker_call *
 ask(struct broker_request r, struct str host)
 {
@@ -146,7 +146,7 @@ refresh(struct str token, struct str host)
 	return ask((struct broker_request){.operation = BROKER_REFRESH, .token = token}, host);
 }
 
-/* Of a login now, which GitLab's token "canary-old" came of. */
+/* Wraps GitLab's token "canary-old" of a login that has just happened. */
 static void
 wrap(struct buf *out, uint64_t user_id)
 {
@@ -316,7 +316,7 @@ test_failures_by_kind(void **state)
 		answer("/oauth/token", cases[i].status, cases[i].body);
 		assert_ended(cases[i].outcome);
 		assert_int_equal(last.retry_after_s, cases[i].status == 429 ? 7 : 0);
-		clock_ahead_ms += 60000; /* after a 429 nothing is asked for a while */
+		clock_ahead_ms += 60000; /* after a 429 no request is sent for a while */
 	}
 }
 
@@ -334,7 +334,7 @@ test_lost_answers(void **state)
 }
 
 static void
-test_tokens_of_nobody_and_of_somebody_else(void **state)
+test_tokens_without_or_of_another_user(void **state)
 {
 	struct buf token;
 
@@ -372,7 +372,7 @@ test_denied_before_gitlab_is_asked(void **state)
 	buf_fini(&token);
 }
 
-/* The list changes while GitLab thinks, or GitLab says who it is. */
+/* The deny list changes while GitLab is asked, or GitLab's answer names a denied user. */
 static void
 test_denied_after_gitlab_was_asked(void **state)
 {
@@ -391,7 +391,7 @@ test_denied_after_gitlab_was_asked(void **state)
 }
 
 static void
-test_signing_out_goes_on(void **state)
+test_sign_out_continues_after_restart(void **state)
 {
 	(void)state;
 	deny("host " HOST "\nuser 42\n");
@@ -402,7 +402,7 @@ test_signing_out_goes_on(void **state)
 	assert_ended(BROKER_OK);
 }
 
-/* The sidecar has gone: what GitLab still issues is revoked. */
+/* The sidecar has disconnected: tokens that GitLab still issues are revoked. */
 static void
 test_a_cancelled_call(void **state)
 {
@@ -439,7 +439,7 @@ test_keys_change_while_gitlab_is_asked(void **state)
 	answer("/oauth/token", 200, ISSUED(NEW_REFRESH, ""));
 	assert_ended(BROKER_OK);
 	ended = 0;
-	assert_non_null(refresh(buf_view(&token), STR(HOST))); /* wrapped by the old one */
+	assert_non_null(refresh(buf_view(&token), STR(HOST))); /* wrapped with the old key */
 	answer("/oauth/token", 400, "{\"error\":\"invalid_grant\"}");
 	assert_ended(BROKER_GRANT_INVALID);
 	buf_fini(&token);
@@ -459,10 +459,10 @@ main(void)
 		T(test_old_logins_are_not_renewed),
 		T(test_failures_by_kind),
 		T(test_lost_answers),
-		T(test_tokens_of_nobody_and_of_somebody_else),
+		T(test_tokens_without_or_of_another_user),
 		T(test_denied_before_gitlab_is_asked),
 		T(test_denied_after_gitlab_was_asked),
-		T(test_signing_out_goes_on),
+		T(test_sign_out_continues_after_restart),
 		T(test_a_cancelled_call),
 		T(test_no_memory_for_a_request),
 		T(test_keys_change_while_gitlab_is_asked),

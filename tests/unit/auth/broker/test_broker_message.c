@@ -201,7 +201,7 @@ static const struct broker_answer tokens = {
 	.reason = {"none", 4},
 };
 
-/* A request is sealed and opened, and the tokens are sealed as its answer. */
+/* Seals and opens a request, and seals the tokens as its answer. */
 static void
 exchange(struct pair *p, struct buf *answer)
 {
@@ -238,7 +238,7 @@ test_answers_are_for_one_request(void **state)
 	struct buf answer;
 
 	exchange(p, &answer);
-	/* Neither the request itself nor the answer to the one before. */
+	/* Neither the request itself nor the answer to an earlier one is accepted. */
 	buf_clear(&p->memory);
 	assert_false(broker_answer_open(&a, buf_view(&p->text), &p->ours, &p->memory));
 	seal(p, &redeem);

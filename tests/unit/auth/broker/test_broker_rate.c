@@ -33,7 +33,7 @@ charge_all(struct broker_rate *r, struct str host, unsigned count, uint32_t *ret
 }
 
 static void
-test_a_minutes_worth_at_once_then_one_by_one(void **state)
+test_burst_then_one_by_one(void **state)
 {
 	static struct broker_rate r = {.max = 30};
 	uint32_t retry_after_s = 0;
@@ -49,7 +49,7 @@ test_a_minutes_worth_at_once_then_one_by_one(void **state)
 	assert_int_equal(charge_all(&r, STR("kiwi"), 100, &retry_after_s), 30);
 }
 
-/* Workspaces that come and go do not free one that owes much. */
+/* Many other workspaces do not reset the bucket of one that has used it up. */
 static void
 test_many_workspaces(void **state)
 {
@@ -71,7 +71,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_minutes_worth_at_once_then_one_by_one),
+		cmocka_unit_test(test_burst_then_one_by_one),
 		cmocka_unit_test(test_many_workspaces),
 	};
 

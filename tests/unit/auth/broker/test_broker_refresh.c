@@ -72,7 +72,7 @@ teardown(void **state)
 }
 
 static void
-test_they_open_for_their_workspace_only(void **state)
+test_tokens_open_for_their_workspace_only(void **state)
 {
 	struct wrapping *w = *state;
 
@@ -149,7 +149,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_they_open_for_their_workspace_only, setup,
+		cmocka_unit_test_setup_teardown(test_tokens_open_for_their_workspace_only, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_keys_rotate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_changed_character_is_noticed, setup,

@@ -81,7 +81,7 @@ test_round_trip(void **state)
 	keys_fini(&k);
 }
 
-/* L7: every bit of the text. */
+/* L7: changes every bit of the text. */
 static void
 test_bit_flips(void **state)
 {
@@ -237,7 +237,7 @@ one_header(const void *arg, struct str name, size_t index)
 	return STR_NONE;
 }
 
-/* The best of several runs, in microseconds: the machine has other things to do as well. */
+/* Returns the best of several runs in microseconds, because other processes run too. */
 static uint64_t
 time_check(struct world *w, struct str cookies, bool is_navigation)
 {
@@ -265,7 +265,7 @@ time_check(struct world *w, struct str cookies, bool is_navigation)
 	return best_us;
 }
 
-/* L8: 64 KiB of the most expensive cookies; a sanitizer build may take ten times as long. */
+/* L8: opens 64 KiB of the most expensive cookies; a sanitizer build may take ten times as long. */
 static void
 test_crafted_headers(void **state)
 {
@@ -286,7 +286,7 @@ test_crafted_headers(void **state)
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = "a=;"[i % 3];
 	assert_true(time_check(&w, (struct str){text, sizeof(text)}, false) < limit_us);
-	/* More flows than a browser would keep. */
+	/* More flow cookies than a browser keeps. */
 	{
 		size_t len = 0;
 
@@ -295,7 +295,7 @@ test_crafted_headers(void **state)
 						TEST_COOKIE "-flow-%012x=;", i);
 		assert_true(time_check(&w, (struct str){text, len}, true) < limit_us);
 	}
-	/* Texts of our name and key that fail only when they are decrypted. */
+	/* Texts with our cookie's name and key that fail only when they are decrypted. */
 	{
 		size_t len = 0;
 
@@ -315,7 +315,7 @@ test_crafted_headers(void **state)
 	world_teardown(&w);
 }
 
-/* L12: a stale cookie of the same name before the good one. */
+/* L12: an old cookie of the same name comes before the valid one. */
 static void
 test_two_of_one_name(void **state)
 {
@@ -325,7 +325,7 @@ test_two_of_one_name(void **state)
 	(void)state;
 	world_setup(&w);
 	world_sign_in(&w, "/");
-	/* Four are opened at most, as long as the session was not found before. */
+	/* At most four are opened, while the session is not found. */
 	request_init(&r, "GET", "/");
 	(void)snprintf(r.cookies, sizeof(r.cookies), "%s; %s; %s; %s", TEST_COOKIE "=a",
 		       TEST_COOKIE "=b", TEST_COOKIE "=c", TEST_COOKIE "=d");
@@ -361,7 +361,7 @@ test_owned_names(void **state)
 	world_teardown(&w);
 }
 
-/* A plain http origin can't set Secure cookies, nor, therefore, prefixed ones. */
+/* A plain http origin can't set Secure cookies, so it can't use prefixed names. */
 static void
 test_plain_http(void **state)
 {

@@ -17,7 +17,7 @@
 #define TYPED	  "challenge=" CHALLENGE "&name=laptop"
 #define ORIGIN	  "https://kiwi.ws.example.com"
 
-/* A page's form; headers may be added. */
+/* Posts the form of a page; headers may be added. */
 static inline void
 form_init(struct test_request *r, const char *body)
 {
@@ -47,7 +47,7 @@ open_page(const char *target)
 	assert_null(world_answer(&world, AUTH_ENDPOINT_DEVICE, &r));
 }
 
-/* As a program that has none of the browser's cookies. */
+/* Sends a request of a program without the browser's cookies. */
 static inline void
 ask_as_device(enum auth_endpoint endpoint, const char *body, const char *header, const char *value)
 {
@@ -91,7 +91,7 @@ assert_error(const char *error)
 	assert_true(str_equal(world.verdict.json, (struct str){expected, (size_t)len}));
 }
 
-/* The code that the browser brings to the device, after a user said yes. */
+/* Returns the code that the browser passes to the device after the user has confirmed. */
 static inline void
 loopback_code(char code[DEVICE_SECRET_LEN + 1])
 {
@@ -119,7 +119,7 @@ let_device_in(char token[DEVICE_TOKEN_MAX + 1])
 	copy_json("token", token, DEVICE_TOKEN_MAX + 1);
 }
 
-/* A request of the device's tunnel. */
+/* Sends a request of the device's tunnel. */
 static inline enum auth_action
 check_device(const char *authorization)
 {
@@ -144,7 +144,7 @@ check_token(const char *token)
 	return check_device(authorization);
 }
 
-/* Of a session that has ended. */
+/* Checks the token of a session that has ended. */
 static inline void
 answer_revocations(void)
 {

@@ -36,7 +36,7 @@ redeem(struct device_grants *g, const char *secret, const char *verifier)
 }
 
 static void
-test_a_code_counts_once(void **state)
+test_code_is_valid_once(void **state)
 {
 	struct device_grants g = {.wrong_codes = 0};
 	char secret[DEVICE_SECRET_LEN + 1];
@@ -66,7 +66,7 @@ test_a_wrong_verifier_ends_it(void **state)
 }
 
 static void
-test_it_ends_in_time(void **state)
+test_grants_expire(void **state)
 {
 	struct device_grants g = {.wrong_codes = 0};
 	char secret[DEVICE_SECRET_LEN + 1];
@@ -103,7 +103,7 @@ test_spellings_of_a_typed_code(void **state)
 }
 
 static void
-test_wrong_codes_end_those_that_are_shown(void **state)
+test_wrong_codes_invalidate_shown_codes(void **state)
 {
 	struct device_grants g = {.wrong_codes = 0};
 	char secret[DEVICE_SECRET_LEN + 1];
@@ -143,7 +143,7 @@ test_limits(void **state)
 			assert_non_null(add(&g, true, str_from(client), secret));
 		}
 	assert_null(add(&g, true, STR("198.51.100.1"), secret));
-	/* Users can still let computers in from the browser. */
+	/* Users can still authorize devices from the browser. */
 	for (all = typed; all < DEVICE_GRANTS_MAX; all++)
 		assert_non_null(add(&g, false, CLIENT, secret));
 	assert_null(add(&g, false, CLIENT, secret));
@@ -155,11 +155,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_code_counts_once),
+		cmocka_unit_test(test_code_is_valid_once),
 		cmocka_unit_test(test_a_wrong_verifier_ends_it),
-		cmocka_unit_test(test_it_ends_in_time),
+		cmocka_unit_test(test_grants_expire),
 		cmocka_unit_test(test_spellings_of_a_typed_code),
-		cmocka_unit_test(test_wrong_codes_end_those_that_are_shown),
+		cmocka_unit_test(test_wrong_codes_invalidate_shown_codes),
 		cmocka_unit_test(test_limits),
 	};
 

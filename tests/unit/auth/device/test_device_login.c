@@ -26,7 +26,7 @@ devices_count(void)
 	return auth_session_devices(world.verdict.session, devices);
 }
 
-/* One field each, in a query and in a form. */
+/* Changes one field each, in a query and in a form. */
 static void
 test_malformed_fields(void **state)
 {
@@ -77,9 +77,9 @@ test_malformed_fields(void **state)
 	assert_int_equal(grants_count(), 0);
 }
 
-/* A person typed it: the page says that there is no such code. */
+/* A user typed the code: the page says that there is no such code. */
 static void
-test_what_can_not_be_a_code(void **state)
+test_malformed_codes(void **state)
 {
 	static const char *const cases[] = {
 		"code=%3Cscript%3E",
@@ -131,7 +131,7 @@ test_missing_fields(void **state)
 	assert_int_equal(grants_count(), 0);
 }
 
-/* By a page of another site, of a port, in a frame, or by a script of the IDE's page. */
+/* Sent by a page of another site or of a port, in a frame, or by a script of the IDE's page. */
 static void
 test_forms_of_others(void **state)
 {
@@ -199,9 +199,9 @@ test_without_a_session(void **state)
 	assert_int_equal(grants_count(), 0);
 }
 
-/* Looking at the page lets nobody in. */
+/* Opening the page authorizes nobody. */
 static void
-test_the_page_asks(void **state)
+test_page_asks_for_confirmation(void **state)
 {
 	(void)state;
 	world_sign_in(&world, "/");
@@ -248,9 +248,9 @@ test_codes_that_do_not_fit(void **state)
 	redeem("nobody-has-this-one", VERIFIER);
 	assert_error("invalid_grant");
 	loopback_code(code);
-	redeem(code, CHALLENGE); /* which whoever saw the address knows */
+	redeem(code, CHALLENGE); /* the code alone, which others may have seen in the URL */
 	assert_error("invalid_grant");
-	redeem(code, VERIFIER); /* ended by the wrong one */
+	redeem(code, VERIFIER); /* the wrong verifier has invalidated the code */
 	assert_error("invalid_grant");
 	loopback_code(code);
 	clock_ahead_ms += DEVICE_CODE_MS + 1000;
@@ -282,7 +282,7 @@ start_typed(char device_code[DEVICE_SECRET_LEN + 1], char user_code[DEVICE_USER_
 	copy_json("user_code", user_code, DEVICE_USER_CODE_LEN + 1);
 }
 
-/* First the page shows whom the code is of; only the second form lets it in. */
+/* The page first names the device; only the second form authorizes it. */
 static void
 test_by_a_typed_code(void **state)
 {
@@ -308,9 +308,9 @@ test_by_a_typed_code(void **state)
 	assert_int_equal(devices_count(), 1);
 }
 
-/* The code that the person sees redeems nothing, and that of the device is not to be typed. */
+/* The user's code can't be redeemed, and the device's code can't be typed. */
 static void
-test_codes_in_each_others_place(void **state)
+test_codes_are_not_interchangeable(void **state)
 {
 	char device_code[DEVICE_SECRET_LEN + 1];
 	char user_code[DEVICE_USER_CODE_LEN + 1];
@@ -328,7 +328,7 @@ test_codes_in_each_others_place(void **state)
 	assert_error("authorization_pending");
 }
 
-/* Whoever guesses ends what there is to be guessed. */
+/* Guessing invalidates all codes that can be guessed. */
 static void
 test_guessed_codes(void **state)
 {
@@ -364,11 +364,11 @@ test_too_many(void **state)
 	assert_int_equal(world.verdict.status, 503);
 	ask_as_device(AUTH_ENDPOINT_DEVICE_START, TYPED, NULL, NULL);
 	assert_int_equal(world.verdict.status, 503);
-	redeem(code, VERIFIER); /* which makes room */
+	redeem(code, VERIFIER); /* replaces the oldest grant */
 	loopback_code(code);
 }
 
-/* From the user's page, and by the device. */
+/* By the user's page and by the device. */
 static void
 test_ends(void **state)
 {
@@ -402,17 +402,17 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_malformed_fields),
-		T(test_what_can_not_be_a_code),
+		T(test_malformed_codes),
 		T(test_missing_fields),
 		T(test_forms_of_others),
 		T(test_devices_are_no_browsers),
 		T(test_without_a_session),
-		T(test_the_page_asks),
+		T(test_page_asks_for_confirmation),
 		T(test_by_loopback),
 		T(test_codes_that_do_not_fit),
 		T(test_the_session_has_ended_meanwhile),
 		T(test_by_a_typed_code),
-		T(test_codes_in_each_others_place),
+		T(test_codes_are_not_interchangeable),
 		T(test_guessed_codes),
 		T(test_too_many),
 		T(test_ends),

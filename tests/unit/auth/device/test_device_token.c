@@ -31,7 +31,7 @@ seal(struct buf *out)
 }
 
 static void
-test_what_we_did_not_seal(void **state)
+test_text_not_sealed_by_us(void **state)
 {
 	static char large[DEVICE_TOKEN_MAX + 8] = "wsd1.";
 	static const char *const tokens[] = {
@@ -46,7 +46,7 @@ test_what_we_did_not_seal(void **state)
 	assert_false(opens(STR_NONE));
 }
 
-/* Each character changed, each end, and something behind it. */
+/* Changes each character, cuts each end, and appends a byte. */
 static void
 test_damaged(void **state)
 {
@@ -58,7 +58,7 @@ test_damaged(void **state)
 	assert_true(opens(token));
 	memcpy(text, token.data, token.len);
 	for (size_t i = 0; i < token.len; i++) {
-		/* The last character may have bits that count for nothing. */
+		/* Some bits of the last character are not significant. */
 		text[i] = text[i] == 'A' ? 'z' : 'A';
 		assert_false(opens((struct str){text, token.len}));
 		text[i] = token.data[i];
@@ -69,7 +69,7 @@ test_damaged(void **state)
 	buf_fini(&sealed);
 }
 
-/* Each seal is another, and says nothing of the id. */
+/* Sealing twice gives different texts, which do not reveal the id. */
 static void
 test_seals_differ(void **state)
 {
@@ -107,7 +107,7 @@ restart(void)
 }
 
 static void
-test_of_another_workspace(void **state)
+test_file_of_another_workspace(void **state)
 {
 	struct err e = ERR_INIT;
 	struct buf sealed;
@@ -124,7 +124,7 @@ test_of_another_workspace(void **state)
 }
 
 static void
-test_of_another_key(void **state)
+test_token_of_another_key(void **state)
 {
 	struct buf sealed;
 	struct str token = seal(&sealed);
@@ -138,7 +138,7 @@ test_of_another_key(void **state)
 	buf_fini(&sealed);
 }
 
-/* What else is sealed under the same keys is no token, and a token is no cookie. */
+/* Other texts sealed with the same keys are no tokens, and a token is no cookie. */
 static void
 test_cookies_are_no_tokens(void **state)
 {
@@ -164,7 +164,7 @@ test_cookies_are_no_tokens(void **state)
 }
 
 static void
-test_the_gate(void **state)
+test_gate_accepts_tokens(void **state)
 {
 	char token[DEVICE_TOKEN_MAX + 1];
 	char text[2 * DEVICE_TOKEN_MAX + 64];
@@ -182,7 +182,7 @@ test_the_gate(void **state)
 	assert_int_not_equal(check_device(text), AUTH_ALLOW);
 	(void)snprintf(text, sizeof(text), "Bearer x%s", token);
 	assert_int_not_equal(check_device(text), AUTH_ALLOW);
-	/* Sealed by us, for a device that nobody has let in. */
+	/* Sealed by us, for a device that was never authorized. */
 	(void)seal(&unknown);
 	(void)snprintf(text, sizeof(text), "Bearer %.*s", STR_FMT(buf_view(&unknown)));
 	assert_int_not_equal(check_device(text), AUTH_ALLOW);
@@ -209,9 +209,9 @@ test_two_tokens_are_none(void **state)
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
 }
 
-/* With its session, and with the oldest of too many devices. */
+/* The device ends with its session, or as the oldest of too many devices. */
 static void
-test_what_ends_it(void **state)
+test_events_that_end_a_device(void **state)
 {
 	char first[DEVICE_TOKEN_MAX + 1];
 	char token[DEVICE_TOKEN_MAX + 1];
@@ -234,11 +234,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_what_we_did_not_seal),  T(test_damaged),
-		T(test_seals_differ),	       T(test_no_room),
-		T(test_of_another_workspace),  T(test_of_another_key),
-		T(test_cookies_are_no_tokens), T(test_the_gate),
-		T(test_two_tokens_are_none),   T(test_what_ends_it),
+		T(test_text_not_sealed_by_us),
+		T(test_damaged),
+		T(test_seals_differ),
+		T(test_no_room),
+		T(test_file_of_another_workspace),
+		T(test_token_of_another_key),
+		T(test_cookies_are_no_tokens),
+		T(test_gate_accepts_tokens),
+		T(test_two_tokens_are_none),
+		T(test_events_that_end_a_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ setup(void **state)
 	return 0;
 }
 
-/* One of several at a time. */
+/* One of several concurrent requests. */
 struct request {
 	struct test_request test;
 	struct auth_verdict verdict;
@@ -64,7 +64,7 @@ end_request(struct request *r)
 	auth_verdict_fini(&r->verdict);
 }
 
-/* With one or two headers, answered at once: whether it passed. */
+/* Sends a request with one or two headers that is answered at once; returns whether it passed. */
 static bool
 ask_with(const char *name, const char *value, const char *other_name, const char *other_value)
 {
@@ -78,7 +78,7 @@ ask_with(const char *name, const char *value, const char *other_name, const char
 	return world.verdict.action == AUTH_ALLOW;
 }
 
-/* A question to GitLab. */
+/* The pending request to GitLab. */
 static void
 ask(const char *name, const char *value)
 {
@@ -98,7 +98,7 @@ accept_token(void)
 }
 
 static void
-test_what_is_no_token(void **state)
+test_malformed_tokens(void **state)
 {
 	static char large[GITLAB_TOKEN_MAX + 16] = "Bearer ";
 	static const char *const values[] = {
@@ -137,7 +137,7 @@ test_without_the_setting(void **state)
 	assert_int_equal(fetch_started, 0);
 }
 
-/* GitLab is asked with the very token, once for all ways to send it. */
+/* GitLab receives exactly this token, once for all headers that may carry it. */
 static void
 test_accepted(void **state)
 {
@@ -160,7 +160,7 @@ test_accepted(void **state)
 	assert_true(str_equal(world.verdict.token_header, STR("private-token")));
 }
 
-/* What looks alike is asked about by itself. */
+/* Each similar token is checked separately. */
 static void
 test_tokens_that_look_alike(void **state)
 {
@@ -180,7 +180,7 @@ test_tokens_that_look_alike(void **state)
 }
 
 static void
-test_asked_about_once(void **state)
+test_one_request_per_token(void **state)
 {
 	struct request r[5];
 
@@ -202,9 +202,9 @@ test_asked_about_once(void **state)
 	}
 }
 
-/* Nobody waits any more: the answer counts all the same, or everything ends meanwhile. */
+/* No client waits any more: the result is still stored, or the process ends meanwhile. */
 static void
-test_all_have_gone(void **state)
+test_all_clients_have_disconnected(void **state)
 {
 	struct request r;
 
@@ -218,7 +218,7 @@ test_all_have_gone(void **state)
 	send_request(&r, "192.0.2.1", "private-token", "canary-token-1");
 	auth_cancel(r.call);
 	end_request(&r);
-	assert_int_equal(fetch_waiting(), 1); /* which the end of the test cancels */
+	assert_int_equal(fetch_waiting(), 1); /* cancelled at the end of the test */
 }
 
 static void
@@ -269,9 +269,9 @@ test_missing_scopes(void **state)
 	assert_string_equal(world.verdict.detail, "The missing scope is read_api.");
 }
 
-/* Not kept: the next request asks again. */
+/* The failure is not stored: the next request asks again. */
 static void
-test_answers_that_say_nothing(void **state)
+test_meaningless_answers(void **state)
 {
 	static const char *const bodies[] = {
 		"",
@@ -307,9 +307,9 @@ test_answers_that_say_nothing(void **state)
 	accept_token();
 }
 
-/* Of this token's user, as GitLab counts its API: others are asked about. */
+/* GitLab limits its API per user of the token; other tokens are still checked. */
 static void
-test_gitlab_asks_for_a_break(void **state)
+test_gitlab_answers_429(void **state)
 {
 	(void)state;
 	ask("private-token", TOKEN);
@@ -341,7 +341,7 @@ numbered(char out[32], const char *start, unsigned number)
 	return out;
 }
 
-/* One client has some of the places, strangers most, and one that has signed in the rest. */
+/* Limits for one client, for clients without an earlier sign-in, and for all. */
 static void
 test_few_at_a_time(void **state)
 {
@@ -382,9 +382,9 @@ test_few_at_a_time(void **state)
 	answer(USER_END, 401, "{}");
 }
 
-/* Whoever guesses tokens makes us ask GitLab a bounded number of times. */
+/* Guessing tokens causes a bounded number of requests to GitLab. */
 static void
-test_guesses(void **state)
+test_guessed_tokens(void **state)
 {
 	char token[32];
 	unsigned refused = 0;
@@ -408,7 +408,7 @@ test_guesses(void **state)
 	accept_token();
 }
 
-/* The session of the least recently used one ends. */
+/* The session of the least recently used token ends. */
 static void
 test_many_tokens(void **state)
 {
@@ -434,7 +434,7 @@ test_many_tokens(void **state)
 	accept_token();
 }
 
-/* Nothing is revoked: the token is its user's. */
+/* Tokens of users are never revoked. */
 static void
 test_a_session_that_ends(void **state)
 {
@@ -457,20 +457,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_what_is_no_token),
+		T(test_malformed_tokens),
 		T(test_without_the_setting),
 		T(test_accepted),
 		T(test_tokens_that_look_alike),
-		T(test_asked_about_once),
-		T(test_all_have_gone),
+		T(test_one_request_per_token),
+		T(test_all_clients_have_disconnected),
 		T(test_refusals_are_kept_for_some_seconds),
 		T(test_users_who_may_not),
 		T(test_missing_scopes),
-		T(test_answers_that_say_nothing),
-		T(test_gitlab_asks_for_a_break),
+		T(test_meaningless_answers),
+		T(test_gitlab_answers_429),
 		T(test_no_memory_for_a_question),
 		T(test_few_at_a_time),
-		T(test_guesses),
+		T(test_guessed_tokens),
 		T(test_many_tokens),
 		T(test_a_session_that_ends),
 	};

@@ -105,7 +105,7 @@ test_without_session(void **state)
 	world_teardown(&w);
 }
 
-/* L1: neither Host nor forwarding headers have a say in addresses. */
+/* L1: Host and forwarding headers do not affect our URLs. */
 static void
 test_spoofed_addresses(void **state)
 {

@@ -12,12 +12,12 @@
 #define WRAPPED	  "canary-wrapped"
 
 static struct world world;
-static struct relay_settings relay; /* as the relay has them */
+static struct relay_settings relay; /* in the form that the relay uses */
 static struct gitlab *gitlab;
 static struct gitlab_answer last;
 static unsigned ended;
 
-/* Of the relay's side, for the last request. */
+/* State of the relay for the last request. */
 static struct broker_request asked;
 static struct broker_channel channel;
 static struct buf opened;
@@ -93,7 +93,7 @@ refresh(void)
 	return call;
 }
 
-/* As the relay reads the waiting request. */
+/* Opens the pending request as the relay does. */
 static void
 open_request(void)
 {
@@ -155,7 +155,7 @@ test_a_code(void **state)
 }
 
 static void
-test_a_scope_that_lacks(void **state)
+test_missing_scope_of_the_application(void **state)
 {
 	struct broker_answer a = good;
 
@@ -205,7 +205,7 @@ test_outcomes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct broker_answer a = good; /* tokens of a failure are nobody's */
+		struct broker_answer a = good; /* tokens of a failed answer are dropped */
 
 		a.outcome = cases[i].said;
 		a.retry_after_s = 9;
@@ -262,9 +262,9 @@ answer_plain(struct str body)
 	assert_null(last.tokens.access);
 }
 
-/* Of another request, of another version, cut off, changed, sent back. */
+/* Answers to another request, of another version, cut, changed, or the request itself. */
 static void
-test_what_is_no_answer(void **state)
+test_responses_that_are_no_answer(void **state)
 {
 	struct err e = ERR_INIT;
 	struct buf old;
@@ -330,7 +330,7 @@ test_statuses(void **state)
 	}
 }
 
-/* The same request, at most three times, and only if nothing of it was sent. */
+/* The same request is sent at most three times, and only if nothing of it was sent. */
 static void
 test_replicas_that_do_not_connect(void **state)
 {
@@ -361,12 +361,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_a_code),
-		T(test_a_scope_that_lacks),
+		T(test_missing_scope_of_the_application),
 		T(test_a_renewal_and_a_revocation),
 		T(test_outcomes),
 		T(test_clocks_that_differ),
 		T(test_tokens_that_are_none),
-		T(test_what_is_no_answer),
+		T(test_responses_that_are_no_answer),
 		T(test_statuses),
 		T(test_replicas_that_do_not_connect),
 	};

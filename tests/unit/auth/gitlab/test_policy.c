@@ -134,7 +134,7 @@ test_workspace(void **state)
 		{500, WORKSPACE_JSON, POLICY_UNKNOWN},
 		{503, "", POLICY_UNKNOWN},
 		{0, NULL, POLICY_UNKNOWN},
-		/* an id told twice, so that readers may disagree */
+		/* a repeated id, which parsers may read differently */
 		{200,
 		 "{\"data\":{" ME ",\"workspace\":null,\"workspace\":{\"id\":"
 		 "\"gid://gitlab/RemoteDevelopment::Workspace/7\",\"user\":{\"id\":"
@@ -229,7 +229,7 @@ test_listed_users(void **state)
 {
 	(void)state;
 	world.settings.modes = AUTH_MODE_USERS;
-	/* By name, whatever its case; later on, as GitLab then says it. */
+	/* Listed by name, in any case. Later GitLab's spelling is used. */
 	world.settings.users = "robin,sasha.k";
 	assert_int_equal(start(42, true), POLICY_ALLOWED);
 	assert_int_equal(start(42, false), POLICY_PENDING);
@@ -245,13 +245,13 @@ test_listed_users(void **state)
 	assert_int_equal(start(42, false), POLICY_PENDING);
 	answer("/api/v4/user", 200, "{\"id\":42,\"state\":\"active\"}");
 	assert_int_equal(last.verdict, POLICY_UNKNOWN);
-	/* By id. */
+	/* Listed by id. */
 	world.settings.users = "7,42";
 	assert_int_equal(start(42, true), POLICY_ALLOWED);
 	assert_int_equal(start(42, false), POLICY_PENDING);
 	answer("/api/v4/user", 200, "{\"id\":42,\"username\":\"s\",\"state\":\"blocked\"}");
 	assert_int_equal(last.verdict, POLICY_REFUSED);
-	/* Neither a part of a name nor of an id, and a number is no name. */
+	/* Parts of names or ids do not match, and a number is no name. */
 	world.settings.users = "420,4,2,sasha,sasha.kk,k";
 	assert_int_equal(start(42, true), POLICY_REFUSED);
 	assert_non_null(last.detail);
@@ -290,7 +290,7 @@ test_owner(void **state)
 	assert_int_equal(start(42, true), POLICY_ALLOWED);
 	assert_int_equal(start(43, true), POLICY_REFUSED);
 	assert_int_equal(last.err.code, ERR_DENIED);
-	/* Later on, GitLab has to say that the account still works. */
+	/* At later checks GitLab has to confirm that the account is still active. */
 	assert_int_equal(start(42, false), POLICY_PENDING);
 	answer("/api/v4/user", 200, USER_JSON);
 	assert_int_equal(last.verdict, POLICY_ALLOWED);
@@ -320,7 +320,7 @@ test_joined_modes(void **state)
 	assert_int_equal(start(42, true), POLICY_PENDING);
 	answer("/api/graphql", 200, FOREIGN_WORKSPACE_JSON);
 	assert_int_equal(last.verdict, POLICY_REFUSED);
-	assert_null(fetch_queue); /* nothing else is asked after a no */
+	assert_null(fetch_queue); /* after a refusal no further request is sent */
 }
 
 static void

@@ -21,7 +21,7 @@ has_room(const struct client_quota *all, struct str client)
 }
 
 static void
-test_a_share_for_each(void **state)
+test_each_client_has_a_share(void **state)
 {
 	struct client_quota all = {.count = 0};
 	struct client_quota_entry s[5];
@@ -47,9 +47,9 @@ test_a_share_for_each(void **state)
 	assert_true(LIST_EMPTY(&all.entries));
 }
 
-/* Nobody gets around the share by an address that does not parse. */
+/* Malformed addresses do not bypass the quota. */
 static void
-test_the_unknown_are_one_client(void **state)
+test_unknown_addresses_are_one_client(void **state)
 {
 	struct client_quota all = {.count = 0};
 	struct client_quota_entry s[2];
@@ -66,8 +66,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_share_for_each),
-		cmocka_unit_test(test_the_unknown_are_one_client),
+		cmocka_unit_test(test_each_client_has_a_share),
+		cmocka_unit_test(test_unknown_addresses_are_one_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

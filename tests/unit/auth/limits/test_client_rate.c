@@ -122,7 +122,7 @@ test_failures_of_one_client(void **state)
 	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
 }
 
-/* However often it succeeds. */
+/* Any number of successes is allowed. */
 static void
 test_success_costs_nothing(void **state)
 {
@@ -135,7 +135,7 @@ test_success_costs_nothing(void **state)
 	client_rate_note_success(&rate, client_key(STR("203.0.113.7"))); /* not remembered */
 }
 
-/* An address that can't be parsed is one client, not an unlimited one. */
+/* Malformed addresses count as one client. */
 static void
 test_unknown_clients_are_one(void **state)
 {
@@ -154,7 +154,7 @@ test_common_bucket(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(charge_all(client_number(i)), CLIENT_TOKENS);
 	assert_true(charge(ONE));
-	assert_false(charge(ONE)); /* it owes one */
+	assert_false(charge(ONE)); /* it has one charge */
 	for (unsigned i = 61; i < COMMON_TOKENS * 3 / 4; i++)
 		assert_true(charge(client_number(i)));
 	assert_false(charge(OTHER)); /* the rest is for clients that have signed in before */
@@ -178,7 +178,7 @@ test_proven_clients(void **state)
 		assert_true(i < COMMON_TOKENS * 3 / 4);
 	assert_false(charge(OTHER));
 	assert_int_equal(charge_all(ONE), CLIENT_TOKENS);
-	/* The oldest are forgotten. */
+	/* The oldest clients are forgotten. */
 	for (unsigned i = 0; i < CLIENT_RATE_PROVEN - 1; i++)
 		client_rate_note_success(&rate, client_key(client_number(i)));
 	assert_true(client_rate_is_proven(&rate, client_key(ONE)));
@@ -188,7 +188,7 @@ test_proven_clients(void **state)
 	assert_false(client_rate_is_proven(&rate, client_key(client_number(0))));
 }
 
-/* The smallest and the largest that can be set. */
+/* The smallest and the largest possible limits. */
 static void
 test_limits_of_settings(void **state)
 {
@@ -202,7 +202,7 @@ test_limits_of_settings(void **state)
 	assert_int_equal(retry_after_s, 1);
 }
 
-/* Memory is bounded, and who owes much is not forgotten for those that owe little. */
+/* Memory is bounded, and clients with many charges are not forgotten in favour of others. */
 static void
 test_many_clients(void **state)
 {
@@ -214,7 +214,7 @@ test_many_clients(void **state)
 		now_ms += 10;
 		passed += charge(client_number(i));
 	}
-	/* Two a second, and what was left at the beginning. */
+	/* Two per second, and what the bucket had at the start. */
 	assert_in_range(passed, 100, COMMON_TOKENS * 3 / 4 - CLIENT_TOKENS + 101);
 	assert_false(charge(ONE));
 }
@@ -236,7 +236,7 @@ test_gitlab_limits_us(void **state)
 	assert_false(charge(ONE));
 	now_ms += SECOND;
 	assert_true(charge(ONE));
-	client_rate_block(&rate, UINT32_MAX); /* nobody is locked out for hours */
+	client_rate_block(&rate, UINT32_MAX); /* the block is limited to a minute */
 	now_ms += 60 * SECOND;
 	assert_true(charge(ONE));
 }

@@ -8,7 +8,7 @@
 
 #include "tests/unit/auth/auth_fixture.h"
 
-/* The waiting request to this address, left where it is. */
+/* Returns the pending request to this URL without removing it. */
 static inline const struct fetch_call *
 peek_request(const char *url_end)
 {

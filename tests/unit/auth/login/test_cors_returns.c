@@ -58,7 +58,7 @@ take(const struct auth_session *s, uint16_t port, const char *method, const char
 }
 
 static void
-test_known_by_all_of_it(void **state)
+test_entries_match_on_all_fields(void **state)
 {
 	(void)state;
 	assert_int_equal(take(&sasha, 8080, "POST", "/items"), CORS_PAGE_NONE);
@@ -117,7 +117,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_known_by_all_of_it, setup),
+		cmocka_unit_test_setup(test_entries_match_on_all_fields, setup),
 		cmocka_unit_test_setup(test_once_each, setup),
 		cmocka_unit_test_setup(test_for_a_while, setup),
 		cmocka_unit_test_setup(test_the_oldest_are_dropped, setup),

@@ -23,7 +23,7 @@ static const struct sample samples[] = {
 	{"no-cors", "empty", "same-site", OWN "/", OWN},
 	{"no-cors", "script", "same-site", "https://3000-kiwi.ws.example.com/a",
 	 "https://3000-kiwi.ws.example.com"},
-	/* no page that may */
+	/* pages that may not embed */
 	{"navigate", "iframe", "same-site", "https://plum.ws.example.com/", NULL},
 	{"navigate", "iframe", "same-site", "https://3000-plum.ws.example.com/", NULL},
 	{"navigate", "iframe", "same-site", "https://3001-kiwi.ws.example.com/", NULL},
@@ -40,7 +40,7 @@ static const struct sample samples[] = {
 	{"navigate", "iframe", "cross-site", OWN "/", NULL},
 	{"navigate", "iframe", "none", OWN "/", NULL},
 	{"navigate", "iframe", NULL, OWN "/", NULL},
-	/* nothing that is embedded */
+	/* requests that are not embedded */
 	{"navigate", "document", "same-site", OWN "/", NULL},
 	{"navigate", "object", "same-site", OWN "/", NULL},
 	{"cors", "empty", "same-site", OWN "/", NULL},
@@ -118,7 +118,7 @@ test_repeated_fields_and_upgrades(void **state)
 	}
 }
 
-/* Of scripts: from which page, or handed on. */
+/* CORS requests: the page that sent them, or redirected by a hand-over. */
 struct script_sample {
 	const char *mode;
 	const char *site;
@@ -140,7 +140,7 @@ static const struct script_sample scripts[] = {
 	{"cors", "same-site", OWN, PORT_3000 "/main.js", PAGE_OWN, false},
 	{"cors", "same-site", "null", OWN "/", PAGE_OTHER, true},
 	{"cors", "same-origin", "null", OWN "/", PAGE_OTHER, true},
-	/* no page that may */
+	/* pages that may not send the request */
 	{"cors", "same-site", "https://8080-kiwi.ws.example.com", OWN "/", PAGE_OTHER, false},
 	{"cors", "same-site", "https://plum.ws.example.com", OWN "/", PAGE_OTHER, false},
 	{"cors", "same-site", OWN, "https://plum.ws.example.com/", PAGE_OTHER, false},

@@ -84,7 +84,7 @@ test_requests_to_gitlab(void **state)
 	c = peek_request("/api/graphql");
 	assert_string_equal(c->bearer, TEST_TOKEN);
 	assert_non_null(strstr(c->body, "gid://gitlab/RemoteDevelopment::Workspace/7\""));
-	assert_no_session(); /* nothing before the last answer */
+	assert_no_session(); /* no session before the last answer */
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_true(browser_has_session(&world.browser));
 }
@@ -168,7 +168,7 @@ test_timeout(void **state)
 	world_come_back(&world, "/");
 	world_run_until(&world, first_is_done);
 	assert_problem(&world, UNAVAILABLE);
-	/* The tokens that come too late are revoked. */
+	/* Tokens that arrive too late are revoked. */
 	answer("/oauth/token", 200, TOKENS_JSON);
 	assert_revoked(TEST_TOKEN);
 	world_come_back(&world, "/");
@@ -201,7 +201,7 @@ test_cancel(void **state)
 	auth_cancel(call);
 	assert_revoked(TEST_TOKEN);
 	assert_int_equal(world.done_count, 0);
-	/* And what is under way at the end is given up with everything else. */
+	/* Logins in progress are cancelled at the end. */
 	world_come_back(&world, "/");
 }
 
@@ -228,12 +228,12 @@ test_too_many_at_once(void **state)
 	break_request("/oauth/token", ERR_CONNECT, false);
 	world.client = "198.51.100.1";
 	world_come_back(&world, "/");
-	/* The reserved part is for clients that have signed in before. */
+	/* Reserved places are for clients that have signed in before. */
 	world.client = "203.0.113.1";
 	world_come_back(&world, "/");
 }
 
-/* Somebody who comes back many times at once keeps nobody else out. */
+/* One client with many simultaneous logins does not block others. */
 static void
 test_too_many_of_one_client(void **state)
 {
@@ -267,7 +267,7 @@ test_fetch_refuses(void **state)
 	assert_problem(&world, UNAVAILABLE);
 }
 
-/* L5: a planted session is not upgraded, whoever's it is. */
+/* L5: a session that an attacker planted is not upgraded. */
 static void
 test_new_session_each_login(void **state)
 {

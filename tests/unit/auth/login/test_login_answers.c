@@ -105,7 +105,7 @@ test_token_answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
-		clock_ahead_ms += 60000; /* failures are limited by rate */
+		clock_ahead_ms += 60000; /* failed logins are rate-limited */
 		world_come_back(&world, "/x");
 		reply("/oauth/token", &outcomes[i]);
 		assert_problem(&world, outcomes[i].problem, outcomes[i].verdict_status);
@@ -114,11 +114,11 @@ test_token_answers(void **state)
 					 outcomes[i].status == 429 ? 7 : 5);
 		assert_string_equal(world.verdict.location, "/oauth2/start?rd=%2Fx");
 		assert_no_session();
-		assert_null(fetch_queue); /* there was nothing to revoke */
+		assert_null(fetch_queue); /* no token needs to be revoked */
 	}
 }
 
-/* GitLab says which scopes it granted: what authorization needs must be among them. */
+/* GitLab returns the granted scopes, which must include those that authorization needs. */
 static void
 test_granted_scopes(void **state)
 {

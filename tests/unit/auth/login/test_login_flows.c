@@ -56,7 +56,7 @@ test_bad_callbacks(void **state)
 		assert_non_null(world.verdict.detail);
 	}
 	assert_int_equal(fetch_started, 0);
-	/* The flow survives all of this. */
+	/* The flow is still valid after all of these. */
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	break_request("/oauth/token", ERR_CONNECT, false);
 }
@@ -81,7 +81,7 @@ test_long_code(void **state)
 	assert_problem(&world, AUTH_PROBLEM_BAD_REQUEST, 400);
 }
 
-/* A browser that keeps no cookies is told so, after a few rounds. */
+/* After a few rounds a page explains that the browser keeps no cookies. */
 static void
 test_no_cookies_at_all(void **state)
 {
@@ -102,7 +102,7 @@ test_no_cookies_at_all(void **state)
 	assert_int_equal(fetch_started, 0);
 }
 
-/* Slow rounds are no loop: somebody let the page at GitLab stand for an hour. */
+/* Slow rounds are no loop: the user left GitLab's page open for an hour. */
 static void
 test_slow_rounds(void **state)
 {
@@ -116,7 +116,7 @@ test_slow_rounds(void **state)
 		assert_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 		assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 	}
-	/* The sealed cookie, though too old for a login, still knows where to go. */
+	/* The sealed cookie is too old for a login, but still has the target. */
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	answer_sign_in();
@@ -130,7 +130,7 @@ answer_revocations(void)
 		answer("/oauth/revoke", 200, "{}");
 }
 
-/* To the page without the session cookie, and back from GitLab with it. */
+/* Requests the page without the session cookie, then returns from GitLab with it. */
 static void
 sign_in_past_a_filter(void)
 {
@@ -152,8 +152,7 @@ sign_in_past_a_filter(void)
 	answer_sign_in();
 }
 
-/* Something between browser and us passes cookies to our own endpoints only: the callback brings
- * the session's, and no other request does. */
+/* A proxy passes cookies to our own endpoints only: only the callback has the session's cookie. */
 static void
 test_cookies_at_callbacks_only(void **state)
 {
@@ -167,14 +166,14 @@ test_cookies_at_callbacks_only(void **state)
 	sign_in_past_a_filter();
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_LOOP, 403);
 	answer_revocations();
-	/* One request that brings it ends the count. */
+	/* One request with the cookie resets the count. */
 	assert_int_equal(world_navigate(&world, "/lab"), AUTH_ALLOW);
 	sign_in_past_a_filter();
 	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 	answer_revocations();
 }
 
-/* Session cookies that never come back, while flow cookies do. */
+/* Session cookies never come back, but flow cookies do. */
 static void
 test_forgotten_sessions(void **state)
 {
@@ -193,7 +192,7 @@ test_forgotten_sessions(void **state)
 	world_sign_in(&world, "/");
 }
 
-/* Other browsers of the same user, and programs that keep nothing, are no business of this one. */
+/* Other browsers of the same user, and programs without cookies, do not affect this browser. */
 static void
 test_forgotten_sessions_of_others(void **state)
 {
@@ -211,7 +210,7 @@ test_forgotten_sessions_of_others(void **state)
 }
 
 /* Six tabs sign in at the same time; then the user signs out and in again. The browser kept all
- * cookies: each tab's session replaced the one before. */
+ * cookies; each tab's session replaced the one before. */
 static void
 test_tabs_are_no_loop(void **state)
 {
@@ -267,7 +266,7 @@ test_replayed_state(void **state)
 	(void)state;
 	assert_int_equal(world_navigate(&world, "/lab"), AUTH_REDIRECT);
 	location_parameter(&world, "state", flow_state, sizeof(flow_state));
-	before = world.browser; /* somebody who kept the flow's cookie */
+	before = world.browser; /* an attacker who has kept the flow's cookie */
 	assert_non_null(world_callback(&world, flow_state, "&code=" TEST_CODE));
 	answer_sign_in();
 	assert_true(browser_has_session(&world.browser));
@@ -279,7 +278,7 @@ test_replayed_state(void **state)
 	assert_int_equal(fetch_started, 3);
 }
 
-/* An attacker lets a victim finish the attacker's flow: the code is never used. */
+/* An attacker lets a victim finish the attacker's flow: the code is not exchanged. */
 static void
 test_foreign_flow(void **state)
 {
@@ -295,7 +294,7 @@ test_foreign_flow(void **state)
 	assert_null(world_callback(&world, attackers_state, "&code=attackers"));
 	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
 	assert_int_equal(fetch_started, 0);
-	/* Nor does the attacker's cookie text under the victim's cookie name. */
+	/* The attacker's cookie text does not work under the victim's cookie name either. */
 	for (size_t i = 0; i < world.browser.count; i++)
 		(void)memcpy(world.browser.values[i], attacker.values[0],
 			     sizeof(attacker.values[0]));

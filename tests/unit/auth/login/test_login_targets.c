@@ -79,7 +79,7 @@ test_long_return_targets(void **state)
 	assert_string_equal(target, "/my");
 }
 
-/* The longest target of each kind: in the cookie, in an address of ours, and in memory only. */
+/* The longest targets: in the cookie, in a URL, and in memory only. */
 static void
 test_long_targets_arrive(void **state)
 {
@@ -100,7 +100,7 @@ test_long_targets_arrive(void **state)
 	}
 }
 
-/* Pages that offer another try lead to long and odd targets as well. */
+/* Links to try again lead to long and unusual targets too. */
 static void
 test_long_targets_after_a_failure(void **state)
 {
@@ -128,7 +128,7 @@ test_long_targets_after_a_failure(void **state)
 	assert_string_equal(world.verdict.location, text);
 }
 
-/* Whatever was asked for at this host is where the login leads, and never to another host. */
+/* The login leads to every target that was requested at this host, and never to another host. */
 static void
 test_requested_targets_arrive(void **state)
 {
@@ -150,7 +150,7 @@ test_requested_targets_arrive(void **state)
 	}
 }
 
-/* All tabs ask first; then all come back, the one whose cookie was pushed out first too. */
+/* All tabs start a login; then all return, also the one whose cookie was evicted first. */
 static void
 test_many_tabs(void **state)
 {
@@ -177,7 +177,7 @@ test_many_tabs(void **state)
 	}
 }
 
-/* A login that the process does not remember ends with a page that says so. */
+/* A login whose target was forgotten ends with a page that says so. */
 static void
 test_forgotten_target(void **state)
 {
@@ -197,7 +197,7 @@ test_forgotten_target(void **state)
 	assert_null(world_answer(&world, AUTH_ENDPOINT_SIGN_IN, &r));
 	assert_int_equal(world.verdict.action, AUTH_TARGET_LOST_PAGE);
 	assert_string_equal(world.verdict.location, "/");
-	/* Without a session it is the sign-in page. */
+	/* Without a session the sign-in page is shown. */
 	world.browser.count = 0;
 	request_init(&r, "GET", "/oauth2/sign_in?lost=1");
 	assert_null(world_answer(&world, AUTH_ENDPOINT_SIGN_IN, &r));

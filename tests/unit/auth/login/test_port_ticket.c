@@ -39,7 +39,7 @@ aim(struct test_request *r, const char *target, uint16_t port, const char *origi
 	r->facts.origin = str_from(origin);
 }
 
-/* A navigation at the port's host, through the gate or to the callback. */
+/* Navigates at the port's host, through the gate or to the callback. */
 static void
 ask_port(const char *target, uint16_t port, const char *origin)
 {
@@ -75,7 +75,7 @@ path_of(const char *location, const char *origin)
 	return path;
 }
 
-/* Up to the redirect that carries the ticket: its path. */
+/* Runs until the redirect with the ticket, and returns its path. */
 static const char *
 get_ticket(const char *target)
 {
@@ -95,7 +95,7 @@ assert_starts_anew(void)
 }
 
 static void
-test_the_way_in(void **state)
+test_login_at_a_port(void **state)
 {
 	const char *path;
 
@@ -113,7 +113,7 @@ test_the_way_in(void **state)
 }
 
 static void
-test_cookies_count_on_their_own_host(void **state)
+test_cookies_are_valid_on_their_host_only(void **state)
 {
 	struct test_request r;
 
@@ -143,7 +143,7 @@ test_a_ticket_needs_its_flows_cookie(void **state)
 }
 
 static void
-test_a_ticket_counts_once(void **state)
+test_ticket_is_valid_once(void **state)
 {
 	struct browser before;
 	const char *path;
@@ -186,7 +186,7 @@ test_a_ticket_that_is_too_old(void **state)
 }
 
 static void
-test_a_ticket_counts_for_its_port(void **state)
+test_ticket_is_valid_for_its_port_only(void **state)
 {
 	const char *path;
 
@@ -215,7 +215,7 @@ test_a_ticket_ends_with_its_session(void **state)
 }
 
 static void
-test_no_bit_of_a_ticket_can_change(void **state)
+test_changed_tickets_are_refused(void **state)
 {
 	char path[2048];
 	size_t len;
@@ -305,21 +305,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_the_way_in, setup, teardown_world),
-		cmocka_unit_test_setup_teardown(test_cookies_count_on_their_own_host, setup,
+		cmocka_unit_test_setup_teardown(test_login_at_a_port, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_cookies_are_valid_on_their_host_only, setup,
 						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_needs_its_flows_cookie, setup,
 						teardown_world),
-		cmocka_unit_test_setup_teardown(test_a_ticket_counts_once, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_ticket_is_valid_once, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_ends_after_a_minute, setup,
 						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_that_is_too_old, setup,
 						teardown_world),
-		cmocka_unit_test_setup_teardown(test_a_ticket_counts_for_its_port, setup,
+		cmocka_unit_test_setup_teardown(test_ticket_is_valid_for_its_port_only, setup,
 						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_ends_with_its_session, setup,
 						teardown_world),
-		cmocka_unit_test_setup_teardown(test_no_bit_of_a_ticket_can_change, setup,
+		cmocka_unit_test_setup_teardown(test_changed_tickets_are_refused, setup,
 						teardown_world),
 		cmocka_unit_test_setup_teardown(test_requests_for_tickets, setup, teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_login_in_between_leads_back, setup,

@@ -67,7 +67,7 @@ test_found_by_key(void **state)
 	assert_true(str_equal(return_targets_find(&targets, key_of(2), STR("::ffff:10.0.0.1")),
 			      STR("/two")));
 	assert_false(is_kept(3, "10.0.0.1"));
-	/* For whoever asked for the page only. */
+	/* Valid only for the client that requested the page. */
 	assert_false(is_kept(1, "10.0.0.2"));
 	assert_false(is_kept(1, ""));
 	assert_null(return_targets_find(&targets, STR(""), STR("10.0.0.1")).data);
@@ -75,7 +75,7 @@ test_found_by_key(void **state)
 }
 
 static void
-test_a_client_pushes_out_its_own(void **state)
+test_a_full_client_loses_its_oldest(void **state)
 {
 	(void)state;
 	put_long(0, "10.0.0.2");
@@ -130,7 +130,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_found_by_key),
-		T(test_a_client_pushes_out_its_own),
+		T(test_a_full_client_loses_its_oldest),
 		T(test_unknown_clients_are_one),
 		T(test_all_are_bounded),
 	};

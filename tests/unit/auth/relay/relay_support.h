@@ -14,9 +14,9 @@ struct stage {
 	struct relay_settings settings;
 	struct relay *relay;
 	struct relay *replica;	/* another process with the same settings */
-	struct browser browser; /* what it keeps for the relay */
+	struct browser browser; /* the cookies that it has for the relay */
 	struct auth_verdict verdict;
-	char state[COOKIE_TEXT_MAX + 1]; /* that GitLab was last given */
+	char state[COOKIE_TEXT_MAX + 1]; /* the state in the last redirect to GitLab */
 };
 
 static inline int
@@ -65,7 +65,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A navigation of this browser; its cookies are kept. */
+/* Navigates with this browser and stores its cookies. */
 static inline void
 ask(struct stage *s, const struct relay *relay, struct browser *b, enum relay_endpoint endpoint,
     const char *query)
@@ -96,7 +96,7 @@ assert_refused(const struct stage *s, enum auth_problem problem, unsigned status
 		assert_string_equal(s->verdict.location, "https://kiwi.ws.example.com/");
 }
 
-/* The query that the sidecar sends its browser to the relay with. */
+/* Returns the query with which the sidecar redirects to the relay. */
 static inline const char *
 sidecar_query(struct stage *s)
 {
@@ -122,7 +122,7 @@ query_value(const char *location, const char *name, char *out, size_t size)
 	buf_fini(&value);
 }
 
-/* Sidecar, relay, and on to GitLab. */
+/* Redirects from the sidecar to the relay and to GitLab. */
 static inline void
 begin(struct stage *s, const struct relay *relay, struct browser *b)
 {

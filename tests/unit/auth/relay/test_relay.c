@@ -7,7 +7,7 @@
 #include "tests/unit/auth/relay/relay_support.h"
 
 static void
-test_way_to_gitlab(void **state)
+test_start_redirects_to_gitlab(void **state)
 {
 	struct stage *s = *state;
 	char value[COOKIE_TEXT_MAX + 1];
@@ -33,7 +33,7 @@ test_way_to_gitlab(void **state)
 	assert_non_null(strstr(s->verdict.set_cookies[0], "; Max-Age=600"));
 }
 
-/* What began under a key that is still there comes back; under one that is gone it does not. */
+/* A flow works while the key with which it began exists, and no longer. */
 static void
 test_master_keys_rotate(void **state)
 {
@@ -64,7 +64,7 @@ test_master_keys_rotate(void **state)
 
 /* One process starts, another finishes; the sidecar then asks GitLab with the relay's address. */
 static void
-test_way_back(void **state)
+test_callback_redirects_to_the_workspace(void **state)
 {
 	static const char back[] = "https://kiwi.ws.example.com/oauth2/callback?code=" TEST_CODE;
 	struct stage *s = *state;
@@ -148,7 +148,7 @@ test_errors_of_gitlab(void **state)
 	}
 }
 
-/* What the browser sends comes out as a parameter's value, whatever it is. */
+/* Any value that the browser sends is passed on as one parameter. */
 static void
 test_codes_are_encoded(void **state)
 {
@@ -201,7 +201,7 @@ test_malformed_starts(void **state)
 	assert_int_equal(s->browser.count, 0);
 }
 
-/* A workspace asks for no more than the relay's operator allows, and for no other zone. */
+/* A workspace gets no more scopes than the operator allows, and none in another zone. */
 static void
 test_bounds_of_the_operator(void **state)
 {
@@ -274,9 +274,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RELAY_TEST(test_way_to_gitlab),
+		RELAY_TEST(test_start_redirects_to_gitlab),
 		RELAY_TEST(test_master_keys_rotate),
-		RELAY_TEST(test_way_back),
+		RELAY_TEST(test_callback_redirects_to_the_workspace),
 		RELAY_TEST(test_second_time),
 		RELAY_TEST(test_too_late),
 		RELAY_TEST(test_errors_of_gitlab),

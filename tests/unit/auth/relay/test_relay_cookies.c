@@ -19,7 +19,7 @@ test_another_browser(void **state)
 	assert_refused(s, AUTH_PROBLEM_RELAY_FOREIGN, 403);
 }
 
-/* The cookie of a flow of one's own opens no other flow, under its name nor under the other's. */
+/* The cookie of one flow opens no other flow, under either name. */
 static void
 test_cookie_of_another_flow(void **state)
 {
@@ -50,11 +50,11 @@ test_cookies_are_bounded(void **state)
 		assert_true(s->browser.count <= 5);
 	}
 	assert_int_equal(s->browser.count, 5);
-	/* The newest flow is alive. */
+	/* The newest flow is still valid. */
 	come_back(s, s->relay, &s->browser, "code=" TEST_CODE);
 	assert_int_equal(s->verdict.action, AUTH_REDIRECT);
 	assert_int_equal(s->browser.count, 4);
-	/* Names that only look like ours are left alone. */
+	/* Cookies whose names only resemble ours are not removed. */
 	(void)snprintf(oldest, sizeof(oldest), RELAY_COOKIE "ZZZZ");
 	(void)snprintf(s->browser.names[4], sizeof(oldest), "%s", oldest);
 	(void)snprintf(s->browser.values[4], sizeof(s->browser.values[4]), "x");
@@ -63,7 +63,7 @@ test_cookies_are_bounded(void **state)
 	assert_int_equal(s->browser.count, 6);
 }
 
-/* A planted cookie of the same name does not hide the real one. */
+/* A planted cookie of the same name does not hide the valid one. */
 static void
 test_two_cookies_of_one_name(void **state)
 {

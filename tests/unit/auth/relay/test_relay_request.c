@@ -46,7 +46,7 @@ find(struct fixture *f, const struct relay_request *q)
 	return read_back(f, &read);
 }
 
-/* The key as another implementation derives it (RFC 5869, checked with Python's hmac). */
+/* The key as derived by another implementation (RFC 5869, checked with Python's hmac). */
 static void
 test_key_of_a_workspace(void **state)
 {
@@ -129,7 +129,7 @@ test_request_age(void **state)
 	}
 }
 
-/* Any character replaced, any one left out, any end cut off: nothing of it is taken. */
+/* Replaces any character, removes any character, cuts at any place: always refused. */
 static void
 test_request_changed_anywhere(void **state)
 {
@@ -202,7 +202,7 @@ static const char *const bad_hosts[] = {
 	"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg.ws.example.com",
 };
 
-/* Each is signed with the very key of its spelling, so it is the host alone that is refused. */
+/* Each is signed with the key of its own spelling, so it is refused because of the host. */
 static void
 test_request_of_other_hosts(void **state)
 {

@@ -116,7 +116,7 @@ test_cookie_fits_one_state(void **state)
 	assert_false(relay_cookie_fits(&f->box, STR("__Host-workspace-relay-0123456789abcdee"),
 				       buf_view(&f->text), STR("one")));
 	assert_false(relay_cookie_fits(&f->box, name, STR_NONE, STR("one")));
-	/* The state itself, which everybody sees, is no cookie. */
+	/* The state itself, which is public, is no cookie. */
 	buf_init(&other, COOKIE_TEXT_MAX);
 	assert_true(relay_return_seal(&(struct relay_return){.state = STR("x")}, &f->box, &other,
 				      NULL));

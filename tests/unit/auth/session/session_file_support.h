@@ -67,7 +67,7 @@ write_image(void)
 	(void)close(fd);
 }
 
-/* Since read_image. */
+/* Whether the file has changed since read_image. */
 static inline bool
 file_changed(void)
 {
@@ -85,7 +85,7 @@ file_changed(void)
 	return changed;
 }
 
-/* Until something new is on the disk. */
+/* Waits until new content is on the disk. */
 static inline bool
 graphql_is_asked(void)
 {
@@ -107,7 +107,7 @@ stop(void)
 	loop_free(world.loop);
 }
 
-/* As after SIGKILL: what was on the disk is all that is left. */
+/* Restarts as after SIGKILL, with only what is on the disk. */
 static inline void
 crash(void)
 {
@@ -123,7 +123,7 @@ sign_in_and_store(void)
 	run_until_stored();
 }
 
-/* A script's request that has to wait for GitLab; true when it does. */
+/* Sends a script's request that must wait for GitLab; returns whether it waits. */
 static inline bool
 script_waits(void)
 {

@@ -14,7 +14,7 @@
 #define WATCHES_MAX 4
 
 static struct auth_watch watches[WATCHES_MAX];
-static int ended[WATCHES_MAX]; /* -1: not told */
+static int ended[WATCHES_MAX]; /* -1: not notified */
 
 static inline int
 setup(void **state)
@@ -47,7 +47,8 @@ watch(size_t i)
 	"{\"access_token\":\"canary-second\",\"token_type\":\"bearer\",\"expires_in\":7200,"       \
 	"\"refresh_token\":\"canary-refresh-2\"}"
 
-/* Answers whatever is asked, so that a check passes however old the last answer is. */
+/* Answers every request of GitLab's client, so that a check succeeds whatever the age of the last
+ * answer. */
 static inline void
 check_with_gitlab(void)
 {

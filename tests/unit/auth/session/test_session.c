@@ -30,7 +30,7 @@ store_is_empty(void)
 	return session_store_count(world.auth->store) == 0;
 }
 
-/* A timer ends what nobody asks about any more, and revokes its tokens. */
+/* A timer ends unused sessions and revokes their tokens. */
 static void
 test_timers(void **state)
 {
@@ -51,7 +51,7 @@ test_timers(void **state)
 }
 
 static void
-test_watch_is_use(void **state)
+test_watching_counts_as_use(void **state)
 {
 	(void)state;
 	world.settings.session_idle_ms = 200;
@@ -70,7 +70,7 @@ test_watch_is_use(void **state)
 	assert_int_equal(ended[1], -1);
 }
 
-/* Watches go on under the new session when the same browser signs in once more. */
+/* Watches move to the new session when the same browser signs in again. */
 static void
 test_watches_move(void **state)
 {
@@ -104,7 +104,7 @@ on_ended_stops_others(enum auth_end reason, void *arg)
 }
 
 static void
-test_end_stops_others(void **state)
+test_callback_stops_other_watches(void **state)
 {
 	(void)state;
 	world_sign_in(&world, "/");
@@ -112,10 +112,10 @@ test_end_stops_others(void **state)
 	for (size_t i = 0; i < WATCHES_MAX; i++)
 		auth_watch_start(&watches[i], world.verdict.session, on_ended_stops_others, NULL);
 	session_end(world.verdict.session, AUTH_END_EXPIRED);
-	assert_int_equal(ended[0], 0); /* told once, from -1 */
+	assert_int_equal(ended[0], 0); /* notified once: the value was -1 */
 }
 
-/* A request that outlives its session may still say whose it was. */
+/* A request that outlives its session still has the user's identity. */
 static void
 test_identity_outlives_session(void **state)
 {
@@ -131,7 +131,7 @@ test_identity_outlives_session(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 0);
 	world_fresh_verdict(&world);
 	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
-	/* And one that outlives everything. */
+	/* It also outlives the store. */
 	world.browser.count = 0;
 	answer("/oauth/revoke", 200, "{}");
 	world_sign_in(&world, "/");
@@ -163,7 +163,7 @@ test_store_is_bounded(void **state)
 	}
 	assert_int_equal(session_store_count(world.auth->store), SESSIONS_MAX);
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	/* Somebody else's text under our cookie's name finds nothing. */
+	/* Another text under our cookie's name finds no session. */
 	request_init(&r, "GET", "/");
 	(void)snprintf(r.cookies, sizeof(r.cookies), TEST_COOKIE "=AAAA");
 	world.browser.count = 0;
@@ -171,7 +171,7 @@ test_store_is_bounded(void **state)
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
 }
 
-/* One user does not push out the others with sessions that nobody uses. */
+/* One user's unused sessions do not evict the sessions of others. */
 static void
 test_unused_sessions_are_bounded(void **state)
 {
@@ -190,7 +190,7 @@ test_unused_sessions_are_bounded(void **state)
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 }
 
-/* More ends at once than revocations fit: the rest is left to expire, nothing breaks. */
+/* More sessions end at once than revocations are possible: further tokens are not revoked. */
 static void
 test_revocations_are_bounded(void **state)
 {
@@ -228,7 +228,7 @@ test_two_browsers(void **state)
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 }
 
-/* A cookie of another workspace that shares the cookie secret, and one from before a restart. */
+/* A cookie of another workspace with the same cookie secret, and one from before a restart. */
 static void
 test_foreign_cookies(void **state)
 {
@@ -265,7 +265,7 @@ replace_keys(const char *first, const char *second)
 		secret_free(keys.keys[i]);
 }
 
-/* Also for the session that was found last, which is known by its cookie's text. */
+/* Also for the session that was found last, which is found by its cookie's text. */
 static void
 test_cookies_end_with_their_key(void **state)
 {
@@ -291,7 +291,7 @@ test_cookies_end_with_their_key(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 3);
 }
 
-/* The way that every request takes allocates nothing and costs little. */
+/* The path of every request allocates nothing and is fast. */
 static void
 test_fast_path(void **state)
 {
@@ -324,9 +324,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_lifetimes),
 		T(test_timers),
-		T(test_watch_is_use),
+		T(test_watching_counts_as_use),
 		T(test_watches_move),
-		T(test_end_stops_others),
+		T(test_callback_stops_other_watches),
 		T(test_identity_outlives_session),
 		T(test_store_is_bounded),
 		T(test_unused_sessions_are_bounded),

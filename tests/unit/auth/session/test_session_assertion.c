@@ -27,7 +27,7 @@ sign_in(void)
 	assert_int_equal(world.verdict.action, AUTH_ALLOW);
 }
 
-/* The assertion of the session that the last check found, as a copy that the caller frees. */
+/* Returns a copy of the assertion of the session that the last check found; the caller frees it. */
 static char *
 assertion_for(uint16_t port)
 {
@@ -69,7 +69,7 @@ test_an_assertion_is_signed_once_a_minute(void **state)
 	free(port);
 }
 
-/* More hosts than there is room for: each gets one, and the last ones keep theirs. */
+/* More hosts than assertions are kept: each gets one, and those of the last hosts are kept. */
 static void
 test_assertions_are_bounded(void **state)
 {

@@ -31,7 +31,7 @@ test_survives_an_orderly_end(void **state)
 	assert_back_after_asking();
 }
 
-/* Neither names nor tokens, in no spelling. */
+/* The file contains neither names nor tokens in any encoding. */
 static void
 test_file_is_sealed(void **state)
 {
@@ -46,7 +46,7 @@ test_file_is_sealed(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
-/* Nobody gets in on the word of a file where GitLab says no. */
+/* A restored session does not pass if GitLab refuses access. */
 static void
 test_asked_at_first_use(void **state)
 {
@@ -61,9 +61,9 @@ test_asked_at_first_use(void **state)
 	answer("/oauth/revoke", 200, "{}");
 }
 
-/* Where GitLab does not answer, its last answer stands for as long as without the restart. */
+/* If GitLab does not answer, its last answer is valid as long as without the restart. */
 static void
-test_grace_goes_on(void **state)
+test_grace_continues_after_restart(void **state)
 {
 	(void)state;
 	sign_in_and_store();
@@ -92,7 +92,7 @@ test_no_grace_left(void **state)
 	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
 }
 
-/* An answer to another question is none. */
+/* The answer under other settings is not used. */
 static void
 test_no_grace_under_another_policy(void **state)
 {
@@ -123,7 +123,7 @@ test_no_grace_under_another_list(void **state)
 }
 
 static void
-test_ages_go_on(void **state)
+test_ages_continue_after_restart(void **state)
 {
 	(void)state;
 	sign_in_and_store();
@@ -140,7 +140,7 @@ test_ages_go_on(void **state)
 }
 
 static void
-test_absolute_lifetime_goes_on(void **state)
+test_absolute_lifetime_continues_after_restart(void **state)
 {
 	(void)state;
 	world.settings.session_idle_ms = 24 * HOUR;
@@ -149,7 +149,7 @@ test_absolute_lifetime_goes_on(void **state)
 	clock_ahead_ms += 23 * HOUR;
 	world_start(&world);
 	assert_true(script_waits());
-	answer("/oauth/token", 200, TOKENS_JSON); /* its token is long over */
+	answer("/oauth/token", 200, TOKENS_JSON); /* its access token has expired */
 	/* What the refresh brought is stored before it is used. */
 	world_run_until(&world, graphql_is_asked);
 	assert_true(file_changed());
@@ -159,7 +159,7 @@ test_absolute_lifetime_goes_on(void **state)
 	assert_int_equal(world_script(&world, "/x"), AUTH_PROBLEM);
 }
 
-/* A clock that was set back gives no more than a whole lifetime. */
+/* After the clock was set back, a session lasts at most one whole lifetime. */
 static void
 test_clock_set_back(void **state)
 {
@@ -189,7 +189,7 @@ test_keys_rotate(void **state)
 	world_start(&world);
 	assert_back_after_asking();
 	browser = world.browser;
-	stop(); /* sealed by the new key now */
+	stop(); /* now sealed with the new key */
 	secret_free(keys->keys[1]);
 	keys->count = 1;
 	world_start(&world);
@@ -216,7 +216,7 @@ test_sign_out_is_stored(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 0);
 }
 
-/* The new pair is on the disk before GitLab sees it for the first time. */
+/* The new pair is stored before it is used. */
 static void
 test_renewed_tokens_are_stored_first(void **state)
 {
@@ -230,7 +230,7 @@ test_renewed_tokens_are_stored_first(void **state)
 	assert_int_equal(fetch_waiting(), 0);
 	world_run_until(&world, graphql_is_asked);
 	assert_true(file_changed());
-	crash(); /* that question was never answered */
+	crash(); /* that request was never answered */
 	world_start(&world);
 	assert_back_after_asking();
 	assert_string_equal(secret_view(session_token(world.verdict.session)).data,
@@ -243,7 +243,7 @@ two_are_asked(void)
 	return fetch_waiting() == 2;
 }
 
-/* A write under way does not hold the tokens that come meanwhile: they wait for the next one. */
+/* Tokens that arrive during a write wait for the next one. */
 static void
 test_renewed_tokens_wait_for_their_own_write(void **state)
 {
@@ -278,12 +278,12 @@ main(void)
 		T(test_survives_an_orderly_end),
 		T(test_file_is_sealed),
 		T(test_asked_at_first_use),
-		T(test_grace_goes_on),
+		T(test_grace_continues_after_restart),
 		T(test_no_grace_left),
 		T(test_no_grace_under_another_policy),
 		T(test_no_grace_under_another_list),
-		T(test_ages_go_on),
-		T(test_absolute_lifetime_goes_on),
+		T(test_ages_continue_after_restart),
+		T(test_absolute_lifetime_continues_after_restart),
 		T(test_clock_set_back),
 		T(test_keys_rotate),
 		T(test_sign_out_is_stored),

@@ -80,7 +80,7 @@ test_foreign_application(void **state)
 	assert_set_aside();
 }
 
-/* Any bit, anywhere: the file opens as it was or not at all, and nothing crashes. */
+/* Flips every bit: the file opens unchanged or not at all, and nothing crashes. */
 static void
 test_any_flipped_bit(void **state)
 {
@@ -106,7 +106,7 @@ is_allowed(void)
 	return world.verdict.action == AUTH_ALLOW && world.done_count > 1;
 }
 
-/* A disk that takes nothing: sessions go on, renewed tokens are used all the same. */
+/* The disk is not writable: sessions continue, and refreshed tokens are used. */
 static void
 test_disk_full(void **state)
 {
@@ -130,7 +130,7 @@ test_disk_full(void **state)
 	assert_int_equal(world_script(&world, "/x"), AUTH_ALLOW);
 	assert_int_equal(rmdir(inner), 0);
 	assert_int_equal(rmdir(obstacle), 0);
-	stop(); /* room again: the last write succeeds */
+	stop(); /* writable again: the last write succeeds */
 	world_start(&world);
 	assert_back_after_asking();
 	assert_string_equal(secret_view(session_token(world.verdict.session)).data,
@@ -162,7 +162,7 @@ test_many(void **state)
 	assert_int_equal(session_store_count(world.auth->store), SESSIONS_MAX);
 }
 
-/* More than the file may hold: bounded, and what fits comes back. */
+/* More sessions than fit into the file: it is bounded, and those that fit are restored. */
 static void
 test_too_much(void **state)
 {

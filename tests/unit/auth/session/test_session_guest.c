@@ -84,7 +84,7 @@ path_of(const char *origin)
 	return path;
 }
 
-/* From the port's host to GitLab. */
+/* Redirects from the port's host to GitLab. */
 static void
 go_to_gitlab(char state[128])
 {
@@ -98,7 +98,7 @@ go_to_gitlab(char state[128])
 	location_parameter(&world, "state", state, 128);
 }
 
-/* And back to the callback's first question. */
+/* Runs the callback up to the first request to GitLab. */
 static void
 come_back(void)
 {
@@ -127,7 +127,7 @@ on_ended(enum auth_end reason, void *arg)
 }
 
 static void
-test_good_for_one_port(void **state)
+test_valid_for_one_port(void **state)
 {
 	struct test_request r;
 	struct session_store *store = world.auth->store;
@@ -144,7 +144,7 @@ test_good_for_one_port(void **state)
 	assert_false(session_hold_token(world.verdict.session));
 	assert_null(session_find_lender(store));
 	assert_false(browser_has_session(&at_home));
-	/* Neither at another port's host nor at the workspace's own. */
+	/* Invalid at another port's host and at the workspace's own. */
 	aim(&r, "/a", 8080, ORIGIN_8080);
 	world.browser = at_port;
 	assert_null(world_check(&world, &r));
@@ -152,7 +152,7 @@ test_good_for_one_port(void **state)
 	world.browser = at_port;
 	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
-	/* An empty text is no cookie of anybody's. */
+	/* An empty text is not a valid cookie. */
 	request_init(&r, "GET", "/");
 	(void)snprintf(r.cookies, sizeof(r.cookies), TEST_COOKIE "=");
 	memset(&world.browser, 0, sizeof(world.browser));
@@ -184,7 +184,7 @@ test_ends_with_its_share(void **state)
 	share(3000, AUTH_AUDIENCE_USERS, "robin");
 	enter_as_robin();
 	auth_watch_start(&watch, world.verdict.session, on_ended, &told);
-	share(3000, AUTH_AUDIENCE_USERS, "robin"); /* the same terms */
+	share(3000, AUTH_AUDIENCE_USERS, "robin"); /* with the same terms */
 	assert_int_equal(told, -1);
 	share(3000, AUTH_AUDIENCE_USERS, "robin,alex");
 	assert_int_equal(told, AUTH_END_UNSHARED);
@@ -195,7 +195,7 @@ test_ends_with_its_share(void **state)
 }
 
 static void
-test_taken_back_under_way(void **state)
+test_revoked_during_login(void **state)
 {
 	char flow_state[128];
 
@@ -208,7 +208,7 @@ test_taken_back_under_way(void **state)
 	assert_problem(&world, AUTH_PROBLEM_NOT_SHARED, 403);
 	assert_int_equal(session_store_count(world.auth->store), 0);
 	answer("/oauth/revoke", 200, "{}");
-	/* Before the code was redeemed, GitLab is asked nothing. */
+	/* Before the code is redeemed, GitLab is not asked. */
 	share(3000, AUTH_AUDIENCE_GITLAB, "");
 	go_to_gitlab(flow_state);
 	share(3000, AUTH_AUDIENCE_OWNER, "");
@@ -230,7 +230,7 @@ test_others_are_refused(void **state)
 	answer("/oauth/revoke", 200, "{}");
 }
 
-/* Who shared it goes through an ordinary login. */
+/* The user who shared the port signs in to the workspace. */
 static void
 test_the_sharing_user_is_no_guest(void **state)
 {
@@ -284,8 +284,8 @@ test_ends_at_its_time(void **state)
 	assert_null(port_shares_set(world.auth->shares, &terms, 42, "sasha"));
 	auth_watch_start_public(&watch, world.auth, 3000, on_ended, &told);
 	world_run_until(&world, has_ended);
-	assert_int_equal(auth_port_audience(world.auth, 3000), AUTH_AUDIENCE_OWNER);
-	/* Even before the timer runs, nobody is let in. */
+	assert_null(port_shares_find(world.auth->shares, 3000));
+	/* Access ends before the timer runs. */
 	terms.until_ms = clock_wall_ms() + 60000;
 	assert_null(port_shares_set(world.auth->shares, &terms, 42, "sasha"));
 	clock_ahead_ms += 61000;
@@ -294,7 +294,7 @@ test_ends_at_its_time(void **state)
 	clock_ahead_ms = 0;
 }
 
-/* Its time may come between the verdict on a request and the watch. */
+/* The share may expire between the verdict on a request and the start of its watch. */
 static void
 test_ends_right_after_a_request_was_allowed(void **state)
 {
@@ -332,7 +332,7 @@ test_as_many_as_there_may_be(void **state)
 	assert_non_null(strstr(port_shares_set(world.auth->shares, &terms, 42, "sasha"), "port"));
 }
 
-/* Whoever signs in again and again pushes out nobody else. */
+/* Repeated logins of one guest do not evict others. */
 static void
 test_as_many_guests_as_there_may_be(void **state)
 {
@@ -366,10 +366,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_good_for_one_port),
+		T(test_valid_for_one_port),
 		T(test_endpoints_for_users),
 		T(test_ends_with_its_share),
-		T(test_taken_back_under_way),
+		T(test_revoked_during_login),
 		T(test_others_are_refused),
 		T(test_the_sharing_user_is_no_guest),
 		T(test_public),

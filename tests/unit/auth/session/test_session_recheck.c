@@ -29,7 +29,7 @@ test_asked_again(void **state)
 	clock_ahead_ms += 20 * SECOND;
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	assert_int_equal(fetch_waiting(), 1); /* one question, whoever asks */
+	assert_int_equal(fetch_waiting(), 1); /* one request for all who wait */
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	assert_int_equal(fetch_waiting(), 0);
@@ -53,7 +53,7 @@ test_refused(void **state)
 	answer("/oauth/revoke", 200, "{}");
 }
 
-/* Sessions that only hold a WebSocket open are asked about by a timer. */
+/* A timer starts checks for sessions that only have an open WebSocket. */
 static void
 test_watched_is_asked(void **state)
 {
@@ -61,7 +61,7 @@ test_watched_is_asked(void **state)
 	world.settings.authorization_interval_ms = 30;
 	world_sign_in(&world, "/");
 	world_run_for(&world, 80);
-	assert_int_equal(fetch_waiting(), 0); /* nobody uses it */
+	assert_int_equal(fetch_waiting(), 0); /* not used by a request */
 	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
 	watch(0);
 	answer("/api/graphql", 200, WORKSPACE_JSON);
@@ -91,17 +91,17 @@ test_grace(void **state)
 		assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
 		assert_true(world.verdict.retry_after_s >= 1);
 	}
-	/* Without asking again for each request. */
+	/* Without another check for each request. */
 	assert_int_equal(world_script(&world, "/"), AUTH_PROBLEM);
 	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
 	assert_int_equal(fetch_waiting(), 0);
-	/* And recovers without a login. */
+	/* Recovers without a login. */
 	clock_ahead_ms += 20 * SECOND;
 	check_with_gitlab();
 	assert_int_equal(world.verdict.action, AUTH_ALLOW);
 }
 
-/* The last answer counts until the next question, never a moment less. */
+/* The last answer is valid until the next check, never shorter. */
 static void
 test_no_grace(void **state)
 {
@@ -115,7 +115,7 @@ test_no_grace(void **state)
 	}
 }
 
-/* Past the grace, WebSockets are closed; the session waits for GitLab to come back. */
+/* After the grace period WebSockets are closed; the session waits for GitLab. */
 static void
 test_grace_ends_watches(void **state)
 {
@@ -181,13 +181,13 @@ test_waiting_is_cancelled(void **state)
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_int_equal(world.done_count, 1); /* the login's */
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
-	/* One that waits while the session is signed out. */
+	/* A request waits while the session is signed out. */
 	clock_ahead_ms += 11 * MINUTE;
 	request_init(&r, "GET", "/");
 	assert_non_null(world_check(&world, &r));
 	session_end(session_find(world.auth->store, &r.facts), AUTH_END_SIGNED_OUT);
 	assert_problem(&world, AUTH_PROBLEM_LOGIN_REQUIRED, 401);
-	/* One that waits at the end of everything. */
+	/* A request waits while the store is freed. */
 	world.browser.count = 0;
 	world_sign_in(&world, "/");
 	clock_ahead_ms += 11 * MINUTE;
@@ -235,7 +235,7 @@ test_refresh_after_401(void **state)
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	assert_string_equal(token(), "canary-second");
-	/* Only once per question. */
+	/* Only once per check. */
 	clock_ahead_ms += 70 * SECOND;
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	answer("/api/graphql", 401, "{}");
@@ -287,7 +287,7 @@ test_refresh_transient(void **state)
 	assert_string_equal(token(), "canary-second");
 }
 
-/* GitLab may have replaced the tokens: never a second attempt, a login instead. */
+/* GitLab may have replaced the tokens: no second attempt, but a login. */
 static void
 test_refresh_lost(void **state)
 {
@@ -307,7 +307,7 @@ test_refresh_lost(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 0);
 }
 
-/* The same without a navigation: it ends when the last answer does. */
+/* The same without a navigation: the session ends when the last answer expires. */
 static void
 test_refresh_lost_and_old(void **state)
 {
@@ -340,7 +340,7 @@ test_no_refresh_token(void **state)
 	assert_int_equal(session_store_count(world.auth->store), 0);
 }
 
-/* A held token is neither refreshed while it works, nor revoked with its session. */
+/* A leased token is neither refreshed while it is valid, nor revoked with its session. */
 static void
 test_held_token(void **state)
 {
@@ -365,7 +365,7 @@ test_held_token(void **state)
 	answer("/oauth/revoke", 200, "{}");
 }
 
-/* Its holder has no use for a token that has expired. */
+/* The holder of the lease can't use an expired token. */
 static void
 test_held_token_expires(void **state)
 {
@@ -387,7 +387,7 @@ test_held_token_expires(void **state)
 	session_release_token(held);
 }
 
-/* Sessions of other users go on as usual, whatever the clone does. */
+/* Sessions of other users are not affected. */
 static void
 test_held_token_of_another_session(void **state)
 {
@@ -410,7 +410,7 @@ test_held_token_of_another_session(void **state)
 	session_release_token(held);
 }
 
-/* An end while a refresh is under way: the tokens that it brings are revoked as well. */
+/* The session ends during a refresh: the new tokens are revoked too. */
 static void
 test_end_during_refresh(void **state)
 {

@@ -16,7 +16,7 @@
 #define ORIGIN	  STR("https://kiwi.ws.example.com")
 #define IMAGE_MAX (256u * 1024)
 
-/* As share_file.c has it. */
+/* The same as in share_file.c. */
 static const struct sealed_image_kind kind = {
 	.head = "WPSHAR\n",
 	.version = 1,
@@ -32,7 +32,7 @@ static size_t image_len;
 static struct share_file_entry restored[AUTH_SHARES_MAX];
 static size_t restored_count;
 static struct port_shares_options options;
-static struct port_shares *all; /* what is stored; in memory only */
+static struct port_shares *all; /* the directory of the file; NULL: in memory only */
 
 static int
 setup(void **state)
@@ -108,7 +108,7 @@ log_says(const char *words)
 	return strstr(log_text(world.log_fd), words) != NULL;
 }
 
-/* Removes them. */
+/* Removes the set-aside files; returns their number. */
 static size_t
 count_aside(void)
 {
@@ -127,7 +127,7 @@ count_aside(void)
 	return count;
 }
 
-/* What is there restores nothing. */
+/* The file restores nothing. */
 static void
 assert_set_aside(const char *why)
 {
@@ -148,7 +148,7 @@ share(uint16_t port, enum auth_audience audience, const char *of, int64_t until_
 	assert_null(port_shares_set(all, &terms, 42, by));
 }
 
-/* A file with these shares, as a process leaves it. */
+/* Writes a file with these shares, as a process does. */
 static void
 store_and_close(void)
 {
@@ -160,7 +160,7 @@ store_and_close(void)
 	restored_count = 0;
 }
 
-/* A file that is sealed as ours, whatever is in it. */
+/* Writes a file with any content, sealed like ours. */
 static void
 write_plain(const char *plain)
 {
@@ -182,9 +182,9 @@ write_plain(const char *plain)
 	SHARE("\"port\":8080,\"audience\":\"public\",\"of\":\"\",\"until_ms\":0,\"by_id\":42,"     \
 	      "\"by\":\"sasha\"")
 
-/* So that the test of what is malformed differs from it in one thing each. */
+/* A well-formed file, from which the malformed ones differ in one place each. */
 static void
-test_what_is_well_formed(void **state)
+test_well_formed_shares(void **state)
 {
 	(void)state;
 	write_plain(SHARES(GOOD));
@@ -194,9 +194,9 @@ test_what_is_well_formed(void **state)
 	assert_string_equal(restored[0].by, "sasha");
 }
 
-/* With one that is well-formed before it: nothing at all is restored. */
+/* A malformed share after a well-formed one: nothing is restored. */
 static void
-test_what_is_malformed(void **state)
+test_malformed_shares(void **state)
 {
 	static const char *const plains[] = {
 		"",
@@ -234,7 +234,7 @@ test_what_is_malformed(void **state)
 	}
 }
 
-/* By one byte more than there is room for. */
+/* One byte longer than the limit. */
 static void
 test_texts_that_are_too_long(void **state)
 {
@@ -266,7 +266,7 @@ test_texts_that_are_too_long(void **state)
 	}
 }
 
-/* Any bit, anywhere, and any end. */
+/* Flips every bit, and cuts at every place. */
 static void
 test_damaged(void **state)
 {
@@ -302,7 +302,7 @@ test_too_large(void **state)
 }
 
 static void
-test_of_another_version(void **state)
+test_file_of_another_version(void **state)
 {
 	(void)state;
 	share(8080, AUTH_AUDIENCE_PUBLIC, "", 0, "sasha");
@@ -313,7 +313,7 @@ test_of_another_version(void **state)
 }
 
 static void
-test_of_sessions(void **state)
+test_file_of_another_kind(void **state)
 {
 	(void)state;
 	memcpy(image, "WPSESS\n\1", 8);
@@ -322,7 +322,7 @@ test_of_sessions(void **state)
 }
 
 static void
-test_of_another_workspace(void **state)
+test_file_of_another_workspace(void **state)
 {
 	(void)state;
 	share(8080, AUTH_AUDIENCE_PUBLIC, "", 0, "sasha");
@@ -360,9 +360,9 @@ is_failing(void)
 	return log_says("shares of ports can't be stored");
 }
 
-/* A folder stands where the file should be: then the next write has it. */
+/* A folder is in the place of the file; the next write succeeds. */
 static void
-test_a_disk_that_takes_nothing(void **state)
+test_unwritable_disk(void **state)
 {
 	struct share_file *f = open_file();
 	char inner[128];
@@ -380,7 +380,7 @@ test_a_disk_that_takes_nothing(void **state)
 	assert_int_equal(restored_count, 1);
 }
 
-/* Nothing of which nobody made use. */
+/* Shares that were never used create no file. */
 static void
 test_without_shares_there_is_no_file(void **state)
 {
@@ -391,9 +391,9 @@ test_without_shares_there_is_no_file(void **state)
 	share_file_close(NULL, all);
 }
 
-/* As many as there may be, with the longest of texts, which JSON has to escape. */
+/* The maximum number of shares, with the longest texts, which JSON has to escape. */
 static void
-test_everything_comes_back(void **state)
+test_all_fields_are_restored(void **state)
 {
 	static char of[AUTH_SHARE_OF_MAX + 1];
 	static char by[GITLAB_TEXT_MAX + 1];
@@ -419,7 +419,7 @@ test_everything_comes_back(void **state)
 	}
 }
 
-/* Whether it differs from what was read: each seal has a nonce of its own. */
+/* Whether the file differs from the one that was read: each seal has another nonce. */
 static bool
 is_stored_again(void)
 {
@@ -432,7 +432,7 @@ is_stored_again(void)
 	return memcmp(now, image, sizeof(now)) != 0;
 }
 
-/* Both keys while they rotate, then the new one alone. */
+/* Both keys during rotation, then only the new one. */
 static void
 test_keys_that_rotate(void **state)
 {
@@ -465,19 +465,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_what_is_well_formed),
-		T(test_what_is_malformed),
+		T(test_well_formed_shares),
+		T(test_malformed_shares),
 		T(test_texts_that_are_too_long),
 		T(test_damaged),
 		T(test_too_large),
-		T(test_of_another_version),
-		T(test_of_sessions),
-		T(test_of_another_workspace),
+		T(test_file_of_another_version),
+		T(test_file_of_another_kind),
+		T(test_file_of_another_workspace),
 		T(test_of_other_keys),
 		T(test_a_directory_that_is_not_there),
-		T(test_a_disk_that_takes_nothing),
+		T(test_unwritable_disk),
 		T(test_without_shares_there_is_no_file),
-		T(test_everything_comes_back),
+		T(test_all_fields_are_restored),
 		T(test_keys_that_rotate),
 	};
 

@@ -25,7 +25,7 @@ read_body(const struct sample *s, struct port_share_terms *terms, struct arena *
 }
 
 static void
-test_good(void **state)
+test_valid_requests(void **state)
 {
 	static const struct sample samples[] = {
 		{"port=3000&audience=owner", "owner:"},
@@ -60,7 +60,7 @@ test_good(void **state)
 }
 
 static void
-test_bad(void **state)
+test_invalid_requests(void **state)
 {
 	static const struct sample samples[] = {
 		{"", "\"port\""},
@@ -141,8 +141,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_valid_requests),
+		cmocka_unit_test(test_invalid_requests),
 		cmocka_unit_test(test_times),
 	};
 
