@@ -70,7 +70,7 @@ clone_watch_stop(struct clone_watch *w)
 	LIST_UNLINK(w, entry);
 }
 
-/* Returns the element behind it. */
+/* Removes the bookmark and returns the element after it. */
 static struct clone_watch *
 remove_bookmark(struct clone_watch *bookmark)
 {

@@ -181,7 +181,7 @@ parse_notes(const struct json_node *root, struct clone_progress *p, struct err *
 	return true;
 }
 
-/* Makes it text once more: the worker has parsed what a stranger wrote. */
+/* Formats the text again, because the worker has parsed untrusted data. */
 static bool
 parse_remote_text(const struct json_node *root, struct clone_progress *p, struct err *e)
 {

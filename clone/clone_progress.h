@@ -91,20 +91,20 @@ struct clone_progress {
 	unsigned attempt;     /* 0: the first one */
 	int64_t started_at_s; /* wall clock; 0: not started */
 	int64_t ended_at_s;
-	unsigned percent; /* of the whole, monotonic */
+	unsigned percent; /* of the whole clone; never decreases */
 	enum clone_problem problem;
 	unsigned notes;				 /* enum clone_note */
 	struct clone_history history;		 /* once the phase is CLONE_DONE */
-	char remote_text[CLONE_REMOTE_TEXT_MAX]; /* the server's own words about a problem */
+	char remote_text[CLONE_REMOTE_TEXT_MAX]; /* the server's explanation of a problem */
 	bool can_retry;
 	bool can_stop; /* inside the worker only: see git_progress_fn */
-	/* For users: what happens, or what went wrong and what to do about it. */
+	/* For users: what is going on, or what failed and how to fix it. */
 	char message[512];
 };
 
 #define CLONE_PROGRESS_LINE_MAX 4096u /* a line between worker and parent, without its newline */
 
-/* {"phase":"receiving","percent":42,…}: the same for pages, the event stream and the worker. */
+/* {"phase":"receiving","percent":42,…}: the same JSON for pages, event stream and worker. */
 bool clone_progress_json(const struct clone_progress *p, struct buf *out) MUST_CHECK;
 
 /* Parses what clone_progress_json wrote, but for the message. ERR_PROTOCOL for unknown names and

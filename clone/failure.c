@@ -60,20 +60,41 @@ problem_of_status(long status)
 	}
 }
 
+static void __attribute__((format(printf, 3, 0)))
+set(struct clone_failure *f, enum clone_problem problem, const char *format, va_list args)
+{
+	char text[ERR_TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), format, args);
+	f->problem = problem;
+	err_set(&f->detail, ERR_PROTOCOL, "%s", text);
+}
+
 bool
 failure_set(struct clone_failure *f, enum clone_problem problem, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
 	va_list args;
 
 	if (f->problem != CLONE_PROBLEM_NONE)
 		return false;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	set(f, problem, format, args);
 	va_end(args);
-	f->problem = problem;
 	f->is_transient = problem == CLONE_PROBLEM_UNREACHABLE || problem == CLONE_PROBLEM_STALLED;
-	return err_set(&f->detail, ERR_PROTOCOL, "%s", text);
+	return false;
+}
+
+bool
+failure_set_errno(struct clone_failure *f, int errno_value, const char *format, ...)
+{
+	va_list args;
+
+	if (f->problem != CLONE_PROBLEM_NONE)
+		return false;
+	va_start(args, format);
+	set(f, problem_of_errno(errno_value), format, args);
+	va_end(args);
+	return err_set_errno(&f->detail, errno_value, "%s", f->detail.text);
 }
 
 bool
@@ -93,13 +114,13 @@ failure_format_text(struct str text, char *out, size_t size)
 	struct buf formatted;
 	size_t len;
 
-	/* A byte that is not UTF-8 becomes three. */
+	/* A byte that is not UTF-8 becomes three bytes. */
 	buf_init(&formatted, 3 * size);
 	(void)log_escape_text(&formatted, str_take(text, size));
 	len = str_trim(buf_view(&formatted)).len;
 	if (len >= size)
 		len = size - 1;
-	/* No half a character at the end. */
+	/* Do not end within a character. */
 	while (len > 0 && len < formatted.len && log_escape_is_continuation(formatted.data[len]))
 		len--;
 	snprintf(out, size, "%.*s", (int)len, len == 0 ? "" : formatted.data);
@@ -128,25 +149,10 @@ failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t rando
 		delay_ms *= 2;
 	if (delay_ms > DELAY_MAX_MS)
 		delay_ms = DELAY_MAX_MS;
-	/* Jitter of a quarter, so that clients that lost a server do not return at the same moment.
-	 */
+	/* Subtract up to a quarter, so that clients that lost a server do not return at the same
+	 * moment. */
 	delay_ms = delay_ms * 3 / 4 + delay_ms / 2 * random / UINT16_MAX;
 	if (delay_ms < f->retry_after_ms)
 		delay_ms = f->retry_after_ms;
 	return delay_ms < RETRY_AFTER_MAX_MS ? delay_ms : RETRY_AFTER_MAX_MS;
-}
-
-bool
-failure_set_errno(struct clone_failure *f, int errno_value, const char *format, ...)
-{
-	char text[ERR_TEXT_MAX];
-	va_list args;
-
-	if (f->problem != CLONE_PROBLEM_NONE)
-		return false;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	f->problem = problem_of_errno(errno_value);
-	return err_set_errno(&f->detail, errno_value, "%s", text);
 }

@@ -10,7 +10,8 @@
 
 #include "clone/git/git_request.h"
 
-/* Like `git clone --branch ref`: a branch that tracks origin's, or a detached HEAD for a tag. */
+/* Clones like `git clone --branch ref`: to a branch that tracks origin's, or a detached HEAD for a
+ * tag. */
 bool git_clone_run(const struct git_request *request, struct clone_failure *f) MUST_CHECK;
 
 #endif

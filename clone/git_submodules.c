@@ -82,7 +82,7 @@ find_commit(struct submodule *s)
 	return ok;
 }
 
-/* Resolves its URL relative to the parent's and checks that it is allowed. */
+/* Resolves the submodule's URL relative to the parent's, and checks that it is allowed. */
 static bool
 find_address(struct submodule *s, struct clone_failure *f)
 {
@@ -94,7 +94,7 @@ find_address(struct submodule *s, struct clone_failure *f)
 	buf_init(&text, URL_MAX_BYTES);
 	buf_init(&gitlab, URL_MAX_BYTES);
 	ok = gitmodules_resolve_url(str_from(s->parent->request->url), s->entry->url, &text, &e);
-	/* Most name GitLab by its ssh address, for which there is no key. */
+	/* Most repositories name GitLab by its ssh address, for which there is no key. */
 	if (ok && remote_url_append_gitlab(&s->settings, buf_view(&text), &gitlab))
 		ok = url_parse(&s->settings.url, buf_view(&gitlab), s->arena, &e);
 	else if (ok)
@@ -111,7 +111,8 @@ find_address(struct submodule *s, struct clone_failure *f)
 		failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory"));
 }
 
-/* Fails if another submodule's git directory is at or above its own, which would be overwritten. */
+/* Fails if another submodule's git directory is the same or contains this one, because it would be
+ * overwritten. */
 static bool
 find_place(struct submodule *s, struct clone_failure *f)
 {
@@ -220,7 +221,7 @@ remove_half(struct submodule *s)
 	(void)mkdir(s->work.data, 0777);
 }
 
-/* "update = none": only registered, as by git. */
+/* Whether "update = none" is set: such a submodule is only registered, as by git. */
 static bool
 is_skipped(const struct submodule *s)
 {
@@ -286,7 +287,7 @@ on_odd(const struct gitmodules_odd *odd, void *arg)
 		 log_int("line", (int64_t)odd->line), log_cstr("reason", odd->why));
 }
 
-/* The .gitmodules of HEAD's tree; NULL: there is none. */
+/* Reads the .gitmodules of HEAD's tree; NULL: there is none. */
 static git_blob *
 find_modules(struct transfer *t)
 {
@@ -326,7 +327,7 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 	return ok;
 }
 
-/* Whether a later entry has the same path: the last one counts, as in git. */
+/* Whether a later entry has the same path. The last one counts, as in git. */
 static bool
 is_overridden(const struct gitmodules *m, size_t index)
 {

@@ -102,7 +102,7 @@ progress_meter_add(struct progress_meter *m, uint64_t now_ms, uint64_t bytes)
 	return (bytes - m->slots[0].bytes) * 1000 / elapsed_ms;
 }
 
-/* Estimated from the work done since the phase began, which is steadier than the current rate. */
+/* Estimates from the work done since the phase began, which is steadier than the current rate. */
 void
 progress_estimate_left(struct clone_progress *p, struct progress_phase *phase, uint64_t now_ms)
 {

@@ -8,7 +8,7 @@
 #include "clone/progress.h"
 #include "clone/remote_url.h"
 
-/* "group/project" from the URL, without ".git" and GitLab's relative URL root. */
+/* Returns "group/project" from the URL, without ".git" and GitLab's relative URL root. */
 static struct str
 repository_name(const struct clone_settings *settings)
 {
@@ -64,7 +64,7 @@ static const char *const problems[] = {
 static const char *
 describe_problem(const struct clone_progress *p)
 {
-	/* The server's own words say more than ours. */
+	/* The server's explanation says more than our own text. */
 	if (p->remote_text[0] != '\0' && p->problem == CLONE_PROBLEM_NO_ACCESS)
 		return "{host} refused to let {repository} be cloned: \"{answer}\" Follow this "
 		       "message, or ask an owner of the project, then retry.";
@@ -152,7 +152,7 @@ part_value(const struct part *parts, struct str name)
 	return parts->value;
 }
 
-/* Copies the text with its {parts} filled in. */
+/* Copies the text and replaces its {parts}. */
 static void
 fill(struct str text, const struct part *parts, char *out, size_t size)
 {
@@ -187,6 +187,6 @@ progress_describe(struct clone_progress *p, const struct clone_settings *setting
 	};
 
 	fill(str_from(describe_phase(p)), parts, p->message, sizeof(p->message));
-	/* A refusal is permanent; all other problems can be fixed from outside. */
+	/* A refusal is permanent; all other problems can be fixed without a restart. */
 	p->can_retry = p->phase == CLONE_FAILED && p->problem != CLONE_PROBLEM_REFUSED;
 }

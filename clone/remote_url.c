@@ -8,7 +8,7 @@
 
 #include "base/net/ip.h"
 
-/* Only addresses and "localhost": a name such as 127.example.com may belong to anybody. */
+/* Accepts only addresses and "localhost": a name such as 127.example.com may belong to anybody. */
 static bool
 host_is_loopback(struct str host)
 {
@@ -98,7 +98,7 @@ without_userinfo(struct str authority)
 	return authority;
 }
 
-/* The scp-like form "[user@]host:path". */
+/* Parses the scp-like form "[user@]host:path". */
 static bool
 split_short(struct str text, struct location *p)
 {
@@ -153,7 +153,7 @@ without_root(struct str path, struct str root)
 	return path;
 }
 
-/* Whether an ssh URL with this host leads to GitLab. Its port does not matter: the host is
+/* Whether an ssh URL with this host leads to GitLab. The port does not matter, because the host is
  * GitLab's. */
 static bool
 is_ssh_host(const struct clone_settings *settings, struct str host)

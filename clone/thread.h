@@ -14,13 +14,13 @@
 
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e) MUST_CHECK;
 
-/* A condition variable for thread_wait. */
+/* Initializes a condition variable for thread_wait. */
 void thread_condition_init(pthread_cond_t *condition);
 
 /* Waits with the lock held, at most timeout_ms. False: timed out. */
 bool thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_ms);
 
-/* Number of cores that this process may use, between 1 and THREADS_MAX. */
+/* Returns the number of cores that this process may use, between 1 and THREADS_MAX. */
 unsigned thread_cores(void);
 
 #endif

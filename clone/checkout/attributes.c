@@ -17,7 +17,7 @@
 #define STEPS_PER_BYTE 4u
 
 struct rule {
-	struct attribute_pattern pattern; /* of a macro: unused */
+	struct attribute_pattern pattern; /* of a macro: not used */
 	size_t first;			  /* of its assignments */
 	size_t count;
 };
@@ -29,7 +29,7 @@ struct assignment {
 
 struct attribute_file {
 	struct str folder;
-	size_t bytes;	    /* of memory, as counted in the sum */
+	size_t bytes;	    /* memory of this file, as counted in the sum of all files */
 	struct arena arena; /* for all text */
 	struct str text;
 	struct rule *rules;
@@ -38,7 +38,7 @@ struct attribute_file {
 	size_t assignments_count, assignments_size;
 };
 
-/* Where expanding a rule was interrupted by a macro. */
+/* The state of expanding a rule while one of its macros is expanded. */
 struct expansion {
 	const struct assignment *assignments;
 	size_t left;
@@ -47,11 +47,11 @@ struct expansion {
 struct attributes {
 	struct attribute_file *files;
 	size_t files_count, files_size;
-	size_t bytes; /* sum of the files' */
+	size_t bytes; /* remaining steps of all files together */
 	uint64_t steps_left;
 	struct str *macros; /* names, sorted */
 	size_t macros_count;
-	/* By number; count 0: the attribute is no macro. */
+	/* Indexed by the attribute's number; count 0: the attribute is no macro. */
 	struct rule *definitions;
 	struct attribute_value *values;
 	struct expansion *stack;
@@ -80,7 +80,7 @@ compare(const void *a, const void *b)
 	return (x->len > y->len) - (x->len < y->len);
 }
 
-/* The number of an attribute; SIZE_MAX: it does not matter. */
+/* Returns the number of an attribute; SIZE_MAX: an attribute that is not needed. */
 static size_t
 find_number(const struct attributes *a, struct str name)
 {
@@ -126,7 +126,7 @@ struct growing {
 	size_t element;
 };
 
-/* Room for one more element. */
+/* Makes room for one more element. */
 static bool
 grow(struct attributes *a, struct attribute_file *f, const struct growing *g, struct err *e)
 {
@@ -169,7 +169,7 @@ add_assignments(struct attributes *a, struct attribute_file *f, struct str state
 	return true;
 }
 
-/* Of two definitions of a macro the later one counts, as a whole. */
+/* Defines a macro. A later definition replaces an earlier one completely. */
 static bool
 add_macro(struct attributes *a, struct attribute_file *f, const struct attributes_line *line,
 	  struct err *e)
@@ -220,7 +220,7 @@ add_lines(struct attributes *a, struct attribute_file *f, struct err *e)
 	return ok;
 }
 
-/* Arrays by the number of an attribute. */
+/* Allocates arrays that are indexed by attribute number. */
 static bool
 make_tables(struct attributes *a, struct attribute_file *f, struct err *e)
 {
@@ -236,7 +236,7 @@ make_tables(struct attributes *a, struct attribute_file *f, struct err *e)
 	return (a->definitions != NULL && a->values != NULL && a->stack != NULL) || no_memory(e);
 }
 
-/* Numbers for all macros that are defined, which have to be known before they are used. */
+/* Assigns numbers to all defined macros, which must be known before their use. */
 static bool
 number_macros(struct attributes *a, struct attribute_file *f, struct err *e)
 {
@@ -296,7 +296,7 @@ attributes_free(struct attributes *a)
 	free(a);
 }
 
-/* Keeps the text up to its first NUL, and the folder's name; the root's file starts with git's own
+/* Keeps the text up to its first NUL, and the folder's name. The root's file starts with git's own
  * macro. */
 static bool
 copy_text(struct attribute_file *f, struct str folder, struct str text, bool is_root)
@@ -343,7 +343,7 @@ attributes_push(struct attributes *a, struct str folder, struct str text, struct
 	if (text.len > ATTRIBUTES_FILE_MAX_BYTES)
 		return err_set(e, ERR_LIMIT, "attributes of more than %u bytes",
 			       ATTRIBUTES_FILE_MAX_BYTES);
-	/* Macros are numbered with the root's file, even if there is none. */
+	/* The root's file defines the macros, so it is needed even if the repository has none. */
 	if (a->files_count == 0 && !str_is_empty(folder) && !add_file(a, STR_NONE, STR_NONE, e))
 		return false;
 	return add_file(a, folder, text, e);
@@ -363,7 +363,8 @@ attributes_leave(struct attributes *a, struct str path)
 	}
 }
 
-/* Sets what is not set yet, the last assignment first, and expands macros where they are set. */
+/* Sets attributes that have no value yet, from the last assignment to the first, and expands macros
+ * that are set. */
 static void
 apply(struct attributes *a, const struct attribute_file *f, const struct rule *rule)
 {
@@ -385,7 +386,7 @@ apply(struct attributes *a, const struct attribute_file *f, const struct rule *r
 			continue;
 		a->values[next->attribute] = next->value;
 		macro = &a->definitions[next->attribute];
-		/* Each attribute is set once, so the stack has room for all. */
+		/* Each attribute is set once, so the stack can't overflow. */
 		if (macro->count > 0 && next->value.state == ATTRIBUTE_TRUE)
 			a->stack[depth++] = (struct expansion){
 				a->files[0].assignments + macro->first, macro->count};
@@ -402,7 +403,7 @@ is_decided(const struct attributes *a)
 	return true;
 }
 
-/* Looks in one file. False: out of steps. */
+/* Applies the rules of one file. False: no steps left. */
 static bool
 find_in(struct attributes *a, const struct attribute_file *f, struct str path, struct str name,
 	struct err *e)

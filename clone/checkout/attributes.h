@@ -12,11 +12,11 @@
 /* Limit of one file, and of the memory for all files that apply to a path. */
 #define ATTRIBUTES_FILE_MAX_BYTES   (16u * 1024u * 1024u)
 #define ATTRIBUTES_MEMORY_MAX_BYTES (128u * 1024u * 1024u)
-/* For reading and matching in a whole tree: some ten seconds, enough for a million files with a
- * thousand patterns each. */
+/* Limit for parsing and matching in a whole tree: about ten seconds, enough for a million files
+ * with a thousand patterns each. */
 #define ATTRIBUTES_STEPS (1ull << 32)
 
-/* Those that decide about the content of files. */
+/* The attributes that determine the content of files. */
 enum attribute {
 	ATTRIBUTE_TEXT,
 	ATTRIBUTE_CRLF,
@@ -28,7 +28,7 @@ enum attribute {
 };
 
 enum attribute_state {
-	ATTRIBUTE_UNKNOWN, /* no line says anything */
+	ATTRIBUTE_UNKNOWN, /* no line sets the attribute */
 	ATTRIBUTE_TRUE,
 	ATTRIBUTE_FALSE,
 	ATTRIBUTE_UNSPECIFIED, /* "!attribute" */
@@ -42,23 +42,23 @@ struct attribute_value {
 
 struct attributes;
 
-/* NULL: no memory. What is found later may take `steps`: ATTRIBUTES_STEPS, or less in tests. */
+/* NULL: out of memory. steps: ATTRIBUTES_STEPS, or less in tests. */
 struct attributes *attributes_new(uint64_t steps);
 void attributes_free(struct attributes *a);
 
 /*
- * Adds the .gitattributes of a folder ("" or "a/b/"), which has to lie below the folder of the file
- * added before; only the first file, that of the root, defines macros. Lines that git ignores are
- * ignored. ERR_LIMIT: too large, or out of steps.
+ * Adds the .gitattributes of a folder ("" or "a/b/"), which must be below the folder of the
+ * previous file. Only the first file, that of the root, defines macros. Ignores the lines that git
+ * ignores. ERR_LIMIT: too large, or no steps left.
  */
 bool attributes_push(struct attributes *a, struct str folder, struct str text,
 		     struct err *e) MUST_CHECK;
 
-/* Drops the files of folders that the path does not lie in. */
+/* Drops the files of folders that do not contain the path. */
 void attributes_leave(struct attributes *a, struct str path);
 
-/* The values for a file; its folders' .gitattributes must have been pushed. ERR_LIMIT: out of
- * steps. */
+/* Finds the values for a file, after the .gitattributes of its folders were pushed. ERR_LIMIT: no
+ * steps left. */
 bool attributes_find(struct attributes *a, struct str path,
 		     struct attribute_value values[ATTRIBUTES], struct err *e) MUST_CHECK;
 

@@ -27,7 +27,7 @@ is_literal(char c)
 	return c != '*' && c != '?' && c != '[' && c != '\\';
 }
 
-/* Length of the prefix whose characters are all of this kind. */
+/* Returns the length of the prefix of characters of this kind. */
 static size_t
 prefix_len(struct str s, bool (*is_kind)(char c))
 {
@@ -88,7 +88,7 @@ are_valid(struct str states)
 	return true;
 }
 
-/* The byte of an escape sequence whose first character is at *i, which becomes the last one's; -1:
+/* Decodes the escape sequence whose first character is at *i, and moves *i to its last one; -1:
  * there is no such sequence. */
 static int
 unescape(struct str text, size_t *i)
@@ -112,7 +112,7 @@ unescape(struct str text, size_t *i)
 	return value;
 }
 
-/* A name in double quotes at the start of the text; *end is the offset after it. */
+/* Parses a name in double quotes at the start of the text; *end is the offset after it. */
 static bool
 unquote(struct str text, struct str *name, size_t *end, struct arena *arena)
 {
@@ -138,7 +138,7 @@ unquote(struct str text, struct str *name, size_t *end, struct arena *arena)
 	return false;
 }
 
-/* False: git ignores it (a negative pattern), or it matches no files but folders. */
+/* Parses a pattern. False: git ignores it (a negative pattern), or it matches only folders. */
 static bool
 read_pattern(struct attribute_pattern *p, struct str text)
 {
@@ -222,7 +222,7 @@ attributes_line_matches(const struct attribute_pattern *p, struct str path, stru
 	}
 	if (!str_starts_with(path, str_take(pattern, literal)))
 		return false;
-	/* git matches what follows the literal part as a pattern of its own, at whose start "**"
+	/* git matches the text after the literal part with a separate pattern, at whose start "**"
 	 * counts as a component. */
 	pattern = str_skip(pattern, literal);
 	path = str_skip(path, literal);

@@ -31,17 +31,17 @@ struct attributes_line {
 	struct str states;
 };
 
-/* Takes the next line off *text. Quoted patterns are unquoted in the arena; without room there the
- * line is ignored. False: none is left. */
+/* Removes the next line from *text. Unquotes patterns in the arena; ignores the line if that is
+ * full. False: there is no line left. */
 bool attributes_line_read(struct str *text, struct attributes_line *line,
 			  struct arena *arena) MUST_CHECK;
 
-/* Takes the next assignment off *states; all of them are valid. */
+/* Removes the next assignment from *states, which are all valid. */
 bool attributes_line_next(struct str *states, struct str *name,
 			  struct attribute_value *value) MUST_CHECK;
 
-/* path: of a file, relative to the folder of the .gitattributes; name: its last part. Takes steps
- * as wildmatch_within does. */
+/* Whether a file matches. path: relative to the folder of the .gitattributes; name: its last part.
+ * Counts steps as wildmatch_within does. */
 bool attributes_line_matches(const struct attribute_pattern *p, struct str path, struct str name,
 			     uint64_t *steps_left);
 

@@ -67,7 +67,8 @@ on_progress(const struct clone_progress *p, void *arg)
 static _Noreturn void
 run_child(struct transfer *t, pid_t parent, int fd, bool (*check_out)(struct transfer *t))
 {
-	static struct git_request request; /* t has it as long as this process lives */
+	/* Static, because t points to it until this process exits. */
+	static struct git_request request;
 	struct sender sender = {.fd = fd};
 	bool ok;
 
@@ -111,7 +112,8 @@ fail(struct transfer *t, const struct checkout_report *r)
 			   r->detail);
 }
 
-/* Until the end. Our own request to stop is noticed between two reports as well. */
+/* Follows the reports until the last one. The parent's own request to stop is noticed between
+ * reports too. */
 static bool
 follow(struct transfer *t, int fd)
 {

@@ -8,8 +8,8 @@
 
 #include "clone/git/git_steps.h"
 
-/* Runs check_out in a child that has left the network. Takes over its counters, notes and failure,
- * reports progress meanwhile, and returns what it returned. Without threads of this process. */
+/* Runs check_out in a child without network access and returns its result. Copies its counters,
+ * notes and failure, and reports progress. This process must have no other threads. */
 bool checkout_process_run(struct transfer *t, bool (*check_out)(struct transfer *t)) MUST_CHECK;
 
 #endif

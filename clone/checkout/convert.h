@@ -12,11 +12,10 @@
 #define CONVERT_ENCODING_MAX 128u
 
 struct conversion {
-	bool adds_cr;	 /* LF becomes CRLF */
-	bool is_guessed; /* ... in what looks like text with LF alone */
+	bool adds_cr;	 /* LF is converted to CRLF */
+	bool is_guessed; /* adds_cr applies only to what looks like text without CRLF */
 	bool has_ident;	 /* $Id$ is expanded */
-	/* git converts content whole where it has to know all of it, else piece by piece; the two
-	 * differ in which $Id$ they find. */
+	/* git converts content either as a whole or as a stream; the two find different $Id$. */
 	bool is_whole;
 	bool has_bad_encoding;		     /* working-tree-encoding without a value */
 	char encoding[CONVERT_ENCODING_MAX]; /* "": none */
@@ -33,10 +32,10 @@ enum convert_result {
 	/* The encoding is unknown or lacks characters: out has all but that conversion, as git
 	 * writes it. */
 	CONVERT_NOT_ENCODED,
-	CONVERT_FAILED, /* no memory, or out is full */
+	CONVERT_FAILED, /* out of memory, or out is full */
 };
 
-/* id: of the blob, in hex. */
+/* Converts a blob for the work tree. id: of the blob, in hexadecimal. */
 enum convert_result convert_to_worktree(const struct conversion *c, struct str in, const char *id,
 					struct buf *out);
 

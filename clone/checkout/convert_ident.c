@@ -4,12 +4,12 @@
  */
 #include "clone/checkout/convert_ident.h"
 
-/* What the stream looks for; git compares its NUL as well. */
+/* The prefix that the stream searches for; git compares its NUL too. */
 static const char keyword[] = "$Id";
 #define KEYWORD_LEN (sizeof(keyword) - 1)
 
-/* Length of "Id$" or "Id:…$" after a dollar sign; 0: nothing to expand; SIZE_MAX: no further dollar
- * sign follows. */
+/* Returns the length of "Id$" or "Id:…$" after a dollar sign; 0: nothing to expand; SIZE_MAX: no
+ * further dollar sign follows. */
 static size_t
 keyword_length(struct str rest)
 {
@@ -29,7 +29,7 @@ keyword_length(struct str rest)
 	rest = str_take(rest, end);
 	if (str_find_byte(rest, '\n') != SIZE_MAX)
 		return 0;
-	/* Blanks inside are those of another version control system. */
+	/* A value with blanks inside belongs to another version control system. */
 	space = str_find_byte(str_skip(rest, 1), ' ');
 	return space == SIZE_MAX || space + 2 >= rest.len ? 3 + end + 1 : 0;
 }
@@ -53,7 +53,7 @@ convert_ident_whole(struct str in, const char *id, struct buf *out)
 	return buf_add_str(out, in);
 }
 
-/* Whether what was taken for a keyword has blanks inside, and so is not git's. */
+/* Whether the value of the keyword contains blanks, so that it is not git's. */
 static bool
 is_foreign(struct str text)
 {
@@ -98,7 +98,7 @@ read_in_text(struct ident_stream *s, char c)
 	s->held = s->out->len;
 }
 
-/* After the whole keyword. */
+/* Handles a character after the whole keyword. */
 static void
 end_keyword(struct ident_stream *s, char c)
 {
@@ -110,7 +110,7 @@ end_keyword(struct ident_stream *s, char c)
 	if (c == ':')
 		return;
 	s->matched = 0;
-	/* What follows "$Id" and is neither stays held with it. */
+	/* Other characters after "$Id" are held together with it. */
 	if (c == '$')
 		s->held = s->out->len;
 }

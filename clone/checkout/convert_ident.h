@@ -9,10 +9,10 @@
 
 #include "base/str.h"
 
-/* For content that git has in memory as a whole. id: of the blob, in hex. */
+/* Expands $Id$ in content that git has in memory as a whole. id: of the blob, in hexadecimal. */
 bool convert_ident_whole(struct str in, const char *id, struct buf *out) MUST_CHECK;
 
-/* For content that git streams. */
+/* Expands $Id$ in content that git streams. */
 bool convert_ident_stream(struct str in, const char *id, struct buf *out) MUST_CHECK;
 
 #endif

@@ -105,7 +105,8 @@ place_enter(struct open_folder *p, const char *path, size_t len)
 	return true;
 }
 
-/* Copies within the kernel, sharing blocks where the file system can. 0: the end; -1: errno. */
+/* Copies within the kernel, which shares blocks if the file system can. Returns 0 at the end, -1
+ * with errno. */
 static ssize_t
 copy_piece(int from, int to)
 {
@@ -116,10 +117,8 @@ copy_piece(int from, int to)
 	return n;
 }
 
-/*
- * Writes a copy whose time lies two seconds back: git compares the content of files again that are
- * as young as its index, for LFS files with git-lfs.
- */
+/* Copies a file and sets its time two seconds back: git compares the content of files that are as
+ * new as its index, which costs a run of git-lfs for LFS files. */
 static bool
 copy_source(int fd, struct file *f, struct files_writer *adder)
 {
@@ -159,7 +158,7 @@ static bool
 write_link(int folder, const char *name, struct file *f, struct clone_failure *failure)
 {
 	char target[PATH_MAX];
-	/* As git: up to the first NUL. */
+	/* As git: the target ends at the first NUL. */
 	size_t len = f->len == 0 ? 0 : strnlen(f->data, f->len);
 
 	if (len == 0 || len >= sizeof(target))
@@ -214,7 +213,7 @@ write_batch(struct files_writer *w, struct open_folder *p, struct batch *b)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* With the lock. */
+/* Takes the next batch. Called with the lock. */
 static struct batch *
 take(struct files_writer *w)
 {
@@ -278,8 +277,8 @@ hand_back(struct files_writer *w, struct batch *b, bool is_written)
 	b->is_done = false;
 }
 
-/* Hands back the oldest batch if it is written. Called with the lock, which it releases meanwhile.
- */
+/* Returns the oldest batch to the ring if it is written. Called with the lock, which it releases
+ * meanwhile. */
 static bool
 hand_back_oldest(struct files_writer *w)
 {
@@ -294,7 +293,7 @@ hand_back_oldest(struct files_writer *w)
 	return true;
 }
 
-/* Called with the lock, which it releases meanwhile. */
+/* Waits for room in the ring. Called with the lock, which it releases meanwhile. */
 static void
 wait_for_room(struct files_writer *w)
 {

@@ -34,22 +34,22 @@
 /* Warnings about files that could not be converted. */
 #define WARNINGS_MAX 20u
 
-/* Of a file that is being written. */
+/* The owner of a file that is being written. */
 struct blob {
 	git_oid id;
 	git_filemode_t mode;
 	git_odb_object *object; /* NULL: a submodule */
 	struct buf converted;
-	char *source; /* of an LFS file */
+	char *source; /* path of an LFS file */
 };
 
 struct checkout {
 	struct transfer *transfer;
 	git_odb *odb;
 	git_tree *tree;
-	struct attributes *attributes; /* NULL: none apply */
+	struct attributes *attributes; /* NULL: there are no attributes */
 	unsigned warnings;
-	struct buf folder; /* the last one that was created */
+	struct buf folder; /* the folder that was created last */
 	int root;
 	struct files_writer *writer;
 	struct index_file *index;
@@ -103,8 +103,7 @@ on_done(const struct file *f, bool is_written, void *arg)
 	blob_free(b);
 }
 
-/* Creates the folders of a path that do not exist yet. Folders without files are not created, as in
- * git. */
+/* Creates the missing folders of a path. Like git, creates no folders without files. */
 static bool
 create_folders(struct checkout *c, const char *path)
 {
@@ -112,7 +111,8 @@ create_folders(struct checkout *c, const char *path)
 	size_t len = end == NULL ? 0 : (size_t)(end - path) + 1;
 	size_t at = 0;
 
-	/* A folder's files follow each other, so what is not a parent of the last one is new. */
+	/* The files of a folder are consecutive, so every folder that is not a parent of the last
+	 * one is new. */
 	for (size_t i = 0; i < len && i < c->folder.len && path[i] == c->folder.data[i]; i++)
 		at = path[i] == '/' ? i + 1 : at;
 	buf_clear(&c->folder);
@@ -141,7 +141,7 @@ warn_not_encoded(struct checkout *c, const char *path, const struct conversion *
 			 log_cstr("path", path), log_cstr("encoding", conversion->encoding));
 }
 
-/* Limit of a converted file, in memory as the file itself. */
+/* Returns the size limit of a converted file, which is in memory like the original. */
 static size_t
 converted_max(const struct checkout *c, size_t len)
 {
@@ -165,7 +165,7 @@ set_conversion_failure(struct checkout *c, const struct file *f, const struct bl
 			   f->path, (unsigned long long)max);
 }
 
-/* Applies the file's attributes; *f is what is to be written. */
+/* Applies the file's attributes to *f. */
 static bool
 convert(struct checkout *c, struct file *f, struct blob *b)
 {
@@ -240,14 +240,14 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 	return files_writer_add(c->writer, &f, t->failure) && git_steps_report(t, CLONE_CHECKOUT);
 }
 
-/* NULL: git would write another tree for the same files. */
+/* Returns the id, or NULL if git would write another tree for the same files. */
 static const uint8_t *
 tree_id_for_cache(const struct checkout *c, const git_oid *id)
 {
 	return odd_trees_has(&c->transfer->odd_trees, id->id) ? NULL : id->id;
 }
 
-/* Negative ends the walk. */
+/* Handles one entry; a negative result ends the walk. */
 static int
 on_entry(const char *folder, const git_tree_entry *entry, void *arg)
 {
@@ -315,7 +315,7 @@ start(struct checkout *c)
 	c->cache = tree_cache_new(tree_id_for_cache(c, git_tree_id(c->tree)));
 	if (c->cache == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
-	/* One core is for this thread. */
+	/* This thread uses one core. */
 	c->writer = files_writer_new(c->root, thread_cores() - 1, on_done, on_tick, c);
 	if (c->writer == NULL)
 		return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "out of memory");

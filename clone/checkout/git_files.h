@@ -7,7 +7,7 @@
 
 #include "clone/git/git_steps.h"
 
-/* Whether it can write this tree on this file system. */
+/* Whether git_files_write can write this tree on this file system. */
 bool git_files_can_write(const struct transfer *t) MUST_CHECK;
 bool git_files_write(struct transfer *t) MUST_CHECK;
 

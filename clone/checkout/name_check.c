@@ -5,7 +5,7 @@
  */
 #include "clone/checkout/name_check.h"
 
-/* The code points that HFS+ leaves out when it compares names (Apple TN1150), in UTF-8. */
+/* Whether HFS+ ignores the code point (in UTF-8) when it compares names (Apple TN1150). */
 static bool
 is_ignored_by_hfs(struct str rest)
 {
@@ -34,7 +34,7 @@ skip_ignored(struct str name)
 	return name;
 }
 
-/* Takes `wanted`, which is in lower case, off the name in any spelling. */
+/* Removes `wanted`, which is lower case, from the start of the name in any spelling. */
 static bool
 skip_ignoring_spelling(struct str *name, struct str wanted)
 {
@@ -47,7 +47,7 @@ skip_ignoring_spelling(struct str *name, struct str wanted)
 	return true;
 }
 
-/* Whether the file systems drop all of it: dots and spaces at the end, and a stream (":…"). */
+/* Whether file systems ignore all of the text: trailing dots and spaces, and a stream (":…"). */
 static bool
 is_dropped(struct str rest)
 {
@@ -67,7 +67,7 @@ is_spelled(struct str name, struct str wanted)
 	return skip_ignoring_spelling(&name, wanted) && is_dropped(name);
 }
 
-/* NTFS's short name: the stem and a digit. */
+/* Whether the name is NTFS's short name of the stem, which ends in a digit. */
 static bool
 is_short_name(struct str name, struct str stem)
 {
@@ -96,7 +96,7 @@ name_check_entry(struct str name)
 		return "has a separator in its name";
 	if (str_equal(name, STR(".")) || str_equal(name, STR("..")))
 		return "leads out of its folder";
-	/* NTFS takes '\\' for a separator; elsewhere it is part of many a name. */
+	/* NTFS uses '\\' as a separator; elsewhere it is part of a name. */
 	while (str_next(&rest, '\\', &part)) {
 		if (is_git(part))
 			return "would be \".git\" on some file systems";

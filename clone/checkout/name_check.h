@@ -9,10 +9,10 @@
 #include "base/str.h"
 
 /*
- * NULL for a name that may be written; else what is wrong with it. Refused are "", ".", "..", names
- * with '/', and what git refuses by default (core.protectNTFS): ".git" in any case and "git~1",
- * also with dots, spaces or a stream (":…") behind it or after a backslash. So are spellings that
- * HFS+ takes for ".git", since a volume may be of any kind.
+ * Returns NULL if the name may be written, otherwise what is wrong with it. Refuses "", ".", "..",
+ * names with '/', and what git refuses by default (core.protectNTFS): ".git" in any case and
+ * "git~1", also followed by dots, spaces or a stream (":…"), or after a backslash. Also refuses
+ * spellings that HFS+ reads as ".git", because the volume may be of any kind.
  */
 const char *name_check_entry(struct str name);
 

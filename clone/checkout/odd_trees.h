@@ -16,10 +16,10 @@ struct odd_trees { /* initially zeroed */
 	size_t count, size;
 };
 
-/* False: no memory. */
+/* False: out of memory. */
 bool odd_trees_add(struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES]) MUST_CHECK;
 
-/* Needed before odd_trees_has. */
+/* Call it before odd_trees_has. */
 void odd_trees_sort(struct odd_trees *o);
 
 bool odd_trees_has(const struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES]);

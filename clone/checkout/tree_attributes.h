@@ -8,15 +8,16 @@
 #include "clone/checkout/attributes.h"
 #include "clone/git/git_steps.h"
 
-/* Adds that of a folder ("" or "a/b/"), if there is one. False: t->failure. */
+/* Adds the .gitattributes of a folder ("" or "a/b/"), if there is one. False: see t->failure. */
 bool tree_attributes_push(struct transfer *t, struct attributes *a, const git_tree *tree,
 			  struct str folder) MUST_CHECK;
 
-/* The same for a folder below `parent`, by its entry. */
+/* As tree_attributes_push, for a folder below `parent` that is given by its tree entry. */
 bool tree_attributes_enter(struct transfer *t, struct attributes *a, const char *parent,
 			   const git_tree_entry *entry) MUST_CHECK;
 
-/* The values for a file, in the tree's order. False: t->failure, such as out of steps. */
+/* Finds the values for a file; call it in the tree's order. False: see t->failure, for example no
+ * steps left. */
 bool tree_attributes_find(struct transfer *t, struct attributes *a, const char *path,
 			  struct attribute_value values[ATTRIBUTES]) MUST_CHECK;
 

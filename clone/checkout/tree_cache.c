@@ -12,12 +12,12 @@
 struct cached_tree {
 	uint8_t id[TREE_CACHE_ID_BYTES];
 	uint32_t parent;
-	uint32_t files;	  /* below it */
+	uint32_t files;	  /* number of entries below it */
 	uint32_t folders; /* in it, that hold files */
 	uint32_t first;	  /* of its children in the sorted order */
 	uint32_t name_at, name_len;
-	/* Its id is not that of the tree that git would write, as below an empty folder, which an
-	 * index can't express. */
+	/* git would write another tree, for example because of an empty folder, which an index
+	 * can't express. */
 	bool is_invalid;
 };
 
@@ -133,7 +133,7 @@ compare(const void *a, const void *b, void *arg)
 	return memcmp(name_of(c, x).data, name_of(c, y).data, x->name_len);
 }
 
-/* Sums from the leaves to the root, and finds each node's children. */
+/* Sums counts from the leaves to the root, and finds the children of each node. */
 static bool
 sort(struct tree_cache *c)
 {

@@ -13,16 +13,16 @@
 /* A few hundred objects can describe billions of files, or unlimited depth. */
 #define PATH_BYTES_MAX 4000u
 #define FOLDERS_MAX    (PATH_BYTES_MAX / 2)
-/* Sum of the files whose content is looked at here: one blob may be in every folder. */
+/* Sum of the sizes of files that are read: one blob may be in every folder. */
 #define READ_MAX_BYTES (512u * 1024u * 1024u)
-/* Reads of the clock are rarer than entries. */
+/* Entries between two readings of the clock. */
 #define REPORT_ENTRIES 1024u
 
 struct folder {
 	git_tree *tree;
 	size_t next;  /* entry */
 	size_t path;  /* length of the parent's path */
-	size_t bytes; /* of its entries, as git writes them */
+	size_t bytes; /* size of its entries as git writes them */
 	bool is_odd;  /* git would write another tree */
 };
 
@@ -32,7 +32,7 @@ struct walk {
 	struct folder folders[FOLDERS_MAX]; /* from the root to the current folder */
 	size_t depth;
 	size_t entries;
-	size_t bytes_left; /* of READ_MAX_BYTES */
+	size_t bytes_left; /* counts towards READ_MAX_BYTES */
 	struct buf path;
 };
 
@@ -44,7 +44,7 @@ set_entry_failure(struct walk *w, const git_tree_entry *entry, const char *why)
 			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), why);
 }
 
-/* Reads a file. False: it is larger, or too much was read; *blob is NULL then. */
+/* Reads a file. False with *blob NULL: it is too large, or too much was read. */
 static bool
 read_small(struct walk *w, const git_tree_entry *entry, size_t max_bytes, git_blob **blob)
 {
@@ -59,8 +59,8 @@ read_small(struct walk *w, const git_tree_entry *entry, size_t max_bytes, git_bl
 	return git_blob_lookup(blob, w->transfer->repository, git_tree_entry_id(entry)) == 0;
 }
 
-/* Detects the use of git-lfs in a .gitattributes. What is not read may use it: the search for LFS
- * files has limits of its own. */
+/* Detects the use of git-lfs in a .gitattributes. A file that is not read may use it; the search
+ * for LFS files has its own limits. */
 static void
 note_attributes(struct walk *w, const git_tree_entry *entry)
 {
@@ -76,8 +76,8 @@ note_attributes(struct walk *w, const git_tree_entry *entry)
 	git_blob_free(blob);
 }
 
-/* Notes what libgit2's checkout could not survive: it reads .gitmodules and follows its includes,
- * which may name a pipe or an endless file. */
+/* Notes a .gitmodules that includes other files: libgit2's checkout follows includes, which may
+ * name a pipe or an endless file. */
 static bool
 check_gitmodules(struct walk *w, const git_tree_entry *entry)
 {
@@ -116,7 +116,8 @@ is_after(const git_tree_entry *before, const git_tree_entry *entry)
 	return order < 0 || (order == 0 && a_next < b_next);
 }
 
-/* libgit2 keeps a whole file in memory, and a few KiB can describe one of many GiB. */
+/* Checks the size of a file: libgit2 keeps whole files in memory, and a few KiB can describe one of
+ * many GiB. */
 static bool
 check_size(struct walk *w, const git_tree_entry *entry)
 {
@@ -138,7 +139,7 @@ check_size(struct walk *w, const git_tree_entry *entry)
 			   (unsigned long long)t->request->file_bytes_max);
 }
 
-/* Sums what git would write. False: an entry of another kind than git knows. */
+/* Adds the size of an entry as git writes it. False: a kind of entry that git does not know. */
 static bool
 check_mode(struct walk *w, const git_tree_entry *entry)
 {
@@ -156,7 +157,7 @@ check_mode(struct walk *w, const git_tree_entry *entry)
 static void
 note_kind(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 {
-	/* The walk has advanced to the next entry already. */
+	/* The walk is already at the next entry. */
 	size_t next = w->folders[w->depth - 1].next;
 
 	if (git_tree_entry_type(entry) == GIT_OBJECT_COMMIT)
@@ -189,8 +190,8 @@ check_entry(struct walk *w, const git_tree *tree, const git_tree_entry *entry)
 
 	if (wrong != NULL)
 		return set_entry_failure(w, entry, wrong);
-	/* A link and a folder of the same name: the folder's files would be written through the
-	 * link. */
+	/* If a link and a folder have the same name, the folder's files would be written through
+	 * the link. */
 	found = git_tree_entry_byname(tree, name);
 	if (found != NULL && found != entry)
 		return set_entry_failure(w, entry, "is a duplicate entry");
@@ -234,8 +235,8 @@ leave(struct walk *w)
 	w->path.len = last->path;
 }
 
-/* Notes a tree that is complete and was not written as git does. Zeros before a mode are in its
- * size alone. */
+/* Notes a complete tree that was not written by git. Zeros before a mode are noticed by the size
+ * alone. */
 static bool
 note_odd(struct walk *w)
 {

@@ -5,11 +5,11 @@
  */
 #include "clone/checkout/wildmatch.h"
 
-/* Where to continue after a mismatch: the pattern after a wildcard, and the text that it is tried
- * at next. */
+/* Where to continue after a mismatch: the pattern after a wildcard, and the next position in the
+ * text. */
 struct retry {
 	bool is_set;
-	bool is_folders; /* "**" and its slash: only at the start of a component */
+	bool is_folders; /* "**" and its slash: matches only at the start of a component */
 	size_t pattern;
 	size_t text;
 };
@@ -21,7 +21,7 @@ struct matcher {
 	size_t p;
 	size_t t;
 	struct retry star;
-	struct retry any; /* of a wildcard that matches '/' */
+	struct retry any; /* positions after a wildcard that matches '/' */
 	uint64_t steps;
 };
 
@@ -51,7 +51,7 @@ is_digit(unsigned char c)
 	return is_between(c, '0', '9');
 }
 
-/* *is_in: whether c is in the class. False: there is no class of that name. */
+/* Sets *is_in: whether c is in the class. False: there is no class of that name. */
 static bool
 class_has(struct str name, unsigned char c, bool *is_in)
 {
@@ -83,7 +83,7 @@ class_has(struct str name, unsigned char c, bool *is_in)
 	return false;
 }
 
-/* What stands at *p of a bracket expression, as one of its characters; 0: the pattern ends. */
+/* Returns the character at *p of a bracket expression; 0: the pattern ends. */
 static unsigned char
 bracket_char(struct str pattern, size_t *p)
 {
@@ -92,7 +92,7 @@ bracket_char(struct str pattern, size_t *p)
 	return at(pattern, *p);
 }
 
-/* "[:name:]" at *p, which becomes that of its last ']'. False: a plain '['. */
+/* Parses "[:name:]" at *p and moves *p to its last ']'. False: a plain '['. */
 static bool
 match_class(struct str pattern, size_t *p, unsigned char c, bool *is_in, bool *is_valid)
 {
@@ -107,7 +107,7 @@ match_class(struct str pattern, size_t *p, unsigned char c, bool *is_in, bool *i
 	return true;
 }
 
-/* One element of a bracket expression at *p, which becomes that of its last byte. */
+/* Matches one element of a bracket expression at *p, and moves *p to its last byte. */
 static enum bracket
 match_element(struct str pattern, size_t *p, unsigned char *before, unsigned char c)
 {
@@ -133,7 +133,7 @@ match_element(struct str pattern, size_t *p, unsigned char *before, unsigned cha
 	return is_in ? BRACKET_MATCHES : BRACKET_DIFFERS;
 }
 
-/* A bracket expression at m->p, which becomes that of its ']'. */
+/* Matches a bracket expression at m->p, and moves that to its ']'. */
 static enum bracket
 match_bracket(struct matcher *m, unsigned char c)
 {
@@ -157,7 +157,7 @@ match_bracket(struct matcher *m, unsigned char c)
 	return is_in == is_negated || (m->is_path && c == '/') ? BRACKET_DIFFERS : BRACKET_MATCHES;
 }
 
-/* Passes a run of '*' and notes where to come back to. */
+/* Skips a run of '*' and records where to continue after a mismatch. */
 static void
 take_stars(struct matcher *m)
 {
@@ -182,7 +182,7 @@ take_stars(struct matcher *m)
 	}
 }
 
-/* Tries the last wildcard on more of the text. False: no wildcard is left. */
+/* Lets the last wildcard match more of the text. False: there is no wildcard left. */
 static bool
 go_back(struct matcher *m)
 {
@@ -205,7 +205,7 @@ go_back(struct matcher *m)
 	return true;
 }
 
-/* One character of the text. False: it does not match. */
+/* Matches one character of the text. False: it does not match. */
 static bool
 match_one(struct matcher *m, bool *is_valid)
 {

@@ -8,14 +8,12 @@
 
 #include "base/str.h"
 
-/*
- * Whether the whole text matches. is_path: only "**" as a component of its own matches '/'. Takes
- * time in proportion to the product of both lengths at most, for each "**" once.
- */
+/* Whether the whole text matches. is_path: only "**" as a whole component matches '/'. The time is
+ * at most proportional to the product of both lengths, for each "**". */
 bool wildmatch(struct str pattern, struct str text, bool is_path);
 
-/* Subtracts its steps from *steps_left; 0 afterwards: it gave up, as if nothing matched. A step is
- * one character of the text, or one element of a bracket expression. */
+/* Subtracts the steps from *steps_left; 0 afterwards: it gave up, as if there were no match. A step
+ * is one character of the text, or one element of a bracket expression. */
 bool wildmatch_within(struct str pattern, struct str text, bool is_path, uint64_t *steps_left);
 
 #endif

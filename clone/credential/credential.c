@@ -48,7 +48,7 @@ credential_message_len(struct str text)
 	return end == SIZE_MAX ? 0 : end + 2;
 }
 
-/* False at the end of the message, or with *e set. */
+/* Reads a line. False: the end of the message, or an error in *e. */
 static bool
 next_line(struct str *rest, struct str *key, struct str *value, struct err *e)
 {
@@ -65,7 +65,7 @@ next_line(struct str *rest, struct str *key, struct str *value, struct err *e)
 	return !ascii_has_control(line) || err_set(e, ERR_INPUT, "line with a control character");
 }
 
-/* Parsed as git does; a value that is not a URL names no host. */
+/* Parses a URL as git does; a value that is no URL has no host. */
 static void
 take_url(struct credential_request *r, struct str url)
 {
@@ -204,7 +204,7 @@ credential_is_for(const struct credential_request *r, const struct url *origin)
 	return port == origin->port && str_equal_nocase(host, origin->host);
 }
 
-/* Quotes for the shell that runs the helper. */
+/* Quotes the text for the shell in which git runs the helper. */
 static void
 add_quoted(struct buf *out, struct str s)
 {

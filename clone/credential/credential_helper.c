@@ -28,7 +28,7 @@
 #define WAIT_MS	       (CREDENTIAL_ANSWER_MS + 5000u)
 #define INPUT_MAX      65536u /* git passes the server's WWW-Authenticate fields */
 #define SENTENCE_MAX   512
-/* Docker goes on without credentials when a helper says this. */
+/* Docker continues without credentials after this answer. */
 #define DOCKER_NOT_FOUND STR("credentials not found in native keychain")
 
 enum { EXIT_DONE = 0, EXIT_NOT_ASKED = 1, EXIT_USAGE = 2 };
@@ -105,7 +105,7 @@ set_address(struct helper *h, const char *directory, const char *name)
 	return len > 0 && (size_t)len < size;
 }
 
-/* Beside the program, where injection puts both. */
+/* Finds the socket next to the program, where injection puts both. */
 static bool
 find_beside(struct helper *h)
 {
@@ -220,7 +220,7 @@ print_for_docker(const struct helper *h, const struct credential_answer *a)
 	return ok ? EXIT_DONE : EXIT_NOT_ASKED;
 }
 
-/* Prints those parts of the answer in h->line that git knows. */
+/* Prints the parts of the answer in h->line that git knows. */
 static int
 pass_on(struct helper *h)
 {
@@ -338,7 +338,7 @@ credential_run(int argc, char **argv)
 	return code;
 }
 
-/* "host", "host:port" or a URL. */
+/* Parses "host", "host:port" or a URL. */
 static void
 read_server(struct helper *h, struct credential_request *r)
 {
@@ -354,7 +354,7 @@ read_server(struct helper *h, struct credential_request *r)
 	r->host = scheme == SIZE_MAX ? server : str_skip(server, scheme + 3);
 	slash = str_find_byte(r->host, '/');
 	r->host = str_take(r->host, slash == SIZE_MAX ? r->host.len : slash);
-	/* It is printed with the credential. */
+	/* Keep what is printed with the credential. */
 	h->input.len = server.len;
 }
 

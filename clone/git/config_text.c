@@ -17,7 +17,7 @@ struct reader {
 	void *arg;
 };
 
-/* The end is a newline; "\r\n" is one too. */
+/* Reads a character. The end of the text is a newline, and so is "\r\n". */
 static char
 next_char(struct reader *r)
 {
@@ -50,7 +50,7 @@ is_key(char c)
 	return ascii_is_alnum(c) || c == '-';
 }
 
-/* The subsection up to its quote and bracket; `c` is the blank before it. */
+/* Parses the subsection up to its quote and bracket; `c` is the blank before it. */
 static bool
 read_subsection(struct reader *r, char c)
 {
@@ -72,7 +72,7 @@ read_subsection(struct reader *r, char c)
 	return next_char(r) == ']';
 }
 
-/* Behind "[". */
+/* Parses a section after "[". */
 static bool
 read_section(struct reader *r)
 {
@@ -92,7 +92,7 @@ read_section(struct reader *r)
 	}
 }
 
-/* The byte that an escape means; '\0': none. */
+/* Returns the byte that an escape stands for; '\0': none. */
 static char
 unescape(char c)
 {
@@ -122,7 +122,7 @@ add_escaped(struct reader *r)
 	return c != '\0' && buf_add_byte(&r->value, c);
 }
 
-/* Up to the end of the line. Blanks at both ends are dropped, comments too. */
+/* Parses a value up to the end of the line. Drops comments and blanks at both ends. */
 static bool
 read_value(struct reader *r)
 {
@@ -155,7 +155,7 @@ read_value(struct reader *r)
 	}
 }
 
-/* A variable whose first character has been read. */
+/* Parses a variable whose first character has been read. */
 static bool
 read_variable(struct reader *r, char c)
 {
@@ -191,7 +191,7 @@ skip_broken(struct reader *r, size_t line)
 	while (!str_is_empty(r->rest)) {
 		struct str blank = r->rest;
 
-		/* Something has been read before it. */
+		/* A character has been read before, so data[-1] is valid. */
 		while (r->rest.data[-1] == '\n' && !str_is_empty(blank) &&
 		       (blank.data[0] == ' ' || blank.data[0] == '\t'))
 			blank = str_skip(blank, 1);
@@ -202,7 +202,7 @@ skip_broken(struct reader *r, size_t line)
 	}
 }
 
-/* One section, variable, comment or blank. */
+/* Parses one section, variable, comment or blank. */
 static bool
 read_one(struct reader *r)
 {

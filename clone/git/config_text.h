@@ -16,7 +16,7 @@
 struct config_text_entry {
 	size_t line;
 	/* "submodule.lib.path": section and variable in lower case. Empty: git can't read this
-	 * line, and what follows it up to the next line that begins a section is skipped. */
+	 * line. Everything up to the next section is then skipped. */
 	struct str name;
 	struct str value;
 	bool has_value; /* false: "name" without "=" */
@@ -24,7 +24,7 @@ struct config_text_entry {
 
 typedef void config_text_fn(const struct config_text_entry *entry, void *arg);
 
-/* Calls fn for every variable and for every line that can't be read, in their order. */
+/* Calls fn, in order, for every variable and every line that can't be read. */
 void config_text_read(struct str text, config_text_fn *fn, void *arg);
 
 /* Splits "section.subsection.variable" at its first and last dot. False: fewer than two dots. */

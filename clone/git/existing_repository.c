@@ -5,8 +5,7 @@
  */
 #include "clone/git/existing_repository.h"
 
-#include <git2.h>
-
+#include "clone/git/git_steps.h"
 #include "clone/remote_url.h"
 
 #define REMOTES_MAX 32u
@@ -48,23 +47,6 @@ compare_remotes(git_repository *repository, const struct clone_settings *setting
 	return kind;
 }
 
-static bool
-read_no_configuration(void)
-{
-	static const git_config_level_t levels[] = {
-		GIT_CONFIG_LEVEL_PROGRAMDATA,
-		GIT_CONFIG_LEVEL_SYSTEM,
-		GIT_CONFIG_LEVEL_XDG,
-		GIT_CONFIG_LEVEL_GLOBAL,
-	};
-
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, (int)levels[i], "") < 0)
-			return false;
-	}
-	return git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1) == 0;
-}
-
 enum existing_repository
 existing_repository_check(const struct clone_settings *settings, struct err *reason)
 {
@@ -75,7 +57,8 @@ existing_repository_check(const struct clone_settings *settings, struct err *rea
 		(void)err_set(reason, ERR_SYSTEM, "libgit2 initialization failed");
 		return EXISTING_UNREADABLE;
 	}
-	if (!read_no_configuration() ||
+	if (git_steps_read_no_configuration() < 0 ||
+	    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1) < 0 ||
 	    git_repository_open_ext(&repository, settings->dir, GIT_REPOSITORY_OPEN_NO_SEARCH,
 				    NULL) < 0)
 		kind = closed(reason);

@@ -127,8 +127,7 @@ compare_lines(const void *a, const void *b)
 	return memcmp(a, b, GIT_OID_HEXSZ);
 }
 
-/* Keeps each of the shallow commits that were received once: a server that is a shallow clone names
- * those of all its refs. */
+/* Appends each shallow commit once: a server that is a shallow clone lists them for all refs. */
 static bool
 list_shallow(struct transfer *t, struct buf *list)
 {
@@ -191,7 +190,7 @@ receive(struct transfer *t, const git_strarray *specs, const git_fetch_options *
 	return code;
 }
 
-/* Refs are written afterwards, all at once: see git_packed_refs.c. */
+/* Writes no refs: git_packed_refs.c writes all of them afterwards. */
 static bool
 download(struct transfer *t, const git_strarray *specs, git_remote_autotag_option_t tags)
 {
@@ -206,7 +205,7 @@ download(struct transfer *t, const git_strarray *specs, git_remote_autotag_optio
 	return code == 0 || git_steps_fail(t, code, "fetch");
 }
 
-/* With a depth: the branch or tag alone. */
+/* With a depth: fetches only the branch or tag. */
 static bool
 fetch_one(struct transfer *t)
 {

@@ -10,7 +10,7 @@
 
 #define TAGS_MAX 64u /* tags of tags */
 
-/* "<key> <hex>\n" at the start of the object. */
+/* Parses "<key> <hex>\n" at the start of the object. */
 static int
 read_id(git_odb_object *object, struct str key, git_oid *id)
 {
@@ -25,7 +25,7 @@ read_id(git_odb_object *object, struct str key, git_oid *id)
 	return git_oid_fromstrn(id, hex.data, hex.len);
 }
 
-/* What one tag refers to. */
+/* Reads the object that a tag refers to. */
 static int
 read_tag(git_odb *odb, const git_oid *id, git_oid *target)
 {

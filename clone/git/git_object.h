@@ -8,17 +8,17 @@
 
 #include <git2.h>
 
-/* Follows tags to another object. 0, or an error code of libgit2. */
+/* Follows tags to another kind of object. Returns 0 or an error code of libgit2. */
 int git_object_follow_tags(git_odb *odb, const git_oid *id, git_oid *found, git_object_t *type);
 
-/* The tree of the commit that HEAD names; freed with git_tree_free. */
+/* Reads the tree of HEAD's commit; free it with git_tree_free. */
 int git_object_head_tree(git_repository *repository, git_tree **tree);
 
-/* The mode of an entry as git reads it: of files only whether the owner may execute them counts.
- * 0: none that git writes. libgit2 takes links that are executable for files. */
+/* Returns the mode of an entry as git reads it: of files, only the owner's execute bit counts. 0:
+ * git never writes this mode. libgit2 reads executable links as files. */
 git_filemode_t git_object_entry_mode(const git_tree_entry *entry);
 
-/* The size of an object, which is not read. 0, or an error code of libgit2. */
+/* Reads the size of an object without its content. Returns 0 or an error code of libgit2. */
 int git_object_size(git_repository *repository, const git_oid *id, size_t *size);
 
 #endif

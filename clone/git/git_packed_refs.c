@@ -42,7 +42,8 @@ starts_with(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* With a depth: the requested branch or tag, and tags whose objects were received. */
+/* With a depth: whether to write the ref: the requested branch or tag, or a tag whose object was
+ * received. */
 static bool
 is_wanted(const struct transfer *t, git_odb *odb, const git_remote_head *head)
 {

@@ -50,7 +50,7 @@ set_detached(struct transfer *t, const git_oid *id, const char *source)
 	return set_text(t, &t->extra, source);
 }
 
-/* The name of a listed ref with this id; NULL: none. */
+/* Returns the name of a listed ref with this id; NULL: none. */
 static const char *
 find_listed(const struct head_list *heads, const git_oid *id)
 {
@@ -62,8 +62,8 @@ find_listed(const struct head_list *heads, const git_oid *id)
 	return NULL;
 }
 
-/* A commit that no listed ref has may be in a branch all the same; it is asked for by its id where
- * the server takes that. */
+/* Chooses a commit. If no listed ref has it, it may still be in a branch: requests it by its id if
+ * the server allows that. */
 static bool
 choose_commit(struct transfer *t, const struct head_list *heads, const char *hex)
 {
@@ -78,7 +78,7 @@ choose_commit(struct transfer *t, const struct head_list *heads, const char *hex
 	return set_text(t, &t->extra, name == NULL ? hex : name);
 }
 
-/* With a depth a submodule has its default branch as well. */
+/* With a depth also fetches a submodule's default branch. */
 static bool
 choose_submodule(struct transfer *t, const struct head_list *heads)
 {
@@ -117,8 +117,11 @@ choose_named(struct transfer *t, const struct head_list *heads)
 	       failure_set(t->failure, CLONE_PROBLEM_REF, "no branch, tag or ref \"%s\"", ref);
 }
 
-/* The branch that HEAD names; where the server does not tell, one of the same commit, as git
- * guesses it: the initial branch, master, the first one. NULL: HEAD is detached. */
+/*
+ * Returns the branch that HEAD names. If the server does not tell, guesses as git does: a branch of
+ * the same commit, preferably the initial branch, then master, then the first one. NULL: HEAD is
+ * detached.
+ */
 static const git_remote_head *
 guess_default(const struct head_list *heads, const git_remote_head *head)
 {
@@ -156,7 +159,7 @@ find_default(struct transfer *t, const struct head_list *heads, const git_remote
 	return set_text(t, &t->default_branch, found->name);
 }
 
-/* The remote has no HEAD: it names a branch that does not exist. */
+/* Handles a remote without HEAD, which names a branch that does not exist. */
 static bool
 choose_unborn(struct transfer *t, const struct head_list *heads)
 {
@@ -234,7 +237,7 @@ track_branch(struct transfer *t, const char *branch)
 	return code;
 }
 
-/* Creates a local branch where the remote's is. */
+/* Creates a local branch at the commit of the remote's branch. */
 static int
 create_branch(struct transfer *t, const char *branch)
 {
@@ -314,7 +317,7 @@ set_tag(struct transfer *t)
 	return code == 0 ? set_detached_head(t, &id) : code;
 }
 
-/* HEAD names a branch that the first commit will create. */
+/* Sets HEAD to a branch that the first commit will create. */
 static int
 set_unborn(struct transfer *t)
 {
@@ -342,8 +345,11 @@ set_remote_head(struct transfer *t)
 	return code;
 }
 
-/* With a depth only one branch was fetched. A branch "HEAD" is its own remote's HEAD: git makes
- * that a symbolic ref to itself, with which its commands fail. */
+/*
+ * Whether the remote's HEAD is written. With a depth only one branch was fetched. A branch "HEAD"
+ * is its own remote's HEAD: git would create a symbolic ref to itself, with which its commands
+ * fail.
+ */
 static bool
 has_default_branch(const struct transfer *t)
 {
@@ -353,8 +359,8 @@ has_default_branch(const struct transfer *t)
 	       (t->branch != NULL && strcmp(t->branch, t->default_branch + 11) == 0);
 }
 
-/* Writes the reflog of a ref that exists. libgit2 leaves out symbolic ones, and its words for HEAD
- * are those of a checkout. */
+/* Writes the reflog of an existing ref. libgit2 writes none for symbolic refs, and for HEAD the
+ * message of a checkout. */
 static int
 write_log(struct transfer *t, const char *name, const char *message)
 {
@@ -380,7 +386,7 @@ write_log(struct transfer *t, const char *name, const char *message)
 	return code;
 }
 
-/* As git: HEAD, its branch, and the remote's HEAD. */
+/* Writes the reflogs that git writes: of HEAD, its branch, and the remote's HEAD. */
 static int
 write_logs(struct transfer *t)
 {

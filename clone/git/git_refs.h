@@ -7,8 +7,7 @@
 
 #include "clone/git/git_steps.h"
 
-/* Chooses what HEAD will be from the refs that the remote lists. An empty remote leaves all unset.
- */
+/* Chooses what HEAD will be from the refs of the remote. For an empty remote, sets nothing. */
 bool git_refs_choose(struct transfer *t) MUST_CHECK;
 
 /* Sets HEAD, the branch that it names and what that branch tracks, as `git clone` does; in a bare

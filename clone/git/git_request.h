@@ -9,10 +9,8 @@
 
 #define GIT_REQUEST_CONNECT_TIMEOUT_MS 10000u
 
-/*
- * Called with phase and counters. False stops the clone. In CLONE_CHECKOUT libgit2 cannot be
- * stopped: unless can_stop is set, the function may end the process instead of returning.
- */
+/* Called with phase and counters. False stops the clone. libgit2 can't be stopped in
+ * CLONE_CHECKOUT: unless can_stop is set, the function may end the process instead of returning. */
 typedef bool git_progress_fn(const struct clone_progress *p, void *arg);
 
 struct git_request {
@@ -43,9 +41,9 @@ struct git_request {
 	int cancel_fd;		   /* readable: cancel */
 	git_progress_fn *on_progress;
 	void *arg;
-	bool fetches_later; /* something is fetched after this request as well */
-	/* Gives up the network, in the process that calls it: before it writes files, and once
-	 * nothing more is fetched. NULL: nothing is given up. */
+	bool fetches_later; /* something is fetched after this request too */
+	/* Drops network access of the calling process: before it writes files, and once nothing
+	 * more is fetched. NULL: keeps it. */
 	void (*leave_network)(void);
 };
 

@@ -49,7 +49,7 @@ git_steps_fail(struct transfer *t, int code, const char *step)
 	int class = last == NULL ? GIT_ERROR_NONE : last->klass;
 	struct str rest = str_from(message);
 
-	/* libgit2's words for an "ERR" packet in place of refs. */
+	/* libgit2 reports an "ERR" packet instead of refs in this form. */
 	if (t->failure->problem == CLONE_PROBLEM_NONE && class == GIT_ERROR_NET &&
 	    str_starts_with(rest, STR(REMOTE_ERROR))) {
 		failure_set(t->failure, CLONE_PROBLEM_NO_ACCESS,
@@ -87,8 +87,8 @@ git_steps_leave_network(const struct transfer *t)
 		t->request->leave_network();
 }
 
-bool
-git_steps_set_options(struct transfer *t)
+int
+git_steps_read_no_configuration(void)
 {
 	static const git_config_level_t levels[] = {
 		GIT_CONFIG_LEVEL_PROGRAMDATA,
@@ -100,6 +100,14 @@ git_steps_set_options(struct transfer *t)
 
 	for (size_t i = 0; code == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
 		code = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, (int)levels[i], "");
+	return code;
+}
+
+bool
+git_steps_set_options(struct transfer *t)
+{
+	int code = git_steps_read_no_configuration();
+
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)OBJECTS_MAX);
 	if (code == 0)

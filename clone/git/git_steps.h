@@ -25,7 +25,7 @@ struct transfer {
 	char *tag;	      /* "refs/tags/…" */
 	git_oid detached;     /* commit, or tag of one, to check out without a branch and a tag */
 	bool has_detached;
-	/* Fetched beside branches and tags: a ref of another kind, HEAD, or an object id. */
+	/* Fetched in addition to branches and tags: another kind of ref, HEAD, or an object id. */
 	char *extra;
 	char *unborn;	       /* "refs/heads/…" that HEAD names and the remote does not have */
 	struct buf shallow;    /* ids of shallow commits, one per line */
@@ -42,12 +42,16 @@ struct transfer {
 	struct transport_options transport;
 };
 
-/* Records libgit2's error in this step, unless a closer reason was recorded before. Always returns
- * false. */
+/* Records libgit2's error in this step, unless the transport or indexer has recorded a reason.
+ * Always returns false. */
 bool git_steps_fail(struct transfer *t, int code, const char *step);
 
-/* The same for an error of our own. */
+/* As git_steps_fail, for an error of our own. */
 bool git_steps_fail_err(struct transfer *t, const struct err *e);
+
+/* Makes libgit2 ignore the configuration of the system and of the user. Returns 0 or an error code
+ * of libgit2. */
+int git_steps_read_no_configuration(void);
 
 /* Sets libgit2's global options: no system or user configuration, limits. */
 bool git_steps_set_options(struct transfer *t);
@@ -55,10 +59,10 @@ bool git_steps_set_options(struct transfer *t);
 /* Reports progress; the phase never goes back. False: stop. */
 bool git_steps_report(struct transfer *t, enum clone_phase phase);
 
-/* Gives up the network, if the request says how; connections are closed. */
+/* Drops network access if the request has a function for it. Close connections before. */
 void git_steps_leave_network(const struct transfer *t);
 
-/* The class of a libgit2 error from its class (git_error_t) and its message. */
+/* Returns the class of a libgit2 error from its class (git_error_t) and its message. */
 enum clone_problem git_steps_problem(int class, const char *message);
 
 #endif

@@ -12,7 +12,7 @@ struct parse {
 	struct arena *arena;
 	gitmodules_odd_fn *on_odd;
 	void *arg;
-	bool is_full; /* on_odd was called for it */
+	bool is_full; /* whether on_odd was called for it */
 	bool no_memory;
 };
 
@@ -25,7 +25,7 @@ tell(const struct parse *p, const struct config_text_entry *entry, struct str na
 	p->on_odd(&odd, p->arg);
 }
 
-/* No part may lead to another directory, whichever separator a system has. */
+/* Whether a part leads to another directory, with the separator of any system. */
 static bool
 has_parent_part(struct str name)
 {
@@ -44,7 +44,7 @@ has_parent_part(struct str name)
 	return false;
 }
 
-/* The name becomes a path, and may hold no part that is more than a name. */
+/* Whether the name can be used as a path: each part must be a plain name. */
 static bool
 name_is_plain(struct str name)
 {
@@ -93,7 +93,7 @@ find_or_add(struct parse *p, const struct config_text_entry *entry, struct str n
 	return keep(p, name, &m->items[m->count].name) ? &m->items[m->count++] : NULL;
 }
 
-/* NULL: git accepts no other from .gitmodules. */
+/* Parses "update". NULL: git does not accept the value in .gitmodules. */
 static const char *
 update_from(struct str value)
 {
@@ -106,7 +106,7 @@ update_from(struct str value)
 	return NULL;
 }
 
-/* A boolean of git-config(1); a number other than 0 is true. */
+/* Parses a boolean of git-config(1); a number other than 0 is true. */
 static bool
 read_bool(const struct config_text_entry *entry, bool *out)
 {
@@ -132,7 +132,7 @@ read_bool(const struct config_text_entry *entry, bool *out)
 	return true;
 }
 
-/* What is wrong with a value that is ignored; NULL: nothing. */
+/* Returns what is wrong with a value, which is then ignored; NULL: nothing. */
 static const char *
 set_text(struct parse *p, const struct config_text_entry *entry, struct str *out)
 {
@@ -210,7 +210,7 @@ gitmodules_has_include(struct str text)
 	return false;
 }
 
-/* Length of "https://host" in an address; 0: it has none. */
+/* Returns the length of "https://host" in a URL; 0: it has none. */
 static size_t
 origin_length(struct str url)
 {

@@ -17,7 +17,7 @@ struct gitmodule {
 	struct str path;
 	struct str url;
 	const char *update; /* "checkout", "rebase", "merge" or "none"; NULL: not set */
-	bool is_shallow;    /* "shallow = true": its newest commit is enough */
+	bool is_shallow;    /* "shallow = true": only its newest commit is needed */
 };
 
 struct gitmodules {
@@ -25,27 +25,27 @@ struct gitmodules {
 	size_t count;
 };
 
-/* What is ignored: a line that git can't read, a value or a name that it does not accept, entries
- * beyond GITMODULES_MAX. */
+/* An ignored entry: a line that git can't read, a value or name that it does not accept, or an
+ * entry beyond GITMODULES_MAX. */
 struct gitmodules_odd {
 	size_t line;
 	struct str name; /* of the submodule; empty: unknown */
 	const char *why;
-	bool is_lost; /* a submodule can't be cloned, as far as the text was read */
+	bool is_lost; /* whether the submodule can't be cloned because of it */
 };
 typedef void gitmodules_odd_fn(const struct gitmodules_odd *odd, void *arg);
 
-/* The last of several values counts, as in git. Entries may lack path or URL. Strings live in the
- * arena. ERR_LIMIT for too large a text, ERR_MEMORY. */
+/* Parses a .gitmodules. The last of several values counts, as in git. Entries may lack path or URL.
+ * Strings are in the arena. ERR_LIMIT: the text is too large; ERR_MEMORY. */
 bool gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a,
 		      gitmodules_odd_fn *on_odd, void *arg, struct err *e) MUST_CHECK;
 
-/* Whether another reader of git's configuration could be led to other files by it: whether there is
- * anything like a section for includes, comments and values included. */
+/* Whether another reader of git's configuration could follow an include: whether the text contains
+ * anything like an include section, even in comments and values. */
 bool gitmodules_has_include(struct str text);
 
-/* "../lib.git" seen from `base`; an absolute address as it is. ERR_PROTOCOL for what leads above
- * the root, or could be taken for an option. */
+/* Resolves "../lib.git" relative to `base`; keeps an absolute URL. ERR_PROTOCOL: it leads above the
+ * root, or could be read as an option. */
 bool gitmodules_resolve_url(struct str base, struct str url, struct buf *out,
 			    struct err *e) MUST_CHECK;
 

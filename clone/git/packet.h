@@ -10,13 +10,15 @@
 
 #define PACKET_HEAD_BYTES 4u
 
-/* The length at the start of s; below PACKET_HEAD_BYTES: a flush, delimiter or end packet, which is
- * PACKET_HEAD_BYTES long. False: not a packet, or fewer than PACKET_HEAD_BYTES bytes. */
+/*
+ * Reads the length at the start of s. Flush, delimiter and end packets have a length below
+ * PACKET_HEAD_BYTES and consist of PACKET_HEAD_BYTES bytes. False: no packet, or fewer than
+ * PACKET_HEAD_BYTES bytes.
+ */
 bool packet_length(struct str s, size_t *len) MUST_CHECK;
 
-/* Takes the next packet off the front of *rest. *text is what follows its length, without a final
- * newline; it is empty for flush, delimiter and end packets. False at the end, and for what is no
- * whole packet. */
+/* Removes the next packet from *rest. *text is what follows its length, without a final newline;
+ * empty for flush, delimiter and end packets. False: the end, or no complete packet. */
 bool packet_next(struct str *rest, struct str *text) MUST_CHECK;
 
 /* Appends a packet with this text. */

@@ -18,7 +18,7 @@ packet_is_error(struct str payload, struct str *text)
 	return true;
 }
 
-/* The current packet is complete. */
+/* Handles a complete packet. True: it is an error. */
 static bool
 ends_in_error(const struct packet_watch *w, struct str *text)
 {
@@ -41,7 +41,7 @@ count(struct packet_watch *w)
 		w->message_bytes += w->size > PACKET_HEAD_BYTES ? w->size : PACKET_HEAD_BYTES;
 }
 
-/* Takes what belongs to the current packet off *data. */
+/* Removes the bytes of the current packet from *data. */
 static void
 take(struct packet_watch *w, struct str *data, size_t end)
 {

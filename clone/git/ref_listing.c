@@ -32,7 +32,7 @@ ref_listing_is_shallow(struct str line, struct str *id)
 	return id->len == ID_DIGITS && ascii_all_lower_hex(*id);
 }
 
-/* Capabilities follow the first ref, after a NUL. */
+/* Reads the capabilities, which follow the first ref after a NUL. */
 static void
 note_capabilities(struct ref_listing *l, struct str packet)
 {
@@ -50,7 +50,7 @@ note_capabilities(struct ref_listing *l, struct str packet)
 	}
 }
 
-/* Looks at one packet. False: *shallow is full. */
+/* Handles one packet. False: *shallow is full. */
 static bool
 note_packet(struct ref_listing *l, struct str packet, struct buf *shallow, bool *is_shallow)
 {
@@ -63,7 +63,7 @@ note_packet(struct ref_listing *l, struct str packet, struct buf *shallow, bool 
 	return true;
 }
 
-/* Moves whole packets, but for those that are taken out, to what is ready. */
+/* Moves complete packets to the part that is ready, without those that are removed. */
 static bool
 scan(struct ref_listing *l, struct buf *shallow)
 {

@@ -13,7 +13,7 @@ struct ref_listing {
 	struct buf text; /* received and not passed on */
 	size_t ready;	 /* bytes at its start that may be passed on */
 	size_t received; /* bytes in all */
-	bool is_broken;	 /* not packets: passed on as it is */
+	bool is_broken;	 /* not packets: passed on unchanged */
 	bool is_sha256;
 	bool takes_ids; /* the server accepts wants of objects that it does not list */
 };
@@ -21,8 +21,8 @@ struct ref_listing {
 void ref_listing_init(struct ref_listing *l);
 void ref_listing_fini(struct ref_listing *l);
 
-/* Adds received bytes; none: the listing is complete. Ids of shallow commits are appended to
- * *shallow, one per line. False: no memory, or more shallow commits than it may hold. */
+/* Adds received bytes; an empty view: the listing is complete. Appends ids of shallow commits to
+ * *shallow, one per line. False: out of memory, or too many shallow commits. */
 bool ref_listing_add(struct ref_listing *l, struct str received, struct buf *shallow) MUST_CHECK;
 
 /* Copies what is ready; 0: more must be received first. */

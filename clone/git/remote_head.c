@@ -35,7 +35,7 @@ read_answer(struct head_query *q, struct err *e)
 	return true;
 }
 
-/* Sends the request with the token where the server asks for it. */
+/* Sends the request, and again with the token if the server asks for it. */
 static bool
 ask(struct head_query *q, const char *path, const char *type, struct err *e)
 {
@@ -92,7 +92,7 @@ write_command(struct buf *body)
 	       packet_add(body, STR("ref-prefix HEAD\n")) && buf_add_str(body, STR("0000"));
 }
 
-/* "unborn HEAD symref-target:refs/heads/trunk" */
+/* Parses "unborn HEAD symref-target:refs/heads/trunk". */
 static bool
 find_target(struct str answer, struct buf *name)
 {

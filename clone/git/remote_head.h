@@ -9,8 +9,8 @@
 
 #include "clone/git/transport.h"
 
-/* Appends the ref, such as "refs/heads/trunk". False: the server does not tell, or can't be asked;
- * waits at most 30 s. */
+/* Appends the ref, such as "refs/heads/trunk". False: the server does not tell, or can't be asked.
+ * Waits at most 30 s. */
 bool remote_head_ask(const struct transport_options *options, struct buf *name) MUST_CHECK;
 
 #endif

@@ -19,7 +19,7 @@
 #define PIECE_BYTES	  65536u
 #define REMOTE_TEXT_BYTES 512u
 
-/* Stall timeouts that a server may send messages for, without pack data. */
+/* Stall timeouts during which a server may send messages without pack data. */
 #define MESSAGES_STALLS 30u
 
 /* Limit of the ref listing, which is kept in memory: a million refs with long names. */
@@ -68,7 +68,7 @@ set_failure_err(struct transport *t, const struct err *e)
 	return set_failure(t, problem, e->text);
 }
 
-/* The text that GitLab answers git with when it refuses; as in git, only plain text is shown. */
+/* Reads the text with which GitLab refuses a request. As in git, only plain text is used. */
 static void
 read_remote_text(struct transport *t, const struct fetch_stream_head *head)
 {
@@ -152,7 +152,7 @@ read_more(struct transport_call *x, struct err *e)
 	return buf_add(&x->early, piece, len) || err_set(e, ERR_LIMIT, "too many shallow commits");
 }
 
-/* What the server says in place of what was asked for. */
+/* Handles an error that the server sends instead of the response. */
 static int
 set_failure_text(struct transport *t, struct str text)
 {
@@ -168,7 +168,7 @@ set_failure_text(struct transport *t, struct str text)
 	return GIT_ERROR;
 }
 
-/* Removes the list of shallow commits, which libgit2 does not know, from the response. */
+/* Removes the list of shallow commits from the response, because libgit2 does not know it. */
 static int
 read_shallow(struct transport_call *x)
 {
@@ -312,7 +312,7 @@ receive_listing(struct transport_call *x)
 	if (!ref_listing_add(&x->listing, (struct str){piece, len}, o->shallow))
 		return set_failure(x->transport, CLONE_PROBLEM_REFUSED,
 				   "out of memory, or too many shallow commits");
-	/* libgit2 1.5 would only say that the listing is malformed. */
+	/* libgit2 1.5 would only report a malformed listing. */
 	if (x->listing.is_sha256)
 		return set_failure(
 			x->transport, CLONE_PROBLEM_REFUSED,

@@ -38,7 +38,7 @@ struct transport_options {
 	void *arg;
 };
 
-/* The same limits for requests of our own. */
+/* Returns the same limits for our own requests. */
 struct fetch_stream_options transport_stream_options(const struct transport_options *options);
 
 /* A git_transport_cb; `options` is a struct transport_options, which must outlive the remote. */

@@ -70,7 +70,8 @@ compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A remote that was renamed or points elsewhere gets no refs. */
+/* Whether the remote still exists with this URL. A remote that was renamed or points elsewhere gets
+ * no refs. */
 static bool
 is_still_origin(git_repository *repository, const struct clone_settings *settings)
 {
@@ -199,7 +200,7 @@ unshallow(const struct history *h, struct clone_failure *f)
 	     history_read(h->git_fd, SHALLOW, &text, f);
 	if (ok && !keep_others(odb, buf_view(&text), &rest))
 		ok = failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
-	/* Where the server's own history ends. */
+	/* Keep the shallow commits where the server's own history ends. */
 	ok = ok && history_read(h->mark_fd, "repository/" SHALLOW, &rest, f);
 	if (ok && rest.len > 0)
 		log_warn(NULL, "history: some commits remain shallow, because the server no longer "
@@ -225,7 +226,7 @@ receive(const struct git_request *request, struct history *h, struct clone_failu
 	return history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f);
 }
 
-/* In an order that leaves a valid repository wherever it is interrupted. */
+/* Publishes in an order that leaves a valid repository after every step. */
 static bool
 show(struct transfer *t, struct history *h)
 {

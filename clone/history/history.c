@@ -213,7 +213,7 @@ history_clear(struct history *h, struct clone_failure *f)
 	       failure_set_errno(f, errno, "clear %s", h->repository);
 }
 
-/* Name of a pack from that of its index: "pack-<hex>.idx". */
+/* Returns the name of a pack from that of its index: "pack-<hex>.idx". */
 static bool
 index_name(const char *file, struct str *name)
 {
@@ -296,8 +296,8 @@ history_set_received(struct history *h, struct clone_failure *f)
 	return ok;
 }
 
-/* True if the file is in place, moved now or by an earlier run, which may have removed `from` (-1).
- */
+/* True if the file is in place: moved now, or by an earlier run, which may have removed `from`
+ * (-1). */
 static bool
 move_file(int from, int to, const char *name)
 {
@@ -358,7 +358,9 @@ history_set_remote_head(const struct history *h)
 			RENAME_NOREPLACE);
 }
 
-/* If killed in here, the next run repeats all of it, because "due" is removed last. */
+/*
+ * If the process is killed in here, the next run repeats all of it, because "due" is removed last.
+ */
 void
 history_finish(struct history *h)
 {

@@ -25,11 +25,11 @@ struct history {
 /* Marks a fresh clone: its history is pending. */
 bool history_mark(const char *dir, struct clone_failure *f) MUST_CHECK;
 
-/* Whether history is pending. Finishes the cleanup of a killed run. */
+/* Whether history is pending. Completes the cleanup of a killed run. */
 bool history_is_due(const char *dir);
 
-/* Resumes after a killed run. Fails if another process has the lock or the repository cannot be
- * read. history_fini must be called in any case. */
+/* Opens the repository; continues the work of a killed run. Fails if another process has the lock
+ * or the repository can't be read. Call history_fini in any case. */
 bool history_init(struct history *h, const char *dir, struct clone_failure *f) MUST_CHECK;
 
 /* Removes what was received so far, so that `repository` can be created. */
@@ -45,8 +45,8 @@ bool history_publish(struct history *h, struct clone_failure *f) MUST_CHECK;
 /* Sets refs/remotes/origin/HEAD as in `repository`, unless it exists. */
 void history_set_remote_head(const struct history *h);
 
-/* Takes git's lock on a file in .git: creates `name`.lock for writing. -1 with a transient failure
- * if it is held. Must be followed by history_replace or history_unlock. */
+/* Takes git's lock on a file in .git: creates `name`.lock for writing. Returns -1, with a transient
+ * failure if the lock is held. Call history_replace or history_unlock afterwards. */
 int history_lock(const struct history *h, const char *name, struct clone_failure *f) MUST_CHECK;
 /* Replaces the file's content by `text`, or removes the file if text is empty. */
 bool history_replace(const struct history *h, const char *name, int lock_fd, struct str text,
@@ -57,7 +57,7 @@ void history_unlock(const struct history *h, const char *name, int lock_fd);
 bool history_read(int directory, const char *name, struct buf *out,
 		  struct clone_failure *f) MUST_CHECK;
 
-/* Everything is in place: removes the ".keep" files and our directory. */
+/* Call it once everything is in place: removes the ".keep" files and our directory. */
 void history_finish(struct history *h);
 
 void history_fini(struct history *h);

@@ -42,7 +42,7 @@ compare_refs(const void *a, const void *b)
 	return compare_str(((const struct ref_line *)a)->name, ((const struct ref_line *)b)->name);
 }
 
-/* Index of the first name that is not less than `name`. */
+/* Returns the index of the first name that is not less than `name`. */
 static size_t
 lower_bound(const struct ref_names *taken, struct str name)
 {
@@ -178,7 +178,7 @@ parse(struct refs *refs, struct str text, struct str *head, struct err *e)
 	return true;
 }
 
-/* Drops refs from index `from` on that conflict with taken names. */
+/* Removes refs from index `from` on that conflict with taken names. */
 static void
 choose(struct refs *refs, size_t from, const struct ref_names *taken)
 {

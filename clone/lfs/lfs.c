@@ -73,7 +73,7 @@ lfs_find(struct lfs *lfs, const char *path, struct str content)
 	return found;
 }
 
-/* Notes the object of a file, if it is a pointer. */
+/* Records the object of a file, if it is a pointer. */
 static bool
 scan_file(struct scan *s, const char *folder, const git_tree_entry *entry)
 {
@@ -160,7 +160,7 @@ scan(struct transfer *t, struct lfs *lfs)
 	/* GIT_EUSER: our callback has recorded the reason, or was told to stop. */
 	if (code < 0)
 		ok = code != GIT_EUSER && git_steps_fail(t, code, "find LFS files");
-	/* They count what the checkout writes from here on. */
+	/* From here on the counters are those of the checkout. */
 	t->progress.counters.files_done = 0;
 	t->progress.counters.files_total = 0;
 	git_tree_free(tree);
@@ -191,7 +191,7 @@ configure_filters(struct transfer *t)
 	return code == 0 || git_steps_fail(t, code, "configure LFS");
 }
 
-/* Opens .git/lfs and creates its folders; -1: t->failure. */
+/* Opens .git/lfs and creates its folders; -1: see t->failure. */
 static int
 open_folders(struct transfer *t, struct lfs *lfs)
 {
@@ -215,7 +215,7 @@ open_folders(struct transfer *t, struct lfs *lfs)
 	return dir;
 }
 
-/* Why nothing can be fetched. */
+/* False: e says why nothing is fetched. */
 static bool
 check_limits(const struct transfer *t, const struct lfs *lfs, struct err *e)
 {
@@ -284,7 +284,7 @@ lfs_fetch(struct transfer *t)
 		note_missing(t, &e);
 		return true;
 	}
-	t->lfs->filter.steps_left = LFS_FILTER_STEPS; /* the checkout asks for no more */
+	t->lfs->filter.steps_left = LFS_FILTER_STEPS; /* the checkout reads no other objects */
 	ok = download(t, &remote);
 	lfs_remote_fini(&remote);
 	return ok;

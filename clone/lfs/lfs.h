@@ -16,9 +16,9 @@
 struct lfs;
 
 /*
- * Before the checkout. Afterwards t->lfs holds the objects that were fetched, or is NULL, and
- * CLONE_NOTE_LFS tells whether LFS files remain pointers. Failing to fetch is logged and does not
- * fail the clone. False: t->failure.
+ * Call it before the checkout. Afterwards t->lfs has the objects that were fetched, or is NULL;
+ * CLONE_NOTE_LFS says whether LFS files remain pointers. Logs failures to fetch, which do not fail
+ * the clone. False: see t->failure.
  */
 bool lfs_fetch(struct transfer *t) MUST_CHECK;
 void lfs_free(struct lfs *lfs);
@@ -26,7 +26,8 @@ void lfs_free(struct lfs *lfs);
 /* Whether the attributes of a file make it an LFS file. */
 bool lfs_applies(const struct attribute_value values[ATTRIBUTES]);
 
-/* The path of the object for a pointer file, which the caller frees; NULL: it remains a pointer. */
+/* Returns the path of the object for a pointer file, which the caller frees; NULL: the file remains
+ * a pointer. */
 char *lfs_find(struct lfs *lfs, const char *path, struct str content);
 
 #endif

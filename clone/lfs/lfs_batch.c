@@ -70,7 +70,7 @@ read_authorization(const struct json_node *header, struct lfs_action *action, st
 	return true;
 }
 
-/* Of a text for the log: its start, NULL without memory. */
+/* Copies the start of a text for the log; NULL: out of memory. */
 static const char *
 copy_message(struct str text, struct arena *arena)
 {
@@ -100,7 +100,7 @@ read_object(const struct json_node *node, struct lfs_action *action, struct aren
 	return read_authorization(json_find(download, "header"), action, arena, e);
 }
 
-/* The index of the object with this id that has no action yet; count: none. */
+/* Returns the index of the object with this id that has no action yet; count: none. */
 static size_t
 find_object(struct str oid, struct lfs_object *const *objects, size_t count,
 	    const struct lfs_action *actions)

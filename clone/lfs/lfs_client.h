@@ -18,15 +18,15 @@ struct lfs_job {
 	struct clone_failure failure;
 };
 
-/* Asks for the addresses of up to LFS_BATCH_OBJECTS_MAX objects; fills the jobs' actions, whose
- * strings are in the arena. */
+/* Requests the URLs of up to LFS_BATCH_OBJECTS_MAX objects. Fills the jobs' actions, whose strings
+ * are in the arena. */
 bool lfs_client_ask(struct fetch_stream *client, struct lfs_remote *r, struct lfs_job *jobs,
 		    size_t count, struct arena *arena, struct clone_failure *f) MUST_CHECK;
 
 /*
- * Downloads into the directory lfs_dir: tmp/…, then objects/<2 digits>/<2 digits>/<oid> once size
- * and SHA-256 are right. What is there of an earlier attempt is continued. Never writes more than
- * the pointer's size. Reports in job->failure.
+ * Downloads to tmp/… in the directory lfs_dir, then moves the object to objects/<2 digits>/<2
+ * digits>/<oid> if size and SHA-256 match. Continues the download of an earlier attempt. Never
+ * writes more than the pointer's size. Reports in job->failure.
  */
 bool lfs_client_download(struct fetch_stream *client, struct lfs_remote *r, int lfs_dir,
 			 struct lfs_job *job) MUST_CHECK;

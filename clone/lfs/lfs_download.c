@@ -25,9 +25,9 @@ struct pool {
 	struct lfs_remote *remote;
 	struct lfs_objects *objects;
 	int lfs_dir;
-	struct clone_failure *failure; /* the first that is final, else the last */
+	struct clone_failure *failure; /* the first final failure, otherwise the last one */
 	struct fetch_stream *client;   /* of the calling thread */
-	uint64_t received;	       /* in this transfer before LFS */
+	uint64_t received;	       /* bytes received in this clone before LFS */
 	uint64_t done_bytes;
 	unsigned warnings;
 	struct arena arena;
@@ -138,7 +138,7 @@ report(struct pool *p)
 	return failure_set(t->failure, CLONE_PROBLEM_INTERNAL, "stopped");
 }
 
-/* The failure of one object. Full disks end it all. */
+/* Records the failure of one object. A full disk ends all downloads. */
 static void
 note_failure(struct pool *p, const struct lfs_job *job)
 {
@@ -171,7 +171,7 @@ end_batch(struct pool *p)
 	p->count = p->next = p->ended = 0;
 }
 
-/* Has the threads do the jobs. False: stopped. */
+/* Runs the jobs in the threads. False: stopped. */
 static bool
 run_jobs(struct pool *p, size_t count)
 {
@@ -191,7 +191,7 @@ run_jobs(struct pool *p, size_t count)
 	return ok && report(p);
 }
 
-/* Takes the next objects that are wanted, from *at on. */
+/* Collects the next wanted objects, from *at on. */
 static size_t
 take_objects(struct pool *p, size_t *at)
 {
@@ -204,7 +204,7 @@ take_objects(struct pool *p, size_t *at)
 	return count;
 }
 
-/* One attempt at all that is wanted. False: stopped, or it makes no sense to go on. */
+/* Makes one attempt for all wanted objects. False: stopped, or another attempt would not help. */
 static bool
 run_attempt(struct pool *p)
 {

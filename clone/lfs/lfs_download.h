@@ -10,10 +10,8 @@
 #include "clone/lfs/lfs_objects.h"
 #include "clone/lfs/lfs_remote.h"
 
-/*
- * Sets each object's state and reports progress. False: at least one object is missing, why is in
- * f; or the clone is to be stopped, and t->failure is set.
- */
+/* Sets each object's state and reports progress. False: at least one object is missing, see f; or
+ * the clone must stop, see t->failure. */
 bool lfs_download(struct transfer *t, struct lfs_remote *r, struct lfs_objects *objects,
 		  int lfs_dir, struct clone_failure *f) MUST_CHECK;
 

@@ -20,20 +20,20 @@ struct lfs_objects { /* initially zeroed */
 	uint64_t bytes; /* of all objects, each once; UINT64_MAX: more */
 };
 
-/* False: no memory. */
+/* False: out of memory. */
 bool lfs_objects_add(struct lfs_objects *o, const struct lfs_pointer *p) MUST_CHECK;
 
-/* Removes duplicates and sums. Needed before lfs_objects_find. */
+/* Removes duplicates and computes the sum. Call it before lfs_objects_find. */
 void lfs_objects_sort(struct lfs_objects *o);
 
-/* NULL: not among them. */
+/* NULL: there is none. */
 struct lfs_object *lfs_objects_find(const struct lfs_objects *o, const struct lfs_pointer *p);
 
 size_t lfs_objects_count(const struct lfs_objects *o, enum lfs_state state);
 
 void lfs_objects_fini(struct lfs_objects *o);
 
-/* Adds without overflow; UINT64_MAX instead. */
+/* Adds; UINT64_MAX on overflow. */
 uint64_t lfs_objects_sum(uint64_t a, uint64_t b);
 
 #endif

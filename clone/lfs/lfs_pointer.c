@@ -25,7 +25,7 @@ is_version(struct str value)
 	return false;
 }
 
-/* Takes the value of the next line, which has to start with the key and a space. */
+/* Reads the value of the next line, which must start with the key and a space. */
 static bool
 take_value(struct str *rest, struct str key, struct str *value)
 {

@@ -9,7 +9,7 @@
 
 #define LFS_OID_BYTES  32u
 #define LFS_OID_DIGITS 64u
-/* git-lfs takes larger files for content. */
+/* git-lfs treats larger files as content. */
 #define LFS_POINTER_MAX_BYTES 1024u
 
 struct lfs_pointer {
@@ -17,7 +17,7 @@ struct lfs_pointer {
 	uint64_t size;		    /* of the content, bytes; at most INT64_MAX */
 };
 
-/* False: no pointer file, or one with extensions, which need programs of their own. */
+/* False: no pointer file, or one with extensions, which would require other programs. */
 bool lfs_pointer_parse(struct lfs_pointer *p, struct str text) MUST_CHECK;
 
 /* Lower-case hexadecimal, NUL-terminated. */

@@ -32,7 +32,7 @@ lfs_remote_fini(struct lfs_remote *r)
 	arena_fini(&r->arena);
 }
 
-/* Whether it names something in the pod, on its node or at the cloud's metadata service. */
+/* Whether the host is in the pod, on its node or in the cloud's metadata service. */
 static bool
 is_local(const struct lfs_remote *r, struct str host)
 {
@@ -40,7 +40,7 @@ is_local(const struct lfs_remote *r, struct str host)
 	       str_ends_with(host, STR(".localhost"));
 }
 
-/* An address at another origin than the server's. */
+/* Checks a URL at another origin than the server's. */
 static bool
 check_other(const struct lfs_remote *r, const struct url *u, struct lfs_place *place, struct err *e)
 {

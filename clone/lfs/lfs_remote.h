@@ -22,9 +22,9 @@ struct lfs_remote {
 	bool is_gitlab;
 	const struct clone_origins *origins; /* CLONE_LFS_ORIGINS */
 	const struct secret *token;	     /* NULL: none */
-	struct cidr_set local;		     /* addresses that other origins may not have */
-	uint64_t stall_timeout_ms;	     /* for a batch answer as a whole */
-	atomic_bool sends_token;	     /* the server has asked for credentials */
+	struct cidr_set local;	   /* addresses that hosts of other origins may not have */
+	uint64_t stall_timeout_ms; /* for a whole batch answer */
+	atomic_bool sends_token;   /* the server has asked for credentials */
 	atomic_bool is_cancelled;
 };
 
@@ -33,20 +33,21 @@ bool lfs_remote_init(struct lfs_remote *r, const struct git_request *request,
 		     struct err *e) MUST_CHECK;
 void lfs_remote_fini(struct lfs_remote *r);
 
-/* What is known of an address. */
+/* Properties of a URL. */
 struct lfs_place {
-	bool is_server;			/* it has the server's origin */
-	const struct cidr_set *refused; /* where its name may not lead; NULL: anywhere */
+	bool is_server; /* it has the server's origin */
+	/* Addresses that its host may not have; NULL: no restriction. */
+	const struct cidr_set *refused;
 };
 
-/* Whether an object may be fetched from this address. ERR_DENIED. */
+/* Whether an object may be fetched from this URL (ERR_DENIED). */
 bool lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_place *place,
 		       struct err *e) MUST_CHECK;
 
 /*
- * Appends the address of an object, NUL-terminated. GitLab names itself by its public address,
- * which the pod may not reach: its own downloads (".../gitlab-lfs/objects/<oid>") are asked for at
- * the origin of the clone.
+ * Appends the URL of an object, NUL-terminated. GitLab returns its public URL, which the pod may
+ * not reach, so its own downloads (".../gitlab-lfs/objects/<oid>") are requested at the origin of
+ * the clone.
  */
 bool lfs_remote_append_address(const struct lfs_remote *r, struct str href,
 			       const struct lfs_pointer *p, struct buf *out,

@@ -26,10 +26,10 @@ struct indexer_options {
 };
 
 /*
- * Until it is removed, the repository has an object database that takes packs and has no objects:
- * libgit2 asks for each ref of the server whether its object is there, and would search the disk
- * each time. options must outlive it. Returns 0 or an error code of libgit2; *former is for
- * indexer_remove, which does nothing for NULL.
+ * Replaces the repository's object database, until indexer_remove, by one that accepts packs and
+ * has no objects. libgit2 asks for each ref of the server whether its object exists, and would
+ * search the disk each time. options must outlive it. Returns 0 or an error code of libgit2. Pass
+ * *former to indexer_remove, which does nothing for NULL.
  */
 int indexer_install(struct git_repository *repository, const struct indexer_options *options,
 		    struct git_odb **former);

@@ -54,10 +54,12 @@ struct pack_table {
 bool pack_table_init(struct pack_table *t, struct err *e) MUST_CHECK;
 void pack_table_fini(struct pack_table *t);
 
-/* Appends an entry, zeroed but for its links. NULL: no memory, or more objects than declared. */
+/*
+ * Appends an entry, zeroed but for its links. NULL: out of memory, or more objects than declared.
+ */
 struct pack_entry *pack_table_add(struct pack_table *t, struct err *e) MUST_CHECK;
 
-/* Index of the entry at this offset, or PACK_NONE. */
+/* Returns the index of the entry at this offset, or PACK_NONE. */
 uint32_t pack_table_find(const struct pack_table *t, uint64_t offset);
 
 static inline struct pack_entry *
@@ -66,7 +68,7 @@ pack_at(const struct pack_table *t, uint32_t index)
 	return &t->segments[index >> PACK_SEGMENT_BITS][index & (PACK_SEGMENT_ENTRIES - 1u)];
 }
 
-/* Bytes of head and compressed data. */
+/* Returns the number of bytes of head and compressed data. */
 uint64_t pack_table_length(const struct pack_table *t, uint32_t index);
 
 #endif

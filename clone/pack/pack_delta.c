@@ -33,8 +33,8 @@ read_length(const uint8_t **at, const uint8_t *end, uint64_t *value)
 	return true;
 }
 
-/* Offset (four bytes) and length (three bytes) of a copy; each byte is present if its bit is set.
- */
+/* Reads offset (four bytes) and length (three bytes) of a copy; each byte is present if its bit is
+ * set. */
 static bool
 read_copy(const uint8_t **at, const uint8_t *end, unsigned flags, struct delta_instruction *s)
 {

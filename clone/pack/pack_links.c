@@ -182,7 +182,7 @@ grow(const struct pack_links *l, struct shard *s)
 	return true;
 }
 
-/* False: no memory. */
+/* Records a reference. False: out of memory. */
 static bool
 insert_locked(struct pack_links *l, struct shard *s, uint64_t h, const uint8_t *id)
 {

@@ -42,7 +42,7 @@ on_object(uint32_t index, struct pack_block *object, void *arg, struct err *e)
 	return pack_hashers_add(p->hashers, index, object, e);
 }
 
-/* Waits for bytes. False at the end. */
+/* Waits for bytes. False: the end. */
 static bool
 wait_for_bytes(struct pack_parser *p, size_t *len)
 {

@@ -120,7 +120,7 @@ fail_locked(struct pack_resolve *r, const struct err *e)
 	pthread_cond_broadcast(&r->work);
 }
 
-/* The next object that has deltas and is not a delta itself. */
+/* Returns the next object that has deltas and is no delta itself. */
 static struct delta_base *
 next_root_locked(struct pack_resolve *r)
 {
@@ -164,7 +164,7 @@ pick_locked(struct pack_resolve *r, struct task *task)
 	return true;
 }
 
-/* False: nothing is left to do. */
+/* Takes a task. False: there is nothing left to do. */
 static bool
 take_locked(struct pack_resolve *r, struct task *task)
 {
@@ -290,7 +290,7 @@ end_apply(struct pack_resolve *r, struct delta_base *base, struct delta_base *ma
 		node_free(r, base);
 }
 
-/* Drops a base after a failure; those on the stack are freed at the end. */
+/* Removes a base after a failure; bases on the stack are freed at the end. */
 static bool
 give_up(struct pack_resolve *r, const struct task *task, const struct err *e)
 {
@@ -400,7 +400,7 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 	}
 	r->running = r->threads_count;
 	pthread_mutex_unlock(&r->lock);
-	/* Fewer threads than wanted will do. */
+	/* Fewer threads than wanted are acceptable. */
 	if (r->threads_count == 0) {
 		pack_resolve_free(r);
 		return NULL;

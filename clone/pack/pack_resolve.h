@@ -16,11 +16,10 @@ struct pack_resolve;
 struct pack_resolve *pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory,
 				      unsigned threads, struct err *e) MUST_CHECK;
 
-/* Waits at most timeout_ms. True once all threads are done; *deltas is the number resolved so far.
- */
+/* Waits at most timeout_ms. True: all threads are done. *deltas is the number resolved so far. */
 bool pack_resolve_wait(struct pack_resolve *r, unsigned timeout_ms, uint32_t *deltas) MUST_CHECK;
 
-/* After pack_resolve_wait returned true: whether all deltas were resolved. */
+/* Whether all deltas were resolved; call it after pack_resolve_wait returned true. */
 bool pack_resolve_end(struct pack_resolve *r, struct err *e) MUST_CHECK;
 void pack_resolve_free(struct pack_resolve *r); /* stops running threads */
 

@@ -95,7 +95,7 @@ unusual(struct pack_scan *s, struct err *e, const char *what)
 	return err_set(e, ERR_PROTOCOL, "%s", what);
 }
 
-/* Gathers header or trailer bytes. True once `wanted` bytes are there. */
+/* Collects header or trailer bytes. True once there are `wanted` bytes. */
 static bool
 gather(struct pack_scan *s, size_t wanted, const uint8_t **data, size_t *len)
 {
@@ -228,7 +228,7 @@ link_to_base(struct pack_scan *s, struct err *e)
 	return start_data(s, e);
 }
 
-/* Offsets use an encoding of their own: each further byte also adds one. */
+/* Reads an offset, whose encoding adds one with each further byte. */
 static bool
 read_distance(struct pack_scan *s, uint8_t byte, struct err *e)
 {
@@ -259,7 +259,7 @@ end_data(struct pack_scan *s, struct err *e)
 	return true;
 }
 
-/* One inflate step, into the object or into the scratch buffer. */
+/* Inflates once, into the object or into the scratch buffer. */
 static bool
 read_data(struct pack_scan *s, const uint8_t **data, size_t *len, struct err *e)
 {

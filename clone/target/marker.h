@@ -7,10 +7,10 @@
 
 #include "clone/clone.h"
 
-/* False if CLONE_MARKER is not set. */
+/* Whether CLONE_MARKER is set and exists. */
 bool marker_is_there(const struct clone_settings *settings);
 
-/* A failure is logged as a warning. */
+/* Creates CLONE_MARKER; logs a failure as a warning. */
 void marker_write(const struct clone_settings *settings);
 
 #endif

@@ -110,10 +110,8 @@ remove_temporary(int holder, const char *name, int fd)
 	(void)unlinkat(holder, name, AT_REMOVEDIR);
 }
 
-/*
- * Removes a temporary directory of an earlier run: it must belong to our user and hold an unlocked
- * marker. Without a marker it is removed only if it is empty.
- */
+/* Removes a temporary directory of an earlier run: it must belong to our user and hold an unlocked
+ * marker. Without a marker it is removed only if it is empty. */
 static bool
 sweep_one(int holder, const char *name, bool is_target, struct clone_failure *f)
 {
@@ -178,7 +176,7 @@ is_mount_point(const char *dir, const char *parent)
 	return lstat(dir, &a) < 0 || stat(parent, &b) < 0 || a.st_dev != b.st_dev;
 }
 
-/* Whether an empty directory must be kept (a mount point, or not ours to replace). */
+/* Whether an empty directory must be kept: a mount point, or one that we may not replace. */
 static bool
 must_stay(struct target *t, const char *parent)
 {
@@ -343,7 +341,7 @@ commit_inside(struct target *t, struct clone_failure *f)
 	return ok;
 }
 
-/* Makes the new name durable. Not every file system supports it. */
+/* Syncs the directory, so that the new name is durable. Not every file system supports it. */
 static void
 sync_directory(const char *path)
 {
@@ -380,9 +378,8 @@ target_commit(struct target *t, struct clone_failure *f)
 
 	if (tree < 0)
 		return failure_set_errno(f, errno, "open %s", t->tree);
-	/* After a power failure no name may lead to files that were never written. syncfs(2)
-	 * reports failed writes only to descriptors that were open before them, so this one is
-	 * opened early. */
+	/* After a power failure no name may lead to incomplete files. syncfs(2) reports failed
+	 * writes only for descriptors that were open before them, so lock_fd is opened early. */
 	ok = syncfs(t->lock_fd) == 0 || failure_set_errno(f, errno, "sync %s", t->tree);
 	if (ok)
 		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);

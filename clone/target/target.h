@@ -37,15 +37,13 @@ struct target {
 /* Inspects dir, an absolute path. */
 bool target_look(const char *dir, enum target_kind *kind, struct clone_failure *f) MUST_CHECK;
 
-/*
- * Cleans up after killed runs and inspects dir. Creates the temporary directory for TARGET_ABSENT
- * and TARGET_EMPTY. target_fini must be called in any case.
- */
+/* Cleans up after killed runs and inspects dir. Creates the temporary directory for TARGET_ABSENT
+ * and TARGET_EMPTY. Call target_fini in any case. */
 bool target_init(struct target *t, const char *dir, enum target_kind *kind,
 		 struct clone_failure *f) MUST_CHECK;
 
-/* The directory that contains all changes until target_fini; the caller frees it. NULL: no memory.
- */
+/* Returns the directory that contains all changes until target_fini; the caller frees it. NULL: out
+ * of memory. */
 char *target_base(const struct target *t) MUST_CHECK;
 
 /* Gives the tree and everything created in it to this group, which must be one of the process's. */

@@ -70,7 +70,7 @@ is_dot(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Inode number of an entry; 0: it does not exist. */
+/* Returns the inode number of an entry; 0: it does not exist. */
 static uint64_t
 inode_of(int at, const char *name)
 {
@@ -79,7 +79,7 @@ inode_of(int at, const char *name)
 	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-/* All entries of a directory except "." and ".."; ".git" comes last. */
+/* Lists all entries of a directory except "." and ".."; ".git" is last. */
 static bool
 entries_list(struct entries *n, int fd)
 {
@@ -220,7 +220,7 @@ move_back(const struct entries *n, int temporary, int tree, int to)
 	return ok && unlinkat(temporary, BACK, 0) == 0;
 }
 
-/* With the journal in place. */
+/* Moves the entries; the journal must be in place. */
 static bool
 move_all(const struct entries *n, int temporary, int to, struct clone_failure *f)
 {

@@ -13,18 +13,16 @@
 
 #define TARGET_MOVE_TREE "tree"
 
-/*
- * Moves all entries of TARGET_MOVE_TREE in `temporary` to `to`, on the same file system. If a name
- * is taken, it rolls back and fails with CLONE_PROBLEM_NOT_EMPTY.
- */
+/* Moves all entries of TARGET_MOVE_TREE in `temporary` to `to`, on the same file system. If a name
+ * is taken, it rolls back and fails with CLONE_PROBLEM_NOT_EMPTY. */
 bool target_move_run(int temporary, int to, struct clone_failure *f) MUST_CHECK;
 
-/* Completes what a killed run began. Does nothing without a journal; rolls back if a name is taken.
- */
+/* Completes the move of a killed run. Does nothing without a journal; rolls back if a name is
+ * taken. */
 bool target_move_resume(int temporary, int to, struct clone_failure *f) MUST_CHECK;
 
-/* Removes TARGET_MOVE_TREE and the journal. False: entries remain to be moved or rolled back by the
- * next run; or with errno. */
+/* Removes TARGET_MOVE_TREE and the journal. False: entries remain for the next run, or an error
+ * with errno. */
 bool target_move_settle(int temporary);
 
 #endif

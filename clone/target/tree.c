@@ -54,7 +54,8 @@ struct removal {
 
 static bool remove_children(struct removal *r, int fd, unsigned depth);
 
-/* A rename cannot replace a non-empty directory: then the next name is tried. */
+/* Renames a directory to the top. If the new name is taken by a non-empty directory, tries the next
+ * name. */
 static bool
 raise_directory(struct removal *r, int at, const char *name)
 {

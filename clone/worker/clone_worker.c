@@ -202,7 +202,9 @@ run_git(struct worker *w)
 	return ok;
 }
 
-/* Waits and reports regularly, so that the parent does not see a stall. False: stop requested. */
+/*
+ * Waits and reports regularly, so that the parent does not detect a stall. False: stop requested.
+ */
 static bool
 wait_for_attempt(struct worker *w, uint64_t delay_ms)
 {
@@ -302,7 +304,7 @@ on_history(void *arg)
 	return !must_stop(w);
 }
 
-/* Only as a child: the parent has been told that the clone is done and the IDE is open. */
+/* Only in a child: the parent already knows that the clone is done, and the IDE is open. */
 static void
 fetch_history(struct worker *w)
 {
@@ -335,10 +337,8 @@ clone_into_target(struct worker *w)
 		marker_write(w->settings);
 }
 
-/*
- * The sidecar starts before other init containers, which may correct the volume's permissions: a
- * target that is not writable is tried again, a minute at most.
- */
+/* The sidecar starts before other init containers, which may correct the volume's permissions: a
+ * target that is not writable is tried again for a minute. */
 static bool
 open_target(struct worker *w, enum target_kind *kind)
 {

@@ -22,10 +22,10 @@ struct report {
 /* worker_fd: pipe to the parent; -1: standard error. */
 void report_init(struct report *r, int worker_fd);
 
-/* False when the reader has closed the pipe. */
+/* False: the reader has closed the pipe. */
 bool report_show(struct report *r, const struct clone_progress *p) MUST_CHECK;
 
-/* "12.3 MiB"; always NUL-terminated. */
+/* Formats as "12.3 MiB"; always NUL-terminated. */
 void report_format_size(uint64_t bytes, char *out, size_t size);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/process/fd.h"
 #include "clone/clone_progress.h"
 
-#define START "{\"time\":" /* progress begins with another member */
+#define START "{\"time\":" /* the first member, which differs from that of progress lines */
 
 void
 worker_log_send(const struct log_record *record, void *arg)
@@ -26,7 +26,7 @@ worker_log_send(const struct log_record *record, void *arg)
 		log_record_write_json(&own, &line);
 		buf_add_byte(&line, '\n');
 	}
-	/* A parent that is gone is noticed by the next report of progress. */
+	/* The next progress report notices that the parent has ended. */
 	if (buf_is_ok(&line))
 		(void)!fd_write_all(*(const int *)arg, buf_view(&line));
 	buf_fini(&line);
@@ -38,7 +38,7 @@ worker_log_is_line(struct str line)
 	return str_starts_with(line, STR(START));
 }
 
-/* Numbers, booleans and strings; log lines have no other fields. */
+/* Copies numbers, booleans and strings; log lines have no other fields. */
 static void
 copy_field(struct json_writer *w, const struct json_member *m)
 {

@@ -8,14 +8,14 @@
 
 #include "base/log/log_observer.h"
 
-/* In the worker, for log_observe: arg points to the pipe's descriptor. Lines over
- * CLONE_PROGRESS_LINE_MAX lose their fields. Any thread. */
+/* In the worker, for log_observe: sends a line; arg points to the pipe's descriptor. Lines longer
+ * than CLONE_PROGRESS_LINE_MAX lose their fields. Any thread may call it. */
 log_observer_fn worker_log_send;
 
-/* In the parent: whether the line from the pipe is one of the log. */
+/* In the parent: whether the line from the pipe is a log line. */
 bool worker_log_is_line(struct str line);
 
-/* Checks such a line and shows it to the observer. ERR_PROTOCOL if it is malformed. */
+/* Checks such a line and passes it to the observer. ERR_PROTOCOL: it is malformed. */
 bool worker_log_receive(struct str line, struct err *e) MUST_CHECK;
 
 #endif

@@ -40,14 +40,15 @@ worker_process_read_token(struct secret **token)
 	return n == 0 && (len == 0 || *token != NULL);
 }
 
-/* Threads inherit both. A SCHED_IDLE thread yields the core at once to any other; the cgroup's
- * share is unaffected. */
+/* Lowers both priorities, which threads inherit. A SCHED_IDLE thread yields the core at once to any
+ * other; the share of the cgroup does not change. */
 static void
 lower_priority(void)
 {
 	const struct sched_param none = {.sched_priority = 0};
 
-	if (sched_getscheduler(0) != SCHED_OTHER) /* what the operator chose for the sidecar */
+	/* The operator has chosen a policy for the sidecar. */
+	if (sched_getscheduler(0) != SCHED_OTHER)
 		return;
 	(void)sched_setscheduler(0, SCHED_IDLE, &none);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);

@@ -8,11 +8,11 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-/* Ends the worker with its parent and lowers its priority below the IDE's, unless the sidecar was
- * started with a scheduling policy other than the usual one. */
+/* Makes the worker end with its parent, and lowers its priority below the IDE's unless the sidecar
+ * was started with a non-default scheduling policy. */
 void worker_process_setup(void);
 
-/* Reads the token until end of file. No token at all is not an error. */
+/* Reads the token until end of file. An empty token is no error. */
 bool worker_process_read_token(struct secret **token) MUST_CHECK;
 
 #endif

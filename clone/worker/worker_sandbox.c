@@ -28,7 +28,8 @@ clone_permit(const struct clone_settings *settings, struct confine_rules *rules,
 		confine_add(rules, dirname(marker), CONFINE_READ | CONFINE_WRITE);
 }
 
-/* Files are written in processes without network while something is still to be fetched. */
+/* Whether the worker forks: while something is still to be fetched, files are written in processes
+ * without network. */
 static bool
 forks(const struct clone_settings *settings)
 {

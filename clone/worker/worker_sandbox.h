@@ -9,14 +9,15 @@
 #include "base/err.h"
 #include "clone/settings.h"
 
-/* At the start: no programs, no listeners, no files but the system's, the target's surroundings
- * and GitLab's authorities. Files of secrets are not among them. */
+/* Call it at the start: permits no programs, no listeners, and no files but the system's, the
+ * target's surroundings and GitLab's authorities. Files with secrets are not among them. */
 void worker_sandbox_enter(const struct clone_settings *settings);
 
-/* Once nothing more is fetched, and connections are closed: no sockets. May be called again. */
+/* Call it once nothing more is fetched and connections are closed: permits no sockets. May be
+ * called again. */
 void worker_sandbox_leave_network(void);
 
-/* Changes only below these directories; NULL is skipped. */
+/* Permits changes only below these directories; ignores NULL. */
 void worker_sandbox_keep(const char *directory, const char *other);
 
 #endif

@@ -40,8 +40,8 @@ unlinkat(int at, const char *name, int flags)
 	return (int)syscall(SYS_unlinkat, at, name, flags);
 }
 
-/* Between the making of a file, its content and its name as well. Nothing here outlives the
- * machine. */
+/* Stops between the creation of a file, its content and its name. Nothing here has to survive a
+ * power failure. */
 int
 fsync(int fd)
 {

@@ -36,7 +36,7 @@ test_done_at_once(void **state)
 	assert_int_equal(run_until(f, CLONE_DONE)->percent, 100);
 }
 
-/* Lets a script that reads from the output go on, to its end. */
+/* Lets a script that reads from the output continue to its end. */
 static void
 go_on(struct fixture *f)
 {
@@ -50,7 +50,7 @@ go_on(struct fixture *f)
 	f->awaits_history = false;
 }
 
-/* The IDE opens while the worker goes on; whatever becomes of it then. */
+/* The IDE opens while the worker continues, whatever happens to it then. */
 static void
 test_history_behind_a_clone_that_is_done(void **state)
 {
@@ -102,7 +102,7 @@ test_history_behind_a_clone_that_is_done(void **state)
 }
 
 static void
-test_off_and_waiting(void **state)
+test_no_clone_and_waiting_for_a_user(void **state)
 {
 	struct fixture *f = *state;
 	struct err e = ERR_INIT;
@@ -166,7 +166,7 @@ read_output(const struct fixture *f, char *text, size_t size)
 }
 
 static void
-test_what_the_worker_gets(void **state)
+test_arguments_and_environment_of_the_worker(void **state)
 {
 	struct fixture *f = *state;
 	char text[16384];
@@ -289,10 +289,10 @@ main(void)
 		T(test_all_phases),
 		T(test_done_at_once),
 		T(test_history_behind_a_clone_that_is_done),
-		T(test_off_and_waiting),
+		T(test_no_clone_and_waiting_for_a_user),
 		T(test_token_of_the_settings_starts_at_once),
 		T(test_token_that_is_too_long),
-		T(test_what_the_worker_gets),
+		T(test_arguments_and_environment_of_the_worker),
 		T(test_free_ends_the_worker),
 		T(test_updates_are_throttled),
 		T(test_watches_may_stop_each_other),

@@ -25,7 +25,7 @@ has(const struct environment *env, const char *variable)
 }
 
 static void
-test_nothing_of_ours_but_proxies(void **state)
+test_only_proxy_variables_are_inherited(void **state)
 {
 	struct environment env;
 
@@ -78,7 +78,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_of_ours_but_proxies),
+		cmocka_unit_test(test_only_proxy_variables_are_inherited),
 		cmocka_unit_test(test_too_many_are_a_failure),
 		cmocka_unit_test(test_value_without_room_is_a_failure),
 	};

@@ -44,7 +44,7 @@ static const struct clone_progress sample = {
 };
 
 static void
-test_json_comes_back(void **state)
+test_json_round_trip(void **state)
 {
 	struct clone_progress parsed;
 	struct err e = ERR_INIT;
@@ -112,7 +112,7 @@ test_odd_lfs_figures_are_refused(void **state)
 }
 
 static void
-test_history_comes_back(void **state)
+test_history_round_trip(void **state)
 {
 	static const char *const strange[] = {
 		"{\"state\":\"odd\",\"objects_done\":0,\"objects_total\":0,\"bytes\":0}",
@@ -148,7 +148,7 @@ test_history_comes_back(void **state)
 		assert_int_equal(why.code, ERR_PROTOCOL);
 		buf_fini(&text);
 	}
-	/* It comes behind a clone that is done, never beside one. */
+	/* History exists only after a clone that is done, never during one. */
 	done.phase = CLONE_CHECKOUT;
 	buf_clear(&line);
 	assert_true(clone_progress_json(&done, &line));
@@ -232,7 +232,7 @@ test_percent_only_grows(void **state)
 	progress_update_percent(&p);
 	assert_in_range(p.percent, 2, 59);
 	unsigned half = p.percent;
-	p.counters.objects_total = 1000; /* a server that changes its mind */
+	p.counters.objects_total = 1000; /* the server has corrected its total */
 	progress_update_percent(&p);
 	assert_int_equal(p.percent, half);
 	p.phase = CLONE_RESOLVING;
@@ -302,7 +302,7 @@ test_phases_follow_in_order(void **state)
 }
 
 static void
-test_every_state_has_words(void **state)
+test_every_state_has_a_message(void **state)
 {
 	struct clone_progress p = {.phase = CLONE_OFF};
 
@@ -327,7 +327,7 @@ test_every_state_has_words(void **state)
 }
 
 static void
-test_words_leave_out_the_relative_root(void **state)
+test_messages_omit_the_relative_root(void **state)
 {
 	struct clone_settings rooted = settings;
 	struct clone_progress p = {.phase = CLONE_RECEIVING};
@@ -343,7 +343,7 @@ test_words_leave_out_the_relative_root(void **state)
 }
 
 static void
-test_words_are_bounded(void **state)
+test_messages_are_bounded(void **state)
 {
 	struct clone_settings longest = settings;
 	struct clone_progress p = {.phase = CLONE_FAILED};
@@ -383,7 +383,7 @@ test_sizes_for_people(void **state)
 }
 
 static void
-test_what_is_left(void **state)
+test_estimate_of_the_time_left(void **state)
 {
 	struct clone_progress p = {.phase = CLONE_RECEIVING, .counters.objects_total = 1000};
 	struct progress_phase phase = {.phase = CLONE_OFF};
@@ -411,20 +411,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json_comes_back),
+		cmocka_unit_test(test_json_round_trip),
 		cmocka_unit_test(test_odd_lfs_figures_are_refused),
-		cmocka_unit_test(test_history_comes_back),
+		cmocka_unit_test(test_history_round_trip),
 		cmocka_unit_test(test_every_name_comes_back),
 		cmocka_unit_test(test_garbage_is_refused),
 		cmocka_unit_test(test_percent_only_grows),
 		cmocka_unit_test(test_percent_with_absurd_totals),
 		cmocka_unit_test(test_rate_follows_the_last_seconds),
 		cmocka_unit_test(test_phases_follow_in_order),
-		cmocka_unit_test(test_every_state_has_words),
-		cmocka_unit_test(test_words_leave_out_the_relative_root),
-		cmocka_unit_test(test_words_are_bounded),
+		cmocka_unit_test(test_every_state_has_a_message),
+		cmocka_unit_test(test_messages_omit_the_relative_root),
+		cmocka_unit_test(test_messages_are_bounded),
 		cmocka_unit_test(test_sizes_for_people),
-		cmocka_unit_test(test_what_is_left),
+		cmocka_unit_test(test_estimate_of_the_time_left),
 	};
 
 	return cmocka_run_group_tests_name("clone/progress", tests, NULL, NULL);

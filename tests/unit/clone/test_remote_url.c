@@ -249,7 +249,7 @@ test_further_origins(void **state)
 }
 
 static void
-test_what_may_pass_by_itself(void **state)
+test_statuses_worth_a_retry(void **state)
 {
 	static const struct {
 		long status;
@@ -297,7 +297,7 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_ssh_server_at_another_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_further_origins, setup, teardown),
-		cmocka_unit_test(test_what_may_pass_by_itself),
+		cmocka_unit_test(test_statuses_worth_a_retry),
 		cmocka_unit_test(test_pauses_grow_within_bounds),
 	};
 

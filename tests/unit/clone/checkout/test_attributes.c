@@ -121,7 +121,7 @@ test_macros(void **state)
 	expect(a, "d", ATTRIBUTE_TEXT, "F");
 	expect(a, "e", ATTRIBUTE_IDENT, "-");
 	expect(a, "f", ATTRIBUTE_IDENT, "T");
-	/* Only the root defines macros. */
+	/* Only the root's file defines macros. */
 	push(a, "x/", "[attr]here text\ng here\nb mine\n");
 	expect(a, "x/g", ATTRIBUTE_TEXT, "?");
 	expect(a, "x/b", ATTRIBUTE_TEXT, "auto");
@@ -168,7 +168,7 @@ test_limits(void **state)
 	}
 	assert_false(attributes_push(a, STR("a/a/a/a/a/a/a/a/"), (struct str){text, len - 1}, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
-	/* What was left is free again. */
+	/* The memory of folders that were left is free again. */
 	attributes_leave(a, STR("b"));
 	err_clear(&e);
 	assert_true(attributes_push(a, STR("b/"), (struct str){text, len - 1}, &e));
@@ -202,7 +202,7 @@ test_memory_limit(void **state)
 	}
 }
 
-/* Finds a file until it takes too long; returns how often that worked. */
+/* Finds a file until no steps are left; returns how often that worked. */
 static size_t
 count_finds(const char *line, size_t lines, struct str path, uint64_t steps)
 {
@@ -232,12 +232,12 @@ test_steps_limit(void **state)
 	struct str path = STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 
 	(void)state;
-	/* Ordinary files cost what they have rules. */
+	/* The cost of ordinary files depends on the number of rules. */
 	assert_int_equal(count_finds("*.c text\n", 10, path, 1000000000), 1000000);
 	assert_in_range(count_finds("*.c text\n", 1000, path, 1000000), 900, 1000);
 	assert_in_range(count_finds("*a*a*a*a*a*a*a*b text\n", 1000, path, 10000000), 1, 200);
 	assert_in_range(count_finds("/**/a*/**/a*/**/b text\n", 1000, path, 10000000), 1, 200);
-	/* Reading costs as well, as do many macros. */
+	/* Reading and many macros cost steps too. */
 	assert_int_equal(count_finds("# comment\n", 1000, path, 30000), 0);
 	assert_in_range(count_finds("[attr]m text\n* m -m !m m\n", 1000, path, 1000000), 1, 1000);
 }

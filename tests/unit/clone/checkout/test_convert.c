@@ -14,7 +14,7 @@
 
 #define ID "0123456789012345678901234567890123456789"
 
-/* What a file has to be after it was checked out with these attributes. */
+/* Checks a file's content after the checkout with these attributes. */
 static void
 expect_of(const char *line, struct str in, enum convert_result result, struct str wanted)
 {
@@ -70,14 +70,14 @@ test_ident(void **state)
 	(void)state;
 	CHANGED("ident", "$Id$ $Id: x $", "$Id: " ID " $ $Id: " ID " $");
 	CHANGED("ident eol=crlf", "$Id$\n", "$Id: " ID " $\r\n");
-	/* Keywords of others, open ones, and what follows "$Id". */
+	/* Keywords of other systems, unterminated ones, and other text after "$Id". */
 	CHANGED("ident", "$Id: a b $", "$Id: a b $");
 	CHANGED("ident", "$Id: a\n$Id$", "$Id: a\n$Id: " ID " $");
 	CHANGED("ident", "$Id", "$Id");
 	CHANGED("ident text=auto", "$Id: a b $ $Id$", "$Id: a b $ $Id: " ID " $");
 	CHANGED("ident text=auto", "$Id:$", "$Id: " ID " $");
 	CHANGED("ident text=auto", "$Id: open", "$Id: open");
-	/* The two ways of git differ here. */
+	/* git's two ways differ here. */
 	CHANGED("ident", "$$Id$", "$$Id$");
 	CHANGED("ident text=auto", "$$Id$", "$$Id: " ID " $");
 	CHANGED("ident", "$Id\0$Id$", "$Id\0$Id$");

@@ -22,7 +22,7 @@
 #define FILES	    2000u
 #define LARGE_BYTES (3u * 1024u * 1024u)
 
-/* What files are known by: the address of their number. */
+/* Identifies files by the address of their number. */
 static unsigned numbers[FILES + 2];
 
 struct fixture {
@@ -144,19 +144,19 @@ write_many(struct fixture *x, unsigned threads)
 }
 
 static void
-test_on_this_thread(void **state)
+test_no_threads(void **state)
 {
 	write_many(*state, 0);
 }
 
 static void
-test_on_one_more(void **state)
+test_one_thread(void **state)
 {
 	write_many(*state, 1);
 }
 
 static void
-test_on_as_many_as_are_asked_for(void **state)
+test_requested_number_of_threads(void **state)
 {
 	write_many(*state, 64);
 }
@@ -180,7 +180,7 @@ test_modes_and_links(void **state)
 	program.owner = &numbers[1];
 	assert_non_null(w);
 	assert_true(files_writer_add(w, &link, &f) && files_writer_add(w, &program, &f));
-	/* More than may be on its way at once. */
+	/* More than can be queued at a time. */
 	for (unsigned i = 2; i < 12; i++) {
 		const struct file file = {.path = calloc(1, 16),
 					  .mode = 0100644,
@@ -203,7 +203,7 @@ test_modes_and_links(void **state)
 	assert_int_equal(st.st_size, LARGE_BYTES);
 }
 
-/* The file in question after some that are fine; all that was handed over comes back. */
+/* Adds the file after some valid ones; the callback runs for all of them. */
 static void
 expect_failure(struct fixture *x, const char *bad_path, const struct file *bad, const char *words)
 {
@@ -238,7 +238,7 @@ expect_failure(struct fixture *x, const char *bad_path, const struct file *bad, 
 }
 
 static void
-test_what_is_there_stays(void **state)
+test_existing_files_remain(void **state)
 {
 	struct fixture *x = *state;
 	const struct file bad = {.mode = 0100644, .data = "new", .len = 3};
@@ -282,11 +282,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_on_this_thread, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_on_one_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_on_as_many_as_are_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_thread, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_requested_number_of_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_modes_and_links, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_there_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_existing_files_remain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_instead_of_a_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_to_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_that_start_with_a_nul, setup, teardown),

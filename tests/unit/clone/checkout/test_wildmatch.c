@@ -82,7 +82,7 @@ test_matches(void **state)
 	}
 }
 
-/* Going back to each wildcard in turn would take as many steps as there are atoms. */
+/* Backtracking to each wildcard in turn would take as many steps as there are atoms. */
 static void
 test_many_wildcards(void **state)
 {

@@ -182,7 +182,7 @@ test_answers(void **state)
 	buf_fini(&out);
 }
 
-/* No value can bring a line of its own. */
+/* No value can add a line. */
 static void
 test_no_injection(void **state)
 {

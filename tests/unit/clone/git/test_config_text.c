@@ -54,7 +54,7 @@ list_ours(struct str text, struct listing *l)
 	assert_true(buf_is_ok(&l->text));
 }
 
-/* False: git can't read it. */
+/* False: git can't read the text. */
 static bool
 list_theirs(struct str text, char *out, size_t *len)
 {
@@ -75,7 +75,7 @@ list_theirs(struct str text, char *out, size_t *len)
 	return ok;
 }
 
-/* Pieces that the syntax consists of, in any order. */
+/* Pieces of the syntax, in random order. */
 static const char *const pieces[] = {
 	"[submodule \"lib\"]\n",
 	"[submodule \"a/b c\"]",
@@ -139,7 +139,7 @@ make_text(char *out, unsigned *seed)
 	size_t len = 0;
 	unsigned count = 1 + (unsigned)rand_r(seed) % PIECES_MAX;
 
-	/* Most texts are ones that git can read up to their end. */
+	/* git can read most texts to their end. */
 	for (unsigned i = 0; i < count; i++) {
 		bool is_any = rand_r(seed) % 16 == 0;
 		size_t at = (size_t)rand_r(seed) % (sizeof(pieces) / sizeof(pieces[0]));
@@ -155,7 +155,7 @@ make_text(char *out, unsigned *seed)
 	return len;
 }
 
-/* As far as git reads: up to the first line that it can't. */
+/* Compares up to the first line that git can't read. */
 static void
 check(struct str text, unsigned number)
 {
@@ -205,7 +205,7 @@ test_every_piece_by_itself(void **state)
 	check(STR(""), 0);
 }
 
-/* git gives the whole file up. */
+/* git refuses the whole file. */
 static void
 test_a_broken_line_costs_its_section(void **state)
 {

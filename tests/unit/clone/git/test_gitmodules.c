@@ -39,7 +39,7 @@ parse(struct gitmodules *m, const char *text, struct arena *a, struct odd_list *
 }
 
 static void
-test_what_is_read(void **state)
+test_entries_that_are_read(void **state)
 {
 	struct odd_list odd;
 	struct gitmodules m;
@@ -69,9 +69,9 @@ test_what_is_read(void **state)
 	arena_fini(&a);
 }
 
-/* One odd entry, which is told, and one behind it, which is read. */
+/* One odd entry, which is reported, and one after it, which is read. */
 static void
-test_what_is_odd_costs_its_entry(void **state)
+test_odd_entries_are_ignored(void **state)
 {
 	static const struct {
 		const char *text;
@@ -115,7 +115,7 @@ test_what_is_odd_costs_its_entry(void **state)
 }
 
 static void
-test_their_number_is_bounded(void **state)
+test_number_of_entries_is_bounded(void **state)
 {
 	struct odd_list odd = {.count = 0};
 	struct gitmodules m;
@@ -176,9 +176,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_read),
-		cmocka_unit_test(test_what_is_odd_costs_its_entry),
-		cmocka_unit_test(test_their_number_is_bounded),
+		cmocka_unit_test(test_entries_that_are_read),
+		cmocka_unit_test(test_odd_entries_are_ignored),
+		cmocka_unit_test(test_number_of_entries_is_bounded),
 		cmocka_unit_test(test_relative_addresses),
 	};
 

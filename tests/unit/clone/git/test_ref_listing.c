@@ -71,7 +71,7 @@ test_shallow_commits_are_taken_out(void **state)
 }
 
 static void
-test_what_is_no_listing_is_passed_on(void **state)
+test_other_data_is_passed_on(void **state)
 {
 	(void)state;
 	check_all_steps(STR("<html>Not a git server</html>"), STR("<html>Not a git server</html>"),
@@ -100,7 +100,7 @@ test_capabilities(void **state)
 				    &ids));
 	assert_true(!l.takes_ids && l.is_sha256);
 	ref_listing_fini(&l);
-	/* A ref may be called so. */
+	/* A ref may have such a name. */
 	ref_listing_init(&l);
 	assert_true(ref_listing_add(&l, STR("0026x object-format=sha256 refs/heads\n"), &ids));
 	assert_false(l.is_sha256);
@@ -132,7 +132,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shallow_commits_are_taken_out),
-		cmocka_unit_test(test_what_is_no_listing_is_passed_on),
+		cmocka_unit_test(test_other_data_is_passed_on),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_packets),
 	};

@@ -76,7 +76,7 @@ run_history(void)
 	return false;
 }
 
-/* True: it ended by itself. */
+/* True: it was not killed. */
 static bool
 run_killed(unsigned call)
 {
@@ -104,7 +104,7 @@ run_script(const char *script)
 		fail_msg("%s", script);
 }
 
-/* A clone with a depth of 1, and all of its origin received beside. */
+/* A clone with a depth of 1, and its complete origin. */
 static const char make_template[] =
 	"set -eu; "
 	"export HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b "
@@ -129,7 +129,7 @@ static const char make_template[] =
 
 static const char make_copy[] = "rm -rf now && cp -a template now";
 
-/* A user's git, while nobody has cleaned up. */
+/* A user's git runs before the cleanup. */
 static const char check_between[] =
 	"set -eu; cd now; test -z \"$(git fsck --full --no-dangling 2>&1)\"; "
 	"case $(git rev-list --count HEAD origin/main) in 1|4) ;; *) exit 1;; esac";
@@ -177,7 +177,7 @@ test_killed_twice(void **state)
 	}
 }
 
-/* A lock that is git's is not taken for ours, neither by this run nor by the next. */
+/* A lock of git is not taken for ours, neither by this run nor by the next one. */
 static void
 test_a_lock_of_git(void **state)
 {
@@ -192,7 +192,7 @@ test_a_lock_of_git(void **state)
 	run_script(check_end);
 }
 
-/* What the user's own git has taken away is noticed; a link is not followed. */
+/* Files that the user's own git has removed are noticed; a link is not followed. */
 static void
 test_a_pack_that_has_gone(void **state)
 {

@@ -39,7 +39,7 @@ test_room(void **state)
 	assert_true(ref_names_has_room(&(struct ref_names){NULL, 0}, STR("a")));
 }
 
-/* Every pair of names, each way round, by what git says of them. */
+/* Every pair of names, in both orders, compared with git. */
 static void
 test_room_for_each_pair(void **state)
 {
@@ -91,7 +91,7 @@ test_merge(void **state)
 	check("", fresh,
 	      HEAD A " refs/remotes/origin/topic\n" A " refs/tags/v2\n^" B "\n" B " refs/tags/v3\n",
 	      3);
-	/* Kept as it is, with what it promises, and in order. */
+	/* The old file is kept unchanged, with its header, and in order. */
 	check(HEAD B " refs/remotes/origin/main\n" B " refs/tags/v1\n^" A "\n", fresh,
 	      HEAD B " refs/remotes/origin/main\n" A " refs/remotes/origin/topic\n" B
 		     " refs/tags/v1\n^" A "\n" A " refs/tags/v2\n^" B "\n" B " refs/tags/v3\n",
@@ -104,7 +104,7 @@ test_merge(void **state)
 }
 
 static void
-test_strange_files(void **state)
+test_malformed_files(void **state)
 {
 	static const char *const strange[] = {
 		"x",	      A " refs/tags/v1",	 A "\n",       A " \n",
@@ -139,7 +139,7 @@ main(void)
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_room_for_each_pair),
 		cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_strange_files),
+		cmocka_unit_test(test_malformed_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,7 @@ read(const char *objects, struct lfs_action *action, struct arena *arena)
 	return ok;
 }
 
-/* An answer with so many objects that were not asked for. */
+/* Builds an answer with this many objects that were not requested. */
 static bool
 read_many(size_t count, struct lfs_action *action, struct arena *arena)
 {
@@ -251,7 +251,7 @@ expect(const struct place *p, const char *address, bool is_allowed, bool is_serv
 	assert_int_equal(found.is_server, is_server);
 }
 
-/* Names that GitLab or its storage choose may not lead into the pod either. */
+/* Names that GitLab or its storage choose may not resolve to addresses in the pod. */
 static void
 expect_guard(const struct place *p, const char *address, bool is_guarded)
 {

@@ -27,7 +27,7 @@
 
 static char folder[64];
 
-/* A shell command that must succeed. */
+/* Runs a shell command, which must succeed. */
 static inline void PRINTF_LIKE(1, 2) run(const char *format, ...)
 {
 	char command[3072];
@@ -40,7 +40,7 @@ static inline void PRINTF_LIKE(1, 2) run(const char *format, ...)
 		fail_msg("%s", command);
 }
 
-/* Source, history, and the packs that git makes of them. */
+/* Creates a repository with history, and packs of it by git. */
 static inline int
 make_packs(void **state)
 {
@@ -129,7 +129,7 @@ look_at_files(const char *repository, struct outcome *o)
 	closedir(d);
 }
 
-/* Indexes a pack that comes in pieces, in a repository of its own at folder/r. */
+/* Indexes a pack in pieces, in a new repository at folder/r. */
 static inline void
 index_pack(struct str pack, size_t piece, const struct indexer_options *options, struct outcome *o)
 {

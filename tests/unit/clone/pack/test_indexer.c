@@ -52,7 +52,7 @@ test_pack_of_git(void **state)
 	buf_fini(&pack);
 }
 
-/* Hardly anything fits into memory: objects are dropped and made again, or lie in files. */
+/* Almost nothing fits into memory: objects are evicted and rebuilt, or stored in files. */
 static void
 test_tiny_budgets(void **state)
 {
@@ -151,7 +151,7 @@ test_thin_pack_without_its_bases(void **state)
 	buf_fini(&pack);
 }
 
-/* Cut anywhere, a pack fails and leaves nothing. */
+/* A pack that is cut anywhere fails and leaves no files. */
 static void
 test_cut_packs(void **state)
 {
@@ -171,7 +171,7 @@ test_cut_packs(void **state)
 	buf_fini(&pack);
 }
 
-/* Whatever byte is damaged, it is noticed. */
+/* Any damaged byte is detected. */
 static void
 test_damaged_packs(void **state)
 {
@@ -210,7 +210,7 @@ test_stopped_by_progress(void **state)
 	buf_fini(&pack);
 }
 
-/* Packs made by hand. */
+/* Packs built by this test. */
 
 static bool
 has_object(git_repository *repository, const git_oid *id)
@@ -223,7 +223,7 @@ has_object(git_repository *repository, const git_oid *id)
 	return has;
 }
 
-/* An object of each ref is looked for before a pack is asked for: 20,000 refs would mean 20,000
+/* libgit2 looks for the object of each ref before it requests a pack: 20,000 refs would mean 20,000
  * searches of the disk. */
 static void
 test_disk_is_not_searched(void **state)

@@ -108,7 +108,7 @@ test_absent_and_empty(void **state)
 }
 
 static void
-test_what_is_a_repository(void **state)
+test_existing_repositories(void **state)
 {
 	struct fixture *f = *state;
 
@@ -126,7 +126,7 @@ test_what_is_a_repository(void **state)
 }
 
 static void
-test_what_is_occupied(void **state)
+test_occupied_targets(void **state)
 {
 	struct fixture *f = *state;
 
@@ -259,7 +259,7 @@ test_move_is_undone_when_a_name_is_taken(void **state)
 }
 
 static void
-test_places_that_are_none(void **state)
+test_unusable_targets(void **state)
 {
 	static const char *const places[] = {"/", "//", "", "relative", "/tmp/..", "/tmp/."};
 
@@ -312,7 +312,7 @@ test_long_names(void **state)
 }
 
 static void
-test_deep_trees_go_with_few_descriptors(void **state)
+test_deep_trees_need_few_descriptors(void **state)
 {
 	struct fixture *f = *state;
 	struct rlimit few = {64, 64};
@@ -357,7 +357,7 @@ test_removing_follows_no_link(void **state)
 	assert_true(tree_remove(AT_FDCWD, path_in(f, "never")));
 }
 
-/* Code in the IDE's container, between two steps of ours: a link in the place of what we made. */
+/* Code in the IDE's container replaces what we created by a link, between two of our steps. */
 static void
 test_temporary_folder_that_becomes_a_link(void **state)
 {
@@ -387,7 +387,7 @@ test_temporary_folder_that_becomes_a_link(void **state)
 	free(temporary);
 }
 
-/* What is swapped for a link to outside right before its mode is changed. */
+/* The entry that is replaced by a link to outside just before its mode is changed. */
 static const char *swapped;
 
 static void
@@ -444,8 +444,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_absent_and_empty, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_a_repository, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_occupied, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_existing_repositories, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_occupied_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit_to_an_absent_target, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_commit_parents_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit_never_replaces, setup, teardown),
@@ -453,10 +453,10 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_move_is_undone_when_a_name_is_taken, setup,
 						teardown),
-		cmocka_unit_test(test_places_that_are_none),
+		cmocka_unit_test(test_unusable_targets),
 		cmocka_unit_test_setup_teardown(test_parent_that_is_a_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deep_trees_go_with_few_descriptors, setup,
+		cmocka_unit_test_setup_teardown(test_deep_trees_need_few_descriptors, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_removing_follows_no_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_temporary_folder_that_becomes_a_link, setup,

@@ -121,7 +121,7 @@ place_make(struct place *p, enum scene scene)
 		assert_int_equal(mkdir(path, 0755), 0);
 }
 
-/* What a worker does, with a few directories for a clone. Ends the process. */
+/* Does what a worker does, with a few directories as the clone. Ends the process. */
 static void
 work(const struct place *p, unsigned calls)
 {
@@ -151,7 +151,7 @@ work(const struct place *p, unsigned calls)
 	_exit(ok ? 0 : 1);
 }
 
-/* How it ended, as waitpid tells it. */
+/* Returns the status of waitpid. */
 static int
 run(const struct place *p, unsigned calls)
 {
@@ -176,7 +176,7 @@ exists(const char *directory, const char *name)
 	return lstat(path, &st) == 0;
 }
 
-/* At any moment: a repository is a whole one, and what others wrote is there. */
+/* At any moment a repository is complete, and files of others still exist. */
 static void
 assert_sound(const struct place *p, bool is_filled)
 {
@@ -205,7 +205,7 @@ count_entries(const char *directory)
 	return count - 2; /* itself and its parent */
 }
 
-/* After a run that nobody killed. */
+/* After a run that was not killed. */
 static void
 assert_final(const struct place *p)
 {
@@ -236,7 +236,7 @@ assert_any_moment(enum scene scene)
 		was_killed = WIFSIGNALED(run(&p, calls));
 		is_filled = scene == SCENE_FILLED && has_text(p.target, "c", "mine");
 		assert_sound(&p, is_filled);
-		/* The next ones meet what it left; nobody writes there any more. */
+		/* The next runs find what it left; no other process writes there any more. */
 		if (is_filled)
 			p.scene = SCENE_STAYS;
 		(void)run(&p, 1 + (unsigned)rand_r(&seed) % 12);

@@ -77,7 +77,7 @@ send_through_pipe(struct str fields)
 }
 
 static void
-test_lines_come_through(void **state)
+test_lines_are_received(void **state)
 {
 	struct str line = send_through_pipe(STR("\"dir\":\"/a\\nb\",\"attempt\":2,\"on\":true"));
 	struct err e = ERR_INIT;
@@ -135,7 +135,7 @@ test_malformed_lines_are_refused(void **state)
 	assert_int_equal(seen.count, 0);
 }
 
-/* What would end the line or open another field is escaped anew; nested values are left out. */
+/* What would end the line or add a field is escaped again; nested values are left out. */
 static void
 test_values_are_escaped_anew(void **state)
 {
@@ -154,7 +154,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_lines_come_through, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lines_are_received, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_lines_lose_their_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_progress_is_no_log_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_lines_are_refused, setup, teardown),

@@ -101,7 +101,7 @@ can_read(const char *below)
 	return ok;
 }
 
-/* Each step has a bit, so that the exit code says which went wrong. */
+/* Each step has a bit, so that the exit code tells which one failed. */
 static int
 try_files(void)
 {
@@ -166,7 +166,7 @@ test_no_programs(void **state)
 	(void)state;
 	skip_without_landlock();
 	int status = run(run_program);
-#ifdef SANITIZED /* whose filters let them start; Landlock does not */
+#ifdef SANITIZED /* their filters permit starting it, but Landlock does not */
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 #else
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
