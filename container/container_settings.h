@@ -30,22 +30,22 @@ enum container_sidecar {
 	CONTAINER_CLASSIC, /* an ordinary container */
 };
 
-/* Where sidecars have their certificates from. */
+/* Where sidecars get their certificates from. */
 enum container_tls {
 	CONTAINER_TLS_SECRET,
-	CONTAINER_TLS_SELF, /* each makes its own */
+	CONTAINER_TLS_SELF, /* each one creates its own */
 };
 
-/* Where the secrets of workspaces come from. */
+/* Who creates the secrets of workspaces. */
 enum container_secrets {
 	CONTAINER_SECRETS_EXIST,
-	CONTAINER_SECRETS_CREATE, /* the webhook makes those that are missing */
+	CONTAINER_SECRETS_CREATE, /* the webhook creates missing ones */
 };
 
 /* The user id that sidecars run with. */
 enum container_user {
-	CONTAINER_USER_IDE, /* the IDE's */
-	CONTAINER_USER_OWN, /* one that no other container of the pod has */
+	CONTAINER_USER_IDE, /* the user id of the IDE */
+	CONTAINER_USER_OWN, /* a user id that no other container of the pod has */
 };
 
 /* Strings were validated when they were loaded; NULL means not set. */
@@ -55,7 +55,7 @@ struct container_settings {
 	unsigned sidecar;	 /* enum container_sidecar */
 	unsigned user;		 /* enum container_user */
 	unsigned allowed;	 /* CONTAINER_ALLOW_… */
-	const char *zone;	 /* workspaces are one label below it; NULL: anywhere */
+	const char *zone; /* the zone below which workspaces are, by one label; NULL: any host */
 	/* Passed on to every sidecar. */
 	const char *gitlab_url;
 	const struct url *gitlab; /* the same */
@@ -91,21 +91,22 @@ struct container_settings {
 	const char *tls_cert_file;
 	const char *tls_key_file;
 	uint64_t drain_timeout_ms;
-	uint64_t drain_delay_ms;	  /* not ready, and serving all the same */
-	const char *namespace_config_map; /* with settings of namespaces; NULL: there are none */
-	/* For its own certificate, instead of those files; NULL: the files. */
+	uint64_t drain_delay_ms; /* serves, although it is not ready */
+	/* The ConfigMap with settings of namespaces; NULL: none. */
+	const char *namespace_config_map;
+	/* For the webhook's own certificate, instead of those files; NULL: the files. */
 	const char *webhook_service; /* SERVICE.NAMESPACE */
 	const char *webhook_secret;
 	const char *webhook_configuration;
 	uint64_t certificate_lifetime_ms;
-	/* For secrets that it makes. */
+	/* For secrets that the webhook creates. */
 	unsigned secrets;	       /* enum container_secrets */
 	const char *secrets_namespace; /* see namespace_pattern.h */
 	const struct secret *relay_master_key;
-	/* A workspace's key for the relay, from that: of auth/relay. */
+	/* Derives a workspace's key for the relay from it; set to a function of auth/relay. */
 	struct secret *(*derive_relay_key)(const struct secret *master, struct str authority,
 					   struct err *e);
-	struct url cluster; /* as set; its text, or that of the environment: */
+	struct url cluster; /* As set; cluster_url is its text, or that of the environment. */
 	const char *cluster_url;
 	const char *account_dir;
 	struct sandbox_settings sandbox;

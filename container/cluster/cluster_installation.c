@@ -11,7 +11,7 @@
 #define RELAY	  "workspace-proxy-relay"
 #define PREFIX	  "WORKSPACE_PROXY_"
 
-/* "v1.36.3+k3s1" → 36; 0: not understood. */
+/* Returns the minor version: "v1.36.3+k3s1" → 36; 0: not understood. */
 static unsigned
 minor_of(struct str version)
 {

@@ -9,7 +9,7 @@
 
 void cluster_check_installation(const struct cluster_check *c);
 
-/* A setting of the webhook, from its Deployment and config map; empty: not known. */
+/* Returns a setting of the webhook from its Deployment and config map; empty: unknown. */
 struct str cluster_webhook_setting(const struct cluster_check *c, const char *name);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define CLUSTER_TEXT_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
-/* Views into the objects' text. */
+/* Its fields are views into the objects' text. */
 struct cluster_object {
 	struct str kind;
 	struct str space; /* empty for objects without a namespace */
@@ -23,22 +23,23 @@ struct cluster_objects {
 	size_t doc_count;
 	struct cluster_object *items;
 	size_t count;
-	struct str version; /* the API server's, such as v1.36.3; empty: not told */
+	struct str version; /* the API server's, such as v1.36.3; empty: unknown */
 };
 
-/* Adds what a text holds. fini also after a failure. */
+/* Adds the objects in a text. Call cluster_objects_fini even after a failure. */
 bool cluster_objects_add(struct cluster_objects *o, struct str text, struct err *e) MUST_CHECK;
 void cluster_objects_fini(struct cluster_objects *o);
 
-/* The next one of a kind after another one; NULL: the first one, or there is none. */
+/* Returns the next object of a kind; after NULL the first one. NULL: there is none. */
 const struct cluster_object *cluster_objects_next(const struct cluster_objects *o, const char *kind,
 						  const struct cluster_object *after);
 const struct cluster_object *cluster_objects_find(const struct cluster_objects *o, const char *kind,
 						  struct str space, struct str name);
 
-/* A text at a path, or empty; of a label or annotation as well, whose names contain dots. */
+/* Returns the text at a path; empty: there is none. For labels and annotations, whose names contain
+ * dots, see cluster_member. */
 struct str cluster_text(const struct json_node *n, const char *path);
 struct str cluster_member(const struct json_node *map, const char *key);
-int64_t cluster_int(const struct json_node *n, const char *path); /* 0: none */
+int64_t cluster_int(const struct json_node *n, const char *path); /* 0: unknown */
 
 #endif

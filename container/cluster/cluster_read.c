@@ -24,11 +24,11 @@
 struct cluster_reader {
 	struct loop *loop;
 	struct fetch *fetch; /* of the API server */
-	struct fetch *sites; /* of others, with the system's authorities */
+	struct fetch *sites; /* for other servers, with the system's authorities */
 	const char *api;
 	struct secret *token; /* or NULL */
-	/* Of the last request */
-	unsigned status; /* 0: no answer, and e says why */
+	/* Of the last response */
+	unsigned status; /* 0: no response, and e says why */
 	struct buf body;
 	struct err e;
 };
@@ -46,7 +46,7 @@ on_fetched(const struct fetch_response *response, const struct err *e, bool requ
 	loop_stop(r->loop);
 }
 
-/* False with r->e set: there was no answer. */
+/* Sends a request. False: no response, and r->e says why. */
 static bool
 ask(struct cluster_reader *r, struct fetch *fetch, const char *url, const char *body)
 {
@@ -78,7 +78,7 @@ ask_api(struct cluster_reader *r, const char *path, const char *body)
 	return ask(r, r->fetch, url, body);
 }
 
-/* False: the API server gave no answer. */
+/* Reads one kind. False: the API server did not respond. */
 static bool
 read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
 	  struct cluster_report *report)
@@ -204,7 +204,7 @@ check_site(struct cluster_reader *r, struct cluster_report *report, const char *
 		cluster_problem(report, &site, "%s", r->e.text);
 }
 
-/* The relay's, and that of any workspace: a name that does not exist. */
+/* Checks the relay, and a workspace by a name that does not exist. */
 void
 cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c)
 {

@@ -10,11 +10,11 @@
 
 struct cluster_reader;
 
-/* Strings live as long as the reader. */
+/* Its strings must outlive the reader. */
 struct cluster_server {
 	const char *url; /* the API server's origin; NULL: none */
-	/* Directory with a service account's token and ca.crt; NULL: as `kubectl proxy`, without.
-	 */
+	/* Directory with a service account's token and ca.crt; NULL: requests without a token, as
+	 * to `kubectl proxy`. */
 	const char *account_dir;
 };
 
@@ -22,15 +22,16 @@ struct cluster_reader *cluster_reader_new(const struct cluster_server *server,
 					  struct err *e) MUST_CHECK;
 void cluster_reader_free(struct cluster_reader *r);
 
-/* Adds all objects. What may not be read is reported as unchecked. False: the API server can't be
+/* Adds all objects. Reports kinds that may not be read as unchecked. False: the API server can't be
  * reached. */
 bool cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
 		      struct cluster_report *report, struct err *e) MUST_CHECK;
 
-/* Whether the API server asks the webhook: by a pod that is refused, and not made in any case. */
+/* Checks that the API server calls the webhook, with a dry-run creation of a pod that the webhook
+ * refuses. */
 void cluster_check_reach(struct cluster_reader *r, struct cluster_report *report);
 
-/* Whether the relay and a workspace have addresses, and certificates that browsers accept. */
+/* Checks that the relay and a workspace have addresses, and certificates that browsers accept. */
 void cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c);
 
 #endif

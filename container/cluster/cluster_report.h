@@ -13,17 +13,17 @@ struct cluster_report {
 	FILE *out;
 	size_t problems;
 	size_t notes;
-	size_t unchecked; /* what could not be seen */
+	size_t unchecked; /* checks that were not possible */
 };
 
-/* subject is an object, or a name; with control characters replaced. */
+/* Adds a problem of subject, which is an object or a name. Replaces control characters. */
 void cluster_problem(struct cluster_report *r, const struct cluster_object *subject,
 		     const char *format, ...) PRINTF_LIKE(3, 4);
 void cluster_note(struct cluster_report *r, const struct cluster_object *subject,
 		  const char *format, ...) PRINTF_LIKE(3, 4);
 void cluster_unchecked(struct cluster_report *r, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* For what is no object: a host, a kind. */
+/* The subject of a problem that is no object: a host, a kind. */
 static inline struct cluster_object
 cluster_named(const char *kind, struct str space, struct str name)
 {

@@ -48,8 +48,8 @@ struct cluster_run_options {
 	bool is_list;
 };
 
-/* In a pod the kubelet names the API server, and mounts the service account unless that is switched
- * off. */
+/* Reads what the kubelet sets in a pod: the API server's address, and the service account unless
+ * its mount is switched off. */
 static void
 choose_server(struct cluster_run_options *o)
 {

@@ -52,7 +52,7 @@ check_namespaces(const struct cluster_check *c)
 	}
 }
 
-/* A policy that isolates labelled pods: of all pods, or of those with the label. */
+/* Whether the policy isolates labelled pods: it selects all pods, or those with the label. */
 static bool
 isolates(const struct cluster_object *policy)
 {
@@ -81,7 +81,7 @@ is_isolated(const struct cluster_check *c, struct str space)
 	return false;
 }
 
-/* Each namespace with workspaces once: for its first pod. */
+/* Whether the pod is the first of its namespace, so that each namespace is checked once. */
 static bool
 is_first_of_space(const struct cluster_check *c, const struct cluster_object *pod)
 {
@@ -129,7 +129,7 @@ check_state(const struct cluster_check *c, const struct cluster_object *pod)
 	}
 }
 
-/* The same image, or that with a digest added. */
+/* Whether the image is the wanted one, or the same with a digest. */
 static bool
 is_current(struct str image, struct str wanted)
 {
@@ -155,7 +155,7 @@ check_pod(const struct cluster_check *c, const struct cluster_object *pod)
 	check_state(c, pod);
 }
 
-/* Why pods are missing. */
+/* Reports ReplicaSets that can't create their pods. */
 static void
 check_replica_sets(const struct cluster_check *c)
 {

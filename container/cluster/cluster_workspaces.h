@@ -9,11 +9,12 @@
 
 void cluster_check_workspaces(const struct cluster_check *c);
 
-/* Pods whose sidecar has not the image that new ones get: "namespace/name", a tab, the image. */
+/* Prints pods whose sidecar does not have the image of new ones: "namespace/name", a tab, the
+ * image. */
 void cluster_list_old(const struct cluster_check *c);
 
-/* Runs found for each secret that is looked at: those of pods with a sidecar, and of Deployments in
- * the namespace space. */
+/* Calls found for each secret that is checked: those of pods with a sidecar, and of Deployments in
+ * the namespace `space`. */
 void cluster_each_secret(const struct cluster_objects *o, struct str space,
 			 void (*found)(const struct cluster_object *user, struct str space,
 				       struct str name, void *arg),

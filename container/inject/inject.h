@@ -16,30 +16,31 @@
 /*
  * Changes the object, which belongs to d, into its expected state. True if the object requests the
  * sidecar: a labelled pod or service, or a workload whose pod template is labelled. If problems are
- * reported, the object may be half changed and must not be used. Check d->failed afterwards.
+ * reported, the object may be partly changed and must not be used. Check d->failed afterwards.
  */
 bool inject_object(const struct container_settings *settings, struct doc *d, struct node *object,
 		   struct inject_report *report);
 
-/* Writes what a namespace sets for its workspaces, as names and texts of annotations, where the pod
- * has no such annotation. Those that a namespace may not set are problems. */
+/* Sets annotations, by the names and texts of a namespace's settings, that the pod does not have.
+ * Reports those that a namespace may not set as problems. */
 void inject_apply_defaults(struct doc *d, struct node *pod, const struct node *data,
 			   struct inject_report *report);
 
-/* Labels what a namespace with injection has without a label: pods, and services with a port named
+/* Labels unlabelled objects of a namespace with injection: pods, and services with a port named
  * "workspace". */
 void inject_label(struct doc *d, struct node *object);
 
 /* Whether a pod has the label with a value other than "false"; false for NULL. */
 bool inject_is_labelled(const struct node *pod);
 
-/* Whether both states of a pod have the same value of the label. */
+/* Whether the label has the same value before and after a change of a pod. */
 bool inject_label_is_kept(const struct node *before, const struct node *after);
 
-/* Whether both states of a pod have the same sidecar containers, or neither has any. */
+/* Whether the sidecar's containers are the same before and after a change of a pod, or missing in
+ * both. */
 bool inject_sidecar_is_unchanged(const struct node *before, const struct node *after);
 
-/* Checks the ephemeral containers of a running pod: none may reach the sidecar's process or
+/* Checks the ephemeral containers of a running pod: none may access the sidecar's process or
  * secrets. */
 void inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report);
 

@@ -89,8 +89,7 @@ check_ports(struct inject *c, const struct node *container)
 	}
 }
 
-/* Whether the IDE's container mounts this volume of ours: once, for git, for SSH and for its log.
- */
+/* Whether the IDE's container may mount this volume of ours, once: for git, SSH or its log. */
 static bool
 is_for_ide(const struct inject *c, const struct node *container, struct str volume)
 {
@@ -180,8 +179,7 @@ is_own_container(const struct inject *c, struct str name)
 	       (inject_has_git(c) && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
-/* Reports rights that lead to the node. Container runtimes take names of capabilities in any case.
- */
+/* Reports privileges that lead to the node. Container runtimes ignore the case of capabilities. */
 static void
 check_privileges(struct inject *c, const struct node *container)
 {
@@ -272,7 +270,7 @@ check_host_path(struct inject *c, const struct node *volume)
 			       STR_FMT(inject_name_of(volume)));
 }
 
-/* Reports other volumes of the pod that lead to our secrets. */
+/* Reports other volumes of the pod that contain our secrets. */
 static void
 check_volumes(struct inject *c, const struct node *ours)
 {
@@ -300,8 +298,8 @@ inject_check_pod(struct inject *c, const struct node *ours)
 	check_containers(c, node_get(c->spec, "initContainers"), ours);
 }
 
-static bool
-is_our_volume(struct str volume)
+bool
+inject_is_our_volume(struct str volume)
 {
 	static const char *const names[] = {
 		INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET, INJECT_VOLUME_TLS, INJECT_VOLUME_CA,
@@ -313,7 +311,9 @@ is_our_volume(struct str volume)
 	return false;
 }
 
-/* Our volumes as the pod has them: current settings may differ from those it was created with. */
+/*
+ * Returns our volumes as the pod has them: current settings may differ from those at its creation.
+ */
 static const struct node *
 find_our_volumes(struct inject *c)
 {
@@ -321,12 +321,12 @@ find_our_volumes(struct inject *c)
 
 	for (const struct node *v = node_first(node_get(c->spec, "volumes")); v != NULL;
 	     v = node_next(v))
-		if (is_our_volume(node_text_at(v, "name")))
+		if (inject_is_our_volume(node_text_at(v, "name")))
 			node_append(ours, node_copy(c->doc, v));
 	return ours;
 }
 
-/* The user id of our own, if the sidecar runs as it; negative: it has the IDE's. */
+/* Returns the sidecar's own user id; negative: it runs with the IDE's. */
 static int64_t
 own_user_of(const struct inject *c)
 {

@@ -82,7 +82,7 @@ add_secret_files(struct builder *b)
 			add_env_text(b, keys[i].variable, keys[i].file);
 }
 
-/* Finishes before Kubernetes sends SIGKILL. */
+/* Sets a shutdown time shorter than that after which Kubernetes sends SIGKILL. */
 static void
 add_drain_timeout(struct builder *b)
 {
@@ -96,7 +96,7 @@ add_drain_timeout(struct builder *b)
 	add_env_text(b, "DRAIN_TIMEOUT", text);
 }
 
-/* The helper's path in the IDE's container, which a clone writes into .git/config. */
+/* Sets the helper's path in the IDE's container, which a clone writes into .git/config. */
 static void
 add_git(struct builder *b)
 {
@@ -117,7 +117,7 @@ add_git(struct builder *b)
 		add_env_text(b, "SSH_SOCKET", INJECT_SSH_SOCKET);
 }
 
-/* An sshd that the image runs by itself. */
+/* Sets the address of an sshd that the image itself starts. */
 static void
 add_ssh_upstream(struct builder *b)
 {
@@ -147,7 +147,7 @@ add_certificate(struct builder *b)
 	add_env_text(b, "TLS_KEY_FILE", TLS_PATH "/tls.key");
 }
 
-/* The operator's bound on sharing holds where no annotation says less. */
+/* The operator's limit on sharing applies unless an annotation sets a lower one. */
 static void
 add_ports_settings(struct builder *b)
 {
@@ -307,7 +307,7 @@ add_mount(struct builder *b, const char *volume, const char *path, bool is_read_
 	return mount;
 }
 
-/* The innermost mount of the IDE that contains the directory, or NULL. */
+/* Returns the innermost mount of the IDE that contains the directory, or NULL. */
 static const struct node *
 mount_of(const struct node *ide, struct str directory)
 {

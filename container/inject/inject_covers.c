@@ -21,8 +21,8 @@ is_at(const struct buf *path, const char *place)
 	return str_equal(buf_view(path), str_from(place));
 }
 
-/* Fields that others add: newer servers default resizePolicy, security policies set the user,
- * LimitRanger adds limits of resources that we don't set. */
+/* Fields that others may add: newer servers default resizePolicy, security policies set the user,
+ * LimitRanger adds limits of resources that we do not set. */
 static bool
 is_added_field(const struct node *field, const struct buf *path)
 {
@@ -84,7 +84,8 @@ is_added_element(const struct inject *c, const struct node *element, const struc
 	       tolerance_has_variable(c->settings->tolerated, node_text_at(element, "name"));
 }
 
-/* Whether the field at path is a list that we don't have, to which others may add every element. */
+/* Whether the field at path is a list that we do not have and to which others may add every
+ * element. */
 static bool
 is_added_list(const struct inject *c, const struct node *field, const struct buf *path)
 {
@@ -151,8 +152,8 @@ covers_list(const struct inject *c, const struct node *wanted, const struct node
 	return w == NULL;
 }
 
-/* Security policies may add a pod's fsGroup after us, on which the mode depends: see
- * inject_volumes.c. */
+/* Whether the modes differ only because a security policy added the pod's fsGroup later, which
+ * determines the mode: see inject_volumes.c. */
 static bool
 is_group_mode(const struct node *wanted, const struct node *actual, const struct buf *path)
 {
@@ -177,13 +178,13 @@ is_pinned(struct str wanted, struct str actual)
 	return true;
 }
 
-/* Whether the texts mean the same, or others changed one in a way that is accepted. */
+/* Whether the texts are equivalent, or differ by an accepted change of others. */
 static bool
 covers_text(struct str wanted, struct str actual, const struct buf *path)
 {
 	if (is_at(path, "image"))
 		return is_pinned(wanted, actual);
-	if (is_at(path, "imagePullPolicy")) /* AlwaysPullImages */
+	if (is_at(path, "imagePullPolicy")) /* by the admission plugin AlwaysPullImages */
 		return str_equal(actual, STR("Always"));
 	bool is_quantity = str_starts_with(buf_view(path), STR("resources.")) ||
 			   str_ends_with(buf_view(path), STR("sizeLimit"));

@@ -25,7 +25,7 @@ take_id(struct inject *c, const struct node *annotations)
 		c->params.workspace_id = id->text;
 }
 
-/* "<name>.<zone>", or nothing with a problem. */
+/* Returns "<name>.<zone>", or nothing after reporting a problem. */
 static struct str
 host_of(struct inject *c, const struct node *template)
 {
@@ -41,7 +41,7 @@ host_of(struct inject *c, const struct node *template)
 	return STR_NONE;
 }
 
-/* GitLab links to the editor by the host of its port. */
+/* Sets the URL by which GitLab links to the editor: the host of the editor's port. */
 static void
 take_host(struct inject *c, const struct node *template)
 {

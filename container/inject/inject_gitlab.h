@@ -14,19 +14,19 @@
 
 #include "container/inject/inject_private.h"
 
-#define INJECT_GITLAB_PORT     60001 /* of the editor, in all workspaces */
+#define INJECT_GITLAB_PORT     60001 /* the editor's port in all workspaces */
 #define INJECT_GITLAB_TEMPLATE "workspaces.gitlab.com/host-template"
 
-/* Sets is_gitlab, and adds to the parameters of a pod what our annotations don't say. */
+/* Sets is_gitlab, and sets parameters of a pod that our annotations do not set. */
 void inject_gitlab_complete(struct inject *c, bool is_service);
 
-/* The annotation that the pod's external URL comes from. */
+/* Returns the annotation that determines the pod's external URL. */
 const char *inject_gitlab_url_annotation(const struct inject *c);
 
-/* The container with the editor, or NULL: there is none, or the pod is not GitLab's. */
+/* Returns the container with the editor; NULL: there is none, or the pod is not GitLab's. */
 struct node *inject_gitlab_container(const struct inject *c, struct node *containers);
 
-/* The port of a service that leads to the editor, or NULL. */
+/* Returns the port of a service that leads to the editor, or NULL. */
 struct node *inject_gitlab_service_port(const struct inject *c, struct node *ports);
 
 #endif

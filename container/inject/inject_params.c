@@ -88,7 +88,7 @@ is_ports(struct str text)
 	return text.len > 0 && text.len <= TEXT_MAX_BYTES;
 }
 
-/* The sidecar says itself which of them it passes. */
+/* Checks the form only; the sidecar itself knows which ones it passes. */
 static bool
 is_protocols(struct str text)
 {
@@ -130,7 +130,7 @@ is_loopback_address(struct str text)
 	       ip_is_loopback(&ip) && address_port(&a) != 0;
 }
 
-/* By its form; the sidecar reads it in full. */
+/* Checks the form only; the sidecar parses it completely. */
 static bool
 is_host_key(struct str text)
 {
@@ -245,7 +245,7 @@ find_param(struct str name)
 static void
 report_unknown(struct inject *c, struct str name)
 {
-	size_t least = 2 + name.len / 4; /* names further away are no typing errors */
+	size_t least = 2 + name.len / 4; /* a greater distance is no typing error */
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < PARAM_COUNT; i++) {
@@ -266,7 +266,7 @@ report_unknown(struct inject *c, struct str name)
 			       STR_FMT(str_take(name, 100)), nearest);
 }
 
-/* Of a value that is refused. Some will put the private key there. */
+/* Shortens a refused value for a message. Some users put a private key there. */
 static struct str
 shown_text(const struct param *p, struct str value)
 {
@@ -293,7 +293,7 @@ read_param(struct inject *c, const struct param *p, const struct node *value)
 		*field = value->text;
 }
 
-/* The first label of external-url's host; empty if the URL has a problem, which is reported.
+/* Returns the first label of external-url's host; empty: the URL has a problem, which is reported.
  * annotation is where the URL comes from. */
 static struct str
 name_of_url(struct inject *c, const char *annotation)
@@ -322,7 +322,7 @@ name_of_url(struct inject *c, const char *annotation)
 	return name;
 }
 
-/* With a zone, each of name and external-url can be derived from the other. */
+/* With a zone, derives name or external-url from the other one. */
 static void
 complete_name(struct inject *c)
 {
@@ -354,7 +354,8 @@ complete_name(struct inject *c)
 	c->report->host = str_skip(p->external_url, strlen("https://"));
 }
 
-/* "3000-kiwi" is the host of port 3000 of workspace kiwi; GitLab calls IDEs "60001-kiwi". */
+/* Refuses names such as "3000-kiwi", the host of port 3000 of workspace kiwi; GitLab names IDEs
+ * "60001-kiwi". */
 static void
 check_name(struct inject *c)
 {
@@ -386,7 +387,7 @@ require_pair(struct inject *c, struct str a, const char *a_name, struct str b, c
 			       a_name, b_name);
 }
 
-/* The operator's PORT_SHARING_MAX is the bound. */
+/* The operator's PORT_SHARING_MAX is the limit. */
 static void
 check_sharing(struct inject *c)
 {

@@ -44,7 +44,7 @@ struct inject_params {
 	struct str image;
 	struct str secret;
 	struct str tls_secret;
-	struct str service_port; /* of services only */
+	struct str service_port; /* for services only */
 };
 
 /* Reads and checks them into c->params. */

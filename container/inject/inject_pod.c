@@ -14,7 +14,7 @@
 #define PATH_MAX_BYTES 512u
 #define ARGS_MAX       64u
 
-/* That of our annotation, or kubectl's. */
+/* Returns the container's name in our annotation, or in kubectl's. */
 static struct str
 ide_name(const struct inject *c)
 {
@@ -55,7 +55,7 @@ find_ide(struct inject *c)
 	return found;
 }
 
-/* Without an annotation, the only port of the IDE's container. */
+/* Without an annotation, uses the only port of the IDE's container. */
 static void
 find_upstream_port(struct inject *c)
 {
@@ -134,7 +134,7 @@ count_named(const struct node *list, struct str name)
 	return count;
 }
 
-/* Whether our container is in the right list only, and at most once. */
+/* Whether our container is at most once in the list where it belongs, and not in the other one. */
 static bool
 is_unique(struct inject *c, const char *name, bool is_init)
 {
@@ -275,8 +275,8 @@ ensure_ide_env(struct inject *c)
 	}
 }
 
-/* VS Code and code-server open ports of the workspace at this address. Ports have the same hosts
- * whether the IDE is at "kiwi" or at "60001-kiwi", as GitLab names it. */
+/* Sets the URL at which VS Code and code-server open ports of the workspace. Hosts of ports are the
+ * same whether the IDE is at "kiwi" or at "60001-kiwi", as GitLab names it. */
 static void
 ensure_port_address(struct inject *c)
 {

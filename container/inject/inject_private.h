@@ -25,7 +25,8 @@
 #define INJECT_SSH_PATH	  "/run/workspace-proxy-ssh"
 #define INJECT_SSH_SOCKET INJECT_SSH_PATH "/ssh.sock"
 #define INJECT_VOLUME_LOG INJECT_NAME "-log"
-#define INJECT_USER_ID	  65532 /* of the sidecar, unless it is the IDE's; that of the image */
+/* Of the sidecar, unless it runs as the IDE's user; also the user id of the image. */
+#define INJECT_USER_ID	  65532
 #define INJECT_GROUP_ID	  65532 /* of the sidecar, and of a clone in a pod without fsGroup */
 #define INJECT_ENV_PREFIX "WORKSPACE_PROXY_"
 
@@ -34,7 +35,7 @@ struct inject {
 	struct doc *doc;
 	struct inject_report *report;
 	bool is_job;
-	bool is_gitlab;	       /* of GitLab's workspaces: see inject_gitlab.h */
+	bool is_gitlab;	       /* a pod of GitLab's workspaces: see inject_gitlab.h */
 	struct node *metadata; /* of the pod or service */
 	struct node *spec;
 	struct node *ide; /* the IDE's container */
@@ -61,12 +62,15 @@ inject_name_of(const struct node *named)
 void inject_service(struct inject *c);
 void inject_pod(struct inject *c);
 
-/* Report what the sidecar could not protect: settings of the whole pod; then ports, mounts and
- * secrets of its containers, where ours are the sidecar's volumes. */
+/* Report what endangers the sidecar: settings of the whole pod; then ports, mounts and secrets of
+ * its containers, where `ours` are the sidecar's volumes. */
 void inject_check_spec(struct inject *c);
 void inject_check_pod(struct inject *c, const struct node *ours);
 
-/* Adds a mount to the IDE's container; one of that volume that differs is a problem. */
+/* Whether the volume of this name is one of those that injection adds. */
+bool inject_is_our_volume(struct str volume);
+
+/* Adds a mount to the IDE's container. A different mount of that volume is a problem. */
 void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);
 
 /* The sidecar's container, the init container that installs git's helper, and their volumes. */
@@ -89,11 +93,11 @@ struct node *inject_find_pod(struct node *object);
 /* The IDE's container as annotations name it, or the first one that is not ours; or NULL. */
 struct node *inject_find_ide(const struct inject *c);
 
-/* How many of args, at their end, are those of the annotation ide-args. */
+/* Returns how many of args, at their end, are those of the annotation ide-args. */
 size_t inject_ide_args(const struct node *args, struct str text);
 
-/* Sets an environment variable of the IDE's container. One that its author has twice is a problem:
- * the last value would count, and tools that merge manifests keep one or the other. */
+/* Sets an environment variable of the IDE's container. It is a problem if the author has set it
+ * twice: the last value would count, and tools that merge manifests may keep either one. */
 void inject_set_variable(struct inject *c, struct str name, struct str value);
 bool inject_variable_is_unique(struct inject *c, struct str name);
 

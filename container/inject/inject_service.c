@@ -4,8 +4,8 @@
  */
 #include "container/inject/inject_gitlab.h"
 
-/* The port that leads to the IDE: that of the annotation, the one named "workspace", GitLab's, or
- * the only one. */
+/* Returns the port that leads to the IDE: that of the annotation, the one named "workspace",
+ * GitLab's, or the only one. */
 static struct node *
 find_service_port(struct inject *c)
 {
@@ -36,7 +36,7 @@ find_service_port(struct inject *c)
 	return NULL;
 }
 
-/* The port now speaks TLS. */
+/* Adapts the port, which now speaks TLS. */
 static void
 set_app_protocol(struct inject *c, struct node *port)
 {

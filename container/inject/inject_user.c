@@ -17,7 +17,7 @@ inject_has_own_user(const struct inject *c)
 	return c->settings->user == CONTAINER_USER_OWN;
 }
 
-/* Of a container of this pod; negative where only its image knows. */
+/* Returns the user id of a container of this pod; negative: only its image knows it. */
 static int64_t
 user_of(const struct inject *c, const struct node *container)
 {
@@ -26,7 +26,8 @@ user_of(const struct inject *c, const struct node *container)
 	return user >= 0 ? user : node_int_at(c->spec, user_path);
 }
 
-/* What is said of the IDE alone: in its container or by the annotation; negative: nothing. */
+/* Returns the user id that is set for the IDE alone, in its container or by the annotation;
+ * negative: none. */
 static int64_t
 explicit_user(const struct inject *c)
 {
@@ -64,8 +65,8 @@ inject_shared_group(const struct inject *c)
 	return node_int_at(c->spec, "securityContext.fsGroup");
 }
 
-/* The kubelet lets this group write to volumes. Those that are large and have it already are not
- * searched at each start. */
+/* Lets the kubelet give this group write access to volumes. Large volumes that have it already are
+ * not changed at each start. */
 void
 inject_ensure_group(struct inject *c)
 {
@@ -114,7 +115,7 @@ inject_check_users(struct inject *c)
 			    STR_FMT(inject_name_of(c->ide)));
 }
 
-/* As the IDE's user, but never as root. The pod's own securityContext applies to our container
+/* Runs the container as the IDE's user, but never as root. The pod's own securityContext applies
  * anyway. */
 static void
 set_ide_user(struct inject *c, struct node *context)

@@ -10,11 +10,13 @@
 /* Whether the sidecar has a user id that no other container has. */
 bool inject_has_own_user(const struct inject *c);
 
-/* The IDE's; negative where only its image knows. And the sidecar's, as far as the pod says. */
+/* Returns the user id of the IDE; negative: only its image knows it. And that of the sidecar, as
+ * far as the pod says. */
 int64_t inject_ide_user(const struct inject *c);
 int64_t inject_sidecar_user(const struct inject *c);
 
-/* The group that shares a clone; negative: none. The pod gets it before its volumes are made. */
+/* Returns the group that shares a clone; negative: none. The pod gets it before its volumes are
+ * made. */
 int64_t inject_shared_group(const struct inject *c);
 void inject_ensure_group(struct inject *c);
 

@@ -15,10 +15,8 @@ fill_pattern(struct inject *c, const char *pattern)
 	return str_from(name);
 }
 
-/*
- * Files of secrets belong to root. With an fsGroup only that group can read them; without one they
- * must be world-readable, within a volume that only our container mounts.
- */
+/* Files of secrets belong to root. With an fsGroup only that group can read them; without one they
+ * must be world-readable, within a volume that only our container mounts. */
 static void
 add_secret_volume(struct inject *c, struct node *list, const char *name, struct str secret)
 {
@@ -43,7 +41,7 @@ add_memory_volume(struct doc *d, struct node *list, const char *name)
 	node_set_str(d, memory, "sizeLimit", STR("16Mi"));
 }
 
-/* Programs: with sshd and its libraries, they are too many for memory. */
+/* Creates a volume for programs on disk: sshd and its libraries are too large for memory. */
 static void
 add_program_volume(struct inject *c, struct node *list)
 {
@@ -58,7 +56,7 @@ add_program_volume(struct inject *c, struct node *list)
 	node_set_str(d, node_set_map(d, volume, "emptyDir"), "sizeLimit", STR("64Mi"));
 }
 
-/* A pod's own secret counts more than that sidecars make their certificates. */
+/* A pod's own secret takes precedence over certificates that sidecars create. */
 bool
 inject_has_tls_secret(const struct inject *c)
 {

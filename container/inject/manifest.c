@@ -28,7 +28,7 @@ struct manifest_stream {
 	struct namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
 	size_t documents;
-	bool is_after_change; /* the last document was written anew: it may lack a separator */
+	bool is_after_change; /* the last document was rewritten: it may lack a separator */
 };
 
 static void
@@ -112,7 +112,7 @@ is_list(const struct node *root)
 	       node_is(node_get(root, "items"), NODE_LIST);
 }
 
-/* The reverse of what follows the objects of a manifest. */
+/* Whether to remove the object: a network policy that injection added. */
 static bool
 is_to_be_removed(const struct manifest_stream *s, const struct node *object)
 {
@@ -147,7 +147,7 @@ needs_policy(const struct manifest_stream *s, size_t i)
 	return s->manifest->adds_network_policy && n->has_workload && !n->has_policy;
 }
 
-/* The NetworkPolicy that a namespace needs, or NULL. */
+/* Creates the NetworkPolicy that a namespace needs, or returns NULL. */
 static struct node *
 missing_policy(struct manifest_stream *s, struct doc *d, size_t i)
 {
@@ -184,7 +184,7 @@ make_list(struct doc *d, struct node *root)
 	return list;
 }
 
-/* The reverse of make_list; lists of others have metadata. */
+/* Undoes make_list. Lists of others have metadata. */
 static struct node *
 unmake_list(const struct manifest_stream *s, struct node *root, bool has_changed)
 {
@@ -219,7 +219,7 @@ inject_json(struct manifest_stream *s, struct doc *d, struct str text)
 	return buf_add_str(s->out, text) || err_set(s->e, ERR_LIMIT, "the result is too large");
 }
 
-/* Copies a document. After one that we wrote, it may need a separator in front. */
+/* Copies a document. After one that we wrote it may need a separator in front. */
 static void
 write_source(struct manifest_stream *s, struct str source)
 {
@@ -308,7 +308,7 @@ inject_yaml(struct manifest_stream *s, struct str text)
 	       (buf_is_ok(s->out) || err_set(s->e, ERR_LIMIT, "the result is too large"));
 }
 
-/* The same rule as in kubectl. */
+/* Recognizes JSON by the same rule as kubectl. */
 static bool
 is_json(struct str text)
 {

@@ -7,7 +7,7 @@
 
 #include "container/yaml/node.h"
 
-/* An empty namespace stands for the current one. */
+/* An empty namespace means the current one. */
 struct node *network_policy_new(struct doc *d, struct str namespace);
 bool network_policy_is(const struct node *object, struct str namespace);
 

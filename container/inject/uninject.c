@@ -11,7 +11,7 @@
 
 #define RECORD_MAX_BYTES 65536u
 
-/* The pod or pod template, or the object itself. */
+/* Returns the pod or pod template, or the object itself. */
 static struct node *
 part_of(struct node *object)
 {
@@ -21,25 +21,12 @@ part_of(struct node *object)
 }
 
 static bool
-is_our_volume(struct str name)
-{
-	static const char *const names[] = {
-		INJECT_VOLUME_STATE, INJECT_VOLUME_SECRET, INJECT_VOLUME_TLS, INJECT_VOLUME_CA,
-		INJECT_VOLUME_GIT,   INJECT_VOLUME_SSH,	   INJECT_VOLUME_LOG};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_equal(name, str_from(names[i])))
-			return true;
-	return false;
-}
-
-static bool
 is_our_container(struct str name)
 {
 	return str_equal(name, STR(INJECT_NAME)) || str_equal(name, STR(INJECT_GIT_CONTAINER));
 }
 
-/* Removes elements by their name, and the list if nothing else is in it. */
+/* Removes elements by their name, and the list if it becomes empty. */
 static void
 drop_named(struct node *map, const char *key, bool (*is_ours)(struct str name))
 {
@@ -73,7 +60,7 @@ drop_annotation(struct node *metadata, const char *key)
 		node_remove(metadata, "annotations");
 }
 
-/* The group that shares a clone, where the pod had none. */
+/* Removes the group that shares a clone, if injection added it. */
 static void
 drop_group(struct node *spec)
 {
@@ -96,9 +83,9 @@ strip_pod(struct doc *d, struct node *pod)
 
 	drop_named(spec, "initContainers", is_our_container);
 	drop_named(spec, "containers", is_our_container);
-	drop_named(spec, "volumes", is_our_volume);
+	drop_named(spec, "volumes", inject_is_our_volume);
 	for (struct node *c = node_first(node_get(spec, "containers")); c != NULL; c = node_next(c))
-		drop_named(c, "volumeMounts", is_our_volume);
+		drop_named(c, "volumeMounts", inject_is_our_volume);
 	drop_group(spec);
 	uninject_ide(d, metadata, spec);
 	drop_annotation(metadata, INJECT_PREFIX "status");
@@ -130,7 +117,7 @@ uninject_record(struct doc *d, const struct node *before, struct node *object)
 	struct node *metadata = node_get(part_of(object), "metadata");
 	struct buf text;
 
-	/* What was injected already has its record, or none. */
+	/* An object that was injected before has its record, or needs none. */
 	if (d->failed || record_of(part_of(old)) != NULL || has_sidecar(part_of(old)))
 		return;
 	(void)strip(d, stripped);

@@ -12,12 +12,12 @@
 /* The annotation's name, without our prefix. */
 #define UNINJECT_RECORD "original"
 
-/* Writes that annotation into an object that injection has just changed, if it is needed. before:
- * the object as it was. */
+/* Writes that annotation, if needed, into an object that injection has just changed. before: the
+ * object before injection. */
 void uninject_record(struct doc *d, const struct node *before, struct node *object);
 
-/* Removes the sidecar. False: the object has none. With problems reported the object may be half
- * changed and must not be used. */
+/* Removes the sidecar. False: the object has none. If problems are reported, the object may be
+ * partly changed and must not be used. */
 bool uninject_object(struct doc *d, struct node *object, struct inject_report *report);
 
 #endif

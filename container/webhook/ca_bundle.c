@@ -86,7 +86,7 @@ ca_bundle_compare(const struct json_node *configuration, struct str service, str
 	c.bundle = buf_view(&bundle);
 	json_write_begin(&c.writer, out);
 	json_write_array(&c.writer, NULL);
-	/* Setting the version that it has anyway is what makes the API server compare it. */
+	/* Writing the current version makes the API server compare it. */
 	write_operation(&c, "replace", "/metadata/resourceVersion", version);
 	for (size_t i = 0; i < json_array_len(webhooks); i++)
 		compare_webhook(&c, json_array_at(webhooks, i), i);

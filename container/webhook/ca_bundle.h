@@ -16,8 +16,8 @@ enum ca_bundle_state {
 
 /*
  * Compares the caBundle of all webhooks whose service is SERVICE.NAMESPACE with the authorities
- * (PEM). The patch fails with a conflict when the configuration has changed. A configuration
- * without such a webhook is a failure.
+ * (PEM). The patch fails with a conflict if the configuration has changed. Fails if the
+ * configuration has no such webhook.
  */
 enum ca_bundle_state ca_bundle_compare(const struct json_node *configuration, struct str service,
 				       struct str authorities, struct buf *out, struct err *e);

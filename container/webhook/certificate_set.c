@@ -14,7 +14,7 @@
 #define AUTHORITIES_MAX	  4u
 #define RENEWAL_PARTS	  3 /* renewed when a third of the lifetime is left */
 
-/* A member by its whole name, in which a dot is a dot. */
+/* Finds a member by its whole name, in which a dot has no special meaning. */
 static struct str
 text_member(const struct json_node *object, struct str key)
 {
@@ -101,7 +101,7 @@ certificate_set_fini(struct certificate_set *s)
 	pair_fini(&s->next);
 }
 
-/* Whether it is valid at this time, by its dates. */
+/* Whether the certificate is valid at this time, by its dates. */
 static bool
 is_valid_at(struct str pem, int64_t now_s)
 {
@@ -141,7 +141,7 @@ certificate_set_is_usable(const struct certificate_set *s, const struct certific
 	return is_usable(s, &s->current, terms);
 }
 
-/* Of what is valid. */
+/* Whether the certificate is unreadable, or the last part of its lifetime has begun. */
 static bool
 is_due(struct str pem, const struct certificate_terms *t)
 {
@@ -182,7 +182,7 @@ certificate_set_plan(const struct certificate_set *s, const struct certificate_t
 	return has_expired_authority(s, terms->now_s) ? CERTIFICATE_TRIM : CERTIFICATE_KEEP;
 }
 
-/* The new authority, if there is one, and those that are valid. */
+/* Appends the new authority, if there is one, and those that are valid. */
 static void
 write_authorities(const struct certificate_set *s, const char *fresh, int64_t now_s,
 		  struct buf *out)

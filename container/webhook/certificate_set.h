@@ -24,12 +24,12 @@ struct certificate_set {
 	struct buf authorities;
 	struct certificate_pair current;
 	struct certificate_pair next;
-	bool is_renewal_asked; /* by the annotation, whatever its value */
+	bool is_renewal_asked; /* whether the annotation is set, with any value */
 };
 
 #define CERTIFICATE_RENEW "workspace-proxy.io/renew"
 
-/* Missing and malformed values are empty. fini after either result. */
+/* Treats missing and malformed values as empty. Call certificate_set_fini after either result. */
 bool certificate_set_read(struct certificate_set *s, const struct json_node *secret,
 			  struct err *e) MUST_CHECK;
 void certificate_set_fini(struct certificate_set *s);
@@ -38,14 +38,15 @@ struct certificate_terms {
 	const char *host; /* the name that certificates must have */
 	int64_t now_s;
 	uint64_t lifetime_s;
-	/* Clients have trusted all authorities for long enough. */
+	/* Clients have trusted all authorities for the required time. */
 	bool is_trusted;
 };
 
 enum certificate_step {
 	CERTIFICATE_KEEP,
-	CERTIFICATE_CREATE,  /* there is none that could be used: make one, to be served at once */
-	CERTIFICATE_PREPARE, /* the current one expires soon, or renewal is asked: make the next */
+	CERTIFICATE_CREATE, /* none can be used: create one, to be served at once */
+	/* The current one expires soon, or renewal is requested: create the next one. */
+	CERTIFICATE_PREPARE,
 	CERTIFICATE_PROMOTE, /* serve the next one */
 	CERTIFICATE_TRIM,    /* remove authorities that have expired */
 };
@@ -56,8 +57,8 @@ enum certificate_step certificate_set_plan(const struct certificate_set *s,
 bool certificate_set_is_usable(const struct certificate_set *s,
 			       const struct certificate_terms *terms);
 
-/* Writes the merge patch of the Secret for a step; fresh is empty but for CREATE and PREPARE. It
- * fails with a conflict when the Secret has changed. To be wiped. */
+/* Writes the merge patch of the Secret for a step; fresh is empty except for CREATE and PREPARE.
+ * The patch fails with a conflict if the Secret has changed. Wipe it. */
 bool certificate_set_patch(const struct certificate_set *s, enum certificate_step step,
 			   const struct service_certificate *fresh, int64_t now_s, struct buf *out,
 			   struct err *e) MUST_CHECK;

@@ -76,7 +76,7 @@ check_authorities(struct cluster_api *a)
 	a->ca_seen = now;
 }
 
-/* What the server says about a refusal is a Status (meta/v1) with a message. */
+/* Refusals of the server contain a Status (meta/v1) with a message. */
 static void
 set_refusal(struct err *e, enum err_code code, const char *what, struct str body)
 {
@@ -93,7 +93,7 @@ set_refusal(struct err *e, enum err_code code, const char *what, struct str body
 	json_doc_free(doc);
 }
 
-/* False for 200 and 201 only. */
+/* Sets the error for a status other than 200 and 201. Returns false for those two. */
 static bool
 explain_status(unsigned status, struct str body, struct err *e)
 {
@@ -132,7 +132,7 @@ parse_object(struct str body, struct err *e)
 	return doc;
 }
 
-/* Both have status 409. */
+/* Distinguishes the two meanings of status 409. */
 static enum cluster_outcome
 conflict_of(struct str body)
 {

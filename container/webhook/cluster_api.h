@@ -18,7 +18,7 @@ struct cluster_call; /* a request under way */
 struct cluster_api_options {
 	const char *url;	  /* the server's origin */
 	const char *account_dir;  /* as /var/run/secrets/kubernetes.io/serviceaccount */
-	unsigned connections_max; /* requests at the same time; others wait */
+	unsigned connections_max; /* requests at the same time; further ones wait */
 };
 
 enum cluster_method {
@@ -31,15 +31,15 @@ enum cluster_method {
 struct cluster_request {
 	const char *path; /* of one object, or of the collection that it is created in */
 	enum cluster_method method;
-	struct str body;     /* the patch or the new object; copied, wiped after the call */
+	struct str body;     /* the patch or the new object; copied, and wiped after the call */
 	uint64_t timeout_ms; /* 0: a few seconds */
 };
 
 enum cluster_outcome {
-	CLUSTER_DONE,	  /* object is as it is now */
-	CLUSTER_CONFLICT, /* someone else has changed it: read it again, or repeat the request */
+	CLUSTER_DONE,	  /* the object in its current state */
+	CLUSTER_CONFLICT, /* another client has changed it: read it again, or repeat the request */
 	CLUSTER_EXISTS,	  /* not created, because there is one of that name */
-	CLUSTER_FAILED,	  /* e says why, in words for an operator */
+	CLUSTER_FAILED,	  /* e says why, for operators */
 };
 
 struct cluster_answer {
@@ -48,16 +48,18 @@ struct cluster_answer {
 	const struct err *e;
 };
 
-/* Once for each request that is not cancelled, from the loop. It may start the next request. */
+/*
+ * Called from the loop once for each request that is not cancelled. It may start the next request.
+ */
 typedef void cluster_done_fn(const struct cluster_answer *answer, void *arg);
 
 struct cluster_api *cluster_api_new(struct loop *l, const struct cluster_api_options *options,
 				    struct err *e) MUST_CHECK;
-void cluster_api_free(struct cluster_api *a); /* cancels what is under way */
+void cluster_api_free(struct cluster_api *a); /* cancels requests in progress */
 
-/* NULL: nothing was started, done will not run. */
+/* NULL: not started, done does not run. */
 struct cluster_call *cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
 				       cluster_done_fn *done, void *arg, struct err *e) MUST_CHECK;
-void cluster_call_cancel(struct cluster_call *call); /* done will not run */
+void cluster_call_cancel(struct cluster_call *call); /* done does not run */
 
 #endif

@@ -25,7 +25,7 @@
 #define TIMEOUT_MS 2000u
 
 enum entry_state {
-	ENTRY_ASKED, /* or waiting for its turn */
+	ENTRY_ASKED, /* or queued */
 	ENTRY_KNOWN,
 	ENTRY_FAILED,
 };
@@ -52,7 +52,7 @@ struct namespace_settings {
 	const char *config_map;
 	struct cluster_api *api;
 	uint64_t *reads;
-	struct known_space *current; /* the one under way */
+	struct known_space *current; /* the request in progress */
 	TAILQ_HEAD(, known_space) queue;
 	LIST_HEAD(, known_space) entries;
 	size_t count;
@@ -80,7 +80,7 @@ free_entry(struct namespace_settings *n, struct known_space *x)
 	free(x);
 }
 
-/* False: all of them are being read. */
+/* Makes room for an entry. False: all entries are being read. */
 static bool
 make_room(struct namespace_settings *n)
 {
@@ -113,7 +113,7 @@ new_entry(struct namespace_settings *n, struct str name)
 	return x;
 }
 
-/* Answers */
+/* Answers of the API server */
 
 static void
 set_failed(struct namespace_settings *n, struct known_space *x, const struct err *e)
@@ -173,7 +173,7 @@ take_answer(struct namespace_settings *n, struct known_space *x,
 	n->reads[is_none ? NAMESPACE_NONE : NAMESPACE_FOUND]++;
 }
 
-/* Those who are told may ask again, for other names too, so the entry may be gone afterwards. */
+/* Notifies those who wait. They may ask again, also for other names, so the entry may be freed. */
 static void
 tell(struct known_space *x)
 {
@@ -202,7 +202,7 @@ on_answer(const struct cluster_answer *answer, void *arg)
 	tell(x);
 }
 
-/* Questions */
+/* Requests */
 
 static void
 on_next(void *arg)
@@ -290,7 +290,7 @@ namespace_settings_get(const struct namespace_settings *n, struct str name, stru
 	return true;
 }
 
-/* Life */
+/* Creating and freeing */
 
 struct namespace_settings *
 namespace_settings_new(struct loop *l, const struct container_settings *settings, uint64_t *reads,

@@ -20,21 +20,21 @@ enum namespace_outcome {
 	NAMESPACE_OUTCOMES,
 };
 
-/* reads: counters, by outcome. */
+/* reads: counters by outcome. */
 struct namespace_settings *namespace_settings_new(struct loop *l,
 						  const struct container_settings *settings,
 						  uint64_t *reads, struct err *e) MUST_CHECK;
-void namespace_settings_free(struct namespace_settings *n); /* no request may be pending */
+void namespace_settings_free(struct namespace_settings *n); /* no request may wait */
 
-/* Reads them, if need be: then on_known runs from the loop, once, and get has them. NULL: it has
- * them now. */
+/* Reads the settings if necessary: then on_known runs from the loop, once, and
+ * namespace_settings_get returns them. NULL: it has them already. */
 struct namespace_wait *namespace_settings_ask(struct namespace_settings *n, struct str name,
 					      void (*on_known)(void *arg), void *arg);
-/* on_known will not run. */
+/* on_known does not run. */
 void namespace_settings_cancel(struct namespace_wait *wait);
 
-/* A JSON object, valid until the loop goes on; empty: the namespace has none. False with e set:
- * they are not known, and no pod may be admitted. */
+/* Returns a JSON object, valid until the loop runs again; empty: the namespace has none. False,
+ * with e set: they could not be read, and no pod may be admitted. */
 bool namespace_settings_get(const struct namespace_settings *n, struct str name, struct str *data,
 			    struct err *e) MUST_CHECK;
 

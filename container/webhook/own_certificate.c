@@ -18,7 +18,7 @@
 #define PATH_BYTES	   512
 #define PATCH_MAX_BYTES	   524288u
 #define CONFIGURATIONS	   2
-#define STEPS_MAX	   4u /* of one round, whatever the API server answers */
+#define STEPS_MAX	   4u /* of a round, whatever the API server answers */
 #define PLACEHOLDER_S	   3600u
 #define OVERLAP_MAX_MS	   300000u
 #define INTERVAL_MAX_MS	   15000u
@@ -35,15 +35,15 @@ struct own_certificate {
 	char secret_path[PATH_BYTES];
 	char configuration_paths[CONFIGURATIONS][PATH_BYTES];
 	/* Both follow from the lifetime. */
-	uint64_t overlap_ms; /* a new authority is trusted for this long before its use */
+	uint64_t overlap_ms; /* how long a new authority is trusted before its use */
 	uint64_t interval_ms;
 	/* This round */
 	struct certificate_set set;
 	uint64_t read_at_ms;  /* when the Secret was asked for */
-	size_t configuration; /* the one that is compared */
+	size_t configuration; /* the configuration being compared */
 	unsigned steps;
 	/* All rounds */
-	unsigned failures; /* in a row */
+	unsigned failures; /* consecutive */
 	bool is_served;
 	uint8_t served[CRYPTO_SHA256_BYTES];  /* of the certificate */
 	uint64_t trusted_at_ms;		      /* 0: not seen in both configurations */
@@ -76,7 +76,7 @@ random_below(uint64_t limit)
 	return number % limit;
 }
 
-/* Replicas drift apart. */
+/* Adds jitter, so that replicas do not run at the same time. */
 static void
 end_well(struct own_certificate *o)
 {
@@ -96,7 +96,7 @@ fail(struct own_certificate *o, const char *what, struct err *e)
 	end_round(o, OWN_CERTIFICATE_FAILED, delay_ms < o->interval_ms ? delay_ms : o->interval_ms);
 }
 
-/* What both kinds of answers have in common. False: the round has ended. */
+/* Handles what all answers have in common. False: the round has ended. */
 static bool
 take_answer(struct own_certificate *o, const struct cluster_answer *answer, const char *what)
 {
@@ -141,7 +141,7 @@ compare_next(struct own_certificate *o)
 	ask(o, &request, on_configuration);
 }
 
-/* Both have the Secret's authorities: since when? */
+/* Notes since when both configurations have the Secret's authorities. */
 static void
 note_trust(struct own_certificate *o)
 {
@@ -163,7 +163,7 @@ write_configuration(struct own_certificate *o, struct str patch)
 	};
 
 	o->trusted_at_ms = 0;
-	/* A round that took long may have seen a Secret that has changed since. */
+	/* If the round took long, the Secret may have changed since it was read. */
 	if (clock_monotonic_ms() - o->read_at_ms > o->overlap_ms / 2) {
 		end_round(o, OWN_CERTIFICATE_CONFLICT, 0);
 		return;
@@ -325,7 +325,7 @@ on_next_round(void *arg)
 	ask(o, &request, on_secret);
 }
 
-/* Life */
+/* Creating and freeing */
 
 struct tls_context *
 own_certificate_placeholder(const struct container_settings *settings, struct err *e)
@@ -356,7 +356,7 @@ set_paths(struct own_certificate *o)
 	return ok;
 }
 
-/* Short lifetimes, as in tests, have short steps. */
+/* Derives the intervals from the lifetime, which is short in tests. */
 static void
 set_times(struct own_certificate *o)
 {

@@ -18,20 +18,20 @@ struct own_certificate;
 
 enum own_certificate_outcome {
 	OWN_CERTIFICATE_DONE,
-	OWN_CERTIFICATE_CONFLICT, /* another replica was faster; repeated at once */
-	OWN_CERTIFICATE_FAILED,	  /* repeated after a while */
+	OWN_CERTIFICATE_CONFLICT, /* another replica was faster; try again at once */
+	OWN_CERTIFICATE_FAILED,	  /* try again later */
 	OWN_CERTIFICATE_OUTCOMES,
 };
 
 struct own_certificate_options {
 	const struct container_settings *settings;
 	struct tls_context *tls;      /* gets the current certificate */
-	void (*on_served)(void *arg); /* it has got one */
+	void (*on_served)(void *arg); /* the context has its first certificate */
 	void *arg;
-	uint64_t *rounds; /* counters, by outcome */
+	uint64_t *rounds; /* counters by outcome */
 };
 
-/* A placeholder certificate of the service, to listen before the first round. */
+/* Creates a placeholder certificate of the service, to listen before the first round. */
 struct tls_context *own_certificate_placeholder(const struct container_settings *settings,
 						struct err *e) MUST_CHECK;
 
@@ -40,7 +40,7 @@ struct own_certificate *own_certificate_new(struct loop *l,
 					    struct err *e) MUST_CHECK;
 void own_certificate_free(struct own_certificate *o);
 
-/* Whether the context has a certificate of the Secret. */
+/* Whether the context has a certificate from the Secret. */
 bool own_certificate_is_served(const struct own_certificate *o);
 
 #endif

@@ -46,7 +46,7 @@ pop(struct patch *p, size_t len)
 	p->path.len = len;
 }
 
-/* value is NULL for "remove". */
+/* Writes one operation; value is NULL for "remove". */
 static void
 write_operation(struct patch *p, const char *op, const struct node *value)
 {
@@ -121,7 +121,9 @@ nth(const struct node *list, size_t n)
 	return c;
 }
 
-/* How many elements at the end are the same, leaving out the first head ones of both. */
+/*
+ * Returns how many elements at the end are equal, not counting the first `head` elements of both.
+ */
 static size_t
 common_tail(const struct node *before, const struct node *after, size_t head)
 {

@@ -11,8 +11,8 @@
  * operations. False if out is full. */
 bool patch_write(const struct node *before, const struct node *after, struct buf *out) MUST_CHECK;
 
-/* Applies such operations to the document. False: they don't fit, or d has failed; the document may
- * be half changed. */
+/* Applies such operations to the document. False: they do not match it, or d has failed; the
+ * document may be partly changed. */
 bool patch_apply(struct doc *d, struct node *root, const struct node *operations) MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
 
 #define KEY_MAX_BYTES 1024u
 
-/* One part of a JSON Pointer, unescaped. */
+/* Reads one part of a JSON Pointer, unescaped. */
 static bool
 take_key(struct str *pointer, struct buf *key)
 {
@@ -28,7 +28,7 @@ take_key(struct str *pointer, struct buf *key)
 	return buf_add_byte(key, '\0');
 }
 
-/* The element that has this index, or that of the end. */
+/* Returns the element at this index, or at the end. */
 static bool
 find_element(const struct node *list, const char *key, struct node **found)
 {

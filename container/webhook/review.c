@@ -35,7 +35,7 @@ set_malformed(struct err *e, const char *what)
 	return err_set(e, ERR_INPUT, "AdmissionReview: %s", what);
 }
 
-/* The object's kind is what the API server says it is, also if the object itself does not. */
+/* Sets the object's kind as the API server reports it, because the object itself may lack it. */
 static bool
 set_kind(struct review *r, struct err *e)
 {
@@ -94,7 +94,8 @@ is_subresource(const struct review *r, const char *name)
 	return str_equal(node_text_at(r->request, "subResource"), str_from(name));
 }
 
-/* Creations and updates, but not deletions or subresources such as status. */
+/* Whether to review the request: creations and updates, but not deletions or subresources such as
+ * status. */
 static bool
 is_reviewed(const struct review *r, enum review_kind kind)
 {
@@ -129,8 +130,7 @@ deny_problems(struct review *r)
 		deny(r, r->report.problems.items[i]);
 }
 
-/* Pods and services of a namespace with injection become labelled ones, and pods get its settings.
- */
+/* Labels pods and services of a namespace with injection, and applies its settings to pods. */
 static bool
 join_namespace(struct review *r, struct err *e)
 {
@@ -172,7 +172,8 @@ is_dry_run(const struct review *r)
 	return node_is(dry_run, NODE_BOOL) && dry_run->integer != 0;
 }
 
-/* The pod of a namespace whose secrets are ours to make. The API server says the namespace. */
+/* Determines the secret of a pod if the webhook creates secrets in its namespace, which the API
+ * server reports. */
 static void
 order_secret(struct review *r)
 {
@@ -193,7 +194,7 @@ order_secret(struct review *r)
 	r->secret->is_needed = true;
 }
 
-/* Only at creation: the containers of an existing pod can't be changed. */
+/* Injects only at creation: the containers of an existing pod can't be changed. */
 static bool
 mutate_object(struct review *r, struct err *e)
 {
@@ -221,7 +222,7 @@ mutate_object(struct review *r, struct err *e)
 	       err_set(e, ERR_LIMIT, "AdmissionReview: the patch is too large");
 }
 
-/* The pod must already be what injection would make of it. */
+/* Checks that the pod already is what injection would make of it. */
 static bool
 validate_whole(struct review *r, struct err *e)
 {

@@ -26,17 +26,17 @@ enum review_outcome {
 
 #define REVIEW_UID_MAX_BYTES 256u
 
-/* A secret that must exist before the answer is given. */
+/* A secret that must exist before the request is answered. */
 struct review_secret {
 	bool is_needed;
 	struct workspace_secret_order order;
 	char uid[REVIEW_UID_MAX_BYTES + 1]; /* of the request */
 };
 
-/* A namespace in which all pods get the sidecar that don't say otherwise. */
+/* A namespace in which pods without the label get the sidecar. */
 struct review_space {
-	struct str data;     /* its settings: a JSON object, or empty */
-	const struct err *e; /* why they are not known; its code is ERR_NONE if they are */
+	struct str data;     /* its settings: a JSON object; empty: none */
+	const struct err *e; /* why they could not be read; ERR_NONE: they are known */
 };
 
 struct review_question {
@@ -46,15 +46,15 @@ struct review_question {
 	const struct review_space *space; /* NULL: only what is labelled gets the sidecar */
 };
 
-/* secret says whether the pod needs one that the webhook makes (INJECT_SECRETS). */
+/* secret: whether the pod needs a secret that the webhook creates (INJECT_SECRETS). */
 enum review_outcome review_answer(const struct review_question *question, struct buf *out,
 				  struct review_secret *secret, struct err *e) MUST_CHECK;
 
-/* The answer, if the secret could not be made. */
+/* Writes the answer if the secret could not be created. */
 bool review_refuse(const struct review_secret *secret, const struct err *why,
 		   struct buf *out) MUST_CHECK;
 
-/* The namespace of a review's object. False: it has none, or is no review. */
+/* Reads the namespace of a review's object. False: it has none, or the text is no review. */
 bool review_namespace(struct str body, struct buf *name);
 
 #endif

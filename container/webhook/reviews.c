@@ -21,8 +21,8 @@ struct pending {
 	enum review_kind kind;
 	bool is_of_space; /* a namespace with injection */
 	struct buf namespace;
-	struct namespace_wait *asked;  /* for its settings, or NULL */
-	struct loop_timer patience;    /* with that */
+	struct namespace_wait *asked;  /* for its settings; or NULL */
+	struct loop_timer patience;    /* limits the wait */
 	struct workspace_secret *work; /* or NULL */
 	enum review_outcome outcome;
 	struct review_secret secret;
@@ -40,17 +40,26 @@ now_us(void)
 	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
+static void on_no_patience(void *arg);
+
 static struct pending *
-new_pending(struct reviews *r, struct service_wait *wait)
+new_pending(const struct review_route *route, struct service_wait *wait)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct pending){.reviews = r, .wait = wait, .begin_us = now_us()};
+	*p = (struct pending){
+		.reviews = route->reviews,
+		.wait = wait,
+		.kind = route->kind,
+		.is_of_space = route->is_of_space,
+		.begin_us = now_us(),
+	};
 	p->deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
 	buf_init(&p->namespace, NAMESPACE_MAX_BYTES);
 	buf_init(&p->answer, ANSWER_MAX_BYTES);
+	loop_timer_init(&p->patience, p->reviews->loop, on_no_patience, p);
 	return p;
 }
 
@@ -59,8 +68,7 @@ free_pending(struct pending *p)
 {
 	if (p->asked != NULL)
 		namespace_settings_cancel(p->asked);
-	if (p->is_of_space)
-		loop_timer_fini(&p->patience);
+	loop_timer_fini(&p->patience);
 	if (p->work != NULL)
 		workspace_secret_cancel(p->work);
 	buf_fini(&p->namespace);
@@ -98,7 +106,7 @@ finish(struct pending *p, const struct err *e)
 
 /* Secrets */
 
-/* Without its secret the sidecar would not start. */
+/* Refuses the pod, whose sidecar would not start without its secret. */
 static void
 refuse(struct pending *p, const struct err *why)
 {
@@ -132,7 +140,7 @@ on_secret(enum workspace_secret_outcome outcome, const struct err *e, void *arg)
 	finish(p, e);
 }
 
-/* NULL: refused. */
+/* Starts to create the secret. NULL: refused. */
 static struct pending *
 make_secret(struct pending *p)
 {
@@ -195,7 +203,7 @@ on_settings_known(void *arg)
 	(void)review(p);
 }
 
-/* They are as good as unreadable. */
+/* Treats settings that take too long like unreadable ones. */
 static void
 on_no_patience(void *arg)
 {
@@ -206,7 +214,7 @@ on_no_patience(void *arg)
 	(void)review(p);
 }
 
-/* False: they are there, or can't be. */
+/* Waits for the settings. False: they are known, or can't be read. */
 static bool
 waits_for_settings(struct pending *p)
 {
@@ -223,57 +231,15 @@ waits_for_settings(struct pending *p)
 }
 
 static void *
-start_review(struct reviews *r, enum review_kind kind, struct service_wait *wait)
+on_review(struct service_wait *wait, const struct service_request *request, void *arg)
 {
-	struct pending *p = new_pending(r, wait);
+	const struct review_route *route = arg;
+	struct pending *p = new_pending(route, wait);
 
+	(void)request;
 	if (p == NULL)
 		return NULL;
-	p->kind = kind;
-	return review(p);
-}
-
-static void *
-start_review_of_space(struct reviews *r, enum review_kind kind, struct service_wait *wait)
-{
-	struct pending *p = new_pending(r, wait);
-
-	if (p == NULL)
-		return NULL;
-	p->kind = kind;
-	p->is_of_space = true;
-	loop_timer_init(&p->patience, r->loop, on_no_patience, p);
-	return waits_for_settings(p) ? p : review(p);
-}
-
-/* Routes */
-
-static void *
-on_mutate(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_review(arg, REVIEW_MUTATE, wait);
-}
-
-static void *
-on_validate(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_review(arg, REVIEW_VALIDATE, wait);
-}
-
-static void *
-on_mutate_of_space(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_review_of_space(arg, REVIEW_MUTATE, wait);
-}
-
-static void *
-on_validate_of_space(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_review_of_space(arg, REVIEW_VALIDATE, wait);
+	return p->is_of_space && waits_for_settings(p) ? p : review(p);
 }
 
 static void
@@ -285,18 +251,19 @@ cancel(void *work)
 bool
 reviews_route(struct reviews *r, struct service *s, struct err *e)
 {
-	static const struct {
-		const char *path;
-		service_start_fn *start;
-	} routes[] = {
-		{"/mutate", on_mutate},
-		{"/validate", on_validate},
-		{"/mutate/namespace", on_mutate_of_space},
-		{"/validate/namespace", on_validate_of_space},
+	static const char *const paths[REVIEW_ROUTES] = {
+		"/mutate", "/validate", "/mutate/namespace", "/validate/namespace"};
+	const struct review_route routes[REVIEW_ROUTES] = {
+		{r, REVIEW_MUTATE, false},
+		{r, REVIEW_VALIDATE, false},
+		{r, REVIEW_MUTATE, true},
+		{r, REVIEW_VALIDATE, true},
 	};
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (!service_route_later(s, "POST", routes[i].path, routes[i].start, cancel, r, e))
+	for (size_t i = 0; i < REVIEW_ROUTES; i++) {
+		r->routes[i] = routes[i];
+		if (!service_route_later(s, "POST", paths[i], on_review, cancel, &r->routes[i], e))
 			return false;
+	}
 	return true;
 }

@@ -11,6 +11,14 @@
 #include "base/http/service.h"
 #include "container/webhook/webhook_metrics.h"
 
+#define REVIEW_ROUTES 4
+
+struct review_route {
+	struct reviews *reviews;
+	enum review_kind kind;
+	bool is_of_space;
+};
+
 /* Outlives the service. */
 struct reviews {
 	const struct container_settings *settings;
@@ -18,6 +26,7 @@ struct reviews {
 	struct namespace_settings *spaces; /* NULL unless WEBHOOK_NAMESPACE_CONFIG_MAP is set */
 	struct workspace_secrets *secrets; /* NULL unless INJECT_SECRETS says create */
 	struct webhook_metrics *metrics;
+	struct review_route routes[REVIEW_ROUTES]; /* set by reviews_route */
 };
 
 bool reviews_route(struct reviews *r, struct service *s, struct err *e) MUST_CHECK;

@@ -14,7 +14,7 @@
 /* Whether the text is SERVICE.NAMESPACE. */
 bool service_certificate_is_name(struct str service);
 
-/* The host name that the API server connects to. */
+/* Formats the host name that the API server connects to. */
 #define SERVICE_HOST_BYTES 256
 void service_certificate_host(const char *service, char host[SERVICE_HOST_BYTES]);
 
@@ -25,7 +25,9 @@ struct service_certificate {
 	struct secret *key;
 };
 
-/* For the names of the service, which is valid. Valid for lifetime_s. */
+/*
+ * Creates a certificate for the names of the service, which is valid; it is valid for lifetime_s.
+ */
 bool service_certificate_make(struct service_certificate *s, const char *service,
 			      uint64_t lifetime_s, struct err *e) MUST_CHECK;
 void service_certificate_fini(struct service_certificate *s);

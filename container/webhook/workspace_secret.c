@@ -39,7 +39,7 @@ struct workspace_secret {
 
 static cluster_done_fn on_created;
 
-/* As `relay-key` and `openssl rand` would give it to `kubectl create secret`. */
+/* Adds the keys in the format of `relay-key` and `openssl rand`. */
 static bool
 write_key(struct json_writer *w, const char *name, struct str key)
 {
@@ -219,7 +219,7 @@ workspace_secret_start(struct workspace_secrets *s, const struct workspace_secre
 	buf_init(&w->body, BODY_MAX_BYTES);
 	LIST_INSERT_HEAD(&s->under_way, w, entry);
 	(void)snprintf(w->path, sizeof(w->path), "/api/v1/namespaces/%s/secrets", order->namespace);
-	/* Reserved, so that keys are not left behind in memory that grew. */
+	/* Reserve, so that no part of a key is left in memory that was reallocated. */
 	if (!buf_reserve(&w->body, BODY_MAX_BYTES / 2))
 		err_set(e, ERR_MEMORY, "out of memory");
 	else if (write_secret(s->settings, order, &w->body, e) && send_request(w, e))

@@ -11,8 +11,8 @@
 #include "base/net/loop.h"
 #include "container/container_settings.h"
 
-struct workspace_secrets; /* the maker */
-struct workspace_secret;  /* one that is being made */
+struct workspace_secrets; /* creates secrets */
+struct workspace_secret;  /* a secret that is being created */
 
 #define WORKSPACE_SECRET_TEXT_BYTES 254
 
@@ -31,16 +31,16 @@ enum workspace_secret_outcome {
 	WORKSPACE_SECRET_OUTCOMES,
 };
 
-/* Once for each order that is not cancelled, from the loop. */
+/* Called from the loop once for each order that is not cancelled. */
 typedef void workspace_secret_fn(enum workspace_secret_outcome outcome, const struct err *e,
 				 void *arg);
 
 struct workspace_secrets *workspace_secrets_new(struct loop *l,
 						const struct container_settings *settings,
 						struct err *e) MUST_CHECK;
-void workspace_secrets_free(struct workspace_secrets *s); /* no done runs any more */
+void workspace_secrets_free(struct workspace_secrets *s); /* no done function runs any more */
 
-/* NULL: nothing was started, done will not run. */
+/* NULL: not started, done does not run. */
 struct workspace_secret *workspace_secret_start(struct workspace_secrets *s,
 						const struct workspace_secret_order *order,
 						workspace_secret_fn *done, void *arg,

@@ -81,7 +81,7 @@ node_add_member(struct doc *d, struct node *map, struct str key, struct node *ch
 {
 	child->key = copy_text(d, key);
 	if (d->failed)
-		return; /* child may be the placeholder, which is on no list */
+		return; /* the child may be the placeholder, which is on no list */
 	node_append(map, child);
 }
 
@@ -284,7 +284,7 @@ sort_members(const struct node *map, const struct node **members)
 	qsort(members, count, sizeof(const struct node *), compare_keys);
 }
 
-/* Compares maps of the same size whose keys have different orders, in n log n time. Without memory
+/* Compares maps of the same size whose keys have different orders, in n log n time. Out of memory
  * they count as different. */
 static bool
 equal_members(const struct node *a, const struct node *b)
@@ -373,7 +373,7 @@ read_object(struct doc *d, const struct json_node *value, struct err *e)
 	return n;
 }
 
-/* NULL with e set if a string contains a NUL, or without e set if the document has failed. */
+/* NULL with e set: a string contains a NUL; NULL without e: the document has failed. */
 static struct node *
 read_value(struct doc *d, const struct json_node *value, struct err *e)
 {
@@ -407,7 +407,7 @@ read_value(struct doc *d, const struct json_node *value, struct err *e)
 	return node_new(d, NODE_NULL);
 }
 
-/* The offset of the quote that ends the string at begin. */
+/* Returns the offset of the quote that ends the string at begin. */
 static size_t
 skip_string(struct str text, size_t begin)
 {
@@ -418,9 +418,11 @@ skip_string(struct str text, size_t begin)
 	return i;
 }
 
-/* Upper bound of the number of values in a JSON text: the root, the first element of each list and
- * map, and one per comma. It is checked before parsing, because jansson needs much more memory for
- * an empty map than its two bytes of text. */
+/*
+ * Returns an upper bound of the number of values in a JSON text: the root, the first element of
+ * each list and map, and one per comma. Checked before parsing, because jansson needs much more
+ * memory for an empty map than its two bytes of text.
+ */
 static size_t
 count_values(struct str text)
 {

@@ -43,9 +43,10 @@ struct node {
 struct doc {
 	struct arena arena;
 	size_t nodes;
-	unsigned binary_line; /* of a !!binary scalar, whose text is kept as it is; 0: none */
-	bool failed;	      /* a limit was exceeded: the tree is incomplete */
-	struct node sink;     /* the placeholder that is returned after a failure */
+	/* Number of a !!binary scalar's line, whose text is kept unchanged; 0: none. */
+	unsigned binary_line;
+	bool failed;	  /* a limit was exceeded: the tree is incomplete */
+	struct node sink; /* the placeholder that is returned after a failure */
 };
 
 void doc_init(struct doc *d);
@@ -54,13 +55,13 @@ void doc_fini(struct doc *d);
 /* Copy the text. */
 struct node *node_new(struct doc *d, enum node_kind kind);
 struct node *node_new_str(struct doc *d, struct str text);
-struct node *node_copy(struct doc *d, const struct node *n); /* deep; without the key */
+struct node *node_copy(struct doc *d, const struct node *n); /* deep copy, without the key */
 
 /* A child has one parent. node_set replaces an existing member in its position, or appends. */
 void node_append(struct node *list, struct node *child);
 void node_prepend(struct node *list, struct node *child);
 void node_set(struct doc *d, struct node *map, const char *key, struct node *child);
-/* Appends without looking for an existing member of that key. */
+/* Appends a member without looking for an existing one. */
 void node_add_member(struct doc *d, struct node *map, struct str key, struct node *child);
 
 /* Short forms of node_set (or node_append) with a new node; the last three return it. */
@@ -74,16 +75,16 @@ struct node *node_append_map(struct doc *d, struct node *list);
 void node_remove(struct node *map, const char *key); /* no-op without such a member */
 void node_unlink(struct node *parent, struct node *child);
 
-/* NULL if there is none, or n is NULL or not a map. node_find takes a path: "spec.template". */
+/* Return NULL if there is none, or n is NULL or no map. node_find takes a path: "spec.template". */
 struct node *node_get(const struct node *n, const char *key);
 struct node *node_get_str(const struct node *n, struct str key);
 struct node *node_find(const struct node *n, const char *path);
 
 bool node_is(const struct node *n, enum node_kind kind); /* false for NULL */
-/* The text of a string; empty for everything else, NULL included. */
+/* Returns the text of a string; empty for other nodes and NULL. */
 struct str node_text(const struct node *n);
 struct str node_text_at(const struct node *n, const char *path);
-/* The integer at the path; -1 if there is none. */
+/* Returns the integer at the path; -1: there is none. */
 int64_t node_int_at(const struct node *n, const char *path);
 
 /* Iterate over the children; none for NULL and scalars:
@@ -101,7 +102,7 @@ struct node *node_named(const struct node *list, struct str name);
 /* Deep comparison: maps regardless of order, numbers by value. */
 bool node_equal(const struct node *a, const struct node *b);
 
-/* JSON. The root belongs to d; NULL with e set on error. Errors of writing surface in
+/* Reads JSON; the root belongs to d. NULL with e set on error. Writing reports errors in
  * json_write_end. */
 struct node *node_read_json(struct doc *d, struct str text, size_t max_bytes,
 			    struct err *e) MUST_CHECK;

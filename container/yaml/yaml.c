@@ -82,7 +82,7 @@ forget_anchors(struct yaml_reader *r)
 		free(r->anchors[--r->anchor_count].name);
 }
 
-/* The anchor of the current event, or NULL with *ok true where it has none. */
+/* Returns the anchor of the current event. NULL with *ok true: it has none. */
 static struct anchor *
 open_anchor(struct yaml_reader *r, const yaml_char_t *name, bool *ok)
 {
@@ -121,7 +121,7 @@ read_alias(struct yaml_reader *r)
 	return node_problem(r, line_of(r), "an alias to an unknown anchor");
 }
 
-/* libyaml counts characters; everything read so far is valid UTF-8. */
+/* Converts libyaml's position, which counts characters; everything read so far is valid UTF-8. */
 static size_t
 byte_of_mark(struct yaml_reader *r, size_t mark)
 {
@@ -135,7 +135,7 @@ byte_of_mark(struct yaml_reader *r, size_t mark)
 	return r->at_byte;
 }
 
-/* Whether the tag names that type; false for NULL and for the non-specific tag. */
+/* Whether the tag names that type. False for NULL and for the non-specific tag. */
 static bool
 is_tag(const yaml_char_t *tag, const char *type)
 {
@@ -145,7 +145,7 @@ is_tag(const yaml_char_t *tag, const char *type)
 	       str_equal(str_skip(whole, sizeof(TAG_PREFIX) - 1), str_from(type));
 }
 
-/* The type that an explicit tag names, in *wanted if *is_given. False for unknown tags. */
+/* Reads the type of an explicit tag into *wanted if *is_given. False: an unknown tag. */
 static bool
 read_tag(const yaml_char_t *tag, enum node_kind *wanted, bool *is_given)
 {
@@ -167,7 +167,7 @@ read_tag(const yaml_char_t *tag, enum node_kind *wanted, bool *is_given)
 	return false;
 }
 
-/* The value of the current scalar event. */
+/* Reads the value of the current scalar event. */
 static bool
 resolve_scalar(struct yaml_reader *r, struct yaml_scalar *value)
 {
@@ -182,7 +182,7 @@ resolve_scalar(struct yaml_reader *r, struct yaml_scalar *value)
 		return set_problem(r, line_of(r), "an unknown tag");
 	if (is_tagged && is_tag(r->event.data.scalar.tag, "binary"))
 		r->doc->binary_line = line_of(r);
-	/* libyaml does not report a lone "!", which other parsers take as a string tag. */
+	/* libyaml does not report a lone "!", which other parsers read as the tag of strings. */
 	size_t begin = byte_of_mark(r, r->event.start_mark.index);
 	if (!is_tagged && begin < r->text.len && r->text.data[begin] == '!')
 		return set_problem(r, line_of(r), "a tag without a name");
@@ -228,7 +228,7 @@ read_list(struct yaml_reader *r, unsigned depth)
 	return NULL;
 }
 
-/* The member with that key, or NULL; counts the comparisons. */
+/* Returns the member with that key, or NULL. Counts comparisons. */
 static struct node *
 find_member(struct yaml_reader *r, const struct node *map, struct str key)
 {

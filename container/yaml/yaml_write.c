@@ -17,7 +17,7 @@ on_write(void *data, unsigned char *bytes, size_t size)
 	return buf_add(out, bytes, size) ? 1 : 0;
 }
 
-/* Line breaks and byte order marks that a block scalar would not preserve. */
+/* Whether text contains line breaks or byte order marks that a block scalar would not preserve. */
 static bool
 needs_escapes(struct str text)
 {

@@ -14,8 +14,8 @@
 #define COUNT_MAX  1000u
 #define NAME_BYTES 64
 
-/* Whether the IDE may run as another user than the sidecar, which owns what it clones: as root, or
- * as a user that only its image knows. */
+/* Whether the IDE may run as another user than the sidecar, which owns the cloned files: as root,
+ * or as a user that only the image knows. */
 static bool
 users_may_differ(const struct inject *c)
 {
@@ -67,7 +67,7 @@ append(struct inject *c, const struct git_config *config, size_t at)
 	}
 }
 
-/* The author's number of variables. */
+/* Reads the number of variables that the author has set. */
 static bool
 read_count(struct inject *c, const struct node *env, uint64_t *count)
 {
@@ -78,7 +78,7 @@ read_count(struct inject *c, const struct node *env, uint64_t *count)
 		return true;
 	if (!inject_variable_is_unique(c, STR(COUNT_NAME)))
 		return false;
-	/* git takes an empty value for 0. */
+	/* git reads an empty value as 0. */
 	if (node_get(variable, "valueFrom") == NULL &&
 	    str_is_empty(node_text_at(variable, "value")))
 		return true;

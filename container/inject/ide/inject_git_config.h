@@ -7,11 +7,11 @@
 
 #include "container/inject/inject_private.h"
 
-/* git's credential.helper in the IDE's container. */
+/* The value of git's credential.helper in the IDE's container. */
 #define INJECT_GIT_HELPER                                                                          \
 	INJECT_GIT_PATH "/git-credential-workspace --socket " INJECT_GIT_PATH "/credential.sock"
 
-/* Appends the configuration to the environment of the IDE's container, unless it is there. */
+/* Appends the configuration to the environment of the IDE's container unless it is there. */
 void inject_git_config(struct inject *c);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "container/inject/ide/inject_log.h"
 
-/* The IDE's mount at that directory, or NULL. */
+/* Returns the IDE's mount at that directory, or NULL. */
 static const struct node *
 find_mount(const struct inject *c)
 {
@@ -46,7 +46,7 @@ inject_check_log(struct inject *c)
 		inject_problem(c, "mount " INJECT_VOLUME_LOG ": exists and differs at mountPath");
 }
 
-/* On the node's disk, and without a limit of its own: one that is passed evicts the pod. */
+/* The volume is on the node's disk. It has no size limit: exceeding one evicts the pod. */
 void
 inject_add_log_volume(struct inject *c, struct node *list)
 {

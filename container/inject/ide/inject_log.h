@@ -11,13 +11,13 @@
 /* GitLab workspaces have their logs in the same directory. */
 #define INJECT_LOG_PATH "/tmp/workspace-logs"
 
-/* Reports a mount of the IDE's at that directory that is of no use. */
+/* Reports a mount of the IDE at that directory that the sidecar can't use. */
 void inject_check_log(struct inject *c);
 
-/* Our volume, unless the IDE mounts another one there. */
+/* Adds our volume unless the IDE mounts another one there. */
 void inject_add_log_volume(struct inject *c, struct node *list);
 
-/* The read-only mount of the sidecar, and the IDE's own. */
+/* Adds the read-only mount of the sidecar, and the IDE's mount. */
 void inject_add_log_mount(struct inject *c, struct node *mounts);
 void inject_ensure_log(struct inject *c);
 

@@ -55,7 +55,7 @@ is_rewritten(const struct node *probe, size_t index)
 	       !str_equal(node_text_at(get, "scheme"), STR("HTTPS"));
 }
 
-/* The number of a port, which may be the name of one of the container's. */
+/* Returns the number of a port, which may be given by the name of one of the container's ports. */
 static uint16_t
 find_port(const struct inject *c, const struct node *port)
 {
@@ -67,7 +67,7 @@ find_port(const struct inject *c, const struct node *port)
 		       : 0;
 }
 
-/* With the slash that the kubelet adds in front. NULL data without memory. */
+/* Returns the path with the leading slash that the kubelet would add. NULL data: out of memory. */
 static struct str
 find_path(struct inject *c, const struct node *get)
 {
@@ -90,7 +90,7 @@ is_plain(const struct node *get)
 	       !str_equal(node_text_at(get, "scheme"), STR("HTTPS"));
 }
 
-/* Whether the sidecar can ask what the probe asks. */
+/* Whether the sidecar can do what the probe does. */
 static bool
 read_probe(struct inject *c, const struct node *probe, struct health_check *check)
 {
@@ -118,7 +118,7 @@ connects(const struct node *probe)
 	       node_get(probe, "grpc") != NULL;
 }
 
-/* What the sidecar shall ask for one probe; old: as the annotation has it. */
+/* Returns the sidecar's check for one probe; old: the check in the annotation. */
 static struct health_check
 plan_probe(struct inject *c, size_t index, struct health_check old)
 {
@@ -206,7 +206,7 @@ inject_ensure_probes(struct inject *c)
 	ensure_annotation(c);
 }
 
-/* A probe of a port without a path was one for TCP. */
+/* Restores a TCP probe: a probe of a port without a path. */
 static void
 restore(struct doc *d, struct node *probe, const struct health_check *check)
 {

@@ -9,17 +9,16 @@
 
 #include "container/inject/inject_private.h"
 
-/* Whether a value of the annotation is as injection writes it. */
+/* Whether text is a value of the annotation as injection writes it. */
 bool inject_probes_are_valid(struct str text);
 
-/* Sets params.probes to what the sidecar shall ask. Changes nothing of the pod. */
+/* Sets params.probes to the checks of the sidecar. Does not change the pod. */
 void inject_plan_probes(struct inject *c);
 
 /* Points the probes to the sidecar, and writes the annotation. */
 void inject_ensure_probes(struct inject *c);
 
-/* Points the probes of an IDE's container back to what the annotation's text says that they asked.
- */
+/* Restores the probes of an IDE's container from the annotation's text. */
 void inject_restore_probes(struct doc *d, struct node *ide, struct str text);
 
 #endif

@@ -69,7 +69,7 @@ make_hook(struct inject *c)
 	return hook;
 }
 
-/* Hooks can't be combined: the author's own must start the program. */
+/* Kubernetes allows one hook: the author's own hook must start the program. */
 static void
 ensure_hook(struct inject *c)
 {

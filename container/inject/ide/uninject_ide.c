@@ -36,8 +36,8 @@ indexed(char *name, const char *prefix, size_t index)
 	return (struct str){name, (size_t)len};
 }
 
-/* The index of our first pair, of which the second one names the helper; SIZE_MAX: there is none.
- */
+/* Returns the index of our first pair of variables, whose second one names the helper; SIZE_MAX:
+ * there is none. */
 static size_t
 first_git_pair(const struct node *env)
 {

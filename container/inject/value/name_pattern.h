@@ -9,7 +9,7 @@
 
 bool name_pattern_is_valid(struct str pattern);
 
-/* The pattern with the name filled in, from the arena. NULL without memory. */
+/* Returns the pattern with the name filled in, in the arena. NULL: out of memory. */
 const char *name_pattern_fill(const char *pattern, struct str name, struct arena *arena);
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "base/str.h"
 
-/* The beginning has three bytes at least, so that it means something. */
+/* Requires at least three bytes before the '*', so that a pattern is specific. */
 bool namespace_pattern_is_valid(struct str pattern);
 
-/* False as well for a text that is no name of a namespace. */
+/* Also false for text that is no name of a namespace. */
 bool namespace_pattern_matches(const char *pattern, struct str namespace);
 
 #endif

@@ -8,11 +8,11 @@
 
 #include "base/str.h"
 
-/* Without a sign or an exponent. */
+/* Accepts quantities without sign and exponent. */
 bool quantity_is_valid(struct str text);
 
-/* Whether both are valid and equal, or a is greater than b. The API server rewrites quantities
- * ("1024Mi" becomes "1Gi"), so they are compared by value. */
+/* Whether both are valid and equal, or a is greater than b. Compares by value, because the API
+ * server rewrites quantities ("1024Mi" becomes "1Gi"). */
 bool quantity_equal(struct str a, struct str b);
 bool quantity_exceeds(struct str a, struct str b);
 

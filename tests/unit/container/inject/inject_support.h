@@ -52,7 +52,7 @@ read_object(struct injected *r, const char *yaml)
 	yaml_reader_free(reader);
 }
 
-/* Injects into what was read. */
+/* Injects into the object that was read. */
 static inline void
 inject_into(struct injected *r, const struct container_settings *settings)
 {

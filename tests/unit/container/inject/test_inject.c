@@ -96,7 +96,7 @@ test_classic(void **state)
 	doc_fini(&r.doc);
 }
 
-/* A name of ours is no leave to mount what is ours. */
+/* One of our names does not permit mounting our volumes. */
 static void
 test_git_container_of_another(void **state)
 {
@@ -223,9 +223,9 @@ test_ssh(void **state)
 	doc_fini(&r.doc);
 }
 
-/* What was made is left as it is, also with what the API server writes into it. */
+/* What was injected stays unchanged, also with the defaults of the API server. */
 static void
-test_again(void **state)
+test_injecting_again_changes_nothing(void **state)
 {
 	static const char *const pods[] = {
 		POD,
@@ -251,7 +251,7 @@ test_again(void **state)
 }
 
 static void
-test_again_behind_the_api_server(void **state)
+test_injecting_again_after_the_api_server(void **state)
 {
 	struct inject_report report;
 	struct injected r;
@@ -357,8 +357,8 @@ main(void)
 		cmocka_unit_test(test_address_of_ports),
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_ssh),
-		cmocka_unit_test(test_again),
-		cmocka_unit_test(test_again_behind_the_api_server),
+		cmocka_unit_test(test_injecting_again_changes_nothing),
+		cmocka_unit_test(test_injecting_again_after_the_api_server),
 		cmocka_unit_test(test_workloads),
 		cmocka_unit_test(test_pod_template),
 		cmocka_unit_test(test_service),

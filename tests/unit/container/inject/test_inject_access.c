@@ -57,7 +57,7 @@ test_required(void **state)
 	doc_fini(&r.doc);
 }
 
-/* Within the operator's bound, and where there are ports. */
+/* Within the operator's limit, and only with ports. */
 static void
 test_port_sharing(void **state)
 {

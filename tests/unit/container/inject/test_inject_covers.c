@@ -27,8 +27,8 @@ static const struct container_settings operator_settings = {
 #define LIST(element) "[" element "]"
 #define VARIABLE(n)   "{\"name\":\"" n "\",\"value\":\"x\"}"
 
-/* What others change in our container after us: a member of the map at path, or an element that is
- * added to the list there (key is ""). */
+/* Later changes of others in our container: a member of the map at path, or an element added to the
+ * list there (key is ""). */
 static const struct {
 	const char *path;
 	const char *key;

@@ -11,7 +11,7 @@
 					      "    volumeMounts: [{name: x, mountPath: " mount     \
 					      "}]\n"
 
-/* A container of our name that is another one. */
+/* A container with our name that is not ours. */
 static void
 test_differing_container(void **state)
 {

@@ -14,7 +14,7 @@ static const struct container_settings operator_settings = {
 	.has_git = true,
 };
 
-/* What the IDE's container, the pod's security context, and the annotations say. */
+/* User ids in the IDE's container, the pod's security context, and the annotations. */
 struct pod {
 	const char *notes;
 	const char *spec;
@@ -82,7 +82,7 @@ test_a_user_of_its_own(void **state)
 	assert_int_equal(node_int_at(r.root, "spec.securityContext.fsGroup"), 65532);
 	assert_true(str_equal(node_text_at(r.root, "spec.securityContext.fsGroupChangePolicy"),
 			      STR("OnRootMismatch")));
-	/* Again: nothing changes. */
+	/* Injecting again changes nothing. */
 	struct node *before = node_copy(&r.doc, r.root);
 	inject_into(&r, &operator_settings);
 	assert_int_equal(r.report.problems.count, 0);
@@ -91,7 +91,7 @@ test_a_user_of_its_own(void **state)
 }
 
 static void
-test_what_the_pod_says(void **state)
+test_user_ids_in_the_pod(void **state)
 {
 	static const struct {
 		struct pod pod;
@@ -114,7 +114,7 @@ test_what_the_pod_says(void **state)
 		assert_int_equal(node_int_at(sidecar(&r), "securityContext.runAsUser"), 65532);
 		assert_variable(&r, "CREDENTIAL_UID", cases[i].credential);
 		assert_variable(&r, "CLONE_GROUP", cases[i].group);
-		/* Without a clone, the pod's security context is its author's. */
+		/* Without a clone, the pod's security context is not changed. */
 		if (cases[i].group[0] == '\0')
 			assert_null(node_find(r.root, "spec.securityContext"));
 		doc_fini(&r.doc);
@@ -185,7 +185,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_user_of_its_own),
-		cmocka_unit_test(test_what_the_pod_says),
+		cmocka_unit_test(test_user_ids_in_the_pod),
 		cmocka_unit_test(test_a_user_that_only_the_image_knows),
 		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_the_user_of_the_ide),

@@ -167,13 +167,13 @@ test_a_rotation_under_way(void **state)
 	assert_step(&c, 0, true, CERTIFICATE_PROMOTE);
 	c.renew = true;
 	assert_step(&c, 0, false, CERTIFICATE_KEEP);
-	/* The current one is of no use: nothing is lost by serving the next one. */
+	/* The current one can't be used: serve the next one at once. */
 	c.current = NULL;
 	assert_step(&c, 0, false, CERTIFICATE_PROMOTE);
 	c.current = &one;
 	c.authorities[1] = NULL;
 	assert_step(&c, 0, false, CERTIFICATE_PROMOTE);
-	/* The next one is of no use. */
+	/* The next one can't be used. */
 	c.renew = false;
 	c.authorities[0] = one.authority;
 	assert_step(&c, 0, true, CERTIFICATE_KEEP);
@@ -195,7 +195,7 @@ test_another_host_or_lifetime(void **state)
 	assert_false(certificate_set_is_usable(&s, &t));
 	assert_int_equal(certificate_set_plan(&s, &t), CERTIFICATE_CREATE);
 	t.host = SERVICE ".svc";
-	/* A shorter lifetime does not make it due before its own time. */
+	/* A shorter configured lifetime does not make it due early. */
 	t.lifetime_s = HOUR;
 	assert_int_equal(certificate_set_plan(&s, &t), CERTIFICATE_KEEP);
 	t.lifetime_s = UINT64_C(365) * 24 * HOUR;

@@ -157,7 +157,7 @@ test_ephemeral_containers(void **state)
 	"{\"metadata\":{\"labels\":{\"workspace-proxy.io/inject\":\"true\"}},"                     \
 	"\"spec\":{\"containers\":[" IDE("i") "]}}"
 
-/* An object without a kind is judged by that of the request. */
+/* The kind in the request counts for an object without a kind. */
 static void
 test_kinds(void **state)
 {
@@ -194,7 +194,7 @@ test_mutation_of_parts(void **state)
 	check_all(REVIEW_MUTATE, cases, COUNT(cases));
 }
 
-/* In a namespace with injection, whose settings are these. */
+/* Reviews in a namespace with injection that has these settings. */
 static void
 check_in_space(const char *data, enum review_kind kind, const struct expected *cases, size_t count)
 {
@@ -242,7 +242,7 @@ test_a_namespace_with_injection(void **state)
 	check_in_space("", REVIEW_VALIDATE, judged, COUNT(judged));
 }
 
-/* Nothing of the operator's, no secret, and not who may enter. */
+/* Namespaces can't set what the operator sets, secrets, or who has access. */
 static void
 test_settings_of_a_namespace(void **state)
 {
@@ -292,7 +292,7 @@ test_settings_of_a_namespace(void **state)
 	check_in_space("{\"container\":\"ide\"}", REVIEW_MUTATE, own, COUNT(own));
 }
 
-/* Unknown settings admit nothing, but what has opted out. */
+/* With unreadable settings only pods that opted out are admitted. */
 static void
 test_unknown_settings(void **state)
 {

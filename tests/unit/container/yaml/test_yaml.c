@@ -19,7 +19,7 @@
 
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 
-/* The first document of the text as JSON, or what is wrong with it. */
+/* Returns the first document of the text as JSON, or the error. */
 static void
 read_as_json(struct str text, struct buf *out)
 {
@@ -88,7 +88,7 @@ test_reads(void **state)
 		check_json(cases[i][0], cases[i][1]);
 }
 
-/* With quadratic comparisons this would not end. */
+/* Quadratic comparisons would take too long. */
 static void
 test_compares_reordered_maps(void **state)
 {
@@ -218,7 +218,7 @@ test_parts_of_a_stream(void **state)
 	yaml_reader_free(r);
 }
 
-/* Reads what was written, and compares. */
+/* Parses what was written, and compares. */
 static void
 check_round_trip(struct doc *d, const struct node *root)
 {
@@ -242,7 +242,7 @@ check_round_trip(struct doc *d, const struct node *root)
 	buf_fini(&out);
 }
 
-/* Each as a value, as a key and in a list. */
+/* Each one as a value, as a key and in a list. */
 static const char *const texts[] = {
 	"",
 	" ",

@@ -223,7 +223,7 @@ test_empty_is_null(void **state)
 	assert_int_equal(value.kind, NODE_NULL);
 }
 
-/* Values that JSON can't hold, or that readers of JSON would round. */
+/* Values that JSON can't represent, or that parsers of JSON would round. */
 static void
 test_refused(void **state)
 {
@@ -255,9 +255,9 @@ test_refused(void **state)
 	}
 }
 
-/* Strings to us that others read as numbers in base 60, or as dates. */
+/* Strings for us that others read as sexagesimal numbers or dates. */
 static void
-test_quotes_for_others(void **state)
+test_strings_that_other_parsers_convert(void **state)
 {
 	static const char *const quoted[] = {
 		"1:30", "190:20:30", "2001-01-01", "2001-12-14T21:59:43.10-05:00",
@@ -281,7 +281,7 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_empty_is_null),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_quotes_for_others),
+		cmocka_unit_test(test_strings_that_other_parsers_convert),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ assert_variable(const struct injected *r, const char *name, const char *value)
 		fail_msg("%s: %.*s", name, STR_FMT(found));
 }
 
-/* Again, with other things changed meanwhile, changes nothing. */
+/* Injecting again, with other changes since, changes nothing. */
 static void
 assert_again_the_same(struct injected *r)
 {
@@ -80,7 +80,7 @@ test_git_config(void **state)
 	assert_variable(&r, "GIT_CONFIG_VALUE_4", "http://gitlab.example.com/git/");
 	assert_again_the_same(&r);
 	doc_fini(&r.doc);
-	/* Behind what the author has. */
+	/* Appended after the author's variables. */
 	try_inject(&r, &operator_settings,
 		   IDE("env: [{name: GIT_CONFIG_COUNT, value: \"1\"}, {name: GIT_CONFIG_KEY_0, "
 		       "value: a.b}, {name: GIT_CONFIG_VALUE_0, value: c}]"));
@@ -135,7 +135,7 @@ count_named(const struct injected *r, const char *name)
 	return count;
 }
 
-/* What the author has behind the count, or from elsewhere, has no effect on git. */
+/* The author's variables beyond the count, or from other sources, do not affect git. */
 static void
 test_git_config_replaces_what_is_not_counted(void **state)
 {
@@ -172,7 +172,7 @@ test_git_config_replaces_what_is_not_counted(void **state)
 	}
 }
 
-/* The last of them would count, or none: by name. */
+/* With a repeated name, the last one would count, or none. */
 static void
 test_git_config_that_is_there_twice(void **state)
 {

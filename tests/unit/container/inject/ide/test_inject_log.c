@@ -49,7 +49,7 @@ test_a_volume_of_ours(void **state)
 	assert_non_null(
 		node_get(node_named(node_find(r.root, "spec.volumes"), STR("workspace-proxy-log")),
 			 "emptyDir"));
-	/* Again: nothing changes. */
+	/* Injecting again changes nothing. */
 	struct node *before = node_copy(&r.doc, r.root);
 	assert_true(inject_object(&operator_settings, &r.doc, r.root, &r.report));
 	assert_int_equal(r.report.problems.count, 0);
@@ -89,7 +89,7 @@ test_without_the_annotation(void **state)
 }
 
 static void
-test_what_is_refused(void **state)
+test_refused_mounts(void **state)
 {
 	static const char *const cases[][2] = {
 		{HEAD "    workspace-proxy.io/ide-log: /var/log\n" SPEC, "expected true"},
@@ -128,7 +128,7 @@ main(void)
 		cmocka_unit_test(test_a_volume_of_ours),
 		cmocka_unit_test(test_a_volume_of_the_authors),
 		cmocka_unit_test(test_without_the_annotation),
-		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_refused_mounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

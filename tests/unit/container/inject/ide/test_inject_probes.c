@@ -26,7 +26,7 @@ ide_of(const struct injected *r)
 	return container_of(r, "spec.containers", "ide");
 }
 
-/* The sidecar's setting; empty if it is not set. */
+/* Returns the sidecar's setting; empty: it is not set. */
 static struct str
 setting_of(const struct injected *r)
 {
@@ -111,7 +111,7 @@ test_a_second_injection_changes_nothing(void **state)
 	doc_fini(&r.doc);
 }
 
-/* Who changes what the sidecar asks, or takes the annotation away, is refused. */
+/* Changes of the sidecar's checks, and removing the annotation, are refused. */
 static void
 test_tampering_is_found(void **state)
 {
@@ -141,7 +141,7 @@ test_tampering_is_found(void **state)
 }
 
 static void
-test_left_with_a_warning(void **state)
+test_unsupported_probes_are_left_with_a_warning(void **state)
 {
 	static const char *const cases[] = {
 		"{httpGet: {port: 60001, scheme: HTTPS}}",
@@ -176,7 +176,7 @@ test_left_with_a_warning(void **state)
 	}
 }
 
-/* The IDE may still listen at the pod's address. */
+/* The IDE may still listen on the pod's address. */
 static void
 test_not_moved(void **state)
 {
@@ -190,7 +190,7 @@ test_not_moved(void **state)
 	doc_fini(&r.doc);
 }
 
-/* An annotation without such a probe opens nothing. */
+/* An annotation without such a probe permits nothing. */
 static void
 test_annotation_alone(void **state)
 {
@@ -212,7 +212,7 @@ main(void)
 		cmocka_unit_test(test_other_fields_stay),
 		cmocka_unit_test(test_a_second_injection_changes_nothing),
 		cmocka_unit_test(test_tampering_is_found),
-		cmocka_unit_test(test_left_with_a_warning),
+		cmocka_unit_test(test_unsupported_probes_are_left_with_a_warning),
 		cmocka_unit_test(test_not_moved),
 		cmocka_unit_test(test_annotation_alone),
 	};

@@ -28,7 +28,7 @@ test_valid(void **state)
 			fail_msg("%s", patterns[i]);
 }
 
-/* A beginning that means nearly all namespaces, and what no namespace is called. */
+/* A prefix that would match nearly all namespaces, and invalid names. */
 static void
 test_invalid(void **state)
 {
