@@ -27,7 +27,7 @@ unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 PACKAGES := libevent_core libevent_openssl evhtp openssl libcurl jansson libgit2 yaml-0.1 zlib libzstd libnghttp2 libseccomp
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wvla -Wcast-qual -Wwrite-strings -Wformat=2 \
-	-Wimplicit-fallthrough -Wundef -Wnull-dereference -Wswitch-enum -Werror
+	-Wimplicit-fallthrough -Wundef -Wswitch-enum -Werror
 # What the compiler builds for: with a cross compiler, not this machine.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 HARDENING_x86_64  := -fcf-protection=full
@@ -51,6 +51,9 @@ MODE_LDFLAGS :=
 IS_CLANG     := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
 LTO_CFLAGS   := $(if $(IS_CLANG),,-flto=auto -ffat-lto-objects)
 LTO_LDFLAGS  := $(if $(IS_CLANG),,-flto=auto)
+# In the product, clang-tidy finds null pointers that are used. In tests it looks less deeply, but gcc finds them,
+# where it may remove checks for null.
+TEST_CFLAGS  := $(if $(IS_CLANG),,-Wnull-dereference -fdelete-null-pointer-checks)
 endif
 CPPFLAGS_ALL = -I. -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL   = -std=c17 $(MODE_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS)
@@ -149,20 +152,20 @@ $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 
 # Unit tests are compiled with -O2 once, for its warnings. Elsewhere what they test is optimised, and they are not.
 UNIT_CFLAGS := $(if $(filter 1,$(SANITIZE)),-O0,$(if $(ARCH),-Og))
-unit_flags_for = $(if $(filter tests/unit/%,$(1)),$(UNIT_CFLAGS))
+test_flags_for = $(if $(filter tests/%,$(1)),$(TEST_CFLAGS)) $(if $(filter tests/unit/%,$(1)),$(UNIT_CFLAGS))
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
 # Objects are rebuilt when the compiler or its flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) $(call unit_flags_for,$<) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) $(call test_flags_for,$<) -MMD -MP -c -o $@ $<
 
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(UNIT_CFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(UNIT_CFLAGS))' >$@
+	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS))' >$@
 
 $(BUILD)/packages:
 	@mkdir -p $(@D)

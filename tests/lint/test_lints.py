@@ -329,6 +329,14 @@ def test_analyzers_fail(tree):
     tree.expect_failure(ran, [("base/planted.c", expected) for expected in ("memleak", "doubleFree", "uninitvar")])
 
 
+def test_the_compiler_finds_null_pointers_in_tests(tree):
+    """Where the analyzer does not."""
+    (null,) = [body for name, body, _ in FAULTS if name == "null"]
+    name = "tests/unit/base/planted"
+    tree.plant(f"{name}.c", f"{HEAD}#include <stddef.h>\n\nint null(int x);\n\nint\nnull(int x)\n{{\n{null}\n}}\n", "null-dereference")
+    tree.expect_failure(tree.run("make", f"build/{name}.o"))
+
+
 def test_generated_documents(tree):
     """A program whose tables differ from the documents: another setting, another metric."""
     program = tree.path / "build/workspace-proxy"

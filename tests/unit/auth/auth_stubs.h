@@ -157,7 +157,7 @@ take_request(const char *url_end)
 		}
 	}
 	fail_msg("no request to %s", url_end);
-	return NULL;
+	abort();
 }
 
 UNUSED void
