@@ -54,7 +54,7 @@ make_packs(void **state)
 	    "for j in 1 2 3; do seq 1 $((i * 20 + j)) | sed \"s/7/$i-$j/\" >d/$((i %% 5))/f$j; "
 	    "done; "
 	    "git add . ; git commit -q -m $i; done; "
-	    "head -c 3000000 /dev/urandom >large; git add .; git commit -q -m large; "
+	    "head -c 1200000 /dev/urandom >large; git add .; git commit -q -m large; "
 	    "git tag -a -m t t; git rev-list --objects --all >../all; "
 	    "git pack-objects -q --stdout --delta-base-offset --depth=50 <../all >../ofs.pack; "
 	    "git pack-objects -q --stdout --depth=10 <../all >../ref.pack; "
