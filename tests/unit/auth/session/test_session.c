@@ -54,12 +54,12 @@ static void
 test_watching_counts_as_use(void **state)
 {
 	(void)state;
-	world.settings.session_idle_ms = 200;
+	world.settings.session_idle_ms = 1500;
 	world_sign_in(&world, "/");
 	assert_int_equal(world_navigate(&world, "/"), AUTH_ALLOW);
 	watch(0);
 	watch(1);
-	world_run_for(&world, 300);
+	world_run_for(&world, 2000);
 	assert_int_equal(ended[0], -1);
 	auth_watch_stop(&watches[0]);
 	auth_watch_stop(&watches[0]);
