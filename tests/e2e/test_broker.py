@@ -105,7 +105,7 @@ def test_a_user_without_access(broker, make_sidecar, gitlab, client):
     page = client.login(proxy.origin + "/", "robin", "robin-password")
     assert page.status == 403 and "robin" in page.text
     wait_until(lambda: gitlab.state.tokens[-1].revoked, what="the token to be revoked")
-    assert requests_of(broker, "revoke") == 1
+    wait_until(lambda: requests_of(broker, "revoke") == 1, what="the broker's count")
 
 
 def test_a_missing_scope_is_found_by_the_sidecar(make_proxy, make_relay, gitlab, upstream, client):

@@ -300,7 +300,7 @@ def test_access_that_is_withdrawn(make_proxy, gitlab, upstream, client, state_di
 
 def test_gitlab_is_down(make_proxy, gitlab, upstream, client, state_dir, path):
     """A token that works is given for as long as sessions stand; one that ended is not."""
-    gitlab.settings.token_lifetime_s = 2
+    gitlab.settings.token_lifetime_s = 8
     proxy = make_proxy(gitlab, upstream, STATE_DIR=state_dir)
     sign_in(proxy, client)
     gitlab.faults.add("token", status=503)

@@ -213,21 +213,21 @@ def test_a_body_that_drips_behind_an_answer_is_cut(make_stage):
 
 def test_a_body_that_is_fast_enough_passes(make_stage):
     """Over several periods, none of which is without bytes."""
-    stage = make_stage(BODY_MIN_RATE=100, MIN_RATE_PERIOD=SHORT_PERIOD)
+    stage = make_stage(BODY_MIN_RATE=100, MIN_RATE_PERIOD="1s")
     with stage.raw() as raw:
-        raw.send(stage.head("POST", "/x", [("Content-Length", "2000")]))
-        answer = drip(stage, raw, b"x" * 20, 100, 0.02)
+        raw.send(stage.head("POST", "/x", [("Content-Length", "20000")]))
+        answer = drip(stage, raw, b"x" * 200, 100, 0.03)
         assert (answer or raw.socket.recv(65536)).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_slow_ide_is_not_the_browsers_fault(make_stage):
     """Neither an upload that it does not take nor an answer that it does not give."""
-    stage = make_stage(BODY_MIN_RATE="1KiB", SEND_MIN_RATE="1KiB", MIN_RATE_PERIOD="500ms")
+    stage = make_stage(BODY_MIN_RATE="1KiB", SEND_MIN_RATE="1KiB", MIN_RATE_PERIOD="2s")
     stage.upstream.read_bodies = False
     size = 24 << 20
 
     def answer(connection, request):
-        stage.upstream.event.acquire(timeout=1.2)  # never released: an IDE that thinks
+        stage.upstream.event.acquire(timeout=3)  # never released: an IDE that thinks
         connection.read_body(request)
         stage.upstream.event.acquire(timeout=0.5)
         connection.send_response(200, [], b"done")
@@ -244,11 +244,11 @@ def test_a_slow_ide_is_not_the_browsers_fault(make_stage):
 
 def test_a_browser_that_waits_to_be_asked_is_not_slow(make_stage):
     """It need not send its body before the IDE wants it; then, it must."""
-    stage = make_stage(BODY_TIMEOUT="300ms", BODY_MIN_RATE=1000, MIN_RATE_PERIOD="300ms")
+    stage = make_stage(BODY_TIMEOUT="2s", BODY_MIN_RATE=1000, MIN_RATE_PERIOD="2s")
     stage.upstream.read_bodies = False
 
     def answer(connection, request):
-        stage.upstream.event.acquire(timeout=1)  # never released: an IDE that thinks
+        stage.upstream.event.acquire(timeout=3)  # never released: an IDE that thinks
         connection.send("HTTP/1.1 100 Continue\r\n\r\n")
         connection.read_body(request)
         connection.send_response(200, [], b"done")

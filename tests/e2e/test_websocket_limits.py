@@ -47,8 +47,9 @@ def test_idle_websockets_are_pinged(make_stage, listener):
             assert raw.read_frame() == (websocket.PING, b"", True)
             raw.send_frame(websocket.PONG)
         raw.send_frame(1, b"hello")
-        frames = [raw.read_frame() for _ in range(2)]
-        assert (1, b"hello", True) in frames and all(f[0] in (1, websocket.PING) for f in frames)
+        while (frame := raw.read_frame())[0] == websocket.PING:
+            pass
+        assert frame == (1, b"hello", True)
         connection = next(c for c in stage.upstream.connections if c.frames)
         assert (websocket.PONG, b"") in connection.frames
 
@@ -77,7 +78,7 @@ def test_a_ping_never_splits_a_frame(make_stage):
         frames = [raw.read_frame()]
         while frames[-1][:2] != (0, b"y" * 70000):
             frames.append(raw.read_frame())
-            assert len(frames) < 20
+            assert len(frames) < 1000
     assert [f for f in frames if f[0] != websocket.PING] == [(1, b"x" * 300, False), (0, b"y" * 70000, True)]
     assert {f[1] for f in frames if f[0] == websocket.PING} == {b""}
 
