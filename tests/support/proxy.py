@@ -243,7 +243,7 @@ class Proxy:
         try:
             with open(f"/proc/{self.runner.pid(self.process)}/stat") as stat:
                 return stat.read().rpartition(")")[2].split()[0] in "RD"
-        except (FileNotFoundError, ProcessLookupError, IndexError):
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
             return False
 
     @property
