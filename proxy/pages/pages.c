@@ -24,7 +24,8 @@ add_hash(struct buf *out, const char *block)
 	buf_add_str(out, STR("'"));
 }
 
-/* Content Security Policy Level 3, section 2.3.1 for the hashes. */
+/* Builds the Content-Security-Policy (Content Security Policy Level 3; section 2.3.1 for the
+ * hashes). The caller frees it; NULL without memory. */
 static char *
 csp_new(const struct pages *p, const char *form_targets)
 {
@@ -53,7 +54,7 @@ fill_headers(struct page_header headers[8], const char *csp)
 	headers[n++] = (struct page_header){"Cache-Control", "no-store"};
 	headers[n++] = (struct page_header){"X-Content-Type-Options", "nosniff"};
 	headers[n++] = (struct page_header){"X-Frame-Options", "DENY"};
-	/* Not "no-referrer": browsers would send "Origin: null" with our own forms. */
+	/* With "no-referrer", browsers would send "Origin: null" with our own forms. */
 	headers[n++] = (struct page_header){"Referrer-Policy", "same-origin"};
 	headers[n++] = (struct page_header){"Cross-Origin-Resource-Policy", "same-origin"};
 	headers[n] = (struct page_header){NULL, NULL};
@@ -73,7 +74,8 @@ pages_new(const char *prefix, const char *workspace, struct err *e)
 	if (p->prefix == NULL || p->workspace == NULL || p->style == NULL || p->script == NULL)
 		goto fail;
 	p->csp = csp_new(p, "'self'");
-	/* Browsers check where a form's redirect leads. */
+	/* Browsers apply form-action to redirects as well: that of the device's form goes to
+	 * loopback. */
 	p->device_csp = csp_new(p, "'self' http://127.0.0.1:*");
 	if (p->csp == NULL || p->device_csp == NULL)
 		goto fail;
@@ -106,20 +108,12 @@ pages_headers(const struct pages *p, enum page_kind kind)
 	return kind == PAGE_DEVICE ? p->device_headers : p->headers;
 }
 
-const char *
-pages_csp(const struct pages *p)
-{
-	return p->csp;
-}
-
+/* Adds nothing for NULL. */
 static void
 add_element(struct buf *out, const char *open, const char *text, const char *close)
 {
-	if (text == NULL)
-		return;
-	buf_add_str(out, str_from(open));
-	pages_add_text(out, str_from(text));
-	buf_add_str(out, str_from(close));
+	if (text != NULL)
+		pages_add_between(out, open, str_from(text), close);
 }
 
 static void
@@ -175,7 +169,7 @@ add_footer(const struct page *page, struct buf *out)
 	buf_add_str(out, STR("</footer>\n</body>\n</html>\n"));
 }
 
-/* A path or an http(s) URL, but no javascript: URL. */
+/* Whether the location is a path or an http(s) URL, and so no javascript: URL. */
 static bool
 is_safe_location(const char *location)
 {
@@ -185,15 +179,15 @@ is_safe_location(const char *location)
 	       str_starts_with(s, STR("http://"));
 }
 
-/* rest: what is between the address and the label. */
+/* attributes: the end of the href attribute, further attributes, and the end of the tag. */
 static void
-add_link(const struct page *page, const char *rest, const char *label, struct buf *out)
+add_link(const struct page *page, const char *attributes, const char *label, struct buf *out)
 {
 	const char *location = page->sign_in_location;
 
 	if (location == NULL || !is_safe_location(location))
 		location = "/";
-	add_element(out, "<a class=\"button\" href=\"", location, rest);
+	add_element(out, "<a class=\"button\" href=\"", location, attributes);
 	add_element(out, "", label, "</a>\n");
 }
 
@@ -228,7 +222,7 @@ add_error_action(const struct page *page, enum page_action action, struct buf *o
 		add_link(page, "\" target=\"_blank\" rel=\"noopener\">", "Open in a new tab", out);
 	else if (page->sign_in_location != NULL)
 		add_sign_in_link(page, "Try again", out);
-	else /* the empty reference is the page itself */
+	else /* an empty href is the page itself */
 		buf_add_str(out, STR("<a class=\"button\" href=\"\">Try again</a>\n"));
 	if (action == PAGE_ACTION_SWITCH)
 		add_gitlab_link(page, out);

@@ -17,7 +17,8 @@
 #include "proxy/start/ide_reason.h"
 #include "proxy/start/start_timeline.h"
 
-#define PAGES_HTML_MAX 196608u /* enough for any page: 32 shares may list 64 users each */
+/* Bytes that suffice for any page: 32 shares may list 64 users each. */
+#define PAGES_HTML_MAX 196608u
 #define PAGES_JSON_MAX 8192u
 
 enum page_kind {
@@ -34,14 +35,14 @@ enum page_kind {
 
 struct page_status {
 	struct auth_session_times times;
-	struct str repository; /* its URL without credentials; or empty */
-	const char *directory; /* where it is cloned to; or NULL */
+	struct str repository; /* host and path, without credentials; or empty */
+	const char *directory; /* that the repository is cloned into; or NULL */
 	bool has_ssh;
-	const char *ssh_problem, *ssh_user; /* in a sentence; in the workspace; or NULL */
+	const char *ssh_problem, *ssh_user; /* a sentence; the name in the workspace; or NULL */
 	size_t devices_count;
 	struct auth_device devices[AUTH_DEVICES_MAX];
 	const struct start_timeline *timeline;
-	uint64_t answered_ms; /* when the IDE answered first; see start_timeline_durations */
+	uint64_t answered_ms;		/* as in start_timeline_durations */
 	const struct page_ports *ports; /* or NULL */
 };
 
@@ -56,18 +57,18 @@ struct page {
 	const char *detail;		    /* an additional sentence; or NULL */
 	uint32_t retry_after_s;		    /* 0: not shown */
 	const struct clone_progress *clone; /* PAGE_WORKSPACE; NULL: nothing to clone */
-	uint16_t port;	/* at whose host it is shown; 0: the workspace's own, of the IDE */
-	bool is_guest;	/* identity is of a guest of that port */
-	bool is_framed; /* shown inside of another page */
-	bool is_ready;	/* whether that server or the IDE answers */
-	const struct ide_reason *reason;       /* PAGE_WORKSPACE, PAGE_STATUS: why not; or NULL */
-	const struct page_status *session;     /* PAGE_STATUS */
+	uint16_t port;	/* the page is shown at this port's host; 0: at the workspace's own */
+	bool is_guest;	/* the identity is that of a guest of the port */
+	bool is_framed; /* shown in a frame of another page */
+	bool is_ready;	/* the server on the port, or the IDE, accepts connections */
+	const struct ide_reason *reason;   /* PAGE_WORKSPACE, PAGE_STATUS: if not ready; or NULL */
+	const struct page_status *session; /* PAGE_STATUS */
 	const struct auth_device_page *device; /* PAGE_DEVICE */
 };
 
 struct pages;
-/* prefix: path of our endpoints ("/oauth2"). workspace: the name to show, or NULL. Both are
- * copied. */
+
+/* prefix: path of our endpoints ("/oauth2"). workspace: the name to show, or NULL. Copies both. */
 struct pages *pages_new(const char *prefix, const char *workspace, struct err *e) MUST_CHECK;
 void pages_free(struct pages *p);
 
@@ -80,9 +81,8 @@ struct page_header {
 	const char *value;
 };
 const struct page_header *pages_headers(const struct pages *p, enum page_kind kind);
-const char *pages_csp(const struct pages *p);
 
-/* Appends "text/html; charset=utf-8". False if out is too small. */
+/* Appends the page as text/html in UTF-8. False if out is too small. */
 bool pages_render_html(const struct pages *p, const struct page *page, struct buf *out) MUST_CHECK;
 
 /*
@@ -92,24 +92,23 @@ bool pages_render_html(const struct pages *p, const struct page *page, struct bu
 bool pages_render_json(const struct page *page, struct buf *out) MUST_CHECK;
 
 /*
- * The state that `<prefix>/workspace` returns, and that each of its events carries, on one line:
+ * The state that `<prefix>/workspace` returns as JSON and sends in each event, on one line:
  * {"clone":{…},"ide":{"ready":false}}, or on the host of a port
- * {"clone":{…},"port":{"number":3000,"ready":false}}. Once the IDE has been waited for long enough,
- * "ide" has a "reason" with "code", "message", "hint" and perhaps "line". "ports" is in
- * docs/ports.md. Programs get "start" as well. Scripts read an event stream (Accept:
- * text/event-stream); the waiting page's falls back to polling. After a failed clone its buttons
- * post "action=retry" or "action=continue" (open the IDE without the repository) to the same
- * address; without script that is a navigation, which is answered with a redirect.
+ * {"clone":{…},"port":{"number":3000,"ready":false}}. After EXPLAIN_AFTER, "ide" has a "reason"
+ * with "code", "message", "hint" and perhaps "line". docs/ports.md describes "ports". The JSON
+ * response also has "start".
  */
 struct pages_state {
 	const struct clone_progress *clone; /* NULL: nothing to clone */
 	uint16_t port;			    /* 0: the IDE */
 	bool is_ready;
-	const struct ide_reason *reason;       /* why the IDE does not answer; or NULL */
+	const struct ide_reason *reason;       /* why the IDE does not respond; or NULL */
 	const struct start_timeline *timeline; /* or NULL: left out */
-	uint64_t answered_ms;
-	const struct page_ports *ports; /* or NULL: left out */
+	uint64_t answered_ms;		       /* when the IDE first accepted a connection */
+	const struct page_ports *ports;	       /* or NULL: left out */
 };
+
+/* Appends the state. False if out is too small. */
 bool pages_render_state(const struct pages_state *state, struct buf *out) MUST_CHECK;
 
 #endif

@@ -25,10 +25,9 @@ join_lines(const char *const *lines, size_t count)
 {
 	struct buf text;
 	char *joined;
-	size_t i;
 
 	buf_init(&text, ASSET_MAX_BYTES);
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		buf_add_str(&text, str_from(lines[i]));
 	joined = buf_is_ok(&text) ? str_dup(buf_view(&text)) : NULL;
 	buf_fini(&text);

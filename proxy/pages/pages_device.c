@@ -12,16 +12,14 @@ add_hidden(struct buf *out, const char *name, struct str value)
 	if (str_is_empty(value))
 		return;
 	buf_addf(out, "<input type=\"hidden\" name=\"%s\" value=\"", name);
-	pages_add_text(out, value);
-	buf_add_str(out, STR("\">\n"));
+	pages_add_between(out, "", value, "\">\n");
 }
 
 static void
 begin_form(const struct pages *p, struct buf *out)
 {
-	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/device\">\n"));
+	pages_add_between(out, "<form class=\"actions\" method=\"post\" action=\"",
+			  str_from(p->prefix), "/device\">\n");
 }
 
 static void
@@ -45,25 +43,19 @@ add_code_form(const struct pages *p, bool was_wrong, struct buf *out)
 static void
 add_question(const struct pages *p, const struct auth_device_page *d, struct buf *out)
 {
-	buf_add_str(out, STR("<h1>Let "));
-	pages_add_text(out, d->name);
-	buf_add_str(out, STR(" connect by SSH?</h1>\n<p class=\"lead\">Programs on that computer "
-			     "can then use the workspace <code>"));
-	pages_add_text(out, str_from(p->workspace));
-	buf_add_str(out, STR("</code> as you, until you sign out.</p>\n"));
-	if (!str_is_empty(d->address)) {
-		buf_add_str(out, STR("<p>The request came from the address <code>"));
-		pages_add_text(out, d->address);
-		buf_add_str(
-			out,
-			STR("</code>. Continue only if you have just started it yourself.</p>\n"));
-	} else {
-		buf_add_str(
-			out,
-			STR("<p>Continue only if you have just run <code>workspace-proxy login "));
-		pages_add_text(out, str_from(p->workspace));
-		buf_add_str(out, STR("</code>.</p>\n"));
-	}
+	pages_add_between(out, "<h1>Let ", d->name, " connect by SSH?</h1>\n");
+	pages_add_between(out,
+			  "<p class=\"lead\">Programs on that computer can then use the workspace "
+			  "<code>",
+			  str_from(p->workspace), "</code> as you, until you sign out.</p>\n");
+	if (!str_is_empty(d->address))
+		pages_add_between(
+			out, "<p>The request came from the address <code>", d->address,
+			"</code>. Continue only if you have just started it yourself.</p>\n");
+	else
+		pages_add_between(
+			out, "<p>Continue only if you have just run <code>workspace-proxy login ",
+			str_from(p->workspace), "</code>.</p>\n");
 	begin_form(p, out);
 	add_hidden(out, "name", d->name);
 	add_hidden(out, "code", d->code);
@@ -91,11 +83,9 @@ pages_add_device(const struct pages *p, const struct page *page, struct buf *out
 		add_question(p, d, out);
 		break;
 	case AUTH_DEVICE_DONE:
-		buf_add_str(out, STR("<h1>"));
-		pages_add_text(out, d->name);
-		buf_add_str(out,
-			    STR(" may connect</h1>\n<p class=\"lead\">Go back to the terminal: "
-				"it continues by itself. You can close this page.</p>\n"));
+		pages_add_between(out, "<h1>", d->name,
+				  " may connect</h1>\n<p class=\"lead\">Go back to the terminal: "
+				  "it continues by itself. You can close this page.</p>\n");
 		break;
 	}
 	buf_add_str(out, STR("</main>\n"));
@@ -107,8 +97,7 @@ add_device(const struct pages *p, const struct auth_device *d, struct buf *out)
 	char date[CLOCK_RFC3339_SIZE];
 
 	clock_format_rfc3339(d->since_ms, date, sizeof(date));
-	buf_add_str(out, STR("<div><dt>"));
-	pages_add_text(out, d->name);
+	pages_add_between(out, "<div><dt>", d->name, "");
 	buf_addf(out, "</dt><dd>authorized <span class=\"when\">%.10s %.5s UTC</span>\n", date,
 		 date + 11);
 	begin_form(p, out);
@@ -120,11 +109,11 @@ static void
 add_command(struct buf *out, const char *before, const char *host, const char *after)
 {
 	buf_addf(out, "<code>%s", before);
-	pages_add_text(out, str_from(host));
-	buf_addf(out, "%s</code><br>\n", after);
+	pages_add_between(out, "", str_from(host), after);
+	buf_add_str(out, STR("</code><br>\n"));
 }
 
-/* One parameter of the link's fragment; the ampersand is for HTML. */
+/* Adds a parameter to the fragment of a link, with the ampersand escaped for HTML. */
 static void
 add_parameter(struct buf *out, const char *name, const char *value)
 {
@@ -134,14 +123,12 @@ add_parameter(struct buf *out, const char *name, const char *value)
 	(void)url_encode(out, str_from(value));
 }
 
-/* Gateway reads ssh's configuration for the host, so the port does not matter. */
+/* JetBrains Gateway requires a port, and then uses that of ssh's configuration for the host. */
 static void
 add_links(const struct page_status *s, const char *host, struct buf *out)
 {
-	buf_add_str(out, STR("<a href=\"vscode://vscode-remote/ssh-remote+"));
-	pages_add_text(out, str_from(host));
-	if (s->directory != NULL)
-		pages_add_text(out, str_from(s->directory));
+	pages_add_between(out, "<a href=\"vscode://vscode-remote/ssh-remote+", str_from(host), "");
+	pages_add_text(out, str_from(s->directory));
 	buf_add_str(out, STR("\">Open in VS Code</a> · <a href=\"jetbrains-gateway://connect#"
 			     "type=ssh&amp;deploy=true&amp;port=22"));
 	add_parameter(out, "host", host);
@@ -168,11 +155,10 @@ pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf
 		    STR("</p>\n<p>After the last command, other programs can connect as well: "));
 	add_command(out, "ssh ", name, "");
 	add_links(s, name, out);
-	if (s->ssh_problem != NULL) {
-		buf_add_str(out, STR("<p class=\"soft\">At the moment: "));
-		pages_add_text(out, str_from(s->ssh_problem));
-		buf_add_str(out, STR(".</p>\n"));
-	}
+	if (s->ssh_problem != NULL)
+		pages_add_between(out,
+				  "<p class=\"soft\">At the moment: ", str_from(s->ssh_problem),
+				  ".</p>\n");
 	if (s->devices_count == 0)
 		return;
 	buf_add_str(out, STR("<dl class=\"sheet\">\n"));

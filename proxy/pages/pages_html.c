@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Escapes text for HTML, for all pages.
+ * Escapes text for HTML.
  */
 #include "proxy/pages/pages_private.h"
 
@@ -26,10 +26,16 @@ add_escaped_byte(struct buf *out, char byte)
 void
 pages_add_text(struct buf *out, struct str text)
 {
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
+	for (size_t i = 0; i < text.len; i++)
 		add_escaped_byte(out, text.data[i]);
+}
+
+void
+pages_add_between(struct buf *out, const char *before, struct str text, const char *after)
+{
+	buf_add_str(out, str_from(before));
+	pages_add_text(out, text);
+	buf_add_str(out, str_from(after));
 }
 
 void
@@ -38,12 +44,7 @@ pages_add_identity(struct buf *out, const struct auth_identity *identity)
 	if (str_is_empty(identity->username))
 		return;
 	/* <bdi>: a right-to-left name must not reorder the sentence around it. */
-	if (!str_is_empty(identity->name)) {
-		buf_add_str(out, STR("<strong><bdi>"));
-		pages_add_text(out, identity->name);
-		buf_add_str(out, STR("</bdi></strong> "));
-	}
-	buf_add_str(out, STR("<bdi>@"));
-	pages_add_text(out, identity->username);
-	buf_add_str(out, STR("</bdi>"));
+	if (!str_is_empty(identity->name))
+		pages_add_between(out, "<strong><bdi>", identity->name, "</bdi></strong> ");
+	pages_add_between(out, "<bdi>@", identity->username, "</bdi>");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON responses for API clients, and the state for the waiting page.
+ * JSON responses for API clients, and the state of the workspace for the waiting page.
  */
 #include <stdio.h>
 
@@ -8,45 +8,20 @@
 #include "base/json.h"
 #include "proxy/pages/pages_private.h"
 
-#define URL_SIZE 320u /* a DNS name has at most 253 bytes */
+#define URL_SIZE 320u /* "https://<port>-<host>/"; a DNS name has at most 253 bytes */
 
-static const struct clone_progress clone_off = {.phase = CLONE_OFF};
+const struct clone_progress pages_clone_off = {.phase = CLONE_OFF};
 
-/* Appended as text, with a comma before it. */
-static bool
-add_reason(const struct ide_reason *reason, struct buf *out)
+static void
+write_reason(const struct ide_reason *reason, struct json_writer *w)
 {
-	struct json_writer w;
-
-	buf_add_str(out, STR(",\"reason\":"));
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
-	json_write_str(&w, "code", str_from(ide_reason_name(reason->code)));
-	json_write_str(&w, "message", str_from(reason->message));
-	json_write_str(&w, "hint", str_from(reason->hint));
+	json_write_object(w, "reason");
+	json_write_str(w, "code", str_from(ide_reason_name(reason->code)));
+	json_write_str(w, "message", str_from(reason->message));
+	json_write_str(w, "hint", str_from(reason->hint));
 	if (reason->line[0] != '\0')
-		json_write_str(&w, "line", str_from(reason->line));
-	json_write_close(&w, '}');
-	return json_write_end(&w);
-}
-
-static bool
-add_start(const struct pages_state *state, struct buf *out)
-{
-	struct json_writer w;
-	size_t before = out->len;
-	bool ok;
-
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
-	start_timeline_write(state->timeline, state->answered_ms, &w);
-	json_write_close(&w, '}');
-	ok = json_write_end(&w);
-	if (ok) {
-		out->data[before] = ','; /* a member of the object around it */
-		out->len -= 1;
-	}
-	return ok;
+		json_write_str(w, "line", str_from(reason->line));
+	json_write_close(w, '}');
 }
 
 static void
@@ -97,7 +72,7 @@ write_shared_port(const struct page_ports *ports, const struct auth_share *share
 	json_write_close(w, '}');
 }
 
-/* Ports that are shared, whether or not a server listens there. */
+/* Writes the shared ports, with or without a server. */
 static void
 write_shared(const struct page_ports *ports, struct json_writer *w)
 {
@@ -125,56 +100,60 @@ write_listening(const struct page_ports *ports, struct json_writer *w)
 		json_write_int(w, "more", (int64_t)list->more);
 }
 
-/* Appended as text, with a comma before it. */
-static bool
-add_ports(const struct page_ports *ports, struct buf *out)
+static void
+write_ports(const struct page_ports *ports, struct json_writer *w)
 {
-	struct json_writer w;
-
-	buf_add_str(out, STR(",\"ports\":"));
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_object(w, "ports");
 	if (ports->list->problem[0] != '\0')
-		json_write_str(&w, "problem", str_from(ports->list->problem));
+		json_write_str(w, "problem", str_from(ports->list->problem));
 	else
-		write_listening(ports, &w);
-	write_shared(ports, &w);
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+		write_listening(ports, w);
+	write_shared(ports, w);
+	json_write_close(w, '}');
 }
 
-/* json_write_* can't write a member that is already JSON, so these are appended as text. */
-static bool
-add_state_members(const struct pages_state *state, struct buf *out)
+static void
+write_server(const struct pages_state *state, struct json_writer *w)
 {
+	json_write_object(w, state->port == 0 ? "ide" : "port");
+	if (state->port != 0)
+		json_write_int(w, "number", state->port);
+	json_write_bool(w, "ready", state->is_ready);
+	if (state->reason != NULL && state->port == 0)
+		write_reason(state->reason, w);
+	json_write_close(w, '}');
+}
+
+/* Appends the members of the state and the closing brace of their object. clone_progress_json
+ * appends text that no writer can include, so an object with the other members follows it, whose
+ * opening brace becomes a comma. */
+static bool
+add_state(const struct pages_state *state, struct buf *out)
+{
+	struct json_writer w;
 	bool ok;
 
 	buf_add_str(out, STR("\"clone\":"));
-	ok = clone_progress_json(state->clone == NULL ? &clone_off : state->clone, out);
-	if (state->port == 0)
-		buf_addf(out, ",\"ide\":{\"ready\":%s", state->is_ready ? "true" : "false");
-	else
-		buf_addf(out, ",\"port\":{\"number\":%u,\"ready\":%s", state->port,
-			 state->is_ready ? "true" : "false");
-	if (state->reason != NULL && state->port == 0)
-		ok = add_reason(state->reason, out) && ok;
-	buf_add_byte(out, '}');
+	ok = clone_progress_json(state->clone == NULL ? &pages_clone_off : state->clone, out);
+	size_t brace = out->len;
+	json_write_begin(&w, out);
+	json_write_object(&w, NULL);
+	write_server(state, &w);
 	if (state->ports != NULL)
-		ok = add_ports(state->ports, out) && ok;
+		write_ports(state->ports, &w);
 	if (state->timeline != NULL)
-		ok = add_start(state, out) && ok;
-	return ok && buf_is_ok(out);
+		start_timeline_write(state->timeline, state->answered_ms, &w);
+	json_write_close(&w, '}');
+	ok = json_write_end(&w) && ok;
+	if (ok)
+		out->data[brace] = ',';
+	return ok;
 }
 
 bool
 pages_render_state(const struct pages_state *state, struct buf *out)
 {
-	bool ok;
-
-	buf_add_byte(out, '{');
-	ok = add_state_members(state, out);
-	buf_add_byte(out, '}');
-	return ok && buf_is_ok(out);
+	return buf_add_byte(out, '{') && add_state(state, out);
 }
 
 static void
@@ -212,9 +191,6 @@ pages_render_json(const struct page *page, struct buf *out)
 		return false;
 	if (page->kind != PAGE_WORKSPACE)
 		return true;
-	out->len -= 1; /* reopen the object */
-	buf_add_byte(out, ',');
-	if (!add_state_members(&state, out))
-		return false;
-	return buf_add_byte(out, '}');
+	out->data[out->len - 1] = ','; /* continues the object */
+	return add_state(&state, out);
 }

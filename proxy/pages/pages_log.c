@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log section of the waiting and status pages, why the IDE does not answer, and what the start
- * was made of.
+ * Sections of the waiting and status pages: the log, why the IDE does not respond, and the steps of
+ * the start.
  *
- * The section's lines are fetched by the script (assets/log.js), which inserts them as text;
- * without script there is a link.
+ * The script (assets/log.js) fetches the lines of the log and inserts them as text; without script
+ * the section has a link.
  */
 #include <inttypes.h>
 
@@ -17,39 +17,35 @@ pages_add_reason(const struct ide_reason *reason, struct buf *out)
 		 "<div class=\"trouble\" id=\"known\" role=\"status\"%s>\n"
 		 "<h2>Why the IDE does not respond</h2>\n<p id=\"known-message\">",
 		 reason == NULL ? " hidden" : "");
-	if (reason != NULL)
-		pages_add_text(out, str_from(reason->message));
+	pages_add_text(out, reason == NULL ? STR_NONE : str_from(reason->message));
 	buf_addf(out, "</p>\n<p id=\"known-line\"%s><code id=\"known-code\">",
 		 reason == NULL || reason->line[0] == '\0' ? " hidden" : "");
-	if (reason != NULL)
-		pages_add_text(out, str_from(reason->line));
-	buf_add_str(out, STR("</code></p>\n<p id=\"known-hint\">"));
-	if (reason != NULL)
-		pages_add_text(out, str_from(reason->hint));
-	buf_add_str(out, STR("</p>\n</div>\n"));
+	pages_add_text(out, reason == NULL ? STR_NONE : str_from(reason->line));
+	pages_add_between(out, "</code></p>\n<p id=\"known-hint\">",
+			  reason == NULL ? STR_NONE : str_from(reason->hint), "</p>\n</div>\n");
 }
 
 void
 pages_add_log(const struct pages *p, struct buf *out)
 {
-	buf_add_str(out, STR("<section class=\"log\" id=\"log\" aria-labelledby=\"log-title\" "
-			     "data-address=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out,
-		    STR("/workspace/log\">\n<div class=\"log-head\"><h2 id=\"log-title\">Log</h2>\n"
-			"<div class=\"log-tools\" id=\"log-tools\" hidden>"
-			"<button type=\"button\" class=\"quiet\" id=\"log-pause\">Pause</button>\n"
-			"<button type=\"button\" class=\"quiet\" id=\"log-copy\">Copy</button>\n"
-			"<a class=\"button quiet\" download=\"workspace-log.txt\" href=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out,
-		    STR("/workspace/log?lines=1000\">Download</a></div></div>\n"
-			"<span class=\"off-screen\" id=\"log-news\" role=\"status\"></span>\n"
-			"<div class=\"log-lines\" id=\"log-lines\" role=\"log\" aria-live=\"off\" "
-			"aria-labelledby=\"log-title\" tabindex=\"0\" hidden></div>\n"
-			"<p class=\"soft\" id=\"log-state\"><a href=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/workspace/log\">Show the log</a></p>\n</section>\n"));
+	struct str prefix = str_from(p->prefix);
+
+	pages_add_between(
+		out,
+		"<section class=\"log\" id=\"log\" aria-labelledby=\"log-title\" data-address=\"",
+		prefix,
+		"/workspace/log\">\n<div class=\"log-head\"><h2 id=\"log-title\">Log</h2>\n"
+		"<div class=\"log-tools\" id=\"log-tools\" hidden>"
+		"<button type=\"button\" class=\"quiet\" id=\"log-pause\">Pause</button>\n"
+		"<button type=\"button\" class=\"quiet\" id=\"log-copy\">Copy</button>\n");
+	pages_add_between(
+		out, "<a class=\"button quiet\" download=\"workspace-log.txt\" href=\"", prefix,
+		"/workspace/log?lines=1000\">Download</a></div></div>\n"
+		"<span class=\"off-screen\" id=\"log-news\" role=\"status\"></span>\n"
+		"<div class=\"log-lines\" id=\"log-lines\" role=\"log\" aria-live=\"off\" "
+		"aria-labelledby=\"log-title\" tabindex=\"0\" hidden></div>\n");
+	pages_add_between(out, "<p class=\"soft\" id=\"log-state\"><a href=\"", prefix,
+			  "/workspace/log\">Show the log</a></p>\n</section>\n");
 }
 
 void

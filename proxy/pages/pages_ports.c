@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The servers on ports: their addresses and who may open them, and ports that are shared though no
- * server listens there. The script (assets/ports.js) adds buttons and keeps the list up to date;
- * without it the list is a snapshot.
+ * The list of ports: the addresses of those with a server and of shared ones, and who may open
+ * them. The script (assets/ports.js) adds buttons and updates the list; without it the list is a
+ * snapshot.
  */
 #include "proxy/pages/pages_private.h"
 
@@ -15,7 +15,7 @@ listens(const struct port_list *list, uint16_t port)
 	return false;
 }
 
-/* The names are for the form, which the script fills in. */
+/* data-names: for the script, which fills in the form for sharing. */
 static void
 add_port(const struct page_ports *ports, uint16_t port, struct buf *out)
 {
@@ -24,23 +24,20 @@ add_port(const struct page_ports *ports, uint16_t port, struct buf *out)
 
 	buf_addf(out, "<li data-port=\"%u\"", port);
 	if (share != NULL) {
-		buf_addf(out, " data-audience=\"%s\" data-names=\"",
-			 auth_audience_name(share->audience));
-		pages_add_text(out, share->of);
-		buf_add_byte(out, '"');
+		buf_addf(out, " data-audience=\"%s\"", auth_audience_name(share->audience));
+		pages_add_between(out, " data-names=\"", share->of, "\"");
 	}
 	buf_addf(out, "%s><a href=\"https://%u-", is_idle ? " data-idle=\"1\"" : "", port);
-	pages_add_text(out, ports->host);
-	buf_addf(out, "/\">%u-", port);
-	pages_add_text(out, ports->host);
-	buf_add_str(out, STR("</a> "));
+	pages_add_between(out, "", ports->host, "/\">");
+	buf_addf(out, "%u-", port);
+	pages_add_between(out, "", ports->host, "</a> ");
 	pages_add_audience(ports, share, out);
 	if (is_idle)
 		buf_add_str(out, STR(" <span class=\"when\">no server</span>"));
 	buf_add_str(out, STR("</li>\n"));
 }
 
-/* Those that listen and those that are shared, in order. */
+/* Adds the ports with a server and the shared ones, in ascending order. */
 static void
 add_all(const struct page_ports *ports, struct buf *out)
 {
@@ -59,7 +56,7 @@ add_all(const struct page_ports *ports, struct buf *out)
 	}
 }
 
-/* The same sentences as in the script. */
+/* The script has the same sentences. */
 static void
 add_note(const struct port_list *list, struct buf *out)
 {
@@ -79,15 +76,13 @@ pages_add_ports(const struct pages *p, const struct page_ports *ports, struct bu
 {
 	const struct port_list *list = ports->list;
 
-	buf_add_str(out,
-		    STR("<section class=\"ports\" id=\"ports\" aria-labelledby=\"ports-title\" "
-			"data-address=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/workspace\" data-audience=\""));
-	pages_add_text(out, str_from(ports->audience));
-	buf_add_str(out,
-		    STR("\">\n<h2 id=\"ports-title\" tabindex=\"-1\">Ports</h2>\n"
-			"<span class=\"off-screen\" id=\"ports-news\" role=\"status\"></span>\n"));
+	pages_add_between(out,
+			  "<section class=\"ports\" id=\"ports\" aria-labelledby=\"ports-title\" "
+			  "data-address=\"",
+			  str_from(p->prefix), "/workspace\"");
+	pages_add_between(out, " data-audience=\"", str_from(ports->audience),
+			  "\">\n<h2 id=\"ports-title\" tabindex=\"-1\">Ports</h2>\n<span "
+			  "class=\"off-screen\" id=\"ports-news\" role=\"status\"></span>\n");
 	buf_addf(out, "<ul id=\"ports-list\" role=\"list\"%s>\n",
 		 list->count + ports->shares_count == 0 ? " hidden" : "");
 	add_all(ports, out);

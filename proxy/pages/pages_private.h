@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by pages*.c: the table of texts, the inline assets, and escaping helpers.
+ * Shared by pages*.c: the table of texts, the inline assets, escaping, and the sections of pages.
+ * Functions pages_add_… append HTML to out.
  */
 #ifndef PROXY_PAGES_PAGES_PRIVATE_H
 #define PROXY_PAGES_PAGES_PRIVATE_H
@@ -9,11 +10,11 @@
 
 enum page_action {
 	PAGE_ACTION_NONE,
-	PAGE_ACTION_AGAIN,   /* reload */
+	PAGE_ACTION_AGAIN,   /* reload the page */
 	PAGE_ACTION_SIGN_IN, /* start a login */
 	PAGE_ACTION_SWITCH,  /* start a login with another account */
 	PAGE_ACTION_OPEN,    /* open the workspace, if its address is known */
-	PAGE_ACTION_TAB,     /* start a login outside of the frame */
+	PAGE_ACTION_TAB,     /* start a login in a new tab, outside of the frame */
 };
 
 struct page_text {
@@ -33,13 +34,16 @@ const struct page_text *pages_text_find(const struct page *page);
 char *pages_style_new(void) MUST_CHECK;
 char *pages_script_new(void) MUST_CHECK;
 
+/* For pages without a clone. */
+extern const struct clone_progress pages_clone_off;
+
 struct pages {
 	char *prefix;
 	char *workspace; /* never NULL */
 	char *style;
 	char *script;
 	char *csp;
-	char *device_csp; /* of PAGE_DEVICE, whose form leads to the device */
+	char *device_csp; /* of PAGE_DEVICE, whose form redirects to the device on loopback */
 	struct page_header headers[8];
 	struct page_header device_headers[8];
 };
@@ -47,40 +51,44 @@ struct pages {
 /* Appends text for element content or a quoted attribute; control characters become spaces. */
 void pages_add_text(struct buf *out, struct str text);
 
-/* "Name @user" of the signed-in user; nothing if no user is signed in. */
+/* Appends the text as pages_add_text does, between two pieces of HTML. */
+void pages_add_between(struct buf *out, const char *before, struct str text, const char *after);
+
+/* Appends "Name @user" of the signed-in user; nothing if no user is signed in. */
 void pages_add_identity(struct buf *out, const struct auth_identity *identity);
 
 /* The <main> of PAGE_DEVICE. */
 void pages_add_device(const struct pages *p, const struct page *page, struct buf *out);
 
-/* How to connect from a desktop, and which devices may: for PAGE_STATUS. */
+/* The section of PAGE_STATUS about SSH: how to connect from a desktop, and the connected devices.
+ */
 void pages_add_desktop(const struct pages *p, const struct page_status *s, struct buf *out);
 
-/* Why the IDE does not respond; hidden for NULL, so that the script can fill it in. */
+/* Why the IDE does not respond. With NULL the section is hidden, for the script to fill in. */
 void pages_add_reason(const struct ide_reason *reason, struct buf *out);
 
-/* The section with the servers on ports, which the script keeps current. */
+/* The section with the servers on ports, which the script updates. */
 void pages_add_ports(const struct pages *p, const struct page_ports *ports, struct buf *out);
 
-/* NULL: it is not shared. */
+/* Returns NULL if the port is not shared. */
 const struct auth_share *pages_find_share(const struct page_ports *ports, uint16_t port);
-/* Who may open a port, and until when. share: pages_find_share's. */
+
+/* Who may open a port, and until when. share: from pages_find_share. */
 void pages_add_audience(const struct page_ports *ports, const struct auth_share *share,
 			struct buf *out);
-/* Nothing where no port may be shared. */
+
+/* The form to share a port; nothing if sharing is off. */
 void pages_add_share_form(const struct pages *p, const struct page_ports *ports, struct buf *out);
 
-/* The section with the log, for pages that have the script. */
+/* The section with the log, for pages with the script. */
 void pages_add_log(const struct pages *p, struct buf *out);
 void pages_add_script(const struct pages *p, struct buf *out);
 
-/* The steps of the start with their durations, one a line. */
+/* The steps of the start with their durations, one per line. */
 void pages_add_start(const struct page_status *s, struct buf *out);
 
-/* The <main> of PAGE_STATUS, with the script after it. */
+/* The <main> of PAGE_STATUS and of PAGE_WORKSPACE, with the script after it. */
 void pages_add_status(const struct pages *p, const struct page *page, struct buf *out);
-
-/* The <main> of PAGE_WORKSPACE, with the script after it. */
 void pages_add_workspace(const struct pages *p, const struct page *page, struct buf *out);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * With whom a port is shared, and the form that changes it. The script (assets/share.js) opens the
- * form at a port of the list; without it the form has a field for the port.
+ * With whom a port is shared, and the form that changes this. The script (assets/share.js) opens
+ * the form below a port of the list; without script the form has a field for the port.
  */
 #include "base/clock.h"
 #include "proxy/pages/pages_private.h"
 
-#define NAMES_MAX 80u /* bytes of names that are shown */
+#define NAMES_MAX 80u /* bytes of a list of names to show */
 
 struct choice {
 	const char *badge;
@@ -58,9 +58,8 @@ pages_add_audience(const struct page_ports *ports, const struct auth_share *shar
 	char until[CLOCK_RFC3339_SIZE];
 
 	if (share == NULL) {
-		buf_add_str(out, STR("<span class=\"when\">"));
-		pages_add_text(out, str_from(ports->audience));
-		buf_add_str(out, STR("</span>"));
+		pages_add_between(out, "<span class=\"when\">", str_from(ports->audience),
+				  "</span>");
 		return;
 	}
 	buf_addf(out, "<span class=\"badge\" data-is=\"%s\">", auth_audience_name(share->audience));
@@ -149,11 +148,10 @@ pages_add_share_form(const struct pages *p, const struct page_ports *ports, stru
 {
 	if (!may_share(ports))
 		return;
-	buf_add_str(out,
-		    STR("<details class=\"share\" id=\"share\"><summary>Share a port</summary>\n"
-			"<form class=\"sheet\" method=\"post\" action=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/workspace/share\">\n"));
+	pages_add_between(out,
+			  "<details class=\"share\" id=\"share\"><summary>Share a port</summary>\n"
+			  "<form class=\"sheet\" method=\"post\" action=\"",
+			  str_from(p->prefix), "/workspace/share\">\n");
 	add_ports_field(ports, out);
 	buf_add_str(out, STR("<fieldset><legend>Who may open it</legend>\n"));
 	for (size_t i = 0; i < AUTH_AUDIENCES; i++)

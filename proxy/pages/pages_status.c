@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status page: user, session times, repository, whether the IDE answers, and sign-out.
+ * The status page: user, session times, repository, state of the IDE, and sign-out.
  *
- * A snapshot, except ports and log. Times are shown relative to now, which needs no time zone, and
- * in UTC.
+ * A snapshot, except for ports and log. Shows times in UTC, and relative to now, which needs no
+ * time zone.
  */
 #include <inttypes.h>
 
@@ -24,7 +24,7 @@ end_fact(struct buf *out)
 	buf_add_str(out, STR("</dd></div>\n"));
 }
 
-/* A coloured dot and a text with the same meaning. */
+/* Adds a coloured dot, and a text with the same meaning. */
 static void
 add_mark(struct buf *out, enum mark mark, const char *words)
 {
@@ -105,16 +105,11 @@ add_repository(const struct page *page, struct buf *out)
 		buf_addf(out, ", %u%%", clone->percent);
 	if (clone != NULL)
 		add_history(clone->history.state, out);
-	if (!str_is_empty(s->repository)) {
-		buf_add_str(out, STR("<br><code>"));
-		pages_add_text(out, s->repository);
-		buf_add_str(out, STR("</code>"));
-	}
-	if (s->directory != NULL) {
-		buf_add_str(out, STR("<br><span class=\"when\">in </span><code>"));
-		pages_add_text(out, str_from(s->directory));
-		buf_add_str(out, STR("</code>"));
-	}
+	if (!str_is_empty(s->repository))
+		pages_add_between(out, "<br><code>", s->repository, "</code>");
+	if (s->directory != NULL)
+		pages_add_between(out, "<br><span class=\"when\">in </span><code>",
+				  str_from(s->directory), "</code>");
 	end_fact(out);
 }
 
@@ -169,12 +164,12 @@ pages_add_status(const struct pages *p, const struct page *page, struct buf *out
 	if (page->reason != NULL)
 		pages_add_reason(page->reason, out);
 	add_facts(page, out);
-	buf_add_str(out, STR("<form class=\"actions\" method=\"post\" action=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/sign_out\">\n<a class=\"button\" href=\"/\">Open the workspace</a>\n"
-			     "<button class=\"quiet\">Sign out</button>\n"
-			     "<button class=\"quiet\" name=\"all\" value=\"1\">Sign out on all "
-			     "devices</button>\n</form>\n"));
+	pages_add_between(out, "<form class=\"actions\" method=\"post\" action=\"",
+			  str_from(p->prefix),
+			  "/sign_out\">\n<a class=\"button\" href=\"/\">Open the workspace</a>\n"
+			  "<button class=\"quiet\">Sign out</button>\n"
+			  "<button class=\"quiet\" name=\"all\" value=\"1\">Sign out on all "
+			  "devices</button>\n</form>\n");
 	if (page->session->ports != NULL)
 		pages_add_ports(p, page->session->ports, out);
 	if (page->session->has_ssh)

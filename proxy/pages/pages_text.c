@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The texts of our pages, as tables: by authentication problem, otherwise by status. Some have
- * others at the hosts of ports.
+ * The texts of our pages: tables by authentication problem and by status, with variants for the
+ * hosts of ports.
  *
- * They tell users in plain words what happened and what to do. Details for operators are in the
- * log, under the request id that the page shows.
+ * They tell users in plain words what happened and what to do. The log has details for operators,
+ * under the request id that the page shows.
  */
 #include "proxy/pages/pages_private.h"
 
@@ -158,7 +158,7 @@ static const struct page_text status_texts[] = {
 	 "This service supports HTTP/1.1.", NULL, PAGE_ACTION_NONE},
 };
 
-/* AUTH_PROBLEM_LOGIN_REQUIRED in a frame, where a sign-in is not possible. */
+/* For AUTH_PROBLEM_LOGIN_REQUIRED in a frame, where a sign-in is not possible. */
 static const struct page_text framed_text = {
 	401,
 	AUTH_PROBLEM_LOGIN_REQUIRED,
@@ -166,29 +166,15 @@ static const struct page_text framed_text = {
 	"Open this page in a tab",
 	"You need to sign in to see it, which is not possible inside of another page.",
 	NULL,
-	PAGE_ACTION_TAB,
-};
+	PAGE_ACTION_TAB};
 
-static const struct page_text client_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"request_refused",
-	"Request refused",
-	"This service can't handle the request.",
-	NULL,
-	PAGE_ACTION_NONE,
-};
-
-static const struct page_text server_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"internal_error",
-	"Something went wrong on our side",
-	"The request could not be completed. This is not your fault.",
-	"Please try again. If the problem persists, contact the administrator and "
-	"include the request id below.",
-	PAGE_ACTION_AGAIN,
-};
+static const struct page_text client_text = {0,
+					     AUTH_PROBLEM_NONE,
+					     "request_refused",
+					     "Request refused",
+					     "This service can't handle the request.",
+					     NULL,
+					     PAGE_ACTION_NONE};
 
 static const struct page_text kind_texts[] = {
 	[PAGE_SIGN_IN] = {0, AUTH_PROBLEM_NONE, "login_required", "Sign in to this workspace",
@@ -226,7 +212,7 @@ static const struct page_text kind_texts[] = {
 			    PAGE_ACTION_NONE},
 };
 
-/* At the host of a port. Most who see these are guests, who know of nothing but that port. */
+/* At the host of a port. Most of its visitors are guests, who know nothing of the workspace. */
 
 static const struct page_text port_problem_texts[] = {
 	{401, AUTH_PROBLEM_LOGIN_REQUIRED, "login_required", "Please sign in",
@@ -265,56 +251,29 @@ static const struct page_text port_status_texts[] = {
 	 "It may be busy. Please try again shortly.", PAGE_ACTION_AGAIN},
 };
 
-static const struct page_text port_sign_in_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"login_required",
-	"Sign in to open this page",
-	"You sign in at GitLab and return here automatically.",
-	NULL,
-	PAGE_ACTION_NONE,
-};
-
-static const struct page_text port_sign_out_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"sign_out",
-	"Sign out of this page?",
-	"Its connections are closed. To open it again you have to sign in.",
-	"You stay signed in to GitLab itself.",
-	PAGE_ACTION_NONE,
-};
-
-static const struct page_text port_signed_out_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"signed_out",
-	"You are signed out",
-	"This browser no longer has access to this page.",
-	"You may still be signed in to GitLab. On a shared computer, sign out there as well.",
-	PAGE_ACTION_NONE,
-};
-
-static const struct page_text port_target_lost_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"page_not_kept",
-	"You are signed in, but the page you requested was lost",
-	"Its address could not be stored during the sign-in: it was too long, or the sign-in took "
-	"more than an hour.",
-	"Open the page again by its address or bookmark, or go to the start page.",
-	PAGE_ACTION_OPEN,
-};
-
-/* PAGE_WORKSPACE on the host of a port, once everything else is ready. */
-static const struct page_text port_text = {
-	0,
-	AUTH_PROBLEM_NONE,
-	"port_not_ready",
-	"No server on this port yet",
-	"Start your server in the workspace. This page opens it automatically.",
-	NULL,
-	PAGE_ACTION_NONE,
+/* Those without a title are the same as at the workspace's own host. */
+static const struct page_text port_kind_texts[] = {
+	[PAGE_SIGN_IN] = {0, AUTH_PROBLEM_NONE, "login_required", "Sign in to open this page",
+			  "You sign in at GitLab and return here automatically.", NULL,
+			  PAGE_ACTION_NONE},
+	[PAGE_SIGN_OUT] = {0, AUTH_PROBLEM_NONE, "sign_out", "Sign out of this page?",
+			   "Its connections are closed. To open it again you have to sign in.",
+			   "You stay signed in to GitLab itself.", PAGE_ACTION_NONE},
+	[PAGE_SIGNED_OUT] = {0, AUTH_PROBLEM_NONE, "signed_out", "You are signed out",
+			     "This browser no longer has access to this page.",
+			     "You may still be signed in to GitLab. On a shared computer, sign out "
+			     "there as well.",
+			     PAGE_ACTION_NONE},
+	[PAGE_TARGET_LOST] =
+		{0, AUTH_PROBLEM_NONE, "page_not_kept",
+		 "You are signed in, but the page you requested was lost",
+		 "Its address could not be stored during the sign-in: it was too long, or the "
+		 "sign-in took more than an hour.",
+		 "Open the page again by its address or bookmark, or go to the start page.",
+		 PAGE_ACTION_OPEN},
+	[PAGE_WORKSPACE] = {0, AUTH_PROBLEM_NONE, "port_not_ready", "No server on this port yet",
+			    "Start your server in the workspace. This page opens it automatically.",
+			    NULL, PAGE_ACTION_NONE},
 };
 
 static const struct page_text *
@@ -335,7 +294,8 @@ find_status(const struct page_text *rows, size_t count, unsigned status)
 	return NULL;
 }
 
-#define FIND(rows, by) find_##by(rows, sizeof(rows) / sizeof((rows)[0]), page->by)
+#define COUNT(rows)    (sizeof(rows) / sizeof((rows)[0]))
+#define FIND(rows, by) find_##by(rows, COUNT(rows), page->by)
 
 static const struct page_text *
 find_error(const struct page *page)
@@ -351,40 +311,24 @@ find_error(const struct page *page)
 		text = FIND(port_status_texts, status);
 	if (text == NULL)
 		text = FIND(status_texts, status);
-	if (text == NULL)
-		text = page->status >= 400 && page->status < 500 ? &client_text : &server_text;
-	return text;
+	if (text == NULL && page->status >= 400 && page->status < 500)
+		text = &client_text;
+	return text != NULL ? text : find_status(status_texts, COUNT(status_texts), 500);
 }
 
-static bool
-waits_for_port(const struct page *page)
-{
-	return page->clone == NULL || page->clone->phase == CLONE_DONE;
-}
-
-/* NULL: as at the workspace's own host. A user of the workspace signs out of all of it. */
+/* Returns NULL if the text is the same as at the workspace's own host: while the clone is not done,
+ * and for users of the workspace, who sign out of all of it. */
 static const struct page_text *
 find_of_port(const struct page *page)
 {
-	switch (page->kind) {
-	case PAGE_WORKSPACE:
-		return waits_for_port(page) ? &port_text : NULL;
-	case PAGE_SIGN_IN:
-		return &port_sign_in_text;
-	case PAGE_SIGN_OUT:
-		return page->is_guest || str_is_empty(page->identity.username) ? &port_sign_out_text
-									       : NULL;
-	case PAGE_SIGNED_OUT:
-		return &port_signed_out_text;
-	case PAGE_TARGET_LOST:
-		return &port_target_lost_text;
-	case PAGE_ERROR:
-	case PAGE_RELAY:
-	case PAGE_DEVICE:
-	case PAGE_STATUS:
-		break;
-	}
-	return NULL;
+	const struct page_text *text = &port_kind_texts[page->kind];
+	bool is_cloned = page->clone == NULL || page->clone->phase == CLONE_DONE;
+	bool is_guest = page->is_guest || str_is_empty(page->identity.username);
+
+	if ((page->kind == PAGE_WORKSPACE && !is_cloned) ||
+	    (page->kind == PAGE_SIGN_OUT && !is_guest))
+		return NULL;
+	return text->title == NULL ? NULL : text;
 }
 
 const struct page_text *

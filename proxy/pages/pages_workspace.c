@@ -71,7 +71,7 @@ step_of_phase(enum clone_phase phase)
 	return STEP_IDE;
 }
 
-/* A failed clone no longer has a phase; its counters tell how far it got. */
+/* A failed clone has no phase any more; its counters show how far it got. */
 static enum progress_step
 step_of_failure(const struct clone_progress *clone)
 {
@@ -105,9 +105,9 @@ static void
 add_count(struct buf *out, uint64_t value)
 {
 	char digits[24];
-	int i, n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, value);
 
-	for (i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		if (i > 0 && (n - i) % 3 == 0)
 			buf_add_byte(out, ',');
 		buf_add_byte(out, digits[i]);
@@ -176,15 +176,13 @@ static void
 add_steps(struct buf *out, const struct page *page, enum progress_step current,
 	  const struct clone_progress *clone)
 {
-	enum progress_step step;
-
 	buf_add_str(out, STR("<ol id=\"steps\">\n"));
-	for (step = STEP_CONNECT; step < STEP_COUNT; step++)
+	for (enum progress_step step = STEP_CONNECT; step < STEP_COUNT; step++)
 		add_step(out, page, step, current, clone);
 	buf_add_str(out, STR("</ol>\n"));
 }
 
-/* The text above the bar: a percentage, or words if the progress is unknown. */
+/* Adds the text above the bar: a percentage, or words while the progress is unknown. */
 static void
 add_amount(struct buf *out, const struct page *page, enum progress_step current,
 	   const struct clone_progress *clone)
@@ -227,7 +225,7 @@ add_meter(struct buf *out, const struct page *page, enum progress_step current,
 	buf_add_str(out, STR("</span></div>\n"));
 }
 
-/* The start of the IDE has no measurable progress, so its bar has no value. */
+/* The bar has no value while the IDE starts, because that progress can't be measured. */
 static void
 add_progress(struct buf *out, const struct page *page, enum progress_step current,
 	     const struct clone_progress *clone)
@@ -254,12 +252,11 @@ add_trouble(const struct pages *p, const struct clone_progress *clone, struct bu
 		 "<div class=\"trouble\" id=\"trouble\" role=\"alert\"%s>\n"
 		 "<h2>What went wrong</h2>\n<p id=\"reason\">",
 		 failed ? "" : " hidden");
-	if (failed)
-		pages_add_text(out, str_from(clone->message));
-	buf_add_str(out, STR("</p>\n<form class=\"actions\" id=\"act\" method=\"post\" action=\""));
-	pages_add_text(out, str_from(p->prefix));
+	pages_add_text(out, failed ? str_from(clone->message) : STR_NONE);
+	pages_add_between(out, "</p>\n<form class=\"actions\" id=\"act\" method=\"post\" action=\"",
+			  str_from(p->prefix), "/workspace\">\n");
 	buf_addf(out,
-		 "/workspace\">\n<button id=\"retry\" name=\"action\" value=\"retry\"%s>Try again"
+		 "<button id=\"retry\" name=\"action\" value=\"retry\"%s>Try again"
 		 "</button>\n<button id=\"continue\" class=\"quiet\" name=\"action\" "
 		 "value=\"continue\">Open the IDE without the "
 		 "repository</button>\n</form>\n</div>\n",
@@ -279,7 +276,7 @@ add_title(const struct page *page, enum progress_step current, bool failed, stru
 	buf_add_str(out, STR("</h1>\n"));
 }
 
-/* Texts for the script: the title of the last step, and what opens after it. */
+/* Adds texts for the script: the title of the last step, and what opens after it. */
 static void
 add_goal(const struct page *page, struct buf *out)
 {
@@ -294,15 +291,13 @@ add_goal(const struct page *page, struct buf *out)
 void
 pages_add_workspace(const struct pages *p, const struct page *page, struct buf *out)
 {
-	static const struct clone_progress off = {.phase = CLONE_OFF};
-	const struct clone_progress *clone = page->clone == NULL ? &off : page->clone;
+	const struct clone_progress *clone = page->clone == NULL ? &pages_clone_off : page->clone;
 	bool failed = clone->phase == CLONE_FAILED;
 	enum progress_step current = failed ? step_of_failure(clone) : step_of_phase(clone->phase);
 
-	buf_add_str(out, STR("<main id=\"workspace\" data-address=\""));
-	pages_add_text(out, str_from(p->prefix));
-	buf_add_str(out, STR("/workspace\" data-place=\""));
-	pages_add_text(out, str_from(p->workspace));
+	pages_add_between(out, "<main id=\"workspace\" data-address=\"", str_from(p->prefix),
+			  "/workspace\"");
+	pages_add_between(out, " data-place=\"", str_from(p->workspace), "");
 	add_goal(page, out);
 	add_title(page, current, failed, out);
 	buf_addf(out, "<p class=\"lead\" id=\"lead\"%s>%s</p>\n", failed ? " hidden" : "",

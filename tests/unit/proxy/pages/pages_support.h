@@ -89,4 +89,14 @@ some_ports(struct port_list *list)
 	return (struct page_ports){.list = list, .host = STR("a\"<b>"), .audience = "Only <you>"};
 }
 
+static inline struct str
+find_policy(const struct pages *pages)
+{
+	const struct page_header *h = pages_headers(pages, PAGE_ERROR);
+
+	while (strcmp(h->name, "Content-Security-Policy") != 0)
+		h++;
+	return str_from(h->value);
+}
+
 #endif
