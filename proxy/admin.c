@@ -8,14 +8,14 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "proxy/admin_logs.h"
 #include "proxy/metrics.h"
 #include "proxy/tunnel/ssh_probe.h"
 #include "proxy/upstream/ide_check.h"
 
-#define BODY_MAX_BYTES	1024
-#define PEM_MAX_BYTES	32768u
-#define IDLE_TIMEOUT_MS 5000 /* code in the pod may hold connections; probes must get through */
+#define BODY_MAX_BYTES 1024
+#define PEM_MAX_BYTES  32768u
+/* Short, because code in the pod could block probes by holding connections open. */
+#define IDLE_TIMEOUT_MS 5000
 #define CONNECTIONS_MAX 64
 
 static void
@@ -28,9 +28,24 @@ on_ping(const struct service_request *request, struct service_reply *reply, void
 	buf_add_str(&reply->body, STR("OK\n"));
 }
 
-/* One thing that is not as it should be, and why. */
+/* JSON replies are one object: begin_json, its members, end_json. */
 static void
-name_problem(struct json_writer *w, const char *part, const char *why)
+begin_json(struct json_writer *w, struct service_reply *reply)
+{
+	reply->content_type = "application/json";
+	json_write_begin(w, &reply->body);
+	json_write_object(w, NULL);
+}
+
+static void
+end_json(struct json_writer *w, struct service_reply *reply, unsigned status)
+{
+	json_write_close(w, '}');
+	reply->status = json_write_end(w) ? status : 500;
+}
+
+static void
+write_problem(struct json_writer *w, const char *part, const char *why)
 {
 	json_write_object(w, NULL);
 	json_write_str(w, "part", str_from(part));
@@ -39,7 +54,7 @@ name_problem(struct json_writer *w, const char *part, const char *why)
 }
 
 static void
-name_clone(struct json_writer *w, const struct clone_progress *progress)
+write_clone_problem(struct json_writer *w, const struct clone_progress *progress)
 {
 	char why[96];
 
@@ -48,7 +63,7 @@ name_clone(struct json_writer *w, const struct clone_progress *progress)
 	case CLONE_DONE:
 		return;
 	case CLONE_WAITING:
-		name_problem(w, "clone", "waiting for the first user to sign in");
+		write_problem(w, "clone", "waiting for the first user to sign in");
 		return;
 	case CLONE_FAILED:
 		(void)snprintf(why, sizeof(why), "failed: %s",
@@ -63,31 +78,31 @@ name_clone(struct json_writer *w, const struct clone_progress *progress)
 			       progress->percent);
 		break;
 	}
-	name_problem(w, "clone", why);
+	write_problem(w, "clone", why);
 }
 
 static void
-name_problems(struct json_writer *w, const struct proxy *p)
+write_problems(struct json_writer *w, const struct proxy *p)
 {
 	json_write_array(w, "problems");
 	if (p->is_leaving)
-		name_problem(w, "process", "draining");
+		write_problem(w, "process", "draining");
 	if (p->tls != NULL && tls_context_expires_at_s(p->tls) <= clock_wall_s())
-		name_problem(w, "certificate", "expired");
+		write_problem(w, "certificate", "expired");
 	if (p->relay == NULL) {
 		if (!upstream_is_ready(p->upstream))
-			name_problem(w, "ide", "does not accept connections");
-		name_clone(w, clone_progress(p->clone_control.clone));
+			write_problem(w, "ide", "does not accept connections");
+		write_clone_problem(w, clone_progress(p->clone_control.clone));
 		if (p->ssh_probe != NULL && ssh_probe_problem(p->ssh_probe) != NULL)
-			name_problem(w, "ssh", ssh_probe_problem(p->ssh_probe));
+			write_problem(w, "ssh", ssh_probe_problem(p->ssh_probe));
 		if (!auth_gitlab_answers(p->auth))
-			name_problem(w, "gitlab", "did not answer the last request");
+			write_problem(w, "gitlab", "did not answer the last request");
 	}
 	json_write_close(w, ']');
 }
 
 static void
-tell_port(uint16_t port, bool is_ready, void *arg)
+write_port(uint16_t port, bool is_ready, void *arg)
 {
 	char name[8];
 
@@ -106,10 +121,7 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		upstream_probe(p->upstream);
 	if (p->ssh_probe != NULL)
 		ssh_probe_ask(p->ssh_probe);
-	reply->status = p->is_leaving ? 503 : 200;
-	reply->content_type = "application/json";
-	json_write_begin(&w, &reply->body);
-	json_write_object(&w, NULL);
+	begin_json(&w, reply);
 	json_write_bool(&w, "ready", !p->is_leaving);
 	if (p->is_leaving)
 		json_write_str(&w, "reason", STR("draining"));
@@ -121,16 +133,14 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	}
 	if (p->port_upstreams != NULL) {
 		json_write_object(&w, "ports");
-		port_upstreams_probe(p->port_upstreams, tell_port, &w);
+		port_upstreams_probe(p->port_upstreams, write_port, &w);
 		json_write_close(&w, '}');
 	}
-	name_problems(&w, p);
-	json_write_close(&w, '}');
-	if (!json_write_end(&w))
-		reply->status = 500;
+	write_problems(&w, p);
+	end_json(&w, reply, p->is_leaving ? 503 : 200);
 }
 
-/* For controllers that stop idle workspaces. */
+/* /activity, for controllers that stop idle workspaces. */
 static void
 on_activity(const struct service_request *request, struct service_reply *reply, void *arg)
 {
@@ -141,17 +151,12 @@ on_activity(const struct service_request *request, struct service_reply *reply, 
 
 	(void)request;
 	clock_format_rfc3339(active_ms, date, sizeof(date));
-	reply->status = 200;
-	reply->content_type = "application/json";
-	json_write_begin(&w, &reply->body);
-	json_write_object(&w, NULL);
+	begin_json(&w, reply);
 	json_write_str(&w, "last_activity", str_from(date));
 	json_write_int(&w, "idle_s", (int64_t)proxy_idle_ms(p) / 1000);
 	json_write_int(&w, "connections", (int64_t)p->downstreams_count);
 	json_write_int(&w, "websockets", (int64_t)p->websockets_count);
-	json_write_close(&w, '}');
-	if (!json_write_end(&w))
-		reply->status = 500;
+	end_json(&w, reply, 200);
 }
 
 static void
@@ -163,7 +168,7 @@ on_metrics(const struct service_request *request, struct service_reply *reply, v
 	proxy_metrics_write(arg, &reply->body);
 }
 
-/* What a certificate of our own can be recognised by. */
+/* /certificate: by its fingerprint clients can recognise a certificate of our own. */
 static void
 on_certificate(const struct service_request *request, struct service_reply *reply, void *arg)
 {
@@ -178,14 +183,11 @@ on_certificate(const struct service_request *request, struct service_reply *repl
 	clock_format_rfc3339(tls_context_expires_at_s(p->tls) * 1000, expires, sizeof(expires));
 	buf_init(&pem, PEM_MAX_BYTES);
 	bool ok = tls_context_write(p->tls, &pem);
-	reply->content_type = "application/json";
-	json_write_begin(&w, &reply->body);
-	json_write_object(&w, NULL);
+	begin_json(&w, reply);
 	json_write_str(&w, "sha256", str_from(fingerprint));
 	json_write_str(&w, "expires", str_from(expires));
 	json_write_str(&w, "pem", buf_view(&pem));
-	json_write_close(&w, '}');
-	reply->status = json_write_end(&w) && ok ? 200 : 500;
+	end_json(&w, reply, ok ? 200 : 500);
 	buf_fini(&pem);
 }
 
@@ -210,32 +212,16 @@ on_checked(unsigned status, struct str text, void *arg)
 	service_answer(arg, status, "text/plain; charset=utf-8", text);
 }
 
-/* What the kubelet asks of the IDE, which only we can reach. */
+/* The kubelet probes the IDE through us: the IDE listens on loopback. */
 static void *
-start_check(struct service_wait *wait, const struct proxy *p, size_t index)
+on_probe(struct service_wait *wait, const struct service_request *request, void *arg)
 {
-	return ide_check_new(p->loop, &p->settings->ide_probes.items[index], on_checked, wait);
-}
+	const struct proxy *p = arg;
+	size_t kind = 0;
 
-static void *
-on_startup_probe(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_check(wait, arg, 0);
-}
-
-static void *
-on_liveness_probe(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_check(wait, arg, 1);
-}
-
-static void *
-on_readiness_probe(struct service_wait *wait, const struct service_request *request, void *arg)
-{
-	(void)request;
-	return start_check(wait, arg, 2);
+	while (!str_equal(request->path, str_from(probe_paths[kind])))
+		kind++;
+	return ide_check_new(p->loop, &p->settings->ide_probes.items[kind], on_checked, wait);
 }
 
 static void
@@ -244,16 +230,13 @@ cancel_check(void *work)
 	ide_check_cancel(work);
 }
 
-/* Only those that are set: others are 404. */
+/* Adds routes for the probes that IDE_PROBES has; others get 404. */
 static bool
 route_probes(struct service *s, struct proxy *p, struct err *e)
 {
-	static service_start_fn *const starts[HEALTH_CHECK_KINDS] = {
-		on_startup_probe, on_liveness_probe, on_readiness_probe};
-
 	for (size_t i = 0; i < HEALTH_CHECK_KINDS; i++)
 		if (p->settings->ide_probes.items[i].port != 0 &&
-		    !service_route_later(s, "GET", probe_paths[i], starts[i], cancel_check, p, e))
+		    !service_route_later(s, "GET", probe_paths[i], on_probe, cancel_check, p, e))
 			return false;
 	return true;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each reply has a reader, which supplies the next piece when the client has taken the previous
- * one. It reads at most LOG_FILES_STEP bytes of files per piece.
+ * /logs of the admin listener. Each reply has a log reader, which supplies the next piece when the
+ * client has received the previous one. It reads at most LOG_FILES_STEP bytes of files per piece.
  */
-#include "proxy/admin_logs.h"
-
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "proxy/admin.h"
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
-#include "proxy/proxy.h"
 
 #define PIECE_BYTES (16u * 1024u)
 
@@ -27,10 +25,8 @@ fill(void *arg, struct buf *out)
 	struct log_record record;
 
 	log_reader_begin_step(l->reader);
-	while (out->len < PIECE_BYTES && result == LOG_READER_RECORD) {
-		result = log_reader_next(l->reader, &record);
-		if (result != LOG_READER_RECORD)
-			break;
+	while (out->len < PIECE_BYTES &&
+	       (result = log_reader_next(l->reader, &record)) == LOG_READER_RECORD) {
 		log_record_write_json(&record, out);
 		buf_add_byte(out, '\n');
 	}

@@ -6,21 +6,19 @@
 #include "proxy/clone_control.h"
 
 static bool
-can_start(const struct clone_control *c)
+can_start(const struct clone_progress *progress)
 {
-	enum clone_phase phase = clone_progress(c->clone)->phase;
-
-	return phase == CLONE_WAITING || phase == CLONE_FAILED;
+	return progress->phase == CLONE_WAITING || progress->phase == CLONE_FAILED;
 }
 
 static bool
 is_running(const struct clone_progress *progress)
 {
-	return progress->phase != CLONE_OFF && progress->phase != CLONE_WAITING &&
-	       progress->phase != CLONE_DONE && progress->phase != CLONE_FAILED;
+	return !can_start(progress) && progress->phase != CLONE_OFF &&
+	       progress->phase != CLONE_DONE;
 }
 
-/* token NULL: that of the settings, or none. */
+/* token NULL: uses CLONE_TOKEN, or none. */
 static void
 start_clone(struct clone_control *c, const struct secret *token)
 {
@@ -34,7 +32,7 @@ start_clone(struct clone_control *c, const struct secret *token)
 		auth_lease_end(&c->lease);
 }
 
-/* False: the session lends no token now. */
+/* Starts the clone with the session's token. False if the session can't lend it now. */
 static bool
 start_with_session(struct clone_control *c, struct auth_session *s)
 {
@@ -51,7 +49,7 @@ on_token(const struct auth_credential *credential, void *arg)
 	struct clone_control *c = arg;
 
 	c->token_request = NULL;
-	if (c->is_skipped || !can_start(c))
+	if (c->is_skipped || !can_start(clone_progress(c->clone)))
 		return;
 	switch (credential->outcome) {
 	case AUTH_CREDENTIAL_GIVEN:
@@ -68,7 +66,7 @@ on_token(const struct auth_credential *credential, void *arg)
 	}
 }
 
-/* Of the session used last, once it is renewed where needed. */
+/* Requests the token of the session used last, renewed if necessary. */
 static void
 request_token(struct clone_control *c)
 {

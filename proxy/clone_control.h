@@ -12,44 +12,43 @@
 
 enum clone_attempt {
 	CLONE_ATTEMPT_FIRST,
-	/* A user asked for it. */
-	CLONE_ATTEMPT_RETRY,
-	/* With another token, after GitLab rejected the one before. */
-	CLONE_ATTEMPT_RENEWED,
+	CLONE_ATTEMPT_RETRY,   /* requested by a user */
+	CLONE_ATTEMPT_RENEWED, /* with a new token, after GitLab rejected the previous one */
 };
 
 struct clone_control {
 	struct auth *auth;
 	struct clone *clone;
 	struct clone_watch watch;
-	/* Of the session's token that the worker has; none with a token of the settings. */
+	/* Of the session's token that the worker uses; none with CLONE_TOKEN. */
 	struct auth_lease lease;
 	struct auth_credential_call *token_request; /* NULL: none pending */
-	/* Running, or waiting for that request. */
-	enum clone_attempt attempt;
-	bool is_skipped; /* a user chose to go on without a clone that failed */
+	enum clone_attempt attempt; /* that is running or waiting for token_request */
+	bool is_skipped;	    /* a user chose to continue without the failed clone */
 };
 
-/* Owns clone; auth outlives it. */
+/* Takes ownership of clone. auth outlives c. */
 void clone_control_init(struct clone_control *c, struct clone *clone, struct auth *auth);
-void clone_control_fini(struct clone_control *c); /* fine when all bytes are zero */
+void clone_control_fini(struct clone_control *c); /* c may be all zero */
 
-/* Whether the workspace is open to requests: the clone is done, not configured, or skipped. */
+/* Whether requests may be forwarded: the clone is done, not configured, or skipped. */
 bool clone_control_is_open(const struct clone_control *c);
 
-/* Whether the worker is running. False when all bytes are zero (a relay). */
+/* Whether the worker is running. c may be all zero (in a relay). */
 bool clone_control_is_cloning(const struct clone_control *c);
 
-/* The progress to show to users; NULL when no clone is configured, or it was skipped. */
+/* Returns the progress to show to users; NULL if no clone is configured or it was skipped. */
 const struct clone_progress *clone_control_progress(const struct clone_control *c);
 
-/* Starts a clone that waits for a token with that of the session that v allowed. Requests with an
- * API token start none. A failure is logged. */
+/* If the clone waits for a token, starts it with the token of the session in v. Requests with an
+ * API token never start a clone. Logs a failure. */
 void clone_control_offer_token(struct clone_control *c, const struct auth_verdict *v);
 
-/* A user's wish after a failed clone; does nothing in other phases. With the token of the session
- * that v allowed, or where that may not lend one (API tokens), of the session used last. */
+/* Retries a failed clone with the token of the session in v or, if that session may not lend its
+ * token (API tokens), of the session used last. Does nothing in other phases. */
 void clone_control_retry(struct clone_control *c, const struct auth_verdict *v);
+
+/* Continues without a failed clone. Does nothing in other phases. */
 void clone_control_skip(struct clone_control *c);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One message in, one out, then the connection is closed. A response fits into an empty socket
- * buffer, so it is sent at once or not at all.
+ * Each connection carries one request and one response. A response fits into an empty socket
+ * buffer, so it is sent by one system call or not at all.
  */
 #include "proxy/git_credential_server.h"
 
@@ -16,10 +16,10 @@
 #include "base/net/listen.h"
 #include "clone/credential/credential.h"
 
-#define CALLERS_MAX   64u /* further ones wait to be accepted */
-#define REQUEST_MS    2000u
+#define CALLERS_MAX   64u   /* concurrent connections; more wait to be accepted */
+#define REQUEST_MS    2000u /* to receive the request */
 #define WARN_EVERY_MS 60000u
-#define LOOK_MS	      5000u /* between two checks that the socket's file still exists */
+#define CHECK_MS      5000u /* interval of checks that the socket's file still exists */
 #define SENTENCE_MAX  512u
 #define SIGN_IN	      "%s is signed in to this workspace: open %.*s in a browser, then run git again"
 #define ORIGINS_MAX   2u
@@ -31,20 +31,20 @@ struct caller {
 	struct loop_io io;
 	struct loop_timer deadline;
 	struct buf in;
-	struct auth_credential_call *call; /* NULL: the request is still coming */
+	struct auth_credential_call *call; /* NULL: the request is incomplete */
 };
 
 struct git_credential_server {
 	struct proxy *proxy;
-	struct listen *listen; /* NULL: its file is gone, and there can't be a new one yet */
-	struct loop_timer look;
+	struct listen *listen; /* NULL: the file was removed and can't be created again yet */
+	struct loop_timer check;
 	const struct url *origins[ORIGINS_MAX];
 	size_t origins_count;
 	char sign_in[SENTENCE_MAX];
 	LIST_HEAD(caller_list, caller) callers;
 	size_t callers_count;
-	uint64_t warned_ms; /* 0: not yet */
-	struct loop_defer look_again;
+	uint64_t warned_ms; /* last warning about another user id; 0: none yet */
+	struct loop_defer resume;
 };
 
 static void
@@ -74,7 +74,7 @@ caller_free(struct caller *caller)
 	accept_more(s);
 }
 
-/* False: not sent. */
+/* Returns whether the answer was sent. */
 static bool
 send_answer(int fd, const struct credential_answer *a)
 {
@@ -155,10 +155,9 @@ give(struct caller *caller)
 static bool
 is_for_gitlab(const struct git_credential_server *s, const struct credential_request *r)
 {
-	for (size_t i = 0; i < s->origins_count; i++) {
+	for (size_t i = 0; i < s->origins_count; i++)
 		if (credential_is_for(r, s->origins[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -167,15 +166,14 @@ is_for_registry(const struct git_credential_server *s, const struct credential_r
 {
 	const struct clone_origins *registries = &s->proxy->settings->registries;
 
-	for (size_t i = 0; i < registries->count; i++) {
+	for (size_t i = 0; i < registries->count; i++)
 		if (credential_is_for(r, &registries->items[i]))
 			return true;
-	}
 	return false;
 }
 
 static void
-serve(struct caller *caller)
+handle_request(struct caller *caller)
 {
 	struct credential_request r;
 	bool is_ours;
@@ -195,7 +193,7 @@ serve(struct caller *caller)
 	answer(caller, CREDENTIAL_NOTHING, STR_NONE);
 }
 
-/* One read per event, so that no caller occupies the loop. */
+/* Reads once per event, so that no caller can occupy the event loop. */
 static void
 on_readable(void *arg, unsigned ready)
 {
@@ -212,7 +210,7 @@ on_readable(void *arg, unsigned ready)
 	}
 	in->len += (size_t)n;
 	if (credential_message_len(buf_view(in)) > 0)
-		serve(caller);
+		handle_request(caller);
 	else if (in->len == in->max)
 		caller_free(caller);
 }
@@ -229,7 +227,7 @@ on_deadline(void *arg)
 }
 
 static void
-on_look_again(void *arg)
+on_resume(void *arg)
 {
 	accept_more(arg);
 }
@@ -267,9 +265,9 @@ on_accept(int fd, const struct address *address, void *arg)
 	if (!is_allowed_uid(s, fd)) {
 		(void)send_answer(fd, &refusal);
 		close(fd);
-		/* One refusal per round of the loop, however many connect. */
+		/* Refuses at most one connection per iteration of the event loop. */
 		listen_pause(s->listen);
-		loop_defer_call(&s->look_again);
+		loop_defer_call(&s->resume);
 		return;
 	}
 	caller = calloc(1, sizeof(*caller));
@@ -293,8 +291,8 @@ on_accept(int fd, const struct address *address, void *arg)
 	loop_timer_start(&caller->deadline, REQUEST_MS);
 }
 
-/* The socket is accessible to us alone, or to everybody where another user id is served, which is
- * then checked. The umask is the process's, but threads that create files ask for 0600. */
+/* Creates the socket: mode 0600 if it is for our own user id, else 0666, and on_accept checks the
+ * user id. umask affects all threads, which is safe because they create files with mode 0600. */
 static bool
 open_socket(struct git_credential_server *s, struct err *e)
 {
@@ -317,15 +315,16 @@ open_socket(struct git_credential_server *s, struct err *e)
 	return s->listen != NULL;
 }
 
-/* The workspace can remove the file. Callers already connected are still answered. */
+/* Creates the socket again if the workspace has removed its file. Connected callers are still
+ * served. */
 static void
-on_look(void *arg)
+on_check(void *arg)
 {
 	struct git_credential_server *s = arg;
 	bool was_there = s->listen != NULL;
 	struct err e = ERR_INIT;
 
-	loop_timer_start(&s->look, LOOK_MS);
+	loop_timer_start(&s->check, CHECK_MS);
 	if (was_there && listen_can_be_reached(s->listen))
 		return;
 	listen_free(s->listen);
@@ -338,7 +337,7 @@ on_look(void *arg)
 	}
 }
 
-/* GitLab's origins as git names them: the public one, and that of the repository that is cloned. */
+/* GitLab's origins that git may ask for: the public one, and that of the cloned repository. */
 static void
 set_origins(struct git_credential_server *s)
 {
@@ -360,8 +359,8 @@ git_credential_server_new(struct proxy *p, struct err *e)
 		return NULL;
 	}
 	s->proxy = p;
-	loop_defer_init(&s->look_again, p->loop, on_look_again, s);
-	loop_timer_init(&s->look, p->loop, on_look, s);
+	loop_defer_init(&s->resume, p->loop, on_resume, s);
+	loop_timer_init(&s->check, p->loop, on_check, s);
 	set_origins(s);
 	(void)snprintf(s->sign_in, sizeof(s->sign_in), SIGN_IN,
 		       p->settings->auth.owner_id == 0 ? "nobody" : "no owner", STR_FMT(p->origin));
@@ -370,7 +369,7 @@ git_credential_server_new(struct proxy *p, struct err *e)
 		git_credential_server_free(s);
 		return NULL;
 	}
-	loop_timer_start(&s->look, LOOK_MS);
+	loop_timer_start(&s->check, CHECK_MS);
 	log_info(NULL, "listening", log_cstr("listener", "credential"),
 		 log_cstr("address", p->settings->credential_socket));
 	return s;
@@ -386,8 +385,8 @@ git_credential_server_free(struct git_credential_server *s)
 		return;
 	LIST_FOREACH_SAFE (caller, &s->callers, entry, next)
 		caller_free(caller);
-	loop_defer_fini(&s->look_again);
-	loop_timer_fini(&s->look);
+	loop_defer_fini(&s->resume);
+	loop_timer_fini(&s->check);
 	listen_free(s->listen);
 	free(s);
 }

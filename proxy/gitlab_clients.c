@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creates the clients. Deadlines for GitLab are short, because users wait for the pages.
+ * Timeouts for GitLab are short, because users wait for the pages.
  */
 #include "proxy/gitlab_clients.h"
 
-/* GitLab has this long, so that a page can say that it does not answer within ten seconds. */
+/* With these a page can report within ten seconds that GitLab does not respond. */
 #define GITLAB_CONNECT_TIMEOUT_MS   3000u
 #define GITLAB_STALL_TIMEOUT_MS	    5000u
 #define GITLAB_TOTAL_TIMEOUT_MS	    8000u
 #define GITLAB_CONNECTIONS_MAX	    12u
-#define GITLAB_CONNECTIONS_RESERVED 6u /* for questions about sessions */
+#define GITLAB_CONNECTIONS_RESERVED 6u /* for requests about sessions */
 
 static struct fetch_options
 fetch_options(const struct proxy *p)
@@ -26,7 +26,8 @@ fetch_options(const struct proxy *p)
 	};
 }
 
-/* One client keeps one set of authorities, which takes memory: another file, another client. */
+/* A client has one set of authorities, which takes memory: only a different CA file needs another
+ * client. */
 static bool
 has_other_authorities(const struct settings *settings)
 {

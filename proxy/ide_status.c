@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The time is counted from the end of the clone, because the IDE is not needed before.
+ * EXPLAIN_AFTER is measured from the end of the clone, because the IDE is not needed before.
  */
 #include "proxy/ide_status.h"
 
 #include "proxy/proxy.h"
 #include "proxy/start/last_words.h"
 
-#define KEEP_MS	      3000u
-#define OLD_MS	      10000u /* not shown any more, even while a search goes on */
-#define STEP_MS	      1u     /* others have their turn between the steps of a search */
-#define STEPS_AT_ONCE 3u     /* for short files of one directory: one that reads them */
+#define KEEP_MS	      3000u  /* a reason is not looked for again for this long */
+#define OLD_MS	      10000u /* a reason this old is replaced even while a search runs */
+#define STEP_MS	      1u     /* pause between steps of a search, for other work of the loop */
+#define STEPS_AT_ONCE 3u     /* enough for short files in one directory */
 
 static bool
 is_due(struct proxy *p)
@@ -61,7 +61,7 @@ on_next_step(void *arg)
 	end_search(s);
 }
 
-/* True when the search is over already. */
+/* Starts a search. Returns true if it is complete already. */
 static bool
 begin_search(struct proxy *p)
 {

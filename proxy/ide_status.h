@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the IDE responds, and the likely reason if it does not within EXPLAIN_AFTER. Checked
- * only on request.
+ * The likely reason why the IDE does not respond within EXPLAIN_AFTER. Looked for on request only.
  */
 #ifndef PROXY_IDE_STATUS_H
 #define PROXY_IDE_STATUS_H
@@ -16,16 +15,16 @@ struct proxy;
 struct ide_status {
 	struct start_timeline timeline;
 	struct ide_reason reason;
-	uint64_t found_ms;			/* when it was looked for last; 0: never */
-	struct last_words *search;		/* that goes on; NULL: none */
+	uint64_t found_ms;			/* time of the last search; 0: never */
+	struct last_words *search;		/* running search of log files; NULL: none */
 	struct loop_timer next_step;		/* of the search */
 	uint16_t own_ports[IDE_REASON_OWN_MAX]; /* our listeners */
 };
 
 /*
- * NULL while the IDE answers, or has not been waited for as long as EXPLAIN_AFTER says. Valid until
- * the loop runs again; looked for anew every few seconds. Long log files are searched while the
- * loop runs: until that is over, it tells what is known without them, or was known before.
+ * Returns NULL while the IDE responds, or until EXPLAIN_AFTER has passed. The result is valid until
+ * the event loop runs again, and at most a few seconds old. Long log files are searched in steps
+ * while the event loop runs; until then, the result is the previous one or does not consider them.
  */
 const struct ide_reason *ide_status_reason(struct proxy *p);
 void ide_status_fini(struct proxy *p);

@@ -15,15 +15,16 @@
 #include "proxy/reload.h"
 
 #define SPARE_DESCRIPTORS 160u	/* logs, GitLab, the admin listener, the clone worker's pipes */
-#define BURST_CONNECTIONS 16u	/* at once: what they leave behind is worth a look */
-#define RESUME_CHECK_MS	  500u	/* for idle connections that may be closed by now */
-#define TRIM_DELAY_MS	  1000u /* for what is being freed */
+#define BURST_CONNECTIONS 16u	/* concurrent connections that make malloc_trim worthwhile */
+#define RESUME_CHECK_MS	  500u	/* interval of checks for idle connections that may be closed */
+#define TRIM_DELAY_MS	  1000u /* until the memory of closed connections is freed */
 
 static const int signal_numbers[LIFECYCLE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
-/* After a burst, malloc keeps what it was given; a workspace's memory is what a pod pays for. */
+/* malloc keeps freed memory after a burst of connections: returns it to the system, because a pod
+ * is charged for it. */
 static void
-give_memory_back(void *arg)
+trim_memory(void *arg)
 {
 	struct lifecycle *l = arg;
 
@@ -50,7 +51,7 @@ has_room(const struct proxy *p)
 }
 
 static void
-resume_when_possible(void *arg)
+on_capacity(void *arg)
 {
 	struct lifecycle *l = arg;
 	struct proxy *p = l->proxy;
@@ -76,7 +77,7 @@ on_resume_timer(void *arg)
 	struct lifecycle *l = arg;
 
 	loop_timer_start(&l->resume_timer, RESUME_CHECK_MS);
-	resume_when_possible(l);
+	on_capacity(l);
 }
 
 static void
@@ -165,13 +166,13 @@ drain(void *arg)
 	p->draining = true;
 	proxy_header_drain_all(p);
 	downstream_drain_all(p);
-	resume_when_possible(l);
+	on_capacity(l);
 }
 
-/* Load balancers see that we are not ready, and need some time to act on it. All of it stays
- * within DRAIN_TIMEOUT. */
+/* Starts the shutdown. Load balancers need DRAIN_DELAY to notice that we are not ready; it is part
+ * of DRAIN_TIMEOUT. */
 static void
-leave(struct lifecycle *l)
+start_shutdown(struct lifecycle *l)
 {
 	const struct settings *settings = l->proxy->settings;
 	uint64_t delay_ms = settings->drain_delay_ms;
@@ -188,7 +189,7 @@ leave(struct lifecycle *l)
 	loop_timer_start(&l->delay_timer, delay_ms);
 }
 
-/* Looks when IDLE_SHUTDOWN may have passed, and again when it may pass next. */
+/* Shuts down if IDLE_SHUTDOWN has passed without activity; else starts the timer for the rest. */
 static void
 on_idle_timer(void *arg)
 {
@@ -205,11 +206,11 @@ on_idle_timer(void *arg)
 	}
 	log_info(NULL, "no activity for IDLE_SHUTDOWN, shutting down",
 		 log_ms("idle_ms", (int64_t)idle_ms));
-	leave(l);
+	start_shutdown(l);
 }
 
 static void
-say_ready(struct lifecycle *l)
+report_ready(struct lifecycle *l)
 {
 	char status[128];
 
@@ -226,7 +227,7 @@ reload(struct lifecycle *l)
 		notify_reloading(&l->notify);
 	reload_now(l->proxy->reload);
 	if (is_serving)
-		say_ready(l);
+		report_ready(l);
 }
 
 static void
@@ -253,10 +254,10 @@ on_signal(void *arg, int signal_number)
 	else if (l->proxy->is_leaving)
 		end_now(l);
 	else
-		leave(l);
+		start_shutdown(l);
 }
 
-/* A connection to a browser may need one to the IDE. */
+/* Each browser connection may need a second descriptor for its connection to the IDE. */
 static void
 raise_descriptor_limit(uint64_t connections)
 {
@@ -271,9 +272,9 @@ raise_descriptor_limit(uint64_t connections)
 			 log_int("descriptors", (int64_t)limit.rlim_cur));
 }
 
-/* A manager that can't be told is no reason not to serve. */
+/* Serves even if the service manager can't be notified. */
 static void
-meet_service_manager(struct lifecycle *l)
+init_notify(struct lifecycle *l)
 {
 	const struct notify_environment environment = {
 		.socket = getenv("NOTIFY_SOCKET"),
@@ -290,14 +291,14 @@ bool
 lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 {
 	*l = (struct lifecycle){.proxy = p};
-	p->on_capacity = resume_when_possible;
+	p->on_capacity = on_capacity;
 	p->on_capacity_arg = l;
 	loop_timer_init(&l->delay_timer, p->loop, drain, l);
 	loop_timer_init(&l->drain_timer, p->loop, end_now, l);
 	loop_timer_init(&l->idle_timer, p->loop, on_idle_timer, l);
 	loop_timer_init(&l->resume_timer, p->loop, on_resume_timer, l);
-	loop_timer_init(&l->trim_timer, p->loop, give_memory_back, l);
-	meet_service_manager(l);
+	loop_timer_init(&l->trim_timer, p->loop, trim_memory, l);
+	init_notify(l);
 	raise_descriptor_limit(p->settings->connections_max);
 	for (size_t i = 0; i < LIFECYCLE_SIGNALS; i++)
 		if (!loop_signal_init(&l->signals[i], p->loop, signal_numbers[i], on_signal, l, e))
@@ -305,13 +306,14 @@ lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e)
 	if (!open_listener(l, 0, &p->settings->https_address, e) ||
 	    !open_listener(l, 1, &p->settings->http_address, e))
 		return false;
-	say_ready(l);
+	report_ready(l);
 	if (p->relay == NULL && p->settings->idle_shutdown_ms > 0)
 		loop_timer_start(&l->idle_timer, p->settings->idle_shutdown_ms);
 	return true;
 }
 
-/* The process is ending: without their handlers they would end it with another exit code. */
+/* Blocks the handled signals while the process ends: without handlers they would kill it with
+ * another exit code. */
 static void
 ignore_signals(void)
 {

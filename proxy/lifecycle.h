@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process from listening to the last connection: public listeners, the limit on connections,
- * signals, draining.
+ * Public listeners, CONNECTIONS_MAX, signals, and graceful shutdown.
  *
- * SIGTERM and SIGINT shut down in order: not ready, but serving for DRAIN_DELAY; then no new
- * connections are accepted, running requests may finish, and WebSockets are closed with 1001. A
- * second signal, or DRAIN_TIMEOUT, ends the process at once. The same happens after IDLE_SHUTDOWN
- * without activity. SIGHUP reloads certificates and secrets, SIGUSR1 turns debug logging on and
- * off. The service manager (NOTIFY_SOCKET) is notified.
+ * SIGTERM and SIGINT start the shutdown, as does IDLE_SHUTDOWN without activity: the process
+ * reports not ready but still serves for DRAIN_DELAY; then it accepts no new connections, lets
+ * running requests finish, and closes WebSockets with 1001. A second signal, or DRAIN_TIMEOUT,
+ * ends the process immediately. SIGHUP reloads certificates and secrets, SIGUSR1 toggles debug
+ * logging. The service manager (NOTIFY_SOCKET) is notified.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H
@@ -36,15 +35,16 @@ struct lifecycle {
 	struct loop_timer idle_timer;
 	struct loop_timer trim_timer;
 	struct loop_timer resume_timer; /* while paused */
-	struct notify notify;		/* the service manager, where there is one */
-	size_t connections_peak;	/* since memory was given back last */
-	bool is_paused;
+	struct notify notify;		/* to the service manager, if there is one */
+	size_t connections_peak;	/* since malloc_trim was called last */
+	bool is_paused;			/* at CONNECTIONS_MAX: not accepting */
 };
 
-/* Binds the public listeners and takes the signals. p->tls goes with the HTTPS listener. */
+/* Binds the public listeners and handles signals. The HTTPS listener uses p->tls. */
 bool lifecycle_start(struct lifecycle *l, struct proxy *p, struct err *e) MUST_CHECK;
 
-/* After the loop: closes what is left. Fine after a start that failed. */
+/* Closes all connections and listeners after the event loop has stopped. May be called after a
+ * failed start. */
 void lifecycle_fini(struct lifecycle *l);
 
 #endif

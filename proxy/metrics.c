@@ -122,7 +122,7 @@ static const struct metrics_table counted_table = {
 	.sources = sources,
 };
 
-/* Read off when asked for. */
+/* Computed on each scrape. */
 struct state {
 	int64_t ready;
 	int64_t draining;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The proxy's counters, and /metrics of a sidecar or relay, assembled from the counters of all
- * modules. Counting is one increment where something happens; gauges are computed on each scrape.
+ * modules. Counting is one increment; gauges are computed on each scrape.
  */
 #ifndef PROXY_METRICS_H
 #define PROXY_METRICS_H
@@ -23,7 +23,7 @@ enum metrics_route {
 	METRICS_ROUTES,
 };
 
-/* Status codes by their first digit; the first one stands for "no answer". */
+/* Status codes by their first digit; 0: no response. */
 #define METRICS_STATUS_CLASSES 6
 
 enum metrics_websocket_end {
@@ -35,7 +35,7 @@ enum metrics_websocket_end {
 	METRICS_WEBSOCKET_ENDS,
 };
 
-/* Why an HTTP/2 connection ended by our decision. */
+/* Why the proxy ended an HTTP/2 connection. */
 enum metrics_http2_end { METRICS_HTTP2_FAULT, METRICS_HTTP2_TIMEOUT, METRICS_HTTP2_ENDS };
 
 #define METRICS_PROTOCOLS 3 /* enum stream_protocol */
@@ -68,13 +68,13 @@ struct proxy_metrics {
 	uint64_t upstream_repeats;
 	uint64_t compressions;
 	uint64_t compressions_skipped;
-	/* Before compression. */
-	uint64_t compressed_bytes;
+	uint64_t compressed_bytes; /* before compression */
 };
 
+/* Appends all metrics of the process in Prometheus' text format. */
 void proxy_metrics_write(struct proxy *p, struct buf *out);
 
-/* docs/metrics.md */
+/* Prints docs/metrics.md. */
 void proxy_metrics_print_markdown(FILE *out);
 
 #endif

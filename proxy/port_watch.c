@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first step is done immediately, which is usually the whole scan; a longer scan continues by
- * timer, and until its end the previous list is used.
+ * Usually a scan completes immediately, within STEPS_AT_ONCE steps. A longer scan continues by
+ * timer; until its end the previous list is used.
  */
 #include "proxy/port_watch.h"
 
@@ -11,11 +11,11 @@
 
 #define INTERVAL_MS   1000u
 #define PAUSE_MS      5u /* between two steps */
-#define STEPS_AT_ONCE 2u /* both files of a usual workspace */
+#define STEPS_AT_ONCE 2u /* usually one for each file */
 
 static const char *const tables[2] = {"/proc/net/tcp", "/proc/net/tcp6"};
 
-/* PORTS without our listeners and the IDE, which have no hosts of their own. */
+/* Sets *wanted to PORTS without the ports of our listeners and of the IDE, which have no host. */
 static void
 find_wanted(const struct proxy *p, struct port_set *wanted)
 {
@@ -35,7 +35,7 @@ set_list(struct port_watch *w, const struct port_list *list)
 	if (memcmp(&w->list, list, sizeof(*list)) != 0)
 		w->version++;
 	w->list = *list;
-	w->looked_ms = loop_now_ms(w->proxy->loop);
+	w->scanned_ms = loop_now_ms(w->proxy->loop);
 }
 
 static void
@@ -75,7 +75,6 @@ on_step(void *arg)
 static void
 begin_scan(struct port_watch *w)
 {
-	bool is_first = w->looked_ms == 0;
 
 	w->scan = port_scan_new(tables);
 	if (w->scan == NULL) {
@@ -87,7 +86,7 @@ begin_scan(struct port_watch *w)
 		goes_on = port_scan_step(w->scan);
 	if (goes_on) {
 		loop_timer_start(&w->timer, PAUSE_MS);
-		if (is_first)
+		if (w->scanned_ms == 0)
 			set_problem(w, "The ports in use are still being looked up.");
 	} else {
 		end_scan(w);
@@ -116,7 +115,7 @@ port_watch_ask(struct port_watch *w)
 	if (w->proxy->ports == NULL)
 		return NULL;
 	if (w->scan == NULL &&
-	    (w->looked_ms == 0 || loop_now_ms(w->proxy->loop) - w->looked_ms >= INTERVAL_MS))
+	    (w->scanned_ms == 0 || loop_now_ms(w->proxy->loop) - w->scanned_ms >= INTERVAL_MS))
 		begin_scan(w);
 	return &w->list;
 }
@@ -127,7 +126,8 @@ port_watch_version(const struct port_watch *w)
 	return w->version + auth_shares_version(w->proxy->auth);
 }
 
-/* Modes that are joined have to apply all. */
+/* Describes for users who may open the workspace. A combination of modes admits only users who meet
+ * all of them. */
 static const char *
 name_users(unsigned modes)
 {

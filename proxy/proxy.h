@@ -34,10 +34,10 @@ struct ssh_probe;
 struct proxy {
 	const struct settings *settings;
 	struct loop *loop;
-	struct passed_sockets sockets; /* of a service manager, until listeners take them */
+	struct passed_sockets sockets; /* from the service manager, until listeners take them */
 	struct deferred_free_queue deferred_frees;
 	struct relay *relay;   /* NULL: a sidecar. A relay has neither auth, clone nor upstreams. */
-	struct broker *broker; /* of a relay that has the client secret; or NULL */
+	struct broker *broker; /* in a relay with the client secret; else NULL */
 	struct auth *auth;
 	struct clone_control clone_control; /* all zero in a relay */
 	struct pages *pages;
@@ -48,37 +48,37 @@ struct proxy {
 	struct http1_limits limits;
 	struct str origin;			 /* of EXTERNAL_URL or RELAY_URL */
 	struct str hosts[PROXY_HOSTS];		 /* valid values of Host; unused ones are empty */
-	const struct ports *ports;		 /* which have hosts of their own; NULL: none */
-	struct str port_hosts[PROXY_HOSTS];	 /* as hosts, without the leading "<port>-" */
+	const struct ports *ports;		 /* that are published; NULL: none */
+	struct str port_hosts[PROXY_HOSTS];	 /* hosts of ports, without the leading "<port>-" */
 	struct str prefix;			 /* of our endpoints; may be empty in a relay */
 	LIST_HEAD(, downstream) downstreams;	 /* all public connections */
 	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
-	size_t downstreams_count;		 /* in both lists */
+	size_t downstreams_count;		 /* length of both lists together */
 	struct peers peers;
 	size_t websockets_count;		/* open or being opened */
 	size_t ssh_tunnels_count;		/* counted in websockets_count as well */
-	size_t compressors_count, public_count; /* public: under way, of ports for everybody */
-	struct log_ring *log_ring;		/* our own last lines */
+	size_t compressors_count, public_count; /* public: requests to ports without a session */
+	struct log_ring *log_ring;		/* the last lines of our log */
 	struct ide_status ide_status;
 	struct port_watch port_watch;
 	size_t log_viewers_count, admin_log_readers_count;
-	size_t large_heads_count; /* connections that receive a head over the limit */
+	size_t large_heads_count; /* connections that receive a head above HEAD_MAX_SIZE */
 	size_t http2_held[2];	  /* bytes, see http2_connection_held.c: without a user, of users */
-	bool is_leaving; /* told to stop: not ready, but serving until DRAIN_DELAY is over */
-	bool draining;	 /* after that: no new connections */
+	bool is_leaving; /* shutting down: not ready, but accepts connections during DRAIN_DELAY */
+	bool draining;	 /* after DRAIN_DELAY: no new connections */
 	struct reload *reload;
 	void (*on_capacity)(void *arg); /* a connection was closed: listeners may be resumed */
 	void *on_capacity_arg;
 	struct metrics_process process;
 	struct proxy_metrics metrics;
-	uint64_t active_ms; /* monotonic: when a user was last active */
-	char boot_id[9];    /* random, the first half of request ids */
-	uint64_t requests;
+	uint64_t active_ms; /* monotonic time of the last activity of a user */
+	char boot_id[9];    /* random hexadecimal digits, the first half of request ids */
+	uint64_t requests;  /* number of requests so far, for request ids */
 	char date[CLOCK_HTTP_DATE_SIZE]; /* of date_s */
 	int64_t date_s;
 };
 
-/* A signed-in user did something; health checks and polling by our own pages do not count. */
+/* Records activity of a signed-in user. Health checks and polling by our own pages are none. */
 static inline void
 proxy_note_activity(struct proxy *p)
 {
@@ -88,12 +88,12 @@ proxy_note_activity(struct proxy *p)
 static inline uint64_t
 proxy_idle_ms(const struct proxy *p)
 {
-	uint64_t now_ms = clock_monotonic_ms(); /* the loop's may be older than active_ms */
+	uint64_t now_ms = clock_monotonic_ms(); /* loop_now_ms may be older than active_ms */
 
 	return now_ms > p->active_ms ? now_ms - p->active_ms : 0;
 }
 
-/* Wall clock, since 1970 UTC; in microseconds internally, so that the result is stable. */
+/* Milliseconds since 1970 (UTC). Computed in microseconds, so that the result is stable. */
 static inline int64_t
 proxy_last_activity_ms(const struct proxy *p)
 {
@@ -104,7 +104,7 @@ proxy_last_activity_ms(const struct proxy *p)
 	return (clock_wall_us() - (int64_t)idle_us) / 1000;
 }
 
-/* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
+/* Returns the value of the Date field (RFC 9110 section 6.6.1), formatted once a second. */
 static inline const char *
 proxy_date(struct proxy *p)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files are checked periodically instead of being watched: a few stat calls every few seconds work
- * on every file system, and follow the symbolic links that Kubernetes swaps.
+ * Polls the files with stat(2) every few seconds: unlike inotify, this works on every file system,
+ * and follows the symbolic links that Kubernetes swaps.
  */
 #include "proxy/reload.h"
 
-#define CERTIFICATE	0 /* among the parts */
-#define OWN_INTERVAL_MS 60000u
+#define CERTIFICATE	0      /* index in parts */
+#define OWN_INTERVAL_MS 60000u /* of checks whether a certificate of our own must be renewed */
 
 static bool
 reload_certificate(struct reload *r, struct err *e)
@@ -69,27 +69,30 @@ reload_relay_key(struct reload *r, struct err *e)
 }
 
 static bool
+replace_authorities(const char *file, struct fetch *client, struct err *e)
+{
+	if (!tls_check_authorities(file, e))
+		return false;
+	fetch_reload_authorities(client);
+	return true;
+}
+
+static bool
 reload_authorities(struct reload *r, struct err *e)
 {
-	if (!tls_check_authorities(r->settings->gitlab_ca_file, e))
-		return false;
-	fetch_reload_authorities(r->clients->gitlab);
-	return true;
+	return replace_authorities(r->settings->gitlab_ca_file, r->clients->gitlab, e);
+}
+
+static bool
+reload_relay_authorities(struct reload *r, struct err *e)
+{
+	return replace_authorities(r->settings->relay_ca_file, r->clients->relay, e);
 }
 
 static bool
 has_own_certificate(const struct reload *r)
 {
 	return r->proxy->tls != NULL && r->settings->tls.source == SETTINGS_TLS_SELF;
-}
-
-static bool
-reload_relay_authorities(struct reload *r, struct err *e)
-{
-	if (!tls_check_authorities(r->settings->relay_ca_file, e))
-		return false;
-	fetch_reload_authorities(r->clients->relay);
-	return true;
 }
 
 static bool
@@ -148,7 +151,7 @@ apply(struct reload *r, size_t part)
 	report(r, part, parts[part].apply(r, &e), &e);
 }
 
-/* A certificate of our own is renewed in time also where files are read on SIGHUP only. */
+/* The timer runs without RELOAD_INTERVAL, too, if there is a certificate of our own to renew. */
 static void
 start_timer(struct reload *r)
 {

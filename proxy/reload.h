@@ -4,9 +4,10 @@
  * for the relay, the relay's master keys and deny list, and the authorities of GitLab and the
  * relay, if they come from files.
  *
- * On SIGHUP immediately, and without a signal when a file has changed and then remains unchanged
- * for an interval; this includes mounted secrets that Kubernetes replaces. If a file is invalid,
- * the old contents remain in use, the error is logged, and the next change is tried again.
+ * SIGHUP reloads immediately. Without a signal, a file is reloaded once it has changed and then
+ * remains unchanged for RELOAD_INTERVAL; this includes mounted secrets that Kubernetes replaces. If
+ * a file is invalid, the error is logged, the old contents remain in use, and the next change is
+ * tried again.
  */
 #ifndef PROXY_RELOAD_H
 #define PROXY_RELOAD_H
@@ -19,20 +20,21 @@
 
 struct reload {
 	struct proxy *proxy;
-	struct settings *settings; /* whose secrets are replaced */
+	struct settings *settings; /* reloading replaces their secrets */
 	const struct gitlab_clients *clients;
 	struct loop_timer timer;
 	struct file_watch files[RELOAD_PARTS][RELOAD_PATHS];
 };
 
+/* Starts to watch the files. All arguments outlive r. */
 void reload_start(struct reload *r, struct proxy *p, struct settings *settings,
 		  const struct gitlab_clients *clients);
-void reload_fini(struct reload *r); /* fine after no start */
+void reload_fini(struct reload *r); /* r may be all zero */
 
-/* Says in the log which certificate is used from now on. */
+/* Logs the message with the fingerprint and the expiry of the current certificate. */
 void reload_log_certificate(const struct proxy *p, const char *message);
 
-/* Reads everything again. */
+/* Reloads all files. */
 void reload_now(struct reload *r);
 
 #endif

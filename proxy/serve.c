@@ -18,7 +18,7 @@
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
-#include "proxy/serve_sandbox.h"
+
 #include "proxy/tunnel/ssh_probe.h"
 
 #define NAME_TIMEOUT_MS	  5000u
@@ -26,16 +26,16 @@
 #define NAME_RETRY_MS	  2000u
 #define NAME_STALE_MS	  300000u
 #define PORT_IDLE_MAX	  32u
-#define UPSTREAM_IDLE_MAX 128u /* a page of an IDE asks for dozens of files at once */
+#define UPSTREAM_IDLE_MAX 128u /* a page of an IDE requests dozens of files at the same time */
 
 struct serve {
 	struct proxy proxy;
 	bool is_relay;
 	struct lifecycle lifecycle;
-	struct arena arena;	   /* of the strings that proxy refers to */
-	struct settings *settings; /* proxy reads them, reload replaces secrets */
+	struct arena arena;	   /* owns strings of proxy */
+	struct settings *settings; /* reload replaces their secrets; const in proxy */
 	struct reload reload;
-	struct tls_context *tls_client; /* to https upstreams; NULL: there are none */
+	struct tls_context *tls_client; /* for https upstreams; NULL: there are none */
 	struct gitlab_clients clients;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: no socket */
@@ -55,7 +55,7 @@ needs_tls_client(const struct settings *settings)
 	return needs;
 }
 
-/* The IDE's pool, and what makes those of ports. */
+/* Creates the IDE's connection pool, and port_upstreams, which creates those of ports. */
 static bool
 make_upstreams(struct serve *s, struct err *e)
 {
@@ -96,7 +96,7 @@ make_upstreams(struct serve *s, struct err *e)
 	return p->port_upstreams != NULL;
 }
 
-/* GitLab's own hosts begin with the IDE's port. */
+/* The host of the workspace may begin with a port itself: GitLab names IDEs "<port>-<name>". */
 static void
 set_port_names(struct proxy *p, const struct ports *ports)
 {
@@ -108,8 +108,7 @@ set_port_names(struct proxy *p, const struct ports *ports)
 			p->port_hosts[i] = p->hosts[i];
 }
 
-/* How a Host field may name us: with the port as in the public URL, and with the default one
- * written out. */
+/* Sets the valid values of Host: with the port as in the public URL, and always with the port. */
 static bool
 set_names(struct serve *s, struct err *e)
 {
@@ -219,7 +218,8 @@ make_sidecar(struct serve *s, struct err *e)
 	return start_ssh(s, e);
 }
 
-/* In the sandbox: otherwise the worker would be outside of it, where our signals don't reach. */
+/* Call it after serve_sandbox_enter: a process in the sandbox can't send signals to a worker
+ * outside of it. */
 static bool
 start_clone(struct serve *s, struct err *e)
 {
@@ -242,41 +242,19 @@ is_our_child(pid_t pid, void *arg)
 	return clone != NULL && clone_has_child(clone, pid);
 }
 
-/* Process 1 inherits orphaned processes. */
+/* Reaps orphaned processes, which process 1 inherits. */
 static bool
 start_orphans(struct serve *s, struct err *e)
 {
 	return getpid() != 1 || orphans_start(&s->orphans, s->proxy.loop, is_our_child, s, e);
 }
 
+/* Records the ports of our listeners. Checks again that none of them is in PORTS, because the
+ * kernel may have chosen them. */
 static bool
-check_own_port(const struct proxy *p, const struct address *own, struct err *e)
+note_own_ports(struct serve *s, struct err *e)
 {
-	if (p->ports == NULL || !ports_contain(p->ports, address_port(own)))
-		return true;
-	return err_set(e, ERR_CONFIG,
-		       SETTINGS_PREFIX "PORTS: %u is one of the proxy's own listeners",
-		       address_port(own));
-}
-
-/* Again, as the kernel may have chosen them. */
-static bool
-check_own_ports(const struct serve *s, struct err *e)
-{
-	const struct lifecycle *l = &s->lifecycle;
-
-	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
-		const struct listen *own = l->listeners[i].listen;
-
-		if (own != NULL && !check_own_port(&s->proxy, listen_address(own), e))
-			return false;
-	}
-	return s->admin == NULL || check_own_port(&s->proxy, service_address(s->admin), e);
-}
-
-static void
-note_own_ports(struct serve *s)
-{
+	const struct proxy *p = &s->proxy;
 	uint16_t *ports = s->proxy.ide_status.own_ports;
 
 	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
@@ -284,6 +262,13 @@ note_own_ports(struct serve *s)
 			ports[i] = address_port(listen_address(s->lifecycle.listeners[i].listen));
 	if (s->admin != NULL)
 		ports[LIFECYCLE_LISTENERS] = address_port(service_address(s->admin));
+	for (size_t i = 0; i <= LIFECYCLE_LISTENERS && p->ports != NULL; i++)
+		if (ports[i] != 0 && ports_contain(p->ports, ports[i]))
+			return err_set(e, ERR_CONFIG,
+				       SETTINGS_PREFIX
+				       "PORTS: %u is one of the proxy's own listeners",
+				       ports[i]);
+	return true;
 }
 
 static bool
@@ -319,7 +304,7 @@ start(struct serve *s, struct err *e)
 	if (p->loop == NULL)
 		return false;
 	deferred_free_init(&p->deferred_frees, p->loop);
-	start_timeline_init(&p->ide_status.timeline, p->loop);
+	start_timeline_init(&p->ide_status.timeline);
 	port_watch_init(&p->port_watch, p);
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address) && !make_tls(p, e))
@@ -332,9 +317,8 @@ start(struct serve *s, struct err *e)
 	p->reload = &s->reload;
 	if (!start_orphans(s, e) || !passed_sockets_receive(&p->sockets, e) || !start_admin(s, e) ||
 	    !lifecycle_start(&s->lifecycle, p, e) || !passed_sockets_are_taken(&p->sockets, e) ||
-	    !check_own_ports(s, e))
+	    !note_own_ports(s, e))
 		return false;
-	note_own_ports(s);
 	serve_sandbox_enter(p, s->clients.gitlab != NULL);
 	if (!s->is_relay && !start_clone(s, e))
 		return false;
@@ -389,8 +373,8 @@ on_log_held(void *arg)
 	loop_defer_call(&s->flush_log);
 }
 
-/* One write for the log lines of a round of the loop: with many requests under way it saves more
- * than anything else here could. */
+/* Writes the log lines of an iteration of the event loop with one system call, which saves a
+ * considerable part of the CPU time under load. */
 static bool
 run(struct serve *s, struct err *e)
 {
@@ -409,7 +393,7 @@ on_log_line(const struct log_record *record, void *arg)
 	log_ring_add(arg, record);
 }
 
-/* From the first line on, so that the log tells of the start, too. */
+/* Keeps the last log lines for viewers, from the first line on. */
 static void
 keep_log(struct proxy *p)
 {

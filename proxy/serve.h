@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `workspace-proxy serve` and `relay`: build the sidecar or the relay from its parts, and run the
- * loop until the process is told to stop.
+ * event loop until the process is told to stop.
  */
 #ifndef PROXY_SERVE_H
 #define PROXY_SERVE_H
 
 #include "proxy/settings/settings.h"
 
-/* Returns the exit code: 0 after a drain, 1 when something could not be started, which was logged.
- * command: SETTINGS_SERVE or SETTINGS_RELAY.
- * settings belong to the caller and outlive the call. */
+struct proxy;
+
+/* Runs the server. command: SETTINGS_SERVE or SETTINGS_RELAY. Returns the exit code: 0 after a
+ * graceful shutdown, 1 after an error, which it has logged. The caller keeps ownership of settings.
+ */
 int serve_run(struct settings *settings, enum settings_command command);
+
+/* Restricts the process (seccomp, Landlock). Call it after everything has been opened and before
+ * the first thread. connects: whether the process opens connections. */
+void serve_sandbox_enter(const struct proxy *p, bool connects);
 
 #endif

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Derives the rules from the settings: files that are reloaded, directories of state and sockets,
- * and the files of the clone worker, which inherits the rules.
+ * Restricts a sidecar or relay before it serves its first request. Derives the rules from the
+ * settings: files that are reloaded, directories of state and sockets, and the files of the clone
+ * worker, which inherits the rules.
  *
  * Connections are not restricted to certain ports: GitLab, LFS storage, registries and PORTS may
  * use any port, so such a rule would not restrict much.
  */
-#include "proxy/serve_sandbox.h"
-
 #include <libgen.h>
 
 #include "base/process/sandbox.h"
+#include "proxy/proxy.h"
+#include "proxy/serve.h"
 
 #define PATHS_MAX_BYTES 65536u
 
-/* The socket is removed at the end. */
+/* Permits removing the file of a unix socket at exit. */
 static void
 permit_listener(const struct address *address, struct confine_rules *rules, struct arena *a)
 {
@@ -37,10 +38,11 @@ permit_sockets(const struct settings *s, struct confine_rules *rules, struct are
 	permit_listener(&s->http_address, rules, a);
 	permit_listener(&s->admin_address, rules, a);
 	if (credentials != NULL)
-		confine_add(rules, dirname(credentials), CONFINE_WRITE); /* made again */
+		confine_add(rules, dirname(credentials), CONFINE_WRITE); /* if it was removed */
 }
 
-/* The directory may come later, and again: its parent, unless that is the root directory. */
+/* Permits the parent of a log directory, because the directory may be created (again) later; but
+ * not the root directory. */
 static void
 permit_log(const char *directory, struct confine_rules *rules, struct arena *a)
 {
@@ -51,7 +53,7 @@ permit_log(const char *directory, struct confine_rules *rules, struct arena *a)
 		    CONFINE_READ);
 }
 
-/* Read again when they change, or at each connection. */
+/* Permits files that are read again when they change, or for each connection. */
 static bool
 permit_files(const struct settings *s, struct confine_rules *rules, struct arena *a)
 {

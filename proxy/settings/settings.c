@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads all settings into one immutable struct: the table's rows, then the checks between them.
+ * Loads the rows of the table into one struct, then runs the checks between settings.
  *
- * A command reads the rows that name it; the names of the others are accepted, so that commands
- * can share an environment.
+ * A command reads its own rows. The names of other commands' settings are accepted, so that
+ * commands can share an environment.
  */
 #include "proxy/settings/settings.h"
 
@@ -14,11 +14,11 @@
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/settings_foreign.h"
 
-#define SECRET_FILE_MAX_BYTES 16384 /* of a file */
+#define SECRET_FILE_MAX_BYTES 16384
 
 #define ARENA_MAX_BYTES ((size_t)256 * 1024)
 
-/* Their names are wiped from the environment with the secrets. */
+/* Copies the path: the variable is wiped from the environment together with the secrets. */
 static bool
 remember_file(struct settings *s, char **environment, const char *name, const char **path)
 {
@@ -56,28 +56,28 @@ settings_read_secret(const char *path, struct secret **secret, struct err *e)
 	return *secret != NULL || err_wrap(e, "%s", path);
 }
 
-bool
-settings_read_keys(const char *path, struct auth_keys *keys, struct err *e)
+static bool
+read_and_parse(const char *path, conf_parse_fn *parse, void *field, struct err *e)
 {
 	struct secret *text;
 
 	if (!settings_read_secret(path, &text, e))
 		return false;
-	bool ok = settings_parse_cookie_secret(secret_view(text), keys, NULL, e);
+	bool ok = parse(secret_view(text), field, NULL, e);
 	secret_free(text);
 	return ok || err_wrap(e, "%s", path);
 }
 
 bool
+settings_read_keys(const char *path, struct auth_keys *keys, struct err *e)
+{
+	return read_and_parse(path, settings_parse_cookie_secret, keys, e);
+}
+
+bool
 settings_read_relay_key(const char *path, struct secret **key, struct err *e)
 {
-	struct secret *text;
-
-	if (!settings_read_secret(path, &text, e))
-		return false;
-	bool ok = settings_parse_relay_key(secret_view(text), key, NULL, e);
-	secret_free(text);
-	return ok || err_wrap(e, "%s", path);
+	return read_and_parse(path, settings_parse_relay_key, key, e);
 }
 
 struct settings *
@@ -90,7 +90,7 @@ settings_load(char **environment, enum settings_command command, struct conf_pro
 		goto no_memory;
 	arena_init(&s->arena, ARENA_MAX_BYTES);
 
-	/* The checks run all the same: every problem is reported at once. */
+	/* The checks run even if loading failed, so that all problems are reported at once. */
 	(void)!conf_load(&settings_table, command, environment, s, &s->arena, problems);
 	if (command == SETTINGS_SERVE)
 		settings_take_foreign(s, environment, problems);

@@ -15,7 +15,7 @@
 #define REPORTER     20 /* oauth2-proxy's level where the configuration has none */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What oauth2-proxy would not let in, or not run with. */
+/* Variables that restrict access or replace the configuration. */
 static const struct {
 	const char *name;
 	const char *harmless; /* a value that restricts nothing, or NULL */
@@ -46,7 +46,7 @@ is_alias(struct str variable)
 	return false;
 }
 
-/* Public providers that are no GitLab, and the path of a Keycloak realm. */
+/* Whether the issuer is a public provider other than GitLab, or a Keycloak realm. */
 static bool
 is_other_issuer(struct str issuer)
 {
@@ -68,7 +68,7 @@ is_other_issuer(struct str issuer)
 	return is_other;
 }
 
-/* False where the variable has no say in who may enter. */
+/* Reports a variable of the table of restrictions. False if it is not one of them. */
 static bool
 check_restriction(struct str name, struct str value, const char *variable,
 		  struct conf_problems *problems)
@@ -87,12 +87,12 @@ check_restriction(struct str name, struct str value, const char *variable,
 	return false;
 }
 
-/* A variable of theirs that becomes a mode of ours. */
+/* A variable of oauth2-proxy that is translated to a mode of AUTHORIZATION. */
 struct foreign_rule {
 	const char *names[4];
 	const char *mode_name;
 	unsigned mode;
-	uint64_t level; /* where the value has none */
+	uint64_t level; /* default access level */
 	const char *setting;
 	const char *level_setting;
 	const char *example;
@@ -153,7 +153,7 @@ check_variable(struct str name, struct str value, const char *variable,
 		conf_note(problems, variable, "ignored: there is no corresponding setting");
 }
 
-/* "group/project=accesslevel", or a group. False: not one of them, or no such level. */
+/* Parses "group/project=accesslevel", or a group. */
 static bool
 read_rule(const struct foreign_rule *rule, struct str value, struct settings *s, struct err *e)
 {
@@ -175,7 +175,8 @@ is_given(char **environment, const char *name)
 	return conf_is_set(&settings_table, environment, name);
 }
 
-/* There, one rule of several is enough; here all that are given hold. */
+/* Whether another rule is set. oauth2-proxy admits users who meet one of several rules, we require
+ * all of them, so that several can't be translated. */
 static bool
 has_rule(const struct settings *s, char **environment)
 {
@@ -207,8 +208,8 @@ take_rule(const struct foreign_rule *rule, struct settings *s, char **environmen
 			     rule->example, rule->mode_name, rule->setting, rule->level_setting);
 		return;
 	}
-	/* A configured workspace also restricts access to its owner: never less strict than either
-	 * rule. */
+	/* WORKSPACE_ID restricts access to the owner. Require both rules, so that access is never
+	 * wider than with one of them. */
 	bool has_workspace = is_given(environment, "WORKSPACE_ID");
 	s->auth.modes = rule->mode | (has_workspace ? AUTH_MODE_WORKSPACE : 0u);
 	conf_note(problems, variable, "taken as AUTHORIZATION=%s%s, %s=%.*s, %s=%u",
@@ -217,14 +218,14 @@ take_rule(const struct foreign_rule *rule, struct settings *s, char **environmen
 		  rule->mode == AUTH_MODE_PROJECT ? (unsigned)s->auth.project_access_level : GUEST);
 }
 
-/* A variable of oauth2-proxy that is not empty. */
+/* A variable of oauth2-proxy with a value that is not empty. */
 struct foreign {
-	char variable[VARIABLE_MAX]; /* its whole name, cut where it is longer */
+	char variable[VARIABLE_MAX]; /* the whole name, truncated */
 	struct str name;	     /* without the prefix */
 	struct str value;
 };
 
-/* The next one in the environment, from *at on; false past the last. */
+/* Finds the next variable of oauth2-proxy from *at on. False at the end of the environment. */
 static bool
 next_foreign(char ***at, struct foreign *v)
 {

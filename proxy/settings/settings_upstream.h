@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The values of UPSTREAM, UPSTREAM_HOSTS and IDE_PROBES, and those about SSH. Part of
- * proxy/settings/settings.h.
+ * The values of UPSTREAM and UPSTREAM_HOSTS, of the certificate of HTTPS_ADDRESS, and of SSH. Part
+ * of proxy/settings/settings.h.
  */
 #ifndef PROXY_SETTINGS_SETTINGS_UPSTREAM_H
 #define PROXY_SETTINGS_SETTINGS_UPSTREAM_H
@@ -9,19 +9,32 @@
 #include "base/health_check.h"
 #include "base/net/address.h"
 #include "base/net/cidr.h"
+#include "base/net/tls/tls.h"
 
 #define SETTINGS_HOSTS_MAX 16
 
-/* Where the IDE listens; two for localhost, none for a name. */
+enum settings_tls_source {
+	SETTINGS_TLS_FILES,
+	SETTINGS_TLS_SELF, /* a certificate of our own */
+};
+
+struct settings_tls {
+	unsigned source; /* enum settings_tls_source */
+	const char *cert_file;
+	const char *key_file;
+	struct tls_names names; /* of the certificate with SETTINGS_TLS_SELF */
+};
+
+/* Addresses of the IDE: one, two for localhost, or none for a host name. */
 struct settings_upstream {
 	struct address addresses[2];
 	size_t count;
 	bool is_https;
-	const char *name; /* NULL: addresses */
-	uint16_t port;	  /* with a name */
+	const char *name; /* host name to resolve; NULL: use the addresses */
+	uint16_t port;	  /* of the host name */
 };
 
-/* What UPSTREAM may name, and what a name may lead to besides ordinary addresses. */
+/* Host names that UPSTREAM may have, and special addresses that they may resolve to. */
 struct settings_hosts {
 	struct str names[SETTINGS_HOSTS_MAX];
 	size_t count;
@@ -29,7 +42,7 @@ struct settings_hosts {
 };
 
 struct settings_ssh {
-	/* At most one of the two is set; neither: SSH is off. */
+	/* At most one of the two addresses is set; without either, SSH is off. */
 	struct address socket;	 /* of workspace-ssh */
 	struct address upstream; /* of an sshd */
 	const char *upstream_host_key;

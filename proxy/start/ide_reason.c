@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last lines of the log are considered first, unless something listens at the IDE's port,
- * because a program that has ended does not. Then the listening sockets, from the most to the
- * least specific finding.
+ * A log line that reports the end of the IDE is the best reason, unless a server listens at the
+ * IDE's port: then another program has ended. Otherwise the listening sockets tell, from the most
+ * to the least specific finding.
  */
 #include "proxy/start/ide_reason.h"
 
@@ -11,7 +11,7 @@
 #include "base/ascii.h"
 #include "base/log/log_escape.h"
 
-#define NAMED_PORTS 5u
+#define NAMED_PORTS 5u /* that a message lists */
 
 static const char *const names[] = {
 	[IDE_REASON_NOTHING_LISTENS] = "nothing_listens",
@@ -28,15 +28,24 @@ ide_reason_name(enum ide_reason_code code)
 	return names[code];
 }
 
+static void set(struct ide_reason *r, enum ide_reason_code code, const char *hint,
+		const char *message, ...) PRINTF_LIKE(4, 5);
+
+/* message and its arguments are those of printf(3). */
 static void
-set(struct ide_reason *r, enum ide_reason_code code, const char *message, const char *hint)
+set(struct ide_reason *r, enum ide_reason_code code, const char *hint, const char *message, ...)
 {
+	va_list args;
+
 	*r = (struct ide_reason){.code = code};
-	(void)snprintf(r->message, sizeof(r->message), "%s", message);
 	(void)snprintf(r->hint, sizeof(r->hint), "%s", hint);
+	va_start(args, message);
+	(void)vsnprintf(r->message, sizeof(r->message), message, args);
+	va_end(args);
 }
 
-/* The needle begins with a letter. Its case bit is ignored first, because the lines are long. */
+/* Searches without regard to case. The needle begins with a letter: compares its first byte without
+ * the case bit before calling a function, because lines are long. */
 static bool
 has(struct str text, struct str needle)
 {
@@ -56,7 +65,7 @@ has_any(struct str text, const char *const *needles)
 	return false;
 }
 
-/* The number behind the last of the words that end with it, such as "code 137"; or -1. */
+/* Returns the number from 0 to 255 after a phrase such as "exit code "; or -1. */
 static int
 find_number(struct str text, struct str before)
 {
@@ -91,7 +100,7 @@ find_exit_code(struct str line)
 	return -1;
 }
 
-/* As many whole characters as fit. */
+/* Copies the line, escaped, up to the last whole character that fits. */
 static void
 keep_line(struct ide_reason *r, struct str line)
 {
@@ -109,27 +118,27 @@ static void
 set_memory(struct ide_reason *r, bool is_killed)
 {
 	set(r, IDE_REASON_OUT_OF_MEMORY,
-	    is_killed ? "The IDE was killed, most likely because its container ran out of memory."
-		      : "The IDE ran out of memory.",
 	    "Raise the memory limit of the IDE's container, or start less in it. An "
-	    "administrator sees \"OOMKilled\" in the pod's status.");
+	    "administrator sees \"OOMKilled\" in the pod's status.",
+	    "%s",
+	    is_killed ? "The IDE was killed, most likely because its container ran out of memory."
+		      : "The IDE ran out of memory.");
 }
 
 static void
 set_exit(struct ide_reason *r, int code)
 {
-	char message[128];
+	const char *hint =
+		code == 126 || code == 127
+			? "The command of the IDE's container was not found or may not be run: "
+			  "check the image and the command."
+			: "The log says why, mostly just before its end. Correct the command or "
+			  "the configuration of the IDE, and restart the workspace.";
 
 	if (code >= 0)
-		(void)snprintf(message, sizeof(message), "The IDE exited with code %d.", code);
+		set(r, IDE_REASON_EXITED, hint, "The IDE exited with code %d.", code);
 	else
-		(void)snprintf(message, sizeof(message), "The IDE ended unexpectedly.");
-	set(r, IDE_REASON_EXITED, message,
-	    code == 126 || code == 127
-		    ? "The command of the IDE's container was not found or may not be run: check "
-		      "the image and the command."
-		    : "The log says why, mostly just before its end. Correct the command or the "
-		      "configuration of the IDE, and restart the workspace.");
+		set(r, IDE_REASON_EXITED, hint, "The IDE ended unexpectedly.");
 }
 
 bool
@@ -166,7 +175,7 @@ is_own(const struct ide_reason_facts *facts, uint16_t port)
 	return false;
 }
 
-/* Whether the port is among those before index. */
+/* Whether a socket before index has the same port. */
 static bool
 is_repeated(const struct listening *l, size_t index)
 {
@@ -176,6 +185,7 @@ is_repeated(const struct listening *l, size_t index)
 	return false;
 }
 
+/* Writes the first NAMED_PORTS ports to out, except our own. Returns the number of all of them. */
 static size_t
 list_ports(const struct ide_reason_facts *facts, const struct listening *l, char *out, size_t size)
 {
@@ -196,72 +206,61 @@ list_ports(const struct ide_reason_facts *facts, const struct listening *l, char
 static void
 set_nothing(struct ide_reason *r, const char *upstream)
 {
-	char message[256];
-
-	(void)snprintf(message, sizeof(message), "Nothing listens at %s yet.", upstream);
-	set(r, IDE_REASON_NOTHING_LISTENS, message,
+	set(r, IDE_REASON_NOTHING_LISTENS,
 	    "The IDE is still starting, or its process has ended. If this page stays, look at the "
-	    "log below, or ask an administrator for the log of the IDE's container.");
+	    "log below, or ask an administrator for the log of the IDE's container.",
+	    "Nothing listens at %s yet.", upstream);
 }
 
 static void
 set_unreachable(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
 	char address[ADDRESS_TEXT_MAX];
-	char message[256];
 
 	if (facts->upstream_name == NULL)
 		address_format(facts->upstream, address, sizeof(address));
-	(void)snprintf(message, sizeof(message), "%.200s does not accept connections yet.",
-		       facts->upstream_name != NULL ? facts->upstream_name : address);
-	set(r, IDE_REASON_NOTHING_LISTENS, message,
+	set(r, IDE_REASON_NOTHING_LISTENS,
 	    "The IDE is still starting, or its process has ended. If this page stays, ask an "
-	    "administrator for the log of the IDE, and whether UPSTREAM is its address.");
+	    "administrator for the log of the IDE, and whether UPSTREAM is its address.",
+	    "%.200s does not accept connections yet.",
+	    facts->upstream_name != NULL ? facts->upstream_name : address);
 }
 
 static void
 set_other_port(struct ide_reason *r, const struct ide_reason_facts *facts, const char *ports,
 	       size_t count)
 {
-	char message[256];
 	char hint[256];
 	uint16_t port = address_port(facts->upstream);
 
-	(void)snprintf(message, sizeof(message),
-		       "Nothing listens at port %u. Servers listen at %s %s%s.", port,
-		       count == 1 ? "port" : "the ports", ports,
-		       count > NAMED_PORTS ? " and others" : "");
 	(void)snprintf(hint, sizeof(hint),
 		       "If one of them is the IDE, start it with port %u, or have an administrator "
 		       "set UPSTREAM to its port.",
 		       port);
-	set(r, IDE_REASON_OTHER_PORT, message, hint);
+	set(r, IDE_REASON_OTHER_PORT, hint,
+	    "Nothing listens at port %u. Servers listen at %s %s%s.", port,
+	    count == 1 ? "port" : "the ports", ports, count > NAMED_PORTS ? " and others" : "");
 }
 
 static void
 set_other_address(struct ide_reason *r, const struct ip *bound, uint16_t port, const char *upstream)
 {
 	char ip[IP_TEXT_MAX];
-	char message[256];
 
 	ip_format(bound, ip);
-	(void)snprintf(message, sizeof(message),
-		       "A server listens at port %u, but only on the address %s, not at %s.", port,
-		       ip, upstream);
-	set(r, IDE_REASON_OTHER_ADDRESS, message,
+	set(r, IDE_REASON_OTHER_ADDRESS,
 	    "Start the IDE with the address 127.0.0.1, or have an administrator set UPSTREAM to "
-	    "the address that it listens on.");
+	    "the address that it listens on.",
+	    "A server listens at port %u, but only on the address %s, not at %s.", port, ip,
+	    upstream);
 }
 
 static void
 set_not_accepting(struct ide_reason *r, const char *upstream)
 {
-	char message[256];
-
-	(void)snprintf(message, sizeof(message),
-		       "A server listens at %s, but does not accept connections.", upstream);
-	set(r, IDE_REASON_NOT_ACCEPTING, message,
-	    "It may be overloaded or stopped. If this page stays, restart the workspace.");
+	set(r, IDE_REASON_NOT_ACCEPTING,
+	    "It may be overloaded or stopped. If this page stays, restart the workspace.",
+	    "A server listens at %s, but does not accept connections.", upstream);
 }
 
 static bool
@@ -304,7 +303,7 @@ ide_reason_from_sockets(struct ide_reason *r, const struct ide_reason_facts *fac
 		set_nothing(r, upstream);
 }
 
-/* Only what listens in our own network namespace can be seen. */
+/* Whether the IDE listens in our network namespace; sockets of others can't be seen. */
 static bool
 is_here(const struct ide_reason_facts *facts)
 {
@@ -315,7 +314,8 @@ is_here(const struct ide_reason_facts *facts)
 	return !address_get_ip(facts->upstream, &ip) || ip_is_loopback(&ip);
 }
 
-/* Also after an exit that a log tells of: that was another program, or one before. */
+/* If a server listens at the IDE's port, a log line reports the end of another or earlier program.
+ */
 static bool
 is_listening(const struct ide_reason *r)
 {

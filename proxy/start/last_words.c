@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Searches the files one after the other. In each file the last matching line counts, unless many
- * lines follow it; of several files, one that mentions memory is preferred.
+ * Searches one file after the other. Uses the last matching line of a file, unless many lines
+ * follow it. Of several files, prefers one that reports lack of memory.
  */
 #include "proxy/start/last_words.h"
 
@@ -11,15 +11,15 @@
 #include "proxy/logs/log_text.h"
 
 #define WINDOW_BYTES   (16u * 1024u) /* of each file */
-#define LAST_LINES     20u	     /* an end further back was followed by a new start */
-#define LINES_PER_STEP 1024u	     /* short ones cost more than their bytes */
+#define LAST_LINES     20u	     /* if more lines follow, the program was started again */
+#define LINES_PER_STEP 1024u	     /* bounds the time for short lines */
 
 struct last_words {
 	struct log_files *files;
 	bool has_looked;
-	size_t slot;	      /* of the file that is read */
-	unsigned lines_since; /* the end in it */
-	struct ide_reason end;
+	size_t slot;	       /* of the current file */
+	unsigned lines_since;  /* number of lines after `end`, up to LAST_LINES and more: none */
+	struct ide_reason end; /* the last one reported in the current file */
 	bool has_found;
 	struct ide_reason found;
 	struct log_text text;

@@ -10,14 +10,15 @@
 
 struct last_words;
 
-/* NULL without memory. The patterns outlive it. */
+/* Starts a search. The patterns outlive it. NULL without memory. */
 struct last_words *last_words_new(const struct log_patterns *patterns) MUST_CHECK;
 void last_words_free(struct last_words *w); /* NULL is fine */
 
-/* Reads at most LOG_FILES_STEP bytes, or a piece of a directory. True when the search is over. */
+/* Reads at most LOG_FILES_STEP bytes, or a part of a directory. True when the search is complete.
+ */
 bool last_words_step(struct last_words *w);
 
-/* What the last lines tell, as far as they were read; NULL: of no end. Valid as long as w. */
+/* Returns the end found so far, or NULL. Valid as long as w. */
 const struct ide_reason *last_words_found(const struct last_words *w);
 
 #endif

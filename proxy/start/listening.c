@@ -114,14 +114,14 @@ listening_parse(struct listening *l, struct str text, bool is_ipv4)
 	return is_found;
 }
 
-/* Linux lists listening sockets before all others; other kernels (gVisor) do not sort, so that some
- * is read in any case. */
+/* Reads up to the first block without a listening socket: Linux lists listening sockets first.
+ * Other kernels (gVisor) do not sort, so that at least BLOCK_BYTES are read. */
 static bool
 read_file(struct listening *l, const char *path, bool is_ipv4, char *block)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool is_found = true;
-	size_t held = 0; /* bytes of a line whose end is not read yet */
+	size_t held = 0; /* bytes of an incomplete line at the start of block */
 	size_t done = 0;
 	ssize_t n;
 
@@ -166,7 +166,8 @@ is_unspecified(const struct ip *ip)
 	       memcmp(any.bytes, ip->bytes, IP_BYTES) == 0;
 }
 
-/* "::" takes IPv4 as well, unless the socket says otherwise, which the file does not tell. */
+/* A socket bound to "::" accepts IPv4 as well, unless it has IPV6_V6ONLY, which the file does not
+ * show. */
 bool
 listening_covers(const struct ip *bound, const struct ip *wanted)
 {

@@ -9,31 +9,31 @@
 #include "base/net/ip.h"
 
 #define LISTENING_MAX	     64u
-#define LISTENING_OTHERS_MAX 48u /* at other ports than the one that is looked for */
+#define LISTENING_OTHERS_MAX 48u /* items at other ports; the rest is for the IDE's port */
 
 struct listening {
-	uint16_t port; /* that is looked for; set by the caller */
+	uint16_t port; /* of the IDE; set by the caller */
 	struct {
 		struct ip ip;
 		uint16_t port;
 	} items[LISTENING_MAX];
 	size_t count;
-	size_t others; /* of these: at other ports */
+	size_t others; /* number of items at other ports */
 };
 
-/* A line of such a file. False if it is none of a listening socket, or malformed. */
+/* Parses a line of such a file. False if it is malformed or the socket does not listen. */
 bool listening_parse_line(struct str line, bool is_ipv4, struct ip *ip, uint16_t *port);
 
-/* Appends the listening sockets of such a file, each address and port once. What is malformed is
- * passed over. False if there was no listening socket. */
+/* Appends the listening sockets of such a file, each address and port once. Skips malformed lines.
+ * False if there was no listening socket. */
 bool listening_parse(struct listening *l, struct str text, bool is_ipv4);
 
-/* Reads both files as far as listening sockets are, at most LISTENING_FILE_MAX bytes of each.
- * False: neither could be read. Takes a fraction of a millisecond where few sockets listen. */
+/* Reads the listening sockets of both files, at most LISTENING_FILE_MAX bytes of each. False if
+ * neither could be read. Takes a fraction of a millisecond if there are few such sockets. */
 #define LISTENING_FILE_MAX (1024u * 1024u)
 bool listening_read(struct listening *l);
 
-/* Whether connections to wanted reach a socket that is bound to `bound`. */
+/* Whether a socket bound to `bound` accepts connections to `wanted`. */
 bool listening_covers(const struct ip *bound, const struct ip *wanted);
 
 #endif

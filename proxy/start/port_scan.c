@@ -17,21 +17,21 @@
 #define STEP_BYTES     (64u * 1024u)
 #define FILE_BYTES_MAX (8u * 1024u * 1024u) /* more than 50,000 sockets */
 #define BLOCK_BYTES    (16u * 1024u)
-#define OTHERS_MAX     256u /* lines in a row that are of no listening socket */
+#define OTHERS_MAX     256u /* consecutive lines of other sockets after which a file is done */
 #define FILES	       2u
 
 struct port_scan {
 	const char *paths[FILES];
 	struct ip loopbacks[FILES];
-	size_t file;   /* that is read */
-	int fd;	       /* -1: not opened yet */
-	size_t read;   /* bytes of it */
-	size_t held;   /* bytes at the start of block: a line whose end is not read yet */
-	size_t others; /* lines since one of a listening socket */
-	bool is_stray; /* within a line that is too long to be one */
+	size_t file;   /* index of the current file */
+	int fd;	       /* of the current file; -1: not opened yet */
+	size_t read;   /* bytes read of the current file */
+	size_t held;   /* bytes of an incomplete line at the start of block */
+	size_t others; /* lines since the last listening socket */
+	bool is_stray; /* within a line that is too long, and ignored */
 	int error;     /* errno of the first failure */
 	const char *failed;
-	size_t missing; /* files that do not exist, as without IPv6 */
+	size_t missing; /* number of files that do not exist (tcp6 without IPv6) */
 	struct port_set found;
 	char block[BLOCK_BYTES];
 };
@@ -98,7 +98,7 @@ take_line(struct port_scan *scan, struct str line)
 			add_port(&scan->found, port);
 }
 
-/* Takes the lines in block, and keeps the start of one that is not complete. */
+/* Parses the complete lines in block, and moves an incomplete one to its start. */
 static void
 take_lines(struct port_scan *scan, size_t len)
 {
@@ -143,7 +143,7 @@ end_file(struct port_scan *scan)
 	scan->is_stray = false;
 }
 
-/* What the kernel gives, which is about a page. False: the file ends. */
+/* Reads once, about a page. False at the end of the file, or of what should be read of it. */
 static bool
 read_some(struct port_scan *scan)
 {

@@ -2,8 +2,8 @@
 /*
  * Finds which of given ports have a server that the sidecar can reach, on 127.0.0.1 or ::1.
  *
- * The files may be long: with 30,000 listening sockets they have several megabytes. They are read
- * in steps of about a millisecond, so that the caller can serve others in between.
+ * Reads the files in steps of about a millisecond, so that the event loop can do other work in
+ * between: with 30,000 listening sockets they have several megabytes.
  */
 #ifndef PROXY_START_PORT_SCAN_H
 #define PROXY_START_PORT_SCAN_H
@@ -24,20 +24,22 @@ void port_set_remove(struct port_set *set, uint16_t port);
 struct port_list {
 	uint16_t ports[PORT_LIST_MAX]; /* the lowest ones, in order */
 	size_t count;
-	size_t more;	   /* that were found, and are not in ports */
-	char problem[160]; /* a sentence that says why nothing is known; or empty */
+	size_t more;	   /* number of further ports that were found */
+	char problem[160]; /* a sentence that says why the ports are not known; or empty */
 };
 
 struct port_scan;
 
-/* paths: like /proc/net/tcp and /proc/net/tcp6, kept by reference. NULL without memory. */
+/* paths: /proc/net/tcp and /proc/net/tcp6, or files like them; they outlive the scan. NULL without
+ * memory. */
 struct port_scan *port_scan_new(const char *const paths[2]) MUST_CHECK;
 void port_scan_free(struct port_scan *scan); /* NULL is fine */
 
-/* Reads about 64 KiB. False when it was the last step, even if files could not be read. */
+/* Reads about 64 KiB. False after the last step, even if files could not be read. */
 bool port_scan_step(struct port_scan *scan) MUST_CHECK;
 
-/* After the last step: what was found of the wanted ports, or the problem. */
+/* Sets *list to the wanted ports that were found, or to the problem. Call it after the last step.
+ */
 void port_scan_list(const struct port_scan *scan, const struct port_set *wanted,
 		    struct port_list *list);
 

@@ -17,7 +17,7 @@ const char *const start_step_names[START_STEPS] = {
 	[START_IDE] = "ide",
 };
 
-/* START_STEPS: the phase takes no time. */
+/* Returns START_STEPS for phases that are no steps. */
 static enum start_step
 step_of(enum clone_phase phase)
 {
@@ -41,7 +41,7 @@ step_of(enum clone_phase phase)
 	return START_STEPS;
 }
 
-/* At least a microsecond for what has passed, as 0 means that it has not begun. */
+/* Returns at least 1, because 0 means that a step has not begun. */
 static uint64_t
 between_us(uint64_t from_ms, uint64_t to_ms)
 {
@@ -73,10 +73,9 @@ on_clone_changed(const struct clone_progress *progress, void *arg)
 }
 
 void
-start_timeline_init(struct start_timeline *t, struct loop *l)
+start_timeline_init(struct start_timeline *t)
 {
 	*t = (struct start_timeline){
-		.loop = l,
 		.began_ms = clock_monotonic_us() / 1000,
 		.began_wall_ms = clock_wall_us() / 1000,
 	};
@@ -134,7 +133,7 @@ start_timeline_durations(const struct start_timeline *t, uint64_t answered_ms,
 	durations_us[START_IDE] = between_us(t->began_ms, answered_ms > 0 ? answered_ms : now_ms);
 }
 
-/* Without digits behind the millisecond. */
+/* Rounds to milliseconds. */
 static double
 seconds_of(uint64_t duration_us)
 {

@@ -2,9 +2,9 @@
 /*
  * Checks conditions between settings, and derives defaults of one from another.
  *
- * Runs after loading, also when that found problems: a setting that did not load is skipped here,
- * so that one mistake is reported once. Whether a setting is given is therefore read from the
- * environment, not from the field.
+ * Runs after loading, even if that found problems. Checks skip settings with an invalid value, so
+ * that one mistake is reported once; whether a setting is given is read from the environment, not
+ * from its field.
  */
 #include "proxy/settings/check/settings_check.h"
 
@@ -111,7 +111,7 @@ check_webhook_command(struct settings_check *c)
 	settings_check_container(c);
 }
 
-/* `clone`, and what the sidecar's clone needs. */
+/* Checks of `clone`, which also apply to the sidecar's clone. */
 static void
 check_clone(struct settings_check *c, enum settings_command command)
 {

@@ -16,25 +16,39 @@ struct settings_check {
 	struct conf_problems *problems;
 };
 
-/* Asks the environment: what did not load is given too. */
+/* Whether the environment has the setting, even if its value was not valid. */
 bool settings_check_is_given(const struct settings_check *c, const char *name);
-/* Whether a problem of this setting, in any of its forms, is known already. */
+
+/* Whether a problem with this setting, in any of its forms, was reported already. */
 bool settings_check_is_reported(const struct settings_check *c, const char *name);
-/* A regular file that can be read; false after a problem, and where there is no path. */
+
+/* Checks that path is a readable regular file. False after reporting a problem, and for NULL. */
 bool settings_check_file(struct settings_check *c, const char *variable, const char *path);
 
 bool settings_check_has_url(const struct url *u);
-/* For messages; "" without memory. */
+
+/* Returns the origin for a message; "" without memory. */
 const char *settings_check_origin(struct settings_check *c, const struct url *u);
-/* Names that never leave the machine (RFC 6761 section 6.3), and its own addresses. */
+
+/* Whether the host is localhost (RFC 6761 section 6.3) or a loopback address. */
 bool settings_check_is_loopback(const struct url *u);
 
-/* Adds what does not hold between the settings of this command, and fills in what follows from
- * others. */
+/* A listener of our own. */
+struct settings_listener {
+	const char *name; /* of its setting, without the prefix */
+	const struct address *address;
+	uint16_t port; /* 0: no listener, a unix socket, or chosen by the kernel */
+};
+#define SETTINGS_LISTENERS 3
+void settings_check_list_listeners(const struct settings *s,
+				   struct settings_listener all[SETTINGS_LISTENERS]);
+
+/* Checks the settings of a command against each other, and derives those that follow from others.
+ */
 void settings_check(struct settings *s, char **environment, enum settings_command command,
 		    struct conf_problems *problems);
 
-/* settings_check_tls.c: the names once the ports are known. */
+/* settings_check_tls.c. The names of the certificate are set once the ports are known. */
 void settings_check_tls(struct settings_check *c);
 void settings_check_tls_names(struct settings_check *c);
 
@@ -60,7 +74,7 @@ void settings_check_gitlab(struct settings_check *c);
 void settings_check_redirect_url(struct settings_check *c);
 void settings_check_authorization(struct settings_check *c);
 
-/* settings_check_relay.c: its address; what a sidecar needs of it; what it needs itself. */
+/* settings_check_relay.c: RELAY_URL; the settings of a sidecar that uses a relay; of a relay. */
 void settings_check_relay_url(struct settings_check *c);
 void settings_check_relay_use(struct settings_check *c);
 void settings_check_relay(struct settings_check *c);

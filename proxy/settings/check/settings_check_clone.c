@@ -9,7 +9,7 @@
 #include "clone/credential/credential.h"
 #include "proxy/settings/check/settings_check.h"
 
-/* Sets the origin that credentials go to: GitLab's as browsers see it, or as the pod reaches it. */
+/* Sets the origin to which the clone sends credentials: GITLAB_URL or GITLAB_API_URL. */
 static void
 check_clone_origin(struct settings_check *c)
 {
@@ -82,7 +82,8 @@ settings_check_state_dir(struct settings_check *c)
 
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
-/* A long STATE_DIR has always been fine: it has no socket then. */
+/* Derives CREDENTIAL_SOCKET from STATE_DIR. If that path is too long, there is no socket: a long
+ * STATE_DIR remains valid. */
 static void
 set_credential_socket(struct settings_check *c)
 {
@@ -127,7 +128,7 @@ check_credential_socket(struct settings_check *c)
 			     strerror(errno));
 }
 
-/* Code that one member runs in the workspace then asks for the token of another. */
+/* Notes that code which one user runs in the workspace can get the token of another. */
 static void
 check_lent_tokens(struct settings_check *c)
 {
@@ -142,7 +143,8 @@ check_lent_tokens(struct settings_check *c)
 			  "CREDENTIAL_SOCKET=off");
 }
 
-/* As this program is found here; elsewhere it may lie elsewhere. */
+/* Derives CREDENTIAL_HELPER from the path of this program, which is right in its own container
+ * only. */
 static void
 set_credential_helper(struct settings_check *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of the settings of `inject` and `webhook`, and what they pass on to every sidecar.
+ * Checks of the settings of `inject` and `webhook`, and of those that they pass on to sidecars.
  */
 #include "container/container.h"
 #include "proxy/settings/check/settings_check.h"
@@ -8,7 +8,7 @@
 
 #define TEXT_MAX_BYTES 1024u
 
-/* The URL as text, or NULL where it is not set. */
+/* Returns the URL as text, or NULL if it is not set. */
 static const char *
 text_of(struct settings *s, const struct url *u)
 {
@@ -18,41 +18,28 @@ text_of(struct settings *s, const struct url *u)
 	return origin == NULL ? NULL : arena_printf(&s->arena, "%s%.*s", origin, STR_FMT(u->path));
 }
 
+/* Returns a setting as its formatter writes it, or NULL if it is not set. */
 static const char *
-ssh_text_of(struct settings *s)
-{
-	const struct git_ssh_address *ssh = &s->clone.gitlab_ssh;
-
-	if (str_is_empty(ssh->host))
-		return NULL;
-	return arena_printf(&s->arena, "%.*s:%u", STR_FMT(ssh->host), (unsigned)ssh->port);
-}
-
-static const char *
-authorization_text(struct settings *s)
+format(struct settings *s, conf_format_fn *formatter, const void *field)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX_BYTES);
-	settings_format_authorization(&s->auth.modes, &text);
-	const char *copy = arena_dup(&s->arena, buf_view(&text));
+	formatter(field, &text);
+	const char *copy = text.len == 0 ? NULL : arena_dup(&s->arena, buf_view(&text));
 	buf_fini(&text);
 	return copy;
 }
 
-/* What the bound of the operator allows a workspace. */
-static const char *
-allowed_audiences(struct settings *s)
+/* Lists the audiences up to PORT_SHARING_MAX, each after a space. */
+static void
+format_allowed_audiences(const void *field, struct buf *out)
 {
-	struct buf text;
+	const enum auth_audience *max = field;
 
-	buf_init(&text, TEXT_MAX_BYTES);
 	for (unsigned i = 0; i < AUTH_AUDIENCES; i++)
-		if (!auth_audience_is_wider((enum auth_audience)i, s->auth.port_sharing_max))
-			buf_addf(&text, " %s", auth_audience_name((enum auth_audience)i));
-	const char *copy = arena_dup(&s->arena, buf_view(&text));
-	buf_fini(&text);
-	return copy;
+		if (!auth_audience_is_wider((enum auth_audience)i, *max))
+			buf_addf(out, " %s", auth_audience_name((enum auth_audience)i));
 }
 
 static void
@@ -65,7 +52,7 @@ check_limit(struct conf_problems *problems, const char *variable, const char *re
 			     request, limit);
 }
 
-/* The sidecar gets what the webhook can make, and all of it. */
+/* INJECT_SECRETS=create: every secret of a sidecar must be one that the webhook can create. */
 static void
 check_secrets(struct settings_check *check)
 {
@@ -104,14 +91,14 @@ settings_check_container(struct settings_check *check)
 	c->gitlab_url = text_of(s, &s->auth.gitlab_url);
 	c->gitlab = &s->auth.gitlab_url;
 	c->gitlab_ssh = s->clone.gitlab_ssh;
-	c->gitlab_ssh_text = ssh_text_of(s);
+	c->gitlab_ssh_text = format(s, settings_format_git_ssh, &s->clone.gitlab_ssh);
 	c->gitlab_api_url = text_of(s, &s->auth.gitlab_api_url);
 	c->relay_url = text_of(s, &s->auth.relay_url);
 	c->client_id = s->auth.client_id;
-	c->authorization = authorization_text(s);
+	c->authorization = format(s, settings_format_authorization, &s->auth.modes);
 	if (s->auth.port_sharing_max != AUTH_AUDIENCE_OWNER)
 		c->port_sharing_max = auth_audience_name(s->auth.port_sharing_max);
-	c->port_sharing_allowed = allowed_audiences(s);
+	c->port_sharing_allowed = format(s, format_allowed_audiences, &s->auth.port_sharing_max);
 	c->needs_workspace_id = (s->auth.modes & AUTH_MODE_WORKSPACE) != 0;
 	c->needs_project = (s->auth.modes & AUTH_MODE_PROJECT) != 0;
 	c->needs_owner_id = (s->auth.modes & AUTH_MODE_OWNER) != 0;
@@ -133,7 +120,7 @@ settings_check_container(struct settings_check *check)
 		check_secrets(check);
 }
 
-/* A variable that Kubernetes sets in every container. */
+/* Returns a variable that Kubernetes sets in every container, or an empty view. */
 static struct str
 cluster_variable(const struct settings_check *c, struct str name)
 {
@@ -172,7 +159,7 @@ check_own_certificate(struct settings_check *check)
 			     "makes its own certificate for the service");
 }
 
-/* What asks the API server. */
+/* For settings that need the API server. */
 static void
 check_cluster(struct settings_check *check, const char *setting)
 {

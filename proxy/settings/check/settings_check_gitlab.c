@@ -7,7 +7,7 @@
 #include "base/net/tls/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
-/* As oauth2-proxy's configurations have it: the callback's origin is the workspace's. */
+/* Takes EXTERNAL_URL from REDIRECT_URL, as configurations of oauth2-proxy have only the latter. */
 static void
 derive_external_url(struct settings_check *c)
 {
@@ -55,7 +55,7 @@ settings_check_external_url(struct settings_check *c)
 	u->path = STR_NONE;
 }
 
-/* A base that paths are appended to: neither a query nor a '/' at its end. */
+/* Paths are appended to the URL: reports a query, and removes slashes at the end. */
 static void
 check_gitlab_base(struct settings_check *c, const char *variable, struct url *u)
 {
@@ -68,9 +68,10 @@ check_gitlab_base(struct settings_check *c, const char *variable, struct url *u)
 }
 
 /*
- * Login pages, codes and tokens pass through this URL, in the browser's network too, so plain http
- * is for development: loopback, and ".test", which no public name server knows (RFC 6761 section
- * 6.2). The API's URL is the cluster's own affair, where a mesh may encrypt: there we only warn.
+ * Login pages, codes and tokens pass through GITLAB_URL, in the browser's network as well. Plain
+ * http is allowed for development only: for loopback and ".test", which public DNS does not have
+ * (RFC 6761 section 6.2). Requests to GITLAB_API_URL stay in the cluster, where a service mesh may
+ * encrypt them: plain http is a note.
  */
 static void
 check_gitlab_http(struct settings_check *c)
@@ -114,7 +115,7 @@ settings_check_gitlab(struct settings_check *c)
 	check_authorities(c);
 }
 
-/* GitLab compares it with what the relay asked with. */
+/* GitLab compares REDIRECT_URL with that of the relay's authorization request. */
 static void
 check_relayed_redirect(struct settings_check *c)
 {
@@ -166,7 +167,7 @@ static void
 check_needed(struct settings_check *c, unsigned mode, const char *name, const char *variable,
 	     const char *mode_name)
 {
-	/* Or taken from a variable of oauth2-proxy. */
+	/* PROJECT and GROUP may come from a variable of oauth2-proxy. */
 	bool is_known = settings_check_is_given(c, name) ||
 			(mode == AUTH_MODE_PROJECT && c->s->auth.project != NULL) ||
 			(mode == AUTH_MODE_GROUP && c->s->auth.group != NULL);
@@ -176,7 +177,7 @@ check_needed(struct settings_check *c, unsigned mode, const char *name, const ch
 			     mode_name);
 }
 
-/* The container registry needs scopes of its own. */
+/* GitLab's container registry requires additional scopes. */
 static void
 add_registry_scopes(struct settings_check *c)
 {
@@ -222,7 +223,7 @@ settings_check_authorization(struct settings_check *c)
 	check_scope(c);
 	if (a->cookie_expire_ms == 0 || a->session_idle_ms <= a->cookie_expire_ms)
 		return;
-	/* A default never contradicts what was given. */
+	/* A default is adjusted to the settings that are given. */
 	if (!settings_check_is_given(c, "SESSION_IDLE"))
 		a->session_idle_ms = a->cookie_expire_ms;
 	else

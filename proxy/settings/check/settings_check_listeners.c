@@ -32,12 +32,19 @@ settings_check_listeners(struct settings_check *c)
 			"TLS=self, for one with TLS, or HTTP_ADDRESS for one behind an ingress");
 }
 
-struct listener {
-	const char *variable;
-	const struct address *address;
-};
+void
+settings_check_list_listeners(const struct settings *s,
+			      struct settings_listener all[SETTINGS_LISTENERS])
+{
+	all[0] = (struct settings_listener){"HTTPS_ADDRESS", &s->https_address, 0};
+	all[1] = (struct settings_listener){"HTTP_ADDRESS", &s->http_address, 0};
+	all[2] = (struct settings_listener){"ADMIN_ADDRESS", &s->admin_address, 0};
+	for (size_t i = 0; i < SETTINGS_LISTENERS; i++)
+		if (address_is_set(all[i].address))
+			all[i].port = address_port(all[i].address);
+}
 
-/* Whether both would bind the same: equal, or one port with one of them on all addresses. */
+/* Whether both can't be bound: they are equal, or one binds the other's port on all addresses. */
 static bool
 is_clash(const struct address *a, const struct address *b)
 {
@@ -61,25 +68,24 @@ is_clash(const struct address *a, const struct address *b)
 void
 settings_check_clashes(struct settings_check *c)
 {
-	const struct settings *s = c->s;
-	const struct listener all[] = {
-		{VAR("HTTPS_ADDRESS"), &s->https_address},
-		{VAR("HTTP_ADDRESS"), &s->http_address},
-		{VAR("ADMIN_ADDRESS"), &s->admin_address},
-	};
+	struct settings_listener all[SETTINGS_LISTENERS];
+	char variable[64];
 	char text[ADDRESS_TEXT_MAX];
 
-	for (size_t i = 0; i < 3; i++) {
+	settings_check_list_listeners(c->s, all);
+	for (size_t i = 0; i < SETTINGS_LISTENERS; i++) {
+		(void)snprintf(variable, sizeof(variable), VAR("%s"), all[i].name);
 		address_format(all[i].address, text, sizeof(text));
 		for (size_t j = 0; j < i; j++)
 			if (is_clash(all[i].address, all[j].address))
-				conf_problem(c->problems, all[i].variable,
-					     "\"%s\" conflicts with %s; expected another port",
-					     text, all[j].variable);
-		if (is_clash(all[i].address, &s->upstream.addresses[0]))
+				conf_problem(c->problems, variable,
+					     "\"%s\" conflicts with " VAR(
+						     "%s") "; expected another port",
+					     text, all[j].name);
+		if (is_clash(all[i].address, &c->s->upstream.addresses[0]))
 			conf_problem(c->problems, VAR("UPSTREAM"),
 				     "it is the proxy's own %s; expected the address of the IDE",
-				     all[i].variable);
+				     variable);
 	}
 }
 

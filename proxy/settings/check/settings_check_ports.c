@@ -9,7 +9,7 @@
 #include "base/net/tls/tls.h"
 #include "proxy/settings/check/settings_check.h"
 
-/* What follows "<port>-": the workspace's host, without a port of its own in front. */
+/* Returns what follows "<port>-" in hosts of ports: the workspace's host without a leading port. */
 static struct str
 name_of(const struct settings *s)
 {
@@ -47,40 +47,15 @@ check_name(const struct settings *s, struct conf_problems *problems)
 			     STR_FMT(str_take(name, str_find_byte(name, '.'))), DNS_LABEL_MAX);
 }
 
-struct own_listener {
-	const char *name;
-	uint16_t port; /* 0: none */
-};
-#define OWN_LISTENERS 3
-
-static void
-find_own(const struct settings *s, struct own_listener own[OWN_LISTENERS])
-{
-	const struct {
-		const char *name;
-		const struct address *address;
-	} all[OWN_LISTENERS] = {
-		{"HTTPS_ADDRESS", &s->https_address},
-		{"HTTP_ADDRESS", &s->http_address},
-		{"ADMIN_ADDRESS", &s->admin_address},
-	};
-
-	for (size_t i = 0; i < OWN_LISTENERS; i++) {
-		const struct address *address = all[i].address;
-		own[i].name = all[i].name;
-		own[i].port = address_is_set(address) ? address_port(address) : 0;
-	}
-}
-
-/* Users of the workspace may reach its ports: none of them is the sidecar. A range goes around it,
- * a port that is asked for by itself is a mistake. */
+/* Keeps the sidecar's own listeners from being published: excludes them from ranges, and reports
+ * them as a problem where they are listed as single ports. */
 static void
 exclude_own_ports(struct settings *s, struct conf_problems *problems)
 {
-	struct own_listener own[OWN_LISTENERS];
+	struct settings_listener own[SETTINGS_LISTENERS];
 
-	find_own(s, own);
-	for (size_t i = 0; i < OWN_LISTENERS; i++) {
+	settings_check_list_listeners(s, own);
+	for (size_t i = 0; i < SETTINGS_LISTENERS; i++) {
 		uint16_t port = own[i].port;
 
 		if (port != 0 && !ports_exclude(&s->auth.ports, port))
@@ -113,8 +88,8 @@ check_certificate(const struct settings *s, struct conf_problems *problems)
 	tls_context_free(tls);
 }
 
-/* Where PORTS have the IDE's port, it stays the IDE's: see auth_settings. An address that is not
- * loopback may be one of the pod's own, where the IDE listens at all of them. */
+/* Sets the ports of the IDE, which are never published as ports: see auth_settings. Includes the
+ * port of an address other than loopback, which may be an address of the pod. */
 static void
 find_ide_ports(struct settings *s)
 {
@@ -160,14 +135,14 @@ settings_check_env(struct settings_check *c)
 			     "as 3000,8000-8999");
 }
 
-/* A probe that asked ours would be answered by itself. */
+/* Reports probes of our own listeners, which would not probe the IDE. */
 void
 settings_check_ide_probes(struct settings_check *c)
 {
-	struct own_listener own[OWN_LISTENERS];
+	struct settings_listener own[SETTINGS_LISTENERS];
 
-	find_own(c->s, own);
-	for (size_t i = 0; i < OWN_LISTENERS; i++)
+	settings_check_list_listeners(c->s, own);
+	for (size_t i = 0; i < SETTINGS_LISTENERS; i++)
 		for (size_t j = 0; j < HEALTH_CHECK_KINDS; j++)
 			if (own[i].port != 0 && c->s->ide_probes.items[j].port == own[i].port)
 				conf_problem(c->problems, VAR("IDE_PROBES"),

@@ -24,7 +24,7 @@ settings_check_relay_url(struct settings_check *c)
 			     STR_FMT(u->path));
 }
 
-/* With the broker the secret is the relay's alone. */
+/* With BROKER only the relay has the client secret. */
 static void
 check_broker(struct settings_check *c)
 {
@@ -46,7 +46,7 @@ check_broker(struct settings_check *c)
 			     "with BROKER it belongs to the relay alone; remove it here");
 }
 
-/* What a sidecar needs of the relay, and what it must not have. */
+/* Checks a sidecar's settings of the relay; secrets of the relay itself are a problem there. */
 void
 settings_check_relay_use(struct settings_check *c)
 {
@@ -75,15 +75,14 @@ settings_check_relay(struct settings_check *c)
 {
 	struct settings *s = c->s;
 	static const char *const needed[] = {"RELAY_URL", "RELAY_MASTER_KEY", "RELAY_ZONES"};
-	static const char *const variables[] = {VAR("RELAY_URL"), VAR("RELAY_MASTER_KEY"),
-						VAR("RELAY_ZONES")};
 
 	settings_check_relay_url(c);
 	if (s->relay.deny_file != NULL)
 		(void)settings_check_file(c, VAR("RELAY_DENY_FILE"), s->relay.deny_file);
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!settings_check_is_given(c, needed[i]))
-			conf_problem(c->problems, variables[i], "needed by the relay, and not set");
+			conf_problem(c->problems, arena_printf(&s->arena, VAR("%s"), needed[i]),
+				     "needed by the relay, and not set");
 	s->relay.url = s->auth.relay_url;
 	s->relay.gitlab_url = s->auth.gitlab_url;
 	s->relay.client_id = s->auth.client_id;

@@ -56,7 +56,7 @@ add_name(struct settings_check *c, const char *name)
 		conf_problem(c->problems, VAR("TLS"), "out of memory for the certificate's names");
 }
 
-/* True with the number of ports, if each can be a name in the certificate. */
+/* Whether the certificate has room for a name for each port. */
 static bool
 are_few(const struct ports *ports)
 {
@@ -67,8 +67,8 @@ are_few(const struct ports *ports)
 	return count <= TLS_NAMES_MAX - 2;
 }
 
-/* Clients that let a wildcard stand for a part of a label (OpenSSL's do, so nginx and HAProxy) need
- * one name for all ports; for the others there are as many names as fit. */
+/* One wildcard name covers all ports for clients that accept a wildcard within a label (OpenSSL,
+ * and so nginx and HAProxy). For other clients each port has a name, if all of them fit. */
 static void
 add_ports(struct settings_check *c, struct str name)
 {

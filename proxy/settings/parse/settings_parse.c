@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Settings with a grammar of their own: cookie keys, and texts that
- * end up in headers, paths or requests and are therefore held to what may stand there.
+ * Settings with their own grammar: keys, and texts that are used in header fields, paths or
+ * requests and may only contain what is valid there.
  */
 #include "proxy/settings/parse/settings_parse.h"
 
@@ -11,7 +11,7 @@
 #include "proxy/settings/settings.h"
 #include "ssh/message.h"
 
-#define KEY_TEXT_MAX	64 /* of one key: 32 bytes as hexadecimal */
+#define KEY_TEXT_MAX	64 /* 32 bytes in hexadecimal */
 #define COOKIE_NAME_MAX 64
 #define PREFIX_MAX	64
 
@@ -62,7 +62,7 @@ settings_format_ssh_socket(const void *field, struct buf *out)
 	buf_add_str(out, str_skip(str_from(text), strlen("unix:")));
 }
 
-/* Without the comment, which is not for others. */
+/* Drops the comment of the key, which is not published. */
 bool
 settings_parse_ssh_host_key(struct str value, void *field, struct arena *a, struct err *e)
 {
@@ -88,7 +88,7 @@ settings_format_ports(const void *field, struct buf *out)
 	ports_format(field, out);
 }
 
-/* RFC 6797 section 6.1: max-age, and the two directives without a value. Each at most once. */
+/* RFC 6797 section 6.1: max-age is required, the two other directives are optional. */
 static bool
 is_hsts(struct str value)
 {
@@ -145,7 +145,7 @@ settings_format_networks(const void *field, struct buf *out)
 	cidr_format(field, out);
 }
 
-/* Standard base64 and base64url differ in two characters, so both can be taken. */
+/* Decodes standard base64 as well as base64url: they differ in two characters. */
 static bool
 decode_base64(struct str text, struct buf *out)
 {
@@ -291,14 +291,14 @@ settings_parse_prefix(struct str value, void *field, struct arena *a, struct err
 	return settings_keep_text(value, field, a, e);
 }
 
-/* The prefix makes browsers refuse the cookie from anybody but this very host (RFC 6265bis section
- * 4.1.3.2); the rest is a token (RFC 9110 section 5.6.2). */
+/* Browsers accept a cookie with the prefix __Host- from this exact host only (RFC 6265bis section
+ * 4.1.3.2). The name is a token (RFC 9110 section 5.6.2). */
 bool
 settings_parse_cookie_name(struct str value, void *field, struct arena *a, struct err *e)
 {
 	struct str prefix = STR("__Host-");
 
-	/* The default of oauth2-proxy, which configurations repeat, stands for ours. */
+	/* Configurations of oauth2-proxy often repeat its default, which has no prefix. */
 	if (str_equal(value, STR("_oauth2_proxy")))
 		value = STR(SETTINGS_COOKIE_NAME);
 	if (!str_starts_with(value, prefix))
@@ -309,7 +309,7 @@ settings_parse_cookie_name(struct str value, void *field, struct arena *a, struc
 	return settings_keep_text(value, field, a, e);
 }
 
-/* scope-token of RFC 6749 section 3.3; what GitLab knows is narrower. */
+/* Accepts a subset of scope-token (RFC 6749 section 3.3) that includes all scopes of GitLab. */
 bool
 settings_parse_scope(struct str value, void *field, struct arena *a, struct err *e)
 {
@@ -327,7 +327,8 @@ settings_parse_scope(struct str value, void *field, struct arena *a, struct err 
 	return settings_keep_text(value, field, a, e);
 }
 
-/* The part of git-check-ref-format(1) that tells a name from an option or an expression. */
+/* Enforces the rules of git-check-ref-format(1) that distinguish a ref from options and revision
+ * expressions. */
 bool
 settings_parse_ref(struct str value, void *field, struct arena *a, struct err *e)
 {

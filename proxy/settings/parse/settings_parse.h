@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parsers and formatters of the settings whose values base/conf/conf has no type for. See
- * conf_parse_fn and conf_format_fn; private to the settings modules.
+ * Parsers and formatters of settings for which base/conf/conf has no type; see conf_parse_fn and
+ * conf_format_fn. For proxy/settings only.
  */
 #ifndef PROXY_SETTINGS_PARSE_SETTINGS_PARSE_H
 #define PROXY_SETTINGS_PARSE_SETTINGS_PARSE_H
 
 #include "base/conf/conf.h"
 
-/* Copies the value as it is: const char *. */
+/* Copies the value unchanged: const char *. */
 conf_parse_fn settings_keep_text;
 
 conf_parse_fn settings_parse_upstream;	    /* struct settings_upstream */
@@ -41,7 +41,7 @@ conf_parse_fn settings_parse_group;	   /* struct clone_number */
 conf_parse_fn settings_parse_inject_allow; /* unsigned, CONTAINER_ALLOW_… bits */
 conf_parse_fn settings_parse_secret_keys;  /* unsigned, CONTAINER_KEY_… bits */
 
-/* A set of words, as bits. False: a word that is none of these, which end with {NULL, 0}. */
+/* Sets of words, as bits. A list of words ends with {NULL, 0}. Parsing fails for any other word. */
 struct settings_word {
 	const char *name;
 	unsigned bit;

@@ -74,7 +74,7 @@ settings_parse_project(struct str value, void *field, struct arena *a, struct er
 	return settings_keep_text(value, field, a, e);
 }
 
-/* At the top or below another. */
+/* A top-level group or a subgroup. */
 bool
 settings_parse_gitlab_group(struct str value, void *field, struct arena *a, struct err *e)
 {

@@ -6,7 +6,7 @@
 #include "clone/clone.h"
 #include "proxy/settings/parse/settings_parse.h"
 
-#define GROUP_MAX 4294967294u /* the one above means "none" to chown(2) */
+#define GROUP_MAX 4294967294u /* (gid_t)-1 means "unchanged" to chown(2) */
 
 bool
 settings_parse_origins(struct str value, void *field, struct arena *a, struct err *e)

@@ -7,11 +7,11 @@
 #include "proxy/settings/parse/settings_parse.h"
 #include "proxy/settings/settings.h"
 
-/* On other addresses another machine could respond. */
+/* At other addresses a different machine could respond. */
 #define HTTPS_ON_LOOPBACK                                                                          \
 	"https is supported on loopback only, because the server's certificate is not verified"
 
-/* A name in the one spelling that url_parse gives to those of UPSTREAM. */
+/* Adds a name in lower case, as url_parse converts that of UPSTREAM. */
 static bool
 add_host(struct settings_hosts *hosts, struct str name, struct arena *a, struct err *e)
 {
@@ -102,7 +102,7 @@ settings_parse_upstream(struct str value, void *field, struct arena *a, struct e
 	upstream->is_https = is_https;
 	if (is_https && !is_on_loopback(&upstream->addresses[0]))
 		return err_set(e, ERR_CONFIG, HTTPS_ON_LOOPBACK);
-	/* Some servers listen on one of the two alone. */
+	/* Some servers listen on 127.0.0.1 or ::1 only. */
 	if (!str_equal_nocase(url.host, STR("localhost")))
 		return true;
 	upstream->count = 2;

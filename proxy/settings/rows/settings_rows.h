@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Macros and groups of the rows of the table of settings. For proxy/settings/rows/rows_*.c and
- * settings_table.c only.
+ * Macros for the rows of the table of settings, and its groups. For rows_*.c and settings_table.c
+ * only.
  */
 #ifndef PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H
 #define PROXY_SETTINGS_ROWS_SETTINGS_ROWS_H
@@ -13,12 +13,14 @@
 #define HOUR   (60 * MINUTE)
 #define KIB    1024u
 
-/* How a row begins, and the values that a number of it may have. */
-#define SETTING(setting, kind, field)                                                              \
-	.name = (setting), .type = (kind), .offset = offsetof(struct settings, field)
+/* The start of a row: the setting's name, its type, the field of struct settings that receives its
+ * value, and the commands that read it. RANGE limits the value of a number. */
+#define SETTING(setting, kind, field, readers)                                                     \
+	.name = (setting), .type = (kind), .offset = offsetof(struct settings, field),             \
+	.commands = (readers)
 #define RANGE(from, to) .min = (from), .max = (to)
 
-/* Short names for .commands and .required. */
+/* Short names for the commands. */
 #define SERVE	   SETTINGS_SERVE
 #define CLONE	   SETTINGS_CLONE
 #define RELAY	   SETTINGS_RELAY

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table with every setting, of all commands. Values, defaults, ranges, help, `check` and
- * docs/configuration.md all come from its rows, which are in rows_*.c; conditions between settings
- * are checked in settings_check*.c.
+ * The table of all settings of all commands. Values, defaults, ranges, help, `check` and
+ * docs/configuration.md come from its rows in rows_*.c; settings_check*.c checks conditions between
+ * settings.
  */
 #include "proxy/settings/rows/settings_table.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/conf/conf.h"
 
-/* Prefixes of our variables and of oauth2-proxy's. */
+/* Prefixes of environment variables: ours and oauth2-proxy's. */
 #define SETTINGS_PREFIX	 "WORKSPACE_PROXY_"
 #define SETTINGS_FOREIGN "OAUTH2_PROXY_"
 
