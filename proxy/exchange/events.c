@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends the state when the clone, the server's readiness or the ports in use change, and a comment
- * at intervals, so that intermediaries do not close an idle stream.
+ * Sends the state when the clone, the server's readiness or the list of ports changes, and a
+ * comment at intervals, so that intermediaries do not close an idle stream.
  */
 #include "proxy/exchange/events.h"
 
@@ -17,10 +17,10 @@ struct events {
 	struct exchange *exchange;
 	struct clone_watch watch;
 	struct loop_timer timer;
-	unsigned quiet_ticks;
-	bool was_ready;
-	int reason;		/* that was sent; -1: none */
-	unsigned ports_version; /* of the list that was sent */
+	unsigned quiet_ticks;	/* since the last event or comment */
+	bool was_ready;		/* as it was sent last */
+	int reason;		/* code that was sent last; -1: none */
+	unsigned ports_version; /* of the list that was sent last */
 	bool is_due;		/* the state changed while the stream was blocked */
 };
 
@@ -50,7 +50,7 @@ find_reason(const struct exchange *x)
 	return reason == NULL ? -1 : (int)reason->code;
 }
 
-/* Where ports are listed. */
+/* Whether the list of ports, which only the workspace's own host shows, has changed. */
 static bool
 have_ports_changed(const struct events *events)
 {

@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "proxy/exchange/events.h"
-#include "proxy/exchange/exchange_broker.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
@@ -31,7 +31,7 @@ make_id(struct exchange *x)
 	x->id[16] = '\0';
 }
 
-/* The X-Request-Id of a trusted proxy is kept, so that its log lines and ours can be joined. */
+/* Keeps the X-Request-Id of a trusted proxy, so that its log lines and ours have the same id. */
 static void
 adopt_id(struct exchange *x)
 {
@@ -43,15 +43,9 @@ adopt_id(struct exchange *x)
 	id = headers_get(&x->request.headers, name, 0);
 	if (id.len == 0 || id.len >= sizeof(x->id) ||
 	    headers_get(&x->request.headers, name, 1).data != NULL ||
+	    !ascii_all_alnum_or(id, STR("-_.")) ||
 	    !cidr_contains_text(&x->proxy->settings->trusted_proxies, x->stream->peer_ip))
 		return;
-	for (size_t i = 0; i < id.len; i++) {
-		char c = id.data[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '-' || c == '_' || c == '.'))
-			return;
-	}
 	memcpy(x->id, id.data, id.len);
 	x->id[id.len] = '\0';
 }
@@ -69,15 +63,14 @@ expects_100(const struct exchange *x, struct str *expected)
 	       str_equal_nocase(*expected, STR("100-continue"));
 }
 
-/* Anonymous clients may post forms, so one deadline covers the whole body. A client may wait for
- * 100 (RFC 9110 section 10.1.1). */
+/* Receives the body of a POST to an endpoint of ours. One deadline covers the whole body, because
+ * anonymous clients may post as well. A client may wait for 100 (RFC 9110 section 10.1.1). */
 static void
-gather_form(struct exchange *x)
+receive_form(struct exchange *x)
 {
 	static const struct response_head continue_head = {.status = 100};
 	struct stream *s = x->stream;
 	struct str expected;
-
 	uint64_t timeout_ms = x->proxy->settings->body_timeout_ms;
 
 	if (x->route.kind == ROUTE_BROKER && timeout_ms > EXCHANGE_BROKER_BODY_MS)
@@ -90,7 +83,7 @@ gather_form(struct exchange *x)
 	s->ops->want_body(s, true);
 }
 
-/* As a browser writes it: with the dot of the host that it was given. */
+/* Adds the dot at the end of the host to x->origin: browsers include it in Origin. */
 static bool
 add_dot(struct exchange *x)
 {
@@ -117,8 +110,8 @@ find_origin(struct exchange *x)
 	return !str_is_empty(x->origin) && (!x->request.has_dot || add_dot(x));
 }
 
-/* Our own endpoints take larger heads: a user whose browser has too many cookies of others must
- * still be able to sign in and out. */
+/* Our own endpoints accept larger heads, so that users can sign in and out even if their browser
+ * sends too many cookies of other servers. */
 static bool
 is_head_too_large(const struct exchange *x)
 {
@@ -157,9 +150,9 @@ new_exchange(struct proxy *p, struct stream *s, struct arena *arena,
 	return x;
 }
 
-/* Sets what the request line and the trusted proxies say of the request. */
+/* Sets route, origin and client address. False without memory. */
 static bool
-find_facts(struct exchange *x)
+find_route_and_client(struct exchange *x)
 {
 	const struct proxy *p = x->proxy;
 
@@ -173,9 +166,10 @@ find_facts(struct exchange *x)
 	return true;
 }
 
-/* What a script posts to a port comes by on the way, and is redirected as it is. */
+/* Whether the request may be a script's POST to a port, which is redirected through our endpoints
+ * with its body. */
 static bool
-is_passing(const struct exchange *x)
+is_handed_over(const struct exchange *x)
 {
 	return x->route.kind == ROUTE_AUTH && (x->route.endpoint == AUTH_ENDPOINT_PORT ||
 					       x->route.endpoint == AUTH_ENDPOINT_CALLBACK);
@@ -186,10 +180,10 @@ wants_form(const struct exchange *x)
 {
 	return (x->route.kind == ROUTE_AUTH || x->route.kind == ROUTE_WORKSPACE ||
 		x->route.kind == ROUTE_BROKER) &&
-	       !is_passing(x) && str_equal(x->request.method, STR("POST")) && !x->request_ended;
+	       !is_handed_over(x) && str_equal(x->request.method, STR("POST")) && !x->request_ended;
 }
 
-/* The status that rejects the request, or 0. */
+/* Returns the status with which to reject the request, or 0. */
 static unsigned
 check_request(struct exchange *x)
 {
@@ -213,17 +207,17 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 
 	if (x == NULL)
 		return NULL;
-	unsigned status = find_facts(x) ? check_request(x) : 500;
+	unsigned status = find_route_and_client(x) ? check_request(x) : 500;
 	if (status != 0)
 		reply_status(x, status);
 	else if (wants_form(x))
-		gather_form(x);
+		receive_form(x);
 	else
 		route_request(x);
 	return x;
 }
 
-/* The form of an endpoint of ours is complete. */
+/* Handles the request, whose form, if any, is complete. */
 static void
 route_request(struct exchange *x)
 {
@@ -251,7 +245,7 @@ route_request(struct exchange *x)
 		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
 		break;
 	case ROUTE_BROKER:
-		exchange_broker_ask(x);
+		exchange_ask_broker(x);
 		return;
 	case ROUTE_SSH:
 		if (exchange_ssh_is_from_browser(x)) {
@@ -285,7 +279,8 @@ on_auth_done(struct auth_verdict *v, void *arg)
 	exchange_on_round(x);
 }
 
-/* A chunked body grew over the limit: the upstream must not take what it has for all of it. */
+/* Ends the request whose chunked body exceeds the limit. Its upstream connection is closed, so that
+ * the server does not take the part that it received for the whole body. */
 static void
 reject_body(struct exchange *x)
 {
@@ -303,7 +298,7 @@ reject_body(struct exchange *x)
 static void
 note_use(struct exchange *x)
 {
-	if (x->verdict.session == NULL) /* everybody's use says nothing */
+	if (x->verdict.session == NULL) /* a public port: not a user */
 		return;
 	proxy_note_activity(x->proxy);
 	auth_watch_note_use(&x->watch, x->proxy->active_ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request and its response, from the head to the access log line: routing, authentication, then
- * a response of our own or the upstream's. Knows messages, not the protocol that carries them.
+ * a response of our own or the upstream's. Independent of the version of HTTP.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_H
 #define PROXY_EXCHANGE_EXCHANGE_H
@@ -40,17 +40,17 @@ struct exchange {
 	enum exchange_state state;
 	/* Owns the request head and all views into it; freed early in a tunnel. */
 	struct arena arena;
-	char *log_text; /* of a tunnel: path and client for the access log */
+	char *log_text; /* of a tunnel: owns path, client and method for the access log */
 	struct request_head request;
 	struct route route;
 	struct str origin;	/* of the requested host */
-	struct str page_origin; /* shown to the upstream in place of none: see cors.h; or empty */
-	char id[EXCHANGE_ID_SIZE]; /* of the request: ours, or that of a trusted proxy */
+	struct str page_origin; /* sent to the upstream instead of "null": see cors.h; or empty */
+	char id[EXCHANGE_ID_SIZE]; /* request id: ours, or that of a trusted proxy */
 	struct log_context log;
-	struct str client;	  /* the browser's IP, by the word of trusted proxies */
-	struct str forwarded_for; /* for the upstream */
+	struct str client;	  /* the browser's IP address, as trusted proxies report it */
+	struct str forwarded_for; /* X-Forwarded-For for the upstream */
 
-	struct buf form; /* of EXCHANGE_FORM */
+	struct buf form; /* body received in EXCHANGE_FORM */
 	struct auth_verdict verdict;
 	struct auth_call *auth_call;
 	struct broker_call *broker_call; /* of ROUTE_BROKER */
@@ -59,58 +59,58 @@ struct exchange {
 	struct port_upstream *port_upstream; /* NULL: the IDE, or not allowed yet */
 	struct upstream_conn *upstream;
 	bool request_ended; /* the whole body was received */
-	bool body_started;  /* some of the body was sent upstream */
+	bool body_started;  /* a part of the body was sent upstream */
 	bool was_retried;
-	bool upstream_paused; /* not read, because the stream is blocked */
-	bool upstream_ended;  /* it sends nothing more into the tunnel */
+	bool upstream_paused; /* reading is paused, because the stream is blocked */
+	bool upstream_ended;  /* the upstream has shut down its side of the tunnel */
 
 	struct websocket_tracker to_client; /* frames sent to the browser */
-	unsigned close_code;	    /* of the WebSocket, which is being closed; 0: it is not */
+	unsigned close_code;	    /* with which the WebSocket is being closed; 0: it is open */
 	struct loop_timer timer;    /* of a form or a tunnel */
-	bool is_counted, is_public; /* in websockets_count and public_count of the proxy */
+	bool is_counted, is_public; /* counted in proxy.websockets_count, proxy.public_count */
 	struct events *events;
 	struct log_stream *log_stream;
-	struct exchange_ssh *ssh;      /* of EXCHANGE_SSH */
-	struct compressor *compressor; /* of the response; NULL: it is sent as it is */
+	struct exchange_ssh *ssh;      /* in EXCHANGE_SSH */
+	struct compressor *compressor; /* NULL: the response is not compressed */
 	uint64_t started_us;
 	uint64_t request_bytes; /* of the body */
 	uint64_t response_bytes;
 	unsigned status;
-	bool was_lost; /* the browser left first */
+	bool was_lost; /* the browser disconnected before the end */
 };
 
 /*
- * The functions up to exchange_on_lost are called by the stream. The exchange takes ownership of
- * the arena, which holds *request. NULL without memory: the arena was freed.
+ * The stream calls the functions up to exchange_on_lost. exchange_start takes ownership of the
+ * arena, which owns *request. NULL without memory, after freeing the arena.
  */
 struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 				const struct request_head *request);
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
 
-/* Where the request body may be spliced to, or NULL; and that len bytes were. */
+/* Returns the connection to which the request body may be spliced, or NULL. exchange_on_moved
+ * reports that len bytes were spliced. */
 struct conn *exchange_sink(struct exchange *x);
 void exchange_on_moved(struct exchange *x, size_t len);
 
-/* All bytes of this wake-up were delivered: time to flush. */
-void exchange_on_round(struct exchange *x);
+void exchange_on_round(struct exchange *x);   /* all bytes of this wake-up were delivered */
+void exchange_on_blocked(struct exchange *x); /* the stream became blocked without a send */
+void exchange_on_drained(struct exchange *x); /* the stream is no longer blocked */
 
-void exchange_on_blocked(struct exchange *x); /* the stream, without having been sent anything */
-void exchange_on_drained(struct exchange *x); /* it is no longer blocked */
-
-/* The browser is gone: the stream is not used any more. */
+/* The browser has disconnected. The exchange does not use the stream any more. */
 void exchange_on_lost(struct exchange *x);
 
-/* Ends a tunnel or an event stream; a WebSocket between frames, with this close code. */
+/* Ends a tunnel or an event stream; a WebSocket at a frame boundary, with this close code. */
 void exchange_close(struct exchange *x, unsigned close_code);
 
-/* The response was ended before: logs, releases and later frees it. Further calls do nothing. */
+/* Logs the request and releases its resources, after the end of the response. Frees the exchange
+ * after the current callback. Repeated calls do nothing. */
 void exchange_finish(struct exchange *x);
 
-/* Finishes so that the browser notices an incomplete response. */
+/* Ends the response so that the browser notices that it is incomplete, and finishes. */
 void exchange_abort(struct exchange *x);
 
-/* The server that x->verdict allowed: the IDE, or that of a port. */
+/* The server of this request: the IDE, or that of a port. */
 static inline struct upstream *
 exchange_server(const struct exchange *x)
 {

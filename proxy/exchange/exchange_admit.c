@@ -8,7 +8,7 @@
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/cors.h"
 #include "proxy/exchange/response/reply.h"
-#include "proxy/exchange/workspace.h"
+
 #include "proxy/http/forward.h"
 #include "proxy/http/upgrade.h"
 
@@ -23,7 +23,8 @@ has_own_origin(const struct exchange *x)
 	       str_equal(origin, x->origin);
 }
 
-/* Browsers always send Origin with an upgrade, and never a GitLab token by themselves. */
+/* Whether an API client sent the request: browsers send Origin with every upgrade, and never add a
+ * GitLab token by themselves. */
 static bool
 is_program(const struct exchange *x)
 {
@@ -35,7 +36,8 @@ is_program(const struct exchange *x)
 	       headers_find(h, HEADER_COOKIE, &value) == 0;
 }
 
-/* Of a port that is for everybody: a program, which has no cookies that a page could abuse. */
+/* Whether an API client sent the request to a public port: cookies, which a page of another site
+ * could abuse, are not used there. */
 static bool
 is_public_program(const struct exchange *x)
 {
@@ -45,7 +47,7 @@ is_public_program(const struct exchange *x)
 	       headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0;
 }
 
-/* A setting allows other protocols than WebSocket on ports. */
+/* Ports may be upgraded to the protocols of UPGRADE_PROTOCOLS. */
 static void
 accept_offer(struct exchange *x)
 {
@@ -55,7 +57,7 @@ accept_offer(struct exchange *x)
 		x->request.upgrade = upgrade_find_listed(listed, x->request.upgrade_offer);
 }
 
-/* No page can ask for another protocol than WebSocket: browsers reserve Upgrade for themselves. */
+/* Pages can only request WebSocket: scripts may not set the field Upgrade. */
 static bool
 may_upgrade(const struct exchange *x)
 {
@@ -99,7 +101,7 @@ count_websocket(struct exchange *x)
 	return true;
 }
 
-/* Strangers on public ports leave half of the places to users. */
+/* Limits anonymous requests to public ports, so that half of WEBSOCKETS_MAX remains for users. */
 static bool
 count_public(struct exchange *x)
 {
@@ -145,7 +147,7 @@ admit(struct exchange *x)
 		return;
 	}
 	if (x->verdict.session != NULL)
-		x->proxy->active_ms = x->started_us / 1000; /* saves a clock read */
+		x->proxy->active_ms = x->started_us / 1000; /* without reading the clock again */
 	if (exchange_is_of_user(x))
 		clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
 	if (!clone_control_is_open(&x->proxy->clone_control)) {
@@ -186,5 +188,5 @@ exchange_act_on_verdict(struct exchange *x)
 	else if (x->route.kind == ROUTE_LOG)
 		log_stream_answer(x);
 	else
-		workspace_answer(x);
+		exchange_answer_workspace(x);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealed bytes in, sealed bytes out; status 200 for every request that a workspace's key sealed.
+ * The relay's token endpoint. Requests and responses are sealed; every request that is sealed with
+ * the key of a workspace gets status 200.
  */
-#include "proxy/exchange/exchange_broker.h"
-
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/reply.h"
 
@@ -29,13 +28,12 @@ on_done(const struct broker_reply *reply, void *arg)
 }
 
 void
-exchange_broker_ask(struct exchange *x)
+exchange_ask_broker(struct exchange *x)
 {
 	struct broker_reply reply;
 
 	if (!str_equal(x->request.method, STR("POST"))) {
-		x->verdict.allow = "POST";
-		reply_problem(x, 405, AUTH_PROBLEM_METHOD);
+		reply_wrong_method(x, "POST");
 		return;
 	}
 	x->broker_call =

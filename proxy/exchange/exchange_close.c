@@ -16,7 +16,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 	} else if (x->state == EXCHANGE_SSH) {
 		exchange_ssh_close(x, close_code);
 	} else if (x->log_stream != NULL && !log_stream_follows(x->log_stream)) {
-		/* It ends by itself, and must not look whole when it is cut. */
+		/* The response ends by itself; if it is cut short, the client must notice. */
 		if (close_code != WEBSOCKET_GOING_AWAY)
 			exchange_abort(x);
 	} else if (x->state == EXCHANGE_EVENTS) {
@@ -25,7 +25,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 	}
 }
 
-/* The response that is awaited must not reach a user who is signed out. */
+/* Discards the pending response, which must not reach a user who is signed out. */
 static void
 cancel_forwarding(struct exchange *x)
 {

@@ -1,34 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions between the files of an exchange. Calls go one way: exchange.c, exchange_admit.c,
- * exchange_upstream.c, exchange_close.c, exchange_tunnel.c, exchange_end.c.
+ * Functions between the files of an exchange. Each file calls only later ones of this list:
+ * exchange.c, exchange_admit.c, exchange_upstream.c, exchange_close.c, exchange_tunnel.c,
+ * exchange_end.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "proxy/exchange/exchange.h"
 
-/* All zero; exchange_finish frees it. NULL: no memory. */
+/* Returns a zeroed exchange, which exchange_finish frees. NULL without memory. */
 struct exchange *exchange_alloc(void) MUST_CHECK;
 
-/* x->verdict is complete: answers, or forwards the request. */
+/* Answers or forwards the request, once x->verdict is complete. */
 void exchange_act_on_verdict(struct exchange *x);
 
-/* Of an allowed request: whether it is of a user of the workspace, and neither of a guest of the
- * port nor of anybody. */
+/* Answers the relay's endpoint for sidecars: passes x->form, the body of a POST, to the token
+ * broker, and its answer to the client. */
+void exchange_ask_broker(struct exchange *x);
+#define EXCHANGE_BROKER_BODY_MS 10000u /* timeout for the body */
+
+/* Answers <prefix>/workspace: shows the state of the clone and of the IDE as a page, JSON or event
+ * stream; a POST, with its body in x->form, retries or skips a failed clone. x->verdict is
+ * AUTH_ALLOW. */
+void exchange_answer_workspace(struct exchange *x);
+
+/* Whether an allowed request comes from a user of the workspace, and not from a guest of a port or
+ * an anonymous client of a public one. */
 static inline bool
 exchange_is_of_user(const struct exchange *x)
 {
 	return x->verdict.session != NULL && !x->verdict.is_guest;
 }
 
-/* Whether a request body of this size is over the limit. */
+/* Whether a request body of this size exceeds BODY_MAX_SIZE. */
 bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 
 /* Forwards an admitted request to the upstream, and the response to the browser. */
 void exchange_forward(struct exchange *x);
 
-/* Counts bytes of the response's body that went to the stream, here or by conn_splice. */
+/* Counts bytes of the response body that were sent to the stream, or spliced by conn_splice. */
 static inline void
 exchange_count_response(struct exchange *x, size_t len)
 {
@@ -43,20 +54,21 @@ exchange_send_body(struct exchange *x, struct str data)
 	x->stream->ops->send_body(x->stream, data);
 }
 
-/* Ends the exchange when the session of x->verdict ends, or the share that lets everybody in. */
+/* Ends the exchange when the session of x->verdict ends or, without one, the port is no longer
+ * public. */
 void exchange_watch_session(struct exchange *x);
 
-/* The 101 response head was sent. */
+/* Starts the tunnel, after the 101 response head was sent. */
 void exchange_open_tunnel(struct exchange *x);
 
-/* A tunnel may idle for days: keeps only what the access log line needs of the request head. */
+/* Frees the request head except what the access log needs, because a tunnel may idle for days. */
 void exchange_free_head(struct exchange *x);
 
-/* Bytes from the upstream's side of the tunnel. */
+/* Sends bytes of the upstream through the tunnel. */
 void exchange_pass_to_client(struct exchange *x, struct str data);
 
-/* Sends a close frame at the next frame boundary; cuts a tunnel that has no frames. Only the first
- * call counts. */
+/* Closes the tunnel: a WebSocket with a close frame at the next frame boundary, other protocols by
+ * aborting. Repeated calls do nothing. */
 void exchange_close_tunnel(struct exchange *x, unsigned close_code);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens the tunnel, moves bytes both ways with backpressure, and ends it with a close frame that
- * says why. Each side is read only while the other side takes what was read before.
+ * Opens the tunnel, forwards bytes both ways with backpressure, and ends it with a close frame that
+ * gives the reason. Reading from one side is paused while the other side is blocked.
  */
 #include "proxy/exchange/exchange_ssh.h"
 
@@ -22,7 +22,8 @@
 #define FIELDS_MAX   10u
 #define HOST_KEY_MAX (SSH_KEY_TEXT_MAX + 1)
 
-/* Keep-alives and the chatter of an idle IDE stay below this; a person who types does not. */
+/* Traffic above this rate counts as activity: keep-alives and an idle IDE stay below it, a user who
+ * types does not. */
 #define ACTIVITY_BYTES	   2048u
 #define ACTIVITY_PERIOD_MS 60000u
 
@@ -31,27 +32,11 @@ struct exchange_ssh {
 	struct ssh_link *link;
 	struct loop_timer timer; /* pings */
 	struct websocket_reader reader;
-	uint64_t heard_ms; /* when a frame came from the client */
-	uint64_t period_ms;
-	uint64_t period_bytes;
-	bool is_open; /* 101 was sent */
+	uint64_t heard_ms;     /* when the last frame of the client arrived */
+	uint64_t period_ms;    /* start of the period for ACTIVITY_BYTES */
+	uint64_t period_bytes; /* received from the client in it */
+	bool is_open;	       /* 101 was sent */
 	bool link_paused;
-};
-
-static void on_answer(const struct ssh_answer *a, void *arg);
-static void on_bytes(char *data, size_t len, void *arg);
-static void on_round(void *arg);
-static void on_link_drained(void *arg);
-static void on_end(void *arg);
-static void on_failed(const struct err *e, void *arg);
-
-static const struct ssh_link_handler link_handler = {
-	.on_answer = on_answer,
-	.on_bytes = on_bytes,
-	.on_round = on_round,
-	.on_drained = on_link_drained,
-	.on_end = on_end,
-	.on_failed = on_failed,
 };
 
 bool
@@ -76,28 +61,41 @@ exchange_ssh_free(struct exchange_ssh *ssh)
 
 /* Ends */
 
+/* JSON responses are one object: begin_json, its members, reply_json. */
 static void
-reply_sentence(struct exchange *x, unsigned status, const char *error, struct str sentence)
+begin_json(struct json_writer *w, struct buf *body)
+{
+	buf_init(body, JSON_MAX);
+	json_write_begin(w, body);
+	json_write_object(w, NULL);
+}
+
+static void
+reply_json(struct exchange *x, unsigned status, struct json_writer *w, struct buf *body)
+{
+	json_write_close(w, '}');
+	if (json_write_end(w))
+		reply_body(x, status, "application/json", buf_view(body));
+	else
+		reply_status(x, 500);
+	buf_fini(body);
+}
+
+static void
+reply_error(struct exchange *x, unsigned status, const char *error, struct str message)
 {
 	struct json_writer w;
 	struct buf body;
 
-	buf_init(&body, JSON_MAX);
-	json_write_begin(&w, &body);
-	json_write_object(&w, NULL);
+	begin_json(&w, &body);
 	json_write_str(&w, "error", str_from(error));
 	json_write_int(&w, "status", status);
-	json_write_str(&w, "message", sentence);
+	json_write_str(&w, "message", message);
 	json_write_str(&w, "request_id", str_from(x->id));
-	json_write_close(&w, '}');
-	if (json_write_end(&w))
-		reply_body(x, status, "application/json", buf_view(&body));
-	else
-		reply_status(x, 500);
-	buf_fini(&body);
+	reply_json(x, status, &w, &body);
 }
 
-/* The reason is for the client's terminal. */
+/* Sends a close frame with the reason, which the client shows in the terminal. */
 static void
 end_tunnel(struct exchange_ssh *ssh, unsigned code, const char *reason)
 {
@@ -146,10 +144,18 @@ on_failed(const struct err *e, void *arg)
 		end_tunnel(ssh, WEBSOCKET_INTERNAL_ERROR,
 			   e->code == ERR_TIMEOUT ? e->text : "the connection to sshd failed");
 	else
-		reply_sentence(ssh->exchange, 503, "ssh_unavailable", str_from(e->text));
+		reply_error(ssh->exchange, 503, "ssh_unavailable", str_from(e->text));
 }
 
 /* Opening */
+
+static struct str
+format_host_key(const struct ssh_answer *a, char text[HOST_KEY_MAX])
+{
+	(void)snprintf(text, HOST_KEY_MAX, "%.*s %.*s", STR_FMT(a->host_key.type),
+		       STR_FMT(a->host_key.base64));
+	return str_from(text);
+}
 
 static void
 reply_availability(struct exchange *x, const struct ssh_answer *a)
@@ -158,24 +164,15 @@ reply_availability(struct exchange *x, const struct ssh_answer *a)
 	struct json_writer w;
 	struct buf body;
 
-	(void)snprintf(host_key, sizeof(host_key), "%.*s %.*s", STR_FMT(a->host_key.type),
-		       STR_FMT(a->host_key.base64));
-	buf_init(&body, JSON_MAX);
-	json_write_begin(&w, &body);
-	json_write_object(&w, NULL);
+	begin_json(&w, &body);
 	json_write_bool(&w, "available", a->is_ok);
 	if (a->is_ok) {
 		json_write_str(&w, "user", a->user);
-		json_write_str(&w, "host_key", str_from(host_key));
+		json_write_str(&w, "host_key", format_host_key(a, host_key));
 	}
 	if (a->sentence.len > 0)
 		json_write_str(&w, "problem", a->sentence);
-	json_write_close(&w, '}');
-	if (json_write_end(&w))
-		reply_body(x, 200, "application/json", buf_view(&body));
-	else
-		reply_status(x, 500);
-	buf_fini(&body);
+	reply_json(x, 200, &w, &body);
 }
 
 static bool
@@ -190,15 +187,13 @@ send_switch(struct exchange *x, const struct ssh_answer *a)
 	(void)headers_find(&x->request.headers, HEADER_SEC_WEBSOCKET_KEY, &key);
 	if (!websocket_accept(key, accept))
 		return false;
-	(void)snprintf(host_key, sizeof(host_key), "%.*s %.*s", STR_FMT(a->host_key.type),
-		       STR_FMT(a->host_key.base64));
 	headers_add_own(&h, STR("Date"), str_from(proxy_date(x->proxy)));
 	hsts_set(x, &h);
 	headers_add_own(&h, STR("X-Request-Id"), str_from(x->id));
 	headers_add_own(&h, STR("Sec-WebSocket-Accept"), (struct str){accept, sizeof(accept)});
 	headers_add_own(&h, STR("Sec-WebSocket-Protocol"), STR(SSH_SUBPROTOCOL));
 	headers_add_own(&h, STR("Workspace-Ssh-User"), a->user);
-	headers_add_own(&h, STR("Workspace-Ssh-Host-Key"), str_from(host_key));
+	headers_add_own(&h, STR("Workspace-Ssh-Host-Key"), format_host_key(a, host_key));
 	if (a->sentence.len > 0)
 		headers_add_own(&h, STR("Workspace-Ssh-Notice"), a->sentence);
 	x->status = 101;
@@ -239,7 +234,7 @@ on_answer(const struct ssh_answer *a, void *arg)
 	if (!x->request.wants_websocket) {
 		reply_availability(x, a);
 	} else if (!a->is_ok) {
-		reply_sentence(x, 503, "ssh_unavailable", a->sentence);
+		reply_error(x, 503, "ssh_unavailable", a->sentence);
 	} else if (!send_switch(x, a)) {
 		reply_status(x, 500);
 	} else {
@@ -275,7 +270,7 @@ is_version_13(const struct exchange *x)
 	       str_equal(version, STR("13"));
 }
 
-/* NULL, or a sentence that says what is wrong. */
+/* Reads the client's public key. Returns NULL, or a message that says what is wrong. */
 static const char *
 read_key(const struct exchange *x, struct ssh_key *key)
 {
@@ -296,63 +291,6 @@ may_open(const struct exchange *x)
 
 	return p->ssh_tunnels_count < p->settings->ssh.tunnels_max &&
 	       p->websockets_count < p->settings->websockets_max;
-}
-
-static void
-connect_helper(struct exchange *x, const struct ssh_request *request)
-{
-	struct proxy *p = x->proxy;
-	struct exchange_ssh *ssh = calloc(1, sizeof(*ssh));
-	struct err e = ERR_INIT;
-
-	if (ssh == NULL) {
-		reply_status(x, 500);
-		return;
-	}
-	p->ssh_tunnels_count++;
-	p->websockets_count++;
-	x->is_counted = true;
-	x->state = EXCHANGE_SSH;
-	x->ssh = ssh;
-	ssh->exchange = x;
-	ssh->reader.from_client = true;
-	loop_timer_init(&ssh->timer, p->loop, on_ping_timer, ssh);
-	exchange_watch_session(x);
-	ssh->link = ssh_link_new(p->loop, &p->deferred_frees, ssh_probe_server(p->ssh_probe),
-				 request, &link_handler, ssh, &e);
-	if (ssh->link == NULL)
-		on_failed(&e, ssh);
-}
-
-void
-exchange_ssh_answer(struct exchange *x)
-{
-	struct ssh_request request = {.is_connect = x->request.wants_websocket,
-				      .id = str_from(x->id)};
-	const char *problem = NULL;
-	struct str upgrade;
-
-	if (!str_equal(x->request.method, STR("GET"))) {
-		x->verdict.allow = "GET";
-		reply_status(x, 405);
-		return;
-	}
-	if (request.is_connect ? !has_subprotocol(x) || !is_version_13(x)
-			       : headers_find(&x->request.headers, HEADER_UPGRADE, &upgrade) > 0) {
-		reply_upgrade_required(x, SSH_SUBPROTOCOL);
-		return;
-	}
-	if (request.is_connect)
-		problem = read_key(x, &request.key);
-	if (problem != NULL) {
-		reply_sentence(x, 400, "bad_request", str_from(problem));
-	} else if (!may_open(x)) {
-		log_info(&x->log, "SSH tunnel limit reached");
-		reply_sentence(x, 429, "too_many_requests",
-			       STR("too many SSH connections to this workspace at once"));
-	} else {
-		connect_helper(x, &request);
-	}
 }
 
 /* From sshd to the client */
@@ -419,7 +357,7 @@ note_activity(struct exchange_ssh *ssh, size_t bytes)
 	auth_watch_note_use(&ssh->exchange->watch, p->active_ms);
 }
 
-/* A client that does not read gets no more pongs. */
+/* Answers a ping, unless the client does not read. */
 static void
 send_pong(const struct exchange_ssh *ssh)
 {
@@ -442,9 +380,9 @@ send_bytes(struct exchange_ssh *ssh, struct str data)
 	note_activity(ssh, data.len);
 }
 
-/* False: the tunnel has ended. */
+/* Handles a control frame. Returns false if the tunnel has ended. */
 static bool
-take_control(struct exchange_ssh *ssh, enum websocket_event event)
+handle_control(struct exchange_ssh *ssh, enum websocket_event event)
 {
 	switch (event) {
 	case WEBSOCKET_EVENT_MORE:
@@ -467,7 +405,7 @@ take_control(struct exchange_ssh *ssh, enum websocket_event event)
 	return false;
 }
 
-/* Payload of several frames goes to sshd at once. */
+/* Sends the payload of several frames to sshd in one piece. */
 void
 exchange_ssh_on_frames(struct exchange *x, struct str data)
 {
@@ -487,9 +425,76 @@ exchange_ssh_on_frames(struct exchange *x, struct str data)
 			send_bytes(ssh, (struct str){piece, gathered});
 			gathered = 0;
 		}
-		if (!take_control(ssh, event))
+		if (!handle_control(ssh, event))
 			return;
 	} while (event != WEBSOCKET_EVENT_MORE);
 	if (ssh_link_is_blocked(ssh->link))
 		x->stream->ops->want_body(x->stream, false);
+}
+
+/* Requests */
+
+static const struct ssh_link_handler link_handler = {
+	.on_answer = on_answer,
+	.on_bytes = on_bytes,
+	.on_round = on_round,
+	.on_drained = on_link_drained,
+	.on_end = on_end,
+	.on_failed = on_failed,
+};
+
+static void
+connect_helper(struct exchange *x, const struct ssh_request *request)
+{
+	struct proxy *p = x->proxy;
+	struct exchange_ssh *ssh = calloc(1, sizeof(*ssh));
+	struct err e = ERR_INIT;
+
+	if (ssh == NULL) {
+		reply_status(x, 500);
+		return;
+	}
+	p->ssh_tunnels_count++;
+	p->websockets_count++;
+	x->is_counted = true;
+	x->state = EXCHANGE_SSH;
+	x->ssh = ssh;
+	ssh->exchange = x;
+	ssh->reader.from_client = true;
+	loop_timer_init(&ssh->timer, p->loop, on_ping_timer, ssh);
+	exchange_watch_session(x);
+	ssh->link = ssh_link_new(p->loop, &p->deferred_frees, ssh_probe_server(p->ssh_probe),
+				 request, &link_handler, ssh, &e);
+	if (ssh->link == NULL)
+		on_failed(&e, ssh);
+}
+
+void
+exchange_ssh_answer(struct exchange *x)
+{
+	struct ssh_request request = {.is_connect = x->request.wants_websocket,
+				      .id = str_from(x->id)};
+	const char *problem = NULL;
+	struct str upgrade;
+
+	if (!str_equal(x->request.method, STR("GET"))) {
+		reply_wrong_method(x, "GET");
+		return;
+	}
+	if (request.is_connect ? !has_subprotocol(x) || !is_version_13(x)
+			       : headers_find(&x->request.headers, HEADER_UPGRADE, &upgrade) > 0) {
+		reply_upgrade_required(x, SSH_SUBPROTOCOL);
+		return;
+	}
+	if (request.is_connect)
+		problem = read_key(x, &request.key);
+	if (problem != NULL) {
+		reply_error(x, 400, "bad_request", str_from(problem));
+	} else if (!may_open(x)) {
+		log_info(&x->log, "SSH tunnel limit reached");
+		reply_error(x, 429, "too_many_requests",
+			    STR("too many SSH connections to this workspace at once"));
+	} else {
+		connect_helper(x, &request);
+	}
 }

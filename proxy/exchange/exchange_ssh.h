@@ -16,20 +16,20 @@
 
 #define SSH_SUBPROTOCOL "ssh.workspace-proxy.v1"
 
-/* Whether a browser sent this: they are refused before anything is asked, as they could be made to
- * send it by any page. */
+/* Whether a browser sent the request. Such requests are refused before authentication, because any
+ * page can make a browser send them. */
 bool exchange_ssh_is_from_browser(const struct exchange *x);
 
-/* x->verdict is AUTH_ALLOW. */
+/* Answers the request. x->verdict is AUTH_ALLOW. */
 void exchange_ssh_answer(struct exchange *x);
 
-/* Bytes from the client. */
+/* Receives bytes of the client. */
 void exchange_ssh_on_frames(struct exchange *x, struct str data);
 
 /* The client's connection is no longer blocked. */
 void exchange_ssh_on_drained(struct exchange *x);
 
-/* Ends the tunnel, or the request for one, with this close code. */
+/* Ends the tunnel with this close code, or the request for one. */
 void exchange_ssh_close(struct exchange *x, unsigned close_code);
 
 void exchange_ssh_free(struct exchange_ssh *ssh); /* NULL is fine */

@@ -10,7 +10,7 @@
 
 #include "proxy/exchange/exchange_private.h"
 
-/* How long to wait for the end of the current frame before the connection is aborted. */
+/* Timeout for the end of the current frame, after which the connection is aborted. */
 #define CLOSE_TIMEOUT_MS 1000
 
 static void restart_ping_timer(struct exchange *x);

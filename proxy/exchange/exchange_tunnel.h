@@ -7,11 +7,11 @@
 
 #include "proxy/exchange/exchange.h"
 
-/* The browser sends nothing more into the tunnel, but may still receive. False for a WebSocket,
- * which ends with that. */
+/* The browser has shut down its side of the connection, but may still receive. False for a
+ * WebSocket, which ends then. */
 bool exchange_on_half_close(struct exchange *x);
 
-/* The upstream sends nothing more into a tunnel that is no WebSocket. */
+/* The upstream has shut down its side of a tunnel other than a WebSocket. */
 void exchange_on_upstream_half_close(struct exchange *x);
 
 #endif

@@ -3,8 +3,6 @@
  * Reads the request for <prefix>/workspace, checks the origin of a POST, and selects the form of
  * the response: page, JSON or event stream.
  */
-#include "proxy/exchange/workspace.h"
-
 #include "base/url.h"
 #include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
@@ -48,7 +46,7 @@ answer_action(struct exchange *x)
 		reply_status(x, 400);
 		return;
 	}
-	/* Without script the form is a navigation: show the workspace again. */
+	/* Without script, posting the form is a navigation: redirect to the workspace. */
 	if (str_equal(headers_get(&x->request.headers, STR("sec-fetch-dest"), 0), STR("document")))
 		reply_redirect(x, 303, "/");
 	else
@@ -66,7 +64,7 @@ answer_events(struct exchange *x)
 }
 
 void
-workspace_answer(struct exchange *x)
+exchange_answer_workspace(struct exchange *x)
 {
 	struct str method = x->request.method;
 
@@ -75,8 +73,7 @@ workspace_answer(struct exchange *x)
 	if (str_equal(method, STR("POST"))) {
 		answer_action(x);
 	} else if (!str_equal(method, STR("GET")) && !x->request.is_head) {
-		x->verdict.allow = "GET, HEAD, POST";
-		reply_status(x, 405);
+		reply_wrong_method(x, "GET, HEAD, POST");
 	} else if (events_are_accepted(x) && !x->request.is_head) {
 		answer_events(x);
 	} else if (reply_is_for_person(x)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves records from a reader to the browser: at a limited rate, in pieces, and only as fast as
- * the browser reads. Timers run only while a viewer is connected.
+ * Sends records of a log reader to the browser in pieces, at a limited rate and with backpressure.
+ * Timers run only while a viewer is connected.
  */
 #include "proxy/exchange/log_stream.h"
 
@@ -13,13 +13,13 @@
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 
-#define PIECE_BYTES	(16u * 1024u) /* sent at once, and a record more */
+#define PIECE_BYTES	(16u * 1024u) /* a piece ends with the record that reaches this size */
 #define RECORD_MAX	(128u * 1024u)
-#define TICK_MS		500u /* looks for new lines */
-#define TICKS_TO_LOOK	2u   /* looks for new, replaced and truncated files */
-#define CHANGED_MS	100u /* after inotify told of a change */
-#define BUSY_MS		1u   /* others have their turn */
-#define RATE_MS		250u /* when the bytes of this moment are used up */
+#define TICK_MS		500u /* interval of checks for new lines */
+#define TICKS_TO_LOOK	2u   /* interval of checks for new, replaced and truncated files */
+#define CHANGED_MS	100u /* delay after inotify reported a change */
+#define BUSY_MS		1u   /* pause between steps, for other work of the event loop */
+#define RATE_MS		250u /* delay when the rate limit is reached */
 #define HEARTBEAT_TICKS 30u
 
 enum form { FORM_NDJSON, FORM_TEXT, FORM_EVENTS };
@@ -29,11 +29,11 @@ struct log_stream {
 	struct log_reader *reader;
 	enum form form;
 	struct loop_timer timer;
-	struct loop_io changes; /* inotify, once all that there was is sent */
-	bool has_changes;
+	struct loop_io changes; /* inotify; watched once all existing lines were sent */
+	bool has_changes;	/* changes is initialized */
 	unsigned ticks;
-	unsigned quiet_ticks;
-	uint64_t tokens; /* bytes that may be sent now */
+	unsigned quiet_ticks; /* since the last event or comment */
+	uint64_t tokens;      /* bytes that may be sent now (token bucket) */
 	uint64_t refilled_ms;
 	struct buf out;
 };
@@ -103,7 +103,7 @@ send_out(struct log_stream *l)
 	buf_clear(&l->out);
 }
 
-/* Fills a piece. */
+/* Fills a piece with records. */
 static enum log_reader_result
 gather(struct log_stream *l)
 {
@@ -134,9 +134,9 @@ watch_changes(struct log_stream *l)
 	}
 }
 
-/* Everything that there was has been sent. */
+/* All lines were sent: ends the response, or waits for new lines. */
 static void
-rest(struct log_stream *l)
+on_all_sent(struct log_stream *l)
 {
 	struct exchange *x = l->exchange;
 
@@ -153,7 +153,7 @@ rest(struct log_stream *l)
 	loop_timer_start(&l->timer, TICK_MS);
 }
 
-/* May finish the exchange. */
+/* Sends what it can, and schedules the next step. May finish the exchange. */
 static void
 step(struct log_stream *l)
 {
@@ -169,7 +169,7 @@ step(struct log_stream *l)
 	if (s->ops->is_blocked(s))
 		return; /* until log_stream_on_drained */
 	if (result == LOG_READER_END)
-		rest(l);
+		on_all_sent(l);
 	else
 		loop_timer_start(&l->timer, result == LOG_READER_BUSY ? BUSY_MS : RATE_MS);
 }
@@ -254,7 +254,7 @@ start(struct exchange *x, struct log_stream *l)
 	x->log_stream = l;
 	exchange_watch_session(x);
 	reply_stream_head(x, types[l->form]);
-	/* A browser that connects again gets the last lines again. */
+	/* Tells a page that has reconnected to discard its lines: it gets the last lines again. */
 	if (l->form == FORM_EVENTS) {
 		buf_add_str(&l->out, STR("event: begin\ndata: {}\n\n"));
 		send_out(l);
@@ -274,8 +274,7 @@ log_stream_answer(struct exchange *x)
 	struct err e = ERR_INIT;
 
 	if (!str_equal(x->request.method, STR("GET")) && !x->request.is_head) {
-		x->verdict.allow = "GET, HEAD";
-		reply_status(x, 405);
+		reply_wrong_method(x, "GET, HEAD");
 		return;
 	}
 	if (!log_query_parse(&query, x->request.query, &e)) {

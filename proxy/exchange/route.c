@@ -45,7 +45,7 @@ is_our_host(const struct proxy *p, struct str authority)
 	return false;
 }
 
-/* 0: not the host of a port. */
+/* Returns the port of the host of a port; 0 for other hosts. */
 static uint16_t
 find_port(const struct proxy *p, struct str authority)
 {
@@ -76,11 +76,11 @@ is_for_ssh(const struct route *route)
 					      route->endpoint == AUTH_ENDPOINT_DEVICE_END));
 }
 
-/* Some endpoints exist at the workspace's own host only: those which redirect to a port's host or
- * share one, where there are ports, and those for SSH, where it is turned on. The keys of
- * assertions exist where these are turned on. */
+/* Whether the endpoint does not exist at this host. Endpoints for ports and for SSH exist only at
+ * the workspace's own host, and only with PORTS or SSH; the keys of assertions only with ASSERTION.
+ */
 static bool
-is_elsewhere(const struct proxy *p, const struct route *route, uint16_t port)
+is_missing(const struct proxy *p, const struct route *route, uint16_t port)
 {
 	bool is_of_ports = route->kind == ROUTE_AUTH && (route->endpoint == AUTH_ENDPOINT_PORT ||
 							 route->endpoint == AUTH_ENDPOINT_SHARE);
@@ -100,7 +100,7 @@ route_endpoint(const struct proxy *p, struct str path, uint16_t port)
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (str_equal(endpoints[i].path, path))
 			route = endpoints[i].route;
-	if (is_elsewhere(p, &route, port))
+	if (is_missing(p, &route, port))
 		route.kind = ROUTE_UNKNOWN;
 	route.port = port;
 	return route;

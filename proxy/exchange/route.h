@@ -11,9 +11,9 @@
 
 enum route_kind {
 	ROUTE_MISDIRECTED, /* unknown Host: 421 */
-	ROUTE_NO_PORT,	   /* that of a port of ours which PORTS does not have: 421 */
+	ROUTE_NO_PORT,	   /* the host of a port that is not in PORTS: 421 */
 	ROUTE_AUTH,	   /* an endpoint of auth */
-	ROUTE_RELAY,	   /* an endpoint of the relay, which has no others but the next */
+	ROUTE_RELAY,	   /* an endpoint of the relay */
 	ROUTE_BROKER,	   /* the relay's token broker, for sidecars */
 	ROUTE_WORKSPACE,   /* <prefix>/workspace, after authentication */
 	ROUTE_SSH,	   /* <prefix>/ssh, after authentication, at the workspace's own host */
@@ -30,6 +30,7 @@ struct route {
 	uint16_t port;		     /* of a port's host; 0: the workspace's own host */
 };
 
+/* Returns the route of a request. */
 struct route route_find(const struct proxy *p, const struct request_head *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answer is collected in a bounded buffer; bytes after it in the same read are already SSH.
+ * Collects the answer in a bounded buffer. Bytes after the answer in the same read belong to SSH.
  */
 #include "proxy/tunnel/ssh_link.h"
 
@@ -19,10 +19,10 @@ struct ssh_link {
 	void *arg;
 	struct conn conn;
 	struct loop_timer timer;
-	struct buf answer; /* incomplete */
-	bool is_connect;
+	struct buf answer; /* received so far */
+	bool is_connect;   /* an SSH connection follows the answer */
 	bool has_answer;
-	bool is_over; /* freed, or the handler was told of the end */
+	bool is_over; /* freed, or on_end or on_failed was called */
 };
 
 static void
@@ -43,7 +43,7 @@ fail_with(struct ssh_link *link, enum err_code code, const char *sentence)
 	fail(link, &e);
 }
 
-/* Of two sentences, that which names the server. */
+/* Fails with the message for the kind of server. */
 static void
 fail_by_server(struct ssh_link *link, enum err_code code, const char *helper, const char *sshd)
 {
@@ -73,7 +73,7 @@ on_timer(void *arg)
 		       SSH_LINK_LATE_SSHD);
 }
 
-/* Returns the bytes used: up to the end of the line. */
+/* Consumes data up to the end of the answer's line. Returns the number of bytes consumed. */
 static size_t
 take_answer(struct ssh_link *link, struct str data)
 {
@@ -81,16 +81,13 @@ take_answer(struct ssh_link *link, struct str data)
 	struct ssh_answer answer;
 	size_t used = end == SIZE_MAX ? data.len : end + 1;
 
-	if (!buf_add_str(&link->answer, str_take(data, end))) {
+	if (!buf_add_str(&link->answer, str_take(data, end)) ||
+	    (end != SIZE_MAX && !ssh_answer_parse(buf_view(&link->answer), &answer, NULL))) {
 		fail_with(link, ERR_PROTOCOL, SSH_LINK_BAD_ANSWER);
 		return used;
 	}
 	if (end == SIZE_MAX)
 		return used;
-	if (!ssh_answer_parse(buf_view(&link->answer), &answer, NULL)) {
-		fail_with(link, ERR_PROTOCOL, SSH_LINK_BAD_ANSWER);
-		return used;
-	}
 	link->has_answer = true;
 	if (link->is_connect && answer.is_ok)
 		loop_timer_start(&link->timer, SSH_LINK_GREETING_MS);
@@ -100,8 +97,8 @@ take_answer(struct ssh_link *link, struct str data)
 	return used;
 }
 
-/* sshd speaks first, and begins so (RFC 4253 section 4.2). The greeting belongs to the SSH
- * connection. Returns the bytes used. */
+/* Checks the identification string that sshd sends first (RFC 4253 section 4.2). It belongs to the
+ * SSH connection. Returns the number of bytes consumed. */
 static size_t
 take_greeting(struct ssh_link *link, struct str data)
 {
@@ -130,7 +127,7 @@ on_end(struct ssh_link *link)
 static void
 pass_bytes(struct ssh_link *link, char *data, size_t len)
 {
-	loop_timer_stop(&link->timer); /* it has greeted */
+	loop_timer_stop(&link->timer); /* sshd has sent its first bytes */
 	link->handler->on_bytes(data, len, link->arg);
 }
 
@@ -203,8 +200,9 @@ static const struct conn_ops conn_ops = {
 	.on_failed = on_conn_failed,
 };
 
-/* Whether the user who listens may be the workspace's. Where everyone may make files in the
- * directory, its owner says nothing, and anyone counts. */
+/* Whether the listening process may be that of the workspace: it runs as our user, as the
+ * configured one, or as the owner of the socket's directory. If others may create files in the
+ * directory, any user is accepted. */
 static bool
 is_trusted_peer(const struct ssh_link *link)
 {

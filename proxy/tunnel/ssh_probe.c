@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 #define PAUSE_MS 1000u
-/* sshd may hold connections that come to nothing against their address (PerSourcePenalties). */
+/* sshd may penalize addresses whose connections do not authenticate (PerSourcePenalties). */
 #define SSHD_PAUSE_MS 30000u
 
 struct ssh_probe {
 	struct loop *loop;
 	struct deferred_free_queue *deferred_frees;
 	const struct ssh_server *server;
-	struct ssh_link *link; /* NULL: no question under way */
+	struct ssh_link *link; /* NULL: no probe is running */
 	uint64_t asked_ms;
 	char problem[SSH_SENTENCE_MAX + 1];
 	char user[SSH_USER_MAX + 1];

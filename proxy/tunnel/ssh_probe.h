@@ -9,22 +9,23 @@
 
 struct ssh_probe;
 
-/* server outlives it. */
+/* server outlives the probe. NULL without memory. */
 struct ssh_probe *ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 				const struct ssh_server *server, struct err *e) MUST_CHECK;
 void ssh_probe_free(struct ssh_probe *p); /* NULL is fine */
 
 const struct ssh_server *ssh_probe_server(const struct ssh_probe *p);
 
-/* Asks in the background, at most once a second; an sshd that runs, every half minute. */
+/* Starts a probe in the background, at most once a second; for an sshd that responds, at most every
+ * 30 seconds. */
 void ssh_probe_ask(struct ssh_probe *p);
 
-/* What the last answer said is wrong; NULL: nothing, or not asked yet. Valid until the loop runs
- * again. */
+/* Returns the problem that the last probe found; NULL: none, or no result yet. Valid until the
+ * event loop runs again. */
 const char *ssh_probe_problem(const struct ssh_probe *p);
 
-/* The user's name in the workspace, by the last answer that had one; NULL: not known. Valid as
- * long. */
+/* Returns the user name in the workspace, from the last answer that had one; NULL: not known. Valid
+ * until the event loop runs again. */
 const char *ssh_probe_user(const struct ssh_probe *p);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds responses from the verdict and the state of the workspace. All leave through send_reply.
+ * Builds responses from the verdict and the state of the workspace. send_reply sends all of them.
  */
 #include "proxy/exchange/response/reply.h"
 
@@ -75,7 +75,8 @@ add_challenge(struct exchange *x, unsigned status, struct headers *h)
 		add(h, "WWW-Authenticate", value);
 }
 
-/* h holds the fields of this response and has room for the common ones. Ends the exchange. */
+/* Sends the response with the fields of h, which has room for the common ones. Finishes the
+ * exchange. */
 static void
 send_reply(struct exchange *x, unsigned status, struct headers *h, struct str body)
 {
@@ -108,7 +109,7 @@ send_without_memory(struct exchange *x)
 	send_reply(x, 500, &h, STR_NONE);
 }
 
-/* False: the answer is 500, for want of memory. */
+/* Prepares a list of fields. Without memory replies with 500 and returns false. */
 static bool
 begin(struct exchange *x, struct headers *h)
 {
@@ -193,7 +194,7 @@ reply_redirect(struct exchange *x, unsigned status, const char *location)
 	send_reply(x, status, &h, STR_NONE);
 }
 
-/* As HTML or JSON. */
+/* Sends the page as HTML, or as JSON to API clients. */
 static void
 send_page(struct exchange *x, struct page *page)
 {
@@ -241,7 +242,7 @@ reply_preflight(struct exchange *x)
 	send_reply(x, 204, &h, STR_NONE);
 }
 
-/* Programs may not know which origin answered them, so they get the whole address. */
+/* Makes a path an absolute URL, for API clients that do not know the origin of the response. */
 static const char *
 absolute(struct exchange *x, const char *location)
 {
@@ -264,32 +265,53 @@ is_for_workspace(const struct exchange *x, unsigned status)
 	return status == 404 && x->proxy->auth != NULL && reply_is_for_person(x);
 }
 
+static struct page
+page_of(const struct exchange *x, enum page_kind kind, unsigned status)
+{
+	return (struct page){.kind = kind,
+			     .status = status,
+			     .problem = AUTH_PROBLEM_NONE,
+			     .identity = x->verdict.identity,
+			     .port = x->route.port,
+			     .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
+}
+
+/* A page that shows the progress of the clone and of the server. */
+static struct page
+progress_page_of(struct exchange *x, enum page_kind kind, unsigned status)
+{
+	struct page page = page_of(x, kind, status);
+
+	page.clone = clone_control_progress(&x->proxy->clone_control);
+	page.is_ready = upstream_is_ready(exchange_server(x));
+	page.reason = x->route.port == 0 ? ide_status_reason(x->proxy) : NULL;
+	return page;
+}
+
 void
 reply_problem(struct exchange *x, unsigned status, enum auth_problem problem)
 {
-	struct page page = {.kind = PAGE_ERROR,
-			    .status = status,
-			    .problem = problem,
-			    .identity = x->verdict.identity,
-			    .port = x->route.port,
-			    .sign_in_location =
-				    is_for_workspace(x, status) ? absolute(x, "/") : NULL,
-			    .retry_after_s = status == 503 ? RETRY_AFTER_S : 0};
+	struct page page = page_of(x, PAGE_ERROR, status);
 
+	page.problem = problem;
+	page.sign_in_location = is_for_workspace(x, status) ? absolute(x, "/") : NULL;
 	send_page(x, &page);
 }
 
 void
 reply_detail(struct exchange *x, unsigned status, const char *detail)
 {
-	struct page page = {.kind = PAGE_ERROR,
-			    .status = status,
-			    .problem = AUTH_PROBLEM_NONE,
-			    .identity = x->verdict.identity,
-			    .port = x->route.port,
-			    .detail = detail};
+	struct page page = page_of(x, PAGE_ERROR, status);
 
+	page.detail = detail;
 	send_page(x, &page);
+}
+
+void
+reply_wrong_method(struct exchange *x, const char *allowed)
+{
+	x->verdict.allow = allowed;
+	reply_problem(x, 405, AUTH_PROBLEM_METHOD);
 }
 
 void
@@ -311,44 +333,20 @@ reply_stream_head(struct exchange *x, const char *content_type)
 		&(struct response_head){.status = 200, .headers = h, .body = BODY_STREAM});
 }
 
-/* Others than users of the workspace do not learn how its clone is doing. */
-static void
-reply_port_waiting(struct exchange *x)
-{
-	struct page page = {
-		.kind = PAGE_ERROR,
-		.status = 503,
-		.problem = AUTH_PROBLEM_NONE,
-		.port = x->route.port,
-		.detail = "The server on this port does not respond yet.",
-		.retry_after_s = RETRY_AFTER_S,
-	};
-
-	send_page(x, &page);
-}
-
+/* Only users of the workspace see the progress of its clone; guests of a port do not. */
 void
 reply_waiting(struct exchange *x)
 {
 	if (!exchange_is_of_user(x)) {
-		reply_port_waiting(x);
+		reply_detail(x, 503, "The server on this port does not respond yet.");
 		return;
 	}
-	struct page page = {
-		.kind = PAGE_WORKSPACE,
-		.status = 503,
-		.identity = x->verdict.identity,
-		.clone = clone_control_progress(&x->proxy->clone_control),
-		.port = x->route.port,
-		.is_ready = upstream_is_ready(exchange_server(x)),
-		.reason = x->route.port == 0 ? ide_status_reason(x->proxy) : NULL,
-		.retry_after_s = RETRY_AFTER_S,
-	};
+	struct page page = progress_page_of(x, PAGE_WORKSPACE, 503);
 
 	send_page(x, &page);
 }
 
-/* Host and path without ".git", for display. */
+/* Returns host and path of the repository without ".git", for display. */
 static struct str
 name_repository(struct exchange *x)
 {
@@ -382,17 +380,9 @@ reply_status_page(struct exchange *x)
 		status.ssh_problem = ssh_probe_problem(p->ssh_probe);
 		status.ssh_user = ssh_probe_user(p->ssh_probe);
 	}
-	struct page page = {
-		.kind = PAGE_STATUS,
-		.status = 200,
-		.identity = x->verdict.identity,
-		.clone = clone_control_progress(&p->clone_control),
-		.port = x->route.port,
-		.is_ready = upstream_is_ready(exchange_server(x)),
-		.reason = x->route.port == 0 ? ide_status_reason(p) : NULL,
-		.session = &status,
-	};
+	struct page page = progress_page_of(x, PAGE_STATUS, 200);
 
+	page.session = &status;
 	send_page(x, &page);
 }
 
@@ -400,20 +390,15 @@ static void
 reply_auth_page(struct exchange *x, enum page_kind kind)
 {
 	const struct auth_verdict *v = &x->verdict;
-	struct page page = {
-		.kind = kind,
-		.status = v->status,
-		.problem = v->problem,
-		.identity = v->identity,
-		.port = x->route.port,
-		.is_guest = v->is_guest,
-		.sign_in_location = absolute(x, v->location),
-		.gitlab_url = v->gitlab_url,
-		.detail = v->detail,
-		.retry_after_s = v->retry_after_s,
-		.device = v->device_page,
-	};
+	struct page page = page_of(x, kind, v->status);
 
+	page.problem = v->problem;
+	page.is_guest = v->is_guest;
+	page.sign_in_location = absolute(x, v->location);
+	page.gitlab_url = v->gitlab_url;
+	page.detail = v->detail;
+	page.retry_after_s = v->retry_after_s;
+	page.device = v->device_page;
 	send_page(x, &page);
 }
 
@@ -424,8 +409,8 @@ add_view(struct headers *h, const char *name, struct str value)
 		headers_add_own(h, str_from(name), value);
 }
 
-/* An endpoint's own answer. That of "auth" names the user, for nginx's auth_request and Traefik's
- * forwardAuth. */
+/* Sends the JSON of an endpoint. The endpoint "auth" also sends the user's name in header fields,
+ * for nginx's auth_request and Traefik's forwardAuth. */
 static void
 reply_endpoint(struct exchange *x)
 {
