@@ -13,9 +13,8 @@
 
 struct auth_session;
 
-/*
- * Returns the value of the index-th header of this name (in lower case); STR_NONE: there is none.
- */
+/* Returns the value of the index-th header of this name (in lower case); STR_NONE: there is
+ * none. */
 typedef struct str auth_header_fn(const void *arg, struct str lower_name, size_t index);
 
 struct auth_facts {

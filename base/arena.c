@@ -15,9 +15,8 @@
 
 /* The block header, the block and malloc's own header fill one page. */
 #define BLOCK_BYTES (4096u - 64u)
-/*
- * Larger allocations get a block of their own, so that the rest of the current block is not lost.
- */
+/* Larger allocations get a block of their own, so that the rest of the current block is not
+ * lost. */
 #define LARGE_BYTES (BLOCK_BYTES / 4)
 #define SPARES_MAX  32
 

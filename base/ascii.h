@@ -90,6 +90,13 @@ ascii_has_control(struct str s)
 	return false;
 }
 
+/* Whether every byte is a character of base64url (RFC 4648 section 5). True for an empty string. */
+static inline bool
+ascii_all_base64url(struct str s)
+{
+	return ascii_all_alnum_or(s, STR("-_"));
+}
+
 /* Whether every byte is a printable character other than the space. True for an empty string. */
 static inline bool
 ascii_all_visible(struct str s)

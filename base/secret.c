@@ -78,9 +78,8 @@ take_pages(size_t len)
 	return pages;
 }
 #else
-/*
- * Returns ordinary memory on systems that can't exclude pages from core dumps. NULL: out of memory.
- */
+/* Returns ordinary memory on systems that can't exclude pages from core dumps. NULL: out of
+ * memory. */
 static void *
 take_pages(size_t len)
 {

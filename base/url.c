@@ -253,9 +253,8 @@ url_encode(struct buf *out, struct str s)
 	return buf_is_ok(out);
 }
 
-/*
- * Removes one character from the text, which is not empty, and decodes it; -1: malformed encoding.
- */
+/* Removes one character from the text, which is not empty, and decodes it; -1: malformed
+ * encoding. */
 static int
 next_decoded(struct str *s, bool plus_is_space)
 {
@@ -368,9 +367,8 @@ decode_leniently(struct str s, char *out)
 	return (struct str){out, len};
 }
 
-/*
- * Checks the text as it is, decoded, and decoded twice. Only the first decoding may produce spaces.
- */
+/* Checks the text as it is, decoded, and decoded twice. Only the first decoding may produce
+ * spaces. */
 static bool
 is_clean_when_decoded(struct str s, bool is_path)
 {

@@ -13,12 +13,6 @@
 #define STATE_MAX 64u
 
 static bool
-is_base64url(struct str s)
-{
-	return ascii_all_alnum_or(s, STR("-_"));
-}
-
-static bool
 is_port(struct str s)
 {
 	uint64_t port;
@@ -29,13 +23,13 @@ is_port(struct str s)
 static bool
 is_challenge(struct str s)
 {
-	return s.len == DEVICE_CHALLENGE_LEN && is_base64url(s);
+	return s.len == DEVICE_CHALLENGE_LEN && ascii_all_base64url(s);
 }
 
 static bool
 is_state(struct str s)
 {
-	return s.len <= STATE_MAX && is_base64url(s);
+	return s.len <= STATE_MAX && ascii_all_base64url(s);
 }
 
 /* Device names are shown to users, so only printable ASCII. */

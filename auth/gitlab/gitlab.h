@@ -76,9 +76,8 @@ struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab
 struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/*
- * As gitlab_check_project, for a group (its id or full path). Membership of a parent group counts.
- */
+/* As gitlab_check_project, for a group (its id or full path). Membership of a parent group
+ * counts. */
 struct gitlab_call *gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who,
 				       const char *group, gitlab_done_fn *done,
 				       void *arg) MUST_CHECK;

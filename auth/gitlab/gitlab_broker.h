@@ -22,9 +22,8 @@ bool gitlab_broker_build_address(struct gitlab *g) MUST_CHECK;
 struct gitlab_call *gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/*
- * kind: AUTH_ASKS_REFRESH with a wrapped token and modes, or AUTH_ASKS_REVOKE with an access token.
- */
+/* kind: AUTH_ASKS_REFRESH with a wrapped token and modes, or AUTH_ASKS_REVOKE with an access
+ * token. */
 struct gitlab_call *gitlab_broker_send_token(struct gitlab *g, const struct gitlab_question *what,
 					     const struct secret *token, gitlab_done_fn *done,
 					     void *arg) MUST_CHECK;

@@ -53,12 +53,6 @@ flow_wipe(struct flow *f)
 	secret_wipe(f, sizeof(*f));
 }
 
-static bool
-is_base64url(struct str s)
-{
-	return ascii_all_alnum_or(s, STR("-_"));
-}
-
 bool
 flow_parse_state(struct flow_state *s, struct str text)
 {
@@ -73,7 +67,7 @@ flow_parse_state(struct flow_state *s, struct str text)
 	if (!str_next(&rest, '.', &s->id) || !flow_jar_is_id(s->id, FLOW_ID_LEN))
 		return false;
 	if (!str_next(&rest, '.', &s->random) || s->random.len != FLOW_RANDOM_LEN ||
-	    !is_base64url(s->random))
+	    !ascii_all_base64url(s->random))
 		return false;
 	if (!str_next(&rest, '.', &round) ||
 	    !str_to_u64(round, 0, FLOW_ROUNDS_PARALLEL_MAX, &number))

@@ -77,9 +77,8 @@ bool flow_is_good_target(struct str target, struct str prefix);
  * our endpoints but that of ports. Other targets lose their query, or become "/". */
 void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
 
-/*
- * Copies the origin-form target of a request to this host, unchanged. False: too long; out is "/".
- */
+/* Copies the origin-form target of a request to this host, unchanged. False: too long; out is
+ * "/". */
 bool flow_set_request_target(char out[FLOW_TARGET_MAX + 1], struct str target) MUST_CHECK;
 
 /* Returns the location of a target on this host: the target itself, or its absolute URL if a

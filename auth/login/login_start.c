@@ -127,9 +127,8 @@ count_login(struct auth *a, const struct auth_facts *facts, enum auth_metrics_lo
 		login_count(a, outcome);
 }
 
-/*
- * Formats the URL with the percent-encoded target in "rd". NULL: the target is too long for a URL.
- */
+/* Formats the URL with the percent-encoded target in "rd". NULL: the target is too long for a
+ * URL. */
 static const char *
 format_start_url(const struct auth *a, struct str target, struct arena *arena)
 {

@@ -13,9 +13,8 @@
  * is valid. */
 struct str session_cookie(const struct auth_session *s);
 
-/*
- * Appends the text of the cookie for the host that facts name, which is valid for that host only.
- */
+/* Appends the text of the cookie for the host that facts name, which is valid for that host
+ * only. */
 bool session_seal_cookie(const struct auth_session *s, const struct auth_facts *facts,
 			 struct buf *out, struct err *e) MUST_CHECK;
 

@@ -77,9 +77,8 @@ bool session_tokens_need_refresh(const struct session_tokens *t);
 /* Whether the token lasts long enough for a request of git that began at asked_ms. A token received
  * after that does, however short its lifetime is. */
 bool session_tokens_suffice(const struct session_tokens *t, uint64_t asked_ms);
-/*
- * Whether git may trigger a refresh now: not while the token is leased, nor again within the delay.
- */
+/* Whether git may trigger a refresh now: not while the token is leased, nor again within the
+ * delay. */
 bool session_tokens_may_refresh_for_git(const struct session_tokens *t);
 void session_tokens_note_refresh_for_git(struct session_tokens *t);
 /* Git may not trigger a refresh before until_ms (monotonic clock). */

@@ -22,9 +22,8 @@ struct port_shares_options {
 	void *arg;
 };
 
-/*
- * Restores the stored shares that the settings still allow. What options point to must outlive it.
- */
+/* Restores the stored shares that the settings still allow. What options point to must outlive
+ * it. */
 struct port_shares *port_shares_new(const struct port_shares_options *options,
 				    struct err *e) MUST_CHECK;
 void port_shares_free(struct port_shares *all); /* ends no share; does nothing for NULL */

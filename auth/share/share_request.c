@@ -72,9 +72,8 @@ add_scalar(const struct json_node *node, struct buf *out)
 	return json_get_int(node, "", &number, NULL) && buf_addf(out, "%lld", (long long)number);
 }
 
-/*
- * Adds a value of users, which may be an array. An empty list does not mean those of the settings.
- */
+/* Adds a value of users, which may be an array. An empty list does not mean those of the
+ * settings. */
 static bool
 add_value(const struct json_node *node, enum share_field field, struct buf *out)
 {

@@ -15,9 +15,8 @@ void conf_print_help(const struct conf_table *table, FILE *out);
  * link. */
 bool conf_is_markup(struct str text, size_t at);
 
-/*
- * Prints Markdown as plain text, wrapped and indented. The cursor is at `column` of the first line.
- */
+/* Prints Markdown as plain text, wrapped and indented. The cursor is at `column` of the first
+ * line. */
 void conf_print_wrapped(const char *text, int column, int indent, FILE *out);
 
 #endif

@@ -7,9 +7,8 @@
 
 #include "base/conf/conf.h"
 
-/*
- * Prints a line of text without Markdown; escapes what man(7) would read as a request or an escape.
- */
+/* Prints a line of text without Markdown; escapes what man(7) would read as a request or an
+ * escape. */
 void conf_man_print_text(struct str text, FILE *out);
 
 /* Prints a section for each group of settings, without refused ones. */

@@ -12,9 +12,8 @@
  * memory is too low. */
 bool crypto_memory_protect(void);
 
-/*
- * Between these calls, memory that OpenSSL frees in this thread is wiped. Calls may not be nested.
- */
+/* Between these calls, memory that OpenSSL frees in this thread is wiped. Calls may not be
+ * nested. */
 void crypto_memory_wipe_begin(void);
 void crypto_memory_wipe_end(void);
 

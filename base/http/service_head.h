@@ -23,9 +23,8 @@ struct service_head {
 	bool wants_close; /* Connection: close */
 };
 
-/*
- * Parses a head that ends with its empty line. Returns 0, or the status that refuses the request.
- */
+/* Parses a head that ends with its empty line. Returns 0, or the status that refuses the
+ * request. */
 unsigned service_head_read(struct str head, struct service_head *h) MUST_CHECK;
 
 /* Returns the reason phrase of a status. */

@@ -83,9 +83,8 @@ log_set_level(enum log_level level)
 	sink.level = level;
 }
 
-/*
- * Opens the same pipe or terminal again, with flags of our own. -1: the system does not allow it.
- */
+/* Opens the same pipe or terminal again, with flags of our own. -1: the system does not allow
+ * it. */
 static int
 open_anew(int fd)
 {

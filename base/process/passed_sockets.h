@@ -28,9 +28,8 @@ struct passed_sockets {
  */
 bool passed_sockets_receive(struct passed_sockets *p, struct err *e) MUST_CHECK;
 
-/*
- * As passed_sockets_receive, from the texts of these variables. The descriptors start at first_fd.
- */
+/* As passed_sockets_receive, from the texts of these variables. The descriptors start at
+ * first_fd. */
 bool passed_sockets_parse(struct passed_sockets *p, const char *fds, const char *names,
 			  int first_fd, struct err *e) MUST_CHECK;
 

@@ -358,9 +358,8 @@ history_set_remote_head(const struct history *h)
 			RENAME_NOREPLACE);
 }
 
-/*
- * If the process is killed in here, the next run repeats all of it, because "due" is removed last.
- */
+/* If the process is killed in here, the next run repeats all of it, because "due" is removed
+ * last. */
 void
 history_finish(struct history *h)
 {

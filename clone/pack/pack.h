@@ -54,9 +54,8 @@ struct pack_table {
 bool pack_table_init(struct pack_table *t, struct err *e) MUST_CHECK;
 void pack_table_fini(struct pack_table *t);
 
-/*
- * Appends an entry, zeroed but for its links. NULL: out of memory, or more objects than declared.
- */
+/* Appends an entry, zeroed but for its links. NULL: out of memory, or more objects than
+ * declared. */
 struct pack_entry *pack_table_add(struct pack_table *t, struct err *e) MUST_CHECK;
 
 /* Returns the index of the entry at this offset, or PACK_NONE. */

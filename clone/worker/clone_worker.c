@@ -202,9 +202,8 @@ run_git(struct worker *w)
 	return ok;
 }
 
-/*
- * Waits and reports regularly, so that the parent does not detect a stall. False: stop requested.
- */
+/* Waits and reports regularly, so that the parent does not detect a stall. False: stop
+ * requested. */
 static bool
 wait_for_attempt(struct worker *w, uint64_t delay_ms)
 {

@@ -311,9 +311,8 @@ inject_is_our_volume(struct str volume)
 	return false;
 }
 
-/*
- * Returns our volumes as the pod has them: current settings may differ from those at its creation.
- */
+/* Returns our volumes as the pod has them: current settings may differ from those at its
+ * creation. */
 static const struct node *
 find_our_volumes(struct inject *c)
 {

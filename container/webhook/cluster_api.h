@@ -48,9 +48,8 @@ struct cluster_answer {
 	const struct err *e;
 };
 
-/*
- * Called from the loop once for each request that is not cancelled. It may start the next request.
- */
+/* Called from the loop once for each request that is not cancelled. It may start the next
+ * request. */
 typedef void cluster_done_fn(const struct cluster_answer *answer, void *arg);
 
 struct cluster_api *cluster_api_new(struct loop *l, const struct cluster_api_options *options,

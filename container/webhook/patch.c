@@ -121,9 +121,8 @@ nth(const struct node *list, size_t n)
 	return c;
 }
 
-/*
- * Returns how many elements at the end are equal, not counting the first `head` elements of both.
- */
+/* Returns how many elements at the end are equal, not counting the first `head` elements of
+ * both. */
 static size_t
 common_tail(const struct node *before, const struct node *after, size_t head)
 {

@@ -25,9 +25,8 @@ struct service_certificate {
 	struct secret *key;
 };
 
-/*
- * Creates a certificate for the names of the service, which is valid; it is valid for lifetime_s.
- */
+/* Creates a certificate for the names of the service, which is valid; it is valid for
+ * lifetime_s. */
 bool service_certificate_make(struct service_certificate *s, const char *service,
 			      uint64_t lifetime_s, struct err *e) MUST_CHECK;
 void service_certificate_fini(struct service_certificate *s);

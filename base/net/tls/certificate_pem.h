@@ -9,9 +9,8 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-/*
- * Removes the next certificate, from its first to its last dash, from *rest. False: there is none.
- */
+/* Removes the next certificate, from its first to its last dash, from *rest. False: there is
+ * none. */
 bool certificate_pem_next(struct str *rest, struct str *pem);
 
 /* Reads notBefore and notAfter as seconds since 1970 UTC. False: the certificate can't be read. */

@@ -107,9 +107,8 @@ void tls_session_close(struct tls_session *s); /* adds close_notify to the outpu
 struct str tls_session_output(const struct tls_session *s);
 void tls_session_sent(struct tls_session *s, size_t len);
 
-/*
- * After the handshake: whether the client resumed an earlier session, and whether it chose HTTP/2.
- */
+/* After the handshake: whether the client resumed an earlier session, and whether it chose
+ * HTTP/2. */
 bool tls_session_is_resumed(const struct tls_session *s);
 bool tls_session_is_http2(const struct tls_session *s);
 

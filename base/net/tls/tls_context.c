@@ -31,9 +31,8 @@
 #define ALPN_HTTP2  "\x02h2"
 #define ALPN_HTTP11 "\x08http/1.1"
 
-/*
- * Selects a protocol. A client that offers protocols must offer one of ours (RFC 7301 section 3.2).
- */
+/* Selects a protocol. A client that offers protocols must offer one of ours (RFC 7301 section
+ * 3.2). */
 static int
 select_protocol(struct str ours, const unsigned char **chosen, unsigned char *chosen_len,
 		const unsigned char *offered, unsigned offered_len)
@@ -86,9 +85,8 @@ check_readable(const char *file, struct err *e)
 	return true;
 }
 
-/*
- * Reads a key without stdio, whose buffer is not wiped. NULL is handled like text that is no key.
- */
+/* Reads a key without stdio, whose buffer is not wiped. NULL is handled like text that is no
+ * key. */
 static struct secret *
 read_key(const char *file)
 {

@@ -211,9 +211,8 @@ browser_drop(struct browser *b, size_t i)
 	memmove(b->values[i], b->values[b->count], sizeof(b->values[i]));
 }
 
-/*
- * Stores a Set-Cookie as a browser does, and checks the attributes that all our cookies must have.
- */
+/* Stores a Set-Cookie as a browser does, and checks the attributes that all our cookies must
+ * have. */
 static void
 browser_take(struct browser *b, const char *set_cookie)
 {

@@ -90,9 +90,8 @@ test_long_bodies(void **state)
 	assert_has(answer, "\r\nAllow: GET, HEAD\r\n");
 }
 
-/*
- * The source is not asked for pieces that the client does not read, and the connection times out.
- */
+/* The source is not asked for pieces that the client does not read, and the connection times
+ * out. */
 static void
 test_a_client_who_does_not_read_a_long_body(void **state)
 {

@@ -159,9 +159,8 @@ is_refused(void *mapped)
 	return mapped == MAP_FAILED && errno == EPERM;
 }
 
-/*
- * Neither written memory, nor a writable file, nor mapping one over another gives executable code.
- */
+/* Neither written memory, nor a writable file, nor mapping one over another gives executable
+ * code. */
 static int
 make_code(const void *arg)
 {
