@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Life cycle and sending side of a conn. Plain data is sent with one system
- * call for buffered and new bytes; TLS encrypts into memory and sends several
- * records at once. The event loop is asked for writability only after a short
- * write.
+ * Life cycle and sending side of a conn. Sends buffered and new plain data with one system call.
+ * TLS encrypts into memory and sends several records at once. Waits for writability only after a
+ * short write.
  */
 #include "proxy/conn/conn.h"
 
@@ -14,13 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Data up to this size is copied behind buffered data, to share a TLS record
- * with it. */
+/* Data up to this size is appended to buffered data, so that both share a TLS record. */
 #define COALESCE_MAX 4096u
 
-/* Of a connection to a server in the same pod: fixed, because the kernel would
- * let it grow to tens of megabytes where the browser is slower than the server.
- */
+/* Receive buffer of connections to servers in the same pod. Fixed, because the kernel would grow it
+ * to tens of megabytes if the browser is slower than the server. */
 #define RECEIVE_BUFFER_BYTES (512 * 1024)
 
 static void on_io(void *arg, unsigned ready);
@@ -55,8 +52,8 @@ update_interest(struct conn *c)
 	loop_io_want(&c->io, wanted);
 }
 
-/* on_failed is called from the event loop: a send must not free the conn under
- * its caller. */
+/* Reports the failure from the event loop: a send must not free the conn while its caller uses it.
+ */
 static void
 fail_deferred(struct conn *c, enum err_code code)
 {
@@ -78,17 +75,11 @@ attach_fd(struct conn *c, int fd, enum conn_state state)
 	update_interest(c);
 }
 
-/* Unix sockets have a fixed buffer and refuse the option. */
-static void
-bound_unsent(int fd, int max)
-{
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max, sizeof(max));
-}
-
+/* Unix sockets refuse the option: their buffer has a fixed size. */
 void
 conn_limit_unsent(const struct conn *c, int bytes)
 {
-	bound_unsent(c->fd, bytes);
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 bool
@@ -101,13 +92,13 @@ conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e)
 			return false;
 		}
 	}
-	bound_unsent(fd, CONN_UNSENT_MAX);
 	attach_fd(c, fd, tls == NULL ? CONN_OPEN : CONN_HANDSHAKING);
+	conn_limit_unsent(c, CONN_UNSENT_MAX);
 	return true;
 }
 
 bool
-conn_connect(struct conn *c, const struct address *address, struct err *e)
+conn_connect(struct conn *c, const struct address *address, struct tls_context *tls, struct err *e)
 {
 	int one = 1;
 	int received_max = RECEIVE_BUFFER_BYTES;
@@ -118,9 +109,8 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 	if (!address_is_unix(address)) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &received_max, sizeof(received_max));
-		bound_unsent(fd, CONN_UNSENT_MAX);
 	}
-	/* Unix sockets connect at once; on_open still comes from the event loop. */
+	/* Unix sockets connect immediately; on_open is still called from the event loop. */
 	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) != 0 &&
 	    errno != EINPROGRESS) {
 		int error = errno;
@@ -130,15 +120,10 @@ conn_connect(struct conn *c, const struct address *address, struct err *e)
 		return false;
 	}
 	attach_fd(c, fd, CONN_CONNECTING);
-	return true;
-}
-
-bool
-conn_connect_tls(struct conn *c, const struct address *address, struct tls_context *tls,
-		 struct err *e)
-{
+	if (!address_is_unix(address))
+		conn_limit_unsent(c, CONN_UNSENT_MAX);
 	c->tls_client = tls;
-	return conn_connect(c, address, e);
+	return true;
 }
 
 void
@@ -209,8 +194,8 @@ conn_queue(struct conn *c, struct str data)
 		fail_deferred(c, ERR_MEMORY);
 }
 
-/* One system call for buffered and new bytes; buffers what was not sent. False
- * when blocked or failed. */
+/* Sends buffered bytes and data with one system call, and buffers the rest. False if blocked or
+ * failed. */
 static bool
 send_plain(struct conn *c, struct str data)
 {
@@ -247,8 +232,7 @@ send_plain(struct conn *c, struct str data)
 	return c->out.len == 0;
 }
 
-/* Encrypts buffered bytes and data. Small data shares a record with the
- * buffered bytes. */
+/* Encrypts buffered bytes and data. Small data shares a record with the buffered bytes. */
 static bool
 encrypt(struct conn *c, struct str data)
 {
@@ -292,8 +276,8 @@ send_records(struct conn *c)
 static bool
 send_tls(struct conn *c, struct str data)
 {
-	/* Encrypting more while records are unsent would only copy the plaintext
-	 * twice. */
+	/* While records are unsent, buffers plaintext: encrypting it now would only copy it twice.
+	 */
 	if (c->blocked)
 		return send_records(c) && encrypt(c, STR_NONE) && send_records(c);
 	return encrypt(c, data) && send_records(c);
@@ -315,7 +299,7 @@ send_now(struct conn *c, struct str data)
 	update_interest(c);
 }
 
-/* While blocked only on_writable sends, so that on_drained is called. */
+/* While blocked, only on_writable sends, which then calls on_drained. */
 void
 conn_send(struct conn *c, struct str data)
 {

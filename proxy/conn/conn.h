@@ -38,13 +38,12 @@ struct conn {
 	const struct conn_ops *ops;
 	void *arg;
 	struct tls_session *tls;	/* NULL: plain, or not connected yet */
-	struct tls_context *tls_client; /* of a handshake that follows connecting; NULL: none */
-	/* Application bytes not sent, or with TLS not encrypted yet. */
-	struct buf out;
+	struct tls_context *tls_client; /* for the handshake after connecting; NULL: plain */
+	struct buf out;			/* bytes not sent yet; with TLS, not encrypted yet */
 	int fd;
 	enum conn_state state;
 	bool reading;	     /* on_readable is enabled */
-	bool blocked;	     /* the kernel did not take everything */
+	bool blocked;	     /* the kernel's send buffer is full */
 	bool may_hold_bytes; /* the last read may have left bytes unread */
 	enum err_code error_code;
 	uint32_t read_max;	 /* bytes per read */
@@ -53,53 +52,54 @@ struct conn {
 	struct conn_warm warm; /* with TLS */
 };
 
-#define CONN_OUT_MAX (1024u * 1024u) /* of out; callers stop long before: conn_is_blocked */
+#define CONN_OUT_MAX (1024u * 1024u) /* limit of out; callers stop earlier, at conn_is_blocked */
 
-/* Limit of what the kernel buffers for a slow receiver, besides what is in flight. */
+/* Limit of bytes that the kernel buffers for a slow receiver, without those in flight. */
 #define CONN_UNSENT_MAX (512 * 1024)
 
 /* Initializes a closed conn. */
 void conn_init(struct conn *c, struct loop *l, const struct conn_ops *ops, void *arg);
 
-/* Owns the accepted descriptor, also on failure. With tls, on_open follows; else it is open. */
+/* Takes ownership of the accepted descriptor, even on failure. With tls, on_open is called after
+ * the handshake; with NULL the conn is open at once. */
 bool conn_accept(struct conn *c, int fd, struct tls_context *tls, struct err *e) MUST_CHECK;
 
-/* Starts connecting. Data sent before on_open is buffered. */
-bool conn_connect(struct conn *c, const struct address *address, struct err *e) MUST_CHECK;
+/* Starts connecting, with tls NULL for a plain connection. on_open is called after the TLS
+ * handshake. Buffers data that is sent before. The context outlives the conn. */
+bool conn_connect(struct conn *c, const struct address *address, struct tls_context *tls,
+		  struct err *e) MUST_CHECK;
 
-/* The same with TLS: on_open follows the handshake. The context outlives the conn. */
-bool conn_connect_tls(struct conn *c, const struct address *address, struct tls_context *tls,
-		      struct err *e) MUST_CHECK;
-
-/* Closes at once and discards unsent data. May be called twice. */
+/* Closes immediately and discards unsent data. May be called twice. */
 void conn_close(struct conn *c);
 
 /* As conn_close, but the peer receives a reset. */
 void conn_reset(struct conn *c);
 
-/* Sends buffered data, then close_notify and FIN. Not while blocked: again from on_drained. */
+/* Sends buffered data, then close_notify and FIN. While blocked it can't: call it again from
+ * on_drained. */
 void conn_shutdown(struct conn *c);
 
 /* Enables or disables on_readable. Enabling also reports bytes that TLS has buffered. */
 void conn_want_read(struct conn *c, bool wanted);
 
-/* Appends bytes that the next conn_send or conn_flush sends. */
+/* Queues bytes, which the next conn_send or conn_flush sends. */
 void conn_queue(struct conn *c, struct str data);
 
-/* The buffer of conn_queue, for writers. Call conn_flush afterwards. */
+/* Returns the buffer of conn_queue, to append to. Call conn_flush afterwards. */
 struct buf *conn_out(struct conn *c);
 
-/* Sends the queue and then data, as far as the kernel takes it; buffers the rest. */
+/* Send queued bytes, then data, until the kernel's buffer is full; buffer the rest. */
 void conn_send(struct conn *c, struct str data);
 void conn_flush(struct conn *c);
 
-/* Sends bytes without TLS and without a retry, to a peer with which the handshake failed. */
+/* Sends bytes without TLS and without a retry, to a peer after a failed handshake. */
 void conn_send_unencrypted(const struct conn *c, struct str data);
 
-/* Bytes buffered here or in the kernel that the peer has not acknowledged. */
+/* Returns the number of bytes, buffered here or in the kernel, that the peer has not acknowledged.
+ */
 size_t conn_count_unsent(const struct conn *c);
 
-/* In place of CONN_UNSENT_MAX: what is sent later but is more urgent waits for these bytes. */
+/* Replaces CONN_UNSENT_MAX: a lower limit shortens the queue ahead of more urgent data. */
 void conn_limit_unsent(const struct conn *c, int bytes);
 
 /* Frees memory that an idle connection does not need. */

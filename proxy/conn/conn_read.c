@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receiving side of a conn. Large reads forward large bodies in few system calls, but bytes that
- * the receiver does not take are buffered. So the read size halves when the receiver is blocked
- * and grows again slowly: between two stops a kernel takes a megabyte or more.
+ * Receiving side of a conn. Large reads forward large bodies with few system calls, but bytes that
+ * the receiver can't take must be buffered. So the read size is halved when the receiver is
+ * blocked, and grows again slowly: a kernel buffers a megabyte or more before it blocks.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,8 +32,8 @@ read_plain(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 	return CONN_READ_FAILED;
 }
 
-/* Reads records until size is reached or no record is complete. Calls recv again only where more
- * bytes are likely. */
+/* Reads records until size is reached or no record is complete. Calls recv again only if more bytes
+ * are likely. */
 static enum conn_read_result
 read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 {
@@ -48,7 +48,7 @@ read_tls(struct conn *c, char *data, size_t size, size_t *got, struct err *e)
 		    !tls_session_may_receive(c->tls))
 			result = TLS_WANT_READ;
 	}
-	/* The next read reports what ended the loop: ends and failures persist. */
+	/* If the loop ended with an end or a failure, the next read reports it again. */
 	c->may_hold_bytes = result != TLS_WANT_READ;
 	*got = total;
 	if (total > 0)
@@ -121,7 +121,7 @@ conn_find_end(const struct conn *c)
 	return (look.revents & (POLLERR | POLLHUP)) != 0 ? CONN_END_BOTH : CONN_END_PEER;
 }
 
-/* Already read from the socket, but not reported yet. */
+/* Whether TLS has bytes that were read from the socket, but not by conn_read. */
 static bool
 holds_decrypted(const struct conn *c)
 {

@@ -11,9 +11,9 @@
 enum conn_read_result { CONN_READ_SOME, CONN_READ_AGAIN, CONN_READ_END, CONN_READ_FAILED };
 
 /*
- * Reads up to size bytes. CONN_READ_END is an orderly end; a TLS stream that ends without
- * close_notify is CONN_READ_FAILED. After CONN_READ_FAILED on_failed is not called: e has the
- * reason.
+ * Reads up to size bytes into data; *got is their number. CONN_READ_END is an orderly end; a TLS
+ * stream that ends without close_notify is CONN_READ_FAILED, with the reason in e. on_failed is not
+ * called then.
  */
 enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t *got,
 				struct err *e) MUST_CHECK;
@@ -21,21 +21,21 @@ enum conn_read_result conn_read(struct conn *c, char *data, size_t size, size_t 
 /* The smallest read size: three TLS records. */
 #define CONN_READ_MIN 49152u
 
-/* Bytes to read for one event, for fairness among connections. */
+/* Bytes to read per event, for fairness among connections. */
 #define CONN_READ_ROUND LOOP_SCRATCH_BYTES
 
-/* The read size: halved when the receiver is blocked, grown a little after each read that used it
- * all, and reset for a new message. */
+/* Halve the read size, because the receiver is blocked; reset it, for a new message. It grows a
+ * little after each read that uses all of it. */
 void conn_read_shrink(struct conn *c);
 void conn_read_reset(struct conn *c);
 
-/* Whether the peer has shut down its sending side, or the whole connection, which reading would
- * only find after all pending bytes. */
+/* Whether the peer has shut down its sending side, or the whole connection. Reading would find this
+ * only after all pending bytes. */
 enum conn_end { CONN_END_NONE, CONN_END_PEER, CONN_END_BOTH };
 enum conn_end conn_find_end(const struct conn *c);
 
-/* Whether a connection is open and neither bytes, an end nor an error are pending: now, by a
- * system call, or when the loop last waited for events, without one. */
+/* Whether the connection is open, and neither bytes, an end nor an error are pending: now, by a
+ * system call; or as of the event loop's last wait, without one. */
 bool conn_is_quiet(const struct conn *c);
 bool conn_was_quiet(const struct conn *c);
 

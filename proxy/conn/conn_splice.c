@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Splices from socket to socket through one pipe of the event loop, which all connections share:
- * it is always empty when conn_splice returns. Bytes that the receiver did not take are read from
- * the pipe into its send buffer.
+ * Splices from socket to socket through one pipe of the event loop, which all connections share: it
+ * is always empty when conn_splice returns. Bytes that the receiver's socket did not take are read
+ * from the pipe into the conn's send buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,7 @@ conn_can_splice(const struct conn *from, const struct conn *to)
 	       to->state == CONN_OPEN && !to->blocked && loop_pipe(from->loop) != NULL;
 }
 
-/* Bytes that the socket takes before it blocks: what it does not take has to be
- * copied. */
+/* Estimates how many bytes the socket takes before it blocks; the rest would have to be copied. */
 static size_t
 find_room(const struct conn *to)
 {
@@ -45,7 +44,7 @@ find_room(const struct conn *to)
 	return room < LOOP_PIPE_BYTES ? room : LOOP_PIPE_BYTES;
 }
 
-/* Returns how many bytes of the pipe the socket took. */
+/* Returns the number of bytes that the socket took from the pipe. */
 static size_t
 send_from_pipe(int pipe_fd, struct conn *to, size_t len)
 {
@@ -62,8 +61,7 @@ send_from_pipe(int pipe_fd, struct conn *to, size_t len)
 	return sent;
 }
 
-/* A send error, if that is why the socket took less, is reported by conn_send.
- */
+/* If the socket took less because of an error, conn_send reports it. */
 static void
 buffer_from_pipe(int pipe_fd, struct conn *to, size_t len)
 {

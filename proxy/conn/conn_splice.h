@@ -10,11 +10,13 @@
 /* Fewer bytes are not worth the system calls. */
 #define CONN_SPLICE_MIN 65536u
 
+/* Whether both connections are open and plain, and the receiver is not blocked. */
 bool conn_can_splice(const struct conn *from, const struct conn *to);
 
 /*
- * Forwards up to max bytes. Results are those of conn_read, but *got may be 0 with CONN_READ_SOME
- * when the receiver became blocked or failed. What the receiver did not take is buffered there.
+ * Forwards up to max bytes; *got is their number. Results are those of conn_read, but *got may be 0
+ * with CONN_READ_SOME if the receiver became blocked or failed. Buffers in `to` what its socket did
+ * not take.
  */
 enum conn_read_result conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got,
 				  struct err *e) MUST_CHECK;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides which TLS connections keep their record buffers: one list and one timer per thread. The
- * timer runs while the list is not empty.
+ * Keeps a list of connections and a timer per thread. The timer runs while the list is not empty.
  */
 #include "proxy/conn/conn_warm.h"
 
@@ -18,7 +17,7 @@ static _Thread_local struct {
 } warm;
 
 static void
-leave(struct conn *c)
+remove_conn(struct conn *c)
 {
 	LIST_UNLINK(c, warm.entry);
 	if (--warm.count == 0)
@@ -36,14 +35,14 @@ on_period(void *arg)
 	LIST_FOREACH_SAFE (c, &warm.conns, warm.entry, next)
 		if (c->warm.period + 1 < period) {
 			tls_session_keep_buffers(c->tls, false);
-			leave(c);
+			remove_conn(c);
 		}
 	if (warm.count > 0)
 		loop_timer_start(&warm.timer, PERIOD_MS);
 }
 
 static void
-join(struct conn *c)
+add_conn(struct conn *c)
 {
 	if (warm.count == WARM_MAX)
 		return;
@@ -67,12 +66,12 @@ conn_warm_note_read(struct conn *c)
 	if (c->warm.reads < WARM_READS)
 		c->warm.reads++;
 	else if (!LIST_IS_LINKED(c, warm.entry))
-		join(c);
+		add_conn(c);
 }
 
 void
 conn_warm_forget(struct conn *c)
 {
 	if (LIST_IS_LINKED(c, warm.entry))
-		leave(c);
+		remove_conn(c);
 }

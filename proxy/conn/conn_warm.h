@@ -20,15 +20,15 @@
 struct conn;
 
 struct conn_warm {
-	LIST_ENTRY(conn) entry; /* linked while its buffers stay */
-	uint64_t period;	/* the quarter second of the last read */
-	unsigned reads;		/* within it, at most WARM_READS */
+	LIST_ENTRY(conn) entry; /* linked while the connection keeps its buffers */
+	uint64_t period;	/* quarter second of the last read, as a number */
+	unsigned reads;		/* in that quarter second, counted up to WARM_READS */
 };
 
-/* After a read that brought bytes, of a conn with TLS. */
+/* Counts a read that returned bytes, of a conn with TLS. */
 void conn_warm_note_read(struct conn *c);
 
-/* Before the conn's session is freed; it need not be warm. */
+/* Must be called before the conn's TLS session is freed. */
 void conn_warm_forget(struct conn *c);
 
 #endif

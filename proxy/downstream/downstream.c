@@ -14,25 +14,13 @@
 #include "proxy/exchange/exchange_tunnel.h"
 
 #define LINGER_MAX_BYTES  1048576u
-#define CLOSABLE_AFTER_MS 1000u /* so that new connections do not close each other */
+#define CLOSABLE_AFTER_MS 1000u /* keeps new connections from closing each other */
 
-/* To a client that speaks HTTP without TLS on the TLS listener. */
+/* For clients that send HTTP without TLS to the TLS listener. */
 #define HTTP_ON_TLS_RESPONSE                                                                       \
 	"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"                  \
 	"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 29\r\n"     \
 	"Connection: close\r\n\r\nThis port only serves HTTPS.\n"
-
-static void on_open(void *arg);
-static void on_readable(void *arg);
-static void on_drained(void *arg);
-static void on_conn_failed(const struct err *e, void *arg);
-
-static const struct conn_ops conn_ops = {
-	.on_open = on_open,
-	.on_readable = on_readable,
-	.on_drained = on_drained,
-	.on_failed = on_conn_failed,
-};
 
 static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
 	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true, [DOWNSTREAM_HTTP2] = true},
@@ -68,7 +56,6 @@ free_downstream(struct deferred_free_entry *entry)
 	free(d);
 }
 
-/* From any state, once. */
 void
 downstream_close(struct downstream *d)
 {
@@ -92,8 +79,8 @@ downstream_close(struct downstream *d)
 		p->on_capacity(p->on_capacity_arg);
 }
 
-/* Closes so that what was sent can still be read: our side first, then what comes is dropped for a
- * while. */
+/* Closes so that the client can still read what was sent: shuts down our side, then reads and drops
+ * bytes for a while, because closing with unread bytes would reset the connection. */
 static void
 linger(struct downstream *d)
 {
@@ -124,12 +111,13 @@ on_end_of_stream(struct downstream *d)
 
 	d->saw_end = true;
 	conn_want_read(&d->conn, false);
-	/* The answer is on its way; one that is gone makes the sending fail. */
+	/* The response is being sent; if the client is gone, sending fails. */
 	if (d->state == DOWNSTREAM_FLUSH)
 		return;
 	if (d->state == DOWNSTREAM_TUNNEL && x != NULL && exchange_on_half_close(x))
 		return;
-	/* A client that said "close" may shut its side and still wait for the answer. */
+	/* After "Connection: close" a client may shut down its side and still wait for the
+	 * response. */
 	if (x != NULL && d->state == DOWNSTREAM_EXCHANGE && d->body_ended &&
 	    x->request.half_close_is_end && !d->stream.is_tls)
 		return;
@@ -144,7 +132,7 @@ drop_bytes(struct downstream *d, size_t len)
 		downstream_close(d);
 }
 
-/* What may come behind the current body has to be held, so it is not read in large pieces. */
+/* Limits how much is read beyond the current body, because it has to be buffered. */
 static size_t
 read_size(const struct downstream *d)
 {
@@ -159,7 +147,7 @@ read_size(const struct downstream *d)
 }
 
 static void
-read_enough(struct downstream *d)
+read_round(struct downstream *d)
 {
 	char *scratch = loop_scratch(d->proxy->loop);
 	struct err e = ERR_INIT;
@@ -215,7 +203,7 @@ on_readable(void *arg)
 	}
 	if (d->state != DOWNSTREAM_CLOSED && d->conn.state == CONN_OPEN &&
 	    downstream_may_read_ahead(d))
-		read_enough(d);
+		read_round(d);
 	if (d->state != DOWNSTREAM_CLOSED && d->stream.exchange != NULL)
 		exchange_on_round(d->stream.exchange);
 }
@@ -276,6 +264,13 @@ on_conn_failed(const struct err *e, void *arg)
 	downstream_close(d);
 }
 
+static const struct conn_ops conn_ops = {
+	.on_open = on_open,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_failed = on_conn_failed,
+};
+
 void
 downstream_take_back(struct downstream *d)
 {
@@ -283,10 +278,10 @@ downstream_take_back(struct downstream *d)
 	d->conn.arg = d;
 }
 
-/* Dead peers (a laptop that sleeps) are found within two minutes, where the kernel's own settings
- * say two hours. Unix sockets need none of it and refuse. */
+/* Detects dead peers, such as sleeping laptops, within two minutes; the kernel's default is two
+ * hours. Unix sockets refuse the options, and do not need them. */
 static void
-keep_alive_probes(int fd)
+enable_keep_alive_probes(int fd)
 {
 	static const int on = 1;
 	static const int idle_s = 60;
@@ -299,7 +294,8 @@ keep_alive_probes(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
-/* Trusted proxies speak for many clients. */
+/* Counts the connection of the address. False at the limit. Trusted proxies are not counted,
+ * because they forward for many clients. */
 static bool
 count_peer(struct proxy *p, const struct address *peer, struct peer **counted)
 {
@@ -342,7 +338,7 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	buf_init(&d->in,
 		 p->limits.head_max_bytes + DOWNSTREAM_HEAD_MAX + 2 * DOWNSTREAM_READ_BYTES);
 	conn_init(&d->conn, p->loop, &conn_ops, d);
-	keep_alive_probes(fd);
+	enable_keep_alive_probes(fd);
 	if (!conn_accept(&d->conn, fd, tls, &e)) {
 		log_error(&d->log, "connection can't be served", log_err(&e));
 		peers_leave(&p->peers, counted);
@@ -399,7 +395,7 @@ downstream_close_idle(struct proxy *p)
 	return true;
 }
 
-/* A new connection usually has a request, which may have arrived but not been read yet. */
+/* A new connection usually carries a request, which may have arrived but not been read yet. */
 static bool
 expects_request(const struct downstream *d)
 {

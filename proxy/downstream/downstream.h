@@ -2,8 +2,8 @@
 /*
  * A browser's connection: TLS, then HTTP/1.1, one exchange at a time, pipelined requests in order.
  *
- * Every state has a deadline. Bytes that are not needed yet wait in a bounded buffer; beyond it
- * the socket is not read.
+ * Every state has a deadline. Bytes that are not needed yet are held in a bounded buffer; when it
+ * is full, the socket is not read.
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_H
 #define PROXY_DOWNSTREAM_DOWNSTREAM_H
@@ -11,22 +11,22 @@
 #include "base/net/address.h"
 #include "proxy/proxy.h"
 
-#define DOWNSTREAM_LAST_REQUEST_MS 1000u /* for the one request of a connection, while draining */
+#define DOWNSTREAM_LAST_REQUEST_MS 1000u /* timeout for a connection's request while draining */
 
-/* Owns fd. tls NULL: plain. */
+/* Serves a connection. Takes ownership of fd. tls NULL: plain. */
 void downstream_accept(struct proxy *p, int fd, const struct address *peer,
 		       struct tls_context *tls);
 
-/* At CONNECTIONS_MAX: whether a connection without a user has waited for a request for a while, and
- * closing the one that has waited longest. False: there is none. */
+/* For CONNECTIONS_MAX: whether a connection without a signed-in user has been idle for a second;
+ * closes the one that has been idle longest, or returns false. */
 bool downstream_has_idle(const struct proxy *p);
 bool downstream_close_idle(struct proxy *p);
 
-/* Draining: idle connections close, others close when their exchange ends; WebSockets are closed
- * with 1001. */
+/* Starts draining: closes idle connections immediately, WebSockets with 1001, and others when their
+ * exchange ends. */
 void downstream_drain_all(struct proxy *p);
 
-/* At once. */
+/* Closes all connections immediately. */
 void downstream_close_all(struct proxy *p);
 
 #endif

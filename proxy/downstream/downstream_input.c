@@ -9,12 +9,12 @@
 #include "proxy/downstream/refusal.h"
 
 #define STEPS_PER_WAKE_UP    64
-#define REQUESTS_PER_WAKE_UP 4	   /* what they leave behind is freed when all wake-ups are over */
-#define TLS_HANDSHAKE	     0x16  /* first byte of a ClientHello's record */
-#define LARGE_HEADS_MAX	     16u   /* at the same time: they bound the memory of such heads */
-#define ARENA_SPARE_BYTES    8192u /* for what an exchange makes besides the head */
+#define REQUESTS_PER_WAKE_UP 4	   /* their exchanges are freed after all wake-ups of the loop */
+#define TLS_HANDSHAKE	     0x16  /* first byte of the record of a ClientHello */
+#define LARGE_HEADS_MAX	     16u   /* concurrently; bounds the memory of heads over the limit */
+#define ARENA_SPARE_BYTES    8192u /* for strings of an exchange besides the head */
 
-/* Written without an exchange: there is no request that one could belong to. */
+/* Writes the response without an exchange, because there is no valid request. */
 void
 downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e)
 {
@@ -50,7 +50,7 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 	d->scan = (struct http1_scan){0};
 	conn_read_reset(&d->conn);
 	downstream_change_state(d, DOWNSTREAM_EXCHANGE);
-	/* After a whole request, reading goes on to see the browser leave. */
+	/* After the whole request, reads on to notice that the browser disconnects. */
 	conn_want_read(&d->conn, d->body_ended);
 	d->stream.protocol = d->request.is_http10 ? STREAM_HTTP10 : STREAM_HTTP11;
 	if (exchange_start(d->proxy, &d->stream, arena, request) == NULL) {
@@ -89,7 +89,7 @@ scan_head(struct downstream *d, struct str data, unsigned *status)
 {
 	struct http1_limits limits = d->proxy->limits;
 
-	/* The larger limit is for cookies, not for the request line. */
+	/* The larger limit of heads is for cookies; the request line keeps its own. */
 	if (limits.line_max_bytes == 0 || limits.line_max_bytes > limits.head_max_bytes)
 		limits.line_max_bytes = limits.head_max_bytes;
 	if (limits.head_max_bytes < DOWNSTREAM_HEAD_MAX)
@@ -102,7 +102,7 @@ scan_head(struct downstream *d, struct str data, unsigned *status)
 	return found;
 }
 
-/* Prior knowledge (RFC 9113 section 3.3): proxies in front of us are configured to have it. */
+/* HTTP/2 with prior knowledge (RFC 9113 section 3.3) is accepted from trusted proxies. */
 static bool
 is_http2_preface(const struct downstream *d, struct str data)
 {
@@ -114,7 +114,8 @@ is_http2_preface(const struct downstream *d, struct str data)
 	       cidr_contains_text(&d->proxy->settings->trusted_proxies, d->stream.peer_ip);
 }
 
-/* The connection goes on as HTTP/2, which takes the preface as well. Returns the bytes used. */
+/* Switches the connection to HTTP/2, which also consumes the preface. Returns the bytes consumed.
+ */
 static size_t
 take_preface(struct downstream *d, char *data, size_t len)
 {
@@ -128,7 +129,7 @@ take_preface(struct downstream *d, char *data, size_t len)
 	return http2_connection_receive(d->http2, data, len);
 }
 
-/* Returns the bytes used, 0 when the head is not whole. */
+/* Starts an exchange if the head is complete. Returns the bytes consumed; else 0. */
 static size_t
 take_head(struct downstream *d, struct str data)
 {
@@ -173,7 +174,7 @@ take_head(struct downstream *d, struct str data)
 }
 
 static void
-tell_body_end(struct downstream *d)
+report_body_end(struct downstream *d)
 {
 	if (!d->body_ended || d->stream.exchange == NULL)
 		return;
@@ -204,11 +205,12 @@ take_body(struct downstream *d, char *data, size_t len)
 	}
 	d->awaits_100 = false;
 	downstream_arm(d);
-	/* Before the last bytes are told: an answer to them may keep the connection. */
+	/* Set this before the last bytes are delivered: the response to them may keep the
+	 * connection only if the body has ended. */
 	d->body_ended = found == HTTP1_WHOLE;
 	if (produced > 0)
 		exchange_on_body(d->stream.exchange, (struct str){data, produced});
-	tell_body_end(d);
+	report_body_end(d);
 	return consumed;
 }
 
@@ -230,7 +232,7 @@ downstream_on_moved(struct downstream *d, size_t len)
 	downstream_arm(d);
 	d->body_ended = http1_body_is_done(&d->body);
 	exchange_on_moved(d->stream.exchange, len);
-	tell_body_end(d);
+	report_body_end(d);
 }
 
 static size_t
@@ -241,7 +243,7 @@ take_start(struct downstream *d, char *data, size_t len)
 	return is_http2_preface(d, view) ? take_preface(d, data, len) : take_head(d, view);
 }
 
-/* One step; returns how many bytes it used, 0 to wait. */
+/* Does one step. Returns the number of bytes consumed; 0 to wait for more, or for the exchange. */
 static size_t
 take(struct downstream *d, char *data, size_t len)
 {
@@ -290,7 +292,6 @@ downstream_process(struct downstream *d, char *data, size_t len)
 	return at;
 }
 
-/* Whether process could go on with what is held. */
 bool
 downstream_can_go_on(const struct downstream *d)
 {
@@ -306,7 +307,6 @@ downstream_stop_reading_ahead(struct downstream *d)
 		conn_want_read(&d->conn, false);
 }
 
-/* Bytes in scratch or, with what was held before, in the buffer. What is left over is held. */
 void
 downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 {
@@ -336,7 +336,7 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 			downstream_close(d);
 		buf_wipe_fini(&held);
 	}
-	if (may_be_head) /* with cookies, in memory that all connections share */
+	if (may_be_head) /* it has cookies, and all connections share this memory */
 		wipe_bytes(scratch, received);
 	downstream_stop_reading_ahead(d);
 	if (used > 0 && d->in.len > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))

@@ -6,7 +6,7 @@
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/http/upgrade.h"
 
-#define OWN_FIELDS_BYTES 192u /* the status line and what we add to a head, mostly */
+#define OWN_FIELDS_BYTES 192u /* typical size of the status line and the fields that we add */
 
 static struct downstream *
 of_stream(struct stream *s)
@@ -30,7 +30,7 @@ choose_framing(struct downstream *d, const struct response_head *head)
 		d->response = d->request.is_http10 ? HTTP1_FRAMING_CLOSE : HTTP1_FRAMING_CHUNKED;
 		break;
 	}
-	/* A tunnel ends with its connection, unless it has frames that say so. */
+	/* A tunnel ends with its connection, unless its protocol has close frames. */
 	if (head->status == 101 && !str_equal(head->upgrade, UPGRADE_WEBSOCKET))
 		d->response = HTTP1_FRAMING_CLOSE;
 	if (d->response == HTTP1_FRAMING_CLOSE)
@@ -107,7 +107,8 @@ send_body(struct stream *s, struct str data)
 		downstream_arm(d);
 }
 
-/* Pipelined bytes wait in the kernel once one buffer of them is here. A head may be longer. */
+/* Pipelined requests are buffered up to this size; more wait in the kernel. A head may be longer.
+ */
 bool
 downstream_may_read_ahead(const struct downstream *d)
 {
@@ -115,7 +116,6 @@ downstream_may_read_ahead(const struct downstream *d)
 	       (d->state != DOWNSTREAM_EXCHANGE && d->state != DOWNSTREAM_IDLE);
 }
 
-/* With the next request, once the answers before it have left. */
 void
 downstream_go_on(struct downstream *d)
 {
@@ -195,8 +195,8 @@ flush(struct stream *s)
 		downstream_arm(d);
 }
 
-/* Without the last chunk or the rest of the length, and without an orderly TLS end: the browser
- * sees a failure. */
+/* Closes without the last chunk or the rest of the length, and without close_notify, so that the
+ * browser notices the failure. */
 static void
 abort_stream(struct stream *s)
 {
@@ -204,7 +204,7 @@ abort_stream(struct stream *s)
 
 	d->stream.exchange = NULL;
 	conn_flush(&d->conn);
-	/* Where the end of the connection is the end of the body, only a reset tells them apart. */
+	/* If the body ends with the connection, only a reset shows that it is incomplete. */
 	if (d->response == HTTP1_FRAMING_CLOSE)
 		conn_reset(&d->conn);
 	downstream_close(d);

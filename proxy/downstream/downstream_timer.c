@@ -5,10 +5,10 @@
  */
 #include "proxy/downstream/downstream_private.h"
 
-#define LINGER_MS	2000u /* for a browser to read an answer that came before its body ended */
-#define LOOK_FOR_END_MS 500u  /* how often, while a browser's body is held back */
+#define LINGER_MS	2000u /* for a browser to read a response sent before its body ended */
+#define LOOK_FOR_END_MS 500u  /* interval of checks for a disconnect while reading is paused */
 
-/* Held back: its body can't be taken, so that nothing tells whether the browser is still there. */
+/* Whether reading the body or tunnel is paused, so that a disconnect is not noticed by reading. */
 static bool
 is_held_back(const struct downstream *d)
 {
@@ -25,8 +25,8 @@ waits_for_body(const struct downstream *d)
 	       !conn_is_blocked(&d->conn);
 }
 
-/* In an exchange the deadline depends on who is waited for: nobody, while the upstream is (it has
- * its own). */
+/* In an exchange the deadline depends on which side is waited for. 0: none, because the upstream
+ * has its own. */
 static uint64_t
 deadline_ms(const struct downstream *d)
 {
@@ -73,7 +73,7 @@ waits_for_sending(const struct downstream *d)
 	       d->state != DOWNSTREAM_TUNNEL && d->state != DOWNSTREAM_HTTP2;
 }
 
-/* The deadline, or the end of a period in which bytes are counted. */
+/* Starts the timer for the deadline or, if it is earlier, the end of a period of a minimum rate. */
 static void
 start_timer(struct downstream *d)
 {
@@ -116,7 +116,7 @@ downstream_has_taken_some(struct downstream *d)
 	return has_taken;
 }
 
-/* What still waits in the connection is not counted as sent either. */
+/* Bytes that TLS or the kernel still buffer do not count. */
 uint64_t
 downstream_count_taken(const struct downstream *d)
 {
@@ -126,9 +126,9 @@ downstream_count_taken(const struct downstream *d)
 }
 
 /*
- * A browser that has not sent its whole request and says that it sends no more (or nothing at all)
- * is gone, though what it sent before can't be read yet. A tunnel may end with a last message, and
- * a client that said "close" may shut its side behind its body, so there only a reset tells.
+ * Whether the browser has disconnected, while its bytes can't be read yet. If it shuts down its
+ * side before the end of the request, it has. In a tunnel, and after "Connection: close", a client
+ * may do so and still receive, so that only a reset counts.
  */
 static bool
 has_left(const struct downstream *d)
@@ -141,7 +141,7 @@ has_left(const struct downstream *d)
 	return end == CONN_END_BOTH || (end == CONN_END_PEER && !may_shut);
 }
 
-/* What the timer was for, or "" where all is well and it runs on. */
+/* Returns the message for the expired deadline. */
 static const char *
 deadline_text(const struct downstream *d)
 {
@@ -166,6 +166,7 @@ deadline_text(const struct downstream *d)
 	return "timeout while closing";
 }
 
+/* Returns why the connection has to be closed, or "" if no limit was exceeded. */
 static const char *
 find_lapse(struct downstream *d)
 {
@@ -189,7 +190,6 @@ find_lapse(struct downstream *d)
 	return deadline_text(d);
 }
 
-/* A deadline in an exchange passes when the browser takes nothing or sends nothing of its body. */
 void
 downstream_on_timer(void *arg)
 {

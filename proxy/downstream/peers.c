@@ -15,7 +15,7 @@ struct peer {
 	bool was_refused;
 };
 
-/* A simple mixer is enough: the seed is secret, and a long chain costs little. */
+/* A simple hash suffices: the seed is secret, and a long chain costs little. */
 static size_t
 bucket_of(const struct peers *all, uint64_t key)
 {

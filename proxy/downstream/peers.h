@@ -24,8 +24,9 @@ void peers_init(struct peers *all);
 void peers_fini(struct peers *all); /* must be empty */
 
 /*
- * Counts one more connection of this address; *peer is for peers_leave (NULL: not counted). False
- * at the limit, or without memory; *is_first_refusal: since the address last had no connection.
+ * Counts a connection of this address; *peer is for peers_leave (NULL: not counted). False at the
+ * limit and without memory; *is_first_refusal is true for the first refusal of an address since it
+ * had no connections.
  */
 bool peers_enter(struct peers *all, const struct address *a, uint64_t max, struct peer **peer,
 		 bool *is_first_refusal) MUST_CHECK;

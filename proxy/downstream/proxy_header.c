@@ -21,11 +21,11 @@ struct proxy_header {
 	struct loop_io io;
 	struct loop_timer timer;
 	int fd;
-	size_t seen; /* bytes at the last look */
+	size_t seen; /* bytes that were pending at the last event */
 	struct address peer;
 };
 
-/* Gives the descriptor back to the caller. */
+/* Frees f. The caller owns the descriptor. */
 static void
 release_fd(struct proxy_header *f)
 {
@@ -57,6 +57,15 @@ reject_connection(struct proxy_header *f, const struct err *e)
 }
 
 static void
+reject_because(struct proxy_header *f, enum err_code code, const char *reason)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, code, "PROXY header: %s", reason);
+	reject_connection(f, &e);
+}
+
+static void
 want_bytes(int fd, size_t count)
 {
 	int low = (int)count;
@@ -69,18 +78,16 @@ start_downstream(struct proxy_header *f, size_t header_len, const struct address
 {
 	char header[PROXY_PROTOCOL_MAX];
 	struct proxy_header copy = *f;
-	struct err e = ERR_INIT;
 
 	if (recv(f->fd, header, header_len, 0) != (ssize_t)header_len) {
-		err_set(&e, ERR_CONNECT, "PROXY header: lost");
-		reject_connection(f, &e);
+		reject_because(f, ERR_CONNECT, "lost");
 		return;
 	}
 	want_bytes(f->fd, 1);
 	release_fd(f);
 	downstream_accept(copy.proxy, copy.fd, address_is_set(client) ? client : &copy.peer,
 			  copy.tls);
-	announce_capacity(copy.proxy); /* if it was refused */
+	announce_capacity(copy.proxy); /* the connection may have been refused */
 }
 
 static bool
@@ -91,15 +98,12 @@ has_ended(int fd)
 	return poll(&look, 1, 0) > 0;
 }
 
-/* After an end the socket stays readable, whatever SO_RCVLOWAT says. */
+/* At the end of the stream the socket remains readable, whatever SO_RCVLOWAT is. */
 static void
 wait_for_more(struct proxy_header *f, size_t len)
 {
-	struct err e = ERR_INIT;
-
 	if (len == f->seen && has_ended(f->fd)) {
-		err_set(&e, ERR_CONNECT, "PROXY header: incomplete when the peer closed");
-		reject_connection(f, &e);
+		reject_because(f, ERR_CONNECT, "incomplete when the peer closed");
 		return;
 	}
 	f->seen = len;
@@ -120,8 +124,7 @@ on_readable(void *arg, unsigned ready)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		err_set(&e, ERR_CONNECT, "PROXY header: the peer closed without one");
-		reject_connection(f, &e);
+		reject_because(f, ERR_CONNECT, "the peer closed without one");
 		return;
 	}
 	switch (proxy_protocol_parse((struct str){data, (size_t)n}, &used, &client, &e)) {
@@ -140,11 +143,7 @@ on_readable(void *arg, unsigned ready)
 static void
 on_timer(void *arg)
 {
-	struct proxy_header *f = arg;
-	struct err e = ERR_INIT;
-
-	err_set(&e, ERR_TIMEOUT, "PROXY header: timed out");
-	reject_connection(f, &e);
+	reject_because(arg, ERR_TIMEOUT, "timed out");
 }
 
 void

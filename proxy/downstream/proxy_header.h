@@ -8,14 +8,14 @@
 
 #include "proxy/proxy.h"
 
-/* Takes ownership of fd. After the header, calls downstream_accept; without one, closes. */
+/* Takes ownership of fd. Calls downstream_accept after the header; closes without a valid one. */
 void proxy_header_start(struct proxy *p, int fd, const struct address *peer,
 			struct tls_context *tls);
 
-/* For draining: little time is left for the header and one request. */
+/* Starts draining: shortens the timeout to DOWNSTREAM_LAST_REQUEST_MS. */
 void proxy_header_drain_all(struct proxy *p);
 
-/* Closes all at once. */
+/* Closes all connections that wait for a header. */
 void proxy_header_close_all(struct proxy *p);
 
 #endif

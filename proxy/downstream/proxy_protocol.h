@@ -10,8 +10,7 @@
 #include "base/net/address.h"
 #include "base/str.h"
 
-/* A whole header fits: version 1 has at most 107 bytes, of version 2 we take this much with its
- * extensions. */
+/* Limit of a header in bytes. Version 1 has at most 107; this bounds version 2 with extensions. */
 #define PROXY_PROTOCOL_MAX 536
 
 enum proxy_protocol_found {
@@ -21,9 +20,10 @@ enum proxy_protocol_found {
 };
 
 /*
- * Reads a header at the start of data. When whole, *used is its length and *client is the address
- * of the client; it is not set (address_is_set) where the sender speaks for itself (LOCAL, UNKNOWN)
- * or of a unix socket. Extensions (TLVs) of version 2 are checked, a CRC-32C included, and skipped.
+ * Parses a header at the start of data. If it is complete, *used is its length and *client the
+ * client's address; *client is not set (address_is_set) for LOCAL and UNKNOWN headers, which the
+ * sender sends for itself, and for unix sockets. Checks extensions (TLVs) of version 2, including a
+ * CRC-32C, and otherwise ignores them.
  */
 enum proxy_protocol_found proxy_protocol_parse(struct str data, size_t *used,
 					       struct address *client, struct err *e);

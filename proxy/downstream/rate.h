@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a peer transfers enough bytes: checked once per period, where only time spent waiting
- * for that peer counts. Delays caused by the other side do not count.
+ * Checks once per period that a peer transfers enough bytes. A period consists of time spent
+ * waiting for that peer; delays caused by the other side do not count.
  */
 #ifndef PROXY_DOWNSTREAM_RATE_H
 #define PROXY_DOWNSTREAM_RATE_H
@@ -15,24 +15,25 @@ struct rate_limit {
 };
 
 struct rate {
-	uint64_t start_bytes; /* of the count at the beginning of the period */
-	uint64_t waited_ms;   /* of it, up to since_ms */
-	uint64_t since_ms;    /* when waiting began; 0: not waiting */
+	uint64_t start_bytes; /* number of bytes at the start of the period */
+	uint64_t waited_ms;   /* waiting time of the period before since_ms */
+	uint64_t since_ms;    /* start of the current wait; 0: not waiting */
 };
 
-/* A new period. bytes is any count that grows with what the peer moves. */
+/* Starts a period. bytes: the number of bytes that the peer has transferred so far. */
 void rate_begin(struct rate *r, uint64_t bytes);
 
-/* From now on the peer is waited for, or not. */
+/* Records that waiting for the peer begins or ends. */
 void rate_wait(struct rate *r, uint64_t now_ms, bool is_waiting);
 
-/* Remaining waiting time of the period; UINT64_MAX when not waiting or without a limit. */
+/* Returns the remaining waiting time of the period; UINT64_MAX if not waiting or without a limit.
+ */
 uint64_t rate_left_ms(const struct rate *r, const struct rate_limit *limit, uint64_t now_ms);
 
-/* Whether enough bytes moved for a whole period of waiting. */
+/* Whether the peer has transferred enough bytes for a whole period. */
 bool rate_is_met(const struct rate *r, const struct rate_limit *limit, uint64_t bytes);
 
-/* Where a period is over, looks at what moved in it and begins the next one. */
+/* At the end of a period, returns whether the peer was too slow, or starts the next period. */
 bool rate_is_too_slow(struct rate *r, const struct rate_limit *limit, uint64_t now_ms,
 		      uint64_t bytes);
 

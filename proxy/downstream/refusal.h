@@ -13,10 +13,10 @@
 struct refusal {
 	struct header items[REFUSAL_FIELDS];
 	struct headers headers; /* without framing */
-	struct buf body;	/* empty where there was no memory */
+	struct buf body;	/* empty without memory */
 };
 
-/* Whether the answer is for a person: as far as an incomplete head, or its Accept field, tells. */
+/* Whether to respond with HTML, as far as a possibly incomplete head or Accept field shows. */
 bool refusal_is_html(struct str head);
 
 void refusal_init(struct refusal *r, struct proxy *p, unsigned status, bool is_html);

@@ -15,23 +15,22 @@ struct exchange;
 struct stream;
 
 struct stream_ops {
-	/* 1xx heads may come before the final one. The fields are written as they are, framing is
-	 * added. */
+	/* Writes a head: its fields unchanged, and framing. 1xx heads may precede the final one. */
 	void (*send_head)(struct stream *s, const struct response_head *head);
-	void (*send_body)(struct stream *s, struct str data); /* after 101: the tunnel's bytes */
-	/* The connection that takes the body's bytes as they are, or NULL: see conn_splice. What
-	 * was moved there needs no send_body, but flush. */
+	void (*send_body)(struct stream *s, struct str data); /* after 101: bytes of the tunnel */
+	/* Returns the connection to which the body may be spliced, or NULL: see conn_splice.
+	 * Call flush, but not send_body, for spliced bytes. */
 	struct conn *(*sink)(struct stream *s);
-	/* The exchange is over for the stream. trailers, or NULL, are sent where the framing has a
-	 * place for them. */
+	/* Ends the response, and the exchange for the stream. Sends trailers (or NULL) if the
+	 * framing allows them. */
 	void (*send_end)(struct stream *s, const struct headers *trailers);
-	/* Sends nothing more into a tunnel, once what was sent before has left. */
+	/* Shuts down our side of a tunnel, after all bytes were sent. */
 	void (*half_close)(struct stream *s);
-	void (*flush)(struct stream *s); /* what was sent leaves now */
-	void (*abort)(struct stream *s); /* over, and the browser must see that it broke */
-	/* Whether to send no more body until exchange_on_drained. */
+	void (*flush)(struct stream *s); /* sends queued bytes now */
+	void (*abort)(struct stream *s); /* ends so that the browser notices the failure */
+	/* Whether the stream is blocked: send no more body until exchange_on_drained. */
 	bool (*is_blocked)(struct stream *s);
-	/* Whether exchange_on_body may be called. */
+	/* Enables or disables exchange_on_body. */
 	void (*want_body)(struct stream *s, bool wanted);
 };
 
@@ -40,15 +39,15 @@ enum stream_protocol { STREAM_HTTP10, STREAM_HTTP11, STREAM_HTTP2, STREAM_PROTOC
 
 struct stream {
 	const struct stream_ops *ops;
-	struct exchange *exchange; /* NULL: none, or over */
+	struct exchange *exchange; /* NULL: none, or it has ended */
 	const struct log_context *log;
 	struct str peer_ip;
 	enum stream_protocol protocol;
-	/* Bytes of a response that may be read at once, because they may have to be held; 0: as
-	 * many as the connection likes. */
+	/* Limit of bytes of a response to read at once, because they may have to be buffered; 0: no
+	 * limit. */
 	size_t read_max;
 	bool is_tls;
-	bool has_user; /* a request of a signed-in user or of a program came this way */
+	bool has_user; /* it has carried a request of a signed-in user or an API token */
 };
 
 #endif

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* Removes one dot at the end of the host's name, which makes it absolute in DNS: the same host.
- * False without memory. */
+/* Removes a dot at the end of the host name, which names the same host (an absolute name in DNS),
+ * and sets *has_dot. False without memory. */
 bool authority_remove_dot(struct str *authority, bool *has_dot, struct arena *a,
 			  struct err *e) MUST_CHECK;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compression of responses, as far as heads are concerned: eligibility, negotiation, and the fields
- * that change.
+ * The heads of compressed responses: eligibility, negotiation, and the fields that change.
  */
 #include "proxy/http/content_coding.h"
 
-/* Elements of Accept-Encoding, beyond which nothing is compressed; browsers send five. */
+#include "base/ascii.h"
+
+/* Limit of elements of Accept-Encoding; with more, nothing is compressed. Browsers send five. */
 #define ACCEPT_ELEMENTS_MAX 16
 
 /* Qvalues in thousandths (RFC 9110 section 12.4.2). */
@@ -28,20 +29,11 @@ lists_type(struct str types, struct str type)
 	return false;
 }
 
-static bool
-is_type_character(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("!#$&-^_.+", c) != NULL);
-}
-
+/* restricted-name of RFC 6838 section 4.2. */
 static bool
 is_type_name(struct str name)
 {
-	for (size_t i = 0; i < name.len; i++)
-		if (!is_type_character(name.data[i]))
-			return false;
-	return name.len > 0;
+	return name.len > 0 && ascii_all_alnum_or(name, STR("!#$&-^_.+"));
 }
 
 bool
@@ -62,7 +54,8 @@ content_coding_types_are_valid(struct str types)
 	return true;
 }
 
-/* With or without an argument. In quoted strings, too, so an answer of true may be wrong. */
+/* Whether Cache-Control may have the directive, with or without an argument. May be wrong if it is
+ * part of a quoted string. */
 static bool
 may_have_directive(const struct headers *h, struct str directive)
 {
@@ -78,7 +71,8 @@ may_have_directive(const struct headers *h, struct str directive)
 	return false;
 }
 
-/* "public", and nothing that contradicts it. Quoted strings are not looked into. */
+/* Whether Cache-Control has "public", and no directive that contradicts it. False if it has quoted
+ * strings, which are not parsed. */
 static bool
 is_public(const struct headers *h)
 {
@@ -91,7 +85,7 @@ is_public(const struct headers *h)
 	       !may_have_directive(h, STR("no-store"));
 }
 
-/* HTML and JSON carry what is personal, but for source maps, which are code as JSON. */
+/* HTML and JSON often have personal content; source maps, which are code, do not. */
 static bool
 is_safe_when_public(struct str type)
 {
@@ -128,7 +122,7 @@ is_strong_etag(struct str etag)
 	return true;
 }
 
-/* None, or one that is well-formed: others can't be made weak. */
+/* Whether there is no ETag or a well-formed one: others can't be made weak. */
 static bool
 has_usable_etag(const struct headers *h)
 {
@@ -141,8 +135,9 @@ has_usable_etag(const struct headers *h)
 	return is_strong_etag(etag) && headers_get(h, STR("etag"), 1).data == NULL;
 }
 
-/* Fields that describe the bytes as they are (RFC 9530, RFC 1864), in the head or announced as
- * trailers, or that say no; and more values than one of what has one. */
+/* Whether fields describe the bytes before compression (RFC 9530, RFC 1864), in the head or
+ * announced as trailers, or forbid a transformation; or whether a field with one value is repeated.
+ */
 static bool
 forbids_coding(const struct headers *h)
 {
@@ -179,7 +174,7 @@ content_coding_is_eligible(const struct request_head *request, const struct resp
 	       headers_get(&request->headers, STR("range"), 0).data == NULL;
 }
 
-/* Digits after "0." or "1.", up to three; false for anything else. */
+/* Parses up to three digits after "0." or "1.". */
 static bool
 parse_fraction(struct str digits, unsigned *thousandths)
 {
@@ -197,7 +192,7 @@ parse_fraction(struct str digits, unsigned *thousandths)
 	return true;
 }
 
-/* A weight in thousandths; 0, which refuses the coding, where it is malformed. */
+/* Returns the weight in thousandths; 0, which refuses the coding, if it is malformed. */
 static unsigned
 parse_qvalue(struct str s)
 {
@@ -269,7 +264,7 @@ content_coding_choose(const struct headers *request)
 				return CONTENT_CODING_IDENTITY;
 			note_element(&p, element);
 		}
-	/* "*" means gzip, because clients that send it may not support zstd. */
+	/* "*" selects gzip only, because clients that send it may not support zstd. */
 	if (!p.names_gzip)
 		p.gzip = p.any;
 	if (p.names_zstd && p.zstd > 0 && p.zstd >= p.gzip && p.zstd >= p.identity)
@@ -293,7 +288,7 @@ content_coding_add_vary(struct headers *response)
 	headers_add_own(response, STR("Vary"), STR("Accept-Encoding"));
 }
 
-/* Whether the client holds the weak form of this validator, and not the strong one. */
+/* Whether If-None-Match has the weak form of this ETag, and not the strong one. */
 static bool
 holds_weak_form(const struct headers *request, struct str etag)
 {

@@ -15,7 +15,7 @@
 
 enum content_coding { CONTENT_CODING_IDENTITY, CONTENT_CODING_GZIP, CONTENT_CODING_ZSTD };
 
-/* Shorter bodies gain nothing: they fit into a packet as they are. */
+/* Bodies up to this size are not compressed: they fit into a packet. */
 #define CONTENT_CODING_LENGTH_MIN 1024u
 
 /* The default of the setting COMPRESS_TYPES. */
@@ -34,26 +34,25 @@ bool content_coding_types_are_valid(struct str types) MUST_CHECK;
 bool content_coding_is_eligible(const struct request_head *request,
 				const struct response_head *response, struct str types);
 
-/* The coding that the client prefers among ours, by Accept-Encoding (RFC 9110 section 12.5.3). */
+/* Chooses the client's preferred coding among ours by Accept-Encoding (RFC 9110 section 12.5.3). */
 enum content_coding content_coding_choose(const struct headers *request);
 
-/* Vary: Accept-Encoding, for every eligible response, compressed or not, so that caches keep the
- * representations apart. The list needs room for one field. */
+/* Adds Vary: Accept-Encoding, for every eligible response, compressed or not, so that caches
+ * distinguish the representations. The list needs room for one field. */
 void content_coding_add_vary(struct headers *response);
 
 /*
- * Makes the head that of the compressed representation: Content-Encoding, no length, no ranges, a
- * weak ETag (RFC 9110 section 8.8.1). The list needs room for one field; strings come from the
- * arena. False without memory: the head is unchanged then.
+ * Changes the head for the compressed representation: adds Content-Encoding, removes length and
+ * ranges, makes the ETag weak (RFC 9110 section 8.8.1). The list needs room for one field; strings
+ * come from the arena. False without memory; then the head is unchanged.
  */
 bool content_coding_apply(struct response_head *response, enum content_coding coding,
 			  struct arena *a) MUST_CHECK;
 
 /*
- * In a 304 to a client that asked with the weak form of the ETag, which it has from
- * content_coding_apply: the ETag that it holds, without which it could not tell which of its
- * responses is fresh (RFC 9111 section 4.3.4), and Vary. The list needs room for one field. Without
- * memory the head stays as it is.
+ * For a 304 to a request with the weak form of the ETag, which content_coding_apply has made: sends
+ * that form, because the client finds the fresh response by it (RFC 9111 section 4.3.4), and Vary.
+ * The list needs room for one field. Leaves the head unchanged without memory.
  */
 void content_coding_revalidate(const struct request_head *request, struct response_head *response,
 			       struct arena *a);

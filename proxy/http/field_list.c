@@ -43,15 +43,13 @@ skip_white_space(struct str *rest)
 static bool
 take_token(struct str *rest)
 {
-	size_t len = 0;
+	size_t len = field_token_run(*rest);
 
-	while (len < rest->len && header_is_token_char((unsigned char)rest->data[len]))
-		len++;
 	*rest = str_skip(*rest, len);
 	return len > 0;
 }
 
-/* After the opening quote. Control characters were rejected with the field value. */
+/* Skips a quoted string after its opening quote. The field value has no control characters. */
 static bool
 take_quoted(struct str *rest)
 {
@@ -118,7 +116,8 @@ field_list_is_valid(struct str value, unsigned syntax)
 	(ID_BIT(HEADER_CONNECTION) | ID_BIT(HEADER_UPGRADE) | ID_BIT(HEADER_KEEP_ALIVE) |          \
 	 ID_BIT(HEADER_PROXY_CONNECTION) | ID_BIT(HEADER_TE) | ID_BIT(HEADER_TRAILER))
 
-/* Fields of requests that have one value: recipients differ in which of several they use. */
+/* Request fields with one value: if they are repeated, recipients differ in which value they use.
+ */
 #define SINGLE_IDS                                                                                 \
 	(ID_BIT(HEADER_AUTHORIZATION) | ID_BIT(HEADER_CONTENT_TYPE) | ID_BIT(HEADER_EXPECT) |      \
 	 ID_BIT(HEADER_HOST) | ID_BIT(HEADER_MAX_FORWARDS) | ID_BIT(HEADER_ORIGIN) |               \

@@ -9,9 +9,20 @@
 
 #include "proxy/http/headers.h"
 
-/* Length of the prefix that a field value may have: visible characters, SP, HTAB and obs-text, but
- * no other control character (RFC 9110 section 5.5). */
+/* Returns the length of the prefix that is valid in a field value: visible characters, SP, HTAB and
+ * obs-text, but no other control characters (RFC 9110 section 5.5). */
 size_t field_value_run(struct str s);
+
+/* Returns the length of the token at the start of s. */
+static inline size_t
+field_token_run(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && header_is_token_char((unsigned char)s.data[n]))
+		n++;
+	return n;
+}
 
 /* What may follow the token that each element begins with. */
 enum field_list_syntax {
@@ -21,15 +32,14 @@ enum field_list_syntax {
 	FIELD_LIST_PARAMETERS = 8u, /* ";" name "=" value, repeated: TE */
 };
 
-/* syntax is a set of the above. Empty elements are allowed. */
+/* Checks the syntax of a list. syntax: a set of enum field_list_syntax. Allows empty elements. */
 bool field_list_is_valid(struct str value, unsigned syntax);
 
-/* Checks the hop-by-hop fields of a message; those of responses only where the proxy acts on them.
- */
+/* Checks the hop-by-hop fields of a message; in responses only those that the proxy uses. */
 bool field_list_check(const struct headers *headers, bool in_request, struct err *e) MUST_CHECK;
 
-/* Whether fields of a request that have one value (Authorization, Content-Type, Origin …) are there
- * at most once, in any spelling. */
+/* Checks that request fields with one value (Authorization, Content-Type, Origin …) are not
+ * repeated, in any spelling. */
 bool field_list_check_single(const struct headers *headers, struct err *e) MUST_CHECK;
 
 #endif

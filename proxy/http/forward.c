@@ -78,7 +78,7 @@ forward_counts_hops(const struct request_head *r)
 	return str_equal(r->method, STR("OPTIONS")) || str_equal(r->method, STR("TRACE"));
 }
 
-/* RFC 9110 section 7.6.2: decrement. */
+/* Decrements Max-Forwards (RFC 9110 section 7.6.2). */
 static void
 write_max_forwards(const struct forward *f, const struct header *field, struct buf *out)
 {
@@ -116,7 +116,7 @@ write_fields(const struct forward *f, struct buf *out)
 static void
 write_identity(const struct forward *f, struct buf *out)
 {
-	if (f->identity.username.len > 0) { /* else it is for everybody */
+	if (f->identity.username.len > 0) { /* empty for requests to public ports */
 		http1_write_field(out, STR("X-Forwarded-User"), f->identity.username);
 		http1_write_field(out, STR("X-Forwarded-Preferred-Username"), f->identity.username);
 	}
@@ -130,10 +130,10 @@ write_identity(const struct forward *f, struct buf *out)
 	http1_write_field(out, STR("X-Request-Id"), f->request_id);
 }
 
-/* Bytes of a list that is forwarded. */
+/* Limit of X-Forwarded-For in bytes; longer lists are dropped. */
 #define FORWARDED_FOR_MAX 512u
 
-/* Takes the last element off a list. */
+/* Removes the last element from a list and returns it. */
 static struct str
 take_last(struct str *rest)
 {
@@ -164,8 +164,8 @@ forward_count_own_cookies(const struct auth *auth, const struct headers *h)
 	return bytes;
 }
 
-/* All lines of the field as one list (RFC 9110 section 5.3); empty when it is too long. *ok is
- * false without memory. */
+/* Joins all lines of X-Forwarded-For into one list (RFC 9110 section 5.3); empty if it is too long.
+ * *ok is false without memory. */
 static struct str
 join_forwarded_for(const struct headers *h, struct arena *a, bool *ok)
 {
@@ -216,7 +216,7 @@ forward_write_request(const struct forward *f, struct buf *out)
 {
 	const struct request_head *r = f->request;
 
-	/* One allocation in the usual case; the writers report what does not fit. */
+	/* Usually avoids further allocations. The writers report a failure. */
 	(void)buf_reserve(out, r->target.len + headers_size(&r->headers) + f->assertion.len +
 				       OWN_FIELDS_BYTES);
 	http1_write_request_line(out, r->method, r->target);
@@ -230,7 +230,7 @@ forward_write_request(const struct forward *f, struct buf *out)
 	else if (str_equal(r->method, STR("POST")) || str_equal(r->method, STR("PUT")) ||
 		 str_equal(r->method, STR("PATCH")))
 		http1_write_field(out, STR("Content-Length"), STR("0"));
-	/* RFC 9110 section 10.1.4: TE is named by Connection, which ends it at the next hop. */
+	/* TE is a hop-by-hop field: it is also named in Connection (RFC 9110 section 10.1.4). */
 	if (r->accepts_trailers)
 		http1_write_field(out, STR("TE"), STR("trailers"));
 	if (r->body != BODY_NONE)
@@ -242,8 +242,8 @@ forward_write_request(const struct forward *f, struct buf *out)
 	http1_write_end(out);
 }
 
-/* Browsers return a cookie without a name as its value alone, which could read like one of ours: a
- * leading '=' is skipped. */
+/* Whether Set-Cookie sets one of our cookies. Ignores leading '=': browsers send a cookie without a
+ * name as its value only, which may look like one of our cookies. */
 static bool
 sets_our_cookie(const struct auth *auth, struct str value)
 {
@@ -256,14 +256,14 @@ sets_our_cookie(const struct auth *auth, struct str value)
 	return auth_owns_cookie(auth, str_trim(str_take(value, end)));
 }
 
-/* RFC 9110 section 15.5.22: a 426 tells by Upgrade which protocol it requires. */
+/* A 426 names the required protocol in Upgrade (RFC 9110 section 15.5.22). */
 static bool
 is_required_upgrade(const struct response_head *r, const struct header *field)
 {
 	return r->status == 426 && field->id == HEADER_UPGRADE;
 }
 
-/* Trailers pass, and so does their announcement. */
+/* Whether the field announces trailers that are forwarded. */
 static bool
 is_announcement(const struct response_head *r, const struct header *field)
 {

@@ -36,17 +36,17 @@ bool forward_find_client(const struct cidr_set *trusted, const struct headers *h
 /* Whether Max-Forwards applies to this request (RFC 9110 section 7.6.2). */
 bool forward_counts_hops(const struct request_head *r);
 
-/* Bytes of our own cookies, which are not forwarded. */
+/* Returns the size in bytes of our own cookies, which are not forwarded. */
 size_t forward_count_own_cookies(const struct auth *auth, const struct headers *h);
 
-/* Writes the HTTP/1.1 request head for the upstream; with a body all but Connection and the empty
- * line, which upstream_send_body adds. Check buf_is_ok afterwards. */
+/* Writes the HTTP/1.1 request head for the upstream; for a request with a body, without Connection
+ * and the empty line, which upstream_send_body adds. Check buf_is_ok afterwards. */
 void forward_write_request(const struct forward *f, struct buf *out);
 
 /*
- * Removes from a response's fields: hop-by-hop fields but Upgrade of a 426, framing fields, and
- * Set-Cookie of our cookies. Trailer stays for a client that accepts trailers, unless it announces
- * some that don't pass.
+ * Removes fields of a response: hop-by-hop fields except Upgrade of a 426, framing fields, and
+ * Set-Cookie for our cookies. Keeps Trailer for a client that accepts trailers, if all of those
+ * that it announces are forwarded.
  */
 void forward_filter_response(const struct auth *auth, bool accepts_trailers,
 			     struct response_head *r);

@@ -87,7 +87,8 @@ static const struct header_name header_names[] = {
 #define HEADER_NAMES	(sizeof(header_names) / sizeof(header_names[0]))
 #define HEADER_NAME_MAX 25u
 
-/* Index into header_names of the first name of each length, and its end. A unit test checks it. */
+/* Index in header_names of the first name of each length, then of the end. A unit test checks it.
+ */
 static const unsigned char header_starts[HEADER_NAME_MAX + 2] = {
 	0,  0,	0,  1,	2,  4,	4,  9,	13, 14, 18, 21, 28,	      35,
 	43, 48, 50, 54, 57, 58, 61, 62, 64, 64, 65, 65, HEADER_NAMES,
@@ -123,40 +124,35 @@ folds_to(struct str name, struct str lower)
 	return true;
 }
 
-#define HEADER_PREFIX(text, header_id_value)                                                       \
-	{                                                                                          \
-		{text, sizeof(text) - 1}, header_id_value                                          \
-	}
-
-/* Names that begin like this, after "x-". */
+/* Prefixes of names after "x-". */
 static const struct header_name x_prefixes[] = {
-	HEADER_PREFIX("forwarded-", HEADER_FORWARDING),
-	HEADER_PREFIX("original-", HEADER_FORWARDING),
-	HEADER_PREFIX("envoy-", HEADER_FORWARDING),
-	HEADER_PREFIX("auth-request-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("remote-extra-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("webauth-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("authenticated-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("authentik-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("consumer-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("goog-authenticated-user-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("goog-iap-jwt-assertion", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("apigateway-api-userinfo", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("endpoint-api-userinfo", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("amzn-oidc-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("ms-client-principal", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("pomerium-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("replit-user-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("ssl-client-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("vouch-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("forwarded-", HEADER_FORWARDING),
+	HEADER_NAME("original-", HEADER_FORWARDING),
+	HEADER_NAME("envoy-", HEADER_FORWARDING),
+	HEADER_NAME("auth-request-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("remote-extra-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("webauth-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("authenticated-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("authentik-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("consumer-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("goog-authenticated-user-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("goog-iap-jwt-assertion", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("apigateway-api-userinfo", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("endpoint-api-userinfo", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("amzn-oidc-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("ms-client-principal", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("pomerium-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("replit-user-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("ssl-client-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("vouch-", HEADER_REMOTE_IDENTITY),
 };
 
-/* header_identify tries them for these first letters only. */
+/* Prefixes of other names. header_identify has a case for each first letter. */
 static const struct header_name other_prefixes[] = {
-	HEADER_PREFIX("cf-access-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("oidc-claim-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("ssl-client-", HEADER_REMOTE_IDENTITY),
-	HEADER_PREFIX("tailscale-user-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("cf-access-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("oidc-claim-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("ssl-client-", HEADER_REMOTE_IDENTITY),
+	HEADER_NAME("tailscale-user-", HEADER_REMOTE_IDENTITY),
 };
 
 /* Most candidates differ in their first byte. */
@@ -273,7 +269,7 @@ headers_add_own(struct headers *h, struct str name, struct str value)
 	err_assert(headers_add(h, name, value));
 }
 
-/* Nearly every Connection field has only one of the common options. */
+/* Compares whole values, because most Connection fields have exactly one of these options. */
 bool
 headers_nominate_fields(const struct headers *h)
 {

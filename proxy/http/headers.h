@@ -58,8 +58,8 @@ struct headers {
 	struct header *items;
 	size_t count;
 	size_t size; /* capacity of items */
-	/* A bit for each id in the list, and for each that was added more than once; may stay set
-	 * after the field is removed. */
+	/* A bit for each id in the list, and for each id that was added more than once. Bits remain
+	 * set when fields are removed. */
 	uint32_t ids;
 	uint32_t repeated_ids;
 };
@@ -67,41 +67,36 @@ struct headers {
 /* Allocates room for size fields from the arena. */
 bool headers_init(struct headers *h, size_t size, struct arena *a) MUST_CHECK;
 
-/* False when the list is full. */
+/* Adds a field. False if the list is full; headers_add_own asserts that it is not. */
 bool headers_add(struct headers *h, struct str name, struct str value) MUST_CHECK;
-
-/* Asserts that there is room: for fields of ours. */
 void headers_add_own(struct headers *h, struct str name, struct str value);
 
-/* Removes all fields with this id. */
 void headers_remove(struct headers *h, enum header_id id);
 
 /* Whether Connection names fields, rather than only options such as "close". */
 bool headers_nominate_fields(const struct headers *h);
 
-/* Makes the field hop-by-hop, so that it is not forwarded. */
+/* Marks the field as hop-by-hop, so that it is not forwarded. */
 void headers_mark_hop_by_hop(struct headers *h, size_t index);
 
-/* Size of all fields in a message head. */
+/* Returns the size in bytes of all fields in a message head. */
 size_t headers_size(const struct headers *h);
 
 /* Returns the number of fields with this id and sets *value to that of the first. */
 size_t headers_find(const struct headers *h, enum header_id id, struct str *value);
 
-/* The value of the index-th field of this name, which is given in lower case and compared without
- * folding '_'; STR_NONE when there are fewer. */
+/* Returns the value of the index-th field (from 0) with exactly this name, which is given in lower
+ * case; STR_NONE if there are fewer. Unlike ids, '_' does not match '-'. */
 struct str headers_get(const struct headers *h, struct str lower_name, size_t index);
 
 /* Whether a list field (RFC 9110 section 5.6.1) contains the token in any of its lines. */
 bool headers_has_token(const struct headers *h, enum header_id id, struct str token);
 
-/* Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-* (RFC 9110
- * section 7.6.1). */
+/* Whether fields with this id are hop-by-hop (RFC 9110 section 7.6.1). */
 bool header_is_hop_by_hop(enum header_id id);
-
 enum header_id header_identify(struct str name);
 
-/* Whether the name, folded, begins with these lower-case characters. */
+/* Whether the folded name begins with these lower-case characters. */
 bool header_folds_to_prefix(struct str name, struct str lower);
 
 /* Letters in lower case, digits as they are, and '-' for other token characters (RFC 9110 section
@@ -114,7 +109,7 @@ header_is_token_char(unsigned char c)
 	return header_fold_table[c] != 0;
 }
 
-/* Whether the name has its registered spelling: no other character in place of '-'. */
+/* Whether the name has '-' wherever the folded name has it. */
 bool header_has_registered_name(const struct header *field);
 
 #endif

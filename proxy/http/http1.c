@@ -10,10 +10,10 @@
 #include "proxy/http/upgrade.h"
 
 #define CONNECTION_MAX_BYTES 512u /* all Connection fields together */
-#define SPARE_FIELDS	     12u  /* for fields that the proxy adds to a response */
+#define SPARE_FIELDS	     12u  /* room for fields that the proxy adds to a response */
 #define EMPTY_LINES_MAX	     1u	  /* before a request line: RFC 9112 section 2.2 */
 
-/* Also for incomplete lines: the result must not depend on how the bytes were split. */
+/* Applies to incomplete lines as well: the result must not depend on how the bytes were split. */
 static bool
 is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_limits *limits)
 {
@@ -21,7 +21,7 @@ is_line_too_long(const struct http1_scan *scan, size_t end, const struct http1_l
 	       end - scan->line_start > limits->line_max_bytes + 1;
 }
 
-/* Tells at the first byte that the peer does not send HTTP/1.1, such as a TLS ClientHello. */
+/* Detects by the first byte that the peer does not send HTTP/1.1, but for example TLS. */
 static bool
 is_bad_start(const struct http1_scan *scan, struct str data)
 {
@@ -30,7 +30,7 @@ is_bad_start(const struct http1_scan *scan, struct str data)
 	return first != '\r' && !header_is_token_char(first);
 }
 
-/* Lines end with CRLF; a bare LF is an error here, a bare CR or NUL is one for the parser. */
+/* Lines end with CRLF. Rejects a bare LF; the parser rejects bare CR and NUL. */
 enum http1_found
 http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_limits *limits,
 		unsigned *status)
@@ -76,17 +76,7 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 	return HTTP1_BAD;
 }
 
-static size_t
-token_run(struct str s)
-{
-	size_t n = 0;
-
-	while (n < s.len && header_is_token_char((unsigned char)s.data[n]))
-		n++;
-	return n;
-}
-
-/* Takes the next line, without its CRLF, off a head that was scanned. */
+/* Removes the next line from a scanned head, and returns it without CRLF. */
 static struct str
 next_line(struct str *rest)
 {
@@ -101,7 +91,7 @@ static bool
 set_field_error(struct str rest, struct err *e)
 {
 	struct str line = next_line(&rest);
-	size_t name_len = token_run(line);
+	size_t name_len = field_token_run(line);
 	size_t colon = str_find_byte(line, ':');
 
 	if (colon == SIZE_MAX)
@@ -111,12 +101,12 @@ set_field_error(struct str rest, struct err *e)
 	return err_set(e, ERR_INPUT, "a header value has control characters");
 }
 
-/* Takes the next field off a head that was scanned. Its value ends at CR or at a forbidden control
- * character. */
+/* Removes the next field from a scanned head, and adds it to the list. The value ends at CR or at
+ * an invalid control character. */
 static bool
 parse_field(struct str *rest, struct headers *headers, struct err *e)
 {
-	struct str name = str_take(*rest, token_run(*rest));
+	struct str name = str_take(*rest, field_token_run(*rest));
 	struct str after = str_skip(*rest, name.len + 1);
 	struct str value = str_take(after, field_value_run(after));
 
@@ -280,7 +270,7 @@ parse_request_line(struct str line, struct request_head *r, bool *is_http10, str
 	return parse_target(str_take(rest, second), r, a, e);
 }
 
-/* RFC 6455 section 4.1, as far as it concerns a proxy. */
+/* Checks those requirements of RFC 6455 section 4.1 that matter to a proxy. */
 static bool
 is_websocket_handshake(const struct request_head *r, bool is_http10)
 {

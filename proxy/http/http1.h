@@ -12,12 +12,9 @@
 #include "proxy/http/message.h"
 
 struct http1_limits {
-	/* Start line and fields. Beyond it 431, or 414 within the request line. */
-	size_t head_max_bytes;
-	/* Number of fields. */
-	size_t headers_max;
-	/* Request line without CRLF: 414. 0 for no limit but that of the head. */
-	size_t line_max_bytes;
+	size_t head_max_bytes; /* start line and fields; longer: 431, or 414 in the request line */
+	size_t headers_max;    /* number of fields; more: 431 */
+	size_t line_max_bytes; /* request line without CRLF; longer: 414. 0: no limit of its own */
 };
 
 /* State of the search for the end of a head, kept while more bytes arrive. */
@@ -30,8 +27,9 @@ struct http1_scan {
 enum http1_found { HTTP1_MORE, HTTP1_WHOLE, HTTP1_BAD };
 
 /*
- * data has all bytes since the start of the head. HTTP1_WHOLE: the head is the first scan->at
- * bytes, including the empty line. HTTP1_BAD: *status is that of the response (400, 414, 431).
+ * Searches for the end of a head. data: all bytes from the start of the head. HTTP1_WHOLE: the head
+ * is the first scan->at bytes, including the empty line. HTTP1_BAD: *status is the status to
+ * respond with (400, 414 or 431).
  */
 enum http1_found http1_scan_head(struct http1_scan *scan, struct str data,
 				 const struct http1_limits *limits, unsigned *status);
@@ -52,8 +50,8 @@ struct http1_persistence {
 };
 
 /*
- * Parses a complete request head, which must live as long as r. On failure *status is that of the
- * response: 400, 500 (no memory), 501 (CONNECT) or 505.
+ * Parses a complete request head, which must live as long as r. On failure *status is the status to
+ * respond with: 400, 500 (no memory), 501 (CONNECT) or 505.
  */
 bool http1_parse_request(struct str head, const struct http1_scan *scan, struct request_head *r,
 			 struct http1_persistence *p, struct arena *a, unsigned *status,
@@ -73,10 +71,9 @@ struct http1_body {
 	unsigned char state; /* of the chunked coding */
 	unsigned char digits;
 	unsigned char trailers_count;
-	uint16_t extra; /* bytes of chunk extensions and trailers so far */
-	uint64_t left;	/* bytes left of the body or the chunk */
-	/* Receives the lines of the trailer section; NULL: they are discarded. */
-	struct buf *trailers;
+	uint16_t extra;	      /* bytes of chunk extensions and trailers so far */
+	uint64_t left;	      /* bytes left of the body or the chunk */
+	struct buf *trailers; /* receives the lines of the trailer section; NULL: discards them */
 };
 
 /* Limits of all chunk extensions and trailers of a body together, and of trailer lines. */
@@ -86,20 +83,22 @@ struct http1_body {
 void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t length);
 
 /*
- * Decodes len bytes in place: content is moved to data[0 .. *produced), and *consumed bytes were
- * used. HTTP1_WHOLE at the end of the body, which HTTP1_FRAMING_CLOSE never finds itself.
+ * Decodes up to len bytes in place: *consumed of them, of which the content is moved to
+ * data[0 .. *produced). HTTP1_WHOLE at the end of the body; never with HTTP1_FRAMING_CLOSE, where
+ * the connection ends the body.
  */
 enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed,
 				   size_t *produced);
-/* Whether decoding would not fail within data. */
-bool http1_body_is_well_formed(struct http1_body b, struct str data);
+
+bool http1_body_is_well_formed(struct http1_body b, struct str data); /* as far as data reaches */
 bool http1_body_is_done(const struct http1_body *b);
 
-/* Bytes of the body that need no decoding; and that len of them were forwarded without it. */
+/* Returns the number of bytes of the body that need no decoding. http1_body_consume reports that
+ * len of them were forwarded without decoding. */
 uint64_t http1_body_bytes_left(const struct http1_body *b);
 void http1_body_consume(struct http1_body *b, uint64_t len);
 
-/* Whether the end of the connection here is a regular end of the body. */
+/* Whether the body may end with the connection at this point. */
 bool http1_body_may_end(const struct http1_body *b);
 
 /* Writers append to a bounded buffer. Check buf_is_ok once at the end. */
@@ -111,10 +110,11 @@ void http1_write_field_u64(struct buf *out, struct str name, uint64_t value);
 void http1_write_upgrade(struct buf *out, struct str protocol); /* with Connection */
 void http1_write_end(struct buf *out);
 
-/* Writes the line before a chunk of len > 0 bytes, which CRLF follows; returns its length. */
+/* Writes the line before a chunk of len > 0 bytes. Returns its length. CRLF follows the chunk. */
 #define HTTP1_CHUNK_LINE_MAX 18
 size_t http1_chunk_line(uint64_t len, char out[HTTP1_CHUNK_LINE_MAX]);
 
+/* Returns the reason phrase of a status; "" for unknown ones. */
 const char *http1_reason(unsigned status);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decodes bodies: Content-Length, the chunked coding (RFC 9112 section 7.1) and, for responses, the
- * end of the connection. Content is moved together in place, so that one read becomes one write.
+ * Decodes bodies: with Content-Length, in the chunked coding (RFC 9112 section 7.1) and, of
+ * responses, up to the end of the connection. Joins the content of chunks in place, so that one
+ * read becomes one write.
  */
 #include "base/ascii.h"
 #include "proxy/http/http1.h"
@@ -93,7 +94,7 @@ on_size_byte(struct http1_body *b, unsigned char c)
 	return c == '\r' ? CHUNK_SIZE_LF : CHUNK_BAD;
 }
 
-/* Extensions and trailers are checked, counted and discarded. No control characters but HTAB. */
+/* Checks and counts a byte of extensions or trailers: no control characters except HTAB. */
 static bool
 is_text(struct http1_body *b, unsigned char c)
 {
@@ -106,7 +107,7 @@ is_name(struct http1_body *b, unsigned char c)
 	return is_text(b, c) && header_is_token_char(c);
 }
 
-/* What may follow a complete extension; white space only before another one. */
+/* Handles a byte after a complete extension. White space may only precede another extension. */
 static enum chunk_state
 on_extension_end(enum chunk_state state, unsigned char c)
 {
@@ -173,7 +174,7 @@ on_trailer_start(struct http1_body *b, unsigned char c)
 	return TRAILER_NAME;
 }
 
-/* Any byte that is not chunk data. */
+/* Handles a byte that is not chunk data. Returns the next state. */
 static enum chunk_state
 on_coding_byte(struct http1_body *b, unsigned char c)
 {
@@ -215,7 +216,8 @@ on_coding_byte(struct http1_body *b, unsigned char c)
 	return CHUNK_BAD;
 }
 
-/* The empty line is left out. A buffer that is full fails, which its owner sees. */
+/* Keeps the bytes of trailer lines, without the empty line. The owner of the buffer checks whether
+ * it overflowed. */
 static void
 keep_trailer_byte(struct http1_body *b, enum chunk_state before, char c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes heads and chunk lines. Callers guarantee that names and values have no CR or LF: they were
- * parsed from a head, are constants, or were validated at their source (auth, settings).
+ * Writes heads and chunk lines. Callers guarantee that names and values have no CR or LF: they come
+ * from a parsed head, are constants, or were validated by auth or settings.
  */
 #include "proxy/http/http1.h"
 

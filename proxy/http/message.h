@@ -24,20 +24,20 @@ struct request_head {
 	struct headers headers;
 	enum body_kind body;
 	uint64_t length;
-	size_t head_bytes; /* as received, with start line and cookies */
-	bool has_dot;	   /* the host was written with a dot at its end, which authority lacks */
+	size_t head_bytes; /* size as received, with start line and cookies */
+	bool has_dot;	   /* the host ended with a dot, which was removed from authority */
 	bool is_head;
 	bool accepts_trailers; /* see trailers_are_accepted */
 	bool wants_websocket;  /* a well-formed RFC 6455 opening handshake */
-	struct str upgrade;    /* what the upstream is asked to switch to; empty: nothing */
-	/* What the client asks for instead of a WebSocket, if it is one protocol. It is ignored
-	 * unless it becomes upgrade. */
+	struct str upgrade;    /* protocol to request from the upstream; empty: none */
+	/* The protocol other than WebSocket that the client offers, if it offers exactly one.
+	 * Ignored unless it is copied to upgrade. */
 	struct str upgrade_offer;
 	bool half_close_is_end; /* Connection: close; the client may shut down its sending side */
 };
 
-/* Whether there is a body for a method that defines none (RFC 9110 section 9.3): servers may leave
- * it unread, and then take it for the next request. */
+/* Whether there is a body although the method defines none (RFC 9110 section 9.3). A server may not
+ * read it, and then take it for the next request. */
 static inline bool
 request_has_stray_body(const struct request_head *r)
 {
@@ -50,8 +50,8 @@ struct response_head {
 	struct headers headers;
 	enum body_kind body;
 	uint64_t length;    /* of BODY_LENGTH; also of HEAD and 304, which have no body */
-	bool has_length;    /* send Content-Length */
-	struct str upgrade; /* of 101: what it switches to */
+	bool has_length;    /* there is a Content-Length */
+	struct str upgrade; /* of 101: the new protocol */
 };
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/url.h"
 #include "proxy/http/authority.h"
+#include "proxy/http/field_list.h"
 
 #define METHOD_MAX	  32u
 #define HOST_KEPT_MAX	  128u
@@ -14,10 +15,7 @@
 bool
 request_is_method(struct str method)
 {
-	for (size_t i = 0; i < method.len; i++)
-		if (!header_is_token_char((unsigned char)method.data[i]))
-			return false;
-	return method.len > 0 && method.len <= METHOD_MAX;
+	return method.len > 0 && method.len <= METHOD_MAX && field_token_run(method) == method.len;
 }
 
 bool
@@ -40,7 +38,7 @@ request_split_target(struct request_head *r)
 	r->query = question == SIZE_MAX ? STR_NONE : str_skip(r->target, question + 1);
 }
 
-/* Most requests name the host that the one before them named. */
+/* Remembers the last valid host, because most requests have the same one. */
 static bool
 is_valid_host(struct str host)
 {

@@ -8,20 +8,20 @@
 
 #include "proxy/http/message.h"
 
-/* A token of reasonable length (RFC 9110 section 9.1). */
+/* Whether it is a token (RFC 9110 section 9.1) of at most 32 bytes. */
 bool request_is_method(struct str method);
 
-/* Not empty, visible ASCII without '#', which would start a fragment. */
+/* Whether it is not empty, and visible ASCII without '#', which would start a fragment. */
 bool request_is_target(struct str target);
 
 /* Sets path and query from r->target. */
 void request_split_target(struct request_head *r);
 
-/* Requires exactly one valid Host field. r->authority, if the target named one, wins over Host (RFC
- * 9112 section 3.2.2) and has to be valid as well; otherwise it becomes that of Host. */
+/* Requires exactly one valid Host field. Sets r->authority to it, unless the request target had an
+ * authority, which must be valid as well and takes precedence (RFC 9112 section 3.2.2). */
 bool request_check_host(struct request_head *r, struct arena *a, struct err *e) MUST_CHECK;
 
-/* Content-Length: decimal digits only, within the range of int64_t. */
+/* Parses Content-Length: decimal digits only, within the range of int64_t. */
 bool request_is_length(struct str value, uint64_t *length);
 
 #endif

@@ -19,7 +19,7 @@ response_check_init(struct response_check *check, const struct request_head *r)
 		check->upgrade = STR_NONE;
 }
 
-/* RFC 9110 section 7.8: to the protocol that was asked for, and to no other. */
+/* The server may only switch to the requested protocol (RFC 9110 section 7.8). */
 static bool
 check_switch(const struct response_check *check, const struct response_head *head, struct err *e)
 {

@@ -9,9 +9,9 @@
 #include "proxy/http/headers.h"
 
 /*
- * Removes Domain attributes that name a parent of host (without port) from all Set-Cookie fields,
- * so that browsers keep the cookies for the host alone; and removes Clear-Site-Data, which reaches
- * the cookies of other hosts. False without memory.
+ * Removes Domain attributes for parent domains of host (without port) from all Set-Cookie fields,
+ * so that browsers send the cookies to this host only. Removes Clear-Site-Data, which also clears
+ * cookies of other hosts. False without memory.
  */
 bool set_cookie_confine(struct headers *h, struct str host, struct arena *a) MUST_CHECK;
 

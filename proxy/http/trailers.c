@@ -13,7 +13,7 @@
 		text, sizeof(text) - 1                                                             \
 	}
 
-/* Besides the fields that have an id: response control data, authentication and policies. */
+/* In addition to all fields with an id: response control data, authentication and policies. */
 static const struct str forbidden_names[] = {
 	NAME("age"),
 	NAME("alt-svc"),
@@ -46,7 +46,8 @@ static const struct str forbidden_prefixes[] = {
 	NAME("if-"),	 NAME("proxy-"),	  NAME("sec-"),	    NAME("x-accel-"),
 };
 
-/* Made to be sent as trailers (RFC 9530, RFC 9110 section 8.8.3), where the bytes are the same. */
+/* Fields that describe the bytes (RFC 9530, RFC 9110 section 8.8.3): valid as trailers unless the
+ * proxy changes the bytes. */
 static const struct str names_about_bytes[] = {
 	NAME("content-digest"), NAME("content-md5"), NAME("digest"),
 	NAME("etag"),		NAME("repr-digest"),

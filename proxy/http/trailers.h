@@ -9,19 +9,18 @@
 
 #include "proxy/http/message.h"
 
-/* Whether the client of this request takes trailers: "TE: trailers" of HTTP/1.1 (RFC 9110 section
- * 10.1.4), and a method whose response may have a body. */
+/* Whether the client accepts trailers: HTTP/1.1, "TE: trailers" (RFC 9110 section 10.1.4), and a
+ * method whose response may have a body. */
 bool trailers_are_accepted(const struct request_head *r, bool is_http10);
 
-/* Splits count lines with CRLF, as the decoder of chunked bodies has checked them. False without
- * memory. */
+/* Parses count lines with CRLF, which http1_body_decode has checked. False without memory. */
 bool trailers_parse(struct str lines, size_t count, struct headers *h, struct arena *a) MUST_CHECK;
 
-/* Removes what must not be sent as a trailer. is_recoded: the proxy compressed the content, so that
- * fields about the bytes as they were (Content-Digest, ETag …) are removed as well. */
+/* Removes fields that must not be sent as trailers. is_recoded: the proxy has compressed the
+ * content, so that fields about its original bytes (Content-Digest, ETag …) are removed as well. */
 void trailers_filter(struct headers *h, bool is_recoded);
 
-/* Whether the value of a Trailer field (RFC 9110 section 6.6.2) is a list of names that pass. */
+/* Whether a Trailer field (RFC 9110 section 6.6.2) only announces trailers that are forwarded. */
 bool trailers_may_be_announced(struct str value);
 
 #endif

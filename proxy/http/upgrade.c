@@ -6,13 +6,12 @@
  */
 #include "proxy/http/upgrade.h"
 
+#include "proxy/http/field_list.h"
+
 static bool
 is_token(struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (!header_is_token_char((unsigned char)s.data[i]))
-			return false;
-	return s.len > 0;
+	return s.len > 0 && field_token_run(s) == s.len;
 }
 
 /* protocol-name ["/" protocol-version], both tokens. */
@@ -36,7 +35,7 @@ upgrade_find(const struct headers *h)
 	return value;
 }
 
-/* Why this protocol may not be listed, or NULL. */
+/* Returns why this protocol can't be allowed, or NULL. */
 static const char *
 find_objection(struct str protocol)
 {

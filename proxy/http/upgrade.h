@@ -12,15 +12,16 @@
 #define UPGRADE_PROTOCOLS_MAX 8u
 #define UPGRADE_NAME_MAX      32u
 
-/* The one protocol that a head asks for, or has switched to, with Connection: Upgrade; empty for
+/* Returns the protocol that a head requests or has switched to, with Connection: Upgrade; empty for
  * none and for several. */
 struct str upgrade_find(const struct headers *h);
 
-/* Whether a list of protocols, separated by commas, may be passed on at all. h2c and others that
- * would let the client send requests past the proxy are refused. */
+/* Checks UPGRADE_PROTOCOLS, a list separated by commas. Refuses h2c and other protocols with which
+ * a client could send requests past the proxy's checks. */
 bool upgrade_check_list(struct str list, struct err *e) MUST_CHECK;
 
-/* The protocol as the list spells it; empty if it is not listed. Case does not matter. */
+/* Finds the protocol in the list, in any case. Returns it as the list spells it; empty if it is not
+ * listed. */
 struct str upgrade_find_listed(struct str list, struct str protocol);
 
 #endif

@@ -14,7 +14,7 @@ header_size(const struct websocket_tracker *t)
 	return length == 126 ? 4 : length == 127 ? 10 : 2;
 }
 
-/* The header is complete; masking key and payload follow. */
+/* Starts to count masking key and payload, after a complete header. */
 static void
 begin_payload(struct websocket_tracker *t)
 {

@@ -17,7 +17,7 @@ struct websocket_tracker {
 /* Advances over all of data. */
 void websocket_track(struct websocket_tracker *t, struct str data);
 
-/* Bytes of data that belong to the current frame: 0 at a boundary. Does not advance. */
+/* Returns how many bytes of data belong to the current frame; 0 at a boundary. Does not advance. */
 size_t websocket_until_boundary(const struct websocket_tracker *t, struct str data);
 
 static inline bool
@@ -26,8 +26,8 @@ websocket_is_at_boundary(const struct websocket_tracker *t)
 	return t->payload_left == 0 && t->header_len == 0;
 }
 
-/* Whether data is exactly one empty pong of a client: an automatic answer to a ping, which is not
- * user activity. */
+/* Whether data is exactly one empty pong of a client: the automatic response to a ping, which is no
+ * activity of the user. */
 bool websocket_is_empty_pong(struct str data);
 
 /* An empty ping, from server to client. */

@@ -226,7 +226,7 @@ start(struct ssh_link *link, const struct ssh_request *request, struct err *e)
 {
 	bool is_sshd = link->server->is_sshd;
 
-	if (!conn_connect(&link->conn, link->server->address, e))
+	if (!conn_connect(&link->conn, link->server->address, NULL, e))
 		return err_set(e, ERR_CONNECT, is_sshd ? SSH_LINK_NO_SSHD : SSH_LINK_NO_HELPER);
 	if (!is_sshd && !is_trusted_peer(link))
 		return err_set(e, ERR_DENIED, SSH_LINK_STRANGER);

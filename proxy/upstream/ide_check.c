@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tries 127.0.0.1, and ::1 where that refuses. Of a response only the status line is read, after
- * those of interim responses. Redirects are not followed.
+ * Tries 127.0.0.1 first, then ::1. Reads a response up to the status line of the final one, after
+ * interim responses. Does not follow redirects.
  */
 #include "proxy/upstream/ide_check.h"
 
@@ -10,7 +10,7 @@
 
 #include "proxy/conn/conn_read.h"
 
-#define HEADS_MAX 16384u /* of interim responses, and the last one's status line */
+#define HEADS_MAX 16384u /* bytes of interim responses and of the final status line */
 
 struct ide_check {
 	struct conn conn;
@@ -19,7 +19,7 @@ struct ide_check {
 	ide_check_fn *done;
 	void *arg;
 	bool tries_ipv6;
-	struct err failure; /* why 127.0.0.1 took no connection */
+	struct err failure; /* of connecting to 127.0.0.1 */
 	struct buf received;
 };
 
@@ -46,10 +46,10 @@ connect_to(struct ide_check *c, const char *host, struct err *e)
 	struct address address;
 
 	return address_from_host(&address, str_from(host), c->check->port, e) &&
-	       conn_connect(&c->conn, &address, e);
+	       conn_connect(&c->conn, &address, NULL, e);
 }
 
-/* Also called when even the first attempt could not begin: then from the loop, at once. */
+/* Also reports, from the event loop, that no connection could be started. */
 static void
 on_deadline(void *arg)
 {
@@ -115,7 +115,8 @@ on_open(void *arg)
 	conn_want_read(&c->conn, true);
 }
 
-/* Whether the received bytes decide: the status, or 0 for what is no HTTP. */
+/* Returns whether the received bytes contain the final status; *status is 0 if they are not HTTP.
+ */
 static bool
 read_status(struct str received, uint64_t *status)
 {

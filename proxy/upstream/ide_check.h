@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does a kubelet's probe on loopback instead of at the pod's address: connects to a port and, for
- * HTTP, checks the status of one response. Each probe uses a new connection.
+ * Performs a probe of the kubelet on loopback, which the kubelet can't reach: connects to a port
+ * and, for HTTP, checks the status of one response. Each probe uses a new connection.
  */
 #ifndef PROXY_UPSTREAM_IDE_CHECK_H
 #define PROXY_UPSTREAM_IDE_CHECK_H
@@ -11,10 +11,11 @@
 
 struct ide_check;
 
-/* Once, from the loop: 200, 503 or 504, and a line that says why. The check is gone afterwards. */
+/* Called once, from the event loop, with 200, 503 or 504 and a line that says why. The check has
+ * been freed. */
 typedef void ide_check_fn(unsigned status, struct str text, void *arg);
 
-/* NULL without memory. check outlives it. */
+/* Starts a check. check outlives it. NULL without memory. */
 struct ide_check *ide_check_new(struct loop *l, const struct health_check *check,
 				ide_check_fn *done, void *arg) MUST_CHECK;
 void ide_check_cancel(struct ide_check *c);

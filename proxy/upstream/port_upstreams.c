@@ -6,13 +6,13 @@
 
 #include <stdlib.h>
 
-#define TARGETS_MAX 32u
-#define LATELY_MS   60000u
+#define PORTS_MAX   32u	   /* pools at the same time */
+#define RECENTLY_MS 60000u /* unused ports are listed for this long */
 
 struct port_upstream {
 	uint16_t port;
-	unsigned users;	  /* exchanges */
-	uint64_t used_ms; /* when the last one began or ended */
+	unsigned users;	  /* number of exchanges that use it */
+	uint64_t used_ms; /* when an exchange last began or ended */
 	struct upstream *upstream;
 };
 
@@ -21,7 +21,7 @@ struct port_upstreams {
 	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
 	const struct ports *ports;
-	struct port_upstream items[TARGETS_MAX]; /* port 0: free */
+	struct port_upstream items[PORTS_MAX]; /* port 0: free */
 };
 
 struct port_upstreams *
@@ -54,18 +54,18 @@ port_upstreams_free(struct port_upstreams *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; i < TARGETS_MAX; i++)
+	for (size_t i = 0; i < PORTS_MAX; i++)
 		clear(&t->items[i]);
 	free(t);
 }
 
-/* A free place, or that of the target that was not used for longest; NULL when all are in use. */
+/* Returns a free item, or the least recently used one without users; NULL if all are in use. */
 static struct port_upstream *
 find_place(struct port_upstreams *t)
 {
 	struct port_upstream *oldest = NULL;
 
-	for (size_t i = 0; i < TARGETS_MAX; i++) {
+	for (size_t i = 0; i < PORTS_MAX; i++) {
 		struct port_upstream *one = &t->items[i];
 
 		if (one->port == 0)
@@ -76,7 +76,7 @@ find_place(struct port_upstreams *t)
 	return oldest;
 }
 
-/* Some servers for development listen on one of the two alone. */
+/* Some development servers listen on 127.0.0.1 or ::1 only. */
 static bool
 set_addresses(struct upstream_options *options, uint16_t port, struct err *e)
 {
@@ -122,10 +122,9 @@ port_upstreams_acquire(struct port_upstreams *t, uint16_t port)
 {
 	struct port_upstream *one = NULL;
 
-	for (size_t i = 0; i < TARGETS_MAX && one == NULL; i++) {
+	for (size_t i = 0; i < PORTS_MAX && one == NULL; i++)
 		if (t->items[i].port == port)
 			one = &t->items[i];
-	}
 	if (one == NULL)
 		one = make(t, port);
 	if (one == NULL)
@@ -150,16 +149,16 @@ port_upstream_pool(const struct port_upstream *one)
 }
 
 void
-port_upstreams_probe(struct port_upstreams *t, port_upstreams_each_fn *tell, void *arg)
+port_upstreams_probe(struct port_upstreams *t, port_upstreams_each_fn *report, void *arg)
 {
 	uint64_t now_ms = loop_now_ms(t->loop);
 
-	for (size_t i = 0; i < TARGETS_MAX; i++) {
+	for (size_t i = 0; i < PORTS_MAX; i++) {
 		const struct port_upstream *one = &t->items[i];
 
-		if (one->port == 0 || (one->users == 0 && now_ms - one->used_ms > LATELY_MS))
+		if (one->port == 0 || (one->users == 0 && now_ms - one->used_ms > RECENTLY_MS))
 			continue;
 		upstream_probe(one->upstream);
-		tell(one->port, upstream_is_ready(one->upstream), arg);
+		report(one->port, upstream_is_ready(one->upstream), arg);
 	}
 }

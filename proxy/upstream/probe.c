@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connects to one address after the other until one accepts. A probe has no timeout: the next
- * probe ends it.
+ * Connects to one address after the other until one accepts. A probe has no timeout of its own: the
+ * next probe ends it.
  */
 #include "proxy/upstream/probe.h"
 
@@ -77,7 +77,7 @@ try(struct probe *p)
 	while (p->tries_left > 0) {
 		p->tries_left--;
 		p->asked = p->current;
-		if (conn_connect_tls(&p->conn, &p->addresses[p->asked], p->tls, &e))
+		if (conn_connect(&p->conn, &p->addresses[p->asked], p->tls, &e))
 			return;
 		probe_note(p, p->asked, false);
 	}
@@ -91,7 +91,7 @@ probe_ask(struct probe *p)
 	if (now_ms - p->asked_at_ms < PAUSE_MS)
 		return;
 	p->asked_at_ms = now_ms;
-	/* An attempt that is still under way has had its time. */
+	/* An attempt that has not ended yet has timed out. */
 	conn_close(&p->conn);
 	p->tries_left = p->count;
 	try(p);
@@ -108,11 +108,11 @@ change(struct probe *p, bool is_ready)
 		p->first_ready_ms = p->changed_ms;
 }
 
-/* Several may fail together: only the first of them moves on. */
+/* If several connections to an address fail, only the first failure selects the next address. */
 void
 probe_note(struct probe *p, size_t index, bool is_ready)
 {
-	/* Of an address that there was before probe_restart. */
+	/* Ignores results for addresses from before probe_restart. */
 	if (index >= p->count)
 		return;
 	if (is_ready) {

@@ -6,11 +6,11 @@
 
 #include <stdlib.h>
 
-#include "proxy/upstream/upstream_pool.h"
+#include "proxy/upstream/upstream_private.h"
 
-#define SURE_MS		   100 /* servers keep idle connections for longer than this */
-#define EARLY_ANSWER_BYTES 1048576u
-#define SHORT_BODY_BYTES   16384u
+#define SURE_MS		   100	    /* servers keep idle connections for longer than this */
+#define EARLY_ANSWER_BYTES 1048576u /* to read of a response after a send error */
+#define SHORT_BODY_BYTES   16384u   /* bodies up to this size are sent together with the head */
 
 static void on_open(void *arg);
 static void on_readable(void *arg);
@@ -64,7 +64,7 @@ upstream_free(struct upstream *u)
 	free(u);
 }
 
-/* New addresses are for new connections; open ones are kept. */
+/* Uses new addresses for new connections; open connections are kept. */
 static void
 on_named(const struct address *addresses, size_t count, void *arg)
 {
@@ -89,7 +89,7 @@ hurry_name(struct upstream *u)
 		upstream_name_hurry(u->name);
 }
 
-/* On loopback a refusal is known at once. */
+/* Tries the next address if connecting fails immediately, as it does on loopback. */
 static bool
 connect_somewhere(struct upstream_conn *c, struct err *e)
 {
@@ -101,7 +101,7 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 			       u->options.name.host);
 	for (size_t i = 0; i < u->options.addresses_count; i++) {
 		c->place = probe_choose(&u->probe);
-		if (conn_connect_tls(&c->conn, &u->options.addresses[c->place], u->options.tls, e))
+		if (conn_connect(&c->conn, &u->options.addresses[c->place], u->options.tls, e))
 			return true;
 		probe_note(&u->probe, c->place, false);
 	}
@@ -198,9 +198,10 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r)
 	return conn_out(&c->conn);
 }
 
-/* Some servers take a body that their application left unread for the next request, with the
- * identity headers that the client wrote into it (RFC 9112 section 9.3 has them read it or close).
- * What has no line break can't be a request. */
+/* Whether the body could be parsed as a request. If the application does not read the body, some
+ * servers take it for the next request, with identity headers that the client has written, although
+ * RFC 9112 section 9.3 requires them to read the body or close. A body without line breaks can't be
+ * a request. */
 static bool
 may_be_request(const struct upstream_conn *c, struct str data)
 {
@@ -208,7 +209,7 @@ may_be_request(const struct upstream_conn *c, struct str data)
 	       str_find_byte(data, '\n') != SIZE_MAX || str_find_byte(data, '\r') != SIZE_MAX;
 }
 
-/* data: the first piece of the body. */
+/* Writes the end of the request head. data: the first piece of the body. */
 static void
 finish_head(struct upstream_conn *c, struct str data)
 {
@@ -336,7 +337,16 @@ upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const stru
 	handler->on_failed(failure, e, arg);
 }
 
-/* Something ended the connection: what that means depends on how far the exchange came. */
+void
+upstream_fail_with(struct upstream_conn *c, enum upstream_failure failure, enum err_code code,
+		   const char *message)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, code, "%s", message);
+	upstream_fail(c, failure, &e);
+}
+
 void
 upstream_fail_as_broken(struct upstream_conn *c, const struct err *e)
 {
@@ -390,17 +400,12 @@ on_conn_failed(const struct err *e, void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0 && c->conn.tls != NULL) {
-		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail(c, UPSTREAM_NO_TLS, e);
-		return;
-	}
 	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
 		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail(c, UPSTREAM_UNREACHABLE, e);
+		upstream_fail(c, c->conn.tls != NULL ? UPSTREAM_NO_TLS : UPSTREAM_UNREACHABLE, e);
 		return;
 	}
-	/* It may have answered before it closed on the rest of the request. */
+	/* The server may have responded before it closed without reading the whole request. */
 	if (c->handler != NULL && c->state == UPSTREAM_HEAD) {
 		c->request_ended = false;
 		upstream_read(c, EARLY_ANSWER_BYTES);
@@ -415,35 +420,25 @@ static void
 on_timer(void *arg)
 {
 	struct upstream_conn *c = arg;
-	struct err e = ERR_INIT;
 
 	if (c->state == UPSTREAM_IDLE) {
 		upstream_remove_idle(c);
 		upstream_discard(c);
-		return;
-	}
-	if (c->conn.state == CONN_CONNECTING) {
-		err_set(&e, ERR_TIMEOUT, "connect: timed out");
+	} else if (c->conn.state == CONN_CONNECTING) {
 		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail(c, UPSTREAM_UNREACHABLE, &e);
-		return;
-	}
-	if (c->conn.state == CONN_HANDSHAKING) {
-		err_set(&e, ERR_TIMEOUT, "TLS handshake: timed out");
+		upstream_fail_with(c, UPSTREAM_UNREACHABLE, ERR_TIMEOUT, "connect: timed out");
+	} else if (c->conn.state == CONN_HANDSHAKING) {
 		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail(c, UPSTREAM_TIMEOUT, &e);
-		return;
-	}
-	/* Held back by a slow browser, whose own deadline runs. */
-	if (!c->conn.reading && !c->has_ended) {
+		upstream_fail_with(c, UPSTREAM_TIMEOUT, ERR_TIMEOUT, "TLS handshake: timed out");
+	} else if (!c->conn.reading && !c->has_ended) {
+		/* Reading is paused for a slow browser, which has its own timeout. */
 		upstream_touch(c);
-		return;
+	} else {
+		bool is_open = c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL;
+
+		upstream_fail_with(c, is_open ? UPSTREAM_BROKEN : UPSTREAM_TIMEOUT, ERR_TIMEOUT,
+				   "idle timeout");
 	}
-	err_set(&e, ERR_TIMEOUT, "idle timeout");
-	if (c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL)
-		upstream_fail(c, UPSTREAM_BROKEN, &e);
-	else
-		upstream_fail(c, UPSTREAM_TIMEOUT, &e);
 }
 
 struct upstream_figures

@@ -11,7 +11,7 @@
 #include "base/net/resolver.h"
 #include "proxy/upstream/upstream.h"
 
-/* Also addresses that contain others: NAT64, 6to4 and Teredo. */
+/* Includes addresses that embed others: NAT64, 6to4 and Teredo. */
 #define NEVER_UPSTREAM CIDR_LOCAL ",64:ff9b::/96,64:ff9b:1::/48,2002::/16,2001::/32"
 
 struct upstream_name {
@@ -23,8 +23,8 @@ struct upstream_name {
 	void *arg;
 	struct loop_timer timer; /* until the next look-up */
 	uint64_t asked_ms;
-	uint64_t resolved_ms; /* when the addresses that count were found; 0: there are none */
-	bool is_warned;	      /* of the failures since then */
+	uint64_t resolved_ms; /* when the current addresses were found; 0: there are none */
+	bool is_warned;	      /* a failure since then was logged */
 };
 
 static bool
@@ -42,7 +42,7 @@ compare_ips(const void *a, const void *b)
 	return memcmp(x->bytes, y->bytes, IP_BYTES);
 }
 
-/* Sorted: name servers rotate the order, which is no change. */
+/* Sorts the addresses: name servers rotate their order, which must not count as a change. */
 static size_t
 take_permitted(const struct upstream_name *n, const struct resolver_result *result,
 	       struct address out[UPSTREAM_ADDRESSES_MAX])
@@ -124,7 +124,7 @@ on_resolved(const struct resolver_result *result, void *arg)
 		loop_timer_start(&n->timer, n->options.interval_ms);
 }
 
-/* The thread of the previous look-up may hang: then the addresses become stale here. */
+/* If the previous look-up hangs, no new one starts, and the addresses become stale here. */
 static void
 look_up(struct upstream_name *n)
 {

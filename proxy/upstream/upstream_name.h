@@ -14,18 +14,18 @@
 
 struct upstream_name;
 
-/* The permitted addresses of the last look-up; count 0: none. Called from the loop, also where they
- * are the same as before. */
+/* Called from the event loop after each look-up with the permitted addresses, even if they have not
+ * changed. count 0: there are none. */
 typedef void upstream_named_fn(const struct address *addresses, size_t count, void *arg);
 
 struct upstream_name_options {
 	const char *host;
 	uint16_t port;
-	const struct cidr_set *allowed; /* exceptions to what no name may lead to; outlives it */
+	const struct cidr_set *allowed; /* otherwise ignored addresses to accept; outlives it */
 	uint64_t timeout_ms;		/* of one look-up */
 	uint64_t interval_ms;		/* between look-ups */
-	uint64_t retry_ms;		/* the same after a failure, and for upstream_name_hurry */
-	uint64_t stale_ms;		/* addresses count for this long without a newer answer */
+	uint64_t retry_ms;		/* after a failure, and for upstream_name_hurry */
+	uint64_t stale_ms;		/* lifetime of addresses while look-ups fail */
 };
 
 struct upstream_name *upstream_name_new(struct loop *l, const struct upstream_name_options *options,
@@ -33,8 +33,8 @@ struct upstream_name *upstream_name_new(struct loop *l, const struct upstream_na
 					struct err *e) MUST_CHECK;
 void upstream_name_free(struct upstream_name *n); /* NULL is fine */
 
-/* Called when the upstream is needed and no known address accepts connections: looks the name up
- * in the background, unless it was looked up a moment ago. */
+/* Looks the name up in the background, unless the last look-up was less than retry_ms ago. For when
+ * the upstream is needed and no known address accepts connections. */
 void upstream_name_hurry(struct upstream_name *n);
 
 #endif

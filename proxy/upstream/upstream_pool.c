@@ -3,9 +3,9 @@
  * The pool of idle connections, the most recently used first, and the end of any connection. A
  * connection is freed after the current callback, so that callers may still access it.
  */
-#include "proxy/upstream/upstream_pool.h"
-
 #include <stdlib.h>
+
+#include "proxy/upstream/upstream_private.h"
 
 static void
 free_conn(struct deferred_free_entry *entry)
@@ -71,8 +71,9 @@ upstream_note_idle_end(const struct upstream_conn *c)
 		u->sure_ms = half_ms;
 }
 
-/* Bytes that arrived while a connection was idle would be taken for the next response. A request
- * that can be repeated relies on the loop's last wait for events, which costs no system call. */
+/* A connection on which bytes have arrived while it was idle must not be used: they would be taken
+ * for the next response. For a request that can be repeated, the result of the event loop's last
+ * wait suffices, which needs no system call. */
 static bool
 is_quiet(const struct upstream_conn *c, enum upstream_wish wish)
 {

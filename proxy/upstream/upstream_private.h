@@ -12,7 +12,7 @@
 #include "proxy/upstream/upstream.h"
 
 enum upstream_state {
-	UPSTREAM_IDLE,	/* in the pool, or on the way out */
+	UPSTREAM_IDLE,	/* in the pool, or being closed */
 	UPSTREAM_BEGUN, /* connecting, or the request is being written */
 	UPSTREAM_HEAD,	/* waiting for a response head */
 	UPSTREAM_BODY,
@@ -35,19 +35,18 @@ struct upstream_conn {
 	struct http1_scan scan;
 	struct http1_body body;
 	struct buf trailers; /* lines, for a client that accepts them */
-	/* Bytes that one wake-up may read. */
-	size_t read_limit;
+	size_t read_limit;   /* bytes to read per wake-up */
 	uint64_t idle_since_ms;
-	/* For how long the server keeps it open while idle, by its Keep-Alive field. */
+	/* How long the server keeps the idle connection open according to Keep-Alive. */
 	uint64_t announced_ms;
 	bool is_announced;
 	struct response_check check; /* of the response heads */
 	uint64_t body_length;	     /* of the request; UINT64_MAX: not known */
 	bool has_body;
 	bool has_stray_body;
-	bool is_head_open;   /* the request's head lacks Connection and its end */
-	bool waits_for_body; /* a short one: the head is sent with its first piece */
-	bool closes;	     /* not kept: the request says Connection: close, or Upgrade */
+	bool is_head_open;   /* Connection and the end of the request head are not written yet */
+	bool waits_for_body; /* the body is short: send the head together with its first piece */
+	bool closes;	     /* the request has Connection: close, or Upgrade: not reusable */
 	bool is_reused;
 	bool has_received; /* a byte of this response */
 	bool is_to_head;
@@ -55,33 +54,55 @@ struct upstream_conn {
 	bool sends_chunks;
 	bool request_ended;
 	bool keep_alive;
-	bool is_half_closed; /* of a tunnel: we send no more */
-	bool has_ended;	     /* of a tunnel: the server sends no more */
+	bool is_half_closed; /* of a tunnel: we have shut down our side */
+	bool has_ended;	     /* of a tunnel: the server has shut down its side */
 };
 
 struct upstream {
 	struct loop *loop;
 	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
-	struct arena arena;		 /* header lists of the response head that is being told */
+	struct arena arena;		 /* of the response head that on_head is called with */
 	LIST_HEAD(, upstream_conn) idle; /* the most recently used first */
 	size_t idle_count;
 	size_t in_use_count;
 	uint64_t connects;
-	/* For how long an idle connection is open for sure where the server announces nothing. */
+	/* How long idle connections stay open for sure if the server does not announce it. */
 	uint64_t sure_ms;
 	struct probe probe;
 	struct upstream_name *name; /* NULL: the addresses are configured */
 };
 
-/* Reports the failure to the user of the connection, who releases it; an idle one is closed
- * immediately. */
+/* Reports the failure to the user of the connection, who releases it; closes an idle connection. */
 void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e);
+void upstream_fail_with(struct upstream_conn *c, enum upstream_failure failure, enum err_code code,
+			const char *message);
 
-/* Something ended the connection: what that means depends on how far the exchange came. */
+/* Reports that the connection ended, as the failure that fits the state of the exchange. */
 void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
 
-/* Reads until enough bytes came, as long as there are some and the exchange goes on. */
+/* Reads until `enough` bytes were read, none are pending, or the exchange has ended. */
 void upstream_read(struct upstream_conn *c, size_t enough);
+
+/* upstream_pool.c */
+
+/* Takes the most recently used connection out of the pool, if it is open and fulfils the wish; else
+ * returns NULL. */
+struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_wish wish);
+
+/* Puts a connection into the pool, until its idle timeout. */
+void upstream_put_idle(struct upstream_conn *c);
+
+/* Removes the connection from the pool, if it is there. */
+void upstream_remove_idle(struct upstream_conn *c);
+
+/* Closes the connection, and frees it after the current callback. May be called twice. */
+void upstream_discard(struct upstream_conn *c);
+
+/* Discards all connections of the pool. */
+void upstream_discard_idle(struct upstream *u);
+
+/* The server has closed an idle connection: lowers sure_ms accordingly. */
+void upstream_note_idle_end(const struct upstream_conn *c);
 
 #endif

@@ -5,12 +5,12 @@
  * connection.
  */
 #include "proxy/http/trailers.h"
-#include "proxy/upstream/upstream_pool.h"
+#include "proxy/upstream/upstream_private.h"
 
 #define IDLE_MARGIN_MS	 1000u /* before the server's announced timeout */
 #define KEEP_ALIVE_MAX_S 86400u
 
-/* A section that found no memory is discarded (RFC 9110 section 6.5.1). */
+/* Discards the trailers if there is no memory for them, as RFC 9110 section 6.5.1 allows. */
 static void
 end_response(struct upstream_conn *c)
 {
@@ -29,7 +29,7 @@ end_response(struct upstream_conn *c)
 	}
 }
 
-/* "Keep-Alive: timeout=5, max=100": in seconds, of idle time. */
+/* Finds the idle timeout in seconds of "Keep-Alive: timeout=5, max=100". */
 static bool
 find_keep_alive_timeout(const struct headers *h, uint64_t *seconds)
 {
@@ -60,8 +60,8 @@ read_keep_alive(struct upstream_conn *c, const struct headers *h)
 	c->keep_alive = c->keep_alive && seconds > 0;
 }
 
-/* Whether the server has read the request's body, as far as that can be told: it may take what is
- * left for the next request. Errors are often sent by servers that did not read it. */
+/* Whether the server has probably read the whole request body: otherwise it may take the rest for
+ * the next request. Servers often send errors without reading the body. */
 static bool
 has_read_body(const struct upstream_conn *c, const struct response_head *head)
 {
@@ -69,7 +69,7 @@ has_read_body(const struct upstream_conn *c, const struct response_head *head)
 	       (!c->closes && c->request_ended && !conn_is_blocked(&c->conn) && head->status < 400);
 }
 
-/* A server may answer with another status than 101, and take what follows for the protocol. */
+/* A server may respond with another status than 101, and still expect the new protocol. */
 static bool
 may_have_switched(const struct upstream_conn *c)
 {
@@ -95,7 +95,8 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 	}
 }
 
-/* A response that is malformed from the start becomes a 502 rather than one that breaks off. */
+/* Checks the chunks that arrived with the head: if they are malformed, the client gets 502 instead
+ * of a truncated response. */
 static bool
 check_first_chunks(const struct response_head *head, const struct http1_persistence *persistence,
 		   struct str data, struct err *e)
@@ -115,8 +116,8 @@ check_request_ended(const struct upstream_conn *c, const struct response_head *h
 	       err_set(e, ERR_PROTOCOL, "status 101 before the end of the request");
 }
 
-/* Tells a head when it is whole. Returns the bytes that it used; 0 when more are needed or it
- * failed. */
+/* Calls on_head if the head is complete. Returns the number of bytes consumed; 0 if more are needed
+ * or the exchange failed. */
 static size_t
 take_head(struct upstream_conn *c, struct str data)
 {
@@ -131,8 +132,8 @@ take_head(struct upstream_conn *c, struct str data)
 	if (found == HTTP1_MORE)
 		return 0;
 	if (found == HTTP1_BAD) {
-		err_set(&e, ERR_PROTOCOL, "the response head is malformed or too large");
-		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+		upstream_fail_with(c, UPSTREAM_BAD_ANSWER, ERR_PROTOCOL,
+				   "the response head is malformed or too large");
 		return 0;
 	}
 	size_t used = c->scan.at;
@@ -156,14 +157,13 @@ take_head(struct upstream_conn *c, struct str data)
 static size_t
 take_body(struct upstream_conn *c, char *data, size_t len)
 {
-	struct err e = ERR_INIT;
 	size_t consumed;
 	size_t produced;
 	enum http1_found found = http1_body_decode(&c->body, data, len, &consumed, &produced);
 
 	if (found == HTTP1_BAD) {
-		err_set(&e, ERR_PROTOCOL, "the response body's chunks are malformed");
-		upstream_fail(c, UPSTREAM_BROKEN, &e);
+		upstream_fail_with(c, UPSTREAM_BROKEN, ERR_PROTOCOL,
+				   "the response body's chunks are malformed");
 		return 0;
 	}
 	if (produced > 0)
@@ -193,7 +193,7 @@ take(struct upstream_conn *c, char *data, size_t len)
 	return 0;
 }
 
-/* Returns how many bytes were used; the rest is an incomplete head, or unexpected. */
+/* Returns the number of bytes consumed; the rest is an incomplete head, or unexpected. */
 static size_t
 process(struct upstream_conn *c, char *data, size_t len)
 {
@@ -208,20 +208,23 @@ process(struct upstream_conn *c, char *data, size_t len)
 	return at;
 }
 
-/* Unexpected bytes: the connection can't be trusted any more. */
+/* After unexpected bytes the connection is not reused. */
 static void
 on_surplus(struct upstream_conn *c)
 {
-	struct err e = ERR_INIT;
-
 	c->keep_alive = false;
-	if (c->state == UPSTREAM_IDLE) {
-		err_set(&e, ERR_PROTOCOL, "bytes on an idle connection");
-		upstream_fail(c, UPSTREAM_STALE, &e);
-	}
+	if (c->state == UPSTREAM_IDLE)
+		upstream_fail_with(c, UPSTREAM_STALE, ERR_PROTOCOL, "bytes on an idle connection");
 }
 
-/* Joins what was held of an incomplete head with what came; leaves in what is still incomplete. */
+static void
+fail_without_memory(struct upstream_conn *c)
+{
+	upstream_fail_with(c, UPSTREAM_BAD_ANSWER, ERR_MEMORY, "out of memory for a response head");
+}
+
+/* Processes received bytes, after those of an incomplete head in c->in. Keeps the start of a head
+ * that is still incomplete there. */
 static void
 on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 {
@@ -231,9 +234,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 	buf_init(&c->in, held.max);
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
-			struct err e = ERR_INIT;
-			err_set(&e, ERR_MEMORY, "out of memory for a response head");
-			upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
+			fail_without_memory(c);
 			buf_fini(&held);
 			return;
 		}
@@ -245,17 +246,14 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 		c->in = held;
 		return;
 	}
-	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used)) {
-		struct err e = ERR_INIT;
-		err_set(&e, ERR_MEMORY, "out of memory for a response head");
-		upstream_fail(c, UPSTREAM_BAD_ANSWER, &e);
-	}
+	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used))
+		fail_without_memory(c);
 	if (used < len && (c->state == UPSTREAM_WHOLE || c->state == UPSTREAM_IDLE))
 		on_surplus(c);
 	buf_fini(&held);
 }
 
-/* After a whole response, and between two exchanges, how the connection ends does not matter: many
+/* Handles an unexpected end of the connection. After a complete response it is no failure: many
  * servers close TLS without close_notify. */
 static void
 on_broken_off(struct upstream_conn *c, const struct err *e)
@@ -292,7 +290,7 @@ on_end_of_stream(struct upstream_conn *c)
 	on_broken_off(c, &e);
 }
 
-/* Where the rest of a large plain body can go without a copy, or NULL. */
+/* Returns the connection to which the rest of a large plain body can be spliced, or NULL. */
 static struct conn *
 sink_of(const struct upstream_conn *c)
 {

@@ -258,7 +258,7 @@ check_connect(struct fixture *f, const char *text)
 	int listener = listen_on(&a, text);
 
 	f->in_call = true;
-	assert_true(conn_connect(f->conn, &a, &e));
+	assert_true(conn_connect(f->conn, &a, NULL, &e));
 	assert_true(conn_is_blocked(f->conn));
 	conn_send(f->conn, STR("before "));
 	conn_want_read(f->conn, true);
@@ -300,7 +300,7 @@ test_nobody_listens(void **state)
 	struct err e = ERR_INIT;
 
 	close(listen_on(&a, "127.0.0.1:0"));
-	if (conn_connect(f->conn, &a, &e)) {
+	if (conn_connect(f->conn, &a, NULL, &e)) {
 		conn_send(f->conn, STR("x"));
 		UNTIL(f, f->failed == 1);
 		assert_int_equal(f->failure, ERR_CONNECT);
@@ -309,7 +309,7 @@ test_nobody_listens(void **state)
 		assert_int_equal(e.code, ERR_CONNECT);
 	}
 	assert_true(address_parse(&a, STR("unix:/nonexistent/socket"), &e));
-	assert_false(conn_connect(f->conn, &a, &e));
+	assert_false(conn_connect(f->conn, &a, NULL, &e));
 	assert_int_equal(e.code, ERR_CONNECT);
 	assert_int_equal(f->opened, 0);
 	assert_int_equal(f->conn->state, CONN_CLOSED);
@@ -324,7 +324,7 @@ test_a_reset_is_no_end(void **state)
 	char data[4];
 	int listener = listen_on(&a, "127.0.0.1:0");
 
-	assert_true(conn_connect(f->conn, &a, &e));
+	assert_true(conn_connect(f->conn, &a, NULL, &e));
 	UNTIL(f, f->opened == 1);
 	UNTIL(f, (f->peer = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
 	conn_reset(f->conn);
@@ -333,7 +333,7 @@ test_a_reset_is_no_end(void **state)
 	close_peer(f);
 
 	/* and the same from the peer */
-	assert_true(conn_connect(f->conn, &a, &e));
+	assert_true(conn_connect(f->conn, &a, NULL, &e));
 	UNTIL(f, f->opened == 2);
 	UNTIL(f, (f->peer = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
 	struct linger none = {.l_onoff = 1, .l_linger = 0};
