@@ -36,7 +36,7 @@ static const struct upstream_handler upstream_handler = {
 };
 
 /* Whether the request may be sent twice: its method is idempotent (RFC 9110 section 9.2.2), and no
- * body is lost. */
+ * part of its body was sent. */
 static bool
 can_be_repeated(const struct exchange *x)
 {
@@ -113,7 +113,7 @@ add_date(struct exchange *x, struct headers *h)
 		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
 }
 
-/* No memory for the response head. */
+/* Ends the request: there is no memory for the response head. */
 static void
 fail_forwarding(struct exchange *x)
 {
@@ -138,7 +138,7 @@ on_head(struct response_head *head, void *arg)
 	if (head->status >= 200 || head->status == 101) {
 		x->status = head->status;
 		x->state = EXCHANGE_RESPONSE;
-		/* The codec leaves room for these. */
+		/* http1_parse_response leaves room for these fields. */
 		for (size_t i = 0; i < x->verdict.set_cookies_count; i++)
 			headers_add_own(&head->headers, STR("Set-Cookie"),
 					str_from(x->verdict.set_cookies[i]));

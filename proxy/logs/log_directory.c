@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ENTRIES_PER_PIECE 256u
-#define SECONDS_MAX	  (INT64_MAX / 1000 - 1) /* what fits in milliseconds */
+#define SECONDS_MAX	  (INT64_MAX / 1000 - 1) /* that fit in milliseconds */
 
 static int
 open_below(int parent, const char *name, size_t len, bool is_last)
@@ -75,7 +75,7 @@ log_directory_changed_ms(const struct stat *st)
 	return seconds * 1000 + st->st_mtim.tv_nsec / 1000000;
 }
 
-/* Replaces the oldest one where there is no room. */
+/* Adds a candidate; replaces the oldest one if there is no room. */
 static void
 keep(struct log_candidates *found, const char *name, unsigned pattern, const struct stat *st)
 {

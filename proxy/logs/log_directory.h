@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LOG_DIRECTORY_ENTRIES_MAX 20000u /* of a directory; further ones are not seen */
+#define LOG_DIRECTORY_ENTRIES_MAX 20000u /* entries per directory; more are ignored */
 
 struct log_candidate {
 	int64_t changed_ms;
@@ -30,19 +30,20 @@ struct log_candidates {
 	size_t seen; /* entries of this directory */
 };
 
-/* Opens an absolute path without following any link; -1 with errno. */
+/* Opens the directory at an absolute path without following links. -1 with errno. */
 int log_directory_open(const char *path);
 
-/* A regular file in it, never a link, a device or a pipe; -1 with errno. Does not block. */
+/* Opens a regular file in the directory, without blocking; no link, device or pipe. -1 with errno.
+ */
 int log_directory_open_file(int directory, const char *name);
 
-/* Goes through one piece of the directory; true at its end. */
+/* Lists a part of the directory. True at its end. */
 bool log_directory_list(DIR *directory, const char *name_pattern, unsigned pattern,
 			struct log_candidates *found);
 
 struct stat;
 
-/* When a file changed last. Its owner may have set any time at all. */
+/* Returns when the file was modified last, clamped: its owner can set any time. */
 int64_t log_directory_changed_ms(const struct stat *st);
 
 #endif

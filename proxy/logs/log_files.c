@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots of open files. A file that was deleted or rotated is read to its end, and then its slot is
- * free. All files share one buffer: lines are read again when they are taken, which costs less
- * than a buffer for each.
+ * Slots of open files. A file that was deleted or rotated is read to its end before its slot is
+ * freed. All files share one buffer: when files take turns, lines may be read twice, which costs
+ * less than a buffer for each file.
  */
 #include "proxy/logs/log_files.h"
 
@@ -18,25 +18,25 @@
 #include "proxy/logs/log_text.h"
 
 #define BLOCK_BYTES	(2 * LOG_TEXT_MAX)
-#define SMALL_BYTES	1024u /* holds most lines: read first where files take turns */
-#define PARTIAL_MS	1000u /* a line without its end is shown after so long */
-#define LOOKS_TO_RELIST 10u   /* a directory that did not change is listed again after so many */
+#define SMALL_BYTES	1024u /* first read when files take turns; holds most lines */
+#define PARTIAL_MS	1000u /* an incomplete line is shown after this time */
+#define LOOKS_TO_RELIST 10u   /* unchanged directories are listed again after this many */
 
 struct log_file {
 	int fd; /* -1: the slot is free */
 	dev_t device;
 	ino_t inode;
 	unsigned pattern;
-	bool is_gone;	   /* its name is: closed at its end */
-	bool is_skipping;  /* up to the end of a line of which a part was shown or left out */
-	bool skips_next;   /* the same behind the peeked line */
-	uint64_t at;	   /* of the first line that was not taken */
-	uint64_t next;	   /* behind the peeked line */
-	uint64_t limit;	   /* nothing behind it is read */
-	uint64_t old_end;  /* its size when it was opened */
-	uint64_t left_out; /* bytes, not told yet */
+	bool is_gone;	   /* deleted or renamed: closed at its end */
+	bool is_skipping;  /* skipping the rest of a line that was truncated or left out */
+	bool skips_next;   /* the same, after the peeked line */
+	uint64_t at;	   /* offset of the next line */
+	uint64_t next;	   /* offset after the peeked line */
+	uint64_t limit;	   /* offset at which reading ends */
+	uint64_t old_end;  /* size when the file was opened */
+	uint64_t left_out; /* skipped bytes that are not reported yet */
 	uint64_t partial_since_ms;
-	size_t partial_bytes; /* of a last line without its end */
+	size_t partial_bytes; /* of an incomplete last line */
 	int64_t changed_ms;
 	char name[NAME_MAX + 1];
 };
@@ -49,15 +49,15 @@ struct log_files {
 	struct log_candidates found;
 	struct timespec listed[LOG_PATTERNS_MAX]; /* when the directories changed last */
 	bool is_watched[LOG_PATTERNS_MAX];
-	size_t pattern; /* of the look under way */
-	DIR *directory; /* NULL: none is being listed */
+	size_t pattern; /* index of the directory being looked at */
+	DIR *directory; /* being listed; NULL: none */
 	bool is_looking;
 	bool must_list;
 	bool has_looked;
 	bool is_following;
-	unsigned looks; /* since the directories were listed */
+	unsigned looks; /* number of looks since the directories were listed */
 	int inotify;
-	size_t work_bytes; /* of this step */
+	size_t work_bytes; /* read in this step */
 	size_t block_slot; /* LOG_FILES_MAX: the block holds nothing */
 	uint64_t block_at;
 	size_t block_len;
@@ -111,7 +111,7 @@ jump(struct log_files *f, struct log_file *file, uint64_t at)
 	f->block_slot = LOG_FILES_MAX;
 }
 
-/* Truncated files begin anew; a follower who is too far behind skips. */
+/* Starts a truncated file from its beginning; skips if a follower is too far behind. */
 static void
 look_at_file(struct log_files *f, struct log_file *file)
 {
@@ -191,7 +191,7 @@ find_free_slot(struct log_files *f)
 	return NULL;
 }
 
-/* A file may have a new name, and a name another file. */
+/* Updates the slots: a file may have a new name, and a name may be that of a new file. */
 static void
 take_candidates(struct log_files *f)
 {
@@ -214,7 +214,7 @@ take_candidates(struct log_files *f)
 			open_candidate(f, file, &f->candidates[i]);
 }
 
-/* Without inotify it is looked at once a second all the same. */
+/* Failures are ignored: directories are also checked once a second. */
 static void
 watch_directory(struct log_files *f, size_t pattern, int directory)
 {
@@ -228,7 +228,7 @@ watch_directory(struct log_files *f, size_t pattern, int directory)
 							   IN_ONLYDIR) >= 0;
 }
 
-/* Whether there may be new files. Opens the directory, so that it is the same that is listed. */
+/* Sets must_list if the directory has changed. Opens it, so that no link is followed. */
 static void
 look_at_directory(struct log_files *f, size_t pattern)
 {
@@ -313,7 +313,7 @@ read_block(struct log_files *f, size_t slot, size_t bytes_max)
 	return (struct str){f->block, f->block_len};
 }
 
-/* What the block holds from the file's place on. */
+/* Returns the bytes in the block from the file's offset on. */
 static struct str
 block_view(const struct log_files *f, size_t slot)
 {
@@ -324,7 +324,8 @@ block_view(const struct log_files *f, size_t slot)
 	return str_skip((struct str){f->block, f->block_len}, (size_t)(at - f->block_at));
 }
 
-/* From the file's place: a whole line, as much as a line may have, or all there is. */
+/* Returns bytes from the file's offset on: at least a whole line, LOG_TEXT_MAX bytes, or the rest.
+ */
 static struct str
 load(struct log_files *f, size_t slot)
 {
@@ -339,14 +340,14 @@ load(struct log_files *f, size_t slot)
 	return read_block(f, slot, BLOCK_BYTES);
 }
 
-/* Whether one more load might read more than a step may. */
+/* Whether another call of load might exceed the limit of a step. */
 static bool
 is_tired(const struct log_files *f)
 {
 	return f->work_bytes + SMALL_BYTES + BLOCK_BYTES > LOG_FILES_STEP;
 }
 
-/* Behind the next newline. */
+/* Skips to the next line. */
 static enum log_files_result
 skip_line(struct log_files *f, size_t slot)
 {
@@ -366,7 +367,8 @@ skip_line(struct log_files *f, size_t slot)
 	return LOG_FILES_LINE;
 }
 
-/* A last line without its end: what a program said last must not be missing. */
+/* Whether to show an incomplete last line now, so that the last output of a program is not missing.
+ */
 static bool
 is_due(const struct log_files *f, struct log_file *file, size_t bytes)
 {
@@ -473,7 +475,7 @@ log_files_events(const struct log_files *f)
 	return f->inotify;
 }
 
-/* Some may be left: they are read the next time. */
+/* Bounded: remaining events are read at the next call. */
 void
 log_files_clear_events(struct log_files *f)
 {

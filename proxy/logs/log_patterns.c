@@ -8,7 +8,7 @@
 
 #include "base/ascii.h"
 
-/* No part is empty, "." or "..": these would be links in disguise. */
+/* Whether the path is absolute, and no component is empty, "." or "..". */
 static bool
 is_plain_path(struct str path)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which files of the workspace are shown as its log: the setting LOG_FILES.
+ * The value of LOG_FILES: which files of the workspace are shown as its log.
  */
 #ifndef PROXY_LOGS_LOG_PATTERNS_H
 #define PROXY_LOGS_LOG_PATTERNS_H
@@ -17,8 +17,8 @@ struct log_patterns {
 	size_t count;
 };
 
-/* "/tmp/workspace-logs/" "*.log,/var/log/ide.log": absolute paths with commas between, and
- * wildcards in their last parts only. The strings are copied to the arena. */
+/* Parses absolute paths, separated by commas, with wildcards in their last components only, such as
+ * "/tmp/workspace-logs/" "*.log,/var/log/ide.log". Copies the strings to the arena. */
 bool log_patterns_parse(struct log_patterns *p, struct str text, struct arena *a,
 			struct err *e) MUST_CHECK;
 

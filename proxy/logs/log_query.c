@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of parameters, and how each is read.
+ * The table of parameters and their parsers.
  */
 #include "proxy/logs/log_query.h"
 

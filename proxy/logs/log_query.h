@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parameters of a viewer of the log, from the query of its request.
+ * The parameters of a request for the log, from its query.
  */
 #ifndef PROXY_LOGS_LOG_QUERY_H
 #define PROXY_LOGS_LOG_QUERY_H
 
 #include "base/log/log_record.h"
 
-#define LOG_QUERY_LINES	    200u /* unless the query says another number */
+#define LOG_QUERY_LINES	    200u /* default of lines */
 #define LOG_QUERY_LINES_MAX 1000u
 
 struct log_query {
 	unsigned sources;     /* bits: 1 << enum log_source */
 	enum log_level level; /* the least severe one */
-	int64_t since_ms;     /* wall clock; nothing older */
-	size_t lines;	      /* of those that exist already: the last so many */
+	int64_t since_ms;     /* wall clock; older records are skipped */
+	size_t lines;	      /* number of existing lines to send */
 };
 
 /*

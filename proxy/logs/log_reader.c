@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams (the ring, and a slot for each file) that are merged by the time of their next record.
- *
- * A first pass finds the position of the last matching lines of each stream, so that only a
- * position is stored per stream.
+ * Merges streams (the ring, and a slot for each file) by the time of their next record. A first
+ * pass finds where the last matching lines of each stream begin, so that no lines have to be
+ * stored.
  */
 #include "proxy/logs/log_reader.h"
 
@@ -16,17 +15,17 @@
 
 #define RING	 0 /* the first stream; those of files follow */
 #define STREAMS	 (1 + LOG_FILES_MAX)
-#define LEFT_OUT "lines left out" /* the message of a record in the place of lines */
-#define SKIP_MAX 4096u		  /* records passed over in one step */
+#define LEFT_OUT "lines left out" /* message of the record that replaces lost lines */
+#define SKIP_MAX 4096u		  /* records to skip per step */
 
 enum phase {
-	PHASE_LOOK,  /* for files */
-	PHASE_COUNT, /* where the last lines begin */
-	PHASE_LAST,  /* merges them */
+	PHASE_LOOK,  /* looking for files */
+	PHASE_COUNT, /* finding where the last lines begin */
+	PHASE_LAST,  /* merging the last lines */
 	PHASE_FOLLOW,
 };
 
-/* Of the last line of a file, for lines that have none of their own. */
+/* Time and level of the last line of a file, for lines without their own. */
 struct last_line {
 	bool has_time;
 	int64_t time_ms;
@@ -34,33 +33,33 @@ struct last_line {
 };
 
 struct log_input {
-	bool has_head; /* a record that matches is next */
+	bool has_head; /* the next record matches */
 	int64_t head_ms;
 	struct last_line last;
 };
 
 struct place {
 	uint64_t at;
-	uint64_t number;       /* as ring_number; of the ring only */
-	struct last_line last; /* before it */
+	uint64_t number;       /* as ring_number; for the ring only */
+	struct last_line last; /* before this place */
 };
 
 struct log_reader {
 	struct log_query query;
 	const struct log_ring *ring;
 	uint64_t ring_at;
-	uint64_t ring_number; /* of the record there, counted from the first one ever */
-	uint64_t ring_end;    /* of what was there at first */
+	uint64_t ring_number; /* number of the record at ring_at, from the start of the process */
+	uint64_t ring_end;    /* end of the ring when the reader was created */
 	struct log_files *files;
 	bool follows;
 	bool is_look_due;
 	enum phase phase;
 	struct log_input streams[STREAMS];
 	size_t counted;	      /* stream of PHASE_COUNT */
-	struct place *places; /* of its last lines: a ring of query.lines; freed after the phase */
+	struct place *places; /* circular, of the last query.lines; freed after PHASE_COUNT */
 	size_t places_count;
 	size_t matches; /* of all streams */
-	size_t passed;	/* in this step */
+	size_t passed;	/* records skipped in this step */
 	struct log_text text;
 	struct buf message;
 	struct buf fields;
@@ -112,7 +111,7 @@ is_match(const struct log_query *q, const struct log_record *record)
 	       record->time_ms >= q->since_ms;
 }
 
-/* In the place of records that were replaced before they were read. No level leaves it out. */
+/* Makes the record that replaces lost records of the ring. It passes every level filter. */
 static void
 tell_lost(struct log_reader *r, struct log_record *record)
 {
@@ -129,7 +128,7 @@ tell_lost(struct log_reader *r, struct log_record *record)
 	record->fields = buf_view(&r->fields);
 }
 
-/* The next record of the ring, which stays where it is: *next is behind it. */
+/* Peeks at the next record of the ring. *next: position after it. */
 static enum log_reader_result
 peek_ring(struct log_reader *r, uint64_t *next, struct log_record *record)
 {
@@ -143,7 +142,7 @@ peek_ring(struct log_reader *r, uint64_t *next, struct log_record *record)
 	return log_ring_read(r->ring, next, record) ? LOG_READER_RECORD : LOG_READER_END;
 }
 
-/* Escaped as a string without its quotes, into a buffer that is cleared before. */
+/* Clears the buffer and appends the text, escaped as a JSON string, but without quotes. */
 static struct str
 escape(struct buf *out, struct str text)
 {
@@ -180,7 +179,7 @@ make_record(struct log_reader *r, const struct log_file_line *line, struct log_r
 	record->fields = buf_is_ok(&r->fields) ? buf_view(&r->fields) : STR_NONE;
 }
 
-/* Time and level of a file's line: its own, or what the lines around it suggest. */
+/* Sets time and level of a file's line: its own, or those of the line before. */
 static void
 describe(struct log_reader *r, const struct log_input *s, const struct log_file_line *line,
 	 struct log_record *record)
@@ -233,7 +232,7 @@ peek_file(struct log_reader *r, size_t index, uint64_t *at, struct log_record *r
 	return LOG_READER_RECORD;
 }
 
-/* Behind a record, or to the oldest one when others were lost. */
+/* Advances past a record, or to the oldest one if records were lost. */
 static void
 take_from_ring(struct log_reader *r, uint64_t next)
 {
@@ -243,7 +242,7 @@ take_from_ring(struct log_reader *r, uint64_t next)
 	r->ring_at = has_lost ? r->ring->begin : next;
 }
 
-/* Goes behind the record that was peeked. */
+/* Advances past the peeked record. */
 static void
 take(struct log_reader *r, size_t index, uint64_t place, const struct log_record *record)
 {
@@ -260,7 +259,7 @@ peek(struct log_reader *r, size_t index, uint64_t *place, struct log_record *rec
 	return index == RING ? peek_ring(r, place, record) : peek_file(r, index, place, record);
 }
 
-/* To the next record that matches. Blank lines are passed over. */
+/* Peeks at the next record that matches. Skips blank lines. */
 static enum log_reader_result
 find_match(struct log_reader *r, size_t index, uint64_t *place, struct log_record *record)
 {
@@ -276,7 +275,7 @@ find_match(struct log_reader *r, size_t index, uint64_t *place, struct log_recor
 	}
 }
 
-/* Goes back to the first of the last lines that match. */
+/* Goes back to the first of the last matching lines of the current stream. */
 static void
 seek_last(struct log_reader *r)
 {
@@ -325,7 +324,7 @@ count_stream(struct log_reader *r)
 	return true;
 }
 
-/* The stream whose next record is the oldest. STREAMS: there is none. */
+/* Finds the stream whose next record is the oldest; STREAMS if there is none. */
 static enum log_reader_result
 find_oldest(struct log_reader *r, size_t *oldest)
 {
@@ -350,7 +349,7 @@ find_oldest(struct log_reader *r, size_t *oldest)
 	return *oldest == STREAMS ? LOG_READER_END : LOG_READER_RECORD;
 }
 
-/* A file may have been truncated since its line was seen first. */
+/* Returns the oldest record. Searches again if a file was truncated after its line was peeked. */
 static enum log_reader_result
 take_oldest(struct log_reader *r, struct log_record *record)
 {

@@ -21,27 +21,28 @@ struct log_reader_options {
 	uint64_t window_bytes; /* of each file; see log_files_new */
 };
 
-/* NULL without memory. ring and patterns outlive it. */
+/* ring and patterns outlive the reader. NULL without memory. */
 struct log_reader *log_reader_new(const struct log_reader_options *options,
 				  const struct log_query *query) MUST_CHECK;
 void log_reader_free(struct log_reader *r); /* NULL is fine */
 
 enum log_reader_result {
 	LOG_READER_RECORD,
-	LOG_READER_BUSY, /* there is more to do: come back after others had their turn */
-	LOG_READER_END,	 /* nothing more; for a follower, until something is written */
+	LOG_READER_BUSY, /* the limit of this step is reached: continue later */
+	LOG_READER_END,	 /* no more records; for a follower, until a line is written */
 };
 
-/* The record is valid until the next call. */
+/* Reads the next record, which is valid until the next call. */
 enum log_reader_result log_reader_next(struct log_reader *r, struct log_record *record);
 
-/* Before the first log_reader_next of a round of the event loop. */
+/* Starts a step: call it before the first log_reader_next of an iteration of the event loop. */
 void log_reader_begin_step(struct log_reader *r);
 
-/* Looks for new, replaced and truncated files from now on, once; for followers. */
+/* Requests a look for new, replaced and truncated files, if the reader follows. */
 void log_reader_look(struct log_reader *r);
 
-/* A descriptor that is readable when a file changed, or -1: not before LOG_READER_END. */
+/* Returns a descriptor that is readable after a file changed, or -1. Use it after LOG_READER_END.
+ */
 int log_reader_events(const struct log_reader *r);
 void log_reader_clear_events(struct log_reader *r);
 

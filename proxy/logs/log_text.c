@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs write "2026-01-31T12:00:00Z ERROR …", "[12:00:00] [error] …", JSON, or what they like.
- * The level is a word near the beginning.
+ * Recognizes lines such as "2026-01-31T12:00:00Z ERROR …" and "[12:00:00] [error] …", and JSON. The
+ * level is a word near the start of the line.
  */
 #include "proxy/logs/log_text.h"
 
@@ -9,7 +9,7 @@
 #include "base/clock_parse.h"
 #include "base/json.h"
 
-#define LEVEL_WITHIN_BYTES 64u /* behind the time */
+#define LEVEL_WITHIN_BYTES 64u /* distance of the level from the time */
 #define JSON_BYTES_MAX	   (LOG_LINE_MAX / 2)
 #define JSON_FIELDS_MAX	   32u
 #define ESCAPE		   '\x1b'
@@ -31,7 +31,7 @@ log_text_fini(struct log_text *t)
 	buf_fini(&t->json);
 }
 
-/* ECMA-48 section 5.4: parameters, intermediates, a final byte. */
+/* Skips parameter, intermediate and final bytes (ECMA-48 section 5.4). */
 static struct str
 skip_control_sequence(struct str s)
 {
@@ -40,7 +40,7 @@ skip_control_sequence(struct str s)
 	return s.len > 0 && s.data[0] >= 0x40 && s.data[0] <= 0x7e ? str_skip(s, 1) : s;
 }
 
-/* Titles, links and the like (ECMA-48 section 5.6): up to BEL or ST. */
+/* Skips a control string, such as a title or link, up to BEL or ST (ECMA-48 section 5.6). */
 static struct str
 skip_control_string(struct str s)
 {
@@ -51,7 +51,7 @@ skip_control_string(struct str s)
 	return s.len > 0 && s.data[0] == '\a' ? str_skip(s, 1) : s;
 }
 
-/* s begins behind the escape character. */
+/* Skips an escape sequence. s starts after the escape character. */
 static struct str
 skip_escape(struct str s)
 {
@@ -66,7 +66,7 @@ skip_escape(struct str s)
 	return s.len > 0 && s.data[0] >= 0x30 && s.data[0] <= 0x7e ? str_skip(s, 1) : s;
 }
 
-/* Marks that change the reading direction, separators of lines and paragraphs, and U+FEFF. */
+/* Whether the last bytes are a directional mark, or a separator of lines or paragraphs. */
 static bool
 is_mark(unsigned char second, unsigned char third)
 {
@@ -75,8 +75,8 @@ is_mark(unsigned char second, unsigned char third)
 	       (second == 0x81 && third >= 0xa6 && third <= 0xa9);
 }
 
-/* Bytes of the character at the end of s if it is left out: C1 controls, and what changes the
- * reading direction. Otherwise 0. */
+/* Returns the length of the character at the end of s if it has to be removed: a C1 control, a
+ * directional mark, a separator or U+FEFF. Else returns 0. */
 static size_t
 count_invisible(struct str s)
 {
@@ -91,7 +91,7 @@ count_invisible(struct str s)
 	return first == 0xef && second == 0xbb && third == 0xbf ? 3 : 0;
 }
 
-/* Looks at what was written, so that no character appears from parts with an escape between. */
+/* Checks the characters that were appended, so that parts around an escape can't form a new one. */
 static void
 put(struct buf *out, char c)
 {
@@ -102,7 +102,7 @@ put(struct buf *out, char c)
 		out->len -= count_invisible(buf_view(out));
 }
 
-/* What a terminal would show at the end: after a carriage return it writes over what was there. */
+/* Appends what a terminal would show in the end: text after a carriage return replaces the line. */
 static void
 clean_up(struct buf *out, struct str s)
 {
@@ -137,7 +137,7 @@ skip_spaces(struct str s)
 	return s;
 }
 
-/* "[2026-01-31T12:00:00Z] …", without brackets, or with more text up to the closing one. */
+/* Parses a time at the start: with or without brackets, which may contain more text. */
 static void
 find_time(struct log_text *t)
 {
@@ -190,8 +190,8 @@ is_upper(struct str word)
 	return true;
 }
 
-/* In running text "error" is a word like others: it counts in capitals, in brackets, before a
- * colon, behind "level=", and as the first word. */
+/* A word such as "error" is a level only in capitals, in brackets, before a colon, after "level=",
+ * or as the first word. */
 static bool
 is_marked(struct str line, size_t at, size_t len)
 {
@@ -280,7 +280,7 @@ add_field(struct log_text *t, struct json_writer *w, const struct json_member *m
 	}
 }
 
-/* Seconds or milliseconds since 1970, as numbers are meant. */
+/* Accepts seconds and milliseconds since 1970. */
 static void
 take_number_as_time(struct log_text *t, int64_t number)
 {
@@ -290,7 +290,8 @@ take_number_as_time(struct log_text *t, int64_t number)
 	t->time_ms = number < INT64_C(100000000000) ? number * 1000 : number;
 }
 
-/* Whether the member is one that a record has a place for, or that readers take for ours. */
+/* Uses a member that is time, level or message, or has a name of our own fields. Else returns
+ * false. */
 static bool
 take_member(struct log_text *t, const struct json_member *m, struct str *message)
 {
@@ -320,7 +321,7 @@ take_member(struct log_text *t, const struct json_member *m, struct str *message
 	return true;
 }
 
-/* The message is cleaned too: programs log what others sent. */
+/* Cleans the message as well: it may contain text from other users. */
 static bool
 parse_object(struct log_text *t, const struct json_node *root)
 {

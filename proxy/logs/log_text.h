@@ -13,7 +13,7 @@
 struct log_text {
 	bool has_time;
 	bool has_level;
-	bool is_continued; /* it begins with white space: a part of the line before it */
+	bool is_continued; /* it starts with white space: it continues the previous line */
 	int64_t time_ms;
 	enum log_level level;
 	struct str message; /* not escaped, and not checked to be UTF-8 */
@@ -27,11 +27,11 @@ void log_text_init(struct log_text *t);
 void log_text_fini(struct log_text *t);
 
 /*
- * The views are valid until the next call. Terminal escapes (ECMA-48), control characters and what
- * a carriage return overwrote are left out. A line that is a JSON object is taken apart: "time",
- * "ts", "timestamp" or "@timestamp"; "level", "lvl" or "severity"; "message" or "msg"; other
- * members become fields, if they are no arrays or objects, and not named "file" or "truncated",
- * which only the reader of the file adds.
+ * Parses a line. The views are valid until the next call. Removes terminal escapes (ECMA-48),
+ * control characters and text that a carriage return overwrites. Of a JSON object, uses "time",
+ * "ts", "timestamp" or "@timestamp"; "level", "lvl" or "severity"; "message" or "msg". Other
+ * members become fields, except arrays, objects, and "file" and "truncated", which only the log
+ * reader adds.
  */
 void log_text_parse(struct log_text *t, struct str line);
 

@@ -10,9 +10,9 @@
 #include "base/wipe.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
 
-#define WRITE_MAX  65536u /* encrypted and sent at once */
-#define LARGE	   16384u /* not gathered */
-#define UNSENT_MAX 65536  /* in the kernel: small responses don't wait behind large ones */
+#define WRITE_MAX  65536u /* bytes to encrypt and send at once */
+#define LARGE	   16384u /* writes of this size are not gathered */
+#define UNSENT_MAX 65536  /* bytes in the kernel; low, so that small responses need not wait */
 
 static void on_readable(void *arg);
 static void on_drained(void *arg);
@@ -60,7 +60,7 @@ static const struct http2_ops codec_ops = {
 	.is_blocked = is_blocked,
 };
 
-/* Has been opened before. */
+/* Not called: the connection is open already. */
 static void
 on_open(void *arg)
 {
@@ -76,7 +76,7 @@ on_failed(const struct err *e, void *arg)
 	downstream_close(c->downstream);
 }
 
-/* Back to a downstream that only sends what is queued. */
+/* Returns the connection to the downstream, which sends the queued bytes and closes. */
 static void
 close_when_sent(struct http2_connection *c)
 {
@@ -152,7 +152,7 @@ flush(struct http2_connection *c)
 	http2_timer_note_connection(c);
 }
 
-/* By GOAWAY; with an error where the codec has found one by itself. */
+/* Closes a connection that has ended by GOAWAY, and logs the error if the codec has found one. */
 static void
 end_over(struct http2_connection *c)
 {
@@ -168,7 +168,7 @@ end_over(struct http2_connection *c)
 	close_when_sent(c);
 }
 
-/* At the end of a wake-up. */
+/* Runs at the end of a wake-up. */
 static void
 settle(struct http2_connection *c)
 {

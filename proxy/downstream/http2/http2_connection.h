@@ -11,21 +11,22 @@
 struct downstream;
 struct http2_connection;
 
-/* After the TLS handshake, or when the first bytes are HTTP2_PREFACE, which
- * http2_connection_receive takes as well. False: the downstream was closed. */
+/* Starts HTTP/2 after the TLS handshake, or when HTTP2_PREFACE was received, which has to be passed
+ * to http2_connection_receive as well. False: the downstream was closed. */
 bool http2_connection_start(struct downstream *d);
 
-/* Takes all of data, which it may change; returns len. */
+/* Processes all of data, which it may change. Returns len. */
 size_t http2_connection_receive(struct http2_connection *c, char *data, size_t len);
 
-/* No exchange is under way. */
+/* Whether there are no exchanges. */
 bool http2_connection_is_idle(const struct http2_connection *c);
 
-/* New requests are refused from soon on; the connection closes when the others have ended. */
+/* Starts draining: refuses new requests after a notice to the peer, and closes when all others have
+ * ended. */
 void http2_connection_drain(struct http2_connection *c);
 
-/* The downstream is being closed: exchanges are lost. Free it when the stack is gone; NULL is fine.
- */
+/* The downstream is being closed: ends all exchanges. Free the connection after the current
+ * callback; NULL is fine. */
 void http2_connection_stop(struct http2_connection *c);
 void http2_connection_free(struct http2_connection *c);
 

@@ -7,7 +7,7 @@
  */
 #include "proxy/downstream/http2/http2_connection_private.h"
 
-#define PART 4u /* of what is left */
+#define PART 4u /* a connection may use a quarter of the free memory */
 
 struct share {
 	size_t pool;

@@ -10,7 +10,7 @@
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
 
-/* For the other side of a tunnel to close it as well. */
+/* Time for the peer of a tunnel to end its side as well. */
 #define HTTP2_LINGER_MS 2000u
 
 struct http2_exchange {
@@ -20,16 +20,16 @@ struct http2_exchange {
 	struct http2_connection *connection;
 	LIST_ENTRY(http2_exchange) entry;
 	LIST_ENTRY(http2_exchange) blocked; /* linked: is notified when it is no longer blocked */
-	LIST_ENTRY(http2_exchange) round;   /* linked: bytes were told in this wake-up */
+	LIST_ENTRY(http2_exchange) round;   /* linked: got bytes in this wake-up */
 	size_t head_bytes;
 	bool has_body; /* of the request */
 	bool awaits_100;
 	bool head_sent;
 	bool is_tunnel;
-	uint64_t body_since_ms; /* when something of the body came, or was waited for */
-	uint64_t send_since_ms; /* when something was sent, or could not be; 0: nothing waits */
+	uint64_t body_since_ms; /* when bytes of the body last arrived or were first waited for */
+	uint64_t send_since_ms; /* when bytes were last sent or first blocked; 0: none wait */
 	uint64_t sent_bytes;	/* at that time */
-	uint64_t linger_ms;	/* since when a tunnel's other side may still close; 0: not */
+	uint64_t linger_ms;	/* start of HTTP2_LINGER_MS for a tunnel; 0: not lingering */
 	struct rate body_rate;
 	struct rate send_rate;
 };
@@ -42,75 +42,75 @@ struct http2_connection {
 	struct http2_exchanges all;
 	struct http2_exchanges blocked;
 	struct http2_exchanges rounds;
-	struct loop_defer settle; /* after calls of exchanges, when the stack is gone */
+	struct loop_defer settle; /* runs after the current callback */
 	struct loop_timer timer;
-	bool is_receiving; /* sends when it is done */
+	bool is_receiving; /* bytes are sent when it is done */
 	bool has_failed;
 	bool is_stopped;
-	bool is_at_rest;	   /* has given back what it needs for requests only */
-	size_t head_bytes;	   /* of exchanges under way */
+	bool is_at_rest;	   /* memory for requests was freed */
+	size_t head_bytes;	   /* of all current exchanges */
 	size_t held_bytes;	   /* counted in proxy.http2_held */
-	bool is_held_as_user;	   /* in the second of them */
-	uint64_t started_ms;	   /* when the peer began to speak; 0: it did not */
-	uint64_t block_since_ms;   /* of the head that is being received; 0: none */
+	bool is_held_as_user;	   /* counted in the pool of users */
+	uint64_t started_ms;	   /* when the first byte arrived; 0: none yet */
+	uint64_t block_since_ms;   /* start of the head being received; 0: none */
 	uint64_t idle_since_ms;	   /* without exchanges */
-	uint64_t blocked_since_ms; /* the socket took nothing; 0: it is not blocked */
+	uint64_t blocked_since_ms; /* since when the socket is blocked; 0: it is not */
 	uint64_t drain_ms;	   /* 0: not draining */
 };
 
 /* http2_connection.c */
 
-/* When what the loop has found ready is done: tells events, sends, and closes a connection that is
- * over. So frames of many streams share records and system calls. */
+/* At the end of this iteration of the event loop, delivers events, sends, and closes a connection
+ * that has ended. Frames of many streams thus share TLS records and system calls. */
 void http2_connection_settle_later(struct http2_connection *c);
 
-/* Sends what is gathered, if it is enough for a record of TLS: more would not make it cheaper. */
+/* Sends gathered bytes if they fill a TLS record: gathering more would not be cheaper. */
 void http2_connection_send_large(struct http2_connection *c);
 
-/* The codec said that the connection can't go on. */
+/* The codec reported that the connection has failed. */
 void http2_connection_fail(struct http2_connection *c);
 
-/* GOAWAY with this error, then closes. */
+/* Sends GOAWAY with this error, then closes. */
 void http2_connection_end(struct http2_connection *c, enum http2_error code,
 			  enum metrics_http2_end reason, const struct err *e);
 
 /* http2_connection_streams.c */
 
-/* For the codec: its stream is part of a new exchange. */
+/* http2_ops.on_open: returns the stream of a new exchange. */
 struct http2_stream *http2_exchange_open(void *arg);
 
 void http2_streams_tell_events(struct http2_connection *c);
 void http2_streams_tell_rounds(struct http2_connection *c);
 
-/* Exchanges that are not blocked any more go on. */
+/* Notifies exchanges that are no longer blocked. */
 void http2_streams_tell_drained(struct http2_connection *c);
 
-/* All that are under way are lost. */
+/* Ends all exchanges, because the browser has disconnected. */
 void http2_streams_lose_all(struct http2_connection *c);
 
-/* Ends a stream early: 408 where there is no answer yet, else a reset. */
+/* Ends a stream early: with 408 before a response, else with a reset. */
 void http2_exchange_time_out(struct http2_exchange *x, const struct err *e);
 
 bool http2_exchange_waits_for_body(const struct http2_exchange *x);
 
 /* http2_connection_held.c */
 
-/* Heads and unsent bytes have changed. */
+/* Updates the count after heads or unsent bytes have changed. */
 void http2_held_note(struct http2_connection *c);
 
-/* For one more request with such a head. */
+/* Whether there is room for a request with a head of this size. */
 bool http2_held_has_room(struct http2_connection *c, size_t head_bytes);
 
-/* So many bytes of responses are unsent that their exchanges have to wait. */
+/* Whether there are so many unsent bytes that exchanges have to stop sending. */
 bool http2_held_is_full(const struct http2_connection *c);
 
 /* http2_connection_timer.c */
 
-/* Looks at all deadlines after at most this long. */
+/* Checks all deadlines after at most delay_ms. */
 void http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms);
 void http2_timer_init(struct http2_connection *c);
 
-/* Note what is waited for; idle: for a request. */
+/* Record what is waited for; idle: a request. */
 void http2_timer_note_idle(struct http2_connection *c);
 void http2_timer_note_body(struct http2_exchange *x);
 void http2_timer_note_sending(struct http2_exchange *x);

@@ -9,7 +9,7 @@
 
 #define SPARES_MAX 64
 
-/* Bytes of a response that are read at once. */
+/* Limits of bytes of a response to read at once. */
 #define READ_MIN 4096u
 #define READ_MAX 65536u
 
@@ -66,7 +66,8 @@ note_user(struct http2_exchange *x)
 	http2_trust(x->connection->codec);
 }
 
-/* More than a connection may hold: those that were not blocked themselves stop as well. */
+/* At the connection's limit of unsent bytes, blocks all exchanges, even if their streams are not
+ * blocked. */
 static void
 stop_others(struct http2_connection *c)
 {
@@ -80,7 +81,7 @@ stop_others(struct http2_connection *c)
 			exchange_on_blocked(x->stream.exchange);
 }
 
-/* What exchanges call */
+/* Called by exchanges */
 
 static void
 send_head(struct stream *s, const struct response_head *head)
@@ -128,7 +129,7 @@ sink(struct stream *s)
 	return NULL;
 }
 
-/* The other side may still answer an end, as it does with a WebSocket's close frame. */
+/* Waits for the peer's end of the tunnel, such as a WebSocket's close frame. */
 static void
 linger(struct http2_exchange *x)
 {
@@ -225,7 +226,7 @@ http2_exchange_open(void *arg)
 	return &x->codec;
 }
 
-/* What the codec tells */
+/* Events of the codec */
 
 static void
 lose(struct http2_exchange *x)
@@ -237,7 +238,7 @@ lose(struct http2_exchange *x)
 		exchange_on_lost(exchange);
 }
 
-/* Written without an exchange. */
+/* Sends a response without an exchange. */
 static void
 refuse(struct http2_exchange *x, unsigned status, bool is_html, bool is_head)
 {
@@ -258,7 +259,8 @@ refuse(struct http2_exchange *x, unsigned status, bool is_html, bool is_head)
 	refusal_fini(&refusal);
 }
 
-/* A browser repeats what is refused like this. */
+/* At the limit of memory for heads, resets the stream with REFUSED_STREAM: browsers repeat such
+ * requests. */
 static bool
 take_room(struct http2_exchange *x, struct http2_event *event)
 {
@@ -285,7 +287,7 @@ reject(struct http2_exchange *x, struct http2_event *event)
 	arena_fini(&event->arena);
 }
 
-/* Its upstream is flushed at the end of this wake-up. */
+/* Schedules a flush of the upstream at the end of this wake-up. */
 static void
 add_to_round(struct http2_exchange *x)
 {
@@ -329,7 +331,7 @@ take_data(struct http2_exchange *x, struct str data)
 		add_to_round(x);
 }
 
-/* Chromium ends its side of a tunnel together with its close frame. */
+/* Chromium ends its side of a tunnel together with its close frame, before ours. */
 static void
 take_end(struct http2_exchange *x)
 {

@@ -5,9 +5,9 @@
  */
 #include "proxy/downstream/http2/http2_connection_private.h"
 
-#define REST_MS 250u /* without exchanges */
+#define REST_MS 250u /* without exchanges, after which memory is freed */
 
-/* The time until the next look. */
+/* A check of all deadlines: finds the time until the next one. */
 struct look {
 	uint64_t now_ms;
 	uint64_t next_ms;
@@ -40,7 +40,7 @@ limit_of(const struct http2_connection *c, uint64_t bytes_per_s)
 	return (struct rate_limit){bytes_per_s, settings_of(c)->min_rate_period_ms};
 }
 
-/* The timeout, or the rest of a period in which bytes are counted. */
+/* Schedules a check for a timeout or, if it is earlier, the end of a period of a minimum rate. */
 static void
 look_for(struct http2_connection *c, uint64_t timeout_ms, const struct rate *r,
 	 struct rate_limit limit)
@@ -99,7 +99,7 @@ note_socket(struct http2_connection *c)
 			 limit_of(c, settings_of(c)->send_min_rate));
 }
 
-/* Some bytes of the peer's preface. */
+/* Records when the first bytes of the peer's preface arrived. */
 static void
 note_start(struct http2_connection *c)
 {
@@ -125,7 +125,7 @@ http2_timer_note_connection(struct http2_connection *c)
 	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
 }
 
-/* Whether a time has passed; else it counts for the next look. */
+/* Whether a time has passed; else includes it in the next check. */
 static bool
 has_passed(struct look *look, uint64_t since_ms, uint64_t timeout_ms)
 {
@@ -149,7 +149,7 @@ is_too_slow(struct look *look, struct rate *r, struct rate_limit limit, uint64_t
 	return false;
 }
 
-/* While the socket takes nothing, that is no stream's fault. */
+/* Restarts the timeout of a stream while the socket is blocked, which is not the stream's fault. */
 static void
 excuse(struct http2_exchange *x, uint64_t now_ms)
 {
@@ -181,7 +181,7 @@ find_sending_lapse(struct http2_exchange *x, struct look *look)
 		       : NULL;
 }
 
-/* Why a stream has to end, or NULL. */
+/* Returns why a stream has to end, or NULL. */
 static const char *
 find_stream_lapse(struct http2_exchange *x, struct look *look)
 {
@@ -235,13 +235,13 @@ find_socket_lapse(struct http2_connection *c, struct look *look)
 	return carries_response(c) ? "responses are received more slowly than SEND_MIN_RATE" : NULL;
 }
 
-/* Why the connection has to end, or NULL. */
+/* Returns why the connection has to end, or NULL. */
 static const char *
 find_lapse(struct http2_connection *c, struct look *look)
 {
 	const struct settings *settings = settings_of(c);
 
-	/* Browsers connect in advance, and begin to speak when they have something to ask. */
+	/* Browsers open connections in advance, and send the first bytes with the first request. */
 	if (!http2_has_settings(c->codec) && c->started_ms != 0 &&
 	    has_passed(look, c->started_ms, settings->head_timeout_ms))
 		return "timeout while waiting for SETTINGS";
@@ -271,7 +271,7 @@ end_lapsed_streams(struct http2_connection *c, struct look *look)
 	}
 }
 
-/* The peer did not answer the notice. */
+/* Sends the last GOAWAY if the peer has not responded to the notice in time. */
 static void
 finish_drain(struct http2_connection *c, struct look *look)
 {

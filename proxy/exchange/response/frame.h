@@ -8,16 +8,18 @@
 
 #include "proxy/exchange/exchange.h"
 
-/* Whether the response goes to a frame that may show such a page: on the host of a port, or on the
- * way there. Pages with buttons that sign out or authorize a device are never framed. */
+/* Whether the request is the navigation of a frame that may show such a page: at the host of a
+ * port, or during the hand-over to it. Pages that sign out or authorize a device are never framed.
+ */
 bool frame_may_show(const struct exchange *x, enum page_kind kind);
 
-/* Adds the fields of a page as pages_headers lists them; in a frame with who may embed it. False
- * without memory. */
+/* Adds the fields of a page from pages_headers; for a frame, with the origins that may embed it.
+ * False without memory. */
 bool frame_add_page_headers(struct exchange *x, const struct page_header *fields, bool is_framed,
 			    struct headers *h) MUST_CHECK;
 
-/* The same policy for redirects, and a Referer from which the next host can tell who embeds. */
+/* Adds the same policy to a redirect, and a Referrer-Policy that shows the embedding origin to the
+ * next host. */
 void frame_add_redirect_headers(struct exchange *x, struct headers *h);
 
 #endif

@@ -22,7 +22,7 @@ log_failure(struct exchange *x, const struct err *e)
 	return false;
 }
 
-/* NULL: too many run already, or no memory. */
+/* Returns NULL if too many compressors are running, or without memory. */
 static struct compressor *
 take_compressor(struct proxy *p, enum content_coding coding)
 {

@@ -9,31 +9,31 @@
 
 #include "proxy/exchange/exchange.h"
 
-/* Compressors at the same time in the whole process, each up to COMPRESSOR_BYTES_MAX; responses
- * beyond that are sent as they are. */
+/* Concurrent compressors of the process, of up to COMPRESSOR_BYTES_MAX each; further responses are
+ * not compressed. */
 #define RESPONSE_CODING_MAX 8u
 
-/* Bytes of a compressed response that are read in one go: what a compressor may take of the event
- * loop's time before other connections have their turn. */
+/* Bytes of a compressed response to read per wake-up: bounds the time that a compressor occupies
+ * the event loop. */
 #define RESPONSE_CODING_READ_MAX 32768u
 
-/* Bounds what is read from the upstream at once: for a response that is or may be compressed, and
- * to what the stream may have to hold. */
+/* Limits how much is read from the upstream per wake-up, if the response is or may be compressed or
+ * the stream may have to buffer it. */
 void response_coding_limit_reads(struct exchange *x);
 
-/* Compresses this response where it may and can be: edits its head. */
+/* Starts to compress the response if it is eligible: changes its head. */
 void response_coding_start(struct exchange *x, struct response_head *head);
 
-/* Sends a piece of the body, compressed. False: the response can't go on. */
+/* Compresses and sends a piece of the body. False if the response has failed. */
 bool response_coding_send(struct exchange *x, struct str data) MUST_CHECK;
 
-/* Makes all that was sent decodable. False as above. */
+/* Flushes, so that the browser can decode all pieces. False if the response has failed. */
 bool response_coding_flush(struct exchange *x) MUST_CHECK;
 
-/* Sends what is left, at the end of the body. False as above. */
+/* Sends the rest at the end of the body. False if the response has failed. */
 bool response_coding_end(struct exchange *x) MUST_CHECK;
 
-/* Frees the compressor, at any time. */
+/* Frees the compressor. May be called at any time. */
 void response_coding_stop(struct exchange *x);
 
 #endif

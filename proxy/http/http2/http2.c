@@ -15,14 +15,14 @@
 #define ACKS_MAX	  64u
 #define SETTINGS_MAX	  16u
 #define FRAME_BYTES	  16384u
-#define CONNECTION_WINDOW 2097152 /* of a user */
+#define CONNECTION_WINDOW 2097152 /* of users */
 #define RESETS_BURST	  200u
 #define RESETS_PER_S	  20u
 #define USER_RESETS_BURST 1000u
 #define USER_RESETS_PER_S 50u
 #define FRAMES_BURST	  1024u
 #define FRAMES_PER_S	  128u
-#define SKIPPED_BYTES	  4096u /* that count like a frame that carries nothing */
+#define SKIPPED_BYTES	  4096u /* of ignored frames that count as one empty frame */
 
 static nghttp2_option *
 make_options(const struct http2_options *options)
@@ -119,7 +119,7 @@ http2_free(struct http2 *h)
 	free(h);
 }
 
-/* What was received and sent is over: the next request finds memory again. */
+/* Frees buffers if no request is being received or served; the next one allocates them again. */
 void
 http2_trim(struct http2 *h)
 {
@@ -182,7 +182,7 @@ http2_trust(struct http2 *h)
 						    CONNECTION_WINDOW);
 }
 
-/* RFC 9113 section 6.8: a notice, and a PING to learn that the peer has seen it. */
+/* Sends the notice of RFC 9113 section 6.8, and a PING to learn that the peer has received it. */
 void
 http2_announce_end(struct http2 *h)
 {

@@ -17,16 +17,16 @@ struct http2_bucket {
 	uint32_t per_s;
 };
 
-/* Full. */
+/* Initializes a full bucket. */
 void http2_bucket_init(struct http2_bucket *b, uint32_t burst, uint32_t per_s, uint64_t now_ms);
 
-/* A larger bucket from now on, with the difference as tokens. */
+/* Enlarges the bucket, and adds the difference as tokens. */
 void http2_bucket_widen(struct http2_bucket *b, uint32_t burst, uint32_t per_s);
 
-/* False: empty. */
+/* Takes a token. False if the bucket is empty. */
 bool http2_bucket_take(struct http2_bucket *b, uint64_t now_ms);
 
-/* Useful work pays for some of the other kind. */
+/* Adds tokens for useful work of the peer. */
 void http2_bucket_give(struct http2_bucket *b, uint32_t tokens);
 
 #endif

@@ -12,7 +12,7 @@
 #include "proxy/http/http2/http2.h"
 #include "proxy/http/http2/http2_flood.h"
 
-/* Bytes of one stream that arrived one after the other, moved together in the input. */
+/* Contiguous body bytes of one stream, joined in the input. */
 struct http2_run {
 	struct http2_stream *stream;
 	char *data;
@@ -21,7 +21,7 @@ struct http2_run {
 
 #define FRAME_HEADER_BYTES 9u
 
-/* Streams that we have reset: the peer may not know it yet. */
+/* Number of remembered streams that we have reset: the peer may not know it yet. */
 #define HTTP2_RESETS_KNOWN 128u
 
 struct http2 {
@@ -30,59 +30,59 @@ struct http2 {
 	void *arg;
 	struct http2_options options;
 	struct http2_fields fields;
-	struct http2_stream *head_stream; /* whose block is received; NULL: none */
-	bool in_block;			  /* also of trailers */
-	size_t block_bytes;		  /* of it, compressed */
-	/* The last head that is whole. */
+	struct http2_stream *head_stream; /* of the block being received; NULL: none */
+	bool in_block;			  /* receiving a header block, of a head or trailers */
+	size_t block_bytes;		  /* compressed size of the block */
+	/* The last complete head. */
 	struct http2_event head;
 	struct http2_run run;
-	struct http2_run next_run; /* behind a change of streams */
+	struct http2_run next_run; /* of another stream */
 	TAILQ_HEAD(, http2_stream) ready;
-	/* Of the last DATA event. */
+	/* Owns the data of the last DATA event. */
 	struct buf told;
 	nghttp2_nv *fields_out;
 	size_t fields_out_size;
 	size_t streams_count;
 	size_t pending_bytes;
-	size_t memory_bytes; /* of nghttp2 */
+	size_t memory_bytes; /* allocated by nghttp2 */
 	size_t memory_max;
 	void *streams_table; /* nghttp2's: http2_table.h; NULL: an ordinary one */
 	struct http2_bucket resets;
 	struct http2_bucket frames;
-	int32_t last_id;    /* of the streams that the peer has opened */
+	int32_t last_id;    /* of the last stream that the peer has opened */
 	int32_t *reset_ids; /* the last HTTP2_RESETS_KNOWN; NULL: none, or no memory */
 	size_t reset_at;
 	uint64_t received_bytes;
-	uint64_t seen_bytes; /* of frames that were told, or paid for */
+	uint64_t seen_bytes; /* of frames that nghttp2 reported, or that were charged */
 	uint64_t now_ms;
-	bool is_new; /* nghttp2 is making its session */
+	bool is_new; /* nghttp2 is creating its session */
 	bool has_settings;
-	bool is_paused; /* in the middle of a frame, which may be whole */
+	bool is_paused; /* within a frame, which may be complete */
 	bool is_ending; /* the first GOAWAY was sent */
-	bool has_ended; /* the last one */
+	bool has_ended; /* the last GOAWAY was sent */
 	bool is_failed;
 	const char *failure;
 	uint32_t goaway_code; /* that was sent */
 };
 
-/* Something is to be told of the stream. */
+/* Adds the stream to those with events. */
 void http2_make_ready(struct http2_stream *s);
 
-/* Frees what an idle connection does not need. */
+/* Frees memory that an idle connection does not need. */
 void http2_trim(struct http2 *h);
 
-/* Ends the connection with an error, from a callback, whose result is that of this function. */
+/* Ends the connection with an error. Returns the result for the nghttp2 callback that calls it. */
 int http2_fail(struct http2 *h, enum http2_error code, const char *reason);
 
-/* Counts bytes that were received, and charges for frames that nghttp2 skipped without telling:
- * DATA on closed streams, and unknown types. False: too many. */
+/* Counts received bytes, and charges for frames that nghttp2 ignored without a callback: DATA on
+ * closed streams, and unknown types. False if there are too many. */
 bool http2_charge_skipped(struct http2 *h, size_t received);
 
 /* Callbacks of http2_receive.c and http2_stream.c. */
 void http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);
 void http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* Extends the peer's window for bytes that were taken or are discarded. */
+/* Extends the peer's window for bytes that were processed or dropped. */
 void http2_give_credit(struct http2_stream *s, size_t len);
 
 #endif

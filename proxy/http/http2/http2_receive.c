@@ -8,7 +8,7 @@
 
 #include "proxy/http/http2/http2_private.h"
 
-#define FRAMES_PER_REQUEST 8u	  /* of the kind that carries nothing, which a request pays for */
+#define FRAMES_PER_REQUEST 8u	  /* empty frames that each request allows in addition */
 #define FIELD_MAX_BYTES	   65536u /* nghttp2's own limit */
 
 static struct http2_stream *
@@ -69,8 +69,8 @@ was_reset_by_us(const struct http2 *h, int32_t id)
 	return false;
 }
 
-/* RFC 9113 sections 5.1 and 5.1.1: what follows the end of a stream, or numbers that go back.
- * nghttp2 ignores both, and what is wrong with PRIORITY, which it does not use. */
+/* Rejects frames after the end of a stream and decreasing stream ids (RFC 9113 sections 5.1 and
+ * 5.1.1), and malformed PRIORITY frames: nghttp2 ignores all of these. */
 static int
 check_stream(struct http2 *h, const nghttp2_frame_hd *frame)
 {
@@ -86,7 +86,7 @@ check_stream(struct http2 *h, const nghttp2_frame_hd *frame)
 	return http2_fail(h, HTTP2_STREAM_CLOSED, "a frame on a closed stream");
 }
 
-/* Frames by which nothing gets on. */
+/* Charges for every frame that makes no progress: others than heads, body bytes and their end. */
 static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *arg)
 {
@@ -104,7 +104,7 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *ar
 	return charge_frame(h);
 }
 
-/* GOAWAY, which may not have left yet, does not count this stream: it is not processed. */
+/* Refuses a stream beyond the last one that our GOAWAY names, which may not have been sent yet. */
 static int
 refuse_late_stream(struct http2 *h, int32_t id)
 {
@@ -135,7 +135,8 @@ open_stream(struct http2 *h, int32_t id)
 	return 0;
 }
 
-/* Of a request, or of its trailers, which are checked, counted and discarded. */
+/* Begins the header block of a request, or of its trailers, which are checked, counted and dropped.
+ */
 static int
 on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
@@ -155,7 +156,7 @@ take_pause(struct http2 *h)
 	return NGHTTP2_ERR_PAUSE;
 }
 
-/* While another head waits to be told, the rest of this one waits in the input. */
+/* Adds a field. While another head waits for its event, the rest of this one waits in the input. */
 static int
 on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
 	  nghttp2_rcbuf *value, uint8_t flags, void *arg)
@@ -173,7 +174,7 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *n
 	return h->head.kind == HTTP2_EVENT_NONE ? 0 : take_pause(h);
 }
 
-/* RFC 9113 section 8.1.1: nghttp2 would drop the field. */
+/* A malformed field makes the request malformed (RFC 9113 section 8.1.1); nghttp2 would drop it. */
 static int
 on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
 		  nghttp2_rcbuf *value, uint8_t flags, void *arg)
@@ -277,7 +278,8 @@ on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
 	return charge_frame(h);
 }
 
-/* Bytes that follow each other in the input: only frame headers were between them. */
+/* Appends bytes of the input to a run. Only frame headers were between them. False if the run is
+ * one of another stream. */
 static bool
 join_run(struct http2_run *run, struct http2_stream *s, char *data, size_t len)
 {
@@ -291,7 +293,7 @@ join_run(struct http2_run *run, struct http2_stream *s, char *data, size_t len)
 	return true;
 }
 
-/* The input is the owner's, and writable: http2_receive. */
+/* Removes const from a view of the input: http2_receive may change it. */
 static char *
 writable(const uint8_t *data)
 {
@@ -331,7 +333,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data
 	return take_pause(h);
 }
 
-/* Of a head that was not told nothing else is. */
+/* Discards the head of a closed stream. Without it, no other events of the stream are returned. */
 static void
 forget_head(struct http2 *h, const struct http2_stream *s)
 {
@@ -442,7 +444,7 @@ tell_held(struct http2 *h, struct http2_stream *s, struct http2_event *event)
 	return true;
 }
 
-/* What is next for a stream; false: nothing for now. */
+/* Returns the next event of a stream; false if there is none at the moment. */
 static bool
 tell_stream(struct http2 *h, struct http2_stream *s, struct http2_event *event)
 {

@@ -14,7 +14,7 @@
 
 #define ITEMS_FIRST	  32u
 #define OWN_FIELDS	  3u	/* Host, Cookie, Sec-WebSocket-Key */
-#define ARENA_SPARE_BYTES 8192u /* for what an exchange makes besides the head */
+#define ARENA_SPARE_BYTES 8192u /* for strings of an exchange besides the head */
 #define VERSION_BYTES	  9u	/* " HTTP/1.1" */
 #define KEY_BYTES	  16u
 
@@ -106,7 +106,7 @@ add_pseudo(struct http2_fields *f, struct str name, struct str value)
 	set_malformed(f, "an unknown pseudo-header field");
 }
 
-/* RFC 9113 section 8.2.3: crumbs of one field. */
+/* Joins Cookie fields into one (RFC 9113 section 8.2.3). */
 static void
 add_cookie(struct http2_fields *f, struct str value)
 {
@@ -198,7 +198,8 @@ http2_fields_add(struct http2_fields *f, struct str name, struct str value)
 	return true;
 }
 
-/* RFC 9113 section 8.2.2, in any spelling. */
+/* Whether the field is allowed in HTTP/2: no field of HTTP/1.1 connections (RFC 9113
+ * section 8.2.2), in any spelling. */
 static bool
 is_allowed(const struct header *field)
 {
@@ -276,7 +277,7 @@ check_target(const struct http2_fields *f, struct request_head *r, unsigned *sta
 	return true;
 }
 
-/* RFC 9113 section 8.3.1. */
+/* :authority and Host must agree (RFC 9113 section 8.3.1). */
 static bool
 check_authority(const struct http2_fields *f, struct request_head *r, struct arena *a,
 		struct err *e)
@@ -290,7 +291,7 @@ check_authority(const struct http2_fields *f, struct request_head *r, struct are
 	return request_check_host(r, a, e);
 }
 
-/* A length of 0 without an end of the stream leaves nothing to send on. */
+/* Sets the kind of body. With a length of 0 there is none, even if the stream has not ended yet. */
 static bool
 set_body(struct request_head *r, bool has_ended, struct err *e)
 {
@@ -313,7 +314,7 @@ set_body(struct request_head *r, bool has_ended, struct err *e)
 	return true;
 }
 
-/* RFC 8441 section 5: like the handshake of RFC 6455, but without a key, which upstreams need. */
+/* The handshake of RFC 8441 section 5 has no key, which upstreams need (RFC 6455): adds one. */
 static bool
 make_handshake(const struct http2_fields *f, struct request_head *r, bool has_ended,
 	       bool takes_websockets, struct arena *a, unsigned *status, struct err *e)

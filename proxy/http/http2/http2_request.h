@@ -13,13 +13,13 @@
 #define HTTP2_FIELD_OVERHEAD 32u
 
 struct http2_request_limits {
-	/* Beyond it 431, unless may_be_large allows more. */
+	/* Larger: 431, unless may_be_large is set. */
 	size_t head_max_bytes;
-	/* Beyond it the connection ends. */
+	/* Larger: ends the connection. */
 	size_t large_head_max_bytes;
-	/* Cookie fields, which browsers split, are only bounded by their bytes. */
+	/* Number of fields. Cookie fields, which browsers split, do not count. */
 	size_t headers_max;
-	/* Of method, target and version as HTTP/1.1 writes them: beyond it 414. */
+	/* Length of the request line that HTTP/1.1 would have; longer: 414. */
 	size_t line_max_bytes;
 };
 
@@ -34,7 +34,7 @@ enum http2_pseudo {
 
 struct http2_name_value;
 
-/* The fields of one header block, while it is received. All zero: none. */
+/* The fields of a header block that is being received. All zero: none. */
 struct http2_fields {
 	const struct http2_request_limits *limits;
 	struct arena arena;
@@ -44,32 +44,32 @@ struct http2_fields {
 	size_t size;
 	struct buf cookies; /* joined */
 	size_t bytes;	    /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
-	bool may_be_large;  /* set by the owner when head_max_bytes is passed */
-	unsigned status;    /* that rejects the request; 0: none so far */
-	/* Why the block is malformed; NULL: it is not. */
+	bool may_be_large;  /* set by the owner when head_max_bytes is exceeded */
+	unsigned status;    /* with which to reject the request; 0: none so far */
+	/* Why the block is malformed, or NULL. */
 	const char *malformed;
 };
 
 void http2_fields_begin(struct http2_fields *f, const struct http2_request_limits *limits);
 void http2_fields_fini(struct http2_fields *f);
 
-/* Whether the next field passes head_max_bytes, so that may_be_large has to be known. */
+/* Whether the next field exceeds head_max_bytes, so that may_be_large has to be set first. */
 bool http2_fields_become_large(const struct http2_fields *f, struct str name, struct str value);
 
-/* False: more than large_head_max_bytes. */
+/* Adds a field. False if the head exceeds large_head_max_bytes. */
 bool http2_fields_add(struct http2_fields *f, struct str name, struct str value) MUST_CHECK;
 
 enum http2_verdict {
 	HTTP2_ACCEPTED,
-	HTTP2_REJECTED,	 /* *status is that of the response */
+	HTTP2_REJECTED,	 /* respond with *status */
 	HTTP2_MALFORMED, /* a stream error (RFC 9113 section 8.1.1) */
 };
 
 /*
- * At the end of the block. has_ended: the block ended the stream. takes_websockets: Extended
- * CONNECT (RFC 8441) becomes a GET with a key of ours. *arena, which owns what r refers to, is the
- * caller's but for HTTP2_MALFORMED; a request that is rejected may lack some of its parts. The
- * fields are empty afterwards.
+ * Makes a request of a complete header block, and empties the fields. has_ended: the block ended
+ * the stream. takes_websockets: turns Extended CONNECT (RFC 8441) into a GET with a key of our own.
+ * The caller frees *arena, which owns the strings of r, except after HTTP2_MALFORMED. A rejected
+ * request may be incomplete.
  */
 enum http2_verdict http2_request_parse(struct http2_fields *f, bool has_ended,
 				       bool takes_websockets, struct request_head *r,

@@ -24,7 +24,7 @@ available(const struct http2_stream *s)
 
 static int submit_trailers(struct http2_stream *s);
 
-/* How much of a stream's bytes goes into the next frame. */
+/* Returns how many bytes of a stream the next frame gets. */
 static ssize_t
 on_read(nghttp2_session *session, int32_t id, uint8_t *unused, size_t max, uint32_t *flags,
 	nghttp2_data_source *source, void *arg)
@@ -51,8 +51,8 @@ on_read(nghttp2_session *session, int32_t id, uint8_t *unused, size_t max, uint3
 	return (ssize_t)len;
 }
 
-/* With a small window a byte leaves at a time: the rest is moved only when at least as much has
- * been sent. */
+/* Counts len bytes as sent. Moves the unsent bytes only if at least as many were sent: with a small
+ * window, bytes may be sent one at a time. */
 static void
 drop_sent(struct http2_stream *s, size_t len)
 {
@@ -107,7 +107,8 @@ note_reset(struct http2 *h, int32_t id)
 		h->reset_ids[h->reset_at++ % HTTP2_RESETS_KNOWN] = id;
 }
 
-/* A client that has the whole response need not send the rest (RFC 9113 section 8.1). */
+/* After the whole response, asks the client not to send the rest of its request (RFC 9113
+ * section 8.1). */
 static int
 on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
@@ -130,7 +131,7 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 	return 0;
 }
 
-/* A head that is too large to be sent, or has no memory. */
+/* Resets a stream whose head is too large to be sent, or without memory. */
 static int
 on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int code, void *arg)
 {
@@ -150,7 +151,7 @@ http2_set_send_callbacks(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 }
 
-/* Heads hold cookies, and the memory that frames are made in is used again by others. */
+/* Wipes frames of heads, which have cookies: other connections use the same memory. */
 static void
 wipe_frame(const uint8_t *data, size_t len)
 {
@@ -203,7 +204,7 @@ reserve_fields(struct http2 *h, size_t count)
 	return true;
 }
 
-/* RFC 9113 section 8.2.2. */
+/* Whether the field belongs to HTTP/1.1 connections only (RFC 9113 section 8.2.2). */
 static bool
 is_of_connection(enum header_id id)
 {
@@ -223,7 +224,7 @@ add_fields(const struct headers *fields, nghttp2_nv *out)
 	return count;
 }
 
-/* Least significant digit last; returns those that are used. */
+/* Formats a number at the end of digits, and returns the part that is used. */
 static struct str
 format_number(uint64_t value, char *digits, size_t size)
 {
@@ -236,7 +237,7 @@ format_number(uint64_t value, char *digits, size_t size)
 	return (struct str){digits + at, size - at};
 }
 
-/* RFC 8441 section 5: 200 opens the WebSocket, so that another success must not look like it. */
+/* 200 opens the WebSocket (RFC 8441 section 5), so any other success has to be changed. */
 static unsigned
 status_for(const struct http2_stream *s, const struct response_head *head)
 {
@@ -293,7 +294,7 @@ resume(struct http2_stream *s)
 	(void)nghttp2_session_resume_data(s->codec->session, s->id);
 }
 
-/* What could not be sent at once. */
+/* Buffers bytes that could not be sent immediately. */
 static bool
 hold(struct http2_stream *s)
 {
@@ -324,7 +325,7 @@ http2_send(struct http2_stream *s, struct str data)
 	return hold(s) && ok;
 }
 
-/* In one block, which lasts until the stream is closed. */
+/* Copies the trailers into one block, which lives until the stream is closed. */
 static struct headers *
 copy_fields(const struct headers *fields)
 {
@@ -424,7 +425,7 @@ http2_want_data(struct http2_stream *s, bool wanted)
 		http2_make_ready(s);
 }
 
-/* While the owner is blocked, credit waits until it wants more. */
+/* Extends the window only while DATA events are enabled. */
 void
 http2_took_data(struct http2_stream *s, size_t len)
 {
