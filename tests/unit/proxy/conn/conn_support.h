@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of proxy/conn/conn share: one connection in a loop that the test turns, its peer
- * (a plain socket or OpenSSL's client), callbacks that count, and checks that hold for plain and
- * TLS alike.
+ * Helpers for tests of proxy/conn/conn: one connection in an event loop that the test runs, its
+ * peer (a plain socket or OpenSSL's client), callbacks that count, and checks for plain connections
+ * and TLS.
  */
 #ifndef TESTS_UNIT_PROXY_CONN_CONN_SUPPORT_H
 #define TESTS_UNIT_PROXY_CONN_CONN_SUPPORT_H
@@ -72,7 +72,7 @@ on_open(void *arg)
 	maybe_free(f);
 }
 
-/* One read per call: what is left must bring another call. */
+/* Reads once per call: remaining bytes must cause another call. */
 static inline void
 on_readable(void *arg)
 {
@@ -198,7 +198,7 @@ spin(struct fixture *f)
 	assert_true(event_base_loop(loop_event_base(f->loop), EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 }
 
-/* Rounds enough for all that is due. */
+/* Runs the event loop often enough for all pending events. */
 static inline void
 settle(struct fixture *f)
 {
@@ -242,7 +242,7 @@ send_all(struct fixture *f, struct str data)
 	f->in_call = false;
 }
 
-/* Bytes that tell their place. */
+/* Bytes that depend on their position. */
 static inline void
 fill(char *data, size_t len, size_t from)
 {
@@ -258,7 +258,7 @@ assert_filled(const char *data, size_t len, size_t from)
 			fail_msg("byte %zu is wrong", from + i);
 }
 
-/* Sends until the kernel takes no more, and a piece beyond that. Returns how much. */
+/* Sends until the kernel's buffer is full, and a piece more. Returns the number of bytes. */
 static inline size_t
 send_until_blocked(struct fixture *f)
 {
@@ -275,7 +275,7 @@ send_until_blocked(struct fixture *f)
 	return sent;
 }
 
-/* Reads what there is for the peer; false at the end. */
+/* Reads all pending bytes as the peer. False at the end of the stream. */
 static inline bool
 peer_read(const struct fixture *f, char *data, size_t size, size_t *got)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/conn/conn without TLS, over socket pairs and loopback: what blocks and drains, ends of
- * every kind, connecting, and callbacks that free their conn. With TLS: test_conn_tls.c.
+ * proxy/conn/conn without TLS, over socket pairs and loopback: blocking and draining, every kind of
+ * end, connecting, and callbacks that free their conn. With TLS: test_conn_tls.c.
  */
 #include "proxy/conn/conn.h"
 
@@ -64,14 +64,14 @@ test_queued_bytes_leave_together(void **state)
 }
 
 static void
-test_what_blocks_is_kept(void **state)
+test_blocked_bytes_are_buffered(void **state)
 {
 	open_pair(*state, NULL);
 	check_blocking(*state);
 }
 
 static void
-test_a_drain_is_always_told(void **state)
+test_drained_is_always_reported(void **state)
 {
 	struct fixture *f = *state;
 
@@ -85,13 +85,13 @@ test_a_drain_is_always_told(void **state)
 }
 
 static void
-test_too_much_fails_from_the_loop(void **state)
+test_full_buffer_fails_from_the_loop(void **state)
 {
 	open_pair(*state, NULL);
 	check_overflow(*state);
 }
 
-/* Writers don't look: whatever did not fit must come out, also when nothing else waits. */
+/* Bytes that exceed the kernel's buffer must be sent later, even if the caller does nothing. */
 static void
 test_a_writer_that_overflows(void **state)
 {
@@ -352,9 +352,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_bytes_both_ways),
 		TEST(test_queued_bytes_leave_together),
-		TEST(test_what_blocks_is_kept),
-		TEST(test_a_drain_is_always_told),
-		TEST(test_too_much_fails_from_the_loop),
+		TEST(test_blocked_bytes_are_buffered),
+		TEST(test_drained_is_always_reported),
+		TEST(test_full_buffer_fails_from_the_loop),
 		TEST(test_a_writer_that_overflows),
 		TEST(test_a_lost_peer_fails_from_the_loop),
 		TEST(test_half_closed_by_the_peer),

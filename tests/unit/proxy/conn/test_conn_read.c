@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much a connection reads at once: all there is, less after its owner had to stop reading, then
- * slowly more again.
+ * The read size of a connection: large at first, halved after the receiver was blocked, then
+ * growing slowly.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving bytes from one connection to another through the loop's pipe: bounds, order behind what
- * was queued, a receiver that is slow or gone, ends.
+ * Splicing from one connection to another through the event loop's pipe: limits, order after queued
+ * bytes, a receiver that is slow or has disconnected, and ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,7 +152,7 @@ test_moves_behind_what_is_queued(void **state)
 	assert_memory_equal(received, "head body", 9);
 }
 
-/* A receiver that reads nothing until it is full: everything comes, in order. */
+/* A receiver that reads only after its buffer is full gets all bytes in order. */
 static void
 test_slow_receiver(void **state)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/conn/conn against OpenSSL's client over socket pairs: handshakes and what comes with their
- * last flight, bytes that TLS holds, what blocks and drains, ends of every kind, and callbacks that
- * free their conn. Without TLS: test_conn.c.
+ * proxy/conn/conn against OpenSSL's client over socket pairs: handshakes, data that arrives with
+ * their last message, bytes that TLS buffers, blocking and draining, every kind of end, and
+ * callbacks that free their conn. Without TLS: test_conn.c.
  */
 #include "tests/unit/proxy/conn/conn_support.h"
 
 static void
-test_tls_a_drain_is_always_told(void **state)
+test_tls_drained_is_always_reported(void **state)
 {
 	struct fixture *f = *state;
 
@@ -89,9 +89,9 @@ test_tls_early_request_wanted_later(void **state)
 	UNTIL(f, f->got.len == 5);
 }
 
-/* Much less is read at once than a record holds, and more records wait behind it. */
+/* Reads much less than a record at once, while more records wait. */
 static void
-test_tls_holds_bytes(void **state)
+test_tls_buffers_bytes(void **state)
 {
 	struct fixture *f = *state;
 	static char data[50000];
@@ -144,7 +144,7 @@ test_tls_reads_what_fits_at_once(void **state)
 }
 
 static void
-test_tls_what_blocks_is_kept(void **state)
+test_tls_blocked_bytes_are_buffered(void **state)
 {
 	struct fixture *f = *state;
 
@@ -154,7 +154,7 @@ test_tls_what_blocks_is_kept(void **state)
 }
 
 static void
-test_tls_too_much_fails_from_the_loop(void **state)
+test_tls_full_buffer_fails_from_the_loop(void **state)
 {
 	struct fixture *f = *state;
 
@@ -187,7 +187,7 @@ test_tls_small_sends_while_blocked(void **state)
 	peer_expect(f, "end");
 }
 
-/* A session that was read until it held nothing: what follows must be noticed by itself. */
+/* After all buffered bytes were read, new records must be noticed. */
 static void
 open_and_settle(struct fixture *f)
 {
@@ -219,7 +219,7 @@ test_tls_end_behind_bytes(void **state)
 }
 
 static void
-test_tls_cut_without_an_end(void **state)
+test_tls_end_without_close_notify(void **state)
 {
 	struct fixture *f = *state;
 
@@ -261,7 +261,7 @@ test_tls_shutdown_comes_behind_what_is_queued(void **state)
 	assert_int_equal(f->failed, 0);
 }
 
-/* While blocked nothing is cut off: the owner asks again once it has drained. */
+/* While blocked, a shutdown does nothing; the owner repeats it from on_drained. */
 static void
 test_tls_shutdown_while_blocked(void **state)
 {
@@ -342,18 +342,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_tls_a_drain_is_always_told),
+		TEST(test_tls_drained_is_always_reported),
 		TEST(test_tls_bytes_both_ways),
 		TEST(test_tls_early_request_wanted_before),
 		TEST(test_tls_early_request_wanted_on_open),
 		TEST(test_tls_early_request_wanted_later),
-		TEST(test_tls_holds_bytes),
+		TEST(test_tls_buffers_bytes),
 		TEST(test_tls_reads_what_fits_at_once),
-		TEST(test_tls_what_blocks_is_kept),
-		TEST(test_tls_too_much_fails_from_the_loop),
+		TEST(test_tls_blocked_bytes_are_buffered),
+		TEST(test_tls_full_buffer_fails_from_the_loop),
 		TEST(test_tls_small_sends_while_blocked),
 		TEST(test_tls_end_behind_bytes),
-		TEST(test_tls_cut_without_an_end),
+		TEST(test_tls_end_without_close_notify),
 		TEST(test_tls_bytes_that_are_no_record),
 		TEST(test_tls_shutdown_comes_behind_what_is_queued),
 		TEST(test_tls_shutdown_while_blocked),

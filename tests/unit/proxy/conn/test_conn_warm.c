@@ -69,7 +69,7 @@ test_busy_until_silent(void **state)
 	}
 }
 
-/* Part of a record has come: its buffer stays until the rest is there, and no longer. */
+/* The buffer of an incomplete record is kept until the rest has arrived. */
 static void
 test_half_a_record_survives_the_end(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/downstream/peers: what counts as one client, limits, and that leaving leaves nothing
- * behind.
+ * proxy/downstream/peers: which addresses are one client, limits, and that no entry is left after
+ * the last connection.
  */
 #include "proxy/downstream/peers.h"
 
@@ -43,7 +43,7 @@ assert_same(const char *one, const char *other, bool is_same)
 }
 
 static void
-test_who_is_one_client(void **state)
+test_addresses_of_one_client(void **state)
 {
 	(void)state;
 	assert_same("192.0.2.1:1", "192.0.2.1:2", true);
@@ -56,7 +56,7 @@ test_who_is_one_client(void **state)
 }
 
 static void
-test_unix_sockets_are_nobody(void **state)
+test_unix_sockets_are_not_counted(void **state)
 {
 	struct address a = address_of("unix:/tmp/x");
 	struct peers all;
@@ -74,7 +74,7 @@ test_unix_sockets_are_nobody(void **state)
 }
 
 static void
-test_refusals_are_news_once(void **state)
+test_first_refusal_is_reported_once(void **state)
 {
 	struct address a = address_of("192.0.2.1:1");
 	struct peer *entered[3];
@@ -100,7 +100,7 @@ test_refusals_are_news_once(void **state)
 	peers_fini(&all);
 }
 
-/* Far more addresses than buckets, that leave in another order than they came in. */
+/* Far more addresses than buckets, which leave in another order than they entered. */
 static void
 test_many_addresses(void **state)
 {
@@ -128,9 +128,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_is_one_client),
-		cmocka_unit_test(test_unix_sockets_are_nobody),
-		cmocka_unit_test(test_refusals_are_news_once),
+		cmocka_unit_test(test_addresses_of_one_client),
+		cmocka_unit_test(test_unix_sockets_are_not_counted),
+		cmocka_unit_test(test_first_refusal_is_reported_once),
 		cmocka_unit_test(test_many_addresses),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PROXY headers: both versions, every prefix of them, and what is no header.
+ * PROXY headers: both versions, every prefix of valid ones, and invalid ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,10 +72,10 @@ test_extensions_are_skipped(void **state)
 		    "192.0.2.1:1234");
 	check_whole(STR(V2 "\x21\x11\0\x13" ADDRESSES "\x03\0\x04" CRC), "192.0.2.1:1234");
 	check_whole(STR(V2 "\x21\x11\0\x13" ADDRESSES "\xea\0\x04\x01vpc"), "192.0.2.1:1234");
-	/* The sender speaks for itself, or of nothing known: whatever follows is skipped. */
+	/* LOCAL, or an unknown family: the rest of the header is ignored. */
 	check_whole(STR(V2 "\x20\x11\0\x02xx"), "");
 	check_whole(STR(V2 "\x21\0\0\x03\x04\0\x09"), "");
-	/* A datagram's address is none of a connection. */
+	/* The address of a datagram is not used for a connection. */
 	check_whole(STR(V2 "\x21\x12\0\x0c" ADDRESSES), "");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/downstream/rate: only waiting counts, and only whole periods of it.
+ * proxy/downstream/rate: only time spent waiting counts, and only whole periods are checked.
  */
 #include "proxy/downstream/rate.h"
 

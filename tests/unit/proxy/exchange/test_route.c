@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/exchange/route for a sidecar: hosts by name, our endpoints by exact raw path, everything
- * else is the IDE's.
+ * proxy/exchange/route for a sidecar: hosts by name, our endpoints by exact raw path; everything
+ * else goes to the IDE.
  */
 #include "proxy/exchange/route.h"
 

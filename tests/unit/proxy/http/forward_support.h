@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of forwarded requests and responses share.
+ * Helpers for tests of forwarded requests and responses.
  */
 #ifndef TESTS_UNIT_PROXY_HTTP_FORWARD_SUPPORT_H
 #define TESTS_UNIT_PROXY_HTTP_FORWARD_SUPPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that must be refused, each with the status that says why: for the tests of what is read
- * in a head, and for those of how it may be cut up.
+ * Requests that must be refused, each with its status: for tests of parsing heads, and for tests
+ * that split them.
  */
 #ifndef TESTS_UNIT_PROXY_HTTP_HTTP1_REFUSALS_H
 #define TESTS_UNIT_PROXY_HTTP_HTTP1_REFUSALS_H

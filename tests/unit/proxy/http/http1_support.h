@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of heads in proxy/http/http1 share: narrow limits, and what becomes of a head.
+ * Helpers for tests of heads in proxy/http/http1: narrow limits, and parsing of a head.
  */
 #ifndef TESTS_UNIT_PROXY_HTTP_HTTP1_SUPPORT_H
 #define TESTS_UNIT_PROXY_HTTP_HTTP1_SUPPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/content_coding: which responses are compressed, with which coding, and what their
- * heads say.
+ * proxy/http/content_coding: which responses are compressed, with which coding, and the fields of
+ * their heads.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +99,7 @@ test_html_and_json_only_when_public(void **state)
 	assert_false(type_is_eligible("text/css", "no-transform=1", "/x"));
 }
 
-/* Whoever contradicts "public" means that the response is somebody's. */
+/* A directive that contradicts "public" marks a response as personal. */
 static void
 test_what_is_only_almost_public(void **state)
 {
@@ -172,7 +172,7 @@ test_responses_that_are_left_alone(void **state)
 	arena_fini(&m.arena);
 }
 
-/* A validator that can't be made weak has to name the bytes as they are. */
+/* A response whose validator can't be made weak must not be compressed. */
 static void
 test_malformed_validators(void **state)
 {
@@ -342,7 +342,7 @@ test_a_revalidated_etag_is_what_the_client_holds(void **state)
 }
 
 static void
-test_vary_is_said_once(void **state)
+test_vary_is_added_once(void **state)
 {
 	static const char *const said[] = {"*", "Accept-Encoding", "Origin, accept-encoding"};
 	struct message m;
@@ -392,7 +392,7 @@ main(void)
 		cmocka_unit_test(test_the_client_chooses),
 		cmocka_unit_test(test_the_head_of_what_is_compressed),
 		cmocka_unit_test(test_a_weak_etag_and_a_head_without_body_stay),
-		cmocka_unit_test(test_vary_is_said_once),
+		cmocka_unit_test(test_vary_is_added_once),
 		cmocka_unit_test(test_lists_of_types),
 	};
 

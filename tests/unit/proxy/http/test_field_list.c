@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/field_list: valid and invalid list values of each syntax, and every value cut short.
+ * proxy/http/field_list: valid and invalid list values of each syntax, and every prefix of them.
  */
 #include "proxy/http/field_list.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/forward: what of a request reaches the upstream and what of a response the browser,
- * byte for byte. The fake auth owns the cookie "__Host-wp" and every "__Host-wp-…".
+ * proxy/http/forward: which fields of a request reach the upstream and which of a response the
+ * browser, byte for byte. The fake auth owns the cookie "__Host-wp" and every "__Host-wp-…".
  */
 #include "tests/unit/proxy/http/forward_support.h"
 
@@ -75,9 +75,9 @@ test_hop_by_hop_ends_here(void **state)
 	assert_fields("X: y\r\nConnection: Upgrade, X\r\n", "");
 }
 
-/* What we set can't be taken away by naming it, nor can our reading of cookies be evaded. */
+/* Naming our fields in Connection does not remove them, and does not hide cookies from us. */
 static void
-test_nominations_take_nothing_of_ours(void **state)
+test_connection_can_not_remove_our_fields(void **state)
 {
 	(void)state;
 	assert_fields(
@@ -269,7 +269,7 @@ test_a_full_buffer_is_noticed(void **state)
 	message_fini(&m);
 }
 
-/* The most that fits a head, all nominating: the work stays bounded. */
+/* As many nominations as fit into a head: the cost is bounded. */
 static void
 test_many_nominations_cost_little(void **state)
 {
@@ -337,7 +337,7 @@ main(void)
 		cmocka_unit_test(test_no_email_no_field),
 		cmocka_unit_test(test_framing_is_written_anew),
 		cmocka_unit_test(test_hop_by_hop_ends_here),
-		cmocka_unit_test(test_nominations_take_nothing_of_ours),
+		cmocka_unit_test(test_connection_can_not_remove_our_fields),
 		cmocka_unit_test(test_hops_are_counted),
 		cmocka_unit_test(test_spoofs_are_dropped),
 		cmocka_unit_test(test_cookies),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fields of responses on their way to the browser.
+ * proxy/http/forward: which fields of a response reach the browser.
  */
 #include "tests/unit/proxy/http/forward_support.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/headers: every known name is recognised in every case and with any other byte that is
- * no letter or digit for '-', nothing else is, the index into the table of names is true, and lists
- * and look-ups keep their bounds.
+ * proxy/http/headers: every known name is recognized in any case and with any byte that is no
+ * letter or digit in place of '-', and no other name is; the index of the table of names is
+ * correct; lists and look-ups stay within their bounds.
  */
 
 #include <setjmp.h>
@@ -22,7 +22,7 @@ assert_str(struct str s, const char *expected)
 }
 
 static void
-test_the_index_is_true_for_all_lengths(void **state)
+test_index_is_correct_for_all_lengths(void **state)
 {
 	(void)state;
 	assert_int_equal(COUNT(header_starts), HEADER_NAME_MAX + 2);
@@ -45,7 +45,7 @@ test_the_index_is_true_for_all_lengths(void **state)
 }
 
 static void
-test_the_fold_is_that_of_tokens(void **state)
+test_fold_table_matches_token_characters(void **state)
 {
 	(void)state;
 	for (unsigned c = 0; c < 256; c++) {
@@ -119,7 +119,7 @@ test_every_name_in_every_spelling(void **state)
 		assert_identity_in_all_spellings(other_prefixes[i].name, other_prefixes[i].id);
 }
 
-/* One letter more, less or other, and it is another name. */
+/* Names that differ in one letter are different names. */
 static void
 test_neighbours_of_names_are_others(void **state)
 {
@@ -256,8 +256,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_index_is_true_for_all_lengths),
-		cmocka_unit_test(test_the_fold_is_that_of_tokens),
+		cmocka_unit_test(test_index_is_correct_for_all_lengths),
+		cmocka_unit_test(test_fold_table_matches_token_characters),
 		cmocka_unit_test(test_every_name_in_every_spelling),
 		cmocka_unit_test(test_neighbours_of_names_are_others),
 		cmocka_unit_test(test_other_names),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads of requests in proxy/http/http1: every framing rule that we hold ourselves to, targets,
- * persistence and WebSocket handshakes. Responses, and how heads arrive, are in
- * test_proxy_http1_response.c and test_proxy_http1_scan.c; bodies in test_proxy_http1_body.c.
+ * Request heads in proxy/http/http1: every framing rule, targets, persistence and WebSocket
+ * handshakes. Responses are in test_http1_response.c, splitting of heads in test_http1_scan.c,
+ * bodies in test_http1_body.c.
  */
 #include "proxy/http/http1.h"
 
@@ -89,7 +89,7 @@ test_every_byte_in_every_place(void **state)
 }
 
 static void
-test_a_request_is_taken_apart(void **state)
+test_a_request_is_parsed(void **state)
 {
 	struct parsed p = parse_request(
 		STR("POST /a/b%20c?d=e?f HTTP/1.1\r\nHost: WS.example:8443\r\nEmpty:\r\n"
@@ -268,7 +268,7 @@ test_websocket_handshakes(void **state)
 	}
 }
 
-/* A head full of nominations would cost its square. */
+/* A head full of nominations would have quadratic cost. */
 static void
 test_too_many_nominations(void **state)
 {
@@ -297,7 +297,7 @@ test_too_many_nominations(void **state)
 }
 
 static void
-test_want_of_memory_is_told(void **state)
+test_missing_memory_is_reported(void **state)
 {
 	struct http1_scan scan = {0};
 	struct http1_persistence persistence;
@@ -330,13 +330,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_every_byte_in_every_place),
-		cmocka_unit_test(test_a_request_is_taken_apart),
+		cmocka_unit_test(test_a_request_is_parsed),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_framing_of_requests),
 		cmocka_unit_test(test_persistence_of_requests),
 		cmocka_unit_test(test_websocket_handshakes),
 		cmocka_unit_test(test_too_many_nominations),
-		cmocka_unit_test(test_want_of_memory_is_told),
+		cmocka_unit_test(test_missing_memory_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

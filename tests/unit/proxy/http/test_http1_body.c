@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies and writers of proxy/http/http1: what the chunked decoder makes of good and bad coding,
- * that no split of the bytes changes it, limits; and that writers never leave a part out unnoticed.
+ * Bodies and writers of proxy/http/http1: valid and invalid chunked coding, limits, that the result
+ * does not depend on how the bytes are split, and that writers report missing memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +69,7 @@ decode(struct str text, size_t first, size_t piece)
 static void
 assert_same(const struct decoded *a, const struct decoded *b, struct str text, size_t split)
 {
-	/* How much of a bad body was used is nobody's business. */
+	/* The number of consumed bytes of a malformed body does not matter. */
 	if (a->found != b->found || (a->found != HTTP1_BAD && a->consumed != b->consumed) ||
 	    !str_equal(buf_view(&a->data), buf_view(&b->data)))
 		fail_msg("split at %zu: %.*s", split, STR_FMT(text));
@@ -253,7 +253,7 @@ test_bad_chunks(void **state)
 	}
 }
 
-/* Every prefix of a good body wants more: it neither fails nor ends early. */
+/* Every prefix of a valid body is incomplete: it neither fails nor ends early. */
 static void
 test_prefixes_want_more(void **state)
 {
@@ -268,7 +268,7 @@ test_prefixes_want_more(void **state)
 }
 
 static void
-test_no_split_changes_anything(void **state)
+test_result_does_not_depend_on_splits(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++)
@@ -278,7 +278,7 @@ test_no_split_changes_anything(void **state)
 }
 
 static void
-test_bad_stays_bad(void **state)
+test_errors_are_permanent(void **state)
 {
 	struct http1_body b;
 	char first[] = "x";
@@ -349,7 +349,7 @@ repeat(const char *start, const char *part, size_t times)
 }
 
 static void
-test_what_is_dropped_is_bounded(void **state)
+test_dropped_bytes_are_bounded(void **state)
 {
 	const size_t many = 100000;
 
@@ -462,11 +462,11 @@ main(void)
 		cmocka_unit_test(test_bad_chunks),
 		cmocka_unit_test(test_soundness),
 		cmocka_unit_test(test_prefixes_want_more),
-		cmocka_unit_test(test_no_split_changes_anything),
-		cmocka_unit_test(test_bad_stays_bad),
+		cmocka_unit_test(test_result_does_not_depend_on_splits),
+		cmocka_unit_test(test_errors_are_permanent),
 		cmocka_unit_test(test_bytes_after_the_end_are_left),
 		cmocka_unit_test(test_the_largest_chunk),
-		cmocka_unit_test(test_what_is_dropped_is_bounded),
+		cmocka_unit_test(test_dropped_bytes_are_bounded),
 		cmocka_unit_test(test_trailers_are_kept),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_bodies_that_end_otherwise),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing of chunked bodies: lines between chunks, and the end.
+ * Writing of chunked bodies: chunk lines and the last chunk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ test_written_lines(void **state)
 	buf_fini(&out);
 }
 
-/* A buffer of any size too small tells so at the end, and holds a prefix of what was asked for. */
+/* A buffer that is too small reports this at the end, and has a prefix of the output. */
 static void
 test_a_full_buffer_is_noticed(void **state)
 {

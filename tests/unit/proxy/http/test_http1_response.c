@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads of responses in proxy/http/http1: what is refused, how their bodies are framed, and
- * upgrades.
+ * Response heads in proxy/http/http1: which are refused, how bodies are framed, and upgrades.
  */
 #include "tests/unit/proxy/http/http1_support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a head ends, in proxy/http/http1: that nothing depends on how the bytes arrived, and the
- * limits of lines, fields and bytes.
+ * The end of heads in proxy/http/http1: that the result does not depend on how the bytes arrive,
+ * and the limits of lines, fields and bytes.
  */
 #include "tests/unit/proxy/http/http1_refusals.h"
 
@@ -92,7 +92,7 @@ free_head(struct str head)
 }
 
 static void
-test_no_split_changes_anything(void **state)
+test_result_does_not_depend_on_splits(void **state)
 {
 	static const struct str heads[] = {
 		{"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next", 34},
@@ -211,7 +211,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_split_changes_anything),
+		cmocka_unit_test(test_result_does_not_depend_on_splits),
 		cmocka_unit_test(test_limits_of_heads),
 		cmocka_unit_test(test_limit_of_the_request_line),
 		cmocka_unit_test(test_long_request_lines),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/response_check: interim responses are counted, and a 101 is compared with its request.
+ * proxy/http/response_check: the limit of interim responses, and that a 101 must match its request.
  */
 #include "proxy/http/response_check.h"
 

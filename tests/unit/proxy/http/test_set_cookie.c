@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/set_cookie: which Domain attributes go, and that nothing else changes.
+ * proxy/http/set_cookie: which Domain attributes are removed, and that nothing else changes.
  */
 #include "proxy/http/set_cookie.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/upgrade: which protocol a head asks for, and which ones may be listed.
+ * proxy/http/upgrade: which protocol a head requests, and which protocols may be listed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

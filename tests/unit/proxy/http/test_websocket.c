@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/websocket: the tracker against frames whose boundaries are known, for all lengths'
- * forms, masked or not, and in every split.
+ * proxy/http/websocket: the tracker with frames whose boundaries are known: all forms of length,
+ * masked or not, and in every split.
  */
 #include "proxy/http/websocket.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of the log reader share: a directory of log files and their reader.
+ * Helpers for tests of the log reader: a directory of log files and their reader.
  */
 #ifndef TESTS_UNIT_PROXY_LOGS_LOG_READER_SUPPORT_H
 #define TESTS_UNIT_PROXY_LOGS_LOG_READER_SUPPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log as a viewer reads it: the last lines of the ring and of files, merged and filtered; new
- * ones, rotation, truncation; and what the workspace's user may put in the place of a file.
+ * The log as a viewer sees it: the last lines of the ring and of files, merged and filtered; new
+ * lines, rotation and truncation; and hostile replacements of files.
  */
 #include "tests/unit/proxy/logs/log_reader_support.h"
 
@@ -162,9 +162,9 @@ test_a_follower_who_is_behind_skips(void **state)
 	assert_true(strlen(all) < 80000 && strlen(all) > 60000);
 }
 
-/* Our own lines, too: how many were replaced before they were read. */
+/* The number of our own lines that were replaced before they were read. */
 static void
-test_a_follower_who_is_overtaken_is_told(void **state)
+test_an_overtaken_follower_is_notified(void **state)
 {
 	struct log_record record;
 	char line[1001];
@@ -268,7 +268,7 @@ main(void)
 		CASE(test_long_lines),
 		CASE(test_binary_files),
 		CASE(test_a_follower_who_is_behind_skips),
-		CASE(test_a_follower_who_is_overtaken_is_told),
+		CASE(test_an_overtaken_follower_is_notified),
 		CASE(test_many_files),
 		CASE(test_times_of_files_that_are_far_away),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log files that are rotated, truncated, replaced, no files, or can't be read.
+ * Log files that are rotated, truncated, replaced, no regular files, or not readable.
  */
 #include "tests/unit/proxy/logs/log_reader_support.h"
 
@@ -45,9 +45,9 @@ test_truncation(void **state)
 	assert_string_equal(look_and_read(), "short\n");
 }
 
-/* Whatever is in the place of a file: not opened, or not followed. */
+/* Anything but a regular file is not opened, and links are not followed. */
 static void
-test_what_is_no_file(void **state)
+test_other_than_regular_files(void **state)
 {
 	char target[256];
 
@@ -140,9 +140,9 @@ test_a_directory_below_one_that_can_not_be_listed(void **state)
 	assert_string_equal(text, "x\n");
 }
 
-/* Neither a directory nor a file that may not be read stops what may be. */
+/* Unreadable directories and files do not affect the readable ones. */
 static void
-test_what_may_not_be_read(void **state)
+test_unreadable_files(void **state)
 {
 	char closed[128];
 	bool is_root = geteuid() == 0;
@@ -175,11 +175,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_rotation),
 		CASE(test_truncation),
-		CASE(test_what_is_no_file),
+		CASE(test_other_than_regular_files),
 		CASE(test_files_that_are_replaced),
 		CASE(test_a_directory_that_comes_later),
 		CASE(test_a_directory_below_one_that_can_not_be_listed),
-		CASE(test_what_may_not_be_read),
+		CASE(test_unreadable_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

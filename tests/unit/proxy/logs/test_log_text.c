@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines of other programs' logs, queries for the log, and patterns of files.
+ * Parsing of log lines in any format, of queries for the log, and of patterns of files.
  */
 #include "proxy/logs/log_text.h"
 
@@ -189,7 +189,7 @@ next_random(void)
 	return random >> 16;
 }
 
-/* Any bytes: nothing that moves a cursor is left, and the record is JSON. */
+/* Random bytes: no control characters are left, and the record is valid JSON. */
 static void
 test_any_bytes(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of pages and of their JSON counterparts share: rendering into a buffer.
+ * Helpers for tests of pages and of their JSON: rendering into a buffer.
  */
 #ifndef TESTS_UNIT_PROXY_PAGES_PAGES_SUPPORT_H
 #define TESTS_UNIT_PROXY_PAGES_PAGES_SUPPORT_H
@@ -64,7 +64,7 @@ render(const struct pages *p, const struct page *page)
 	assert_true(pages_render_html(p, page, &out));
 }
 
-/* Inline handlers and style attributes would be dead under the policy, or call for a weaker one. */
+/* The policy forbids inline handlers and style attributes. */
 static inline void
 assert_page_is_sound(void)
 {

@@ -136,7 +136,7 @@ test_names_are_escaped(void **state)
 }
 
 static void
-test_links_lead_nowhere_strange(void **state)
+test_links_have_safe_targets(void **state)
 {
 	struct page page = {
 		.kind = PAGE_SIGN_IN, .status = 200, .sign_in_location = "javascript:1"};
@@ -428,7 +428,7 @@ assert_fit_for_guests(const struct pages *p, const struct page *page)
 	assert_false(speaks_of_the_workspace(buf_view(&out)));
 }
 
-/* Guests know of one port, and not of what it is a part. */
+/* Guests know one port, but nothing of the workspace. */
 static void
 test_pages_at_the_host_of_a_port(void **state)
 {
@@ -458,7 +458,7 @@ test_pages_at_the_host_of_a_port(void **state)
 	}
 }
 
-/* There a user of the workspace signs out of all of it. */
+/* A user of the workspace signs out of the whole workspace there. */
 static void
 test_signing_out_at_the_host_of_a_port(void **state)
 {
@@ -480,7 +480,7 @@ main(void)
 		cmocka_unit_test(test_every_problem_has_its_own_title),
 		cmocka_unit_test(test_every_status_renders),
 		cmocka_unit_test(test_names_are_escaped),
-		cmocka_unit_test(test_links_lead_nowhere_strange),
+		cmocka_unit_test(test_links_have_safe_targets),
 		cmocka_unit_test(test_sign_out_posts_to_our_endpoint),
 		cmocka_unit_test(test_waiting_page_shows_progress),
 		cmocka_unit_test(test_waiting_page_of_a_port),

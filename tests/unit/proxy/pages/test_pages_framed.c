@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/pages: in a frame, where nobody can sign in, a page leads to a tab.
+ * proxy/pages: in a frame, where a sign-in is not possible, a page links to a new tab.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON counterparts of pages, for API clients.
+ * The JSON of pages, for API clients.
  */
 #include "tests/unit/proxy/pages/pages_support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of settings share: an environment that works, changes to it, and what must be
- * reported of them.
+ * Helpers for tests of settings: a valid environment, changes to it, and checks of the problems
+ * that are reported.
  */
 #ifndef TESTS_UNIT_PROXY_SETTINGS_SETTINGS_SUPPORT_H
 #define TESTS_UNIT_PROXY_SETTINGS_SETTINGS_SUPPORT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of settings and what must hold between them: a configuration that works, then one
- * change each that must be reported; that nothing secret is printed. What is the clone's, the
- * relay's or the injection's alone is in test_proxy_settings_<subject>.c.
+ * The table of settings and the checks between them: a valid configuration, and single changes that
+ * must be reported; secrets must not be printed. Settings of the clone, the relay and injection are
+ * in test_settings_<subject>.c.
  */
 #include <unistd.h>
 
@@ -258,7 +258,7 @@ test_accepted(void **state)
 }
 
 static void
-test_ports_go_around_our_own(void **state)
+test_ranges_exclude_our_own_ports(void **state)
 {
 	struct fixture *f = *state;
 
@@ -393,7 +393,7 @@ test_short_sessions(void **state)
 	assert_int_equal(f->s->auth.session_idle_ms, 3600000);
 }
 
-/* Files that can be read are looked into. */
+/* The content of readable files is checked. */
 static void
 test_tls_files(void **state)
 {
@@ -481,7 +481,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_all_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_mistake_is_one_problem, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ports_go_around_our_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ranges_exclude_our_own_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cookie_secret_refused, setup, teardown),

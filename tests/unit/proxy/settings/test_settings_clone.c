@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of clones: whose origin they may have, the clone's narrower view of the environment,
- * and how Git in the workspace gets its credentials.
+ * The settings of clones: allowed origins, the settings that `clone` reads, and the credentials of
+ * git in the workspace.
  */
 #include <unistd.h>
 
@@ -48,7 +48,7 @@ test_clone_scope(void **state)
 
 	set(f, "CLONE_URL=https://gitlab.example.com/a/b.git");
 	set(f, "CLONE_DIR=/projects/b");
-	/* The sidecar's business in a shared environment. */
+	/* Settings of the sidecar in a shared environment. */
 	set(f, "COOKIE_SECRET_FILE=/nonexistent");
 	set(f, "TLS_CERT_FILE=/nonexistent");
 	set(f, "EXTERNAL_URL=nonsense");
@@ -114,7 +114,7 @@ test_credentials(void **state)
 
 /* One member's code in the workspace can ask for another member's token. */
 static void
-test_lent_tokens_are_warned_of(void **state)
+test_shared_tokens_are_noted(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,7 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lent_tokens_are_warned_of, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_tokens_are_noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_origin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clone_scope, setup, teardown),
 	};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Five kinds of configurations that people run oauth2-proxy with in front of GitLab, unchanged:
- * each problem names what has to be set or taken away, and nothing else is a problem. And one group
- * of theirs, which becomes ours.
+ * Five kinds of oauth2-proxy configurations for GitLab, unchanged: each problem names the setting
+ * to add or remove, and there are no other problems. A rule for one group is translated.
  */
 #include "tests/unit/proxy/settings/settings_support.h"
 
@@ -114,7 +113,7 @@ test_oauth2_proxy_group(void **state)
 	assert_string_equal(f->problems.notes[0].text,
 			    "OAUTH2_PROXY_ALLOWED_GROUPS: taken as AUTHORIZATION=group, "
 			    "GROUP=company/team, GROUP_ACCESS_LEVEL=10");
-	/* There either would do. */
+	/* oauth2-proxy requires only one of these rules. */
 	set_variable(f, "OAUTH2_PROXY_", "GITLAB_PROJECTS=group/project");
 	load(f, SETTINGS_SERVE);
 	assert_int_equal(f->problems.count, 1);

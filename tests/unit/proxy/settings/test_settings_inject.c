@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of the injection into pods, and what is passed on to sidecars.
+ * The settings of injection into pods, and those that are passed on to sidecars.
  */
 #include "tests/unit/proxy/settings/settings_support.h"
 
@@ -13,7 +13,7 @@ reset_inject(struct fixture *f)
 	set(f, "CLIENT_ID=id");
 }
 
-/* What is passed on to sidecars, and what they need of a workspace. */
+/* Settings that are passed on to sidecars, and data of the workspace that they require. */
 static void
 test_inject(void **state)
 {

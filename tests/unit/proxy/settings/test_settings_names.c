@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Settings under oauth2-proxy's names, those of former versions, and lists of users.
+ * Settings with oauth2-proxy's names and with names of former versions, and lists of users.
  */
 #include <unistd.h>
 
@@ -46,7 +46,7 @@ test_oauth2_proxy_names(void **state)
 	assert_non_null(strstr(f->problems.items[0].text, "no path is open without a session"));
 }
 
-/* What kept people out there must not be ignored here. */
+/* Variables that restrict access in oauth2-proxy must not be ignored. */
 static void
 test_foreign_restrictions(void **state)
 {
@@ -141,7 +141,7 @@ test_oauth2_proxy_project(void **state)
 	assert_fine(f);
 	assert_int_equal(f->s->auth.modes, AUTH_MODE_PROJECT | AUTH_MODE_WORKSPACE);
 	assert_int_equal(f->s->auth.project_access_level, 20);
-	/* Two rules for one thing. */
+	/* Two rules, where only one can be translated. */
 	set(f, "PROJECT=group/other");
 	load(f, SETTINGS_SERVE);
 	assert_int_equal(f->problems.count, 1);

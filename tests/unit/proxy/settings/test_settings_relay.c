@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The relay's settings, what sidecars need to use one, and what printing keys needs.
+ * The settings of the relay, of sidecars that use one, and of `relay-key`.
  */
 #include "tests/unit/proxy/settings/settings_support.h"
 
@@ -22,7 +22,7 @@ reset_relay(struct fixture *f)
 		set(f, relay_working[i]);
 }
 
-/* What the relay does not read neither is needed nor does harm. */
+/* Settings that the relay does not read are neither required nor problems. */
 static void
 test_relay(void **state)
 {
@@ -142,7 +142,7 @@ test_sidecar_with_broker(void **state)
 	assert_null(strstr(f->problems.items[0].text, CANARY));
 }
 
-/* Keys are printed without all that the relay needs beside. */
+/* `relay-key` does not need the other settings of the relay. */
 static void
 test_relay_key_scope(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS=self: what it goes with, and the names of the certificate.
+ * TLS=self: the settings that it can be combined with, and the names of the certificate.
  */
 #include "tests/unit/proxy/settings/settings_support.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why the IDE does not answer: from what listens, and from the last words of its log.
+ * Why the IDE does not respond: from listening sockets, and from the last lines of its log.
  */
 #include "proxy/start/ide_reason.h"
 
@@ -114,7 +114,7 @@ test_a_server_that_takes_no_connections(void **state)
 	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
 }
 
-/* They may be many, and at many ports: those at the IDE's port are found behind all others. */
+/* Sockets at the IDE's port are found behind any number of others. */
 static void
 test_many_others(void **state)
 {
@@ -240,14 +240,14 @@ test_the_line_is_text(void **state)
 }
 
 static void
-test_hints_for_commands_that_are_not_there(void **state)
+test_hint_for_a_missing_command(void **state)
 {
 	(void)state;
 	assert_true(ide_reason_from_line(&reason, STR("exit code 127")));
 	assert_non_null(strstr(reason.hint, "command"));
 }
 
-/* Sockets elsewhere can't be seen. */
+/* Sockets on other hosts can't be seen. */
 static void
 test_an_ide_elsewhere(void **state)
 {
@@ -300,7 +300,7 @@ main(void)
 		CASE(test_another_address),   CASE(test_a_server_that_takes_no_connections),
 		CASE(test_many_others),	      CASE(test_garbage),
 		CASE(test_what_listens_here), CASE(test_last_words),
-		CASE(test_the_line_is_text),  CASE(test_hints_for_commands_that_are_not_there),
+		CASE(test_the_line_is_text),  CASE(test_hint_for_a_missing_command),
 		CASE(test_an_ide_elsewhere),  CASE(test_what_listens_has_not_exited),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the last lines of log files tell of the IDE's end; and that a step of the search is small,
- * whatever the files hold.
+ * The end of the IDE as the last lines of log files report it; and that each step of the search is
+ * bounded, whatever the files contain.
  */
 #include "proxy/start/last_words.h"
 
@@ -136,7 +136,7 @@ test_an_end_before_many_lines_does_not(void **state)
 	assert_null(find(&work));
 }
 
-/* Many steps, of which none reads much. */
+/* Many steps, each of which reads a bounded number of bytes. */
 static void
 test_steps_over_large_files(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which ports have a server: from tables as the kernel writes them, hostile ones, long ones, and
- * those that can't be read.
+ * unreadable ones.
  */
 #include "proxy/start/port_scan.h"
 
@@ -149,7 +149,7 @@ test_hostile_lines(void **state)
 	assert_ports("");
 }
 
-/* A line without an end is passed over in steps, and does not hide what follows. */
+/* An endless line is skipped in steps, and the lines after it are found. */
 static void
 test_endless_line(void **state)
 {
@@ -212,7 +212,7 @@ test_30000_sockets(void **state)
 	memset(&wanted, 0xff, sizeof(wanted));
 }
 
-/* Connections, of which there may be any number, come after what listens. */
+/* Any number of connections may follow the listening sockets. */
 static void
 test_connections_are_not_all_read(void **state)
 {
@@ -253,7 +253,7 @@ assert_says(const char *part)
 }
 
 static void
-test_what_can_not_be_read(void **state)
+test_unreadable_tables(void **state)
 {
 	(void)state;
 	write_file(tcp, STR(" 0: 0100007F:0BB8 x 0A\n"));
@@ -268,7 +268,7 @@ test_what_can_not_be_read(void **state)
 }
 
 static void
-test_the_kernels_own(void **state)
+test_tables_of_the_kernel(void **state)
 {
 	(void)state;
 	scan_files("/proc/net/tcp", "/proc/net/tcp6");
@@ -286,8 +286,8 @@ main(void)
 		cmocka_unit_test(test_30000_sockets),
 		cmocka_unit_test(test_connections_are_not_all_read),
 		cmocka_unit_test(test_a_file_ends_at_the_limit),
-		cmocka_unit_test(test_what_can_not_be_read),
-		cmocka_unit_test(test_the_kernels_own),
+		cmocka_unit_test(test_unreadable_tables),
+		cmocka_unit_test(test_tables_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests_name("proxy/port_scan", tests, set_up, tear_down);

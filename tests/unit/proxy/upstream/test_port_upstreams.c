@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/upstream/probe and proxy/upstream/port_upstreams: the next address where one refuses, and a
- * bounded number of pools.
+ * proxy/upstream/probe and proxy/upstream/port_upstreams: the next address if one refuses, and the
+ * limit of pools.
  */
 #include "proxy/upstream/port_upstreams.h"
 
@@ -94,7 +94,7 @@ test_a_probe_finds_the_address_that_answers(void **state)
 	probe_ask(&p);
 	run_until_ready(&p);
 	assert_int_equal(probe_choose(&p), 1);
-	/* What fails elsewhere says nothing about this one. */
+	/* A failure of another address does not matter. */
 	probe_note(&p, 0, false);
 	assert_true(p.is_ready);
 	assert_int_equal(probe_choose(&p), 1);
@@ -140,7 +140,7 @@ test_pools_are_bounded(void **state)
 	/* One port, one pool. */
 	assert_ptr_equal(port_upstreams_acquire(t, 1003), all[3]);
 	port_upstreams_release(t, all[3]);
-	/* What nobody uses gives way. */
+	/* A pool without users is replaced. */
 	port_upstreams_release(t, all[5]);
 	all[5] = port_upstreams_acquire(t, 1100);
 	assert_non_null(all[5]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/upstream/upstream_name and base/net/resolver, with name servers that this program stands in
- * for: which addresses count, for how long, and that nothing waits for a slow name server.
+ * proxy/upstream/upstream_name and base/net/resolver with name servers that this program runs:
+ * which addresses are used, for how long, and that a slow name server blocks nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -250,7 +250,7 @@ test_exceptions(void **state)
 	assert_string_equal(known, "127.0.0.1:8080 169.254.7.7:8080");
 }
 
-/* At once: the address may be somebody else's now. */
+/* The addresses are dropped immediately: another host may have them now. */
 static void
 test_no_such_name(void **state)
 {
@@ -267,7 +267,7 @@ test_no_such_name(void **state)
 	assert_string_equal(known, "192.0.2.2:8080");
 }
 
-/* While name servers fail, the last answer counts for a while. */
+/* While name servers fail, the last addresses are used for a limited time. */
 static void
 test_failing_name_servers(void **state)
 {

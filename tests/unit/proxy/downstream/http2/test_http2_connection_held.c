@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/downstream/http2/http2_connection_held: what one connection may hold, what all of them hold
- * together, with users and without, and that the bytes are counted in one pool at a time.
+ * proxy/downstream/http2/http2_connection_held: limits of one connection and of all together, with
+ * and without users, and that bytes are counted in one pool at a time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,9 +132,9 @@ test_one_connection(void **state)
 	assert_int_equal(room(c), 4 * MIB - 100 * KIB);
 }
 
-/* A quarter of what the others have left, and at any time the least. */
+/* A quarter of the free memory, and always a minimum. */
 static void
-test_a_part_of_what_is_left(void **state)
+test_a_quarter_of_free_memory(void **state)
 {
 	struct fixture *f = *state;
 	struct http2_connection *c = &f->all[0].connection;
@@ -149,7 +149,7 @@ test_a_part_of_what_is_left(void **state)
 	held[0] += POOL;
 	assert_int_equal(room(c), LEAST - KIB);
 
-	/* That is nothing to users. */
+	/* This does not affect users. */
 	c->downstream->stream.has_user = true;
 	assert_int_equal(room(c), 4 * MIB - KIB);
 	held[1] += USER_POOL - 8 * MIB;
@@ -278,7 +278,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_connection, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_part_of_what_is_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_quarter_of_free_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pools, setup, teardown),

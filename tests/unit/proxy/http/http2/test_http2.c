@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/http2/http2 with raw frames: what it tells for what it is sent, and what it writes.
- * Header blocks are written by hand, without dynamic table.
+ * proxy/http/http2/http2 with raw frames: the events that received frames cause, and the frames
+ * that it writes. Header blocks are written by hand, without the dynamic table.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,7 +174,7 @@ test_data_is_joined(void **state)
 	assert_false(http2_next_event(f->codec, &events[0]));
 }
 
-/* Nobody wants it yet: held, and told when it is wanted. */
+/* While DATA events are disabled, data is buffered; enabling them reports it. */
 static void
 test_data_waits(void **state)
 {
@@ -195,7 +195,7 @@ test_data_waits(void **state)
 	assert_int_equal(events[0].kind, HTTP2_EVENT_END);
 }
 
-/* What the owner can't send is held, counted, and leaves when it can. */
+/* Bytes that the owner can't send are buffered and counted, and sent later. */
 static void
 test_response(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/http2/http2_request: which fields make which request, and which are refused how.
+ * proxy/http/http2/http2_request: which fields make which request, and how invalid ones are
+ * refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>

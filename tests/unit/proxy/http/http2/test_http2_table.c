@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/http2/http2_table: the page of a table of zeros is given back, any other one stays as
- * it is.
+ * proxy/http/http2/http2_table: the page of a zeroed table is given back, any other is kept.
  */
 #include "proxy/http/http2/http2_table.h"
 
