@@ -133,15 +133,6 @@ open_listener(struct lifecycle *l, size_t index, const struct address *address, 
 }
 
 static void
-close_listeners(struct lifecycle *l)
-{
-	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
-		listen_free(l->listeners[i].listen);
-		l->listeners[i].listen = NULL;
-	}
-}
-
-static void
 end_now(void *arg)
 {
 	struct lifecycle *l = arg;
@@ -330,7 +321,8 @@ lifecycle_fini(struct lifecycle *l)
 {
 	if (l->proxy == NULL)
 		return;
-	close_listeners(l);
+	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++)
+		listen_free(l->listeners[i].listen);
 	l->proxy->on_capacity = NULL;
 	proxy_header_close_all(l->proxy);
 	downstream_close_all(l->proxy);

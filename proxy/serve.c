@@ -163,18 +163,6 @@ start_admin(struct serve *s, struct err *e)
 	return true;
 }
 
-static struct pages *
-make_pages(const struct proxy *p, struct err *e)
-{
-	char *prefix = str_dup(p->prefix);
-	struct pages *pages = prefix == NULL ? NULL : pages_new(prefix, p->hosts[0].data, e);
-
-	if (prefix == NULL)
-		err_set(e, ERR_MEMORY, "pages");
-	free(prefix);
-	return pages;
-}
-
 static bool
 start_ssh(struct serve *s, struct err *e)
 {
@@ -309,7 +297,7 @@ start(struct serve *s, struct err *e)
 	proxy_note_activity(p);
 	if (address_is_set(&settings->https_address) && !make_tls(p, e))
 		return false;
-	p->pages = make_pages(p, e);
+	p->pages = pages_new(p->prefix, p->hosts[0].data, e);
 	if (p->pages == NULL ||
 	    !(s->is_relay ? gitlab_clients_start_relay(&s->clients, p, e) : make_sidecar(s, e)))
 		return false;

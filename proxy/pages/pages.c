@@ -61,13 +61,13 @@ fill_headers(struct page_header headers[8], const char *csp)
 }
 
 struct pages *
-pages_new(const char *prefix, const char *workspace, struct err *e)
+pages_new(struct str prefix, const char *workspace, struct err *e)
 {
 	struct pages *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		goto fail;
-	p->prefix = str_dup(str_from(prefix));
+	p->prefix = str_dup(prefix);
 	p->workspace = str_dup(workspace == NULL ? STR("Workspace") : str_from(workspace));
 	p->style = pages_style_new();
 	p->script = pages_script_new();

@@ -69,7 +69,7 @@ struct page {
 struct pages;
 
 /* prefix: path of our endpoints ("/oauth2"). workspace: the name to show, or NULL. Copies both. */
-struct pages *pages_new(const char *prefix, const char *workspace, struct err *e) MUST_CHECK;
+struct pages *pages_new(struct str prefix, const char *workspace, struct err *e) MUST_CHECK;
 void pages_free(struct pages *p);
 
 /*

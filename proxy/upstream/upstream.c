@@ -12,46 +12,6 @@
 #define EARLY_ANSWER_BYTES 1048576u /* to read of a response after a send error */
 #define SHORT_BODY_BYTES   16384u   /* bodies up to this size are sent together with the head */
 
-static void on_open(void *arg);
-static void on_readable(void *arg);
-static void on_drained(void *arg);
-static void on_conn_failed(const struct err *e, void *arg);
-static void on_timer(void *arg);
-static upstream_named_fn on_named;
-
-static const struct conn_ops conn_ops = {
-	.on_open = on_open,
-	.on_readable = on_readable,
-	.on_drained = on_drained,
-	.on_failed = on_conn_failed,
-};
-
-struct upstream *
-upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
-	     const struct upstream_options *options, struct err *e)
-{
-	struct upstream *u = calloc(1, sizeof(*u));
-
-	if (u == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for the upstream");
-		return NULL;
-	}
-	u->loop = l;
-	u->deferred_frees = deferred_frees;
-	u->options = *options;
-	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
-	u->sure_ms = SURE_MS;
-	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count, u->options.tls);
-	if (options->name.host == NULL)
-		return u;
-	u->name = upstream_name_new(l, &options->name, on_named, u, e);
-	if (u->name == NULL) {
-		upstream_free(u);
-		return NULL;
-	}
-	return u;
-}
-
 void
 upstream_free(struct upstream *u)
 {
@@ -82,6 +42,32 @@ on_named(const struct address *addresses, size_t count, void *arg)
 	probe_ask(&u->probe);
 }
 
+struct upstream *
+upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
+	     const struct upstream_options *options, struct err *e)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (u == NULL) {
+		err_set(e, ERR_MEMORY, "out of memory for the upstream");
+		return NULL;
+	}
+	u->loop = l;
+	u->deferred_frees = deferred_frees;
+	u->options = *options;
+	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
+	u->sure_ms = SURE_MS;
+	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count, u->options.tls);
+	if (options->name.host == NULL)
+		return u;
+	u->name = upstream_name_new(l, &options->name, on_named, u, e);
+	if (u->name == NULL) {
+		upstream_free(u);
+		return NULL;
+	}
+	return u;
+}
+
 static void
 hurry_name(struct upstream *u)
 {
@@ -106,54 +92,6 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 		probe_note(&u->probe, c->place, false);
 	}
 	return false;
-}
-
-static struct upstream_conn *
-connect_new(struct upstream *u, struct err *e)
-{
-	struct upstream_conn *c = calloc(1, sizeof(*c));
-
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for an upstream connection");
-		return NULL;
-	}
-	u->connects++;
-	c->upstream = u;
-	conn_init(&c->conn, u->loop, &conn_ops, c);
-	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
-	buf_init(&c->trailers, HTTP1_TRAILERS_MAX + 4 * HTTP1_TRAILERS_COUNT_MAX);
-	loop_timer_init(&c->timer, u->loop, on_timer, c);
-	if (!connect_somewhere(c, e)) {
-		upstream_discard(c);
-		return NULL;
-	}
-	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
-	return c;
-}
-
-struct upstream_conn *
-upstream_acquire(struct upstream *u, enum upstream_wish wish,
-		 const struct upstream_handler *handler, void *arg, struct err *e)
-{
-	struct upstream_conn *c = upstream_take_idle(u, wish);
-
-	if (c != NULL) {
-		conn_read_reset(&c->conn);
-		c->is_reused = true;
-	} else {
-		c = connect_new(u, e);
-		if (c == NULL)
-			return NULL;
-	}
-	u->in_use_count++;
-	c->handler = handler;
-	c->arg = arg;
-	c->read_limit = LOOP_SCRATCH_BYTES;
-	c->state = UPSTREAM_BEGUN;
-	c->has_received = c->request_ended = c->keep_alive = c->is_head_open = false;
-	c->is_half_closed = c->has_ended = false;
-	c->scan = (struct http1_scan){0};
-	return c;
 }
 
 static bool
@@ -439,6 +377,61 @@ on_timer(void *arg)
 		upstream_fail_with(c, is_open ? UPSTREAM_BROKEN : UPSTREAM_TIMEOUT, ERR_TIMEOUT,
 				   "idle timeout");
 	}
+}
+
+static const struct conn_ops conn_ops = {
+	.on_open = on_open,
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_failed = on_conn_failed,
+};
+
+static struct upstream_conn *
+connect_new(struct upstream *u, struct err *e)
+{
+	struct upstream_conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_set(e, ERR_MEMORY, "out of memory for an upstream connection");
+		return NULL;
+	}
+	u->connects++;
+	c->upstream = u;
+	conn_init(&c->conn, u->loop, &conn_ops, c);
+	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
+	buf_init(&c->trailers, HTTP1_TRAILERS_MAX + 4 * HTTP1_TRAILERS_COUNT_MAX);
+	loop_timer_init(&c->timer, u->loop, on_timer, c);
+	if (!connect_somewhere(c, e)) {
+		upstream_discard(c);
+		return NULL;
+	}
+	loop_timer_start(&c->timer, u->options.connect_timeout_ms);
+	return c;
+}
+
+struct upstream_conn *
+upstream_acquire(struct upstream *u, enum upstream_wish wish,
+		 const struct upstream_handler *handler, void *arg, struct err *e)
+{
+	struct upstream_conn *c = upstream_take_idle(u, wish);
+
+	if (c != NULL) {
+		conn_read_reset(&c->conn);
+		c->is_reused = true;
+	} else {
+		c = connect_new(u, e);
+		if (c == NULL)
+			return NULL;
+	}
+	u->in_use_count++;
+	c->handler = handler;
+	c->arg = arg;
+	c->read_limit = LOOP_SCRATCH_BYTES;
+	c->state = UPSTREAM_BEGUN;
+	c->has_received = c->request_ended = c->keep_alive = c->is_head_open = false;
+	c->is_half_closed = c->has_ended = false;
+	c->scan = (struct http1_scan){0};
+	return c;
 }
 
 struct upstream_figures

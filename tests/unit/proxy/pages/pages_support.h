@@ -25,7 +25,7 @@ set_up(void **state)
 {
 	struct err e = ERR_INIT;
 
-	*state = pages_new("/oauth2", "ada.ws.example.com", &e);
+	*state = pages_new(STR("/oauth2"), "ada.ws.example.com", &e);
 	buf_init(&out, PAGES_HTML_MAX);
 	return *state == NULL ? -1 : 0;
 }

@@ -21,7 +21,7 @@ setup(void **state)
 
 	(void)state;
 	buf_init(&out, PAGES_HTML_MAX);
-	pages = pages_new("/oauth2", "ada.ws.example.com", &e);
+	pages = pages_new(STR("/oauth2"), "ada.ws.example.com", &e);
 	assert_non_null(pages);
 	return 0;
 }
