@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the head of a request to base/http/service and decides whether to pass it to libevhtp's
- * parser.
+ * Reads and checks the head of a request to base/http/service.
  *
  * Input: bytes; output: the parsed head or an error status. No sockets. Chunked bodies, unknown
  * methods and anything that RFC 9112 does not allow are rejected here.

@@ -146,35 +146,40 @@ remove_file(const struct listen *s)
 	(void)unlink(un.sun_path);
 }
 
+static struct listen *
+out_of_memory(int passed_fd, struct err *e)
+{
+	if (passed_fd >= 0)
+		(void)close(passed_fd);
+	err_set(e, ERR_MEMORY, "out of memory for a listener");
+	return NULL;
+}
+
 struct listen *
 listen_new(struct loop *l, const struct address *address, int passed_fd,
 	   listen_accept_fn *on_accept, void *arg, struct err *e)
 {
 	struct listen *s = calloc(1, sizeof(*s));
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a listener");
-		return NULL;
-	}
+	if (s == NULL)
+		return out_of_memory(passed_fd, e);
 	s->is_passed = passed_fd >= 0;
 	s->on_accept = on_accept;
 	s->arg = arg;
 	loop_timer_init(&s->accept_again, l, on_accept_again, s);
 	s->evhtp = evhtp_new(loop_event_base(l), s);
 	if (s->evhtp == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a listener");
-		goto failed;
+		listen_free(s);
+		return out_of_memory(passed_fd, e);
 	}
 	evhtp_set_pre_accept_cb(s->evhtp, on_pre_accept, s);
-	if (!bind_listener(s, address, passed_fd, e))
-		goto failed;
+	if (!bind_listener(s, address, passed_fd, e)) {
+		listen_free(s);
+		return NULL;
+	}
 	remember_file(s);
 	evconnlistener_set_error_cb(s->evhtp->server, on_accept_error);
 	return s;
-
-failed:
-	listen_free(s);
-	return NULL;
 }
 
 static void
