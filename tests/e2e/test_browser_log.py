@@ -7,6 +7,7 @@ import socket
 import chromium
 import pictures
 import pytest
+from proxy import reserve_port
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -147,11 +148,6 @@ def listening(address, port=0, backlog=1):
         yield server.getsockname()[1]
 
 
-def free_port():
-    with listening("127.0.0.1") as port:
-        return port
-
-
 @contextlib.contextmanager
 def nothing_listens(logs):
     yield "unix:" + str(logs / "ide.sock"), "Nothing listens at", "nothing_listens"
@@ -160,7 +156,7 @@ def nothing_listens(logs):
 @contextlib.contextmanager
 def another_port(logs):
     with listening("127.0.0.1"):
-        yield f"http://127.0.0.1:{free_port()}", "Servers listen at", "other_port"
+        yield f"http://127.0.0.1:{reserve_port()}", "Servers listen at", "other_port"
 
 
 @contextlib.contextmanager
@@ -185,7 +181,7 @@ def exited(logs):
         "2026-01-31T12:00:00Z starting\n2026-01-31T12:00:01Z ERROR: extension host: no license\n"
         "2026-01-31T12:00:01Z workspace-proxy run: code-server exited with code 1\n"
     )
-    yield f"http://127.0.0.1:{free_port()}", "exited with code 1", "exited"
+    yield f"http://127.0.0.1:{reserve_port()}", "exited with code 1", "exited"
 
 
 @contextlib.contextmanager
@@ -194,7 +190,7 @@ def out_of_memory(logs):
         "2026-01-31T12:00:00Z starting\n"
         "2026-01-31T12:00:09Z FATAL ERROR: Reached heap limit - JavaScript heap out of memory\n"
     )
-    yield f"http://127.0.0.1:{free_port()}", "ran out of memory", "out_of_memory"
+    yield f"http://127.0.0.1:{reserve_port()}", "ran out of memory", "out_of_memory"
 
 
 REASONS = [nothing_listens, another_port, another_address, not_accepting, exited, out_of_memory]

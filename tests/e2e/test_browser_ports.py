@@ -4,7 +4,7 @@
 import chromium
 import pytest
 from ports import COOKIE, PortHost
-from proxy import free_port
+from proxy import reserve_port
 from test_browser import SOCKET, wait_for_ide
 from upstream import Upstream
 
@@ -36,7 +36,7 @@ def open_to(origin):
 
 
 def test_a_port_and_its_neighbours(make_proxy, gitlab, upstream, server, browser):
-    late = free_port()
+    late = reserve_port()
     proxy = make_proxy(gitlab, upstream, name="kiwi.ws.localhost", PORTS=f"{server.port},{late}")
     host = PortHost(proxy, server.port)
     server.answer = open_to(proxy.origin)

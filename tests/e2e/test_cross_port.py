@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 from ports import COOKIE, PortHost, ticket_of
-from proxy import free_port
+from proxy import reserve_port
 from sharing import holds_no_session
 from test_embedding import NEIGHBOUR, STRANGERS
 from test_ports import make_ports, sign_in  # noqa: F401
@@ -148,7 +148,7 @@ def test_the_server_decides_as_without_a_detour(stage, client, servers, allowed)
 
 
 def test_a_script_may_read_that_no_server_listens(make_ports, client, servers):
-    late = free_port()
+    late = reserve_port()
     proxy, front, _ = make_ports(PORTS=f"{servers[0].port},{late}")
     sign_in(proxy, client)
     late = PortHost(proxy, late)

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 from ports import COOKIE, PortHost, ticket_of
-from proxy import free_port
+from proxy import reserve_port
 from sharing import holds_no_session
 from test_ports import make_ports, sign_in  # noqa: F401
 
@@ -208,7 +208,7 @@ def test_pages_that_change_something_are_never_framed(stage, client):
 
 def test_the_waiting_page_in_a_frame(make_ports, client, upstream):
     """A server that is not up yet is waited for in the frame."""
-    late = free_port()
+    late = reserve_port()
     proxy, *_ = make_ports(PORTS=str(late))
     host = PortHost(proxy, late)
     sign_in(proxy, client)

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from proxy import free_port
+from proxy import reserve_ipv6_port, reserve_port
 from raw_client import RawClient
 
 
@@ -15,7 +15,8 @@ class Port:
 
     def __init__(self, answer, host="127.0.0.1", hangs=False):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, 0), family=family)
+        port = reserve_ipv6_port() if host == "::1" else 0
+        self._socket = socket.create_server((host, port), family=family)
         self.number = self._socket.getsockname()[1]
         self.answer, self.hangs = answer, hangs
         self.heads = []
@@ -113,7 +114,7 @@ def test_only_what_is_set(make_proxy, make_port):
 
 
 def test_nobody_listens(make_proxy):
-    proxy = make_proxy(IDE_PROBES=f"liveness=30s,http:{free_port()}/ startup=30s,tcp:{free_port()}")
+    proxy = make_proxy(IDE_PROBES=f"liveness=30s,http:{reserve_port()}/ startup=30s,tcp:{reserve_port()}")
     for path in ("/probe/liveness", "/probe/startup"):
         response = ask(proxy, path)
         assert response.status == 503 and "does not accept connections" in response.text, response.text

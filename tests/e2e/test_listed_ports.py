@@ -9,7 +9,7 @@ import socket
 import chromium
 import pytest
 from ports import PortHost
-from proxy import wait_until
+from proxy import reserve_ipv6_port, wait_until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -23,7 +23,7 @@ class Server:
         self.address = address
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.bind((address, 0))
+        self._socket.bind((address, reserve_ipv6_port() if family == socket.AF_INET6 else 0))
         self.port = self._socket.getsockname()[1]
 
     def start(self):

@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 import websocket
 from ports import COOKIE, PortHost, ticket_of
-from proxy import run, wait_until
+from proxy import reserve_ipv6_port, run, wait_until
 from test_metrics import scrape
 from upstream import Upstream
 from web_client import NAVIGATION
@@ -438,7 +438,7 @@ def admin_state(proxy):
 
 def test_servers_that_listen_on_v6_alone(make_ports, client):
     try:
-        server = Upstream(address=("::1", 0))
+        server = Upstream(address=("::1", reserve_ipv6_port()))
     except OSError as e:
         pytest.skip(f"no IPv6 here: {e}")
     try:

@@ -16,7 +16,7 @@ import threading
 import time
 
 import pytest
-from proxy import PATIENCE_S, wait_until
+from proxy import PATIENCE_S, reserve_ipv6_port, wait_until
 from upstream import Upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -334,7 +334,7 @@ def test_an_announced_timeout_is_kept(stage):
 
 
 def test_upstream_localhost_is_either_family(make_proxy, gitlab, client):
-    upstream = Upstream(address=("::1", 0))
+    upstream = Upstream(address=("::1", reserve_ipv6_port()))
     try:
         proxy = make_proxy(gitlab, upstream, UPSTREAM=f"http://localhost:{upstream.port}")
         client.login(proxy.origin + "/", "sasha", "sasha-password")

@@ -6,6 +6,7 @@ The binary is $WORKSPACE_PROXY_BINARY or $PROXY_BINARY, or build/workspace-proxy
 
 import collections
 import contextlib
+import errno
 import functools
 import itertools
 import json
@@ -65,6 +66,20 @@ def reserve_port():
         _reserved[0].close()
     _reserved.append(s)
     return s.getsockname()[1]
+
+
+def reserve_ipv6_port():
+    """For a server at ::1 alone: whoever asks 127.0.0.1 first is refused there, as nobody else is given the number."""
+    while True:
+        port = reserve_port()
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::1", port))
+            except OSError as e:
+                if e.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
 
 
 def environment_for(settings):
