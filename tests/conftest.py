@@ -462,6 +462,7 @@ def sign_in(proxy, gitlab, upstream, certificates):
     client = WebClient(certificates.context())
     page = client.login(proxy.origin + "/", "sasha", "sasha-password")
     assert page.status == 200, (page.url, page.status, page.text[:500])
+    client.close_connections()
     upstream.forget()
     return Stage(proxy, gitlab, upstream, client)
 

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import threading
 
+import lean_http
 import manifests
 import pytest
 import yaml
@@ -291,12 +292,12 @@ def api_server(cluster, answer, certificates=None, token=None):
             assert pod["metadata"]["labels"] == {manifests.LABEL: "true"}
             self._reply(answer[0], {"kind": "Status", "message": answer[1]})
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = lean_http.Server(("127.0.0.1", 0), Handler)
     if certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.cert, certificates.key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield f"http{'s' if certificates else ''}://127.0.0.1:{server.server_address[1]}", asked

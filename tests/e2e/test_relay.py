@@ -182,6 +182,7 @@ def test_master_keys_rotate(replicas, make_relay, make_proxy, gitlab, upstream, 
         RELAY_MASTER_KEY=keys,
     )
     balancer.targets = [rotated.address()]
+    client.close_connections()
     assert "This is the IDE" in client.follow(client.navigate(begun)).text
     client.cookies.clear()
     assert "This is the IDE" in client.login(proxy.origin + "/", "sasha", "sasha-password").text

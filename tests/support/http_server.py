@@ -5,6 +5,8 @@ import http.server
 import ssl
 import threading
 
+import lean_http
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """Says nothing of its own."""
@@ -25,7 +27,7 @@ class Server:
     """Serves with a class of handlers; with certificates over TLS."""
 
     def __init__(self, handler, certificates=None):
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = lean_http.Server(("127.0.0.1", 0), handler)
         self.address = self._server.server_address
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -14,6 +14,8 @@ import secrets
 import ssl
 import threading
 
+import lean_http
+
 OPENED = re.compile(
     r"^/(?:api/v1/namespaces/(?P<namespace>[^/]+)|apis/(?P<group>[^/]+)/v1)/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?$"
 )
@@ -79,7 +81,7 @@ class KubernetesApi:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.context = context
         self._server.api = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.port = self._server.server_address[1]
         self.url = f"https://127.0.0.1:{self.port}"
@@ -192,7 +194,7 @@ def status_of(code, message, reason="Conflict"):
     }
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _Server(lean_http.Server):
     daemon_threads = True
 
     def finish_request(self, request, client_address):

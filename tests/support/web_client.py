@@ -2,13 +2,13 @@
 """A person's browser without a screen: cookies, navigations, forms, and the way through a login.
 
 Keeps cookies as browsers do where it matters here: per host (never per port), Secure, Path,
-`__Host-` rules, deletion. Every hop is kept in `history`. Connections are used again where the server says
-Keep-Alive, as the stand-in GitLab does: most of what a login costs is TLS handshakes. The proxy does not, and gets a
-new connection for each request.
+`__Host-` rules, deletion. Every hop is kept in `history`. Connections are used again, as browsers do: most of what a
+login costs is TLS handshakes.
 """
 
 import html.parser
 import http.client
+import itertools
 import json
 import re
 import select
@@ -16,6 +16,7 @@ import ssl
 import urllib.parse
 from dataclasses import dataclass, field
 
+import lean_http  # noqa: F401 - for http.client
 import raw_http2
 from response import Readable
 
@@ -148,8 +149,8 @@ class WebClient:
 
     # Requests
 
-    def _connection(self, parts):
-        """One that is idle, or a new one."""
+    def _idle_connection(self, parts):
+        """One that is idle and still open, or None."""
         while idle := self._idle.get(parts[:2]):
             connection = idle.pop()
             poll = select.poll()
@@ -157,12 +158,43 @@ class WebClient:
             if not poll.poll(0):
                 return connection
             connection.close()  # by the server as well, or it has sent what nobody asked for
+        return None
+
+    def close_connections(self):
+        """Those that are idle."""
+        for connection in itertools.chain(*self._idle.values()):
+            connection.close()
+        self._idle.clear()
+
+    def _new_connection(self, parts):
         host = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
         connection = http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
         connection.connect()
         if parts.scheme == "https":
             connection.sock = self.context.wrap_socket(connection.sock, server_hostname=parts.hostname)
         return connection
+
+    def _on_a_connection(self, parts, *request):
+        """(status, fields, body)"""
+        connection = self._idle_connection(parts)
+        if connection:
+            try:
+                return self._exchange(parts, connection, *request)
+            except ConnectionError:  # closed at the same moment
+                if request[0] not in ("GET", "HEAD"):
+                    raise
+        return self._exchange(parts, self._new_connection(parts), *request)
+
+    def _exchange(self, parts, connection, *request):
+        try:
+            answer = _exchange(connection, *request)
+            if connection.sock and not _is_http2(connection.sock):
+                self._idle.setdefault(parts[:2], []).append(connection)
+                connection = None
+            return answer
+        finally:
+            if connection:
+                connection.close()
 
     def request(self, method, url, headers=None, body=None, cookies=True):
         """One request, no redirects. Names under .localhost lead to 127.0.0.1."""
@@ -171,15 +203,7 @@ class WebClient:
         if cookies and (value := self._cookie_header(url)):
             sent["Cookie"] = value
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection = self._connection(parts)
-        try:
-            reply = Reply(method, url, *_exchange(connection, method, target, sent, body))
-            if connection.sock and reply.get("Keep-Alive"):
-                self._idle.setdefault(parts[:2], []).append(connection)
-                connection = None
-        finally:
-            if connection:
-                connection.close()
+        reply = Reply(method, url, *self._on_a_connection(parts, method, target, sent, body))
         for text in reply.get_all("Set-Cookie"):
             self._store_cookie(url, text)
         self.history.append(reply)

@@ -16,6 +16,8 @@ import time
 import urllib.parse
 from dataclasses import dataclass, field
 
+import lean_http
+
 from .requests import Entry, digest
 
 FORM_MAX = 1 << 20
@@ -346,7 +348,7 @@ def _faulty_answer(fault):
     return Answer(status, [("Content-Type", kind), *headers], body)
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(lean_http.Server):
     daemon_threads = True
     request_queue_size = 128
 

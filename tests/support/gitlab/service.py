@@ -93,7 +93,7 @@ class GitLab:
         shown = name or (f"[{host}]" if ":" in host else host)
         self.origin = f"{scheme}://{shown}:{self.port}"
         self.url = self.origin + self.root
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._routes = self._make_routes()
 
     # Life
