@@ -20,9 +20,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 
 import browser_marks  # noqa: E402
 import certificates as certificates_module  # noqa: E402
+import directories  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import raw_http2  # noqa: E402
 import ssh as ssh_module  # noqa: E402
+from directories import tmp_path  # noqa: E402, F401
 from gitlab import GitLab  # noqa: E402
 from sharing import Guest, Sharing  # noqa: E402
 from upstream import Upstream  # noqa: E402
@@ -63,12 +65,13 @@ def pytest_sessionfinish():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Lets fixtures see whether the test failed, and adds the proxies' logs to a failure."""
+    """Adds the proxies' logs to a failure, and deletes the files of a test that has passed."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
         for started in getattr(item, "started_proxies", []):
             report.sections.append((f"log of the proxy at {started.external_url}", started.log_so_far[-20000:]))
+    directories.note(item, report)
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +85,7 @@ def making_gitlabs(certificates):
 
     def make(tls=True, **options):
         if tls:
-            options = {
-                "tls_cert": certificates.cert,
-                "tls_key": certificates.key,
-                "name": "localhost",
-                **options,
-            }
+            options = {"tls_cert": certificates.cert, "tls_key": certificates.key, "name": "localhost", **options}
         gitlab = GitLab(**options).start()
         running.append(gitlab)
         populate(gitlab)
