@@ -5,6 +5,7 @@ import os
 import zlib
 
 import pytest
+from bare import write_object, write_tree
 from clone import CODES, Worker, by_hand, git, settings_for
 from clone_fixtures import target
 
@@ -21,21 +22,12 @@ def bare(gitlab):
 
 
 def blob(bare, text):
-    return git(bare, "hash-object", "-w", "--stdin", stdin=text)
-
-
-def raw_object(bare, kind, content, name):
-    """An object that git itself would not make."""
-    path = os.path.join(bare, name)
-    with open(path, "wb") as file:
-        file.write(content)
-    return git(bare, "hash-object", "-w", "--literally", "-t", kind, name)
+    return write_object(bare, "blob", text.encode())
 
 
 def raw_tree(bare, entries):
     """entries: (mode, name, object id), written as they come."""
-    content = b"".join(mode.encode() + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
-    return raw_object(bare, "tree", content, "raw-tree")
+    return write_tree(bare, [(mode.encode(), name, oid) for mode, name, oid in entries])
 
 
 def commit(bare, tree):
@@ -124,7 +116,7 @@ def test_tree_of_a_million_entries(settings, target, bare):
     """Refused after the look at its entries, before one file is written."""
     name = bytes.fromhex(blob(bare, ""))
     content = b"".join(b"100644 %07d\0" % i + name for i in range(1000001))
-    commit(bare, raw_object(bare, "tree", content, "million"))
+    commit(bare, write_object(bare, "tree", content))
     assert_refused(by_hand(settings), target, "more than CLONE_FILES_MAX (1000000) files")
 
 

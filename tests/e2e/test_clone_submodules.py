@@ -6,6 +6,7 @@ import pprint
 import subprocess
 
 import pytest
+from bare import commit_files
 from clone import CODES, by_hand, git, settings_for
 from clone_compare import compare, differences, run_git, state_of
 from clone_fixtures import target
@@ -24,13 +25,8 @@ def settings(gitlab, certificates, target):
 def add(bare, modules, text=None):
     """Puts submodules into a bare repository: (name, path, url, commit)."""
     lines = "".join(f'[submodule "{name}"]\n\tpath = {path}\n\turl = {url}\n' for name, path, url, _ in modules)
-    blob = git(bare, "hash-object", "-w", "--stdin", stdin=lines if text is None else text)
-    index = {"GIT_INDEX_FILE": os.path.join(bare, "test-index")}
-    entries = f"100644 {blob}\t.gitmodules\n" + "".join(f"160000 {commit}\t{path}\n" for _, path, _, commit in modules)
-    for arguments, stdin in ((("read-tree", "HEAD"), ""), (("update-index", "--add", "--index-info"), entries)):
-        subprocess.run(["git", "-C", bare, *arguments], input=stdin, text=True, check=True, env={**os.environ, **index})
-    tree = subprocess.run(["git", "-C", bare, "write-tree"], capture_output=True, text=True, check=True, env={**os.environ, **index})
-    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", tree.stdout.strip(), "-p", "HEAD", "-m", "Submodules"))
+    gitlinks = [(path, commit) for _, path, _, commit in modules]
+    commit_files(bare, {".gitmodules": lines if text is None else text}, gitlinks, "Submodules")
 
 
 def head(project):

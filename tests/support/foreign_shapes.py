@@ -4,30 +4,24 @@
 Each starts with a branch main of four commits. git clones all of them.
 """
 
-import subprocess
-
+from bare import write_object, write_tree
 from clone import git
 
 WHO = "A <a@example.com> 1700000000 +0000"
 
 
-def raw(bare, *arguments, stdin=b""):
-    result = subprocess.run(["git", "-C", bare, *arguments], input=stdin, capture_output=True, check=True)
-    return result.stdout.strip().decode()
-
-
 def blob(bare, content=b"content\n"):
-    return raw(bare, "hash-object", "-w", "--stdin", stdin=content)
+    return write_object(bare, "blob", content)
 
 
 def tree(bare, entries):
     """entries: (mode, kind, id, name), in any order; the tree is written as they are sorted by git."""
-    lines = b"".join(f"{mode} {kind} {oid}\t".encode() + name + b"\0" for mode, kind, oid, name in entries)
-    return raw(bare, "mktree", "-z", "--missing", stdin=lines)
+    ordered = sorted(entries, key=lambda entry: entry[3] + (b"/" if entry[1] == "tree" else b"\0"))
+    return write_tree(bare, [(mode.lstrip("0").encode(), name, oid) for mode, _, oid, name in ordered])
 
 
 def object_of(bare, kind, text):
-    return raw(bare, "hash-object", "-w", "-t", kind, "--literally", "--stdin", stdin=text.encode() if isinstance(text, str) else text)
+    return write_object(bare, kind, text.encode() if isinstance(text, str) else text)
 
 
 def commit(bare, tree_id, head="", parents=("main",), ref="refs/heads/main", author=WHO, committer=WHO, message="Shape\n"):
@@ -96,8 +90,7 @@ def octopus(bare):
 
 def written_tree(bare, entries):
     """A tree as it is said to be: (mode, id, name), in this order."""
-    lines = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(oid) for mode, oid, name in entries)
-    return object_of(bare, "tree", lines)
+    return write_tree(bare, [(mode, name, oid) for mode, oid, name in entries])
 
 
 def modes(*modes):

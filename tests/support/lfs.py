@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import http_server
+from bare import commit_files
 from clone import TIMEOUT_S, git
 from gitlab.lfs import part_of
 
@@ -23,17 +24,7 @@ def pointer_to(content, size=None):
 
 def commit(project, files):
     """Puts {path: text} on top of main."""
-    bare = project.repository
-    index = {"GIT_INDEX_FILE": os.path.join(bare, "test-index")}
-    entries = "".join(f"100644 {git(bare, 'hash-object', '-w', '--stdin', stdin=text)}\t{path}\n" for path, text in files.items())
-
-    def run(*arguments, stdin=""):
-        command = ["git", "-C", bare, *arguments]
-        return subprocess.run(command, input=stdin, text=True, check=True, capture_output=True, env={**os.environ, **index}).stdout
-
-    run("read-tree", "HEAD")
-    run("update-index", "--add", "--index-info", stdin=entries)
-    git(bare, "update-ref", "refs/heads/main", git(bare, "commit-tree", run("write-tree").strip(), "-p", "HEAD", "-m", "Large"))
+    commit_files(project.repository, files, message="Large")
 
 
 def add_files(project, contents, **more):
