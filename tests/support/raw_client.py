@@ -5,7 +5,7 @@ For what an HTTP library would not send, or would hide: framing errors, early cl
 """
 
 import fcntl
-import os
+import select
 import socket
 import ssl
 import struct
@@ -45,6 +45,7 @@ class RawClient:
                 self.socket, server_hostname=server_name, suppress_ragged_eofs=False
             )
         self._buffer = bytearray()
+        self._taken = None
 
     def __enter__(self):
         return self
@@ -54,6 +55,8 @@ class RawClient:
 
     def close(self):
         self.socket.close()
+        if self._taken:
+            self._taken.close()
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
@@ -65,11 +68,14 @@ class RawClient:
 
     def wait_until_taken(self):
         """All that was sent. Unix sockets only."""
+        if self._taken is None:
+            self._taken = select.epoll()
+            self._taken.register(self.socket, select.EPOLLOUT | select.EPOLLET)  # an event whenever the peer has read
         deadline = time.monotonic() + 60
         while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4))[0]:
             if time.monotonic() > deadline:
                 raise TimeoutError("the peer does not read")
-            os.sched_yield()  # even the shortest sleep takes many times as long, where cores are busy
+            self._taken.poll(1)
         return self
 
     def request(self, method, target, headers=(), body=b"", host=None, version="HTTP/1.1"):
