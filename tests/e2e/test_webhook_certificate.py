@@ -7,6 +7,8 @@ the replicas that are ready.
 
 import base64
 import contextlib
+import copy
+import functools
 import http.client
 import json
 import os
@@ -30,11 +32,15 @@ HOST = "workspace-proxy-webhook.workspace-proxy.svc"
 LIFETIME_S = 60
 
 
-def shipped(kind, name=None):
+@functools.cache
+def all_shipped():
     with open(os.path.join(ROOT, "container", "kubernetes", "rendered", "ingress.yaml")) as file:
-        return [
-            d for d in yaml.safe_load_all(file) if d["kind"] == kind and (not name or d["metadata"]["name"] == name)
-        ]
+        return list(yaml.safe_load_all(file))
+
+
+def shipped(kind, name=None):
+    found = [d for d in all_shipped() if d["kind"] == kind and (not name or d["metadata"]["name"] == name)]
+    return copy.deepcopy(found)
 
 
 class Replica(proxy_module.Proxy):
