@@ -34,11 +34,12 @@ static void
 test_pack_of_git(void **state)
 {
 	static const size_t pieces[] = {1, 19, 65515, PACK_MAX};
-	struct buf pack = pack_named("ofs");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		const struct indexer_options options = {PLENTY, (unsigned)i + 1, true, NULL};
+		/* Byte by byte without the large file: each byte costs a system call. */
+		struct buf pack = pack_named(pieces[i] == 1 ? "small" : "ofs");
 		struct outcome o = {.code = 0};
 
 		index_pack(buf_view(&pack), pieces[i], &options, &o);
@@ -48,8 +49,8 @@ test_pack_of_git(void **state)
 		assert_int_equal(o.stats.indexed_objects, o.stats.total_objects);
 		assert_int_equal(o.stats.indexed_deltas, o.stats.total_deltas);
 		assert_true(o.calls > 1);
+		buf_fini(&pack);
 	}
-	buf_fini(&pack);
 }
 
 /* Almost nothing fits into memory: objects are evicted and rebuilt, or stored in files. */
