@@ -219,7 +219,9 @@ on_probe(struct service_wait *wait, const struct service_request *request, void 
 	const struct proxy *p = arg;
 	size_t kind = 0;
 
-	while (!str_equal(request->path, str_from(probe_paths[kind])))
+	/* Only these paths have this handler. */
+	while (kind + 1 < HEALTH_CHECK_KINDS &&
+	       !str_equal(request->path, str_from(probe_paths[kind])))
 		kind++;
 	return ide_check_new(p->loop, &p->settings->ide_probes.items[kind], on_checked, wait);
 }
