@@ -86,9 +86,10 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 		return;
 	}
 	struct buf *out = upstream_begin(x->upstream, &x->request);
-	response_coding_limit_reads(x);
 	if (s->read_max > 0)
 		exchange_on_blocked(x);
+	else
+		response_coding_limit_reads(x);
 	forward_write_request(&forward, out);
 	if (x->request_ended) {
 		upstream_send_end(x->upstream);
