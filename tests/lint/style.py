@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 FOLDERS = ["base", "auth", "clone", "container", "ssh", "proxy"]
+FILE_BYTES_MAX = 100_000
 FILE_LINES_MAX = 500
 TEST_LINES_MAX = 500
 HEADER_LINES_MAX = 120
@@ -116,6 +117,15 @@ def check_file(path, text):
             yield start, f"{name} has {length} lines, at most {function_limit}"
 
 
+def check_kind(path, data):
+    """Sources only: no core dump, program or archive that was left in the tree."""
+    if len(data) > FILE_BYTES_MAX:
+        return f"{len(data)} bytes, at most {FILE_BYTES_MAX}"
+    if b"\0" in data and path.suffix != ".png" and "seeds" not in path.parts:
+        return "is not text"
+    return None
+
+
 def report(sizes):
     """sizes: folder -> list of (file lines, [function lines])."""
     print(f"{'folder':<12}{'files':>6}{'lines':>8}{'functions':>11}{'median':>8}{'longest':>9}")
@@ -139,6 +149,11 @@ def main():
         lines = absolute.read_text().count("\n")
         if lines > TEST_LINES_MAX:
             problems.append(f"{absolute.relative_to(root)}:{lines}: {lines} lines, at most {TEST_LINES_MAX}")
+    for folder in FOLDERS + ["tests", "docs", "tools"]:
+        for absolute in sorted(f for f in (root / folder).rglob("*") if f.is_file() and f.parent.name != "__pycache__"):
+            path = absolute.relative_to(root)
+            problem = check_kind(path, absolute.read_bytes())
+            problems += [f"{path}:1: {problem}"] if problem else []
     print("\n".join(problems + [f"style: {len(problems)} problems"]))
     report(sizes)
     return 1 if problems else 0

@@ -144,6 +144,9 @@ def test_style(tree):
         tree.plant(f"{room}/planted_header.h", text, "141 lines, at most", "its guard is not [A-Z0-9_]*PLANTED_HEADER_H")
     for folder in ("e2e", "support", "lint"):
         tree.plant(f"tests/{folder}/planted_long.py", "x = 1\n" * 501, "501 lines, at most 500")
+    for folder in (*ALL_ROOMS, "tests/e2e", "docs", "tools"):
+        tree.plant(f"{folder}/core", "\x7fELF\0", "is not text")
+        tree.plant(f"{folder}/trace", "x" * 100_001, "100001 bytes, at most")
     tree.expect_failure(tree.lint("style"))
 
 
