@@ -25,7 +25,6 @@
 #define NAME_INTERVAL_MS  30000u
 #define NAME_RETRY_MS	  2000u
 #define NAME_STALE_MS	  300000u
-#define PORT_IDLE_MAX	  32u
 #define UPSTREAM_IDLE_MAX 128u /* a page of an IDE requests dozens of files at the same time */
 
 struct serve {
@@ -91,7 +90,6 @@ make_upstreams(struct serve *s, struct err *e)
 		return p->upstream != NULL;
 	options.name.host = NULL;
 	options.tls = s->tls_client;
-	options.idle_max = PORT_IDLE_MAX;
 	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, p->ports, e);
 	return p->port_upstreams != NULL;
 }
