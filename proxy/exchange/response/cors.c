@@ -55,7 +55,8 @@ cors_add(const struct exchange *x, struct headers *h)
 		add_origin(h, origin, STR("Origin"));
 }
 
-/* Reads at most one field of this name with a list of simple names. */
+/* Sets *value to the field's list of names, empty without the field. False: it occurs twice, is too
+ * long, or has other characters. */
 static bool
 read_names(const struct exchange *x, struct str lower_name, struct str *value)
 {
@@ -64,7 +65,8 @@ read_names(const struct exchange *x, struct str lower_name, struct str *value)
 	       headers_get(&x->request.headers, lower_name, 1).data == NULL;
 }
 
-/* To a port: of a page that still has its origin, or of a request that comes back to it. */
+/* Whether the preflight is for a port: of a page on one of our hosts, or, after the redirects of a
+ * hand-over, of a request with "Origin: null" that this port expects. */
 static bool
 is_for_port(const struct exchange *x, struct str method)
 {
@@ -75,7 +77,7 @@ is_for_port(const struct exchange *x, struct str method)
 	       (find_origin(x, &origin) || auth_expects_return(x->proxy->auth, &facts, method));
 }
 
-/* To the endpoints that a request is handed over by. */
+/* Whether the preflight is for an endpoint that redirects a request during its hand-over. */
 static bool
 is_on_the_way(const struct exchange *x)
 {
@@ -101,7 +103,7 @@ cors_is_preflight(const struct exchange *x)
 void
 cors_add_preflight(const struct exchange *x, struct headers *h)
 {
-	/* A permission for requests without an origin is for the one that is on its way. */
+	/* "Origin: null" is allowed for one request that was redirected, not for later ones. */
 	const char *max_age_s = has_no_origin(x) ? "0" : MAX_AGE_S;
 	struct str value;
 
@@ -127,7 +129,7 @@ cors_find_page(struct exchange *x)
 	x->page_origin = auth_take_return(x->proxy->auth, &facts, &x->verdict, &x->arena);
 }
 
-/* Vary keeps the browser's cache from giving the answer to a request that has its origin. */
+/* With Vary, the browser's cache does not use the response for a request with another Origin. */
 void
 cors_pass_response(const struct exchange *x, struct headers *h)
 {
@@ -139,7 +141,7 @@ cors_pass_response(const struct exchange *x, struct headers *h)
 		if (str_equal(field->value, x->page_origin))
 			field->value = NO_ORIGIN;
 		else if (str_equal(field->value, NO_ORIGIN))
-			field->value = x->page_origin; /* which is not that of the request */
+			field->value = x->page_origin; /* does not match "Origin: null" */
 	}
 	headers_add_own(h, STR("Vary"), STR("Origin"));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Content Security Policy Level 3, section 6.4.2: frame-ancestors holds for every page around the
- * frame, so it names the embedding page and the workspace's own host, which may embed that one. It
- * takes precedence over X-Frame-Options, which can't name an origin and is left out.
+ * Sends frame-ancestors (Content Security Policy Level 3, section 6.4.2). It applies to each page
+ * around the frame, so it names the embedding page's origin and that of the workspace, whose page
+ * may embed that one. X-Frame-Options can't name an origin, and is left out for frames.
  */
 #include "proxy/exchange/response/frame.h"
 
@@ -10,7 +10,8 @@
 
 #define NO_ANCESTORS "frame-ancestors 'none'"
 
-/* Whether the request is the navigation of a frame to the host of a port, or leads there. */
+/* Whether the request is the navigation of a frame to the host of a port, or to the endpoint that
+ * redirects there. */
 static bool
 is_for_frame(const struct exchange *x)
 {
