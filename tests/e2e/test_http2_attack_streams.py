@@ -121,3 +121,18 @@ def test_requests_while_the_connection_ends(make_stage):
     assert not any(browser.responses[s].status for s in streams if s > last)
     assert len(stage.upstream.requests) == len(served)
     assert stage.proxy.stop() == 0
+
+
+def test_forms_that_grow_too_large(stage):
+    """Their answers close the streams while the proxy still holds their data, which must not stay in the window of the
+    connection: others may use it as well, where it is one of a trusted proxy."""
+    form = bytes(12_000)
+    with H2Client(stage.proxy) as browser:
+        browser.ping()
+        for _ in range(20):
+            assert browser.h2.outbound_flow_control_window >= len(form)
+            stream = browser.request("POST", "/oauth2/sign_out", end=False)
+            browser.send(stream, form)
+            assert browser.response(stream).status == 413
+            browser.ping()
+        assert browser.fetch("POST", "/echo", cookie=stage.cookie, body=bytes(100_000)).status == 200

@@ -398,9 +398,7 @@ http2_give_credit(struct http2_stream *s, size_t len)
 {
 	nghttp2_session *session = s->codec->session;
 
-	if (s->is_closed)
-		return;
-	if (s->has_end)
+	if (s->has_end || s->is_closed)
 		(void)nghttp2_session_consume_connection(session, len);
 	else
 		(void)nghttp2_session_consume(session, s->id, len);
@@ -425,12 +423,13 @@ http2_want_data(struct http2_stream *s, bool wanted)
 		http2_make_ready(s);
 }
 
-/* Extends the window only while DATA events are enabled. */
+/* Extends the windows only while DATA events are enabled; that of the connection also if the
+ * owner's response has closed the stream meanwhile. */
 void
 http2_took_data(struct http2_stream *s, size_t len)
 {
 	s->taken += len;
-	if (!s->wants_data || s->taken == 0)
+	if ((!s->wants_data && !s->is_closed) || s->taken == 0)
 		return;
 	http2_give_credit(s, s->taken);
 	s->taken = 0;
