@@ -110,6 +110,13 @@ def test_streams_without_an_answer(stage, attack):
     assert_others_are_served(stage)
 
 
+def test_the_log_tells_why(stage):
+    with Attacker(stage) as a:
+        run(a, in_batches(malformed_requests(a)))
+    reason = "HTTP/2: too many streams reset before their response was complete"
+    assert stage.proxy.wait_for_log(message="HTTP/2 connection ended", error=reason)
+
+
 # Frames that cost their sender nothing
 
 

@@ -134,12 +134,15 @@ http2_connection_send_large(struct http2_connection *c)
 		send_gathered(conn);
 }
 
+/* Sending fails without memory, or at a limit: resets of ours count when they are sent. */
 static void
 end_failed(struct http2_connection *c)
 {
+	const char *failure = http2_find_failure(c->codec);
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_MEMORY, "HTTP/2: out of memory");
+	err_set(&e, failure != NULL ? ERR_PROTOCOL : ERR_MEMORY, "HTTP/2: %s",
+		failure != NULL ? failure : "out of memory");
 	http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
 }
 

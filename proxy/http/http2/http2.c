@@ -221,6 +221,12 @@ http2_is_over(const struct http2 *h)
 }
 
 const char *
+http2_find_failure(const struct http2 *h)
+{
+	return h->failure;
+}
+
+const char *
 http2_find_fault(const struct http2 *h)
 {
 	return h->goaway_code != NGHTTP2_NO_ERROR ? nghttp2_http2_strerror(h->goaway_code) : NULL;

@@ -100,6 +100,9 @@ void http2_terminate(struct http2 *h, enum http2_error code);
 /* Whether the connection can be closed: no bytes are to be sent, and no frames are expected. */
 bool http2_is_over(const struct http2 *h);
 
+/* Returns why http2_receive or http2_pump has failed; NULL: no memory, or an error of nghttp2. */
+const char *http2_find_failure(const struct http2 *h);
+
 /* Returns the error that was sent with GOAWAY, as text; NULL: none. */
 const char *http2_find_fault(const struct http2 *h);
 
