@@ -3,7 +3,7 @@
 
 import pytest
 from h2_attacker import AT_ONCE, CONNECTIONS, FRAMES, Attacker, Cost, assert_others_are_served, run, small_quarantine
-from h2_client import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PADDED, frame, settings_frame
+from h2_client import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PADDED, RST_STREAM, H2Client, frame, settings_frame
 
 STAGE_SETTINGS = {"HTTP2": "on"}
 pytestmark = pytest.mark.usefixtures("small_quarantine")
@@ -106,3 +106,20 @@ def test_heads(stage, attack, held):
         for a in attackers:
             a.socket.close()
     assert len(stage.upstream.requests) < CONNECTIONS * 2000
+
+
+def test_large_heads_that_are_malformed(stage):
+    """A few connections at a time may send a larger head than HEAD_MAX_SIZE: those whose heads were refused no more."""
+    large = [("cookie", "Z" * 6000 + str(n)) for n in range(12)]
+    attackers = [Attacker(stage) for _ in range(32)]
+    block = attackers[0].head(cookie=False, more=[*large, ("connection", "close")])
+    pieces = [block[at : at + 16000] for at in range(0, len(block), 16000)]
+    for a in attackers:
+        a.send(frame(HEADERS, END_STREAM, 1, pieces[0]))
+        a.send(b"".join(frame(CONTINUATION, 0, 1, piece) for piece in pieces[1:]) + frame(CONTINUATION, END_HEADERS, 1))
+        a.read_until(lambda a=a: a.frames[RST_STREAM])
+        assert a.frames[RST_STREAM] and not a.closed
+    with H2Client(stage.proxy) as browser:
+        assert browser.fetch("GET", "/oauth2/userinfo", large, stage.cookie).status == 200
+    for a in attackers:
+        a.socket.close()

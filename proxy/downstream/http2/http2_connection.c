@@ -171,6 +171,14 @@ end_over(struct http2_connection *c)
 	close_when_sent(c);
 }
 
+/* Of a head that is complete, or that has ended as malformed. */
+static void
+release_large_head(struct http2_connection *c)
+{
+	if (!http2_is_in_head(c->codec))
+		downstream_release_large_head(c->downstream);
+}
+
 /* Runs at the end of a wake-up. */
 static void
 settle(struct http2_connection *c)
@@ -178,6 +186,7 @@ settle(struct http2_connection *c)
 	do
 		http2_streams_tell_events(c);
 	while (http2_has_events(c->codec));
+	release_large_head(c);
 	http2_streams_tell_rounds(c);
 	flush(c);
 	http2_streams_tell_drained(c);

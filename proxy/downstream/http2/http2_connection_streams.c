@@ -382,17 +382,15 @@ end_stream(struct http2_exchange *x)
 }
 
 static void
-take_event(struct http2_connection *c, struct http2_event *event)
+take_event(struct http2_event *event)
 {
 	struct http2_exchange *x = of_codec(event->stream);
 
 	switch (event->kind) {
 	case HTTP2_EVENT_HEAD:
-		downstream_release_large_head(c->downstream);
 		begin(x, event);
 		return;
 	case HTTP2_EVENT_REJECTED:
-		downstream_release_large_head(c->downstream);
 		reject(x, event);
 		return;
 	case HTTP2_EVENT_DATA:
@@ -415,7 +413,7 @@ http2_streams_tell_events(struct http2_connection *c)
 	struct http2_event event;
 
 	while (http2_next_event(c->codec, &event))
-		take_event(c, &event);
+		take_event(&event);
 }
 
 static struct http2_exchange *
