@@ -25,7 +25,8 @@
 #define NAME_INTERVAL_MS  30000u
 #define NAME_RETRY_MS	  2000u
 #define NAME_STALE_MS	  300000u
-#define UPSTREAM_IDLE_MAX 128u /* a page of an IDE requests dozens of files at the same time */
+#define UPSTREAM_IDLE_MAX 128u	 /* a page of an IDE requests dozens of files at the same time */
+#define TRIM_CODE_MS	  10000u /* after the start: when browsers that waited for it were served */
 
 struct serve {
 	struct proxy proxy;
@@ -40,6 +41,7 @@ struct serve {
 	struct git_credential_server *credentials; /* NULL: no socket */
 	struct ssh_server ssh_server;
 	struct loop_defer flush_log;
+	struct loop_timer trim_code;
 	struct orphans orphans;
 };
 
@@ -345,6 +347,13 @@ stop(struct serve *s)
 }
 
 static void
+on_trim_code(void *arg)
+{
+	(void)arg;
+	(void)trim_code();
+}
+
+static void
 on_flush_log(void *arg)
 {
 	(void)arg;
@@ -360,14 +369,17 @@ on_log_held(void *arg)
 }
 
 /* Writes the log lines of an iteration of the event loop with one system call, which saves a
- * considerable part of the CPU time under load. */
+ * considerable part of the CPU time under load. Code that only the start needed is released later,
+ * which takes two milliseconds. */
 static bool
 run(struct serve *s, struct err *e)
 {
 	loop_defer_init(&s->flush_log, s->proxy.loop, on_flush_log, s);
 	log_hold(on_log_held, s);
-	(void)trim_code();
+	loop_timer_init(&s->trim_code, s->proxy.loop, on_trim_code, NULL);
+	loop_timer_start(&s->trim_code, TRIM_CODE_MS);
 	bool ok = loop_run(s->proxy.loop, e);
+	loop_timer_fini(&s->trim_code);
 	log_hold(NULL, NULL);
 	loop_defer_fini(&s->flush_log);
 	return ok;
