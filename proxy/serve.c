@@ -260,13 +260,14 @@ note_own_ports(struct serve *s, struct err *e)
 }
 
 static bool
-make_tls(struct proxy *p, struct err *e)
+make_tls(struct serve *s, struct err *e)
 {
-	const struct settings_tls *tls = &p->settings->tls;
+	struct proxy *p = &s->proxy;
+	struct settings_tls *tls = &s->settings->tls;
 
-	p->tls = tls->source == SETTINGS_TLS_SELF
-			 ? tls_context_new_self(&tls->names, e)
-			 : tls_context_new(tls->cert_file, tls->key_file, e);
+	p->tls = tls->source == SETTINGS_TLS_SELF ? tls_context_new_self(&tls->names, e)
+						  : tls->loaded;
+	tls->loaded = NULL;
 	if (p->tls != NULL && tls->source == SETTINGS_TLS_SELF)
 		reload_log_certificate(p, "certificate made");
 	if (p->tls != NULL && p->settings->http2)
@@ -295,7 +296,7 @@ start(struct serve *s, struct err *e)
 	start_timeline_init(&p->ide_status.timeline);
 	port_watch_init(&p->port_watch, p);
 	proxy_note_activity(p);
-	if (address_is_set(&settings->https_address) && !make_tls(p, e))
+	if (address_is_set(&settings->https_address) && !make_tls(s, e))
 		return false;
 	p->pages = pages_new(p->prefix, p->hosts[0].data, e);
 	if (p->pages == NULL ||

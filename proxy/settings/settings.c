@@ -80,6 +80,17 @@ settings_read_relay_key(const char *path, struct secret **key, struct err *e)
 	return read_and_parse(path, settings_parse_relay_key, key, e);
 }
 
+/* Forgets the key that the checks loaded, unless a listener will use it. */
+static void
+forget_key(struct settings *s, enum settings_command command)
+{
+	if ((command == SETTINGS_SERVE || command == SETTINGS_RELAY) &&
+	    address_is_set(&s->https_address))
+		return;
+	tls_context_free(s->tls.loaded);
+	s->tls.loaded = NULL;
+}
+
 struct settings *
 settings_load(char **environment, enum settings_command command, struct conf_problems *problems)
 {
@@ -97,6 +108,7 @@ settings_load(char **environment, enum settings_command command, struct conf_pro
 	settings_check(s, environment, command, problems);
 	if (command == SETTINGS_SERVE)
 		settings_check_foreign(environment, problems);
+	forget_key(s, command);
 	if (!remember_files(s, environment, command))
 		goto no_memory;
 	if (problems->count == before)
@@ -119,6 +131,7 @@ settings_free(struct settings *s)
 	auth_keys_fini(&s->auth.cookie_keys);
 	auth_keys_fini(&s->relay.master_keys);
 	secret_free(s->auth.relay_key);
+	tls_context_free(s->tls.loaded);
 	arena_fini(&s->arena);
 	free(s);
 }

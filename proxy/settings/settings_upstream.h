@@ -22,7 +22,8 @@ struct settings_tls {
 	unsigned source; /* enum settings_tls_source */
 	const char *cert_file;
 	const char *key_file;
-	struct tls_names names; /* of the certificate with SETTINGS_TLS_SELF */
+	struct tls_names names;	    /* of the certificate with SETTINGS_TLS_SELF */
+	struct tls_context *loaded; /* the files' content; whoever takes it leaves NULL */
 };
 
 /* Addresses of the IDE: one, two for localhost, or none for a host name. */

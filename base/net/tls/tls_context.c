@@ -386,12 +386,12 @@ bool
 tls_check_authorities(const char *file, struct err *e)
 {
 	ERR_clear_error();
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	bool ok = ctx != NULL && SSL_CTX_load_verify_file(ctx, file) == 1;
+	X509_STORE *store = X509_STORE_new();
+	bool ok = store != NULL && X509_STORE_load_file(store, file) == 1;
 
 	if (!ok)
 		(void)(tls_error_set(e, ERR_CONFIG, "no certificate authorities") ||
 		       err_wrap(e, "%s", file));
-	SSL_CTX_free(ctx);
+	X509_STORE_free(store);
 	return ok;
 }

@@ -69,23 +69,18 @@ exclude_own_ports(struct settings *s, struct conf_problems *problems)
 static void
 check_certificate(const struct settings *s, struct conf_problems *problems)
 {
-	struct err e = ERR_INIT;
 	char name[256];
-	struct tls_context *tls;
 
-	if (!address_is_set(&s->https_address) || s->tls.cert_file == NULL ||
-	    s->tls.key_file == NULL)
+	if (!address_is_set(&s->https_address) || s->tls.loaded == NULL)
 		return;
 	(void)snprintf(name, sizeof(name), "%u-%.*s", s->auth.ports.ranges[0].first,
 		       STR_FMT(name_of(s)));
-	tls = tls_context_new(s->tls.cert_file, s->tls.key_file, &e);
-	if (tls != NULL && !tls_context_names(tls, name))
+	if (!tls_context_names(s->tls.loaded, name))
 		conf_note(
 			problems, VAR("PORTS"),
 			"the certificate in TLS_CERT_FILE is not for \"%s\": browsers will refuse "
 			"it, unless a proxy in front has a wildcard for the zone",
 			name);
-	tls_context_free(tls);
 }
 
 /* Sets the ports of the IDE, which are never published as ports: see auth_settings. Includes the

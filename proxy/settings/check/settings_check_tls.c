@@ -7,7 +7,7 @@
 static void
 check_files(struct settings_check *c)
 {
-	const struct settings *s = c->s;
+	struct settings *s = c->s;
 	struct err e = ERR_INIT;
 	bool cert = settings_check_is_given(c, "TLS_CERT_FILE");
 	bool key = settings_check_is_given(c, "TLS_KEY_FILE");
@@ -22,10 +22,9 @@ check_files(struct settings_check *c)
 	readable = settings_check_file(c, VAR("TLS_KEY_FILE"), s->tls.key_file) && readable;
 	if (!readable)
 		return;
-	struct tls_context *tls = tls_context_new(s->tls.cert_file, s->tls.key_file, &e);
-	if (tls == NULL)
+	s->tls.loaded = tls_context_new(s->tls.cert_file, s->tls.key_file, &e);
+	if (s->tls.loaded == NULL)
 		conf_problem(c->problems, VAR("TLS_CERT_FILE"), "%s", e.text);
-	tls_context_free(tls);
 }
 
 void
