@@ -55,13 +55,13 @@ struct proxy {
 	LIST_HEAD(, proxy_header) proxy_headers; /* connections that wait for a PROXY header */
 	size_t downstreams_count;		 /* length of both lists together */
 	struct peers peers;
-	size_t websockets_count;		/* open or being opened */
-	size_t ssh_tunnels_count;		/* counted in websockets_count as well */
-	size_t compressors_count, public_count; /* public: requests to ports without a session */
-	struct log_ring *log_ring;		/* the last lines of our log */
+	size_t websockets_count;	     /* open or being opened */
+	size_t ssh_tunnels_count;	     /* counted in websockets_count as well */
+	size_t forwards_count, public_count; /* requests being forwarded; those without a session */
+	struct log_ring *log_ring;	     /* the last lines of our log */
 	struct ide_status ide_status;
 	struct port_watch port_watch;
-	size_t log_viewers_count, admin_log_readers_count;
+	size_t compressors_count, log_viewers_count, admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head above HEAD_MAX_SIZE */
 	size_t http2_held[2];	  /* bytes, see http2_connection_held.c: without a user, of users */
 	bool is_leaving; /* shutting down: not ready, but accepts connections during DRAIN_DELAY */

@@ -116,6 +116,20 @@ count_public(struct exchange *x)
 	return true;
 }
 
+/* Each needs a descriptor. Connections of HTTP/2 have many requests at the same time: without a
+ * limit a few of them could use up all descriptors, and health checks would fail. */
+static bool
+count_forward(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+
+	if (p->forwards_count >= p->settings->connections_max)
+		return false;
+	p->forwards_count++;
+	x->is_forwarded = true;
+	return true;
+}
+
 static void
 forward_within_limits(struct exchange *x)
 {
@@ -131,6 +145,9 @@ forward_within_limits(struct exchange *x)
 	} else if (x->request.upgrade.len > 0 && !count_websocket(x)) {
 		log_info(&x->log, "WebSocket limit reached");
 		reply_status(x, 429);
+	} else if (!count_forward(x)) {
+		log_info(&x->log, "limit of forwarded requests reached");
+		reply_status(x, 503);
 	} else {
 		exchange_watch_session(x);
 		exchange_forward(x);

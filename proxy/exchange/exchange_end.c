@@ -112,6 +112,7 @@ exchange_finish(struct exchange *x)
 	loop_timer_fini(&x->timer);
 	x->proxy->websockets_count -= x->is_counted;
 	x->proxy->public_count -= x->is_public;
+	x->proxy->forwards_count -= x->is_forwarded;
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
 	events_free(x->events);

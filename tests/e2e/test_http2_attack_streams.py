@@ -6,6 +6,7 @@ import struct
 import pytest
 from h2_attacker import CONNECTIONS, Attacker, Cost, assert_others_are_served, run, small_quarantine
 from h2_client import (
+    CANCEL,
     DATA,
     END_HEADERS,
     END_STREAM,
@@ -136,3 +137,18 @@ def test_forms_that_grow_too_large(stage):
             assert browser.response(stream).status == 413
             browser.ping()
         assert browser.fetch("POST", "/echo", cookie=stage.cookie, body=bytes(100_000)).status == 200
+
+
+def test_more_requests_than_there_may_be_connections(make_stage):
+    """Each that is forwarded has a descriptor: the process must not run out of them, however many streams there are."""
+    stage = make_stage(HTTP2="on", CONNECTIONS_MAX="8")
+    with H2Client(stage.proxy) as one, H2Client(stage.proxy) as other:
+        streams = [one.request("GET", "/events/1", cookie=stage.cookie) for _ in range(20)]
+        one.wait(lambda: all(one.responses[s].status for s in streams))
+        assert sorted(one.responses[s].status for s in streams) == [200] * 8 + [503] * 12
+        assert other.fetch("GET", "/", cookie=stage.cookie).status == 503
+        assert other.fetch("GET", "/oauth2/userinfo", cookie=stage.cookie).status == 200
+        one.h2.reset_stream(next(s for s in streams if one.responses[s].status == 200), CANCEL)
+        one.ping()
+        assert other.fetch("GET", "/", cookie=stage.cookie).status == 200
+    assert len(stage.upstream.requests) == 9

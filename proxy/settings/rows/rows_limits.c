@@ -11,7 +11,9 @@ static const struct conf_setting limits[] = {
 	 RANGE(1, 1000000),
 	 .text = "Browser connections at the same time. For further ones the connection without a "
 		 "signed-in user that has been idle for longest is closed; where there is none, "
-		 "they wait to be accepted."},
+		 "they wait to be accepted. As many requests are forwarded to the IDE and to "
+		 "ports at the same time, also over fewer connections with HTTP/2; further ones "
+		 "get 503."},
 	{SETTING("CONNECTIONS_PER_ADDRESS_MAX", CONF_INT, connections_per_address_max,
 		 SERVE | RELAY),
 	 .fallback = "1024", RANGE(1, 1000000),
