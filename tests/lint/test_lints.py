@@ -67,7 +67,7 @@ class Tree:
         self.planted, self.before = [], {}
 
     def run(self, *command):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "BUILD"))}
         return subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True, timeout=600)
 
     def lint(self, script):
@@ -301,8 +301,9 @@ def test_analyzers_see_every_file(tree):
         tree.plant(f"{room}/planted.c", HEAD)
     printed = commands(tree, "lint-tidy", "lint-cppcheck")
     (cppcheck,) = [line for line in printed.splitlines() if "cppcheck -q" in line]
+    tidied = "\n".join(line for line in printed.splitlines() if "clang-tidy --quiet" in line)
     for room in ALL_ROOMS:
-        assert f"clang-tidy --quiet {room}/planted.c" in printed
+        assert re.search(rf"[' ]{room}/planted\.c[' ]", tidied)
     for room in PRODUCT_ROOMS:
         assert f" {room}/planted.c" in cppcheck
 
@@ -317,17 +318,31 @@ FAULTS = [
     ("freed_in_call", "\tchar *p = malloc(4);\n\n\tif (p == NULL)\n\t\treturn 0;\n\trelease(p, x);\n\treturn p[0];", "after it is freed"),
 ]
 CALLED = "static void\nrelease(char *p, int x)\n{\n" + "\tif (x == 7)\n\t\tp[0] = 7;\n" * 3 + "\tfree(p);\n}\n\n"
+LIST_LEFT_OPEN = """#include <stdarg.h>
+int left_open(int first, ...);
+
+int
+left_open(int first, ...)
+{
+	va_list args;
+
+	va_start(args, first);
+	return va_arg(args, int);
+}
+"""
 
 
 def test_analyzers_fail(tree):
     functions = "".join(f"int {name}(int x);\n\nint\n{name}(int x)\n{{\n{body}\n}}\n\n" for name, body, _ in FAULTS)
     text = HEAD + "#include <stddef.h>\n#include <stdlib.h>\n\n" + CALLED + functions
-    for name in ("base/planted.c", "tests/unit/base/planted.c"):
-        tree.plant(name, text)
-        (tree.path / "build" / name).parent.mkdir(parents=True, exist_ok=True)
-        ran = tree.run("make", f"build/{name[:-2]}.tidy", "-o", f"build/{name[:-2]}.o")
-        found = FAULTS if name.startswith("base/") else FAULTS[:-3]
-        tree.expect_failure(ran, [(name, f"{expected}.*clang-analyzer-") for _, _, expected in found])
+    for folder in ("base", "tests/unit/base"):
+        found = [told for _, _, told in (FAULTS if folder == "base" else FAULTS[:-3])]
+        for name in ("planted", "second"):
+            tree.plant(f"{folder}/{name}.c", text, *(f"{told}.*clang-analyzer-" for told in found))
+            tree.plant(f"{folder}/{name}_list.c", HEAD + LIST_LEFT_OPEN, "va_list .* is leaked.*clang-analyzer-")
+    names = sorted({name for name, _ in tree.planted})
+    ran = tree.run("make", "-k", "lint-tidy", f"C_FILES={' '.join(names)}", *(f"-obuild/{name[:-2]}.o" for name in names))
+    tree.expect_failure(ran)
     ran = tree.run("make", "lint-cppcheck", "SOURCES=base/planted.c", "ASSETS=")
     tree.expect_failure(ran, [("base/planted.c", expected) for expected in ("memleak", "doubleFree", "uninitvar")])
 
