@@ -79,6 +79,7 @@ make_upstreams(struct serve *s, struct err *e)
 		.stream_timeout_ms = settings->stream_timeout_ms,
 		.idle_timeout_ms = settings->upstream_idle_timeout_ms,
 		.idle_max = UPSTREAM_IDLE_MAX,
+		.idles_count = &p->idle_upstreams_count,
 	};
 
 	if (needs_tls_client(settings)) {

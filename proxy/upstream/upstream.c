@@ -99,7 +99,8 @@ can_be_reused(const struct upstream_conn *c)
 {
 	return c->state == UPSTREAM_WHOLE && c->request_ended && c->keep_alive &&
 	       conn_is_usable(&c->conn) && !conn_is_blocked(&c->conn) && c->in.len == 0 &&
-	       c->upstream->idle_count < c->upstream->options.idle_max;
+	       c->upstream->idle_count < c->upstream->options.idle_max &&
+	       *c->upstream->options.idles_count < UPSTREAM_IDLES_MAX;
 }
 
 void

@@ -21,6 +21,7 @@ struct upstream;
 struct upstream_conn;
 
 #define UPSTREAM_ADDRESSES_MAX 4
+#define UPSTREAM_IDLES_MAX     256u /* of all pools together: each needs a descriptor */
 
 struct upstream_options {
 	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* tried in this order */
@@ -33,6 +34,7 @@ struct upstream_options {
 	uint64_t stream_timeout_ms;	   /* without a byte in a body or tunnel */
 	uint64_t idle_timeout_ms;	   /* of connections in the pool */
 	size_t idle_max;		   /* connections in the pool */
+	size_t *idles_count;		   /* in all pools that share it */
 };
 
 enum upstream_failure {

@@ -16,7 +16,6 @@ from web_client import NAVIGATION
 
 NAME = "kiwi.ws.localhost"
 PORTS_AT_ONCE = 32
-FILES_AT_ONCE = 100
 TIMEOUT_S = 60
 PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
@@ -168,29 +167,6 @@ def test_more_ports_at_once_than_there_is_room_for(make_ports, gitlab):
             connection = stack.enter_context(silent[-1].accept()[0])
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             assert raw.read_response("GET").status == 200
-
-
-def test_connections_of_a_page_with_many_files_are_kept(make_ports, gitlab):
-    """A development server's page requests a hundred modules at once, and as many again with its next level."""
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=FILES_AT_ONCE))
-        server.settimeout(TIMEOUT_S)
-        proxy, *_ = make_ports(API_TOKENS="on", PORTS=server.getsockname()[1])
-        host = PortHost(proxy, server.getsockname()[1]).host
-        bearer = ("Authorization", f"Bearer {gitlab.add_token(gitlab.sasha, 'read_api read_user').access}")
-        clients = [stack.enter_context(proxy.raw()) for _ in range(FILES_AT_ONCE)]
-        accepted = []
-        for level in range(2):
-            for client in clients:
-                client.request("GET", "/", [bearer], host=host)
-                if level == 0:
-                    accepted.append(stack.enter_context(server.accept()[0]))
-                    accepted[-1].settimeout(TIMEOUT_S)
-            for connection in accepted:
-                assert connection.recv(65536).startswith(b"GET / "), f"closed before level {level}"
-            for connection in accepted:
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            assert {client.read_response("GET").status for client in clients} == {200}
 
 
 # Hosts
