@@ -99,11 +99,8 @@ bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body un
 bool upstream_wants_body(const struct upstream_conn *c);
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 
-/* Limits the bytes of this response to read per wake-up. */
-void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max);
-
-/* Restarts the timeout, because bytes moved in the other direction. */
-void upstream_touch(struct upstream_conn *c);
+void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max); /* per wake-up */
+void upstream_touch(struct upstream_conn *c); /* bytes moved the other way: no timeout yet */
 
 /* The current state of the pool, and counters. */
 struct upstream_figures {
