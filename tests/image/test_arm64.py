@@ -15,6 +15,9 @@ import pytest
 BUILD = Path(os.environ.get("WORKSPACE_PROXY_ARM64", "build/arm64"))
 TREE, SYSROOT = BUILD / "image" / "tree", BUILD / "sysroot"
 QEMU = shutil.which("qemu-aarch64-static")
+# Our functions sign and check their return addresses (-mbranch-protection). They do so here as well, but not with the
+# cipher that the emulator takes by default: that would be most of the time of many programs.
+PROCESSOR = "max,pauth-impdef=on"
 TIMEOUT_S = 600
 # What an emulated process can't do, or the time that it has for it. By the program's name, whichever folder it is in.
 NOT_EMULATED = {
@@ -51,7 +54,7 @@ def test_unit(name):
     program = Path(name).name
     if program in NOT_EMULATED:
         pytest.skip(f"not under an emulator: {NOT_EMULATED[program]}")
-    command = [QEMU, "-L", SYSROOT, BUILD / "tests" / name]
+    command = [QEMU, "-cpu", PROCESSOR, "-L", SYSROOT, BUILD / "tests" / name]
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIMEOUT_S)
     assert ran.returncode == 0, ran.stdout[-4000:]
 
@@ -63,7 +66,8 @@ def test_exceptions_are_programs():
 def test_sign_in(make_proxy, gitlab, upstream, client, tmp_path, monkeypatch):
     """With the programs and libraries of the image alone."""
     wrapper = tmp_path / "workspace-proxy"
-    wrapper.write_text(f'#!/bin/sh\nexec {QEMU} -L {TREE.resolve()} {TREE.resolve()}/usr/bin/workspace-proxy "$@"\n')
+    image = TREE.resolve()
+    wrapper.write_text(f'#!/bin/sh\nexec {QEMU} -cpu {PROCESSOR} -L {image} {image}/usr/bin/workspace-proxy "$@"\n')
     wrapper.chmod(0o755)
     monkeypatch.setattr(proxy_module, "binary", lambda: str(wrapper))
     proxy = make_proxy(gitlab, upstream)
