@@ -62,7 +62,8 @@ LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(MODE_LD
 LDFLAGS_PLAIN = $(LDFLAGS_ALL) -fno-lto
 # For the many test programs: mold is several times as fast.
 MOLD         := $(shell command -v mold)
-LDFLAGS_TEST  = $(LDFLAGS_PLAIN) $(if $(ARCH),,$(if $(MOLD),-fuse-ld=mold))
+# A cross compiler finds it only in the folder where it is called ld.
+LDFLAGS_TEST  = $(LDFLAGS_PLAIN) $(if $(MOLD),$(if $(ARCH),-B$(dir $(MOLD))../libexec/mold,-fuse-ld=mold))
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lnghttp2 -lseccomp -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container ssh proxy
