@@ -151,8 +151,9 @@ $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 .SECONDARY: $(BUILD)/proxy/command/main_credential.o $(BUILD)/proxy/command/main_run.o $(BUILD)/proxy/command/main_ssh.o \
 	$(BUILD)/proxy/command/main_connect.o
 
-# Unit tests are compiled with -O2 once, for its warnings. Elsewhere what they test is optimised, and they are not.
-UNIT_CFLAGS := $(if $(filter 1,$(SANITIZE)),-O0,$(if $(ARCH),-Og))
+# Unit tests are compiled with -O2 once, for its warnings. Elsewhere what they test is optimised, and they are not. Those for
+# another processor repeat less often what they repeat (tests/unit/emulated.h).
+UNIT_CFLAGS := $(if $(filter 1,$(SANITIZE)),-O0,$(if $(ARCH),-Og -DEMULATED))
 test_flags_for = $(if $(filter tests/%,$(1)),$(TEST_CFLAGS)) $(if $(filter tests/unit/%,$(1)),$(UNIT_CFLAGS))
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 

@@ -25,6 +25,7 @@
 #include "clone/history/git_history.h"
 #include "clone/history/history.h"
 #include "tests/unit/clone/killed_calls.h"
+#include "tests/unit/emulated.h"
 
 #define CALLS_MAX 200u
 
@@ -152,7 +153,8 @@ test_killed_before_each_call(void **state)
 	while (!is_over) {
 		assert_true(call < CALLS_MAX);
 		run_script(make_copy);
-		is_over = run_killed(call++);
+		is_over = run_killed(call);
+		call += UNLESS_EMULATED(1, 4);
 		run_script(check_between);
 		if (history_is_due("now"))
 			assert_true(run_history());
@@ -165,7 +167,7 @@ static void
 test_killed_twice(void **state)
 {
 	(void)state;
-	for (unsigned first = 2; first < 30; first += 3) {
+	for (unsigned first = 2; first < 30; first += UNLESS_EMULATED(3, 9)) {
 		run_script(make_copy);
 		if (run_killed(first))
 			break;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "tests/unit/base/net/tls/tls_support.h"
+#include "tests/unit/emulated.h"
 
 #define BULK_BYTES 300000u
 
@@ -346,7 +347,7 @@ test_no_renegotiation(void **state)
 	tls_context_free(c);
 }
 
-#define IDLE_SESSIONS  100
+#define IDLE_SESSIONS  UNLESS_EMULATED(100, 20)
 #define IDLE_MAX_BYTES 16000u
 
 /* Clients run in another process, so that only our side's memory counts. */
