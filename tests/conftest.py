@@ -11,6 +11,7 @@ without a secret in its log.
 """
 
 import contextlib
+import itertools
 import os
 import sys
 
@@ -21,16 +22,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 import browser_marks  # noqa: E402
 import certificates as certificates_module  # noqa: E402
 import directories  # noqa: E402
-import proxy as proxy_module  # noqa: E402
 import raw_http2  # noqa: E402
 import ssh as ssh_module  # noqa: E402
 from directories import tmp_path  # noqa: E402, F401
-from gitlab import GitLab  # noqa: E402
+from gitlab import GitLab, Kept  # noqa: E402
+from proxy_maker import ProxyMaker  # noqa: E402
 from sharing import Guest, Sharing  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from web_client import WebClient  # noqa: E402
-
-WORKSPACE_NAME = "workspace.localhost"
 
 
 def pytest_configure(config):
@@ -38,6 +37,8 @@ def pytest_configure(config):
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     config.addinivalue_line("markers", "fast: no browser, no waiting; what to run while editing")
     config.addinivalue_line("markers", "browser: drives Chromium")
+    config.addinivalue_line("markers", "shared: proxy, gitlab, upstream, servers are the module's, as if new")
+    config.addinivalue_line("markers", "own: in a module that shares them, these are the test's own even so")
     config.addinivalue_line("markers", "http1(what): uses what only HTTP/1.1 has; skipped with E2E_HTTP=2")
 
 
@@ -63,13 +64,20 @@ def pytest_sessionfinish():
         sys.modules["chromium"].quit_kept_browser()
 
 
+def note_proxies(request, proxies):
+    """Their logs are part of the report if the test fails. More may be added to the list later."""
+    if not hasattr(request.node, "started_proxies"):
+        request.node.started_proxies = []
+    request.node.started_proxies.append(proxies)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Adds the proxies' logs to a failure, and deletes the files of a test that has passed."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for started in getattr(item, "started_proxies", []):
+        for started in itertools.chain(*getattr(item, "started_proxies", [])):
             report.sections.append((f"log of the proxy at {started.external_url}", started.log_so_far[-20000:]))
     directories.note(item, report)
 
@@ -115,10 +123,15 @@ def populate(gitlab):
     gitlab.other_workspace = gitlab.add_workspace(gitlab.alex, name="plum-heron-red")
 
 
+def is_shared(request):
+    marks = {mark.name for mark in request.node.iter_markers()}
+    return "shared" in marks and "own" not in marks
+
+
 @pytest.fixture
-def gitlab(make_gitlab):
+def gitlab(request, make_gitlab):
     """A stand-in GitLab over HTTPS: gitlab.sasha, .robin, .alex, .project, .workspace."""
-    return make_gitlab()
+    return request.getfixturevalue("fresh_stage").gitlab if is_shared(request) else make_gitlab()
 
 
 @contextlib.contextmanager
@@ -131,8 +144,11 @@ def serving(count):
 
 
 @pytest.fixture
-def upstream():
+def upstream(request):
     """Where the IDE would be; see support/upstream.py."""
+    if is_shared(request):
+        yield request.getfixturevalue("fresh_stage").upstream
+        return
     with serving(1) as (one,):
         yield one
 
@@ -145,8 +161,11 @@ def server():
 
 
 @pytest.fixture
-def servers():
+def servers(request):
     """Two of them."""
+    if is_shared(request):
+        yield request.getfixturevalue("fresh_stage").servers
+        return
     with serving(2) as both:
         yield both
 
@@ -203,123 +222,6 @@ def make_client(certificates):
     return lambda **options: WebClient(certificates.context(), **options)
 
 
-class ProxyMaker:
-    """Starts proxies, and at the end holds each to what must be true of every process."""
-
-    def __init__(self, directory, certificates):
-        self.started = []
-        self._directory = directory
-        self._certificates = certificates
-
-    def __call__(
-        self,
-        gitlab=None,
-        upstream=None,
-        trusted=True,
-        confidential=True,
-        scopes=None,
-        start=True,
-        relay=None,
-        name=WORKSPACE_NAME,
-        runner=None,
-        **settings,
-    ):
-        def with_port(port):
-            values = derive_settings(self._certificates, gitlab, upstream, port)
-            values["EXTERNAL_URL"] = f"https://{name}:{port}"
-            canaries = [values["COOKIE_SECRET"]]
-            if relay:
-                values.update(relay.settings_for(f"{name}:{port}"))
-                canaries.append(values["RELAY_KEY"])
-            elif gitlab:
-                more = {"scopes": scopes} if scopes else {}
-                application = gitlab.add_application(
-                    f"{values['EXTERNAL_URL']}/oauth2/callback",
-                    trusted=trusted,
-                    confidential=confidential,
-                    **more,
-                )
-                values["CLIENT_ID"], values["CLIENT_SECRET"] = application.uid, application.secret
-            values.update(settings)
-            log = self._directory / f"proxy-{len(self.started)}.log"
-            one = proxy_module.Proxy({k: v for k, v in values.items() if v is not None}, log, canaries)
-            one.context = self._certificates.context()
-            one.gitlab = gitlab
-            one.runner = runner or one.runner
-            self.started.append(one)
-            return one
-
-        if not start:
-            return with_port(proxy_module.reserve_port())
-        next_port = relay.next_port if relay else None
-        if runner and not runner.shares_ports:
-            next_port = proxy_module.free_port
-        return proxy_module.start_with_port(with_port, next_port)
-
-    def relay(
-        self,
-        gitlab,
-        trusted=True,
-        confidential=True,
-        balancer=None,
-        ports=(),
-        path="",
-        runner=None,
-        broker=False,
-        **settings,
-    ):
-        """A relay for workspaces under localhost, on ports that it keeps for them."""
-
-        def with_port(port):
-            url = f"https://relay.localhost:{balancer.port if balancer else port}{path}"
-            application = settings.get("application") or gitlab.add_application(
-                f"{url}/callback", trusted=trusted, confidential=confidential
-            )
-            ours = list(ports) or [proxy_module.reserve_port() for _ in range(6)]
-            values = {
-                "RELAY_URL": url,
-                "RELAY_MASTER_KEY": proxy_module.new_cookie_secret(),
-                "RELAY_ZONES": ",".join(f"localhost:{p}" for p in ours),
-                "HTTPS_ADDRESS": f"127.0.0.1:{port}",
-                "TLS_CERT_FILE": self._certificates.cert,
-                "TLS_KEY_FILE": self._certificates.key,
-                "ADMIN_ADDRESS": "127.0.0.1:0",
-                "GITLAB_URL": gitlab.url,
-                "CLIENT_ID": application.uid,
-                "ADMIN_LOGS": "on",
-                "DRAIN_DELAY": "0s",
-                "LOG_LEVEL": "debug",
-            }
-            if broker:
-                values["CLIENT_SECRET"] = application.secret
-                values["GITLAB_CA_FILE"] = self._certificates.ca
-            values.update({k: v for k, v in settings.items() if k != "application"})
-            masters = proxy_module.master_keys(values)
-            log = self._directory / f"relay-{len(self.started)}.log"
-            one = proxy_module.Relay({k: v for k, v in values.items() if v is not None}, log, masters)
-            one.context = self._certificates.context()
-            one.gitlab, one.application, one.ports = gitlab, application, ours
-            one.runner = runner or one.runner
-            self.started.append(one)
-            return one
-
-        return proxy_module.start_with_port(with_port)
-
-    def check_ends(self):
-        problems = []
-        for one in self.started:
-            if one.process is None:
-                continue
-            if one.gitlab:
-                one.secrets += one.gitlab.secrets()
-            try:
-                one.check_kept_log()
-                one.check_end()
-            except AssertionError as e:
-                problems.append(str(e))
-        assert not problems, "\n\n".join(problems)
-
-
 @pytest.fixture
 def make_proxy(request, tmp_path, certificates):
     """make_proxy(gitlab, upstream, trusted=True, confidential=True, NAME=value …) -> Proxy.
@@ -328,7 +230,7 @@ def make_proxy(request, tmp_path, certificates):
     None takes one away. start=False leaves the start to the test.
     """
     maker = ProxyMaker(tmp_path, certificates)
-    request.node.started_proxies = maker.started
+    note_proxies(request, maker.started)
     yield maker
     maker.check_ends()
 
@@ -364,34 +266,16 @@ def make_logging_proxy(make_proxy, logs):
     return make
 
 
-def derive_settings(certificates, gitlab, upstream, port):
-    values = {
-        "EXTERNAL_URL": f"https://{WORKSPACE_NAME}:{port}",
-        "HTTPS_ADDRESS": f"127.0.0.1:{port}",
-        "TLS_CERT_FILE": certificates.cert,
-        "TLS_KEY_FILE": certificates.key,
-        "ADMIN_ADDRESS": "127.0.0.1:0",
-        "UPSTREAM": upstream.url if upstream else "http://127.0.0.1:9",
-        "COOKIE_SECRET": proxy_module.new_cookie_secret(),
-        "GITLAB_URL": "https://localhost:9",
-        "CLIENT_ID": "none",
-        "WORKSPACE_ID": 7,
-        "ADMIN_LOGS": "on",
-        "DRAIN_DELAY": "0s",
-        "LOG_LEVEL": "debug",
-        "HTTP2": "on" if raw_http2.IS_ON else None,
-    }
-    if gitlab:
-        values["GITLAB_URL"] = gitlab.url
-        values["GITLAB_CA_FILE"] = certificates.ca if gitlab.url.startswith("https:") else None
-        values["WORKSPACE_ID"] = gitlab.workspace.id
-    return values
+@pytest.fixture
+def shared_proxy(request):
+    """The module's, in a test that is marked as shared; otherwise None."""
+    return request.getfixturevalue("fresh_stage").proxy if is_shared(request) else None
 
 
 @pytest.fixture
-def proxy(make_proxy, gitlab, upstream):
+def proxy(shared_proxy, make_proxy, gitlab, upstream):
     """The proxy before `upstream`, with a trusted application at `gitlab`."""
-    return make_proxy(gitlab, upstream)
+    return shared_proxy or make_proxy(gitlab, upstream)
 
 
 @pytest.fixture
@@ -433,11 +317,13 @@ class Stage:
     """A signed-in session at one proxy, for tests that look at bytes and share the process.
 
     cookie: the Cookie header of the session. raw(): a connection to the TLS listener;
-    raw(listener="http"): to the plain one.
+    raw(listener="http"): to the plain one. servers: two, of whose ports the proxy knows if the module asks for ports.
     """
 
     def __init__(self, proxy, gitlab, upstream, client):
         self.proxy, self.gitlab, self.upstream, self.client = proxy, gitlab, upstream, client
+        self.servers = ()
+        self.kept = Kept(gitlab)
         self.cookie = "; ".join(f"{c.name}={c.value}" for c in client.cookies_of(proxy.name))
         proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
 
@@ -466,29 +352,68 @@ def sign_in(proxy, gitlab, upstream, certificates):
 
 
 @pytest.fixture(scope="module")
-def shared_stage(request, tmp_path_factory, certificates):
-    """One for the tests of a module, with what its STAGE_SETTINGS say."""
-    settings = getattr(request.module, "STAGE_SETTINGS", {})
-    upstream = Upstream()
+def make_shared_stage(tmp_path_factory, certificates):
+    """make_shared_stage(NAME=value …): a Stage for several tests of a module. name: as make_proxy's."""
     directory = tmp_path_factory.mktemp("stage")
     maker = ProxyMaker(directory, certificates)
-    with making_gitlabs(certificates) as make:
+    with making_gitlabs(certificates) as make, serving(1) as (upstream,):
         gitlab = make()
-        proxy = maker(gitlab, upstream, HTTP_ADDRESS=f"unix:{directory}/http", DRAIN_TIMEOUT="1s", **settings)
-        yield sign_in(proxy, gitlab, upstream, certificates)
+
+        def make_stage(servers=(), **settings):
+            http = f"unix:{directory}/http{len(maker.started)}"
+            proxy = maker(gitlab, upstream, HTTP_ADDRESS=http, DRAIN_TIMEOUT="1s", **settings)
+            stage = sign_in(proxy, gitlab, upstream, certificates)
+            stage.servers = servers
+            return stage
+
+        yield make_stage
         maker.check_ends()
-    upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_stage(request, make_shared_stage):
+    """One for a module, with what its STAGE_SETTINGS say. STAGE_OF_PORTS: its name, if two servers' ports are needed."""
+    settings = getattr(request.module, "STAGE_SETTINGS", {})
+    name = getattr(request.module, "STAGE_OF_PORTS", None)
+    if name is None:
+        yield make_shared_stage(**settings)
+        return
+    with serving(2) as servers:
+        ports = ",".join(str(server.port) for server in servers)
+        yield make_shared_stage(servers, **{"name": name, "PORTS": ports, **settings})
 
 
 @pytest.fixture
-def stage(request, shared_stage):
-    """The module's shared Stage; its upstream has seen nothing yet."""
-    request.node.started_proxies = [shared_stage.proxy]
-    shared_stage.upstream.forget()
-    yield shared_stage
-    errors, shared_stage.upstream.errors = shared_stage.upstream.errors, []
-    assert not errors, errors
-    assert shared_stage.proxy.process.poll() is None, "the proxy is gone"
+def lend_stage(request):
+    """lend_stage(shared stage) -> the same for this test; its upstream has seen nothing yet."""
+    lent = []
+
+    def lend(one):
+        lent.append(one)
+        note_proxies(request, [one.proxy])
+        for server in (one.upstream, *one.servers):
+            server.forget()
+        return one
+
+    yield lend
+    for one in lent:
+        for server in (one.upstream, *one.servers):
+            errors, server.errors = server.errors, []
+            assert not errors, errors
+        assert one.proxy.process.poll() is None, "the proxy is gone"
+
+
+@pytest.fixture
+def stage(shared_stage, lend_stage):
+    """The module's shared Stage."""
+    return lend_stage(shared_stage)
+
+
+@pytest.fixture
+def fresh_stage(shared_stage, lend_stage):
+    """What `proxy`, `gitlab` and `upstream` are in tests that are marked as shared: nothing has happened yet."""
+    shared_stage.kept.restore()
+    return lend_stage(shared_stage)
 
 
 @pytest.fixture

@@ -92,8 +92,9 @@ def test_nginx_refuses_strangers(nginx, proxy, upstream, client):
     assert not upstream.received
 
 
-def test_who_is_named_to_whom(proxy, signed_in, make_client):
+def test_who_is_named_to_whom(stage, make_client):
     """As Traefik asks: a GET with the address of the original request in X-Forwarded-*."""
+    proxy, signed_in = stage.proxy, stage.client
     headers = {"X-Forwarded-Method": "POST", "X-Forwarded-Uri": "/page", "X-Forwarded-Host": proxy.host}
     reply = signed_in.request("GET", proxy.origin + "/oauth2/auth", headers)
     assert reply.status == 202 and reply.body == b""
@@ -108,8 +109,9 @@ def test_who_is_named_to_whom(proxy, signed_in, make_client):
 
 @pytest.mark.parametrize("path", ["/", "/oauth2/auth", "/oauth2/userinfo", "/oauth2/workspace"])
 @pytest.mark.parametrize("kind", ["program", "websocket", "person"])
-def test_every_401_has_a_challenge(proxy, client, path, kind):
+def test_every_401_has_a_challenge(stage, client, path, kind):
     """RFC 9110 section 11.6.1. Nothing of it makes a browser show a prompt of its own."""
+    proxy = stage.proxy
     headers = {"program": {}, "websocket": {}, "person": {"Accept": "text/html"}}[kind]
     if kind == "websocket":
         headers = {
@@ -126,7 +128,8 @@ def test_every_401_has_a_challenge(proxy, client, path, kind):
         assert kind == "person" and reply.status == 405 and reply.get("WWW-Authenticate") is None
 
 
-def test_unknown_pages_below_the_prefix_lead_home(proxy, client):
+def test_unknown_pages_below_the_prefix_lead_home(stage, client):
+    proxy = stage.proxy
     page = client.navigate(proxy.origin + "/oauth2/nothing-here")
     assert page.status == 404 and f'href="{proxy.origin}/"' in page.text
     assert "login_url" not in client.fetch(proxy.origin + "/oauth2/nothing-here").text

@@ -9,8 +9,10 @@ import pytest
 from ports import COOKIE, PortHost, ticket_of
 from proxy import reserve_port
 from sharing import holds_no_session
-from test_ports import make_ports, sign_in  # noqa: F401
+from test_ports import NAME, make_ports, sign_in  # noqa: F401
 
+pytestmark = pytest.mark.shared
+STAGE_OF_PORTS = NAME
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
 IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 NEIGHBOUR = "https://plum.ws.localhost"

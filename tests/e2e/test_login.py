@@ -7,6 +7,8 @@ import urllib.parse
 import pytest
 from proxy import new_cookie_secret
 
+pytestmark = pytest.mark.shared
+STAGE_SETTINGS = {"SIGN_IN_FAILURES_MAX": 60000, "SIGN_IN_FAILURES_PER_ADDRESS_MAX": 60000}
 SESSION = "__Host-workspace-proxy"
 
 
@@ -146,6 +148,7 @@ def test_a_long_address_survives_a_failed_login(proxy, gitlab, client):
     assert (page.status, page.url) == (200, proxy.origin + path)
 
 
+@pytest.mark.own
 def test_a_page_that_could_not_be_kept_is_named_as_lost(proxy, gitlab, client):
     """The address was too long for the cookie, and the process that remembered it is gone."""
     callback = callback_of(client, gitlab, start(client, proxy, "/lab?" + "x" * 4000))
@@ -207,6 +210,7 @@ def test_websocket_without_a_session(proxy, upstream):
     assert not upstream.received
 
 
+@pytest.mark.own  # nobody else's revocation can be taken for this one's
 def test_a_user_without_access_is_told_so(proxy, gitlab, upstream, client):
     page = client.login(proxy.origin + "/", "robin", "robin-password")
     assert_page(page, 403, "no access", "robin")

@@ -14,19 +14,21 @@ from test_metrics import scrape
 from upstream import Upstream
 from web_client import NAVIGATION
 
-NAME = "kiwi.ws.localhost"
+pytestmark = pytest.mark.shared
+NAME = STAGE_OF_PORTS = "kiwi.ws.localhost"
 PORTS_AT_ONCE = 32
 TIMEOUT_S = 60
 PROGRAM = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
 
 @pytest.fixture
-def make_ports(make_proxy, gitlab, upstream, servers):
+def make_ports(shared_proxy, make_proxy, gitlab, upstream, servers):
     """make_ports(NAME=value …) -> (proxy, the host of each server's port)."""
 
     def make(name=NAME, **settings):
         ports = ",".join(str(s.port) for s in servers)
-        proxy = make_proxy(gitlab, upstream, name=name, **{"PORTS": ports, **settings})
+        lent = shared_proxy if name == NAME and not settings else None
+        proxy = lent or make_proxy(gitlab, upstream, name=name, **{"PORTS": ports, **settings})
         return proxy, *(PortHost(proxy, s.port) for s in servers)
 
     return make
@@ -58,6 +60,7 @@ def ask(host, method="GET", target="/", headers=(), cookie=None, authority=None)
 # The way in
 
 
+@pytest.mark.own  # for its log
 def test_a_navigation_gets_in_by_itself(make_ports, client, servers, upstream):
     proxy, first, second = make_ports()
     sign_in(proxy, client)

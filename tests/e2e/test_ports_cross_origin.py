@@ -2,7 +2,10 @@
 """Requests from one host of a workspace to another, and from foreign origins."""
 
 import pytest
-from test_ports import PROGRAM, ask, entered, make_ports, stage_of_ports  # noqa: F401
+from test_ports import NAME, PROGRAM, ask, entered, make_ports, stage_of_ports  # noqa: F401
+
+pytestmark = pytest.mark.shared
+STAGE_OF_PORTS = NAME
 
 
 def test_answers_of_ours_are_open_to_our_own_origins(entered, client, servers):

@@ -10,6 +10,7 @@ from proxy import PATIENCE_S
 from test_login import SESSION, assert_page
 
 
+@pytest.mark.shared
 def test_userinfo_and_auth(proxy, signed_in, make_client):
     document = signed_in.fetch(proxy.origin + "/oauth2/userinfo").json()
     assert "sasha" in document.values() and "sasha@example.com" in document.values()
@@ -19,6 +20,7 @@ def test_userinfo_and_auth(proxy, signed_in, make_client):
     assert stranger.fetch(proxy.origin + "/oauth2/auth").status == 401
 
 
+@pytest.mark.shared
 def test_no_endpoint_returns_a_secret(proxy, gitlab, signed_in):
     for path in ("start", "callback", "sign_in", "sign_out", "auth", "userinfo", "workspace"):
         for reply in (
@@ -55,6 +57,7 @@ def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
     assert signed_in.request("GET", proxy.origin + "/", {"Cookie": cookie}, cookies=False).status == 401
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(
     "headers",
     [
@@ -83,6 +86,7 @@ def test_sign_out_closes_websockets(proxy, signed_in, session_cookie):
         assert opcode == websocket.CLOSE and websocket.close_code(payload) in (1008, 4001, 3000), payload
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(
     "origin", [None, "null", "https://evil.example", "http://{host}", "https://x.{host}", "https://{name}"]
 )

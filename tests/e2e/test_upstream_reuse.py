@@ -179,18 +179,30 @@ def real_server(tmp_path_factory):
         yield of
 
 
+@pytest.fixture(scope="module")
+def shared_stage_before(make_shared_stage, real_server):
+    """shared_stage_before(kind): a Stage whose upstream is the real server of this kind."""
+    return functools.cache(lambda kind: make_shared_stage(UPSTREAM=real_server(kind).url))
+
+
+@pytest.fixture
+def stage_before(shared_stage_before, real_server, lend_stage):
+    """stage_before(kind) -> Stage, RealServer, which has seen nothing yet."""
+
+    return lambda kind: (lend_stage(shared_stage_before(kind)), real_server(kind))
+
+
 FORGED = b"GET /forged HTTP/1.1\r\nHost: ide\r\nX-Forwarded-User: root\r\n\r\n"
 
 
 @pytest.mark.parametrize("kind", ["python", "node", "tornado", "gunicorn", "go"])
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
-def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, client, real_server, kind, method):
-    server = real_server(kind)
-    proxy = make_proxy(gitlab, server)
-    assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
+def test_a_body_that_a_real_server_ignores_is_no_request(stage_before, kind, method):
+    stage, server = stage_before(kind)
+    client, origin = stage.client, stage.proxy.origin
     for number in range(5):
-        client.fetch(proxy.origin + f"/{number}", method, {"Content-Type": "text/plain"}, FORGED)
-        assert client.fetch(proxy.origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
+        client.fetch(origin + f"/{number}", method, {"Content-Type": "text/plain"}, FORGED)
+        assert client.fetch(origin + f"/after-{number}").json() == [f"/after-{number}", "sasha"]
     server.wait_until_all_is_seen()
     assert {user for _, user in server.seen} == {"sasha"}
     assert "/forged" not in [path for path, _ in server.seen]
@@ -198,12 +210,11 @@ def test_a_body_that_a_real_server_ignores_is_no_request(make_proxy, gitlab, cli
 
 @pytest.mark.parametrize("coding", ["length", "chunked", "bare-lf", "with-a-prefix"])
 @pytest.mark.parametrize("pieces", [1, 2, 5])
-def test_no_split_and_no_coding_makes_a_request_of_a_body(make_stage, gitlab, real_server, coding, pieces):
+def test_no_split_and_no_coding_makes_a_request_of_a_body(stage_before, coding, pieces):
     """By the one server of those here that takes unread bodies for requests."""
-    server = real_server("python")
+    stage, server = stage_before("python")
     body = {"bare-lf": FORGED.replace(b"\r", b""), "with-a-prefix": b"{}" + FORGED}.get(coding, FORGED)
     framing = ("Transfer-Encoding", "chunked") if coding == "chunked" else ("Content-Length", str(len(body)))
-    stage = make_stage(UPSTREAM=server.url)
     for number in range(3):
         head = stage.head("POST", f"/{number}", [framing, ("Expect", "100-continue")][: 1 + number % 2])
         data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if coding == "chunked" else body

@@ -8,8 +8,9 @@ asked. It keeps everything in memory and listens on loopback only.
 """
 
 from .faults import Fault
+from .kept import Kept
 from .model import Application, Group, Project, User, Workspace
 from .requests import Entry
 from .service import GitLab
 
-__all__ = ["Application", "Entry", "Fault", "GitLab", "Group", "Project", "User", "Workspace"]
+__all__ = ["Application", "Entry", "Fault", "GitLab", "Group", "Kept", "Project", "User", "Workspace"]
