@@ -61,7 +61,7 @@ struct proxy {
 	struct log_ring *log_ring;	     /* the last lines of our log */
 	struct ide_status ide_status;
 	struct port_watch port_watch;
-	size_t compressors_count, log_viewers_count, admin_log_readers_count, idle_upstreams_count;
+	size_t compressors_count, log_viewers_count, admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head above HEAD_MAX_SIZE */
 	size_t http2_held[2];	  /* bytes, see http2_connection_held.c: without a user, of users */
 	bool is_leaving; /* shutting down: not ready, but accepts connections during DRAIN_DELAY */

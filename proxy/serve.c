@@ -36,6 +36,8 @@ struct serve {
 	struct settings *settings; /* reload replaces their secrets; const in proxy */
 	struct reload reload;
 	struct tls_context *tls_client; /* for https upstreams; NULL: there are none */
+	/* Idle connections: those to ports, which others may use, must not displace the IDE's. */
+	size_t ide_idles_count, ports_idles_count;
 	struct gitlab_clients clients;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: no socket */
@@ -79,7 +81,7 @@ make_upstreams(struct serve *s, struct err *e)
 		.stream_timeout_ms = settings->stream_timeout_ms,
 		.idle_timeout_ms = settings->upstream_idle_timeout_ms,
 		.idle_max = UPSTREAM_IDLE_MAX,
-		.idles_count = &p->idle_upstreams_count,
+		.idles_count = &s->ide_idles_count,
 	};
 
 	if (needs_tls_client(settings)) {
@@ -93,6 +95,7 @@ make_upstreams(struct serve *s, struct err *e)
 		return p->upstream != NULL;
 	options.name.host = NULL;
 	options.tls = s->tls_client;
+	options.idles_count = &s->ports_idles_count;
 	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, p->ports, e);
 	return p->port_upstreams != NULL;
 }

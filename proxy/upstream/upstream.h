@@ -21,7 +21,7 @@ struct upstream;
 struct upstream_conn;
 
 #define UPSTREAM_ADDRESSES_MAX 4
-#define UPSTREAM_IDLES_MAX     256u /* of all pools together: each needs a descriptor */
+#define UPSTREAM_IDLES_MAX     256u /* of all ports together: each needs a descriptor */
 
 struct upstream_options {
 	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* tried in this order */

@@ -80,3 +80,16 @@ def test_idle_connections_of_all_ports_are_bounded(proxy, gitlab, servers):
         closed = select.select(pages[-1].connections, [], [], TIMEOUT_S)[0]
         assert len(closed) == len(servers) * FILES - IDLE_MAX
         assert {connection.recv(1) for connection in closed} == {b""}
+
+
+def test_idle_connections_to_ports_leave_room_for_the_ides(proxy, gitlab, upstream, servers):
+    """Visitors of a port that is shared must not take the IDE's connections."""
+    with contextlib.ExitStack() as stack:
+        for server in servers:
+            Page(stack, proxy, gitlab, server).connect()
+        token = gitlab.add_token(gitlab.sasha, "read_api read_user").access
+        with proxy.raw() as raw:
+            for _ in range(3):
+                raw.request("GET", "/", [("Authorization", f"Bearer {token}")], host=proxy.host)
+                assert raw.read_response("GET").status == 200
+        assert len({id(c) for c in upstream.connections if c.requests}) == 1
