@@ -11,14 +11,13 @@ from gitlab.requests import digest
 from proxy import wait_until
 from raw_client import RawClient
 
+STAGE_SETTINGS = {"API_TOKENS": "on", "AUTHORIZATION_INTERVAL": "1s", "AUTHORIZATION_GRACE": "3s"}
 SESSION = "__Host-workspace-proxy"
 
 
 @pytest.fixture
-def proxy(make_proxy, gitlab, upstream):
-    return make_proxy(
-        gitlab, upstream, API_TOKENS="on", AUTHORIZATION_INTERVAL="1s", AUTHORIZATION_GRACE="3s"
-    )
+def proxy(shared_proxy, make_proxy, gitlab, upstream):
+    return shared_proxy or make_proxy(gitlab, upstream, **STAGE_SETTINGS)
 
 
 @pytest.fixture
@@ -42,6 +41,7 @@ def users_asked(gitlab):
     return gitlab.requests.count(endpoint="user")
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("form", [bearer, private])
 def test_a_token_lets_its_user_in(proxy, gitlab, upstream, client, token, form):
     reply = ask(client, proxy, {**form(token), "X-Other": "stays"}, "/api/contents?x=1")
@@ -55,12 +55,14 @@ def test_a_token_lets_its_user_in(proxy, gitlab, upstream, client, token, form):
     assert users_asked(gitlab) == 1, "asked once, remembered for a while"
 
 
+@pytest.mark.shared
 def test_an_oauth_token_counts_too(proxy, gitlab, client):
     application = next(iter(gitlab.state.applications.values()))
     token = gitlab.add_token(gitlab.sasha, "read_api read_user", 7200, application).access
     assert ask(client, proxy, bearer(token)).status == 200
 
 
+@pytest.mark.shared
 def test_only_the_header_that_let_it_in_is_taken(proxy, upstream, client, token):
     app = {"Authorization": "Bearer the-apps-own"}
     assert ask(client, proxy, {**private(token), **app}).status == 200
@@ -68,6 +70,7 @@ def test_only_the_header_that_let_it_in_is_taken(proxy, upstream, client, token)
     assert upstream.requests[0].get("Private-Token") is None
 
 
+@pytest.mark.shared
 def test_a_session_comes_first(proxy, gitlab, upstream, client):
     assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
     proxy.secrets += [c.value for c in client.cookies_of(proxy.name)]
@@ -93,6 +96,7 @@ def test_off_means_untouched(make_proxy, gitlab, upstream, client, token, settin
     assert upstream.requests[-1].get("Private-Token") == "app"
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(
     "headers",
     [
@@ -111,6 +115,7 @@ def test_what_is_no_token_is_not_asked_about(proxy, gitlab, upstream, client, he
     assert users_asked(gitlab) == 0 and not upstream.received
 
 
+@pytest.mark.shared
 def test_two_tokens_are_none(proxy, gitlab, token):
     for name, value, status in (("Authorization", f"Bearer {token}", 400), ("Private-Token", token, 401)):
         with proxy.raw() as raw:
@@ -119,6 +124,7 @@ def test_two_tokens_are_none(proxy, gitlab, token):
     assert users_asked(gitlab) == 0
 
 
+@pytest.mark.shared
 def test_bad_tokens_are_remembered_for_a_while(proxy, gitlab, upstream, client):
     replies = [ask(client, proxy, bearer("glpat-wrong")) for _ in range(20)]
     assert {r.status for r in replies} == {401} and users_asked(gitlab) == 1
@@ -128,6 +134,7 @@ def test_bad_tokens_are_remembered_for_a_while(proxy, gitlab, upstream, client):
     assert not upstream.received
 
 
+@pytest.mark.shared
 def test_a_token_without_access(proxy, gitlab, upstream, client):
     token = gitlab.add_token(gitlab.robin, "api").access
     assert [ask(client, proxy, bearer(token)).status for _ in range(3)] == [403] * 3
@@ -160,6 +167,7 @@ def test_a_token_without_the_scope(make_proxy, gitlab, upstream, client, form, a
     assert users_asked(gitlab) == 1 and not upstream.received
 
 
+@pytest.mark.shared
 def test_many_at_once_ask_once(proxy, gitlab, upstream, make_client, token):
     gitlab.faults.add("user", delay_s=0.3, times=1)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -294,6 +302,7 @@ def test_websockets_of_programs(proxy, gitlab, upstream, client, token):
     raw.close()
 
 
+@pytest.mark.shared
 def test_a_session_needs_its_origin_still(proxy, client):
     client.login(proxy.origin + "/", "sasha", "sasha-password")
     cookie = [("Cookie", f"{SESSION}={client.cookie(SESSION).value}")]
