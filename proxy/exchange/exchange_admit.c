@@ -101,15 +101,20 @@ count_websocket(struct exchange *x)
 	return true;
 }
 
-/* Limits anonymous requests to public ports, so that half of WEBSOCKETS_MAX remains for users. */
+/* Limits anonymous requests to public ports, so that half of WEBSOCKETS_MAX and of CONNECTIONS_MAX
+ * remains for users. */
 static bool
 count_public(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
+	const struct settings *settings = p->settings;
+	uint64_t max = settings->websockets_max < settings->connections_max
+			       ? settings->websockets_max
+			       : settings->connections_max;
 
 	if (x->verdict.session != NULL)
 		return true;
-	if (p->public_count >= (p->settings->websockets_max + 1) / 2)
+	if (p->public_count >= (max + 1) / 2)
 		return false;
 	p->public_count++;
 	x->is_public = true;

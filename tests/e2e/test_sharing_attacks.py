@@ -380,12 +380,13 @@ def test_strangers_are_still_limited_on_a_public_port(make_sharing):
         assert any(raw.is_closed() for raw in idle)
 
 
-def test_strangers_leave_places_to_users(make_sharing, servers):
-    sharing = make_sharing(WEBSOCKETS_MAX="4")
+@pytest.mark.parametrize("setting, most", [("WEBSOCKETS_MAX", 4), ("CONNECTIONS_MAX", 8)])
+def test_strangers_leave_places_to_users(make_sharing, servers, setting, most):
+    sharing = make_sharing(**{setting: str(most)})
     first = sharing.hosts[0]
     sharing.share("public")
     with contextlib.ExitStack() as stack:
-        strangers = [held_open(sharing, stack, first, None) for _ in range(2)]
+        strangers = [held_open(sharing, stack, first, None) for _ in range(most // 2)]
         more = stack.enter_context(sharing.proxy.raw())
         assert more.upgrade("/ws", first.host, first.origin).status == 429
         assert ask(sharing, first.host, "/x", PROGRAM.items()).status == 429
