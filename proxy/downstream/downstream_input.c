@@ -129,6 +129,20 @@ take_preface(struct downstream *d, char *data, size_t len)
 	return http2_connection_receive(d->http2, data, len);
 }
 
+/* Says which setting lets a client begin with HTTP/2, instead of that its version is unknown. */
+static void
+explain_http2_refusal(const struct downstream *d, struct str data, struct err *e)
+{
+	if (!str_starts_with(data, STR("PRI * HTTP/2.0\r\n")))
+		return;
+	if (!d->proxy->settings->http2)
+		err_set(e, ERR_INPUT, "HTTP/2 needs HTTP2=on");
+	else if (d->stream.is_tls)
+		err_set(e, ERR_INPUT, "HTTP/2 without ALPN");
+	else if (!cidr_contains_text(&d->proxy->settings->trusted_proxies, d->stream.peer_ip))
+		err_set(e, ERR_INPUT, "HTTP/2 without TLS needs the peer in TRUSTED_PROXY_IPS");
+}
+
 /* Starts an exchange if the head is complete. Returns the bytes consumed; else 0. */
 static size_t
 take_head(struct downstream *d, struct str data)
@@ -163,6 +177,7 @@ take_head(struct downstream *d, struct str data)
 	if (head == NULL || !http1_parse_request((struct str){head, used}, &d->scan, &request,
 						 &d->request, &arena, &status, &e)) {
 		arena_fini(&arena);
+		explain_http2_refusal(d, data, &e);
 		downstream_refuse(d, status, data, &e);
 		return 0;
 	}

@@ -276,6 +276,16 @@ def test_prior_knowledge(make_proxy, gitlab, upstream, trusted, taken):
     with proxy.raw(listener="http") as raw:
         raw.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         assert raw.read_response().status == 505
+    refused = proxy.wait_for_log(message="request refused")
+    assert refused["error"] == "HTTP/2 without TLS needs the peer in TRUSTED_PROXY_IPS"
+
+
+def test_the_log_says_that_http2_is_off(make_proxy, gitlab, upstream):
+    proxy = make_proxy(gitlab, upstream, HTTP2="off")
+    with proxy.raw() as raw:
+        raw.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert raw.read_response().status == 505
+    assert proxy.wait_for_log(message="request refused", error="HTTP/2 needs HTTP2=on")
 
 
 def test_the_preface_may_come_in_pieces(make_proxy, gitlab, upstream):
