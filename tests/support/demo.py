@@ -5,7 +5,8 @@ Starts a stand-in GitLab with a repository, a real IDE (Jupyter Notebook, or IDE
 the proxy in front of it, all on loopback over HTTPS with certificates made on the spot; Ctrl-C ends
 all of it. Environment: DEMO_PORT (8443), DEMO_GITLAB_PORT (8444), IDE (jupyter), DEMO_BYTES_PER_S
 (how fast GitLab sends the repository), DEMO_CHECK=1 (goes through it once in headless Chromium,
-writes screenshots to build/demo/, and ends with 0 or 1).
+writes screenshots to build/demo/, and ends with 0 or 1). Settings of the proxy, such as
+WORKSPACE_PROXY_HTTP2=on, are passed on to it, and replace those that the demo chooses.
 """
 
 import os
@@ -25,6 +26,7 @@ from ide import Ide
 OUTPUT = os.path.join(os.path.dirname(proxy_module.binary()), "demo")  # build/demo
 FILES, COMMITS = 3000, 1500
 BYTES_PER_S = 2_500_000
+OF_TESTS = ("ARM64", "BINARY", "DEB", "IMAGE", "NO_CONTAINERS", "NO_IMAGE", "VERSION")  # no settings of the proxy
 
 
 class DemoError(Exception):
@@ -119,6 +121,12 @@ class Demo:
         self.container = ssh.Container().start()
         return self.container.socket
 
+    def _settings_of_environment(self):
+        """The proxy's settings that the person has set, by their names without the prefix."""
+        prefix = proxy_module.PREFIX
+        named = {n.removeprefix(prefix): v for n, v in os.environ.items() if v and n.startswith(prefix)}
+        return {name: value for name, value in named.items() if not name.startswith(OF_TESTS)}
+
     def _start_proxy(self):
         log = os.path.join(self.output, "proxy.log")
         if os.path.exists(log):
@@ -139,6 +147,7 @@ class Demo:
             "CLONE_URL": self.gitlab.git_url(self.project),
             "CLONE_DIR": self.project_directory,
             "SSH_SOCKET": self._start_ssh(),
+            **self._settings_of_environment(),
         }
         self.proxy = proxy_module.Proxy(settings, log)
         try:
@@ -167,6 +176,7 @@ INSTRUCTIONS = """
   The names resolve to this machine only. To use a browser on another machine: ssh -L {port}:127.0.0.1:{port} -L {gitlab_port}:127.0.0.1:{gitlab_port} …
 
   Logs      {output}/proxy.log, ide.log        Ctrl-C stops everything.
+  Metrics   http://{admin}/metrics
 """
 
 TRY_IDE = {
@@ -193,6 +203,7 @@ def instructions(demo):
         robin_password=demo.robin.password,
         try_ide=TRY_IDE[demo.ide_name],
         gitlab=demo.gitlab.url,
+        admin=demo.proxy.listeners.get("admin", "…"),
         ca=os.path.relpath(demo.ca),
         output=os.path.relpath(demo.output),
         port=demo.port,
