@@ -125,6 +125,7 @@ static const struct conf_setting compression[] = {
 	 .fallback = CONTENT_CODING_TYPES, .is_valid = content_coding_types_are_valid,
 	 .expected = "media types such as text/css,application/wasm",
 	 .text = "The media types that are compressed, separated by commas: types that carry code "
-		 "or graphics, never what holds secrets beside text of an attacker's choice."},
+		 "or graphics, never what holds secrets beside text of an attacker's choice. With "
+		 "`text/html` or `application/json` in the list, all HTML or JSON is compressed."},
 };
 const struct conf_group settings_compression = SETTINGS_GROUP("Compression", compression);

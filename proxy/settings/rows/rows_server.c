@@ -45,7 +45,8 @@ static const struct conf_setting listeners[] = {
 	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
 	 .text = "Peers whose `X-Forwarded-For` and PROXY header give the client's address, for "
 		 "logs and for the IDE. Their `X-Forwarded-Proto` decides on "
-		 "`STRICT_TRANSPORT_SECURITY`. Forwarding headers of all other peers are dropped."},
+		 "`STRICT_TRANSPORT_SECURITY`. Forwarding headers of all other peers are dropped. "
+		 "With `HTTP2=on` these peers may use HTTP/2 without TLS."},
 	{SETTING("PROXY_PROTOCOL", CONF_BOOL, proxy_protocol, SERVE | RELAY), .fallback = "off",
 	 .text = "Expects a PROXY header, version 1 or 2 "
 		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
