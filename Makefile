@@ -155,19 +155,23 @@ $(foreach d,$(FOLDERS),$(eval $(call folder_rule,$(d))))
 # another processor repeat less often what they repeat (tests/unit/emulated.h).
 UNIT_CFLAGS := $(if $(filter 1,$(SANITIZE)),-O0,$(if $(ARCH),-Og -DEMULATED))
 test_flags_for = $(if $(filter tests/%,$(1)),$(TEST_CFLAGS)) $(if $(filter tests/unit/%,$(1)),$(UNIT_CFLAGS))
+# Where little time is spent in tests, code for sanitizers is not optimised either: it takes half the time to compile.
+LIGHT_CFLAGS := $(if $(filter 1,$(SANITIZE)),-O0)
+light_flags_for = $(if $(filter auth/% container/% ssh/%,$(1)),$(LIGHT_CFLAGS))
 lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LTO_CFLAGS))
 
 # Objects are rebuilt when the compiler or its flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) $(call test_flags_for,$<) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) $(call light_flags_for,$<) $(call test_flags_for,$<) \
+		-MMD -MP -c -o $@ $<
 
 .PHONY: FORCE
+ALL_FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(LIGHT_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS))' >$@
+	@echo '$(subst ','\'',$(ALL_FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(ALL_FLAGS))' >$@
 
 $(BUILD)/packages:
 	@mkdir -p $(@D)
