@@ -54,6 +54,12 @@ content_coding_types_are_valid(struct str types)
 	return true;
 }
 
+bool
+content_coding_types_are_risky(struct str types)
+{
+	return lists_type(types, STR("text/html")) || lists_type(types, STR("application/json"));
+}
+
 /* Whether Cache-Control may have the directive, with or without an argument. May be wrong if it is
  * part of a quoted string. */
 static bool

@@ -27,6 +27,9 @@ enum content_coding { CONTENT_CODING_IDENTITY, CONTENT_CODING_GZIP, CONTENT_CODI
  * section 8.3.1) and leaves out text/event-stream, which is never compressed. */
 bool content_coding_types_are_valid(struct str types) MUST_CHECK;
 
+/* Whether the list has HTML or JSON, which are then compressed if they are private as well. */
+bool content_coding_types_are_risky(struct str types) MUST_CHECK;
+
 /*
  * Whether a response to this request may be compressed for a client that accepts it. types: media
  * types separated by commas, those of COMPRESS_TYPES.

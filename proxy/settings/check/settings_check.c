@@ -133,6 +133,7 @@ check_serve(struct settings_check *c)
 	settings_check_state_dir(c);
 	settings_check_listeners(c);
 	settings_check_clashes(c);
+	settings_check_responses(c);
 	settings_check_ports(c);
 	settings_check_tls_names(c);
 	settings_check_ide_probes(c);

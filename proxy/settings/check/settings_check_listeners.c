@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks of listeners, trusted proxies and the upstream's address.
+ * Checks of listeners, trusted proxies, the upstream's address, and what browsers are sent.
  */
 #include "proxy/settings/check/settings_check.h"
+
+#include "proxy/http/content_coding.h"
 
 void
 settings_check_listeners(struct settings_check *c)
@@ -118,4 +120,20 @@ settings_check_upstream(struct settings_check *c)
 		"\"%s\" is a host name; expected a numeric address, localhost, or a name that " VAR(
 			"UPSTREAM_HOSTS") " lists",
 		name);
+}
+
+/* Notes what is allowed, but hardly meant. */
+void
+settings_check_responses(struct settings_check *c)
+{
+	const struct settings *s = c->s;
+
+	if (s->compress && content_coding_types_are_risky(str_from(s->compress_types)))
+		conf_note(c->problems, VAR("COMPRESS_TYPES"),
+			  "private HTML or JSON is compressed as well, so its length can give away "
+			  "secrets in it (BREACH)");
+	if (s->http2 && !address_is_set(&s->https_address) && s->trusted_proxies.count == 0)
+		conf_note(c->problems, VAR("HTTP2"),
+			  "has no effect: without TLS, only peers in " VAR(
+				  "TRUSTED_PROXY_IPS") " may use HTTP/2");
 }

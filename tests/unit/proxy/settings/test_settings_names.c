@@ -119,6 +119,29 @@ test_upstream_names(void **state)
 }
 
 static void
+test_risky_and_useless_values_are_noted(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "COMPRESS_TYPES=text/css, Text/HTML");
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_non_null(strstr(f->problems.notes[0].text, "COMPRESS_TYPES: private HTML"));
+	set(f, "COMPRESS=off");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.notes_count, 0);
+	set(f, "HTTP2=on"); /* without TLS */
+	load(f, SETTINGS_SERVE);
+	assert_fine(f);
+	assert_int_equal(f->problems.notes_count, 1);
+	assert_non_null(strstr(f->problems.notes[0].text, "HTTP2: has no effect"));
+	set(f, "TRUSTED_PROXY_IPS=10.0.0.0/8");
+	load(f, SETTINGS_SERVE);
+	assert_int_equal(f->problems.notes_count, 0);
+}
+
+static void
 test_oauth2_proxy_project(void **state)
 {
 	struct fixture *f = *state;
@@ -234,6 +257,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_foreign_restrictions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_risky_and_useless_values_are_noted, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_oauth2_proxy_project, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_upstream_names, setup, teardown),
