@@ -20,15 +20,15 @@ session_authorization_init(struct session_authorization *a, struct gitlab *gitla
 	};
 }
 
-/* Shortens the interval by up to a tenth, so that sessions do not ask at the same time. Never
- * lengthens it: with a grace of 0 the last answer would expire before the next request. */
+/* Shortens the interval by a twentieth to a tenth, so that sessions do not ask at the same time,
+ * and that with a grace of 0 there is time for GitLab's answer before the last one expires. */
 static uint64_t
 jittered(uint64_t ms)
 {
 	uint16_t random;
 
 	crypto_random(&random, sizeof(random));
-	return ms - (ms / 10) * random / UINT16_MAX;
+	return ms - ms / 20 - (ms / 20) * random / UINT16_MAX;
 }
 
 static uint64_t
