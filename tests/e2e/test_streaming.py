@@ -80,6 +80,7 @@ def test_a_large_download_moves_no_memory(stage, kind, mib):
             raw.read_exactly(2)
 
 
+@pytest.mark.http1("the framing of bodies, on the raw socket")
 @pytest.mark.parametrize("kind, mib", [("length", 256), ("chunked", 256)])
 def test_a_large_upload_moves_no_memory(stage, kind, mib):
     size = size_for(mib)
