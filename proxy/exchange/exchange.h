@@ -67,7 +67,7 @@ struct exchange {
 	struct websocket_tracker to_client; /* frames sent to the browser */
 	unsigned close_code;	 /* with which the WebSocket is being closed; 0: it is open */
 	struct loop_timer timer; /* of a form or a tunnel */
-	bool is_counted, is_public, is_forwarded; /* in websockets_count, public_count … */
+	bool is_counted, is_public, is_forwarded; /* in struct proxy's counts */
 	struct events *events;
 	struct log_stream *log_stream;
 	struct exchange_ssh *ssh;      /* in EXCHANGE_SSH */

@@ -21,7 +21,7 @@ struct upstream;
 struct upstream_conn;
 
 #define UPSTREAM_ADDRESSES_MAX 4
-#define UPSTREAM_IDLES_MAX     256u /* of all ports together: each needs a descriptor */
+#define UPSTREAM_IDLES_MAX     256u /* of pools with the same idles_count: each needs a descriptor */
 
 struct upstream_options {
 	struct address addresses[UPSTREAM_ADDRESSES_MAX]; /* tried in this order */
@@ -34,7 +34,7 @@ struct upstream_options {
 	uint64_t stream_timeout_ms;	   /* without a byte in a body or tunnel */
 	uint64_t idle_timeout_ms;	   /* of connections in the pool */
 	size_t idle_max;		   /* connections in the pool */
-	size_t *idles_count;		   /* in all pools that share it */
+	size_t *idles_count;		   /* in all pools that have this pointer */
 };
 
 enum upstream_failure {
@@ -100,7 +100,7 @@ bool upstream_wants_body(const struct upstream_conn *c);
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 
 void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max); /* per wake-up */
-void upstream_touch(struct upstream_conn *c); /* bytes moved the other way: no timeout yet */
+void upstream_touch(struct upstream_conn *c);			      /* restarts its timeout */
 
 /* The current state of the pool, and counters. */
 struct upstream_figures {

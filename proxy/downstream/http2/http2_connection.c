@@ -171,7 +171,7 @@ end_over(struct http2_connection *c)
 	close_when_sent(c);
 }
 
-/* Of a head that is complete, or that has ended as malformed. */
+/* Frees the place of a large head that is complete, or that was refused as malformed. */
 static void
 release_large_head(struct http2_connection *c)
 {
