@@ -12,8 +12,9 @@ import time
 
 SYSTEMD = "/lib/systemd/systemd"
 PATIENCE_S = 120
-# What this machine has of its own, and would not leave alone.
-EMPTY = ("run", "tmp", "etc/systemd/system", "var/log/journal")
+# What this machine has of its own, and would not leave alone; without the last, no package that is installed has all
+# manual pages indexed anew.
+EMPTY = ("run", "tmp", "etc/systemd/system", "var/log/journal", "var/lib/man-db")
 # Neither this machine's services nor its timers.
 TARGET = "machine.target"
 
