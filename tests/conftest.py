@@ -42,11 +42,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "http1(what): uses what only HTTP/1.1 has; skipped with E2E_HTTP=2")
 
 
-# What takes longest begins first, so that no worker is left with one of these at the end.
+# What takes longest begins first, so that no worker is left with one of these at the end; before them those that only
+# wait for timeouts, beside which others can compute.
 LONG_FILES = """
-    test_clone_like_git test_clone_submodules test_framing test_ssh_clients test_browser_cross_port test_upstream_reuse test_clone_lfs
-    test_return_targets test_browser_logins test_broker test_clone_history test_login test_clone_attributes test_browser_log test_credential
-    test_browser test_memory_search test_broker_lies test_clone_killed test_clone_ended test_sessions test_restart test_revocation
+    test_memory_search test_ssh_tunnel
+    test_clone_like_git test_framing test_browser_logins test_ssh_clients test_clone_submodules test_browser_cross_port test_browser
+    test_clone_lfs test_clone_attributes test_browser_log test_revocation test_credential test_broker test_webhook_certificate
+    test_http2_memory test_clone_ended test_clone_history test_clone_sidecar test_timeouts test_broker_limits test_return_targets
+    test_clone_hostile test_restart test_limits test_bad_input test_upstream_reuse test_webhook_connections test_login
+    test_broker_lies test_clone_killed test_sessions
 """.split()
 
 
