@@ -19,6 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --disable-default-apps --no-proxy-server "
+    "--force-prefers-reduced-motion "
     "--disable-features=OptimizationHints,MediaRouter,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 ).split()  # the last two are pages of the address bar, which take half of what it costs to start
 
