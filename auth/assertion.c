@@ -126,13 +126,11 @@ struct assertion_keys *
 assertion_keys_new(const struct auth_keys *keys, struct str issuer, struct err *e)
 {
 	static uint64_t last_serial;
-	struct assertion_keys *k = calloc(1, sizeof(*k));
+	struct assertion_keys *k = err_alloc(e, sizeof(*k), "assertion keys");
 	bool ok = true;
 
-	if (k == NULL) {
-		err_set(e, ERR_MEMORY, "assertion keys");
+	if (k == NULL)
 		return NULL;
-	}
 	k->issuer = issuer;
 	k->serial = ++last_serial;
 	buf_init(&k->jwks, JWKS_MAX);

@@ -81,12 +81,10 @@ build_parts(struct auth *a, struct fetch *f, struct err *e)
 struct auth *
 auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f, struct err *e)
 {
-	struct auth *a = calloc(1, sizeof(*a));
+	struct auth *a = err_alloc(e, sizeof(*a), "authentication");
 
-	if (a == NULL) {
-		err_set(e, ERR_MEMORY, "authentication");
+	if (a == NULL)
 		return NULL;
-	}
 	a->settings = settings;
 	a->loop = l;
 	a->login_timeout_ms = AUTH_LOGIN_TIMEOUT_MS;

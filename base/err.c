@@ -86,6 +86,16 @@ err_clear(struct err *e)
 		*e = ERR_INIT;
 }
 
+void *
+err_alloc(struct err *e, size_t size, const char *message)
+{
+	void *memory = calloc(1, size);
+
+	if (memory == NULL)
+		err_set(e, ERR_MEMORY, "%s", message);
+	return memory;
+}
+
 void
 err_assert_failed(const char *condition, const char *file, int line)
 {

@@ -10,6 +10,7 @@
 #define BASE_ERR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define ERR_TEXT_MAX 384 /* bytes, with the terminating NUL; longer messages are cut */
@@ -53,6 +54,9 @@ bool err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Puts back the empty error. */
 void err_clear(struct err *e);
+
+/* Returns zeroed memory for free(3). NULL: out of memory; then e says so with this message. */
+void *err_alloc(struct err *e, size_t size, const char *message) MUST_CHECK;
 
 /* An invariant of ours that stays on in release builds: prints the place and aborts. */
 #define err_assert(condition)                                                                      \

@@ -71,11 +71,9 @@ json_doc_parse_within(struct str text, size_t max_bytes, unsigned max_depth, str
 		err_set(e, ERR_PROTOCOL, "JSON: nested deeper than %u", max_depth);
 		return NULL;
 	}
-	doc = malloc(sizeof(*doc));
-	if (doc == NULL) {
-		err_set(e, ERR_MEMORY, "JSON: out of memory");
+	doc = err_alloc(e, sizeof(*doc), "JSON: out of memory");
+	if (doc == NULL)
 		return NULL;
-	}
 	/* Allows escaped NULs, which reading a string refuses. */
 	doc->root = json_loadb(text.len == 0 ? "" : text.data, text.len,
 			       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);

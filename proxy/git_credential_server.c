@@ -352,12 +352,11 @@ set_origins(struct git_credential_server *s)
 struct git_credential_server *
 git_credential_server_new(struct proxy *p, struct err *e)
 {
-	struct git_credential_server *s = calloc(1, sizeof(*s));
+	struct git_credential_server *s =
+		err_alloc(e, sizeof(*s), "out of memory for the credential socket");
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for the credential socket");
+	if (s == NULL)
 		return NULL;
-	}
 	s->proxy = p;
 	loop_defer_init(&s->resume, p->loop, on_resume, s);
 	loop_timer_init(&s->check, p->loop, on_check, s);

@@ -11,12 +11,10 @@
 struct broker *
 broker_new(const struct broker_options *options, struct err *e)
 {
-	struct broker *b = calloc(1, sizeof(*b));
+	struct broker *b = err_alloc(e, sizeof(*b), "broker");
 
-	if (b == NULL) {
-		err_set(e, ERR_MEMORY, "broker");
+	if (b == NULL)
 		return NULL;
-	}
 	b->relay = options->relay;
 	b->rate.max = options->relay->requests_max;
 	b->gitlab = gitlab_new(options->gitlab, options->redirect_uri, options->fetch, e);

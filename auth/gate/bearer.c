@@ -70,13 +70,11 @@ struct bearer_cache {
 struct bearer_cache *
 bearer_cache_new(struct auth *a, struct err *e)
 {
-	struct bearer_cache *c = calloc(1, sizeof(*c));
+	struct bearer_cache *c = err_alloc(e, sizeof(*c), "tokens");
 	uint8_t key[CRYPTO_KEY_BYTES];
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "tokens");
+	if (c == NULL)
 		return NULL;
-	}
 	crypto_random(key, sizeof(key));
 	c->auth = a;
 	c->key = secret_new(key, sizeof(key));

@@ -63,12 +63,10 @@ struct gitlab *
 gitlab_new(const struct auth_settings *settings, const char *redirect_uri, struct fetch *f,
 	   struct err *e)
 {
-	struct gitlab *g = calloc(1, sizeof(*g));
+	struct gitlab *g = err_alloc(e, sizeof(*g), "GitLab client");
 
-	if (g == NULL) {
-		err_set(e, ERR_MEMORY, "GitLab client");
+	if (g == NULL)
 		return NULL;
-	}
 	g->settings = settings;
 	g->redirect_uri = redirect_uri;
 	g->fetch = f;

@@ -57,12 +57,10 @@ build_parts(struct relay *r, struct err *e)
 struct relay *
 relay_new(const struct relay_settings *settings, struct err *e)
 {
-	struct relay *r = calloc(1, sizeof(*r));
+	struct relay *r = err_alloc(e, sizeof(*r), "relay");
 
-	if (r == NULL) {
-		err_set(e, ERR_MEMORY, "relay");
+	if (r == NULL)
 		return NULL;
-	}
 	r->settings = settings;
 	arena_init(&r->arena, RELAY_ARENA_MAX);
 	if (!build_parts(r, e)) {

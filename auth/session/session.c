@@ -60,12 +60,10 @@ on_rechecked(struct auth_session *s, enum session_recheck_outcome outcome)
 static struct auth_session *
 allocate(struct session_store *st, const struct gitlab_user *user, struct err *e)
 {
-	struct auth_session *s = calloc(1, sizeof(*s));
+	struct auth_session *s = err_alloc(e, sizeof(*s), "session");
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "session");
+	if (s == NULL)
 		return NULL;
-	}
 	s->store = st;
 	s->user = *user;
 	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);

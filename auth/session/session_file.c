@@ -331,7 +331,7 @@ free_all(struct session_file *f)
 struct session_file *
 session_file_open(struct session_store *st, const struct session_file_events *events, struct err *e)
 {
-	struct session_file *f = calloc(1, sizeof(*f));
+	struct session_file *f = err_alloc(e, sizeof(*f), "session file");
 	const struct statefile_options options = {
 		.directory = st->settings->state_dir,
 		.name = FILE_NAME,
@@ -339,10 +339,8 @@ session_file_open(struct session_store *st, const struct session_file_events *ev
 		.arg = f,
 	};
 
-	if (f == NULL) {
-		err_set(e, ERR_MEMORY, "session file");
+	if (f == NULL)
 		return NULL;
-	}
 	f->store = st;
 	f->events = *events;
 	if (sealed_image_init(&f->image, &kind, st->settings, st->cookies->origin, e) &&

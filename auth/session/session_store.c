@@ -37,12 +37,10 @@ struct session_store *
 session_store_new(const struct auth_settings *settings, struct loop *l, struct gitlab *gitlab,
 		  const struct cookie_box *cookies, struct err *e)
 {
-	struct session_store *st = calloc(1, sizeof(*st));
+	struct session_store *st = err_alloc(e, sizeof(*st), "session store");
 
-	if (st == NULL) {
-		err_set(e, ERR_MEMORY, "session store");
+	if (st == NULL)
 		return NULL;
-	}
 	st->settings = settings;
 	st->loop = l;
 	st->gitlab = gitlab;

@@ -173,12 +173,10 @@ open_file(struct port_shares *all, struct err *e)
 struct port_shares *
 port_shares_new(const struct port_shares_options *options, struct err *e)
 {
-	struct port_shares *all = calloc(1, sizeof(*all));
+	struct port_shares *all = err_alloc(e, sizeof(*all), "shares of ports");
 
-	if (all == NULL) {
-		err_set(e, ERR_MEMORY, "shares of ports");
+	if (all == NULL)
 		return NULL;
-	}
 	all->options = *options;
 	loop_timer_init(&all->timer, options->loop, on_timer, all);
 	if (!open_file(all, e)) {

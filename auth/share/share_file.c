@@ -219,7 +219,7 @@ struct share_file *
 share_file_open(const struct port_shares_options *options, share_file_restore_fn *restore,
 		void *arg, struct err *e)
 {
-	struct share_file *f = calloc(1, sizeof(*f));
+	struct share_file *f = err_alloc(e, sizeof(*f), "file of shares");
 	const struct statefile_options o = {
 		.directory = options->settings->state_dir,
 		.name = FILE_NAME,
@@ -227,10 +227,8 @@ share_file_open(const struct port_shares_options *options, share_file_restore_fn
 		.arg = f,
 	};
 
-	if (f == NULL) {
-		err_set(e, ERR_MEMORY, "file of shares");
+	if (f == NULL)
 		return NULL;
-	}
 	if (sealed_image_init(&f->image, &kind, options->settings, options->origin, e))
 		f->file = statefile_open(options->loop, &o, e);
 	if (f->file == NULL) {

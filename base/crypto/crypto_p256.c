@@ -97,14 +97,12 @@ make_pair(struct crypto_p256 *key, const unsigned char wide[WIDE_BYTES])
 struct crypto_p256 *
 crypto_p256_derive(struct str secret, struct str salt, struct str info, struct err *e)
 {
-	struct crypto_p256 *key = calloc(1, sizeof(*key));
+	struct crypto_p256 *key = err_alloc(e, sizeof(*key), "signing key");
 	unsigned char wide[WIDE_BYTES];
 	bool is_done;
 
-	if (key == NULL) {
-		err_set(e, ERR_MEMORY, "signing key");
+	if (key == NULL)
 		return NULL;
-	}
 	is_done = crypto_hkdf_sha256(secret, salt, info, wide, sizeof(wide), e);
 	if (is_done && !make_pair(key, wide))
 		is_done = err_set(e, ERR_CRYPTO, "signing key");

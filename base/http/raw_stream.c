@@ -130,12 +130,10 @@ gather_records(const struct raw_stream *s, struct err *e)
 struct raw_stream *
 raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms, struct err *e)
 {
-	struct raw_stream *s = calloc(1, sizeof(*s));
+	struct raw_stream *s = err_alloc(e, sizeof(*s), "out of memory for a connection");
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a connection");
+	if (s == NULL)
 		return NULL;
-	}
 	s->fd = proxy_tunnel_dial(target, deadline_ms, e);
 	if (s->fd >= 0 && prepare_tls(s, target, e)) {
 		if (shake_hands(s, deadline_ms, e) && gather_records(s, e))

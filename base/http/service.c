@@ -25,12 +25,10 @@ struct service *
 service_new(struct loop *l, const struct address *address, const struct service_options *options,
 	    struct err *e)
 {
-	struct service *s = calloc(1, sizeof(*s));
+	struct service *s = err_alloc(e, sizeof(*s), "out of memory for a service");
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a service");
+	if (s == NULL)
 		return NULL;
-	}
 	s->loop = l;
 	s->options = *options;
 	s->listen = listen_new(l, address, options->passed_fd, on_accept, s, e);

@@ -220,12 +220,10 @@ close_all(struct statefile *f)
 struct statefile *
 statefile_open(struct loop *l, const struct statefile_options *options, struct err *e)
 {
-	struct statefile *f = calloc(1, sizeof(*f));
+	struct statefile *f = err_alloc(e, sizeof(*f), "state file");
 
-	if (f == NULL) {
-		err_set(e, ERR_MEMORY, "state file");
+	if (f == NULL)
 		return NULL;
-	}
 	err_assert(strlen(options->name) <= STATEFILE_NAME_MAX);
 	f->directory = f->wake = f->lock = -1;
 	f->done = options->done;

@@ -101,13 +101,11 @@ make_plan(struct syscall_plan *plan, unsigned groups)
 struct syscall_filter *
 syscall_filter_new(unsigned groups, struct err *e)
 {
-	struct syscall_filter *f = malloc(sizeof(*f));
+	struct syscall_filter *f = err_alloc(e, sizeof(*f), "seccomp: out of memory");
 	struct syscall_plan plan;
 
-	if (f == NULL) {
-		(void)err_set(e, ERR_MEMORY, "seccomp: out of memory");
+	if (f == NULL)
 		return NULL;
-	}
 	make_plan(&plan, groups);
 	syscall_program_write(f, &plan);
 	return f;

@@ -52,12 +52,10 @@ struct pack_links_writer {
 struct pack_links *
 pack_links_new(const struct pack_table *table, struct err *e)
 {
-	struct pack_links *l = calloc(1, sizeof(*l));
+	struct pack_links *l = err_alloc(e, sizeof(*l), "out of memory for object references");
 
-	if (l == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for object references");
+	if (l == NULL)
 		return NULL;
-	}
 	l->table = table;
 	for (unsigned i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&l->shards[i].lock, NULL);

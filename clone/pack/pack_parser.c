@@ -103,12 +103,10 @@ struct pack_parser *
 pack_parser_new(int fd, struct pack_table *table, struct pack_memory *memory, unsigned threads,
 		struct err *e)
 {
-	struct pack_parser *p = calloc(1, sizeof(*p));
+	struct pack_parser *p = err_alloc(e, sizeof(*p), "out of memory to read a pack");
 
-	if (p == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory to read a pack");
+	if (p == NULL)
 		return NULL;
-	}
 	p->fd = fd;
 	p->table = table;
 	pthread_mutex_init(&p->lock, NULL);

@@ -375,14 +375,12 @@ struct pack_resolve *
 pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, unsigned threads,
 		 struct err *e)
 {
-	struct pack_resolve *r = calloc(1, sizeof(*r));
+	struct pack_resolve *r = err_alloc(e, sizeof(*r), "out of memory to resolve deltas");
 	pthread_condattr_t attributes;
 	bool ok = true;
 
-	if (r == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory to resolve deltas");
+	if (r == NULL)
 		return NULL;
-	}
 	r->fd = fd;
 	r->table = table;
 	r->memory = memory;

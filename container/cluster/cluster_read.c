@@ -291,12 +291,10 @@ connect_to(struct cluster_reader *r, const struct cluster_server *server, struct
 struct cluster_reader *
 cluster_reader_new(const struct cluster_server *server, struct err *e)
 {
-	struct cluster_reader *r = calloc(1, sizeof(*r));
+	struct cluster_reader *r = err_alloc(e, sizeof(*r), "out of memory");
 
-	if (r == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory");
+	if (r == NULL)
 		return NULL;
-	}
 	buf_init(&r->body, CLUSTER_TEXT_MAX_BYTES);
 	r->api = server->url;
 	if (connect_to(r, server, e))

@@ -265,11 +265,9 @@ cluster_api_start(struct cluster_api *a, const struct cluster_request *request,
 	if (!set_url(a, request->path, url, e) || !read_token(a, e))
 		return NULL;
 	check_authorities(a);
-	struct cluster_call *call = calloc(1, sizeof(*call));
-	if (call == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a request");
+	struct cluster_call *call = err_alloc(e, sizeof(*call), "out of memory for a request");
+	if (call == NULL)
 		return NULL;
-	}
 	const struct fetch_request fetched = {
 		.priority = FETCH_NORMAL,
 		.method = methods[request->method].method,

@@ -301,12 +301,10 @@ namespace_settings_new(struct loop *l, const struct container_settings *settings
 		.account_dir = settings->account_dir,
 		.connections_max = 1,
 	};
-	struct namespace_settings *n = calloc(1, sizeof(*n));
+	struct namespace_settings *n = err_alloc(e, sizeof(*n), "out of memory");
 
-	if (n == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory");
+	if (n == NULL)
 		return NULL;
-	}
 	n->config_map = settings->namespace_config_map;
 	n->reads = reads;
 	TAILQ_INIT(&n->queue);

@@ -374,12 +374,10 @@ own_certificate_new(struct loop *l, const struct own_certificate_options *option
 		.account_dir = options->settings->account_dir,
 		.connections_max = 1,
 	};
-	struct own_certificate *o = calloc(1, sizeof(*o));
+	struct own_certificate *o = err_alloc(e, sizeof(*o), "out of memory");
 
-	if (o == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory");
+	if (o == NULL)
 		return NULL;
-	}
 	o->options = *options;
 	o->loop = l;
 	loop_timer_init(&o->next_round, l, on_next_round, o);

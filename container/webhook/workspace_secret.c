@@ -174,12 +174,10 @@ workspace_secrets_new(struct loop *l, const struct container_settings *settings,
 		.account_dir = settings->account_dir,
 		.connections_max = CONNECTIONS_MAX,
 	};
-	struct workspace_secrets *s = calloc(1, sizeof(*s));
+	struct workspace_secrets *s = err_alloc(e, sizeof(*s), "out of memory");
 
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->settings = settings;
 	s->api = cluster_api_new(l, &api, e);
 	if (s->api != NULL)
@@ -208,12 +206,10 @@ struct workspace_secret *
 workspace_secret_start(struct workspace_secrets *s, const struct workspace_secret_order *order,
 		       workspace_secret_fn *done, void *arg, struct err *e)
 {
-	struct workspace_secret *w = calloc(1, sizeof(*w));
+	struct workspace_secret *w = err_alloc(e, sizeof(*w), "out of memory");
 
-	if (w == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	*w = (struct workspace_secret){.maker = s, .done = done, .arg = arg};
 	w->deadline_ms = order->deadline_ms;
 	buf_init(&w->body, BODY_MAX_BYTES);

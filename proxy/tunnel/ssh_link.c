@@ -243,12 +243,10 @@ ssh_link_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	     const struct ssh_server *server, const struct ssh_request *request,
 	     const struct ssh_link_handler *handler, void *arg, struct err *e)
 {
-	struct ssh_link *link = calloc(1, sizeof(*link));
+	struct ssh_link *link = err_alloc(e, sizeof(*link), "SSH tunnel");
 
-	if (link == NULL) {
-		err_set(e, ERR_MEMORY, "SSH tunnel");
+	if (link == NULL)
 		return NULL;
-	}
 	link->deferred_frees = deferred_frees;
 	link->server = server;
 	link->handler = handler;

@@ -73,12 +73,10 @@ struct ssh_probe *
 ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	      const struct ssh_server *server, struct err *e)
 {
-	struct ssh_probe *p = calloc(1, sizeof(*p));
+	struct ssh_probe *p = err_alloc(e, sizeof(*p), "SSH");
 
-	if (p == NULL) {
-		err_set(e, ERR_MEMORY, "SSH");
+	if (p == NULL)
 		return NULL;
-	}
 	p->loop = l;
 	p->deferred_frees = deferred_frees;
 	p->server = server;

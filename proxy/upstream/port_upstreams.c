@@ -28,12 +28,10 @@ struct port_upstreams *
 port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 		   const struct upstream_options *options, const struct ports *ports, struct err *e)
 {
-	struct port_upstreams *t = calloc(1, sizeof(*t));
+	struct port_upstreams *t = err_alloc(e, sizeof(*t), "out of memory for ports");
 
-	if (t == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for ports");
+	if (t == NULL)
 		return NULL;
-	}
 	t->loop = l;
 	t->deferred_frees = deferred_frees;
 	t->options = *options;

@@ -46,12 +46,10 @@ struct upstream *
 upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	     const struct upstream_options *options, struct err *e)
 {
-	struct upstream *u = calloc(1, sizeof(*u));
+	struct upstream *u = err_alloc(e, sizeof(*u), "out of memory for the upstream");
 
-	if (u == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for the upstream");
+	if (u == NULL)
 		return NULL;
-	}
 	u->loop = l;
 	u->deferred_frees = deferred_frees;
 	u->options = *options;
@@ -390,12 +388,11 @@ static const struct conn_ops conn_ops = {
 static struct upstream_conn *
 connect_new(struct upstream *u, struct err *e)
 {
-	struct upstream_conn *c = calloc(1, sizeof(*c));
+	struct upstream_conn *c =
+		err_alloc(e, sizeof(*c), "out of memory for an upstream connection");
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for an upstream connection");
+	if (c == NULL)
 		return NULL;
-	}
 	u->connects++;
 	c->upstream = u;
 	conn_init(&c->conn, u->loop, &conn_ops, c);

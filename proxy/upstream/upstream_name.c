@@ -144,12 +144,10 @@ struct upstream_name *
 upstream_name_new(struct loop *l, const struct upstream_name_options *options,
 		  upstream_named_fn *named, void *arg, struct err *e)
 {
-	struct upstream_name *n = calloc(1, sizeof(*n));
+	struct upstream_name *n = err_alloc(e, sizeof(*n), "out of memory for the upstream's name");
 
-	if (n == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for the upstream's name");
+	if (n == NULL)
 		return NULL;
-	}
 	n->loop = l;
 	n->options = *options;
 	loop_timer_init(&n->timer, l, on_timer, n);

@@ -101,13 +101,11 @@ add_extensions(struct certificate *c, const struct certificate *issuer,
 static struct certificate *
 make(const char *name, uint64_t lifetime_s, struct err *e)
 {
-	struct certificate *c = calloc(1, sizeof(*c));
+	struct certificate *c = err_alloc(e, sizeof(*c), "out of memory for a certificate");
 
 	ERR_clear_error();
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a certificate");
+	if (c == NULL)
 		return NULL;
-	}
 	err_assert(lifetime_s > 0 && lifetime_s <= CERTIFICATE_DAYS_MAX * CERTIFICATE_DAY_S);
 	c->key = EVP_EC_gen("P-256");
 	c->x509 = X509_new();

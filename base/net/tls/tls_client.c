@@ -27,12 +27,10 @@ configure(SSL_CTX *ctx)
 struct tls_context *
 tls_client_context_new(struct err *e)
 {
-	struct tls_context *c = calloc(1, sizeof(*c));
+	struct tls_context *c = err_alloc(e, sizeof(*c), "out of memory for TLS");
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for TLS");
+	if (c == NULL)
 		return NULL;
-	}
 	c->is_client = true;
 	c->bio_method = tls_session_bio_method_new();
 	c->ssl_ctx = SSL_CTX_new(TLS_client_method());

@@ -285,12 +285,10 @@ tls_context_new(const char *cert_file, const char *key_file, struct err *e)
 struct tls_context *
 tls_context_new_self(const struct tls_names *names, struct err *e)
 {
-	struct tls_context *c = calloc(1, sizeof(*c));
+	struct tls_context *c = err_alloc(e, sizeof(*c), "out of memory for TLS");
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for TLS");
+	if (c == NULL)
 		return NULL;
-	}
 	c->names = names;
 	return start(c, e);
 }
@@ -299,12 +297,10 @@ struct tls_context *
 tls_context_new_pem(struct str certificate, const struct secret *key, struct err *e)
 {
 	const struct tls_pem pem = {certificate, key};
-	struct tls_context *c = calloc(1, sizeof(*c));
+	struct tls_context *c = err_alloc(e, sizeof(*c), "out of memory for TLS");
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for TLS");
+	if (c == NULL)
 		return NULL;
-	}
 	c->pem = &pem;
 	c = start(c, e);
 	if (c != NULL)

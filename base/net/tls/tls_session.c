@@ -206,14 +206,12 @@ struct tls_session *
 tls_session_new(struct tls_context *c, int fd, struct err *e)
 {
 	char name[] = "localhost"; /* OpenSSL takes no constant one */
-	struct tls_session *s = calloc(1, sizeof(*s));
+	struct tls_session *s = err_alloc(e, sizeof(*s), "out of memory for a TLS session");
 	BIO *bio = NULL;
 
 	ERR_clear_error();
-	if (s == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for a TLS session");
+	if (s == NULL)
 		return NULL;
-	}
 	s->fd = fd;
 	s->ssl = SSL_new(c->ssl_ctx);
 	bio = BIO_new(c->bio_method);

@@ -272,7 +272,7 @@ static struct http2_connection *
 new_connection(struct downstream *d, struct err *e)
 {
 	const struct proxy *p = d->proxy;
-	struct http2_connection *c = calloc(1, sizeof(*c));
+	struct http2_connection *c = err_alloc(e, sizeof(*c), "out of memory for HTTP/2");
 	struct http2_options options = {
 		.limits = {.head_max_bytes = p->limits.head_max_bytes,
 			   .large_head_max_bytes = p->limits.head_max_bytes > DOWNSTREAM_HEAD_MAX
@@ -285,10 +285,8 @@ new_connection(struct downstream *d, struct err *e)
 		.now_ms = loop_now_ms(p->loop),
 	};
 
-	if (c == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
+	if (c == NULL)
 		return NULL;
-	}
 	c->downstream = d;
 	c->codec = http2_new(&options, &codec_ops, c, e);
 	if (c->codec == NULL) {

@@ -82,12 +82,10 @@ struct http2 *
 http2_new(const struct http2_options *options, const struct http2_ops *ops, void *arg,
 	  struct err *e)
 {
-	struct http2 *h = calloc(1, sizeof(*h));
+	struct http2 *h = err_alloc(e, sizeof(*h), "out of memory for HTTP/2");
 
-	if (h == NULL) {
-		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
+	if (h == NULL)
 		return NULL;
-	}
 	h->options = *options;
 	h->ops = ops;
 	h->arg = arg;
