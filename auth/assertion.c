@@ -101,8 +101,7 @@ write_jwks(struct assertion_keys *k)
 {
 	struct json_writer w;
 
-	json_write_begin(&w, &k->jwks);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &k->jwks);
 	json_write_array(&w, "keys");
 	for (size_t i = 0; i < k->count; i++) {
 		const struct assertion_key *key = &k->keys[i];
@@ -118,8 +117,7 @@ write_jwks(struct assertion_keys *k)
 		json_write_close(&w, '}');
 	}
 	json_write_close(&w, ']');
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+	return json_write_end_object(&w);
 }
 
 struct assertion_keys *
@@ -172,8 +170,7 @@ write_claims(struct str issuer, const struct assertion_claims *c, struct buf *ou
 {
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	json_write_str(&w, "iss", issuer);
 	json_write_str(&w, "aud", c->audience);
 	json_write_str(&w, "sub", c->identity.user_id);
@@ -189,8 +186,7 @@ write_claims(struct str issuer, const struct assertion_claims *c, struct buf *ou
 	json_write_int(&w, "iat", c->now_s);
 	json_write_int(&w, "nbf", c->now_s);
 	json_write_int(&w, "exp", c->now_s + ASSERTION_LIFETIME_S);
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+	return json_write_end_object(&w);
 }
 
 /* Signs the end of text, from start on, and appends the signature. */

@@ -176,15 +176,13 @@ reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 
 	(void)a;
 	buf_init(&json, JSON_ANSWER_MAX);
-	json_write_begin(&w, &json);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &json);
 	json_write_str(&w, "user", who.username);
 	json_write_str(&w, "email", who.email);
 	json_write_str(&w, "preferredUsername", who.username);
 	json_write_str(&w, "name", who.name);
 	json_write_str(&w, "userId", who.user_id);
-	json_write_close(&w, '}');
-	if (json_write_end(&w))
+	if (json_write_end_object(&w))
 		text = arena_dup(&v->arena, buf_view(&json));
 	buf_fini(&json);
 	if (text == NULL) {

@@ -325,6 +325,13 @@ json_write_array(struct json_writer *w, const char *key)
 }
 
 void
+json_write_begin_object(struct json_writer *w, struct buf *out)
+{
+	json_write_begin(w, out);
+	json_write_object(w, NULL);
+}
+
+void
 json_write_close(struct json_writer *w, char bracket)
 {
 	err_assert(bracket == '}' || bracket == ']');
@@ -383,4 +390,11 @@ bool
 json_write_end(struct json_writer *w)
 {
 	return buf_is_ok(w->out) && w->depth == 0 && w->has_member[0];
+}
+
+bool
+json_write_end_object(struct json_writer *w)
+{
+	json_write_close(w, '}');
+	return json_write_end(w);
 }

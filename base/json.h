@@ -82,6 +82,7 @@ struct json_writer {
 };
 
 void json_write_begin(struct json_writer *w, struct buf *out);
+void json_write_begin_object(struct json_writer *w, struct buf *out); /* the root is an object */
 void json_write_object(struct json_writer *w, const char *key);
 void json_write_array(struct json_writer *w, const char *key);
 void json_write_close(struct json_writer *w, char bracket); /* '}' or ']' */
@@ -91,5 +92,6 @@ void json_write_real(struct json_writer *w, const char *key, double value); /* m
 void json_write_bool(struct json_writer *w, const char *key, bool value);
 void json_write_null(struct json_writer *w, const char *key);
 bool json_write_end(struct json_writer *w) MUST_CHECK;
+bool json_write_end_object(struct json_writer *w) MUST_CHECK; /* closes the root */
 
 #endif

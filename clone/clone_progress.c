@@ -90,8 +90,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 {
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	json_write_str(&w, "phase", str_from(clone_phase_names[p->phase]));
 	json_write_int(&w, "percent", p->percent);
 	json_write_int(&w, "objects_done", (int64_t)p->counters.objects_done);
@@ -121,8 +120,7 @@ clone_progress_json(const struct clone_progress *p, struct buf *out)
 	json_write_str(&w, "remote_text", str_from(p->remote_text));
 	json_write_bool(&w, "can_retry", p->can_retry);
 	json_write_str(&w, "message", str_from(p->message));
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+	return json_write_end_object(&w);
 }
 
 static bool

@@ -33,15 +33,13 @@ static void
 begin_json(struct json_writer *w, struct service_reply *reply)
 {
 	reply->content_type = "application/json";
-	json_write_begin(w, &reply->body);
-	json_write_object(w, NULL);
+	json_write_begin_object(w, &reply->body);
 }
 
 static void
 end_json(struct json_writer *w, struct service_reply *reply, unsigned status)
 {
-	json_write_close(w, '}');
-	reply->status = json_write_end(w) ? status : 500;
+	reply->status = json_write_end_object(w) ? status : 500;
 }
 
 static void

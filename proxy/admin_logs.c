@@ -50,12 +50,10 @@ refuse(struct service_reply *reply, unsigned status, const char *error, const ch
 
 	reply->status = status;
 	reply->content_type = "application/json";
-	json_write_begin(&w, &reply->body);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &reply->body);
 	json_write_str(&w, "error", str_from(error));
 	json_write_str(&w, "detail", str_from(detail));
-	json_write_close(&w, '}');
-	if (!json_write_end(&w))
+	if (!json_write_end_object(&w))
 		reply->status = 500;
 }
 

@@ -237,8 +237,7 @@ reply_json(struct auth_verdict *v, struct json_writer *w)
 {
 	const char *text = NULL;
 
-	json_write_close(w, '}');
-	if (json_write_end(w))
+	if (json_write_end_object(w))
 		text = arena_dup(&v->arena, buf_view(w->out));
 	if (text == NULL)
 		verdict_unavailable(v, 0, NULL);
@@ -270,8 +269,7 @@ device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_v
 	memcpy(grant->challenge, q->challenge.data, q->challenge.len);
 	memcpy(grant->name, q->name.data, q->name.len);
 	buf_init(&json, JSON_MAX);
-	json_write_begin(&w, &json);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &json);
 	json_write_str(&w, "device_code", str_from(secret));
 	json_write_str(&w, "user_code", str_from(grant->user_code));
 	json_write_str(&w, "verification_uri",
@@ -304,8 +302,7 @@ issue_token(struct auth *a, struct auth_session *s, const struct device_grant *g
 	} else {
 		log_info(NULL, "device authorized", log_str("user", session_identity(s).username),
 			 log_cstr("device", grant->name));
-		json_write_begin(&w, &json);
-		json_write_object(&w, NULL);
+		json_write_begin_object(&w, &json);
 		json_write_str(&w, "token", buf_view(&token));
 		json_write_str(&w, "username", session_identity(s).username);
 		json_write_int(&w, "expires_at", auth_session_times(s).expires_ms / 1000);

@@ -40,16 +40,14 @@ reply_json(struct auth *a, struct auth_verdict *v)
 	struct buf json;
 
 	buf_init(&json, JSON_MAX);
-	json_write_begin(&w, &json);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &json);
 	json_write_int(&w, "port", terms->port);
 	json_write_str(&w, "audience", str_from(auth_audience_name(audience)));
 	if (p != NULL && p->terms.until_ms != 0) {
 		clock_format_rfc3339(p->terms.until_ms, until, sizeof(until));
 		json_write_str(&w, "until", str_from(until));
 	}
-	json_write_close(&w, '}');
-	if (json_write_end(&w))
+	if (json_write_end_object(&w))
 		text = arena_dup(&v->arena, buf_view(&json));
 	buf_fini(&json);
 	if (text == NULL)

@@ -56,14 +56,12 @@ build_image(const struct share_file *f, const struct port_shares *all, struct bu
 	bool ok;
 
 	buf_init(&plain, sealed_image_plain_max(&kind));
-	json_write_begin(&w, &plain);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &plain);
 	json_write_array(&w, "shares");
 	while ((p = port_shares_next(all, p)) != NULL)
 		write_share(&w, p);
 	json_write_close(&w, ']');
-	json_write_close(&w, '}');
-	ok = json_write_end(&w);
+	ok = json_write_end_object(&w);
 	if (ok)
 		ok = sealed_image_seal(&f->image, buf_view(&plain), image, e);
 	else

@@ -17,8 +17,7 @@ lfs_batch_write(struct buf *out, struct lfs_object *const *objects, size_t count
 	char oid[LFS_OID_DIGITS + 1];
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	json_write_str(&w, "operation", STR("download"));
 	json_write_array(&w, "transfers");
 	json_write_str(&w, NULL, STR("basic"));
@@ -33,8 +32,7 @@ lfs_batch_write(struct buf *out, struct lfs_object *const *objects, size_t count
 		json_write_close(&w, '}');
 	}
 	json_write_close(&w, ']');
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+	return json_write_end_object(&w);
 }
 
 static bool

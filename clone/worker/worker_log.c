@@ -66,12 +66,10 @@ copy_fields(const struct json_node *fields, struct buf *out)
 	struct json_member m = {.place = NULL};
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	while (json_next_member(fields, &m))
 		copy_field(&w, &m);
-	json_write_close(&w, '}');
-	return json_write_end(&w);
+	return json_write_end_object(&w);
 }
 
 static bool

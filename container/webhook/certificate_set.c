@@ -256,8 +256,7 @@ certificate_set_patch(const struct certificate_set *s, enum certificate_step ste
 
 	buf_init(&authorities, VALUE_MAX_BYTES);
 	write_authorities(s, fresh->authority, now_s, &authorities);
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	json_write_object(&w, "metadata");
 	json_write_str(&w, "resourceVersion", str_from(s->version));
 	if (s->is_renewal_asked && fresh->authority != NULL) {
@@ -270,8 +269,7 @@ certificate_set_patch(const struct certificate_set *s, enum certificate_step ste
 	write_value(&w, "ca.crt", buf_view(&authorities));
 	write_pairs(&w, s, step, fresh);
 	json_write_close(&w, '}');
-	json_write_close(&w, '}');
-	bool ok = buf_is_ok(&authorities) && json_write_end(&w);
+	bool ok = buf_is_ok(&authorities) && json_write_end_object(&w);
 	buf_fini(&authorities);
 	return ok || err_set(e, ERR_LIMIT, "the Secret's values are too large");
 }

@@ -135,8 +135,7 @@ copy_data(struct known_space *x, const struct json_node *object, struct err *e)
 	buf_clear(&x->data);
 	if (json_find(object, "binaryData") != NULL)
 		return err_set(e, ERR_CONFIG, "has binaryData");
-	json_write_begin(&w, &x->data);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &x->data);
 	while (json_next_member(json_find(object, "data"), &m)) {
 		struct str value;
 		char key[128];
@@ -148,8 +147,7 @@ copy_data(struct known_space *x, const struct json_node *object, struct err *e)
 			return false;
 		json_write_str(&w, key, value);
 	}
-	json_write_close(&w, '}');
-	return json_write_end(&w) ||
+	return json_write_end_object(&w) ||
 	       err_set(e, ERR_LIMIT, "is larger than %u bytes", DATA_MAX_BYTES);
 }
 

@@ -321,8 +321,7 @@ write_denial(struct json_writer *w, int code, const char *reason, struct str mes
 static void
 begin_response(struct json_writer *w, struct buf *out, struct str uid, bool is_allowed)
 {
-	json_write_begin(w, out);
-	json_write_object(w, NULL);
+	json_write_begin_object(w, out);
 	json_write_str(w, "apiVersion", STR(REVIEW_VERSION));
 	json_write_str(w, "kind", STR("AdmissionReview"));
 	json_write_object(w, "response");
@@ -334,8 +333,7 @@ static bool
 end_response(struct json_writer *w)
 {
 	json_write_close(w, '}');
-	json_write_close(w, '}');
-	return json_write_end(w);
+	return json_write_end_object(w);
 }
 
 static bool

@@ -97,8 +97,7 @@ write_secret(const struct container_settings *s, const struct workspace_secret_o
 {
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	json_write_str(&w, "apiVersion", STR("v1"));
 	json_write_str(&w, "kind", STR("Secret"));
 	write_metadata(&w, order);
@@ -107,8 +106,7 @@ write_secret(const struct container_settings *s, const struct workspace_secret_o
 	if (!write_cookie_secret(&w) || !write_relay_key(&w, s, str_from(order->host), e))
 		return err_wrap(e, "keys");
 	json_write_close(&w, '}');
-	json_write_close(&w, '}');
-	return json_write_end(&w) || err_set(e, ERR_MEMORY, "out of memory");
+	return json_write_end_object(&w) || err_set(e, ERR_MEMORY, "out of memory");
 }
 
 static void

@@ -66,15 +66,13 @@ static void
 begin_json(struct json_writer *w, struct buf *body)
 {
 	buf_init(body, JSON_MAX);
-	json_write_begin(w, body);
-	json_write_object(w, NULL);
+	json_write_begin_object(w, body);
 }
 
 static void
 reply_json(struct exchange *x, unsigned status, struct json_writer *w, struct buf *body)
 {
-	json_write_close(w, '}');
-	if (json_write_end(w))
+	if (json_write_end_object(w))
 		reply_body(x, status, "application/json", buf_view(body));
 	else
 		reply_status(x, 500);

@@ -331,13 +331,11 @@ parse_object(struct log_text *t, const struct json_node *root)
 	unsigned fields = 0;
 
 	buf_clear(&t->json);
-	json_write_begin(&w, &t->json);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, &t->json);
 	while (json_next_member(root, &m))
 		if (!take_member(t, &m, &message) && fields++ < JSON_FIELDS_MAX)
 			add_field(t, &w, &m);
-	json_write_close(&w, '}');
-	if (!json_write_end(&w) || message.data == NULL)
+	if (!json_write_end_object(&w) || message.data == NULL)
 		return false;
 	clean_up(&t->clean, message);
 	t->message = buf_view(&t->clean);

@@ -136,15 +136,13 @@ add_state(const struct pages_state *state, struct buf *out)
 	buf_add_str(out, STR("\"clone\":"));
 	ok = clone_progress_json(state->clone == NULL ? &pages_clone_off : state->clone, out);
 	size_t brace = out->len;
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	write_server(state, &w);
 	if (state->ports != NULL)
 		write_ports(state->ports, &w);
 	if (state->timeline != NULL)
 		start_timeline_write(state->timeline, state->answered_ms, &w);
-	json_write_close(&w, '}');
-	ok = json_write_end(&w) && ok;
+	ok = json_write_end_object(&w) && ok;
 	if (ok)
 		out->data[brace] = ',';
 	return ok;
@@ -183,11 +181,9 @@ pages_render_json(const struct page *page, struct buf *out)
 					  .reason = page->reason};
 	struct json_writer w;
 
-	json_write_begin(&w, out);
-	json_write_object(&w, NULL);
+	json_write_begin_object(&w, out);
 	write_members(&w, page, pages_text_find(page));
-	json_write_close(&w, '}');
-	if (!json_write_end(&w))
+	if (!json_write_end_object(&w))
 		return false;
 	if (page->kind != PAGE_WORKSPACE)
 		return true;
