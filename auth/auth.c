@@ -218,12 +218,18 @@ auth_jwks(const struct auth *a)
 }
 
 static void
-allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+allow(struct auth_verdict *v)
 {
-	(void)a;
 	v->action = AUTH_ALLOW;
 	v->status = 200;
 	v->problem = AUTH_PROBLEM_NONE;
+}
+
+static void
+allow_request(struct auth *a, struct auth_session *s, struct auth_verdict *v)
+{
+	(void)a;
+	allow(v);
 	verdict_set_identity(v, s);
 	v->session = s;
 	v->is_guest = session_is_guest(s);
@@ -255,15 +261,6 @@ require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 		refuse_without_login(a, facts, v);
 }
 
-/* Allows a request to a public port, which needs no check of the user. */
-static void
-allow_everybody(struct auth_verdict *v)
-{
-	v->action = AUTH_ALLOW;
-	v->status = 200;
-	v->problem = AUTH_PROBLEM_NONE;
-}
-
 struct auth_call *
 auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	   auth_done_fn *done, void *arg)
@@ -275,7 +272,7 @@ auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *
 			       .admits_guests = true};
 
 	if (facts->port != 0 && port_shares_find_public(a->shares, facts->port) != NULL) {
-		allow_everybody(v);
+		allow(v); /* needs no check of the user */
 		return NULL;
 	}
 	return gate_enter(a, &g, facts, v);
@@ -314,21 +311,6 @@ auth_check_device(struct auth *a, const struct auth_facts *facts, struct auth_ve
 	return device_gate_enter(a, &g, facts, v);
 }
 
-/* Returns the methods of an endpoint for the Allow field. */
-static const char *
-methods_of(enum auth_endpoint endpoint)
-{
-	static const char *const methods[] = {
-		[AUTH_ENDPOINT_SIGN_OUT] = "GET, HEAD, POST", [AUTH_ENDPOINT_SHARE] = "POST",
-		[AUTH_ENDPOINT_DEVICE] = "GET, HEAD, POST",   [AUTH_ENDPOINT_DEVICE_START] = "POST",
-		[AUTH_ENDPOINT_DEVICE_TOKEN] = "POST",	      [AUTH_ENDPOINT_DEVICE_END] = "POST",
-	};
-	size_t count = sizeof(methods) / sizeof(methods[0]);
-
-	return (size_t)endpoint < count && methods[endpoint] != NULL ? methods[endpoint]
-								     : "GET, HEAD";
-}
-
 static bool
 is_allowed(const char *methods, struct str method)
 {
@@ -353,51 +335,42 @@ is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct aut
 	       embedding_is_handed_on(a, facts);
 }
 
+/* How each endpoint is answered: at once, or as auth_answer does. */
+static const struct {
+	const char *methods; /* for the Allow field */
+	void (*answer)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
+	struct auth_call *(*start)(struct auth *a, const struct auth_facts *facts,
+				   struct auth_verdict *v, auth_done_fn *done, void *arg);
+} endpoints[] = {
+	[AUTH_ENDPOINT_START] = {"GET, HEAD", .answer = endpoint_start},
+	[AUTH_ENDPOINT_CALLBACK] = {"GET, HEAD", .start = login_callback},
+	[AUTH_ENDPOINT_SIGN_IN] = {"GET, HEAD", .answer = endpoint_sign_in},
+	[AUTH_ENDPOINT_SIGN_OUT] = {"GET, HEAD, POST", .answer = endpoint_sign_out},
+	[AUTH_ENDPOINT_AUTH] = {"GET, HEAD", .start = endpoint_auth},
+	[AUTH_ENDPOINT_USERINFO] = {"GET, HEAD", .start = endpoint_userinfo},
+	[AUTH_ENDPOINT_PORT] = {"GET, HEAD", .start = port_ticket_issue},
+	[AUTH_ENDPOINT_SHARE] = {"POST", .start = share_endpoint},
+	[AUTH_ENDPOINT_DEVICE] = {"GET, HEAD, POST", .start = device_login_page},
+	[AUTH_ENDPOINT_DEVICE_START] = {"POST", .answer = device_login_start},
+	[AUTH_ENDPOINT_DEVICE_TOKEN] = {"POST", .answer = device_login_token},
+	[AUTH_ENDPOINT_DEVICE_END] = {"POST", .answer = device_login_end},
+};
+
 struct auth_call *
 auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,
 	    struct auth_verdict *v, auth_done_fn *done, void *arg)
 {
-	if (!is_allowed(methods_of(endpoint), facts->method) && !is_handed_on(a, endpoint, facts)) {
+	const char *methods = endpoints[endpoint].methods;
+
+	if (!is_allowed(methods, facts->method) && !is_handed_on(a, endpoint, facts)) {
 		verdict_problem(v, AUTH_PROBLEM_METHOD, NULL);
-		v->allow = methods_of(endpoint);
-		return NULL;
+		v->allow = methods;
+	} else if (endpoint == AUTH_ENDPOINT_CALLBACK && facts->port != 0) {
+		port_ticket_redeem(a, facts, v);
+	} else if (endpoints[endpoint].start != NULL) {
+		return endpoints[endpoint].start(a, facts, v, done, arg);
+	} else {
+		endpoints[endpoint].answer(a, facts, v);
 	}
-	switch (endpoint) {
-	case AUTH_ENDPOINT_START:
-		endpoint_start(a, facts, v);
-		return NULL;
-	case AUTH_ENDPOINT_CALLBACK:
-		if (facts->port != 0) {
-			port_ticket_redeem(a, facts, v);
-			return NULL;
-		}
-		return login_callback(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_SIGN_IN:
-		endpoint_sign_in(a, facts, v);
-		return NULL;
-	case AUTH_ENDPOINT_SIGN_OUT:
-		endpoint_sign_out(a, facts, v);
-		return NULL;
-	case AUTH_ENDPOINT_AUTH:
-		return endpoint_auth(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_USERINFO:
-		return endpoint_userinfo(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_PORT:
-		return port_ticket_issue(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_SHARE:
-		return share_endpoint(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_DEVICE:
-		return device_login_page(a, facts, v, done, arg);
-	case AUTH_ENDPOINT_DEVICE_START:
-		device_login_start(a, facts, v);
-		return NULL;
-	case AUTH_ENDPOINT_DEVICE_TOKEN:
-		device_login_token(a, facts, v);
-		return NULL;
-	case AUTH_ENDPOINT_DEVICE_END:
-		device_login_end(a, facts, v);
-		return NULL;
-	}
-	verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
 	return NULL;
 }

@@ -171,7 +171,6 @@ reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {
 	struct auth_identity who = session_identity(s);
 	struct json_writer w;
-	const char *text = NULL;
 	struct buf json;
 
 	(void)a;
@@ -182,22 +181,9 @@ reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	json_write_str(&w, "preferredUsername", who.username);
 	json_write_str(&w, "name", who.name);
 	json_write_str(&w, "userId", who.user_id);
-	if (json_write_end_object(&w))
-		text = arena_dup(&v->arena, buf_view(&json));
+	verdict_reply_object(v, &w);
 	buf_fini(&json);
-	if (text == NULL) {
-		verdict_unavailable(v, 0, NULL);
-		return;
-	}
-	verdict_reply(v, 200, str_from(text));
 	verdict_set_identity(v, s);
-}
-
-static void
-require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
-{
-	(void)facts;
-	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 struct auth_call *
@@ -205,7 +191,7 @@ endpoint_userinfo(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		  auth_done_fn *done, void *arg)
 {
 	const struct gate g = {.pass = reply_userinfo,
-			       .ask = require_login,
+			       .ask = gate_refuse,
 			       .done = done,
 			       .arg = arg,
 			       .admits_guests = true};

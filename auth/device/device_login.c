@@ -232,19 +232,6 @@ read_device_request(struct auth *a, const struct auth_facts *facts, struct auth_
 	return NULL;
 }
 
-static void
-reply_json(struct auth_verdict *v, struct json_writer *w)
-{
-	const char *text = NULL;
-
-	if (json_write_end_object(w))
-		text = arena_dup(&v->arena, buf_view(w->out));
-	if (text == NULL)
-		verdict_unavailable(v, 0, NULL);
-	else
-		verdict_reply(v, 200, str_from(text));
-}
-
 void
 device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
@@ -277,7 +264,7 @@ device_login_start(struct auth *a, const struct auth_facts *facts, struct auth_v
 					     a->settings->prefix)));
 	json_write_int(&w, "expires_in", DEVICE_TYPED_MS / 1000);
 	json_write_int(&w, "interval", DEVICE_INTERVAL_S);
-	reply_json(v, &w);
+	verdict_reply_object(v, &w);
 	buf_wipe_fini(&json);
 	secret_wipe(secret, sizeof(secret));
 }
@@ -306,7 +293,7 @@ issue_token(struct auth *a, struct auth_session *s, const struct device_grant *g
 		json_write_str(&w, "token", buf_view(&token));
 		json_write_str(&w, "username", session_identity(s).username);
 		json_write_int(&w, "expires_at", auth_session_times(s).expires_ms / 1000);
-		reply_json(v, &w);
+		verdict_reply_object(v, &w);
 	}
 	buf_wipe_fini(&json);
 	buf_wipe_fini(&token);

@@ -147,6 +147,13 @@ find_usable(struct auth *a, const struct auth_facts *facts)
 	return s;
 }
 
+void
+gate_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	(void)facts;
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+}
+
 static void
 refuse_guest(const struct auth *a, struct auth_session *s, struct auth_verdict *v)
 {

@@ -19,6 +19,9 @@ struct gate {
 	bool admits_guests;
 };
 
+/* Fills v for a request without a session, as `ask`: 401 with the address to sign in. */
+void gate_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
+
 /* Decides about a request; returns as auth_check. */
 struct auth_call *gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 			     struct auth_verdict *v);

@@ -9,6 +9,7 @@
 #include "auth/auth_private.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/session/session_lifetime.h"
+#include "base/json.h"
 
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,
@@ -113,6 +114,19 @@ verdict_reply(struct auth_verdict *v, unsigned status, struct str json)
 	v->problem = AUTH_PROBLEM_NONE;
 	v->status = status;
 	v->json = json;
+}
+
+void
+verdict_reply_object(struct auth_verdict *v, struct json_writer *w)
+{
+	const char *text = NULL;
+
+	if (json_write_end_object(w))
+		text = arena_dup(&v->arena, buf_view(w->out));
+	if (text == NULL)
+		verdict_unavailable(v, 0, NULL);
+	else
+		verdict_reply(v, 200, str_from(text));
 }
 
 void

@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 
 struct gitlab_user;
+struct json_writer;
 
 #define AUTH_RETRY_AFTER_S 5u	  /* when GitLab sends no Retry-After */
 #define AUTH_VERDICT_MAX   32768u /* bytes of a verdict's arena */
@@ -27,6 +28,9 @@ void verdict_not_answered(struct auth_verdict *v, uint32_t retry_after_s, enum e
  * becomes "unavailable". */
 void verdict_redirect(struct auth_verdict *v, unsigned status, const char *location);
 void verdict_reply(struct auth_verdict *v, unsigned status, struct str json);
+/* Ends the object that w has begun and replies with it. If it did not fit, the verdict becomes
+ * "unavailable". */
+void verdict_reply_object(struct auth_verdict *v, struct json_writer *w);
 
 /* Sets the identity of a user without a session. */
 void verdict_copy_identity(struct auth_verdict *v, const struct gitlab_user *user);

@@ -35,7 +35,6 @@ reply_json(struct auth *a, struct auth_verdict *v)
 	const struct port_share *p = port_shares_find(a->shares, terms->port);
 	enum auth_audience audience = p == NULL ? AUTH_AUDIENCE_OWNER : p->terms.audience;
 	char until[CLOCK_RFC3339_SIZE];
-	const char *text = NULL;
 	struct json_writer w;
 	struct buf json;
 
@@ -47,13 +46,8 @@ reply_json(struct auth *a, struct auth_verdict *v)
 		clock_format_rfc3339(p->terms.until_ms, until, sizeof(until));
 		json_write_str(&w, "until", str_from(until));
 	}
-	if (json_write_end_object(&w))
-		text = arena_dup(&v->arena, buf_view(&json));
+	verdict_reply_object(v, &w);
 	buf_fini(&json);
-	if (text == NULL)
-		verdict_unavailable(v, 0, NULL);
-	else
-		verdict_reply(v, 200, str_from(text));
 }
 
 static void
@@ -81,13 +75,6 @@ pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 		reply_json(a, v);
 }
 
-static void
-require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
-{
-	(void)facts;
-	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
-}
-
 static bool
 is_json(const struct auth_facts *facts)
 {
@@ -111,7 +98,7 @@ struct auth_call *
 share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	       auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = pass, .ask = require_login, .done = done, .arg = arg};
+	const struct gate g = {.pass = pass, .ask = gate_refuse, .done = done, .arg = arg};
 	struct share_request *q;
 	const char *detail;
 
