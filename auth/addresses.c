@@ -46,7 +46,7 @@ set_port_hosts(struct auth *a)
 }
 
 const char *
-addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
+auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
 {
 	return arena_printf(arena, "https://%u-%.*s", port, STR_FMT(a->port_hosts));
 }
@@ -92,14 +92,6 @@ addresses_find_port(const struct auth *a, struct str origin, uint16_t *port)
 	return str_starts_with(origin, scheme) &&
 	       ports_split_host(str_skip(origin, scheme.len), port, &rest) &&
 	       ports_contain(&a->settings->ports, *port) && str_equal(rest, a->port_hosts);
-}
-
-bool
-addresses_are_ours(const struct auth *a, struct str origin)
-{
-	uint16_t port;
-
-	return addresses_find_port(a, origin, &port);
 }
 
 struct str

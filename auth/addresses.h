@@ -13,14 +13,8 @@ bool addresses_build(struct auth *a) MUST_CHECK;
 /* Returns the origin of the host that the request was sent to. */
 struct str addresses_own_origin(const struct auth *a, const struct auth_facts *facts);
 
-/* Whether origin is the serialized origin of one of the workspace's hosts: its own, or that of a
- * port. */
-bool addresses_are_ours(const struct auth *a, struct str origin);
-
-/* As addresses_are_ours. Sets the port of that host; 0: the workspace's own. */
+/* Whether origin is the serialized origin of one of the workspace's hosts. Sets the port of that
+ * host; 0: the workspace's own. */
 bool addresses_find_port(const struct auth *a, struct str origin, uint16_t *port) MUST_CHECK;
-
-/* See auth_port_origin. */
-const char *addresses_port_origin(const struct auth *a, uint16_t port, struct arena *arena);
 
 #endif

@@ -18,7 +18,6 @@
 #include "auth/gate/verdict_fill.h"
 #include "auth/git_credential.h"
 #include "auth/gitlab/gitlab_scope.h"
-#include "auth/login/embedding.h"
 #include "auth/login/login_callback.h"
 #include "auth/login/login_start.h"
 #include "auth/login/port_ticket.h"
@@ -170,12 +169,6 @@ auth_cancel(struct auth_call *call)
 	call->cancel(call);
 }
 
-const char *
-auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
-{
-	return addresses_port_origin(a, port, arena);
-}
-
 static struct str
 sign_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port)
 {
@@ -188,7 +181,7 @@ sign_assertion(struct auth *a, const struct auth_verdict *v, uint16_t port)
 	arena_init(&arena, SETTINGS_ARENA_MAX);
 	claims.workspace = str_take(a->port_hosts, str_find_byte(a->port_hosts, '.'));
 	if (port != 0)
-		claims.audience = str_from(addresses_port_origin(a, port, &arena));
+		claims.audience = str_from(auth_port_origin(a, port, &arena));
 	if (str_is_empty(claims.audience))
 		err_set(&e, ERR_MEMORY, "assertion");
 	else
@@ -240,7 +233,7 @@ static void
 refuse_without_login(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	if (facts->port != 0) {
-		embedding_refuse(a, facts, v);
+		login_start_refuse(a, facts, v);
 		return;
 	}
 	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
@@ -254,8 +247,8 @@ require_login(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 	bool is_navigation = auth_is_navigation(facts) && facts_is_get(facts);
 
 	if (is_navigation ||
-	    (facts->port != 0 && (!str_is_empty(embedding_find(a, facts)) ||
-				  embedding_find_cors(a, facts) != CORS_PAGE_NONE)))
+	    (facts->port != 0 && (!str_is_empty(auth_embedder(a, facts)) ||
+				  auth_find_cors_page(a, facts) != CORS_PAGE_NONE)))
 		login_start_for_request(a, facts, v);
 	else
 		refuse_without_login(a, facts, v);
@@ -332,7 +325,7 @@ is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct aut
 					      : endpoint == AUTH_ENDPOINT_CALLBACK;
 
 	return is_on_the_way && !str_equal(facts->method, STR("OPTIONS")) &&
-	       embedding_is_handed_on(a, facts);
+	       auth_is_handed_on(a, facts);
 }
 
 /* How each endpoint is answered: at once, or as auth_answer does. */

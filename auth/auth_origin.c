@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which page sent a request. Origin and Sec-Fetch-* are trusted, because scripts can't set them.
+ * Requests without Sec-Fetch-* never count as embedded.
  */
 #include "auth/auth_origin.h"
 
 #include "auth/addresses.h"
 #include "auth/gate/facts.h"
-#include "auth/login/embedding.h"
 
 /* Whether a comma-separated header contains the token. Ignores parameters. */
 static bool
@@ -29,9 +29,7 @@ header_lists(const struct auth_facts *facts, struct str lower_name, struct str t
 static bool
 looks_like_navigation(const struct auth_facts *facts)
 {
-	struct str value;
-
-	return facts_is_get(facts) && facts_header(facts, STR("x-requested-with"), &value) == 0 &&
+	return facts_is_get(facts) && !facts_has_header(facts, STR("x-requested-with")) &&
 	       header_lists(facts, STR("accept"), STR("text/html"));
 }
 
@@ -40,18 +38,17 @@ auth_is_navigation(const struct auth_facts *facts)
 {
 	struct str mode;
 	struct str dest;
-	struct str value;
 	size_t modes = facts_header(facts, STR("sec-fetch-mode"), &mode);
 	size_t dests = facts_header(facts, STR("sec-fetch-dest"), &dest);
 
-	if (facts_header(facts, STR("upgrade"), &value) > 0)
+	if (facts_has_header(facts, STR("upgrade")))
 		return false;
 	/* A prefetched page may never be shown; if it is, the browser navigates again. */
 	if (header_lists(facts, STR("sec-purpose"), STR("prefetch")))
 		return false;
 	if (modes == 0 && dests == 0)
 		return looks_like_navigation(facts);
-	/* GitLab refuses to be framed, so users can't sign in within a frame: see embedding.h. */
+	/* GitLab refuses to be framed, so users can't sign in within a frame: see auth_embedder. */
 	return modes == 1 && str_equal(mode, STR("navigate")) &&
 	       (dests == 0 || (dests == 1 && str_equal(dest, STR("document"))));
 }
@@ -59,15 +56,10 @@ auth_is_navigation(const struct auth_facts *facts)
 bool
 auth_is_frame(const struct auth_facts *facts)
 {
-	struct str mode;
-	struct str dest;
-	struct str value;
-
-	return facts_header(facts, STR("sec-fetch-mode"), &mode) == 1 &&
-	       str_equal(mode, STR("navigate")) &&
-	       facts_header(facts, STR("sec-fetch-dest"), &dest) == 1 &&
-	       (str_equal(dest, STR("iframe")) || str_equal(dest, STR("frame"))) &&
-	       facts_header(facts, STR("upgrade"), &value) == 0;
+	return facts_header_is(facts, STR("sec-fetch-mode"), STR("navigate")) &&
+	       (facts_header_is(facts, STR("sec-fetch-dest"), STR("iframe")) ||
+		facts_header_is(facts, STR("sec-fetch-dest"), STR("frame"))) &&
+	       !facts_has_header(facts, STR("upgrade"));
 }
 
 bool
@@ -87,22 +79,97 @@ auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 	return is_same_site && (origins == 0 || str_equal(sent, STR("null")));
 }
 
+bool
+auth_is_own_origin(const struct auth *a, struct str origin)
+{
+	uint16_t port;
+
+	return addresses_find_port(a, origin, &port);
+}
+
+/* Whether the request is for an image, script, style sheet …, or a fetch in mode "no-cors". */
+static bool
+is_subresource(const struct auth_facts *facts)
+{
+	struct str value;
+
+	return facts_header_is(facts, STR("sec-fetch-mode"), STR("no-cors")) &&
+	       facts_header(facts, STR("sec-fetch-dest"), &value) == 1 &&
+	       !facts_has_header(facts, STR("upgrade"));
+}
+
+static bool
+is_of_same_site(const struct auth_facts *facts)
+{
+	return facts_header_is(facts, STR("sec-fetch-site"), STR("same-site")) ||
+	       facts_header_is(facts, STR("sec-fetch-site"), STR("same-origin"));
+}
+
+/* Returns the origin of an https URL; empty for other URLs. */
+static struct str
+take_origin(struct str url)
+{
+	struct str scheme = STR("https://");
+	size_t slash = str_find_byte(str_skip(url, scheme.len), '/');
+
+	if (!str_starts_with(url, scheme) || slash == SIZE_MAX)
+		return STR_NONE;
+	return str_take(url, scheme.len + slash);
+}
+
+/* Returns the origin of the workspace's page that Referer names; empty: none. */
+static struct str
+find_page(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str referer;
+	struct str origin;
+
+	if (facts_header(facts, STR("referer"), &referer) != 1)
+		return STR_NONE;
+	origin = take_origin(referer);
+	return auth_is_own_origin(a, origin) ? origin : STR_NONE;
+}
+
 struct str
 auth_embedder(const struct auth *a, const struct auth_facts *facts)
 {
-	return embedding_find(a, facts);
+	if (!facts_is_get(facts) || !(auth_is_frame(facts) || is_subresource(facts)) ||
+	    !is_of_same_site(facts))
+		return STR_NONE;
+	return find_page(a, facts);
+}
+
+static bool
+is_cors(const struct auth *a, const struct auth_facts *facts)
+{
+	return facts_header_is(facts, STR("sec-fetch-mode"), STR("cors")) &&
+	       is_of_same_site(facts) && !facts_has_header(facts, STR("upgrade")) &&
+	       !str_is_empty(find_page(a, facts));
+}
+
+uint32_t
+auth_find_cors_page(const struct auth *a, const struct auth_facts *facts)
+{
+	struct str origin;
+	uint16_t port;
+
+	if (facts->port == 0 || str_equal(facts->method, STR("OPTIONS")) || !is_cors(a, facts) ||
+	    facts_header(facts, STR("origin"), &origin) != 1 || str_equal(origin, facts->origin) ||
+	    !addresses_find_port(a, origin, &port))
+		return CORS_PAGE_NONE;
+	return CORS_PAGE_OF(port);
 }
 
 bool
 auth_is_handed_on(const struct auth *a, const struct auth_facts *facts)
 {
-	return embedding_is_handed_on(a, facts);
+	return facts_header_is(facts, STR("origin"), STR("null")) && is_cors(a, facts);
 }
 
 bool
 auth_expects_return(const struct auth *a, const struct auth_facts *facts, struct str method)
 {
-	return embedding_is_handed_on(a, facts) &&
+	return auth_is_handed_on(a, facts) &&
 	       cors_returns_has(&a->cors_returns, facts->port, method, facts->target);
 }
 
@@ -112,18 +179,12 @@ auth_take_return(struct auth *a, const struct auth_facts *facts, const struct au
 {
 	uint32_t page = CORS_PAGE_NONE;
 
-	if (v->session != NULL && embedding_is_handed_on(a, facts))
+	if (v->session != NULL && auth_is_handed_on(a, facts))
 		page = cors_returns_take(&a->cors_returns, v->session, facts->port, facts->method,
 					 facts->target);
 	if (page == CORS_PAGE_NONE)
 		return STR_NONE;
 	if (page == CORS_PAGE_OF(0))
 		return a->origin;
-	return str_from(addresses_port_origin(a, (uint16_t)(page - CORS_PAGE_OF(0)), arena));
-}
-
-bool
-auth_is_own_origin(const struct auth *a, struct str origin)
-{
-	return addresses_are_ours(a, origin);
+	return str_from(auth_port_origin(a, (uint16_t)(page - CORS_PAGE_OF(0)), arena));
 }

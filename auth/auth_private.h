@@ -59,4 +59,8 @@ struct auth {
 	struct client_quota logins;
 };
 
+/* Returns the page of this workspace that sends a CORS request to the host of a port (see
+ * auth/login/cors_returns.h); CORS_PAGE_NONE: another kind of request, such as a preflight. */
+uint32_t auth_find_cors_page(const struct auth *a, const struct auth_facts *facts);
+
 #endif

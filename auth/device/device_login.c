@@ -177,11 +177,8 @@ pass(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 static bool
 is_own_form(const struct auth *a, const struct auth_facts *facts)
 {
-	struct str mode;
-
 	return auth_is_same_origin(a, facts) &&
-	       (facts_header(facts, STR("sec-fetch-mode"), &mode) == 0 ||
-		auth_is_navigation(facts));
+	       (!facts_has_header(facts, STR("sec-fetch-mode")) || auth_is_navigation(facts));
 }
 
 struct auth_call *
@@ -223,10 +220,7 @@ reply_error(struct auth_verdict *v, const char *error)
 static struct device_request *
 read_device_request(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
-	struct str value;
-
-	if (facts_header(facts, STR("origin"), &value) == 0 &&
-	    facts_header(facts, STR("cookie"), &value) == 0)
+	if (!facts_has_header(facts, STR("origin")) && !facts_has_header(facts, STR("cookie")))
 		return read_request(a, facts, v);
 	verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 	return NULL;

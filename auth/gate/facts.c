@@ -17,6 +17,20 @@ facts_header(const struct auth_facts *facts, struct str lower_name, struct str *
 }
 
 bool
+facts_header_is(const struct auth_facts *facts, struct str lower_name, struct str wanted)
+{
+	struct str value;
+
+	return facts_header(facts, lower_name, &value) == 1 && str_equal(value, wanted);
+}
+
+bool
+facts_has_header(const struct auth_facts *facts, struct str lower_name)
+{
+	return facts->header(facts->header_arg, lower_name, 0).data != NULL;
+}
+
+bool
 facts_is_get(const struct auth_facts *facts)
 {
 	return str_equal(facts->method, STR("GET")) || str_equal(facts->method, STR("HEAD"));

@@ -9,6 +9,9 @@
 
 /* Returns how often the header occurs, at most 2; *value is the first one, trimmed. */
 size_t facts_header(const struct auth_facts *facts, struct str lower_name, struct str *value);
+/* Whether there is exactly one such header, with this value. */
+bool facts_header_is(const struct auth_facts *facts, struct str lower_name, struct str wanted);
+bool facts_has_header(const struct auth_facts *facts, struct str lower_name);
 bool facts_is_get(const struct auth_facts *facts); /* GET or HEAD */
 struct str facts_query(const struct auth_facts *facts);
 

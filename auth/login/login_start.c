@@ -12,7 +12,6 @@
 #include "auth/gate/facts.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
-#include "auth/login/embedding.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
@@ -213,8 +212,20 @@ login_start_for_request(struct auth *a, const struct auth_facts *facts, struct a
 	login_start(a, facts,
 		    &(struct login_round){.target = str_from(target),
 					  .client = facts->client,
-					  .cors_page = embedding_find_cors(a, facts)},
+					  .cors_page = auth_find_cors_page(a, facts)},
 		    v);
+}
+
+void
+login_start_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
+{
+	char target[FLOW_TARGET_MAX + 1];
+
+	verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+	if (!auth_is_frame(facts) || !facts_is_get(facts))
+		return;
+	login_start_take_target(a, facts, target);
+	v->location = login_start_url(a, str_from(target), facts->client, &v->arena);
 }
 
 /* Returns the maximum number of rounds: see FLOW_ROUNDS_PARALLEL_MAX. */

@@ -32,6 +32,10 @@ void login_start_take_target(const struct auth *a, const struct auth_facts *fact
 void login_start_for_request(struct auth *a, const struct auth_facts *facts,
 			     struct auth_verdict *v);
 
+/* Fills v for a request without a session that is not a navigation: 401, with the URL to sign in.
+ * In a frame that URL leads back to the requested resource. */
+void login_start_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
+
 /* Fills v with the redirect and the flow's cookie, or with LOGIN_LOOP after too many rounds. facts
  * may be NULL: then old flow cookies are kept. */
 void login_start(struct auth *a, const struct auth_facts *facts, const struct login_round *round,

@@ -12,7 +12,6 @@
 #include "auth/gate/facts.h"
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
-#include "auth/login/embedding.h"
 #include "auth/login/flow_cookie.h"
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
@@ -169,7 +168,7 @@ new_ticket_request(struct auth *a, const struct auth_facts *facts, struct auth_v
 		verdict_refuse(a, v, AUTH_PROBLEM_BAD_REQUEST, detail);
 		return NULL;
 	}
-	q->origin = str_from(addresses_port_origin(a, q->port, &v->arena));
+	q->origin = str_from(auth_port_origin(a, q->port, &v->arena));
 	if (q->state == NULL || str_is_empty(q->origin)) {
 		verdict_unavailable(v, 0, NULL);
 		return NULL;
@@ -207,14 +206,14 @@ struct auth_call *
 port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	bool is_embedded = !str_is_empty(embedding_find(a, facts));
+	bool is_embedded = !str_is_empty(auth_embedder(a, facts));
 	struct port_ticket_request *q;
 	struct gate g = {.pass = redirect_with_ticket,
-			 .ask = is_embedded ? embedding_refuse : login_start_for_request,
+			 .ask = is_embedded ? login_start_refuse : login_start_for_request,
 			 .done = done,
 			 .arg = arg};
 
-	v->allows_origin = embedding_is_handed_on(a, facts);
+	v->allows_origin = auth_is_handed_on(a, facts);
 	if (!auth_is_navigation(facts) && !is_embedded && !v->allows_origin) {
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;
@@ -282,7 +281,7 @@ static void
 accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	      struct str ticket, struct auth_verdict *v)
 {
-	bool is_script = embedding_is_handed_on(a, facts);
+	bool is_script = auth_is_handed_on(a, facts);
 	struct flow flow = {.target = ""};
 	struct auth_session *s = NULL;
 

@@ -85,15 +85,6 @@ is_json(const struct auth_facts *facts)
 				STR("application/json"));
 }
 
-static bool
-is_document(const struct auth_facts *facts)
-{
-	struct str dest;
-
-	return facts_header(facts, STR("sec-fetch-dest"), &dest) == 1 &&
-	       str_equal(dest, STR("document"));
-}
-
 struct auth_call *
 share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	       auth_done_fn *done, void *arg)
@@ -117,7 +108,7 @@ share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 		refuse(v, detail);
 		return NULL;
 	}
-	q->is_navigation = is_document(facts);
+	q->is_navigation = facts_header_is(facts, STR("sec-fetch-dest"), STR("document"));
 	v->share_request = q;
 	return gate_enter(a, &g, facts, v);
 }

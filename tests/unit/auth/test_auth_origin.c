@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth/login/embedding: whose pages may embed a port, by the headers that browsers send.
+ * auth/auth_origin: whose pages may embed a port, by the headers that browsers send.
  */
-#include "auth/login/embedding.h"
+#include "auth/auth_origin.h"
 #include "tests/unit/auth/auth_fixture.h"
 
 #define OWN "https://kiwi.ws.example.com"
@@ -182,19 +182,19 @@ test_scripts(void **state)
 		const struct script_sample *s = &scripts[i];
 
 		fill_script(&r, "POST", s);
-		if (embedding_find_cors(world.auth, &r.facts) != s->page ||
-		    embedding_is_handed_on(world.auth, &r.facts) != s->is_handed_on)
+		if (auth_find_cors_page(world.auth, &r.facts) != s->page ||
+		    auth_is_handed_on(world.auth, &r.facts) != s->is_handed_on)
 			fail_msg("script %zu", i);
 		fill_script(&r, "OPTIONS", s);
-		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
-		assert_int_equal(embedding_is_handed_on(world.auth, &r.facts), s->is_handed_on);
+		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
+		assert_int_equal(auth_is_handed_on(world.auth, &r.facts), s->is_handed_on);
 		fill_script(&r, "POST", s);
 		r.facts.port = 0;
-		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
+		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
 		fill_script(&r, "POST", s);
 		request_add(&r, "upgrade", "websocket");
-		assert_int_equal(embedding_find_cors(world.auth, &r.facts), CORS_PAGE_NONE);
-		assert_false(embedding_is_handed_on(world.auth, &r.facts));
+		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
+		assert_false(auth_is_handed_on(world.auth, &r.facts));
 	}
 }
 
