@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct auth, shared by the modules behind auth.h, and their common limits.
+ * struct auth and its pending calls, shared by the modules behind auth.h, and their common limits.
  */
 #ifndef AUTH_AUTH_PRIVATE_H
 #define AUTH_AUTH_PRIVATE_H
 
 #include "auth/auth.h"
 #include "auth/cookie/cookie.h"
-#include "auth/gate/call.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/limits/client_quota.h"
 #include "auth/login/cors_returns.h"
@@ -19,6 +18,7 @@
 #define AUTH_LOGINS_RESERVED	   16u /* of these, for clients that have signed in before */
 #define AUTH_LOGINS_PER_CLIENT_MAX 16u
 #define AUTH_LOGIN_TIMEOUT_MS	   10000u /* from the callback to the session */
+#define AUTH_CALLS_MAX		   4096u  /* requests of one page may wait for the same answer */
 
 struct assertion_keys;
 struct bearer_cache;
@@ -58,6 +58,38 @@ struct auth {
 	struct auth_credential_list credentials; /* requests of git for a token that wait */
 	struct client_quota logins;
 };
+
+/* A pending verdict: the first member of every structure that cancel frees. */
+struct auth_call {
+	struct auth *auth;
+	LIST_ENTRY(auth_call) entry;
+	struct auth_verdict *verdict;
+	auth_done_fn *done;
+	void *arg;
+	void (*cancel)(struct auth_call *call); /* unlinks and frees; done does not run */
+};
+
+/* Whether there is room for another pending call. */
+static inline bool
+auth_may_start_call(const struct auth *a)
+{
+	return a->calls_count < AUTH_CALLS_MAX;
+}
+
+static inline void
+auth_link_call(struct auth_call *c, struct auth *a)
+{
+	c->auth = a;
+	LIST_INSERT_HEAD(&a->calls, c, entry);
+	a->calls_count++;
+}
+
+static inline void
+auth_unlink_call(struct auth_call *c)
+{
+	LIST_REMOVE(c, entry);
+	c->auth->calls_count--;
+}
 
 /* Returns the page of this workspace that sends a CORS request to the host of a port (see
  * auth/login/cors_returns.h); CORS_PAGE_NONE: another kind of request, such as a preflight. */

@@ -6,14 +6,7 @@
 
 #include "auth/auth_private.h"
 #include "auth/session/session_watch.h"
-#include "auth/share/audience.h"
 #include "auth/share/port_shares.h"
-
-bool
-auth_may_share_with(const struct auth *a, enum auth_audience audience)
-{
-	return audience_is_available(a->settings, audience);
-}
 
 size_t
 auth_shares(const struct auth *a, struct auth_share out[AUTH_SHARES_MAX])

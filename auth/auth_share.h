@@ -18,6 +18,7 @@
 #define AUTH_SHARE_USERS     64u
 #define AUTH_SHARE_LONGEST_S (366 * INT64_C(86400))
 
+struct arena;
 struct auth;
 
 /* The name of an audience in settings, forms and JSON. */
@@ -28,7 +29,15 @@ bool auth_audience_parse(struct str name, enum auth_audience *audience) MUST_CHE
 bool auth_audience_is_wider(enum auth_audience audience, enum auth_audience than);
 
 /* Whether the limit allows this audience, and the settings suffice for checking its members. */
-bool auth_may_share_with(const struct auth *a, enum auth_audience audience);
+bool auth_audience_is_available(const struct auth_settings *settings, enum auth_audience audience);
+
+/* Returns the authorization mode of its guests; 0: it has no guests. */
+unsigned auth_audience_mode(enum auth_audience audience);
+
+/* Returns the fewest scopes of the settings that suffice for guests to sign in, separated by
+ * spaces. */
+const char *auth_audience_scope(const struct auth_settings *settings, enum auth_audience audience,
+				struct arena *arena);
 
 struct auth_share { /* views that are valid until shares change */
 	uint16_t port;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names in settings and in shares of ports: audiences, and GitLab's users, groups and projects.
- * GitLab interprets a number as an id, never as a path or a name.
+ * Audiences of ports, with the authorization mode by which GitLab is asked who belongs to each; and
+ * names of GitLab's users, groups and projects in settings and in shares of ports. GitLab
+ * interprets a number as an id, never as a path or a name.
  */
 #include "auth/auth_share.h"
+#include "auth/gitlab/gitlab_scope.h"
+#include "base/arena.h"
 #include "base/ascii.h"
 
 #define USERNAME_MAX 255u
@@ -11,10 +14,14 @@
 static const struct {
 	const char *name;
 	unsigned rank;
+	unsigned mode; /* enum auth_mode; 0: it has no guests */
 } audiences[AUTH_AUDIENCES] = {
-	[AUTH_AUDIENCE_OWNER] = {"owner", 0},	[AUTH_AUDIENCE_PROJECT] = {"project", 1},
-	[AUTH_AUDIENCE_GROUP] = {"group", 1},	[AUTH_AUDIENCE_USERS] = {"users", 1},
-	[AUTH_AUDIENCE_GITLAB] = {"gitlab", 2}, [AUTH_AUDIENCE_PUBLIC] = {"public", 3},
+	[AUTH_AUDIENCE_OWNER] = {"owner", 0, 0},
+	[AUTH_AUDIENCE_PROJECT] = {"project", 1, AUTH_MODE_PROJECT},
+	[AUTH_AUDIENCE_GROUP] = {"group", 1, AUTH_MODE_GROUP},
+	[AUTH_AUDIENCE_USERS] = {"users", 1, AUTH_MODE_USERS},
+	[AUTH_AUDIENCE_GITLAB] = {"gitlab", 2, AUTH_MODE_ANYBODY},
+	[AUTH_AUDIENCE_PUBLIC] = {"public", 3, 0},
 };
 
 const char *
@@ -39,6 +46,51 @@ bool
 auth_audience_is_wider(enum auth_audience a, enum auth_audience than)
 {
 	return audiences[a].rank > audiences[than].rank;
+}
+
+unsigned
+auth_audience_mode(enum auth_audience audience)
+{
+	return audiences[audience].mode;
+}
+
+bool
+auth_audience_is_available(const struct auth_settings *settings, enum auth_audience audience)
+{
+	unsigned mode = audiences[audience].mode;
+
+	if (auth_audience_is_wider(audience, settings->port_sharing_max))
+		return false;
+	if (audience == AUTH_AUDIENCE_PROJECT && settings->project == NULL)
+		return false;
+	return mode == 0 || gitlab_scope_missing(str_from(settings->scope), mode) == NULL;
+}
+
+/* Returns the narrowest scope of the settings that is enough for this mode. */
+static struct str
+find_scope(struct str scopes, unsigned mode)
+{
+	static const char *const narrowest_first[] = {"read_user", "read_api", "api"};
+
+	for (size_t i = 0; i < sizeof(narrowest_first) / sizeof(narrowest_first[0]); i++) {
+		struct str wanted = str_from(narrowest_first[i]);
+
+		if (gitlab_has_scope(scopes, wanted) && gitlab_scope_missing(wanted, mode) == NULL)
+			return wanted;
+	}
+	return STR_NONE;
+}
+
+const char *
+auth_audience_scope(const struct auth_settings *settings, enum auth_audience audience,
+		    struct arena *arena)
+{
+	struct str scopes = str_from(settings->scope);
+	struct str found = find_scope(scopes, audiences[audience].mode);
+
+	return arena_printf(arena, "%s%.*s",
+			    gitlab_has_scope(scopes, STR("openid")) ? "openid " : "",
+			    STR_FMT(found));
 }
 
 bool

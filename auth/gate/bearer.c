@@ -121,7 +121,7 @@ static void
 wait_free(struct bearer_wait *w)
 {
 	LIST_REMOVE(w, entry);
-	call_unlink(&w->call);
+	auth_unlink_call(&w->call);
 	free(w);
 }
 
@@ -152,7 +152,7 @@ wait_start(struct bearer_pending *p, const struct gate *g, struct auth_verdict *
 	   struct auth_call **call)
 {
 	struct auth *a = p->cache->auth;
-	struct bearer_wait *w = call_may_start(a) ? calloc(1, sizeof(*w)) : NULL;
+	struct bearer_wait *w = auth_may_start_call(a) ? calloc(1, sizeof(*w)) : NULL;
 
 	if (w == NULL)
 		return false;
@@ -162,7 +162,7 @@ wait_start(struct bearer_pending *p, const struct gate *g, struct auth_verdict *
 	w->call.arg = g->arg;
 	w->call.cancel = on_cancel;
 	LIST_INSERT_HEAD(&p->waits, w, entry);
-	call_link(&w->call, a);
+	auth_link_call(&w->call, a);
 	*call = &w->call;
 	return true;
 }

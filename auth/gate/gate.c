@@ -29,7 +29,7 @@ static void
 gate_wait_free(struct gate_wait *w)
 {
 	session_wait_stop(&w->wait);
-	call_unlink(&w->call);
+	auth_unlink_call(&w->call);
 	free(w);
 }
 
@@ -106,7 +106,7 @@ static struct auth_call *
 wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 		const struct auth_facts *facts, struct auth_verdict *v)
 {
-	struct gate_wait *w = call_may_start(a) ? calloc(1, sizeof(*w)) : NULL;
+	struct gate_wait *w = auth_may_start_call(a) ? calloc(1, sizeof(*w)) : NULL;
 
 	if (w == NULL) {
 		verdict_unavailable(v, 0, NULL);
@@ -125,7 +125,7 @@ wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 	w->call.done = g->done;
 	w->call.arg = g->arg;
 	w->call.cancel = on_cancel;
-	call_link(&w->call, a);
+	auth_link_call(&w->call, a);
 	session_wait_start(&w->wait, s, on_session_answer, w);
 	return &w->call;
 }

@@ -53,7 +53,7 @@ login_free(struct login_finish *l)
 	port_share_unref(l->share);
 	loop_timer_fini(&l->timer);
 	client_quota_remove(&l->call.auth->logins, &l->quota);
-	call_unlink(&l->call);
+	auth_unlink_call(&l->call);
 	secret_wipe(l, sizeof(*l));
 	free(l);
 }
@@ -438,7 +438,7 @@ login_new(struct auth *a, const struct login_finish_input *x, struct port_share 
 	l->check.settings = a->settings;
 	l->call.cancel = on_cancel;
 	loop_timer_init(&l->timer, a->loop, on_timeout, l);
-	call_link(&l->call, a);
+	auth_link_call(&l->call, a);
 	client_quota_add(&a->logins, &l->quota, x->client);
 	(void)snprintf(l->client, sizeof(l->client), "%.*s", STR_FMT(x->client));
 	l->priority = gitlab_client_priority(a->gitlab, l->quota.client);
@@ -453,7 +453,7 @@ login_finish_start(struct auth *a, const struct login_finish_input *x, struct au
 	size_t max = is_known ? AUTH_LOGINS_MAX : AUTH_LOGINS_MAX - AUTH_LOGINS_RESERVED;
 	bool has_room =
 		client_quota_has_room(&a->logins, x->client, max, AUTH_LOGINS_PER_CLIENT_MAX) &&
-		call_may_start(a);
+		auth_may_start_call(a);
 	uint32_t retry_after_s = 0;
 	uint16_t guest_port = x->flow->guest_port;
 	struct port_share *share = guest_port == 0 ? NULL : port_guest_find(a, guest_port);

@@ -16,7 +16,6 @@
 #include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
 #include "auth/session/session_recheck.h"
-#include "auth/share/audience.h"
 #include "base/clock.h"
 #include "base/url.h"
 
@@ -103,7 +102,7 @@ location_of(const struct auth *a, const struct auth_facts *facts, const struct f
 		return port_location(a, facts->port, f, arena);
 	share = f->guest_port == 0 ? NULL : port_guest_find(a, f->guest_port);
 	if (share != NULL)
-		scope = audience_scope(a->settings, share->terms.audience, arena);
+		scope = auth_audience_scope(a->settings, share->terms.audience, arena);
 	if (scope == NULL)
 		return NULL;
 	return a->relay_start_url == NULL ? authorize_location(a, f, scope, arena)

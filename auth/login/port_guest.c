@@ -5,7 +5,6 @@
  */
 #include "auth/login/port_guest.h"
 
-#include "auth/share/audience.h"
 #include "auth/share/port_shares.h"
 
 static const char no_guest[] = "&guest=0";
@@ -15,7 +14,7 @@ port_guest_find(const struct auth *a, uint16_t port)
 {
 	struct port_share *p = port_shares_find(a->shares, port);
 
-	return p != NULL && audience_mode(p->terms.audience) != 0 ? p : NULL;
+	return p != NULL && auth_audience_mode(p->terms.audience) != 0 ? p : NULL;
 }
 
 struct port_share *

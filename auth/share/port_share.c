@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/share/audience.h"
 #include "base/clock.h"
 
 struct port_share *
@@ -22,7 +21,7 @@ port_share_new(const struct port_share_terms *terms, uint64_t by_id, const char 
 	p->terms = *terms;
 	p->by_id = by_id;
 	(void)snprintf(p->by, sizeof(p->by), "%s", by);
-	p->rule.modes = audience_mode(terms->audience);
+	p->rule.modes = auth_audience_mode(terms->audience);
 	p->rule.users = p->terms.of[0] == '\0' ? settings->users : p->terms.of;
 	p->rule.group = p->terms.of[0] == '\0' ? settings->group : p->terms.of;
 	return p;
@@ -73,7 +72,7 @@ refuse_audience(const struct auth_settings *settings, const struct port_share_te
 	if (auth_audience_is_wider(terms->audience, settings->port_sharing_max))
 		return "The operator does not allow sharing with so many people "
 		       "(PORT_SHARING_MAX).";
-	if (!audience_is_available(settings, terms->audience))
+	if (!auth_audience_is_available(settings, terms->audience))
 		return "The operator's settings do not allow this audience: PROJECT is not set, "
 		       "or SCOPE lacks read_api.";
 	if (terms->audience == AUTH_AUDIENCE_GROUP && !names_somebody && settings->group == NULL)
