@@ -118,7 +118,7 @@ process(struct broker *b, const struct broker_request *r, bool is_stale,
 	if (!is_stale && may_ask(b, r, &end))
 		c = broker_call_start(b, r, channel, &end);
 	if (c == NULL)
-		broker_reply_seal(b, r, &end, channel, log, &a, reply);
+		broker_seal_reply(b, r, &end, channel, log, &a, reply);
 	return c;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request to GitLab for a workspace, and its response. Tokens that GitLab issues for a denied
- * workspace or user are revoked.
+ * One request to GitLab for a workspace, its response, and the sealed reply, which is counted and
+ * logged. Tokens that GitLab issues for a denied workspace or user are revoked.
  */
 #include <stdlib.h>
 
@@ -30,6 +30,68 @@ result_of(enum gitlab_outcome outcome)
 		break;
 	}
 	return BROKER_RESULT_UNAVAILABLE;
+}
+
+static enum broker_outcome
+outcome_of(enum broker_result result)
+{
+	switch (result) {
+	case BROKER_RESULT_OK:
+		return BROKER_OK;
+	case BROKER_RESULT_GRANT_INVALID:
+		return BROKER_GRANT_INVALID;
+	case BROKER_RESULT_REFUSES_US:
+		return BROKER_REFUSES_US;
+	case BROKER_RESULT_LOST:
+		return BROKER_LOST;
+	case BROKER_RESULT_DENIED_WORKSPACE:
+	case BROKER_RESULT_DENIED_USER:
+		return BROKER_DENIED;
+	case BROKER_RESULT_STALE:
+		return BROKER_STALE;
+	case BROKER_RESULT_UNAVAILABLE:
+	case BROKER_RESULT_RATE_LIMITED:
+	case BROKER_RESULT_BUSY:
+	case BROKER_RESULTS:
+		break;
+	}
+	return BROKER_UNAVAILABLE;
+}
+
+static void
+note_end(struct broker *b, const struct broker_request *r, const struct broker_end *end,
+	 const struct log_context *log)
+{
+	bool is_usual =
+		end->result == BROKER_RESULT_OK || end->result == BROKER_RESULT_GRANT_INVALID;
+
+	b->metrics.requests[r->operation][end->result]++;
+	log_at(is_usual ? LOG_INFO : LOG_WARN, log, "broker request",
+	       log_cstr("operation", broker_operation_names[r->operation]),
+	       log_str("workspace", r->authority),
+	       log_cstr("outcome", broker_result_names[end->result]),
+	       log_cstr("reason", end->reason));
+}
+
+void
+broker_seal_reply(struct broker *b, const struct broker_request *r, const struct broker_end *end,
+		  const struct broker_channel *channel, const struct log_context *log,
+		  struct broker_answer *a, struct broker_reply *reply)
+{
+	struct err e = ERR_INIT;
+
+	note_end(b, r, end, log);
+	a->outcome = outcome_of(end->result);
+	a->retry_after_s = end->retry_after_s;
+	a->reason = str_from(end->reason);
+	a->answered_ms = clock_wall_ms();
+	buf_init(&reply->body, BROKER_ANSWER_MAX);
+	reply->status = 200;
+	if (broker_answer_seal(a, channel, &reply->body, &e))
+		return;
+	log_error(log, "broker request not answered", log_err(&e));
+	buf_fini(&reply->body);
+	reply->status = 500;
 }
 
 static void
@@ -64,7 +126,7 @@ finish(struct broker_call *c, const struct broker_end *end, struct broker_answer
 
 	metrics_observe(&c->broker->metrics.duration[c->operation], &metrics_latency_bounds,
 			clock_monotonic_us() - c->started_us);
-	broker_reply_seal(c->broker, &r, end, &c->channel, c->log, a, &reply);
+	broker_seal_reply(c->broker, &r, end, &c->channel, c->log, a, &reply);
 	call_free(c);
 	done(&reply, arg);
 	buf_fini(&reply.body);

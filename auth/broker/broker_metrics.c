@@ -2,9 +2,7 @@
 /*
  * The table of the broker's metrics.
  */
-#include "auth/broker/broker_metrics.h"
-
-#include "auth/broker/broker.h"
+#include "auth/broker/broker_private.h"
 
 static const char *const sources[] = {"relay", NULL};
 

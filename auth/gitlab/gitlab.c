@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "auth/gitlab/gitlab_broker.h"
 #include "auth/gitlab/gitlab_private.h"
 #include "base/clock.h"
 #include "base/json.h"

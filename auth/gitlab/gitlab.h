@@ -57,7 +57,7 @@ struct gitlab_asker {
  * NULL: the request was not started. Strings and secrets are copied.
  *
  * With BROKER, codes, refreshes and revocations go to the relay, which wraps refresh tokens: see
- * auth/gitlab/gitlab_broker.h.
+ * auth/broker/broker_message.h.
  */
 struct gitlab_call *gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;

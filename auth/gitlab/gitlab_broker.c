@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Redeems codes, refreshes and revokes tokens through the relay's token broker: seals the requests
+ * and opens the answers (auth/broker/broker_message.h).
+ *
  * The sealed request is kept until the response arrives, so that it can be sent to another replica
  * of the relay if the first one does not accept the connection. It is never sent twice.
  */
-#include "auth/gitlab/gitlab_broker.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "auth/broker/broker_message.h"
+#include "auth/gitlab/gitlab_private.h"
 #include "auth/gitlab/gitlab_scope.h"
 #include "base/clock.h"
 

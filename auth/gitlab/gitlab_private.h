@@ -1,14 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client and its calls, shared by auth/gitlab/gitlab.c, which asks GitLab itself,
- * gitlab_broker.c, which asks the relay instead, and gitlab_revoke.c.
+ * gitlab_broker.c, which asks the relay's token broker instead for a sidecar without a client
+ * secret, gitlab_read.c, which parses responses, and gitlab_revoke.c.
  */
 #ifndef AUTH_GITLAB_GITLAB_PRIVATE_H
 #define AUTH_GITLAB_GITLAB_PRIVATE_H
 
-#include "auth/gitlab/gitlab_read.h"
+#include "auth/gitlab/gitlab.h"
+
+#define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"
 
 struct broker_ask;
+
+/* What a response must match. */
+struct gitlab_expect {
+	const struct auth_settings *settings;
+	uint64_t user_id;
+	unsigned modes;		      /* of tokens: what they are for */
+	const struct broker_ask *ask; /* of gitlab_broker.c */
+};
+
+/* Fills an answer from a complete response; an invalid one is GITLAB_UNAVAILABLE. */
+typedef void gitlab_read_fn(const struct fetch_response *r, const struct gitlab_expect *expect,
+			    struct gitlab_answer *answer);
+
+gitlab_read_fn gitlab_read_tokens; /* POST /oauth/token */
+gitlab_read_fn gitlab_read_user;   /* GET /api/v4/user */
+gitlab_read_fn gitlab_read_workspace;
+gitlab_read_fn gitlab_read_project_member; /* GET /api/v4/projects/:id/members/all/:user_id */
+gitlab_read_fn gitlab_read_group_member;   /* GET /api/v4/groups/:id/members/all/:user_id */
+gitlab_read_fn gitlab_read_revoke;
+
+/* Whether text is visible ASCII and not empty. */
+bool gitlab_is_token(struct str text, size_t max);
 
 /* A revocation in the background. Without call and token the entry is free. */
 struct revocation {
@@ -59,5 +84,24 @@ struct gitlab_question {
 
 struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,
 				 gitlab_done_fn *done, void *arg) MUST_CHECK;
+
+void broker_ask_free(struct broker_ask *ask); /* does nothing for NULL */
+
+/* Fills *request with the same sealed request. False: it may not be sent again, because a part of
+ * it was sent. The views are valid as long as ask. */
+bool broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
+		      struct fetch_request *request);
+
+/* Sets the broker's URL, and the name by which the broker knows the workspace. */
+bool gitlab_broker_build_address(struct gitlab *g) MUST_CHECK;
+
+struct gitlab_call *gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code,
+					 gitlab_done_fn *done, void *arg) MUST_CHECK;
+
+/* kind: AUTH_ASKS_REFRESH with a wrapped token and modes, or AUTH_ASKS_REVOKE with an access
+ * token. */
+struct gitlab_call *gitlab_broker_send_token(struct gitlab *g, const struct gitlab_question *what,
+					     const struct secret *token, gitlab_done_fn *done,
+					     void *arg) MUST_CHECK;
 
 #endif

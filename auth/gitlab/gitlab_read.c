@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Parses GitLab's responses: one function per kind, without I/O.
+ *
  * Checks the status first, then the members of the body by name and type. Error messages never
  * contain the text of a token response, because it has secrets.
  */
-#include "auth/gitlab/gitlab_read.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "auth/gitlab/gitlab_private.h"
 #include "auth/gitlab/gitlab_scope.h"
 #include "base/ascii.h"
 #include "base/json.h"
 
 #define TOKEN_LIFETIME_MAX_S 31536000
+#define USER_GID	     "gid://gitlab/User/"
 
 static void
 set_outcome(struct gitlab_answer *a, enum gitlab_outcome outcome, const char *what,
@@ -318,7 +320,7 @@ read_ownership(const struct json_node *root, const struct fetch_response *r,
 		 json_is_null(json_find(root, "data.currentUser")))
 		set_outcome(a, GITLAB_TOKEN_INVALID, "GitLab no longer accepts the access token",
 			    r);
-	else if (!gid_equals(root, "data.currentUser.id", GITLAB_USER_GID, expect->user_id))
+	else if (!gid_equals(root, "data.currentUser.id", USER_GID, expect->user_id))
 		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another user", r);
 	else if (workspace != NULL && json_is_null(workspace))
 		set_outcome(a, GITLAB_NO, "GitLab does not let this user see the workspace", r);
@@ -326,7 +328,7 @@ read_ownership(const struct json_node *root, const struct fetch_response *r,
 			     expect->settings->workspace_id) ||
 		 !json_get_str(workspace, "user.id", &owner, NULL))
 		set_outcome(a, GITLAB_UNAVAILABLE, "the response is about another workspace", r);
-	else if (!gid_equals(workspace, "user.id", GITLAB_USER_GID, expect->user_id))
+	else if (!gid_equals(workspace, "user.id", USER_GID, expect->user_id))
 		set_outcome(a, GITLAB_NO, "the workspace belongs to another user", r);
 	else
 		a->outcome = GITLAB_OK;
