@@ -14,7 +14,8 @@
 #include "auth/gitlab/id_token.h"
 #include "auth/gitlab/policy.h"
 #include "auth/login/login_start.h"
-#include "auth/login/port_guest_session.h"
+#include "auth/login/port_guest.h"
+#include "auth/login/port_ticket.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_devices.h"
 #include "auth/session/session_history.h"
@@ -188,7 +189,7 @@ open_guest_session(struct login_finish *l)
 	struct auth *a = l->call.auth;
 	struct err e = ERR_INIT;
 
-	if (port_guest_open(a, &login, l->call.verdict, &e)) {
+	if (port_ticket_issue_to_guest(a, &login, l->call.verdict, &e)) {
 		client_rate_note_success(gitlab_client_rate(a->gitlab), l->quota.client);
 		login_count(a, AUTH_LOGIN_OK);
 		finish_call(l);
@@ -345,8 +346,8 @@ on_user(struct gitlab_answer *answer, void *arg)
 		return;
 	}
 	if (l->share != NULL && l->user.id == l->share->by_id) {
-		port_guest_redirect_owner(l->call.auth, str_from(l->flow.target),
-					  str_from(l->client), l->call.verdict);
+		login_start_for_owner(l->call.auth, str_from(l->flow.target), str_from(l->client),
+				      l->call.verdict);
 		finish_call(l);
 		return;
 	}
@@ -460,7 +461,8 @@ login_finish_start(struct auth *a, const struct login_finish_input *x, struct au
 	struct login_finish *l;
 
 	if (guest_port != 0 && share == NULL) {
-		port_guest_refuse(a, v);
+		login_count(a, AUTH_LOGIN_NO_ACCESS);
+		verdict_refuse(a, v, AUTH_PROBLEM_NOT_SHARED, "It is no longer shared.");
 		return NULL;
 	}
 	if (has_room &&

@@ -216,6 +216,17 @@ login_start_for_request(struct auth *a, const struct auth_facts *facts, struct a
 }
 
 void
+login_start_for_owner(struct auth *a, struct str target, struct str client, struct auth_verdict *v)
+{
+	const char *full = port_guest_skip(target, &v->arena);
+
+	login_count(a, AUTH_LOGIN_RESTARTED);
+	verdict_redirect(v, 302,
+			 full == NULL ? NULL
+				      : login_start_url(a, str_from(full), client, &v->arena));
+}
+
+void
 login_start_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v)
 {
 	char target[FLOW_TARGET_MAX + 1];

@@ -32,6 +32,11 @@ void login_start_take_target(const struct auth *a, const struct auth_facts *fact
 void login_start_for_request(struct auth *a, const struct auth_facts *facts,
 			     struct auth_verdict *v);
 
+/* Redirects the user who shared the port of this target to a login to the workspace: they are not a
+ * guest there. */
+void login_start_for_owner(struct auth *a, struct str target, struct str client,
+			   struct auth_verdict *v);
+
 /* Fills v for a request without a session that is not a navigation: 401, with the URL to sign in.
  * In a frame that URL leads back to the requested resource. */
 void login_start_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);

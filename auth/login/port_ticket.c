@@ -187,9 +187,9 @@ refuse_script(struct auth *a, const struct auth_facts *facts, struct auth_verdic
 		arena_printf(&v->arena, "%.*s%s", STR_FMT(v->ticket_request->origin), a->start_url);
 }
 
-void
-port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str target,
-			    struct auth_verdict *v)
+/* The target of the login was the endpoint that issues tickets. */
+static void
+issue_for_session(struct auth *a, struct auth_session *s, struct str target, struct auth_verdict *v)
 {
 	const struct auth_facts facts = {.target = target};
 	const struct port_ticket_request *q = new_ticket_request(a, &facts, v);
@@ -200,6 +200,24 @@ port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str t
 		send_ticket(a, q, s, v);
 	else
 		verdict_problem(v, AUTH_PROBLEM_BAD_REQUEST, NULL);
+}
+
+bool
+port_ticket_issue_to_guest(struct auth *a, const struct port_guest_login *login,
+			   struct auth_verdict *v, struct err *e)
+{
+	struct auth_session *s;
+
+	if (port_share_is_over(login->share))
+		return err_set(e, ERR_DENIED, "the port is no longer shared");
+	s = session_new_guest(a->store, login->user, login->tokens, login->share, e);
+	if (s == NULL)
+		return false;
+	log_info(NULL, "guest signed in", log_cstr("user", login->user->username),
+		 log_int("port", login->share->terms.port),
+		 log_cstr("audience", auth_audience_name(login->share->terms.audience)));
+	issue_for_session(a, s, login->target, v);
+	return true;
 }
 
 struct auth_call *

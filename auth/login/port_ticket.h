@@ -12,6 +12,7 @@
 #define AUTH_LOGIN_PORT_TICKET_H
 
 #include "auth/auth_private.h"
+#include "auth/share/port_share.h"
 
 #define PORT_TICKET_AGE_MAX_MS (60 * INT64_C(1000))
 
@@ -19,10 +20,18 @@
 struct auth_call *port_ticket_issue(struct auth *a, const struct auth_facts *facts,
 				    struct auth_verdict *v, auth_done_fn *done, void *arg);
 
-/* Issues a ticket at the end of a guest's login, whose target was this endpoint, for the guest's
- * session. */
-void port_ticket_issue_for_guest(struct auth *a, struct auth_session *s, struct str target,
-				 struct auth_verdict *v);
+/* A guest's login, after GitLab has identified the user and the share allows them. */
+struct port_guest_login {
+	struct port_share *share;
+	const struct gitlab_user *user;
+	struct gitlab_tokens *tokens; /* taken on success */
+	struct str target;	      /* of the login */
+};
+
+/* Opens the session of a guest and redirects with its ticket; the browser gets the session's cookie
+ * when it redeems that. ERR_DENIED: the share ended during the login. */
+bool port_ticket_issue_to_guest(struct auth *a, const struct port_guest_login *login,
+				struct auth_verdict *v, struct err *e) MUST_CHECK;
 
 /* Handles the callback at a port's host: redeems the ticket. */
 void port_ticket_redeem(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The documentation of a table of settings: docs/configuration.md and the settings part of --help.
+ * The documentation of a table of settings: docs/configuration.md, the settings part of --help and
+ * that of the manual page.
  *
- * Both come from the rows that the loader reads, so they can't disagree with it. Rows are printed
+ * All come from the rows that the loader reads, so they can't disagree with it. Rows are printed
  * in the table's order under their group's heading; refused ones last.
  */
 #include "base/conf/conf_docs.h"
@@ -133,8 +134,10 @@ is_link_address(struct str text, size_t at)
 	return false;
 }
 
-bool
-conf_is_markup(struct str text, size_t at)
+/* Whether the byte is markup: a backtick, one of two asterisks, or the brackets and address of a
+ * link. */
+static bool
+is_markup(struct str text, size_t at)
 {
 	return text.data[at] == '`' || opens_link(text, at) || is_link_address(text, at) ||
 	       (text.data[at] == '*' && ((at > 0 && text.data[at - 1] == '*') ||
@@ -147,7 +150,7 @@ width_of(struct str word)
 	int width = 0;
 
 	for (size_t i = 0; i < word.len; i++)
-		width += !conf_is_markup(word, i);
+		width += !is_markup(word, i);
 	return width;
 }
 
@@ -155,7 +158,7 @@ static void
 print_word(struct str word, FILE *out)
 {
 	for (size_t i = 0; i < word.len; i++) {
-		if (!conf_is_markup(word, i))
+		if (!is_markup(word, i))
 			(void)fputc(word.data[i], out);
 	}
 }
@@ -213,5 +216,56 @@ conf_print_help(const struct conf_table *table, FILE *out)
 		(void)fprintf(out, "\n%s\n", (*g)->title);
 		for (size_t i = 0; i < (*g)->count; i++)
 			print_help_row(&(*g)->settings[i], out);
+	}
+}
+
+void
+conf_print_man_text(struct str text, FILE *out)
+{
+	if (text.len > 0 && (text.data[0] == '.' || text.data[0] == '\''))
+		(void)fputs("\\&", out);
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '\\')
+			(void)fputs("\\e", out);
+		else if (text.data[i] == '-')
+			(void)fputs("\\-", out);
+		else if (!is_markup(text, i))
+			(void)fputc(text.data[i], out);
+	}
+	(void)fputc('\n', out);
+}
+
+static void
+print_value(const struct conf_setting *row, FILE *out)
+{
+	char expected[CONF_EXPECTED_MAX];
+	const char *fallback = row->unset != NULL ? row->unset : row->fallback;
+
+	conf_value_describe(row, expected, sizeof(expected));
+	(void)fputs(row->required != 0 ? ".br\nRequired: " : ".br\nValue: ", out);
+	conf_print_man_text(str_from(expected), out);
+	if (row->required == 0 && fallback != NULL) {
+		(void)fputs(".br\nDefault: ", out);
+		conf_print_man_text(str_from(fallback), out);
+	}
+}
+
+static void
+print_setting(const struct conf_table *table, const struct conf_setting *row, FILE *out)
+{
+	(void)fprintf(out, ".TP\n.B %s%s\n", table->prefix, row->name);
+	conf_print_man_text(str_from(row->text), out);
+	print_value(row, out);
+}
+
+void
+conf_print_man(const struct conf_table *table, FILE *out)
+{
+	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
+		if (is_refused(&(*g)->settings[0]))
+			continue;
+		(void)fprintf(out, ".SH %s\n", (*g)->title);
+		for (size_t i = 0; i < (*g)->count; i++)
+			print_setting(table, &(*g)->settings[i], out);
 	}
 }

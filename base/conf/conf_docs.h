@@ -7,16 +7,18 @@
 
 #include "base/conf/conf.h"
 
-/* Print docs/configuration.md, and the settings section of --help. */
+/* Print docs/configuration.md, the settings section of --help, and a section of the manual page
+ * (man(7)) for each group of settings. Only the first has refused settings. */
 void conf_print_markdown(const struct conf_table *table, FILE *out);
 void conf_print_help(const struct conf_table *table, FILE *out);
-
-/* Whether the byte is markup: a backtick, one of two asterisks, or the brackets and address of a
- * link. */
-bool conf_is_markup(struct str text, size_t at);
+void conf_print_man(const struct conf_table *table, FILE *out);
 
 /* Prints Markdown as plain text, wrapped and indented. The cursor is at `column` of the first
  * line. */
 void conf_print_wrapped(const char *text, int column, int indent, FILE *out);
+
+/* Prints a line of text without Markdown; escapes what man(7) would read as a request or an
+ * escape. */
+void conf_print_man_text(struct str text, FILE *out);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The manual pages. Commands and settings come from their tables.
  */
-#include "base/conf/conf_man.h"
+#include "base/conf/conf_docs.h"
 #include "proxy/command/command_private.h"
 #include "proxy/settings/settings.h"
 
@@ -14,7 +14,7 @@ print_head(const char *section, const char *summary, FILE *out)
 		      ".TH WORKSPACE\\-PROXY %s \"\" \"workspace\\-proxy " VERSION "\"\n"
 		      ".SH NAME\nworkspace\\-proxy \\- ",
 		      section);
-	conf_man_print_text(str_from(summary), out);
+	conf_print_man_text(str_from(summary), out);
 }
 
 void
@@ -24,7 +24,7 @@ command_print_man_page(FILE *out)
 	(void)fputs(".SH SYNOPSIS\n.B workspace\\-proxy\n.RI [ command ]\n"
 		    ".SH DESCRIPTION\n",
 		    out);
-	conf_man_print_text(
+	conf_print_man_text(
 		STR("Runs in front of a browser IDE, signs users in with GitLab, checks that they "
 		    "may use the workspace, and forwards their requests. It is configured by "
 		    "environment variables only, which workspace-proxy(5) lists."),
@@ -32,11 +32,11 @@ command_print_man_page(FILE *out)
 	(void)fputs(".SH COMMANDS\n", out);
 	for (const struct command_text *c = command_texts; c->name != NULL; c++) {
 		(void)fputs(".TP\n.B ", out);
-		conf_man_print_text(str_from(c->name), out);
-		conf_man_print_text(str_from(c->text), out);
+		conf_print_man_text(str_from(c->name), out);
+		conf_print_man_text(str_from(c->text), out);
 	}
 	(void)fputs(".SH EXIT STATUS\n", out);
-	conf_man_print_text(STR("0 on success, 1 on failure, 2 for wrong arguments."), out);
+	conf_print_man_text(STR("0 on success, 1 on failure, 2 for wrong arguments."), out);
 	(void)fputs(".SH SEE ALSO\n.BR workspace\\-proxy (5)\n", out);
 }
 
@@ -45,7 +45,7 @@ command_print_settings_man_page(FILE *out)
 {
 	print_head("5", "settings of workspace-proxy", out);
 	(void)fputs(".SH DESCRIPTION\n", out);
-	conf_man_print_text(
+	conf_print_man_text(
 		STR("Settings are environment variables. Each can also be given with the suffix "
 		    "_FILE: the path of a file that holds the value. `workspace-proxy check` reads "
 		    "them as the sidecar would, and prints the effective settings or all errors. "

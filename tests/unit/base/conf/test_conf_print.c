@@ -2,7 +2,7 @@
 /*
  * What conf prints: the settings of a process with their sources, and their documentation.
  */
-#include "base/conf/conf_man.h"
+#include "base/conf/conf_docs.h"
 #include "tests/unit/base/conf/conf_support.h"
 
 static void
@@ -102,7 +102,7 @@ static void
 print_linked_man(const struct conf_table *unused, FILE *out)
 {
 	(void)unused;
-	conf_man_print_text(str_from("**See** [what it is](a.md#b)) [v6]:port"), out);
+	conf_print_man_text(str_from("**See** [what it is](a.md#b)) [v6]:port"), out);
 }
 
 /* Help and manual pages show the text of a link without its URL. */
