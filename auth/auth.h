@@ -26,6 +26,9 @@ struct auth;
 struct auth_session;
 struct auth_call; /* a verdict that is still pending */
 
+void auth_verdict_init(struct auth_verdict *v);
+void auth_verdict_fini(struct auth_verdict *v);
+
 /* settings outlive it. */
 struct auth *auth_new(const struct auth_settings *settings, struct loop *l, struct fetch *f,
 		      struct err *e) MUST_CHECK;

@@ -84,7 +84,5 @@ struct auth_verdict {
 	struct auth_device_id device; /* the device whose token the request has */
 	struct arena arena;
 };
-void auth_verdict_init(struct auth_verdict *v);
-void auth_verdict_fini(struct auth_verdict *v);
 
 #endif

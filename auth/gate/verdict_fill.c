@@ -11,6 +11,8 @@
 #include "auth/session/session_lifetime.h"
 #include "base/json.h"
 
+#define VERDICT_MAX_BYTES 32768u /* of a verdict's arena */
+
 static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_NONE] = 200,
 	[AUTH_PROBLEM_LOGIN_REQUIRED] = 401,
@@ -34,6 +36,22 @@ static const unsigned problem_statuses[] = {
 	[AUTH_PROBLEM_RELAY_FOREIGN] = 403,
 	[AUTH_PROBLEM_RELAY_STALE] = 403,
 };
+
+void
+auth_verdict_init(struct auth_verdict *v)
+{
+	memset(v, 0, sizeof(*v));
+	arena_init(&v->arena, VERDICT_MAX_BYTES);
+}
+
+void
+auth_verdict_fini(struct auth_verdict *v)
+{
+	session_unref(v->identity_session);
+	v->identity_session = NULL;
+	v->session = NULL;
+	arena_fini(&v->arena);
+}
 
 void
 verdict_set_identity(struct auth_verdict *v, struct auth_session *s)

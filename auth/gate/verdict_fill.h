@@ -11,8 +11,7 @@
 struct gitlab_user;
 struct json_writer;
 
-#define AUTH_RETRY_AFTER_S 5u	  /* when GitLab sends no Retry-After */
-#define AUTH_VERDICT_MAX   32768u /* bytes of a verdict's arena */
+#define AUTH_RETRY_AFTER_S 5u /* when GitLab sends no Retry-After */
 
 void verdict_problem(struct auth_verdict *v, enum auth_problem problem, const char *detail);
 /* As verdict_problem, with a link to sign in. */

@@ -8,8 +8,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define STAT_MAX_BYTES 2048
 
@@ -130,11 +131,7 @@ count_descriptors(struct process_metrics *m)
 void
 metrics_process_init(struct metrics_process *p)
 {
-	struct timespec now;
-
-	*p = (struct metrics_process){.started_us = 0};
-	if (clock_gettime(CLOCK_REALTIME, &now) == 0)
-		p->started_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	*p = (struct metrics_process){.started_us = clock_wall_us()};
 }
 
 void

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
 #include "base/net/ip.h"
+#include "base/net/tls/tls_error.h"
 
 #define CLOCK_S		300L
 #define SERIAL_BYTES	16
@@ -30,16 +31,6 @@ struct extension {
 	int nid;
 	const char *value;
 };
-
-static bool
-failed(struct err *e, const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-	err_set(e, ERR_CRYPTO, "%s: %s", what, reason == NULL ? "unknown error" : reason);
-	ERR_clear_error();
-	return false;
-}
 
 static bool
 set_serial(X509 *x509)
@@ -112,7 +103,7 @@ make(const char *name, uint64_t lifetime_s, struct err *e)
 	if (c->key == NULL || c->x509 == NULL || X509_set_version(c->x509, X509_VERSION_3) != 1 ||
 	    !set_serial(c->x509) || !set_validity(c->x509, lifetime_s) ||
 	    !set_subject(c->x509, name) || X509_set_pubkey(c->x509, c->key) != 1) {
-		(void)failed(e, "certificate");
+		tls_error_set(e, ERR_CRYPTO, "certificate");
 		certificate_free(c);
 		return NULL;
 	}
@@ -140,7 +131,7 @@ certificate_new_authority(const char *name, uint64_t lifetime_s, struct err *e)
 
 	if (c == NULL || sign(c, c, extensions, sizeof(extensions) / sizeof(extensions[0])))
 		return c;
-	(void)failed(e, "authority");
+	tls_error_set(e, ERR_CRYPTO, "authority");
 	certificate_free(c);
 	return NULL;
 }
@@ -182,7 +173,7 @@ certificate_new_server(const struct certificate *authority, const char *const *n
 	buf_fini(&text);
 	if (ok)
 		return c;
-	(void)failed(e, "server certificate");
+	tls_error_set(e, ERR_CRYPTO, "server certificate");
 	certificate_free(c);
 	return NULL;
 }
@@ -217,7 +208,7 @@ take_bytes(BIO *bio, bool ok, struct buf *out, struct err *e)
 
 	ok = ok && len > 0 && buf_add(out, data, (size_t)len);
 	BIO_free(bio);
-	return ok || failed(e, "PEM");
+	return ok || tls_error_set(e, ERR_CRYPTO, "PEM");
 }
 
 bool
