@@ -61,8 +61,7 @@ set_id(struct assertion_key *key)
 		      key->y);
 	if (ok) {
 		crypto_sha256(buf_view(&text), digest);
-		encode((struct str){(const char *)digest, sizeof(digest)}, key->id,
-		       sizeof(key->id));
+		encode(STR_BYTES(digest), key->id, sizeof(key->id));
 	}
 	buf_fini(&text);
 	return ok;
@@ -200,7 +199,7 @@ add_signature(const struct assertion_key *key, size_t start, struct buf *text, s
 	if (!crypto_p256_sign(key->pair, str_skip(buf_view(text), start), signature, e))
 		return err_wrap(e, "assertion");
 	buf_add_byte(text, '.');
-	crypto_base64url_encode(text, (struct str){(const char *)signature, sizeof(signature)});
+	crypto_base64url_encode(text, STR_BYTES(signature));
 	return buf_is_ok(text) || err_set(e, ERR_LIMIT, "assertion is too long");
 }
 

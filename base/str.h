@@ -23,6 +23,8 @@ struct str {
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NONE     ((struct str){NULL, 0})
+/* A view of an array of bytes, not of a pointer. */
+#define STR_BYTES(array) ((struct str){(const char *)(array), sizeof(array)})
 /* Arguments for "%.*s". The view must be shorter than INT_MAX, as all bounded views are. */
 #define STR_FMT(view) (int)(view).len, (view).data == NULL ? "" : (view).data
 

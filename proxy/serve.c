@@ -146,7 +146,7 @@ set_boot_id(struct proxy *p)
 
 	crypto_random(random, sizeof(random));
 	buf_init(&text, sizeof(p->boot_id));
-	err_assert(crypto_hex_encode(&text, (struct str){(const char *)random, sizeof(random)}));
+	err_assert(crypto_hex_encode(&text, STR_BYTES(random)));
 	memcpy(p->boot_id, text.data, text.len);
 	buf_fini(&text);
 }

@@ -146,7 +146,7 @@ is_verifier(const struct device_grant *grant, struct str verifier)
 
 	crypto_sha256(verifier, digest);
 	buf_init(&text, DEVICE_CHALLENGE_LEN);
-	ok = crypto_base64url_encode(&text, (struct str){(const char *)digest, sizeof(digest)}) &&
+	ok = crypto_base64url_encode(&text, STR_BYTES(digest)) &&
 	     crypto_equal(buf_view(&text), str_from(grant->challenge));
 	buf_fini(&text);
 	return ok;

@@ -17,8 +17,7 @@ device_token_seal(const struct auth *a, const struct auth_device_id *id, struct 
 		  struct err *e)
 {
 	return (buf_add_str(out, STR(TOKEN_START)) || err_set(e, ERR_MEMORY, "device token")) &&
-	       cookie_seal(&a->cookies, &use,
-			   (struct str){(const char *)id->bytes, sizeof(id->bytes)}, out, e);
+	       cookie_seal(&a->cookies, &use, STR_BYTES(id->bytes), out, e);
 }
 
 bool

@@ -13,7 +13,7 @@ hash_request(struct str method, struct str target, uint8_t out[CRYPTO_SHA256_BYT
 
 	crypto_sha256(method, parts);
 	crypto_sha256(target, parts + CRYPTO_SHA256_BYTES);
-	crypto_sha256((struct str){(const char *)parts, sizeof(parts)}, out);
+	crypto_sha256(STR_BYTES(parts), out);
 }
 
 void

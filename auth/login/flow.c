@@ -23,7 +23,7 @@ flow_draw_random(char out[FLOW_RANDOM_LEN + 1])
 
 	crypto_random(random, sizeof(random));
 	buf_init(&text, FLOW_RANDOM_LEN);
-	err_assert(crypto_base64url_encode(&text, (struct str){(char *)random, sizeof(random)}));
+	err_assert(crypto_base64url_encode(&text, STR_BYTES(random)));
 	err_assert(text.len == FLOW_RANDOM_LEN);
 	memcpy(out, text.data, FLOW_RANDOM_LEN);
 	out[FLOW_RANDOM_LEN] = '\0';
@@ -87,7 +87,7 @@ flow_challenge(const struct flow *f, char out[FLOW_RANDOM_LEN + 1])
 
 	crypto_sha256(str_from(f->verifier), digest);
 	buf_init(&text, FLOW_RANDOM_LEN);
-	err_assert(crypto_base64url_encode(&text, (struct str){(char *)digest, sizeof(digest)}));
+	err_assert(crypto_base64url_encode(&text, STR_BYTES(digest)));
 	memcpy(out, text.data, FLOW_RANDOM_LEN);
 	out[FLOW_RANDOM_LEN] = '\0';
 	buf_fini(&text);

@@ -53,7 +53,7 @@ ticket_seal(const struct auth *a, const struct port_ticket_request *q,
 	memcpy(plain, id, SESSION_ID_BYTES);
 	for (size_t i = 0; i < 8; i++)
 		plain[SESSION_ID_BYTES + i] = (uint8_t)(now_ms >> (56 - 8 * i));
-	return cookie_seal(&box, &use, (struct str){(const char *)plain, sizeof(plain)}, out, e);
+	return cookie_seal(&box, &use, STR_BYTES(plain), out, e);
 }
 
 static bool

@@ -103,7 +103,7 @@ relay_request_write(const struct relay_request *q, const struct secret *workspac
 		buf_add_str(out, STR(REQUEST_VERSION "."));
 		crypto_base64url_encode(out, buf_view(&payload));
 		buf_add_byte(out, '.');
-		crypto_base64url_encode(out, (struct str){(const char *)mac, sizeof(mac)});
+		crypto_base64url_encode(out, STR_BYTES(mac));
 		ok = buf_is_ok(out) || err_set(e, ERR_LIMIT, "relay request is too long");
 	}
 	buf_fini(&payload);
@@ -118,7 +118,7 @@ is_signed_by(const struct secret *master, struct str authority, struct str paylo
 	bool ok;
 
 	ok = key != NULL && sign_payload(secret_view(key), payload, expected, NULL) &&
-	     crypto_equal(mac, (struct str){(const char *)expected, sizeof(expected)});
+	     crypto_equal(mac, STR_BYTES(expected));
 	secret_free(key);
 	return ok;
 }
@@ -258,7 +258,7 @@ relay_cookie_seal(const struct cookie_box *box, struct str cookie_name, struct s
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 
 	crypto_sha256(state, digest);
-	return cookie_seal(box, &use, (struct str){(const char *)digest, sizeof(digest)}, out, e);
+	return cookie_seal(box, &use, STR_BYTES(digest), out, e);
 }
 
 bool
@@ -273,7 +273,7 @@ relay_cookie_fits(const struct cookie_box *box, struct str cookie_name, struct s
 	crypto_sha256(state, digest);
 	buf_init(&plain, COOKIE_TEXT_MAX);
 	ok = cookie_open(box, &use, text, &plain) &&
-	     crypto_equal(buf_view(&plain), (struct str){(const char *)digest, sizeof(digest)});
+	     crypto_equal(buf_view(&plain), STR_BYTES(digest));
 	buf_fini(&plain);
 	return ok;
 }

@@ -85,7 +85,7 @@ session_assertion_sign(struct auth_session *s, const struct assertion_keys *k, u
 	claims->session = STR_NONE;
 	claims->level = str_from(session_level(s));
 	if (!s->is_api_token) {
-		assertion_session_name((struct str){(const char *)s->id, sizeof(s->id)}, name);
+		assertion_session_name(STR_BYTES(s->id), name);
 		claims->session = str_from(name);
 	}
 	a->serial = 0;

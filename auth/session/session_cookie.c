@@ -24,7 +24,7 @@ session_seal_cookie(const struct auth_session *s, const struct auth_facts *facts
 	const struct cookie_use use = {session_purpose, str_from(s->store->settings->cookie_name)};
 	const struct cookie_box box = cookie_box_for(s->store->cookies, facts);
 
-	return cookie_seal(&box, &use, (struct str){(const char *)s->id, sizeof(s->id)}, out, e);
+	return cookie_seal(&box, &use, STR_BYTES(s->id), out, e);
 }
 
 bool

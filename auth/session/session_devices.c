@@ -17,8 +17,7 @@
 static bool
 is_id(const struct auth_device_id *a, const struct auth_device_id *b)
 {
-	return crypto_equal((struct str){(const char *)a->bytes, sizeof(a->bytes)},
-			    (struct str){(const char *)b->bytes, sizeof(b->bytes)});
+	return crypto_equal(STR_BYTES(a->bytes), STR_BYTES(b->bytes));
 }
 
 static struct session_device *
@@ -117,8 +116,7 @@ auth_session_devices(const struct auth_session *s, struct auth_device out[AUTH_D
 		struct buf hex;
 
 		buf_init(&hex, sizeof(out[i].id) - 1);
-		err_assert(crypto_hex_encode(&hex, (struct str){(const char *)device->id.bytes,
-								sizeof(device->id.bytes)}));
+		err_assert(crypto_hex_encode(&hex, STR_BYTES(device->id.bytes)));
 		memcpy(out[i].id, hex.data, hex.len);
 		out[i].id[hex.len] = '\0';
 		buf_fini(&hex);

@@ -281,7 +281,7 @@ static bool
 restore_all(struct session_file *f, struct str plain, struct err *e)
 {
 	struct str policy = str_take(plain, sizeof(f->policy));
-	bool same_policy = str_equal(policy, (struct str){(char *)f->policy, sizeof(f->policy)});
+	bool same_policy = str_equal(policy, STR_BYTES(f->policy));
 
 	for (plain = str_skip(plain, sizeof(f->policy)); plain.len > 0;) {
 		struct session_record record;

@@ -35,7 +35,7 @@ session_table_find(const struct session_table *t, const uint8_t id[SESSION_ID_BY
 	struct auth_session *s;
 
 	LIST_FOREACH (s, &t->buckets[bucket_of(id)], entry) {
-		if (crypto_equal((struct str){(const char *)s->id, sizeof(s->id)}, wanted))
+		if (crypto_equal(STR_BYTES(s->id), wanted))
 			break;
 	}
 	return s;

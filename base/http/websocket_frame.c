@@ -245,7 +245,7 @@ websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES])
 	crypto_digest_end(sha1, digest);
 	crypto_digest_free(sha1);
 	buf_init(&text, WEBSOCKET_ACCEPT_BYTES);
-	bool ok = crypto_base64_encode(&text, (struct str){(const char *)digest, sizeof(digest)}) &&
+	bool ok = crypto_base64_encode(&text, STR_BYTES(digest)) &&
 		  text.len == WEBSOCKET_ACCEPT_BYTES;
 	if (ok)
 		memcpy(out, text.data, WEBSOCKET_ACCEPT_BYTES);

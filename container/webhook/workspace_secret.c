@@ -58,7 +58,7 @@ write_cookie_secret(struct json_writer *w)
 	uint8_t key[CRYPTO_KEY_BYTES];
 
 	crypto_random(key, sizeof(key));
-	bool ok = write_key(w, "cookie-secret", (struct str){(const char *)key, sizeof(key)});
+	bool ok = write_key(w, "cookie-secret", STR_BYTES(key));
 	secret_wipe(key, sizeof(key));
 	return ok;
 }

@@ -20,7 +20,7 @@ add_hash(struct buf *out, const char *block)
 
 	crypto_sha256(str_from(block), digest);
 	buf_add_str(out, STR("'sha256-"));
-	crypto_base64_encode(out, (struct str){(const char *)digest, sizeof(digest)});
+	crypto_base64_encode(out, STR_BYTES(digest));
 	buf_add_str(out, STR("'"));
 }
 

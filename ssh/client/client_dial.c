@@ -54,7 +54,7 @@ write_request(const struct client_host *h, const struct client_login *l, const c
 	uint8_t random[NONCE_BYTES];
 
 	crypto_random(random, sizeof(random));
-	crypto_base64_encode(nonce, (struct str){(const char *)random, sizeof(random)});
+	crypto_base64_encode(nonce, STR_BYTES(random));
 	buf_addf(out,
 		 "GET %s/ssh HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
 		 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

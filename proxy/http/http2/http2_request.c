@@ -332,7 +332,7 @@ make_handshake(const struct http2_fields *f, struct request_head *r, bool has_en
 		return err_set(e, ERR_INPUT, "not a WebSocket handshake");
 	crypto_random(random, sizeof(random));
 	buf_init(&key, 2 * KEY_BYTES);
-	(void)crypto_base64_encode(&key, (struct str){(const char *)random, sizeof(random)});
+	(void)crypto_base64_encode(&key, STR_BYTES(random));
 	const char *text = buf_is_ok(&key) ? arena_dup(a, buf_view(&key)) : NULL;
 	if (text != NULL) {
 		headers_remove(&r->headers, HEADER_SEC_WEBSOCKET_KEY);
