@@ -12,7 +12,6 @@
 
 #define KEY_INFO	"workspace-proxy assertion 1"
 #define SESSION_PURPOSE "workspace-proxy assertion session 1\n"
-#define COORDINATE_TEXT 44u /* base64url of 32 bytes, with its NUL */
 #define HEADER_TEXT_MAX 160u
 #define JWKS_MAX	1024u
 /* Its base64url fits into ASSERTION_MAX together with header and signature. */
@@ -20,9 +19,9 @@
 
 struct assertion_key {
 	struct crypto_p256 *pair;
-	char x[COORDINATE_TEXT];
-	char y[COORDINATE_TEXT];
-	char id[COORDINATE_TEXT];     /* thumbprint (RFC 7638) */
+	char x[CRYPTO_TEXT_LEN + 1];
+	char y[CRYPTO_TEXT_LEN + 1];
+	char id[CRYPTO_TEXT_LEN + 1]; /* thumbprint (RFC 7638) */
 	char header[HEADER_TEXT_MAX]; /* encoded */
 };
 
@@ -34,35 +33,19 @@ struct assertion_keys {
 	struct buf jwks;
 };
 
-/* Appends text that is known to fit. */
-static void
-encode(struct str data, char *out, size_t size)
-{
-	struct buf text;
-
-	buf_init(&text, size - 1);
-	err_assert(crypto_base64url_encode(&text, data));
-	memcpy(out, text.data, text.len);
-	out[text.len] = '\0';
-	buf_fini(&text);
-}
-
 /* Sets the key's id, the JWK thumbprint (RFC 7638 section 3.2): required members only, in this
  * order. */
 static bool
 set_id(struct assertion_key *key)
 {
-	uint8_t digest[CRYPTO_SHA256_BYTES];
 	struct buf text;
 	bool ok;
 
 	buf_init(&text, 256);
 	ok = buf_addf(&text, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", key->x,
 		      key->y);
-	if (ok) {
-		crypto_sha256(buf_view(&text), digest);
-		encode(STR_BYTES(digest), key->id, sizeof(key->id));
-	}
+	if (ok)
+		crypto_sha256_text(buf_view(&text), key->id);
 	buf_fini(&text);
 	return ok;
 }
@@ -76,7 +59,7 @@ set_header(struct assertion_key *key)
 	buf_init(&text, HEADER_TEXT_MAX / 4 * 3 - 1);
 	ok = buf_addf(&text, "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", key->id);
 	if (ok)
-		encode(buf_view(&text), key->header, sizeof(key->header));
+		crypto_base64url_text(buf_view(&text), key->header, sizeof(key->header));
 	buf_fini(&text);
 	return ok;
 }
@@ -90,8 +73,8 @@ add_key(struct assertion_keys *k, const struct secret *secret, struct err *e)
 	if (key->pair == NULL)
 		return false;
 	k->count++;
-	encode(crypto_p256_x(key->pair), key->x, sizeof(key->x));
-	encode(crypto_p256_y(key->pair), key->y, sizeof(key->y));
+	crypto_base64url_text(crypto_p256_x(key->pair), key->x, sizeof(key->x));
+	crypto_base64url_text(crypto_p256_y(key->pair), key->y, sizeof(key->y));
 	return (set_id(key) && set_header(key)) || err_set(e, ERR_MEMORY, "assertion key");
 }
 
@@ -239,5 +222,6 @@ assertion_session_name(struct str session_id, char out[ASSERTION_SID_TEXT])
 	err_assert(buf_add_str(&text, session_id));
 	crypto_sha256(buf_view(&text), digest);
 	buf_wipe_fini(&text);
-	encode((struct str){(const char *)digest, ASSERTION_SID_BYTES}, out, ASSERTION_SID_TEXT);
+	crypto_base64url_text((struct str){(const char *)digest, ASSERTION_SID_BYTES}, out,
+			      ASSERTION_SID_TEXT);
 }

@@ -27,22 +27,6 @@ broker_channel_fini(struct broker_channel *c)
 	*c = (struct broker_channel){.key = NULL};
 }
 
-static struct secret *
-derive_key(const struct secret *workspace_key, struct err *e)
-{
-	uint8_t derived[CRYPTO_KEY_BYTES];
-	struct secret *key = NULL;
-
-	if (crypto_hkdf_sha256(secret_view(workspace_key), STR_NONE, STR(KEY_LABEL), derived,
-			       sizeof(derived), e)) {
-		key = secret_new(derived, sizeof(derived));
-		secret_wipe(derived, sizeof(derived));
-		if (key == NULL)
-			err_set(e, ERR_MEMORY, "broker key");
-	}
-	return key;
-}
-
 static bool
 request_associated(struct buf *out, struct str head)
 {
@@ -98,7 +82,7 @@ broker_request_seal(const struct broker_request *r, const struct secret *workspa
 {
 	bool ok;
 
-	c->key = derive_key(workspace_key, e);
+	c->key = crypto_derive_key(workspace_key, STR_NONE, STR(KEY_LABEL), e);
 	if (c->key == NULL)
 		return false;
 	record_write_number(out, MESSAGE_VERSION, 1);
@@ -118,7 +102,9 @@ open_with_master(const struct secret *master, struct str authority, struct str s
 	struct secret *workspace_key = relay_derive_key(master, authority, NULL);
 	bool ok;
 
-	c->key = workspace_key == NULL ? NULL : derive_key(workspace_key, NULL);
+	c->key = workspace_key == NULL
+			 ? NULL
+			 : crypto_derive_key(workspace_key, STR_NONE, STR(KEY_LABEL), NULL);
 	secret_free(workspace_key);
 	ok = c->key != NULL && crypto_open(c->key, sealed, associated, memory, NULL);
 	if (ok)

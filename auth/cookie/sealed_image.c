@@ -16,18 +16,13 @@ static bool
 derive_keys(const struct sealed_image *s, const struct auth_keys *masters, struct auth_keys *keys,
 	    struct err *e)
 {
-	uint8_t derived[CRYPTO_KEY_BYTES];
-
 	keys->count = 0;
 	for (size_t i = 0; i < masters->count; i++) {
-		bool ok = crypto_hkdf_sha256(secret_view(masters->keys[i]), s->origin,
-					     str_from(s->kind->key_info), derived, sizeof(derived),
-					     e);
-		keys->keys[i] = ok ? secret_new(derived, sizeof(derived)) : NULL;
-		secret_wipe(derived, sizeof(derived));
+		keys->keys[i] = crypto_derive_key(masters->keys[i], s->origin,
+						  str_from(s->kind->key_info), e);
 		if (keys->keys[i] == NULL) {
 			auth_keys_fini(keys);
-			return ok ? err_set(e, ERR_MEMORY, "key") : false;
+			return false;
 		}
 		keys->count++;
 	}

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "auth/limits/client_quota.h"
-#include "auth/login/flow.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
@@ -16,8 +15,6 @@
 
 /* Consonants, so that codes form no words and no two letters look alike (RFC 8628 section 6.1). */
 static const char letters[] = "BCDFGHJKLMNPQRSTVWXZ";
-
-_Static_assert(DEVICE_SECRET_LEN == FLOW_RANDOM_LEN, "secrets are drawn as flows' random parts");
 
 static bool
 is_used(const struct device_grant *grant, uint64_t now_ms)
@@ -84,7 +81,7 @@ device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 		.is_typed = is_typed,
 		.client = client,
 	};
-	flow_draw_random(secret);
+	crypto_random_text(secret);
 	crypto_sha256(str_from(secret), grant->digest);
 	if (is_typed)
 		draw_user_code(grant->user_code);
@@ -140,16 +137,10 @@ device_grants_find_typed(struct device_grants *g, struct str user_code)
 static bool
 is_verifier(const struct device_grant *grant, struct str verifier)
 {
-	uint8_t digest[CRYPTO_SHA256_BYTES];
-	struct buf text;
-	bool ok;
+	char challenge[CRYPTO_TEXT_LEN + 1];
 
-	crypto_sha256(verifier, digest);
-	buf_init(&text, DEVICE_CHALLENGE_LEN);
-	ok = crypto_base64url_encode(&text, STR_BYTES(digest)) &&
-	     crypto_equal(buf_view(&text), str_from(grant->challenge));
-	buf_fini(&text);
-	return ok;
+	crypto_sha256_text(verifier, challenge);
+	return crypto_equal(str_from(challenge), str_from(grant->challenge));
 }
 
 enum device_redeem

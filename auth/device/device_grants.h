@@ -9,9 +9,10 @@
 #define AUTH_DEVICE_DEVICE_GRANTS_H
 
 #include "auth/session/session.h"
+#include "base/crypto/crypto.h"
 
-#define DEVICE_SECRET_LEN      43u /* base64url of 32 random bytes */
-#define DEVICE_CHALLENGE_LEN   43u /* base64url of SHA-256 */
+#define DEVICE_SECRET_LEN      CRYPTO_TEXT_LEN /* random */
+#define DEVICE_CHALLENGE_LEN   CRYPTO_TEXT_LEN /* of SHA-256 */
 #define DEVICE_USER_CODE_LEN   8u
 #define DEVICE_ADDRESS_MAX     63u
 #define DEVICE_CODE_MS	       60000u

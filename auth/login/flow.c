@@ -16,30 +16,14 @@
 static const char flow_purpose[] = "flow";
 
 void
-flow_draw_random(char out[FLOW_RANDOM_LEN + 1])
-{
-	uint8_t random[32];
-	struct buf text;
-
-	crypto_random(random, sizeof(random));
-	buf_init(&text, FLOW_RANDOM_LEN);
-	err_assert(crypto_base64url_encode(&text, STR_BYTES(random)));
-	err_assert(text.len == FLOW_RANDOM_LEN);
-	memcpy(out, text.data, FLOW_RANDOM_LEN);
-	out[FLOW_RANDOM_LEN] = '\0';
-	buf_wipe_fini(&text);
-	secret_wipe(random, sizeof(random));
-}
-
-void
 flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct str target)
 {
 	char random[FLOW_RANDOM_LEN + 1];
 
 	memset(f, 0, sizeof(*f));
-	flow_draw_random(random);
-	flow_draw_random(f->verifier);
-	flow_draw_random(f->nonce);
+	crypto_random_text(random);
+	crypto_random_text(f->verifier);
+	crypto_random_text(f->nonce);
 	(void)snprintf(f->state, sizeof(f->state), "%012llx.%s.%u.%lld", (unsigned long long)id,
 		       random, round, (long long)first_ms);
 	err_assert(target.len <= FLOW_TARGET_MAX);
@@ -77,20 +61,6 @@ flow_parse_state(struct flow_state *s, struct str text)
 		return false;
 	s->first_ms = (int64_t)number;
 	return rest.data == NULL;
-}
-
-void
-flow_challenge(const struct flow *f, char out[FLOW_RANDOM_LEN + 1])
-{
-	uint8_t digest[CRYPTO_SHA256_BYTES];
-	struct buf text;
-
-	crypto_sha256(str_from(f->verifier), digest);
-	buf_init(&text, FLOW_RANDOM_LEN);
-	err_assert(crypto_base64url_encode(&text, STR_BYTES(digest)));
-	memcpy(out, text.data, FLOW_RANDOM_LEN);
-	out[FLOW_RANDOM_LEN] = '\0';
-	buf_fini(&text);
 }
 
 bool

@@ -12,10 +12,11 @@
 
 #include "auth/auth.h"
 #include "auth/cookie/cookie.h"
+#include "base/crypto/crypto.h"
 #include "base/url.h"
 
 #define FLOW_ID_LEN	       12u
-#define FLOW_RANDOM_LEN	       43u /* base64url of 32 bytes; also a verifier of RFC 7636 section 4.1 */
+#define FLOW_RANDOM_LEN	       CRYPTO_TEXT_LEN /* also a verifier of RFC 7636 section 4.1 */
 #define FLOW_STATE_MAX	       96u
 #define FLOW_TARGET_MAX	       URL_MAX_BYTES
 #define FLOW_COOKIE_TARGET_MAX 256u /* longer targets are kept in memory only */
@@ -50,18 +51,12 @@ struct flow_state {
 	int64_t first_ms; /* when the first round started, wall clock */
 };
 
-/* Draws 32 random bytes, encoded as base64url. */
-void flow_draw_random(char out[FLOW_RANDOM_LEN + 1]);
-
 /* Draws the random parts. target is normalized; id is unique among this browser's flows. */
 void flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct str target);
 void flow_wipe(struct flow *f);
 
 /* False: flow_init can't have written the text. */
 bool flow_parse_state(struct flow_state *s, struct str text) MUST_CHECK;
-
-/* Computes base64url(SHA-256(verifier)) (RFC 7636 section 4.2); NUL-terminated. */
-void flow_challenge(const struct flow *f, char out[FLOW_RANDOM_LEN + 1]);
 
 /* Write and read the cookie's text. Its target is empty if it was too long for the cookie.
  * flow_open does not check the age. */

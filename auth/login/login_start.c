@@ -39,7 +39,7 @@ relay_location(const struct auth *a, const struct flow *f, const char *scope, st
 		.issued_ms = f->started_ms,
 	};
 
-	flow_challenge(f, challenge);
+	crypto_sha256_text(str_from(f->verifier), challenge);
 	buf_init(&text, RELAY_REQUEST_MAX);
 	if (relay_request_write(&request, a->settings->relay_key, &text, &e))
 		location = arena_printf(arena, "%s?request=%.*s", a->relay_start_url,
@@ -65,7 +65,7 @@ authorize_location(const struct auth *a, const struct flow *f, const char *scope
 		.challenge = {challenge, FLOW_RANDOM_LEN},
 	};
 
-	flow_challenge(f, challenge);
+	crypto_sha256_text(str_from(f->verifier), challenge);
 	return authorize_url_format(&request, arena);
 }
 
@@ -153,7 +153,7 @@ login_start_url(struct auth *a, struct str target, struct str client, struct are
 	if (url == NULL && str_equal(target, str_from(a->target_lost_url))) {
 		url = arena_printf(arena, "%s?kept=", a->start_url);
 	} else if (url == NULL) {
-		flow_draw_random(key);
+		crypto_random_text(key);
 		return_targets_put(&a->targets, str_from(key), client, target);
 		url = arena_printf(arena, "%s?kept=%s", a->start_url, key);
 	}

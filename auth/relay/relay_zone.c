@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/crypto/crypto.h"
 #include "base/dns_name.h"
+#include "base/net/ports.h"
 
 #define KEY_LABEL "workspace-proxy relay workspace 1\n"
 
@@ -22,12 +23,9 @@ is_host(struct str s)
 static bool
 is_port_suffix(struct str s)
 {
-	uint64_t port;
+	uint16_t port;
 
-	if (str_is_empty(s))
-		return true;
-	return s.len > 1 && s.data[1] != '0' && str_to_u64(str_skip(s, 1), 1, 65535, &port) &&
-	       port != 443;
+	return str_is_empty(s) || (ports_parse_one(str_skip(s, 1), &port) && port != 443);
 }
 
 static bool
@@ -110,24 +108,17 @@ relay_zones_contain(const struct relay_zones *zones, struct str authority)
 struct secret *
 relay_derive_key(const struct secret *master, struct str authority, struct err *e)
 {
-	uint8_t derived[CRYPTO_KEY_BYTES];
 	struct secret *key = NULL;
 	struct buf info;
 
 	buf_init(&info, sizeof(KEY_LABEL) + RELAY_AUTHORITY_MAX);
 	buf_add_str(&info, STR(KEY_LABEL));
-	buf_add_str(&info, authority);
-	if (!buf_is_ok(&info)) {
-		err_set(e, ERR_LIMIT, "relay key: the host is too long");
-	} else if (!crypto_hkdf_sha256(secret_view(master), STR_NONE, buf_view(&info), derived,
-				       sizeof(derived), e)) {
-		err_wrap(e, "relay key");
-	} else {
-		key = secret_new(derived, sizeof(derived));
-		secret_wipe(derived, sizeof(derived));
-		if (key == NULL)
-			err_set(e, ERR_MEMORY, "relay key");
-	}
+	if (buf_add_str(&info, authority))
+		key = crypto_derive_key(master, STR_NONE, buf_view(&info), e);
+	else
+		err_set(e, ERR_LIMIT, "the host is too long");
 	buf_fini(&info);
+	if (key == NULL)
+		err_wrap(e, "relay key");
 	return key;
 }

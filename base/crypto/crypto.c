@@ -209,6 +209,21 @@ crypto_hkdf_sha256(struct str key, struct str salt, struct str info, void *out, 
 	return is_done || err_set(e, ERR_CRYPTO, "HKDF-SHA-256 failed");
 }
 
+struct secret *
+crypto_derive_key(const struct secret *master, struct str salt, struct str info, struct err *e)
+{
+	uint8_t derived[CRYPTO_KEY_BYTES];
+	struct secret *key = NULL;
+
+	if (crypto_hkdf_sha256(secret_view(master), salt, info, derived, sizeof(derived), e)) {
+		key = secret_new(derived, sizeof(derived));
+		if (key == NULL)
+			err_set(e, ERR_MEMORY, "derived key");
+	}
+	secret_wipe(derived, sizeof(derived));
+	return key;
+}
+
 static bool
 check_seal_input(const struct secret *key, struct str data, struct str associated, struct err *e)
 {
@@ -348,6 +363,37 @@ crypto_base64url_encode(struct buf *out, struct str data)
 	return encode_base64(out, data,
 			     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
 			     false);
+}
+
+void
+crypto_base64url_text(struct str data, char *out, size_t size)
+{
+	struct buf text;
+
+	buf_init(&text, size - 1);
+	err_assert(crypto_base64url_encode(&text, data));
+	memcpy(out, text.data, text.len);
+	out[text.len] = '\0';
+	buf_wipe_fini(&text);
+}
+
+void
+crypto_random_text(char out[CRYPTO_TEXT_LEN + 1])
+{
+	uint8_t random[32];
+
+	crypto_random(random, sizeof(random));
+	crypto_base64url_text(STR_BYTES(random), out, CRYPTO_TEXT_LEN + 1);
+	secret_wipe(random, sizeof(random));
+}
+
+void
+crypto_sha256_text(struct str data, char out[CRYPTO_TEXT_LEN + 1])
+{
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+
+	crypto_sha256(data, digest);
+	crypto_base64url_text(STR_BYTES(digest), out, CRYPTO_TEXT_LEN + 1);
 }
 
 /* The six bits of a character, or -1. The alphabets differ in the last two. */

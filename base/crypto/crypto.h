@@ -43,6 +43,10 @@ bool crypto_hmac_sha256(struct str key, struct str data, uint8_t mac[CRYPTO_SHA2
 bool crypto_hkdf_sha256(struct str key, struct str salt, struct str info, void *out, size_t out_len,
 			struct err *e) MUST_CHECK;
 
+/* As crypto_hkdf_sha256, to a key of CRYPTO_KEY_BYTES. NULL on failure. */
+struct secret *crypto_derive_key(const struct secret *master, struct str salt, struct str info,
+				 struct err *e) MUST_CHECK;
+
 /* AES-256-GCM (NIST SP 800-38D) with a fresh random nonce; appends nonce || ciphertext || tag to
  * out. The associated data says what the seal is for and must be the same when it is opened. */
 bool crypto_seal(const struct secret *key, struct str plain, struct str associated, struct buf *out,
@@ -56,6 +60,14 @@ bool crypto_open(const struct secret *key, struct str sealed, struct str associa
  * non-canonical ends. */
 bool crypto_base64url_encode(struct buf *out, struct str data);
 bool crypto_base64url_decode(struct buf *out, struct str text) MUST_CHECK;
+
+/* Writes base64url that is known to fit, NUL-terminated. */
+void crypto_base64url_text(struct str data, char *out, size_t size);
+
+/* Write 32 random bytes, and SHA-256 (RFC 7636 section 4.2), as base64url, NUL-terminated. */
+#define CRYPTO_TEXT_LEN 43u /* base64url of 32 bytes */
+void crypto_random_text(char out[CRYPTO_TEXT_LEN + 1]);
+void crypto_sha256_text(struct str data, char out[CRYPTO_TEXT_LEN + 1]);
 
 /* Lower-case hexadecimal; decoding takes both cases. */
 bool crypto_hex_encode(struct buf *out, struct str data);

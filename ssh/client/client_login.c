@@ -21,7 +21,7 @@
 #include "ssh/client/client_private.h"
 #include "ssh/client/loopback.h"
 
-#define RANDOM_LEN    43u /* base64url of 32 bytes */
+#define RANDOM_LEN    CRYPTO_TEXT_LEN
 #define USER_CODE_LEN 8u
 #define LOGIN_MS      300000u
 #define NAME_MAX_LEN  64u
@@ -53,36 +53,11 @@ print_usage(FILE *out, int code)
 }
 
 static void
-encode(const uint8_t bytes[32], char out[RANDOM_LEN + 1])
-{
-	struct buf text;
-
-	buf_init(&text, RANDOM_LEN);
-	err_assert(crypto_base64url_encode(&text, (struct str){(const char *)bytes, 32}));
-	memcpy(out, text.data, RANDOM_LEN);
-	out[RANDOM_LEN] = '\0';
-	buf_wipe_fini(&text);
-}
-
-static void
-draw(char out[RANDOM_LEN + 1])
-{
-	uint8_t bytes[32];
-
-	crypto_random(bytes, sizeof(bytes));
-	encode(bytes, out);
-	secret_wipe(bytes, sizeof(bytes));
-}
-
-static void
 begin(struct login *g)
 {
-	uint8_t digest[CRYPTO_SHA256_BYTES];
-
-	draw(g->verifier);
-	draw(g->state);
-	crypto_sha256(str_from(g->verifier), digest);
-	encode(digest, g->challenge);
+	crypto_random_text(g->verifier);
+	crypto_random_text(g->state);
+	crypto_sha256_text(str_from(g->verifier), g->challenge);
 	if (gethostname(g->name, sizeof(g->name) - 1) != 0 || g->name[0] == '\0')
 		(void)snprintf(g->name, sizeof(g->name), "computer");
 	for (char *c = g->name; *c != '\0'; c++)
