@@ -97,7 +97,7 @@ $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
 # The helpers are linked statically, because they run in containers without our libraries. With musl they are a
 # tenth of the size that they have with glibc. Sanitizers need dynamic linking.
 HELPER_SOURCES := proxy/command/main_credential.c clone/credential/credential.c clone/credential/credential_helper.c \
-	$(patsubst %,base/%.c,arena clock dns_name err net/ip process/fd secret str url wipe)
+	$(patsubst %,base/%.c,arena clock crypto/crypto_equal dns_name err net/ip net/ports process/fd secret str url wipe)
 MUSL_CC := $(if $(ARCH),$(CC) -specs $(SYSROOT)/musl.specs,$(shell command -v musl-gcc))
 HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(MUSL_CC),$(CC)))
 # Not with mold, which makes static programs of musl crash at their start.
@@ -108,7 +108,7 @@ $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(HELPER_SOURCES)
 
 SSH_HELPER_SOURCES := proxy/command/main_ssh.c ssh/key.c ssh/message.c $(call find,ssh/helper,*.c) \
-	$(patsubst %,base/%.c,clock err process/fd secret str wipe)
+	$(patsubst %,base/%.c,clock crypto/crypto_equal err process/fd secret str wipe)
 $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags | $(BUILD)/packages
 	@echo "  LD    $@"
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
@@ -124,7 +124,7 @@ $(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/co
 # other machines.
 CONNECT_SOURCES := proxy/command/main_connect.c ssh/key.c ssh/message.c $(call find,ssh/client,*.c) \
 	$(patsubst %,base/%.c,arena clock crypto/crypto crypto/crypto_equal dns_name err process/fd secret str url wipe) \
-	$(patsubst %,base/net/%.c,address cidr dial ip tls/tls_error) \
+	$(patsubst %,base/net/%.c,address cidr dial ip ports tls/tls_error) \
 	$(patsubst %,base/http/%.c,proxy_environment proxy_tunnel raw_stream system_authorities websocket_frame)
 IS_LINUX := $(filter Linux,$(shell uname -s))
 CONNECT_CC := $(if $(MUSL_OPENSSL),musl-gcc,$(CC))

@@ -4,18 +4,6 @@
  */
 #include "auth/addresses.h"
 
-/* Formats origin and path of a URL, without a query and a trailing '/'. */
-static const char *
-format_base(const struct url *u, struct arena *arena)
-{
-	const char *origin = url_origin(u, arena);
-	struct str path = u->path;
-
-	while (str_ends_with(path, STR("/")))
-		path = str_take(path, path.len - 1);
-	return origin == NULL ? NULL : arena_printf(arena, "%s%.*s", origin, STR_FMT(path));
-}
-
 /* Keeps the path as it is written, because it must equal the one registered with GitLab. */
 static const char *
 format_redirect_uri(struct auth *a, const char *relay)
@@ -58,7 +46,7 @@ addresses_build(struct auth *a)
 	const char *relay = NULL;
 
 	if (!str_is_empty(s->relay_url.host)) {
-		relay = format_base(&s->relay_url, &a->arena);
+		relay = url_base(&s->relay_url, &a->arena);
 		a->relay_start_url =
 			relay == NULL ? NULL : arena_printf(&a->arena, "%s/start", relay);
 		if (a->relay_start_url == NULL)
@@ -66,7 +54,7 @@ addresses_build(struct auth *a)
 	}
 	a->origin = str_from(url_origin(&s->external_url, &a->arena));
 	set_port_hosts(a);
-	a->gitlab_url = format_base(&s->gitlab_url, &a->arena);
+	a->gitlab_url = url_base(&s->gitlab_url, &a->arena);
 	if (a->origin.data == NULL || a->gitlab_url == NULL)
 		return false;
 	a->authorize_url = arena_printf(&a->arena, "%s/oauth/authorize", a->gitlab_url);

@@ -5,18 +5,16 @@
  */
 #include "base/health_check.h"
 
+#include "base/ascii.h"
+
 const char *const health_check_names[HEALTH_CHECK_KINDS] = {"startup", "liveness", "readiness"};
 
 bool
 health_check_path_is_valid(struct str path)
 {
-	if (path.len > HEALTH_CHECK_PATH_MAX || !str_starts_with(path, STR("/")) ||
-	    str_find(path, STR("$(")) != SIZE_MAX)
-		return false;
-	for (size_t i = 0; i < path.len; i++)
-		if (path.data[i] <= ' ' || path.data[i] > '~' || path.data[i] == '#')
-			return false;
-	return true;
+	return path.len <= HEALTH_CHECK_PATH_MAX && str_starts_with(path, STR("/")) &&
+	       ascii_all_visible(path) && str_find_byte(path, '#') == SIZE_MAX &&
+	       str_find(path, STR("$(")) == SIZE_MAX;
 }
 
 static struct health_check *

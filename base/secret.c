@@ -15,6 +15,7 @@
 #endif
 #include <unistd.h>
 
+#include "base/crypto/crypto_equal.h"
 #include "base/wipe.h"
 
 struct secret {
@@ -147,17 +148,7 @@ secret_view(const struct secret *s)
 bool
 secret_equal(const struct secret *a, const struct secret *b)
 {
-	const volatile char *x;
-	const volatile char *y;
-	unsigned char difference = 0;
-
-	if (a == NULL || b == NULL || a->len != b->len)
-		return false;
-	x = a->data;
-	y = b->data;
-	for (size_t i = 0; i < a->len; i++)
-		difference = (unsigned char)(difference | (x[i] ^ y[i]));
-	return difference == 0;
+	return a != NULL && b != NULL && crypto_equal(secret_view(a), secret_view(b));
 }
 
 void

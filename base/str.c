@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "base/wipe.h"
 
 #define BUF_FIRST_SIZE 64u
@@ -22,19 +23,13 @@ str_equal(struct str a, struct str b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-static unsigned char
-fold(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 bool
 str_bytes_equal_nocase(const char *a, const char *b, size_t len)
 {
 	if (memcmp(a, b, len) == 0)
 		return true;
 	for (size_t i = 0; i < len; i++) {
-		if (fold(a[i]) != fold(b[i]))
+		if (ascii_to_lower(a[i]) != ascii_to_lower(b[i]))
 			return false;
 	}
 	return true;

@@ -9,8 +9,7 @@
 #include "base/ascii.h"
 #include "base/dns_name.h"
 #include "base/net/ip.h"
-
-#define PORT_MAX_DIGITS 5
+#include "base/net/ports.h"
 
 static bool
 is_unreserved(char c)
@@ -57,18 +56,6 @@ is_reg_name(struct str host)
 	return !is_number_label(dns_last_label(host)) || (ip_parse(&ip, host) && ip.is_ipv4);
 }
 
-static bool
-parse_port(struct str text, uint16_t *port)
-{
-	uint64_t value;
-
-	if (text.len > PORT_MAX_DIGITS || str_starts_with(text, STR("0")) ||
-	    !str_to_u64(text, 1, 65535, &value))
-		return false;
-	*port = (uint16_t)value;
-	return true;
-}
-
 bool
 url_split_authority(struct str text, struct str *host, uint16_t *port)
 {
@@ -94,7 +81,7 @@ url_split_authority(struct str text, struct str *host, uint16_t *port)
 	}
 	if (rest.len == 0)
 		return true;
-	return rest.data[0] == ':' && parse_port(str_skip(rest, 1), port);
+	return rest.data[0] == ':' && ports_parse_one(str_skip(rest, 1), port);
 }
 
 bool
@@ -219,6 +206,17 @@ url_origin(const struct url *u, struct arena *a)
 		copy = arena_dup(a, buf_view(&text));
 	buf_fini(&text);
 	return copy;
+}
+
+char *
+url_base(const struct url *u, struct arena *a)
+{
+	const char *origin = url_origin(u, a);
+	struct str path = u->path;
+
+	while (str_ends_with(path, STR("/")))
+		path = str_take(path, path.len - 1);
+	return origin == NULL ? NULL : arena_dup_two(a, str_from(origin), path);
 }
 
 bool

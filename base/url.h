@@ -30,6 +30,9 @@ bool url_parse(struct url *u, struct str text, struct arena *a, struct err *e) M
 /* Returns "https://host[:port]", without the default port (RFC 6454 section 6.1). */
 char *url_origin(const struct url *u, struct arena *a) MUST_CHECK;
 
+/* Returns origin and path, without a trailing '/' and a query. */
+char *url_base(const struct url *u, struct arena *a) MUST_CHECK;
+
 /* Appends what url_origin returns. */
 bool url_add_origin(const struct url *u, struct buf *out);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/crypto/crypto.h"
-#include "base/log/log_observer.h"
+#include "base/log/log_record.h"
 #include "base/log/log_ring.h"
 #include "base/process/orphans.h"
 #include "base/process/trim_code.h"

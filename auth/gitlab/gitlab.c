@@ -39,13 +39,8 @@ build_urls(struct gitlab *g)
 	const struct auth_settings *s = g->settings;
 	const struct url *api =
 		str_is_empty(s->gitlab_api_url.host) ? &s->gitlab_url : &s->gitlab_api_url;
-	const char *origin = url_origin(api, &g->arena);
-	struct str path = api->path;
-	const char *base;
+	const char *base = url_base(api, &g->arena);
 
-	while (str_ends_with(path, STR("/")))
-		path = str_take(path, path.len - 1);
-	base = origin == NULL ? NULL : arena_printf(&g->arena, "%s%.*s", origin, STR_FMT(path));
 	if (base == NULL)
 		return false;
 	g->token_url = arena_printf(&g->arena, "%s/oauth/token", base);

@@ -33,7 +33,7 @@ on_timer(void *arg)
 		return;
 	}
 	if (is_watched && is_too_old)
-		session_tell_watches(s, AUTH_END_REFUSED);
+		auth_watches_tell(&s->watches, AUTH_END_REFUSED);
 	else if (is_watched)
 		session_recheck(s);
 	session_arm_timer(s);
@@ -158,7 +158,7 @@ session_new_guest(struct session_store *st, const struct gitlab_user *user,
 		return NULL;
 	crypto_random(s->id, sizeof(s->id));
 	session_guest_init(s, share);
-	if (session_guests_count(st) >= SESSION_GUESTS_MAX)
+	if (session_guests_count(st, 0) >= SESSION_GUESTS_MAX)
 		session_end(session_guests_first_to_end(st), AUTH_END_EXPIRED);
 	open_now(s, tokens);
 	return s;
@@ -303,10 +303,10 @@ session_end(struct auth_session *s, enum auth_end reason)
 	session_recheck_cancel(s);
 	loop_timer_fini(&s->timer);
 	if (s->is_api_token)
-		session_tokens_fini(&s->tokens);
+		gitlab_tokens_fini(&s->tokens.pair);
 	else if (s->tokens.holders == 0) /* otherwise session_release_token revokes it */
 		gitlab_revoke(s->store->gitlab, &s->tokens.pair);
-	session_tell_watches(s, reason);
+	auth_watches_tell(&s->watches, reason);
 	session_end_waits(s,
 			  reason == AUTH_END_REFUSED ? SESSION_WAIT_REFUSED : SESSION_WAIT_ENDED);
 	dissolve(s);
@@ -329,7 +329,7 @@ session_free(struct auth_session *s)
 	leave_store(s);
 	session_recheck_cancel(s);
 	loop_timer_fini(&s->timer);
-	session_tokens_fini(&s->tokens);
+	gitlab_tokens_fini(&s->tokens.pair);
 	session_drop_watches(s);
 	dissolve(s);
 }

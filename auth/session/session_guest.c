@@ -91,24 +91,13 @@ session_guest_init(struct auth_session *s, struct port_share *share)
 }
 
 size_t
-session_guests_count(const struct session_store *st)
+session_guests_count(const struct session_store *st, uint64_t user_id)
 {
 	const struct auth_session *s = NULL;
 	size_t count = 0;
 
 	while ((s = next_guest(st, s)) != NULL)
-		count++;
-	return count;
-}
-
-static size_t
-count_of_user(const struct session_store *st, uint64_t user_id)
-{
-	const struct auth_session *s = NULL;
-	size_t count = 0;
-
-	while ((s = next_guest(st, s)) != NULL)
-		count += s->user.id == user_id;
+		count += user_id == 0 || s->user.id == user_id;
 	return count;
 }
 
@@ -121,7 +110,7 @@ session_guests_first_to_end(const struct session_store *st)
 	size_t most = 0;
 
 	while ((s = next_guest(st, s)) != NULL) {
-		size_t count = count_of_user(st, s->user.id);
+		size_t count = session_guests_count(st, s->user.id);
 		bool is_older = first != NULL && (int64_t)(s->used_ms - first->used_ms) < 0;
 
 		if (count > most || (count == most && is_older)) {

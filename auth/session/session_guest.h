@@ -25,7 +25,8 @@ void session_end_guests(struct session_store *st, const struct port_share *share
 /* For the files of this folder only. */
 
 void session_guest_init(struct auth_session *s, struct port_share *share);
-size_t session_guests_count(const struct session_store *st);
+/* Of this user; 0: of all users. */
+size_t session_guests_count(const struct session_store *st, uint64_t user_id);
 /* Returns the least recently used session of the guest with the most sessions, so that no guest can
  * evict others. */
 struct auth_session *session_guests_first_to_end(const struct session_store *st);

@@ -24,12 +24,6 @@ session_tokens_init(struct session_tokens *t, struct gitlab *gitlab, unsigned mo
 }
 
 void
-session_tokens_fini(struct session_tokens *t)
-{
-	gitlab_tokens_fini(&t->pair);
-}
-
-void
 session_tokens_set_state(struct session_tokens *t, enum session_tokens_state state)
 {
 	static const unsigned may_follow[] = {

@@ -35,9 +35,9 @@ typedef void session_refreshed_fn(const struct session_refresh_result *result, v
 /* All times are of the monotonic clock. */
 struct session_tokens {
 	struct gitlab *gitlab;
-	unsigned modes; /* enum auth_mode: what the tokens are for */
-	struct gitlab_tokens pair;
-	uint64_t serial; /* the number of pairs so far */
+	unsigned modes;		   /* enum auth_mode: what the tokens are for */
+	struct gitlab_tokens pair; /* freed by the session, after session_tokens_cancel */
+	uint64_t serial;	   /* the number of pairs so far */
 	uint64_t received_ms;
 	uint64_t expires_ms; /* 0: not given */
 	enum session_tokens_state state;
@@ -54,7 +54,6 @@ struct session_tokens {
 };
 
 void session_tokens_init(struct session_tokens *t, struct gitlab *gitlab, unsigned modes);
-void session_tokens_fini(struct session_tokens *t); /* call it after session_tokens_cancel */
 
 /* Takes the pair. Ends timed leases of the previous one. */
 void session_tokens_set(struct session_tokens *t, struct gitlab_tokens *pair);

@@ -97,12 +97,6 @@ auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason)
 	}
 }
 
-void
-session_tell_watches(struct auth_session *s, enum auth_end reason)
-{
-	auth_watches_tell(&s->watches, reason);
-}
-
 static struct auth_watch *
 find_of_device(struct auth_session *s, const struct auth_device_id *id)
 {

@@ -32,7 +32,7 @@ void session_wait_stop(struct session_wait *w); /* does nothing when not waiting
 void session_move_watches(struct auth_session *from, struct auth_session *to);
 
 /* Notifies all watches of a session, or of a public port, that it has ended. A callback may stop
- * others. */
+ * others, and end the session. */
 void auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason);
 /* Stops all watches without notification. */
 void auth_watches_drop(struct auth_watch_list *watches);
@@ -40,8 +40,6 @@ void auth_watches_drop(struct auth_watch_list *watches);
 void auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, auth_ended_fn *fn,
 		      void *arg);
 
-/* A callback may end the session. */
-void session_tell_watches(struct auth_session *s, enum auth_end reason);
 /* Notifies the watches of one device that it is signed out. */
 void session_tell_device(struct auth_session *s, const struct auth_device_id *id);
 void session_tell_waits(struct auth_session *s); /* reports the end of the check in progress */

@@ -43,12 +43,8 @@ is_known_method(struct str method)
 static bool
 is_target(struct str target)
 {
-	if (target.len == 0 || target.data[0] != '/')
-		return false;
-	for (size_t i = 0; i < target.len; i++)
-		if (target.data[i] <= ' ' || target.data[i] > '~' || target.data[i] == '#')
-			return false;
-	return true;
+	return str_starts_with(target, STR("/")) && ascii_all_visible(target) &&
+	       str_find_byte(target, '#') == SIZE_MAX;
 }
 
 /* HTTP-version of RFC 9112 section 2.3. */

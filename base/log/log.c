@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log/log_limit.h"
 #include "base/log/log_line.h"
-#include "base/log/log_observer.h"
+#include "base/log/log_record.h"
 
 /* The kernel writes up to this much to a pipe atomically, so that no line is split or mixed with
  * those of another process. Files take more per write. */

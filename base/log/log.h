@@ -79,7 +79,7 @@ log_err(const struct err *e)
 #define log_info(...)	   log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)	   log_at(LOG_WARN, __VA_ARGS__)
 #define log_error(...)	   log_at(LOG_ERROR, __VA_ARGS__)
-/* As log_info, for lines that every request causes: observers (base/log/log_observer.h) do not get
+/* As log_info, for lines that every request causes: observers (base/log/log_record.h) do not get
  * them. */
 #define log_traffic(...) log_through(log_write_unobserved, LOG_INFO, __VA_ARGS__)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of levels and sources, and the forms of a record.
+ * Names of levels and sources, the forms of a record, and the observer, which is part of the log's
+ * global state.
  */
 #include "base/log/log_record.h"
 
@@ -81,4 +82,29 @@ log_record_write_text(const struct log_record *r, struct buf *out)
 	buf_add_str(out, STR(" {"));
 	buf_add_str(out, r->fields);
 	return buf_add_str(out, STR("}"));
+}
+
+static struct {
+	log_observer_fn *fn; /* NULL: no observer */
+	void *arg;
+} observer;
+
+void
+log_observe(log_observer_fn *fn, void *arg)
+{
+	observer.fn = fn;
+	observer.arg = arg;
+}
+
+bool
+log_is_observed(void)
+{
+	return observer.fn != NULL;
+}
+
+void
+log_show_observer(const struct log_record *record)
+{
+	if (observer.fn != NULL)
+		observer.fn(record, observer.arg);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line of a log as data, and its two forms for readers: a line of JSON and a line of text.
+ * One line of a log as data, and its two forms for readers: a line of JSON and a line of text. One
+ * observer of the log, besides the sink, gets every line as a record, except access log lines.
  */
 #ifndef BASE_LOG_LOG_RECORD_H
 #define BASE_LOG_LOG_RECORD_H
@@ -37,5 +38,18 @@ bool log_record_write_json(const struct log_record *r, struct buf *out);
 /* Appends "2026-01-31T12:00:00.123Z WARN  ide    message {"name":"value"}" without a newline.
  * Escapes remain, so that a terminal shows it safely. */
 bool log_record_write_text(const struct log_record *r, struct buf *out);
+
+/*
+ * Calls fn from now on for every line, whether or not the sink takes it, on the thread that logs.
+ * fn must not log. The record's views are valid until fn returns. NULL removes the observer. Call
+ * it before other threads log.
+ */
+typedef void log_observer_fn(const struct log_record *record, void *arg);
+void log_observe(log_observer_fn *fn, void *arg);
+
+bool log_is_observed(void);
+
+/* Passes a line to the observer: one of the log, or one that another process wrote. */
+void log_show_observer(const struct log_record *record);
 
 #endif

@@ -5,11 +5,12 @@
 #include "base/net/listen_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/process/fd.h"
 
 static const struct sockaddr *
 sockaddr_of(const struct address *a)
@@ -75,9 +76,7 @@ try_bind(const struct address *a)
 	if ((!address_get_ip(a, &ip) || set_tcp_options(fd, &ip)) &&
 	    bind(fd, sockaddr_of(a), a->len) == 0)
 		return fd;
-	int errno_value = errno;
-	close(fd);
-	errno = errno_value;
+	fd_close(fd); /* keeps errno */
 	return -1;
 }
 
@@ -120,9 +119,7 @@ listen_socket_adopt(int fd, struct err *e)
 		return err_set(e, ERR_CONFIG, "descriptor %d is not a stream socket", fd);
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) != 0 || value == 0)
 		return err_set(e, ERR_CONFIG, "descriptor %d does not listen", fd);
-	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+	if (!fd_set_nonblocking(fd) || !fd_set_private(fd))
 		return err_set_errno(e, errno, "descriptor %d", fd);
 	return true;
 }

@@ -6,7 +6,7 @@
 #ifndef CLONE_WORKER_WORKER_LOG_H
 #define CLONE_WORKER_WORKER_LOG_H
 
-#include "base/log/log_observer.h"
+#include "base/log/log_record.h"
 
 /* In the worker, for log_observe: sends a line; arg points to the pipe's descriptor. Lines longer
  * than CLONE_PROGRESS_LINE_MAX lose their fields. Any thread may call it. */

@@ -354,7 +354,7 @@ test_as_many_guests_as_there_may_be(void **state)
 		s->cookie_returned = true;
 		clock_ahead_ms++;
 	}
-	assert_int_equal(session_guests_count(store), SESSION_GUESTS_MAX);
+	assert_int_equal(session_guests_count(store, 0), SESSION_GUESTS_MAX);
 	assert_int_equal(told, -1);
 	auth_watch_stop(&watch);
 	clock_ahead_ms = 0;

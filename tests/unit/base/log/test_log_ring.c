@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "base/log/log_observer.h"
+#include "base/log/log_record.h"
 
 static struct log_ring ring;
 
