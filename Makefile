@@ -125,7 +125,7 @@ $(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/co
 CONNECT_SOURCES := proxy/command/main_connect.c ssh/key.c ssh/message.c $(call find,ssh/client,*.c) \
 	$(patsubst %,base/%.c,arena clock crypto/crypto crypto/crypto_equal dns_name err process/fd secret str url wipe) \
 	$(patsubst %,base/net/%.c,address cidr dial ip ports tls/tls_error) \
-	$(patsubst %,base/http/%.c,proxy_environment proxy_tunnel raw_stream system_authorities websocket_frame)
+	$(patsubst %,base/http/%.c,outgoing_proxy raw_stream system_authorities websocket_frame)
 IS_LINUX := $(filter Linux,$(shell uname -s))
 CONNECT_CC := $(if $(MUSL_OPENSSL),musl-gcc,$(CC))
 CONNECT_FLAGS = -std=c17 -I. -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' $(CPPFLAGS) \

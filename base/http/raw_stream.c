@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/http/proxy_tunnel.h"
+#include "base/http/outgoing_proxy.h"
 #include "base/http/system_authorities.h"
 #include "base/net/dial.h"
 #include "base/net/ip.h"
@@ -134,7 +134,7 @@ raw_stream_connect(const struct raw_stream_target *target, uint64_t deadline_ms,
 
 	if (s == NULL)
 		return NULL;
-	s->fd = proxy_tunnel_dial(target, deadline_ms, e);
+	s->fd = outgoing_proxy_dial(target, deadline_ms, e);
 	if (s->fd >= 0 && prepare_tls(s, target, e)) {
 		if (shake_hands(s, deadline_ms, e) && gather_records(s, e))
 			return s;

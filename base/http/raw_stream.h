@@ -2,7 +2,7 @@
 /*
  * A TLS connection to an https host as a byte stream, for programs on users' computers, which
  * implement HTTP/1.1 themselves. Certificates and host names are always verified; proxies of the
- * environment are used (base/http/proxy_environment). Needs only POSIX and OpenSSL.
+ * environment are used (base/http/outgoing_proxy). Needs only POSIX and OpenSSL.
  */
 #ifndef BASE_HTTP_RAW_STREAM_H
 #define BASE_HTTP_RAW_STREAM_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/http/proxy_environment: which variables count, what a proxy's address may be, and hosts that
+ * base/http/outgoing_proxy: which variables count, what a proxy's address may be, and hosts that
  * are reached without it.
  */
-#include "base/http/proxy_environment.h"
+#include "base/http/outgoing_proxy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ test_addresses(void **state)
 		bool ok;
 
 		set_variables(cases[i].value, NULL);
-		ok = proxy_environment_find("kiwi.example.com", &p, &e);
+		ok = outgoing_proxy_find("kiwi.example.com", &p, &e);
 		if (ok != (cases[i].host != NULL))
 			fail_msg("%s", cases[i].value);
 		if (!ok) {
@@ -102,7 +102,7 @@ test_exceptions(void **state)
 		struct outgoing_proxy p;
 
 		set_variables("proxy:1", cases[i].exceptions);
-		assert_true(proxy_environment_find(cases[i].host, &p, NULL));
+		assert_true(outgoing_proxy_find(cases[i].host, &p, NULL));
 		if ((p.host[0] == '\0') != cases[i].is_excepted)
 			fail_msg("%s, %s", cases[i].exceptions, cases[i].host);
 	}
@@ -116,14 +116,14 @@ test_which_variable(void **state)
 	(void)state;
 	set_variables("capital:1", NULL);
 	assert_int_equal(setenv("ALL_PROXY", "all:1", 1), 0);
-	assert_true(proxy_environment_find("kiwi", &p, NULL));
+	assert_true(outgoing_proxy_find("kiwi", &p, NULL));
 	assert_string_equal(p.host, "capital");
 	assert_int_equal(setenv("https_proxy", "small:1", 1), 0);
-	assert_true(proxy_environment_find("kiwi", &p, NULL));
+	assert_true(outgoing_proxy_find("kiwi", &p, NULL));
 	assert_string_equal(p.host, "small");
 	set_variables(NULL, NULL);
 	assert_int_equal(setenv("ALL_PROXY", "all:1", 1), 0);
-	assert_true(proxy_environment_find("kiwi", &p, NULL));
+	assert_true(outgoing_proxy_find("kiwi", &p, NULL));
 	assert_string_equal(p.host, "all");
 }
 
