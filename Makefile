@@ -67,6 +67,8 @@ LDFLAGS_TEST  = $(LDFLAGS_PLAIN) $(if $(MOLD),$(if $(ARCH),-B$(dir $(MOLD))../li
 LIBS         = -levhtp -levent_openssl -levent_core -levent_extra -lcurl -ljansson -lgit2 -lyaml -lz -lzstd -lnghttp2 -lseccomp -lssl -lcrypto -lm -lpthread
 
 FOLDERS := base auth clone container ssh proxy
+# Prints what a recipe does, by make itself: $(call show,CC,FILE).
+show = $(info $()  $(1)    $(2))
 # Finds files at any depth.
 find = $(sort $(shell find $(1) -name '$(2)'))
 SOURCES := $(call find,$(FOLDERS),*.c)
@@ -91,7 +93,7 @@ HELPERS := $(BUILD)/git-credential-workspace $(BUILD)/workspace-run $(BUILD)/wor
 all: $(BUILD)/workspace-proxy $(HELPERS) $(CONNECT) ## builds build/workspace-proxy (the default)
 
 $(BUILD)/workspace-proxy: $(BUILD)/proxy/main.o $(call archives,proxy)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -o $@ $^ $(LIBS)
 
 # The helpers are linked statically, because they run in containers without our libraries. With musl they are a
@@ -104,18 +106,18 @@ HELPER_CC := $(if $(SANITIZE),$(CC),$(or $(MUSL_CC),$(CC)))
 HELPER_LDFLAGS := $(if $(SANITIZE),,-static -no-pie) -Wl,-z,relro,-z,now,-z,noexecstack \
 	$(filter-out -fuse-ld=mold,$(LDFLAGS))
 $(BUILD)/git-credential-workspace: $(HELPER_SOURCES) $(call find,base,*.h) clone/credential/credential.h $(BUILD)/flags | $(BUILD)/packages
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(HELPER_SOURCES)
 
 SSH_HELPER_SOURCES := proxy/command/main_ssh.c ssh/key.c ssh/message.c $(call find,ssh/helper,*.c) \
 	$(patsubst %,base/%.c,clock crypto/crypto_equal err process/fd secret str wipe)
 $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags | $(BUILD)/packages
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
 
 RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run run_log) $(patsubst %,base/%.c,clock clock_parse err process/fd str wipe)
 $(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/command/run*.h) $(BUILD)/flags | $(BUILD)/packages
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(RUN_SOURCES)
 
 # The client for users' computers: POSIX and OpenSSL alone, so without _GNU_SOURCE. It is linked with the OpenSSL of
@@ -136,8 +138,7 @@ CONNECT_LDFLAGS = $(if $(MUSL_OPENSSL),-static -no-pie -L$(MUSL_OPENSSL)/lib $(f
 .PHONY: workspace-connect
 workspace-connect: $(CONNECT) ## the client for users' computers alone (MUSL_OPENSSL=DIR: static)
 $(CONNECT): $(CONNECT_SOURCES) $(call find,base ssh,*.h) $(BUILD)/flags
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CONNECT_CC) $(CONNECT_FLAGS) -o $@ $(CONNECT_SOURCES) $(CONNECT_LDFLAGS) -lssl -lcrypto -lpthread
 
 define folder_rule
@@ -162,15 +163,16 @@ lto_for = $(if $(filter $(FOLDERS:%=%/%) tests/bench/unchecked_auth.c,$(1)),$(LT
 
 # Objects are rebuilt when the compiler or its flags change.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
+	$(call show,CC,$<)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call lto_for,$<) $(call light_flags_for,$<) $(call test_flags_for,$<) \
 		-MMD -MP -c -o $@ $<
 
 .PHONY: FORCE
 ALL_FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LTO_CFLAGS) $(LIGHT_CFLAGS) $(TEST_CFLAGS) $(UNIT_CFLAGS)
+# All objects and programs need this file, so the folders of all of them are made here, at once.
+OUTPUT_FOLDERS := $(sort $(dir $(CONNECT) $(UNIT_TESTS) $(SOURCES:%=$(BUILD)/%) $(TEST_SOURCES:%=$(BUILD)/%) $(BUILD)/bench/))
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D)
+	@mkdir -p $(@D) $(OUTPUT_FOLDERS)
 	@echo '$(subst ','\'',$(ALL_FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(ALL_FLAGS))' >$@
 
 $(BUILD)/packages:
@@ -190,8 +192,7 @@ $(BUILD)/proxy/pages/pages_assets.o: $(ASSETS)
 # tests/unit/<folder>/…/test_<what>.c is linked with what its folder may use.
 define unit_rule
 $(BUILD)/tests/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(firstword $(subst /, ,$(1))))
-	@mkdir -p $$(@D)
-	@echo "  LD    $$@"
+	$$(call show,LD,$$@)
 	@$(CC) $(LDFLAGS_TEST) -o $$@ $$^ -lcmocka $(LIBS)
 endef
 $(foreach t,$(UNIT_TESTS:$(BUILD)/tests/%=%),$(eval $(call unit_rule,$(t))))
@@ -202,8 +203,7 @@ REPLAYS := $(addprefix $(BUILD)/tests/,$(FUZZERS))
 # The parser that fuzz_differential compares ours with.
 LIBS_fuzz_differential := -lhttp_parser
 $(REPLAYS): $(BUILD)/tests/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(call archives,proxy)
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CC) $(LDFLAGS_TEST) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 .PHONY: unit-programs
@@ -225,7 +225,7 @@ fuzz: ## fuzzes every target of tests/fuzz with libFuzzer, each for FUZZ_SECONDS
 			$(BUILD)/fuzz/corpus/$$t tests/fuzz/seeds/$$t; done
 fuzz-programs: $(addprefix $(BUILD)/,$(FUZZERS))
 $(addprefix $(BUILD)/,$(FUZZERS)): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(call archives,proxy)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ $(LIBS) $(LIBS_$*)
 
 # Runs in parallel. PYTEST="-k name -x" selects tests.
@@ -258,13 +258,11 @@ $(BUILD)/bench/upstream: $(BUILD)/tests/bench/upstream.o
 $(BUILD)/bench/relay: $(BUILD)/tests/bench/relay.o
 $(BUILD)/bench/distance: $(BUILD)/tests/bench/distance.o
 $(BENCH_PROGRAMS):
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CC) $(LDFLAGS_PLAIN) -o $@ $^ -lssl -lcrypto
 # The product without its session check, to measure the cost of the check. The first definitions win.
 $(BUILD)/bench/unchecked: $(BUILD)/proxy/main.o $(BUILD)/tests/bench/unchecked_auth.o $(call archives,proxy)
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
+	$(call show,LD,$@)
 	@$(CC) $(LDFLAGS_ALL) $(LTO_LDFLAGS) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS) $(BUILD)/bench/unchecked
@@ -348,7 +346,7 @@ lint-tidy: $(TIDIED)
 $(foreach t,$(TIDIED),$(eval $(t): \
 	$(patsubst %.c,$(BUILD)/%.o,$(filter $(wildcard $(t:$(BUILD)/%tidy=%*.c)),$(C_FILES)))))
 $(TIDIED): .clang-tidy
-	@echo "  TIDY  $(@:$(BUILD)/%/tidy=%)"
+	$(call show,TIDY,$(@:$(BUILD)/%/tidy=%))
 	@files='$(patsubst $(BUILD)/%.o,%.c,$(filter %.o,$(if $(filter .clang-tidy,$?),$^,$?)))'; failed=; mkdir -p $(@D); \
 		for call in "$$(grep -Lw va_start $$files)" $$(grep -lw va_start $$files); do \
 			[ -z "$$call" ] || $(HUGE_PAGES) clang-tidy --quiet $$call -- -std=c17 $(CPPFLAGS_ALL) \
