@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log/log.h"
 #include "clone/clone.h"
+#include "tests/unit/temporary.h"
 
 #define TOKEN "glpat-canary-0123456789"
 
@@ -77,7 +78,7 @@ setup(void **state)
 	f->loop = loop_new(&e);
 	assert_non_null(f->loop);
 	loop_timer_init(&f->deadline, f->loop, on_deadline, f);
-	snprintf(f->directory, sizeof(f->directory), "/tmp/test-clone-XXXXXX");
+	snprintf(f->directory, sizeof(f->directory), "%s/test-clone-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->program, sizeof(f->program), "%s/worker", f->directory);
 	snprintf(f->output, sizeof(f->output), "%s/output", f->directory);

@@ -11,6 +11,7 @@
 
 #include "tests/unit/auth/auth_fixture.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -25,7 +26,7 @@ static inline int
 setup(void **state)
 {
 	(void)state;
-	(void)snprintf(directory, sizeof(directory), "/tmp/session-file-XXXXXX");
+	(void)snprintf(directory, sizeof(directory), "%s/session-file-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(path, sizeof(path), "%s/sessions", directory);
 	image_len = 0;

@@ -12,6 +12,7 @@
 #include "auth/cookie/sealed_image.h"
 #include "tests/unit/auth/auth_fixture.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define ORIGIN	  STR("https://kiwi.ws.example.com")
 #define IMAGE_MAX (256u * 1024)
@@ -40,7 +41,7 @@ setup(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	(void)snprintf(directory, sizeof(directory), "/tmp/share-file-XXXXXX");
+	(void)snprintf(directory, sizeof(directory), "%s/share-file-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(path, sizeof(path), "%s/shares", directory);
 	world_setup(&world);

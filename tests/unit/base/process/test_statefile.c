@@ -20,6 +20,7 @@
 #include "base/log/log.h"
 #include "base/process/statefile.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define CONTENT_MAX 400000u
 
@@ -59,7 +60,8 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct err e = ERR_INIT;
 
-	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/statefile-XXXXXX");
+	(void)snprintf(f->directory, sizeof(f->directory), "%s/statefile-XXXXXX",
+		       temporary_folder());
 	assert_non_null(mkdtemp(f->directory));
 	f->loop = loop_new(&e);
 	f->file = open_file(f, &e);

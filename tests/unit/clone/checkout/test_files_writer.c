@@ -18,6 +18,7 @@
 
 #include "clone/checkout/files_writer.h"
 #include "clone/target/tree.h"
+#include "tests/unit/temporary.h"
 
 #define FILES	    2000u
 #define LARGE_BYTES (3u * 1024u * 1024u)
@@ -40,7 +41,7 @@ setup(void **state)
 	struct fixture *x = calloc(1, sizeof(*x));
 
 	assert_non_null(x);
-	snprintf(x->root, sizeof(x->root), "/tmp/test-clone-files-XXXXXX");
+	snprintf(x->root, sizeof(x->root), "%s/test-clone-files-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(x->root));
 	x->fd = tree_open(AT_FDCWD, x->root);
 	assert_true(x->fd >= 0);

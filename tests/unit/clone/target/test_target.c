@@ -22,6 +22,7 @@
 
 #include "clone/target/target.h"
 #include "clone/target/tree.h"
+#include "tests/unit/temporary.h"
 
 struct fixture {
 	char root[64];
@@ -34,7 +35,7 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	snprintf(f->root, sizeof(f->root), "/tmp/test-clone-target-XXXXXX");
+	snprintf(f->root, sizeof(f->root), "%s/test-clone-target-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(f->root));
 	snprintf(f->target, sizeof(f->target), "%s/demo", f->root);
 	*state = f;

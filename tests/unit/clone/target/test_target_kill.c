@@ -28,6 +28,7 @@
 #include "clone/target/target.h"
 #include "clone/target/tree.h"
 #include "tests/unit/clone/killed_calls.h"
+#include "tests/unit/temporary.h"
 
 #define CALLS_MAX 500u
 
@@ -110,7 +111,7 @@ place_make(struct place *p, enum scene scene)
 
 	calls_left = 0;
 	p->scene = scene;
-	snprintf(p->root, sizeof(p->root), "/tmp/test-clone-kill-XXXXXX");
+	snprintf(p->root, sizeof(p->root), "%s/test-clone-kill-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(p->root));
 	snprintf(p->target, sizeof(p->target), "%s/%sdemo", p->root,
 		 scene == SCENE_BELOW_ABSENT ? "x/y/" : "");

@@ -26,6 +26,7 @@
 #include "clone/clone.h"
 #include "clone/worker/worker_sandbox.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 static char root[64];
 static char dir[96];
@@ -65,7 +66,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	(void)snprintf(root, sizeof(root), "/tmp/test-worker-XXXXXX");
+	(void)snprintf(root, sizeof(root), "%s/test-worker-XXXXXX", temporary_folder());
 	if (mkdtemp(root) == NULL || !make_folder("projects") || !make_folder("secrets") ||
 	    !make_folder("done") || !make_file("secrets/cookie-secret") ||
 	    !make_file("secrets/ca.crt"))

@@ -21,6 +21,7 @@
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define NOON	  INT64_C(1769860800000) /* 2026-01-31T12:00:00Z */
 #define STEPS_MAX 200000u
@@ -37,8 +38,7 @@ setup(void **state)
 {
 	(void)state;
 	memset(&ring, 0, sizeof(ring));
-	(void)snprintf(directory, sizeof(directory), "%s/log-reader-XXXXXX",
-		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	(void)snprintf(directory, sizeof(directory), "%s/log-reader-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(directory));
 	patterns = (struct log_patterns){.items = {{directory, "*.log"}}, .count = 1};
 	buf_init(&seen, (size_t)64 * 1024 * 1024);

@@ -18,6 +18,7 @@
 
 #include "proxy/logs/log_files.h"
 #include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define STEPS_MAX     10000u
 #define IO_BYTES      4096u /* of /proc/self/io itself */
@@ -31,8 +32,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	(void)snprintf(directory, sizeof(directory), "%s/last-words-XXXXXX",
-		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	(void)snprintf(directory, sizeof(directory), "%s/last-words-XXXXXX", temporary_folder());
 	return mkdtemp(directory) == NULL ? -1 : 0;
 }
 
